@@ -1,0 +1,67 @@
+// Package codec defines what a node says to its peers, an Envelope, and how user data stays encoded on its way
+// through: a Value, or the Args of an event, keep the bytes they came in until somebody decodes them.
+//
+// A Codec turns envelopes into bytes and back. Package codec/jsonmsgpack speaks the wire of Node.js's Postgres
+// adapter and is the default; package codec/cbor is smaller, for clusters without Node.js.
+package codec
+
+import "errors"
+
+// Format tells which of a codec's two forms is meant.
+type Format int
+
+const (
+	// Text is valid UTF-8 without NUL, for buses that carry only text.
+	Text Format = 1
+	// Binary may hold any byte, for attachments and for buses that carry bytes.
+	Binary Format = 2
+)
+
+func (f Format) String() string {
+	switch f {
+	case Text:
+		return "text"
+	case Binary:
+		return "binary"
+	}
+	return "unknown format"
+}
+
+var (
+	// ErrBinary is returned when a value that holds bytes is to be written in a form that has none.
+	ErrBinary = errors.New("codec: the value holds binary data, which the text form cannot carry")
+	// ErrMalformed is wrapped by every error about bytes that cannot be parsed.
+	ErrMalformed = errors.New("codec: malformed")
+	// ErrDepth is wrapped, with ErrMalformed, when a value nests deeper than MaxDepth.
+	ErrDepth = errors.New("codec: nested too deeply")
+)
+
+// MaxDepth is how many arrays and maps may stand inside each other, the outermost being the envelope. It is the
+// limit of Node.js's msgpack decoder (@msgpack/msgpack 2.8).
+const MaxDepth = 100
+
+// Codec writes and reads envelopes. It is safe for concurrent use.
+type Codec interface {
+	// Append appends env in the given form to dst and returns the extended slice. It returns ErrBinary if f is
+	// Text and env holds bytes that the text form cannot carry; dst's content up to its length is then unchanged.
+	Append(dst []byte, env *Envelope, f Format) ([]byte, error)
+
+	// Parse reads one envelope. The envelope may keep parts of p, which the caller must not change afterwards.
+	// It never panics on foreign bytes: whatever it cannot read is an error that wraps ErrMalformed. Fields it
+	// does not know are skipped; a type it does not know is no error (the envelope then has that Type and no data).
+	Parse(p []byte, f Format) (*Envelope, error)
+}
+
+// Peeker is implemented by a Codec that can read the sender, the type and the namespace without reading the rest,
+// so that a node can drop its own messages cheaply.
+type Peeker interface {
+	// Peek returns the header of p, or ok == false when it takes a full Parse to know it. It does not validate p.
+	Peek(p []byte, f Format) (h Header, ok bool)
+}
+
+// Header is what Peek finds.
+type Header struct {
+	Type Type
+	UID  string
+	NSP  string // empty when the message names none
+}

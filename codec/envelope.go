@@ -1,0 +1,127 @@
+package codec
+
+import (
+	"strconv"
+	"time"
+)
+
+// Type says what an envelope is for. The numbers are those of Socket.IO's cluster adapter.
+type Type int
+
+// The message types. See docs/protocol.md.
+const (
+	InitialHeartbeat       Type = 1
+	Heartbeat              Type = 2
+	Broadcast              Type = 3
+	SocketsJoin            Type = 4
+	SocketsLeave           Type = 5
+	DisconnectSockets      Type = 6
+	FetchSockets           Type = 7
+	FetchSocketsResponse   Type = 8
+	ServerSideEmit         Type = 9
+	ServerSideEmitResponse Type = 10
+	BroadcastClientCount   Type = 11
+	BroadcastAck           Type = 12
+	AdapterClose           Type = 13
+)
+
+var typeNames = [...]string{
+	InitialHeartbeat:       "INITIAL_HEARTBEAT",
+	Heartbeat:              "HEARTBEAT",
+	Broadcast:              "BROADCAST",
+	SocketsJoin:            "SOCKETS_JOIN",
+	SocketsLeave:           "SOCKETS_LEAVE",
+	DisconnectSockets:      "DISCONNECT_SOCKETS",
+	FetchSockets:           "FETCH_SOCKETS",
+	FetchSocketsResponse:   "FETCH_SOCKETS_RESPONSE",
+	ServerSideEmit:         "SERVER_SIDE_EMIT",
+	ServerSideEmitResponse: "SERVER_SIDE_EMIT_RESPONSE",
+	BroadcastClientCount:   "BROADCAST_CLIENT_COUNT",
+	BroadcastAck:           "BROADCAST_ACK",
+	AdapterClose:           "ADAPTER_CLOSE",
+}
+
+// Known reports whether t is one of the types above.
+func (t Type) Known() bool { return t >= InitialHeartbeat && t <= AdapterClose }
+
+// Response reports whether t answers a request.
+func (t Type) Response() bool {
+	switch t {
+	case FetchSocketsResponse, ServerSideEmitResponse, BroadcastClientCount, BroadcastAck:
+		return true
+	}
+	return false
+}
+
+// String returns the name that Socket.IO gives to t.
+func (t Type) String() string {
+	if t.Known() {
+		return typeNames[t]
+	}
+	return "type " + strconv.Itoa(int(t))
+}
+
+// EmitterUID is the sender of messages that come from outside the cluster. It is never a peer.
+const EmitterUID = "emitter"
+
+// Envelope is one message between nodes. Which fields mean something depends on Type.
+type Envelope struct {
+	Type Type
+	// UID is the sender: 16 lowercase hexadecimal digits, one per process and namespace, or EmitterUID.
+	UID string
+	// NSP is the namespace. It is empty when the message names none (old adapters and Node.js's emitter send
+	// none); the receiver then takes it from the channel.
+	NSP string
+	// AttachmentID, when not empty, makes this a reference: the whole message is in the store under this id.
+	AttachmentID string
+	// RequesterUID, on a reference to an answer, tells for whom it is, so that others need not fetch it.
+	RequesterUID string
+
+	// RequestID pairs a request with its answers. Empty on a Broadcast or ServerSideEmit: no answer is wanted.
+	RequestID string
+	// Opts selects sockets: Broadcast, SocketsJoin, SocketsLeave, DisconnectSockets, FetchSockets.
+	Opts Opts
+	// Args is the event and its arguments: Broadcast, ServerSideEmit.
+	Args Args
+	// Rooms to join or to leave: SocketsJoin, SocketsLeave.
+	Rooms []string
+	// Close tells to close the underlying connection too: DisconnectSockets.
+	Close bool
+	// Sockets found: FetchSocketsResponse.
+	Sockets []Socket
+	// Value is one answer: ServerSideEmitResponse, BroadcastAck.
+	Value Value
+	// ClientCount is how many clients were asked: BroadcastClientCount.
+	ClientCount int
+}
+
+// Opts selects sockets and says how to send to them.
+type Opts struct {
+	// Rooms: sockets in at least one of them. None: all sockets.
+	Rooms []string
+	// Except: not the sockets that are in one of these.
+	Except []string
+	Flags  Flags
+}
+
+// Flags modify how a packet is sent to its sockets.
+type Flags struct {
+	// Volatile: the packet may be dropped for a client that is not ready to receive.
+	Volatile bool
+	// Compress, when not nil, overrides whether the packet is compressed.
+	Compress *bool
+	// Timeout is how long acknowledgements or answers are waited for. 0: the receiver's default. Whole milliseconds on the wire.
+	Timeout time.Duration
+	// ExpectSingleResponse: the requester wants the value of the only client, not a list.
+	ExpectSingleResponse bool
+}
+
+// Socket is what a node tells of one of its sockets.
+type Socket struct {
+	ID string
+	// Handshake is an object {headers, time, address, xdomain, secure, issued, url, query, auth}.
+	Handshake Value
+	Rooms     []string
+	// Data is the application's own.
+	Data Value
+}

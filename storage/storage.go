@@ -1,0 +1,39 @@
+// Package storage defines where the payloads go that are too large for a bus: a Store keeps a body for a
+// short time and hands out an id that travels in its place.
+//
+// # Delivery
+//
+// A body can be read any number of times until it expires. After that its readers get ErrNotFound: a node
+// that is slower than the age given to Expire loses the message, and says so.
+package storage
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNotFound is returned by Get for an id that was never given, or whose body has expired.
+var ErrNotFound = errors.New("storage: not found")
+
+// Store keeps bodies for a short time. It is safe for concurrent use and retries nothing.
+type Store interface {
+	// Put keeps a copy of body and returns its id, which any node can read as soon as Put has returned.
+	// An id is valid UTF-8, not empty, and at most 255 bytes.
+	Put(ctx context.Context, body []byte) (id string, err error)
+
+	// Get returns the body of id. It belongs to the caller. ErrNotFound (possibly wrapped) means that there is
+	// none, also when id is malformed: ids come from other nodes and are data.
+	Get(ctx context.Context, id string) ([]byte, error)
+
+	// Expire removes the bodies that were put longer than age ago.
+	Expire(ctx context.Context, age time.Duration) error
+}
+
+// Preparer is implemented by a Store that needs something to exist before it can be used, such as a table.
+// The cluster calls it once, when it starts.
+type Preparer interface {
+	// Prepare creates what is missing, or returns an error that says what is missing and how to create it.
+	// Many nodes may call it at the same time.
+	Prepare(ctx context.Context) error
+}

@@ -1,0 +1,93 @@
+// Package transport defines how small messages travel between the nodes of a cluster: a Bus publishes,
+// a Session receives. An implementation needs an afternoon; package conformance proves it.
+//
+// # Delivery
+//
+// A bus delivers at most once. What is published while a session is broken, or not yet listening, is lost
+// to that session. Messages of one Bus on all channels arrive at a session in the order they were
+// published. Nothing is delivered twice, and equal messages are distinct: a bus whose server merges equal
+// notifications has to keep them apart.
+//
+// A bus retries nothing and reconnects nothing: the cluster (package core) does both, once for all buses.
+package transport
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrClosed is returned by a Session once Close was called on it, and by a Bus that was closed for good.
+var ErrClosed = errors.New("transport: closed")
+
+// Message is one payload on one channel.
+type Message struct {
+	// Channel names the audience. It holds no NUL and is valid UTF-8; anything else may be in it, so it is
+	// data to a bus, never part of a statement.
+	Channel string
+	// Payload is what is carried, at most Limits.Payload bytes.
+	Payload []byte
+}
+
+// Bus carries small messages between nodes, at most once. It is safe for concurrent use.
+type Bus interface {
+	// Publish sends msgs in order, in as few round trips as the bus can, and returns once they are on their
+	// way to every session that listens. Publishing nothing does nothing. The payloads are not retained.
+	//
+	// After a *RejectedError exactly its first Accepted messages were sent and the others certainly were not.
+	// After any other error any prefix of msgs may have arrived; the next Publish starts afresh.
+	Publish(ctx context.Context, msgs ...Message) error
+
+	// Open starts a receiving session that listens to nothing yet. The session also receives what its own
+	// node publishes. It fails, rather than waits, when the server cannot be reached.
+	Open(ctx context.Context) (Session, error)
+
+	// Limits tells what Publish accepts. It is constant and does no I/O.
+	Limits() Limits
+}
+
+// Session receives what is published on the channels it listens to. One goroutine at a time calls it.
+type Session interface {
+	// Listen returns once messages published from now on are sure to arrive. Listening twice is as once.
+	Listen(ctx context.Context, channel string) error
+
+	// Unlisten returns once messages published from now on do not arrive. A channel that is not listened
+	// to is no error.
+	Unlisten(ctx context.Context, channel string) error
+
+	// Receive waits for the next message, whose payload belongs to the caller. When ctx ends it returns
+	// ctx.Err(), the session is still usable and nothing is lost. Any other error is final.
+	Receive(ctx context.Context) (Message, error)
+
+	// Close ends the session and frees what it holds, also after a final error. Closing again does nothing.
+	Close(ctx context.Context) error
+}
+
+// Limits describes what a bus can carry.
+type Limits struct {
+	// Payload is the size in bytes of the largest payload. 0 means no limit.
+	Payload int
+	// Channel is the length in bytes of the longest channel name. 0 means no limit.
+	Channel int
+	// Text tells that payloads must be valid UTF-8 without NUL.
+	Text bool
+}
+
+// RejectedError is returned by a Bus that knows exactly what was sent, so that the cluster can single out
+// the message at fault without sending another one twice.
+type RejectedError struct {
+	// Accepted is how many messages, from the first on, were sent.
+	Accepted int
+	// Err is the bus's own error.
+	Err error
+}
+
+func (e *RejectedError) Error() string { return "transport: rejected: " + e.Err.Error() }
+
+// Unwrap returns the bus's own error.
+func (e *RejectedError) Unwrap() error { return e.Err }
+
+// Closer is implemented by a Bus that holds resources of its own, such as a publishing connection. The
+// cluster closes its bus when it is closed itself; a later Publish or Open may acquire the resources again.
+type Closer interface {
+	Close(ctx context.Context) error
+}
