@@ -1,0 +1,120 @@
+// Package memory is the store for one process: every node of the process shares one Store.
+//
+// # Delivery
+//
+// A store keeps at most Config.Bytes. When it is full, Put fails with ErrFull: it never makes room by removing
+// a body that somebody may be about to read. Expire makes room; the cluster calls it from time to time.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/backplane-go/backplane/storage"
+)
+
+var _ storage.Store = (*Store)(nil)
+
+// ErrFull is returned by Put when the body does not fit beside those that have not expired.
+var ErrFull = errors.New("memory: the store is full")
+
+// Config configures a Store. Its zero value is the default.
+type Config struct {
+	// Bytes bounds what the bodies take together: their sizes, and 128 bytes for the keeping of each. The
+	// default is 256 MiB.
+	Bytes int
+}
+
+// overhead is what keeping one body costs beside the body itself, roughly, in bytes.
+const overhead = 128
+
+// Store keeps bodies in memory. Make it with NewStore and give it to every node.
+type Store struct {
+	capacity int
+
+	mu     sync.Mutex // guards what follows
+	bodies map[string][]byte
+	order  []entry // the bodies, oldest first
+	used   int     // bytes
+	last   uint64
+}
+
+// entry tells when a body was put.
+type entry struct {
+	id string
+	at time.Time
+}
+
+// NewStore returns an empty store with the default configuration.
+func NewStore() *Store { return NewStoreWithConfig(Config{}) }
+
+// NewStoreWithConfig returns an empty store with the given configuration.
+func NewStoreWithConfig(config Config) *Store {
+	if config.Bytes <= 0 {
+		config.Bytes = 256 << 20
+	}
+	return &Store{capacity: config.Bytes, bodies: make(map[string][]byte)}
+}
+
+// Put keeps a copy of body. Its ids are the decimal numbers from 1 on.
+func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	body = bytes.Clone(body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(body)+overhead > s.capacity-s.used {
+		return "", ErrFull
+	}
+	s.last++
+	id := strconv.FormatUint(s.last, 10)
+	s.bodies[id] = body
+	s.order = append(s.order, entry{id: id, at: time.Now()})
+	s.used += len(body) + overhead
+	return id, nil
+}
+
+// Get returns a copy of the body of id.
+func (s *Store) Get(ctx context.Context, id string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	body, ok := s.bodies[id]
+	s.mu.Unlock()
+	if !ok {
+		return nil, storage.ErrNotFound
+	}
+	return bytes.Clone(body), nil // a body is never changed, so it can be copied without the lock
+}
+
+// Expire removes the bodies that were put longer than age ago.
+func (s *Store) Expire(ctx context.Context, age time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	n := 0
+	for n < len(s.order) && now.Sub(s.order[n].at) > age {
+		id := s.order[n].id
+		s.used -= len(s.bodies[id]) + overhead
+		delete(s.bodies, id)
+		n++
+	}
+	s.order = append([]entry(nil), s.order[n:]...)
+	return nil
+}
+
+// Len returns how many bodies the store holds.
+func (s *Store) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.bodies)
+}

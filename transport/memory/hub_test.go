@@ -1,0 +1,191 @@
+package memory_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T, hub *memory.Hub, channels ...string) transport.Session {
+	t.Helper()
+	s, err := hub.Open(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close(context.Background()) })
+	for _, c := range channels {
+		require.NoError(t, s.Listen(t.Context(), c))
+	}
+	return s
+}
+
+func message(payload string) transport.Message {
+	return transport.Message{Channel: "a", Payload: []byte(payload)}
+}
+
+func receive(t *testing.T, s transport.Session) string {
+	t.Helper()
+	m, err := s.Receive(t.Context())
+	require.NoError(t, err)
+	return string(m.Payload)
+}
+
+func TestASlowSessionIsToldAndOthersGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHubWithConfig(memory.Config{Buffer: 2, Patience: time.Minute})
+		slow, quick := open(t, hub, "a"), open(t, hub, "a")
+		got := make(chan string)
+		go func() {
+			for range 4 {
+				m, _ := quick.Receive(t.Context())
+				got <- string(m.Payload)
+			}
+		}()
+		go hub.Publish(t.Context(), message("1"), message("2"), message("3"), message("4"))
+
+		start := time.Now()
+		for _, want := range []string{"1", "2", "3", "4"} {
+			require.Equal(t, want, <-got)
+		}
+		require.Equal(t, time.Minute, time.Since(start), "Publish waits for the slow session as long as Patience says")
+		require.Equal(t, "1", receive(t, slow))
+		require.Equal(t, "2", receive(t, slow))
+		for range 2 {
+			_, err := slow.Receive(t.Context())
+			require.ErrorIs(t, err, memory.ErrSlow)
+		}
+		require.ErrorIs(t, slow.Listen(t.Context(), "b"), memory.ErrSlow)
+	})
+}
+
+func TestPublishWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHubWithConfig(memory.Config{Buffer: 1})
+		s := open(t, hub, "a")
+		done := make(chan error, 2)
+		go func() { done <- hub.Publish(t.Context(), message("1"), message("2"), message("3")) }()
+		synctest.Wait()
+		go func() { done <- hub.Publish(t.Context(), message("4")) }() // waits for its turn
+		for _, want := range []string{"1", "2", "3", "4"} {
+			time.Sleep(time.Second / 2)
+			require.Equal(t, want, receive(t, s))
+		}
+		require.NoError(t, <-done)
+		require.NoError(t, <-done)
+	})
+}
+
+func TestAPublisherThatWaitsCanGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHubWithConfig(memory.Config{Buffer: 1, Patience: time.Hour})
+		s := open(t, hub, "a")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		done := make(chan error, 2)
+		go func() { done <- hub.Publish(ctx, message("1"), message("2")) }()
+		synctest.Wait()
+		go func() { done <- hub.Publish(ctx, message("3")) }()
+		require.ErrorIs(t, <-done, context.DeadlineExceeded)
+		require.ErrorIs(t, <-done, context.DeadlineExceeded)
+		require.Equal(t, "1", receive(t, s))
+		require.NoError(t, hub.Publish(t.Context(), message("4")))
+		require.Equal(t, "4", receive(t, s))
+	})
+}
+
+func TestClosingASlowSessionFreesItsPublisher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHubWithConfig(memory.Config{Buffer: 1, Patience: time.Hour})
+		s := open(t, hub, "a")
+		done := make(chan error, 1)
+		go func() { done <- hub.Publish(t.Context(), message("1"), message("2"), message("3")) }()
+		synctest.Wait()
+		require.NoError(t, s.Close(t.Context()))
+		require.NoError(t, <-done)
+		_, err := s.Receive(t.Context())
+		require.ErrorIs(t, err, transport.ErrClosed)
+	})
+}
+
+func TestOutage(t *testing.T) {
+	hub := memory.NewHub()
+	s := open(t, hub, "a")
+	require.NoError(t, hub.Publish(t.Context(), message("before")))
+
+	down := errors.New("down")
+	hub.Fail(down)
+	hub.Sever(down)
+	require.ErrorIs(t, hub.Publish(t.Context(), message("x")), down)
+	_, err := hub.Open(t.Context())
+	require.ErrorIs(t, err, down)
+	require.Equal(t, "before", receive(t, s), "what is in the buffer arrives before the end")
+	_, err = s.Receive(t.Context())
+	require.ErrorIs(t, err, down)
+	require.ErrorIs(t, s.Unlisten(t.Context(), "a"), down)
+	require.NoError(t, s.Close(t.Context()))
+	_, err = s.Receive(t.Context())
+	require.ErrorIs(t, err, transport.ErrClosed)
+
+	hub.Heal()
+	s = open(t, hub, "a")
+	require.NoError(t, hub.Publish(t.Context(), message("after")))
+	require.Equal(t, "after", receive(t, s))
+
+	hub.Fail(nil)
+	hub.Sever(nil)
+	require.ErrorIs(t, hub.Publish(t.Context(), message("x")), memory.ErrOutage)
+	_, err = s.Receive(t.Context())
+	require.ErrorIs(t, err, memory.ErrOutage)
+}
+
+func TestAllSessionsSeeOneOrder(t *testing.T) {
+	hub := memory.NewHubWithConfig(memory.Config{Buffer: 16})
+	const publishers, each = 4, 200
+	one, two := open(t, hub, "a"), open(t, hub, "a")
+	errs := make(chan error, publishers)
+	for range publishers {
+		go func() {
+			var err error
+			for i := range each {
+				err = errors.Join(err, hub.Publish(context.Background(), message(string(rune('a'+i%26)))))
+			}
+			errs <- err
+		}()
+	}
+	for range publishers * each {
+		require.Equal(t, receive(t, one), receive(t, two))
+	}
+	for range publishers {
+		require.NoError(t, <-errs)
+	}
+}
+
+func BenchmarkPublish(b *testing.B) {
+	hub := memory.NewHub()
+	s, err := hub.Open(b.Context())
+	require.NoError(b, err)
+	require.NoError(b, s.Listen(b.Context(), "a"))
+	defer s.Close(context.Background())
+	go func() {
+		for {
+			if _, err := s.Receive(context.Background()); err != nil {
+				return
+			}
+		}
+	}()
+	m := transport.Message{Channel: "a", Payload: make([]byte, 262)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := hub.Publish(b.Context(), m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
