@@ -1,0 +1,228 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
+)
+
+// Args is an event's name and arguments: an array ["event", …] that stays encoded, as a Value does. The zero Args has
+// no event and cannot be sent. Args never changes and is safe for concurrent use.
+type Args struct {
+	v     Value
+	event string
+	n     int // arguments after the event
+}
+
+// NewArgs encodes an event with its arguments, each as NewValue would. The error is an *EncodeError that says which
+// argument it is about.
+func NewArgs(event string, args ...any) (Args, error) {
+	a := Args{event: event, n: len(args)}
+	p := append(make([]byte, 0, 64), '[')
+	p = jsontext.AppendString(p, event)
+	v, err := appendArgs(p, args)
+	if err != nil {
+		return Args{}, err
+	}
+	a.v = v
+	return a, nil
+}
+
+// ArgsOf takes an array whose first element names the event. A number as the name counts as its decimal text, since
+// JavaScript lets an event be named by one. Anything else is an error that wraps ErrMalformed.
+func ArgsOf(v Value) (Args, error) {
+	if p, ok := v.Bytes(JSON); ok {
+		return argsOfJSON(v, p)
+	}
+	t, err := v.Tree()
+	if err != nil {
+		return Args{}, err
+	}
+	list, ok := t.([]any)
+	if !ok || len(list) == 0 {
+		return Args{}, fmt.Errorf("%w: an event is a non-empty array", ErrMalformed)
+	}
+	event, ok := eventName(list[0])
+	if !ok {
+		return Args{}, fmt.Errorf("%w: an event's name is a string", ErrMalformed)
+	}
+	return Args{v: v, event: event, n: len(list) - 1}, nil
+}
+
+func argsOfJSON(v Value, p []byte) (Args, error) {
+	elems, err := splitJSON(p)
+	if err != nil {
+		return Args{}, err
+	}
+	if len(elems) == 0 {
+		return Args{}, fmt.Errorf("%w: an event is a non-empty array", ErrMalformed)
+	}
+	first, err := JSON.Tree(elems[0])
+	if err != nil {
+		return Args{}, err
+	}
+	event, ok := eventName(first)
+	if !ok {
+		return Args{}, fmt.Errorf("%w: an event's name is a string", ErrMalformed)
+	}
+	return Args{v: v, event: event, n: len(elems) - 1}, nil
+}
+
+// RawArgs makes Args of an array that is known to be valid in enc, to begin with event and to hold n more elements. It
+// is meant for codecs. It keeps p: the caller must not change p afterwards.
+func RawArgs(enc Encoding, p []byte, event string, n int) Args {
+	return Args{v: Raw(enc, p), event: event, n: n}
+}
+
+func eventName(t any) (string, bool) {
+	switch t := t.(type) {
+	case string:
+		return t, true
+	case int64, uint64, float64:
+		p, _ := appendTree(nil, t, bytesRefused, 0)
+		return string(p), true
+	}
+	return "", false
+}
+
+// splitJSON returns the elements of a JSON array.
+func splitJSON(p []byte) ([][]byte, error) {
+	i := jsontext.Space(p, 0)
+	if i >= len(p) || p[i] != '[' {
+		return nil, fmt.Errorf("%w: an event is a non-empty array", ErrMalformed)
+	}
+	var elems [][]byte
+	i = jsontext.Space(p, i+1)
+	if i < len(p) && p[i] == ']' {
+		return nil, nil
+	}
+	for {
+		start := jsontext.Space(p, i)
+		end, err := jsontext.Skip(p, start, MaxDepth)
+		if err != nil {
+			return nil, malformedJSON(err)
+		}
+		elems = append(elems, p[start:end:end])
+		i = jsontext.Space(p, end)
+		switch {
+		case i < len(p) && p[i] == ',':
+			i++
+		case i < len(p) && p[i] == ']':
+			return elems, nil
+		default:
+			return nil, fmt.Errorf("%w: json array without end", ErrMalformed)
+		}
+	}
+}
+
+// Event returns the event's name.
+func (a Args) Event() string { return a.event }
+
+// Value returns the whole array, the event included.
+func (a Args) Value() Value { return a.v }
+
+// Len returns the number of arguments, not counting the event.
+func (a Args) Len() int { return a.n }
+
+// Values returns the arguments, without the event.
+func (a Args) Values() ([]Value, error) {
+	if a.n == 0 {
+		return nil, nil
+	}
+	out := make([]Value, 0, a.n)
+	if p, ok := a.v.Bytes(JSON); ok {
+		elems, err := splitJSON(p)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range elems[1:] {
+			out = append(out, Raw(JSON, e))
+		}
+		return out, nil
+	}
+	t, err := a.v.Tree()
+	if err != nil {
+		return nil, err
+	}
+	list, _ := t.([]any)
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%w: an event is a non-empty array", ErrMalformed)
+	}
+	for _, e := range list[1:] {
+		out = append(out, FromTree(e))
+	}
+	return out, nil
+}
+
+// Decode decodes the arguments in their order, without the event, as Value.Decode does. A nil target skips its
+// argument. Where there are more targets than arguments the rest is left as it is; more arguments than targets are
+// no error either.
+func (a Args) Decode(into ...any) error {
+	values, err := a.Values()
+	if err != nil {
+		return err
+	}
+	for i := range min(len(into), len(values)) {
+		if into[i] == nil {
+			continue
+		}
+		if err := values[i].Decode(into[i]); err != nil {
+			return fmt.Errorf("codec: argument %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// Append returns args with more arguments at the end. The error is as NewArgs's; it counts the arguments already there.
+func (a Args) Append(extra ...any) (Args, error) {
+	if a.v.IsNull() {
+		return Args{}, errors.New("codec: no event to append arguments to")
+	}
+	if len(extra) == 0 {
+		return a, nil
+	}
+	out := Args{event: a.event, n: a.n + len(extra)}
+	var err error
+	if p, ok := a.v.Bytes(JSON); ok {
+		p = bytes.TrimRight(p, " \t\r\n")
+		out.v, err = appendArgs(append(make([]byte, 0, len(p)+32), p[:len(p)-1]...), extra)
+	} else {
+		var t any
+		if t, err = a.v.Tree(); err != nil {
+			return Args{}, err
+		}
+		list, _ := t.([]any)
+		out.v, err = appendArgTrees(list, extra)
+	}
+	var enc *EncodeError
+	if errors.As(err, &enc) && enc.Arg >= 0 {
+		enc.Arg += a.n
+	}
+	if err != nil {
+		return Args{}, err
+	}
+	return out, nil
+}
+
+// AppendJSON appends the whole array as JSON text to dst. It is ErrBinary if an argument holds bytes.
+func (a Args) AppendJSON(dst []byte) ([]byte, error) { return a.v.AppendJSON(dst) }
+
+// MarshalJSON writes a as Value.MarshalJSON does.
+func (a Args) MarshalJSON() ([]byte, error) { return a.v.MarshalJSON() }
+
+// UnmarshalJSON reads an array ["event", …].
+func (a *Args) UnmarshalJSON(p []byte) error {
+	out, err := ArgsOf(Raw(JSON, bytes.Clone(p)))
+	if err == nil {
+		*a = out
+	}
+	return err
+}
+
+// String returns a as Value.String does.
+func (a Args) String() string { return a.v.String() }
+
+var _ json.Unmarshaler = (*Args)(nil)

@@ -1,0 +1,133 @@
+package codec
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
+)
+
+// bytesAs tells how bytes are written in JSON.
+type bytesAs int
+
+const (
+	bytesRefused  bytesAs = 0 // ErrBinary
+	bytesAsBase64 bytesAs = 1 // as encoding/json does
+	bytesAsBuffer bytesAs = 2 // as Node.js does
+)
+
+// appendTree appends t as JSON. At most depth containers may stand inside each other.
+func appendTree(dst []byte, t any, as bytesAs, depth int) ([]byte, error) {
+	switch t := t.(type) {
+	case nil:
+		return append(dst, "null"...), nil
+	case bool:
+		return strconv.AppendBool(dst, t), nil
+	case int64:
+		return strconv.AppendInt(dst, t, 10), nil
+	case uint64:
+		return strconv.AppendUint(dst, t, 10), nil
+	case float64:
+		return appendFloat(dst, t), nil
+	case string:
+		return jsontext.AppendString(dst, t), nil
+	case time.Time:
+		return appendTime(dst, t), nil
+	case []byte:
+		return appendBytes(dst, t, as)
+	case Value:
+		return t.appendJSON(dst, as)
+	}
+	if depth == 0 {
+		return dst, ErrDepth
+	}
+	var err error
+	switch t := t.(type) {
+	case []any:
+		dst = append(dst, '[')
+		for i, e := range t {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if dst, err = appendTree(dst, e, as, depth-1); err != nil {
+				return dst, err
+			}
+		}
+		return append(dst, ']'), nil
+	case Object:
+		dst = append(dst, '{')
+		for i, m := range t {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(jsontext.AppendString(dst, m.Key), ':')
+			if dst, err = appendTree(dst, m.Value, as, depth-1); err != nil {
+				return dst, err
+			}
+		}
+		return append(dst, '}'), nil
+	}
+	return dst, errNoTree(t)
+}
+
+func errNoTree(t any) error { return fmt.Errorf("codec: a tree cannot hold a %T", t) }
+
+func appendBytes(dst, p []byte, as bytesAs) ([]byte, error) {
+	switch as {
+	case bytesAsBase64:
+		dst = append(dst, '"')
+		dst = base64.StdEncoding.AppendEncode(dst, p)
+		return append(dst, '"'), nil
+	case bytesAsBuffer:
+		dst = append(dst, `{"type":"Buffer","data":[`...)
+		for i, b := range p {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = strconv.AppendUint(dst, uint64(b), 10)
+		}
+		return append(dst, "]}"...), nil
+	}
+	return dst, ErrBinary
+}
+
+// appendFloat writes f as JSON.stringify does.
+func appendFloat(dst []byte, f float64) []byte {
+	switch {
+	case math.IsNaN(f) || math.IsInf(f, 0):
+		return append(dst, "null"...)
+	case f == 0:
+		return append(dst, '0') // also -0
+	}
+	if abs := math.Abs(f); abs >= 1e-6 && abs < 1e21 {
+		return strconv.AppendFloat(dst, f, 'f', -1, 64)
+	}
+	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
+	if n := len(dst); dst[n-4] == 'e' && dst[n-2] == '0' { // e-07 is e-7 in JavaScript
+		dst[n-2] = dst[n-1]
+		dst = dst[:n-1]
+	}
+	return dst
+}
+
+// maxTime is the latest time a JavaScript Date can hold, in milliseconds.
+const maxTime = 8_640_000_000_000_000
+
+// appendTime writes t as JavaScript's toJSON does.
+func appendTime(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	if s := t.Unix(); s > maxTime/1000 || s < -maxTime/1000 {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '"')
+	if y := t.Year(); y < 0 || y > 9999 {
+		dst = fmt.Appendf(dst, "%+07d", y)
+		dst = t.AppendFormat(dst, "-01-02T15:04:05.000Z")
+	} else {
+		dst = t.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	}
+	return append(dst, '"')
+}
