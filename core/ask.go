@@ -1,0 +1,86 @@
+package core
+
+import (
+	"context"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, in the order in which they
+// come, one value for each socket. It ends when all sockets on all nodes have answered; when it ends before that, at the
+// timeout or with ctx, the answers so far come with a *PartialError.
+func (t Target) EmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
+	data, err := event(name, args)
+	if err != nil {
+		return nil, err
+	}
+	ns := t.ns
+	uids := []string{ns.uid}
+	if !t.local {
+		uids = append(uids, ns.members.uids()...)
+	}
+	q, err := ns.requests.begin(codec.Broadcast, uids)
+	if err != nil {
+		return nil, err
+	}
+	defer ns.requests.end(q)
+	t.flags.Timeout = t.timeout()
+	ctx, cancel := context.WithTimeoutCause(ctx, t.flags.Timeout, ErrTimeout)
+	defer cancel()
+	if !t.local {
+		t.send(ctx, q, &codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()})
+	}
+	ns.local.BroadcastAck(ctx, &Packet{Args: data, Flags: t.flags}, t.selector(),
+		func(clients int) { q.count(ns.uid, clients) },
+		func(v codec.Value) { q.ack(ns.uid, v) })
+	err = q.wait(ctx)
+	return q.values, err
+}
+
+// send publishes a request. When that fails, the request goes on with this process's part.
+func (t Target) send(ctx context.Context, q *request, env *codec.Envelope) {
+	env.RequestID = q.id
+	if err := t.ns.publish(ctx, env); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		q.unreachable(t.ns.uid, err)
+	}
+}
+
+// ServerSideEmit sends an event to the other nodes' servers, not to this one and not to clients. It returns once they are
+// sure to get it, as far as the bus can say. The rooms of the target mean nothing to it.
+func (t Target) ServerSideEmit(ctx context.Context, name string, args ...any) error {
+	data, err := event(name, args)
+	if err != nil {
+		return err
+	}
+	return t.ns.publish(ctx, &codec.Envelope{Type: codec.ServerSideEmit, Args: data})
+}
+
+// ServerSideEmitWithAck sends an event to the other nodes' servers and returns their answers, one for each, in the order in
+// which they come; none, at once, when there are no peers. When not all answer in time, the answers so far come with a
+// *PartialError.
+func (t Target) ServerSideEmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
+	data, err := event(name, args)
+	if err != nil {
+		return nil, err
+	}
+	q, err := t.ns.requests.begin(codec.ServerSideEmit, t.ns.members.uids())
+	if err != nil {
+		return nil, err
+	}
+	err = t.ask(ctx, q, &codec.Envelope{Type: codec.ServerSideEmit, Args: data})
+	return q.values, err
+}
+
+// ask publishes a request to the peers, if there are any, and waits for their answers.
+func (t Target) ask(ctx context.Context, q *request, env *codec.Envelope) error {
+	defer t.ns.requests.end(q)
+	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout(), ErrTimeout)
+	defer cancel()
+	if !q.complete() {
+		t.send(ctx, q, env)
+	}
+	return q.wait(ctx)
+}

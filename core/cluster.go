@@ -1,0 +1,203 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// Cluster is one process's membership of a cluster: one receiving session and one publisher, however many namespaces.
+// It is safe for concurrent use.
+type Cluster struct {
+	config    Config
+	wire      *wire.Wire
+	publisher *publisher
+	listener  *listener
+	counts    counters
+
+	ctx     context.Context // ends the goroutines: Close cancels it
+	cancel  context.CancelFunc
+	group   sync.WaitGroup // the goroutines
+	flushed chan struct{}  // closed when the publisher has ended
+	closed  chan struct{}  // closed when Close has finished
+
+	mu         sync.RWMutex // guards all below
+	state      state
+	running    bool                  // the goroutines were started
+	namespaces map[string]*Namespace // by channel
+}
+
+type state int
+
+const (
+	isNew state = iota
+	isStarted
+	isClosing
+)
+
+// New returns a cluster that was not started. It does no I/O.
+func New(config Config) (*Cluster, error) {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	c := &Cluster{config: config, flushed: make(chan struct{}), closed: make(chan struct{}),
+		namespaces: make(map[string]*Namespace)}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.wire = wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
+		Threshold: config.PayloadThreshold})
+	c.publisher = &publisher{bus: config.Bus, store: config.Store, wire: c.wire, timeout: config.PublishTimeout,
+		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes),
+		trace: &c.config.Trace, counts: &c.counts, report: c.report}
+	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
+		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, lost: c.lost,
+		recovered: c.recovered, failed: c.report}
+	return c, nil
+}
+
+// Open is New and Start.
+func Open(ctx context.Context, config Config) (*Cluster, error) {
+	c, err := New(config)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Start(ctx)
+}
+
+// Start connects. It fails when the store cannot be used, when the bus cannot be reached, and when the node does not
+// hear itself (ErrNoLoopback); the cluster is then closed. ctx bounds Start, not the cluster.
+func (c *Cluster) Start(ctx context.Context) error {
+	c.mu.Lock()
+	if c.state != isNew {
+		c.mu.Unlock()
+		return errors.New("backplane: started already, or closed")
+	}
+	c.state = isStarted
+	c.mu.Unlock()
+
+	session, err := c.connect(ctx)
+	if err != nil {
+		_ = c.Close(context.WithoutCancel(ctx)) // nothing runs yet, and the reason it did not start matters more
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == isClosing { // meanwhile
+		c.listener.close(ctx, session)
+		return ErrClosed
+	}
+	c.running = true
+	c.group.Go(func() {
+		defer close(c.flushed)
+		c.publisher.run(c.ctx)
+	})
+	c.group.Go(func() { c.listener.run(c.ctx, session) })
+	c.group.Go(c.tick)
+	if c.config.Store != nil {
+		c.group.Go(c.expireAttachments)
+	}
+	return nil
+}
+
+func (c *Cluster) connect(ctx context.Context) (transport.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.PublishTimeout)
+	defer cancel()
+	if p, ok := c.config.Store.(storage.Preparer); ok {
+		if err := p.Prepare(ctx); err != nil {
+			return nil, &OpError{Op: "prepare the store", Err: err}
+		}
+	}
+	session, err := c.listener.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.probe(ctx, session); err != nil {
+		c.listener.close(ctx, session)
+		return nil, err
+	}
+	return session, nil
+}
+
+// probe makes sure that what the node publishes comes back to its session.
+func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
+	channel := "backplane#" + randomID() // no namespace's: theirs have a "/" after the "#"
+	if err := session.Listen(ctx, channel); err != nil {
+		return &OpError{Op: "listen", Channel: channel, Err: err}
+	}
+	token := []byte(randomID())
+	if err := c.config.Bus.Publish(ctx, transport.Message{Channel: channel, Payload: token}); err != nil {
+		return &OpError{Op: "publish", Channel: channel, Err: err}
+	}
+	for {
+		m, err := session.Receive(ctx)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return fmt.Errorf("%w (%w)", ErrNoLoopback, err)
+		case err != nil:
+			return &OpError{Op: "receive", Channel: channel, Err: err}
+		case m.Channel == channel && string(m.Payload) == string(token):
+			if err := session.Unlisten(ctx, channel); err != nil {
+				return &OpError{Op: "unlisten", Channel: channel, Err: err}
+			}
+			return nil
+		}
+	}
+}
+
+// deliver hands a received message to its namespace.
+func (c *Cluster) deliver(m transport.Message) {
+	c.mu.RLock()
+	ns := c.namespaces[m.Channel]
+	c.mu.RUnlock()
+	if ns != nil {
+		ns.receive(m.Payload)
+	}
+}
+
+func (c *Cluster) lost(err error) {
+	c.counts.sessions.Add(1)
+	c.report(&OpError{Op: "receive", Err: err})
+	if c.config.Trace.SessionLost != nil {
+		c.config.Trace.SessionLost(err)
+	}
+}
+
+func (c *Cluster) recovered(gap *GapError) {
+	for _, ns := range c.all() {
+		ns.members.forgive()
+		ns.post(&codec.Envelope{Type: codec.InitialHeartbeat})
+	}
+	c.report(gap)
+	if c.config.Trace.SessionRecovered != nil {
+		c.config.Trace.SessionRecovered(gap)
+	}
+}
+
+// report tells an error that no caller is there to receive.
+func (c *Cluster) report(err error) {
+	c.config.Logger.Warn("backplane: error", slog.Any("error", err))
+	if c.config.ErrorHandler != nil {
+		c.config.ErrorHandler(err)
+	}
+}
+
+// all returns the open namespaces.
+func (c *Cluster) all() []*Namespace {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	all := make([]*Namespace, 0, len(c.namespaces))
+	for _, ns := range c.namespaces {
+		all = append(all, ns)
+	}
+	return all
+}
+
+// Stats returns what was counted so far.
+func (c *Cluster) Stats() Stats { return c.counts.snapshot() }

@@ -1,0 +1,154 @@
+package core
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// Config configures a Cluster. Only Bus is required; the zero value of every other field is its default. Where a
+// field has a counterpart in Node.js's Postgres adapter it means the same, and the counterpart is named.
+type Config struct {
+	// Bus carries the messages. The cluster closes it (transport.Closer) when it is closed.
+	Bus transport.Bus
+	// Store takes the payloads that Bus cannot carry. Default: Bus, if it is a storage.Store too, as the Postgres
+	// drivers are; else none, and what is too large is an error.
+	Store storage.Store
+	// Codec turns messages into bytes. All nodes use the same. Default: jsonmsgpack.Codec, which Node.js understands.
+	Codec codec.Codec
+
+	// UID identifies this process in every namespace (Node.js: uid). It must be unique in the cluster. Default: 16
+	// random hexadecimal digits for each namespace.
+	UID string
+	// ChannelPrefix starts the name of every channel: "<prefix>#<namespace>" (Node.js: channelPrefix). Default:
+	// "socket.io".
+	ChannelPrefix string
+	// PayloadThreshold is the size in bytes from which on an encoded message goes to the store (Node.js:
+	// payloadThreshold). More than the bus can carry is as that. Default: what the bus can carry; on Postgres that
+	// is 8000, the first size that its NOTIFY refuses.
+	PayloadThreshold int
+
+	// RequestTimeout bounds every request that sets no timeout of its own (Node.js: requestsTimeout). Default: 5 s.
+	RequestTimeout time.Duration
+	// HeartbeatInterval is after how much silence of its own the node gives a sign of life (Node.js:
+	// heartbeatInterval). A session that has heard nothing for one and a half intervals, not even the node itself, is
+	// given up. Default: 5 s.
+	HeartbeatInterval time.Duration
+	// HeartbeatTimeout is after how much silence a peer counts as gone (Node.js: heartbeatTimeout). Default: 10 s.
+	HeartbeatTimeout time.Duration
+	// CleanupInterval is how often expired attachments are removed (Node.js: cleanupInterval). Default: 30 s.
+	CleanupInterval time.Duration
+	// AttachmentAge is how old an attachment has to be to be removed. Node.js removes at CleanupInterval, which
+	// takes attachments from nodes that are that slow. Default: twice CleanupInterval.
+	AttachmentAge time.Duration
+	// PublishTimeout bounds each round trip to the bus or the store; a connection that swallows bytes is given up
+	// after it. Default: 5 s.
+	PublishTimeout time.Duration
+	// MinBackoff and MaxBackoff bound the wait before a lost session is opened again. It doubles from one attempt to
+	// the next and is shortened by up to half at random, so that nodes do not come back all at once. Default: 100 ms
+	// and 5 s.
+	MinBackoff, MaxBackoff time.Duration
+
+	// PublishQueue bounds how many messages wait to be published. EmitAsync drops above it, Emit waits. Default: 8192.
+	PublishQueue int
+	// PublishQueueBytes bounds the same in bytes of encoded messages. Default: 64 MiB.
+	PublishQueueBytes int
+	// ReceiveQueue bounds, for each namespace, how many received messages wait for its Local. What comes above it is
+	// dropped and reported (DropSlow), so that one slow namespace holds up neither the others nor the bus. Default: 16384.
+	ReceiveQueue int
+	// ReceiveQueueBytes bounds the same in bytes as received. Default: 64 MiB.
+	ReceiveQueueBytes int
+	// MaxPeers bounds how many peers a namespace keeps track of. Default: 4096.
+	MaxPeers int
+
+	// ErrorHandler is told every error that no caller is there to receive: GapError, DropError, OpError (Node.js:
+	// errorHandler). It must not block: it is called by the goroutine that found the error. Default: none; the
+	// errors are logged either way.
+	ErrorHandler func(error)
+	// Logger gets errors as warnings and what the cluster does as debug messages. Default: discards.
+	Logger *slog.Logger
+	// Trace is called as things happen. Default: none.
+	Trace Trace
+}
+
+func (c Config) withDefaults() Config {
+	if c.Store == nil {
+		c.Store, _ = c.Bus.(storage.Store)
+	}
+	if c.Codec == nil {
+		c.Codec = jsonmsgpack.Codec{}
+	}
+	if c.ChannelPrefix == "" {
+		c.ChannelPrefix = "socket.io"
+	}
+	defaultTo(&c.RequestTimeout, 5*time.Second)
+	defaultTo(&c.HeartbeatInterval, 5*time.Second)
+	defaultTo(&c.HeartbeatTimeout, 10*time.Second)
+	defaultTo(&c.CleanupInterval, 30*time.Second)
+	defaultTo(&c.AttachmentAge, 2*c.CleanupInterval)
+	defaultTo(&c.PublishTimeout, 5*time.Second)
+	defaultTo(&c.MinBackoff, 100*time.Millisecond)
+	defaultTo(&c.MaxBackoff, max(5*time.Second, c.MinBackoff))
+	defaultTo(&c.PublishQueue, 8192)
+	defaultTo(&c.PublishQueueBytes, 64<<20)
+	defaultTo(&c.ReceiveQueue, 16384)
+	defaultTo(&c.ReceiveQueueBytes, 64<<20)
+	defaultTo(&c.MaxPeers, 4096)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func defaultTo[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func (c Config) validate() error {
+	if c.Bus == nil {
+		return &ConfigError{"Bus", "is required: for example pgxdriver.New(pool), pqdriver.New(db, dsn) or memory.NewHub()"}
+	}
+	if err := wire.CheckPrefix(c.ChannelPrefix, c.Bus.Limits()); err != nil {
+		return err
+	}
+	switch {
+	case c.UID == codec.EmitterUID:
+		return &ConfigError{"UID", `"emitter" is kept for processes outside the cluster`}
+	case len(c.UID) > maxUID:
+		return &ConfigError{"UID", fmt.Sprintf("has %d bytes, at most %d are allowed", len(c.UID), maxUID)}
+	case c.PayloadThreshold < 0:
+		return &ConfigError{"PayloadThreshold", "is negative"}
+	case c.HeartbeatTimeout < c.HeartbeatInterval:
+		return &ConfigError{"HeartbeatTimeout", fmt.Sprintf("%v is less than the heartbeat interval of %v: every peer would seem gone",
+			c.HeartbeatTimeout, c.HeartbeatInterval)}
+	case c.MaxBackoff < c.MinBackoff:
+		return &ConfigError{"MaxBackoff", fmt.Sprintf("%v is less than MinBackoff, %v", c.MaxBackoff, c.MinBackoff)}
+	}
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"RequestTimeout", int64(c.RequestTimeout)}, {"HeartbeatInterval", int64(c.HeartbeatInterval)},
+		{"CleanupInterval", int64(c.CleanupInterval)}, {"AttachmentAge", int64(c.AttachmentAge)},
+		{"PublishTimeout", int64(c.PublishTimeout)}, {"MinBackoff", int64(c.MinBackoff)},
+		{"PublishQueue", int64(c.PublishQueue)}, {"PublishQueueBytes", int64(c.PublishQueueBytes)},
+		{"ReceiveQueue", int64(c.ReceiveQueue)}, {"ReceiveQueueBytes", int64(c.ReceiveQueueBytes)},
+		{"MaxPeers", int64(c.MaxPeers)},
+	} {
+		if f.value < 0 {
+			return &ConfigError{f.name, "is negative"}
+		}
+	}
+	return nil
+}
+
+// maxUID is the most bytes that a node's uid may have. Socket.IO's have 16.
+const maxUID = 128

@@ -1,0 +1,148 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+)
+
+var (
+	// ErrClosed is returned by whatever is called on a closed Cluster or Namespace.
+	ErrClosed = errors.New("backplane: closed")
+	// ErrQueueFull is returned by EmitAsync when the publishing queue is at its bound: the message was not published.
+	ErrQueueFull = errors.New("backplane: the publishing queue is full, the message was not published")
+	// ErrTimeout is in the PartialError of a request that ended at its deadline.
+	ErrTimeout = errors.New("operation has timed out")
+	// ErrNamespaceExists is returned when a namespace is opened a second time in one cluster.
+	ErrNamespaceExists = errors.New("backplane: the namespace is open already in this cluster")
+	// ErrNoLoopback is returned by Start when what the node publishes does not come back to it.
+	ErrNoLoopback = errors.New("backplane: the node does not hear its own messages; " +
+		"a transaction-pooling proxy (such as PgBouncer) or a read-only replica may be in between: " +
+		"give the driver a direct connection to the primary for listening")
+	// ErrSilent is why a session was given up that had received nothing for longer than it can be silent.
+	ErrSilent = errors.New("backplane: connected, but nothing arrives")
+)
+
+// NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
+type NameError = wire.NameError
+
+// TooLargeError is returned for a message over the bus's limit when there is no store. Nothing was sent.
+type TooLargeError = wire.TooLargeError
+
+// ConfigError is returned by New and Open for a Config that cannot work.
+type ConfigError struct {
+	Field  string
+	Reason string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("backplane: Config.%s: %s", e.Field, e.Reason)
+}
+
+// ReservedEventError is returned for an event name that Socket.IO keeps for itself.
+type ReservedEventError struct{ Event string }
+
+func (e *ReservedEventError) Error() string {
+	return fmt.Sprintf("%q is a reserved event name", e.Event)
+}
+
+// OpError tells which operation failed on which channel.
+type OpError struct {
+	Op      string // "start", "listen", "publish", "attachment", …
+	Channel string // empty when the operation concerns the whole cluster
+	Err     error
+}
+
+func (e *OpError) Error() string {
+	if e.Channel == "" {
+		return fmt.Sprintf("backplane: %s: %v", e.Op, e.Err)
+	}
+	return fmt.Sprintf("backplane: %s on %q: %v", e.Op, e.Channel, e.Err)
+}
+
+// Unwrap returns the bus's or the store's own error.
+func (e *OpError) Unwrap() error { return e.Err }
+
+// PartialError comes with the answers that a request did get, and names the nodes whose answers are not among them.
+type PartialError struct {
+	Op string // "emit with acknowledgement", "fetch sockets", "server-side emit"
+	// Missing nodes were alive, as far as known, but did not answer in time.
+	Missing []string
+	// Left nodes closed, or stopped giving signs of life, while they were asked.
+	Left []string
+	// Err is ErrTimeout, the context's error, an error of publishing, ErrClosed; nil when all who are left answered.
+	Err error
+}
+
+func (e *PartialError) Error() string {
+	var b strings.Builder
+	b.WriteString("backplane: ")
+	b.WriteString(e.Op)
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	if len(e.Missing) > 0 {
+		fmt.Fprintf(&b, ": missing %d responses (%s)", len(e.Missing), strings.Join(e.Missing, ", "))
+	}
+	if len(e.Left) > 0 {
+		fmt.Fprintf(&b, ": %d nodes left (%s)", len(e.Left), strings.Join(e.Left, ", "))
+	}
+	return b.String()
+}
+
+// Unwrap returns Err.
+func (e *PartialError) Unwrap() error { return e.Err }
+
+// GapError is reported after the node listens again: what others published meanwhile did not arrive.
+type GapError struct {
+	Deaf time.Duration // from the last sign that the old session worked until the new one listened to everything
+	Err  error         // why the old session ended
+}
+
+func (e *GapError) Error() string {
+	return fmt.Sprintf("backplane: was deaf for %v, messages of other nodes may be lost: %v", e.Deaf.Round(time.Millisecond), e.Err)
+}
+
+// Unwrap returns why the session ended.
+func (e *GapError) Unwrap() error { return e.Err }
+
+// DropReason says why a message was not delivered.
+type DropReason string
+
+// The reasons for which a received message is dropped.
+const (
+	DropMalformed  DropReason = "malformed"          // its bytes could not be parsed
+	DropUnknown    DropReason = "unknown type"       // its type is none of those this version knows
+	DropSlow       DropReason = "slow receiver"      // the namespace's Local is slower than the messages come
+	DropAttachment DropReason = "attachment missing" // its attachment has expired or could not be read
+	DropForeign    DropReason = "other namespace"    // it names another namespace than the channel it came on
+	DropPeers      DropReason = "too many peers"     // its sender would be one peer more than MaxPeers
+)
+
+// DropError is reported when a received message is not delivered.
+type DropError struct {
+	Reason    DropReason
+	Namespace string
+	Type      codec.Type // 0 when unknown
+	UID       string     // the sender, empty when unknown
+	Err       error      // may be nil
+}
+
+func (e *DropError) Error() string {
+	s := fmt.Sprintf("backplane: dropped a message on %q: %s", e.Namespace, e.Reason)
+	if e.Type != 0 {
+		s += fmt.Sprintf(" (%s from %q)", e.Type, e.UID)
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause, if there is one.
+func (e *DropError) Unwrap() error { return e.Err }

@@ -1,0 +1,148 @@
+package core
+
+import (
+	"context"
+	"errors"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// receive takes what came on the namespace's channel. It is called by the receiving goroutine and must not block.
+func (ns *Namespace) receive(p []byte) {
+	c := ns.cluster
+	if h, ok := c.wire.Peek(p); ok && h.UID == ns.uid {
+		c.counts.receivedOwn.Add(1)
+		return
+	}
+	env, err := c.wire.Decode(p)
+	if err != nil {
+		ns.dropped(&codec.Envelope{}, DropMalformed, err)
+		return
+	}
+	if env.UID == ns.uid {
+		c.counts.receivedOwn.Add(1)
+		return
+	}
+	c.counts.received.Add(1)
+	if env.NSP == "" {
+		env.NSP = ns.name // old adapters and Node.js's emitter name none
+	}
+	if c.config.Trace.Received != nil {
+		c.config.Trace.Received(ns.name, env.Type, env.UID)
+	}
+	switch {
+	case env.NSP != ns.name:
+		ns.dropped(env, DropForeign, nil)
+	case !env.Type.Known():
+		ns.dropped(env, DropUnknown, nil)
+	case env.Type == codec.AdapterClose:
+		if ns.members.goodbye(env.UID) {
+			ns.left(env.UID, false)
+		}
+	case !ns.members.seen(env.UID, env.Type):
+		ns.dropped(env, DropPeers, nil)
+	default:
+		ns.route(env, len(p))
+	}
+}
+
+// route hands on a message whose sender is known.
+func (ns *Namespace) route(env *codec.Envelope, size int) {
+	switch {
+	case env.Type == codec.Heartbeat:
+	case env.Type == codec.InitialHeartbeat:
+		ns.greet()
+	case !env.Type.Response():
+		ns.lanes.messages.push(env, size)
+	case env.AttachmentID == "":
+		ns.requests.answer(env)
+	case env.RequesterUID == "" && ns.requests.waiting(), env.RequesterUID == ns.uid:
+		ns.lanes.answers.push(env, size)
+	}
+}
+
+// greet answers a newcomer, so that it knows this node at once. One answer serves all who come while it is queued.
+func (ns *Namespace) greet() {
+	if !ns.greeting.CompareAndSwap(false, true) {
+		return
+	}
+	o, err := ns.encode(&codec.Envelope{Type: codec.Heartbeat})
+	if err == nil {
+		o.leaving = func() { ns.greeting.Store(false) }
+		err = ns.cluster.publisher.send(o)
+	}
+	if err != nil {
+		ns.greeting.Store(false)
+		ns.unsent(err)
+	}
+}
+
+// dropped counts and reports a message that is not delivered.
+func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) {
+	c := ns.cluster
+	if errors.Is(err, ErrClosed) {
+		return
+	}
+	c.counts.receiveDropped.Add(1)
+	e := &DropError{Reason: reason, Namespace: ns.name, Type: env.Type, UID: env.UID, Err: err}
+	if c.config.Trace.Dropped != nil {
+		c.config.Trace.Dropped(e)
+	}
+	c.report(e)
+}
+
+// handle applies one message to this process's clients. The messages lane calls it.
+func (ns *Namespace) handle(env *codec.Envelope) {
+	to := Selector{Rooms: env.Opts.Rooms, Except: env.Opts.Except}
+	switch env.Type {
+	case codec.Broadcast:
+		p := &Packet{Args: env.Args, Flags: env.Opts.Flags}
+		if env.RequestID == "" {
+			ns.local.Broadcast(p, to)
+			return
+		}
+		ns.serveAcks(env, p, to)
+	case codec.SocketsJoin:
+		ns.local.Join(to, env.Rooms)
+	case codec.SocketsLeave:
+		ns.local.Leave(to, env.Rooms)
+	case codec.DisconnectSockets:
+		ns.local.Disconnect(to, env.Close)
+	case codec.FetchSockets:
+		ns.respond(env, &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: ns.local.Sockets(to)})
+	case codec.ServerSideEmit:
+		var reply func(codec.Value)
+		if env.RequestID != "" {
+			reply = once(func(v codec.Value) {
+				ns.respond(env, &codec.Envelope{Type: codec.ServerSideEmitResponse, Value: v})
+			})
+		}
+		ns.local.ServerSideEmit(env.Args, reply)
+	}
+}
+
+// serveAcks asks this process's clients on behalf of a peer.
+func (ns *Namespace) serveAcks(env *codec.Envelope, p *Packet, to Selector) {
+	timeout := env.Opts.Flags.Timeout
+	if timeout <= 0 {
+		timeout = ns.cluster.config.RequestTimeout
+	}
+	ctx, cancel := context.WithTimeout(ns.cluster.ctx, timeout)
+	context.AfterFunc(ctx, cancel) // frees the timer when the cluster closes first
+	ns.local.BroadcastAck(ctx, p, to, once(func(clients int) {
+		ns.respond(env, &codec.Envelope{Type: codec.BroadcastClientCount, ClientCount: clients})
+		if clients == 0 {
+			cancel()
+		}
+	}), func(v codec.Value) {
+		if ctx.Err() == nil {
+			ns.respond(env, &codec.Envelope{Type: codec.BroadcastAck, Value: v})
+		}
+	})
+}
+
+// respond queues an answer. When it cannot be encoded as it is, the requester still gets one.
+func (ns *Namespace) respond(request, answer *codec.Envelope) {
+	answer.RequestID, answer.RequesterUID = request.RequestID, request.UID
+	ns.post(answer)
+}

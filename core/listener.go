@@ -1,0 +1,267 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+// listener owns the receiving session: one goroutine receives, listens to what is asked for, and opens another session
+// when this one ends.
+type listener struct {
+	bus              transport.Bus
+	timeout          time.Duration // bounds opening, listening and closing
+	minWait, maxWait time.Duration
+	deliver          func(transport.Message)
+	lost             func(err error)
+	recovered        func(gap *GapError)
+	failed           func(err error)
+
+	mu        sync.Mutex // guards all below
+	channels  map[string]struct{}
+	requests  []listenRequest
+	interrupt context.CancelCauseFunc // ends the Receive under way, nil when there is none
+	up        bool
+	heard     time.Time // when the session last proved that it works
+}
+
+// listenRequest asks the receiving goroutine to listen to a channel, or no longer to.
+type listenRequest struct {
+	channel string
+	on      bool
+	done    chan error
+}
+
+var errRequested = errors.New("a request to listen waits")
+
+// listen returns once messages on channel are sure to arrive. While the session is broken it waits until ctx ends.
+func (l *listener) listen(ctx context.Context, channel string) error {
+	return l.ask(ctx, channel, true)
+}
+
+// unlisten returns once no more messages of channel arrive.
+func (l *listener) unlisten(ctx context.Context, channel string) error {
+	return l.ask(ctx, channel, false)
+}
+
+func (l *listener) ask(ctx context.Context, channel string, on bool) error {
+	r := listenRequest{channel: channel, on: on, done: make(chan error, 1)}
+	l.mu.Lock()
+	l.requests = append(l.requests, r)
+	if l.interrupt != nil {
+		l.interrupt(errRequested)
+	}
+	l.mu.Unlock()
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		if l.withdraw(r) {
+			return ctx.Err()
+		}
+		return <-r.done // it is being carried out, which is bounded
+	}
+}
+
+// withdraw takes a request back, unless it is being carried out.
+func (l *listener) withdraw(r listenRequest) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.requests, r)
+	if i < 0 {
+		return false
+	}
+	l.requests = slices.Delete(l.requests, i, i+1)
+	return true
+}
+
+// giveUp ends the session if it has been silent since before limit, and says whether it did.
+func (l *listener) giveUp(limit time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.up || l.interrupt == nil || len(l.channels) == 0 || l.heard.After(limit) {
+		return false
+	}
+	l.interrupt(ErrSilent)
+	return true
+}
+
+// deaf reports whether there is no working session.
+func (l *listener) deaf() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.up
+}
+
+// run receives from session, and from those that replace it, until ctx ends.
+func (l *listener) run(ctx context.Context, session transport.Session) {
+	l.setUp(true)
+	for {
+		err := l.serve(ctx, session)
+		since := l.setUp(false)
+		l.close(ctx, session)
+		if ctx.Err() != nil {
+			l.refuse()
+			return
+		}
+		l.lost(err)
+		if session = l.reopen(ctx); session == nil {
+			l.refuse()
+			return
+		}
+		l.setUp(true)
+		l.recovered(&GapError{Deaf: time.Since(since), Err: err})
+	}
+}
+
+// setUp notes whether there is a working session and returns when there last was a sign of it.
+func (l *listener) setUp(up bool) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.up = up
+	if up {
+		l.heard = time.Now()
+	}
+	return l.heard
+}
+
+// serve receives until the session ends.
+func (l *listener) serve(ctx context.Context, session transport.Session) error {
+	for {
+		if err := l.answer(ctx, session); err != nil {
+			return err
+		}
+		receive, cancel := context.WithCancelCause(ctx)
+		l.mu.Lock()
+		l.interrupt = cancel
+		if len(l.requests) > 0 {
+			cancel(errRequested)
+		}
+		l.mu.Unlock()
+		err := l.receive(receive, session)
+		l.mu.Lock()
+		l.interrupt = nil
+		l.mu.Unlock()
+		cause := context.Cause(receive)
+		cancel(nil)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case cause == nil:
+			return err // the session's own, final error
+		case errors.Is(cause, ErrSilent):
+			return cause
+		}
+	}
+}
+
+// receive hands on messages until there is an error or ctx ends.
+func (l *listener) receive(ctx context.Context, session transport.Session) error {
+	for {
+		m, err := session.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		l.mu.Lock()
+		l.heard = time.Now()
+		l.mu.Unlock()
+		l.deliver(m)
+	}
+}
+
+// answer carries out the requests that wait. Its error is the session's.
+func (l *listener) answer(ctx context.Context, session transport.Session) error {
+	for {
+		l.mu.Lock()
+		if len(l.requests) == 0 {
+			l.mu.Unlock()
+			return nil
+		}
+		r := l.requests[0]
+		l.requests = l.requests[1:]
+		l.mu.Unlock()
+
+		bounded, cancel := context.WithTimeout(ctx, l.timeout)
+		var err error
+		if r.on {
+			err = session.Listen(bounded, r.channel)
+		} else {
+			err = session.Unlisten(bounded, r.channel)
+		}
+		cancel()
+		l.mu.Lock()
+		if !r.on {
+			delete(l.channels, r.channel)
+		} else if err == nil {
+			l.channels[r.channel] = struct{}{}
+			l.heard = time.Now()
+		}
+		l.mu.Unlock()
+		r.done <- err
+		if err != nil {
+			return &OpError{Op: "listen", Channel: r.channel, Err: err}
+		}
+	}
+}
+
+// refuse ends the requests that nobody will answer.
+func (l *listener) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.requests {
+		r.done <- ErrClosed
+	}
+	l.requests = nil
+}
+
+// reopen opens a session that listens to every channel. It tries until ctx ends and then returns nil.
+func (l *listener) reopen(ctx context.Context) transport.Session {
+	for wait := l.minWait; ; wait = min(2*wait, l.maxWait) {
+		select {
+		case <-time.After(wait/2 + rand.N(wait/2+1)):
+		case <-ctx.Done():
+			return nil
+		}
+		session, err := l.open(ctx)
+		if err == nil {
+			return session
+		}
+		if ctx.Err() == nil {
+			l.failed(err)
+		}
+	}
+}
+
+func (l *listener) open(ctx context.Context) (transport.Session, error) {
+	bounded, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	session, err := l.bus.Open(bounded)
+	if err != nil {
+		return nil, &OpError{Op: "open session", Err: err}
+	}
+	l.mu.Lock()
+	channels := make([]string, 0, len(l.channels))
+	for channel := range l.channels {
+		channels = append(channels, channel)
+	}
+	l.mu.Unlock()
+	for _, channel := range channels {
+		if err := session.Listen(bounded, channel); err != nil {
+			l.close(ctx, session)
+			return nil, &OpError{Op: "listen", Channel: channel, Err: err}
+		}
+	}
+	return session, nil
+}
+
+// close ends a session, also after ctx has ended.
+func (l *listener) close(ctx context.Context, session transport.Session) {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
+	defer cancel()
+	_ = session.Close(bounded) // the session is given up: there is nothing to do about it
+}

@@ -1,0 +1,222 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+)
+
+// Namespace is one audience of a cluster: this process's clients, who are Local's, and those of its peers. All methods
+// of a Target are its own too and mean every socket of the namespace. It is safe for concurrent use.
+type Namespace struct {
+	Target
+
+	cluster  *Cluster
+	name     string
+	channel  string
+	uid      string
+	local    Local
+	members  *membership
+	requests *requests
+	lanes    lanes
+
+	lastSent atomic.Int64 // when a message was last queued, in nanoseconds since 1970
+	greeting atomic.Bool  // a Heartbeat that answers newcomers is queued
+	close    sync.Once
+	closed   chan struct{}
+}
+
+// lanes are a namespace's two queues of received messages: answers must not wait behind messages whose Local waits
+// for answers.
+type lanes struct{ messages, answers *lane }
+
+func (l lanes) close() {
+	l.messages.queue.close()
+	l.answers.queue.close()
+}
+
+// Namespace opens a namespace, such as "/" or "/chat", for the clients of local. It returns once the node receives
+// what others send there and has announced itself. It returns ErrNamespaceExists for a name that is open, and a
+// *NameError for one that the bus cannot carry.
+func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Namespace, error) {
+	if local == nil {
+		return nil, errors.New("backplane: Namespace: local is nil")
+	}
+	channel, err := wire.Channel(c.config.ChannelPrefix, name, c.config.Bus.Limits())
+	if err != nil {
+		return nil, err
+	}
+	ns := c.newNamespace(name, channel, local)
+	if err := c.register(ns); err != nil {
+		return nil, err
+	}
+	if err := c.listener.listen(ctx, channel); err != nil {
+		c.unregister(ns)
+		ns.lanes.close()
+		return nil, &OpError{Op: "listen", Channel: channel, Err: err}
+	}
+	if err := ns.publish(ctx, &codec.Envelope{Type: codec.InitialHeartbeat}); err != nil {
+		_ = ns.Close(ctx) // the error of publishing is the one that matters
+		return nil, err
+	}
+	return ns, nil
+}
+
+func (c *Cluster) newNamespace(name, channel string, local Local) *Namespace {
+	ns := &Namespace{cluster: c, name: name, channel: channel, uid: c.config.UID, local: local,
+		requests: newRequests(), closed: make(chan struct{})}
+	if ns.uid == "" {
+		ns.uid = randomID()
+	}
+	ns.Target = Target{ns: ns}
+	ns.members = newMembership(c.config.MaxPeers, func(uid string) {
+		if c.config.Trace.PeerJoined != nil {
+			c.config.Trace.PeerJoined(name, uid)
+		}
+	})
+	ns.lanes = lanes{messages: ns.newLane(ns.handle), answers: ns.newLane(ns.requests.answer)}
+	return ns
+}
+
+func (ns *Namespace) newLane(handle func(*codec.Envelope)) *lane {
+	c := ns.cluster
+	return &lane{
+		queue: newQueue[*codec.Envelope](c.config.ReceiveQueue, c.config.ReceiveQueueBytes),
+		store: c.config.Store, wire: c.wire, timeout: c.config.PublishTimeout,
+		handle: handle, dropped: ns.dropped, fetched: func() { c.counts.attachmentReads.Add(1) },
+	}
+}
+
+// register makes messages of the namespace's channel reach it.
+func (c *Cluster) register(ns *Namespace) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.running || c.state == isClosing {
+		return ErrClosed
+	}
+	if c.namespaces[ns.channel] != nil {
+		return ErrNamespaceExists
+	}
+	c.namespaces[ns.channel] = ns
+	c.group.Go(func() { ns.lanes.messages.run(c.ctx) })
+	c.group.Go(func() { ns.lanes.answers.run(c.ctx) })
+	return nil
+}
+
+func (c *Cluster) unregister(ns *Namespace) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.namespaces[ns.channel] == ns {
+		delete(c.namespaces, ns.channel)
+	}
+}
+
+// Name returns the namespace's name, such as "/chat".
+func (ns *Namespace) Name() string { return ns.name }
+
+// UID returns how the peers know this node in this namespace.
+func (ns *Namespace) UID() string { return ns.uid }
+
+// Peers returns the uids of the other nodes that have shown signs of life, in alphabetical order.
+func (ns *Namespace) Peers() []string { return ns.members.uids() }
+
+// ServerCount returns the number of nodes: the peers and this one.
+func (ns *Namespace) ServerCount() int { return 1 + ns.members.count() }
+
+// WaitForPeers returns once at least n other nodes are known, or with ctx's error.
+func (ns *Namespace) WaitForPeers(ctx context.Context, n int) error { return ns.members.wait(ctx, n) }
+
+// Close says goodbye to the peers and stops receiving. Requests under way end with ErrClosed. It does not disconnect
+// this process's clients. Closing again does nothing. It returns an error when the goodbye could not be published.
+func (ns *Namespace) Close(ctx context.Context) error {
+	var err error
+	ns.close.Do(func() {
+		err = ns.publish(ctx, &codec.Envelope{Type: codec.AdapterClose})
+		close(ns.closed)
+		ns.requests.close()
+		if e := ns.cluster.listener.unlisten(ctx, ns.channel); err == nil && e != nil {
+			err = &OpError{Op: "unlisten", Channel: ns.channel, Err: e}
+		}
+		ns.cluster.unregister(ns)
+		ns.lanes.close()
+	})
+	return err
+}
+
+// farewell is the part of Close that is left when the whole cluster closes.
+func (ns *Namespace) farewell() {
+	ns.close.Do(func() {
+		ns.post(&codec.Envelope{Type: codec.AdapterClose})
+		close(ns.closed)
+		ns.requests.close()
+	})
+}
+
+// publish sends env and waits for its outcome.
+func (ns *Namespace) publish(ctx context.Context, env *codec.Envelope) error {
+	o, err := ns.encode(env)
+	if err != nil {
+		return err
+	}
+	return ns.cluster.publisher.publish(ctx, o)
+}
+
+// queue sends env without waiting.
+func (ns *Namespace) queue(env *codec.Envelope) error {
+	o, err := ns.encode(env)
+	if err != nil {
+		return err
+	}
+	return ns.cluster.publisher.send(o)
+}
+
+// post sends env without waiting, and reports what goes wrong.
+func (ns *Namespace) post(env *codec.Envelope) {
+	if err := ns.queue(env); err != nil {
+		ns.unsent(err)
+	}
+}
+
+// unsent reports why a message that nobody waits for could not be queued.
+func (ns *Namespace) unsent(err error) {
+	if !errors.Is(err, ErrClosed) {
+		ns.cluster.report(&OpError{Op: "publish", Channel: ns.channel, Err: err})
+	}
+}
+
+func (ns *Namespace) encode(env *codec.Envelope) (*outgoing, error) {
+	select {
+	case <-ns.closed:
+		return nil, ErrClosed
+	default:
+	}
+	env.UID, env.NSP = ns.uid, ns.name
+	ns.lastSent.Store(time.Now().UnixNano())
+	return ns.cluster.publisher.encode(ns.channel, env)
+}
+
+// tick gives a sign of life when one is due, and forgets the peers that gave none.
+func (ns *Namespace) tick(now time.Time, deaf bool) {
+	if now.UnixNano()-ns.lastSent.Load() >= int64(ns.cluster.config.HeartbeatInterval) {
+		ns.post(&codec.Envelope{Type: codec.Heartbeat})
+	}
+	if deaf {
+		return // the peers cannot be heard
+	}
+	for _, uid := range ns.members.expire(now.Add(-ns.cluster.config.HeartbeatTimeout)) {
+		ns.left(uid, true)
+	}
+}
+
+// left tells who asks that a peer is gone.
+func (ns *Namespace) left(uid string, expired bool) {
+	ns.requests.leave(uid)
+	if ns.cluster.config.Trace.PeerLeft != nil {
+		ns.cluster.config.Trace.PeerLeft(ns.name, uid, expired)
+	}
+}

@@ -1,0 +1,223 @@
+package core
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// Socket is one connected client, as a Registry needs it. Its methods are called from any goroutine and must not block:
+// a server queues what it sends, and drops or disconnects a client that does not keep up.
+type Socket interface {
+	// ID returns the socket's id, unique in the cluster and unguessable. It never changes.
+	ID() string
+	// Send gives the client an event. p is shared with other sockets.
+	Send(p *Packet)
+	// Disconnect ends the client's membership of the namespace; close: its connection too. It is up to the server to
+	// call Registry.DelAll.
+	Disconnect(close bool)
+}
+
+// AckSocket is a Socket that can ask its client for an acknowledgement. Broadcasts with acknowledgement reach other
+// sockets too, but wait for nothing from them.
+type AckSocket interface {
+	Socket
+	// SendAck gives the client an event and calls answer, from any goroutine, when it acknowledges; not after ctx ends.
+	SendAck(ctx context.Context, p *Packet, answer func(codec.Value))
+}
+
+// DescribedSocket is a Socket that has more to tell to FetchSockets than its id and rooms.
+type DescribedSocket interface {
+	Socket
+	// Describe returns how the client has connected and what the application has attached to it.
+	Describe() (Handshake, codec.Value)
+}
+
+// RegistryConfig says what a Registry tells its server. Nil funcs are not called.
+type RegistryConfig struct {
+	// CreateRoom, JoinRoom, LeaveRoom and DeleteRoom are the events of Socket.IO's adapter: CreateRoom comes before the
+	// first JoinRoom of a room, DeleteRoom after its last LeaveRoom. They are called one at a time, in the order in
+	// which things happened, and may call the Registry.
+	CreateRoom func(room string)
+	JoinRoom   func(room, id string)
+	LeaveRoom  func(room, id string)
+	DeleteRoom func(room string)
+	// ServerSideEmit handles events that other nodes send to the servers. See Local.ServerSideEmit.
+	ServerSideEmit func(args codec.Args, reply func(codec.Value))
+}
+
+// Registry knows this process's sockets of a namespace and the rooms they are in. It is a Local, the counterpart of
+// Socket.IO's in-memory adapter. It is safe for concurrent use and holds no lock while it delivers.
+type Registry struct {
+	config RegistryConfig
+	events eventQueue
+
+	mu      sync.RWMutex // guards all below and the members' rooms
+	members map[string]*member
+	rooms   map[string]*room
+	all     room
+	joins   uint64 // counts joins, for the order of a member's rooms
+}
+
+var _ Local = (*Registry)(nil)
+
+// member is a socket and its rooms, each with a number that grows from one join to the next.
+type member struct {
+	socket Socket
+	rooms  map[string]uint64
+}
+
+// NewRegistry returns an empty registry.
+func NewRegistry(config RegistryConfig) *Registry {
+	return &Registry{config: config, members: make(map[string]*member), rooms: make(map[string]*room),
+		all: room{members: make(map[*member]struct{})}}
+}
+
+// Add adds a socket, in the room of its id and in rooms. A socket of the same id is replaced and leaves its rooms.
+func (r *Registry) Add(socket Socket, rooms ...string) {
+	r.mu.Lock()
+	if old := r.members[socket.ID()]; old != nil {
+		r.remove(old)
+	}
+	m := &member{socket: socket, rooms: make(map[string]uint64, 1+len(rooms))}
+	r.members[socket.ID()] = m
+	r.all.add(m)
+	r.join(m, socket.ID())
+	for _, name := range rooms {
+		r.join(m, name)
+	}
+	r.mu.Unlock()
+	r.events.run()
+}
+
+// AddAll makes the socket of this id join rooms. It is false when there is no such socket.
+func (r *Registry) AddAll(id string, rooms ...string) bool {
+	r.mu.Lock()
+	m := r.members[id]
+	if m != nil {
+		for _, name := range rooms {
+			r.join(m, name)
+		}
+	}
+	r.mu.Unlock()
+	r.events.run()
+	return m != nil
+}
+
+// Del makes the socket of this id leave a room. It is false when it was not in it.
+func (r *Registry) Del(id, room string) bool {
+	r.mu.Lock()
+	m := r.members[id]
+	left := m != nil && r.leave(m, room)
+	r.mu.Unlock()
+	r.events.run()
+	return left
+}
+
+// DelAll makes the socket of this id leave all rooms, and forgets it. It is false when there is no such socket.
+func (r *Registry) DelAll(id string) bool {
+	r.mu.Lock()
+	m := r.members[id]
+	if m != nil {
+		r.remove(m)
+	}
+	r.mu.Unlock()
+	r.events.run()
+	return m != nil
+}
+
+// remove makes m leave all rooms and forgets it. The caller holds mu.
+func (r *Registry) remove(m *member) {
+	for _, name := range m.names() {
+		r.leave(m, name)
+	}
+	r.all.remove(m)
+	delete(r.members, m.socket.ID())
+}
+
+// IDs returns the ids of the selected sockets, in no order. (Socket.IO's adapter calls this sockets.)
+func (r *Registry) IDs(to Selector) []string {
+	var ids []string
+	r.each(to, func(s Socket) { ids = append(ids, s.ID()) })
+	return ids
+}
+
+// SocketRooms returns the rooms of the socket of this id, in the order in which it joined; nil when there is none.
+func (r *Registry) SocketRooms(id string) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if m := r.members[id]; m != nil {
+		return m.names()
+	}
+	return nil
+}
+
+// Rooms returns the names of all rooms, in alphabetical order. The rooms of single sockets, named as their ids, are among them.
+func (r *Registry) Rooms() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Sorted(maps.Keys(r.rooms))
+}
+
+// Len returns the number of sockets.
+func (r *Registry) Len() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.members)
+}
+
+// names returns the member's rooms in the order in which it joined. The caller holds the registry's mu.
+func (m *member) names() []string {
+	names := slices.Collect(maps.Keys(m.rooms))
+	slices.SortFunc(names, func(a, b string) int {
+		if m.rooms[a] < m.rooms[b] {
+			return -1
+		}
+		return 1
+	})
+	return names
+}
+
+// join adds m to a room. The caller holds mu.
+func (r *Registry) join(m *member, name string) {
+	if _, in := m.rooms[name]; in {
+		return
+	}
+	rm := r.rooms[name]
+	if rm == nil {
+		rm = &room{members: make(map[*member]struct{})}
+		r.rooms[name] = rm
+		if f := r.config.CreateRoom; f != nil {
+			r.events.add(func() { f(name) })
+		}
+	}
+	r.joins++
+	m.rooms[name] = r.joins
+	rm.add(m)
+	if f, id := r.config.JoinRoom, m.socket.ID(); f != nil {
+		r.events.add(func() { f(name, id) })
+	}
+}
+
+// leave removes m from a room. The caller holds mu.
+func (r *Registry) leave(m *member, name string) bool {
+	if _, in := m.rooms[name]; !in {
+		return false
+	}
+	delete(m.rooms, name)
+	rm := r.rooms[name]
+	rm.remove(m)
+	if f, id := r.config.LeaveRoom, m.socket.ID(); f != nil {
+		r.events.add(func() { f(name, id) })
+	}
+	if len(rm.members) == 0 {
+		delete(r.rooms, name)
+		if f := r.config.DeleteRoom; f != nil {
+			r.events.add(func() { f(name) })
+		}
+	}
+	return true
+}

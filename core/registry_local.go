@@ -1,0 +1,69 @@
+package core
+
+import (
+	"context"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// Broadcast implements Local.
+func (r *Registry) Broadcast(p *Packet, to Selector) {
+	r.each(to, func(s Socket) { s.Send(p) })
+}
+
+// BroadcastAck implements Local.
+func (r *Registry) BroadcastAck(ctx context.Context, p *Packet, to Selector, asked func(clients int), answer func(codec.Value)) {
+	var ask []AckSocket
+	r.each(to, func(s Socket) {
+		if a, ok := s.(AckSocket); ok {
+			ask = append(ask, a)
+		} else {
+			s.Send(p)
+		}
+	})
+	asked(len(ask))
+	for _, s := range ask {
+		s.SendAck(ctx, p, once(answer))
+	}
+}
+
+// Sockets implements Local.
+func (r *Registry) Sockets(to Selector) []codec.Socket {
+	var all []codec.Socket
+	r.each(to, func(s Socket) {
+		info := codec.Socket{ID: s.ID(), Rooms: r.SocketRooms(s.ID())}
+		var h Handshake
+		if d, ok := s.(DescribedSocket); ok {
+			h, info.Data = d.Describe()
+		}
+		info.Handshake = h.value()
+		all = append(all, info)
+	})
+	return all
+}
+
+// Join implements Local.
+func (r *Registry) Join(to Selector, rooms []string) {
+	r.each(to, func(s Socket) { r.AddAll(s.ID(), rooms...) })
+}
+
+// Leave implements Local.
+func (r *Registry) Leave(to Selector, rooms []string) {
+	r.each(to, func(s Socket) {
+		for _, name := range rooms {
+			r.Del(s.ID(), name)
+		}
+	})
+}
+
+// Disconnect implements Local.
+func (r *Registry) Disconnect(to Selector, close bool) {
+	r.each(to, func(s Socket) { s.Disconnect(close) })
+}
+
+// ServerSideEmit implements Local.
+func (r *Registry) ServerSideEmit(args codec.Args, reply func(codec.Value)) {
+	if r.config.ServerSideEmit != nil {
+		r.config.ServerSideEmit(args, reply)
+	}
+}

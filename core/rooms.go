@@ -1,0 +1,141 @@
+package core
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// room is a set of members, and a list of them that is made when it is first wanted and kept until the set changes: a
+// broadcast goes through the list without a lock.
+type room struct {
+	members map[*member]struct{}
+	list    atomic.Pointer[[]*member]
+}
+
+func (r *room) add(m *member) {
+	r.members[m] = struct{}{}
+	r.list.Store(nil)
+}
+
+func (r *room) remove(m *member) {
+	delete(r.members, m)
+	r.list.Store(nil)
+}
+
+// listed returns the members. The caller holds the registry's mu, for reading at least, and must not change the list.
+func (r *room) listed() []*member {
+	if list := r.list.Load(); list != nil {
+		return *list
+	}
+	list := make([]*member, 0, len(r.members))
+	for m := range r.members {
+		list = append(list, m)
+	}
+	r.list.Store(&list)
+	return list
+}
+
+// selections are reused for the members that a union of rooms, or an exception, selects.
+var selections = sync.Pool{New: func() any { return new([]*member) }}
+
+// each calls f for every selected socket, without holding a lock.
+func (r *Registry) each(to Selector, f func(Socket)) {
+	if len(to.Except) == 0 && len(to.Rooms) <= 1 {
+		for _, m := range r.single(to.Rooms) {
+			f(m.socket)
+		}
+		return
+	}
+	selected := selections.Get().(*[]*member)
+	*selected = r.choose((*selected)[:0], to)
+	for _, m := range *selected {
+		f(m.socket)
+	}
+	clear(*selected)
+	selections.Put(selected)
+}
+
+// single returns the members of the only room, or all when there is none.
+func (r *Registry) single(rooms []string) []*member {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(rooms) == 0 {
+		return r.all.listed()
+	}
+	if rm := r.rooms[rooms[0]]; rm != nil {
+		return rm.listed()
+	}
+	return nil
+}
+
+// choose appends the selected members to dst, each once.
+func (r *Registry) choose(dst []*member, to Selector) []*member {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(to.Rooms) == 0 {
+		for _, m := range r.all.listed() {
+			if !m.inAny(to.Except) {
+				dst = append(dst, m)
+			}
+		}
+		return dst
+	}
+	for i, name := range to.Rooms {
+		rm := r.rooms[name]
+		if rm == nil {
+			continue
+		}
+		for _, m := range rm.listed() {
+			if !m.inAny(to.Rooms[:i]) && !m.inAny(to.Except) {
+				dst = append(dst, m)
+			}
+		}
+	}
+	return dst
+}
+
+// inAny reports whether m is in one of rooms. The caller holds the registry's mu.
+func (m *member) inAny(rooms []string) bool {
+	for _, name := range rooms {
+		if _, in := m.rooms[name]; in {
+			return true
+		}
+	}
+	return false
+}
+
+// eventQueue calls funcs one at a time in the order in which they were added, with no lock held.
+type eventQueue struct {
+	mu      sync.Mutex // guards all below
+	waiting []func()
+	running bool
+}
+
+func (q *eventQueue) add(f func()) {
+	q.mu.Lock()
+	q.waiting = append(q.waiting, f)
+	q.mu.Unlock()
+}
+
+// run calls what waits, unless another goroutine is about to, or a func that it calls has called run.
+func (q *eventQueue) run() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.running {
+		return
+	}
+	q.running = true
+	defer func() { q.running = false }()
+	for len(q.waiting) > 0 {
+		f := q.waiting[0]
+		q.waiting = q.waiting[1:]
+		q.call(f)
+	}
+}
+
+// call calls f without the lock, which it holds again when it returns, or panics.
+func (q *eventQueue) call(f func()) {
+	q.mu.Unlock()
+	defer q.mu.Lock()
+	f()
+}

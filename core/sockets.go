@@ -1,0 +1,124 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// RemoteSocket is a socket of any node of the namespace, as it was when it was fetched.
+type RemoteSocket struct {
+	target Target
+	socket codec.Socket
+	node   string
+}
+
+// FetchSockets returns the sockets of the target, on all nodes. When not all nodes answer in time, the sockets found
+// so far, this process's own among them, come with a *PartialError.
+func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
+	ns := t.ns
+	var peers []string
+	if !t.local {
+		peers = ns.members.uids()
+	}
+	q, err := ns.requests.begin(codec.FetchSockets, peers)
+	if err != nil {
+		return nil, err
+	}
+	var all []*RemoteSocket
+	add := func(s codec.Socket, node string) {
+		all = append(all, &RemoteSocket{target: Target{ns: ns, rooms: []string{s.ID}}, socket: s, node: node})
+	}
+	for _, s := range ns.local.Sockets(t.selector()) {
+		add(s, ns.uid)
+	}
+	err = t.ask(ctx, q, &codec.Envelope{Type: codec.FetchSockets, Opts: t.opts()})
+	for _, s := range q.sockets {
+		add(s.socket, s.uid)
+	}
+	return all, err
+}
+
+// ID returns the socket's id.
+func (s *RemoteSocket) ID() string { return s.socket.ID }
+
+// Node returns the uid of the node that the socket is connected to.
+func (s *RemoteSocket) Node() string { return s.node }
+
+// Rooms returns the rooms that the socket was in, its own id among them.
+func (s *RemoteSocket) Rooms() []string { return s.socket.Rooms }
+
+// Data returns what the application has attached to the socket.
+func (s *RemoteSocket) Data() codec.Value { return s.socket.Data }
+
+// Handshake returns how the socket has connected. The error wraps codec.ErrMalformed when its node sent nonsense.
+func (s *RemoteSocket) Handshake() (Handshake, error) {
+	var h Handshake
+	if err := s.socket.Handshake.Decode(&h); err != nil {
+		return Handshake{}, fmt.Errorf("backplane: handshake of socket %q: %w", s.socket.ID, err)
+	}
+	return h, nil
+}
+
+// Emit sends an event to the socket, wherever it is. See Target.Emit.
+func (s *RemoteSocket) Emit(ctx context.Context, name string, args ...any) error {
+	return s.target.Emit(ctx, name, args...)
+}
+
+// EmitWithAck sends an event to the socket and returns its acknowledgement: no value if it has gone meanwhile. See
+// Target.EmitWithAck.
+func (s *RemoteSocket) EmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
+	return s.target.EmitWithAck(ctx, name, args...)
+}
+
+// Join makes the socket join rooms.
+func (s *RemoteSocket) Join(ctx context.Context, rooms ...string) error {
+	return s.target.SocketsJoin(ctx, rooms...)
+}
+
+// Leave makes the socket leave rooms.
+func (s *RemoteSocket) Leave(ctx context.Context, rooms ...string) error {
+	return s.target.SocketsLeave(ctx, rooms...)
+}
+
+// Disconnect disconnects the socket from the namespace; close: its underlying connection too.
+func (s *RemoteSocket) Disconnect(ctx context.Context, close bool) error {
+	return s.target.DisconnectSockets(ctx, close)
+}
+
+// Handshake is how a socket has connected, as Socket.IO describes it.
+type Handshake struct {
+	Headers map[string]any `json:"headers"`
+	Time    string         `json:"time"`    // a date, in words
+	Address string         `json:"address"` // of the client
+	XDomain bool           `json:"xdomain"`
+	Secure  bool           `json:"secure"`
+	Issued  int64          `json:"issued"` // milliseconds since 1970
+	URL     string         `json:"url"`
+	Query   map[string]any `json:"query"`
+	Auth    any            `json:"auth"`
+}
+
+// IssuedAt returns Issued as a time.
+func (h Handshake) IssuedAt() time.Time { return time.UnixMilli(h.Issued) }
+
+// value encodes h. Maps are never null, because Socket.IO's users look into them without asking.
+func (h Handshake) value() codec.Value {
+	if h.Headers == nil {
+		h.Headers = map[string]any{}
+	}
+	if h.Query == nil {
+		h.Query = map[string]any{}
+	}
+	if h.Auth == nil {
+		h.Auth = map[string]any{}
+	}
+	v, err := codec.NewValue(h)
+	if err != nil { // Headers, Query or Auth hold what JSON cannot express
+		h.Headers, h.Query, h.Auth = map[string]any{}, map[string]any{}, map[string]any{}
+		v, _ = codec.NewValue(h)
+	}
+	return v
+}

@@ -1,0 +1,156 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+)
+
+// Target is who an operation is for: sockets of a namespace, on this node and on all others. It is immutable: To,
+// Except and the like return another one, so that a Target can be kept and shared.
+type Target struct {
+	ns     *Namespace
+	rooms  []string
+	except []string
+	flags  codec.Flags
+	local  bool
+}
+
+// To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room of
+// its own id.
+func (t Target) To(rooms ...string) Target {
+	t.rooms = union(t.rooms, rooms)
+	return t
+}
+
+// In is To.
+func (t Target) In(rooms ...string) Target { return t.To(rooms...) }
+
+// Except leaves out the sockets in one of rooms.
+func (t Target) Except(rooms ...string) Target {
+	t.except = union(t.except, rooms)
+	return t
+}
+
+// Local leaves out all other nodes.
+func (t Target) Local() Target {
+	t.local = true
+	return t
+}
+
+// Volatile allows the event to be dropped for a client that is not ready to receive.
+func (t Target) Volatile() Target {
+	t.flags.Volatile = true
+	return t
+}
+
+// Compress says whether the event is compressed on its way to the clients, where that can be chosen.
+func (t Target) Compress(compress bool) Target {
+	t.flags.Compress = &compress
+	return t
+}
+
+// Timeout bounds how long EmitWithAck, FetchSockets and ServerSideEmitWithAck wait for answers, instead of
+// Config.RequestTimeout. Other nodes learn of it in whole milliseconds.
+func (t Target) Timeout(d time.Duration) Target {
+	t.flags.Timeout = d
+	return t
+}
+
+// union returns the elements of a and of b, each once, in a slice of its own.
+func union(a, b []string) []string {
+	all := slices.Clip(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func (t Target) selector() Selector { return Selector{Rooms: t.rooms, Except: t.except} }
+
+func (t Target) opts() codec.Opts {
+	return codec.Opts{Rooms: t.rooms, Except: t.except, Flags: t.flags}
+}
+
+func (t Target) timeout() time.Duration {
+	if t.flags.Timeout > 0 {
+		return t.flags.Timeout
+	}
+	return t.ns.cluster.config.RequestTimeout
+}
+
+// event encodes an event and its arguments.
+func event(name string, args []any) (codec.Args, error) {
+	if wire.Reserved(name) {
+		return codec.Args{}, &ReservedEventError{Event: name}
+	}
+	return codec.NewArgs(name, args...)
+}
+
+// Emit sends an event to the sockets of the target, on all nodes. It returns once the other nodes are sure to get it, as
+// far as the bus can say, and this process's sockets were given it. An error of publishing is returned, and the event
+// has reached this process's sockets all the same. An event that cannot be encoded reaches nobody.
+//
+// Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
+func (t Target) Emit(ctx context.Context, name string, args ...any) error {
+	return t.emit(name, args, func(env *codec.Envelope) error { return t.ns.publish(ctx, env) })
+}
+
+// EmitAsync is Emit without waiting for the bus: what goes wrong later is told to Config.ErrorHandler. It returns
+// ErrQueueFull when too many messages wait already. Events of one goroutine keep their order, whichever way they are
+// emitted.
+func (t Target) EmitAsync(name string, args ...any) error {
+	return t.emit(name, args, t.ns.queue)
+}
+
+func (t Target) emit(name string, args []any, send func(*codec.Envelope) error) error {
+	data, err := event(name, args)
+	if err != nil {
+		return err
+	}
+	if !t.local {
+		err = send(&codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()})
+	}
+	if tooLate(err) {
+		return err
+	}
+	t.ns.local.Broadcast(&Packet{Args: data, Flags: t.flags}, t.selector())
+	return err
+}
+
+// tooLate reports whether err means that the namespace is closed, and so its local part too.
+func tooLate(err error) bool { return errors.Is(err, ErrClosed) }
+
+// SocketsJoin makes the sockets of the target join rooms. Like Emit, it returns an error of publishing and does its
+// local part all the same.
+func (t Target) SocketsJoin(ctx context.Context, rooms ...string) error {
+	return t.apply(ctx, &codec.Envelope{Type: codec.SocketsJoin, Rooms: rooms}, func(l Local) { l.Join(t.selector(), rooms) })
+}
+
+// SocketsLeave makes the sockets of the target leave rooms, as SocketsJoin makes them join.
+func (t Target) SocketsLeave(ctx context.Context, rooms ...string) error {
+	return t.apply(ctx, &codec.Envelope{Type: codec.SocketsLeave, Rooms: rooms}, func(l Local) { l.Leave(t.selector(), rooms) })
+}
+
+// DisconnectSockets disconnects the sockets of the target from the namespace; close: their underlying connections too.
+func (t Target) DisconnectSockets(ctx context.Context, close bool) error {
+	return t.apply(ctx, &codec.Envelope{Type: codec.DisconnectSockets, Close: close}, func(l Local) { l.Disconnect(t.selector(), close) })
+}
+
+func (t Target) apply(ctx context.Context, env *codec.Envelope, local func(Local)) (err error) {
+	if !t.local {
+		env.Opts = t.opts()
+		err = t.ns.publish(ctx, env)
+	}
+	if tooLate(err) {
+		return err
+	}
+	local(t.ns.local)
+	return err
+}

@@ -1,0 +1,56 @@
+package core
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// Trace is told what the cluster does, for metrics and tests. Nil funcs are not called. They are called by the
+// cluster's own goroutines, possibly several at a time, and must not block.
+type Trace struct {
+	// Published: a batch went out, or failed with err.
+	Published func(messages, spilled int, took time.Duration, err error)
+	// Received: a message of another node is about to be handled.
+	Received func(nsp string, t codec.Type, uid string)
+	// Dropped: a received message was not delivered.
+	Dropped func(*DropError)
+	// QueueFull: EmitAsync, an answer or a heartbeat found the publishing queue full.
+	QueueFull func(nsp string, t codec.Type)
+	// SessionLost: the node is deaf from now on.
+	SessionLost func(err error)
+	// SessionRecovered: the node listens to everything again.
+	SessionRecovered func(*GapError)
+	// PeerJoined and PeerLeft: a peer was seen for the first time; it closed, or (expired) fell silent.
+	PeerJoined func(nsp, uid string)
+	PeerLeft   func(nsp, uid string, expired bool)
+}
+
+// Stats are counts since the cluster was started.
+type Stats struct {
+	Published       uint64 // messages handed to the bus without an error
+	PublishErrors   uint64 // messages that the bus or the store did not take
+	PublishBatches  uint64 // round trips to the bus
+	Spilled         uint64 // messages that went through the store
+	QueueDropped    uint64 // messages not published because the queue was full
+	Received        uint64 // messages of other nodes
+	ReceivedOwn     uint64 // the node's own messages, which came back and were dropped
+	ReceiveDropped  uint64 // messages of other nodes that were not delivered, for any DropReason
+	AttachmentReads uint64 // attachments fetched from the store
+	SessionsLost    uint64 // times that the node became deaf
+}
+
+type counters struct {
+	published, publishErrors, publishBatches, spilled, queueDropped  atomic.Uint64
+	received, receivedOwn, receiveDropped, attachmentReads, sessions atomic.Uint64
+}
+
+func (c *counters) snapshot() Stats {
+	return Stats{
+		Published: c.published.Load(), PublishErrors: c.publishErrors.Load(), PublishBatches: c.publishBatches.Load(),
+		Spilled: c.spilled.Load(), QueueDropped: c.queueDropped.Load(), Received: c.received.Load(),
+		ReceivedOwn: c.receivedOwn.Load(), ReceiveDropped: c.receiveDropped.Load(),
+		AttachmentReads: c.attachmentReads.Load(), SessionsLost: c.sessions.Load(),
+	}
+}

@@ -1,0 +1,68 @@
+package wire
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+// NameError is returned for a name that cannot be used, before anything is sent.
+type NameError struct {
+	Kind   string // "namespace", "channel prefix", "event", …
+	Name   string
+	Reason string // what is wrong and what to do
+}
+
+func (e *NameError) Error() string {
+	return fmt.Sprintf("backplane: invalid %s %q: %s", e.Kind, e.Name, e.Reason)
+}
+
+// Channel returns the name of the channel of a namespace: prefix, "#" and the namespace.
+func Channel(prefix, nsp string, limits transport.Limits) (string, error) {
+	if !strings.HasPrefix(nsp, "/") {
+		return "", &NameError{Kind: "namespace", Name: nsp, Reason: `it must start with "/"`}
+	}
+	if reason := badText(nsp); reason != "" {
+		return "", &NameError{Kind: "namespace", Name: nsp, Reason: reason}
+	}
+	channel := prefix + "#" + nsp
+	if limits.Channel > 0 && len(channel) > limits.Channel {
+		return "", &NameError{Kind: "namespace", Name: nsp, Reason: fmt.Sprintf(
+			"its channel %q has %d bytes and the bus allows %d: shorten the namespace or the channel prefix",
+			channel, len(channel), limits.Channel)}
+	}
+	return channel, nil
+}
+
+// CheckPrefix tells whether prefix can start the name of at least the channel of the namespace "/".
+func CheckPrefix(prefix string, limits transport.Limits) error {
+	if reason := badText(prefix); reason != "" {
+		return &NameError{Kind: "channel prefix", Name: prefix, Reason: reason}
+	}
+	if most := limits.Channel - len("#/"); limits.Channel > 0 && len(prefix) > most {
+		return &NameError{Kind: "channel prefix", Name: prefix, Reason: fmt.Sprintf(
+			"it has %d bytes and at most %d leave room for a namespace", len(prefix), most)}
+	}
+	return nil
+}
+
+func badText(s string) string {
+	switch {
+	case !utf8.ValidString(s):
+		return "it is not valid UTF-8"
+	case strings.IndexByte(s, 0) >= 0:
+		return "it holds a NUL character"
+	}
+	return ""
+}
+
+// Reserved reports whether Socket.IO keeps event for itself.
+func Reserved(event string) bool {
+	switch event {
+	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
+		return true
+	}
+	return false
+}

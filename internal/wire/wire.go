@@ -1,0 +1,123 @@
+// Package wire turns envelopes into what goes over a bus and back: it picks the form, spills what is too large or
+// binary to a store, and names channels. The cluster and the emitter share it, so that both say the same bytes.
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// binaryMark precedes an envelope in binary form on a bus that carries bytes. No text form starts with it.
+const binaryMark = 0x00
+
+// TooLargeError is returned for a message that a bus cannot carry and that no store can take.
+type TooLargeError struct {
+	Type  codec.Type
+	Size  int // bytes of the encoded message
+	Limit int // bytes the bus carries
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("backplane: %s of %d bytes is over the bus's limit of %d: configure a Store for large payloads",
+		e.Type, e.Size, e.Limit)
+}
+
+// Config says how messages are encoded.
+type Config struct {
+	Codec  codec.Codec
+	Store  storage.Store // nil: nothing can be spilled
+	Limits transport.Limits
+	// Threshold: messages of this many bytes or more are spilled. 0, and whatever is more than the bus
+	// carries, means as soon as the bus cannot carry them.
+	Threshold int
+}
+
+// Wire encodes and decodes. It is safe for concurrent use.
+type Wire struct {
+	codec  codec.Codec
+	peeker codec.Peeker
+	text   bool
+	spills bool
+	inline int // most bytes sent inline, 0: any number
+}
+
+// New returns a Wire for config.
+func New(config Config) *Wire {
+	w := &Wire{codec: config.Codec, text: config.Limits.Text, spills: config.Store != nil, inline: config.Limits.Payload}
+	w.peeker, _ = config.Codec.(codec.Peeker)
+	if t := config.Threshold; w.spills && t > 0 && (w.inline == 0 || t <= w.inline) {
+		w.inline = t - 1
+	}
+	return w
+}
+
+// Encode appends env to dst as it goes over the bus. If spill is true the result is instead a body for the store, and
+// Reference tells what goes over the bus once the store has it.
+func (w *Wire) Encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
+	start := len(dst)
+	p, err = w.codec.Append(dst, env, codec.Text)
+	switch {
+	case err == nil && w.fits(len(p)-start):
+		return p, false, nil
+	case err == nil && !w.spills:
+		return dst, false, &TooLargeError{Type: env.Type, Size: len(p) - start, Limit: w.inline}
+	case err != nil && !errors.Is(err, codec.ErrBinary):
+		return dst, false, fmt.Errorf("backplane: encode %s: %w", env.Type, err)
+	case err != nil && !w.text:
+		if p, err = w.codec.Append(append(dst, binaryMark), env, codec.Binary); err != nil {
+			return dst, false, fmt.Errorf("backplane: encode %s: %w", env.Type, err)
+		}
+		if w.fits(len(p) - start) {
+			return p, false, nil
+		}
+		if !w.spills {
+			return dst, false, &TooLargeError{Type: env.Type, Size: len(p) - start, Limit: w.inline}
+		}
+	case err != nil && !w.spills:
+		return dst, false, fmt.Errorf("backplane: encode %s: %w: configure a Store for binary data", env.Type, err)
+	}
+	if p, err = w.codec.Append(dst, env, codec.Binary); err != nil {
+		return dst, false, fmt.Errorf("backplane: encode %s: %w", env.Type, err)
+	}
+	return p, true, nil
+}
+
+func (w *Wire) fits(n int) bool { return w.inline == 0 || n <= w.inline }
+
+// Reference appends to dst what goes over the bus in place of env, whose body is in the store under id.
+func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) ([]byte, error) {
+	ref := codec.Envelope{Type: env.Type, UID: env.UID, NSP: env.NSP, RequesterUID: env.RequesterUID, AttachmentID: id}
+	return w.codec.Append(dst, &ref, codec.Text)
+}
+
+// Decode reads what came over the bus. The envelope may keep parts of p.
+func (w *Wire) Decode(p []byte) (*codec.Envelope, error) {
+	if !w.text && len(p) > 0 && p[0] == binaryMark {
+		return w.codec.Parse(p[1:], codec.Binary)
+	}
+	return w.codec.Parse(p, codec.Text)
+}
+
+// DecodeBody reads what was in the store. The envelope may keep parts of p.
+func (w *Wire) DecodeBody(p []byte) (*codec.Envelope, error) {
+	env, err := w.codec.Parse(p, codec.Binary)
+	if err == nil && env.AttachmentID != "" {
+		return nil, fmt.Errorf("%w: an attachment that refers to another attachment", codec.ErrMalformed)
+	}
+	return env, err
+}
+
+// Peek reads the header of p, if the codec can do so without reading the rest.
+func (w *Wire) Peek(p []byte) (codec.Header, bool) {
+	switch {
+	case w.peeker == nil || len(p) == 0:
+		return codec.Header{}, false
+	case !w.text && p[0] == binaryMark:
+		return w.peeker.Peek(p[1:], codec.Binary)
+	}
+	return w.peeker.Peek(p, codec.Text)
+}
