@@ -1,0 +1,29 @@
+package postgres
+
+// DefaultTable is the attachment table of the Node.js adapter.
+const DefaultTable = "socket_io_attachments"
+
+// Limits of a stock PostgreSQL server, in bytes.
+const (
+	// MaxPayload is the largest payload NOTIFY takes: the manual says "shorter than 8000 bytes".
+	MaxPayload = 7999
+	// MaxName is the longest identifier, NAMEDATALEN - 1. LISTEN truncates a longer channel silently, and
+	// then hears nothing.
+	MaxName = 63
+)
+
+// Config is the part of a driver's options that does not depend on the driver. The zero value is ready.
+type Config struct {
+	// Table is the table attachments are kept in: "table", found along the search_path, or "schema.table".
+	// It is taken literally, as if quoted: letters keep their case. Default: DefaultTable.
+	Table string
+
+	// NoAutoCreate forbids Prepare to create the table. A missing table is then a *SetupError whose Hint is
+	// the SQL to run, as returned by Schema.
+	NoAutoCreate bool
+
+	// ServerSynchronousCommit keeps the server's setting of synchronous_commit for NOTIFY. By default a driver
+	// turns it off for its own notifying transactions: each of them writes a commit record, and would wait for
+	// the disk although no notification survives a crash anyway.
+	ServerSynchronousCommit bool
+}

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"sync"
+
+	"github.com/backplane-go/backplane/postgres"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// Bus is the transport.Bus of both drivers.
+type Bus struct {
+	dialer Dialer
+
+	// turn holds one token: who has it may use publisher, link and batcher. A channel, because waiting for it
+	// has to end with the context.
+	turn      chan struct{}
+	publisher Publisher
+	link      *Link
+	batcher   *batcher
+
+	mu       sync.Mutex // guards the fields below
+	current  *Link      // of the publishing connection, for Close to cut
+	sessions map[*Session]struct{}
+}
+
+// NewBus returns a bus on the connections that dialer opens. It does no I/O.
+func NewBus(dialer Dialer) *Bus {
+	return &Bus{
+		dialer:   dialer,
+		turn:     make(chan struct{}, 1),
+		batcher:  newBatcher(),
+		sessions: make(map[*Session]struct{}),
+	}
+}
+
+// Limits returns what NOTIFY accepts.
+func (b *Bus) Limits() transport.Limits {
+	return transport.Limits{Payload: postgres.MaxPayload, Channel: postgres.MaxName, Text: true}
+}
+
+// Publish implements transport.Bus.
+func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
+	if len(msgs) == 0 {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-b.turn }()
+	if b.publisher == nil {
+		if err := b.dial(ctx); err != nil {
+			return err
+		}
+	}
+	stop := b.link.CutWhen(ctx)
+	accepted, intact, err := b.send(msgs)
+	whole := stop()
+	switch {
+	case err == nil && whole:
+		return nil
+	case err == nil: // everything was sent, and the connection cut right after it
+		b.drop()
+		return nil
+	case intact && whole:
+		return &transport.RejectedError{Accepted: accepted, Err: err}
+	default:
+		b.drop()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return err
+	}
+}
+
+// send hands msgs to the publisher in rounds.
+func (b *Bus) send(msgs []transport.Message) (accepted int, intact bool, err error) {
+	for accepted < len(msgs) {
+		batches, n := b.batcher.round(msgs[accepted:])
+		committed, intact, err := b.publisher.Notify(batches)
+		if err != nil {
+			for _, batch := range batches[:committed] {
+				accepted += batch.Items
+			}
+			return accepted, intact, err
+		}
+		accepted += n
+	}
+	return accepted, true, nil
+}
+
+func (b *Bus) dial(ctx context.Context) error {
+	link := new(Link)
+	b.mu.Lock()
+	b.current = link
+	b.mu.Unlock()
+	stop := link.CutWhen(ctx)
+	publisher, err := b.dialer.DialPublisher(ctx, link)
+	whole := stop()
+	if err == nil && !whole {
+		err = ctx.Err()
+		publisher.Close()
+	}
+	if err != nil {
+		link.Cut()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return err
+	}
+	b.publisher, b.link = publisher, link
+	return nil
+}
+
+// drop gives the publishing connection up without a word to the server, which may not be listening.
+func (b *Bus) drop() {
+	b.link.Cut()
+	b.publisher.Close()
+	b.publisher, b.link = nil, nil
+}
+
+// Close implements transport.Closer. It waits for a Publish under way until ctx ends, then cuts it.
+func (b *Bus) Close(ctx context.Context) error {
+	b.mu.Lock()
+	current := b.current
+	sessions := make([]*Session, 0, len(b.sessions))
+	for s := range b.sessions {
+		sessions = append(sessions, s)
+	}
+	b.mu.Unlock()
+	for _, s := range sessions {
+		s.link.Cut()
+	}
+	var err error
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		err = ctx.Err()
+		if current != nil {
+			current.Cut()
+		}
+		b.turn <- struct{}{} // what is cut ends at once
+	}
+	defer func() { <-b.turn }()
+	if b.publisher == nil {
+		return err
+	}
+	stop := b.link.CutWhen(ctx)
+	b.publisher.Close()
+	stop()
+	b.link.Cut()
+	b.publisher, b.link = nil, nil
+	return err
+}
+
+// Open implements transport.Bus.
+func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := &Session{bus: b, link: new(Link)}
+	stop := s.link.CutWhen(ctx)
+	listener, err := b.dialer.DialListener(ctx, s.link, s.deliver)
+	whole := stop()
+	if err == nil && !whole {
+		err = ctx.Err()
+		listener.Close()
+	}
+	if err != nil {
+		s.link.Cut()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	s.listener = listener
+	b.mu.Lock()
+	b.sessions[s] = struct{}{}
+	b.mu.Unlock()
+	return s, nil
+}
+
+func (b *Bus) forget(s *Session) {
+	b.mu.Lock()
+	delete(b.sessions, s)
+	b.mu.Unlock()
+}

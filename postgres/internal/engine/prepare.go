@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/backplane-go/backplane/postgres"
+)
+
+// inspection tells what the role of the pool finds of the table, which stands as $1 the way it is written in
+// SQL: whether it exists, whether transactions may write, the columns that are missing or of another type, and
+// the privileges that are missing. It reads the catalogue only, so that no privilege is needed to run it.
+const inspection = `
+SELECT t.id IS NOT NULL,
+       current_setting('transaction_read_only') = 'on',
+       coalesce((
+         SELECT string_agg(need.name || ' ' || need.kind, ', ')
+         FROM (VALUES ('id', 'bigint', 20, 23), ('created_at', 'timestamptz', 1184, 1114), ('payload', 'bytea', 17, 17))
+              AS need(name, kind, type, other)
+         WHERE t.id IS NOT NULL AND NOT EXISTS (
+           SELECT FROM pg_attribute a
+           WHERE a.attrelid = t.id AND a.attname = need.name AND NOT a.attisdropped
+             AND a.atttypid IN (need.type, need.other))), ''),
+       coalesce((
+         SELECT string_agg(need.privilege || coalesce(' (' || need.name || ')', ''), ', ')
+         FROM (VALUES ('SELECT', 'id'), ('SELECT', 'created_at'), ('SELECT', 'payload'), ('INSERT', 'payload'), ('DELETE', NULL))
+              AS need(privilege, name)
+         LEFT JOIN pg_attribute a ON a.attrelid = t.id AND a.attname = need.name
+         WHERE NOT CASE WHEN need.name IS NULL THEN has_table_privilege(t.id, need.privilege)
+                        ELSE has_column_privilege(t.id, a.attnum, need.privilege) END), ''),
+       coalesce((
+         SELECT s.oid::regclass::text
+         FROM pg_attribute a
+         JOIN pg_depend d ON d.refobjid = t.id AND d.refobjsubid = a.attnum AND d.deptype = 'a'
+                         AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_class'::regclass
+         JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+         WHERE a.attrelid = t.id AND a.attname = 'id' AND NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE')
+         LIMIT 1), '')
+FROM (SELECT to_regclass($1)::oid AS id) AS t`
+
+// creationLock is the advisory lock under which tables are created: CREATE TABLE IF NOT EXISTS by itself fails
+// with a unique violation when two run at once. The number is "backplan" in ASCII.
+const creationLock = 0x6261636b706c616e
+
+// Prepare implements storage.Preparer.
+func (s *Store) Prepare(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	exists, err := s.inspect(ctx)
+	if err != nil || exists {
+		return err
+	}
+	schema, err := postgres.Schema(s.table)
+	if err != nil {
+		return err
+	}
+	if s.noAutoCreate {
+		return s.setupError("inspect", postgres.ErrNoTable, nil, "create it with: "+schema)
+	}
+	create := fmt.Sprintf("SELECT pg_advisory_xact_lock(%d); %s", creationLock, schema)
+	if err = s.db.Exec(ctx, create); err == nil {
+		return nil
+	}
+	switch s.db.SQLState(err) {
+	case duplicateTable, uniqueViolation: // created by somebody who does not take the lock
+		if exists, inspectErr := s.inspect(ctx); inspectErr != nil || exists {
+			return inspectErr
+		}
+	case invalidSchema:
+		return s.setupError("create", postgres.ErrNoTable, err, "create the schema first, then: "+schema)
+	case insufficientPrivilege:
+		return s.setupError("create", postgres.ErrPrivilege, err, "have it created by a role that may: "+schema+s.grants())
+	}
+	return s.classify(ctx, "create", err)
+}
+
+// inspect tells whether the table exists, and returns an error if it does but cannot be used.
+func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
+	var readOnly bool
+	var columns, privileges, sequence string
+	_, err = s.db.QueryRow(ctx, inspection, []any{s.name}, &exists, &readOnly, &columns, &privileges, &sequence)
+	if err != nil {
+		return false, s.classify(ctx, "inspect", err)
+	}
+	if sequence != "" {
+		privileges = strings.TrimPrefix(privileges+", USAGE on sequence "+sequence, ", ")
+	}
+	switch {
+	case readOnly:
+		return exists, s.setupError("inspect", postgres.ErrReadOnly, nil, readOnlyHint)
+	case columns != "":
+		return exists, s.setupError("inspect", postgres.ErrBadTable, nil, "missing: "+columns+"; choose another table, or drop this one")
+	case exists && privileges != "":
+		return exists, s.setupError("inspect", postgres.ErrPrivilege, nil, "missing: "+privileges+s.grants())
+	}
+	return exists, nil
+}
+
+// SQLSTATEs, from appendix A of PostgreSQL's manual.
+const (
+	readOnlyTransaction   = "25006"
+	uniqueViolation       = "23505"
+	invalidSchema         = "3F000"
+	insufficientPrivilege = "42501"
+	duplicateTable        = "42P07"
+)
+
+const readOnlyHint = "connect to the primary server, with transactions that may write"
+
+// classify turns an error of the server into what it means for the caller.
+func (s *Store) classify(ctx context.Context, op string, err error) error {
+	switch s.db.SQLState(err) {
+	case readOnlyTransaction:
+		return s.setupError(op, postgres.ErrReadOnly, err, readOnlyHint)
+	case insufficientPrivilege:
+		return s.setupError(op, postgres.ErrPrivilege, err, strings.TrimPrefix(s.grants(), "; "))
+	}
+	if ctx.Err() != nil {
+		err = errors.Join(ctx.Err(), err)
+	}
+	return s.setupError(op, postgres.ErrUnreachable, err, "")
+}
+
+// grants is the hint that follows a missing privilege.
+func (s *Store) grants() string {
+	sql, err := postgres.Grants(s.table, "role")
+	if err != nil {
+		return ""
+	}
+	return "; grant it, with the role's name in place of \"role\": " + strings.ReplaceAll(strings.TrimSpace(sql), "\n", " ")
+}
+
+func (s *Store) setupError(op string, reason, err error, hint string) error {
+	if err != nil {
+		reason = fmt.Errorf("%w: %w", reason, err)
+	}
+	return &postgres.SetupError{Op: op, Table: s.table, Hint: hint, Err: reason}
+}

@@ -1,0 +1,51 @@
+// Package engine is the one implementation of bus and store that both PostgreSQL drivers share. What differs
+// between pgx and lib/pq stands behind the interfaces in this file, a handful of calls.
+//
+// None of the calls on a driver's own connection takes a context: the engine ties the connection's Link to the
+// caller's context, and cutting the link ends any call. That way a network that swallows bytes cannot hold a
+// caller, whichever driver it is.
+package engine
+
+import (
+	"context"
+)
+
+// Dialer opens the driver's own connections.
+type Dialer interface {
+	// DialPublisher opens a connection to publish on. What it opens is attached to link.
+	DialPublisher(ctx context.Context, link *Link) (Publisher, error)
+	// DialListener opens a connection to listen on, which hands each notification to deliver, only from
+	// within Exec and Wait. What it opens is attached to link.
+	DialListener(ctx context.Context, link *Link, deliver func(channel, payload string)) (Listener, error)
+}
+
+// Publisher is a connection that publishes. One goroutine at a time calls it; cutting its link ends any call.
+type Publisher interface {
+	// Notify commits the batches in order, each as a transaction of its own, and stops at the first that fails.
+	// committed is how many were. If intact, the failed batch and those after it were certainly not committed
+	// and the connection can be used again; otherwise nothing is certain and it has to be closed.
+	Notify(batches []Batch) (committed int, intact bool, err error)
+	// Close ends the connection. It does not fail: the link is cut after it.
+	Close()
+}
+
+// Listener is a connection that listens. One goroutine at a time calls it; cutting its link ends any call.
+type Listener interface {
+	// Exec runs a LISTEN or UNLISTEN. If intact, the server refused it and the connection can be used again.
+	Exec(statement string) (intact bool, err error)
+	// Wait returns once at least one notification was delivered, or with ctx.Err() when ctx ends, which
+	// loses nothing. Any other error is final.
+	Wait(ctx context.Context) error
+	// Close ends the connection and frees what it holds. It does not fail: the link is cut before it.
+	Close()
+}
+
+// DB is the pool of the caller. It is safe for concurrent use.
+type DB interface {
+	// QueryRow scans the first row into dest and tells whether there was one.
+	QueryRow(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
+	// Exec runs a statement, or several separated by semicolons in one transaction if there are no args.
+	Exec(ctx context.Context, statement string, args ...any) error
+	// SQLState returns the code the server gave with err, or "" if err is not the server's.
+	SQLState(err error) string
+}

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/backplane-go/backplane/postgres"
+	"github.com/backplane-go/backplane/storage"
+)
+
+// Store is the storage.Store of both drivers.
+type Store struct {
+	db           DB
+	table        string // as configured
+	name         string // as written in SQL
+	noAutoCreate bool
+	err          error // of the table's name
+
+	put, get, expire string
+}
+
+// NewStore returns a store on db. It does no I/O.
+func NewStore(db DB, config postgres.Config) *Store {
+	s := &Store{db: db, table: config.Table, noAutoCreate: config.NoAutoCreate}
+	if s.table == "" {
+		s.table = postgres.DefaultTable
+	}
+	s.name, s.err = postgres.QuoteTable(s.table)
+	s.put = "INSERT INTO " + s.name + " (payload) VALUES ($1) RETURNING id"
+	s.get = "SELECT payload FROM " + s.name + " WHERE id = $1"
+	s.expire = "DELETE FROM " + s.name + " WHERE created_at < now() - make_interval(secs => $1)"
+	return s
+}
+
+// Put implements storage.Store.
+func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
+	if s.err != nil {
+		return "", s.err
+	}
+	if body == nil {
+		body = []byte{} // nil would be NULL
+	}
+	var id int64
+	found, err := s.db.QueryRow(ctx, s.put, []any{body}, &id)
+	if err != nil {
+		return "", err
+	}
+	if !found { // a trigger or a rule swallowed the row
+		return "", fmt.Errorf("postgres: INSERT INTO %s returned no row", s.name)
+	}
+	return strconv.FormatInt(id, 10), nil
+}
+
+// Get implements storage.Store.
+func (s *Store) Get(ctx context.Context, id string) ([]byte, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	key, ok := parseID(id)
+	if !ok {
+		return nil, fmt.Errorf("%w: malformed id", storage.ErrNotFound)
+	}
+	var body []byte
+	found, err := s.db.QueryRow(ctx, s.get, []any{key}, &body)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, storage.ErrNotFound
+	}
+	return body, nil
+}
+
+// parseID accepts what a bigserial gives out: ids come from other nodes, and only digits go to the server.
+func parseID(id string) (int64, bool) {
+	for _, c := range []byte(id) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+	}
+	key, err := strconv.ParseInt(id, 10, 64)
+	return key, err == nil && key > 0
+}
+
+// Expire implements storage.Store.
+func (s *Store) Expire(ctx context.Context, age time.Duration) error {
+	if s.err != nil {
+		return s.err
+	}
+	return s.db.Exec(ctx, s.expire, age.Seconds())
+}
