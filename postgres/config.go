@@ -21,9 +21,4 @@ type Config struct {
 	// NoAutoCreate forbids Prepare to create the table. A missing table is then a *SetupError whose Hint is
 	// the SQL to run, as returned by Schema.
 	NoAutoCreate bool
-
-	// ServerSynchronousCommit keeps the server's setting of synchronous_commit for NOTIFY. By default a driver
-	// turns it off for its own notifying transactions: each of them writes a commit record, and would wait for
-	// the disk although no notification survives a crash anyway.
-	ServerSynchronousCommit bool
 }

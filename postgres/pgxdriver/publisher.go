@@ -28,12 +28,9 @@ func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.P
 	if err != nil {
 		return nil, err
 	}
-	one, many := engine.NotifyOneAsync, engine.NotifyManyAsync
-	if d.config.ServerSynchronousCommit {
-		one, many = engine.NotifyOne, engine.NotifyMany
-	}
 	p := &publisher{conn: conn}
-	if err := errors.Join(p.prepare(&p.one, "backplane_one", one), p.prepare(&p.many, "backplane_many", many)); err != nil {
+	err = errors.Join(p.prepare(&p.one, "backplane_one", engine.NotifyOne), p.prepare(&p.many, "backplane_many", engine.NotifyMany))
+	if err != nil {
 		link.Cut()
 		p.Close()
 		return nil, err

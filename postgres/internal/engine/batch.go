@@ -7,14 +7,12 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// The statements that publish. synchronous_commit is set for the one transaction only: nothing is left behind
-// in a session that a proxy hands to somebody else. count keeps the answer at one row; the array is unnested,
-// and so notified, in its order.
+// The statements that publish. count keeps the answer at one row; the arrays are unnested, and so notified, in
+// their order. synchronous_commit is left alone: a transaction that only notifies writes nothing to the log but
+// its commit record, and PostgreSQL does not wait for the disk for that alone.
 const (
-	NotifyOne       = "SELECT pg_notify($1::text, $2::text)"
-	NotifyMany      = "SELECT count(pg_notify(c, p)) FROM unnest($1::text[], $2::text[]) AS m(c, p)"
-	NotifyOneAsync  = "SELECT pg_notify($1::text, $2::text), set_config('synchronous_commit', 'off', true)"
-	NotifyManyAsync = "SELECT count(pg_notify(c, p)), set_config('synchronous_commit', 'off', true) FROM unnest($1::text[], $2::text[]) AS m(c, p)"
+	NotifyOne  = "SELECT pg_notify($1::text, $2::text)"
+	NotifyMany = "SELECT count(pg_notify(c, p)) FROM unnest($1::text[], $2::text[]) AS m(c, p)"
 )
 
 // A batch is capped because the server holds a lock that all notifying transactions of the database need until

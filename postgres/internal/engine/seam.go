@@ -42,7 +42,8 @@ type Listener interface {
 
 // DB is the pool of the caller. It is safe for concurrent use.
 type DB interface {
-	// QueryRow scans the first row into dest and tells whether there was one.
+	// QueryRow scans the first row into dest and tells whether there was one. After an error dest is not the
+	// caller's any more: a call that was given up may still write to it.
 	QueryRow(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
 	// Exec runs a statement, or several separated by semicolons in one transaction if there are no args.
 	Exec(ctx context.Context, statement string, args ...any) error

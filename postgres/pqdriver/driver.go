@@ -1,0 +1,84 @@
+// Package pqdriver connects a cluster over PostgreSQL with github.com/lib/pq: a Driver is its bus and its store.
+//
+//	driver := pqdriver.New(db, dsn)
+//
+// What may be lost, and which connections are opened, says package postgres. A session that is not read holds
+// back the server, not the memory of this process: the driver reads ahead by 256 notifications only.
+package pqdriver
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/backplane-go/backplane/postgres"
+	"github.com/backplane-go/backplane/postgres/internal/engine"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// Config holds the options of a Driver. The zero value is ready.
+type Config struct {
+	postgres.Config
+}
+
+// Driver is the bus and the store of a cluster. It is safe for concurrent use.
+type Driver struct {
+	bus   *engine.Bus
+	store *engine.Store
+}
+
+var (
+	_ transport.Bus    = (*Driver)(nil)
+	_ transport.Closer = (*Driver)(nil)
+	_ storage.Store    = (*Driver)(nil)
+	_ storage.Preparer = (*Driver)(nil)
+)
+
+// New returns a driver with the default options: attachments go through db, while the driver's own two
+// connections, the listening and the publishing one, are opened with dsn, a URL or "key=value …" as lib/pq
+// knows them. db may go through a proxy that pools transactions, dsn must not. New does no I/O.
+//
+// The driver names itself in application_name and gives up connecting after 10 seconds, where dsn and the
+// environment leave that open. lib/pq cannot be interrupted while it connects to listen: when the context of
+// Open ends before, Open returns at once and the attempt goes on in the background until that time is up.
+func New(db *sql.DB, dsn string) *Driver { return NewWithConfig(db, dsn, Config{}) }
+
+// NewWithConfig returns a driver with options. It does no I/O; what is wrong with the options is returned by
+// Prepare and by the methods they concern.
+func NewWithConfig(db *sql.DB, dsn string, config Config) *Driver {
+	return &Driver{
+		bus:   engine.NewBus(&dialer{dsn: dsn}),
+		store: engine.NewStore(pool{db}, config.Config),
+	}
+}
+
+// Publish implements transport.Bus. The messages go out as one statement, or several where some are equal, each
+// of which is a round trip: lib/pq has no pipeline.
+func (d *Driver) Publish(ctx context.Context, msgs ...transport.Message) error {
+	return d.bus.Publish(ctx, msgs...)
+}
+
+// Open implements transport.Bus. Each session has a connection of its own.
+func (d *Driver) Open(ctx context.Context) (transport.Session, error) { return d.bus.Open(ctx) }
+
+// Limits implements transport.Bus: 7999 bytes of text per payload, 63 bytes per channel.
+func (d *Driver) Limits() transport.Limits { return d.bus.Limits() }
+
+// Close implements transport.Closer. It closes the publishing connection, after the Publish under way or when
+// ctx ends, and cuts the sessions that are still open. The pool is not touched. Publish and Open work again
+// afterwards, on new connections.
+func (d *Driver) Close(ctx context.Context) error { return d.bus.Close(ctx) }
+
+// Put implements storage.Store.
+func (d *Driver) Put(ctx context.Context, body []byte) (string, error) { return d.store.Put(ctx, body) }
+
+// Get implements storage.Store.
+func (d *Driver) Get(ctx context.Context, id string) ([]byte, error) { return d.store.Get(ctx, id) }
+
+// Expire implements storage.Store, by the server's clock.
+func (d *Driver) Expire(ctx context.Context, age time.Duration) error { return d.store.Expire(ctx, age) }
+
+// Prepare implements storage.Preparer: it checks that the table can be used, and creates it if it is missing.
+// It returns a *postgres.SetupError that says what to do, or a *postgres.NameError.
+func (d *Driver) Prepare(ctx context.Context) error { return d.store.Prepare(ctx) }

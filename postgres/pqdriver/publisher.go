@@ -1,0 +1,74 @@
+package pqdriver
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/lib/pq"
+
+	"github.com/backplane-go/backplane/postgres/internal/engine"
+)
+
+// publisher publishes with prepared statements, on the interfaces of database/sql/driver: a sql.DB would open
+// and close connections as it likes.
+type publisher struct {
+	conn      driver.Conn
+	one, many driver.StmtExecContext
+}
+
+var _ engine.Publisher = (*publisher)(nil)
+
+func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.Publisher, error) {
+	config, err := d.settings("backplane publish")
+	if err != nil {
+		return nil, err
+	}
+	config.BinaryParameters = true // as engine.Batch is encoded
+	connector, err := pq.NewConnectorConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	connector.Dialer(netDialer{link})
+	conn, err := connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &publisher{conn: conn}
+	if err := errors.Join(p.prepare(&p.one, engine.NotifyOne), p.prepare(&p.many, engine.NotifyMany)); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *publisher) prepare(statement *driver.StmtExecContext, sql string) error {
+	prepared, err := p.conn.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	*statement = prepared.(driver.StmtExecContext)
+	return nil
+}
+
+func (p *publisher) Notify(batches []engine.Batch) (committed int, intact bool, err error) {
+	for i, b := range batches {
+		statement := p.many
+		if b.Items == 1 {
+			statement = p.one
+		}
+		args := []driver.NamedValue{{Ordinal: 1, Value: b.Channels}, {Ordinal: 2, Value: b.Payloads}}
+		if _, err := statement.ExecContext(context.Background(), args); err != nil {
+			return i, p.refused(err), err
+		}
+	}
+	return len(batches), true, nil
+}
+
+// refused tells whether the server itself refused a statement and the connection survived it.
+func (p *publisher) refused(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && !e.Fatal() && p.conn.(driver.Validator).IsValid()
+}
+
+func (p *publisher) Close() { _ = p.conn.Close() }
