@@ -131,3 +131,26 @@ func appendTime(dst []byte, t time.Time) []byte {
 	}
 	return append(dst, '"')
 }
+
+// BufferBytes returns the bytes of an object that is a Buffer as Node.js's JSON.stringify writes it,
+// {"type":"Buffer","data":[1,2,3]}.
+func BufferBytes(o Object) ([]byte, bool) {
+	if len(o) != 2 {
+		return nil, false
+	}
+	kind, _ := o.Lookup("type")
+	data, _ := o.Lookup("data")
+	list, ok := data.([]any)
+	if kind != "Buffer" || !ok {
+		return nil, false
+	}
+	p := make([]byte, len(list))
+	for i, e := range list {
+		n, ok := e.(int64)
+		if !ok || n < 0 || n > 255 {
+			return nil, false
+		}
+		p[i] = byte(n)
+	}
+	return p, true
+}

@@ -1,0 +1,211 @@
+package jsonmsgpack
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/vmihailenco/msgpack/v5"
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// protoKey is the one key that @msgpack/msgpack refuses to read: a message with it would be lost on every Node.js node.
+const protoKey = "__proto__"
+
+var errProto = fmt.Errorf("codec/jsonmsgpack: Node.js cannot read the key %s", protoKey)
+
+// output is where msgpack goes. It never fails, so the errors of the encoder that writes to it are always nil.
+type output []byte
+
+func (o *output) Write(p []byte) (int, error) {
+	*o = append(*o, p...)
+	return len(p), nil
+}
+
+func (o *output) WriteByte(c byte) error {
+	*o = append(*o, c)
+	return nil
+}
+
+// binaryWriter writes msgpack as @msgpack/msgpack 2.8 does.
+type binaryWriter struct {
+	out  output
+	enc  *msgpack.Encoder
+	open int // containers of the message itself that are open
+
+	counts  []int  // of the containers of JSON that is being translated
+	scratch []byte // for strings with escapes
+}
+
+var binaryWriters = sync.Pool{New: func() any {
+	w := &binaryWriter{}
+	w.enc = msgpack.NewEncoder(&w.out)
+	return w
+}}
+
+func newBinaryWriter(dst []byte) *binaryWriter {
+	w := binaryWriters.Get().(*binaryWriter)
+	w.out = dst
+	w.open = 0
+	return w
+}
+
+// maxScratch bounds what a writer at rest keeps.
+const maxScratch = 64 << 10
+
+// release gives w back and returns what it wrote.
+func (w *binaryWriter) release() []byte {
+	out := w.out
+	w.out = nil
+	if cap(w.counts) > maxScratch/8 {
+		w.counts = nil
+	}
+	if cap(w.scratch) > maxScratch {
+		w.scratch = nil
+	}
+	binaryWriters.Put(w)
+	return out
+}
+
+func (w *binaryWriter) openMap(n int) {
+	w.open++
+	_ = w.enc.EncodeMapLen(n)
+}
+
+func (w *binaryWriter) openArray(n int) {
+	w.open++
+	_ = w.enc.EncodeArrayLen(n)
+}
+
+func (w *binaryWriter) close() { w.open-- }
+
+func (w *binaryWriter) key(k string) { _ = w.enc.EncodeString(k) }
+
+func (w *binaryWriter) str(s string) {
+	if !utf8.ValidString(s) {
+		s = replaceInvalid(s)
+	}
+	_ = w.enc.EncodeString(s)
+}
+
+// replaceInvalid puts one U+FFFD in the place of each byte that is not UTF-8, as encoding/json does.
+func replaceInvalid(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// strBytes is str for UTF-8 in bytes: the encoder takes only a string, which would be a copy.
+func (w *binaryWriter) strBytes(p []byte) {
+	switch n := len(p); {
+	case n < 32:
+		w.out = append(w.out, msgpcode.FixedStrLow|byte(n))
+	case n <= math.MaxUint8:
+		w.out = append(w.out, msgpcode.Str8, byte(n))
+	case n <= math.MaxUint16:
+		w.out = append(w.out, msgpcode.Str16, byte(n>>8), byte(n))
+	default:
+		w.out = append(w.out, msgpcode.Str32, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	w.out = append(w.out, p...)
+}
+
+func (w *binaryWriter) boolean(b bool) { _ = w.enc.EncodeBool(b) }
+
+// maxSafe is the largest integer up to which JavaScript's numbers hold every integer.
+const maxSafe = 1<<53 - 1
+
+// num writes an integer as JavaScript would: beyond maxSafe it is a float.
+func (w *binaryWriter) num(n int64) {
+	if n < -maxSafe || n > maxSafe {
+		_ = w.enc.EncodeFloat64(float64(n))
+		return
+	}
+	_ = w.enc.EncodeInt(n)
+}
+
+// float writes a number as JavaScript would: a float that holds an integer is one.
+func (w *binaryWriter) float(f float64) {
+	switch {
+	case f == math.Trunc(f) && math.Abs(f) <= maxSafe:
+		_ = w.enc.EncodeInt(int64(f))
+	case f != f:
+		_ = w.enc.EncodeFloat64(math.Float64frombits(0x7ff8_0000_0000_0000)) // JavaScript's NaN; Go's has another bit
+	default:
+		_ = w.enc.EncodeFloat64(f)
+	}
+}
+
+func (w *binaryWriter) socketValue(v codec.Value) error { return w.value(v) }
+
+func (w *binaryWriter) value(v codec.Value) error {
+	if p, ok := v.Bytes(Msgpack); ok {
+		w.out = append(w.out, p...)
+		return nil
+	}
+	if p, ok := v.Bytes(codec.JSON); ok {
+		return w.json(p)
+	}
+	t, err := v.Tree()
+	if err != nil {
+		return err
+	}
+	return w.tree(t, codec.MaxDepth-w.open)
+}
+
+// tree writes a tree in which at most depth containers stand inside each other.
+func (w *binaryWriter) tree(t any, depth int) error {
+	switch t := t.(type) {
+	case nil:
+		_ = w.enc.EncodeNil()
+	case bool:
+		w.boolean(t)
+	case int64:
+		w.num(t)
+	case uint64:
+		w.float(float64(t))
+	case float64:
+		w.float(t)
+	case string:
+		w.str(t)
+	case []byte:
+		_ = w.enc.EncodeBytesLen(len(t))
+		w.out = append(w.out, t...)
+	case time.Time:
+		_ = w.enc.EncodeTime(t)
+	case []any:
+		if depth == 0 {
+			return codec.ErrDepth
+		}
+		_ = w.enc.EncodeArrayLen(len(t))
+		for _, e := range t {
+			if err := w.tree(e, depth-1); err != nil {
+				return err
+			}
+		}
+	case codec.Object:
+		if depth == 0 {
+			return codec.ErrDepth
+		}
+		_ = w.enc.EncodeMapLen(len(t))
+		for _, m := range t {
+			if m.Key == protoKey {
+				return errProto
+			}
+			w.str(m.Key)
+			if err := w.tree(m.Value, depth-1); err != nil {
+				return err
+			}
+		}
+	default:
+		return fmt.Errorf("codec/jsonmsgpack: a tree cannot hold a %T", t)
+	}
+	return nil
+}

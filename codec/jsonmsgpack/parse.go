@@ -1,0 +1,248 @@
+package jsonmsgpack
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+func parse(r reader) (*codec.Envelope, error) {
+	p := parser{r: r}
+	env := p.envelope()
+	if p.err != nil {
+		return nil, p.err
+	}
+	return env, nil
+}
+
+// envelope reads a whole message. Keys may come in any order, so data may come before the type that says how to read
+// it: it is then skipped, and read at the end.
+func (p *parser) envelope() *codec.Envelope {
+	env := &codec.Envelope{}
+	typed := false
+	data := -1            // where data begins
+	var readAs codec.Type // as what data has been read
+	p.openMap("")
+	for p.key() {
+		switch string(p.k) {
+		case "type":
+			env.Type = codec.Type(p.integer("type", minType, maxType))
+			typed = true
+		case "uid":
+			env.UID = p.str("uid")
+		case "nsp":
+			env.NSP = p.str("nsp")
+		case "attachmentId":
+			env.AttachmentID = p.attachmentID()
+		case "requesterUid":
+			env.RequesterUID = p.str("requesterUid")
+		case "data":
+			data = p.r.pos()
+			if typed && hasData(env.Type) {
+				readAs = env.Type
+				p.data(env)
+			} else {
+				readAs = 0
+				p.skip()
+			}
+		default:
+			p.skip()
+		}
+	}
+	if p.err == nil {
+		p.fail("", p.r.end())
+	}
+	if !typed {
+		p.fail("type", errMissing)
+	}
+	if p.err != nil {
+		return nil
+	}
+
+	switch {
+	case env.AttachmentID != "" || !hasData(env.Type):
+		clearData(env)
+	case data < 0:
+		p.fail("data", errMissing)
+	case readAs != env.Type:
+		p.r.seek(data)
+		p.data(env)
+	}
+	return env
+}
+
+func hasData(t codec.Type) bool { return t.Known() && fieldsOf[t] != 0 }
+
+// clearData forgets all but the header.
+func clearData(env *codec.Envelope) {
+	*env = codec.Envelope{
+		Type:         env.Type,
+		UID:          env.UID,
+		NSP:          env.NSP,
+		AttachmentID: env.AttachmentID,
+		RequesterUID: env.RequesterUID,
+	}
+}
+
+// attachmentID reads a string or a number; null and 0 are none, as in JavaScript.
+func (p *parser) attachmentID() string {
+	if p.null() {
+		return ""
+	}
+	if p.err == nil && p.r.kind() == kindNumber {
+		if n := p.integer("attachmentId", 0, math.MaxInt64); n != 0 {
+			return number{i: n, integer: true}.text()
+		}
+		return ""
+	}
+	return p.str("attachmentId")
+}
+
+func (p *parser) data(env *codec.Envelope) {
+	clearData(env)
+	p.openMap("data")
+	var seen fields
+	for p.key() {
+		f := field(p.k) & fieldsOf[env.Type]
+		seen |= f
+		switch f {
+		case fieldPacket:
+			p.packet(env)
+		case fieldOpts:
+			p.opts(&env.Opts)
+		case fieldRequestID:
+			env.RequestID = p.str("data.requestId")
+		case fieldRooms:
+			env.Rooms = p.names("data.rooms")
+		case fieldClose:
+			env.Close = p.boolean("data.close")
+		case fieldClientCount:
+			env.ClientCount = int(p.integer("data.clientCount", 0, min(math.MaxInt, 1<<53)))
+		case fieldSockets:
+			p.sockets(env)
+		default:
+			p.skip()
+		}
+	}
+	if missing := requiredIn(env.Type) &^ seen; missing != 0 {
+		p.fail("data."+(missing&-missing).name(), errMissing)
+	}
+}
+
+func (p *parser) packet(env *codec.Envelope) {
+	switch env.Type {
+	case codec.ServerSideEmit:
+		env.Args = p.args("data.packet")
+		return
+	case codec.ServerSideEmitResponse, codec.BroadcastAck:
+		env.Value = p.value("data.packet")
+		return
+	}
+	env.Args = codec.Args{}
+	seen := false
+	p.openMap("data.packet")
+	for p.key() {
+		switch string(p.k) {
+		case "type":
+			// 2 is EVENT. 5, BINARY_EVENT, is what old parsers make of it when it holds bytes.
+			if t := p.integer("data.packet.type", 0, math.MaxInt32); t != packetType && t != 5 {
+				p.fail("data.packet.type", fmt.Errorf("%d is no event", t))
+			}
+		case "data":
+			seen = true
+			env.Args = p.args("data.packet.data")
+		default:
+			p.skip()
+		}
+	}
+	if !seen {
+		p.fail("data.packet.data", errMissing)
+	}
+}
+
+func (p *parser) opts(o *codec.Opts) {
+	*o = codec.Opts{}
+	p.openMap("data.opts")
+	for p.key() {
+		switch string(p.k) {
+		case "rooms":
+			o.Rooms = p.names("data.opts.rooms")
+		case "except":
+			o.Except = p.names("data.opts.except")
+		case "flags":
+			p.flags(&o.Flags)
+		default:
+			p.skip()
+		}
+	}
+}
+
+func (p *parser) flags(f *codec.Flags) {
+	*f = codec.Flags{}
+	if p.null() {
+		return
+	}
+	p.openMap("data.opts.flags")
+	for p.key() {
+		switch string(p.k) {
+		case "volatile":
+			f.Volatile = p.boolean("data.opts.flags.volatile")
+		case "compress":
+			f.Compress = nil
+			if !p.null() {
+				b := p.boolean("data.opts.flags.compress")
+				f.Compress = &b
+			}
+		case "timeout":
+			f.Timeout = 0
+			if !p.null() && p.err == nil {
+				n, err := p.r.num()
+				p.fail("data.opts.flags.timeout", err)
+				f.Timeout = n.timeout()
+			}
+		case "expectSingleResponse":
+			f.ExpectSingleResponse = p.boolean("data.opts.flags.expectSingleResponse")
+		default:
+			p.skip()
+		}
+	}
+}
+
+func (p *parser) sockets(env *codec.Envelope) {
+	env.Sockets = nil
+	if p.err != nil {
+		return
+	}
+	p.fail("data.sockets", p.r.openArray())
+	for p.elem("data.sockets") {
+		var s codec.Socket
+		named := false
+		p.openMap("data.sockets")
+		for p.key() {
+			switch string(p.k) {
+			case "id":
+				s.ID = p.name("data.sockets.id")
+				named = true
+			case "handshake":
+				s.Handshake = p.socketValue("data.sockets.handshake")
+			case "rooms":
+				s.Rooms = p.names("data.sockets.rooms")
+			case "data":
+				s.Data = p.socketValue("data.sockets.data")
+			default:
+				p.skip()
+			}
+		}
+		if !named {
+			p.fail("data.sockets.id", errMissing)
+		}
+		env.Sockets = append(env.Sockets, s)
+	}
+}
+
+// A type is a number of 32 bits.
+const (
+	minType = math.MinInt32
+	maxType = math.MaxInt32
+)

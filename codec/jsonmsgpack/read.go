@@ -1,0 +1,265 @@
+package jsonmsgpack
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// reader walks one message. It reads maps and arrays of the message itself step by step, and user data in one piece.
+type reader interface {
+	kind() kind // of the next value, which it leaves unread
+	null()      // reads a null
+	str() (string, error)
+	num() (number, error)
+	boolean() (bool, error)
+	openMap() error
+	openArray() error
+	// key reads the next key of the map that was opened last and is still open, or its end.
+	key() (k []byte, ok bool, err error)
+	// elem moves to the next element of the array that was opened last and is still open, or behind its end.
+	elem() (ok bool, err error)
+	skip() error          // reads and checks any value
+	pos() int             // after kind: where the next value begins
+	seek(pos int)         // to a place in the message's outermost map
+	since(pos int) []byte // what has been read from pos on
+	encoding() codec.Encoding
+	end() error // reports what follows
+}
+
+// kind is what sort of value comes next.
+type kind int
+
+const (
+	kindOther  kind = 0
+	kindNull   kind = 1
+	kindBool   kind = 2
+	kindNumber kind = 3
+	kindString kind = 4
+	kindArray  kind = 5
+	kindMap    kind = 6
+)
+
+var (
+	errMissing   = errors.New("missing")
+	errNotString = errors.New("not a string")
+	errNotNumber = errors.New("not a number")
+	errNotInt    = errors.New("not an integer in range")
+	errNotBool   = errors.New("not true or false")
+	errNotMap    = errors.New("not a map")
+	errNotArray  = errors.New("not an array")
+	errNotEvent  = errors.New("not an event: its first element is neither string nor number")
+	errEmpty     = errors.New("empty")
+)
+
+// number is a number of the message itself.
+type number struct {
+	i       int64
+	f       float64
+	integer bool // the number is i, else it is f
+}
+
+func floatNumber(f float64) number {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return number{i: int64(f), integer: true}
+	}
+	return number{f: f}
+}
+
+// text is the number as JavaScript's String writes it.
+func (n number) text() string {
+	switch {
+	case n.integer:
+		return strconv.FormatInt(n.i, 10)
+	case math.IsNaN(n.f):
+		return "NaN"
+	case math.IsInf(n.f, 1):
+		return "Infinity"
+	case math.IsInf(n.f, -1):
+		return "-Infinity"
+	}
+	return codec.FromTree(n.f).String()
+}
+
+// timeout clamps a number of milliseconds into what a timer of Node.js can do.
+func (n number) timeout() time.Duration {
+	f := n.f
+	if n.integer {
+		f = float64(n.i)
+	}
+	if !(f > 0) { // NaN too
+		return 0
+	}
+	return time.Duration(math.Ceil(min(f, maxTimeout))) * time.Millisecond
+}
+
+// parser reads an envelope. After its first error it reads no more.
+type parser struct {
+	r   reader
+	k   []byte // the key last read
+	err error
+}
+
+func (p *parser) fail(field string, err error) {
+	if p.err == nil && err != nil {
+		p.err = malformed(field, err)
+	}
+}
+
+// key reads the next key of a map into p.k, and reports whether there is one.
+func (p *parser) key() bool {
+	if p.err != nil {
+		return false
+	}
+	k, ok, err := p.r.key()
+	p.fail("", err)
+	p.k = k
+	return ok && err == nil
+}
+
+func (p *parser) elem(field string) bool {
+	if p.err != nil {
+		return false
+	}
+	ok, err := p.r.elem()
+	p.fail(field, err)
+	return ok && err == nil
+}
+
+func (p *parser) openMap(field string) {
+	if p.err == nil {
+		p.fail(field, p.r.openMap())
+	}
+}
+
+func (p *parser) skip() {
+	if p.err == nil {
+		p.fail("", p.r.skip())
+	}
+}
+
+// null reads a null if there is one.
+func (p *parser) null() bool {
+	if p.err != nil || p.r.kind() != kindNull {
+		return false
+	}
+	p.r.null()
+	return true
+}
+
+// str reads a string; null is an empty one.
+func (p *parser) str(field string) string {
+	if p.err != nil || p.null() {
+		return ""
+	}
+	s, err := p.r.str()
+	p.fail(field, err)
+	return s
+}
+
+// name reads a string, or a number as its text.
+func (p *parser) name(field string) string {
+	if p.err != nil {
+		return ""
+	}
+	if p.r.kind() != kindNumber {
+		s, err := p.r.str()
+		p.fail(field, err)
+		return s
+	}
+	n, err := p.r.num()
+	p.fail(field, err)
+	return n.text()
+}
+
+// integer reads an integer from low to high.
+func (p *parser) integer(field string, low, high int64) int64 {
+	if p.err != nil {
+		return 0
+	}
+	n, err := p.r.num()
+	if err == nil && (!n.integer || n.i < low || n.i > high) {
+		err = errNotInt
+	}
+	p.fail(field, err)
+	return n.i
+}
+
+// boolean reads true or false; null is false.
+func (p *parser) boolean(field string) bool {
+	if p.err != nil || p.null() {
+		return false
+	}
+	b, err := p.r.boolean()
+	p.fail(field, err)
+	return b
+}
+
+// value reads any value and keeps its bytes.
+func (p *parser) value(field string) codec.Value {
+	if p.err != nil || p.null() {
+		return codec.Value{}
+	}
+	start := p.r.pos()
+	if err := p.r.skip(); err != nil {
+		p.fail(field, err)
+		return codec.Value{}
+	}
+	return codec.Raw(p.r.encoding(), p.r.since(start))
+}
+
+// socketValue is value, in a place where text may hold bytes too.
+func (p *parser) socketValue(field string) codec.Value {
+	v := p.value(field)
+	if p.err != nil {
+		return v
+	}
+	v, err := reviveBuffers(v)
+	p.fail(field, err)
+	return v
+}
+
+// args reads an event and keeps its bytes; they are checked, and the arguments counted, in one go.
+func (p *parser) args(field string) codec.Args {
+	if p.err != nil {
+		return codec.Args{}
+	}
+	p.r.kind()
+	start := p.r.pos()
+	p.fail(field, p.r.openArray())
+	if !p.elem(field) {
+		p.fail(field, errEmpty)
+		return codec.Args{}
+	}
+	switch p.r.kind() {
+	case kindString, kindNumber:
+	default:
+		p.fail(field, errNotEvent)
+	}
+	event := p.name(field)
+	n := 0
+	for p.elem(field) {
+		p.skip()
+		n++
+	}
+	if p.err != nil {
+		return codec.Args{}
+	}
+	return codec.RawArgs(p.r.encoding(), p.r.since(start), event, n)
+}
+
+// names reads an array of names; null is an empty one.
+func (p *parser) names(field string) []string {
+	if p.err != nil || p.null() {
+		return nil
+	}
+	p.fail(field, p.r.openArray())
+	var list []string
+	for p.elem(field) {
+		list = append(list, p.name(field))
+	}
+	return list
+}

@@ -1,0 +1,249 @@
+package jsonmsgpack
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
+)
+
+// json translates JSON into msgpack in two passes and without a tree: msgpack says the length of a map or an array
+// before its elements, so the first pass counts.
+func (w *binaryWriter) json(p []byte) error {
+	w.count(p)
+	t := translation{w: w, p: p, counts: w.counts, depth: codec.MaxDepth - w.open}
+	return t.value()
+}
+
+// count lists the lengths of all arrays and objects in p, in the order in which they open. It looks at brackets, commas
+// and quotes only; what p lacks to be JSON is for the second pass to find.
+func (w *binaryWriter) count(p []byte) {
+	counts := w.counts[:0]
+	var stack [codec.MaxDepth]int // indexes in counts of the open containers
+	open := 0
+	for i := 0; i < len(p); i++ {
+		switch p[i] {
+		case '"':
+			end, err := jsontext.SkipString(p, i)
+			if err != nil {
+				i = len(p)
+				break
+			}
+			i = end - 1
+		case '[', '{':
+			if open == len(stack) {
+				i = len(p)
+				break
+			}
+			stack[open] = len(counts)
+			open++
+			n := 1
+			if next := jsontext.Space(p, i+1); next < len(p) && p[next] == p[i]+2 {
+				n = 0
+			}
+			counts = append(counts, n)
+		case ',':
+			if open > 0 {
+				counts[stack[open-1]]++
+			}
+		case ']', '}':
+			if open > 0 {
+				open--
+			}
+		}
+	}
+	w.counts = counts
+}
+
+// translation is the second pass.
+type translation struct {
+	w      *binaryWriter
+	p      []byte
+	i      int
+	counts []int
+	depth  int // how many more containers may open
+}
+
+func (t *translation) peek() byte {
+	t.i = jsontext.Space(t.p, t.i)
+	if t.i >= len(t.p) {
+		return 0
+	}
+	return t.p[t.i]
+}
+
+func (t *translation) value() error {
+	var err error
+	switch t.peek() {
+	case '"':
+		s, err := t.string()
+		if err != nil {
+			return err
+		}
+		t.w.strBytes(s)
+		return nil
+	case '{':
+		return t.object()
+	case '[':
+		return t.array()
+	case 't':
+		t.w.boolean(true)
+		t.i, err = jsontext.Literal(t.p, t.i, "true")
+	case 'f':
+		t.w.boolean(false)
+		t.i, err = jsontext.Literal(t.p, t.i, "false")
+	case 'n':
+		_ = t.w.enc.EncodeNil()
+		t.i, err = jsontext.Literal(t.p, t.i, "null")
+	default:
+		return t.number()
+	}
+	return malformedJSON(err)
+}
+
+func malformedJSON(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", codec.ErrMalformed, err)
+}
+
+func (t *translation) string() ([]byte, error) {
+	end, err := jsontext.SkipString(t.p, t.i)
+	if err != nil {
+		return nil, malformedJSON(err)
+	}
+	raw := t.p[t.i:end]
+	t.i = end
+	s := jsontext.Unquote(raw, t.w.scratch[:0])
+	if len(s) < len(raw)-2 { // it had escapes, so s is the scratch, perhaps grown
+		t.w.scratch = s[:0]
+	}
+	return s, nil
+}
+
+func (t *translation) number() error {
+	end, err := jsontext.SkipNumber(t.p, t.i)
+	if err != nil {
+		return malformedJSON(err)
+	}
+	text := t.p[t.i:end]
+	t.i = end
+	if n, ok := smallInteger(text); ok {
+		_ = t.w.enc.EncodeInt(n)
+		return nil
+	}
+	f, _ := strconv.ParseFloat(string(text), 64) // out of range is infinite, as in JavaScript
+	t.w.float(f)
+	return nil
+}
+
+// smallInteger reads an integer of up to 15 digits, which needs no rounding.
+func smallInteger(p []byte) (n int64, ok bool) {
+	digits := p
+	if p[0] == '-' {
+		digits = p[1:]
+	}
+	if len(digits) > 15 {
+		return 0, false
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if len(digits) < len(p) {
+		n = -n
+	}
+	return n, true
+}
+
+// enter opens a container and returns its length.
+func (t *translation) enter() (int, error) {
+	if t.depth == 0 {
+		return 0, codec.ErrDepth
+	}
+	if len(t.counts) == 0 {
+		return 0, malformedJSON(errEnd)
+	}
+	n := t.counts[0]
+	t.counts = t.counts[1:]
+	t.depth--
+	t.i++
+	return n, nil
+}
+
+// leave reads the sign after an element, of which left are to come.
+func (t *translation) leave(left int, closing byte) error {
+	want := byte(',')
+	if left == 0 {
+		want = closing
+	}
+	if t.peek() != want {
+		return malformedJSON(errComma)
+	}
+	t.i++
+	return nil
+}
+
+func (t *translation) array() error {
+	n, err := t.enter()
+	if err != nil {
+		return err
+	}
+	_ = t.w.enc.EncodeArrayLen(n)
+	if n == 0 {
+		t.depth++
+		return t.leave(0, ']')
+	}
+	for n > 0 {
+		if err := t.value(); err != nil {
+			return err
+		}
+		n--
+		if err := t.leave(n, ']'); err != nil {
+			return err
+		}
+	}
+	t.depth++
+	return nil
+}
+
+func (t *translation) object() error {
+	n, err := t.enter()
+	if err != nil {
+		return err
+	}
+	_ = t.w.enc.EncodeMapLen(n)
+	if n == 0 {
+		t.depth++
+		return t.leave(0, '}')
+	}
+	for n > 0 {
+		if t.peek() != '"' {
+			return malformedJSON(errKey)
+		}
+		key, err := t.string()
+		if err != nil {
+			return err
+		}
+		if string(key) == protoKey {
+			return errProto
+		}
+		t.w.strBytes(key)
+		if t.i, err = jsontext.Colon(t.p, t.i); err != nil {
+			return malformedJSON(err)
+		}
+		if err := t.value(); err != nil {
+			return err
+		}
+		n--
+		if err := t.leave(n, '}'); err != nil {
+			return err
+		}
+	}
+	t.depth++
+	return nil
+}

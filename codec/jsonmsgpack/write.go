@@ -1,0 +1,238 @@
+package jsonmsgpack
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// writer is what the two forms differ in. Maps and arrays say their length first, as msgpack needs it.
+type writer interface {
+	openMap(n int)
+	openArray(n int)
+	close() // ends what was opened last
+	key(k string)
+	str(s string)
+	num(n int64)
+	boolean(b bool)
+	value(v codec.Value) error
+	// socketValue is value, in a place where text may hold bytes too.
+	socketValue(v codec.Value) error
+}
+
+// source marks the messages of an adapter. Workers behind the primary process of adapter 0.5 ignore those without it.
+const source = "_sio_adapter"
+
+var errNoEvent = errors.New("codec/jsonmsgpack: Args is empty: it must name an event")
+
+func writeEnvelope(w writer, env *codec.Envelope) error {
+	switch {
+	case env.AttachmentID != "":
+		n := 1
+		if env.RequesterUID != "" {
+			n++
+		}
+		writeHeader(w, env, n)
+		w.key("attachmentId")
+		w.str(env.AttachmentID)
+		if env.RequesterUID != "" {
+			w.key("requesterUid")
+			w.str(env.RequesterUID)
+		}
+	case !env.Type.Known():
+		return fmt.Errorf("codec/jsonmsgpack: cannot write a message of %v", env.Type)
+	case fieldsOf[env.Type] == 0:
+		writeHeader(w, env, 0)
+	default:
+		writeHeader(w, env, 1)
+		w.key("data")
+		if err := writeData(w, env); err != nil {
+			return err
+		}
+	}
+	w.close()
+	return nil
+}
+
+// writeHeader opens the message and writes what every message has. more is how many keys will follow.
+func writeHeader(w writer, env *codec.Envelope, more int) {
+	n := 3 + more
+	if env.NSP != "" {
+		n++
+	}
+	w.openMap(n)
+	w.key("uid")
+	w.str(env.UID)
+	w.key("type")
+	w.num(int64(env.Type))
+	if env.NSP != "" {
+		w.key("nsp")
+		w.str(env.NSP)
+	}
+	w.key("source")
+	w.str(source)
+}
+
+func writeData(w writer, env *codec.Envelope) error {
+	has := fieldsOf[env.Type]
+	n := 0
+	for rest := has; rest != 0; rest &= rest - 1 {
+		n++
+	}
+	asked := has.in(fieldRequestID)
+	if asked && env.RequestID == "" && !env.Type.Response() && env.Type != codec.FetchSockets {
+		asked = false // null would count as a request for an answer in Node.js
+		n--
+	}
+
+	w.openMap(n)
+	if has.in(fieldPacket) {
+		w.key("packet")
+		if err := writePacket(w, env); err != nil {
+			return err
+		}
+	}
+	if has.in(fieldOpts) {
+		w.key("opts")
+		writeOpts(w, &env.Opts)
+	}
+	if asked {
+		w.key("requestId")
+		w.str(env.RequestID)
+	}
+	if has.in(fieldRooms) {
+		w.key("rooms")
+		writeStrings(w, env.Rooms)
+	}
+	if has.in(fieldClose) {
+		w.key("close")
+		w.boolean(env.Close)
+	}
+	if has.in(fieldClientCount) {
+		if env.ClientCount < 0 {
+			return fmt.Errorf("codec/jsonmsgpack: ClientCount is %d", env.ClientCount)
+		}
+		w.key("clientCount")
+		w.num(int64(env.ClientCount))
+	}
+	if has.in(fieldSockets) {
+		w.key("sockets")
+		if err := writeSockets(w, env.Sockets); err != nil {
+			return err
+		}
+	}
+	w.close()
+	return nil
+}
+
+// packetType is EVENT in Socket.IO's own protocol.
+const packetType = 2
+
+func writePacket(w writer, env *codec.Envelope) error {
+	switch env.Type {
+	case codec.Broadcast:
+		if env.Args.Value().IsNull() {
+			return errNoEvent
+		}
+		w.openMap(2)
+		w.key("type")
+		w.num(packetType)
+		w.key("data")
+		if err := w.value(env.Args.Value()); err != nil {
+			return err
+		}
+		w.close()
+		return nil
+	case codec.ServerSideEmit:
+		if env.Args.Value().IsNull() {
+			return errNoEvent
+		}
+		return w.value(env.Args.Value())
+	}
+	return w.value(env.Value)
+}
+
+func writeOpts(w writer, o *codec.Opts) {
+	w.openMap(3)
+	w.key("rooms")
+	writeStrings(w, o.Rooms)
+	w.key("except")
+	writeStrings(w, o.Except)
+	w.key("flags")
+	writeFlags(w, &o.Flags)
+	w.close()
+}
+
+// writeFlags leaves out what is not set: Node.js takes a volatile flag that is there, even false, for set.
+func writeFlags(w writer, f *codec.Flags) {
+	n := 0
+	for _, set := range [...]bool{f.Volatile, f.Compress != nil, f.Timeout > 0, f.ExpectSingleResponse} {
+		if set {
+			n++
+		}
+	}
+	w.openMap(n)
+	if f.Volatile {
+		w.key("volatile")
+		w.boolean(true)
+	}
+	if f.Compress != nil {
+		w.key("compress")
+		w.boolean(*f.Compress)
+	}
+	if f.Timeout > 0 {
+		w.key("timeout")
+		w.num(milliseconds(f.Timeout))
+	}
+	if f.ExpectSingleResponse {
+		w.key("expectSingleResponse")
+		w.boolean(true)
+	}
+	w.close()
+}
+
+// maxTimeout is the longest delay of a timer in Node.js, in milliseconds. It takes anything longer for 1 ms.
+const maxTimeout = math.MaxInt32
+
+// milliseconds rounds up, so that no timeout becomes 0, which means none.
+func milliseconds(d time.Duration) int64 {
+	ms := int64(d / time.Millisecond)
+	if d%time.Millisecond > 0 {
+		ms++
+	}
+	return min(ms, maxTimeout)
+}
+
+func writeSockets(w writer, sockets []codec.Socket) error {
+	w.openArray(len(sockets))
+	for i := range sockets {
+		s := &sockets[i]
+		w.openMap(4)
+		w.key("id")
+		w.str(s.ID)
+		w.key("handshake")
+		if err := w.socketValue(s.Handshake); err != nil {
+			return fmt.Errorf("handshake of socket %q: %w", s.ID, err)
+		}
+		w.key("rooms")
+		writeStrings(w, s.Rooms)
+		w.key("data")
+		if err := w.socketValue(s.Data); err != nil {
+			return fmt.Errorf("data of socket %q: %w", s.ID, err)
+		}
+		w.close()
+	}
+	w.close()
+	return nil
+}
+
+func writeStrings(w writer, list []string) {
+	w.openArray(len(list))
+	for _, s := range list {
+		w.str(s)
+	}
+	w.close()
+}
