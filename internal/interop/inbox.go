@@ -1,0 +1,64 @@
+package interop
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Inbox is an unbounded queue that a test waits on. Its zero value is empty. It is safe for concurrent use.
+type Inbox[T any] struct {
+	mu      sync.Mutex
+	items   []T
+	changed chan struct{} // closed by the next Put; nil when nobody waits
+}
+
+// Put appends v.
+func (b *Inbox[T]) Put(v T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.items = append(b.items, v)
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+}
+
+// Next takes the oldest item, and waits for one if there is none.
+func (b *Inbox[T]) Next(ctx context.Context) (T, error) {
+	return b.Await(ctx, func(T) bool { return true })
+}
+
+// Await takes the oldest item that matches and leaves the others in their order.
+func (b *Inbox[T]) Await(ctx context.Context, match func(T) bool) (T, error) {
+	var none T
+	for {
+		b.mu.Lock()
+		for i, v := range b.items {
+			if match(v) {
+				b.items = append(b.items[:i:i], b.items[i+1:]...)
+				b.mu.Unlock()
+				return v, nil
+			}
+		}
+		if b.changed == nil {
+			b.changed = make(chan struct{})
+		}
+		changed, waiting := b.changed, len(b.items)
+		b.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return none, fmt.Errorf("nothing came that was waited for (%d others did): %w", waiting, context.Cause(ctx))
+		}
+	}
+}
+
+// Take takes all items.
+func (b *Inbox[T]) Take() []T {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	items := b.items
+	b.items = nil
+	return items
+}

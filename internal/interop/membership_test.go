@@ -1,0 +1,56 @@
+package interop_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/interop"
+)
+
+// The fixture itself holds that both sides count each other.
+var membershipScenarios = []scenario{
+	{types: codec.InitialHeartbeat, name: "AnnouncesItself", brief: true, run: func(f *fixture) {
+		f.sent(f.from, 1)
+		count, err := f.to.ServerCount(f.ctx)
+		require.NoError(f, err)
+		require.Equal(f, f.size, count)
+	}},
+	{types: codec.Heartbeat, name: "AnswersAnAnnouncement", fromFirst: true, brief: true, run: func(f *fixture) {
+		f.sent(f.to, 1)
+		f.sent(f.from, 2)
+	}},
+	{types: codec.Heartbeat, name: "IsRepeatedWhenSilent", run: func(f *fixture) {
+		for range 3 {
+			f.sent(f.from, 2)
+		}
+	}},
+	{types: codec.AdapterClose, name: "LeavesAtOnce", brief: true, run: func(f *fixture) {
+		from, to := f.from.kind(), f.to.kind()
+		require.NoError(f, f.from.Close(f.ctx))
+		ctx := f.ctx
+		if from.saysGoodbye() {
+			f.sent(f.from, 13)
+			if to.saysGoodbye() { // else it expires
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, heartbeatTimeout-heartbeatInterval-200*time.Millisecond)
+				defer cancel()
+			}
+		}
+		require.NoError(f, f.to.AwaitServerCount(ctx, f.size-1))
+	}},
+	{types: codec.AdapterClose, name: "RequestsCompleteWithoutIt", run: func(f *fixture) {
+		if !f.from.kind().saysGoodbye() || !f.to.kind().saysGoodbye() {
+			f.Skip("0.3 knows no ADAPTER_CLOSE: its requests fail after 5 s")
+		}
+		require.NoError(f, f.from.Close(f.ctx))
+		require.NoError(f, f.to.AwaitServerCount(f.ctx, f.size-1))
+		c := f.join(f.to)
+		sockets, err := f.to.FetchSockets(f.ctx, interop.Target{})
+		require.NoError(f, err)
+		require.Len(f, sockets, 1)
+		require.Equal(f, c.ID(), sockets[0].ID)
+	}},
+}

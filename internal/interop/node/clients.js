@@ -1,0 +1,65 @@
+"use strict";
+
+// Real Socket.IO clients, in the process of the node they connect to.
+
+const { io } = require("socket.io-client");
+const { report } = require("./lines");
+
+const clients = new Map();
+
+// answer calls an acknowledgement the way a test asked for: {mode: "value", value, delay}, "echo" (the arguments),
+// "empty" (without a value) or "none" (never).
+function answer(how, ack, args) {
+  const give = () => {
+    switch (how.mode) {
+      case "none":
+        return;
+      case "empty":
+        return ack();
+      case "echo":
+        return ack(args);
+      default:
+        return ack(how.value);
+    }
+  };
+  if (how.delay) setTimeout(give, how.delay);
+  else give();
+}
+
+// connect resolves with the connected client.
+function connect(port, spec) {
+  const socket = io(`http://127.0.0.1:${port}${spec.nsp}`, {
+    transports: ["websocket"],
+    forceNew: true,
+    reconnection: false,
+    auth: spec.auth,
+    query: spec.query,
+    extraHeaders: spec.headers,
+  });
+  const client = { socket, ack: spec.ack || { mode: "echo" } };
+  clients.set(spec.client, client);
+  socket.onAny((event, ...args) => {
+    const ack = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
+    report("client", { nsp: spec.nsp, client: spec.client, event, args, withAck: ack !== undefined });
+    if (ack) answer(client.ack, ack, args);
+  });
+  socket.on("disconnect", (reason) => report("clientDisconnect", { nsp: spec.nsp, client: spec.client, reason }));
+  return new Promise((resolve, reject) => {
+    socket.once("connect", () => resolve(client));
+    socket.once("connect_error", reject);
+  });
+}
+
+function get(name) {
+  const client = clients.get(name);
+  if (!client) throw new Error(`no client ${name}`);
+  return client;
+}
+
+function remove(name) {
+  const client = get(name);
+  clients.delete(name);
+  client.socket.close();
+}
+
+module.exports = { answer, connect, get, remove };

@@ -1,0 +1,54 @@
+"use strict";
+
+// A node of the Node.js world for tests. Its only argument is its configuration as JSON; see Config in ../peer.go.
+// It takes commands and writes replies and events as lines.js says, and ends when stdin does.
+
+const cluster = require("cluster");
+const { report, serve } = require("./lines");
+const { createPool, createTable, listens, channelOf, adapterOptions } = require("./postgres");
+
+const packages = {
+  "0.5": "@socket.io/postgres-adapter",
+  "0.4": "postgres-adapter-0.4",
+  "0.3": "postgres-adapter-0.3",
+};
+
+async function main() {
+  const config = JSON.parse(process.argv[2]);
+  if (config.adapter === "cluster") {
+    return cluster.isPrimary ? require("./primary").start(config) : worker(config);
+  }
+  const pool = createPool(config);
+  await createTable(pool, config);
+  if (config.adapter === "emitter") return require("./emitter").start(config, pool);
+
+  const { createAdapter } = require(packages[config.adapter]);
+  const commands = await require("./server").start(config, {
+    adapter: createAdapter(pool, adapterOptions(config)),
+    listens: (nsp) => listens(channelOf(config, nsp)),
+    close: () => pool.end(),
+  });
+  await listens(channelOf(config, "/"));
+  return commands;
+}
+
+function worker(config) {
+  const { createAdapter } = require("@socket.io/cluster-adapter");
+  return require("./server").start(config, {
+    adapter: createAdapter(config.adapterOptions),
+    listens: async () => {}, // the primary knows
+  });
+}
+
+process.on("unhandledRejection", (err) => report("error", { where: "unhandledRejection", message: String(err) }));
+
+main().then(
+  (commands) => {
+    serve(commands);
+    report("ready", { pid: process.pid });
+  },
+  (err) => {
+    console.error(err);
+    process.exit(1);
+  }
+);

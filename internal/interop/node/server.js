@@ -1,0 +1,138 @@
+"use strict";
+
+// A Socket.IO server with a real adapter: the commands of a peer that is a node of the cluster.
+
+const http = require("http");
+const { Server } = require("socket.io");
+const { report } = require("./lines");
+const clients = require("./clients");
+
+// start listens and returns the commands. hooks.adapter makes adapters; hooks.listens(nsp) resolves once the node
+// hears what is sent to the namespace; hooks.close releases what hooks hold.
+async function start(config, hooks) {
+  const server = http.createServer();
+  const io = new Server(server, { adapter: hooks.adapter, maxHttpBufferSize: 1e8, serveClient: false });
+  await new Promise((resolve) => server.listen({ port: 0, host: "127.0.0.1", exclusive: true }, resolve));
+
+  const namespaces = new Map();
+
+  function namespace(name) {
+    let nsp = namespaces.get(name);
+    if (nsp) return nsp;
+    nsp = io.of(name);
+    namespaces.set(name, nsp);
+    for (const kind of ["join-room", "leave-room"]) {
+      nsp.adapter.on(kind, (room, id) => report("room", { nsp: name, kind, room, id }));
+    }
+    return nsp;
+  }
+
+  // target applies to, except and flags to a namespace.
+  function target(spec) {
+    let op = namespace(spec.nsp);
+    if (spec.to && spec.to.length) op = op.to(spec.to);
+    if (spec.except && spec.except.length) op = op.except(spec.except);
+    if (spec.volatile) op = op.volatile;
+    if (spec.local) op = op.local;
+    if (spec.compress !== undefined) op = op.compress(spec.compress);
+    if (spec.timeout) op = op.timeout(spec.timeout);
+    return op;
+  }
+
+  // collected emits with an acknowledgement and hands back the error's text next to the answers.
+  function collected(op, event, args, method = "emit") {
+    return new Promise((resolve) => {
+      op[method](event, ...args, (err, values) => {
+        resolve({ error: err ? err.message : undefined, values: values === undefined ? null : values });
+      });
+    });
+  }
+
+  const socketOf = (name) => {
+    const { socket, nsp } = clients.get(name);
+    const found = namespace(nsp).sockets.get(socket.id);
+    if (!found) throw new Error(`client ${name} has no socket on the server`);
+    return found;
+  };
+
+  async function remote(spec) {
+    const found = (await namespace(spec.nsp).in(spec.socket).fetchSockets()).find((s) => s.id === spec.socket);
+    if (!found) throw new Error(`no socket ${spec.socket} in the cluster`);
+    switch (spec.op) {
+      case "emit":
+        found.emit(spec.event, ...(spec.args || []));
+        return null;
+      case "emitWithAck":
+        return collected(found.timeout(spec.timeout || 5000), spec.event, spec.args || []);
+      case "join":
+        return void found.join(spec.rooms);
+      case "leave":
+        return void spec.rooms.forEach((room) => found.leave(room));
+      case "disconnect":
+        return void found.disconnect(!!spec.close);
+    }
+    throw new Error(`unknown operation ${spec.op}`);
+  }
+
+  // counted resolves when the node counts spec.count servers.
+  async function counted(spec) {
+    const { adapter } = namespace(spec.nsp);
+    for (;;) {
+      // adapters up to 0.3 notice that a peer expired only when they next send a request
+      if (adapter.getExpectedResponseCount) adapter.getExpectedResponseCount();
+      const count = await adapter.serverCount();
+      if (count === spec.count) return count;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  return {
+    namespace: async (spec) => {
+      const nsp = namespace(spec.nsp);
+      await hooks.listens(spec.nsp);
+      return { uid: nsp.adapter.uid };
+    },
+    connect: async (spec) => {
+      const client = await clients.connect(server.address().port, spec);
+      client.nsp = spec.nsp;
+      const socket = socketOf(spec.client);
+      if (spec.data !== undefined) socket.data = spec.data;
+      if (spec.rooms && spec.rooms.length) await socket.join(spec.rooms);
+      return { id: socket.id };
+    },
+    disconnect: (spec) => clients.remove(spec.client),
+    answer: (spec) => void (clients.get(spec.client).ack = spec.ack),
+    rooms: (spec) => [...socketOf(spec.client).rooms],
+    emit: (spec) => void target(spec).emit(spec.event, ...(spec.args || [])),
+    emitWithAck: (spec) => collected(target(spec), spec.event, spec.args || []),
+    fetchSockets: async (spec) => {
+      const found = await target(spec).fetchSockets();
+      return found.map(({ id, handshake, rooms, data }) => ({ id, handshake, rooms, data }));
+    },
+    socketsJoin: (spec) => void target(spec).socketsJoin(spec.rooms),
+    socketsLeave: (spec) => void target(spec).socketsLeave(spec.rooms),
+    disconnectSockets: (spec) => void target(spec).disconnectSockets(!!spec.close),
+    remote,
+    serverSideEmit: (spec) => void namespace(spec.nsp).serverSideEmit(spec.event, ...(spec.args || [])),
+    serverSideEmitWithAck: (spec) => collected(namespace(spec.nsp), spec.event, spec.args || [], "serverSideEmit"),
+    onServerSide: (spec) => {
+      namespace(spec.nsp).removeAllListeners(spec.event);
+      namespace(spec.nsp).on(spec.event, (...args) => {
+        const ack = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
+        report("serverSide", { nsp: spec.nsp, event: spec.event, args, withAck: ack !== undefined });
+        if (ack) clients.answer(spec.ack || { mode: "echo" }, ack, args);
+      });
+    },
+    serverCount: (spec) => namespace(spec.nsp).adapter.serverCount(),
+    awaitServerCount: counted,
+    peers: (spec) => [...namespace(spec.nsp).adapter.nodesMap.keys()],
+    closeNamespace: (spec) => void namespace(spec.nsp).adapter.close(),
+    close: async () => {
+      await new Promise((resolve) => io.close(resolve));
+      if (hooks.close) await hooks.close();
+    },
+    exit: (spec) => process.exit(spec.code || 0),
+  };
+}
+
+module.exports = { start };

@@ -1,0 +1,109 @@
+package interop
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// toLine makes value fit for JSON, as node/lines.js says: bytes and times become objects with one key.
+func toLine(value any) any {
+	switch v := value.(type) {
+	case []byte:
+		return map[string]string{"$bin": base64.StdEncoding.EncodeToString(v)}
+	case time.Time:
+		return map[string]int64{"$date": v.UnixMilli()}
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = toLine(v[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k := range v {
+			out[k] = toLine(v[k])
+		}
+		return out
+	}
+	return value
+}
+
+// fromLine undoes toLine. Undefined becomes nil.
+func fromLine(value any) any {
+	switch v := value.(type) {
+	case []any:
+		for i := range v {
+			v[i] = fromLine(v[i])
+		}
+	case map[string]any:
+		if s, ok := v["$bin"].(string); ok {
+			p, err := base64.StdEncoding.DecodeString(s)
+			if err != nil {
+				return err
+			}
+			return p
+		}
+		if ms, ok := v["$date"].(float64); ok {
+			return time.UnixMilli(int64(ms)).UTC()
+		}
+		if _, ok := v["$undefined"]; ok {
+			return nil
+		}
+		for k := range v {
+			v[k] = fromLine(v[k])
+		}
+	}
+	return value
+}
+
+// Value is anything a peer sends or is sent: nil, bool, float64, string, []byte, time.Time, []any, map[string]any.
+type Value struct{ V any }
+
+// MarshalJSON implements json.Marshaler.
+func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(toLine(v.V)) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (v *Value) UnmarshalJSON(p []byte) error {
+	var raw any
+	if err := json.Unmarshal(p, &raw); err != nil {
+		return err
+	}
+	v.V = fromLine(raw)
+	return nil
+}
+
+// Canon makes values of different decoders comparable: every number becomes a float64, every list a []any, every map
+// a map[string]any.
+func Canon(value any) any {
+	switch v := value.(type) {
+	case nil, bool, float64, string, []byte:
+		return v
+	case time.Time:
+		return v.UTC()
+	}
+	r := reflect.ValueOf(value)
+	switch {
+	case r.CanInt():
+		return float64(r.Int())
+	case r.CanUint():
+		return float64(r.Uint())
+	case r.CanFloat():
+		return r.Float()
+	case r.Kind() == reflect.Slice:
+		out := make([]any, r.Len())
+		for i := range out {
+			out[i] = Canon(r.Index(i).Interface())
+		}
+		return out
+	case r.Kind() == reflect.Map:
+		out := make(map[string]any, r.Len())
+		for _, k := range r.MapKeys() {
+			out[fmt.Sprint(k.Interface())] = Canon(r.MapIndex(k).Interface())
+		}
+		return out
+	}
+	return value
+}
