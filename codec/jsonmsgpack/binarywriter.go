@@ -12,6 +12,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
 // protoKey is the one key that @msgpack/msgpack refuses to read: a message with it would be lost on every Node.js node.
@@ -119,12 +120,9 @@ func (w *binaryWriter) strBytes(p []byte) {
 
 func (w *binaryWriter) boolean(b bool) { _ = w.enc.EncodeBool(b) }
 
-// maxSafe is the largest integer up to which JavaScript's numbers hold every integer.
-const maxSafe = 1<<53 - 1
-
-// num writes an integer as JavaScript would: beyond maxSafe it is a float.
+// num writes an integer as JavaScript would: beyond message.MaxSafe it is a float.
 func (w *binaryWriter) num(n int64) {
-	if n < -maxSafe || n > maxSafe {
+	if n < -message.MaxSafe || n > message.MaxSafe {
 		_ = w.enc.EncodeFloat64(float64(n))
 		return
 	}
@@ -134,7 +132,7 @@ func (w *binaryWriter) num(n int64) {
 // float writes a number as JavaScript would: a float that holds an integer is one.
 func (w *binaryWriter) float(f float64) {
 	switch {
-	case f == math.Trunc(f) && math.Abs(f) <= maxSafe:
+	case f == math.Trunc(f) && math.Abs(f) <= message.MaxSafe:
 		_ = w.enc.EncodeInt(int64(f))
 	case f != f:
 		_ = w.enc.EncodeFloat64(math.Float64frombits(0x7ff8_0000_0000_0000)) // JavaScript's NaN; Go's has another bit

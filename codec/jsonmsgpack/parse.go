@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
 func parse(r reader) (*codec.Envelope, error) {
@@ -27,7 +28,7 @@ func (p *parser) envelope() *codec.Envelope {
 	for p.key() {
 		switch string(p.k) {
 		case "type":
-			env.Type = codec.Type(p.integer("type", minType, maxType))
+			env.Type = codec.Type(p.integer("type", message.MinType, message.MaxType))
 			typed = true
 		case "uid":
 			env.UID = p.str("uid")
@@ -39,7 +40,7 @@ func (p *parser) envelope() *codec.Envelope {
 			env.RequesterUID = p.str("requesterUid")
 		case "data":
 			data = p.r.pos()
-			if typed && hasData(env.Type) {
+			if typed && message.FieldsOf(env.Type) != 0 {
 				readAs = env.Type
 				p.data(env)
 			} else {
@@ -54,25 +55,23 @@ func (p *parser) envelope() *codec.Envelope {
 		p.fail("", p.r.end())
 	}
 	if !typed {
-		p.fail("type", errMissing)
+		p.fail("type", message.ErrMissing)
 	}
 	if p.err != nil {
 		return nil
 	}
 
 	switch {
-	case env.AttachmentID != "" || !hasData(env.Type):
+	case env.AttachmentID != "" || message.FieldsOf(env.Type) == 0:
 		clearData(env)
 	case data < 0:
-		p.fail("data", errMissing)
+		p.fail("data", message.ErrMissing)
 	case readAs != env.Type:
 		p.r.seek(data)
 		p.data(env)
 	}
 	return env
 }
-
-func hasData(t codec.Type) bool { return t.Known() && fieldsOf[t] != 0 }
 
 // clearData forgets all but the header.
 func clearData(env *codec.Envelope) {
@@ -102,31 +101,31 @@ func (p *parser) attachmentID() string {
 func (p *parser) data(env *codec.Envelope) {
 	clearData(env)
 	p.openMap("data")
-	var seen fields
+	var seen message.Fields
 	for p.key() {
-		f := field(p.k) & fieldsOf[env.Type]
+		f := message.Named(p.k) & message.FieldsOf(env.Type)
 		seen |= f
 		switch f {
-		case fieldPacket:
+		case message.Packet:
 			p.packet(env)
-		case fieldOpts:
+		case message.Opts:
 			p.opts(&env.Opts)
-		case fieldRequestID:
+		case message.RequestID:
 			env.RequestID = p.str("data.requestId")
-		case fieldRooms:
+		case message.Rooms:
 			env.Rooms = p.names("data.rooms")
-		case fieldClose:
+		case message.Close:
 			env.Close = p.boolean("data.close")
-		case fieldClientCount:
-			env.ClientCount = int(p.integer("data.clientCount", 0, min(math.MaxInt, 1<<53)))
-		case fieldSockets:
+		case message.ClientCount:
+			env.ClientCount = int(p.integer("data.clientCount", 0, message.MaxCount))
+		case message.Sockets:
 			p.sockets(env)
 		default:
 			p.skip()
 		}
 	}
-	if missing := requiredIn(env.Type) &^ seen; missing != 0 {
-		p.fail("data."+(missing&-missing).name(), errMissing)
+	if missing := message.Required(env.Type) &^ seen; missing != 0 {
+		p.fail("data."+missing.First().Name(), message.ErrMissing)
 	}
 }
 
@@ -157,7 +156,7 @@ func (p *parser) packet(env *codec.Envelope) {
 		}
 	}
 	if !seen {
-		p.fail("data.packet.data", errMissing)
+		p.fail("data.packet.data", message.ErrMissing)
 	}
 }
 
@@ -199,7 +198,7 @@ func (p *parser) flags(f *codec.Flags) {
 			if !p.null() && p.err == nil {
 				n, err := p.r.num()
 				p.fail("data.opts.flags.timeout", err)
-				f.Timeout = n.timeout()
+				f.Timeout = message.Timeout(n.float())
 			}
 		case "expectSingleResponse":
 			f.ExpectSingleResponse = p.boolean("data.opts.flags.expectSingleResponse")
@@ -235,14 +234,8 @@ func (p *parser) sockets(env *codec.Envelope) {
 			}
 		}
 		if !named {
-			p.fail("data.sockets.id", errMissing)
+			p.fail("data.sockets.id", message.ErrMissing)
 		}
 		env.Sockets = append(env.Sockets, s)
 	}
 }
-
-// A type is a number of 32 bits.
-const (
-	minType = math.MinInt32
-	maxType = math.MaxInt32
-)

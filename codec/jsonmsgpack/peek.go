@@ -1,6 +1,9 @@
 package jsonmsgpack
 
-import "github.com/backplane-go/backplane/codec"
+import (
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/message"
+)
 
 // Peek implements codec.Peeker. It reads as far as the first key that is not of the header; messages of ours begin with
 // the header, those of Node.js's adapters end with it, but for their references.
@@ -21,7 +24,7 @@ func peek(r reader) (h codec.Header, ok bool) {
 	for p.key() {
 		switch string(p.k) {
 		case "type":
-			h.Type = codec.Type(p.integer("type", minType, maxType))
+			h.Type = codec.Type(p.integer("type", message.MinType, message.MaxType))
 			typ = true
 		case "uid":
 			h.UID = p.str("uid")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"strconv"
-	"time"
 
 	"github.com/backplane-go/backplane/codec"
 )
@@ -44,7 +43,6 @@ const (
 )
 
 var (
-	errMissing   = errors.New("missing")
 	errNotString = errors.New("not a string")
 	errNotNumber = errors.New("not a number")
 	errNotInt    = errors.New("not an integer in range")
@@ -84,16 +82,12 @@ func (n number) text() string {
 	return codec.FromTree(n.f).String()
 }
 
-// timeout clamps a number of milliseconds into what a timer of Node.js can do.
-func (n number) timeout() time.Duration {
-	f := n.f
+// float is the number as JavaScript has it.
+func (n number) float() float64 {
 	if n.integer {
-		f = float64(n.i)
+		return float64(n.i)
 	}
-	if !(f > 0) { // NaN too
-		return 0
-	}
-	return time.Duration(math.Ceil(min(f, maxTimeout))) * time.Millisecond
+	return n.f
 }
 
 // parser reads an envelope. After its first error it reads no more.

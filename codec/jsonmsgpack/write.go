@@ -1,12 +1,11 @@
 package jsonmsgpack
 
 import (
-	"errors"
 	"fmt"
-	"math"
-	"time"
+	"math/bits"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
 // writer is what the two forms differ in. Maps and arrays say their length first, as msgpack needs it.
@@ -26,8 +25,6 @@ type writer interface {
 // source marks the messages of an adapter. Workers behind the primary process of adapter 0.5 ignore those without it.
 const source = "_sio_adapter"
 
-var errNoEvent = errors.New("codec/jsonmsgpack: Args is empty: it must name an event")
-
 func writeEnvelope(w writer, env *codec.Envelope) error {
 	switch {
 	case env.AttachmentID != "":
@@ -44,7 +41,7 @@ func writeEnvelope(w writer, env *codec.Envelope) error {
 		}
 	case !env.Type.Known():
 		return fmt.Errorf("codec/jsonmsgpack: cannot write a message of %v", env.Type)
-	case fieldsOf[env.Type] == 0:
+	case message.FieldsOf(env.Type) == 0:
 		writeHeader(w, env, 0)
 	default:
 		writeHeader(w, env, 1)
@@ -77,25 +74,22 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 }
 
 func writeData(w writer, env *codec.Envelope) error {
-	has := fieldsOf[env.Type]
-	n := 0
-	for rest := has; rest != 0; rest &= rest - 1 {
-		n++
-	}
-	asked := has.in(fieldRequestID)
-	if asked && env.RequestID == "" && !env.Type.Response() && env.Type != codec.FetchSockets {
-		asked = false // null would count as a request for an answer in Node.js
+	has := message.FieldsOf(env.Type)
+	n := bits.OnesCount8(uint8(has))
+	asked := has.Has(message.RequestID)
+	if asked && env.RequestID == "" && message.MayAsk(env.Type) {
+		asked = false
 		n--
 	}
 
 	w.openMap(n)
-	if has.in(fieldPacket) {
+	if has.Has(message.Packet) {
 		w.key("packet")
 		if err := writePacket(w, env); err != nil {
 			return err
 		}
 	}
-	if has.in(fieldOpts) {
+	if has.Has(message.Opts) {
 		w.key("opts")
 		writeOpts(w, &env.Opts)
 	}
@@ -103,22 +97,22 @@ func writeData(w writer, env *codec.Envelope) error {
 		w.key("requestId")
 		w.str(env.RequestID)
 	}
-	if has.in(fieldRooms) {
+	if has.Has(message.Rooms) {
 		w.key("rooms")
 		writeStrings(w, env.Rooms)
 	}
-	if has.in(fieldClose) {
+	if has.Has(message.Close) {
 		w.key("close")
 		w.boolean(env.Close)
 	}
-	if has.in(fieldClientCount) {
+	if has.Has(message.ClientCount) {
 		if env.ClientCount < 0 {
 			return fmt.Errorf("codec/jsonmsgpack: ClientCount is %d", env.ClientCount)
 		}
 		w.key("clientCount")
 		w.num(int64(env.ClientCount))
 	}
-	if has.in(fieldSockets) {
+	if has.Has(message.Sockets) {
 		w.key("sockets")
 		if err := writeSockets(w, env.Sockets); err != nil {
 			return err
@@ -135,7 +129,7 @@ func writePacket(w writer, env *codec.Envelope) error {
 	switch env.Type {
 	case codec.Broadcast:
 		if env.Args.Value().IsNull() {
-			return errNoEvent
+			return message.ErrNoEvent
 		}
 		w.openMap(2)
 		w.key("type")
@@ -148,7 +142,7 @@ func writePacket(w writer, env *codec.Envelope) error {
 		return nil
 	case codec.ServerSideEmit:
 		if env.Args.Value().IsNull() {
-			return errNoEvent
+			return message.ErrNoEvent
 		}
 		return w.value(env.Args.Value())
 	}
@@ -185,25 +179,13 @@ func writeFlags(w writer, f *codec.Flags) {
 	}
 	if f.Timeout > 0 {
 		w.key("timeout")
-		w.num(milliseconds(f.Timeout))
+		w.num(message.Milliseconds(f.Timeout))
 	}
 	if f.ExpectSingleResponse {
 		w.key("expectSingleResponse")
 		w.boolean(true)
 	}
 	w.close()
-}
-
-// maxTimeout is the longest delay of a timer in Node.js, in milliseconds. It takes anything longer for 1 ms.
-const maxTimeout = math.MaxInt32
-
-// milliseconds rounds up, so that no timeout becomes 0, which means none.
-func milliseconds(d time.Duration) int64 {
-	ms := int64(d / time.Millisecond)
-	if d%time.Millisecond > 0 {
-		ms++
-	}
-	return min(ms, maxTimeout)
 }
 
 func writeSockets(w writer, sockets []codec.Socket) error {

@@ -1,0 +1,186 @@
+package cbor
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// The major types of CBOR, in the first byte's upper three bits.
+const (
+	majorUint  byte = 0
+	majorInt   byte = 1
+	majorBytes byte = 2
+	majorText  byte = 3
+	majorArray byte = 4
+	majorMap   byte = 5
+	majorTag   byte = 6
+)
+
+// tagJSON marks a byte string that holds JSON (IANA's registry of CBOR tags: embedded JSON).
+const tagJSON = 262
+
+const (
+	null      byte = 0xf6
+	undefined byte = 0xf7
+)
+
+// appendHead appends what every CBOR value begins with, in its shortest form.
+func appendHead(dst []byte, major byte, n uint64) []byte {
+	major <<= 5
+	switch {
+	case n < 24:
+		return append(dst, major|byte(n))
+	case n < 1<<8:
+		return append(dst, major|24, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, major|25), uint16(n))
+	case n < 1<<32:
+		return binary.BigEndian.AppendUint32(append(dst, major|26), uint32(n))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, major|27), n)
+}
+
+// readHead is the reverse of appendHead: n is what the head says, size its own length, 0 if p does not hold one.
+func readHead(p []byte) (major byte, n uint64, size int) {
+	if len(p) == 0 {
+		return 0, 0, 0
+	}
+	major = p[0] >> 5
+	switch info := p[0] & 31; {
+	case info < 24:
+		return major, uint64(info), 1
+	case info == 24 && len(p) >= 2:
+		return major, uint64(p[1]), 2
+	case info == 25 && len(p) >= 3:
+		return major, uint64(binary.BigEndian.Uint16(p[1:])), 3
+	case info == 26 && len(p) >= 5:
+		return major, uint64(binary.BigEndian.Uint32(p[1:])), 5
+	case info == 27 && len(p) >= 9:
+		return major, binary.BigEndian.Uint64(p[1:]), 9
+	}
+	return major, 0, 0
+}
+
+// newData encodes v, which stands inside level arrays and maps of the message.
+func newData(v codec.Value, level int) (data, error) {
+	if v.IsNull() {
+		return nil, nil
+	}
+	if p, ok := v.Bytes(CBOR); ok {
+		return p, nil
+	}
+	if p, ok := v.Bytes(codec.JSON); ok {
+		dst := make([]byte, 0, len(p)+12)
+		dst = appendHead(dst, majorTag, tagJSON)
+		dst = appendHead(dst, majorBytes, uint64(len(p)))
+		return append(dst, p...), nil
+	}
+	t, err := v.Tree()
+	if err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	if err := appendTree(&buf, t, codec.MaxDepth-level); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// appendTree encodes a tree in which at most depth containers stand inside each other.
+func appendTree(buf *bytes.Buffer, t any, depth int) error {
+	var head [9]byte
+	switch t := t.(type) {
+	case nil, bool, int64, uint64, float64, []byte:
+		return encMode.MarshalToBuffer(t, buf)
+	case time.Time:
+		return encMode.MarshalToBuffer(t.UTC(), buf)
+	case string:
+		return encMode.MarshalToBuffer(clean(t), buf)
+	case []any:
+		if depth == 0 {
+			return codec.ErrDepth
+		}
+		buf.Write(appendHead(head[:0], majorArray, uint64(len(t))))
+		for _, e := range t {
+			if err := appendTree(buf, e, depth-1); err != nil {
+				return err
+			}
+		}
+	case codec.Object:
+		if depth == 0 {
+			return codec.ErrDepth
+		}
+		buf.Write(appendHead(head[:0], majorMap, uint64(len(t))))
+		for _, m := range t {
+			if err := encMode.MarshalToBuffer(clean(m.Key), buf); err != nil {
+				return err
+			}
+			if err := appendTree(buf, m.Value, depth-1); err != nil {
+				return err
+			}
+		}
+	default:
+		return fmt.Errorf("codec/cbor: a tree cannot hold a %T", t)
+	}
+	return nil
+}
+
+var errEvent = errors.New("not an event: an array that begins with a string or a number")
+
+// json returns the JSON in d, which is known to be one CBOR value, if it holds JSON.
+func (d data) json() ([]byte, bool) {
+	major, tag, size := readHead(d)
+	if major != majorTag || tag != tagJSON || size == 0 {
+		return nil, false
+	}
+	d = d[size:]
+	major, n, size := readHead(d)
+	if major != majorBytes || size == 0 || n != uint64(len(d)-size) {
+		return nil, false
+	}
+	return d[size:], true
+}
+
+// value reads user data that stands inside level arrays and maps of the message.
+func (d data) value(level int) (codec.Value, error) {
+	if len(d) == 0 || d[0] == null || d[0] == undefined {
+		return codec.Value{}, nil
+	}
+	if p, ok := d.json(); ok {
+		return checkedJSON(p, level)
+	}
+	return codec.Raw(CBOR, d), nil
+}
+
+// args is value for an event.
+func (d data) args(level int) (codec.Args, error) {
+	if p, ok := d.json(); ok {
+		v, err := checkedJSON(p, level)
+		if err != nil {
+			return codec.Args{}, err
+		}
+		return codec.ArgsOf(v)
+	}
+	major, n, size := readHead(d)
+	if major != majorArray || n == 0 || size == 0 {
+		return codec.Args{}, errEvent
+	}
+	rest, err := decMode.UnmarshalFirst(d[size:], new(any))
+	if err != nil {
+		return codec.Args{}, err
+	}
+	first, err := CBOR.Tree(d[size : len(d)-len(rest)])
+	if err != nil {
+		return codec.Args{}, err
+	}
+	event, err := codec.ArgsOf(codec.FromTree([]any{first}))
+	if err != nil {
+		return codec.Args{}, err
+	}
+	return codec.RawArgs(CBOR, d, event.Event(), int(n-1)), nil
+}

@@ -1,0 +1,243 @@
+package cbor
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/backplane-go/backplane/codec"
+	shape "github.com/backplane-go/backplane/codec/internal/message"
+)
+
+// message is an envelope on the wire.
+type message struct {
+	Type         *int64   `cbor:"1,keyasint"`
+	UID          string   `cbor:"2,keyasint,omitempty"`
+	NSP          string   `cbor:"3,keyasint,omitempty"`
+	AttachmentID string   `cbor:"4,keyasint,omitempty"`
+	RequesterUID string   `cbor:"5,keyasint,omitempty"`
+	RequestID    string   `cbor:"6,keyasint,omitempty"`
+	Opts         *opts    `cbor:"7,keyasint,omitempty"`
+	Packet       data     `cbor:"8,keyasint,omitzero"`
+	Rooms        []string `cbor:"9,keyasint,omitempty"`
+	Close        bool     `cbor:"10,keyasint,omitempty"`
+	Sockets      []socket `cbor:"11,keyasint,omitempty"`
+	ClientCount  uint64   `cbor:"12,keyasint,omitempty"`
+}
+
+type opts struct {
+	Rooms                []string `cbor:"1,keyasint,omitempty"`
+	Except               []string `cbor:"2,keyasint,omitempty"`
+	Volatile             bool     `cbor:"3,keyasint,omitempty"`
+	Compress             *bool    `cbor:"4,keyasint,omitempty"`
+	Timeout              int64    `cbor:"5,keyasint,omitempty"`
+	ExpectSingleResponse bool     `cbor:"6,keyasint,omitempty"`
+}
+
+type socket struct {
+	ID        string   `cbor:"1,keyasint"`
+	Handshake data     `cbor:"2,keyasint,omitzero"`
+	Rooms     []string `cbor:"3,keyasint,omitempty"`
+	Data      data     `cbor:"4,keyasint,omitzero"`
+}
+
+// data is user data: one CBOR value. Unlike the library's RawMessage it is a part of the message it is read from, which
+// is ours to keep.
+type data []byte
+
+func (d data) MarshalCBOR() ([]byte, error) { return d, nil }
+
+func (d *data) UnmarshalCBOR(p []byte) error {
+	*d = p[:len(p):len(p)]
+	return nil
+}
+
+var errNegative = errors.New("codec/cbor: ClientCount is negative")
+
+func newMessage(env *codec.Envelope) (*message, error) {
+	typ := int64(env.Type)
+	m := &message{
+		Type: &typ,
+		UID:  clean(env.UID),
+		NSP:  clean(env.NSP),
+	}
+	if env.AttachmentID != "" {
+		m.AttachmentID = clean(env.AttachmentID)
+		m.RequesterUID = clean(env.RequesterUID)
+		return m, nil
+	}
+	if !env.Type.Known() {
+		return nil, fmt.Errorf("codec/cbor: cannot write a message of %v", env.Type)
+	}
+
+	has := shape.FieldsOf(env.Type)
+	var err error
+	if has.Has(shape.RequestID) {
+		m.RequestID = clean(env.RequestID)
+	}
+	if has.Has(shape.Opts) {
+		m.Opts = newOpts(&env.Opts)
+	}
+	if has.Has(shape.Packet) {
+		v := env.Value
+		if !env.Type.Response() {
+			if v = env.Args.Value(); v.IsNull() {
+				return nil, shape.ErrNoEvent
+			}
+		}
+		if m.Packet, err = newData(v, 1); err != nil {
+			return nil, err
+		}
+	}
+	if has.Has(shape.Rooms) {
+		m.Rooms = cleanAll(env.Rooms)
+	}
+	m.Close = env.Close && has.Has(shape.Close)
+	if has.Has(shape.ClientCount) {
+		if env.ClientCount < 0 {
+			return nil, errNegative
+		}
+		m.ClientCount = uint64(env.ClientCount)
+	}
+	if has.Has(shape.Sockets) {
+		m.Sockets, err = newSockets(env.Sockets)
+	}
+	return m, err
+}
+
+func newOpts(o *codec.Opts) *opts {
+	return &opts{
+		Rooms:                cleanAll(o.Rooms),
+		Except:               cleanAll(o.Except),
+		Volatile:             o.Flags.Volatile,
+		Compress:             o.Flags.Compress,
+		Timeout:              shape.Milliseconds(o.Flags.Timeout),
+		ExpectSingleResponse: o.Flags.ExpectSingleResponse,
+	}
+}
+
+func newSockets(in []codec.Socket) ([]socket, error) {
+	out := make([]socket, len(in))
+	for i, s := range in {
+		handshake, err := newData(s.Handshake, 3)
+		if err != nil {
+			return nil, fmt.Errorf("handshake of socket %q: %w", s.ID, err)
+		}
+		own, err := newData(s.Data, 3)
+		if err != nil {
+			return nil, fmt.Errorf("data of socket %q: %w", s.ID, err)
+		}
+		out[i] = socket{ID: clean(s.ID), Handshake: handshake, Rooms: cleanAll(s.Rooms), Data: own}
+	}
+	return out, nil
+}
+
+// envelope reads what came. Fields that the type does not have are ignored.
+func (m *message) envelope() (*codec.Envelope, error) {
+	if m.Type == nil {
+		return nil, malformed("type", shape.ErrMissing)
+	}
+	if *m.Type < shape.MinType || *m.Type > shape.MaxType {
+		return nil, malformed("type", errRange)
+	}
+	env := &codec.Envelope{
+		Type:         codec.Type(*m.Type),
+		UID:          m.UID,
+		NSP:          m.NSP,
+		AttachmentID: m.AttachmentID,
+		RequesterUID: m.RequesterUID,
+	}
+	if env.AttachmentID != "" {
+		return env, nil
+	}
+
+	has := shape.FieldsOf(env.Type)
+	var err error
+	if has.Has(shape.RequestID) {
+		env.RequestID = m.RequestID
+	}
+	if has.Has(shape.Opts) {
+		if m.Opts == nil {
+			return nil, malformed("opts", shape.ErrMissing)
+		}
+		env.Opts = m.Opts.opts()
+	}
+	if has.Has(shape.Packet) {
+		if env.Type.Response() {
+			env.Value, err = m.Packet.value(1)
+		} else {
+			env.Args, err = m.Packet.args(1)
+		}
+		if err != nil {
+			return nil, malformed("packet", err)
+		}
+	}
+	if has.Has(shape.Rooms) {
+		env.Rooms = m.Rooms
+	}
+	env.Close = m.Close && has.Has(shape.Close)
+	if has.Has(shape.ClientCount) {
+		if m.ClientCount > shape.MaxCount {
+			return nil, malformed("clientCount", errRange)
+		}
+		env.ClientCount = int(m.ClientCount)
+	}
+	if has.Has(shape.Sockets) {
+		env.Sockets, err = sockets(m.Sockets)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return env, nil
+}
+
+var errRange = errors.New("out of range")
+
+func (o *opts) opts() codec.Opts {
+	return codec.Opts{
+		Rooms:  o.Rooms,
+		Except: o.Except,
+		Flags: codec.Flags{
+			Volatile:             o.Volatile,
+			Compress:             o.Compress,
+			Timeout:              shape.Timeout(float64(o.Timeout)),
+			ExpectSingleResponse: o.ExpectSingleResponse,
+		},
+	}
+}
+
+func sockets(in []socket) ([]codec.Socket, error) {
+	out := make([]codec.Socket, 0, len(in))
+	for _, s := range in {
+		handshake, err := s.Handshake.value(3)
+		if err != nil {
+			return nil, malformed("sockets.handshake", err)
+		}
+		own, err := s.Data.value(3)
+		if err != nil {
+			return nil, malformed("sockets.data", err)
+		}
+		out = append(out, codec.Socket{ID: s.ID, Handshake: handshake, Rooms: s.Rooms, Data: own})
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// clean puts U+FFFD in the place of bytes that are not UTF-8: a CBOR text must be valid.
+func clean(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+
+func cleanAll(list []string) []string {
+	for i, s := range list {
+		if c := clean(s); c != s {
+			out := append([]string(nil), list...)
+			out[i] = c
+			for k := i + 1; k < len(out); k++ {
+				out[k] = clean(out[k])
+			}
+			return out
+		}
+	}
+	return list
+}
