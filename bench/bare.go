@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// bare is the least that moves the same bytes in the same batches: one connection that publishes what has gathered
+// while the statement before was under way, one that listens, and nothing else.
+type bare struct {
+	publisher, listener *pgx.Conn
+	cancel              context.CancelFunc
+	group               sync.WaitGroup
+	wake                chan struct{}
+
+	mu      sync.Mutex // guards waiting
+	waiting []bareMessage
+}
+
+type bareMessage struct {
+	payload string
+	done    chan error
+}
+
+const bareChannel = "socket.io#/"
+
+func openBare(ctx context.Context, url string, expected *atomic.Pointer[expectation]) (node, error) {
+	b := &bare{wake: make(chan struct{}, 1)}
+	var err error
+	if b.publisher, err = pgx.Connect(ctx, url); err != nil {
+		return nil, err
+	}
+	if b.listener, err = pgx.Connect(ctx, url); err != nil {
+		return nil, err
+	}
+	if _, err := b.publisher.Exec(ctx, "SET synchronous_commit = off"); err != nil {
+		return nil, err
+	}
+	if _, err := b.listener.Exec(ctx, `LISTEN "`+bareChannel+`"`); err != nil {
+		return nil, err
+	}
+	ctx, b.cancel = context.WithCancel(ctx)
+	b.group.Go(func() {
+		for {
+			n, err := b.listener.WaitForNotification(ctx)
+			if err != nil {
+				return
+			}
+			if e := expected.Load(); e != nil {
+				e.text([]byte(n.Payload))
+			}
+		}
+	})
+	b.group.Go(func() { b.publish(ctx) })
+	return b, nil
+}
+
+func (b *bare) publish(ctx context.Context) {
+	for {
+		select {
+		case <-b.wake:
+		case <-ctx.Done():
+			return
+		}
+		b.mu.Lock()
+		batch := b.waiting
+		b.waiting = nil
+		b.mu.Unlock()
+		if len(batch) == 0 {
+			continue
+		}
+		payloads := make([]string, len(batch))
+		for i, m := range batch {
+			payloads[i] = m.payload
+		}
+		_, err := b.publisher.Exec(ctx, "SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS m(p)", bareChannel, payloads)
+		for _, m := range batch {
+			m.done <- err
+		}
+	}
+}
+
+// emit sends what a Node-compatible broadcast of the same argument would be.
+func (b *bare) emit(ctx context.Context, kind string, size int, run, i uint32) error {
+	if kind != "json" {
+		return fmt.Errorf("the bare limit is measured with JSON only")
+	}
+	a := jsonArgument(size, run, i)
+	var s strings.Builder
+	fmt.Fprintf(&s, `{"uid":"0123456789abcdef","type":3,"nsp":"/","source":"_sio_adapter","data":{"packet":{"type":2,"data":["m",{"run":%d,"i":%d,"t":%d,"pad":"%s"}]},"opts":{"rooms":[],"except":[],"flags":{}}}}`,
+		a.Run, a.I, a.T, a.Pad)
+	m := bareMessage{s.String(), make(chan error, 1)}
+	b.mu.Lock()
+	b.waiting = append(b.waiting, m)
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+	return <-m.done
+}
+
+func (b *bare) peers(context.Context, int) error { return nil }
+
+func (b *bare) close(ctx context.Context) error {
+	b.cancel()
+	b.group.Wait()
+	_ = b.publisher.Close(ctx) // the process ends
+	return b.listener.Close(ctx)
+}

@@ -1,0 +1,46 @@
+// Command bench runs Node.js's Postgres adapter and backplane side by side: the same messages, the same number in flight,
+// one after the other on the same server, several rounds. See docs/performance.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+)
+
+func main() {
+	worker := flag.String("worker", "", "be a worker for this contender (used by the program itself)")
+	postgres := flag.String("postgres", os.Getenv("BACKPLANE_TEST_POSTGRES"), "URL of a PostgreSQL whose role may create databases")
+	rounds := flag.Int("rounds", 3, "how often each case is run")
+	quick := flag.Bool("quick", false, "fewer messages")
+	only := flag.String("cases", "", "run the cases whose names begin with one of these, separated by commas")
+	contenders := flag.String("contenders", "node,pgx,pq,bare", "who takes part")
+	flag.Parse()
+	if *worker != "" {
+		exit(work(*worker, *postgres))
+	}
+	if *postgres == "" {
+		exit(fmt.Errorf("no PostgreSQL: give -postgres URL, or run make bench-peers, which starts one"))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	exit(compare(ctx, settings{url: *postgres, rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders)}))
+}
+
+func prefixes(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}

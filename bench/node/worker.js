@@ -1,0 +1,110 @@
+// A Socket.IO node as a benchmark worker: it publishes or receives what main.go tells it to, one JSON object a line.
+// It runs the adapter at its best: a pool of 10 connections, no debug output, no client, and no work but the adapter's
+// own (the in-memory part is replaced by a counter, on the publishing side by nothing).
+"use strict";
+const { createRequire } = require("node:module");
+const path = require("node:path");
+const readline = require("node:readline");
+const load = createRequire(path.join(process.env.BACKPLANE_TEST_NODE_MODULES, "x.js"));
+const { Server } = load("socket.io");
+const { createAdapter } = load("@socket.io/postgres-adapter");
+const { Adapter } = load("socket.io-adapter");
+const { Pool } = load("pg");
+
+const url = process.argv[2];
+const say = (o) => process.stdout.write(JSON.stringify(o) + "\n");
+const now = () => Math.round((performance.timeOrigin + performance.now()) * 1e6); // Unix nanoseconds, to the microsecond
+const cpu = () => { const u = process.cpuUsage(); return (u.user + u.system) / 1e6; };
+
+let expected = null;
+Adapter.prototype.broadcast = function (packet) {
+  if (!expected) return;
+  const arg = packet.data[1];
+  if (Buffer.isBuffer(arg) || arg instanceof Uint8Array) {
+    const b = Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength);
+    expected.got(b.readUInt32BE(0), b.readUInt32BE(4), Number(b.readBigUInt64BE(8)));
+  } else {
+    expected.got(arg.run, arg.i, arg.t);
+  }
+};
+
+class Expectation {
+  constructor({ run, n, idle }) {
+    Object.assign(this, { run, n, idle, received: 0, duplicated: 0, last: 0, cpu0: cpu(), latencies: [] });
+    this.seen = new Uint8Array(n);
+    this.timer = setInterval(() => this.last && now() - this.last > idle * 1e9 && this.end(), 200);
+  }
+  got(run, i, t) {
+    if (run !== this.run) return;
+    this.last = now();
+    if (this.seen[i]++) { this.duplicated++; return; }
+    this.latencies.push(this.last - t);
+    if (++this.received === this.n) this.end();
+  }
+  end() {
+    clearInterval(this.timer);
+    expected = null;
+    const l = Float64Array.from(this.latencies).sort();
+    const at = (q) => (l.length ? l[Math.min(l.length - 1, Math.floor(q * l.length))] : 0);
+    say({ received: this.received, duplicated: this.duplicated, last: this.last, cpu: cpu() - this.cpu0, p50: at(0.5), p99: at(0.99) });
+  }
+}
+
+const pool = new Pool({ connectionString: url, max: 10 });
+const io = new Server(0, { serveClient: false });
+let errors = 0;
+io.adapter(createAdapter(pool, { errorHandler: () => errors++ }));
+const adapter = io.of("/").adapter;
+const opts = () => ({ rooms: new Set(), except: new Set(), flags: {} });
+
+function message(kind, size, run, i) {
+  if (kind === "bin") {
+    const b = Buffer.alloc(size);
+    b.writeUInt32BE(run, 0);
+    b.writeUInt32BE(i, 4);
+    b.writeBigUInt64BE(BigInt(now()), 8);
+    return b;
+  }
+  const arg = { run, i, t: now(), pad: "" };
+  arg.pad = "x".repeat(Math.max(0, size - JSON.stringify(arg).length));
+  return arg;
+}
+
+async function publish({ run, n, inFlight, rate, kind, size }) {
+  const start = now(), cpu0 = cpu();
+  errors = 0;
+  let next = 0;
+  const one = (i) => adapter.broadcast({ type: 2, data: ["m", message(kind, size, run, i)] }, opts());
+  if (rate > 0) {
+    const sent = [];
+    await new Promise((done) => {
+      const step = () => {
+        const due = Math.min(n, Math.floor(((now() - start) / 1e9) * rate) + 1);
+        while (next < due) sent.push(one(next++));
+        next < n ? setTimeout(step, rate >= 1000 ? 1 : 1000 / rate) : done();
+      };
+      step();
+    });
+    await Promise.all(sent);
+  } else {
+    await Promise.all(Array.from({ length: inFlight }, async () => { while (next < n) await one(next++); }));
+  }
+  say({ start, end: now(), cpu: cpu() - cpu0, errors });
+}
+
+(async () => {
+  await pool.query(`CREATE TABLE IF NOT EXISTS socket_io_attachments (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea)`);
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const c = JSON.parse(line);
+    if (c.cmd === "peers") {
+      while ((await adapter.serverCount()) - 1 < c.n) await new Promise((r) => setTimeout(r, 50));
+      say({ peers: c.n });
+    } else if (c.cmd === "expect") {
+      expected = new Expectation(c);
+      say({ ready: true });
+    } else if (c.cmd === "publish") {
+      await publish(c);
+    }
+  }
+  process.exit(0);
+})();

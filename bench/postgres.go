@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// server is the PostgreSQL under test.
+type server struct {
+	url        string
+	postmaster int
+	version    string
+	databases  []string
+}
+
+func openServer(ctx context.Context, url string) (*server, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(ctx)
+	s := &server{url: url}
+	var dir string
+	if err := conn.QueryRow(ctx, "SELECT current_setting('data_directory'), current_setting('server_version')").Scan(&dir, &s.version); err != nil {
+		return nil, err
+	}
+	pidFile, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
+	if err != nil {
+		return nil, fmt.Errorf("the CPU time of PostgreSQL cannot be read: %w", err)
+	}
+	s.postmaster, err = strconv.Atoi(strings.SplitN(string(pidFile), "\n", 2)[0])
+	return s, err
+}
+
+// database creates a database, so that contenders do not wake each other's listeners.
+func (s *server) database(ctx context.Context, name string) (string, error) {
+	name = fmt.Sprintf("bench_%d_%s", os.Getpid(), name)
+	conn, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return "", err
+	}
+	s.databases = append(s.databases, name)
+	u, err := url.Parse(s.url)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+// drop drops what database has created.
+func (s *server) drop(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for _, name := range s.databases {
+		if _, err := conn.Exec(ctx, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cpu returns the CPU seconds that the server and its processes, also those that have ended, have used.
+func (s *server) cpu() float64 {
+	var ticks int64
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		line, err := os.ReadFile(path)
+		if err != nil {
+			continue // the process has ended
+		}
+		// The name, in parentheses, may hold anything; after it come the state, the parent's pid and so on (see proc(5)).
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		fields := strings.Fields(string(line[strings.LastIndexByte(string(line), ')')+1:]))
+		field := func(n int) int64 { // numbered as in proc(5)
+			v, _ := strconv.ParseInt(fields[n-3], 10, 64)
+			return v
+		}
+		switch {
+		case pid == s.postmaster:
+			ticks += field(14) + field(15) + field(16) + field(17)
+		case int(field(4)) == s.postmaster:
+			ticks += field(14) + field(15)
+		}
+	}
+	const ticksPerSecond = 100 // USER_HZ, the same on every Linux platform that Go supports
+	return float64(ticks) / ticksPerSecond
+}
