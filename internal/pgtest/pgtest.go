@@ -50,7 +50,7 @@ func DatabaseOn(tb testing.TB, server string) string {
 // Exec runs SQL on a connection of its own.
 func Exec(tb testing.TB, server, sql string) {
 	tb.Helper()
-	if err := exec(server, sql); err != nil {
+	if err := execute(server, sql); err != nil {
 		tb.Fatalf("pgtest: %s: %v", sql, err)
 	}
 }
@@ -86,7 +86,7 @@ func With(tb testing.TB, server string, change func(u *url.URL)) string {
 // patience bounds every step of this package, so that a test fails rather than hangs.
 const patience = 30 * time.Second
 
-func exec(server, sql string) error {
+func execute(server, sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, server)

@@ -77,7 +77,9 @@ func (d *Driver) Put(ctx context.Context, body []byte) (string, error) { return 
 func (d *Driver) Get(ctx context.Context, id string) ([]byte, error) { return d.store.Get(ctx, id) }
 
 // Expire implements storage.Store, by the server's clock.
-func (d *Driver) Expire(ctx context.Context, age time.Duration) error { return d.store.Expire(ctx, age) }
+func (d *Driver) Expire(ctx context.Context, age time.Duration) error {
+	return d.store.Expire(ctx, age)
+}
 
 // Prepare implements storage.Preparer: it checks that the table can be used, and creates it if it is missing.
 // It returns a *postgres.SetupError that says what to do, or a *postgres.NameError.

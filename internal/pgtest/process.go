@@ -1,0 +1,86 @@
+package pgtest
+
+import (
+	"fmt"
+	"os/exec"
+	"os/user"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// process is a running server.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed once it has ended
+	err  error         // how it ended; read after done
+}
+
+// start runs cmd. The signal that the kernel sends to the child of a dead parent is bound to the thread that
+// forked it, so that thread waits for the child.
+func start(cmd *exec.Cmd) (*process, error) {
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+			close(p.done)
+		}
+	}()
+	return p, <-started
+}
+
+// end signals the process and waits, with less patience and stronger signals in the end.
+func (p *process) end(signal syscall.Signal) error {
+	if p == nil {
+		return nil
+	}
+	for _, signal := range []syscall.Signal{signal, syscall.SIGQUIT, syscall.SIGKILL} {
+		select {
+		case <-p.done:
+			return nil
+		default:
+		}
+		_ = p.cmd.Process.Signal(signal) // fails only if the process has ended
+		select {
+		case <-p.done:
+			return nil
+		case <-time.After(patience / 3):
+		}
+	}
+	return fmt.Errorf("pgtest: process %d does not end", p.cmd.Process.Pid)
+}
+
+// attributes of the programs of PostgreSQL, which refuse to run as root.
+func attributes() (*syscall.SysProcAttr, error) {
+	a := new(syscall.SysProcAttr)
+	dieWithParent(a)
+	if syscall.Geteuid() != 0 {
+		return a, nil
+	}
+	var account *user.User
+	var err error
+	for _, name := range []string{"postgres", "nobody"} {
+		if account, err = user.Lookup(name); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("pgtest: PostgreSQL does not run as root, and there is no account to run it as: %w", err)
+	}
+	uid, err := strconv.ParseUint(account.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(account.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	a.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return a, nil
+}

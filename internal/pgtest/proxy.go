@@ -1,0 +1,192 @@
+package pgtest
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+)
+
+// A Direction is which way bytes go through a Proxy.
+type Direction int
+
+const (
+	// ToServer is what clients say.
+	ToServer Direction = 1
+	// ToClient is what the server answers.
+	ToClient Direction = 2
+	// Both is everything.
+	Both = ToServer | ToClient
+)
+
+// Proxy stands in front of a server and can lose the network: hold bytes back without a word, as when a cable is
+// pulled, or cut connections.
+type Proxy struct {
+	listener net.Listener
+	target   string // host:port
+	url      string
+
+	wg   sync.WaitGroup
+	mu   sync.Mutex // guards the fields below
+	wake *sync.Cond // when they change
+
+	stalled  Direction
+	pairs    map[*pair]struct{}
+	accepted int
+	closed   bool
+}
+
+// pair is a client's connection and its counterpart.
+type pair struct {
+	client, server net.Conn
+	cut            bool
+}
+
+// NewProxy starts a proxy in front of the server of a URL, until the test ends.
+func NewProxy(tb testing.TB, server string) *Proxy {
+	tb.Helper()
+	p := &Proxy{pairs: make(map[*pair]struct{})}
+	p.wake = sync.NewCond(&p.mu)
+	var err error
+	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		tb.Fatalf("pgtest: %v", err)
+	}
+	p.url = With(tb, server, func(u *url.URL) {
+		p.target = u.Host
+		u.Host = p.listener.Addr().String()
+	})
+	p.wg.Add(1)
+	go p.accept()
+	tb.Cleanup(p.close)
+	return p
+}
+
+// URL returns the URL to connect to instead of the server's.
+func (p *Proxy) URL() string { return p.url }
+
+// Stall holds back the bytes of all connections, also of new ones, in a direction: the other side sees nothing.
+// They are not lost: Resume sends them on.
+func (p *Proxy) Stall(d Direction) { p.set(d) }
+
+// Resume ends Stall.
+func (p *Proxy) Resume() { p.set(0) }
+
+func (p *Proxy) set(d Direction) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stalled = d
+	p.wake.Broadcast()
+}
+
+// Cut closes all connections and returns how many there were. New ones are accepted.
+func (p *Proxy) Cut() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cutLocked()
+}
+
+func (p *Proxy) cutLocked() int {
+	n := 0
+	for pair := range p.pairs {
+		if !pair.cut {
+			n++
+		}
+		pair.cut = true
+		_ = pair.client.Close()
+		_ = pair.server.Close()
+	}
+	p.wake.Broadcast()
+	return n
+}
+
+// Accepted returns how many connections were ever made.
+func (p *Proxy) Accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accepted
+}
+
+// Open returns how many connections there are.
+func (p *Proxy) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pairs)
+}
+
+func (p *Proxy) close() {
+	p.mu.Lock()
+	p.closed = true
+	_ = p.listener.Close()
+	p.cutLocked()
+	p.mu.Unlock()
+	p.wg.Wait()
+}
+
+func (p *Proxy) accept() {
+	defer p.wg.Done()
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", p.target)
+		if err != nil {
+			_ = client.Close() // the server is down, and so are we
+			continue
+		}
+		c := &pair{client: client, server: server}
+		p.mu.Lock()
+		p.accepted++
+		p.pairs[c] = struct{}{}
+		if p.closed {
+			p.cutLocked()
+		}
+		p.mu.Unlock()
+		p.wg.Add(1)
+		go p.serve(c)
+	}
+}
+
+func (p *Proxy) serve(c *pair) {
+	defer p.wg.Done()
+	p.wg.Add(1)
+	go func() {
+		defer p.wg.Done()
+		p.forward(c, c.server, c.client, ToServer)
+	}()
+	p.forward(c, c.client, c.server, ToClient)
+	p.mu.Lock()
+	delete(p.pairs, c)
+	p.mu.Unlock()
+}
+
+// forward copies until one side ends, and then ends the other.
+func (p *Proxy) forward(c *pair, to, from net.Conn, d Direction) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if !p.pass(c, d) {
+			return
+		}
+		if n > 0 {
+			if _, err := to.Write(buf[:n]); err != nil {
+				break
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	_ = to.Close()
+	_ = from.Close()
+}
+
+// pass waits until bytes may pass and tells whether the connection still exists.
+func (p *Proxy) pass(c *pair, d Direction) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.stalled&d != 0 && !c.cut {
+		p.wake.Wait()
+	}
+	return !c.cut
+}

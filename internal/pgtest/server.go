@@ -1,0 +1,193 @@
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// EnvOwn names the variable that, set to 1, allows tests to start a PostgreSQL of their own, which they restart.
+// make test sets it when PostgreSQL's programs are there.
+const EnvOwn = "BACKPLANE_TEST_POSTGRES_OWN"
+
+// A Mode is how a server goes down.
+type Mode syscall.Signal
+
+const (
+	// Fast disconnects the clients with an error message first.
+	Fast = Mode(syscall.SIGINT)
+	// Immediate is a crash: clients are cut off, and the next start recovers.
+	Immediate = Mode(syscall.SIGQUIT)
+)
+
+// Server is a throwaway PostgreSQL with default settings, on a port and in a folder of its own. It ends with
+// this process, also if that is killed (on Linux).
+type Server struct {
+	bin     string
+	folder  string
+	port    int
+	process *process
+}
+
+// OwnServer starts a server for this test alone, which may take it down, and stops it when the test ends. It
+// skips the test unless EnvOwn is 1.
+func OwnServer(tb testing.TB) *Server {
+	tb.Helper()
+	if os.Getenv(EnvOwn) != "1" {
+		tb.Skip("needs a PostgreSQL of its own to restart: set " + EnvOwn + "=1, or run the tests with make test")
+	}
+	s, err := Start(context.Background())
+	if errors.Is(err, ErrNoBinaries) {
+		tb.Skip(err.Error())
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// Start makes a database cluster in a temporary folder and starts a server on it.
+func Start(ctx context.Context) (*Server, error) {
+	bin, err := Binaries()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "pgtest-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{bin: bin, folder: folder}
+	if err := s.create(ctx); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	for range 5 { // another process may take the port in between
+		if s.port, err = freePort(); err == nil {
+			if err = s.up(ctx); err == nil {
+				return s, nil
+			}
+		}
+	}
+	return nil, errors.Join(err, os.RemoveAll(folder))
+}
+
+func (s *Server) create(ctx context.Context) error {
+	attributes, err := attributes()
+	if err != nil {
+		return err
+	}
+	if c := attributes.Credential; c != nil {
+		if err := os.Chown(s.folder, int(c.Uid), int(c.Gid)); err != nil {
+			return err
+		}
+	}
+	initdb := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "--pgdata="+s.data(), "--username=postgres",
+		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	initdb.SysProcAttr, initdb.Dir = attributes, s.folder
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("pgtest: initdb: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// URL returns where the server is, for its superuser.
+func (s *Server) URL() string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
+}
+
+// Exec runs SQL on a connection of its own.
+func (s *Server) Exec(tb testing.TB, sql string) {
+	tb.Helper()
+	Exec(tb, s.URL(), sql)
+}
+
+// Down shuts the server down and waits until it has ended.
+func (s *Server) Down(tb testing.TB, mode Mode) {
+	tb.Helper()
+	if err := s.process.end(syscall.Signal(mode)); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Up starts the server again after Down, at the same URL, and waits until it answers.
+func (s *Server) Up(tb testing.TB) {
+	tb.Helper()
+	if err := s.up(context.Background()); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Restart is Down and Up.
+func (s *Server) Restart(tb testing.TB, mode Mode) {
+	tb.Helper()
+	s.Down(tb, mode)
+	s.Up(tb)
+}
+
+// Stop ends the server and removes its folder.
+func (s *Server) Stop() error {
+	return errors.Join(s.process.end(syscall.SIGQUIT), os.RemoveAll(s.folder))
+}
+
+func (s *Server) data() string { return filepath.Join(s.folder, "data") }
+
+func (s *Server) up(ctx context.Context) error {
+	attributes, err := attributes()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	server := exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-c", "listen_addresses=127.0.0.1",
+		"-c", "port="+strconv.Itoa(s.port), "-c", "unix_socket_directories="+s.folder)
+	server.SysProcAttr, server.Dir = attributes, s.folder
+	var log bytes.Buffer // read once the process has ended
+	server.Stdout, server.Stderr = &log, &log
+	if s.process, err = start(server); err != nil {
+		return err
+	}
+	for {
+		if err = s.ping(ctx); err == nil {
+			return nil
+		}
+		select {
+		case <-s.process.done:
+			return fmt.Errorf("pgtest: postgres ended at once: %v\n%s", s.process.err, log.Bytes())
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("pgtest: postgres does not answer: %w", err), s.process.end(syscall.SIGQUIT))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Server) ping(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.URL())
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
