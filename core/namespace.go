@@ -87,8 +87,9 @@ func (ns *Namespace) newLane(handle func(*codec.Envelope)) *lane {
 	c := ns.cluster
 	return &lane{
 		queue: newQueue[*codec.Envelope](c.config.ReceiveQueue, c.config.ReceiveQueueBytes),
-		store: c.config.Store, wire: c.wire, timeout: c.config.PublishTimeout,
-		handle: handle, dropped: ns.dropped, fetched: func() { c.counts.attachmentReads.Add(1) },
+		fetcher: &fetcher{store: c.config.Store, wire: c.wire, timeout: c.config.PublishTimeout,
+			fetched: func() { c.counts.attachmentReads.Add(1) }},
+		handle: handle, dropped: ns.dropped,
 	}
 }
 

@@ -13,9 +13,6 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// putConcurrency is how many attachments of a batch are stored at the same time. Each takes a connection of the store.
-const putConcurrency = 4
-
 // outgoing is one message on its way to the bus.
 type outgoing struct {
 	channel string
@@ -136,31 +133,6 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 	if p.trace.Published != nil {
 		p.trace.Published(len(live), spilled, time.Since(start), err)
 	}
-}
-
-// spill puts the bodies of the messages that need it into the store and replaces them by references.
-func (p *publisher) spill(ctx context.Context, batch []*outgoing) {
-	var group sync.WaitGroup
-	slots := make(chan struct{}, putConcurrency)
-	for _, o := range batch {
-		if !o.spill {
-			continue
-		}
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			ctx, cancel := context.WithTimeout(ctx, p.timeout)
-			defer cancel()
-			id, err := p.store.Put(ctx, *o.buf)
-			if err == nil {
-				*o.buf, err = p.wire.Reference((*o.buf)[:0], o.env, id)
-			}
-			if err != nil {
-				o.err = &OpError{Op: "store attachment", Channel: o.channel, Err: err}
-			}
-		})
-	}
-	group.Wait()
 }
 
 // transmit publishes what has no error yet and notes the outcome on each message. It returns the first error.

@@ -30,6 +30,18 @@ type Store interface {
 	Expire(ctx context.Context, age time.Duration) error
 }
 
+// Batch is implemented by a Store that can put or get many bodies in one round trip.
+type Batch interface {
+	Store
+
+	// PutAll is Put for each of bodies: ids[i] is the id of bodies[i]. On an error none can be read.
+	PutAll(ctx context.Context, bodies [][]byte) (ids []string, err error)
+
+	// GetAll is Get for each of ids: bodies[i] is the body of ids[i], and nil where Get would return ErrNotFound. An
+	// empty body is not nil.
+	GetAll(ctx context.Context, ids []string) (bodies [][]byte, err error)
+}
+
 // Preparer is implemented by a Store that needs something to exist before it can be used, such as a table.
 // The cluster calls it once, when it starts.
 type Preparer interface {

@@ -1,0 +1,104 @@
+package core
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/storage"
+)
+
+// Attachments are fetched ahead of the message that is handled: so many round trips at a time, each for so many
+// attachments if the store can do that.
+const (
+	fetchAhead = 4
+	fetchMany  = 16
+)
+
+// fetcher reads the attachments that messages refer to.
+type fetcher struct {
+	store   storage.Store
+	wire    *wire.Wire
+	timeout time.Duration
+	fetched func()
+}
+
+// fetch is one round trip for the attachments of some messages.
+type fetch struct {
+	ids   []string
+	envs  []*codec.Envelope
+	errs  []error
+	ready chan struct{} // closed when envs and errs are there
+}
+
+// plan groups the references among batch into round trips.
+func (f *fetcher) plan(batch []*codec.Envelope) []*fetch {
+	many := 1
+	if _, ok := f.store.(storage.Batch); ok {
+		many = fetchMany
+	}
+	var all []*fetch
+	for _, env := range batch {
+		if env.AttachmentID == "" {
+			continue
+		}
+		if len(all) == 0 || len(all[len(all)-1].ids) == many {
+			all = append(all, &fetch{ready: make(chan struct{})})
+		}
+		last := all[len(all)-1]
+		last.ids = append(last.ids, env.AttachmentID)
+	}
+	return all
+}
+
+// start begins a round trip.
+func (f *fetcher) start(ctx context.Context, group *sync.WaitGroup, r *fetch) {
+	group.Go(func() {
+		defer close(r.ready)
+		r.envs, r.errs = make([]*codec.Envelope, len(r.ids)), make([]error, len(r.ids))
+		bodies := f.read(ctx, r)
+		for i, body := range bodies {
+			if r.errs[i] == nil {
+				r.envs[i], r.errs[i] = f.wire.DecodeBody(body)
+				f.fetched()
+			}
+		}
+	})
+}
+
+// read returns the bodies of r, and notes the errors in r.
+func (f *fetcher) read(ctx context.Context, r *fetch) [][]byte {
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	if b, ok := f.store.(storage.Batch); ok && len(r.ids) > 1 {
+		bodies, err := b.GetAll(ctx, r.ids)
+		for i := range r.ids {
+			if r.errs[i] = err; err == nil && bodies[i] == nil {
+				r.errs[i] = storage.ErrNotFound
+			}
+		}
+		return bodies
+	}
+	bodies := make([][]byte, len(r.ids))
+	for i, id := range r.ids {
+		if f.store == nil {
+			r.errs[i] = &ConfigError{"Store", "is required to read the attachment that a peer refers to"}
+			continue
+		}
+		bodies[i], r.errs[i] = f.store.Get(ctx, id)
+	}
+	return bodies
+}
+
+// next waits for the round trip and returns the attachment of the next of its messages.
+func (r *fetch) next() (env *codec.Envelope, err error) {
+	<-r.ready
+	env, err = r.envs[0], r.errs[0]
+	r.envs, r.errs = r.envs[1:], r.errs[1:]
+	return env, err
+}
+
+// empty reports whether next has returned all.
+func (r *fetch) empty() bool { return len(r.envs) == 0 }
