@@ -22,22 +22,23 @@ func (p *publisher) spill(ctx context.Context, batch []*outgoing) {
 			todo = append(todo, o)
 		}
 	}
-	if b, ok := p.store.(storage.Batch); ok {
-		for len(todo) > 1 {
-			n, size := 0, 0
-			for ; n < len(todo) && (n == 0 || size+len(*todo[n].buf) <= putManyBytes); n++ {
-				size += len(*todo[n].buf)
-			}
-			if n == 1 || p.putAll(ctx, b, todo[:n]) != nil {
-				p.putEach(ctx, todo[:n]) // each by itself, so that only those at fault fail
-			}
-			todo = todo[n:]
+	b, ok := p.store.(storage.Batch)
+	for ok && len(todo) > 1 {
+		n, size := 0, 0
+		for ; n < len(todo) && (n == 0 || size+len(*todo[n].buf) <= putManyBytes); n++ {
+			size += len(*todo[n].buf)
 		}
+		if n == 1 || !p.putAll(ctx, b, todo[:n]) {
+			p.putEach(ctx, todo[:n])
+		}
+		todo = todo[n:]
 	}
 	p.putEach(ctx, todo)
 }
 
-func (p *publisher) putAll(ctx context.Context, store storage.Batch, batch []*outgoing) error {
+// putAll stores the bodies of batch in one round trip. It is false when the store refused, and each is worth a try by
+// itself, so that only those at fault fail.
+func (p *publisher) putAll(ctx context.Context, store storage.Batch, batch []*outgoing) bool {
 	bodies := make([][]byte, len(batch))
 	for i, o := range batch {
 		bodies[i] = *o.buf
@@ -45,25 +46,39 @@ func (p *publisher) putAll(ctx context.Context, store storage.Batch, batch []*ou
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	ids, err := store.PutAll(ctx, bodies)
-	if err != nil {
-		return err
+	if err != nil && ctx.Err() == nil {
+		return false
 	}
 	for i, o := range batch {
-		p.refer(o, ids[i], nil)
+		if err != nil {
+			p.refer(o, "", err)
+		} else {
+			p.refer(o, ids[i], nil)
+		}
 	}
-	return nil
+	return true
 }
 
+// putEach stores the bodies of batch, several at a time. Once a round trip has timed out the others are not tried.
 func (p *publisher) putEach(ctx context.Context, batch []*outgoing) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	var group sync.WaitGroup
 	slots := make(chan struct{}, putConcurrency)
 	for _, o := range batch {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			ctx, cancel := context.WithTimeout(ctx, p.timeout)
+			if ctx.Err() != nil {
+				p.refer(o, "", context.Cause(ctx))
+				return
+			}
+			bounded, cancel := context.WithTimeout(ctx, p.timeout)
 			defer cancel()
-			id, err := p.store.Put(ctx, *o.buf)
+			id, err := p.store.Put(bounded, *o.buf)
+			if err != nil && bounded.Err() != nil {
+				giveUp(err)
+			}
 			p.refer(o, id, err)
 		})
 	}
