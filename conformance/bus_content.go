@@ -1,0 +1,172 @@
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+var contentChecks = []check[*busCase]{
+	{"ChannelsAreData", "A channel name is data: it may hold anything but NUL, and is compared byte by byte. Remote clients choose " +
+		"namespaces; a name that is pasted into a statement is an injection, and one that is folded or cut lets a client into " +
+		"another's namespace.", channelsAreData},
+	{"PayloadsAreData", "A payload arrives byte by byte as it was sent: any bytes, or any text without NUL if Limits.Text is set. " +
+		"Users write in all languages, and binary messages travel too.", payloadsAreData},
+	{"PayloadIsNotRetained", "Payloads are not retained once Publish has returned. The cluster writes its next message into the " +
+		"same memory, which would then arrive in place of the first.", payloadIsNotRetained},
+	{"ReceivedPayloadBelongsToCaller", "A received payload belongs to the caller: nobody else reads or writes it. Messages keep parts " +
+		"of it for as long as they live, on several goroutines.", receivedPayloadBelongsToCaller},
+}
+
+func channelsAreData(c *busCase) {
+	one, two := c.bus(), c.bus()
+	names := []string{
+		"plain", "Plain", "PLAIN", "a", "ab", "abc", "a.b", "a/b", "a:b", "a*", "a?", "[ab]", "a.>", "#", "*",
+		"it's", `say "hi"`, `""`, `''`, `back\slash`, `\`, "`", "$1", "$$", "%s%d", "?", "@p1", "{a}", "<a>", "&amp;",
+		`"; NOTIFY x; --`, `'; DROP TABLE x; --`, "/* */", "\U0001F389 party", "été", "e\u0301te\u0301", "ДОМ", "дом", "ı", "I", "i",
+		" leading", "trailing ", "two  spaces", "tab\t", "line\nbreak", "return\r\n", "\u00a0", "\ufeff", "\u2028", "\uffff", "\x01\x7f",
+	}
+	max := one.Limits().Channel
+	long := 200
+	if max > 0 {
+		long = max - len(c.channel(""))
+	}
+	x := strings.Repeat("x", long-1)
+	names = append(names, x+"1", x+"2", x)
+
+	var all, some []transport.Message
+	everything, half := c.open(two), c.open(two, "end")
+	for i, name := range names {
+		if max > 0 && len(c.channel(name)) > max {
+			continue
+		}
+		m := c.msg(name, name)
+		all = append(all, m)
+		c.listen(everything, name)
+		if i%2 == 0 {
+			some = append(some, m)
+			c.listen(half, name)
+		}
+	}
+	called := fmt.Sprintf("Publish on each of %d channels with curious names", len(all))
+	c.publish(one, all...)
+	c.expect(everything, called, all...)
+	c.expect(half, called+", half of which are listened to", some...)
+	c.expectNothing(one, half, "end", called+", half of which are listened to")
+}
+
+func payloadsAreData(c *busCase) {
+	one, two := c.bus(), c.bus()
+	s := c.open(two, "a")
+	limits := one.Limits()
+	payloads := []string{
+		"", " ", " spaces ", "\n", "\r\n", "a\nb\r\nc", "\t", "'", "''", `"`, `\`, `\\`, `\n`, `\x00`, `\0`, "`", "$1", "$$x$$", "%s", "%00",
+		`'; DROP TABLE x; --`, `{"a":[1,"\u0000"]}`, "null", "NULL", "0", "\u00e9", "e\u0301", "\ufeffbom", "\ufffd", "\uffff", "\U0010ffff",
+		"\U0001F469\u200D\U0001F4BB", "\u202eright to left", "\x01\x02\x1f\x7f",
+	}
+	payloads = append(payloads, pieces(allText(), limits.Payload)...)
+	if !limits.Text {
+		payloads = append(payloads, "\x00", "\xff", "\xc0\x80", "\xed\xa0\x80", "a\x00b", "ends with\x00")
+		payloads = append(payloads, pieces(allBytes(), limits.Payload)...)
+	}
+	batch := make([]transport.Message, len(payloads))
+	for i, p := range payloads {
+		batch[i] = c.msg("a", p)
+	}
+	c.publish(one, batch...)
+	c.expect(s, "Publish all kinds of payloads", batch...)
+}
+
+// allText returns every character of the basic plane, and some of the others, without NUL.
+func allText() string {
+	var b strings.Builder
+	for r := rune(1); r <= 0xffff; r++ {
+		if r < 0xd800 || r > 0xdfff { // surrogates are no characters
+			b.WriteRune(r)
+		}
+	}
+	for r := rune(0x10000); r <= 0x10ffff; r += 257 {
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func allBytes() string {
+	var b strings.Builder
+	for i := range 256 {
+		b.WriteByte(byte(i))
+		b.WriteByte(byte(255 - i))
+		b.WriteByte(byte(i))
+	}
+	return b.String()
+}
+
+// pieces cuts s into pieces that a bus can carry.
+func pieces(s string, max int) []string {
+	if max <= 0 || max > 7000 {
+		max = 7000
+	}
+	var all []string
+	for s != "" {
+		piece := fit(s, max)
+		all = append(all, piece)
+		s = s[len(piece):]
+	}
+	return all
+}
+
+func payloadIsNotRetained(c *busCase) {
+	one, two := c.bus(), c.bus()
+	near, far := c.open(one, "a"), c.open(two, "a")
+	buffer := []byte("the first and the second")
+	batch := []transport.Message{
+		{Channel: c.channel("a"), Payload: buffer[:9]},
+		{Channel: c.channel("a"), Payload: buffer[14:]},
+	}
+	const called = "Publish, and overwrite the payloads once it has returned"
+	for range 10 {
+		copy(buffer, "the first and the second")
+		c.publish(one, batch...)
+		for i := range buffer {
+			buffer[i] = '!'
+		}
+		c.expect(near, called, c.msg("a", "the first"), c.msg("a", "the second"))
+		c.expect(far, called, c.msg("a", "the first"), c.msg("a", "the second"))
+	}
+}
+
+func receivedPayloadBelongsToCaller(c *busCase) {
+	one, two := c.bus(), c.bus()
+	mine, other := c.open(two, "a"), c.open(two, "a")
+	var batch, kept []transport.Message
+	for i := range 8 {
+		batch = append(batch, c.msg("a", fmt.Sprintf("message %d, %s", i, strings.Repeat("x", 40*i))))
+	}
+	c.publish(one, batch...)
+	called := fmt.Sprintf("Publish %d messages, Receive each and overwrite it", len(batch))
+	for _, want := range batch {
+		got := c.receive(mine, called)
+		if !same(got, want) {
+			c.fail(called, show(want), "%s", show(got))
+		}
+		room := got.Payload[:cap(got.Payload)]
+		copy(room, bytes.Repeat([]byte("!"), len(room)))
+	}
+	called += "; another session"
+	for _, want := range batch {
+		got := c.receive(other, called)
+		if !same(got, want) {
+			c.fail(called, show(want), "%s", show(got))
+		}
+		kept = append(kept, got)
+	}
+	c.publish(one, c.msg("a", strings.Repeat("y", 300)))
+	c.receive(other, called)
+	for i, got := range kept {
+		if !same(got, batch[i]) {
+			c.fail("Receive some messages, look at the first again", show(batch[i]), "%s", show(got))
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package conformance_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+var contentMutants = []mutant[conformance.Harness]{
+	renaming("ChannelsAreData", "folds case, as an unquoted identifier", strings.ToLower),
+	renaming("ChannelsAreData", "cuts names to 63 bytes, as LISTEN", func(s string) string { return s[:min(63, len(s))] }),
+	renaming("ChannelsAreData", "trims names", strings.TrimSpace),
+	renaming("ChannelsAreData", "cleans names", func(s string) string { return strings.NewReplacer(`"`, "", `'`, "").Replace(s) }),
+	breaks("ChannelsAreData", "takes names for prefixes", func(t *testing.T, b *bus) {
+		b.oneChannel(func(channel string, listening map[string]int) int {
+			for name := range listening {
+				if strings.HasPrefix(channel, name) {
+					return 1
+				}
+			}
+			return 0
+		})
+	}),
+	breaks("ChannelsAreData", "pastes names into statements", func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			s.listen = func(ctx context.Context, channel string) error {
+				if strings.Contains(channel, `"`) {
+					return errors.New("syntax error")
+				}
+				return s.Session.Listen(ctx, channel)
+			}
+		}
+	}),
+	payload("PayloadsAreData", "repairs what is no text", func(p []byte) []byte { return bytes.ToValidUTF8(p, []byte("\ufffd")) }),
+	payload("PayloadsAreData", "trims payloads, as a line protocol", bytes.TrimSpace),
+	payload("PayloadsAreData", "ends at NUL, as a C string", func(p []byte) []byte {
+		before, _, _ := bytes.Cut(p, []byte{0})
+		return before
+	}),
+	payload("PayloadsAreData", "removes escapes", func(p []byte) []byte {
+		if s, err := strconv.Unquote(`"` + string(p) + `"`); err == nil {
+			return []byte(s)
+		}
+		return p
+	}),
+	payload("PayloadsAreData", "knows the basic plane only", func(p []byte) []byte {
+		return bytes.Map(func(r rune) rune {
+			if r > 0xffff {
+				return utf8.RuneError
+			}
+			return r
+		}, p)
+	}),
+	breaksLimited("PayloadsAreData", "takes U+FFFF for the end of the text", textLimits, func(t *testing.T, b *bus) {
+		b.each(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte("\uffff")) })
+	}),
+	breaks("PayloadsAreData", "drops empty payloads", func(t *testing.T, b *bus) {
+		b.received(func(m *transport.Message) bool { return len(m.Payload) > 0 })
+	}),
+	byReference("PayloadIsNotRetained", "keeps the publisher's payload", func(p []byte) []byte { return p }, bytes.Clone),
+	byReference("ReceivedPayloadBelongsToCaller", "gives all sessions one payload", bytes.Clone, func(p []byte) []byte { return p }),
+	breaks("ReceivedPayloadBelongsToCaller", "receives into one buffer", func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			buffer := make([]byte, 4096)
+			s.receive = func(ctx context.Context) (transport.Message, error) {
+				m, err := s.Session.Receive(ctx)
+				m.Payload = buffer[:copy(buffer, m.Payload)]
+				return m, err
+			}
+		}
+	}),
+	breaks("ReceivedPayloadBelongsToCaller", "reads ahead into the room behind a payload", func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			var buffer []byte // two messages are read at a time
+			var next *transport.Message
+			s.receive = func(ctx context.Context) (transport.Message, error) {
+				if m := next; m != nil {
+					next = nil
+					return *m, nil
+				}
+				m, err := s.Session.Receive(ctx)
+				if err != nil {
+					return m, err
+				}
+				size := len(m.Payload)
+				buffer = append([]byte{}, m.Payload...)
+				if n, err := s.soon(ctx); err == nil {
+					buffer = append(buffer, n.Payload...)
+					n.Payload = buffer[size:]
+					next = &n
+				}
+				m.Payload = buffer[:size]
+				return m, nil
+			}
+		}
+	}),
+}
+
+// renaming returns a mutant that changes channel names in Publish and Listen.
+func renaming(check, bug string, rename func(string) string) mutant[conformance.Harness] {
+	return breaks(check, bug, func(t *testing.T, b *bus) {
+		b.each(func(m *transport.Message) { m.Channel = rename(m.Channel) })
+		b.session = func(s *session) {
+			s.listen = func(ctx context.Context, channel string) error { return s.Session.Listen(ctx, rename(channel)) }
+		}
+	})
+}
+
+// payload returns a mutant that changes payloads.
+func payload(check, bug string, change func([]byte) []byte) mutant[conformance.Harness] {
+	return breaks(check, bug, func(t *testing.T, b *bus) {
+		b.each(func(m *transport.Message) { m.Payload = change(m.Payload) })
+	})
+}
+
+// byReference returns a mutant whose payloads stay in memory, while their numbers travel.
+func byReference(check, bug string, in, out func([]byte) []byte) mutant[conformance.Harness] {
+	return mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
+		var mu sync.Mutex
+		var kept [][]byte
+		return newMutation(transport.Limits{}).harness(func(b *bus) {
+			b.received(func(m *transport.Message) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				i, _ := strconv.Atoi(string(m.Payload))
+				m.Payload = out(kept[i])
+				return true
+			})
+			b.each(func(m *transport.Message) {
+				mu.Lock()
+				defer mu.Unlock()
+				kept = append(kept, in(m.Payload))
+				m.Payload = []byte(strconv.Itoa(len(kept) - 1))
+			})
+		})
+	}}
+}

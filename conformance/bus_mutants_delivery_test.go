@@ -1,0 +1,223 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+var deliveryMutants = []mutant[conformance.Harness]{
+	breaks("OwnMessagesArrive", "hides from a node what it published itself", func(t *testing.T, b *bus) {
+		var own sync.Map
+		b.received(func(m *transport.Message) bool {
+			_, mine := own.Load(string(m.Payload))
+			return !mine
+		})
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			for _, m := range msgs {
+				own.Store(string(m.Payload), true)
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	}),
+	sharing("EverySessionReceives", "is a queue: sessions share the messages out"),
+	breaks("EverySessionReceives", "delivers to the first session of a bus only", func(t *testing.T, b *bus) {
+		opened := 0
+		b.session = func(s *session) {
+			if opened++; opened > 1 {
+				s.listen = func(context.Context, string) error { return nil }
+			}
+		}
+	}),
+	breaks("NoCrossTalk", "delivers all channels to everybody", func(t *testing.T, b *bus) {
+		b.oneChannel(func(string, map[string]int) int { return 1 })
+	}),
+	breaks("PublishNeedsNoListeners", "fails when nobody listens", func(t *testing.T, b *bus) {
+		listeners := 0
+		b.session = func(s *session) {
+			s.listen = func(ctx context.Context, channel string) error {
+				listeners++
+				return s.Session.Listen(ctx, channel)
+			}
+		}
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if listeners == 0 {
+				return errors.New("no route")
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	}),
+	breaks("EmptyPublishDoesNothing", "takes an empty batch for a mistake", func(t *testing.T, b *bus) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if len(msgs) == 0 {
+				return errors.New("nothing to publish")
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	}),
+	breaks("EmptyPublishDoesNothing", "repeats the last batch instead of an empty one", func(t *testing.T, b *bus) {
+		var last []transport.Message
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if len(msgs) > 0 {
+				last = slices.Clone(msgs)
+			}
+			return b.Hub.Publish(ctx, last...)
+		}
+		b.session = func(s *session) {
+			s.listen = func(ctx context.Context, channel string) error {
+				last = []transport.Message{{Channel: channel}}
+				return s.Session.Listen(ctx, channel)
+			}
+		}
+	}),
+	merging("EqualMessagesAreDistinct", "merges equal neighbours, as a naive queue does", func(msgs []transport.Message) []transport.Message {
+		return slices.CompactFunc(msgs, equal)
+	}),
+	merging("EqualMessagesAreDistinct", "merges equal messages of a batch, as PostgreSQL does", func(msgs []transport.Message) []transport.Message {
+		var all []transport.Message
+		for _, m := range msgs {
+			if !slices.ContainsFunc(all, func(other transport.Message) bool { return equal(m, other) }) {
+				all = append(all, m)
+			}
+		}
+		return all
+	}),
+	breaks("EqualMessagesAreDistinct", "merges equal payloads of one publish after the other", func(t *testing.T, b *bus) {
+		var last transport.Message
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if len(msgs) == 1 && equal(last, msgs[0]) {
+				return nil
+			}
+			last = msgs[len(msgs)-1]
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	}),
+	merging("NothingArrivesTwice", "sends a batch again, as a retry does", func(msgs []transport.Message) []transport.Message {
+		return append(msgs, msgs...)
+	}),
+	breaks("NothingArrivesTwice", "delivers every fifth message again", func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			var last transport.Message
+			n := 0
+			s.receive = func(ctx context.Context) (transport.Message, error) {
+				if n++; n%5 == 0 {
+					return last, nil
+				}
+				m, err := s.Session.Receive(ctx)
+				last = m
+				return m, err
+			}
+		}
+	}),
+	merging("LargeBatchArrives", "sends at most 1000 messages of a batch", func(msgs []transport.Message) []transport.Message {
+		return msgs[:min(len(msgs), 1000)]
+	}),
+	breaks("LargeBatchArrives", "refuses more parameters than a statement can have", func(t *testing.T, b *bus) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if len(msgs) > 2000 {
+				return fmt.Errorf("%d parameters are too many", len(msgs))
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	}),
+}
+
+var orderMutants = []mutant[conformance.Harness]{
+	merging("OrderIsKept", "sends a batch backwards", func(msgs []transport.Message) []transport.Message {
+		slices.Reverse(msgs)
+		return msgs
+	}),
+	merging("OrderIsKept", "lets small messages overtake large ones", func(msgs []transport.Message) []transport.Message {
+		slices.SortStableFunc(msgs, func(a, b transport.Message) int { return len(a.Payload) - len(b.Payload) })
+		return msgs
+	}),
+	breaks("OrderIsKept", "sends each batch once the next one is there", func(t *testing.T, b *bus) {
+		var held []transport.Message
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			now := held
+			if held = nil; len(now) == 0 && len(msgs) > 2 {
+				held = slices.Clone(msgs)
+				return nil
+			}
+			return b.Hub.Publish(ctx, append(slices.Clone(msgs), now...)...)
+		}
+	}),
+	merging("OrderIsKeptAcrossChannels", "groups a batch by channel", func(msgs []transport.Message) []transport.Message {
+		slices.SortStableFunc(msgs, func(a, b transport.Message) int {
+			return int(a.Channel[len(a.Channel)-1]) - int(b.Channel[len(b.Channel)-1])
+		})
+		return msgs
+	}),
+}
+
+func equal(a, b transport.Message) bool {
+	return a.Channel == b.Channel && string(a.Payload) == string(b.Payload)
+}
+
+// merging returns a mutant whose Publish sends other messages than it was given.
+func merging(check, bug string, change func([]transport.Message) []transport.Message) mutant[conformance.Harness] {
+	return breaks(check, bug, func(t *testing.T, b *bus) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			return b.Hub.Publish(ctx, change(slices.Clone(msgs))...)
+		}
+	})
+}
+
+// sharing returns a mutant each of whose messages goes to whichever session asks first.
+func sharing(check, bug string) mutant[conformance.Harness] {
+	return mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
+		var taken sync.Map
+		return newMutation(transport.Limits{}).harness(func(b *bus) {
+			b.received(func(m *transport.Message) bool {
+				_, again := taken.LoadOrStore(string(m.Payload), true)
+				return !again
+			})
+		})
+	}}
+}
+
+// oneChannel makes a mutant send everything over one channel. A session's copies tells how often it gets a
+// message on a channel when it listens to channels so many times.
+func (b *bus) oneChannel(copies func(channel string, listening map[string]int) int) {
+	const all = "all"
+	b.each(func(m *transport.Message) {
+		m.Payload = slices.Concat([]byte(m.Channel), []byte{0}, m.Payload)
+		m.Channel = all
+	})
+	b.session = func(s *session) {
+		listening := make(map[string]int)
+		var again []transport.Message
+		s.listen = func(ctx context.Context, channel string) error {
+			listening[channel]++
+			return s.Session.Listen(ctx, all)
+		}
+		s.unlisten = func(ctx context.Context, channel string) error {
+			if listening[channel]--; listening[channel] <= 0 {
+				delete(listening, channel)
+			}
+			return nil
+		}
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			for len(again) == 0 {
+				m, err := s.Session.Receive(ctx)
+				if err != nil {
+					return m, err
+				}
+				end := slices.Index(m.Payload, 0)
+				m.Channel, m.Payload = string(m.Payload[:end]), m.Payload[end+1:]
+				for range copies(m.Channel, listening) {
+					again = append(again, m)
+				}
+			}
+			m := again[0]
+			again = again[1:]
+			return m, nil
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package conformance_test
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+// textLimits are those of PostgreSQL.
+var textLimits = transport.Limits{Payload: 7999, Channel: 63, Text: true}
+
+func TestBusSuite(t *testing.T) {
+	suite[conformance.Harness]{
+		checks: conformance.BusChecks(),
+		run:    conformance.CheckBus,
+		good: func(*testing.T) conformance.Harness {
+			h := newMutation(textLimits).harness(func(b *bus) { b.closer = true })
+			h.Patience = 0
+			return h
+		},
+		mutants: slices.Concat(deliveryMutants, orderMutants, listenMutants, receiveMutants, contentMutants, limitMutants,
+			concurrencyMutants, closeMutants, severMutants, leftoverMutants),
+	}.test(t)
+}
+
+func TestMissingHooksSkipByName(t *testing.T) {
+	hub := memory.NewHub()
+	h := conformance.Harness{NewBus: func(testing.TB) transport.Bus { return hub }}
+	for check, hook := range map[string]string{
+		"SeveredReceiveFails":    "Harness.Sever is nil",
+		"OpenAfterSever":         "Harness.Sever is nil",
+		"NothingIsLeftOutside":   "Harness.Leftovers is nil",
+		"NonTextIsRejectedAlone": "Limits.Text is false",
+	} {
+		r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, check, h) })
+		require.False(t, r.failed)
+		require.True(t, r.skipped, check)
+		require.Contains(t, r.text, hook)
+	}
+}
+
+// mutation is the good bus, prepared to be broken.
+type mutation struct {
+	hub     *memory.Hub
+	outages atomic.Int32 // how many there were
+}
+
+func newMutation(limits transport.Limits) *mutation {
+	return &mutation{hub: memory.NewHubWithConfig(memory.Config{Limits: limits})}
+}
+
+// harness returns the harness of buses that change has changed, each by itself.
+func (m *mutation) harness(change func(b *bus)) conformance.Harness {
+	return conformance.Harness{
+		NewBus: func(testing.TB) transport.Bus {
+			b := &bus{Hub: m.hub, outages: &m.outages}
+			change(b)
+			if b.closer {
+				return closableBus{b}
+			}
+			return b
+		},
+		Sever: func(testing.TB, transport.Bus) {
+			m.outages.Add(1)
+			m.hub.Sever(nil)
+		},
+		Leftovers: func(testing.TB) []string { return nil },
+		Patience:  impatience,
+	}
+}
+
+// breaks returns a mutant of an unlimited bus.
+func breaks(check, bug string, change func(t *testing.T, b *bus)) mutant[conformance.Harness] {
+	return breaksLimited(check, bug, transport.Limits{}, change)
+}
+
+// breaksLimited returns a mutant of a bus with limits.
+func breaksLimited(check, bug string, limits transport.Limits, change func(t *testing.T, b *bus)) mutant[conformance.Harness] {
+	return mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
+		return newMutation(limits).harness(func(b *bus) { change(t, b) })
+	}}
+}
+
+type (
+	publishFunc func(ctx context.Context, msgs ...transport.Message) error
+	channelFunc func(ctx context.Context, channel string) error
+	receiveFunc func(ctx context.Context) (transport.Message, error)
+)
+
+// bus is a hub whose parts can be replaced.
+type bus struct {
+	*memory.Hub
+	outages *atomic.Int32
+	publish publishFunc
+	limits  func() transport.Limits
+	open    func(ctx context.Context) (transport.Session, error)
+	// session changes each session that is opened.
+	session func(s *session)
+	closer  bool
+	close   func(ctx context.Context) error
+}
+
+func (b *bus) Publish(ctx context.Context, msgs ...transport.Message) error {
+	if b.publish != nil {
+		return b.publish(ctx, msgs...)
+	}
+	return b.Hub.Publish(ctx, msgs...)
+}
+
+func (b *bus) Limits() transport.Limits {
+	if b.limits != nil {
+		return b.limits()
+	}
+	return b.Hub.Limits()
+}
+
+func (b *bus) Open(ctx context.Context) (transport.Session, error) {
+	open := b.Hub.Open
+	if b.open != nil {
+		open = b.open
+	}
+	inner, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{Session: inner}
+	if b.session != nil {
+		b.session(s)
+	}
+	return s, nil
+}
+
+// closableBus is a bus that is also a transport.Closer.
+type closableBus struct{ *bus }
+
+func (b closableBus) Close(ctx context.Context) error {
+	if b.close != nil {
+		return b.close(ctx)
+	}
+	return nil
+}
+
+// session is a session whose parts can be replaced.
+type session struct {
+	transport.Session
+	listen, unlisten channelFunc
+	receive          receiveFunc
+	close            func(ctx context.Context) error
+}
+
+func (s *session) Listen(ctx context.Context, channel string) error {
+	if s.listen != nil {
+		return s.listen(ctx, channel)
+	}
+	return s.Session.Listen(ctx, channel)
+}
+
+func (s *session) Unlisten(ctx context.Context, channel string) error {
+	if s.unlisten != nil {
+		return s.unlisten(ctx, channel)
+	}
+	return s.Session.Unlisten(ctx, channel)
+}
+
+func (s *session) Receive(ctx context.Context) (transport.Message, error) {
+	if s.receive != nil {
+		return s.receive(ctx)
+	}
+	return s.Session.Receive(ctx)
+}
+
+func (s *session) Close(ctx context.Context) error {
+	if s.close != nil {
+		return s.close(ctx)
+	}
+	return s.Session.Close(ctx)
+}
+
+// each makes a mutant's Publish change every message.
+func (b *bus) each(change func(m *transport.Message)) {
+	b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+		changed := slices.Clone(msgs)
+		for i := range changed {
+			change(&changed[i])
+		}
+		return b.Hub.Publish(ctx, changed...)
+	}
+}
+
+// received makes a mutant's Receive change every message, or skip it.
+func (b *bus) received(change func(m *transport.Message) (keep bool)) {
+	b.session = func(s *session) {
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			for {
+				m, err := s.Session.Receive(ctx)
+				if err != nil || change(&m) {
+					return m, err
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,27 @@
+package conformance
+
+import (
+	"runtime"
+	"strings"
+)
+
+// goroutines returns the stacks of all goroutines but this one, by the goroutine's number.
+func goroutines() map[string]string {
+	buf := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(buf, true)
+		if n < len(buf) {
+			buf = buf[:n]
+			break
+		}
+		buf = make([]byte, 2*len(buf))
+	}
+	all := make(map[string]string)
+	for i, stack := range strings.Split(string(buf), "\n\n") {
+		header, _, _ := strings.Cut(stack, " [") // goroutine 12 [select]:
+		if i > 0 {                               // the first is this one
+			all[header] = stack
+		}
+	}
+	return all
+}

@@ -1,0 +1,120 @@
+package conformance_test
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/backplane-go/backplane/conformance"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// impatience is how long checks wait for what a mutant does not do.
+const impatience = 150 * time.Millisecond
+
+// recorder is a testing.TB that keeps a failure to itself.
+type recorder struct {
+	testing.TB
+
+	mu      sync.Mutex // guards what follows
+	failed  bool
+	skipped bool
+	text    string
+}
+
+// record runs f on a goroutine of its own, which Fatal and Skip end, and returns what it reported.
+func record(tb testing.TB, f func(testing.TB)) *recorder {
+	r := &recorder{TB: tb}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(r)
+	}()
+	<-done
+	return r
+}
+
+func (r *recorder) note(failed, skipped bool, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = r.failed || failed
+	r.skipped = r.skipped || skipped
+	r.text += text
+}
+
+func (r *recorder) Helper()         {}
+func (r *recorder) Log(args ...any) { r.note(false, false, fmt.Sprintln(args...)) }
+func (r *recorder) Logf(format string, args ...any) {
+	r.note(false, false, fmt.Sprintf(format, args...))
+}
+func (r *recorder) Error(args ...any) { r.note(true, false, fmt.Sprintln(args...)) }
+func (r *recorder) Errorf(format string, args ...any) {
+	r.note(true, false, fmt.Sprintf(format, args...))
+}
+func (r *recorder) Fail()                             { r.note(true, false, "") }
+func (r *recorder) FailNow()                          { r.Fail(); runtime.Goexit() }
+func (r *recorder) Fatal(args ...any)                 { r.Error(args...); runtime.Goexit() }
+func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
+func (r *recorder) SkipNow()                          { r.note(false, true, ""); runtime.Goexit() }
+func (r *recorder) Skip(args ...any)                  { r.Log(args...); r.SkipNow() }
+func (r *recorder) Skipf(format string, args ...any)  { r.Logf(format, args...); r.SkipNow() }
+
+func (r *recorder) Failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
+}
+
+// mutant is something with exactly one bug, which the check must catch.
+type mutant[H any] struct {
+	check, bug string
+	harness    func(t *testing.T) H
+}
+
+// suite is what the tests of the three suites have in common.
+type suite[H any] struct {
+	checks  []string
+	run     func(tb testing.TB, check string, h H)
+	good    func(t *testing.T) H
+	mutants []mutant[H]
+}
+
+func (s suite[H]) test(t *testing.T) {
+	t.Run("EachCheckHasAMutant", func(t *testing.T) {
+		caught := make(map[string]bool)
+		for _, m := range s.mutants {
+			caught[m.check] = true
+		}
+		for _, check := range s.checks {
+			require.True(t, caught[check], "nothing shows that %s catches anything: add a mutant", check)
+			require.True(t, strings.ToUpper(check[:1]) == check[:1], check)
+		}
+	})
+	for _, check := range s.checks {
+		t.Run("Good/"+check, func(t *testing.T) {
+			r := record(t, func(tb testing.TB) { s.run(tb, check, s.good(t)) })
+			require.False(t, r.failed, "the check fails without a bug: %s", r.text)
+			require.False(t, r.skipped, "the good one has everything, nothing may be skipped: %s", r.text)
+		})
+	}
+	for _, m := range s.mutants {
+		t.Run(m.check+"/"+strings.ReplaceAll(m.bug, " ", "_"), func(t *testing.T) {
+			if m.check != "NothingIsLeft" { // which counts the goroutines of the process
+				t.Parallel()
+			}
+			r := record(t, func(tb testing.TB) { s.run(tb, m.check, m.harness(t)) })
+			require.True(t, r.failed, "%s did not notice that the mutant %s", m.check, m.bug)
+			for _, part := range []string{"called: ", "wanted: ", "came: ", "why: " + conformance.Why(t, m.check)} {
+				require.Contains(t, r.text, part)
+			}
+			t.Log(r.text)
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+// ends numbers the messages that prove that nothing came before them.
+var ends atomic.Int64
+
+func same(a, b transport.Message) bool {
+	return a.Channel == b.Channel && string(a.Payload) == string(b.Payload)
+}
+
+// quote returns s for a failure's text: quoted, and shortened in the middle.
+func quote(s string) string {
+	if len(s) <= 80 {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprintf("%q…%q (%d bytes)", s[:32], s[len(s)-32:], len(s))
+}
+
+func show(m transport.Message) string {
+	return quote(string(m.Payload)) + " on " + quote(m.Channel)
+}
+
+func list(msgs []transport.Message) string {
+	const most = 4
+	var b strings.Builder
+	for i, m := range msgs {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(msgs)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(show(m))
+	}
+	if len(msgs) == 0 {
+		return "nothing"
+	}
+	return b.String()
+}
+
+// ended returns a context that has ended.
+func ended(tb testing.TB) context.Context {
+	ctx, cancel := context.WithCancel(tb.Context())
+	cancel()
+	return ctx
+}

@@ -1,0 +1,31 @@
+package memory_test
+
+import (
+	"testing"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+func harness(config memory.Config) conformance.Harness {
+	hub := memory.NewHubWithConfig(config)
+	return conformance.Harness{
+		NewBus: func(testing.TB) transport.Bus { return hub },
+		Sever:  func(testing.TB, transport.Bus) { hub.Sever(nil) },
+	}
+}
+
+func TestConformance(t *testing.T) {
+	conformance.Bus(t, harness(memory.Config{}))
+}
+
+func TestConformanceWithLimits(t *testing.T) {
+	conformance.Bus(t, harness(memory.Config{
+		Limits: transport.Limits{Payload: 7999, Channel: 63, Text: true},
+	}))
+}
+
+func TestConformanceWithoutChannelLimit(t *testing.T) {
+	conformance.Bus(t, harness(memory.Config{Limits: transport.Limits{Payload: 1000}}))
+}
