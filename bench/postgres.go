@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/backplane-go/backplane/postgres"
 )
 
 // server is the PostgreSQL under test.
@@ -56,7 +58,22 @@ func (s *server) database(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	u.Path = "/" + name
-	return u.String(), nil
+	return u.String(), createTable(ctx, u.String())
+}
+
+// createTable creates the table for attachments, which Node.js's adapter leaves to its user.
+func createTable(ctx context.Context, url string) error {
+	schema, err := postgres.Schema(postgres.DefaultTable)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, schema)
+	return err
 }
 
 // drop drops what database has created.

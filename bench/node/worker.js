@@ -93,7 +93,6 @@ async function publish({ run, n, inFlight, rate, kind, size }) {
 }
 
 (async () => {
-  await pool.query(`CREATE TABLE IF NOT EXISTS socket_io_attachments (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea)`);
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const c = JSON.parse(line);
     if (c.cmd === "peers") {
