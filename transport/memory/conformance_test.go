@@ -29,3 +29,5 @@ func TestConformanceWithLimits(t *testing.T) {
 func TestConformanceWithoutChannelLimit(t *testing.T) {
 	conformance.Bus(t, harness(memory.Config{Limits: transport.Limits{Payload: 1000}}))
 }
+
+func BenchmarkBus(b *testing.B) { conformance.BenchmarkBus(b, harness(memory.Config{})) }

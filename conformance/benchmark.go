@@ -1,0 +1,97 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+// BenchmarkBus measures how many messages per second travel from one bus to a session of another, published in
+// batches of 1, 16 and 256, and how long a single one takes there. An iteration is one message received.
+//
+// 262 bytes is the size of a small broadcast. Large messages are as large as the bus carries, up to 64 KiB.
+// No more than 1024 messages (or two batches) are on their way at a time, as is the case in a cluster.
+func BenchmarkBus(b *testing.B, h Harness) {
+	if h.NewBus == nil {
+		b.Fatal("conformance: Harness.NewBus is nil, but required")
+	}
+	large := 64 << 10
+	if max := h.NewBus(b).Limits().Payload; max > 0 {
+		large = min(large, max)
+	}
+	for _, bc := range []struct {
+		name          string
+		payload, size int
+	}{
+		{"Batch1", 262, 1},
+		{"Batch16", 262, 16},
+		{"Batch256", 262, 256},
+		{"Large/Batch1", large, 1},
+		{"Large/Batch16", large, 16},
+	} {
+		b.Run(bc.name, func(b *testing.B) { benchmarkThroughput(b, h, bc.payload, bc.size) })
+	}
+	b.Run("Latency", func(b *testing.B) { benchmarkLatency(b, h) })
+}
+
+func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
+	c := newBusCase(b, check[*busCase]{why: "A benchmark measures nothing if messages are lost."}, h)
+	one, two := c.bus(), c.bus()
+	s := c.open(two, "a")
+	batch := make([]transport.Message, size)
+	for i := range batch {
+		text := fmt.Sprint(i, " ")
+		batch[i] = c.msg("a", text+strings.Repeat("x", payload-len(text)))
+	}
+
+	batches := max(2, 1024/size)
+	room := make(chan struct{}, batches) // how many batches may be on their way
+	ctx, cancel := context.WithCancel(b.Context())
+	published := c.meanwhile("Publish", func() error {
+		defer cancel() // ends Receive if Publish fails
+		for {
+			select {
+			case room <- struct{}{}:
+			case <-ctx.Done():
+				return nil
+			}
+			if err := one.Publish(ctx, batch...); err != nil {
+				return err
+			}
+		}
+	})
+
+	b.SetBytes(int64(payload))
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		if _, err := s.Receive(ctx); err != nil {
+			c.fail("Publish and Receive", "no error", "the error %q", err)
+		}
+		if n++; n%size == 0 {
+			<-room
+		}
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "msgs/s")
+	cancel()
+	published()
+}
+
+func benchmarkLatency(b *testing.B, h Harness) {
+	c := newBusCase(b, check[*busCase]{why: "A benchmark measures nothing if messages are lost."}, h)
+	one, two := c.bus(), c.bus()
+	s := c.open(two, "a")
+	m := c.msg("a", strings.Repeat("x", 262))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := one.Publish(b.Context(), m); err != nil {
+			c.fail("Publish", "no error", "the error %q", err)
+		}
+		if _, err := s.Receive(b.Context()); err != nil {
+			c.fail("Publish, then Receive", "the message", "the error %q", err)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package conformance_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/postgres/pgxdriver"
+	"github.com/backplane-go/backplane/postgres/pqdriver"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// postgresDriver is a bus and a store that have to be closed.
+type postgresDriver interface {
+	transport.Bus
+	transport.Closer
+	storage.Store
+}
+
+// postgresDrivers make a driver on a database. What they need for it is released with the test.
+var postgresDrivers = map[string]func(tb testing.TB, database string) postgresDriver{
+	"pgx": func(tb testing.TB, database string) postgresDriver {
+		pool, err := pgxpool.New(tb.Context(), database)
+		require.NoError(tb, err)
+		tb.Cleanup(pool.Close)
+		return pgxdriver.New(pool)
+	},
+	"pq": func(tb testing.TB, database string) postgresDriver {
+		db, err := sql.Open("postgres", database)
+		require.NoError(tb, err)
+		tb.Cleanup(func() { db.Close() })
+		return pqdriver.New(db, database)
+	},
+}
+
+func TestPostgresBus(t *testing.T) {
+	for name, newDriver := range postgresDrivers {
+		t.Run(name, func(t *testing.T) { conformance.Bus(t, postgresHarness(t, newDriver)) })
+	}
+}
+
+func BenchmarkPostgresBus(b *testing.B) {
+	for name, newDriver := range postgresDrivers {
+		b.Run(name, func(b *testing.B) { conformance.BenchmarkBus(b, postgresHarness(b, newDriver)) })
+	}
+}
+
+// postgresHarness joins all buses of a test in one database.
+func postgresHarness(tb testing.TB, newDriver func(testing.TB, string) postgresDriver) conformance.Harness {
+	database := pgtest.Database(tb)
+	return conformance.Harness{
+		NewBus: func(tb testing.TB) transport.Bus {
+			driver := newDriver(tb, database)
+			tb.Cleanup(func() { driver.Close(context.Background()) })
+			return driver
+		},
+		Sever: func(tb testing.TB, _ transport.Bus) { pgtest.KillListeners(tb, database) },
+		Leftovers: func(tb testing.TB) []string {
+			n := pgtest.Backends(tb, database, pgtest.Listeners)
+			if n == 0 {
+				return nil
+			}
+			return []string{fmt.Sprintf("%d connections that listen", n)}
+		},
+	}
+}
