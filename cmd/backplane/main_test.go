@@ -1,0 +1,133 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// binary is the command, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "backplane")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "backplane")
+	code := 1
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	} else {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// result is what a run of the command has left.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// command is the built binary, with nothing in its environment that changes what it writes.
+func command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = append(os.Environ(), "NO_COLOR=", "TERM=xterm", "DATABASE_URL=postgres://nobody@127.0.0.1:1/none")
+	return cmd
+}
+
+func run(t *testing.T, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	cmd := command(ctx, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	require.NoError(t, ctx.Err(), "backplane %s did not end\n%s%s", strings.Join(args, " "), stdout.String(), stderr.String())
+	if _, exited := err.(*exec.ExitError); !exited {
+		require.NoError(t, err)
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+func TestHelpGoesToStdoutAndSucceeds(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"--help"}, {"help", "demo"}, {"demo", "--help"}, {"demo", "-h"}, {"version", "--help"}} {
+		r := run(t, args...)
+		require.Zero(t, r.code, args)
+		require.Empty(t, r.stderr, args)
+		require.Contains(t, r.stdout, "Usage: backplane", args)
+		for line := range strings.Lines(r.stdout) {
+			require.LessOrEqual(t, len(line), 90, "a line of help fits a terminal: %s", line)
+		}
+	}
+	require.Contains(t, run(t, "demo", "--help").stdout, "--nodes N")
+}
+
+func TestVersion(t *testing.T) {
+	for _, arg := range []string{"version", "--version"} {
+		r := run(t, arg)
+		require.Zero(t, r.code)
+		require.Regexp(t, `^backplane \S+.* go1\.\S+\n$`, r.stdout)
+	}
+}
+
+func TestCalledWronglyIsExitCode2AndOneLine(t *testing.T) {
+	r := run(t)
+	require.Equal(t, 2, r.code)
+	require.Contains(t, r.stderr, "Usage: backplane <command>", "without arguments the whole help says what there is")
+
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"dance"}, `there is no command "dance": run "backplane help"`},
+		{[]string{"help", "dance"}, `there is no command "dance"`},
+		{[]string{"demo", "more"}, `the argument "more" is one too many`},
+		{[]string{"demo", "--colour"}, "not defined: --colour"},
+		{[]string{"demo", "--nodes", "many"}, `invalid value "many" for flag --nodes`},
+		{[]string{"demo", "--nodes", "1"}, "--nodes is from 2 to 20, not 1"},
+		{[]string{"demo", "--nodes", "21"}, "--nodes is from 2 to 20, not 21"},
+		{[]string{"demo", "--driver", "pq"}, "--driver needs --postgres URL"},
+		{[]string{"demo", "--table", "t"}, "--table needs --postgres URL"},
+		{[]string{"demo", "--postgres", "postgres://localhost/x", "--driver", "mysql"}, "--driver is pgx or pq, not mysql"},
+		{[]string{"demo", "--postgres", "localhost"}, "--postgres wants a URL like postgres://"},
+		{[]string{"demo", "--postgres", "localhost", "--driver", "pq"}, "--postgres wants a URL like postgres://"},
+		{[]string{"demo", "--postgres", "postgres://localhost/x?sslmode=perhaps"}, "sslmode"},
+		{[]string{"demo", "--postgres", "postgres://localhost/x?sslmode=perhaps", "--driver", "pq"}, "sslmode"},
+		{[]string{"demo", "--postgres", "postgres://localhost/x", "--table", "a.b.c"}, `"a.b.c" has more than one dot`},
+	} {
+		r := run(t, c.args...)
+		require.Equal(t, 2, r.code, c.args)
+		require.Empty(t, r.stdout, c.args)
+		require.Contains(t, r.stderr, c.want)
+		requireOneLine(t, r.stderr)
+	}
+}
+
+func TestAPasswordIsNeverShown(t *testing.T) {
+	for _, driver := range []string{"pgx", "pq"} {
+		for _, url := range []string{"postgres://u:secret@127.0.0.1:1/x", "postgres://u:secret%zz@127.0.0.1:1/x", "u:secret@127.0.0.1",
+			"host=127.0.0.1 password=secret nonsense", "postgres://u:secret/x@127.0.0.1/x", "postgres://u:secret@127.0.0.1/x?sslmode=secret"} {
+			r := run(t, "demo", "--postgres", url, "--driver", driver)
+			require.NotZero(t, r.code)
+			require.NotContains(t, r.stdout+r.stderr, "secret", "%s with %s", driver, url)
+		}
+	}
+}
+
+func requireOneLine(t *testing.T, text string) {
+	t.Helper()
+	require.Equal(t, 1, strings.Count(text, "\n"), "an error is one line: %s", text)
+	require.True(t, strings.HasSuffix(text, "\n"))
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
+)
+
+var version = cli.Command{
+	Name:    "version",
+	Summary: "print the version of this program",
+	Bind: func(*flag.FlagSet) cli.Run {
+		return func(_ context.Context, t *cli.Terminal) error {
+			_, err := fmt.Fprintln(t.Out, versionLine(debug.ReadBuildInfo()))
+			return err
+		}
+	},
+}
+
+// versionLine names the module's version, the revision it was built from when that is known, and the Go version.
+func versionLine(info *debug.BuildInfo, ok bool) string {
+	if !ok {
+		return "backplane (unknown version)"
+	}
+	line := "backplane " + info.Main.Version
+	settings := make(map[string]string)
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if revision := settings["vcs.revision"]; revision != "" {
+		line += " " + revision[:min(12, len(revision))]
+		if settings["vcs.modified"] == "true" {
+			line += "+changes"
+		}
+	}
+	return line + " " + info.GoVersion
+}
