@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -115,7 +116,7 @@ func expect(tb testing.TB, d driver, s transport.Session, channel string, payloa
 	ctx := within(tb)
 	marker := fmt.Sprintf("marker %p %d", tb, time.Now().UnixNano())
 	require.NoError(tb, d.Publish(ctx, messages(channel, marker)...))
-	for i, want := range append(payloads, marker) {
+	for i, want := range slices.Concat(payloads, []string{marker}) {
 		m, err := s.Receive(ctx)
 		require.NoErrorf(tb, err, "Receive of message %d of %d", i, len(payloads))
 		if m.Channel != channel || string(m.Payload) != want {

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,7 +70,7 @@ func TestRejectedMessagesAreCountedExactly(t *testing.T) {
 					// The cluster goes on with what was not accepted, one by one around the bad message.
 					rest := messages("a", batch.before[rejected.Accepted:]...)
 					require.NoError(t, d.Publish(within(t), append(rest, messages("a", batch.after...)...)...))
-					expect(t, d, s, "a", append(batch.before[rejected.Accepted:len(batch.before):len(batch.before)], batch.after...)...)
+					expect(t, d, s, "a", slices.Concat(batch.before[rejected.Accepted:], batch.after)...)
 				})
 			}
 		}

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/backplane-go/backplane/postgres"
@@ -20,7 +22,8 @@ type Bus struct {
 	batcher   *batcher
 
 	mu       sync.Mutex // guards the fields below
-	current  *Link      // of the publishing connection, for Close to cut
+	current  *Link      // of the publishing connection, also while it is dialled, for Close to cut
+	closing  int        // calls of Close whose context has ended: nothing is dialled
 	sessions map[*Session]struct{}
 }
 
@@ -97,10 +100,15 @@ func (b *Bus) send(msgs []transport.Message) (accepted int, intact bool, err err
 func (b *Bus) dial(ctx context.Context) error {
 	link := new(Link)
 	b.mu.Lock()
+	if b.closing > 0 {
+		b.mu.Unlock()
+		return transport.ErrClosed
+	}
 	b.current = link
 	b.mu.Unlock()
 	stop := link.CutWhen(ctx)
 	publisher, err := b.dialer.DialPublisher(ctx, link)
+	link.Seal()
 	whole := stop()
 	if err == nil && !whole {
 		err = ctx.Err()
@@ -127,11 +135,7 @@ func (b *Bus) drop() {
 // Close implements transport.Closer. It waits for a Publish under way until ctx ends, then cuts it.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
-	current := b.current
-	sessions := make([]*Session, 0, len(b.sessions))
-	for s := range b.sessions {
-		sessions = append(sessions, s)
-	}
+	sessions := slices.Collect(maps.Keys(b.sessions))
 	b.mu.Unlock()
 	for _, s := range sessions {
 		s.link.Cut()
@@ -141,10 +145,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	case b.turn <- struct{}{}:
 	case <-ctx.Done():
 		err = ctx.Err()
-		if current != nil {
-			current.Cut()
-		}
-		b.turn <- struct{}{} // what is cut ends at once
+		b.takeTurnNow()
 	}
 	defer func() { <-b.turn }()
 	if b.publisher == nil {
@@ -158,6 +159,22 @@ func (b *Bus) Close(ctx context.Context) error {
 	return err
 }
 
+// takeTurnNow cuts the connection of the Publish under way, and keeps those that wait behind it from dialling
+// another one.
+func (b *Bus) takeTurnNow() {
+	b.mu.Lock()
+	b.closing++
+	current := b.current
+	b.mu.Unlock()
+	if current != nil {
+		current.Cut()
+	}
+	b.turn <- struct{}{}
+	b.mu.Lock()
+	b.closing--
+	b.mu.Unlock()
+}
+
 // Open implements transport.Bus.
 func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 	if err := ctx.Err(); err != nil {
@@ -166,6 +183,7 @@ func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 	s := &Session{bus: b, link: new(Link)}
 	stop := s.link.CutWhen(ctx)
 	listener, err := b.dialer.DialListener(ctx, s.link, s.deliver)
+	s.link.Seal()
 	whole := stop()
 	if err == nil && !whole {
 		err = ctx.Err()

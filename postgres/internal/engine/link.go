@@ -16,14 +16,22 @@ const ConnectTimeout = 10 * time.Second
 // only listens and so never sends.
 var KeepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
 
-var errCut = errors.New("postgres: connection cut")
+var errSealed = errors.New("postgres: no second connection")
 
-// Link is the handle by which a connection is cut from another goroutine. A cut link lets nothing be dialled
-// through it, so a driver that tries to cancel its query over a second connection fails at once.
+// Link is the handle by which a connection is cut from another goroutine.
 type Link struct {
 	mu      sync.Mutex
 	isCut   bool
+	sealed  bool
 	closers []func()
+}
+
+// Seal lets nothing more be dialled through the link: the connection stands. A driver that loses it, and wants
+// to cancel its query over a second connection, fails at once instead of waiting for a dead server.
+func (l *Link) Seal() {
+	l.mu.Lock()
+	l.sealed = true
+	l.mu.Unlock()
 }
 
 // Attach has closing called once the link is cut, at once if it already is.
@@ -43,7 +51,7 @@ func (l *Link) Attach(closing func()) {
 func (l *Link) Cut() {
 	l.mu.Lock()
 	closers := l.closers
-	l.isCut, l.closers = true, nil
+	l.isCut, l.sealed, l.closers = true, true, nil
 	l.mu.Unlock()
 	for _, closing := range closers {
 		closing()
@@ -57,10 +65,10 @@ func (l *Link) CutWhen(ctx context.Context) (stop func() bool) { return context.
 func (l *Link) Dial(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		l.mu.Lock()
-		isCut := l.isCut
+		sealed := l.sealed
 		l.mu.Unlock()
-		if isCut {
-			return nil, errCut
+		if sealed {
+			return nil, errSealed
 		}
 		conn, err := dial(ctx, network, address)
 		if err != nil {

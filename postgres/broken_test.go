@@ -1,0 +1,96 @@
+package postgres_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/postgres"
+	"github.com/backplane-go/backplane/transport"
+)
+
+func TestKilledSessionEndsWithAnError(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		database := pgtest.Database(t)
+		d := newDriver(t, k, database)
+		s := listen(t, d, "a")
+		require.NoError(t, d.Publish(within(t), messages("a", "1", "2")...))
+		expect(t, d, s, "a", "1", "2")
+		require.Equal(t, 1, pgtest.KillListeners(t, database))
+
+		_, err := s.Receive(within(t))
+		require.Error(t, err)
+		require.NotErrorIs(t, err, transport.ErrClosed, "nobody closed it")
+		_, again := s.Receive(within(t))
+		require.Equal(t, err, again, "the error is final")
+		require.Error(t, s.Listen(within(t), "b"))
+		require.NoError(t, s.Close(within(t)))
+
+		expect(t, d, listen(t, d, "a"), "a") // a new session works, on the same driver
+	})
+}
+
+func TestListenOnAKilledSessionFails(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		database := pgtest.Database(t)
+		d := newDriver(t, k, database)
+		s := listen(t, d, "a")
+		require.Equal(t, 1, pgtest.KillListeners(t, database))
+		require.Error(t, s.Listen(within(t), "b"))
+		_, err := s.Receive(within(t))
+		require.Error(t, err)
+	})
+}
+
+func TestPublishRecoversOnTheNextCall(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		database := pgtest.Database(t)
+		d := newDriver(t, k, database)
+		s := listen(t, d, "a")
+		require.NoError(t, d.Publish(within(t), messages("a", "1")...))
+		expect(t, d, s, "a", "1")
+		require.Equal(t, 1, pgtest.KillPublishers(t, database))
+
+		err := d.Publish(within(t), messages("a", "lost")...)
+		require.Error(t, err)
+		var rejected *transport.RejectedError
+		require.False(t, errors.As(err, &rejected), "nothing is known about what was sent: %v", err)
+		require.NoError(t, d.Publish(within(t), messages("a", "2")...))
+		expect(t, d, s, "a", "2")
+	})
+}
+
+func TestServerRestart(t *testing.T) {
+	server := pgtest.OwnServer(t)
+	for _, mode := range []struct {
+		name string
+		mode pgtest.Mode
+	}{{"Fast", pgtest.Fast}, {"Immediate", pgtest.Immediate}} {
+		for _, k := range kinds {
+			t.Run(k.name+"/"+mode.name, func(t *testing.T) {
+				database := pgtest.DatabaseOn(t, server.URL())
+				d := newDriver(t, k, database)
+				require.NoError(t, d.Prepare(within(t)))
+				s := listen(t, d, "a")
+				expect(t, d, s, "a")
+				server.Down(t, mode.mode)
+
+				_, err := s.Receive(within(t))
+				require.Error(t, err)
+				require.Error(t, d.Publish(within(t), messages("a", "lost")...))
+				require.Error(t, d.Publish(within(t), messages("a", "lost")...))
+				_, err = d.Open(within(t))
+				require.Error(t, err)
+				var setup *postgres.SetupError
+				require.ErrorAs(t, d.Prepare(within(t)), &setup)
+				require.ErrorIs(t, setup, postgres.ErrUnreachable)
+
+				server.Up(t)
+				expect(t, d, listen(t, d, "a"), "a")
+				require.NoError(t, d.Prepare(within(t)))
+			})
+		}
+	}
+}
