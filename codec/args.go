@@ -20,16 +20,19 @@ type Args struct {
 // NewArgs encodes an event with its arguments, each as NewValue would. The error is an *EncodeError that says which
 // argument it is about.
 func NewArgs(event string, args ...any) (Args, error) {
-	a := Args{event: event, n: len(args)}
-	p := append(make([]byte, 0, 64), '[')
+	p := append(make([]byte, 0, 128), '[')
 	p = jsontext.AppendString(p, event)
-	v, err := appendArgs(p, args)
+	v, err := encodeArgs(p, func() ([]any, error) { return []any{event}, nil }, args)
 	if err != nil {
 		return Args{}, err
 	}
-	a.v = v
-	return a, nil
+	return Args{v: v, event: event, n: len(args)}, nil
 }
+
+var (
+	errNoEvent = fmt.Errorf("%w: an event is an array with at least one element", ErrMalformed)
+	errNoName  = fmt.Errorf("%w: an event's name is neither string nor number", ErrMalformed)
+)
 
 // ArgsOf takes an array whose first element names the event. A number as the name counts as its decimal text, since
 // JavaScript lets an event be named by one. Anything else is an error that wraps ErrMalformed.
@@ -41,34 +44,39 @@ func ArgsOf(v Value) (Args, error) {
 	if err != nil {
 		return Args{}, err
 	}
-	list, ok := t.([]any)
-	if !ok || len(list) == 0 {
-		return Args{}, fmt.Errorf("%w: an event is a non-empty array", ErrMalformed)
+	list, _ := t.([]any)
+	if len(list) == 0 {
+		return Args{}, errNoEvent
 	}
 	event, ok := eventName(list[0])
 	if !ok {
-		return Args{}, fmt.Errorf("%w: an event's name is a string", ErrMalformed)
+		return Args{}, errNoName
 	}
 	return Args{v: v, event: event, n: len(list) - 1}, nil
 }
 
 func argsOfJSON(v Value, p []byte) (Args, error) {
-	elems, err := splitJSON(p)
-	if err != nil {
+	var event string
+	named := false
+	n := 0
+	err := eachElement(p, func(elem []byte) {
+		if n == 0 {
+			if c := elem[0]; c == '"' || c == '-' || '0' <= c && c <= '9' {
+				first := treeReader{p: elem}
+				event, named = eventName(first.value())
+			}
+		}
+		n++
+	})
+	switch {
+	case err != nil:
 		return Args{}, err
+	case n == 0:
+		return Args{}, errNoEvent
+	case !named:
+		return Args{}, errNoName
 	}
-	if len(elems) == 0 {
-		return Args{}, fmt.Errorf("%w: an event is a non-empty array", ErrMalformed)
-	}
-	first, err := JSON.Tree(elems[0])
-	if err != nil {
-		return Args{}, err
-	}
-	event, ok := eventName(first)
-	if !ok {
-		return Args{}, fmt.Errorf("%w: an event's name is a string", ErrMalformed)
-	}
-	return Args{v: v, event: event, n: len(elems) - 1}, nil
+	return Args{v: v, event: event, n: n - 1}, nil
 }
 
 // RawArgs makes Args of an array that is known to be valid in enc, to begin with event and to hold n more elements. It
@@ -88,32 +96,30 @@ func eventName(t any) (string, bool) {
 	return "", false
 }
 
-// splitJSON returns the elements of a JSON array.
-func splitJSON(p []byte) ([][]byte, error) {
+// eachElement calls do with the elements of a JSON array, which it checks.
+func eachElement(p []byte, do func(elem []byte)) error {
 	i := jsontext.Space(p, 0)
 	if i >= len(p) || p[i] != '[' {
-		return nil, fmt.Errorf("%w: an event is a non-empty array", ErrMalformed)
+		return errNoEvent
 	}
-	var elems [][]byte
-	i = jsontext.Space(p, i+1)
-	if i < len(p) && p[i] == ']' {
-		return nil, nil
+	next := jsontext.Space(p, i+1)
+	if next < len(p) && p[next] == ']' {
+		return nil
 	}
 	for {
-		start := jsontext.Space(p, i)
+		start := jsontext.Space(p, i+1)
 		end, err := jsontext.Skip(p, start, MaxDepth)
 		if err != nil {
-			return nil, malformedJSON(err)
+			return malformedJSON(err)
 		}
-		elems = append(elems, p[start:end:end])
+		do(p[start:end:end])
 		i = jsontext.Space(p, end)
 		switch {
 		case i < len(p) && p[i] == ',':
-			i++
 		case i < len(p) && p[i] == ']':
-			return elems, nil
+			return nil
 		default:
-			return nil, fmt.Errorf("%w: json array without end", ErrMalformed)
+			return fmt.Errorf("%w: json array without end", ErrMalformed)
 		}
 	}
 }
@@ -132,25 +138,19 @@ func (a Args) Values() ([]Value, error) {
 	if a.n == 0 {
 		return nil, nil
 	}
-	out := make([]Value, 0, a.n)
 	if p, ok := a.v.Bytes(JSON); ok {
-		elems, err := splitJSON(p)
-		if err != nil {
+		out := make([]Value, 0, a.n+1)
+		err := eachElement(p, func(elem []byte) { out = append(out, Raw(JSON, elem)) })
+		if err != nil || len(out) == 0 {
 			return nil, err
 		}
-		for _, e := range elems[1:] {
-			out = append(out, Raw(JSON, e))
-		}
-		return out, nil
+		return out[1:], nil
 	}
-	t, err := a.v.Tree()
+	list, err := a.list()
 	if err != nil {
 		return nil, err
 	}
-	list, _ := t.([]any)
-	if len(list) == 0 {
-		return nil, fmt.Errorf("%w: an event is a non-empty array", ErrMalformed)
-	}
+	out := make([]Value, 0, a.n)
 	for _, e := range list[1:] {
 		out = append(out, FromTree(e))
 	}
@@ -184,27 +184,32 @@ func (a Args) Append(extra ...any) (Args, error) {
 	if len(extra) == 0 {
 		return a, nil
 	}
-	out := Args{event: a.event, n: a.n + len(extra)}
-	var err error
+	var before []byte
 	if p, ok := a.v.Bytes(JSON); ok {
-		p = bytes.TrimRight(p, " \t\r\n")
-		out.v, err = appendArgs(append(make([]byte, 0, len(p)+32), p[:len(p)-1]...), extra)
-	} else {
-		var t any
-		if t, err = a.v.Tree(); err != nil {
-			return Args{}, err
+		p, ok = bytes.CutSuffix(bytes.TrimRight(p, " \t\r\n"), []byte{']'})
+		if !ok {
+			return Args{}, errNoEvent
 		}
-		list, _ := t.([]any)
-		out.v, err = appendArgTrees(list, extra)
+		before = append(make([]byte, 0, len(p)+64), p...)
 	}
-	var enc *EncodeError
-	if errors.As(err, &enc) && enc.Arg >= 0 {
-		enc.Arg += a.n
-	}
+	v, err := encodeArgs(before, a.list, extra)
 	if err != nil {
-		return Args{}, err
+		return Args{}, shift(err, a.n)
 	}
-	return out, nil
+	return Args{v: v, event: a.event, n: a.n + len(extra)}, nil
+}
+
+// list returns the whole array as a tree.
+func (a Args) list() ([]any, error) {
+	t, err := a.v.Tree()
+	if err != nil {
+		return nil, err
+	}
+	list, _ := t.([]any)
+	if len(list) == 0 {
+		return nil, errNoEvent
+	}
+	return list, nil
 }
 
 // AppendJSON appends the whole array as JSON text to dst. It is ErrBinary if an argument holds bytes.

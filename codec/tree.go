@@ -38,8 +38,6 @@ func appendTree(dst []byte, t any, as bytesAs, depth int) ([]byte, error) {
 		return appendTime(dst, t), nil
 	case []byte:
 		return appendBytes(dst, t, as)
-	case Value:
-		return t.appendJSON(dst, as)
 	}
 	if depth == 0 {
 		return dst, ErrDepth

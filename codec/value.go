@@ -44,15 +44,7 @@ func Raw(enc Encoding, p []byte) Value {
 
 // FromTree makes a Value of a tree as Encoding.Tree returns it. It keeps t: the caller must not change t afterwards.
 // What is no tree is only found when the Value is encoded or decoded.
-func FromTree(t any) Value {
-	switch t := t.(type) {
-	case Value:
-		return t
-	case Args:
-		return t.v
-	}
-	return Value{tree: t}
-}
+func FromTree(t any) Value { return Value{tree: t} }
 
 // IsNull reports whether v is null.
 func (v Value) IsNull() bool {

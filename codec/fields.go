@@ -1,0 +1,237 @@
+package codec
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// field is a field of a struct as encoding/json sees it.
+type field struct {
+	name      string
+	typ       reflect.Type
+	index     []int // the way to it, through embedded structs
+	tagged    bool  // its name comes from a tag
+	quoted    bool  // option "string"
+	omitEmpty bool
+	omitZero  bool
+}
+
+// structFields are the fields of one struct type, in their order.
+type structFields struct {
+	list   []field
+	byName map[string]int
+}
+
+// structs remembers the fields of each struct type.
+var structs sync.Map // reflect.Type to *structFields
+
+func fieldsOf(t reflect.Type) *structFields {
+	if known, ok := structs.Load(t); ok {
+		return known.(*structFields)
+	}
+	s := &structFields{list: visible(collect(t)), byName: map[string]int{}}
+	for i, f := range s.list {
+		s.byName[f.name] = i
+	}
+	known, _ := structs.LoadOrStore(t, s)
+	return known.(*structFields)
+}
+
+// match finds the field for a key, if need be without regard to case.
+func (s *structFields) match(key string) (field, bool) {
+	if i, ok := s.byName[key]; ok {
+		return s.list[i], true
+	}
+	for _, f := range s.list {
+		if strings.EqualFold(f.name, key) {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+// embedded is a struct whose fields count as those of the struct it stands in.
+type embedded struct {
+	typ   reflect.Type
+	index []int
+}
+
+// collect lists all fields that could be meant, level by level: those of t, then those of the structs embedded in it,
+// and so on. A type is looked into only where it stands highest.
+func collect(t reflect.Type) []field {
+	var all []field
+	seen := map[reflect.Type]bool{}
+	for level := []embedded{{typ: t}}; len(level) > 0; {
+		times := map[reflect.Type]int{}
+		for _, e := range level {
+			times[e.typ]++
+		}
+		var next []embedded
+		for _, e := range level {
+			if seen[e.typ] {
+				continue
+			}
+			seen[e.typ] = true
+			for i := range e.typ.NumField() {
+				f, deeper, ok := look(e.typ.Field(i), append(slices.Clone(e.index), i))
+				switch {
+				case !ok:
+				case deeper != nil:
+					next = append(next, *deeper)
+				default:
+					all = append(all, f)
+					if times[e.typ] > 1 {
+						all = append(all, f) // it is there twice, so neither counts
+					}
+				}
+			}
+		}
+		level = next
+	}
+	return all
+}
+
+// look reads one field of a struct. deeper is set if it is an embedded struct to look into.
+func look(sf reflect.StructField, index []int) (f field, deeper *embedded, ok bool) {
+	t := sf.Type
+	if t.Name() == "" && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if !sf.IsExported() && (!sf.Anonymous || t.Kind() != reflect.Struct) {
+		return f, nil, false
+	}
+	tag := sf.Tag.Get("json")
+	if tag == "-" {
+		return f, nil, false
+	}
+	name, options, _ := strings.Cut(tag, ",")
+	if !validName(name) {
+		name = ""
+	}
+	if name == "" && sf.Anonymous && t.Kind() == reflect.Struct {
+		return f, &embedded{typ: t, index: index}, true
+	}
+	f = field{name: name, typ: sf.Type, index: index, tagged: name != ""}
+	if name == "" {
+		f.name = sf.Name
+	}
+	for option := range strings.SplitSeq(options, ",") {
+		switch option {
+		case "omitempty":
+			f.omitEmpty = true
+		case "omitzero":
+			f.omitZero = true
+		case "string":
+			f.quoted = scalar(t.Kind())
+		}
+	}
+	return f, nil, true
+}
+
+func scalar(k reflect.Kind) bool {
+	return k == reflect.String || k >= reflect.Bool && k <= reflect.Float64
+}
+
+// validName reports whether encoding/json takes name from a tag.
+func validName(name string) bool {
+	for _, c := range name {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", c) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// visible keeps of all fields with one name the one that counts: the highest, and of several the only tagged one. If
+// none is the only one, none counts.
+func visible(all []field) []field {
+	slices.SortStableFunc(all, func(a, b field) int {
+		if c := strings.Compare(a.name, b.name); c != 0 {
+			return c
+		}
+		if c := len(a.index) - len(b.index); c != 0 {
+			return c
+		}
+		switch {
+		case a.tagged == b.tagged:
+			return 0
+		case a.tagged:
+			return -1
+		}
+		return 1
+	})
+	var out []field
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].name == all[0].name {
+			n++
+		}
+		same := n > 1 && len(all[0].index) == len(all[1].index) && all[0].tagged == all[1].tagged
+		if !same {
+			out = append(out, all[0])
+		}
+		all = all[n:]
+	}
+	slices.SortFunc(out, func(a, b field) int { return slices.Compare(a.index, b.index) })
+	return out
+}
+
+// in returns the field in a struct, false if it stands behind a nil pointer.
+func (f *field) in(v reflect.Value) (reflect.Value, bool) {
+	for _, i := range f.index {
+		if v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				return v, false
+			}
+			v = v.Elem()
+		}
+		v = v.Field(i)
+	}
+	return v, true
+}
+
+// omit reports whether a value is left out because of what it is.
+func (f *field) omit(v reflect.Value) bool {
+	return f.omitEmpty && empty(v) || f.omitZero && zero(v)
+}
+
+func empty(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
+		return v.Len() == 0
+	case reflect.Struct:
+		return false
+	}
+	return v.IsZero()
+}
+
+// zero asks the value itself if it has a method IsZero.
+func zero(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return true
+		}
+	case reflect.Interface:
+		if e := v.Elem(); v.IsNil() || e.Kind() == reflect.Pointer && e.IsNil() {
+			return true
+		}
+	}
+	if z, ok := v.Interface().(interface{ IsZero() bool }); ok && v.Type().Implements(zeroerType) {
+		return z.IsZero()
+	}
+	if reflect.PointerTo(v.Type()).Implements(zeroerType) {
+		if !v.CanAddr() {
+			p := reflect.New(v.Type())
+			p.Elem().Set(v)
+			v = p.Elem()
+		}
+		return v.Addr().Interface().(interface{ IsZero() bool }).IsZero()
+	}
+	return v.IsZero()
+}
+
+var zeroerType = reflect.TypeFor[interface{ IsZero() bool }]()

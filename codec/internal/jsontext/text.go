@@ -1,0 +1,52 @@
+package jsontext
+
+import "bytes"
+
+// Deeper reports whether more than limit arrays and objects stand inside each other in p, which is valid.
+func Deeper(p []byte, limit int) bool {
+	if len(p) <= 2*limit {
+		return false // too short to hold that many brackets
+	}
+	open := 0
+	for i := 0; i < len(p); i++ {
+		switch p[i] {
+		case '"':
+			end, err := SkipString(p, i)
+			if err != nil {
+				return false
+			}
+			i = end - 1
+		case '[', '{':
+			if open++; open > limit {
+				return true
+			}
+		case ']', '}':
+			open--
+		}
+	}
+	return false
+}
+
+// AppendUnescaped appends p, which encoding/json has written, as JSON.stringify writes it: the line separators
+// U+2028 and U+2029 and the replacement character U+FFFD stand for themselves.
+func AppendUnescaped(dst, p []byte) []byte {
+	for {
+		i := bytes.Index(p, []byte(`\u`))
+		if i < 0 {
+			return append(dst, p...)
+		}
+		escapes := 0 // backslashes before it: an odd number of them escapes this one
+		for escapes < i && p[i-1-escapes] == '\\' {
+			escapes++
+		}
+		r := unit(p[i:])
+		if escapes%2 == 1 || r != 0x2028 && r != 0x2029 && r != 0xfffd {
+			dst = append(dst, p[:i+2]...)
+			p = p[i+2:]
+			continue
+		}
+		dst = append(dst, p[:i]...)
+		dst = append(dst, string(r)...)
+		p = p[i+6:]
+	}
+}

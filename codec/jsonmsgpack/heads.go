@@ -1,0 +1,194 @@
+package jsonmsgpack
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+var (
+	errShort = errors.New("msgpack: unexpected end")
+	errCode  = errors.New("msgpack: byte that begins no value")
+	errMapK  = errors.New("msgpack: a map's key is neither string nor number")
+	errExt   = errors.New("msgpack: unknown extension")
+)
+
+// head is the first part of a value: what it is, and how much follows.
+type head struct {
+	kind headKind
+	n    int // elements of an array, pairs of a map, bytes of the rest
+	at   int // where what follows begins
+}
+
+type headKind uint8
+
+const (
+	headNil   headKind = 0
+	headBool  headKind = 1
+	headInt   headKind = 2 // n bytes
+	headUint  headKind = 3 // n bytes
+	headFix   headKind = 4 // the integer is in the first byte
+	headFloat headKind = 5 // n bytes
+	headStr   headKind = 6
+	headBin   headKind = 7
+	headTime  headKind = 8 // extension -1
+	headArray headKind = 9
+	headMap   headKind = 10
+)
+
+// readHead reads the head of the value at p[i]. What it says follows is there: for a container, at least one byte for
+// each element.
+func readHead(p []byte, i int) (head, error) {
+	if i >= len(p) {
+		return head{}, errShort
+	}
+	c := p[i]
+	i++
+	h := head{at: i}
+	var size int // bytes of a length that follows
+	switch {
+	case msgpcode.IsFixedNum(c):
+		h.kind = headFix
+		return h, nil
+	case msgpcode.IsFixedString(c):
+		h.kind, h.n = headStr, int(c&msgpcode.FixedStrMask)
+	case msgpcode.IsFixedArray(c):
+		h.kind, h.n = headArray, int(c&msgpcode.FixedArrayMask)
+	case msgpcode.IsFixedMap(c):
+		h.kind, h.n = headMap, int(c&msgpcode.FixedMapMask)
+	default:
+		switch c {
+		case msgpcode.Nil:
+			return h, nil
+		case msgpcode.False, msgpcode.True:
+			h.kind = headBool
+			return h, nil
+		case msgpcode.Uint8, msgpcode.Uint16, msgpcode.Uint32, msgpcode.Uint64:
+			h.kind, h.n = headUint, 1<<(c-msgpcode.Uint8)
+		case msgpcode.Int8, msgpcode.Int16, msgpcode.Int32, msgpcode.Int64:
+			h.kind, h.n = headInt, 1<<(c-msgpcode.Int8)
+		case msgpcode.Float, msgpcode.Double:
+			h.kind, h.n = headFloat, 4<<(c-msgpcode.Float)
+		case msgpcode.Str8, msgpcode.Str16, msgpcode.Str32:
+			h.kind, size = headStr, 1<<(c-msgpcode.Str8)
+		case msgpcode.Bin8, msgpcode.Bin16, msgpcode.Bin32:
+			h.kind, size = headBin, 1<<(c-msgpcode.Bin8)
+		case msgpcode.Array16, msgpcode.Array32:
+			h.kind, size = headArray, 2<<(c-msgpcode.Array16)
+		case msgpcode.Map16, msgpcode.Map32:
+			h.kind, size = headMap, 2<<(c-msgpcode.Map16)
+		case msgpcode.FixExt1, msgpcode.FixExt2, msgpcode.FixExt4, msgpcode.FixExt8, msgpcode.FixExt16:
+			h.kind, h.n = headTime, 1<<(c-msgpcode.FixExt1)
+		case msgpcode.Ext8, msgpcode.Ext16, msgpcode.Ext32:
+			h.kind, size = headTime, 1<<(c-msgpcode.Ext8)
+		default:
+			return h, errCode
+		}
+	}
+	if size > 0 {
+		n, ok := readUint(p, i, size)
+		if !ok || n > uint64(len(p)) {
+			return h, errShort
+		}
+		h.n = int(n)
+		h.at += size
+	}
+	if h.kind == headTime {
+		if h.at >= len(p) {
+			return h, errShort
+		}
+		if p[h.at] != 0xff || h.n != 4 && h.n != 8 && h.n != 12 {
+			return h, errExt
+		}
+		h.at++
+	}
+	need := h.n
+	if h.kind == headMap {
+		need = 2 * h.n
+	}
+	if need > len(p)-h.at {
+		return h, errShort
+	}
+	return h, nil
+}
+
+// readUint reads a big-endian integer of 1, 2, 4 or 8 bytes.
+func readUint(p []byte, i, size int) (uint64, bool) {
+	if size > len(p)-i {
+		return 0, false
+	}
+	switch size {
+	case 1:
+		return uint64(p[i]), true
+	case 2:
+		return uint64(binary.BigEndian.Uint16(p[i:])), true
+	case 4:
+		return uint64(binary.BigEndian.Uint32(p[i:])), true
+	}
+	return binary.BigEndian.Uint64(p[i:]), true
+}
+
+// skip returns the index after the value at p[i], whose structure it checks. At most depth containers may stand inside
+// each other.
+func skip(p []byte, i, depth int) (int, error) {
+	// left counts the elements to come in each open container; a map's pair counts twice, so its key has an even number.
+	var left [codec.MaxDepth]int
+	var isMap [codec.MaxDepth]bool
+	open := 0
+	for {
+		h, err := readHead(p, i)
+		if err != nil {
+			return i, err
+		}
+		if open > 0 && isMap[open-1] && left[open-1]%2 == 0 {
+			if err := checkKey(p, h); err != nil {
+				return i, err
+			}
+		}
+		i = h.at
+		switch h.kind {
+		case headArray, headMap:
+			if open >= depth {
+				return i, codec.ErrDepth
+			}
+			if h.n > 0 {
+				left[open], isMap[open] = h.n, h.kind == headMap
+				if h.kind == headMap {
+					left[open] *= 2
+				}
+				open++
+				continue
+			}
+		default:
+			i += h.n
+		}
+		for open > 0 {
+			if left[open-1]--; left[open-1] > 0 {
+				break
+			}
+			open--
+		}
+		if open == 0 {
+			return i, nil
+		}
+	}
+}
+
+// checkKey refuses the keys that Node.js refuses.
+func checkKey(p []byte, h head) error {
+	switch h.kind {
+	case headStr:
+		if string(p[h.at:h.at+h.n]) == protoKey {
+			return fmt.Errorf("msgpack: a map has the key %s", protoKey)
+		}
+	case headFix, headInt, headUint, headFloat:
+	default:
+		return errMapK
+	}
+	return nil
+}
+
