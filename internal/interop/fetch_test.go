@@ -85,6 +85,10 @@ var fetchScenarios = []scenario{
 		require.Equal(f, false, h["xdomain"])
 		require.IsType(f, 0.0, h["issued"])
 	}},
+	{types: codec.FetchSocketsResponse, name: "noDataIsAnEmptyObject", run: func(f *fixture) {
+		c := f.join(f.from)
+		f.same(map[string]any{}, f.fetchOne(f.to, c.ID()).Data) // whoever reads data.user must not crash
+	}},
 	fetchesData("data", true, map[string]any{"name": "ünï😀", "n": 1.5, "list": []any{1, nil, true}}),
 	fetchesData("dataOverTheThreshold", false, map[string]any{"text": strings.Repeat("x", 9000)}),
 	fetchesData("binaryDataOverTheThreshold", true, map[string]any{"b": bytes.Repeat([]byte{1, 0xff}, 5000), "n": 1}),

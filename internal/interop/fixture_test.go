@@ -47,6 +47,7 @@ func newFixture(t *testing.T, w *world, from, to opener, s scenario) *fixture {
 	f := &fixture{T: t, ctx: ctx, size: from.nodes() + to.nodes()}
 	f.nsp = fmt.Sprintf("/n%d", lastNamespace.Add(1))
 	f.recorder = interop.Record(t, w.url, w.table(), prefix+"#"+f.nsp)
+	t.Cleanup(func() { checkWire(f) })
 	open := func(o opener) side {
 		s, err := o.open(ctx, f.nsp)
 		require.NoError(t, err)
@@ -60,7 +61,6 @@ func newFixture(t *testing.T, w *world, from, to opener, s scenario) *fixture {
 	}
 	require.NoError(t, f.from.AwaitServerCount(ctx, f.size), "the sender knows all nodes")
 	require.NoError(t, f.to.AwaitServerCount(ctx, f.size), "the receiver knows all nodes")
-	t.Cleanup(func() { checkWire(t, f) })
 	return f
 }
 

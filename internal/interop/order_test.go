@@ -41,6 +41,7 @@ func mixed(f *fixture, emit func(i int, arg any)) {
 	}
 	for range n {
 		e := f.next(c)
+		require.Len(f, e.Args, 2, "arguments of %s", e.Event)
 		i := int(e.Args[0].V.(float64))
 		f.same(large[i%len(large)], e.Args[1].V)
 		received = append(received, i)

@@ -37,6 +37,8 @@ func (m Message) Data() map[string]any {
 // Recorder shows all that goes over some channels.
 type Recorder struct {
 	Messages Inbox[Message]
+	// Seen has all messages, also those that Await has taken from Messages.
+	Seen Inbox[Message]
 
 	conn   *pgx.Conn
 	fetch  *pgx.Conn
@@ -95,6 +97,7 @@ func (r *Recorder) run(ctx context.Context, t testing.TB) {
 		if err != nil && ctx.Err() == nil {
 			t.Errorf("record %s: %v", n.Payload, err)
 		}
+		r.Seen.Put(m)
 		r.Messages.Put(m)
 	}
 }

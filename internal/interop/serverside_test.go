@@ -29,6 +29,17 @@ var answerValues = []struct {
 	{"late", false, interop.Reply("late").After(200 * time.Millisecond), "late"},
 }
 
+// answers makes all nodes but that of the other side answer the event "ask".
+func (f *fixture) answers(s side, ack *interop.Ack) {
+	f.Helper()
+	require.NoError(f, s.OnServerSide(f.ctx, "ask", ack))
+	for _, other := range []side{f.from, f.to} {
+		if c, ok := other.(clusterSide); ok {
+			require.NoError(f, c.second.OnServerSide(f.ctx, "ask", ack))
+		}
+	}
+}
+
 func serverSideScenarios() []scenario {
 	var all []scenario
 	for _, c := range contents {
@@ -58,7 +69,7 @@ func serverSideScenarios() []scenario {
 		require.NoError(f, err)
 		f.same([]any{"back"}, values(e.Args))
 	}}, scenario{types: codec.ServerSideEmit, name: "asksForAnswers", brief: true, run: func(f *fixture) {
-		require.NoError(f, f.to.OnServerSide(f.ctx, "ask", interop.Echo()))
+		f.answers(f.to, interop.Echo())
 		answer, err := f.from.ServerSideEmitWithAck(f.ctx, "ask", "a", []byte{1})
 		require.NoError(f, err)
 		require.Empty(f, answer.Error)
@@ -71,7 +82,7 @@ func serverSideScenarios() []scenario {
 	}})
 	for _, v := range answerValues {
 		all = append(all, scenario{types: codec.ServerSideEmitResponse, name: v.name, brief: v.brief, run: func(f *fixture) {
-			require.NoError(f, f.from.OnServerSide(f.ctx, "ask", v.ack))
+			f.answers(f.from, v.ack)
 			answer, err := f.to.ServerSideEmitWithAck(f.ctx, "ask", 1)
 			require.NoError(f, err)
 			require.Empty(f, answer.Error)

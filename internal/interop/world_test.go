@@ -13,8 +13,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is one database for some nodes.
 type world struct {
-	url   string
-	wires wireCheck
+	url string
 }
 
 func newWorld(t *testing.T) *world { return &world{url: pgtest.Database(t)} }
@@ -37,17 +36,46 @@ func (w *world) start(t *testing.T, adapter string) opener {
 	return nodeOpener{k}
 }
 
-type wireCheck struct{}
+// TestInterop is the matrix: each message type, in both directions, with each version of Node.js's adapter. On pgx it is
+// whole, on lib/pq one scenario at least of each type.
+func TestInterop(t *testing.T) {
+	for _, c := range []struct {
+		adapter, driver string
+		keep            func(scenario) bool
+	}{
+		{interop.Adapter05, pgxDriver, always},
+		{interop.Adapter04, pgxDriver, always},
+		{interop.Adapter03, pgxDriver, always},
+		{interop.Cluster, pgxDriver, always},
+		{interop.Adapter05, pqDriver, onlyBrief},
+		{interop.Cluster, pqDriver, onlyBrief},
+	} {
+		t.Run("Node-"+c.adapter+"/"+c.driver, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			node, ours := w.start(t, c.adapter), w.startGo(t, c.driver)
+			t.Run("NodeToGo", func(t *testing.T) { runScenarios(t, w, node, ours, c.keep) })
+			t.Run("GoToNode", func(t *testing.T) { runScenarios(t, w, ours, node, c.keep) })
+		})
+	}
+}
 
-func checkWire(t *testing.T, f *fixture) {}
+// TestInteropGoToGo holds the same between two of our nodes, on different drivers.
+func TestInteropGoToGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	pgx, pq := w.startGo(t, pgxDriver), w.startGo(t, pqDriver)
+	t.Run("pgxToPq", func(t *testing.T) { runScenarios(t, w, pgx, pq, always) })
+	t.Run("pqToPgx", func(t *testing.T) { runScenarios(t, w, pq, pgx, onlyBrief) })
+}
 
 // TestInteropNodeToNode holds what the Node.js adapters promise each other: it checks the harness and the scenarios.
 func TestInteropNodeToNode(t *testing.T) {
 	for _, adapter := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03} {
-		t.Run(adapter, func(t *testing.T) {
+		t.Run("Node-"+adapter, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			runScenarios(t, w, w.start(t, adapter), w.start(t, adapter), always)
+			runScenarios(t, w, w.start(t, adapter), w.start(t, adapter), onlyBrief)
 		})
 	}
 }
