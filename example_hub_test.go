@@ -3,67 +3,72 @@ package backplane_test
 import (
 	"context"
 	"fmt"
+	"log"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// client is what a server knows of one connection: here, what it was sent.
+// hub is a server that knows its own clients and nothing of clusters: it is its registry.
+type hub struct{ *backplane.Registry }
+
+// connect is called when a client has connected.
+func (h hub) connect(id string, rooms ...string) *client {
+	c := &client{id: id, hub: h, outbox: make(chan string, 16)}
+	h.Add(c, rooms...)
+	return c
+}
+
+// client is one connection. A goroutine of the server would write its outbox to a websocket.
 type client struct {
-	id   string
-	sent chan string
+	id     string
+	hub    hub
+	outbox chan string
 }
 
 func (c *client) ID() string { return c.id }
 
+// Send must not block: a client that does not keep up is disconnected.
 func (c *client) Send(p *backplane.Packet) {
 	text, err := p.Args.AppendJSON(nil)
 	if err != nil {
-		return // binary, which this server's clients do not speak
+		return // the event holds binary data, which these clients do not speak
 	}
 	select {
-	case c.sent <- string(text):
-	default: // a client that does not keep up
+	case c.outbox <- string(text):
+	default:
+		c.Disconnect(true)
 	}
 }
 
-func (c *client) Disconnect(bool) { close(c.sent) }
+func (c *client) Disconnect(bool) { c.hub.DelAll(c.id) }
 
-// hub is a server that knows nothing of clusters: its registry is the cluster's way to its clients.
-type hub struct{ registry *backplane.Registry }
-
-func (h hub) connect(id string, rooms ...string) *client {
-	c := &client{id: id, sent: make(chan string, 16)}
-	h.registry.Add(c, rooms...)
-	return c
-}
-
-// Two servers with a client each form a cluster. In one process they share a memory.Hub; on several machines they
-// share a database, and the only line to change is the one that makes the bus.
+// Two hubs become one cluster. In one process they share a memory.Hub; on two machines they would share a database,
+// and the bus is the only thing that changes.
 func Example() {
 	ctx := context.Background()
 	bus := memory.NewHub()
-	hubs := [2]hub{}
-	namespaces := [2]*backplane.Namespace{}
+	var hubs [2]hub
+	var chats [2]*backplane.Namespace
 	for i := range hubs {
 		cluster, err := backplane.Open(ctx, backplane.Config{Bus: bus})
 		if err != nil {
-			panic(err)
+			log.Fatal(err)
 		}
 		defer cluster.Close(ctx)
 		hubs[i] = hub{backplane.NewRegistry(backplane.RegistryConfig{})}
-		if namespaces[i], err = cluster.Namespace(ctx, "/", hubs[i].registry); err != nil {
-			panic(err)
+		if chats[i], err = cluster.Namespace(ctx, "/chat", hubs[i]); err != nil {
+			log.Fatal(err)
 		}
 	}
-	alice, bob := hubs[0].connect("alice", "lobby"), hubs[1].connect("bob", "lobby")
+	left, right := hubs[0].connect("left", "lobby"), hubs[1].connect("right", "lobby")
 
-	if err := namespaces[0].To("lobby").Emit(ctx, "hello", "world", 42); err != nil {
-		panic(err)
+	if err := chats[0].To("lobby").Emit(ctx, "hello", "world", 42); err != nil {
+		log.Fatal(err)
 	}
-	fmt.Println("alice got", <-alice.sent)
-	fmt.Println("bob got", <-bob.sent)
+	fmt.Println("the client on node 1 got", <-left.outbox)
+	fmt.Println("the client on node 2 got", <-right.outbox)
 	// Output:
-	// alice got ["hello","world",42]
-	// bob got ["hello","world",42]
+	// the client on node 1 got ["hello","world",42]
+	// the client on node 2 got ["hello","world",42]
 }
