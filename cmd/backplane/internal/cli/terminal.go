@@ -28,11 +28,10 @@ func isTerminal(out io.Writer) bool {
 
 // Styles of text.
 const (
-	Bold   = "1"
-	Faint  = "2"
-	Green  = "32"
-	Yellow = "33"
-	Cyan   = "36"
+	Bold  = "1"
+	Faint = "2"
+	Green = "32"
+	Cyan  = "36"
 )
 
 // Paint returns text in a style, if colours are welcome.

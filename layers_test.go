@@ -1,0 +1,120 @@
+package backplane_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/backplane-go/backplane"
+
+// layers says which packages of this module a package may import. docs/architecture.md draws the picture. Packages
+// that are not listed, such as commands, examples and helpers of tests, may import what they like, but no listed package
+// imports them.
+var layers = map[string][]string{
+	"transport":                {},
+	"storage":                  {},
+	"codec":                    {"codec/internal/..."},
+	"codec/internal/...":       {"codec", "codec/internal/..."},
+	"codec/cbor":               {"codec", "codec/internal/..."},
+	"codec/jsonmsgpack":        {"codec", "codec/internal/..."},
+	"transport/memory":         {"transport"},
+	"storage/memory":           {"storage"},
+	"postgres":                 {},
+	"postgres/internal/engine": {"postgres", "storage", "transport"},
+	"postgres/pgxdriver":       {"postgres", "postgres/internal/engine", "storage", "transport"},
+	"postgres/pqdriver":        {"postgres", "postgres/internal/engine", "storage", "transport"},
+	"internal/wire":            {"codec", "storage", "transport"},
+	"core":                     {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"":                         {"codec", "core"},
+	"conformance":              {"codec", "core", "storage", "transport"},
+}
+
+// strangers says what must not be linked into a program by importing a package, not even through other packages.
+var strangers = map[string][]string{
+	"":                   {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
+	"postgres/pgxdriver": {"github.com/lib/...", "github.com/stretchr/..."},
+	"postgres/pqdriver":  {"github.com/jackc/...", "github.com/stretchr/..."},
+	"conformance":        {"github.com/jackc/...", "github.com/lib/...", "github.com/stretchr/...", "go.uber.org/goleak"},
+}
+
+// listed is a package as go list tells it.
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func TestImportsPointDown(t *testing.T) {
+	for path, p := range packages(t) {
+		allowed, known := rule(path)
+		if !known {
+			continue
+		}
+		for _, imported := range p.Imports {
+			ours, is := relative(imported)
+			require.False(t, is && !matchesAny(ours, allowed), "%s imports %s, which is not in a layer below it", p.ImportPath, imported)
+		}
+	}
+}
+
+func TestNobodyLinksWhatTheyDoNotUse(t *testing.T) {
+	all := packages(t)
+	for path, unwanted := range strangers {
+		p, exists := all[path]
+		require.True(t, exists, "package %q", path)
+		for _, dep := range p.Deps {
+			require.False(t, matchesAny(dep, unwanted), "%s links %s", p.ImportPath, dep)
+		}
+	}
+}
+
+// packages lists the packages of the module by their path in it.
+func packages(t *testing.T) map[string]listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...").Output()
+	require.NoError(t, err, "go list")
+	all := make(map[string]listed)
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		path, _ := relative(p.ImportPath)
+		all[path] = p
+	}
+}
+
+// relative is an import path without the module's, if it is of the module.
+func relative(path string) (string, bool) {
+	if path == module {
+		return "", true
+	}
+	return strings.CutPrefix(path, module+"/")
+}
+
+func rule(path string) (allowed []string, known bool) {
+	for pattern, allowed := range layers {
+		if matchesAny(path, []string{pattern}) {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+// matchesAny reports whether path is one of patterns, or below one that ends in "/...".
+func matchesAny(path string, patterns []string) bool {
+	for _, pattern := range patterns {
+		if parent, below := strings.CutSuffix(pattern, "..."); path == pattern || below && strings.HasPrefix(path, parent) {
+			return true
+		}
+	}
+	return false
+}
