@@ -15,6 +15,7 @@ type settings struct {
 	quick      bool
 	only       []string
 	contenders []string
+	profiles   string
 }
 
 // benchCase is one kind of load.
@@ -78,7 +79,7 @@ func compare(ctx context.Context, s settings) error {
 		}
 	}()
 	for _, name := range s.contenders {
-		p, err := startPair(ctx, srv, name)
+		p, err := startPair(ctx, srv, name, s.profiles)
 		if err != nil {
 			return err
 		}
@@ -114,16 +115,16 @@ func compare(ctx context.Context, s settings) error {
 	return nil
 }
 
-func startPair(ctx context.Context, srv *server, name string) (*pair, error) {
+func startPair(ctx context.Context, srv *server, name, profiles string) (*pair, error) {
 	url, err := srv.database(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	p := &pair{name: name}
-	if p.receiver, err = spawn(ctx, name, url); err != nil {
+	if p.receiver, err = spawn(ctx, name, url, profiles); err != nil {
 		return nil, err
 	}
-	if p.publisher, err = spawn(ctx, name, url); err != nil {
+	if p.publisher, err = spawn(ctx, name, url, profiles); err != nil {
 		p.receiver.stop()
 		return nil, err
 	}

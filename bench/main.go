@@ -4,10 +4,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"runtime/pprof"
 	"strings"
 )
 
@@ -17,17 +20,35 @@ func main() {
 	rounds := flag.Int("rounds", 3, "how often each case is run")
 	quick := flag.Bool("quick", false, "fewer messages")
 	only := flag.String("cases", "", "run the cases whose names begin with one of these, separated by commas")
+	profiles := flag.String("profiles", "", "folder for CPU profiles of the Go workers")
 	contenders := flag.String("contenders", "node,pgx,pq,bare", "who takes part")
 	flag.Parse()
 	if *worker != "" {
-		exit(work(*worker, *postgres))
+		exit(profiled(*profiles, func() error { return work(*worker, *postgres) }))
 	}
 	if *postgres == "" {
 		exit(fmt.Errorf("no PostgreSQL: give -postgres URL, or run make bench-peers, which starts one"))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exit(compare(ctx, settings{url: *postgres, rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders)}))
+	exit(compare(ctx, settings{url: *postgres, rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders), profiles: *profiles}))
+}
+
+// profiled runs f and leaves a CPU profile of it in folder, if one is named.
+func profiled(folder string, f func() error) error {
+	if folder == "" {
+		return f()
+	}
+	out, err := os.Create(filepath.Join(folder, fmt.Sprintf("worker-%d.prof", os.Getpid())))
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return err
+	}
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, out.Close())
 }
 
 func prefixes(list string) []string {

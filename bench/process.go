@@ -22,7 +22,7 @@ type process struct {
 }
 
 // spawn starts a worker of a contender on the database at url.
-func spawn(ctx context.Context, contender, url string) (*process, error) {
+func spawn(ctx context.Context, contender, url, profiles string) (*process, error) {
 	var cmd *exec.Cmd
 	if contender == "node" {
 		cmd = exec.CommandContext(ctx, "node", filepath.Join("bench", "node", "worker.js"), url)
@@ -31,7 +31,7 @@ func spawn(ctx context.Context, contender, url string) (*process, error) {
 		if err != nil {
 			return nil, err
 		}
-		cmd = exec.CommandContext(ctx, self, "-worker", contender, "-postgres", url)
+		cmd = exec.CommandContext(ctx, self, "-worker", contender, "-postgres", url, "-profiles", profiles)
 	}
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
