@@ -34,10 +34,11 @@ const (
 // Server is a throwaway PostgreSQL with default settings, on a port and in a folder of its own. It ends with
 // this process, also if that is killed (on Linux).
 type Server struct {
-	bin     string
-	folder  string
-	port    int
-	process *process
+	bin      string
+	folder   string
+	settings []string
+	port     int
+	process  *process
 }
 
 // OwnServer starts a server for this test alone, which may take it down, and stops it when the test ends. It
@@ -62,8 +63,9 @@ func OwnServer(tb testing.TB) *Server {
 	return s
 }
 
-// Start makes a database cluster in a temporary folder and starts a server on it.
-func Start(ctx context.Context) (*Server, error) {
+// Start makes a database cluster in a temporary folder and starts a server on it, with the default settings but
+// for those given as "name=value".
+func Start(ctx context.Context, settings ...string) (*Server, error) {
 	bin, err := Binaries()
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{bin: bin, folder: folder}
+	s := &Server{bin: bin, folder: folder, settings: settings}
 	if err := s.create(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
@@ -155,6 +157,9 @@ func (s *Server) up(ctx context.Context) error {
 	defer cancel()
 	server := exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-c", "listen_addresses=127.0.0.1",
 		"-c", "port="+strconv.Itoa(s.port), "-c", "unix_socket_directories="+s.folder)
+	for _, setting := range s.settings {
+		server.Args = append(server.Args, "-c", setting)
+	}
 	server.SysProcAttr, server.Dir = attributes, s.folder
 	var log bytes.Buffer // read once the process has ended
 	server.Stdout, server.Stderr = &log, &log

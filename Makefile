@@ -1,0 +1,73 @@
+# make help says what there is.
+
+GO      ?= go
+PKG     ?= ./...
+TESTENV  = $(GO) run ./internal/cmd/testenv
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# A test binary that hangs is killed, with a dump of its goroutines.
+TIMEOUT  ?= 8m
+BENCH    ?= .
+BENCHTIME ?= 1s
+FUZZTIME ?= 10s
+
+# The throwaway server of the tests does without the disk; the one of the benchmarks has PostgreSQL's defaults.
+FAST = -set fsync=off
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## show this list
+	@echo "Targets (variables: PKG=$(PKG) RUN= BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) FUZZTIME=$(FUZZTIME)):"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "The tests need a PostgreSQL and Node.js. What is missing is installed, or the tests that need it"
+	@echo "are skipped and listed. BACKPLANE_TEST_POSTGRES=<url> uses a server that runs already."
+
+.PHONY: test
+test: ## run all tests with the race detector, and list those that were skipped
+	$(TESTENV) -summary $(FAST) -- $(GO) test -json -race -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
+
+.PHONY: interop
+interop: ## run the tests against the Node.js packages, in full view
+	$(TESTENV) $(FAST) -- $(GO) test ./internal/interop/... -run Interop -v -timeout $(TIMEOUT)
+
+.PHONY: bench
+bench: ## run the benchmarks
+	$(TESTENV) -- $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 30m $(PKG)
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME
+	@for pkg in $$($(GO) list $(PKG)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "== $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+.PHONY: check
+check: vet staticcheck fmt-check tidy-check ## run all checks that run no tests
+
+.PHONY: vet
+vet: ## run go vet
+	$(GO) vet ./...
+
+.PHONY: staticcheck
+staticcheck: ## run staticcheck
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: fmt-check
+fmt-check: ## fail if a file is not formatted by gofmt
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted:" $$unformatted; exit 1; fi
+
+.PHONY: tidy-check
+tidy-check: ## fail if go.mod or go.sum are not tidy
+	$(GO) mod tidy -diff
+
+.PHONY: setup
+setup: ## install PostgreSQL, Node.js and the Node.js packages, where missing
+	./scripts/setup.sh
+
+.PHONY: clean
+clean: ## remove what the targets above leave behind
+	$(GO) clean -testcache ./...
+	rm -rf bin coverage.out internal/interop/node/node_modules

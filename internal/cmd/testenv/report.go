@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// report turns the events of go test -json back into what go test prints, with the skipped tests as they happen
+// and listed by reason in the end.
+type report struct {
+	out     io.Writer
+	pending map[testName]*strings.Builder // output of tests and packages that have not ended
+	skipped map[string][]testName         // by reason
+}
+
+// testName names a test, or a package if Test is empty.
+type testName struct{ Package, Test string }
+
+// event is what go doc test2json describes.
+type event struct {
+	testName
+	Action     string
+	Output     string
+	ImportPath string // of build events
+}
+
+func (r *report) read(events io.Reader) {
+	r.pending = make(map[testName]*strings.Builder)
+	r.skipped = make(map[string][]testName)
+	lines := bufio.NewReader(events)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			var e event
+			if json.Unmarshal(line, &e) == nil && e.Action != "" {
+				r.event(e)
+			} else {
+				fmt.Fprintf(r.out, "%s", line)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// verdict matches the lines of a package that go test always prints.
+var verdict = regexp.MustCompile(`^(ok  |\?   |FAIL|---)\s`)
+
+// progress matches what go test prints only with -v.
+var progress = regexp.MustCompile(`^=== (RUN|PAUSE|CONT|NAME|ATTR)\s`)
+
+func (r *report) event(e event) {
+	switch e.Action {
+	case "build-output":
+		fmt.Fprint(r.out, e.Output)
+	case "output":
+		switch {
+		case e.Test == "" && verdict.MatchString(e.Output):
+			fmt.Fprint(r.out, e.Output)
+		case !progress.MatchString(e.Output):
+			r.buffer(e.testName).WriteString(e.Output)
+		}
+	case "skip":
+		text := r.take(e.testName)
+		if e.Test != "" { // a package without tests is "skipped", too
+			fmt.Fprint(r.out, text)
+			reason := reasonOf(text)
+			r.skipped[reason] = append(r.skipped[reason], e.testName)
+		}
+	case "fail":
+		if e.Test == "" {
+			r.unfinished(e.Package)
+		}
+		fmt.Fprint(r.out, r.take(e.testName))
+	case "pass":
+		r.take(e.testName)
+	}
+}
+
+// unfinished prints the output of the tests that were running when their package failed.
+func (r *report) unfinished(pkg string) {
+	for name := range r.pending {
+		if name.Package == pkg && name.Test != "" {
+			fmt.Fprint(r.out, r.take(name))
+		}
+	}
+}
+
+func (r *report) buffer(name testName) *strings.Builder {
+	b := r.pending[name]
+	if b == nil {
+		b = new(strings.Builder)
+		r.pending[name] = b
+	}
+	return b
+}
+
+func (r *report) take(name testName) string {
+	text := r.buffer(name).String()
+	delete(r.pending, name)
+	return text
+}
+
+// place matches where a test said why it skips.
+var place = regexp.MustCompile(`(?m)^\s*[\w.-]+\.go:\d+: `)
+
+// reasonOf is the text of Skip in the output of a test, without the place and the line that names the test.
+func reasonOf(output string) string {
+	var reason []string
+	for line := range strings.Lines(place.ReplaceAllString(output, "")) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--- SKIP") {
+			reason = append(reason, line)
+		}
+	}
+	if len(reason) == 0 {
+		return "no reason given"
+	}
+	return strings.Join(reason, " ")
+}
+
+func (r *report) printSkips() {
+	reasons := make([]string, 0, len(r.skipped))
+	for reason := range r.skipped {
+		reasons = append(reasons, reason)
+	}
+	if len(reasons) == 0 {
+		return
+	}
+	slices.Sort(reasons)
+	fmt.Fprintln(r.out, "\nSkipped tests:")
+	for _, reason := range reasons {
+		fmt.Fprintf(r.out, "  %s\n", reason)
+		for _, name := range r.skipped[reason] {
+			fmt.Fprintf(r.out, "    %s %s\n", name.Package, name.Test)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs what the tests need beside Go: PostgreSQL's programs, and Node.js with the packages in
+# internal/interop/node. What is there already is left alone. What cannot be installed is named on a line that
+# begins with "setup: skipped:", and is no failure: the tests that need it are skipped by name.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+note() { echo "setup: $*" >&2; }
+
+postgres_there() {
+  [ -n "${BACKPLANE_TEST_POSTGRES:-}" ] && return 0
+  [ -n "${BACKPLANE_TEST_PGBIN:-}" ] && return 0
+  command -v initdb >/dev/null 2>&1 && return 0
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+node_there() { command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    DEBIAN_FRONTEND=noninteractive "$@"
+  else
+    sudo -n DEBIAN_FRONTEND=noninteractive "$@"
+  fi
+}
+
+may_install() {
+  command -v apt-get >/dev/null 2>&1 && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }
+}
+
+updated=
+apt_install() { # package…
+  if [ -z "$updated" ]; then
+    as_root apt-get update -qq >&2 || return
+    updated=1
+  fi
+  as_root apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+if ! postgres_there; then
+  if ! may_install; then
+    note "skipped: PostgreSQL is not installed, and only root (or sudo without a password) may use apt-get"
+  else
+    note "installing PostgreSQL"
+    # The package would make a cluster and start it on port 5432. The tests start their own.
+    as_root mkdir -p /etc/postgresql-common
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+      echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+      made_conf=1
+    fi
+    # With the file there, dpkg would ask about it when it unpacks its own.
+    apt_install -o Dpkg::Options::=--force-confold postgresql || note "skipped: PostgreSQL could not be installed"
+    [ -z "${made_conf:-}" ] || note "left in place: /etc/postgresql-common/createcluster.conf (create_main_cluster = false)"
+  fi
+fi
+
+if ! node_there; then
+  if ! may_install; then
+    note "skipped: Node.js is not installed, and only root (or sudo without a password) may use apt-get"
+  else
+    note "installing Node.js"
+    apt_install nodejs npm || note "skipped: Node.js could not be installed"
+  fi
+fi
+
+if node_there; then
+  cd internal/interop/node || exit
+  # npm ci takes seconds; what is there from the same lock file is as good.
+  if ! cmp -s package-lock.json node_modules/.installed; then
+    note "installing the Node.js packages to test against"
+    if npm ci --no-audit --no-fund --loglevel=error >&2; then
+      cp package-lock.json node_modules/.installed
+    else
+      rm -rf node_modules
+      note "skipped: the Node.js packages could not be installed"
+    fi
+  fi
+fi
+exit 0
