@@ -1,0 +1,116 @@
+// Command mixed is the Go half of a cluster of a Node.js and a Go server: see README.md beside it. Its clients read
+// server-sent events, so that curl is one.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/postgres/pgxdriver"
+)
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:8080", "`address` for HTTP")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *listen, os.Getenv("DATABASE_URL"), os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, listen, databaseURL string, out io.Writer) error {
+	pool, err := pgxpool.New(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+
+	cluster, err := backplane.Open(ctx, backplane.Config{
+		Bus:    pgxdriver.New(pool),
+		Logger: slog.Default(),
+	})
+	if err != nil {
+		return err
+	}
+	defer closeWithin(5*time.Second, cluster.Close)
+
+	s := &server{registry: backplane.NewRegistry(backplane.RegistryConfig{})}
+	if s.namespace, err = cluster.Namespace(ctx, "/", s.registry); err != nil {
+		return err
+	}
+	return serve(ctx, listen, s.routes(), out)
+}
+
+// serve serves HTTP until ctx ends.
+func serve(ctx context.Context, listen string, handler http.Handler, out io.Writer) error {
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	httpServer := &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return ctx }}
+	context.AfterFunc(ctx, func() { closeWithin(5*time.Second, httpServer.Shutdown) })
+	fmt.Fprintf(out, "Go server on http://%s\n", listener.Addr())
+	if err := httpServer.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func closeWithin(patience time.Duration, close func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := close(ctx); err != nil {
+		log.Print(err)
+	}
+}
+
+// server is this node: its clients are those of the registry, the namespace is everybody's.
+type server struct {
+	registry  *backplane.Registry
+	namespace *backplane.Namespace
+}
+
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /events", s.events)
+	mux.HandleFunc("POST /say", s.say)
+	mux.HandleFunc("GET /who", s.who)
+	return mux
+}
+
+// say sends what is posted to the lobby, on both servers.
+func (s *server) say(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if err := s.namespace.To("lobby").Emit(r.Context(), "said", "somebody on Go", string(text)); err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway) // this server's own clients got it all the same
+	}
+}
+
+// who lists the clients in the lobby, on both servers.
+func (s *server) who(w http.ResponseWriter, r *http.Request) {
+	sockets, err := s.namespace.In("lobby").FetchSockets(r.Context())
+	for _, socket := range sockets {
+		fmt.Fprintf(w, "server %s  client %s\n", socket.Node(), socket.ID())
+	}
+	if err != nil {
+		fmt.Fprintln(w, err) // a server did not answer: the list is what the others said
+	}
+}
