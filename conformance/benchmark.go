@@ -50,7 +50,7 @@ func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
 	batches := max(2, 1024/size)
 	room := make(chan struct{}, batches) // how many batches may be on their way
 	ctx, cancel := context.WithCancel(b.Context())
-	published := c.meanwhile("Publish", func() error {
+	published := c.meanwhile(func() error {
 		defer cancel() // ends Receive if Publish fails
 		for {
 			select {

@@ -24,7 +24,7 @@ func concurrentPublishIsSafe(c *busCase) {
 	}
 	published := make([]func() error, publishers)
 	for p := range publishers {
-		published[p] = c.meanwhile("Publish", func() error {
+		published[p] = c.meanwhile(func() error {
 			for i, n := 0, 0; i < rounds; i++ {
 				var batch []transport.Message
 				for range i%3 + 1 {

@@ -19,6 +19,7 @@ var textLimits = transport.Limits{Payload: 7999, Channel: 63, Text: true}
 func TestBusSuite(t *testing.T) {
 	suite[conformance.Harness]{
 		checks: conformance.BusChecks(),
+		why:    conformance.BusWhy,
 		run:    conformance.CheckBus,
 		good: func(*testing.T) conformance.Harness {
 			h := newMutation(textLimits).harness(func(b *bus) { b.closer = true })

@@ -68,7 +68,7 @@ func cancelledReceiveLosesNothing(c *busCase) {
 	const rounds = 100
 	for i := range rounds {
 		m := c.msg("a", fmt.Sprint(i))
-		published := c.meanwhile("Publish", func() error { return one.Publish(c.Context(), m) })
+		published := c.meanwhile(func() error { return one.Publish(c.Context(), m) })
 		ctx, cancel := context.WithTimeout(c.Context(), 2*travel*time.Duration(i)/rounds)
 		var got transport.Message
 		err := c.watch(called, func() (err error) {

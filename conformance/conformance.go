@@ -22,6 +22,8 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,7 +54,7 @@ type probe struct {
 	testing.TB
 	why      string
 	patience time.Duration
-	trouble  atomic.Pointer[string] // the first error of a goroutine in the background
+	trouble  atomic.Pointer[error] // the first one in the background
 }
 
 func newProbe(tb testing.TB, why string, patience time.Duration) *probe {
@@ -66,20 +68,19 @@ func newProbe(tb testing.TB, why string, patience time.Duration) *probe {
 func (p *probe) fail(called, wanted, format string, args ...any) {
 	p.Helper()
 	came := fmt.Sprintf(format, args...)
-	if trouble := p.trouble.Load(); trouble != nil {
-		came += "; " + *trouble
+	if trouble := p.trouble.Load(); trouble != nil && !strings.Contains(came, strconv.Quote((*trouble).Error())) {
+		came += fmt.Sprintf("; meanwhile another goroutine got the error %q", *trouble)
 	}
 	p.Fatalf("\n called: %s\n wanted: %s\n   came: %s\n    why: %s", called, wanted, came, p.why)
 }
 
 // meanwhile calls f in the background. Wait returns its error, which is part of every failure's text.
-func (p *probe) meanwhile(called string, f func() error) (wait func() error) {
+func (p *probe) meanwhile(f func() error) (wait func() error) {
 	done := make(chan error, 1)
 	go func() {
 		err := f()
 		if err != nil {
-			text := fmt.Sprintf("meanwhile %s returned the error %q", called, err)
-			p.trouble.CompareAndSwap(nil, &text)
+			p.trouble.CompareAndSwap(nil, &err)
 		}
 		done <- err
 	}()

@@ -18,15 +18,19 @@ func names[C any](checks []check[C]) (all []string) {
 	return all
 }
 
-// Why returns what a failure of the named check of any suite must cite.
-func Why(tb testing.TB, name string) string {
-	for _, c := range busChecks() {
-		if c.name == name {
-			return c.why
-		}
-	}
-	tb.Fatalf("there is no check %q", name)
-	return ""
+// BusWhy returns what a failure of a check of a bus must cite.
+func BusWhy(tb testing.TB, name string) string { return named(tb, busChecks(), name).why }
+
+// StoreChecks returns the names of the checks of a store.
+func StoreChecks() []string { return names(storeChecks()) }
+
+// StoreWhy returns what a failure of a check of a store must cite.
+func StoreWhy(tb testing.TB, name string) string { return named(tb, storeChecks(), name).why }
+
+// CheckStore runs one check of a store.
+func CheckStore(tb testing.TB, name string, h StoreHarness) {
+	c := named(tb, storeChecks(), name)
+	c.run(newStoreCase(tb, c, h))
 }
 
 func named[C any](tb testing.TB, checks []check[C], name string) check[C] {

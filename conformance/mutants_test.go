@@ -10,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/backplane-go/backplane/conformance"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -81,6 +79,7 @@ type mutant[H any] struct {
 // suite is what the tests of the three suites have in common.
 type suite[H any] struct {
 	checks  []string
+	why     func(tb testing.TB, check string) string
 	run     func(tb testing.TB, check string, h H)
 	good    func(t *testing.T) H
 	mutants []mutant[H]
@@ -111,7 +110,7 @@ func (s suite[H]) test(t *testing.T) {
 			}
 			r := record(t, func(tb testing.TB) { s.run(tb, m.check, m.harness(t)) })
 			require.True(t, r.failed, "%s did not notice that the mutant %s", m.check, m.bug)
-			for _, part := range []string{"called: ", "wanted: ", "came: ", "why: " + conformance.Why(t, m.check)} {
+			for _, part := range []string{"called: ", "wanted: ", "came: ", "why: " + s.why(t, m.check)} {
 				require.Contains(t, r.text, part)
 			}
 			t.Log(r.text)

@@ -46,10 +46,27 @@ func TestPostgresBus(t *testing.T) {
 	}
 }
 
+func TestPostgresStore(t *testing.T) {
+	for name, newDriver := range postgresDrivers {
+		t.Run(name, func(t *testing.T) {
+			database := pgtest.Database(t)
+			conformance.Store(t, conformance.StoreHarness{NewStore: func(tb testing.TB) storage.Store {
+				return newPostgresDriver(tb, newDriver, database)
+			}})
+		})
+	}
+}
+
 func BenchmarkPostgresBus(b *testing.B) {
 	for name, newDriver := range postgresDrivers {
 		b.Run(name, func(b *testing.B) { conformance.BenchmarkBus(b, postgresHarness(b, newDriver)) })
 	}
+}
+
+func newPostgresDriver(tb testing.TB, newDriver func(testing.TB, string) postgresDriver, database string) postgresDriver {
+	driver := newDriver(tb, database)
+	tb.Cleanup(func() { driver.Close(context.Background()) })
+	return driver
 }
 
 // postgresHarness joins all buses of a test in one database.
@@ -57,9 +74,7 @@ func postgresHarness(tb testing.TB, newDriver func(testing.TB, string) postgresD
 	database := pgtest.Database(tb)
 	return conformance.Harness{
 		NewBus: func(tb testing.TB) transport.Bus {
-			driver := newDriver(tb, database)
-			tb.Cleanup(func() { driver.Close(context.Background()) })
-			return driver
+			return newPostgresDriver(tb, newDriver, database)
 		},
 		Sever: func(tb testing.TB, _ transport.Bus) { pgtest.KillListeners(tb, database) },
 		Leftovers: func(tb testing.TB) []string {
