@@ -85,7 +85,15 @@ func decodeTree(t any, v reflect.Value, depth int) error {
 	case reflect.PointerTo(v.Type()).Implements(unmarshalerType):
 		return throughJSON(t, v, bytesAsBase64)
 	case v.Kind() == reflect.Interface && v.NumMethod() == 0:
-		v.Set(reflect.ValueOf(plain(t)))
+		out, err := plain(t, depth)
+		switch {
+		case err != nil:
+			return err
+		case out == nil: // a time that has no text
+			v.SetZero()
+		default:
+			v.Set(reflect.ValueOf(out))
+		}
 		return nil
 	}
 	switch t := t.(type) {
@@ -136,33 +144,42 @@ func follow(v reflect.Value) reflect.Value {
 }
 
 // plain is t with the types that encoding/json puts in an any.
-func plain(t any) any {
+func plain(t any, depth int) (out any, err error) {
+	if depth < 0 {
+		return nil, errTooDeep
+	}
 	switch t := t.(type) {
 	case int64:
-		return float64(t)
+		return float64(t), nil
 	case uint64:
-		return float64(t)
+		return float64(t), nil
 	case []byte:
-		return append([]byte{}, t...)
+		return append([]byte{}, t...), nil
 	case time.Time:
 		if p := appendTime(nil, t); p[0] == '"' {
-			return string(p[1 : len(p)-1])
+			return string(p[1 : len(p)-1]), nil
 		}
-		return nil
+		return nil, nil
 	case []any:
 		list := make([]any, len(t))
 		for i, e := range t {
-			list[i] = plain(e)
+			if list[i], err = plain(e, depth-1); err != nil {
+				return nil, err
+			}
 		}
-		return list
+		return list, nil
 	case Object:
 		m := make(map[string]any, len(t))
 		for _, e := range t {
-			m[e.Key] = plain(e.Value)
+			if m[e.Key], err = plain(e.Value, depth-1); err != nil {
+				return nil, err
+			}
 		}
-		return m
+		return m, nil
+	case nil, bool, string, float64:
+		return t, nil
 	}
-	return t
+	return nil, errNoTree(t)
 }
 
 // takesBytes reports whether bytes can be put in a value of type t.

@@ -191,4 +191,3 @@ func checkKey(p []byte, h head) error {
 	}
 	return nil
 }
-
