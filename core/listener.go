@@ -27,6 +27,7 @@ type listener struct {
 	requests  []listenRequest
 	interrupt context.CancelCauseFunc // ends the Receive under way, nil when there is none
 	up        bool
+	over      bool      // run has ended
 	heard     time.Time // when the session last proved that it works
 }
 
@@ -37,26 +38,19 @@ type listenRequest struct {
 	done    chan error
 }
 
+// finish tells who waits what came of it, once.
+func (r listenRequest) finish(err error) {
+	select {
+	case r.done <- err:
+	default:
+	}
+}
+
 var errRequested = errors.New("a request to listen waits")
 
 // listen returns once messages on channel are sure to arrive. While the session is broken it waits until ctx ends.
 func (l *listener) listen(ctx context.Context, channel string) error {
-	return l.ask(ctx, channel, true)
-}
-
-// unlisten returns once no more messages of channel arrive.
-func (l *listener) unlisten(ctx context.Context, channel string) error {
-	return l.ask(ctx, channel, false)
-}
-
-func (l *listener) ask(ctx context.Context, channel string, on bool) error {
-	r := listenRequest{channel: channel, on: on, done: make(chan error, 1)}
-	l.mu.Lock()
-	l.requests = append(l.requests, r)
-	if l.interrupt != nil {
-		l.interrupt(errRequested)
-	}
-	l.mu.Unlock()
+	r, _ := l.ask(channel, true)
 	select {
 	case err := <-r.done:
 		return err
@@ -66,6 +60,37 @@ func (l *listener) ask(ctx context.Context, channel string, on bool) error {
 		}
 		return <-r.done // it is being carried out, which is bounded
 	}
+}
+
+// unlisten returns once no more messages of channel arrive: at once while the session is broken. It is never withdrawn,
+// so that no LISTEN is left behind.
+func (l *listener) unlisten(ctx context.Context, channel string) error {
+	r, up := l.ask(channel, false)
+	if !up {
+		return nil
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ask leaves a request to the receiving goroutine and tells whether there is a working session.
+func (l *listener) ask(channel string, on bool) (r listenRequest, up bool) {
+	r = listenRequest{channel: channel, on: on, done: make(chan error, 1)}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		r.finish(ErrClosed)
+		return r, false
+	}
+	l.requests = append(l.requests, r)
+	if l.interrupt != nil {
+		l.interrupt(errRequested)
+	}
+	return r, l.up
 }
 
 // withdraw takes a request back, unless it is being carried out.
@@ -98,24 +123,33 @@ func (l *listener) deaf() bool {
 	return !l.up
 }
 
+// heardUntil returns when the session last proved that it works.
+func (l *listener) heardUntil() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.heard
+}
+
 // run receives from session, and from those that replace it, until ctx ends.
 func (l *listener) run(ctx context.Context, session transport.Session) {
-	l.setUp(true)
+	defer l.refuse()
+	wait := l.minWait
 	for {
+		began := l.setUp(true)
 		err := l.serve(ctx, session)
-		since := l.setUp(false)
-		l.close(ctx, session)
-		if ctx.Err() != nil {
-			l.refuse()
-			return
+		heard := l.setUp(false)
+		if ctx.Err() == nil {
+			l.lost(err) // before closing, which takes its time when nobody answers
 		}
-		l.lost(err)
-		if session = l.reopen(ctx); session == nil {
-			l.refuse()
+		l.close(ctx, session)
+		if heard.Sub(began) > l.maxWait {
+			wait = l.minWait // it has worked for a while: this is a new trouble
+		}
+		if session, wait = l.reopen(ctx, wait); session == nil {
 			return
 		}
 		l.setUp(true)
-		l.recovered(&GapError{Deaf: time.Since(since), Err: err})
+		l.recovered(&GapError{Deaf: time.Since(heard), Err: err})
 	}
 }
 
@@ -126,6 +160,12 @@ func (l *listener) setUp(up bool) time.Time {
 	l.up = up
 	if up {
 		l.heard = time.Now()
+		return l.heard
+	}
+	for _, r := range l.requests {
+		if !r.on {
+			r.finish(nil) // nothing arrives; the next session will carry it out
+		}
 	}
 	return l.heard
 }
@@ -202,34 +242,37 @@ func (l *listener) answer(ctx context.Context, session transport.Session) error 
 			l.heard = time.Now()
 		}
 		l.mu.Unlock()
-		r.done <- err
+		r.finish(err)
 		if err != nil {
 			return &OpError{Op: "listen", Channel: r.channel, Err: err}
 		}
 	}
 }
 
-// refuse ends the requests that nobody will answer.
+// refuse ends the requests that nobody will answer, and those to come.
 func (l *listener) refuse() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.over = true
 	for _, r := range l.requests {
-		r.done <- ErrClosed
+		r.finish(ErrClosed)
 	}
 	l.requests = nil
 }
 
-// reopen opens a session that listens to every channel. It tries until ctx ends and then returns nil.
-func (l *listener) reopen(ctx context.Context) transport.Session {
-	for wait := l.minWait; ; wait = min(2*wait, l.maxWait) {
+// reopen opens a session that listens to every channel. It tries until ctx ends and then returns nil. The first attempt
+// comes after wait; how long the next one would have waited is returned too.
+func (l *listener) reopen(ctx context.Context, wait time.Duration) (transport.Session, time.Duration) {
+	for {
 		select {
 		case <-time.After(wait/2 + rand.N(wait/2+1)):
 		case <-ctx.Done():
-			return nil
+			return nil, 0
 		}
+		wait = min(2*wait, l.maxWait)
 		session, err := l.open(ctx)
 		if err == nil {
-			return session
+			return session, wait
 		}
 		if ctx.Err() == nil {
 			l.failed(err)
