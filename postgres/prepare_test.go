@@ -81,7 +81,7 @@ func TestPrepareAsALockedDownRole(t *testing.T) {
 		require.NoError(t, err)
 		config := postgres.Config{Table: "attachments"}
 
-		requireSetupError(t, prepared(t, k, asRole, config), postgres.ErrPrivilege, schema, "GRANT ")
+		requireSetupError(t, prepared(t, k, asRole, config), postgres.ErrPrivilege, schema, "GRANT ", `TO "`+role+`"`)
 		pgtest.Exec(t, database, schema)
 		setup := requireSetupError(t, prepared(t, k, asRole, config), postgres.ErrPrivilege,
 			"SELECT (payload)", "INSERT (payload)", "DELETE", "USAGE on sequence attachments_id_seq", "GRANT ")
@@ -154,7 +154,7 @@ func TestPrepareFindsWhatIsWrong(t *testing.T) {
 		}
 		role, asRole := lockedDown(t, database)
 		pgtest.Exec(t, database, `CREATE SCHEMA hidden; CREATE TABLE hidden.t (); GRANT SELECT ON hidden.t TO "`+role+`"`)
-		requireSetupError(t, prepared(t, k, asRole, postgres.Config{Table: "hidden.t"}), postgres.ErrPrivilege, `GRANT USAGE ON SCHEMA "hidden"`)
+		requireSetupError(t, prepared(t, k, asRole, postgres.Config{Table: "hidden.t"}), postgres.ErrPrivilege, `GRANT USAGE ON SCHEMA "hidden" TO "`+role+`"`)
 	})
 }
 

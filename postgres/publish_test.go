@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -99,6 +100,30 @@ func TestChannelsThatCannotBeListenedToAreRefused(t *testing.T) {
 		require.NoError(t, s.Listen(within(t), "still usable"))
 		expect(t, d, s, "still usable")
 	})
+}
+
+func TestOtherDatabaseEncodings(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		database := pgtest.Database(t)
+		name := "latin1_" + k.name + "_" + strings.TrimPrefix(pathOf(t, database), "/")
+		pgtest.Exec(t, database, "CREATE DATABASE "+name+" ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+		t.Cleanup(func() { pgtest.Exec(t, database, "DROP DATABASE "+name+" WITH (FORCE)") })
+		latin1 := pgtest.With(t, database, func(u *url.URL) { u.Path = "/" + name })
+
+		d := newDriver(t, k, latin1)
+		s := listen(t, d, "salon privé")
+		require.NoError(t, d.Publish(within(t), messages("salon privé", "à", "é")...))
+		expect(t, d, s, "salon privé", "à", "é")
+		var rejected *transport.RejectedError
+		require.ErrorAs(t, d.Publish(within(t), messages("salon privé", "🚀")...), &rejected, "LATIN1 has no such character")
+		expect(t, d, s, "salon privé")
+	})
+}
+
+func pathOf(tb testing.TB, database string) string {
+	u, err := url.Parse(database)
+	require.NoError(tb, err)
+	return u.Path
 }
 
 func TestPayloadsAreNotRetained(t *testing.T) {

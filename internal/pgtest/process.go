@@ -3,9 +3,7 @@ package pgtest
 import (
 	"fmt"
 	"os/exec"
-	"os/user"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -54,33 +52,4 @@ func (p *process) end(signal syscall.Signal) error {
 		}
 	}
 	return fmt.Errorf("pgtest: process %d does not end", p.cmd.Process.Pid)
-}
-
-// attributes of the programs of PostgreSQL, which refuse to run as root.
-func attributes() (*syscall.SysProcAttr, error) {
-	a := new(syscall.SysProcAttr)
-	dieWithParent(a)
-	if syscall.Geteuid() != 0 {
-		return a, nil
-	}
-	var account *user.User
-	var err error
-	for _, name := range []string{"postgres", "nobody"} {
-		if account, err = user.Lookup(name); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("pgtest: PostgreSQL does not run as root, and there is no account to run it as: %w", err)
-	}
-	uid, err := strconv.ParseUint(account.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(account.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	a.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return a, nil
 }

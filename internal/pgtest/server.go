@@ -93,10 +93,8 @@ func (s *Server) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c := attributes.Credential; c != nil {
-		if err := os.Chown(s.folder, int(c.Uid), int(c.Gid)); err != nil {
-			return err
-		}
+	if err := giveTo(attributes, s.folder); err != nil {
+		return err
 	}
 	initdb := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "--pgdata="+s.data(), "--username=postgres",
 		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")

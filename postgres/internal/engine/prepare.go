@@ -12,6 +12,7 @@ import (
 // inspection tells what the role of the pool finds of the table, which stands as $1 the way it is written in
 // SQL: whether it exists, whether transactions may write, the columns that are missing or of another type, and
 // the privileges that are missing. It reads the catalogue only, so that no privilege is needed to run it.
+// to_regclass also sees a table that was committed after the statement began, the rest does not: pg_class decides.
 const inspection = `
 SELECT t.id IS NOT NULL,
        current_setting('transaction_read_only') = 'on',
@@ -38,7 +39,7 @@ SELECT t.id IS NOT NULL,
          JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
          WHERE a.attrelid = t.id AND a.attname = 'id' AND NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE')
          LIMIT 1), '')
-FROM (SELECT to_regclass($1)::oid AS id) AS t`
+FROM (SELECT (SELECT oid FROM pg_class WHERE oid = to_regclass($1)) AS id) AS t`
 
 // creationLock is the advisory lock under which tables are created: CREATE TABLE IF NOT EXISTS by itself fails
 // with a unique violation when two run at once. The number is "backplan" in ASCII.
@@ -72,7 +73,7 @@ func (s *Store) Prepare(ctx context.Context) error {
 	case invalidSchema:
 		return s.setupError("create", postgres.ErrNoTable, err, "create the schema first, then: "+schema)
 	case insufficientPrivilege:
-		return s.setupError("create", postgres.ErrPrivilege, err, "have it created by a role that may: "+schema+s.grants())
+		return s.setupError("create", postgres.ErrPrivilege, err, "have it created by a role that may: "+schema+"; "+s.grants(ctx))
 	}
 	return s.classify(ctx, "create", err)
 }
@@ -94,7 +95,7 @@ func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
 	case columns != "":
 		return exists, s.setupError("inspect", postgres.ErrBadTable, nil, "missing: "+columns+"; choose another table, or drop this one")
 	case exists && privileges != "":
-		return exists, s.setupError("inspect", postgres.ErrPrivilege, nil, "missing: "+privileges+s.grants())
+		return exists, s.setupError("inspect", postgres.ErrPrivilege, nil, "missing: "+privileges+"; "+s.grants(ctx))
 	}
 	return exists, nil
 }
@@ -116,7 +117,7 @@ func (s *Store) classify(ctx context.Context, op string, err error) error {
 	case readOnlyTransaction:
 		return s.setupError(op, postgres.ErrReadOnly, err, readOnlyHint)
 	case insufficientPrivilege:
-		return s.setupError(op, postgres.ErrPrivilege, err, strings.TrimPrefix(s.grants(), "; "))
+		return s.setupError(op, postgres.ErrPrivilege, err, s.grants(ctx))
 	}
 	if ctx.Err() != nil {
 		err = errors.Join(ctx.Err(), err)
@@ -124,13 +125,15 @@ func (s *Store) classify(ctx context.Context, op string, err error) error {
 	return s.setupError(op, postgres.ErrUnreachable, err, "")
 }
 
-// grants is the hint that follows a missing privilege.
-func (s *Store) grants() string {
-	sql, err := postgres.Grants(s.table, "role")
+// grants is the hint when a privilege is missing.
+func (s *Store) grants(ctx context.Context) string {
+	role := "role" // to be replaced, if the server does not tell
+	_, _ = s.db.QueryRow(ctx, "SELECT current_user::text", nil, &role)
+	sql, err := postgres.Grants(s.table, role)
 	if err != nil {
 		return ""
 	}
-	return "; grant it, with the role's name in place of \"role\": " + strings.ReplaceAll(strings.TrimSpace(sql), "\n", " ")
+	return "grant it: " + strings.ReplaceAll(strings.TrimSpace(sql), "\n", " ")
 }
 
 func (s *Store) setupError(op string, reason, err error, hint string) error {
