@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
 )
 
 // EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, in the order in which they
 // come, one value for each socket. It ends when all sockets on all nodes have answered; when it ends before that, at the
 // timeout or with ctx, the answers so far come with a *PartialError.
 func (t Target) EmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
-	data, err := event(name, args)
+	data, err := wire.Event(name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (t Target) send(ctx context.Context, q *request, env *codec.Envelope) {
 // ServerSideEmit sends an event to the other nodes' servers, not to this one and not to clients. It returns once they are
 // sure to get it, as far as the bus can say. The rooms of the target mean nothing to it.
 func (t Target) ServerSideEmit(ctx context.Context, name string, args ...any) error {
-	data, err := event(name, args)
+	data, err := wire.Event(name, args)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (t Target) ServerSideEmit(ctx context.Context, name string, args ...any) er
 // which they come; none, at once, when there are no peers. When not all answer in time, the answers so far come with a
 // *PartialError.
 func (t Target) ServerSideEmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
-	data, err := event(name, args)
+	data, err := wire.Event(name, args)
 	if err != nil {
 		return nil, err
 	}

@@ -53,9 +53,10 @@ func New(config Config) (*Cluster, error) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.wire = wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
 		Threshold: config.PayloadThreshold})
-	c.publisher = &publisher{bus: config.Bus, store: config.Store, wire: c.wire, timeout: config.PublishTimeout,
-		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes),
-		trace: &c.config.Trace, counts: &c.counts, report: c.report}
+	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Store: config.Store, Timeout: config.PublishTimeout,
+		Published: func() { c.counts.publishBatches.Add(1) }}
+	c.publisher = &publisher{sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,
+		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)}
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
 		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, lost: c.lost,
 		recovered: c.recovered, failed: c.report}

@@ -114,23 +114,23 @@ func defaultTo[T int | time.Duration](field *T, value T) {
 
 func (c Config) validate() error {
 	if c.Bus == nil {
-		return &ConfigError{"Bus", "is required: for example pgxdriver.New(pool), pqdriver.New(db, dsn) or memory.NewHub()"}
+		return &ConfigError{Field: "Bus", Reason: "is required: for example pgxdriver.New(pool), pqdriver.New(db, dsn) or memory.NewHub()"}
 	}
 	if err := wire.CheckPrefix(c.ChannelPrefix, c.Bus.Limits()); err != nil {
 		return err
 	}
 	switch {
 	case c.UID == codec.EmitterUID:
-		return &ConfigError{"UID", `"emitter" is kept for processes outside the cluster`}
+		return &ConfigError{Field: "UID", Reason: `"emitter" is kept for processes outside the cluster`}
 	case len(c.UID) > maxUID:
-		return &ConfigError{"UID", fmt.Sprintf("has %d bytes, at most %d are allowed", len(c.UID), maxUID)}
+		return &ConfigError{Field: "UID", Reason: fmt.Sprintf("has %d bytes, at most %d are allowed", len(c.UID), maxUID)}
 	case c.PayloadThreshold < 0:
-		return &ConfigError{"PayloadThreshold", "is negative"}
+		return &ConfigError{Field: "PayloadThreshold", Reason: "is negative"}
 	case c.HeartbeatTimeout < c.HeartbeatInterval:
-		return &ConfigError{"HeartbeatTimeout", fmt.Sprintf("%v is less than the heartbeat interval of %v: every peer would seem gone",
+		return &ConfigError{Field: "HeartbeatTimeout", Reason: fmt.Sprintf("%v is less than the heartbeat interval of %v: every peer would seem gone",
 			c.HeartbeatTimeout, c.HeartbeatInterval)}
 	case c.MaxBackoff < c.MinBackoff:
-		return &ConfigError{"MaxBackoff", fmt.Sprintf("%v is less than MinBackoff, %v", c.MaxBackoff, c.MinBackoff)}
+		return &ConfigError{Field: "MaxBackoff", Reason: fmt.Sprintf("%v is less than MinBackoff, %v", c.MaxBackoff, c.MinBackoff)}
 	}
 	for _, f := range []struct {
 		name  string
@@ -144,7 +144,7 @@ func (c Config) validate() error {
 		{"MaxPeers", int64(c.MaxPeers)},
 	} {
 		if f.value < 0 {
-			return &ConfigError{f.name, "is negative"}
+			return &ConfigError{Field: f.name, Reason: "is negative"}
 		}
 	}
 	return nil

@@ -19,6 +19,8 @@ var (
 	ErrTimeout = errors.New("operation has timed out")
 	// ErrNamespaceExists is returned when a namespace is opened a second time in one cluster.
 	ErrNamespaceExists = errors.New("backplane: the namespace is open already in this cluster")
+	// ErrSocketNotFound is returned by the requests for one socket when no node of the cluster has it.
+	ErrSocketNotFound = errors.New("backplane: no node has a socket of this id")
 	// ErrNoLoopback is returned by Start when what the node publishes does not come back to it.
 	ErrNoLoopback = errors.New("backplane: the node does not hear its own messages; " +
 		"a transaction-pooling proxy (such as PgBouncer) or a read-only replica may be in between: " +
@@ -34,38 +36,13 @@ type NameError = wire.NameError
 type TooLargeError = wire.TooLargeError
 
 // ConfigError is returned by New and Open for a Config that cannot work.
-type ConfigError struct {
-	Field  string
-	Reason string
-}
-
-func (e *ConfigError) Error() string {
-	return fmt.Sprintf("backplane: Config.%s: %s", e.Field, e.Reason)
-}
+type ConfigError = wire.ConfigError
 
 // ReservedEventError is returned for an event name that Socket.IO keeps for itself.
-type ReservedEventError struct{ Event string }
-
-func (e *ReservedEventError) Error() string {
-	return fmt.Sprintf("%q is a reserved event name", e.Event)
-}
+type ReservedEventError = wire.ReservedEventError
 
 // OpError tells which operation failed on which channel.
-type OpError struct {
-	Op      string // "start", "listen", "publish", "attachment", …
-	Channel string // empty when the operation concerns the whole cluster
-	Err     error
-}
-
-func (e *OpError) Error() string {
-	if e.Channel == "" {
-		return fmt.Sprintf("backplane: %s: %v", e.Op, e.Err)
-	}
-	return fmt.Sprintf("backplane: %s on %q: %v", e.Op, e.Channel, e.Err)
-}
-
-// Unwrap returns the bus's or the store's own error.
-func (e *OpError) Unwrap() error { return e.Err }
+type OpError = wire.OpError
 
 // PartialError comes with the answers that a request did get, and names the nodes whose answers are not among them.
 type PartialError struct {

@@ -84,7 +84,7 @@ func (f *fetcher) read(ctx context.Context, r *fetch) [][]byte {
 	bodies := make([][]byte, len(r.ids))
 	for i, id := range r.ids {
 		if f.store == nil {
-			r.errs[i] = &ConfigError{"Store", "is required to read the attachment that a peer refers to"}
+			r.errs[i] = &ConfigError{Field: "Store", Reason: "is required to read the attachment that a peer refers to"}
 			continue
 		}
 		bodies[i], r.errs[i] = f.store.Get(ctx, id)

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
@@ -23,7 +22,7 @@ type Target struct {
 // To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room of
 // its own id.
 func (t Target) To(rooms ...string) Target {
-	t.rooms = union(t.rooms, rooms)
+	t.rooms = wire.Union(t.rooms, rooms)
 	return t
 }
 
@@ -32,7 +31,7 @@ func (t Target) In(rooms ...string) Target { return t.To(rooms...) }
 
 // Except leaves out the sockets in one of rooms.
 func (t Target) Except(rooms ...string) Target {
-	t.except = union(t.except, rooms)
+	t.except = wire.Union(t.except, rooms)
 	return t
 }
 
@@ -61,17 +60,6 @@ func (t Target) Timeout(d time.Duration) Target {
 	return t
 }
 
-// union returns the elements of a and of b, each once, in a slice of its own.
-func union(a, b []string) []string {
-	all := slices.Clip(a)
-	for _, s := range b {
-		if !slices.Contains(all, s) {
-			all = append(all, s)
-		}
-	}
-	return all
-}
-
 func (t Target) selector() Selector { return Selector{Rooms: t.rooms, Except: t.except} }
 
 func (t Target) opts() codec.Opts {
@@ -83,14 +71,6 @@ func (t Target) timeout() time.Duration {
 		return t.flags.Timeout
 	}
 	return t.ns.cluster.config.RequestTimeout
-}
-
-// event encodes an event and its arguments.
-func event(name string, args []any) (codec.Args, error) {
-	if wire.Reserved(name) {
-		return codec.Args{}, &ReservedEventError{Event: name}
-	}
-	return codec.NewArgs(name, args...)
 }
 
 // Emit sends an event to the sockets of the target, on all nodes. It returns once the other nodes are sure to get it, as
@@ -110,7 +90,7 @@ func (t Target) EmitAsync(name string, args ...any) error {
 }
 
 func (t Target) emit(name string, args []any, send func(*codec.Envelope) error) error {
-	data, err := event(name, args)
+	data, err := wire.Event(name, args)
 	if err != nil {
 		return err
 	}

@@ -8,17 +8,6 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// NameError is returned for a name that cannot be used, before anything is sent.
-type NameError struct {
-	Kind   string // "namespace", "channel prefix", "event", …
-	Name   string
-	Reason string // what is wrong and what to do
-}
-
-func (e *NameError) Error() string {
-	return fmt.Sprintf("backplane: invalid %s %q: %s", e.Kind, e.Name, e.Reason)
-}
-
 // Channel returns the name of the channel of a namespace: prefix, "#" and the namespace.
 func Channel(prefix, nsp string, limits transport.Limits) (string, error) {
 	if !strings.HasPrefix(nsp, "/") {
@@ -56,13 +45,4 @@ func badText(s string) string {
 		return "it holds a NUL character"
 	}
 	return ""
-}
-
-// Reserved reports whether Socket.IO keeps event for itself.
-func Reserved(event string) bool {
-	switch event {
-	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
-		return true
-	}
-	return false
 }

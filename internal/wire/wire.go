@@ -14,18 +14,6 @@ import (
 // binaryMark precedes an envelope in binary form on a bus that carries bytes. No text form starts with it.
 const binaryMark = 0x00
 
-// TooLargeError is returned for a message that a bus cannot carry and that no store can take.
-type TooLargeError struct {
-	Type  codec.Type
-	Size  int // bytes of the encoded message
-	Limit int // bytes the bus carries
-}
-
-func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("backplane: %s of %d bytes is over the bus's limit of %d: configure a Store for large payloads",
-		e.Type, e.Size, e.Limit)
-}
-
 // Config says how messages are encoded.
 type Config struct {
 	Codec  codec.Codec

@@ -1,0 +1,64 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// NameError is returned for a name that cannot be used, before anything is sent.
+type NameError struct {
+	Kind   string // "namespace", "channel prefix", "event", …
+	Name   string
+	Reason string // what is wrong and what to do
+}
+
+func (e *NameError) Error() string {
+	return fmt.Sprintf("backplane: invalid %s %q: %s", e.Kind, e.Name, e.Reason)
+}
+
+// TooLargeError is returned for a message that a bus cannot carry and that no store can take.
+type TooLargeError struct {
+	Type  codec.Type
+	Size  int // bytes of the encoded message
+	Limit int // bytes the bus carries
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("backplane: %s of %d bytes is over the bus's limit of %d: configure a Store for large payloads",
+		e.Type, e.Size, e.Limit)
+}
+
+// ReservedEventError is returned for an event name that Socket.IO keeps for itself.
+type ReservedEventError struct{ Event string }
+
+func (e *ReservedEventError) Error() string {
+	return fmt.Sprintf("%q is a reserved event name", e.Event)
+}
+
+// ConfigError is returned for a Config that cannot work.
+type ConfigError struct {
+	Field  string
+	Reason string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("backplane: Config.%s: %s", e.Field, e.Reason)
+}
+
+// OpError tells which operation failed on which channel.
+type OpError struct {
+	Op      string // "start", "listen", "publish", "attachment", …
+	Channel string // empty when the operation concerns the whole cluster
+	Err     error
+}
+
+func (e *OpError) Error() string {
+	if e.Channel == "" {
+		return fmt.Sprintf("backplane: %s: %v", e.Op, e.Err)
+	}
+	return fmt.Sprintf("backplane: %s on %q: %v", e.Op, e.Channel, e.Err)
+}
+
+// Unwrap returns the bus's or the store's own error.
+func (e *OpError) Unwrap() error { return e.Err }

@@ -1,0 +1,35 @@
+package wire
+
+import (
+	"slices"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// Event encodes an event and its arguments.
+func Event(name string, args []any) (codec.Args, error) {
+	if Reserved(name) {
+		return codec.Args{}, &ReservedEventError{Event: name}
+	}
+	return codec.NewArgs(name, args...)
+}
+
+// Reserved reports whether Socket.IO keeps event for itself.
+func Reserved(event string) bool {
+	switch event {
+	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
+		return true
+	}
+	return false
+}
+
+// Union returns the elements of a and of b, each once, in a slice of its own.
+func Union(a, b []string) []string {
+	all := slices.Clip(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}

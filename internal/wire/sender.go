@@ -1,0 +1,124 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+// Publisher is the part of a transport.Bus that sends.
+type Publisher interface {
+	Publish(ctx context.Context, msgs ...transport.Message) error
+	Limits() transport.Limits
+}
+
+// Sender takes encoded messages to the store and to the bus. It is safe for concurrent use if these are.
+type Sender struct {
+	Wire  *Wire
+	Bus   Publisher
+	Store Store
+	// Timeout bounds each round trip. 0: the caller's context alone does.
+	Timeout time.Duration
+	// Serial: one round trip at a time, and none after one has failed, as a transaction wants it.
+	Serial bool
+	// Published, if not nil, is called for each round trip to the bus.
+	Published func()
+}
+
+// Send sends the messages of batch in order, and notes what became of each in its Err. It returns the first error that
+// the bus gave.
+func (s *Sender) Send(ctx context.Context, batch []*Outgoing) error {
+	for _, o := range batch {
+		if o.spill {
+			s.spill(ctx, batch)
+			break
+		}
+	}
+	if s.Serial {
+		return s.transmitAll(ctx, batch)
+	}
+	return s.transmit(ctx, batch)
+}
+
+// transmitAll publishes all or nothing.
+func (s *Sender) transmitAll(ctx context.Context, batch []*Outgoing) error {
+	msgs := make([]transport.Message, len(batch))
+	for i, o := range batch {
+		if o.Err != nil {
+			return o.Err
+		}
+		msgs[i] = transport.Message{Channel: o.Channel, Payload: *o.buf}
+	}
+	_, err := s.round(ctx, msgs)
+	if err != nil {
+		fail(batch, err)
+	}
+	return err
+}
+
+// transmit publishes what has no error yet.
+func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
+	todo := make([]*Outgoing, 0, len(batch))
+	msgs := make([]transport.Message, 0, len(batch))
+	for _, o := range batch {
+		if o.Err == nil {
+			todo = append(todo, o)
+			msgs = append(msgs, transport.Message{Channel: o.Channel, Payload: *o.buf})
+		}
+	}
+	accepted, err := s.round(ctx, msgs)
+	var rejected *transport.RejectedError
+	if errors.As(err, &rejected) {
+		// Exactly the accepted ones were sent: send the others one by one, so that only those at fault fail.
+		for i := accepted; i < len(todo); i++ {
+			_, e := s.round(ctx, msgs[i:i+1])
+			if e == nil {
+				continue
+			}
+			if errors.As(e, &rejected) {
+				todo[i].Err = &OpError{Op: "publish", Channel: todo[i].Channel, Err: rejected.Err}
+				continue
+			}
+			fail(todo[i:], e)
+			return e
+		}
+		return err
+	}
+	if err != nil {
+		fail(todo[accepted:], err)
+	}
+	return err
+}
+
+// round is one call of the bus. It returns how many of msgs were certainly sent.
+func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted int, err error) {
+	if len(msgs) == 0 {
+		return 0, nil
+	}
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
+	if s.Published != nil {
+		s.Published()
+	}
+	err = s.Bus.Publish(ctx, msgs...)
+	var rejected *transport.RejectedError
+	if errors.As(err, &rejected) {
+		accepted = min(max(rejected.Accepted, 0), len(msgs))
+	}
+	return accepted, err
+}
+
+func (s *Sender) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.Timeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.Timeout)
+}
+
+func fail(batch []*Outgoing, err error) {
+	for _, o := range batch {
+		o.Err = &OpError{Op: "publish", Channel: o.Channel, Err: err}
+	}
+}
