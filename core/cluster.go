@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/wire"
@@ -21,6 +22,7 @@ type Cluster struct {
 	publisher *publisher
 	listener  *listener
 	counts    counters
+	began     time.Time // for clocks that do not jump
 
 	ctx     context.Context // ends the goroutines: Close cancels it
 	cancel  context.CancelFunc
@@ -48,7 +50,7 @@ func New(config Config) (*Cluster, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{config: config, flushed: make(chan struct{}), closed: make(chan struct{}),
+	c := &Cluster{config: config, began: time.Now(), flushed: make(chan struct{}), closed: make(chan struct{}),
 		namespaces: make(map[string]*Namespace)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.wire = wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
@@ -173,6 +175,9 @@ func (c *Cluster) lost(err error) {
 func (c *Cluster) recovered(gap *GapError) {
 	for _, ns := range c.all() {
 		ns.members.forgive()
+		if !ns.announced.Load() {
+			continue // it will do so itself
+		}
 		ns.post(&codec.Envelope{Type: codec.InitialHeartbeat})
 	}
 	c.report(gap)

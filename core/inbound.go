@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"errors"
+	"sync/atomic"
+	"time"
 
 	"github.com/backplane-go/backplane/codec"
 )
@@ -11,7 +13,7 @@ import (
 func (ns *Namespace) receive(p []byte) {
 	c := ns.cluster
 	if h, ok := c.wire.Peek(p); ok && h.UID == ns.uid {
-		c.counts.receivedOwn.Add(1)
+		ns.own()
 		return
 	}
 	env, err := c.wire.Decode(p)
@@ -20,7 +22,7 @@ func (ns *Namespace) receive(p []byte) {
 		return
 	}
 	if env.UID == ns.uid {
-		c.counts.receivedOwn.Add(1)
+		ns.own()
 		return
 	}
 	c.counts.received.Add(1)
@@ -33,17 +35,42 @@ func (ns *Namespace) receive(p []byte) {
 	switch {
 	case env.NSP != ns.name:
 		ns.dropped(env, DropForeign, nil)
-	case !env.Type.Known():
-		ns.dropped(env, DropUnknown, nil)
 	case env.Type == codec.AdapterClose:
-		if ns.members.goodbye(env.UID) {
-			ns.left(env.UID, false)
-		}
+		ns.goodbye(env)
 	case !ns.members.seen(env.UID, env.Type):
 		ns.dropped(env, DropPeers, nil)
+	case !env.Type.Known():
+		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
 	default:
 		ns.route(env, len(p))
 	}
+}
+
+// own notes that a message of the node itself came back.
+func (ns *Namespace) own() {
+	ns.cluster.counts.receivedOwn.Add(1)
+	ns.spoke.Store(int64(time.Since(ns.cluster.began)))
+}
+
+// goodbye forgets a peer at once. Requests are told when they have what it has answered before, which may still have to
+// be fetched.
+func (ns *Namespace) goodbye(env *codec.Envelope) {
+	if !ns.members.goodbye(env.UID) {
+		return
+	}
+	ns.left(env.UID, false)
+	if ns.lanes.answers.queue.tryPush(env, 0) != nil {
+		ns.requests.leave(env.UID)
+	}
+}
+
+// answer takes what comes out of the answers lane.
+func (ns *Namespace) answer(env *codec.Envelope) {
+	if env.Type == codec.AdapterClose {
+		ns.requests.leave(env.UID)
+		return
+	}
+	ns.requests.answer(env)
 }
 
 // route hands on a message whose sender is known.
@@ -127,16 +154,20 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, p *Packet, to Selector) {
 	if timeout <= 0 {
 		timeout = ns.cluster.config.RequestTimeout
 	}
-	ctx, cancel := context.WithTimeout(ns.cluster.ctx, timeout)
-	context.AfterFunc(ctx, cancel) // frees the timer when the cluster closes first
+	ctx, cancel := context.WithTimeout(ns.ctx, timeout)
+	var open atomic.Int64 // clients who have yet to answer
+	done := func(n int64) {
+		if open.Add(n) == 0 {
+			cancel() // frees the timer
+		}
+	}
 	ns.local.BroadcastAck(ctx, p, to, once(func(clients int) {
 		ns.respond(env, &codec.Envelope{Type: codec.BroadcastClientCount, ClientCount: clients})
-		if clients == 0 {
-			cancel()
-		}
+		done(int64(clients))
 	}), func(v codec.Value) {
 		if ctx.Err() == nil {
 			ns.respond(env, &codec.Envelope{Type: codec.BroadcastAck, Value: v})
+			done(-1)
 		}
 	})
 }

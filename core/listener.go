@@ -116,17 +116,13 @@ func (l *listener) giveUp(limit time.Time) bool {
 	return true
 }
 
-// deaf reports whether there is no working session.
-func (l *listener) deaf() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.up
-}
-
-// heardUntil returns when the session last proved that it works.
+// heardUntil returns when the session last proved that it works, zero when there is none.
 func (l *listener) heardUntil() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.up {
+		return time.Time{}
+	}
 	return l.heard
 }
 

@@ -18,6 +18,7 @@ type membership struct {
 	peers   map[string]time.Time // when each was last heard
 	closed  map[string]time.Time // who said goodbye, and when
 	changed chan struct{}        // closed when somebody joins or leaves
+	over    bool                 // the namespace was closed
 }
 
 func newMembership(max int, joined func(uid string)) *membership {
@@ -60,7 +61,7 @@ func (m *membership) seen(uid string, t codec.Type) bool {
 func (m *membership) goodbye(uid string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.closed) < m.max {
+	if len(m.closed) < m.max && len(uid) <= maxUID {
 		m.closed[uid] = time.Now()
 	}
 	if _, known := m.peers[uid]; !known {
@@ -81,15 +82,21 @@ func (m *membership) expire(limit time.Time) (gone []string) {
 			gone = append(gone, uid)
 		}
 	}
+	if gone != nil {
+		m.change()
+	}
+	return gone
+}
+
+// forget forgets who said goodbye before limit.
+func (m *membership) forget(limit time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for uid, at := range m.closed {
 		if at.Before(limit) {
 			delete(m.closed, uid)
 		}
 	}
-	if gone != nil {
-		m.change()
-	}
-	return gone
 }
 
 // forgive counts all peers as heard now: they could not be heard while the node was deaf.
@@ -120,19 +127,51 @@ func (m *membership) uids() []string {
 	return uids
 }
 
+func (m *membership) has(uid string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, known := m.peers[uid]
+	return known
+}
+
 func (m *membership) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.peers)
 }
 
-// wait returns once there are at least n peers.
+// due reports whether a peer was last heard before limit.
+func (m *membership) due(limit time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, last := range m.peers {
+		if last.Before(limit) {
+			return true
+		}
+	}
+	return false
+}
+
+// close ends those who wait for a number of peers.
+func (m *membership) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.over {
+		m.over = true
+		m.change()
+	}
+}
+
+// wait returns once there are at least n peers. It returns ErrClosed when the namespace is closed.
 func (m *membership) wait(ctx context.Context, n int) error {
 	for {
 		m.mu.Lock()
-		enough, changed := len(m.peers) >= n, m.changed
+		enough, over, changed := len(m.peers) >= n, m.over, m.changed
 		m.mu.Unlock()
-		if enough {
+		switch {
+		case over:
+			return ErrClosed
+		case enough:
 			return nil
 		}
 		select {

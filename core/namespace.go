@@ -25,10 +25,13 @@ type Namespace struct {
 	requests *requests
 	lanes    lanes
 
-	lastSent atomic.Int64 // when a message was last queued, in nanoseconds since 1970
-	greeting atomic.Bool  // a Heartbeat that answers newcomers is queued
+	greeting atomic.Bool // a Heartbeat that answers newcomers is queued
 	close    sync.Once
-	closed   chan struct{}
+
+	ctx       context.Context // ends with the namespace
+	cancel    context.CancelFunc
+	announced atomic.Bool  // it listens, so the peers may know of it
+	spoke     atomic.Int64 // when a message of its own last came back, or a Heartbeat was queued: nanoseconds since the cluster was made
 }
 
 // lanes are a namespace's two queues of received messages: answers must not wait behind messages whose Local waits
@@ -57,9 +60,12 @@ func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Nam
 	}
 	if err := c.listener.listen(ctx, channel); err != nil {
 		c.unregister(ns)
+		ns.end()
 		ns.lanes.close()
 		return nil, &OpError{Op: "listen", Channel: channel, Err: err}
 	}
+	ns.spoke.Store(int64(time.Since(c.began)))
+	ns.announced.Store(true)
 	if err := ns.publish(ctx, &codec.Envelope{Type: codec.InitialHeartbeat}); err != nil {
 		_ = ns.Close(ctx) // the error of publishing is the one that matters
 		return nil, err
@@ -68,8 +74,8 @@ func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Nam
 }
 
 func (c *Cluster) newNamespace(name, channel string, local Local) *Namespace {
-	ns := &Namespace{cluster: c, name: name, channel: channel, uid: c.config.UID, local: local,
-		requests: newRequests(), closed: make(chan struct{})}
+	ns := &Namespace{cluster: c, name: name, channel: channel, uid: c.config.UID, local: local}
+	ns.ctx, ns.cancel = context.WithCancel(c.ctx)
 	if ns.uid == "" {
 		ns.uid = randomID()
 	}
@@ -79,7 +85,8 @@ func (c *Cluster) newNamespace(name, channel string, local Local) *Namespace {
 			c.config.Trace.PeerJoined(name, uid)
 		}
 	})
-	ns.lanes = lanes{messages: ns.newLane(ns.handle), answers: ns.newLane(ns.requests.answer)}
+	ns.requests = newRequests(func(uid string) bool { return uid == ns.uid || ns.members.has(uid) })
+	ns.lanes = lanes{messages: ns.newLane(ns.handle), answers: ns.newLane(ns.answer)}
 	return ns
 }
 
@@ -104,8 +111,8 @@ func (c *Cluster) register(ns *Namespace) error {
 		return ErrNamespaceExists
 	}
 	c.namespaces[ns.channel] = ns
-	c.group.Go(func() { ns.lanes.messages.run(c.ctx) })
-	c.group.Go(func() { ns.lanes.answers.run(c.ctx) })
+	c.group.Go(func() { ns.lanes.messages.run(ns.ctx) })
+	c.group.Go(func() { ns.lanes.answers.run(ns.ctx) })
 	return nil
 }
 
@@ -132,14 +139,13 @@ func (ns *Namespace) ServerCount() int { return 1 + ns.members.count() }
 // WaitForPeers returns once at least n other nodes are known, or with ctx's error.
 func (ns *Namespace) WaitForPeers(ctx context.Context, n int) error { return ns.members.wait(ctx, n) }
 
-// Close says goodbye to the peers and stops receiving. Requests under way end with ErrClosed. It does not disconnect
-// this process's clients. Closing again does nothing. It returns an error when the goodbye could not be published.
+// Close says goodbye to the peers and stops receiving: Local is not called any more, but for a call that is under way.
+// Requests under way end with ErrClosed. It does not disconnect this process's clients. Closing again does nothing. It returns an error when the goodbye could not be published.
 func (ns *Namespace) Close(ctx context.Context) error {
 	var err error
 	ns.close.Do(func() {
 		err = ns.publish(ctx, &codec.Envelope{Type: codec.AdapterClose})
-		close(ns.closed)
-		ns.requests.close()
+		ns.end()
 		if e := ns.cluster.listener.unlisten(ctx, ns.channel); err == nil && e != nil {
 			err = &OpError{Op: "unlisten", Channel: ns.channel, Err: e}
 		}
@@ -153,9 +159,15 @@ func (ns *Namespace) Close(ctx context.Context) error {
 func (ns *Namespace) farewell() {
 	ns.close.Do(func() {
 		ns.post(&codec.Envelope{Type: codec.AdapterClose})
-		close(ns.closed)
-		ns.requests.close()
+		ns.end()
 	})
+}
+
+// end ends all that waits for something to come.
+func (ns *Namespace) end() {
+	ns.cancel()
+	ns.requests.close()
+	ns.members.close()
 }
 
 // publish sends env and waits for its outcome.
@@ -191,32 +203,41 @@ func (ns *Namespace) unsent(err error) {
 }
 
 func (ns *Namespace) encode(env *codec.Envelope) (*outgoing, error) {
-	select {
-	case <-ns.closed:
+	if ns.ctx.Err() != nil {
 		return nil, ErrClosed
-	default:
 	}
 	env.UID, env.NSP = ns.uid, ns.name
-	ns.lastSent.Store(time.Now().UnixNano())
 	return ns.cluster.publisher.encode(ns.channel, env)
 }
 
-// tick gives a sign of life when one is due, and forgets the peers that gave none.
-func (ns *Namespace) tick(now time.Time, deaf bool) {
-	if now.UnixNano()-ns.lastSent.Load() >= int64(ns.cluster.config.HeartbeatInterval) {
+// tick gives a sign of life when one is due, and forgets the peers that gave none. heard is when the session last proved
+// that it works, zero when there is none.
+func (ns *Namespace) tick(now, heard time.Time) {
+	if !ns.announced.Load() {
+		return
+	}
+	spoke, config := ns.cluster.began.Add(time.Duration(ns.spoke.Load())), ns.cluster.config
+	due := now.Add(-config.HeartbeatTimeout)
+	if now.Sub(spoke) >= config.HeartbeatInterval || ns.members.due(due) {
+		// A peer is about to be given up: if this comes back, it is the peer that is silent, and not the node deaf.
+		ns.spoke.Store(int64(now.Sub(ns.cluster.began)))
 		ns.post(&codec.Envelope{Type: codec.Heartbeat})
 	}
-	if deaf {
+	ns.members.forget(due)
+	if heard.IsZero() {
 		return // the peers cannot be heard
 	}
-	for _, uid := range ns.members.expire(now.Add(-ns.cluster.config.HeartbeatTimeout)) {
+	if limit := heard.Add(-config.HeartbeatTimeout); limit.Before(due) {
+		due = limit
+	}
+	for _, uid := range ns.members.expire(due) {
 		ns.left(uid, true)
+		ns.requests.leave(uid)
 	}
 }
 
-// left tells who asks that a peer is gone.
+// left tells that a peer is gone.
 func (ns *Namespace) left(uid string, expired bool) {
-	ns.requests.leave(uid)
 	if ns.cluster.config.Trace.PeerLeft != nil {
 		ns.cluster.config.Trace.PeerLeft(ns.name, uid, expired)
 	}

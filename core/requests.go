@@ -21,15 +21,16 @@ func randomID() string {
 
 // requests are those of one namespace that wait for answers. Each is bounded by a deadline.
 type requests struct {
-	last atomic.Uint64 // the id of the latest, counted from a random one
+	present func(uid string) bool // whether a node is in the namespace
+	last    atomic.Uint64         // the id of the latest, counted from a random one
 
 	mu     sync.RWMutex // guards all below
 	open   map[string]*request
 	closed bool
 }
 
-func newRequests() *requests {
-	r := &requests{open: make(map[string]*request)}
+func newRequests(present func(uid string) bool) *requests {
+	r := &requests{present: present, open: make(map[string]*request)}
 	var b [8]byte
 	rand.Read(b[:])
 	r.last.Store(binary.BigEndian.Uint64(b[:]))
@@ -81,11 +82,19 @@ func (r *requests) begin(kind codec.Type, uids []string) (*request, error) {
 	}
 	q.check()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
+	closed := r.closed
+	if !closed {
+		r.open[q.id] = q
+	}
+	r.mu.Unlock()
+	if closed {
 		return nil, ErrClosed
 	}
-	r.open[q.id] = q
+	for _, uid := range uids { // who leaves from now on is told to the request; who left just before, is not
+		if !r.present(uid) {
+			q.forget(uid)
+		}
+	}
 	return q, nil
 }
 
@@ -200,6 +209,16 @@ func (q *request) change(uid string, f func(*answerer)) {
 	}
 	f(a)
 	if a.counted && a.clients == 0 {
+		delete(q.asked, uid)
+		q.check()
+	}
+}
+
+// forget does not ask a node after all.
+func (q *request) forget(uid string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.asked[uid] != nil && !q.ended {
 		delete(q.asked, uid)
 		q.check()
 	}

@@ -15,9 +15,9 @@ func (c *Cluster) tick() {
 		case <-c.ctx.Done():
 			return
 		case now := <-ticker.C:
-			deaf := c.listener.deaf()
+			heard := c.listener.heardUntil()
 			for _, ns := range c.all() {
-				ns.tick(now, deaf)
+				ns.tick(now, heard)
 			}
 			c.listener.giveUp(now.Add(-c.config.HeartbeatInterval * 3 / 2))
 		}
