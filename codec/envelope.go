@@ -76,6 +76,9 @@ type Envelope struct {
 	AttachmentID string
 	// RequesterUID, on a reference to an answer, tells for whom it is, so that others need not fetch it.
 	RequesterUID string
+	// Nonce, when not 0, only makes the bytes differ from those of another message that says the same: PostgreSQL merges
+	// equal notifications of one transaction. It is written, but not read.
+	Nonce uint64
 
 	// RequestID pairs a request with its answers. Empty on a Broadcast or ServerSideEmit: no answer is wanted.
 	RequestID string

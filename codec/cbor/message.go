@@ -23,6 +23,7 @@ type message struct {
 	Close        bool     `cbor:"10,keyasint,omitempty"`
 	Sockets      []socket `cbor:"11,keyasint,omitempty"`
 	ClientCount  uint64   `cbor:"12,keyasint,omitempty"`
+	Nonce        uint64   `cbor:"13,keyasint,omitempty"`
 }
 
 type opts struct {
@@ -60,6 +61,8 @@ func newMessage(env *codec.Envelope) (*message, error) {
 		Type: &typ,
 		UID:  clean(env.UID),
 		NSP:  clean(env.NSP),
+
+		Nonce: env.Nonce,
 	}
 	if env.AttachmentID != "" {
 		m.AttachmentID = clean(env.AttachmentID)

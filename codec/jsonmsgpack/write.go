@@ -60,6 +60,9 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	if env.NSP != "" {
 		n++
 	}
+	if env.Nonce != 0 {
+		n++
+	}
 	w.openMap(n)
 	w.key("uid")
 	w.str(env.UID)
@@ -71,6 +74,10 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	}
 	w.key("source")
 	w.str(source)
+	if env.Nonce != 0 {
+		w.key("nonce")
+		w.num(int64(env.Nonce))
+	}
 }
 
 func writeData(w writer, env *codec.Envelope) error {

@@ -1,0 +1,402 @@
+package jsonmsgpack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+)
+
+var both = []codec.Format{codec.Text, codec.Binary}
+
+func args(t testing.TB, event string, list ...any) codec.Args {
+	t.Helper()
+	a, err := codec.NewArgs(event, list...)
+	require.NoError(t, err)
+	return a
+}
+
+func rawJSON(t testing.TB, text string) codec.Value {
+	t.Helper()
+	v, err := codec.RawJSON([]byte(text))
+	require.NoError(t, err)
+	return v
+}
+
+func TestTextIsWhatNodeExpects(t *testing.T) {
+	yes := true
+	head := func(typ string) string {
+		return `{"uid":"u","type":` + typ + `,"nsp":"/n","source":"_sio_adapter"`
+	}
+	const none = `{"rooms":[],"except":[],"flags":{}}`
+	for name, c := range map[string]struct {
+		env  codec.Envelope
+		want string
+	}{
+		"Heartbeat":      {codec.Envelope{Type: codec.Heartbeat}, head("2") + `}`},
+		"IgnoresTheRest": {codec.Envelope{Type: codec.AdapterClose, RequestID: "x", Rooms: []string{"r"}, ClientCount: 3}, head("13") + `}`},
+		"Broadcast": {codec.Envelope{Type: codec.Broadcast, Args: args(t, "e", 1)},
+			head("3") + `,"data":{"packet":{"type":2,"data":["e",1]},"opts":` + none + `}}`},
+		"BroadcastWithAck": {codec.Envelope{Type: codec.Broadcast, Args: args(t, "e"), RequestID: "r"},
+			head("3") + `,"data":{"packet":{"type":2,"data":["e"]},"opts":` + none + `,"requestId":"r"}}`},
+		"Flags": {codec.Envelope{Type: codec.Broadcast, Args: args(t, "e"), Opts: codec.Opts{Rooms: []string{"a", "b"}, Except: []string{"c"},
+			Flags: codec.Flags{Volatile: true, Compress: &yes, Timeout: 1500*time.Millisecond + 1, ExpectSingleResponse: true}}},
+			head("3") + `,"data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":["a","b"],"except":["c"],"flags":{"volatile":true,"compress":true,"timeout":1501,"expectSingleResponse":true}}}}`},
+		"HugeTimeout": {codec.Envelope{Type: codec.FetchSockets, RequestID: "r", Opts: codec.Opts{Flags: codec.Flags{Timeout: math.MaxInt64}}},
+			head("7") + `,"data":{"opts":{"rooms":[],"except":[],"flags":{"timeout":2147483647}},"requestId":"r"}}`},
+		"NegativeTimeout": {codec.Envelope{Type: codec.FetchSockets, RequestID: "r", Opts: codec.Opts{Flags: codec.Flags{Timeout: -1}}},
+			head("7") + `,"data":{"opts":` + none + `,"requestId":"r"}}`},
+		"Join":       {codec.Envelope{Type: codec.SocketsJoin, Rooms: []string{"a"}}, head("4") + `,"data":{"opts":` + none + `,"rooms":["a"]}}`},
+		"Disconnect": {codec.Envelope{Type: codec.DisconnectSockets}, head("6") + `,"data":{"opts":` + none + `,"close":false}}`},
+		"NoSockets":  {codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: "r"}, head("8") + `,"data":{"requestId":"r","sockets":[]}}`},
+		"Sockets": {codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: "r", Sockets: []codec.Socket{
+			{ID: "s", Handshake: rawJSON(t, `{ "a" : 1 }`), Data: codec.FromTree([]any{[]byte{1, 2}})}, {ID: "t", Rooms: []string{"x"}},
+		}}, head("8") + `,"data":{"requestId":"r","sockets":[{"id":"s","handshake":{ "a" : 1 },"rooms":[],"data":[{"type":"Buffer","data":[1,2]}]},{"id":"t","handshake":null,"rooms":["x"],"data":null}]}}`},
+		"ServerSideEmit": {codec.Envelope{Type: codec.ServerSideEmit, Args: args(t, "e", 1)}, head("9") + `,"data":{"packet":["e",1]}}`},
+		"Answer":         {codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: "r", Value: rawJSON(t, `[1]`)}, head("10") + `,"data":{"packet":[1],"requestId":"r"}}`},
+		"NullAnswer":     {codec.Envelope{Type: codec.BroadcastAck, RequestID: "r"}, head("12") + `,"data":{"packet":null,"requestId":"r"}}`},
+		"NoClients":      {codec.Envelope{Type: codec.BroadcastClientCount, RequestID: "r"}, head("11") + `,"data":{"requestId":"r","clientCount":0}}`},
+		"Reference":      {codec.Envelope{Type: codec.Broadcast, AttachmentID: "12", Args: args(t, "e")}, head("3") + `,"attachmentId":"12"}`},
+		"ReferenceForOne": {codec.Envelope{Type: codec.BroadcastAck, AttachmentID: "12", RequesterUID: "q"},
+			head("12") + `,"attachmentId":"12","requesterUid":"q"}`},
+		"TimesAreText": {codec.Envelope{Type: codec.BroadcastAck, RequestID: "r", Value: codec.FromTree(time.UnixMilli(1))},
+			head("12") + `,"data":{"packet":"1970-01-01T00:00:00.001Z","requestId":"r"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.env.UID, c.env.NSP = "u", "/n"
+			p, err := jsonmsgpack.Codec{}.Append([]byte("before"), &c.env, codec.Text)
+			require.NoError(t, err)
+			assert.Equal(t, "before"+c.want, string(p))
+			assert.True(t, json.Valid(p[len("before"):]))
+
+			// The binary form says the same.
+			bin, err := jsonmsgpack.Codec{}.Append([]byte("before"), &c.env, codec.Binary)
+			require.NoError(t, err)
+			tree, err := jsonmsgpack.Msgpack.Tree(bin[len("before"):])
+			require.NoError(t, err)
+			text, err := codec.FromTree(tree).AppendJSONBuffers(nil)
+			require.NoError(t, err)
+			assert.JSONEq(t, c.want, string(text))
+		})
+	}
+	p, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Heartbeat, UID: "u"}, codec.Text)
+	require.NoError(t, err)
+	assert.Equal(t, `{"uid":"u","type":2,"source":"_sio_adapter"}`, string(p), "only without a namespace there is no nsp")
+}
+
+func TestTextCarriesNoBytesInEvents(t *testing.T) {
+	binary := codec.FromTree([]any{"e", []byte{1}})
+	event, err := codec.ArgsOf(binary)
+	require.NoError(t, err)
+	viaMsgpack, err := codec.ArgsOf(codec.Raw(jsonmsgpack.Msgpack, msgpackOf(t, binary)))
+	require.NoError(t, err)
+	for _, env := range []*codec.Envelope{
+		{Type: codec.Broadcast, Args: event}, {Type: codec.ServerSideEmit, Args: event}, {Type: codec.Broadcast, Args: viaMsgpack},
+		{Type: codec.ServerSideEmitResponse, Value: binary}, {Type: codec.BroadcastAck, Value: binary},
+	} {
+		dst := append(make([]byte, 0, 512), "before"...)
+		p, err := jsonmsgpack.Codec{}.Append(dst, env, codec.Text)
+		require.ErrorIs(t, err, codec.ErrBinary)
+		assert.Equal(t, "before", string(p))
+	}
+}
+
+func TestStringsBecomeValidUTF8(t *testing.T) {
+	bad := "a\xffb\x00\xc3"
+	const good = "a\ufffdb\x00\ufffd"
+	env := &codec.Envelope{Type: codec.SocketsJoin, UID: bad, NSP: bad, Rooms: []string{bad}, Opts: codec.Opts{Rooms: []string{bad}}}
+	for _, f := range both {
+		p, err := jsonmsgpack.Codec{}.Append(nil, env, f)
+		require.NoError(t, err)
+		if f == codec.Text {
+			assert.True(t, utf8.Valid(p))
+			assert.NotContains(t, string(p), "\x00")
+		}
+		back, err := jsonmsgpack.Codec{}.Parse(p, f)
+		require.NoError(t, err)
+		assert.Equal(t, &codec.Envelope{Type: codec.SocketsJoin, UID: good, NSP: good, Rooms: []string{good}, Opts: codec.Opts{Rooms: []string{good}}}, back)
+	}
+	event, err := codec.NewArgs(bad, bad)
+	require.NoError(t, err)
+	p, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Broadcast, Args: event}, codec.Text)
+	require.NoError(t, err)
+	assert.True(t, utf8.Valid(p))
+	assert.NotContains(t, string(p), "\x00")
+}
+
+func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
+	deep := any(int64(1))
+	for range codec.MaxDepth - 2 {
+		deep = []any{deep}
+	}
+	self := []any{nil}
+	self[0] = self
+	proto := codec.Object{{Key: "__proto__", Value: nil}}
+	for name, env := range map[string]*codec.Envelope{
+		"UnknownType":   {Type: 99},
+		"NoType":        {},
+		"NoEvent":       {Type: codec.Broadcast},
+		"NoEmit":        {Type: codec.ServerSideEmit},
+		"NegativeCount": {Type: codec.BroadcastClientCount, ClientCount: -1},
+		"TooDeep":       {Type: codec.BroadcastAck, Value: codec.FromTree([]any{deep})},
+		"Cycle":         {Type: codec.BroadcastAck, Value: codec.FromTree(self)},
+		"NoTree":        {Type: codec.BroadcastAck, Value: codec.FromTree(1)},
+		"BadSocket":     {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Data: codec.FromTree(1)}}},
+		"BadHandshake":  {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Handshake: codec.FromTree(1)}}},
+	} {
+		for _, f := range both {
+			dst := append(make([]byte, 0, 512), "before"...)
+			p, err := jsonmsgpack.Codec{}.Append(dst, env, f)
+			require.Error(t, err, "%s as %v", name, f)
+			assert.Equal(t, "before", string(p), name)
+			if name == "TooDeep" || name == "Cycle" {
+				require.ErrorIs(t, err, codec.ErrDepth)
+			}
+		}
+	}
+	_, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(deep)}, codec.Text)
+	require.NoError(t, err, "the limit is inclusive")
+	_, err = jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(deep)}, codec.Binary)
+	require.NoError(t, err, "the limit is inclusive")
+
+	// Node.js cannot read this key in msgpack.
+	for _, v := range []codec.Value{codec.FromTree(proto), rawJSON(t, `[{"__proto\u005f_":1}]`)} {
+		_, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: v}, codec.Binary)
+		require.ErrorContains(t, err, "__proto__")
+		_, err = jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: v}, codec.Text)
+		require.NoError(t, err)
+	}
+	_, err = jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Heartbeat}, 0)
+	require.Error(t, err)
+	_, err = jsonmsgpack.Codec{}.Parse(nil, 0)
+	require.Error(t, err)
+	for _, p := range []string{"[", "[1", "{", `{"a"`, `{"a":`, `{"a":1`, `[1}`, `"`, `"\x"`, "nul", "x", "-", "[1,]", "{1:1}", strings.Repeat("[", 500), `"abc`, " "} {
+		v := codec.Raw(codec.JSON, []byte(p))
+		_, err = jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: v}, codec.Binary)
+		require.Error(t, err, "%q, which should have been checked", p)
+	}
+}
+
+func TestParsesLeniently(t *testing.T) {
+	no := false
+	for text, want := range map[string]codec.Envelope{
+		` { "type" : 2 , "uid" : "u" } `:                                                    {Type: codec.Heartbeat, UID: "u"},
+		`{"type":2.0,"uid":null,"nsp":null}`:                                                {Type: codec.Heartbeat},
+		`{"type":20e-1}`:                                                                    {Type: codec.Heartbeat},
+		`{"type":99,"data":{"packet":5},"uid":"u"}`:                                         {Type: 99, UID: "u"},
+		`{"type":-1}`:                                                                       {Type: -1},
+		`{"type":0,"data":[[]]}`:                                                            {Type: 0},
+		`{"type":13,"data":7,"nodeId":"x","more":{"a":[{}]}}`:                               {Type: codec.AdapterClose},
+		`{"uid":"a","uid":"b","type":1,"type":2}`:                                           {Type: codec.Heartbeat, UID: "b"},
+		`{"\u0075id":"\u0061\n","t\u0079pe":2}`:                                             {Type: codec.Heartbeat, UID: "a\n"},
+		`{"data":{"rooms":["a"],"opts":{}},"type":4}`:                                       {Type: codec.SocketsJoin, Rooms: []string{"a"}},
+		`{"type":4,"data":{"rooms":[1,2.5],"opts":{}}}`:                                     {Type: codec.SocketsJoin, Rooms: []string{"1", "2.5"}},
+		`{"type":4,"data":{"rooms":[1e21,-0,1e-7],"opts":{}}}`:                              {Type: codec.SocketsJoin, Rooms: []string{"1e+21", "0", "1e-7"}},
+		`{"type":4,"data":{"rooms":null,"opts":{"rooms":null,"except":null,"flags":null}}}`: {Type: codec.SocketsJoin},
+		`{"type":4,"data":{"opts":{"rooms":["a"]},"rooms":[],"opts":{}}}`:                   {Type: codec.SocketsJoin},
+		`{"type":4,"data":{"opts":{},"rooms":["x"]},"type":5}`:                              {Type: codec.SocketsLeave, Rooms: []string{"x"}},
+		`{"type":4,"data":{"opts":{},"rooms":["x"]},"data":{"opts":{},"rooms":["y"]}}`:      {Type: codec.SocketsJoin, Rooms: []string{"y"}},
+		`{"type":6,"data":{"opts":{"flags":{}}}}`:                                           {Type: codec.DisconnectSockets},
+		`{"type":6,"data":{"opts":{"flags":{"volatile":null,"compress":null,"timeout":null,"local":true,"x":[]}},"close":null}}`:             {Type: codec.DisconnectSockets},
+		`{"type":6,"data":{"opts":{"flags":{"volatile":true,"volatile":false,"compress":false,"timeout":0.2,"expectSingleResponse":true}}}}`: {Type: codec.DisconnectSockets, Opts: codec.Opts{Flags: codec.Flags{Compress: &no, Timeout: time.Millisecond, ExpectSingleResponse: true}}},
+		`{"type":7,"data":{"requestId":"r","opts":{"flags":{"timeout":1e300}}}}`:                                                             {Type: codec.FetchSockets, RequestID: "r", Opts: codec.Opts{Flags: codec.Flags{Timeout: math.MaxInt32 * time.Millisecond}}},
+		`{"type":7,"data":{"requestId":null,"opts":{"flags":{"timeout":-5}}}}`:                                                               {Type: codec.FetchSockets},
+		`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s"},{"id":"t","rooms":["a",1],"handshake":null,"data":null,"more":1}]}}`:        {Type: codec.FetchSocketsResponse, RequestID: "r", Sockets: []codec.Socket{{ID: "s"}, {ID: "t", Rooms: []string{"a", "1"}}}},
+		`{"type":8,"data":{"sockets":[]}}`:                                            {Type: codec.FetchSocketsResponse},
+		`{"type":10,"data":{"requestId":"r"}}`:                                        {Type: codec.ServerSideEmitResponse, RequestID: "r"},
+		`{"type":10,"data":{"requestId":"r","packet":null}}`:                          {Type: codec.ServerSideEmitResponse, RequestID: "r"},
+		`{"type":11,"data":{"requestId":"r","clientCount":3.0}}`:                      {Type: codec.BroadcastClientCount, RequestID: "r", ClientCount: 3},
+		`{"type":11,"data":{"clientCount":9007199254740991}}`:                         {Type: codec.BroadcastClientCount, ClientCount: 1<<53 - 1},
+		`{"type":3,"uid":"u","attachmentId":"7"}`:                                     {Type: codec.Broadcast, UID: "u", AttachmentID: "7"},
+		`{"type":3,"attachmentId":7,"requesterUid":"q"}`:                              {Type: codec.Broadcast, AttachmentID: "7", RequesterUID: "q"},
+		`{"type":3,"attachmentId":9223372036854775807}`:                               {Type: codec.Broadcast, AttachmentID: "9223372036854775807"},
+		`{"type":5,"data":{"opts":{},"rooms":["x"]},"attachmentId":"8"}`:              {Type: codec.SocketsLeave, AttachmentID: "8"},
+		`{"type":5,"data":{"opts":{},"rooms":["x"]},"attachmentId":null}`:             {Type: codec.SocketsLeave, Rooms: []string{"x"}},
+		`{"type":5,"data":{"opts":{},"rooms":["x"]},"attachmentId":0}`:                {Type: codec.SocketsLeave, Rooms: []string{"x"}},
+		`{"type":5,"data":{"opts":{},"rooms":["x"]},"attachmentId":""}`:               {Type: codec.SocketsLeave, Rooms: []string{"x"}},
+		`{"type":99,"attachmentId":"1"}`:                                              {Type: 99, AttachmentID: "1"},
+		`{"type":2,"deep":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`: {Type: codec.Heartbeat},
+	} {
+		got, err := jsonmsgpack.Codec{}.Parse([]byte(text), codec.Text)
+		require.NoError(t, err, text)
+		assert.Equal(t, &want, got, text)
+
+		// The same in msgpack.
+		tree, err := codec.JSON.Tree([]byte(text))
+		require.NoError(t, err)
+		got, err = jsonmsgpack.Codec{}.Parse(msgpackOfTree(t, tree), codec.Binary)
+		require.NoError(t, err, text)
+		if !strings.Contains(text, "9223372036854775807") { // a float in msgpack, see below
+			assert.Equal(t, &want, got, text)
+		}
+	}
+}
+
+func TestRefusesWhatItCannotUnderstand(t *testing.T) {
+	for text, field := range map[string]string{
+		``: "", ` `: "", `null`: "not a map", `[]`: "not a map", `"x"`: "not a map", `{`: "", `{"type":2`: "", `{"type":2,}`: "", `{"type" 2}`: "", `{type:2}`: "key",
+		`{"type":2}x`: "follows", `{"type":2}{}`: "follows", `{,"type":2}`: "", `{"type":2 "uid":""}`: "", "{\"type\":2,\"a\":\"\xff\"}": "UTF-8", "{\"type\":2,\"a\":\"\x00\"}": "",
+		`{}`: "type: missing", `{"type":null}`: "type", `{"type":"2"}`: "type", `{"type":2.5}`: "type", `{"type":1e300}`: "type", `{"type":3000000000}`: "type", `{"type":true}`: "type",
+		`{"type":2,"uid":5}`: "uid", `{"type":2,"nsp":{}}`: "nsp", `{"type":2,"uid":"a}`: "", `{"type":2,"uid":"\x"}`: "",
+		`{"type":3,"attachmentId":{}}`: "attachmentId", `{"type":3,"attachmentId":1.5}`: "attachmentId", `{"type":3,"attachmentId":-1}`: "attachmentId", `{"type":3,"attachmentId":true}`: "attachmentId",
+		`{"type":3}`: "data: missing", `{"type":3,"data":null}`: "data", `{"type":3,"data":[]}`: "data", `{"data":5,"type":3}`: "data",
+		`{"type":3,"data":{}}`: "missing", `{"type":3,"data":{"packet":{"type":2,"data":["e"]}}}`: "data.opts: missing", `{"type":3,"data":{"opts":{}}}`: "data.packet: missing",
+		`{"type":3,"data":{"opts":{},"packet":null}}`: "data.packet", `{"type":3,"data":{"opts":{},"packet":["e"]}}`: "data.packet", `{"type":3,"data":{"opts":{},"packet":{}}}`: "data.packet.data: missing",
+		`{"type":3,"data":{"opts":{},"packet":{"data":[]}}}`: "data.packet.data: empty", `{"type":3,"data":{"opts":{},"packet":{"data":{}}}}`: "data.packet.data",
+		`{"type":3,"data":{"opts":{},"packet":{"data":[null]}}}`: "data.packet.data", `{"type":3,"data":{"opts":{},"packet":{"data":["e",]}}}`: "", `{"type":3,"data":{"opts":{},"packet":{"data":["e" 1]}}}`: "",
+		`{"type":3,"data":{"opts":{},"packet":{"type":3,"data":["e"]}}}`: "data.packet.type", `{"type":3,"data":{"opts":{},"packet":{"type":"2","data":["e"]}}}`: "data.packet.type",
+		`{"type":3,"data":{"opts":null,"packet":{"data":["e"]}}}`: "data.opts", `{"type":3,"data":{"requestId":5}}`: "data.requestId",
+		`{"type":4,"data":{"opts":{}}}`: "data.rooms: missing", `{"type":4,"data":{"opts":{},"rooms":"a"}}`: "data.rooms", `{"type":4,"data":{"opts":{},"rooms":[null]}}`: "data.rooms",
+		`{"type":4,"data":{"opts":{},"rooms":[true]}}`: "data.rooms", `{"type":4,"data":{"opts":{"rooms":["a",[]]},"rooms":[]}}`: "data.opts.rooms", `{"type":4,"data":{"opts":{"except":{}},"rooms":[]}}`: "data.opts.except",
+		`{"type":6,"data":{"opts":{"flags":[]}}}`: "data.opts.flags", `{"type":6,"data":{"opts":{"flags":{"volatile":1}}}}`: "volatile", `{"type":6,"data":{"opts":{"flags":{"compress":"x"}}}}`: "compress",
+		`{"type":6,"data":{"opts":{"flags":{"timeout":"5"}}}}`: "timeout", `{"type":6,"data":{"opts":{"flags":{"expectSingleResponse":0}}}}`: "expectSingleResponse", `{"type":6,"data":{"opts":{},"close":1}}`: "data.close",
+		`{"type":8,"data":{}}`: "data.sockets: missing", `{"type":8,"data":{"sockets":null}}`: "data.sockets", `{"type":8,"data":{"sockets":[null]}}`: "data.sockets", `{"type":8,"data":{"sockets":[{}]}}`: "data.sockets.id: missing",
+		`{"type":8,"data":{"sockets":[{"id":null}]}}`: "data.sockets.id", `{"type":8,"data":{"sockets":[{"id":"s","rooms":"x"}]}}`: "data.sockets.rooms",
+		`{"type":9,"data":{}}`: "data.packet: missing", `{"type":9,"data":{"packet":{}}}`: "data.packet", `{"type":9,"data":{"packet":[]}}`: "data.packet: empty", `{"type":9,"data":{"packet":[{}]}}`: "data.packet",
+		`{"type":11,"data":{}}`: "data.clientCount: missing", `{"type":11,"data":{"clientCount":null}}`: "data.clientCount", `{"type":11,"data":{"clientCount":-1}}`: "data.clientCount",
+		`{"type":11,"data":{"clientCount":1.5}}`: "data.clientCount", `{"type":11,"data":{"clientCount":1e30}}`: "data.clientCount", `{"type":11,"data":{"clientCount":"1"}}`: "data.clientCount",
+		`{"type":2,"deep":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`:                                   "deeply",
+		`{"type":2,"deep":` + strings.Repeat(`{"a":`, 100000):                                                             "deeply",
+		`{"type":3,"data":{"opts":{},"packet":{"data":["e",` + strings.Repeat("[", 97) + strings.Repeat("]", 97) + `]}}}`: "deeply",
+	} {
+		env, err := jsonmsgpack.Codec{}.Parse([]byte(text), codec.Text)
+		require.ErrorIs(t, err, codec.ErrMalformed, "%.100s", text)
+		assert.ErrorContains(t, err, field, "%.100s", text)
+		assert.Nil(t, env)
+		if field == "deeply" {
+			assert.ErrorIs(t, err, codec.ErrDepth)
+		}
+		if tree, err := codec.JSON.Tree([]byte(text)); err == nil {
+			env, err := jsonmsgpack.Codec{}.Parse(msgpackOfTree(t, tree), codec.Binary)
+			require.ErrorIs(t, err, codec.ErrMalformed, "%.100s", text)
+			assert.ErrorContains(t, err, field, "%.100s", text)
+			assert.Nil(t, env)
+		}
+	}
+}
+
+func TestBuffersOfSocketsAreBytesAgain(t *testing.T) {
+	const text = `{"type":8,"data":{"sockets":[{"id":"s","handshake":{"h":{"type":"Buffer","data":[1]}},"data":[{"type":"Buffer","data":[]},{"type":"Buffer","data":[256]}]},{"id":"t","data":"Buffer"},{"id":"u","data":{"x":"Buffer"}}]}}`
+	env, err := jsonmsgpack.Codec{}.Parse([]byte(text), codec.Text)
+	require.NoError(t, err)
+	tree, err := env.Sockets[0].Handshake.Tree()
+	require.NoError(t, err)
+	assert.Equal(t, codec.Object{{Key: "h", Value: []byte{1}}}, tree)
+	tree, err = env.Sockets[0].Data.Tree()
+	require.NoError(t, err)
+	assert.Equal(t, []byte{}, tree.([]any)[0])
+	assert.IsType(t, codec.Object{}, tree.([]any)[1])
+	assert.Equal(t, codec.JSON, env.Sockets[1].Data.Encoding(), "what holds no Buffer stays as it came")
+	assert.Equal(t, codec.JSON, env.Sockets[2].Data.Encoding())
+
+	env, err = jsonmsgpack.Codec{}.Parse([]byte(`{"type":12,"data":{"packet":{"type":"Buffer","data":[1]}}}`), codec.Text)
+	require.NoError(t, err)
+	assert.Equal(t, `{"type":"Buffer","data":[1]}`, env.Value.String(), "an answer in text holds no bytes")
+}
+
+func TestUserDataPassesUntouched(t *testing.T) {
+	const packet = `[ "e" , {"b":1.50, "a":"\u00e4\/"} ,[ ]]`
+	text := `{"type":3,"data":{"packet":{"type":2,"data":` + packet + ` },"opts":{}}}`
+	p := []byte(text)
+	env, err := jsonmsgpack.Codec{}.Parse(p, codec.Text)
+	require.NoError(t, err)
+	raw, ok := env.Args.Value().Bytes(codec.JSON)
+	require.True(t, ok)
+	assert.Equal(t, packet, string(raw))
+	assert.Equal(t, 2, env.Args.Len())
+	at := strings.Index(text, packet)
+	assert.Same(t, &p[at], &raw[0], "it is a part of the message")
+	assert.Equal(t, len(raw), cap(raw), "and cannot be appended to")
+	out, err := jsonmsgpack.Codec{}.Append(nil, env, codec.Text)
+	require.NoError(t, err)
+	assert.Contains(t, string(out), packet)
+
+	bin, err := jsonmsgpack.Codec{}.Append(nil, env, codec.Binary)
+	require.NoError(t, err)
+	env2, err := jsonmsgpack.Codec{}.Parse(bin, codec.Binary)
+	require.NoError(t, err)
+	assert.Equal(t, `["e",{"b":1.5,"a":"ä/"},[]]`, env2.Args.String(), "in msgpack it keeps its order")
+	again, err := jsonmsgpack.Codec{}.Append(nil, env2, codec.Binary)
+	require.NoError(t, err)
+	assert.Equal(t, bin, again)
+}
+
+func TestStringsAreCopies(t *testing.T) {
+	for _, f := range both {
+		env := &codec.Envelope{Type: codec.SocketsJoin, UID: "uuuu", NSP: "/nsp", Rooms: []string{"room"}}
+		p, err := jsonmsgpack.Codec{}.Append(nil, env, f)
+		require.NoError(t, err)
+		got, err := jsonmsgpack.Codec{}.Parse(p, f)
+		require.NoError(t, err)
+		h, ok := jsonmsgpack.Codec{}.Peek(p, f)
+		require.True(t, ok)
+		for i := range p {
+			p[i] = 'X'
+		}
+		assert.Equal(t, env, got)
+		assert.Equal(t, codec.Header{Type: codec.SocketsJoin, UID: "uuuu", NSP: "/nsp"}, h)
+	}
+}
+
+func TestPeek(t *testing.T) {
+	for text, want := range map[string]*codec.Header{
+		`{"uid":"u","type":3,"nsp":"/","source":"x","data":{}}`:   {Type: codec.Broadcast, UID: "u", NSP: "/"},
+		`{"type":3,"source":{"a":[1]},"nsp":"/","uid":"u"garbage`: {Type: codec.Broadcast, UID: "u", NSP: "/"},
+		`{"uid":"u","type":3,"attachmentId":"1"}`:                 {Type: codec.Broadcast, UID: "u"},
+		`{"uid":"u","type":2}`:                                    {Type: codec.Heartbeat, UID: "u"},
+		`{"uid":"u","type":3,"data":{},"nsp":"/"}`:                nil,
+		`{"type":3,"data":{},"uid":"u","nsp":"/"}`:                nil,
+		`{"type":3}`: nil, `{"uid":"u"}`: nil, `{}`: nil, ``: nil, `[]`: nil, `{"uid":5`: nil, `{"uid":"u","type":"x","nsp":"/"}`: nil, `{"uid":"u"`: nil,
+	} {
+		h, ok := jsonmsgpack.Codec{}.Peek([]byte(text), codec.Text)
+		if want == nil {
+			assert.False(t, ok, text)
+			assert.Zero(t, h)
+			continue
+		}
+		assert.True(t, ok, text)
+		assert.Equal(t, *want, h, text)
+	}
+	for _, typ := range []codec.Type{codec.Heartbeat, codec.Broadcast, codec.FetchSocketsResponse} {
+		env := &codec.Envelope{Type: typ, UID: "u", NSP: "/n", Args: args(t, "e", strings.Repeat("x", 1000))}
+		for _, f := range both {
+			p, err := jsonmsgpack.Codec{}.Append(nil, env, f)
+			require.NoError(t, err)
+			h, ok := jsonmsgpack.Codec{}.Peek(p, f)
+			assert.True(t, ok)
+			assert.Equal(t, codec.Header{Type: typ, UID: "u", NSP: "/n"}, h)
+		}
+	}
+	_, ok := jsonmsgpack.Codec{}.Peek([]byte(`{}`), 0)
+	assert.False(t, ok)
+}
+
+func TestAppendIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	for i := range 4 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			env := &codec.Envelope{Type: codec.Broadcast, UID: strconv.Itoa(i), Args: args(t, "e", strings.Repeat(`"\`, 100*i), map[string]any{"i": i})}
+			for _, f := range both {
+				want, err := jsonmsgpack.Codec{}.Append(nil, env, f)
+				require.NoError(t, err)
+				want = bytes.Clone(want)
+				for range 200 {
+					got, err := jsonmsgpack.Codec{}.Append(nil, env, f)
+					require.NoError(t, err)
+					require.Equal(t, want, got)
+				}
+			}
+		})
+	}
+}
