@@ -12,36 +12,42 @@ import (
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
-// Two nodes on one PostgreSQL, with pgx. They could be on two machines. The test that runs this example needs a server
-// (make test starts one).
-func Example_pgx() {
-	ctx := context.Background()
+// startWithPgx starts a node with one client. On two machines both would run just this.
+func startWithPgx(ctx context.Context, id string) (chat *backplane.Namespace, c *client, stop func()) {
 	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer pool.Close()
-
-	var nodes [2]*backplane.Namespace
-	var clients [2]*client
-	for i := range nodes {
-		cluster, err := backplane.Open(ctx, backplane.Config{Bus: pgxdriver.New(pool)})
-		if err != nil {
-			log.Fatal(err)
-		}
-		defer cluster.Close(ctx)
-		server := hub{backplane.NewRegistry(backplane.RegistryConfig{})}
-		clients[i] = server.connect(fmt.Sprintf("client-%d", i+1), "lobby")
-		if nodes[i], err = cluster.Namespace(ctx, "/chat", server); err != nil {
-			log.Fatal(err)
-		}
+	cluster, err := backplane.Open(ctx, backplane.Config{Bus: pgxdriver.New(pool)})
+	if err != nil {
+		log.Fatal(err)
 	}
+	server := hub{backplane.NewRegistry(backplane.RegistryConfig{})}
+	chat, err = cluster.Namespace(ctx, "/chat", server)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return chat, server.connect(id, "lobby"), func() {
+		if err := cluster.Close(ctx); err != nil {
+			log.Print(err)
+		}
+		pool.Close()
+	}
+}
 
-	for _, node := range nodes {
+// Two nodes on one PostgreSQL, with pgx. The test that runs this example needs a server: make test starts one.
+func Example_pgx() {
+	ctx := context.Background()
+	one, a, stopOne := startWithPgx(ctx, "a")
+	defer stopOne()
+	two, b, stopTwo := startWithPgx(ctx, "b")
+	defer stopTwo()
+
+	for _, node := range []*backplane.Namespace{one, two} {
 		if err := node.To("lobby").Emit(ctx, "hello", "everybody"); err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(<-clients[0].outbox, <-clients[1].outbox)
+		fmt.Println(<-a.outbox, <-b.outbox)
 	}
 	// With a server this prints:
 	// ["hello","everybody"] ["hello","everybody"]

@@ -56,6 +56,23 @@ func TestDemoInMemory(t *testing.T) {
 	require.Contains(t, r.stdout, "0 attachments stored")
 }
 
+// The README shows what the demo prints, but for times, ids, the random content and the spaces that align them.
+func TestReadmeShowsTheDemo(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, shown, found := strings.Cut(string(readme), "```\nbackplane demo: 3 nodes")
+	require.True(t, found, "the README has a block with the demo")
+	shown, _, _ = strings.Cut(shown, "\n```")
+	_, printed, _ := strings.Cut(run(t, "demo").stdout, "backplane demo: 3 nodes")
+
+	varying := regexp.MustCompile(`[0-9]+\.[0-9]+ ms|[0-9]+ messages published, [0-9]+ received|uid [0-9a-f]{16}|SHA-256 [0-9a-f]{8}`)
+	spaces := regexp.MustCompile(` +`)
+	same := func(text string) string {
+		return spaces.ReplaceAllString(varying.ReplaceAllString(strings.TrimSpace(text), "*"), " ")
+	}
+	require.Equal(t, same(printed), same(shown))
+}
+
 func TestDemoWithMoreNodes(t *testing.T) {
 	for _, nodes := range []string{"2", "20"} {
 		r := run(t, "demo", "--nodes", nodes)
@@ -76,7 +93,7 @@ func TestDemoOverPostgres(t *testing.T) {
 			r := run(t, "demo", "--postgres", database, "--driver", driver, "--table", "Demo")
 			requireShow(t, r)
 			require.Contains(t, r.stdout, "over PostgreSQL with ")
-			require.Contains(t, r.stdout, "1 attachment stored, read 2 times")
+			require.Contains(t, r.stdout, "1 attachment stored")
 			require.Equal(t, 1, pgtest.QueryInt(t, database, `SELECT count(*) FROM "Demo"`))
 			require.Eventually(t, func() bool { return pgtest.QueryInt(t, database, others) == 0 }, 10*time.Second, 20*time.Millisecond,
 				"the demo leaves no connection behind")

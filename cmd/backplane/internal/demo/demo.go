@@ -130,11 +130,10 @@ func (s *show) totals() error {
 		sum.Spilled += stats.Spilled
 		sum.Received += stats.Received
 		sum.ReceiveDropped += stats.ReceiveDropped
-		sum.AttachmentReads += stats.AttachmentReads
 	}
-	fmt.Fprintf(s.Out, "\n%s: %d messages published, %d received, %d dropped; %s stored, read %d times; %s in all\n",
+	fmt.Fprintf(s.Out, "\n%s: %d messages published, %d received, %d dropped; %s stored; %s in all\n",
 		s.Paint(cli.Bold, "Totals"), sum.Published, sum.Received, sum.ReceiveDropped, count(int(sum.Spilled), "attachment"),
-		sum.AttachmentReads, millis(time.Since(s.begun)))
+		millis(time.Since(s.begun)))
 	switch {
 	case sum.ReceiveDropped > 0:
 		return fmt.Errorf("%d messages were dropped on arrival", sum.ReceiveDropped)
