@@ -69,5 +69,5 @@ setup: ## install PostgreSQL, Node.js and the Node.js packages, where missing
 
 .PHONY: clean
 clean: ## remove what the targets above leave behind
-	$(GO) clean -testcache ./...
+	$(GO) clean ./...
 	rm -rf bin coverage.out internal/interop/node/node_modules
