@@ -58,10 +58,9 @@ var errNegative = errors.New("codec/cbor: ClientCount is negative")
 func newMessage(env *codec.Envelope) (*message, error) {
 	typ := int64(env.Type)
 	m := &message{
-		Type: &typ,
-		UID:  clean(env.UID),
-		NSP:  clean(env.NSP),
-
+		Type:  &typ,
+		UID:   clean(env.UID),
+		NSP:   clean(env.NSP),
 		Nonce: env.Nonce,
 	}
 	if env.AttachmentID != "" {
