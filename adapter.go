@@ -76,6 +76,7 @@ var (
 	ErrQueueFull       = core.ErrQueueFull
 	ErrTimeout         = core.ErrTimeout
 	ErrNamespaceExists = core.ErrNamespaceExists
+	ErrSocketNotFound  = core.ErrSocketNotFound
 	ErrNoLoopback      = core.ErrNoLoopback
 	ErrSilent          = core.ErrSilent
 )

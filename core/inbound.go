@@ -144,7 +144,7 @@ func (ns *Namespace) handle(env *codec.Envelope) {
 				ns.respond(env, &codec.Envelope{Type: codec.ServerSideEmitResponse, Value: v})
 			})
 		}
-		ns.local.ServerSideEmit(env.Args, reply)
+		ns.serverSideEmit(env.Args, reply)
 	}
 }
 
@@ -172,7 +172,7 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, p *Packet, to Selector) {
 	})
 }
 
-// respond queues an answer. When it cannot be encoded as it is, the requester still gets one.
+// respond queues an answer.
 func (ns *Namespace) respond(request, answer *codec.Envelope) {
 	answer.RequestID, answer.RequesterUID = request.RequestID, request.UID
 	ns.post(answer)

@@ -25,7 +25,8 @@ type Namespace struct {
 	requests *requests
 	lanes    lanes
 
-	greeting atomic.Bool // a Heartbeat that answers newcomers is queued
+	custom   atomic.Pointer[func(data codec.Value, answer func(any))] // see OnCustomRequest
+	greeting atomic.Bool                                              // a Heartbeat that answers newcomers is queued
 	close    sync.Once
 
 	ctx       context.Context // ends with the namespace
