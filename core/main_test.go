@@ -1,0 +1,10 @@
+package core_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain proves, beside everything else, that no test leaves a goroutine behind.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

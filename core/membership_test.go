@@ -1,0 +1,168 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/transport/memory"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPeersFindEachOtherAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		start := time.Now()
+		a, b, c := join(t, open(t, hub), "/", nil), join(t, open(t, hub), "/", nil), join(t, open(t, hub), "/", nil)
+		for _, ns := range []*core.Namespace{a, b, c} {
+			require.NoError(t, ns.WaitForPeers(t.Context(), 2))
+			assert.Equal(t, 3, ns.ServerCount())
+		}
+		assert.Zero(t, time.Since(start), "a newcomer's announcement is answered at once: nobody waits for a heartbeat")
+		assert.ElementsMatch(t, []string{b.UID(), c.UID()}, a.Peers())
+	})
+}
+
+func TestWaitForPeersEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ns := join(t, open(t, memory.NewHub()), "/", nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		assert.ErrorIs(t, ns.WaitForPeers(ctx, 1), context.DeadlineExceeded)
+	})
+}
+
+func TestWaitForPeersEndsWithTheNamespace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ns := join(t, open(t, memory.NewHub()), "/", nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { ended <- ns.WaitForPeers(ctx, 1) }()
+		synctest.Wait()
+		require.NoError(t, ns.Close(t.Context()))
+		assert.ErrorIs(t, <-ended, core.ErrClosed, "nobody can come any more: waiting on would be for ever")
+		assert.ErrorIs(t, ns.WaitForPeers(ctx, 1), core.ErrClosed)
+	})
+}
+
+func TestGoodbyeIsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		var left log[bool]
+		ns := join(t, open(t, hub, func(c *core.Config) {
+			c.Trace.PeerLeft = func(_, _ string, expired bool) { left.add(expired) }
+		}), "/", nil)
+		p := newPuppet(t, hub, "/", "puppet")
+		p.say(codec.Envelope{Type: codec.Heartbeat})
+		p.say(codec.Envelope{Type: codec.AdapterClose})
+		p.say(codec.Envelope{Type: codec.AdapterClose})
+		synctest.Wait()
+		assert.Empty(t, ns.Peers())
+		assert.Equal(t, []bool{false}, left.all(), "PeerLeft is told once, and that it closed")
+	})
+}
+
+func TestLateMessagesDoNotReviveWhoClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		registry, clients := crowd("alice")
+		ns := join(t, open(t, hub), "/", registry)
+		p := newPuppet(t, hub, "/", "puppet")
+		p.say(codec.Envelope{Type: codec.Heartbeat})
+		p.say(codec.Envelope{Type: codec.AdapterClose})
+		p.say(codec.Envelope{Type: codec.Heartbeat})
+		p.say(codec.Envelope{Type: codec.Broadcast, Args: args("late")})
+		synctest.Wait()
+		assert.Empty(t, ns.Peers(), "a late message of who closed does not bring it back")
+		assert.Equal(t, []string{`["late"]`}, clients["alice"].got.all(), "but it is delivered: it was sent")
+		p.say(codec.Envelope{Type: codec.InitialHeartbeat})
+		synctest.Wait()
+		assert.Equal(t, []string{"puppet"}, ns.Peers(), "who announces itself is back: a node with a fixed uid was restarted")
+	})
+}
+
+func TestTombstonesExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		ns := join(t, open(t, hub), "/", nil)
+		p := newPuppet(t, hub, "/", "puppet")
+		p.say(codec.Envelope{Type: codec.AdapterClose})
+		time.Sleep(9 * time.Second)
+		p.say(codec.Envelope{Type: codec.Heartbeat})
+		synctest.Wait()
+		require.Empty(t, ns.Peers(), "9 s after the goodbye")
+		time.Sleep(2 * time.Second)
+		p.say(codec.Envelope{Type: codec.Heartbeat})
+		synctest.Wait()
+		assert.Equal(t, []string{"puppet"}, ns.Peers(), "11 s after the goodbye it is forgotten, the heartbeat timeout being 10 s: "+
+			"the list of who closed must not grow for ever")
+	})
+}
+
+func TestTheEmitterIsNoPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		registry, clients := crowd("alice")
+		ns := join(t, open(t, hub), "/", registry)
+		p := newPuppet(t, hub, "/", codec.EmitterUID)
+		p.say(codec.Envelope{Type: codec.Broadcast, Args: args("hi")})
+		p.shout(`{"type":3,"data":{"packet":{"type":2,"data":["nobody's"]},"opts":{}}}`)
+		synctest.Wait()
+		assert.Equal(t, []string{`["hi"]`, `["nobody's"]`}, clients["alice"].got.all())
+		assert.Empty(t, ns.Peers(), "PROTOCOL.md: the emitter is never counted as a peer")
+	})
+}
+
+func TestPeersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		var drops log[error]
+		ns := join(t, open(t, hub, func(c *core.Config) { c.MaxPeers, c.ErrorHandler = 3, drops.add }), "/", nil)
+		p := newPuppet(t, hub, "/", "puppet")
+		for i := range 10 {
+			p.say(codec.Envelope{Type: codec.Heartbeat, UID: fmt.Sprint(i)})
+		}
+		synctest.Wait()
+		assert.Equal(t, []string{"0", "1", "2"}, ns.Peers())
+		require.Len(t, drops.all(), 7)
+		var drop *core.DropError
+		require.ErrorAs(t, drops.all()[0], &drop)
+		assert.Equal(t, core.DropPeers, drop.Reason)
+		p.say(codec.Envelope{Type: codec.AdapterClose, UID: "1"})
+		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "7"})
+		synctest.Wait()
+		assert.Equal(t, []string{"0", "2", "7"}, ns.Peers(), "a place that became free is given away")
+	})
+}
+
+func TestGoodbyesOfStrangersTakeNoMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		join(t, open(t, hub), "/", nil)
+		p := newPuppet(t, hub, "/", "puppet")
+		before := heap()
+		for i := range 16 {
+			p.shout(fmt.Sprintf(`{"type":13,"nsp":"/","uid":"%d%s"}`, i, strings.Repeat("x", 1<<20)))
+		}
+		synctest.Wait()
+		p.heard = log[*codec.Envelope]{}
+		grown := int64(heap()) - int64(before)
+		assert.Less(t, grown, int64(4<<20), "16 goodbyes with a uid of 1 MiB: what is kept of who closed is bounded in bytes too")
+	})
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

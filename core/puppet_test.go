@@ -1,0 +1,94 @@
+package core_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/stretchr/testify/require"
+)
+
+// puppet is a peer whose every word the test chooses, and who notes all that is said.
+type puppet struct {
+	t     testing.TB
+	bus   transport.Bus
+	uid   string
+	nsp   string
+	heard log[*codec.Envelope]
+}
+
+func newPuppet(t testing.TB, bus transport.Bus, nsp, uid string) *puppet {
+	t.Helper()
+	p := &puppet{t: t, bus: bus, uid: uid, nsp: nsp}
+	session, err := bus.Open(t.Context())
+	require.NoError(t, err, "a puppet's Open")
+	require.NoError(t, session.Listen(t.Context(), "socket.io#"+nsp), "a puppet's Listen")
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			m, err := session.Receive(ctx)
+			if err != nil {
+				return
+			}
+			env, err := jsonmsgpack.Codec{}.Parse(m.Payload, codec.Text)
+			if err != nil {
+				env = &codec.Envelope{UID: string(m.Payload)}
+			}
+			p.heard.add(env)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		group.Wait()
+		_ = session.Close(context.Background())
+	})
+	return p
+}
+
+// say publishes an envelope as the puppet, unless it names another sender.
+func (p *puppet) say(env codec.Envelope) {
+	p.t.Helper()
+	if env.UID == "" {
+		env.UID = p.uid
+	}
+	if env.NSP == "" {
+		env.NSP = p.nsp
+	}
+	payload, err := jsonmsgpack.Codec{}.Append(nil, &env, codec.Text)
+	require.NoError(p.t, err, "encode %v", env.Type)
+	p.shout(string(payload))
+}
+
+// shout publishes any bytes.
+func (p *puppet) shout(payload string) {
+	p.t.Helper()
+	err := p.bus.Publish(context.WithoutCancel(p.t.Context()), transport.Message{Channel: "socket.io#" + p.nsp, Payload: []byte(payload)})
+	require.NoError(p.t, err, "a puppet's Publish")
+}
+
+// of returns what was heard from a node, of a type.
+func (p *puppet) of(uid string, typ codec.Type) (all []*codec.Envelope, at []time.Time) {
+	times := p.heard.when()
+	for i, env := range p.heard.all() {
+		if env.UID == uid && env.Type == typ {
+			all, at = append(all, env), append(at, times[i])
+		}
+	}
+	return all, at
+}
+
+// next returns the first message of a type from a node that is, or will be, heard.
+func (p *puppet) next(uid string, typ codec.Type) *codec.Envelope {
+	p.t.Helper()
+	for n := 1; ; n++ {
+		p.heard.wait(p.t, n)
+		if all, _ := p.of(uid, typ); len(all) > 0 {
+			return all[0]
+		}
+	}
+}
