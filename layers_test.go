@@ -31,6 +31,7 @@ var layers = map[string][]string{
 	"postgres/pqdriver":        {"postgres", "postgres/internal/engine", "storage", "transport"},
 	"internal/wire":            {"codec", "storage", "transport"},
 	"core":                     {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"emitter":                  {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"":                         {"codec", "core"},
 	"conformance":              {"codec", "core", "storage", "transport"},
 }
