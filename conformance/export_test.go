@@ -11,6 +11,18 @@ func CheckBus(tb testing.TB, name string, h Harness) {
 	c.run(newBusCase(tb, c, h))
 }
 
+// CodecChecks returns the names of the checks of a codec.
+func CodecChecks() []string { return names(codecChecks()) }
+
+// CodecWhy returns what a failure of a check of a codec must cite.
+func CodecWhy(tb testing.TB, name string) string { return named(tb, codecChecks(), name).why }
+
+// CheckCodec runs one check of a codec.
+func CheckCodec(tb testing.TB, name string, h CodecHarness) {
+	c := named(tb, codecChecks(), name)
+	c.run(newCodecCase(tb, c, h))
+}
+
 func names[C any](checks []check[C]) (all []string) {
 	for _, c := range checks {
 		all = append(all, c.name)

@@ -1,0 +1,164 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"testing"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// CodecHarness tells the suite how to use a codec.
+type CodecHarness struct {
+	// Codec is proven. Required.
+	Codec codec.Codec
+
+	// Golden are messages whose bytes are known, such as those that another implementation has written.
+	Golden []Golden
+}
+
+// Golden is a message whose bytes are known.
+type Golden struct {
+	// Name says what it is about.
+	Name   string
+	Format codec.Format
+	Bytes  []byte
+	// Envelope is what Parse must make of Bytes. nil: an error that wraps codec.ErrMalformed.
+	Envelope *codec.Envelope
+	// Written tells that Append must write exactly Bytes.
+	Written bool
+}
+
+// Codec proves that a codec keeps the promises of codec.Codec, and of the optional interfaces it implements.
+//
+// Envelopes are compared by what they say: nil and empty lists are the same, and so are numbers that are equal
+// as float64, and a time and its text. A form may refuse bytes with codec.ErrBinary, but it must not change them.
+func Codec(t *testing.T, h CodecHarness) {
+	t.Helper()
+	if h.Codec == nil {
+		t.Fatal("conformance: CodecHarness.Codec is nil, but required")
+	}
+	run(t, codecChecks(), func(tb testing.TB, c check[*codecCase]) *codecCase { return newCodecCase(tb, c, h) })
+}
+
+func codecChecks() []check[*codecCase] {
+	return slices.Concat(roundTripChecks, dataChecks, appendChecks, foreignChecks, codecUseChecks)
+}
+
+// forms are the two forms of every message.
+var forms = []codec.Format{codec.Text, codec.Binary}
+
+// codecCase is one run of one check of a codec.
+type codecCase struct {
+	*probe
+	harness CodecHarness
+	codec   codec.Codec
+}
+
+func newCodecCase(tb testing.TB, c check[*codecCase], h CodecHarness) *codecCase {
+	return &codecCase{newProbe(tb, c.why, 0), h, h.Codec}
+}
+
+// append calls Append, which must not panic.
+func (c *codecCase) append(dst []byte, s sample, f codec.Format) (p []byte, err error) {
+	c.Helper()
+	called := fmt.Sprintf("Append %s, %v form", s.name, f)
+	c.calm(called, func() { p, err = c.codec.Append(dst, s.env, f) })
+	if errors.Is(err, codec.ErrBinary) && (!s.binary || f != codec.Text) {
+		c.fail(called, "no ErrBinary: it holds no bytes, or the form carries them", "the error %q", err)
+	}
+	return p, err
+}
+
+// write returns the bytes of a sample. ok is false if the text form refuses its bytes.
+func (c *codecCase) write(s sample, f codec.Format) (p []byte, ok bool) {
+	c.Helper()
+	p, err := c.append(nil, s, f)
+	if errors.Is(err, codec.ErrBinary) {
+		return nil, false
+	}
+	if err != nil {
+		c.fail(fmt.Sprintf("Append %s, %v form", s.name, f), "no error", "the error %q", err)
+	}
+	return p, true
+}
+
+// read returns the envelope of bytes that the codec has written.
+func (c *codecCase) read(called string, p []byte, f codec.Format) *codec.Envelope {
+	c.Helper()
+	env, err := c.parse(called, p, f)
+	if err != nil {
+		c.fail(called+", Parse", "no error", "the error %q for %s", err, quote(string(p)))
+	}
+	return env
+}
+
+// parse calls Parse, which must not panic, nor return neither an envelope nor an error, nor both.
+func (c *codecCase) parse(called string, p []byte, f codec.Format) (env *codec.Envelope, err error) {
+	c.Helper()
+	c.calm(called+", Parse", func() { env, err = c.codec.Parse(p, f) })
+	if (env == nil) == (err == nil) {
+		c.fail(called+", Parse", "an envelope or an error", "the envelope %v and the error %v", env, err)
+	}
+	return env, err
+}
+
+// calm calls f and fails if it panics.
+func (c *codecCase) calm(called string, f func()) {
+	c.Helper()
+	var caught any
+	var stack []byte
+	func() {
+		defer func() {
+			if caught = recover(); caught != nil {
+				stack = debug.Stack()
+			}
+		}()
+		f()
+	}()
+	if caught != nil {
+		c.fail(called, "no panic", "the panic %v\n%s", caught, stack)
+	}
+}
+
+// roundTrip proves that a sample survives Append and Parse in both forms.
+func (c *codecCase) roundTrip(s sample) {
+	c.Helper()
+	for _, f := range forms {
+		if p, ok := c.write(s, f); ok {
+			called := fmt.Sprintf("Append %s, %v form", s.name, f)
+			c.expect(called+", Parse", s.env, c.read(called, p, f))
+		}
+	}
+}
+
+// expect fails unless got says what want says.
+func (c *codecCase) expect(called string, want, got *codec.Envelope) {
+	c.Helper()
+	var where, w, g string
+	c.calm(called+", look at the data", func() { where, w, g = differ(want, got) })
+	if where != "" {
+		c.fail(called, where+" is "+w, "%s", g)
+	}
+}
+
+// value makes a Value of v, as a program that uses a cluster does.
+func (c *codecCase) value(v any) codec.Value {
+	c.Helper()
+	out, err := codec.NewValue(v)
+	if err != nil {
+		c.Fatalf("conformance: NewValue of %T: %v", v, err)
+	}
+	return out
+}
+
+func (c *codecCase) args(event string, args ...any) codec.Args {
+	c.Helper()
+	out, err := codec.NewArgs(event, args...)
+	if err != nil {
+		c.Fatalf("conformance: NewArgs %q: %v", event, err)
+	}
+	return out
+}

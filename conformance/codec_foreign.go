@@ -1,0 +1,201 @@
+package conformance
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+var foreignChecks = []check[*codecCase]{
+	{"ForeignBytesAreMalformed", "Parse never panics on foreign bytes: what it cannot read is an error that wraps ErrMalformed. Whoever can publish can " +
+		"send anything, and a panic takes the whole server down.", foreignBytesAreMalformed},
+	{"BrokenMessagesAreMalformed", "A message that was cut or changed on its way is read, or is an error that wraps ErrMalformed, but never a panic, " +
+		"neither in Parse nor when its data is decoded later.", brokenMessagesAreMalformed},
+	{"HostileLengthsCostLittle", "Parse does not believe a length: what it allocates is in proportion to what came. A message of ten bytes that claims " +
+		"a list of four billion would otherwise end the server.", hostileLengthsCostLittle},
+	{"DeepNestingIsMalformed", "Foreign bytes that nest without end are an error that wraps ErrMalformed, never an overflow of the stack, which no program survives.",
+		deepNestingIsMalformed},
+	{"UnknownTypesAreNoError", "A type that the codec does not know is no error: the envelope has that Type. Newer nodes say things that older ones need " +
+		"not understand.", unknownTypesAreNoError},
+	{"ParseLeavesItsInput", "Parse only reads p. Several namespaces, or a test, may read the same bytes.", parseLeavesItsInput},
+}
+
+// tryForeign parses bytes of which nothing is known, and looks at whatever comes of them.
+func (c *codecCase) tryForeign(called string, p []byte, f codec.Format) (env *codec.Envelope, err error) {
+	c.Helper()
+	env, err = c.parse(called, p, f)
+	if err != nil {
+		if !errors.Is(err, codec.ErrMalformed) {
+			c.fail(called+", Parse", "an error that wraps ErrMalformed", "the error %q", err)
+		}
+		return env, err
+	}
+	c.calm(called+", Parse, decode the data", func() {
+		var any1, any2 any
+		env.Args.Decode(&any1, &any2)
+		env.Args.Values()
+		env.Args.Value().AppendJSONBuffers(nil)
+		env.Value.Decode(&any1)
+		for _, s := range env.Sockets {
+			s.Data.Decode(&any1)
+			s.Handshake.AppendJSON(nil)
+		}
+	})
+	for _, g := range forms {
+		c.calm(fmt.Sprintf("%s, Parse, Append, %v form", called, g), func() { c.codec.Append(nil, env, g) })
+	}
+	return env, nil
+}
+
+// garbage are bytes that no codec should mistake for a message.
+func garbage() []string {
+	all := []string{
+		"", " ", "\x00", "x", "null", "true", "0", "-", "1e999", `"text"`, `"`, "{", "}", "{}", "[]", "[", "[]]", "{}{}", "{}x", `{"`, `{"a"`, `{"a":`, `{"a":}`, `{a:1}`, `{'a':1}`, `{"type":}`,
+		`{"type":"3"}`, `{"type":null}`, `{"type":1e99}`, `{"type":-1}`, `{"type":3}`, `{"type":3,"uid":1}`, `{"type":3,"uid":"x","data":null}`, `{"type":3,"uid":"x","data":[]}`,
+		`{"type":3,"uid":"x","data":{"packet":{"data":{}}}}`, `{"type":8,"uid":"x","data":{"sockets":{}}}`, "{\"uid\":\"\xff\"}", `{"uid":"\ud800"}`, "\ufeff{}", "<xml/>",
+		"\xff", "\xff\xff\xff\xff", "\xc0", "\xc1", "\x80", "\x81", "\x81\xa4type", "\x81\xa4type\x03", "\x82\xa4type\x03\xa3uid", "\xa0", "\xbf", "\xbf\xff", "\xdf\xff\xff\xff\xff",
+		"\xdd\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xc6\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x01", "\xd8\xff", "\x9f", "\x9f\xff", "\x5f", "\x7f\x61", "\xfb\x00", "\xf9", "\x1b\xff\xff\xff\xff\xff\xff\xff\xff",
+		"\x3b\xff\xff\xff\xff\xff\xff\xff\xff", "\xbb\xff\xff\xff\xff\xff\xff\xff\xff", "\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", "\x5b\x7f\xff\xff\xff\xff\xff\xff\xff", "\xa1\x01\x03", "\xa1\x01\x18", "\xd9\xd9\xf7\xa0",
+		strings.Repeat("\x00", 1000), strings.Repeat("\xff", 1000), strings.Repeat("A", 1000), "====", "oWED", "oQED",
+	}
+	random := rand.New(rand.NewPCG(1, 2)) // the same in each run
+	for i := range 2000 {
+		p := make([]byte, i%64)
+		for j := range p {
+			p[j] = byte(random.Uint32())
+		}
+		all = append(all, string(p))
+	}
+	return all
+}
+
+func foreignBytesAreMalformed(c *codecCase) {
+	for _, g := range garbage() {
+		for _, f := range forms {
+			c.tryForeign(fmt.Sprintf("foreign bytes %s, %v form", quote(g), f), []byte(g), f)
+		}
+	}
+}
+
+// written returns the bytes of samples in a form, each of which the caller may change.
+func (c *codecCase) written(f codec.Format) (names []string, all [][]byte) {
+	c.Helper()
+	samples := append(c.samples(), c.references()[:3]...)
+	samples = append(samples, c.carriers("bytes", []any{[]byte{1, 2, 3}, "text", []byte{}}, true)...)
+	for _, s := range samples {
+		if p, ok := c.write(s, f); ok {
+			names, all = append(names, s.name), append(all, bytes.Clone(p))
+		}
+	}
+	return names, all
+}
+
+func brokenMessagesAreMalformed(c *codecCase) {
+	for _, f := range forms {
+		names, all := c.written(f)
+		for i, p := range all {
+			for n := range p {
+				c.tryForeign(fmt.Sprintf("%s, %v form, cut to %d of %d bytes", names[i], f, n, len(p)), bytes.Clone(p[:n]), f)
+			}
+			for n := range p {
+				for _, change := range []byte{0x01, 0x80, 0xff, p[n]} { // one bit, the sign, all, zero
+					q := bytes.Clone(p)
+					q[n] ^= change
+					c.tryForeign(fmt.Sprintf("%s, %v form, byte %d of %d xor %#x", names[i], f, n, len(p), change), q, f)
+				}
+			}
+			c.tryForeign(fmt.Sprintf("%s, %v form, twice", names[i], f), append(bytes.Clone(p), p...), f)
+		}
+	}
+}
+
+func hostileLengthsCostLittle(c *codecCase) {
+	const most = 4 << 20 // bytes allocated for a message of a few hundred, on average
+	var before, after runtime.MemStats
+	lengths := []string{"\xff\xff\xff\xff", "\x7f\xff\xff\xff", "\xdd\xff\xff\xff\xff", "\xdf\x7f\xff\xff\xff", "\xdb\x7f\xff\xff\xff", "\xc6\x7f\xff\xff\xff", "\x9a\x7f\xff\xff\xff",
+		"\xba\x7f\xff\xff\xff", "\x7a\x7f\xff\xff\xff", "\x5a\x7f\xff\xff\xff", "\x9b\x00\x00\x00\x01\x00\x00\x00\x00", "\xdd\x00\xff\xff\xff", "\x9a\x00\xff\xff\xff"}
+	for _, f := range forms {
+		names, all := c.written(f)
+		for i, p := range all {
+			if i%3 != 0 && i < len(all)-5 { // the last hold bytes
+				continue
+			}
+			for _, length := range lengths {
+				runtime.ReadMemStats(&before)
+				for n := range p {
+					q := append(bytes.Clone(p[:n]), length...)
+					if n+len(length) < len(p) {
+						q = append(q, p[n+len(length):]...)
+					}
+					c.tryForeign(fmt.Sprintf("%s, %v form, with the length %x at byte %d", names[i], f, length, n), q, f)
+				}
+				runtime.ReadMemStats(&after)
+				if each := (after.TotalAlloc - before.TotalAlloc) / uint64(len(p)); each > most {
+					c.fail(fmt.Sprintf("%s of %d bytes, %v form, with the length %x at any byte, Parse", names[i], len(p), f, length),
+						fmt.Sprintf("at most %d bytes allocated", most), "%d", each)
+				}
+			}
+		}
+	}
+}
+
+func deepNestingIsMalformed(c *codecCase) {
+	const levels = 200_000
+	repeat := func(s string) []byte { return []byte(strings.Repeat(s, levels)) }
+	for name, p := range map[string][]byte{
+		"JSON arrays":    repeat("["),
+		"JSON objects":   repeat(`{"a":`),
+		"msgpack arrays": repeat("\x91"),
+		"msgpack maps":   repeat("\x81\xa1a"),
+		"CBOR arrays":    repeat("\x81"),
+		"CBOR maps":      repeat("\xa1\x61a"),
+		"CBOR tags":      repeat("\xc1"),
+	} {
+		for _, f := range forms {
+			called := fmt.Sprintf("%d levels of %s, %v form", levels, name, f)
+			if _, err := c.tryForeign(called, p, f); err == nil {
+				c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
+			}
+		}
+	}
+}
+
+func unknownTypesAreNoError(c *codecCase) {
+	tried := false
+	for _, t := range []codec.Type{0, 14, 99, 1000, 1 << 20} {
+		for _, env := range []codec.Envelope{
+			{Type: t, UID: sampleUID, NSP: "/"},
+			{Type: t, UID: sampleUID, NSP: "/", AttachmentID: "1"},
+		} {
+			for _, f := range forms {
+				s := sample{name: fmt.Sprintf("message of the unknown type %d", t), env: &env}
+				if p, err := c.append(nil, s, f); err == nil { // Append may refuse it
+					tried = true
+					called := fmt.Sprintf("Append %s, %v form", s.name, f)
+					c.expect(called+", Parse", &env, c.read(called, p, f))
+				}
+			}
+		}
+	}
+	if !tried {
+		c.Skip("Append writes no unknown types: put one in CodecHarness.Golden")
+	}
+}
+
+func parseLeavesItsInput(c *codecCase) {
+	for _, f := range forms {
+		names, all := c.written(f)
+		for i, p := range all {
+			q := bytes.Clone(p)
+			c.tryForeign(fmt.Sprintf("%s, %v form", names[i], f), q, f)
+			if !bytes.Equal(p, q) {
+				c.fail(fmt.Sprintf("%s, %v form, Parse, look at the bytes again", names[i], f), quote(string(p)), "%s", quote(string(q)))
+			}
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package conformance
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// sample is an envelope to try a codec with.
+type sample struct {
+	name   string
+	env    *codec.Envelope
+	binary bool // holds bytes
+}
+
+const sampleUID = "0123456789abcdef"
+
+// samples returns an envelope of each type with everything in it, and one with as little as there may be.
+func (c *codecCase) samples() []sample {
+	c.Helper()
+	yes := true
+	opts := codec.Opts{
+		Rooms:  []string{"room 1", "room 2"},
+		Except: []string{"an exception"},
+		Flags:  codec.Flags{Volatile: true, Compress: &yes, Timeout: 1500 * time.Millisecond, ExpectSingleResponse: true},
+	}
+	args := c.args("event", "text", 42, -1.5, true, nil, []any{1, "two", []any{}}, map[string]any{"key": map[string]any{}, "list": []int{1, 2}})
+	answer := c.value(map[string]any{"status": "ok", "n": 3, "list": []any{nil, false}})
+	sockets := []codec.Socket{
+		{ID: "socket 1", Rooms: []string{"socket 1", "room"}, Handshake: c.value(map[string]any{"address": "::1", "headers": map[string]any{"a": "b"}, "issued": 1700000000000}), Data: c.value(map[string]any{"user": 7})},
+		{ID: "socket 2", Rooms: []string{"socket 2"}, Handshake: c.value(map[string]any{}), Data: c.value(map[string]any{})},
+	}
+	full := []codec.Envelope{
+		{Type: codec.InitialHeartbeat},
+		{Type: codec.Heartbeat},
+		{Type: codec.Broadcast, Opts: opts, Args: args, RequestID: "request 1"},
+		{Type: codec.SocketsJoin, Opts: opts, Rooms: []string{"to join", "and this"}},
+		{Type: codec.SocketsLeave, Opts: opts, Rooms: []string{"to leave"}},
+		{Type: codec.DisconnectSockets, Opts: opts, Close: true},
+		{Type: codec.FetchSockets, Opts: opts, RequestID: "request 2"},
+		{Type: codec.FetchSocketsResponse, RequestID: "request 2", Sockets: sockets},
+		{Type: codec.ServerSideEmit, Args: args, RequestID: "request 3"},
+		{Type: codec.ServerSideEmitResponse, RequestID: "request 3", Value: answer},
+		{Type: codec.BroadcastClientCount, RequestID: "request 1", ClientCount: 12},
+		{Type: codec.BroadcastAck, RequestID: "request 1", Value: answer},
+		{Type: codec.AdapterClose},
+	}
+	bare := c.args("e")
+	least := []codec.Envelope{
+		{Type: codec.Broadcast, Args: bare},
+		{Type: codec.SocketsJoin, Rooms: []string{"r"}},
+		{Type: codec.SocketsLeave, Rooms: []string{"r"}},
+		{Type: codec.DisconnectSockets},
+		{Type: codec.FetchSockets, RequestID: "1"},
+		{Type: codec.FetchSocketsResponse, RequestID: "1"},
+		{Type: codec.ServerSideEmit, Args: bare},
+		{Type: codec.ServerSideEmitResponse, RequestID: "1"},
+		{Type: codec.BroadcastClientCount, RequestID: "1"},
+		{Type: codec.BroadcastAck, RequestID: "1"},
+	}
+	var all []sample
+	for _, env := range full {
+		env.UID, env.NSP = sampleUID, "/chat"
+		all = append(all, sample{name: env.Type.String(), env: &env})
+	}
+	for _, env := range least {
+		env.UID, env.NSP = sampleUID, "/"
+		all = append(all, sample{name: "the least " + env.Type.String(), env: &env})
+	}
+	return all
+}
+
+// carriers returns an envelope of each type that carries a value of users, with v in it.
+func (c *codecCase) carriers(name string, v any, binary bool) []sample {
+	c.Helper()
+	value := c.value(v)
+	envelopes := []codec.Envelope{
+		{Type: codec.Broadcast, Args: c.args("event", value, "after it")},
+		{Type: codec.ServerSideEmit, Args: c.args("event", value, "after it")},
+		{Type: codec.ServerSideEmitResponse, RequestID: "1", Value: value},
+		{Type: codec.BroadcastAck, RequestID: "1", Value: value},
+		{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s", Handshake: c.value(map[string]any{"auth": value}), Data: value}}},
+	}
+	var all []sample
+	for _, env := range envelopes {
+		env.UID, env.NSP = sampleUID, "/"
+		all = append(all, sample{env.Type.String() + " with " + name, &env, binary})
+	}
+	return all
+}
+
+// references returns a reference in place of a message of each type.
+func (c *codecCase) references() []sample {
+	var all []sample
+	for t := codec.InitialHeartbeat; t <= codec.AdapterClose; t++ {
+		env := codec.Envelope{Type: t, UID: sampleUID, NSP: "/", AttachmentID: strconv.Itoa(int(t))}
+		if t.Response() {
+			env.RequesterUID = "fedcba9876543210"
+		}
+		all = append(all, sample{name: "reference to a " + t.String(), env: &env})
+	}
+	for _, id := range []string{"9007199254740993", "00000000-0000-4000-8000-000000000000", "s3://bucket/ключ?x=1&y=\"2\"", "0", "-1", "1e3", "null"} {
+		all = append(all, sample{name: "reference to the attachment " + quote(id), env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", AttachmentID: id}})
+	}
+	return all
+}

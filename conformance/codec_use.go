@@ -1,0 +1,149 @@
+package conformance
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+var codecUseChecks = []check[*codecCase]{
+	{"PeekAgreesWithParse", "If Peek says ok, its header is what Parse finds. The cluster drops its own messages by it without reading on: a wrong uid " +
+		"loses a peer's message, or echoes its own.", peekAgreesWithParse},
+	{"PeekIsCalm", "Peek does not validate, but it never panics either. It sees foreign bytes first.", peekIsCalm},
+	{"ConcurrentUse", "A Codec is safe for concurrent use, and so are the values it parsed. There is one for all namespaces.", concurrentCodecUse},
+	{"GoldenMessages", "What another implementation wrote is read, and what it reads is written, byte for byte. That is what the codec's wire is for.", goldenMessages},
+}
+
+func (c *codecCase) peeker() codec.Peeker {
+	c.Helper()
+	p, ok := c.codec.(codec.Peeker)
+	if !ok {
+		c.Skip("the codec is no codec.Peeker")
+	}
+	return p
+}
+
+func (c *codecCase) peek(peeker codec.Peeker, called string, p []byte, f codec.Format) (h codec.Header, ok bool) {
+	c.Helper()
+	c.calm(called+", Peek", func() { h, ok = peeker.Peek(p, f) })
+	return h, ok
+}
+
+func peekAgreesWithParse(c *codecCase) {
+	peeker := c.peeker()
+	all := c.all()
+	for _, nsp := range append([]string{""}, curious...) {
+		all = append(all,
+			sample{name: "HEARTBEAT of " + quote(nsp), env: &codec.Envelope{Type: codec.Heartbeat, UID: codec.EmitterUID, NSP: nsp}},
+			sample{name: "BROADCAST of " + quote(nsp), env: &codec.Envelope{Type: codec.Broadcast, UID: "u" + nsp, NSP: nsp, Args: c.args("e", map[string]any{"uid": "x", "type": 1, "nsp": "y"})}})
+	}
+	for _, s := range all {
+		for _, f := range forms {
+			if p, ok := c.write(s, f); ok {
+				c.comparePeek(peeker, fmt.Sprintf("Append %s, %v form", s.name, f), p, f)
+			}
+		}
+	}
+	for _, g := range c.harness.Golden {
+		if g.Envelope != nil {
+			c.comparePeek(peeker, "the golden message "+quote(g.Name), g.Bytes, g.Format)
+		}
+	}
+}
+
+func (c *codecCase) comparePeek(peeker codec.Peeker, called string, p []byte, f codec.Format) {
+	c.Helper()
+	h, ok := c.peek(peeker, called, p, f)
+	if !ok {
+		return
+	}
+	env := c.read(called, bytes.Clone(p), f)
+	if want := (codec.Header{Type: env.Type, UID: env.UID, NSP: env.NSP}); h != want {
+		c.fail(called+", Peek", fmt.Sprintf("%+v, as Parse", want), "%+v", h)
+	}
+}
+
+func peekIsCalm(c *codecCase) {
+	peeker := c.peeker()
+	for _, f := range forms {
+		for _, g := range garbage() {
+			c.peek(peeker, fmt.Sprintf("foreign bytes %s, %v form", quote(g), f), []byte(g), f)
+		}
+		names, all := c.written(f)
+		for i, p := range all {
+			for n := range p {
+				called := fmt.Sprintf("%s, %v form, broken at byte %d of %d", names[i], f, n, len(p))
+				c.peek(peeker, called, bytes.Clone(p[:n]), f)
+				q := bytes.Clone(p)
+				q[n] ^= 0xff
+				c.peek(peeker, called, q, f)
+				if _, err := c.codec.Parse(bytes.Clone(q), f); err == nil {
+					c.comparePeek(peeker, called, q, f)
+				}
+			}
+		}
+	}
+}
+
+func concurrentCodecUse(c *codecCase) {
+	all := c.samples()
+	shared, _ := c.write(all[2], codec.Text)
+	parsed := c.read("Append "+all[2].name, shared, codec.Text)
+	var waits []func() error
+	for g := range 4 {
+		waits = append(waits, c.meanwhile(func() error {
+			for i := range all {
+				s := all[(i+g*5)%len(all)]
+				for _, f := range forms {
+					p, err := c.codec.Append(nil, s.env, f)
+					if err != nil {
+						return fmt.Errorf("appending %s: %w", s.name, err)
+					}
+					env, err := c.codec.Parse(p, f)
+					if err != nil {
+						return fmt.Errorf("parsing %s: %w", s.name, err)
+					}
+					if where, want, got := differ(s.env, env); where != "" {
+						return fmt.Errorf("%s of %s is %s instead of %s", where, s.name, got, want)
+					}
+				}
+				if where, want, got := differ(all[2].env, parsed); where != "" {
+					return fmt.Errorf("%s of a shared envelope is %s instead of %s", where, got, want)
+				}
+			}
+			return nil
+		}))
+	}
+	for _, wait := range waits {
+		if err := wait(); err != nil {
+			c.fail("4 goroutines Append and Parse", "no error", "the error %q", err)
+		}
+	}
+}
+
+func goldenMessages(c *codecCase) {
+	if len(c.harness.Golden) == 0 {
+		c.Skip("CodecHarness.Golden is empty: not proven")
+	}
+	for _, g := range c.harness.Golden {
+		called := fmt.Sprintf("the golden message %s, %v form", quote(g.Name), g.Format)
+		env, err := c.parse(called, bytes.Clone(g.Bytes), g.Format)
+		switch {
+		case g.Envelope == nil && !errors.Is(err, codec.ErrMalformed):
+			c.fail(called+", Parse", "an error that wraps ErrMalformed", "%+v and the error %v", env, err)
+		case g.Envelope == nil:
+			continue
+		case err != nil:
+			c.fail(called+", Parse", "no error", "the error %q", err)
+		}
+		c.expect(called+", Parse", g.Envelope, env)
+		if g.Written {
+			p, err := c.append(nil, sample{g.Name, g.Envelope, true}, g.Format)
+			if err != nil || !bytes.Equal(p, g.Bytes) {
+				c.fail(called+", Append", quote(string(g.Bytes)), "%s and the error %v", quote(string(p)), err)
+			}
+		}
+	}
+}
