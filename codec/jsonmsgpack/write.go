@@ -76,7 +76,7 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	w.str(source)
 	if env.Nonce != 0 {
 		w.key("nonce")
-		w.num(int64(env.Nonce))
+		w.num(int64(env.Nonce & message.MaxSafe)) // more would be rounded in msgpack
 	}
 }
 

@@ -1,0 +1,276 @@
+package jsonmsgpack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// understand reads the text form by way of encoding/json: slowly, and by other code than the codec's.
+func understand(p []byte) (meaning, bool) {
+	if !utf8.Valid(p) {
+		return meaning{}, false
+	}
+	dec := json.NewDecoder(bytes.NewReader(p))
+	dec.UseNumber()
+	var all map[string]any
+	if dec.Decode(&all) != nil || all == nil || dec.More() || len(bytes.TrimSpace(p[dec.InputOffset():])) > 0 {
+		return meaning{}, false
+	}
+	o := oracle{}
+	m := o.message(all)
+	return m, !o.bad
+}
+
+type oracle struct{ bad bool }
+
+func (o *oracle) refuse() { o.bad = true }
+
+func (o *oracle) text(v any) string {
+	if v == nil {
+		return ""
+	}
+	s, ok := v.(string)
+	if !ok {
+		o.refuse()
+	}
+	return s
+}
+
+func (o *oracle) truth(v any) bool {
+	if v == nil {
+		return false
+	}
+	b, ok := v.(bool)
+	if !ok {
+		o.refuse()
+	}
+	return b
+}
+
+func (o *oracle) object(v any) map[string]any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		o.refuse()
+	}
+	return m
+}
+
+// number is an exact integer if n is written as one, else a float.
+func number(n json.Number) (int64, float64, bool) {
+	if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
+		return i, float64(i), true
+	}
+	f, _ := strconv.ParseFloat(string(n), 64)
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return int64(f), f, true
+	}
+	return 0, f, false
+}
+
+func (o *oracle) integer(v any, low, high int64) int64 {
+	n, ok := v.(json.Number)
+	if !ok {
+		o.refuse()
+		return 0
+	}
+	i, _, ok := number(n)
+	if !ok || i < low || i > high {
+		o.refuse()
+	}
+	return i
+}
+
+func (o *oracle) name(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		i, f, ok := number(v)
+		switch {
+		case ok:
+			return strconv.FormatInt(i, 10)
+		case math.IsInf(f, 1):
+			return "Infinity"
+		case math.IsInf(f, -1):
+			return "-Infinity"
+		}
+		p, _ := json.Marshal(f)
+		return string(p)
+	}
+	o.refuse()
+	return ""
+}
+
+func (o *oracle) names(v any) (out []string) {
+	if v == nil {
+		return nil
+	}
+	list, ok := v.([]any)
+	if !ok {
+		o.refuse()
+	}
+	for _, e := range list {
+		out = append(out, o.name(e))
+	}
+	return out
+}
+
+func (o *oracle) args(v any) (string, any) {
+	list, _ := v.([]any)
+	if len(list) == 0 {
+		o.refuse()
+		return "", nil
+	}
+	return o.name(list[0]), redecode(list)
+}
+
+// redecode turns json.Number into float64.
+func redecode(v any) (out any) {
+	p, _ := json.Marshal(v)
+	_ = json.Unmarshal(p, &out)
+	return out
+}
+
+func (o *oracle) message(all map[string]any) meaning {
+	var m meaning
+	env := &m.Env
+	env.Type = codec.Type(o.integer(all["type"], math.MinInt32, math.MaxInt32))
+	env.UID, env.NSP, env.RequesterUID = o.text(all["uid"]), o.text(all["nsp"]), o.text(all["requesterUid"])
+	if n, ok := all["attachmentId"].(json.Number); ok {
+		if i := o.integer(n, 0, math.MaxInt64); i != 0 {
+			env.AttachmentID = strconv.FormatInt(i, 10)
+		}
+	} else {
+		env.AttachmentID = o.text(all["attachmentId"])
+	}
+	if !env.Type.Known() || env.Type <= codec.Heartbeat || env.Type == codec.AdapterClose {
+		return m
+	}
+	header := m
+	if _, ok := all["data"]; !ok {
+		if env.AttachmentID == "" {
+			o.refuse()
+		}
+		return header
+	}
+	o.data(&m, o.object(all["data"]))
+	if env.AttachmentID != "" {
+		header.vague = o.bad // whether data that is not needed is looked at depends on the order of the keys
+		o.bad = false
+		return header
+	}
+	return m
+}
+
+func (o *oracle) data(m *meaning, data map[string]any) {
+	env := &m.Env
+	switch env.Type {
+	case codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets:
+	default:
+		env.RequestID = o.text(data["requestId"])
+	}
+	switch env.Type {
+	case codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets:
+		m.Event = o.opts(&env.Opts, o.object(data["opts"]))
+	}
+	event := ""
+	switch env.Type {
+	case codec.Broadcast:
+		packet := o.object(data["packet"])
+		if typ, ok := packet["type"]; ok {
+			if n := o.integer(typ, 2, 5); n != 2 && n != 5 {
+				o.refuse()
+			}
+		}
+		event, m.Args = o.args(packet["data"])
+	case codec.ServerSideEmit:
+		event, m.Args = o.args(data["packet"])
+	case codec.ServerSideEmitResponse, codec.BroadcastAck:
+		m.Value = redecode(data["packet"])
+	case codec.SocketsJoin, codec.SocketsLeave:
+		if _, ok := data["rooms"]; !ok {
+			o.refuse()
+		}
+		env.Rooms = o.names(data["rooms"])
+	case codec.DisconnectSockets:
+		env.Close = o.truth(data["close"])
+	case codec.BroadcastClientCount:
+		env.ClientCount = int(o.integer(data["clientCount"], 0, 1<<53-1))
+	case codec.FetchSocketsResponse:
+		o.sockets(m, data["sockets"])
+	}
+	m.Event = event + m.Event
+}
+
+func (o *oracle) sockets(m *meaning, v any) {
+	list, ok := v.([]any)
+	if !ok {
+		o.refuse()
+	}
+	for _, e := range list {
+		s := o.object(e)
+		m.Sockets = append(m.Sockets, o.name(s["id"]), o.names(s["rooms"]), o.revived(s["handshake"]), o.revived(s["data"]))
+	}
+}
+
+// revived writes Node.js's Buffers as base64.
+func (o *oracle) revived(v any) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = o.revived(e)
+		}
+		return out
+	case map[string]any:
+		list, ok := v["data"].([]any)
+		if ok && len(v) == 2 && v["type"] == "Buffer" {
+			p := make([]byte, 0, len(list))
+			for _, e := range list {
+				if n, ok := e.(json.Number); ok {
+					if i, err := strconv.ParseInt(string(n), 10, 64); err == nil && i >= 0 && i <= 255 {
+						p = append(p, byte(i))
+					}
+				}
+			}
+			if len(p) == len(list) {
+				return redecode(p)
+			}
+		}
+		out := map[string]any{}
+		for k, e := range v {
+			out[k] = o.revived(e)
+		}
+		return out
+	}
+	return redecode(v)
+}
+
+// opts returns what is said of compression, as text.
+func (o *oracle) opts(out *codec.Opts, m map[string]any) (compress string) {
+	out.Rooms, out.Except = o.names(m["rooms"]), o.names(m["except"])
+	if m["flags"] == nil {
+		return ""
+	}
+	flags := o.object(m["flags"])
+	out.Flags.Volatile = o.truth(flags["volatile"])
+	out.Flags.ExpectSingleResponse = o.truth(flags["expectSingleResponse"])
+	if c := flags["compress"]; c != nil {
+		compress = strconv.FormatBool(o.truth(c))
+	}
+	switch n := flags["timeout"].(type) {
+	case nil:
+	case json.Number:
+		_, f, _ := number(n)
+		out.Flags.Timeout = time.Duration(min(max(0, math.Ceil(f)), math.MaxInt32)) * time.Millisecond
+	default:
+		o.refuse()
+	}
+	return compress
+}
