@@ -28,20 +28,24 @@ func (t Target) EmitWithAck(ctx context.Context, name string, args ...any) ([]co
 	t.flags.Timeout = t.timeout()
 	ctx, cancel := context.WithTimeoutCause(ctx, t.flags.Timeout, ErrTimeout)
 	defer cancel()
-	if !t.local {
-		t.send(ctx, q, &codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()})
+	local := func() {
+		ns.local.BroadcastAck(ctx, &Packet{Args: data, Flags: t.flags}, t.selector(),
+			func(clients int) { q.count(ns.uid, clients) },
+			func(v codec.Value) { q.ack(ns.uid, v) })
 	}
-	ns.local.BroadcastAck(ctx, &Packet{Args: data, Flags: t.flags}, t.selector(),
-		func(clients int) { q.count(ns.uid, clients) },
-		func(v codec.Value) { q.ack(ns.uid, v) })
+	if t.local {
+		local()
+	} else {
+		t.send(ctx, q, &codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()}, local)
+	}
 	err = q.wait(ctx)
 	return q.values, err
 }
 
-// send publishes a request. When that fails, the request goes on with this process's part.
-func (t Target) send(ctx context.Context, q *request, env *codec.Envelope) {
+// send publishes a request and does this process's part of it. When publishing fails, the request goes on with that.
+func (t Target) send(ctx context.Context, q *request, env *codec.Envelope, local func()) {
 	env.RequestID = q.id
-	if err := t.ns.publish(ctx, env); err != nil {
+	if err := t.ns.publishAnd(ctx, env, local); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -81,7 +85,7 @@ func (t Target) ask(ctx context.Context, q *request, env *codec.Envelope) error 
 	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout(), ErrTimeout)
 	defer cancel()
 	if !q.complete() {
-		t.send(ctx, q, env)
+		t.send(ctx, q, env, func() {})
 	}
 	return q.wait(ctx)
 }

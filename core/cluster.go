@@ -77,24 +77,43 @@ func Open(ctx context.Context, config Config) (*Cluster, error) {
 // Start connects. It fails when the store cannot be used, when the bus cannot be reached, and when the node does not
 // hear itself (ErrNoLoopback); the cluster is then closed. ctx bounds Start, not the cluster.
 func (c *Cluster) Start(ctx context.Context) error {
-	c.mu.Lock()
-	if c.state != isNew {
-		c.mu.Unlock()
-		return errors.New("backplane: started already, or closed")
-	}
-	c.state = isStarted
-	c.mu.Unlock()
-
-	session, err := c.connect(ctx)
-	if err != nil {
-		_ = c.Close(context.WithoutCancel(ctx)) // nothing runs yet, and the reason it did not start matters more
+	if err := c.beginStart(); err != nil {
 		return err
 	}
+	session, err := c.connect(ctx)
+	started := err == nil && c.launch(session)
+	if err == nil && !started {
+		c.listener.close(ctx, session)
+		err = ErrClosed
+	}
+	c.group.Done()
+	if err != nil {
+		_ = c.Close(context.WithoutCancel(ctx)) // nothing runs yet, and the reason it did not start matters more
+	}
+	return err
+}
+
+// beginStart makes Close wait for the Start that follows.
+func (c *Cluster) beginStart() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == isClosing { // meanwhile
-		c.listener.close(ctx, session)
+	switch c.state {
+	case isClosing:
 		return ErrClosed
+	case isStarted:
+		return errors.New("backplane: Start: the cluster was started already")
+	}
+	c.state = isStarted
+	c.group.Add(1)
+	return nil
+}
+
+// launch starts the goroutines, unless the cluster was closed meanwhile.
+func (c *Cluster) launch(session transport.Session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == isClosing {
+		return false
 	}
 	c.running = true
 	c.group.Go(func() {
@@ -106,12 +125,22 @@ func (c *Cluster) Start(ctx context.Context) error {
 	if c.config.Store != nil {
 		c.group.Go(c.expireAttachments)
 	}
-	return nil
+	return true
 }
 
 func (c *Cluster) connect(ctx context.Context) (transport.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.PublishTimeout)
 	defer cancel()
+	stop := context.AfterFunc(c.ctx, cancel) // Close does not wait for what it makes useless
+	defer stop()
+	session, err := c.prepare(ctx)
+	if err != nil && c.ctx.Err() != nil {
+		return nil, ErrClosed
+	}
+	return session, err
+}
+
+func (c *Cluster) prepare(ctx context.Context) (transport.Session, error) {
 	if p, ok := c.config.Store.(storage.Preparer); ok {
 		if err := p.Prepare(ctx); err != nil {
 			return nil, &OpError{Op: "prepare the store", Err: err}
@@ -141,6 +170,8 @@ func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
 	for {
 		m, err := session.Receive(ctx)
 		switch {
+		case errors.Is(ctx.Err(), context.Canceled):
+			return ctx.Err() // the caller did not wait for the answer
 		case err != nil && ctx.Err() != nil:
 			return fmt.Errorf("%w (%w)", ErrNoLoopback, err)
 		case err != nil:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
@@ -122,6 +123,8 @@ func (c Config) validate() error {
 	switch {
 	case c.UID == codec.EmitterUID:
 		return &ConfigError{Field: "UID", Reason: `"emitter" is kept for processes outside the cluster`}
+	case !utf8.ValidString(c.UID):
+		return &ConfigError{Field: "UID", Reason: "is not valid UTF-8: the node would not recognise its own messages"}
 	case len(c.UID) > maxUID:
 		return &ConfigError{Field: "UID", Reason: fmt.Sprintf("has %d bytes, at most %d are allowed", len(c.UID), maxUID)}
 	case c.PayloadThreshold < 0:

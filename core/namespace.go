@@ -105,8 +105,11 @@ func (ns *Namespace) newLane(handle func(*codec.Envelope)) *lane {
 func (c *Cluster) register(ns *Namespace) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.running || c.state == isClosing {
+	switch {
+	case c.state == isClosing:
 		return ErrClosed
+	case !c.running:
+		return errors.New("backplane: Namespace: the cluster was not started")
 	}
 	if c.namespaces[ns.channel] != nil {
 		return ErrNamespaceExists
@@ -173,11 +176,21 @@ func (ns *Namespace) end() {
 
 // publish sends env and waits for its outcome.
 func (ns *Namespace) publish(ctx context.Context, env *codec.Envelope) error {
+	return ns.publishAnd(ctx, env, func() {})
+}
+
+// publishAnd sends env, calls local without waiting for the bus, and waits for the outcome. An error of publishing does not
+// stop local, but for ErrClosed.
+func (ns *Namespace) publishAnd(ctx context.Context, env *codec.Envelope, local func()) error {
 	o, err := ns.encode(env)
-	if err != nil {
+	switch {
+	case tooLate(err):
+		return err
+	case err != nil:
+		local()
 		return err
 	}
-	return ns.cluster.publisher.publish(ctx, o)
+	return ns.cluster.publisher.publish(ctx, o, local)
 }
 
 // queue sends env without waiting.

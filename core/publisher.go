@@ -49,11 +49,23 @@ func (p *publisher) send(o *outgoing) error {
 	return err
 }
 
-// publish queues a message and waits for its outcome. When ctx ends first, the message is not sent if it was still
-// queued.
-func (p *publisher) publish(ctx context.Context, o *outgoing) error {
+// publish queues a message, calls local, and waits for the message's outcome. When ctx ends first, the message is not sent
+// if it was still queued. local is called once the message has its place in the queue, so that what local makes the
+// application send comes after it; when there is no place yet, local does not wait for one. It is not called after Close.
+func (p *publisher) publish(ctx context.Context, o *outgoing, local func()) error {
+	if ctx.Err() != nil {
+		local()
+		return ctx.Err()
+	}
 	o.done = make(chan error, 1)
-	if err := p.queue.push(ctx, o, o.Size()); err != nil {
+	err := p.queue.tryPush(o, o.Size())
+	if !tooLate(err) {
+		local()
+	}
+	if errors.Is(err, ErrQueueFull) {
+		err = p.queue.push(ctx, o, o.Size())
+	}
+	if err != nil {
 		return err
 	}
 	select {

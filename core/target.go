@@ -74,34 +74,35 @@ func (t Target) timeout() time.Duration {
 }
 
 // Emit sends an event to the sockets of the target, on all nodes. It returns once the other nodes are sure to get it, as
-// far as the bus can say, and this process's sockets were given it. An error of publishing is returned, and the event
+// far as the bus can say; this process's sockets are given it without waiting for the bus. An error of publishing is returned, and the event
 // has reached this process's sockets all the same. An event that cannot be encoded reaches nobody.
 //
 // Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {
-	return t.emit(name, args, func(env *codec.Envelope) error { return t.ns.publish(ctx, env) })
+	return t.emit(name, args, func(env *codec.Envelope, local func()) error { return t.ns.publishAnd(ctx, env, local) })
 }
 
 // EmitAsync is Emit without waiting for the bus: what goes wrong later is told to Config.ErrorHandler. It returns
 // ErrQueueFull when too many messages wait already. Events of one goroutine keep their order, whichever way they are
 // emitted.
 func (t Target) EmitAsync(name string, args ...any) error {
-	return t.emit(name, args, t.ns.queue)
+	return t.emit(name, args, func(env *codec.Envelope, local func()) error {
+		err := t.ns.queue(env)
+		if !tooLate(err) {
+			local()
+		}
+		return err
+	})
 }
 
-func (t Target) emit(name string, args []any, send func(*codec.Envelope) error) error {
+func (t Target) emit(name string, args []any, send func(env *codec.Envelope, local func()) error) error {
 	data, err := wire.Event(name, args)
 	if err != nil {
 		return err
 	}
-	if !t.local {
-		err = send(&codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()})
-	}
-	if tooLate(err) {
-		return err
-	}
-	t.ns.local.Broadcast(&Packet{Args: data, Flags: t.flags}, t.selector())
-	return err
+	return t.apply(&codec.Envelope{Type: codec.Broadcast, Args: data}, send, func(l Local) {
+		l.Broadcast(&Packet{Args: data, Flags: t.flags}, t.selector())
+	})
 }
 
 // tooLate reports whether err means that the namespace is closed, and so its local part too.
@@ -110,27 +111,32 @@ func tooLate(err error) bool { return errors.Is(err, ErrClosed) }
 // SocketsJoin makes the sockets of the target join rooms. Like Emit, it returns an error of publishing and does its
 // local part all the same.
 func (t Target) SocketsJoin(ctx context.Context, rooms ...string) error {
-	return t.apply(ctx, &codec.Envelope{Type: codec.SocketsJoin, Rooms: rooms}, func(l Local) { l.Join(t.selector(), rooms) })
+	return t.change(ctx, &codec.Envelope{Type: codec.SocketsJoin, Rooms: rooms}, func(l Local) { l.Join(t.selector(), rooms) })
 }
 
 // SocketsLeave makes the sockets of the target leave rooms, as SocketsJoin makes them join.
 func (t Target) SocketsLeave(ctx context.Context, rooms ...string) error {
-	return t.apply(ctx, &codec.Envelope{Type: codec.SocketsLeave, Rooms: rooms}, func(l Local) { l.Leave(t.selector(), rooms) })
+	return t.change(ctx, &codec.Envelope{Type: codec.SocketsLeave, Rooms: rooms}, func(l Local) { l.Leave(t.selector(), rooms) })
 }
 
 // DisconnectSockets disconnects the sockets of the target from the namespace; close: their underlying connections too.
 func (t Target) DisconnectSockets(ctx context.Context, close bool) error {
-	return t.apply(ctx, &codec.Envelope{Type: codec.DisconnectSockets, Close: close}, func(l Local) { l.Disconnect(t.selector(), close) })
+	return t.change(ctx, &codec.Envelope{Type: codec.DisconnectSockets, Close: close}, func(l Local) { l.Disconnect(t.selector(), close) })
 }
 
-func (t Target) apply(ctx context.Context, env *codec.Envelope, local func(Local)) (err error) {
-	if !t.local {
+func (t Target) change(ctx context.Context, env *codec.Envelope, local func(Local)) error {
+	return t.apply(env, func(env *codec.Envelope, local func()) error { return t.ns.publishAnd(ctx, env, local) }, local)
+}
+
+// apply does something here and, unless the target is local, on the other nodes.
+func (t Target) apply(env *codec.Envelope, send func(env *codec.Envelope, local func()) error, local func(Local)) error {
+	switch {
+	case !t.local:
 		env.Opts = t.opts()
-		err = t.ns.publish(ctx, env)
-	}
-	if tooLate(err) {
-		return err
+		return send(env, func() { local(t.ns.local) })
+	case t.ns.ctx.Err() != nil:
+		return ErrClosed
 	}
 	local(t.ns.local)
-	return err
+	return nil
 }
