@@ -10,11 +10,12 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// Attachments are fetched ahead of the message that is handled: so many round trips at a time, each for so many
-// attachments if the store can do that.
+// Attachments are fetched ahead of the message that is handled: so many round trips at a time, or, if the store can fetch
+// many in one, fewer and each for so many. Each takes a connection of the store; database/sql keeps two by default.
 const (
-	fetchAhead = 4
-	fetchMany  = 16
+	fetchSingles = 4
+	fetchBatches = 2
+	fetchMany    = 16
 )
 
 // fetcher reads the attachments that messages refer to.
@@ -33,13 +34,12 @@ type fetch struct {
 	ready chan struct{} // closed when envs and errs are there
 }
 
-// plan groups the references among batch into round trips.
-func (f *fetcher) plan(batch []*codec.Envelope) []*fetch {
-	many := 1
+// plan groups the references among batch into round trips, and tells how many of these may be under way.
+func (f *fetcher) plan(batch []*codec.Envelope) (all []*fetch, ahead int) {
+	many, ahead := 1, fetchSingles
 	if _, ok := f.store.(storage.Batch); ok {
-		many = fetchMany
+		many, ahead = fetchMany, fetchBatches
 	}
-	var all []*fetch
 	for _, env := range batch {
 		if env.AttachmentID == "" {
 			continue
@@ -50,7 +50,7 @@ func (f *fetcher) plan(batch []*codec.Envelope) []*fetch {
 		last := all[len(all)-1]
 		last.ids = append(last.ids, env.AttachmentID)
 	}
-	return all
+	return all, ahead
 }
 
 // start begins a round trip.

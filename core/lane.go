@@ -38,10 +38,10 @@ func (l *lane) run(ctx context.Context) {
 func (l *lane) work(ctx context.Context, batch []*codec.Envelope) {
 	var group sync.WaitGroup
 	defer group.Wait()
-	fetches := l.fetcher.plan(batch)
+	fetches, ahead := l.fetcher.plan(batch)
 	started := 0
 	for _, env := range batch {
-		for ; started < min(len(fetches), fetchAhead); started++ {
+		for ; started < min(len(fetches), ahead); started++ {
 			l.fetcher.start(ctx, &group, fetches[started])
 		}
 		if ctx.Err() != nil {

@@ -21,4 +21,10 @@ type Config struct {
 	// NoAutoCreate forbids Prepare to create the table. A missing table is then a *SetupError whose Hint is
 	// the SQL to run, as returned by Schema.
 	NoAutoCreate bool
+
+	// DurableAttachments makes storing an attachment wait for the disk, if the server's synchronous_commit says so.
+	// By default it does not: an attachment is read within moments or never, and a crash of the server that loses it
+	// loses every notification under way, and cuts every listener, anyway. The setting is made for the transaction
+	// that stores, so that nothing stays behind in the connection.
+	DurableAttachments bool
 }

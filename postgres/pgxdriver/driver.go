@@ -42,7 +42,7 @@ type Driver struct {
 var (
 	_ transport.Bus    = (*Driver)(nil)
 	_ transport.Closer = (*Driver)(nil)
-	_ storage.Store    = (*Driver)(nil)
+	_ storage.Batch    = (*Driver)(nil)
 	_ storage.Preparer = (*Driver)(nil)
 )
 
@@ -79,6 +79,16 @@ func (d *Driver) Put(ctx context.Context, body []byte) (string, error) { return 
 
 // Get implements storage.Store.
 func (d *Driver) Get(ctx context.Context, id string) ([]byte, error) { return d.store.Get(ctx, id) }
+
+// PutAll implements storage.Batch.
+func (d *Driver) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
+	return d.store.PutAll(ctx, bodies)
+}
+
+// GetAll implements storage.Batch.
+func (d *Driver) GetAll(ctx context.Context, ids []string) ([][]byte, error) {
+	return d.store.GetAll(ctx, ids)
+}
 
 // Expire implements storage.Store, by the server's clock.
 func (d *Driver) Expire(ctx context.Context, age time.Duration) error {

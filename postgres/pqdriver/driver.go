@@ -9,6 +9,7 @@ package pqdriver
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/backplane-go/backplane/postgres"
@@ -26,12 +27,13 @@ type Config struct {
 type Driver struct {
 	bus   *engine.Bus
 	store *engine.Store
+	pool  *pool
 }
 
 var (
 	_ transport.Bus    = (*Driver)(nil)
 	_ transport.Closer = (*Driver)(nil)
-	_ storage.Store    = (*Driver)(nil)
+	_ storage.Batch    = (*Driver)(nil)
 	_ storage.Preparer = (*Driver)(nil)
 )
 
@@ -47,9 +49,11 @@ func New(db *sql.DB, dsn string) *Driver { return NewWithConfig(db, dsn, Config{
 // NewWithConfig returns a driver with options. It does no I/O; what is wrong with the options is returned by
 // Prepare and by the methods they concern.
 func NewWithConfig(db *sql.DB, dsn string, config Config) *Driver {
+	pool := &pool{db: db}
 	return &Driver{
 		bus:   engine.NewBus(&dialer{dsn: dsn}),
-		store: engine.NewStore(pool{db}, config.Config),
+		store: engine.NewStore(pool, config.Config),
+		pool:  pool,
 	}
 }
 
@@ -66,15 +70,27 @@ func (d *Driver) Open(ctx context.Context) (transport.Session, error) { return d
 func (d *Driver) Limits() transport.Limits { return d.bus.Limits() }
 
 // Close implements transport.Closer. It closes the publishing connection, after the Publish under way or when
-// ctx ends, and cuts the sessions that are still open. The pool is not touched. Publish and Open work again
-// afterwards, on new connections.
-func (d *Driver) Close(ctx context.Context) error { return d.bus.Close(ctx) }
+// ctx ends, and cuts the sessions that are still open. db stays usable; what was prepared in it is deallocated.
+// Publish, Open and the store work again afterwards, on new connections.
+func (d *Driver) Close(ctx context.Context) error {
+	return errors.Join(d.bus.Close(ctx), d.pool.close(ctx))
+}
 
 // Put implements storage.Store.
 func (d *Driver) Put(ctx context.Context, body []byte) (string, error) { return d.store.Put(ctx, body) }
 
 // Get implements storage.Store.
 func (d *Driver) Get(ctx context.Context, id string) ([]byte, error) { return d.store.Get(ctx, id) }
+
+// PutAll implements storage.Batch.
+func (d *Driver) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
+	return d.store.PutAll(ctx, bodies)
+}
+
+// GetAll implements storage.Batch.
+func (d *Driver) GetAll(ctx context.Context, ids []string) ([][]byte, error) {
+	return d.store.GetAll(ctx, ids)
+}
 
 // Expire implements storage.Store, by the server's clock.
 func (d *Driver) Expire(ctx context.Context, age time.Duration) error {

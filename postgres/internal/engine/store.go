@@ -18,7 +18,7 @@ type Store struct {
 	noAutoCreate bool
 	err          error // of the table's name
 
-	put, get, expire string
+	put, get, expire, putAll, getAll string
 }
 
 // NewStore returns a store on db. It does no I/O.
@@ -30,6 +30,12 @@ func NewStore(db DB, config postgres.Config) *Store {
 	s.name, s.err = postgres.QuoteTable(s.table)
 	s.put = "INSERT INTO " + s.name + " (payload) VALUES ($1) RETURNING id"
 	s.get = "SELECT payload FROM " + s.name + " WHERE id = $1"
+	commit := "set_config('synchronous_commit', 'off', true)" // for this one transaction
+	if config.DurableAttachments {
+		commit = "current_setting('synchronous_commit')"
+	}
+	s.put += ", " + commit
+	s.putAll, s.getAll = fmt.Sprintf(putAll, s.name, commit), fmt.Sprintf(getAll, s.name)
 	s.expire = "DELETE FROM " + s.name + " WHERE created_at < now() - make_interval(secs => $1)"
 	return s
 }
@@ -43,7 +49,8 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 		body = []byte{} // nil would be NULL
 	}
 	var id int64
-	found, err := s.db.QueryRow(ctx, s.put, []any{body}, &id)
+	var setting string
+	found, err := s.db.QueryRow(ctx, s.put, []any{body}, &id, &setting)
 	if err != nil {
 		return "", err
 	}
