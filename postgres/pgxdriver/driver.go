@@ -70,7 +70,8 @@ func (d *Driver) Open(ctx context.Context) (transport.Session, error) { return d
 func (d *Driver) Limits() transport.Limits { return d.bus.Limits() }
 
 // Close implements transport.Closer. It closes the publishing connection, after the Publish under way or when
-// ctx ends, and cuts the sessions that are still open. The pool is not touched. Publish and Open work again
+// ctx ends, and cuts the sessions that are still open; a Publish that still waits behind it then gets
+// transport.ErrClosed. The pool is not touched. Publish and Open work again
 // afterwards, on new connections.
 func (d *Driver) Close(ctx context.Context) error { return d.bus.Close(ctx) }
 

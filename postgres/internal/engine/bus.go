@@ -37,10 +37,11 @@ func NewBus(dialer Dialer) *Bus {
 	}
 }
 
+// limits are what NOTIFY accepts.
+var limits = transport.Limits{Payload: postgres.MaxPayload, Channel: postgres.MaxName, Text: true}
+
 // Limits returns what NOTIFY accepts.
-func (b *Bus) Limits() transport.Limits {
-	return transport.Limits{Payload: postgres.MaxPayload, Channel: postgres.MaxName, Text: true}
-}
+func (b *Bus) Limits() transport.Limits { return limits }
 
 // Publish implements transport.Bus.
 func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
