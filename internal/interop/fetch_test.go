@@ -95,8 +95,12 @@ var fetchScenarios = []scenario{
 	{types: codec.FetchSocketsResponse, name: "binaryDataUnderTheThreshold", brief: true, run: func(f *fixture) {
 		c := f.connect(f.from, interop.ClientSpec{Data: map[string]any{"b": []byte{1, 2, 255}}})
 		data := f.fetchOne(f.to, c.ID()).Data.(map[string]any)
-		// it travels as what JSON.stringify makes of a Buffer, and stays that
-		f.same(map[string]any{"type": "Buffer", "data": []any{1, 2, 255}}, data["b"])
+		// it travels as what JSON.stringify makes of a Buffer; in Node.js it stays that, our nodes turn it back
+		want := any(map[string]any{"type": "Buffer", "data": []any{1, 2, 255}})
+		if f.to.kind().isGo() {
+			want = []byte{1, 2, 255}
+		}
+		f.same(want, data["b"])
 		require.Empty(f, f.sent(f.from, 8).AttachmentID)
 	}},
 	{types: codec.FetchSocketsResponse, name: "manySockets", run: func(f *fixture) {

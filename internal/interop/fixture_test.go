@@ -17,14 +17,14 @@ import (
 // patience bounds each scenario. It is generous: only a failure takes that long.
 const patience = 30 * time.Second
 
-// The heartbeats of all nodes of the matrix. A node that starts while its LISTEN is not active yet (Node.js) learns of
-// its peers with their next heartbeat.
+// The heartbeats of the matrix. Those of Node.js are frequent, because a node that starts while its LISTEN is not active
+// yet learns of its peers with their next one. Ours are not: a node gives up a session that did not bring back its
+// own heartbeat in time, and the machine may be busy.
 const (
-	heartbeatInterval = 500 * time.Millisecond
-	heartbeatTimeout  = 4 * time.Second
+	nodeHeartbeat    = time.Second
+	goHeartbeat      = 2 * time.Second
+	heartbeatTimeout = 6 * time.Second
 )
-
-const prefix = "interop"
 
 // fixture is what a scenario gets: two sides that know each other, in a namespace of their own.
 type fixture struct {
@@ -33,8 +33,9 @@ type fixture struct {
 	nsp      string
 	from, to side
 	size     int // nodes in the cluster
-	recorder *interop.Recorder
 	fences   int
+
+	recording *interop.Recording
 }
 
 var lastNamespace atomic.Int64
@@ -45,8 +46,12 @@ func newFixture(t *testing.T, w *world, from, to opener, s scenario) *fixture {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	f := &fixture{T: t, ctx: ctx, size: from.nodes() + to.nodes()}
-	f.nsp = fmt.Sprintf("/n%d", lastNamespace.Add(1))
-	f.recorder = interop.Record(t, w.url, w.table(), prefix+"#"+f.nsp)
+	if f.nsp = s.nsp; f.nsp == "" {
+		f.nsp = fmt.Sprintf("/n%d", lastNamespace.Add(1))
+	}
+	var err error
+	f.recording, err = w.recorder.Listen(ctx, w.prefix+"#"+f.nsp)
+	require.NoError(t, err)
 	t.Cleanup(func() { checkWire(f) })
 	open := func(o opener) side {
 		s, err := o.open(ctx, f.nsp)
@@ -54,7 +59,8 @@ func newFixture(t *testing.T, w *world, from, to opener, s scenario) *fixture {
 		t.Cleanup(func() { closeSide(t, s) })
 		return s
 	}
-	if s.fromFirst {
+	_, fromGo := from.(*goOpener)
+	if s.opens == fromFirst || s.opens == nodeFirst && !fromGo {
 		f.from, f.to = open(from), open(to)
 	} else {
 		f.to, f.from = open(to), open(from)
@@ -117,7 +123,7 @@ func (f *fixture) fence(s side, clients ...client) {
 // sent returns the next message of that type that s sent.
 func (f *fixture) sent(s side, messageType int) interop.Message {
 	f.Helper()
-	m, err := f.recorder.Await(f.ctx, s.UID(), messageType)
+	m, err := f.recording.Await(f.ctx, s.UID(), messageType)
 	require.NoError(f, err)
 	return m
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/interop"
+	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 	"github.com/backplane-go/backplane/transport"
@@ -40,13 +41,12 @@ func (w *world) startGo(t *testing.T, driver string) *goOpener {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	o := &goOpener{errors: new(interop.Inbox[error]), changed: make(chan struct{})}
-	options := w.options()
 	cluster, err := backplane.Open(ctx, backplane.Config{
-		Bus:               newBus(t, ctx, driver, w.url),
-		ChannelPrefix:     options.ChannelPrefix,
-		PayloadThreshold:  options.PayloadThreshold,
-		HeartbeatInterval: options.HeartbeatInterval,
-		HeartbeatTimeout:  options.HeartbeatTimeout,
+		Bus:               w.newBus(t, ctx, driver),
+		ChannelPrefix:     w.prefix,
+		PayloadThreshold:  w.threshold,
+		HeartbeatInterval: goHeartbeat,
+		HeartbeatTimeout:  heartbeatTimeout,
 		ErrorHandler:      o.errors.Put,
 		Trace: backplane.Trace{
 			PeerJoined: func(string, string) { o.change() },
@@ -66,18 +66,19 @@ func (w *world) startGo(t *testing.T, driver string) *goOpener {
 	return o
 }
 
-func newBus(t *testing.T, ctx context.Context, driver, url string) transport.Bus {
+func (w *world) newBus(t *testing.T, ctx context.Context, driver string) transport.Bus {
 	t.Helper()
+	config := postgres.Config{Table: w.table}
 	if driver == pqDriver {
-		db, err := sql.Open("postgres", url)
+		db, err := sql.Open("postgres", w.url)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = db.Close() })
-		return pqdriver.New(db, url)
+		return pqdriver.NewWithConfig(db, w.url, pqdriver.Config{Config: config})
 	}
-	pool, err := pgxpool.New(ctx, url)
+	pool, err := pgxpool.New(ctx, w.url)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	return pgxdriver.New(pool)
+	return pgxdriver.NewWithConfig(pool, pgxdriver.Config{Config: config})
 }
 
 func (o *goOpener) change() {

@@ -129,7 +129,7 @@ func TestHelperNode(t *testing.T) {
 	if url == "" {
 		t.Skip("only a helper of other tests")
 	}
-	w := &world{url: url}
+	w := &world{url: url, prefix: "interop"}
 	_, err := w.startGo(t, pgxDriver).open(patient(t), "/")
 	require.NoError(t, err)
 	_, _ = os.Stdout.WriteString("\nopen\n")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,24 +35,34 @@ func (m Message) Data() map[string]any {
 	return data
 }
 
-// Recorder shows all that goes over some channels.
+// Recorder listens to channels.
 type Recorder struct {
-	Messages Inbox[Message]
-	// Seen has all messages, also those that Await has taken from Messages.
-	Seen Inbox[Message]
+	conn  *pgx.Conn
+	fetch *pgx.Conn
+	table string
 
-	conn   *pgx.Conn
-	fetch  *pgx.Conn
-	table  string
-	cancel context.CancelFunc
-	done   chan struct{}
+	mu        sync.Mutex // guards all below
+	channels  map[string]*Recording
+	requests  []listenRequest
+	interrupt context.CancelFunc // ends the wait under way
 }
 
-// Record starts recording. table is that of the attachments. It ends with the test.
-func Record(t testing.TB, databaseURL, table string, channels ...string) *Recorder {
+type listenRequest struct {
+	channel string
+	done    chan error
+}
+
+// Recording is what went over one channel.
+type Recording struct {
+	// Messages that Await has not taken, and all messages.
+	Messages, Seen Inbox[Message]
+}
+
+// Record starts a recorder. table is that of the attachments. It ends with the test.
+func Record(t testing.TB, databaseURL, table string) *Recorder {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &Recorder{table: table, cancel: cancel, done: make(chan struct{})}
+	r := &Recorder{table: table, channels: make(map[string]*Recording)}
 	var err error
 	if r.conn, err = pgx.Connect(ctx, databaseURL); err != nil {
 		t.Fatal("record: ", err)
@@ -59,15 +70,19 @@ func Record(t testing.TB, databaseURL, table string, channels ...string) *Record
 	if r.fetch, err = pgx.Connect(ctx, databaseURL); err != nil {
 		t.Fatal("record: ", err)
 	}
-	for _, channel := range channels {
-		if err := r.Listen(ctx, channel); err != nil {
-			t.Fatal("record: ", err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			if err := r.serve(ctx); err != nil && ctx.Err() == nil {
+				t.Errorf("record: %v", err)
+				return
+			}
 		}
-	}
-	go r.run(ctx, t)
+	}()
 	t.Cleanup(func() {
-		r.cancel()
-		<-r.done
+		cancel()
+		<-done
 		closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		_ = r.conn.Close(closing)
@@ -76,30 +91,55 @@ func Record(t testing.TB, databaseURL, table string, channels ...string) *Record
 	return r
 }
 
-// Listen adds a channel. It must not be called once the recorder runs.
-func (r *Recorder) Listen(ctx context.Context, channel string) error {
-	_, err := r.conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize())
-	return err
+// Listen starts recording a channel, and returns once it does.
+func (r *Recorder) Listen(ctx context.Context, channel string) (*Recording, error) {
+	recording, request := new(Recording), listenRequest{channel, make(chan error, 1)}
+	r.mu.Lock()
+	r.channels[channel] = recording
+	r.requests = append(r.requests, request)
+	if r.interrupt != nil {
+		r.interrupt()
+	}
+	r.mu.Unlock()
+	select {
+	case err := <-request.done:
+		return recording, err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("record %s: %w", channel, context.Cause(ctx))
+	}
 }
 
-func (r *Recorder) run(ctx context.Context, t testing.TB) {
-	defer close(r.done)
-	for {
-		n, err := r.conn.WaitForNotification(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			t.Errorf("record: %v", err)
-			return
-		}
-		m, err := r.read(ctx, n.Channel, n.Payload)
-		if err != nil && ctx.Err() == nil {
-			t.Errorf("record %s: %v", n.Payload, err)
-		}
-		r.Seen.Put(m)
-		r.Messages.Put(m)
+// serve carries out what was requested and takes one notification.
+func (r *Recorder) serve(ctx context.Context) error {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.mu.Lock()
+	requests := r.requests
+	r.requests, r.interrupt = nil, cancel
+	r.mu.Unlock()
+	for _, request := range requests {
+		_, err := r.conn.Exec(ctx, "LISTEN "+pgx.Identifier{request.channel}.Sanitize())
+		request.done <- err
 	}
+	n, err := r.conn.WaitForNotification(waiting)
+	if err != nil {
+		if waiting.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	m, err := r.read(ctx, n.Channel, n.Payload)
+	if err != nil {
+		return fmt.Errorf("%s: %w", n.Payload, err)
+	}
+	r.mu.Lock()
+	recording := r.channels[n.Channel]
+	r.mu.Unlock()
+	if recording != nil {
+		recording.Seen.Put(m)
+		recording.Messages.Put(m)
+	}
+	return nil
 }
 
 func (r *Recorder) read(ctx context.Context, channel, payload string) (Message, error) {
@@ -116,7 +156,8 @@ func (r *Recorder) read(ctx context.Context, channel, payload string) (Message, 
 		return m, nil
 	}
 	m.AttachmentID = fmt.Sprint(id)
-	err := r.fetch.QueryRow(ctx, fmt.Sprintf("SELECT payload FROM %s WHERE id = $1", r.table), m.AttachmentID).Scan(&m.Attachment)
+	query := fmt.Sprintf("SELECT payload FROM %s WHERE id = $1", r.table)
+	err := r.fetch.QueryRow(ctx, query, m.AttachmentID).Scan(&m.Attachment)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return m, nil
 	}
@@ -132,7 +173,7 @@ func (r *Recorder) read(ctx context.Context, channel, payload string) (Message, 
 }
 
 // Await returns the oldest message of that sender and type that was not returned yet; uid "" is any sender.
-func (r *Recorder) Await(ctx context.Context, uid string, messageType int) (Message, error) {
+func (r *Recording) Await(ctx context.Context, uid string, messageType int) (Message, error) {
 	m, err := r.Messages.Await(ctx, func(m Message) bool {
 		return m.Type == messageType && (uid == "" || m.UID == uid)
 	})

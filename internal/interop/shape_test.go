@@ -83,10 +83,9 @@ func shapeOfAnswers(f *fixture) {
 		require.Equal(f, scrubbed(want), scrubbed(got), "type %d", messageType)
 	}
 	for _, messageType := range []int{1, 2} {
-		want, got := f.sent(f.from, 2), f.sent(f.to, messageType)
-		delete(want.Body, "type")
-		delete(got.Body, "type")
-		require.Equal(f, scrubbed(want), scrubbed(got), "type %d", messageType)
+		want, got := scrubbed(f.sent(f.from, 2)), scrubbed(f.sent(f.to, messageType))
+		want["type"] = float64(messageType) // the first one of Node.js may be older than the recording
+		require.Equal(f, want, got)
 	}
 }
 

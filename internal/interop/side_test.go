@@ -61,6 +61,11 @@ func (k kind) isGo() bool { return k.adapter == adapterGo }
 // saysGoodbye: the adapter sends ADAPTER_CLOSE and understands it.
 func (k kind) saysGoodbye() bool { return k.adapter != interop.Adapter03 }
 
+// doublesSpilled: workers of one primary get each other's large and binary messages twice, directly and, because the
+// reference that the primary publishes does not say where it comes from, once more over Postgres. A request of that
+// size is then answered twice, and completes too early or with too much.
+func (k kind) doublesSpilled() bool { return k.adapter == interop.Cluster }
+
 // opener opens sides, each in a namespace of its own.
 type opener interface {
 	open(ctx context.Context, nsp string) (side, error)

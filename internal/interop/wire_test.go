@@ -21,7 +21,7 @@ func checkWire(f *fixture) {
 			ours[s.UID()] = true
 		}
 	}
-	for _, m := range f.recorder.Seen.Take() {
+	for _, m := range f.recording.Seen.Take() {
 		if ours[m.UID] {
 			checkMessage(f, m)
 		}
@@ -30,8 +30,9 @@ func checkWire(f *fixture) {
 
 func checkMessage(f *fixture, m interop.Message) {
 	f.Helper()
+	failed := f.Failed()
 	defer func() {
-		if f.Failed() {
+		if f.Failed() && !failed {
 			f.Logf("the message was %.2000s", m.Payload)
 		}
 	}()

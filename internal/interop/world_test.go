@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -9,26 +10,37 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets more tests run at a time than there are processors, because they mostly wait. Each holds some 15
+// connections to PostgreSQL, which by default allows 100.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // world is one database for some nodes.
 type world struct {
-	url string
+	url      string
+	recorder *interop.Recorder
+	prefix   string
+	// table and threshold are the nodes' options; empty and 0: their defaults.
+	table     string
+	threshold int
 }
 
-func newWorld(t *testing.T) *world { return &world{url: pgtest.Database(t)} }
-
-func (w *world) table() string { return "socket_io_attachments" }
-
-func (w *world) options() interop.Options {
-	return interop.Options{
-		ChannelPrefix: prefix, HeartbeatInterval: heartbeatInterval, HeartbeatTimeout: heartbeatTimeout,
-	}
+func newWorld(t *testing.T) *world {
+	url := pgtest.Database(t)
+	return &world{url: url, recorder: interop.Record(t, url, "socket_io_attachments"), prefix: "interop"}
 }
 
 // start starts a peer and returns the opener of its sides.
 func (w *world) start(t *testing.T, adapter string) opener {
-	p := interop.Start(t, interop.Config{Adapter: adapter, DatabaseURL: w.url, Options: w.options()})
+	p := interop.Start(t, interop.Config{Adapter: adapter, DatabaseURL: w.url, PoolSize: 3, Options: interop.Options{
+		ChannelPrefix: w.prefix, TableName: w.table, PayloadThreshold: w.threshold,
+		HeartbeatInterval: nodeHeartbeat, HeartbeatTimeout: heartbeatTimeout,
+	}})
 	k := kind{adapter: adapter, peer: p}
 	if adapter == interop.Cluster {
 		return clusterOpener{k}

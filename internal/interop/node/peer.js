@@ -34,6 +34,7 @@ async function main() {
 
 function worker(config) {
   const { createAdapter } = require("@socket.io/cluster-adapter");
+  process.setMaxListeners(0); // it adds a listener for each namespace
   return require("./server").start(config, {
     adapter: createAdapter(config.adapterOptions),
     listens: async () => {}, // the primary knows
