@@ -47,6 +47,7 @@ func (s *Sender) transmitAll(ctx context.Context, batch []*Outgoing) error {
 	msgs := make([]transport.Message, len(batch))
 	for i, o := range batch {
 		if o.Err != nil {
+			fail(batch, errors.Unwrap(o.Err))
 			return o.Err
 		}
 		msgs[i] = transport.Message{Channel: o.Channel, Payload: *o.buf}
@@ -119,6 +120,9 @@ func (s *Sender) bound(ctx context.Context) (context.Context, context.CancelFunc
 
 func fail(batch []*Outgoing, err error) {
 	for _, o := range batch {
+		if o.Err != nil {
+			continue
+		}
 		o.Err = &OpError{Op: "publish", Channel: o.Channel, Err: err}
 	}
 }

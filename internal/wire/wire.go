@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -17,7 +16,7 @@ const binaryMark = 0x00
 // Config says how messages are encoded.
 type Config struct {
 	Codec  codec.Codec
-	Store  storage.Store // nil: nothing can be spilled
+	Store  Store // nil: nothing can be spilled
 	Limits transport.Limits
 	// Threshold: messages of this many bytes or more are spilled. 0, and whatever is more than the bus
 	// carries, means as soon as the bus cannot carry them.

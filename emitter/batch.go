@@ -1,0 +1,78 @@
+package emitter
+
+import (
+	"context"
+	"sync"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+)
+
+// Batch collects messages, for any namespaces and rooms, and sends them in one round trip, or two if some are too large
+// for the bus. Its methods are those of an Emitter, but only put the message into the batch: they use no context, and
+// return only what is wrong with the message itself, which is then not in the batch. It is safe for concurrent use.
+type Batch struct {
+	Target
+
+	emitter *Emitter
+	mu      sync.Mutex // guards items
+	items   []*wire.Outgoing
+}
+
+// Batch returns an empty batch.
+func (e *Emitter) Batch() *Batch {
+	b := &Batch{emitter: e, Target: e.Target}
+	b.Target.sink = b
+	return b
+}
+
+// take puts env into the batch.
+func (b *Batch) take(_ context.Context, nsp string, env *codec.Envelope) error {
+	o, err := b.emitter.encode(nsp, env)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.items = append(b.items, o)
+	return nil
+}
+
+// Len returns how many messages are in the batch.
+func (b *Batch) Len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.items)
+}
+
+// Send sends the messages, in the order of the calls, and empties the batch. It returns ctx's error if that ended before
+// anything was sent, which leaves the batch as it was; and a *BatchError that says which messages were not sent.
+func (b *Batch) Send(ctx context.Context) error {
+	b.mu.Lock()
+	items := b.items
+	b.items = nil
+	b.mu.Unlock()
+	if len(items) == 0 {
+		return nil
+	}
+	if err := b.emitter.post.send(ctx, items); err != nil {
+		b.mu.Lock()
+		b.items = append(items, b.items...)
+		b.mu.Unlock()
+		return err
+	}
+	failed := &BatchError{Messages: len(items)}
+	for i, o := range items {
+		if o.Err != nil {
+			failed.Unsent = append(failed.Unsent, i)
+			if failed.Err == nil {
+				failed.Err = o.Err
+			}
+		}
+		o.Release()
+	}
+	if failed.Err != nil {
+		return failed
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package emitter
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/backplane-go/backplane/internal/wire"
+)
+
+// ErrNoAnswers is returned when an acknowledgement is asked for: an emitter is no node, so nobody can answer it.
+var ErrNoAnswers = errors.New("emitter: acknowledgements are for the nodes of a cluster: an emitter receives nothing")
+
+// ConfigError is returned by New for a Config that cannot work.
+type ConfigError = wire.ConfigError
+
+// NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
+type NameError = wire.NameError
+
+// TooLargeError is returned for a message over the bus's limit when there is no store. Nothing was sent.
+type TooLargeError = wire.TooLargeError
+
+// ReservedEventError is returned for an event name that Socket.IO keeps for itself. Nothing was sent.
+type ReservedEventError = wire.ReservedEventError
+
+// OpError tells that the bus or the store did not take a message.
+type OpError = wire.OpError
+
+// BatchError is returned by Batch.Send when not all messages were sent.
+type BatchError struct {
+	// Messages is how many there were in the batch.
+	Messages int
+	// Unsent are the indexes, in the order of the calls, of the messages that were not sent, or are not sure to have been.
+	Unsent []int
+	// Err is the first error.
+	Err error
+}
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("emitter: %d of %d messages were not sent: %v", len(e.Unsent), e.Messages, e.Err)
+}
+
+// Unwrap returns the first error.
+func (e *BatchError) Unwrap() error { return e.Err }

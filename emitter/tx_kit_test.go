@@ -1,0 +1,82 @@
+package emitter_test
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/emitter"
+	"github.com/backplane-go/backplane/postgres"
+	"github.com/backplane-go/backplane/postgres/pgxdriver"
+	"github.com/backplane-go/backplane/postgres/pqdriver"
+)
+
+// transaction is one of either driver.
+type transaction interface {
+	// bus is what InTx returns, with a table, or the default if that is empty.
+	bus(table string) emitter.Publisher
+	exec(ctx context.Context, statement string) error
+	queryInt(ctx context.Context, statement string) (int, error)
+	commit(ctx context.Context) error
+	rollback(ctx context.Context) error
+}
+
+type pgxTransaction struct{ tx pgx.Tx }
+
+func beginPgx(tb testing.TB, pool *pgxpool.Pool) transaction {
+	tx, err := pool.Begin(within(tb))
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	return pgxTransaction{tx}
+}
+
+func (t pgxTransaction) bus(table string) emitter.Publisher {
+	if table == "" {
+		return pgxdriver.InTx(t.tx)
+	}
+	return pgxdriver.InTxWithConfig(t.tx, postgres.Config{Table: table})
+}
+
+func (t pgxTransaction) exec(ctx context.Context, statement string) error {
+	_, err := t.tx.Exec(ctx, statement)
+	return err
+}
+
+func (t pgxTransaction) queryInt(ctx context.Context, statement string) (n int, err error) {
+	return n, t.tx.QueryRow(ctx, statement).Scan(&n)
+}
+
+func (t pgxTransaction) commit(ctx context.Context) error   { return t.tx.Commit(ctx) }
+func (t pgxTransaction) rollback(ctx context.Context) error { return t.tx.Rollback(ctx) }
+
+type pqTransaction struct{ tx *sql.Tx }
+
+func beginPq(tb testing.TB, db *sql.DB) transaction {
+	tx, err := db.BeginTx(context.WithoutCancel(tb.Context()), nil)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = tx.Rollback() })
+	return pqTransaction{tx}
+}
+
+func (t pqTransaction) bus(table string) emitter.Publisher {
+	if table == "" {
+		return pqdriver.InTx(t.tx)
+	}
+	return pqdriver.InTxWithConfig(t.tx, postgres.Config{Table: table})
+}
+
+func (t pqTransaction) exec(ctx context.Context, statement string) error {
+	_, err := t.tx.ExecContext(ctx, statement)
+	return err
+}
+
+func (t pqTransaction) queryInt(ctx context.Context, statement string) (n int, err error) {
+	return n, t.tx.QueryRowContext(ctx, statement).Scan(&n)
+}
+
+func (t pqTransaction) commit(context.Context) error   { return t.tx.Commit() }
+func (t pqTransaction) rollback(context.Context) error { return t.tx.Rollback() }
