@@ -119,6 +119,20 @@ func (b *bus) muffle() {
 	}
 }
 
+// unclosed returns how many sessions were not closed.
+func (b *bus) unclosed() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.sessions {
+		s.mu.Lock()
+		if !s.closed {
+			n++
+		}
+		s.mu.Unlock()
+	}
+	return n
+}
+
 // listening returns the channels of the sessions that are open.
 func (b *bus) listening() []string {
 	b.mu.Lock()

@@ -131,6 +131,7 @@ func TestAmbiguousErrorsAreNotRetried(t *testing.T) {
 		ns := join(t, open(t, b), "/", nil)
 		registry, clients := crowd("alice")
 		join(t, open(t, hub), "/", registry)
+		synctest.Wait()
 		calls := 0
 		b.fault(faults{publish: func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
 			calls++

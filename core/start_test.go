@@ -185,13 +185,9 @@ func TestCloseDuringStart(t *testing.T) {
 		go func() { started <- cluster.Start(t.Context()) }()
 		synctest.Wait()
 		require.NoError(t, cluster.Close(t.Context()))
-		select {
-		case err := <-started:
-			assert.ErrorIs(t, err, core.ErrClosed)
-		default:
-			t.Error("Close returned before Start had: it must leave no connection behind when it returns")
-		}
-		assert.Empty(t, b.listening())
+		assert.Equal(t, int64(1), b.opened.Load())
+		assert.Zero(t, b.unclosed(), "Close leaves no connection behind, not even that of a Start under way")
+		assert.ErrorIs(t, <-started, core.ErrClosed)
 		close(slow)
 		synctest.Wait()
 	})
