@@ -35,6 +35,10 @@ interop: ## run the tests against the Node.js packages, in full view
 bench: ## run the benchmarks
 	$(TESTENV) -- $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 30m $(PKG)
 
+.PHONY: bench-peers
+bench-peers: ## compare with Node.js's adapter and the bare limit, in one run (QUICK=1: fewer messages)
+	$(TESTENV) -- $(GO) run ./bench $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES))
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list $(PKG)); do \
