@@ -39,6 +39,7 @@ var layers = map[string][]string{
 // strangers says what must not be linked into a program by importing a package, not even through other packages.
 var strangers = map[string][]string{
 	"":                   {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
+	"emitter":            {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
 	"postgres/pgxdriver": {"github.com/lib/...", "github.com/stretchr/..."},
 	"postgres/pqdriver":  {"github.com/jackc/...", "github.com/stretchr/..."},
 	"conformance":        {"github.com/jackc/...", "github.com/lib/...", "github.com/stretchr/...", "go.uber.org/goleak"},
