@@ -8,25 +8,30 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	shape "github.com/backplane-go/backplane/codec/internal/message"
 )
 
 // The major types of CBOR, in the first byte's upper three bits.
 const (
-	majorUint  byte = 0
-	majorInt   byte = 1
-	majorBytes byte = 2
-	majorText  byte = 3
-	majorArray byte = 4
-	majorMap   byte = 5
-	majorTag   byte = 6
+	majorUint   byte = 0
+	majorInt    byte = 1
+	majorBytes  byte = 2
+	majorText   byte = 3
+	majorArray  byte = 4
+	majorMap    byte = 5
+	majorTag    byte = 6
+	majorSimple byte = 7
 )
 
 // tagJSON marks a byte string that holds JSON (IANA's registry of CBOR tags: embedded JSON).
 const tagJSON = 262
 
+// Simple values, by their whole first byte. Above simpleOther are the floats.
 const (
-	null      byte = 0xf6
-	undefined byte = 0xf7
+	simpleFalse byte = 0xf4
+	null        byte = 0xf6
+	undefined   byte = 0xf7
+	simpleOther byte = 0xf8
 )
 
 // appendHead appends what every CBOR value begins with, in its shortest form.
@@ -100,7 +105,7 @@ func appendTree(buf *bytes.Buffer, t any, depth int) error {
 	case time.Time:
 		return encMode.MarshalToBuffer(t.UTC(), buf)
 	case string:
-		return encMode.MarshalToBuffer(clean(t), buf)
+		return encMode.MarshalToBuffer(shape.Text(t), buf)
 	case []any:
 		if depth == 0 {
 			return codec.ErrDepth
@@ -117,7 +122,7 @@ func appendTree(buf *bytes.Buffer, t any, depth int) error {
 		}
 		buf.Write(appendHead(head[:0], majorMap, uint64(len(t))))
 		for _, m := range t {
-			if err := encMode.MarshalToBuffer(clean(m.Key), buf); err != nil {
+			if err := encMode.MarshalToBuffer(shape.Text(m.Key), buf); err != nil {
 				return err
 			}
 			if err := appendTree(buf, m.Value, depth-1); err != nil {
@@ -154,6 +159,14 @@ func (d data) value(level int) (codec.Value, error) {
 	if p, ok := d.json(); ok {
 		return checkedJSON(p, level)
 	}
+	return d.cbor()
+}
+
+// cbor is a Value of CBOR.
+func (d data) cbor() (codec.Value, error) {
+	if err := check(d); err != nil {
+		return codec.Value{}, err
+	}
 	return codec.Raw(CBOR, d), nil
 }
 
@@ -169,6 +182,9 @@ func (d data) args(level int) (codec.Args, error) {
 	major, n, size := readHead(d)
 	if major != majorArray || n == 0 || size == 0 {
 		return codec.Args{}, errEvent
+	}
+	if _, err := d.cbor(); err != nil {
+		return codec.Args{}, err
 	}
 	rest, err := decMode.UnmarshalFirst(d[size:], new(any))
 	if err != nil {

@@ -3,7 +3,7 @@ package cbor
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/backplane-go/backplane/codec"
 	shape "github.com/backplane-go/backplane/codec/internal/message"
@@ -59,13 +59,13 @@ func newMessage(env *codec.Envelope) (*message, error) {
 	typ := int64(env.Type)
 	m := &message{
 		Type:  &typ,
-		UID:   clean(env.UID),
-		NSP:   clean(env.NSP),
+		UID:   shape.Text(env.UID),
+		NSP:   shape.Text(env.NSP),
 		Nonce: env.Nonce,
 	}
 	if env.AttachmentID != "" {
-		m.AttachmentID = clean(env.AttachmentID)
-		m.RequesterUID = clean(env.RequesterUID)
+		m.AttachmentID = shape.Text(env.AttachmentID)
+		m.RequesterUID = shape.Text(env.RequesterUID)
 		return m, nil
 	}
 	if !env.Type.Known() {
@@ -75,7 +75,7 @@ func newMessage(env *codec.Envelope) (*message, error) {
 	has := shape.FieldsOf(env.Type)
 	var err error
 	if has.Has(shape.RequestID) {
-		m.RequestID = clean(env.RequestID)
+		m.RequestID = shape.Text(env.RequestID)
 	}
 	if has.Has(shape.Opts) {
 		m.Opts = newOpts(&env.Opts)
@@ -92,7 +92,7 @@ func newMessage(env *codec.Envelope) (*message, error) {
 		}
 	}
 	if has.Has(shape.Rooms) {
-		m.Rooms = cleanAll(env.Rooms)
+		m.Rooms = clean(env.Rooms)
 	}
 	m.Close = env.Close && has.Has(shape.Close)
 	if has.Has(shape.ClientCount) {
@@ -109,8 +109,8 @@ func newMessage(env *codec.Envelope) (*message, error) {
 
 func newOpts(o *codec.Opts) *opts {
 	return &opts{
-		Rooms:                cleanAll(o.Rooms),
-		Except:               cleanAll(o.Except),
+		Rooms:                clean(o.Rooms),
+		Except:               clean(o.Except),
 		Volatile:             o.Flags.Volatile,
 		Compress:             o.Flags.Compress,
 		Timeout:              shape.Milliseconds(o.Flags.Timeout),
@@ -129,7 +129,7 @@ func newSockets(in []codec.Socket) ([]socket, error) {
 		if err != nil {
 			return nil, fmt.Errorf("data of socket %q: %w", s.ID, err)
 		}
-		out[i] = socket{ID: clean(s.ID), Handshake: handshake, Rooms: cleanAll(s.Rooms), Data: own}
+		out[i] = socket{ID: shape.Text(s.ID), Handshake: handshake, Rooms: clean(s.Rooms), Data: own}
 	}
 	return out, nil
 }
@@ -175,7 +175,7 @@ func (m *message) envelope() (*codec.Envelope, error) {
 		}
 	}
 	if has.Has(shape.Rooms) {
-		env.Rooms = m.Rooms
+		env.Rooms = list(m.Rooms)
 	}
 	env.Close = m.Close && has.Has(shape.Close)
 	if has.Has(shape.ClientCount) {
@@ -197,8 +197,8 @@ var errRange = errors.New("out of range")
 
 func (o *opts) opts() codec.Opts {
 	return codec.Opts{
-		Rooms:  o.Rooms,
-		Except: o.Except,
+		Rooms:  list(o.Rooms),
+		Except: list(o.Except),
 		Flags: codec.Flags{
 			Volatile:             o.Volatile,
 			Compress:             o.Compress,
@@ -219,7 +219,7 @@ func sockets(in []socket) ([]codec.Socket, error) {
 		if err != nil {
 			return nil, malformed("sockets.data", err)
 		}
-		out = append(out, codec.Socket{ID: s.ID, Handshake: handshake, Rooms: s.Rooms, Data: own})
+		out = append(out, codec.Socket{ID: s.ID, Handshake: handshake, Rooms: list(s.Rooms), Data: own})
 	}
 	if len(out) == 0 {
 		return nil, nil
@@ -227,19 +227,25 @@ func sockets(in []socket) ([]codec.Socket, error) {
 	return out, nil
 }
 
-// clean puts U+FFFD in the place of bytes that are not UTF-8: a CBOR text must be valid.
-func clean(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
-
-func cleanAll(list []string) []string {
-	for i, s := range list {
-		if c := clean(s); c != s {
-			out := append([]string(nil), list...)
-			out[i] = c
-			for k := i + 1; k < len(out); k++ {
-				out[k] = clean(out[k])
-			}
-			return out
-		}
+// list makes an empty list none, as it is left out on the wire.
+func list(names []string) []string {
+	if len(names) == 0 {
+		return nil
 	}
-	return list
+	return names
+}
+
+// clean makes all names valid UTF-8, in a copy if need be.
+func clean(names []string) []string {
+	for i, s := range names {
+		if shape.Text(s) == s {
+			continue
+		}
+		names = slices.Clone(names)
+		for ; i < len(names); i++ {
+			names[i] = shape.Text(names[i])
+		}
+		break
+	}
+	return names
 }

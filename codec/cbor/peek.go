@@ -27,29 +27,29 @@ func (Codec) Peek(p []byte, f codec.Format) (codec.Header, bool) {
 	return codec.Header{}, false
 }
 
-func peek(p []byte) (h codec.Header, ok bool) {
+// peek reads the keys from 1 to 3. A message that lacks one of them could still have it further on, in the bytes of an
+// encoder that does not sort, so it must then be at its end.
+func peek(p []byte) (codec.Header, bool) {
+	var h codec.Header
 	major, pairs, size := readHead(p)
 	if major != majorMap || size == 0 {
 		return h, false
 	}
 	p = p[size:]
-	for last := uint64(0); pairs > 0; pairs-- {
+	var seen [4]bool
+	for ; pairs > 0 && !(seen[1] && seen[2] && seen[3]); pairs-- {
 		major, key, size := readHead(p)
-		if major != majorUint || size == 0 || key <= last {
+		if major != majorUint || size == 0 || key < 1 || key > 3 || seen[key] {
 			return codec.Header{}, false
 		}
-		if key > 3 {
-			break
-		}
-		last = key
 		p = p[size:]
+		seen[key] = true
 		major, n, size := readHead(p)
 		switch {
 		case size == 0:
 			return codec.Header{}, false
 		case key == 1 && major == majorUint && n <= shape.MaxType:
 			h.Type = codec.Type(n)
-			ok = true
 			p = p[size:]
 		case key != 1 && major == majorText && n <= uint64(len(p)-size):
 			s := string(p[size : size+int(n)])
@@ -63,5 +63,8 @@ func peek(p []byte) (h codec.Header, ok bool) {
 			return codec.Header{}, false
 		}
 	}
-	return h, ok
+	if !seen[1] {
+		return codec.Header{}, false
+	}
+	return h, true
 }

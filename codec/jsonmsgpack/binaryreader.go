@@ -4,6 +4,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
 // binaryReader reads msgpack.
@@ -53,7 +54,7 @@ func (r *binaryReader) bytes() ([]byte, error) {
 
 func (r *binaryReader) str() (string, error) {
 	p, err := r.bytes()
-	return text(p), err
+	return message.Text(string(p)), err
 }
 
 func (r *binaryReader) num() (number, error) {

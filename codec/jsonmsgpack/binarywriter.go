@@ -3,10 +3,8 @@ package jsonmsgpack
 import (
 	"fmt"
 	"math"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
@@ -87,21 +85,7 @@ func (w *binaryWriter) close() { w.open-- }
 
 func (w *binaryWriter) key(k string) { _ = w.enc.EncodeString(k) }
 
-func (w *binaryWriter) str(s string) {
-	if !utf8.ValidString(s) {
-		s = replaceInvalid(s)
-	}
-	_ = w.enc.EncodeString(s)
-}
-
-// replaceInvalid puts one U+FFFD in the place of each byte that is not UTF-8, as encoding/json does.
-func replaceInvalid(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		b.WriteRune(r)
-	}
-	return b.String()
-}
+func (w *binaryWriter) str(s string) { _ = w.enc.EncodeString(message.Text(s)) }
 
 // strBytes is str for UTF-8 in bytes: the encoder takes only a string, which would be a copy.
 func (w *binaryWriter) strBytes(p []byte) {

@@ -5,11 +5,11 @@ import (
 	"math"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
 // Msgpack is the encoding of msgpack values, as Node.js writes them.
@@ -44,7 +44,7 @@ func tree(p []byte, i int) (any, int) {
 	case headBool:
 		return first == msgpcode.True, i
 	case headStr:
-		return text(p[i:end]), end
+		return message.Text(string(p[i:end])), end
 	case headBin:
 		return p[i:end:end], end
 	case headTime:
@@ -111,14 +111,6 @@ func key(p []byte, i int) (string, int) {
 		return number{f: t}.text(), i
 	}
 	return "", i
-}
-
-// text makes a string of bytes that should be UTF-8.
-func text(p []byte) string {
-	if !utf8.Valid(p) {
-		return replaceInvalid(string(p))
-	}
-	return string(p)
 }
 
 func timestamp(p []byte) time.Time {
