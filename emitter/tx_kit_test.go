@@ -1,8 +1,10 @@
 package emitter_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -13,12 +15,15 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/postgres/pqdriver"
+	"github.com/backplane-go/backplane/transport"
 )
 
 // transaction is one of either driver.
 type transaction interface {
 	// bus is what InTx returns, with a table, or the default if that is empty.
 	bus(table string) emitter.Publisher
+	// driverBus is what InTx of a driver with that table returns.
+	driverBus(tb testing.TB, table string) emitter.Publisher
 	exec(ctx context.Context, statement string) error
 	queryInt(ctx context.Context, statement string) (int, error)
 	commit(ctx context.Context) error
@@ -39,6 +44,10 @@ func (t pgxTransaction) bus(table string) emitter.Publisher {
 		return pgxdriver.InTx(t.tx)
 	}
 	return pgxdriver.InTxWithConfig(t.tx, postgres.Config{Table: table})
+}
+
+func (t pgxTransaction) driverBus(_ testing.TB, table string) emitter.Publisher {
+	return pgxdriver.NewWithConfig(nil, pgxdriver.Config{Config: postgres.Config{Table: table}}).InTx(t.tx)
 }
 
 func (t pgxTransaction) exec(ctx context.Context, statement string) error {
@@ -69,6 +78,10 @@ func (t pqTransaction) bus(table string) emitter.Publisher {
 	return pqdriver.InTxWithConfig(t.tx, postgres.Config{Table: table})
 }
 
+func (t pqTransaction) driverBus(_ testing.TB, table string) emitter.Publisher {
+	return pqdriver.NewWithConfig(nil, "", pqdriver.Config{Config: postgres.Config{Table: table}}).InTx(t.tx)
+}
+
 func (t pqTransaction) exec(ctx context.Context, statement string) error {
 	_, err := t.tx.ExecContext(ctx, statement)
 	return err
@@ -80,3 +93,14 @@ func (t pqTransaction) queryInt(ctx context.Context, statement string) (n int, e
 
 func (t pqTransaction) commit(context.Context) error   { return t.tx.Commit() }
 func (t pqTransaction) rollback(context.Context) error { return t.tx.Rollback() }
+
+// refused are messages that NOTIFY would refuse.
+var refused = []transport.Message{
+	{Channel: "", Payload: []byte("x")},
+	{Channel: strings.Repeat("x", 64), Payload: []byte("x")},
+	{Channel: "a\x00", Payload: []byte("x")},
+	{Channel: "\xff", Payload: []byte("x")},
+	{Channel: "a", Payload: bytes.Repeat([]byte("x"), 8000)},
+	{Channel: "a", Payload: []byte("\x00")},
+	{Channel: "a", Payload: []byte("\xff")},
+}

@@ -26,7 +26,7 @@ type Tx struct{ tx *engine.Tx }
 // InTx returns what sends in tx, a transaction of lib/pq, with the default options.
 func InTx(tx *sql.Tx) *Tx { return InTxWithConfig(tx, postgres.Config{}) }
 
-// InTxWithConfig is InTx with options. NoAutoCreate means nothing to it: a Tx never creates the table.
+// InTxWithConfig is InTx with options, of which Table is the one that means something to it.
 func InTxWithConfig(tx *sql.Tx, config postgres.Config) *Tx {
 	return &Tx{engine.NewTx(txDB{tx}, config)}
 }

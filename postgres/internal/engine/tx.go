@@ -22,14 +22,13 @@ type Tx struct {
 }
 
 // NewTx returns what sends in a transaction.
-func NewTx(db DB, config postgres.Config) *Tx { return NewStore(nil, config).InTx(db) }
+func NewTx(db DB, config postgres.Config) *Tx {
+	config.DurableAttachments = true // synchronous_commit is the caller's
+	return &Tx{db: db, store: NewStore(db, config)}
+}
 
 // InTx is NewTx with the table of s.
-func (s *Store) InTx(db DB) *Tx {
-	store := *s
-	store.db = db
-	return &Tx{db: db, store: &store}
-}
+func (s *Store) InTx(db DB) *Tx { return NewTx(db, postgres.Config{Table: s.table}) }
 
 // Limits returns what NOTIFY accepts.
 func (t *Tx) Limits() transport.Limits { return limits }

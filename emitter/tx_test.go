@@ -1,0 +1,234 @@
+package emitter_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/emitter"
+	"github.com/backplane-go/backplane/internal/pgtest"
+)
+
+var large = strings.Repeat("ä€😀", 3000)
+
+// rows are the attachments that are visible to others.
+func (w world) rows(tb testing.TB) int {
+	return pgtest.QueryInt(tb, w.url, "SELECT count(*) FROM socket_io_attachments")
+}
+
+func TestTransactionCommits(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		a := w.audience(t)
+		in, out := a.join("r"), a.join()
+		ctx := within(t)
+		pgtest.Exec(t, w.url, "CREATE TABLE orders (id int)")
+		tx := w.begin(t)
+		require.NoError(t, tx.exec(ctx, "INSERT INTO orders VALUES (1)"))
+		e := a.emitter.With(tx.bus(""))
+		require.NoError(t, e.To("r").Emit(ctx, "order.created", 1))
+		require.NoError(t, e.To("r").Emit(ctx, "large", large))
+		require.NoError(t, e.To("r").Emit(ctx, "binary", []byte{1, 2}))
+		require.NoError(t, e.SocketsJoin(ctx, "x"))
+		require.NoError(t, e.ServerSideEmit(ctx, "rehash"))
+		a.fence(in, out) // nothing has come
+		require.Zero(t, w.rows(t))
+		require.NoError(t, tx.commit(ctx))
+		in.expect(`["order.created",1]`, `["large","`+large+`"]`, `["binary","AQI="]`)
+		require.Equal(t, `["rehash"]`, <-a.server)
+		a.fence(in, out)
+		require.Equal(t, 2, w.rows(t))
+		require.Equal(t, 1, pgtest.QueryInt(t, w.url, "SELECT count(*) FROM orders"))
+		require.Error(t, e.Emit(ctx, "too late"))
+	})
+}
+
+func TestTransactionRollsBack(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		a := w.audience(t)
+		c := a.join()
+		ctx := within(t)
+		tx := w.begin(t)
+		e := a.emitter.With(tx.bus(""))
+		require.NoError(t, e.Emit(ctx, "small"))
+		require.NoError(t, e.Emit(ctx, "large", large))
+		require.NoError(t, tx.rollback(ctx))
+		a.fence(c)
+		require.Zero(t, w.rows(t))
+	})
+}
+
+func TestSavepoint(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		a := w.audience(t)
+		c := a.join()
+		ctx := within(t)
+		tx := w.begin(t)
+		e := a.emitter.With(tx.bus(""))
+		require.NoError(t, e.Emit(ctx, "before"))
+		require.NoError(t, tx.exec(ctx, "SAVEPOINT one"))
+		require.NoError(t, e.Emit(ctx, "undone"))
+		require.NoError(t, e.Emit(ctx, "undone", large))
+		require.NoError(t, tx.exec(ctx, "ROLLBACK TO one"))
+		require.NoError(t, e.Emit(ctx, "between"))
+		require.NoError(t, tx.exec(ctx, "SAVEPOINT two"))
+		require.NoError(t, e.Emit(ctx, "kept", large))
+		require.NoError(t, tx.exec(ctx, "RELEASE two"))
+		require.NoError(t, tx.commit(ctx))
+		c.expect(`["before"]`, `["between"]`, `["kept","`+large+`"]`)
+		a.fence(c)
+		require.Equal(t, 1, w.rows(t))
+	})
+}
+
+func TestSenderDiesBeforeCommit(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		a := w.audience(t)
+		c := a.join()
+		ctx := within(t)
+		tx := w.begin(t)
+		e := a.emitter.With(tx.bus(""))
+		require.NoError(t, e.Emit(ctx, "small"))
+		require.NoError(t, e.Emit(ctx, "large", large))
+		require.Equal(t, 1, pgtest.Kill(t, w.url, "state = 'idle in transaction'"))
+		require.Error(t, tx.commit(ctx))
+		a.fence(c)
+		require.Zero(t, w.rows(t))
+	})
+}
+
+func TestEqualEmitsInOneTransactionAllArrive(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		a := w.audience(t)
+		c := a.join()
+		ctx := within(t)
+		tx := w.begin(t)
+		one, two := a.emitter.With(tx.bus("")), w.emitter(t).With(tx.bus(""))
+		var want []string
+		for range 20 {
+			require.NoError(t, one.Emit(ctx, "same"))
+			require.NoError(t, two.Emit(ctx, "same"), "from another emitter")
+			require.NoError(t, a.emitter.With(tx.bus("")).Emit(ctx, "same"))
+			want = append(want, `["same"]`, `["same"]`, `["same"]`)
+		}
+		b := one.Batch()
+		for range 20 {
+			require.NoError(t, b.Emit(ctx, "same"))
+			require.NoError(t, b.Emit(ctx, "same", []byte{1}))
+			want = append(want, `["same"]`, `["same","AQ=="]`)
+		}
+		require.NoError(t, b.Send(ctx))
+		require.NoError(t, tx.commit(ctx))
+		c.expect(want...)
+		a.fence(c)
+	})
+}
+
+func TestLargeBatchInATransaction(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		a := w.audience(t)
+		c := a.join()
+		ctx := within(t)
+		tx := w.begin(t)
+		b := a.emitter.With(tx.bus("")).Batch()
+		var want []string
+		for i := range 1000 {
+			pad := strings.Repeat(`"\{}, `, i%300)
+			if i%50 == 0 {
+				pad = large
+			}
+			require.NoError(t, b.Emit(ctx, "n", i, pad))
+			want = append(want, fmt.Sprintf(`["n",%d,"%s"]`, i, strings.ReplaceAll(strings.ReplaceAll(pad, `\`, `\\`), `"`, `\"`)))
+		}
+		require.NoError(t, b.Send(ctx))
+		require.NoError(t, tx.commit(ctx))
+		c.expect(want...)
+		a.fence(c)
+	})
+}
+
+// TestRefusalsDoNotAbortTheTransaction: only the server's own errors do, as any statement's would.
+func TestRefusalsDoNotAbortTheTransaction(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		a := w.audience(t)
+		c := a.join()
+		ctx := within(t)
+		tx := w.begin(t)
+		bus := tx.bus("")
+		e := a.emitter.With(bus)
+		var name *emitter.NameError
+		var reserved *emitter.ReservedEventError
+		var encode *codec.EncodeError
+		require.ErrorAs(t, e.Of("/"+strings.Repeat("x", 60)).Emit(ctx, "e"), &name)
+		require.ErrorAs(t, e.Of("/\x00").Emit(ctx, "e"), &name)
+		require.ErrorAs(t, e.Emit(ctx, "disconnect"), &reserved)
+		require.ErrorAs(t, e.Emit(ctx, "e", func() {}, make(chan int)), &encode)
+		for _, m := range refused {
+			require.Error(t, bus.Publish(ctx, m), "%.40q on %.80q", m.Payload, m.Channel)
+		}
+		none, err := emitter.New(emitter.Config{Bus: struct{ emitter.Publisher }{bus}})
+		require.NoError(t, err)
+		var tooLarge *emitter.TooLargeError
+		require.ErrorAs(t, none.Emit(ctx, "e", large), &tooLarge)
+		b := e.Batch()
+		require.NoError(t, b.Emit(ctx, "sent"))
+		require.Error(t, b.Emit(ctx, "connect"))
+		require.NoError(t, b.Send(ctx))
+		require.NoError(t, tx.commit(ctx), "the transaction is as good as before")
+		c.expect(`["sent"]`)
+		a.fence(c)
+	})
+}
+
+func TestSettingsOfTheTransactionAreLeftAlone(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		a := w.audience(t)
+		ctx := within(t)
+		const settings = "SELECT count(*) FROM pg_settings WHERE source = 'session'"
+		tx := w.begin(t)
+		before, err := tx.queryInt(ctx, settings)
+		require.NoError(t, err)
+		e := a.emitter.With(tx.bus(""))
+		require.NoError(t, e.Emit(ctx, "e"))
+		require.NoError(t, e.Emit(ctx, "e", large))
+		after, err := tx.queryInt(ctx, settings)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+		require.NoError(t, tx.commit(ctx))
+	})
+}
+
+func TestTableOfATransaction(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		ctx := within(t)
+		e := w.emitter(t)
+		pgtest.Exec(t, w.url, `CREATE SCHEMA "s s"; CREATE TABLE "s s"."T""t" (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea)`)
+		tx := w.begin(t)
+		require.NoError(t, e.With(tx.bus(`s s.T"t`)).Emit(ctx, "e", large))
+		require.NoError(t, tx.commit(ctx))
+		require.Equal(t, 1, pgtest.QueryInt(t, w.url, `SELECT count(*) FROM "s s"."T""t"`))
+
+		tx = w.begin(t)
+		require.Error(t, e.With(tx.bus("missing")).Emit(ctx, "e", large), "the server's error")
+		_, err := tx.queryInt(ctx, "SELECT 1")
+		require.Error(t, err, "which aborts the transaction")
+		require.NoError(t, tx.rollback(ctx))
+		tx = w.begin(t)
+		require.Error(t, e.With(tx.bus("a.b.c")).Emit(ctx, "e", large))
+		one, err := tx.queryInt(ctx, "SELECT 1")
+		require.NoError(t, err, "a name that cannot be is refused before the server sees it")
+		require.Equal(t, 1, one)
+	})
+}
+
+func TestDriversTableIsThatOfItsTransactions(t *testing.T) {
+	eachDriver(t, func(t *testing.T, w world) {
+		pgtest.Exec(t, w.url, `CREATE TABLE other (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea)`)
+		tx := w.begin(t)
+		require.NoError(t, w.emitter(t).With(tx.driverBus(t, "other")).Emit(within(t), "e", large))
+		require.NoError(t, tx.commit(within(t)))
+		require.Equal(t, 1, pgtest.QueryInt(t, w.url, "SELECT count(*) FROM other"))
+	})
+}
