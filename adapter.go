@@ -32,6 +32,12 @@ func Open(ctx context.Context, config Config) (*Cluster, error) { return core.Op
 // NewRegistry returns an empty registry. See core.Registry.
 func NewRegistry(config RegistryConfig) *Registry { return core.NewRegistry(config) }
 
+// NewValue encodes one value, such as what DescribedSocket tells. See codec.NewValue.
+func NewValue(v any) (Value, error) { return codec.NewValue(v) }
+
+// NewArgs encodes an event and its arguments, to make a Packet. See codec.NewArgs.
+func NewArgs(event string, args ...any) (Args, error) { return codec.NewArgs(event, args...) }
+
 // The cluster and what it is made of.
 type (
 	Cluster      = core.Cluster
@@ -54,8 +60,10 @@ type (
 	Socket          = core.Socket
 	AckSocket       = core.AckSocket
 	DescribedSocket = core.DescribedSocket
+	SocketInfo      = codec.Socket
 	Args            = codec.Args
 	Value           = codec.Value
+	Flags           = codec.Flags
 )
 
 // What goes wrong.

@@ -71,7 +71,10 @@ func Open(ctx context.Context, config Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, c.Start(ctx)
+	if err := c.Start(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Start connects. It fails when the store cannot be used, when the bus cannot be reached, and when the node does not

@@ -47,8 +47,10 @@ type OpError = wire.OpError
 // PartialError comes with the answers that a request did get, and names the nodes whose answers are not among them.
 type PartialError struct {
 	Op string // "emit with acknowledgement", "fetch sockets", "server-side emit"
-	// Missing nodes were alive, as far as known, but did not answer in time.
+	// Missing nodes were alive, as far as known, but did not answer in time, or clients of theirs did not.
 	Missing []string
+	// Clients is how many clients of the Missing nodes were asked, as these have told, and did not answer.
+	Clients int
 	// Left nodes closed, or stopped giving signs of life, while they were asked.
 	Left []string
 	// Err is ErrTimeout, the context's error, an error of publishing, ErrClosed; nil when all who are left answered.
@@ -65,6 +67,9 @@ func (e *PartialError) Error() string {
 	}
 	if len(e.Missing) > 0 {
 		fmt.Fprintf(&b, ": missing %d responses (%s)", len(e.Missing), strings.Join(e.Missing, ", "))
+	}
+	if e.Clients > 0 {
+		fmt.Fprintf(&b, ", among them %d clients that were asked", e.Clients)
 	}
 	if len(e.Left) > 0 {
 		fmt.Fprintf(&b, ": %d nodes left (%s)", len(e.Left), strings.Join(e.Left, ", "))

@@ -290,13 +290,15 @@ func (q *request) wait(ctx context.Context) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	clients := 0
 	for _, a := range q.asked {
 		q.values = append(q.values, a.early...) // it never counted, but these clients did answer
+		clients += a.clients
 	}
 	if q.err == nil && len(q.left) == 0 {
 		return nil
 	}
-	p := &PartialError{Op: operations[q.kind], Missing: q.missing, Left: q.left, Err: q.err}
+	p := &PartialError{Op: operations[q.kind], Missing: q.missing, Clients: clients, Left: q.left, Err: q.err}
 	for uid := range q.asked {
 		p.Missing = append(p.Missing, uid)
 	}

@@ -67,10 +67,17 @@ func (s *RemoteSocket) Emit(ctx context.Context, name string, args ...any) error
 	return s.target.Emit(ctx, name, args...)
 }
 
-// EmitWithAck sends an event to the socket and returns its acknowledgement: no value if it has gone meanwhile. See
-// Target.EmitWithAck.
-func (s *RemoteSocket) EmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
-	return s.target.EmitWithAck(ctx, name, args...)
+// EmitWithAck sends an event to the socket and returns its acknowledgement. It returns ErrSocketNotFound when the socket
+// has gone meanwhile. See Target.EmitWithAck.
+func (s *RemoteSocket) EmitWithAck(ctx context.Context, name string, args ...any) (codec.Value, error) {
+	values, err := s.target.EmitWithAck(ctx, name, args...)
+	switch {
+	case len(values) > 0:
+		return values[0], nil
+	case err != nil:
+		return codec.Value{}, err
+	}
+	return codec.Value{}, ErrSocketNotFound
 }
 
 // Join makes the socket join rooms.

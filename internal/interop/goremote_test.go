@@ -70,7 +70,11 @@ func (r goRemote) EmitWithAck(ctx context.Context, event string, args ...any) (i
 	if err != nil {
 		return interop.Answer{}, err
 	}
-	return answerOf(s.EmitWithAck(ctx, event, args...))
+	v, err := s.EmitWithAck(ctx, event, args...)
+	if err != nil {
+		return interop.Answer{}, err
+	}
+	return answerOf([]backplane.Value{v}, nil)
 }
 
 func (r goRemote) Join(ctx context.Context, rooms ...string) error {

@@ -23,7 +23,8 @@ type Config struct {
 	postgres.Config
 }
 
-// Driver is the bus and the store of a cluster. It is safe for concurrent use.
+// Driver is the bus and the store of one cluster, which closes it; each cluster of a process has one of its own. It is
+// safe for concurrent use.
 type Driver struct {
 	bus   *engine.Bus
 	store *engine.Store
