@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -59,9 +60,9 @@ func (f *fetcher) start(ctx context.Context, group *sync.WaitGroup, r *fetch) {
 		defer close(r.ready)
 		r.envs, r.errs = make([]*codec.Envelope, len(r.ids)), make([]error, len(r.ids))
 		bodies := f.read(ctx, r)
-		for i, body := range bodies {
+		for i := range r.ids {
 			if r.errs[i] == nil {
-				r.envs[i], r.errs[i] = f.wire.DecodeBody(body)
+				r.envs[i], r.errs[i] = f.wire.DecodeBody(bodies[i])
 				f.fetched()
 			}
 		}
@@ -73,13 +74,14 @@ func (f *fetcher) read(ctx context.Context, r *fetch) [][]byte {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	if b, ok := f.store.(storage.Batch); ok && len(r.ids) > 1 {
-		bodies, err := b.GetAll(ctx, r.ids)
-		for i := range r.ids {
-			if r.errs[i] = err; err == nil && bodies[i] == nil {
-				r.errs[i] = storage.ErrNotFound
+		if bodies, err := b.GetAll(ctx, r.ids); err == nil && len(bodies) == len(r.ids) {
+			for i, body := range bodies {
+				if body == nil {
+					r.errs[i] = storage.ErrNotFound
+				}
 			}
-		}
-		return bodies
+			return bodies
+		} // else each by itself, so that one that spoils the batch spoils no other
 	}
 	bodies := make([][]byte, len(r.ids))
 	for i, id := range r.ids {

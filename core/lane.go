@@ -2,10 +2,14 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/backplane-go/backplane/codec"
 )
+
+// errMismatch is reported for an attachment of another message than the one that refers to it.
+var errMismatch = fmt.Errorf("%w: the attachment is another message than its reference says", codec.ErrMalformed)
 
 // lane hands the messages of one namespace on, one at a time and in order, and with the attachments that they refer to.
 // The receiver never waits for it: what does not fit is dropped.
@@ -60,6 +64,13 @@ func (l *lane) work(ctx context.Context, batch []*codec.Envelope) {
 		case err == nil:
 			if whole.NSP == "" {
 				whole.NSP = env.NSP
+			}
+			if whole.UID == "" {
+				whole.UID = env.UID
+			}
+			if whole.Type != env.Type || whole.UID != env.UID || whole.NSP != env.NSP {
+				l.dropped(env, DropMalformed, errMismatch)
+				continue
 			}
 			l.handle(whole)
 		case ctx.Err() == nil:
