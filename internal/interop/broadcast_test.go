@@ -2,6 +2,9 @@ package interop_test
 
 import (
 	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/interop"
@@ -25,6 +28,8 @@ var contents = []struct {
 	{"htmlCharacters", false, []any{"<script>&amp;</script>"}},
 	{"objectThatLooksLikeABuffer", false, []any{map[string]any{"type": "Buffer", "data": []any{1, 2, 3}}}},
 	{"objectThatLooksLikeAPlaceholder", false, []any{map[string]any{"_placeholder": true, "num": 0}}},
+	{"date", false, []any{someTime, []any{someTime}}},
+	{"dateBesideBinary", true, []any{someTime, []any{someTime, beforeTime}, []byte{1}}},
 	{"binary", true, []any{[]byte{0, 1, 2, 0xff}}},
 	{"emptyBinary", true, []any{[]byte{}}},
 	{"nestedBinary", true, []any{
@@ -34,6 +39,12 @@ var contents = []struct {
 	{"longText", true, []any{strings.Repeat("ä€😀", 2000)}},
 	{"longStructure", true, []any{longStructure()}},
 }
+
+// Times arrive as the text that JavaScript's toJSON makes of a Date.
+var (
+	someTime   = time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.UTC)
+	beforeTime = time.Date(1969, 12, 31, 23, 59, 59, 1e6, time.UTC)
+)
 
 // longStructure needs the longer forms of msgpack's lists, maps and strings.
 func longStructure() map[string]any {
@@ -67,6 +78,17 @@ func broadcastScenarios() []scenario {
 			f.emit(f.from, interop.Target{}, event, event)
 			f.expect([]client{c}, event, event)
 		}
+	}})
+	all = append(all, scenario{types: codec.Broadcast, name: "textThatIsNoUnicode", run: func(f *fixture) {
+		if f.from.kind().isGo() || !f.to.kind().isGo() {
+			f.Skip("for what JavaScript can send and Go has to take")
+		}
+		c := f.join(f.to)
+		half := interop.UTF16{'a', 0xd83d, 'b'}
+		f.emit(f.from, interop.Target{}, "inline", half)
+		require.Equal(f, "inline", f.next(c).Event)
+		f.emit(f.from, interop.Target{}, "spilled", half, []byte{1})
+		require.Equal(f, "spilled", f.next(c).Event)
 	}})
 	return all
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// UTF16 is a JavaScript string that Go's cannot express: one with surrogates that are no pairs.
+type UTF16 []uint16
+
 // toLine makes value fit for JSON, as node/lines.js says: bytes and times become objects with one key.
 func toLine(value any) any {
 	switch v := value.(type) {
@@ -15,6 +18,8 @@ func toLine(value any) any {
 		return map[string]string{"$bin": base64.StdEncoding.EncodeToString(v)}
 	case time.Time:
 		return map[string]int64{"$date": v.UnixMilli()}
+	case UTF16:
+		return map[string][]uint16{"$utf16": v}
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
@@ -76,13 +81,13 @@ func (v *Value) UnmarshalJSON(p []byte) error {
 }
 
 // Canon makes values of different decoders comparable: every number becomes a float64, every list a []any, every map
-// a map[string]any.
+// a map[string]any, and a time the text that JavaScript's toJSON makes of it.
 func Canon(value any) any {
 	switch v := value.(type) {
 	case nil, bool, float64, string, []byte:
 		return v
 	case time.Time:
-		return v.UTC()
+		return v.UTC().Format("2006-01-02T15:04:05.000Z")
 	}
 	r := reflect.ValueOf(value)
 	switch {

@@ -1,7 +1,8 @@
 "use strict";
 
 // One JSON value per line, in on stdin and out on stdout. What JSON has no word for travels as an object with one key:
-// bytes as {"$bin": base64}, a date as {"$date": milliseconds}, undefined as {"$undefined": true}.
+// bytes as {"$bin": base64}, a date as {"$date": milliseconds}, undefined as {"$undefined": true}, and, inwards only, text
+// that is no valid Unicode as {"$utf16": [code units]}.
 
 const readline = require("readline");
 
@@ -31,6 +32,7 @@ function decode(value) {
   if (typeof value.$bin === "string") return Buffer.from(value.$bin, "base64");
   if (typeof value.$date === "number") return new Date(value.$date);
   if (value.$undefined === true) return undefined;
+  if (Array.isArray(value.$utf16)) return String.fromCharCode(...value.$utf16);
   const out = {};
   for (const key of Object.keys(value)) out[key] = decode(value[key]);
   return out;

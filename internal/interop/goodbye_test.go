@@ -1,0 +1,53 @@
+package interop_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// TestInteropGoodbyeIsTheLastWord: Node.js takes any message after an ADAPTER_CLOSE as a sign of life, and then counts,
+// and waits for, a node that is gone. So nothing may follow it, however much a node is talked to while it closes.
+func TestInteropGoodbyeIsTheLastWord(t *testing.T) {
+	t.Parallel()
+	ctx := patient(t)
+	w := newWorld(t)
+	ours := w.startGo(t, pgxDriver)
+	conn, err := pgx.Connect(ctx, w.url)
+	require.NoError(t, err)
+	defer conn.Close(ctx)
+
+	for range 20 {
+		f := &fixture{T: t, ctx: ctx, nsp: fmt.Sprintf("/n%d", lastNamespace.Add(1))}
+		channel := w.prefix + "#" + f.nsp
+		f.recording, err = w.recorder.Listen(ctx, channel)
+		require.NoError(t, err)
+		f.from, err = ours.open(ctx, f.nsp)
+		require.NoError(t, err)
+		closed := make(chan error, 1)
+		for i := range 200 {
+			if i == 100 {
+				go func() { closed <- f.from.Close(ctx) }()
+			}
+			// strangers announce themselves, and are answered
+			_, err := conn.Exec(ctx, `SELECT pg_notify($1, json_build_object('type', 1, 'uid', 'stranger', 'nsp', $2::text)::text)`,
+				channel, f.nsp)
+			require.NoError(t, err)
+		}
+		require.NoError(t, <-closed)
+		f.sent(f.from, 13)
+		_, err := conn.Exec(ctx, `SELECT pg_notify($1, '{"type":2,"uid":"the end"}')`, channel)
+		require.NoError(t, err)
+		_, err = f.recording.Await(ctx, "the end", 2)
+		require.NoError(t, err)
+		over := false
+		for _, m := range f.recording.Seen.Take() {
+			if m.UID == f.from.UID() {
+				require.False(t, over, "after its ADAPTER_CLOSE it sent %s", m.Payload)
+				over = m.Type == 13
+			}
+		}
+	}
+}
