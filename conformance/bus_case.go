@@ -114,6 +114,16 @@ func (c *busCase) expect(s transport.Session, called string, want ...transport.M
 	}
 }
 
+// deliver publishes msgs and receives them meanwhile: a bus need not have room for all of them.
+func (c *busCase) deliver(bus transport.Bus, s transport.Session, called string, msgs ...transport.Message) {
+	c.Helper()
+	published := c.meanwhile(func() error { return bus.Publish(c.Context(), msgs...) })
+	c.expect(s, called, msgs...)
+	if err := c.watch(called, published); err != nil {
+		c.fail(called, "no error", "the error %q", err)
+	}
+}
+
 // expectNothing fails if a message that was published before, by the same bus, is still to come. The session
 // listens to channel.
 func (c *busCase) expectNothing(bus transport.Bus, s transport.Session, channel, called string) {

@@ -75,8 +75,7 @@ func payloadsAreData(c *busCase) {
 	for i, p := range payloads {
 		batch[i] = c.msg("a", p)
 	}
-	c.publish(one, batch...)
-	c.expect(s, "Publish all kinds of payloads", batch...)
+	c.deliver(one, s, "Publish all kinds of payloads", batch...)
 }
 
 // allText returns every character of the basic plane, and some of the others, without NUL.

@@ -114,10 +114,5 @@ func largeBatchArrives(c *busCase) {
 	for i := range batch {
 		batch[i] = c.msg([]string{"a", "b"}[i/7%2], fmt.Sprintf("message %d of %d, as long as a small message is", i, len(batch)))
 	}
-	const called = "Publish 3000 messages at once"
-	published := c.meanwhile(func() error { return one.Publish(c.Context(), batch...) })
-	c.expect(s, called, batch...)
-	if err := published(); err != nil {
-		c.fail(called, "no error", "the error %q", err)
-	}
+	c.deliver(one, s, "Publish 3000 messages at once", batch...)
 }

@@ -61,12 +61,9 @@ func limitIsInclusive(c *busCase) {
 		c.msg("a", strings.Repeat("x", size-1)),
 	}
 	for _, m := range batch {
-		called := fmt.Sprintf("Publish %d bytes", len(m.Payload))
-		c.publish(one, m)
-		c.expect(s, called, m)
+		c.deliver(one, s, fmt.Sprintf("Publish %d bytes", len(m.Payload)), m)
 	}
-	c.publish(one, batch...)
-	c.expect(s, fmt.Sprintf("Publish %d messages of about %d bytes at once", len(batch), size), batch...)
+	c.deliver(one, s, fmt.Sprintf("Publish %d messages of about %d bytes at once", len(batch), size), batch...)
 }
 
 func channelLimitIsInclusive(c *busCase) {
