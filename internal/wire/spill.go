@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/backplane-go/backplane/storage"
@@ -61,6 +62,9 @@ func (s *Sender) putAll(ctx context.Context, giveUp context.CancelCauseFunc, sto
 	var ids []string
 	err := s.attempt(ctx, giveUp, func(ctx context.Context) (err error) {
 		ids, err = store.PutAll(ctx, bodies)
+		if err == nil && len(ids) != len(bodies) {
+			err = fmt.Errorf("backplane: the store returned %d ids for %d attachments", len(ids), len(bodies))
+		}
 		return err
 	})
 	if err != nil && ctx.Err() == nil { // not given up
