@@ -35,7 +35,8 @@ var (
 )
 
 // ArgsOf takes an array whose first element names the event. A number as the name counts as its decimal text, since
-// JavaScript lets an event be named by one. Anything else is an error that wraps ErrMalformed.
+// JavaScript lets an event be named by one. Anything else is an error that wraps ErrMalformed, and so are arguments
+// that nest deeper than NewArgs would let them.
 func ArgsOf(v Value) (Args, error) {
 	if p, ok := v.Bytes(JSON); ok {
 		return argsOfJSON(v, p)
@@ -59,7 +60,7 @@ func argsOfJSON(v Value, p []byte) (Args, error) {
 	var event string
 	named := false
 	n := 0
-	err := eachElement(p, func(elem []byte) {
+	err := eachElement(p, maxUserDepth, func(elem []byte) {
 		if n == 0 {
 			if c := elem[0]; c == '"' || c == '-' || '0' <= c && c <= '9' {
 				first := treeReader{p: elem}
@@ -96,19 +97,19 @@ func eventName(t any) (string, bool) {
 	return "", false
 }
 
-// eachElement calls do with the elements of a JSON array, which it checks.
-func eachElement(p []byte, do func(elem []byte)) error {
+// eachElement calls do with the elements of a JSON array, which it checks. They may nest no deeper than depth.
+func eachElement(p []byte, depth int, do func(elem []byte)) error {
 	i := jsontext.Space(p, 0)
 	if i >= len(p) || p[i] != '[' {
 		return errNoEvent
 	}
 	next := jsontext.Space(p, i+1)
 	if next < len(p) && p[next] == ']' {
-		return nil
+		return endJSON(p, next+1)
 	}
 	for {
 		start := jsontext.Space(p, i+1)
-		end, err := jsontext.Skip(p, start, MaxDepth)
+		end, err := jsontext.Skip(p, start, depth)
 		if err != nil {
 			return malformedJSON(err)
 		}
@@ -117,7 +118,7 @@ func eachElement(p []byte, do func(elem []byte)) error {
 		switch {
 		case i < len(p) && p[i] == ',':
 		case i < len(p) && p[i] == ']':
-			return nil
+			return endJSON(p, i+1)
 		default:
 			return fmt.Errorf("%w: json array without end", ErrMalformed)
 		}
@@ -140,7 +141,7 @@ func (a Args) Values() ([]Value, error) {
 	}
 	if p, ok := a.v.Bytes(JSON); ok {
 		out := make([]Value, 0, a.n+1)
-		err := eachElement(p, func(elem []byte) { out = append(out, Raw(JSON, elem)) })
+		err := eachElement(p, MaxDepth, func(elem []byte) { out = append(out, Raw(JSON, elem)) })
 		if err != nil || len(out) == 0 {
 			return nil, err
 		}

@@ -136,7 +136,7 @@ func TestArgsOf(t *testing.T) {
 		_, err = codec.ArgsOf(codec.FromTree(tree))
 		require.ErrorIs(t, err, codec.ErrMalformed, text)
 	}
-	for _, p := range []string{`[`, `["a"`, `["a",`, `["a",]`, `["a"}`, `["a" 1]`, `["a`, `[`, ``} {
+	for _, p := range []string{`[`, `["a"`, `["a",`, `["a",]`, `["a"}`, `["a" 1]`, `["a`, `[`, ``, `["a"]x`, `["a"][]`} {
 		_, err := codec.ArgsOf(codec.Raw(codec.JSON, []byte(p)))
 		require.ErrorIs(t, err, codec.ErrMalformed, "%q, which should have been checked", p)
 	}

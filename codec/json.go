@@ -34,6 +34,11 @@ func checkJSON(p []byte, depth int) error {
 	if err != nil {
 		return malformedJSON(err)
 	}
+	return endJSON(p, i)
+}
+
+// endJSON reports what follows at p[i].
+func endJSON(p []byte, i int) error {
 	if i = jsontext.Space(p, i); i < len(p) {
 		return fmt.Errorf("%w: json at byte %d: something follows the value", ErrMalformed, i)
 	}

@@ -1,3 +1,5 @@
+//lint:file-ignore SA5008 some tags are wrong on purpose
+
 package codec_test
 
 import (
@@ -23,7 +25,6 @@ import (
 
 type (
 	namedString string
-	namedInt    int16
 	upper       string
 	point       struct{ X, Y int }
 	inner       struct {

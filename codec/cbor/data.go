@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec"
 	shape "github.com/backplane-go/backplane/codec/internal/message"
@@ -171,13 +172,12 @@ func (d data) cbor() (codec.Value, error) {
 }
 
 // args is value for an event.
-func (d data) args(level int) (codec.Args, error) {
+func (d data) args() (codec.Args, error) {
 	if p, ok := d.json(); ok {
-		v, err := checkedJSON(p, level)
-		if err != nil {
-			return codec.Args{}, err
+		if !utf8.Valid(p) {
+			return codec.Args{}, errUTF8
 		}
-		return codec.ArgsOf(v)
+		return codec.ArgsOf(codec.Raw(codec.JSON, p)) // which checks the rest
 	}
 	major, n, size := readHead(d)
 	if major != majorArray || n == 0 || size == 0 {

@@ -168,7 +168,7 @@ func (m *message) envelope() (*codec.Envelope, error) {
 		if env.Type.Response() {
 			env.Value, err = m.Packet.value(1)
 		} else {
-			env.Args, err = m.Packet.args(1)
+			env.Args, err = m.Packet.args()
 		}
 		if err != nil {
 			return nil, malformed("packet", err)

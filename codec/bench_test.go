@@ -1,0 +1,48 @@
+package codec_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+func BenchmarkNewArgs(b *testing.B) {
+	type message struct {
+		From string   `json:"from"`
+		Text string   `json:"text"`
+		At   int64    `json:"at"`
+		Tags []string `json:"tags"`
+	}
+	raw, err := codec.RawJSON([]byte(`{"from":"alice","text":"hello everybody"}`))
+	require.NoError(b, err)
+	for name, list := range map[string][]any{
+		"Scalars":   {"hello", 1, true, nil},
+		"Struct":    {message{"alice", "hello everybody", 1704164645678, []string{"x"}}},
+		"Map":       {map[string]any{"from": "alice", "text": "hello everybody", "at": 1704164645678, "tags": []string{"x"}}},
+		"Raw":       {raw},
+		"WithBytes": {message{"alice", "hello", 1, nil}, make([]byte, 1024)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := codec.NewArgs("message", list...); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkDecodeArgs(b *testing.B) {
+	a := mustArgs(b, "message", map[string]any{"from": "alice", "text": "hello everybody", "at": 1704164645678}, 5)
+	var m map[string]any
+	var n int
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := a.Decode(&m, &n); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
