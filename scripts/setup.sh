@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Go: PostgreSQL's programs, and Node.js with the packages in
+# Installs what the tests need beside Go: PostgreSQL's programs, PgBouncer, and Node.js with the packages in
 # internal/interop/node. What is there already is left alone. What cannot be installed is named on a line that
 # begins with "setup: skipped:", and is no failure: the tests that need it are skipped by name.
 set -uo pipefail
@@ -13,6 +13,8 @@ postgres_there() {
   command -v initdb >/dev/null 2>&1 && return 0
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
+
+pgbouncer_there() { PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null 2>&1; }
 
 node_there() { command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; }
 
@@ -51,6 +53,31 @@ if ! postgres_there; then
     # With the file there, dpkg would ask about it when it unpacks its own.
     apt_install -o Dpkg::Options::=--force-confold postgresql || note "skipped: PostgreSQL could not be installed"
     [ -z "${made_conf:-}" ] || note "left in place: /etc/postgresql-common/createcluster.conf (create_main_cluster = false)"
+  fi
+fi
+
+if ! pgbouncer_there; then
+  if ! may_install; then
+    note "skipped: PgBouncer is not installed, and only root (or sudo without a password) may use apt-get"
+  else
+    note "installing PgBouncer"
+    # The package would start a service on port 6432, now and at every boot. The tests start their own.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+      as_root chmod 755 "$policy"
+      made_policy=1
+      trap 'as_root rm -f "$policy"' EXIT
+    fi
+    if apt_install pgbouncer; then
+      as_root update-rc.d pgbouncer disable >/dev/null 2>&1 || note "PgBouncer's service could not be disabled: it may start with the machine"
+    else
+      note "skipped: PgBouncer could not be installed"
+    fi
+    if [ -n "${made_policy:-}" ]; then
+      as_root rm -f "$policy"
+      trap - EXIT
+    fi
   fi
 fi
 
