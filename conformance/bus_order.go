@@ -10,8 +10,8 @@ import (
 var orderChecks = []check[*busCase]{
 	{"OrderIsKept", "Messages of one bus arrive in the order they were published. Otherwise a chat is scrambled, and \"leave the " +
 		"room\" may come before the message that was sent to the room.", orderIsKept},
-	{"OrderIsKeptAcrossChannels", "The order holds on all channels together, not on each by itself. The cluster relies on it to " +
-		"know that nothing is still on its way.", orderIsKeptAcrossChannels},
+	{"OrderIsKeptAcrossChannels", "The order holds on all channels together, not on each by itself. Of two messages to two " +
+		"namespaces the second may only make sense after the first.", orderIsKeptAcrossChannels},
 }
 
 func orderIsKept(c *busCase) {
