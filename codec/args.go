@@ -221,7 +221,11 @@ func (a Args) MarshalJSON() ([]byte, error) { return a.v.MarshalJSON() }
 
 // UnmarshalJSON reads an array ["event", …].
 func (a *Args) UnmarshalJSON(p []byte) error {
-	out, err := ArgsOf(Raw(JSON, bytes.Clone(p)))
+	var v Value
+	if err := v.UnmarshalJSON(p); err != nil {
+		return err
+	}
+	out, err := ArgsOf(v)
 	if err == nil {
 		*a = out
 	}

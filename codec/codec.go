@@ -37,7 +37,8 @@ var (
 )
 
 // MaxDepth is how many arrays and maps may stand inside each other, the outermost being the envelope. It is the
-// limit of Node.js's msgpack decoder (@msgpack/msgpack 2.8).
+// limit of what Node.js's adapters write (@msgpack/msgpack 2.8). NewValue and NewArgs keep a few levels of it for the
+// message around the data.
 const MaxDepth = 100
 
 // Codec writes and reads envelopes. It is safe for concurrent use.

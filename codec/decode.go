@@ -24,90 +24,62 @@ func (v Value) Decode(into any) error {
 	if err != nil {
 		return err
 	}
-	return decodeTree(t, target, MaxDepth)
+	n, err := examine(t, MaxDepth)
+	if err != nil {
+		return err
+	}
+	if p, ok := v.Bytes(JSON); ok && !n.special {
+		return json.Unmarshal(p, into)
+	}
+	return n.decode(target)
 }
 
 var bufferMark = []byte(`"Buffer"`)
 
-// special reports whether t has something in it that JSON cannot say: bytes, a time, or a Buffer of Node.js.
-func special(t any, depth int) bool {
-	if depth < 0 {
-		return true // for decodeTree to refuse
-	}
-	switch t := t.(type) {
-	case []byte, time.Time:
-		return true
-	case []any:
-		for _, e := range t {
-			if special(e, depth-1) {
-				return true
-			}
-		}
-	case Object:
-		if _, ok := BufferBytes(t); ok {
-			return true
-		}
-		for _, m := range t {
-			if special(m.Value, depth-1) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// decodeTree decodes t into v, which is a pointer or can be set. All that JSON can say is left to encoding/json, so
-// that its rules hold; what is done here are the ways to what it cannot.
-func decodeTree(t any, v reflect.Value, depth int) error {
-	if depth < 0 {
-		return errTooDeep
-	}
-	if !special(t, depth) {
-		return throughJSON(t, v, bytesRefused)
+// decode decodes n into v, which is a pointer or can be set. All that JSON can say is left to encoding/json, so that
+// its rules hold; what is done here are the ways to what it cannot.
+func (n *node) decode(v reflect.Value) error {
+	if !n.special {
+		return throughJSON(n.t, v, bytesRefused)
 	}
 	v = follow(v)
 	switch {
 	case v.Type() == valueType:
-		v.Set(reflect.ValueOf(FromTree(t)))
+		v.Set(reflect.ValueOf(FromTree(n.t)))
 		return nil
 	case v.Type() == argsType:
-		a, err := ArgsOf(FromTree(t))
+		a, err := ArgsOf(FromTree(n.t))
 		if err == nil {
 			v.Set(reflect.ValueOf(a))
 		}
 		return err
 	case v.Type() == timeType:
-		if t, ok := t.(time.Time); ok {
+		if t, ok := n.t.(time.Time); ok {
 			v.Set(reflect.ValueOf(t))
 			return nil
 		}
-		return throughJSON(t, v, bytesAsBase64)
+		return throughJSON(n.t, v, bytesAsBase64)
 	case reflect.PointerTo(v.Type()).Implements(unmarshalerType):
-		return throughJSON(t, v, bytesAsBase64)
+		return throughJSON(n.t, v, bytesAsBase64)
 	case v.Kind() == reflect.Interface && v.NumMethod() == 0:
-		out, err := plain(t, depth)
-		switch {
-		case err != nil:
-			return err
-		case out == nil: // a time that has no text
-			v.SetZero()
-		default:
-			v.Set(reflect.ValueOf(out))
+		if t := plain(n.t); t != nil {
+			v.Set(reflect.ValueOf(t))
+		} else {
+			v.SetZero() // a time that has no text
 		}
 		return nil
+	case n.buffer != nil && takesBytes(v.Type()):
+		return decodeBytes(n.buffer, v)
 	}
-	switch t := t.(type) {
+	switch t := n.t.(type) {
 	case []byte:
 		return decodeBytes(t, v)
 	case []any:
-		return decodeArray(t, v, depth-1)
+		return n.decodeArray(v)
 	case Object:
-		if p, ok := BufferBytes(t); ok && takesBytes(v.Type()) {
-			return decodeBytes(p, v)
-		}
-		return decodeObject(t, v, depth-1)
+		return n.decodeObject(t, v)
 	}
-	return throughJSON(t, v, bytesRefused) // a time
+	return throughJSON(n.t, v, bytesRefused) // a time
 }
 
 var timeType = reflect.TypeFor[time.Time]()
@@ -143,43 +115,34 @@ func follow(v reflect.Value) reflect.Value {
 	return v
 }
 
-// plain is t with the types that encoding/json puts in an any.
-func plain(t any, depth int) (out any, err error) {
-	if depth < 0 {
-		return nil, errTooDeep
-	}
+// plain is a tree that has been examined, with the types that encoding/json puts in an any.
+func plain(t any) any {
 	switch t := t.(type) {
 	case int64:
-		return float64(t), nil
+		return float64(t)
 	case uint64:
-		return float64(t), nil
+		return float64(t)
 	case []byte:
-		return append([]byte{}, t...), nil
+		return append([]byte{}, t...)
 	case time.Time:
 		if p := appendTime(nil, t); p[0] == '"' {
-			return string(p[1 : len(p)-1]), nil
+			return string(p[1 : len(p)-1])
 		}
-		return nil, nil
+		return nil
 	case []any:
 		list := make([]any, len(t))
 		for i, e := range t {
-			if list[i], err = plain(e, depth-1); err != nil {
-				return nil, err
-			}
+			list[i] = plain(e)
 		}
-		return list, nil
+		return list
 	case Object:
 		m := make(map[string]any, len(t))
 		for _, e := range t {
-			if m[e.Key], err = plain(e.Value, depth-1); err != nil {
-				return nil, err
-			}
+			m[e.Key] = plain(e.Value)
 		}
-		return m, nil
-	case nil, bool, string, float64:
-		return t, nil
+		return m
 	}
-	return nil, errNoTree(t)
+	return t
 }
 
 // takesBytes reports whether bytes can be put in a value of type t.
@@ -203,23 +166,23 @@ func decodeBytes(p []byte, v reflect.Value) error {
 	return nil
 }
 
-func decodeArray(list []any, v reflect.Value, depth int) error {
+func (n *node) decodeArray(v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.Slice:
-		if v.Cap() < len(list) {
-			v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))
+		if v.Cap() < len(n.parts) {
+			v.Set(reflect.MakeSlice(v.Type(), len(n.parts), len(n.parts)))
 		}
-		v.SetLen(len(list))
+		v.SetLen(len(n.parts))
 	case reflect.Array:
 	default:
 		return &json.UnmarshalTypeError{Value: "array", Type: v.Type()}
 	}
 	for i := range v.Len() {
 		v.Index(i).SetZero()
-		if i >= len(list) {
+		if i >= len(n.parts) {
 			continue
 		}
-		if err := decodeTree(list[i], v.Index(i), depth); err != nil {
+		if err := n.parts[i].decode(v.Index(i)); err != nil {
 			return fmt.Errorf("[%d]: %w", i, err)
 		}
 	}
@@ -227,43 +190,42 @@ func decodeArray(list []any, v reflect.Value, depth int) error {
 }
 
 // decodeObject leaves the members that JSON can say to encoding/json, all at once, and does the others itself.
-func decodeObject(o Object, v reflect.Value, depth int) error {
+func (n *node) decodeObject(o Object, v reflect.Value) error {
 	if k := v.Kind(); k != reflect.Map && k != reflect.Struct {
 		return &json.UnmarshalTypeError{Value: "object", Type: v.Type()}
 	}
-	var easy, hard Object
-	for _, m := range o {
-		if special(m.Value, depth) {
-			hard = append(hard, m)
-		} else {
-			easy = append(easy, m)
+	var easy Object
+	for i := range o {
+		if n.parts == nil || !n.parts[i].special {
+			easy = append(easy, o[i])
 		}
 	}
 	if err := throughJSON(easy, v, bytesRefused); err != nil {
 		return err
 	}
-	for _, m := range hard {
-		var err error
-		if v.Kind() == reflect.Map {
-			err = decodeEntry(m, v, depth)
-		} else {
-			err = decodeField(m, v, depth)
+	for i := range n.parts {
+		if !n.parts[i].special {
+			continue
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.Key, err)
+		decode := n.parts[i].decodeField
+		if v.Kind() == reflect.Map {
+			decode = n.parts[i].decodeEntry
+		}
+		if err := decode(o[i].Key, v); err != nil {
+			return fmt.Errorf("%s: %w", o[i].Key, err)
 		}
 	}
 	return nil
 }
 
 // decodeEntry decodes into a map, which encoding/json has made. It lets encoding/json read the key.
-func decodeEntry(m Member, v reflect.Value, depth int) error {
+func (n *node) decodeEntry(key string, v reflect.Value) error {
 	keys := reflect.New(reflect.MapOf(v.Type().Key(), reflect.TypeFor[struct{}]()))
-	if err := throughJSON(Object{{m.Key, nil}}, keys, bytesRefused); err != nil {
+	if err := throughJSON(Object{{key, nil}}, keys, bytesRefused); err != nil {
 		return err
 	}
 	elem := reflect.New(v.Type().Elem()).Elem()
-	if err := decodeTree(m.Value, elem, depth); err != nil {
+	if err := n.decode(elem); err != nil {
 		return err
 	}
 	for _, key := range keys.Elem().MapKeys() {
@@ -272,8 +234,8 @@ func decodeEntry(m Member, v reflect.Value, depth int) error {
 	return nil
 }
 
-func decodeField(m Member, v reflect.Value, depth int) error {
-	f, ok := fieldsOf(v.Type()).match(m.Key)
+func (n *node) decodeField(key string, v reflect.Value) error {
+	f, ok := fieldsOf(v.Type()).match(key)
 	if !ok {
 		return nil
 	}
@@ -289,5 +251,5 @@ func decodeField(m Member, v reflect.Value, depth int) error {
 		}
 		v = v.Field(index)
 	}
-	return decodeTree(m.Value, v, depth)
+	return n.decode(v)
 }

@@ -222,3 +222,65 @@ func TestDecodeIntoWhatIsThere(t *testing.T) {
 	assert.Equal(t, []byte{1}, s.K, "a pointer in an interface is followed")
 	assert.Equal(t, 2, s.N)
 }
+
+// FuzzDecode looks for panics on the way into targets of all kinds.
+func FuzzDecode(f *testing.F) {
+	for _, tree := range []any{
+		codec.Object{{Key: "blob", Value: []byte{1}}, {Key: "byKey", Value: codec.Object{{Key: "-5", Value: []byte{3}}}}, {Key: "when", Value: time.Unix(1, 0)}},
+		codec.Object{{Key: "list", Value: []any{codec.Object{{Key: "Blob", Value: []byte{8}}}}}, {Key: "pair", Value: []any{[]byte{9}, 1.5}}, {Key: "args", Value: []any{"ev", []byte{1}}}},
+		codec.Object{{Key: "blobs", Value: []any{codec.Object{{Key: "type", Value: "Buffer"}, {Key: "data", Value: []any{int64(1)}}}}}, {Key: "nested", Value: codec.Object{{Key: "k", Value: codec.Object{{Key: "BLOB", Value: []byte{14}}}}}}},
+		codec.Object{{Key: "untyped", Value: codec.Object{{Key: "a", Value: []any{[]byte{13}}}}}, {Key: "raw", Value: []byte{1}}, {Key: "value", Value: []byte{1}}, {Key: "fixed", Value: []byte{1}}, {Key: "ptr", Value: []byte{1}}},
+	} {
+		p, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(tree)}, codec.Binary)
+		require.NoError(f, err)
+		env, err := jsonmsgpack.Codec{}.Parse(p, codec.Binary)
+		require.NoError(f, err)
+		raw, _ := env.Value.Bytes(jsonmsgpack.Msgpack)
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, p []byte) {
+		v := codec.Raw(jsonmsgpack.Msgpack, p)
+		tree, err := v.Tree()
+		if err != nil {
+			require.ErrorIs(t, err, codec.ErrMalformed)
+			return
+		}
+		native := codec.FromTree(tree)
+		for _, into := range []func() any{
+			func() any { return new(target) }, func() any { return new(any) }, func() any { return new([]byte) }, func() any { return new([][]any) },
+			func() any { return new(map[string]codec.Value) }, func() any { return new(map[int16]*[]Base) }, func() any { return new([2]Base) }, func() any { return new(time.Time) },
+			func() any { return new(codec.Args) }, func() any { return new(struct{ *hidden }) },
+		} {
+			a, b := into(), into()
+			errA, errB := v.Decode(a), native.Decode(b)
+			require.Equal(t, errA == nil, errB == nil)
+			require.Equal(t, jsonOf(a), jsonOf(b))
+		}
+		again, err := codec.NewValue(map[string]any{"v": native, "b": []byte{1}})
+		if err == nil {
+			sub, err := again.Tree()
+			require.NoError(t, err)
+			got, _ := sub.(codec.Object).Lookup("v")
+			require.Equal(t, native.String(), codec.FromTree(got).String())
+		}
+	})
+}
+
+type hidden struct{ Blob []byte }
+
+func jsonOf(v any) string {
+	p, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(p)
+}
+
+func TestEmbeddedPointersToHiddenStructsAreErrors(t *testing.T) {
+	var into struct{ *hidden }
+	err := codec.FromTree(codec.Object{{Key: "Blob", Value: []byte{1}}}).Decode(&into)
+	require.ErrorContains(t, err, "unexported")
+	into.hidden = &hidden{}
+	require.NoError(t, codec.FromTree(codec.Object{{Key: "Blob", Value: []byte{1}}}).Decode(&into))
+	assert.Equal(t, []byte{1}, into.Blob)
+}

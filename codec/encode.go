@@ -80,6 +80,7 @@ func (e treeEncoder) marshaled(v reflect.Value) (t any, done bool, err error) {
 	if m.Type().Implements(marshalerType) {
 		p, err := m.Interface().(json.Marshaler).MarshalJSON()
 		if err == nil {
+			p = jsontext.ValidUTF8(p)
 			err = checkJSON(p, e.depth)
 		}
 		if err != nil {

@@ -104,7 +104,7 @@ func FuzzStrings(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, v := range []any{s, []string{s}, map[string]string{s: s}, map[string]any{s: []byte(s)}} {
+		for _, v := range []any{s, []string{s}, map[string]string{s: s}, map[string]any{s: []byte(s)}, json.RawMessage(quoted(s)), []any{json.RawMessage(quoted(s)), []byte(s)}} {
 			out, err := codec.NewValue(v)
 			require.NoError(t, err)
 			require.True(t, utf8.ValidString(out.String()))
@@ -117,6 +117,16 @@ func FuzzStrings(f *testing.F) {
 			require.Equal(t, a, b)
 		}
 	})
+}
+
+// quoted is s in quotes, with whatever bytes are in it but those that must be escaped.
+func quoted(s string) string {
+	return `"` + strings.Map(func(r rune) rune {
+		if r < ' ' || r == '"' || r == '\\' {
+			return -1
+		}
+		return r
+	}, s) + "\xff" + `"`
 }
 
 func TestTreeOfJSON(t *testing.T) {
@@ -180,6 +190,7 @@ func TestTreesOfOtherTypesAreErrors(t *testing.T) {
 		assert.Error(t, err, "%T", tree)
 		var into any
 		assert.Error(t, v.Decode(&into), "%T", tree)
+		assert.Error(t, codec.FromTree([]any{tree, []byte{1}}).Decode(&into), "%T", tree)
 		assert.Contains(t, v.String(), "<", "String says so instead of failing")
 	}
 }

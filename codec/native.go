@@ -126,7 +126,8 @@ func appendNative(dst []byte, v any) ([]byte, error) {
 	if jsontext.Deeper(p, maxUserDepth) {
 		return dst, errTooDeep
 	}
-	return jsontext.AppendUnescaped(dst, p), nil
+	// What a json.Marshaler returns has been checked, but for its UTF-8.
+	return jsontext.AppendUnescaped(dst, jsontext.ValidUTF8(p)), nil
 }
 
 // jsonEncoder is encoding/json's without its escapes for HTML.

@@ -385,3 +385,52 @@ func TestEncodingIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 }
+
+type zeroByValue struct{ N int }
+
+func (z zeroByValue) IsZero() bool { return z.N == 7 }
+
+type zeroByPointer struct{ N int }
+
+func (z *zeroByPointer) IsZero() bool { return z.N == 7 }
+
+type isZero interface{ IsZero() bool }
+
+func TestOmitZeroAsksTheValue(t *testing.T) {
+	type doc struct {
+		A zeroByValue    `json:",omitzero"`
+		B zeroByPointer  `json:",omitzero"`
+		C *zeroByValue   `json:",omitzero"`
+		D *zeroByPointer `json:",omitzero"`
+		E isZero         `json:",omitzero"`
+		F int            `json:",omitzero"`
+		G [2]int         `json:",omitzero,omitempty"`
+		H any            `json:",omitempty"`
+		I [0]int         `json:",omitempty"`
+		J struct{}       `json:",omitempty"`
+	}
+	for _, d := range []doc{
+		{},
+		{A: zeroByValue{7}, B: zeroByPointer{7}, C: &zeroByValue{7}, D: &zeroByPointer{7}, E: zeroByValue{7}},
+		{A: zeroByValue{1}, B: zeroByPointer{1}, C: &zeroByValue{}, D: &zeroByPointer{}, E: &zeroByPointer{1}, F: 1, G: [2]int{1}, H: 0},
+		{E: (*zeroByPointer)(nil)},
+	} {
+		for _, v := range []any{d, &d, []doc{d}} {
+			tree, err := viaTree(t, v)
+			require.NoError(t, err)
+			assert.Equal(t, plainJSON(t, v), tree)
+		}
+	}
+}
+
+func TestErrorsSayWhichArgument(t *testing.T) {
+	_, err := codec.NewArgs("ev", 1, map[string]any{"f": func() {}})
+	assert.EqualError(t, err, "codec: cannot encode argument 1: json: unsupported type: func()")
+	_, err = codec.NewValue(math.NaN())
+	assert.EqualError(t, err, "codec: cannot encode: json: unsupported value: NaN")
+	_, err = codec.NewArgs("ev", []byte{1}, struct{ F func() }{})
+	assert.ErrorContains(t, err, "argument 1")
+	assert.ErrorContains(t, err, ".F: ")
+	var unsupported *json.UnsupportedTypeError
+	assert.ErrorAs(t, err, &unsupported)
+}

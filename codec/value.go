@@ -109,10 +109,13 @@ func (v Value) appendJSON(dst []byte, as bytesAs) ([]byte, error) {
 // MarshalJSON writes v for logs and tests: bytes become base64 text, as encoding/json writes them.
 func (v Value) MarshalJSON() ([]byte, error) { return v.appendJSON(nil, bytesAsBase64) }
 
-// UnmarshalJSON keeps a copy of p.
+// UnmarshalJSON is RawJSON with a copy of p.
 func (v *Value) UnmarshalJSON(p []byte) error {
-	*v = Raw(JSON, bytes.Clone(p))
-	return nil
+	out, err := RawJSON(bytes.Clone(p))
+	if err == nil {
+		*v = out
+	}
+	return err
 }
 
 // String returns v as MarshalJSON does, for logs.

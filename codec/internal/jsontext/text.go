@@ -1,6 +1,21 @@
 package jsontext
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// ValidUTF8 returns p with one U+FFFD in the place of each byte that is not UTF-8.
+func ValidUTF8(p []byte) []byte {
+	if utf8.Valid(p) {
+		return p
+	}
+	var out []byte
+	for _, r := range string(p) {
+		out = utf8.AppendRune(out, r)
+	}
+	return out
+}
 
 // Deeper reports whether more than limit arrays and objects stand inside each other in p, which is valid.
 func Deeper(p []byte, limit int) bool {

@@ -1,0 +1,73 @@
+package codec
+
+import "time"
+
+// node is a tree that is being decoded.
+type node struct {
+	t any
+	// special: JSON cannot say what is in t: bytes, a time, or a Buffer of Node.js that may be wanted as bytes.
+	special bool
+	parts   []node // of a special array or object
+	buffer  []byte // what t is, if it is a Buffer
+}
+
+// examine finds out once what is special in t, so that no part of it is looked at again at every level.
+func examine(t any, depth int) (node, error) {
+	n := node{t: t}
+	switch t := t.(type) {
+	case []byte, time.Time:
+		n.special = true
+	case []any:
+		if depth == 0 {
+			return n, errTooDeep
+		}
+		for i, e := range t {
+			if err := n.add(e, i, len(t), depth); err != nil {
+				return n, err
+			}
+		}
+	case Object:
+		if depth == 0 {
+			return n, errTooDeep
+		}
+		n.buffer, n.special = BufferBytes(t)
+		for i, m := range t {
+			if err := n.add(m.Value, i, len(t), depth); err != nil {
+				return n, err
+			}
+		}
+	case nil, bool, int64, uint64, float64, string:
+	default:
+		return n, errNoTree(t)
+	}
+	return n, nil
+}
+
+// add examines the i-th of total parts. Only special nodes keep their parts.
+func (n *node) add(t any, i, total, depth int) error {
+	part, err := examine(t, depth-1)
+	if err != nil {
+		return err
+	}
+	if part.special && n.parts == nil {
+		n.special = true
+		n.parts = make([]node, total)
+		n.fill(i)
+	}
+	if n.parts != nil {
+		n.parts[i] = part
+	}
+	return nil
+}
+
+// fill puts in the parts before the i-th, which are not special.
+func (n *node) fill(i int) {
+	for k := range i {
+		switch t := n.t.(type) {
+		case []any:
+			n.parts[k].t = t[k]
+		case Object:
+			n.parts[k].t = t[k].Value
+		}
+	}
+}
