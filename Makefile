@@ -37,7 +37,7 @@ bench: ## run the benchmarks
 
 .PHONY: bench-peers
 bench-peers: ## compare with Node.js's adapter and the bare limit, in one run (QUICK=1: fewer messages)
-	$(TESTENV) -- $(GO) run ./bench $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES))
+	$(TESTENV) -set max_connections=500 -- $(GO) run ./bench -out bench/results/$(if $(QUICK),quick,peers).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES))
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME

@@ -85,12 +85,12 @@ func (b *bare) publish(ctx context.Context) {
 	}
 }
 
-// emit sends what a Node-compatible broadcast of the same argument would be.
-func (b *bare) emit(ctx context.Context, kind string, size int, run, i uint32) error {
-	if kind != "json" {
-		return fmt.Errorf("the bare limit is measured with JSON only")
+// do sends what a Node-compatible broadcast of the same argument would be.
+func (b *bare) do(ctx context.Context, c command, i uint32) (int, error) {
+	if c.Kind != "json" || c.Op != "emit" {
+		return 0, fmt.Errorf("the bare limit is measured with JSON broadcasts only")
 	}
-	a := jsonArgument(size, run, i)
+	a := jsonArgument(c.Size, c.Run, i)
 	var s strings.Builder
 	fmt.Fprintf(&s, `{"uid":"0123456789abcdef","type":3,"nsp":"/","source":"_sio_adapter","data":{"packet":{"type":2,"data":["m",{"run":%d,"i":%d,"t":%d,"pad":"%s"}]},"opts":{"rooms":[],"except":[],"flags":{}}}}`,
 		a.Run, a.I, a.T, a.Pad)
@@ -102,10 +102,14 @@ func (b *bare) emit(ctx context.Context, kind string, size int, run, i uint32) e
 	case b.wake <- struct{}{}:
 	default:
 	}
-	return <-m.done
+	if c.InFlight == 0 && c.Rate == 0 {
+		return 0, nil
+	}
+	return 0, <-m.done
 }
 
 func (b *bare) peers(context.Context, int) error { return nil }
+func (b *bare) populate(int, int)                {}
 
 func (b *bare) close(ctx context.Context) error {
 	b.cancel()

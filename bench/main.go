@@ -21,6 +21,7 @@ func main() {
 	quick := flag.Bool("quick", false, "fewer messages")
 	only := flag.String("cases", "", "run the cases whose names begin with one of these, separated by commas")
 	profiles := flag.String("profiles", "", "folder for CPU profiles of the Go workers")
+	out := flag.String("out", "", "file to write the results to, as JSON; a chart goes beside it")
 	contenders := flag.String("contenders", "node,pgx,pq,bare", "who takes part")
 	flag.Parse()
 	if *worker != "" {
@@ -31,7 +32,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exit(compare(ctx, settings{url: *postgres, rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders), profiles: *profiles}))
+	exit(compare(ctx, settings{url: *postgres, rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders), profiles: *profiles, out: *out}))
 }
 
 // profiled runs f and leaves a CPU profile of it in folder, if one is named.

@@ -43,7 +43,7 @@ func openServer(ctx context.Context, url string) (*server, error) {
 
 // database creates a database, so that contenders do not wake each other's listeners.
 func (s *server) database(ctx context.Context, name string) (string, error) {
-	name = fmt.Sprintf("bench_%d_%s", os.Getpid(), name)
+	name = fmt.Sprintf("bench_%d_%d_%s", os.Getpid(), len(s.databases), name)
 	conn, err := pgx.Connect(ctx, s.url)
 	if err != nil {
 		return "", err

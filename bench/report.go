@@ -12,11 +12,8 @@ import (
 func print(w io.Writer, c benchCase, contenders []string, results map[string][]outcome) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer t.Flush()
-	load := fmt.Sprintf("%d in flight", c.InFlight)
-	if c.Rate > 0 {
-		load = fmt.Sprintf("%.0f/s", c.Rate)
-	}
-	fmt.Fprintf(t, "%s\t%s\tmsg/s\tof node\tp50 µs\tp99 µs\tCPU µs: pub\trecv\tpg\tall\tof node\tmissing\tdouble\t\n", c.Name, load)
+	fmt.Fprintln(w, c.About)
+	fmt.Fprintf(t, "%s\t\tper s\tof node\tp50 µs\tp99 µs\tCPU µs: pub\trecv\tpg\tall\tof node\tmissing\tdouble\terrors\t\n", c.Name)
 	node := results["node"]
 	for _, name := range contenders {
 		all := results[name]
@@ -24,12 +21,12 @@ func print(w io.Writer, c benchCase, contenders []string, results map[string][]o
 			continue
 		}
 		rate, cpu := median(all, perSecond), median(all, totalCPU)
-		fmt.Fprintf(t, "\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t%.1f\t%s\t%d\t%d\t\n", name, rate,
+		fmt.Fprintf(t, "\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t%.1f\t%s\t%d\t%d\t%d\t\n", name, rate,
 			ratio(rate, median(node, perSecond)),
-			median(all, func(o outcome) float64 { return o.P50 }), median(all, func(o outcome) float64 { return o.P99 }),
+			median(all, p50), median(all, p99),
 			1e6*median(all, part(cpuPublisher)), 1e6*median(all, part(cpuReceiver)), 1e6*median(all, part(cpuPostgres)),
 			1e6*cpu, ratio(median(node, totalCPU), cpu), sum(all, func(o outcome) int { return o.Missing }),
-			sum(all, func(o outcome) int { return o.Duplicated }))
+			sum(all, func(o outcome) int { return o.Duplicated }), sum(all, func(o outcome) int { return o.Errors }))
 	}
 }
 
@@ -41,6 +38,8 @@ func progress(format string, args ...any) {
 }
 
 func perSecond(o outcome) float64 { return o.PerSecond }
+func p50(o outcome) float64       { return o.P50 }
+func p99(o outcome) float64       { return o.P99 }
 func totalCPU(o outcome) float64  { return o.CPU[0] + o.CPU[1] + o.CPU[2] }
 
 func part(n int) func(outcome) float64 { return func(o outcome) float64 { return o.CPU[n] } }

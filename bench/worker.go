@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -22,14 +23,16 @@ import (
 
 // command is what the coordinator tells a worker, one JSON object a line.
 type command struct {
-	Cmd      string  `json:"cmd"` // "peers", "expect" or "publish"
+	Cmd      string  `json:"cmd"` // "peers", "populate", "cpu", "expect" or "publish"
+	Op       string  `json:"op"`  // "emit", "ack" or "fetch"
 	Run      uint32  `json:"run"`
 	N        int     `json:"n"`
-	Idle     float64 `json:"idle"` // seconds of silence after which what is missing is taken for lost
-	InFlight int     `json:"inFlight"`
-	Rate     float64 `json:"rate"` // messages per second, open loop; 0: as fast as InFlight allows
-	Kind     string  `json:"kind"` // "json" or "bin"
-	Size     int     `json:"size"` // bytes of the argument
+	Idle     float64 `json:"idle"`     // seconds of silence after which what is missing is taken for lost
+	InFlight int     `json:"inFlight"` // 0: one loop that does not wait
+	Rate     float64 `json:"rate"`     // messages per second, open loop; 0: as fast as InFlight allows
+	Kind     string  `json:"kind"`     // "json" or "bin"
+	Size     int     `json:"size"`     // bytes of the argument
+	Rooms    int     `json:"rooms"`    // message i goes to room i modulo this; 0: to everybody
 }
 
 // reply is what a worker answers. Times are Unix nanoseconds, CPU in seconds.
@@ -39,6 +42,7 @@ type reply struct {
 	Start      int64   `json:"start,omitempty"`
 	End        int64   `json:"end,omitempty"`
 	Errors     int     `json:"errors,omitempty"`
+	Answers    int     `json:"answers,omitempty"`
 	Received   int     `json:"received,omitempty"`
 	Duplicated int     `json:"duplicated,omitempty"`
 	Last       int64   `json:"last,omitempty"`
@@ -49,10 +53,12 @@ type reply struct {
 
 // node is what a Go worker drives: backplane, or the bare limit.
 type node interface {
-	// emit publishes one message and returns once the bus has it.
-	emit(ctx context.Context, kind string, size int, run, i uint32) error
+	// do carries out operation i of the command, and returns how many answers it got.
+	do(ctx context.Context, c command, i uint32) (answers int, err error)
 	// peers returns once n other nodes are known.
 	peers(ctx context.Context, n int) error
+	// populate gives the node n clients in so many rooms.
+	populate(n, rooms int)
 	close(ctx context.Context) error
 }
 
@@ -78,6 +84,11 @@ func work(contender, url string) error {
 				return err
 			}
 			say.Encode(reply{Peers: c.N})
+		case "populate":
+			n.populate(c.N, c.Rooms)
+			say.Encode(reply{Ready: true})
+		case "cpu":
+			say.Encode(reply{CPU: cpuSeconds()})
 		case "expect":
 			e := newExpectation(c)
 			expected.Store(e)
@@ -117,48 +128,26 @@ func open(ctx context.Context, contender, url string, expected *atomic.Pointer[e
 	if err != nil {
 		return nil, err
 	}
-	ns, err := cluster.Namespace(ctx, "/", &counter{Registry: backplane.NewRegistry(backplane.RegistryConfig{}), expected: expected})
-	return clusterNode{cluster, ns}, err
+	registry := backplane.NewRegistry(backplane.RegistryConfig{})
+	ns, err := cluster.Namespace(ctx, "/", &counter{Registry: registry, expected: expected})
+	return clusterNode{cluster, ns, registry}, err
 }
 
-type clusterNode struct {
-	cluster *backplane.Cluster
-	ns      *backplane.Namespace
-}
-
-func (c clusterNode) emit(ctx context.Context, kind string, size int, run, i uint32) error {
-	if kind == "bin" {
-		return c.ns.Emit(ctx, "m", binaryArgument(size, run, i))
-	}
-	return c.ns.Emit(ctx, "m", jsonArgument(size, run, i))
-}
-
-func (c clusterNode) peers(ctx context.Context, n int) error { return c.ns.WaitForPeers(ctx, n) }
-func (c clusterNode) close(ctx context.Context) error        { return c.cluster.Close(ctx) }
-
-// counter is a Local without clients, which counts the broadcasts of others.
-type counter struct {
-	*backplane.Registry
-	expected *atomic.Pointer[expectation]
-}
-
-func (c *counter) Broadcast(p *backplane.Packet, _ backplane.Selector) {
-	if e := c.expected.Load(); e != nil {
-		e.packet(p)
-	}
-}
-
-// publish emits as the command says.
+// publish does what the command says, n times.
 func publish(ctx context.Context, n node, c command) reply {
-	var errors, next atomic.Int64
+	var errors, answers, next atomic.Int64
 	var group sync.WaitGroup
 	one := func(i int) {
-		if n.emit(ctx, c.Kind, c.Size, c.Run, uint32(i)) != nil {
+		got, err := n.do(ctx, c, uint32(i))
+		if err != nil {
 			errors.Add(1)
 		}
+		answers.Add(int64(got))
 	}
+	late := make([]int64, c.N)
 	cpu0, start := cpuSeconds(), time.Now()
-	if c.Rate > 0 {
+	switch {
+	case c.Rate > 0:
 		pace := max(time.Millisecond, time.Duration(float64(time.Second)/c.Rate))
 		for i := 0; i < c.N; time.Sleep(pace) {
 			for due := min(c.N, int(time.Since(start).Seconds()*c.Rate)+1); i < due; i++ {
@@ -166,17 +155,26 @@ func publish(ctx context.Context, n node, c command) reply {
 				group.Go(func() { one(message) })
 			}
 		}
-	} else {
+	case c.InFlight == 0:
+		for i := range c.N {
+			one(i)
+		}
+	default:
 		for range c.InFlight {
 			group.Go(func() {
 				for i := int(next.Add(1)) - 1; i < c.N; i = int(next.Add(1)) - 1 {
+					t := time.Now()
 					one(i)
+					late[i] = int64(time.Since(t))
 				}
 			})
 		}
 	}
 	group.Wait()
-	return reply{Start: start.UnixNano(), End: time.Now().UnixNano(), CPU: cpuSeconds() - cpu0, Errors: int(errors.Load())}
+	r := reply{Start: start.UnixNano(), End: time.Now().UnixNano(), CPU: cpuSeconds() - cpu0, Errors: int(errors.Load()), Answers: int(answers.Load())}
+	slices.Sort(late)
+	r.P50, r.P99 = float64(late[len(late)/2]), float64(late[len(late)*99/100])
+	return r
 }
 
 // cpuSeconds is what this process has used.

@@ -17,7 +17,10 @@ const now = () => Math.round((performance.timeOrigin + performance.now()) * 1e6)
 const cpu = () => { const u = process.cpuUsage(); return (u.user + u.system) / 1e6; };
 
 let expected = null;
-Adapter.prototype.broadcast = function (packet) {
+let sockets = 0;
+const { broadcast } = Adapter.prototype;
+Adapter.prototype.broadcast = function (packet, opts) {
+  if (sockets > 0) broadcast.call(this, packet, opts);
   if (!expected) return;
   const arg = packet.data[1];
   if (Buffer.isBuffer(arg) || arg instanceof Uint8Array) {
@@ -27,6 +30,24 @@ Adapter.prototype.broadcast = function (packet) {
     expected.got(arg.run, arg.i, arg.t);
   }
 };
+
+// populate gives the node so many clients in so many rooms, to whom nothing is written and who acknowledge at once.
+function populate(n, rooms) {
+  const nsp = io.of("/");
+  for (const id of nsp.sockets.keys()) adapter.delAll(id);
+  nsp.sockets.clear();
+  sockets = n;
+  for (let i = 0; i < n; i++) {
+    const id = "socket-" + i;
+    const acks = new Map();
+    acks.set = (_, ack) => setImmediate(ack, "ok");
+    nsp.sockets.set(id, {
+      id, acks, data: { name: id }, rooms: new Set([id, "room-" + (i % rooms)]), client: { writeToEngine() {} },
+      handshake: { headers: {}, time: "", address: "127.0.0.1", xdomain: false, secure: false, issued: 0, url: "/", query: {}, auth: {} },
+    });
+    adapter.addAll(id, new Set([id, "room-" + (i % rooms)]));
+  }
+}
 
 class Expectation {
   constructor({ run, n, idle }) {
@@ -55,7 +76,7 @@ const io = new Server(0, { serveClient: false });
 let errors = 0;
 io.adapter(createAdapter(pool, { errorHandler: () => errors++ }));
 const adapter = io.of("/").adapter;
-const opts = () => ({ rooms: new Set(), except: new Set(), flags: {} });
+const opts = (room) => ({ rooms: new Set(room === undefined ? [] : [room]), except: new Set(), flags: {} });
 
 function message(kind, size, run, i) {
   if (kind === "bin") {
@@ -70,11 +91,22 @@ function message(kind, size, run, i) {
   return arg;
 }
 
-async function publish({ run, n, inFlight, rate, kind, size }) {
+async function publish({ run, n, inFlight, rate, kind, size, rooms, op }) {
   const start = now(), cpu0 = cpu();
   errors = 0;
-  let next = 0;
-  const one = (i) => adapter.broadcast({ type: 2, data: ["m", message(kind, size, run, i)] }, opts());
+  let next = 0, answers = 0;
+  const room = (i) => (rooms ? "room-" + (i % rooms) : undefined);
+  const one = {
+    emit: (i) => adapter.broadcast({ type: 2, data: ["m", message(kind, size, run, i)] }, opts(room(i))),
+    ack: async (i) => (answers += (await io.of("/").timeout(30000).emitWithAck("m", message(kind, size, run, i))).length),
+    fetch: async () => (answers += (await io.of("/").fetchSockets()).length),
+  }[op || "emit"];
+  const latencies = [];
+  const timed = async (i) => {
+    const t = now();
+    await one(i).catch(() => errors++);
+    latencies.push(now() - t);
+  };
   if (rate > 0) {
     const sent = [];
     await new Promise((done) => {
@@ -86,10 +118,19 @@ async function publish({ run, n, inFlight, rate, kind, size }) {
       step();
     });
     await Promise.all(sent);
+  } else if (inFlight === 0) { // nobody waits: as many as the loop can start
+    const sent = [];
+    while (next < n) {
+      sent.push(one(next++));
+      if (next % 1000 === 0) await new Promise(setImmediate);
+    }
+    await Promise.all(sent);
   } else {
-    await Promise.all(Array.from({ length: inFlight }, async () => { while (next < n) await one(next++); }));
+    await Promise.all(Array.from({ length: inFlight }, async () => { while (next < n) await timed(next++); }));
   }
-  say({ start, end: now(), cpu: cpu() - cpu0, errors });
+  latencies.sort((a, b) => a - b);
+  const at = (q) => (latencies.length ? latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))] : 0);
+  say({ start, end: now(), cpu: cpu() - cpu0, errors, answers, p50: at(0.5), p99: at(0.99) });
 }
 
 (async () => {
@@ -98,6 +139,11 @@ async function publish({ run, n, inFlight, rate, kind, size }) {
     if (c.cmd === "peers") {
       while ((await adapter.serverCount()) - 1 < c.n) await new Promise((r) => setTimeout(r, 50));
       say({ peers: c.n });
+    } else if (c.cmd === "populate") {
+      populate(c.n, c.rooms);
+      say({ ready: true });
+    } else if (c.cmd === "cpu") {
+      say({ cpu: cpu() });
     } else if (c.cmd === "expect") {
       expected = new Expectation(c);
       say({ ready: true });

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// team is a publisher and the receivers of one contender, each a process, on a database of their own.
+type team struct {
+	name      string
+	publisher *process
+	receivers []*process
+}
+
+// runs numbers the rounds, so that no message is counted for another.
+var runs atomic.Uint32
+
+func startTeam(ctx context.Context, srv *server, name string, receivers int, profiles string) (*team, error) {
+	url, err := srv.database(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	t := &team{name: name}
+	for range receivers {
+		p, err := spawn(ctx, name, url, profiles)
+		if err != nil {
+			t.stop()
+			return nil, err
+		}
+		t.receivers = append(t.receivers, p)
+	}
+	if t.publisher, err = spawn(ctx, name, url, profiles); err != nil {
+		t.stop()
+		return nil, err
+	}
+	for _, p := range t.all() {
+		if _, err := p.ask(command{Cmd: "peers", N: receivers}, patience); err != nil {
+			t.stop()
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func (t *team) all() []*process {
+	if t.publisher == nil {
+		return t.receivers
+	}
+	return append([]*process{t.publisher}, t.receivers...)
+}
+
+func (t *team) stop() {
+	for _, p := range t.all() {
+		p.stop()
+	}
+}
+
+// tell gives every receiver the command, and adds up what they answer.
+func (t *team) tell(c command) (total reply, err error) {
+	for _, p := range t.receivers {
+		r, err := p.ask(c, patience)
+		if err != nil {
+			return total, err
+		}
+		total.CPU += r.CPU
+	}
+	return total, nil
+}
+
+// run is one round.
+func (t *team) run(srv *server, c benchCase) (outcome, error) {
+	run := runs.Add(1)
+	if _, err := t.tell(command{Cmd: "populate", N: c.Sockets, Rooms: max(c.Rooms, 1)}); err != nil {
+		return outcome{}, err
+	}
+	if c.Op == "emit" {
+		if _, err := t.tell(c.command("expect", run)); err != nil {
+			return outcome{}, err
+		}
+	}
+	before, err := t.tell(command{Cmd: "cpu"})
+	if err != nil {
+		return outcome{}, err
+	}
+	cpu := srv.cpu()
+	sent, err := t.publisher.ask(c.command("publish", run), patience)
+	if err != nil {
+		return outcome{}, err
+	}
+	n := float64(c.N)
+	o := outcome{Errors: sent.Errors, P50: sent.P50 / 1e3, P99: sent.P99 / 1e3}
+	last := sent.End
+	if c.Op == "emit" {
+		o.P50, o.P99 = 0, 0
+		for _, p := range t.receivers {
+			got, err := p.answer(patience)
+			if err != nil {
+				return outcome{}, err
+			}
+			last = max(last, got.Last)
+			o.P50, o.P99 = max(o.P50, got.P50/1e3), max(o.P99, got.P99/1e3)
+			o.Missing += c.N - got.Received
+			o.Duplicated += got.Duplicated
+		}
+	} else if want := c.N * c.Sockets * c.Receivers; sent.Answers != want {
+		o.Missing = max(0, want-sent.Answers)
+		o.Duplicated = max(0, sent.Answers-want)
+	}
+	after, err := t.tell(command{Cmd: "cpu"})
+	if err != nil {
+		return outcome{}, err
+	}
+	if last <= sent.Start {
+		return o, fmt.Errorf("worker %s: nothing was received", t.name)
+	}
+	o.PerSecond = n / (time.Duration(last - sent.Start).Seconds())
+	o.CPU = [3]float64{sent.CPU / n, (after.CPU - before.CPU) / n, (srv.cpu() - cpu) / n}
+	return o, nil
+}
