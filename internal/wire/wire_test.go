@@ -1,0 +1,248 @@
+package wire_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/cbor"
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/storage/memory"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// postgres are the limits of NOTIFY.
+var postgres = transport.Limits{Payload: 7999, Channel: 63, Text: true}
+
+// sized returns a broadcast whose text form has exactly n bytes.
+func sized(t testing.TB, c codec.Codec, n int, filler string) *codec.Envelope {
+	t.Helper()
+	text := ""
+	for range 3 { // the length of a length may change
+		env := broadcast(t, text)
+		p, err := c.Append(nil, env, codec.Text)
+		require.NoError(t, err)
+		if len(p) == n {
+			return env
+		}
+		room := len(text) + n - len(p)
+		text = strings.Repeat(filler, room/len(filler)) + strings.Repeat("x", room%len(filler))
+	}
+	env := broadcast(t, text)
+	p, err := c.Append(nil, env, codec.Text)
+	require.NoError(t, err)
+	require.Len(t, p, n)
+	return env
+}
+
+func broadcast(t testing.TB, args ...any) *codec.Envelope {
+	t.Helper()
+	a, err := codec.NewArgs("event", args...)
+	require.NoError(t, err)
+	return &codec.Envelope{Type: codec.Broadcast, UID: "0123456789abcdef", NSP: "/", Args: a}
+}
+
+// The bound counts the bytes of the final payload, not characters: 7999 of them fit NOTIFY, 8000 do not.
+func TestWhatDoesNotFitIsSpilled(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		limits    transport.Limits
+		threshold int
+		size      int
+		spill     bool
+	}{
+		{"DefaultFits", postgres, 0, 7999, false},
+		{"DefaultDoesNot", postgres, 0, 8000, true},
+		{"NodesDefaultFits", postgres, 8000, 7999, false},
+		{"NodesDefaultDoesNot", postgres, 8000, 8000, true},
+		{"LargerIsClampedFits", postgres, 9000, 7999, false},
+		{"LargerIsClampedDoesNot", postgres, 9000, 8000, true},
+		{"SmallerFits", postgres, 500, 499, false},
+		{"SmallerDoesNot", postgres, 500, 500, true},
+		{"NoLimit", transport.Limits{}, 0, 1 << 20, false},
+		{"NoLimitButThresholdFits", transport.Limits{}, 5000, 4999, false},
+		{"NoLimitButThresholdDoesNot", transport.Limits{}, 5000, 5000, true},
+	} {
+		for _, filler := range []string{"x", "é", "😀"} {
+			t.Run(c.name+"/"+filler, func(t *testing.T) {
+				w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: c.limits, Threshold: c.threshold})
+				env := sized(t, jsonmsgpack.Codec{}, c.size, filler)
+				p, spill, err := w.Encode([]byte("before"), env)
+				require.NoError(t, err)
+				assert.Equal(t, c.spill, spill, "Encode of %d bytes", c.size)
+				require.Equal(t, "before", string(p[:6]), "Encode appends")
+				p = p[6:]
+				if !spill {
+					assert.Len(t, p, c.size)
+					got, err := w.Decode(p)
+					require.NoError(t, err)
+					assert.Equal(t, env.Args.String(), got.Args.String())
+					return
+				}
+				got, err := w.DecodeBody(p)
+				require.NoError(t, err)
+				assert.Equal(t, env.Args.String(), got.Args.String())
+				ref, err := w.Reference(nil, env, "42")
+				require.NoError(t, err)
+				assert.Less(t, len(ref), 200)
+				head, err := w.Decode(ref)
+				require.NoError(t, err)
+				assert.Equal(t, codec.Envelope{Type: codec.Broadcast, UID: env.UID, NSP: "/", AttachmentID: "42"}, *head)
+			})
+		}
+	}
+}
+
+func TestWithoutStoreTheLimitIsAnError(t *testing.T) {
+	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres, Threshold: 100})
+	_, spill, err := w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 7999, "x"))
+	require.NoError(t, err, "a threshold means nothing without a store")
+	assert.False(t, spill)
+	_, _, err = w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 8000, "x"))
+	var large *wire.TooLargeError
+	require.ErrorAs(t, err, &large)
+	assert.Equal(t, wire.TooLargeError{Type: codec.Broadcast, Size: 8000, Limit: 7999}, *large)
+	assert.Contains(t, err.Error(), "Store", "it names what to do")
+}
+
+func TestBinary(t *testing.T) {
+	binary := map[string]any{"a": []any{[]byte{0, 1, 255}}}
+	for name, c := range map[string]codec.Codec{"node": jsonmsgpack.Codec{}, "cbor": cbor.Codec{}} {
+		t.Run(name, func(t *testing.T) {
+			t.Run("GoesInlineOverABusOfBytes", func(t *testing.T) {
+				w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: transport.Limits{Payload: 1000}})
+				env := broadcast(t, binary)
+				p, spill, err := w.Encode(nil, env)
+				require.NoError(t, err)
+				assert.False(t, spill)
+				got, err := w.Decode(p)
+				require.NoError(t, err)
+				assert.Equal(t, env.Args.String(), got.Args.String())
+				if h, ok := w.Peek(p); ok {
+					assert.Equal(t, codec.Header{Type: codec.Broadcast, UID: env.UID, NSP: "/"}, h)
+				}
+			})
+			t.Run("IsSpilledWhenTooLarge", func(t *testing.T) {
+				w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: transport.Limits{Payload: 1000}})
+				env := broadcast(t, make([]byte, 1000))
+				p, spill, err := w.Encode(nil, env)
+				require.NoError(t, err)
+				assert.True(t, spill)
+				got, err := w.DecodeBody(p)
+				require.NoError(t, err)
+				assert.Equal(t, env.Args.String(), got.Args.String())
+			})
+			t.Run("IsTooLargeWithoutStore", func(t *testing.T) {
+				w := wire.New(wire.Config{Codec: c, Limits: transport.Limits{Payload: 1000}})
+				_, _, err := w.Encode(nil, broadcast(t, make([]byte, 1000)))
+				var large *wire.TooLargeError
+				assert.ErrorAs(t, err, &large)
+			})
+		})
+	}
+	t.Run("IsSpilledOverABusOfText", func(t *testing.T) {
+		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: postgres})
+		_, spill, err := w.Encode(nil, broadcast(t, binary))
+		require.NoError(t, err)
+		assert.True(t, spill, "however small: JSON has no bytes")
+	})
+	t.Run("OverABusOfTextNeedsAStore", func(t *testing.T) {
+		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres})
+		_, _, err := w.Encode(nil, broadcast(t, binary))
+		require.ErrorIs(t, err, codec.ErrBinary)
+		assert.Contains(t, err.Error(), "Store", "it names what to do")
+	})
+}
+
+// failing is a codec that cannot write one of its forms.
+type failing struct {
+	jsonmsgpack.Codec
+	form codec.Format
+}
+
+var errForm = errors.New("cannot write this form")
+
+func (f failing) Append(dst []byte, env *codec.Envelope, form codec.Format) ([]byte, error) {
+	if form == f.form {
+		return dst, errForm
+	}
+	return f.Codec.Append(dst, env, form)
+}
+
+func TestErrorsOfTheCodecAreReturned(t *testing.T) {
+	for name, c := range map[string]struct {
+		form codec.Format
+		arg  any
+	}{"Text": {codec.Text, "x"}, "BinaryInline": {codec.Binary, []byte("x")}, "BinarySpilled": {codec.Binary, strings.Repeat("x", 1000)}} {
+		t.Run(name, func(t *testing.T) {
+			w := wire.New(wire.Config{Codec: failing{form: c.form}, Store: memory.NewStore(), Limits: transport.Limits{Payload: 500}})
+			p, spill, err := w.Encode([]byte("before"), broadcast(t, c.arg))
+			assert.ErrorIs(t, err, errForm)
+			assert.False(t, spill)
+			assert.Equal(t, "before", string(p))
+		})
+	}
+}
+
+func TestAttachmentMustNotReferToAnother(t *testing.T) {
+	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
+	body, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Broadcast, UID: "a", AttachmentID: "7"}, codec.Binary)
+	require.NoError(t, err)
+	_, err = w.DecodeBody(body)
+	assert.ErrorIs(t, err, codec.ErrMalformed, "it could refer to itself")
+}
+
+func TestReferenceTellsForWhomAnAnswerIs(t *testing.T) {
+	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
+	ref, err := w.Reference(nil, &codec.Envelope{Type: codec.BroadcastAck, UID: "a", NSP: "/", RequesterUID: "b", RequestID: "r"}, "7")
+	require.NoError(t, err)
+	head, err := w.Decode(ref)
+	require.NoError(t, err)
+	assert.Equal(t, "b", head.RequesterUID, "so that the others need not fetch it")
+}
+
+func FuzzDecode(f *testing.F) {
+	text := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: postgres})
+	bytes := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
+	compact := wire.New(wire.Config{Codec: cbor.Codec{}, Store: memory.NewStore()})
+	for _, args := range [][]any{nil, {"x"}, {[]byte("x")}, {strings.Repeat("é", 5000)}, {map[string]any{"a": 1.5}}} {
+		for _, w := range []*wire.Wire{text, bytes, compact} {
+			p, _, err := w.Encode(nil, broadcast(f, args...))
+			require.NoError(f, err)
+			f.Add(p)
+		}
+	}
+	f.Add([]byte{})
+	f.Add([]byte{0})
+	f.Add([]byte{0, 0xff})
+	f.Fuzz(func(t *testing.T, p []byte) {
+		for i, w := range []*wire.Wire{text, bytes, compact} {
+			h, ok := w.Peek(p)
+			env, err := w.Decode(p)
+			if err == nil && ok && (h.Type != env.Type || h.UID != env.UID || h.NSP != "" && h.NSP != env.NSP) {
+				t.Fatalf("wire %d: Peek says %+v and Decode %+v: a node would take another's message for its own", i, h, env)
+			}
+			if err != nil && !errors.Is(err, codec.ErrMalformed) {
+				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
+			}
+			if _, err := w.DecodeBody(p); err != nil && !errors.Is(err, codec.ErrMalformed) {
+				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
+			}
+		}
+	})
+}
+
+func ExampleChannel() {
+	channel, _ := wire.Channel("socket.io", "/chat", postgres)
+	_, err := wire.Channel("socket.io", "chat", postgres)
+	fmt.Println(channel)
+	fmt.Println(err)
+	// Output:
+	// socket.io#/chat
+	// backplane: invalid namespace "chat": it must start with "/"
+}
