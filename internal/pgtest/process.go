@@ -1,11 +1,15 @@
 package pgtest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // process is a running server.
@@ -33,12 +37,32 @@ func start(cmd *exec.Cmd) (*process, error) {
 	return p, <-started
 }
 
+// answers waits until what runs serves connections to a URL.
+func (p *process) answers(ctx context.Context, server string) error {
+	for {
+		conn, err := pgx.Connect(ctx, server)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-p.done:
+			return errors.Join(fmt.Errorf("ended at once: %w", p.err), err)
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// quit ends a server at once, without a word to its clients.
+const quit = syscall.SIGQUIT
+
 // end signals the process and waits, with less patience and stronger signals in the end.
 func (p *process) end(signal syscall.Signal) error {
 	if p == nil {
 		return nil
 	}
-	for _, signal := range []syscall.Signal{signal, syscall.SIGQUIT, syscall.SIGKILL} {
+	for _, signal := range []syscall.Signal{signal, quit, syscall.SIGKILL} {
 		select {
 		case <-p.done:
 			return nil

@@ -3,6 +3,7 @@ package pgtest
 import (
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -31,6 +32,7 @@ type Proxy struct {
 	wake *sync.Cond // when they change
 
 	stalled  Direction
+	only     string // which connections are stalled
 	pairs    map[*pair]struct{}
 	accepted int
 	closed   bool
@@ -39,6 +41,7 @@ type Proxy struct {
 // pair is a client's connection and its counterpart.
 type pair struct {
 	client, server net.Conn
+	greeting       string // the first that the client says, with its application_name unless it is encrypted
 	cut            bool
 }
 
@@ -66,15 +69,19 @@ func (p *Proxy) URL() string { return p.url }
 
 // Stall holds back the bytes of all connections, also of new ones, in a direction: the other side sees nothing.
 // They are not lost: Resume sends them on.
-func (p *Proxy) Stall(d Direction) { p.set(d) }
+func (p *Proxy) Stall(d Direction) { p.set(d, "") }
+
+// StallOnly is Stall for those connections whose application_name, or anything else that the client says first,
+// contains a text.
+func (p *Proxy) StallOnly(d Direction, text string) { p.set(d, text) }
 
 // Resume ends Stall.
-func (p *Proxy) Resume() { p.set(0) }
+func (p *Proxy) Resume() { p.set(0, "") }
 
-func (p *Proxy) set(d Direction) {
+func (p *Proxy) set(d Direction, only string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stalled = d
+	p.stalled, p.only = d, only
 	p.wake.Broadcast()
 }
 
@@ -165,7 +172,7 @@ func (p *Proxy) forward(c *pair, to, from net.Conn, d Direction) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		if !p.pass(c, d) {
+		if !p.pass(c, d, buf[:n]) {
 			return
 		}
 		if n > 0 {
@@ -182,10 +189,13 @@ func (p *Proxy) forward(c *pair, to, from net.Conn, d Direction) {
 }
 
 // pass waits until bytes may pass and tells whether the connection still exists.
-func (p *Proxy) pass(c *pair, d Direction) bool {
+func (p *Proxy) pass(c *pair, d Direction, bytes []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.stalled&d != 0 && !c.cut {
+	if d == ToServer && c.greeting == "" {
+		c.greeting = string(bytes)
+	}
+	for p.stalled&d != 0 && !c.cut && strings.Contains(c.greeting, p.only) {
 		p.wake.Wait()
 	}
 	return !c.cut

@@ -12,9 +12,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // EnvOwn names the variable that, set to 1, allows tests to start a PostgreSQL of their own, which they restart.
@@ -42,13 +39,13 @@ type Server struct {
 }
 
 // OwnServer starts a server for this test alone, which may take it down, and stops it when the test ends. It
-// skips the test unless EnvOwn is 1.
-func OwnServer(tb testing.TB) *Server {
+// skips the test unless EnvOwn is 1. The settings are those of Start.
+func OwnServer(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
 	if os.Getenv(EnvOwn) != "1" {
 		tb.Skip("needs a PostgreSQL of its own to restart: set " + EnvOwn + "=1, or run the tests with make test")
 	}
-	s, err := Start(context.Background())
+	s, err := Start(context.Background(), settings...)
 	if errors.Is(err, ErrNoBinaries) {
 		tb.Skip(err.Error())
 	}
@@ -141,7 +138,7 @@ func (s *Server) Restart(tb testing.TB, mode Mode) {
 
 // Stop ends the server and removes its folder.
 func (s *Server) Stop() error {
-	return errors.Join(s.process.end(syscall.SIGQUIT), os.RemoveAll(s.folder))
+	return errors.Join(s.process.end(quit), os.RemoveAll(s.folder))
 }
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
@@ -164,26 +161,10 @@ func (s *Server) up(ctx context.Context) error {
 	if s.process, err = start(server); err != nil {
 		return err
 	}
-	for {
-		if err = s.ping(ctx); err == nil {
-			return nil
-		}
-		select {
-		case <-s.process.done:
-			return fmt.Errorf("pgtest: postgres ended at once: %v\n%s", s.process.err, log.Bytes())
-		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("pgtest: postgres does not answer: %w", err), s.process.end(syscall.SIGQUIT))
-		case <-time.After(20 * time.Millisecond):
-		}
+	if err := s.process.answers(ctx, s.URL()); err != nil {
+		return fmt.Errorf("pgtest: postgres: %w\n%s", errors.Join(err, s.process.end(quit)), log.Bytes())
 	}
-}
-
-func (s *Server) ping(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, s.URL())
-	if err != nil {
-		return err
-	}
-	return conn.Close(ctx)
+	return nil
 }
 
 func freePort() (int, error) {

@@ -1,0 +1,102 @@
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What a PgBouncer keeps a server connection for.
+const (
+	PoolSessions     = "session"
+	PoolTransactions = "transaction"
+)
+
+// NewBouncer starts a PgBouncer in front of the server of a URL, until the test ends, and returns the URL to connect
+// to instead. Whoever connects becomes the user of the server's URL. It skips the test when PgBouncer is not installed.
+func NewBouncer(tb testing.TB, server, poolMode string, settings ...string) string {
+	tb.Helper()
+	binary, err := bouncerBinary()
+	if err != nil {
+		tb.Skip("needs PgBouncer: install it (make setup)")
+	}
+	folder, err := os.MkdirTemp("", "pgtest-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(folder) })
+	for range 5 { // another process may take the port in between
+		var bouncer string
+		var p *process
+		if p, bouncer, err = startBouncer(tb, binary, folder, server, poolMode, settings); err == nil {
+			tb.Cleanup(func() {
+				if err := p.end(quit); err != nil {
+					tb.Error(err)
+				}
+			})
+			return bouncer
+		}
+	}
+	tb.Fatal(err)
+	return ""
+}
+
+// bouncerBinary finds pgbouncer in the PATH, or where Debian puts it.
+func bouncerBinary() (string, error) {
+	if path, err := exec.LookPath("pgbouncer"); err == nil {
+		return path, nil
+	}
+	return exec.LookPath("/usr/sbin/pgbouncer")
+}
+
+func startBouncer(tb testing.TB, binary, folder, server, poolMode string, settings []string) (*process, string, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, "", err
+	}
+	target, err := url.Parse(server)
+	if err != nil {
+		return nil, "", err
+	}
+	password, _ := target.User.Password()
+	lines := append([]string{
+		"[databases]",
+		fmt.Sprintf("* = host=%s port=%s user=%s password=%s", target.Hostname(), target.Port(), target.User.Username(), password),
+		"[pgbouncer]",
+		"listen_addr = 127.0.0.1", fmt.Sprintf("listen_port = %d", port), "unix_socket_dir =",
+		"auth_type = any", "pool_mode = " + poolMode,
+	}, settings...)
+	config := filepath.Join(folder, "pgbouncer.ini")
+	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		return nil, "", err
+	}
+	attributes, err := attributes() // PgBouncer does not run as root either
+	if err != nil {
+		return nil, "", err
+	}
+	if err := giveTo(attributes, folder); err != nil {
+		return nil, "", err
+	}
+	bouncer := exec.Command(binary, config)
+	bouncer.SysProcAttr, bouncer.Dir = attributes, folder
+	var log bytes.Buffer // read once the process has ended
+	bouncer.Stdout, bouncer.Stderr = &log, &log
+	p, err := start(bouncer)
+	if err != nil {
+		return nil, "", err
+	}
+	through := With(tb, server, func(u *url.URL) { u.Host = fmt.Sprintf("127.0.0.1:%d", port) })
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := p.answers(ctx, through); err != nil {
+		return nil, "", fmt.Errorf("pgtest: pgbouncer: %w\n%s", errors.Join(err, p.end(quit)), log.Bytes())
+	}
+	return p, through, nil
+}
