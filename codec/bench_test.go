@@ -20,7 +20,7 @@ func BenchmarkNewArgs(b *testing.B) {
 	for name, list := range map[string][]any{
 		"Scalars":   {"hello", 1, true, nil},
 		"Struct":    {message{"alice", "hello everybody", 1704164645678, []string{"x"}}},
-		"Map":       {map[string]any{"from": "alice", "text": "hello everybody", "at": 1704164645678, "tags": []string{"x"}}},
+		"Map":       {map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678), "tags": []string{"x"}}},
 		"Raw":       {raw},
 		"WithBytes": {message{"alice", "hello", 1, nil}, make([]byte, 1024)},
 	} {
@@ -36,7 +36,7 @@ func BenchmarkNewArgs(b *testing.B) {
 }
 
 func BenchmarkDecodeArgs(b *testing.B) {
-	a := mustArgs(b, "message", map[string]any{"from": "alice", "text": "hello everybody", "at": 1704164645678}, 5)
+	a := mustArgs(b, "message", map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678)}, 5)
 	var m map[string]any
 	var n int
 	b.ReportAllocs()

@@ -25,7 +25,7 @@ func events(b *testing.B) map[string]*codec.Envelope {
 		}
 	}
 	return map[string]*codec.Envelope{
-		"Small100B":   envelope(map[string]any{"from": "alice", "text": "hello everybody", "at": 1704164645678, "id": 4711, "tags": []string{"x"}}),
+		"Small100B":   envelope(map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678), "id": 4711, "tags": []string{"x"}}),
 		"JSON20KiB":   envelope(records),
 		"Binary64KiB": envelope("upload", make([]byte, 64<<10)),
 	}
