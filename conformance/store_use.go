@@ -119,11 +119,12 @@ func expireGoesByAge(c *storeCase) {
 		time.Sleep(apart)
 		put := time.Now()
 		young := c.put(s, "young")
+		time.Sleep(apart / 4) // old enough for an age in another unit
 		c.expire(s, apart)
 		if time.Since(put) >= apart {
 			continue
 		}
-		called := fmt.Sprintf("Put, wait %v, Put another, Expire %[1]v", apart)
+		called := fmt.Sprintf("Put, wait %v, Put another, wait %v, Expire %[1]v", apart, apart/4)
 		c.expect(s, called, young, "young")
 		if _, err := c.get(s, old); !errors.Is(err, storage.ErrNotFound) {
 			called += ", Expire a little less" // the store's clock may be a coarse one
