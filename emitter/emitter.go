@@ -18,7 +18,7 @@ type Emitter struct {
 
 	config Config
 	post   *post
-	nonces *nonces // nil outside of transactions
+	nonces *nonces // shared with those that With returns
 }
 
 // New returns an emitter. It does no I/O.
@@ -27,10 +27,7 @@ func New(config Config) (*Emitter, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	e := &Emitter{config: config, post: newPost(config)}
-	if e.post.sender.Serial {
-		e.nonces = newNonces()
-	}
+	e := &Emitter{config: config, post: newPost(config), nonces: newNonces()}
 	e.Target = Target{sink: e, nsp: namespace(config.Namespace)}
 	return e, nil
 }
@@ -48,12 +45,7 @@ func (e *Emitter) With(bus Publisher) *Emitter {
 	}
 	config.Bus = bus
 	config = config.withDefaults()
-	with := &Emitter{config: config, post: newPost(config)}
-	if with.post.sender.Serial {
-		if with.nonces = e.nonces; with.nonces == nil {
-			with.nonces = newNonces()
-		}
-	}
+	with := &Emitter{config: config, post: newPost(config), nonces: e.nonces}
 	with.Target = e.Target
 	with.Target.sink = with
 	return with
@@ -88,7 +80,7 @@ func (e *Emitter) encode(nsp string, env *codec.Envelope) (*wire.Outgoing, error
 		return nil, err
 	}
 	env.UID, env.NSP = codec.EmitterUID, nsp
-	if e.nonces != nil {
+	if e.post.sender.Serial {
 		env.Nonce = e.nonces.next()
 	}
 	o, err := e.post.sender.Wire.Outgoing(channel, env)
@@ -112,14 +104,13 @@ func (e *Emitter) take(ctx context.Context, nsp string, env *codec.Envelope) err
 }
 
 // nonces are numbers of which no two are equal, nor, most likely, equal to those of another emitter in the same
-// transaction.
+// transaction. They have 16 digits, and JavaScript's numbers can hold them.
 type nonces struct{ last atomic.Uint64 }
 
 func newNonces() *nonces {
 	n := new(nonces)
-	n.last.Store(rand.Uint64N(1 << 52))
+	n.last.Store(1e15 + rand.Uint64N(8e15))
 	return n
 }
 
-// next returns an integer that JavaScript's numbers can hold too.
 func (n *nonces) next() uint64 { return n.last.Add(1) }
