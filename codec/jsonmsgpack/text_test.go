@@ -58,7 +58,7 @@ func TestParsesLeniently(t *testing.T) {
 		`{"type":10,"data":{"requestId":"r"}}`:                                        {Type: codec.ServerSideEmitResponse, RequestID: "r"},
 		`{"type":10,"data":{"requestId":"r","packet":null}}`:                          {Type: codec.ServerSideEmitResponse, RequestID: "r"},
 		`{"type":11,"data":{"requestId":"r","clientCount":3.0}}`:                      {Type: codec.BroadcastClientCount, RequestID: "r", ClientCount: 3},
-		`{"type":11,"data":{"clientCount":9007199254740991}}`:                         {Type: codec.BroadcastClientCount, ClientCount: 1<<53 - 1},
+		`{"type":11,"data":{"clientCount":2147483647}}`:                               {Type: codec.BroadcastClientCount, ClientCount: math.MaxInt32},
 		`{"type":3,"uid":"u","attachmentId":"7"}`:                                     {Type: codec.Broadcast, UID: "u", AttachmentID: "7"},
 		`{"type":3,"attachmentId":7,"requesterUid":"q"}`:                              {Type: codec.Broadcast, AttachmentID: "7", RequesterUID: "q"},
 		`{"type":3,"attachmentId":9223372036854775807}`:                               {Type: codec.Broadcast, AttachmentID: "9223372036854775807"},
