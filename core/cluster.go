@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
@@ -212,7 +211,7 @@ func (c *Cluster) recovered(gap *GapError) {
 		if !ns.announced.Load() {
 			continue // it will do so itself
 		}
-		ns.post(&codec.Envelope{Type: codec.InitialHeartbeat})
+		ns.announce()
 	}
 	c.report(gap)
 	if c.config.Trace.SessionRecovered != nil {

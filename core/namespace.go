@@ -32,6 +32,7 @@ type Namespace struct {
 	ctx       context.Context // ends with the namespace
 	cancel    context.CancelFunc
 	announced atomic.Bool  // it listens, so the peers may know of it
+	unheard   atomic.Bool  // the peers have not been told that it listens again
 	spoke     atomic.Int64 // when a message of its own last came back, or a Heartbeat was queued: nanoseconds since the cluster was made
 }
 
@@ -235,7 +236,11 @@ func (ns *Namespace) tick(now, heard time.Time) {
 	if now.Sub(spoke) >= config.HeartbeatInterval || ns.members.due(due) {
 		// A peer is about to be given up: if this comes back, it is the peer that is silent, and not the node deaf.
 		ns.spoke.Store(int64(now.Sub(ns.cluster.began)))
-		ns.post(&codec.Envelope{Type: codec.Heartbeat})
+		if ns.unheard.Load() {
+			ns.announce()
+		} else {
+			ns.post(&codec.Envelope{Type: codec.Heartbeat})
+		}
 	}
 	ns.members.forget(due)
 	if heard.IsZero() {
@@ -247,6 +252,29 @@ func (ns *Namespace) tick(now, heard time.Time) {
 	for _, uid := range ns.members.expire(due) {
 		ns.left(uid, true)
 		ns.requests.leave(uid)
+	}
+}
+
+// announce tells the peers that this node listens again, so that they give it a sign of life. What breaks a session breaks
+// the connection for publishing too, which only shows when it is used: a failure is followed by a second attempt at
+// once, and then by one with each heartbeat.
+func (ns *Namespace) announce() {
+	ns.attempt(func() {
+		ns.attempt(func() { ns.unheard.Store(true) })
+	})
+}
+
+// attempt queues one announcement. failed is called if it does not go out.
+func (ns *Namespace) attempt(failed func()) {
+	ns.unheard.Store(false)
+	o, err := ns.encode(&codec.Envelope{Type: codec.InitialHeartbeat})
+	if err == nil {
+		o.failed = failed
+		err = ns.cluster.publisher.send(o)
+	}
+	if err != nil {
+		ns.unheard.Store(true)
+		ns.unsent(err)
 	}
 }
 

@@ -16,6 +16,7 @@ type outgoing struct {
 	nsp     string
 	done    chan error  // gets the outcome if somebody waits for it, else nil
 	leaving func()      // called when the publisher takes it, if not nil
+	failed  func()      // called when it was not sent, if not nil
 	taken   atomic.Bool // by the publisher, or by a caller who no longer waits
 }
 
@@ -128,6 +129,9 @@ func (p *publisher) settle(o *outgoing) {
 		p.counts.published.Add(1)
 	} else {
 		p.counts.publishErrors.Add(1)
+		if o.failed != nil {
+			o.failed()
+		}
 	}
 	switch {
 	case o.done != nil:
