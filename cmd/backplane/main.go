@@ -1,10 +1,11 @@
-// Command backplane shows a cluster at work. Run "backplane help".
+// Command backplane reaches a cluster from a terminal, and shows one at work. Run "backplane help".
 package main
 
 import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
@@ -14,15 +15,25 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	program := cli.Program{
-		Name:    "backplane",
-		Summary: "connects the servers of a realtime cluster",
-		Commands: []cli.Command{
-			demo.Command,
-			version,
-		},
-	}
-	code := program.Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := program().Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+func program() *cli.Program {
+	p := &cli.Program{
+		Name:    "backplane",
+		Summary: "connects the servers of a realtime cluster",
+		Version: versionLine(debug.ReadBuildInfo()),
+		Help: `
+Run "backplane help <command>" for what a command does and its flags. The exit
+status is 0 when a command did what it is for, 1 when it failed or not all
+nodes answered, 2 when it was called wrongly.`,
+		Groups: []cli.Group{
+			{Title: "This program", Commands: []cli.Command{demo.Command, version}},
+		},
+	}
+	last := &p.Groups[len(p.Groups)-1]
+	last.Commands = append(last.Commands, p.Completion())
+	return p
 }

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/spf13/pflag"
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 )
@@ -12,8 +13,8 @@ import (
 var version = cli.Command{
 	Name:    "version",
 	Summary: "print the version of this program",
-	Bind: func(*flag.FlagSet) cli.Run {
-		return func(_ context.Context, t *cli.Terminal) error {
+	Bind: func(*pflag.FlagSet) cli.Run {
+		return func(_ context.Context, t *cli.Terminal, _ []string) error {
 			_, err := fmt.Fprintln(t.Out, versionLine(debug.ReadBuildInfo()))
 			return err
 		}

@@ -1,41 +1,125 @@
 package cli
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/spf13/pflag"
 )
+
+// helpWidth is what a line of help fits into.
+const helpWidth = 80
 
 // help writes the list of commands.
 func (p *Program) help(w io.Writer) {
-	fmt.Fprintf(w, "%s %s.\n\nUsage: %s <command> [flags]\n\nCommands:\n", p.Name, p.Summary, p.Name)
-	for _, c := range p.Commands {
-		fmt.Fprintf(w, "  %-10s %s\n", c.Name, c.Summary)
+	fmt.Fprintf(w, "%s %s.\n\nUsage: %s <command> [arguments] [flags]\n", p.Name, p.Summary, p.Name)
+	for _, g := range p.Groups {
+		fmt.Fprintf(w, "\n%s:\n", g.Title)
+		for _, c := range g.Commands {
+			fmt.Fprintf(w, "  %-10s  %s\n", c.Name, c.Summary)
+		}
 	}
-	fmt.Fprintf(w, "\nRun \"%s help <command>\" for the flags of a command.\n", p.Name)
+	fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(p.Help))
 }
 
 // commandHelp writes what a command does and its flags.
-func (p *Program) commandHelp(w io.Writer, c Command, flags *flag.FlagSet) {
-	var list strings.Builder
-	flags.VisitAll(func(f *flag.Flag) {
-		value, usage := flag.UnquoteUsage(f)
-		name := strings.TrimSpace("--" + f.Name + " " + value)
-		if f.DefValue != "" {
-			usage += " (default " + f.DefValue + ")"
-		}
-		fmt.Fprintf(&list, "  %-16s %s\n", name, strings.ReplaceAll(usage, "\n", "\n"+strings.Repeat(" ", 19)))
-	})
-	usage := "Usage: " + p.Name + " " + c.Name
-	if list.Len() > 0 {
+func (p *Program) commandHelp(w io.Writer, c Command, flags *pflag.FlagSet) {
+	fmt.Fprintf(w, "%s %s: %s.\n\n", p.Name, c.Name, c.Summary)
+	usage := strings.TrimSpace(p.Name + " " + c.Name + " " + c.Args)
+	groups := groupsOf(flags)
+	if len(groups) > 0 {
 		usage += " [flags]"
 	}
-	fmt.Fprintf(w, "%s %s: %s.\n\n%s\n", p.Name, c.Name, c.Summary, usage)
-	if list.Len() > 0 {
-		fmt.Fprintf(w, "\nFlags:\n%s", list.String())
-	}
+	fmt.Fprintf(w, "Usage: %s\n", usage)
 	if c.Help != "" {
 		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(c.Help))
 	}
+	for _, g := range groups {
+		fmt.Fprintf(w, "\n%s:\n", g.title)
+		for i, f := range g.flags {
+			writeFlag(w, g.names[i], g.width(), f)
+		}
+	}
+	if c.Examples != "" {
+		fmt.Fprintf(w, "\nExamples:\n  %s\n", strings.ReplaceAll(strings.TrimSpace(c.Examples), "\n", "\n  "))
+	}
+}
+
+// flagsGroup is a list of flags under a title.
+type flagsGroup struct {
+	title string
+	flags []*pflag.Flag
+	names []string // as they are written, with their value
+}
+
+// groupsOf groups flags, the command's own first, in the order in which they were declared.
+func groupsOf(flags *pflag.FlagSet) []*flagsGroup {
+	groups := []*flagsGroup{{title: "Flags"}}
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Name == "help" || f.Hidden {
+			return
+		}
+		title := "Flags"
+		if a := f.Annotations[flagGroup]; a != nil {
+			title = a[0]
+		}
+		var group *flagsGroup
+		for _, g := range groups {
+			if g.title == title {
+				group = g
+			}
+		}
+		if group == nil {
+			group = &flagsGroup{title: title}
+			groups = append(groups, group)
+		}
+		value, _ := pflag.UnquoteUsage(f)
+		group.flags = append(group.flags, f)
+		group.names = append(group.names, strings.TrimSpace("--"+f.Name+" "+value))
+	})
+	if len(groups[0].flags) == 0 {
+		groups = groups[1:]
+	}
+	return groups
+}
+
+func (g *flagsGroup) width() int {
+	width := 0
+	for _, name := range g.names {
+		width = max(width, len(name))
+	}
+	return width
+}
+
+// writeFlag writes a flag and what it is for, which is wrapped beside it.
+func writeFlag(w io.Writer, name string, width int, f *pflag.Flag) {
+	_, usage := pflag.UnquoteUsage(f)
+	switch f.Value.Type() {
+	case "bool", "stringArray":
+	default:
+		if f.DefValue != "" && f.DefValue != "0" {
+			usage += " (default " + f.DefValue + ")"
+		}
+	}
+	margin := strings.Repeat(" ", 2+width+2)
+	fmt.Fprintf(w, "  %-*s  %s\n", width, name, strings.Join(wrap(usage, helpWidth-len(margin)), "\n"+margin))
+}
+
+// wrap breaks text into lines of at most so many bytes.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case len(line)+1+len(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
 }

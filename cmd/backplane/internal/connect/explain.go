@@ -10,37 +10,99 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/lib/pq"
 
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/emitter"
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// Explain adds to an error of a node what to do about it, where that is known.
-func (b *Backend) Explain(err error) error {
+// Explain adds to an error of a node or an emitter what to do about it, where that is known.
+func (s *Server) Explain(err error) error {
 	var setup *postgres.SetupError
+	var op *emitter.OpError
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, pq.ErrSSLNotSupported):
-		return fmt.Errorf("%s: the server speaks no TLS: turn it on there, or add sslmode=disable to the URL", b.where)
+		return fmt.Errorf("%s: the server speaks no TLS: turn it on there, or add sslmode=disable to the URL", s.Where)
 	case errors.As(err, &setup) && errors.Is(err, postgres.ErrUnreachable):
-		return fmt.Errorf("%s: %w", b.where, refusal(setup.Err))
+		return fmt.Errorf("%s: %w", s.Where, s.refusal(setup.Err))
 	case errors.As(err, &setup):
 		return setup // says itself what to do
+	case errors.Is(err, backplane.ErrNoLoopback):
+		return fmt.Errorf(`%s: what is sent there does not come back: a pooler or a replica may be in between; "backplane doctor" finds out`, s.Where)
+	case errors.As(err, &op) && (sqlState(err) != "" || unreachable(err)):
+		return fmt.Errorf("%s: %w", s.Where, s.refusal(op.Err))
 	}
 	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "backplane: "))
 }
 
-// refusal is why no connection came about: one reason, where the driver lists all its attempts.
-func refusal(err error) error {
-	var server *pgconn.PgError
-	var pqServer *pq.Error
+// ExplainSQL is Explain for an error of DB.
+func (s *Server) ExplainSQL(err error) error {
+	if err == nil || !unreachable(err) && sqlState(err) == "" {
+		return err
+	}
+	return s.refusal(err)
+}
+
+// sqlState is the code the server gave with err, whichever driver passed it on.
+func sqlState(err error) string {
+	state, _ := refused(err)
+	return state
+}
+
+func refused(err error) (state, message string) {
+	var byPgx *pgconn.PgError
+	var byPq *pq.Error
+	switch {
+	case errors.As(err, &byPgx):
+		return byPgx.Code, byPgx.Message
+	case errors.As(err, &byPq):
+		return string(byPq.Code), byPq.Message
+	}
+	return "", ""
+}
+
+// unreachable reports whether err is about the network, or time that ran out.
+func unreachable(err error) bool {
+	var network *net.OpError
+	var connecting *pgconn.ConnectError
+	return errors.As(err, &network) || errors.As(err, &connecting) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// refusal is why the server did not do as told: one reason, where the driver lists all its attempts, and what to do.
+func (s *Server) refusal(err error) error {
+	if state, message := refused(err); state != "" {
+		return fmt.Errorf("%s (SQLSTATE %s)%s", message, state, s.advice(state))
+	}
 	var network *net.OpError
 	switch {
-	case errors.As(err, &server):
-		return fmt.Errorf("%s (SQLSTATE %s): check the user, password and database in the URL", server.Message, server.Code)
-	case errors.As(err, &pqServer):
-		return fmt.Errorf("%s (SQLSTATE %s): check the user, password and database in the URL", pqServer.Message, pqServer.Code)
 	case errors.As(err, &network):
 		return fmt.Errorf("%w: check that the server runs and that the address in the URL is right", network)
+	case errors.Is(err, context.DeadlineExceeded) && s.timeout > 0:
+		return fmt.Errorf("no answer within %v: check that a PostgreSQL server is at that address, or give it more --timeout", s.timeout)
 	case errors.Is(err, context.DeadlineExceeded):
 		return errors.New("no answer: check that a PostgreSQL server is at that address")
 	}
 	return err
+}
+
+// advice is what to do about an error of the server. The classes and codes are those of appendix A of PostgreSQL's manual.
+func (s *Server) advice(state string) string {
+	switch {
+	case state == "42P01", state == "3F000":
+		return fmt.Sprintf(`: give the cluster's own --table, or create it with "backplane schema --table %s | psql"`, s.table)
+	case state == "42501":
+		return fmt.Sprintf(`: grant it, see "backplane schema --table %s --role ROLE"`, s.table)
+	case state == "42703", state == "42804":
+		return fmt.Sprintf(": %s is no table of a cluster: give the cluster's own --table", s.table)
+	case state == "25006":
+		return ": connect to the primary server, with transactions that may write"
+	case strings.HasPrefix(state, "28"), strings.HasPrefix(state, "3D"), strings.HasPrefix(state, "08"):
+		return ": check the user, password and database in the URL"
+	case state == "53300":
+		return ": wait, or raise max_connections"
+	case strings.HasPrefix(state, "57P"):
+		return ": try again when the server is up"
+	}
+	return ""
 }

@@ -4,57 +4,76 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/lib/pq"
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/postgres/pqdriver"
-	"github.com/backplane-go/backplane/transport"
 )
 
 // poolSize is how many connections the nodes share for attachments. Each node opens two more of its own.
 const poolSize = 4
 
-func openPgx(dsn string, config postgres.Config) (*Backend, error) {
+func openPgx(source, dsn string, config postgres.Config) (*Server, error) {
 	pooled, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, badURL(dsn, err)
+		return nil, badURL(source, dsn, err)
 	}
 	pooled.MaxConns = poolSize
 	pool, err := pgxpool.NewWithConfig(context.Background(), pooled)
 	if err != nil {
-		return nil, badURL(dsn, err)
+		return nil, badURL(source, dsn, err)
 	}
 	c := pooled.ConnConfig
-	b := &Backend{where: where(c.Host, c.Port, c.Database), close: pool.Close}
-	b.Name = "PostgreSQL with pgx, " + b.where
-	b.Bus = func() transport.Bus { return pgxdriver.NewWithConfig(pool, pgxdriver.Config{Config: config}) }
-	return b, nil
+	s := newServer("pgx", where(c.Host, c.Port, c.Database), config)
+	s.Driver = func() Driver { return pgxdriver.NewWithConfig(pool, pgxdriver.Config{Config: config}) }
+	s.close = pool.Close
+	single := c.Copy()
+	single.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // it works through any pooler
+	s.DB = stdlib.OpenDB(*single)
+	s.Greeted = greeted
+	return s, nil
 }
 
-func openPq(dsn string, config postgres.Config) (*Backend, error) {
+// greeted returns the process of which pgx was told when it connected.
+func greeted(conn *sql.Conn) (pid int, err error) {
+	err = conn.Raw(func(driver any) error {
+		c, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("%T is no connection of pgx", driver)
+		}
+		pid = int(c.Conn().PgConn().PID())
+		return nil
+	})
+	return pid, err
+}
+
+func openPq(source, dsn string, config postgres.Config) (*Server, error) {
 	parsed, err := pq.NewConfig(dsn)
 	if err != nil {
-		return nil, badURL(dsn, err)
+		return nil, badURL(source, dsn, err)
 	}
 	connector, err := pq.NewConnectorConfig(parsed)
 	if err != nil {
-		return nil, badURL(dsn, err)
+		return nil, badURL(source, dsn, err)
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(poolSize)
-	b := &Backend{where: where(parsed.Host, parsed.Port, parsed.Database), close: func() { _ = db.Close() }}
-	b.Name = "PostgreSQL with lib/pq, " + b.where
-	b.Bus = func() transport.Bus { return pqdriver.NewWithConfig(db, dsn, pqdriver.Config{Config: config}) }
-	return b, nil
+	s := newServer("lib/pq", where(parsed.Host, parsed.Port, parsed.Database), config)
+	s.Driver = func() Driver { return pqdriver.NewWithConfig(db, dsn, pqdriver.Config{Config: config}) }
+	s.DB = db
+	return s, nil
 }
 
 func where(host string, port uint16, database string) string {
@@ -66,10 +85,10 @@ func where(host string, port uint16, database string) string {
 }
 
 // badURL says what is wrong with a URL, but not in a driver's words when they might quote a password.
-func badURL(dsn string, err error) error {
+func badURL(source, dsn string, err error) error {
 	u, parseErr := url.Parse(dsn)
 	if parseErr != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return &cli.UsageError{Reason: "--postgres wants a URL like postgres://user:password@localhost:5432/database, " +
+		return &cli.UsageError{Reason: source + " wants a URL like postgres://user:password@localhost:5432/database, " +
 			"with %40, %2F and the like for special characters in the password"}
 	}
 	var parse *pgconn.ParseConfigError
@@ -80,5 +99,5 @@ func badURL(dsn string, err error) error {
 	if password, set := u.User.Password(); set && password != "" {
 		reason = strings.ReplaceAll(reason, password, "...")
 	}
-	return &cli.UsageError{Reason: "--postgres: " + reason}
+	return &cli.UsageError{Reason: source + ": " + reason}
 }

@@ -5,10 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
@@ -27,15 +28,15 @@ node, and how long after it was sent.
 
 Over PostgreSQL the nodes use channels of their own (backplane-demo-*), so that
 no other cluster on the database hears them. The large event leaves a row in the
-table, which the next node that uses the table removes.
-
-  backplane demo
-  backplane demo --nodes 5
-  backplane demo --postgres "$DATABASE_URL" --driver pq`,
-	Bind: func(fs *flag.FlagSet) cli.Run {
+table, which the next node that uses the table removes.`,
+	Examples: `
+backplane demo
+backplane demo --nodes 5
+backplane demo --postgres "$DATABASE_URL" --driver pq`,
+	Bind: func(fs *pflag.FlagSet) cli.Run {
 		nodes := fs.Int("nodes", 3, "`N` nodes, from 2 to "+fmt.Sprint(maxNodes))
 		flags := connect.Bind(fs)
-		return func(ctx context.Context, t *cli.Terminal) error { return run(ctx, t, *nodes, flags) }
+		return func(ctx context.Context, t *cli.Terminal, _ []string) error { return run(ctx, t, *nodes, flags) }
 	},
 }
 
