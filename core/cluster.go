@@ -61,6 +61,7 @@ func New(config Config) (*Cluster, error) {
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
 		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, lost: c.lost,
 		recovered: c.recovered, failed: c.report}
+	c.publisher.begins = c.listener.expects
 	return c, nil
 }
 

@@ -38,7 +38,7 @@ type Config struct {
 	// RequestTimeout bounds every request that sets no timeout of its own (Node.js: requestsTimeout). Default: 5 s.
 	RequestTimeout time.Duration
 	// HeartbeatInterval is after how much silence of its own the node gives a sign of life (Node.js:
-	// heartbeatInterval). A session that has heard nothing for one and a half intervals, not even the node itself, is
+	// heartbeatInterval). When that does not come back, and nothing else does, before the next is due, the session is
 	// given up. Default: 5 s.
 	HeartbeatInterval time.Duration
 	// HeartbeatTimeout is after how much silence a peer counts as gone (Node.js: heartbeatTimeout). Default: 10 s.

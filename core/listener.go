@@ -29,6 +29,7 @@ type listener struct {
 	up        bool
 	over      bool      // run has ended
 	heard     time.Time // when the session last proved that it works
+	expected  time.Time // when the first message since heard was published that will come back
 }
 
 // listenRequest asks the receiving goroutine to listen to a channel, or no longer to.
@@ -105,15 +106,22 @@ func (l *listener) withdraw(r listenRequest) bool {
 	return true
 }
 
-// giveUp ends the session if it has been silent since before limit, and says whether it did.
-func (l *listener) giveUp(limit time.Time) bool {
+// expects notes that a message which will come back is handed to the bus.
+func (l *listener) expects(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.up || l.interrupt == nil || len(l.channels) == 0 || l.heard.After(limit) {
-		return false
+	if !l.expected.After(l.heard) {
+		l.expected = at
 	}
-	l.interrupt(ErrSilent)
-	return true
+}
+
+// giveUp ends the session if nothing has come, not even the node's own, since a message was handed to the bus before limit.
+func (l *listener) giveUp(limit time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.up && l.interrupt != nil && len(l.channels) > 0 && l.expected.After(l.heard) && l.expected.Before(limit) {
+		l.interrupt(ErrSilent)
+	}
 }
 
 // heardUntil returns when the session last proved that it works, zero when there is none.
@@ -154,8 +162,10 @@ func (l *listener) setUp(up bool) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.up = up
-	if up {
+	if up || len(l.channels) == 0 { // without a channel there is nothing to hear
 		l.heard = time.Now()
+	}
+	if up {
 		return l.heard
 	}
 	for _, r := range l.requests {

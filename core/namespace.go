@@ -28,6 +28,7 @@ type Namespace struct {
 	custom   atomic.Pointer[func(data codec.Value, answer func(any))] // see OnCustomRequest
 	greeting atomic.Bool                                              // a Heartbeat that answers newcomers is queued
 	close    sync.Once
+	departed atomic.Bool // the goodbye is on its way: the last message of all
 
 	ctx       context.Context // ends with the namespace
 	cancel    context.CancelFunc
@@ -222,7 +223,12 @@ func (ns *Namespace) encode(env *codec.Envelope) (*outgoing, error) {
 		return nil, ErrClosed
 	}
 	env.UID, env.NSP = ns.uid, ns.name
-	return ns.cluster.publisher.encode(ns.channel, env)
+	o, err := ns.cluster.publisher.encode(ns.channel, env)
+	if err != nil {
+		return nil, err
+	}
+	o.left = &ns.departed
+	return o, nil
 }
 
 // tick gives a sign of life when one is due, and forgets the peers that gave none. heard is when the session last proved

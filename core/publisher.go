@@ -14,10 +14,11 @@ import (
 type outgoing struct {
 	wire.Outgoing
 	nsp     string
-	done    chan error  // gets the outcome if somebody waits for it, else nil
-	leaving func()      // called when the publisher takes it, if not nil
-	failed  func()      // called when it was not sent, if not nil
-	taken   atomic.Bool // by the publisher, or by a caller who no longer waits
+	done    chan error   // gets the outcome if somebody waits for it, else nil
+	leaving func()       // called when the publisher takes it, if not nil
+	failed  func()       // called when it was not sent, if not nil
+	taken   atomic.Bool  // by the publisher, or by a caller who no longer waits
+	left    *atomic.Bool // set by the namespace's goodbye, after which nothing of it is sent
 }
 
 // publisher sends what is queued, in order: what arrives while a batch is on its way is the next batch.
@@ -27,6 +28,7 @@ type publisher struct {
 	trace  *Trace
 	counts *counters
 	report func(error)
+	begins func(time.Time) // called when messages that will come back are handed to the bus
 }
 
 // encode makes a message of env. Only the fields of a reference are kept of env after it returns.
@@ -97,11 +99,23 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 	start := time.Now()
 	live := batch[:0]
 	sending := make([]*wire.Outgoing, 0, len(batch))
-	spilled := 0
+	spilled, returning := 0, false
 	for _, o := range batch {
 		if !o.taken.CompareAndSwap(false, true) {
 			o.Release()
 			continue
+		}
+		switch goodbye := o.Env.Type == codec.AdapterClose; {
+		case o.left.Load():
+			o.Release()
+			if o.done != nil {
+				o.done <- ErrClosed
+			}
+			continue
+		case goodbye:
+			o.left.Store(true)
+		default:
+			returning = true
 		}
 		if o.leaving != nil {
 			o.leaving()
@@ -111,6 +125,9 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 		}
 		live = append(live, o)
 		sending = append(sending, &o.Outgoing)
+	}
+	if returning {
+		p.begins(start)
 	}
 	p.counts.spilled.Add(uint64(spilled))
 	err := p.sender.Send(ctx, sending)

@@ -72,7 +72,7 @@ func TestSilentSessionIsGivenUp(t *testing.T) {
 		assert.ErrorIs(t, lost.all()[0], core.ErrSilent)
 		assert.LessOrEqual(t, lost.when()[0].Sub(start), 10*time.Second)
 		require.NotEmpty(t, back.all())
-		assert.InDelta(t, 7.5, back.all()[0].Deaf.Seconds(), 1, "GapError.Deaf counts from the last sign that the session worked")
+		assert.InDelta(t, 9.5, back.all()[0].Deaf.Seconds(), 1, "GapError.Deaf counts from the last sign that the session worked")
 	})
 }
 

@@ -37,10 +37,15 @@ func (r *Registry) Sockets(to Selector) []codec.Socket {
 			h, info.Data = d.Describe()
 		}
 		info.Handshake = h.value()
+		if info.Data.IsNull() {
+			info.Data = noData // as in Node.js, whose applications look into it without asking
+		}
 		all = append(all, info)
 	})
 	return all
 }
+
+var noData = codec.FromTree(codec.Object{})
 
 // Join implements Local.
 func (r *Registry) Join(to Selector, rooms []string) {

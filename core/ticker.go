@@ -19,7 +19,7 @@ func (c *Cluster) tick() {
 			for _, ns := range c.all() {
 				ns.tick(now, heard)
 			}
-			c.listener.giveUp(now.Add(-c.config.HeartbeatInterval * 3 / 2))
+			c.listener.giveUp(now.Add(-c.config.HeartbeatInterval * 9 / 10))
 		}
 	}
 }
