@@ -239,8 +239,10 @@ func (ns *Namespace) tick(now, heard time.Time) {
 	}
 	spoke, config := ns.cluster.began.Add(time.Duration(ns.spoke.Load())), ns.cluster.config
 	due := now.Add(-config.HeartbeatTimeout)
-	if now.Sub(spoke) >= config.HeartbeatInterval || ns.members.due(due) {
-		// A peer is about to be given up: if this comes back, it is the peer that is silent, and not the node deaf.
+	silence := now.Sub(spoke)
+	// A peer is about to be given up: if a heartbeat comes back, it is the peer that is silent, and not the node deaf.
+	doubtful := !heard.IsZero() && silence >= config.HeartbeatInterval/4 && ns.members.due(due)
+	if silence >= config.HeartbeatInterval || doubtful {
 		ns.spoke.Store(int64(now.Sub(ns.cluster.began)))
 		if ns.unheard.Load() {
 			ns.announce()

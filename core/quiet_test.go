@@ -1,0 +1,27 @@
+package core_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backplane-go/backplane/transport/memory"
+	"github.com/stretchr/testify/assert"
+)
+
+func TestDeafNodeKeepsToItsHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		b := &bus{Bus: hub}
+		join(t, open(t, hub), "/", nil)
+		join(t, open(t, b), "/", nil)
+		synctest.Wait()
+		b.refuse()
+		b.sever(errBroken)
+		time.Sleep(11 * time.Second) // the peer's silence is now as long as HeartbeatTimeout: it would be given up
+		before := len(b.sizes())
+		time.Sleep(time.Minute)
+		assert.LessOrEqual(t, len(b.sizes())-before, 13, "a node that cannot hear its peers publishes one heartbeat every 5 s, for a minute; "+
+			"more of them do not bring anything back, and each may be an error that is reported")
+	})
+}
