@@ -1,0 +1,76 @@
+-- backplane_emit sends an event to the clients in at least one of rooms (none: all) and in none of except_rooms, when the
+-- transaction commits. Its privileges are the caller's.
+CREATE OR REPLACE FUNCTION @schema@.backplane_emit(
+  nsp text,
+  rooms text[],
+  event text,
+  args jsonb DEFAULT '[]',
+  except_rooms text[] DEFAULT '{}',
+  is_volatile boolean DEFAULT false,
+  compress boolean DEFAULT NULL,
+  prefix text DEFAULT @prefix@
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY INVOKER SET search_path = pg_catalog, pg_temp
+AS @quote@
+DECLARE
+  channel text;
+  flags jsonb := '{}';
+  content jsonb;
+  payload text;
+  attachment bigint;
+BEGIN
+  IF nsp IS NULL OR rooms IS NULL OR event IS NULL OR args IS NULL OR except_rooms IS NULL OR is_volatile IS NULL OR prefix IS NULL
+    OR EXISTS (SELECT FROM unnest(rooms) AS r (room) WHERE room IS NULL)
+    OR EXISTS (SELECT FROM unnest(except_rooms) AS r (room) WHERE room IS NULL)
+  THEN
+    RAISE EXCEPTION 'backplane: an argument of backplane_emit is NULL, or a room is'
+      USING ERRCODE = 'null_value_not_allowed', HINT = 'All rooms is an empty array, ''{}''; no arguments is ''[]''. Aggregates of no rows are NULL.';
+  ELSIF event IN ('connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener') THEN
+    RAISE EXCEPTION '"%" is a reserved event name', event
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Socket.IO keeps it for itself: choose another name.';
+  ELSIF jsonb_typeof(args) <> 'array' THEN
+    RAISE EXCEPTION 'backplane: args is a JSON %, not an array', jsonb_typeof(args)
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Put a single argument into an array: jsonb_build_array(argument).';
+  ELSIF jsonb_path_exists(args, 'strict $.**{97} ? (@.type() == "array" || @.type() == "object")') THEN
+    RAISE EXCEPTION 'backplane: an argument has more than 96 levels of arrays and objects'
+      USING ERRCODE = 'program_limit_exceeded', HINT = 'Nodes read 100 levels, 4 of which are the message around the arguments.';
+  END IF;
+
+  IF left(nsp, 1) <> '/' OR nsp = '' THEN
+    nsp := '/' || nsp;
+  END IF;
+  channel := prefix || '#' || nsp;
+  IF octet_length(channel) > 63 THEN
+    RAISE EXCEPTION 'backplane: the channel "%" has % bytes', channel, octet_length(channel)
+      USING ERRCODE = 'name_too_long', HINT = 'PostgreSQL allows 63 bytes: shorten the namespace.';
+  END IF;
+
+  IF is_volatile THEN
+    flags := flags || '{"volatile": true}';
+  END IF;
+  IF compress IS NOT NULL THEN
+    flags := flags || jsonb_build_object('compress', compress);
+  END IF;
+  content := jsonb_build_object(
+    'packet', jsonb_build_object('type', 2, 'data', jsonb_build_array(event) || args),
+    'opts', jsonb_build_object('rooms', to_jsonb(ARRAY(SELECT unnest(rooms))), 'except', to_jsonb(ARRAY(SELECT unnest(except_rooms))), 'flags', flags));
+  -- PostgreSQL delivers equal notifications of one transaction once: the nonce makes them differ.
+  payload := '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter","nonce":"' || gen_random_uuid()::text ||
+    '","data":' || content::text || '}';
+
+  IF octet_length(payload) < 8000 THEN
+    PERFORM pg_notify(channel, payload);
+    RETURN;
+  END IF;
+  INSERT INTO @table@ AS stored (payload)
+    VALUES (@schema@.backplane_msgpack(
+      jsonb_build_object('uid', 'emitter', 'type', 3, 'nsp', nsp, 'source', '_sio_adapter', 'data', content)))
+    RETURNING stored.id INTO attachment;
+  PERFORM pg_notify(channel, '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter","attachmentId":"' || attachment::text || '"}');
+END
+@quote@;
+
+REVOKE ALL ON FUNCTION @schema@.backplane_emit(text, text[], text, jsonb, text[], boolean, boolean, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @schema@.backplane_msgpack(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION @schema@.backplane_emit(text, text[], text, jsonb, text[], boolean, boolean, text) IS
+  'Sends an event to Socket.IO clients when the transaction commits: namespace, rooms (none: all), event, arguments as a JSON array.';

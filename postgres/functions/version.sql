@@ -1,0 +1,13 @@
+-- SQL functions of backplane, version @version@. Safe to run again, and on top of an older version.
+
+DO @quote@
+BEGIN
+  IF (@installed@) > @version@ THEN
+    RAISE EXCEPTION 'version % of the functions is installed, this is version @version@', (@installed@)
+      USING HINT = 'Drop them first if an older version is what you want.';
+  END IF;
+END @quote@;
+
+CREATE OR REPLACE FUNCTION @schema@.backplane_functions_version() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS 'SELECT @version@';
