@@ -34,6 +34,7 @@ type Namespace struct {
 	cancel    context.CancelFunc
 	announced atomic.Bool  // it listens, so the peers may know of it
 	unheard   atomic.Bool  // the peers have not been told that it listens again
+	doubted   time.Time    // when a Heartbeat was last queued to find out who is silent; the ticker's
 	spoke     atomic.Int64 // when a message of its own last came back, or a Heartbeat was queued: nanoseconds since the cluster was made
 }
 
@@ -239,10 +240,12 @@ func (ns *Namespace) tick(now, heard time.Time) {
 	}
 	spoke, config := ns.cluster.began.Add(time.Duration(ns.spoke.Load())), ns.cluster.config
 	due := now.Add(-config.HeartbeatTimeout)
-	silence := now.Sub(spoke)
 	// A peer is about to be given up: if a heartbeat comes back, it is the peer that is silent, and not the node deaf.
-	doubtful := !heard.IsZero() && silence >= config.HeartbeatInterval/4 && ns.members.due(due)
-	if silence >= config.HeartbeatInterval || doubtful {
+	doubtful := !heard.IsZero() && !ns.doubted.After(heard) && ns.members.due(due)
+	if doubtful {
+		ns.doubted = now
+	}
+	if now.Sub(spoke) >= config.HeartbeatInterval || doubtful {
 		ns.spoke.Store(int64(now.Sub(ns.cluster.began)))
 		if ns.unheard.Load() {
 			ns.announce()
