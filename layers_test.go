@@ -32,7 +32,6 @@ var layers = map[string][]string{
 	"internal/wire":            {"codec", "storage", "transport"},
 	"core":                     {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"emitter":                  {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
-	"emitter":                  {"codec", "codec/jsonmsgpack", "internal/wire"},
 	"":                         {"codec", "core"},
 	"conformance":              {"codec", "core", "storage", "transport"},
 }
@@ -40,7 +39,6 @@ var layers = map[string][]string{
 // strangers says what must not be linked into a program by importing a package, not even through other packages.
 var strangers = map[string][]string{
 	"":                   {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
-	"emitter":            {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
 	"emitter":            {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
 	"postgres/pgxdriver": {"github.com/lib/...", "github.com/stretchr/..."},
 	"postgres/pqdriver":  {"github.com/jackc/...", "github.com/stretchr/..."},
