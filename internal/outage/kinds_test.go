@@ -1,0 +1,99 @@
+package outage_test
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/backplane-go/backplane/postgres"
+	"github.com/backplane-go/backplane/postgres/pgxdriver"
+	"github.com/backplane-go/backplane/postgres/pqdriver"
+	"github.com/backplane-go/backplane/transport"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// kind is one of the drivers.
+type kind struct {
+	name string
+	// open returns a driver whose pool goes to one URL and whose own connections go to another.
+	open func(tb testing.TB, pool, own string, config postgres.Config) *handle
+}
+
+// handle is a driver on a pool.
+type handle struct {
+	bus   transport.Bus
+	query func(ctx context.Context) error // uses the pool as its owner does
+	idle  func()                          // closes what the pool does not need
+	close func()
+}
+
+var pgxKind = kind{"pgx", func(tb testing.TB, poolURL, own string, config postgres.Config) *handle {
+	pool, err := pgxpool.New(context.Background(), poolURL)
+	require.NoError(tb, err)
+	tb.Cleanup(pool.Close)
+	c := pgxdriver.Config{Config: config}
+	if own != poolURL {
+		c.ConnConfig, err = pgx.ParseConfig(own)
+		require.NoError(tb, err)
+	}
+	return &handle{
+		bus: pgxdriver.NewWithConfig(pool, c),
+		query: func(ctx context.Context) error {
+			var one int
+			return pool.QueryRow(ctx, "SELECT 1").Scan(&one)
+		},
+		idle:  pool.Reset,
+		close: pool.Close,
+	}
+}}
+
+var pqKind = kind{"pq", func(tb testing.TB, poolURL, own string, config postgres.Config) *handle {
+	db, err := sql.Open("postgres", poolURL)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = db.Close() })
+	return &handle{
+		bus: pqdriver.NewWithConfig(db, own, pqdriver.Config{Config: config}),
+		query: func(ctx context.Context) error {
+			var one int
+			return db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+		},
+		idle:  func() { db.SetMaxIdleConns(0); db.SetMaxIdleConns(2) },
+		close: func() { _ = db.Close() },
+	}
+}}
+
+var kinds = []kind{pgxKind, pqKind}
+
+// each runs a test over each driver.
+func each(t *testing.T, test func(t *testing.T, k kind)) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) { test(t, k) })
+	}
+}
+
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
+// within returns a context whose end is the failure of a test.
+func within(tb testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	tb.Cleanup(cancel)
+	return ctx
+}
+
+// until waits for a condition that no event tells of.
+func until(tb testing.TB, condition func() bool, format string, args ...any) {
+	tb.Helper()
+	for limit := time.Now().Add(patience); !condition(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			require.FailNowf(tb, "waited in vain", format, args...)
+		}
+	}
+}
