@@ -58,7 +58,7 @@ func TestLimitsAreInclusive(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d := newDriver(t, k, pgtest.Database(t))
 		limits := d.Limits()
-		require.Equal(t, transport.Limits{Payload: 7999, Channel: 63, Text: true}, limits)
+		require.Equal(t, transport.Limits{Payload: 7999, Channel: 63, Text: true, Distinct: true}, limits)
 		channel := strings.Repeat("c", limits.Channel)
 		s := listen(t, d, channel)
 		largest := strings.Repeat("p", limits.Payload-len("é")) + "é"

@@ -70,6 +70,9 @@ type Limits struct {
 	Channel int
 	// Text tells that payloads must be valid UTF-8 without NUL.
 	Text bool
+	// Distinct tells that equal messages in one Publish are slower than unequal ones: the bus keeps them apart, but a
+	// sender that can make them differ had better do so.
+	Distinct bool
 }
 
 // RejectedError is returned by a Bus that knows exactly what was sent, so that the cluster can single out

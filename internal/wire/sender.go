@@ -30,6 +30,9 @@ type Sender struct {
 // Send sends the messages of batch in order, and notes what became of each in its Err. It returns the first error that
 // the bus gave.
 func (s *Sender) Send(ctx context.Context, batch []*Outgoing) error {
+	if d := s.Wire.distinct; d != nil {
+		d.batch.Add(1)
+	}
 	for _, o := range batch {
 		if o.spill {
 			s.spill(ctx, batch)

@@ -30,6 +30,8 @@ type Wire struct {
 	text   bool
 	spills bool
 	inline int // most bytes sent inline, 0: any number
+
+	distinct *distinct // nil if the bus does not mind equal messages
 }
 
 // New returns a Wire for config.
@@ -39,12 +41,24 @@ func New(config Config) *Wire {
 	if t := config.Threshold; w.spills && t > 0 && (w.inline == 0 || t <= w.inline) {
 		w.inline = t - 1
 	}
+	if config.Limits.Distinct {
+		w.distinct = newDistinct()
+	}
 	return w
 }
 
 // Encode appends env to dst as it goes over the bus. If spill is true the result is instead a body for the store, and
 // Reference tells what goes over the bus once the store has it.
 func (w *Wire) Encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
+	p, spill, err = w.encode(dst, env)
+	if w.distinct != nil && err == nil && !spill && env.Nonce == 0 && w.distinct.seen(p[len(dst):]) {
+		env.Nonce = w.distinct.number()
+		return w.encode(dst, env)
+	}
+	return p, spill, err
+}
+
+func (w *Wire) encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
 	start := len(dst)
 	p, err = w.codec.Append(dst, env, codec.Text)
 	switch {

@@ -38,7 +38,7 @@ func NewBus(dialer Dialer) *Bus {
 }
 
 // limits are what NOTIFY accepts.
-var limits = transport.Limits{Payload: postgres.MaxPayload, Channel: postgres.MaxName, Text: true}
+var limits = transport.Limits{Payload: postgres.MaxPayload, Channel: postgres.MaxName, Text: true, Distinct: true}
 
 // Limits returns what NOTIFY accepts.
 func (b *Bus) Limits() transport.Limits { return limits }
