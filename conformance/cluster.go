@@ -1,0 +1,90 @@
+package conformance
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// ClusterHarness tells the suite how to make the nodes of a cluster.
+type ClusterHarness struct {
+	// NewConfig returns the Config of one more node on the same medium as the others made in this test. Its Bus is
+	// its own, or one whose Close leaves the other nodes alone, as a memory.Hub is. Bus, Store, Codec and
+	// ChannelPrefix are used as they are, the rest is set by the checks. What the node closes not itself is released in
+	// tb.Cleanup. Checks use namespaces of their own, of at most 40 bytes, so one medium may serve many. Required.
+	NewConfig func(tb testing.TB) core.Config
+
+	// Sever breaks the receiving sessions of the node that was made with config, and perhaps of others, as an outage
+	// would, and returns once that is done: the node may notice it later. Afterwards the medium works.
+	Sever func(tb testing.TB, config core.Config)
+
+	// Patience is how long a check waits for what must happen. The default is 10 seconds.
+	Patience time.Duration
+
+	above func(transport.Bus) transport.Bus // for mutants: put upon each node's bus
+	local func(core.Local) core.Local       // for mutants: put upon each node's Local
+}
+
+// Cluster proves what a cluster promises its applications, on a bus, a store and a codec.
+func Cluster(t *testing.T, h ClusterHarness) {
+	t.Helper()
+	if h.NewConfig == nil {
+		t.Fatal("conformance: ClusterHarness.NewConfig is nil, but required")
+	}
+	run(t, clusterChecks(), func(tb testing.TB, c check[*clusterCase]) *clusterCase { return newClusterCase(tb, c, h) })
+}
+
+// clusterChecks returns the checks in the order in which one wants them to pass.
+func clusterChecks() []check[*clusterCase] {
+	return slices.Concat(clusterBroadcastChecks, clusterContentChecks, clusterRoomChecks, clusterPeerChecks,
+		clusterRequestChecks, clusterGoneChecks, clusterForeignChecks, clusterTroubleChecks, clusterSeverChecks,
+		clusterCloseChecks)
+}
+
+// clusterCase is one run of one check of a cluster.
+type clusterCase struct {
+	*probe
+	harness ClusterHarness
+	nsp     string // the namespace of this case alone
+}
+
+func newClusterCase(tb testing.TB, c check[*clusterCase], h ClusterHarness) *clusterCase {
+	id := make([]byte, 4)
+	rand.Read(id)
+	return &clusterCase{probe: newProbe(tb, c.why, h.Patience), harness: h, nsp: "/" + hex.EncodeToString(id)}
+}
+
+// config returns the harness's Config with the defaults that checks look at.
+func (c *clusterCase) config() core.Config {
+	c.Helper()
+	config := c.harness.NewConfig(c.TB)
+	if config.Bus == nil {
+		c.Fatal("conformance: ClusterHarness.NewConfig returned a Config without Bus")
+	}
+	if config.Store == nil {
+		config.Store, _ = config.Bus.(storage.Store)
+	}
+	if config.Codec == nil {
+		config.Codec = jsonmsgpack.Codec{}
+	}
+	if config.ChannelPrefix == "" {
+		config.ChannelPrefix = "socket.io"
+	}
+	config.MinBackoff, config.MaxBackoff = 5*time.Millisecond, 100*time.Millisecond
+	return config
+}
+
+// needStore skips the check if there is none.
+func (c *clusterCase) needStore(config core.Config) {
+	c.Helper()
+	if config.Store == nil {
+		c.Skip("Config.Store is nil: not proven")
+	}
+}

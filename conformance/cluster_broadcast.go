@@ -1,0 +1,210 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
+)
+
+var clusterBroadcastChecks = []check[*clusterCase]{
+	{"BroadcastReachesEveryNodeOnce", "A broadcast reaches the clients of all nodes, the emitting one included, each once. It is what a " +
+		"cluster is for.", broadcastReachesEveryNodeOnce},
+	{"RoomsAndExcept", "A broadcast reaches the clients in at least one of its rooms, once each, and none that is in an excepted one, " +
+		"on every node. Others must not read what is not for them.", roomsAndExcept},
+	{"OrderIsKept", "Messages of one node reach another in the order they were sent, whether they are small, large or binary, awaited " +
+		"or not. A small \"delete\" that overtakes a large \"create\" leaves the clients with a ghost.", orderIsKept2},
+	{"EqualBroadcastsAllArrive", "Equal broadcasts are distinct. A database that merges equal notifications swallows the second \"hi\" of a " +
+		"chat.", equalBroadcastsAllArrive},
+	{"NamespacesAreSeparate", "What is sent in one namespace reaches no other, however similar their names. Namespaces keep the " +
+		"administrators' messages from the guests.", namespacesAreSeparate},
+	{"LocalStaysLocal", "A broadcast with Local reaches this node's clients and is not published: Node.js nodes would deliver it.",
+		localStaysLocal},
+	{"FlagsTravel", "Volatile, Compress and Timeout arrive as they were set, and are unset when they were not. The other node's server " +
+		"sends with them.", flagsTravel},
+}
+
+func broadcastReachesEveryNodeOnce(c *clusterCase) {
+	a, b, d := c.node("A"), c.node("B"), c.node("C")
+	var all []*client
+	for i, n := range []*node{a, b, d} {
+		all = append(all, n.client(fmt.Sprint("one of ", i)), n.client(fmt.Sprint("two of ", i)))
+	}
+	for _, from := range []*node{a, b, d} {
+		c.emit(from, from.Target, "hi", from.name, 1)
+		for _, cl := range all {
+			cl.expect("Emit on "+from.name, fmt.Sprintf(`["hi",%q,1]`, from.name))
+		}
+	}
+	for _, cl := range all {
+		cl.expectNothing("Emit once on each of three nodes", a)
+	}
+}
+
+func roomsAndExcept(c *clusterCase) {
+	a, b := c.node("A"), c.node("B")
+	clients := map[string]*client{}
+	for _, n := range []*node{a, b} {
+		for id, rooms := range map[string][]string{"x": {"x"}, "xy": {"x", "y"}, "y": {"y"}, "z": {"z"}} {
+			clients[n.name+id] = n.client(n.name+id, rooms...)
+		}
+	}
+	for _, t := range []struct {
+		called string
+		to     core.Target
+		ids    []string
+	}{
+		{`To("x")`, a.To("x"), []string{"x", "xy"}},
+		{`To("x", "y")`, a.To("x", "y"), []string{"x", "xy", "y"}},
+		{`To("x").To("z")`, a.To("x").To("z"), []string{"x", "xy", "z"}},
+		{`To("x").Except("y")`, a.To("x").Except("y"), []string{"x"}},
+		{`Except("x", "z")`, a.Except("x", "z"), []string{"y"}},
+		{`Except("x").Except("y")`, a.Except("x").Except("y"), []string{"z"}},
+		{`To("nobody's")`, a.To("nobody's"), nil},
+	} {
+		called := t.called + ".Emit on A"
+		c.emit(a, t.to, "hi")
+		for _, n := range []*node{a, b} {
+			for _, id := range t.ids {
+				clients[n.name+id].expect(called, `["hi"]`)
+			}
+		}
+		for _, cl := range clients {
+			cl.expectNothing(called, a)
+		}
+	}
+	c.emit(a, a.To("By"), "hi")
+	clients["By"].expect("To(the id of a client of B).Emit on A", `["hi"]`)
+	clients["Ay"].expectNothing("To(the id of a client of B).Emit on A", a)
+}
+
+// orderIsKept2 sends events of all kinds, of which every second one has to be fetched from the store.
+func orderIsKept2(c *clusterCase) {
+	a, b := c.node("A"), c.node("B", func(config *core.Config) { config.PayloadThreshold = 600 })
+	if a.config.Store == nil {
+		c.orderOf(a, b, "small")
+		return
+	}
+	large := strings.Repeat("x", 9000)
+	c.orderOf(a, b, "small", large, "small", []byte{0, 1, 2}, strings.Repeat("x", 700))
+	c.orderOf(b, a, "small", large, strings.Repeat("x", 700), []byte{0, 1, 2})
+}
+
+func (c *clusterCase) orderOf(from, to *node, fillers ...any) {
+	c.Helper()
+	cl := to.client("of " + to.name)
+	const n = 120
+	for i := range n {
+		filler := fillers[i*i%11%len(fillers)]
+		if i%5 == 0 {
+			c.must(fmt.Sprintf("Emit %d on %s", i, from.name), func(ctx context.Context) error { return from.Emit(ctx, "n", i, filler) })
+		} else if err := from.EmitAsync("n", i, filler); err != nil {
+			c.fail(fmt.Sprintf("EmitAsync %d on %s", i, from.name), "no error", "the error %q", err)
+		}
+	}
+	called := fmt.Sprintf("Emit and EmitAsync %d events, small, large and binary, on %s", n, from.name)
+	for i := range n {
+		var got int
+		p := cl.next(called, fmt.Sprint("event ", i))
+		if err := p.args.Decode(&got); err != nil || got != i {
+			c.fail(called, fmt.Sprintf("event %d", i), "event %d (%v)", got, err)
+		}
+	}
+}
+
+func equalBroadcastsAllArrive(c *clusterCase) {
+	a, b := c.node("A"), c.node("B")
+	cl := b.client("1")
+	const n = 30
+	for range n {
+		if err := a.EmitAsync("hi"); err != nil {
+			c.fail("EmitAsync", "no error", "the error %q", err)
+		}
+	}
+	called := fmt.Sprintf("EmitAsync %d equal events at once", n)
+	for range n {
+		cl.expect(called, `["hi"]`)
+	}
+	for range 3 {
+		c.emit(a, a.Target, "hi")
+		cl.expect("Emit an event that was emitted before", `["hi"]`)
+	}
+	cl.expectNothing(called, a)
+}
+
+func namespacesAreSeparate(c *clusterCase) {
+	a, b := c.node("A"), c.node("B")
+	names := []string{c.nsp + "/", c.nsp + "x", c.nsp + "X", c.nsp + ".", c.nsp + "%", c.nsp + "x/y"}
+	home := b.client("home")
+	others := map[string]*client{}
+	senders := map[string]*core.Namespace{}
+	for _, name := range names {
+		registry := core.NewRegistry(core.RegistryConfig{})
+		others[name] = &client{c: c, id: name, got: newInbox[packet](), kicked: newInbox[bool]()}
+		registry.Add(others[name])
+		b.open(name, registry)
+		senders[name] = a.open(name, core.NewRegistry(core.RegistryConfig{}))
+	}
+	c.emit(a, a.Target, "hi", "home")
+	for _, name := range names {
+		c.emit(a, senders[name].Target, "hi", name)
+	}
+	const called = "Emit one event in each of several namespaces with similar names"
+	home.expect(called, `["hi","home"]`)
+	home.expectNothing(called, a)
+	for _, name := range names {
+		others[name].expect(called, fmt.Sprintf(`["hi",%q]`, name))
+		c.emit(a, senders[name].Target, "the end")
+		others[name].expect(called+", Emit the end", `["the end"]`)
+	}
+}
+
+func localStaysLocal(c *clusterCase) {
+	a, b := c.node("A"), c.node("B")
+	near, far := a.client("near"), b.client("far")
+	p := c.puppet("aaaaaaaaaaaaaaaa")
+	c.emit(a, a.Local(), "here")
+	near.expect("Local().Emit on A", `["here"]`)
+	if err := a.Local().EmitAsync("here"); err != nil {
+		c.fail("Local().EmitAsync on A", "no error", "the error %q", err)
+	}
+	near.expect("Local().EmitAsync on A", `["here"]`)
+	var acks []codec.Value
+	c.must("Local().EmitWithAck on A", func(ctx context.Context) (err error) {
+		acks, err = a.Local().EmitWithAck(ctx, "here")
+		return err
+	})
+	if len(acks) != 1 {
+		c.fail("Local().EmitWithAck on A with one client", "its acknowledgement", "%v", texts(acks))
+	}
+	near.expect("Local().EmitWithAck on A", `["here"]`)
+	c.must("Local().SocketsJoin on A", func(ctx context.Context) error { return a.Local().SocketsJoin(ctx, "room") })
+	far.expectNothing("Local().Emit on A", a)
+	p.heardNone("Local().Emit, EmitAsync and EmitWithAck on A", a, codec.Broadcast)
+	p.heardNone("Local().SocketsJoin on A", a, codec.SocketsJoin)
+}
+
+func flagsTravel(c *clusterCase) {
+	a, b := c.node("A"), c.node("B")
+	cl := b.client("1")
+	yes, no := true, false
+	for called, t := range map[string]struct {
+		to   core.Target
+		want codec.Flags
+	}{
+		"Emit":                        {a.Target, codec.Flags{}},
+		"Volatile().Emit":             {a.Volatile(), codec.Flags{Volatile: true}},
+		"Compress(true).Emit":         {a.Compress(true), codec.Flags{Compress: &yes}},
+		"Compress(false).Emit":        {a.Compress(false), codec.Flags{Compress: &no}},
+		"Timeout(1500 ms).Emit":       {a.Timeout(1500 * time.Millisecond), codec.Flags{Timeout: 1500 * time.Millisecond}},
+		"Volatile().Compress().…Emit": {a.Volatile().Compress(true).Timeout(time.Second), codec.Flags{Volatile: true, Compress: &yes, Timeout: time.Second}},
+	} {
+		c.emit(a, t.to, "hi")
+		if got := cl.next(called, "the event").flags; flags(got) != flags(t.want) {
+			c.fail(called+" on A", "on B the flags "+flags(t.want), "%s", flags(got))
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
+)
+
+// client is a socket of a node.
+type client struct {
+	c      *clusterCase
+	id     string
+	got    *inbox[packet]
+	kicked *inbox[bool]
+
+	mu        sync.Mutex // guards all below
+	handshake core.Handshake
+	data      codec.Value
+	answer    func(codec.Args) (codec.Value, bool) // nil: the client's id
+}
+
+var (
+	_ core.AckSocket       = (*client)(nil)
+	_ core.DescribedSocket = (*client)(nil)
+)
+
+// packet is an event as a client got it.
+type packet struct {
+	args  codec.Args
+	flags codec.Flags
+}
+
+func (p packet) String() string { return text(p.args) }
+
+// text returns args as JSON, bytes as base64.
+func text(args codec.Args) string {
+	p, err := args.MarshalJSON()
+	if err != nil {
+		return fmt.Sprintf("<%v>", err)
+	}
+	return string(p)
+}
+
+// client connects a client to a node.
+func (n *node) client(id string, rooms ...string) *client {
+	cl := &client{c: n.c, id: id, got: newInbox[packet](), kicked: newInbox[bool]()}
+	n.registry.Add(cl, rooms...)
+	return cl
+}
+
+func (cl *client) ID() string            { return cl.id }
+func (cl *client) Send(p *core.Packet)   { cl.got.put(packet{p.Args, p.Flags}) }
+func (cl *client) Disconnect(close bool) { cl.kicked.put(close) }
+
+func (cl *client) SendAck(_ context.Context, p *core.Packet, answer func(codec.Value)) {
+	cl.Send(p)
+	cl.mu.Lock()
+	f := cl.answer
+	cl.mu.Unlock()
+	if f == nil {
+		answer(cl.c.value(cl.id))
+	} else if v, ok := f(p.Args); ok {
+		answer(v)
+	}
+}
+
+func (cl *client) Describe() (core.Handshake, codec.Value) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.handshake, cl.data
+}
+
+// describe says what Describe returns.
+func (cl *client) describe(h core.Handshake, data codec.Value) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.handshake, cl.data = h, data
+}
+
+// answers says how the client acknowledges.
+func (cl *client) answers(f func(codec.Args) (codec.Value, bool)) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.answer = f
+}
+
+// next returns the next event that the client gets.
+func (cl *client) next(called, wanted string) packet {
+	cl.c.Helper()
+	p, ok := take(cl.c, cl.got)
+	if !ok {
+		cl.c.fail(called, fmt.Sprintf("%s as the next event of client %s", wanted, cl.id), "nothing for %v", cl.c.patience)
+	}
+	return p
+}
+
+// expect fails unless the next events of the client are want, as JSON.
+func (cl *client) expect(called string, want ...string) {
+	cl.c.Helper()
+	for i, w := range want {
+		if got := cl.next(called, quote(w)); got.String() != w {
+			cl.c.fail(called, fmt.Sprintf("%s as event %d of %d of client %s", quote(w), i+1, len(want), cl.id), "%s", quote(got.String()))
+		}
+	}
+}
+
+// expectNothing fails if the client gets anything of what was sent before, from node from: what that sends now comes next.
+func (cl *client) expectNothing(called string, from *node) {
+	cl.c.Helper()
+	end := fmt.Sprintf("the end %d", ends.Add(1))
+	cl.c.emit(from, from.To(cl.id), end)
+	if got := cl.next(called+", Emit the end", quote(end)); got.String() != fmt.Sprintf("[%q]", end) {
+		cl.c.fail(called, "nothing for client "+cl.id, "%s", quote(got.String()))
+	}
+}
+
+// emit sends an event and waits for the bus.
+func (c *clusterCase) emit(n *node, to core.Target, event string, args ...any) {
+	c.Helper()
+	c.must(fmt.Sprintf("Emit %s on %s", quote(event), n.name), func(ctx context.Context) error { return to.Emit(ctx, event, args...) })
+}
+
+func (c *clusterCase) value(v any) codec.Value {
+	out, err := codec.NewValue(v)
+	if err != nil {
+		c.Errorf("conformance: NewValue(%v): %v", v, err)
+	}
+	return out
+}
+
+func (c *clusterCase) args(event string, list ...any) codec.Args {
+	out, err := codec.NewArgs(event, list...)
+	if err != nil {
+		c.Errorf("conformance: NewArgs(%v): %v", list, err)
+	}
+	return out
+}
+
+// texts returns values as JSON, sorted if their order means nothing.
+func texts(values []codec.Value) []string {
+	out := make([]string, 0, len(values))
+	for _, v := range values {
+		out = append(out, v.String())
+	}
+	return out
+}
+
+// quotes shows a list in a failure's text.
+func quotes(list []string) string {
+	short := make([]string, 0, len(list))
+	for _, s := range list {
+		short = append(short, quote(s))
+	}
+	return "[" + strings.Join(short, " ") + "]"
+}

@@ -1,0 +1,197 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
+)
+
+var clusterContentChecks = []check[*clusterCase]{
+	{"ValuesSurvive", "An argument arrives as the value that it was: text of any language, numbers, null, nested lists and maps. What is " +
+		"sent to the clients must not depend on the node they are on.", valuesSurvive},
+	{"BinaryAtAnyDepth", "[]byte arrives as bytes, at any depth of an argument, not as base64. Pictures and files travel that way.",
+		binaryAtAnyDepth},
+	{"NamesAreData", "Namespaces, rooms and events are data: quotes, backslashes, emoji, SQL, and NUL where Limits allow it. Remote " +
+		"clients choose them; one that is pasted into a statement is an injection.", namesAreData},
+	{"SizesDoNotMatter", "A message arrives whatever its size: around the limit of the bus, to the byte, and a megabyte. The largest " +
+		"message of the week must not be the one that gets lost.", sizesDoNotMatter},
+}
+
+func valuesSurvive(c *clusterCase) {
+	a, b := c.node("A"), c.node("B")
+	cl := b.client("1")
+	for _, want := range []string{
+		`["e"]`, `["e",null]`, `["e",true,false]`, `["e",0,-1,1.5,9007199254740991,-9007199254740991,1e+100]`,
+		`["e","","Grüße, 你好, Привет, 👩‍💻, \" \\ / \u0000 \u0001 \u2028"]`,
+		`["e",[],{},[[[[]]]],{"a":{"b":[1,{"c":null}]}},{"":"empty","a b":1,"é":2,"__x":3}]`,
+		`["事件 🎉",{"sql":"'; DROP TABLE x; --"}]`,
+	} {
+		v, err := codec.RawJSON([]byte(want))
+		if err != nil {
+			c.Fatalf("conformance: RawJSON(%s): %v", want, err)
+		}
+		args, err := codec.ArgsOf(v)
+		if err != nil {
+			c.Fatalf("conformance: ArgsOf(%s): %v", want, err)
+		}
+		list, err := args.Values()
+		if err != nil {
+			c.Fatalf("conformance: Values of %s: %v", want, err)
+		}
+		anys := make([]any, len(list))
+		for i := range list {
+			anys[i] = list[i]
+		}
+		c.emit(a, a.Target, args.Event(), anys...)
+		called := "Emit " + quote(want) + " on A"
+		got := cl.next(called, quote(want))
+		if !reflect.DeepEqual(meaning(got.args.Value()), meaning(v)) {
+			c.fail(called, "on B "+quote(want), "%s", quote(got.String()))
+		}
+	}
+}
+
+func binaryAtAnyDepth(c *clusterCase) {
+	config := c.config()
+	if config.Bus.Limits().Text {
+		c.needStore(config)
+	}
+	a, b := c.node("A"), c.node("B")
+	near, far := a.client("near"), b.client("far")
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	for depth, arg := range []any{all, []any{1, all}, map[string]any{"a": all}, map[string]any{"a": []any{map[string]any{"b": all}, "c"}}, []byte{}} {
+		called := fmt.Sprintf("Emit bytes, %d deep, on A", depth%4)
+		c.emit(a, a.Target, "bytes", arg, "text")
+		for _, cl := range []*client{near, far} {
+			got := cl.next(called, "the event")
+			want := all
+			if depth == 4 {
+				want = []byte{}
+			}
+			if found, ok := findBytes(got.args); !ok || !bytes.Equal(found, want) {
+				c.fail(called, fmt.Sprintf("%d bytes in the event of client %s", len(want), cl.id), "%s", quote(got.String()))
+			}
+		}
+	}
+	for _, n := range []*node{a, b} {
+		n.registry.Broadcast(&core.Packet{Args: c.args("sync")}, core.Selector{})
+	}
+	far.expect("deliver an event on B alone", `["sync"]`)
+	far.answers(func(codec.Args) (codec.Value, bool) { return c.value(map[string]any{"a": all}), true })
+	acks := c.acks(a, a.To("far"), "EmitWithAck on A, whose client on B answers with bytes")
+	if len(acks) != 1 {
+		c.fail("EmitWithAck on A, whose client on B answers with bytes", "one answer", "%v", texts(acks))
+	}
+	if tree, err := acks[0].Tree(); err != nil || !holdsBytes(tree, all) {
+		c.fail("EmitWithAck on A, whose client on B answers with bytes", "the bytes", "%s (%v)", acks[0], err)
+	}
+}
+
+// findBytes returns the bytes in args.
+func findBytes(args codec.Args) ([]byte, bool) {
+	tree, err := args.Value().Tree()
+	if err != nil {
+		return nil, false
+	}
+	return bytesIn(tree)
+}
+
+func bytesIn(tree any) ([]byte, bool) {
+	switch t := tree.(type) {
+	case []byte:
+		return t, true
+	case []any:
+		for _, v := range t {
+			if b, ok := bytesIn(v); ok {
+				return b, true
+			}
+		}
+	case codec.Object:
+		for _, m := range t {
+			if b, ok := bytesIn(m.Value); ok {
+				return b, true
+			}
+		}
+	}
+	return nil, false
+}
+
+func holdsBytes(tree any, want []byte) bool {
+	got, ok := bytesIn(tree)
+	return ok && bytes.Equal(got, want)
+}
+
+func namesAreData(c *clusterCase) {
+	a, b := c.node("A"), c.node("B")
+	names := []string{`it's`, `"quoted"`, `back\slash`, `\`, `'; DROP TABLE x; --`, `$1`, `%s`, "🎉", "é", "#", "a#b", "/", " ", "", "null",
+		"__proto__", "new\nline", "tab\t", "nul\x00nul", strings.Repeat("long ", 100)}
+	for _, name := range names {
+		cl := b.client("of "+name, name)
+		other := b.client("other", name+"x", "x"+name)
+		called := fmt.Sprintf("To(%s).Emit(%s) on A", quote(name), quote(name))
+		c.emit(a, a.To(name), "e"+name, name)
+		if got := cl.next(called, "the event"); got.args.Event() != "e"+name {
+			c.fail(called, "the event "+quote("e"+name), "%s", quote(got.args.Event()))
+		}
+		other.expectNothing(called, a)
+		b.registry.DelAll("of " + name)
+	}
+	limit := a.config.Bus.Limits().Channel
+	for _, suffix := range []string{`it's`, `"quoted"`, `back\`, `'; DROP TABLE x; --`, `"; NOTIFY x; --`, "$1", "%", "🎉", "É", " "} {
+		nsp := c.nsp + suffix
+		if limit > 0 && len(a.config.ChannelPrefix)+1+len(nsp) > limit {
+			continue
+		}
+		registry := core.NewRegistry(core.RegistryConfig{})
+		cl := &client{c: c, id: "1", got: newInbox[packet]()}
+		registry.Add(cl)
+		b.open(nsp, registry)
+		c.emit(a, a.open(nsp, core.NewRegistry(core.RegistryConfig{})).Target, "hi")
+		cl.expect("Emit in the namespace "+quote(nsp), `["hi"]`)
+	}
+	err := c.call("Namespace with NUL", func(ctx context.Context) error {
+		_, err := a.cluster.Namespace(ctx, c.nsp+"\x00", core.NewRegistry(core.RegistryConfig{}))
+		return err
+	})
+	if wrong := new(core.NameError); !errors.As(err, &wrong) {
+		c.fail("Namespace with NUL in its name", "a *NameError", "%v", err)
+	}
+}
+
+func sizesDoNotMatter(c *clusterCase) {
+	config := c.config()
+	limit := config.Bus.Limits().Payload
+	sizes := []int{0, 1, 1000, 64 << 10, 1 << 20}
+	if limit > 0 {
+		c.needStore(config)
+		for n := limit - 260; n <= limit+8; n++ { // the envelope takes some 100 to 250 bytes
+			sizes = append(sizes, n)
+		}
+	}
+	a, b := c.node("A"), c.node("B")
+	cl := b.client("1")
+	for _, n := range sizes {
+		if err := a.EmitAsync("size", strings.Repeat("x", n)); err != nil {
+			c.fail(fmt.Sprintf("EmitAsync %d bytes", n), "no error", "the error %q", err)
+		}
+	}
+	for _, n := range sizes {
+		called := fmt.Sprintf("EmitAsync a text of %d bytes on A", n)
+		var got string
+		if err := cl.next(called, "the event").args.Decode(&got); err != nil || len(got) != n {
+			c.fail(called, fmt.Sprintf("%d bytes on B", n), "%d bytes, error %v", len(got), err)
+		}
+	}
+	wide := strings.Repeat("é", 100+limit/2)
+	c.emit(a, a.Target, "wide", wide)
+	cl.expect("Emit a text with more bytes than characters", fmt.Sprintf(`["wide",%q]`, wide))
+}

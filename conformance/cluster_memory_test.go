@@ -1,0 +1,107 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/cbor"
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/core"
+	memstore "github.com/backplane-go/backplane/storage/memory"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+func TestMemoryCluster(t *testing.T) {
+	t.Run("Node", func(t *testing.T) {
+		conformance.Cluster(t, memoryCluster(transport.Limits{}, jsonmsgpack.Codec{}, nil))
+	})
+	t.Run("CBOR", func(t *testing.T) { conformance.Cluster(t, memoryCluster(transport.Limits{}, cbor.Codec{}, nil)) })
+	t.Run("NodeOverText", func(t *testing.T) { conformance.Cluster(t, memoryCluster(textLimits, jsonmsgpack.Codec{}, nil)) })
+	t.Run("CBOROverText", func(t *testing.T) { conformance.Cluster(t, memoryCluster(textLimits, cbor.Codec{}, nil)) })
+	t.Run("WithoutStore", func(t *testing.T) {
+		hub := memory.NewHub()
+		conformance.Cluster(t, conformance.ClusterHarness{NewConfig: func(testing.TB) core.Config { return core.Config{Bus: hub} }})
+	})
+}
+
+// memoryCluster joins all nodes in one hub and one store, which change may change for each by itself.
+func memoryCluster(limits transport.Limits, c codec.Codec, change func(*core.Config)) conformance.ClusterHarness {
+	hub, store := memory.NewHubWithConfig(memory.Config{Limits: limits}), memstore.NewStore()
+	return conformance.ClusterHarness{
+		NewConfig: func(testing.TB) core.Config {
+			config := core.Config{Bus: &ownBus{Bus: hub}, Store: store, Codec: c}
+			if change != nil {
+				change(&config)
+			}
+			return config
+		},
+		Sever: func(_ testing.TB, config core.Config) { config.Bus.(interface{ sever() }).sever() },
+	}
+}
+
+// ownBus is one node's way to a hub. Its sessions can be severed without touching those of the other nodes.
+type ownBus struct {
+	transport.Bus
+
+	mu       sync.Mutex // guards all below
+	sessions []*ownSession
+}
+
+func (b *ownBus) Open(ctx context.Context) (transport.Session, error) {
+	inner, err := b.Bus.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cut := context.WithCancelCause(context.Background())
+	s := &ownSession{Session: inner, life: ctx, cut: cut}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sessions = append(b.sessions, s)
+	return s, nil
+}
+
+func (b *ownBus) sever() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.sessions {
+		s.cut(errSevered)
+	}
+	b.sessions = nil
+}
+
+var errSevered = errors.New("severed")
+
+type ownSession struct {
+	transport.Session
+	life context.Context // ends when the session is severed
+	cut  context.CancelCauseFunc
+}
+
+func (s *ownSession) Listen(ctx context.Context, channel string) error {
+	if s.life.Err() != nil {
+		return errSevered
+	}
+	return s.Session.Listen(ctx, channel)
+}
+
+func (s *ownSession) Receive(ctx context.Context) (transport.Message, error) {
+	receive, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(s.life, cancel)
+	defer stop()
+	m, err := s.Session.Receive(receive)
+	if s.life.Err() != nil {
+		return transport.Message{}, errSevered
+	}
+	return m, err
+}
+
+func (s *ownSession) Close(ctx context.Context) error {
+	s.cut(nil)
+	return s.Session.Close(ctx)
+}
