@@ -39,6 +39,14 @@ bench: ## run the benchmarks
 bench-peers: ## compare with Node.js's adapter and the bare limit, in one run (QUICK=1: fewer messages)
 	$(TESTENV) -set max_connections=500 -- $(GO) run ./bench -out bench/results/$(if $(QUICK),quick,peers).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES))
 
+.PHONY: soak
+soak: ## send 50 000 messages a second for SOAK (5m), and watch the heap
+	$(TESTENV) -setup=false -- $(GO) run ./bench -soak $(or $(SOAK),5m)
+
+.PHONY: footprint
+footprint: ## print what an idle namespace, a pending request and a socket cost in memory
+	$(GO) run ./bench -memory
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list $(PKG)); do \

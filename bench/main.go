@@ -22,16 +22,24 @@ func main() {
 	only := flag.String("cases", "", "run the cases whose names begin with one of these, separated by commas")
 	profiles := flag.String("profiles", "", "folder for CPU profiles of the Go workers")
 	out := flag.String("out", "", "file to write the results to, as JSON; a chart goes beside it")
+	footprint := flag.Bool("memory", false, "print what namespaces, requests and sockets cost in memory, and nothing else")
+	soaking := flag.Duration("soak", 0, "send 50 000 messages a second for so long and watch the heap, and nothing else")
 	contenders := flag.String("contenders", "node,pgx,pq,bare", "who takes part")
 	flag.Parse()
 	if *worker != "" {
 		exit(profiled(*profiles, func() error { return work(*worker, *postgres) }))
+	}
+	if *footprint {
+		exit(footprints(context.Background(), os.Stdout))
 	}
 	if *postgres == "" {
 		exit(fmt.Errorf("no PostgreSQL: give -postgres URL, or run make bench-peers, which starts one"))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *soaking > 0 {
+		exit(soak(ctx, os.Stdout, *postgres, *soaking))
+	}
 	exit(compare(ctx, settings{url: *postgres, rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders), profiles: *profiles, out: *out}))
 }
 
