@@ -34,7 +34,7 @@ func (b *Batch) take(_ context.Context, nsp string, env *codec.Envelope) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.items = append(b.items, o)
+	b.items = append(b.items, &o)
 	return nil
 }
 
@@ -55,7 +55,7 @@ func (b *Batch) Send(ctx context.Context) error {
 	if len(items) == 0 {
 		return nil
 	}
-	if err := b.emitter.post.send(ctx, items); err != nil {
+	if err := b.emitter.post.sendAll(ctx, items); err != nil {
 		b.mu.Lock()
 		b.items = append(items, b.items...)
 		b.mu.Unlock()

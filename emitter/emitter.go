@@ -71,23 +71,19 @@ type sink interface {
 }
 
 // encode makes a message of env.
-func (e *Emitter) encode(nsp string, env *codec.Envelope) (*wire.Outgoing, error) {
+func (e *Emitter) encode(nsp string, env *codec.Envelope) (wire.Outgoing, error) {
 	if e.config.Bus == nil {
-		return nil, &ConfigError{Field: "Bus", Reason: "is nil"}
+		return wire.Outgoing{}, &ConfigError{Field: "Bus", Reason: "is nil"}
 	}
 	channel, err := wire.Channel(e.config.ChannelPrefix, nsp, e.config.Bus.Limits())
 	if err != nil {
-		return nil, err
+		return wire.Outgoing{}, err
 	}
 	env.UID, env.NSP = codec.EmitterUID, nsp
 	if e.post.sender.Serial {
 		env.Nonce = e.nonces.next()
 	}
-	o, err := e.post.sender.Wire.Outgoing(channel, env)
-	if err != nil {
-		return nil, err
-	}
-	return &o, nil
+	return e.post.sender.Wire.Outgoing(channel, env)
 }
 
 // take sends env.
@@ -96,11 +92,7 @@ func (e *Emitter) take(ctx context.Context, nsp string, env *codec.Envelope) err
 	if err != nil {
 		return err
 	}
-	defer o.Release()
-	if err := e.post.send(ctx, []*wire.Outgoing{o}); err != nil {
-		return err
-	}
-	return o.Err
+	return e.post.sendOne(ctx, o)
 }
 
 // nonces are numbers of which no two are equal, nor, most likely, equal to those of another emitter in the same

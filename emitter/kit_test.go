@@ -60,6 +60,7 @@ var kinds = []struct {
 		require.NoError(tb, err)
 		tb.Cleanup(pool.Close)
 		d := pgxdriver.New(pool)
+		tb.Cleanup(func() { require.NoError(tb, d.Close(within(tb))) })
 		return world{bus: d, store: d, url: url, begin: func(tb testing.TB) transaction { return beginPgx(tb, pool) }}
 	}},
 	{"pq", func(tb testing.TB) world {
@@ -68,6 +69,7 @@ var kinds = []struct {
 		require.NoError(tb, err)
 		tb.Cleanup(func() { _ = db.Close() })
 		d := pqdriver.New(db, url)
+		tb.Cleanup(func() { require.NoError(tb, d.Close(within(tb))) })
 		return world{bus: d, store: d, url: url, begin: func(tb testing.TB) transaction { return beginPq(tb, db) }}
 	}},
 }
@@ -107,7 +109,8 @@ func (w world) emitter(tb testing.TB) *emitter.Emitter {
 // cluster opens a node.
 func (w world) cluster(tb testing.TB) *core.Cluster {
 	tb.Helper()
-	cluster, err := core.Open(within(tb), core.Config{Bus: w.bus, Store: w.store, ErrorHandler: func(err error) {
+	// it does not close the bus, which others use too
+	cluster, err := core.Open(within(tb), core.Config{Bus: struct{ transport.Bus }{w.bus}, Store: w.store, ErrorHandler: func(err error) {
 		tb.Errorf("reported by the node: %v", err)
 	}})
 	require.NoError(tb, err)

@@ -4,13 +4,14 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
 // post sends what callers bring, with no goroutine of its own. Who finds nobody sending does it himself. Those who come
-// meanwhile wait, and then the first of them sends for all of them, in the order in which they came: the longer a round
-// trip takes, the more of them share the next.
+// meanwhile wait, and are sent together in the next round trip: the longer one takes, the more of them share the next. Who
+// sends does so for the others for a moment more, and then tells the first of those who wait that it is his turn.
 type post struct {
 	sender *wire.Sender
 
@@ -19,13 +20,34 @@ type post struct {
 	waiting []*delivery
 }
 
-// delivery is what one caller brings.
+// moment is how long a caller whose own message is out goes on to send for others, if it takes more than one round trip.
+// It saves waking another one for each.
+const moment = time.Millisecond
+
+// delivery is what one caller brings. It is used again when the caller has left.
 type delivery struct {
 	items []*wire.Outgoing
-	// turn gets one value: true tells the caller to send for all who wait, himself the first of them; false tells him
-	// that it was done.
+	// turn gets one value if the caller has to wait: true tells him to send for all who wait, himself the first of them;
+	// false tells him that it was done.
 	turn chan bool
 	told bool // turn got true, guarded by post.mu
+
+	one  wire.Outgoing // room for the most frequent case
+	ones [1]*wire.Outgoing
+}
+
+var deliveries = sync.Pool{New: func() any { return &delivery{turn: make(chan bool, 1)} }}
+
+func newDelivery(items []*wire.Outgoing) *delivery {
+	d := deliveries.Get().(*delivery)
+	d.items, d.told = items, false
+	return d
+}
+
+// release ends the use of d, whose turn is empty.
+func (d *delivery) release() {
+	d.items, d.one, d.ones[0] = nil, wire.Outgoing{}, nil
+	deliveries.Put(d)
 }
 
 func newPost(config Config) *post {
@@ -43,18 +65,37 @@ func newPost(config Config) *post {
 	return &post{sender: sender}
 }
 
-// send sends items, and notes what became of each in its Err. It returns an error when they were not sent because ctx had
-// ended before.
-func (p *post) send(ctx context.Context, items []*wire.Outgoing) error {
+// sendOne sends one message.
+func (p *post) sendOne(ctx context.Context, o wire.Outgoing) error {
+	d := newDelivery(nil)
+	defer d.release()
+	d.one = o
+	d.ones[0] = &d.one
+	d.items = d.ones[:]
+	defer d.one.Release()
+	if err := p.send(ctx, d); err != nil {
+		return err
+	}
+	return d.one.Err
+}
+
+// sendAll sends items, and notes what became of each in its Err. Its own error means that none was sent.
+func (p *post) sendAll(ctx context.Context, items []*wire.Outgoing) error {
+	d := newDelivery(items)
+	defer d.release()
+	return p.send(ctx, d)
+}
+
+// send returns an error when d was not sent because ctx had ended before. It leaves d.turn empty.
+func (p *post) send(ctx context.Context, d *delivery) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if p.sender.Serial { // nobody else may use a transaction
-		_ = p.sender.Send(ctx, items) // it is noted on the items
+		_ = p.sender.Send(ctx, d.items) // it is noted on the items
 		return nil
 	}
-	d := p.enter(items)
-	if d.turn != nil {
+	if p.enter(d) {
 		select {
 		case mine := <-d.turn:
 			if !mine {
@@ -68,25 +109,36 @@ func (p *post) send(ctx context.Context, items []*wire.Outgoing) error {
 			return nil
 		}
 	}
-	all := p.take()
-	if len(all) > 1 {
-		ctx = context.WithoutCancel(ctx) // it is not only about the one who has it any more
-	}
-	p.deliver(ctx, all)
+	p.lead(ctx, d)
 	return nil
 }
 
-// enter queues items. If the delivery it returns has no turn to wait for, it is the caller's now.
-func (p *post) enter(items []*wire.Outgoing) *delivery {
-	d := &delivery{items: items}
+// enter queues d. It is false if nobody is sending: the caller has to.
+func (p *post) enter(d *delivery) (wait bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting = append(p.waiting, d)
-	if p.busy {
-		d.turn = make(chan bool, 1)
-	}
+	wait = p.busy
 	p.busy = true
-	return d
+	return wait
+}
+
+// lead sends all that wait, own among them, and what comes in the moment after that, unless ctx ends.
+func (p *post) lead(ctx context.Context, own *delivery) {
+	defer p.next()                       // also if the bus panics: the others must not wait for ever
+	shared := context.WithoutCancel(ctx) // what is not only about own is not about ctx either
+	all := p.take()
+	if len(all) == 1 {
+		p.deliver(ctx, own, all)
+	} else {
+		p.deliver(shared, own, all)
+	}
+	for end := time.Now().Add(moment); ctx.Err() == nil && time.Now().Before(end); {
+		if all = p.take(); len(all) == 0 {
+			return
+		}
+		p.deliver(shared, own, all)
+	}
 }
 
 // take takes all that wait.
@@ -98,24 +150,34 @@ func (p *post) take() []*delivery {
 	return all
 }
 
-func (p *post) deliver(ctx context.Context, all []*delivery) {
+// deliver sends what all have brought, and tells those who wait for it.
+func (p *post) deliver(ctx context.Context, own *delivery, all []*delivery) {
 	items := all[0].items
-	for _, d := range all[1:] {
-		items = append(items, d.items...)
+	if len(all) > 1 {
+		items = make([]*wire.Outgoing, 0, 2*len(all))
+		for _, d := range all {
+			items = append(items, d.items...)
+		}
 	}
-	defer func() { // also if the bus panics: the others must not wait for ever
-		p.mu.Lock()
-		p.next()
-		p.mu.Unlock()
-		for _, d := range all[1:] {
-			d.turn <- false
+	defer func() {
+		for _, d := range all {
+			if d != own {
+				d.turn <- false
+			}
 		}
 	}()
 	_ = p.sender.Send(ctx, items) // it is noted on the items
 }
 
-// next tells the first who waits that it is his turn. The caller holds mu.
+// next tells the first who waits that it is his turn.
 func (p *post) next() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pass()
+}
+
+// pass is next for who holds mu.
+func (p *post) pass() {
 	p.busy = len(p.waiting) > 0
 	if p.busy {
 		p.waiting[0].told = true
@@ -133,7 +195,8 @@ func (p *post) withdraw(d *delivery) bool {
 	}
 	p.waiting = slices.Delete(p.waiting, i, i+1)
 	if d.told {
-		p.next()
+		<-d.turn
+		p.pass()
 	}
 	return true
 }
