@@ -9,7 +9,10 @@ import (
 	"syscall"
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/command"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/demo"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/doctor"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/watch"
 )
 
 func main() {
@@ -28,8 +31,12 @@ func program() *cli.Program {
 		Help: `
 Run "backplane help <command>" for what a command does and its flags. The exit
 status is 0 when a command did what it is for, 1 when it failed or not all
-nodes answered, 2 when it was called wrongly.`,
+nodes answered, 2 when it was called wrongly. The database is --postgres URL, or
+what the variable DATABASE_URL says.`,
 		Groups: []cli.Group{
+			{Title: "Reach clients", Commands: []cli.Command{command.Emit, command.Join, command.Leave, command.Disconnect}},
+			{Title: "Look at a cluster", Commands: []cli.Command{watch.Nodes, command.Sockets, command.Rooms, command.Request, watch.Tail}},
+			{Title: "Set up a database", Commands: []cli.Command{command.Schema, doctor.Command}},
 			{Title: "This program", Commands: []cli.Command{demo.Command, version}},
 		},
 	}

@@ -6,8 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// Table writes rows under a header, in columns. On a terminal the last column is cut where the line would be too long.
+// Table writes rows under a header, in columns. On a terminal the last column is cut where the line would be too long. It
+// writes nothing if there are no rows.
 func (t *Terminal) Table(header []string, rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
 	widths := make([]int, len(header))
 	clean := make([][]string, 0, 1+len(rows))
 	for _, row := range append([][]string{header}, rows...) {

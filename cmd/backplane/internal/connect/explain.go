@@ -11,6 +11,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/emitter"
 	"github.com/backplane-go/backplane/postgres"
 )
@@ -19,13 +20,16 @@ import (
 func (s *Server) Explain(err error) error {
 	var setup *postgres.SetupError
 	var op *emitter.OpError
+	var usage *cli.UsageError
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.As(err, &usage):
+		return err
 	case errors.Is(err, pq.ErrSSLNotSupported):
 		return fmt.Errorf("%s: the server speaks no TLS: turn it on there, or add sslmode=disable to the URL", s.Where)
 	case errors.As(err, &setup) && errors.Is(err, postgres.ErrUnreachable):
 		return fmt.Errorf("%s: %w", s.Where, s.refusal(setup.Err))
+	case errors.As(err, &setup) && setup.Op == "inspect" && errors.Is(err, postgres.ErrNoTable):
+		return fmt.Errorf("%s: %s", s.Where, s.noTable())
 	case errors.As(err, &setup):
 		return setup // says itself what to do
 	case errors.Is(err, backplane.ErrNoLoopback):
@@ -86,11 +90,20 @@ func (s *Server) refusal(err error) error {
 	return err
 }
 
+// noTable says what to do where the cluster's table does not exist.
+func (s *Server) noTable() string {
+	return fmt.Sprintf("the table %q does not exist: %s", s.table, tableAdvice(s.table))
+}
+
+func tableAdvice(table string) string {
+	return fmt.Sprintf(`give the cluster's own --table, or create it with "backplane schema --table %s | psql URL"`, table)
+}
+
 // advice is what to do about an error of the server. The classes and codes are those of appendix A of PostgreSQL's manual.
 func (s *Server) advice(state string) string {
 	switch {
 	case state == "42P01", state == "3F000":
-		return fmt.Sprintf(`: give the cluster's own --table, or create it with "backplane schema --table %s | psql"`, s.table)
+		return ": " + tableAdvice(s.table)
 	case state == "42501":
 		return fmt.Sprintf(`: grant it, see "backplane schema --table %s --role ROLE"`, s.table)
 	case state == "42703", state == "42804":

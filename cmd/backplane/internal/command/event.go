@@ -1,0 +1,123 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/spf13/pflag"
+
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+)
+
+// maxBinary is the largest file that becomes an argument. PostgreSQL keeps no more than 1 GiB in a row, and a message is
+// in memory several times on its way.
+const maxBinary = 256 << 20
+
+// eventFlags say how the arguments of an event are read.
+type eventFlags struct {
+	strict bool
+	binary []string
+}
+
+func bindEvent(fs *pflag.FlagSet) *eventFlags {
+	f := new(eventFlags)
+	fs.BoolVar(&f.strict, "strict", false, "an argument that is not JSON is an error, not a string")
+	fs.StringArrayVar(&f.binary, "binary", nil, "add the bytes of `FILE` (- is the standard input) as a last argument; repeat it for more")
+	cli.FlagFile(fs, "binary")
+	return f
+}
+
+// event is an event that can be sent.
+type event struct {
+	name string
+	args []any // codec.Value, string or []byte
+	all  codec.Args
+}
+
+// read makes an event of a name and arguments.
+func (f *eventFlags) read(stdin io.Reader, name string, texts []string) (*event, error) {
+	e := &event{name: name}
+	if wire.Reserved(name) {
+		return nil, usage(&wire.ReservedEventError{Event: name})
+	}
+	if err := checkNames("EVENT", []string{name}); err != nil {
+		return nil, err
+	}
+	for i, text := range texts {
+		v, err := f.argument(text)
+		if err != nil {
+			return nil, &cli.UsageError{Reason: fmt.Sprintf("argument %d: %v", i+1, err)}
+		}
+		e.args = append(e.args, v)
+	}
+	if i := slices.Index(f.binary, "-"); i >= 0 && slices.Contains(f.binary[i+1:], "-") {
+		return nil, &cli.UsageError{Reason: "--binary - can be given once: there is one standard input"}
+	}
+	for _, name := range f.binary {
+		b, err := readBinary(stdin, name)
+		if err != nil {
+			return nil, &cli.UsageError{Reason: "--binary: " + err.Error()}
+		}
+		e.args = append(e.args, b)
+	}
+	var err error
+	if e.all, err = codec.NewArgs(name, e.args...); err != nil {
+		return nil, usage(err)
+	}
+	return e, nil
+}
+
+// argument is JSON, or else a string.
+func (f *eventFlags) argument(text string) (any, error) {
+	if !utf8.ValidString(text) {
+		return nil, errors.New("it is not valid UTF-8: give bytes with --binary FILE")
+	}
+	v, err := codec.RawJSON([]byte(text))
+	switch {
+	case err == nil:
+		return v, nil
+	case errors.Is(err, codec.ErrDepth):
+		return nil, err
+	case f.strict:
+		return nil, fmt.Errorf(`%q is not JSON (a string needs quotes: '"text"'): %w`, shorten(text), err)
+	}
+	return text, nil
+}
+
+// shorten is the beginning of a text.
+func shorten(text string) string {
+	if runes := []rune(text); len(runes) > 60 {
+		return string(runes[:59]) + "…"
+	}
+	return text
+}
+
+func readBinary(stdin io.Reader, name string) ([]byte, error) {
+	in := stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		if info, err := file.Stat(); err == nil && info.Size() > maxBinary {
+			return nil, tooLarge(name)
+		}
+		in = file
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxBinary+1))
+	if err == nil && len(b) > maxBinary {
+		err = tooLarge(name)
+	}
+	return b, err
+}
+
+func tooLarge(name string) error {
+	return fmt.Errorf("%s is larger than %d MiB: pass a reference to it instead", name, maxBinary>>20)
+}

@@ -1,0 +1,61 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/backplane-go/backplane"
+)
+
+// outcome tells, in the JSON of a result, whether all nodes have answered.
+type outcome struct {
+	// Complete: every node that is known has answered.
+	Complete bool `json:"complete"`
+	// Nodes is how many nodes were asked.
+	Nodes int `json:"nodes"`
+	// Missing nodes did not answer in time, Left ones were gone before they had.
+	Missing []string `json:"missing"`
+	Left    []string `json:"left"`
+}
+
+// outcome of a request that ended with err. The error that comes with it is why the command fails, after it has printed
+// what it got: nil if all is well.
+func (n *member) outcome(err error) (outcome, error) {
+	o := outcome{Nodes: len(n.peers), Missing: []string{}, Left: []string{}}
+	var partial *backplane.PartialError
+	switch {
+	case errors.As(err, &partial):
+		o.Missing = append(o.Missing, partial.Missing...)
+		o.Left = append(o.Left, partial.Left...)
+		return o, n.explain(partial)
+	case o.Nodes == 0:
+		return o, fmt.Errorf("no node of %s answered: check the database, --nsp and --prefix, or give the nodes more --settle", n.Name())
+	case err != nil:
+		return o, n.server.Explain(usage(err))
+	case o.Nodes < n.wanted:
+		return o, fmt.Errorf("only %s of %d announced itself within %v: the others' clients are not among the result",
+			plural(o.Nodes, "node"), n.wanted, n.timeout)
+	}
+	o.Complete = true
+	return o, nil
+}
+
+// explain says who did not answer.
+func (n *member) explain(partial *backplane.PartialError) error {
+	var reasons []string
+	switch late, clients := len(partial.Missing), partial.Clients; {
+	case partial.Err != nil && !errors.Is(partial.Err, backplane.ErrTimeout):
+		reasons = append(reasons, n.server.Explain(partial.Err).Error())
+	case late > 0 && clients > 0:
+		reasons = append(reasons, fmt.Sprintf("%s on %s did not answer within %v: %s",
+			plural(clients, "client"), plural(late, "node"), n.timeout, strings.Join(partial.Missing, ", ")))
+	case late > 0:
+		reasons = append(reasons, fmt.Sprintf("%d of %s did not answer within %v: %s",
+			late, plural(len(n.peers), "node"), n.timeout, strings.Join(partial.Missing, ", ")))
+	}
+	if len(partial.Left) > 0 {
+		reasons = append(reasons, fmt.Sprintf("%s left meanwhile: %s", plural(len(partial.Left), "node"), strings.Join(partial.Left, ", ")))
+	}
+	return errors.New("the result is not complete: " + strings.Join(reasons, "; "))
+}

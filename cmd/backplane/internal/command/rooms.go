@@ -1,0 +1,126 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
+)
+
+// Rooms lists rooms.
+var Rooms = cli.Command{
+	Name:    "rooms",
+	Summary: "list the rooms of all nodes and how many clients are in each",
+	Help: `
+Lists the rooms of a namespace, with how many clients are in each and on how
+many nodes. Every client is in a room that is named as its id; those are left
+out, but with --all. With --room or --except it lists the rooms of these
+clients only, with --socket those of one.` + "\n" + memberHelp,
+	Examples: `
+backplane rooms --nsp /chat
+backplane rooms --socket KQ7FLJvVgJe4Xy8PAAAB
+backplane rooms --json | jq -r '.rooms[] | select(.clients > 100).room'`,
+	Bind: func(fs *pflag.FlagSet) cli.Run {
+		r := rooms{fs: fs, to: bindTarget(fs, "only rooms of clients")}
+		fs.StringVar(&r.socket, "socket", "", "the rooms of the client with this `ID`")
+		fs.BoolVar(&r.all, "all", false, "also the rooms that are named as a client's id")
+		r.member = bindMember(fs)
+		fs.BoolVar(&r.json, "json", false, "print one JSON object")
+		r.connection = connect.BindCluster(fs)
+		return r.run
+	},
+}
+
+type rooms struct {
+	fs         *pflag.FlagSet
+	to         *target
+	member     *memberFlags
+	connection *connect.Flags
+
+	socket    string
+	all, json bool
+}
+
+// room is a room, in JSON.
+type room struct {
+	Room    string `json:"room"`
+	Clients int    `json:"clients"`
+	Nodes   int    `json:"nodes"`
+}
+
+func (r *rooms) run(ctx context.Context, t *cli.Terminal, _ []string) error {
+	if r.fs.Changed("socket") {
+		if len(r.to.rooms)+len(r.to.except) > 0 {
+			return &cli.UsageError{Reason: "--socket is one client: leave out --room and --except"}
+		}
+		if err := checkNames("--socket", []string{r.socket}); err != nil {
+			return err
+		}
+		r.to.rooms = []string{r.socket}
+	}
+	found, o, err := fetch(ctx, r.connection, r.to, r.member)
+	if found == nil {
+		return err
+	}
+	own := ids(found)
+	if r.socket != "" { // others may be in a room of that name
+		found = slices.DeleteFunc(found, func(s socket) bool { return s.ID != r.socket })
+		if len(found) == 0 && err == nil {
+			return fmt.Errorf("%s: %q", trimmed(backplane.ErrSocketNotFound), r.socket)
+		}
+	}
+	listed := r.count(found, own)
+	if r.json {
+		if err := t.JSON(struct {
+			Rooms []room `json:"rooms"`
+			outcome
+		}{listed, o}); err != nil {
+			return err
+		}
+		return err
+	}
+	rows := make([][]string, 0, len(listed))
+	for _, l := range listed {
+		rows = append(rows, []string{fmt.Sprint(l.Clients), fmt.Sprint(l.Nodes), l.Room})
+	}
+	t.Table([]string{"CLIENTS", "NODES", "ROOM"}, rows)
+	if err == nil {
+		t.Note("%s, %s on %s", plural(len(listed), "room"), plural(len(found), "client"), plural(o.Nodes, "node"))
+	}
+	return err
+}
+
+// count counts the clients in each room, and the nodes that they are on.
+func (r *rooms) count(found []socket, own map[string]bool) []room {
+	counted := make(map[string]*room)
+	lastNode := make(map[string]string) // found is ordered by node
+	for _, s := range found {
+		for _, name := range s.Rooms {
+			if own[name] && !r.all {
+				continue
+			}
+			c := counted[name]
+			if c == nil {
+				c = &room{Room: name}
+				counted[name] = c
+			}
+			c.Clients++
+			if last, known := lastNode[name]; !known || last != s.Node {
+				c.Nodes++
+				lastNode[name] = s.Node
+			}
+		}
+	}
+	listed := make([]room, 0, len(counted))
+	for _, c := range counted {
+		listed = append(listed, *c)
+	}
+	slices.SortFunc(listed, func(a, b room) int { return cmp.Compare(a.Room, b.Room) })
+	return listed
+}

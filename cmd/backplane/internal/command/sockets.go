@@ -1,0 +1,139 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/show"
+)
+
+// Sockets lists clients.
+var Sockets = cli.Command{
+	Name:    "sockets",
+	Summary: "list the clients of all nodes",
+	Help: `
+Lists the clients of a namespace, or those in some rooms, with the node that
+each is connected to. The rooms that are named as clients are left out; --json
+has them, and all of the handshake.` + "\n" + memberHelp,
+	Examples: `
+backplane sockets
+backplane sockets --nsp /chat --room r1 --except r2 --long
+backplane sockets --json | jq -r '.sockets[].id'`,
+	Bind: func(fs *pflag.FlagSet) cli.Run {
+		s := sockets{to: bindTarget(fs, "only clients")}
+		fs.BoolVar(&s.long, "long", false, "show when they connected and their data too")
+		s.member = bindMember(fs)
+		fs.BoolVar(&s.json, "json", false, "print one JSON object")
+		s.connection = connect.BindCluster(fs)
+		return s.run
+	},
+}
+
+type sockets struct {
+	to         *target
+	member     *memberFlags
+	connection *connect.Flags
+
+	long, json bool
+}
+
+// socket is a client, in JSON.
+type socket struct {
+	ID        string               `json:"id"`
+	Node      string               `json:"node"`
+	Rooms     []string             `json:"rooms"`
+	Handshake *backplane.Handshake `json:"handshake"` // null if its node sent none
+	Data      show.Value           `json:"data"`
+}
+
+func (s *sockets) run(ctx context.Context, t *cli.Terminal, _ []string) error {
+	found, o, err := fetch(ctx, s.connection, s.to, s.member)
+	if found == nil {
+		return err
+	}
+	if s.json {
+		if err := t.JSON(struct {
+			Sockets []socket `json:"sockets"`
+			outcome
+		}{found, o}); err != nil {
+			return err
+		}
+		return err
+	}
+	s.table(t, found)
+	if err == nil {
+		t.Note("%s on %s", plural(len(found), "client"), plural(o.Nodes, "node"))
+	}
+	return err
+}
+
+// fetch returns the clients that to selects, ordered by node and id, and none if it could not ask. The error may come with
+// clients, see outcome.
+func fetch(ctx context.Context, connection *connect.Flags, to *target, m *memberFlags) ([]socket, outcome, error) {
+	if err := to.check(connection); err != nil {
+		return nil, outcome{}, err
+	}
+	if err := m.check(); err != nil {
+		return nil, outcome{}, err
+	}
+	n, err := join(ctx, connection, to, m)
+	if err != nil {
+		return nil, outcome{}, err
+	}
+	defer n.leave(ctx)
+	remote, err := n.To(to.rooms...).Except(to.except...).FetchSockets(ctx)
+	o, err := n.outcome(err)
+	found := make([]socket, 0, len(remote))
+	for _, r := range remote {
+		s := socket{ID: r.ID(), Node: r.Node(), Rooms: list(r.Rooms()), Data: show.Value{Value: r.Data()}}
+		if h, err := r.Handshake(); err == nil {
+			s.Handshake = &h
+		}
+		found = append(found, s)
+	}
+	slices.SortFunc(found, func(a, b socket) int { return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.ID, b.ID)) })
+	return found, o, err
+}
+
+func (s *sockets) table(t *cli.Terminal, found []socket) {
+	header := []string{"ID", "NODE", "ADDRESS", "ROOMS"}
+	if s.long {
+		header = []string{"ID", "NODE", "ADDRESS", "CONNECTED", "ROOMS", "DATA"}
+	}
+	rows := make([][]string, 0, len(found))
+	own := ids(found)
+	for _, f := range found {
+		address, connected := "", ""
+		if f.Handshake != nil {
+			address, connected = f.Handshake.Address, f.Handshake.IssuedAt().Format(time.DateTime)
+		}
+		rooms := strings.Join(slices.DeleteFunc(slices.Clone(f.Rooms), func(room string) bool { return own[room] }), ", ")
+		row := []string{f.ID, f.Node, address, rooms}
+		if s.long {
+			data, err := cli.JSONLine(f.Data)
+			if err != nil {
+				data = err.Error()
+			}
+			row = []string{f.ID, f.Node, address, connected, rooms, data}
+		}
+		rows = append(rows, row)
+	}
+	t.Table(header, rows)
+}
+
+// ids are the ids of clients, each of which has a room of that name.
+func ids(found []socket) map[string]bool {
+	all := make(map[string]bool, len(found))
+	for _, s := range found {
+		all[s.ID] = true
+	}
+	return all
+}

@@ -1,0 +1,101 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/backplane-go/backplane/postgres"
+)
+
+// table finds out whether the table for large messages is there and may be used.
+func table(ctx context.Context, p *patient) finding {
+	driver := p.server.Driver()
+	err := driver.Prepare(ctx)
+	var setup *postgres.SetupError
+	switch {
+	case err == nil:
+		return fine("%s is there, with all privileges that a node needs", p.flags.Table())
+	case errors.Is(err, postgres.ErrNoTable):
+		return finding{Status: fail, Detail: fmt.Sprintf("there is no table %s", p.flags.Table()),
+			Advice: fmt.Sprintf("give the cluster's own --table; or create it: backplane schema --table %s | psql URL; or start a node whose role may",
+				p.flags.Table())}
+	case errors.As(err, &setup) && setup.Hint != "":
+		return finding{Status: fail, Detail: fmt.Sprintf("%s: %v", p.flags.Table(), setup.Err), Advice: setup.Hint}
+	}
+	return finding{Status: fail, Detail: p.server.Explain(err).Error(), Advice: "make the server answer this, then run the doctor again"}
+}
+
+// largeMessages stores a message as a node would and reads it again, in a transaction that is rolled back.
+func largeMessages(ctx context.Context, p *patient) finding {
+	name, err := postgres.QuoteTable(p.flags.Table())
+	if err != nil {
+		return p.cannot(err)
+	}
+	tx, err := p.server.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return p.cannot(err)
+	}
+	defer func() { _ = tx.Rollback() }() // so that nothing stays
+	failed := func(err error) finding {
+		return finding{Status: fail, Detail: "none can be stored: " + p.server.ExplainSQL(err).Error(),
+			Advice: "see the table above; row-level security and triggers on it must let the role pass"}
+	}
+	var id int64
+	if err := tx.QueryRowContext(ctx, "INSERT INTO "+name+" (payload) VALUES ('\\x00') RETURNING id").Scan(&id); err != nil {
+		return failed(err)
+	}
+	var size int
+	if err := tx.QueryRowContext(ctx, "SELECT length(payload) FROM "+name+" WHERE id = $1", id).Scan(&size); err != nil {
+		return failed(err)
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM "+name+" WHERE id = $1", id); err != nil {
+		return failed(err)
+	}
+	return fine("one was stored, read and deleted (and rolled back)")
+}
+
+// oldAge is an age that attachments reach only where nobody removes them: nodes do after a minute or two.
+const oldAge = 10 * time.Minute
+
+// oldAttachments finds out whether somebody removes what has expired.
+func oldAttachments(ctx context.Context, p *patient) finding {
+	name, err := postgres.QuoteTable(p.flags.Table())
+	if err != nil {
+		return p.cannot(err)
+	}
+	var rows int
+	query := fmt.Sprintf("SELECT count(*) FROM %s WHERE created_at < now() - interval '%d seconds'", name, int(oldAge.Seconds()))
+	if err := p.scan(ctx, query, &rows); err != nil {
+		return finding{Status: warn, Detail: "cannot be counted: " + p.server.ExplainSQL(err).Error(), Advice: "see the table above"}
+	}
+	if rows > 0 {
+		return finding{Status: warn, Detail: fmt.Sprintf("%d are older than %v: no node removes them", rows, oldAge),
+			Advice: "start a node with this table: it removes what has expired"}
+	}
+	return fine("none is older than %v", oldAge)
+}
+
+// functions finds out whether the SQL functions, if they are installed, are of this version.
+func functions(ctx context.Context, p *patient) finding {
+	query, err := postgres.FunctionsVersionQuery(p.flags.Table())
+	if err != nil {
+		return p.cannot(err)
+	}
+	var version int
+	if err := p.scan(ctx, query, &version); err != nil {
+		return p.cannot(err)
+	}
+	upgrade := fmt.Sprintf("upgrade them: backplane schema --functions --table %s --prefix %s | psql -1 URL", p.flags.Table(), p.flags.Prefix)
+	switch {
+	case version == 0:
+		return fine("none are installed, which only SQL that emits would need")
+	case version < postgres.FunctionsVersion:
+		return finding{Status: warn, Detail: fmt.Sprintf("they are of version %d", version), Advice: upgrade}
+	case version > postgres.FunctionsVersion:
+		return finding{Status: warn, Detail: fmt.Sprintf("they are of version %d, which this program does not know", version),
+			Advice: "use the backplane command they were installed with"}
+	}
+	return fine("they are of version %d", version)
+}

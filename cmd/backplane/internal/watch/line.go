@@ -1,0 +1,171 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/backplane-go/backplane/cmd/backplane/internal/show"
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// Line is a message as tail prints it. What its type does not have is left out.
+type Line struct {
+	Time       string     `json:"time"`
+	NSP        string     `json:"nsp"`
+	UID        string     `json:"uid"`
+	Type       codec.Type `json:"type"` // its number
+	Name       string     `json:"name"`
+	Bytes      int        `json:"bytes"` // of the message, or of its attachment
+	Attachment string     `json:"attachment,omitempty"`
+	RequestID  string     `json:"requestId,omitempty"`
+
+	Event *string       `json:"event,omitempty"`
+	Args  *[]show.Value `json:"args,omitempty"`
+	Value *show.Value   `json:"value,omitempty"`
+
+	To     *[]string `json:"to,omitempty"`
+	Except *[]string `json:"except,omitempty"`
+	Flags  *Flags    `json:"flags,omitempty"`
+	Rooms  *[]string `json:"rooms,omitempty"`
+	Close  *bool     `json:"close,omitempty"`
+
+	Clients *int      `json:"clients,omitempty"`
+	Sockets *[]Socket `json:"sockets,omitempty"`
+
+	Error   string `json:"error,omitempty"`   // what is wrong with the message
+	Payload string `json:"payload,omitempty"` // as it came, where it cannot be decoded
+}
+
+// Flags are those of an event, as far as they are set.
+type Flags struct {
+	Volatile bool  `json:"volatile,omitempty"`
+	Compress *bool `json:"compress,omitempty"`
+	Timeout  int64 `json:"timeout,omitempty"` // milliseconds
+}
+
+// Socket is what a node tells of a client.
+type Socket struct {
+	ID        string     `json:"id"`
+	Rooms     []string   `json:"rooms"`
+	Handshake show.Value `json:"handshake"`
+	Data      show.Value `json:"data"`
+}
+
+// Reader decodes messages.
+type Reader struct {
+	// Prefix starts the names of the channels.
+	Prefix string
+	Wire   *wire.Wire
+	Store  storage.Store
+	// Timeout bounds the round trip to Store.
+	Timeout time.Duration
+}
+
+// Header reads who sent a message, and what it is for, as far as they can be known without an attachment.
+func (r *Reader) Header(m transport.Message) (codec.Header, error) {
+	env, err := r.Wire.Decode(m.Payload)
+	if err != nil {
+		return codec.Header{}, err
+	}
+	return codec.Header{Type: env.Type, UID: env.UID, NSP: env.NSP}, nil
+}
+
+// Line decodes a message and fetches its attachment. What is wrong with it is in the line.
+func (r *Reader) Line(ctx context.Context, m transport.Message, at time.Time) Line {
+	nsp := strings.TrimPrefix(m.Channel, r.Prefix+"#")
+	l := Line{Time: at.UTC().Format("2006-01-02T15:04:05.000000Z"), NSP: nsp, Bytes: len(m.Payload)}
+	env, err := r.Wire.Decode(m.Payload)
+	if err != nil {
+		l.Error, l.Payload = err.Error(), string(m.Payload)
+		return l
+	}
+	l.about(env)
+	if env.NSP != "" && env.NSP != nsp {
+		l.Error = fmt.Sprintf("it is for %q, but came on the channel of %q: nodes drop it", env.NSP, nsp)
+	}
+	if env.AttachmentID != "" {
+		l.Attachment = env.AttachmentID
+		if env, l.Bytes, err = r.attachment(ctx, env.AttachmentID); err != nil {
+			l.Error = fmt.Sprintf("attachment %s: %v", l.Attachment, err)
+			return l
+		}
+		l.about(env)
+	}
+	if err := l.fill(env); err != nil {
+		l.Error = err.Error()
+	}
+	return l
+}
+
+func (r *Reader) attachment(ctx context.Context, id string) (*codec.Envelope, int, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	body, err := r.Store.Get(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		err = errors.New("it has expired, or is in another table")
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	env, err := r.Wire.DecodeBody(body)
+	return env, len(body), err
+}
+
+func (l *Line) about(env *codec.Envelope) {
+	l.UID, l.Type, l.Name = env.UID, env.Type, env.Type.String()
+}
+
+// fill copies what the type of env has.
+func (l *Line) fill(env *codec.Envelope) error {
+	l.RequestID = env.RequestID
+	switch env.Type {
+	case codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets:
+		l.To, l.Except = names(env.Opts.Rooms), names(env.Opts.Except)
+	}
+	switch env.Type {
+	case codec.Broadcast:
+		f := env.Opts.Flags
+		l.Flags = &Flags{f.Volatile, f.Compress, f.Timeout.Milliseconds()}
+		return l.args(env.Args)
+	case codec.ServerSideEmit:
+		return l.args(env.Args)
+	case codec.SocketsJoin, codec.SocketsLeave:
+		l.Rooms = names(env.Rooms)
+	case codec.DisconnectSockets:
+		l.Close = &env.Close
+	case codec.FetchSocketsResponse:
+		l.sockets(env.Sockets)
+	case codec.ServerSideEmitResponse, codec.BroadcastAck:
+		l.Value = &show.Value{Value: env.Value}
+	case codec.BroadcastClientCount:
+		l.Clients = &env.ClientCount
+	}
+	return nil
+}
+
+func (l *Line) args(args codec.Args) error {
+	event := args.Event()
+	values, err := show.Args(args)
+	l.Event, l.Args = &event, &values
+	return err
+}
+
+func (l *Line) sockets(sockets []codec.Socket) {
+	all := make([]Socket, 0, len(sockets))
+	for _, s := range sockets {
+		all = append(all, Socket{ID: s.ID, Rooms: *names(s.Rooms), Handshake: show.Value{Value: s.Handshake}, Data: show.Value{Value: s.Data}})
+	}
+	l.Sockets = &all
+}
+
+// names is a list that is never nil.
+func names(list []string) *[]string {
+	list = append([]string{}, list...)
+	return &list
+}
