@@ -2,6 +2,7 @@ package emitter_test
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 
@@ -17,6 +18,7 @@ type recorder struct {
 	lines         []string
 	rounds        []int // how many messages there were in each Publish
 	bodies        [][]byte
+	puts          int
 	busErr, stErr error
 }
 
@@ -46,6 +48,7 @@ func (r *recorder) Publish(ctx context.Context, msgs ...transport.Message) error
 func (r *recorder) Put(_ context.Context, body []byte) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.puts++
 	if r.stErr != nil {
 		return "", r.stErr
 	}
@@ -64,3 +67,5 @@ func (r *recorder) sent() []string {
 	defer r.mu.Unlock()
 	return append([]string(nil), r.lines...)
 }
+
+var errAborted = errors.New("current transaction is aborted")

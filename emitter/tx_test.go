@@ -1,15 +1,20 @@
 package emitter_test
 
 import (
+	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/emitter"
 	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
 var large = strings.Repeat("ä€😀", 3000)
@@ -231,4 +236,40 @@ func TestDriversTableIsThatOfItsTransactions(t *testing.T) {
 		require.NoError(t, tx.commit(within(t)))
 		require.Equal(t, 1, pgtest.QueryInt(t, w.url, "SELECT count(*) FROM other"))
 	})
+}
+
+// TestLockedDownRoleInATransaction: the privileges that docs/emitter.md lists are enough, also without prepared statements.
+func TestLockedDownRoleInATransaction(t *testing.T) {
+	w := kinds[2].open(t) // pgx
+	a := w.audience(t)
+	c := a.join()
+	role := fmt.Sprintf("r%d", time.Now().UnixNano())
+	pgtest.Exec(t, w.url, "CREATE ROLE "+role+" LOGIN; GRANT INSERT (payload), SELECT (id) ON socket_io_attachments TO "+role+
+		"; GRANT USAGE ON SEQUENCE socket_io_attachments_id_seq TO "+role)
+	t.Cleanup(func() { pgtest.Exec(t, w.url, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	conn, err := pgx.Connect(within(t), pgtest.With(t, w.url, func(u *url.URL) {
+		u.User = url.User(role)
+		query := u.Query()
+		query.Set("default_query_exec_mode", "simple_protocol")
+		u.RawQuery = query.Encode()
+	}))
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	tx, err := conn.Begin(within(t))
+	require.NoError(t, err)
+	e := a.emitter.With(pgxdriver.InTx(tx))
+	nested, err := tx.Begin(within(t)) // a savepoint
+	require.NoError(t, err)
+	require.NoError(t, a.emitter.With(pgxdriver.InTx(nested)).Emit(within(t), "undone"))
+	require.NoError(t, nested.Rollback(within(t)))
+	require.NoError(t, e.Emit(within(t), "small"))
+	require.NoError(t, e.Emit(within(t), "binary", []byte{0, 1}))
+	b := e.Batch()
+	for _, arg := range []any{1, []byte{2}, large, []byte{}} {
+		require.NoError(t, b.Emit(within(t), "batch", arg))
+	}
+	require.NoError(t, b.Send(within(t)))
+	require.NoError(t, tx.Commit(within(t)))
+	c.expect(`["small"]`, `["binary","AAE="]`, `["batch",1]`, `["batch","Ag=="]`, `["batch","`+large+`"]`, `["batch",""]`)
+	a.fence(c)
 }
