@@ -43,11 +43,11 @@ func TestConcurrentEmits(t *testing.T) {
 }
 
 // queued starts callers one after the other while a first one holds up the bus. It returns what waits for them.
-func queued(t *testing.T, rec *recorder, e *emitter.Emitter, contexts ...context.Context) func() []error {
+func queued(t *testing.T, rec *recorder, e *emitter.Emitter, first context.Context, contexts ...context.Context) func() []error {
 	t.Helper()
 	errs := make([]error, len(contexts)+1)
 	var group sync.WaitGroup
-	group.Go(func() { errs[0] = e.Emit(within(t), "first") })
+	group.Go(func() { errs[0] = e.Emit(first, "first") })
 	<-rec.gate
 	var begun atomic.Int32
 	for i, ctx := range contexts {
@@ -74,7 +74,7 @@ func newGated(t *testing.T) (*recorder, *emitter.Emitter) {
 
 func TestThoseWhoWaitShareARoundTrip(t *testing.T) {
 	rec, e := newGated(t)
-	wait := queued(t, rec, e, within(t), within(t), within(t))
+	wait := queued(t, rec, e, within(t), within(t), within(t), within(t))
 	rec.gate <- struct{}{}
 	<-rec.gate
 	rec.gate <- struct{}{}
@@ -90,7 +90,7 @@ func TestThoseWhoWaitShareARoundTrip(t *testing.T) {
 func TestWhoGivesUpWhileWaitingSendsNothing(t *testing.T) {
 	rec, e := newGated(t)
 	ctx, cancel := context.WithCancel(within(t))
-	wait := queued(t, rec, e, ctx, within(t))
+	wait := queued(t, rec, e, within(t), ctx, within(t))
 	cancel()
 	time.Sleep(5 * time.Millisecond)
 	rec.gate <- struct{}{}
@@ -106,9 +106,9 @@ func TestWhoGivesUpWhileWaitingSendsNothing(t *testing.T) {
 func TestAContextThatEndsDoesNotHarmOthersInTheSameRoundTrip(t *testing.T) {
 	rec, e := newGated(t)
 	ctx, cancel := context.WithCancel(within(t))
-	wait := queued(t, rec, e, ctx, within(t))
+	wait := queued(t, rec, e, ctx, ctx, within(t))
 	rec.gate <- struct{}{}
-	<-rec.gate // the second round trip has begun, led by the caller of ctx
+	<-rec.gate // the second round trip has begun, led by a caller of ctx
 	cancel()
 	time.Sleep(5 * time.Millisecond)
 	rec.gate <- struct{}{}
