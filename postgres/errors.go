@@ -16,6 +16,10 @@ var (
 	ErrUnreachable = errors.New("the server cannot be used")
 )
 
+// ErrPooled is in an error of the driver's own connections that shows a proxy which pools transactions.
+var ErrPooled = errors.New("postgres: a proxy pools transactions: give the driver a direct connection, " +
+	"as ConnConfig of pgxdriver.Config or as the dsn of pqdriver.New, or let the proxy pool sessions")
+
 // ErrOverflow ends a session for which more notifications arrived while one LISTEN or UNLISTEN was waiting for
 // its answer than the driver is willing to hold in memory. The session is to be replaced by a new one.
 var ErrOverflow = errors.New("postgres: too many notifications while waiting for LISTEN")

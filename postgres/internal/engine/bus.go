@@ -72,13 +72,13 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 		b.drop()
 		return nil
 	case intact && whole:
-		return &transport.RejectedError{Accepted: accepted, Err: err}
+		return &transport.RejectedError{Accepted: accepted, Err: explain(err)}
 	default:
 		b.drop()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return err
+		return explain(err)
 	}
 }
 
@@ -120,7 +120,7 @@ func (b *Bus) dial(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return err
+		return unreachable(err)
 	}
 	b.publisher, b.link = publisher, link
 	return nil
@@ -195,7 +195,7 @@ func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, err
+		return nil, unreachable(err)
 	}
 	s.listener = listener
 	b.mu.Lock()

@@ -100,17 +100,6 @@ func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
 	return exists, nil
 }
 
-// SQLSTATEs, from appendix A of PostgreSQL's manual.
-const (
-	readOnlyTransaction   = "25006"
-	uniqueViolation       = "23505"
-	invalidSchema         = "3F000"
-	insufficientPrivilege = "42501"
-	duplicateTable        = "42P07"
-)
-
-const readOnlyHint = "connect to the primary server, with transactions that may write"
-
 // classify turns an error of the server into what it means for the caller.
 func (s *Store) classify(ctx context.Context, op string, err error) error {
 	switch s.db.SQLState(err) {
@@ -122,7 +111,7 @@ func (s *Store) classify(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		err = errors.Join(ctx.Err(), err)
 	}
-	return s.setupError(op, postgres.ErrUnreachable, err, "")
+	return s.setupError(op, postgres.ErrUnreachable, err, remedy(err))
 }
 
 // grants is the hint when a privilege is missing.

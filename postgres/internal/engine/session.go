@@ -58,6 +58,7 @@ func (s *Session) exec(ctx context.Context, verb, channel string) error {
 	}
 	stop := s.link.CutWhen(ctx)
 	intact, err := s.listener.Exec(verb + name)
+	err = explain(err)
 	if !stop() {
 		s.fail(ctx.Err())
 		return s.err

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/backplane-go/backplane/postgres"
+)
+
+// SQLSTATEs, from appendix A of PostgreSQL's manual.
+const (
+	readOnlyTransaction   = "25006"
+	unknownStatement      = "26000"
+	duplicateStatement    = "42P05"
+	uniqueViolation       = "23505"
+	invalidSchema         = "3F000"
+	invalidDatabase       = "3D000"
+	insufficientPrivilege = "42501"
+	duplicateTable        = "42P07"
+	invalidAuthorization  = "28000"
+	invalidPassword       = "28P01"
+)
+
+// stateOf returns the code the server gave with err, "" if err is not the server's. The errors of both drivers know it.
+func stateOf(err error) string {
+	var e interface{ SQLState() string }
+	if errors.As(err, &e) {
+		return e.SQLState()
+	}
+	return ""
+}
+
+// NotPrepared tells whether err means that a prepared statement is missing, or there already: a proxy gives the
+// statements of one client different server connections.
+func NotPrepared(err error) bool {
+	state := stateOf(err)
+	return state == unknownStatement || state == duplicateStatement
+}
+
+// explain adds to an error of the driver's own connections what it means for them.
+func explain(err error) error {
+	switch state := stateOf(err); {
+	case state == readOnlyTransaction:
+		return fmt.Errorf("%w: %w (%s)", postgres.ErrReadOnly, err, readOnlyHint)
+	case NotPrepared(err):
+		return fmt.Errorf("%w: %w", postgres.ErrPooled, err)
+	}
+	return err
+}
+
+// unreachable explains why a connection could not be made.
+func unreachable(err error) error {
+	if explained := explain(err); errors.Is(explained, postgres.ErrReadOnly) || errors.Is(explained, postgres.ErrPooled) {
+		return explained
+	}
+	return fmt.Errorf("%w: %w (%s)", postgres.ErrUnreachable, err, remedy(err))
+}
+
+const readOnlyHint = "connect to the primary server, with transactions that may write"
+
+// remedy says what to do about a server that does not let one in.
+func remedy(err error) string {
+	switch stateOf(err) {
+	case invalidAuthorization, invalidPassword:
+		return "check the user and the password, and pg_hba.conf on the server"
+	case invalidDatabase:
+		return "create the database, or correct its name"
+	case "":
+		return "check the host and the port, and that the server runs and accepts connections from here"
+	default:
+		return "the server's own message says why"
+	}
+}
