@@ -58,7 +58,7 @@ func TestTwoConnectionsOfItsOwn(t *testing.T) {
 		vanish(t, database, "true", "a connection was left behind")
 
 		require.NoError(t, d.Prepare(within(t)), "the pool is the caller's, and usable after Close")
-		require.Equal(t, 1, poolConnections())
+		require.LessOrEqual(t, poolConnections(), 2, "one to work with, and one to compare with: see pqdriver's pool")
 		vanish(t, database, "application_name LIKE 'backplane%'", "the store opened a connection that is not the pool's")
 
 		expect(t, d, listen(t, d, "a"), "a") // the bus opens its connections again

@@ -3,6 +3,7 @@ package pgxdriver
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -11,25 +12,48 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// db is the pool of the caller.
-type db struct{ pool *pgxpool.Pool }
+// db is the pool of the caller. pgx prepares the statements, unless the pool is told otherwise, under names made of their
+// text. A proxy that pools transactions and does not know of prepared statements loses them, or has them already: from
+// then on they are not prepared.
+type db struct {
+	pool   *pgxpool.Pool
+	shared atomic.Bool // there is such a proxy
+}
 
-var _ engine.DB = db{}
+var _ engine.DB = (*db)(nil)
 
-func (d db) QueryRow(ctx context.Context, statement string, args []any, dest ...any) (bool, error) {
-	err := d.pool.QueryRow(ctx, statement, args...).Scan(dest...)
+func (d *db) QueryRow(ctx context.Context, statement string, args []any, dest ...any) (bool, error) {
+	err := d.try(args, func(args []any) error { return d.pool.QueryRow(ctx, statement, args...).Scan(dest...) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-func (d db) Exec(ctx context.Context, statement string, args ...any) error {
-	_, err := d.pool.Exec(ctx, statement, args...)
-	return err
+func (d *db) Exec(ctx context.Context, statement string, args ...any) error {
+	return d.try(args, func(args []any) error {
+		_, err := d.pool.Exec(ctx, statement, args...)
+		return err
+	})
 }
 
-func (d db) SQLState(err error) string {
+// try makes a call, and makes it again without a prepared statement if there turns out to be a proxy: the server has
+// done nothing yet.
+func (d *db) try(args []any, call func(args []any) error) error {
+	if !d.shared.Load() {
+		err := call(args)
+		if !engine.NotPrepared(err) {
+			return err
+		}
+		d.shared.Store(true)
+	}
+	if len(args) > 0 { // else it is sent as it is anyway
+		args = append([]any{pgx.QueryExecModeExec}, args...)
+	}
+	return call(args)
+}
+
+func (*db) SQLState(err error) string {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
 		return e.Code

@@ -55,7 +55,7 @@ func New(pool *pgxpool.Pool) *Driver { return NewWithConfig(pool, Config{}) }
 func NewWithConfig(pool *pgxpool.Pool, config Config) *Driver {
 	return &Driver{
 		bus:   engine.NewBus(&dialer{pool: pool, config: config}),
-		store: engine.NewStore(db{pool}, config.Config),
+		store: engine.NewStore(&db{pool: pool}, config.Config),
 	}
 }
 

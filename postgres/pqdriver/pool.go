@@ -16,33 +16,66 @@ import (
 type pool struct {
 	db *sql.DB
 
-	mu       sync.Mutex // guards prepared
+	mu       sync.Mutex // guards all below
+	trust    trust
 	prepared map[string]*sql.Stmt
 }
+
+// trust is whether statements are prepared.
+type trust int
+
+const (
+	unknown trust = iota
+	direct        // the connections are the server's: statements are prepared
+	shared        // transactions may be pooled: they are not
+)
 
 var _ engine.DB = (*pool)(nil)
 
 func (p *pool) QueryRow(ctx context.Context, statement string, args []any, dest ...any) (bool, error) {
-	err := within(ctx, func() error {
-		stmt, err := p.prepare(ctx, statement)
-		if err != nil {
-			return err
-		}
-		return stmt.QueryRowContext(ctx, args...).Scan(dest...)
-	})
+	err := within(ctx, func() error { return p.queryRow(ctx, statement, args, dest) })
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
+func (p *pool) queryRow(ctx context.Context, statement string, args, dest []any) error {
+	stmt, err := p.prepare(ctx, statement)
+	if stmt != nil {
+		err = stmt.QueryRowContext(ctx, args...).Scan(dest...)
+	}
+	if engine.NotPrepared(err) { // there is a proxy after all, and the server has done nothing yet
+		p.note(shared)
+		stmt, err = nil, nil
+	}
+	if stmt != nil || err != nil {
+		return err
+	}
+	text, err := inline(statement, args)
+	if err != nil {
+		return err
+	}
+	return p.db.QueryRowContext(ctx, text).Scan(dest...)
+}
+
 // prepare returns the statement, prepared: database/sql does it again on each connection that needs it. The few there are
-// stay until close.
+// stay until close. It returns nil if nothing is to be prepared.
 func (p *pool) prepare(ctx context.Context, statement string) (*sql.Stmt, error) {
 	p.mu.Lock()
-	stmt := p.prepared[statement]
+	trust, stmt := p.trust, p.prepared[statement]
 	p.mu.Unlock()
-	if stmt != nil {
+	if trust == unknown {
+		pooled, err := p.pooled(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if trust = direct; pooled {
+			trust = shared
+		}
+		p.note(trust)
+	}
+	if trust == shared || stmt != nil {
 		return stmt, nil
 	}
 	stmt, err := p.db.PrepareContext(ctx, statement)
@@ -62,6 +95,19 @@ func (p *pool) prepare(ctx context.Context, statement string) (*sql.Stmt, error)
 	return stmt, nil
 }
 
+// note remembers what was found out. What was prepared on shared connections is left to them: to deallocate it could
+// hit another's.
+func (p *pool) note(t trust) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.trust != shared {
+		p.trust = t
+	}
+	if p.trust == shared {
+		p.prepared = nil
+	}
+}
+
 // close leaves nothing behind in the caller's connections.
 func (p *pool) close(ctx context.Context) error {
 	p.mu.Lock()
@@ -79,7 +125,10 @@ func (p *pool) close(ctx context.Context) error {
 
 func (p *pool) Exec(ctx context.Context, statement string, args ...any) error {
 	return within(ctx, func() error {
-		_, err := p.db.ExecContext(ctx, statement, args...)
+		text, err := inline(statement, args)
+		if err == nil {
+			_, err = p.db.ExecContext(ctx, text)
+		}
 		return err
 	})
 }
