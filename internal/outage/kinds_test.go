@@ -3,6 +3,7 @@ package outage_test
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"testing"
 	"time"
 
@@ -17,7 +18,19 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if !given("test.parallel") { // the tests wait much and compute little
+		_ = flag.Set("test.parallel", "4")
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// given tells whether a flag is on the command line.
+func given(name string) (found bool) {
+	flag.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
 
 // kind is one of the drivers.
 type kind struct {
@@ -34,8 +47,14 @@ type handle struct {
 	close func()
 }
 
+// poolSize keeps the tests within the 100 connections of a server with default settings, which others use too.
+const poolSize = 3
+
 var pgxKind = kind{"pgx", func(tb testing.TB, poolURL, own string, config postgres.Config) *handle {
-	pool, err := pgxpool.New(context.Background(), poolURL)
+	settings, err := pgxpool.ParseConfig(poolURL)
+	require.NoError(tb, err)
+	settings.MaxConns = poolSize
+	pool, err := pgxpool.NewWithConfig(context.Background(), settings)
 	require.NoError(tb, err)
 	tb.Cleanup(pool.Close)
 	c := pgxdriver.Config{Config: config}
@@ -46,8 +65,8 @@ var pgxKind = kind{"pgx", func(tb testing.TB, poolURL, own string, config postgr
 	return &handle{
 		bus: pgxdriver.NewWithConfig(pool, c),
 		query: func(ctx context.Context) error {
-			var one int
-			return pool.QueryRow(ctx, "SELECT 1").Scan(&one)
+			_, err := pool.Exec(ctx, "SELECT 1")
+			return err
 		},
 		idle:  pool.Reset,
 		close: pool.Close,
@@ -57,12 +76,13 @@ var pgxKind = kind{"pgx", func(tb testing.TB, poolURL, own string, config postgr
 var pqKind = kind{"pq", func(tb testing.TB, poolURL, own string, config postgres.Config) *handle {
 	db, err := sql.Open("postgres", poolURL)
 	require.NoError(tb, err)
+	db.SetMaxOpenConns(poolSize)
 	tb.Cleanup(func() { _ = db.Close() })
 	return &handle{
 		bus: pqdriver.NewWithConfig(db, own, pqdriver.Config{Config: config}),
 		query: func(ctx context.Context) error {
-			var one int
-			return db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+			_, err := db.ExecContext(ctx, "SELECT 1")
+			return err
 		},
 		idle:  func() { db.SetMaxIdleConns(0); db.SetMaxIdleConns(2) },
 		close: func() { _ = db.Close() },

@@ -32,20 +32,16 @@ func NewBouncer(tb testing.TB, server, poolMode string, settings ...string) stri
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = os.RemoveAll(folder) })
-	for range 5 { // another process may take the port in between
-		var bouncer string
-		var p *process
-		if p, bouncer, err = startBouncer(tb, binary, folder, server, poolMode, settings); err == nil {
-			tb.Cleanup(func() {
-				if err := p.end(quit); err != nil {
-					tb.Error(err)
-				}
-			})
-			return bouncer
-		}
+	p, bouncer, err := startBouncer(tb, binary, folder, server, poolMode, settings)
+	if err != nil {
+		tb.Fatal(err)
 	}
-	tb.Fatal(err)
-	return ""
+	tb.Cleanup(func() {
+		if err := p.end(quit); err != nil {
+			tb.Error(err)
+		}
+	})
+	return bouncer
 }
 
 // bouncerBinary finds pgbouncer in the PATH, or where Debian puts it.
@@ -65,10 +61,12 @@ func startBouncer(tb testing.TB, binary, folder, server, poolMode string, settin
 	if err != nil {
 		return nil, "", err
 	}
-	password, _ := target.User.Password()
+	database := fmt.Sprintf("* = host=%s port=%s user=%s", target.Hostname(), target.Port(), target.User.Username())
+	if password, ok := target.User.Password(); ok {
+		database += " password=" + password
+	}
 	lines := append([]string{
-		"[databases]",
-		fmt.Sprintf("* = host=%s port=%s user=%s password=%s", target.Hostname(), target.Port(), target.User.Username(), password),
+		"[databases]", database,
 		"[pgbouncer]",
 		"listen_addr = 127.0.0.1", fmt.Sprintf("listen_port = %d", port), "unix_socket_dir =",
 		"auth_type = any", "pool_mode = " + poolMode,
@@ -96,7 +94,7 @@ func startBouncer(tb testing.TB, binary, folder, server, poolMode string, settin
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := p.answers(ctx, through); err != nil {
-		return nil, "", fmt.Errorf("pgtest: pgbouncer: %w\n%s", errors.Join(err, p.end(quit)), log.Bytes())
+		return nil, "", fmt.Errorf("pgtest: pgbouncer: %w\n%s", errors.Join(err, p.end(quit)), log.Bytes()[:min(log.Len(), 4096)])
 	}
 	return p, through, nil
 }
