@@ -57,8 +57,13 @@ func clusterCloseIsIdempotent(c *clusterCase) {
 }
 
 func clusterNothingIsLeft(c *clusterCase) {
+	var configs []core.Config // made beforehand: what they hold is not the nodes'
+	for range 2 * (rounds + 1) {
+		configs = append(configs, c.config())
+	}
 	use := func() {
-		a, b := c.start("A"), c.start("B")
+		a, b := c.startWith(configs[0], "A"), c.startWith(configs[1], "B")
+		configs = configs[2:]
 		for i, nsp := range []string{"", "/x"} {
 			a.Namespace, b.Namespace = a.open(c.nsp+nsp, a.registry), b.open(c.nsp+nsp, b.registry)
 			c.meet(a, b)

@@ -86,6 +86,7 @@ func binaryAtAnyDepth(c *clusterCase) {
 		n.registry.Broadcast(&core.Packet{Args: c.args("sync")}, core.Selector{})
 	}
 	far.expect("deliver an event on B alone", `["sync"]`)
+	c.meet(a, b)
 	far.answers(func(codec.Args) (codec.Value, bool) { return c.value(map[string]any{"a": all}), true })
 	acks := c.acks(a, a.To("far"), "EmitWithAck on A, whose client on B answers with bytes")
 	if len(acks) != 1 {

@@ -65,6 +65,13 @@ func (b *ownBus) Open(ctx context.Context) (transport.Session, error) {
 	return s, nil
 }
 
+func (b *ownBus) Close(ctx context.Context) error {
+	if closer, ok := b.Bus.(transport.Closer); ok {
+		return closer.Close(ctx)
+	}
+	return nil
+}
+
 func (b *ownBus) sever() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

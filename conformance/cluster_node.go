@@ -47,7 +47,12 @@ func (c *clusterCase) node(name string, change ...func(*core.Config)) *node {
 // start starts a node without a namespace.
 func (c *clusterCase) start(name string, change ...func(*core.Config)) *node {
 	c.Helper()
-	n := &node{c: c, name: name, config: c.config(), side: newInbox[sideEvent](), errs: newInbox[error](),
+	return c.startWith(c.config(), name, change...)
+}
+
+func (c *clusterCase) startWith(config core.Config, name string, change ...func(*core.Config)) *node {
+	c.Helper()
+	n := &node{c: c, name: name, config: config, side: newInbox[sideEvent](), errs: newInbox[error](),
 		gaps: newInbox[*core.GapError](), left: newInbox[string](), joined: newInbox[string]()}
 	n.registry = core.NewRegistry(core.RegistryConfig{ServerSideEmit: n.serverSide})
 	n.config.ErrorHandler = n.errs.put

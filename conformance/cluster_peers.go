@@ -39,8 +39,10 @@ func peersAreKnown(c *clusterCase) {
 		if got := n.ServerCount(); got != 3 {
 			c.fail("open three nodes, ServerCount on "+n.name, "3", "%d", got)
 		}
-		if n.joined.len() != 2 {
-			c.fail("open three nodes, Trace.PeerJoined on "+n.name, "2 calls", "%v", n.joined.all())
+		for _, uid := range want {
+			if _, err := await(c, n.joined, func(got string) bool { return got == uid }); err != nil {
+				c.fail("open three nodes, Trace.PeerJoined on "+n.name, "a call for each of "+quotes(want), "%s", quotes(n.joined.all()))
+			}
 		}
 	}
 }

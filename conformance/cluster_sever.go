@@ -48,9 +48,9 @@ func severedNodeReconnects(c *clusterCase) {
 	for round := 1; round <= 3; round++ {
 		b.severed(round)
 		called := fmt.Sprintf("sever B for the %d. time, wait until it has recovered, Emit", round)
-		c.arrives(called+" on A", a.Target, far, a)
-		c.arrives(called+" on A in another namespace", sender.Target, second, nil)
-		c.arrives(called+" on B", b.Target, near, b)
+		c.arrives(called+" on A", a.Target, far)
+		c.arrives(called+" on A in another namespace", sender.Target, second)
+		c.arrives(called+" on B", b.Target, near)
 	}
 	if lost := b.cluster.Stats().SessionsLost; lost < 3 {
 		c.fail("sever B three times, Stats().SessionsLost", "3", "%d", lost)
@@ -58,7 +58,7 @@ func severedNodeReconnects(c *clusterCase) {
 }
 
 // arrives emits until the client gets it: the sender, too, may have been severed, and may not have noticed yet.
-func (c *clusterCase) arrives(called string, from core.Target, to *client, sender *node) {
+func (c *clusterCase) arrives(called string, from core.Target, to *client) {
 	c.Helper()
 	start := time.Now()
 	for i := 0; ; i++ {
@@ -81,8 +81,10 @@ func (c *clusterCase) arrives(called string, from core.Target, to *client, sende
 func severedNodeKeepsItsPeers(c *clusterCase) {
 	a, b := c.node("A"), c.node("B")
 	c.meet(a, b)
+	far := b.client("far")
 	for round := 1; round <= 2; round++ {
 		b.severed(round)
+		c.arrives(fmt.Sprintf("sever B for the %d. time, wait until it has recovered, Emit on A", round), a.Target, far)
 		if got := b.Peers(); len(got) != 1 || got[0] != a.UID() {
 			c.fail("sever B, Peers", "A: "+quote(a.UID()), "%s", quotes(got))
 		}
