@@ -34,8 +34,7 @@ func (n *member) outcome(err error) (outcome, error) {
 	case err != nil:
 		return o, n.server.Explain(usage(err))
 	case o.Nodes < n.wanted:
-		return o, fmt.Errorf("only %s of %d announced itself within %v: the others' clients are not among the result",
-			plural(o.Nodes, "node"), n.wanted, n.timeout)
+		return o, fmt.Errorf("the result is not complete: only %d of %d nodes announced themselves within %v", o.Nodes, n.wanted, n.timeout)
 	}
 	o.Complete = true
 	return o, nil

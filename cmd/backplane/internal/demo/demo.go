@@ -21,10 +21,10 @@ var Command = cli.Command{
 	Name:    "demo",
 	Summary: "run a small cluster in this process and watch it work",
 	Help: `
-Starts several nodes with two clients each. They send an event to a room, ask all
-clients for an acknowledgement, list the clients of all nodes, ask each other's
-servers, and send a large binary event. Every line shows who got what on which
-node, and how long after it was sent.
+Starts several nodes with two clients each. They send an event to a room, ask
+all clients for an acknowledgement, list the clients of all nodes, ask each
+other's servers, and send a large binary event. Every line shows who got what on
+which node, and how long after it was sent.
 
 Over PostgreSQL the nodes use channels of their own (backplane-demo-*), so that
 no other cluster on the database hears them. The large event leaves a row in the

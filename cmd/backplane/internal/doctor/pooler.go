@@ -56,7 +56,7 @@ func pooler(ctx context.Context, p *patient) finding {
 			Advice: direct}
 	}
 	if p.server.Greeted == nil {
-		return fine("nothing in between pools transactions")
+		return fine("nothing is in between that pools transactions")
 	}
 	greeting, err := p.server.Greeted(first)
 	switch {

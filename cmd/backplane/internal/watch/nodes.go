@@ -24,14 +24,14 @@ var Nodes = cli.Command{
 	Summary: "list the nodes that are alive",
 	Help: `
 Lists the nodes of a namespace: the uid of each, how fast it answered, and when
-it was last heard. It asks for a sign of life as a node does that starts, but in
-the name of an emitter, so that no node counts it. Nodes answer at once; one that
-does not within --settle is not in the list. The uid of a node differs from one
-namespace to the next.`,
+it was last heard. It asks for a sign of life as a node does that starts, but
+in the name of an emitter, so that no node counts it. Nodes answer at once; one
+that does not within --settle is not in the list. The uid of a node differs
+from one namespace to the next.`,
 	Examples: `
 backplane nodes
-backplane nodes --nsp /chat --settle 6s     # hears the heartbeats of slow nodes
-backplane nodes --nodes 3 --timeout 10s     # wait for three; exit 1 if they are fewer`,
+backplane nodes --nsp /chat --settle 6s   # also hears heartbeats of slow nodes
+backplane nodes --nodes 3 --timeout 10s   # waits for three, or fails`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		n := new(nodes)
 		fs.StringVar(&n.nsp, "nsp", "/", "the `NAMESPACE`; a slash in front is added where it is missing")

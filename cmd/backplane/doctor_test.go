@@ -1,0 +1,163 @@
+package main_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/internal/pgtest"
+)
+
+// examination is what doctor --json prints.
+type examination struct {
+	OK     bool
+	Checks []struct{ Check, Status, Detail, Advice string }
+}
+
+// doctor runs the doctor and returns what it found: by check, its status, what it saw and what to do.
+func doctor(t *testing.T, code int, args ...string) map[string][3]string {
+	t.Helper()
+	r := run(t, append([]string{"doctor", "--json"}, args...)...)
+	require.Equal(t, code, r.code, "%s%s", r.stdout, r.stderr)
+	var e examination
+	readJSON(t, r.stdout, &e)
+	require.Equal(t, code == 0, e.OK)
+	found := make(map[string][3]string)
+	for _, c := range e.Checks {
+		found[c.Check] = [3]string{c.Status, c.Detail, c.Advice}
+		require.Equal(t, c.Status == "ok", c.Advice == "", "advice, if something is not well: %v", c)
+	}
+	return found
+}
+
+// shared are the checks of what the tests of other packages use too, which may be much of it.
+var shared = map[string]bool{"queue": true, "connections": true, "clock": true}
+
+// sick are the checks that are not ok.
+func sick(found map[string][3]string) map[string][3]string {
+	for name, f := range found {
+		if f[0] == "ok" || shared[name] && f[0] == "warn" {
+			delete(found, name)
+		}
+	}
+	return found
+}
+
+func TestDoctorFindsNothing(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Database(t)
+	pgtest.Exec(t, database, run(t, "schema").stdout)
+	for _, driver := range drivers {
+		r := run(t, "doctor", "--postgres", database, "--driver", driver)
+		require.Zero(t, r.code, "%s%s", r.stdout, r.stderr)
+		require.Empty(t, r.stderr)
+		for line := range strings.Lines(r.stdout) {
+			require.Regexp(t, `^(ok    \S|warn  (queue|connections|clock)  |  )`, line)
+		}
+		for _, want := range []string{`connection  .* as "postgres"`, `server  .*PostgreSQL \d+`, `primary  .*may write`, `encoding  .*UTF8`,
+			`pooler  .*nothing is in between`, `notifications  .*came back`, `table  .*socket_io_attachments is there`,
+			`large messages  .*stored, read and deleted`, `old attachments  none`, `functions  .*none are installed`,
+			`queue  .*%`, `connections  .*\d+ of \d+`, `clock  .*the server's is`} {
+			require.Regexp(t, want, r.stdout)
+		}
+	}
+	require.Zero(t, pgtest.QueryInt(t, database, `SELECT count(*) FROM socket_io_attachments`), "nothing stays")
+}
+
+func TestDoctorFindsNoTable(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Database(t)
+	found := sick(doctor(t, 1, "--postgres", database, "--table", "realtime.x"))
+	require.Len(t, found, 1, "what needs the table is not examined")
+	require.Equal(t, "there is no table realtime.x", found["table"][1])
+	require.Contains(t, found["table"][2], "backplane schema --table realtime.x | psql")
+	require.Zero(t, pgtest.QueryInt(t, database, `SELECT count(*) FROM pg_class WHERE relname = 'x'`), "it creates nothing")
+
+	pgtest.Exec(t, database, `CREATE TABLE other (id int)`)
+	found = sick(doctor(t, 1, "--postgres", database, "--table", "other", "--driver", "pq"))
+	require.Contains(t, found["table"][2], "choose another table")
+}
+
+func TestDoctorFindsMissingPrivileges(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Database(t)
+	role := "doctor_" + strings.TrimPrefix(path(t, database), "test_")
+	pgtest.Exec(t, database, `CREATE ROLE `+role+` LOGIN`)
+	t.Cleanup(func() { pgtest.Exec(t, pgtest.URL(t), `DROP ROLE `+role) })
+	t.Cleanup(func() { pgtest.Exec(t, database, `DROP OWNED BY `+role) })
+	pgtest.Exec(t, database, run(t, "schema").stdout)
+	as := pgtest.With(t, database, func(u *url.URL) { u.User = url.User(role) })
+
+	found := sick(doctor(t, 1, "--postgres", as))
+	require.Len(t, found, 1)
+	require.Contains(t, found["table"][2], `GRANT SELECT (id, created_at, payload), INSERT (payload), DELETE ON "socket_io_attachments" TO "`+role+`"`)
+	requireFailure(t, run(t, "emit", "--postgres", as, "a", strings.Repeat("x", 9000)),
+		"permission denied for table socket_io_attachments", "backplane schema --table socket_io_attachments --role ROLE")
+
+	r := run(t, "schema", "--role", role)
+	require.Zero(t, r.code, r.stderr)
+	pgtest.Exec(t, database, r.stdout)
+	require.Empty(t, sick(doctor(t, 0, "--postgres", as)))
+	require.Empty(t, sick(doctor(t, 0, "--postgres", as, "--driver", "pq")))
+
+	pgtest.Exec(t, database, `ALTER ROLE `+role+` SET default_transaction_read_only = on`)
+	found = sick(doctor(t, 1, "--postgres", as))
+	require.Contains(t, found["primary"][2], "default_transaction_read_only")
+}
+
+func path(t *testing.T, database string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	require.NoError(t, err)
+	return strings.TrimPrefix(u.Path, "/")
+}
+
+func TestDoctorFindsPoolers(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Database(t)
+	pgtest.Exec(t, database, run(t, "schema").stdout)
+	transactions := pgtest.NewBouncer(t, database, pgtest.PoolTransactions)
+	sessions := pgtest.NewBouncer(t, database, pgtest.PoolSessions)
+
+	found := doctor(t, 1, "--postgres", transactions, "--timeout", "2s")
+	require.Equal(t, "fail", found["pooler"][0])
+	require.Contains(t, found["pooler"][1], "pools transactions")
+	require.Contains(t, found["pooler"][2], "direct connection")
+	found = doctor(t, 1, "--postgres", transactions, "--driver", "pq", "--timeout", "2s")
+	require.Equal(t, "fail", found["pooler"][0])
+
+	found = doctor(t, 0, "--postgres", sessions)
+	require.Contains(t, found["pooler"][1], "pools whole sessions")
+}
+
+func TestDoctorFindsWhatSomebodyShouldLookAt(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Database(t)
+	pgtest.Exec(t, database, run(t, "schema").stdout)
+	pgtest.Exec(t, database, `INSERT INTO socket_io_attachments (created_at, payload) VALUES (now() - interval '1 day', 'x')`)
+	found := sick(doctor(t, 0, "--postgres", database))
+	require.Len(t, found, 1)
+	require.Equal(t, [3]string{"warn", "rows older than 10 minutes: 1, which no node removes", "start a node with this table: it removes what has expired"}, found["old attachments"])
+
+	r := run(t, "schema", "--functions")
+	pgtest.Exec(t, database, r.stdout)
+	require.Equal(t, "they are of version 1", doctor(t, 0, "--postgres", database)["functions"][1])
+}
+
+func TestDoctorFindsNoServer(t *testing.T) {
+	t.Parallel()
+	dead := closedPort(t)
+	for _, driver := range drivers {
+		found := doctor(t, 1, "--postgres", "postgres://u:secret@"+dead+"/x?sslmode=disable", "--driver", driver)
+		require.Len(t, found, 1)
+		require.Contains(t, found["connection"][1], "connection refused: check that the server runs")
+	}
+	database := pgtest.Database(t)
+	missing := pgtest.With(t, database, func(u *url.URL) { u.Path = "/missing" })
+	r := run(t, "doctor", "--postgres", missing)
+	requireFailure(t, r, "1 check failed")
+	require.Contains(t, r.stdout, `fail  connection       127.0.0.1`)
+	require.Contains(t, r.stdout, `database "missing" does not exist (SQLSTATE 3D000): check the user, password and database in the URL`)
+}
