@@ -83,7 +83,7 @@ func (f *eventFlags) argument(text string) (any, error) {
 	case err == nil:
 		return v, nil
 	case errors.Is(err, codec.ErrDepth):
-		return nil, err
+		return nil, errors.New("its lists and objects stand deeper in each other than a message can carry")
 	case f.strict:
 		return nil, fmt.Errorf(`%q is not JSON (a string needs quotes: '"text"'): %w`, shorten(text), err)
 	}
