@@ -1,7 +1,6 @@
 package outage_test
 
 import (
-	"context"
 	"net"
 	"net/url"
 	"strings"
@@ -71,7 +70,7 @@ func TestOpenWithoutAServer(t *testing.T) {
 			refusedSetup(t, k.open(t, quiet, quiet, postgres.Config{}), postgres.ErrUnreachable, "check the host and the port")
 		})
 		t.Run("NobodyAnswersTheDriver", func(t *testing.T) {
-			refused(t, k.open(t, database, quiet, postgres.Config{}), context.DeadlineExceeded, "open session")
+			refused(t, k.open(t, database, quiet, postgres.Config{}), postgres.ErrUnreachable, "check the host and the port")
 		})
 		t.Run("NoDatabase", func(t *testing.T) {
 			missing := pgtest.With(t, database, func(u *url.URL) { u.Path += "_missing" })

@@ -117,10 +117,7 @@ func (b *Bus) dial(ctx context.Context) error {
 	}
 	if err != nil {
 		link.Cut()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return unreachable(err)
+		return unreachable(ctx, err)
 	}
 	b.publisher, b.link = publisher, link
 	return nil
@@ -192,10 +189,7 @@ func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 	}
 	if err != nil {
 		s.link.Cut()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, unreachable(err)
+		return nil, unreachable(ctx, err)
 	}
 	s.listener = listener
 	b.mu.Lock()

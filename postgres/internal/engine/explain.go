@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -48,8 +49,14 @@ func explain(err error) error {
 	return err
 }
 
-// unreachable explains why a connection could not be made.
-func unreachable(err error) error {
+// unreachable explains why a connection could not be made before ctx ended.
+func unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		err = ctx.Err() // what the driver says is a consequence
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	if explained := explain(err); errors.Is(explained, postgres.ErrReadOnly) || errors.Is(explained, postgres.ErrPooled) {
 		return explained
 	}
