@@ -111,6 +111,9 @@ func (s *Sender) attempt(ctx context.Context, giveUp context.CancelCauseFunc, tr
 	bounded, cancel := s.bound(ctx)
 	defer cancel()
 	err := trip(bounded)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx) // it was given up meanwhile: the reason is of more use than "context canceled"
+	}
 	if err != nil && (s.Serial || bounded.Err() != nil) {
 		giveUp(err)
 	}

@@ -1,0 +1,216 @@
+package wire_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/storage/memory"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var errBroken = errors.New("broken on purpose")
+
+// postOffice is a bus that keeps what is published.
+type postOffice struct {
+	sent   []string // the channel and the type of each
+	refuse func(i int, m transport.Message) error
+}
+
+func (p *postOffice) Limits() transport.Limits { return transport.Limits{Payload: 500, Text: true} }
+
+func (p *postOffice) Publish(_ context.Context, msgs ...transport.Message) error {
+	for i, m := range msgs {
+		if p.refuse != nil {
+			if err := p.refuse(i, m); err != nil {
+				return err
+			}
+		}
+		p.sent = append(p.sent, m.Channel)
+	}
+	return nil
+}
+
+// batchStore takes many bodies at once.
+type batchStore struct {
+	*memory.Store
+	putAll func(bodies [][]byte) ([]string, error)
+	mu     sync.Mutex // guards singles
+	single int
+}
+
+func (b *batchStore) Put(ctx context.Context, body []byte) (string, error) {
+	b.mu.Lock()
+	b.single++
+	b.mu.Unlock()
+	if strings.Contains(string(body), "bad") {
+		return "", errBroken
+	}
+	return b.Store.Put(ctx, body)
+}
+
+func (b *batchStore) PutAll(ctx context.Context, bodies [][]byte) (ids []string, err error) {
+	if b.putAll != nil {
+		return b.putAll(bodies)
+	}
+	for _, body := range bodies {
+		if strings.Contains(string(body), "bad") {
+			return nil, errBroken
+		}
+		id, err := b.Store.Put(ctx, body)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func (b *batchStore) GetAll(context.Context, []string) ([][]byte, error) { return nil, errBroken }
+
+// send sends one message for each text, and returns the errors.
+func send(t *testing.T, s *wire.Sender, texts ...string) (errs []error, err error) {
+	t.Helper()
+	var batch []*wire.Outgoing
+	for i, text := range texts {
+		o, err := s.Wire.Outgoing(fmt.Sprint(i), broadcast(t, text))
+		require.NoError(t, err)
+		batch = append(batch, &o)
+	}
+	err = s.Send(t.Context(), batch)
+	for _, o := range batch {
+		errs = append(errs, o.Err)
+		o.Release()
+	}
+	return errs, err
+}
+
+func newSender(bus *postOffice, store *batchStore) *wire.Sender {
+	return &wire.Sender{Bus: bus, Store: store, Timeout: time.Second,
+		Wire: wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: store.Store, Limits: bus.Limits()})}
+}
+
+var long = strings.Repeat("x", 1000)
+
+func TestOneBadBodySpoilsNoOther(t *testing.T) {
+	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+	errs, err := send(t, newSender(bus, store), "small", "good"+long, "bad"+long, "good"+long, "small")
+	require.NoError(t, err, "the bus took all that it was given")
+	for i, err := range errs {
+		if i == 2 {
+			var op *wire.OpError
+			require.ErrorAs(t, err, &op)
+			assert.ErrorIs(t, err, errBroken)
+			assert.Equal(t, "2", op.Channel)
+			continue
+		}
+		assert.NoError(t, err, "message %d", i)
+	}
+	assert.Equal(t, []string{"0", "1", "3", "4"}, bus.sent)
+	assert.Equal(t, 3, store.single, "each of the batch that was refused was tried by itself")
+}
+
+func TestBodiesGoInOneRoundTrip(t *testing.T) {
+	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+	errs, err := send(t, newSender(bus, store), long, long, long, long)
+	require.NoError(t, err)
+	assert.Equal(t, make([]error, 4), errs)
+	assert.Zero(t, store.single)
+	assert.Equal(t, 4, store.Len())
+}
+
+func TestStoreThatReturnsTooFewIdsIsNoPanic(t *testing.T) {
+	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+	store.putAll = func([][]byte) ([]string, error) { return []string{"1"}, nil }
+	errs, _ := send(t, newSender(bus, store), long, long, long)
+	assert.Len(t, errs, 3)
+}
+
+func TestRejectedMessagesAreSingledOut(t *testing.T) {
+	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+	bus.refuse = func(i int, m transport.Message) error {
+		if m.Channel == "1" || m.Channel == "3" {
+			return &transport.RejectedError{Accepted: i, Err: errBroken}
+		}
+		return nil
+	}
+	errs, err := send(t, newSender(bus, store), "a", "b", "c", "d", "e")
+	assert.ErrorIs(t, err, errBroken)
+	assert.Equal(t, []string{"0", "2", "4"}, bus.sent, "each good one once, in order")
+	for i, err := range errs {
+		assert.Equal(t, i == 1 || i == 3, err != nil, "message %d: %v", i, err)
+	}
+}
+
+func TestAmbiguousErrorEndsTheBatch(t *testing.T) {
+	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+	bus.refuse = func(i int, m transport.Message) error {
+		switch {
+		case m.Channel == "1" && i > 0:
+			return &transport.RejectedError{Accepted: i, Err: errBroken}
+		case m.Channel == "2":
+			return errBroken // it may have been sent
+		}
+		return nil
+	}
+	errs, err := send(t, newSender(bus, store), "a", "b", "c", "d")
+	assert.ErrorIs(t, err, errBroken)
+	assert.Equal(t, []string{"0", "1"}, bus.sent)
+	assert.NoError(t, errors.Join(errs[:2]...))
+	assert.Error(t, errs[2])
+	assert.Error(t, errs[3], "what comes after it would overtake it")
+}
+
+func TestStoreThatHangsCostsOneTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+		s := newSender(bus, store)
+		s.Store = hangingStore{}
+		start := time.Now()
+		errs, _ := send(t, s, slices.Repeat([]string{long}, 50)...)
+		assert.Equal(t, time.Second, time.Since(start), "50 messages for a store that does not answer")
+		for _, err := range errs {
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+	})
+}
+
+type hangingStore struct{}
+
+func (hangingStore) Put(ctx context.Context, _ []byte) (string, error) {
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+func TestReservedEvents(t *testing.T) {
+	for name, reserved := range map[string]bool{
+		"connect": true, "connect_error": true, "disconnect": true, "disconnecting": true, "newListener": true, "removeListener": true,
+		"": false, "Connect": false, "message": false, "error": false,
+	} {
+		_, err := wire.Event(name, nil)
+		assert.Equal(t, reserved, err != nil, "Event(%q): %v", name, err)
+	}
+	_, err := wire.Event("a", []any{1, make(chan int)})
+	var encode *codec.EncodeError
+	require.ErrorAs(t, err, &encode)
+	assert.Equal(t, 1, encode.Arg, "it says which argument")
+}
+
+func TestUnionKeepsBoth(t *testing.T) {
+	a := append(make([]string, 0, 10), "x", "y")
+	b, c := wire.Union(a, []string{"y", "z"}), wire.Union(a, []string{"w", "w"})
+	assert.Equal(t, []string{"x", "y", "z"}, b)
+	assert.Equal(t, []string{"x", "y", "w"}, c, "two unions with one list do not share memory")
+	assert.Equal(t, []string{"x", "y"}, a)
+}
