@@ -35,7 +35,7 @@ type Namespace struct {
 	announced atomic.Bool  // it listens, so the peers may know of it
 	unheard   atomic.Bool  // the peers have not been told that it listens again
 	doubted   time.Time    // when a Heartbeat was last queued to find out who is silent; the ticker's
-	spoke     atomic.Int64 // when a message of its own last came back, or a Heartbeat was queued: nanoseconds since the cluster was made
+	spoke     atomic.Int64 // when a message of its own last came back, or a Heartbeat was queued: nanoseconds since Cluster.began
 }
 
 // lanes are a namespace's two queues of received messages: answers must not wait behind messages whose Local waits
@@ -147,7 +147,8 @@ func (ns *Namespace) ServerCount() int { return 1 + ns.members.count() }
 func (ns *Namespace) WaitForPeers(ctx context.Context, n int) error { return ns.members.wait(ctx, n) }
 
 // Close says goodbye to the peers and stops receiving: Local is not called any more, but for a call that is under way.
-// Requests under way end with ErrClosed. It does not disconnect this process's clients. Closing again does nothing. It returns an error when the goodbye could not be published.
+// Requests under way end with ErrClosed. It does not disconnect this process's clients. Closing again does nothing. It
+// returns an error when the goodbye could not be published.
 func (ns *Namespace) Close(ctx context.Context) error {
 	var err error
 	ns.close.Do(func() {
