@@ -91,8 +91,8 @@ func eventName(t any) (string, bool) {
 	case string:
 		return t, true
 	case int64, uint64, float64:
-		p, _ := appendTree(nil, t, bytesRefused, 0)
-		return string(p), true
+		p, err := appendTree(nil, t, bytesRefused, 0)
+		return string(p), err == nil && string(p) != "null" // JSON has no name for NaN and the like
 	}
 	return "", false
 }

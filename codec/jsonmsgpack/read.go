@@ -49,7 +49,7 @@ var (
 	errNotBool   = errors.New("not true or false")
 	errNotMap    = errors.New("not a map")
 	errNotArray  = errors.New("not an array")
-	errNotEvent  = errors.New("not an event: its first element is neither string nor number")
+	errNotEvent  = errors.New("not an event: its first element is neither string nor finite number")
 	errEmpty     = errors.New("empty")
 )
 
@@ -228,12 +228,7 @@ func (p *parser) args(field string) codec.Args {
 		p.fail(field, errEmpty)
 		return codec.Args{}
 	}
-	switch p.r.kind() {
-	case kindString, kindNumber:
-	default:
-		p.fail(field, errNotEvent)
-	}
-	event := p.name(field)
+	event := p.event(field)
 	n := 0
 	for p.elem(field) {
 		p.skip()
@@ -243,6 +238,24 @@ func (p *parser) args(field string) codec.Args {
 		return codec.Args{}
 	}
 	return codec.RawArgs(p.r.encoding(), p.r.since(start), event, n)
+}
+
+// event reads the name of an event: a string, or a number as its text. JSON has finite numbers only, so an event by
+// another name could not be passed on.
+func (p *parser) event(field string) string {
+	switch p.r.kind() {
+	case kindString:
+		return p.str(field)
+	case kindNumber:
+		n, err := p.r.num()
+		if f := n.float(); err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			err = errNotEvent
+		}
+		p.fail(field, err)
+		return n.text()
+	}
+	p.fail(field, errNotEvent)
+	return ""
 }
 
 // names reads an array of names; null is an empty one.

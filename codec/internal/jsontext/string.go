@@ -19,6 +19,7 @@ func SkipString(p []byte, i int) (int, error) {
 	start := i
 	i++
 	for {
+		i = plainRun(p, i)
 		for i < len(p) && plain[p[i]] {
 			i++
 		}
@@ -133,10 +134,13 @@ const hex = "0123456789abcdef"
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	done := 0
-	for i := 0; i < len(s); {
+	for i := asciiRun(s, 0); i < len(s); {
 		c := s[i]
 		if plain[c] && c < utf8.RuneSelf {
 			i++
+			if i&7 == 0 {
+				i = asciiRun(s, i)
+			}
 			continue
 		}
 		if c >= utf8.RuneSelf {
