@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"core":                     {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"emitter":                  {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"":                         {"codec", "core"},
-	"conformance":              {"codec", "core", "storage", "transport"},
+	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"}, // the codec that core defaults to
 }
 
 // strangers says what must not be linked into a program by importing a package, not even through other packages.
