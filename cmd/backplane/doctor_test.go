@@ -57,8 +57,8 @@ func TestDoctorFindsNothing(t *testing.T) {
 			require.Regexp(t, `^(ok    \S|warn  (queue|connections|clock)  |  )`, line)
 		}
 		for _, want := range []string{`connection  .* as "postgres"`, `server  .*PostgreSQL \d+`, `primary  .*may write`, `encoding  .*UTF8`,
-			`pooler  .*nothing is in between`, `notifications  .*came back`, `table  .*socket_io_attachments is there`,
-			`large messages  .*stored, read and deleted`, `old attachments  none`, `functions  .*none are installed`,
+			`pooler  .*nothing is in between`, `notifications  .*came back`, `table  .*socket_io_attachments, with all privileges`,
+			`large messages  .*stored, read, and rolled back`, `old attachments  none`, `functions  .*none are installed`,
 			`queue  .*%`, `connections  .*\d+ of \d+`, `clock  .*the server's is`} {
 			require.Regexp(t, want, r.stdout)
 		}

@@ -15,7 +15,10 @@ import (
 )
 
 // binary is the command, built once.
-var binary string
+var (
+	binary     string
+	buildFlags []string
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "backplane")
@@ -24,7 +27,7 @@ func TestMain(m *testing.M) {
 	}
 	binary = filepath.Join(dir, "backplane")
 	code := 1
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", append(append([]string{"build"}, buildFlags...), "-o", binary, ".")...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 	} else {
 		code = m.Run()
@@ -42,7 +45,7 @@ type result struct {
 // command is the built binary, with nothing in its environment that changes what it writes.
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), "NO_COLOR=", "TERM=xterm", "DATABASE_URL=postgres://nobody@127.0.0.1:1/none")
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "NO_COLOR=", "TERM=xterm", "DATABASE_URL=postgres://nobody@127.0.0.1:1/none")
 	return cmd
 }
 

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"net"
 	"os"
+	"os/exec"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,4 +64,29 @@ func TestNoColoursInPipes(t *testing.T) {
 	r := run(t, "doctor", nowhere)
 	require.NotContains(t, r.stdout+r.stderr, "\x1b")
 	require.Contains(t, r.stdout, "fail  connection")
+}
+
+// A terminal gets colours and lines of its width, unless NO_COLOR is set.
+func TestOnATerminal(t *testing.T) {
+	t.Parallel()
+	script, err := exec.LookPath("script")
+	if err != nil || runtime.GOOS != "linux" {
+		t.Skip("needs the script command of Linux")
+	}
+	onTerminal := func(variables ...string) string {
+		cmd := exec.Command(script, "-qec", binary+" doctor '"+nowhere+"'", "/dev/null")
+		cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0", "TERM=xterm", "COLUMNS=60", "NO_COLOR="), variables...)
+		cmd.Stdin = strings.NewReader("")
+		out, _ := cmd.CombinedOutput() // the doctor fails
+		return strings.ReplaceAll(string(out), "\r", "")
+	}
+	text := onTerminal()
+	require.Contains(t, text, "\x1b[31mfail\x1b[0m  connection ")
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "backplane doctor: ") { // stderr
+			require.LessOrEqual(t, len(strings.TrimPrefix(line, "\x1b[31mfail\x1b[0m")), 61, line)
+		}
+	}
+	require.NotContains(t, onTerminal("NO_COLOR=1"), "\x1b")
+	require.NotContains(t, onTerminal("TERM=dumb"), "\x1b")
 }

@@ -103,18 +103,18 @@ func writeFlag(w io.Writer, name string, width int, f *pflag.Flag) {
 		}
 	}
 	margin := strings.Repeat(" ", 2+width+2)
-	fmt.Fprintf(w, "  %-*s  %s\n", width, name, strings.Join(wrap(usage, helpWidth-len(margin)), "\n"+margin))
+	fmt.Fprintf(w, "  %-*s  %s\n", width, name, strings.Join(Wrap(usage, helpWidth-len(margin)), "\n"+margin))
 }
 
-// wrap breaks text into lines of at most so many bytes.
-func wrap(text string, width int) []string {
+// Wrap breaks text into lines of at most so many bytes, at its spaces. A width of 0 or less is any width.
+func Wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(text) {
 		switch {
 		case line == "":
 			line = word
-		case len(line)+1+len(word) <= width:
+		case width <= 0 || len(line)+1+len(word) <= width:
 			line += " " + word
 		default:
 			lines = append(lines, line)

@@ -89,16 +89,21 @@ func (d *doctor) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 
 var colours = map[status]string{ok: cli.Green, warn: cli.Yellow, fail: cli.Red}
 
-// print writes a finding on one line, and what to do about it on another.
+// print writes a finding, and what to do about it below. On a terminal both are wrapped.
 func print(t *cli.Terminal, f finding) {
 	width := 0
 	for _, c := range checks {
 		width = max(width, len(c.name))
 	}
+	margin := strings.Repeat(" ", 4+2+width+2)
+	room := 0
+	if t.Width > 0 {
+		room = max(20, t.Width-len(margin)-len("-> "))
+	}
 	state := t.Paint(colours[f.Status], fmt.Sprintf("%-4s", f.Status))
-	fmt.Fprintf(t.Out, "%s  %-*s  %s\n", state, width, f.Check, cli.Printable(f.Detail))
+	fmt.Fprintf(t.Out, "%s  %-*s  %s\n", state, width, f.Check, strings.Join(cli.Wrap(cli.Printable(f.Detail), room), "\n"+margin))
 	if f.Advice != "" {
-		fmt.Fprintf(t.Out, "%s  -> %s\n", strings.Repeat(" ", 4+2+width), cli.Printable(f.Advice))
+		fmt.Fprintf(t.Out, "%s-> %s\n", margin, strings.Join(cli.Wrap(cli.Printable(f.Advice), room), "\n   "+margin))
 	}
 }
 

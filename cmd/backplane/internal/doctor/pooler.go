@@ -96,5 +96,5 @@ func notifications(ctx context.Context, p *patient) finding {
 			Advice: "connect to the primary server itself, as a role with CONNECT on the database"}
 	}
 	watcher.Close(ctx)
-	return fine("LISTEN works, and a notification came back (%s with connecting)", milliseconds(took))
+	return fine("LISTEN works; one came back, %s with connecting", milliseconds(took))
 }

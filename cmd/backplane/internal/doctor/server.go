@@ -68,7 +68,7 @@ func queue(ctx context.Context, p *patient) finding {
 	if err := p.scan(ctx, `SELECT pg_notification_queue_usage()`, &usage); err != nil {
 		return p.cannot(err)
 	}
-	f := fine("%.1f %% of the queue of notifications is in use", 100*usage)
+	f := fine("%.1f %% of the server's queue of notifications is in use", 100*usage)
 	if usage > 0.1 {
 		f.Status = warn
 		f.Advice = "find who listens but does not read, or stays in a transaction: SELECT pid, application_name, state, xact_start FROM pg_stat_activity ORDER BY xact_start"
@@ -87,7 +87,7 @@ func connections(ctx context.Context, p *patient) finding {
 	if err != nil {
 		return p.cannot(err)
 	}
-	f := fine("%d of %d are in use; a node takes 2, and those of its pool", used, most)
+	f := fine("%d of %d in use; a node takes 2, and its pool", used, most)
 	if used > most*9/10 {
 		f.Status, f.Advice = warn, "raise max_connections, or make pools smaller"
 	}

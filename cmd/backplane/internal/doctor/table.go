@@ -16,7 +16,7 @@ func table(ctx context.Context, p *patient) finding {
 	var setup *postgres.SetupError
 	switch {
 	case err == nil:
-		return fine("%s is there, with all privileges that a node needs", p.flags.Table())
+		return fine("%s, with all privileges that a node needs", p.flags.Table())
 	case errors.Is(err, postgres.ErrNoTable):
 		return finding{Status: fail, Detail: fmt.Sprintf("there is no table %s", p.flags.Table()),
 			Advice: fmt.Sprintf("give the cluster's own --table; or create it: backplane schema --table %s | psql URL; or start a node whose role may",
@@ -53,7 +53,7 @@ func largeMessages(ctx context.Context, p *patient) finding {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM "+name+" WHERE id = $1", id); err != nil {
 		return failed(err)
 	}
-	return fine("one was stored, read and deleted (and rolled back)")
+	return fine("one was stored, read, and rolled back")
 }
 
 // oldAge is an age that attachments reach only where nobody removes them: nodes do after a minute or two.
@@ -90,7 +90,7 @@ func functions(ctx context.Context, p *patient) finding {
 	upgrade := fmt.Sprintf("upgrade them: backplane schema --functions --table %s --prefix %s | psql -1 URL", p.flags.Table(), p.flags.Prefix)
 	switch {
 	case version == 0:
-		return fine("none are installed, which only SQL that emits would need")
+		return fine("none are installed (only SQL that emits needs them)")
 	case version < postgres.FunctionsVersion:
 		return finding{Status: warn, Detail: fmt.Sprintf("they are of version %d", version), Advice: upgrade}
 	case version > postgres.FunctionsVersion:

@@ -30,7 +30,7 @@ that does not within --settle is not in the list. The uid of a node differs
 from one namespace to the next.`,
 	Examples: `
 backplane nodes
-backplane nodes --nsp /chat --settle 6s   # also hears heartbeats of slow nodes
+backplane nodes --nsp /chat --settle 6s   # hears heartbeats of slow nodes
 backplane nodes --nodes 3 --timeout 10s   # waits for three, or fails`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		n := new(nodes)

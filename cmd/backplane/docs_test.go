@@ -1,0 +1,82 @@
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// allCommands are those that the help lists.
+func allCommands(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+)  `).FindAllStringSubmatch(run(t, "help").stdout, -1) {
+		names = append(names, m[1])
+	}
+	require.Greater(t, len(names), 10)
+	return names
+}
+
+// docs/cli.md shows the help of every command as it is.
+func TestTheDocumentsShowEveryHelp(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/cli.md")
+	require.NoError(t, err)
+	shown := func(command string) {
+		args := strings.Fields(command)
+		block := "```\n$ backplane " + command + "\n" + run(t, args...).stdout + "```\n"
+		require.True(t, strings.Contains(string(page), block), "docs/cli.md does not show this:\n%s", block)
+	}
+	shown("help")
+	for _, name := range allCommands(t) {
+		shown("help " + name)
+		require.Contains(t, string(page), "\n### "+name+"\n")
+	}
+	require.Equal(t, len(allCommands(t))+1, strings.Count(string(page), "$ backplane help"), "nothing else is shown")
+}
+
+func TestHelpFitsATerminal(t *testing.T) {
+	t.Parallel()
+	for _, name := range append(allCommands(t), "help") {
+		r := run(t, name, "--help")
+		require.Zero(t, r.code)
+		for line := range strings.Lines(r.stdout) {
+			require.LessOrEqual(t, len(line)-1, 80, line)
+		}
+		require.Equal(t, r.stdout, run(t, "help", name).stdout)
+	}
+}
+
+// The examples, those of the help and those of docs/cli.md, are not refused as bad usage. There is no server for them.
+func TestExamplesAreGoodUsage(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("needs bash, which reads the examples")
+	}
+	page, err := os.ReadFile("../../docs/cli.md")
+	require.NoError(t, err)
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "cat.png"), []byte("miaow"), 0o600))
+	examples := regexp.MustCompile(`(?m)^(?:\$ |  )?(backplane (?:[^ h]|h[^e]).*)$`).FindAllStringSubmatch(string(page), -1)
+	require.Greater(t, len(examples), 40)
+	for _, m := range examples {
+		// Only what comes before a pipe or into a file is a command of ours.
+		line := regexp.MustCompile(` \| [a-z]+ .*| \|$| > .*`).ReplaceAllString(m[1], "")
+		if regexp.MustCompile(`^backplane (<command>|connects|[a-z]+: )`).MatchString(line) || strings.Contains(line, "--postgres") {
+			continue // prose, and a server that might exist
+		}
+		cmd := exec.Command(bash, "-c", "backplane() { \""+binary+"\" \"$@\"; }; "+line)
+		cmd.Dir = folder
+		cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "DATABASE_URL=postgres://u@127.0.0.1:1/x?sslmode=disable")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			require.Equal(t, 1, cmd.ProcessState.ExitCode(), "%s\n%s", line, out)
+		}
+	}
+}
