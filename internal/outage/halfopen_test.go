@@ -18,7 +18,7 @@ import (
 
 // beat is the heartbeat interval of the tests that count heartbeats. As with the defaults, a round trip may take one
 // interval and a peer two.
-const beat = time.Second
+const beat = 1500 * time.Millisecond
 
 func brisk(c *backplane.Config) {
 	c.HeartbeatInterval, c.HeartbeatTimeout, c.PublishTimeout = beat, 2*beat, beat

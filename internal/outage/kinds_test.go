@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if !given("test.parallel") { // the tests wait much and compute little
-		_ = flag.Set("test.parallel", "4")
+		_ = flag.Set("test.parallel", "5")
 	}
 	goleak.VerifyTestMain(m)
 }

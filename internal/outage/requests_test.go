@@ -96,6 +96,7 @@ func TestRequestWhileTheDatabaseGoesAway(t *testing.T) {
 		proxyB.StallOnly(pgtest.ToServer, "backplane publish")
 		wait := ask(t, a.rooms["/"], 2*beat)
 		arrived(t, b, heard)
+		require.NoError(t, a.rooms["/"].ServerSideEmit(within(t), "what was published before is settled"))
 		for _, p := range []*pgtest.Proxy{proxyA, proxyB} { // for both nodes, what they have breaks and nothing new works
 			p.Stall(pgtest.Both)
 			p.Cut()
