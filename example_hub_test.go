@@ -41,7 +41,7 @@ func (c *client) Send(p *backplane.Packet) {
 	}
 }
 
-func (c *client) Disconnect(bool) { c.hub.DelAll(c.id) }
+func (c *client) Disconnect(bool) { c.hub.Remove(c) }
 
 // Two hubs become one cluster. In one process they share a memory.Hub; on two machines they would share a database,
 // and the bus is the only thing that changes.

@@ -61,7 +61,7 @@ func New(config Config) (*Cluster, error) {
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
 		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, lost: c.lost,
 		recovered: c.recovered, failed: c.report}
-	c.publisher.begins = c.listener.expects
+	c.publisher.begins, c.publisher.failed = c.listener.expects, c.listener.expectsNot
 	return c, nil
 }
 

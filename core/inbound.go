@@ -148,9 +148,12 @@ func (ns *Namespace) handle(env *codec.Envelope) {
 	}
 }
 
+// maxAckTimeout bounds how long a peer can make this node remember clients that do not answer.
+const maxAckTimeout = time.Hour
+
 // serveAcks asks this process's clients on behalf of a peer.
 func (ns *Namespace) serveAcks(env *codec.Envelope, p *Packet, to Selector) {
-	timeout := env.Opts.Flags.Timeout
+	timeout := min(env.Opts.Flags.Timeout, maxAckTimeout)
 	if timeout <= 0 {
 		timeout = ns.cluster.config.RequestTimeout
 	}

@@ -115,6 +115,15 @@ func (l *listener) expects(at time.Time) {
 	}
 }
 
+// expectsNot takes back what expects has noted at that time.
+func (l *listener) expectsNot(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.expected.Equal(at) {
+		l.expected = time.Time{}
+	}
+}
+
 // giveUp ends the session if nothing has come, not even the node's own, since a message was handed to the bus before limit.
 func (l *listener) giveUp(limit time.Time) {
 	l.mu.Lock()

@@ -3,11 +3,13 @@ package core
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/transport"
 )
 
 // outgoing is one message on its way to the bus.
@@ -29,6 +31,7 @@ type publisher struct {
 	counts *counters
 	report func(error)
 	begins func(time.Time) // called when messages that will come back are handed to the bus
+	failed func(time.Time) // called when those of a time will not come back after all, which the server itself said
 }
 
 // encode makes a message of env. Only the fields of a reference are kept of env after it returns.
@@ -91,8 +94,29 @@ func (p *publisher) run(ctx context.Context) {
 		if batch, ok = p.queue.take(batch); !ok {
 			return
 		}
-		p.flush(ctx, batch)
+		for rest := batch; len(rest) > 0; {
+			n := round(rest)
+			p.flush(ctx, rest[:n:n])
+			rest = rest[n:]
+		}
 	}
+}
+
+// A batch goes to the bus in rounds, each within the publish timeout.
+const (
+	roundItems = 4096
+	roundBytes = 8 << 20
+)
+
+// round returns how many messages of batch, at least one, are sent together.
+func round(batch []*outgoing) int {
+	size := 0
+	for n, o := range batch {
+		if size += o.Size(); n > 0 && (n == roundItems || size > roundBytes) {
+			return n
+		}
+	}
+	return len(batch)
 }
 
 func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
@@ -131,6 +155,10 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 	}
 	p.counts.spilled.Add(uint64(spilled))
 	err := p.sender.Send(ctx, sending)
+	var rejected *transport.RejectedError
+	if errors.As(err, &rejected) && !slices.ContainsFunc(live, func(o *outgoing) bool { return o.Err == nil }) {
+		p.failed(start)
+	}
 	for _, o := range live {
 		p.settle(o)
 	}

@@ -17,7 +17,7 @@ type Socket interface {
 	// Send gives the client an event. p is shared with other sockets.
 	Send(p *Packet)
 	// Disconnect ends the client's membership of the namespace; close: its connection too. It is up to the server to
-	// call Registry.DelAll.
+	// call Registry.Remove.
 	Disconnect(close bool)
 }
 
@@ -127,6 +127,19 @@ func (r *Registry) DelAll(id string) bool {
 	r.mu.Unlock()
 	r.events.run()
 	return m != nil
+}
+
+// Remove is DelAll for this very socket: it leaves one of the same id alone that has replaced it.
+func (r *Registry) Remove(socket Socket) bool {
+	r.mu.Lock()
+	m := r.members[socket.ID()]
+	found := m != nil && m.socket == socket
+	if found {
+		r.remove(m)
+	}
+	r.mu.Unlock()
+	r.events.run()
+	return found
 }
 
 // remove makes m leave all rooms and forgets it. The caller holds mu.

@@ -42,7 +42,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		}
 	}}
 	s.registry.Add(client, "lobby")
-	defer s.registry.DelAll(client.id)
+	defer s.registry.Remove(client)
 
 	w.Header().Set("Content-Type", "text/event-stream")
 	fmt.Fprintf(w, ": connected as %s\n\n", client.id)

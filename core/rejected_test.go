@@ -1,0 +1,56 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+// refusing is a bus whose server answers every publication with no, once it is told to.
+type refusing struct {
+	transport.Bus
+	refuses func() bool
+}
+
+func (b refusing) Publish(ctx context.Context, msgs ...transport.Message) error {
+	if b.refuses() {
+		return &transport.RejectedError{Err: errors.New("the server is not in the mood")}
+	}
+	return b.Bus.Publish(ctx, msgs...)
+}
+
+func TestRefusedPublishingDoesNotMakeTheSessionSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var refuse atomic.Bool
+		var lost log[error]
+		c := open(t, refusing{memory.NewHub(), refuse.Load}, func(c *core.Config) { c.Trace.SessionLost = lost.add })
+		ns := join(t, c, "/", nil)
+		synctest.Wait()
+		refuse.Store(true)
+		time.Sleep(time.Minute)
+		require.Error(t, ns.Emit(t.Context(), "x"))
+		assert.Empty(t, lost.all(), "a server that says no is heard: reconnecting would only lose what others send")
+		refuse.Store(false)
+	})
+}
+
+func TestRemoveLeavesTheReplacementAlone(t *testing.T) {
+	r := core.NewRegistry(core.RegistryConfig{})
+	first, second := &client{id: "a"}, &client{id: "a"}
+	r.Add(first)
+	r.Add(second)
+	assert.False(t, r.Remove(first), "the connection that was replaced has gone before")
+	assert.Equal(t, 1, r.Len())
+	assert.True(t, r.Remove(second))
+	assert.Zero(t, r.Len())
+}
