@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/internal/interop"
+	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
 func TestNodes(t *testing.T) {
@@ -51,6 +52,34 @@ func TestNodes(t *testing.T) {
 	r = run(t, "nodes", "--postgres", w.url, "--nsp", "/elsewhere", "--settle", "100ms", "--json")
 	requireFailure(t, r, "no node answered: check the database, --nsp and --prefix")
 	require.JSONEq(t, `{"nodes":[],"complete":false}`, r.stdout)
+}
+
+// Every adapter answers who asks in the name of an emitter, and none counts it.
+func TestNodesOfAllAdapters(t *testing.T) {
+	t.Parallel()
+	for _, adapter := range []string{interop.Adapter03, interop.Adapter04, interop.Cluster} {
+		w := &world{t: t, url: pgtest.Database(t)}
+		var cancel context.CancelFunc
+		w.ctx, cancel = context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		peer := interop.Start(t, interop.Config{Adapter: adapter, DatabaseURL: w.url})
+		node, err := peer.Namespace(w.ctx, "/chat")
+		require.NoError(t, err)
+		wanted, uids := "1", []string{node.UID()}
+		if adapter == interop.Cluster {
+			other, err := peer.Worker(2).Namespace(w.ctx, "/chat")
+			require.NoError(t, err)
+			wanted, uids = "2", append(uids, other.UID())
+		}
+		require.NoError(t, node.AwaitServerCount(w.ctx, len(uids)))
+		r := w.run("nodes", "--nodes", wanted)
+		for _, uid := range uids {
+			require.Contains(t, r.stdout, uid, adapter)
+		}
+		count, err := node.ServerCount(w.ctx)
+		require.NoError(t, err)
+		require.Equal(t, len(uids), count, adapter)
+	}
 }
 
 // A node that says goodbye is not alive, although it was heard.

@@ -37,10 +37,12 @@ func TestJoinLeaveDisconnectRooms(t *testing.T) {
 		rooms, err := stays.Rooms(w.ctx)
 		require.NoError(t, err)
 		require.ElementsMatch(t, []string{stays.ID(), "r1", "staff"}, rooms)
+		last := w.add("last", nil)
 		w.run("disconnect", "--driver", driver, "--all")
 		reason, err := stays.Disconnected(w.ctx)
 		require.NoError(t, err)
 		require.Equal(t, "io server disconnect", reason)
+		require.False(t, receive(w, last.gone), "not its connection")
 	}
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// commands are those that connect to a cluster, with the fewest arguments they take.
+// clusterCommands are those that connect to a cluster, with the fewest arguments they take.
 var clusterCommands = [][]string{
 	{"emit", "event"}, {"emit", "event", "--ack"}, {"join", "room", "--all"}, {"leave", "room", "--all"}, {"disconnect", "--all"},
 	{"disconnect", "--socket", "id"}, {"nodes"}, {"sockets"}, {"rooms"}, {"request", "event"}, {"request", "event", "--no-ack"}, {"tail"}, {"doctor"},
 }
 
-// connected are flags that could work, but for a server that is not there.
+// nowhere could be a database, but there is no server.
 const nowhere = "--postgres=postgres://u@127.0.0.1:1/x?sslmode=disable"
 
 func requireUsage(t *testing.T, want string, args ...string) {
@@ -71,7 +71,7 @@ func TestWhatOneCommandDoesNotTake(t *testing.T) {
 		{"(before arguments that start with a dash put --)", []string{"emit", "e", "-5"}},
 		{"--binary: open missing: no such file or directory", []string{"emit", "e", "--binary", "missing"}},
 		{"--binary: read .: is a directory", []string{"emit", "e", "--binary", "."}},
-		{"is larger than 256 MiB", []string{"emit", "e", "--binary", file}},
+		{"it is more than 256 MiB: send a reference", []string{"emit", "e", "--binary", file}},
 		{"there is one standard input", []string{"emit", "e", "--binary", "-", "--binary", "-"}},
 		{"--room is empty", []string{"emit", "e", "--room", ""}},
 		{"--except is not valid UTF-8", []string{"emit", "e", "--except", "\xff"}},

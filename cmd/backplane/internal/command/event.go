@@ -15,7 +15,7 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// maxBinary is the largest file that becomes an argument. PostgreSQL keeps no more than 1 GiB in a row, and a message is
+// maxBinary is how many bytes of files become arguments of one event. PostgreSQL keeps no more than 1 GiB in a row, and a message is
 // in memory several times on its way.
 const maxBinary = 256 << 20
 
@@ -59,12 +59,14 @@ func (f *eventFlags) read(stdin io.Reader, name string, texts []string) (*event,
 	if i := slices.Index(f.binary, "-"); i >= 0 && slices.Contains(f.binary[i+1:], "-") {
 		return nil, &cli.UsageError{Reason: "--binary - can be given once: there is one standard input"}
 	}
+	room := int64(maxBinary)
 	for _, name := range f.binary {
-		b, err := readBinary(stdin, name)
+		b, err := readBinary(stdin, name, room)
 		if err != nil {
 			return nil, &cli.UsageError{Reason: "--binary: " + err.Error()}
 		}
 		e.args = append(e.args, b)
+		room -= int64(len(b))
 	}
 	var err error
 	if e.all, err = codec.NewArgs(name, e.args...); err != nil {
@@ -98,7 +100,8 @@ func shorten(text string) string {
 	return text
 }
 
-func readBinary(stdin io.Reader, name string) ([]byte, error) {
+// readBinary reads a file of at most so many bytes.
+func readBinary(stdin io.Reader, name string, room int64) ([]byte, error) {
 	in := stdin
 	if name != "-" {
 		file, err := os.Open(name)
@@ -106,18 +109,18 @@ func readBinary(stdin io.Reader, name string) ([]byte, error) {
 			return nil, err
 		}
 		defer file.Close()
-		if info, err := file.Stat(); err == nil && info.Size() > maxBinary {
+		if info, err := file.Stat(); err == nil && info.Size() > room {
 			return nil, tooLarge(name)
 		}
 		in = file
 	}
-	b, err := io.ReadAll(io.LimitReader(in, maxBinary+1))
-	if err == nil && len(b) > maxBinary {
+	b, err := io.ReadAll(io.LimitReader(in, room+1))
+	if err == nil && int64(len(b)) > room {
 		err = tooLarge(name)
 	}
 	return b, err
 }
 
 func tooLarge(name string) error {
-	return fmt.Errorf("%s is larger than %d MiB: pass a reference to it instead", name, maxBinary>>20)
+	return fmt.Errorf("with %s it is more than %d MiB: send a reference to it instead", name, maxBinary>>20)
 }
