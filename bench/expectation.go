@@ -19,7 +19,26 @@ type argument struct {
 	Pad string `json:"pad"`
 }
 
-var padding = strings.Repeat("x", 1<<20)
+// padding is text made of words in no order, which a server that compresses can make about a third as long. noise, for binary
+// arguments, cannot be compressed. Both are the same in every contender.
+var padding, noise = fill(1 << 20)
+
+func fill(size int) (string, []byte) {
+	words := strings.Fields("the quick brown fox jumps over a lazy dog while seven wizards box with liquid jugs and my sphinx of quartz judges")
+	var text strings.Builder
+	bytes := make([]byte, size)
+	for i, n := 0, uint32(1); text.Len() < size || i < size; i++ {
+		n = n*1664525 + 1013904223
+		if i < size {
+			bytes[i] = byte(n >> 24)
+		}
+		if text.Len() < size {
+			text.WriteString(words[n>>16%uint32(len(words))])
+			text.WriteByte(' ')
+		}
+	}
+	return text.String(), bytes
+}
 
 // jsonArgument makes an argument of size bytes of JSON.
 func jsonArgument(size int, run, i uint32) argument {
@@ -37,6 +56,7 @@ func digits(n uint32) int {
 
 func binaryArgument(size int, run, i uint32) []byte {
 	b := make([]byte, max(size, 16))
+	copy(b, noise)
 	binary.BigEndian.PutUint32(b, run)
 	binary.BigEndian.PutUint32(b[4:], i)
 	binary.BigEndian.PutUint64(b[8:], uint64(time.Now().UnixNano()))

@@ -78,16 +78,30 @@ io.adapter(createAdapter(pool, { errorHandler: () => errors++ }));
 const adapter = io.of("/").adapter;
 const opts = (room) => ({ rooms: new Set(room === undefined ? [] : [room]), except: new Set(), flags: {} });
 
+// padding and noise are those of expectation.go.
+const words = "the quick brown fox jumps over a lazy dog while seven wizards box with liquid jugs and my sphinx of quartz judges".split(" ");
+const noise = Buffer.alloc(1 << 20);
+let padding = [];
+for (let i = 0, n = 1, length = 0; i < noise.length; i++) {
+  n = (Math.imul(n, 1664525) + 1013904223) >>> 0;
+  noise[i] = n >>> 24;
+  if (length < noise.length) {
+    padding.push(words[(n >>> 16) % words.length]);
+    length += padding[padding.length - 1].length + 1;
+  }
+}
+padding = padding.join(" ");
+
 function message(kind, size, run, i) {
   if (kind === "bin") {
-    const b = Buffer.alloc(size);
+    const b = Buffer.from(noise.subarray(0, size));
     b.writeUInt32BE(run, 0);
     b.writeUInt32BE(i, 4);
     b.writeBigUInt64BE(BigInt(now()), 8);
     return b;
   }
   const arg = { run, i, t: now(), pad: "" };
-  arg.pad = "x".repeat(Math.max(0, size - JSON.stringify(arg).length));
+  arg.pad = padding.slice(0, Math.max(0, size - JSON.stringify(arg).length));
   return arg;
 }
 

@@ -11,7 +11,7 @@ import (
 
 // inspection tells what the role of the pool finds of the table, which stands as $1 the way it is written in
 // SQL: whether it exists, whether transactions may write, the columns that are missing or of another type, and
-// the privileges that are missing. It reads the catalogue only, so that no privilege is needed to run it.
+// the privileges that are missing, and whether the server knows lz4. It reads the catalogue only, so that no privilege is needed to run it.
 // to_regclass also sees a table that was committed after the statement began, the rest does not: pg_class decides.
 const inspection = `
 SELECT t.id IS NOT NULL,
@@ -38,7 +38,8 @@ SELECT t.id IS NOT NULL,
                          AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_class'::regclass
          JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
          WHERE a.attrelid = t.id AND a.attname = 'id' AND NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE')
-         LIMIT 1), '')
+         LIMIT 1), ''),
+       EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals))
 FROM (SELECT (SELECT oid FROM pg_class WHERE oid = to_regclass($1)) AS id) AS t`
 
 // creationLock is the advisory lock under which tables are created: CREATE TABLE IF NOT EXISTS by itself fails
@@ -80,12 +81,13 @@ func (s *Store) Prepare(ctx context.Context) error {
 
 // inspect tells whether the table exists, and returns an error if it does but cannot be used.
 func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
-	var readOnly bool
+	var readOnly, lz4 bool
 	var columns, privileges, sequence string
-	_, err = s.db.QueryRow(ctx, inspection, []any{s.name}, &exists, &readOnly, &columns, &privileges, &sequence)
+	_, err = s.db.QueryRow(ctx, inspection, []any{s.name}, &exists, &readOnly, &columns, &privileges, &sequence, &lz4)
 	if err != nil {
 		return false, s.classify(ctx, "inspect", err)
 	}
+	s.write(lz4)
 	if sequence != "" {
 		privileges = strings.TrimPrefix(privileges+", USAGE on sequence "+sequence, ", ")
 	}

@@ -18,13 +18,13 @@ import (
 const (
 	putAll = `WITH m AS (
   SELECT len, n, sum(len) OVER (ORDER BY n) - len + 1 AS start
-  FROM unnest($2::text::int[]) WITH ORDINALITY AS m(len, n)
+  FROM %s, unnest($2::text::int[]) WITH ORDINALITY AS m(len, n)
 ), put AS (
   INSERT INTO %s (payload)
   SELECT substring($1::bytea FROM start::int FOR len) FROM m ORDER BY n
   RETURNING id
 )
-SELECT string_agg(id::text, ',' ORDER BY id), %s FROM put`
+SELECT string_agg(id::text, ',' ORDER BY id) FROM put`
 	getAll = `SELECT string_agg(coalesce(length(a.payload), -1)::text, ',' ORDER BY n),
        string_agg(coalesce(a.payload, ''), ''::bytea ORDER BY n)
 FROM unnest($1::text::bigint[]) WITH ORDINALITY AS u(id, n)
@@ -46,8 +46,8 @@ func (s *Store) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
 	for _, body := range bodies {
 		all = append(all, body...)
 	}
-	var list, setting string
-	if _, err := s.db.QueryRow(ctx, s.putAll, []any{all, "{" + strings.Join(lengths, ",") + "}"}, &list, &setting); err != nil {
+	var list string
+	if _, err := s.db.QueryRow(ctx, s.writes.Load().putAll, []any{all, "{" + strings.Join(lengths, ",") + "}"}, &list); err != nil {
 		return nil, err
 	}
 	ids := strings.Split(list, ",")
