@@ -20,11 +20,12 @@ type batchStore interface {
 
 var _ batchStore = storage.Batch(nil)
 
-// Attachments of one batch are stored so many at the same time, or, if the store can take many in one round trip, with
-// so many bytes in each.
+// Attachments of one batch are stored in so many round trips at the same time, or, if the store can take many in one, in
+// fewer and with so many bytes in each. Each takes a connection of the store; database/sql keeps two by default.
 const (
-	putConcurrency = 4
-	putManyBytes   = 1 << 20
+	putConcurrency  = 4
+	putManyTogether = 2
+	putManyBytes    = 512 << 10
 )
 
 // spill puts the bodies of the messages that need it into the store and replaces them by references. Once a round trip has
@@ -39,17 +40,32 @@ func (s *Sender) spill(ctx context.Context, batch []*Outgoing) {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	b, ok := s.Store.(batchStore)
-	for ok && len(todo) > 1 {
+	if !ok {
+		s.putEach(ctx, giveUp, todo)
+		return
+	}
+	together := putManyTogether
+	if s.Serial {
+		together = 1
+	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	slots := make(chan struct{}, together)
+	for len(todo) > 0 {
 		n, size := 0, 0
 		for ; n < len(todo) && (n == 0 || size+len(*todo[n].buf) <= putManyBytes); n++ {
 			size += len(*todo[n].buf)
 		}
-		if n == 1 || !s.putAll(ctx, giveUp, b, todo[:n]) {
-			s.putEach(ctx, giveUp, todo[:n])
-		}
+		some := todo[:n]
 		todo = todo[n:]
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			if n == 1 || !s.putAll(ctx, giveUp, b, some) {
+				s.putEach(ctx, giveUp, some)
+			}
+		})
 	}
-	s.putEach(ctx, giveUp, todo)
 }
 
 // putAll stores the bodies of batch in one round trip. It is false when the store refused, and each is worth a try by
