@@ -53,6 +53,9 @@ func (d *db) try(args []any, call func(args []any) error) error {
 	return call(args)
 }
 
+// Bytes are sent as they are.
+func (*db) Bytes(p []byte) (string, any) { return "$1::bytea", p }
+
 func (*db) SQLState(err error) string {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {

@@ -74,6 +74,8 @@ func (d txDB) Exec(ctx context.Context, statement string, args ...any) error {
 	return err
 }
 
+func (d txDB) Bytes(p []byte) (string, any) { return (*db)(nil).Bytes(p) }
+
 func (d txDB) SQLState(err error) string {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {

@@ -3,6 +3,7 @@ package pqdriver
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"errors"
 	"sync"
 	"time"
@@ -131,6 +132,12 @@ func (p *pool) Exec(ctx context.Context, statement string, args ...any) error {
 		}
 		return err
 	})
+}
+
+// Bytes are sent as text by lib/pq. Base64 is shorter than the hexadecimal that it would choose, and the server reads it
+// in half the time.
+func (*pool) Bytes(p []byte) (string, any) {
+	return "decode($1::text, 'base64')", base64.StdEncoding.EncodeToString(p)
 }
 
 func (p *pool) SQLState(err error) string {

@@ -72,4 +72,6 @@ func (d txDB) Exec(ctx context.Context, statement string, args ...any) error {
 	return err
 }
 
+func (d txDB) Bytes(p []byte) (string, any) { return (*pool)(nil).Bytes(p) }
+
 func (d txDB) SQLState(err error) string { return (&pool{}).SQLState(err) }

@@ -47,6 +47,9 @@ type DB interface {
 	QueryRow(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
 	// Exec runs a statement, or several separated by semicolons in one transaction if there are no args.
 	Exec(ctx context.Context, statement string, args ...any) error
+	// Bytes returns how the driver passes bytes fastest: what to write in a statement for the parameter $1, and what
+	// to pass for it.
+	Bytes(p []byte) (expression string, arg any)
 	// SQLState returns the code the server gave with err, or "" if err is not the server's.
 	SQLState(err error) string
 }

@@ -52,10 +52,11 @@ func (s *Store) write(lz4 bool) {
 	if lz4 {
 		settings = append(settings, "set_config('default_toast_compression', 'lz4', true)")
 	}
+	bytes, _ := s.db.Bytes(nil)
 	first := "(SELECT " + strings.Join(settings, ", ") + " OFFSET 0) AS settings"
 	s.writes.Store(&writes{
-		put:    "INSERT INTO " + s.name + " (payload) SELECT $1::bytea FROM " + first + " RETURNING id",
-		putAll: fmt.Sprintf(putAll, first, s.name),
+		put:    "INSERT INTO " + s.name + " (payload) SELECT " + bytes + " FROM " + first + " RETURNING id",
+		putAll: fmt.Sprintf(putAll, first, s.name, bytes),
 	})
 }
 
@@ -68,7 +69,8 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 		body = []byte{} // nil would be NULL
 	}
 	var id int64
-	found, err := s.db.QueryRow(ctx, s.writes.Load().put, []any{body}, &id)
+	_, arg := s.db.Bytes(body)
+	found, err := s.db.QueryRow(ctx, s.writes.Load().put, []any{arg}, &id)
 	if err != nil {
 		return "", err
 	}

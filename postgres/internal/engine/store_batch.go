@@ -21,7 +21,7 @@ const (
   FROM %s, unnest($2::text::int[]) WITH ORDINALITY AS m(len, n)
 ), put AS (
   INSERT INTO %s (payload)
-  SELECT substring($1::bytea FROM start::int FOR len) FROM m ORDER BY n
+  SELECT substring(whole.bytes FROM start::int FOR len) FROM (SELECT %s AS bytes OFFSET 0) AS whole, m ORDER BY n
   RETURNING id
 )
 SELECT string_agg(id::text, ',' ORDER BY id) FROM put`
@@ -47,7 +47,8 @@ func (s *Store) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
 		all = append(all, body...)
 	}
 	var list string
-	if _, err := s.db.QueryRow(ctx, s.writes.Load().putAll, []any{all, "{" + strings.Join(lengths, ",") + "}"}, &list); err != nil {
+	_, arg := s.db.Bytes(all)
+	if _, err := s.db.QueryRow(ctx, s.writes.Load().putAll, []any{arg, "{" + strings.Join(lengths, ",") + "}"}, &list); err != nil {
 		return nil, err
 	}
 	ids := strings.Split(list, ",")
