@@ -112,8 +112,14 @@ async function publish({ run, n, inFlight, rate, kind, size, rooms, op }) {
   const room = (i) => (rooms ? "room-" + (i % rooms) : undefined);
   const one = {
     emit: (i) => adapter.broadcast({ type: 2, data: ["m", message(kind, size, run, i)] }, opts(room(i))),
-    ack: async (i) => (answers += (await io.of("/").timeout(30000).emitWithAck("m", message(kind, size, run, i))).length),
-    fetch: async () => (answers += (await io.of("/").fetchSockets()).length),
+    ack: async (i) => {
+      const got = await io.of("/").timeout(30000).emitWithAck("m", message(kind, size, run, i));
+      answers += got.length;
+    },
+    fetch: async () => {
+      const got = await io.of("/").fetchSockets();
+      answers += got.length;
+    },
   }[op || "emit"];
   const latencies = [];
   const timed = async (i) => {
