@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/internal/engine"
@@ -74,12 +73,6 @@ func (d txDB) Exec(ctx context.Context, statement string, args ...any) error {
 	return err
 }
 
-func (d txDB) Bytes(p []byte) (string, any) { return (*db)(nil).Bytes(p) }
-
-func (d txDB) SQLState(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
-}
+// What does not depend on where statements run is as with the pool.
+func (txDB) Bytes(p []byte) (string, any) { return (*db)(nil).Bytes(p) }
+func (txDB) SQLState(err error) string    { return (*db)(nil).SQLState(err) }

@@ -72,6 +72,6 @@ func (d txDB) Exec(ctx context.Context, statement string, args ...any) error {
 	return err
 }
 
-func (d txDB) Bytes(p []byte) (string, any) { return (*pool)(nil).Bytes(p) }
-
-func (d txDB) SQLState(err error) string { return (&pool{}).SQLState(err) }
+// What does not depend on where statements run is as with the pool.
+func (txDB) Bytes(p []byte) (string, any) { return (*pool)(nil).Bytes(p) }
+func (txDB) SQLState(err error) string    { return (*pool)(nil).SQLState(err) }
