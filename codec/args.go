@@ -20,9 +20,10 @@ type Args struct {
 // NewArgs encodes an event with its arguments, each as NewValue would. The error is an *EncodeError that says which
 // argument it is about.
 func NewArgs(event string, args ...any) (Args, error) {
-	p := append(make([]byte, 0, 128), '[')
-	p = jsontext.AppendString(p, event)
-	v, err := encodeArgs(p, func() ([]any, error) { return []any{event}, nil }, args)
+	w := newJSONWriter()
+	defer w.release()
+	w.p = jsontext.AppendString(append(w.p, '['), event)
+	v, err := w.encodeArgs(func() ([]any, error) { return []any{event}, nil }, args)
 	if err != nil {
 		return Args{}, err
 	}
@@ -62,8 +63,11 @@ func argsOfJSON(v Value, p []byte) (Args, error) {
 	n := 0
 	err := eachElement(p, maxUserDepth, func(elem []byte) {
 		if n == 0 {
-			if c := elem[0]; c == '"' || c == '-' || '0' <= c && c <= '9' {
-				first := treeReader{p: elem}
+			first := treeReader{p: elem}
+			switch c := elem[0]; {
+			case c == '"':
+				event, named = first.string(), true
+			case c == '-' || '0' <= c && c <= '9':
 				event, named = eventName(first.value())
 			}
 		}
@@ -139,23 +143,42 @@ func (a Args) Values() ([]Value, error) {
 	if a.n == 0 {
 		return nil, nil
 	}
-	if p, ok := a.v.Bytes(JSON); ok {
-		out := make([]Value, 0, a.n+1)
-		err := eachElement(p, MaxDepth, func(elem []byte) { out = append(out, Raw(JSON, elem)) })
-		if err != nil || len(out) == 0 {
-			return nil, err
-		}
-		return out[1:], nil
-	}
-	list, err := a.list()
+	out, err := a.AppendValues(make([]Value, 0, a.n), a.n)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Value, 0, a.n)
-	for _, e := range list[1:] {
-		out = append(out, FromTree(e))
-	}
 	return out, nil
+}
+
+// AppendValues appends the arguments, without the event, to dst, but no more than most of them: an event of many small
+// arguments takes much less room than its Values. The error is as Values's; dst is then as it was.
+func (a Args) AppendValues(dst []Value, most int) ([]Value, error) {
+	if a.n == 0 || most <= 0 {
+		return dst, nil
+	}
+	before := len(dst)
+	if p, ok := a.v.Bytes(JSON); ok {
+		i := 0
+		err := eachElement(p, MaxDepth, func(elem []byte) {
+			if i > 0 && i <= most {
+				dst = append(dst, Raw(JSON, elem))
+			}
+			i++
+		})
+		if err != nil {
+			dst = dst[:before]
+		}
+		return dst, err
+	}
+	list, err := a.list()
+	if err != nil {
+		return dst, err
+	}
+	list = list[1:]
+	for _, e := range list[:min(len(list), most)] {
+		dst = append(dst, FromTree(e))
+	}
+	return dst, nil
 }
 
 // Decode decodes the arguments in their order, without the event, as Value.Decode does. A nil target skips its
@@ -185,15 +208,16 @@ func (a Args) Append(extra ...any) (Args, error) {
 	if len(extra) == 0 {
 		return a, nil
 	}
-	var before []byte
+	w := newJSONWriter()
+	defer w.release()
 	if p, ok := a.v.Bytes(JSON); ok {
 		p, ok = bytes.CutSuffix(bytes.TrimRight(p, " \t\r\n"), []byte{']'})
 		if !ok {
 			return Args{}, errNoEvent
 		}
-		before = append(make([]byte, 0, len(p)+64), p...)
+		w.p = append(w.p, p...)
 	}
-	v, err := encodeArgs(before, a.list, extra)
+	v, err := w.encodeArgs(a.list, extra)
 	if err != nil {
 		return Args{}, shift(err, a.n)
 	}

@@ -2,6 +2,7 @@ package codec_test
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -52,6 +53,42 @@ func TestArgs(t *testing.T) {
 	empty, err := mustArgs(t, "only").Values()
 	require.NoError(t, err)
 	assert.Empty(t, empty)
+}
+
+func TestAppendedValues(t *testing.T) {
+	first, err := codec.NewValue("first")
+	require.NoError(t, err)
+	for name, a := range map[string]codec.Args{"JSON": mustArgs(t, "ev", 1, "two"), "Tree": mustArgs(t, "ev", 1, []byte{2})} {
+		want, err := a.Values()
+		require.NoError(t, err)
+		got, err := a.AppendValues([]codec.Value{first}, math.MaxInt)
+		require.NoError(t, err)
+		assert.Equal(t, append([]codec.Value{first}, want...), got, name)
+		var room [4]codec.Value
+		n := testing.AllocsPerRun(10, func() { got, err = a.AppendValues(room[:0], 5) })
+		require.NoError(t, err)
+		assert.Equal(t, want, got, name)
+		got, err = a.AppendValues(nil, 1)
+		require.NoError(t, err)
+		assert.Equal(t, want[:1], got, "%s: no more than are asked for", name)
+		got, err = a.AppendValues(nil, 0)
+		require.NoError(t, err)
+		assert.Empty(t, got, name)
+		if name == "JSON" {
+			assert.Zero(t, n, "allocations where dst has room")
+		}
+	}
+	got, err := mustArgs(t, "only").AppendValues([]codec.Value{first}, 5)
+	require.NoError(t, err)
+	assert.Equal(t, []codec.Value{first}, got)
+	for name, broken := range map[string]codec.Args{
+		"NoEnd":   codec.RawArgs(codec.JSON, []byte(`["a",1,2`), "a", 2),
+		"NoArray": codec.RawArgs(codec.JSON, []byte(`{"a":1}`), "a", 2),
+	} {
+		got, err := broken.AppendValues([]codec.Value{first}, 5)
+		require.ErrorIs(t, err, codec.ErrMalformed, name)
+		assert.Equal(t, []codec.Value{first}, got, name)
+	}
 }
 
 func TestArgsWithBytes(t *testing.T) {

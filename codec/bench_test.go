@@ -1,6 +1,8 @@
 package codec_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +24,8 @@ func BenchmarkNewArgs(b *testing.B) {
 		"Struct":    {message{"alice", "hello everybody", 1704164645678, []string{"x"}}},
 		"Map":       {map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678), "tags": []string{"x"}}},
 		"Raw":       {raw},
+		"Message":   {json.RawMessage(`{"from":"alice","text":"hello everybody"}`)},
+		"Struct1K":  {message{"alice", strings.Repeat("hello everybody ", 60), 1704164645678, []string{"x", "y"}}},
 		"WithBytes": {message{"alice", "hello", 1, nil}, make([]byte, 1024)},
 	} {
 		b.Run(name, func(b *testing.B) {

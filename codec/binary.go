@@ -97,6 +97,8 @@ func searchAny(v any, depth int) (bool, error) {
 			}
 		}
 		return false, nil
+	case json.RawMessage:
+		return false, nil
 	case []any:
 		for _, e := range v {
 			if found, err := searchAny(e, depth-1); found || err != nil {

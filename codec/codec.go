@@ -53,16 +53,11 @@ type Codec interface {
 	Parse(p []byte, f Format) (*Envelope, error)
 }
 
-// Peeker is implemented by a Codec that can read the sender, the type and the namespace without reading the rest,
-// so that a node can drop its own messages cheaply.
+// Peeker is implemented by a Codec that can tell its own writing by the first bytes. A node looks at every message that
+// way, since its own come back to it: they are dropped without a Parse.
 type Peeker interface {
-	// Peek returns the header of p, or ok == false when it takes a full Parse to know it. It does not validate p.
-	Peek(p []byte, f Format) (h Header, ok bool)
-}
-
-// Header is what Peek finds.
-type Header struct {
-	Type Type
-	UID  string
-	NSP  string // empty when the message names none
+	// SentBy reports whether p is a message that uid has sent: Parse would find this UID. It is true at least for most of
+	// what Append wrote with this UID; false means that it takes a Parse to know. It does not validate p, never panics on
+	// foreign bytes, and should allocate nothing and read no further than the sender.
+	SentBy(p []byte, f Format, uid string) bool
 }

@@ -3,6 +3,8 @@ package codec
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"slices"
 )
 
 // Value is user data on its way through: kept in the bytes it came in, or as a tree when it was made here and holds
@@ -77,6 +79,41 @@ func (v Value) Tree() (any, error) {
 		return v.tree, nil
 	}
 	return v.enc.Tree(v.raw)
+}
+
+// Elements returns the elements of an array. Like Tree, they share memory with v. Anything else is an error that wraps
+// ErrMalformed.
+func (v Value) Elements() ([]Value, error) { return v.AppendElements(nil, math.MaxInt) }
+
+// AppendElements is Elements, appended to dst, but no more than most of them: an array of many small elements takes much
+// less room than they do as Values. dst is as it was if there is an error.
+func (v Value) AppendElements(dst []Value, most int) ([]Value, error) {
+	before := len(dst)
+	if p, ok := v.Bytes(JSON); ok {
+		err := eachElement(p, MaxDepth, func(elem []byte) {
+			if len(dst)-before < most {
+				dst = append(dst, Raw(JSON, elem))
+			}
+		})
+		if err != nil {
+			dst = dst[:before]
+		}
+		return dst, err
+	}
+	t, err := v.Tree()
+	if err != nil {
+		return dst, err
+	}
+	list, ok := t.([]any)
+	if !ok {
+		return dst, fmt.Errorf("%w: not an array", ErrMalformed)
+	}
+	list = list[:max(0, min(len(list), most))]
+	dst = slices.Grow(dst, len(list))
+	for _, e := range list {
+		dst = append(dst, FromTree(e))
+	}
+	return dst, nil
 }
 
 // JSON returns v as JSON text. It is ErrBinary if v holds bytes. The text must not be changed.

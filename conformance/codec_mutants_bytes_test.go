@@ -147,27 +147,30 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 }
 
 var codecUseMutants = []mutant[conformance.CodecHarness]{
-	breaksCodec("PeekAgreesWithParse", "takes a missing namespace for the main one", func(m *mutableCodec) {
-		m.peek = func(p []byte, f codec.Format) (codec.Header, bool) {
-			h, ok := m.good.Peek(p, f)
-			if h.NSP == "" {
-				h.NSP = "/"
-			}
-			return h, ok
+	breaksCodec("PeekAgreesWithParse", "looks whether the sender is in there somewhere", func(m *mutableCodec) {
+		m.peek = func(p []byte, _ codec.Format, uid string) bool { return bytes.Contains(p, []byte(uid)) }
+	}),
+	breaksCodec("PeekAgreesWithParse", "does not look where the sender ends", func(m *mutableCodec) {
+		m.peek = func(p []byte, f codec.Format, uid string) bool {
+			return f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`+uid))
 		}
 	}),
 	breaksCodec("PeekAgreesWithParse", "does not know escapes", func(m *mutableCodec) {
-		m.peek = func(p []byte, f codec.Format) (codec.Header, bool) {
-			h, ok := m.good.Peek(bytes.ReplaceAll(p, []byte(`\`), []byte(`/`)), f)
-			return h, ok
+		m.peek = func(p []byte, f codec.Format, uid string) bool {
+			return f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`+uid+`"`))
 		}
 	}),
 	breaksCodec("PeekIsCalm", "looks at the first byte of nothing", func(m *mutableCodec) {
-		m.peek = func(p []byte, f codec.Format) (codec.Header, bool) {
-			if p[0] == 0 {
-				return codec.Header{}, false
+		m.peek = func(p []byte, f codec.Format, uid string) bool {
+			return p[0] != 0 && m.good.SentBy(p, f, uid)
+		}
+	}),
+	breaksCodec("PeekIsCalm", "believes that the sender is there", func(m *mutableCodec) {
+		m.peek = func(p []byte, f codec.Format, uid string) bool {
+			if f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`)) {
+				return string(p[8:8+len(uid)]) == uid && m.good.SentBy(p, f, uid)
 			}
-			return m.good.Peek(p, f)
+			return m.good.SentBy(p, f, uid)
 		}
 	}),
 	breaksCodec("ConcurrentUse", "has one envelope at a time", func(m *mutableCodec) {

@@ -26,7 +26,7 @@ func TestCodecSuite(t *testing.T) {
 }
 
 func TestMissingCodecAbilitiesSkipByName(t *testing.T) {
-	plain := struct{ codec.Codec }{cbor.Codec{}} // hides Peek
+	plain := struct{ codec.Codec }{cbor.Codec{}} // hides SentBy
 	for check, text := range map[string]string{
 		"PeekAgreesWithParse": "no codec.Peeker",
 		"PeekIsCalm":          "no codec.Peeker",
@@ -45,7 +45,7 @@ type mutableCodec struct {
 	good   jsonmsgpack.Codec
 	append func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error)
 	parse  func(p []byte, f codec.Format) (*codec.Envelope, error)
-	peek   func(p []byte, f codec.Format) (codec.Header, bool)
+	peek   func(p []byte, f codec.Format, uid string) bool
 }
 
 func (m *mutableCodec) Append(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
@@ -62,11 +62,11 @@ func (m *mutableCodec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) 
 	return m.good.Parse(p, f)
 }
 
-func (m *mutableCodec) Peek(p []byte, f codec.Format) (codec.Header, bool) {
+func (m *mutableCodec) SentBy(p []byte, f codec.Format, uid string) bool {
 	if m.peek != nil {
-		return m.peek(p, f)
+		return m.peek(p, f, uid)
 	}
-	return m.good.Peek(p, f)
+	return m.good.SentBy(p, f, uid)
 }
 
 // breaksCodec returns a mutant of a codec.

@@ -2,16 +2,18 @@ package conformance
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/backplane-go/backplane/codec"
 )
 
 var codecUseChecks = []check[*codecCase]{
-	{"PeekAgreesWithParse", "If Peek says ok, its header is what Parse finds. The cluster drops its own messages by it without reading on: a wrong uid " +
-		"loses a peer's message, or echoes its own.", peekAgreesWithParse},
-	{"PeekIsCalm", "Peek does not validate, but it never panics either. It sees foreign bytes first.", peekIsCalm},
+	{"PeekAgreesWithParse", "If SentBy says yes, Parse finds this sender. The cluster drops its own messages by it without reading on: a yes about another's " +
+		"loses a peer's message.", peekAgreesWithParse},
+	{"PeekIsCalm", "SentBy does not validate, but it never panics either. It sees foreign bytes first.", peekIsCalm},
 	{"ConcurrentUse", "A Codec is safe for concurrent use, and so are the values it parsed. There is one for all namespaces.", concurrentCodecUse},
 	{"GoldenMessages", "What another implementation wrote is read, and what it reads is written, byte for byte. That is what the codec's wire is for.", goldenMessages},
 }
@@ -25,10 +27,17 @@ func (c *codecCase) peeker() codec.Peeker {
 	return p
 }
 
-func (c *codecCase) peek(peeker codec.Peeker, called string, p []byte, f codec.Format) (h codec.Header, ok bool) {
+// peek asks about p and returns for which of uids SentBy says yes.
+func (c *codecCase) peek(peeker codec.Peeker, called string, p []byte, f codec.Format, uids ...string) (yes []string) {
 	c.Helper()
-	c.calm(called+", Peek", func() { h, ok = peeker.Peek(p, f) })
-	return h, ok
+	for _, uid := range uids {
+		c.calm(called+", SentBy "+quote(uid), func() {
+			if peeker.SentBy(p, f, uid) {
+				yes = append(yes, uid)
+			}
+		})
+	}
+	return yes
 }
 
 func peekAgreesWithParse(c *codecCase) {
@@ -53,32 +62,39 @@ func peekAgreesWithParse(c *codecCase) {
 	}
 }
 
+// comparePeek asks whether p is from its sender, and whether it is from others who could be taken for it.
 func (c *codecCase) comparePeek(peeker codec.Peeker, called string, p []byte, f codec.Format) {
 	c.Helper()
-	h, ok := c.peek(peeker, called, p, f)
-	if !ok {
-		return
-	}
 	env := c.read(called, bytes.Clone(p), f)
-	if want := (codec.Header{Type: env.Type, UID: env.UID, NSP: env.NSP}); h != want {
-		c.fail(called+", Peek", fmt.Sprintf("%+v, as Parse", want), "%+v", h)
+	uids := []string{env.UID, "", env.UID + "x", env.NSP, env.RequesterUID, "x", codec.EmitterUID}
+	if env.UID != "" {
+		uids = append(uids, env.UID[:len(env.UID)-1], env.UID[1:])
+	}
+	escaped, _ := json.Marshal(env.UID) // cannot fail
+	uids = append(uids, string(escaped[1:len(escaped)-1]), string(bytes.ReplaceAll(escaped[1:len(escaped)-1], []byte(`\`), nil)))
+	for _, uid := range c.peek(peeker, called, p, f, uids...) {
+		if uid != env.UID {
+			c.fail(called+", SentBy "+quote(uid), "false: Parse finds "+quote(env.UID), "true")
+		}
 	}
 }
 
 func peekIsCalm(c *codecCase) {
 	peeker := c.peeker()
+	uids := []string{"", "u", strings.Repeat("u", 1000)}
 	for _, f := range forms {
 		for _, g := range garbage() {
-			c.peek(peeker, fmt.Sprintf("foreign bytes %s, %v form", quote(g), f), []byte(g), f)
+			c.peek(peeker, fmt.Sprintf("foreign bytes %s, %v form", quote(g), f), []byte(g), f, uids...)
 		}
 		names, all := c.written(f)
 		for i, p := range all {
+			own := c.read(names[i], bytes.Clone(p), f).UID
 			for n := range p {
 				called := fmt.Sprintf("%s, %v form, broken at byte %d of %d", names[i], f, n, len(p))
-				c.peek(peeker, called, bytes.Clone(p[:n]), f)
+				c.peek(peeker, called, bytes.Clone(p[:n]), f, append(uids, own)...)
 				q := bytes.Clone(p)
 				q[n] ^= 0xff
-				c.peek(peeker, called, q, f)
+				c.peek(peeker, called, q, f, append(uids, own)...)
 				if _, err := c.codec.Parse(bytes.Clone(q), f); err == nil {
 					c.comparePeek(peeker, called, q, f)
 				}

@@ -105,9 +105,8 @@ func TestGolden(t *testing.T) {
 				got, err := cbor.Codec{}.Parse(in, f)
 				require.NoError(t, err)
 				compare(t, &g.env, got)
-				h, ok := cbor.Codec{}.Peek(in, f)
-				assert.True(t, ok)
-				assert.Equal(t, codec.Header{Type: g.env.Type, UID: "u", NSP: "/"}, h)
+				assert.True(t, cbor.Codec{}.SentBy(in, f, "u"))
+				assert.False(t, cbor.Codec{}.SentBy(in, f, "v"))
 			}
 		})
 	}
@@ -269,21 +268,29 @@ func TestStringsBecomeValidUTF8(t *testing.T) {
 	assert.Equal(t, bad, rooms[1], "the caller's list is left alone")
 }
 
-func TestPeekGivesUp(t *testing.T) {
-	for _, text := range []string{"", "80", "a0", "a10261", "a101f5", "a1013903e8", "a2010202187f", "a1", "a101", "b8", "a2010202f6", "a10a05", "a2010201"} {
-		h, ok := cbor.Codec{}.Peek(unhex(t, text), codec.Binary)
-		assert.False(t, ok, text)
-		assert.Zero(t, h, text)
+func TestSentByGivesUp(t *testing.T) {
+	for _, text := range []string{"", "80", "a0", "a10261", "a101f5", "a1013903e8", "a2010202187f", "a1", "a101", "b8", "a2010202f6", "a10a05", "a2010201", "a201020261"} {
+		for _, uid := range []string{"", "a", "u"} {
+			assert.False(t, cbor.Codec{}.SentBy(unhex(t, text), codec.Binary, uid), text)
+		}
 	}
-	_, ok := cbor.Codec{}.Peek([]byte("!!"), codec.Text)
-	assert.False(t, ok)
-	_, ok = cbor.Codec{}.Peek(nil, 0)
-	assert.False(t, ok)
+	assert.False(t, cbor.Codec{}.SentBy([]byte("!!"), codec.Text, ""))
+	assert.False(t, cbor.Codec{}.SentBy(nil, 0, ""))
+}
 
-	long := &codec.Envelope{Type: codec.Broadcast, UID: "u", NSP: "/n", Args: args(t, "e", strings.Repeat("x", 1000))}
-	p, err := cbor.Codec{}.Append(nil, long, codec.Text)
-	require.NoError(t, err)
-	h, ok := cbor.Codec{}.Peek(p, codec.Text)
-	assert.True(t, ok)
-	assert.Equal(t, codec.Header{Type: codec.Broadcast, UID: "u", NSP: "/n"}, h)
+func TestSentBy(t *testing.T) {
+	for _, uid := range []string{"0123456789abcdef", "", "é", strings.Repeat("u", 23), strings.Repeat("u", 24), strings.Repeat("u", 150), strings.Repeat("u", 300)} {
+		env := &codec.Envelope{Type: codec.Broadcast, UID: uid, NSP: "/n", Args: args(t, "e", strings.Repeat("x", 1000))}
+		for _, f := range []codec.Format{codec.Text, codec.Binary} {
+			p, err := cbor.Codec{}.Append(nil, env, f)
+			require.NoError(t, err)
+			known := uid != "" && (f == codec.Binary || len(uid) < 160)
+			assert.Equal(t, known, cbor.Codec{}.SentBy(p, f, uid), "%q", uid)
+			for _, other := range []string{uid + "u", "x", "/n", "e"} {
+				assert.False(t, cbor.Codec{}.SentBy(p, f, other), "%q", other)
+			}
+			assert.Zero(t, testing.AllocsPerRun(100, func() { cbor.Codec{}.SentBy(p, f, uid) }))
+			assert.Zero(t, testing.AllocsPerRun(100, func() { cbor.Codec{}.SentBy(p, f, "fedcba9876543210") }))
+		}
+	}
 }

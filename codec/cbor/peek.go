@@ -2,69 +2,48 @@ package cbor
 
 import (
 	"github.com/backplane-go/backplane/codec"
-	shape "github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// maxHeader is how much of the text form Peek decodes.
+// maxHeader is how much of the text form SentBy decodes at most.
 const maxHeader = 256
 
-// Peek implements codec.Peeker: the header's keys are the lowest, so they come first.
-func (Codec) Peek(p []byte, f codec.Format) (codec.Header, bool) {
+// SentBy implements codec.Peeker: the sender is the second key, after the type.
+func (Codec) SentBy(p []byte, f codec.Format, uid string) bool {
 	switch f {
 	case codec.Binary:
-		return peek(p)
+		return sentBy(p, uid)
 	case codec.Text:
-		if len(p) > maxHeader {
-			p = p[:maxHeader] // base64 is read in groups of four
-		}
+		// The sender ends within 24 bytes and its own. Base64 is read in groups of four.
+		p = p[:min(len(p), maxHeader, (len(uid)+24)/3*4+4)]
 		var raw [maxHeader]byte
 		n, err := text.Decode(raw[:], p)
-		if err != nil {
-			return codec.Header{}, false
-		}
-		return peek(raw[:n])
+		return err == nil && sentBy(raw[:n], uid)
 	}
-	return codec.Header{}, false
+	return false
 }
 
-// peek reads the keys from 1 to 3. A message that lacks one of them could still have it further on, in the bytes of an
-// encoder that does not sort, so it must then be at its end.
-func peek(p []byte) (codec.Header, bool) {
-	var h codec.Header
+// sentBy knows the layout of Append only: a map whose first key is the type, and whose second is the sender. No key comes
+// twice in a message that Parse reads.
+func sentBy(p []byte, uid string) bool {
 	major, pairs, size := readHead(p)
-	if major != majorMap || size == 0 {
-		return h, false
+	if size == 0 || major != majorMap || pairs < 2 {
+		return false
 	}
 	p = p[size:]
-	var seen [4]bool
-	for ; pairs > 0 && !(seen[1] && seen[2] && seen[3]); pairs-- {
-		major, key, size := readHead(p)
-		if major != majorUint || size == 0 || key < 1 || key > 3 || seen[key] {
-			return codec.Header{}, false
-		}
-		p = p[size:]
-		seen[key] = true
-		major, n, size := readHead(p)
-		switch {
-		case size == 0:
-			return codec.Header{}, false
-		case key == 1 && major == majorUint && n <= shape.MaxType:
-			h.Type = codec.Type(n)
-			p = p[size:]
-		case key != 1 && major == majorText && n <= uint64(len(p)-size):
-			s := string(p[size : size+int(n)])
-			p = p[size+int(n):]
-			if key == 2 {
-				h.UID = s
-			} else {
-				h.NSP = s
-			}
-		default:
-			return codec.Header{}, false
-		}
+	if len(p) == 0 || p[0] != 1 {
+		return false
 	}
-	if !seen[1] {
-		return codec.Header{}, false
+	if major, _, size = readHead(p[1:]); size == 0 || major != majorUint {
+		return false
 	}
-	return h, true
+	p = p[1+size:]
+	if len(p) == 0 || p[0] != 2 {
+		return false
+	}
+	major, n, size := readHead(p[1:])
+	if size == 0 || major != majorText {
+		return false
+	}
+	p = p[1+size:]
+	return n == uint64(len(uid)) && n <= uint64(len(p)) && string(p[:n]) == uid
 }

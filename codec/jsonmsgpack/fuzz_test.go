@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -41,8 +42,10 @@ func FuzzParseText(f *testing.F) {
 		require.Equal(t, want, got(t, env), "%q", p)
 		roundTrip(t, env)
 
-		if h, ok := (jsonmsgpack.Codec{}).Peek(p, codec.Text); ok && !hasDuplicates(p) {
-			require.Equal(t, codec.Header{Type: env.Type, UID: env.UID, NSP: env.NSP}, h)
+		for _, uid := range []string{"0000000000000001", codec.EmitterUID, "u", "", strings.ReplaceAll(env.UID, `\`, ``), string(bytes.ReplaceAll(p[:min(len(p), 20)], []byte(`{"uid":"`), nil))} {
+			if (jsonmsgpack.Codec{}).SentBy(p, codec.Text, uid) && !hasDuplicates(p) {
+				require.Equal(t, env.UID, uid)
+			}
 		}
 	})
 }
@@ -59,7 +62,7 @@ func FuzzParseBinary(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, p []byte) {
-		_, _ = jsonmsgpack.Codec{}.Peek(p, codec.Binary)
+		own := jsonmsgpack.Codec{}.SentBy(p, codec.Binary, "0000000000000001")
 		env, err := jsonmsgpack.Codec{}.Parse(bytes.Clone(p), codec.Binary)
 		tree, treeErr := jsonmsgpack.Msgpack.Tree(p)
 		if err != nil {
@@ -68,6 +71,9 @@ func FuzzParseBinary(f *testing.F) {
 			return
 		}
 		require.NoError(t, treeErr, "what is parsed is msgpack")
+		if o, _ := tree.(codec.Object); own && len(o) > 0 && o[0].Value != "0000000000000001" {
+			t.Fatalf("%x: SentBy takes %v for its own", p, o[0])
+		}
 		roundTrip(t, env)
 
 		// As JSON the message means the same.

@@ -56,6 +56,9 @@ func (Codec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 		if !utf8.Valid(p) {
 			return nil, malformed("", errors.New("not valid UTF-8"))
 		}
+		if env := fastBroadcast(p); env != nil {
+			return env, nil
+		}
 		return parse(&textReader{p: p})
 	case codec.Binary:
 		return parse(&binaryReader{p: p})

@@ -1,49 +1,51 @@
 package jsonmsgpack
 
 import (
+	"bytes"
+
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
+
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// Peek implements codec.Peeker. It reads as far as the first key that is not of the header; messages of ours begin with
-// the header, those of Node.js's adapters end with it, but for their references.
-func (Codec) Peek(p []byte, f codec.Format) (codec.Header, bool) {
+// What Append writes around the sender, which comes first. The references of Node.js's adapters begin the same way; its
+// other messages end with their sender, so they take a Parse.
+const (
+	textBeforeUID   = `{"uid":"`
+	textAfterUID    = `","type":`
+	binaryBeforeUID = "\xa3uid" // after the head of the map
+	binaryAfterUID  = "\xa4type"
+)
+
+// SentBy implements codec.Peeker.
+func (Codec) SentBy(p []byte, f codec.Format, uid string) bool {
 	switch f {
 	case codec.Text:
-		return peek(&textReader{p: p})
+		p, ok := cut(p, textBeforeUID)
+		// A sender with escapes, or that looks like one, is left to Parse.
+		return ok && len(p) > len(uid) && string(p[:len(uid)]) == uid && starts(p[len(uid):], textAfterUID) &&
+			bytes.IndexByte(p[:len(uid)], '\\') < 0 && bytes.IndexByte(p[:len(uid)], '"') < 0
 	case codec.Binary:
-		return peek(&binaryReader{p: p})
+		if len(p) == 0 || !msgpcode.IsFixedMap(p[0]) {
+			return false
+		}
+		p, ok := cut(p[1:], binaryBeforeUID)
+		if !ok {
+			return false
+		}
+		h, err := readHead(p, 0)
+		return err == nil && h.kind == headStr && string(p[h.at:h.at+h.n]) == uid && starts(p[h.at+h.n:], binaryAfterUID)
 	}
-	return codec.Header{}, false
+	return false
 }
 
-func peek(r reader) (h codec.Header, ok bool) {
-	p := parser{r: r}
-	var uid, typ, nsp bool
-	p.openMap("")
-	for p.key() {
-		switch string(p.k) {
-		case "type":
-			h.Type = codec.Type(p.integer("type", message.MinType, message.MaxType))
-			typ = true
-		case "uid":
-			h.UID = p.str("uid")
-			uid = true
-		case "nsp":
-			h.NSP = p.str("nsp")
-			nsp = true
-		case "data":
-			return codec.Header{}, false
-		default:
-			p.skip()
-		}
-		if uid && typ && nsp && p.err == nil {
-			return h, true
-		}
+// starts reports whether p starts with s.
+func starts(p []byte, s string) bool { return len(p) >= len(s) && string(p[:len(s)]) == s }
+
+// cut returns p after s, if it starts with it.
+func cut(p []byte, s string) ([]byte, bool) {
+	if !starts(p, s) {
+		return p, false
 	}
-	// The message has ended: it names no namespace.
-	if p.err != nil || !uid || !typ {
-		return codec.Header{}, false
-	}
-	return h, true
+	return p[len(s):], true
 }

@@ -180,45 +180,9 @@ func TestStringsAreCopies(t *testing.T) {
 		require.NoError(t, err)
 		got, err := jsonmsgpack.Codec{}.Parse(p, f)
 		require.NoError(t, err)
-		h, ok := jsonmsgpack.Codec{}.Peek(p, f)
-		require.True(t, ok)
 		for i := range p {
 			p[i] = 'X'
 		}
 		assert.Equal(t, env, got)
-		assert.Equal(t, codec.Header{Type: codec.SocketsJoin, UID: "uuuu", NSP: "/nsp"}, h)
 	}
-}
-
-func TestPeek(t *testing.T) {
-	for text, want := range map[string]*codec.Header{
-		`{"uid":"u","type":3,"nsp":"/","source":"x","data":{}}`:   {Type: codec.Broadcast, UID: "u", NSP: "/"},
-		`{"type":3,"source":{"a":[1]},"nsp":"/","uid":"u"garbage`: {Type: codec.Broadcast, UID: "u", NSP: "/"},
-		`{"uid":"u","type":3,"attachmentId":"1"}`:                 {Type: codec.Broadcast, UID: "u"},
-		`{"uid":"u","type":2}`:                                    {Type: codec.Heartbeat, UID: "u"},
-		`{"uid":"u","type":3,"data":{},"nsp":"/"}`:                nil,
-		`{"type":3,"data":{},"uid":"u","nsp":"/"}`:                nil,
-		`{"type":3}`: nil, `{"uid":"u"}`: nil, `{}`: nil, ``: nil, `[]`: nil, `{"uid":5`: nil, `{"uid":"u","type":"x","nsp":"/"}`: nil, `{"uid":"u"`: nil,
-	} {
-		h, ok := jsonmsgpack.Codec{}.Peek([]byte(text), codec.Text)
-		if want == nil {
-			assert.False(t, ok, text)
-			assert.Zero(t, h)
-			continue
-		}
-		assert.True(t, ok, text)
-		assert.Equal(t, *want, h, text)
-	}
-	for _, typ := range []codec.Type{codec.Heartbeat, codec.Broadcast, codec.FetchSocketsResponse} {
-		env := &codec.Envelope{Type: typ, UID: "u", NSP: "/n", Args: args(t, "e", strings.Repeat("x", 1000))}
-		for _, f := range both {
-			p, err := jsonmsgpack.Codec{}.Append(nil, env, f)
-			require.NoError(t, err)
-			h, ok := jsonmsgpack.Codec{}.Peek(p, f)
-			assert.True(t, ok)
-			assert.Equal(t, codec.Header{Type: typ, UID: "u", NSP: "/n"}, h)
-		}
-	}
-	_, ok := jsonmsgpack.Codec{}.Peek([]byte(`{}`), 0)
-	assert.False(t, ok)
 }

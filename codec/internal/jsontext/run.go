@@ -1,5 +1,10 @@
 package jsontext
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // Most bytes of most strings stand for themselves. These functions pass over them eight at a time: a word is looked at as
 // a whole, and taken apart only if one of its bytes may be special.
 const (
@@ -14,20 +19,21 @@ func special(x uint64) uint64 {
 	return ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-ones*' ')&^x) & highs
 }
 
-// plainRun returns an index from i on up to which all bytes of p stand for themselves. It need not be the last.
-func plainRun(p []byte, i int) int {
+// Plain returns the index of the first byte of p, from i on, that does not stand for itself in a string: the quote at its
+// end, a backslash or a control character.
+func Plain(p []byte, i int) int {
 	for ; i+8 <= len(p); i += 8 {
-		b := p[i : i+8 : i+8]
-		x := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-		if special(x) != 0 {
-			return i
+		if x := special(binary.LittleEndian.Uint64(p[i:])); x != 0 {
+			return i + bits.TrailingZeros64(x)/8
 		}
+	}
+	for i < len(p) && plain[p[i]] {
+		i++
 	}
 	return i
 }
 
-// asciiRun is plainRun for a string, and stops at what is not ASCII too.
+// asciiRun returns an index from i on up to which all bytes of s stand for themselves and are ASCII. It need not be the last.
 func asciiRun(s string, i int) int {
 	for ; i+8 <= len(s); i += 8 {
 		b := s[i : i+8]

@@ -3,6 +3,7 @@ package jsontext_test
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand"
 	"strings"
 	"testing"
 
@@ -33,6 +34,23 @@ func TestEveryByteAtEveryPlaceOfAWord(t *testing.T) {
 			require.NoError(t, json.Unmarshal(quoted, &back), "AppendString(%q) gave %s", value, quoted)
 			assert.Equal(t, strings.ToValidUTF8(value, "\ufffd"), back, "AppendString(%q)", value)
 		}
+	}
+}
+
+// TestPlainIsExact: what follows the first special byte in its word must not confuse it, nor what precedes it.
+func TestPlainIsExact(t *testing.T) {
+	odd := []byte("\x00\x01\x1f !\"#[\\]\x7f\x80\x9f\xa0\xdc\xff")
+	r := rand.New(rand.NewSource(1))
+	for range 100_000 {
+		p := make([]byte, r.Intn(20))
+		want := len(p)
+		for i := range p {
+			p[i] = odd[r.Intn(len(odd))]
+			if want == len(p) && (p[i] < ' ' || p[i] == '"' || p[i] == '\\') {
+				want = i
+			}
+		}
+		require.Equal(t, want, jsontext.Plain(p, 0), "%q", p)
 	}
 }
 

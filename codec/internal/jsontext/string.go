@@ -19,11 +19,7 @@ func SkipString(p []byte, i int) (int, error) {
 	start := i
 	i++
 	for {
-		i = plainRun(p, i)
-		for i < len(p) && plain[p[i]] {
-			i++
-		}
-		if i >= len(p) {
+		if i = Plain(p, i); i >= len(p) {
 			return i, fail(start, "string without end")
 		}
 		switch p[i] {

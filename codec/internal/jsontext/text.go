@@ -22,6 +22,9 @@ func Deeper(p []byte, limit int) bool {
 	if len(p) <= 2*limit {
 		return false // too short to hold that many brackets
 	}
+	if bytes.Count(p, []byte{'['})+bytes.Count(p, []byte{'{'}) <= limit {
+		return false
+	}
 	open := 0
 	for i := 0; i < len(p); i++ {
 		switch p[i] {
@@ -42,8 +45,26 @@ func Deeper(p []byte, limit int) bool {
 	return false
 }
 
+// AppendCompact appends p, which Skip has checked, without the white space between its parts.
+func AppendCompact(dst, p []byte) []byte {
+	done := 0
+	for i := 0; i < len(p); {
+		switch p[i] {
+		case '"':
+			i, _ = SkipString(p, i)
+		case ' ', '\n', '\t', '\r':
+			dst = append(dst, p[done:i]...)
+			i = Space(p, i)
+			done = i
+		default:
+			i++
+		}
+	}
+	return append(dst, p[done:]...)
+}
+
 // AppendUnescaped appends p, which encoding/json has written, as JSON.stringify writes it: the line separators
-// U+2028 and U+2029 and the replacement character U+FFFD stand for themselves.
+// U+2028 and U+2029 and the replacement character U+FFFD stand for themselves. p may follow dst in the same memory.
 func AppendUnescaped(dst, p []byte) []byte {
 	for {
 		i := bytes.Index(p, []byte(`\u`))

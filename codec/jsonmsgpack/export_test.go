@@ -1,0 +1,8 @@
+package jsonmsgpack
+
+import "github.com/backplane-go/backplane/codec"
+
+// FastBroadcast and ParseText are the two ways to read the text form.
+var FastBroadcast = fastBroadcast
+
+var ParseText = func(p []byte) (*codec.Envelope, error) { return parse(&textReader{p: p}) }

@@ -1,0 +1,207 @@
+package codec
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
+)
+
+// jsonWriter writes values that hold no bytes as JSON.stringify would write them. The usual types it knows itself, for all
+// others it has encoding/json's encoder, which writes straight behind what is there.
+type jsonWriter struct {
+	p    []byte
+	enc  *json.Encoder
+	keys []string // of the maps that are being written
+}
+
+var jsonWriters = sync.Pool{New: func() any {
+	w := &jsonWriter{}
+	w.enc = json.NewEncoder(w)
+	w.enc.SetEscapeHTML(false)
+	return w
+}}
+
+func newJSONWriter() *jsonWriter { return jsonWriters.Get().(*jsonWriter) }
+
+// maxIdle is the largest buffer that a writer at rest keeps.
+const maxIdle = 64 << 10
+
+func (w *jsonWriter) release() {
+	w.p = w.p[:0]
+	clear(w.keys)
+	w.keys = w.keys[:0]
+	if cap(w.p) <= maxIdle && cap(w.keys) <= maxIdle/16 {
+		jsonWriters.Put(w)
+	}
+}
+
+// result is what was written, in memory of its own.
+func (w *jsonWriter) result() Value {
+	p := make([]byte, len(w.p))
+	copy(p, w.p)
+	return Raw(JSON, p)
+}
+
+// Write takes what the encoder writes.
+func (w *jsonWriter) Write(p []byte) (int, error) {
+	w.p = append(w.p, p...)
+	return len(p), nil
+}
+
+// value writes v, in which at most depth arrays and objects may stand inside each other.
+func (w *jsonWriter) value(v any, depth int) error {
+	switch t := v.(type) {
+	case nil:
+		w.p = append(w.p, "null"...)
+	case string:
+		w.p = jsontext.AppendString(w.p, t)
+	case bool:
+		w.p = strconv.AppendBool(w.p, t)
+	case int:
+		w.p = strconv.AppendInt(w.p, int64(t), 10)
+	case int64:
+		w.p = strconv.AppendInt(w.p, t, 10)
+	case int32:
+		w.p = strconv.AppendInt(w.p, int64(t), 10)
+	case uint:
+		w.p = strconv.AppendUint(w.p, uint64(t), 10)
+	case uint64:
+		w.p = strconv.AppendUint(w.p, t, 10)
+	case uint32:
+		w.p = strconv.AppendUint(w.p, uint64(t), 10)
+	case float64:
+		if math.IsNaN(t) || math.IsInf(t, 0) {
+			return w.encode(v, depth) // which says what is wrong
+		}
+		w.p = appendFloat(w.p, t)
+	case map[string]any:
+		return object(w, t, depth, w.value)
+	case map[string]string:
+		return object(w, t, depth, w.text)
+	case []any:
+		return array(w, t, depth, w.value)
+	case []string:
+		return array(w, t, depth, w.text)
+	case []map[string]any:
+		return array(w, t, depth, func(m map[string]any, depth int) error { return object(w, m, depth, w.value) })
+	case json.RawMessage:
+		return w.raw(v, t, depth)
+	case Value:
+		return w.spliced(v, t, depth)
+	case Args:
+		return w.spliced(v, t.v, depth)
+	default:
+		return w.encode(v, depth)
+	}
+	return nil
+}
+
+func (w *jsonWriter) text(s string, _ int) error {
+	w.p = jsontext.AppendString(w.p, s)
+	return nil
+}
+
+// encode leaves v to encoding/json.
+func (w *jsonWriter) encode(v any, depth int) error {
+	start := len(w.p)
+	if err := w.enc.Encode(v); err != nil {
+		return err
+	}
+	w.p = w.p[:len(w.p)-1] // without the newline that Encode ends with
+	if jsontext.Deeper(w.p[start:], depth) {
+		return errTooDeep
+	}
+	w.unescape(start) // what a json.Marshaler returns has been checked, but for its UTF-8
+	return nil
+}
+
+// unescape makes what encoding/json writes into what JSON.stringify writes. It never gets longer, unless its UTF-8 is bad.
+func (w *jsonWriter) unescape(start int) {
+	p := w.p[start:]
+	if !utf8.Valid(p) {
+		p = jsontext.ValidUTF8(p)
+	}
+	w.p = jsontext.AppendUnescaped(w.p[:start], p)
+}
+
+// raw writes p, JSON that may be wrong, as encoding/json writes what a json.Marshaler like v returns.
+func (w *jsonWriter) raw(v any, p []byte, depth int) error {
+	end, err := jsontext.Skip(p, 0, depth)
+	if err != nil || jsontext.Space(p, end) != len(p) {
+		return w.encode(v, depth) // which takes nil for null, or says what is wrong
+	}
+	start := len(w.p)
+	w.p = jsontext.AppendCompact(w.p, p)
+	w.unescape(start)
+	return nil
+}
+
+// spliced writes the Value of v, which is a Value or Args: as it is if it stands alone, else as encoding/json would.
+func (w *jsonWriter) spliced(v any, of Value, depth int) (err error) {
+	if depth == maxUserDepth {
+		w.p, err = of.AppendJSON(w.p)
+		return err
+	}
+	if p, ok := of.Bytes(JSON); ok {
+		return w.raw(v, p, depth)
+	}
+	return w.encode(v, depth)
+}
+
+// array writes a list; each writes its elements.
+func array[E any](w *jsonWriter, list []E, depth int, each func(E, int) error) error {
+	switch {
+	case list == nil:
+		w.p = append(w.p, "null"...)
+		return nil
+	case depth == 0:
+		return errTooDeep
+	}
+	w.p = append(w.p, '[')
+	for i, e := range list {
+		if i > 0 {
+			w.p = append(w.p, ',')
+		}
+		if err := each(e, depth-1); err != nil {
+			return err
+		}
+	}
+	w.p = append(w.p, ']')
+	return nil
+}
+
+// object writes a map in the order of its keys; each writes its values.
+func object[V any](w *jsonWriter, m map[string]V, depth int, each func(V, int) error) error {
+	switch {
+	case m == nil:
+		w.p = append(w.p, "null"...)
+		return nil
+	case depth == 0:
+		return errTooDeep
+	}
+	start := len(w.keys)
+	for k := range m {
+		w.keys = append(w.keys, k)
+	}
+	keys := w.keys[start:]
+	slices.Sort(keys)
+	w.p = append(w.p, '{')
+	for i, k := range keys {
+		if i > 0 {
+			w.p = append(w.p, ',')
+		}
+		w.p = append(jsontext.AppendString(w.p, k), ':')
+		if err := each(m[k], depth-1); err != nil {
+			return err
+		}
+	}
+	w.p = append(w.p, '}')
+	clear(w.keys[start:])
+	w.keys = w.keys[:start]
+	return nil
+}
