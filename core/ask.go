@@ -9,43 +9,24 @@ import (
 
 // EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, in the order in which they
 // come, one value for each socket. It ends when all sockets on all nodes have answered; when it ends before that, at the
-// timeout or with ctx, the answers so far come with a *PartialError.
+// timeout or with ctx, the answers so far come with a *PartialError. Acks yields them as they come.
 func (t Target) EmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
-	data, err := wire.Event(name, args)
+	q, ctx, end, err := t.askClients(ctx, name, args)
 	if err != nil {
 		return nil, err
 	}
-	ns := t.ns
-	uids := []string{ns.uid}
-	if !t.local {
-		uids = append(uids, ns.members.uids()...)
-	}
-	q, err := ns.requests.begin(codec.Broadcast, uids)
-	if err != nil {
-		return nil, err
-	}
-	defer ns.requests.end(q)
-	t.flags.Timeout = t.timeout()
-	ctx, cancel := context.WithTimeoutCause(ctx, t.flags.Timeout, ErrTimeout)
-	defer cancel()
-	local := func() {
-		ns.local.BroadcastAck(ctx, &Packet{Args: data, Flags: t.flags}, t.selector(),
-			func(clients int) { q.count(ns.uid, clients) },
-			func(v codec.Value) { q.ack(ns.uid, v) })
-	}
-	if t.local {
-		local()
-	} else {
-		t.send(ctx, q, &codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()}, local)
-	}
+	defer end()
 	err = q.wait(ctx)
 	return q.values, err
 }
 
-// send publishes a request and does this process's part of it. When publishing fails, the request goes on with that.
+// send publishes a request and does this process's part of it, if local is not nil. When publishing fails, the request goes on with that.
 func (t Target) send(ctx context.Context, q *request, env *codec.Envelope, local func()) {
 	env.RequestID = q.id
-	if err := t.ns.publishAnd(ctx, env, local); err != nil {
+	o := t.ns.operation(env)
+	defer o.release()
+	o.instead = local
+	if err := o.publish(ctx); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -85,7 +66,7 @@ func (t Target) ask(ctx context.Context, q *request, env *codec.Envelope) error 
 	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout(), ErrTimeout)
 	defer cancel()
 	if !q.complete() {
-		t.send(ctx, q, env, func() {})
+		t.send(ctx, q, env, nil)
 	}
 	return q.wait(ctx)
 }

@@ -21,6 +21,7 @@ type Cluster struct {
 	publisher *publisher
 	listener  *listener
 	counts    counters
+	outgoings sync.Pool // of *outgoing
 	began     time.Time // for clocks that do not jump
 
 	ctx     context.Context // ends the goroutines: Close cancels it
@@ -56,10 +57,10 @@ func New(config Config) (*Cluster, error) {
 		Threshold: config.PayloadThreshold})
 	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Store: config.Store, Timeout: config.PublishTimeout,
 		Published: func() { c.counts.publishBatches.Add(1) }}
-	c.publisher = &publisher{sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,
+	c.publisher = &publisher{ctx: c.ctx, turn: newTurn(), sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,
 		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)}
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
-		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, lost: c.lost,
+		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, spawn: c.group.Go, lost: c.lost,
 		recovered: c.recovered, failed: c.report}
 	c.publisher.begins, c.publisher.failed = c.listener.expects, c.listener.expectsNot
 	return c, nil
@@ -121,7 +122,7 @@ func (c *Cluster) launch(session transport.Session) bool {
 	c.running = true
 	c.group.Go(func() {
 		defer close(c.flushed)
-		c.publisher.run(c.ctx)
+		c.publisher.run()
 	})
 	c.group.Go(func() { c.listener.run(c.ctx, session) })
 	c.group.Go(c.tick)
@@ -188,13 +189,13 @@ func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
 	}
 }
 
-// deliver hands a received message to its namespace.
-func (c *Cluster) deliver(m transport.Message) {
+// deliver hands a received message to its namespace. sparse: it came after a pause.
+func (c *Cluster) deliver(m transport.Message, sparse bool) {
 	c.mu.RLock()
 	ns := c.namespaces[m.Channel]
 	c.mu.RUnlock()
 	if ns != nil {
-		ns.receive(m.Payload)
+		ns.receive(m.Payload, sparse)
 	}
 }
 

@@ -9,10 +9,10 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// receive takes what came on the namespace's channel. It is called by the receiving goroutine and must not block.
-func (ns *Namespace) receive(p []byte) {
+// receive takes what came on the namespace's channel. It is called by the receiving goroutine. sparse: it came alone.
+func (ns *Namespace) receive(p []byte, sparse bool) {
 	c := ns.cluster
-	if h, ok := c.wire.Peek(p); ok && h.UID == ns.uid {
+	if c.wire.SentBy(p, ns.uid) {
 		ns.own()
 		return
 	}
@@ -42,7 +42,7 @@ func (ns *Namespace) receive(p []byte) {
 	case !env.Type.Known():
 		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
 	default:
-		ns.route(env, len(p))
+		ns.route(env, len(p), sparse)
 	}
 }
 
@@ -59,7 +59,7 @@ func (ns *Namespace) goodbye(env *codec.Envelope) {
 		return
 	}
 	ns.left(env.UID, false)
-	if ns.lanes.answers.queue.tryPush(env, 0) != nil {
+	if ns.lanes.answers.offer(env, 0) != nil {
 		ns.requests.leave(env.UID)
 	}
 }
@@ -74,11 +74,13 @@ func (ns *Namespace) answer(env *codec.Envelope) {
 }
 
 // route hands on a message whose sender is known.
-func (ns *Namespace) route(env *codec.Envelope, size int) {
+func (ns *Namespace) route(env *codec.Envelope, size int, sparse bool) {
 	switch {
 	case env.Type == codec.Heartbeat:
 	case env.Type == codec.InitialHeartbeat:
 		ns.greet()
+	case env.Type == codec.Broadcast && env.RequestID == "" && sparse:
+		ns.lanes.messages.pass(ns.ctx, env, size)
 	case !env.Type.Response():
 		ns.lanes.messages.push(env, size)
 	case env.AttachmentID == "":
@@ -93,12 +95,10 @@ func (ns *Namespace) greet() {
 	if !ns.greeting.CompareAndSwap(false, true) {
 		return
 	}
-	o, err := ns.encode(&codec.Envelope{Type: codec.Heartbeat})
-	if err == nil {
-		o.leaving = func() { ns.greeting.Store(false) }
-		err = ns.cluster.publisher.send(o)
-	}
-	if err != nil {
+	o := ns.operation(&codec.Envelope{Type: codec.Heartbeat})
+	defer o.release()
+	o.leaving = func() { ns.greeting.Store(false) }
+	if err := o.queue(); err != nil {
 		ns.greeting.Store(false)
 		ns.unsent(err)
 	}
@@ -118,26 +118,12 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 	c.report(e)
 }
 
-// handle applies one message to this process's clients. The messages lane calls it.
+// handle does what one message of a peer says. It is called by the messages lane, for one message at a time.
 func (ns *Namespace) handle(env *codec.Envelope) {
-	to := Selector{Rooms: env.Opts.Rooms, Except: env.Opts.Except}
-	switch env.Type {
-	case codec.Broadcast:
-		p := &Packet{Args: env.Args, Flags: env.Opts.Flags}
-		if env.RequestID == "" {
-			ns.local.Broadcast(p, to)
-			return
-		}
-		ns.serveAcks(env, p, to)
-	case codec.SocketsJoin:
-		ns.local.Join(to, env.Rooms)
-	case codec.SocketsLeave:
-		ns.local.Leave(to, env.Rooms)
-	case codec.DisconnectSockets:
-		ns.local.Disconnect(to, env.Close)
-	case codec.FetchSockets:
-		ns.respond(env, &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: ns.local.Sockets(to)})
-	case codec.ServerSideEmit:
+	switch {
+	case env.Type == codec.FetchSockets:
+		ns.respond(env, &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: ns.local.Sockets(selectorOf(env))})
+	case env.Type == codec.ServerSideEmit:
 		var reply func(codec.Value)
 		if env.RequestID != "" {
 			reply = once(func(v codec.Value) {
@@ -145,14 +131,38 @@ func (ns *Namespace) handle(env *codec.Envelope) {
 			})
 		}
 		ns.serverSideEmit(env.Args, reply)
+	case env.Type == codec.Broadcast && env.RequestID != "":
+		ns.serveAcks(env)
+	default:
+		ns.apply(env)
 	}
 }
+
+// apply does to this process's sockets what a message says that wants no answer.
+func (ns *Namespace) apply(env *codec.Envelope) {
+	switch to := selectorOf(env); env.Type {
+	case codec.Broadcast:
+		ns.local.Broadcast(packetOf(env), to)
+	case codec.SocketsJoin:
+		ns.local.Join(to, env.Rooms)
+	case codec.SocketsLeave:
+		ns.local.Leave(to, env.Rooms)
+	case codec.DisconnectSockets:
+		ns.local.Disconnect(to, env.Close)
+	}
+}
+
+func selectorOf(env *codec.Envelope) Selector {
+	return Selector{Rooms: env.Opts.Rooms, Except: env.Opts.Except}
+}
+
+func packetOf(env *codec.Envelope) *Packet { return &Packet{Args: env.Args, Flags: env.Opts.Flags} }
 
 // maxAckTimeout bounds how long a peer can make this node remember clients that do not answer.
 const maxAckTimeout = time.Hour
 
 // serveAcks asks this process's clients on behalf of a peer.
-func (ns *Namespace) serveAcks(env *codec.Envelope, p *Packet, to Selector) {
+func (ns *Namespace) serveAcks(env *codec.Envelope) {
 	timeout := min(env.Opts.Flags.Timeout, maxAckTimeout)
 	if timeout <= 0 {
 		timeout = ns.cluster.config.RequestTimeout
@@ -164,7 +174,7 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, p *Packet, to Selector) {
 			cancel() // frees the timer
 		}
 	}
-	ns.local.BroadcastAck(ctx, p, to, once(func(clients int) {
+	ns.local.BroadcastAck(ctx, packetOf(env), selectorOf(env), once(func(clients int) {
 		ns.respond(env, &codec.Envelope{Type: codec.BroadcastClientCount, ClientCount: clients})
 		done(int64(clients))
 	}), func(v codec.Value) {

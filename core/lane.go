@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/backplane-go/backplane/codec"
 )
@@ -12,8 +13,12 @@ import (
 var errMismatch = fmt.Errorf("%w: the attachment is another message than its reference says", codec.ErrMalformed)
 
 // lane hands the messages of one namespace on, one at a time and in order, and with the attachments that they refer to.
-// The receiver never waits for it: what does not fit is dropped.
+// The receiver does not wait for it: what does not fit is dropped. A broadcast that comes alone the receiver hands on itself.
 type lane struct {
+	pending atomic.Int64 // messages that were not handled yet
+	turn    turn         // who has it handles messages
+	handy   handy        // whether the receiver may do it
+
 	queue   *queue[*codec.Envelope]
 	fetcher *fetcher
 	handle  func(*codec.Envelope)
@@ -22,9 +27,35 @@ type lane struct {
 
 // push queues a message of size bytes, or drops it.
 func (l *lane) push(env *codec.Envelope, size int) {
-	if err := l.queue.tryPush(env, size); err != nil {
+	if err := l.offer(env, size); err != nil {
 		l.dropped(env, DropSlow, err)
 	}
+}
+
+func (l *lane) offer(env *codec.Envelope, size int) error {
+	l.pending.Add(1)
+	err := l.queue.tryPush(env, size)
+	if err != nil {
+		l.pending.Add(-1)
+	}
+	return err
+}
+
+// pass handles a message at once if nothing else is to be handled, else it queues it.
+func (l *lane) pass(ctx context.Context, env *codec.Envelope, size int) {
+	if env.AttachmentID != "" || !l.pending.CompareAndSwap(0, 1) {
+		l.push(env, size)
+		return
+	}
+	switch {
+	case !l.handy.due():
+		l.push(env, size)
+	case ctx.Err() == nil:
+		l.turn.take()
+		l.handy.time(func() { l.handle(env) })
+		l.turn.leave()
+	}
+	l.pending.Add(-1)
 }
 
 // run handles messages until the queue is closed, or ctx ends.
@@ -35,7 +66,10 @@ func (l *lane) run(ctx context.Context) {
 		if batch, ok = l.queue.take(batch); !ok {
 			return
 		}
+		l.turn.take()
 		l.work(ctx, batch)
+		l.turn.leave()
+		l.pending.Add(-int64(len(batch)))
 	}
 }
 

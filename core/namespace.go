@@ -27,7 +27,10 @@ type Namespace struct {
 
 	custom   atomic.Pointer[func(data codec.Value, answer func(any))] // see OnCustomRequest
 	greeting atomic.Bool                                              // a Heartbeat that answers newcomers is queued
+	ready    chan struct{}                                            // closed when it listens
+	opening  sync.WaitGroup                                           // NamespaceAsync's goroutine
 	close    sync.Once
+	handy    handy       // whether Local is quick
 	departed atomic.Bool // the goodbye is on its way: the last message of all
 
 	ctx       context.Context // ends with the namespace
@@ -51,25 +54,20 @@ func (l lanes) close() {
 // what others send there and has announced itself. It returns ErrNamespaceExists for a name that is open, and a
 // *NameError for one that the bus cannot carry.
 func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Namespace, error) {
-	if local == nil {
-		return nil, errors.New("backplane: Namespace: local is nil")
-	}
-	channel, err := wire.Channel(c.config.ChannelPrefix, name, c.config.Bus.Limits())
+	ns, err := c.newNamespace(name, local)
 	if err != nil {
 		return nil, err
 	}
-	ns := c.newNamespace(name, channel, local)
-	if err := c.register(ns); err != nil {
+	if err := c.register(ns, nil); err != nil {
 		return nil, err
 	}
-	if err := c.listener.listen(ctx, channel); err != nil {
+	if err := c.listener.listen(ctx, ns.channel); err != nil {
 		c.unregister(ns)
 		ns.end()
 		ns.lanes.close()
-		return nil, &OpError{Op: "listen", Channel: channel, Err: err}
+		return nil, &OpError{Op: "listen", Channel: ns.channel, Err: err}
 	}
-	ns.spoke.Store(int64(time.Since(c.began)))
-	ns.announced.Store(true)
+	ns.listens()
 	if err := ns.publish(ctx, &codec.Envelope{Type: codec.InitialHeartbeat}); err != nil {
 		_ = ns.Close(ctx) // the error of publishing is the one that matters
 		return nil, err
@@ -77,8 +75,15 @@ func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Nam
 	return ns, nil
 }
 
-func (c *Cluster) newNamespace(name, channel string, local Local) *Namespace {
-	ns := &Namespace{cluster: c, name: name, channel: channel, uid: c.config.UID, local: local}
+func (c *Cluster) newNamespace(name string, local Local) (*Namespace, error) {
+	if local == nil {
+		return nil, errors.New("backplane: Namespace: local is nil")
+	}
+	channel, err := wire.Channel(c.config.ChannelPrefix, name, c.config.Bus.Limits())
+	if err != nil {
+		return nil, err
+	}
+	ns := &Namespace{cluster: c, name: name, channel: channel, uid: c.config.UID, local: local, ready: make(chan struct{})}
 	ns.ctx, ns.cancel = context.WithCancel(c.ctx)
 	if ns.uid == "" {
 		ns.uid = randomID()
@@ -91,12 +96,20 @@ func (c *Cluster) newNamespace(name, channel string, local Local) *Namespace {
 	})
 	ns.requests = newRequests(func(uid string) bool { return uid == ns.uid || ns.members.has(uid) })
 	ns.lanes = lanes{messages: ns.newLane(ns.handle), answers: ns.newLane(ns.answer)}
-	return ns
+	return ns, nil
+}
+
+// listens notes that the node receives what is sent to the namespace.
+func (ns *Namespace) listens() {
+	ns.spoke.Store(int64(time.Since(ns.cluster.began)))
+	ns.announced.Store(true)
+	close(ns.ready)
 }
 
 func (ns *Namespace) newLane(handle func(*codec.Envelope)) *lane {
 	c := ns.cluster
 	return &lane{
+		turn:  newTurn(),
 		queue: newQueue[*codec.Envelope](c.config.ReceiveQueue, c.config.ReceiveQueueBytes),
 		fetcher: &fetcher{store: c.config.Store, wire: c.wire, timeout: c.config.PublishTimeout,
 			fetched: func() { c.counts.attachmentReads.Add(1) }},
@@ -104,8 +117,8 @@ func (ns *Namespace) newLane(handle func(*codec.Envelope)) *lane {
 	}
 }
 
-// register makes messages of the namespace's channel reach it.
-func (c *Cluster) register(ns *Namespace) error {
+// register makes messages of the namespace's channel reach it. open, if not nil, is run by a goroutine.
+func (c *Cluster) register(ns *Namespace, open func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -120,6 +133,10 @@ func (c *Cluster) register(ns *Namespace) error {
 	c.namespaces[ns.channel] = ns
 	c.group.Go(func() { ns.lanes.messages.run(ns.ctx) })
 	c.group.Go(func() { ns.lanes.answers.run(ns.ctx) })
+	if open != nil {
+		ns.opening.Add(1)
+		c.group.Go(open)
+	}
 	return nil
 }
 
@@ -154,6 +171,7 @@ func (ns *Namespace) Close(ctx context.Context) error {
 	ns.close.Do(func() {
 		err = ns.publish(ctx, &codec.Envelope{Type: codec.AdapterClose})
 		ns.end()
+		ns.opening.Wait()
 		if e := ns.cluster.listener.unlisten(ctx, ns.channel); err == nil && e != nil {
 			err = &OpError{Op: "unlisten", Channel: ns.channel, Err: e}
 		}
@@ -180,35 +198,16 @@ func (ns *Namespace) end() {
 
 // publish sends env and waits for its outcome.
 func (ns *Namespace) publish(ctx context.Context, env *codec.Envelope) error {
-	return ns.publishAnd(ctx, env, func() {})
-}
-
-// publishAnd sends env, calls local without waiting for the bus, and waits for the outcome. An error of publishing does not
-// stop local, but for ErrClosed.
-func (ns *Namespace) publishAnd(ctx context.Context, env *codec.Envelope, local func()) error {
-	o, err := ns.encode(env)
-	switch {
-	case tooLate(err):
-		return err
-	case err != nil:
-		local()
-		return err
-	}
-	return ns.cluster.publisher.publish(ctx, o, local)
-}
-
-// queue sends env without waiting.
-func (ns *Namespace) queue(env *codec.Envelope) error {
-	o, err := ns.encode(env)
-	if err != nil {
-		return err
-	}
-	return ns.cluster.publisher.send(o)
+	o := ns.operation(env)
+	defer o.release()
+	return o.publish(ctx)
 }
 
 // post sends env without waiting, and reports what goes wrong.
 func (ns *Namespace) post(env *codec.Envelope) {
-	if err := ns.queue(env); err != nil {
+	o := ns.operation(env)
+	defer o.release()
+	if err := o.queue(); err != nil {
 		ns.unsent(err)
 	}
 }
@@ -218,19 +217,6 @@ func (ns *Namespace) unsent(err error) {
 	if !errors.Is(err, ErrClosed) {
 		ns.cluster.report(&OpError{Op: "publish", Channel: ns.channel, Err: err})
 	}
-}
-
-func (ns *Namespace) encode(env *codec.Envelope) (*outgoing, error) {
-	if ns.ctx.Err() != nil {
-		return nil, ErrClosed
-	}
-	env.UID, env.NSP = ns.uid, ns.name
-	o, err := ns.cluster.publisher.encode(ns.channel, env)
-	if err != nil {
-		return nil, err
-	}
-	o.left = &ns.departed
-	return o, nil
 }
 
 // tick gives a sign of life when one is due, and forgets the peers that gave none. heard is when the session last proved
@@ -279,12 +265,10 @@ func (ns *Namespace) announce() {
 // attempt queues one announcement. failed is called if it does not go out.
 func (ns *Namespace) attempt(failed func()) {
 	ns.unheard.Store(false)
-	o, err := ns.encode(&codec.Envelope{Type: codec.InitialHeartbeat})
-	if err == nil {
-		o.failed = failed
-		err = ns.cluster.publisher.send(o)
-	}
-	if err != nil {
+	o := ns.operation(&codec.Envelope{Type: codec.InitialHeartbeat})
+	defer o.release()
+	o.failed = failed
+	if err := o.queue(); err != nil {
 		ns.unheard.Store(true)
 		ns.unsent(err)
 	}

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,19 +13,9 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// outgoing is one message on its way to the bus.
-type outgoing struct {
-	wire.Outgoing
-	nsp     string
-	done    chan error   // gets the outcome if somebody waits for it, else nil
-	leaving func()       // called when the publisher takes it, if not nil
-	failed  func()       // called when it was not sent, if not nil
-	taken   atomic.Bool  // by the publisher, or by a caller who no longer waits
-	left    *atomic.Bool // set by the namespace's goodbye, after which nothing of it is sent
-}
-
 // publisher sends what is queued, in order: what arrives while a batch is on its way is the next batch.
 type publisher struct {
+	ctx    context.Context
 	sender *wire.Sender
 	queue  *queue[*outgoing]
 	trace  *Trace
@@ -32,47 +23,76 @@ type publisher struct {
 	report func(error)
 	begins func(time.Time) // called when messages that will come back are handed to the bus
 	failed func(time.Time) // called when those of a time will not come back after all, which the server itself said
-}
 
-// encode makes a message of env. Only the fields of a reference are kept of env after it returns.
-func (p *publisher) encode(channel string, env *codec.Envelope) (*outgoing, error) {
-	o, err := p.sender.Wire.Outgoing(channel, env)
-	if err != nil {
-		return nil, err
-	}
-	return &outgoing{Outgoing: o, nsp: env.NSP}, nil
+	lone  atomic.Bool // the last batch was one message
+	turn  turn        // who has it sends; guards batch
+	batch []*outgoing
 }
 
 // send queues a message without waiting for anything. What becomes of it is reported.
 func (p *publisher) send(o *outgoing) error {
-	err := p.queue.tryPush(o, o.Size())
+	err := p.push(o, false)
 	if errors.Is(err, ErrQueueFull) {
 		p.counts.queueDropped.Add(1)
 		if p.trace.QueueFull != nil {
-			p.trace.QueueFull(o.nsp, o.Env.Type)
+			p.trace.QueueFull(o.ns.name, o.env.Type)
 		}
 	}
 	return err
 }
 
-// publish queues a message, calls local, and waits for the message's outcome. When ctx ends first, the message is not sent
-// if it was still queued. local is called once the message has its place in the queue, so that what local makes the
-// application send comes after it; when there is no place yet, local does not wait for one. It is not called after Close.
-func (p *publisher) publish(ctx context.Context, o *outgoing, local func()) error {
+// push queues a message if there is room for it. From then on the publisher holds it too. quietly: the caller will lead.
+func (p *publisher) push(o *outgoing, quietly bool) error {
+	o.holders.Add(1)
+	first, err := p.queue.tryPushQuietly(o, o.Size())
+	if first && !quietly {
+		p.queue.signal()
+	}
+	if err != nil {
+		o.release()
+	}
+	return err
+}
+
+// pushWaiting is push as soon as there is room.
+func (p *publisher) pushWaiting(ctx context.Context, o *outgoing) error {
+	o.holders.Add(1)
+	err := p.queue.push(ctx, o, o.Size())
+	if err != nil {
+		o.release()
+	}
+	return err
+}
+
+// publish queues a message, does its local part, and waits for the message's outcome. When ctx ends first, the message is
+// not sent if it was still queued. The local part comes once the message has its place in the queue, so that what it makes
+// the application send comes after it; when there is no place yet, it does not wait for one. It does not come after Close.
+func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	if ctx.Err() != nil {
-		local()
+		o.here()
 		return ctx.Err()
 	}
-	o.done = make(chan error, 1)
-	err := p.queue.tryPush(o, o.Size())
-	if !tooLate(err) {
-		local()
+	o.waits = true
+	leads := p.lone.Load() && o.ns.handy.due()
+	err := p.push(o, leads)
+	switch {
+	case tooLate(err):
+	case leads:
+		o.ns.handy.time(o.here)
+	default:
+		o.here()
 	}
 	if errors.Is(err, ErrQueueFull) {
-		err = p.queue.push(ctx, o, o.Size())
+		err = p.pushWaiting(ctx, o)
 	}
 	if err != nil {
 		return err
+	}
+	if leads {
+		p.lead()
+	}
+	if ctx.Done() == nil {
+		return <-o.done
 	}
 	select {
 	case err := <-o.done:
@@ -87,18 +107,41 @@ func (p *publisher) publish(ctx context.Context, o *outgoing, local func()) erro
 }
 
 // run sends until the queue is closed and empty.
-func (p *publisher) run(ctx context.Context) {
-	var batch []*outgoing
+func (p *publisher) run() {
 	for {
-		var ok bool
-		if batch, ok = p.queue.take(batch); !ok {
+		// Let those who were just told the outcome of a batch put their next message into this one.
+		runtime.Gosched()
+		more := p.queue.wait()
+		p.turn.take() // in the end too: a caller may be sending
+		p.flushAll()
+		p.turn.leave()
+		if !more {
 			return
 		}
-		for rest := batch; len(rest) > 0; {
-			n := round(rest)
-			p.flush(ctx, rest[:n:n])
-			rest = rest[n:]
-		}
+	}
+}
+
+// lead sends what is queued on the caller's goroutine, unless somebody sends already: a lone caller is spared the waking of
+// another goroutine, and being woken by it.
+func (p *publisher) lead() {
+	if p.turn.tryTake() {
+		p.flushAll()
+		p.turn.leave()
+		p.queue.wakeIfAny() // what was pushed quietly meanwhile
+	}
+}
+
+// flushAll sends what is queued. The caller has the turn.
+func (p *publisher) flushAll() {
+	p.batch = p.queue.takeNow(p.batch)
+	if len(p.batch) == 0 {
+		return
+	}
+	p.lone.Store(len(p.batch) == 1)
+	for rest := p.batch; len(rest) > 0; {
+		n := round(rest)
+		p.flush(p.ctx, rest[:n:n])
+		rest = rest[n:]
 	}
 }
 
@@ -126,18 +169,16 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 	spilled, returning := 0, false
 	for _, o := range batch {
 		if !o.taken.CompareAndSwap(false, true) {
-			o.Release()
+			o.release()
 			continue
 		}
-		switch goodbye := o.Env.Type == codec.AdapterClose; {
-		case o.left.Load():
-			o.Release()
-			if o.done != nil {
-				o.done <- ErrClosed
-			}
+		switch goodbye := o.env.Type == codec.AdapterClose; {
+		case o.ns.departed.Load():
+			o.settle(ErrClosed)
+			o.release()
 			continue
 		case goodbye:
-			o.left.Store(true)
+			o.ns.departed.Store(true)
 		default:
 			returning = true
 		}
@@ -169,7 +210,6 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 
 // settle tells who waits for o, or reports, what became of it.
 func (p *publisher) settle(o *outgoing) {
-	o.Release()
 	if o.Err == nil {
 		p.counts.published.Add(1)
 	} else {
@@ -177,11 +217,10 @@ func (p *publisher) settle(o *outgoing) {
 		if o.failed != nil {
 			o.failed()
 		}
+		if !o.waits {
+			p.report(o.Err)
+		}
 	}
-	switch {
-	case o.done != nil:
-		o.done <- o.Err
-	case o.Err != nil:
-		p.report(o.Err)
-	}
+	o.settle(o.Err)
+	o.release()
 }

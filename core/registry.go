@@ -52,10 +52,10 @@ type RegistryConfig struct {
 // Registry knows this process's sockets of a namespace and the rooms they are in. It is a Local, the counterpart of
 // Socket.IO's in-memory adapter. It is safe for concurrent use and holds no lock while it delivers.
 type Registry struct {
-	config RegistryConfig
 	events eventQueue
 
 	mu      sync.RWMutex // guards all below and the members' rooms
+	config  RegistryConfig
 	members map[string]*member
 	rooms   map[string]*room
 	all     room
@@ -74,6 +74,14 @@ type member struct {
 func NewRegistry(config RegistryConfig) *Registry {
 	return &Registry{config: config, members: make(map[string]*member), rooms: make(map[string]*room),
 		all: room{members: make(map[*member]struct{})}}
+}
+
+// Configure changes what the registry tells its server, from the next event on. change is called at once and must not
+// call the registry.
+func (r *Registry) Configure(change func(*RegistryConfig)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.config)
 }
 
 // Add adds a socket, in the room of its id and in rooms. A socket of the same id is replaced and leaves its rooms.
@@ -154,7 +162,7 @@ func (r *Registry) remove(m *member) {
 // IDs returns the ids of the selected sockets, in no order. (Socket.IO's adapter calls this sockets.)
 func (r *Registry) IDs(to Selector) []string {
 	var ids []string
-	r.each(to, func(s Socket) { ids = append(ids, s.ID()) })
+	r.Each(to, func(s Socket) { ids = append(ids, s.ID()) })
 	return ids
 }
 

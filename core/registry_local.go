@@ -8,13 +8,13 @@ import (
 
 // Broadcast implements Local.
 func (r *Registry) Broadcast(p *Packet, to Selector) {
-	r.each(to, func(s Socket) { s.Send(p) })
+	r.Each(to, func(s Socket) { s.Send(p) })
 }
 
 // BroadcastAck implements Local.
 func (r *Registry) BroadcastAck(ctx context.Context, p *Packet, to Selector, asked func(clients int), answer func(codec.Value)) {
 	var ask []AckSocket
-	r.each(to, func(s Socket) {
+	r.Each(to, func(s Socket) {
 		if a, ok := s.(AckSocket); ok {
 			ask = append(ask, a)
 		} else {
@@ -30,7 +30,7 @@ func (r *Registry) BroadcastAck(ctx context.Context, p *Packet, to Selector, ask
 // Sockets implements Local.
 func (r *Registry) Sockets(to Selector) []codec.Socket {
 	var all []codec.Socket
-	r.each(to, func(s Socket) {
+	r.Each(to, func(s Socket) {
 		info := codec.Socket{ID: s.ID(), Rooms: r.SocketRooms(s.ID())}
 		var h Handshake
 		if d, ok := s.(DescribedSocket); ok {
@@ -49,12 +49,12 @@ var noData = codec.FromTree(codec.Object{})
 
 // Join implements Local.
 func (r *Registry) Join(to Selector, rooms []string) {
-	r.each(to, func(s Socket) { r.AddAll(s.ID(), rooms...) })
+	r.Each(to, func(s Socket) { r.AddAll(s.ID(), rooms...) })
 }
 
 // Leave implements Local.
 func (r *Registry) Leave(to Selector, rooms []string) {
-	r.each(to, func(s Socket) {
+	r.Each(to, func(s Socket) {
 		for _, name := range rooms {
 			r.Del(s.ID(), name)
 		}
@@ -63,12 +63,15 @@ func (r *Registry) Leave(to Selector, rooms []string) {
 
 // Disconnect implements Local.
 func (r *Registry) Disconnect(to Selector, close bool) {
-	r.each(to, func(s Socket) { s.Disconnect(close) })
+	r.Each(to, func(s Socket) { s.Disconnect(close) })
 }
 
 // ServerSideEmit implements Local.
 func (r *Registry) ServerSideEmit(args codec.Args, reply func(codec.Value)) {
-	if r.config.ServerSideEmit != nil {
-		r.config.ServerSideEmit(args, reply)
+	r.mu.RLock()
+	f := r.config.ServerSideEmit
+	r.mu.RUnlock()
+	if f != nil {
+		f(args, reply)
 	}
 }

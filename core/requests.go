@@ -50,6 +50,7 @@ type request struct {
 	ended   bool
 	done    chan struct{} // closed when ended
 	values  []codec.Value
+	news    chan struct{} // closed by the next of values; nil when nobody waits for that
 	sockets []answeredSocket
 }
 
@@ -165,7 +166,7 @@ func (q *request) count(uid string, clients int) {
 		}
 		early := a.early[:min(len(a.early), clients)]
 		a.counted, a.clients, a.early = true, clients-len(early), nil
-		q.values = append(q.values, early...)
+		q.add(early...)
 	})
 }
 
@@ -177,8 +178,43 @@ func (q *request) ack(uid string, v codec.Value) {
 			return
 		}
 		a.clients--
-		q.values = append(q.values, v)
+		q.add(v)
 	})
+}
+
+// add keeps acknowledgements. The caller holds mu.
+func (q *request) add(values ...codec.Value) {
+	if len(values) == 0 {
+		return
+	}
+	q.values = append(q.values, values...)
+	if q.news != nil {
+		close(q.news)
+		q.news = nil
+	}
+}
+
+// after returns the acknowledgements but for the first n, and waits for one if there is none. It is false when there is
+// nothing more to wait for: the request or ctx has ended.
+func (q *request) after(ctx context.Context, n int) (values []codec.Value, more bool) {
+	for {
+		q.mu.Lock()
+		if values, ended := q.values[n:len(q.values):len(q.values)], q.ended; ended || len(values) > 0 {
+			q.mu.Unlock()
+			return values, !ended
+		}
+		if q.news == nil {
+			q.news = make(chan struct{})
+		}
+		news := q.news
+		q.mu.Unlock()
+		select {
+		case <-news:
+		case <-q.done:
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
 }
 
 // value adds the only answer of a node.

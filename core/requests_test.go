@@ -17,11 +17,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asks are the three kinds of requests, each as the number of answers and the error.
+// asks are the kinds of requests, each as the number of answers and the error.
 var asks = map[string]func(ctx context.Context, t core.Target) (int, error){
 	"EmitWithAck": func(ctx context.Context, t core.Target) (int, error) {
 		values, err := t.EmitWithAck(ctx, "a")
 		return len(values), err
+	},
+	"Acks": func(ctx context.Context, t core.Target) (n int, err error) {
+		for _, err = range t.Acks(ctx, "a") {
+			if err == nil {
+				n++
+			}
+		}
+		return n, err
 	},
 	"FetchSockets": func(ctx context.Context, t core.Target) (int, error) {
 		sockets, err := t.FetchSockets(ctx)
@@ -70,14 +78,14 @@ func (s *stage) ask(ctx context.Context, t *testing.T, kind string, target core.
 		n, err := asks[kind](ctx, target)
 		s.outcome <- outcome{n, err, time.Since(start)}
 	}()
-	typ := map[string]codec.Type{"EmitWithAck": codec.Broadcast, "FetchSockets": codec.FetchSockets, "ServerSideEmitWithAck": codec.ServerSideEmit}[kind]
+	typ := map[string]codec.Type{"EmitWithAck": codec.Broadcast, "Acks": codec.Broadcast, "FetchSockets": codec.FetchSockets, "ServerSideEmitWithAck": codec.ServerSideEmit}[kind]
 	return s.p.next(s.ns.UID(), typ).RequestID
 }
 
 // answer answers as a node with one client would.
 func (s *stage) answer(kind, uid, id string) {
 	switch kind {
-	case "EmitWithAck":
+	case "EmitWithAck", "Acks":
 		s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: uid, RequestID: id, ClientCount: 1})
 		s.p.say(codec.Envelope{Type: codec.BroadcastAck, UID: uid, RequestID: id, Value: value(uid)})
 	case "FetchSockets":

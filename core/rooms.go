@@ -38,8 +38,9 @@ func (r *room) listed() []*member {
 // selections are reused for the members that a union of rooms, or an exception, selects.
 var selections = sync.Pool{New: func() any { return new([]*member) }}
 
-// each calls f for every selected socket, without holding a lock.
-func (r *Registry) each(to Selector, f func(Socket)) {
+// Each calls f for every selected socket once, in no order. It holds no lock meanwhile: f may use the Registry, and a
+// socket that leaves during the call may still get its turn, while one that comes need not.
+func (r *Registry) Each(to Selector, f func(Socket)) {
 	if len(to.Except) == 0 && len(to.Rooms) <= 1 {
 		for _, m := range r.single(to.Rooms) {
 			f(m.socket)

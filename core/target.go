@@ -79,30 +79,31 @@ func (t Target) timeout() time.Duration {
 //
 // Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {
-	return t.emit(name, args, func(env *codec.Envelope, local func()) error { return t.ns.publishAnd(ctx, env, local) })
+	data, err := wire.Event(name, args)
+	if err != nil {
+		return err
+	}
+	return t.carryOut(ctx, &codec.Envelope{Type: codec.Broadcast, Args: data})
 }
 
 // EmitAsync is Emit without waiting for the bus: what goes wrong later is told to Config.ErrorHandler. It returns
 // ErrQueueFull when too many messages wait already. Events of one goroutine keep their order, whichever way they are
 // emitted.
 func (t Target) EmitAsync(name string, args ...any) error {
-	return t.emit(name, args, func(env *codec.Envelope, local func()) error {
-		err := t.ns.queue(env)
-		if !tooLate(err) {
-			local()
-		}
-		return err
-	})
-}
-
-func (t Target) emit(name string, args []any, send func(env *codec.Envelope, local func()) error) error {
 	data, err := wire.Event(name, args)
 	if err != nil {
 		return err
 	}
-	return t.apply(&codec.Envelope{Type: codec.Broadcast, Args: data}, send, func(l Local) {
-		l.Broadcast(&Packet{Args: data, Flags: t.flags}, t.selector())
-	})
+	o := t.operation(&codec.Envelope{Type: codec.Broadcast, Args: data})
+	defer o.release()
+	if t.local {
+		return o.alone()
+	}
+	err = o.queue()
+	if !tooLate(err) {
+		o.here()
+	}
+	return err
 }
 
 // tooLate reports whether err means that the namespace is closed, and so its local part too.
@@ -111,32 +112,33 @@ func tooLate(err error) bool { return errors.Is(err, ErrClosed) }
 // SocketsJoin makes the sockets of the target join rooms. Like Emit, it returns an error of publishing and does its
 // local part all the same.
 func (t Target) SocketsJoin(ctx context.Context, rooms ...string) error {
-	return t.change(ctx, &codec.Envelope{Type: codec.SocketsJoin, Rooms: rooms}, func(l Local) { l.Join(t.selector(), rooms) })
+	return t.carryOut(ctx, &codec.Envelope{Type: codec.SocketsJoin, Rooms: rooms})
 }
 
 // SocketsLeave makes the sockets of the target leave rooms, as SocketsJoin makes them join.
 func (t Target) SocketsLeave(ctx context.Context, rooms ...string) error {
-	return t.change(ctx, &codec.Envelope{Type: codec.SocketsLeave, Rooms: rooms}, func(l Local) { l.Leave(t.selector(), rooms) })
+	return t.carryOut(ctx, &codec.Envelope{Type: codec.SocketsLeave, Rooms: rooms})
 }
 
 // DisconnectSockets disconnects the sockets of the target from the namespace; close: their underlying connections too.
 func (t Target) DisconnectSockets(ctx context.Context, close bool) error {
-	return t.change(ctx, &codec.Envelope{Type: codec.DisconnectSockets, Close: close}, func(l Local) { l.Disconnect(t.selector(), close) })
+	return t.carryOut(ctx, &codec.Envelope{Type: codec.DisconnectSockets, Close: close})
 }
 
-func (t Target) change(ctx context.Context, env *codec.Envelope, local func(Local)) error {
-	return t.apply(env, func(env *codec.Envelope, local func()) error { return t.ns.publishAnd(ctx, env, local) }, local)
+// operation is what env does to the sockets of the target, on all nodes.
+func (t Target) operation(env *codec.Envelope) *outgoing {
+	env.Opts = t.opts()
+	o := t.ns.operation(env)
+	o.applies = true
+	return o
 }
 
-// apply does something here and, unless the target is local, on the other nodes.
-func (t Target) apply(env *codec.Envelope, send func(env *codec.Envelope, local func()) error, local func(Local)) error {
-	switch {
-	case !t.local:
-		env.Opts = t.opts()
-		return send(env, func() { local(t.ns.local) })
-	case t.ns.ctx.Err() != nil:
-		return ErrClosed
+// carryOut does what env says here and, unless the target is local, on the other nodes.
+func (t Target) carryOut(ctx context.Context, env *codec.Envelope) error {
+	o := t.operation(env)
+	defer o.release()
+	if t.local {
+		return o.alone()
 	}
-	local(t.ns.local)
-	return nil
+	return o.publish(ctx)
 }

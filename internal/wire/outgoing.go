@@ -34,10 +34,12 @@ func (o *Outgoing) Size() int { return len(*o.buf) }
 // Spills tells whether its body goes to the store.
 func (o *Outgoing) Spills() bool { return o.spill }
 
-// Release ends the use of o: its memory is used again.
+// Release ends the use of o: its memory is used again. Releasing again does nothing.
 func (o *Outgoing) Release() {
-	putBuffer(o.buf)
-	o.buf = nil
+	if o.buf != nil {
+		putBuffer(o.buf)
+		o.buf = nil
+	}
 }
 
 // buffers are reused for encoded messages, unless they grew large.

@@ -112,13 +112,14 @@ func (w *Wire) DecodeBody(p []byte) (*codec.Envelope, error) {
 	return env, err
 }
 
-// Peek reads the header of p, if the codec can do so without reading the rest.
-func (w *Wire) Peek(p []byte) (codec.Header, bool) {
+// SentBy reports whether p is a message of uid's, as far as the codec can tell without reading it: false means that it
+// takes a Decode to know.
+func (w *Wire) SentBy(p []byte, uid string) bool {
 	switch {
 	case w.peeker == nil || len(p) == 0:
-		return codec.Header{}, false
+		return false
 	case !w.text && p[0] == binaryMark:
-		return w.peeker.Peek(p[1:], codec.Binary)
+		return w.peeker.SentBy(p[1:], codec.Binary, uid)
 	}
-	return w.peeker.Peek(p, codec.Text)
+	return w.peeker.SentBy(p, codec.Text, uid)
 }

@@ -123,9 +123,8 @@ func TestBinary(t *testing.T) {
 				got, err := w.Decode(p)
 				require.NoError(t, err)
 				assert.Equal(t, env.Args.String(), got.Args.String())
-				if h, ok := w.Peek(p); ok {
-					assert.Equal(t, codec.Header{Type: codec.Broadcast, UID: env.UID, NSP: "/"}, h)
-				}
+				assert.True(t, w.SentBy(p, env.UID))
+				assert.False(t, w.SentBy(p, env.UID+"x"))
 			})
 			t.Run("IsSpilledWhenTooLarge", func(t *testing.T) {
 				w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: transport.Limits{Payload: 1000}})
@@ -222,7 +221,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0, 0xff})
 	f.Fuzz(func(t *testing.T, p []byte) {
 		for i, w := range []*wire.Wire{text, bytes, compact} {
-			w.Peek(p)
+			w.SentBy(p, "u")
 			env, err := w.Decode(p)
 			if err == nil {
 				again(t, w, env)
@@ -243,8 +242,10 @@ func again(t *testing.T, w *wire.Wire, env *codec.Envelope) {
 	if err != nil || spill {
 		return // a type of a later version, or one that has no binary form inline
 	}
-	if h, ok := w.Peek(p); ok && (h.Type != env.Type || h.UID != env.UID || h.NSP != env.NSP) {
-		t.Fatalf("Peek says %+v of %+v: a node would take another's message for its own", h, env)
+	for _, uid := range []string{"u", "", env.UID + "x", env.NSP} {
+		if uid != env.UID && w.SentBy(p, uid) {
+			t.Fatalf("SentBy says %q of %+v: a node would take another's message for its own", uid, env)
+		}
 	}
 }
 

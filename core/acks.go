@@ -1,0 +1,78 @@
+package core
+
+import (
+	"context"
+	"iter"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+)
+
+// Acks is EmitWithAck for those who cannot wait for the slowest client: it yields each acknowledgement as it comes, one value
+// for each socket. When not all answer, the last it yields is a *PartialError with a null value. The event is sent when
+// the iteration begins; leaving it early is no error, and the acknowledgements that come later are nobody's.
+//
+//	for answer, err := range ns.To("room").Acks(ctx, "ready?") {
+//		…
+//	}
+func (t Target) Acks(ctx context.Context, name string, args ...any) iter.Seq2[codec.Value, error] {
+	return func(yield func(codec.Value, error) bool) {
+		q, ctx, end, err := t.askClients(ctx, name, args)
+		if err != nil {
+			yield(codec.Value{}, err)
+			return
+		}
+		defer end()
+		seen := 0
+		for more := true; more; {
+			var values []codec.Value
+			values, more = q.after(ctx, seen)
+			if !more { // q.values does not change any more once this has returned
+				err = q.wait(ctx)
+				values = q.values[seen:]
+			}
+			for _, v := range values {
+				if !yield(v, nil) {
+					return
+				}
+			}
+			seen += len(values)
+		}
+		if err != nil {
+			yield(codec.Value{}, err)
+		}
+	}
+}
+
+// askClients sends an event to the sockets of the target, for acknowledgements. They are awaited with the context that it
+// returns, until end is called.
+func (t Target) askClients(ctx context.Context, name string, args []any) (q *request, asking context.Context, end func(), err error) {
+	data, err := wire.Event(name, args)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	ns := t.ns
+	uids := []string{ns.uid}
+	if !t.local {
+		uids = append(uids, ns.members.uids()...)
+	}
+	if q, err = ns.requests.begin(codec.Broadcast, uids); err != nil {
+		return nil, nil, nil, err
+	}
+	t.flags.Timeout = t.timeout()
+	ctx, cancel := context.WithTimeoutCause(ctx, t.flags.Timeout, ErrTimeout)
+	local := func() {
+		ns.local.BroadcastAck(ctx, &Packet{Args: data, Flags: t.flags}, t.selector(),
+			func(clients int) { q.count(ns.uid, clients) },
+			func(v codec.Value) { q.ack(ns.uid, v) })
+	}
+	if t.local {
+		local()
+	} else {
+		t.send(ctx, q, &codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()}, local)
+	}
+	return q, ctx, func() {
+		cancel()
+		ns.requests.end(q)
+	}, nil
+}

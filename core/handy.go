@@ -1,0 +1,50 @@
+package core
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// A goroutine that has something else to do calls Local itself only while Local is quick: waking another one would cost more.
+// Once a call has taken longer than quick, others do it for a while.
+const (
+	quick    = 100 * time.Microsecond
+	distrust = 10 * time.Second
+)
+
+var processBegan = time.Now()
+
+// handy remembers how long calls of Local take. It is safe for concurrent use.
+type handy struct{ until atomic.Int64 } // no call until then, nanoseconds since processBegan; 0: none was slow
+
+// due reports whether calling is worth a try.
+func (h *handy) due() bool {
+	until := h.until.Load()
+	return until == 0 || int64(time.Since(processBegan)) > until
+}
+
+// time calls f and remembers how long it took.
+func (h *handy) time(f func()) {
+	start := time.Now()
+	f()
+	if took := time.Since(start); took > quick {
+		h.until.Store(int64(time.Since(processBegan) + distrust))
+	}
+}
+
+// turn is a lock to hold while waiting for others: for the bus, or for Local.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) take()  { t <- struct{}{} }
+func (t turn) leave() { <-t }
+
+func (t turn) tryTake() bool {
+	select {
+	case t <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,108 @@
+package core
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+)
+
+// outgoing is an operation: a message on its way to the bus, and what it does to this process's sockets. It is used again
+// once nobody holds it any more: who made it, and the publisher while it has it.
+type outgoing struct {
+	wire.Outgoing
+	env codec.Envelope
+	ns  *Namespace
+
+	applies bool   // in this process the message does what it does on the other nodes,
+	instead func() // or this, if not nil
+
+	done    chan error  // gets the outcome if waits is set
+	waits   bool        // somebody waits for the outcome
+	leaving func()      // called when the publisher takes it, if not nil
+	failed  func()      // called when it was not sent, if not nil
+	taken   atomic.Bool // by the publisher, or by a caller who no longer waits
+	holders atomic.Int32
+}
+
+// operation makes an outgoing of env, which its maker has to release.
+func (ns *Namespace) operation(env *codec.Envelope) *outgoing {
+	o, ok := ns.cluster.outgoings.Get().(*outgoing)
+	if !ok {
+		o = &outgoing{done: make(chan error, 1)}
+	}
+	o.env, o.ns = *env, ns
+	o.holders.Store(1)
+	return o
+}
+
+// encode makes the message of o. It is ErrClosed once the namespace is closed.
+func (o *outgoing) encode() error {
+	ns := o.ns
+	if ns.ctx.Err() != nil {
+		return ErrClosed
+	}
+	o.env.UID, o.env.NSP = ns.uid, ns.name
+	var err error
+	o.Outgoing, err = ns.cluster.wire.Outgoing(ns.channel, &o.env)
+	return err
+}
+
+// publish sends o, does its local part without waiting for the bus, and waits for the outcome. An error of publishing does
+// not stop the local part, but for ErrClosed.
+func (o *outgoing) publish(ctx context.Context) error {
+	switch err := o.encode(); {
+	case tooLate(err):
+		return err
+	case err != nil:
+		o.here()
+		return err
+	}
+	return o.ns.cluster.publisher.publish(ctx, o)
+}
+
+// queue sends o without waiting.
+func (o *outgoing) queue() error {
+	if err := o.encode(); err != nil {
+		return err
+	}
+	return o.ns.cluster.publisher.send(o)
+}
+
+// alone does the local part only.
+func (o *outgoing) alone() error {
+	if o.ns.ctx.Err() != nil {
+		return ErrClosed
+	}
+	o.here()
+	return nil
+}
+
+// here does to this process's sockets what there is to do.
+func (o *outgoing) here() {
+	switch {
+	case o.instead != nil:
+		o.instead()
+	case o.applies:
+		o.ns.apply(&o.env)
+	}
+}
+
+// release ends the use of o by one of those who hold it.
+func (o *outgoing) release() {
+	if o.holders.Add(-1) > 0 {
+		return
+	}
+	o.Release()
+	pool := &o.ns.cluster.outgoings
+	*o = outgoing{done: o.done}
+	pool.Put(o)
+}
+
+// settle tells who waits for o what became of it.
+func (o *outgoing) settle(err error) {
+	if o.waits {
+		o.done <- err
+	}
+}
