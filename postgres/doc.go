@@ -22,6 +22,6 @@
 //
 // Each driver opens two connections of its own when they are first needed: one that listens (per session) and
 // one that publishes. They are never taken from, nor given to, the pool of the caller, which serves the
-// attachments alone. Both have to reach the server itself, or a proxy that pools whole sessions: behind a
+// attachments alone. With lib/pq up to two more write attachments. All have to reach the server itself, or a proxy that pools whole sessions: behind a
 // transaction-pooling proxy LISTEN is lost silently.
 package postgres

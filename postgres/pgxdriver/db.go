@@ -30,6 +30,25 @@ func (d *db) QueryRow(ctx context.Context, statement string, args []any, dest ..
 	return err == nil, err
 }
 
+func (d *db) Bodies(ctx context.Context, statement string, args ...any) (bodies []engine.Body, err error) {
+	err = d.try(args, func(args []any) error {
+		rows, err := d.pool.Query(ctx, statement, args...)
+		bodies, err = collect(rows, err)
+		return err
+	})
+	return bodies, err
+}
+
+func collect(rows pgx.Rows, err error) ([]engine.Body, error) {
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (body engine.Body, err error) {
+		err = row.Scan(&body.N, &body.Bytes)
+		return body, err
+	})
+}
+
 func (d *db) Exec(ctx context.Context, statement string, args ...any) error {
 	return d.try(args, func(args []any) error {
 		_, err := d.pool.Exec(ctx, statement, args...)
@@ -55,6 +74,9 @@ func (d *db) try(args []any, call func(args []any) error) error {
 
 // Bytes are sent as they are.
 func (*db) Bytes(p []byte) (string, any) { return "$1::bytea", p }
+
+// Writer is the pool itself.
+func (d *db) Writer(context.Context, string) engine.DB { return d }
 
 func (*db) SQLState(err error) string {
 	var e *pgconn.PgError

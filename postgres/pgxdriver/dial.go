@@ -19,9 +19,9 @@ type dialer struct {
 
 var _ engine.Dialer = (*dialer)(nil)
 
-// dial connects. The connection is used at the level of pgconn; pgx is asked to open it because the pool's
-// hooks want its type.
-func (d *dialer) dial(ctx context.Context, link *engine.Link, name string, onNotification pgconn.NotificationHandler) (*pgconn.PgConn, error) {
+// dial connects, with the settings that adjust, if any, leaves. The connection is used at the level of pgconn; pgx is asked
+// to open it because the pool's hooks want its type.
+func (d *dialer) dial(ctx context.Context, link *engine.Link, name string, adjust func(*pgx.ConnConfig)) (*pgconn.PgConn, error) {
 	pool := d.pool.Config()
 	config := pool.ConnConfig
 	if d.config.ConnConfig != nil {
@@ -40,10 +40,13 @@ func (d *dialer) dial(ctx context.Context, link *engine.Link, name string, onNot
 	}
 	config.RuntimeParams["client_encoding"] = "UTF8" // the server's default is the encoding of the database
 	config.DialFunc = link.Dial(config.DialFunc)
-	config.OnNotification = onNotification
+	config.OnNotification = nil
 	// The hooks and the handshake are ended by their context at once, without asking the server to cancel.
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.DeadlineContextWatcherHandler{Conn: conn.Conn()}
+	}
+	if adjust != nil {
+		adjust(config)
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

@@ -30,6 +30,7 @@ type Config struct {
 	// The BeforeConnect and AfterConnect hooks of the pool run for the driver's own connections either way. The
 	// driver names itself in application_name, asks for UTF8, gives up connecting after 10 seconds and turns on
 	// TCP keepalives, where the settings leave that open.
+	// Once the listening connection is open it does without pgx: OnNotice and OnPgError are not called for it.
 	ConnConfig *pgx.ConnConfig
 }
 

@@ -20,7 +20,7 @@ type publisher struct {
 var (
 	_ engine.Publisher = (*publisher)(nil)
 
-	binary = []int16{1}
+	inBinary = []int16{1}
 )
 
 func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.Publisher, error) {
@@ -54,7 +54,7 @@ func (p *publisher) statement(b engine.Batch) *pgconn.StatementDescription {
 func (p *publisher) Notify(batches []engine.Batch) (committed int, intact bool, err error) {
 	if len(batches) == 1 {
 		b := batches[0]
-		_, err = p.conn.ExecStatement(context.Background(), p.statement(b), [][]byte{b.Channels, b.Payloads}, binary, nil).Close()
+		_, err = p.conn.ExecStatement(context.Background(), p.statement(b), [][]byte{b.Channels, b.Payloads}, inBinary, nil).Close()
 		if err == nil {
 			return 1, true, nil
 		}
@@ -75,7 +75,7 @@ func (p *publisher) pipeline(batches []engine.Batch) (committed int, intact bool
 	pipeline := p.conn.StartPipeline(context.Background())
 	for _, b := range batches {
 		pipeline.SendQueryStatement(p.begin, nil, nil, nil)
-		pipeline.SendQueryStatement(p.statement(b), [][]byte{b.Channels, b.Payloads}, binary, nil)
+		pipeline.SendQueryStatement(p.statement(b), [][]byte{b.Channels, b.Payloads}, inBinary, nil)
 		pipeline.SendQueryStatement(p.commit, nil, nil, nil)
 	}
 	err = pipeline.Sync()

@@ -28,7 +28,7 @@ type Config struct {
 type Driver struct {
 	bus   *engine.Bus
 	store *engine.Store
-	pool  *pool
+	pool  *writer
 }
 
 var (
@@ -38,9 +38,13 @@ var (
 	_ storage.Preparer = (*Driver)(nil)
 )
 
-// New returns a driver with the default options: attachments go through db, while the driver's own two
+// New returns a driver with the default options: attachments are read through db, while the driver's own two
 // connections, the listening and the publishing one, are opened with dsn, a URL or "key=value …" as lib/pq
 // knows them. db may go through a proxy that pools transactions, dsn must not. New does no I/O.
+//
+// Attachments are written over up to two more connections to dsn, which are opened when they are needed: those of db send
+// bytes as text, which takes half as much CPU again. Where dsn leads elsewhere than db, or its role may not write, they are
+// written through db.
 //
 // The driver names itself in application_name and gives up connecting after 10 seconds, where dsn and the
 // environment leave that open. lib/pq cannot be interrupted while it connects to listen: when the context of
@@ -50,9 +54,10 @@ func New(db *sql.DB, dsn string) *Driver { return NewWithConfig(db, dsn, Config{
 // NewWithConfig returns a driver with options. It does no I/O; what is wrong with the options is returned by
 // Prepare and by the methods they concern.
 func NewWithConfig(db *sql.DB, dsn string, config Config) *Driver {
-	pool := &pool{db: db}
+	dialer := &dialer{dsn: dsn}
+	pool := newWriter(&pool{db: db}, dialer)
 	return &Driver{
-		bus:   engine.NewBus(&dialer{dsn: dsn}),
+		bus:   engine.NewBus(dialer),
 		store: engine.NewStore(pool, config.Config),
 		pool:  pool,
 	}

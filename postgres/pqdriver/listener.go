@@ -17,12 +17,12 @@ const readAhead = 256
 type listener struct {
 	conn          *pq.ListenerConn
 	notifications chan *pq.Notification // closed by lib/pq when the connection has ended
-	deliver       func(channel, payload string)
+	deliver       func(channel string, payload []byte)
 }
 
 var _ engine.Listener = (*listener)(nil)
 
-func (d *dialer) DialListener(ctx context.Context, link *engine.Link, deliver func(channel, payload string)) (engine.Listener, error) {
+func (d *dialer) DialListener(ctx context.Context, link *engine.Link, deliver func(channel string, payload []byte)) (engine.Listener, error) {
 	dsn, err := d.listenDSN("backplane listen")
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (l *listener) Exec(statement string) (intact bool, err error) {
 				notifications = nil // the answer is an error, on its way
 				continue
 			}
-			l.deliver(n.Channel, n.Extra)
+			l.deliver(n.Channel, []byte(n.Extra))
 		case <-answered:
 			return intact, err
 		}
@@ -82,13 +82,13 @@ func (l *listener) Wait(ctx context.Context) error {
 		if !ok {
 			return l.conn.Err()
 		}
-		l.deliver(n.Channel, n.Extra)
+		l.deliver(n.Channel, []byte(n.Extra))
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	for range len(l.notifications) {
 		if n, ok := <-l.notifications; ok {
-			l.deliver(n.Channel, n.Extra)
+			l.deliver(n.Channel, []byte(n.Extra))
 		}
 	}
 	return nil

@@ -26,9 +26,9 @@ type pool struct {
 type trust int
 
 const (
-	unknown trust = iota
-	direct        // the connections are the server's: statements are prepared
-	shared        // transactions may be pooled: they are not
+	unknown    trust = iota
+	theServers       // the connections are the server's: statements are prepared
+	shared           // transactions may be pooled: they are not
 )
 
 var _ engine.DB = (*pool)(nil)
@@ -42,9 +42,56 @@ func (p *pool) QueryRow(ctx context.Context, statement string, args []any, dest 
 }
 
 func (p *pool) queryRow(ctx context.Context, statement string, args, dest []any) error {
+	return p.run(ctx, statement, args, func(stmt *sql.Stmt, text string) error {
+		if stmt != nil {
+			return stmt.QueryRowContext(ctx, args...).Scan(dest...)
+		}
+		return p.db.QueryRowContext(ctx, text).Scan(dest...)
+	})
+}
+
+func (p *pool) Bodies(ctx context.Context, statement string, args ...any) ([]engine.Body, error) {
+	var bodies []engine.Body
+	err := within(ctx, func() error {
+		return p.run(ctx, statement, args, func(stmt *sql.Stmt, text string) error {
+			var rows *sql.Rows
+			var err error
+			if stmt != nil {
+				rows, err = stmt.QueryContext(ctx, args...)
+			} else {
+				rows, err = p.db.QueryContext(ctx, text)
+			}
+			bodies, err = collect(rows, err)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err // and bodies may still be written to
+	}
+	return bodies, nil
+}
+
+// collect reads all rows.
+func collect(rows *sql.Rows, err error) (bodies []engine.Body, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var body engine.Body
+		if err := rows.Scan(&body.N, &body.Bytes); err != nil {
+			return nil, err
+		}
+		bodies = append(bodies, body)
+	}
+	return bodies, rows.Err()
+}
+
+// run calls do with the statement, prepared, or with its text if nothing is to be prepared.
+func (p *pool) run(ctx context.Context, statement string, args []any, do func(stmt *sql.Stmt, text string) error) error {
 	stmt, err := p.prepare(ctx, statement)
 	if stmt != nil {
-		err = stmt.QueryRowContext(ctx, args...).Scan(dest...)
+		err = do(stmt, "")
 	}
 	if engine.NotPrepared(err) { // there is a proxy after all, and the server has done nothing yet
 		p.note(shared)
@@ -57,7 +104,7 @@ func (p *pool) queryRow(ctx context.Context, statement string, args, dest []any)
 	if err != nil {
 		return err
 	}
-	return p.db.QueryRowContext(ctx, text).Scan(dest...)
+	return do(nil, text)
 }
 
 // prepare returns the statement, prepared: database/sql does it again on each connection that needs it. The few there are
@@ -71,7 +118,7 @@ func (p *pool) prepare(ctx context.Context, statement string) (*sql.Stmt, error)
 		if err != nil {
 			return nil, err
 		}
-		if trust = direct; pooled {
+		if trust = theServers; pooled {
 			trust = shared
 		}
 		p.note(trust)
@@ -134,11 +181,14 @@ func (p *pool) Exec(ctx context.Context, statement string, args ...any) error {
 	})
 }
 
-// Bytes are sent as text by lib/pq. Base64 is shorter than the hexadecimal that it would choose, and the server reads it
+// Bytes are sent as text by lib/pq, unless its connection is told otherwise. Base64 is shorter than the hexadecimal that it would choose, and the server reads it
 // in half the time.
 func (*pool) Bytes(p []byte) (string, any) {
 	return "decode($1::text, 'base64')", base64.StdEncoding.EncodeToString(p)
 }
+
+// Writer is the pool itself.
+func (p *pool) Writer(context.Context, string) engine.DB { return p }
 
 func (p *pool) SQLState(err error) string {
 	var e *pq.Error

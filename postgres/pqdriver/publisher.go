@@ -20,17 +20,7 @@ type publisher struct {
 var _ engine.Publisher = (*publisher)(nil)
 
 func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.Publisher, error) {
-	config, err := d.settings("backplane publish")
-	if err != nil {
-		return nil, err
-	}
-	config.BinaryParameters = true // as engine.Batch is encoded
-	connector, err := pq.NewConnectorConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	connector.Dialer(netDialer{link})
-	conn, err := connector.Connect(ctx)
+	conn, err := d.dialBinary(ctx, link, "backplane publish") // as engine.Batch is encoded
 	if err != nil {
 		return nil, err
 	}

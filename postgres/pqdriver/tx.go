@@ -67,11 +67,17 @@ func (d txDB) QueryRow(ctx context.Context, statement string, args []any, dest .
 	return err == nil, err
 }
 
+func (d txDB) Bodies(ctx context.Context, statement string, args ...any) ([]engine.Body, error) {
+	rows, err := d.tx.QueryContext(ctx, statement, args...)
+	return collect(rows, err)
+}
+
 func (d txDB) Exec(ctx context.Context, statement string, args ...any) error {
 	_, err := d.tx.ExecContext(ctx, statement, args...)
 	return err
 }
 
 // What does not depend on where statements run is as with the pool.
-func (txDB) Bytes(p []byte) (string, any) { return (*pool)(nil).Bytes(p) }
-func (txDB) SQLState(err error) string    { return (*pool)(nil).SQLState(err) }
+func (txDB) Bytes(p []byte) (string, any)               { return (*pool)(nil).Bytes(p) }
+func (d txDB) Writer(context.Context, string) engine.DB { return d }
+func (txDB) SQLState(err error) string                  { return (*pool)(nil).SQLState(err) }

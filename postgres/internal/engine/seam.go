@@ -15,8 +15,9 @@ type Dialer interface {
 	// DialPublisher opens a connection to publish on. What it opens is attached to link.
 	DialPublisher(ctx context.Context, link *Link) (Publisher, error)
 	// DialListener opens a connection to listen on, which hands each notification to deliver, only from
-	// within Exec and Wait. What it opens is attached to link.
-	DialListener(ctx context.Context, link *Link, deliver func(channel, payload string)) (Listener, error)
+	// within DialListener, Exec and Wait. The payload is the receiver's from then on. What it opens is attached
+	// to link.
+	DialListener(ctx context.Context, link *Link, deliver func(channel string, payload []byte)) (Listener, error)
 }
 
 // Publisher is a connection that publishes. One goroutine at a time calls it; cutting its link ends any call.
@@ -45,11 +46,22 @@ type DB interface {
 	// QueryRow scans the first row into dest and tells whether there was one. After an error dest is not the
 	// caller's any more: a call that was given up may still write to it.
 	QueryRow(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
+	// Bodies runs a statement that returns a bigint and a bytea in each row.
+	Bodies(ctx context.Context, statement string, args ...any) ([]Body, error)
 	// Exec runs a statement, or several separated by semicolons in one transaction if there are no args.
 	Exec(ctx context.Context, statement string, args ...any) error
 	// Bytes returns how the driver passes bytes fastest: what to write in a statement for the parameter $1, and what
 	// to pass for it.
 	Bytes(p []byte) (expression string, arg any)
+	// Writer returns what to write attachments to table, as it is written in SQL, with: itself, or what passes bytes
+	// faster.
+	Writer(ctx context.Context, table string) DB
 	// SQLState returns the code the server gave with err, or "" if err is not the server's.
 	SQLState(err error) string
+}
+
+// Body is an attachment that was read.
+type Body struct {
+	N     int64
+	Bytes []byte
 }

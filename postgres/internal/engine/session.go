@@ -25,8 +25,8 @@ type Session struct {
 	closed    bool
 }
 
-// deliver is called by the listener from within Exec and Wait.
-func (s *Session) deliver(channel, payload string) {
+// deliver is called by the listener, from within its calls.
+func (s *Session) deliver(channel string, payload []byte) {
 	s.heldBytes += len(channel) + len(payload)
 	if s.heldBytes > maxHeld {
 		if s.err == nil {
@@ -35,7 +35,7 @@ func (s *Session) deliver(channel, payload string) {
 		s.link.Cut()
 		return
 	}
-	s.held = append(s.held, transport.Message{Channel: channel, Payload: []byte(payload)})
+	s.held = append(s.held, transport.Message{Channel: channel, Payload: payload})
 }
 
 // Listen implements transport.Session.

@@ -1,9 +1,9 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,21 +15,21 @@ import (
 // flood is a connection on which the answer to LISTEN stands behind megabytes of notifications.
 type flood struct {
 	link      *Link
-	deliver   func(channel, payload string)
+	deliver   func(channel string, payload []byte)
 	megabytes int
 	cut       bool
 }
 
 func (f *flood) DialPublisher(context.Context, *Link) (Publisher, error) { panic("not used") }
 
-func (f *flood) DialListener(_ context.Context, link *Link, deliver func(channel, payload string)) (Listener, error) {
+func (f *flood) DialListener(_ context.Context, link *Link, deliver func(channel string, payload []byte)) (Listener, error) {
 	f.link, f.deliver = link, deliver
 	link.Attach(func() { f.cut = true })
 	return f, nil
 }
 
 func (f *flood) Exec(string) (bool, error) {
-	megabyte := strings.Repeat("x", 1<<20)
+	megabyte := bytes.Repeat([]byte("x"), 1<<20)
 	for range f.megabytes {
 		if f.cut {
 			return false, errors.New("use of closed network connection")

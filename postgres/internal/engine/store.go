@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,11 +23,15 @@ type Store struct {
 	err          error // of the table's name
 
 	get, expire, getAll string
-	writes              atomic.Pointer[writes]
+	settings            atomic.Pointer[string] // made for a transaction that stores
+	writes              sync.Map               // of writesKey, writes
 }
 
 // writes are the statements that store.
 type writes struct{ put, putAll string }
+
+// writesKey is what they depend on: how bytes are passed, and the settings.
+type writesKey struct{ bytes, settings string }
 
 // NewStore returns a store on db. It does no I/O.
 func NewStore(db DB, config postgres.Config) *Store {
@@ -52,12 +57,24 @@ func (s *Store) write(lz4 bool) {
 	if lz4 {
 		settings = append(settings, "set_config('default_toast_compression', 'lz4', true)")
 	}
-	bytes, _ := s.db.Bytes(nil)
 	first := "(SELECT " + strings.Join(settings, ", ") + " OFFSET 0) AS settings"
-	s.writes.Store(&writes{
-		put:    "INSERT INTO " + s.name + " (payload) SELECT " + bytes + " FROM " + first + " RETURNING id",
-		putAll: fmt.Sprintf(putAll, first, s.name, bytes),
-	})
+	s.settings.Store(&first)
+}
+
+// writer returns what to store with, and the statements for it.
+func (s *Store) writer(ctx context.Context) (DB, writes) {
+	db := s.db.Writer(ctx, s.name)
+	bytes, _ := db.Bytes(nil)
+	key := writesKey{bytes, *s.settings.Load()}
+	if w, ok := s.writes.Load(key); ok {
+		return db, w.(writes)
+	}
+	w := writes{
+		put:    "INSERT INTO " + s.name + " (payload) SELECT " + bytes + " FROM " + key.settings + " RETURNING id",
+		putAll: fmt.Sprintf(putAll, key.settings, s.name, bytes),
+	}
+	s.writes.Store(key, w)
+	return db, w
 }
 
 // Put implements storage.Store.
@@ -69,8 +86,9 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 		body = []byte{} // nil would be NULL
 	}
 	var id int64
-	_, arg := s.db.Bytes(body)
-	found, err := s.db.QueryRow(ctx, s.writes.Load().put, []any{arg}, &id)
+	db, statements := s.writer(ctx)
+	_, arg := db.Bytes(body)
+	found, err := db.QueryRow(ctx, statements.put, []any{arg}, &id)
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,124 @@
+package pgxdriver
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// encrypted returns the URL under which a database can be reached by TLS alone.
+func encrypted(t *testing.T, database string) string {
+	t.Helper()
+	server := httptest.NewTLSServer(nil) // for its certificate
+	certificate := server.TLS.Certificates[0]
+	server.Close()
+	target, err := pgx.ParseConfig(database)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		serving.Wait()
+	})
+	serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer conn.Close()
+				if _, err := pgproto3.NewBackend(conn, conn).ReceiveStartupMessage(); err != nil {
+					t.Errorf("the request for TLS: %v", err)
+					return
+				}
+				_, _ = conn.Write([]byte("S"))
+				plain, err := net.Dial("tcp", net.JoinHostPort(target.Host, fmt.Sprint(target.Port)))
+				if err != nil {
+					t.Errorf("Dial: %v", err)
+					return
+				}
+				defer plain.Close()
+				secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}})
+				serving.Go(func() {
+					_, _ = io.Copy(plain, secure)
+					_ = plain.Close()
+				})
+				_, _ = io.Copy(secure, plain)
+			})
+		}
+	})
+	return pgtest.With(t, database, func(u *url.URL) {
+		u.Host = listener.Addr().String()
+		u.RawQuery = "sslmode=require"
+	})
+}
+
+// Contexts end in the middle of TLS's own messages, too.
+func TestReceivingOverTLS(t *testing.T) {
+	database := encrypted(t, pgtest.Database(t))
+	pool, err := pgxpool.New(within(t), database)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	d := New(pool)
+	t.Cleanup(func() { require.NoError(t, d.Close(within(t))) })
+	s, err := d.Open(within(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close(within(t))) })
+	require.NoError(t, s.Listen(within(t), "a"))
+
+	const total = 5000
+	var publishing sync.WaitGroup
+	defer publishing.Wait()
+	publishing.Go(func() {
+		for i := 0; i < total; {
+			msgs := make([]transport.Message, min(1+rand.IntN(100), total-i))
+			for j := range msgs {
+				msgs[j] = transport.Message{Channel: "a", Payload: fmt.Appendf(nil, "%d %0*d", i+j, rand.IntN(1000), 0)}
+			}
+			if err := d.Publish(within(t), msgs...); err != nil {
+				t.Errorf("Publish: %v", err)
+				return
+			}
+			i += len(msgs)
+		}
+	})
+	overall := within(t)
+	cancelled := 0
+	for i := 0; i < total; {
+		ctx, cancel := context.WithTimeout(overall, time.Duration(rand.IntN(300))*time.Microsecond)
+		m, err := s.Receive(ctx)
+		cancel()
+		if err != nil {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NoError(t, overall.Err(), "after %d messages", i)
+			if cancelled++; cancelled%50 == 0 {
+				require.NoError(t, s.Listen(overall, "b"))
+			}
+			continue
+		}
+		var n int
+		_, err = fmt.Sscan(string(m.Payload), &n)
+		require.NoError(t, err)
+		require.Equal(t, i, n)
+		i++
+	}
+	require.Positive(t, cancelled)
+}
