@@ -20,7 +20,7 @@ FAST = -set fsync=off
 help: ## show this list
 	@echo "Targets (variables: PKG=$(PKG) RUN= BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) FUZZTIME=$(FUZZTIME)):"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "The tests need a PostgreSQL, PgBouncer and Node.js. What is missing is installed, or the tests that need it"
+	@echo "The tests need a PostgreSQL, PgBouncer, Node.js and Chromium. What is missing is installed, or the tests that need it"
 	@echo "are skipped and listed. BACKPLANE_TEST_POSTGRES=<url> uses a server that runs already."
 
 .PHONY: test
@@ -37,7 +37,11 @@ bench: ## run the benchmarks
 
 .PHONY: bench-peers
 bench-peers: ## compare with Node.js's adapter and the bare limit, in one run (QUICK=1: fewer messages)
-	$(TESTENV) -set max_connections=500 -- $(GO) run ./bench -out bench/results/$(if $(QUICK),quick,peers).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES))
+	$(TESTENV) -set max_connections=500 -- $(GO) run ./bench -out bench/results/peers.json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) $(if $(QUICK)$(CASES),,-docs docs/performance.md)
+
+.PHONY: bench-server
+bench-server: ## compare the Socket.IO server with Node.js's, in one run (QUICK=1: one short round; CASES=fanout,ack)
+	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./bench/server -out bench/results/$(if $(QUICK),quick-server,server).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES))
 
 .PHONY: soak
 soak: ## send 50 000 messages a second for SOAK (5m), and watch the heap
@@ -46,6 +50,10 @@ soak: ## send 50 000 messages a second for SOAK (5m), and watch the heap
 .PHONY: footprint
 footprint: ## print what an idle namespace, a pending request and a socket cost in memory
 	$(GO) run ./bench -memory
+
+.PHONY: picture
+picture: ## take the picture of the demo that the README begins with (ports 3000 to 3002 have to be free)
+	$(TESTENV) $(FAST) -- $(GO) test ./internal/browser -run '^TestPicture$$' -count 1 -picture $(CURDIR)/docs/images/demo.png
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
@@ -76,7 +84,7 @@ tidy-check: ## fail if go.mod or go.sum are not tidy
 	$(GO) mod tidy -diff
 
 .PHONY: setup
-setup: ## install PostgreSQL, PgBouncer, Node.js and the Node.js packages, where missing
+setup: ## install PostgreSQL, PgBouncer, Chromium, Node.js and the Node.js packages, where missing
 	./scripts/setup.sh
 
 .PHONY: clean

@@ -32,7 +32,7 @@ var cases = []benchCase{
 	{Name: "json100_256", About: "100 B JSON, 256 in flight", N: 100000, InFlight: 256, Kind: "json", Size: 100},
 	{Name: "json100_1", About: "100 B JSON, 1 in flight", N: 4000, InFlight: 1, Kind: "json", Size: 100},
 	{Name: "json100_async", About: "100 B JSON, one loop that does not wait", N: 60000, Kind: "json", Size: 100},
-	{Name: "p99_200", About: "100 B JSON, 200/s, p99 latency", N: 600, Rate: 200, Kind: "json", Size: 100},
+	{Name: "p99_200", About: "100 B JSON, 200/s, p99 latency", N: 1000, Rate: 200, Kind: "json", Size: 100},
 	{Name: "p99_5k", About: "100 B JSON, 5 000/s, p99 latency", N: 15000, Rate: 5000, Kind: "json", Size: 100},
 	{Name: "p99_10k", About: "100 B JSON, 10 000/s, p99 latency", N: 30000, Rate: 10000, Kind: "json", Size: 100},
 	{Name: "bin100", About: "100 B binary, 64 in flight", N: 20000, InFlight: 64, Kind: "bin", Size: 100},

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
 // settings of one comparison.
@@ -18,6 +20,7 @@ type settings struct {
 	contenders []string
 	profiles   string
 	out        string
+	docs       string
 }
 
 // outcome is what one round of a case gave for one contender.
@@ -73,7 +76,7 @@ func (s settings) group(ctx context.Context, srv *server, receivers int, all []b
 		}
 	}()
 	for _, name := range s.contenders {
-		progress("starting %s, %d receivers", name, receivers)
+		figures.Progress("starting %s, %d receivers", name, receivers)
 		t, err := startTeam(ctx, srv, name, receivers, s.profiles)
 		if err != nil {
 			return err
@@ -90,7 +93,7 @@ func (s settings) group(ctx context.Context, srv *server, receivers int, all []b
 				if !c.suits(t.name) || ctx.Err() != nil {
 					continue
 				}
-				progress("%-14s round %d of %d: %-6s", c.Name, round+1, s.rounds, t.name)
+				figures.Progress("%-14s round %d of %d: %-6s", c.Name, round+1, s.rounds, t.name)
 				o, err := t.run(srv, c)
 				if err != nil {
 					return fmt.Errorf("%s: %w", c.Name, err)
@@ -98,7 +101,7 @@ func (s settings) group(ctx context.Context, srv *server, receivers int, all []b
 				results[c.Name][t.name] = append(results[c.Name][t.name], o)
 			}
 		}
-		progress("")
+		figures.Progress("")
 		print(os.Stdout, c, s.contenders, results[c.Name])
 	}
 	return ctx.Err()

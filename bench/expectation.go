@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/bench/internal/process"
 )
 
 // argument is the JSON argument of a message: which it is, when it was made, and padding.
@@ -76,7 +77,7 @@ type expectation struct {
 }
 
 func newExpectation(c command) *expectation {
-	return &expectation{command: c, done: make(chan struct{}), seen: make([]bool, c.N), late: make([]int64, 0, c.N), cpu0: cpuSeconds()}
+	return &expectation{command: c, done: make(chan struct{}), seen: make([]bool, c.N), late: make([]int64, 0, c.N), cpu0: process.CPUSeconds()}
 }
 
 // packet counts a broadcast, which is found in its bytes: decoding it is the application's business.
@@ -148,7 +149,7 @@ func (e *expectation) wait() reply {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r := e.reply
-	r.CPU = cpuSeconds() - e.cpu0
+	r.CPU = process.CPUSeconds() - e.cpu0
 	slices.Sort(e.late)
 	if len(e.late) > 0 {
 		r.P50 = float64(e.late[len(e.late)/2])

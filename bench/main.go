@@ -4,14 +4,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"runtime/pprof"
 	"strings"
+
+	"github.com/backplane-go/backplane/bench/internal/process"
 )
 
 func main() {
@@ -22,12 +21,13 @@ func main() {
 	only := flag.String("cases", "", "run the cases whose names begin with one of these, separated by commas")
 	profiles := flag.String("profiles", "", "folder for CPU profiles of the Go workers")
 	out := flag.String("out", "", "file to write the results to, as JSON; a chart goes beside it")
+	docs := flag.String("docs", "", "page of the documentation to write the table into")
 	footprint := flag.Bool("memory", false, "print what namespaces, requests and sockets cost in memory, and nothing else")
 	soaking := flag.Duration("soak", 0, "send 50 000 messages a second for so long and watch the heap, and nothing else")
 	contenders := flag.String("contenders", "node,pgx,pq,bare", "who takes part")
 	flag.Parse()
 	if *worker != "" {
-		exit(profiled(*profiles, func() error { return work(*worker, *postgres) }))
+		exit(process.Profiled(*profiles, func() error { return work(*worker, *postgres) }))
 	}
 	if *footprint {
 		exit(footprints(context.Background(), os.Stdout))
@@ -40,24 +40,7 @@ func main() {
 	if *soaking > 0 {
 		exit(soak(ctx, os.Stdout, *postgres, *soaking))
 	}
-	exit(compare(ctx, settings{url: *postgres, rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders), profiles: *profiles, out: *out}))
-}
-
-// profiled runs f and leaves a CPU profile of it in folder, if one is named.
-func profiled(folder string, f func() error) error {
-	if folder == "" {
-		return f()
-	}
-	out, err := os.Create(filepath.Join(folder, fmt.Sprintf("worker-%d.prof", os.Getpid())))
-	if err != nil {
-		return err
-	}
-	if err := pprof.StartCPUProfile(out); err != nil {
-		return err
-	}
-	err = f()
-	pprof.StopCPUProfile()
-	return errors.Join(err, out.Close())
+	exit(compare(ctx, settings{url: *postgres, rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders), profiles: *profiles, out: *out, docs: *docs}))
 }
 
 func prefixes(list string) []string {

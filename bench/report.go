@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"slices"
 	"text/tabwriter"
+
+	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
 // print writes the medians of a case.
@@ -20,20 +20,13 @@ func print(w io.Writer, c benchCase, contenders []string, results map[string][]o
 		if len(all) == 0 {
 			continue
 		}
-		rate, cpu := median(all, perSecond), median(all, totalCPU)
+		rate, cpu := figures.Median(all, perSecond), figures.Median(all, totalCPU)
 		fmt.Fprintf(t, "\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t%.1f\t%s\t%d\t%d\t%d\t\n", name, rate,
-			ratio(rate, median(node, perSecond)),
-			median(all, p50), median(all, p99),
-			1e6*median(all, part(cpuPublisher)), 1e6*median(all, part(cpuReceiver)), 1e6*median(all, part(cpuPostgres)),
-			1e6*cpu, ratio(median(node, totalCPU), cpu), sum(all, func(o outcome) int { return o.Missing }),
-			sum(all, func(o outcome) int { return o.Duplicated }), sum(all, func(o outcome) int { return o.Errors }))
-	}
-}
-
-// progress shows what is under way in place of what it showed before: on a terminal only, so that logs stay readable.
-func progress(format string, args ...any) {
-	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-		fmt.Fprintf(os.Stderr, "\r\x1b[K"+format, args...)
+			ratio(rate, figures.Median(node, perSecond)),
+			figures.Median(all, p50), figures.Median(all, p99),
+			1e6*figures.Median(all, part(cpuPublisher)), 1e6*figures.Median(all, part(cpuReceiver)), 1e6*figures.Median(all, part(cpuPostgres)),
+			1e6*cpu, ratio(figures.Median(node, totalCPU), cpu), figures.Sum(all, func(o outcome) int { return o.Missing }),
+			figures.Sum(all, func(o outcome) int { return o.Duplicated }), figures.Sum(all, func(o outcome) int { return o.Errors }))
 	}
 }
 
@@ -49,23 +42,4 @@ func ratio(a, b float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f", a/b)
-}
-
-func median(all []outcome, f func(outcome) float64) float64 {
-	if len(all) == 0 {
-		return 0
-	}
-	values := make([]float64, len(all))
-	for i, o := range all {
-		values[i] = f(o)
-	}
-	slices.Sort(values)
-	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
-}
-
-func sum(all []outcome, f func(outcome) int) (n int) {
-	for _, o := range all {
-		n += f(o)
-	}
-	return n
 }

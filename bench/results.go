@@ -1,15 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
 // resultFile is bench/results/peers.json.
@@ -37,9 +37,26 @@ type resultCase struct {
 	RatioNode  float64             `json:"ratio_node"`
 	RatioBare  float64             `json:"ratio_bare,omitempty"`
 	RatioCPU   float64             `json:"ratio_cpu_node"`
+	Ratios     []ratios            `json:"ratios"`
 	Missing    int                 `json:"missing"`
 	Duplicated int                 `json:"duplicated"`
 	Detail     map[string]measured `json:"detail"`
+}
+
+// ratios tell how many times better ours is in one figure, as the median over the rounds.
+type ratios struct {
+	Figure string  `json:"figure"`
+	Node   float64 `json:"node"`
+	Bare   float64 `json:"bare,omitempty"`
+}
+
+// judged are what a case is judged by.
+var judged = []struct {
+	name         string
+	value        func(outcome) float64
+	lessIsBetter bool
+}{
+	{"per_second", perSecond, false}, {"p50", p50, true}, {"p99", p99, true}, {"cpu", totalCPU, true}, {"postgres_cpu", part(cpuPostgres), true},
 }
 
 // measured are the medians of one contender.
@@ -55,17 +72,17 @@ type measured struct {
 
 func measure(all []outcome) measured {
 	return measured{
-		PerSecond: median(all, perSecond), P50: median(all, p50), P99: median(all, p99),
-		PublisherCPU: 1e6 * median(all, part(cpuPublisher)), ReceiverCPU: 1e6 * median(all, part(cpuReceiver)),
-		PostgresCPU: 1e6 * median(all, part(cpuPostgres)), Errors: sum(all, func(o outcome) int { return o.Errors }),
+		PerSecond: figures.Median(all, perSecond), P50: figures.Median(all, p50), P99: figures.Median(all, p99),
+		PublisherCPU: 1e6 * figures.Median(all, part(cpuPublisher)), ReceiverCPU: 1e6 * figures.Median(all, part(cpuReceiver)),
+		PostgresCPU: 1e6 * figures.Median(all, part(cpuPostgres)), Errors: figures.Sum(all, func(o outcome) int { return o.Errors }),
 	}
 }
 
 // write writes the results, and the chart made from them, to the folder of s.out.
 func write(s settings, srv *server, chosen []benchCase, results map[string]outcomes) error {
 	file := resultFile{
-		Machine:  machine(),
-		Versions: map[string]string{"go": runtime.Version(), "postgres": srv.version, "node": output("node", "--version")},
+		Machine:  figures.Machine(),
+		Versions: map[string]string{"go": runtime.Version(), "postgres": srv.version, "node": figures.NodeVersion()},
 		Settings: map[string]any{"rounds": s.rounds, "quick": s.quick, "time": time.Now().UTC().Format(time.RFC3339), "node_pool": 10},
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -76,7 +93,7 @@ func write(s settings, srv *server, chosen []benchCase, results map[string]outco
 		}
 	}
 	for _, name := range []string{"socket.io", "@socket.io/postgres-adapter", "socket.io-adapter", "pg"} {
-		file.Versions[name] = packageVersion(name)
+		file.Versions[name] = figures.PackageVersion(name)
 	}
 	for _, c := range chosen {
 		for _, driver := range []string{"pgx", "pq"} {
@@ -95,22 +112,27 @@ func write(s settings, srv *server, chosen []benchCase, results map[string]outco
 	if err := os.WriteFile(s.out, append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(strings.TrimSuffix(s.out, ".json")+".svg", chart(file), 0o644)
+	if err := os.WriteFile(strings.TrimSuffix(s.out, ".json")+".svg", chart(file), 0o644); err != nil || s.docs == "" {
+		return err
+	}
+	return document(s.docs, file)
 }
 
 func compareCase(c benchCase, driver string, r outcomes) resultCase {
 	k := resultCase{Name: c.Name, About: c.About, Driver: driver, Unit: "per second", InFlight: c.InFlight, Rate: c.Rate,
 		Receivers: c.Receivers, Detail: make(map[string]measured)}
-	value, better := perSecond, func(ours, other float64) float64 { return quotient(ours, other) }
-	if strings.HasPrefix(c.Name, "p99") {
-		k.Unit = "p99 in microseconds"
-		value, better = p99, func(ours, other float64) float64 { return quotient(other, ours) }
+	value, lessIsBetter := perSecond, strings.HasPrefix(c.Name, "p99")
+	if lessIsBetter {
+		k.Unit, value = "p99 in microseconds", p99
 	}
-	k.Node, k.Ours, k.Bare = median(r["node"], value), median(r[driver], value), median(r["bare"], value)
-	k.RatioNode, k.RatioBare = better(k.Ours, k.Node), better(k.Ours, k.Bare)
-	k.RatioCPU = quotient(median(r["node"], totalCPU), median(r[driver], totalCPU))
-	k.Missing = sum(r[driver], func(o outcome) int { return o.Missing })
-	k.Duplicated = sum(r[driver], func(o outcome) int { return o.Duplicated })
+	k.Node, k.Ours, k.Bare = figures.Median(r["node"], value), figures.Median(r[driver], value), figures.Median(r["bare"], value)
+	k.RatioNode, k.RatioBare = timesBetter(r[driver], r["node"], value, lessIsBetter), timesBetter(r[driver], r["bare"], value, lessIsBetter)
+	k.RatioCPU = timesBetter(r[driver], r["node"], totalCPU, true)
+	k.Missing = figures.Sum(r[driver], func(o outcome) int { return o.Missing })
+	k.Duplicated = figures.Sum(r[driver], func(o outcome) int { return o.Duplicated })
+	for _, j := range judged {
+		k.Ratios = append(k.Ratios, ratios{j.name, timesBetter(r[driver], r["node"], j.value, j.lessIsBetter), timesBetter(r[driver], r["bare"], j.value, j.lessIsBetter)})
+	}
 	for _, name := range []string{"node", driver, "bare"} {
 		if len(r[name]) > 0 {
 			k.Detail[name] = measure(r[name])
@@ -119,44 +141,19 @@ func compareCase(c benchCase, driver string, r outcomes) resultCase {
 	return k
 }
 
-func quotient(a, b float64) float64 {
-	if b == 0 {
+// timesBetter is the median of how many times better ours was than the other's in the same round, 0 without the other: what
+// else happens on a machine troubles both of them.
+func timesBetter(ours, other []outcome, value func(outcome) float64, lessIsBetter bool) float64 {
+	ratios := make([]float64, min(len(ours), len(other)))
+	for i := range ratios {
+		a, b := value(ours[i]), value(other[i])
+		if lessIsBetter {
+			a, b = b, a
+		}
+		ratios[i] = figures.Quotient(a, b)
+	}
+	if len(ratios) == 0 {
 		return 0
 	}
-	return float64(int(a/b*100+0.5)) / 100
-}
-
-func machine() map[string]any {
-	m := map[string]any{"cpus": runtime.NumCPU(), "os": runtime.GOOS, "arch": runtime.GOARCH}
-	if f, err := os.Open("/proc/cpuinfo"); err == nil {
-		defer f.Close()
-		for lines := bufio.NewScanner(f); lines.Scan(); {
-			if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
-				m["cpu"] = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return m
-}
-
-func output(name string, args ...string) string {
-	out, err := exec.Command(name, args...).Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// packageVersion returns the version of an npm package that the Node.js workers load.
-func packageVersion(name string) string {
-	text, err := os.ReadFile(filepath.Join(os.Getenv("BACKPLANE_TEST_NODE_MODULES"), name, "package.json"))
-	if err != nil {
-		return ""
-	}
-	var p struct{ Version string }
-	if json.Unmarshal(text, &p) != nil {
-		return ""
-	}
-	return p.Version
+	return figures.Median(ratios, func(r float64) float64 { return r })
 }

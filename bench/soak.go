@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/bench/internal/figures"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
@@ -65,7 +66,7 @@ func soak(ctx context.Context, w io.Writer, url string, during time.Duration) er
 		last = sink.n.Load()
 	}
 	third := len(heaps) / 3
-	first, last := median(heaps[:third], p50), median(heaps[len(heaps)-third:], p50)
+	first, last := figures.Median(heaps[:third], p50), figures.Median(heaps[len(heaps)-third:], p50)
 	fmt.Fprintf(w, "%.0f messages/s for %v: %d sent, %d refused, %d received; heap %.1f MiB in the first third, %.1f in the last\n",
 		float64(sent)/during.Seconds(), during, sent, refused, sink.n.Load(), first, last)
 	if got := sink.n.Load(); got != sent-refused {

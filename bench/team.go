@@ -10,8 +10,8 @@ import (
 // team is a publisher and the receivers of one contender, each a process, on a database of their own.
 type team struct {
 	name      string
-	publisher *process
-	receivers []*process
+	publisher *worker
+	receivers []*worker
 }
 
 // runs numbers the rounds, so that no message is counted for another.
@@ -44,16 +44,16 @@ func startTeam(ctx context.Context, srv *server, name string, receivers int, pro
 	return t, nil
 }
 
-func (t *team) all() []*process {
+func (t *team) all() []*worker {
 	if t.publisher == nil {
 		return t.receivers
 	}
-	return append([]*process{t.publisher}, t.receivers...)
+	return append([]*worker{t.publisher}, t.receivers...)
 }
 
 func (t *team) stop() {
 	for _, p := range t.all() {
-		p.stop()
+		p.Stop()
 	}
 }
 

@@ -10,13 +10,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/lib/pq"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/bench/internal/process"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
@@ -88,7 +88,7 @@ func work(contender, url string) error {
 			n.populate(c.N, c.Rooms)
 			say.Encode(reply{Ready: true})
 		case "cpu":
-			say.Encode(reply{CPU: cpuSeconds()})
+			say.Encode(reply{CPU: process.CPUSeconds()})
 		case "expect":
 			e := newExpectation(c)
 			expected.Store(e)
@@ -145,7 +145,7 @@ func publish(ctx context.Context, n node, c command) reply {
 		answers.Add(int64(got))
 	}
 	late := make([]int64, c.N)
-	cpu0, start := cpuSeconds(), time.Now()
+	cpu0, start := process.CPUSeconds(), time.Now()
 	switch {
 	case c.Rate > 0:
 		pace := max(time.Millisecond, time.Duration(float64(time.Second)/c.Rate))
@@ -171,17 +171,8 @@ func publish(ctx context.Context, n node, c command) reply {
 		}
 	}
 	group.Wait()
-	r := reply{Start: start.UnixNano(), End: time.Now().UnixNano(), CPU: cpuSeconds() - cpu0, Errors: int(errors.Load()), Answers: int(answers.Load())}
+	r := reply{Start: start.UnixNano(), End: time.Now().UnixNano(), CPU: process.CPUSeconds() - cpu0, Errors: int(errors.Load()), Answers: int(answers.Load())}
 	slices.Sort(late)
 	r.P50, r.P99 = float64(late[len(late)/2]), float64(late[len(late)*99/100])
 	return r
-}
-
-// cpuSeconds is what this process has used.
-func cpuSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }

@@ -1,0 +1,50 @@
+// Package figures has what the benchmarks' tables and files of results share: the machine and the versions they name, and
+// how figures are put together.
+package figures
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Machine describes this machine.
+func Machine() map[string]any {
+	m := map[string]any{"cpus": runtime.NumCPU(), "os": runtime.GOOS, "arch": runtime.GOARCH}
+	if f, err := os.Open("/proc/cpuinfo"); err == nil {
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
+				m["cpu"] = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return m
+}
+
+// NodeVersion returns the version of the Node.js in the PATH, empty if there is none.
+func NodeVersion() string {
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// PackageVersion returns the version of an npm package that the Node.js workers load, empty if there is none.
+func PackageVersion(name string) string {
+	text, err := os.ReadFile(filepath.Join(os.Getenv("BACKPLANE_TEST_NODE_MODULES"), name, "package.json"))
+	if err != nil {
+		return ""
+	}
+	var p struct{ Version string }
+	if json.Unmarshal(text, &p) != nil {
+		return ""
+	}
+	return p.Version
+}
