@@ -34,6 +34,8 @@ var layers = map[string][]string{
 	"emitter":                  {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"":                         {"codec", "core"},
 	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"}, // the codec that core defaults to
+	"socketio":                 {"", "codec", "socketio/internal/...", "transport/memory"},     // what anybody's hub has, and no more
+	"socketio/internal/...":    {"codec", "socketio/internal/..."},
 }
 
 // strangers says what must not be linked into a program by importing a package, not even through other packages.
@@ -43,6 +45,7 @@ var strangers = map[string][]string{
 	"postgres/pgxdriver": {"github.com/lib/...", "github.com/stretchr/..."},
 	"postgres/pqdriver":  {"github.com/jackc/...", "github.com/stretchr/..."},
 	"conformance":        {"github.com/jackc/...", "github.com/lib/...", "github.com/stretchr/...", "go.uber.org/goleak"},
+	"socketio":           {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
 }
 
 // listed is a package as go list tells it.

@@ -1,0 +1,96 @@
+package socketio
+
+import (
+	"sync/atomic"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/parser"
+)
+
+// await has f called once with the client's acknowledgement of this id, or with ErrDisconnected when it goes; by the
+// goroutine that reads, so f must not block. It is false when the client has gone already.
+func (s *Socket) await(id int64, f func(backplane.Value, error)) bool {
+	s.mu.Lock()
+	if s.lost.Load() {
+		s.mu.Unlock()
+		return false
+	}
+	if s.acks == nil {
+		s.acks = make(map[int64]func(backplane.Value, error), 1)
+	}
+	s.acks[id] = f
+	s.mu.Unlock()
+	if c := s.client; c.awaiting.Add(1) == 1 {
+		c.mu.Lock()
+		c.wake() // the acknowledgement may be behind events that are not read yet
+		c.mu.Unlock()
+	}
+	return true
+}
+
+// forget waits no more for the acknowledgement of this id.
+func (s *Socket) forget(id int64) { s.claim(id) }
+
+// claim takes what waits for the acknowledgement of this id, nil if nothing does.
+func (s *Socket) claim(id int64) func(backplane.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.acks[id]
+	if f == nil {
+		return nil
+	}
+	delete(s.acks, id)
+	if len(s.acks) == 0 {
+		s.acks = nil
+	}
+	s.client.awaiting.Add(-1)
+	return f
+}
+
+// acknowledged hands an acknowledgement to who waits for it. As in Node.js, one that nobody waits for means nothing.
+func (s *Socket) acknowledged(p *parser.Packet) {
+	f := s.claim(p.ID)
+	if f == nil {
+		return
+	}
+	var first backplane.Value
+	if values, err := p.Data.Elements(); err == nil && len(values) > 0 {
+		first = values[0]
+	}
+	f(first, nil)
+}
+
+// acknowledgement answers one event of the client's, once.
+type acknowledgement struct {
+	s    *Socket
+	id   int64
+	sent atomic.Bool
+}
+
+func (a *acknowledgement) send(values ...any) {
+	if !a.sent.CompareAndSwap(false, true) {
+		return
+	}
+	if values == nil {
+		values = []any{}
+	}
+	frame, err := ackFrame(a.s.name, a.id, values)
+	if err != nil {
+		a.s.report("acknowledgement", err)
+		if frame, err = ackFrame(a.s.name, a.id, []any{told{Error: errPanicked.Error()}}); err != nil {
+			return
+		}
+	}
+	if state := a.s.state.Load(); state != gone {
+		a.s.client.send(frame, engineio.SendOptions{})
+	}
+}
+
+func ackFrame(namespace string, id int64, values []any) (*engineio.Frame, error) {
+	data, err := backplane.NewValue(values)
+	if err != nil {
+		return nil, err
+	}
+	return packetFrame(&parser.Packet{Type: parser.Ack, Namespace: namespace, ID: id, Data: data})
+}

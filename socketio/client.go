@@ -1,0 +1,223 @@
+package socketio
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/parser"
+)
+
+// client is one connection and the namespaces that it has joined. Its reader is the goroutine that calls Message; whatever
+// calls the application runs in its worker, a goroutine that exists while there is work.
+type client struct {
+	server *Server
+	conn   *engineio.Conn
+
+	// the reader's
+	decoder parser.Decoder
+	size    int  // of the messages of the packet that is being put together
+	deaf    bool // the client has broken the rules, what it sends means nothing
+
+	awaiting atomic.Int32 // acknowledgements
+
+	mu      sync.Mutex // guards all below
+	sockets []*Socket  // by namespace: the one that the client may talk to, or was told not to
+	timer   *time.Timer
+	queue   workQueue
+	working bool          // there is a worker
+	room    chan struct{} // the reader waits for it to be closed, if not nil
+	dead    bool          // nothing that comes counts any more
+	closed  bool          // the connection has ended
+	live    int           // sockets that were made and have not ended, and the connection
+}
+
+var _ engineio.Receiver = (*client)(nil)
+
+func newClient(s *Server, conn *engineio.Conn) *client {
+	c := &client{server: s, conn: conn, live: 1}
+	c.decoder.MaxAttachments = s.config.MaxAttachments
+	c.decoder.MaxBytes = s.config.MaxEventBytes + s.config.MaxPayload
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timer = time.AfterFunc(s.config.ConnectTimeout, c.late)
+	return c
+}
+
+// late is called when the client has joined no namespace in time.
+func (c *client) late() {
+	c.mu.Lock()
+	joined := c.timer == nil
+	c.mu.Unlock()
+	if !joined {
+		c.close(reasonForcedServerClose)
+	}
+}
+
+// joined stops the clock that late is called by.
+func (c *client) joined() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+}
+
+// Message implements engineio.Receiver.
+func (c *client) Message(binary bool, data []byte) {
+	if c.deaf {
+		return
+	}
+	c.size += len(data)
+	var p *parser.Packet
+	var err error
+	if binary {
+		p, err = c.decoder.Binary(data)
+	} else {
+		p, err = c.decoder.Text(data)
+	}
+	switch {
+	case err != nil:
+		c.violated("packet", err)
+		c.close(engineio.ParseError)
+	case p != nil:
+		size := c.size
+		c.size = 0
+		c.take(p, size)
+	}
+}
+
+// take hands a packet to whom it is for.
+func (c *client) take(p *parser.Packet, size int) {
+	s := c.find(p.Namespace)
+	state := connecting
+	if s != nil {
+		state = s.state.Load()
+	}
+	switch {
+	case p.Type == parser.Connect && (s == nil || state == connecting || state == gone):
+		c.push(work{kind: toConnect, socket: c.begin(p), size: size})
+	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError || state == connecting:
+		c.violated("state", &stateError{p})
+		c.close(reasonForcedServerClose)
+	case p.Type == parser.Event:
+		c.push(work{kind: toHandle, socket: s, packet: p, size: size})
+	case p.Type == parser.Ack:
+		s.acknowledged(p)
+	case p.Type == parser.Disconnect:
+		c.drop(s)
+		s.cut()
+		c.append(work{kind: toEnd, socket: s, reason: reasonClientDisconnect})
+	}
+}
+
+// violated notes that the client has broken the protocol's rules.
+func (c *client) violated(what string, err error) {
+	c.deaf = true
+	c.server.config.Logger.Debug("socketio: protocol violation", slog.String("kind", what), slog.Any("error", err))
+}
+
+// Closed implements engineio.Receiver.
+func (c *client) Closed(reason engineio.Reason, err error) {
+	if err != nil {
+		c.server.config.Logger.Debug("socketio: connection ended", slog.String("reason", string(reason)), slog.Any("error", err))
+	}
+	c.joined()
+	c.mu.Lock()
+	c.closed, c.dead = true, true
+	sockets := slices.Clone(c.sockets)
+	c.mu.Unlock()
+	for _, s := range sockets {
+		s.cut()
+	}
+	c.append(work{kind: toClose, reason: string(reason)})
+}
+
+// begin makes the socket of a client that wants to join a namespace. It takes the place of one that has not joined yet,
+// as when a client gives up and tries again at once.
+func (c *client) begin(p *parser.Packet) *Socket {
+	s := &Socket{client: c, name: p.Namespace, auth: p.Data}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live++
+	for i, old := range c.sockets {
+		if old.name == s.name {
+			old.state.CompareAndSwap(connecting, gone)
+			c.sockets[i] = s
+			return s
+		}
+	}
+	c.sockets = append(c.sockets, s)
+	return s
+}
+
+// find returns the socket of a namespace, nil if there is none.
+func (c *client) find(namespace string) *Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sockets {
+		if s.name == namespace {
+			return s
+		}
+	}
+	return nil
+}
+
+// drop forgets a socket.
+func (c *client) drop(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.sockets, s); i >= 0 {
+		c.sockets = slices.Delete(c.sockets, i, i+1)
+	}
+}
+
+// send gives the client a frame. It is false if that was dropped.
+func (c *client) send(f *engineio.Frame, o engineio.SendOptions) bool {
+	if c.conn.Send(f, o) {
+		return true
+	}
+	if !o.Volatile {
+		c.die() // there is no connection any more, which a reader that waits cannot know
+	}
+	return false
+}
+
+// packet sends what is no event.
+func (c *client) packet(p *parser.Packet) bool {
+	f, err := packetFrame(p)
+	if err != nil {
+		c.server.report(err)
+		return false
+	}
+	return c.send(f, engineio.SendOptions{})
+}
+
+// close ends the connection.
+func (c *client) close(reason engineio.Reason) {
+	c.die()
+	c.conn.Close(reason)
+}
+
+// die lets go of a reader that waits for room.
+func (c *client) die() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dead = true
+	c.wake()
+}
+
+// release is called when a socket, or the connection, has ended and no func of the application's will be called for it.
+func (c *client) release() {
+	c.mu.Lock()
+	c.live--
+	last := c.live == 0
+	c.mu.Unlock()
+	if last {
+		c.server.gone()
+	}
+}

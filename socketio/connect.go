@@ -1,0 +1,158 @@
+package socketio
+
+import (
+	"errors"
+	"time"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/parser"
+)
+
+// connect lets a client join a namespace, or tells it why not.
+func (c *client) connect(s *Socket) {
+	ns, err := c.server.enter(s.name, s.auth)
+	if err != nil {
+		if !errors.Is(err, errInvalidNamespace) {
+			c.server.report(&HandlerError{Namespace: s.name, Event: "namespace", Err: err})
+		}
+		c.refuse(s, errInvalidNamespace)
+		return
+	}
+	s.ns = ns
+	s.issued = time.Now().UnixMilli()
+	s.restore()
+	middleware, connected := ns.funcs()
+	if s.Recovered() && !ns.log.RunMiddlewares {
+		middleware = nil
+	}
+	for _, f := range middleware {
+		var err error = errPanicked
+		c.server.guard(s.name, s.id, "middleware", func() { err = f(s) })
+		if err != nil {
+			c.refuse(s, err)
+			ns.release()
+			return
+		}
+	}
+	if !s.join() {
+		c.refuse(s, nil)
+		ns.release()
+		return
+	}
+	for _, f := range connected {
+		c.server.guard(s.name, s.id, "connection", func() { f(s) })
+	}
+}
+
+// errPanicked is what a client is told when a func of the application's has panicked.
+var errPanicked = errors.New("internal error")
+
+// refuse ends a socket that has not joined, and tells the client why, if err is not nil.
+func (c *client) refuse(s *Socket, err error) {
+	superseded := !s.state.CompareAndSwap(connecting, gone)
+	s.cut()
+	c.drop(s)
+	c.release()
+	if err == nil || superseded {
+		return
+	}
+	told := struct {
+		Message string `json:"message"`
+		Data    any    `json:"data,omitempty"`
+	}{Message: err.Error()}
+	var e *Error
+	if errors.As(err, &e) {
+		told.Message, told.Data = e.Message, e.Data
+	}
+	data, err := backplane.NewValue(told)
+	if err != nil {
+		c.server.report(&HandlerError{Namespace: s.name, Socket: s.id, Event: "middleware", Err: err})
+		told.Data = nil
+		data, _ = backplane.NewValue(told)
+	}
+	c.packet(&parser.Packet{Type: parser.ConnectError, Namespace: s.name, ID: parser.NoID, Data: data})
+}
+
+// greeting is what a client is told when it has joined.
+type greeting struct {
+	SID string `json:"sid"`
+	PID string `json:"pid,omitempty"`
+}
+
+// join makes the socket a member of its namespace and greets the client. It is false when the client has gone or tried
+// again meanwhile, or the namespace is closed.
+func (s *Socket) join() bool {
+	s.client.mu.Lock()
+	closed := s.client.closed
+	s.client.mu.Unlock()
+	if closed {
+		return false
+	}
+	pid := ""
+	if s.resume != nil {
+		pid = s.resume.pid
+	}
+	data, err := backplane.NewValue(greeting{SID: s.id, PID: pid})
+	if err != nil {
+		return false // two strings can be encoded
+	}
+	hello, err := packetFrame(&parser.Packet{Type: parser.Connect, Namespace: s.name, ID: parser.NoID, Data: data})
+	if err != nil {
+		s.report("connection", err)
+		return false
+	}
+
+	s.mu.Lock()
+	if !s.state.CompareAndSwap(connecting, held) {
+		s.mu.Unlock()
+		return false
+	}
+	rooms := s.rooms
+	s.rooms = nil
+	s.mu.Unlock()
+	s.ns.registry.Add((*member)(s), rooms...)
+	missed, known := s.missed()
+	if !known {
+		s.client.close(engineio.ForcedClose) // it comes back, as a new client then
+	}
+	s.client.joined()
+	s.greet(hello, missed)
+	return true
+}
+
+// greet sends what the client is to get first, and from then on whatever comes.
+func (s *Socket) greet(hello *engineio.Frame, missed []backward) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.client.send(hello, engineio.SendOptions{})
+	seen := make(map[string]bool, len(missed))
+	for _, m := range missed {
+		seen[m.offset] = true
+		s.client.send(m.frame, m.options)
+	}
+	for _, m := range s.backlog {
+		if m.offset == "" || !seen[m.offset] {
+			s.client.send(m.frame, m.options)
+		}
+	}
+	s.backlog = nil
+	s.state.CompareAndSwap(held, open)
+}
+
+// deliver sends a frame to the client as soon as that may get it. It is false if that was dropped.
+func (s *Socket) deliver(f *engineio.Frame, o engineio.SendOptions, offset string) bool {
+	if s.state.Load() == open {
+		return s.client.send(f, o)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state.Load() {
+	case open:
+		return s.client.send(f, o)
+	case held:
+		s.backlog = append(s.backlog, backward{frame: f, options: o, offset: offset})
+		return true
+	}
+	return false
+}

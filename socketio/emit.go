@@ -1,0 +1,186 @@
+package socketio
+
+import (
+	"context"
+	"time"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio/internal/parser"
+)
+
+// Sender sends to one socket, or for it, in a way that its flags say. It is immutable: its methods return another one.
+type Sender struct {
+	s     *Socket
+	flags backplane.Flags
+	local bool
+}
+
+// Emit sends an event to the client. Arguments are whatever JSON can express; []byte, at any depth, is sent as binary. What
+// one goroutine emits arrives in its order. Emit does not wait: it returns an error when the arguments cannot be encoded,
+// and ErrDisconnected when the client is known to be gone. The event is lost when the connection breaks before the client
+// has got it.
+func (s *Socket) Emit(event string, args ...any) error { return Sender{s: s}.Emit(event, args...) }
+
+// Send is Emit of an event "message".
+func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
+
+// EmitWithAck sends an event to the client and returns the first argument of its acknowledgement, null if that has none.
+// It returns ErrDisconnected when the client goes before it has acknowledged, and ctx's error when that ends: without a
+// deadline it may wait for as long as the client is connected.
+func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
+	return Sender{s: s}.EmitWithAck(ctx, event, args...)
+}
+
+// Volatile lets events be dropped when the client is not ready for them at once.
+func (s *Socket) Volatile() Sender { return Sender{s: s}.Volatile() }
+
+// Compress says whether events are compressed, where Config.Compress allows it.
+func (s *Socket) Compress(compress bool) Sender { return Sender{s: s}.Compress(compress) }
+
+// Timeout bounds how long EmitWithAck waits. It then returns backplane.ErrTimeout.
+func (s *Socket) Timeout(d time.Duration) Sender { return Sender{s: s}.Timeout(d) }
+
+// Local leaves out all other nodes in what To, In, Except and Broadcast of the Sender return.
+func (s *Socket) Local() Sender { return Sender{s: s}.Local() }
+
+// To targets the sockets in at least one of rooms, on all nodes, but not this one.
+func (s *Socket) To(rooms ...string) backplane.Target { return Sender{s: s}.To(rooms...) }
+
+// In is To.
+func (s *Socket) In(rooms ...string) backplane.Target { return Sender{s: s}.To(rooms...) }
+
+// Except targets all sockets of the namespace but this one and those in one of rooms.
+func (s *Socket) Except(rooms ...string) backplane.Target { return Sender{s: s}.Except(rooms...) }
+
+// Broadcast targets all sockets of the namespace but this one.
+func (s *Socket) Broadcast() backplane.Target { return Sender{s: s}.Broadcast() }
+
+// Volatile is Socket.Volatile.
+func (e Sender) Volatile() Sender {
+	e.flags.Volatile = true
+	return e
+}
+
+// Compress is Socket.Compress.
+func (e Sender) Compress(compress bool) Sender {
+	e.flags.Compress = &compress
+	return e
+}
+
+// Timeout is Socket.Timeout.
+func (e Sender) Timeout(d time.Duration) Sender {
+	e.flags.Timeout = d
+	return e
+}
+
+// Local is Socket.Local.
+func (e Sender) Local() Sender {
+	e.local = true
+	return e
+}
+
+// To is Socket.To.
+func (e Sender) To(rooms ...string) backplane.Target { return e.Broadcast().To(rooms...) }
+
+// In is Socket.In.
+func (e Sender) In(rooms ...string) backplane.Target { return e.To(rooms...) }
+
+// Except is Socket.Except.
+func (e Sender) Except(rooms ...string) backplane.Target { return e.Broadcast().Except(rooms...) }
+
+// Broadcast is Socket.Broadcast.
+func (e Sender) Broadcast() backplane.Target {
+	t := e.s.ns.Except(e.s.id)
+	if e.flags.Volatile {
+		t = t.Volatile()
+	}
+	if e.flags.Compress != nil {
+		t = t.Compress(*e.flags.Compress)
+	}
+	if e.flags.Timeout > 0 {
+		t = t.Timeout(e.flags.Timeout)
+	}
+	if e.local {
+		t = t.Local()
+	}
+	return t
+}
+
+// Send is Socket.Send.
+func (e Sender) Send(args ...any) error { return e.Emit("message", args...) }
+
+// Emit is Socket.Emit.
+func (e Sender) Emit(event string, args ...any) error {
+	data, err := encodeEvent(event, args)
+	if err != nil {
+		return err
+	}
+	s, o := e.s, sendOptions(e.flags)
+	if s.ns != nil && s.ns.log != nil && !o.Volatile {
+		return s.emitLogged(data, o)
+	}
+	if !s.Connected() {
+		return ErrDisconnected
+	}
+	frame, err := eventFrame(s.name, parser.NoID, data, "")
+	if err != nil {
+		return err
+	}
+	s.announce(data)
+	if !s.deliver(frame, o, "") && !o.Volatile {
+		return ErrDisconnected
+	}
+	return nil
+}
+
+// EmitWithAck is Socket.EmitWithAck. It returns ErrDropped for a volatile event that was dropped.
+func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
+	data, err := encodeEvent(event, args)
+	if err != nil {
+		return backplane.Value{}, err
+	}
+	s, o := e.s, sendOptions(e.flags)
+	if !s.Connected() {
+		return backplane.Value{}, ErrDisconnected
+	}
+	id := s.ns.nextID()
+	frame, err := eventFrame(s.name, id, data, "")
+	if err != nil {
+		return backplane.Value{}, err
+	}
+	type answer struct {
+		value backplane.Value
+		err   error
+	}
+	answered := make(chan answer, 1)
+	if !s.await(id, func(v backplane.Value, err error) { answered <- answer{v, err} }) {
+		return backplane.Value{}, ErrDisconnected
+	}
+	s.announce(data)
+	if !s.deliver(frame, o, "") {
+		s.forget(id)
+		if o.Volatile && s.Connected() {
+			return backplane.Value{}, ErrDropped
+		}
+		return backplane.Value{}, ErrDisconnected
+	}
+	if e.flags.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, e.flags.Timeout, backplane.ErrTimeout)
+		defer cancel()
+	}
+	select {
+	case a := <-answered:
+		return a.value, a.err
+	case <-ctx.Done():
+		s.forget(id)
+		return backplane.Value{}, context.Cause(ctx)
+	}
+}
+
+func encodeEvent(event string, args []any) (backplane.Args, error) {
+	if parser.Reserved(event) {
+		return backplane.Args{}, &backplane.ReservedEventError{Event: event}
+	}
+	return backplane.NewArgs(event, args...)
+}

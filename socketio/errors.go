@@ -1,0 +1,64 @@
+package socketio
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/backplane-go/backplane/socketio/internal/handler"
+)
+
+var (
+	// ErrDisconnected is returned when a socket is not connected, not yet or no more.
+	ErrDisconnected = errors.New("socketio: the client is not connected")
+	// ErrDropped is returned by EmitWithAck when a volatile event was dropped.
+	ErrDropped = errors.New("socketio: the client was not ready for a volatile event")
+	// ErrServerClosed is returned by what is called on a Server that is closed.
+	ErrServerClosed = errors.New("socketio: the server is closed")
+)
+
+// Error is an error that is meant for the client. Returned by a middleware of a namespace, it is the client's
+// connect_error, with Data as its data; returned by a handler or by a middleware of a socket, it is the acknowledgement.
+type Error struct {
+	Message string
+	Data    any // nil: none
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// told is an Error as a client gets it in an acknowledgement.
+type told struct {
+	Error string `json:"error"`
+	Data  any    `json:"data,omitempty"`
+}
+
+// HandlerError is reported when a func of the application's could not be called, returned an error, or panicked.
+type HandlerError struct {
+	Namespace string
+	Socket    string // its id, empty if it was for none
+	Event     string // its name, or what was called: "connection", "disconnect", "middleware", …
+	Err       error  // an *ArgumentError, a *PanicError, or what was returned
+}
+
+func (e *HandlerError) Error() string {
+	return fmt.Sprintf("socketio: namespace %q, socket %q, %q: %v", e.Namespace, e.Socket, e.Event, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *HandlerError) Unwrap() error { return e.Err }
+
+// ArgumentError says which argument of an event does not suit the handler.
+type ArgumentError = handler.ArgumentError
+
+// PanicError is in the HandlerError of a handler that panicked.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.Value, e.Stack) }
+
+// Unwrap returns the panic's value, if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

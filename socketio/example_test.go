@@ -1,0 +1,73 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+// A chat with rooms. Clients connect with io("http://localhost:3000", {auth: {name: "ann"}}).
+func Example() {
+	io, err := socketio.NewServer(socketio.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	io.Use(func(s *socketio.Socket) error {
+		var auth struct{ Name string }
+		if s.Auth().Decode(&auth) != nil || auth.Name == "" {
+			return errors.New("a name, please")
+		}
+		s.SetData(auth.Name)
+		return nil
+	})
+	io.OnConnection(func(s *socketio.Socket) {
+		s.On("join", func(room string) { s.Join(room) })
+		s.On("message", func(ctx context.Context, room, text string, ack func(at time.Time)) error {
+			ack(time.Now())
+			return io.To(room).Emit(ctx, "message", s.Data(), text)
+		})
+		s.OnDisconnect(func(reason string) { log.Printf("%v has gone: %s", s.Data(), reason) })
+	})
+	server := &http.Server{Addr: ":3000", Handler: io}
+	_ = server // log.Fatal(server.ListenAndServe())
+
+	// When the program ends:
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	fmt.Println(io.Shutdown(ctx), server.Shutdown(ctx))
+	// Output: <nil> <nil>
+}
+
+// Two servers in one cluster: what one sends reaches the clients of both.
+func ExampleConfig_cluster() {
+	bus := memory.NewHub() // or pgxdriver.New(pool), in another process each
+	node := func() *socketio.Server {
+		cluster, err := backplane.Open(context.Background(), backplane.Config{Bus: bus})
+		if err != nil {
+			log.Fatal(err)
+		}
+		io, err := socketio.NewServer(socketio.Config{Cluster: cluster})
+		if err != nil {
+			log.Fatal(err)
+		}
+		io.OnServerSide("how many?", func(ack func(int)) { ack(io.SocketsCount()) })
+		return io
+	}
+	a, b := node(), node()
+	if err := a.WaitForPeers(context.Background(), 1); err != nil {
+		log.Fatal(err)
+	}
+	answers, err := a.ServerSideEmitWithAck(context.Background(), "how many?")
+	fmt.Println(answers, err)
+	fmt.Println(a.Close(), b.Close())
+	// Output:
+	// [0] <nil>
+	// <nil> <nil>
+}

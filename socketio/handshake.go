@@ -1,0 +1,68 @@
+package socketio
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/backplane-go/backplane"
+)
+
+// Auth returns what the client has sent as its auth payload, an object or null.
+func (s *Socket) Auth() backplane.Value { return s.auth }
+
+// Header returns the headers of the request that the connection began with.
+func (s *Socket) Header() http.Header { return s.client.conn.Handshake().Header }
+
+// Query returns the query of that request. EIO, transport and the like are Engine.IO's.
+func (s *Socket) Query() url.Values {
+	if u := s.client.conn.Handshake().URL; u != nil {
+		return u.Query()
+	}
+	return nil
+}
+
+// dateFormat is how JavaScript writes a date.
+const dateFormat = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
+
+// Handshake returns how the client has connected, in the form that Socket.IO has on all nodes: names of headers are in
+// lower case, what comes several times in a header is joined by commas, and in the query it is a list.
+func (s *Socket) Handshake() backplane.Handshake {
+	request := s.client.conn.Handshake()
+	issued := time.UnixMilli(s.issued)
+	h := backplane.Handshake{
+		Headers: make(map[string]any, len(request.Header)),
+		Time:    issued.Format(dateFormat),
+		Address: request.RemoteAddr,
+		XDomain: request.Header.Get("Origin") != "",
+		Secure:  request.TLS,
+		Issued:  s.issued,
+		Query:   make(map[string]any),
+	}
+	if host, _, err := net.SplitHostPort(request.RemoteAddr); err == nil {
+		h.Address = host
+	}
+	for name, values := range request.Header {
+		separator := ", "
+		if name == "Cookie" {
+			separator = "; "
+		}
+		h.Headers[strings.ToLower(name)] = strings.Join(values, separator)
+	}
+	if request.URL != nil {
+		h.URL = request.URL.RequestURI()
+		for name, values := range request.URL.Query() {
+			if len(values) == 1 {
+				h.Query[name] = values[0]
+			} else {
+				h.Query[name] = values
+			}
+		}
+	}
+	if err := s.auth.Decode(&h.Auth); err != nil || h.Auth == nil {
+		h.Auth = map[string]any{}
+	}
+	return h
+}

@@ -1,0 +1,156 @@
+package engineio
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The transports.
+const (
+	polling   = "polling"
+	webSocket = "websocket"
+)
+
+// Config configures a Server. Only Open is required; the zero value of every other field is its default. Where Socket.IO
+// has the option, its default is Socket.IO's.
+//
+// Requests that are not complete, and connections that send none, are the http.Server's to bound: set its
+// ReadHeaderTimeout.
+type Config struct {
+	// Path is the path of all requests; a missing slash at its end is added. Default: "/socket.io/".
+	Path string
+	// PingInterval is how long after one sign of life a client is asked for the next (Node.js: pingInterval). Default: 25 s.
+	PingInterval time.Duration
+	// PingTimeout is how long it may take to answer, and how long the body of a request may take to arrive (Node.js:
+	// pingTimeout). Default: 20 s.
+	PingTimeout time.Duration
+	// UpgradeTimeout is how long an upgrade to WebSocket may take (Node.js: upgradeTimeout). Default: 10 s.
+	UpgradeTimeout time.Duration
+	// MaxPayload is the most bytes of an HTTP body or of a WebSocket message, decompressed, that a client may send
+	// (Node.js: maxHttpBufferSize). Default: 1 000 000.
+	MaxPayload int
+	// SendQueue is the most frames that wait for one client. Default: 4096.
+	SendQueue int
+	// SendQueueBytes is the most bytes that wait for one client; one frame is accepted at any size. Default: 4 MiB.
+	SendQueueBytes int
+	// Transports are those that clients may use (Node.js: transports). Default: "polling" and "websocket".
+	Transports []string
+	// NoUpgrades keeps clients on the transport they came with (Node.js: allowUpgrades: false).
+	NoUpgrades bool
+	// Origins are the origins, such as "https://example.com", whose pages may connect besides those of the server's own
+	// host; "*" is any. Default: the own host's only. Clients that are no browser send no origin, and may connect.
+	Origins []string
+	// Credentials lets pages of Origins send cookies. It cannot be combined with "*".
+	Credentials bool
+	// Cookie is the template of a cookie that holds the session's id, so that a load balancer finds the process that has
+	// it. Its Value is ignored, and scripts never see it. Default: no cookie. Its defaults are Node.js's: Name "io", Path
+	// "/", SameSite lax.
+	Cookie *http.Cookie
+	// Compress offers clients permessage-deflate, without context between messages (Node.js: perMessageDeflate).
+	Compress bool
+	// CompressMin is the size in bytes from which on a message is compressed. Default: 1024.
+	CompressMin int
+	// MaxConnections is the most sessions at a time; more are refused with status 503. Default: no limit.
+	MaxConnections int
+	// Admit decides about each handshake (Node.js: allowRequest); an error refuses it with status 403. The client is not
+	// told what the error says.
+	Admit func(*http.Request) error
+	// Open is called once for each session, before its first message. It must not return nil.
+	Open func(*Conn) Receiver
+	// ErrorHandler is told of refused requests, as *RefusedError. It must not block. Default: none.
+	ErrorHandler func(error)
+	// Logger gets the same as debug messages. Default: discards.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Path == "" {
+		c.Path = "/socket.io/"
+	}
+	if !strings.HasSuffix(c.Path, "/") {
+		c.Path += "/"
+	}
+	defaultTo(&c.PingInterval, 25*time.Second)
+	defaultTo(&c.PingTimeout, 20*time.Second)
+	defaultTo(&c.UpgradeTimeout, 10*time.Second)
+	defaultTo(&c.MaxPayload, 1_000_000)
+	defaultTo(&c.SendQueue, 4096)
+	defaultTo(&c.SendQueueBytes, 4<<20)
+	defaultTo(&c.CompressMin, 1024)
+	if len(c.Transports) == 0 {
+		c.Transports = []string{polling, webSocket}
+	}
+	c.Transports = slices.Clone(c.Transports)
+	c.Origins = slices.Clone(c.Origins)
+	if c.Cookie != nil {
+		c.Cookie = cookieTemplate(*c.Cookie)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func defaultTo[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func cookieTemplate(k http.Cookie) *http.Cookie {
+	if k.Name == "" {
+		k.Name = "io"
+	}
+	if k.Path == "" {
+		k.Path = "/"
+	}
+	if k.SameSite == 0 {
+		k.SameSite = http.SameSiteLaxMode
+	}
+	k.HttpOnly = true
+	k.Value = "sid"
+	return &k
+}
+
+func (c *Config) validate() error {
+	for _, p := range []struct {
+		name  string
+		value int64
+	}{
+		{"PingInterval", int64(c.PingInterval)}, {"PingTimeout", int64(c.PingTimeout)}, {"UpgradeTimeout", int64(c.UpgradeTimeout)},
+		{"MaxPayload", int64(c.MaxPayload)}, {"SendQueue", int64(c.SendQueue)}, {"SendQueueBytes", int64(c.SendQueueBytes)},
+		{"CompressMin", int64(c.CompressMin)}, {"MaxConnections", int64(c.MaxConnections)},
+	} {
+		if p.value < 0 {
+			return fmt.Errorf("engineio: %s is negative", p.name)
+		}
+	}
+	switch {
+	case c.Open == nil:
+		return fmt.Errorf("engineio: Open is required")
+	case !strings.HasPrefix(c.Path, "/"):
+		return fmt.Errorf("engineio: Path %q does not begin with a slash", c.Path)
+	case c.Credentials && slices.Contains(c.Origins, "*"):
+		return fmt.Errorf("engineio: Credentials for any origin would let every page act for its visitors")
+	}
+	for _, t := range c.Transports {
+		if t != polling && t != webSocket {
+			return fmt.Errorf("engineio: unknown transport %q", t)
+		}
+	}
+	for _, origin := range c.Origins {
+		if _, ok := parseOrigin(origin); !ok && origin != "*" && origin != "null" {
+			return fmt.Errorf("engineio: %q is no origin, such as https://example.com", origin)
+		}
+	}
+	if c.Cookie != nil {
+		if err := c.Cookie.Valid(); err != nil {
+			return fmt.Errorf("engineio: Cookie: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package engineio
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// Receiver gets what comes from one client. Calls for one connection never overlap, and must not block for long: the
+// client's next message waits.
+type Receiver interface {
+	// Message is called for each message. data belongs to the receiver.
+	Message(binary bool, data []byte)
+	// Closed is called last, once, when the session is over for both sides: nothing that is sent afterwards arrives. What
+	// was queued before may still be on its way. err says more where there is more to say.
+	Closed(reason Reason, err error)
+}
+
+// Reason says why a session ended, in Socket.IO's words.
+type Reason string
+
+// The reasons. "send queue full" is not Socket.IO's, which has no such limit.
+const (
+	TransportClose Reason = "transport close" // the client has gone
+	TransportError Reason = "transport error" // the client broke the rules, or gave up a poll
+	PingTimeout    Reason = "ping timeout"    // the client has given no sign of life
+	ServerShutdown Reason = "server shutting down"
+	ForcedClose    Reason = "forced close" // Conn.Close was called with it
+	ParseError     Reason = "parse error"  // the client sent what is no packet
+	SendQueueFull  Reason = "send queue full"
+)
+
+// SendOptions say how a frame is sent.
+type SendOptions struct {
+	// Volatile drops the frame when the client cannot get it at once: its socket is full, or it has no poll open.
+	Volatile bool
+	// NoCompress sends the frame as it is.
+	NoCompress bool
+}
+
+// The phases of a session.
+const (
+	isOpen    uint32 = 0
+	isClosing uint32 = 1 // over for its user, while what is queued, and a goodbye, go to the client
+	isClosed  uint32 = 2
+)
+
+// Conn is one session. It is safe for concurrent use.
+type Conn struct {
+	server   *Server
+	id       string
+	request  string // the first request, packed; see Handshake
+	since    int64  // when it came, in Unix nanoseconds
+	receiver Receiver
+
+	phase    atomic.Uint32 // changes under mu
+	deflates atomic.Bool   // changes under mu: frames may be compressed
+
+	mu     sync.Mutex // guards all below
+	queue  queue
+	socket *socket                  // the WebSocket it uses, nil: it polls
+	probe  *probe                   // a WebSocket that wants to become the transport
+	poll   chan struct{}            // of the poll that waits, nil: none does
+	body   *http.ResponseController // of the request whose body is being read, nil: none
+	beat   heartbeat
+
+	posting    bool // a request with packets is being handled
+	delivering bool // the receiver is being called, or must not be called any more
+	untold     bool // who delivers now calls Closed afterwards
+	scheduled  bool // a writer has the connection, or will
+	blocked    bool // its socket takes no more for now
+	departed   bool // all has been written, the goodbye too
+	answered   bool // the client has said goodbye
+	holds      int8 // of the server's WaitGroup: one by the transport, one by the receiver
+	reason     Reason
+	err        error
+
+	next  *Conn // in a writer's run queue, guarded by that
+	alarm alarm // of the heartbeat, and of closing
+}
+
+// ID returns the session's id: 20 characters of base64url, from crypto/rand.
+func (c *Conn) ID() string { return c.id }
+
+// Transport returns "polling" or "websocket": what the session uses now.
+func (c *Conn) Transport() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.socket != nil {
+		return webSocket
+	}
+	return polling
+}
+
+// Send queues a frame and never blocks. It is false when the frame was dropped: the session is over, or the frame is
+// volatile and the client not ready, or the queue is full, which ends the session with SendQueueFull unless the frame is
+// volatile.
+func (c *Conn) Send(f *Frame, o SendOptions) bool {
+	if c.deflates.Load() && !o.NoCompress {
+		f.compressed(c.server.config.CompressMin) // here, and not when it is written: a writer has others to serve
+	}
+	c.mu.Lock()
+	if c.phase.Load() != isOpen || o.Volatile && !c.writable() {
+		c.mu.Unlock()
+		return false
+	}
+	if c.full(f) {
+		c.mu.Unlock()
+		if !o.Volatile {
+			c.end(SendQueueFull, nil, nil)
+		}
+		return false
+	}
+	c.queue.push(queued{frame: f, plain: o.NoCompress})
+	c.wake()
+	c.mu.Unlock()
+	return true
+}
+
+// full reports whether f is too much for the queue. The caller holds mu.
+func (c *Conn) full(f *Frame) bool {
+	limits := &c.server.config
+	return c.queue.frames > 0 && (c.queue.frames >= limits.SendQueue || c.queue.bytes+f.size > limits.SendQueueBytes)
+}
+
+// writable reports whether what is sent now is on its way at once. The caller holds mu.
+func (c *Conn) writable() bool {
+	if c.socket != nil {
+		return !c.blocked
+	}
+	return c.poll != nil
+}
+
+// wake sees to it that what is queued is written. The caller holds mu.
+func (c *Conn) wake() {
+	switch {
+	case c.queue.empty():
+	case c.socket != nil:
+		if !c.scheduled {
+			c.scheduled = true
+			c.socket.schedule(c)
+		}
+	default:
+		c.endPoll()
+	}
+}
+
+// endPoll answers a poll that waits. The caller holds mu.
+func (c *Conn) endPoll() {
+	if c.poll != nil {
+		select {
+		case c.poll <- struct{}{}:
+		default: // it is being answered
+		}
+	}
+}
+
+// Close ends the session: the receiver is told reason, and the client gets what is queued and a goodbye, if it takes it
+// within 30 seconds. It does not wait.
+func (c *Conn) Close(reason Reason) { c.end(reason, nil, goodbye(reason)) }

@@ -1,0 +1,123 @@
+package engineio
+
+import (
+	"bytes"
+	"encoding/base64"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gobwas/ws"
+)
+
+// Part is one Engine.IO message.
+type Part struct {
+	// Binary says whether Data is bytes or text, which must be UTF-8 then.
+	Binary bool
+	// Data is the message without Engine.IO's type. It must not change after it was given away.
+	Data []byte
+}
+
+// Frame is what one send gives a client: a few messages that nothing else gets between, encoded once for any number of
+// connections. Each form is made when the first connection needs it. A Frame is safe for concurrent use.
+type Frame struct {
+	parts []Part
+	size  int
+
+	once     sync.Once // guards the making of plain
+	plain    []byte    // WebSocket frames
+	deflated atomic.Pointer[[]byte]
+	polled   atomic.Pointer[[]byte]
+}
+
+// NewFrame makes a frame of parts, whose data must not change afterwards.
+func NewFrame(parts ...Part) *Frame {
+	f := &Frame{parts: parts}
+	for _, p := range parts {
+		f.size += len(p.Data)
+	}
+	return f
+}
+
+// Size returns the number of bytes of the parts.
+func (f *Frame) Size() int { return f.size }
+
+// packetFrame is a frame of one packet of Engine.IO that is no message, such as "2" for a ping.
+func packetFrame(packet string) *Frame {
+	return fixedFrame(ws.MustCompileFrame(ws.NewTextFrame([]byte(packet))), packet)
+}
+
+// fixedFrame is a frame whose forms are given: bytes for a WebSocket, a packet for polling ("" for nothing).
+func fixedFrame(plain []byte, packet string) *Frame {
+	f := &Frame{size: len(plain)}
+	f.once.Do(func() { f.plain = plain })
+	polled := []byte(packet)
+	f.polled.Store(&polled)
+	return f
+}
+
+// webSocket returns the frame as WebSocket frames.
+func (f *Frame) webSocket() []byte {
+	f.once.Do(func() { f.plain = f.encode(plainly) })
+	return f.plain
+}
+
+// compressed returns the frame as WebSocket frames, those of at least least bytes compressed.
+func (f *Frame) compressed(least int) []byte {
+	if f.size < least || f.parts == nil {
+		return f.webSocket()
+	}
+	if p := f.deflated.Load(); p != nil {
+		return *p
+	}
+	p := f.encode(func(op ws.OpCode, head []byte, data []byte) (ws.Header, [][]byte) {
+		if len(head)+len(data) < least {
+			return plainly(op, head, data)
+		}
+		return deflate(op, head, data)
+	})
+	f.deflated.CompareAndSwap(nil, &p)
+	return *f.deflated.Load()
+}
+
+var textMessage = []byte{typeMessage}
+
+// encode makes one WebSocket frame of each part.
+func (f *Frame) encode(as func(op ws.OpCode, head, data []byte) (ws.Header, [][]byte)) []byte {
+	out := bytes.NewBuffer(make([]byte, 0, f.size+len(f.parts)*(1+10))) // a type, and a header for up to 2^63 bytes
+	for _, p := range f.parts {
+		op, head := ws.OpText, textMessage
+		if p.Binary {
+			op, head = ws.OpBinary, nil
+		}
+		header, payload := as(op, head, p.Data)
+		_ = ws.WriteHeader(out, header) // a buffer takes all
+		for _, b := range payload {
+			out.Write(b)
+		}
+	}
+	return out.Bytes()
+}
+
+func plainly(op ws.OpCode, head, data []byte) (ws.Header, [][]byte) {
+	return ws.Header{Fin: true, OpCode: op, Length: int64(len(head) + len(data))}, [][]byte{head, data}
+}
+
+// payload returns the frame as packets of a polling payload, "" for nothing.
+func (f *Frame) payload() []byte {
+	if p := f.polled.Load(); p != nil {
+		return *p
+	}
+	var p []byte
+	for i, part := range f.parts {
+		if i > 0 {
+			p = append(p, separator)
+		}
+		if part.Binary {
+			p = base64.StdEncoding.AppendEncode(append(p, typeBinary), part.Data)
+		} else {
+			p = append(append(p, typeMessage), part.Data...)
+		}
+	}
+	f.polled.CompareAndSwap(nil, &p)
+	return *f.polled.Load()
+}

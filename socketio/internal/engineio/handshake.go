@@ -1,0 +1,101 @@
+package engineio
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Handshake is what matters of the request that a session began with.
+type Handshake struct {
+	Header     http.Header // with the Host
+	URL        *url.URL
+	RemoteAddr string
+	TLS        bool
+	Time       time.Time
+}
+
+// Handshake returns what matters of the first request. It is kept in a small form and made anew by each call.
+func (c *Conn) Handshake() *Handshake {
+	lines := strings.Split(c.request, "\n")
+	h := &Handshake{Header: make(http.Header, len(lines)-requestHead), RemoteAddr: lines[1], TLS: lines[2] != "", Time: time.Unix(0, c.since)}
+	if u, err := url.ParseRequestURI(lines[0]); err == nil {
+		h.URL = u
+	} else {
+		h.URL = new(url.URL) // such as a request for "*"
+	}
+	for _, line := range lines[requestHead:] {
+		key, value, _ := strings.Cut(line, ":")
+		h.Header[key] = append(h.Header[key], value)
+	}
+	return h
+}
+
+// requestHead is the number of lines before the headers in a packed request.
+const requestHead = 3
+
+// pack keeps what Handshake returns: lines, since neither a URL nor a header can hold a line's end.
+func pack(r *http.Request) string {
+	var b strings.Builder
+	b.Grow(requestSize(r))
+	b.WriteString(r.URL.RequestURI())
+	b.WriteByte('\n')
+	b.WriteString(r.RemoteAddr)
+	b.WriteByte('\n')
+	if r.TLS != nil {
+		b.WriteByte('s')
+	}
+	b.WriteString("\nHost:")
+	b.WriteString(r.Host)
+	for key, values := range r.Header {
+		for _, value := range values {
+			b.WriteByte('\n')
+			b.WriteString(key)
+			b.WriteByte(':')
+			b.WriteString(value)
+		}
+	}
+	return b.String()
+}
+
+// requestSize is about as many bytes as the request's URL and headers have.
+func requestSize(r *http.Request) int {
+	n := len(r.RequestURI) + len(r.RemoteAddr) + len(r.Host) + 16
+	for key, values := range r.Header {
+		for _, value := range values {
+			n += len(key) + len(value) + 2
+		}
+	}
+	return n
+}
+
+// newID returns a session id that nobody can guess.
+func newID() string {
+	var b [15]byte
+	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// hello is the data of an open packet.
+type hello struct {
+	SID          string   `json:"sid"`
+	Upgrades     []string `json:"upgrades"`
+	PingInterval int64    `json:"pingInterval"` // milliseconds
+	PingTimeout  int64    `json:"pingTimeout"`
+	MaxPayload   int      `json:"maxPayload"`
+}
+
+// helloFrame is the first packet of a session.
+func (s *Server) helloFrame(id, transport string) *Frame {
+	h := hello{SID: id, Upgrades: []string{}, PingInterval: s.config.PingInterval.Milliseconds(),
+		PingTimeout: s.config.PingTimeout.Milliseconds(), MaxPayload: s.config.MaxPayload}
+	if transport == polling && s.upgrades() {
+		h.Upgrades = append(h.Upgrades, webSocket)
+	}
+	p, _ := json.Marshal(h) // it has nothing that could not be encoded
+	return packetFrame(string(rune(typeOpen)) + string(p))
+}

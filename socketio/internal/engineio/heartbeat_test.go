@@ -1,0 +1,104 @@
+package engineio_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+)
+
+func TestHeartbeat(t *testing.T) {
+	const interval, timeout = 30 * time.Millisecond, 700 * time.Millisecond // that much, since a busy machine has to answer in time
+	h := serve(t, engineio.Config{PingInterval: interval, PingTimeout: timeout})
+
+	t.Run("OverWebSocket", func(t *testing.T) {
+		t.Parallel()
+		s, c := h.connect(t)
+		for range 5 {
+			require.Equal(t, "2", s.text(t))
+			s.send(t, "3")
+		}
+		began := time.Now()
+		require.Equal(t, "2", s.text(t))
+		c.ended(t, engineio.PingTimeout)
+		require.GreaterOrEqual(t, time.Since(began), timeout/2, "the client had no time to answer")
+		s.gone(t)
+	})
+
+	t.Run("OverPolling", func(t *testing.T) {
+		t.Parallel()
+		p, c := h.poll(t)
+		for range 3 {
+			require.Equal(t, "2", p.get(t).body)
+			require.Equal(t, 200, p.post(t, "3").status)
+		}
+		require.Equal(t, "2", p.get(t).body)
+		later := p.later(t)
+		c.ended(t, engineio.PingTimeout)
+		require.Equal(t, "1", receive(t, later, "the poll's answer").body)
+		require.Equal(t, 400, p.get(t).status)
+	})
+
+	t.Run("AClientThatNeverPollsAgain", func(t *testing.T) {
+		t.Parallel()
+		_, c := h.poll(t)
+		c.ended(t, engineio.PingTimeout)
+	})
+
+	t.Run("ASignOfLifeIsWorthOneMoreTimeout", func(t *testing.T) {
+		t.Parallel()
+		h := serve(t, engineio.Config{PingInterval: 10 * time.Millisecond, PingTimeout: 2 * time.Second})
+		s, c := h.connect(t)
+		require.Equal(t, "2", s.text(t))
+		began := time.Now()
+		time.Sleep(time.Second) // half of the timeout
+		s.send(t, "4x")
+		c.text(t)
+		c.ended(t, engineio.PingTimeout)
+		require.GreaterOrEqual(t, time.Since(began), 2800*time.Millisecond, "the message did not count")
+	})
+
+	t.Run("OnlyOnce", func(t *testing.T) {
+		t.Parallel()
+		h := serve(t, engineio.Config{PingInterval: 10 * time.Millisecond, PingTimeout: 100 * time.Millisecond})
+		s, c := h.connect(t)
+		stop := make(chan struct{})
+		defer close(stop)
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(10 * time.Millisecond):
+					if _, err := s.Write(masked(ws.NewTextFrame([]byte("4x")))); err != nil {
+						return
+					}
+				}
+			}
+		}()
+		c.ended(t, engineio.PingTimeout) // messages do not stand for pongs for ever
+	})
+
+	t.Run("ThePongStartsTheInterval", func(t *testing.T) {
+		t.Parallel()
+		h := serve(t, engineio.Config{PingInterval: 50 * time.Millisecond, PingTimeout: 10 * time.Second})
+		s, _ := h.connect(t)
+		for range 3 { // each long before the timeout that its ping has set
+			require.Equal(t, "2", s.text(t))
+			s.send(t, "3")
+		}
+	})
+
+	t.Run("AfterAnUpgrade", func(t *testing.T) {
+		t.Parallel()
+		p, c := h.poll(t)
+		s := p.upgrade(t)
+		require.Equal(t, "2", s.text(t))
+		s.send(t, "3")
+		require.Equal(t, "2", s.text(t))
+		c.ended(t, engineio.PingTimeout)
+	})
+}

@@ -1,0 +1,169 @@
+package engineio
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
+)
+
+// scratch is what is needed to read from a socket, and not while nothing comes.
+type scratch struct {
+	buf    []byte
+	header bytes.Reader
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, 16<<10)} }}
+
+// sink gets what came over a WebSocket. Its methods return false to get no more.
+type sink interface {
+	// message gets a whole message; shared: data is only valid until message returns.
+	message(binary bool, data []byte, shared bool) bool
+	// control gets a control frame, whose payload is only valid until control returns.
+	control(op ws.OpCode, payload []byte) bool
+}
+
+// inbound puts the messages of one WebSocket together. Headers and their rules are the library's; what is held back is
+// never more than a header, and of the message's payload what has come of it.
+type inbound struct {
+	limit   int64 // most bytes of a message
+	deflate bool  // permessage-deflate was agreed on
+
+	rest  [ws.MaxHeaderSize]byte // the beginning of a header whose end has not come
+	saved int                    // bytes of rest
+
+	frame    ws.Header // the frame whose payload is coming
+	within   bool      // there is one
+	got      int64     // of its payload
+	commands []byte    // of its payload if it is a control frame
+
+	message    []byte // of the message: what came in earlier frames, and in earlier reads
+	op         ws.OpCode
+	fragmented bool // the message is not over after this frame
+	state      wsflate.MessageState
+}
+
+// space returns where to read to: buf behind what is saved of a header.
+func (in *inbound) space(buf []byte) []byte {
+	return buf[copy(buf, in.rest[:in.saved]):]
+}
+
+// feed takes n bytes that were read to space(sc.buf). It unmasks in place.
+func (in *inbound) feed(sc *scratch, n int, to sink) error {
+	p := sc.buf[:in.saved+n]
+	in.saved = 0
+	for {
+		if !in.within {
+			k, err := in.begin(&sc.header, p)
+			switch {
+			case err != nil:
+				return err
+			case k == 0:
+				in.saved = copy(in.rest[:], p)
+				return nil
+			}
+			p = p[k:]
+		}
+		k := min(int64(len(p)), in.frame.Length-in.got)
+		more, err := in.payload(p[:k:k], to)
+		if err != nil || !more {
+			return err
+		}
+		p = p[k:]
+		if in.within {
+			return nil // the rest of the payload is still to come
+		}
+	}
+}
+
+// begin reads a header. It returns how long it is, 0: it is not all there.
+func (in *inbound) begin(r *bytes.Reader, p []byte) (int, error) {
+	r.Reset(p)
+	h, err := ws.ReadHeader(r)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	if in.deflate {
+		if h, err = in.state.UnsetBits(h); err != nil {
+			return 0, err
+		}
+	}
+	state := ws.StateServerSide
+	if in.fragmented {
+		state |= ws.StateFragmented
+	}
+	if err := ws.CheckHeader(h, state); err != nil {
+		return 0, err
+	}
+	if h.OpCode.IsData() && h.Length > in.limit-int64(len(in.message)) {
+		return 0, errTooLarge
+	}
+	in.frame, in.within, in.got = h, true, 0
+	if h.OpCode.IsData() && h.OpCode != ws.OpContinuation {
+		in.op = h.OpCode
+	}
+	return len(p) - r.Len(), nil
+}
+
+// payload takes some of the frame's payload, and hands over what is complete with it.
+func (in *inbound) payload(p []byte, to sink) (more bool, err error) {
+	ws.Cipher(p, in.frame.Mask, int(in.got&3)) // a mask repeats after four bytes
+	in.got += int64(len(p))
+	in.within = in.got < in.frame.Length
+	if in.frame.OpCode.IsControl() {
+		return in.control(p, to), nil
+	}
+	if !in.within {
+		in.fragmented = !in.frame.Fin
+	}
+	over := !in.within && in.frame.Fin
+	shared := over && len(in.message) == 0
+	if !shared {
+		in.keep(p)
+		if !over {
+			return true, nil
+		}
+		p, in.message = in.message, nil
+	}
+	if in.state.IsCompressed() {
+		shared = false
+		if p, err = inflate(p, int(in.limit)); err != nil {
+			return false, err
+		}
+	}
+	if in.op == ws.OpText && !utf8.Valid(p) {
+		return false, errNoUTF8
+	}
+	return to.message(in.op == ws.OpBinary, p, shared), nil
+}
+
+func (in *inbound) control(p []byte, to sink) bool {
+	if in.within || len(in.commands) > 0 {
+		in.commands = append(in.commands, p...)
+		if in.within {
+			return true
+		}
+		p, in.commands = in.commands, nil
+	}
+	return to.control(in.frame.OpCode, p)
+}
+
+// keep holds some of a message back until the rest of it has come. It gets room for twice of what has come at most, and
+// not for more than the frame is to bring.
+func (in *inbound) keep(p []byte) {
+	have := len(in.message)
+	if need := have + len(p); need > cap(in.message) {
+		whole := int64(need) + in.frame.Length - in.got
+		grown := make([]byte, have, min(whole, int64(2*need)))
+		copy(grown, in.message)
+		in.message = grown
+	}
+	in.message = append(in.message, p...)
+}

@@ -1,0 +1,15 @@
+package engineio_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain proves, beside everything else, that no test leaves a goroutine behind.
+func TestMain(m *testing.M) {
+	if benchClient() {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}

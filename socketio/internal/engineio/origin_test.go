@@ -1,0 +1,124 @@
+package engineio_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+)
+
+func TestOrigins(t *testing.T) {
+	own := serve(t, engineio.Config{})
+	listed := serve(t, engineio.Config{Origins: []string{"https://app.example", "http://Dev.Example:8080/"}, Credentials: true})
+	anyone := serve(t, engineio.Config{Origins: []string{"*"}})
+	for _, c := range []struct {
+		name         string
+		h            *host
+		host, origin string
+		allowed      bool
+		header       string // Access-Control-Allow-Origin
+	}{
+		{"None", own, "", "", true, ""},
+		{"SameHost", own, "chat.example", "https://chat.example", true, ""},
+		{"SameHostAndPort", own, "chat.example:8443", "https://chat.example:8443", true, ""},
+		{"DefaultPort", own, "chat.example:443", "https://chat.example", true, ""},
+		{"OtherCase", own, "Chat.example", "https://chat.Example", true, ""},
+		{"OtherPort", own, "chat.example", "https://chat.example:8443", false, ""},
+		{"OtherHost", own, "chat.example", "https://evil.example", false, ""},
+		{"HostAsPrefix", own, "chat.example", "https://chat.example.evil.example", false, ""},
+		{"HostAsUser", own, "chat.example", "https://chat.example@evil.example", false, ""},
+		{"Null", own, "chat.example", "null", false, ""},
+		{"Nonsense", own, "chat.example", "://", false, ""},
+		{"Listed", listed, "chat.example", "https://app.example", true, "https://app.example"},
+		{"ListedWithItsPort", listed, "chat.example", "https://app.example:443", true, "https://app.example:443"},
+		{"ListedInOtherCase", listed, "chat.example", "http://dev.example:8080", true, "http://dev.example:8080"},
+		{"ListedHostOtherScheme", listed, "chat.example", "http://app.example", false, ""},
+		{"SameHostBesidesAList", listed, "chat.example", "https://chat.example", true, ""},
+		{"Anyone", anyone, "chat.example", "https://evil.example", true, "*"},
+		{"AnyoneNull", anyone, "chat.example", "null", true, "*"},
+	} {
+		headers := []string{}
+		if c.origin != "" {
+			headers = append(headers, "Origin", c.origin)
+		}
+		if c.host != "" {
+			headers = append(headers, "Host", c.host)
+		}
+		t.Run("Polling"+c.name, func(t *testing.T) {
+			a := c.h.request(t, "GET", "transport=polling", "", headers...)
+			require.Equal(t, c.allowed, a.status == 200, "status %d %s", a.status, a.body)
+			require.Equal(t, c.header, a.header.Get("Access-Control-Allow-Origin"))
+			require.Equal(t, c.h == listed && c.header != "", a.header.Get("Access-Control-Allow-Credentials") == "true")
+			require.Equal(t, c.origin != "", strings.Contains(a.header.Get("Vary"), "Origin"))
+			if !c.allowed {
+				require.Equal(t, 403, a.status)
+				require.JSONEq(t, `{"code":4,"message":"Forbidden"}`, a.body)
+			}
+		})
+		t.Run("WebSocket"+c.name, func(t *testing.T) {
+			_, status, body := c.h.tryDial(t, "", headers...)
+			if c.allowed {
+				require.Equal(t, 101, status, body)
+			} else {
+				require.Equal(t, 403, status)
+			}
+		})
+		if c.origin == "" {
+			continue
+		}
+		t.Run("Preflight"+c.name, func(t *testing.T) {
+			a := c.h.request(t, "OPTIONS", "transport=polling&sid=x", "", append(headers, "Access-Control-Request-Method", "POST",
+				"Access-Control-Request-Headers", "authorization")...)
+			if !c.allowed {
+				require.Equal(t, 403, a.status)
+				require.Empty(t, a.header.Get("Access-Control-Allow-Methods"))
+				return
+			}
+			require.Equal(t, 204, a.status)
+			require.Equal(t, c.header, a.header.Get("Access-Control-Allow-Origin"))
+			require.Equal(t, "GET, POST", a.header.Get("Access-Control-Allow-Methods"))
+			require.Equal(t, "authorization", a.header.Get("Access-Control-Allow-Headers"))
+		})
+	}
+}
+
+func TestCookie(t *testing.T) {
+	parse := func(t *testing.T, line string) *http.Cookie {
+		k, err := http.ParseSetCookie(line)
+		require.NoError(t, err)
+		k.Raw = ""
+		return k
+	}
+	t.Run("Defaults", func(t *testing.T) {
+		h := serve(t, engineio.Config{Cookie: &http.Cookie{}})
+		a := h.request(t, "GET", "transport=polling", "")
+		sid := parseHello(t, a.body).SID
+		require.Equal(t, &http.Cookie{Name: "io", Value: sid, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}, parse(t, a.header.Get("Set-Cookie")))
+		p := &poller{host: h, sid: sid}
+		h.of(t, sid).Send(text("x"), engineio.SendOptions{})
+		require.Empty(t, p.get(t).header.Get("Set-Cookie"), "only the handshake sets it")
+	})
+	t.Run("OverWebSocket", func(t *testing.T) {
+		h := serve(t, engineio.Config{Cookie: &http.Cookie{Name: "node", Value: "ignored", Secure: true, SameSite: http.SameSiteNoneMode, MaxAge: 60}})
+		nc := h.dialRaw(t)
+		_, err := nc.Write([]byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n"))
+		require.NoError(t, err)
+		a := readHead(t, nc)
+		require.Equal(t, &http.Cookie{Name: "node", Value: h.session(t).ID(), Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode, MaxAge: 60},
+			parse(t, a.Get("Set-Cookie")))
+	})
+}
+
+func TestHandshakeIsNotTheServersToShare(t *testing.T) {
+	h := serve(t, engineio.Config{})
+	_, err := h.try(context.Background(), "GET", h.http.URL+"/socket.io/?EIO=4&transport=polling", nil, "X-Token", "mine")
+	require.NoError(t, err)
+	c := h.session(t)
+	c.Handshake().Header.Set("X-Token", "changed")
+	require.Equal(t, "mine", c.Handshake().Header.Get("X-Token"))
+}

@@ -1,0 +1,225 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// noopDelay is how long a poll waits that comes while an upgrade is going on; so long does Node.js's engine.io wait.
+const noopDelay = 100 * time.Millisecond
+
+var (
+	errOverlap  = errors.New("engineio: a request while the one before is not answered")
+	errGivenUp  = errors.New("engineio: a poll was given up by the client")
+	errContent  = errors.New("engineio: a binary body, which version 4 of the protocol does not have")
+	errNotTaken = errors.New("engineio: the session ended while the request was read")
+)
+
+// openPolling answers a handshake.
+func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) *refusal {
+	c, no := s.newConn(r, polling)
+	if no != nil {
+		return no
+	}
+	c.queue.push(queued{frame: s.helloFrame(c.id, polling)})
+	c.open()
+	c.leave()
+	if k := s.cookie(c.id); k != nil {
+		http.SetCookie(w, k)
+	}
+	return c.servePoll(w, r)
+}
+
+func (s *Server) cookie(id string) *http.Cookie {
+	if s.config.Cookie == nil {
+		return nil
+	}
+	k := *s.config.Cookie
+	k.Value = id
+	return &k
+}
+
+// servePoll waits until there is something for the client, and answers with all there is.
+func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
+	wake := make(chan struct{}, 1)
+	c.mu.Lock()
+	switch {
+	case c.phase.Load() == isClosed:
+		c.mu.Unlock()
+		return refuse(codeSession, errUnknown)
+	case c.socket != nil:
+		c.mu.Unlock()
+		return refuse(codeRequest, errMismatch)
+	case c.poll != nil:
+		c.mu.Unlock()
+		c.end(TransportError, errOverlap, nil)
+		return refuse(codeRequest, errOverlap)
+	}
+	c.poll = wake
+	probed := c.probe != nil && c.probe.confirmed
+	c.wake()
+	c.mu.Unlock()
+
+	response := http.NewResponseController(w)
+	_ = response.SetReadDeadline(time.Time{}) // a deadline for the request, if there was one, does not mean the wait
+	var noop <-chan time.Time
+	if probed {
+		timer := time.NewTimer(noopDelay)
+		defer timer.Stop()
+		noop = timer.C
+	}
+	select {
+	case <-wake:
+	case <-noop:
+	case <-r.Context().Done():
+		c.end(TransportError, errGivenUp, nil)
+	}
+	payload, last := c.takePayload()
+	err := c.server.answerPoll(w, response, payload)
+	if last || err != nil {
+		c.end(TransportClose, err, nil)
+	}
+	return nil
+}
+
+// takePayload ends the waiting of a poll, and returns its answer. last: it holds the goodbye.
+func (c *Conn) takePayload() (payload []byte, last bool) {
+	c.mu.Lock()
+	c.poll = nil
+	var l line
+	if c.socket == nil { // else the queue is the socket's
+		l = c.queue.take()
+		c.queue.sent(c.queue.frames, c.queue.bytes)
+		last = c.phase.Load() == isClosing
+	}
+	closed := c.phase.Load() == isClosed && c.reason != TransportClose
+	c.mu.Unlock()
+
+	for ; !l.empty(); l.pop() {
+		p := l.head.items[l.first].frame.payload()
+		if len(p) > 0 {
+			if payload != nil {
+				payload = append(payload, separator)
+			}
+			payload = append(payload, p...)
+		}
+	}
+	switch {
+	case payload != nil:
+	case closed:
+		payload = []byte{typeClose}
+	default:
+		payload = []byte{typeNoop}
+	}
+	return payload, last
+}
+
+// answerPoll answers a poll. A client that does not read its answer is gone when its pong would be too late.
+func (s *Server) answerPoll(w http.ResponseWriter, response *http.ResponseController, payload []byte) error {
+	_ = response.SetWriteDeadline(time.Now().Add(s.config.PingInterval + s.config.PingTimeout))
+	header := w.Header()
+	header.Set("Content-Type", "text/plain; charset=UTF-8")
+	header.Set("Content-Length", strconv.Itoa(len(payload)))
+	header.Set("Cache-Control", "no-store")
+	_, err := w.Write(payload)
+	if err == nil {
+		if err = response.Flush(); errors.Is(err, http.ErrNotSupported) {
+			err = nil
+		}
+	}
+	_ = response.SetWriteDeadline(time.Time{}) // the connection is the next request's
+	return err
+}
+
+// servePost takes the packets of a request.
+func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
+	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.EqualFold(strings.TrimSpace(kind), "application/octet-stream") {
+		c.end(TransportError, errContent, nil)
+		return refuse(codeRequest, errContent)
+	}
+	response := http.NewResponseController(w)
+	c.mu.Lock()
+	if c.phase.Load() != isOpen {
+		c.mu.Unlock()
+		return refuse(codeSession, errUnknown)
+	}
+	if c.posting {
+		c.mu.Unlock()
+		c.end(TransportError, errOverlap, nil)
+		return refuse(codeRequest, errOverlap)
+	}
+	c.posting, c.body = true, response
+	c.mu.Unlock()
+
+	body, no := c.readBody(w, r, response)
+	c.mu.Lock()
+	c.body = nil
+	c.mu.Unlock()
+	if no == nil {
+		no = c.receivePayload(body)
+	}
+	c.mu.Lock()
+	c.posting = false
+	c.mu.Unlock()
+	if no != nil {
+		return no
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html") // as in Node.js: browsers may offer a plain text for download
+	header.Set("Content-Length", "2")
+	header.Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "ok") // a client that does not get it sends no more
+	return nil
+}
+
+// readBody reads a request's packets. What is too large is refused, and the session goes on, as in Node.js.
+func (c *Conn) readBody(w http.ResponseWriter, r *http.Request, response *http.ResponseController) ([]byte, *refusal) {
+	limit := int64(c.server.config.MaxPayload)
+	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, code: codeRequest, err: errTooLarge}
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close")
+		return nil, tooLarge
+	}
+	_ = response.SetReadDeadline(time.Now().Add(c.server.config.PingTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit)) // grows with what comes
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge
+	case err != nil:
+		c.end(TransportError, err, nil)
+		return nil, refuse(codeRequest, err)
+	}
+	_ = response.SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// receivePayload gives the packets of a body to the receiver.
+func (c *Conn) receivePayload(body []byte) *refusal {
+	if !c.enter() {
+		c.end(TransportError, errOverlap, nil) // the receiver is called from a WebSocket, unless the session is over
+		return refuse(codeRequest, errNotTaken)
+	}
+	var reason Reason
+	var broken error // what a packet did wrong
+	err := eachPacket(body, func(p packet) bool {
+		reason, broken = c.receive(p)
+		return reason == ""
+	})
+	switch {
+	case err != nil:
+		reason, broken = ParseError, err
+		fallthrough
+	case reason != "":
+		c.end(reason, broken, nil)
+	}
+	c.leave()
+	if broken != nil {
+		return refuse(codeRequest, broken)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package engineio
+
+import "sync"
+
+// queued is a frame that waits for one client.
+type queued struct {
+	frame *Frame
+	plain bool // not to be compressed
+}
+
+// chunk is a piece of a queue. Chunks are shared by all connections, so that an idle one has none.
+type chunk struct {
+	items [15]queued
+	n     int // items[:n] are in use
+	next  *chunk
+}
+
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+func (k *chunk) free() {
+	clear(k.items[:k.n])
+	k.n, k.next = 0, nil
+	chunks.Put(k)
+}
+
+// line is frames in their order. The zero line is empty.
+type line struct {
+	head, tail *chunk
+	first      int // in head: items before it have been sent
+	offset     int // how much of the first item has been sent, in bytes of its form
+}
+
+func (l *line) empty() bool { return l.head == nil }
+
+func (l *line) push(q queued) {
+	if l.tail == nil || l.tail.n == len(l.tail.items) {
+		k := chunks.Get().(*chunk)
+		if l.tail == nil {
+			l.head, l.first, l.offset = k, 0, 0
+		} else {
+			l.tail.next = k
+		}
+		l.tail = k
+	}
+	l.tail.items[l.tail.n] = q
+	l.tail.n++
+}
+
+// pop removes the first item.
+func (l *line) pop() {
+	l.first++
+	l.offset = 0
+	if l.first < l.head.n {
+		return
+	}
+	k := l.head
+	l.head, l.first = k.next, 0
+	if l.head == nil {
+		l.tail = nil
+	}
+	k.free()
+}
+
+// append puts after behind l.
+func (l *line) append(after line) {
+	switch {
+	case after.empty():
+	case l.empty():
+		*l = after
+	default: // nothing of after has been sent, so all its chunks are used from their start
+		l.tail.next, l.tail = after.head, after.tail
+	}
+}
+
+func (l *line) drop() {
+	for k := l.head; k != nil; {
+		next := k.next
+		k.free()
+		k = next
+	}
+	*l = line{}
+}
+
+// queue is a line and what it holds, what is being written included.
+type queue struct {
+	line
+	frames int
+	bytes  int
+}
+
+func (q *queue) push(item queued) {
+	q.line.push(item)
+	q.frames++
+	q.bytes += item.frame.size
+}
+
+// take takes the line away. What is sent of it is told to sent, what is left is given to putBack.
+func (q *queue) take() line {
+	l := q.line
+	q.line = line{}
+	return l
+}
+
+func (q *queue) sent(frames, bytes int) {
+	q.frames -= frames
+	q.bytes -= bytes
+}
+
+func (q *queue) putBack(l line) {
+	l.append(q.line)
+	q.line = l
+}
+
+func (q *queue) drop() {
+	q.line.drop()
+	q.frames, q.bytes = 0, 0
+}

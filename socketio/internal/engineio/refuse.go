@@ -1,0 +1,78 @@
+package engineio
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// RefusedError says why a request was refused.
+type RefusedError struct {
+	// Code is what the client was told, as in Node.js's engine.io: 0 unknown transport, 1 unknown session, 2 bad
+	// handshake method, 3 bad request, 4 forbidden, 5 unsupported protocol version.
+	Code int
+	// RemoteAddr is the client's.
+	RemoteAddr string
+	// Err is more than the client was told.
+	Err error
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("engineio: %s: refused (%s): %v", e.RemoteAddr, messages[e.Code], e.Err)
+}
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// The codes and what they say; both are Engine.IO's.
+const (
+	codeTransport = 0
+	codeSession   = 1
+	codeMethod    = 2
+	codeRequest   = 3
+	codeForbidden = 4
+	codeProtocol  = 5
+)
+
+var messages = [...]string{
+	codeTransport: "Transport unknown",
+	codeSession:   "Session ID unknown",
+	codeMethod:    "Bad handshake method",
+	codeRequest:   "Bad request",
+	codeForbidden: "Forbidden",
+	codeProtocol:  "Unsupported protocol version",
+}
+
+// refusal is an answer to a request that is not served.
+type refusal struct {
+	status int
+	code   int
+	err    error
+}
+
+func refuse(code int, err error) *refusal {
+	status := http.StatusBadRequest
+	if code == codeForbidden {
+		status = http.StatusForbidden
+	}
+	return &refusal{status: status, code: code, err: err}
+}
+
+// refuse answers r and reports it.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
+	body, _ := json.Marshal(struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	}{no.code, messages[no.code]})
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(no.status)
+	_, _ = w.Write(body)
+	s.refused(r, no)
+}
+
+func (s *Server) refused(r *http.Request, no *refusal) {
+	err := &RefusedError{Code: no.code, RemoteAddr: r.RemoteAddr, Err: no.err}
+	s.config.Logger.Debug("engineio: request refused", "remote", r.RemoteAddr, "code", no.code, "error", no.err)
+	if s.config.ErrorHandler != nil {
+		s.config.ErrorHandler(err)
+	}
+}

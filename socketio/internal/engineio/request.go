@@ -1,0 +1,100 @@
+package engineio
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// maxHeader is the most bytes of a request's URL and headers, as much as Node.js's HTTP server takes. A session keeps
+// them.
+const maxHeader = 16 << 10
+
+var (
+	errMethod     = errors.New("engineio: a method that is not for this")
+	errNoUpgrade  = errors.New("engineio: a WebSocket without a WebSocket's handshake")
+	errOrigin     = errors.New("engineio: an origin that is not allowed")
+	errHeaderSize = errors.New("engineio: headers of more than 16 KiB")
+	errUnknown    = errors.New("engineio: no such session")
+	errMismatch   = errors.New("engineio: the session does not use this transport")
+	errTaken      = errors.New("engineio: a WebSocket for a session that has one, or is about to")
+	errFull       = errors.New("engineio: as many sessions as the server may have")
+	errStopping   = errors.New("engineio: the server is shutting down")
+	errTooLarge   = errors.New("engineio: more than the most that a client may send at a time")
+)
+
+// query is what a request asks for.
+type query struct {
+	transport string
+	upgrade   bool // a WebSocket's handshake
+	conn      *Conn
+}
+
+// check decides whether a request is served, in the order in which Node.js's engine.io looks at it.
+func (s *Server) check(w http.ResponseWriter, r *http.Request) (query, *refusal) {
+	if requestSize(r) > maxHeader {
+		return query{}, &refusal{status: http.StatusRequestHeaderFieldsTooLarge, code: codeRequest, err: errHeaderSize}
+	}
+	values := r.URL.Query()
+	q := query{transport: values.Get("transport"), upgrade: isUpgrade(r)}
+	if !slices.Contains(s.config.Transports, q.transport) {
+		return q, refuse(codeTransport, fmt.Errorf("engineio: transport %q", q.transport))
+	}
+	if !s.origins.allow(w.Header(), r) {
+		return q, refuse(codeForbidden, errOrigin)
+	}
+	if q.upgrade && q.transport != webSocket {
+		return q, refuse(codeRequest, errNoUpgrade)
+	}
+	version := values.Get("EIO")
+	if sid := values.Get("sid"); sid != "" {
+		return q, s.checkSession(&q, r, sid, version)
+	}
+	switch {
+	case r.Method != http.MethodGet:
+		return q, refuse(codeMethod, errMethod)
+	case q.transport == webSocket && !q.upgrade:
+		return q, refuse(codeRequest, errNoUpgrade)
+	}
+	if s.config.Admit != nil {
+		if err := s.config.Admit(r); err != nil {
+			return q, refuse(codeForbidden, err)
+		}
+	}
+	if version != "4" {
+		return q, refuse(codeProtocol, fmt.Errorf("engineio: protocol version %q", version))
+	}
+	return q, nil
+}
+
+// checkSession is check for a request of a session.
+func (s *Server) checkSession(q *query, r *http.Request, sid, version string) *refusal {
+	q.conn = s.session(sid)
+	switch {
+	case q.conn == nil:
+		return refuse(codeSession, errUnknown)
+	case version != "4":
+		return refuse(codeRequest, fmt.Errorf("engineio: protocol version %q", version))
+	case q.upgrade && !s.upgrades():
+		return refuse(codeRequest, errMismatch)
+	case q.upgrade:
+		return nil // whether the session can be upgraded is found out when it is
+	case q.transport == webSocket || q.conn.Transport() != polling:
+		return refuse(codeRequest, errMismatch)
+	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+		return refuse(codeRequest, errMethod)
+	}
+	return nil
+}
+
+// upgrades reports whether sessions may go from polling to WebSocket.
+func (s *Server) upgrades() bool {
+	return !s.config.NoUpgrades && slices.Contains(s.config.Transports, webSocket) && slices.Contains(s.config.Transports, polling)
+}
+
+// isUpgrade reports whether r asks for a WebSocket. Whether it does so by the rules is the library's to say.
+func isUpgrade(r *http.Request) bool {
+	return r.ProtoMajor == 1 && strings.EqualFold(r.Header.Get("Upgrade"), webSocket)
+}

@@ -1,0 +1,192 @@
+package engineio
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server serves the sessions of one path. It is an http.Handler. Its own goroutines start with the first session and end
+// with Shutdown or Close.
+type Server struct {
+	config  Config
+	origins origins
+	began   time.Time
+	alarms  *alarms
+	writers writers
+	live    atomic.Int64   // sessions that are open
+	group   sync.WaitGroup // sessions, and the goroutines that serve one
+	stop    chan struct{}  // ends what serves all sessions
+	helpers sync.WaitGroup // and waits for it
+
+	mu       sync.Mutex // guards all below
+	sessions map[string]*Conn
+	running  bool // the helpers are
+	stopping bool // no new sessions
+	stopped  bool
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// NewServer returns a server, or an error that says what is wrong with config.
+func NewServer(config Config) (*Server, error) {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: config, origins: newOrigins(&config), began: time.Now(), stop: make(chan struct{}), sessions: make(map[string]*Conn)}
+	s.alarms = newAlarms(s.clock, min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/64))
+	return s, nil
+}
+
+// clock is the time since the server was made, in nanoseconds.
+func (s *Server) clock() int64 { return int64(time.Since(s.began)) }
+
+// ServeHTTP serves one request. It returns when a poll has got something; at once when it has become a WebSocket.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path != s.config.Path && r.URL.Path+"/" != s.config.Path:
+		http.NotFound(w, r)
+		return
+	case r.Method == http.MethodOptions && r.Header.Get("Origin") != "":
+		s.origins.preflight(w, r)
+		return
+	}
+	q, no := s.check(w, r)
+	if no == nil {
+		switch {
+		case q.conn == nil && q.upgrade:
+			no = s.openWebSocket(w, r)
+		case q.conn == nil:
+			no = s.openPolling(w, r)
+		case q.upgrade:
+			no = s.probeWebSocket(w, r, q.conn)
+		case r.Method == http.MethodGet:
+			no = q.conn.servePoll(w, r)
+		default:
+			no = q.conn.servePost(w, r)
+		}
+	}
+	if no != nil {
+		s.refuse(w, r, no)
+	}
+}
+
+// newConn makes a session, which its client knows nothing of yet. Its open packet waits in its queue, and it counts as
+// being called, so that Open comes first.
+func (s *Server) newConn(r *http.Request, transport string) (*Conn, *refusal) {
+	c := &Conn{server: s, id: newID(), request: pack(r), since: time.Now().UnixNano(), delivering: true, holds: 2}
+	c.alarm.owner = c
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return nil, &refusal{status: http.StatusServiceUnavailable, code: codeRequest, err: errStopping}
+	case s.config.MaxConnections > 0 && len(s.sessions) >= s.config.MaxConnections:
+		return nil, &refusal{status: http.StatusServiceUnavailable, code: codeRequest, err: errFull}
+	}
+	if !s.running {
+		s.running = true
+		s.helpers.Go(func() { s.alarms.run(s.stop) })
+		s.writers.start(s)
+	}
+	s.sessions[c.id] = c
+	s.group.Add(1)
+	s.live.Add(1)
+	return c, nil
+}
+
+// open calls Config.Open and starts the heartbeat. What must be the first that the client gets is in the queue.
+func (c *Conn) open() {
+	s := c.server
+	opened := false
+	defer func() {
+		if !opened { // Open panicked
+			c.receiver = nobody{}
+			c.end(ForcedClose, nil, nil)
+			c.leave()
+		}
+	}()
+	c.receiver = s.config.Open(c)
+	opened = true
+	c.mu.Lock()
+	if c.phase.Load() == isOpen {
+		c.beat.due = s.clock() + int64(s.config.PingInterval)
+		s.alarms.set(&c.alarm, c.beat.due)
+	}
+	c.mu.Unlock()
+}
+
+// nobody is a Receiver for a session that nobody wanted.
+type nobody struct{}
+
+func (nobody) Message(bool, []byte) {}
+func (nobody) Closed(Reason, error) {}
+
+func (s *Server) session(id string) *Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[id]
+}
+
+func (s *Server) remove(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, c.id)
+}
+
+// Len returns the number of open sessions.
+func (s *Server) Len() int { return int(s.live.Load()) }
+
+// Shutdown refuses new sessions, ends all with ServerShutdown, and returns when every client has got what was queued for
+// it, and a goodbye. When ctx ends, it does what Close does, and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	for _, c := range s.refuseMore() {
+		c.end(ServerShutdown, nil, goodbye(ServerShutdown))
+	}
+	done := make(chan struct{})
+	go func() {
+		s.group.Wait()
+		close(done)
+	}()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	_ = s.Close() // never fails
+	<-done
+	return err
+}
+
+// Close ends all sessions at once, without goodbyes, and waits until nothing of the server runs any more. It must not be
+// called by a Receiver.
+func (s *Server) Close() error {
+	for _, c := range s.refuseMore() {
+		c.end(ServerShutdown, nil, nil)
+	}
+	s.group.Wait()
+	s.mu.Lock()
+	if !s.stopped {
+		s.stopped = true
+		close(s.stop)
+	}
+	s.mu.Unlock()
+	s.helpers.Wait()
+	return nil
+}
+
+// refuseMore lets no session begin from now on, and returns those there are.
+func (s *Server) refuseMore() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	all := make([]*Conn, 0, len(s.sessions))
+	for _, c := range s.sessions {
+		all = append(all, c)
+	}
+	return all
+}

@@ -1,0 +1,172 @@
+package engineio_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+)
+
+func TestShutdown(t *testing.T) {
+	t.Run("SaysGoodbyeToAll", func(t *testing.T) {
+		h := serve(t, engineio.Config{})
+		s, c := h.connect(t)
+		p, polling := h.poll(t)
+		later := p.later(t)
+		polling.waiting(t)
+		idle, idleSession := h.poll(t)
+		for range 100 {
+			c.Send(text("x"), engineio.SendOptions{})
+		}
+		idleSession.Send(text("y"), engineio.SendOptions{})
+		done := make(chan error, 1)
+		go func() { done <- h.Shutdown(context.Background()) }()
+		for range 100 {
+			require.Equal(t, "4x", s.text(t), "what was queued comes first")
+		}
+		s.closedWith(t, ws.StatusGoingAway)
+		require.NoError(t, s.Close())
+		require.Equal(t, "1", receive(t, later, "the poll's answer").body)
+		for _, c := range []*session{c, polling, idleSession} {
+			c.ended(t, engineio.ServerShutdown)
+		}
+		require.Equal(t, 503, h.request(t, "GET", "transport=polling", "").status)
+		_, status, _ := h.tryDial(t, "")
+		require.Equal(t, 503, status)
+		select {
+		case err := <-done:
+			t.Fatalf("Shutdown returned %v before the last client had its goodbye", err)
+		default:
+		}
+		require.Equal(t, "4y\x1e1", idle.get(t).body)
+		require.NoError(t, receive(t, done, "Shutdown"))
+		require.Zero(t, h.Len())
+	})
+
+	t.Run("DoesNotWaitLongerThanItsContext", func(t *testing.T) {
+		h := serve(t, engineio.Config{})
+		_, c := h.poll(t) // which nobody polls any more
+		s, stuck := h.connect(t)
+		stall(t, stuck, text(strings.Repeat("x", 100_000)))
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, h.Shutdown(ctx), context.DeadlineExceeded)
+		c.ended(t, engineio.ServerShutdown)
+		stuck.ended(t, engineio.ServerShutdown)
+		_ = s
+	})
+
+	t.Run("TwiceAndAfterClose", func(t *testing.T) {
+		h := serve(t, engineio.Config{})
+		h.connect(t)
+		require.NoError(t, h.Close())
+		require.NoError(t, h.Close())
+		require.NoError(t, h.Shutdown(context.Background()))
+	})
+
+	t.Run("AServerThatServedNobody", func(t *testing.T) {
+		require.NoError(t, serve(t, engineio.Config{}).Shutdown(context.Background()))
+	})
+
+	t.Run("WaitsForTheReceiver", func(t *testing.T) {
+		h := serve(t, engineio.Config{})
+		s, c := h.connect(t)
+		busy, release := make(chan struct{}), make(chan struct{})
+		c.handle = func(bool, []byte) {
+			close(busy)
+			<-release
+		}
+		s.send(t, "4x")
+		receive(t, busy, "the message")
+		done := make(chan error, 1)
+		go func() { done <- h.Close() }()
+		s.gone(t)
+		select {
+		case <-done:
+			t.Fatal("Close returned while a message was being handled")
+		case <-c.closed:
+			t.Fatal("Closed was called while a message was being handled")
+		case <-time.After(20 * time.Millisecond):
+		}
+		close(release)
+		require.NoError(t, receive(t, done, "Close"))
+		c.ended(t, engineio.ServerShutdown)
+	})
+}
+
+func TestClose(t *testing.T) {
+	h := serve(t, engineio.Config{})
+
+	t.Run("SendsWhatIsQueuedAndACloseFrame", func(t *testing.T) {
+		s, c := h.connect(t)
+		c.Send(text("last"), engineio.SendOptions{})
+		c.Close(engineio.ForcedClose)
+		c.Close(engineio.TransportError) // too late to matter
+		c.ended(t, engineio.ForcedClose)
+		require.Equal(t, "4last", s.text(t))
+		s.closedWith(t, ws.StatusNormalClosure)
+		require.Empty(t, c.closed, "Closed is called once")
+	})
+
+	t.Run("TheClientMayAnswer", func(t *testing.T) {
+		s, c := h.connect(t)
+		c.Close(engineio.ForcedClose)
+		require.Equal(t, ws.OpClose, s.read(t).Header.OpCode)
+		s.send(t, "4too late")
+		s.write(t, ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))
+		s.gone(t)
+		c.ended(t, engineio.ForcedClose)
+		require.Empty(t, c.messages)
+	})
+
+	t.Run("InOpen", func(t *testing.T) {
+		closed := make(chan *session, 1)
+		h := serve(t, engineio.Config{Open: func(c *engineio.Conn) engineio.Receiver {
+			s := newSession(c)
+			c.Send(text("no"), engineio.SendOptions{})
+			c.Close(engineio.ForcedClose)
+			closed <- s
+			return s
+		}})
+		a := h.request(t, "GET", "transport=polling", "")
+		_, rest, _ := strings.Cut(a.body, "\x1e")
+		require.Equal(t, "4no\x1e1", rest)
+		receive(t, closed, "Open").ended(t, engineio.ForcedClose)
+
+		s := h.dial(t, "")
+		parseHello(t, s.text(t))
+		require.Equal(t, "4no", s.text(t))
+		s.closedWith(t, ws.StatusNormalClosure)
+		receive(t, closed, "Open").ended(t, engineio.ForcedClose)
+	})
+
+	t.Run("FromTheReceiver", func(t *testing.T) {
+		s, c := h.connect(t)
+		c.handle = func(_ bool, data []byte) {
+			c.Send(text("bye, "+string(data)), engineio.SendOptions{})
+			c.Close(engineio.ForcedClose)
+		}
+		_, err := s.Write(append(masked(ws.NewTextFrame([]byte("4one"))), masked(ws.NewTextFrame([]byte("4two")))...))
+		require.NoError(t, err)
+		require.Equal(t, "4bye, one", s.text(t))
+		s.closedWith(t, ws.StatusNormalClosure)
+		c.ended(t, engineio.ForcedClose)
+	})
+
+	t.Run("APanicInOpenHarmsOneRequest", func(t *testing.T) {
+		h := serve(t, engineio.Config{Open: func(*engineio.Conn) engineio.Receiver { panic("a test panics") }}, quietly)
+		_, err := h.try(context.Background(), "GET", h.http.URL+"/socket.io/?EIO=4&transport=polling", nil)
+		require.Error(t, err)
+		nc := h.dialRaw(t)
+		_, err = nc.Write([]byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n"))
+		require.NoError(t, err)
+		require.Zero(t, readAnswer(nc).status)
+		require.Eventually(t, func() bool { return h.Len() == 0 }, patience, time.Millisecond)
+	})
+}

@@ -1,0 +1,217 @@
+package engineio
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+
+	"github.com/gobwas/ws"
+)
+
+// accepted is a WebSocket whose handshake is done, but not answered.
+type accepted struct {
+	nc      net.Conn
+	answer  []byte // the library's, to be written before all else
+	early   []byte // what the client sent without waiting for the answer
+	deflate bool
+}
+
+// accept does a WebSocket's handshake. One that is against the rules has been answered and is nil.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request, id string) *accepted {
+	var a accepted
+	upgrader := ws.HTTPUpgrader{}
+	if s.config.Compress {
+		upgrader.Negotiate = negotiate(&a.deflate)
+	}
+	if k := s.cookie(id); id != "" && k != nil {
+		upgrader.Header = http.Header{"Set-Cookie": {k.String()}}
+	}
+	h := &hijacker{ResponseWriter: w}
+	nc, _, _, err := upgrader.Upgrade(r, h)
+	if err != nil {
+		if nc != nil {
+			_, _ = nc.Write(h.answer.Bytes()) // the library's answer; the client is gone if it cannot be written
+			_ = nc.Close()
+		}
+		s.refused(r, refuse(codeRequest, err))
+		return nil
+	}
+	a.nc, a.answer = nc, h.answer.Bytes()
+	if n := h.early.Buffered(); n > 0 {
+		p, _ := h.early.Peek(n)
+		a.early = bytes.Clone(p)
+	}
+	return &a
+}
+
+// hijacker is a ResponseWriter that keeps what the library answers, so that the first packet can go with it: one write
+// instead of two for each new connection.
+type hijacker struct {
+	http.ResponseWriter
+	answer bytes.Buffer
+	early  *bufio.Reader
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.early = rw.Reader
+	return nc, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(&h.answer, 512)), nil
+}
+
+// openWebSocket begins a session over WebSocket.
+func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) *refusal {
+	c, no := s.newConn(r, webSocket)
+	if no != nil {
+		return no
+	}
+	a := s.accept(w, r, c.id)
+	if a == nil {
+		c.receiver = nobody{}
+		c.end(TransportError, nil, nil)
+		c.leave()
+		return nil
+	}
+	sock := newSocket(c, a)
+	c.queue.push(queued{frame: fixedFrame(a.answer, "")})
+	c.queue.push(queued{frame: s.helloFrame(c.id, webSocket)})
+	s.group.Add(1)
+	opened := false
+	defer func() {
+		if !opened { // Open panicked, and net/http does not know the connection any more
+			s.group.Done()
+			_ = a.nc.Close()
+		}
+	}()
+	c.open()
+	opened = true
+	c.mu.Lock()
+	over := c.phase.Load() == isClosed
+	if !over {
+		c.socket = sock
+		c.deflates.Store(a.deflate)
+		c.wake()
+	}
+	c.mu.Unlock()
+	if over {
+		sock.cut()
+	}
+	c.leave()
+	go sock.run(a.early) // ends at once if it was cut
+	return nil
+}
+
+// probe is a WebSocket that wants to become a session's transport.
+type probe struct {
+	conn      *Conn
+	socket    *socket // nil: its handshake is going on
+	confirmed bool    // it has asked whether the socket works, and was told so
+	alarm     alarm   // of the upgrade's timeout
+}
+
+// ring implements ringer: the upgrade has not been finished in time.
+func (p *probe) ring(int64) { p.conn.abandon(p.socket) }
+
+var errWhile = errors.New("engineio: the session ended during the handshake of a WebSocket")
+
+// probeWebSocket begins an upgrade.
+func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn) *refusal {
+	p := &probe{conn: c}
+	p.alarm.owner = p
+	c.mu.Lock()
+	switch {
+	case c.phase.Load() != isOpen:
+		c.mu.Unlock()
+		return refuse(codeSession, errUnknown)
+	case c.socket != nil || c.probe != nil:
+		c.mu.Unlock()
+		return refuse(codeRequest, errTaken)
+	}
+	c.probe = p
+	c.mu.Unlock()
+
+	a := s.accept(w, r, "")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case a == nil:
+		c.probe = nil
+		return nil
+	case c.probe != p:
+		_ = a.nc.Close()
+		s.refused(r, refuse(codeSession, errWhile))
+		return nil
+	}
+	p.socket = newSocket(c, a)
+	p.socket.probing = true
+	s.alarms.set(&p.alarm, s.clock()+int64(s.config.UpgradeTimeout))
+	s.group.Add(1) // the session has its hold still
+	go func() {
+		_, _ = a.nc.Write(a.answer) // to a new connection: it has room. If it is gone, reading will tell.
+		p.socket.run(a.early)
+	}()
+	return nil
+}
+
+// probed handles a packet from a probe, or what is none.
+func (s *socket) probed(p packet, err error) bool {
+	switch {
+	case err != nil:
+	case p.kind == typePing && string(p.data) == "probe" && s.conn.confirm(s):
+		_, _ = s.nc.Write(probeAnswer.webSocket()) // once, so that there is room; if it fails, reading will tell
+		return true
+	case p.kind == typeUpgrade && s.conn.takeOver(s):
+		s.probing = false
+		return true
+	}
+	s.broken = true
+	s.cut()
+	return false
+}
+
+// confirm notes that a probe works, and gives the client's poll an answer, so that it can stop polling. It is false when
+// the probe is none any more, or asks again.
+func (c *Conn) confirm(s *socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.probe == nil || c.probe.socket != s || c.probe.confirmed {
+		return false
+	}
+	c.probe.confirmed = true
+	c.endPoll()
+	return true
+}
+
+// takeOver makes a confirmed probe the session's transport.
+func (c *Conn) takeOver(s *socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.probe == nil || c.probe.socket != s || !c.probe.confirmed {
+		return false
+	}
+	c.server.alarms.stop(&c.probe.alarm)
+	c.probe = nil
+	c.socket = s
+	c.deflates.Store(s.in.deflate)
+	c.endPoll()
+	c.wake()
+	return true
+}
+
+// abandon gives an upgrade up. The session goes on as it was.
+func (c *Conn) abandon(s *socket) {
+	c.mu.Lock()
+	ours := c.probe != nil && c.probe.socket == s
+	if ours {
+		c.server.alarms.stop(&c.probe.alarm)
+		c.probe = nil
+	}
+	c.mu.Unlock()
+	if ours {
+		s.cut()
+	}
+}

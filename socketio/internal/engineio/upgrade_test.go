@@ -1,0 +1,218 @@
+package engineio_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+)
+
+// upgrade makes a polling client's session use a WebSocket.
+func (p *poller) upgrade(t testing.TB) *socket {
+	t.Helper()
+	s := p.dial(t, "&sid="+p.sid)
+	s.send(t, "2probe")
+	require.Equal(t, "3probe", s.text(t))
+	s.send(t, "5")
+	return s
+}
+
+func TestUpgrade(t *testing.T) {
+	h := serve(t, engineio.Config{})
+
+	t.Run("AsTheClientDoesIt", func(t *testing.T) {
+		p, c := h.poll(t)
+		later := p.later(t)
+		c.waiting(t)
+		s := p.dial(t, "&sid="+p.sid)
+		require.Equal(t, "polling", c.Transport())
+		s.send(t, "2probe")
+		require.Equal(t, "3probe", s.text(t))
+		require.Equal(t, "6", receive(t, later, "the poll's answer").body, "the poll ends so that the client can stop polling")
+		require.Equal(t, "polling", c.Transport())
+		c.Send(text("queued"), engineio.SendOptions{})
+		_, err := s.Write(append(masked(ws.NewTextFrame([]byte("5"))), masked(ws.NewTextFrame([]byte("4at once")))...))
+		require.NoError(t, err)
+		require.Equal(t, "at once", c.text(t))
+		require.Equal(t, "websocket", c.Transport())
+		require.Equal(t, "4queued", s.text(t))
+		c.Send(text("x"), engineio.SendOptions{})
+		require.Equal(t, "4x", s.text(t))
+		require.NoError(t, s.Close())
+		c.ended(t, engineio.TransportClose)
+	})
+
+	t.Run("APollDuringTheUpgradeIsAnsweredSoon", func(t *testing.T) {
+		p, _ := h.poll(t)
+		s := p.dial(t, "&sid="+p.sid)
+		s.send(t, "2probe")
+		require.Equal(t, "3probe", s.text(t))
+		require.Equal(t, "6", p.get(t).body)
+		s.send(t, "5")
+	})
+
+	t.Run("MessagesOfARequestDuringTheUpgrade", func(t *testing.T) {
+		p, c := h.poll(t)
+		s := p.dial(t, "&sid="+p.sid)
+		s.send(t, "2probe")
+		require.Equal(t, "3probe", s.text(t))
+		require.Equal(t, 200, p.post(t, "4by request").status)
+		require.Equal(t, "by request", c.text(t))
+		s.send(t, "5")
+		s.send(t, "4by socket")
+		require.Equal(t, "by socket", c.text(t))
+	})
+
+	t.Run("NoRequestsAfterwards", func(t *testing.T) {
+		p, c := h.poll(t)
+		s := p.upgrade(t)
+		s.send(t, "4x")
+		c.text(t)
+		require.JSONEq(t, `{"code":3,"message":"Bad request"}`, p.get(t).body)
+		require.Equal(t, 400, p.post(t, "4y").status)
+		s.send(t, "4z")
+		require.Equal(t, "z", c.text(t), "which harms the session no more than that")
+	})
+
+	t.Run("OneWebSocketOnly", func(t *testing.T) {
+		p, c := h.poll(t)
+		s := p.dial(t, "&sid="+p.sid)
+		s.send(t, "2probe")
+		require.Equal(t, "3probe", s.text(t))
+		_, status, body := p.tryDial(t, "&sid="+p.sid)
+		require.Equal(t, 400, status, "while another is about to become the transport")
+		require.JSONEq(t, `{"code":3,"message":"Bad request"}`, body)
+		s.send(t, "5")
+		s.send(t, "4x")
+		c.text(t)
+		_, status, _ = p.tryDial(t, "&sid="+p.sid)
+		require.Equal(t, 400, status, "when another is the transport")
+		s.send(t, "4y")
+		require.Equal(t, "y", c.text(t))
+	})
+
+	t.Run("NotForASessionThatBeganAsAWebSocket", func(t *testing.T) {
+		s, c := h.connect(t)
+		_, status, _ := h.tryDial(t, "&sid="+c.ID())
+		require.Equal(t, 400, status)
+		s.send(t, "4x")
+		require.Equal(t, "x", c.text(t))
+	})
+
+	t.Run("UnknownSession", func(t *testing.T) {
+		_, status, body := h.tryDial(t, "&sid=AAAAAAAAAAAAAAAAAAAA")
+		require.Equal(t, 400, status)
+		require.JSONEq(t, `{"code":1,"message":"Session ID unknown"}`, body)
+	})
+
+	for name, frames := range map[string][]string{
+		"UpgradeWithoutAProbe":  {"5"},
+		"AMessageInstead":       {"4x"},
+		"APingThatIsNoProbe":    {"2other"},
+		"WhatIsNoPacket":        {"x"},
+		"AMessageBeforeUpgrade": {"2probe", "4x"},
+		"AProbeTwice":           {"2probe", "2probe"},
+	} {
+		t.Run("WrongOrder"+name, func(t *testing.T) {
+			p, c := h.poll(t)
+			s := p.dial(t, "&sid="+p.sid)
+			for _, f := range frames {
+				s.send(t, f)
+			}
+			if len(frames) > 1 {
+				require.Equal(t, "3probe", s.text(t))
+			}
+			s.gone(t)
+			require.Empty(t, c.messages)
+			require.Equal(t, 200, p.post(t, "4still polling").status)
+			require.Equal(t, "still polling", c.text(t))
+			again := p.upgradeSoon(t)
+			again.send(t, "4and again")
+			require.Equal(t, "and again", c.text(t), "a probe that failed does not stand in the way of another")
+		})
+	}
+
+	t.Run("AProbeThatBreaksTheRulesOfWebSocket", func(t *testing.T) {
+		p, c := h.poll(t)
+		s := p.dial(t, "&sid="+p.sid)
+		_, err := s.Write(ws.MustCompileFrame(ws.NewTextFrame([]byte("2probe"))))
+		require.NoError(t, err)
+		s.gone(t)
+		require.Equal(t, 200, p.post(t, "4x").status)
+		require.Equal(t, "x", c.text(t))
+	})
+
+	t.Run("AProbeThatLeaves", func(t *testing.T) {
+		p, c := h.poll(t)
+		s := p.dial(t, "&sid="+p.sid)
+		s.write(t, ws.NewCloseFrame(nil))
+		s.gone(t)
+		require.Equal(t, 200, p.post(t, "4x").status)
+		require.Equal(t, "x", c.text(t))
+	})
+
+	t.Run("TheEndOfTheSessionEndsAProbe", func(t *testing.T) {
+		p, c := h.poll(t)
+		s := p.dial(t, "&sid="+p.sid)
+		require.Equal(t, 200, p.post(t, "1").status)
+		s.gone(t)
+		c.ended(t, engineio.TransportClose)
+	})
+
+	t.Run("CloseDuringTheUpgrade", func(t *testing.T) {
+		p, c := h.poll(t)
+		s := p.dial(t, "&sid="+p.sid)
+		s.send(t, "2probe")
+		require.Equal(t, "3probe", s.text(t))
+		c.Send(text("x"), engineio.SendOptions{})
+		c.Close(engineio.ForcedClose)
+		c.ended(t, engineio.ForcedClose)
+		s.send(t, "5")
+		require.Equal(t, "4x", s.text(t))
+		s.closedWith(t, ws.StatusNormalClosure)
+	})
+}
+
+// upgradeSoon is upgrade for when a probe before may still be on its way out.
+func (p *poller) upgradeSoon(t testing.TB) *socket {
+	t.Helper()
+	var s *socket
+	require.Eventually(t, func() bool {
+		var status int
+		s, status, _ = p.tryDial(t, "&sid="+p.sid)
+		return status == 101
+	}, patience, 5*time.Millisecond)
+	s.send(t, "2probe")
+	require.Equal(t, "3probe", s.text(t))
+	s.send(t, "5")
+	return s
+}
+
+func TestUpgradeTimeout(t *testing.T) {
+	h := serve(t, engineio.Config{UpgradeTimeout: 50 * time.Millisecond})
+	for name, frames := range map[string][]string{"Silent": nil, "ProbedOnly": {"2probe"}} {
+		t.Run(name, func(t *testing.T) {
+			p, c := h.poll(t)
+			s := p.dial(t, "&sid="+p.sid)
+			for _, f := range frames {
+				s.send(t, f)
+				require.Equal(t, "3probe", s.text(t))
+			}
+			s.gone(t)
+			c.Send(text("x"), engineio.SendOptions{})
+			require.Equal(t, "4x", p.get(t).body, "the session goes on polling")
+		})
+	}
+}
+
+func TestNoUpgrades(t *testing.T) {
+	h := serve(t, engineio.Config{NoUpgrades: true})
+	a := h.request(t, "GET", "transport=polling", "")
+	got := parseHello(t, a.body)
+	require.Empty(t, got.Upgrades)
+	_, status, _ := h.tryDial(t, "&sid="+got.SID)
+	require.Equal(t, 400, status)
+}

@@ -1,0 +1,84 @@
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sync/atomic"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// once returns what acknowledges with the values that it is first called with, and then nothing. ack may be nil.
+func once(ack func(values ...any)) func(values ...any) {
+	if ack == nil {
+		return func(...any) {}
+	}
+	var called atomic.Bool
+	return func(values ...any) {
+		if called.CompareAndSwap(false, true) {
+			ack(values...)
+		}
+	}
+}
+
+// ackOf returns what makes a handler's ack, of type t, of a func that sends an acknowledgement.
+func ackOf(t reflect.Type) (func(send func(values ...any)) reflect.Value, error) {
+	if t.NumOut() > 0 {
+		return nil, fmt.Errorf("%v acknowledges and returns nothing", t)
+	}
+	for i := range t.NumIn() {
+		if k := t.In(i).Kind(); k == reflect.Func || k == reflect.Chan {
+			return nil, errors.New("no function or channel can be acknowledged with")
+		}
+	}
+	switch t {
+	case reflect.TypeFor[func()]():
+		return func(send func(...any)) reflect.Value { return reflect.ValueOf(ackNothing(send)) }, nil
+	case reflect.TypeFor[func(...any)]():
+		return func(send func(...any)) reflect.Value { return reflect.ValueOf(send) }, nil
+	case reflect.TypeFor[func(any)]():
+		return ackReflected[any](), nil
+	case reflect.TypeFor[func(codec.Value)]():
+		return ackReflected[codec.Value](), nil
+	case reflect.TypeFor[func(string)]():
+		return ackReflected[string](), nil
+	case reflect.TypeFor[func(bool)]():
+		return ackReflected[bool](), nil
+	case reflect.TypeFor[func(int)]():
+		return ackReflected[int](), nil
+	}
+	return func(send func(...any)) reflect.Value {
+		return reflect.MakeFunc(t, func(in []reflect.Value) []reflect.Value {
+			send(values(t, in)...)
+			return nil
+		})
+	}, nil
+}
+
+// values are the arguments of a func of type t, one by one.
+func values(t reflect.Type, in []reflect.Value) []any {
+	var rest reflect.Value
+	if t.IsVariadic() {
+		rest = in[len(in)-1]
+		in = in[:len(in)-1]
+	}
+	out := make([]any, 0, len(in))
+	for _, v := range in {
+		out = append(out, v.Interface())
+	}
+	if rest.IsValid() {
+		for i := range rest.Len() {
+			out = append(out, rest.Index(i).Interface())
+		}
+	}
+	return out
+}
+
+func ackNothing(send func(...any)) func() { return func() { send() } }
+
+func ackOne[T any](send func(...any)) func(T) { return func(v T) { send(v) } }
+
+func ackReflected[T any]() func(send func(...any)) reflect.Value {
+	return func(send func(...any)) reflect.Value { return reflect.ValueOf(ackOne[T](send)) }
+}

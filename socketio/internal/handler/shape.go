@@ -1,0 +1,126 @@
+package handler
+
+import (
+	"context"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+var (
+	contextType         = reflect.TypeFor[context.Context]()
+	errorType           = reflect.TypeFor[error]()
+	valueType           = reflect.TypeFor[codec.Value]()
+	unmarshalerType     = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// shape is what there is to know about a handler's type.
+type shape struct {
+	ctx    bool
+	params []param
+	rest   *param // of a variadic handler: what each of the arguments after params becomes
+	ack    func(send func(values ...any)) reflect.Value
+	fails  bool // it returns an error
+}
+
+// param is one parameter that an argument is decoded to.
+type param struct {
+	typ      reflect.Type
+	optional bool // the argument need not come
+	decode   func(codec.Value) (reflect.Value, error)
+}
+
+func shapeOf(t reflect.Type) (*shape, error) {
+	var s shape
+	switch {
+	case t.NumOut() > 1:
+		return nil, errors.New("it returns more than an error")
+	case t.NumOut() == 1 && t.Out(0) != errorType:
+		return nil, fmt.Errorf("it returns %v; a handler returns an error or nothing", t.Out(0))
+	}
+	s.fails = t.NumOut() == 1
+	first, end := 0, t.NumIn()
+	if end > 0 && t.In(0) == contextType {
+		s.ctx = true
+		first = 1
+	}
+	if t.IsVariadic() {
+		end--
+		rest, err := paramOf(t.In(end).Elem())
+		if err != nil {
+			return nil, fmt.Errorf("parameter %d: %w", end+1, err)
+		}
+		s.rest = &rest
+	} else if end > first && t.In(end-1).Kind() == reflect.Func {
+		end--
+		var err error
+		if s.ack, err = ackOf(t.In(end)); err != nil {
+			return nil, fmt.Errorf("parameter %d: %w", end+1, err)
+		}
+	}
+	for i := first; i < end; i++ {
+		p, err := paramOf(t.In(i))
+		if err != nil {
+			return nil, fmt.Errorf("parameter %d: %w", i+1, err)
+		}
+		s.params = append(s.params, p)
+	}
+	return &s, nil
+}
+
+func paramOf(t reflect.Type) (param, error) {
+	switch {
+	case t == contextType:
+		return param{}, errors.New("a context is the first parameter")
+	case t.Kind() == reflect.Func:
+		return param{}, errors.New("a function, for acknowledging, is the last parameter, and there is one at most")
+	}
+	if err := decodable(t, map[reflect.Type]bool{}); err != nil {
+		return param{}, err
+	}
+	optional := t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || t == valueType
+	return param{typ: t, optional: optional, decode: decoderOf(t)}, nil
+}
+
+// decodable finds types that no argument can be decoded to. Structs are not looked into: what matters there are the
+// fields that a sender names, and an application's struct may have others.
+func decodable(t reflect.Type, visited map[reflect.Type]bool) error {
+	if visited[t] || t == valueType {
+		return nil
+	}
+	visited[t] = true
+	if p := reflect.PointerTo(t); t.Kind() != reflect.Interface && (p.Implements(unmarshalerType) || p.Implements(textUnmarshalerType)) {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Interface:
+		if t.NumMethod() > 0 {
+			return fmt.Errorf("it cannot be known what to make for the interface %v", t)
+		}
+	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		return fmt.Errorf("no argument becomes a %v", t)
+	case reflect.Map:
+		if k := t.Key(); !isKey(k) {
+			return fmt.Errorf("no argument becomes a %v, because of its keys", t)
+		}
+		return decodable(t.Elem(), visited)
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return decodable(t.Elem(), visited)
+	}
+	return nil
+}
+
+// isKey reports whether encoding/json can make map keys of type t.
+func isKey(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return true
+	}
+	return reflect.PointerTo(t).Implements(textUnmarshalerType)
+}

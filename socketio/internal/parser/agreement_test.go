@@ -1,0 +1,223 @@
+package parser_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/socketio/internal/parser"
+)
+
+// What is sent, Node.js understands, and it would have sent the same, byte for byte, which is understood here.
+func TestNodeEncodesTheSame(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	packets := make([]*parser.Packet, 3000)
+	var requests [][]byte
+	for i := range packets {
+		packets[i] = randomPacket(random)
+		text, attachments, err := parser.Encode(packets[i])
+		require.NoError(t, err, say(packets[i]))
+		requests = append(requests, marked(t, list(messages(text, attachments))), request(t, packets[i]))
+	}
+	answers := node(t, requests)
+	for i, p := range packets {
+		text, attachments, err := parser.Encode(p)
+		require.NoError(t, err)
+		require.Equal(t, list(messages(text, attachments)), unmark(t, answers[2*i+1]), "Node.js encodes %s", say(p))
+		require.Equal(t, understood(t, p), plain(unmark(t, answers[2*i])), "Node.js decodes %q", text)
+
+		d := parser.Decoder{}
+		again, err := decode(t, &d, messages(text, attachments)...)
+		require.NoError(t, err, "%q", text)
+		require.Equal(t, understood(t, p), understood(t, again), "%q", text)
+	}
+}
+
+// Node.js refuses all that is refused here but for a few things, which no client sends and which agrees says; whatever
+// is accepted, both understand alike.
+func TestNodeAgrees(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	texts := edges()
+	var good []string
+	for _, text := range texts {
+		if _, err := decodeAll([]byte(text), nil); err == nil {
+			good = append(good, text)
+		}
+	}
+	for len(texts) < 20_000 {
+		if text := mutated(random, good[random.IntN(len(good))]); utf8.ValidString(text) && len(text) < 1000 {
+			texts = append(texts, text)
+		}
+	}
+	var requests [][]byte
+	for _, text := range texts {
+		requests = append(requests, marked(t, list(exchange(text))))
+	}
+	accepted := 0
+	for i, answer := range node(t, requests) {
+		text := texts[i]
+		p, err := decodeAll([]byte(text), []byte{1, 2})
+		refused := strings.HasPrefix(string(answer), `{"error"`)
+		if err != nil {
+			assert.True(t, refused || stricter(text, err), "%.200q is refused, %v, and not by Node.js: %.200s", text, err, answer)
+			continue
+		}
+		accepted++
+		if assert.False(t, refused, "%.200q is refused by Node.js: %s", text, answer) {
+			assert.Equal(t, understood(t, p), plain(unmark(t, answer)), "%.200q", text)
+		}
+	}
+	assert.Greater(t, accepted, len(texts)/10, "texts that both accept")
+	assert.Less(t, accepted, len(texts)*9/10, "texts that both accept")
+}
+
+// exchange is text with the attachments that it asks for.
+func exchange(text string) []message {
+	all := []message{text}
+	var d parser.Decoder
+	for _, _ = d.Text([]byte(text)); d.Pending(); _, _ = d.Binary([]byte{1, 2}) {
+		all = append(all, []byte{1, 2})
+	}
+	return all
+}
+
+// stricter reports whether err is about what only this decoder refuses.
+func stricter(text string, err error) bool {
+	var e *parser.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	header, _, _ := strings.Cut(strings.NewReplacer("{", "[", `"`, "[").Replace(text), "[")
+	space := strings.ContainsFunc(header, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' })
+	switch e.Reason {
+	case "unknown packet type": // JavaScript's Number("") and Number(" ") are 0
+		return text == "" || space
+	case "no payload", "no acknowledgement id": // Socket.IO's protocol wants them
+		return true
+	case "illegal acknowledgement id": // no JavaScript number is exact there
+		return true
+	case "illegal number of attachments": // "0x1" and "1e0" are numbers to JavaScript
+		return true
+	case "illegal attachments": // one that is used twice, or not at all
+		return true
+	case "invalid payload": // an event named 1e999, or too deep, or white space, which is 0 to JavaScript
+		return errors.Is(err, codec.ErrDepth) || space || strings.Contains(err.Error(), "neither string nor number")
+	}
+	return false
+}
+
+var pieces = []string{"[", "]", "{", "}", `"`, ",", ":", "-", "/", "0", "1", "9", "5", "6", " ", "\t", ".", "e", "\\", "\\u00e9", "é", "null", "true", "false", `"a"`,
+	`["a"]`, `{"_placeholder":true,"num":0}`, `{"_placeholder":true,"num":1}`, `"_placeholder"`, "/admin,", "12", "1e3", "connect", "\u2028", "\ufeff", "\x00", "\x7f"}
+
+// mutated is text with a few changes.
+func mutated(random *rand.Rand, text string) string {
+	for range 1 + random.IntN(2) {
+		i := random.IntN(len(text) + 1)
+		switch piece := pieces[random.IntN(len(pieces))]; random.IntN(3) {
+		case 0:
+			text = text[:i] + piece + text[i:]
+		case 1:
+			text = text[:i] + piece + text[min(len(text), i+1):]
+		default:
+			text = text[:i] + text[min(len(text), i+1+random.IntN(3)):]
+		}
+	}
+	return text
+}
+
+func randomPacket(random *rand.Rand) *parser.Packet {
+	p := &parser.Packet{Namespace: "/", ID: parser.NoID}
+	if random.IntN(2) == 0 {
+		p.Namespace = []string{"/admin", "/a?b=c", "/ü/1"}[random.IntN(3)]
+	}
+	g := generator{random, random.IntN(11)}
+	switch p.Type = parser.Type('0' + random.IntN(5)); p.Type {
+	case parser.Connect, parser.ConnectError:
+		g.bytes = 0
+		p.Data = codec.FromTree(g.object(3))
+	case parser.Disconnect:
+	case parser.Event:
+		var name any = g.text()
+		if random.IntN(10) == 0 {
+			name = int64(random.IntN(1000))
+		}
+		p.Data = codec.FromTree(slices.Concat([]any{name}, g.array(4)))
+	case parser.Ack:
+		p.Data = codec.FromTree(g.array(4))
+	}
+	if p.Type == parser.Ack || p.Type == parser.Event && random.IntN(2) == 0 {
+		p.ID = random.Int64N(1 << uint(1+random.IntN(53)))
+	}
+	if g.bytes > 0 && p.Data.Encoding() == nil && !p.Data.IsNull() {
+		if text, err := p.Data.AppendJSON(nil); err == nil && random.IntN(2) == 0 { // it has become no binary packet
+			p.Data = codec.Raw(codec.JSON, text)
+		}
+	}
+	return p
+}
+
+// generator makes trees with so many bytes in them at most.
+type generator struct {
+	random *rand.Rand
+	bytes  int
+}
+
+func (g *generator) value(depth int) any {
+	switch n := g.random.IntN(12); {
+	case n == 0:
+		return nil
+	case n == 1:
+		return g.random.IntN(2) == 0
+	case n == 2:
+		return g.random.Int64N(1<<53) - 1<<52
+	case n == 3:
+		return []float64{0.5, -1e-7, 1e21, 123456.789, 5e-324, 1.7976931348623157e308}[g.random.IntN(6)]
+	case n < 7 || depth == 0:
+		if g.bytes > 0 && g.random.IntN(2) == 0 {
+			g.bytes--
+			return []byte(g.text())
+		}
+		return g.text()
+	case n < 9:
+		return g.array(depth - 1)
+	}
+	return g.object(depth - 1)
+}
+
+func (g *generator) array(depth int) []any {
+	out := make([]any, g.random.IntN(4))
+	for i := range out {
+		out[i] = g.value(depth)
+	}
+	return out
+}
+
+func (g *generator) object(depth int) codec.Object {
+	out := codec.Object{}
+	for _, i := range g.random.Perm(len(keys))[:g.random.IntN(4)] {
+		m := codec.Member{Key: keys[i], Value: g.value(depth)}
+		if m.Key == "_placeholder" && m.Value == true {
+			m.Value = false // which Encode refuses beside bytes
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+var keys = []string{"a", "b", "num", "_placeholder", "", "ключ", "\u2028", "a\"\\\n", "constructor", "hasOwnProperty", "toJSON", "toString"}
+
+func (g *generator) text() string {
+	var b strings.Builder
+	for range g.random.IntN(6) {
+		b.WriteString([]string{"a", "hello", "\"", "\\", "\x00", "\n", "\x1f", "é", "\u2028", "😀", "\ufffd", "\u007f", "/", ",", "<"}[g.random.IntN(15)])
+	}
+	return b.String()
+}

@@ -1,0 +1,156 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/parser"
+)
+
+// local is what the cluster sees of a namespace on this node: its registry, but for what is encoded once for all sockets.
+type local struct {
+	*backplane.Registry
+	ns *Namespace
+}
+
+var _ backplane.Local = (*local)(nil)
+
+// Broadcast implements backplane.Local.
+func (l *local) Broadcast(p *backplane.Packet, to backplane.Selector) {
+	if !l.ns.sendable(p) {
+		return
+	}
+	l.announce(p, to)
+	o := sendOptions(p.Flags)
+	if log := l.ns.log; log != nil && !o.Volatile {
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		offset := log.add(p.Args, to)
+		l.send(p, to, o, offset)
+		return
+	}
+	l.send(p, to, o, "")
+}
+
+// send gives the event to all who are selected. It is encoded when the first is found.
+func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions, offset string) {
+	var frame *engineio.Frame
+	failed := false
+	l.Each(to, func(m backplane.Socket) {
+		if frame == nil && !failed {
+			var err error
+			if frame, err = eventFrame(l.ns.name, parser.NoID, p.Args, offset); err != nil {
+				failed = true
+				l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", p.Args.Event(), err))
+			}
+		}
+		if !failed {
+			(*Socket)(m.(*member)).deliver(frame, o, offset)
+		}
+	})
+}
+
+// BroadcastAck implements backplane.Local.
+func (l *local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector, asked func(clients int), answer func(backplane.Value)) {
+	var sockets []*Socket
+	id := l.ns.nextID()
+	var frame *engineio.Frame
+	if l.ns.sendable(p) {
+		var err error
+		if frame, err = eventFrame(l.ns.name, id, p.Args, ""); err != nil {
+			l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", p.Args.Event(), err))
+		} else {
+			l.announce(p, to)
+			l.Each(to, func(m backplane.Socket) { sockets = append(sockets, (*Socket)(m.(*member))) })
+		}
+	}
+	asked(len(sockets))
+	if len(sockets) == 0 {
+		return
+	}
+	o := sendOptions(p.Flags)
+	answered := func(v backplane.Value, err error) {
+		if err == nil {
+			answer(v)
+		}
+	}
+	for _, s := range sockets {
+		if s.await(id, answered) {
+			s.deliver(frame, o, "")
+		}
+	}
+	context.AfterFunc(ctx, func() {
+		for _, s := range sockets {
+			s.forget(id)
+		}
+	})
+}
+
+// ServerSideEmit implements backplane.Local.
+func (l *local) ServerSideEmit(args backplane.Args, reply func(backplane.Value)) {
+	l.ns.handleServerSide(args, reply)
+}
+
+// announce tells the OnAnyOutgoing funcs of the selected sockets.
+func (l *local) announce(p *backplane.Packet, to backplane.Selector) {
+	if l.ns.curious.Load() > 0 {
+		l.Each(to, func(m backplane.Socket) { (*Socket)(m.(*member)).announce(p.Args) })
+	}
+}
+
+// sendable reports whether clients take the event. Other nodes can send what clients would answer by closing.
+func (ns *Namespace) sendable(p *backplane.Packet) bool {
+	if !parser.Reserved(p.Args.Event()) {
+		return true
+	}
+	ns.server.report(&backplane.ReservedEventError{Event: p.Args.Event()})
+	return false
+}
+
+// member is a Socket as the registry knows it.
+type member Socket
+
+var (
+	_ backplane.AckSocket       = (*member)(nil)
+	_ backplane.DescribedSocket = (*member)(nil)
+)
+
+// ID implements backplane.Socket.
+func (m *member) ID() string { return m.id }
+
+// Disconnect implements backplane.Socket.
+func (m *member) Disconnect(close bool) { (*Socket)(m).Disconnect(close) }
+
+// Describe implements backplane.DescribedSocket.
+func (m *member) Describe() (backplane.Handshake, backplane.Value) {
+	s := (*Socket)(m)
+	data, err := backplane.NewValue(s.Data())
+	if err != nil {
+		s.report("data", err)
+	}
+	return s.Handshake(), data
+}
+
+// Send implements backplane.Socket.
+func (m *member) Send(p *backplane.Packet) {
+	if frame, err := eventFrame(m.ns.name, parser.NoID, p.Args, ""); err == nil {
+		(*Socket)(m).deliver(frame, sendOptions(p.Flags), "")
+	}
+}
+
+// SendAck implements backplane.AckSocket.
+func (m *member) SendAck(ctx context.Context, p *backplane.Packet, answer func(backplane.Value)) {
+	s, id := (*Socket)(m), m.ns.nextID()
+	frame, err := eventFrame(m.ns.name, id, p.Args, "")
+	if err != nil || !s.await(id, func(v backplane.Value, err error) {
+		if err == nil {
+			answer(v)
+		}
+	}) {
+		return
+	}
+	s.deliver(frame, sendOptions(p.Flags), "")
+	context.AfterFunc(ctx, func() { s.forget(id) })
+}

@@ -1,0 +1,170 @@
+package socketio
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio/internal/handler"
+)
+
+// Namespace is one audience: the clients that have joined it, on all nodes. What can be done to all of them, or to those in
+// a room, is what a cluster's namespace can do; see backplane.Namespace and backplane.Target. It is safe for
+// concurrent use.
+//
+// Funcs given to OnConnection, Use and the other methods here are called for clients that come later, in the order in
+// which they were given.
+type Namespace struct {
+	*backplane.Namespace
+
+	server   *Server
+	name     string
+	parent   *ParentNamespace // nil: none
+	registry *backplane.Registry
+	log      *recoveryLog // nil: no connection state recovery
+	prepared chan struct{}
+	closed   chan struct{}
+	once     sync.Once
+
+	ids     atomic.Int64 // of acknowledgements
+	curious atomic.Int32 // how many sockets have OnAnyOutgoing funcs
+
+	// guarded by the server's mu
+	users   int // clients that have joined it, or are about to
+	closing bool
+
+	mu         sync.Mutex // guards all below
+	middleware []func(*Socket) error
+	connected  []func(*Socket)
+	serverSide map[string][]*handler.Handler
+	rooms      roomEvents
+}
+
+func newNamespace(s *Server, name string, parent *ParentNamespace) *Namespace {
+	ns := &Namespace{server: s, name: name, parent: parent, registry: backplane.NewRegistry(backplane.RegistryConfig{}),
+		prepared: make(chan struct{}), closed: make(chan struct{})}
+	if s.config.Recovery != nil {
+		ns.log = &recoveryLog{Recovery: s.config.Recovery, namespace: name}
+	}
+	return ns
+}
+
+// Name returns the namespace's name, such as "/chat".
+func (ns *Namespace) Name() string { return ns.name }
+
+// Server returns the server.
+func (ns *Namespace) Server() *Server { return ns.server }
+
+// OnConnection calls f for each client that joins the namespace, before any event of it is handled.
+func (ns *Namespace) OnConnection(f func(*Socket)) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	ns.connected = append(ns.connected, f)
+}
+
+// Use lets f decide about each client that wants to join. An error refuses it: the client gets a connect_error with the
+// error's text as its message and, if it is an *Error, with its Data. f may take its time, and call whatever a Socket has that
+// does not need its client: Join, SetData, On and so forth.
+func (ns *Namespace) Use(f func(*Socket) error) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	ns.middleware = append(ns.middleware, f)
+}
+
+// OnServerSide calls fn for the event that other nodes' ServerSideEmit sends; fn has the form that Socket.On takes. Its
+// first call of ack, if it has one, answers ServerSideEmitWithAck. It must not block: it holds up what comes from other
+// nodes. It panics when fn is no such func.
+func (ns *Namespace) OnServerSide(event string, fn any) {
+	h := mustHandler(event, fn)
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if ns.serverSide == nil {
+		ns.serverSide = make(map[string][]*handler.Handler)
+	}
+	ns.serverSide[event] = append(ns.serverSide[event], h)
+}
+
+// Sockets returns the clients of this node, in no order. FetchSockets finds those of other nodes.
+func (ns *Namespace) Sockets() []*Socket {
+	var all []*Socket
+	ns.registry.Each(backplane.Selector{}, func(m backplane.Socket) { all = append(all, (*Socket)(m.(*member))) })
+	return all
+}
+
+// Socket returns this node's client of this id, nil if there is none.
+func (ns *Namespace) Socket(id string) *Socket {
+	var found *Socket
+	ns.registry.Each(backplane.Selector{Rooms: []string{id}}, func(m backplane.Socket) {
+		if m.ID() == id {
+			found = (*Socket)(m.(*member))
+		}
+	})
+	return found
+}
+
+// SocketsCount returns the number of clients of this node.
+func (ns *Namespace) SocketsCount() int { return ns.registry.Len() }
+
+// Rooms returns the names of this node's rooms. Those of single clients, named as their ids, are among them.
+func (ns *Namespace) Rooms() []string { return ns.registry.Rooms() }
+
+// Close disconnects the namespace's clients of this node and leaves the cluster, which is told so. Clients cannot join it
+// any more, until it is opened again.
+func (ns *Namespace) Close(ctx context.Context) error {
+	ns.server.mu.Lock()
+	ns.closing = true
+	ns.server.mu.Unlock()
+	for _, s := range ns.Sockets() {
+		s.Disconnect(false)
+	}
+	return ns.shut(ctx)
+}
+
+// shut leaves the cluster and forgets the namespace. It is called once closing is set, or the server is closed.
+func (ns *Namespace) shut(ctx context.Context) error {
+	var err error
+	ns.once.Do(func() {
+		err = ns.Namespace.Close(ctx)
+		s := ns.server
+		s.mu.Lock()
+		if !s.closed && s.namespaces[ns.name] == ns {
+			delete(s.namespaces, ns.name)
+		}
+		s.mu.Unlock()
+		if ns.parent != nil {
+			ns.parent.forget(ns)
+		}
+		close(ns.closed)
+	})
+	return err
+}
+
+// release takes back a reservation. The last client of a child closes it, if that is wanted.
+func (ns *Namespace) release() {
+	s := ns.server
+	s.mu.Lock()
+	ns.users--
+	empty := ns.users == 0 && !ns.closing && !s.closed && ns.parent != nil && s.config.CleanupEmptyNamespaces
+	if empty {
+		ns.closing = true
+	}
+	s.mu.Unlock()
+	if empty {
+		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+		defer cancel()
+		if err := ns.shut(ctx); err != nil {
+			s.report(err)
+		}
+	}
+}
+
+// nextID returns an id for an acknowledgement. It is unique in the namespace, so that one frame serves all its clients.
+func (ns *Namespace) nextID() int64 { return ns.ids.Add(1) - 1 }
+
+// funcs returns what was given to Use and OnConnection.
+func (ns *Namespace) funcs() (middleware []func(*Socket) error, connected []func(*Socket)) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.middleware, ns.connected
+}

@@ -1,0 +1,200 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/backplane-go/backplane"
+)
+
+// Of returns the namespace of this name and opens it if it was not open. A missing slash in front is added. Clients
+// can join it from then on. Of waits until the node receives what other nodes send there, but no longer than 5 s: a bus
+// that is away holds up nobody, and delivery on this node works meanwhile.
+//
+// It panics for a name that the cluster's bus cannot carry, and for one that was opened without the Server in its cluster.
+func (s *Server) Of(name string) *Namespace {
+	if !strings.HasPrefix(name, "/") {
+		name = "/" + name
+	}
+	ns, err := s.reserve(name, s.patternFor)
+	if errors.Is(err, errInvalidNamespace) {
+		ns, err = s.create(name, nil)
+	}
+	if err != nil && ns == nil {
+		panic(fmt.Sprintf("socketio: Of(%q): %v", name, err))
+	}
+	if err == nil {
+		s.mu.Lock()
+		ns.users-- // no client needs it yet
+		s.mu.Unlock()
+	}
+	ns.waitReady(context.Background())
+	return ns
+}
+
+// OfFunc lets clients join every namespace that allow accepts, which is called with the name and the client's auth
+// payload. Such a namespace is opened when the first client joins it; see ParentNamespace. allow may be called by any
+// goroutine, and holds up nobody but that client.
+func (s *Server) OfFunc(allow func(name string, auth backplane.Value) bool) *ParentNamespace {
+	return s.addParent(&ParentNamespace{server: s, allow: allow})
+}
+
+// OfPattern is OfFunc for the names that pattern matches. Of returns a namespace of the ParentNamespace for them too.
+func (s *Server) OfPattern(pattern *regexp.Regexp) *ParentNamespace {
+	return s.addParent(&ParentNamespace{server: s, pattern: pattern})
+}
+
+func (s *Server) addParent(p *ParentNamespace) *ParentNamespace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parents = append(s.parents, p)
+	return p
+}
+
+// OnNewNamespace calls f for each namespace that is opened from now on, except "/", before a client can join it.
+func (s *Server) OnNewNamespace(f func(*Namespace)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.created = append(s.created, f)
+}
+
+// Namespaces returns the open namespaces, in the order of their names.
+func (s *Server) Namespaces() []*Namespace { return s.all() }
+
+func (s *Server) all() []*Namespace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []*Namespace
+	for _, name := range slices.Sorted(maps.Keys(s.namespaces)) {
+		all = append(all, s.namespaces[name])
+	}
+	return all
+}
+
+var errInvalidNamespace = errors.New("Invalid namespace") //lint:ignore ST1005 the client is told so, in Socket.IO's words
+
+// enter returns the namespace that a client wants to join, which stays open until it is released. The error is
+// errInvalidNamespace if there is none.
+func (s *Server) enter(name string, auth backplane.Value) (*Namespace, error) {
+	ns, err := s.reserve(name, func(name string) *ParentNamespace {
+		s.mu.Lock()
+		parents := s.parents
+		s.mu.Unlock()
+		for _, p := range parents {
+			if p.accepts(name, auth) {
+				return p
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	<-ns.prepared
+	ns.waitReady(context.Background())
+	return ns, nil
+}
+
+// patternFor returns the parent of a namespace that the application asks for.
+func (s *Server) patternFor(name string) *ParentNamespace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.parents {
+		if p.pattern != nil && p.pattern.MatchString(name) {
+			return p
+		}
+	}
+	return nil
+}
+
+// reserve returns the namespace of this name, or makes it a child of the parent that find returns. It stays open until it is
+// released.
+func (s *Server) reserve(name string, find func(string) *ParentNamespace) (*Namespace, error) {
+	if ns := s.existing(name); ns != nil {
+		return ns, nil
+	}
+	parent := find(name)
+	if parent == nil {
+		return nil, errInvalidNamespace
+	}
+	return s.create(name, parent)
+}
+
+// existing returns an open namespace, reserved, or nil. One that is being closed is waited for.
+func (s *Server) existing(name string) *Namespace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		ns := s.namespaces[name]
+		if ns == nil {
+			return nil
+		}
+		if !ns.closing || s.closed {
+			ns.users++
+			return ns
+		}
+		s.mu.Unlock()
+		<-ns.closed
+		s.mu.Lock()
+	}
+}
+
+// create opens a namespace, reserved, unless it is open. With ErrServerClosed comes one on which nothing works.
+func (s *Server) create(name string, parent *ParentNamespace) (*Namespace, error) {
+	for {
+		if ns := s.existing(name); ns != nil {
+			return ns, nil
+		}
+		ns := newNamespace(s, name, parent)
+		s.mu.Lock()
+		if s.namespaces[name] != nil {
+			s.mu.Unlock()
+			continue
+		}
+		closed := s.closed
+		var err error
+		ns.Namespace, err = s.cluster.NamespaceAsync(name, &local{Registry: ns.registry, ns: ns})
+		if err == nil && !closed {
+			ns.users++
+			s.namespaces[name] = ns
+		}
+		created := s.created
+		s.mu.Unlock()
+		switch {
+		case ns.Namespace == nil:
+			return nil, err
+		case err != nil:
+			return ns, err
+		case closed:
+			over, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = ns.Namespace.Close(over) // nobody knows of it yet
+			return ns, ErrServerClosed
+		}
+		if parent != nil {
+			parent.adopt(ns)
+		}
+		if name != "/" {
+			for _, f := range created {
+				s.guard(ns.name, "", "new namespace", func() { f(ns) })
+			}
+		}
+		close(ns.prepared)
+		return ns, nil
+	}
+}
+
+// readyTimeout bounds how long a new namespace is waited for.
+const readyTimeout = 5 * time.Second
+
+func (ns *Namespace) waitReady(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	_ = ns.WaitReady(ctx) // a bus that is away does not keep clients of this node from each other
+}

@@ -1,0 +1,153 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+// Server serves Socket.IO clients. It is its main namespace, "/", too: all methods of a Namespace are those of that one.
+// It is safe for concurrent use.
+type Server struct {
+	*Namespace // "/"
+
+	config  Config
+	engine  *engineio.Server
+	cluster *backplane.Cluster
+	own     bool // the cluster was made by NewServer
+	closing chan struct{}
+	crew    crew
+
+	mu         sync.Mutex // guards all below
+	namespaces map[string]*Namespace
+	parents    []*ParentNamespace
+	created    []func(*Namespace)
+	closed     bool
+	clients    int           // whose funcs may still be called
+	idle       chan struct{} // closed when the last of them has gone, after closed
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// NewServer returns a server, or an error that says what is wrong with config, or why its cluster takes no namespace.
+func NewServer(config Config) (*Server, error) {
+	s := &Server{config: config.withDefaults(), cluster: config.Cluster, namespaces: make(map[string]*Namespace),
+		closing: make(chan struct{}), idle: make(chan struct{})}
+	if s.config.Recovery != nil {
+		recovery := s.config.Recovery.withDefaults()
+		s.config.Recovery = &recovery
+	}
+	engine := s.config.engine()
+	engine.Open = s.open
+	var err error
+	if s.engine, err = engineio.NewServer(engine); err != nil {
+		return nil, err
+	}
+	if s.cluster == nil {
+		s.own = true
+		s.cluster, err = backplane.Open(context.Background(), backplane.Config{Bus: memory.NewHub(),
+			ErrorHandler: config.ErrorHandler, Logger: config.Logger})
+	}
+	if err == nil {
+		s.Namespace, err = s.create("/", nil)
+	}
+	if err != nil {
+		_ = s.Close() // err is the one that matters
+		return nil, err
+	}
+	s.Namespace.waitReady(context.Background())
+	return s, nil
+}
+
+// ServeHTTP serves a request. Requests for other paths than Config.Path get 404.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// ClientsCount returns the number of connected clients, whatever namespaces they have joined.
+func (s *Server) ClientsCount() int { return s.engine.Len() }
+
+// Shutdown refuses new clients, disconnects those there are with "server shutting down", once they have got what is queued
+// for them, waits until their handlers have returned, and leaves the cluster, which it closes if it is its own. When ctx
+// ends before that, what is left is given up and ctx's error returned.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.refuse()
+	err := s.engine.Shutdown(ctx)
+	select {
+	case <-s.idle:
+	case <-ctx.Done():
+		err = ctx.Err()
+		_ = s.engine.Close() // ctx's error is the one that matters
+	}
+	return errors.Join(err, s.leave(ctx))
+}
+
+// closeTimeout bounds how long Close tries to tell the peers.
+const closeTimeout = time.Second
+
+// Close disconnects all clients at once and leaves the cluster, which it closes if it is its own. It does not wait for
+// handlers that run.
+func (s *Server) Close() error {
+	s.refuse()
+	err := s.engine.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return errors.Join(err, s.leave(ctx))
+}
+
+// refuse lets nobody in any more.
+func (s *Server) refuse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	close(s.closing)
+	if s.clients == 0 {
+		close(s.idle)
+	}
+}
+
+// leave closes all namespaces, and the cluster if it is the server's own.
+func (s *Server) leave(ctx context.Context) error {
+	s.crew.close()
+	var errs []error
+	for _, ns := range s.all() {
+		errs = append(errs, ns.shut(ctx))
+	}
+	if s.own && s.cluster != nil {
+		errs = append(errs, s.cluster.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// open is called for every new connection.
+func (s *Server) open(conn *engineio.Conn) engineio.Receiver {
+	s.mu.Lock()
+	s.clients++
+	s.mu.Unlock()
+	return newClient(s, conn)
+}
+
+// gone is called when nothing of a client's will be called any more.
+func (s *Server) gone() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clients--; s.clients == 0 && s.closed {
+		close(s.idle)
+	}
+}
+
+// report tells an error that no caller is there to receive.
+func (s *Server) report(err error) {
+	s.config.Logger.Warn("socketio: error", slog.Any("error", err))
+	if s.config.ErrorHandler != nil {
+		s.config.ErrorHandler(err)
+	}
+}

@@ -1,0 +1,218 @@
+package socketio
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// MemorySessionsConfig bounds what a MemorySessions keeps. The zero value of every field is its default. What exceeds a
+// limit pushes out the oldest, whose clients then come back as new ones.
+type MemorySessionsConfig struct {
+	// MaxDisconnection is for how long sessions and events are kept. Default: 2 min.
+	MaxDisconnection time.Duration
+	// MaxEvents is the most events, of all namespaces. Default: 100 000.
+	MaxEvents int
+	// MaxBytes is the same in bytes of their arguments. Default: 64 MiB.
+	MaxBytes int
+	// MaxSessions is the most sessions of clients that are away. Default: 10 000.
+	MaxSessions int
+}
+
+func (c MemorySessionsConfig) withDefaults() MemorySessionsConfig {
+	if c.MaxDisconnection <= 0 {
+		c.MaxDisconnection = defaultMaxDisconnection
+	}
+	if c.MaxEvents <= 0 {
+		c.MaxEvents = 100_000
+	}
+	if c.MaxBytes <= 0 {
+		c.MaxBytes = 64 << 20
+	}
+	if c.MaxSessions <= 0 {
+		c.MaxSessions = 10_000
+	}
+	return c
+}
+
+// MemorySessions keeps sessions in the memory of this process.
+type MemorySessions struct {
+	config MemorySessionsConfig
+	prefix string // begins the offsets, so that those of an earlier process mean nothing
+
+	mu       sync.Mutex // guards all below
+	events   fifo[keptEvent]
+	first    uint64 // the number of the first of events
+	bytes    int
+	sessions map[string]keptSession // by pid
+	order    fifo[keptSession]      // as they were saved; some were restored since
+	timer    bool                   // one is set, which will remove what is too old
+}
+
+var _ Sessions = (*MemorySessions)(nil)
+
+type keptEvent struct {
+	namespace string
+	event     SessionEvent
+	size      int
+	at        time.Time
+}
+
+type keptSession struct {
+	namespace string
+	session   Session
+	at        time.Time
+}
+
+// NewMemorySessions returns sessions in memory.
+func NewMemorySessions(config MemorySessionsConfig) *MemorySessions {
+	return &MemorySessions{config: config.withDefaults(), prefix: newID()[:4], sessions: make(map[string]keptSession)}
+}
+
+// Append implements Sessions.
+func (m *MemorySessions) Append(namespace string, e SessionEvent) string {
+	size := sizeOf(e)
+	now := time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.Offset = m.offset(m.first + uint64(m.events.len()))
+	e.Rooms, e.Except = slices.Clone(e.Rooms), slices.Clone(e.Except)
+	m.events.push(keptEvent{namespace: namespace, event: e, size: size, at: now})
+	m.bytes += size
+	m.clean(now)
+	return e.Offset
+}
+
+// sizeOf estimates what an event takes.
+func sizeOf(e SessionEvent) int {
+	const overhead = 256
+	if p, err := e.Args.Value().AppendJSONBuffers(nil); err == nil {
+		return overhead + len(p)
+	}
+	return overhead
+}
+
+func (m *MemorySessions) offset(n uint64) string { return m.prefix + strconv.FormatUint(n, 36) }
+
+// after returns the index of the first event after an offset, false if that is not known.
+func (m *MemorySessions) after(offset string) (int, bool) {
+	digits, ours := strings.CutPrefix(offset, m.prefix)
+	n, err := strconv.ParseUint(digits, 36, 64)
+	if !ours || err != nil || n+1 < m.first || n >= m.first+uint64(m.events.len()) {
+		return 0, false
+	}
+	return int(n + 1 - m.first), true
+}
+
+// Save implements Sessions.
+func (m *MemorySessions) Save(namespace string, s Session) {
+	now := time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	kept := keptSession{namespace: namespace, session: s, at: now}
+	m.sessions[s.PID] = kept
+	m.order.push(kept)
+	m.clean(now)
+}
+
+// Restore implements Sessions.
+func (m *MemorySessions) Restore(namespace, pid, offset string) (Session, bool) {
+	now := time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.clean(now)
+	kept, ok := m.sessions[pid]
+	if !ok || kept.namespace != namespace {
+		return Session{}, false
+	}
+	if _, known := m.after(offset); !known {
+		return Session{}, false
+	}
+	delete(m.sessions, pid)
+	return kept.session, true
+}
+
+// Missed implements Sessions.
+func (m *MemorySessions) Missed(namespace, offset string, rooms []string) ([]SessionEvent, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	from, known := m.after(offset)
+	if !known {
+		return nil, false
+	}
+	var missed []SessionEvent
+	for _, kept := range m.events.all()[from:] {
+		if kept.namespace == namespace && kept.event.reaches(rooms) {
+			missed = append(missed, kept.event)
+		}
+	}
+	return missed, true
+}
+
+// reaches reports whether the event was sent to a socket in rooms.
+func (e SessionEvent) reaches(rooms []string) bool {
+	in := len(e.Rooms) == 0
+	for _, room := range rooms {
+		if slices.Contains(e.Except, room) {
+			return false
+		}
+		in = in || slices.Contains(e.Rooms, room)
+	}
+	return in
+}
+
+// clean removes what is too old or too much. The caller holds mu.
+func (m *MemorySessions) clean(now time.Time) {
+	limit := now.Add(-m.config.MaxDisconnection)
+	for m.events.len() > 0 {
+		if e := m.events.front(); m.events.len() <= m.config.MaxEvents && m.bytes <= m.config.MaxBytes && e.at.After(limit) {
+			break
+		}
+		m.bytes -= m.events.pop().size
+		m.first++
+	}
+	for m.order.len() > 0 {
+		s := m.order.front()
+		current := m.sessions[s.session.PID].at.Equal(s.at)
+		if current && len(m.sessions) <= m.config.MaxSessions && s.at.After(limit) {
+			break
+		}
+		if current {
+			delete(m.sessions, s.session.PID)
+		}
+		m.order.pop()
+	}
+	if !m.timer && m.events.len()+m.order.len() > 0 {
+		m.timer = true
+		time.AfterFunc(m.config.MaxDisconnection, func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.timer = false
+			m.clean(time.Now())
+		})
+	}
+}
+
+// fifo is a queue in a slice.
+type fifo[T any] struct {
+	items []T
+	head  int
+}
+
+func (q *fifo[T]) len() int  { return len(q.items) - q.head }
+func (q *fifo[T]) all() []T  { return q.items[q.head:] }
+func (q *fifo[T]) front() *T { return &q.items[q.head] }
+func (q *fifo[T]) push(v T)  { q.items = append(q.items, v) }
+
+func (q *fifo[T]) pop() T {
+	v := q.items[q.head]
+	var zero T
+	q.items[q.head] = zero
+	if q.head++; q.head*2 > len(q.items) {
+		q.items = append(q.items[:0:0], q.items[q.head:]...)
+		q.head = 0
+	}
+	return v
+}

@@ -1,0 +1,168 @@
+package socketio
+
+import "github.com/backplane-go/backplane/socketio/internal/parser"
+
+// work is one thing to do for a client, in its order.
+type work struct {
+	kind   workKind
+	socket *Socket        // all but toClose
+	packet *parser.Packet // toHandle
+	reason string         // toEnd, toClose
+	size   int            // bytes as received
+}
+
+type workKind uint8
+
+const (
+	toConnect  workKind = 1 // to a namespace
+	toHandle   workKind = 2 // an event
+	toEnd      workKind = 3 // a socket's membership
+	toClose    workKind = 4 // the connection: the last of all
+	toFarewell workKind = 5 // what is left of a socket's end that the server has made already
+)
+
+// workQueue is what a client's worker has to do. At rest it keeps one place, in the client itself.
+type workQueue struct {
+	first [1]work
+	items []work
+	head  int
+	bytes int
+}
+
+func (q *workQueue) len() int { return len(q.items) - q.head }
+
+func (q *workQueue) push(w work) {
+	if q.items == nil {
+		q.items = q.first[:0]
+	}
+	if q.head > 0 && len(q.items) == cap(q.items) {
+		n := copy(q.items, q.items[q.head:])
+		clear(q.items[n:])
+		q.items, q.head = q.items[:n], 0
+	}
+	q.items = append(q.items, w)
+	q.bytes += w.size
+}
+
+func (q *workQueue) pop() work {
+	w := q.items[q.head]
+	q.items[q.head] = work{}
+	q.head++
+	q.bytes -= w.size
+	if q.head == len(q.items) {
+		q.items, q.head = q.items[:0], 0
+	}
+	return w
+}
+
+// rest frees what a burst has taken.
+func (q *workQueue) rest() {
+	if cap(q.items) > 1 {
+		q.items = nil
+	}
+}
+
+// awaitingFactor is how many times as many events may wait while acknowledgements are awaited: these come behind
+// events, and a handler may wait for them.
+const awaitingFactor = 16
+
+// push queues what the reader has got, and waits for room.
+func (c *client) push(w work) {
+	c.mu.Lock()
+	for !c.dead && c.full(w.size) {
+		if c.room == nil {
+			c.room = make(chan struct{})
+		}
+		room := c.room
+		c.mu.Unlock()
+		select {
+		case <-room:
+		case <-c.server.closing:
+			c.die()
+		}
+		c.mu.Lock()
+	}
+	if c.dead {
+		if w.kind == toConnect {
+			c.live--
+		}
+		c.mu.Unlock()
+		return
+	}
+	c.hire(w)
+}
+
+// append queues what the reader must not wait for.
+func (c *client) append(w work) {
+	c.mu.Lock()
+	c.hire(w)
+}
+
+// hire queues w and finds a worker if there is none. It unlocks mu.
+func (c *client) hire(w work) {
+	c.queue.push(w)
+	start := !c.working
+	c.working = true
+	c.mu.Unlock()
+	if start {
+		c.server.crew.serve(c)
+	}
+}
+
+// full reports whether the client has to wait. The caller holds mu.
+func (c *client) full(size int) bool {
+	config := &c.server.config
+	limit, bytes := config.MaxEvents, config.MaxEventBytes
+	if c.awaiting.Load() > 0 {
+		limit, bytes = limit*awaitingFactor, bytes*awaitingFactor
+	}
+	n := c.queue.len()
+	return n >= limit || n > 0 && c.queue.bytes+size > bytes
+}
+
+// wake makes a reader that waits look again. The caller holds mu.
+func (c *client) wake() {
+	if c.room != nil {
+		close(c.room)
+		c.room = nil
+	}
+}
+
+// work does what is queued.
+func (c *client) work() {
+	for {
+		c.mu.Lock()
+		if c.queue.len() == 0 {
+			c.queue.rest()
+			c.working = false
+			c.mu.Unlock()
+			return
+		}
+		w := c.queue.pop()
+		c.wake()
+		c.mu.Unlock()
+		c.do(w)
+	}
+}
+
+func (c *client) do(w work) {
+	switch w.kind {
+	case toConnect:
+		c.connect(w.socket)
+	case toHandle:
+		w.socket.handle(w.packet)
+	case toEnd:
+		w.socket.end(w.reason)
+	case toFarewell:
+		w.socket.farewell(w.reason)
+	case toClose:
+		defer c.release()
+		c.mu.Lock()
+		sockets := c.sockets
+		c.sockets = nil
+		c.mu.Unlock()
+		for _, s := range sockets {
+			s.end(w.reason)
+		}
+	}
+}
