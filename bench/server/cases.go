@@ -1,0 +1,98 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/backplane-go/backplane/bench/server/internal/load"
+)
+
+// benchCase is a load, and the figures that are taken from it.
+type benchCase struct {
+	Name    string
+	Load    load.Command
+	Figures []figure
+	// With are those who take part besides, or instead of, Node.js and one Go node.
+	With []string
+}
+
+// figure is what is compared.
+type figure struct {
+	Name  string
+	About string
+	Unit  string
+	Of    func(outcome) float64
+	// Floor and Aim are ratios to Node.js; those of figures that are better when less are below 1. 0: none.
+	Floor, Aim float64
+}
+
+// contenders of a case.
+func (c benchCase) contenders(all []string) (chosen []string) {
+	with := c.With
+	if with == nil {
+		with = []string{node, one}
+	}
+	for _, name := range all {
+		if slices.Contains(with, name) {
+			chosen = append(chosen, name)
+		}
+	}
+	return chosen
+}
+
+// The contenders.
+const (
+	node = "node"
+	one  = "go" // one node
+	// waits is one node whose handler waits until the cluster's bus has each broadcast, which Node.js's never does.
+	waits = "wait"
+	two   = "go2" // a cluster of two nodes in one process, with half of the clients each
+)
+
+var cases = []benchCase{
+	{Name: "fanout_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 3}, Figures: []figure{
+		{Name: "fanout_500", About: "fan-out to 500 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond, Floor: 5, Aim: 8}}},
+	{Name: "fanout_2000", Load: load.Command{Do: "fanout", Clients: 2000, InFlight: 20, Size: 100, Warm: 1, Measure: 3}, Figures: []figure{
+		{Name: "fanout_2000", About: "fan-out to 2 000 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond, Floor: 5, Aim: 8}}},
+	{Name: "paced_500", Load: load.Command{Do: "paced", Clients: 500, Rate: 20, Size: 100, Warm: 1.5, Measure: 5}, Figures: []figure{
+		{Name: "cpu_500", About: "20 broadcasts/s, 500 clients: CPU", Unit: "µs/delivery", Of: cpuEach, Floor: 0.7, Aim: 0.6},
+		{Name: "p99_500", About: "20 broadcasts/s, 500 clients: p99", Unit: "µs", Of: p99, Floor: 0.8, Aim: 0.7}}},
+	{Name: "paced_2000", Load: load.Command{Do: "paced", Clients: 2000, Rate: 20, Size: 100, Warm: 1.5, Measure: 5}, Figures: []figure{
+		{Name: "cpu_2000", About: "20 broadcasts/s, 2 000 clients: CPU", Unit: "µs/delivery", Of: cpuEach, Floor: 0.85, Aim: 0.75},
+		{Name: "p99_2000", About: "20 broadcasts/s, 2 000 clients: p99", Unit: "µs", Of: p99}}},
+	{Name: "ack_200", Load: load.Command{Do: "ack", Clients: 200, Size: 100, Warm: 1, Measure: 3}, Figures: []figure{
+		{Name: "ack_200", About: "emit with ack, 200 clients, closed loop", Unit: "acks/s", Of: perSecond, Floor: 2.5, Aim: 3.5}}},
+	{Name: "connect", Load: load.Command{Do: "connect", Clients: 9000, InFlight: 64, Warm: 500, Measure: 2.5}, Figures: []figure{
+		{Name: "connect", About: "connections over WebSocket", Unit: "connections/s", Of: perSecond, Floor: 5, Aim: 8}}},
+	{Name: "connect_polling", Load: load.Command{Do: "connect", Polling: true, Clients: 9000, InFlight: 64, Warm: 500, Measure: 2.5}, Figures: []figure{
+		{Name: "connect_polling", About: "connections over long-polling", Unit: "connections/s", Of: perSecond}}},
+	{Name: "idle", Load: load.Command{Do: "idle", Clients: 5050, InFlight: 64, Warm: 50, Measure: 3}, Figures: []figure{
+		{Name: "memory_5000", About: "5 000 idle connections: resident memory", Unit: "KB/connection", Of: residentEach, Floor: 0.75, Aim: 0.5},
+		{Name: "collected_5000", About: "the same after a garbage collection", Unit: "KB/connection", Of: collectedEach}}},
+	{Name: "wait_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 2}, With: []string{one, waits}, Figures: []figure{
+		{Name: "wait_500", About: "to 500 clients, waiting for the bus ¹", Unit: "deliveries/s", Of: perSecond}}},
+	{Name: "cluster", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 2}, With: []string{one, two}, Figures: []figure{
+		{Name: "cluster_500", About: "fan-out to 500 clients on two Go nodes ¹", Unit: "deliveries/s", Of: perSecond}}},
+}
+
+// outcome is what one run gave.
+type outcome struct {
+	load.Reply
+	ServerCPU float64 // seconds
+	Others    float64 // seconds that all other processes of the machine used meanwhile
+	Before    float64 // bytes resident before what was measured
+	After     float64 // at its end
+	Collected float64 // after a garbage collection besides
+}
+
+func perSecond(o outcome) float64     { return o.Count64() / o.Seconds }
+func cpuEach(o outcome) float64       { return 1e6 * o.ServerCPU / o.Count64() }
+func p99(o outcome) float64           { return o.P99 }
+func residentEach(o outcome) float64  { return (o.After - o.Before) / 1000 / o.Count64() }
+func collectedEach(o outcome) float64 { return (o.Collected - o.Before) / 1000 / o.Count64() }
+func serverBusy(o outcome) float64    { return 100 * o.ServerCPU / o.Seconds }
+func loadBusy(o outcome) float64      { return 100 * o.CPU / o.Seconds }
+
+func othersBusy(o outcome) float64 { return 100 * o.Others / o.Seconds }
+
+// Count64 is what was counted, at least 1.
+func (o outcome) Count64() float64 { return max(1, float64(o.Count)) }

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/backplane-go/backplane/bench/internal/figures"
+)
+
+// settings of one comparison.
+type settings struct {
+	rounds     int
+	quick      bool
+	only       []string
+	contenders []string
+	profiles   string
+	serverCore int
+	loadCore   int
+	out        string
+	repeated   int // runs so far because the machine was busy with something else
+}
+
+// outcomes are those of all rounds, by contender.
+type outcomes map[string][]outcome
+
+var errLost = errors.New("messages were missing or came twice")
+
+func (s *settings) compare(ctx context.Context) error {
+	if s.quick {
+		s.rounds = 1
+	}
+	all := make(map[string]outcomes)
+	lost := false
+	header(os.Stdout)
+	for _, c := range cases {
+		if s.only != nil && !slices.ContainsFunc(s.only, func(prefix string) bool { return strings.HasPrefix(c.Name, prefix) }) {
+			continue
+		}
+		if s.quick {
+			c.Load.Measure /= 2.5
+		}
+		all[c.Name] = make(outcomes)
+		for round := range s.rounds {
+			for _, name := range c.contenders(s.contenders) {
+				figures.Progress("%-15s round %d of %d: %-4s", c.Name, round+1, s.rounds, name)
+				o, err := s.undisturbed(ctx, name, c)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", c.Name, name, err)
+				}
+				lost = lost || o.Missing+o.Doubled > 0
+				all[c.Name][name] = append(all[c.Name][name], o)
+			}
+		}
+		figures.Progress("")
+		for _, f := range c.Figures {
+			print(os.Stdout, compareFigure(c, f, all[c.Name]))
+		}
+	}
+	fmt.Println("¹ beside one Go node that does not wait, instead of Node.js")
+	if s.out != "" {
+		if err := s.write(all); err != nil {
+			return err
+		}
+	}
+	if lost {
+		return errLost
+	}
+	return nil
+}
+
+// disturbance is how much of a core everything else on the machine may use while something is measured, and repeats how often that
+// is measured again in all when it was more. A third time it is taken as it is.
+const (
+	disturbance = 10 // percent
+	repeats     = 6
+)
+
+// undisturbed is run, repeated if the machine was busy with something else.
+func (s *settings) undisturbed(ctx context.Context, name string, c benchCase) (outcome, error) {
+	for try := 1; ; try++ {
+		o, err := s.run(ctx, name, c)
+		if err != nil || othersBusy(o) <= disturbance || try == 3 || s.repeated == repeats {
+			return o, err
+		}
+		s.repeated++
+	}
+}

@@ -1,0 +1,138 @@
+package load
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// conn is a client.
+type conn struct {
+	fd    int
+	index int
+	addr  netip.AddrPort
+	state state
+	sid   string // of Engine.IO, for polling
+	rest  []byte // what was read of a frame that is not complete
+
+	next int   // the message that is due, or the acknowledgement
+	sent int64 // when the request under way was sent
+}
+
+type state byte
+
+const (
+	responding state = iota // a response of HTTP is awaited: of the upgrade, or of polling's three requests
+	joining                 // polling: the answer to the request that carries CONNECT
+	polling                 // polling: the answer that carries the server's CONNECT
+	opening                 // WebSocket: the OPEN packet
+	connecting              // WebSocket: the server's CONNECT
+	ready
+)
+
+// The key and the answer to it are RFC 6455's example.
+const (
+	secret = "dGhlIHNhbXBsZSBub25jZQ=="
+	accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+)
+
+// upgrade asks for a WebSocket with the headers that the npm package ws sends.
+func (c *conn) upgrade() error {
+	return c.write(fmt.Appendf(nil, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"+
+		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nHost: %s\r\n\r\n", secret, c.addr))
+}
+
+// handle handles what came from a client, and returns what is left of it.
+func (l *loop) handle(c *conn, b []byte) (rest []byte, err error) {
+	if l.polling {
+		return l.poll(c, b)
+	}
+	if c.state == responding {
+		end := bytes.Index(b, []byte("\r\n\r\n"))
+		if end < 0 {
+			return b, nil
+		}
+		if head := b[:end]; !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) || !bytes.Contains(head, []byte(accept)) {
+			return nil, fmt.Errorf("the upgrade was refused: %.300q", head)
+		}
+		c.state = opening
+		b = b[end+4:]
+	}
+	for {
+		payload, after, err := frame(b)
+		if err != nil || payload == nil {
+			return b, err
+		}
+		if err := l.packet(c, payload); err != nil {
+			return nil, err
+		}
+		b = after
+	}
+}
+
+// packet handles a packet of Engine.IO.
+func (l *loop) packet(c *conn, p []byte) error {
+	switch {
+	case p[0] == '4' && c.state == ready:
+		return l.message(c, p)
+	case p[0] == '2' && len(p) == 1:
+		return c.write(masked(nil, "3"))
+	case p[0] == '0' && c.state == opening:
+		c.state = connecting
+		return c.write(masked(nil, "40"))
+	case bytes.HasPrefix(p, []byte(`40{"sid":"`)) && c.state == connecting:
+		l.joined(c)
+		return nil
+	}
+	return fmt.Errorf("unexpected packet %.200q", p)
+}
+
+func (l *loop) joined(c *conn) {
+	c.state = ready
+	l.opening--
+	l.connected++
+}
+
+var errFrame = errors.New("not a text message in one frame")
+
+// frame returns the payload of the first frame of b, nil if it is not complete. Servers send whole messages as text, neither
+// compressed nor masked.
+func frame(b []byte) (payload, rest []byte, err error) {
+	if len(b) < 2 {
+		return nil, b, nil
+	}
+	if b[0] != 0x81 {
+		return nil, b, fmt.Errorf("%w: %.100q", errFrame, b)
+	}
+	n, at := int(b[1]), 2
+	switch {
+	case n == 126:
+		if len(b) < 4 {
+			return nil, b, nil
+		}
+		n, at = int(b[2])<<8|int(b[3]), 4
+	case n > 126 || n == 0:
+		return nil, b, fmt.Errorf("%w: %.100q", errFrame, b)
+	}
+	if len(b) < at+n {
+		return nil, b, nil
+	}
+	return b[at : at+n], b[at+n:], nil
+}
+
+// masked appends a client's frame.
+func masked(b []byte, payload string) []byte {
+	mask := [4]byte{0x5a, 0xc3, 0x17, 0x8e}
+	b = append(b, 0x81)
+	if n := len(payload); n < 126 {
+		b = append(b, 0x80|byte(n))
+	} else {
+		b = append(b, 0x80|126, byte(n>>8), byte(n))
+	}
+	b = append(b, mask[:]...)
+	for i := range len(payload) {
+		b = append(b, payload[i]^mask[i&3])
+	}
+	return b
+}

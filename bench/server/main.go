@@ -1,0 +1,55 @@
+// Command server runs Node.js's Socket.IO server and the package socketio side by side under the same load: fresh processes in
+// turn, the server on one core and the load generator on another. See docs/server-performance.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/backplane-go/backplane/bench/server/internal/load"
+)
+
+func main() {
+	generate := flag.Bool("load", false, "be the load generator (used by the program itself)")
+	nodes := flag.Int("serve", 0, "be a Go server of so many nodes (used by the program itself)")
+	wait := flag.Bool("wait", false, "with -serve: a broadcast waits for the cluster's bus")
+	rounds := flag.Int("rounds", 3, "how often each case is run")
+	quick := flag.Bool("quick", false, "one round of less than half the time")
+	only := flag.String("cases", "", "run the cases whose names begin with one of these, separated by commas")
+	contenders := flag.String("contenders", "node,go,wait,go2", "who takes part")
+	profiles := flag.String("profiles", "", "folder for profiles of the Go servers: CPU while measured, heap at the end")
+	serverCore := flag.Int("server-core", 0, "the core of the servers")
+	loadCore := flag.Int("load-core", 1, "the core of the load generator")
+	out := flag.String("out", "", "file to write the results to, as JSON; cases that are not run stay as they are in it; a chart goes beside it")
+	flag.Parse()
+	switch {
+	case *generate:
+		exit(load.Run(os.Stdin, os.Stdout))
+	case *nodes > 0:
+		exit(serve(*nodes, *wait, *profiles))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	s := &settings{rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders), profiles: *profiles,
+		serverCore: *serverCore, loadCore: *loadCore, out: *out}
+	exit(s.compare(ctx))
+}
+
+func prefixes(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/server:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/backplane-go/backplane/bench/internal/figures"
+)
+
+// row compares the medians of one figure. Ratio is ours to Node.js's, or, where Node.js takes no part, two nodes to one.
+type row struct {
+	Name       string              `json:"name"`
+	About      string              `json:"about"`
+	Unit       string              `json:"unit"`
+	Base       float64             `json:"base"`
+	BaseName   string              `json:"base_name"`
+	Ours       float64             `json:"ours"`
+	Ratio      float64             `json:"ratio"`
+	Floor      float64             `json:"floor,omitempty"`
+	Aim        float64             `json:"aim,omitempty"`
+	ServerBusy [2]float64          `json:"server_busy_percent"`
+	LoadBusy   [2]float64          `json:"load_generator_busy_percent"`
+	Each       [2]float64          `json:"messages_per_read"`
+	OthersBusy float64             `json:"others_busy_percent"` // the most of any round
+	Missing    int                 `json:"missing"`
+	Doubled    int                 `json:"doubled"`
+	Rounds     map[string][]rounds `json:"rounds"`
+	Time       string              `json:"time,omitempty"`
+}
+
+// rounds are the figures of each round.
+type rounds struct {
+	Value      float64 `json:"value"`
+	ServerBusy float64 `json:"server_busy_percent"`
+	LoadBusy   float64 `json:"load_generator_busy_percent"`
+	Each       float64 `json:"messages_per_read"`
+}
+
+func compareFigure(c benchCase, f figure, by outcomes) row {
+	base, ours := node, one
+	if c.With != nil {
+		base, ours = c.With[0], c.With[1]
+	}
+	r := row{Name: f.Name, About: f.About, Unit: f.Unit, BaseName: base, Floor: f.Floor, Aim: f.Aim, Rounds: make(map[string][]rounds)}
+	r.Base, r.Ours = figures.Median(by[base], f.Of), figures.Median(by[ours], f.Of)
+	r.Ratio = figures.Quotient(r.Ours, r.Base)
+	for i, name := range []string{base, ours} {
+		r.ServerBusy[i], r.LoadBusy[i] = figures.Median(by[name], serverBusy), figures.Median(by[name], loadBusy)
+		r.Each[i] = figures.Median(by[name], func(o outcome) float64 { return o.Each })
+		r.Missing += figures.Sum(by[name], func(o outcome) int { return o.Missing })
+		r.Doubled += figures.Sum(by[name], func(o outcome) int { return o.Doubled })
+		for _, o := range by[name] {
+			r.OthersBusy = max(r.OthersBusy, othersBusy(o))
+			r.Rounds[name] = append(r.Rounds[name], rounds{f.Of(o), serverBusy(o), loadBusy(o), o.Each})
+		}
+	}
+	return r
+}
+
+// less reports whether the figure is the better the smaller it is.
+func (r row) less() bool { return !strings.HasSuffix(r.Unit, "/s") }
+
+// better is a ratio of this figure turned so that more is better.
+func (r row) better(ratio float64) float64 {
+	if r.less() {
+		return 1 / ratio
+	}
+	return ratio
+}
+
+// verdict says whether the floor and the aim are reached.
+func (r row) verdict() string {
+	reached := func(goal float64) bool { return r.better(r.Ratio) >= r.better(goal) }
+	switch {
+	case r.Floor == 0 || r.Ratio == 0:
+		return ""
+	case reached(r.Aim):
+		return "aim"
+	case reached(r.Floor):
+		return "floor"
+	}
+	return "below"
+}
+
+func header(w io.Writer) {
+	fmt.Fprintf(w, "%-41s %-14s %10s %10s %6s %6s %5s %-7s %11s %11s %11s %7s %8s %7s\n",
+		"", "", "Node.js", "backplane", "ratio", "floor", "aim", "reached", "server %", "load %", "per read", "others", "missing", "doubled")
+}
+
+// print writes a line. How busy both servers kept their core, and the load generator its own meanwhile, is in pairs; others is what
+// everything else on the machine took in the worst round, in percent of a core: figures with much of it are worth little.
+func print(w io.Writer, r row) {
+	goal := func(v float64) string {
+		if v == 0 {
+			return "-"
+		}
+		return fmt.Sprint(v)
+	}
+	fmt.Fprintf(w, "%-41s %-14s %10s %10s %6.2f %6s %5s %-7s %5.0f %5.0f %5.0f %5.0f %5.1f %5.1f %7.0f %8d %7d\n", r.About, r.Unit, number(r.Base), number(r.Ours), r.Ratio,
+		goal(r.Floor), goal(r.Aim), r.verdict(), r.ServerBusy[0], r.ServerBusy[1], r.LoadBusy[0], r.LoadBusy[1], r.Each[0], r.Each[1], r.OthersBusy, r.Missing, r.Doubled)
+}
+
+func number(v float64) string {
+	if v < 100 {
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/backplane-go/backplane/bench/internal/figures"
+	"github.com/backplane-go/backplane/bench/internal/process"
+	"github.com/backplane-go/backplane/bench/server/internal/load"
+)
+
+// question is what a server is asked, and stat what it answers.
+type question struct {
+	Name    string `json:"name"`    // of the case, for profiles
+	Begin   bool   `json:"begin"`   // what follows is measured
+	Collect bool   `json:"collect"` // garbage first
+}
+
+type stat struct {
+	CPU float64 `json:"cpu"` // seconds the process has used
+	RSS float64 `json:"rss"` // bytes resident
+}
+
+// listening is what a server says first.
+type listening struct {
+	Addrs []string `json:"addrs"`
+}
+
+const patience = 90 * time.Second
+
+// run is one run: a fresh server, and a fresh load generator.
+func (s *settings) run(ctx context.Context, contender string, c benchCase) (o outcome, err error) {
+	server, err := s.server(ctx, contender, c)
+	if err != nil {
+		return o, err
+	}
+	defer server.Stop()
+	var at listening
+	if err := server.Answer(patience, &at); err != nil {
+		return o, err
+	}
+	generator, err := s.generator(ctx)
+	if err != nil {
+		return o, err
+	}
+	defer generator.Stop()
+
+	c.Load.Addrs = at.Addrs
+	if err := generator.Tell(c.Load); err != nil {
+		return o, err
+	}
+	if _, err := phase(generator, load.Begin); err != nil {
+		return o, err
+	}
+	var before, after, collected stat
+	if err := server.Ask(question{Name: c.Name, Begin: true}, patience, &before); err != nil {
+		return o, err
+	}
+	busy := figures.MachineSeconds()
+	if o.Reply, err = phase(generator, load.End); err != nil {
+		return o, err
+	}
+	o.Others = figures.MachineSeconds() - busy
+	if err := server.Ask(question{Name: c.Name}, patience, &after); err != nil {
+		return o, err
+	}
+	if err := server.Ask(question{Name: c.Name, Collect: true}, patience, &collected); err != nil {
+		return o, err
+	}
+	done, err := phase(generator, load.Done)
+	o.Missing, o.Doubled = done.Missing, done.Doubled
+	o.ServerCPU = after.CPU - before.CPU
+	o.Others = max(0, o.Others-o.ServerCPU-o.CPU)
+	o.Before, o.After, o.Collected = before.RSS, after.RSS, collected.RSS
+	return o, err
+}
+
+// phase waits for the load generator to say that it has come to a phase.
+func phase(generator *process.Process, want string) (r load.Reply, err error) {
+	if err := generator.Answer(patience, &r); err != nil {
+		return r, err
+	}
+	if r.Error != "" {
+		return r, errors.New(r.Error)
+	}
+	if r.Phase != want {
+		return r, errors.New("the load generator is at " + r.Phase + " instead of " + want)
+	}
+	return r, nil
+}
+
+func (s *settings) server(ctx context.Context, contender string, c benchCase) (*process.Process, error) {
+	if contender == node {
+		transport := "websocket"
+		if c.Load.Polling {
+			transport = "polling"
+		}
+		return process.Start(node, pinned(ctx, s.serverCore, "node", "--expose-gc", filepath.Join("bench", "server", "node", "server.js"), transport))
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	nodes := "1"
+	if contender == two {
+		nodes = "2"
+	}
+	cmd := pinned(ctx, s.serverCore, self, "-serve", nodes, "-profiles", s.profiles, fmt.Sprintf("-wait=%v", contender == waits))
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	return process.Start(contender, cmd)
+}
+
+func (s *settings) generator(ctx context.Context) (*process.Process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return process.Start("load", pinned(ctx, s.loadCore, self, "-load"))
+}
+
+// pinned is a command that has one core.
+func pinned(ctx context.Context, core int, command ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "taskset", append([]string{"-c", strconv.Itoa(core)}, command...)...)
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"runtime/pprof"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/bench/internal/process"
+	"github.com/backplane-go/backplane/socketio"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+// message is the argument of the events.
+type message struct {
+	I   int    `json:"i"`
+	Pad string `json:"pad"`
+}
+
+// serve is a Go server's main: it answers questions on standard input until that ends.
+func serve(nodes int, wait bool, profiles string) error {
+	var at listening
+	hub := memory.NewHub()
+	for range nodes {
+		addr, err := listen(hub, wait)
+		if err != nil {
+			return err
+		}
+		at.Addrs = append(at.Addrs, addr)
+	}
+	say := json.NewEncoder(os.Stdout)
+	if err := say.Encode(at); err != nil {
+		return err
+	}
+	w := watch{folder: profiles}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var q question
+		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
+			return err
+		}
+		if err := w.before(q); err != nil {
+			return err
+		}
+		rss, err := resident()
+		if err != nil {
+			return err
+		}
+		if err := say.Encode(stat{CPU: process.CPUSeconds(), RSS: rss}); err != nil {
+			return err
+		}
+		if err := w.after(q); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// listen starts a node, which does what node/server.js does.
+func listen(hub *memory.Hub, wait bool) (addr string, err error) {
+	fail := func(err error) { fmt.Fprintln(os.Stderr, "go:", err) }
+	cluster, err := backplane.Open(context.Background(), backplane.Config{Bus: hub, ErrorHandler: fail})
+	if err != nil {
+		return "", err
+	}
+	io, err := socketio.NewServer(socketio.Config{Cluster: cluster, ErrorHandler: fail})
+	if err != nil {
+		return "", err
+	}
+	io.OnConnection(func(socket *socketio.Socket) {
+		socket.On("go", func(ctx context.Context, m message) error {
+			if wait {
+				return io.Emit(ctx, "m", m)
+			}
+			return io.EmitAsync("m", m) // as Node.js's emit, it waits for nothing
+		})
+		socket.On("q", func(question message, answer func(message)) { answer(question) })
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	go func() { fail(http.Serve(listener, io)) }()
+	return listener.Addr().String(), nil
+}
+
+// resident is how many bytes of memory this process has.
+func resident() (float64, error) {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, err
+	}
+	var size, pages int
+	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
+		return 0, err
+	}
+	return float64(pages * os.Getpagesize()), nil
+}
+
+// watch makes profiles of what is measured, if a folder is named.
+type watch struct {
+	folder string
+	cpu    *os.File
+}
+
+func (w *watch) create(name string) (*os.File, error) {
+	return os.Create(filepath.Join(w.folder, fmt.Sprintf("%s-%d.prof", name, os.Getpid())))
+}
+
+func (w *watch) before(q question) error {
+	if w.cpu != nil {
+		pprof.StopCPUProfile()
+		file := w.cpu
+		w.cpu = nil
+		if err := file.Close(); err != nil {
+			return err
+		}
+	}
+	if q.Collect {
+		debug.FreeOSMemory()
+	}
+	return nil
+}
+
+func (w *watch) after(q question) (err error) {
+	switch {
+	case w.folder == "":
+	case q.Begin:
+		if w.cpu, err = w.create(q.Name + "-cpu"); err == nil {
+			err = pprof.StartCPUProfile(w.cpu)
+		}
+	case q.Collect:
+		file, err := w.create(q.Name + "-heap")
+		if err != nil {
+			return err
+		}
+		return errors.Join(pprof.Lookup("heap").WriteTo(file, 0), file.Close())
+	}
+	return err
+}
