@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Go: PostgreSQL's programs, PgBouncer, and Node.js with the packages in
+# Installs what the tests need beside Go: PostgreSQL's programs, PgBouncer, Chromium, and Node.js with the packages in
 # internal/interop/node. What is there already is left alone. What cannot be installed is named on a line that
 # begins with "setup: skipped:", and is no failure: the tests that need it are skipped by name.
 set -uo pipefail
@@ -15,6 +15,15 @@ postgres_there() {
 }
 
 pgbouncer_there() { PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null 2>&1; }
+
+chromium_there() {
+  [ -n "${BACKPLANE_TEST_CHROMIUM:-}" ] && return 0
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    command -v "$name" >/dev/null 2>&1 && return 0
+  done
+  return 1
+}
 
 node_there() { command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; }
 
@@ -78,6 +87,16 @@ if ! pgbouncer_there; then
       as_root rm -f "$policy"
       trap - EXIT
     fi
+  fi
+fi
+
+if ! chromium_there; then
+  if ! may_install; then
+    note "skipped: Chromium is not installed, and only root (or sudo without a password) may use apt-get"
+  else
+    note "installing Chromium"
+    # Without a font it would draw boxes.
+    apt_install chromium fonts-dejavu-core || note "skipped: Chromium could not be installed"
   fi
 fi
 

@@ -42,10 +42,10 @@ func (ns *Namespace) Connect(ctx context.Context, c ClientSpec) (*Client, error)
 
 	in := spec{Client: client.name, Rooms: c.Rooms, Query: c.Query, Headers: c.Headers, Ack: c.Ack}
 	if c.Data != nil {
-		in.Data = &Value{c.Data}
+		in.Data = &Value{V: c.Data}
 	}
 	if c.Auth != nil {
-		in.Auth = &Value{c.Auth}
+		in.Auth = &Value{V: c.Auth}
 	}
 	var out struct{ ID string }
 	if err := ns.call(ctx, "connect", in, &out); err != nil {

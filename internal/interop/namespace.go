@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/backplane-go/backplane/internal/nodejs"
 )
 
 // Node is a node of the cluster in a Peer: the process itself, or a worker.
@@ -78,7 +80,7 @@ type Ack struct {
 func Echo() *Ack { return &Ack{Mode: "echo"} }
 
 // Reply acknowledges with v.
-func Reply(v any) *Ack { return &Ack{Mode: "value", Value: &Value{v}} }
+func Reply(v any) *Ack { return &Ack{Mode: "value", Value: &Value{V: v}} }
 
 // Empty acknowledges without a value.
 func Empty() *Ack { return &Ack{Mode: "empty"} }
@@ -102,7 +104,7 @@ type Answer struct {
 
 func (ns *Namespace) call(ctx context.Context, cmd string, s spec, out any) error {
 	s.NSP = ns.nsp
-	return ns.node.peer.callWorker(ctx, ns.node.worker, cmd, s, out)
+	return ns.node.peer.process.Call(ctx, nodejs.Command{Name: cmd, Worker: ns.node.worker, In: s}, out)
 }
 
 func (ns *Namespace) answer(ctx context.Context, cmd string, s spec) (Answer, error) {
@@ -121,7 +123,7 @@ func list(args []any) *Value {
 	if args == nil {
 		args = []any{}
 	}
-	return &Value{args}
+	return &Value{V: args}
 }
 
 // UID is the uid of the node's adapter in the namespace.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/backplane-go/backplane/internal/browser"
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
@@ -36,6 +37,9 @@ func prepare(ctx context.Context, settings []string, setup bool) (*environment, 
 		return nil, err
 	}
 	env.node(root)
+	if _, err := browser.Find(); err != nil {
+		env.missing = append(env.missing, "Chromium, and with it the tests of the demo's page: "+err.Error())
+	}
 	return env, nil
 }
 

@@ -3,7 +3,7 @@
 // Real Socket.IO clients, in the process of the node they connect to.
 
 const { io } = require("socket.io-client");
-const { report } = require("./lines");
+const { report } = require("../../nodejs/lines");
 
 const clients = new Map();
 

@@ -1,10 +1,10 @@
 "use strict";
 
 // A node of the Node.js world for tests. Its only argument is its configuration as JSON; see Config in ../peer.go.
-// It takes commands and writes replies and events as lines.js says, and ends when stdin does.
+// It takes commands and writes replies and events as ../../nodejs/lines.js says, and ends when stdin does.
 
 const cluster = require("cluster");
-const { report, serve } = require("./lines");
+const { report, serve } = require("../../nodejs/lines");
 const { createPool, createTable, listens, channelOf, adapterOptions } = require("./postgres");
 
 const packages = {

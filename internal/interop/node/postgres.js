@@ -4,7 +4,7 @@
 // which the adapters tell nobody.
 
 const { Pool, Client } = require("pg");
-const { report } = require("./lines");
+const { report } = require("../../nodejs/lines");
 
 const listening = new Set();
 let waiters = [];

@@ -8,7 +8,7 @@ const cluster = require("cluster");
 cluster.default = cluster;
 const readline = require("readline");
 const { setupPrimary } = require("@socket.io/postgres-adapter");
-const { report, NO_REPLY, OTHERS } = require("./lines");
+const { report, NO_REPLY, OTHERS } = require("../../nodejs/lines");
 const { createPool, createTable, listens, channelOf, adapterOptions } = require("./postgres");
 
 async function start(config) {

@@ -4,7 +4,7 @@
 
 const http = require("http");
 const { Server } = require("socket.io");
-const { report } = require("./lines");
+const { report } = require("../../nodejs/lines");
 const clients = require("./clients");
 
 // start listens and returns the commands. hooks.adapter makes adapters; hooks.listens(nsp) resolves once the node

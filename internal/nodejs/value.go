@@ -1,4 +1,4 @@
-package interop
+package nodejs
 
 import (
 	"encoding/base64"
@@ -11,11 +11,19 @@ import (
 // UTF16 is a JavaScript string that Go's cannot express: one with surrogates that are no pairs.
 type UTF16 []uint16
 
-// toLine makes value fit for JSON, as node/lines.js says: bytes and times become objects with one key.
+// View is bytes that a JavaScript program sees through that class: "ArrayBuffer", "DataView", "Float32Array" and the like.
+type View struct {
+	Class string
+	Bytes []byte
+}
+
+// toLine makes value fit for JSON, as lines.js says: bytes and times become objects with one key.
 func toLine(value any) any {
 	switch v := value.(type) {
 	case []byte:
 		return map[string]string{"$bin": base64.StdEncoding.EncodeToString(v)}
+	case View:
+		return map[string]string{"$view": v.Class, "$bin": base64.StdEncoding.EncodeToString(v.Bytes)}
 	case time.Time:
 		return map[string]int64{"$date": v.UnixMilli()}
 	case UTF16:

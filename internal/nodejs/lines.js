@@ -2,7 +2,8 @@
 
 // One JSON value per line, in on stdin and out on stdout. What JSON has no word for travels as an object with one key:
 // bytes as {"$bin": base64}, a date as {"$date": milliseconds}, undefined as {"$undefined": true}, and, inwards only, text
-// that is no valid Unicode as {"$utf16": [code units]}.
+// that is no valid Unicode as {"$utf16": [code units]} and bytes in another view than a Buffer as {"$view": its class, "$bin":
+// base64}.
 
 const readline = require("readline");
 
@@ -29,6 +30,7 @@ function encode(value) {
 function decode(value) {
   if (value === null || typeof value !== "object") return value;
   if (Array.isArray(value)) return value.map(decode);
+  if (typeof value.$view === "string") return view(value.$view, Buffer.from(value.$bin, "base64"));
   if (typeof value.$bin === "string") return Buffer.from(value.$bin, "base64");
   if (typeof value.$date === "number") return new Date(value.$date);
   if (value.$undefined === true) return undefined;
@@ -36,6 +38,12 @@ function decode(value) {
   const out = {};
   for (const key of Object.keys(value)) out[key] = decode(value[key]);
   return out;
+}
+
+// view returns bytes as an ArrayBuffer, a DataView or a typed array.
+function view(name, bytes) {
+  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  return name === "ArrayBuffer" ? buffer : new globalThis[name](buffer);
 }
 
 function write(value) {

@@ -1,0 +1,115 @@
+package clients_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// crowds are clients that do nothing wrong but for being there, or for being slow.
+var crowds = []scenario{
+	{name: "ClientsThatJoinNothing", config: config{connectTimeout: 500 * time.Millisecond}, run: func(f *fixture) {
+		s, p, refused := f.socket(), f.poll(), f.socket()
+		refused.text("40/unknown,")
+		s.closed()
+		refused.closed()
+		for {
+			if r := p.get(); r.Code == 1 {
+				break
+			}
+			require.NoError(f, f.ctx.Err())
+		}
+	}},
+	{name: "ClientThatDoesNotAnswerPings", config: config{pingInterval: 200 * time.Millisecond, pingTimeout: 200 * time.Millisecond}, run: func(f *fixture) {
+		s := f.member()
+		s.mute = true
+		p := f.polling() // and never polls again
+		s.closed()
+		f.goneFor(s.id, "ping timeout")
+		f.goneFor(p.id, "ping timeout")
+	}},
+	{name: "ManyThatSayNothing", config: config{connectTimeout: 5 * time.Second}, run: func(f *fixture) {
+		const n = 1000
+		var mute []net.Conn
+		for range n { // not even a request
+			mute = append(mute, f.stream(""))
+		}
+		var sockets []*rawSocket
+		for range n / 2 { // no connect packet
+			s, err := f.dial("EIO=4&transport=websocket")
+			require.NoError(f, err)
+			sockets = append(sockets, s)
+		}
+		for i := range n / 4 { // half a request
+			f.stream("POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"[:20+i%60])
+		}
+		f.healthy.fine()
+		for _, s := range sockets {
+			s.closed()
+		}
+		f.healthy.fine()
+		for _, c := range mute {
+			_ = c.Close()
+		}
+	}},
+	{name: "ClientThatDoesNotRead", notOnNode: true, run: func(f *fixture) {
+		// a connection that nobody reads from, in the room of its own
+		conn := f.stream("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		_, err := conn.Write(frame(0x81, `40{"rooms":["slow"]}`))
+		require.NoError(f, err)
+		id := f.report("connection", func(e serverEvent) bool { return len(e.Rooms) == 2 }).ID
+		text := strings.Repeat("x", 100_000)
+		for i := 0; ; i++ {
+			_, err := f.server.run(f.ctx, emit("flood", i, text))
+			require.NoError(f, err)
+			f.healthy.expect(fmt.Sprintf(`42["flood",%d,"%s"]`, i, text))
+			if len(f.must(op{Call: "fetchSockets"}.to("slow")).Sockets) == 0 {
+				break
+			}
+		}
+		f.goneFor(id, "send queue full")
+	}},
+	{name: "ClientThatDoesNotPoll", notOnNode: true, run: func(f *fixture) {
+		p := f.polling()
+		text := strings.Repeat("x", 100_000)
+		for i := 0; ; i++ {
+			f.must(emit("flood", i, text))
+			f.healthy.expect(fmt.Sprintf(`42["flood",%d,"%s"]`, i, text))
+			if len(f.must(op{Call: "fetchSockets"}.to(p.id)).Sockets) == 0 {
+				break
+			}
+		}
+		f.goneFor(p.id, "send queue full")
+	}},
+	{name: "ClientThatAsksFasterThanItReads", run: func(f *fixture) {
+		s := f.member()
+		var p []byte
+		for i := range 20_000 {
+			p = append(p, frame(0x81, fmt.Sprintf(`42%d["echo","%d"]`, i, i))...)
+		}
+		s.bytes(p)
+		for i := range 20_000 {
+			if i%1000 == 0 {
+				f.healthy.fine()
+			}
+			s.expect(fmt.Sprintf(`43%d["%d"]`, i, i))
+		}
+	}},
+	{name: "ManySlowBodies", notOnNode: true, config: config{pingInterval: time.Second, pingTimeout: time.Second}, run: func(f *fixture) {
+		const n = 50
+		var polls []*rawPoll
+		for range n {
+			p := f.polling()
+			polls = append(polls, p)
+			f.stream(fmt.Sprintf("POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n42", p.sid))
+			f.healthy.fine()
+		}
+		for _, p := range polls {
+			f.goneFor(p.id, anyReason)
+		}
+	}},
+}

@@ -1,0 +1,236 @@
+package clients_test
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// badPackets are against the rules of Socket.IO.
+var badPackets = []scenario{
+	{name: "BeforeConnect", run: func(f *fixture) {
+		for _, p := range []string{`42["echo","x"]`, `420["echo","x"]`, "41", `430[]`, `42/custom,["echo"]`, `451-["x",{"_placeholder":true,"num":0}]`} {
+			s := f.socket()
+			s.text(p)
+			if strings.HasPrefix(p, "45") {
+				s.binary("x")
+			}
+			s.closed()
+		}
+		for _, p := range []string{`42["echo","x"]`, "41"} {
+			poll := f.poll()
+			poll.post(p)
+			for {
+				if r := poll.get(); r.Code == 1 {
+					break
+				}
+				require.NoError(f, f.ctx.Err())
+			}
+		}
+		for _, e := range f.server.reports().Take() {
+			require.NotEqual(f, "event", e.What)
+		}
+	}},
+	{name: "UnknownNamespaces", run: func(f *fixture) {
+		s := f.socket()
+		for _, nsp := range []string{"/unknown", "/Custom", "/custom/", "/__proto__", "/constructor", "/dynamic-", "/dynamic-1x", "/guarded-", "//"} {
+			s.text("40" + nsp + ",")
+			s.expect("44" + nsp + `,{"message":"Invalid namespace"}`)
+		}
+		s.text("40/unknown") // without its comma
+		s.expect(`44/unknown,{"message":"Invalid namespace"}`)
+		s.join() // and is welcome elsewhere
+		s.fine()
+		s.text("40/unknown,")
+		s.expect(`44/unknown,{"message":"Invalid namespace"}`)
+		s.fine()
+	}},
+	{name: "ConnectTwice", run: func(f *fixture) {
+		s := f.member()
+		s.text("40")
+		s.closed()
+		f.goneFor(s.id, anyReason)
+	}},
+	{name: "ConnectTwiceInOneBody", run: func(f *fixture) {
+		p := f.poll()
+		p.post("40\x1e40")
+		for range 100 {
+			if r := p.get(); r.Code == 1 {
+				break
+			}
+		}
+		f.sockets(1)
+	}},
+	{name: "NamespaceThatWasNotJoined", run: func(f *fixture) {
+		for _, p := range []string{`42/custom,["echo"]`, "41/custom,", "43/custom,1[]", `42/unknown,["echo"]`} {
+			s := f.member()
+			s.text(p)
+			s.closed()
+			f.goneFor(s.id, anyReason)
+		}
+	}},
+	{name: "AfterDisconnect", run: func(f *fixture) {
+		s := f.member()
+		s.text("41", `42["echo"]`)
+		s.closed()
+		f.goneFor(s.id, "client namespace disconnect")
+	}},
+	{name: "MalformedPackets", run: func(f *fixture) {
+		for _, p := range []string{
+			"", "7", "9", "x", "4{}", // no type
+			"2", "2{}", `2"x"`, "2[]", "2[null]", "2[{}]", "2[[]]", "2[true]", `2["x"`, `2["x",]`, `2["x"]]`, `2['x']`, `2["x",undefined]`, `2["x",NaN]`, `2["x"] x`, // no event
+			`2["connect"]`, `2["connect_error"]`, `2["disconnect"]`, `2["disconnecting"]`, `2["newListener"]`, `2["removeListener"]`, // reserved
+			`0[1]`, `0"x"`, `0{bad`, `0/custom,[]`, "0/custom,5", // no auth payload
+			"3", "3{}", `3"x"`, "31{}", "3/,1", // no acknowledgement
+			"1{}", "1[]", `1"x"`, // a goodbye says nothing
+			`4{"message":"x"}`, `4"x"`, // the server's
+			"5", "5-", `5["x"]`, `50-["x"]`, `5x-["x"]`, `5-1["x"]`, `51.5-["x"]`, `51e1-["x"]`, `511-["x"]`, `599999999999999999999-["x"]`, `51["x"]`, "51-", "51-{}", "6", `61-{}`, // no attachments
+		} {
+			s := f.member()
+			if p == "2" || p == "3" || strings.HasPrefix(p, "2[]") && f.onNode || (p == "3/,1" || p == "51-" || p == "6") && f.onNode {
+				continue
+			}
+			s.text("4" + p)
+			s.closedFor(p)
+		}
+	}},
+	{name: "EventsWithoutArguments", notOnNode: true, run: func(f *fixture) { // where an event of no name is one
+		for _, p := range []string{"42", "43", "431", "42/custom", "421"} {
+			s := f.member()
+			s.text(p)
+			s.closedFor(p)
+		}
+	}},
+	{name: "Placeholders", run: func(f *fixture) {
+		for _, args := range []string{
+			`{"_placeholder":true,"num":1}`, `{"_placeholder":true,"num":-1}`, `{"_placeholder":true,"num":"0"}`, `{"_placeholder":true,"num":0.5}`, `{"_placeholder":true}`,
+			`{"_placeholder":true,"num":99999999999999999999}`, `{"_placeholder":true,"num":"length"}`, `{"_placeholder":true,"num":null}`,
+		} {
+			s := f.member()
+			s.text(`451-["x",` + args + `]`)
+			s.binary("attachment")
+			s.closedFor(args)
+		}
+	}},
+	{name: "AttachmentsThatNeverCome", run: func(f *fixture) {
+		for _, next := range []string{`42["x"]`, "40/custom,", "41", `451-["x",{"_placeholder":true,"num":0}]`} {
+			s := f.member()
+			s.text(`452-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)
+			s.binary("first")
+			s.text(next)
+			s.closedFor(next)
+		}
+		// and a client that waits with them for ever is a client like others, until it goes
+		s := f.member()
+		s.text(`451-["x",{"_placeholder":true,"num":0}]`)
+		f.must(emit("hello").of(s.id))
+		s.expect(`42["hello"]`)
+		require.NoError(f, s.conn.Close())
+		f.goneFor(s.id, "transport close")
+	}},
+	{name: "AttachmentsNobodyAnnounced", run: func(f *fixture) {
+		s := f.member()
+		s.binary("x")
+		s.closedFor("binary")
+		s = f.member()
+		s.text(`451-["x",{"_placeholder":true,"num":0}]`)
+		s.binary("one")
+		s.binary("two")
+		s.closedFor("a second one")
+		s = f.socket()
+		s.binary("x")
+		s.closed()
+	}},
+	{name: "TooManyAttachments", run: func(f *fixture) {
+		var args []string
+		for i := range 11 {
+			args = append(args, fmt.Sprintf(`{"_placeholder":true,"num":%d}`, i))
+		}
+		s := f.member()
+		s.text(`4511-["x",` + strings.Join(args, ",") + `]`)
+		s.closedFor("11")
+	}},
+	{name: "BadAckIds", run: func(f *fixture) {
+		s := f.member()
+		for _, id := range []string{"0", "1", "999999", "9007199254740993", "99999999999999999999999999", "00"} {
+			s.text("43" + id + `["nobody asked"]`)
+			s.fine()
+		}
+		asked := make(chan result, 1)
+		go func() {
+			r, err := f.server.run(f.ctx, ask("question").of(s.id).timeout(500*time.Millisecond))
+			if err != nil {
+				r.Error = err.Error()
+			}
+			asked <- r
+		}()
+		question := s.next()
+		id := strings.TrimSuffix(strings.TrimPrefix(question, "42"), `["question"]`)
+		s.text("43" + id + `1["another"]`)
+		other := f.member()
+		other.text("43" + id + `["from somebody else"]`)
+		other.fine()
+		require.Equal(f, "operation has timed out", (<-asked).Error, "nobody answers for another client")
+		s.text("43"+id+`["late"]`, "43"+id+`["twice"]`)
+		s.fine()
+	}},
+	{name: "DeepInputs", run: func(f *fixture) {
+		for _, n := range []int{1000, 100_000} {
+			for _, open := range []string{"[", `{"a":`} {
+				text := strings.Repeat(open, n) + "1" + strings.Repeat(map[string]string{"[": "]", `{"a":`: "}"}[open], n)
+				s := f.member()
+				s.text(`42["deep",` + text + `]`)
+				s.text("40") // either way, that is its end
+				s.closedFor(fmt.Sprint(n, open))
+				s = f.socket()
+				s.text(`40{"a":` + text + `}`)
+				s.text(`42["x"]`)
+				s.text("40")
+				s.closed()
+			}
+		}
+		f.server.reports().Take()
+	}},
+	{name: "PoisonousKeys", run: func(f *fixture) {
+		s := f.socket()
+		s.text(`40{"__proto__":{"refuse":"polluted"},"constructor":{"prototype":{"x":1}},"toString":1}`)
+		s.id = socketOf(f, s.next())
+		s.text(`42["up",{"__proto__":{"polluted":true},"constructor":null,"hasOwnProperty":1}]`)
+		f.report("event", func(e serverEvent) bool { return e.ID == s.id && e.Event == "up" })
+		s.text(`42["__proto__"]`, `42["constructor",1]`, `42["toString"]`, `42["hasOwnProperty"]`)
+		s.fine()
+		f.must(emit("clean"))
+		s.expect(`42["clean"]`)
+	}},
+	{name: "WrongArgumentsForAHandler", notOnNode: true, run: func(f *fixture) { // where nobody looks at them
+		s := f.member()
+		for _, p := range []string{`421["twice",5]`, `421["twice"]`, `421["twice",{}]`, `421["twice",[]]`, `421["count","x"]`, `421["count",1.5]`, `421["count",1e400]`} {
+			s.text(p)
+			require.Regexp(f, `^431\[\{"error":".+"\}\]$`, s.next(), "%s: the client is told what is wrong", p)
+			_, err := f.server.(*goServer).errors.Next(f.ctx)
+			require.NoError(f, err)
+		}
+		s.text(`42["count","x"]`) // who does not ask is not told, but the application is
+		_, err := f.server.(*goServer).errors.Next(f.ctx)
+		require.NoError(f, err)
+		s.fine()
+	}},
+}
+
+// closedFor waits until the server has closed the connection and told the application.
+func (s *rawSocket) closedFor(why string) {
+	s.f.Helper()
+	s.f.Logf("%.60s", why)
+	s.closed()
+	s.f.goneFor(s.id, anyReason)
+}
+
+// sockets waits until the namespace "/" has that many.
+func (f *fixture) sockets(n int) {
+	f.Helper()
+	for len(f.must(op{Call: "fetchSockets"}).Sockets) != n {
+		require.NoError(f, f.ctx.Err(), "the server does not come to have %d sockets", n)
+	}
+}

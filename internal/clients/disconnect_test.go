@@ -1,0 +1,149 @@
+package clients_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/internal/pgtest"
+)
+
+// disconnectScenarios are about how connections end, and what either side is told.
+var disconnectScenarios = []scenario{
+	{name: "ClientLeaves", over: everyTransport, run: func(f *fixture) {
+		c := f.connect(clientSpec{})
+		c.do("disconnect", map[string]any{})
+		require.Equal(f, "io client disconnect", c.disconnected())
+		require.Equal(f, "client namespace disconnect", f.gone(c))
+		require.False(f, c.state().Active)
+	}},
+	{name: "WhatWasEmittedBeforeLeavingArrives", over: everyTransport, run: func(f *fixture) {
+		c := f.connect(clientSpec{})
+		c.do("burst", map[string]any{"event": "last words", "count": 10})
+		c.do("disconnect", map[string]any{})
+		for i := range 10 {
+			f.heard(c, "last words", i)
+		}
+		f.gone(c)
+	}},
+	{name: "ServerDisconnects", over: everyTransport, run: func(f *fixture) {
+		c := f.connect(clientSpec{})
+		other := f.connect(clientSpec{On: c, NSP: "/custom"})
+		f.must(emit("last words").of(c.id))
+		f.must(op{Call: "disconnect"}.of(c.id))
+		c.expect("last words")
+		require.Equal(f, "io server disconnect", c.disconnected())
+		require.Equal(f, "server namespace disconnect", f.gone(c))
+		require.False(f, c.state().Active, "a client that was sent away does not come back by itself")
+		other.ask("nothing")
+		f.must(emit("here").in("/custom"))
+		other.expect("here")
+		c.do("reconnect", map[string]any{})
+		c.connected()
+		f.accepted(c)
+		c.ask("nothing")
+	}},
+	{name: "ServerDisconnectsTheConnection", over: everyTransport, run: func(f *fixture) {
+		c := f.connect(clientSpec{})
+		if len(f.transports) == 2 {
+			c.upgraded()
+		}
+		other := f.connect(clientSpec{On: c, NSP: "/custom"})
+		f.must(emit("last words").of(c.id))
+		f.must(op{Call: "disconnect", Close: true}.of(c.id))
+		c.expect("last words")
+		for _, c := range []*client{c, other} {
+			require.Equal(f, "io server disconnect", c.disconnected())
+			require.Equal(f, "server namespace disconnect", f.gone(c))
+		}
+		f.closed()
+	}},
+	{name: "ClientClosesTheConnection", over: everyTransport, run: func(f *fixture) {
+		c := f.connect(clientSpec{})
+		if len(f.transports) == 2 {
+			c.upgraded()
+		}
+		other := f.connect(clientSpec{On: c, NSP: "/custom"})
+		c.ask("nothing")
+		c.do("closeEngine", map[string]any{})
+		for _, c := range []*client{c, other} {
+			require.Equal(f, "forced close", c.disconnected())
+			require.Equal(f, "transport close", f.gone(c))
+		}
+		f.closed()
+	}},
+	{name: "ServerStops", over: everyTransport, run: func(f *fixture) {
+		c := f.connect(clientSpec{})
+		if len(f.transports) == 2 {
+			c.upgraded()
+		}
+		c.ask("nothing")
+		require.NoError(f, f.server.stop(f.ctx))
+		require.Contains(f, []string{"transport close", "transport error"}, c.disconnected())
+		require.Equal(f, "server shutting down", f.gone(c))
+		require.NoError(f, f.server.start(f.ctx))
+	}},
+	{name: "ConnectionBreaks", over: everyTransport, run: func(f *fixture) {
+		p := pgtest.NewProxy(f, f.server.url())
+		c := f.connect(clientSpec{URL: p.URL()})
+		if len(f.transports) == 2 {
+			c.upgraded()
+		}
+		c.ask("nothing")
+		f.must(op{Call: "join", Rooms: []string{"den"}}.of(c.id))
+		require.Contains(f, []string{"transport close", "transport error"}, f.cut(p, c))
+		if f.transports[0] == "polling" && len(f.transports) == 1 {
+			require.Contains(f, []string{"transport error", "transport close"}, f.gone(c))
+		} else {
+			require.Equal(f, "transport close", f.gone(c))
+		}
+		f.closed()
+	}},
+	{name: "SilentConnectionIsGivenUpByBoth", config: config{pingInterval: 300 * time.Millisecond, pingTimeout: 300 * time.Millisecond}, over: everyTransport,
+		run: func(f *fixture) {
+			p := pgtest.NewProxy(f, f.server.url())
+			c, healthy := f.connect(clientSpec{URL: p.URL()}), f.connect(clientSpec{})
+			if len(f.transports) == 2 {
+				c.upgraded()
+			}
+			c.ask("nothing")
+			p.Stall(pgtest.Both)
+			require.Equal(f, "ping timeout", c.disconnected())
+			require.Equal(f, "ping timeout", f.gone(c))
+			healthy.ask("nothing")
+		}},
+	{name: "HeartbeatsKeepTheIdleConnected", config: config{pingInterval: 100 * time.Millisecond, pingTimeout: 3 * time.Second}, over: everyTransport, run: func(f *fixture) {
+		idle, talks := f.connect(clientSpec{}), f.connect(clientSpec{})
+		for begin := time.Now(); time.Since(begin) < time.Second; {
+			talks.ask("nothing")
+		}
+		require.True(f, idle.state().Connected)
+		f.must(emit("still there").of(idle.id))
+		idle.expect("still there")
+	}},
+}
+
+// closed waits until the server has no connection any more.
+func (f *fixture) closed() {
+	f.Helper()
+	for ints(f.must(op{Call: "clientsCount"}).values())[0] != 0 {
+		require.NoError(f, f.ctx.Err(), "the server still counts connections")
+	}
+}
+
+// cut breaks a client's connection, whose requests go through p, and returns the reason that the client is told. A client
+// that polls notices only when it is cut off while it does.
+func (f *fixture) cut(p *pgtest.Proxy, c *client) string {
+	f.Helper()
+	for {
+		p.Cut()
+		soon, cancel := context.WithTimeout(f.ctx, 50*time.Millisecond)
+		e, err := c.disconnects.Next(soon)
+		cancel()
+		if err == nil {
+			return e.Reason
+		}
+		require.NoError(f, f.ctx.Err(), "the client does not notice that its connection is broken")
+	}
+}

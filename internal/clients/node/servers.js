@@ -1,0 +1,86 @@
+"use strict";
+
+// Socket.IO servers: the application of these tests, as app_test.go has it in Go, with the operations that a test may ask
+// for. What happens in one is reported with its name.
+
+const http = require("http");
+const { Server } = require("socket.io");
+const { report } = require("../../nodejs/lines");
+const postgres = require("../../interop/node/postgres");
+const application = require("./app");
+
+const servers = new Map();
+
+// start listens and resolves with the port.
+async function start(spec) {
+  const options = Object.assign({ serveClient: false }, spec.options);
+  const node = { name: spec.server, options, listens: async () => {}, sent: async () => {}, release: async () => {} };
+  if (spec.databaseURL) await joinCluster(node, spec);
+  node.http = http.createServer();
+  node.io = new Server(node.http, options);
+  application.install(node.io, (what, fields) => report("server", Object.assign({ server: spec.server, what }, fields)));
+  await new Promise((resolve, reject) => {
+    node.http.once("error", reject);
+    node.http.listen({ port: spec.port || 0, host: "127.0.0.1", exclusive: true }, resolve);
+  });
+  for (const nsp of application.namespaces) await node.listens(nsp);
+  servers.set(spec.server, node);
+  return { port: node.http.address().port };
+}
+
+async function joinCluster(node, spec) {
+  const config = { databaseURL: spec.databaseURL, poolSize: 3, adapterOptions: spec.adapterOptions };
+  const pool = postgres.createPool(config);
+  node.sent = watch(pool);
+  await postgres.createTable(pool, config);
+  const { createAdapter } = require("@socket.io/postgres-adapter");
+  node.options.adapter = createAdapter(pool, postgres.adapterOptions(config));
+  node.listens = (nsp) => postgres.listens(postgres.channelOf(config, nsp));
+  node.release = () => pool.end();
+}
+
+// watch returns a func that resolves when all statements have been run. The pool runs those that follow each other on several
+// connections, so that without waiting they may change places.
+function watch(pool) {
+  const running = new Set();
+  const query = pool.query;
+  pool.query = function (...args) {
+    const result = query.apply(this, args);
+    if (result && typeof result.then === "function") {
+      const done = () => running.delete(result);
+      running.add(result);
+      result.then(done, done);
+    }
+    return result;
+  };
+  return async () => {
+    do {
+      await Promise.allSettled([...running]);
+      await new Promise(setImmediate); // a large message is stored first, and then sent
+    } while (running.size > 0);
+  };
+}
+
+function get(name) {
+  const node = servers.get(name);
+  if (!node) throw new Error(`no server ${name}`);
+  return node;
+}
+
+async function stop(spec) {
+  const node = get(spec.server);
+  servers.delete(spec.server);
+  await new Promise((resolve) => node.io.close(resolve));
+  await node.release();
+}
+
+module.exports = {
+  start,
+  stop,
+  do: async (spec) => {
+    const node = get(spec.server);
+    const result = await application.run(node.io, spec);
+    await node.sent();
+    return result;
+  },
+};

@@ -1,0 +1,300 @@
+package clients_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// step is what takes more than a line: the cheat sheet's part of the client, what servers say to each other, and the calls
+// that move sockets.
+type step struct {
+	name string
+	run  func(s *sheet)
+	// betweenServers: one Node.js server alone refuses it.
+	betweenServers bool
+}
+
+var steps = slices.Concat(clientSteps, serverSteps, socketSteps)
+
+// clientSteps are the client's part of the cheat sheet: the server of the member that acts hears of it, and no other.
+var clientSteps = []step{
+	{name: "client socket.emit", run: func(s *sheet) {
+		s.me.emit("hi", everything...)
+		s.heard("hi", everything...)
+	}},
+	{name: "client socket.emit without arguments", run: func(s *sheet) {
+		s.me.emit("hi")
+		s.heard("hi")
+	}},
+	{name: "client socket.send", run: func(s *sheet) {
+		s.me.do("send", map[string]any{"args": []any{"text"}})
+		s.heard("message", "text")
+	}},
+	{name: "client socket.emit with ack", run: func(s *sheet) {
+		same(s.T, []any{"x"}, s.me.ask("echo", "x"))
+		s.heard("echo", "x")
+	}},
+	{name: "client socket.emit with ack of several values", run: func(s *sheet) {
+		values := []any{"x", []byte{1, 2}, map[string]any{"y": []byte{3}}}
+		same(s.T, values, s.me.ask("echo3", values...))
+		s.heard("echo3", values...)
+	}},
+	{name: "client socket.emit with empty ack", run: func(s *sheet) {
+		require.Empty(s, s.me.ask("nothing"))
+		s.heard("nothing")
+	}},
+	{name: "client socket.emitWithAck", run: func(s *sheet) {
+		same(s.T, []any{"x"}, s.me.askWith(map[string]any{"promise": true}, "echo", "x").values())
+		s.heard("echo", "x")
+	}},
+	{name: "client socket.timeout.emit with ack", run: func(s *sheet) {
+		a := s.me.askWith(map[string]any{"timeout": patientOp.Milliseconds()}, "echo", "x")
+		require.Empty(s, a.Error)
+		same(s.T, []any{"x"}, a.values())
+		s.heard("echo", "x")
+	}},
+	{name: "client socket.timeout.emit without answer", run: func(s *sheet) {
+		a := s.me.askWith(map[string]any{"timeout": impatient.Milliseconds()}, "unanswered", "x")
+		require.Equal(s, "operation has timed out", a.Error)
+		s.heard("unanswered", "x")
+	}},
+	{name: "client socket.timeout.emitWithAck without answer", run: func(s *sheet) {
+		a := s.me.askWith(map[string]any{"timeout": impatient.Milliseconds(), "promise": true}, "unanswered", "x")
+		require.Equal(s, "operation has timed out", a.Error)
+		s.heard("unanswered", "x")
+	}},
+	{name: "client socket.compress(false).emit", run: func(s *sheet) {
+		s.me.do("emit", map[string]any{"event": "hi", "args": []any{"x"}, "compress": false})
+		s.heard("hi", "x")
+	}},
+	{name: "client socket.volatile.emit", run: func(s *sheet) {
+		s.untilHeard(func() { s.me.do("emit", map[string]any{"event": "hi", "args": []any{"x"}, "volatile": true}) }, "hi")
+	}},
+	{name: "client socket.emit of a reserved event", run: func(s *sheet) {
+		for _, event := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
+			err := s.me.host.call(s.ctx, "emit", map[string]any{"client": s.me.name, "event": event}, nil)
+			require.ErrorContains(s, err, "reserved")
+		}
+	}},
+	{name: "server asks the client that asks", run: func(s *sheet) {
+		same(s.T, []any{s.me.name}, s.me.ask("ask me", "x"))
+		s.me.expect("question", "x")
+		s.heard("ask me", "x")
+	}},
+}
+
+// heard: that event came to the server of the member that acts, and to no other server before the next fence.
+func (s *sheet) heard(event string, args ...any) {
+	s.Helper()
+	e := s.report(s.node, func(e serverEvent) bool { return e.What == "event" && e.ID == s.me.id })
+	require.Equal(s, event, e.Event)
+	require.Equal(s, s.me.nsp, e.NSP)
+	same(s.T, append([]any{}, args...), e.args())
+}
+
+// untilHeard sends what may be dropped until it comes.
+func (s *sheet) untilHeard(send func(), event string) {
+	s.Helper()
+	for {
+		send()
+		s.me.ask("nothing")
+		first := s.report(s.node, func(e serverEvent) bool { return e.What == "event" && e.ID == s.me.id })
+		if first.Event == event {
+			s.report(s.node, func(e serverEvent) bool { return e.What == "event" && e.ID == s.me.id && e.Event == "nothing" })
+			return
+		}
+		require.Equal(s, "nothing", first.Event)
+	}
+}
+
+// serverSteps: between servers, and volatile broadcasts.
+var serverSteps = []step{
+	{name: "io.serverSideEmit", betweenServers: true, run: func(s *sheet) {
+		s.must(op{Call: "serverSideEmit"}.with("inform", "x", map[string]any{"y": 1}))
+		for node := range s.servers {
+			if node != s.node {
+				same(s.T, []any{"x", map[string]any{"y": 1}}, s.informed(node, "/", "inform"))
+			}
+		}
+	}},
+	{name: "io.of(custom).serverSideEmit", betweenServers: true, run: func(s *sheet) {
+		s.must(op{Call: "serverSideEmit"}.with("inform", []byte{1, 2}).in("/custom"))
+		for node := range s.servers {
+			if node != s.node {
+				same(s.T, []any{[]byte{1, 2}}, s.informed(node, "/custom", "inform"))
+			}
+		}
+	}},
+	{name: "io.serverSideEmit with acks", betweenServers: true, run: func(s *sheet) {
+		r := s.must(op{Call: "serverSideEmitWithAck"}.with("consult", "x"))
+		var want []any
+		for node := range s.servers {
+			if node != s.node {
+				same(s.T, []any{"x"}, s.informed(node, "/", "consult"))
+				want = append(want, map[string]any{"answer": "x"})
+			}
+		}
+		same(s.T, append([]any{}, want...), append([]any{}, r.values()...))
+	}},
+	{name: "io.volatile.emit", run: func(s *sheet) { s.untilAll(emit("maybe", "x").volatile(), all) }},
+	{name: "io.volatile.to(room1).emit", run: func(s *sheet) { s.untilAll(emit("maybe", "x").volatile().to("room1"), inRoom("room1")) }},
+	{name: "socket.volatile.emit", run: func(s *sheet) { s.untilAll(mine(emit("maybe", "x").volatile()), me) }},
+	{name: "socket.volatile.broadcast.emit", run: func(s *sheet) { s.untilAll(mine(emit("maybe", "x").volatile().broadcast()), not(me)) }},
+}
+
+// must runs an op that succeeds.
+func (s *sheet) must(o op) result {
+	s.Helper()
+	r, err := s.servers[s.node].run(s.ctx, s.personal(o))
+	require.NoError(s, err)
+	require.Empty(s, r.Error)
+	return r
+}
+
+// informed waits for an event from another server and returns its arguments.
+func (s *sheet) informed(node int, nsp, event string) []any {
+	s.Helper()
+	return s.report(node, func(e serverEvent) bool { return e.What == "serverSide" && e.NSP == nsp && e.Event == event }).args()
+}
+
+// untilAll emits what may be dropped, until each of those it is for has received it. The others never do.
+func (s *sheet) untilAll(o op, w who) {
+	s.Helper()
+	missing := make(map[string]bool)
+	for _, m := range s.selected(o.NSP, w) {
+		missing[m.name] = true
+	}
+	for len(missing) > 0 {
+		s.must(o)
+		s.fences++
+		s.must(emit("fence", s.fences))
+		for _, m := range s.members {
+			if m.nsp != "/" {
+				continue
+			}
+			e := m.next()
+			if e.Event == o.Event {
+				require.True(s, w(m, s), "%s receives %s", m.name, o.Event)
+				delete(missing, m.name)
+				e = m.next()
+			}
+			require.Equal(s, "fence", e.Event)
+			same(s.T, []any{s.fences}, e.args())
+		}
+	}
+}
+
+// socketSteps move sockets, near and far.
+var socketSteps = []step{
+	{name: "socket.join and leave", run: func(s *sheet) {
+		s.must(mine(op{Call: "join", Rooms: []string{"den", "lair"}}))
+		s.moved(s.me, "join-room", "lair")
+		s.run(line{op: emit("hello").to("den"), hits: me})
+		s.must(mine(op{Call: "leave", Rooms: []string{"den"}}))
+		s.run(line{op: emit("hello").to("den")})
+		r := s.must(mine(op{Call: "rooms"}))
+		require.ElementsMatch(s, append([]any{s.me.id, "lair"}, toAny(s.me.rooms)...), r.values())
+		s.must(mine(op{Call: "leave", Rooms: []string{"lair"}}))
+	}},
+	{name: "io.in(room1).socketsJoin and socketsLeave", run: func(s *sheet) {
+		s.moves(op{}.to("room1"), inRoom("room1"))
+	}},
+	{name: "io.except(room1).socketsJoin and socketsLeave", run: func(s *sheet) {
+		s.moves(op{}.except("room1"), not(inRoom("room1")))
+	}},
+	{name: "io.in(socket.id).socketsJoin and socketsLeave", run: func(s *sheet) {
+		s.moves(op{}.to("#other"), other)
+	}},
+	{name: "io.fetchSockets", run: func(s *sheet) {
+		r := s.must(op{Call: "fetchSockets"})
+		require.Len(s, r.Sockets, len(s.selected("/", all)))
+		for _, m := range s.selected("/", all) {
+			i := slices.IndexFunc(r.Sockets, func(r remoteSocket) bool { return r.ID == m.id })
+			require.GreaterOrEqual(s, i, 0, "the socket of %s", m.name)
+			require.ElementsMatch(s, append([]string{m.id}, m.rooms...), r.Sockets[i].Rooms)
+			same(s.T, map[string]any{"rooms": len(m.rooms)}, r.Sockets[i].Data.V)
+		}
+	}},
+	{name: "io.in(room2).fetchSockets", run: func(s *sheet) {
+		require.Len(s, s.must(op{Call: "fetchSockets"}.to("room2")).Sockets, len(s.selected("/", inRoom("room2"))))
+	}},
+	{name: "remote socket.emit", run: func(s *sheet) {
+		s.run(line{op: op{Remote: "#other", Call: "emit"}.with("hello", "x"), hits: other})
+	}},
+	{name: "remote socket.timeout.emit with ack", run: func(s *sheet) {
+		r := s.must(op{Remote: "#other", Call: "emitWithAck"}.with("question", "x").timeout(patientOp))
+		require.Equal(s, s.other.name, r.Values.V)
+		s.other.expect("question", "x")
+	}},
+	{name: "remote socket.join and leave", run: func(s *sheet) {
+		s.must(op{Remote: "#other", Call: "join", Rooms: []string{"den"}})
+		s.moved(s.other, "join-room", "den")
+		s.run(line{op: emit("hello").to("den"), hits: other})
+		s.must(op{Remote: "#other", Call: "leave", Rooms: []string{"den"}})
+		s.moved(s.other, "leave-room", "den")
+	}},
+	{name: "io.in(room).disconnectSockets", run: func(s *sheet) { s.disconnects(op{Call: "disconnectSockets"}.to("doomed")) }},
+	{name: "io.in(room).disconnectSockets(true)", run: func(s *sheet) { s.disconnects(op{Call: "disconnectSockets", Close: true}.to("doomed")) }},
+}
+
+// moves: the selected sockets join a room and leave it.
+func (s *sheet) moves(o op, w who) {
+	s.Helper()
+	o.Call, o.Rooms = "socketsJoin", []string{"den", "lair"}
+	s.must(o)
+	for _, m := range s.selected("/", w) {
+		s.moved(m, "join-room", "den")
+		s.moved(m, "join-room", "lair")
+	}
+	s.run(line{op: emit("hello").to("den"), hits: w})
+	s.must(op{Call: "socketsLeave", Rooms: []string{"den", "lair"}}.to("den"))
+	for _, m := range s.selected("/", w) {
+		s.moved(m, "leave-room", "den")
+		s.moved(m, "leave-room", "lair")
+	}
+	s.run(line{op: emit("hello").to("den")})
+}
+
+// disconnects connects a client to each server, in the room "doomed", and disconnects them all.
+func (s *sheet) disconnects(o op) {
+	s.Helper()
+	doomed := make([]*client, len(s.servers))
+	for node, server := range s.servers {
+		transports := [][]string{websocketOnly, pollingOnly, upgrading}[node%3]
+		doomed[node] = s.me.host.open(s.T, s.ctx, server.url(), clientSpec{Auth: map[string]any{"rooms": []string{"doomed"}}, Options: over(transports)})
+		doomed[node].connected()
+		s.report(node, func(e serverEvent) bool {
+			return e.What == "room" && e.Kind == "join-room" && e.Room == "doomed" && e.ID == doomed[node].id
+		})
+	}
+	s.must(o)
+	for node, c := range doomed {
+		require.Equal(s, "io server disconnect", c.disconnected())
+		e := s.report(node, func(e serverEvent) bool { return e.What == "disconnect" && e.ID == c.id })
+		require.Equal(s, "server namespace disconnect", e.Reason)
+	}
+	s.fence()
+}
+
+func toAny(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}
+
+// runSteps runs them all from one server.
+func (s *sheet) runSteps(t *testing.T, node int, keep func(step) bool) {
+	for _, st := range steps {
+		if keep(st) {
+			t.Run(st.name, func(t *testing.T) {
+				here := s.from(t, node)
+				st.run(here)
+				here.fence()
+			})
+		}
+	}
+}

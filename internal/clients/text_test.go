@@ -1,0 +1,28 @@
+package clients_test
+
+import (
+	"fmt"
+	"strings"
+)
+
+// longText is text of that many bytes that compresses a little, with letters of one to four bytes.
+func longText(bytes int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < bytes; i++ {
+		fmt.Fprintf(&b, "%x-ü-€-🙂 ", i*2654435761)
+	}
+	text := b.String()[:bytes]
+	return strings.ToValidUTF8(text, "") + strings.Repeat("x", bytes-len(strings.ToValidUTF8(text, "")))
+}
+
+// ints makes the whole numbers of JSON comparable with Go's.
+func ints(values []any) []any {
+	out := make([]any, len(values))
+	for i, v := range values {
+		if f, ok := v.(float64); ok {
+			v = int(f)
+		}
+		out[i] = v
+	}
+	return out
+}

@@ -1,0 +1,190 @@
+package nodejs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+)
+
+// EnvModules names the variable with the path of the node_modules folder that scripts find their packages in.
+const EnvModules = "BACKPLANE_TEST_NODE_MODULES"
+
+// patience bounds the start and the end of a process.
+const patience = 30 * time.Second
+
+// ErrExited is what commands to a process return that has ended.
+var ErrExited = errors.New("the process has ended")
+
+// Config says what to run.
+type Config struct {
+	// Name is what messages call the process.
+	Name string
+	// Script is the path of the script, which serves commands as lines.js says and reports "ready" once it does. It is
+	// given Arg as JSON.
+	Script string
+	Arg    any
+	// Event is called for each event but "ready", in their order. It must not wait for the process. Its error is shown
+	// with what the process complained about.
+	Event func(line []byte) error
+}
+
+// Process is one Node.js process.
+type Process struct {
+	name   string
+	event  func(line []byte) error
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stderr lockedBuffer
+	ready  chan struct{} // closed by the ready event
+	exited chan struct{} // closed once the process ended and all its lines were handled
+
+	writing sync.Mutex // guards stdin
+
+	mu      sync.Mutex // guards the rest
+	lastID  int
+	replies map[int]chan reply
+}
+
+// Start starts a process and returns once it is ready. It skips the test where Node.js or its packages (EnvModules) are
+// missing. The process ends with the test.
+func Start(t testing.TB, c Config) *Process {
+	t.Helper()
+	modules := os.Getenv(EnvModules)
+	if modules == "" {
+		t.Skip(EnvModules + ", the path of a node_modules folder, is not set")
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("Node.js is not installed: ", err)
+	}
+	arg, err := json.Marshal(c.Arg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{
+		name: c.Name, event: c.Event,
+		cmd:     exec.Command(node, c.Script, string(arg)),
+		ready:   make(chan struct{}),
+		exited:  make(chan struct{}),
+		replies: make(map[int]chan reply),
+	}
+	p.cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
+	p.cmd.Stderr = &p.stderr
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal("start Node.js: ", err)
+	}
+	go p.read(stdout)
+	t.Cleanup(func() { p.finish(t) })
+
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-p.ready:
+	case <-p.exited:
+		t.Fatalf("%s ended at once: %s", p.name, p.stderr.String())
+	case <-timer.C:
+		t.Fatalf("%s is not ready after %v: %s", p.name, patience, p.stderr.String())
+	}
+	return p
+}
+
+// finish ends the process, if it has not ended yet, and shows what it complained about if the test failed.
+func (p *Process) finish(t testing.TB) {
+	p.CloseInput() // the process then ends
+	select {
+	case <-p.exited:
+	case <-time.After(patience / 3):
+		t.Errorf("%s does not end when its stdin does", p.name)
+		p.Kill()
+	}
+	if text := p.stderr.String(); t.Failed() && text != "" {
+		t.Logf("stderr of %s:\n%s", p.name, text)
+	}
+}
+
+// read handles the lines of the process until it ends.
+func (p *Process) read(stdout io.Reader) {
+	defer close(p.exited)
+	in := bufio.NewReaderSize(stdout, 1<<16)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			_ = p.cmd.Wait()
+			p.abandon()
+			return
+		}
+		var kind struct {
+			Ev string `json:"ev"`
+		}
+		switch err := json.Unmarshal(line, &kind); {
+		case err != nil:
+			_, _ = p.stderr.Write(line)
+		case kind.Ev == "":
+			p.reply(line)
+		case kind.Ev == "ready":
+			close(p.ready)
+		case p.event != nil:
+			if err := p.event(line); err != nil {
+				p.complain("unreadable event: %v: %s", err, line)
+			}
+		}
+	}
+}
+
+// CloseInput closes the stdin of the process, which then exits.
+func (p *Process) CloseInput() { _ = p.stdin.Close() }
+
+// Exited waits for the process to end.
+func (p *Process) Exited(ctx context.Context) error {
+	select {
+	case <-p.exited:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Kill ends the process with SIGKILL: it says goodbye to nobody.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+}
+
+// complain adds to what the process has written to its stderr.
+func (p *Process) complain(format string, args ...any) {
+	_, _ = fmt.Fprintf(&p.stderr, format, args...)
+}
+
+// lockedBuffer is a bytes.Buffer that may be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
