@@ -3,10 +3,12 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
-	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,68 +18,137 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// requireShow checks that a demo of three nodes has shown everything.
-func requireShow(t *testing.T, r result) {
+func fetch(t *testing.T, url string) (*http.Response, string) {
 	t.Helper()
-	require.Zero(t, r.code, "%s%s", r.stdout, r.stderr)
-	require.Empty(t, r.stderr)
-	require.NotContains(t, r.stdout, "\x1b", "no colours where there is no terminal")
-	sections := strings.Split(r.stdout, "\n\n")
-	require.Len(t, sections, 8, r.stdout)
-	for i, want := range []struct {
-		title   string
-		lines   int // about nodes
-		outcome string
-	}{
-		{"backplane demo: 3 nodes in one process", 0, ""},
-		{"", 3, "all know each other after "},
-		{`Broadcast: node 1 sends "news" to room "phones"`, 3, "3 clients of 6 got it"},
-		{`Acknowledgements: node 2 asks every client "ready?"`, 6, "6 answers after "},
-		{"fetchSockets: node 3 lists the clients of all nodes", 6, "6 clients on 3 nodes after "},
-		{"Server-side request: node 1 asks the other servers", 2, "2 answers after "},
-		{`Large binary event: node 2 sends 256 KiB to room "browsers"`, 3, "3 clients got it"},
-		{"Totals: ", 0, ""},
-	} {
-		section := sections[i]
-		require.Contains(t, section, want.title)
-		require.Contains(t, section, want.outcome)
-		require.Len(t, regexp.MustCompile(`(?m)^  node [1-3]  \S`).FindAllString(section, -1), want.lines, section)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response, string(body)
+}
+
+func TestDemoPrintsLinksToItsPages(t *testing.T) {
+	t.Parallel()
+	r := start(t, "demo", "--addr", "127.0.0.1:0")
+	require.Contains(t, r.stdout.String(), "backplane demo: 3 Socket.IO servers in one cluster, over the in-memory bus\n")
+	require.NotContains(t, r.stdout.String(), "\x1b", "no colours where there is no terminal")
+	require.Len(t, r.links, 3)
+	require.Contains(t, r.stdout.String(), `io("`+r.links[0]+`")`)
+	for _, link := range r.links {
+		response, page := fetch(t, link+"/")
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		require.Contains(t, response.Header.Get("Content-Security-Policy"), "default-src 'none'")
+		require.NotRegexp(t, `(src|href|url\()\s*=?\s*["']?(https?:)?//`, strings.ReplaceAll(page, "'http://www.w3.org/2000/svg'", ""),
+			"the page needs nothing from elsewhere")
+		response, _ = fetch(t, link+"/other")
+		require.Equal(t, http.StatusNotFound, response.StatusCode)
 	}
-	require.Contains(t, r.stdout, "node 3  phone-3  got [\"news\",\"hello\",{\"id\":1}]")
-	require.Contains(t, r.stdout, `node 1  phone-1    in phone-1, phones; from 10.0.0.1; data {"node":1}`)
-	require.Contains(t, r.stdout, "got 262144 bytes, all as sent")
-	require.Regexp(t, `messages published, \d+ received, 0 dropped`, r.stdout)
+	r.interrupt()
+	require.Empty(t, r.stderr.String())
 }
 
-func TestDemoInMemory(t *testing.T) {
-	r := run(t, "demo")
-	requireShow(t, r)
-	require.Contains(t, r.stdout, "over the in-memory bus")
-	require.Contains(t, r.stdout, "0 attachments stored")
-}
-
-// The README shows what the demo prints, but for times, ids, the random content and the spaces that align them.
+// The README shows what the demo prints, on the ports where it is by default.
 func TestReadmeShowsTheDemo(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	_, shown, found := strings.Cut(string(readme), "```\nbackplane demo: 3 nodes")
+	_, shown, found := strings.Cut(string(readme), "```\nbackplane demo: 3 Socket.IO servers")
 	require.True(t, found, "the README has a block with the demo")
 	shown, _, _ = strings.Cut(shown, "\n```")
-	_, printed, _ := strings.Cut(run(t, "demo").stdout, "backplane demo: 3 nodes")
-
-	varying := regexp.MustCompile(`[0-9]+\.[0-9]+ ms|[0-9]+ messages published, [0-9]+ received|uid [0-9a-f]{16}|SHA-256 [0-9a-f]{8}`)
-	spaces := regexp.MustCompile(` +`)
-	same := func(text string) string {
-		return spaces.ReplaceAllString(varying.ReplaceAllString(strings.TrimSpace(text), "*"), " ")
+	r := start(t, "demo", "--addr", "127.0.0.1:0")
+	_, printed, _ := strings.Cut(r.stdout.String(), "backplane demo: 3 Socket.IO servers")
+	for i := range 3 {
+		printed = strings.ReplaceAll(printed, r.name(i), strconv.Itoa(3000+i))
 	}
-	require.Equal(t, same(printed), same(shown))
+	require.Equal(t, strings.TrimSpace(printed), strings.TrimSpace(shown))
 }
 
-func TestDemoWithMoreNodes(t *testing.T) {
-	for _, nodes := range []string{"2", "20"} {
-		r := run(t, "demo", "--nodes", nodes)
-		require.Zero(t, r.code, r.stderr)
-		require.Contains(t, r.stdout, nodes+" clients got it")
+func TestDemoPortsFollowEachOther(t *testing.T) {
+	t.Parallel()
+	for range 20 { // until two free ports are found that nobody else takes meanwhile
+		first := freePort(t)
+		probe := run(t, "demo", "--addr", "127.0.0.1:65535", "--nodes", "2")
+		require.Equal(t, 2, probe.code)
+		require.Contains(t, probe.stderr, "no room for 2 ports")
+
+		second, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+1)))
+		if err != nil {
+			continue
+		}
+		require.NoError(t, second.Close())
+		r := start(t, "demo", "--addr", "127.0.0.1:"+strconv.Itoa(first), "--nodes", "2")
+		require.Equal(t, []string{strconv.Itoa(first), strconv.Itoa(first + 1)}, []string{r.name(0), r.name(1)})
+		return
+	}
+	t.Skip("no two free ports side by side")
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func TestATakenPortIsNamed(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	for _, command := range []string{"demo", "serve"} {
+		r := run(t, command, "--addr", listener.Addr().String())
+		requireFailure(t, r, listener.Addr().String()+" is taken", "--addr 127.0.0.1:4000")
+		require.Empty(t, r.stdout)
+	}
+}
+
+func TestANodeOfTheDemoStopsAndComesBack(t *testing.T) {
+	t.Parallel()
+	r := start(t, "demo", "--addr", "127.0.0.1:0")
+	here, there := visit(t, r.links[0], `{}`), visit(t, r.links[1], `{}`)
+	r.typed("nonsense")
+	r.stderr.await(t, `there is no node "nonsense": type `+r.name(0)+" or ")
+	r.typed(r.name(1))
+	r.stderr.await(t, "node "+r.name(1)+" has stopped\n")
+	there.gone()
+	_, err := net.Dial("tcp", strings.TrimPrefix(r.links[1], "http://"))
+	require.Error(t, err, "its port is free")
+	awaitNodes(here, r.name(0), r.name(2))
+	r.typed(r.name(1))
+	r.stderr.await(t, "node "+r.name(1)+" is back\n")
+	awaitNodes(here, r.name(0), r.name(1), r.name(2))
+	there = visit(t, r.links[1], `{"name":"again"}`)
+	require.JSONEq(t, `{"ok":true}`, there.ask("chat message", `{"text":"hello"}`))
+	var said struct{ From string }
+	here.next("chat message", &said)
+	require.Equal(t, "again", said.From)
+	r.interrupt()
+	here.gone()
+}
+
+// awaitNodes waits for a strip with these nodes.
+func awaitNodes(v *visitor, names ...string) {
+	v.t.Helper()
+	for {
+		var state struct{ Nodes []struct{ Name string } }
+		v.next("cluster", &state)
+		found := make(map[string]bool)
+		for _, n := range state.Nodes {
+			found[n.Name] = true
+		}
+		all := len(found) == len(names)
+		for _, name := range names {
+			all = all && found[name]
+		}
+		if all {
+			return
+		}
 	}
 }
 
@@ -90,12 +161,21 @@ func TestDemoOverPostgres(t *testing.T) {
 	for _, driver := range []string{"pgx", "pq"} {
 		t.Run(driver, func(t *testing.T) {
 			database := pgtest.Database(t)
-			r := run(t, "demo", "--postgres", database, "--driver", driver, "--table", "Demo")
-			requireShow(t, r)
-			require.Contains(t, r.stdout, "over PostgreSQL with ")
-			require.Contains(t, r.stdout, "1 attachment stored")
-			require.Equal(t, 1, pgtest.QueryInt(t, database, `SELECT count(*) FROM "Demo"`))
-			require.Eventually(t, func() bool { return pgtest.QueryInt(t, database, others) == 0 }, 10*time.Second, 20*time.Millisecond,
+			r := start(t, "demo", "--addr", "127.0.0.1:0", "--postgres", database, "--driver", driver, "--table", "Demo")
+			require.Contains(t, r.stdout.String(), "over PostgreSQL with ")
+			here, there := visit(t, r.links[0], `{"name":"here"}`), visit(t, r.links[2], `{"name":"there"}`)
+			here.emit("chat message", `{"text":"hello"}`)
+			var said struct{ From, Text string }
+			there.next("chat message", &said)
+			require.Equal(t, "hello", said.Text)
+
+			picture := append([]byte("\x89PNG\r\n\x1a\n"), bytes.Repeat([]byte{7}, 20_000)...)
+			require.JSONEq(t, `{"ok":true}`, here.ask("image", `{"data":{"_placeholder":true,"num":0}}`, picture))
+			require.Equal(t, [][]byte{picture}, there.next("image", &said).attachments)
+			require.Equal(t, 1, pgtest.QueryInt(t, database, `SELECT count(*) FROM "Demo"`), "it is too large for a notification")
+			r.interrupt()
+			require.Empty(t, r.stderr.String())
+			require.Eventually(t, func() bool { return pgtest.QueryInt(t, database, others) == 0 }, patience, pause,
 				"the demo leaves no connection behind")
 		})
 	}
@@ -104,18 +184,20 @@ func TestDemoOverPostgres(t *testing.T) {
 func TestDemoSaysWhatToDoAboutPostgres(t *testing.T) {
 	dead := closedPort(t)
 	for _, driver := range []string{"pgx", "pq"} {
-		r := run(t, "demo", "--postgres", "postgres://u@"+dead+"/x?sslmode=disable", "--driver", driver)
-		requireFailure(t, r, dead, "connection refused", "check that the server runs")
+		for _, command := range []string{"demo", "serve"} {
+			r := run(t, command, "--addr", "127.0.0.1:0", "--postgres", "postgres://u@"+dead+"/x?sslmode=disable", "--driver", driver)
+			requireFailure(t, r, dead, "connection refused", "check that the server runs")
+		}
 	}
 	pgtest.URL(t)
 	for _, driver := range []string{"pgx", "pq"} {
 		t.Run(driver, func(t *testing.T) {
 			database := pgtest.Database(t)
 			missing := pgtest.With(t, database, func(u *url.URL) { u.Path = "/missing" })
-			r := run(t, "demo", "--postgres", missing, "--driver", driver)
+			r := run(t, "demo", "--addr", "127.0.0.1:0", "--postgres", missing, "--driver", driver)
 			requireFailure(t, r, `database "missing" does not exist (SQLSTATE 3D000)`, "check the user, password and database")
 
-			r = run(t, "demo", "--postgres", database, "--driver", driver, "--table", "nowhere.t")
+			r = run(t, "demo", "--addr", "127.0.0.1:0", "--postgres", database, "--driver", driver, "--table", "nowhere.t")
 			requireFailure(t, r, `schema "nowhere" does not exist`, "CREATE TABLE IF NOT EXISTS")
 		})
 	}
@@ -123,38 +205,37 @@ func TestDemoSaysWhatToDoAboutPostgres(t *testing.T) {
 
 func requireFailure(t *testing.T, r result, want ...string) {
 	t.Helper()
-	require.Equal(t, 1, r.code)
+	require.Equal(t, 1, r.code, r.stderr)
 	requireOneLine(t, r.stderr)
 	for _, w := range want {
 		require.Contains(t, r.stderr, w)
 	}
 }
 
-func TestInterruptedDemoEndsAtOnce(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never says a word
-	require.NoError(t, err)
-	defer listener.Close()
-	var stderr bytes.Buffer
-	cmd := command(context.Background(), "demo", "--postgres", "postgres://u@"+listener.Addr().String()+"/x?sslmode=disable")
-	cmd.Stderr = &stderr
-	require.NoError(t, cmd.Start())
-	connection, err := listener.Accept()
-	require.NoError(t, err)
-	defer connection.Close()
+func TestInterruptedStartEndsAtOnce(t *testing.T) {
+	for _, name := range []string{"demo", "serve"} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never says a word
+		require.NoError(t, err)
+		defer listener.Close()
+		var stderr bytes.Buffer
+		cmd := command(context.Background(), name, "--addr", "127.0.0.1:0", "--postgres", "postgres://u@"+listener.Addr().String()+"/x?sslmode=disable")
+		cmd.Stderr = &stderr
+		require.NoError(t, cmd.Start())
+		connection, err := listener.Accept()
+		require.NoError(t, err)
+		defer connection.Close()
 
-	start := time.Now()
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	_ = cmd.Wait()
-	require.Equal(t, 1, cmd.ProcessState.ExitCode())
-	require.Equal(t, "backplane demo: interrupted\n", stderr.String())
-	require.Less(t, time.Since(start), 3*time.Second, "Ctrl-C does not wait for the server")
+		start := time.Now()
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		_ = cmd.Wait()
+		require.Equal(t, 1, cmd.ProcessState.ExitCode())
+		require.Equal(t, "backplane "+name+": interrupted\n", stderr.String())
+		require.Less(t, time.Since(start), 3*time.Second, "Ctrl-C does not wait for the server")
+	}
 }
 
 // closedPort is an address nobody listens on.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
 }

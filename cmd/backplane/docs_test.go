@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,6 +73,10 @@ func TestExamplesAreGoodUsage(t *testing.T) {
 		if regexp.MustCompile(`^backplane (<command>|connects|[a-z]+: )`).MatchString(line) || strings.Contains(line, "--postgres") {
 			continue // prose, and a server that might exist
 		}
+		if words := strings.Fields(line); words[1] == "demo" || words[1] == "serve" {
+			startsOrFails(t, words[1:])
+			continue
+		}
 		cmd := exec.Command(bash, "-c", "backplane() { \""+binary+"\" \"$@\"; }; "+line)
 		cmd.Dir = folder
 		cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "DATABASE_URL=postgres://u@127.0.0.1:1/x?sslmode=disable")
@@ -79,4 +85,22 @@ func TestExamplesAreGoodUsage(t *testing.T) {
 			require.Equal(t, 1, cmd.ProcessState.ExitCode(), "%s\n%s", line, out)
 		}
 	}
+}
+
+// startsOrFails runs a command that would go on for ever until it has written something. Its ports may be taken.
+func startsOrFails(t *testing.T, args []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := command(ctx, args...)
+	r, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	require.NoError(t, cmd.Start())
+	written := follow(r)
+	written.await(t, "\n")
+	_ = cmd.Process.Signal(os.Interrupt) // it may have ended
+	_ = cmd.Wait()
+	require.NoError(t, w.Close())
+	require.NoError(t, ctx.Err(), "%v does not end", args)
+	require.NotEqual(t, 2, cmd.ProcessState.ExitCode(), "%v: %s", args, written)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/command"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/demo"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/doctor"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/serve"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/watch"
 )
 
@@ -37,7 +38,8 @@ what the variable DATABASE_URL says.`,
 			{Title: "Reach clients", Commands: []cli.Command{command.Emit, command.Join, command.Leave, command.Disconnect}},
 			{Title: "Look at a cluster", Commands: []cli.Command{watch.Nodes, command.Sockets, command.Rooms, command.Request, watch.Tail}},
 			{Title: "Set up a database", Commands: []cli.Command{command.Schema, doctor.Command}},
-			{Title: "This program", Commands: []cli.Command{demo.Command, version}},
+			{Title: "Run servers", Commands: []cli.Command{demo.Command, serve.Command}},
+			{Title: "This program", Commands: []cli.Command{version}},
 		},
 	}
 	last := &p.Groups[len(p.Groups)-1]

@@ -32,14 +32,16 @@ type Flags struct {
 // environment is the variable that names the database when no flag does.
 const environment = "DATABASE_URL"
 
-// Bind declares the flags of a command that does without a database if none is named. None of them has a default from
-// the environment: what such a command writes to is named by who calls it.
-func Bind(fs *pflag.FlagSet) *Flags {
+// BindNode declares the flags of a command that runs nodes, and does without a database if none is named. None of them
+// has a default from the environment: what such a command writes to is named by who calls it.
+func BindNode(fs *pflag.FlagSet) *Flags {
 	f := new(Flags)
 	fs.StringVar(&f.url, "postgres", "", "go over the PostgreSQL at `URL` instead of memory, such as "+
 		"postgres://user:password@localhost:5432/database")
 	f.bindDriver(fs)
+	fs.StringVar(&f.Prefix, "prefix", "socket.io", "`PREFIX` of the cluster's channels")
 	fs.StringVar(&f.table, "table", "", "`TABLE` for large payloads, created if it is missing (default "+postgres.DefaultTable+")")
+	cli.GroupFlags(fs, "Cluster", "postgres", "driver", "prefix", "table")
 	return f
 }
 
@@ -65,8 +67,8 @@ func (f *Flags) bindDriver(fs *pflag.FlagSet) {
 
 // Backend is the bus of the nodes of one process.
 type Backend struct {
-	// Name says what it is, without secrets.
-	Name string
+	// Name says what it is, without secrets, and Short in few words.
+	Name, Short string
 	// Bus returns the bus of one more node.
 	Bus func() transport.Bus
 
@@ -95,15 +97,17 @@ func (f *Flags) Open() (*Backend, error) {
 		return nil, &cli.UsageError{Reason: "--driver needs --postgres URL"}
 	case f.url == "" && f.table != "":
 		return nil, &cli.UsageError{Reason: "--table needs --postgres URL"}
+	case f.Prefix == "":
+		return nil, &cli.UsageError{Reason: "--prefix is empty: leave it out for socket.io"}
 	case f.url == "":
 		hub := memory.NewHub()
-		return &Backend{Name: "the in-memory bus", Bus: func() transport.Bus { return hub }}, nil
+		return &Backend{Name: "the in-memory bus", Short: "the in-memory bus", Bus: func() transport.Bus { return hub }}, nil
 	}
 	server, err := f.open("--postgres", f.url, postgres.Config{Table: f.table})
 	if err != nil {
 		return nil, err
 	}
-	return &Backend{Name: server.Name, Bus: func() transport.Bus { return server.Driver() }, server: server}, nil
+	return &Backend{Name: server.Name, Short: "PostgreSQL", Bus: func() transport.Bus { return server.Driver() }, server: server}, nil
 }
 
 // OpenCluster returns the server of a cluster. It does no I/O. The cluster's table will not be created.

@@ -67,13 +67,20 @@ type Reader struct {
 	Timeout time.Duration
 }
 
-// Header reads who sent a message, and what it is for, as far as they can be known without an attachment.
-func (r *Reader) Header(m transport.Message) (codec.Header, error) {
+// Header is who sent a message, and what it is for.
+type Header struct {
+	Type codec.Type
+	UID  string
+	NSP  string
+}
+
+// Header reads the header of a message, as far as it can be known without an attachment.
+func (r *Reader) Header(m transport.Message) (Header, error) {
 	env, err := r.Wire.Decode(m.Payload)
 	if err != nil {
-		return codec.Header{}, err
+		return Header{}, err
 	}
-	return codec.Header{Type: env.Type, UID: env.UID, NSP: env.NSP}, nil
+	return Header{Type: env.Type, UID: env.UID, NSP: env.NSP}, nil
 }
 
 // Line decodes a message and fetches its attachment. What is wrong with it is in the line.

@@ -1,0 +1,135 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/chat"
+	"github.com/backplane-go/backplane/socketio"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// Options say what a node is.
+type Options struct {
+	// Bus is what the cluster goes over, BusName what that is called, and Prefix starts the names of its channels.
+	Bus     transport.Bus
+	BusName string
+	Prefix  string
+	// Name is what the strip calls the node. Default: its port.
+	Name string
+	// URL is where browsers find it. Default: http and the address that it listens on.
+	URL string
+	// Server configures the Socket.IO server; its Cluster and Logger are set here.
+	Server socketio.Config
+	Logger *slog.Logger
+}
+
+// Node is one Socket.IO server of a cluster, with the chat and its page.
+type Node struct {
+	Name string
+	URL  string
+
+	cluster *backplane.Cluster
+	io      *socketio.Server
+	http    *http.Server
+	chat    *chat.Chat
+	stop    context.CancelFunc // ends the chat
+	group   sync.WaitGroup     // what runs: HTTP and the chat
+	failed  chan error         // why HTTP has ended, if not because of Stop
+}
+
+// Start starts a node, which owns listener from then on. ctx bounds the start.
+func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error) {
+	n := &Node{Name: o.Name, URL: o.URL, failed: make(chan error, 1)}
+	host, port := reachable(listener.Addr())
+	if n.Name == "" {
+		n.Name = port
+	}
+	if n.URL == "" {
+		n.URL = "http://" + net.JoinHostPort(host, port) + "/"
+	}
+	if err := n.open(ctx, o); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	n.chat = chat.New(n.io, chat.Config{Name: n.Name, URL: n.URL, Bus: o.BusName})
+	mux := http.NewServeMux()
+	mux.Handle(o.Server.Path, n.io)
+	mux.Handle("GET /{$}", chat.Page(o.Server.Path))
+	n.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)}
+
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n.stop = stop
+	n.group.Go(func() { n.chat.Run(running) })
+	n.group.Go(func() {
+		if err := n.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			n.failed <- err
+		}
+	})
+	return n, nil
+}
+
+// open joins the cluster.
+func (n *Node) open(ctx context.Context, o Options) (err error) {
+	if n.cluster, err = backplane.Open(ctx, backplane.Config{Bus: o.Bus, ChannelPrefix: o.Prefix, Logger: o.Logger}); err != nil {
+		return err
+	}
+	config := o.Server
+	config.Cluster, config.Logger = n.cluster, o.Logger
+	if n.io, err = socketio.NewServer(config); err != nil {
+		return errors.Join(err, n.cluster.Close(ctx))
+	}
+	return nil
+}
+
+// WaitForPeers returns once the node knows n others.
+func (n *Node) WaitForPeers(ctx context.Context, peers int) error {
+	return n.io.WaitForPeers(ctx, peers)
+}
+
+// Failed tells why the node serves no more, if nobody has stopped it.
+func (n *Node) Failed() <-chan error { return n.failed }
+
+// Stop disconnects the clients, says goodbye to the cluster and frees the port. What is not done when ctx ends is given up.
+func (n *Node) Stop(ctx context.Context) error {
+	n.stop()
+	var group sync.WaitGroup
+	var closing error
+	group.Go(func() { closing = n.http.Shutdown(ctx) }) // nobody connects any more; it waits for requests that io ends
+	err := n.io.Shutdown(ctx)
+	group.Wait()
+	if closing != nil {
+		closing = errors.Join(closing, n.http.Close())
+	}
+	n.group.Wait()
+	n.chat.Wait()
+	return errors.Join(err, closing, n.cluster.Close(ctx))
+}
+
+// reachable is where a client on this machine finds what listens on addr.
+func reachable(addr net.Addr) (host, port string) {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String(), ""
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return host, port
+}
+
+// Listen listens on addr. Its error says what to do about a port that is taken.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if isTaken(err) {
+		return nil, fmt.Errorf("%s is taken: end what listens there, or give another --addr, such as --addr 127.0.0.1:4000", addr)
+	}
+	return listener, err
+}

@@ -1,0 +1,57 @@
+package main_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/internal/pgtest"
+)
+
+func TestServe(t *testing.T) {
+	t.Parallel()
+	r := start(t, "serve", "--addr", "127.0.0.1:0", "--path", "/rt", "--origin", "https://app.example.com", "--sticky", "node",
+		"--name", "a node", "--url", "https://chat.example.com/", "--compress", "--recover", "1m", "--max-clients", "2", "--max-payload", "2000")
+	require.Contains(t, r.stdout.String(), "backplane serve: node a node, over the in-memory bus\n")
+	require.Contains(t, r.stdout.String(), "\n  https://chat.example.com/\n")
+	require.Empty(t, r.links, "the link is the one that was given")
+	require.Empty(t, r.stderr.String())
+}
+
+func TestServeOnAPathForAnOrigin(t *testing.T) {
+	t.Parallel()
+	r := start(t, "serve", "--addr", "127.0.0.1:0", "--path", "/rt", "--origin", "https://app.example.com", "--sticky", "node")
+	link := r.links[0]
+	_, page := fetch(t, link+"/")
+	require.Contains(t, page, `data-path="/rt/"`, "the page knows the path")
+	response, _ := fetch(t, link+"/socket.io/?EIO=4&transport=polling")
+	require.Equal(t, http.StatusNotFound, response.StatusCode)
+	response, open := fetch(t, link+"/rt/?EIO=4&transport=polling")
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.True(t, strings.HasPrefix(open, `0{"sid":`), open)
+	require.Contains(t, response.Header.Get("Set-Cookie"), "node=")
+
+	_, err := dial(t, link+"/rt/", "Origin", "https://app.example.com")
+	require.NoError(t, err)
+	_, err = dial(t, link+"/rt/", "Origin", link)
+	require.NoError(t, err, "the own pages may connect too")
+	_, err = dial(t, link+"/rt/", "Origin", "https://evil.example.com")
+	require.Error(t, err)
+}
+
+func TestServeJoinsWhoUsesTheDatabase(t *testing.T) {
+	database := pgtest.Database(t)
+	one := start(t, "serve", "--addr", "127.0.0.1:0", "--postgres", database, "--name", "one")
+	two := start(t, "serve", "--addr", "127.0.0.1:0", "--postgres", database, "--name", "two")
+	apart := start(t, "serve", "--addr", "127.0.0.1:0", "--postgres", database, "--prefix", "apart", "--name", "three")
+	here, there, elsewhere := visit(t, one.links[0], `{}`), visit(t, two.links[0], `{}`), visit(t, apart.links[0], `{}`)
+	awaitNodes(here, "one", "two")
+	awaitNodes(there, "one", "two")
+	awaitNodes(elsewhere, "three")
+	here.emit("chat message", `{"text":"hello"}`)
+	require.Equal(t, "hello", there.message("chat message")["text"])
+	two.interrupt()
+	awaitNodes(here, "one")
+}
