@@ -62,6 +62,7 @@ func New(config Config) (*Cluster, error) {
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
 		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, spawn: c.group.Go, lost: c.lost,
 		recovered: c.recovered, failed: c.report}
+	c.publisher.watch = newWatch(c.publisher.queue.signal)
 	c.publisher.begins, c.publisher.failed = c.listener.expects, c.listener.expectsNot
 	return c, nil
 }

@@ -24,14 +24,16 @@ type publisher struct {
 	begins func(time.Time) // called when messages that will come back are handed to the bus
 	failed func(time.Time) // called when those of a time will not come back after all, which the server itself said
 
-	lone  atomic.Bool // the last batch was one message
-	turn  turn        // who has it sends; guards batch
-	batch []*outgoing
+	lone    atomic.Bool // the last batch was one message
+	leading atomic.Bool // a caller means to send what is queued himself
+	watch   *watch      // of his local part
+	turn    turn        // who has it sends; guards batch
+	batch   []*outgoing
 }
 
 // send queues a message without waiting for anything. What becomes of it is reported.
 func (p *publisher) send(o *outgoing) error {
-	err := p.push(o, false)
+	err := p.push(o)
 	if errors.Is(err, ErrQueueFull) {
 		p.counts.queueDropped.Add(1)
 		if p.trace.QueueFull != nil {
@@ -41,17 +43,23 @@ func (p *publisher) send(o *outgoing) error {
 	return err
 }
 
-// push queues a message if there is room for it. From then on the publisher holds it too. quietly: the caller will lead.
-func (p *publisher) push(o *outgoing, quietly bool) error {
-	o.holders.Add(1)
-	first, err := p.queue.tryPushQuietly(o, o.Size())
-	if first && !quietly {
+// push queues a message if there is room for it. From then on the publisher holds it too.
+func (p *publisher) push(o *outgoing) error {
+	first, err := p.pushQuietly(o)
+	if first || p.leading.Load() { // who leads may take his time
 		p.queue.signal()
 	}
+	return err
+}
+
+// pushQuietly is push for who leads: nobody is woken.
+func (p *publisher) pushQuietly(o *outgoing) (first bool, err error) {
+	o.holders.Add(1)
+	first, err = p.queue.tryPushQuietly(o, o.Size())
 	if err != nil {
 		o.release()
 	}
-	return err
+	return first, err
 }
 
 // pushWaiting is push as soon as there is room.
@@ -73,13 +81,10 @@ func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 		return ctx.Err()
 	}
 	o.waits = true
-	leads := p.lone.Load() && o.ns.handy.due()
-	err := p.push(o, leads)
-	switch {
-	case tooLate(err):
-	case leads:
-		o.ns.handy.time(o.here)
-	default:
+	var err error
+	if p.lone.Load() && o.ns.handy.due() && p.leading.CompareAndSwap(false, true) {
+		err = p.publishLeading(o)
+	} else if err = p.push(o); !tooLate(err) {
 		o.here()
 	}
 	if errors.Is(err, ErrQueueFull) {
@@ -87,9 +92,6 @@ func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	}
 	if err != nil {
 		return err
-	}
-	if leads {
-		p.lead()
 	}
 	if ctx.Done() == nil {
 		return <-o.done
@@ -116,19 +118,29 @@ func (p *publisher) run() {
 		p.flushAll()
 		p.turn.leave()
 		if !more {
+			p.watch.timer.Stop()
 			return
 		}
 	}
 }
 
-// lead sends what is queued on the caller's goroutine, unless somebody sends already: a lone caller is spared the waking of
-// another goroutine, and being woken by it.
-func (p *publisher) lead() {
-	if p.turn.tryTake() {
+// publishLeading queues a message, does its local part, and sends what is queued on the caller's goroutine, unless somebody
+// sends already: a lone caller is spared the waking of another goroutine, and being woken by it. While the local part lasts for
+// too long, the other goroutine sends.
+func (p *publisher) publishLeading(o *outgoing) error {
+	defer p.leading.Store(false)
+	_, err := p.pushQuietly(o)
+	if tooLate(err) {
+		return err
+	}
+	n := p.watch.begin()
+	o.ns.handy.time(o.here)
+	p.watch.end(n)
+	if err == nil && p.turn.tryTake() {
 		p.flushAll()
 		p.turn.leave()
-		p.queue.wakeIfAny() // what was pushed quietly meanwhile
 	}
+	return err
 }
 
 // flushAll sends what is queued. The caller has the turn.

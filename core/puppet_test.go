@@ -73,8 +73,9 @@ func (p *puppet) shout(payload string) {
 
 // of returns what was heard from a node, of a type.
 func (p *puppet) of(uid string, typ codec.Type) (all []*codec.Envelope, at []time.Time) {
-	times := p.heard.when()
-	for i, env := range p.heard.all() {
+	heard := p.heard.all()
+	times := p.heard.when() // of these, and perhaps of more
+	for i, env := range heard {
 		if env.UID == uid && env.Type == typ {
 			all, at = append(all, env), append(at, times[i])
 		}

@@ -83,15 +83,6 @@ func (q *queue[T]) signal() {
 	}
 }
 
-// wakeIfAny wakes the consumer if there is something to take.
-func (q *queue[T]) wakeIfAny() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.items) > 0 {
-		q.signal()
-	}
-}
-
 // wait waits until there is something to take. It is false once the queue is closed and empty.
 func (q *queue[T]) wait() bool {
 	for {
