@@ -51,7 +51,7 @@ function connected(socket, tell) {
     if (event !== "forbidden") return next();
     next(new Error("you must not"));
   });
-  socket.on("error", (err) => tell("socketError", { nsp, id: socket.id, message: err.message }));
+  socket.on("error", (err) => tell("socketError", { nsp, id: socket.id, message: String((err && err.message) || err) }));
   socket.onAny((event, ...args) => {
     const withAck = typeof args[args.length - 1] === "function";
     if (withAck) args.pop();
