@@ -82,6 +82,14 @@ func (tr *transcript) await(t *testing.T, want string) {
 
 var pageLink = regexp.MustCompile(`http://\S+:\d+/`)
 
+// link returns what is written after a prefix, once it is.
+func (tr *transcript) link(t *testing.T, prefix string) string {
+	t.Helper()
+	tr.await(t, prefix)
+	_, rest, _ := strings.Cut(tr.String(), prefix)
+	return strings.TrimSpace(strings.SplitN(rest, "\n", 2)[0])
+}
+
 // start starts a demo or a server, and returns once it has printed its links. It is interrupted when the test ends.
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
@@ -110,8 +118,14 @@ func start(t *testing.T, args ...string) *running {
 // interrupt ends it as Ctrl-C does, which is no failure and nothing to write about.
 func (r *running) interrupt() {
 	r.t.Helper()
+	r.end(os.Interrupt)
+}
+
+// end ends it with a signal.
+func (r *running) end(signal os.Signal) {
+	r.t.Helper()
 	r.stopped = true
-	require.NoError(r.t, r.cmd.Process.Signal(os.Interrupt))
+	require.NoError(r.t, r.cmd.Process.Signal(signal))
 	ended := make(chan struct{})
 	go func() {
 		select {
@@ -121,7 +135,7 @@ func (r *running) interrupt() {
 		}
 	}()
 	for _, tr := range []*transcript{r.stdout, r.stderr} {
-		r.drain(tr)
+		tr.drain()
 	}
 	err := r.cmd.Wait()
 	close(ended)
@@ -130,7 +144,7 @@ func (r *running) interrupt() {
 }
 
 // drain waits for the end of what is written: exec.Cmd.Wait must not come before.
-func (r *running) drain(tr *transcript) {
+func (tr *transcript) drain() {
 	for {
 		tr.mu.Lock()
 		changed, ended := tr.changed, tr.ended

@@ -1,8 +1,11 @@
 package main_test
 
 import (
+	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,6 +42,20 @@ func TestServeOnAPathForAnOrigin(t *testing.T) {
 	require.NoError(t, err, "the own pages may connect too")
 	_, err = dial(t, link+"/rt/", "Origin", "https://evil.example.com")
 	require.Error(t, err)
+}
+
+// SIGTERM is how process managers and containers end a server.
+func TestServeSaysGoodbyeWhenItIsTerminated(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		r := start(t, "serve", "--addr", "127.0.0.1:0")
+		v := visit(t, r.links[0], `{}`)
+		r.end(signal)
+		v.gone()
+		require.Empty(t, r.stderr.String())
+		_, err := net.Dial("tcp", strings.TrimPrefix(r.links[0], "http://"))
+		require.Error(t, err, "its port is free")
+	}
 }
 
 func TestServeJoinsWhoUsesTheDatabase(t *testing.T) {

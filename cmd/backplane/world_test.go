@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds what a test waits for. Only a failure takes that long.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // pause is how often a test looks for what nobody tells it.
 const pause = 20 * time.Millisecond

@@ -92,21 +92,35 @@ func (s *server) routes() http.Handler {
 	return mux
 }
 
-// say sends what is posted to the lobby, on both servers.
+// message is what a chat's clients get, those of "backplane demo" too.
+type message struct {
+	From string  `json:"from"`
+	Node string  `json:"node"` // the uid of the server where it was said
+	Room *string `json:"room"` // null: everybody
+	Text string  `json:"text"`
+	At   int64   `json:"at"` // milliseconds since 1970
+}
+
+// say sends what is posted to everybody, or to ?room=, on all servers.
 func (s *server) say(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if err := s.namespace.To("lobby").Emit(r.Context(), "said", "somebody on Go", string(text)); err != nil {
+	m := message{From: name, Node: s.namespace.UID(), Text: string(text), At: time.Now().UnixMilli()}
+	to := s.namespace.Target
+	if room := r.URL.Query().Get("room"); room != "" {
+		m.Room, to = &room, s.namespace.To(room)
+	}
+	if err := to.Emit(r.Context(), "chat message", m); err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway) // this server's own clients got it all the same
 	}
 }
 
-// who lists the clients in the lobby, on both servers.
+// who lists the clients of all servers.
 func (s *server) who(w http.ResponseWriter, r *http.Request) {
-	sockets, err := s.namespace.In("lobby").FetchSockets(r.Context())
+	sockets, err := s.namespace.FetchSockets(r.Context())
 	for _, socket := range sockets {
 		fmt.Fprintf(w, "server %s  client %s\n", socket.Node(), socket.ID())
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -14,11 +15,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/backplane-go/backplane/internal/nodejs"
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
 // patience bounds every step. The servers may need a heartbeat (five seconds) to learn of each other.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 func TestBothServersAreOneCluster(t *testing.T) {
 	database := pgtest.Database(t)
@@ -35,26 +37,63 @@ func TestBothServersAreOneCluster(t *testing.T) {
 		cancel()
 		require.NoError(t, <-ended)
 	})
-	goURL := (&process{lines(out)}).address(t, "Go server on ")
+	goURL := (&process{lines: lines(out)}).address(t, "Go server on ")
 
-	events := follow(t, goURL+"/events")
+	events, red := follow(t, goURL+"/events"), follow(t, goURL+"/events?room=red")
 	client := start(t, modules, database, "node", "client.js", nodeURL)
 	client.expect(t, "connected as ")
 
-	say(t, goURL, "hello from Go")
-	require.Contains(t, client.expect(t, "somebody on Go: "), "hello from Go")
-	require.Contains(t, expect(t, events, "data: "), `["said","somebody on Go","hello from Go"]`)
+	say(t, goURL+"/say", "hello from Go")
+	require.Contains(t, client.expect(t, name+": "), "hello from Go")
+	onGo := said(t, events)
+	require.Equal(t, chat{From: name, Text: "hello from Go"}, onGo.of())
 
+	ann := start(t, modules, database, "node", "client.js", "--name", "ann", "--room", "red", nodeURL, "hello", "red")
+	require.Equal(t, "ann in red: hello red", ann.expect(t, "ann"))
+	say(t, goURL+"/say?room=red", "red from Go")
+	require.Equal(t, name+" in red: red from Go", ann.expect(t, name))
 	start(t, modules, database, "node", "client.js", nodeURL, "hello", "from", "Node")
-	require.Contains(t, client.expect(t, "a client on Node.js: "), "hello from Node")
-	require.Contains(t, expect(t, events, "data: "), `["said","a client on Node.js","hello from Node"]`)
+	require.Contains(t, client.expect(t, "somebody on Node.js: "), "hello from Node")
+	onNode := said(t, events) // nothing of what was said in red
+	require.Equal(t, chat{From: "somebody on Node.js", Text: "hello from Node"}, onNode.of())
+	require.Regexp(t, "^[0-9a-f]{16}$", onNode.Node)
+	require.NotEqual(t, onGo.Node, onNode.Node)
+	require.NotZero(t, onNode.At)
+	said(t, red)
+	require.Equal(t, chat{From: "ann", Room: "red", Text: "hello red"}, said(t, red).of())
+	require.Equal(t, chat{From: name, Room: "red", Text: "red from Go"}, said(t, red).of())
 
 	large := strings.Repeat("large ", 20000)
-	say(t, goURL, large)
-	require.Contains(t, client.expect(t, "somebody on Go: "), large)
+	say(t, goURL+"/say", large)
+	require.Contains(t, client.expect(t, name+": "), large)
 
-	require.Eventually(t, func() bool { return strings.Count(get(t, goURL+"/who"), "client ") == 3 }, patience, 100*time.Millisecond,
-		"the Go server lists its own client and the two of Node.js")
+	require.Eventually(t, func() bool { return strings.Count(get(t, goURL+"/who"), "client ") == 5 }, patience, 100*time.Millisecond,
+		"the Go server lists its own two clients and the three of Node.js")
+	node.interrupt(t)
+	require.Eventually(t, func() bool { return strings.Count(get(t, goURL+"/who"), "server ") == 2 }, patience, 100*time.Millisecond,
+		"a server that was ended with Ctrl-C is not waited for, and its clients are gone")
+}
+
+// chat is a message without what is different each time.
+type chat struct{ From, Room, Text string }
+
+func (m message) of() chat {
+	c := chat{From: m.From, Text: m.Text}
+	if m.Room != nil {
+		c.Room = *m.Room
+	}
+	return c
+}
+
+// said is the next message that a client of the Go server gets.
+func said(t *testing.T, events <-chan string) message {
+	t.Helper()
+	var event string
+	var m message
+	line := strings.TrimPrefix(expect(t, events, "data: "), "data: ")
+	require.NoError(t, json.Unmarshal([]byte(line), &[]any{&event, &m}))
+	require.Equal(t, "chat message", event)
+	return m
 }
 
 // nodeModules is where the Node.js packages are: installed here, or those of the interoperability tests.
@@ -63,7 +102,7 @@ func nodeModules(t *testing.T) string {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("needs Node.js")
 	}
-	for _, dir := range []string{"node_modules", "../../internal/interop/node/node_modules"} {
+	for _, dir := range []string{"node_modules", os.Getenv(nodejs.EnvModules), "../../internal/interop/node/node_modules"} {
 		if _, err := os.Stat(filepath.Join(dir, "socket.io")); err == nil {
 			path, err := filepath.Abs(dir)
 			require.NoError(t, err)
@@ -75,7 +114,10 @@ func nodeModules(t *testing.T) string {
 }
 
 // process is a server or a client and the lines it prints.
-type process struct{ lines <-chan string }
+type process struct {
+	lines <-chan string
+	cmd   *exec.Cmd
+}
 
 func start(t *testing.T, modules, database, name string, args ...string) *process {
 	t.Helper()
@@ -85,7 +127,7 @@ func start(t *testing.T, modules, database, name string, args ...string) *proces
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	p := &process{lines(stdout)}
+	p := &process{lines(stdout), cmd}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		for range p.lines { // until it has ended
@@ -93,6 +135,23 @@ func start(t *testing.T, modules, database, name string, args ...string) *proces
 		_ = cmd.Wait()
 	})
 	return p
+}
+
+// interrupt ends it as Ctrl-C does.
+func (p *process) interrupt(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+	limit := time.After(patience)
+	for {
+		select {
+		case _, open := <-p.lines:
+			if !open {
+				return
+			}
+		case <-limit:
+			require.Fail(t, "it does not end when it is interrupted")
+		}
+	}
 }
 
 func (p *process) address(t *testing.T, prefix string) string {
@@ -150,7 +209,7 @@ func follow(t *testing.T, url string) <-chan string {
 
 func say(t *testing.T, url, text string) {
 	t.Helper()
-	response, err := http.Post(url+"/say", "text/plain", strings.NewReader(text))
+	response, err := http.Post(url, "text/plain", strings.NewReader(text))
 	require.NoError(t, err)
 	defer response.Body.Close()
 	require.Equal(t, http.StatusOK, response.StatusCode)

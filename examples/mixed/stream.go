@@ -8,6 +8,9 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
+// name is what all clients of this server are called.
+const name = "somebody on Go"
+
 // stream is one client: a request that stays open and is written events.
 type stream struct {
 	id     string
@@ -32,7 +35,13 @@ func (s *stream) Send(p *backplane.Packet) {
 
 func (s *stream) Disconnect(bool) { s.cancel() }
 
-// events makes the request a client in the lobby until it is gone.
+// Describe is what FetchSockets tells of the client on every server: data with a name, as the Node.js server has it.
+func (s *stream) Describe() (backplane.Handshake, backplane.Value) {
+	data, _ := backplane.NewValue(map[string]string{"name": name}) // it is JSON
+	return backplane.Handshake{}, data
+}
+
+// events makes the request a client until it is gone, in ?room= if there is one.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	done := make(chan struct{}, 1)
 	client := &stream{id: rand.Text(), outbox: make(chan string, 64), cancel: func() {
@@ -41,7 +50,11 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		default:
 		}
 	}}
-	s.registry.Add(client, "lobby")
+	var rooms []string
+	if room := r.URL.Query().Get("room"); room != "" {
+		rooms = append(rooms, room)
+	}
+	s.registry.Add(client, rooms...)
 	defer s.registry.Remove(client)
 
 	w.Header().Set("Content-Type", "text/event-stream")
