@@ -36,7 +36,7 @@ func (b *Inbox[T]) Await(ctx context.Context, match func(T) bool) (T, error) {
 		b.mu.Lock()
 		for i, v := range b.items {
 			if match(v) {
-				b.items = append(b.items[:i:i], b.items[i+1:]...)
+				b.remove(i)
 				b.mu.Unlock()
 				return v, nil
 			}
@@ -52,6 +52,15 @@ func (b *Inbox[T]) Await(ctx context.Context, match func(T) bool) (T, error) {
 			return none, fmt.Errorf("nothing came that was waited for (%d others did): %w", waiting, context.Cause(ctx))
 		}
 	}
+}
+
+// remove takes an item out. Those before it, which nobody has waited for yet, make room: most often they are few. The caller
+// holds mu.
+func (b *Inbox[T]) remove(i int) {
+	copy(b.items[1:i+1], b.items[:i])
+	var none T
+	b.items[0] = none
+	b.items = b.items[1:]
 }
 
 // Take takes all items.
