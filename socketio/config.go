@@ -24,6 +24,10 @@ type Config struct {
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade from polling to WebSocket may take (Node.js: upgradeTimeout). Default: 10 s.
 	UpgradeTimeout time.Duration
+	// ShutdownTimeout is how long Shutdown waits at most for a client to get what is queued for it and a goodbye, which those
+	// that poll get with their next poll. Clients that have gone without a word are not waited for longer. (Node.js cuts
+	// everybody off at once.) Default: 5 s.
+	ShutdownTimeout time.Duration
 	// ConnectTimeout is how long a client may be connected without having joined a namespace (Node.js:
 	// connectTimeout). Default: 45 s.
 	ConnectTimeout time.Duration
@@ -117,7 +121,8 @@ func (c Config) withDefaults() Config {
 func (c Config) engine() engineio.Config {
 	return engineio.Config{
 		Path: c.Path, PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout,
-		MaxPayload: c.MaxPayload, SendQueue: c.SendQueue, SendQueueBytes: c.SendQueueBytes,
+		ShutdownTimeout: c.ShutdownTimeout,
+		MaxPayload:      c.MaxPayload, SendQueue: c.SendQueue, SendQueueBytes: c.SendQueueBytes,
 		Transports: c.Transports, NoUpgrades: c.NoUpgrades, Origins: c.Origins, Credentials: c.Credentials,
 		Cookie: c.Cookie, Compress: c.Compress, CompressMin: c.CompressMin, MaxConnections: c.MaxConnections,
 		Admit: c.Admit, ErrorHandler: c.ErrorHandler, Logger: c.Logger,

@@ -73,8 +73,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.Se
 func (s *Server) ClientsCount() int { return s.engine.Len() }
 
 // Shutdown refuses new clients, disconnects those there are with "server shutting down", once they have got what is queued
-// for them, waits until their handlers have returned, and leaves the cluster, which it closes if it is its own. When ctx
-// ends before that, what is left is given up and ctx's error returned.
+// for them, for which they have Config.ShutdownTimeout, waits until their handlers have returned, and leaves the cluster,
+// which it closes if it is its own. When ctx ends before that, what is left is given up and ctx's error returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.refuse()
 	err := s.engine.Shutdown(ctx)
@@ -84,7 +84,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = ctx.Err()
 		_ = s.engine.Close() // ctx's error is the one that matters
 	}
-	return errors.Join(err, s.leave(ctx))
+	err = errors.Join(err, s.leave(ctx))
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // not once for each that was given up
+	}
+	return err
 }
 
 // closeTimeout bounds how long Close tries to tell the peers.

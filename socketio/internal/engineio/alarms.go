@@ -41,11 +41,29 @@ func (s *alarms) set(a *alarm, due int64) {
 	} else {
 		heap.Fix(&s.heap, a.index-1)
 	}
-	if a.index == 1 {
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
+	s.first(a)
+}
+
+// hasten makes a ring at due if it is set to a later time.
+func (s *alarms) hasten(a *alarm, due int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.index == 0 || a.due <= due {
+		return
+	}
+	a.due = due
+	heap.Fix(&s.heap, a.index-1)
+	s.first(a)
+}
+
+// first sees to it that run waits no longer than for a if that is the first now. The caller holds mu.
+func (s *alarms) first(a *alarm) {
+	if a.index != 1 {
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
 }
 

@@ -30,6 +30,9 @@ type Config struct {
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade to WebSocket may take (Node.js: upgradeTimeout). Default: 10 s.
 	UpgradeTimeout time.Duration
+	// ShutdownTimeout is how long Shutdown waits at most for a client to get what is queued for it and a goodbye, which those
+	// that poll get with their next poll. (Node.js cuts all off at once.) Default: 5 s.
+	ShutdownTimeout time.Duration
 	// MaxPayload is the most bytes of an HTTP body or of a WebSocket message, decompressed, that a client may send
 	// (Node.js: maxHttpBufferSize). Default: 1 000 000.
 	MaxPayload int
@@ -77,6 +80,7 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.PingInterval, 25*time.Second)
 	defaultTo(&c.PingTimeout, 20*time.Second)
 	defaultTo(&c.UpgradeTimeout, 10*time.Second)
+	defaultTo(&c.ShutdownTimeout, 5*time.Second)
 	defaultTo(&c.MaxPayload, 1_000_000)
 	defaultTo(&c.SendQueue, 4096)
 	defaultTo(&c.SendQueueBytes, 4<<20)
@@ -122,7 +126,8 @@ func (c *Config) validate() error {
 		value int64
 	}{
 		{"PingInterval", int64(c.PingInterval)}, {"PingTimeout", int64(c.PingTimeout)}, {"UpgradeTimeout", int64(c.UpgradeTimeout)},
-		{"MaxPayload", int64(c.MaxPayload)}, {"SendQueue", int64(c.SendQueue)}, {"SendQueueBytes", int64(c.SendQueueBytes)},
+		{"ShutdownTimeout", int64(c.ShutdownTimeout)}, {"MaxPayload", int64(c.MaxPayload)},
+		{"SendQueue", int64(c.SendQueue)}, {"SendQueueBytes", int64(c.SendQueueBytes)},
 		{"CompressMin", int64(c.CompressMin)}, {"MaxConnections", int64(c.MaxConnections)},
 	} {
 		if p.value < 0 {

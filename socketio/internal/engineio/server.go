@@ -141,12 +141,15 @@ func (s *Server) remove(c *Conn) {
 func (s *Server) Len() int { return int(s.live.Load()) }
 
 // Shutdown refuses new sessions, ends all with ServerShutdown, and returns when every client has got what was queued for
-// it, and a goodbye. When ctx ends, it does what Close does, and returns ctx's error.
+// it, and a goodbye, or Config.ShutdownTimeout was not enough for that. When ctx ends, it does what Close does, and returns
+// ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	for _, c := range s.refuseMore() {
 		c.end(ServerShutdown, nil, goodbye(ServerShutdown))
+	latest := s.clock() + int64(s.config.ShutdownTimeout)
 	}
 	done := make(chan struct{})
+		s.alarms.hasten(&c.alarm, latest) // that of one that was closing before, too
 	go func() {
 		s.group.Wait()
 		close(done)

@@ -166,6 +166,6 @@ func (c *Conn) flushed() outlook {
 	if c.answered {
 		return socketDone
 	}
-	c.server.alarms.set(&c.alarm, c.server.clock()+int64(lingerTimeout))
+	c.server.alarms.hasten(&c.alarm, c.server.clock()+int64(lingerTimeout))
 	return socketHalf
 }

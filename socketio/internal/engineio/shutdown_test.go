@@ -14,7 +14,7 @@ import (
 
 func TestShutdown(t *testing.T) {
 	t.Run("SaysGoodbyeToAll", func(t *testing.T) {
-		h := serve(t, engineio.Config{})
+		h := serve(t, engineio.Config{ShutdownTimeout: patience})
 		s, c := h.connect(t)
 		p, polling := h.poll(t)
 		later := p.later(t)
@@ -49,7 +49,7 @@ func TestShutdown(t *testing.T) {
 	})
 
 	t.Run("DoesNotWaitLongerThanItsContext", func(t *testing.T) {
-		h := serve(t, engineio.Config{})
+		h := serve(t, engineio.Config{ShutdownTimeout: patience})
 		_, c := h.poll(t) // which nobody polls any more
 		s, stuck := h.connect(t)
 		stall(t, stuck, text(strings.Repeat("x", 100_000)))
@@ -59,6 +59,22 @@ func TestShutdown(t *testing.T) {
 		c.ended(t, engineio.ServerShutdown)
 		stuck.ended(t, engineio.ServerShutdown)
 		_ = s
+	})
+
+	t.Run("GivesUpWhoDoesNotComeForHisGoodbye", func(t *testing.T) {
+		h := serve(t, engineio.Config{ShutdownTimeout: 20 * time.Millisecond})
+		_, polled := h.poll(t) // and does not poll again
+		_, before := h.poll(t)
+		before.Close(engineio.ForcedClose) // which waits for the next poll, too
+		_, stuck := h.connect(t)           // and does not read
+		stall(t, stuck, text(strings.Repeat("x", 100_000)))
+		s, silent := h.connect(t) // and does not answer its goodbye
+		require.NoError(t, receive(t, returns(func() error { return h.Shutdown(context.Background()) }), "Shutdown"))
+		for _, c := range []*session{polled, stuck, silent} {
+			c.ended(t, engineio.ServerShutdown)
+		}
+		before.ended(t, engineio.ForcedClose)
+		s.closedWith(t, ws.StatusGoingAway)
 	})
 
 	t.Run("TwiceAndAfterClose", func(t *testing.T) {
@@ -97,6 +113,13 @@ func TestShutdown(t *testing.T) {
 		require.NoError(t, receive(t, done, "Close"))
 		c.ended(t, engineio.ServerShutdown)
 	})
+}
+
+// returns calls f and gives its error when it has returned.
+func returns(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return done
 }
 
 func TestClose(t *testing.T) {
