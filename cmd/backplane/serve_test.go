@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/internal/pgtest"
@@ -56,6 +58,37 @@ func TestServeSaysGoodbyeWhenItIsTerminated(t *testing.T) {
 		_, err := net.Dial("tcp", strings.TrimPrefix(r.links[0], "http://"))
 		require.Error(t, err, "its port is free")
 	}
+}
+
+// A client that does not take its goodbye holds up the end for a moment, and does not keep the other nodes from being told.
+func TestServeLeavesTheClusterWhateverItsClientsDo(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Database(t)
+	one := start(t, "serve", "--addr", "127.0.0.1:0", "--postgres", database, "--name", "one")
+	two := start(t, "serve", "--addr", "127.0.0.1:0", "--postgres", database, "--name", "two")
+	here := visit(t, one.links[0], `{}`)
+	awaitNodes(here, "one", "two")
+	_, open := fetch(t, two.links[0]+"/socket.io/?EIO=4&transport=polling") // and it never polls
+	require.Contains(t, open, "sid")
+
+	listener, err := pgx.Connect(t.Context(), database)
+	require.NoError(t, err)
+	defer listener.Close(context.WithoutCancel(t.Context()))
+	_, err = listener.Exec(t.Context(), `LISTEN "socket.io#/"; LISTEN ended`)
+	require.NoError(t, err)
+	two.end(syscall.SIGTERM)
+	_, err = listener.Exec(t.Context(), `NOTIFY ended`)
+	require.NoError(t, err)
+	told := false
+	for {
+		n, err := listener.WaitForNotification(t.Context())
+		require.NoError(t, err)
+		if n.Channel == "ended" {
+			break
+		}
+		told = told || strings.Contains(n.Payload, `"type":13`) // ADAPTER_CLOSE
+	}
+	require.True(t, told, "the others are told before it has ended")
 }
 
 func TestServeJoinsWhoUsesTheDatabase(t *testing.T) {

@@ -97,12 +97,23 @@ func (n *Node) WaitForPeers(ctx context.Context, peers int) error {
 // Failed tells why the node serves no more, if nobody has stopped it.
 func (n *Node) Failed() <-chan error { return n.failed }
 
-// Stop disconnects the clients, says goodbye to the cluster and frees the port. What is not done when ctx ends is given up.
+// forPeers is the part of the time to stop that is kept for the goodbye to the cluster, whatever the clients do.
+const forPeers = time.Second
+
+// Stop disconnects the clients, says goodbye to the cluster and frees the port. What is not done when ctx ends is given
+// up; clients are cut off a second before.
 func (n *Node) Stop(ctx context.Context) error {
 	n.stop()
+	clients, cancel := ctx, context.CancelFunc(func() {})
+	if end, bounded := ctx.Deadline(); bounded {
+		clients, cancel = context.WithDeadline(ctx, end.Add(-forPeers))
+	}
+	defer cancel()
+	late := context.AfterFunc(clients, func() { _ = n.io.Close() }) // Shutdown has its error
+	defer late()
 	var group sync.WaitGroup
 	var closing error
-	group.Go(func() { closing = n.http.Shutdown(ctx) }) // nobody connects any more; it waits for requests that io ends
+	group.Go(func() { closing = n.http.Shutdown(clients) }) // nobody connects any more; it waits for requests that io ends
 	err := n.io.Shutdown(ctx)
 	group.Wait()
 	if closing != nil {

@@ -31,7 +31,11 @@ clients, proxies and databases. With --postgres it joins whatever uses the same
 database and prefix: other nodes, on this machine or others, Go or Node.js.
 
 Pages of the server's own host may connect; name others with --origin. Anybody
-who reaches the address may chat: do not leave it open to the world.`,
+who reaches the address may chat: do not leave it open to the world.
+
+Ctrl-C or SIGTERM ends it, with status 0: no client is let in any more, those
+there are get what is queued for them and are disconnected, and the other nodes
+are told. It takes at most 3 s; a second signal ends it at once.`,
 	Examples: `
 backplane serve
 backplane serve --addr :8080 --postgres "$DATABASE_URL"
