@@ -71,7 +71,7 @@ func TestNodeAgrees(t *testing.T) {
 			continue
 		}
 		accepted++
-		if assert.False(t, refused, "%.200q is refused by Node.js: %s", text, answer) {
+		if assert.False(t, refused, "%.200q is refused by Node.js: %s", text, answer) && p.ID != parser.Unasked { // no JavaScript number is exact there
 			assert.Equal(t, understood(t, p), plain(unmark(t, answer)), "%.200q", text)
 		}
 	}
@@ -102,7 +102,7 @@ func stricter(text string, err error) bool {
 		return text == "" || space
 	case "no payload", "no acknowledgement id": // Socket.IO's protocol wants them
 		return true
-	case "illegal acknowledgement id": // no JavaScript number is exact there
+	case "illegal acknowledgement id": // an event whose acknowledgement could not name it: no JavaScript number is exact there
 		return true
 	case "illegal number of attachments": // "0x1" and "1e0" are numbers to JavaScript
 		return true

@@ -34,10 +34,12 @@ func TestTextPackets(t *testing.T) {
 		`2["message","\ud83d"]`:                `event in /, id -1: ["message","\ud83d"]`,
 		`2["a",{"_placeholder":true,"num":7}]`: `event in /, id -1: ["a",{"_placeholder":true,"num":7}]`,
 		`2["a",{"__proto__":{"admin":true},"constructor":{}}]`: `event in /, id -1: ["a",{"__proto__":{"admin":true},"constructor":{}}]`,
-		`31[]`:                `ack in /, id 1: []`,
-		`3/admin,1[null,"a"]`: `ack in /admin, id 1: [null,"a"]`,
-		`4{"message":"no"}`:   `connect error in /, id -1: {"message":"no"}`,
-		`4/admin,"no"`:        `connect error in /admin, id -1: "no"`,
+		`31[]`:                                 `ack in /, id 1: []`,
+		`3/admin,1[null,"a"]`:                  `ack in /admin, id 1: [null,"a"]`,
+		`39007199254740992[]`:                  `ack in /, id 9007199254740992: []`,
+		"3" + strings.Repeat("9", 1000) + `[]`: `ack in /, id 9007199254740992: []`,
+		`4{"message":"no"}`:                    `connect error in /, id -1: {"message":"no"}`,
+		`4/admin,"no"`:                         `connect error in /admin, id -1: "no"`,
 	} {
 		var d parser.Decoder
 		p, err := decode(t, &d, text)
@@ -71,7 +73,7 @@ func TestMalformedPackets(t *testing.T) {
 			{`2/admin,1["disconnect"]`}, {`2["\u0063onnect"]`}, {`2[ "connect" ]`}, {`51-["connect",{"_placeholder":true,"num":0}]`},
 		},
 		"no acknowledgement id":      {{`3["a"]`}, {`3/admin,[]`}, {`61-["a"]`}, {`3`}},
-		"illegal acknowledgement id": {{`29007199254740992["a"]`}, {`399999999999999999999999["a"]`}, {"2" + strings.Repeat("9", 1000) + `["a"]`}},
+		"illegal acknowledgement id": {{`29007199254740992["a"]`}, {`299999999999999999999999["a"]`}, {"2" + strings.Repeat("9", 1000) + `["a"]`}},
 		"illegal number of attachments": {
 			{"5"}, {"51"}, {`5["a"]`}, {`5-["a"]`}, {`50-["a"]`}, {`5-1-["a"]`}, {`5+1-["a"]`}, {`51.5-["a"]`}, {`51e0-["a"]`}, {`50x1-["a"]`}, {`5 1-["a"]`}, {`51 -["a"]`},
 			{`5a-["a"]`}, {`5999999999999999999999-["a"]`}, {`6-1[]`}, {"6"}, {`5/admin,1-["a"]`},

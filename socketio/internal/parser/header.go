@@ -41,7 +41,10 @@ func (d *Decoder) header(data []byte) (header, error) {
 	if len(data) > 0 && isDigit(data[0]) {
 		id, rest, ok := number(data)
 		if !ok {
-			return h, malformed("illegal acknowledgement id")
+			if h.typ != Ack && h.typ != BinaryAck {
+				return h, malformed("illegal acknowledgement id") // whose answer would not find its question
+			}
+			id, rest = Unasked, bytes.TrimLeft(data, "0123456789")
 		}
 		h.id = id
 		data = rest

@@ -55,6 +55,9 @@ func (t Type) String() string {
 // NoID is the ID of a packet that has none.
 const NoID = -1
 
+// Unasked is the ID of a decoded Ack whose number is larger than any that was ever asked for. As in Node.js, it means nothing.
+const Unasked = maxID + 1
+
 // Packet is what one side tells the other in a namespace.
 type Packet struct {
 	Type Type
