@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"github.com/backplane-go/backplane"
+)
+
+// What one client may ask of the server.
+const (
+	maxMessage = 16 << 10 // bytes of a message
+	maxRooms   = 100      // rooms at once
+)
+
+// hub is what the cluster sees of this node: a registry of its clients and their rooms, but for what is encoded once for
+// all of them.
+type hub struct {
+	*backplane.Registry
+	chat    *backplane.Namespace // the clients of all nodes
+	config  config
+	clients sync.WaitGroup // whose connections are open
+}
+
+var _ backplane.Local = (*hub)(nil)
+
+func newHub(c config) *hub {
+	return &hub{Registry: backplane.NewRegistry(backplane.RegistryConfig{}), config: c}
+}
+
+// Broadcast implements backplane.Local: an event of any node, for clients of this one. It becomes a frame when the first
+// of them is found, and all the others get the same frame.
+func (h *hub) Broadcast(p *backplane.Packet, to backplane.Selector) {
+	frame := sync.OnceValue(func() []byte { return frameOf(p.Args) })
+	h.Each(to, func(s backplane.Socket) { s.(*client).push(frame(), p.Flags.Volatile) })
+}
+
+// frameOf returns an event as a WebSocket frame, or nil when it holds binary data, which these clients do not speak.
+func frameOf(event backplane.Args) []byte {
+	text, err := event.AppendJSON(nil)
+	if err != nil {
+		slog.Warn("hub: an event was not sent", slog.String("event", event.Event()), slog.Any("error", err))
+		return nil
+	}
+	return ws.MustCompileFrame(ws.NewTextFrame(text))
+}
+
+// missed tells the clients that this node was deaf for a while: it is time to fetch again what they show.
+func (h *hub) missed(*backplane.GapError) {
+	event, err := backplane.NewArgs("missed")
+	if err == nil {
+		h.Broadcast(&backplane.Packet{Args: event}, backplane.Selector{})
+	}
+}
+
+// ServeHTTP makes a request a client until it is gone.
+func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.clients.Add(1)
+	defer h.clients.Done()
+	if !h.allows(r) {
+		http.Error(w, "this page may not connect", http.StatusForbidden)
+		return
+	}
+	conn, buffered, _, err := ws.HTTPUpgrader{Timeout: patience}.Upgrade(r, w)
+	if err != nil { // and it has been answered
+		if conn != nil {
+			_ = conn.Close()
+		}
+		return
+	}
+	defer conn.Close()
+	c := newClient(h, conn)
+	h.Add(c)
+	defer context.AfterFunc(r.Context(), func() { c.end(ws.StatusGoingAway, "the server shuts down") })()
+	c.serve(r.Context(), buffered)
+}
+
+// allows reports whether the page that sent r may connect. A browser lets every page open a WebSocket to every host, with
+// the host's cookies, so the server has to look for itself.
+func (h *hub) allows(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(strings.Split(h.config.origins, ","), origin) {
+		return true // no browser, or a page that was named
+	}
+	page, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(page.Host, r.Host)
+}
+
+// refuse is an error that ends the connection, and is told to the client.
+func refuse(status ws.StatusCode, reason string) error {
+	return wsutil.ClosedError{Code: status, Reason: reason}
+}
+
+// handle does what a message of a client asks for. This is the place to ask whether it may.
+func (h *hub) handle(ctx context.Context, c *client, message []byte) error {
+	var event backplane.Args
+	if json.Unmarshal(message, &event) != nil {
+		return refuse(ws.StatusInvalidFramePayloadData, "no event")
+	}
+	var room, text string
+	if event.Decode(&room, &text) != nil {
+		return refuse(ws.StatusInvalidFramePayloadData, "arguments are strings")
+	}
+	switch event.Event() {
+	case "join":
+		if len(h.SocketRooms(c.id)) > maxRooms { // the one of its id is among them
+			return refuse(ws.StatusPolicyViolation, "too many rooms")
+		}
+		h.AddAll(c.id, room)
+		c.tell("joined", room)
+	case "leave":
+		h.Del(c.id, room)
+		c.tell("left", room)
+	case "say":
+		if err := h.chat.To(room).Emit(ctx, "said", room, text); err != nil {
+			c.tell("failed", "say", room) // this node's clients got it all the same
+		}
+	case "who":
+		if ids, err := h.chat.Clients(ctx, room); err != nil {
+			c.tell("failed", "who", room) // ids are those of the nodes that did answer
+		} else {
+			c.tell("here", room, len(ids))
+		}
+	default:
+		return refuse(ws.StatusPolicyViolation, "unknown event")
+	}
+	return nil
+}
