@@ -1,0 +1,94 @@
+package adapter
+
+import (
+	"context"
+
+	"github.com/backplane-go/backplane"
+)
+
+// local is what the cluster asks of this server, for calls of any server. It calls Memory: calling Adapter would send
+// everything out again.
+type local struct{ own *Memory }
+
+var _ backplane.Local = local{}
+
+// options are Options as the cluster says them.
+func options(to backplane.Selector, flags backplane.Flags) Options {
+	return Options{Rooms: to.Rooms, Except: to.Except, Volatile: flags.Volatile, Compress: flags.Compress, Timeout: flags.Timeout}
+}
+
+// Broadcast implements backplane.Local.
+func (l local) Broadcast(p *backplane.Packet, to backplane.Selector) {
+	if data, ok := plain(p.Args.Value()).([]any); ok {
+		l.own.Broadcast(data, options(to, p.Flags))
+	}
+}
+
+// BroadcastAck implements backplane.Local.
+func (l local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector, asked func(clients int), answer func(backplane.Value)) {
+	data, ok := plain(p.Args.Value()).([]any)
+	if !ok {
+		asked(0) // in any case, or it would be waited for
+		return
+	}
+	l.own.BroadcastWithAck(data, options(to, p.Flags), asked, func(v any) {
+		if ctx.Err() == nil { // later answers are nobody's
+			answer(encoded(v))
+		}
+	})
+}
+
+// Sockets implements backplane.Local.
+func (l local) Sockets(to backplane.Selector) (all []backplane.SocketInfo) {
+	l.own.FetchSockets(options(to, backplane.Flags{}), func(sockets []Details, _ error) {
+		for _, s := range sockets {
+			all = append(all, backplane.SocketInfo{ID: s.ID, Rooms: s.Rooms, Handshake: encoded(s.Handshake), Data: encoded(s.Data)})
+		}
+	})
+	return all
+}
+
+// Join implements backplane.Local.
+func (l local) Join(to backplane.Selector, rooms []string) {
+	l.own.AddSockets(options(to, backplane.Flags{}), rooms)
+}
+
+// Leave implements backplane.Local.
+func (l local) Leave(to backplane.Selector, rooms []string) {
+	l.own.DelSockets(options(to, backplane.Flags{}), rooms)
+}
+
+// Disconnect implements backplane.Local.
+func (l local) Disconnect(to backplane.Selector, close bool) {
+	l.own.DisconnectSockets(options(to, backplane.Flags{}), close)
+}
+
+// ServerSideEmit implements backplane.Local.
+func (l local) ServerSideEmit(args backplane.Args, reply func(backplane.Value)) {
+	data, ok := plain(args.Value()).([]any)
+	if !ok || l.own.OnServerSideEmit == nil {
+		return
+	}
+	var ack func(any)
+	if reply != nil {
+		ack = func(answer any) { reply(encoded(answer)) }
+	}
+	l.own.OnServerSideEmit(data, ack)
+}
+
+// plain is a value as Go has it: text, numbers, []byte, slices and maps; nil if it is malformed.
+func plain(v backplane.Value) (plain any) {
+	if v.Decode(&plain) != nil {
+		return nil
+	}
+	return plain
+}
+
+// encoded is a value as the cluster has it, or null if it cannot be encoded.
+func encoded(v any) backplane.Value {
+	value, err := backplane.NewValue(v)
+	if err != nil {
+		return backplane.Value{}
+	}
+	return value
+}
