@@ -144,12 +144,12 @@ func (s *Server) Len() int { return int(s.live.Load()) }
 // it, and a goodbye, or Config.ShutdownTimeout was not enough for that. When ctx ends, it does what Close does, and returns
 // ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
+	latest := s.clock() + int64(s.config.ShutdownTimeout)
 	for _, c := range s.refuseMore() {
 		c.end(ServerShutdown, nil, goodbye(ServerShutdown))
-	latest := s.clock() + int64(s.config.ShutdownTimeout)
+		s.alarms.hasten(&c.alarm, latest) // that of one that was closing before, too
 	}
 	done := make(chan struct{})
-		s.alarms.hasten(&c.alarm, latest) // that of one that was closing before, too
 	go func() {
 		s.group.Wait()
 		close(done)
