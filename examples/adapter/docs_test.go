@@ -1,0 +1,35 @@
+package adapter_test
+
+import (
+	"os"
+	"reflect"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane"
+)
+
+// docs/hubs.md names methods of these types.
+var types = map[string]reflect.Type{
+	"Cluster":   reflect.TypeFor[*backplane.Cluster](),
+	"Namespace": reflect.TypeFor[*backplane.Namespace](),
+	"Target":    reflect.TypeFor[backplane.Target](),
+	"Registry":  reflect.TypeFor[*backplane.Registry](),
+	"Local":     reflect.TypeFor[backplane.Local](),
+}
+
+func TestMethodsInTheDocumentsExist(t *testing.T) {
+	page, err := os.ReadFile("../../docs/hubs.md")
+	require.NoError(t, err)
+	named := regexp.MustCompile("`(Cluster|Namespace|Target|Registry|Local)\\.(\\w+)`").FindAllStringSubmatch(string(page), -1)
+	require.Greater(t, len(named), 40)
+	for _, m := range named {
+		_, exists := types[m[1]].MethodByName(m[2])
+		require.True(t, exists, m[0])
+	}
+	for i := range types["Local"].NumMethod() {
+		require.Contains(t, string(page), "`Local."+types["Local"].Method(i).Name+"`", "a method of Local that the page forgets")
+	}
+}
