@@ -121,7 +121,11 @@ func (s *Socket) missed() ([]backward, bool) {
 		return nil, true
 	}
 	log := s.ns.log
-	events, ok := log.Sessions.Missed(log.namespace, s.resume.offset, s.ns.registry.SocketRooms(s.id))
+	rooms := s.ns.registry.SocketRooms(s.id)
+	// With mu no event is halfway, kept but not delivered yet: it would be among those missed and come once more.
+	log.mu.Lock()
+	events, ok := log.Sessions.Missed(log.namespace, s.resume.offset, rooms)
+	log.mu.Unlock()
 	if !ok {
 		return nil, false
 	}
