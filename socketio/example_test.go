@@ -48,11 +48,13 @@ func Example() {
 // Two servers in one cluster: what one sends reaches the clients of both.
 func ExampleConfig_cluster() {
 	bus := memory.NewHub() // or pgxdriver.New(pool), in another process each
+	var clusters []*backplane.Cluster
 	node := func() *socketio.Server {
 		cluster, err := backplane.Open(context.Background(), backplane.Config{Bus: bus})
 		if err != nil {
 			log.Fatal(err)
 		}
+		clusters = append(clusters, cluster)
 		io, err := socketio.NewServer(socketio.Config{Cluster: cluster})
 		if err != nil {
 			log.Fatal(err)
@@ -67,7 +69,12 @@ func ExampleConfig_cluster() {
 	answers, err := a.ServerSideEmitWithAck(context.Background(), "how many?")
 	fmt.Println(answers, err)
 	fmt.Println(a.Close(), b.Close())
+	for _, c := range clusters { // they may serve something else besides
+		fmt.Println(c.Close(context.Background()))
+	}
 	// Output:
 	// [0] <nil>
 	// <nil> <nil>
+	// <nil>
+	// <nil>
 }
