@@ -25,5 +25,6 @@ require (
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sync v0.22.0 // indirect
+	golang.org/x/sys v0.6.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 )
