@@ -29,13 +29,14 @@ type client struct {
 	timer   *time.Timer
 	queue   workQueue
 	working bool          // there is a worker
+	awaited bool          // who calls Take is to become it
 	room    chan struct{} // the reader waits for it to be closed, if not nil
 	dead    bool          // nothing that comes counts any more
 	closed  bool          // the connection has ended
 	live    int           // sockets that were made and have not ended, and the connection
 }
 
-var _ engineio.Receiver = (*client)(nil)
+var _ engineio.Worker = (*client)(nil)
 
 func newClient(s *Server, conn *engineio.Conn) *client {
 	c := &client{server: s, conn: conn, live: 1}
@@ -69,8 +70,16 @@ func (c *client) joined() {
 
 // Message implements engineio.Receiver.
 func (c *client) Message(binary bool, data []byte) {
+	if c.Take(binary, data) {
+		c.mu.Lock()
+		c.engage()
+	}
+}
+
+// Take implements engineio.Worker.
+func (c *client) Take(binary bool, data []byte) (hired bool) {
 	if c.deaf {
-		return
+		return false
 	}
 	c.size += len(data)
 	var p *parser.Packet
@@ -87,12 +96,13 @@ func (c *client) Message(binary bool, data []byte) {
 	case p != nil:
 		size := c.size
 		c.size = 0
-		c.take(p, size)
+		return c.take(p, size)
 	}
+	return false
 }
 
-// take hands a packet to whom it is for.
-func (c *client) take(p *parser.Packet, size int) {
+// take hands a packet to whom it is for. It is true if a worker is wanted.
+func (c *client) take(p *parser.Packet, size int) bool {
 	s := c.find(p.Namespace)
 	state := connecting
 	if s != nil {
@@ -100,19 +110,21 @@ func (c *client) take(p *parser.Packet, size int) {
 	}
 	switch {
 	case p.Type == parser.Connect && (s == nil || state == connecting || state == gone):
-		c.push(work{kind: toConnect, socket: c.begin(p), size: size})
+		return c.push(work{kind: toConnect, socket: c.begin(p), size: size})
 	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError || state == connecting:
 		c.violated("state", &stateError{p})
 		c.close(reasonForcedServerClose)
 	case p.Type == parser.Event:
-		c.push(work{kind: toHandle, socket: s, packet: p, size: size})
+		return c.push(work{kind: toHandle, socket: s, packet: p, size: size})
 	case p.Type == parser.Ack:
 		s.acknowledged(p)
 	case p.Type == parser.Disconnect:
 		c.drop(s)
 		s.cut()
-		c.append(work{kind: toEnd, socket: s, reason: reasonClientDisconnect})
+		c.mu.Lock()
+		return c.promise(work{kind: toEnd, socket: s, reason: reasonClientDisconnect})
 	}
+	return false
 }
 
 // violated notes that the client has broken the protocol's rules.

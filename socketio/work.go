@@ -66,15 +66,15 @@ func (q *workQueue) rest() {
 // events, and a handler may wait for them.
 const awaitingFactor = 16
 
-// push queues what the reader has got, and waits for room.
-func (c *client) push(w work) {
+// push queues what the reader has got, and waits for room. It is true if a worker is wanted.
+func (c *client) push(w work) bool {
 	c.mu.Lock()
 	for !c.dead && c.full(w.size) {
 		if c.room == nil {
 			c.room = make(chan struct{})
 		}
 		room := c.room
-		c.mu.Unlock()
+		c.engage() // who waits here does no work
 		select {
 		case <-room:
 		case <-c.server.closing:
@@ -87,26 +87,45 @@ func (c *client) push(w work) {
 			c.live--
 		}
 		c.mu.Unlock()
-		return
+		return false
 	}
-	c.hire(w)
+	return c.promise(w)
+}
+
+// promise is hire for the reader. It is true if Work is to be called. It unlocks mu.
+func (c *client) promise(w work) bool {
+	wanted := c.hire(w)
+	c.awaited = c.awaited || wanted
+	c.mu.Unlock()
+	return wanted
+}
+
+// engage finds a worker if the one who is to become it does not. It unlocks mu.
+func (c *client) engage() {
+	awaited := c.awaited
+	c.awaited = false
+	c.mu.Unlock()
+	if awaited {
+		c.server.crew.serve(c)
+	}
 }
 
 // append queues what the reader must not wait for.
 func (c *client) append(w work) {
 	c.mu.Lock()
-	c.hire(w)
-}
-
-// hire queues w and finds a worker if there is none. It unlocks mu.
-func (c *client) hire(w work) {
-	c.queue.push(w)
-	start := !c.working
-	c.working = true
+	wanted := c.hire(w)
 	c.mu.Unlock()
-	if start {
+	if wanted {
 		c.server.crew.serve(c)
 	}
+}
+
+// hire queues w. It is true if there was no worker: the caller becomes it, or finds one. The caller holds mu.
+func (c *client) hire(w work) bool {
+	c.queue.push(w)
+	wanted := !c.working
+	c.working = true
+	return wanted
 }
 
 // full reports whether the client has to wait. The caller holds mu.
@@ -126,6 +145,25 @@ func (c *client) wake() {
 		close(c.room)
 		c.room = nil
 	}
+}
+
+// Work implements engineio.Worker.
+func (c *client) Work() {
+	c.mu.Lock()
+	awaited := c.awaited
+	c.awaited = false
+	c.mu.Unlock()
+	if !awaited {
+		return // the reader had to wait meanwhile
+	}
+	done := false
+	defer func() {
+		if !done {
+			c.server.crew.serve(c) // a func of the application's has ended this goroutine
+		}
+	}()
+	c.work()
+	done = true
 }
 
 // work does what is queued.

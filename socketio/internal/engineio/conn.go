@@ -16,6 +16,16 @@ type Receiver interface {
 	Closed(reason Reason, err error)
 }
 
+// Worker is a Receiver that has work to do which may take long. It is called by a goroutine that has the time.
+type Worker interface {
+	Receiver
+	// Take is Message, but returns true if Work is to be called, once, when what came together with the message has been
+	// handed over.
+	Take(binary bool, data []byte) bool
+	// Work may block, and be called while Message, Take and Closed are.
+	Work()
+}
+
 // Reason says why a session ended, in Socket.IO's words.
 type Reason string
 

@@ -207,7 +207,7 @@ func (c *Conn) receivePayload(body []byte) *refusal {
 	var reason Reason
 	var broken error // what a packet did wrong
 	err := eachPacket(body, func(p packet) bool {
-		reason, broken = c.receive(p)
+		_, reason, broken = c.receive(p, false)
 		return reason == ""
 	})
 	switch {

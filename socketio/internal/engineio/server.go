@@ -16,6 +16,7 @@ type Server struct {
 	began   time.Time
 	alarms  *alarms
 	writers writers
+	pollers pollers
 	live    atomic.Int64   // sessions that are open
 	group   sync.WaitGroup // sessions, and the goroutines that serve one
 	stop    chan struct{}  // ends what serves all sessions
@@ -91,6 +92,7 @@ func (s *Server) newConn(r *http.Request, transport string) (*Conn, *refusal) {
 		s.running = true
 		s.helpers.Go(func() { s.alarms.run(s.stop) })
 		s.writers.start(s)
+		s.pollers.start()
 	}
 	s.sessions[c.id] = c
 	s.group.Add(1)
@@ -178,6 +180,7 @@ func (s *Server) Close() error {
 		close(s.stop)
 	}
 	s.mu.Unlock()
+	s.pollers.close()
 	s.helpers.Wait()
 	return nil
 }

@@ -58,24 +58,35 @@ func (c *Conn) leave() {
 	}
 }
 
-// receive handles a packet of the client. It returns "" unless the session is to end. The caller has entered.
-func (c *Conn) receive(p packet) (Reason, error) {
+// receive handles a packet of the client. It returns "" unless the session is to end. The caller has entered. works: it will do
+// the work of the Worker that is returned, if that is not nil.
+func (c *Conn) receive(p packet, works bool) (Worker, Reason, error) {
 	switch p.kind {
 	case typeMessage, typeBinary:
-		if c.phase.Load() == isOpen {
-			c.receiver.Message(p.kind == typeBinary, p.data)
+		if c.phase.Load() != isOpen {
+			return nil, "", nil
 		}
+		binary := p.kind == typeBinary
+		if works {
+			if w, ok := c.receiver.(Worker); ok {
+				if w.Take(binary, p.data) {
+					return w, "", nil
+				}
+				return nil, "", nil
+			}
+		}
+		c.receiver.Message(binary, p.data)
 	case typePong:
 		c.pong()
 	case typeClose:
-		return TransportClose, nil
+		return nil, TransportClose, nil
 	case typeNoop:
 	case typePing:
-		return TransportError, errDirection
+		return nil, TransportError, errDirection
 	default:
-		return TransportError, errOrder
+		return nil, TransportError, errOrder
 	}
-	return "", nil
+	return nil, "", nil
 }
 
 // end ends the session, if it is open, and tells the receiver why. With last, the client gets what is queued and then

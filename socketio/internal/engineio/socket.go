@@ -3,105 +3,67 @@ package engineio
 import (
 	"io"
 	"net"
-	"syscall"
 
 	"github.com/gobwas/ws"
 )
 
-// socket is a WebSocket of a session: its transport, or a probe that wants to become it. One goroutine reads from it.
+// socket is a WebSocket of a session: its transport, or a probe that wants to become it. One goroutine at a time reads from it.
 type socket struct {
-	conn     *Conn
-	nc       net.Conn
-	raw      syscall.RawConn // nil: nc cannot be read and written without blocking, as with TLS
-	writer   *writer         // nil: a goroutine of its own writes while there is something to write
-	readable func(fd uintptr) bool
+	conn   *Conn
+	nc     io.WriteCloser
+	raw    rawWriter // nil: nc cannot be written without blocking, as with TLS
+	writer *writer   // nil: a goroutine of its own writes while there is something to write
+	polled polled
 
 	// The reader's own.
 	in      inbound
-	got     *scratch // what was read, by readable
-	n       int
-	err     error
 	probing bool
-	broken  bool // the client broke the rules: what comes is not looked at any more
-	entered bool // the session's receiver may be called
+	broken  bool   // the client broke the rules: what comes is not looked at any more
+	entered bool   // the session's receiver may be called
+	work    Worker // has left something to do, if not nil
+}
+
+// rawWriter is the part of a syscall.RawConn that writes.
+type rawWriter interface {
+	Write(f func(fd uintptr) (done bool)) error
 }
 
 // newSocket makes a socket of an accepted WebSocket.
 func newSocket(c *Conn, a *accepted) *socket {
 	s := &socket{conn: c, nc: a.nc, in: inbound{limit: int64(c.server.config.MaxPayload), deflate: a.deflate}}
-	if raw := rawConn(a.nc); raw != nil {
-		s.raw, s.writer = raw, c.server.writers.pick()
-		s.readable = s.tryRead
+	switch server := c.server; {
+	case server.pollers.adopt(s, a.nc):
+		s.writer = server.writers.pick()
+	default:
+		if raw := rawConn(a.nc); raw != nil {
+			s.raw, s.writer = raw, server.writers.pick()
+		}
 	}
 	return s
 }
 
-// run reads until the connection ends. early is what came with the handshake.
-func (s *socket) run(early []byte) {
-	defer s.conn.server.group.Done()
-	err := s.read(early)
+// start begins to read, which ends at once if s was cut. a is what s was made of.
+func (s *socket) start(a *accepted) {
+	if s.polled.poller != nil {
+		s.polled.early = a.early
+		s.polled.poller.watch(s)
+		return
+	}
+	go func() {
+		in := &reader{socket: s, nc: a.nc}
+		s.finish(in.read(a.early))
+	}()
+}
+
+// finish is called when reading has come to an end.
+func (s *socket) finish(err error) {
 	if s.probing {
 		s.conn.abandon(s)
 	} else {
 		s.conn.end(TransportClose, err, nil)
 	}
 	_ = s.nc.Close() // it may be closed already; with TLS it says goodbye
-}
-
-func (s *socket) read(early []byte) error {
-	for len(early) > 0 {
-		sc := scratches.Get().(*scratch)
-		n := copy(s.in.space(sc.buf), early)
-		early = early[n:]
-		s.handle(sc, n)
-		scratches.Put(sc)
-	}
-	if s.raw == nil {
-		return s.readBlocking()
-	}
-	for {
-		// While nothing comes, only the goroutine waits: its buffer is borrowed when there is something to read.
-		if err := s.raw.Read(s.readable); err != nil {
-			return err
-		}
-		if s.n > 0 {
-			s.handle(s.got, s.n)
-		}
-		scratches.Put(s.got)
-		s.got = nil
-		switch {
-		case s.err != nil:
-			return s.err
-		case s.n == 0:
-			return io.EOF
-		}
-	}
-}
-
-// tryRead reads what there is. It is false when there is nothing.
-func (s *socket) tryRead(fd uintptr) bool {
-	sc := scratches.Get().(*scratch)
-	n, again, err := readFD(fd, s.in.space(sc.buf))
-	if again {
-		scratches.Put(sc)
-		return false
-	}
-	s.got, s.n, s.err = sc, n, err
-	return true
-}
-
-// readBlocking is read for connections that have to be asked for data with a buffer in hand.
-func (s *socket) readBlocking() error {
-	sc := &scratch{buf: make([]byte, 2<<10)}
-	for {
-		n, err := s.nc.Read(s.in.space(sc.buf))
-		if n > 0 {
-			s.handle(sc, n)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	s.conn.server.group.Done()
 }
 
 // handle handles what was read.
@@ -161,7 +123,10 @@ func (s *socket) message(binary bool, data []byte, shared bool) bool {
 		if shared && (p.kind == typeMessage || p.kind == typeBinary) {
 			p.data = append(make([]byte, 0, len(p.data)), p.data...)
 		}
-		reason, err = s.conn.receive(p)
+		var work Worker
+		if work, reason, err = s.conn.receive(p, s.polled.poller != nil); work != nil {
+			s.work = work
+		}
 	}
 	if reason != "" {
 		s.conn.end(reason, err, goodbye(reason))
@@ -202,11 +167,14 @@ func (s *socket) closed(payload []byte) {
 
 // cut closes the connection under whoever reads and writes.
 func (s *socket) cut() {
-	nc := s.nc
-	if over, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = over.NetConn() // TLS would wait for its goodbye to be written
+	switch nc := s.nc.(type) {
+	case interface{ cut() }:
+		nc.cut()
+	case interface{ NetConn() net.Conn }:
+		_ = nc.NetConn().Close() // TLS would wait for its goodbye to be written
+	default:
+		_ = nc.Close()
 	}
-	_ = nc.Close()
 }
 
 // halfClose tells the client that nothing follows, while it may still be sending.

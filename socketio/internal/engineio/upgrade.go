@@ -84,7 +84,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) *refusal 
 	defer func() {
 		if !opened { // Open panicked, and net/http does not know the connection any more
 			s.group.Done()
-			_ = a.nc.Close()
+			_ = sock.nc.Close()
 		}
 	}()
 	c.open()
@@ -101,7 +101,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) *refusal 
 		sock.cut()
 	}
 	c.leave()
-	go sock.run(a.early) // ends at once if it was cut
+	sock.start(a)
 	return nil
 }
 
@@ -151,8 +151,8 @@ func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn)
 	s.alarms.set(&p.alarm, s.clock()+int64(s.config.UpgradeTimeout))
 	s.group.Add(1) // the session has its hold still
 	go func() {
-		_, _ = a.nc.Write(a.answer) // to a new connection: it has room. If it is gone, reading will tell.
-		p.socket.run(a.early)
+		_, _ = p.socket.nc.Write(a.answer) // to a new connection: it has room. If it is gone, reading will tell.
+		p.socket.start(a)
 	}()
 	return nil
 }
