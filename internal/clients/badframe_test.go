@@ -85,7 +85,7 @@ var badFrames = []scenario{
 		require.NoError(f, s.conn.Close())
 		f.goneFor(s.id, "transport close")
 	}},
-	{name: "FrameThatDoesNotEnd", config: config{pingInterval: 300 * time.Millisecond, pingTimeout: 300 * time.Millisecond}, run: func(f *fixture) {
+	{name: "FrameThatDoesNotEnd", config: config{pingInterval: pingSoon, pingTimeout: pongLate}, run: func(f *fixture) {
 		s := f.member()
 		p := frame(0x81, `420["echo","x"]`)
 		s.mute = true
@@ -126,7 +126,7 @@ var badFrames = []scenario{
 		s.text("3", "3", "3x", "6")
 		s.fine()
 	}},
-	{name: "SecondWebSocketOfASession", run: func(f *fixture) {
+	{name: "SecondWebSocketOfASession", config: config{upgradeTimeout: 200 * time.Millisecond}, run: func(f *fixture) {
 		s := f.member()
 		if second, err := f.dial("EIO=4&transport=websocket&sid=" + s.sid); err == nil {
 			second.text("2probe")

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -26,7 +25,11 @@ var badRequests = []scenario{
 	{name: "VersionOfTheProtocol", run: func(f *fixture) {
 		for _, eio := range []string{"EIO=3&", "EIO=5&", "EIO=&", "EIO=4x&", ""} {
 			f.refuses("GET", eio+"transport=polling", 400, 5)
-			_, err := f.dial(eio + "transport=websocket")
+			s, err := f.dial(eio + "transport=websocket")
+			if f.onNode && err == nil { // where it is refused after it has been opened
+				s.closed()
+				continue
+			}
 			require.Error(f, err)
 		}
 	}},
@@ -73,7 +76,7 @@ var badRequests = []scenario{
 		f.refuses("POST", "EIO=4&transport=websocket&sid="+p.sid, 400, 3)
 		p.fine()
 		for name, header := range map[string]string{
-			"version": "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+			"version": "Sec-WebSocket-Version: 7\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
 			"no key":  "Sec-WebSocket-Version: 13\r\n",
 			"key":     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n",
 		} {
@@ -144,9 +147,7 @@ var badRequests = []scenario{
 		// without saying how much comes
 		r := f.request("POST", p.url(), io.MultiReader(strings.NewReader("4"), strings.NewReader(strings.Repeat("2", 1_000_000))), nil)
 		require.Contains(f, []int{413, 0}, r.Status)
-		for _, e := range f.server.reports().Take() {
-			require.NotEqual(f, "event", e.What)
-		}
+		f.nothingHeard()
 	}},
 	{name: "BodyThatPromisesTooMuch", config: config{maxPayload: 1000}, run: func(f *fixture) {
 		p := f.polling()
@@ -167,7 +168,7 @@ var badRequests = []scenario{
 		require.NoError(f, conn.Close())
 		p.over("transport error")
 	}},
-	{name: "SlowBody", notOnNode: true, config: config{pingInterval: 400 * time.Millisecond, pingTimeout: 400 * time.Millisecond}, run: func(f *fixture) {
+	{name: "SlowBody", notOnNode: true, config: config{pingInterval: pingSoon, pingTimeout: pongLate}, run: func(f *fixture) {
 		p := f.polling()
 		conn := f.stream(fmt.Sprintf("POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", p.sid))
 		p.over(anyReason)
@@ -180,9 +181,12 @@ var badRequests = []scenario{
 		p.over("transport error")
 	}},
 	{name: "UnreadableBody", run: func(f *fixture) {
-		for _, body := range []string{"9x", "x", "4\x1e", "\x1e4", "\x1e\x1e", "40\x1e9", "{}"} {
+		for _, body := range []string{"9x", "x", "4\x1e", "\x1e4", "\x1e\x1e", "42[\"up\"]\x1e9", "{}"} {
 			p := f.polling()
 			p.post(body)
+			if f.onNode && body == "4\x1e" { // where that waits for the next poll
+				continue
+			}
 			p.over("parse error")
 		}
 	}},
@@ -211,12 +215,12 @@ var badRequests = []scenario{
 		p.post("2")
 		p.over("transport error")
 	}},
-	{name: "AFloodOfPackets", config: config{maxPayload: 1_000_000}, run: func(f *fixture) {
+	{name: "AFloodOfPackets", run: func(f *fixture) {
 		p := f.polling()
+		const n = 5000
 		packet := `42["up"]`
-		body := strings.Repeat(packet+"\x1e", 100_000) + packet
-		require.Equal(f, "ok", p.post(body).Body)
-		for range 100_001 {
+		require.Equal(f, "ok", p.post(strings.Repeat(packet+"\x1e", n-1)+packet).Body)
+		for range n {
 			require.Equal(f, "up", f.report("event", func(e serverEvent) bool { return e.ID == p.id }).Event)
 		}
 		p.fine()

@@ -3,6 +3,7 @@ package clients_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,11 +28,13 @@ type clientSpec struct {
 	// URL is another than the server's.
 	URL string
 	NSP string
-	// Auth is the payload of the connect packet; the application knows the keys rooms, data, refuse, details, later and key.
+	// Auth is the payload of the connect packet; the application knows the keys rooms, data, refuse, details, hold and key.
 	Auth map[string]any
 	// Options are the Manager's, SocketOptions the Socket's.
 	Options       options
 	SocketOptions map[string]any
+	// Pings: each ping of the server is reported.
+	Pings bool
 	// Listen are events that a client without onAny, which version 2 is, listens to.
 	Listen []string
 }
@@ -52,7 +55,7 @@ type client struct {
 }
 
 // inboxes are what happened to a client.
-type inboxes struct{ connects, errors, disconnects, upgrades, events nodejs.Inbox[clientEvent] }
+type inboxes struct{ connects, errors, disconnects, upgrades, pings, events nodejs.Inbox[clientEvent] }
 
 // clientEvent is something that happened to a client.
 type clientEvent struct {
@@ -80,7 +83,7 @@ func (e clientEvent) args() []any {
 
 func (b *inboxes) happened(e clientEvent) {
 	map[string]*nodejs.Inbox[clientEvent]{
-		"connect": &b.connects, "connect_error": &b.errors, "disconnect": &b.disconnects, "upgrade": &b.upgrades, "event": &b.events,
+		"connect": &b.connects, "connect_error": &b.errors, "disconnect": &b.disconnects, "upgrade": &b.upgrades, "ping": &b.pings, "event": &b.events,
 	}[e.What].Put(e)
 }
 
@@ -100,7 +103,7 @@ func (h *host) open(t *testing.T, ctx context.Context, url string, spec clientSp
 	}
 	c.do("connect", map[string]any{
 		"manager": manager, "url": url, "nsp": spec.NSP, "auth": nodejs.Value{V: spec.Auth}, "version": spec.Version,
-		"options": spec.Options, "socketOptions": spec.SocketOptions, "listen": spec.Listen,
+		"options": spec.Options, "socketOptions": spec.SocketOptions, "listen": spec.Listen, "pings": spec.Pings,
 	})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -154,6 +157,12 @@ func (c *client) upgraded() {
 	c.Helper()
 	e := await(c.T, c.ctx, c.name, "the upgrade", &c.upgrades)
 	require.Equal(c, "websocket", e.Transport)
+}
+
+// pinged waits for the next ping.
+func (c *client) pinged() {
+	c.Helper()
+	await(c.T, c.ctx, c.name, "a ping", &c.pings)
 }
 
 // next waits for the next event.
@@ -222,8 +231,8 @@ func (c *client) state() state {
 // same compares values without their number types, and shows only the beginning of large ones.
 func same(t *testing.T, want, got any) {
 	t.Helper()
-	w, g := fmt.Sprintf("%#v", nodejs.Canon(want)), fmt.Sprintf("%#v", nodejs.Canon(got))
-	if w != g {
-		t.Fatalf("got  %.300s\nwant %.300s", g, w)
+	w, g := nodejs.Canon(want), nodejs.Canon(got)
+	if !reflect.DeepEqual(w, g) {
+		t.Fatalf("got  %.300s\nwant %.300s", fmt.Sprintf("%#v", g), fmt.Sprintf("%#v", w))
 	}
 }

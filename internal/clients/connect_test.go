@@ -3,7 +3,6 @@ package clients_test
 import (
 	"fmt"
 	"net/url"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -142,22 +141,29 @@ var connectScenarios = []scenario{
 		same(f.T, map[string]any{"ok": true}, f.accepted(c).Auth.V)
 	}},
 	{name: "MiddlewareMayTakeItsTime", over: everyTransport, run: func(f *fixture) {
-		slow := f.open(clientSpec{Auth: map[string]any{"later": 300}})
+		slow := f.open(clientSpec{Auth: map[string]any{"hold": true}})
+		refused := f.open(clientSpec{Auth: map[string]any{"hold": true, "refuse": "no"}})
+		for range 2 {
+			f.report("held", func(serverEvent) bool { return true })
+		}
 		f.connect(clientSpec{}) // meanwhile
 		slow.emit("early", 1)   // waits until it is connected
+		f.must(op{Call: "proceed"})
 		slow.connected()
 		f.accepted(slow)
 		f.heard(slow, "early", 1)
-		require.Equal(f, "no", f.open(clientSpec{Auth: map[string]any{"later": 50, "refuse": "no"}}).refused().Message)
+		require.Equal(f, "no", refused.refused().Message)
 	}},
-	{name: "ClientThatLeavesInTheMiddlewareIsNotConnected", config: config{connectTimeout: 20 * time.Second}, run: func(f *fixture) {
-		c := f.open(clientSpec{Auth: map[string]any{"later": 200, "mark": "gone"}, Options: over(websocketOnly)})
+	{name: "ClientThatLeavesInTheMiddlewareIsNotConnected", run: func(f *fixture) {
+		c := f.open(clientSpec{Auth: map[string]any{"hold": true}, Options: over(websocketOnly)})
+		f.report("held", func(serverEvent) bool { return true })
 		c.do("remove", map[string]any{})
-		stays := f.connect(clientSpec{Auth: map[string]any{"later": 400}})
+		f.closed()
+		f.must(op{Call: "proceed"})
+		f.connect(clientSpec{}).ask("nothing")
 		for _, e := range f.server.reports().Take() {
 			require.NotEqual(f, "connection", e.What, "%v", e)
 		}
-		stays.ask("nothing")
 	}},
 	{name: "RoomsAndDataOfTheConnection", run: func(f *fixture) {
 		c := f.open(clientSpec{Auth: map[string]any{"rooms": []string{"a", "b"}, "data": map[string]any{"name": "x"}}})

@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -45,10 +46,7 @@ var disconnectScenarios = []scenario{
 		c.ask("nothing")
 	}},
 	{name: "ServerDisconnectsTheConnection", over: everyTransport, run: func(f *fixture) {
-		c := f.connect(clientSpec{})
-		if len(f.transports) == 2 {
-			c.upgraded()
-		}
+		c := f.settled(clientSpec{})
 		other := f.connect(clientSpec{On: c, NSP: "/custom"})
 		f.must(emit("last words").of(c.id))
 		f.must(op{Call: "disconnect", Close: true}.of(c.id))
@@ -60,10 +58,7 @@ var disconnectScenarios = []scenario{
 		f.closed()
 	}},
 	{name: "ClientClosesTheConnection", over: everyTransport, run: func(f *fixture) {
-		c := f.connect(clientSpec{})
-		if len(f.transports) == 2 {
-			c.upgraded()
-		}
+		c := f.settled(clientSpec{})
 		other := f.connect(clientSpec{On: c, NSP: "/custom"})
 		c.ask("nothing")
 		c.do("closeEngine", map[string]any{})
@@ -74,11 +69,7 @@ var disconnectScenarios = []scenario{
 		f.closed()
 	}},
 	{name: "ServerStops", over: everyTransport, run: func(f *fixture) {
-		c := f.connect(clientSpec{})
-		if len(f.transports) == 2 {
-			c.upgraded()
-		}
-		c.ask("nothing")
+		c := f.settled(clientSpec{})
 		require.NoError(f, f.server.stop(f.ctx))
 		require.Contains(f, []string{"transport close", "transport error"}, c.disconnected())
 		require.Equal(f, "server shutting down", f.gone(c))
@@ -86,11 +77,7 @@ var disconnectScenarios = []scenario{
 	}},
 	{name: "ConnectionBreaks", over: everyTransport, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())
-		c := f.connect(clientSpec{URL: p.URL()})
-		if len(f.transports) == 2 {
-			c.upgraded()
-		}
-		c.ask("nothing")
+		c := f.settled(clientSpec{URL: p.URL()})
 		f.must(op{Call: "join", Rooms: []string{"den"}}.of(c.id))
 		require.Contains(f, []string{"transport close", "transport error"}, f.cut(p, c))
 		if f.transports[0] == "polling" && len(f.transports) == 1 {
@@ -100,23 +87,19 @@ var disconnectScenarios = []scenario{
 		}
 		f.closed()
 	}},
-	{name: "SilentConnectionIsGivenUpByBoth", config: config{pingInterval: 300 * time.Millisecond, pingTimeout: 300 * time.Millisecond}, over: everyTransport,
+	{name: "SilentConnectionIsGivenUpByBoth", config: config{pingInterval: pingSoon, pingTimeout: pongLate}, over: everyTransport,
 		run: func(f *fixture) {
 			p := pgtest.NewProxy(f, f.server.url())
-			c, healthy := f.connect(clientSpec{URL: p.URL()}), f.connect(clientSpec{})
-			if len(f.transports) == 2 {
-				c.upgraded()
-			}
-			c.ask("nothing")
+			c, healthy := f.settled(clientSpec{URL: p.URL()}), f.connect(clientSpec{})
 			p.Stall(pgtest.Both)
 			require.Equal(f, "ping timeout", c.disconnected())
 			require.Equal(f, "ping timeout", f.gone(c))
 			healthy.ask("nothing")
 		}},
-	{name: "HeartbeatsKeepTheIdleConnected", config: config{pingInterval: 100 * time.Millisecond, pingTimeout: 3 * time.Second}, over: everyTransport, run: func(f *fixture) {
-		idle, talks := f.connect(clientSpec{}), f.connect(clientSpec{})
-		for begin := time.Now(); time.Since(begin) < time.Second; {
-			talks.ask("nothing")
+	{name: "HeartbeatsKeepTheIdleConnected", config: config{pingInterval: pingSoon, pingTimeout: pongLate}, over: everyTransport, run: func(f *fixture) {
+		idle := f.settled(clientSpec{Pings: true})
+		for range 5 {
+			idle.pinged()
 		}
 		require.True(f, idle.state().Connected)
 		f.must(emit("still there").of(idle.id))
@@ -127,9 +110,13 @@ var disconnectScenarios = []scenario{
 // closed waits until the server has no connection any more.
 func (f *fixture) closed() {
 	f.Helper()
-	for ints(f.must(op{Call: "clientsCount"}).values())[0] != 0 {
-		require.NoError(f, f.ctx.Err(), "the server still counts connections")
-	}
+	f.counts(0)
+}
+
+// counts waits until the server has that many connections.
+func (f *fixture) counts(n int) {
+	f.Helper()
+	f.until(fmt.Sprintf("the server counts %d connections", n), func() bool { return ints(f.must(op{Call: "clientsCount"}).values())[0] == n })
 }
 
 // cut breaks a client's connection, whose requests go through p, and returns the reason that the client is told. A client
@@ -138,7 +125,7 @@ func (f *fixture) cut(p *pgtest.Proxy, c *client) string {
 	f.Helper()
 	for {
 		p.Cut()
-		soon, cancel := context.WithTimeout(f.ctx, 50*time.Millisecond)
+		soon, cancel := context.WithTimeout(f.ctx, 100*time.Millisecond)
 		e, err := c.disconnects.Next(soon)
 		cancel()
 		if err == nil {

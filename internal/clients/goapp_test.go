@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/nodejs"
@@ -12,7 +12,8 @@ import (
 )
 
 // install puts the application on a server. It does what node/app.js does, which see.
-func install(io *socketio.Server, tell func(serverEvent)) {
+func install(io *socketio.Server, tell func(serverEvent), held *gate) {
+	admit := func(s *socketio.Socket) error { return admit(s, tell, held) }
 	io.OnNewNamespace(func(ns *socketio.Namespace) {
 		if ns.Name() != "/custom" { // node/app.js opens that first
 			tell(serverEvent{What: "namespace", NSP: ns.Name()})
@@ -53,19 +54,45 @@ func install(io *socketio.Server, tell func(serverEvent)) {
 type auth struct {
 	Refuse  *string
 	Details any
-	Later   int64 // milliseconds
+	Hold    bool // until the op "proceed"
 	Rooms   []string
 	Data    any
 }
 
-func admit(s *socketio.Socket) error {
+func admit(s *socketio.Socket, tell func(serverEvent), held *gate) error {
 	var a auth
 	_ = s.Auth().Decode(&a) // what is no such payload has nothing of it
-	time.Sleep(time.Duration(a.Later) * time.Millisecond)
+	if a.Hold {
+		tell(serverEvent{What: "held", NSP: s.Namespace().Name(), ID: s.ID()})
+		held.wait()
+	}
 	if a.Refuse == nil {
 		return nil
 	}
 	return &socketio.Error{Message: *a.Refuse, Data: a.Details}
+}
+
+// gate holds those up who come to it.
+type gate struct {
+	mu   sync.Mutex // guards open
+	open chan struct{}
+}
+
+func newGate() *gate { return &gate{open: make(chan struct{})} }
+
+func (g *gate) wait() {
+	g.mu.Lock()
+	open := g.open
+	g.mu.Unlock()
+	<-open
+}
+
+// proceed lets go of those who wait.
+func (g *gate) proceed() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.open)
+	g.open = make(chan struct{})
 }
 
 func connected(s *socketio.Socket, tell func(serverEvent)) {
@@ -95,8 +122,11 @@ func connected(s *socketio.Socket, tell func(serverEvent)) {
 	})
 	s.OnAny(func(event string, args backplane.Args) {
 		values, err := args.Values()
-		if err != nil {
+		switch {
+		case err != nil:
 			event = "undecodable: " + err.Error()
+		case event == "deep":
+			values = nil
 		}
 		tell(serverEvent{What: "event", NSP: nsp, ID: id, Event: event, Args: nodejs.Value{V: plain(values)}})
 	})

@@ -19,6 +19,9 @@ func (s *goServer) run(ctx context.Context, o op) (result, error) {
 	}
 	ns := s.io.Of(o.NSP)
 	switch {
+	case o.Call == "proceed":
+		s.held.proceed()
+		return result{}, nil
 	case o.Remote != "":
 		return runRemote(ctx, ns, o)
 	case o.Socket == "":

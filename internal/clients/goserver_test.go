@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,7 @@ type goServer struct {
 	served  chan struct{} // closed when http has ended
 	inbox   nodejs.Inbox[serverEvent]
 	errors  nodejs.Inbox[error] // that reached the ErrorHandler
+	held    *gate
 }
 
 var _ server = (*goServer)(nil)
@@ -39,7 +41,7 @@ var _ server = (*goServer)(nil)
 // the test did not take out of errors. bus is that of its cluster, nil for a server alone.
 func newGoServer(t *testing.T, c config, bus transport.Bus) *goServer {
 	t.Helper()
-	s := &goServer{config: c, address: "127.0.0.1:0"}
+	s := &goServer{config: c, address: "127.0.0.1:0", held: newGate()}
 	if bus != nil {
 		var err error
 		s.cluster, err = backplane.Open(patient(t), backplane.Config{Bus: bus, HeartbeatInterval: goHeartbeat,
@@ -70,7 +72,8 @@ func (s *goServer) start(context.Context) error {
 		Cluster: s.cluster, MaxPayload: s.config.maxPayload,
 		PingInterval: s.config.pingInterval, PingTimeout: s.config.pingTimeout,
 		ConnectTimeout: s.config.connectTimeout, UpgradeTimeout: s.config.upgradeTimeout,
-		Transports: s.config.transports, NoUpgrades: s.config.noUpgrades, Compress: s.config.compress,
+		ShutdownTimeout: 100 * time.Millisecond, // Node.js waits for nobody
+		Transports:      s.config.transports, NoUpgrades: s.config.noUpgrades, Compress: s.config.compress,
 		CleanupEmptyNamespaces: s.config.cleanNamespaces, Origins: s.config.origins, ErrorHandler: s.errors.Put,
 	}
 	if s.config.cookie != "" {
@@ -83,7 +86,7 @@ func (s *goServer) start(context.Context) error {
 	if err != nil {
 		return err
 	}
-	install(io, s.inbox.Put)
+	install(io, s.inbox.Put, s.held)
 	listener, err := net.Listen("tcp", s.address)
 	if err != nil {
 		return errors.Join(err, io.Close())
@@ -98,6 +101,7 @@ func (s *goServer) start(context.Context) error {
 }
 
 func (s *goServer) stop(ctx context.Context) error {
+	s.held.proceed()
 	err := s.io.Shutdown(ctx)
 	err = errors.Join(err, s.http.Close())
 	<-s.served

@@ -10,7 +10,14 @@ import (
 )
 
 // patience bounds each scenario. It is generous: only a failure takes that long.
-const patience = 8 * time.Second
+const patience = time.Minute
+
+// Clients are pinged after pingSoon, in the scenarios that are about clients that do not answer, and given up after
+// pongLate: soon for a test that waits for it, and late enough for those that do answer, on whatever busy machine.
+const (
+	pingSoon = 100 * time.Millisecond
+	pongLate = 1500 * time.Millisecond
+)
 
 // TestMain lets more tests run at a time than there are processors, because they mostly wait.
 func TestMain(m *testing.M) {

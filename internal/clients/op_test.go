@@ -15,7 +15,8 @@ type op struct {
 	Remote string `json:"remote,omitempty"`
 	// Call is the name of the method in JavaScript: emit, send, emitWithAck, fetchSockets, socketsJoin, socketsLeave,
 	// disconnectSockets, serverSideEmit, serverSideEmitWithAck; of a socket also join, leave, rooms, disconnect, transport.
-	// serverCount waits until the namespace counts Count servers, and clientsCount tells the open connections.
+	// serverCount waits until the namespace counts Count servers, clientsCount tells the open connections, and
+	// proceed lets the middlewares go on that hold a client up.
 	Call string `json:"call"`
 
 	// To holds the arguments of each call of to().

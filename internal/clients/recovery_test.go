@@ -8,15 +8,17 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-var recovers = config{recovery: 30 * time.Second}
+var recovers = config{recovery: 2 * time.Minute}
+
+// shortly is how long a server remembers that is to forget.
+const shortly = 50 * time.Millisecond
 
 // recoveryScenarios are about connection state recovery.
 var recoveryScenarios = []scenario{
 	{name: "ClientRecovers", config: recovers, over: everyTransport, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())
-		spec := clientSpec{URL: p.URL(), Options: comingBack(), Auth: map[string]any{"rooms": []string{"den"}, "data": map[string]any{"n": 1}}}
-		spec.Options["reconnectionDelay"], spec.Options["reconnectionDelayMax"] = 1000, 1000 // time to miss something
-		c, stays := f.connect(spec), f.connect(clientSpec{Auth: map[string]any{"rooms": []string{"den"}}})
+		c := f.settled(clientSpec{URL: p.URL(), Auth: map[string]any{"rooms": []string{"den"}, "data": map[string]any{"n": 1}}})
+		stays := f.connect(clientSpec{Auth: map[string]any{"rooms": []string{"den"}}})
 		id := c.id
 		f.must(op{Call: "join", Rooms: []string{"lair"}}.of(c.id))
 		f.must(emit("seen", 1))
@@ -32,6 +34,7 @@ var recoveryScenarios = []scenario{
 		f.must(emit("missed", 6).of(stays.id))
 		f.must(emit("missed", 7).of(stays.id).broadcast())
 
+		c.do("reconnect", map[string]any{})
 		at := c.connected()
 		require.True(f, at.Recovered)
 		require.Equal(f, id, at.ID)
@@ -45,17 +48,18 @@ var recoveryScenarios = []scenario{
 		offset(f, c, "missed", 7)
 		f.must(emit("live").to("lair"))
 		offset(f, c, "live")
-		c.ask("nothing")
+		f.settle(c)
 		// and once more
 		f.cut(p, c)
 		f.gone(c)
 		f.must(emit("missed again"))
+		c.do("reconnect", map[string]any{})
 		require.True(f, c.connected().Recovered)
 		offset(f, c, "missed again")
 	}},
-	{name: "ClientThatHasSeenNothingRecovers", config: recovers, over: everyTransport, run: func(f *fixture) {
+	{name: "ClientThatHasSeenNothingComesBackAsNew", config: recovers, over: everyTransport, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())
-		c := f.connect(clientSpec{URL: p.URL(), Options: comingBack()})
+		c := f.settled(clientSpec{URL: p.URL(), Options: comingBack()})
 		f.cut(p, c)
 		f.gone(c)
 		// without any offset there is nothing that it could have missed a part of: it comes back as a new client
@@ -65,7 +69,7 @@ var recoveryScenarios = []scenario{
 	}},
 	{name: "ClientOfTwoNamespacesRecoversBoth", config: recovers, over: everyTransport, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())
-		main := f.connect(clientSpec{URL: p.URL(), Options: comingBack()})
+		main := f.settled(clientSpec{URL: p.URL(), Options: comingBack()})
 		custom := f.connect(clientSpec{On: main, NSP: "/custom", Auth: map[string]any{"rooms": []string{"den"}}})
 		f.must(emit("main"))
 		f.must(emit("custom").in("/custom"))
@@ -105,10 +109,7 @@ var recoveryScenarios = []scenario{
 	}},
 	{name: "RefusedByNoMiddlewareWhenItRecovers", config: recovers, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())
-		spec := clientSpec{URL: p.URL(), Options: comingBack()}
-		spec.Options["transports"] = websocketOnly
-		spec.Options["reconnection"] = false
-		c := f.connect(spec)
+		c := f.connect(clientSpec{URL: p.URL(), Options: over(websocketOnly)})
 		f.must(emit("seen"))
 		offset(f, c, "seen")
 		f.cut(p, c)
@@ -116,16 +117,16 @@ var recoveryScenarios = []scenario{
 		c.do("reconnect", map[string]any{"auth": map[string]any{"refuse": "no"}})
 		require.True(f, c.connected().Recovered)
 	}},
-	{name: "TooLateToRecover", config: config{recovery: 50 * time.Millisecond}, over: everyTransport, run: func(f *fixture) {
+	{name: "TooLateToRecover", config: config{recovery: shortly}, over: everyTransport, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())
-		spec := clientSpec{URL: p.URL(), Options: comingBack()}
-		spec.Options["reconnectionDelay"], spec.Options["reconnectionDelayMax"] = 1000, 1000
-		c := f.connect(spec)
+		c := f.settled(clientSpec{URL: p.URL()})
 		id := c.id
 		f.must(emit("seen"))
 		offset(f, c, "seen")
 		f.cut(p, c)
 		f.gone(c)
+		<-time.After(2 * shortly) // or later: it is the time itself that matters
+		c.do("reconnect", map[string]any{})
 		at := c.connected()
 		require.False(f, at.Recovered)
 		require.NotEqual(f, id, at.ID)
@@ -139,7 +140,7 @@ var recoveryScenarios = []scenario{
 		same(f.T, []any{"x"}, c.ask("echo", "x"))
 	}},
 	{name: "WithoutRecoveryNothingIsAppended", over: everyTransport, run: func(f *fixture) {
-		c := f.connect(clientSpec{Options: comingBack()})
+		c := f.settled(clientSpec{})
 		f.must(emit("seen", 1))
 		c.expect("seen", 1)
 		c.do("closeEngine", map[string]any{})

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -57,7 +58,7 @@ func TestBadInput(t *testing.T) {
 				h = newHost(t)
 			}
 			runScenarios(t, kind == "Node", h, badInputs, func(f *fixture, run func(*fixture)) {
-				f.healthy = f.member()
+				f.healthy = f.persistent()
 				f.healthy.fine()
 				run(f)
 				f.healthy.fine()
@@ -117,6 +118,24 @@ func (f *fixture) connect(spec clientSpec) *client {
 	return c
 }
 
+// settled is connect, and waits until nothing of the transport will change any more.
+func (f *fixture) settled(spec clientSpec) *client {
+	f.Helper()
+	c := f.connect(spec)
+	f.settle(c)
+	return c
+}
+
+// settle waits until the client, if it upgrades its transport, and the server have done so.
+func (f *fixture) settle(c *client) {
+	f.Helper()
+	if len(f.transports) == 2 {
+		c.upgraded()
+	}
+	c.ask("nothing")
+	f.heard(c, "nothing")
+}
+
 // accepted waits for the server's report of a client's connection.
 func (f *fixture) accepted(c *client) serverEvent {
 	f.Helper()
@@ -147,6 +166,20 @@ func (f *fixture) gone(c *client) string {
 	ed := f.report("disconnect", func(e serverEvent) bool { return e.ID == c.id })
 	require.Equal(f, ing.Reason, ed.Reason)
 	return ed.Reason
+}
+
+// until waits for what nothing reports.
+func (f *fixture) until(what string, reached func() bool) {
+	f.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !reached() {
+		select {
+		case <-tick.C:
+		case <-f.ctx.Done():
+			require.Fail(f, "it does not come to it that "+what)
+		}
+	}
 }
 
 // must runs an op that succeeds.

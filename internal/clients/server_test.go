@@ -22,7 +22,7 @@ type server interface {
 
 // serverEvent is something that happened in the application.
 type serverEvent struct {
-	// What: connection, disconnecting, disconnect, event, socketError, serverSide, room or namespace.
+	// What: held, connection, disconnecting, disconnect, event, socketError, serverSide, room or namespace.
 	What string
 	NSP  string
 	ID   string // of the socket

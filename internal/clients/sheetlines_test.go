@@ -20,8 +20,6 @@ type line struct {
 	also func(s *sheet, r result)
 	// throws is what the error says with which the call is refused.
 	throws string
-	// slow: it takes its time, so one server is enough.
-	slow bool
 	// notOnNode: Node.js's adapter waits in vain for answers of other nodes that it has not asked.
 	notOnNode bool
 }
@@ -122,10 +120,6 @@ var answerLines = []line{
 	{name: "socket.timeout.broadcast.emit with acks", op: mine(ask("question", "x").timeout(patientOp).broadcast()), hits: not(me), acks: true},
 	{name: "socket.timeout.to(room1).to([room2, room3]).except(room2).emit with acks", op: mine(ask("question", "x").timeout(patientOp).to("room1").to("room2", "room3").except("room2")),
 		hits: and(not(me), and(inRoom("room1", "room3"), not(inRoom("room2")))), acks: true},
-	{name: "io.timeout.emit without the answer of one", op: ask("unless", "#me").timeout(1500 * time.Millisecond), hits: all, slow: true, also: func(s *sheet, r result) {
-		timesOut(s, r)
-		s.sameNames(s.selected("/", not(me)), r.values())
-	}},
 }
 
 // refusedLines: the events that Socket.IO keeps for itself.

@@ -3,6 +3,7 @@ package clients_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -14,6 +15,8 @@ type step struct {
 	run  func(s *sheet)
 	// betweenServers: one Node.js server alone refuses it.
 	betweenServers bool
+	// slow: it takes its time, so one server is enough.
+	slow bool
 }
 
 var steps = slices.Concat(clientSteps, serverSteps, socketSteps)
@@ -137,6 +140,20 @@ var serverSteps = []step{
 			}
 		}
 		same(s.T, append([]any{}, want...), append([]any{}, r.values()...))
+	}},
+	{name: "io.timeout.emit without the answer of one", slow: true, run: func(s *sheet) {
+		for patience := 400 * time.Millisecond; ; patience *= 2 { // until the others were not too late, on a busy machine
+			r, err := s.servers[s.node].run(s.ctx, s.personal(ask("unless", "#me").timeout(patience)))
+			require.NoError(s, err)
+			timesOut(s, r)
+			for _, m := range s.selected("/", all) {
+				m.expect("unless", s.me.name)
+			}
+			if others := s.selected("/", not(me)); len(r.values()) >= len(others) {
+				s.sameNames(others, r.values())
+				return
+			}
+		}
 	}},
 	{name: "io.volatile.emit", run: func(s *sheet) { s.untilAll(emit("maybe", "x").volatile(), all) }},
 	{name: "io.volatile.to(room1).emit", run: func(s *sheet) { s.untilAll(emit("maybe", "x").volatile().to("room1"), inRoom("room1")) }},

@@ -8,8 +8,9 @@ const namespaces = ["/", "/custom"];
 function install(io, tell) {
   const dynamic = io.of(/^\/dynamic-\d+$/);
   const guarded = io.of((name, auth, next) => next(null, name.startsWith("/guarded-") && auth.key === "open"));
+  io.held = [];
   for (const nsp of [...namespaces.map((name) => io.of(name)), dynamic, guarded]) {
-    nsp.use(admit);
+    nsp.use((socket, next) => admit(io, tell, socket, next));
     nsp.on("connection", (socket) => connected(socket, tell));
   }
   for (const name of namespaces) {
@@ -26,21 +27,24 @@ function install(io, tell) {
   io.on("new_namespace", (nsp) => tell("namespace", { nsp: nsp.name }));
 }
 
-function admit(socket, next) {
-  const { refuse, details, later } = socket.handshake.auth;
+// admit lets clients in. Those that it holds up wait for the op "proceed".
+function admit(io, tell, socket, next) {
+  const { refuse, details, hold } = socket.handshake.auth;
   const decide = () => {
     if (refuse === undefined) return next();
     const err = new Error(refuse);
     err.data = details;
     next(err);
   };
-  if (later) setTimeout(decide, later);
-  else decide();
+  if (!hold) return decide();
+  io.held.push(decide);
+  tell("held", { nsp: socket.nsp.name, id: socket.id });
 }
 
 function connected(socket, tell) {
   const nsp = socket.nsp.name;
-  const { auth, query, headers, address, url, secure } = socket.handshake;
+  const { auth: payload, query, headers, address, url, secure } = socket.handshake;
+  const auth = payload.deep ? {} : payload; // what is too deep cannot be reported
   if (!socket.recovered && auth.rooms) socket.join(auth.rooms);
   if (!socket.recovered && auth.data) socket.data = auth.data;
   tell("connection", {
@@ -55,7 +59,7 @@ function connected(socket, tell) {
   socket.onAny((event, ...args) => {
     const withAck = typeof args[args.length - 1] === "function";
     if (withAck) args.pop();
-    tell("event", { nsp, id: socket.id, event, args, withAck });
+    tell("event", { nsp, id: socket.id, event, args: event === "deep" ? [] : args, withAck });
   });
   socket.on("echo", (value, ack) => ack(value));
   socket.on("echo3", (a, b, c, ack) => ack(a, b, c));
@@ -80,6 +84,8 @@ async function run(io, op) {
   switch (op.call) {
     case "serverCount":
       return counted(nsp, op.count);
+    case "proceed":
+      return void io.held.splice(0).forEach((decide) => decide());
     case "clientsCount":
       return { values: [io.engine.clientsCount] };
     case "serverSideEmit":

@@ -56,6 +56,7 @@ function create(spec) {
     tell("connect", { id: socket.id, recovered: !!socket.recovered, transport: manager.engine.transport.name });
   });
   manager.on("open", () => manager.engine.once("upgrade", (transport) => tell("upgrade", { transport: transport.name })));
+  if (spec.pings) manager.on("ping", () => tell("ping"));
   socket.on("connect_error", (err) => {
     const { message, data, description, type } = err;
     const status = typeof description === "number" ? description : 0;
