@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"sync"
 	"sync/atomic"
 
@@ -57,8 +58,36 @@ func fixedFrame(plain []byte, packet string) *Frame {
 
 // webSocket returns the frame as WebSocket frames.
 func (f *Frame) webSocket() []byte {
-	f.once.Do(func() { f.plain = f.encode(plainly) })
+	f.once.Do(f.encodePlain)
 	return f.plain
+}
+
+// encodePlain is encode(plainly), without its detours.
+func (f *Frame) encodePlain() {
+	const most = 10 // bytes of a header
+	out := make([]byte, 0, f.size+len(f.parts)*(1+most))
+	for _, p := range f.parts {
+		if p.Binary {
+			out = appendHeader(out, ws.OpBinary, len(p.Data))
+		} else {
+			out = append(appendHeader(out, ws.OpText, 1+len(p.Data)), typeMessage)
+		}
+		out = append(out, p.Data...)
+	}
+	f.plain = out
+}
+
+// appendHeader is ws.WriteHeader for a server's whole message of n bytes.
+func appendHeader(out []byte, op ws.OpCode, n int) []byte {
+	const final = 0x80
+	out = append(out, final|byte(op))
+	switch {
+	case n < 126:
+		return append(out, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(out, 126), uint16(n))
+	}
+	return binary.BigEndian.AppendUint64(append(out, 127), uint64(n))
 }
 
 // compressed returns the frame as WebSocket frames, those of at least least bytes compressed.

@@ -341,6 +341,7 @@ func (s *socket) serve(sc *scratch) Worker {
 			}
 			if err != nil || n == 0 {
 				d.poller.forget(s)
+				d.descriptor.over.Store(true) // there is nothing left to cut
 				s.finish(err)
 				return nil
 			}
