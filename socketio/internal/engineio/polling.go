@@ -86,15 +86,24 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	return nil
 }
 
-// takePayload ends the waiting of a poll, and returns its answer. last: it holds the goodbye.
+// takePayload ends the waiting of a poll, and returns its answer. last: it is the goodbye. That is sent for itself, as in
+// Node.js: clients heed it at once, and drop what came in the same answer and is not handled yet.
 func (c *Conn) takePayload() (payload []byte, last bool) {
 	c.mu.Lock()
 	c.poll = nil
 	var l line
 	if c.socket == nil { // else the queue is the socket's
+		closing := c.phase.Load() == isClosing
+		last = closing && c.queue.frames <= 1
+		var goodbye queued
+		if closing && !last {
+			goodbye = c.queue.pull()
+		}
 		l = c.queue.take()
 		c.queue.sent(c.queue.frames, c.queue.bytes)
-		last = c.phase.Load() == isClosing
+		if closing && !last {
+			c.queue.push(goodbye)
+		}
 	}
 	closed := c.phase.Load() == isClosed && c.reason != TransportClose
 	c.mu.Unlock()
@@ -143,7 +152,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	}
 	response := http.NewResponseController(w)
 	c.mu.Lock()
-	if c.phase.Load() != isOpen {
+	if c.phase.Load() == isClosed {
 		c.mu.Unlock()
 		return refuse(codeSession, errUnknown)
 	}
@@ -191,7 +200,9 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request, response *http.R
 	case errors.As(err, &over):
 		return nil, tooLarge
 	case err != nil:
-		c.end(TransportError, err, nil)
+		if c.phase.Load() == isOpen { // else the client may still poll for what is queued
+			c.end(TransportError, err, nil)
+		}
 		return nil, refuse(codeRequest, err)
 	}
 	_ = response.SetReadDeadline(time.Time{})
@@ -201,6 +212,10 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request, response *http.R
 // receivePayload gives the packets of a body to the receiver.
 func (c *Conn) receivePayload(body []byte) *refusal {
 	if !c.enter() {
+		if c.phase.Load() == isClosing {
+			c.farewell(body)
+			return nil
+		}
 		c.end(TransportError, errOverlap, nil) // the receiver is called from a WebSocket, unless the session is over
 		return refuse(codeRequest, errNotTaken)
 	}
@@ -222,4 +237,16 @@ func (c *Conn) receivePayload(body []byte) *refusal {
 		return refuse(codeRequest, broken)
 	}
 	return nil
+}
+
+// farewell looks for the goodbye in what the client of a closing session sends. It has not to poll for ours then.
+func (c *Conn) farewell(body []byte) {
+	over := false
+	_ = eachPacket(body, func(p packet) bool { // the rest means nothing any more
+		over = over || p.kind == typeClose
+		return !over
+	})
+	if over {
+		c.end("", nil, nil)
+	}
 }

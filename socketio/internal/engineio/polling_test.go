@@ -147,8 +147,36 @@ func TestPolling(t *testing.T) {
 		c.Close(engineio.ForcedClose)
 		require.NoError(t, c.ended(t, engineio.ForcedClose))
 		require.False(t, c.Send(text("late"), engineio.SendOptions{}))
-		require.Equal(t, "4one\x1e1", p.get(t).body, "what was queued, and a goodbye, wait for the client")
+		require.Equal(t, "4one", p.get(t).body, "what was queued waits for the client")
+		require.Equal(t, "1", p.get(t).body, "and a goodbye for itself: clients would miss what came with it")
 		require.Equal(t, 400, p.get(t).status)
+	})
+
+	t.Run("CloseFlushesHoweverMuchIsQueued", func(t *testing.T) {
+		for n := range 40 {
+			p, c := h.poll(t)
+			for range n {
+				c.Send(text("x"), engineio.SendOptions{})
+			}
+			c.Close(engineio.ForcedClose)
+			if n > 0 {
+				require.Equal(t, strings.Repeat("4x\x1e", n-1)+"4x", p.get(t).body)
+			}
+			require.Equal(t, "1", p.get(t).body)
+			c.ended(t, engineio.ForcedClose)
+		}
+	})
+
+	t.Run("AGoodbyeOfTheClientEndsWhatCloses", func(t *testing.T) {
+		p, c := h.poll(t)
+		c.Send(text("one"), engineio.SendOptions{})
+		c.Close(engineio.ForcedClose)
+		c.ended(t, engineio.ForcedClose)
+		require.Equal(t, "ok", p.post(t, "4x").body)
+		require.Equal(t, "4one", p.get(t).body)
+		require.Equal(t, "ok", p.post(t, "4x\x1e1").body)
+		require.Equal(t, 400, p.get(t).status)
+		require.Empty(t, c.messages)
 	})
 
 	t.Run("CloseAnswersAPoll", func(t *testing.T) {

@@ -61,6 +61,27 @@ func (l *line) pop() {
 	k.free()
 }
 
+// pull takes the last item back. There must be one.
+func (l *line) pull() queued {
+	k := l.tail
+	k.n--
+	item := k.items[k.n]
+	k.items[k.n] = queued{}
+	switch {
+	case k == l.head && k.n == l.first:
+		k.free()
+		*l = line{}
+	case k.n == 0:
+		l.tail = l.head
+		for l.tail.next != k {
+			l.tail = l.tail.next
+		}
+		l.tail.next = nil
+		k.free()
+	}
+	return item
+}
+
 // append puts after behind l.
 func (l *line) append(after line) {
 	switch {
@@ -92,6 +113,13 @@ func (q *queue) push(item queued) {
 	q.line.push(item)
 	q.frames++
 	q.bytes += item.frame.size
+}
+
+// pull takes the last item back. There must be one.
+func (q *queue) pull() queued {
+	item := q.line.pull()
+	q.sent(1, item.frame.size)
+	return item
 }
 
 // take takes the line away. What is sent of it is told to sent, what is left is given to putBack.
