@@ -2,7 +2,6 @@ package clients_test
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -75,15 +74,19 @@ var reconnectScenarios = []scenario{
 	}},
 	{name: "AckOfALostConnectionFails", over: everyTransport, run: func(f *fixture) {
 		c := f.connect(clientSpec{})
+		timeout := patientOp
+		if f.onNode { // where it waits for the timeout
+			timeout = impatient
+		}
 		asked := make(chan error, 1)
 		go func() {
-			_, err := f.server.run(f.ctx, ask("silent").of(c.id).timeout(2*time.Second))
+			_, err := f.server.run(f.ctx, ask("silent").of(c.id).timeout(timeout))
 			asked <- err
 		}()
 		c.expect("silent")
 		c.do("disconnect", map[string]any{})
 		err := <-asked
-		if !f.onNode { // where it waits for the timeout
+		if !f.onNode {
 			require.ErrorContains(f, err, "not connected")
 		}
 	}},
