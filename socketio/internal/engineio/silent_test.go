@@ -55,7 +55,11 @@ func TestManySilentConnections(t *testing.T) {
 		sessions = append(sessions, h.session(t))
 	}
 	goroutines := runtime.NumGoroutine()
-	require.LessOrEqual(t, goroutines, many+many/10+100, "more than one goroutine for each connection")
+	most := many + many/10
+	if runtime.GOOS == "linux" {
+		most = many / 10 * 3 // those of net/http
+	}
+	require.LessOrEqual(t, goroutines, most+100, "more goroutines than connections may have")
 	for _, c := range sessions {
 		c.ended(t, engineio.PingTimeout)
 	}

@@ -1,0 +1,129 @@
+package engineio
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"sync/atomic"
+)
+
+// maxReads is how often one socket is read before the next one gets its turn.
+const maxReads = 16
+
+// pollers read all sockets of a server that are nothing but sockets.
+type pollers struct {
+	all  []*poller
+	last atomic.Uint32
+}
+
+// start makes as many pollers as there can be descriptors for. Without any, sockets are read by a goroutine each.
+func (p *pollers) start() {
+	for range runtime.GOMAXPROCS(0) {
+		one, err := newPoller()
+		if err != nil {
+			return
+		}
+		p.all = append(p.all, one)
+	}
+}
+
+func (p *pollers) close() {
+	for _, one := range p.all {
+		one.close()
+	}
+}
+
+// adopt makes nc one that a poller reads. It is false, and nc as it was, where that is not possible.
+func (p *pollers) adopt(s *socket, nc net.Conn) bool {
+	if len(p.all) == 0 {
+		return false
+	}
+	d := adopt(nc)
+	if d == nil {
+		return false
+	}
+	s.nc, s.raw = d, (*borrowed)(d)
+	s.polled.poller, s.polled.descriptor = p.all[int(p.last.Add(1))%len(p.all)], d
+	return true
+}
+
+// polled is what a socket is to a poller.
+type polled struct {
+	poller     *poller // nil: it is read by a goroutine of its own
+	descriptor *descriptor
+	early      []byte // what came with the handshake
+	next       *socket
+	state      atomic.Int32 // quiet, …
+	ending     atomic.Bool  // there may be an end behind what is read: no event will tell of it
+}
+
+// The states of a polled socket.
+const (
+	quiet  int32 = 0
+	busy   int32 = 1 // it is being read, or will be
+	busier int32 = 2 // and something has come since
+)
+
+// told notes that something has come. It is true for who has to see to it that the socket is read.
+func (d *polled) told() bool {
+	for {
+		if d.state.CompareAndSwap(quiet, busy) {
+			return true
+		}
+		if d.state.CompareAndSwap(busy, busier) || d.state.Load() == busier {
+			return false
+		}
+	}
+}
+
+// settled ends reading. It is false, and reading goes on, if something has come meanwhile.
+func (d *polled) settled() bool {
+	if d.state.CompareAndSwap(busy, quiet) {
+		return true
+	}
+	d.state.Store(busy)
+	return false
+}
+
+// serve reads what there is. It returns whose work is to be done now.
+func (s *socket) serve(sc *scratch) Worker {
+	d := &s.polled
+	for range maxReads {
+		space := s.in.space(sc.buf)
+		n, more, err := copy(space, d.early), true, error(nil)
+		if n > 0 {
+			d.early = d.early[n:]
+		} else {
+			var nothing bool
+			n, nothing, err = readFD(uintptr(d.descriptor.fd), space)
+			if nothing {
+				if d.settled() {
+					return nil
+				}
+				continue
+			}
+			if err == nil && n == 0 {
+				err = io.EOF
+			}
+			if err != nil {
+				d.poller.forget(s)
+				d.descriptor.over.Store(true) // there is nothing left to cut
+				s.finish(err)
+				return nil
+			}
+			more = n == len(space) || d.ending.Load()
+		}
+		s.handle(sc, n)
+		w := s.work
+		s.work = nil
+		switch settled := !more && d.settled(); {
+		case settled:
+			return w
+		case w != nil:
+			d.poller.requeue(s)
+			return w
+		}
+	}
+	d.poller.requeue(s)
+	return nil
+}

@@ -1,0 +1,127 @@
+package engineio_test
+
+import (
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+)
+
+// worker is a session whose work is done by who has read.
+type worker struct {
+	*session
+	work func(text string)
+	last atomic.Pointer[string]
+}
+
+func (w *worker) Take(_ bool, data []byte) bool {
+	text := string(data)
+	w.last.Store(&text)
+	return true
+}
+
+func (w *worker) Work() { w.work(*w.last.Load()) }
+
+// serveWork starts a server whose sessions' messages are given to work.
+func serveWork(t *testing.T, work func(s *session, text string)) *host {
+	var h *host
+	h = serve(t, engineio.Config{Open: func(c *engineio.Conn) engineio.Receiver {
+		s := newSession(c)
+		h.byID.Store(c.ID(), s)
+		return &worker{session: s, work: func(text string) { work(s, text) }}
+	}})
+	return h
+}
+
+func sendBack(s *session, text string) {
+	s.Send(engineio.NewFrame(engineio.Part{Data: []byte(text)}), engineio.SendOptions{})
+}
+
+// Work may take as long as it likes: neither other clients wait for it nor what the same client sends.
+func TestWorkHoldsUpNobody(t *testing.T) {
+	const blocked = 40
+	began, release := make(chan struct{}, blocked), make(chan struct{})
+	h := serveWork(t, func(s *session, text string) {
+		if text == "wait" {
+			began <- struct{}{}
+			<-release
+		}
+		sendBack(s, text)
+	})
+	var waiting []*socket
+	for range blocked {
+		c, _ := h.connect(t)
+		c.send(t, "4wait")
+		receive(t, began, "work")
+		c.send(t, "4more")
+		require.Equal(t, "4more", c.text(t), "what came while work for the same client went on")
+		waiting = append(waiting, c)
+	}
+	other, _ := h.connect(t)
+	other.send(t, "4x")
+	require.Equal(t, "4x", other.text(t))
+	close(release)
+	for _, c := range waiting {
+		_ = c.text(t) // of the message, or of the one after it
+	}
+}
+
+// A func of the application's may end the goroutine that it is called by.
+func TestWorkMayEndItsGoroutine(t *testing.T) {
+	h := serveWork(t, func(s *session, text string) {
+		if text == "exit" {
+			runtime.Goexit()
+		}
+		sendBack(s, text)
+	})
+	for range 100 {
+		c, _ := h.connect(t)
+		c.send(t, "4exit")
+		c.send(t, "4x")
+		for c.text(t) != "4x" {
+		}
+		require.NoError(t, c.Close())
+	}
+}
+
+// What is larger than the buffer, and what comes right before the end, is read.
+func TestAllIsReadBeforeTheEnd(t *testing.T) {
+	h := serve(t, engineio.Config{})
+	for _, size := range []int{1, 16<<10 - 8, 16 << 10, 100_000} {
+		c, s := h.connect(t)
+		text := strings.Repeat("x", size)
+		var all []byte
+		for range 3 {
+			all = append(all, masked(ws.NewTextFrame([]byte("4"+text)))...)
+		}
+		_, err := c.Write(all)
+		require.NoError(t, err)
+		require.NoError(t, c.Close())
+		for range 3 {
+			require.Equal(t, text, s.text(t))
+		}
+		require.Error(t, s.ended(t, engineio.TransportClose))
+	}
+}
+
+// Close does not wait for work that goes on, and nothing is left behind when that ends.
+func TestCloseDoesNotWaitForWork(t *testing.T) {
+	began, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	h := serveWork(t, func(*session, string) {
+		close(began)
+		<-release
+		close(done)
+	})
+	c, s := h.connect(t)
+	c.send(t, "4x")
+	receive(t, began, "work")
+	require.NoError(t, h.Close())
+	s.ended(t, engineio.ServerShutdown)
+	close(release)
+	receive(t, done, "the end of the work")
+}
