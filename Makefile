@@ -41,7 +41,7 @@ bench-peers: ## compare with Node.js's adapter and the bare limit, in one run (Q
 
 .PHONY: bench-server
 bench-server: ## compare the Socket.IO server with Node.js's, in one run (QUICK=1: one short round; CASES=fanout,ack)
-	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./bench/server -out bench/results/$(if $(QUICK),quick-server,server).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES))
+	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./bench/server -out bench/results/$(if $(QUICK),quick-server,server).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) $(if $(QUICK)$(CASES),,-docs docs/server-performance.md)
 
 .PHONY: soak
 soak: ## send 50 000 messages a second for SOAK (5m), and watch the heap

@@ -21,6 +21,7 @@ type settings struct {
 	serverCore int
 	loadCore   int
 	out        string
+	docs       string
 	repeated   int // runs so far because the machine was busy with something else
 }
 

@@ -25,6 +25,7 @@ func main() {
 	serverCore := flag.Int("server-core", 0, "the core of the servers")
 	loadCore := flag.Int("load-core", 1, "the core of the load generator")
 	out := flag.String("out", "", "file to write the results to, as JSON; cases that are not run stay as they are in it; a chart goes beside it")
+	docs := flag.String("docs", "", "page of the documentation whose table is replaced, from all that is in the results")
 	flag.Parse()
 	switch {
 	case *generate:
@@ -35,7 +36,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	s := &settings{rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders), profiles: *profiles,
-		serverCore: *serverCore, loadCore: *loadCore, out: *out}
+		serverCore: *serverCore, loadCore: *loadCore, out: *out, docs: *docs}
 	exit(s.compare(ctx))
 }
 

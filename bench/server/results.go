@@ -55,5 +55,8 @@ func (s *settings) write(all map[string]outcomes) error {
 	if err := os.WriteFile(s.out, append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(strings.TrimSuffix(s.out, ".json")+".svg", chart(file), 0o644)
+	if err := os.WriteFile(strings.TrimSuffix(s.out, ".json")+".svg", chart(file), 0o644); err != nil || s.docs == "" {
+		return err
+	}
+	return document(s.docs, file)
 }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/backplane-go/backplane/bench/internal/figures"
+)
+
+// The table of a page of the documentation stands between these lines.
+const (
+	tableBegins = "<!-- bench: the table begins -->\n"
+	tableEnds   = "<!-- bench: the table ends -->\n"
+)
+
+// document replaces the table in a page.
+func document(page string, file resultFile) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := bytes.Cut(text, []byte(tableBegins))
+	_, after, ends := bytes.Cut(rest, []byte(tableEnds))
+	if !ok || !ends {
+		return fmt.Errorf("%s has no place for the table", page)
+	}
+	return os.WriteFile(page, slices.Concat(before, []byte(tableBegins), table(file), []byte(tableEnds), after), 0o644)
+}
+
+func table(file resultFile) []byte {
+	var b bytes.Buffer
+	v := file.Versions
+	missing := figures.Sum(file.Cases, func(r row) int { return r.Missing })
+	doubled := figures.Sum(file.Cases, func(r row) int { return r.Doubled })
+	fmt.Fprintf(&b, "Medians of %v rounds; a core of %v for the server, another one for the load generator; Node.js %s, socket.io %s, ws %s, %s. %d messages were missing, %d came twice. Printed by `make bench-server`.\n\n",
+		file.Settings["rounds"], file.Machine["cpu"], v["node"], v["socket.io"], v["ws"], v["go"], missing, doubled)
+	b.WriteString("| figure | unit | Node.js | backplane | ratio | floor | aim | reached | server busy, % | load generator busy, % |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, r := range file.Cases {
+		if r.BaseName == node {
+			r.document(&b)
+		}
+	}
+	b.WriteString("\nBeside one Go node that does not wait, instead of Node.js:\n\n")
+	b.WriteString("| figure | unit | one node | other | ratio |\n|---|---|---|---|---|\n")
+	for _, r := range file.Cases {
+		if r.BaseName != node {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %.2f |\n", r.About, r.Unit, number(r.Base), number(r.Ours), r.Ratio)
+		}
+	}
+	return b.Bytes()
+}
+
+func (r row) document(b *bytes.Buffer) {
+	goal := func(v float64) string {
+		if v == 0 {
+			return "-"
+		}
+		return fmt.Sprint(v)
+	}
+	fmt.Fprintf(b, "| %s | %s | %s | %s | %.2f | %s | %s | %s | %.0f / %.0f | %.0f / %.0f |\n", r.About, r.Unit, number(r.Base), number(r.Ours), r.Ratio,
+		goal(r.Floor), goal(r.Aim), r.verdict(), r.ServerBusy[0], r.ServerBusy[1], r.LoadBusy[0], r.LoadBusy[1])
+}
