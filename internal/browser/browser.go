@@ -16,28 +16,45 @@ import (
 // EnvChromium names the variable with the path of the Chromium to use, where it is not in the PATH.
 const EnvChromium = "BACKPLANE_TEST_CHROMIUM"
 
-// Patience bounds each wait for a page.
-const Patience = 30 * time.Second
+// Patience bounds each wait for a page. It is long: other tests run at the same time, and a browser wants much of a machine.
+const Patience = time.Minute
 
-// Browser is one Chromium with a profile of its own, which ends with the test.
+// Browser is one Chromium with a profile of its own, for a test.
 type Browser struct {
 	t       testing.TB
 	process *nodejs.Process
+	pages   []*Page // that are open
 }
 
-// Start starts a browser, or skips the test.
+// Start starts a browser, which ends with the test, or skips the test.
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	path, err := Find()
 	if err != nil {
 		t.Skip("needs Chromium: ", err)
 	}
+	if modules := os.Getenv(nodejs.EnvModules); modules != "" {
+		if _, err := os.Stat(filepath.Join(modules, "playwright-core")); err != nil {
+			t.Skip("needs the npm package playwright-core: ", err)
+		}
+	}
 	b := &Browser{t: t}
 	b.process = nodejs.Start(t, nodejs.Config{Name: "the browser", Script: script(), Arg: map[string]any{
 		"executable": path, "patience": Patience.Milliseconds(),
 	}})
-	t.Cleanup(b.finish)
-	return b
+	t.Cleanup(func() {
+		if err := b.try("close", nil, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	return b.For(t)
+}
+
+// For returns the same browser for a test within the one that has started it.
+func (b *Browser) For(t testing.TB) *Browser {
+	of := &Browser{t: t, process: b.process}
+	t.Cleanup(of.finish)
+	return of
 }
 
 // Find returns the path of Chromium.
@@ -78,13 +95,9 @@ func (b *Browser) try(name string, in map[string]any, out any) error {
 	return b.process.Call(ctx, nodejs.Command{Name: name, In: in}, out)
 }
 
-// finish closes the browser, and fails the test if a page complained about anything.
+// finish closes the pages, and fails the test if one complained about anything.
 func (b *Browser) finish() {
-	var complaints []string
-	if err := b.try("close", nil, &complaints); err != nil {
-		b.t.Error(err)
-	}
-	for _, c := range complaints {
-		b.t.Error(c)
+	for len(b.pages) > 0 {
+		b.pages[0].Close()
 	}
 }

@@ -8,8 +8,8 @@ const { report, serve } = require(path.join(__dirname, "../nodejs/lines.js"));
 
 const { executable, patience } = JSON.parse(process.argv[2]);
 const pages = [];
-const complaints = [];
-let browser;
+const complaints = []; // of each page
+let browser; // a promise of it
 
 /** refuse stands for a network that lets no WebSocket through. */
 function refuse() {
@@ -25,7 +25,7 @@ function refuse() {
 }
 
 async function open({ name, url, width, height, scale, touch, dark, still, noWebSocket }) {
-  const context = await browser.newContext({
+  const context = await (await browser).newContext({
     viewport: { width, height }, deviceScaleFactor: scale, isMobile: touch, hasTouch: touch,
     colorScheme: dark ? "dark" : "light", reducedMotion: still ? "reduce" : "no-preference",
   });
@@ -33,7 +33,8 @@ async function open({ name, url, width, height, scale, touch, dark, still, noWeb
   if (noWebSocket) await context.addInitScript(refuse);
   const page = await context.newPage();
   const home = new URL(url).origin;
-  const complain = (what) => complaints.push(`page ${name}: ${what}`);
+  const own = (complaints[pages.push(page) - 1] = []);
+  const complain = (what) => own.push(`page ${name}: ${what}`);
   page.on("pageerror", (err) => complain(err.stack));
   page.on("console", (m) => {
     // A server that is not there is reported to the console whatever the page does about it.
@@ -43,7 +44,7 @@ async function open({ name, url, width, height, scale, touch, dark, still, noWeb
     if (!r.url().startsWith(home + "/") && !/^(data|blob|file):/.test(r.url())) complain(`asks for ${r.url()}`);
   });
   await page.goto(url);
-  return pages.push(page) - 1;
+  return pages.indexOf(page);
 }
 
 const first = ({ page, selector }) => pages[page].locator(selector).first();
@@ -69,7 +70,7 @@ async function eventually(holds, promise) {
   const limit = Date.now() + patience;
   while (!(await holds())) {
     if (Date.now() > limit) throw new Error(`it never came true: ${promise}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
@@ -85,23 +86,23 @@ const commands = {
   drag: (in_) => drag(in_, ["dragenter", "dragover"]),
   drop: (in_) => drag(in_, ["dragenter", "dragover", "drop"]),
   shoot: ({ page, path }) => pages[page].screenshot({ path }).then(() => undefined),
-  close: async () => {
-    await browser.close();
-    return complaints;
+  turn: async ({ page, width, height, dark }) => {
+    await pages[page].setViewportSize({ width, height });
+    await pages[page].emulateMedia({ colorScheme: dark ? "dark" : "light" });
   },
+  shut: async ({ page }) => {
+    await pages[page].context().close();
+    return complaints[page];
+  },
+  close: async () => (await browser).close(),
 };
 
-async function main() {
-  browser = await chromium.launch({
-    executablePath: executable,
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync"],
-  });
-  serve(commands);
-  report("ready");
-}
-
-main().catch((err) => {
-  console.error(err.message);
-  process.exit(1);
+browser = chromium.launch({
+  executablePath: executable,
+  timeout: patience,
+  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
 });
+browser.catch(() => {}); // who opens a page is told
+serve(commands);
+report("ready");

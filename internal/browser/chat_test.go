@@ -8,8 +8,7 @@ import (
 	"github.com/backplane-go/backplane/internal/browser"
 )
 
-func TestTwoBrowsersOnTwoNodes(t *testing.T) {
-	b := browser.Start(t)
+func twoBrowsersOnTwoNodes(t *testing.T, b *browser.Browser) {
 	d := startDemo(t)
 	laptop := d.open(b, 0, "laptop", browser.Device{})
 	for _, other := range []int{1, 2} {
@@ -51,7 +50,7 @@ func TestTwoBrowsersOnTwoNodes(t *testing.T) {
 	}
 
 	// A question to everybody.
-	third := d.open(b, 2, "tablet", browser.Device{Width: 820, Height: 1100, Dark: true})
+	third := d.open(b, 2, "tablet", browser.Device{Width: 820, Height: 1100, Dark: true, Still: true})
 	laptop.See("#nodes li", "tablet")
 	laptop.Click("#askpoll")
 	laptop.Fill("#question", "Release today?")
@@ -72,10 +71,9 @@ func TestTwoBrowsersOnTwoNodes(t *testing.T) {
 	phone.Shoot("answered-phone")
 }
 
-func TestRooms(t *testing.T) {
-	b := browser.Start(t)
+func rooms(t *testing.T, b *browser.Browser) {
 	d := startDemo(t)
-	one, two, three := d.open(b, 0, "one", browser.Device{}), d.open(b, 1, "two", browser.Device{Dark: true}), d.open(b, 2, "three", browser.Device{})
+	one, two, three := d.open(b, 0, "one", still), d.open(b, 1, "two", browser.Device{Dark: true, Still: true}), d.open(b, 2, "three", still)
 	one.Enter("#room", "red")
 	one.See("#current", "red")
 	two.See("#rooms", "red")
@@ -103,11 +101,10 @@ func TestRooms(t *testing.T) {
 	one.See("body.connected #nodes li.own", "renamed")
 }
 
-func TestWhatIsSaidIsTextAndNoMarkup(t *testing.T) {
-	b := browser.Start(t)
+func whatIsSaidIsTextAndNoMarkup(t *testing.T, b *browser.Browser) {
 	d := startDemo(t, "--nodes", "2")
 	evil := `<img src=x onerror="document.title='evil'"><b>bold</b>`
-	one, two := d.open(b, 0, "one", browser.Device{}), d.open(b, 1, "two", browser.Device{})
+	one, two := d.open(b, 0, "one", still), d.open(b, 1, "two", still)
 	one.Enter("#text", evil)
 	two.See(".theirs .text", evil)
 	one.Enter("#room", "<i>room</i>")
@@ -122,10 +119,9 @@ func TestWhatIsSaidIsTextAndNoMarkup(t *testing.T) {
 	two.Shoot("markup")
 }
 
-func TestWithoutWebSocketThePagePolls(t *testing.T) {
-	b := browser.Start(t)
+func withoutWebSocketThePagePolls(t *testing.T, b *browser.Browser) {
 	d := startDemo(t, "--nodes", "2")
-	one, two := d.open(b, 0, "one", browser.Device{NoWebSocket: true}), d.open(b, 1, "two", browser.Device{})
+	one, two := d.open(b, 0, "one", browser.Device{NoWebSocket: true, Still: true}), d.open(b, 1, "two", still)
 	var transport string
 	one.Evaluate("chat.socket.transport", &transport)
 	require.Equal(t, "polling", transport)

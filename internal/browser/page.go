@@ -3,6 +3,7 @@ package browser
 import (
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Device is what a page is looked at with. The zero Device is a laptop, in daylight.
@@ -18,6 +19,13 @@ type Device struct {
 // Phone is a small device with a touch screen.
 var Phone = Device{Width: 390, Height: 844, Scale: 2, Touch: true}
 
+func (d Device) withDefaults() Device {
+	if d.Width == 0 {
+		d.Width, d.Height = 1440, 900
+	}
+	return d
+}
+
 // Page is a page in a browser: each has cookies and storage of its own.
 type Page struct {
 	b    *Browser
@@ -28,13 +36,32 @@ type Page struct {
 // Open opens a page; its name is what complaints and screenshots call it.
 func (b *Browser) Open(name, url string, d Device) *Page {
 	b.t.Helper()
-	if d.Width == 0 {
-		d.Width, d.Height = 1440, 900
-	}
+	d = d.withDefaults()
 	p := &Page{b: b, name: name}
 	b.call("open", map[string]any{"name": name, "url": url, "width": d.Width, "height": d.Height, "scale": max(d.Scale, 1),
 		"touch": d.Touch, "dark": d.Dark, "still": d.Still, "noWebSocket": d.NoWebSocket}, &p.id)
+	b.pages = append(b.pages, p)
 	return p
+}
+
+// Turn makes the page's device another one: its size and its colours, not what it is made of.
+func (p *Page) Turn(d Device) {
+	p.b.t.Helper()
+	d = d.withDefaults()
+	p.b.call("turn", map[string]any{"page": p.id, "width": d.Width, "height": d.Height, "dark": d.Dark}, nil)
+}
+
+// Close closes the page, and fails the test if it complained about anything. It is closed with the test at the latest.
+func (p *Page) Close() {
+	p.b.t.Helper()
+	p.b.pages = slices.DeleteFunc(p.b.pages, func(other *Page) bool { return other == p })
+	var complaints []string
+	if err := p.b.try("shut", map[string]any{"page": p.id}, &complaints); err != nil {
+		p.b.t.Error(err)
+	}
+	for _, c := range complaints {
+		p.b.t.Error(c)
+	}
 }
 
 // do acts on the first element that the selector finds, once it is there and can be acted on.

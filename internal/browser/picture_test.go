@@ -45,8 +45,6 @@ func TestPicture(t *testing.T) {
 			other.See("#logs .text", text)
 		}
 	}
-	say(desktop, "Is anybody on the other nodes?")
-	say(laptop, "Yes, 3000 is here.")
 	phone.Choose("#file", painting(t))
 	laptop.Until("document.querySelector('figure img')?.naturalWidth > 0")
 	say(phone, "Greetings from 3002.")

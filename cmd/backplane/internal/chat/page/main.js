@@ -238,9 +238,9 @@ class Chat {
 
   /** elsewhere is what to say when the node is out of reach. */
   elsewhere() {
-    const links = this.others().flatMap((a) => [" ", a]);
+    const links = this.others().flatMap((a, i) => [i ? " or " : " ", a]);
     const name = this.strip.nodes.get(this.strip.own)?.name ?? "The server";
-    return [h("span", {}, `${name} is out of reach. Trying again…`, ...(links.length ? [" Meanwhile, go to", ...links] : []))];
+    return [h("span", {}, `${name} is out of reach. Trying again…`, ...(links.length ? [" Meanwhile, go to", ...links, "."] : []))];
   }
 
   /** notice shows a line above the chat, for so many milliseconds or until the next. */

@@ -26,7 +26,7 @@ class Strip {
     const names = new Set(nodes.map((n) => n.name));
     for (const n of nodes) {
       const known = this.nodes.get(n.uid);
-      this.nodes.set(n.uid, { ...n, name: n.name || n.uid.slice(0, 6), station: known?.station, seen: Date.now(), gone: false });
+      this.nodes.set(n.uid, { ...known, ...n, name: n.name || n.uid.slice(0, 6), seen: Date.now(), gone: false });
     }
     for (const [id, n] of this.nodes) {
       if (there.has(id)) continue;
@@ -65,7 +65,8 @@ class Strip {
       n.station.classList.toggle("own", own);
       n.station.classList.toggle("gone", n.gone);
       n.station.querySelector("b").textContent = n.name;
-      n.station.querySelector("small").textContent = n.gone ? "gone" : plural(n.sockets, "client") + (n.rate > 0 ? ` · ${speed(n.rate)}/s` : "");
+      n.station.querySelector("small").replaceChildren(...(n.gone ? ["gone"]
+        : [plural(n.sockets, "client"), h("span", {}, n.rate > 0 ? ` · ${speed(n.rate)}/s` : "")]));
       const a = n.station.querySelector("a");
       const href = own || n.gone ? undefined : link(n);
       if (href) a.href = href;
@@ -80,14 +81,21 @@ class Strip {
     this.place();
   }
 
-  /** place notes where the stations are on the drawing. */
+  /** place notes where the stations are on the drawing. Where they have moved, arcs would end beside them. */
   place() {
     const box = $("line").getBoundingClientRect();
+    let moved = false;
     for (const n of this.nodes.values()) {
       const dot = n.station?.querySelector("i").getBoundingClientRect();
-      if (dot) Object.assign(n, { x: dot.x + dot.width / 2 - box.x, y: dot.y + dot.height / 2 - box.y });
+      if (!dot) continue;
+      const [x, y] = [dot.x + dot.width / 2 - box.x, dot.y + dot.height / 2 - box.y];
+      moved ||= Math.abs(x - n.x) > 1 || Math.abs(y - n.y) > 1;
+      Object.assign(n, { x, y });
     }
     $("arcs").setAttribute("viewBox", `0 0 ${box.width} ${box.height}`);
+    if (!moved) return;
+    $("arcs").replaceChildren();
+    this.arcs.clear();
   }
 
   /** flow draws deliveries: to one node, so many messages from each of others. */
@@ -115,7 +123,8 @@ class Strip {
     g.append(path);
     $("arcs").append(g);
     this.arcs.set(key, g);
-    const fade = g.animate([{ opacity: 1 }, { opacity: 0.9, offset: 0.2 }, { opacity: 0 }], { duration: 4500, fill: "forwards" });
+    // Nothing is drawn anew as long as nothing changes.
+    const fade = g.animate([{ opacity: 1 }, { opacity: 0 }], { delay: 2400, duration: stillness.matches ? 1 : 1600, fill: "both" });
     fade.onfinish = () => {
       g.remove();
       if (this.arcs.get(key) === g) this.arcs.delete(key);
@@ -133,8 +142,9 @@ class Strip {
   ring(at, from = at) {
     const c = s("circle", { cx: at.x, cy: at.y, r: 9, class: "ring", "data-hue": from.hue });
     $("arcs").append(c);
-    const steps = stillness.matches ? [{ opacity: 0.6 }, { opacity: 0 }] : [{ r: "9px", opacity: 0.8 }, { r: "22px", opacity: 0 }];
-    c.animate(steps, { duration: 700, easing: "ease-out" }).onfinish = () => c.remove();
+    const [steps, timing] = stillness.matches ? [[{ opacity: 0.6 }, { opacity: 0 }], { delay: 700, duration: 1, fill: "both" }]
+      : [[{ r: "9px", opacity: 0.8 }, { r: "22px", opacity: 0 }], { duration: 700, easing: "ease-out" }];
+    c.animate(steps, timing).onfinish = () => c.remove();
   }
 
   /** tell says the same in words. Deliveries that come together are one line. */
