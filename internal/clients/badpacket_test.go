@@ -49,7 +49,7 @@ var badPackets = []scenario{
 	{name: "ConnectTwiceInOneBody", notOnNode: true, run: func(f *fixture) { // where that makes two sockets
 		p := f.poll()
 		require.Equal(f, "ok", p.post("40\x1e40").Body)
-		p.id = socketOf(f, p.get().Body)
+		p.id = socketOf(f, p.next())
 		p.fine()
 		f.sockets(2) // with the healthy one's
 	}},
