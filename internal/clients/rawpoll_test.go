@@ -1,0 +1,128 @@
+package clients_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/stretchr/testify/require"
+)
+
+// response is what came of an HTTP request. Status 0: nothing came.
+type response struct {
+	Status int
+	Body   string
+	Header http.Header
+	Code   int // Engine.IO's, if the body tells one, else -1
+}
+
+// request does an HTTP request.
+func (f *fixture) request(method, target string, body io.Reader, header http.Header) response {
+	f.Helper()
+	ctx, cancel := context.WithTimeout(f.ctx, patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, target, body)
+	require.NoError(f, err)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		return response{Code: -1}
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(answer.Body) // as far as it came
+	out := response{Status: answer.StatusCode, Body: string(text), Header: answer.Header, Code: -1}
+	var refusal struct {
+		Code    *int
+		Message string
+	}
+	if json.Unmarshal(text, &refusal) == nil && refusal.Code != nil {
+		out.Code = *refusal.Code
+	}
+	return out
+}
+
+// rawPoll is a session over polling.
+type rawPoll struct {
+	f    *fixture
+	sid  string
+	id   string
+	left []string // packets that came with others
+}
+
+// poll opens a session over polling, without joining a namespace.
+func (f *fixture) poll() *rawPoll {
+	f.Helper()
+	r := f.request("GET", f.endpoint("http", "EIO=4&transport=polling"), nil, nil)
+	require.Equal(f, 200, r.Status, r.Body)
+	return &rawPoll{f: f, sid: sessionOf(f, r.Body)}
+}
+
+// polling opens a session over polling in the namespace "/".
+func (f *fixture) polling() *rawPoll {
+	f.Helper()
+	p := f.poll()
+	require.Equal(f, "ok", p.post("40").Body)
+	p.id = socketOf(f, p.next())
+	return p
+}
+
+func (p *rawPoll) url() string {
+	return p.f.endpoint("http", "EIO=4&transport=polling&sid="+url.QueryEscape(p.sid))
+}
+
+func (p *rawPoll) get() response { return p.f.request("GET", p.url(), nil, nil) }
+
+func (p *rawPoll) post(body string) response {
+	return p.f.request("POST", p.url(), strings.NewReader(body), http.Header{"Content-Type": {"text/plain;charset=UTF-8"}})
+}
+
+// next polls for the next packet, and answers pings.
+func (p *rawPoll) next() string {
+	p.f.Helper()
+	for {
+		for len(p.left) > 0 {
+			packet := p.left[0]
+			p.left = p.left[1:]
+			switch packet {
+			case "2":
+				require.Equal(p.f, "ok", p.post("3").Body)
+			case "6": // nothing
+			default:
+				return packet
+			}
+		}
+		r := p.get()
+		require.Equal(p.f, 200, r.Status, r.Body)
+		p.left = strings.Split(r.Body, "\x1e")
+	}
+}
+
+// fine: the client is served.
+func (p *rawPoll) fine() {
+	p.f.Helper()
+	require.Equal(p.f, "ok", p.post(`420["echo","fine"]`).Body)
+	require.Equal(p.f, `430["fine"]`, p.next())
+}
+
+// over: the session is gone, for the reason that the application was told.
+func (p *rawPoll) over(reason string) {
+	p.f.Helper()
+	p.f.goneFor(p.id, reason)
+	p.unknown()
+}
+
+// unknown waits until the server does not know the session any more.
+func (p *rawPoll) unknown() {
+	p.f.Helper()
+	p.f.until("the session is over", func() bool {
+		r := p.get()
+		return r.Status == 400 && r.Code == 1
+	})
+}
