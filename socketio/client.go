@@ -33,13 +33,16 @@ type client struct {
 	room    chan struct{} // the reader waits for it to be closed, if not nil
 	dead    bool          // nothing that comes counts any more
 	closed  bool          // the connection has ended
-	live    int           // sockets that were made and have not ended, and the connection
+	counted bool          // by ClientsCount
+	members int32         // sockets that are in their namespaces, or about to be
+	live    int32         // sockets that were made and have not ended, and the connection
 }
 
 var _ engineio.Worker = (*client)(nil)
 
 func newClient(s *Server, conn *engineio.Conn) *client {
-	c := &client{server: s, conn: conn, live: 1}
+	c := &client{server: s, conn: conn, live: 1, counted: true}
+	s.connected.Add(1)
 	c.decoder.MaxAttachments = s.config.MaxAttachments
 	c.decoder.MaxBytes = s.config.MaxEventBytes + s.config.MaxPayload
 	c.mu.Lock()
@@ -141,6 +144,7 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 	c.joined()
 	c.mu.Lock()
 	c.closed, c.dead = true, true
+	c.uncount()
 	sockets := slices.Clone(c.sockets)
 	c.mu.Unlock()
 	for _, s := range sockets {
@@ -213,6 +217,32 @@ func (c *client) packet(p *parser.Packet) bool {
 func (c *client) close(reason engineio.Reason) {
 	c.die()
 	c.conn.Close(reason)
+}
+
+// enter notes that a socket is about to join its namespace. It is false when the connection has ended.
+func (c *client) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.members++
+	}
+	return !c.closed
+}
+
+// leave notes that a socket is not in its namespace any more.
+func (c *client) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members--
+	c.uncount()
+}
+
+// uncount takes the client off ClientsCount when it has gone from everywhere. The caller holds mu.
+func (c *client) uncount() {
+	if c.counted && c.closed && c.members == 0 {
+		c.counted = false
+		c.server.connected.Add(-1)
+	}
 }
 
 // die lets go of a reader that waits for room.

@@ -83,12 +83,6 @@ type greeting struct {
 // join makes the socket a member of its namespace and greets the client. It is false when the client has gone or tried
 // again meanwhile, or the namespace is closed.
 func (s *Socket) join() bool {
-	s.client.mu.Lock()
-	closed := s.client.closed
-	s.client.mu.Unlock()
-	if closed {
-		return false
-	}
 	pid := ""
 	if s.resume != nil {
 		pid = s.resume.pid
@@ -103,9 +97,13 @@ func (s *Socket) join() bool {
 		return false
 	}
 
+	if !s.client.enter() {
+		return false
+	}
 	s.mu.Lock()
 	if !s.state.CompareAndSwap(connecting, held) {
 		s.mu.Unlock()
+		s.client.leave()
 		return false
 	}
 	rooms := s.rooms

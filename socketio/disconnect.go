@@ -109,9 +109,12 @@ func (s *Socket) farewell(reason string) {
 func (s *Socket) leave(rooms []string) {
 	s.ns.registry.Remove((*member)(s))
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state.Store(gone)
+	before := s.state.Swap(gone)
 	s.rooms, s.backlog = rooms, nil
+	s.mu.Unlock()
+	if before == held || before == open {
+		s.client.leave()
+	}
 }
 
 // cut notes that nothing reaches the client any more.

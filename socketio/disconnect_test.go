@@ -204,3 +204,25 @@ func TestProtocolViolations(t *testing.T) {
 	})
 	bystander.sync("")
 }
+
+func TestClientsCountFallsWhenSocketsHaveLeft(t *testing.T) {
+	n := serve(t)
+	hold := make(chan struct{})
+	got := newEvents[[2]int]()
+	note := func(string) { got.add([2]int{n.ClientsCount(), len(n.Sockets())}) }
+	n.OnConnection(func(s *socketio.Socket) {
+		s.OnDisconnecting(func(string) {
+			<-hold
+			note("")
+		})
+		s.OnDisconnect(note)
+	})
+	p, joinsNothing := connect(t, n), dial(t, n, "")
+	require.Equal(t, 2, n.ClientsCount())
+	require.NoError(t, joinsNothing.conn.Close())
+	require.Eventually(t, func() bool { return n.ClientsCount() == 1 }, patience, time.Millisecond)
+	require.NoError(t, p.conn.Close())
+	close(hold)
+	assert.Equal(t, [2]int{1, 1}, got.next(t), "the client counts, and its socket is in the namespace, when it is disconnecting")
+	assert.Equal(t, [2]int{0, 0}, got.next(t), "and neither when it is disconnected")
+}

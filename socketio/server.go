@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane"
@@ -24,6 +25,8 @@ type Server struct {
 	own     bool // the cluster was made by NewServer
 	closing chan struct{}
 	crew    crew
+
+	connected atomic.Int64 // clients
 
 	mu         sync.Mutex // guards all below
 	namespaces map[string]*Namespace
@@ -69,8 +72,9 @@ func NewServer(config Config) (*Server, error) {
 // ServeHTTP serves a request. Requests for other paths than Config.Path get 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// ClientsCount returns the number of connected clients, whatever namespaces they have joined.
-func (s *Server) ClientsCount() int { return s.engine.Len() }
+// ClientsCount returns the number of connected clients, whatever namespaces they have joined. One that has gone counts until
+// its sockets have left their namespaces.
+func (s *Server) ClientsCount() int { return int(s.connected.Load()) }
 
 // Shutdown refuses new clients, disconnects those there are with "server shutting down", once they have got what is queued
 // for them, for which they have Config.ShutdownTimeout, waits until their handlers have returned, and leaves the cluster,
