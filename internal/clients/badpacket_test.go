@@ -222,8 +222,7 @@ var badPackets = []scenario{
 // closedFor waits until the server has closed the connection and told the application.
 func (s *rawSocket) closedFor(why string) {
 	s.f.Helper()
-	s.f.Logf("%.60s", why)
-	s.closed()
+	s.closed("after " + why)
 	s.f.goneFor(s.id, anyReason)
 }
 

@@ -161,10 +161,10 @@ func (s *rawSocket) binary(data string) { _ = s.write(ws.OpBinary, data) }
 func (s *rawSocket) bytes(p []byte) { _, _ = s.conn.Write(p) }
 
 // next waits for the next packet.
-func (s *rawSocket) next() string {
+func (s *rawSocket) next(when ...string) string {
 	s.f.Helper()
 	p, err := s.packets.Next(s.f.ctx)
-	require.NoError(s.f, err, "a packet over a WebSocket")
+	require.NoError(s.f, err, "a packet over a WebSocket %.60q", when)
 	return p
 }
 
@@ -176,11 +176,11 @@ func (s *rawSocket) expect(packets ...string) {
 }
 
 // closed waits until the server has closed the connection, and returns the code of its close frame, "" if it sent none.
-func (s *rawSocket) closed() string {
+func (s *rawSocket) closed(when ...string) string {
 	s.f.Helper()
 	code := ""
 	for {
-		p := s.next()
+		p := s.next(when...)
 		if p == "closed" {
 			return code
 		}
