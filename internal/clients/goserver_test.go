@@ -45,7 +45,7 @@ func newGoServer(t *testing.T, c config, bus transport.Bus) *goServer {
 	if bus != nil {
 		var err error
 		s.cluster, err = backplane.Open(patient(t), backplane.Config{Bus: bus, HeartbeatInterval: goHeartbeat,
-			HeartbeatTimeout: heartbeatTimeout, ErrorHandler: s.errors.Put})
+			HeartbeatTimeout: heartbeatTimeout, RequestTimeout: patience, PublishTimeout: patience, ErrorHandler: s.errors.Put})
 		require.NoError(t, err)
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -16,7 +16,7 @@ const patience = time.Minute
 // pongLate: soon for a test that waits for it, and late enough for those that do answer, on whatever busy machine.
 const (
 	pingSoon = 100 * time.Millisecond
-	pongLate = 1500 * time.Millisecond
+	pongLate = 2 * time.Second
 )
 
 // TestMain lets more tests run at a time than there are processors, because they mostly wait.

@@ -17,7 +17,7 @@ import (
 const (
 	nodeHeartbeat    = time.Second
 	goHeartbeat      = 2 * time.Second
-	heartbeatTimeout = 6 * time.Second
+	heartbeatTimeout = 20 * time.Second
 )
 
 // topology is servers that know each other.
