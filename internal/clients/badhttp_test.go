@@ -12,14 +12,6 @@ import (
 
 const anyReason = ""
 
-// sayingNothing is a body that never comes.
-type sayingNothing struct{ until <-chan struct{} }
-
-func (s sayingNothing) Read([]byte) (int, error) {
-	<-s.until
-	return 0, io.ErrUnexpectedEOF
-}
-
 // badRequests are requests against the rules of Engine.IO.
 var badRequests = []scenario{
 	{name: "VersionOfTheProtocol", run: func(f *fixture) {
