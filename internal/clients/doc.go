@@ -4,5 +4,5 @@
 // connections.
 //
 // Each scenario also runs against Socket.IO's own server, which holds the scenario to what Socket.IO does. To that end the
-// same small application is there twice: in node/app.js and in app_test.go.
+// same small application is there twice: in node/app.js and in goapp_test.go.
 package clients

@@ -1,6 +1,6 @@
 "use strict";
 
-// The application of these tests. app_test.go is the same in Go: what one does the other does.
+// The application of these tests. goapp_test.go is the same in Go: what one does the other does.
 
 const namespaces = ["/", "/custom"];
 

@@ -1,6 +1,6 @@
 "use strict";
 
-// Socket.IO servers: the application of these tests, as app_test.go has it in Go, with the operations that a test may ask
+// Socket.IO servers: the application of these tests, as goapp_test.go has it in Go, with the operations that a test may ask
 // for. What happens in one is reported with its name.
 
 const http = require("http");
