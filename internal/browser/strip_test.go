@@ -14,6 +14,7 @@ func aNodeThatStopsIsShownAsGone(t *testing.T, b *browser.Browser) {
 	phone := d.open(b, 1, "phone", browser.Device{Width: 390, Height: 844, Scale: 2, Touch: true, Dark: true, Still: true})
 	laptop.See("#nodes li", "phone")
 	phone.Enter("#room", "red")
+	laptop.See("#nodes section:has-text('"+d.name(1)+"') li", "red")
 	laptop.See("#summary", "3 nodes, 2 clients, over the in-memory bus")
 
 	d.toggle(1, "has stopped")
@@ -49,14 +50,14 @@ func theStripDrawsDeliveries(t *testing.T, b *browser.Browser) {
 	one.See("#nodes li", "three")
 	calm.See("#nodes li", "three")
 	one.See("#last", "no deliveries yet")
-	one.Enter("#text", "hello")
+	one.Evaluate("void (window.talk = setInterval(() => chat.socket.emit('chat message', { text: 'hello' }), 200))", nil)
 	for _, p := range []*browser.Page{one, calm} {
 		p.Until("document.querySelectorAll('#arcs g').length === 2") // to the other nodes
-		p.See("#last", d.name(0)+" → ")
-		p.See("#last", d.name(2))
+		p.Until("document.getElementById('last').textContent.startsWith('" + d.name(0) + " → ') && document.getElementById('last').textContent.includes('" + d.name(2) + "')")
+		p.Until("Number(document.getElementById('rate').textContent) > 0")
 	}
 	require.Zero(t, calm.Count("#arcs g circle"), "nothing moves for who does not want it")
-	one.Until("Number(document.getElementById('rate').textContent) > 0")
+	one.Evaluate("clearInterval(window.talk)", nil)
 	one.Until("document.querySelectorAll('#arcs g').length === 0") // they fade
 	one.Until("document.getElementById('rate').textContent === '0'")
 }
@@ -91,8 +92,8 @@ func thePageFitsItsDevice(t *testing.T, b *browser.Browser) {
 	} {
 		c.on.Turn(c.device)
 		c.on.Enter("#text", "This is a "+c.name+".")
-		c.on.See(".mine .text", "This is a "+c.name)
 		c.on.Until("document.querySelector('#arcs g') !== null")
+		c.on.See(".mine .text", "This is a "+c.name)
 		c.on.Shoot("fits-" + c.name)
 		for why, expression := range fits {
 			var ok bool
