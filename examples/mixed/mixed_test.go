@@ -50,6 +50,8 @@ func TestBothServersAreOneCluster(t *testing.T) {
 
 	ann := start(t, modules, database, "node", "client.js", "--name", "ann", "--room", "red", nodeURL, "hello", "red")
 	require.Equal(t, "ann in red: hello red", ann.expect(t, "ann"))
+	said(t, red)
+	require.Equal(t, chat{From: "ann", Room: "red", Text: "hello red"}, said(t, red).of())
 	say(t, goURL+"/say?room=red", "red from Go")
 	require.Equal(t, name+" in red: red from Go", ann.expect(t, name))
 	start(t, modules, database, "node", "client.js", nodeURL, "hello", "from", "Node")
@@ -59,8 +61,6 @@ func TestBothServersAreOneCluster(t *testing.T) {
 	require.Regexp(t, "^[0-9a-f]{16}$", onNode.Node)
 	require.NotEqual(t, onGo.Node, onNode.Node)
 	require.NotZero(t, onNode.At)
-	said(t, red)
-	require.Equal(t, chat{From: "ann", Room: "red", Text: "hello red"}, said(t, red).of())
 	require.Equal(t, chat{From: name, Room: "red", Text: "red from Go"}, said(t, red).of())
 
 	large := strings.Repeat("large ", 20000)
