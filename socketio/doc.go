@@ -4,7 +4,7 @@
 //
 // It speaks Engine.IO protocol 4, over HTTP long-polling and WebSocket, and Socket.IO protocol 5
 // (https://socket.io/docs/v4/engine-io-protocol/ and https://socket.io/docs/v4/socket-io-protocol/). A [Server] is an
-// http.Handler.
+// http.Handler, and can serve a listener by itself.
 //
 // # Delivery
 //
@@ -33,7 +33,8 @@
 //
 // # Serving
 //
-// The http.Server around it should have a ReadHeaderTimeout, against clients that never end their request; bodies and connections
-// are bounded by the Server itself. Its ReadTimeout and WriteTimeout would cut polls off, which last for up to PingInterval. At the end
-// call Server.Shutdown before that of the http.Server.
+// A server that has a port for itself serves it by [Server.Serve]. As the handler of an http.Server it shares one with other pages; that
+// should have a ReadHeaderTimeout, against clients that never end their request; bodies and connections are bounded by the Server
+// itself. Its ReadTimeout and WriteTimeout would cut polls off, which last for up to PingInterval. At the end call
+// Server.Shutdown before that of the http.Server.
 package socketio

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 )
@@ -98,4 +99,15 @@ func (b *borrowed) Write(f func(fd uintptr) bool) error {
 	f(uintptr(d.fd))
 	d.release()
 	return nil
+}
+
+// conn makes a connection of the runtime's, which shares the socket.
+func (d *descriptor) conn() (net.Conn, error) {
+	copied, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(d.fd), syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return nil, errno
+	}
+	file := os.NewFile(copied, "socket")
+	defer file.Close()
+	return net.FileConn(file)
 }

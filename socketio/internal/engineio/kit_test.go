@@ -29,6 +29,7 @@ const patience = 20 * time.Second
 type host struct {
 	*engineio.Server
 	http     *httptest.Server
+	client   *http.Client
 	sessions chan *session
 	byID     sync.Map
 }
@@ -79,11 +80,16 @@ func serve(t testing.TB, config engineio.Config, configure ...func(*httptest.Ser
 	for _, f := range configure {
 		f(h.http)
 	}
-	if h.http.TLS == nil {
-		h.http.Start()
-	} else {
+	switch {
+	case h.http.TLS != nil:
 		h.http.StartTLS()
+	case byServe:
+		h.serveItself(t)
+		return h
+	default:
+		h.http.Start()
 	}
+	h.client = h.http.Client()
 	t.Cleanup(func() {
 		require.NoError(t, server.Close())
 		h.http.Close()
@@ -159,7 +165,7 @@ func (h *host) try(ctx context.Context, method, url string, body io.Reader, head
 	if host := r.Header.Get("Host"); host != "" {
 		r.Host = host
 	}
-	response, err := h.http.Client().Do(r)
+	response, err := h.client.Do(r)
 	if err != nil {
 		return answer{}, err
 	}

@@ -43,9 +43,12 @@ func (p *pollers) adopt(s *socket, nc net.Conn) bool {
 		return false
 	}
 	s.nc, s.raw = d, (*borrowed)(d)
-	s.polled.poller, s.polled.descriptor = p.all[int(p.last.Add(1))%len(p.all)], d
+	s.polled.poller, s.polled.descriptor = p.pick(), d
 	return true
 }
+
+// pick returns the poller for the next socket. There is one.
+func (p *pollers) pick() *poller { return p.all[int(p.last.Add(1))%len(p.all)] }
 
 // polled is what a socket is to a poller.
 type polled struct {
@@ -108,12 +111,21 @@ func (s *socket) serve(sc *scratch) Worker {
 			if err != nil {
 				d.poller.forget(s)
 				d.descriptor.over.Store(true) // there is nothing left to cut
-				s.finish(err)
+				if s.arrival != nil {
+					s.arrival.ended()
+				} else {
+					s.finish(err)
+				}
 				return nil
 			}
 			more = n == len(space) || d.ending.Load()
 		}
-		s.handle(sc, n)
+		if s.arrival == nil {
+			s.handle(sc, n)
+		} else if !s.arrival.read(space[:n]) {
+			return nil
+		}
+		more = more || len(d.early) > 0
 		w := s.work
 		s.work = nil
 		switch settled := !more && d.settled(); {

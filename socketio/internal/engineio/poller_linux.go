@@ -104,6 +104,14 @@ func (p *poller) forget(s *socket) {
 	}
 }
 
+// leave ends the watching of s, whose socket lives on elsewhere. Only who reads s may call it.
+func (p *poller) leave(s *socket) {
+	p.forget(s)
+	_ = p.raw.Control(func(epoll uintptr) {
+		_ = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_DEL, s.polled.descriptor.fd, nil)
+	})
+}
+
 // again has s read, unless it is about to be.
 func (p *poller) again(s *socket) {
 	p.mu.Lock()

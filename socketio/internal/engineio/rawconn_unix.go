@@ -9,13 +9,17 @@ import (
 
 // rawConn returns access to nc's file descriptor, nil if nc is more than a socket, such as TLS.
 func rawConn(nc net.Conn) syscall.RawConn {
-	switch nc.(type) {
+	switch nc := nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		raw, err := nc.(syscall.Conn).SyscallConn()
 		if err != nil {
 			return nil
 		}
 		return raw
+	case *replayed:
+		if len(nc.head) == 0 {
+			return rawConn(nc.Conn)
+		}
 	}
 	return nil
 }

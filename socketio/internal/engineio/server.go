@@ -17,6 +17,7 @@ type Server struct {
 	alarms  *alarms
 	writers writers
 	pollers pollers
+	front   front
 	live    atomic.Int64   // sessions that are open
 	group   sync.WaitGroup // sessions, and the goroutines that serve one
 	stop    chan struct{}  // ends what serves all sessions
@@ -88,16 +89,22 @@ func (s *Server) newConn(r *http.Request, transport string) (*Conn, *refusal) {
 	case s.config.MaxConnections > 0 && len(s.sessions) >= s.config.MaxConnections:
 		return nil, &refusal{status: http.StatusServiceUnavailable, code: codeRequest, err: errFull}
 	}
-	if !s.running {
-		s.running = true
-		s.helpers.Go(func() { s.alarms.run(s.stop) })
-		s.writers.start(s)
-		s.pollers.start()
-	}
+	s.startHelpers()
 	s.sessions[c.id] = c
 	s.group.Add(1)
 	s.live.Add(1)
 	return c, nil
+}
+
+// startHelpers starts what serves all sessions. The caller holds mu.
+func (s *Server) startHelpers() {
+	if s.running {
+		return
+	}
+	s.running = true
+	s.helpers.Go(func() { s.alarms.run(s.stop) })
+	s.writers.start(s)
+	s.pollers.start()
 }
 
 // open calls Config.Open and starts the heartbeat. What must be the first that the client gets is in the queue.
@@ -159,6 +166,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	var err error
 	select {
 	case <-done:
+		s.stopServing(ctx, time.Duration(latest-s.clock()))
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -174,6 +182,7 @@ func (s *Server) Close() error {
 		c.end(ServerShutdown, nil, nil)
 	}
 	s.group.Wait()
+	s.stopServing(context.Background(), 0)
 	s.mu.Lock()
 	if !s.stopped {
 		s.stopped = true

@@ -9,11 +9,12 @@ import (
 
 // socket is a WebSocket of a session: its transport, or a probe that wants to become it. One goroutine at a time reads from it.
 type socket struct {
-	conn   *Conn
-	nc     io.WriteCloser
-	raw    rawWriter // nil: nc cannot be written without blocking, as with TLS
-	writer *writer   // nil: a goroutine of its own writes while there is something to write
-	polled polled
+	conn    *Conn
+	nc      io.WriteCloser
+	raw     rawWriter // nil: nc cannot be written without blocking, as with TLS
+	writer  *writer   // nil: a goroutine of its own writes while there is something to write
+	polled  polled
+	arrival *arrival // not nil: it is none yet
 
 	// The reader's own.
 	in      inbound
@@ -30,7 +31,12 @@ type rawWriter interface {
 
 // newSocket makes a socket of an accepted WebSocket.
 func newSocket(c *Conn, a *accepted) *socket {
-	s := &socket{conn: c, nc: a.nc, in: inbound{limit: int64(c.server.config.MaxPayload), deflate: a.deflate}}
+	in := inbound{limit: int64(c.server.config.MaxPayload), deflate: a.deflate}
+	if s := arrived(a.nc); s != nil {
+		s.conn, s.in, s.writer = c, in, c.server.writers.pick()
+		return s
+	}
+	s := &socket{conn: c, nc: a.nc, in: in}
 	switch server := c.server; {
 	case server.pollers.adopt(s, a.nc):
 		s.writer = server.writers.pick()
@@ -44,6 +50,9 @@ func newSocket(c *Conn, a *accepted) *socket {
 
 // start begins to read, which ends at once if s was cut. a is what s was made of.
 func (s *socket) start(a *accepted) {
+	if s.arrival != nil {
+		return // the poller is at it
+	}
 	if s.polled.poller != nil {
 		s.polled.early = a.early
 		s.polled.poller.watch(s)

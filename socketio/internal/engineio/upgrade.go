@@ -136,24 +136,25 @@ func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn)
 
 	a := s.accept(w, r, "")
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	switch {
 	case a == nil:
 		c.probe = nil
+		c.mu.Unlock()
 		return nil
 	case c.probe != p:
+		c.mu.Unlock()
 		_ = a.nc.Close()
 		s.refused(r, refuse(codeSession, errWhile))
 		return nil
 	}
-	p.socket = newSocket(c, a)
-	p.socket.probing = true
+	sock := newSocket(c, a)
+	sock.probing = true
+	p.socket = sock
 	s.alarms.set(&p.alarm, s.clock()+int64(s.config.UpgradeTimeout))
 	s.group.Add(1) // the session has its hold still
-	go func() {
-		_, _ = p.socket.nc.Write(a.answer) // to a new connection: it has room. If it is gone, reading will tell.
-		p.socket.start(a)
-	}()
+	c.mu.Unlock()
+	_, _ = sock.nc.Write(a.answer) // to a new connection: it has room. If it is gone, reading will tell.
+	sock.start(a)
 	return nil
 }
 

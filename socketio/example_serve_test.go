@@ -1,0 +1,31 @@
+package socketio_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+
+	"github.com/backplane-go/backplane/socketio"
+)
+
+// A server that has a port for itself. It ends with Shutdown.
+func ExampleServer_Serve() {
+	io, err := socketio.NewServer(socketio.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	serve := func(address string) error {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			return err
+		}
+		return io.Serve(listener)
+	}
+	served := make(chan error, 1)
+	go func() { served <- serve("127.0.0.1:0") }()
+
+	fmt.Println(io.Shutdown(context.Background()))
+	<-served // socketio.ErrServerClosed
+	// Output: <nil>
+}

@@ -1,0 +1,293 @@
+package engineio_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+)
+
+// Everything is as behind an HTTP server.
+func TestServeIsNoDifferent(t *testing.T) {
+	byServe = true
+	defer func() { byServe = false }()
+	for name, test := range map[string]func(*testing.T){
+		"Refusals":                        TestRefusals,
+		"Transports":                      TestTransports,
+		"MaxConnections":                  TestMaxConnections,
+		"Close":                           TestClose,
+		"Shutdown":                        TestShutdown,
+		"Deflate":                         TestDeflate,
+		"Origins":                         TestOrigins,
+		"Cookie":                          TestCookie,
+		"HandshakeIsNotTheServersToShare": TestHandshakeIsNotTheServersToShare,
+		"WorkHoldsUpNobody":               TestWorkHoldsUpNobody,
+		"WorkMayEndItsGoroutine":          TestWorkMayEndItsGoroutine,
+		"AllIsReadBeforeTheEnd":           TestAllIsReadBeforeTheEnd,
+		"CloseDoesNotWaitForWork":         TestCloseDoesNotWaitForWork,
+		"Polling":                         TestPolling,
+		"PollingLimits":                   TestPollingLimits,
+		"SlowReader":                      TestSlowReader,
+		"Upgrade":                         TestUpgrade,
+		"UpgradeTimeout":                  TestUpgradeTimeout,
+		"NoUpgrades":                      TestNoUpgrades,
+		"WebSocket":                       TestWebSocket,
+		"WebSocketRules":                  TestWebSocketRules,
+	} {
+		t.Run(name, test)
+	}
+}
+
+func TestServe(t *testing.T) {
+	h := itself(t, engineio.Config{})
+
+	t.Run("AHeadMayComeByteByByte", func(t *testing.T) {
+		s := h.say(t, "")
+		for _, b := range []byte(asking + rules + "\r\n") {
+			_, err := s.Write([]byte{b})
+			require.NoError(t, err)
+		}
+		c := h.opened(t, s)
+		s.send(t, "4x")
+		require.Equal(t, "x", c.text(t))
+	})
+
+	t.Run("FramesMayFollowTheHeadAtOnce", func(t *testing.T) {
+		s := h.say(t, asking+rules+"\r\n"+string(masked(ws.NewTextFrame([]byte("4early"))))+"\x81")
+		c := h.opened(t, s)
+		require.Equal(t, "early", c.text(t))
+		_, err := s.Write(masked(ws.NewTextFrame([]byte("4split")))[1:])
+		require.NoError(t, err)
+		require.Equal(t, "split", c.text(t))
+	})
+
+	t.Run("LinesMayEndWithoutACarriageReturn", func(t *testing.T) {
+		h.opened(t, h.say(t, strings.ReplaceAll(asking+rules+"\r\n", "\r", "")))
+		h.opened(t, h.say(t, strings.ReplaceAll(asking+rules, "\r", "")+"\r\n"))
+	})
+
+	t.Run("ManyAtOnce", func(t *testing.T) {
+		all := make([]net.Conn, 200)
+		for i := range all {
+			all[i] = h.dialRaw(t)
+		}
+		for _, nc := range all {
+			_, err := io.WriteString(nc, asking+rules+"\r\n")
+			require.NoError(t, err)
+		}
+		for _, nc := range all {
+			c := h.opened(t, &socket{Conn: nc, r: bufio.NewReader(nc)})
+			require.Equal(t, nc.LocalAddr().String(), c.Handshake().RemoteAddr)
+		}
+	})
+
+	t.Run("TheHandshakeIsKept", func(t *testing.T) {
+		s := h.say(t, strings.Replace(asking, "EIO", "a=b%20c&EIO", 1)+rules+"Cookie: a=1\r\nx-two: 1\r\nX-Two: 2\r\n\r\n")
+		k := h.opened(t, s).Handshake()
+		require.Equal(t, "b c", k.URL.Query().Get("a"))
+		require.Equal(t, "a=1", k.Header.Get("Cookie"))
+		require.Equal(t, []string{"1", "2"}, k.Header.Values("X-Two"))
+		require.Equal(t, "x", k.Header.Get("Host"))
+		require.Equal(t, s.LocalAddr().String(), k.RemoteAddr)
+		require.False(t, k.TLS)
+	})
+
+	for name, r := range map[string]struct {
+		head   string
+		status int
+	}{
+		"OtherMethod":    {strings.Replace(asking, "GET", "PUT", 1) + rules, 400},
+		"OtherPath":      {strings.Replace(asking, "/socket.io/", "/other/", 1) + rules, 404},
+		"LongerPath":     {strings.Replace(asking, "/socket.io/", "/socket.io/x", 1) + rules, 404},
+		"OtherVersion":   {strings.Replace(asking, "EIO=4", "EIO=3", 1) + rules, 400},
+		"OldHTTP":        {strings.Replace(asking, "HTTP/1.1", "HTTP/1.0", 1) + rules, 505},
+		"NoHTTP":         {strings.Replace(asking, "HTTP/1.1", "HTTX/1.1", 1) + rules, 400},
+		"NoKey":          {asking + strings.Replace(rules, "Sec-WebSocket-Key", "X-Key", 1), 400},
+		"NoHost":         {asking + strings.Replace(rules, "Host", "X-Host", 1), 400},
+		"NoUpgrade":      {asking + strings.Replace(rules, "Upgrade: websocket", "X: y", 1), 400},
+		"OtherUpgrade":   {asking + strings.Replace(rules, "Upgrade: websocket", "Upgrade: h2c", 1), 400},
+		"VersionOf12":    {asking + strings.Replace(rules, "13", "12", 1), 426},
+		"OtherOrigin":    {asking + rules + "Origin: http://evil.example\r\n", 403},
+		"UnknownSession": {strings.Replace(asking, "EIO", "sid=x&EIO", 1) + rules, 400},
+		"NoHeader":       {asking + rules + "no header\r\n", 400},
+		"HugeHeader":     {asking + rules + "X-Huge: " + strings.Repeat("x", 17<<10) + "\r\n", 431},
+		"HugeURL":        {strings.Replace(asking, "EIO", "x="+strings.Repeat("x", 17<<10)+"&EIO", 1) + rules, 431},
+		"WithALength":    {asking + rules + "Content-Length: 0\r\n", 101},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := h.say(t, r.head+"\r\n")
+			require.Equal(t, r.status, s.status(t))
+		})
+	}
+
+	t.Run("AHugeHeadWithoutAnEndIsCutOff", func(t *testing.T) {
+		s := h.say(t, asking+"X-Huge: "+strings.Repeat("x", 15<<10))
+		_, _ = io.WriteString(s, strings.Repeat("x", 64<<10)) // it may be refused meanwhile
+		require.Equal(t, 431, s.status(t))
+	})
+
+	t.Run("ARefusedClientIsClosed", func(t *testing.T) {
+		s := h.say(t, strings.Replace(asking, "EIO=4", "EIO=3", 1)+rules+"\r\n")
+		require.Equal(t, 400, s.status(t))
+		s.gone(t)
+	})
+
+	t.Run("PollsAndThenAWebSocketOnOneConnection", func(t *testing.T) {
+		s := h.say(t, "")
+		ask := func(head string) string {
+			_, err := io.WriteString(s, head+"Host: x\r\n\r\n")
+			require.NoError(t, err)
+			response, err := http.ReadResponse(s.r, nil)
+			require.NoError(t, err)
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			return string(body)
+		}
+		const polling = "GET /socket.io/?EIO=4&transport=polling"
+		sid := parseHello(t, ask(polling+" HTTP/1.1\r\n")).SID
+		c := h.of(t, sid)
+		c.Send(text("one"), engineio.SendOptions{})
+		require.Equal(t, "4one", ask(polling+"&sid="+sid+" HTTP/1.1\r\n"))
+		_, err := io.WriteString(s, strings.Replace(asking, "EIO", "sid="+sid+"&EIO", 1)+rules+"\r\n")
+		require.NoError(t, err)
+		require.Equal(t, 101, s.status(t))
+		h.upgrade(t, s, c)
+	})
+
+	t.Run("AnUpgradeOnAConnectionOfItsOwn", func(t *testing.T) {
+		p, c := h.poll(t)
+		s := h.say(t, strings.Replace(asking, "EIO", "sid="+p.sid+"&EIO", 1)+rules+"\r\n"+string(masked(ws.NewTextFrame([]byte("2probe")))))
+		require.Equal(t, 101, s.status(t))
+		require.Equal(t, "3probe", s.text(t))
+		s.send(t, "5")
+		s.send(t, "4x")
+		require.Equal(t, "x", c.text(t))
+		require.Equal(t, "websocket", c.Transport())
+	})
+
+	t.Run("NoGoroutineWaitsForAHead", func(t *testing.T) {
+		if runtime.GOOS != "linux" {
+			t.Skip("net/http reads it")
+		}
+		const many = 300
+		before := runtime.NumGoroutine()
+		for range many {
+			h.say(t, asking)
+		}
+		h.connect(t) // behind them
+		require.Less(t, runtime.NumGoroutine(), before+many/3)
+	})
+
+	t.Run("ClientsThatGoInTheMiddleOfAHead", func(t *testing.T) {
+		for _, head := range []string{"", "G", asking, asking + rules, "POST / HTTP/1.1\r\n"} {
+			require.NoError(t, h.say(t, head).Close())
+		}
+		h.connect(t)
+	})
+}
+
+// upgrade does a client's part of an upgrade.
+func (h *host) upgrade(t *testing.T, s *socket, c *session) {
+	t.Helper()
+	s.send(t, "2probe")
+	require.Equal(t, "3probe", s.text(t))
+	s.send(t, "5")
+	s.send(t, "4x")
+	require.Equal(t, "x", c.text(t))
+	require.Equal(t, "websocket", c.Transport())
+	c.Send(text("y"), engineio.SendOptions{})
+	require.Equal(t, "4y", s.text(t))
+}
+
+func TestServeAdmits(t *testing.T) {
+	h := itself(t, engineio.Config{Cookie: &http.Cookie{Name: "node"}, Admit: func(r *http.Request) error {
+		if r.Header.Get("X-Banned") != "" || r.RemoteAddr == "" || r.URL.Path != "/socket.io/" {
+			return fmt.Errorf("not this one")
+		}
+		return nil
+	}})
+	require.Equal(t, 403, h.say(t, asking+rules+"X-Banned: yes\r\n\r\n").status(t))
+	s := h.say(t, asking+rules+"\r\n")
+	require.Contains(t, readHead(t, s.Conn).Get("Set-Cookie"), "node=")
+}
+
+func TestServeEnds(t *testing.T) {
+	t.Run("WithHandshakesUnderWay", func(t *testing.T) {
+		h := itself(t, engineio.Config{ShutdownTimeout: patience})
+		var under []*socket
+		for _, head := range []string{"", "GET /", asking, asking + rules, "POST / HTTP/1.1\r\n"} {
+			under = append(under, h.say(t, head))
+		}
+		s, c := h.connect(t) // behind them
+		require.NoError(t, receive(t, returns(func() error {
+			go s.closedWith(t, ws.StatusGoingAway)
+			ctx, cancel := context.WithTimeout(context.Background(), patience/2)
+			defer cancel()
+			return h.Shutdown(ctx)
+		}), "Shutdown"))
+		c.ended(t, engineio.ServerShutdown)
+		for _, s := range under {
+			s.gone(t)
+		}
+		_, err := net.Dial("tcp", h.http.Listener.Addr().String())
+		require.Error(t, err, "the listener is closed")
+	})
+
+	t.Run("BeforeItBegins", func(t *testing.T) {
+		h := itself(t, engineio.Config{})
+		require.NoError(t, h.Close())
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.ErrorIs(t, h.Serve(l), http.ErrServerClosed)
+		_, err = l.Accept()
+		require.ErrorIs(t, err, net.ErrClosed)
+	})
+
+	t.Run("WithItsListener", func(t *testing.T) {
+		h := serve(t, engineio.Config{})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		done := returns(func() error { return h.Serve(l) })
+		require.NoError(t, l.Close())
+		require.ErrorIs(t, receive(t, done, "Serve"), net.ErrClosed)
+	})
+
+	t.Run("SeveralListenersOfAnyKind", func(t *testing.T) {
+		h := itself(t, engineio.Config{})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		done := returns(func() error { return h.Serve(struct{ net.Listener }{l}) })
+		h.connect(t)
+		h.http.Listener = l
+		s, c := h.connect(t)
+		s.send(t, "4x")
+		require.Equal(t, "x", c.text(t))
+		require.NoError(t, h.Close())
+		require.ErrorIs(t, receive(t, done, "Serve"), http.ErrServerClosed)
+	})
+}
+
+// A head has to come in time, however much of it comes.
+func TestServeGivesUpOnSlowHeads(t *testing.T) {
+	defer engineio.SetHeadTimeout(100 * time.Millisecond)()
+	h := itself(t, engineio.Config{})
+	for _, head := range []string{"", asking, asking + "Host: x\r\n", "POST / HTTP/1.1\r\n"} {
+		s := h.say(t, head)
+		rest, _ := io.ReadAll(s.r)
+		require.NotContains(t, string(rest), "200 OK")
+	}
+	s, c := h.connect(t)
+	s.send(t, "4x")
+	require.Equal(t, "x", c.text(t))
+}
