@@ -93,10 +93,14 @@ func (s *goServer) start(context.Context) error {
 	}
 	s.io, s.address = io, listener.Addr().String()
 	s.http, s.served = &http.Server{Handler: io}, make(chan struct{})
-	go func(h *http.Server, served chan struct{}) {
+	serve := s.http.Serve
+	if s.config.byServe {
+		serve = io.Serve
+	}
+	go func(served chan struct{}) {
 		defer close(served)
-		_ = h.Serve(listener) // it ends with Close
-	}(s.http, s.served)
+		_ = serve(listener) // it ends with Close
+	}(s.served)
 	return nil
 }
 

@@ -86,10 +86,12 @@ func runScenarios(t *testing.T, onNode bool, h *host, all []scenario, do func(f 
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				f := &fixture{T: t, ctx: patient(t), host: h, onNode: onNode, transports: transports}
+				c := s.config
 				if onNode {
-					f.server = h.newServer(t, s.config, "")
+					f.server = h.newServer(t, c, "")
 				} else {
-					f.server = newGoServer(t, s.config, nil)
+					c.byServe = h == nil // what is raw goes to Serve, clients to an http.Server
+					f.server = newGoServer(t, c, nil)
 				}
 				do(f, s.run)
 			})

@@ -69,4 +69,5 @@ type config struct {
 	cleanNamespaces bool
 	cookie          string
 	origins         []string
+	byServe         bool // of the Go server: it serves its port itself, without an http.Server around it
 }
