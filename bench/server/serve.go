@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -88,7 +87,7 @@ func listen(hub *memory.Hub, wait bool) (addr string, err error) {
 	if err != nil {
 		return "", err
 	}
-	go func() { fail(http.Serve(listener, io)) }()
+	go func() { fail(io.Serve(listener)) }()
 	return listener.Addr().String(), nil
 }
 
