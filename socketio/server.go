@@ -78,7 +78,8 @@ func (s *Server) ClientsCount() int { return int(s.connected.Load()) }
 
 // Shutdown refuses new clients, disconnects those there are with "server shutting down", once they have got what is queued
 // for them, for which they have Config.ShutdownTimeout, waits until their handlers have returned, and leaves the cluster,
-// which it closes if it is its own. When ctx ends before that, what is left is given up and ctx's error returned.
+// which it closes if it is its own. When ctx ends before that, what is left is given up and ctx's error returned; only the
+// goodbye to the cluster still gets a second, lest the other nodes wait for this one.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.refuse()
 	err := s.engine.Shutdown(ctx)
@@ -88,14 +89,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = ctx.Err()
 		_ = s.engine.Close() // ctx's error is the one that matters
 	}
-	err = errors.Join(err, s.leave(ctx))
+	parting, cancel := ctx, context.CancelFunc(func() {})
+	if ctx.Err() != nil {
+		parting, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	}
+	defer cancel()
+	err = errors.Join(err, s.leave(parting))
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // not once for each that was given up
 	}
 	return err
 }
 
-// closeTimeout bounds how long Close tries to tell the peers.
+// closeTimeout bounds how long the peers are told when there is no other time for it.
 const closeTimeout = time.Second
 
 // Close disconnects all clients at once and leaves the cluster, which it closes if it is its own. It does not wait for

@@ -52,7 +52,18 @@ func TestShutdownWaitsForHandlers(t *testing.T) {
 }
 
 func TestShutdownEndsWithItsContext(t *testing.T) {
-	n := serve(t)
+	hub := memory.NewHub()
+	join := func() *backplane.Cluster {
+		cluster, err := backplane.Open(t.Context(), backplane.Config{Bus: hub})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, cluster.Close(context.Background())) })
+		return cluster
+	}
+	peer, err := join().Namespace(t.Context(), "/", backplane.NewRegistry(backplane.RegistryConfig{}))
+	require.NoError(t, err)
+	cluster := join()
+	n := serve(t, func(c *socketio.Config) { c.Cluster = cluster })
+	require.NoError(t, peer.WaitForPeers(t.Context(), 1))
 	running, hold := make(chan struct{}), make(chan struct{})
 	defer close(hold)
 	n.OnConnection(func(s *socketio.Socket) {
@@ -64,6 +75,8 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, n.Shutdown(ctx), context.DeadlineExceeded)
+	require.Eventually(t, func() bool { return len(peer.Peers()) == 0 }, 5*time.Second, 10*time.Millisecond,
+		"the other nodes are told, long before they would find out by its silence")
 }
 
 func TestCloseDoesNotWaitForHandlers(t *testing.T) {

@@ -109,12 +109,10 @@ func (n *Node) Stop(ctx context.Context) error {
 		clients, cancel = context.WithDeadline(ctx, end.Add(-forPeers))
 	}
 	defer cancel()
-	late := context.AfterFunc(clients, func() { _ = n.io.Close() }) // Shutdown has its error
-	defer late()
 	var group sync.WaitGroup
 	var closing error
 	group.Go(func() { closing = n.http.Shutdown(clients) }) // nobody connects any more; it waits for requests that io ends
-	err := n.io.Shutdown(ctx)
+	err := n.io.Shutdown(clients)
 	group.Wait()
 	if closing != nil {
 		closing = errors.Join(closing, n.http.Close())
