@@ -43,21 +43,21 @@ func TestScenarios(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
-			runScenarios(t, kind == "Node", h, scenarios, func(f *fixture, run func(*fixture)) { run(f) })
+			runScenarios(t, kind, h, scenarios, func(f *fixture, run func(*fixture)) { run(f) })
 		})
 	}
 }
 
 // TestBadInput runs what clients must not do, next to a client that is served all the while, and has to be afterwards.
 func TestBadInput(t *testing.T) {
-	for _, kind := range []string{"Node", "Go"} {
+	for _, kind := range []string{"Node", "Go", "GoServe"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			var h *host
 			if kind == "Node" {
 				h = newHost(t)
 			}
-			runScenarios(t, kind == "Node", h, badInputs, func(f *fixture, run func(*fixture)) {
+			runScenarios(t, kind, h, badInputs, func(f *fixture, run func(*fixture)) {
 				f.healthy = f.persistent()
 				f.healthy.fine()
 				run(f)
@@ -69,7 +69,9 @@ func TestBadInput(t *testing.T) {
 
 var badInputs = slices.Concat(badRequests, badFrames, badPackets, crowds)
 
-func runScenarios(t *testing.T, onNode bool, h *host, all []scenario, do func(f *fixture, run func(*fixture))) {
+// runScenarios runs them on servers of a kind: Socket.IO's own, ours in an http.Server, or ours that serves its port itself.
+func runScenarios(t *testing.T, kind string, h *host, all []scenario, do func(f *fixture, run func(*fixture))) {
+	onNode := kind == "Node"
 	for _, s := range all {
 		variants := s.over
 		if variants == nil {
@@ -90,7 +92,7 @@ func runScenarios(t *testing.T, onNode bool, h *host, all []scenario, do func(f 
 				if onNode {
 					f.server = h.newServer(t, c, "")
 				} else {
-					c.byServe = h == nil // what is raw goes to Serve, clients to an http.Server
+					c.byServe = kind == "GoServe"
 					f.server = newGoServer(t, c, nil)
 				}
 				do(f, s.run)

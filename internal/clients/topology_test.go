@@ -38,8 +38,8 @@ var topologies = []topology{
 		return []server{newGoServer(t, config{}, nil)}
 	}},
 	{name: "GoGoGo/memory", open: func(t *testing.T, _ *host) []server {
-		hub := memory.NewHub()
-		return []server{newGoServer(t, config{}, hub), newGoServer(t, config{}, hub), newGoServer(t, config{}, hub)}
+		hub, c := memory.NewHub(), config{byServe: true}
+		return []server{newGoServer(t, c, hub), newGoServer(t, c, hub), newGoServer(t, c, hub)}
 	}},
 	{name: "GoGoGo/pgx", open: func(t *testing.T, _ *host) []server {
 		url := pgtest.Database(t)
