@@ -46,7 +46,8 @@ type Config struct {
 	// SendQueue is the most packets that wait to be sent to one client, which is disconnected with "send queue full"
 	// above it. Default: 4096.
 	SendQueue int
-	// SendQueueBytes is the same in bytes; one packet is accepted at any size. Default: 4 MiB.
+	// SendQueueBytes is the same in bytes: when so many wait, no further packet is accepted. Its own size does not count, so
+	// that a large one is not too large because of a small one before it. Default: 4 MiB.
 	SendQueueBytes int
 	// MaxConnections is the most clients at a time; more are refused. Default: no limit.
 	MaxConnections int

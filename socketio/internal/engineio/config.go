@@ -38,7 +38,8 @@ type Config struct {
 	MaxPayload int
 	// SendQueue is the most frames that wait for one client. Default: 4096.
 	SendQueue int
-	// SendQueueBytes is the most bytes that wait for one client; one frame is accepted at any size. Default: 4 MiB.
+	// SendQueueBytes is how many bytes wait for one client when no further frame is accepted, whose own size does not count.
+	// Default: 4 MiB.
 	SendQueueBytes int
 	// Transports are those that clients may use (Node.js: transports). Default: "polling" and "websocket".
 	Transports []string

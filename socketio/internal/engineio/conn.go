@@ -114,7 +114,7 @@ func (c *Conn) Send(f *Frame, o SendOptions) bool {
 		c.mu.Unlock()
 		return false
 	}
-	if c.full(f) {
+	if c.full() {
 		c.mu.Unlock()
 		if !o.Volatile {
 			c.end(SendQueueFull, nil, nil)
@@ -127,10 +127,10 @@ func (c *Conn) Send(f *Frame, o SendOptions) bool {
 	return true
 }
 
-// full reports whether f is too much for the queue. The caller holds mu.
-func (c *Conn) full(f *Frame) bool {
+// full reports whether the queue takes no further frame. The caller holds mu.
+func (c *Conn) full() bool {
 	limits := &c.server.config
-	return c.queue.frames > 0 && (c.queue.frames >= limits.SendQueue || c.queue.bytes+f.size > limits.SendQueueBytes)
+	return c.queue.frames >= limits.SendQueue || c.queue.bytes >= limits.SendQueueBytes
 }
 
 // writable reports whether what is sent now is on its way at once. The caller holds mu.
