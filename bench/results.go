@@ -1,9 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -102,20 +99,7 @@ func write(s settings, srv *server, chosen []benchCase, results map[string]outco
 			}
 		}
 	}
-	text, err := json.MarshalIndent(file, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(s.out), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(s.out, append(text, '\n'), 0o644); err != nil {
-		return err
-	}
-	if err := os.WriteFile(strings.TrimSuffix(s.out, ".json")+".svg", chart(file), 0o644); err != nil || s.docs == "" {
-		return err
-	}
-	return document(s.docs, file)
+	return figures.Files{Results: file, Chart: chart(file), Table: table(file)}.Write(s.out, s.docs)
 }
 
 func compareCase(c benchCase, driver string, r outcomes) resultCase {

@@ -3,33 +3,12 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/backplane-go/backplane/bench/internal/figures"
 )
-
-// The table of a page of the documentation stands between these lines.
-const (
-	tableBegins = "<!-- bench: the table begins -->\n"
-	tableEnds   = "<!-- bench: the table ends -->\n"
-)
-
-// document replaces the table in a page.
-func document(page string, file resultFile) error {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := bytes.Cut(text, []byte(tableBegins))
-	_, after, ends := bytes.Cut(rest, []byte(tableEnds))
-	if !ok || !ends {
-		return fmt.Errorf("%s has no place for the table", page)
-	}
-	return os.WriteFile(page, slices.Concat(before, []byte(tableBegins), table(file), []byte(tableEnds), after), 0o644)
-}
 
 // row is one figure of a case.
 type row struct {

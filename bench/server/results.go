@@ -3,10 +3,8 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/backplane-go/backplane/bench/internal/figures"
@@ -45,18 +43,5 @@ func (s *settings) write(all map[string]outcomes) error {
 			}
 		}
 	}
-	text, err := json.MarshalIndent(file, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(s.out), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(s.out, append(text, '\n'), 0o644); err != nil {
-		return err
-	}
-	if err := os.WriteFile(strings.TrimSuffix(s.out, ".json")+".svg", chart(file), 0o644); err != nil || s.docs == "" {
-		return err
-	}
-	return document(s.docs, file)
+	return figures.Files{Results: file, Chart: chart(file), Table: table(file)}.Write(s.out, s.docs)
 }
