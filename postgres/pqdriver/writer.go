@@ -103,6 +103,9 @@ func (o own) QueryRow(ctx context.Context, statement string, args []any, dest ..
 
 // do calls f with a connection, which is cut when ctx ends.
 func (w *writer) do(ctx context.Context, f func(*direct) error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	select {
 	case w.slots <- struct{}{}:
 	case <-ctx.Done():
