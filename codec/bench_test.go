@@ -17,11 +17,17 @@ func BenchmarkNewArgs(b *testing.B) {
 		At   int64    `json:"at"`
 		Tags []string `json:"tags"`
 	}
+	type flat struct {
+		From string `json:"from"`
+		Text string `json:"text"`
+		At   int64  `json:"at"`
+	}
 	raw, err := codec.RawJSON([]byte(`{"from":"alice","text":"hello everybody"}`))
 	require.NoError(b, err)
 	for name, list := range map[string][]any{
 		"Scalars":   {"hello", 1, true, nil},
 		"Struct":    {message{"alice", "hello everybody", 1704164645678, []string{"x"}}},
+		"Flat":      {flat{"alice", "hello everybody", 1704164645678}},
 		"Map":       {map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678), "tags": []string{"x"}}},
 		"Raw":       {raw},
 		"Message":   {json.RawMessage(`{"from":"alice","text":"hello everybody"}`)},

@@ -96,7 +96,9 @@ func (w *jsonWriter) value(v any, depth int) error {
 	case Args:
 		return w.spliced(v, t.v, depth)
 	default:
-		return w.encode(v, depth)
+		if !w.flat(v, depth) {
+			return w.encode(v, depth)
+		}
 	}
 	return nil
 }

@@ -47,6 +47,31 @@ func encodeValue(v any) (Value, error) {
 	return w.result(), nil
 }
 
+// AppendJSON appends to dst what NewValue(v) is as JSON. binary: it holds bytes, so it cannot be JSON; dst is as it was.
+func AppendJSON(dst []byte, v any) (out []byte, binary bool, err error) {
+	if binary, err = holdsBytes(v); binary || err != nil {
+		return dst, binary, encodeError(err)
+	}
+	w := newJSONWriter()
+	defer w.release()
+	own := w.p
+	w.p = dst
+	err = w.value(v, maxUserDepth)
+	out, w.p = w.p, own
+	if err != nil {
+		return dst, false, encodeError(err)
+	}
+	return out, false, nil
+}
+
+// encodeError is err, if there is one, about a value that stands alone.
+func encodeError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &EncodeError{Arg: -1, Err: err}
+}
+
 // encodeArgs encodes an event's array. w holds what it begins with: JSON without the closing bracket, or, where that is
 // empty, tree is what it begins with.
 func (w *jsonWriter) encodeArgs(tree func() ([]any, error), args []any) (Value, error) {

@@ -20,10 +20,7 @@ type Value struct {
 // an *EncodeError.
 func NewValue(v any) (Value, error) {
 	out, err := encodeValue(v)
-	if err != nil {
-		return Value{}, &EncodeError{Arg: -1, Err: err}
-	}
-	return out, nil
+	return out, encodeError(err)
 }
 
 // RawJSON makes a Value of one JSON text, which is checked: its grammar, its UTF-8, and that it nests no deeper than

@@ -72,9 +72,6 @@ func (a *acknowledgement) send(values ...any) {
 	if !a.sent.CompareAndSwap(false, true) {
 		return
 	}
-	if values == nil {
-		values = []any{}
-	}
 	frame, err := ackFrame(a.s.name, a.id, values)
 	if err != nil {
 		a.s.report("acknowledgement", err)
@@ -88,9 +85,5 @@ func (a *acknowledgement) send(values ...any) {
 }
 
 func ackFrame(namespace string, id int64, values []any) (*engineio.Frame, error) {
-	data, err := backplane.NewValue(values)
-	if err != nil {
-		return nil, err
-	}
-	return packetFrame(&parser.Packet{Type: parser.Ack, Namespace: namespace, ID: id, Data: data})
+	return newFrame(room.EncodeAck(namespace, id, values...))
 }

@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,6 +31,13 @@ func TestEventsReachTypedHandlers(t *testing.T) {
 		s.On("raw", func(v backplane.Value, ack func(backplane.Value, int)) { ack(v, 2) })
 		s.On("bytes", func(ack func([]byte)) { ack([]byte{1, 2}) })
 		s.On("later", func(ack func()) { go ack() })
+		s.On("many", func(ack func(message)) {
+			var group sync.WaitGroup
+			for range 8 {
+				group.Go(func() { ack(message{"one"}) })
+			}
+			group.Wait()
+		})
 	})
 	p := connect(t, n)
 	p.send(`27["message",{"text":"hi"}]`)
@@ -49,6 +57,10 @@ func TestEventsReachTypedHandlers(t *testing.T) {
 	p.send(`211["nobody listens"]`)
 	p.send(`212["later"]`)
 	p.expect(`312[]`)
+	p.send(`213["many"]`)
+	p.expect(`313[{"text":"one"}]`)
+	p.send(`214["later"]`)
+	p.expect(`314[]`)
 }
 
 func TestEventsOfOneSocketKeepTheirOrder(t *testing.T) {

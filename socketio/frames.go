@@ -6,30 +6,32 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
+const room parser.Room = engineio.Headroom
+
 // eventFrame encodes an event. offset, if there is one, is one more argument.
 func eventFrame(namespace string, id int64, args backplane.Args, offset string) (*engineio.Frame, error) {
 	if offset == "" {
-		return newFrame(parser.EncodeEvent(namespace, id, args))
+		return newFrame(room.EncodeEvent(namespace, id, args))
 	}
 	extra, err := backplane.NewValue(offset)
 	if err != nil {
 		return nil, err
 	}
-	return newFrame(parser.EncodeEvent(namespace, id, args, extra))
+	return newFrame(room.EncodeEvent(namespace, id, args, extra))
 }
 
 // packetFrame encodes a packet.
-func packetFrame(p *parser.Packet) (*engineio.Frame, error) { return newFrame(parser.Encode(p)) }
+func packetFrame(p *parser.Packet) (*engineio.Frame, error) { return newFrame(room.Encode(p)) }
 
 func newFrame(text []byte, attachments [][]byte, err error) (*engineio.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
 	if len(attachments) == 0 {
-		return engineio.NewFrame(engineio.Part{Data: text}), nil
+		return engineio.NewTextFrame(text), nil
 	}
 	parts := make([]engineio.Part, 1, 1+len(attachments))
-	parts[0].Data = text
+	parts[0].Data = text[room:]
 	for _, a := range attachments {
 		parts = append(parts, engineio.Part{Binary: true, Data: a})
 	}

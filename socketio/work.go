@@ -189,6 +189,7 @@ func (c *client) do(w work) {
 		c.connect(w.socket)
 	case toHandle:
 		w.socket.handle(w.packet)
+		w.packet.Release()
 	case toEnd:
 		w.socket.end(w.reason)
 	case toFarewell:

@@ -22,7 +22,9 @@ type Part struct {
 // connections. Each form is made when the first connection needs it. A Frame is safe for concurrent use.
 type Frame struct {
 	parts []Part
+	one   [1]Part // for parts
 	size  int
+	made  bool // plain was there from the start
 
 	once     sync.Once // guards the making of plain
 	plain    []byte    // WebSocket frames
@@ -39,6 +41,20 @@ func NewFrame(parts ...Part) *Frame {
 	return f
 }
 
+// Headroom is how much room NewTextFrame needs: a header for up to 2^63 bytes, and the message's type.
+const Headroom = 10 + 1
+
+// NewTextFrame makes a frame of one text message, buf[Headroom:]. It fills the room before that, so that a WebSocket's frame
+// takes no copy. buf must not change afterwards.
+func NewTextFrame(buf []byte) *Frame {
+	f := &Frame{size: len(buf) - Headroom, made: true}
+	f.one[0].Data = buf[Headroom:]
+	f.parts = f.one[:]
+	f.plain = buf[Headroom-headerSize(1+f.size)-1:]
+	_ = append(appendHeader(f.plain[:0], ws.OpText, 1+f.size), typeMessage) // there is room
+	return f
+}
+
 // Size returns the number of bytes of the parts.
 func (f *Frame) Size() int { return f.size }
 
@@ -49,8 +65,7 @@ func packetFrame(packet string) *Frame {
 
 // fixedFrame is a frame whose forms are given: bytes for a WebSocket, a packet for polling ("" for nothing).
 func fixedFrame(plain []byte, packet string) *Frame {
-	f := &Frame{size: len(plain)}
-	f.once.Do(func() { f.plain = plain })
+	f := &Frame{size: len(plain), plain: plain, made: true}
 	polled := []byte(packet)
 	f.polled.Store(&polled)
 	return f
@@ -58,14 +73,15 @@ func fixedFrame(plain []byte, packet string) *Frame {
 
 // webSocket returns the frame as WebSocket frames.
 func (f *Frame) webSocket() []byte {
-	f.once.Do(f.encodePlain)
+	if !f.made {
+		f.once.Do(f.encodePlain)
+	}
 	return f.plain
 }
 
 // encodePlain is encode(plainly), without its detours.
 func (f *Frame) encodePlain() {
-	const most = 10 // bytes of a header
-	out := make([]byte, 0, f.size+len(f.parts)*(1+most))
+	out := make([]byte, 0, f.size+len(f.parts)*Headroom)
 	for _, p := range f.parts {
 		if p.Binary {
 			out = appendHeader(out, ws.OpBinary, len(p.Data))
@@ -90,6 +106,17 @@ func appendHeader(out []byte, op ws.OpCode, n int) []byte {
 	return binary.BigEndian.AppendUint64(append(out, 127), uint64(n))
 }
 
+// headerSize is how long appendHeader's header is.
+func headerSize(n int) int {
+	switch {
+	case n < 126:
+		return 2
+	case n < 1<<16:
+		return 4
+	}
+	return 10
+}
+
 // compressed returns the frame as WebSocket frames, those of at least least bytes compressed.
 func (f *Frame) compressed(least int) []byte {
 	if f.size < least || f.parts == nil {
@@ -112,7 +139,7 @@ var textMessage = []byte{typeMessage}
 
 // encode makes one WebSocket frame of each part.
 func (f *Frame) encode(as func(op ws.OpCode, head, data []byte) (ws.Header, [][]byte)) []byte {
-	out := bytes.NewBuffer(make([]byte, 0, f.size+len(f.parts)*(1+10))) // a type, and a header for up to 2^63 bytes
+	out := bytes.NewBuffer(make([]byte, 0, f.size+len(f.parts)*Headroom))
 	for _, p := range f.parts {
 		op, head := ws.OpText, textMessage
 		if p.Binary {

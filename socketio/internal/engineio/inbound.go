@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"sync"
@@ -82,13 +83,21 @@ func (in *inbound) feed(sc *scratch, n int, to sink) error {
 
 // begin reads a header. It returns how long it is, 0: it is not all there.
 func (in *inbound) begin(r *bytes.Reader, p []byte) (int, error) {
-	r.Reset(p)
-	h, err := ws.ReadHeader(r)
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	if len(p) == 0 {
 		return 0, nil
-	case err != nil:
-		return 0, err
+	}
+	h, size := shortHeader(p)
+	var err error
+	if size == 0 {
+		r.Reset(p)
+		h, err = ws.ReadHeader(r)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return 0, nil
+		case err != nil:
+			return 0, err
+		}
+		size = len(p) - r.Len()
 	}
 	if in.deflate {
 		if h, err = in.state.UnsetBits(h); err != nil {
@@ -109,7 +118,29 @@ func (in *inbound) begin(r *bytes.Reader, p []byte) (int, error) {
 	if h.OpCode.IsData() && h.OpCode != ws.OpContinuation {
 		in.op = h.OpCode
 	}
-	return len(p) - r.Len(), nil
+	return size, nil
+}
+
+// shortHeader is ws.ReadHeader for masked frames of less than 64 KiB, without its allocations. size is 0 for all others, and
+// if the header is not all there.
+func shortHeader(p []byte) (h ws.Header, size int) {
+	const final, masked, twoBytes, eightBytes = 0x80, 0x80, 126, 127
+	if len(p) < 2+4 || p[1]&masked == 0 {
+		return h, 0
+	}
+	size, h.Length = 2+4, int64(p[1]&^masked)
+	switch {
+	case h.Length == eightBytes:
+		return h, 0
+	case h.Length == twoBytes:
+		if size += 2; len(p) < size {
+			return h, 0
+		}
+		h.Length = int64(binary.BigEndian.Uint16(p[2:]))
+	}
+	h.Fin, h.Rsv, h.OpCode, h.Masked = p[0]&final != 0, p[0]&0x70>>4, ws.OpCode(p[0]&0x0f), true
+	copy(h.Mask[:], p[size-4:])
+	return h, size
 }
 
 // payload takes some of the frame's payload, and hands over what is complete with it.

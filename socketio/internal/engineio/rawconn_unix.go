@@ -27,7 +27,7 @@ func rawConn(nc net.Conn) syscall.RawConn {
 // readFD reads without waiting. again: there is nothing to read yet.
 func readFD(fd uintptr, p []byte) (n int, again bool, err error) {
 	for {
-		n, err = syscall.Read(int(fd), p)
+		n, err = receive(fd, p)
 		switch err {
 		case nil:
 			return n, false, nil
@@ -43,7 +43,7 @@ func readFD(fd uintptr, p []byte) (n int, again bool, err error) {
 // writeFD writes what there is room for, without waiting. It may be nothing.
 func writeFD(fd uintptr, p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(fd), p)
+		n, err := transmit(fd, p)
 		switch err {
 		case nil:
 			return n, nil

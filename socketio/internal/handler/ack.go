@@ -4,23 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"sync/atomic"
 
 	"github.com/backplane-go/backplane/codec"
 )
 
-// once returns what acknowledges with the values that it is first called with, and then nothing. ack may be nil.
-func once(ack func(values ...any)) func(values ...any) {
-	if ack == nil {
-		return func(...any) {}
-	}
-	var called atomic.Bool
-	return func(values ...any) {
-		if called.CompareAndSwap(false, true) {
-			ack(values...)
-		}
-	}
-}
+// unwanted is the ack of an event whose sender wants none.
+func unwanted(...any) {}
 
 // ackOf returns what makes a handler's ack, of type t, of a func that sends an acknowledgement.
 func ackOf(t reflect.Type) (func(send func(values ...any)) reflect.Value, error) {

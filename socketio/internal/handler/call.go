@@ -34,7 +34,11 @@ func (s *shape) through(fn reflect.Value) func(context.Context, codec.Args, func
 		if s.rest != nil {
 			size += max(0, len(values)-len(s.params))
 		}
-		in := make([]reflect.Value, 0, size)
+		var space [room]reflect.Value
+		in := space[:0]
+		if size > room {
+			in = make([]reflect.Value, 0, size)
+		}
 		if s.ctx {
 			in = append(in, contextValue(ctx))
 		}
@@ -55,7 +59,7 @@ func (s *shape) through(fn reflect.Value) func(context.Context, codec.Args, func
 			}
 		}
 		if s.ack != nil {
-			in = append(in, s.ack(once(ack)))
+			in = append(in, s.ack(ack))
 		}
 		out := fn.Call(in)
 		if s.fails {

@@ -17,7 +17,7 @@ func direct(fn any) func(context.Context, codec.Args, func(...any)) error {
 		}
 	case func(func()):
 		return func(_ context.Context, _ codec.Args, ack func(...any)) error {
-			fn(ackNothing(once(ack)))
+			fn(ackNothing(ack))
 			return nil
 		}
 	case func(codec.Value):
@@ -54,7 +54,7 @@ func direct2[T, A any](fn func(T, A), optional bool, decode func(codec.Value) (T
 	return func(_ context.Context, args codec.Args, ack func(...any)) error {
 		v, err := first(args, optional, decode)
 		if err == nil {
-			fn(v, toAck(once(ack)))
+			fn(v, toAck(ack))
 		}
 		return err
 	}

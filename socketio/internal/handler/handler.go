@@ -27,8 +27,7 @@ type Handler struct {
 //
 // An argument that did not come is an error, but for a pointer, an interface, a codec.Value and a variadic one. Surplus
 // arguments are ignored, as in JavaScript, and null leaves the zero value, as in encoding/json. Where the sender wants no
-// acknowledgement, ack is there and does nothing. It may be called once, during the call or later; what it is called
-// with after that is ignored.
+// acknowledgement, ack is there and does nothing. It may be called during the call or later.
 func New(fn any) (*Handler, error) {
 	v := reflect.ValueOf(fn)
 	switch {
@@ -49,8 +48,12 @@ func New(fn any) (*Handler, error) {
 	return &Handler{s.through(v)}, nil
 }
 
-// Call decodes args and calls the function. ack is nil if the sender wants no acknowledgement. An error is what the
-// function returned; or an *ArgumentError, and the function was not called.
+// Call decodes args and calls the function. ack is nil if the sender wants no acknowledgement; all its calls but the first are
+// to mean nothing, which is for the caller to see to. An error is what the function returned; or an *ArgumentError, and the
+// function was not called.
 func (h *Handler) Call(ctx context.Context, args codec.Args, ack func(values ...any)) error {
+	if ack == nil {
+		ack = unwanted
+	}
 	return h.call(ctx, args, ack)
 }

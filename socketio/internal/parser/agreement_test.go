@@ -23,13 +23,13 @@ func TestNodeEncodesTheSame(t *testing.T) {
 	var requests [][]byte
 	for i := range packets {
 		packets[i] = randomPacket(random)
-		text, attachments, err := parser.Encode(packets[i])
+		text, attachments, err := parser.Room(0).Encode(packets[i])
 		require.NoError(t, err, say(packets[i]))
 		requests = append(requests, marked(t, list(messages(text, attachments))), request(t, packets[i]))
 	}
 	answers := node(t, requests)
 	for i, p := range packets {
-		text, attachments, err := parser.Encode(p)
+		text, attachments, err := parser.Room(0).Encode(p)
 		require.NoError(t, err)
 		require.Equal(t, list(messages(text, attachments)), unmark(t, answers[2*i+1]), "Node.js encodes %s", say(p))
 		require.Equal(t, understood(t, p), plain(unmark(t, answers[2*i])), "Node.js decodes %q", text)

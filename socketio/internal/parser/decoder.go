@@ -45,7 +45,8 @@ func (d *Decoder) Text(data []byte) (*Packet, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Packet{Type: h.typ, Namespace: h.namespace, ID: h.id}
+	p := packets.Get().(*Packet)
+	p.Type, p.Namespace, p.ID = h.typ, h.namespace, h.id
 	if err := p.take(h.payload); err != nil {
 		return nil, err
 	}

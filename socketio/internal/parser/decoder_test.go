@@ -153,7 +153,7 @@ func TestDeepestDataThatMayBeSentOnIsTaken(t *testing.T) {
 		inner = []any{inner}
 	}
 	a := args(t, "a", inner) // no error: as deep as NewArgs lets it be
-	text, _, err := parser.EncodeEvent("/", parser.NoID, a)
+	text, _, err := parser.Room(0).EncodeEvent("/", parser.NoID, a)
 	require.NoError(t, err)
 	var d parser.Decoder
 	p, err := d.Text(text)

@@ -8,7 +8,7 @@ import (
 )
 
 // encodeTree encodes an Event or an Ack that is not JSON all through.
-func encodeTree(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte, [][]byte, error) {
+func (r Room) encodeTree(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte, [][]byte, error) {
 	tree, err := array.Tree()
 	if err != nil {
 		return nil, nil, fmt.Errorf("socketio: %w", err)
@@ -37,7 +37,7 @@ func encodeTree(t Type, namespace string, id int64, array codec.Value, extra []c
 	case len(d.attachments) > 0:
 		t += BinaryEvent - Event // and an Ack becomes a BinaryAck
 	}
-	text, err := appendHeader(make([]byte, 0, 128), t, len(d.attachments), namespace, id)
+	text, err := appendHeader(make([]byte, r, r+128), t, len(d.attachments), namespace, id)
 	if err != nil {
 		return nil, nil, err
 	}

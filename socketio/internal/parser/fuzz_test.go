@@ -26,13 +26,13 @@ func FuzzDecode(f *testing.F) {
 		checkDecoded(t, p)
 
 		// Encoded and decoded again it is the same, and so are its messages.
-		out, attachments, err := parser.Encode(p)
+		out, attachments, err := parser.Room(0).Encode(p)
 		require.NoError(t, err)
 		var d parser.Decoder
 		again, err := decode(t, &d, messages(out, attachments)...)
 		require.NoError(t, err, "%q", out)
 		require.Equal(t, strings.TrimRight(say(p), " \t\r\n"), say(again), "%q", out)
-		out2, attachments2, err := parser.Encode(again)
+		out2, attachments2, err := parser.Room(0).Encode(again)
 		require.NoError(t, err)
 		require.Equal(t, messages(out, attachments), messages(out2, attachments2))
 	})
@@ -90,7 +90,7 @@ func FuzzEncode(f *testing.F) {
 		}
 		n := 0
 		v := codec.FromTree(withBytes(tree, &n))
-		text, attachments, err := parser.Encode(&parser.Packet{Type: parser.Event, Namespace: namespace, ID: id, Data: v})
+		text, attachments, err := parser.Room(0).Encode(&parser.Packet{Type: parser.Event, Namespace: namespace, ID: id, Data: v})
 		if err != nil {
 			require.NotErrorIs(t, err, parser.ErrMalformed)
 			return

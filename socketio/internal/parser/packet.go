@@ -13,6 +13,7 @@ package parser
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/backplane-go/backplane/codec"
 )
@@ -70,6 +71,14 @@ type Packet struct {
 	Data codec.Value
 
 	args codec.Args // Data of a decoded Event
+}
+
+var packets = sync.Pool{New: func() any { return new(Packet) }}
+
+// Release gives up a decoded packet, which may then become another one. What it held stays as it is.
+func (p *Packet) Release() {
+	*p = Packet{}
+	packets.Put(p)
 }
 
 // Args returns an Event's name and arguments. For a decoded packet it costs nothing.
