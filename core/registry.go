@@ -59,14 +59,15 @@ type Registry struct {
 	members map[string]*member
 	rooms   map[string]*room
 	all     room
-	joins   uint64 // counts joins, for the order of a member's rooms
+	count   uint64 // of members and their joins, for their order
 }
 
 var _ Local = (*Registry)(nil)
 
-// member is a socket and its rooms, each with a number that grows from one join to the next.
+// member is a socket and its rooms. Their numbers, and its own, grow from one to the next.
 type member struct {
 	socket Socket
+	number uint64
 	rooms  map[string]uint64
 }
 
@@ -90,7 +91,8 @@ func (r *Registry) Add(socket Socket, rooms ...string) {
 	if old := r.members[socket.ID()]; old != nil {
 		r.remove(old)
 	}
-	m := &member{socket: socket, rooms: make(map[string]uint64, 1+len(rooms))}
+	r.count++
+	m := &member{socket: socket, number: r.count, rooms: make(map[string]uint64, 1+len(rooms))}
 	r.members[socket.ID()] = m
 	r.all.add(m)
 	r.join(m, socket.ID())
@@ -159,7 +161,7 @@ func (r *Registry) remove(m *member) {
 	delete(r.members, m.socket.ID())
 }
 
-// IDs returns the ids of the selected sockets, in no order. (Socket.IO's adapter calls this sockets.)
+// IDs returns the ids of the selected sockets, in the order of Each. (Socket.IO's adapter calls this sockets.)
 func (r *Registry) IDs(to Selector) []string {
 	var ids []string
 	r.Each(to, func(s Socket) { ids = append(ids, s.ID()) })
@@ -215,8 +217,8 @@ func (r *Registry) join(m *member, name string) {
 			r.events.add(func() { f(name) })
 		}
 	}
-	r.joins++
-	m.rooms[name] = r.joins
+	r.count++
+	m.rooms[name] = r.count
 	rm.add(m)
 	if f, id := r.config.JoinRoom, m.socket.ID(); f != nil {
 		r.events.add(func() { f(name, id) })

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/backplane-go/backplane/core"
@@ -29,6 +30,68 @@ func TestEachCallsForTheSelectedOnce(t *testing.T) {
 		})
 		assert.Equal(t, c.want, sorted(got), "Each(%+v)", c.to)
 	}
+}
+
+func TestEachGoesInTheOrderOfAdding(t *testing.T) {
+	r := core.NewRegistry(core.RegistryConfig{})
+	order := func(rooms ...string) (ids []string) {
+		r.Each(core.Selector{Rooms: rooms}, func(s core.Socket) { ids = append(ids, s.ID()) })
+		return ids
+	}
+	var all []string
+	for i := range 100 {
+		id := fmt.Sprint(i)
+		all = append(all, id)
+		r.Add(silent(id))
+		if i%10 == 5 {
+			r.AddAll("5", "late")
+			r.AddAll(id, "late")
+			assert.Equal(t, all, order(), "after %s", id)
+		}
+	}
+	r.AddAll("99", "late")
+	r.AddAll("0", "late")
+	late := []string{"0", "5", "15", "25", "35", "45", "55", "65", "75", "85", "95", "99"}
+	assert.Equal(t, late, order("late"))
+	r.AddAll("2", "late")
+	assert.Equal(t, append([]string{"0", "2"}, late[1:]...), order("late"))
+	r.DelAll("2")
+	assert.Equal(t, late, order("late"))
+	r.Add(silent("5"), "late") // again: it is the last one now
+	assert.Equal(t, append(append([]string{"0"}, late[2:]...), "5"), order("late"))
+	assert.Equal(t, append(append(append([]string{}, all[:2]...), append(all[3:5:5], all[6:]...)...), "5"), order())
+}
+
+// Who goes through a list does not see those that come behind it.
+func TestEachWhileOthersCome(t *testing.T) {
+	r := core.NewRegistry(core.RegistryConfig{})
+	r.Add(silent("first"))
+	for i := range 50 {
+		calls := 0
+		r.Each(core.Selector{}, func(core.Socket) {
+			r.Add(silent(fmt.Sprint(i, "-", calls)))
+			calls++
+		})
+		assert.Equal(t, calls+calls, r.Len())
+		if r.Len() > 1000 {
+			break
+		}
+	}
+	var group sync.WaitGroup
+	group.Go(func() {
+		for i := range 500 {
+			r.Add(silent(fmt.Sprint("more", i)), "room")
+		}
+	})
+	for range 50 {
+		seen := map[string]bool{}
+		r.Each(core.Selector{Rooms: []string{"room"}}, func(s core.Socket) { seen[s.ID()] = true })
+		r.Each(core.Selector{}, func(core.Socket) {})
+		for i := range len(seen) {
+			assert.True(t, seen[fmt.Sprint("more", i)])
+		}
+	}
+	group.Wait()
 }
 
 func TestEachHoldsNoLock(t *testing.T) {

@@ -85,7 +85,7 @@ func (ns *Namespace) OnServerSide(event string, fn any) {
 	ns.serverSide[event] = append(ns.serverSide[event], h)
 }
 
-// Sockets returns the clients of this node, in no order. FetchSockets finds those of other nodes.
+// Sockets returns the clients of this node, in the order in which they connected. FetchSockets finds those of other nodes.
 func (ns *Namespace) Sockets() []*Socket {
 	var all []*Socket
 	ns.registry.Each(backplane.Selector{}, func(m backplane.Socket) { all = append(all, (*Socket)(m.(*member))) })
