@@ -18,6 +18,7 @@ import (
 type Namespace struct {
 	*backplane.Namespace
 
+	waited   atomic.Bool // for it to be ready
 	server   *Server
 	name     string
 	parent   *ParentNamespace // nil: none

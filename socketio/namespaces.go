@@ -34,7 +34,7 @@ func (s *Server) Of(name string) *Namespace {
 		ns.users-- // no client needs it yet
 		s.mu.Unlock()
 	}
-	ns.waitReady(context.Background())
+	ns.waitReady()
 	return ns
 }
 
@@ -97,7 +97,7 @@ func (s *Server) enter(name string, auth backplane.Value) (*Namespace, error) {
 		return nil, err
 	}
 	<-ns.prepared
-	ns.waitReady(context.Background())
+	ns.waitReady()
 	return ns, nil
 }
 
@@ -193,8 +193,14 @@ func (s *Server) create(name string, parent *ParentNamespace) (*Namespace, error
 // readyTimeout bounds how long a new namespace is waited for.
 const readyTimeout = 5 * time.Second
 
-func (ns *Namespace) waitReady(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+// waitReady waits until the namespace hears other nodes, unless it has been waited for before. A bus that is away does not keep
+// clients of this node from each other.
+func (ns *Namespace) waitReady() {
+	if ns.waited.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
-	_ = ns.WaitReady(ctx) // a bus that is away does not keep clients of this node from each other
+	_ = ns.WaitReady(ctx)
+	ns.waited.Store(true)
 }

@@ -65,7 +65,7 @@ func NewServer(config Config) (*Server, error) {
 		_ = s.Close() // err is the one that matters
 		return nil, err
 	}
-	s.Namespace.waitReady(context.Background())
+	s.Namespace.waitReady()
 	return s, nil
 }
 

@@ -60,14 +60,15 @@ func (f *Frame) Size() int { return f.size }
 
 // packetFrame is a frame of one packet of Engine.IO that is no message, such as "2" for a ping.
 func packetFrame(packet string) *Frame {
-	return fixedFrame(ws.MustCompileFrame(ws.NewTextFrame([]byte(packet))), packet)
+	header := headerSize(len(packet))
+	plain := append(appendHeader(make([]byte, 0, header+len(packet)), ws.OpText, len(packet)), packet...)
+	return fixedFrame(plain, plain[header:])
 }
 
-// fixedFrame is a frame whose forms are given: bytes for a WebSocket, a packet for polling ("" for nothing).
-func fixedFrame(plain []byte, packet string) *Frame {
+// fixedFrame is a frame whose forms are given: bytes for a WebSocket, a packet for polling, if there is one.
+func fixedFrame(plain, packet []byte) *Frame {
 	f := &Frame{size: len(plain), plain: plain, made: true}
-	polled := []byte(packet)
-	f.polled.Store(&polled)
+	f.polled.Store(&packet)
 	return f
 }
 

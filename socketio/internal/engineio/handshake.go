@@ -89,13 +89,25 @@ type hello struct {
 	MaxPayload   int      `json:"maxPayload"`
 }
 
-// helloFrame is the first packet of a session.
-func (s *Server) helloFrame(id, transport string) *Frame {
-	h := hello{SID: id, Upgrades: []string{}, PingInterval: s.config.PingInterval.Milliseconds(),
+// helloBegin stands before the session's id in an open packet.
+const helloBegin = `0{"sid":"`
+
+// helloEnd is what stands behind the session's id in an open packet.
+func (s *Server) helloEnd(transport string) string {
+	h := hello{Upgrades: []string{}, PingInterval: s.config.PingInterval.Milliseconds(),
 		PingTimeout: s.config.PingTimeout.Milliseconds(), MaxPayload: s.config.MaxPayload}
 	if transport == polling && s.upgrades() {
 		h.Upgrades = append(h.Upgrades, webSocket)
 	}
 	p, _ := json.Marshal(h) // it has nothing that could not be encoded
-	return packetFrame(string(rune(typeOpen)) + string(p))
+	return string(p[len(helloBegin)-1:])
+}
+
+// helloFrame is the first packet of a session.
+func (s *Server) helloFrame(id, transport string) *Frame {
+	end := s.hello
+	if transport == polling {
+		end = s.pollingHello
+	}
+	return packetFrame(helloBegin + id + end)
 }

@@ -11,17 +11,18 @@ import (
 // Server serves the sessions of one path. It is an http.Handler. Its own goroutines start with the first session and end
 // with Shutdown or Close.
 type Server struct {
-	config  Config
-	origins origins
-	began   time.Time
-	alarms  *alarms
-	writers writers
-	pollers pollers
-	front   front
-	live    atomic.Int64   // sessions that are open
-	group   sync.WaitGroup // sessions, and the goroutines that serve one
-	stop    chan struct{}  // ends what serves all sessions
-	helpers sync.WaitGroup // and waits for it
+	config              Config
+	origins             origins
+	began               time.Time
+	alarms              *alarms
+	writers             writers
+	pollers             pollers
+	front               front
+	hello, pollingHello string         // helloEnd
+	live                atomic.Int64   // sessions that are open
+	group               sync.WaitGroup // sessions, and the goroutines that serve one
+	stop                chan struct{}  // ends what serves all sessions
+	helpers             sync.WaitGroup // and waits for it
 
 	mu       sync.Mutex // guards all below
 	sessions map[string]*Conn
@@ -39,6 +40,7 @@ func NewServer(config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: config, origins: newOrigins(&config), began: time.Now(), stop: make(chan struct{}), sessions: make(map[string]*Conn)}
+	s.hello, s.pollingHello = s.helloEnd(webSocket), s.helloEnd(polling)
 	s.alarms = newAlarms(s.clock, min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/64))
 	return s, nil
 }

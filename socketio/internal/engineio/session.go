@@ -15,11 +15,11 @@ const (
 
 // Goodbyes are the last that a client gets: a close frame over WebSocket, a close packet in a poll.
 var (
-	goodbyeNormal    = fixedFrame(ws.CompiledCloseNormalClosure, string(rune(typeClose)))
-	goodbyeGoingAway = fixedFrame(ws.CompiledCloseGoingAway, string(rune(typeClose)))
-	goodbyeProtocol  = fixedFrame(ws.CompiledCloseProtocolError, string(rune(typeClose)))
-	goodbyeText      = fixedFrame(ws.CompiledCloseInvalidFramePayloadData, string(rune(typeClose)))
-	goodbyeTooBig    = fixedFrame(ws.CompiledCloseMessageTooBig, string(rune(typeClose)))
+	goodbyeNormal    = fixedFrame(ws.CompiledCloseNormalClosure, []byte{typeClose})
+	goodbyeGoingAway = fixedFrame(ws.CompiledCloseGoingAway, []byte{typeClose})
+	goodbyeProtocol  = fixedFrame(ws.CompiledCloseProtocolError, []byte{typeClose})
+	goodbyeText      = fixedFrame(ws.CompiledCloseInvalidFramePayloadData, []byte{typeClose})
+	goodbyeTooBig    = fixedFrame(ws.CompiledCloseMessageTooBig, []byte{typeClose})
 )
 
 func goodbye(reason Reason) *Frame {

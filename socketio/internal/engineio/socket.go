@@ -164,7 +164,7 @@ func (s *socket) closed(payload []byte) {
 			s.fail(err, goodbyeProtocol)
 			return
 		}
-		last = fixedFrame(ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))), "")
+		last = fixedFrame(ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))), nil)
 	}
 	s.broken = true // nothing may follow
 	if s.probing {
@@ -205,7 +205,7 @@ func (s *socket) schedule(c *Conn) {
 
 // answer sends a pong. It is false when the client sends pings and reads nothing.
 func (c *Conn) answer(payload []byte) bool {
-	pong := fixedFrame(ws.MustCompileFrame(ws.NewPongFrame(payload)), "")
+	pong := fixedFrame(ws.MustCompileFrame(ws.NewPongFrame(payload)), nil)
 	return c.phase.Load() != isOpen || c.Send(pong, SendOptions{NoCompress: true})
 }
 

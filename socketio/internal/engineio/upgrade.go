@@ -77,7 +77,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) *refusal 
 		return nil
 	}
 	sock := newSocket(c, a)
-	c.queue.push(queued{frame: fixedFrame(a.answer, "")})
+	c.queue.push(queued{frame: fixedFrame(a.answer, nil)})
 	c.queue.push(queued{frame: s.helloFrame(c.id, webSocket)})
 	s.group.Add(1)
 	opened := false

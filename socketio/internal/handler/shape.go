@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/backplane-go/backplane/codec"
 )
@@ -35,7 +36,22 @@ type param struct {
 	decode   func(codec.Value) (reflect.Value, error)
 }
 
+// shapes remembers what was found out: the same functions are registered for every socket.
+var shapes sync.Map // reflect.Type to *shape
+
 func shapeOf(t reflect.Type) (*shape, error) {
+	if known, ok := shapes.Load(t); ok {
+		return known.(*shape), nil
+	}
+	s, err := look(t)
+	if err != nil {
+		return nil, err
+	}
+	known, _ := shapes.LoadOrStore(t, s)
+	return known.(*shape), nil
+}
+
+func look(t reflect.Type) (*shape, error) {
 	var s shape
 	switch {
 	case t.NumOut() > 1:

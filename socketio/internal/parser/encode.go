@@ -33,7 +33,8 @@ func (r Room) Encode(p *Packet) (text []byte, attachments [][]byte, err error) {
 		return nil, nil, fmt.Errorf("socketio: there is no %v", p.Type)
 	}
 
-	if text, err = appendHeader(make([]byte, r, int(r)+maxHeader+len(p.Namespace)), p.Type, 0, p.Namespace, p.ID); err != nil {
+	raw, _ := data.Bytes(codec.JSON)
+	if text, err = appendHeader(make([]byte, r, int(r)+maxHeader+len(p.Namespace)+len(raw)), p.Type, 0, p.Namespace, p.ID); err != nil {
 		return nil, nil, err
 	}
 	if p.Type != Disconnect && !data.IsNull() {
