@@ -45,8 +45,7 @@ const (
 	one  = "go" // one node
 	// waits is one node whose handler waits until the cluster's bus has each broadcast, which Node.js's never does.
 	waits = "wait"
-	two   = "go2"  // a cluster of two nodes in one process, with half of the clients each
-	bare  = "bare" // a server that only writes
+	two   = "go2" // a cluster of two nodes in one process, with half of the clients each
 )
 
 var cases = []benchCase{
@@ -69,9 +68,6 @@ var cases = []benchCase{
 	{Name: "idle", Load: load.Command{Do: "idle", Clients: 5050, InFlight: 64, Warm: 50, Measure: 3}, Figures: []figure{
 		{Name: "memory_5000", About: "5 000 idle connections: resident memory", Unit: "KB/connection", Of: residentEach, Floor: 0.75, Aim: 0.5},
 		{Name: "collected_5000", About: "the same after a garbage collection", Unit: "KB/connection", Of: collectedEach}}},
-	{Name: "bare_500", Load: load.Command{Do: "paced", Clients: 500, Rate: 20, Size: 100, Warm: 1.5, Measure: 5}, With: []string{one, bare}, Figures: []figure{
-		{Name: "bare_cpu_500", About: "20 broadcasts/s, 500 clients: CPU of a server that only writes ¹", Unit: "µs/delivery", Of: cpuEach},
-		{Name: "bare_p99_500", About: "20 broadcasts/s, 500 clients: p99 of a server that only writes ¹", Unit: "µs", Of: p99}}},
 	{Name: "wait_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 2}, With: []string{one, waits}, Figures: []figure{
 		{Name: "wait_500", About: "to 500 clients, waiting for the bus ¹", Unit: "deliveries/s", Of: perSecond}}},
 	{Name: "cluster", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 2}, With: []string{one, two}, Figures: []figure{

@@ -108,11 +108,8 @@ func (s *settings) server(ctx context.Context, contender string, c benchCase) (*
 		return nil, err
 	}
 	nodes := "1"
-	switch contender {
-	case two:
+	if contender == two {
 		nodes = "2"
-	case bare:
-		nodes = "0"
 	}
 	cmd := pinned(ctx, s.serverCore, self, "-serve", nodes, "-profiles", s.profiles, fmt.Sprintf("-wait=%v", contender == waits))
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")

@@ -24,19 +24,12 @@ type message struct {
 	Pad string `json:"pad"`
 }
 
-// serve is a Go server's main: it answers questions on standard input until that ends. Without a node it is the bare server.
+// serve is a Go server's main: it answers questions on standard input until that ends.
 func serve(nodes int, wait bool, profiles string) error {
 	var at listening
 	hub := memory.NewHub()
 	for range nodes {
 		addr, err := listen(hub, wait)
-		if err != nil {
-			return err
-		}
-		at.Addrs = append(at.Addrs, addr)
-	}
-	if nodes == 0 {
-		addr, err := listenBare()
 		if err != nil {
 			return err
 		}
