@@ -41,13 +41,15 @@ func (s *settings) compare(ctx context.Context) error {
 		if s.only != nil && !slices.ContainsFunc(s.only, func(prefix string) bool { return strings.HasPrefix(c.Name, prefix) }) {
 			continue
 		}
+		rounds := s.rounds + c.More
 		if s.quick {
+			rounds = s.rounds
 			c.Load.Measure /= 2.5
 		}
 		all[c.Name] = make(outcomes)
-		for round := range s.rounds {
+		for round := range rounds {
 			for _, name := range c.contenders(s.contenders) {
-				figures.Progress("%-15s round %d of %d: %-4s", c.Name, round+1, s.rounds, name)
+				figures.Progress("%-15s round %d of %d: %-4s", c.Name, round+1, rounds, name)
 				o, err := s.undisturbed(ctx, name, c)
 				if ctx.Err() != nil {
 					return ctx.Err()

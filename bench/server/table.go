@@ -12,7 +12,7 @@ func table(file resultFile) []byte {
 	v := file.Versions
 	missing := figures.Sum(file.Cases, func(r row) int { return r.Missing })
 	doubled := figures.Sum(file.Cases, func(r row) int { return r.Doubled })
-	fmt.Fprintf(&b, "Medians of %v rounds; a core of %v for the server, another one for the load generator; Node.js %s, socket.io %s, ws %s, %s. %d messages were missing, %d came twice. Printed by `make bench-server`.\n\n",
+	fmt.Fprintf(&b, "Medians of %v rounds, of two more for 20 broadcasts/s to 500 clients; a core of %v for the server, another one for the load generator; Node.js %s, socket.io %s, ws %s, %s. %d messages were missing, %d came twice. Printed by `make bench-server`.\n\n",
 		file.Settings["rounds"], file.Machine["cpu"], v["node"], v["socket.io"], v["ws"], v["go"], missing, doubled)
 	b.WriteString("| figure | unit | Node.js | backplane | ratio | floor | aim | reached | server busy, % | load generator busy, % |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range file.Cases {
