@@ -72,6 +72,11 @@ func (r *Registry) Each(to Selector, f func(Socket)) {
 
 // single returns the members of the only room, or all when there is none.
 func (r *Registry) single(rooms []string) []*member {
+	if len(rooms) == 0 {
+		if list := r.all.list.Load(); list != nil {
+			return *list // without the lock, for which many broadcasts at a time would contend
+		}
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if len(rooms) == 0 {
