@@ -51,6 +51,10 @@ func compare(ctx context.Context, s settings) error {
 		return err
 	}
 	defer srv.drop(context.WithoutCancel(ctx))
+	figures.Progress("warming up PostgreSQL")
+	if err := srv.warmUp(ctx); err != nil {
+		return fmt.Errorf("warming up PostgreSQL: %w", err)
+	}
 	chosen := slices.DeleteFunc(slices.Clone(cases), func(c benchCase) bool {
 		return s.only != nil && !slices.ContainsFunc(s.only, func(prefix string) bool { return strings.HasPrefix(c.Name, prefix) })
 	})
@@ -94,6 +98,9 @@ func (s settings) group(ctx context.Context, srv *server, receivers int, all []b
 					continue
 				}
 				figures.Progress("%-14s round %d of %d: %-6s", c.Name, round+1, s.rounds, t.name)
+				if err := srv.settle(ctx); err != nil {
+					return err
+				}
 				o, err := t.run(srv, c)
 				if err != nil {
 					return fmt.Errorf("%s: %w", c.Name, err)

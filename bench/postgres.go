@@ -41,6 +41,30 @@ func openServer(ctx context.Context, url string) (*server, error) {
 	return s, err
 }
 
+// warmUp brings the write-ahead log to the size that it keeps. A new server makes new files for it at first, which takes several times as
+// long as writing over old ones, and those who store much would pay for it, whoever comes first.
+func (s *server) warmUp(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, `SELECT pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20))
+FROM generate_series(1, (SELECT setting::int FROM pg_settings WHERE name = 'max_wal_size')) -- in MB`)
+	return err
+}
+
+// settle has the server write what is dirty, so that no run pays for what the one before it has left.
+func (s *server) settle(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "CHECKPOINT")
+	return err
+}
+
 // database creates a database, so that contenders do not wake each other's listeners.
 func (s *server) database(ctx context.Context, name string) (string, error) {
 	name = fmt.Sprintf("bench_%d_%d_%s", os.Getpid(), len(s.databases), name)
