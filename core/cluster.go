@@ -190,13 +190,13 @@ func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
 	}
 }
 
-// deliver hands a received message to its namespace. sparse: it came after a pause.
-func (c *Cluster) deliver(m transport.Message, sparse bool) {
+// deliver hands a received message to its namespace.
+func (c *Cluster) deliver(m transport.Message, came coming) {
 	c.mu.RLock()
 	ns := c.namespaces[m.Channel]
 	c.mu.RUnlock()
 	if ns != nil {
-		ns.receive(m.Payload, sparse)
+		ns.receive(m.Payload, came)
 	}
 }
 

@@ -9,11 +9,11 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// receive takes what came on the namespace's channel. It is called by the receiving goroutine. sparse: it came alone.
-func (ns *Namespace) receive(p []byte, sparse bool) {
+// receive takes what came on the namespace's channel. It is called by the receiving goroutine.
+func (ns *Namespace) receive(p []byte, came coming) {
 	c := ns.cluster
 	if c.wire.SentBy(p, ns.uid) {
-		ns.own()
+		ns.own(came)
 		return
 	}
 	env, err := c.wire.Decode(p)
@@ -22,7 +22,7 @@ func (ns *Namespace) receive(p []byte, sparse bool) {
 		return
 	}
 	if env.UID == ns.uid {
-		ns.own()
+		ns.own(came)
 		return
 	}
 	c.counts.received.Add(1)
@@ -37,19 +37,19 @@ func (ns *Namespace) receive(p []byte, sparse bool) {
 		ns.dropped(env, DropForeign, nil)
 	case env.Type == codec.AdapterClose:
 		ns.goodbye(env)
-	case !ns.members.seen(env.UID, env.Type):
+	case !ns.members.seen(env.UID, env.Type, came.at):
 		ns.dropped(env, DropPeers, nil)
 	case !env.Type.Known():
 		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
 	default:
-		ns.route(env, len(p), sparse)
+		ns.route(env, len(p), came.sparse)
 	}
 }
 
 // own notes that a message of the node itself came back.
-func (ns *Namespace) own() {
+func (ns *Namespace) own(came coming) {
 	ns.cluster.counts.receivedOwn.Add(1)
-	ns.spoke.Store(int64(time.Since(ns.cluster.began)))
+	ns.spoke.Store(int64(came.at.Sub(ns.cluster.began)))
 }
 
 // goodbye forgets a peer at once. Requests are told when they have what it has answered before, which may still have to

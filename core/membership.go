@@ -28,11 +28,10 @@ func newMembership(max int, joined func(uid string)) *membership {
 
 // seen notes a sign of life. A peer that said goodbye comes back only by announcing itself again. It is false when
 // there are too many peers to remember another.
-func (m *membership) seen(uid string, t codec.Type) bool {
+func (m *membership) seen(uid string, t codec.Type, now time.Time) bool {
 	if uid == "" || uid == codec.EmitterUID {
 		return true
 	}
-	now := time.Now()
 	m.mu.Lock()
 	_, known := m.peers[uid]
 	if !known {
