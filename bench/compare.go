@@ -101,9 +101,15 @@ func (s settings) group(ctx context.Context, srv *server, receivers int, all []b
 				if err := srv.settle(ctx); err != nil {
 					return err
 				}
+				if err := t.join(); err != nil {
+					return err
+				}
 				o, err := t.run(srv, c)
 				if err != nil {
 					return fmt.Errorf("%s: %w", c.Name, err)
+				}
+				if err := t.leave(); err != nil {
+					return err
 				}
 				results[c.Name][t.name] = append(results[c.Name][t.name], o)
 			}

@@ -15,6 +15,7 @@ type clusterNode struct {
 	cluster  *backplane.Cluster
 	ns       *backplane.Namespace
 	registry *backplane.Registry
+	release  func() // closes the pool
 }
 
 func (n clusterNode) do(ctx context.Context, c command, i uint32) (int, error) {
@@ -51,7 +52,11 @@ func room(i, rooms int) string { return fmt.Sprintf("room-%d", i%rooms) }
 func (n clusterNode) peers(ctx context.Context, count int) error {
 	return n.ns.WaitForPeers(ctx, count)
 }
-func (n clusterNode) close(ctx context.Context) error { return n.cluster.Close(ctx) }
+
+func (n clusterNode) close(ctx context.Context) error {
+	defer n.release()
+	return n.cluster.Close(ctx)
+}
 
 func (n clusterNode) populate(count, rooms int) {
 	for _, id := range n.registry.IDs(backplane.Selector{}) {

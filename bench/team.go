@@ -8,6 +8,9 @@ import (
 )
 
 // team is a publisher and the receivers of one contender, each a process, on a database of their own.
+//
+// PostgreSQL keeps the notifications of all databases in one queue, and all who listen go through all of it. So only those listen
+// whose run it is, and Node.js's, whose adapter needs up to 5 s to know its peers after it has joined.
 type team struct {
 	name      string
 	publisher *worker
@@ -35,13 +38,44 @@ func startTeam(ctx context.Context, srv *server, name string, receivers int, pro
 		t.stop()
 		return nil, err
 	}
-	for _, p := range t.all() {
-		if _, err := p.ask(command{Cmd: "peers", N: receivers}, patience); err != nil {
+	if t.stays() {
+		if err := t.each(command{Cmd: "peers", N: receivers}); err != nil {
 			t.stop()
 			return nil, err
 		}
 	}
 	return t, nil
+}
+
+// stays reports whether the team listens all the time.
+func (t *team) stays() bool { return t.name == "node" }
+
+// join has all listen.
+func (t *team) join() error {
+	if t.stays() {
+		return nil
+	}
+	if err := t.each(command{Cmd: "join"}); err != nil {
+		return err
+	}
+	return t.each(command{Cmd: "peers", N: len(t.receivers)})
+}
+
+func (t *team) leave() error {
+	if t.stays() {
+		return nil
+	}
+	return t.each(command{Cmd: "leave"})
+}
+
+// each gives all the command.
+func (t *team) each(c command) error {
+	for _, p := range t.all() {
+		if _, err := p.ask(c, patience); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *team) all() []*worker {

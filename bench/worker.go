@@ -23,7 +23,7 @@ import (
 
 // command is what the coordinator tells a worker, one JSON object a line.
 type command struct {
-	Cmd      string  `json:"cmd"` // "peers", "populate", "cpu", "expect" or "publish"
+	Cmd      string  `json:"cmd"` // "join", "leave", "peers", "populate", "cpu", "expect" or "publish"
 	Op       string  `json:"op"`  // "emit", "ack" or "fetch"
 	Run      uint32  `json:"run"`
 	N        int     `json:"n"`
@@ -67,11 +67,12 @@ func work(contender, url string) error {
 	ctx := context.Background()
 	var expected atomic.Pointer[expectation]
 	say := json.NewEncoder(os.Stdout)
-	n, err := open(ctx, contender, url, &expected)
-	if err != nil {
-		return err
-	}
-	defer n.close(ctx)
+	var n node
+	defer func() {
+		if n != nil {
+			n.close(ctx)
+		}
+	}()
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		var c command
@@ -79,6 +80,18 @@ func work(contender, url string) error {
 			return err
 		}
 		switch c.Cmd {
+		case "join":
+			var err error
+			if n, err = open(ctx, contender, url, &expected); err != nil {
+				return err
+			}
+			say.Encode(reply{Ready: true})
+		case "leave":
+			if err := n.close(ctx); err != nil {
+				return err
+			}
+			n = nil
+			say.Encode(reply{Ready: true})
 		case "peers":
 			if err := n.peers(ctx, c.N); err != nil {
 				return err
@@ -105,6 +118,7 @@ func work(contender, url string) error {
 
 func open(ctx context.Context, contender, url string, expected *atomic.Pointer[expectation]) (node, error) {
 	var config backplane.Config
+	var release func()
 	switch contender {
 	case "bare":
 		return openBare(ctx, url, expected)
@@ -113,13 +127,13 @@ func open(ctx context.Context, contender, url string, expected *atomic.Pointer[e
 		if err != nil {
 			return nil, err
 		}
-		config.Bus = pgxdriver.New(pool)
+		config.Bus, release = pgxdriver.New(pool), pool.Close
 	case "pq":
 		db, err := sql.Open("postgres", url)
 		if err != nil {
 			return nil, err
 		}
-		config.Bus = pqdriver.New(db, url)
+		config.Bus, release = pqdriver.New(db, url), func() { _ = db.Close() }
 	default:
 		return nil, fmt.Errorf("unknown contender %q", contender)
 	}
@@ -130,7 +144,7 @@ func open(ctx context.Context, contender, url string, expected *atomic.Pointer[e
 	}
 	registry := backplane.NewRegistry(backplane.RegistryConfig{})
 	ns, err := cluster.Namespace(ctx, "/", &counter{Registry: registry, expected: expected})
-	return clusterNode{cluster, ns, registry}, err
+	return clusterNode{cluster, ns, registry, release}, err
 }
 
 // publish does what the command says, n times.
