@@ -13,6 +13,8 @@ import (
 // bare is the least that moves the same bytes in the same batches: one connection that publishes what has gathered
 // while the statement before was under way, one that listens, and nothing else.
 type bare struct {
+	url                 string
+	expected            *atomic.Pointer[expectation]
 	publisher, listener *pgx.Conn
 	cancel              context.CancelFunc
 	group               sync.WaitGroup
@@ -29,20 +31,20 @@ type bareMessage struct {
 
 const bareChannel = "socket.io#/"
 
-func openBare(ctx context.Context, url string, expected *atomic.Pointer[expectation]) (node, error) {
-	b := &bare{wake: make(chan struct{}, 1)}
+// join connects.
+func (b *bare) join(ctx context.Context) error {
 	var err error
-	if b.publisher, err = pgx.Connect(ctx, url); err != nil {
-		return nil, err
+	if b.publisher, err = pgx.Connect(ctx, b.url); err != nil {
+		return err
 	}
-	if b.listener, err = pgx.Connect(ctx, url); err != nil {
-		return nil, err
+	if b.listener, err = pgx.Connect(ctx, b.url); err != nil {
+		return err
 	}
 	if _, err := b.publisher.Exec(ctx, "SET synchronous_commit = off"); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := b.listener.Exec(ctx, `LISTEN "`+bareChannel+`"`); err != nil {
-		return nil, err
+		return err
 	}
 	ctx, b.cancel = context.WithCancel(ctx)
 	b.group.Go(func() {
@@ -51,13 +53,13 @@ func openBare(ctx context.Context, url string, expected *atomic.Pointer[expectat
 			if err != nil {
 				return
 			}
-			if e := expected.Load(); e != nil {
+			if e := b.expected.Load(); e != nil {
 				e.text([]byte(n.Payload))
 			}
 		}
 	})
 	b.group.Go(func() { b.publish(ctx) })
-	return b, nil
+	return nil
 }
 
 func (b *bare) publish(ctx context.Context) {
@@ -111,9 +113,12 @@ func (b *bare) do(ctx context.Context, c command, i uint32) (int, error) {
 func (b *bare) peers(context.Context, int) error { return nil }
 func (b *bare) populate(int, int)                {}
 
-func (b *bare) close(ctx context.Context) error {
+func (b *bare) leave(ctx context.Context) error {
 	b.cancel()
 	b.group.Wait()
-	_ = b.publisher.Close(ctx) // the process ends
-	return b.listener.Close(ctx)
+	_ = b.publisher.Close(ctx) // all that matters is that they end
+	_ = b.listener.Close(ctx)
+	return nil
 }
+
+func (b *bare) close(context.Context) error { return nil } // the process ends

@@ -13,12 +13,12 @@ import (
 // clusterNode is a node of backplane.
 type clusterNode struct {
 	cluster  *backplane.Cluster
-	ns       *backplane.Namespace
+	expected *atomic.Pointer[expectation]
+	ns       *backplane.Namespace // while it has joined
 	registry *backplane.Registry
-	release  func() // closes the pool
 }
 
-func (n clusterNode) do(ctx context.Context, c command, i uint32) (int, error) {
+func (n *clusterNode) do(ctx context.Context, c command, i uint32) (int, error) {
 	target := n.ns.Target
 	if c.Rooms > 0 {
 		target = target.To(room(int(i), c.Rooms))
@@ -49,16 +49,21 @@ func (n clusterNode) do(ctx context.Context, c command, i uint32) (int, error) {
 
 func room(i, rooms int) string { return fmt.Sprintf("room-%d", i%rooms) }
 
-func (n clusterNode) peers(ctx context.Context, count int) error {
+func (n *clusterNode) peers(ctx context.Context, count int) error {
 	return n.ns.WaitForPeers(ctx, count)
 }
 
-func (n clusterNode) close(ctx context.Context) error {
-	defer n.release()
-	return n.cluster.Close(ctx)
+func (n *clusterNode) close(ctx context.Context) error { return n.cluster.Close(ctx) }
+
+func (n *clusterNode) join(ctx context.Context) (err error) {
+	n.registry = backplane.NewRegistry(backplane.RegistryConfig{})
+	n.ns, err = n.cluster.Namespace(ctx, "/", &counter{Registry: n.registry, expected: n.expected})
+	return err
 }
 
-func (n clusterNode) populate(count, rooms int) {
+func (n *clusterNode) leave(ctx context.Context) error { return n.ns.Close(ctx) }
+
+func (n *clusterNode) populate(count, rooms int) {
 	for _, id := range n.registry.IDs(backplane.Selector{}) {
 		n.registry.DelAll(id)
 	}

@@ -59,6 +59,9 @@ type node interface {
 	peers(ctx context.Context, n int) error
 	// populate gives the node n clients in so many rooms.
 	populate(n, rooms int)
+	// join listens, and leave does not any more.
+	join(ctx context.Context) error
+	leave(ctx context.Context) error
 	close(ctx context.Context) error
 }
 
@@ -67,12 +70,11 @@ func work(contender, url string) error {
 	ctx := context.Background()
 	var expected atomic.Pointer[expectation]
 	say := json.NewEncoder(os.Stdout)
-	var n node
-	defer func() {
-		if n != nil {
-			n.close(ctx)
-		}
-	}()
+	n, err := open(ctx, contender, url, &expected)
+	if err != nil {
+		return err
+	}
+	defer n.close(ctx)
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		var c command
@@ -81,16 +83,14 @@ func work(contender, url string) error {
 		}
 		switch c.Cmd {
 		case "join":
-			var err error
-			if n, err = open(ctx, contender, url, &expected); err != nil {
+			if err := n.join(ctx); err != nil {
 				return err
 			}
 			say.Encode(reply{Ready: true})
 		case "leave":
-			if err := n.close(ctx); err != nil {
+			if err := n.leave(ctx); err != nil {
 				return err
 			}
-			n = nil
 			say.Encode(reply{Ready: true})
 		case "peers":
 			if err := n.peers(ctx, c.N); err != nil {
@@ -118,22 +118,21 @@ func work(contender, url string) error {
 
 func open(ctx context.Context, contender, url string, expected *atomic.Pointer[expectation]) (node, error) {
 	var config backplane.Config
-	var release func()
 	switch contender {
 	case "bare":
-		return openBare(ctx, url, expected)
+		return &bare{url: url, expected: expected, wake: make(chan struct{}, 1)}, nil
 	case "pgx":
 		pool, err := pgxpool.New(ctx, url)
 		if err != nil {
 			return nil, err
 		}
-		config.Bus, release = pgxdriver.New(pool), pool.Close
+		config.Bus = pgxdriver.New(pool)
 	case "pq":
 		db, err := sql.Open("postgres", url)
 		if err != nil {
 			return nil, err
 		}
-		config.Bus, release = pqdriver.New(db, url), func() { _ = db.Close() }
+		config.Bus = pqdriver.New(db, url)
 	default:
 		return nil, fmt.Errorf("unknown contender %q", contender)
 	}
@@ -142,9 +141,7 @@ func open(ctx context.Context, contender, url string, expected *atomic.Pointer[e
 	if err != nil {
 		return nil, err
 	}
-	registry := backplane.NewRegistry(backplane.RegistryConfig{})
-	ns, err := cluster.Namespace(ctx, "/", &counter{Registry: registry, expected: expected})
-	return clusterNode{cluster, ns, registry, release}, err
+	return &clusterNode{cluster: cluster, expected: expected}, nil
 }
 
 // publish does what the command says, n times.

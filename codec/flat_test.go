@@ -17,9 +17,9 @@ type (
 	pointerOnly int
 	flatDoc     struct {
 		S    string   `json:"s"`
-		N    nickname `json:"n<\u2028\""`
+		N    nickname `json:"nötig"`
 		I    int8     `json:",omitempty"`
-		J    int64    `json:"-,"`
+		J    int64    `json:"j-k"`
 		U    uint64   `json:"u,omitzero"`
 		V    uint16
 		F    float64 `json:"f,omitempty"`
