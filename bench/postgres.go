@@ -44,36 +44,27 @@ func openServer(ctx context.Context, url string) (*server, error) {
 // warmUp brings the write-ahead log to the size that it keeps. A new server makes new files for it at first, which takes several times as
 // long as writing over old ones, and those who store much would pay for it, whoever comes first.
 func (s *server) warmUp(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, s.url)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, `SELECT pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20))
+	return execute(ctx, s.url, `SELECT pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20))
 FROM generate_series(1, (SELECT setting::int FROM pg_settings WHERE name = 'max_wal_size')) -- in MB`)
-	return err
 }
 
 // settle has the server write what is dirty, so that no run pays for what the one before it has left.
-func (s *server) settle(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, s.url)
+func (s *server) settle(ctx context.Context) error { return execute(ctx, s.url, "CHECKPOINT") }
+
+func execute(ctx context.Context, url, statement string) error {
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "CHECKPOINT")
+	_, err = conn.Exec(ctx, statement)
 	return err
 }
 
 // database creates a database, so that contenders do not wake each other's listeners.
 func (s *server) database(ctx context.Context, name string) (string, error) {
 	name = fmt.Sprintf("bench_%d_%d_%s", os.Getpid(), len(s.databases), name)
-	conn, err := pgx.Connect(ctx, s.url)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+	if err := execute(ctx, s.url, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
 		return "", err
 	}
 	s.databases = append(s.databases, name)
@@ -91,13 +82,7 @@ func createTable(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, schema)
-	return err
+	return execute(ctx, url, schema)
 }
 
 // drop drops what database has created.
