@@ -53,11 +53,11 @@ func AppendJSON(dst []byte, v any) (out []byte, binary bool, err error) {
 		return dst, binary, encodeError(err)
 	}
 	w := newJSONWriter()
-	defer w.release()
 	own := w.p
 	w.p = dst
 	err = w.value(v, maxUserDepth)
 	out, w.p = w.p, own
+	w.release() // not if a json.Marshaler panics: w would keep dst
 	if err != nil {
 		return dst, false, encodeError(err)
 	}
