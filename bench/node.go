@@ -64,9 +64,6 @@ func (n *clusterNode) join(ctx context.Context) (err error) {
 func (n *clusterNode) leave(ctx context.Context) error { return n.ns.Close(ctx) }
 
 func (n *clusterNode) populate(count, rooms int) {
-	for _, id := range n.registry.IDs(backplane.Selector{}) {
-		n.registry.DelAll(id)
-	}
 	for i := range count {
 		n.registry.Add(&silentClient{id: fmt.Sprintf("socket-%d", i)}, room(i, rooms))
 	}

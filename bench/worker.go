@@ -57,7 +57,7 @@ type node interface {
 	do(ctx context.Context, c command, i uint32) (answers int, err error)
 	// peers returns once n other nodes are known.
 	peers(ctx context.Context, n int) error
-	// populate gives the node n clients in so many rooms.
+	// populate gives the node, which has just joined, n clients in so many rooms.
 	populate(n, rooms int)
 	// join listens, and leave does not any more.
 	join(ctx context.Context) error

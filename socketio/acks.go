@@ -85,5 +85,5 @@ func (a *acknowledgement) send(values ...any) {
 }
 
 func ackFrame(namespace string, id int64, values []any) (*engineio.Frame, error) {
-	return newFrame(room.EncodeAck(namespace, id, values...))
+	return newFrame(encoder.EncodeAck(namespace, id, values...))
 }

@@ -6,22 +6,23 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-const room parser.Room = engineio.Headroom
+// encoder leaves room for the header of a WebSocket's frame.
+const encoder parser.Room = engineio.Headroom
 
 // eventFrame encodes an event. offset, if there is one, is one more argument.
 func eventFrame(namespace string, id int64, args backplane.Args, offset string) (*engineio.Frame, error) {
 	if offset == "" {
-		return newFrame(room.EncodeEvent(namespace, id, args))
+		return newFrame(encoder.EncodeEvent(namespace, id, args))
 	}
 	extra, err := backplane.NewValue(offset)
 	if err != nil {
 		return nil, err
 	}
-	return newFrame(room.EncodeEvent(namespace, id, args, extra))
+	return newFrame(encoder.EncodeEvent(namespace, id, args, extra))
 }
 
 // packetFrame encodes a packet.
-func packetFrame(p *parser.Packet) (*engineio.Frame, error) { return newFrame(room.Encode(p)) }
+func packetFrame(p *parser.Packet) (*engineio.Frame, error) { return newFrame(encoder.Encode(p)) }
 
 func newFrame(text []byte, attachments [][]byte, err error) (*engineio.Frame, error) {
 	if err != nil {
@@ -31,7 +32,7 @@ func newFrame(text []byte, attachments [][]byte, err error) (*engineio.Frame, er
 		return engineio.NewTextFrame(text), nil
 	}
 	parts := make([]engineio.Part, 1, 1+len(attachments))
-	parts[0].Data = text[room:]
+	parts[0].Data = text[encoder:]
 	for _, a := range attachments {
 		parts = append(parts, engineio.Part{Binary: true, Data: a})
 	}
