@@ -27,6 +27,10 @@ help: ## show this list
 test: ## run all tests with the race detector, and list those that were skipped
 	$(TESTENV) -summary $(FAST) -- $(GO) test -json -race -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
 
+.PHONY: flakes
+flakes: ## run the tests of each package RUNS times (300; INTERNAL=30 below internal), shuffled, with and without -race, on one processor, beside a load (FOR=10m: no longer)
+	$(TESTENV) $(FAST) -- $(GO) run ./internal/cmd/flakes -runs $(or $(RUNS),300) -internal $(or $(INTERNAL),30) $(if $(FOR),-for $(FOR)) $(if $(RUN),-run '$(RUN)') $(PKG)
+
 .PHONY: interop
 interop: ## run the tests against the Node.js packages, in full view
 	$(TESTENV) $(FAST) -- $(GO) test ./internal/interop/... -run Interop -v -timeout $(TIMEOUT)

@@ -56,12 +56,12 @@ func TestBatchIsOneRoundTrip(t *testing.T) {
 	require.Equal(t, []int{50}, rec.rounds)
 }
 
-// faulty refuses the messages that hold "bad", as a bus does that knows what was sent.
+// faulty refuses the event "bad", as a bus does that knows what was sent.
 type faulty struct{ *recorder }
 
 func (f faulty) Publish(ctx context.Context, msgs ...transport.Message) error {
 	for i, m := range msgs {
-		if strings.Contains(string(m.Payload), "bad") {
+		if strings.Contains(string(m.Payload), `["bad"]`) {
 			_ = f.recorder.Publish(ctx, msgs[:i]...)
 			return &transport.RejectedError{Accepted: i, Err: errors.New("bad")}
 		}

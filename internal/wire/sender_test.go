@@ -54,7 +54,7 @@ func (b *batchStore) Put(ctx context.Context, body []byte) (string, error) {
 	b.mu.Lock()
 	b.single++
 	b.mu.Unlock()
-	if strings.Contains(string(body), "bad") {
+	if strings.Contains(string(body), "wrong") {
 		return "", errBroken
 	}
 	return b.Store.Put(ctx, body)
@@ -65,7 +65,7 @@ func (b *batchStore) PutAll(ctx context.Context, bodies [][]byte) (ids []string,
 		return b.putAll(bodies)
 	}
 	for _, body := range bodies {
-		if strings.Contains(string(body), "bad") {
+		if strings.Contains(string(body), "wrong") {
 			return nil, errBroken
 		}
 		id, err := b.Store.Put(ctx, body)
@@ -105,7 +105,7 @@ var long = strings.Repeat("x", 1000)
 
 func TestOneBadBodySpoilsNoOther(t *testing.T) {
 	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
-	errs, err := send(t, newSender(bus, store), "small", "good"+long, "bad"+long, "good"+long, "small")
+	errs, err := send(t, newSender(bus, store), "small", "good"+long, "wrong"+long, "good"+long, "small")
 	require.NoError(t, err, "the bus took all that it was given")
 	for i, err := range errs {
 		if i == 2 {
