@@ -22,7 +22,7 @@ func TestMessagesInTheProtocolAreReal(t *testing.T) {
 			shown[roundTrip(t, strings.TrimSpace(line), codec.Text).Type] = true
 		}
 	}
-	require.Len(t, shown, 13, "every type has an example")
+	require.Len(t, shown, 14, "every type has an example")
 
 	dumps := blocks(string(page), "hex")
 	require.Len(t, dumps, 1)

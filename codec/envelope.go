@@ -23,6 +23,9 @@ const (
 	BroadcastClientCount   Type = 11
 	BroadcastAck           Type = 12
 	AdapterClose           Type = 13
+
+	// RequestRefused is this library's own: a node tells another that it does not answer its request. Socket.IO ignores it.
+	RequestRefused Type = 100
 )
 
 var typeNames = [...]string{
@@ -39,15 +42,16 @@ var typeNames = [...]string{
 	BroadcastClientCount:   "BROADCAST_CLIENT_COUNT",
 	BroadcastAck:           "BROADCAST_ACK",
 	AdapterClose:           "ADAPTER_CLOSE",
+	RequestRefused:         "REQUEST_REFUSED",
 }
 
 // Known reports whether t is one of the types above.
-func (t Type) Known() bool { return t >= InitialHeartbeat && t <= AdapterClose }
+func (t Type) Known() bool { return t >= InitialHeartbeat && t <= AdapterClose || t == RequestRefused }
 
 // Response reports whether t answers a request.
 func (t Type) Response() bool {
 	switch t {
-	case FetchSocketsResponse, ServerSideEmitResponse, BroadcastClientCount, BroadcastAck:
+	case FetchSocketsResponse, ServerSideEmitResponse, BroadcastClientCount, BroadcastAck, RequestRefused:
 		return true
 	}
 	return false
@@ -79,6 +83,13 @@ type Envelope struct {
 	// Nonce, when not 0, only makes the bytes differ from those of another message that says the same: PostgreSQL merges
 	// equal notifications of one transaction. It is written, but not read.
 	Nonce uint64
+
+	// CloseHash, on an InitialHeartbeat or a Heartbeat, is a hash of the CloseKey that the sender will close with. Node.js
+	// sends none. It is written and read in both forms.
+	CloseHash string
+	// CloseKey, on an AdapterClose, proves that it is the sender who closes: until then nobody else knows the text that
+	// CloseHash is the hash of. It is written and read in both forms.
+	CloseKey string
 
 	// RequestID pairs a request with its answers. Empty on a Broadcast or ServerSideEmit: no answer is wanted.
 	RequestID string

@@ -21,6 +21,8 @@ func differ(want, got *codec.Envelope) (where, w, g string) {
 		{"NSP", want.NSP, got.NSP},
 		{"AttachmentID", want.AttachmentID, got.AttachmentID},
 		{"RequesterUID", want.RequesterUID, got.RequesterUID},
+		{"CloseHash", want.CloseHash, got.CloseHash},
+		{"CloseKey", want.CloseKey, got.CloseKey},
 		{"RequestID", want.RequestID, got.RequestID},
 		{"Opts.Rooms", orEmpty(want.Opts.Rooms), orEmpty(got.Opts.Rooms)},
 		{"Opts.Except", orEmpty(want.Opts.Except), orEmpty(got.Opts.Except)},

@@ -32,8 +32,8 @@ func (c *codecCase) samples() []sample {
 		{ID: "socket 2", Rooms: []string{"socket 2"}, Handshake: c.value(map[string]any{}), Data: c.value(map[string]any{})},
 	}
 	full := []codec.Envelope{
-		{Type: codec.InitialHeartbeat},
-		{Type: codec.Heartbeat},
+		{Type: codec.InitialHeartbeat, CloseHash: "0123456789abcdef0123456789abcdef"},
+		{Type: codec.Heartbeat, CloseHash: "0123456789abcdef0123456789abcdef"},
 		{Type: codec.Broadcast, Opts: opts, Args: args, RequestID: "request 1"},
 		{Type: codec.SocketsJoin, Opts: opts, Rooms: []string{"to join", "and this"}},
 		{Type: codec.SocketsLeave, Opts: opts, Rooms: []string{"to leave"}},
@@ -44,10 +44,15 @@ func (c *codecCase) samples() []sample {
 		{Type: codec.ServerSideEmitResponse, RequestID: "request 3", Value: answer},
 		{Type: codec.BroadcastClientCount, RequestID: "request 1", ClientCount: 12},
 		{Type: codec.BroadcastAck, RequestID: "request 1", Value: answer},
-		{Type: codec.AdapterClose},
+		{Type: codec.AdapterClose, CloseKey: "fedcba9876543210"},
+		{Type: codec.RequestRefused, RequestID: "request 2"},
 	}
 	bare := c.args("e")
 	least := []codec.Envelope{
+		{Type: codec.InitialHeartbeat},
+		{Type: codec.Heartbeat},
+		{Type: codec.AdapterClose},
+		{Type: codec.RequestRefused, RequestID: "1"},
 		{Type: codec.Broadcast, Args: bare},
 		{Type: codec.SocketsJoin, Rooms: []string{"r"}},
 		{Type: codec.SocketsLeave, Rooms: []string{"r"}},
@@ -93,7 +98,11 @@ func (c *codecCase) carriers(name string, v any, binary bool) []sample {
 // references returns a reference in place of a message of each type.
 func (c *codecCase) references() []sample {
 	var all []sample
+	types := []codec.Type{codec.RequestRefused}
 	for t := codec.InitialHeartbeat; t <= codec.AdapterClose; t++ {
+		types = append(types, t)
+	}
+	for _, t := range types {
 		env := codec.Envelope{Type: t, UID: sampleUID, NSP: "/", AttachmentID: strconv.Itoa(int(t))}
 		if t.Response() {
 			env.RequesterUID = "fedcba9876543210"

@@ -24,6 +24,8 @@ type message struct {
 	Sockets      []socket `cbor:"11,keyasint,omitempty"`
 	ClientCount  uint64   `cbor:"12,keyasint,omitempty"`
 	Nonce        uint64   `cbor:"13,keyasint,omitempty"`
+	CloseHash    string   `cbor:"20,keyasint,omitempty"`
+	CloseKey     string   `cbor:"21,keyasint,omitempty"`
 }
 
 type opts struct {
@@ -62,6 +64,9 @@ func newMessage(env *codec.Envelope) (*message, error) {
 		UID:   shape.Text(env.UID),
 		NSP:   shape.Text(env.NSP),
 		Nonce: env.Nonce,
+
+		CloseHash: shape.Text(env.CloseHash),
+		CloseKey:  shape.Text(env.CloseKey),
 	}
 	if env.AttachmentID != "" {
 		m.AttachmentID = shape.Text(env.AttachmentID)
@@ -148,6 +153,8 @@ func (m *message) envelope() (*codec.Envelope, error) {
 		NSP:          m.NSP,
 		AttachmentID: m.AttachmentID,
 		RequesterUID: m.RequesterUID,
+		CloseHash:    m.CloseHash,
+		CloseKey:     m.CloseKey,
 	}
 	if env.AttachmentID != "" {
 		return env, nil

@@ -38,6 +38,10 @@ func (p *parser) envelope() *codec.Envelope {
 			env.AttachmentID = p.attachmentID()
 		case "requesterUid":
 			env.RequesterUID = p.str("requesterUid")
+		case "closeHash":
+			env.CloseHash = p.str("closeHash")
+		case "closeKey":
+			env.CloseKey = p.str("closeKey")
 		case "data":
 			data = p.r.pos()
 			if typed && message.FieldsOf(env.Type) != 0 {
@@ -81,6 +85,8 @@ func clearData(env *codec.Envelope) {
 		NSP:          env.NSP,
 		AttachmentID: env.AttachmentID,
 		RequesterUID: env.RequesterUID,
+		CloseHash:    env.CloseHash,
+		CloseKey:     env.CloseKey,
 	}
 }
 

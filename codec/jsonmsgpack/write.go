@@ -63,6 +63,12 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	if env.Nonce != 0 {
 		n++
 	}
+	if env.CloseHash != "" {
+		n++
+	}
+	if env.CloseKey != "" {
+		n++
+	}
 	w.openMap(n)
 	w.key("uid")
 	w.str(env.UID)
@@ -77,6 +83,14 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	if env.Nonce != 0 {
 		w.key("nonce")
 		w.num(int64(env.Nonce & message.MaxSafe)) // more would be rounded in msgpack
+	}
+	if env.CloseHash != "" {
+		w.key("closeHash")
+		w.str(env.CloseHash)
+	}
+	if env.CloseKey != "" {
+		w.key("closeKey")
+		w.str(env.CloseKey)
 	}
 }
 

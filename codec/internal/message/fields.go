@@ -78,6 +78,7 @@ var fieldsOf = [...]Fields{
 	codec.BroadcastClientCount:   ClientCount | RequestID,
 	codec.BroadcastAck:           Packet | RequestID,
 	codec.AdapterClose:           0,
+	codec.RequestRefused:         RequestID,
 }
 
 // FieldsOf lists the fields of a message of type t: none if it is only a sign of life, or if t is unknown.
