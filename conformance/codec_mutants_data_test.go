@@ -63,8 +63,8 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 			env.Rooms[i] = strings.TrimSpace(env.Rooms[i])
 		}
 	}),
-	writing("TextRoundTrips", "loses the hash of the key to close with", func(env *codec.Envelope) { env.CloseHash = "" }),
-	writing("TextRoundTrips", "loses the key of a goodbye", func(env *codec.Envelope) { env.CloseKey = "" }),
+	writing("EveryTypeRoundTrips", "loses the hash of the key to close with", func(env *codec.Envelope) { env.CloseHash = "" }),
+	writing("EveryTypeRoundTrips", "loses the key of a goodbye", func(env *codec.Envelope) { env.CloseKey = "" }),
 	data("NumbersRoundTrip", "keeps numbers as float32", func(tree any) any {
 		switch n := tree.(type) {
 		case int64:
