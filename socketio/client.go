@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +23,8 @@ type client struct {
 
 	awaiting atomic.Int32 // acknowledgements
 
-	mu      sync.Mutex // guards all below
-	sockets []*Socket  // by namespace: the one that the client may talk to, or was told not to
+	mu      sync.Mutex  // guards all below
+	sockets memberships // those that the client may talk to, or was told not to
 	timer   *time.Timer
 	queue   workQueue
 	working bool          // there is a worker
@@ -113,6 +112,10 @@ func (c *client) take(p *parser.Packet, size int) bool {
 	}
 	switch {
 	case p.Type == parser.Connect && (s == nil || state == connecting || state == gone):
+		if s == nil && !c.mayJoin() {
+			c.tellRefused(p.Namespace, "", c.server.reached(QuotaNamespaces))
+			return false
+		}
 		return c.push(work{kind: toConnect, socket: c.begin(p), size: size})
 	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError || state == connecting:
 		c.violated("state", &stateError{p})
@@ -145,7 +148,7 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 	c.mu.Lock()
 	c.closed, c.dead = true, true
 	c.uncount()
-	sockets := slices.Clone(c.sockets)
+	sockets := c.sockets.all()
 	c.mu.Unlock()
 	for _, s := range sockets {
 		s.cut()
@@ -160,36 +163,36 @@ func (c *client) begin(p *parser.Packet) *Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live++
-	for i, old := range c.sockets {
-		if old.name == s.name {
-			old.state.CompareAndSwap(connecting, gone)
-			c.sockets[i] = s
-			return s
-		}
+	if old := c.sockets.find(s.name); old != nil {
+		old.state.CompareAndSwap(connecting, gone)
 	}
-	c.sockets = append(c.sockets, s)
+	c.sockets.put(s)
 	return s
+}
+
+// mayJoin reports whether the client may join one more namespace.
+func (c *client) mayJoin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	config := &c.server.config
+	if config.over(QuotaNamespaces, c.sockets.len()) {
+		c.sockets.removeGone()
+	}
+	return !config.over(QuotaNamespaces, c.sockets.len())
 }
 
 // find returns the socket of a namespace, nil if there is none.
 func (c *client) find(namespace string) *Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.sockets {
-		if s.name == namespace {
-			return s
-		}
-	}
-	return nil
+	return c.sockets.find(namespace)
 }
 
 // drop forgets a socket.
 func (c *client) drop(s *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if i := slices.Index(c.sockets, s); i >= 0 {
-		c.sockets = slices.Delete(c.sockets, i, i+1)
-	}
+	c.sockets.remove(s)
 }
 
 // send gives the client a frame. It is false if that was dropped.

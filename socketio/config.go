@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -73,8 +74,18 @@ type Config struct {
 	// Default: 1024.
 	CompressMin int
 
-	// CleanupEmptyNamespaces closes a namespace of a ParentNamespace when its last client of this node has left (Node.js:
-	// cleanupEmptyChildNamespaces).
+	// MaxNamespaces is the most namespaces that one client is in, or wants to join, at a time. More are refused with a
+	// connect_error "too many namespaces". Default: 100. Negative: no limit.
+	MaxNamespaces int
+	// MaxDynamicNamespaces is the most namespaces of OfPattern and OfFunc that clients have opened on this server and that
+	// are open at a time. More are refused with a connect_error "too many dynamic namespaces". What the application opens by
+	// Of does not count. Default: 10 000. Negative: no limit.
+	MaxDynamicNamespaces int
+	// KeepEmptyNamespaces keeps a namespace that a client has opened when its last client of this node has left. By default
+	// it is closed then, as with Node.js's cleanupEmptyChildNamespaces.
+	KeepEmptyNamespaces bool
+	// CleanupEmptyNamespaces asks for the default (Node.js: cleanupEmptyChildNamespaces). It cannot be combined with
+	// KeepEmptyNamespaces.
 	CleanupEmptyNamespaces bool
 	// Recovery lets a client that lost its connection for a short time come back with its id, rooms, data and the events
 	// that it has missed (Node.js: connectionStateRecovery). Default: nil, it comes back as a new client.
@@ -95,6 +106,9 @@ const (
 	defaultMaxEvents      = 256
 	defaultMaxEventBytes  = 4 << 20
 	defaultMaxPayload     = 1_000_000
+
+	defaultMaxNamespaces        = 100
+	defaultMaxDynamicNamespaces = 10_000
 )
 
 func (c Config) withDefaults() Config {
@@ -113,10 +127,25 @@ func (c Config) withDefaults() Config {
 	if c.MaxPayload <= 0 {
 		c.MaxPayload = defaultMaxPayload
 	}
+	defaultTo(&c.MaxNamespaces, defaultMaxNamespaces)
+	defaultTo(&c.MaxDynamicNamespaces, defaultMaxDynamicNamespaces)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+func defaultTo(limit *int, value int) {
+	if *limit == 0 {
+		*limit = value
+	}
+}
+
+func (c *Config) validate() error {
+	if c.KeepEmptyNamespaces && c.CleanupEmptyNamespaces {
+		return errors.New("socketio: KeepEmptyNamespaces and CleanupEmptyNamespaces exclude each other")
+	}
+	return nil
 }
 
 func (c Config) engine() engineio.Config {

@@ -11,12 +11,23 @@ import (
 
 // connect lets a client join a namespace, or tells it why not.
 func (c *client) connect(s *Socket) {
-	ns, err := c.server.enter(s.name, s.auth)
-	if err != nil {
-		if !errors.Is(err, errInvalidNamespace) {
-			c.server.report(&HandlerError{Namespace: s.name, Event: "namespace", Err: err})
+	var ns *Namespace
+	err := errPanicked
+	joined := false
+	defer func() { // also when a func of the application's ends this goroutine
+		if !joined {
+			c.refuse(s, err)
+			if ns != nil {
+				ns.release()
+			}
 		}
-		c.refuse(s, errInvalidNamespace)
+	}()
+	if ns, err = c.server.enter(s.name, s.auth); err != nil {
+		var quota *QuotaError
+		if !errors.Is(err, errInvalidNamespace) && !errors.As(err, &quota) {
+			c.server.report(&HandlerError{Namespace: s.name, Event: "namespace", Err: err})
+			err = errInvalidNamespace
+		}
 		return
 	}
 	s.ns = ns
@@ -27,17 +38,13 @@ func (c *client) connect(s *Socket) {
 		middleware = nil
 	}
 	for _, f := range middleware {
-		var err error = errPanicked
+		err = errPanicked
 		c.server.guard(s.name, s.id, "middleware", func() { err = f(s) })
 		if err != nil {
-			c.refuse(s, err)
-			ns.release()
 			return
 		}
 	}
-	if !s.join() {
-		c.refuse(s, nil)
-		ns.release()
+	if joined = s.join(); !joined {
 		return
 	}
 	for _, f := range connected {
@@ -54,24 +61,32 @@ func (c *client) refuse(s *Socket, err error) {
 	s.cut()
 	c.drop(s)
 	c.release()
-	if err == nil || superseded {
-		return
+	if err != nil && !superseded {
+		c.tellRefused(s.name, s.id, err)
 	}
+}
+
+// tellRefused tells the client why it cannot join a namespace.
+func (c *client) tellRefused(namespace, id string, err error) {
 	told := struct {
 		Message string `json:"message"`
 		Data    any    `json:"data,omitempty"`
 	}{Message: err.Error()}
 	var e *Error
-	if errors.As(err, &e) {
+	var quota *QuotaError
+	switch {
+	case errors.As(err, &e):
 		told.Message, told.Data = e.Message, e.Data
+	case errors.As(err, &quota):
+		told.Message = string(quota.Quota)
 	}
 	data, err := backplane.NewValue(told)
 	if err != nil {
-		c.server.report(&HandlerError{Namespace: s.name, Socket: s.id, Event: "middleware", Err: err})
+		c.server.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: err})
 		told.Data = nil
 		data, _ = backplane.NewValue(told)
 	}
-	c.packet(&parser.Packet{Type: parser.ConnectError, Namespace: s.name, ID: parser.NoID, Data: data})
+	c.packet(&parser.Packet{Type: parser.ConnectError, Namespace: namespace, ID: parser.NoID, Data: data})
 }
 
 // greeting is what a client is told when it has joined.

@@ -45,7 +45,7 @@ func (s *Socket) Disconnect(close bool) {
 	}
 	c := s.client
 	c.mu.Lock()
-	sockets := append([]*Socket(nil), c.sockets...)
+	sockets := c.sockets.all()
 	c.mu.Unlock()
 	for _, s := range sockets {
 		s.kick()

@@ -32,7 +32,8 @@ type Namespace struct {
 	curious atomic.Int32 // how many sockets have OnAnyOutgoing funcs
 
 	// guarded by the server's mu
-	users   int // clients that have joined it, or are about to
+	users   int  // clients that have joined it, or are about to
+	dynamic bool // a client has opened it, and the application has not asked for it
 	closing bool
 
 	mu         sync.Mutex // guards all below
@@ -131,6 +132,7 @@ func (ns *Namespace) shut(ctx context.Context) error {
 		s.mu.Lock()
 		if !s.closed && s.namespaces[ns.name] == ns {
 			delete(s.namespaces, ns.name)
+			ns.count(-1)
 		}
 		s.mu.Unlock()
 		if ns.parent != nil {
@@ -141,12 +143,19 @@ func (ns *Namespace) shut(ctx context.Context) error {
 	return err
 }
 
-// release takes back a reservation. The last client of a child closes it, if that is wanted.
+// count adds n to the number of namespaces that clients have opened, if this is one. The caller holds the server's mu.
+func (ns *Namespace) count(n int) {
+	if ns.dynamic {
+		ns.server.dynamic += n
+	}
+}
+
+// release takes back a reservation. The last client of a namespace that a client has opened closes it.
 func (ns *Namespace) release() {
 	s := ns.server
 	s.mu.Lock()
 	ns.users--
-	empty := ns.users == 0 && !ns.closing && !s.closed && ns.parent != nil && s.config.CleanupEmptyNamespaces
+	empty := ns.users == 0 && !ns.closing && !s.closed && ns.dynamic && !s.config.KeepEmptyNamespaces
 	if empty {
 		ns.closing = true
 	}

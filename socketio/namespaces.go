@@ -22,9 +22,9 @@ func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
 	}
-	ns, err := s.reserve(name, s.patternFor)
+	ns, err := s.reserve(name, false, s.patternFor)
 	if errors.Is(err, errInvalidNamespace) {
-		ns, err = s.create(name, nil)
+		ns, err = s.create(name, nil, false)
 	}
 	if err != nil && ns == nil {
 		panic(fmt.Sprintf("socketio: Of(%q): %v", name, err))
@@ -32,6 +32,8 @@ func (s *Server) Of(name string) *Namespace {
 	if err == nil {
 		s.mu.Lock()
 		ns.users-- // no client needs it yet
+		ns.count(-1)
+		ns.dynamic = false // the application has it now
 		s.mu.Unlock()
 	}
 	ns.waitReady()
@@ -39,7 +41,8 @@ func (s *Server) Of(name string) *Namespace {
 }
 
 // OfFunc lets clients join every namespace that allow accepts, which is called with the name and the client's auth
-// payload. Such a namespace is opened when the first client joins it; see ParentNamespace. allow may be called by any
+// payload. Such a namespace is opened when the first client joins it, and closed when the last client of this node has
+// left it, unless Config.KeepEmptyNamespaces is set or the application has called Of for it; see ParentNamespace. allow may be called by any
 // goroutine, and holds up nobody but that client.
 func (s *Server) OfFunc(allow func(name string, auth backplane.Value) bool) *ParentNamespace {
 	return s.addParent(&ParentNamespace{server: s, allow: allow})
@@ -80,9 +83,9 @@ func (s *Server) all() []*Namespace {
 var errInvalidNamespace = errors.New("Invalid namespace") //lint:ignore ST1005 the client is told so, in Socket.IO's words
 
 // enter returns the namespace that a client wants to join, which stays open until it is released. The error is
-// errInvalidNamespace if there is none.
+// errInvalidNamespace if there is none, and a *QuotaError if clients have opened too many.
 func (s *Server) enter(name string, auth backplane.Value) (*Namespace, error) {
-	ns, err := s.reserve(name, func(name string) *ParentNamespace {
+	ns, err := s.reserve(name, true, func(name string) *ParentNamespace {
 		s.mu.Lock()
 		parents := s.parents
 		s.mu.Unlock()
@@ -113,17 +116,23 @@ func (s *Server) patternFor(name string) *ParentNamespace {
 	return nil
 }
 
+// maxDynamicName is the most bytes of the name of a namespace that a client can open. Buses may allow less.
+const maxDynamicName = 1024
+
 // reserve returns the namespace of this name, or makes it a child of the parent that find returns. It stays open until it is
-// released.
-func (s *Server) reserve(name string, find func(string) *ParentNamespace) (*Namespace, error) {
+// released. dynamic: a client wants it.
+func (s *Server) reserve(name string, dynamic bool, find func(string) *ParentNamespace) (*Namespace, error) {
 	if ns := s.existing(name); ns != nil {
 		return ns, nil
+	}
+	if dynamic && len(name) > maxDynamicName {
+		return nil, errInvalidNamespace
 	}
 	parent := find(name)
 	if parent == nil {
 		return nil, errInvalidNamespace
 	}
-	return s.create(name, parent)
+	return s.create(name, parent, dynamic)
 }
 
 // existing returns an open namespace, reserved, or nil. One that is being closed is waited for.
@@ -146,7 +155,7 @@ func (s *Server) existing(name string) *Namespace {
 }
 
 // create opens a namespace, reserved, unless it is open. With ErrServerClosed comes one on which nothing works.
-func (s *Server) create(name string, parent *ParentNamespace) (*Namespace, error) {
+func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Namespace, error) {
 	for {
 		if ns := s.existing(name); ns != nil {
 			return ns, nil
@@ -157,12 +166,18 @@ func (s *Server) create(name string, parent *ParentNamespace) (*Namespace, error
 			s.mu.Unlock()
 			continue
 		}
+		if dynamic && s.config.over(QuotaDynamicNamespaces, s.dynamic) {
+			s.mu.Unlock()
+			return nil, s.reached(QuotaDynamicNamespaces)
+		}
 		closed := s.closed
 		var err error
 		ns.Namespace, err = s.cluster.NamespaceAsync(name, &local{Registry: ns.registry, ns: ns})
 		if err == nil && !closed {
 			ns.users++
 			s.namespaces[name] = ns
+			ns.dynamic = dynamic
+			ns.count(1)
 		}
 		created := s.created
 		s.mu.Unlock()

@@ -3,22 +3,25 @@ package socketio
 import (
 	"context"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/backplane-go/backplane"
 )
 
 // ParentNamespace stands for namespaces that come into being when a client joins them. Each gets the funcs that the
-// parent has at that time.
+// parent has at that time. It is closed when the last client of this node has left it, unless Config.KeepEmptyNamespaces
+// is set or the application has called Of for it.
 type ParentNamespace struct {
 	server  *Server
 	allow   func(name string, auth backplane.Value) bool
 	pattern *regexp.Regexp // in place of allow
 
-	mu         sync.Mutex // guards all below
-	children   []*Namespace
+	mu         sync.Mutex            // guards all below
+	children   map[string]*Namespace // by name
 	middleware []func(*Socket) error
 	connected  []func(*Socket)
 }
@@ -37,11 +40,13 @@ func (p *ParentNamespace) Use(f func(*Socket) error) {
 	p.middleware = append(p.middleware, f)
 }
 
-// Children returns the namespaces that are open on this node.
+// Children returns the namespaces that are open on this node, in the order of their names.
 func (p *ParentNamespace) Children() []*Namespace {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.children)
+	children := slices.Collect(maps.Values(p.children))
+	slices.SortFunc(children, func(a, b *Namespace) int { return strings.Compare(a.name, b.name) })
+	return children
 }
 
 // Emit sends an event to all clients of the namespaces that are open on this node, those clients among them that are on
@@ -66,7 +71,10 @@ func (p *ParentNamespace) accepts(name string, auth backplane.Value) (ok bool) {
 func (p *ParentNamespace) adopt(ns *Namespace) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.children = append(p.children, ns)
+	if p.children == nil {
+		p.children = make(map[string]*Namespace)
+	}
+	p.children[ns.name] = ns
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	ns.middleware = slices.Concat(p.middleware, ns.middleware)
@@ -76,5 +84,7 @@ func (p *ParentNamespace) adopt(ns *Namespace) {
 func (p *ParentNamespace) forget(ns *Namespace) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.children = slices.DeleteFunc(p.children, func(c *Namespace) bool { return c == ns })
+	if p.children[ns.name] == ns { // else it has been opened again
+		delete(p.children, ns.name)
+	}
 }

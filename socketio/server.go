@@ -32,6 +32,7 @@ type Server struct {
 	namespaces map[string]*Namespace
 	parents    []*ParentNamespace
 	created    []func(*Namespace)
+	dynamic    int // namespaces that clients have opened
 	closed     bool
 	clients    int           // whose funcs may still be called
 	idle       chan struct{} // closed when the last of them has gone, after closed
@@ -43,6 +44,9 @@ var _ http.Handler = (*Server)(nil)
 func NewServer(config Config) (*Server, error) {
 	s := &Server{config: config.withDefaults(), cluster: config.Cluster, namespaces: make(map[string]*Namespace),
 		closing: make(chan struct{}), idle: make(chan struct{})}
+	if err := s.config.validate(); err != nil {
+		return nil, err
+	}
 	if s.config.Recovery != nil {
 		recovery := s.config.Recovery.withDefaults()
 		s.config.Recovery = &recovery
@@ -59,7 +63,7 @@ func NewServer(config Config) (*Server, error) {
 			ErrorHandler: config.ErrorHandler, Logger: config.Logger})
 	}
 	if err == nil {
-		s.Namespace, err = s.create("/", nil)
+		s.Namespace, err = s.create("/", nil, false)
 	}
 	if err != nil {
 		_ = s.Close() // err is the one that matters

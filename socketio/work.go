@@ -197,8 +197,8 @@ func (c *client) do(w work) {
 	case toClose:
 		defer c.release()
 		c.mu.Lock()
-		sockets := c.sockets
-		c.sockets = nil
+		sockets := c.sockets.all()
+		c.sockets = memberships{}
 		c.mu.Unlock()
 		for _, s := range sockets {
 			s.end(w.reason)
