@@ -1,6 +1,12 @@
 package conformance
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/backplane-go/backplane/transport"
+)
 
 var listenChecks = []check[*busCase]{
 	{"ListenIsActiveOnReturn", "Listen returns once messages published from now on are sure to arrive. A node announces itself " +
@@ -18,6 +24,11 @@ var listenChecks = []check[*busCase]{
 		"remembers.", unlistenOfUnknownIsNoError},
 	{"ListenAgainAfterUnlisten", "A channel can be listened to again. A namespace that was closed may be opened again.",
 		listenAgainAfterUnlisten},
+	{"ListenAllListensToEach", "ListenAll (transport.MultiListener) is Listen for each of the channels: when it returns, later " +
+		"messages on all of them are sure to arrive, once. A cluster listens to its namespaces in this way after an outage; one " +
+		"that is left out is deaf for good.", listenAllListensToEach},
+	{"ListenAllKeepsWhatWaits", "ListenAll loses nothing that has arrived and was not received yet, and ends no channel that is " +
+		"listened to. Namespaces are created while traffic flows.", listenAllKeepsWhatWaits},
 }
 
 func listenIsActiveOnReturn(c *busCase) {
@@ -110,4 +121,52 @@ func listenAgainAfterUnlisten(c *busCase) {
 	m := c.msg("a", "heard")
 	c.publish(one, m)
 	c.expect(s, "Listen, Unlisten, Publish, Listen, Publish", m)
+}
+
+// listenAll listens to many channels at once, and skips the check when the session cannot.
+func (c *busCase) listenAll(s transport.Session, channels ...string) {
+	c.Helper()
+	multi, ok := s.(transport.MultiListener)
+	if !ok {
+		c.Skip("the session is no transport.MultiListener")
+	}
+	names := make([]string, len(channels))
+	for i, channel := range channels {
+		names[i] = c.channel(channel)
+	}
+	c.must(fmt.Sprintf("ListenAll of %d channels", len(names)), func(ctx context.Context) error { return multi.ListenAll(ctx, names...) })
+}
+
+func listenAllListensToEach(c *busCase) {
+	one, two := c.bus(), c.bus()
+	s := c.open(two)
+	for _, n := range []int{0, 1, 2, 1000} {
+		var channels []string
+		var want []transport.Message
+		for i := range n {
+			channels = append(channels, fmt.Sprintf(`%d of %d "'$$;`, i, n))
+			want = append(want, c.msg(channels[i], "the first"))
+		}
+		c.listenAll(s, channels...)
+		c.deliver(one, s, fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as it has returned", n), want...)
+	}
+	c.listenAll(s, "a", "b", "a")
+	c.listenAll(s, "a", "b")
+	m := c.msg("a", "once")
+	c.publish(one, m)
+	c.expect(s, "ListenAll with a channel twice, and twice, Publish", m)
+	c.expectNothing(one, s, "b", "ListenAll with a channel twice, and twice, Publish")
+}
+
+func listenAllKeepsWhatWaits(c *busCase) {
+	one, two := c.bus(), c.bus()
+	s := c.open(two, "a")
+	for i := range 10 {
+		m := c.msg("a", fmt.Sprint("before ", i))
+		c.publish(one, m)
+		c.listenAll(s, fmt.Sprint("new ", i), fmt.Sprint("another ", i), strings.Repeat("x", i))
+		n := c.msg("a", fmt.Sprint("after ", i))
+		c.publish(one, n)
+		c.expect(s, "Publish, ListenAll of other channels, Publish", m, n)
+	}
 }

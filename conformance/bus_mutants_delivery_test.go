@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/transport"
@@ -153,6 +155,23 @@ var orderMutants = []mutant[conformance.Harness]{
 			return int(a.Channel[len(a.Channel)-1]) - int(b.Channel[len(b.Channel)-1])
 		})
 		return msgs
+	}),
+	breaks("OrderIsKeptBetweenBuses", "sends what it was given after Publish has returned", func(t *testing.T, b *bus) {
+		var sending sync.WaitGroup
+		t.Cleanup(sending.Wait)
+		before := make(chan struct{})
+		close(before)
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			previous, sent, mine := before, make(chan struct{}), slices.Clone(msgs)
+			before = sent
+			sending.Go(func() {
+				defer close(sent)
+				<-previous
+				time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
+				b.Hub.Publish(t.Context(), mine...)
+			})
+			return nil
+		}
 	}),
 }
 

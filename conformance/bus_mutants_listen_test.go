@@ -110,6 +110,76 @@ var listenMutants = []mutant[conformance.Harness]{
 			return s.Session.Listen(ctx, channel)
 		}
 	}),
+	breaksListenAll("ListenAllListensToEach", "forgets the last channel", func(ctx context.Context, s *session, channels []string) error {
+		return s.Session.(transport.MultiListener).ListenAll(ctx, channels[:max(0, len(channels)-1)]...)
+	}),
+	breaksListenAll("ListenAllListensToEach", "listens to so many and no more", func(ctx context.Context, s *session, channels []string) error {
+		return s.Session.(transport.MultiListener).ListenAll(ctx, channels[:min(len(channels), 999)]...)
+	}),
+	breaksListenAll("ListenAllListensToEach", "returns before it listens", func(ctx context.Context, s *session, channels []string) error {
+		receive := s.receive
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			if s.receive = receive; len(channels) > 0 {
+				s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+			}
+			return s.Receive(ctx)
+		}
+		return nil
+	}),
+	breaksListenAll("ListenAllListensToEach", "insists on at least one channel", func(ctx context.Context, s *session, channels []string) error {
+		if len(channels) == 0 {
+			return errors.New("no channels")
+		}
+		return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+	}),
+	breaks("ListenAllListensToEach", "delivers as often as was listened", func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			heard := make(map[string]int)
+			s.listenAll = func(ctx context.Context, channels []string) error {
+				for _, channel := range channels {
+					heard[channel]++
+				}
+				return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+			}
+			var again []transport.Message
+			s.receive = func(ctx context.Context) (m transport.Message, err error) {
+				if len(again) > 0 {
+					m, again = again[0], again[1:]
+					return m, nil
+				}
+				m, err = s.Session.Receive(ctx)
+				for range heard[m.Channel] - 1 {
+					again = append(again, m)
+				}
+				return m, err
+			}
+		}
+	}),
+	breaksListenAll("ListenAllKeepsWhatWaits", "starts afresh", func(ctx context.Context, s *session, channels []string) error {
+		s.drop(ctx)
+		return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+	}),
+	breaksSession("ListenAllKeepsWhatWaits", "replaces the channels", func(_ *testing.T, s *session) {
+		var all []string
+		s.listen = func(ctx context.Context, channel string) error {
+			all = append(all, channel)
+			return s.Session.Listen(ctx, channel)
+		}
+		s.listenAll = func(ctx context.Context, channels []string) error {
+			for _, channel := range all {
+				s.Session.Unlisten(ctx, channel)
+			}
+			all = channels
+			return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+		}
+	}),
+}
+
+// breaksListenAll returns a mutant with another ListenAll.
+func breaksListenAll(check, bug string, listenAll func(ctx context.Context, s *session, channels []string) error) mutant[conformance.Harness] {
+	return breaksSession(check, bug, func(_ *testing.T, s *session) {
+		s.listenAll = func(ctx context.Context, channels []string) error { return listenAll(ctx, s, channels) }
+	})
 }
 
 var receiveMutants = []mutant[conformance.Harness]{

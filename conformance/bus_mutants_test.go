@@ -152,6 +152,7 @@ func (b closableBus) Close(ctx context.Context) error {
 type session struct {
 	transport.Session
 	listen, unlisten channelFunc
+	listenAll        func(ctx context.Context, channels []string) error
 	receive          receiveFunc
 	close            func(ctx context.Context) error
 }
@@ -161,6 +162,13 @@ func (s *session) Listen(ctx context.Context, channel string) error {
 		return s.listen(ctx, channel)
 	}
 	return s.Session.Listen(ctx, channel)
+}
+
+func (s *session) ListenAll(ctx context.Context, channels ...string) error {
+	if s.listenAll != nil {
+		return s.listenAll(ctx, channels)
+	}
+	return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 }
 
 func (s *session) Unlisten(ctx context.Context, channel string) error {

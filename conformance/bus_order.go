@@ -12,6 +12,9 @@ var orderChecks = []check[*busCase]{
 		"room\" may come before the message that was sent to the room.", orderIsKept},
 	{"OrderIsKeptAcrossChannels", "The order holds on all channels together, not on each by itself. Of two messages to two " +
 		"namespaces the second may only make sense after the first.", orderIsKeptAcrossChannels},
+	{"OrderIsKeptBetweenBuses", "What a Publish has sent that has returned arrives before what a later Publish sends, on whichever " +
+		"bus. An answer must not come before its question; and a cluster concludes from a message of its own that came back that " +
+		"it has missed nothing until then.", orderIsKeptBetweenBuses},
 }
 
 func orderIsKept(c *busCase) {
@@ -28,6 +31,21 @@ func orderIsKeptAcrossChannels(c *busCase) {
 	s := c.open(two, channels...)
 	called, want := c.publishSeries(one, channels...)
 	c.expect(s, called, want...)
+}
+
+func orderIsKeptBetweenBuses(c *busCase) {
+	one, two := c.bus(), c.bus()
+	near, far := c.open(one, "a", "b"), c.open(two, "a", "b")
+	var want []transport.Message
+	for i := range 50 {
+		question, answer := c.msg("a", fmt.Sprint("question ", i)), c.msg("b", fmt.Sprint("answer ", i))
+		c.publish(one, question)
+		c.publish(two, answer)
+		want = append(want, question, answer)
+	}
+	const called = "Publish on one bus, and when it has returned on another, 50 times"
+	c.expect(near, called, want...)
+	c.expect(far, called, want...)
 }
 
 // publishSeries publishes messages of all sizes in batches of all sizes.

@@ -5,8 +5,8 @@
 //
 // A bus delivers at most once. What is published while a session is broken, or not yet listening, is lost
 // to that session. Messages of one Bus on all channels arrive at a session in the order they were
-// published. Nothing is delivered twice, and equal messages are distinct: a bus whose server merges equal
-// notifications has to keep them apart.
+// published, and so do messages of different buses when one Publish has returned before the other began. Nothing is
+// delivered twice, and equal messages are distinct: a bus whose server merges equal notifications has to keep them apart.
 //
 // A bus retries nothing and reconnects nothing: the cluster (package core) does both, once for all buses.
 package transport
@@ -60,6 +60,14 @@ type Session interface {
 
 	// Close ends the session and frees what it holds, also after a final error. Closing again does nothing.
 	Close(ctx context.Context) error
+}
+
+// MultiListener is implemented by a Session that can listen to many channels in one round trip. A node with thousands of
+// namespaces listens to all of them again whenever its session was lost.
+type MultiListener interface {
+	// ListenAll is Listen for several channels. After an error any of them may be listened to. Listening to none does
+	// nothing.
+	ListenAll(ctx context.Context, channels ...string) error
 }
 
 // Limits describes what a bus can carry.

@@ -40,15 +40,22 @@ func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	return nil
 }
 
+var _ transport.MultiListener = (*session)(nil)
+
 // Listen makes the session hear what is published on channel from now on.
-func (s *session) Listen(ctx context.Context, channel string) error {
+func (s *session) Listen(ctx context.Context, channel string) error { return s.ListenAll(ctx, channel) }
+
+// ListenAll implements transport.MultiListener.
+func (s *session) ListenAll(ctx context.Context, channels ...string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.hub.checkChannel(channel); err != nil {
-		return err
+	for _, channel := range channels {
+		if err := s.hub.checkChannel(channel); err != nil {
+			return err
+		}
 	}
-	return s.hub.listen(s, channel)
+	return s.hub.listen(s, channels)
 }
 
 // Unlisten makes the session hear nothing more of channel. What is in its buffer stays there.
@@ -95,18 +102,20 @@ func (s *session) Close(context.Context) error {
 	return nil
 }
 
-func (h *Hub) listen(s *session, channel string) error {
+func (h *Hub) listen(s *session, channels []string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s.err != nil {
 		return s.err
 	}
-	if _, ok := s.channels[channel]; ok {
-		return nil
+	for _, channel := range channels {
+		if _, ok := s.channels[channel]; ok {
+			continue
+		}
+		s.channels[channel] = struct{}{}
+		old := h.listeners[channel]
+		h.listeners[channel] = append(old[:len(old):len(old)], s)
 	}
-	s.channels[channel] = struct{}{}
-	old := h.listeners[channel]
-	h.listeners[channel] = append(old[:len(old):len(old)], s)
 	return nil
 }
 

@@ -32,7 +32,7 @@ type Publisher interface {
 
 // Listener is a connection that listens. One goroutine at a time calls it; cutting its link ends any call.
 type Listener interface {
-	// Exec runs a LISTEN or UNLISTEN. If intact, the server refused it and the connection can be used again.
+	// Exec runs one statement that returns no rows. If intact, the server refused it and the connection can be used again.
 	Exec(statement string) (intact bool, err error)
 	// Wait returns once at least one notification was delivered, or with ctx.Err() when ctx ends, which
 	// loses nothing. Any other error is final.

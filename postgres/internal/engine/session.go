@@ -40,36 +40,43 @@ func (s *Session) deliver(channel string, payload []byte) {
 
 // Listen implements transport.Session.
 func (s *Session) Listen(ctx context.Context, channel string) error {
-	return s.exec(ctx, "LISTEN ", channel)
-}
-
-// Unlisten implements transport.Session.
-func (s *Session) Unlisten(ctx context.Context, channel string) error {
-	return s.exec(ctx, "UNLISTEN ", channel)
-}
-
-func (s *Session) exec(ctx context.Context, verb, channel string) error {
 	name, err := postgres.QuoteChannel(channel)
 	if err != nil {
 		return err
 	}
-	if err := s.usable(ctx); err != nil {
+	_, err = s.exec(ctx, "LISTEN "+name)
+	return err
+}
+
+// Unlisten implements transport.Session.
+func (s *Session) Unlisten(ctx context.Context, channel string) error {
+	name, err := postgres.QuoteChannel(channel)
+	if err != nil {
 		return err
 	}
+	_, err = s.exec(ctx, "UNLISTEN "+name)
+	return err
+}
+
+// exec runs a statement. If intact, the server refused it and the session can be used again.
+func (s *Session) exec(ctx context.Context, statement string) (intact bool, err error) {
+	if err := s.usable(ctx); err != nil {
+		return false, err
+	}
 	stop := s.link.CutWhen(ctx)
-	intact, err := s.listener.Exec(verb + name)
+	intact, err = s.listener.Exec(statement)
 	err = explain(err)
 	if !stop() {
 		s.fail(ctx.Err())
-		return s.err
+		return false, s.err
 	}
 	if s.err == nil && err != nil && !intact {
 		s.fail(err)
 	}
 	if s.err != nil {
-		return s.err
+		return false, s.err
 	}
-	return err
+	return intact && err != nil, err
 }
 
 // Receive implements transport.Session. What arrived before the connection broke is returned before the error.
