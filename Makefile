@@ -60,9 +60,13 @@ picture: ## take the picture of the demo that the README begins with (ports 3000
 	$(TESTENV) $(FAST) -- $(GO) test ./internal/browser -run '^TestPicture$$' -count 1 -picture $(CURDIR)/docs/images/demo.png
 
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME
+fuzz: ## run each fuzz target for FUZZTIME (TARGET=FuzzX: only those that match)
+	$(TESTENV) $(FAST) -- $(MAKE) --no-print-directory fuzz-each
+
+.PHONY: fuzz-each
+fuzz-each:
 	@for pkg in $$($(GO) list $(PKG)); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' | grep '$(TARGET)'); do \
 			echo "== $$pkg $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
