@@ -80,6 +80,12 @@ type Envelope struct {
 	AttachmentID string
 	// RequesterUID, on a reference to an answer, tells for whom it is, so that others need not fetch it.
 	RequesterUID string
+	// Process, on an InitialHeartbeat or a Heartbeat, names the process that the sender belongs to, so that one sign of life
+	// of the process counts for all of its senders. Empty: the sender speaks for itself alone, as Node.js's nodes do.
+	Process string
+	// Clock, on the Heartbeat of a process, is when it was made: microseconds by a clock that only the process itself knows,
+	// at most 2^53 - 1. 0: not told.
+	Clock uint64
 	// Nonce, when not 0, only makes the bytes differ from those of another message that says the same: PostgreSQL merges
 	// equal notifications of one transaction. It is written, but not read.
 	Nonce uint64

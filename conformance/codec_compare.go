@@ -23,6 +23,8 @@ func differ(want, got *codec.Envelope) (where, w, g string) {
 		{"RequesterUID", want.RequesterUID, got.RequesterUID},
 		{"CloseHash", want.CloseHash, got.CloseHash},
 		{"CloseKey", want.CloseKey, got.CloseKey},
+		{"Process", want.Process, got.Process},
+		{"Clock", want.Clock, got.Clock},
 		{"RequestID", want.RequestID, got.RequestID},
 		{"Opts.Rooms", orEmpty(want.Opts.Rooms), orEmpty(got.Opts.Rooms)},
 		{"Opts.Except", orEmpty(want.Opts.Except), orEmpty(got.Opts.Except)},

@@ -34,6 +34,8 @@ func (c *codecCase) samples() []sample {
 	full := []codec.Envelope{
 		{Type: codec.InitialHeartbeat, CloseHash: "0123456789abcdef0123456789abcdef"},
 		{Type: codec.Heartbeat, CloseHash: "0123456789abcdef0123456789abcdef"},
+		{Type: codec.InitialHeartbeat, Process: "fedcba9876543210"},
+		{Type: codec.Heartbeat, Process: "fedcba9876543210", Clock: 1<<53 - 1},
 		{Type: codec.Broadcast, Opts: opts, Args: args, RequestID: "request 1"},
 		{Type: codec.SocketsJoin, Opts: opts, Rooms: []string{"to join", "and this"}},
 		{Type: codec.SocketsLeave, Opts: opts, Rooms: []string{"to leave"}},

@@ -55,6 +55,8 @@ func golden(t testing.TB) map[string]struct {
 		"Heartbeat": {codec.Envelope{Type: codec.Heartbeat}, "a3 0102 026175 03612f"},
 		// … 13:7, which is not read
 		"Nonce": {codec.Envelope{Type: codec.Heartbeat, Nonce: 7}, "a4 0102 026175 03612f 0d07"},
+		// … 22:"p" 23:300
+		"HeartbeatOfAProcess": {codec.Envelope{Type: codec.Heartbeat, Process: "p", Clock: 300}, "a5 0102 026175 03612f 166170 1719012c"},
 		// 7:{} 8:262(h'["e",1]')
 		"Broadcast": {codec.Envelope{Type: codec.Broadcast, Args: args(t, "e", 1)}, "a5 0103 026175 03612f 07a0 08 d90106 47 5b2265222c315d"},
 		// 6:"r" 7:{1:["a","b"] 2:["c"] 3:true 4:true 5:1500 6:true} 8:262(h'["e"]')

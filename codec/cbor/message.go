@@ -24,6 +24,8 @@ type message struct {
 	Sockets      []socket `cbor:"11,keyasint,omitempty"`
 	ClientCount  uint64   `cbor:"12,keyasint,omitempty"`
 	Nonce        uint64   `cbor:"13,keyasint,omitempty"`
+	Process      string   `cbor:"22,keyasint,omitempty"`
+	Clock        uint64   `cbor:"23,keyasint,omitempty"`
 	CloseHash    string   `cbor:"20,keyasint,omitempty"`
 	CloseKey     string   `cbor:"21,keyasint,omitempty"`
 }
@@ -60,10 +62,12 @@ var errNegative = errors.New("codec/cbor: ClientCount is negative")
 func newMessage(env *codec.Envelope) (*message, error) {
 	typ := int64(env.Type)
 	m := &message{
-		Type:  &typ,
-		UID:   shape.Text(env.UID),
-		NSP:   shape.Text(env.NSP),
-		Nonce: env.Nonce,
+		Type:    &typ,
+		UID:     shape.Text(env.UID),
+		NSP:     shape.Text(env.NSP),
+		Nonce:   env.Nonce,
+		Process: shape.Text(env.Process),
+		Clock:   env.Clock & shape.MaxSafe,
 
 		CloseHash: shape.Text(env.CloseHash),
 		CloseKey:  shape.Text(env.CloseKey),
@@ -144,6 +148,9 @@ func (m *message) envelope() (*codec.Envelope, error) {
 	if m.Type == nil {
 		return nil, malformed("type", shape.ErrMissing)
 	}
+	if m.Clock > shape.MaxSafe {
+		return nil, malformed("clock", errRange)
+	}
 	if *m.Type < shape.MinType || *m.Type > shape.MaxType {
 		return nil, malformed("type", errRange)
 	}
@@ -153,6 +160,8 @@ func (m *message) envelope() (*codec.Envelope, error) {
 		NSP:          m.NSP,
 		AttachmentID: m.AttachmentID,
 		RequesterUID: m.RequesterUID,
+		Process:      m.Process,
+		Clock:        m.Clock,
 		CloseHash:    m.CloseHash,
 		CloseKey:     m.CloseKey,
 	}

@@ -142,6 +142,10 @@ func (o *oracle) message(all map[string]any) meaning {
 	env := &m.Env
 	env.Type = codec.Type(o.integer(all["type"], math.MinInt32, math.MaxInt32))
 	env.UID, env.NSP, env.RequesterUID = o.text(all["uid"]), o.text(all["nsp"]), o.text(all["requesterUid"])
+	env.Process = o.text(all["process"])
+	if v, ok := all["clock"]; ok {
+		env.Clock = uint64(o.integer(v, 0, 1<<53-1))
+	}
 	env.CloseHash, env.CloseKey = o.text(all["closeHash"]), o.text(all["closeKey"])
 	if n, ok := all["attachmentId"].(json.Number); ok {
 		if i := o.integer(n, 0, math.MaxInt64); i != 0 {

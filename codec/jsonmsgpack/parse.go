@@ -42,6 +42,10 @@ func (p *parser) envelope() *codec.Envelope {
 			env.CloseHash = p.str("closeHash")
 		case "closeKey":
 			env.CloseKey = p.str("closeKey")
+		case "process":
+			env.Process = p.str("process")
+		case "clock":
+			env.Clock = uint64(p.integer("clock", 0, message.MaxSafe))
 		case "data":
 			data = p.r.pos()
 			if typed && message.FieldsOf(env.Type) != 0 {
@@ -85,6 +89,8 @@ func clearData(env *codec.Envelope) {
 		NSP:          env.NSP,
 		AttachmentID: env.AttachmentID,
 		RequesterUID: env.RequesterUID,
+		Process:      env.Process,
+		Clock:        env.Clock,
 		CloseHash:    env.CloseHash,
 		CloseKey:     env.CloseKey,
 	}

@@ -69,6 +69,12 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	if env.CloseKey != "" {
 		n++
 	}
+	if env.Process != "" {
+		n++
+	}
+	if env.Clock != 0 {
+		n++
+	}
 	w.openMap(n)
 	w.key("uid")
 	w.str(env.UID)
@@ -83,6 +89,14 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	if env.Nonce != 0 {
 		w.key("nonce")
 		w.num(int64(env.Nonce & message.MaxSafe)) // more would be rounded in msgpack
+	}
+	if env.Process != "" {
+		w.key("process")
+		w.str(env.Process)
+	}
+	if env.Clock != 0 {
+		w.key("clock")
+		w.num(int64(env.Clock & message.MaxSafe))
 	}
 	if env.CloseHash != "" {
 		w.key("closeHash")

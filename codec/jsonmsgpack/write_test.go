@@ -50,6 +50,7 @@ func TestTextIsWhatNodeExpects(t *testing.T) {
 		"Answer":         {codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: "r", Value: rawJSON(t, `[1]`)}, head("10") + `,"data":{"packet":[1],"requestId":"r"}}`},
 		"NullAnswer":     {codec.Envelope{Type: codec.BroadcastAck, RequestID: "r"}, head("12") + `,"data":{"packet":null,"requestId":"r"}}`},
 		"NoClients":      {codec.Envelope{Type: codec.BroadcastClientCount, RequestID: "r"}, head("11") + `,"data":{"requestId":"r","clientCount":0}}`},
+		"OfAProcess":     {codec.Envelope{Type: codec.Heartbeat, Process: "p", Clock: 1<<53 - 1}, head("2") + `,"process":"p","clock":9007199254740991}`},
 		"Reference":      {codec.Envelope{Type: codec.Broadcast, AttachmentID: "12", Args: args(t, "e")}, head("3") + `,"attachmentId":"12"}`},
 		"ReferenceForOne": {codec.Envelope{Type: codec.BroadcastAck, AttachmentID: "12", RequesterUID: "q"},
 			head("12") + `,"attachmentId":"12","requesterUid":"q"}`},
