@@ -82,6 +82,7 @@ type (
 var (
 	ErrClosed          = core.ErrClosed
 	ErrQueueFull       = core.ErrQueueFull
+	ErrUnconfirmed     = core.ErrUnconfirmed
 	ErrTimeout         = core.ErrTimeout
 	ErrNamespaceExists = core.ErrNamespaceExists
 	ErrSocketNotFound  = core.ErrSocketNotFound

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/backplane-go/backplane/codec"
@@ -41,31 +42,48 @@ func (ns *Namespace) ClientRooms(ctx context.Context, id string) ([]string, erro
 
 // RemoteJoin makes a socket join a room and returns once it has, or ErrSocketNotFound. See ClientRooms for partial answers.
 func (ns *Namespace) RemoteJoin(ctx context.Context, id, room string) error {
-	return ns.moved(ctx, id, ns.To(id).SocketsJoin(ctx, room))
+	return ns.move(ctx, id, func(ctx context.Context) error { return ns.To(id).SocketsJoin(ctx, room) })
 }
 
 // RemoteLeave makes a socket leave a room, as RemoteJoin makes it join.
 func (ns *Namespace) RemoteLeave(ctx context.Context, id, room string) error {
-	return ns.moved(ctx, id, ns.To(id).SocketsLeave(ctx, room))
+	return ns.move(ctx, id, func(ctx context.Context) error { return ns.To(id).SocketsLeave(ctx, room) })
 }
 
-// moved waits until the socket's node has done what it was told before: it handles our messages in order.
-func (ns *Namespace) moved(ctx context.Context, id string, published error) error {
-	if published != nil {
-		return published
+// move publishes, and waits until the socket's node has done what it was told: it handles our messages in order.
+func (ns *Namespace) move(ctx context.Context, id string, publish func(context.Context) error) error {
+	ctx, cancel := ns.bound(ctx)
+	defer cancel()
+	if err := publish(ctx); err != nil {
+		return timedOut(ctx, err)
 	}
 	_, err := ns.find(ctx, id)
+	return err
+}
+
+// bound bounds a request that takes several steps, all together, by Config.RequestTimeout.
+func (ns *Namespace) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, ns.timeout(), ErrTimeout)
+}
+
+// timedOut adds ErrTimeout to err if it was the request's own timeout that ended ctx.
+func timedOut(ctx context.Context, err error) error {
+	if err != nil && context.Cause(ctx) == ErrTimeout {
+		return fmt.Errorf("%w: %w", ErrTimeout, err)
+	}
 	return err
 }
 
 // RemoteDisconnect disconnects a socket from the namespace, close: its underlying connection too. It returns
 // ErrSocketNotFound when no node has the socket. See ClientRooms for partial answers.
 func (ns *Namespace) RemoteDisconnect(ctx context.Context, id string, close bool) error {
+	ctx, cancel := ns.bound(ctx)
+	defer cancel()
 	s, err := ns.find(ctx, id)
 	if err != nil {
 		return err
 	}
-	return s.Disconnect(ctx, close)
+	return timedOut(ctx, s.Disconnect(ctx, close))
 }
 
 // find fetches one socket. A node that did not answer matters only if nobody else has it.
@@ -105,7 +123,7 @@ func (ns *Namespace) CustomRequest(ctx context.Context, data any) ([]codec.Value
 		return nil, err
 	}
 	defer ns.requests.end(q)
-	ctx, cancel := context.WithTimeoutCause(ctx, ns.timeout(), ErrTimeout)
+	ctx, cancel := ns.bound(ctx)
 	defer cancel()
 	answers, err := ns.ServerSideEmitWithAck(ctx, CustomRequestEvent, v)
 	own := q.wait(ctx)

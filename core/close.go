@@ -29,7 +29,7 @@ func (c *Cluster) Close(ctx context.Context) error {
 func (c *Cluster) shutdown(ctx context.Context) {
 	defer close(c.closed)
 	for _, ns := range c.all() {
-		ns.farewell()
+		ns.farewell(ctx)
 	}
 	c.publisher.queue.close()
 	if c.isRunning() {

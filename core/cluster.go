@@ -57,12 +57,11 @@ func New(config Config) (*Cluster, error) {
 		Threshold: config.PayloadThreshold})
 	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Store: config.Store, Timeout: config.PublishTimeout,
 		Published: func() { c.counts.publishBatches.Add(1) }}
-	c.publisher = &publisher{ctx: c.ctx, turn: newTurn(), sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,
-		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)}
+	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,
+		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)})
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
 		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, spawn: c.group.Go, lost: c.lost,
 		recovered: c.recovered, failed: c.report}
-	c.publisher.watch = newWatch(c.publisher.queue.signal)
 	c.publisher.begins, c.publisher.failed = c.listener.expects, c.listener.expectsNot
 	return c, nil
 }
@@ -80,22 +79,49 @@ func Open(ctx context.Context, config Config) (*Cluster, error) {
 }
 
 // Start connects. It fails when the store cannot be used, when the bus cannot be reached, and when the node does not
-// hear itself (ErrNoLoopback); the cluster is then closed. ctx bounds Start, not the cluster.
+// hear itself (ErrNoLoopback); the cluster is then closed. ctx bounds Start, not the cluster; so does Config.PublishTimeout.
 func (c *Cluster) Start(ctx context.Context) error {
 	if err := c.beginStart(); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.config.PublishTimeout)
+	defer cancel()
+	late, stop := after(ctx, grace)
+	defer stop()
+	started := make(chan error, 1)
+	go func() { // c.group waits for it
+		defer c.group.Done()
+		started <- c.start(ctx)
+	}()
+	var err error
+	select {
+	case err = <-started:
+	case <-late.Done(): // what does not look at its context goes on, to no effect: the cluster is closed
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = c.Close(late) // nothing runs yet, and the reason it did not start matters more
+	}
+	return err
+}
+
+func (c *Cluster) start(ctx context.Context) error {
 	session, err := c.connect(ctx)
-	started := err == nil && c.launch(session)
-	if err == nil && !started {
+	if err == nil && !c.launch(session) {
 		c.listener.close(ctx, session)
 		err = ErrClosed
 	}
-	c.group.Done()
-	if err != nil {
-		_ = c.Close(context.WithoutCancel(ctx)) // nothing runs yet, and the reason it did not start matters more
-	}
 	return err
+}
+
+// after returns a context that ends so long after ctx.
+func after(ctx context.Context, d time.Duration) (late context.Context, stop func()) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	return late, func() {
+		unwatch()
+		cancel()
+	}
 }
 
 // beginStart makes Close wait for the Start that follows.
@@ -134,7 +160,7 @@ func (c *Cluster) launch(session transport.Session) bool {
 }
 
 func (c *Cluster) connect(ctx context.Context) (transport.Session, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.config.PublishTimeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(c.ctx, cancel) // Close does not wait for what it makes useless
 	defer stop()

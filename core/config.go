@@ -48,8 +48,9 @@ type Config struct {
 	// AttachmentAge is how old an attachment has to be to be removed. Node.js removes at CleanupInterval, which
 	// takes attachments from nodes that are that slow. Default: twice CleanupInterval.
 	AttachmentAge time.Duration
-	// PublishTimeout bounds each round trip to the bus or the store; a connection that swallows bytes is given up
-	// after it. Default: 5 s.
+	// PublishTimeout bounds the way of a message from leaving the queue until its outcome is known: up to three quarters of
+	// it for storing its attachment, the rest for the bus. It also bounds Start, and each other call of the bus or
+	// the store; a connection that swallows bytes is given up after it. Default: 5 s.
 	PublishTimeout time.Duration
 	// MinBackoff and MaxBackoff bound the wait before a lost session is opened again. It doubles from one attempt to
 	// the next and is shortened by up to half at random, so that nodes do not come back all at once. Default: 100 ms

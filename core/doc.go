@@ -10,6 +10,14 @@
 // are lost to a node while its listening session is broken or its queue is full; the node then reports for how long
 // it was deaf (GapError) or how much it dropped (DropError). A publish error is returned to the caller that waits
 // (Emit), or reported (EmitAsync), and never stops the delivery to this process's own clients. When a publish fails
-// with an error that does not say what was sent, its messages may or may not have arrived; they are not sent again,
-// because nothing may arrive twice.
+// with an error that does not say what was sent, its messages may or may not have arrived, and may still: the error is
+// ErrUnconfirmed too. They are not sent again, because nothing may arrive twice. Any other error means that the
+// message was not sent.
+//
+// # Deadlines
+//
+// A call returns when its context ends, or when the timeout of its request passes, and at most 100 ms later, whatever the
+// bus and the store do. Calls of Local are no part of that: they run on the caller's goroutine, and a Local that blocks
+// holds up its own caller. Without a deadline of the caller's, Config.PublishTimeout bounds how long a message that has
+// left the queue is waited for.
 package core

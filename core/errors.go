@@ -15,6 +15,10 @@ var (
 	ErrClosed = errors.New("backplane: closed")
 	// ErrQueueFull is returned by EmitAsync when the publishing queue is at its bound: the message was not published.
 	ErrQueueFull = errors.New("backplane: the publishing queue is full, the message was not published")
+	// ErrUnconfirmed is in an error of publishing when the fate of the message is not known: the context ended, or
+	// Config.PublishTimeout passed, while the message was on its way, or the bus failed in the middle. The message may
+	// have been sent, or may still be. An error without it means that the message was not sent.
+	ErrUnconfirmed = wire.ErrUnconfirmed
 	// ErrTimeout is in the PartialError of a request that ended at its deadline.
 	ErrTimeout = errors.New("operation has timed out")
 	// ErrNamespaceExists is returned when a namespace is opened a second time in one cluster.

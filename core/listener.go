@@ -57,10 +57,10 @@ func (l *listener) listen(ctx context.Context, channel string) error {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
-		if l.withdraw(r) {
-			return ctx.Err()
+		if !l.withdraw(r) {
+			l.ask(channel, false) // it is being carried out, and then taken back
 		}
-		return <-r.done // it is being carried out, which is bounded
+		return ctx.Err()
 	}
 }
 

@@ -29,9 +29,9 @@ type Namespace struct {
 	greeting atomic.Bool                                              // a Heartbeat that answers newcomers is queued
 	ready    chan struct{}                                            // closed when it listens
 	opening  sync.WaitGroup                                           // NamespaceAsync's goroutine
-	close    sync.Once
-	handy    handy       // whether Local is quick
-	departed atomic.Bool // the goodbye is on its way: the last message of all
+	closing  atomic.Bool                                              // Close was called, or is not needed
+	closed   chan struct{}                                            // closed when Close has finished
+	departed atomic.Bool                                              // the goodbye is on its way: the last message of all
 
 	ctx       context.Context // ends with the namespace
 	cancel    context.CancelFunc
@@ -83,7 +83,7 @@ func (c *Cluster) newNamespace(name string, local Local) (*Namespace, error) {
 	if err != nil {
 		return nil, err
 	}
-	ns := &Namespace{cluster: c, name: name, channel: channel, uid: c.config.UID, local: local, ready: make(chan struct{})}
+	ns := &Namespace{cluster: c, name: name, channel: channel, uid: c.config.UID, local: local, ready: make(chan struct{}), closed: make(chan struct{})}
 	ns.ctx, ns.cancel = context.WithCancel(c.ctx)
 	if ns.uid == "" {
 		ns.uid = randomID()
@@ -164,29 +164,43 @@ func (ns *Namespace) ServerCount() int { return 1 + ns.members.count() }
 func (ns *Namespace) WaitForPeers(ctx context.Context, n int) error { return ns.members.wait(ctx, n) }
 
 // Close says goodbye to the peers and stops receiving: Local is not called any more, but for a call that is under way.
-// Requests under way end with ErrClosed. It does not disconnect this process's clients. Closing again does nothing. It
-// returns an error when the goodbye could not be published.
+// Requests under way end with ErrClosed. It does not disconnect this process's clients. It returns an error when the goodbye
+// could not be published. When ctx ends before all is done, the rest goes on without the caller. Closing again waits for the
+// first to finish.
 func (ns *Namespace) Close(ctx context.Context) error {
-	var err error
-	ns.close.Do(func() {
-		err = ns.publish(ctx, &codec.Envelope{Type: codec.AdapterClose})
-		ns.end()
-		ns.opening.Wait()
-		if e := ns.cluster.listener.unlisten(ctx, ns.channel); err == nil && e != nil {
-			err = &OpError{Op: "unlisten", Channel: ns.channel, Err: e}
-		}
-		ns.cluster.unregister(ns)
-		ns.lanes.close()
-	})
+	if !ns.closing.CompareAndSwap(false, true) {
+		return ns.waitClosed(ctx)
+	}
+	defer close(ns.closed)
+	err := ns.publish(ctx, &codec.Envelope{Type: codec.AdapterClose})
+	ns.end()
+	ns.opening.Wait()
+	if e := ns.cluster.listener.unlisten(ctx, ns.channel); err == nil && e != nil {
+		err = &OpError{Op: "unlisten", Channel: ns.channel, Err: e}
+	}
+	ns.cluster.unregister(ns)
+	ns.lanes.close()
 	return err
 }
 
+func (ns *Namespace) waitClosed(ctx context.Context) error {
+	select {
+	case <-ns.closed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // farewell is the part of Close that is left when the whole cluster closes.
-func (ns *Namespace) farewell() {
-	ns.close.Do(func() {
-		ns.post(&codec.Envelope{Type: codec.AdapterClose})
-		ns.end()
-	})
+func (ns *Namespace) farewell(ctx context.Context) {
+	if !ns.closing.CompareAndSwap(false, true) {
+		_ = ns.waitClosed(ctx) // its goodbye has its turn
+		return
+	}
+	defer close(ns.closed)
+	ns.post(&codec.Envelope{Type: codec.AdapterClose})
+	ns.end()
 }
 
 // end ends all that waits for something to come.

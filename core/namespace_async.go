@@ -17,7 +17,9 @@ func (c *Cluster) NamespaceAsync(name string, local Local) (*Namespace, error) {
 	err = c.register(ns, ns.open)
 	switch {
 	case errors.Is(err, ErrClosed):
-		ns.close.Do(ns.end)
+		ns.closing.Store(true)
+		ns.end()
+		close(ns.closed)
 		return ns, err
 	case err != nil:
 		return nil, err

@@ -18,13 +18,21 @@ type outgoing struct {
 	applies bool   // in this process the message does what it does on the other nodes,
 	instead func() // or this, if not nil
 
-	done    chan error  // gets the outcome if waits is set
-	waits   bool        // somebody waits for the outcome
-	leaving func()      // called when the publisher takes it, if not nil
-	failed  func()      // called when it was not sent, if not nil
-	taken   atomic.Bool // by the publisher, or by a caller who no longer waits
+	done    chan error   // gets the outcome if waits is set
+	waits   bool         // somebody waits for the outcome
+	leaving func()       // called when the publisher takes it, if not nil
+	failed  func()       // called when it was not sent, if not nil
+	state   atomic.Int32 // isQueued, isTaken, isOver
 	holders atomic.Int32
 }
+
+// The states of an outgoing. Exactly one change of each happens, so that done gets at most one outcome, and only while
+// somebody waits for it.
+const (
+	isQueued = iota
+	isTaken  // by the publisher
+	isOver   // its outcome was told, or who waited for it has left
+)
 
 // operation makes an outgoing of env, which its maker has to release.
 func (ns *Namespace) operation(env *codec.Envelope) *outgoing {
@@ -100,9 +108,19 @@ func (o *outgoing) release() {
 	pool.Put(o)
 }
 
-// settle tells who waits for o what became of it.
-func (o *outgoing) settle(err error) {
-	if o.waits {
-		o.done <- err
+// leave is for who waits no longer, because of err. It returns the outcome if that is there. Otherwise a message that was still queued is
+// not sent.
+func (o *outgoing) leave(err error) error {
+	switch {
+	case o.state.CompareAndSwap(isQueued, isOver):
+		return err // it is not sent
+	case o.state.CompareAndSwap(isTaken, isOver):
+		return unconfirmed(o, err)
 	}
+	return <-o.done
+}
+
+// unconfirmed is the error of a message whose outcome did not come in time.
+func unconfirmed(o *outgoing, err error) error {
+	return &OpError{Op: "publish", Channel: o.ns.channel, Err: wire.Unconfirmed(err)}
 }

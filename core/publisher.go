@@ -5,7 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
@@ -24,11 +24,11 @@ type publisher struct {
 	begins func(time.Time) // called when messages that will come back are handed to the bus
 	failed func(time.Time) // called when those of a time will not come back after all, which the server itself said
 
-	lone    atomic.Bool // the last batch was one message
-	leading atomic.Bool // a caller means to send what is queued himself
-	watch   *watch      // of his local part
-	turn    turn        // who has it sends; guards batch
-	batch   []*outgoing
+	watchdog *time.Timer // calls overdue; it runs while a batch is on its way
+	mu       sync.Mutex  // guards all below
+	flight   []*outgoing // the batch on its way, nil when there is none
+	deadline time.Time   // by when the bus must have returned
+	stuck    bool        // see overdue
 }
 
 // send queues a message without waiting for anything. What becomes of it is reported.
@@ -45,21 +45,12 @@ func (p *publisher) send(o *outgoing) error {
 
 // push queues a message if there is room for it. From then on the publisher holds it too.
 func (p *publisher) push(o *outgoing) error {
-	first, err := p.pushQuietly(o)
-	if first || p.leading.Load() { // who leads may take his time
-		p.queue.signal()
-	}
-	return err
-}
-
-// pushQuietly is push for who leads: nobody is woken.
-func (p *publisher) pushQuietly(o *outgoing) (first bool, err error) {
 	o.holders.Add(1)
-	first, err = p.queue.tryPushQuietly(o, o.Size())
+	err := p.queue.tryPush(o, o.Size())
 	if err != nil {
 		o.release()
 	}
-	return first, err
+	return err
 }
 
 // pushWaiting is push as soon as there is room.
@@ -72,19 +63,17 @@ func (p *publisher) pushWaiting(ctx context.Context, o *outgoing) error {
 	return err
 }
 
-// publish queues a message, does its local part, and waits for the message's outcome. When ctx ends first, the message is
-// not sent if it was still queued. The local part comes once the message has its place in the queue, so that what it makes
-// the application send comes after it; when there is no place yet, it does not wait for one. It does not come after Close.
+// publish queues a message, does its local part, and waits for the message's outcome, but no longer than ctx. The local part
+// comes once the message has its place in the queue, so that what it makes the application send comes after it; when there
+// is no place yet, it does not wait for one. It does not come after Close.
 func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	if ctx.Err() != nil {
 		o.here()
 		return ctx.Err()
 	}
 	o.waits = true
-	var err error
-	if p.lone.Load() && o.ns.handy.due() && p.leading.CompareAndSwap(false, true) {
-		err = p.publishLeading(o)
-	} else if err = p.push(o); !tooLate(err) {
+	err := p.push(o)
+	if !tooLate(err) {
 		o.here()
 	}
 	if errors.Is(err, ErrQueueFull) {
@@ -93,67 +82,30 @@ func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	if err != nil {
 		return err
 	}
-	if ctx.Done() == nil {
-		return <-o.done
-	}
 	select {
 	case err := <-o.done:
 		return err
 	case <-ctx.Done():
-		if o.taken.CompareAndSwap(false, true) {
-			return ctx.Err()
-		}
-		// It is on its way. Its outcome is worth waiting for: it is bounded by the publish timeout.
-		return <-o.done
+		return o.leave(ctx.Err())
 	}
 }
 
 // run sends until the queue is closed and empty.
 func (p *publisher) run() {
+	defer p.watchdog.Stop()
+	var batch []*outgoing
 	for {
 		// Let those who were just told the outcome of a batch put their next message into this one.
 		runtime.Gosched()
-		more := p.queue.wait()
-		p.turn.take() // in the end too: a caller may be sending
-		p.flushAll()
-		p.turn.leave()
-		if !more {
-			p.watch.timer.Stop()
+		var more bool
+		if batch, more = p.queue.take(batch); !more {
 			return
 		}
-	}
-}
-
-// publishLeading queues a message, does its local part, and sends what is queued on the caller's goroutine, unless somebody
-// sends already: a lone caller is spared the waking of another goroutine, and being woken by it. While the local part lasts for
-// too long, the other goroutine sends.
-func (p *publisher) publishLeading(o *outgoing) error {
-	defer p.leading.Store(false)
-	_, err := p.pushQuietly(o)
-	if tooLate(err) {
-		return err
-	}
-	n := p.watch.begin()
-	o.ns.handy.time(o.here)
-	p.watch.end(n)
-	if err == nil && p.turn.tryTake() {
-		p.flushAll()
-		p.turn.leave()
-	}
-	return err
-}
-
-// flushAll sends what is queued. The caller has the turn.
-func (p *publisher) flushAll() {
-	p.batch = p.queue.takeNow(p.batch)
-	if len(p.batch) == 0 {
-		return
-	}
-	p.lone.Store(len(p.batch) == 1)
-	for rest := p.batch; len(rest) > 0; {
-		n := round(rest)
-		p.flush(p.ctx, rest[:n:n])
-		rest = rest[n:]
+		for rest := batch; len(rest) > 0; {
+			n := round(rest)
+			p.flush(p.ctx, rest[:n:n])
+			rest = rest[n:]
+		}
 	}
 }
 
@@ -180,13 +132,13 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 	sending := make([]*wire.Outgoing, 0, len(batch))
 	spilled, returning := 0, false
 	for _, o := range batch {
-		if !o.taken.CompareAndSwap(false, true) {
+		if !o.state.CompareAndSwap(isQueued, isTaken) {
 			o.release()
 			continue
 		}
 		switch goodbye := o.env.Type == codec.AdapterClose; {
 		case o.ns.departed.Load():
-			o.settle(ErrClosed)
+			p.settle(o, ErrClosed)
 			o.release()
 			continue
 		case goodbye:
@@ -207,32 +159,39 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 		p.begins(start)
 	}
 	p.counts.spilled.Add(uint64(spilled))
+	p.departs(live, start)
 	err := p.sender.Send(ctx, sending)
+	p.returned()
 	var rejected *transport.RejectedError
 	if errors.As(err, &rejected) && !slices.ContainsFunc(live, func(o *outgoing) bool { return o.Err == nil }) {
 		p.failed(start)
 	}
 	for _, o := range live {
-		p.settle(o)
+		if o.Err == nil {
+			p.counts.published.Add(1)
+		} else {
+			p.counts.publishErrors.Add(1)
+		}
+		p.settle(o, o.Err)
+		o.release()
 	}
 	if p.trace.Published != nil {
 		p.trace.Published(len(live), spilled, time.Since(start), err)
 	}
 }
 
-// settle tells who waits for o, or reports, what became of it.
-func (p *publisher) settle(o *outgoing) {
-	if o.Err == nil {
-		p.counts.published.Add(1)
-	} else {
-		p.counts.publishErrors.Add(1)
-		if o.failed != nil {
-			o.failed()
-		}
-		if !o.waits {
-			p.report(o.Err)
-		}
+// settle tells who waits for o, or reports, what became of it, unless that was done already.
+func (p *publisher) settle(o *outgoing, err error) {
+	if !o.state.CompareAndSwap(isTaken, isOver) {
+		return
 	}
-	o.settle(o.Err)
-	o.release()
+	if err != nil && o.failed != nil {
+		o.failed()
+	}
+	switch {
+	case o.waits:
+		o.done <- err
+	case err != nil && !tooLate(err):
+		p.report(err)
+	}
 }

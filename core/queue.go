@@ -15,6 +15,7 @@ type queue[T any] struct {
 	bytes  int
 	space  chan struct{} // closed when items are taken; nil when nobody waits
 	closed bool
+	halted error // why items are refused for now
 }
 
 func newQueue[T any](maxItems, maxBytes int) *queue[T] {
@@ -61,6 +62,9 @@ func (q *queue[T]) offer(item T, size int, wait bool) (space <-chan struct{}, fi
 	defer q.mu.Unlock()
 	if q.closed {
 		return nil, false, ErrClosed
+	}
+	if q.halted != nil {
+		return nil, false, q.halted
 	}
 	if full := len(q.items) >= q.maxItems || q.bytes+size > q.maxBytes && len(q.items) > 0; full {
 		if !wait {
@@ -116,6 +120,22 @@ func (q *queue[T]) take(free []T) (items []T, ok bool) {
 		return nil, false
 	}
 	return q.takeNow(free), true
+}
+
+// suspend returns what is queued, and refuses further items with err until resume is called.
+func (q *queue[T]) suspend(err error) []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	items := q.items
+	q.items, q.bytes, q.halted = nil, 0, err
+	q.free()
+	return items
+}
+
+func (q *queue[T]) resume() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.halted = nil
 }
 
 // free tells those who wait that there may be room. The caller holds mu.

@@ -2,6 +2,7 @@ package emitter
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/backplane-go/backplane/codec"
@@ -46,7 +47,8 @@ func (b *Batch) Len() int {
 }
 
 // Send sends the messages, in the order of the calls, and empties the batch. It returns ctx's error if that ended before
-// anything was sent, which leaves the batch as it was; and a *BatchError that says which messages were not sent.
+// anything was sent, which leaves the batch as it was; and a *BatchError that says which messages were not sent, or, with
+// ErrUnconfirmed, may not have been.
 func (b *Batch) Send(ctx context.Context) error {
 	b.mu.Lock()
 	items := b.items
@@ -55,7 +57,15 @@ func (b *Batch) Send(ctx context.Context) error {
 	if len(items) == 0 {
 		return nil
 	}
-	if err := b.emitter.post.sendAll(ctx, items); err != nil {
+	err := b.emitter.post.sendAll(ctx, items)
+	if errors.Is(err, ErrUnconfirmed) { // the items are not ours any more
+		failed := &BatchError{Messages: len(items), Unsent: make([]int, len(items)), Err: err}
+		for i := range items {
+			failed.Unsent[i] = i
+		}
+		return failed
+	}
+	if err != nil {
 		b.mu.Lock()
 		b.items = append(items, b.items...)
 		b.mu.Unlock()

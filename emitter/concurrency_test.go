@@ -108,13 +108,14 @@ func TestAContextThatEndsDoesNotHarmOthersInTheSameRoundTrip(t *testing.T) {
 	ctx, cancel := context.WithCancel(within(t))
 	wait := queued(t, rec, e, ctx, ctx, within(t))
 	rec.gate <- struct{}{}
-	<-rec.gate // the second round trip has begun, led by a caller of ctx
+	<-rec.gate // the second round trip has begun
 	cancel()
 	time.Sleep(5 * time.Millisecond)
 	rec.gate <- struct{}{}
-	for _, err := range wait() {
-		require.NoError(t, err)
-	}
+	errs := wait()
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], emitter.ErrUnconfirmed, "who gave up does not wait for the bus")
+	require.NoError(t, errs[2])
 	require.Equal(t, []int{1, 2}, rec.rounds)
 }
 

@@ -43,8 +43,9 @@ type Config struct {
 	PayloadThreshold int
 	// Namespace is where the emitter emits until told otherwise by Of (Node.js: nsp). Default: "/".
 	Namespace string
-	// PublishTimeout bounds each round trip to the bus or the store, in addition to the caller's context. It does not
-	// apply in a Transaction. Default: 5 s.
+	// PublishTimeout bounds the way of a message from leaving the queue until its outcome is known, in addition to the caller's
+	// context: up to three quarters of it for storing its attachment, the rest for the bus. It does not apply in a
+	// Transaction. Default: 5 s.
 	PublishTimeout time.Duration
 }
 

@@ -10,6 +10,12 @@ import (
 // ErrNoAnswers is returned when an acknowledgement is asked for: an emitter is no node, so nobody can answer it.
 var ErrNoAnswers = errors.New("emitter: acknowledgements are for the nodes of a cluster: an emitter receives nothing")
 
+// ErrUnconfirmed is in an error of publishing when the fate of the message is not known: the context ended, or
+// Config.PublishTimeout passed, while the message was on its way, or the bus failed in the middle. The message may have been
+// sent, or may still be. An error without it means that the message was not sent. In a transaction there is none: what was
+// sent is up to the transaction.
+var ErrUnconfirmed = wire.ErrUnconfirmed
+
 // ConfigError is returned by New for a Config that cannot work.
 type ConfigError = wire.ConfigError
 

@@ -2,49 +2,61 @@ package emitter
 
 import (
 	"context"
+	"errors"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// post sends what callers bring, with no goroutine of its own. Who finds nobody sending does it himself. Those who come
-// meanwhile wait, and are sent together in the next round trip: the longer one takes, the more of them share the next. Who
-// sends does so for the others for a moment more, and then tells the first of those who wait that it is his turn.
+// post sends what callers bring. Who finds nobody sending starts a goroutine, which sends until nothing is left: those who come
+// meanwhile are sent together in the next round trip, and the longer one takes, the more of them share the next. No caller
+// waits longer than his context lasts.
 type post struct {
 	sender *wire.Sender
 
 	mu      sync.Mutex // guards all below
-	busy    bool       // somebody is sending, or was told to
+	busy    bool       // somebody is sending
+	stuck   bool       // he has not come back in time: nobody is queued
 	waiting []*delivery
 }
 
-// moment is how long a caller whose own message is out goes on to send for others, if it takes more than one round trip.
-// It saves waking another one for each.
-const moment = time.Millisecond
+// grace is how much later than its deadline a call of the bus may return before it counts as stuck.
+const grace = 50 * time.Millisecond
 
-// delivery is what one caller brings. It is used again when the caller has left.
+// errStuck is why nothing is queued.
+var errStuck = errors.New("the bus has not returned from an earlier call, the message was not sent")
+
+// delivery is what one caller brings. It is used again when it was sent and the caller has been told so.
 type delivery struct {
 	items []*wire.Outgoing
-	// turn gets one value if the caller has to wait: true tells him to send for all who wait, himself the first of them;
-	// false tells him that it was done.
-	turn chan bool
-	told bool // turn got true, guarded by post.mu
+	state atomic.Int32
+	done  chan error // gets one value, nil if what became of each item is noted on it, unless the caller has left
 
 	one  wire.Outgoing // room for the most frequent case
 	ones [1]*wire.Outgoing
 }
 
-var deliveries = sync.Pool{New: func() any { return &delivery{turn: make(chan bool, 1)} }}
+// The states of a delivery. Exactly one change of each happens.
+const (
+	isQueued = iota
+	isTaken  // by who sends
+	isOver   // the caller was told, or has left
+)
+
+var deliveries = sync.Pool{New: func() any { return &delivery{done: make(chan error, 1)} }}
 
 func newDelivery(items []*wire.Outgoing) *delivery {
 	d := deliveries.Get().(*delivery)
-	d.items, d.told = items, false
+	d.items = items
+	d.state.Store(isQueued)
 	return d
 }
 
-// release ends the use of d, whose turn is empty.
+// release ends the use of d, which nobody sends any more.
 func (d *delivery) release() {
 	d.items, d.one, d.ones[0] = nil, wire.Outgoing{}, nil
 	deliveries.Put(d)
@@ -68,25 +80,35 @@ func newPost(config Config) *post {
 // sendOne sends one message.
 func (p *post) sendOne(ctx context.Context, o wire.Outgoing) error {
 	d := newDelivery(nil)
-	defer d.release()
 	d.one = o
 	d.ones[0] = &d.one
 	d.items = d.ones[:]
-	defer d.one.Release()
-	if err := p.send(ctx, d); err != nil {
-		return err
+	channel := o.Channel
+	err := p.send(ctx, d)
+	if errors.Is(err, wire.ErrUnconfirmed) {
+		return &OpError{Op: "publish", Channel: channel, Err: err} // and d is still being sent
 	}
-	return d.one.Err
+	if err == nil {
+		err = d.one.Err
+	}
+	d.one.Release()
+	d.release()
+	return err
 }
 
-// sendAll sends items, and notes what became of each in its Err. Its own error means that none was sent.
+// sendAll sends items, and notes what became of each in its Err. Its own error means that none was sent, or, if it is
+// ErrUnconfirmed, that the items are still being sent.
 func (p *post) sendAll(ctx context.Context, items []*wire.Outgoing) error {
 	d := newDelivery(items)
-	defer d.release()
-	return p.send(ctx, d)
+	err := p.send(ctx, d)
+	if !errors.Is(err, wire.ErrUnconfirmed) {
+		d.release()
+	}
+	return err
 }
 
-// send returns an error when d was not sent because ctx had ended before. It leaves d.turn empty.
+// send returns nil when what became of d is noted on its items. ErrUnconfirmed means that it is still being sent, any other
+// error that it was not.
 func (p *post) send(ctx context.Context, d *delivery) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -95,94 +117,36 @@ func (p *post) send(ctx context.Context, d *delivery) error {
 		_ = p.sender.Send(ctx, d.items) // it is noted on the items
 		return nil
 	}
-	if p.enter(d) {
-		select {
-		case mine := <-d.turn:
-			if !mine {
-				return nil
-			}
-		case <-ctx.Done():
-			if p.withdraw(d) {
-				return ctx.Err()
-			}
-			<-d.turn // it is on its way, with those of others
-			return nil
-		}
+	if !p.enter(ctx, d) {
+		return &OpError{Op: "publish", Err: errStuck}
 	}
-	p.lead(ctx, d)
-	return nil
+	select {
+	case err := <-d.done:
+		return err
+	case <-ctx.Done():
+	}
+	switch {
+	case p.withdraw(d):
+		return ctx.Err()
+	case d.state.CompareAndSwap(isTaken, isOver):
+		return wire.Unconfirmed(ctx.Err())
+	}
+	return <-d.done
 }
 
-// enter queues d. It is false if nobody is sending: the caller has to.
-func (p *post) enter(d *delivery) (wait bool) {
+// enter queues d, and has it sent, unless the bus is stuck.
+func (p *post) enter(ctx context.Context, d *delivery) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.stuck {
+		return false
+	}
 	p.waiting = append(p.waiting, d)
-	wait = p.busy
-	p.busy = true
-	return wait
-}
-
-// lead sends all that wait, own among them, and what comes in the moment after that, unless ctx ends.
-func (p *post) lead(ctx context.Context, own *delivery) {
-	defer p.next()                       // also if the bus panics: the others must not wait for ever
-	shared := context.WithoutCancel(ctx) // what is not only about own is not about ctx either
-	all := p.take()
-	if len(all) == 1 {
-		p.deliver(ctx, own, all)
-	} else {
-		p.deliver(shared, own, all)
+	if !p.busy {
+		p.busy = true
+		go p.run(context.WithoutCancel(ctx)) // for the values of ctx
 	}
-	for end := time.Now().Add(moment); ctx.Err() == nil && time.Now().Before(end); {
-		if all = p.take(); len(all) == 0 {
-			return
-		}
-		p.deliver(shared, own, all)
-	}
-}
-
-// take takes all that wait.
-func (p *post) take() []*delivery {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := p.waiting
-	p.waiting = nil
-	return all
-}
-
-// deliver sends what all have brought, and tells those who wait for it.
-func (p *post) deliver(ctx context.Context, own *delivery, all []*delivery) {
-	items := all[0].items
-	if len(all) > 1 {
-		items = make([]*wire.Outgoing, 0, 2*len(all))
-		for _, d := range all {
-			items = append(items, d.items...)
-		}
-	}
-	defer func() {
-		for _, d := range all {
-			if d != own {
-				d.turn <- false
-			}
-		}
-	}()
-	_ = p.sender.Send(ctx, items) // it is noted on the items
-}
-
-// next tells the first who waits that it is his turn.
-func (p *post) next() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.pass()
-}
-
-// pass is next for who holds mu.
-func (p *post) pass() {
-	p.busy = len(p.waiting) > 0
-	if p.busy {
-		p.waiting[0].told = true
-		p.waiting[0].turn <- true
-	}
+	return true
 }
 
 // withdraw takes a delivery back, unless it is on its way.
@@ -194,9 +158,77 @@ func (p *post) withdraw(d *delivery) bool {
 		return false
 	}
 	p.waiting = slices.Delete(p.waiting, i, i+1)
-	if d.told {
-		<-d.turn
-		p.pass()
-	}
 	return true
+}
+
+// run sends all that wait until nobody waits any more.
+func (p *post) run(ctx context.Context) {
+	for {
+		all := p.take()
+		if len(all) == 0 {
+			return
+		}
+		p.deliver(ctx, all)
+		// Let those who were just told put their next message into the next round trip.
+		runtime.Gosched()
+	}
+}
+
+// take takes all that wait. When nobody does, the next who comes has to start another goroutine.
+func (p *post) take() []*delivery {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.waiting
+	p.waiting = nil
+	for _, d := range all {
+		d.state.Store(isTaken)
+	}
+	p.busy = len(all) > 0
+	return all
+}
+
+// deliver sends what all have brought, and tells those who wait for it.
+func (p *post) deliver(ctx context.Context, all []*delivery) {
+	items := all[0].items
+	if len(all) > 1 {
+		items = make([]*wire.Outgoing, 0, 2*len(all))
+		for _, d := range all {
+			items = append(items, d.items...)
+		}
+	}
+	returned := false // guarded by mu
+	watchdog := time.AfterFunc(p.sender.Timeout+grace, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !returned {
+			p.giveUp(all)
+		}
+	})
+	_ = p.sender.Send(ctx, items) // it is noted on the items
+	watchdog.Stop()
+	p.mu.Lock()
+	returned, p.stuck = true, false
+	p.mu.Unlock()
+	for _, d := range all {
+		d.tell(nil)
+	}
+}
+
+// giveUp tells those who wait for the bus, and those who wait behind them, that it is stuck. The caller holds mu.
+func (p *post) giveUp(all []*delivery) {
+	for _, d := range all {
+		d.tell(wire.Unconfirmed(context.DeadlineExceeded))
+	}
+	for _, d := range p.waiting {
+		d.state.Store(isTaken)
+		d.tell(&OpError{Op: "publish", Err: errStuck})
+	}
+	p.stuck, p.waiting = true, nil
+}
+
+// tell tells who waits for d, if he still does.
+func (d *delivery) tell(err error) {
+	if d.state.CompareAndSwap(isTaken, isOver) {
+		d.done <- err
+	}
 }

@@ -1,33 +1,83 @@
 package emitter
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/transport"
 )
 
-// Who gives up just when it became his turn passes it on. (It takes two events at the same moment, so it is tested from
-// within.)
-func TestWhoGivesUpAtHisTurnPassesItOn(t *testing.T) {
-	p := newPost(Config{})
-	first, second, third := newDelivery(nil), newDelivery(nil), newDelivery(nil)
-	require.False(t, p.enter(first), "nobody is sending yet")
-	require.Len(t, p.take(), 1)
-	require.True(t, p.enter(second))
-	require.True(t, p.enter(third))
-	p.next()
-	require.True(t, second.told)
-	require.True(t, p.withdraw(second))
-	require.Empty(t, second.turn, "it can be used again")
-	require.True(t, <-third.turn)
+// deafBus does not look at its context: Publish returns when release is closed.
+type deafBus struct {
+	release chan struct{}
+	sent    []transport.Message
 }
 
-func TestWhoIsOnHisWayCannotGiveUp(t *testing.T) {
-	p := newPost(Config{})
-	d := newDelivery(nil)
-	require.False(t, p.enter(d))
-	require.Len(t, p.take(), 1)
-	require.False(t, p.withdraw(d))
-	p.next()
-	require.False(t, p.busy, "the next caller sends himself")
+func (b *deafBus) Limits() transport.Limits { return transport.Limits{} }
+
+func (b *deafBus) Publish(_ context.Context, msgs ...transport.Message) error {
+	<-b.release
+	b.sent = append(b.sent, msgs...)
+	return nil
+}
+
+func TestNoCallIsLateWhateverTheBusDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := &deafBus{release: make(chan struct{})}
+		e, err := New(Config{Bus: bus, PublishTimeout: 2 * time.Second})
+		require.NoError(t, err)
+		late := func(what string, limit time.Duration, call func(ctx context.Context) error) error {
+			ctx := context.Background()
+			if limit > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, limit)
+				defer cancel()
+			} else {
+				limit = 2 * time.Second
+			}
+			start := time.Now()
+			err := call(ctx)
+			assert.LessOrEqual(t, time.Since(start), limit+100*time.Millisecond, what)
+			assert.Error(t, err, what)
+			return err
+		}
+		emit := func(ctx context.Context) error { return e.Emit(ctx, "a") }
+		batch := e.Batch()
+		send := func(ctx context.Context) error {
+			require.NoError(t, batch.Emit(t.Context(), "a"))
+			return batch.Send(ctx)
+		}
+		assert.ErrorIs(t, late("Emit", 300*time.Millisecond, emit), ErrUnconfirmed, "it is on its way")
+		assert.NotErrorIs(t, late("Emit behind it", 300*time.Millisecond, emit), ErrUnconfirmed, "it was still queued")
+		assert.NotErrorIs(t, late("Send", 300*time.Millisecond, send), ErrUnconfirmed)
+		assert.Equal(t, 1, batch.Len(), "what was certainly not sent is still in the batch")
+		assert.NotErrorIs(t, late("Emit without a deadline, behind it", 0, emit), ErrUnconfirmed)
+		assert.Zero(t, late("Emit to a bus that is known to be stuck", time.Nanosecond, emit) == nil)
+		close(bus.release)
+		synctest.Wait()
+		require.NoError(t, batch.Send(t.Context()))
+		assert.Len(t, bus.sent, 2, "the first Emit, and the batch")
+
+		bus.release = make(chan struct{})
+		err = late("Emit without a deadline", 0, emit)
+		assert.ErrorIs(t, err, ErrUnconfirmed)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		close(bus.release)
+		synctest.Wait()
+
+		bus.release = make(chan struct{})
+		err = late("Send on its way", 300*time.Millisecond, send)
+		var failed *BatchError
+		require.ErrorAs(t, err, &failed)
+		assert.ErrorIs(t, err, ErrUnconfirmed)
+		assert.Equal(t, []int{0}, failed.Unsent)
+		assert.Zero(t, batch.Len(), "what may have been sent is not sent again")
+		close(bus.release)
+		synctest.Wait()
+	})
 }

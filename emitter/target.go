@@ -51,9 +51,9 @@ func (t Target) Compress(compress bool) Target {
 }
 
 // Emit sends an event to the sockets of the target. It returns once the nodes are sure to get it, as far as the bus can
-// say; in a transaction, once they are sure to get it when that commits. When ctx ends while the message waits behind those
-// of other callers it is not sent; on the way together with theirs it is waited for, no longer than Config.PublishTimeout
-// for each round trip.
+// say; in a transaction, once they are sure to get it when that commits. When ctx ends before that, Emit returns at once: a
+// message that still waits behind those of other callers is not sent; the error of one that is on its way is
+// ErrUnconfirmed too. In a transaction the caller's database handle decides when a call returns.
 //
 // Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {

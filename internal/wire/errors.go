@@ -1,10 +1,18 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/backplane-go/backplane/codec"
 )
+
+// ErrUnconfirmed is in the error of a message whose fate is not known: it was handed to the bus, which did not say in time, or
+// could not say, whether it was sent.
+var ErrUnconfirmed = errors.New("the message may have been sent, or may still be")
+
+// Unconfirmed adds ErrUnconfirmed to err.
+func Unconfirmed(err error) error { return fmt.Errorf("%w: %w", err, ErrUnconfirmed) }
 
 // NameError is returned for a name that cannot be used, before anything is sent.
 type NameError struct {

@@ -19,7 +19,7 @@ type Sender struct {
 	Wire  *Wire
 	Bus   Publisher
 	Store Store
-	// Timeout bounds each round trip. 0: the caller's context alone does.
+	// Timeout bounds a call of Send, three quarters of it the storing of attachments. 0: the caller's context alone does.
 	Timeout time.Duration
 	// Serial: one round trip at a time, and none after one has failed, as a transaction wants it.
 	Serial bool
@@ -30,6 +30,8 @@ type Sender struct {
 // Send sends the messages of batch in order, and notes what became of each in its Err. It returns the first error that
 // the bus gave.
 func (s *Sender) Send(ctx context.Context, batch []*Outgoing) error {
+	ctx, cancel := bound(ctx, s.Timeout)
+	defer cancel()
 	if d := s.Wire.distinct; d != nil {
 		d.batch.Add(1)
 	}
@@ -55,7 +57,7 @@ func (s *Sender) transmitAll(ctx context.Context, batch []*Outgoing) error {
 		}
 		msgs[i] = transport.Message{Channel: o.Channel, Payload: *o.buf}
 	}
-	_, err := s.round(ctx, msgs)
+	_, _, err := s.round(ctx, msgs)
 	if err != nil {
 		fail(batch, err)
 	}
@@ -72,12 +74,12 @@ func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 			msgs = append(msgs, transport.Message{Channel: o.Channel, Payload: *o.buf})
 		}
 	}
-	accepted, err := s.round(ctx, msgs)
+	accepted, certain, err := s.round(ctx, msgs)
 	var rejected *transport.RejectedError
 	if errors.As(err, &rejected) {
 		// Exactly the accepted ones were sent: send the others one by one, so that only those at fault fail.
 		for i := accepted; i < len(todo); i++ {
-			_, e := s.round(ctx, msgs[i:i+1])
+			_, certain, e := s.round(ctx, msgs[i:i+1])
 			if e == nil {
 				continue
 			}
@@ -85,40 +87,46 @@ func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 				todo[i].Err = &OpError{Op: "publish", Channel: todo[i].Channel, Err: rejected.Err}
 				continue
 			}
-			fail(todo[i:], e)
+			if !certain {
+				fail(todo[i:i+1], Unconfirmed(e))
+			}
+			fail(todo[i:], e) // the bus was not given them
 			return e
 		}
 		return err
 	}
-	if err != nil {
-		fail(todo[accepted:], err)
+	switch {
+	case err == nil:
+	case certain:
+		fail(todo, err)
+	default:
+		fail(todo, Unconfirmed(err))
 	}
 	return err
 }
 
-// round is one call of the bus. It returns how many of msgs were certainly sent.
-func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted int, err error) {
-	if len(msgs) == 0 {
-		return 0, nil
+// round is one call of the bus, unless ctx has ended. It returns how many of msgs were certainly sent after an error, and whether it is
+// certain that the others were not.
+func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted int, certain bool, err error) {
+	if len(msgs) == 0 || ctx.Err() != nil {
+		return 0, true, ctx.Err()
 	}
-	ctx, cancel := s.bound(ctx)
-	defer cancel()
 	if s.Published != nil {
 		s.Published()
 	}
 	err = s.Bus.Publish(ctx, msgs...)
 	var rejected *transport.RejectedError
 	if errors.As(err, &rejected) {
-		accepted = min(max(rejected.Accepted, 0), len(msgs))
+		return min(max(rejected.Accepted, 0), len(msgs)), true, err
 	}
-	return accepted, err
+	return 0, false, err
 }
 
-func (s *Sender) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if s.Timeout <= 0 {
+func bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, s.Timeout)
+	return context.WithTimeout(ctx, timeout)
 }
 
 func fail(batch []*Outgoing, err error) {

@@ -168,21 +168,24 @@ func TestAmbiguousErrorEndsTheBatch(t *testing.T) {
 	assert.ErrorIs(t, err, errBroken)
 	assert.Equal(t, []string{"0", "1"}, bus.sent)
 	assert.NoError(t, errors.Join(errs[:2]...))
-	assert.Error(t, errs[2])
+	assert.ErrorIs(t, errs[2], wire.ErrUnconfirmed)
 	assert.Error(t, errs[3], "what comes after it would overtake it")
+	assert.NotErrorIs(t, errs[3], wire.ErrUnconfirmed, "the bus was not given it")
 }
 
-func TestStoreThatHangsCostsOneTimeout(t *testing.T) {
+func TestStoreThatHangsLeavesTimeToPublish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
 		s := newSender(bus, store)
 		s.Store = hangingStore{}
 		start := time.Now()
-		errs, _ := send(t, s, slices.Repeat([]string{long}, 50)...)
-		assert.Equal(t, time.Second, time.Since(start), "50 messages for a store that does not answer")
-		for _, err := range errs {
+		errs, _ := send(t, s, append(slices.Repeat([]string{long}, 50), "small")...)
+		assert.Equal(t, 750*time.Millisecond, time.Since(start), "50 messages for a store that does not answer")
+		for _, err := range errs[:50] {
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.NotErrorIs(t, err, wire.ErrUnconfirmed, "its reference was not sent")
 		}
+		assert.NoError(t, errs[50])
 	})
 }
 

@@ -28,8 +28,8 @@ const (
 	putManyBytes    = 512 << 10
 )
 
-// spill puts the bodies of the messages that need it into the store and replaces them by references. Once a round trip has
-// timed out the rest is given up: a store that does not answer holds up a batch for one timeout, not for many.
+// spill puts the bodies of the messages that need it into the store and replaces them by references. What was not stored in time is
+// given up: a store that does not answer leaves time to publish the messages that need no store.
 func (s *Sender) spill(ctx context.Context, batch []*Outgoing) {
 	todo := make([]*Outgoing, 0, len(batch))
 	for _, o := range batch {
@@ -37,6 +37,8 @@ func (s *Sender) spill(ctx context.Context, batch []*Outgoing) {
 			todo = append(todo, o)
 		}
 	}
+	ctx, cancel := bound(ctx, s.Timeout*3/4)
+	defer cancel()
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	b, ok := s.Store.(batchStore)
@@ -118,19 +120,16 @@ func (s *Sender) putEach(ctx context.Context, giveUp context.CancelCauseFunc, ba
 	group.Wait()
 }
 
-// attempt makes one round trip, unless the batch was given up, and gives it up if the round trip times out, or fails in a
-// transaction.
+// attempt makes one round trip, unless the batch was given up, and gives it up if the round trip fails in a transaction.
 func (s *Sender) attempt(ctx context.Context, giveUp context.CancelCauseFunc, trip func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	bounded, cancel := s.bound(ctx)
-	defer cancel()
-	err := trip(bounded)
-	if err != nil && ctx.Err() != nil {
+	err := trip(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx) // it was given up meanwhile: the reason is of more use than "context canceled"
-	}
-	if err != nil && (s.Serial || bounded.Err() != nil) {
+	case err != nil && s.Serial:
 		giveUp(err)
 	}
 	return err
