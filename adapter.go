@@ -80,12 +80,13 @@ type (
 
 // Errors to compare with errors.Is. Each is documented in package core.
 var (
-	ErrClosed          = core.ErrClosed
-	ErrQueueFull       = core.ErrQueueFull
-	ErrUnconfirmed     = core.ErrUnconfirmed
-	ErrTimeout         = core.ErrTimeout
-	ErrNamespaceExists = core.ErrNamespaceExists
-	ErrSocketNotFound  = core.ErrSocketNotFound
-	ErrNoLoopback      = core.ErrNoLoopback
-	ErrSilent          = core.ErrSilent
+	ErrClosed             = core.ErrClosed
+	ErrQueueFull          = core.ErrQueueFull
+	ErrUnconfirmed        = core.ErrUnconfirmed
+	ErrTimeout            = core.ErrTimeout
+	ErrNamespaceExists    = core.ErrNamespaceExists
+	ErrSocketNotFound     = core.ErrSocketNotFound
+	ErrNoLoopback         = core.ErrNoLoopback
+	ErrAttachmentReplaced = core.ErrAttachmentReplaced
+	ErrSilent             = core.ErrSilent
 )

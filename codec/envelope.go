@@ -78,6 +78,9 @@ type Envelope struct {
 	NSP string
 	// AttachmentID, when not empty, makes this a reference: the whole message is in the store under this id.
 	AttachmentID string
+	// AttachmentKey, when not empty, is a random text that a reference and the message in the store share: a receiver that
+	// finds another one under the id has found another message. It is written and read in both forms.
+	AttachmentKey string
 	// RequesterUID, on a reference to an answer, tells for whom it is, so that others need not fetch it.
 	RequesterUID string
 	// Process, on an InitialHeartbeat or a Heartbeat, names the process that the sender belongs to, so that one sign of life

@@ -20,6 +20,7 @@ func differ(want, got *codec.Envelope) (where, w, g string) {
 		{"UID", want.UID, got.UID},
 		{"NSP", want.NSP, got.NSP},
 		{"AttachmentID", want.AttachmentID, got.AttachmentID},
+		{"AttachmentKey", want.AttachmentKey, got.AttachmentKey},
 		{"RequesterUID", want.RequesterUID, got.RequesterUID},
 		{"CloseHash", want.CloseHash, got.CloseHash},
 		{"CloseKey", want.CloseKey, got.CloseKey},

@@ -47,6 +47,16 @@ var roundTripMutants = []mutant[conformance.CodecHarness]{
 		}
 	}),
 	reading("ReferencesRoundTrip", "forgets for whom an answer is", func(env *codec.Envelope) { env.RequesterUID = "" }),
+	reading("ReferencesRoundTrip", "writes no key into what is stored", func(env *codec.Envelope) {
+		if env.AttachmentID == "" {
+			env.AttachmentKey = ""
+		}
+	}),
+	reading("ReferencesRoundTrip", "writes no key into references", func(env *codec.Envelope) {
+		if env.AttachmentID != "" {
+			env.AttachmentKey = ""
+		}
+	}),
 }
 
 var dataMutants = []mutant[conformance.CodecHarness]{

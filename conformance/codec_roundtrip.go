@@ -18,7 +18,7 @@ var roundTripChecks = []check[*codecCase]{
 	{"HeadersRoundTrip", "The header holds any text, and may lack the namespace: the receiver then takes it from the channel. Namespaces are " +
 		"chosen by remote clients.", headersRoundTrip},
 	{"ReferencesRoundTrip", "With an AttachmentID the envelope is a reference: it has a header and no data, whatever the type, and its id is text, also " +
-		"if it looks like a number.", referencesRoundTrip},
+		"if it looks like a number. The AttachmentKey stands in the reference and in the message that is stored: it tells a row that was replaced.", referencesRoundTrip},
 }
 
 var dataChecks = []check[*codecCase]{

@@ -97,7 +97,7 @@ func (c *codecCase) carriers(name string, v any, binary bool) []sample {
 	return all
 }
 
-// references returns a reference in place of a message of each type.
+// references returns a reference in place of a message of each type, and the message that a reference with a key stands for.
 func (c *codecCase) references() []sample {
 	var all []sample
 	types := []codec.Type{codec.RequestRefused}
@@ -105,7 +105,7 @@ func (c *codecCase) references() []sample {
 		types = append(types, t)
 	}
 	for _, t := range types {
-		env := codec.Envelope{Type: t, UID: sampleUID, NSP: "/", AttachmentID: strconv.Itoa(int(t))}
+		env := codec.Envelope{Type: t, UID: sampleUID, NSP: "/", AttachmentID: strconv.Itoa(int(t)), AttachmentKey: "00112233445566ff"}
 		if t.Response() {
 			env.RequesterUID = "fedcba9876543210"
 		}
@@ -114,5 +114,7 @@ func (c *codecCase) references() []sample {
 	for _, id := range []string{"9007199254740993", "00000000-0000-4000-8000-000000000000", "s3://bucket/ключ?x=1&y=\"2\"", "0", "-1", "1e3", "null"} {
 		all = append(all, sample{name: "reference to the attachment " + quote(id), env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", AttachmentID: id}})
 	}
+	all = append(all, sample{name: "message in the store, with the key of its reference",
+		env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", AttachmentKey: "00112233445566ff", Args: c.args("event")}})
 	return all
 }

@@ -29,6 +29,9 @@ var (
 	ErrNoLoopback = errors.New("backplane: the node does not hear its own messages; " +
 		"a transaction-pooling proxy (such as PgBouncer) or a read-only replica may be in between: " +
 		"give the driver a direct connection to the primary for listening")
+	// ErrAttachmentReplaced is in the DropError of a message whose attachment was replaced by that of another message under
+	// the same id, as can happen when PostgreSQL crashes (see postgres.Config.DurableAttachments).
+	ErrAttachmentReplaced = wire.ErrReplaced
 	// ErrSilent is why a session was given up that had received nothing for longer than it can be silent.
 	ErrSilent = errors.New("backplane: connected, but nothing arrives")
 )
@@ -36,7 +39,8 @@ var (
 // NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
 type NameError = wire.NameError
 
-// TooLargeError is returned for a message over the bus's limit when there is no store. Nothing was sent.
+// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no store.
+// Nothing was sent.
 type TooLargeError = wire.TooLargeError
 
 // ConfigError is returned by New and Open for a Config that cannot work.
@@ -105,7 +109,7 @@ const (
 	DropMalformed  DropReason = "malformed"          // its bytes could not be parsed
 	DropUnknown    DropReason = "unknown type"       // its type is none of those this version knows
 	DropSlow       DropReason = "slow receiver"      // the namespace's Local is slower than the messages come
-	DropAttachment DropReason = "attachment missing" // its attachment has expired or could not be read
+	DropAttachment DropReason = "attachment missing" // its attachment has expired, was replaced, or could not be read
 	DropForeign    DropReason = "other namespace"    // it names another namespace than the channel it came on
 	DropPeers      DropReason = "too many peers"     // its sender would be one peer more than MaxPeers
 )

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ type fetcher struct {
 // fetch is one round trip for the attachments of some messages.
 type fetch struct {
 	ids   []string
+	refs  []*codec.Envelope
 	envs  []*codec.Envelope
 	errs  []error
 	ready chan struct{} // closed when envs and errs are there
@@ -49,6 +51,7 @@ func (f *fetcher) plan(batch []*codec.Envelope) (all []*fetch, ahead int) {
 		}
 		last := all[len(all)-1]
 		last.ids = append(last.ids, env.AttachmentID)
+		last.refs = append(last.refs, env)
 	}
 	return all, ahead
 }
@@ -61,7 +64,7 @@ func (f *fetcher) start(ctx context.Context, group *sync.WaitGroup, r *fetch) {
 		bodies := f.read(ctx, r)
 		for i := range r.ids {
 			if r.errs[i] == nil {
-				r.envs[i], r.errs[i] = f.wire.DecodeBody(bodies[i])
+				r.envs[i], r.errs[i] = f.wire.DecodeBody(r.refs[i], bodies[i])
 				f.fetched()
 			}
 		}
@@ -99,6 +102,14 @@ func (r *fetch) next() (env *codec.Envelope, err error) {
 	env, err = r.envs[0], r.errs[0]
 	r.envs, r.errs = r.envs[1:], r.errs[1:]
 	return env, err
+}
+
+// attachmentReason says why a message whose attachment could not be used is dropped.
+func attachmentReason(err error) DropReason {
+	if errors.Is(err, codec.ErrMalformed) {
+		return DropMalformed
+	}
+	return DropAttachment
 }
 
 // empty reports whether next has returned all.

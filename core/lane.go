@@ -2,15 +2,11 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
 	"github.com/backplane-go/backplane/codec"
 )
-
-// errMismatch is reported for an attachment of another message than the one that refers to it.
-var errMismatch = fmt.Errorf("%w: the attachment is another message than its reference says", codec.ErrMalformed)
 
 // lane hands the messages of one namespace on, one at a time and in order, and with the attachments that they refer to.
 // The receiver does not wait for it: what does not fit is dropped. A broadcast that comes alone the receiver hands on itself.
@@ -96,19 +92,9 @@ func (l *lane) work(ctx context.Context, batch []*codec.Envelope) {
 		}
 		switch {
 		case err == nil:
-			if whole.NSP == "" {
-				whole.NSP = env.NSP
-			}
-			if whole.UID == "" {
-				whole.UID = env.UID
-			}
-			if whole.Type != env.Type || whole.UID != env.UID || whole.NSP != env.NSP {
-				l.dropped(env, DropMalformed, errMismatch)
-				continue
-			}
 			l.handle(whole)
 		case ctx.Err() == nil:
-			l.dropped(env, DropAttachment, err)
+			l.dropped(env, attachmentReason(err), err)
 		}
 	}
 }

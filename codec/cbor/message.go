@@ -11,23 +11,24 @@ import (
 
 // message is an envelope on the wire.
 type message struct {
-	Type         *int64   `cbor:"1,keyasint"`
-	UID          string   `cbor:"2,keyasint,omitempty"`
-	NSP          string   `cbor:"3,keyasint,omitempty"`
-	AttachmentID string   `cbor:"4,keyasint,omitempty"`
-	RequesterUID string   `cbor:"5,keyasint,omitempty"`
-	RequestID    string   `cbor:"6,keyasint,omitempty"`
-	Opts         *opts    `cbor:"7,keyasint,omitempty"`
-	Packet       data     `cbor:"8,keyasint,omitzero"`
-	Rooms        []string `cbor:"9,keyasint,omitempty"`
-	Close        bool     `cbor:"10,keyasint,omitempty"`
-	Sockets      []socket `cbor:"11,keyasint,omitempty"`
-	ClientCount  uint64   `cbor:"12,keyasint,omitempty"`
-	Nonce        uint64   `cbor:"13,keyasint,omitempty"`
-	Process      string   `cbor:"22,keyasint,omitempty"`
-	Clock        uint64   `cbor:"23,keyasint,omitempty"`
-	CloseHash    string   `cbor:"20,keyasint,omitempty"`
-	CloseKey     string   `cbor:"21,keyasint,omitempty"`
+	Type          *int64   `cbor:"1,keyasint"`
+	UID           string   `cbor:"2,keyasint,omitempty"`
+	NSP           string   `cbor:"3,keyasint,omitempty"`
+	AttachmentID  string   `cbor:"4,keyasint,omitempty"`
+	RequesterUID  string   `cbor:"5,keyasint,omitempty"`
+	RequestID     string   `cbor:"6,keyasint,omitempty"`
+	Opts          *opts    `cbor:"7,keyasint,omitempty"`
+	Packet        data     `cbor:"8,keyasint,omitzero"`
+	Rooms         []string `cbor:"9,keyasint,omitempty"`
+	Close         bool     `cbor:"10,keyasint,omitempty"`
+	Sockets       []socket `cbor:"11,keyasint,omitempty"`
+	ClientCount   uint64   `cbor:"12,keyasint,omitempty"`
+	Nonce         uint64   `cbor:"13,keyasint,omitempty"`
+	Process       string   `cbor:"22,keyasint,omitempty"`
+	Clock         uint64   `cbor:"23,keyasint,omitempty"`
+	AttachmentKey string   `cbor:"14,keyasint,omitempty"`
+	CloseHash     string   `cbor:"20,keyasint,omitempty"`
+	CloseKey      string   `cbor:"21,keyasint,omitempty"`
 }
 
 type opts struct {
@@ -69,8 +70,9 @@ func newMessage(env *codec.Envelope) (*message, error) {
 		Process: shape.Text(env.Process),
 		Clock:   env.Clock & shape.MaxSafe,
 
-		CloseHash: shape.Text(env.CloseHash),
-		CloseKey:  shape.Text(env.CloseKey),
+		CloseHash:     shape.Text(env.CloseHash),
+		CloseKey:      shape.Text(env.CloseKey),
+		AttachmentKey: shape.Text(env.AttachmentKey),
 	}
 	if env.AttachmentID != "" {
 		m.AttachmentID = shape.Text(env.AttachmentID)
@@ -155,15 +157,16 @@ func (m *message) envelope() (*codec.Envelope, error) {
 		return nil, malformed("type", errRange)
 	}
 	env := &codec.Envelope{
-		Type:         codec.Type(*m.Type),
-		UID:          m.UID,
-		NSP:          m.NSP,
-		AttachmentID: m.AttachmentID,
-		RequesterUID: m.RequesterUID,
-		Process:      m.Process,
-		Clock:        m.Clock,
-		CloseHash:    m.CloseHash,
-		CloseKey:     m.CloseKey,
+		Type:          codec.Type(*m.Type),
+		UID:           m.UID,
+		NSP:           m.NSP,
+		AttachmentID:  m.AttachmentID,
+		AttachmentKey: m.AttachmentKey,
+		RequesterUID:  m.RequesterUID,
+		Process:       m.Process,
+		Clock:         m.Clock,
+		CloseHash:     m.CloseHash,
+		CloseKey:      m.CloseKey,
 	}
 	if env.AttachmentID != "" {
 		return env, nil

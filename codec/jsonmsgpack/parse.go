@@ -36,6 +36,8 @@ func (p *parser) envelope() *codec.Envelope {
 			env.NSP = p.str("nsp")
 		case "attachmentId":
 			env.AttachmentID = p.attachmentID()
+		case "attachmentKey":
+			env.AttachmentKey = p.str("attachmentKey")
 		case "requesterUid":
 			env.RequesterUID = p.str("requesterUid")
 		case "closeHash":
@@ -84,15 +86,16 @@ func (p *parser) envelope() *codec.Envelope {
 // clearData forgets all but the header.
 func clearData(env *codec.Envelope) {
 	*env = codec.Envelope{
-		Type:         env.Type,
-		UID:          env.UID,
-		NSP:          env.NSP,
-		AttachmentID: env.AttachmentID,
-		RequesterUID: env.RequesterUID,
-		Process:      env.Process,
-		Clock:        env.Clock,
-		CloseHash:    env.CloseHash,
-		CloseKey:     env.CloseKey,
+		Type:          env.Type,
+		UID:           env.UID,
+		NSP:           env.NSP,
+		AttachmentID:  env.AttachmentID,
+		AttachmentKey: env.AttachmentKey,
+		RequesterUID:  env.RequesterUID,
+		Process:       env.Process,
+		Clock:         env.Clock,
+		CloseHash:     env.CloseHash,
+		CloseKey:      env.CloseKey,
 	}
 }
 

@@ -75,6 +75,9 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	if env.Clock != 0 {
 		n++
 	}
+	if env.AttachmentKey != "" {
+		n++
+	}
 	w.openMap(n)
 	w.key("uid")
 	w.str(env.UID)
@@ -89,6 +92,10 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	if env.Nonce != 0 {
 		w.key("nonce")
 		w.num(int64(env.Nonce & message.MaxSafe)) // more would be rounded in msgpack
+	}
+	if env.AttachmentKey != "" {
+		w.key("attachmentKey")
+		w.str(env.AttachmentKey)
 	}
 	if env.Process != "" {
 		w.key("process")

@@ -25,14 +25,22 @@ func (e *NameError) Error() string {
 	return fmt.Sprintf("backplane: invalid %s %q: %s", e.Kind, e.Name, e.Reason)
 }
 
-// TooLargeError is returned for a message that a bus cannot carry and that no store can take.
+// TooLargeError is returned for a message over a limit: that of a bus when there is no store, or MaxMessageBytes.
 type TooLargeError struct {
-	Type  codec.Type
-	Size  int // bytes of the encoded message
-	Limit int // bytes the bus carries
+	Type   codec.Type // 0 when unknown
+	Size   int        // bytes of the encoded message
+	Limit  int        // the most bytes that are allowed
+	Option string     // "MaxMessageBytes" when that is the limit, "" when it is the bus's
 }
 
 func (e *TooLargeError) Error() string {
+	if e.Option != "" {
+		what := "a message"
+		if e.Type != 0 {
+			what = e.Type.String()
+		}
+		return fmt.Sprintf("backplane: %s of %d bytes is over Config.%s, %d", what, e.Size, e.Option, e.Limit)
+	}
 	return fmt.Sprintf("backplane: %s of %d bytes is over the bus's limit of %d: configure a Store for large payloads",
 		e.Type, e.Size, e.Limit)
 }

@@ -21,6 +21,8 @@ type Config struct {
 	// Threshold: messages of this many bytes or more are spilled. 0, and whatever is more than the bus
 	// carries, means as soon as the bus cannot carry them.
 	Threshold int
+	// MaxMessageBytes is how large an encoded message may be, inline or as a body. 0: any size.
+	MaxMessageBytes int
 }
 
 // Wire encodes and decodes. It is safe for concurrent use.
@@ -30,16 +32,18 @@ type Wire struct {
 	text   bool
 	spills bool
 	inline int // most bytes sent inline, 0: any number
+	max    int // most bytes of a message, 0: any number
 
 	distinct *distinct // nil if the bus does not mind equal messages
 }
 
 // New returns a Wire for config.
 func New(config Config) *Wire {
-	w := &Wire{codec: config.Codec, text: config.Limits.Text, spills: config.Store != nil, inline: config.Limits.Payload}
+	w := &Wire{codec: config.Codec, text: config.Limits.Text, spills: config.Store != nil, inline: config.Limits.Payload,
+		max: config.MaxMessageBytes}
 	w.peeker, _ = config.Codec.(codec.Peeker)
 	if t := config.Threshold; w.spills && t > 0 && (w.inline == 0 || t <= w.inline) {
-		w.inline = t - 1
+		w.inline = max(t-1, 1) // 0 would mean any number, and no message is that short
 	}
 	if config.Limits.Distinct {
 		w.distinct = newDistinct()
@@ -59,6 +63,25 @@ func (w *Wire) Encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, er
 }
 
 func (w *Wire) encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
+	if p, spill, err = w.form(dst, env); err == nil {
+		err = w.CheckSize(env.Type, len(p)-len(dst))
+	}
+	if err != nil {
+		return dst, false, err
+	}
+	return p, spill, nil
+}
+
+// CheckSize returns a *TooLargeError for a message of n bytes that is over MaxMessageBytes.
+func (w *Wire) CheckSize(t codec.Type, n int) error {
+	if w.max == 0 || n <= w.max {
+		return nil
+	}
+	return &TooLargeError{Type: t, Size: n, Limit: w.max, Option: "MaxMessageBytes"}
+}
+
+// form writes env in the form in which it goes over the bus or into the store.
+func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
 	start := len(dst)
 	p, err = w.codec.Append(dst, env, codec.Text)
 	switch {
@@ -81,6 +104,7 @@ func (w *Wire) encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, er
 	case err != nil && !w.spills:
 		return dst, false, fmt.Errorf("backplane: encode %s: %w: configure a Store for binary data", env.Type, err)
 	}
+	env.AttachmentKey = newKey()
 	if p, err = w.codec.Append(dst, env, codec.Binary); err != nil {
 		return dst, false, fmt.Errorf("backplane: encode %s: %w", env.Type, err)
 	}
@@ -91,7 +115,8 @@ func (w *Wire) fits(n int) bool { return w.inline == 0 || n <= w.inline }
 
 // Reference appends to dst what goes over the bus in place of env, whose body is in the store under id.
 func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) ([]byte, error) {
-	ref := codec.Envelope{Type: env.Type, UID: env.UID, NSP: env.NSP, RequesterUID: env.RequesterUID, AttachmentID: id}
+	ref := codec.Envelope{Type: env.Type, UID: env.UID, NSP: env.NSP, RequesterUID: env.RequesterUID,
+		AttachmentID: id, AttachmentKey: env.AttachmentKey}
 	return w.codec.Append(dst, &ref, codec.Text)
 }
 
@@ -103,14 +128,6 @@ func (w *Wire) Decode(p []byte) (*codec.Envelope, error) {
 	return w.codec.Parse(p, codec.Text)
 }
 
-// DecodeBody reads what was in the store. The envelope may keep parts of p.
-func (w *Wire) DecodeBody(p []byte) (*codec.Envelope, error) {
-	env, err := w.codec.Parse(p, codec.Binary)
-	if err == nil && env.AttachmentID != "" {
-		return nil, fmt.Errorf("%w: an attachment that refers to another attachment", codec.ErrMalformed)
-	}
-	return env, err
-}
 
 // SentBy reports whether p is a message of uid's, as far as the codec can tell without reading it: false means that it
 // takes a Decode to know.

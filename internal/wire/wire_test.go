@@ -84,7 +84,7 @@ func TestWhatDoesNotFitIsSpilled(t *testing.T) {
 					assert.Equal(t, env.Args.String(), got.Args.String())
 					return
 				}
-				got, err := w.DecodeBody(p)
+				got, err := w.DecodeBody(env, p)
 				require.NoError(t, err)
 				assert.Equal(t, env.Args.String(), got.Args.String())
 				ref, err := w.Reference(nil, env, "42")
@@ -92,7 +92,8 @@ func TestWhatDoesNotFitIsSpilled(t *testing.T) {
 				assert.Less(t, len(ref), 200)
 				head, err := w.Decode(ref)
 				require.NoError(t, err)
-				assert.Equal(t, codec.Envelope{Type: codec.Broadcast, UID: env.UID, NSP: "/", AttachmentID: "42"}, *head)
+				assert.Equal(t, codec.Envelope{Type: codec.Broadcast, UID: env.UID, NSP: "/", AttachmentID: "42", AttachmentKey: got.AttachmentKey}, *head)
+				assert.Len(t, got.AttachmentKey, 16)
 			})
 		}
 	}
@@ -132,7 +133,7 @@ func TestBinary(t *testing.T) {
 				p, spill, err := w.Encode(nil, env)
 				require.NoError(t, err)
 				assert.True(t, spill)
-				got, err := w.DecodeBody(p)
+				got, err := w.DecodeBody(env, p)
 				require.NoError(t, err)
 				assert.Equal(t, env.Args.String(), got.Args.String())
 			})
@@ -192,7 +193,7 @@ func TestAttachmentMustNotReferToAnother(t *testing.T) {
 	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
 	body, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Broadcast, UID: "a", AttachmentID: "7"}, codec.Binary)
 	require.NoError(t, err)
-	_, err = w.DecodeBody(body)
+	_, err = w.DecodeBody(&codec.Envelope{Type: codec.Broadcast, UID: "a"}, body)
 	assert.ErrorIs(t, err, codec.ErrMalformed, "it could refer to itself")
 }
 
@@ -203,6 +204,80 @@ func TestReferenceTellsForWhomAnAnswerIs(t *testing.T) {
 	head, err := w.Decode(ref)
 	require.NoError(t, err)
 	assert.Equal(t, "b", head.RequesterUID, "so that the others need not fetch it")
+}
+
+func TestBodyBelongsToItsReference(t *testing.T) {
+	for name, c := range map[string]codec.Codec{"node": jsonmsgpack.Codec{}, "cbor": cbor.Codec{}} {
+		t.Run(name, func(t *testing.T) {
+			w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: postgres, Threshold: 1})
+			spill := func() (ref *codec.Envelope, body []byte) {
+				env := broadcast(t, strings.Repeat("x", 100))
+				body, spill, err := w.Encode(nil, env)
+				require.NoError(t, err)
+				require.True(t, spill)
+				p, err := w.Reference(nil, env, "7")
+				require.NoError(t, err)
+				ref, err = w.Decode(p)
+				require.NoError(t, err)
+				return ref, body
+			}
+			ref, body := spill()
+			_, err := w.DecodeBody(ref, body)
+			require.NoError(t, err)
+
+			_, other := spill() // the same message of the same sender, sent again
+			_, err = w.DecodeBody(ref, other)
+			require.ErrorIs(t, err, wire.ErrReplaced)
+
+			older, err := c.Append(nil, broadcast(t, "x"), codec.Binary) // as Node.js writes it
+			require.NoError(t, err)
+			_, err = w.DecodeBody(ref, older)
+			require.ErrorIs(t, err, wire.ErrReplaced, "a body without a key under a reference with one")
+			ref.AttachmentKey = ""
+			_, err = w.DecodeBody(ref, older)
+			require.NoError(t, err, "neither has a key: the sender is Node.js")
+			_, err = w.DecodeBody(ref, body)
+			require.ErrorIs(t, err, wire.ErrReplaced, "a reference without a key to a body with one")
+
+			ref.UID = "another"
+			_, err = w.DecodeBody(ref, older)
+			require.ErrorIs(t, err, codec.ErrMalformed)
+		})
+	}
+}
+
+func TestMaxMessageBytesBoundsEveryForm(t *testing.T) {
+	const limit = 2000
+	for name, c := range map[string]struct {
+		limits transport.Limits
+		store  wire.Store
+		arg    func(n int) any
+	}{
+		"Inline":       {transport.Limits{}, nil, func(n int) any { return strings.Repeat("x", n) }},
+		"InlineBinary": {transport.Limits{}, memory.NewStore(), func(n int) any { return make([]byte, n) }},
+		"Spilled":      {transport.Limits{Payload: 500, Text: true}, memory.NewStore(), func(n int) any { return strings.Repeat("x", n) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store, Limits: c.limits, MaxMessageBytes: limit})
+			size := func(n int) int {
+				p, _, err := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store, Limits: c.limits}).Encode(nil, broadcast(t, c.arg(n)))
+				require.NoError(t, err)
+				return len(p)
+			}
+			fits := 1000 + limit - size(1000)
+			require.Equal(t, limit, size(fits))
+			p, _, err := w.Encode([]byte("before"), broadcast(t, c.arg(fits)))
+			require.NoError(t, err, "the limit is inclusive")
+			require.Len(t, p, limit+len("before"))
+			p, spill, err := w.Encode([]byte("before"), broadcast(t, c.arg(fits+1)))
+			var large *wire.TooLargeError
+			require.ErrorAs(t, err, &large)
+			require.Equal(t, wire.TooLargeError{Type: codec.Broadcast, Size: limit + 1, Limit: limit, Option: "MaxMessageBytes"}, *large)
+			require.Contains(t, err.Error(), "MaxMessageBytes")
+			require.False(t, spill)
+			require.Equal(t, "before", string(p))
+		})
+	}
 }
 
 func FuzzDecode(f *testing.F) {
@@ -229,7 +304,7 @@ func FuzzDecode(f *testing.F) {
 			if err != nil && !errors.Is(err, codec.ErrMalformed) {
 				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
 			}
-			if _, err := w.DecodeBody(p); err != nil && !errors.Is(err, codec.ErrMalformed) {
+			if _, err := w.DecodeBody(&codec.Envelope{Type: codec.Broadcast}, p); err != nil && !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, wire.ErrReplaced) {
 				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
 			}
 		}

@@ -18,6 +18,7 @@ DECLARE
   content jsonb;
   payload text;
   attachment bigint;
+  key text;
 BEGIN
   IF nsp IS NULL OR rooms IS NULL OR event IS NULL OR args IS NULL OR except_rooms IS NULL OR is_volatile IS NULL OR prefix IS NULL
     OR EXISTS (SELECT FROM unnest(rooms) AS r (room) WHERE room IS NULL)
@@ -62,11 +63,14 @@ BEGIN
     PERFORM pg_notify(channel, payload);
     RETURN;
   END IF;
+  -- The key stands in the row and in the reference: a row that was replaced under the same id is not taken for this one.
+  key := gen_random_uuid()::text;
   INSERT INTO @table@ AS stored (payload)
     VALUES (@schema@.backplane_msgpack(
-      jsonb_build_object('uid', 'emitter', 'type', 3, 'nsp', nsp, 'source', '_sio_adapter', 'data', content)))
+      jsonb_build_object('uid', 'emitter', 'type', 3, 'nsp', nsp, 'source', '_sio_adapter', 'attachmentKey', key, 'data', content)))
     RETURNING stored.id INTO attachment;
-  PERFORM pg_notify(channel, '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter","attachmentId":"' || attachment::text || '"}');
+  PERFORM pg_notify(channel, '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter","attachmentKey":"' || key ||
+    '","attachmentId":"' || attachment::text || '"}');
 END
 @quote@;
 

@@ -98,7 +98,10 @@ func (r *Reader) Line(ctx context.Context, m transport.Message, at time.Time) Li
 	}
 	if env.AttachmentID != "" {
 		l.Attachment = env.AttachmentID
-		if env, l.Bytes, err = r.attachment(ctx, env.AttachmentID); err != nil {
+		if env.NSP == "" {
+			env.NSP = nsp
+		}
+		if env, l.Bytes, err = r.attachment(ctx, env); err != nil {
 			l.Error = fmt.Sprintf("attachment %s: %v", l.Attachment, err)
 			return l
 		}
@@ -110,17 +113,17 @@ func (r *Reader) Line(ctx context.Context, m transport.Message, at time.Time) Li
 	return l
 }
 
-func (r *Reader) attachment(ctx context.Context, id string) (*codec.Envelope, int, error) {
+func (r *Reader) attachment(ctx context.Context, ref *codec.Envelope) (*codec.Envelope, int, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
-	body, err := r.Store.Get(ctx, id)
+	body, err := r.Store.Get(ctx, ref.AttachmentID)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = errors.New("it has expired, or is in another table")
 	}
 	if err != nil {
 		return nil, 0, err
 	}
-	env, err := r.Wire.DecodeBody(body)
+	env, err := r.Wire.DecodeBody(ref, body)
 	return env, len(body), err
 }
 

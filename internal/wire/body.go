@@ -1,0 +1,46 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// ErrReplaced is returned for a body that belongs to another message than the reference: the store gave its id twice, as
+// PostgreSQL may after a crash, or somebody wrote another body under it.
+var ErrReplaced = errors.New("backplane: the attachment was replaced by that of another message")
+
+var (
+	errNested   = fmt.Errorf("%w: an attachment that refers to another attachment", codec.ErrMalformed)
+	errMismatch = fmt.Errorf("%w: the attachment is another message than its reference says", codec.ErrMalformed)
+)
+
+// newKey returns what a reference and its body share: 64 random bits as 16 hexadecimal digits.
+func newKey() string { return fmt.Sprintf("%016x", rand.Uint64()) }
+
+// DecodeBody reads what the store has under the id of ref, a reference that names its namespace. The envelope may keep
+// parts of p. It returns ErrReplaced for another message's body. Node.js writes no key: its bodies are held only
+// against sender, type and namespace.
+func (w *Wire) DecodeBody(ref *codec.Envelope, p []byte) (*codec.Envelope, error) {
+	env, err := w.codec.Parse(p, codec.Binary)
+	if err != nil {
+		return nil, err
+	}
+	if env.NSP == "" {
+		env.NSP = ref.NSP
+	}
+	if env.UID == "" {
+		env.UID = ref.UID
+	}
+	switch {
+	case env.AttachmentID != "":
+		return nil, errNested
+	case env.AttachmentKey != ref.AttachmentKey:
+		return nil, ErrReplaced
+	case env.Type != ref.Type || env.UID != ref.UID || env.NSP != ref.NSP:
+		return nil, errMismatch
+	}
+	return env, nil
+}
