@@ -23,8 +23,9 @@ type Config struct {
 	NoAutoCreate bool
 
 	// DurableAttachments makes storing an attachment wait for the disk, if the server's synchronous_commit says so.
-	// By default it does not: an attachment is read within moments or never, and a crash of the server that loses it
-	// loses every notification under way, and cuts every listener, anyway. The setting is made for the transaction
-	// that stores, so that nothing stays behind in the connection.
+	// By default it does not: a crash of the server also loses every notification under way, and cuts every listener. A
+	// node that had received the notification but not yet read the attachment reports the message as lost, also when
+	// the server gives its id to another one after the crash (core.ErrAttachmentReplaced). Node.js's adapter would take the
+	// other one for it. The setting is made for the transaction that stores, so that nothing stays behind in the connection.
 	DurableAttachments bool
 }
