@@ -23,13 +23,13 @@ func footprints(ctx context.Context, w io.Writer) error {
 	local := backplane.NewRegistry(backplane.RegistryConfig{})
 
 	const namespaces = 1000
-	before := heap()
+	before, running := heap(), runtime.NumGoroutine()
 	for i := range namespaces {
 		if _, err := cluster.Namespace(ctx, fmt.Sprintf("/n%d", i), local); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "idle namespace: %d bytes of heap, and 2 goroutines\n", (heap()-before)/namespaces)
+	fmt.Fprintf(w, "idle namespace: %d bytes of heap, and %d goroutines\n", (heap()-before)/namespaces, (runtime.NumGoroutine()-running)/namespaces)
 
 	registry := backplane.NewRegistry(backplane.RegistryConfig{})
 	const sockets = 100_000

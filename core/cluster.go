@@ -216,14 +216,15 @@ func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
 	}
 }
 
-// deliver hands a received message to its namespace.
-func (c *Cluster) deliver(m transport.Message, came coming) {
+// deliver hands a received message to its namespace. The caller has to drain the lane that is returned, if any.
+func (c *Cluster) deliver(m transport.Message, came coming) *lane {
 	c.mu.RLock()
 	ns := c.namespaces[m.Channel]
 	c.mu.RUnlock()
-	if ns != nil {
-		ns.receive(m.Payload, came)
+	if ns == nil {
+		return nil
 	}
+	return ns.receive(m.Payload, came)
 }
 
 func (c *Cluster) lost(err error) {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A goroutine that has something else to do calls Local itself only while Local is quick: waking another one would cost more.
-// Once a call has taken longer than quick, others do it for a while.
+// The receiver calls Local itself only while Local is quick. Once a call has taken longer than quick, other goroutines do it
+// for a while.
 const (
 	quick    = 100 * time.Microsecond
 	distrust = 10 * time.Second
@@ -29,22 +29,5 @@ func (h *handy) time(f func()) {
 	f()
 	if took := time.Since(start); took > quick {
 		h.until.Store(int64(time.Since(processBegan) + distrust))
-	}
-}
-
-// turn is a lock to hold while waiting for others: for the bus, or for Local.
-type turn chan struct{}
-
-func newTurn() turn { return make(turn, 1) }
-
-func (t turn) take()  { t <- struct{}{} }
-func (t turn) leave() { <-t }
-
-func (t turn) tryTake() bool {
-	select {
-	case t <- struct{}{}:
-		return true
-	default:
-		return false
 	}
 }

@@ -9,21 +9,22 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// receive takes what came on the namespace's channel. It is called by the receiving goroutine.
-func (ns *Namespace) receive(p []byte, came coming) {
+// receive takes what came on the namespace's channel. It is called by the receiving goroutine, which has to drain the lane
+// that is returned, if any.
+func (ns *Namespace) receive(p []byte, came coming) *lane {
 	c := ns.cluster
 	if c.wire.SentBy(p, ns.uid) {
 		ns.own(came)
-		return
+		return nil
 	}
 	env, err := c.wire.Decode(p)
 	if err != nil {
 		ns.dropped(&codec.Envelope{}, DropMalformed, err)
-		return
+		return nil
 	}
 	if env.UID == ns.uid {
 		ns.own(came)
-		return
+		return nil
 	}
 	c.counts.received.Add(1)
 	if env.NSP == "" {
@@ -42,8 +43,9 @@ func (ns *Namespace) receive(p []byte, came coming) {
 	case !env.Type.Known():
 		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
 	default:
-		ns.route(env, len(p), came.sparse)
+		return ns.route(env, len(p), came.alone)
 	}
+	return nil
 }
 
 // own notes that a message of the node itself came back.
@@ -73,14 +75,16 @@ func (ns *Namespace) answer(env *codec.Envelope) {
 	ns.requests.answer(env)
 }
 
-// route hands on a message whose sender is known.
-func (ns *Namespace) route(env *codec.Envelope, size int, sparse bool) {
+// route queues or handles a message whose sender is known. The caller has to drain the lane that is returned, if any.
+func (ns *Namespace) route(env *codec.Envelope, size int, alone bool) *lane {
 	switch {
 	case env.Type == codec.Heartbeat:
 	case env.Type == codec.InitialHeartbeat:
 		ns.greet()
-	case env.Type == codec.Broadcast && env.RequestID == "" && sparse:
-		ns.lanes.messages.pass(ns.ctx, env, size)
+	case env.Type == codec.Broadcast && env.RequestID == "" && alone:
+		if ns.lanes.messages.pushAlone(env, size) {
+			return ns.lanes.messages
+		}
 	case !env.Type.Response():
 		ns.lanes.messages.push(env, size)
 	case env.AttachmentID == "":
@@ -88,6 +92,7 @@ func (ns *Namespace) route(env *codec.Envelope, size int, sparse bool) {
 	case env.RequesterUID == "" && ns.requests.waiting(), env.RequesterUID == ns.uid:
 		ns.lanes.answers.push(env, size)
 	}
+	return nil
 }
 
 // greet answers a newcomer, so that it knows this node at once. One answer serves all who come while it is queued.

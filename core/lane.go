@@ -3,98 +3,118 @@ package core
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/backplane-go/backplane/codec"
 )
 
-// lane hands the messages of one namespace on, one at a time and in order, and with the attachments that they refer to.
-// The receiver does not wait for it: what does not fit is dropped. A broadcast that comes alone the receiver hands on itself.
+// lane hands the messages of one namespace on, one at a time, in the order in which they were pushed. It has no goroutine
+// while it is empty. A push to an idle lane makes somebody drain it: a new goroutine, or the caller. Whether the lane is idle
+// is decided under the lock that guards the queue, so there is never more than one who drains.
 type lane struct {
-	pending atomic.Int64 // messages that were not handled yet
-	turn    turn         // who has it handles messages
-	handy   handy        // whether the receiver may do it
+	ctx                context.Context // ends with the namespace: nothing is handled any more
+	maxItems, maxBytes int
+	group              *sync.WaitGroup // of the goroutines that Close waits for
+	fetcher            *fetcher
+	handle             func(*codec.Envelope)
+	dropped            func(env *codec.Envelope, reason DropReason, err error)
+	handy              handy // whether the receiver may drain the lane itself
 
-	queue   *queue[*codec.Envelope]
-	fetcher *fetcher
-	handle  func(*codec.Envelope)
-	dropped func(env *codec.Envelope, reason DropReason, err error)
+	mu       sync.Mutex // guards all below
+	items    []*codec.Envelope
+	bytes    int
+	draining bool // somebody drains, or is about to
+	closed   bool
 }
 
-// push queues a message of size bytes, or drops it.
+// idleCapacity is how many items an idle lane keeps memory for.
+const idleCapacity = 16
+
+// add queues a message of size bytes, or returns ErrQueueFull or ErrClosed. A single message may be larger than all the
+// bytes allowed. If the lane was idle, the caller has to see to it that it is drained.
+func (l *lane) add(env *codec.Envelope, size int) (wasIdle bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return false, ErrClosed
+	case len(l.items) >= l.maxItems || l.bytes+size > l.maxBytes && len(l.items) > 0:
+		return false, ErrQueueFull
+	}
+	l.items = append(l.items, env)
+	l.bytes += size
+	wasIdle = !l.draining
+	l.draining = true
+	return wasIdle, nil
+}
+
+// take returns all there is. If there is nothing, the lane is idle from now on. The slice that the call before returned,
+// passed back as free, is used again.
+func (l *lane) take(free []*codec.Envelope) []*codec.Envelope {
+	clear(free)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	items := l.items
+	l.items, l.bytes = free[:0], 0
+	if len(items) == 0 {
+		l.draining = false
+		if cap(l.items) > idleCapacity {
+			l.items = nil
+		}
+	}
+	return items
+}
+
+// offer queues a message, which a goroutine will handle, or returns why not. It is called by the receiver only, while Close
+// waits for it.
+func (l *lane) offer(env *codec.Envelope, size int) error {
+	wasIdle, err := l.add(env, size)
+	if wasIdle {
+		l.group.Add(1)
+		go l.run()
+	}
+	return err
+}
+
+// push is offer, but reports a message that it drops.
 func (l *lane) push(env *codec.Envelope, size int) {
 	if err := l.offer(env, size); err != nil {
 		l.dropped(env, DropSlow, err)
 	}
 }
 
-func (l *lane) offer(env *codec.Envelope, size int) error {
-	l.pending.Add(1)
-	err := l.queue.tryPush(env, size)
+// pushAlone is push for a message that came alone. When it returns true, the caller has to drain the lane: that is quicker
+// than to start a goroutine.
+func (l *lane) pushAlone(env *codec.Envelope, size int) (drain bool) {
+	if env.AttachmentID != "" || !l.handy.due() {
+		l.push(env, size)
+		return false
+	}
+	wasIdle, err := l.add(env, size)
 	if err != nil {
-		l.pending.Add(-1)
+		l.dropped(env, DropSlow, err)
 	}
-	return err
+	return wasIdle
 }
 
-// pass handles a message at once if nothing else is to be handled, else it queues it.
-func (l *lane) pass(ctx context.Context, env *codec.Envelope, size int) {
-	if env.AttachmentID != "" || !l.pending.CompareAndSwap(0, 1) {
-		l.push(env, size)
-		return
-	}
-	switch {
-	case !l.handy.due():
-		l.push(env, size)
-	case ctx.Err() == nil:
-		l.turn.take()
-		l.handy.time(func() { l.handle(env) })
-		l.turn.leave()
-	}
-	l.pending.Add(-1)
+func (l *lane) run() {
+	defer l.group.Done()
+	l.drain()
 }
 
-// run handles messages until the queue is closed, or ctx ends.
-func (l *lane) run(ctx context.Context) {
+// drain handles messages until there are none.
+func (l *lane) drain() {
 	var batch []*codec.Envelope
 	for {
-		var ok bool
-		if batch, ok = l.queue.take(batch); !ok {
+		if batch = l.take(batch); len(batch) == 0 {
 			return
 		}
-		l.turn.take()
-		l.work(ctx, batch)
-		l.turn.leave()
-		l.pending.Add(-int64(len(batch)))
+		l.work(batch)
 	}
 }
 
-func (l *lane) work(ctx context.Context, batch []*codec.Envelope) {
-	var group sync.WaitGroup
-	defer group.Wait()
-	fetches, ahead := l.fetcher.plan(batch)
-	started := 0
-	for _, env := range batch {
-		for ; started < min(len(fetches), ahead); started++ {
-			l.fetcher.start(ctx, &group, fetches[started])
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if env.AttachmentID == "" {
-			l.handle(env)
-			continue
-		}
-		whole, err := fetches[0].next()
-		if fetches[0].empty() {
-			fetches = fetches[1:]
-			started--
-		}
-		switch {
-		case err == nil:
-			l.handle(whole)
-		case ctx.Err() == nil:
-			l.dropped(env, attachmentReason(err), err)
-		}
-	}
+// close refuses further messages.
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
 }

@@ -16,7 +16,7 @@ type listener struct {
 	bus              transport.Bus
 	timeout          time.Duration // bounds opening, listening and closing
 	minWait, maxWait time.Duration
-	deliver          func(m transport.Message, came coming)
+	deliver          func(m transport.Message, came coming) *lane
 	lost             func(err error)
 	recovered        func(gap *GapError)
 	failed           func(err error)

@@ -46,8 +46,8 @@ type Namespace struct {
 type lanes struct{ messages, answers *lane }
 
 func (l lanes) close() {
-	l.messages.queue.close()
-	l.answers.queue.close()
+	l.messages.close()
+	l.answers.close()
 }
 
 // Namespace opens a namespace, such as "/" or "/chat", for the clients of local. It returns once the node receives
@@ -109,8 +109,7 @@ func (ns *Namespace) listens() {
 func (ns *Namespace) newLane(handle func(*codec.Envelope)) *lane {
 	c := ns.cluster
 	return &lane{
-		turn:  newTurn(),
-		queue: newQueue[*codec.Envelope](c.config.ReceiveQueue, c.config.ReceiveQueueBytes),
+		ctx: ns.ctx, maxItems: c.config.ReceiveQueue, maxBytes: c.config.ReceiveQueueBytes, group: &c.group,
 		fetcher: &fetcher{store: c.config.Store, wire: c.wire, timeout: c.config.PublishTimeout,
 			fetched: func() { c.counts.attachmentReads.Add(1) }},
 		handle: handle, dropped: ns.dropped,
@@ -131,8 +130,6 @@ func (c *Cluster) register(ns *Namespace, open func()) error {
 		return ErrNamespaceExists
 	}
 	c.namespaces[ns.channel] = ns
-	c.group.Go(func() { ns.lanes.messages.run(ns.ctx) })
-	c.group.Go(func() { ns.lanes.answers.run(ns.ctx) })
 	if open != nil {
 		ns.opening.Add(1)
 		c.group.Go(open)

@@ -24,26 +24,14 @@ func newQueue[T any](maxItems, maxBytes int) *queue[T] {
 
 // tryPush adds an item, or returns ErrQueueFull or ErrClosed. A single item may be larger than all the bytes allowed.
 func (q *queue[T]) tryPush(item T, size int) error {
-	first, err := q.tryPushQuietly(item, size)
-	if first {
-		q.signal()
-	}
+	_, err := q.offer(item, size, false)
 	return err
-}
-
-// tryPushQuietly is tryPush, but does not wake the consumer, which is due if the item is the first.
-func (q *queue[T]) tryPushQuietly(item T, size int) (first bool, err error) {
-	_, first, err = q.offer(item, size, false)
-	return first, err
 }
 
 // push adds an item as soon as there is room for it.
 func (q *queue[T]) push(ctx context.Context, item T, size int) error {
 	for {
-		space, first, err := q.offer(item, size, true)
-		if first {
-			q.signal()
-		}
+		space, err := q.offer(item, size, true)
 		if space == nil {
 			return err
 		}
@@ -55,29 +43,31 @@ func (q *queue[T]) push(ctx context.Context, item T, size int) error {
 	}
 }
 
-// offer adds the item, and tells whether it is the first, or returns an error, or, when it may wait, a channel that is closed
-// once it is worth another try.
-func (q *queue[T]) offer(item T, size int, wait bool) (space <-chan struct{}, first bool, err error) {
+// offer adds the item, or returns an error, or, when it may wait, a channel that is closed once it is worth another try.
+func (q *queue[T]) offer(item T, size int, wait bool) (space <-chan struct{}, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return nil, false, ErrClosed
+		return nil, ErrClosed
 	}
 	if q.halted != nil {
-		return nil, false, q.halted
+		return nil, q.halted
 	}
 	if full := len(q.items) >= q.maxItems || q.bytes+size > q.maxBytes && len(q.items) > 0; full {
 		if !wait {
-			return nil, false, ErrQueueFull
+			return nil, ErrQueueFull
 		}
 		if q.space == nil {
 			q.space = make(chan struct{})
 		}
-		return q.space, false, nil
+		return q.space, nil
 	}
 	q.items = append(q.items, item)
 	q.bytes += size
-	return nil, len(q.items) == 1, nil
+	if len(q.items) == 1 {
+		q.signal()
+	}
+	return nil, nil
 }
 
 func (q *queue[T]) signal() {
@@ -87,39 +77,25 @@ func (q *queue[T]) signal() {
 	}
 }
 
-// wait waits until there is something to take. It is false once the queue is closed and empty.
-func (q *queue[T]) wait() bool {
+// take waits until there is something and returns all of it. The slice that the call before returned, passed back as free, is
+// used again. ok is false once the queue is closed and empty.
+func (q *queue[T]) take(free []T) (items []T, ok bool) {
+	clear(free)
 	for {
 		q.mu.Lock()
-		some, closed := len(q.items) > 0, q.closed
-		q.mu.Unlock()
 		switch {
-		case some:
-			return true
-		case closed:
-			return false
+		case len(q.items) > 0:
+			items, q.items, q.bytes = q.items, free[:0], 0
+			q.free()
+			q.mu.Unlock()
+			return items, true
+		case q.closed:
+			q.mu.Unlock()
+			return nil, false
 		}
+		q.mu.Unlock()
 		<-q.wake
 	}
-}
-
-// takeNow returns all there is. The slice that the call before returned, passed back as free, is used again.
-func (q *queue[T]) takeNow(free []T) []T {
-	clear(free)
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	items := q.items
-	q.items, q.bytes = free[:0], 0
-	q.free()
-	return items
-}
-
-// take waits until there is something and returns all of it, as takeNow does. ok is false once the queue is closed and empty.
-func (q *queue[T]) take(free []T) (items []T, ok bool) {
-	if !q.wait() {
-		return nil, false
-	}
-	return q.takeNow(free), true
 }
 
 // suspend returns what is queued, and refuses further items with err until resume is called.

@@ -8,17 +8,19 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// The goroutine that receives also hands a broadcast that comes alone to Local: waking another goroutine for it costs a
-// third of its way. A Local that takes its time must not hold up what others are sent, so the receiver is watched: while a
-// delivery lasts for too long, another goroutine receives, and the first ends when it comes back.
+// One goroutine receives, and puts each message into its namespace's lane before it receives the next: the order of a lane is
+// the order of the bus. When a broadcast comes alone, the receiver also drains the lane itself, since starting another
+// goroutine would cost a third of the message's way. A Local that takes its time must not hold up what others are sent, so
+// that draining is watched: when it lasts too long, another goroutine becomes the receiver, and the first ends once the lane
+// is empty. It has nothing in hand by then: the message that it drains for is in the lane.
 
 // pause is how long nothing has come when a message comes alone.
 const pause = 50 * time.Microsecond
 
 // coming says how a message came. The clock is read once for each: on a virtual machine that is a good part of what receiving takes.
 type coming struct {
-	at     time.Time
-	sparse bool // after a pause
+	at    time.Time
+	alone bool // after a pause
 }
 
 // serve receives until the session ends.
@@ -75,7 +77,7 @@ func (l *listener) receive(ctx context.Context, session transport.Session, w *wa
 
 // receiveUntil hands on messages until there is an error or ctx ends.
 func (l *listener) receiveUntil(ctx context.Context, session transport.Session, w *watch) error {
-	var done time.Time // when the last delivery was
+	var last time.Time // when the last delivery was
 	for {
 		m, err := session.Receive(ctx)
 		if err != nil {
@@ -85,14 +87,16 @@ func (l *listener) receiveUntil(ctx context.Context, session transport.Session, 
 		l.mu.Lock()
 		l.heard = now
 		l.mu.Unlock()
-		sparse := now.Sub(done) > pause
-		n := w.begin()
-		l.deliver(m, coming{at: now, sparse: sparse})
-		if !w.end(n) {
-			return errReplaced
+		alone := now.Sub(last) > pause
+		if lane := l.deliver(m, coming{at: now, alone: alone}); lane != nil {
+			n := w.begin()
+			lane.handy.time(lane.drain)
+			if !w.end(n) {
+				return errReplaced
+			}
 		}
-		if done = now; sparse {
-			done = time.Now()
+		if last = now; alone {
+			last = time.Now()
 		}
 	}
 }

@@ -1,0 +1,135 @@
+package backplane_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/postgres/pgxdriver"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+var (
+	orderRuns = flag.Int("order.runs", 1, "how often TestOrderUnderStarvation runs each of its cases")
+	orderFor  = flag.Duration("order.for", 300*time.Millisecond, "how long each of these runs sends")
+	orderBurn = flag.Int("order.burn", 20, "how many goroutines compute meanwhile")
+)
+
+// The messages of one sender arrive in order, and once, also when goroutines that compute leave the processes little time.
+func TestOrderUnderStarvation(t *testing.T) {
+	for _, bus := range []struct {
+		name string
+		open func(t *testing.T) func() backplane.Config
+	}{
+		{"memory", func(*testing.T) func() backplane.Config {
+			hub := memory.NewHub()
+			return func() backplane.Config { return backplane.Config{Bus: hub} }
+		}},
+		{"pgx", func(t *testing.T) func() backplane.Config {
+			url := pgtest.Database(t)
+			return func() backplane.Config {
+				pool, err := pgxpool.New(t.Context(), url)
+				require.NoError(t, err)
+				t.Cleanup(pool.Close)
+				return backplane.Config{Bus: pgxdriver.New(pool)}
+			}
+		}},
+	} {
+		for _, processors := range []int{1, 2, 8} {
+			t.Run(fmt.Sprintf("%s/%d", bus.name, processors), func(t *testing.T) {
+				config := bus.open(t)
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+				for range *orderRuns {
+					starve(t, config)
+				}
+			})
+		}
+	}
+}
+
+// sequence is a Local that wants each number to be the next.
+type sequence struct {
+	*backplane.Registry
+	last  atomic.Int64
+	came  atomic.Int64
+	wrong atomic.Int64 // how many were not
+	first atomic.Value // the first of these, in words
+}
+
+func (s *sequence) Broadcast(p *backplane.Packet, _ backplane.Selector) {
+	var n int64
+	values, err := p.Args.Values()
+	if err == nil {
+		err = values[0].Decode(&n)
+	}
+	last := s.last.Swap(n)
+	if err != nil || n != last+1 {
+		s.wrong.Add(1)
+		s.first.CompareAndSwap(nil, fmt.Sprintf("%d after %d (error: %v)", n, last, err))
+	}
+	s.came.Add(1)
+}
+
+// starve sends for a while from one node to another, alone and in bursts, while others compute.
+func starve(t *testing.T, config func() backplane.Config) {
+	t.Helper()
+	seen := &sequence{Registry: backplane.NewRegistry(backplane.RegistryConfig{})}
+	sender, leave := enter(t, config(), backplane.NewRegistry(backplane.RegistryConfig{}))
+	defer leave()
+	_, leave = enter(t, config(), seen)
+	defer leave()
+	stop := burn(*orderBurn)
+	sent := int64(0)
+	for end := time.Now().Add(*orderFor); time.Now().Before(end); {
+		for range 1 + rand.IntN(200) {
+			if sender.EmitAsync("n", sent+1) == nil {
+				sent++
+			}
+		}
+		time.Sleep(rand.N(time.Millisecond))
+	}
+	stop()
+	assert.Eventually(t, func() bool { return seen.came.Load() >= sent }, 30*time.Second, time.Millisecond, "all messages arrive")
+	assert.Zero(t, seen.wrong.Load(), "messages, of %d, that did not follow their predecessor; the first: %v", sent, seen.first.Load())
+}
+
+// enter opens the namespace of one node, for as long as leave was not called.
+func enter(t *testing.T, config backplane.Config, local backplane.Local) (ns *backplane.Namespace, leave func()) {
+	t.Helper()
+	cluster, err := backplane.Open(t.Context(), config)
+	require.NoError(t, err)
+	ns, err = cluster.Namespace(t.Context(), "/", local)
+	require.NoError(t, err)
+	return ns, func() { assert.NoError(t, cluster.Close(context.WithoutCancel(t.Context()))) }
+}
+
+// burn computes on n goroutines until the function that it returns is called.
+func burn(n int) (stop func()) {
+	var group sync.WaitGroup
+	var done atomic.Bool
+	for range n {
+		group.Go(func() {
+			for x := uint64(1); !done.Load(); {
+				for range 1000 {
+					x = x*6364136223846793005 + 1
+				}
+			}
+		})
+	}
+	return func() {
+		done.Store(true)
+		group.Wait()
+	}
+}
