@@ -1,11 +1,13 @@
 package pgtest
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A Direction is which way bytes go through a Proxy.
@@ -21,7 +23,7 @@ const (
 )
 
 // Proxy stands in front of a server and can lose the network: hold bytes back without a word, as when a cable is
-// pulled, or cut connections.
+// pulled, lose them, delay them, or cut and refuse connections.
 type Proxy struct {
 	listener net.Listener
 	target   string // host:port
@@ -33,6 +35,8 @@ type Proxy struct {
 
 	stalled  Direction
 	only     string // which connections are stalled
+	delay    time.Duration
+	refused  bool
 	pairs    map[*pair]struct{}
 	accepted int
 	closed   bool
@@ -43,25 +47,36 @@ type pair struct {
 	client, server net.Conn
 	greeting       string // the first that the client says, with its application_name unless it is encrypted
 	cut            bool
+	swallowed      bool // what is sent is lost
 }
 
 // NewProxy starts a proxy in front of the server of a URL, until the test ends.
 func NewProxy(tb testing.TB, server string) *Proxy {
 	tb.Helper()
-	p := &Proxy{pairs: make(map[*pair]struct{})}
-	p.wake = sync.NewCond(&p.mu)
-	var err error
-	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		tb.Fatalf("pgtest: %v", err)
+	p, err := StartProxy(server)
+	if err != nil {
+		tb.Fatal(err)
 	}
-	p.url = With(tb, server, func(u *url.URL) {
-		p.target = u.Host
-		u.Host = p.listener.Addr().String()
-	})
+	tb.Cleanup(p.Close)
+	return p
+}
+
+// StartProxy starts a proxy in front of the server of a URL, until Close.
+func StartProxy(server string) (*Proxy, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return nil, fmt.Errorf("pgtest: %w", err)
+	}
+	p := &Proxy{target: u.Host, pairs: make(map[*pair]struct{})}
+	p.wake = sync.NewCond(&p.mu)
+	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("pgtest: %w", err)
+	}
+	u.Host = p.listener.Addr().String()
+	p.url = u.String()
 	p.wg.Add(1)
 	go p.accept()
-	tb.Cleanup(p.close)
-	return p
+	return p, nil
 }
 
 // URL returns the URL to connect to instead of the server's.
@@ -83,6 +98,32 @@ func (p *Proxy) set(d Direction, only string) {
 	defer p.mu.Unlock()
 	p.stalled, p.only = d, only
 	p.wake.Broadcast()
+}
+
+// Delay makes every piece of bytes wait, in both directions. Zero ends it.
+func (p *Proxy) Delay(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
+// Refuse makes the proxy close new connections at once, or accept them again.
+func (p *Proxy) Refuse(refused bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused = refused
+}
+
+// Swallow loses whatever is sent from now on over the connections that exist, in both directions, and tells neither side. It
+// returns how many there are. New connections work.
+func (p *Proxy) Swallow() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for pair := range p.pairs {
+		pair.swallowed = true
+	}
+	p.wake.Broadcast()
+	return len(p.pairs)
 }
 
 // Cut closes all connections and returns how many there were. New ones are accepted.
@@ -120,7 +161,8 @@ func (p *Proxy) Open() int {
 	return len(p.pairs)
 }
 
-func (p *Proxy) close() {
+// Close cuts all connections and stops listening.
+func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.closed = true
 	_ = p.listener.Close()
@@ -145,6 +187,11 @@ func (p *Proxy) accept() {
 		p.mu.Lock()
 		p.accepted++
 		p.pairs[c] = struct{}{}
+		if p.refused {
+			c.cut = true
+			_ = client.Close()
+			_ = server.Close()
+		}
 		if p.closed {
 			p.cutLocked()
 		}
@@ -175,7 +222,7 @@ func (p *Proxy) forward(c *pair, to, from net.Conn, d Direction) {
 		if !p.pass(c, d, buf[:n]) {
 			return
 		}
-		if n > 0 {
+		if n > 0 && !p.loses(c) {
 			if _, err := to.Write(buf[:n]); err != nil {
 				break
 			}
@@ -195,8 +242,20 @@ func (p *Proxy) pass(c *pair, d Direction, bytes []byte) bool {
 	if d == ToServer && c.greeting == "" {
 		c.greeting = string(bytes)
 	}
-	for p.stalled&d != 0 && !c.cut && strings.Contains(c.greeting, p.only) {
+	if wait := p.delay; wait > 0 && len(bytes) > 0 {
+		p.mu.Unlock()
+		time.Sleep(wait)
+		p.mu.Lock()
+	}
+	for p.stalled&d != 0 && !c.cut && !c.swallowed && strings.Contains(c.greeting, p.only) {
 		p.wake.Wait()
 	}
 	return !c.cut
+}
+
+// loses reports whether what is sent over the connection is lost.
+func (p *Proxy) loses(c *pair) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return c.swallowed
 }

@@ -26,6 +26,8 @@ const (
 	Fast = Mode(syscall.SIGINT)
 	// Immediate is a crash: clients are cut off, and the next start recovers.
 	Immediate = Mode(syscall.SIGQUIT)
+	// Killed ends the first process of the server, which cannot do anything about it. The others notice, and end.
+	Killed = Mode(syscall.SIGKILL)
 )
 
 // Server is a throwaway PostgreSQL with default settings, on a port and in a folder of its own. It ends with
@@ -116,18 +118,24 @@ func (s *Server) Exec(tb testing.TB, sql string) {
 // Down shuts the server down and waits until it has ended.
 func (s *Server) Down(tb testing.TB, mode Mode) {
 	tb.Helper()
-	if err := s.process.end(syscall.Signal(mode)); err != nil {
+	if err := s.GoDown(mode); err != nil {
 		tb.Fatal(err)
 	}
 }
 
+// GoDown is Down for programs that are no tests.
+func (s *Server) GoDown(mode Mode) error { return s.process.end(syscall.Signal(mode)) }
+
 // Up starts the server again after Down, at the same URL, and waits until it answers.
 func (s *Server) Up(tb testing.TB) {
 	tb.Helper()
-	if err := s.up(context.Background()); err != nil {
+	if err := s.ComeUp(context.Background()); err != nil {
 		tb.Fatal(err)
 	}
 }
+
+// ComeUp is Up for programs that are no tests. An error leaves the server down.
+func (s *Server) ComeUp(ctx context.Context) error { return s.up(ctx) }
 
 // Restart is Down and Up.
 func (s *Server) Restart(tb testing.TB, mode Mode) {

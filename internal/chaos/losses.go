@@ -1,0 +1,201 @@
+package chaos
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// stream looks at the messages of one stream: who missed which, and whether somebody was told.
+func (j *judge) stream(sender *Node, stream int) {
+	sent := j.timeline(sender, stream)
+	j.Sent += len(sent)
+	j.unsent(sender, stream, sent)
+	for _, n := range j.Nodes {
+		if n.Opened > 0 && n.Hears(stream) {
+			j.missed(n, sender, stream, sent)
+		}
+	}
+}
+
+// Hears reports whether a node takes part in the namespace of a stream.
+func (n *Node) Hears(stream int) bool { return n.Go || stream == 0 }
+
+// sighting is a message and what is known about when it was published.
+type sighting struct {
+	Message
+	seq      int
+	seen     bool  // another node received it, so it was published
+	until    int64 // no later than this
+	required bool  // it was published, or its sender was told nothing else
+}
+
+// timeline returns the messages of a stream in their order. A message that nobody waited for has become something by the
+// time that a later one, which somebody waited for, has.
+func (j *judge) timeline(sender *Node, stream int) []sighting {
+	seen := j.evidence[Source{sender.Number, stream}]
+	sent := make([]sighting, 0, len(sender.Sent[stream]))
+	for seq, m := range sender.Sent[stream] {
+		at, is := seen[seq]
+		s := sighting{Message: m, seq: seq, seen: is, until: math.MaxInt64}
+		if is {
+			s.until = at
+		}
+		sent = append(sent, s)
+	}
+	slices.SortFunc(sent, func(a, b sighting) int { return cmp.Compare(a.seq, b.seq) })
+	settled := int64(math.MaxInt64)
+	for i := len(sent) - 1; i >= 0; i-- {
+		m := &sent[i]
+		if m.Outcome == OK {
+			settled = min(settled, m.End)
+		}
+		m.until = min(m.until, settled)
+		m.required = m.seen || m.Outcome == OK || m.Outcome == Queued && sender.Go
+	}
+	return sent
+}
+
+// unsent finds the messages that nobody received and whose sender was told: by the outcome, or by a report later.
+func (j *judge) unsent(sender *Node, stream int, sent []sighting) {
+	var open []claim
+	for i := range sent {
+		switch m := &sent[i]; {
+		case !m.required:
+			j.Unsent++
+		case m.Outcome == Queued && !m.seen:
+			open = append(open, claim{message: m, from: m.Begin, to: m.until})
+		}
+	}
+	for _, c := range match(open, sender.Failed) {
+		c.message.required = false
+		j.Unsent++
+	}
+}
+
+// missed finds the messages that a node should have been given and was not.
+func (j *judge) missed(n, sender *Node, stream int, sent []sighting) {
+	got := n.Got[Source{sender.Number, stream}]
+	at := make(map[int]int64, len(got))
+	last := 0
+	for _, d := range got {
+		at[d.Seq] = d.At
+		last = max(last, d.Seq)
+	}
+	var open []claim
+	next := int64(math.MaxInt64) // when the next message came that did
+	for i := len(sent) - 1; i >= 0; i-- {
+		m := &sent[i]
+		if t, came := at[m.seq]; came {
+			next = t
+			continue
+		}
+		switch {
+		case m.Begin <= n.Opened || m.Begin >= n.Ended:
+		case n == sender: // a node's own clients are served in any case
+			if sender.Go && !sender.Killed && m.Outcome != Refused {
+				j.fault(Silent, m.Begin, "%s: its own message %d of stream %d (%s)", n.Name, m.seq, stream, m.Outcome)
+			}
+		case !m.required:
+		case !n.Go:
+			if sender.Go {
+				j.Verdict.Witness.Missed++
+			}
+		case n.reportsGap(m):
+			j.Gaps++
+		default:
+			open = append(open, claim{message: m, from: m.Begin, to: next, last: m.seq > last})
+		}
+	}
+	for _, c := range match(open, n.dropsOf(sender)) {
+		c.matched = true
+		j.Drops++
+	}
+	for _, c := range open {
+		switch {
+		case c.matched:
+		case c.last && n.Ended != math.MaxInt64 && (n.Deaf || c.message.begins()+horizon > n.Ended):
+			j.Excused++
+		default:
+			j.lost(n, sender, stream, c.message)
+		}
+	}
+}
+
+func (m *sighting) begins() int64 {
+	if m.until == math.MaxInt64 {
+		return m.Begin
+	}
+	return max(m.Begin, m.until)
+}
+
+// reportsGap reports whether a message may have been published while n was deaf, as n itself says.
+func (n *Node) reportsGap(m *sighting) bool {
+	return slices.ContainsFunc(n.Gaps, func(g Event) bool { return m.until >= g.Since-slack && m.Begin <= g.At+slack })
+}
+
+// dropsOf returns the reports of n of messages of a sender, or of one that it could not tell.
+func (n *Node) dropsOf(sender *Node) (drops []Event) {
+	for _, d := range n.Drops {
+		if d.UID == "" {
+			drops = append(drops, d)
+			continue
+		}
+		for _, uid := range sender.UIDs {
+			if d.UID == uid {
+				drops = append(drops, d)
+				break
+			}
+		}
+	}
+	return drops
+}
+
+// lost notes a message that n has missed without a word that covers it.
+func (j *judge) lost(n, sender *Node, stream int, m *sighting) {
+	kind, nearest := Silent, int64(around)
+	var near string
+	for _, g := range n.Gaps {
+		distance := max(g.Since-m.begins(), m.Begin-g.At, 0)
+		if distance <= nearest {
+			kind, nearest = Outside, distance
+			near = "; the nearest report covers " + clock(g.Since) + " to " + clock(g.At) + ", which is " + ms(distance) + " off: " + g.Text
+		}
+	}
+	j.fault(kind, m.Begin, "%s: message %d of stream %d of %s, %s, sent at %s, published by %s%s", n.Name, m.seq, stream, sender.Name,
+		m.Outcome, clock(m.Begin), clock(m.until), near)
+}
+
+// claim is a message that some report between two times must account for.
+type claim struct {
+	message  *sighting
+	from, to int64
+	last     bool // nothing of the stream came after it
+	matched  bool
+}
+
+// match gives each claim a report of its own, as far as there are any, and returns those that have one: the claim that ends
+// first takes the first report.
+func match(claims []claim, reports []Event) (matched []*claim) {
+	byEnd := make([]*claim, len(claims))
+	for i := range claims {
+		byEnd[i] = &claims[i]
+	}
+	slices.SortStableFunc(byEnd, func(a, b *claim) int { return cmp.Or(cmp.Compare(a.to, b.to), cmp.Compare(a.from, b.from)) })
+	reports = slices.Clone(reports)
+	slices.SortStableFunc(reports, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+	used := make([]bool, len(reports))
+	for _, c := range byEnd {
+		for i, r := range reports {
+			if r.At > c.to+slack {
+				break
+			}
+			if !used[i] && r.At >= c.from-slack {
+				used[i] = true
+				matched = append(matched, c)
+				break
+			}
+		}
+	}
+	return matched
+}

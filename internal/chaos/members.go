@@ -1,0 +1,109 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// start starts a process at a place, and returns an error of before too.
+func (r *run) start(place int, before error) error {
+	m, p := r.nodes[place], places[place]
+	r.mu.Lock()
+	life := r.history.Add(p.name, p.driver != "node")
+	life.Name = fmt.Sprintf("%s #%d", p.name, life.Number)
+	r.mu.Unlock()
+	config := nodeConfig{Number: life.Number, Driver: p.driver, URL: m.proxy.URL(), Rate: r.options.Rate,
+		Seed: r.options.Plan.Seed<<8 | uint64(life.Number)}
+	cmd, err := r.command(config)
+	if err != nil {
+		return errors.Join(before, err)
+	}
+	m.life = life
+	m.process, err = startProcess(cmd, func(e Event) {
+		r.mu.Lock()
+		life.Note(e)
+		r.mu.Unlock()
+		switch e.Kind {
+		case Opened, Gap, Deaf:
+			r.log("    %s: %s at %s: %.150s", life.Name, e.Kind, clock(e.At), e.Text)
+		}
+	})
+	return errors.Join(before, err)
+}
+
+// command is what runs as a node.
+func (r *run) command(c nodeConfig) (*exec.Cmd, error) {
+	arg, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	if c.Driver == "node" {
+		_, here, _, _ := runtime.Caller(0)
+		cmd := exec.Command("node", filepath.Join(filepath.Dir(here), "witness.js"), string(arg))
+		cmd.Env = append(os.Environ(), "NODE_PATH="+r.options.Modules)
+		return cmd, nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(path)
+	cmd.Env = append(os.Environ(), envNode+"="+string(arg))
+	return cmd, nil
+}
+
+// kill ends the process at a place without a word.
+func (r *run) kill(place int) {
+	m := r.nodes[place]
+	r.mu.Lock()
+	m.life.Ended, m.life.Killed = now(), true
+	r.mu.Unlock()
+	m.process.kill()
+	m.process = nil
+}
+
+// close closes the node at a place, and waits until its process has ended. One that has not opened yet is killed.
+func (r *run) close(ctx context.Context, place int) error {
+	m := r.nodes[place]
+	if m.process == nil {
+		return nil
+	}
+	if m.process.await(Opened, patience) != nil {
+		r.kill(place)
+		return nil
+	}
+	_ = m.process.tell(Order{Do: DoClose}) // if it has ended, await says so
+	err := m.process.await(Closed, patience)
+	if err != nil {
+		r.leak("%s does not close: %v", m.life.Name, err)
+		r.kill(place)
+		return nil
+	}
+	select {
+	case <-m.process.ended:
+		m.process = nil
+		return nil
+	case <-time.After(patience):
+		r.leak("%s does not end once it has closed", m.life.Name)
+		r.kill(place)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// killAll ends what still runs.
+func (r *run) killAll() {
+	for i, m := range r.nodes {
+		if m.process != nil {
+			r.kill(i)
+		}
+	}
+}

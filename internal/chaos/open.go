@@ -1,0 +1,150 @@
+package chaos
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/postgres/pgxdriver"
+	"github.com/backplane-go/backplane/postgres/pqdriver"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// open opens the cluster. It tries again as long as the server or the network is away.
+func (n *node) open(orders <-chan Order) error {
+	for {
+		err := n.tryOpen()
+		if err == nil {
+			uids := make(map[string]string)
+			for _, ns := range n.spaces {
+				uids[ns.Name()] = ns.UID()
+			}
+			n.record.note(Event{Kind: Opened, UIDs: uids})
+			return nil
+		}
+		n.record.note(Event{Kind: Remarked, Text: "open: " + err.Error()})
+		if n.cluster != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			_ = n.cluster.Close(ctx) // it is given up
+			cancel()
+			n.cluster = nil
+		}
+		for _, closing := range n.closers {
+			closing()
+		}
+		n.closers, n.spaces, n.streams = nil, nil, nil
+		select {
+		case o := <-orders:
+			if o.Do == DoClose {
+				return errors.New("told to close before it could open")
+			}
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (n *node) tryOpen() (err error) {
+	config := backplane.Config{
+		UID:               fmt.Sprintf("%016x", rand.Uint64()),
+		HeartbeatInterval: heartbeatInterval, HeartbeatTimeout: heartbeatTimeout, PublishTimeout: publishTimeout,
+		MaxBackoff: time.Second, PublishQueue: 3000, ReceiveQueue: 3000,
+		CleanupInterval: 10 * time.Second, AttachmentAge: time.Minute,
+		ErrorHandler: n.report,
+		Trace: backplane.Trace{
+			SessionLost: func(err error) { n.record.note(Event{Kind: Deaf, Text: err.Error()}) },
+			PeerLeft: func(_, uid string, expired bool) {
+				n.peers.leave(uid)
+				n.record.note(Event{Kind: Remarked, Text: fmt.Sprintf("peer %s left, expired: %v", uid, expired)})
+			},
+		},
+	}
+	if config.Bus, err = n.bus(); err != nil {
+		return err
+	}
+	limit := 10 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err = n.timed("Open", limit, func() error {
+		n.cluster, err = backplane.Open(ctx, config)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for number, name := range namespaces {
+		registry := backplane.NewRegistry(backplane.RegistryConfig{ServerSideEmit: func(_ backplane.Args, reply func(backplane.Value)) {
+			if v, err := codec.NewValue(config.UID); err == nil && reply != nil {
+				reply(v)
+			}
+		}})
+		registry.Add(&client{uid: config.UID, record: n.record, slow: &n.slow})
+		var ns *backplane.Namespace
+		err := n.timed("Namespace", limit, func() (err error) {
+			ns, err = n.cluster.Namespace(ctx, name, registry)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		n.spaces = append(n.spaces, ns)
+		n.streams = append(n.streams, &stream{node: n.config.Number, number: number, ns: ns, record: n.record, limit: 2 * publishTimeout,
+			random: rand.New(rand.NewPCG(n.config.Seed, uint64(number)))})
+	}
+	return nil
+}
+
+// bus is a bus on a pool of the node's own.
+func (n *node) bus() (transport.Bus, error) {
+	if n.config.Driver == "pq" {
+		db, err := sql.Open("postgres", n.config.URL)
+		if err != nil {
+			return nil, err
+		}
+		n.closers = append(n.closers, func() { _ = db.Close() })
+		return pqdriver.New(db, n.config.URL), nil
+	}
+	pool, err := pgxpool.New(context.Background(), n.config.URL)
+	if err != nil {
+		return nil, err
+	}
+	n.closers = append(n.closers, pool.Close)
+	return pgxdriver.New(pool), nil
+}
+
+// timed notes how long a call took.
+func (n *node) timed(name string, limit time.Duration, call func() error) error {
+	e := Event{Kind: Call, Name: name, Begin: now(), Limit: limit.Microseconds()}
+	err := call()
+	e.At = now()
+	if err != nil {
+		e.Text = err.Error()
+	}
+	n.record.note(e)
+	return err
+}
+
+// report notes what ErrorHandler is told.
+func (n *node) report(err error) {
+	e := Event{At: now(), Text: err.Error()}
+	var gap *backplane.GapError
+	var drop *backplane.DropError
+	var op *backplane.OpError
+	switch {
+	case errors.As(err, &gap):
+		e.Kind, e.Since = Gap, time.UnixMicro(e.At).Add(-gap.Deaf).UnixMicro()
+	case errors.As(err, &drop):
+		e.Kind, e.UID = Drop, drop.UID
+	case errors.As(err, &op) && (op.Op == "publish" || op.Op == "store attachment"):
+		e.Kind = Failed
+	default:
+		e.Kind = Remarked
+	}
+	n.record.note(e)
+}

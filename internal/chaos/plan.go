@@ -1,0 +1,79 @@
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// Plan is what is done to the nodes and the server, and when.
+type Plan struct {
+	Seed  uint64
+	Steps []Step
+}
+
+// Step is one fault: it begins at a time after the start of the run and lasts for a while.
+type Step struct {
+	At   time.Duration
+	What Trouble
+	Node int // the place of the node, from 0 on; -1: the server
+	For  time.Duration
+}
+
+func (s Step) String() string {
+	where := "server"
+	if s.Node >= 0 {
+		where = places[s.Node].name
+	}
+	return fmt.Sprintf("%7.2f s  %-18s %-12s %s", s.At.Seconds(), s.What.name, where, s.For.Round(time.Millisecond))
+}
+
+func (p Plan) String() string {
+	var b strings.Builder
+	for _, s := range p.Steps {
+		fmt.Fprintln(&b, s)
+	}
+	return b.String()
+}
+
+// places are the nodes. A process that ends is replaced by another one at the same place.
+var places = []struct{ name, driver string }{{"a (pgx)", "pgx"}, {"b (lib/pq)", "pq"}, {"c (pgx)", "pgx"}, {"d (Node.js)", "node"}}
+
+// rest is how long all is well before the first fault and after the last.
+const rest = 2 * time.Second
+
+// NewPlan makes a plan of faults for so long. The same seed and length make the same plan. Every kind comes once before any
+// comes again. A node, and the server, has one trouble at a time; several of them may be in trouble together.
+func NewPlan(seed uint64, length time.Duration) Plan {
+	random := rand.New(rand.NewPCG(seed, 0))
+	p := Plan{Seed: seed}
+	busy := make(map[int]time.Duration) // until when
+	var bag []Trouble
+	for at := rest; ; at += 700*time.Millisecond + time.Duration(random.Int64N(int64(2500*time.Millisecond))) {
+		if len(bag) == 0 {
+			bag = append(bag, troubles...)
+			random.Shuffle(len(bag), func(i, j int) { bag[i], bag[j] = bag[j], bag[i] })
+		}
+		t := bag[0]
+		s := Step{At: at, What: t, Node: -1, For: t.least + time.Duration(random.Int64N(int64(t.most-t.least)+1))}
+		if !t.server {
+			s.Node = random.IntN(len(places))
+			for places[s.Node].driver == "node" && t.goOnly {
+				s.Node = random.IntN(len(places))
+			}
+		}
+		if s.At+s.For > length-rest {
+			if at > length-rest {
+				return p
+			}
+			s.For = max(length-rest-s.At, 0)
+		}
+		if busy[s.Node] > at {
+			continue
+		}
+		bag = bag[1:]
+		busy[s.Node] = at + s.For + 300*time.Millisecond
+		p.Steps = append(p.Steps, s)
+	}
+}

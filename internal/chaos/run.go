@@ -1,0 +1,307 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/backplane-go/backplane/internal/pgtest"
+)
+
+// Options say what Run does.
+type Options struct {
+	Plan Plan
+	// Length is how long the nodes send.
+	Length time.Duration
+	// Rate is how many messages a second each stream of each node sends. There are two in each Go node.
+	Rate int
+	// Modules is the node_modules folder with the packages of the Node.js node. Empty: there is none.
+	Modules string
+	// Log gets what happens, as it happens.
+	Log io.Writer
+}
+
+// Result is how a run has ended.
+type Result struct {
+	Verdict *Verdict
+	History *History
+	Faults  map[string]int // injected, by kind
+}
+
+// run is a run under way.
+type run struct {
+	options Options
+	server  *pgtest.Server
+	began   time.Time
+	nodes   []*member
+	logging sync.Mutex // guards options.Log
+
+	mu      sync.Mutex // guards all below
+	history History
+	faults  map[string]int
+	leaks   []Fault
+}
+
+// member is one place of the cluster, and the process that is there now.
+type member struct {
+	proxy   *pgtest.Proxy
+	process *process // nil: there is none
+	life    *Node
+}
+
+// patience is how long what must happen may take while all is well.
+const patience = 60 * time.Second
+
+// Run does what the plan says and judges it. An error means that there is nothing to judge.
+func Run(ctx context.Context, o Options) (result *Result, err error) {
+	r := &run{options: o, faults: make(map[string]int), began: time.Now()}
+	if r.server, err = pgtest.Start(ctx, "fsync=off"); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.server.Stop()) }()
+	defer r.killAll()
+	for i := range places {
+		if places[i].driver == "node" && o.Modules == "" {
+			r.log("without the Node.js node: its packages are not there")
+			continue
+		}
+		proxy, err := pgtest.StartProxy(r.server.URL())
+		if err != nil {
+			return nil, err
+		}
+		defer proxy.Close()
+		r.nodes = append(r.nodes, &member{proxy: proxy})
+		if err := r.start(i, nil); err != nil {
+			return nil, err
+		}
+		if err := r.nodes[i].process.await(Opened, patience); err != nil {
+			return nil, fmt.Errorf("%s: %w", places[i].name, err)
+		}
+	}
+	r.began = time.Now()
+	r.trouble(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err := r.settle(ctx); err != nil {
+		return nil, err
+	}
+	ended := now()
+	r.closeAll(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	verdict := Judge(&r.history, ended)
+	verdict.Faults = append(verdict.Faults, r.leaks...)
+	return &Result{Verdict: verdict, History: &r.history, Faults: r.faults}, nil
+}
+
+// trouble carries the plan out, and returns once everything is mended.
+func (r *run) trouble(ctx context.Context) {
+	var steps sync.WaitGroup
+	defer steps.Wait()
+	steps.Go(func() { r.progress(ctx) })
+	for _, s := range r.options.Plan.Steps {
+		if s.Node >= len(r.nodes) {
+			continue
+		}
+		if wait(ctx, time.Until(r.began.Add(s.At))) != nil {
+			return
+		}
+		r.log("%v", s)
+		r.mu.Lock()
+		r.faults[s.What.name]++
+		r.mu.Unlock()
+		steps.Go(func() {
+			if err := s.What.do(ctx, r, s); err != nil {
+				r.log("%s: %v", s.What.name, err)
+			}
+		})
+	}
+	_ = wait(ctx, time.Until(r.began.Add(r.options.Length)))
+}
+
+// progress says every few seconds how far the run is.
+func (r *run) progress(ctx context.Context) {
+	for end := r.began.Add(r.options.Length); time.Until(end) > 10*time.Second && wait(ctx, 10*time.Second) == nil; {
+		sent, got, gaps, drops := 0, 0, 0, 0
+		r.mu.Lock()
+		for _, n := range r.history.Nodes {
+			for _, s := range n.Sent {
+				sent += len(s)
+			}
+			for _, g := range n.Got {
+				got += len(g)
+			}
+			gaps += len(n.Gaps)
+			drops += len(n.Drops)
+		}
+		r.mu.Unlock()
+		r.log("---- %v to go: %d messages sent, %d delivered, %d gaps and %d drops reported", time.Until(end).Round(time.Second), sent, got, gaps, drops)
+	}
+}
+
+// settle waits until all nodes hear again, lets them say a last word, and waits until it has arrived everywhere.
+func (r *run) settle(ctx context.Context) error {
+	r.log("all is mended; waiting until everybody hears again")
+	for i, m := range r.nodes {
+		if m.process == nil {
+			if err := r.start(i, nil); err != nil {
+				return err
+			}
+		}
+		if err := m.process.await(Opened, patience); err != nil {
+			r.leak("%s does not open although all is well: %v", places[i].name, err)
+			r.kill(i)
+		}
+	}
+	r.eventually(ctx, "a node is still deaf", func() bool { return !r.anybody(func(n *Node) bool { return n.Deaf && n.Go }) })
+	for _, step := range []struct{ do, answer string }{{DoStop, Stopped}, {DoFence, Fenced}} {
+		for _, m := range r.nodes {
+			if m.process != nil {
+				_ = m.process.tell(Order{Do: step.do}) // if it has ended, await says so
+			}
+		}
+		for i, m := range r.nodes {
+			if m.process == nil {
+				continue
+			}
+			if err := m.process.await(step.answer, patience); err != nil {
+				r.leak("%s: %v", places[i].name, err)
+			}
+		}
+	}
+	r.eventually(ctx, "", r.arrived)
+	return ctx.Err()
+}
+
+// arrived reports whether every Go node that runs has got the last message of every other one.
+func (r *run) arrived() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, to := range r.history.Nodes {
+		for _, from := range r.history.Nodes {
+			for stream, sent := range from.Sent {
+				if !to.Go || !from.Go || to.Ended != math.MaxInt64 || from.Ended != math.MaxInt64 {
+					continue
+				}
+				got := to.Got[Source{from.Number, stream}]
+				if len(got) == 0 || got[len(got)-1].Seq < len(sent) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// eventually waits until something is so, and notes a leak if it never is and what is not empty.
+func (r *run) eventually(ctx context.Context, what string, so func() bool) {
+	for end := time.Now().Add(patience / 2); !so(); {
+		if time.Now().After(end) || wait(ctx, 20*time.Millisecond) != nil {
+			if what != "" {
+				r.leak("%s", what)
+			}
+			return
+		}
+	}
+}
+
+// closeAll closes the nodes and looks at what is left in the server.
+func (r *run) closeAll(ctx context.Context) {
+	const ours = "application_name LIKE 'backplane%'"
+	nodes := 0
+	for _, p := range places {
+		if p.driver != "node" {
+			nodes++
+		}
+	}
+	for what, condition := range map[string]string{"listen": pgtest.Listeners, "publish": pgtest.Publishers} {
+		var count int
+		r.eventually(ctx, "the nodes have more connections than they need to "+what, func() bool {
+			count = r.count(ctx, condition+" AND "+ours)
+			return count <= nodes
+		})
+	}
+	for i := range r.nodes {
+		if err := r.close(ctx, i); err != nil {
+			r.leak("%v", err)
+		}
+	}
+	r.eventually(ctx, "backends are left after all nodes have closed", func() bool { return r.count(ctx, ours) == 0 })
+}
+
+func (r *run) anybody(is func(*Node) bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.history.Nodes {
+		if n.Ended == math.MaxInt64 && is(n) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *run) leak(format string, args ...any) {
+	f := Fault{Leak, now(), fmt.Sprintf(format, args...)}
+	r.log("%s", f.Text)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaks = append(r.leaks, f)
+}
+
+func (r *run) log(format string, args ...any) {
+	line := fmt.Sprintf("%s %7.2f s  %s\n", clock(now()), time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
+	r.logging.Lock()
+	defer r.logging.Unlock()
+	_, _ = io.WriteString(r.options.Log, line) // who cannot read it misses it
+}
+
+func (r *run) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return pgx.Connect(ctx, r.server.URL())
+}
+
+func (r *run) exec(ctx context.Context, sql string) error {
+	conn, err := r.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+// count returns how many backends meet a condition, or a large number if there is no telling.
+func (r *run) count(ctx context.Context, condition string) int {
+	conn, err := r.connect(ctx)
+	if err != nil {
+		return math.MaxInt
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var n int
+	if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE "+condition).Scan(&n); err != nil {
+		return math.MaxInt
+	}
+	return n
+}
+
+// comeUp starts the server again, also when ctx has ended meanwhile. What is left of a killed one may be in the way for
+// a while.
+func (r *run) comeUp(before error) error {
+	for end := time.Now().Add(patience); ; {
+		err := r.server.ComeUp(context.Background())
+		if err == nil || time.Now().After(end) {
+			return errors.Join(before, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}

@@ -1,0 +1,62 @@
+// Command chaos injects faults into a cluster of three Go nodes and one Node.js node and follows every message: see package
+// chaos. It exits with 1 if something happened that must not.
+//
+//	make chaos [CHAOS=10m] [SEED=7]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/backplane-go/backplane/internal/chaos"
+	"github.com/backplane-go/backplane/internal/nodejs"
+)
+
+func main() {
+	chaos.MaybeNode()
+	length := flag.Duration("for", 2*time.Minute, "how long the nodes send")
+	seed := flag.Uint64("seed", 0, "what determines the faults; 0 chooses one")
+	rate := flag.Int("rate", 60, "messages a second of each of the two streams of a Go node")
+	log := flag.String("log", "", "a file for what happens, in addition to the screen")
+	flag.Parse()
+	ok, err := run(*length, *seed, *rate, *log)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+	}
+	if err != nil || !ok {
+		os.Exit(1)
+	}
+}
+
+func run(length time.Duration, seed uint64, rate int, log string) (ok bool, err error) {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer cancel()
+	var out io.Writer = os.Stdout
+	if log != "" {
+		file, err := os.Create(log)
+		if err != nil {
+			return false, err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		out = io.MultiWriter(os.Stdout, file)
+	}
+	if seed == 0 {
+		seed = 1 + rand.Uint64N(1_000_000)
+	}
+	plan := chaos.NewPlan(seed, length)
+	fmt.Fprintf(out, "seed %d, %v, %d faults:\n%s\n", seed, length, len(plan.Steps), plan)
+	result, err := chaos.Run(ctx, chaos.Options{Plan: plan, Length: length, Rate: rate, Modules: os.Getenv(nodejs.EnvModules), Log: out})
+	if err != nil {
+		return false, err
+	}
+	ok = result.Print(out)
+	fmt.Fprintf(out, "\nseed %d\n", seed)
+	return ok, nil
+}
