@@ -51,6 +51,10 @@ bench-server: ## compare the Socket.IO server with Node.js's, in one run (QUICK=
 soak: ## send 50 000 messages a second for SOAK (5m), and watch the heap
 	$(TESTENV) -setup=false -- $(GO) run ./bench -soak $(or $(SOAK),5m)
 
+.PHONY: chaos
+chaos: ## break a cluster on purpose for CHAOS (2m), with the faults of SEED, and follow every message
+	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./internal/cmd/chaos -for $(or $(CHAOS),2m) -seed $(or $(SEED),0) $(if $(LOG),-log $(LOG))
+
 .PHONY: footprint
 footprint: ## print what an idle namespace, a pending request and a socket cost in memory
 	$(GO) run ./bench -memory

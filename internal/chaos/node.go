@@ -24,16 +24,17 @@ type nodeConfig struct {
 	URL    string `json:"url"`
 	Seed   uint64 `json:"seed"`
 	Rate   int    `json:"rate"` // messages a second, of each stream
+
+	Heartbeat time.Duration `json:"heartbeat"`
 }
 
 // namespaces are those of the streams, by number. The Node.js node is in the first.
 var namespaces = []string{"/", "/async"}
 
-// What all nodes have in common, so that they agree on who is alive.
+// What all nodes have in common. heartbeatTimeout is longer than any node's heartbeat, so that they agree on who is alive.
 const (
-	heartbeatInterval = 1500 * time.Millisecond
-	heartbeatTimeout  = 5 * time.Second
-	publishTimeout    = 2 * time.Second
+	heartbeatTimeout = 6 * time.Second
+	publishTimeout   = 2 * time.Second
 )
 
 // MaybeNode makes this process a node if it was started as one, and then does not return. A program that calls Run calls

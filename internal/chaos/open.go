@@ -53,7 +53,7 @@ func (n *node) open(orders <-chan Order) error {
 func (n *node) tryOpen() (err error) {
 	config := backplane.Config{
 		UID:               fmt.Sprintf("%016x", rand.Uint64()),
-		HeartbeatInterval: heartbeatInterval, HeartbeatTimeout: heartbeatTimeout, PublishTimeout: publishTimeout,
+		HeartbeatInterval: n.config.Heartbeat, HeartbeatTimeout: heartbeatTimeout, PublishTimeout: publishTimeout,
 		MaxBackoff: time.Second, PublishQueue: 3000, ReceiveQueue: 3000,
 		CleanupInterval: 10 * time.Second, AttachmentAge: time.Minute,
 		ErrorHandler: n.report,

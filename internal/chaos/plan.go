@@ -38,7 +38,13 @@ func (p Plan) String() string {
 }
 
 // places are the nodes. A process that ends is replaced by another one at the same place.
-var places = []struct{ name, driver string }{{"a (pgx)", "pgx"}, {"b (lib/pq)", "pq"}, {"c (pgx)", "pgx"}, {"d (Node.js)", "node"}}
+var places = []struct {
+	name, driver string
+	heartbeat    time.Duration // the longer, the later a node notices that nothing arrives
+}{
+	{"a (pgx)", "pgx", 1500 * time.Millisecond}, {"b (lib/pq)", "pq", 2500 * time.Millisecond}, {"c (pgx)", "pgx", 4 * time.Second},
+	{"d (Node.js)", "node", 1500 * time.Millisecond},
+}
 
 // rest is how long all is well before the first fault and after the last.
 const rest = 2 * time.Second

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,6 +34,13 @@ var troubles = []Trouble{
 		r.nodes[s.Node].proxy.Cut()
 		return nil
 	}},
+	{name: "ended behind stall", least: time.Second, most: 6 * time.Second, do: func(ctx context.Context, r *run, s Step) error {
+		proxy := r.nodes[s.Node].proxy
+		proxy.Stall(pgtest.ToClient)
+		defer proxy.Resume()
+		err := errors.Join(wait(ctx, s.For/5), r.exec(ctx, endListeners))
+		return errors.Join(err, wait(ctx, s.For-s.For/5))
+	}},
 	{name: "half-open", most: 0, do: func(_ context.Context, r *run, s Step) error {
 		r.nodes[s.Node].proxy.Swallow()
 		return nil
@@ -55,7 +63,7 @@ var troubles = []Trouble{
 		return wait(ctx, s.For)
 	}},
 
-	{name: "end listeners", server: true, most: 0, do: statement("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + pgtest.Listeners + " AND pid <> pg_backend_pid()")},
+	{name: "end listeners", server: true, most: 0, do: statement(endListeners)},
 	{name: "end publishers", server: true, most: 0, do: statement("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + pgtest.Publishers + " AND pid <> pg_backend_pid()")},
 	{name: "end one listener", server: true, most: 0, do: statement("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backplane listen' ORDER BY random() LIMIT 1")},
 	{name: "lock table", server: true, least: 500 * ms1, most: 5 * time.Second, do: lockTable},
@@ -89,6 +97,8 @@ var troubles = []Trouble{
 	{name: "burst", goOnly: true, most: 0, do: ordered(Order{Do: DoBurst, Count: 2000})},
 	{name: "large burst", goOnly: true, most: 0, do: ordered(Order{Do: DoBurst, Count: 5000})},
 }
+
+const endListeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + pgtest.Listeners + " AND pid <> pg_backend_pid()"
 
 const ms1 = time.Millisecond
 

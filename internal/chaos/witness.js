@@ -22,7 +22,7 @@ async function main() {
   pool.on("error", remark("pool"));
   const server = http.createServer();
   const io = new Server(server, {
-    adapter: createAdapter(pool, { errorHandler: remark("adapter"), heartbeatInterval: 1500, heartbeatTimeout: 5000 }),
+    adapter: createAdapter(pool, { errorHandler: remark("adapter"), heartbeatInterval: config.heartbeat / 1e6, heartbeatTimeout: 6000 }),
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const client = connect(`http://127.0.0.1:${server.address().port}/`, { transports: ["websocket"] });
