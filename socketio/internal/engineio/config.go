@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // The transports.
@@ -60,6 +62,16 @@ type Config struct {
 	CompressMin int
 	// MaxConnections is the most sessions at a time; more are refused with status 503. Default: no limit.
 	MaxConnections int
+	// Rates are the most messages, and bytes of messages, that a client may send per second, in the long run. One that sends
+	// more is disconnected, with the name of the limit as the reason. Default: no limit.
+	Rates quota.RateLimits
+	// Memory is what bounds the queues of all clients, and what has come of unfinished messages, together. A client that
+	// holds more than its share when it is used up is disconnected. Default: no limit.
+	Memory *quota.Budget
+	// PerAddress are the limits of one address; what exceeds them is refused with status 429.
+	PerAddress quota.AddressLimits
+	// Address returns the address that a request counts for, "" for none. Default: its RemoteAddr.
+	Address func(*http.Request) string
 	// Admit decides about each handshake (Node.js: allowRequest); an error refuses it with status 403. The client is not
 	// told what the error says.
 	Admit func(*http.Request) error
@@ -93,6 +105,12 @@ func (c Config) withDefaults() Config {
 	c.Origins = slices.Clone(c.Origins)
 	if c.Cookie != nil {
 		c.Cookie = cookieTemplate(*c.Cookie)
+	}
+	if c.Memory == nil {
+		c.Memory = quota.NewBudget(0)
+	}
+	if c.Address == nil {
+		c.Address = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -129,7 +147,7 @@ func (c *Config) validate() error {
 		{"PingInterval", int64(c.PingInterval)}, {"PingTimeout", int64(c.PingTimeout)}, {"UpgradeTimeout", int64(c.UpgradeTimeout)},
 		{"ShutdownTimeout", int64(c.ShutdownTimeout)}, {"MaxPayload", int64(c.MaxPayload)},
 		{"SendQueue", int64(c.SendQueue)}, {"SendQueueBytes", int64(c.SendQueueBytes)},
-		{"CompressMin", int64(c.CompressMin)}, {"MaxConnections", int64(c.MaxConnections)},
+		{"CompressMin", int64(c.CompressMin)},
 	} {
 		if p.value < 0 {
 			return fmt.Errorf("engineio: %s is negative", p.name)

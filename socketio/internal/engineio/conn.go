@@ -1,9 +1,12 @@
 package engineio
 
 import (
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // Receiver gets what comes from one client. Calls for one connection never overlap, and must not block for long: the
@@ -29,7 +32,7 @@ type Worker interface {
 // Reason says why a session ended, in Socket.IO's words.
 type Reason string
 
-// The reasons. "send queue full" is not Socket.IO's, which has no such limit.
+// The reasons, besides the names of the limits that a client has reached. "send queue full" is not Socket.IO's, which has no such limit.
 const (
 	TransportClose Reason = "transport close" // the client has gone
 	TransportError Reason = "transport error" // the client broke the rules, or gave up a poll
@@ -37,7 +40,7 @@ const (
 	ServerShutdown Reason = "server shutting down"
 	ForcedClose    Reason = "forced close" // Conn.Close was called with it
 	ParseError     Reason = "parse error"  // the client sent what is no packet
-	SendQueueFull  Reason = "send queue full"
+	SendQueueFull  Reason = Reason(quota.SendQueue)
 )
 
 // SendOptions say how a frame is sent.
@@ -46,6 +49,15 @@ type SendOptions struct {
 	Volatile bool
 	// NoCompress sends the frame as it is.
 	NoCompress bool
+	// Copy is the how-manieth client this is that gets the frame, from 1 on. 0: it is the only one. It says how much of the
+	// frame's memory counts for this client.
+	Copy int
+}
+
+// share is how many bytes of memory count for a client that gets a frame.
+func (o SendOptions) share(f *Frame) uint32 {
+	const place = 16 // in the queue
+	return uint32(min(place+f.size/max(o.Copy, 1), math.MaxUint32))
 }
 
 // The phases of a session.
@@ -62,17 +74,20 @@ type Conn struct {
 	request  string // the first request, packed; see Handshake
 	since    int64  // when it came, in Unix nanoseconds
 	receiver Receiver
+	address  *quota.Address // nil: none that has limits
+	rate     quota.Rate     // of whoever has entered
 
 	phase    atomic.Uint32 // changes under mu
 	deflates atomic.Bool   // changes under mu: frames may be compressed
 
-	mu     sync.Mutex // guards all below
-	queue  queue
-	socket *socket                  // the WebSocket it uses, nil: it polls
-	probe  *probe                   // a WebSocket that wants to become the transport
-	poll   chan struct{}            // of the poll that waits, nil: none does
-	body   *http.ResponseController // of the request whose body is being read, nil: none
-	beat   heartbeat
+	mu      sync.Mutex // guards all below
+	queue   queue
+	account quota.Account            // of the queue
+	socket  *socket                  // the WebSocket it uses, nil: it polls
+	probe   *probe                   // a WebSocket that wants to become the transport
+	poll    chan struct{}            // of the poll that waits, nil: none does
+	body    *http.ResponseController // of the request whose body is being read, nil: none
+	beat    heartbeat
 
 	posting    bool // a request with packets is being handled
 	delivering bool // the receiver is being called, or must not be called any more
@@ -81,6 +96,7 @@ type Conn struct {
 	blocked    bool // its socket takes no more for now
 	departed   bool // all has been written, the goodbye too
 	answered   bool // the client has said goodbye
+	joined     bool // see Joined
 	holds      int8 // of the server's WaitGroup: one by the transport, one by the receiver
 	reason     Reason
 	err        error
@@ -114,23 +130,43 @@ func (c *Conn) Send(f *Frame, o SendOptions) bool {
 		c.mu.Unlock()
 		return false
 	}
-	if c.full() {
+	item := queued{frame: f, plain: o.NoCompress, share: o.share(f)}
+	if full := c.full(item); full != nil {
 		c.mu.Unlock()
 		if !o.Volatile {
-			c.end(SendQueueFull, nil, nil)
+			c.end(Reason(full.Quota), full, nil)
 		}
 		return false
 	}
-	c.queue.push(queued{frame: f, plain: o.NoCompress})
+	c.queue.push(item)
 	c.wake()
 	c.mu.Unlock()
 	return true
 }
 
-// full reports whether the queue takes no further frame. The caller holds mu.
-func (c *Conn) full() bool {
+// full returns why the queue does not take one more frame, nil if it does. The caller holds mu.
+func (c *Conn) full(item queued) *quota.Error {
 	limits := &c.server.config
-	return c.queue.frames >= limits.SendQueue || c.queue.bytes >= limits.SendQueueBytes
+	switch {
+	case c.queue.frames >= limits.SendQueue:
+		return &quota.Error{Quota: quota.SendQueue, Limit: limits.SendQueue}
+	case c.queue.bytes >= limits.SendQueueBytes:
+		return &quota.Error{Quota: quota.SendQueue, Limit: limits.SendQueueBytes}
+	case !c.account.Settle(limits.Memory, c.queue.share+int(item.share)):
+		return limits.Memory.Error()
+	}
+	return nil
+}
+
+// Joined tells that the client has joined a namespace.
+func (c *Conn) Joined() {
+	c.mu.Lock()
+	first := !c.joined && c.phase.Load() != isClosed
+	c.joined = true
+	c.mu.Unlock()
+	if first {
+		c.server.addresses.Joined(c.address)
+	}
 }
 
 // writable reports whether what is sent now is on its way at once. The caller holds mu.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsflate"
+
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // scratch is what is needed to read from a socket, and not while nothing comes.
@@ -32,7 +34,9 @@ type sink interface {
 // never more than a header, and of the message's payload what has come of it.
 type inbound struct {
 	limit   int64 // most bytes of a message
-	deflate bool  // permessage-deflate was agreed on
+	memory  *quota.Budget
+	account quota.Account // of message
+	deflate bool          // permessage-deflate was agreed on
 
 	rest  [ws.MaxHeaderSize]byte // the beginning of a header whose end has not come
 	saved int                    // bytes of rest
@@ -157,11 +161,14 @@ func (in *inbound) payload(p []byte, to sink) (more bool, err error) {
 	over := !in.within && in.frame.Fin
 	shared := over && len(in.message) == 0
 	if !shared {
-		in.keep(p)
+		if err := in.keep(p); err != nil {
+			return false, err
+		}
 		if !over {
 			return true, nil
 		}
 		p, in.message = in.message, nil
+		in.account.Settle(in.memory, 0)
 	}
 	if in.state.IsCompressed() {
 		shared = false
@@ -187,14 +194,19 @@ func (in *inbound) control(p []byte, to sink) bool {
 }
 
 // keep holds some of a message back until the rest of it has come. It gets room for twice of what has come at most, and
-// not for more than the frame is to bring.
-func (in *inbound) keep(p []byte) {
+// not for more than the frame is to bring. The error is the memory's.
+func (in *inbound) keep(p []byte) error {
 	have := len(in.message)
 	if need := have + len(p); need > cap(in.message) {
 		whole := int64(need) + in.frame.Length - in.got
-		grown := make([]byte, have, min(whole, int64(2*need)))
+		room := min(whole, int64(2*need))
+		if !in.account.Settle(in.memory, int(room)) {
+			return in.memory.Error()
+		}
+		grown := make([]byte, have, room)
 		copy(grown, in.message)
 		in.message = grown
 	}
 	in.message = append(in.message, p...)
+	return nil
 }

@@ -41,10 +41,10 @@ func (s *socket) form(q queued) []byte {
 
 // written is what has come of writing a line.
 type written struct {
-	frames, bytes int // sent as a whole
-	written       int // bytes on the wire
-	full          bool
-	err           error
+	whole   held // sent as a whole
+	written int  // bytes on the wire
+	full    bool
+	err     error
 }
 
 // add takes n bytes off l.
@@ -58,8 +58,7 @@ func (d *written) add(s *socket, l *line, n int) {
 			return
 		}
 		n -= left
-		d.frames++
-		d.bytes += q.frame.size
+		d.whole.add(q)
 		l.pop()
 	}
 }
@@ -84,8 +83,9 @@ func (c *Conn) settle(left line, done written) outlook {
 		left.drop()
 		return socketIdle
 	}
-	c.queue.sent(done.frames, done.bytes)
+	c.queue.sent(done.whole)
 	c.queue.putBack(left)
+	c.account.Settle(c.server.config.Memory, c.queue.share)
 	c.blocked = done.full
 	switch {
 	case done.err != nil:

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // noopDelay is how long a poll waits that comes while an upgrade is going on; so long does Node.js's engine.io wait.
@@ -78,17 +80,24 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	case <-r.Context().Done():
 		c.end(TransportError, errGivenUp, nil)
 	}
-	payload, last := c.takePayload()
+	payload, last, share := c.takePayload()
 	err := c.server.answerPoll(w, response, payload)
+	c.mu.Lock()
+	if c.phase.Load() != isClosed {
+		c.queue.sent(held{share: share})
+		c.account.Settle(c.server.config.Memory, c.queue.share)
+	}
+	c.mu.Unlock()
 	if last || err != nil {
 		c.end(TransportClose, err, nil)
 	}
 	return nil
 }
 
-// takePayload ends the waiting of a poll, and returns its answer. last: it is the goodbye. That is sent for itself, as in
+// takePayload ends the waiting of a poll, and returns its answer, and the share of memory that it counts for until it has
+// been written. last: it is the goodbye. That is sent for itself, as in
 // Node.js: clients heed it at once, and drop what came in the same answer and is not handled yet.
-func (c *Conn) takePayload() (payload []byte, last bool) {
+func (c *Conn) takePayload() (payload []byte, last bool, share int) {
 	c.mu.Lock()
 	c.poll = nil
 	var l line
@@ -100,7 +109,8 @@ func (c *Conn) takePayload() (payload []byte, last bool) {
 			goodbye = c.queue.pull()
 		}
 		l = c.queue.take()
-		c.queue.sent(c.queue.frames, c.queue.bytes)
+		share = c.queue.share
+		c.queue.sent(held{frames: c.queue.frames, bytes: c.queue.bytes})
 		if closing && !last {
 			c.queue.push(goodbye)
 		}
@@ -124,7 +134,7 @@ func (c *Conn) takePayload() (payload []byte, last bool) {
 	default:
 		payload = []byte{typeNoop}
 	}
-	return payload, last
+	return payload, last, share
 }
 
 // answerPoll answers a poll. A client that does not read its answer is gone when its pong would be too late.
@@ -194,19 +204,39 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request, response *http.R
 		return nil, tooLarge
 	}
 	_ = response.SetReadDeadline(time.Now().Add(c.server.config.PingTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit)) // grows with what comes
+	memory := c.server.config.Memory
+	counted := &counted{Reader: http.MaxBytesReader(w, r.Body, limit), memory: memory}
+	defer counted.account.Settle(memory, 0)
+	body, err := io.ReadAll(counted) // grows with what comes
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
 		return nil, tooLarge
 	case err != nil:
 		if c.phase.Load() == isOpen { // else the client may still poll for what is queued
-			c.end(TransportError, err, nil)
+			c.end(reasonOf(err, TransportError), err, nil)
 		}
 		return nil, refuse(codeRequest, err)
 	}
 	_ = response.SetReadDeadline(time.Time{})
 	return body, nil
+}
+
+// counted is a body whose bytes count as memory while it is read.
+type counted struct {
+	io.Reader
+	memory  *quota.Budget
+	account quota.Account
+	n       int
+}
+
+func (b *counted) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.n += n
+	if !b.account.Settle(b.memory, b.n) {
+		return n, b.memory.Error()
+	}
+	return n, err
 }
 
 // receivePayload gives the packets of a body to the receiver.

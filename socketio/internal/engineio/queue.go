@@ -5,7 +5,8 @@ import "sync"
 // queued is a frame that waits for one client.
 type queued struct {
 	frame *Frame
-	plain bool // not to be compressed
+	plain bool   // not to be compressed
+	share uint32 // bytes of memory that count for this client
 }
 
 // chunk is a piece of a queue. Chunks are shared by all connections, so that an idle one has none.
@@ -105,20 +106,33 @@ func (l *line) drop() {
 // queue is a line and what it holds, what is being written included.
 type queue struct {
 	line
+	held
+}
+
+// held is what frames in a queue amount to.
+type held struct {
 	frames int
 	bytes  int
+	share  int // bytes of memory: a frame that several clients wait for counts for each of them in part
+}
+
+func (h *held) add(q queued) {
+	h.frames++
+	h.bytes += q.frame.size
+	h.share += int(q.share)
 }
 
 func (q *queue) push(item queued) {
 	q.line.push(item)
-	q.frames++
-	q.bytes += item.frame.size
+	q.add(item)
 }
 
 // pull takes the last item back. There must be one.
 func (q *queue) pull() queued {
 	item := q.line.pull()
-	q.sent(1, item.frame.size)
+	var h held
+	h.add(item)
+	q.sent(h)
 	return item
 }
 
@@ -129,9 +143,10 @@ func (q *queue) take() line {
 	return l
 }
 
-func (q *queue) sent(frames, bytes int) {
-	q.frames -= frames
-	q.bytes -= bytes
+func (q *queue) sent(h held) {
+	q.frames -= h.frames
+	q.bytes -= h.bytes
+	q.share -= h.share
 }
 
 func (q *queue) putBack(l line) {
@@ -141,5 +156,5 @@ func (q *queue) putBack(l line) {
 
 func (q *queue) drop() {
 	q.line.drop()
-	q.frames, q.bytes = 0, 0
+	q.held = held{}
 }

@@ -57,6 +57,11 @@ func refuse(code int, err error) *refusal {
 	return &refusal{status: status, code: code, err: err}
 }
 
+// tooMany is the answer to an address that wants too much.
+func tooMany(err error) *refusal {
+	return &refusal{status: http.StatusTooManyRequests, code: codeRequest, err: err}
+}
+
 // refuse answers r and reports it.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 	body, _ := json.Marshal(struct {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // maxHeader is the most bytes of a request's URL and headers, as much as Node.js's HTTP server takes. A session keeps
@@ -20,7 +22,6 @@ var (
 	errUnknown    = errors.New("engineio: no such session")
 	errMismatch   = errors.New("engineio: the session does not use this transport")
 	errTaken      = errors.New("engineio: a WebSocket for a session that has one, or is about to")
-	errFull       = errors.New("engineio: as many sessions as the server may have")
 	errStopping   = errors.New("engineio: the server is shutting down")
 	errTooLarge   = errors.New("engineio: more than the most that a client may send at a time")
 )
@@ -57,6 +58,9 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) (query, *refusal)
 		return q, refuse(codeMethod, errMethod)
 	case q.transport == webSocket && !q.upgrade:
 		return q, refuse(codeRequest, errNoUpgrade)
+	}
+	if err := s.addresses.Knock(quota.Key(s.config.Address(r))); err != nil {
+		return q, tooMany(err)
 	}
 	if s.config.Admit != nil {
 		if err := s.config.Admit(r); err != nil {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // Server serves the sessions of one path. It is an http.Handler. Its own goroutines start with the first session and end
@@ -15,6 +17,7 @@ type Server struct {
 	origins             origins
 	began               time.Time
 	alarms              *alarms
+	addresses           *quota.Addresses
 	writers             writers
 	pollers             pollers
 	front               front
@@ -40,6 +43,7 @@ func NewServer(config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: config, origins: newOrigins(&config), began: time.Now(), stop: make(chan struct{}), sessions: make(map[string]*Conn)}
+	s.addresses = quota.NewAddresses(config.PerAddress, s.clock)
 	s.hello, s.pollingHello = s.helloEnd(webSocket), s.helloEnd(polling)
 	s.alarms = newAlarms(s.clock, min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/64))
 	return s, nil
@@ -81,21 +85,36 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // newConn makes a session, which its client knows nothing of yet. Its open packet waits in its queue, and it counts as
 // being called, so that Open comes first.
 func (s *Server) newConn(r *http.Request, transport string) (*Conn, *refusal) {
-	c := &Conn{server: s, id: newID(), request: pack(r), since: time.Now().UnixNano(), delivering: true, holds: 2}
+	address, err := s.addresses.Enter(quota.Key(s.config.Address(r)))
+	if err != nil {
+		return nil, tooMany(err)
+	}
+	c := &Conn{server: s, id: newID(), request: pack(r), since: time.Now().UnixNano(), delivering: true, holds: 2,
+		address: address, rate: quota.NewRate(s.config.Rates, s.clock())}
 	c.alarm.owner = c
+	if no := s.admit(c); no != nil {
+		s.addresses.Leave(address, false)
+		return nil, no
+	}
+	return c, nil
+}
+
+// admit makes c one of the server's sessions, if there may be more of them.
+func (s *Server) admit(c *Conn) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		return nil, &refusal{status: http.StatusServiceUnavailable, code: codeRequest, err: errStopping}
+		return &refusal{status: http.StatusServiceUnavailable, code: codeRequest, err: errStopping}
 	case s.config.MaxConnections > 0 && len(s.sessions) >= s.config.MaxConnections:
-		return nil, &refusal{status: http.StatusServiceUnavailable, code: codeRequest, err: errFull}
+		return &refusal{status: http.StatusServiceUnavailable, code: codeRequest,
+			err: &quota.Error{Quota: quota.Connections, Limit: s.config.MaxConnections}}
 	}
 	s.startHelpers()
 	s.sessions[c.id] = c
 	s.group.Add(1)
 	s.live.Add(1)
-	return c, nil
+	return nil
 }
 
 // startHelpers starts what serves all sessions. The caller holds mu.
@@ -147,6 +166,9 @@ func (s *Server) remove(c *Conn) {
 	defer s.mu.Unlock()
 	delete(s.sessions, c.id)
 }
+
+// Addresses returns the number of addresses that have sessions, as far as they have limits.
+func (s *Server) Addresses() int { return s.addresses.Len() }
 
 // Len returns the number of open sessions.
 func (s *Server) Len() int { return int(s.live.Load()) }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 const (
@@ -22,8 +24,11 @@ var (
 	goodbyeTooBig    = fixedFrame(ws.CompiledCloseMessageTooBig, []byte{typeClose})
 )
 
+// goodbye returns what a client gets at the end, nil: nothing, it is cut off.
 func goodbye(reason Reason) *Frame {
 	switch reason {
+	case Reason(quota.EventRate), Reason(quota.ByteRate), Reason(quota.Memory), Reason(quota.Unjoined):
+		return nil // who takes too much is cut off, and what it sends is not read any more
 	case ServerShutdown:
 		return goodbyeGoingAway
 	case TransportError, ParseError:
@@ -61,6 +66,9 @@ func (c *Conn) leave() {
 // receive handles a packet of the client. It returns "" unless the session is to end. The caller has entered. works: it will do
 // the work of the Worker that is returned, if that is not nil.
 func (c *Conn) receive(p packet, works bool) (Worker, Reason, error) {
+	if reason, err := c.spend(len(p.data)); err != nil {
+		return nil, reason, err
+	}
 	switch p.kind {
 	case typeMessage, typeBinary:
 		if c.phase.Load() != isOpen {
@@ -87,6 +95,19 @@ func (c *Conn) receive(p packet, works bool) (Worker, Reason, error) {
 		return nil, TransportError, errOrder
 	}
 	return nil, "", nil
+}
+
+// spend counts a message of n bytes. With an error, the session is to end. The caller has entered.
+func (c *Conn) spend(n int) (Reason, error) {
+	rates := c.server.config.Rates
+	name := c.rate.Spend(n, rates, c.server.clock)
+	switch name {
+	case "":
+		return "", nil
+	case quota.EventRate:
+		return Reason(name), &quota.Error{Quota: name, Limit: rates.Events}
+	}
+	return Reason(name), &quota.Error{Quota: name, Limit: rates.Bytes}
 }
 
 // end ends the session, if it is open, and tells the receiver why. With last, the client gets what is queued and then
@@ -133,6 +154,8 @@ func (c *Conn) finish() []*socket {
 	c.server.remove(c)
 	c.server.alarms.stop(&c.alarm)
 	c.queue.drop()
+	c.account.Settle(c.server.config.Memory, 0)
+	c.server.addresses.Leave(c.address, c.joined)
 	c.abortPost()
 	var cut []*socket
 	if c.socket != nil {

@@ -1,10 +1,13 @@
 package engineio
 
 import (
+	"errors"
 	"io"
 	"net"
 
 	"github.com/gobwas/ws"
+
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // socket is a WebSocket of a session: its transport, or a probe that wants to become it. One goroutine at a time reads from it.
@@ -31,7 +34,7 @@ type rawWriter interface {
 
 // newSocket makes a socket of an accepted WebSocket.
 func newSocket(c *Conn, a *accepted) *socket {
-	in := inbound{limit: int64(c.server.config.MaxPayload), deflate: a.deflate}
+	in := inbound{limit: int64(c.server.config.MaxPayload), deflate: a.deflate, memory: c.server.config.Memory}
 	if s := arrived(a.nc); s != nil {
 		s.conn, s.in, s.writer = c, in, c.server.writers.pick()
 		return s
@@ -71,6 +74,7 @@ func (s *socket) finish(err error) {
 	} else {
 		s.conn.end(TransportClose, err, nil)
 	}
+	s.in.account.Settle(s.conn.server.config.Memory, 0)
 	_ = s.nc.Close() // it may be closed already; with TLS it says goodbye
 	s.conn.server.group.Done()
 }
@@ -96,7 +100,20 @@ func (s *socket) fail(err error, last *Frame) {
 		s.cut()
 		return
 	}
-	s.conn.end(TransportError, err, last)
+	reason := reasonOf(err, TransportError)
+	if reason != TransportError {
+		last = nil
+	}
+	s.conn.end(reason, err, last)
+}
+
+// reasonOf is the name of the limit that an error tells of, otherwise if it tells of none.
+func reasonOf(err error, otherwise Reason) Reason {
+	var e *quota.Error
+	if errors.As(err, &e) {
+		return Reason(e.Quota)
+	}
+	return otherwise
 }
 
 // violation is the goodbye to a client whose frames are against the rules.
@@ -119,13 +136,11 @@ func (s *socket) message(binary bool, data []byte, shared bool) bool {
 	if s.probing {
 		return s.probed(p, err)
 	}
-	if !s.entered {
-		if s.entered = s.conn.enter(); !s.entered {
-			// If the session is open, a request of the time before the upgrade is still being handled. No client sends
-			// messages before it has its answer.
-			s.conn.end(TransportError, errOverlap, goodbyeProtocol)
-			return true
-		}
+	if !s.enter() {
+		// If the session is open, a request of the time before the upgrade is still being handled. No client sends
+		// messages before it has its answer.
+		s.conn.end(TransportError, errOverlap, goodbyeProtocol)
+		return true
 	}
 	reason := ParseError
 	if err == nil {
@@ -143,6 +158,14 @@ func (s *socket) message(binary bool, data []byte, shared bool) bool {
 	return true
 }
 
+// enter is Conn.enter, unless that was called since something was read.
+func (s *socket) enter() bool {
+	if !s.entered {
+		s.entered = s.conn.enter()
+	}
+	return s.entered
+}
+
 // control implements sink.
 func (s *socket) control(op ws.OpCode, payload []byte) bool {
 	switch {
@@ -150,6 +173,12 @@ func (s *socket) control(op ws.OpCode, payload []byte) bool {
 		s.closed(payload)
 		return false
 	case op == ws.OpPing && !s.probing:
+		if s.enter() {
+			if reason, err := s.conn.spend(len(payload)); err != nil {
+				s.conn.end(reason, err, goodbye(reason))
+				return false
+			}
+		}
 		return s.conn.answer(payload)
 	}
 	return true

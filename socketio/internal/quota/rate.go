@@ -1,0 +1,53 @@
+package quota
+
+import (
+	"math"
+	"time"
+)
+
+// burst is how much of what may come in the long run may come at once.
+const burst = 5 * time.Second
+
+// RateLimits are the most events and bytes per second.
+type RateLimits struct{ Events, Bytes int }
+
+// Rate is a token bucket for events, and one for bytes. It looks at the clock only when one of them is empty, so that what
+// comes at once can be up to twice the burst, and counting costs next to nothing. It is not safe for concurrent use.
+type Rate struct {
+	events, bytes float64 // left
+	since         int64   // when they were filled last
+}
+
+// NewRate returns full buckets. now is the time in nanoseconds.
+func NewRate(limits RateLimits, now int64) Rate {
+	return Rate{events: full(limits.Events), bytes: full(limits.Bytes), since: now}
+}
+
+func full(limit int) float64 {
+	if limit <= 0 {
+		return math.Inf(1)
+	}
+	return float64(limit) * burst.Seconds()
+}
+
+// Spend takes one event of n bytes. It is "", or the limit that was reached: then it takes nothing. clock is the time in nanoseconds.
+func (r *Rate) Spend(n int, limits RateLimits, clock func() int64) Name {
+	if !r.has(n) {
+		now := clock()
+		elapsed := time.Duration(now - r.since).Seconds()
+		r.since = now
+		r.events = min(r.events+elapsed*float64(limits.Events), full(limits.Events))
+		r.bytes = min(r.bytes+elapsed*float64(limits.Bytes), full(limits.Bytes))
+	}
+	switch {
+	case r.has(n):
+		r.events--
+		r.bytes -= float64(n)
+		return ""
+	case r.events < 1:
+		return EventRate
+	}
+	return ByteRate
+}
+
+func (r *Rate) has(n int) bool { return r.events >= 1 && r.bytes >= float64(n) }
