@@ -214,10 +214,10 @@ func references(n, size int) func(context.Context, *arena) error {
 			return err
 		}
 		defer conn.Close(ctx)
-		// A map in msgpack: {uid, type, nsp, data: {packet: {type, data: ["data", <size bytes>]}, opts: {}}}.
+		// A map in msgpack: {uid, type, nsp, data: {packet: {type, data: ["data", <size bytes>]}, opts: {rooms: ["none"]}}}.
 		const insert = `INSERT INTO socket_io_attachments (payload) SELECT
 			'\x84a3756964b0696e7472756465723030303030303030a47479706503a36e7370a12fa46461746182a67061636b657482a47479706502a46461746192a464617461c6'::bytea
-			|| int4send($1::int) || convert_to(repeat('x', $1::int), 'UTF8') || '\xa46f70747380'::bytea RETURNING id::text`
+			|| int4send($1::int) || convert_to(repeat('x', $1::int), 'UTF8') || '\xa46f70747381a5726f6f6d7391a46e6f6e65'::bytea RETURNING id::text`
 		var id string
 		if err := conn.QueryRow(ctx, insert, size).Scan(&id); err != nil {
 			return err
