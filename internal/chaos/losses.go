@@ -93,7 +93,7 @@ func (j *judge) missed(n, sender *Node, stream int, sent []sighting) {
 		switch {
 		case m.Begin <= n.Opened || m.Begin >= n.Ended:
 		case n == sender: // a node's own clients are served in any case
-			if sender.Go && !sender.Killed && m.Outcome != Refused {
+			if sender.Go && !sender.Killed {
 				j.fault(Silent, m.Begin, "%s: its own message %d of stream %d (%s)", n.Name, m.seq, stream, m.Outcome)
 			}
 		case !m.required:

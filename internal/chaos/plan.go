@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,16 +50,21 @@ var places = []struct {
 // rest is how long all is well before the first fault and after the last.
 const rest = 2 * time.Second
 
-// NewPlan makes a plan of faults for so long. The same seed and length make the same plan. Every kind comes once before any
-// comes again. A node, and the server, has one trouble at a time; several of them may be in trouble together.
-func NewPlan(seed uint64, length time.Duration) Plan {
+// NewPlan makes a plan of faults for so long, of all kinds or of those that are named. The same arguments make the same plan.
+// Every kind comes once before any comes again. A node, and the server, has one trouble at a time; several of them may be in
+// trouble together.
+func NewPlan(seed uint64, length time.Duration, only ...string) Plan {
 	random := rand.New(rand.NewPCG(seed, 0))
 	p := Plan{Seed: seed}
+	kinds := slices.DeleteFunc(slices.Clone(troubles), func(t Trouble) bool { return len(only) > 0 && !slices.Contains(only, t.name) })
+	if len(kinds) == 0 {
+		return p
+	}
 	busy := make(map[int]time.Duration) // until when
 	var bag []Trouble
 	for at := rest; ; at += 700*time.Millisecond + time.Duration(random.Int64N(int64(2500*time.Millisecond))) {
 		if len(bag) == 0 {
-			bag = append(bag, troubles...)
+			bag = append(bag, kinds...)
 			random.Shuffle(len(bag), func(i, j int) { bag[i], bag[j] = bag[j], bag[i] })
 		}
 		t := bag[0]
@@ -82,4 +88,12 @@ func NewPlan(seed uint64, length time.Duration) Plan {
 		busy[s.Node] = at + s.For + 300*time.Millisecond
 		p.Steps = append(p.Steps, s)
 	}
+}
+
+// Kinds are the names of the faults that there are.
+func Kinds() (names []string) {
+	for _, t := range troubles {
+		names = append(names, t.name)
+	}
+	return names
 }

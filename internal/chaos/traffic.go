@@ -120,10 +120,10 @@ func outcome(err error, good Outcome) Outcome {
 	switch {
 	case err == nil:
 		return good
-	case errors.Is(err, backplane.ErrQueueFull), errors.Is(err, backplane.ErrClosed):
-		return Refused
-	default:
+	case errors.Is(err, backplane.ErrUnconfirmed):
 		return Unknown
+	default:
+		return Refused
 	}
 }
 

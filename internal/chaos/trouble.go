@@ -34,7 +34,7 @@ var troubles = []Trouble{
 		r.nodes[s.Node].proxy.Cut()
 		return nil
 	}},
-	{name: "ended behind stall", least: time.Second, most: 6 * time.Second, do: func(ctx context.Context, r *run, s Step) error {
+	{name: "ended behind stall", goOnly: true, least: 500 * ms1, most: 5 * time.Second, do: func(ctx context.Context, r *run, s Step) error {
 		proxy := r.nodes[s.Node].proxy
 		proxy.Stall(pgtest.ToClient)
 		defer proxy.Resume()
@@ -80,12 +80,12 @@ var troubles = []Trouble{
 		defer p.signal(resume)
 		return wait(ctx, s.For)
 	}},
-	{name: "kill process", goOnly: true, least: 100 * ms1, most: 3 * time.Second, do: func(ctx context.Context, r *run, s Step) error {
+	{name: "kill process", least: 100 * ms1, most: 3 * time.Second, do: func(ctx context.Context, r *run, s Step) error {
 		r.kill(s.Node)
 		err := wait(ctx, s.For)
 		return r.start(s.Node, err)
 	}},
-	{name: "close process", goOnly: true, least: 100 * ms1, most: 3 * time.Second, do: func(ctx context.Context, r *run, s Step) error {
+	{name: "close process", least: 100 * ms1, most: 3 * time.Second, do: func(ctx context.Context, r *run, s Step) error {
 		if err := r.close(ctx, s.Node); err != nil {
 			return err
 		}

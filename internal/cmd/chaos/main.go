@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/backplane-go/backplane/internal/chaos"
@@ -24,9 +25,14 @@ func main() {
 	length := flag.Duration("for", 2*time.Minute, "how long the nodes send")
 	seed := flag.Uint64("seed", 0, "what determines the faults; 0 chooses one")
 	rate := flag.Int("rate", 60, "messages a second of each of the two streams of a Go node")
+	only := flag.String("only", "", "kinds of faults, separated by commas: "+strings.Join(chaos.Kinds(), ", ")+". Default: all")
 	log := flag.String("log", "", "a file for what happens, in addition to the screen")
 	flag.Parse()
-	ok, err := run(*length, *seed, *rate, *log)
+	var kinds []string
+	if *only != "" {
+		kinds = strings.Split(*only, ",")
+	}
+	ok, err := run(*length, *seed, kinds, *rate, *log)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 	}
@@ -35,7 +41,7 @@ func main() {
 	}
 }
 
-func run(length time.Duration, seed uint64, rate int, log string) (ok bool, err error) {
+func run(length time.Duration, seed uint64, kinds []string, rate int, log string) (ok bool, err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	var out io.Writer = os.Stdout
@@ -50,7 +56,7 @@ func run(length time.Duration, seed uint64, rate int, log string) (ok bool, err 
 	if seed == 0 {
 		seed = 1 + rand.Uint64N(1_000_000)
 	}
-	plan := chaos.NewPlan(seed, length)
+	plan := chaos.NewPlan(seed, length, kinds...)
 	fmt.Fprintf(out, "seed %d, %v, %d faults:\n%s\n", seed, length, len(plan.Steps), plan)
 	result, err := chaos.Run(ctx, chaos.Options{Plan: plan, Length: length, Rate: rate, Modules: os.Getenv(nodejs.EnvModules), Log: out})
 	if err != nil {
