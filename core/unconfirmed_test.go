@@ -1,0 +1,128 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// witness opens a namespace on a bus that can hang, and another node whose client notes what arrives.
+func witness(t *testing.T, change ...func(*core.Config)) (*hangman, *core.Cluster, *core.Namespace, *client) {
+	t.Helper()
+	hub := memory.NewHub()
+	h := newHangman(hub)
+	cluster := open(t, h, change...)
+	ns := join(t, cluster, "/", nil)
+	registry, clients := crowd("alice")
+	join(t, open(t, hub), "/", registry)
+	require.NoError(t, ns.WaitForPeers(t.Context(), 1))
+	synctest.Wait()
+	return h, cluster, ns, clients["alice"]
+}
+
+func emitFor(ns *core.Namespace, d time.Duration, name string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return ns.Emit(ctx, name)
+}
+
+func TestUnconfirmedTellsWhatMayHaveBeenSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _, ns, alice := witness(t)
+		h.hang("Publish")
+		err := emitFor(ns, time.Second, "on its way")
+		assert.ErrorIs(t, err, core.ErrUnconfirmed)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		err = emitFor(ns, time.Second, "queued")
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.NotErrorIs(t, err, core.ErrUnconfirmed, "it was not handed to the bus")
+		h.letGo()
+		for range 100 { // no outcome of the first message is taken for that of a later one
+			require.NoError(t, ns.Emit(t.Context(), "n"))
+		}
+		synctest.Wait()
+		got := alice.got.all()
+		require.Len(t, got, 101, "the queued one was not sent")
+		assert.Equal(t, `["on its way"]`, got[0], "it arrives late, but in its order")
+	})
+}
+
+func TestErrorsOfTheBusAreUnconfirmedUnlessItKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bus{Bus: memory.NewHub()}
+		ns := join(t, open(t, b), "/", nil)
+		for want, err := range map[bool]error{true: errBroken, false: &transport.RejectedError{Err: errBroken}} {
+			b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return err }})
+			got := ns.Emit(t.Context(), "a")
+			assert.ErrorIs(t, got, errBroken)
+			assert.Equal(t, want, errors.Is(got, core.ErrUnconfirmed), "%v", got)
+		}
+		b.heal()
+	})
+}
+
+func TestStuckBusHoldsNobodyUpAndLosesNoOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told log[error]
+		h, cluster, ns, alice := witness(t, func(c *core.Config) {
+			c.PublishTimeout, c.ErrorHandler = time.Second, told.add
+			c.HeartbeatInterval, c.HeartbeatTimeout = time.Hour, time.Hour
+		})
+		published := cluster.Stats().Published
+		h.hang("Publish")
+		require.NoError(t, ns.EmitAsync("async, on its way"))
+		synctest.Wait()
+		start := time.Now()
+		require.NoError(t, ns.EmitAsync("async, queued"))
+		err := ns.Emit(context.Background(), "queued")
+		assert.LessOrEqual(t, time.Since(start), 1100*time.Millisecond)
+		assert.Error(t, err)
+		assert.NotErrorIs(t, err, core.ErrUnconfirmed)
+		synctest.Wait()
+		require.Len(t, told.all(), 2, "each is reported once: %v", told.all())
+		assert.ErrorIs(t, told.all()[0], core.ErrUnconfirmed)
+		assert.NotErrorIs(t, told.all()[1], core.ErrUnconfirmed)
+
+		start = time.Now()
+		assert.Error(t, ns.Emit(context.Background(), "refused"))
+		assert.Error(t, ns.EmitAsync("refused"))
+		assert.Zero(t, time.Since(start), "nobody waits for a bus that is known to be stuck")
+
+		h.letGo()
+		synctest.Wait()
+		require.NoError(t, ns.Emit(context.Background(), "next"))
+		synctest.Wait()
+		assert.Equal(t, []string{`["async, on its way"]`, `["next"]`}, alice.got.all())
+		assert.Equal(t, published+2, cluster.Stats().Published)
+		assert.Len(t, told.all(), 2, "nothing is reported twice")
+	})
+}
+
+func TestRequestThatCannotBeSentReturnsWhatThisNodeKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		h := newHangman(hub)
+		registry, _ := crowd("here")
+		ns := join(t, open(t, h), "/", registry)
+		other := join(t, open(t, hub), "/", nil)
+		require.NoError(t, ns.WaitForPeers(t.Context(), 1))
+		h.hang("Publish")
+		start := time.Now()
+		sockets, err := ns.Timeout(300 * time.Millisecond).FetchSockets(context.Background())
+		assert.Equal(t, 300*time.Millisecond, time.Since(start))
+		require.Len(t, sockets, 1)
+		var partial *core.PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.ErrorIs(t, err, core.ErrTimeout)
+		assert.Equal(t, []string{other.UID()}, partial.Missing)
+		h.letGo()
+	})
+}
