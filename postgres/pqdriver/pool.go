@@ -200,7 +200,7 @@ func (p *pool) SQLState(err error) string {
 
 // grace is how long a call may take after its context has ended: lib/pq asks the server to cancel, and waits for
 // its answer. A network that swallows bytes would hold the caller for minutes.
-const grace = time.Second
+const grace = 50 * time.Millisecond
 
 // within calls call and waits for it until grace after ctx has ended.
 func within(ctx context.Context, call func() error) error {

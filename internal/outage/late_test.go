@@ -1,0 +1,88 @@
+package outage_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/postgres"
+)
+
+// TestNoCallIsLate makes many calls at the same time, each with 300 ms, while the way to the server swallows bytes, and while the
+// table of attachments is locked and an attachment is on its way. They wait for each other as well as for the server.
+func TestNoCallIsLate(t *testing.T) {
+	const limit, busyMachine = 300 * time.Millisecond, 1500 * time.Millisecond
+	calls := map[string]func(ctx context.Context, ns *backplane.Namespace) error{
+		"Emit":       func(ctx context.Context, ns *backplane.Namespace) error { return ns.Emit(ctx, "a") },
+		"Emit/Large": func(ctx context.Context, ns *backplane.Namespace) error { return ns.Emit(ctx, "a", make([]byte, 100)) },
+		"Join":       func(ctx context.Context, ns *backplane.Namespace) error { return ns.SocketsJoin(ctx, "a") },
+		"FetchSockets": func(_ context.Context, ns *backplane.Namespace) error {
+			_, err := ns.Timeout(limit).FetchSockets(context.Background())
+			return err
+		},
+		"EmitWithAck": func(_ context.Context, ns *backplane.Namespace) error {
+			_, err := ns.Timeout(limit).EmitWithAck(context.Background(), "a")
+			return err
+		},
+		"ServerSideEmitWithAck": func(_ context.Context, ns *backplane.Namespace) error {
+			_, err := ns.Timeout(limit).ServerSideEmitWithAck(context.Background(), "a")
+			return err
+		},
+		"Namespace": func(ctx context.Context, ns *backplane.Namespace) error { return ns.Close(ctx) },
+	}
+	for name, hold := range map[string]func(t *testing.T, database string, proxy *pgtest.Proxy){
+		"Swallowed": func(_ *testing.T, _ string, proxy *pgtest.Proxy) { proxy.Stall(pgtest.Both) },
+		"Locked": func(t *testing.T, database string, _ *pgtest.Proxy) {
+			conn, err := pgx.Connect(within(t), database)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = conn.Close(context.Background()) })
+			_, err = conn.Exec(within(t), "BEGIN; LOCK TABLE "+postgres.DefaultTable+" IN ACCESS EXCLUSIVE MODE")
+			require.NoError(t, err)
+		},
+	} {
+		for _, k := range kinds {
+			t.Run(name+"/"+k.name, func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.Database(t)
+				proxy := pgtest.NewProxy(t, database)
+				url := impatient(t, proxy.URL())
+				a, b := start(t, k.open(t, url, url, postgres.Config{})), start(t, k.open(t, database, database, postgres.Config{}))
+				known(t, a, b)
+				hold(t, database, proxy)
+				require.NoError(t, a.rooms["/chat"].EmitAsync("ahead", make([]byte, 100)))
+				var group sync.WaitGroup
+				for name, call := range calls {
+					ns := a.rooms["/"].Namespace
+					if name == "Namespace" {
+						ns = a.rooms["/chat"].Namespace
+					}
+					for range 3 {
+						group.Go(func() {
+							ctx, cancel := context.WithTimeout(context.Background(), limit)
+							defer cancel()
+							start := time.Now()
+							err := call(ctx, ns)
+							assert.Less(t, time.Since(start), limit+busyMachine, "%s returned %v", name, err)
+						})
+					}
+				}
+				group.Wait()
+				ctx, cancel := context.WithTimeout(context.Background(), limit)
+				defer cancel()
+				start := time.Now()
+				err := a.Close(ctx)
+				assert.Less(t, time.Since(start), limit+busyMachine, "Close returned %v", err)
+				proxy.Cut()
+				proxy.Resume()
+				require.NoError(t, a.Close(within(t)), "what was given up ends")
+			})
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package postgres_test
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/postgres"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// soon is how long after its context a call may return on a busy machine. What holds it up in these tests lasts longer.
+const soon = 700 * time.Millisecond
+
+// subject is a driver, a session of it, if there is one, and the id of an attachment.
+type subject struct {
+	driver
+	session transport.Session
+	id      string
+}
+
+// operations are all calls of a driver that take a context, and of a session.
+var operations = map[string]func(ctx context.Context, on subject) error{
+	"Publish": func(ctx context.Context, on subject) error { return on.Publish(ctx, messages("a", "maybe")...) },
+	"Publish2": func(ctx context.Context, on subject) error {
+		return on.Publish(ctx, messages("a", "maybe", "maybe")...)
+	},
+	"Open": func(ctx context.Context, on subject) error {
+		s, err := on.Open(ctx)
+		if err == nil {
+			err = s.Close(ctx)
+		}
+		return err
+	},
+	"Prepare": func(ctx context.Context, on subject) error { return on.Prepare(ctx) },
+	"Put":     func(ctx context.Context, on subject) error { return ignore(on.Put(ctx, []byte("body"))) },
+	"Get":     func(ctx context.Context, on subject) error { return ignore(on.Get(ctx, on.id)) },
+	"Expire":  func(ctx context.Context, on subject) error { return on.Expire(ctx, time.Hour) },
+	"PutAll": func(ctx context.Context, on subject) error {
+		return ignore(on.driver.(storage.Batch).PutAll(ctx, [][]byte{[]byte("a"), []byte("b")}))
+	},
+	"GetAll": func(ctx context.Context, on subject) error {
+		return ignore(on.driver.(storage.Batch).GetAll(ctx, []string{on.id, on.id}))
+	},
+	"Close": func(ctx context.Context, on subject) error { return on.Close(ctx) },
+}
+
+// sessionOperations need a session.
+var sessionOperations = map[string]func(ctx context.Context, on subject) error{
+	"Listen":        func(ctx context.Context, on subject) error { return on.session.Listen(ctx, "b") },
+	"Unlisten":      func(ctx context.Context, on subject) error { return on.session.Unlisten(ctx, "a") },
+	"Receive":       func(ctx context.Context, on subject) error { return ignore(on.session.Receive(ctx)) },
+	"Session.Close": func(ctx context.Context, on subject) error { return on.session.Close(ctx) },
+}
+
+func ignore[T any](_ T, err error) error { return err }
+
+// limit is when the context of a call ends.
+const limit = 100 * time.Millisecond
+
+// inTime makes a call with a context that ends after limit.
+func inTime(t *testing.T, call func(ctx context.Context) error) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	start := time.Now()
+	err := call(ctx)
+	assert.Less(t, time.Since(start), limit+soon, "it returned %v", err)
+	return err
+}
+
+// eachOperation runs a test for each operation, on a driver all of whose connections go through a proxy. If warm, they stand.
+func eachOperation(t *testing.T, warm bool, test func(t *testing.T, proxy *pgtest.Proxy, call func(ctx context.Context) error)) {
+	all := maps.Clone(operations)
+	if warm {
+		maps.Copy(all, sessionOperations)
+	}
+	each(t, func(t *testing.T, k kind) {
+		database := pgtest.Database(t)
+		schema, err := postgres.Schema(postgres.DefaultTable)
+		require.NoError(t, err)
+		pgtest.Exec(t, database, schema)
+		for name, operation := range all {
+			t.Run(name, func(t *testing.T) {
+				proxy := pgtest.NewProxy(t, database)
+				on := subject{id: "1"}
+				on.driver, _ = k.open(t, proxy.URL(), proxy.URL(), postgres.Config{})
+				t.Cleanup(func() {
+					proxy.Cut() // or what was given up waits for the pool's own timeouts
+					_ = on.Close(within(t))
+				})
+				if warm {
+					on.session = listen(t, on, "a")
+					expect(t, on, on.session, "a")
+					on.id, err = on.Put(within(t), []byte("body"))
+					require.NoError(t, err)
+				}
+				test(t, proxy, func(ctx context.Context) error { return operation(ctx, on) })
+			})
+		}
+	})
+}
+
+func TestNoCallIsLateWhenTheNetworkSwallows(t *testing.T) {
+	for name, warm := range map[string]bool{"Standing": true, "Dialling": false} {
+		t.Run(name, func(t *testing.T) {
+			eachOperation(t, warm, func(t *testing.T, proxy *pgtest.Proxy, call func(ctx context.Context) error) {
+				proxy.Stall(pgtest.Both)
+				_ = inTime(t, call)
+				_ = inTime(t, call) // on what the first has left
+			})
+		})
+	}
+}
+
+func TestNoCallIsLateWhenTheTableIsLocked(t *testing.T) {
+	eachOperation(t, true, func(t *testing.T, proxy *pgtest.Proxy, call func(ctx context.Context) error) {
+		conn, err := pgx.Connect(within(t), proxy.URL())
+		require.NoError(t, err)
+		defer func() { _ = conn.Close(context.Background()) }()
+		_, err = conn.Exec(within(t), "BEGIN; LOCK TABLE "+postgres.DefaultTable+" IN ACCESS EXCLUSIVE MODE")
+		require.NoError(t, err)
+		_ = inTime(t, call)
+	})
+}
