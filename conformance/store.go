@@ -32,7 +32,7 @@ func Store(t *testing.T, h StoreHarness) {
 }
 
 func storeChecks() []check[*storeCase] {
-	return slices.Concat(prepareChecks, bodyChecks, idChecks, expireChecks, batchChecks, storeUseChecks)
+	return slices.Concat(prepareChecks, bodyChecks, idChecks, expireChecks, batchChecks, sizerChecks, storeUseChecks)
 }
 
 // storeCase is one run of one check of a store.

@@ -24,16 +24,17 @@ func TestStoreSuite(t *testing.T) {
 			h.Patience = 0
 			return h
 		},
-		mutants: slices.Concat(prepareMutants, bodyMutants, idMutants, expireMutants, batchMutants, storeUseMutants),
+		mutants: slices.Concat(prepareMutants, bodyMutants, idMutants, expireMutants, batchMutants, sizerMutants, storeUseMutants),
 	}.test(t)
 }
 
 func TestMissingStoreAbilitiesSkipByName(t *testing.T) {
-	plain := memory.NewStore()
+	plain := struct{ storage.Store }{memory.NewStore()}
 	h := conformance.StoreHarness{NewStore: func(testing.TB) storage.Store { return plain }}
 	for check, text := range map[string]string{
 		"PrepareIsIdempotent": "no storage.Preparer", "ConcurrentPrepare": "no storage.Preparer",
 		"PutAllIsPut": "no storage.Batch", "GetAllIsGet": "no storage.Batch",
+		"GetUpToIsGet": "no storage.Sizer", "GetUpToLeavesLargeBodies": "no storage.Sizer",
 	} {
 		r := record(t, func(tb testing.TB) { conformance.CheckStore(tb, check, h) })
 		require.True(t, r.skipped, check)
@@ -50,6 +51,7 @@ type store struct {
 	prepare func(ctx context.Context) error
 	putAll  func(ctx context.Context, bodies [][]byte) ([]string, error)
 	getAll  func(ctx context.Context, ids []string) ([][]byte, error)
+	getUpTo func(ctx context.Context, ids []string, limit int) ([]storage.Found, error)
 }
 
 // storeHarness returns the harness of stores that change has changed, each by itself.
@@ -129,4 +131,11 @@ func (s *store) GetAll(ctx context.Context, ids []string) (bodies [][]byte, err 
 		bodies = append(bodies, body)
 	}
 	return bodies, nil
+}
+
+func (s *store) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+	if s.getUpTo != nil {
+		return s.getUpTo(ctx, ids, limit)
+	}
+	return s.Store.GetUpTo(ctx, ids, limit)
 }

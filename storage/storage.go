@@ -42,6 +42,29 @@ type Batch interface {
 	GetAll(ctx context.Context, ids []string) (bodies [][]byte, err error)
 }
 
+// Sizer is implemented by a Store that can tell how large a body is without reading it. A node then reads as many bodies
+// ahead as its memory is meant for, and none that is over its limit. From other stores it reads fewer at a time, since each
+// may be as large as the limit.
+type Sizer interface {
+	Store
+
+	// GetUpTo is Get for each of ids, in one round trip if it can, but does not read bodies of more than limit bytes:
+	// found[i] is about ids[i]. An error means that nothing is known of any.
+	GetUpTo(ctx context.Context, ids []string, limit int) (found []Found, err error)
+}
+
+// Found is what a Sizer found under an id.
+type Found struct {
+	// Size is how many bytes the body has, NotFound if there is none.
+	Size int
+	// Body is nil if there is none, or if it has more bytes than the limit. It belongs to the caller, by itself. An empty body
+	// is not nil.
+	Body []byte
+}
+
+// NotFound is the Size of what is not there: Get would return ErrNotFound.
+const NotFound = -1
+
 // Preparer is implemented by a Store that needs something to exist before it can be used, such as a table.
 // The cluster calls it once, when it starts.
 type Preparer interface {

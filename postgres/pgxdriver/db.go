@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/backplane-go/backplane/postgres/internal/engine"
@@ -30,23 +31,22 @@ func (d *db) QueryRow(ctx context.Context, statement string, args []any, dest ..
 	return err == nil, err
 }
 
-func (d *db) Bodies(ctx context.Context, statement string, args ...any) (bodies []engine.Body, err error) {
-	err = d.try(args, func(args []any) error {
+func (d *db) Rows(ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error) error {
+	return d.try(args, func(args []any) error {
 		rows, err := d.pool.Query(ctx, statement, args...)
-		bodies, err = collect(rows, err)
-		return err
+		return each(rows, err, row)
 	})
-	return bodies, err
 }
 
-func collect(rows pgx.Rows, err error) ([]engine.Body, error) {
+// each calls row for each of rows. The bytes stay in pgx's buffer: a copy is made only where they are to go.
+func each(rows pgx.Rows, err error, row func(n, size int64, bytes []byte) error) error {
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (body engine.Body, err error) {
-		err = row.Scan(&body.N, &body.Bytes)
-		return body, err
-	})
+	var n, size int64
+	var bytes pgtype.DriverBytes
+	_, err = pgx.ForEachRow(rows, []any{&n, &size, &bytes}, func() error { return row(n, size, bytes) })
+	return err
 }
 
 func (d *db) Exec(ctx context.Context, statement string, args ...any) error {

@@ -45,6 +45,7 @@ var (
 	_ transport.Bus    = (*Driver)(nil)
 	_ transport.Closer = (*Driver)(nil)
 	_ storage.Batch    = (*Driver)(nil)
+	_ storage.Sizer    = (*Driver)(nil)
 	_ storage.Preparer = (*Driver)(nil)
 )
 
@@ -91,6 +92,11 @@ func (d *Driver) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) 
 // GetAll implements storage.Batch.
 func (d *Driver) GetAll(ctx context.Context, ids []string) ([][]byte, error) {
 	return d.store.GetAll(ctx, ids)
+}
+
+// GetUpTo implements storage.Sizer.
+func (d *Driver) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+	return d.store.GetUpTo(ctx, ids, limit)
 }
 
 // Expire implements storage.Store, by the server's clock.

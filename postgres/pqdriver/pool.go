@@ -50,9 +50,8 @@ func (p *pool) queryRow(ctx context.Context, statement string, args, dest []any)
 	})
 }
 
-func (p *pool) Bodies(ctx context.Context, statement string, args ...any) ([]engine.Body, error) {
-	var bodies []engine.Body
-	err := within(ctx, func() error {
+func (p *pool) Rows(ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error) error {
+	return within(ctx, func() error {
 		return p.run(ctx, statement, args, func(stmt *sql.Stmt, text string) error {
 			var rows *sql.Rows
 			var err error
@@ -61,30 +60,28 @@ func (p *pool) Bodies(ctx context.Context, statement string, args ...any) ([]eng
 			} else {
 				rows, err = p.db.QueryContext(ctx, text)
 			}
-			bodies, err = collect(rows, err)
-			return err
+			return each(rows, err, row)
 		})
 	})
-	if err != nil {
-		return nil, err // and bodies may still be written to
-	}
-	return bodies, nil
 }
 
-// collect reads all rows.
-func collect(rows *sql.Rows, err error) (bodies []engine.Body, _ error) {
+// each calls row for each of rows.
+func each(rows *sql.Rows, err error, row func(n, size int64, bytes []byte) error) error {
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
+	var n, size int64
+	var bytes sql.RawBytes // lib/pq's own, which Scan need not copy
 	for rows.Next() {
-		var body engine.Body
-		if err := rows.Scan(&body.N, &body.Bytes); err != nil {
-			return nil, err
+		if err := rows.Scan(&n, &size, &bytes); err != nil {
+			return err
 		}
-		bodies = append(bodies, body)
+		if err := row(n, size, bytes); err != nil {
+			return err
+		}
 	}
-	return bodies, rows.Err()
+	return rows.Err()
 }
 
 // run calls do with the statement, prepared, or with its text if nothing is to be prepared.

@@ -67,9 +67,9 @@ func (d txDB) QueryRow(ctx context.Context, statement string, args []any, dest .
 	return err == nil, err
 }
 
-func (d txDB) Bodies(ctx context.Context, statement string, args ...any) ([]engine.Body, error) {
+func (d txDB) Rows(ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error) error {
 	rows, err := d.tx.QueryContext(ctx, statement, args...)
-	return collect(rows, err)
+	return each(rows, err, row)
 }
 
 func (d txDB) Exec(ctx context.Context, statement string, args ...any) error {

@@ -17,7 +17,7 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-var _ storage.Store = (*Store)(nil)
+var _ storage.Sizer = (*Store)(nil)
 
 // ErrFull is returned by Put when the body does not fit beside those that have not expired.
 var ErrFull = errors.New("memory: the store is full")
@@ -91,6 +91,33 @@ func (s *Store) Get(ctx context.Context, id string) ([]byte, error) {
 		return nil, storage.ErrNotFound
 	}
 	return bytes.Clone(body), nil // a body is never changed, so it can be copied without the lock
+}
+
+// GetUpTo returns copies of the bodies of ids that have at most limit bytes.
+func (s *Store) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	found := make([]storage.Found, len(ids))
+	s.mu.Lock()
+	for i, id := range ids {
+		body, ok := s.bodies[id]
+		switch {
+		case !ok:
+			found[i].Size = storage.NotFound
+		case len(body) > limit:
+			found[i].Size = len(body)
+		default:
+			found[i] = storage.Found{Size: len(body), Body: body}
+		}
+	}
+	s.mu.Unlock()
+	for i := range found {
+		if found[i].Body != nil {
+			found[i].Body = append([]byte{}, found[i].Body...) // without the lock, as in Get
+		}
+	}
+	return found, nil
 }
 
 // Expire removes the bodies that were put longer than age ago.

@@ -46,8 +46,10 @@ type DB interface {
 	// QueryRow scans the first row into dest and tells whether there was one. After an error dest is not the
 	// caller's any more: a call that was given up may still write to it.
 	QueryRow(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
-	// Bodies runs a statement that returns a bigint and a bytea in each row.
-	Bodies(ctx context.Context, statement string, args ...any) ([]Body, error)
+	// Rows runs a statement that returns two bigints and a bytea in each row, and calls row for each. bytes is nil for NULL,
+	// and row's only until it returns. After an error, what row has written is not the caller's any more: a call that was
+	// given up may go on.
+	Rows(ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error) error
 	// Exec runs a statement, or several separated by semicolons in one transaction if there are no args.
 	Exec(ctx context.Context, statement string, args ...any) error
 	// Bytes returns how the driver passes bytes fastest: what to write in a statement for the parameter $1, and what
@@ -58,10 +60,4 @@ type DB interface {
 	Writer(ctx context.Context, table string) DB
 	// SQLState returns the code the server gave with err, or "" if err is not the server's.
 	SQLState(err error) string
-}
-
-// Body is an attachment that was read.
-type Body struct {
-	N     int64
-	Bytes []byte
 }

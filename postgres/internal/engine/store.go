@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/postgres"
-	"github.com/backplane-go/backplane/storage"
 )
 
 // Store is the storage.Store of both drivers.
@@ -22,9 +21,9 @@ type Store struct {
 	durable      bool
 	err          error // of the table's name
 
-	get, expire, getAll string
-	settings            atomic.Pointer[string] // made for a transaction that stores
-	writes              sync.Map               // of writesKey, writes
+	found, pieces, expire string
+	settings              atomic.Pointer[string] // made for a transaction that stores
+	writes                sync.Map               // of writesKey, writes
 }
 
 // writes are the statements that store.
@@ -40,8 +39,8 @@ func NewStore(db DB, config postgres.Config) *Store {
 		s.table = postgres.DefaultTable
 	}
 	s.name, s.err = postgres.QuoteTable(s.table)
-	s.get = "SELECT payload FROM " + s.name + " WHERE id = $1"
-	s.getAll = fmt.Sprintf(getAll, s.name)
+	s.found = fmt.Sprintf(found, s.name)
+	s.pieces = fmt.Sprintf(pieces, s.name)
 	s.expire = "DELETE FROM " + s.name + " WHERE created_at < now() - make_interval(secs => $1)"
 	s.write(false)
 	return s
@@ -96,26 +95,6 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 		return "", fmt.Errorf("postgres: INSERT INTO %s returned no row", s.name)
 	}
 	return strconv.FormatInt(id, 10), nil
-}
-
-// Get implements storage.Store.
-func (s *Store) Get(ctx context.Context, id string) ([]byte, error) {
-	if s.err != nil {
-		return nil, s.err
-	}
-	key, ok := parseID(id)
-	if !ok {
-		return nil, fmt.Errorf("%w: malformed id", storage.ErrNotFound)
-	}
-	var body []byte
-	found, err := s.db.QueryRow(ctx, s.get, []any{key}, &body)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, storage.ErrNotFound
-	}
-	return body, nil
 }
 
 // parseID accepts what a bigserial gives out: ids come from other nodes, and only digits go to the server.

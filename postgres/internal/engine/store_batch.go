@@ -9,15 +9,11 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// The statements for many bodies in one round trip. They are sent end to end, with their lengths beside: one bytea travels the
-// same way in every driver, and the server cuts it without parsing. They come back as rows, which costs the server half of
-// what it takes to put them together.
+// The statement that stores many bodies in one round trip. They are sent end to end, with their lengths beside: one bytea travels the
+// same way in every driver, and the server cuts it without parsing.
 //
-// Rows get their ids in the order of the bodies, because the default of id is computed above the sort. The lateral
-// subselect makes the planner look up one id after the other: the statistics of a table that is emptied all the time
-// would have it scan the table.
-const (
-	putAll = `WITH m AS (
+// Rows get their ids in the order of the bodies, because the default of id is computed above the sort.
+const putAll = `WITH m AS (
   SELECT len, n, sum(len) OVER (ORDER BY n) - len + 1 AS start
   FROM %s, unnest($2::text::int[]) WITH ORDINALITY AS m(len, n)
 ), put AS (
@@ -26,9 +22,6 @@ const (
   RETURNING id
 )
 SELECT string_agg(id::text, ',' ORDER BY id) FROM put`
-	getAll = `SELECT u.n, a.payload
-FROM unnest($1::text::bigint[]) WITH ORDINALITY AS u(id, n), LATERAL (SELECT payload FROM %s WHERE id = u.id LIMIT 1) AS a`
-)
 
 // PutAll implements storage.Batch.
 func (s *Store) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
@@ -56,32 +49,6 @@ func (s *Store) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
 		return nil, fmt.Errorf("postgres: INSERT INTO %s returned %d rows for %d attachments", s.name, len(ids), len(bodies))
 	}
 	return ids, nil
-}
-
-// GetAll implements storage.Batch.
-func (s *Store) GetAll(ctx context.Context, ids []string) ([][]byte, error) {
-	if s.err != nil || len(ids) == 0 {
-		return nil, s.err
-	}
-	keys := make([]string, len(ids))
-	for i, id := range ids {
-		keys[i] = "0" // nobody's
-		if _, ok := parseID(id); ok {
-			keys[i] = id
-		}
-	}
-	rows, err := s.db.Bodies(ctx, s.getAll, "{"+strings.Join(keys, ",")+"}")
-	if err != nil {
-		return nil, err
-	}
-	bodies := make([][]byte, len(ids))
-	for _, row := range rows {
-		if row.N < 1 || row.N > int64(len(ids)) || row.Bytes == nil {
-			return nil, fmt.Errorf("postgres: SELECT FROM %s returned a row that was not asked for", s.name)
-		}
-		bodies[row.N-1] = row.Bytes
-	}
-	return bodies, nil
 }
 
 var _ storage.Batch = (*Store)(nil)
