@@ -142,7 +142,7 @@ func duplicateAnswersCountOnce(c *clusterCase) {
 		select {
 		case o := <-q.done:
 			c.fail(kind+"; one of two peers answers three times", "that it waits for the other", "%d answers, error %v", o.n, o.err)
-		default:
+		case <-time.After(20 * time.Millisecond):
 		}
 		other.answer(kind, q.id)
 		q.complete("one of two peers answers three times, then the other", 2)
@@ -162,7 +162,7 @@ func strangersDoNotCount(c *clusterCase) {
 		select {
 		case o := <-q.done:
 			c.fail(kind+"; a stranger answers, and the peer to another request", "that it waits", "%d answers, error %v", o.n, o.err)
-		default:
+		case <-time.After(20 * time.Millisecond):
 		}
 		p.answer(kind, q.id)
 		q.complete("a stranger answers, the peer to another request, then the peer", 1)

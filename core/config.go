@@ -66,8 +66,19 @@ type Config struct {
 	ReceiveQueue int
 	// ReceiveQueueBytes bounds the same in bytes as received. Default: 64 MiB.
 	ReceiveQueueBytes int
-	// MaxPeers bounds how many peers a namespace keeps track of. Default: 4096.
+	// MaxPeers bounds how many peers a namespace keeps track of. Above it, who has not yet proven to be alive makes room.
+	// Default: 4096.
 	MaxPeers int
+	// MaxRequestRate bounds what the requests of one peer may cost this node in a namespace, for each second: a request
+	// counts 1, and 1 more for each socket that its answer tells of, or that is asked for an acknowledgement. A peer may save
+	// up two seconds' worth. Requests above it are refused (DropRate, ErrRefused). Default: 50000.
+	MaxRequestRate int
+	// MaxPendingRequests bounds how many requests of one peer for acknowledgements wait for clients of this node, in a
+	// namespace. Requests above it are refused (DropRate, ErrRefused). Default: 16384.
+	MaxPendingRequests int
+	// MaxAnswerBytes bounds the answers to one request of this node, in bytes. What comes above it is dropped, and its node
+	// Missing (ErrAnswersTooLarge). Default: 64 MiB.
+	MaxAnswerBytes int
 
 	// ErrorHandler is told every error that no caller is there to receive: GapError, DropError, OpError (Node.js:
 	// errorHandler). It must not block: it is called by the goroutine that found the error. Default: none; the
@@ -102,6 +113,9 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.ReceiveQueue, 16384)
 	defaultTo(&c.ReceiveQueueBytes, 64<<20)
 	defaultTo(&c.MaxPeers, 4096)
+	defaultTo(&c.MaxRequestRate, 50000)
+	defaultTo(&c.MaxPendingRequests, 16384)
+	defaultTo(&c.MaxAnswerBytes, 64<<20)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -145,7 +159,8 @@ func (c Config) validate() error {
 		{"PublishTimeout", int64(c.PublishTimeout)}, {"MinBackoff", int64(c.MinBackoff)},
 		{"PublishQueue", int64(c.PublishQueue)}, {"PublishQueueBytes", int64(c.PublishQueueBytes)},
 		{"ReceiveQueue", int64(c.ReceiveQueue)}, {"ReceiveQueueBytes", int64(c.ReceiveQueueBytes)},
-		{"MaxPeers", int64(c.MaxPeers)},
+		{"MaxPeers", int64(c.MaxPeers)}, {"MaxRequestRate", int64(c.MaxRequestRate)},
+		{"MaxPendingRequests", int64(c.MaxPendingRequests)}, {"MaxAnswerBytes", int64(c.MaxAnswerBytes)},
 	} {
 		if f.value < 0 {
 			return &ConfigError{Field: f.name, Reason: "is negative"}

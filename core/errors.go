@@ -21,6 +21,10 @@ var (
 	ErrUnconfirmed = wire.ErrUnconfirmed
 	// ErrTimeout is in the PartialError of a request that ended at its deadline.
 	ErrTimeout = errors.New("operation has timed out")
+	// ErrRefused is in the PartialError of a request that some nodes refused.
+	ErrRefused = errors.New("backplane: a node refused the request")
+	// ErrAnswersTooLarge is in the PartialError of a request whose answers are larger than Config.MaxAnswerBytes.
+	ErrAnswersTooLarge = errors.New("backplane: the answers are too large")
 	// ErrNamespaceExists is returned when a namespace is opened a second time in one cluster.
 	ErrNamespaceExists = errors.New("backplane: the namespace is open already in this cluster")
 	// ErrSocketNotFound is returned by the requests for one socket when no node of the cluster has it.
@@ -59,7 +63,11 @@ type PartialError struct {
 	Missing []string
 	// Clients is how many clients of the Missing nodes were asked, as these have told, and did not answer.
 	Clients int
-	// Left nodes closed, or stopped giving signs of life, while they were asked.
+	// Refused nodes did not answer because they were asked too much (Config.MaxRequestRate), or because their answer would
+	// have been too large. errors.Is(err, ErrRefused) tells that there are any.
+	Refused []string
+	// Left nodes closed, or stopped giving signs of life, while they were asked, or said goodbye a moment before in a way that
+	// proves nothing (see SECURITY.md).
 	Left []string
 	// Err is ErrTimeout, the context's error, an error of publishing, ErrClosed; nil when all who are left answered.
 	Err error
@@ -79,6 +87,9 @@ func (e *PartialError) Error() string {
 	if e.Clients > 0 {
 		fmt.Fprintf(&b, ", among them %d clients that were asked", e.Clients)
 	}
+	if len(e.Refused) > 0 {
+		fmt.Fprintf(&b, ": %d nodes refused (%s)", len(e.Refused), strings.Join(e.Refused, ", "))
+	}
 	if len(e.Left) > 0 {
 		fmt.Fprintf(&b, ": %d nodes left (%s)", len(e.Left), strings.Join(e.Left, ", "))
 	}
@@ -87,6 +98,9 @@ func (e *PartialError) Error() string {
 
 // Unwrap returns Err.
 func (e *PartialError) Unwrap() error { return e.Err }
+
+// Is reports whether target is ErrRefused and some nodes have refused.
+func (e *PartialError) Is(target error) bool { return target == ErrRefused && len(e.Refused) > 0 }
 
 // GapError is reported after the node listens again: what others published meanwhile did not arrive.
 type GapError struct {
@@ -112,6 +126,8 @@ const (
 	DropAttachment DropReason = "attachment missing" // its attachment has expired, was replaced, or could not be read
 	DropForeign    DropReason = "other namespace"    // it names another namespace than the channel it came on
 	DropPeers      DropReason = "too many peers"     // its sender would be one peer more than MaxPeers
+	DropRate       DropReason = "too many requests"  // its sender asks more than MaxRequestRate or MaxPendingRequests allow
+	DropAnswer     DropReason = "answer too large"   // it is a request whose answer cannot be sent
 )
 
 // DropError is reported when a received message is not delivered.

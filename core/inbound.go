@@ -13,7 +13,7 @@ import (
 // that is returned, if any.
 func (ns *Namespace) receive(p []byte, came coming) *lane {
 	c := ns.cluster
-	if c.wire.SentBy(p, ns.uid) {
+	if !ns.members.announcing.Load() && c.wire.SentBy(p, ns.uid) {
 		ns.own(came)
 		return nil
 	}
@@ -23,6 +23,9 @@ func (ns *Namespace) receive(p []byte, came coming) *lane {
 		return nil
 	}
 	if env.UID == ns.uid {
+		if env.Type == codec.InitialHeartbeat {
+			ns.members.announced(came.at)
+		}
 		ns.own(came)
 		return nil
 	}
@@ -37,8 +40,8 @@ func (ns *Namespace) receive(p []byte, came coming) *lane {
 	case env.NSP != ns.name:
 		ns.dropped(env, DropForeign, nil)
 	case env.Type == codec.AdapterClose:
-		ns.goodbye(env)
-	case !ns.members.seen(env.UID, env.Type, came.at):
+		ns.goodbye(env, came.at)
+	case !ns.members.seen(env, came.at):
 		ns.dropped(env, DropPeers, nil)
 	case !env.Type.Known():
 		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
@@ -56,8 +59,8 @@ func (ns *Namespace) own(came coming) {
 
 // goodbye forgets a peer at once. Requests are told when they have what it has answered before, which may still have to
 // be fetched.
-func (ns *Namespace) goodbye(env *codec.Envelope) {
-	if !ns.members.goodbye(env.UID) {
+func (ns *Namespace) goodbye(env *codec.Envelope, now time.Time) {
+	if !ns.members.goodbye(env, now) {
 		return
 	}
 	ns.left(env.UID, false)
@@ -72,7 +75,9 @@ func (ns *Namespace) answer(env *codec.Envelope) {
 		ns.requests.leave(env.UID)
 		return
 	}
-	ns.requests.answer(env)
+	if ns.requests.answer(env) {
+		ns.members.answered(env.UID)
+	}
 }
 
 // route queues or handles a message whose sender is known. The caller has to drain the lane that is returned, if any.
@@ -88,8 +93,8 @@ func (ns *Namespace) route(env *codec.Envelope, size int, alone bool) *lane {
 	case !env.Type.Response():
 		ns.lanes.messages.push(env, size)
 	case env.AttachmentID == "":
-		ns.requests.answer(env)
-	case env.RequesterUID == "" && ns.requests.waiting(), env.RequesterUID == ns.uid:
+		ns.answer(env)
+	case (env.RequesterUID == "" || env.RequesterUID == ns.uid) && ns.requests.expect(env):
 		ns.lanes.answers.push(env, size)
 	}
 	return nil
@@ -98,6 +103,10 @@ func (ns *Namespace) route(env *codec.Envelope, size int, alone bool) *lane {
 // greet answers a newcomer, so that it knows this node at once. One answer serves all who come while it is queued.
 func (ns *Namespace) greet() {
 	if !ns.greeting.CompareAndSwap(false, true) {
+		return
+	}
+	if !ns.greets() {
+		ns.greeting.Store(false)
 		return
 	}
 	o := ns.operation(&codec.Envelope{Type: codec.Heartbeat})
@@ -120,26 +129,35 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 	if c.config.Trace.Dropped != nil {
 		c.config.Trace.Dropped(e)
 	}
-	c.report(e)
+	if !ns.noisy(reason) {
+		c.report(e)
+	}
 }
 
 // handle does what one message of a peer says. It is called by the messages lane, for one message at a time.
 func (ns *Namespace) handle(env *codec.Envelope) {
-	switch {
-	case env.Type == codec.FetchSockets:
-		ns.respond(env, &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: ns.local.Sockets(selectorOf(env))})
-	case env.Type == codec.ServerSideEmit:
-		var reply func(codec.Value)
-		if env.RequestID != "" {
-			reply = once(func(v codec.Value) {
-				ns.respond(env, &codec.Envelope{Type: codec.ServerSideEmitResponse, Value: v})
-			})
-		}
-		ns.serverSideEmit(env.Args, reply)
-	case env.Type == codec.Broadcast && env.RequestID != "":
-		ns.serveAcks(env)
-	default:
+	if env.RequestID == "" && env.Type != codec.FetchSockets {
 		ns.apply(env)
+		return
+	}
+	if a := ns.admit(env); a != nil {
+		ns.serve(env, a)
+	}
+}
+
+// serve answers a request of a peer.
+func (ns *Namespace) serve(env *codec.Envelope, a *account) {
+	switch env.Type {
+	case codec.FetchSockets:
+		sockets := ns.local.Sockets(selectorOf(env))
+		ns.members.charge(a, len(sockets))
+		ns.respond(env, &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: sockets})
+	case codec.ServerSideEmit:
+		ns.serverSideEmit(env.Args, once(func(v codec.Value) {
+			ns.respond(env, &codec.Envelope{Type: codec.ServerSideEmitResponse, Value: v})
+		}))
+	case codec.Broadcast:
+		ns.serveAcks(env, a)
 	}
 }
 
@@ -154,6 +172,8 @@ func (ns *Namespace) apply(env *codec.Envelope) {
 		ns.local.Leave(to, env.Rooms)
 	case codec.DisconnectSockets:
 		ns.local.Disconnect(to, env.Close)
+	case codec.ServerSideEmit:
+		ns.serverSideEmit(env.Args, nil)
 	}
 }
 
@@ -167,12 +187,13 @@ func packetOf(env *codec.Envelope) *Packet { return &Packet{Args: env.Args, Flag
 const maxAckTimeout = time.Hour
 
 // serveAcks asks this process's clients on behalf of a peer.
-func (ns *Namespace) serveAcks(env *codec.Envelope) {
+func (ns *Namespace) serveAcks(env *codec.Envelope, a *account) {
 	timeout := min(env.Opts.Flags.Timeout, maxAckTimeout)
 	if timeout <= 0 {
 		timeout = ns.cluster.config.RequestTimeout
 	}
 	ctx, cancel := context.WithTimeout(ns.ctx, timeout)
+	context.AfterFunc(ctx, func() { ns.members.settle(a) })
 	var open atomic.Int64 // clients who have yet to answer
 	done := func(n int64) {
 		if open.Add(n) == 0 {
@@ -180,6 +201,7 @@ func (ns *Namespace) serveAcks(env *codec.Envelope) {
 		}
 	}
 	ns.local.BroadcastAck(ctx, packetOf(env), selectorOf(env), once(func(clients int) {
+		ns.members.charge(a, clients)
 		ns.respond(env, &codec.Envelope{Type: codec.BroadcastClientCount, ClientCount: clients})
 		done(int64(clients))
 	}), func(v codec.Value) {
@@ -190,8 +212,18 @@ func (ns *Namespace) serveAcks(env *codec.Envelope) {
 	})
 }
 
-// respond queues an answer.
+// respond queues an answer. If it is too large to be sent, and the only one of this node, the peer is told that none will come.
 func (ns *Namespace) respond(request, answer *codec.Envelope) {
 	answer.RequestID, answer.RequesterUID = request.RequestID, request.UID
-	ns.post(answer)
+	o := ns.operation(answer)
+	defer o.release()
+	err := o.queue()
+	if err == nil {
+		return
+	}
+	ns.unsent(err)
+	var large *TooLargeError
+	if request.Type != codec.Broadcast && errors.As(err, &large) {
+		ns.refuse(request, DropAnswer, err)
+	}
 }

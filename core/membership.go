@@ -1,86 +1,239 @@
 package core
 
 import (
+	"container/list"
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
 )
 
 // membership is who else is in a namespace, as far as their signs of life tell.
+//
+// Who is heard for the first time is a stranger. A stranger counts as a peer at once, but it has to answer an announcement
+// of this node, as every live node does, or it is forgotten early: whoever may publish can make up any number of uids. When
+// there are too many peers, the stranger that was heard longest ago makes room. Proven peers never do.
 type membership struct {
-	max    int
-	joined func(uid string)
+	max     int
+	rate    float64       // what the requests of one peer may cost in a second
+	timeout time.Duration // after how much silence a peer is gone
+	answer  time.Duration // how long a stranger may take to answer an announcement
 
-	mu      sync.Mutex           // guards all below
-	peers   map[string]time.Time // when each was last heard
-	closed  map[string]time.Time // who said goodbye, and when
-	changed chan struct{}        // closed when somebody joins or leaves
-	over    bool                 // the namespace was closed
+	maxPending int // how many requests of one peer may wait for clients
+	joined     func(uid string)
+	crowded    func(uid string) // a stranger had to make room for another
+
+	announcing atomic.Bool // an announcement of this node is on its way
+
+	mu        sync.Mutex // guards all below
+	peers     map[string]*peer
+	strangers list.List // of *peer: who has not proven to be alive, the one heard longest ago first
+	unasked   int       // strangers and suspects to whom this node has not announced itself yet
+	urgent    bool      // some of these cannot wait
+	pushed    bool      // a stranger has made room since arrived was called last
+	former    former    // who closed, or had to make room
+	total     account   // of all peers
+	// strangersAccount is that of all strangers, and of who is no peer.
+	strangersAccount account
+	changed          chan struct{} // closed when somebody joins or leaves
+	over             bool          // the namespace was closed
 }
 
-func newMembership(max int, joined func(uid string)) *membership {
-	return &membership{max: max, joined: joined, peers: make(map[string]time.Time), closed: make(map[string]time.Time),
-		changed: make(chan struct{})}
+// peer is another node.
+type peer struct {
+	uid       string
+	last      time.Time     // when it was last heard
+	place     *list.Element // among the strangers; nil once it is proven
+	suspect   bool          // it is proven, but somebody said goodbye in its name
+	asked     time.Time     // stranger or suspect: when this node's announcement came back; zero before
+	pledged   bool          // a heartbeat of it has come
+	closeHash string        // as that heartbeat said; empty if it was a Node.js node's
+	account   account       // what its requests cost
 }
 
-// seen notes a sign of life. A peer that said goodbye comes back only by announcing itself again. It is false when
-// there are too many peers to remember another.
-func (m *membership) seen(uid string, t codec.Type, now time.Time) bool {
-	if uid == "" || uid == codec.EmitterUID {
+func newMembership(config Config, joined, crowded func(uid string)) *membership {
+	return &membership{max: config.MaxPeers, rate: float64(config.MaxRequestRate), maxPending: config.MaxPendingRequests, timeout: config.HeartbeatTimeout, answer: min(time.Second, config.HeartbeatInterval),
+		joined: joined, crowded: crowded, peers: make(map[string]*peer), former: newFormer(config.MaxPeers), changed: make(chan struct{})}
+}
+
+// seen notes a sign of life. A peer that said goodbye comes back only by announcing itself again, or if the goodbye proves to
+// be another's. It is false when there are too many peers to remember another.
+func (m *membership) seen(env *codec.Envelope, now time.Time) bool {
+	if env.UID == "" || env.UID == codec.EmitterUID {
 		return true
 	}
 	m.mu.Lock()
-	_, known := m.peers[uid]
-	if !known {
-		if len(m.peers) >= m.max || len(uid) > maxUID {
-			m.mu.Unlock()
-			return false
-		}
-		if _, closed := m.closed[uid]; closed {
-			if t != codec.InitialHeartbeat {
-				m.mu.Unlock()
-				return true
-			}
-			delete(m.closed, uid)
-		}
-		m.change()
+	if p := m.peers[env.UID]; p != nil {
+		m.heard(p, env, now)
+		m.mu.Unlock()
+		return true
 	}
-	m.peers[uid] = now
+	if len(env.UID) > maxUID {
+		m.mu.Unlock()
+		return false
+	}
+	allowed, answers := m.former.allow(env, now, m.answer)
+	if !allowed {
+		m.mu.Unlock()
+		return true
+	}
+	out, ok := m.makeRoom(now)
+	if !ok {
+		m.mu.Unlock()
+		return false
+	}
+	p := &peer{uid: env.UID}
+	p.place = m.strangers.PushBack(p)
+	m.unasked++
+	m.peers[p.uid] = p
+	m.heard(p, env, now)
+	if answers {
+		m.prove(p)
+	}
+	m.change()
 	m.mu.Unlock()
-	if !known {
-		m.joined(uid)
+	if out != nil {
+		m.crowded(out.uid)
 	}
+	m.joined(p.uid)
 	return true
 }
 
-// goodbye forgets a peer that closed. It is false when there was none.
-func (m *membership) goodbye(uid string) bool {
+// heard notes a message of a peer. The caller holds mu.
+func (m *membership) heard(p *peer, env *codec.Envelope, now time.Time) {
+	p.last = now
+	beat := env.Type == codec.Heartbeat
+	if !p.pledged && (beat || env.Type == codec.InitialHeartbeat) {
+		p.pledged, p.closeHash = true, env.CloseHash
+	}
+	if beat && !p.asked.IsZero() {
+		m.prove(p)
+	}
+	if p.place != nil {
+		m.strangers.MoveToBack(p.place)
+	}
+}
+
+// prove notes that a peer is alive: it has answered. The caller holds mu.
+func (m *membership) prove(p *peer) {
+	if p.place == nil && !p.suspect {
+		return
+	}
+	if p.place != nil {
+		m.strangers.Remove(p.place)
+	}
+	if p.asked.IsZero() {
+		m.unasked--
+	}
+	p.place, p.suspect, p.asked = nil, false, time.Time{}
+}
+
+// answered notes that a peer has answered a request.
+func (m *membership) answered(uid string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.closed) < m.max && len(uid) <= maxUID {
-		m.closed[uid] = time.Now()
+	if p := m.peers[uid]; p != nil {
+		m.prove(p)
 	}
-	if _, known := m.peers[uid]; !known {
+}
+
+// makeRoom makes room for another peer, and returns who had to go for it. It is false when all peers are proven. The caller
+// holds mu.
+func (m *membership) makeRoom(now time.Time) (out *peer, ok bool) {
+	if len(m.peers) < m.max {
+		return nil, true
+	}
+	m.urgent = true // the sooner the others have answered, the sooner the rest can go
+	front := m.strangers.Front()
+	if front == nil {
+		return nil, false
+	}
+	out = front.Value.(*peer)
+	m.remove(out)
+	m.former.add(out.uid, madeRoom, true, now)
+	m.pushed = true
+	return out, true
+}
+
+// remove forgets a peer. The caller holds mu.
+func (m *membership) remove(p *peer) {
+	m.prove(p) // takes it from the list of strangers
+	delete(m.peers, p.uid)
+}
+
+// goodbye forgets a peer that closed. It is false when there is none to forget: it is not known, or what it said before
+// shows that somebody else speaks for it. Then it has to answer an announcement.
+func (m *membership) goodbye(env *codec.Envelope, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.peers[env.UID]
+	if p != nil && p.closeHash != "" && !fits(p.closeHash, env.CloseKey) {
+		if p.place == nil && !p.suspect {
+			p.suspect = true
+			m.unasked++
+		}
+		m.urgent = true
 		return false
 	}
-	delete(m.peers, uid)
+	if len(env.UID) <= maxUID {
+		doubtful, why := p == nil || p.closeHash == "", saidGoodbye
+		if p == nil {
+			why = neverKnown
+		}
+		m.former.add(env.UID, why, doubtful, now)
+		m.urgent = m.urgent || doubtful
+	}
+	if p == nil {
+		return false
+	}
+	m.remove(p)
 	m.change()
 	return true
 }
 
-// expire forgets and returns the peers that were last heard before limit.
+// announced notes that an announcement of this node came back: who does not answer it is not there.
+func (m *membership) announced(now time.Time) {
+	m.announcing.Store(false)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.peers {
+		if (p.place != nil || p.suspect) && p.asked.IsZero() {
+			p.asked = now
+		}
+	}
+	m.unasked, m.urgent = 0, false
+	m.former.announced(now)
+}
+
+// manyStrangers is how many strangers are asked even if nobody waits for them.
+const manyStrangers = 64
+
+// curious reports whether this node should announce itself, to learn who is there. waiting: requests wait for answers.
+func (m *membership) curious(waiting bool) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.urgent || m.unasked > manyStrangers || waiting && m.unasked > 0
+}
+
+// overdue reports whether a peer is gone, if it could have been heard until limit plus the timeout. The caller holds mu.
+func (m *membership) overdue(p *peer, limit time.Time) bool {
+	return p.last.Before(limit) || !p.asked.IsZero() && p.asked.Before(limit.Add(m.timeout-m.answer))
+}
+
+// expire forgets and returns the peers that were last heard before limit, and those that had to answer and did not.
 func (m *membership) expire(limit time.Time) (gone []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for uid, last := range m.peers {
-		if last.Before(limit) {
-			delete(m.peers, uid)
+	for uid, p := range m.peers {
+		if m.overdue(p, limit) {
+			m.remove(p)
 			gone = append(gone, uid)
 		}
 	}
+	m.former.settle(limit.Add(m.timeout - m.answer))
 	if gone != nil {
 		m.change()
 	}
@@ -91,11 +244,7 @@ func (m *membership) expire(limit time.Time) (gone []string) {
 func (m *membership) forget(limit time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for uid, at := range m.closed {
-		if at.Before(limit) {
-			delete(m.closed, uid)
-		}
-	}
+	m.former.forget(limit)
 }
 
 // forgive counts all peers as heard now: they could not be heard while the node was deaf.
@@ -103,8 +252,12 @@ func (m *membership) forgive() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	for uid := range m.peers {
-		m.peers[uid] = now
+	m.unasked = 0
+	for _, p := range m.peers {
+		p.last, p.asked = now, time.Time{}
+		if p.place != nil || p.suspect {
+			m.unasked++
+		}
 	}
 }
 
@@ -126,11 +279,26 @@ func (m *membership) uids() []string {
 	return uids
 }
 
+// doubted returns the peers who seem to have said goodbye a moment ago, which nothing proves yet.
+func (m *membership) doubted() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.former.doubted()
+}
+
 func (m *membership) has(uid string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, known := m.peers[uid]
-	return known
+	return m.peers[uid] != nil
+}
+
+// pushedOut reports whether strangers have made room for others since it was called last.
+func (m *membership) pushedOut() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	pushed := m.pushed
+	m.pushed = false
+	return pushed
 }
 
 func (m *membership) count() int {
@@ -139,16 +307,16 @@ func (m *membership) count() int {
 	return len(m.peers)
 }
 
-// due reports whether a peer was last heard before limit.
+// due reports whether expire would forget somebody, or believe a goodbye.
 func (m *membership) due(limit time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, last := range m.peers {
-		if last.Before(limit) {
+	for _, p := range m.peers {
+		if m.overdue(p, limit) {
 			return true
 		}
 	}
-	return false
+	return m.former.due(limit.Add(m.timeout - m.answer))
 }
 
 // close ends those who wait for a number of peers.

@@ -121,28 +121,6 @@ func TestTheEmitterIsNoPeer(t *testing.T) {
 	})
 }
 
-func TestPeersAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hub := memory.NewHub()
-		var drops log[error]
-		ns := join(t, open(t, hub, func(c *core.Config) { c.MaxPeers, c.ErrorHandler = 3, drops.add }), "/", nil)
-		p := newPuppet(t, hub, "/", "puppet")
-		for i := range 10 {
-			p.say(codec.Envelope{Type: codec.Heartbeat, UID: fmt.Sprint(i)})
-		}
-		synctest.Wait()
-		assert.Equal(t, []string{"0", "1", "2"}, ns.Peers())
-		require.Len(t, drops.all(), 7)
-		var drop *core.DropError
-		require.ErrorAs(t, drops.all()[0], &drop)
-		assert.Equal(t, core.DropPeers, drop.Reason)
-		p.say(codec.Envelope{Type: codec.AdapterClose, UID: "1"})
-		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "7"})
-		synctest.Wait()
-		assert.Equal(t, []string{"0", "2", "7"}, ns.Peers(), "a place that became free is given away")
-	})
-}
-
 func TestGoodbyesOfStrangersTakeNoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()

@@ -16,14 +16,16 @@ import (
 type Namespace struct {
 	Target
 
-	cluster  *Cluster
-	name     string
-	channel  string
-	uid      string
-	local    Local
-	members  *membership
-	requests *requests
-	lanes    lanes
+	cluster   *Cluster
+	name      string
+	channel   string
+	uid       string
+	closeKey  string // proves the goodbye
+	closeHash string
+	local     Local
+	members   *membership
+	requests  *requests
+	lanes     lanes
 
 	custom   atomic.Pointer[func(data codec.Value, answer func(any))] // see OnCustomRequest
 	greeting atomic.Bool                                              // a Heartbeat that answers newcomers is queued
@@ -35,8 +37,9 @@ type Namespace struct {
 
 	ctx       context.Context // ends with the namespace
 	cancel    context.CancelFunc
-	announced atomic.Bool  // it listens, so the peers may know of it
-	unheard   atomic.Bool  // the peers have not been told that it listens again
+	announced atomic.Bool // it listens, so the peers may know of it
+	unheard   atomic.Bool // the peers have not been told that it listens again
+	limits    limits
 	doubted   time.Time    // when a Heartbeat was last queued to find out who is silent; the ticker's
 	spoke     atomic.Int64 // when a message of its own last came back, or a Heartbeat was queued: nanoseconds since Cluster.began
 }
@@ -89,12 +92,16 @@ func (c *Cluster) newNamespace(name string, local Local) (*Namespace, error) {
 		ns.uid = randomID()
 	}
 	ns.Target = Target{ns: ns}
-	ns.members = newMembership(c.config.MaxPeers, func(uid string) {
+	ns.closeKey, ns.closeHash = newCloseKey()
+	ns.members = newMembership(c.config, func(uid string) {
 		if c.config.Trace.PeerJoined != nil {
 			c.config.Trace.PeerJoined(name, uid)
 		}
+	}, func(uid string) {
+		ns.left(uid, true)
+		ns.inquire()
 	})
-	ns.requests = newRequests(func(uid string) bool { return uid == ns.uid || ns.members.has(uid) })
+	ns.requests = newRequests(func(uid string) bool { return uid == ns.uid || ns.members.has(uid) }, c.config.MaxAnswerBytes)
 	ns.lanes = lanes{messages: ns.newLane(ns.handle), answers: ns.newLane(ns.answer)}
 	return ns, nil
 }
@@ -262,6 +269,7 @@ func (ns *Namespace) tick(now, heard time.Time) {
 		ns.left(uid, true)
 		ns.requests.leave(uid)
 	}
+	ns.attend()
 }
 
 // announce tells the peers that this node listens again, so that they give it a sign of life. What breaks a session breaks

@@ -52,6 +52,15 @@ func (o *outgoing) encode() error {
 		return ErrClosed
 	}
 	o.env.UID, o.env.NSP = ns.uid, ns.name
+	switch o.env.Type {
+	case codec.InitialHeartbeat:
+		o.env.CloseHash = ns.closeHash
+		ns.members.announcing.Store(true)
+	case codec.Heartbeat:
+		o.env.CloseHash = ns.closeHash
+	case codec.AdapterClose:
+		o.env.CloseKey = ns.closeKey
+	}
 	var err error
 	o.Outgoing, err = ns.cluster.wire.Outgoing(ns.channel, &o.env)
 	return err

@@ -19,6 +19,27 @@ type puppet struct {
 	uid   string
 	nsp   string
 	heard log[*codec.Envelope]
+
+	mu    sync.Mutex // guards alive
+	alive []string   // in whose name it answers announcements, as every live node does
+}
+
+// live makes the puppet answer announcements in the name of uids, and of no other.
+func (p *puppet) live(uids ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.alive = uids
+}
+
+// greet answers an announcement.
+func (p *puppet) greet(env *codec.Envelope) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, uid := range p.alive {
+		if env.Type == codec.InitialHeartbeat && env.UID != uid {
+			p.say(codec.Envelope{Type: codec.Heartbeat, UID: uid})
+		}
+	}
 }
 
 func newPuppet(t testing.TB, bus transport.Bus, nsp, uid string) *puppet {
@@ -40,6 +61,7 @@ func newPuppet(t testing.TB, bus transport.Bus, nsp, uid string) *puppet {
 				env = &codec.Envelope{UID: string(m.Payload)}
 			}
 			p.heard.add(env)
+			p.greet(env)
 		}
 	})
 	t.Cleanup(func() {

@@ -70,6 +70,13 @@ func (q *queue[T]) offer(item T, size int, wait bool) (space <-chan struct{}, er
 	return nil, nil
 }
 
+// crowded reports whether the queue is nearly full.
+func (q *queue[T]) crowded() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items) > q.maxItems/4*3 || q.bytes > q.maxBytes/4*3
+}
+
 func (q *queue[T]) signal() {
 	select {
 	case q.wake <- struct{}{}:

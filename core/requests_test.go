@@ -62,6 +62,7 @@ func newStage(t *testing.T, local core.Local, peers ...string) *stage {
 	s.bus = &bus{Bus: s.hub}
 	s.p = newPuppet(t, s.hub, "/", "puppet")
 	s.ns = join(t, open(t, s.bus), "/", local)
+	s.p.live(peers...)
 	for _, uid := range peers {
 		s.p.say(codec.Envelope{Type: codec.Heartbeat, UID: uid})
 	}
@@ -174,6 +175,7 @@ func TestRequestEndsWhenTheMissingLeave(t *testing.T) {
 func TestRequestEndsWhenTheMissingExpire(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		s := newStage(t, nil, "b", "c")
+		s.p.live("c")
 		time.Sleep(8 * time.Second)
 		s.p.say(codec.Envelope{Type: codec.Heartbeat, UID: "c"})
 		id := s.ask(t.Context(), t, kind, s.ns.Timeout(time.Minute))

@@ -19,11 +19,11 @@ type RemoteSocket struct {
 // so far, this process's own among them, come with a *PartialError.
 func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	ns := t.ns
-	var peers []string
+	var peers, left []string
 	if !t.local {
-		peers = ns.members.uids()
+		peers, left = ns.members.uids(), ns.members.doubted()
 	}
-	q, err := ns.requests.begin(codec.FetchSockets, peers)
+	q, err := ns.requests.begin(codec.FetchSockets, peers, left)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,232 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/storage"
+	memstore "github.com/backplane-go/backplane/storage/memory"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// thousand returns a registry of 1,000 clients.
+func thousand() *core.Registry {
+	registry := core.NewRegistry(core.RegistryConfig{})
+	for i := range 1000 {
+		registry.Add(&client{id: fmt.Sprint("client ", i)})
+	}
+	return registry
+}
+
+func TestRequestsOfPeersAreLimited(t *testing.T) {
+	requests := map[string]codec.Envelope{
+		"FetchSockets": {Type: codec.FetchSockets},
+		"EmitWithAck":  {Type: codec.Broadcast, Args: args("a")},
+	}
+	for kind, request := range requests {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hub := memory.NewHub()
+				var drops log[error]
+				cluster := open(t, hub, func(c *core.Config) { c.ErrorHandler = drops.add })
+				ns, other := join(t, cluster, "/", thousand()), join(t, open(t, hub), "/", nil)
+				require.NoError(t, other.WaitForPeers(t.Context(), 1))
+				_, err := other.FetchSockets(t.Context()) // by now they know each other well
+				require.NoError(t, err)
+				_, err = ns.FetchSockets(t.Context())
+				require.NoError(t, err)
+
+				p := newPuppet(t, hub, "/", "puppet")
+				for i := range 2000 {
+					request.RequestID, request.UID = fmt.Sprint(i), fmt.Sprint("made up ", i)
+					p.say(request)
+				}
+				synctest.Wait()
+				sockets, err := other.FetchSockets(t.Context())
+				assert.Len(t, sockets, 1000, "the requests of a peer that asks little are answered as ever")
+				var partial *core.PartialError
+				require.ErrorAs(t, err, &partial, "those who were made up were asked too")
+				assert.Empty(t, partial.Refused)
+				assert.Empty(t, partial.Missing)
+				served := 0
+				for _, typ := range []codec.Type{codec.FetchSocketsResponse, codec.BroadcastClientCount} {
+					answers, _ := p.of(ns.UID(), typ)
+					for _, answer := range answers {
+						if strings.Trim(answer.RequestID, "0123456789") == "" && len(answer.RequestID) < 5 {
+							served++
+						}
+					}
+				}
+				assert.NotZero(t, served)
+				assert.Less(t, served, 150, "100,000 sockets, two seconds' worth of the default of 50,000, are 100 answers")
+				refused, _ := p.of(ns.UID(), codec.RequestRefused)
+				assert.NotEmpty(t, refused)
+				assert.GreaterOrEqual(t, cluster.Stats().ReceiveDropped, uint64(1800))
+				var drop *core.DropError
+				require.ErrorAs(t, drops.all()[len(drops.all())-1], &drop)
+				assert.Equal(t, core.DropRate, drop.Reason)
+				assert.Less(t, len(drops.all()), 200, "what others can cause is not reported without a limit")
+			})
+		})
+	}
+}
+
+func TestRefusedRequestsEndAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, kind string) {
+		hub := memory.NewHub()
+		registry := core.NewRegistry(core.RegistryConfig{ServerSideEmit: func(_ codec.Args, reply func(codec.Value)) { reply(value("yes")) }})
+		registry.Add(&client{id: "alice"})
+		refusing := join(t, open(t, hub, func(c *core.Config) { c.MaxRequestRate = 1 }), "/", registry)
+		ns := join(t, open(t, hub), "/", nil)
+		require.NoError(t, ns.WaitForPeers(t.Context(), 1))
+		var err error
+		for range 5 {
+			start := time.Now()
+			_, err = asks[kind](t.Context(), ns.Target)
+			assert.Zero(t, time.Since(start), "nobody waits for who has refused")
+		}
+		var partial *core.PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.ErrorIs(t, err, core.ErrRefused)
+		assert.Equal(t, []string{refusing.UID()}, partial.Refused)
+		assert.Empty(t, partial.Missing)
+		time.Sleep(10 * time.Second)
+		_, err = asks[kind](t.Context(), ns.Target)
+		assert.NoError(t, err, "what was asked too much is forgotten after a while")
+	})
+}
+
+func TestPendingRequestsOfPeersAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		silent := &client{id: "silent", answer: func(*core.Packet, func(codec.Value)) {}}
+		registry := core.NewRegistry(core.RegistryConfig{})
+		registry.Add(silent)
+		cluster := open(t, hub, func(c *core.Config) { c.MaxPendingRequests = 100 })
+		ns := join(t, cluster, "/", registry)
+		p := newPuppet(t, hub, "/", "puppet")
+		ask := func(n int) {
+			for i := range n {
+				p.say(codec.Envelope{Type: codec.Broadcast, Args: args("a"), RequestID: fmt.Sprint(i), UID: fmt.Sprint("made up ", i%10),
+					Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Minute}}})
+			}
+			synctest.Wait()
+		}
+		ask(300)
+		assert.Len(t, silent.got.all(), 100)
+		assert.Equal(t, uint64(200), cluster.Stats().ReceiveDropped)
+		refused, _ := p.of(ns.UID(), codec.RequestRefused)
+		assert.Len(t, refused, 200)
+		time.Sleep(2 * time.Minute)
+		ask(50)
+		assert.Len(t, silent.got.all(), 150, "those that have ended count no more")
+	})
+}
+
+func TestAnswersOfPeersAreBounded(t *testing.T) {
+	const kib = 1 << 10
+	begin := func(t *testing.T) *stage {
+		s := &stage{hub: memory.NewHub(), outcome: make(chan outcome, 1)}
+		s.p = newPuppet(t, s.hub, "/", "puppet")
+		s.ns = join(t, open(t, s.hub, func(c *core.Config) { c.MaxAnswerBytes = 64 * kib }), "/", nil)
+		s.p.live("b", "c")
+		s.p.say(codec.Envelope{Type: codec.Heartbeat, UID: "b"})
+		s.p.say(codec.Envelope{Type: codec.Heartbeat, UID: "c"})
+		synctest.Wait()
+		return s
+	}
+	large := value(strings.Repeat("x", kib))
+	check := func(t *testing.T, s *stage, most int) {
+		t.Helper()
+		o := <-s.outcome
+		assert.ErrorIs(t, o.err, core.ErrAnswersTooLarge)
+		assert.Equal(t, []string{"b"}, s.partial(t, o).Missing)
+		assert.LessOrEqual(t, o.n, most)
+		assert.Zero(t, o.took, "c has answered, and b is not waited for")
+	}
+	t.Run("AcknowledgementsBeforeTheirCount", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := begin(t)
+			id := s.ask(t.Context(), t, "EmitWithAck", s.ns.Target)
+			s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "c", RequestID: id})
+			for range 1000 {
+				s.p.say(codec.Envelope{Type: codec.BroadcastAck, UID: "b", RequestID: id, Value: large})
+			}
+			check(t, s, 64)
+		})
+	})
+	t.Run("AcknowledgementsOfVeryManyClients", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := begin(t)
+			id := s.ask(t.Context(), t, "EmitWithAck", s.ns.Target)
+			s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "c", RequestID: id})
+			s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "b", RequestID: id, ClientCount: 1<<53 - 1})
+			for range 1000 {
+				s.p.say(codec.Envelope{Type: codec.BroadcastAck, UID: "b", RequestID: id, Value: large})
+			}
+			check(t, s, 64)
+		})
+	})
+	t.Run("Sockets", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := begin(t)
+			id := s.ask(t.Context(), t, "FetchSockets", s.ns.Target)
+			s.p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "c", RequestID: id})
+			s.p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "b", RequestID: id, Sockets: []codec.Socket{{ID: "s", Data: value(strings.Repeat("x", 65*kib))}}})
+			check(t, s, 0)
+		})
+	})
+}
+
+// countingStore counts what is read.
+type countingStore struct {
+	storage.Store
+	reads *log[string]
+}
+
+func (s countingStore) Get(ctx context.Context, id string) ([]byte, error) {
+	s.reads.add(id)
+	return s.Store.Get(ctx, id)
+}
+
+func TestOnlyAwaitedAnswersAreFetched(t *testing.T) {
+	each(t, func(t *testing.T, kind string) {
+		var reads log[string]
+		hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{}})
+		p := newPuppet(t, hub, "/", "puppet")
+		ns := join(t, open(t, hub, func(c *core.Config) { c.Store = countingStore{memstore.NewStore(), &reads} }), "/", nil)
+		p.live("b")
+		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "b"})
+		refer := func(uid string, typ codec.Type) {
+			p.say(codec.Envelope{Type: typ, UID: uid, AttachmentID: "1", RequesterUID: ns.UID()})
+			synctest.Wait()
+		}
+		responses := map[string]codec.Type{"EmitWithAck": codec.BroadcastAck, "Acks": codec.BroadcastAck,
+			"FetchSockets": codec.FetchSocketsResponse, "ServerSideEmitWithAck": codec.ServerSideEmitResponse}
+		refer("b", responses[kind])
+		assert.Empty(t, reads.all(), "nothing was asked")
+		s := &stage{ns: ns, hub: hub, p: p, outcome: make(chan outcome, 1)}
+		synctest.Wait()
+		s.ask(t.Context(), t, kind, ns.Target)
+		refer("stranger", responses[kind])
+		assert.Empty(t, reads.all(), "it was not asked")
+		for other, typ := range responses {
+			if typ != responses[kind] {
+				refer("b", typ)
+				assert.Empty(t, reads.all(), "%s does not answer %s", other, kind)
+			}
+		}
+		refer("b", responses[kind])
+		assert.Len(t, reads.all(), 1)
+		<-s.outcome
+	})
+}

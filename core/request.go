@@ -1,0 +1,293 @@
+package core
+
+import (
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// request collects the answers of a set of nodes. Each counts once, and strangers do not.
+type request struct {
+	id   string
+	kind codec.Type // Broadcast, FetchSockets or ServerSideEmit
+
+	mu      sync.Mutex           // guards all below
+	asked   map[string]*answerer // by uid: who has not finished answering
+	missing []string             // who could not be asked, or answered too much
+	left    []string             // who was gone before having answered
+	refused []string             // who did not want to answer
+	room    int                  // for how many bytes of answers there is room
+	err     error                // why it ended, if not because all answered
+	ended   bool
+	done    chan struct{} // closed when ended
+	values  []codec.Value
+	news    chan struct{} // closed by the next of values; nil when nobody waits for that
+	sockets []answeredSocket
+}
+
+var operations = map[codec.Type]string{
+	codec.Broadcast:      "emit with acknowledgement",
+	codec.FetchSockets:   "fetch sockets",
+	codec.ServerSideEmit: "server-side emit",
+}
+
+// answerer is a node that is asked for the acknowledgements of its clients.
+type answerer struct {
+	counted bool // it told how many
+	clients int  // who have yet to answer, once it is counted
+	early   []codec.Value
+}
+
+// answeredSocket is a socket and the node it is on.
+type answeredSocket struct {
+	socket codec.Socket
+	uid    string
+}
+
+// maxClients is the most clients that a node is believed to have asked.
+const maxClients = math.MaxInt32
+
+// count notes how many clients a node has asked.
+func (q *request) count(uid string, clients int) bool {
+	return q.change(uid, 0, func(a *answerer) {
+		if a.counted {
+			return
+		}
+		clients = min(clients, maxClients)
+		early := a.early[:min(len(a.early), clients)]
+		a.counted, a.clients, a.early = true, clients-len(early), nil
+		q.add(early...)
+	})
+}
+
+// ack adds the acknowledgement of one client. A node may give as many as it counts, also before it has counted.
+func (q *request) ack(uid string, v codec.Value) bool {
+	return q.change(uid, sizeOf(v), func(a *answerer) {
+		if !a.counted {
+			a.early = append(a.early, v)
+			return
+		}
+		a.clients--
+		q.add(v)
+	})
+}
+
+// add keeps acknowledgements. The caller holds mu.
+func (q *request) add(values ...codec.Value) {
+	if len(values) == 0 {
+		return
+	}
+	q.values = append(q.values, values...)
+	if q.news != nil {
+		close(q.news)
+		q.news = nil
+	}
+}
+
+// after returns the acknowledgements but for the first n, and waits for one if there is none. It is false when there is
+// nothing more to wait for: the request or ctx has ended.
+func (q *request) after(ctx context.Context, n int) (values []codec.Value, more bool) {
+	for {
+		q.mu.Lock()
+		if values, ended := q.values[n:len(q.values):len(q.values)], q.ended; ended || len(values) > 0 {
+			q.mu.Unlock()
+			return values, !ended
+		}
+		if q.news == nil {
+			q.news = make(chan struct{})
+		}
+		news := q.news
+		q.mu.Unlock()
+		select {
+		case <-news:
+		case <-q.done:
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
+}
+
+// value adds the only answer of a node.
+func (q *request) value(uid string, v codec.Value) bool {
+	return q.change(uid, sizeOf(v), func(a *answerer) {
+		a.counted = true
+		q.values = append(q.values, v)
+	})
+}
+
+// found adds the sockets of a node.
+func (q *request) found(uid string, sockets []codec.Socket) bool {
+	size := 0
+	for _, s := range sockets {
+		size += len(s.ID) + sizeOf(s.Handshake) + sizeOf(s.Data)
+		for _, room := range s.Rooms {
+			size += len(room) + 16
+		}
+	}
+	return q.change(uid, size, func(a *answerer) {
+		a.counted = true
+		for _, s := range sockets {
+			q.sockets = append(q.sockets, answeredSocket{s, uid})
+		}
+	})
+}
+
+// sizeOf is about how much memory v takes.
+func sizeOf(v codec.Value) int {
+	raw, _ := v.Bytes(v.Encoding())
+	return len(raw) + 64
+}
+
+// change applies f to a node that has not finished answering, with an answer of size bytes, and ends the request if it was the
+// last. It reports whether the node was waited for.
+func (q *request) change(uid string, size int, f func(*answerer)) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	a := q.asked[uid]
+	if a == nil || q.ended {
+		return false
+	}
+	if q.room -= size; q.room < 0 {
+		q.room = 0
+		if q.err == nil {
+			q.err = ErrAnswersTooLarge
+		}
+		q.missing = append(q.missing, uid)
+		q.values = append(q.values, a.early...)
+		delete(q.asked, uid)
+		q.check()
+		return true
+	}
+	f(a)
+	if a.counted && a.clients == 0 {
+		delete(q.asked, uid)
+		q.check()
+	}
+	return true
+}
+
+// refuse notes that a node does not answer.
+func (q *request) refuse(uid string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.asked[uid] == nil || q.ended {
+		return false
+	}
+	delete(q.asked, uid)
+	q.refused = append(q.refused, uid)
+	q.check()
+	return true
+}
+
+// waits reports whether the request waits for a node.
+func (q *request) waits(uid string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.asked[uid] != nil && !q.ended
+}
+
+// waitsFor returns the nodes that the request waits for.
+func (q *request) waitsFor() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended {
+		return nil
+	}
+	return slices.Collect(maps.Keys(q.asked))
+}
+
+// forget does not ask a node after all.
+func (q *request) forget(uid string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.asked[uid] != nil && !q.ended {
+		delete(q.asked, uid)
+		q.check()
+	}
+}
+
+func (q *request) leave(uid string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.asked[uid] == nil || q.ended {
+		return
+	}
+	delete(q.asked, uid)
+	q.left = append(q.left, uid)
+	q.check()
+}
+
+// check ends the request if nobody is left to answer. The caller holds mu, or is alone.
+func (q *request) check() {
+	if len(q.asked) == 0 && !q.ended {
+		q.ended = true
+		close(q.done)
+	}
+}
+
+// abort ends the request with an error.
+func (q *request) abort(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended {
+		return
+	}
+	if q.ended = true; q.err == nil {
+		q.err = err
+	}
+	close(q.done)
+}
+
+// unreachable notes that the nodes other than self could not be asked, because of err.
+func (q *request) unreachable(self string, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended {
+		return
+	}
+	q.err = err
+	for uid := range q.asked {
+		if uid != self {
+			delete(q.asked, uid)
+			q.missing = append(q.missing, uid)
+		}
+	}
+	q.check()
+}
+
+// complete reports whether there is nobody left to wait for.
+func (q *request) complete() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ended
+}
+
+// wait waits for the request to end, at the latest with ctx, and tells who did not answer. After it the answers do not
+// change any more.
+func (q *request) wait(ctx context.Context) error {
+	select {
+	case <-q.done:
+	case <-ctx.Done():
+		q.abort(context.Cause(ctx))
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	clients := 0
+	for _, a := range q.asked {
+		q.values = append(q.values, a.early...) // it never counted, but these clients did answer
+		clients += a.clients
+	}
+	if q.err == nil && len(q.left) == 0 && len(q.refused) == 0 {
+		return nil
+	}
+	p := &PartialError{Op: operations[q.kind], Missing: q.missing, Clients: clients, Refused: q.refused, Left: q.left, Err: q.err}
+	for uid := range q.asked {
+		p.Missing = append(p.Missing, uid)
+	}
+	slices.Sort(p.Missing)
+	return p
+}
