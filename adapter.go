@@ -84,6 +84,8 @@ var (
 	ErrQueueFull          = core.ErrQueueFull
 	ErrUnconfirmed        = core.ErrUnconfirmed
 	ErrTimeout            = core.ErrTimeout
+	ErrRefused            = core.ErrRefused
+	ErrAnswersTooLarge    = core.ErrAnswersTooLarge
 	ErrNamespaceExists    = core.ErrNamespaceExists
 	ErrSocketNotFound     = core.ErrSocketNotFound
 	ErrNoLoopback         = core.ErrNoLoopback
