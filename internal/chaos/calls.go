@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -11,12 +12,15 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// asker makes requests with a time limit, one after the other, and notes how long they took and whom they left out.
+// asker makes calls with a time limit, one after the other, and notes how long they took and whom requests left out.
 type asker struct {
-	ns     *backplane.Namespace
-	record *recorder
-	random *rand.Rand
-	peers  *peers
+	node    int
+	cluster *backplane.Cluster
+	ns      *backplane.Namespace
+	record  *recorder
+	random  *rand.Rand
+	peers   *peers
+	opened  int // namespaces
 }
 
 // peers counts how often each peer has left, as Trace tells it.
@@ -47,7 +51,15 @@ func (a *asker) run(ctx context.Context, pause time.Duration) {
 	for {
 		select {
 		case <-ticker.C:
-			a.ask()
+			limit := 200*time.Millisecond + time.Duration(a.random.Int64N(int64(1500*time.Millisecond)))
+			switch a.random.IntN(4) {
+			case 0:
+				a.change(limit)
+			case 1:
+				a.visit(limit)
+			default:
+				a.ask(limit)
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -56,8 +68,7 @@ func (a *asker) run(ctx context.Context, pause time.Duration) {
 
 // ask makes one request. Peers that were known before and after, and have not left in between, have to be among those that
 // answered or those that the error names.
-func (a *asker) ask() {
-	limit := 200*time.Millisecond + time.Duration(a.random.Int64N(int64(1500*time.Millisecond)))
+func (a *asker) ask(limit time.Duration) {
 	target := a.ns.Timeout(limit)
 	ctx := context.Background()
 	before := a.ns.Peers()
@@ -114,4 +125,56 @@ func texts(values []backplane.Value) []string {
 		}
 	}
 	return out
+}
+
+// change makes a call that asks nobody.
+func (a *asker) change(limit time.Duration) {
+	switch a.random.IntN(5) {
+	case 0:
+		_ = timed(a.record, "SocketsJoin", limit, func(ctx context.Context) error { return a.ns.SocketsJoin(ctx, "room") })
+	case 1:
+		_ = timed(a.record, "SocketsLeave", limit, func(ctx context.Context) error { return a.ns.SocketsLeave(ctx, "room") })
+	case 2:
+		_ = timed(a.record, "DisconnectSockets", limit, func(ctx context.Context) error {
+			return a.ns.To("nobody is in this room").DisconnectSockets(ctx, true)
+		})
+	case 3:
+		_ = timed(a.record, "ServerSideEmit", limit, func(ctx context.Context) error { return a.ns.ServerSideEmit(ctx, "remark") })
+	case 4:
+		_ = timed(a.record, "AllRooms", limit, func(ctx context.Context) error {
+			_, err := a.ns.AllRooms(ctx)
+			return err
+		})
+	}
+}
+
+// visit opens a namespace, sends to it, and closes it again.
+func (a *asker) visit(limit time.Duration) {
+	a.opened++
+	name := fmt.Sprintf("/visit-%d-%d", a.node, a.opened)
+	registry := backplane.NewRegistry(backplane.RegistryConfig{})
+	var ns *backplane.Namespace
+	err := timed(a.record, "Namespace", limit, func(ctx context.Context) (err error) {
+		ns, err = a.cluster.Namespace(ctx, name, registry)
+		return err
+	})
+	if err != nil {
+		return
+	}
+	_ = timed(a.record, "Emit", limit, func(ctx context.Context) error { return ns.Emit(ctx, "remark") }) // only its time matters
+	_ = timed(a.record, "Namespace.Close", limit, ns.Close)
+}
+
+// timed makes a call with a time limit and notes how long it took.
+func timed(record *recorder, name string, limit time.Duration, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	e := Event{Kind: Call, Name: name, Begin: now(), Limit: limit.Microseconds()}
+	err := call(ctx)
+	e.At = now()
+	if err != nil {
+		e.Text = err.Error()
+	}
+	record.note(e)
+	return err
 }

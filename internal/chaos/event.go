@@ -28,18 +28,18 @@ type Event struct {
 
 // The kinds of events.
 const (
-	Opened   = "open"   // the node hears what is sent from now on
-	Sent     = "sent"   // a message was handed over, or refused
-	Got      = "got"    // a message was delivered; Text says what is wrong with its body, if anything is
-	Gap      = "gap"    // a GapError: messages may be missing that were sent between Since and At
-	Drop     = "drop"   // a DropError, of a message of UID
-	Failed   = "op"     // an OpError: one message that nobody waits for was perhaps not sent
-	Deaf     = "deaf"   // the session was lost
-	Noise    = "noise"  // the process did not run for Excess, which ended at At
-	Call     = "call"   // a call with a time limit ended; Lacks are nodes that it should have named and did not
-	Closed   = "closed" // the node has closed; Leaks is what it left behind
-	Stopped  = "stopped"
-	Fenced   = "fenced" // the node's last message of each stream was sent
+	Opened   = "open"    // the node hears what is sent from now on
+	Sent     = "sent"    // a message was handed over, or refused
+	Got      = "got"     // a message was delivered; Text says what is wrong with its body, if anything is
+	Gap      = "gap"     // a GapError: messages may be missing that were sent between Since and At
+	Drop     = "drop"    // a DropError, of a message of UID, for the reason Name
+	Failed   = "op"      // an OpError: one message that nobody waits for was perhaps not sent
+	Deaf     = "deaf"    // the session was lost
+	Noise    = "noise"   // the process did not run for Excess, which ended at At
+	Call     = "call"    // a call with a time limit ended; Lacks are nodes that it should have named and did not
+	Closed   = "closed"  // the node has closed; Leaks is what it left behind
+	Stopped  = "stopped" // the node sends nothing any more; Leaks is what it has more of than in the beginning
+	Fenced   = "fenced"  // the node's last message of each stream was sent
 	Remarked = "log"
 )
 

@@ -83,6 +83,8 @@ func (n *Node) Note(e Event) {
 		n.Noise = append(n.Noise, e)
 	case Call:
 		n.Calls = append(n.Calls, e)
+	case Stopped:
+		n.Leaks = append(n.Leaks, e.Leaks...)
 	case Closed:
 		n.Leaks = append(n.Leaks, e.Leaks...)
 		n.Ended = e.Begin

@@ -84,12 +84,13 @@ func serve(c nodeConfig) error {
 	if err := n.open(orders); err != nil {
 		return err
 	}
+	open := takeStock()
 	n.start()
 	for o := range orders {
 		switch o.Do {
 		case DoStop:
 			n.halt()
-			n.record.note(Event{Kind: Stopped})
+			n.record.note(Event{Kind: Stopped, Leaks: open.growth()})
 		case DoFence:
 			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 			for _, s := range n.streams {
@@ -142,7 +143,7 @@ func (n *node) start() {
 	for _, s := range n.streams {
 		n.traffic.Go(func() { s.run(ctx, n.config.Rate) })
 	}
-	a := &asker{ns: n.spaces[0], record: n.record, peers: n.peers, random: rand.New(rand.NewPCG(n.config.Seed, 99))}
+	a := &asker{node: n.config.Number, cluster: n.cluster, ns: n.spaces[0], record: n.record, peers: n.peers, random: rand.New(rand.NewPCG(n.config.Seed, 99))}
 	n.traffic.Go(func() { a.run(ctx, 100*time.Millisecond) })
 }
 
@@ -154,11 +155,8 @@ func (n *node) halt() {
 
 // close closes the cluster and the pool.
 func (n *node) close() Event {
-	const limit = 8 * time.Second
 	e := Event{Kind: Closed, Begin: now()}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	if err := n.timed("Close", limit, func() error { return n.cluster.Close(ctx) }); err != nil {
+	if err := timed(n.record, "Close", closeLimit, n.cluster.Close); err != nil {
 		e.Text = err.Error()
 	}
 	for _, closing := range n.closers {

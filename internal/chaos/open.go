@@ -31,9 +31,7 @@ func (n *node) open(orders <-chan Order) error {
 		}
 		n.record.note(Event{Kind: Remarked, Text: "open: " + err.Error()})
 		if n.cluster != nil {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			_ = n.cluster.Close(ctx) // it is given up
-			cancel()
+			_ = timed(n.record, "Close", closeLimit, n.cluster.Close) // it is given up
 			n.cluster = nil
 		}
 		for _, closing := range n.closers {
@@ -49,6 +47,12 @@ func (n *node) open(orders <-chan Order) error {
 		}
 	}
 }
+
+// How long a node lets its own opening and closing take.
+const (
+	openLimit  = 10 * time.Second
+	closeLimit = 8 * time.Second
+)
 
 func (n *node) tryOpen() (err error) {
 	config := backplane.Config{
@@ -68,10 +72,7 @@ func (n *node) tryOpen() (err error) {
 	if config.Bus, err = n.bus(); err != nil {
 		return err
 	}
-	limit := 10 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	err = n.timed("Open", limit, func() error {
+	err = timed(n.record, "Open", openLimit, func(ctx context.Context) (err error) {
 		n.cluster, err = backplane.Open(ctx, config)
 		return err
 	})
@@ -86,7 +87,7 @@ func (n *node) tryOpen() (err error) {
 		}})
 		registry.Add(&client{uid: config.UID, record: n.record, slow: &n.slow})
 		var ns *backplane.Namespace
-		err := n.timed("Namespace", limit, func() (err error) {
+		err := timed(n.record, "Namespace", openLimit, func(ctx context.Context) (err error) {
 			ns, err = n.cluster.Namespace(ctx, name, registry)
 			return err
 		})
@@ -118,18 +119,6 @@ func (n *node) bus() (transport.Bus, error) {
 	return pgxdriver.New(pool), nil
 }
 
-// timed notes how long a call took.
-func (n *node) timed(name string, limit time.Duration, call func() error) error {
-	e := Event{Kind: Call, Name: name, Begin: now(), Limit: limit.Microseconds()}
-	err := call()
-	e.At = now()
-	if err != nil {
-		e.Text = err.Error()
-	}
-	n.record.note(e)
-	return err
-}
-
 // report notes what ErrorHandler is told.
 func (n *node) report(err error) {
 	e := Event{At: now(), Text: err.Error()}
@@ -140,7 +129,7 @@ func (n *node) report(err error) {
 	case errors.As(err, &gap):
 		e.Kind, e.Since = Gap, time.UnixMicro(e.At).Add(-gap.Deaf).UnixMicro()
 	case errors.As(err, &drop):
-		e.Kind, e.UID = Drop, drop.UID
+		e.Kind, e.Name, e.UID = Drop, string(drop.Reason), drop.UID
 	case errors.As(err, &op) && (op.Op == "publish" || op.Op == "store attachment"):
 		e.Kind = Failed
 	default:

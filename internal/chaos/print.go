@@ -32,6 +32,16 @@ func (r *Result) Print(out io.Writer) bool {
 		fmt.Fprintf(out, "%-28s %9d\n", line.name, line.count)
 	}
 
+	reasons := make(map[string]int)
+	for _, n := range r.History.Nodes {
+		for _, d := range n.Drops {
+			reasons[d.Name]++
+		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+		fmt.Fprintf(out, "%-28s %9d\n", "DropError: "+reason, reasons[reason])
+	}
+
 	byKind := make(map[FaultKind][]Fault)
 	for _, f := range v.Faults {
 		byKind[f.Kind] = append(byKind[f.Kind], f)
