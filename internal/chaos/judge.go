@@ -27,7 +27,8 @@ type Verdict struct {
 // Fault is one thing that must not happen.
 type Fault struct {
 	Kind FaultKind
-	At   int64 // microseconds since 1970
+	Node string // whose, or "" for what is nobody's
+	At   int64  // microseconds since 1970
 	Text string
 }
 
@@ -95,15 +96,15 @@ type judge struct {
 	evidence map[Source]map[int]int64 // when another node than its sender first received a message
 }
 
-func (j *judge) fault(kind FaultKind, at int64, format string, args ...any) {
-	j.Faults = append(j.Faults, Fault{kind, at, fmt.Sprintf(format, args...)})
+func (j *judge) fault(kind FaultKind, n *Node, at int64, format string, args ...any) {
+	j.Faults = append(j.Faults, Fault{kind, n.Name, at, fmt.Sprintf(format, args...)})
 }
 
 // received looks at what one node was given: its order, and whether it is what was sent.
 func (j *judge) received(n *Node) {
 	for source, deliveries := range n.Got {
 		if source.Node < 0 || source.Node >= len(j.Nodes) {
-			j.fault(Corrupt, deliveries[0].At, "%s was given a message of a node that does not exist: %d", n.Name, source.Node)
+			j.fault(Corrupt, n, deliveries[0].At, "was given a message of a node that does not exist: %d", source.Node)
 			continue
 		}
 		sender := j.Nodes[source.Node]
@@ -117,7 +118,7 @@ func (j *judge) received(n *Node) {
 			if at, known := first[d.Seq]; n != sender && (!known || d.At < at) {
 				first[d.Seq] = d.At
 			}
-			message := fmt.Sprintf("%s: message %d of stream %d of %s", n.Name, d.Seq, source.Stream, sender.Name)
+			message := fmt.Sprintf("message %d of stream %d of %s", d.Seq, source.Stream, sender.Name)
 			before, again := seen[d.Seq]
 			disordered := !again && d.Seq < last
 			seen[d.Seq], last = d.At, max(last, d.Seq)
@@ -129,15 +130,15 @@ func (j *judge) received(n *Node) {
 			m, recorded := sender.Sent[source.Stream][d.Seq]
 			switch {
 			case d.Text != "":
-				j.fault(Corrupt, d.At, "%s: %s", message, d.Text)
+				j.fault(Corrupt, n, d.At, "%s: %s", message, d.Text)
 			case again:
-				j.fault(Doubled, d.At, "%s (%s) came %s after it had come", message, m.Outcome, ms(d.At-before))
+				j.fault(Doubled, n, d.At, "%s (%s) came %s after it had come", message, m.Outcome, ms(d.At-before))
 			case disordered && sender.Go:
-				j.fault(Disordered, d.At, "%s (%s, sent %s before) came after message %d", message, m.Outcome, ms(d.At-m.Begin), last)
+				j.fault(Disordered, n, d.At, "%s (%s, sent %s before) came after message %d", message, m.Outcome, ms(d.At-m.Begin), last)
 			case recorded && m.Outcome == Refused && n != sender:
-				j.fault(Untrue, d.At, "%s was refused, and came all the same", message)
+				j.fault(Untrue, n, d.At, "%s was refused, and came all the same", message)
 			case !recorded && !sender.Killed && sender.Go:
-				j.fault(Corrupt, d.At, "%s was never sent", message)
+				j.fault(Corrupt, n, d.At, "%s was never sent", message)
 			}
 		}
 	}
@@ -170,12 +171,12 @@ func (j *judge) calls(n *Node) {
 	for _, c := range n.Calls {
 		j.Verdict.Calls++
 		if late := c.At - c.Begin - c.Limit - Tolerance - n.noise(c.Begin, c.At); late > 0 {
-			j.fault(Late, c.At, "%s: %s, limited to %s, took %s, while the process did not run for %s: %.200s", n.Name, c.Name, ms(c.Limit),
+			j.fault(Late, n, c.At, "%s, limited to %s, took %s, while the process did not run for %s: %.200s", c.Name, ms(c.Limit),
 				ms(c.At-c.Begin), ms(n.noise(c.Begin, c.At)), c.Text)
 		}
 		for _, uid := range c.Lacks {
 			if name, is := ours[uid]; is {
-				j.fault(Untrue, c.At, "%s: %s has no answer of %s (%s), and does not say so", n.Name, c.Name, uid, name)
+				j.fault(Untrue, n, c.At, "%s has no answer of %s (%s), and does not say so", c.Name, uid, name)
 			}
 		}
 	}
@@ -193,10 +194,10 @@ func (n *Node) noise(begin, end int64) (sum int64) {
 // rest looks at what nodes leave behind.
 func (j *judge) rest(n *Node) {
 	for _, leak := range n.Leaks {
-		j.fault(Leak, min(n.Ended, j.ended), "%s: %s", n.Name, leak)
+		j.fault(Leak, n, min(n.Ended, j.ended), "%s", leak)
 	}
 	if n.Go && n.Deaf && n.Ended == math.MaxInt64 {
-		j.fault(Leak, j.ended, "%s is still deaf although all has been well for a while", n.Name)
+		j.fault(Leak, n, j.ended, "is still deaf although all has been well for a while")
 	}
 }
 

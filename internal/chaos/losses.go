@@ -94,7 +94,7 @@ func (j *judge) missed(n, sender *Node, stream int, sent []sighting) {
 		case m.Begin <= n.Opened || m.Begin >= n.Ended:
 		case n == sender: // a node's own clients are served in any case
 			if sender.Go && !sender.Killed {
-				j.fault(Silent, m.Begin, "%s: its own message %d of stream %d (%s)", n.Name, m.seq, stream, m.Outcome)
+				j.fault(Silent, n, m.Begin, "its own message %d of stream %d (%s)", m.seq, stream, m.Outcome)
 			}
 		case !m.required:
 		case !n.Go:
@@ -162,7 +162,7 @@ func (j *judge) lost(n, sender *Node, stream int, m *sighting) {
 			near = "; the nearest report covers " + clock(g.Since) + " to " + clock(g.At) + ", which is " + ms(distance) + " off: " + g.Text
 		}
 	}
-	j.fault(kind, m.Begin, "%s: message %d of stream %d of %s, %s, sent at %s, published by %s%s", n.Name, m.seq, stream, sender.Name,
+	j.fault(kind, n, m.Begin, "message %d of stream %d of %s, %s, sent at %s, published by %s%s", m.seq, stream, sender.Name,
 		m.Outcome, clock(m.Begin), clock(m.until), near)
 }
 

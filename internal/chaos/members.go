@@ -82,7 +82,7 @@ func (r *run) close(ctx context.Context, place int) error {
 	_ = m.process.tell(Order{Do: DoClose}) // if it has ended, await says so
 	err := m.process.await(Closed, patience)
 	if err != nil {
-		r.leak("%s does not close: %v", m.life.Name, err)
+		r.leak(m.life.Name, "does not close: %v", err)
 		r.kill(place)
 		return nil
 	}
@@ -91,7 +91,7 @@ func (r *run) close(ctx context.Context, place int) error {
 		m.process = nil
 		return nil
 	case <-time.After(patience):
-		r.leak("%s does not end once it has closed", m.life.Name)
+		r.leak(m.life.Name, "does not end once it has closed")
 		r.kill(place)
 		return nil
 	case <-ctx.Done():

@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// Print writes the tables, and for every kind of fault the first few with their evidence. It reports whether nothing happened that must not.
+// Print writes the tables, and the first few of what must not happen with their evidence. It reports whether nothing of the kind
+// has happened.
 func (r *Result) Print(out io.Writer) bool {
 	v := r.Verdict
 	fmt.Fprintf(out, "\n%-28s %9s\n", "injected", "times")
@@ -18,7 +19,7 @@ func (r *Result) Print(out io.Writer) bool {
 	}
 	fmt.Fprintf(out, "%-28s %9d\n", "together", total)
 
-	fmt.Fprintf(out, "\n%-28s %9s\n", "messages", "")
+	fmt.Fprintf(out, "\n%s\n", "messages")
 	for _, line := range []struct {
 		name  string
 		count int
@@ -46,23 +47,31 @@ func (r *Result) Print(out io.Writer) bool {
 	for _, f := range v.Faults {
 		byKind[f.Kind] = append(byKind[f.Kind], f)
 	}
-	fmt.Fprintf(out, "\n%-28s %9s\n", "must not happen", "")
+	fmt.Fprintf(out, "\n%s\n", "must not happen")
 	for _, kind := range FaultKinds {
 		fmt.Fprintf(out, "%-28s %9d\n", kind, len(byKind[kind]))
 	}
-	const most = 12
 	for _, kind := range FaultKinds {
-		faults := byKind[kind]
-		if len(faults) > 0 {
-			fmt.Fprintf(out, "\n%s: %d\n", kind, len(faults))
-		}
-		for i, f := range faults {
-			if i == most {
-				fmt.Fprintf(out, "  … and %d more\n", len(faults)-most)
-				break
-			}
-			fmt.Fprintf(out, "  %s %.1200s\n", clock(f.At), f.Text)
+		if faults := byKind[kind]; len(faults) > 0 {
+			evidence(out, kind, faults)
 		}
 	}
 	return len(v.Faults) == 0
+}
+
+// evidence writes the first few faults of a kind of each node.
+func evidence(out io.Writer, kind FaultKind, faults []Fault) {
+	const most = 5
+	fmt.Fprintf(out, "\n%s:\n", kind)
+	shown := make(map[string]int)
+	for _, f := range faults {
+		if shown[f.Node]++; shown[f.Node] <= most {
+			fmt.Fprintf(out, "  %s %s: %.1200s\n", clock(f.At), f.Node, f.Text)
+		}
+	}
+	for _, node := range slices.Sorted(maps.Keys(shown)) {
+		if more := shown[node] - most; more > 0 {
+			fmt.Fprintf(out, "  %s: %d more\n", node, more)
+		}
+	}
 }

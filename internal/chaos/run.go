@@ -146,9 +146,9 @@ func (r *run) progress(ctx context.Context) {
 	}
 }
 
-func (r *run) leak(format string, args ...any) {
-	f := Fault{Leak, now(), fmt.Sprintf(format, args...)}
-	r.log("%s", f.Text)
+func (r *run) leak(node, format string, args ...any) {
+	f := Fault{Leak, node, now(), fmt.Sprintf(format, args...)}
+	r.log("%s: %s", f.Node, f.Text)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leaks = append(r.leaks, f)

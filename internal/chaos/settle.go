@@ -18,7 +18,7 @@ func (r *run) settle(ctx context.Context) error {
 			}
 		}
 		if err := m.process.await(Opened, patience); err != nil {
-			r.leak("%s does not open although all is well: %v", places[i].name, err)
+			r.leak(m.life.Name, "does not open although all is well: %v", err)
 			r.kill(i)
 		}
 	}
@@ -29,12 +29,12 @@ func (r *run) settle(ctx context.Context) error {
 				_ = m.process.tell(Order{Do: step.do}) // if it has ended, await says so
 			}
 		}
-		for i, m := range r.nodes {
+		for _, m := range r.nodes {
 			if m.process == nil {
 				continue
 			}
 			if err := m.process.await(step.answer, patience); err != nil {
-				r.leak("%s: %v", places[i].name, err)
+				r.leak(m.life.Name, "%v", err)
 			}
 		}
 	}
@@ -67,7 +67,7 @@ func (r *run) eventually(ctx context.Context, what string, so func() bool) {
 	for end := time.Now().Add(patience / 2); !so(); {
 		if time.Now().After(end) || wait(ctx, 20*time.Millisecond) != nil {
 			if what != "" {
-				r.leak("%s", what)
+				r.leak("cluster", "%s", what)
 			}
 			return
 		}
@@ -92,7 +92,7 @@ func (r *run) closeAll(ctx context.Context) {
 	}
 	for i := range r.nodes {
 		if err := r.close(ctx, i); err != nil {
-			r.leak("%v", err)
+			r.leak(places[i].name, "%v", err)
 		}
 	}
 	r.eventually(ctx, "backends are left after all nodes have closed", func() bool { return r.count(ctx, ours) == 0 })
