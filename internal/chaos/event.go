@@ -71,5 +71,6 @@ const (
 	DoClose = "close" // close, answer Closed, and exit
 	DoBurn  = "burn"  // keep Count goroutines computing for a while
 	DoSlow  = "slow"  // let the application take its time over each message for a while
-	DoBurst = "burst" // send Count messages without waiting
+	DoBurst = "burst" // send Count small messages in each stream without waiting
+	DoHeap  = "heap"  // send Count messages that are too large for a notification, likewise
 )

@@ -25,8 +25,7 @@ func (r *run) start(place int, before error) error {
 	if err != nil {
 		return errors.Join(before, err)
 	}
-	m.life = life
-	m.process, err = startProcess(cmd, func(e Event) {
+	process, err := startProcess(cmd, func(e Event) {
 		r.mu.Lock()
 		life.Note(e)
 		r.mu.Unlock()
@@ -35,7 +34,24 @@ func (r *run) start(place int, before error) error {
 			r.log("    %s: %s at %s: %.150s", life.Name, e.Kind, clock(e.At), e.Text)
 		}
 	})
+	r.mu.Lock()
+	m.life, m.process = life, process
+	r.mu.Unlock()
 	return errors.Join(before, err)
+}
+
+// running returns the process at a place, or nil if there is none.
+func (r *run) running(place int) *process {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nodes[place].process
+}
+
+// gone notes that there is no process at a place.
+func (r *run) gone(place int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.nodes[place].process = nil
 }
 
 // command is what runs as a node.
@@ -66,7 +82,7 @@ func (r *run) kill(place int) {
 	m.life.Ended, m.life.Killed = now(), true
 	r.mu.Unlock()
 	m.process.kill()
-	m.process = nil
+	r.gone(place)
 }
 
 // close closes the node at a place, and waits until its process has ended. One that has not opened yet is killed.
@@ -88,7 +104,7 @@ func (r *run) close(ctx context.Context, place int) error {
 	}
 	select {
 	case <-m.process.ended:
-		m.process = nil
+		r.gone(place)
 		return nil
 	case <-time.After(patience):
 		r.leak(m.life.Name, "does not end once it has closed")

@@ -108,6 +108,8 @@ func serve(c nodeConfig) error {
 			for _, s := range n.streams {
 				s.burst.Add(int64(o.Count))
 			}
+		case DoHeap:
+			n.streams[0].large.Add(int64(o.Count))
 		case DoClose:
 			n.halt()
 			e := n.close()

@@ -48,7 +48,8 @@ type run struct {
 	leaks   []Fault
 }
 
-// member is one place of the cluster, and the process that is there now.
+// member is one place of the cluster, and the process that is there now. One fault at a time changes it; run.mu guards
+// process against others that read it.
 type member struct {
 	proxy   *pgtest.Proxy
 	process *process // nil: there is none

@@ -19,7 +19,8 @@ type stream struct {
 	record *recorder
 	random *rand.Rand
 	seq    int
-	burst  atomic.Int64 // messages to send without waiting
+	burst  atomic.Int64 // small messages to send without waiting
+	large  atomic.Int64 // messages that are too large for a notification, likewise
 	limit  time.Duration
 }
 
@@ -36,6 +37,9 @@ func (s *stream) run(ctx context.Context, rate int) {
 		}
 		for n := s.burst.Swap(0); n > 0 && ctx.Err() == nil; n-- {
 			s.queue(0, false)
+		}
+		for n := s.large.Swap(0); n > 0 && ctx.Err() == nil; n-- {
+			s.queue(9000, n%2 == 0)
 		}
 		s.next()
 	}

@@ -69,6 +69,7 @@ var troubles = []Trouble{
 	{name: "lock table", server: true, least: 500 * ms1, most: 5 * time.Second, do: lockTable},
 	{name: "recreate table", server: true, most: 0, do: recreateTable},
 	{name: "crash", server: true, least: 0, most: 3 * time.Second, do: down(pgtest.Immediate)},
+	{name: "crash under load", server: true, least: 0, most: time.Second, do: crashUnderLoad},
 	{name: "kill server", server: true, least: 0, most: 2 * time.Second, do: down(pgtest.Killed)},
 	{name: "restart server", server: true, least: 0, most: 2 * time.Second, do: down(pgtest.Fast)},
 
@@ -164,4 +165,24 @@ func recreateTable(ctx context.Context, r *run, _ Step) error {
 		return err
 	}
 	return r.exec(ctx, fmt.Sprintf("BEGIN; SET lock_timeout = '3s'; DROP TABLE %s; %s; COMMIT", postgres.DefaultTable, schema))
+}
+
+// crashUnderLoad crashes the server when many attachments are neither on its disk nor read by everybody, and makes as many
+// afterwards: a row may be given again under an old number.
+func crashUnderLoad(ctx context.Context, r *run, s Step) error {
+	heap := func(slow time.Duration) {
+		for place := range r.nodes {
+			if p := r.running(place); p != nil && places[place].driver != "node" {
+				_ = p.tell(Order{Do: DoSlow, For: slow.Microseconds()}) // it may have been killed
+				_ = p.tell(Order{Do: DoHeap, Count: 200})
+			}
+		}
+	}
+	heap(3 * time.Second)
+	if err := wait(ctx, 300*ms1); err != nil {
+		return err
+	}
+	err := down(pgtest.Immediate)(ctx, r, s)
+	heap(0)
+	return err
 }
