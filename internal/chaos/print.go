@@ -34,11 +34,16 @@ func (r *Result) Print(out io.Writer) bool {
 	}
 
 	reasons := make(map[string]int)
+	gaps, together, longest := 0, int64(0), int64(0)
 	for _, n := range r.History.Nodes {
+		for _, g := range n.Gaps {
+			gaps, together, longest = gaps+1, together+g.At-g.Since, max(longest, g.At-g.Since)
+		}
 		for _, d := range n.Drops {
 			reasons[d.Name]++
 		}
 	}
+	fmt.Fprintf(out, "%-28s %9d   windows of %s together, of %s at most\n", "GapErrors", gaps, seconds(together), seconds(longest))
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
 		fmt.Fprintf(out, "%-28s %9d\n", "DropError: "+reason, reasons[reason])
 	}
@@ -75,3 +80,5 @@ func evidence(out io.Writer, kind FaultKind, faults []Fault) {
 		}
 	}
 }
+
+func seconds(microseconds int64) string { return fmt.Sprintf("%.1f s", float64(microseconds)/1e6) }
