@@ -69,6 +69,7 @@ type member struct {
 	socket Socket
 	number uint64
 	rooms  map[string]uint64
+	bytes  int // of the rooms' names
 }
 
 // NewRegistry returns an empty registry.
@@ -115,6 +116,38 @@ func (r *Registry) AddAll(id string, rooms ...string) bool {
 	r.mu.Unlock()
 	r.events.run()
 	return m != nil
+}
+
+// AddAllWithin is AddAll, unless the socket would then be in more than maxRooms rooms, or in rooms whose names have more than
+// maxBytes bytes together; the room of its id does not count. It is false if so, and the socket joins none of rooms. A negative
+// limit is none.
+func (r *Registry) AddAllWithin(maxRooms, maxBytes int, id string, rooms ...string) bool {
+	r.mu.Lock()
+	m := r.members[id]
+	fits := m == nil || m.fits(maxRooms, maxBytes, rooms)
+	if m != nil && fits {
+		for _, name := range rooms {
+			r.join(m, name)
+		}
+	}
+	r.mu.Unlock()
+	r.events.run()
+	return fits
+}
+
+// fits reports whether m may join rooms, which it may be in already. The caller holds the registry's mu.
+func (m *member) fits(maxRooms, maxBytes int, rooms []string) bool {
+	count, bytes := len(m.rooms), m.bytes
+	if id := m.socket.ID(); m.rooms[id] != 0 {
+		count, bytes = count-1, bytes-len(id)
+	}
+	for _, name := range rooms {
+		if _, in := m.rooms[name]; !in {
+			count++
+			bytes += len(name)
+		}
+	}
+	return (maxRooms < 0 || count <= maxRooms) && (maxBytes < 0 || bytes <= maxBytes)
 }
 
 // Del makes the socket of this id leave a room. It is false when it was not in it.
@@ -219,6 +252,7 @@ func (r *Registry) join(m *member, name string) {
 	}
 	r.count++
 	m.rooms[name] = r.count
+	m.bytes += len(name)
 	rm.add(m)
 	if f, id := r.config.JoinRoom, m.socket.ID(); f != nil {
 		r.events.add(func() { f(name, id) })
@@ -231,6 +265,7 @@ func (r *Registry) leave(m *member, name string) bool {
 		return false
 	}
 	delete(m.rooms, name)
+	m.bytes -= len(name)
 	rm := r.rooms[name]
 	rm.remove(m)
 	if f, id := r.config.LeaveRoom, m.socket.ID(); f != nil {

@@ -40,6 +40,29 @@ func TestRegistryKnowsWhoIsWhere(t *testing.T) {
 	assert.Equal(t, []string{"b", "c"}, sorted(r.IDs(core.Selector{})))
 }
 
+func TestRoomsOfASocketHaveALimit(t *testing.T) {
+	r := core.NewRegistry(core.RegistryConfig{})
+	for _, id := range []string{"a", "b"} {
+		r.Add(&client{id: id})
+	}
+	assert.True(t, r.AddAllWithin(2, -1, "a", "x", "y"), "the limit is inclusive, and its id does not count")
+	assert.False(t, r.AddAllWithin(2, -1, "a", "z"))
+	assert.True(t, r.AddAllWithin(2, -1, "a", "x", "y", "a"), "what it is in already does not count")
+	assert.False(t, r.AddAllWithin(2, -1, "b", "x", "y", "z"), "all or nothing")
+	assert.Equal(t, []string{"b"}, r.SocketRooms("b"))
+	assert.True(t, r.Del("a", "x"))
+	assert.True(t, r.AddAllWithin(2, -1, "a", "z"))
+
+	assert.True(t, r.AddAllWithin(-1, 5, "b", "four", "1"))
+	assert.False(t, r.AddAllWithin(-1, 5, "b", "2"))
+	assert.True(t, r.Del("b", "four"))
+	assert.True(t, r.Del("b", "b"))
+	assert.True(t, r.AddAllWithin(-1, 5, "b", "2345"))
+	assert.True(t, r.AddAllWithin(-1, -1, "b", "any", "number"))
+	assert.True(t, r.AddAllWithin(0, 0, "nobody", "x"), "who is not there has not too many")
+	assert.Equal(t, []string{"1", "2345", "any", "number"}, r.SocketRooms("b"))
+}
+
 func TestSelectorSelects(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	rooms := map[string][]string{"a": {"x"}, "b": {"x", "y"}, "c": {"y", "z"}, "d": nil}

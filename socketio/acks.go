@@ -9,12 +9,16 @@ import (
 )
 
 // await has f called once with the client's acknowledgement of this id, or with ErrDisconnected when it goes; by the
-// goroutine that reads, so f must not block. It is false when the client has gone already.
-func (s *Socket) await(id int64, f func(backplane.Value, error)) bool {
+// goroutine that reads, so f must not block. It returns ErrDisconnected when the client has gone already, and a *QuotaError
+// when too many acknowledgements of it are awaited.
+func (s *Socket) await(id int64, f func(backplane.Value, error)) error {
+	if s.client.server.config.over(QuotaAcks, int(s.client.awaiting.Load())) {
+		return s.client.reached(QuotaAcks, s)
+	}
 	s.mu.Lock()
 	if s.lost.Load() {
 		s.mu.Unlock()
-		return false
+		return ErrDisconnected
 	}
 	if s.acks == nil {
 		s.acks = make(map[int64]func(backplane.Value, error), 1)
@@ -26,7 +30,7 @@ func (s *Socket) await(id int64, f func(backplane.Value, error)) bool {
 		c.wake() // the acknowledgement may be behind events that are not read yet
 		c.mu.Unlock()
 	}
-	return true
+	return nil
 }
 
 // forget waits no more for the acknowledgement of this id.

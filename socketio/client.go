@@ -1,13 +1,15 @@
 package socketio
 
 import (
+	"container/list"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // client is one connection and the namespaces that it has joined. Its reader is the goroutine that calls Message; whatever
@@ -16,16 +18,19 @@ type client struct {
 	server *Server
 	conn   *engineio.Conn
 
+	place  *place        // in the lobby
+	review *list.Element // in the reauthenticator, which guards it
+
 	// the reader's
 	decoder parser.Decoder
-	size    int  // of the messages of the packet that is being put together
-	deaf    bool // the client has broken the rules, what it sends means nothing
+	size    int           // of the messages of the packet that is being put together
+	half    quota.Account // of size
+	deaf    bool          // the client has broken the rules, what it sends means nothing
 
 	awaiting atomic.Int32 // acknowledgements
 
 	mu      sync.Mutex  // guards all below
 	sockets memberships // those that the client may talk to, or was told not to
-	timer   *time.Timer
 	queue   workQueue
 	working bool          // there is a worker
 	awaited bool          // who calls Take is to become it
@@ -33,6 +38,7 @@ type client struct {
 	dead    bool          // nothing that comes counts any more
 	closed  bool          // the connection has ended
 	counted bool          // by ClientsCount
+	cancel  func()        // of who decides whether the client may stay, if not nil
 	members int32         // sockets that are in their namespaces, or about to be
 	live    int32         // sockets that were made and have not ended, and the connection
 }
@@ -43,31 +49,20 @@ func newClient(s *Server, conn *engineio.Conn) *client {
 	c := &client{server: s, conn: conn, live: 1, counted: true}
 	s.connected.Add(1)
 	c.decoder.MaxAttachments = s.config.MaxAttachments
-	c.decoder.MaxBytes = s.config.MaxEventBytes + s.config.MaxPayload
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.timer = time.AfterFunc(s.config.ConnectTimeout, c.late)
+	c.decoder.MaxBytes = s.config.MaxAttachmentBytes
 	return c
 }
 
-// late is called when the client has joined no namespace in time.
-func (c *client) late() {
-	c.mu.Lock()
-	joined := c.timer == nil
-	c.mu.Unlock()
-	if !joined {
-		c.close(reasonForcedServerClose)
-	}
+// joined is called when the client has joined a namespace.
+func (c *client) joined() {
+	c.server.lobby.leave(c.place)
+	c.conn.Joined()
 }
 
-// joined stops the clock that late is called by.
-func (c *client) joined() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.timer != nil {
-		c.timer.Stop()
-		c.timer = nil
-	}
+// expel disconnects a client that has reached a quota.
+func (c *client) expel(q Quota) {
+	c.reached(q, nil)
+	c.close(engineio.Reason(q))
 }
 
 // Message implements engineio.Receiver.
@@ -93,12 +88,19 @@ func (c *client) Take(binary bool, data []byte) (hired bool) {
 	}
 	switch {
 	case err != nil:
+		if errors.Is(err, parser.ErrLimit) {
+			c.reached(QuotaAttachments, nil)
+		}
 		c.violated("packet", err)
 		c.close(engineio.ParseError)
 	case p != nil:
 		size := c.size
 		c.size = 0
+		c.half.Settle(c.server.memory, 0)
 		return c.take(p, size)
+	case !c.half.Settle(c.server.memory, c.size):
+		c.deaf = true
+		c.expel(QuotaMemory)
 	}
 	return false
 }
@@ -112,8 +114,8 @@ func (c *client) take(p *parser.Packet, size int) bool {
 	}
 	switch {
 	case p.Type == parser.Connect && (s == nil || state == connecting || state == gone):
-		if s == nil && !c.mayJoin() {
-			c.tellRefused(p.Namespace, "", c.server.reached(QuotaNamespaces))
+		if err := c.mayJoin(s, size); err != nil {
+			c.tellRefused(p.Namespace, "", err)
 			return false
 		}
 		return c.push(work{kind: toConnect, socket: c.begin(p), size: size})
@@ -144,12 +146,25 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 	if err != nil {
 		c.server.config.Logger.Debug("socketio: connection ended", slog.String("reason", string(reason)), slog.Any("error", err))
 	}
-	c.joined()
+	var over *QuotaError
+	if errors.As(err, &over) {
+		c.server.count(over)
+		c.audit(AuditEvent{Kind: AuditQuota, Reason: string(over.Quota), Err: over})
+	}
+	c.audit(AuditEvent{Kind: AuditDisconnect, Reason: string(reason), Err: err})
+	c.server.lobby.leave(c.place)
+	if c.server.again != nil {
+		c.server.again.remove(c)
+	}
+	c.half.Settle(c.server.memory, 0) // nothing is read any more
 	c.mu.Lock()
 	c.closed, c.dead = true, true
 	c.uncount()
-	sockets := c.sockets.all()
+	sockets, cancel := c.sockets.all(), c.cancel
 	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
 	for _, s := range sockets {
 		s.cut()
 	}
@@ -170,15 +185,23 @@ func (c *client) begin(p *parser.Packet) *Socket {
 	return s
 }
 
-// mayJoin reports whether the client may join one more namespace.
-func (c *client) mayJoin() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// mayJoin returns which quota keeps the client from joining a namespace with a packet of size bytes, nil: none. old is its
+// socket there, if there is one.
+func (c *client) mayJoin(old *Socket, size int) error {
 	config := &c.server.config
-	if config.over(QuotaNamespaces, c.sockets.len()) {
+	if config.over(QuotaAuthBytes, size-1) {
+		return c.reached(QuotaAuthBytes, nil)
+	}
+	c.mu.Lock()
+	if old == nil && config.over(QuotaNamespaces, c.sockets.len()) {
 		c.sockets.removeGone()
 	}
-	return !config.over(QuotaNamespaces, c.sockets.len())
+	full := old == nil && config.over(QuotaNamespaces, c.sockets.len())
+	c.mu.Unlock()
+	if full {
+		return c.reached(QuotaNamespaces, nil)
+	}
+	return nil
 }
 
 // find returns the socket of a namespace, nil if there is none.

@@ -1,13 +1,16 @@
 package socketio
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // Config configures a Server. The zero value of every field is its default; where Socket.IO has the option, it is named
@@ -36,8 +39,12 @@ type Config struct {
 	// MaxPayload is the most bytes of an HTTP body or of a WebSocket message that a client may send (Node.js:
 	// maxHttpBufferSize). Default: 1 000 000.
 	MaxPayload int
-	// MaxAttachments is the most binary attachments of a packet that a client sends. Default: 10. Negative: none.
+	// MaxAttachments is the most binary attachments of a packet that a client sends, which is disconnected with "parse error"
+	// above it. Default: 10. Negative: none are taken.
 	MaxAttachments int
+	// MaxAttachmentBytes is the most bytes of a packet with attachments, its text included; they are held until all of it has
+	// come. Above it the client is disconnected with "parse error". Default: MaxEventBytes and MaxPayload together.
+	MaxAttachmentBytes int
 	// MaxEvents is the most events of one client that wait for its handlers. Nothing more is read from it then, until
 	// there is room. While the server awaits acknowledgements of the client, which come behind its events, sixteen
 	// times as many may wait. Default: 256.
@@ -50,11 +57,76 @@ type Config struct {
 	// SendQueueBytes is the same in bytes: when so many wait, no further packet is accepted. Its own size does not count, so
 	// that a large one is not too large because of a small one before it. Default: 4 MiB.
 	SendQueueBytes int
-	// MaxConnections is the most clients at a time; more are refused. Default: no limit.
+
+	// The limits from here to MaxHandshakesPerSecond have defaults that no honest client meets. A negative value is no
+	// limit. Each has a Quota, which is the reason that clients, logs, Audit and Stats get when it is reached.
+
+	// MaxEventsPerSecond is the most messages that one client may send per second in the long run; five seconds' worth may
+	// come at once. Attachments, acknowledgements and pings count too. Above it the client is disconnected with "too many
+	// events per second". Default: 20 000.
+	MaxEventsPerSecond int
+	// MaxBytesPerSecond is the same for the bytes of the messages, decompressed, with "too many bytes per second". A message
+	// of more than five seconds' worth is too much, too. Default: 32 MiB, or MaxPayload if that is more.
+	MaxBytesPerSecond int
+	// MaxRooms is the most rooms that one socket is in, besides that of its id. Join refuses more with "too many rooms".
+	// Default: 4096.
+	MaxRooms int
+	// MaxRoomBytes is the most bytes of the names of these rooms together. Default: 1 MiB.
+	MaxRoomBytes int
+	// MaxNamespaces is the most namespaces that one client is in, or wants to join, at a time. More are refused with a
+	// connect_error "too many namespaces". Default: 100.
+	MaxNamespaces int
+	// MaxAuthBytes is the most bytes of a packet by which a client joins a namespace, as its auth payload is kept. A larger one
+	// is refused with a connect_error "auth payload too large". Default: 64 KiB.
+	MaxAuthBytes int
+	// MaxAcks is the most acknowledgements of one client that the server waits for at a time, in all its namespaces. EmitWithAck
+	// refuses more with "too many acknowledgements awaited"; a broadcast reaches the client all the same, but does not wait
+	// for its acknowledgement. Default: 10 000.
+	MaxAcks int
+	// MaxDynamicNamespaces is the most namespaces of OfPattern and OfFunc that clients have opened on this server and that
+	// are open at a time. More are refused with a connect_error "too many dynamic namespaces". What the application opens by
+	// Of does not count. Default: 10 000.
+	MaxDynamicNamespaces int
+	// MaxMemory is the most bytes that the queues of all clients hold together, with what has come of messages that are not
+	// complete. When it is used up, a client that holds more than its share, which is MaxMemory divided by those that hold
+	// something and at least 64 KiB, is disconnected with "memory of the queues used up". Nothing more is read from a
+	// client whose share of events waits for its handlers. What is broadcast counts once for all its clients, but for 16
+	// bytes each. Default: 512 MiB.
+	MaxMemory int
+	// MaxUnjoined is the most clients at a time that have not joined a namespace. When there are more, the one that has been
+	// connected for longest is disconnected with "too many clients without a namespace". Default: 10 000.
+	MaxUnjoined int
+	// MaxUnjoinedBytes is the same in bytes of the URLs and headers that these clients came with. Default: 32 MiB.
+	MaxUnjoinedBytes int
+	// MaxConnections is the most clients at a time; more are refused with status 503. Default: no limit.
 	MaxConnections int
+	// MaxConnectionsPerAddress is the most clients of one address at a time; more are refused with status 429. IPv6 addresses
+	// with the same first 64 bits are one address. Default: 10 000, as many people may be behind one address; no limit for
+	// loopback, private and link-local addresses, which are those of proxies.
+	MaxConnectionsPerAddress int
+	// MaxUnjoinedPerAddress is the same for clients that have not joined a namespace. Default: 5000, as above.
+	MaxUnjoinedPerAddress int
+	// MaxHandshakesPerSecond is the most handshakes of one address per second in the long run, before Admit is asked; five
+	// seconds' worth may come at once. More are refused with status 429. Default: 2000, as above.
+	MaxHandshakesPerSecond int
+	// ClientAddress returns the address that a request counts for, "" for none: behind a proxy that can be trusted, what its
+	// header says. Default: the request's RemoteAddr.
+	ClientAddress func(*http.Request) string
+
 	// Admit decides about each handshake before anything is kept of it: rate limits, authentication by header (Node.js:
 	// allowRequest). An error refuses it; the client is not told what the error says. Default: all are admitted.
 	Admit func(*http.Request) error
+	// Reauthenticate is how long after a client has connected, and then again and again, Admit is asked once more, with the
+	// URL, headers and address that the client came with, and ReauthenticateSocket for each of its sockets. No more than 16
+	// clients are asked about at a time. Default: never.
+	Reauthenticate time.Duration
+	// ReauthenticateSocket decides whether a socket may stay, such as by the age of what its Auth holds. ctx ends after 10 s,
+	// and when the client has gone. An error, from it or from Admit, disconnects the client with "reauthentication
+	// failed". Default: all may.
+	ReauthenticateSocket func(ctx context.Context, s *Socket) error
+	// Audit is told who connects, is refused, disconnected, and reaches a limit. It is called by any goroutine, and must not
+	// block. Default: none.
+	Audit func(AuditEvent)
 
 	// Transports are those that clients may use (Node.js: transports). Default: "polling" and "websocket".
 	Transports []string
@@ -74,13 +146,6 @@ type Config struct {
 	// Default: 1024.
 	CompressMin int
 
-	// MaxNamespaces is the most namespaces that one client is in, or wants to join, at a time. More are refused with a
-	// connect_error "too many namespaces". Default: 100. Negative: no limit.
-	MaxNamespaces int
-	// MaxDynamicNamespaces is the most namespaces of OfPattern and OfFunc that clients have opened on this server and that
-	// are open at a time. More are refused with a connect_error "too many dynamic namespaces". What the application opens by
-	// Of does not count. Default: 10 000. Negative: no limit.
-	MaxDynamicNamespaces int
 	// KeepEmptyNamespaces keeps a namespace that a client has opened when its last client of this node has left. By default
 	// it is closed then, as with Node.js's cleanupEmptyChildNamespaces.
 	KeepEmptyNamespaces bool
@@ -99,53 +164,65 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// The defaults that are this package's; the others are Engine.IO's.
-const (
-	defaultConnectTimeout = 45 * time.Second
-	defaultMaxAttachments = 10
-	defaultMaxEvents      = 256
-	defaultMaxEventBytes  = 4 << 20
-	defaultMaxPayload     = 1_000_000
-
-	defaultMaxNamespaces        = 100
-	defaultMaxDynamicNamespaces = 10_000
-)
-
 func (c Config) withDefaults() Config {
-	if c.ConnectTimeout <= 0 {
-		c.ConnectTimeout = defaultConnectTimeout
-	}
-	if c.MaxAttachments == 0 {
-		c.MaxAttachments = defaultMaxAttachments
-	}
-	if c.MaxEvents <= 0 {
-		c.MaxEvents = defaultMaxEvents
-	}
-	if c.MaxEventBytes <= 0 {
-		c.MaxEventBytes = defaultMaxEventBytes
-	}
-	if c.MaxPayload <= 0 {
-		c.MaxPayload = defaultMaxPayload
-	}
-	defaultTo(&c.MaxNamespaces, defaultMaxNamespaces)
-	defaultTo(&c.MaxDynamicNamespaces, defaultMaxDynamicNamespaces)
+	defaultTo(&c.ConnectTimeout, 45*time.Second)
+	defaultTo(&c.MaxPayload, 1_000_000)
+	defaultTo(&c.MaxAttachments, 10)
+	defaultTo(&c.MaxEvents, 256)
+	defaultTo(&c.MaxEventBytes, 4<<20)
+	defaultTo(&c.MaxAttachmentBytes, c.MaxEventBytes+c.MaxPayload)
+	defaultTo(&c.MaxEventsPerSecond, 20_000)
+	defaultTo(&c.MaxBytesPerSecond, max(32<<20, c.MaxPayload))
+	defaultTo(&c.MaxRooms, 4096)
+	defaultTo(&c.MaxRoomBytes, 1<<20)
+	defaultTo(&c.MaxNamespaces, 100)
+	defaultTo(&c.MaxAuthBytes, 64<<10)
+	defaultTo(&c.MaxAcks, 10_000)
+	defaultTo(&c.MaxDynamicNamespaces, 10_000)
+	defaultTo(&c.MaxMemory, 512<<20)
+	defaultTo(&c.MaxUnjoined, 10_000)
+	defaultTo(&c.MaxUnjoinedBytes, 32<<20)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
 }
 
-func defaultTo(limit *int, value int) {
-	if *limit == 0 {
-		*limit = value
+func defaultTo[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
 	}
 }
 
 func (c *Config) validate() error {
-	if c.KeepEmptyNamespaces && c.CleanupEmptyNamespaces {
+	for _, p := range []struct {
+		name  string
+		value int64
+	}{
+		{"ConnectTimeout", int64(c.ConnectTimeout)}, {"Reauthenticate", int64(c.Reauthenticate)}, {"MaxEvents", int64(c.MaxEvents)},
+		{"MaxEventBytes", int64(c.MaxEventBytes)}, {"MaxAttachmentBytes", int64(c.MaxAttachmentBytes)},
+	} {
+		if p.value < 0 {
+			return fmt.Errorf("socketio: %s is negative", p.name)
+		}
+	}
+	switch {
+	case c.KeepEmptyNamespaces && c.CleanupEmptyNamespaces:
 		return errors.New("socketio: KeepEmptyNamespaces and CleanupEmptyNamespaces exclude each other")
+	case c.Reauthenticate > 0 && c.Admit == nil && c.ReauthenticateSocket == nil:
+		return errors.New("socketio: Reauthenticate needs Admit or ReauthenticateSocket")
+	case c.Reauthenticate == 0 && c.ReauthenticateSocket != nil:
+		return errors.New("socketio: ReauthenticateSocket needs Reauthenticate")
 	}
 	return nil
+}
+
+// address is the address that a request counts for, without its port.
+func (c *Config) address(r *http.Request) string {
+	if c.ClientAddress != nil {
+		return host(c.ClientAddress(r))
+	}
+	return host(r.RemoteAddr)
 }
 
 func (c Config) engine() engineio.Config {
@@ -155,6 +232,9 @@ func (c Config) engine() engineio.Config {
 		MaxPayload:      c.MaxPayload, SendQueue: c.SendQueue, SendQueueBytes: c.SendQueueBytes,
 		Transports: c.Transports, NoUpgrades: c.NoUpgrades, Origins: c.Origins, Credentials: c.Credentials,
 		Cookie: c.Cookie, Compress: c.Compress, CompressMin: c.CompressMin, MaxConnections: c.MaxConnections,
-		Admit: c.Admit, ErrorHandler: c.ErrorHandler, Logger: c.Logger,
+		Rates: quota.RateLimits{Events: c.MaxEventsPerSecond, Bytes: c.MaxBytesPerSecond},
+		PerAddress: quota.AddressLimits{Sessions: c.MaxConnectionsPerAddress, Unjoined: c.MaxUnjoinedPerAddress,
+			Handshakes: c.MaxHandshakesPerSecond},
+		Address: c.address, Admit: c.Admit, Logger: c.Logger,
 	}
 }

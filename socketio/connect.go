@@ -23,8 +23,11 @@ func (c *client) connect(s *Socket) {
 		}
 	}()
 	if ns, err = c.server.enter(s.name, s.auth); err != nil {
-		var quota *QuotaError
-		if !errors.Is(err, errInvalidNamespace) && !errors.As(err, &quota) {
+		var over *QuotaError
+		switch {
+		case errors.As(err, &over):
+			err = c.reached(over.Quota, s)
+		case !errors.Is(err, errInvalidNamespace):
 			c.server.report(&HandlerError{Namespace: s.name, Event: "namespace", Err: err})
 			err = errInvalidNamespace
 		}
@@ -73,13 +76,14 @@ func (c *client) tellRefused(namespace, id string, err error) {
 		Data    any    `json:"data,omitempty"`
 	}{Message: err.Error()}
 	var e *Error
-	var quota *QuotaError
+	var over *QuotaError
 	switch {
 	case errors.As(err, &e):
 		told.Message, told.Data = e.Message, e.Data
-	case errors.As(err, &quota):
-		told.Message = string(quota.Quota)
+	case errors.As(err, &over):
+		told.Message = string(over.Quota)
 	}
+	c.audit(AuditEvent{Kind: AuditRefuse, Namespace: namespace, SID: id, Reason: told.Message, Err: err})
 	data, err := backplane.NewValue(told)
 	if err != nil {
 		c.server.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: err})
@@ -130,6 +134,7 @@ func (s *Socket) join() bool {
 		s.client.close(engineio.ForcedClose) // it comes back, as a new client then
 	}
 	s.client.joined()
+	s.client.audit(AuditEvent{Kind: AuditConnect, Namespace: s.name, SID: s.id})
 	s.greet(hello, missed)
 	return true
 }

@@ -89,6 +89,7 @@ func (s *Socket) end(reason string) {
 
 // farewell calls what is to be called when a socket ends.
 func (s *Socket) farewell(reason string) {
+	s.client.audit(AuditEvent{Kind: AuditDisconnect, Namespace: s.name, SID: s.id, Reason: reason})
 	fs := s.current()
 	for _, f := range fs.disconnecting {
 		s.guard("disconnecting", func() { f(reason) })

@@ -26,7 +26,8 @@ func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
 
 // EmitWithAck sends an event to the client and returns the first argument of its acknowledgement, null if that has none.
 // It returns ErrDisconnected when the client goes before it has acknowledged, and ctx's error when that ends: without a
-// deadline it may wait for as long as the client is connected.
+// deadline it may wait for as long as the client is connected. When Config.MaxAcks are awaited, it sends nothing and returns a
+// *QuotaError.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
 	return Sender{s: s}.EmitWithAck(ctx, event, args...)
 }
@@ -153,8 +154,8 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 		err   error
 	}
 	answered := make(chan answer, 1)
-	if !s.await(id, func(v backplane.Value, err error) { answered <- answer{v, err} }) {
-		return backplane.Value{}, ErrDisconnected
+	if err := s.await(id, func(v backplane.Value, err error) { answered <- answer{v, err} }); err != nil {
+		return backplane.Value{}, err
 	}
 	s.announce(data)
 	if !s.deliver(frame, o, "") {

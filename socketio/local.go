@@ -47,6 +47,7 @@ func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.Send
 			}
 		}
 		if !failed {
+			o.Copy++
 			(*Socket)(m.(*member)).deliver(frame, o, offset)
 		}
 	})
@@ -77,8 +78,9 @@ func (l *local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backpl
 		}
 	}
 	for _, s := range sockets {
-		if s.await(id, answered) {
-			s.deliver(frame, o, "")
+		if err := s.await(id, answered); err != ErrDisconnected {
+			o.Copy++
+			s.deliver(frame, o, "") // also if its acknowledgement is one too many to wait for
 		}
 	}
 	context.AfterFunc(ctx, func() {
@@ -86,6 +88,11 @@ func (l *local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backpl
 			s.forget(id)
 		}
 	})
+}
+
+// Join implements backplane.Local. A socket that would be in too many rooms joins none of them.
+func (l *local) Join(to backplane.Selector, rooms []string) {
+	l.Each(to, func(m backplane.Socket) { _ = (*Socket)(m.(*member)).Join(rooms...) }) // it has been counted
 }
 
 // ServerSideEmit implements backplane.Local.
@@ -144,11 +151,14 @@ func (m *member) Send(p *backplane.Packet) {
 func (m *member) SendAck(ctx context.Context, p *backplane.Packet, answer func(backplane.Value)) {
 	s, id := (*Socket)(m), m.ns.nextID()
 	frame, err := eventFrame(m.ns.name, id, p.Args, "")
-	if err != nil || !s.await(id, func(v backplane.Value, err error) {
+	if err != nil {
+		return
+	}
+	if s.await(id, func(v backplane.Value, err error) {
 		if err == nil {
 			answer(v)
 		}
-	}) {
+	}) == ErrDisconnected {
 		return
 	}
 	s.deliver(frame, sendOptions(p.Flags), "")

@@ -220,10 +220,6 @@ func TestEmptyNamespaces(t *testing.T) {
 		p.join("/a", "")
 		assert.Equal(t, 1, dynamic(n))
 	})
-	t.Run("CannotBeKeptAndClosed", func(t *testing.T) {
-		_, err := socketio.NewServer(socketio.Config{KeepEmptyNamespaces: true, CleanupEmptyNamespaces: true})
-		require.Error(t, err)
-	})
 }
 
 func TestLongNamesOpenNoNamespace(t *testing.T) {

@@ -168,7 +168,7 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 		}
 		if dynamic && s.config.over(QuotaDynamicNamespaces, s.dynamic) {
 			s.mu.Unlock()
-			return nil, s.reached(QuotaDynamicNamespaces)
+			return nil, &QuotaError{Quota: QuotaDynamicNamespaces, Limit: s.config.MaxDynamicNamespaces}
 		}
 		closed := s.closed
 		var err error

@@ -11,6 +11,7 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/quota"
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
@@ -19,12 +20,16 @@ import (
 type Server struct {
 	*Namespace // "/"
 
-	config  Config
-	engine  *engineio.Server
-	cluster *backplane.Cluster
-	own     bool // the cluster was made by NewServer
-	closing chan struct{}
-	crew    crew
+	config   Config
+	engine   *engineio.Server
+	cluster  *backplane.Cluster
+	own      bool // the cluster was made by NewServer
+	closing  chan struct{}
+	crew     crew
+	memory   *quota.Budget
+	counters counters
+	lobby    lobby
+	again    *reauthenticator // nil: clients are admitted once and for all
 
 	connected atomic.Int64 // clients
 
@@ -43,7 +48,8 @@ var _ http.Handler = (*Server)(nil)
 // NewServer returns a server, or an error that says what is wrong with config, or why its cluster takes no namespace.
 func NewServer(config Config) (*Server, error) {
 	s := &Server{config: config.withDefaults(), cluster: config.Cluster, namespaces: make(map[string]*Namespace),
-		closing: make(chan struct{}), idle: make(chan struct{})}
+		closing: make(chan struct{}), idle: make(chan struct{}), counters: newCounters()}
+	s.lobby.config = &s.config
 	if err := s.config.validate(); err != nil {
 		return nil, err
 	}
@@ -53,9 +59,14 @@ func NewServer(config Config) (*Server, error) {
 	}
 	engine := s.config.engine()
 	engine.Open = s.open
+	s.memory = quota.NewBudget(s.config.MaxMemory)
+	engine.Memory, engine.ErrorHandler = s.memory, s.turnedAway
 	var err error
 	if s.engine, err = engineio.NewServer(engine); err != nil {
 		return nil, err
+	}
+	if s.config.Reauthenticate > 0 {
+		s.again = newReauthenticator(s)
 	}
 	if s.cluster == nil {
 		s.own = true
@@ -126,7 +137,7 @@ func (s *Server) refuse() {
 		return
 	}
 	s.closed = true
-	close(s.closing)
+	close(s.closing) // ends s.again
 	if s.clients == 0 {
 		close(s.idle)
 	}
@@ -135,6 +146,9 @@ func (s *Server) refuse() {
 // leave closes all namespaces, and the cluster if it is the server's own.
 func (s *Server) leave(ctx context.Context) error {
 	s.crew.close()
+	if s.again != nil {
+		<-s.again.done
+	}
 	var errs []error
 	for _, ns := range s.all() {
 		errs = append(errs, ns.shut(ctx))
@@ -150,7 +164,14 @@ func (s *Server) open(conn *engineio.Conn) engineio.Receiver {
 	s.mu.Lock()
 	s.clients++
 	s.mu.Unlock()
-	return newClient(s, conn)
+	c := newClient(s, conn)
+	for _, old := range s.lobby.enter(c, conn.Kept()) {
+		old.expel(QuotaUnjoined)
+	}
+	if s.again != nil {
+		s.again.add(c)
+	}
+	return c
 }
 
 // gone is called when nothing of a client's will be called any more.

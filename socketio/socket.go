@@ -112,19 +112,39 @@ func (s *Socket) SetData(data any) {
 	s.data = data
 }
 
-// Join makes the socket join rooms, on this node at once. Before it is connected it joins them when it is; afterwards it
-// does nothing.
-func (s *Socket) Join(rooms ...string) {
+// Join makes the socket join rooms, on this node at once. Before it is connected it joins them when it is; once it is
+// disconnected, Join does nothing. If the socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow it joins
+// none of them, and Join returns a *QuotaError.
+func (s *Socket) Join(rooms ...string) error {
+	config := &s.client.server.config
 	s.mu.Lock()
 	if s.state.Load() == connecting {
-		s.rooms = append(s.rooms, rooms...)
+		fits := config.roomsFit(s.rooms, rooms)
+		if fits {
+			s.rooms = append(s.rooms, rooms...)
+		}
 		s.mu.Unlock()
-		return
+		if !fits {
+			return s.client.reached(QuotaRooms, s)
+		}
+		return nil
 	}
 	s.mu.Unlock()
-	if s.state.Load() != gone {
-		s.ns.registry.AddAll(s.id, rooms...)
+	if s.state.Load() != gone && !s.ns.registry.AddAllWithin(config.MaxRooms, config.MaxRoomBytes, s.id, rooms...) {
+		return s.client.reached(QuotaRooms, s)
 	}
+	return nil
+}
+
+// roomsFit reports whether a socket that is to join rooms may join more.
+func (c *Config) roomsFit(rooms, more []string) bool {
+	bytes := 0
+	for _, list := range [][]string{rooms, more} {
+		for _, name := range list {
+			bytes += len(name)
+		}
+	}
+	return (c.MaxRooms < 0 || len(rooms)+len(more) <= c.MaxRooms) && (c.MaxRoomBytes < 0 || bytes <= c.MaxRoomBytes)
 }
 
 // Leave makes the socket leave rooms.

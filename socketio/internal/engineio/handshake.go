@@ -1,7 +1,9 @@
 package engineio
 
 import (
+	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -34,6 +36,21 @@ func (c *Conn) Handshake() *Handshake {
 	}
 	return h
 }
+
+// Request returns the request that the session began with, as far as it is kept: for who decides about it again.
+func (c *Conn) Request(ctx context.Context) *http.Request {
+	h := c.Handshake()
+	r := &http.Request{Method: http.MethodGet, URL: h.URL, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h.Header,
+		Host: h.Header.Get("Host"), RemoteAddr: h.RemoteAddr, RequestURI: h.URL.RequestURI(), Body: http.NoBody}
+	delete(r.Header, "Host") // as in net/http's
+	if h.TLS {
+		r.TLS = new(tls.ConnectionState)
+	}
+	return r.WithContext(ctx)
+}
+
+// Kept returns how many bytes are kept of the request that the session began with.
+func (c *Conn) Kept() int { return len(c.request) }
 
 // requestHead is the number of lines before the headers in a packed request.
 const requestHead = 3

@@ -13,6 +13,8 @@ type RefusedError struct {
 	Code int
 	// RemoteAddr is the client's.
 	RemoteAddr string
+	// Address is what the request counts for, as Config.Address says.
+	Address string
 	// Err is more than the client was told.
 	Err error
 }
@@ -20,6 +22,9 @@ type RefusedError struct {
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("engineio: %s: refused (%s): %v", e.RemoteAddr, messages[e.Code], e.Err)
 }
+
+// Reason is what the client was told.
+func (e *RefusedError) Reason() string { return messages[e.Code] }
 
 func (e *RefusedError) Unwrap() error { return e.Err }
 
@@ -75,7 +80,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 }
 
 func (s *Server) refused(r *http.Request, no *refusal) {
-	err := &RefusedError{Code: no.code, RemoteAddr: r.RemoteAddr, Err: no.err}
+	err := &RefusedError{Code: no.code, RemoteAddr: r.RemoteAddr, Address: s.config.Address(r), Err: no.err}
 	s.config.Logger.Debug("engineio: request refused", "remote", r.RemoteAddr, "code", no.code, "error", no.err)
 	if s.config.ErrorHandler != nil {
 		s.config.ErrorHandler(err)

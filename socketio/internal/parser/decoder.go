@@ -55,7 +55,7 @@ func (d *Decoder) Text(data []byte) (*Packet, error) {
 	}
 	room := orDefault(d.MaxBytes, defaultMaxBytes) - len(data)
 	if room < 0 {
-		return nil, malformed("too many bytes")
+		return nil, &Error{Reason: "too many bytes", Err: ErrLimit}
 	}
 	p.Type -= BinaryEvent - Event // and a BinaryAck becomes an Ack
 	d.pending = &pending{packet: p, payload: h.payload, attachments: make([][]byte, 0, h.attachments), bytes: room}
@@ -70,7 +70,7 @@ func (d *Decoder) Binary(data []byte) (*Packet, error) {
 	}
 	if p.bytes -= len(data); p.bytes < 0 {
 		d.pending = nil
-		return nil, malformed("too many bytes")
+		return nil, &Error{Reason: "too many bytes", Err: ErrLimit}
 	}
 	if data == nil {
 		data = []byte{} // an empty attachment is one too

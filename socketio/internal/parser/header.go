@@ -28,7 +28,7 @@ func (d *Decoder) header(data []byte) (header, error) {
 			return h, malformed("illegal number of attachments")
 		}
 		if n > int64(orDefault(d.MaxAttachments, defaultMaxAttachments)) {
-			return h, malformed("too many attachments")
+			return h, &Error{Reason: "too many attachments", Err: ErrLimit}
 		}
 		h.attachments = int(n)
 		data = rest[1:]
@@ -56,8 +56,14 @@ func (d *Decoder) header(data []byte) (header, error) {
 	return h, nil
 }
 
+// longName is from how many bytes on a namespace's name is not kept for the next packet.
+const longName = 1024
+
 // name is a namespace's name. A connection's packets are for few of them, most often for the one of the packet before.
 func (d *Decoder) name(p []byte) string {
+	if len(p) > longName {
+		return string(p) // which is not kept while the client is idle
+	}
 	if d.namespace != string(p) {
 		d.namespace = string(p)
 	}

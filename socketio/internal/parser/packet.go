@@ -92,6 +92,9 @@ func (p *Packet) Args() (codec.Args, error) {
 // ErrMalformed is wrapped by every error about what a client sent.
 var ErrMalformed = errors.New("socketio: malformed packet")
 
+// ErrLimit is wrapped by the error about a packet that has more attachments, or bytes of them, than the Decoder takes.
+var ErrLimit = errors.New("the limit is exceeded")
+
 // Error says what is wrong with a packet. It wraps ErrMalformed.
 type Error struct {
 	Reason string

@@ -108,7 +108,7 @@ func (t *Addresses) Enter(key netip.Addr) (*Address, error) {
 	case limits.Sessions > 0 && a.sessions >= limits.Sessions:
 		return nil, &Error{Quota: ConnectionsAddress, Limit: limits.Sessions}
 	case limits.Unjoined > 0 && a.unjoined >= limits.Unjoined:
-		return nil, &Error{Quota: UnjoinedOfAddress, Limit: limits.Unjoined}
+		return nil, &Error{Quota: UnjoinedAddress, Limit: limits.Unjoined}
 	}
 	if a.sessions == 0 {
 		t.absent--

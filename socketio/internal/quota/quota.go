@@ -16,16 +16,21 @@ const (
 	Rooms              Name = "too many rooms"
 	Acks               Name = "too many acknowledgements awaited"
 	AuthBytes          Name = "auth payload too large"
+	Attachments        Name = "too many attachments"
 	EventRate          Name = "too many events per second"
 	ByteRate           Name = "too many bytes per second"
 	SendQueue          Name = "send queue full"
 	Memory             Name = "memory of the queues used up"
 	Unjoined           Name = "too many clients without a namespace"
-	UnjoinedOfAddress  Name = "too many clients without a namespace from this address"
+	UnjoinedAddress    Name = "too many clients without a namespace from this address"
 	Connections        Name = "too many connections"
 	ConnectionsAddress Name = "too many connections from this address"
 	HandshakesAddress  Name = "too many handshakes per second from this address"
 )
+
+// All are all limits.
+var All = []Name{Namespaces, DynamicNamespaces, Rooms, Acks, AuthBytes, Attachments, EventRate, ByteRate, SendQueue, Memory,
+	Unjoined, UnjoinedAddress, Connections, ConnectionsAddress, HandshakesAddress}
 
 // Error says which limit was reached.
 type Error struct {

@@ -199,7 +199,7 @@ func TestAddresses(t *testing.T) {
 		second, err := table.Enter(one)
 		require.NoError(t, err)
 		_, err = table.Enter(one)
-		assert.Equal(t, quota.UnjoinedOfAddress, failed(t, err))
+		assert.Equal(t, quota.UnjoinedAddress, failed(t, err))
 		table.Joined(first)
 		third, err := table.Enter(one)
 		require.NoError(t, err)

@@ -1,0 +1,422 @@
+package socketio_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio"
+)
+
+// audited keeps what Config.Audit is told.
+func audited(into *events[socketio.AuditEvent]) func(*socketio.Config) {
+	return func(c *socketio.Config) { c.Audit = into.add }
+}
+
+// reached waits for the next event of a kind, and returns its reason.
+func reached(t *testing.T, audit *events[socketio.AuditEvent], kind socketio.AuditKind) socketio.AuditEvent {
+	t.Helper()
+	for {
+		if e := audit.next(t); e.Kind == kind {
+			return e
+		}
+	}
+}
+
+// onlyReached makes sure that a quota was reached, and no other one.
+func onlyReached(t *testing.T, n *node, quota socketio.Quota) {
+	t.Helper()
+	for q, count := range n.Stats().Reached {
+		assert.Equal(t, q == quota, count > 0, "%s: %d", q, count)
+	}
+}
+
+// Each attacker is disconnected for its quota, and a client beside it does not notice.
+func TestClientThatTakesTooMuchIsDisconnected(t *testing.T) {
+	for name, c := range map[string]struct {
+		quota  socketio.Quota
+		reason string // of the disconnection, if it is not the quota
+		limit  func(*socketio.Config)
+		attack func(*peer)
+	}{
+		"Events": {quota: socketio.QuotaEventRate,
+			limit: func(c *socketio.Config) { c.MaxEventsPerSecond = 20 },
+			attack: func(p *peer) {
+				for range 1000 {
+					p.send(`2["x"]`)
+				}
+			}},
+		"Acknowledgements": {quota: socketio.QuotaEventRate,
+			limit: func(c *socketio.Config) { c.MaxEventsPerSecond = 20 },
+			attack: func(p *peer) {
+				for i := range 1000 {
+					p.send(`3%d[]`, i)
+				}
+			}},
+		"Bytes": {quota: socketio.QuotaByteRate,
+			limit: func(c *socketio.Config) { c.MaxBytesPerSecond = 10_000 },
+			attack: func(p *peer) {
+				for range 20 {
+					p.send(`2["x","%s"]`, strings.Repeat("x", 9000))
+				}
+			}},
+		"Attachments": {quota: socketio.QuotaAttachments, reason: "parse error",
+			limit:  func(*socketio.Config) {},
+			attack: func(p *peer) { p.send(`511-["x"]`) }},
+		"AttachmentBytes": {quota: socketio.QuotaAttachments, reason: "parse error",
+			limit: func(c *socketio.Config) { c.MaxAttachmentBytes = 1000 },
+			attack: func(p *peer) {
+				p.send(`52-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)
+				p.sendBinary(strings.Repeat("x", 2000))
+			}},
+		"MemoryOfAttachments": {quota: socketio.QuotaMemory,
+			limit: func(c *socketio.Config) { c.MaxMemory = 100_000 },
+			attack: func(p *peer) {
+				p.send(`53-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1},{"_placeholder":true,"num":2}]`)
+				p.sendBinary(strings.Repeat("x", 90_000))
+				p.sendBinary(strings.Repeat("x", 90_000))
+			}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			audit := newEvents[socketio.AuditEvent]()
+			n := serve(t, c.limit, audited(audit))
+			joined := connected(n.Namespace)
+			honest := connect(t, n)
+			joined.next(t)
+			attacker := connect(t, n)
+			got := newEvents[string]()
+			s := joined.next(t)
+			s.OnDisconnect(got.add)
+			c.attack(attacker)
+
+			want := string(c.quota)
+			if c.reason != "" {
+				want = c.reason
+			}
+			assert.Equal(t, want, got.next(t))
+			e := reached(t, audit, socketio.AuditQuota)
+			assert.Equal(t, string(c.quota), e.Reason)
+			assert.Equal(t, "127.0.0.1", e.Address)
+			var quota *socketio.QuotaError
+			require.ErrorAs(t, e.Err, &quota)
+			assert.Equal(t, want, reached(t, audit, socketio.AuditDisconnect).Reason)
+			onlyReached(t, n, c.quota)
+			honest.sync("")
+			eventually(t, "only the honest one is left", func() bool { return n.ClientsCount() == 1 })
+		})
+	}
+}
+
+func TestClientThatIsSentTooMuchIsCounted(t *testing.T) {
+	n := serve(t, func(c *socketio.Config) { c.SendQueue = 4 })
+	joined := connected(n.Namespace)
+	p := connect(t, n)
+	s := joined.next(t)
+	p.stall()
+	for s.Connected() {
+		_ = s.Emit("x", strings.Repeat("x", 100_000)) // until the queue is full
+	}
+	eventually(t, "it is counted", func() bool { return n.Stats().Reached[socketio.QuotaSendQueue] == 1 })
+}
+
+func TestRoomQuota(t *testing.T) {
+	limit := func(c *socketio.Config) { c.MaxRooms, c.MaxRoomBytes = 5, 100 }
+
+	t.Run("JoinRefusesMore", func(t *testing.T) {
+		n := serve(t, limit)
+		joined := connected(n.Namespace)
+		connect(t, n)
+		s := joined.next(t)
+		connect(t, n)
+		other := joined.next(t)
+		require.NoError(t, s.Join("1", "2", "3", "4", "5"), "its id does not count")
+		var quota *socketio.QuotaError
+		require.ErrorAs(t, s.Join("6"), &quota)
+		assert.Equal(t, socketio.QuotaError{Quota: socketio.QuotaRooms, Limit: 5}, *quota)
+		require.NoError(t, s.Join("1", "2"))
+		require.NoError(t, other.Join("6"))
+		s.Leave("1")
+		require.NoError(t, s.Join("6"))
+		require.ErrorAs(t, other.Join(strings.Repeat("x", 100)), &quota)
+		require.NoError(t, other.Join(strings.Repeat("x", 99)))
+		onlyReached(t, n, socketio.QuotaRooms)
+	})
+	t.Run("AlsoBeforeItIsConnected", func(t *testing.T) {
+		n := serve(t, limit)
+		n.Use(func(s *socketio.Socket) error {
+			require.NoError(t, s.Join("1", "2", "3", "4"))
+			return s.Join("5", "6")
+		})
+		p := dial(t, n)
+		p.send(`0`)
+		p.expect(`4{"message":"too many rooms"}`)
+	})
+	t.Run("AlsoByTheCluster", func(t *testing.T) {
+		a, b := pair(t, limit)
+		joined := connected(a.Namespace)
+		p := connect(t, a)
+		s := joined.next(t)
+		for i := range 10 {
+			require.NoError(t, b.SocketsJoin(t.Context(), fmt.Sprint(i)))
+		}
+		require.NoError(t, b.Emit(t.Context(), "done")) // comes behind
+		p.expect(`2["done"]`)
+		assert.Len(t, s.Rooms(), 1+5)
+		assert.EqualValues(t, 5, a.Stats().Reached[socketio.QuotaRooms])
+	})
+	t.Run("AnAttackHasAnEnd", func(t *testing.T) {
+		n := serve(t)
+		joined := connected(n.Namespace)
+		honest, attacker := connect(t, n), connect(t, n)
+		joined.next(t)
+		s := joined.next(t)
+		s.On("join", func(room string) error { return s.Join(room) })
+		const wanted = 20_000
+		for i := range wanted {
+			attacker.send(`2["join","room-%d"]`, i)
+		}
+		honest.sync("")
+		eventually(t, "all are refused", func() bool { return n.Stats().Reached[socketio.QuotaRooms] == wanted-4096 })
+		assert.Len(t, n.Rooms(), 4096+2)
+	})
+}
+
+func TestAckQuota(t *testing.T) {
+	n := serve(t, func(c *socketio.Config) { c.MaxAcks = 2 })
+	joined := connected(n.Namespace)
+	p, q := connect(t, n), connect(t, n)
+	s := joined.next(t)
+	joined.next(t)
+	answers := newEvents[error]()
+	for range 2 {
+		go func() {
+			_, err := s.EmitWithAck(t.Context(), "x")
+			answers.add(err)
+		}()
+		require.Contains(t, p.next(), `["x"]`)
+	}
+	var quota *socketio.QuotaError
+	_, err := s.EmitWithAck(t.Context(), "y")
+	require.ErrorAs(t, err, &quota)
+	assert.Equal(t, socketio.QuotaAcks, quota.Quota)
+
+	// A broadcast reaches all, and waits for those it can wait for.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.expect(`23["z"]`)
+		q.expect(`23["z"]`)
+		p.send(`33["p"]`) // nobody waits for it
+		q.send(`33["q"]`)
+	}()
+	values, err := n.Timeout(500*time.Millisecond).EmitWithAck(t.Context(), "z")
+	<-done
+	require.Error(t, err, "one answer is missing")
+	require.Len(t, values, 1)
+	assert.Equal(t, `"q"`, values[0].String())
+
+	for i := range 2 {
+		p.send(`3%d[]`, i)
+		require.NoError(t, answers.next(t))
+	}
+	go func() { _, err := s.EmitWithAck(t.Context(), "y"); answers.add(err) }()
+	id, _, _ := strings.Cut(strings.TrimPrefix(p.next(), "2"), "[")
+	p.send("3%s[]", id)
+	require.NoError(t, answers.next(t))
+}
+
+func TestAuthPayloadQuota(t *testing.T) {
+	n := serve(t)
+	joined := connected(n.Namespace)
+	p := dial(t, n)
+	p.send(`0{"token":"%s"}`, strings.Repeat("x", 64<<10))
+	p.expect(`4{"message":"auth payload too large"}`)
+	p.join("", `{"token":"`+strings.Repeat("x", 60<<10)+`"}`)
+	joined.next(t)
+	p.sync("")
+	onlyReached(t, n, socketio.QuotaAuthBytes)
+}
+
+func TestClientsWithoutANamespace(t *testing.T) {
+	t.Run("TheOldestMakeRoom", func(t *testing.T) {
+		audit := newEvents[socketio.AuditEvent]()
+		n := serve(t, func(c *socketio.Config) { c.MaxUnjoined = 3 }, audited(audit))
+		joined := connected(n.Namespace)
+		member := connect(t, n)
+		joined.next(t)
+		var idle []*peer
+		for range 10 {
+			idle = append(idle, dial(t, n))
+		}
+		for _, p := range idle[:7] {
+			p.expect("closed")
+			assert.Equal(t, string(socketio.QuotaUnjoined), reached(t, audit, socketio.AuditDisconnect).Reason)
+		}
+		honest := connect(t, n) // takes the place of one more
+		joined.next(t)
+		idle[7].expect("closed")
+		honest.sync("")
+		member.sync("")
+		assert.Equal(t, 2, n.Stats().Unjoined)
+		idle[9].join("", "")
+		assert.Equal(t, 1, n.Stats().Unjoined)
+		_ = idle[8].conn.Close()
+		eventually(t, "who goes makes room", func() bool { return n.Stats().Unjoined == 0 })
+		assert.EqualValues(t, 8, n.Stats().Reached[socketio.QuotaUnjoined])
+	})
+	t.Run("TheirHeadersCount", func(t *testing.T) {
+		n := serve(t, func(c *socketio.Config) { c.MaxUnjoinedBytes = 40_000 })
+		first := dial(t, n, "&x="+strings.Repeat("x", 15_000))
+		second := dial(t, n, "&x="+strings.Repeat("x", 15_000))
+		third := dial(t, n, "&x="+strings.Repeat("x", 15_000))
+		first.expect("closed")
+		for _, p := range []*peer{second, third} {
+			p.join("", "")
+		}
+		onlyReached(t, n, socketio.QuotaUnjoined)
+	})
+	t.Run("ServerThatIsClosedKeepsNone", func(t *testing.T) {
+		n := serve(t)
+		for range 3 {
+			dial(t, n)
+		}
+		require.NoError(t, n.Close())
+		eventually(t, "nobody is left", func() bool { return n.Stats().Unjoined == 0 })
+	})
+}
+
+func TestQuotasOfAnAddress(t *testing.T) {
+	byQuery := func(c *socketio.Config) {
+		c.ClientAddress = func(r *http.Request) string { return r.URL.Query().Get("from") }
+	}
+	const from, elsewhere = "&from=192.0.2.1", "&from=2001:db8::1"
+	// refused tries to connect, and returns the status.
+	refused := func(t *testing.T, n *node, query string) int {
+		t.Helper()
+		w := httptest.NewRecorder()
+		n.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/socket.io/?EIO=4&transport=polling"+query, nil))
+		return w.Code
+	}
+	for name, c := range map[string]struct {
+		quota socketio.Quota
+		limit func(*socketio.Config)
+		fill  func(*testing.T, *node)
+	}{
+		"Connections": {socketio.QuotaConnectionsPerAddress, func(c *socketio.Config) { c.MaxConnectionsPerAddress = 2 },
+			func(t *testing.T, n *node) {
+				for range 2 {
+					dial(t, n, from).join("", "")
+				}
+			}},
+		"Unjoined": {socketio.QuotaUnjoinedPerAddress, func(c *socketio.Config) { c.MaxUnjoinedPerAddress = 2 },
+			func(t *testing.T, n *node) {
+				dial(t, n, from).join("", "")
+				dial(t, n, from)
+				dial(t, n, from)
+			}},
+		"Handshakes": {socketio.QuotaHandshakesPerAddress, func(c *socketio.Config) { c.MaxHandshakesPerSecond = 1 },
+			func(t *testing.T, n *node) {
+				for range 100 {
+					if refused(t, n, from) != http.StatusOK {
+						return
+					}
+				}
+			}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			audit := newEvents[socketio.AuditEvent]()
+			n := serve(t, c.limit, byQuery, audited(audit))
+			joined := connected(n.Namespace)
+			c.fill(t, n)
+			require.Equal(t, http.StatusTooManyRequests, refused(t, n, from))
+			e := reached(t, audit, socketio.AuditRefuse)
+			assert.Equal(t, string(c.quota), e.Reason)
+			assert.Equal(t, "192.0.2.1", e.Address)
+			assert.Empty(t, e.Namespace)
+			onlyReached(t, n, c.quota)
+
+			honest := dial(t, n, elsewhere)
+			honest.join("", "")
+			for joined.next(t).Query().Get("from") != "2001:db8::1" {
+			}
+			honest.sync("")
+			assert.Equal(t, 2, n.Stats().Addresses)
+		})
+	}
+	t.Run("AllConnections", func(t *testing.T) {
+		n := serve(t, func(c *socketio.Config) { c.MaxConnections = 1 })
+		joined := connected(n.Namespace)
+		p := connect(t, n)
+		joined.next(t)
+		require.Equal(t, http.StatusServiceUnavailable, refused(t, n, ""))
+		onlyReached(t, n, socketio.QuotaConnections)
+		p.sync("")
+		n.errors.next(t)
+	})
+}
+
+// A busy client that is no attacker meets none of the defaults.
+func TestHonestClientMeetsNoQuota(t *testing.T) {
+	n := serve(t)
+	joined := connected(n.Namespace)
+	n.OfPattern(anyName).OnConnection(func(s *socketio.Socket) { s.On("sync", func(ack func()) { ack() }) })
+	p := connect(t, n)
+	s := joined.next(t)
+	s.On("upload", func(a, b []byte, ack func(int)) { ack(len(a) + len(b)) })
+	s.On("join", func(room string) error { return s.Join(room) })
+	s.On("x", func() {})
+	for i := range 50 {
+		p.join(fmt.Sprintf("/document-%d", i), `{"token":"`+strings.Repeat("x", 4000)+`"}`)
+	}
+	for i := range 2000 {
+		p.send(`2["join","topic-%d"]`, i)
+	}
+	for range 20_000 {
+		p.send(`2["x"]`)
+	}
+	for range 10 {
+		p.send(`52-7["upload",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)
+		p.sendBinary(strings.Repeat("x", 900_000))
+		p.sendBinary(strings.Repeat("x", 900_000))
+		p.expect(`37[1800000]`)
+	}
+	for i := range 2000 {
+		require.NoError(t, s.Emit("y", i))
+		require.Contains(t, p.next(), `2["y"`)
+	}
+	p.sync("")
+	for q, count := range n.Stats().Reached {
+		assert.Zero(t, count, q)
+	}
+	stats := n.Stats()
+	assert.Equal(t, 1, stats.Clients)
+	assert.Equal(t, 51, stats.Namespaces)
+	assert.Equal(t, 50, stats.DynamicNamespaces)
+	assert.Zero(t, stats.Unjoined)
+	eventually(t, "nothing is queued", func() bool { return n.Stats().QueuedBytes == 0 })
+}
+
+func TestConfigThatMeansNothing(t *testing.T) {
+	for name, config := range map[string]socketio.Config{
+		"MaxEvents":                          {MaxEvents: -1},
+		"MaxEventBytes":                      {MaxEventBytes: -1},
+		"MaxAttachmentBytes":                 {MaxAttachmentBytes: -1},
+		"ConnectTimeout":                     {ConnectTimeout: -1},
+		"Reauthenticate":                     {Reauthenticate: -1, Admit: func(*http.Request) error { return nil }},
+		"ReauthenticateWithoutAFunc":         {Reauthenticate: time.Hour},
+		"ReauthenticateSocketWithoutATime":   {ReauthenticateSocket: func(context.Context, *socketio.Socket) error { return nil }},
+		"EmptyNamespacesAreKeptAndAreClosed": {KeepEmptyNamespaces: true, CleanupEmptyNamespaces: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := socketio.NewServer(config)
+			require.Error(t, err)
+		})
+	}
+}
