@@ -77,7 +77,7 @@ func TestOptionsTableHasTheDefaults(t *testing.T) {
 		}
 		checked++
 	}
-	require.Equal(t, 18, checked, "defaults that could be compared: has a field got one, or lost it?")
+	require.Equal(t, 19, checked, "defaults that could be compared: has a field got one, or lost it?")
 	require.Equal(t, postgres.DefaultTable, options(t, 2)[0].text)
 }
 

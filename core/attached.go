@@ -1,32 +1,40 @@
 package core
 
-import (
-	"sync"
-
-	"github.com/backplane-go/backplane/codec"
-)
+import "sync"
 
 // work handles the messages of batch in order, each with the attachment that it refers to. Attachments are fetched ahead.
-func (l *lane) work(batch []*codec.Envelope) {
+// Nothing of a message is kept once it was handled.
+func (l *lane) work(batch []item) {
 	var group sync.WaitGroup
 	defer group.Wait()
-	fetches, ahead := l.fetcher.plan(batch)
-	started := 0
-	for _, env := range batch {
-		for ; started < min(len(fetches), ahead); started++ {
-			l.fetcher.start(l.ctx, &group, fetches[started])
+	var ahead []*fetch // under way, or handed out in part, in order
+	next := 0          // the first message that is in none of them
+	for i := range batch {
+		for next < len(batch) {
+			rounds, room := l.fetcher.ahead(int64(l.maxBytes) - l.bytes.Load())
+			if len(ahead) >= rounds {
+				break
+			}
+			f := &fetch{room: room / rounds}
+			next = f.collect(batch, max(next, i), l.fetcher.many(f.room))
+			if !f.empty() {
+				ahead = append(ahead, f)
+				l.fetcher.start(l.ctx, &group, f)
+			}
 		}
 		if l.ctx.Err() != nil {
 			return
 		}
+		env := batch[i].env
 		if env.AttachmentID == "" {
 			l.handle(env)
+			l.done(&batch[i])
 			continue
 		}
-		whole, err := fetches[0].next()
-		if fetches[0].empty() {
-			fetches = fetches[1:]
-			started--
+		whole, err := ahead[0].next(l.ctx, l.fetcher)
+		if ahead[0].empty() {
+			ahead[0] = nil
+			ahead = ahead[1:]
 		}
 		switch {
 		case err == nil:
@@ -34,5 +42,6 @@ func (l *lane) work(batch []*codec.Envelope) {
 		case l.ctx.Err() == nil:
 			l.dropped(env, attachmentReason(err), err)
 		}
+		l.done(&batch[i])
 	}
 }

@@ -54,7 +54,7 @@ func New(config Config) (*Cluster, error) {
 		namespaces: make(map[string]*Namespace)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.wire = wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
-		Threshold: config.PayloadThreshold})
+		Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes})
 	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Store: config.Store, Timeout: config.PublishTimeout,
 		Published: func() { c.counts.publishBatches.Add(1) }}
 	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,

@@ -34,6 +34,10 @@ type Config struct {
 	// payloadThreshold). More than the bus can carry is as that. Default: what the bus can carry; on Postgres that
 	// is 8000, the first size that its NOTIFY refuses.
 	PayloadThreshold int
+	// MaxMessageBytes bounds the size in bytes of an encoded message, with its attachment. A larger one is refused with a
+	// TooLargeError where it is sent; where one is received, it is dropped and reported (DropTooLarge), without being read from
+	// a store that can tell its size (storage.Sizer). All nodes should use the same. Default: 16 MiB.
+	MaxMessageBytes int
 
 	// RequestTimeout bounds every request that sets no timeout of its own (Node.js: requestsTimeout). Default: 5 s.
 	RequestTimeout time.Duration
@@ -64,7 +68,9 @@ type Config struct {
 	// ReceiveQueue bounds, for each namespace, how many received messages wait for its Local. What comes above it is
 	// dropped and reported (DropSlow), so that one slow namespace holds up neither the others nor the bus. Default: 16384.
 	ReceiveQueue int
-	// ReceiveQueueBytes bounds the same in bytes as received. Default: 64 MiB.
+	// ReceiveQueueBytes bounds the same in bytes as received. Attachments are read ahead, up to a quarter of what the waiting
+	// messages leave of it; one is read whatever it leaves, when its message's turn has come, and let go when that is
+	// handled. Default: 64 MiB.
 	ReceiveQueueBytes int
 	// MaxPeers bounds how many peers a namespace keeps track of. Above it, who has not yet proven to be alive makes room.
 	// Default: 4096.
@@ -100,6 +106,7 @@ func (c Config) withDefaults() Config {
 	if c.ChannelPrefix == "" {
 		c.ChannelPrefix = "socket.io"
 	}
+	defaultTo(&c.MaxMessageBytes, 16<<20)
 	defaultTo(&c.RequestTimeout, 5*time.Second)
 	defaultTo(&c.HeartbeatInterval, 5*time.Second)
 	defaultTo(&c.HeartbeatTimeout, 10*time.Second)
@@ -154,6 +161,7 @@ func (c Config) validate() error {
 		name  string
 		value int64
 	}{
+		{"MaxMessageBytes", int64(c.MaxMessageBytes)},
 		{"RequestTimeout", int64(c.RequestTimeout)}, {"HeartbeatInterval", int64(c.HeartbeatInterval)},
 		{"CleanupInterval", int64(c.CleanupInterval)}, {"AttachmentAge", int64(c.AttachmentAge)},
 		{"PublishTimeout", int64(c.PublishTimeout)}, {"MinBackoff", int64(c.MinBackoff)},

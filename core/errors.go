@@ -124,6 +124,7 @@ const (
 	DropUnknown    DropReason = "unknown type"       // its type is none of those this version knows
 	DropSlow       DropReason = "slow receiver"      // the namespace's Local is slower than the messages come
 	DropAttachment DropReason = "attachment missing" // its attachment has expired, was replaced, or could not be read
+	DropTooLarge   DropReason = "too large"          // it is over MaxMessageBytes
 	DropForeign    DropReason = "other namespace"    // it names another namespace than the channel it came on
 	DropPeers      DropReason = "too many peers"     // its sender would be one peer more than MaxPeers
 	DropRate       DropReason = "too many requests"  // its sender asks more than MaxRequestRate or MaxPendingRequests allow

@@ -19,98 +19,131 @@ const (
 	fetchMany    = 16
 )
 
+// aheadShare is the part of the memory for waiting messages that attachments fetched ahead may take, from a store that can
+// tell sizes.
+const aheadShare = 4
+
 // fetcher reads the attachments that messages refer to.
 type fetcher struct {
 	store   storage.Store
 	wire    *wire.Wire
+	max     int // bytes of an attachment
 	timeout time.Duration
 	fetched func()
 }
 
-// fetch is one round trip for the attachments of some messages.
+// ahead returns how many fetches may be under way, or not be handed out yet, and how many bytes they may bring together,
+// when so many bytes are left for waiting messages. A store that does not tell sizes may bring attachments of any size, so
+// that there is room for fewer. One is always fetched.
+func (f *fetcher) ahead(left int64) (fetches, room int) {
+	room = int(max(left, 0))
+	switch f.store.(type) {
+	case storage.Sizer:
+		return fetchBatches, room / aheadShare
+	case storage.Batch:
+		return max(1, min(fetchBatches, room/f.max)), room
+	}
+	return max(1, min(fetchSingles, room/f.max)), room
+}
+
+// many returns how many attachments a fetch is for that may bring so many bytes.
+func (f *fetcher) many(room int) int {
+	switch f.store.(type) {
+	case storage.Sizer:
+		return fetchMany
+	case storage.Batch:
+		return max(1, min(fetchMany, room/f.max))
+	}
+	return 1
+}
+
+// fetch is for the attachments of some messages.
 type fetch struct {
-	ids   []string
-	refs  []*codec.Envelope
-	envs  []*codec.Envelope
-	errs  []error
-	ready chan struct{} // closed when envs and errs are there
+	room        int           // bytes that it may bring
+	attachments []*attachment // those that were not handed out yet
+	ready       chan struct{} // closed when it is done
 }
 
-// plan groups the references among batch into round trips, and tells how many of these may be under way.
-func (f *fetcher) plan(batch []*codec.Envelope) (all []*fetch, ahead int) {
-	many, ahead := 1, fetchSingles
-	if _, ok := f.store.(storage.Batch); ok {
-		many, ahead = fetchMany, fetchBatches
-	}
-	for _, env := range batch {
-		if env.AttachmentID == "" {
-			continue
-		}
-		if len(all) == 0 || len(all[len(all)-1].ids) == many {
-			all = append(all, &fetch{ready: make(chan struct{})})
-		}
-		last := all[len(all)-1]
-		last.ids = append(last.ids, env.AttachmentID)
-		last.refs = append(last.refs, env)
-	}
-	return all, ahead
+// attachment is the whole of the message that a reference stands for.
+type attachment struct {
+	ref  *codec.Envelope
+	env  *codec.Envelope
+	err  error
+	size int // bytes, 0 if it is not there
 }
 
-// start begins a round trip.
+// errLater is the error of an attachment that is too large to be read ahead.
+var errLater = errors.New("backplane: the attachment is read when its message's turn has come")
+
+// collect takes the next references of batch, at most many, and returns where it stopped.
+func (r *fetch) collect(batch []item, from, many int) int {
+	for ; from < len(batch) && len(r.attachments) < many; from++ {
+		if env := batch[from].env; env.AttachmentID != "" {
+			r.attachments = append(r.attachments, &attachment{ref: env})
+		}
+	}
+	return from
+}
+
+// start begins to fetch.
 func (f *fetcher) start(ctx context.Context, group *sync.WaitGroup, r *fetch) {
+	r.ready = make(chan struct{})
+	all, room := r.attachments, r.room
 	group.Go(func() {
 		defer close(r.ready)
-		r.envs, r.errs = make([]*codec.Envelope, len(r.ids)), make([]error, len(r.ids))
-		bodies := f.read(ctx, r)
-		for i := range r.ids {
-			if r.errs[i] == nil {
-				r.envs[i], r.errs[i] = f.wire.DecodeBody(r.refs[i], bodies[i])
-				f.fetched()
-			}
-		}
+		f.read(ctx, all, min(f.max, room/len(all)))
+		f.readLarger(ctx, all, room)
 	})
 }
 
-// read returns the bodies of r, and notes the errors in r.
-func (f *fetcher) read(ctx context.Context, r *fetch) [][]byte {
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
-	defer cancel()
-	if b, ok := f.store.(storage.Batch); ok && len(r.ids) > 1 {
-		if bodies, err := b.GetAll(ctx, r.ids); err == nil && len(bodies) == len(r.ids) {
-			for i, body := range bodies {
-				if body == nil {
-					r.errs[i] = storage.ErrNotFound
-				}
-			}
-			return bodies
-		} // else each by itself, so that one that spoils the batch spoils no other
+// readLarger reads those that were larger than their share of room, from the first on, as far as there is room for them.
+func (f *fetcher) readLarger(ctx context.Context, all []*attachment, room int) {
+	for _, a := range all {
+		if a.err == nil {
+			room -= a.size
+		}
 	}
-	bodies := make([][]byte, len(r.ids))
-	for i, id := range r.ids {
-		if f.store == nil {
-			r.errs[i] = &ConfigError{Field: "Store", Reason: "is required to read the attachment that a peer refers to"}
+	var larger []*attachment
+	limit := 0
+	for _, a := range all {
+		if !errors.Is(a.err, errLater) {
 			continue
 		}
-		bodies[i], r.errs[i] = f.store.Get(ctx, id)
+		if a.size > room {
+			break
+		}
+		room -= a.size
+		limit = max(limit, a.size)
+		larger = append(larger, a)
 	}
-	return bodies
+	if len(larger) > 0 {
+		f.read(ctx, larger, limit)
+	}
 }
 
-// next waits for the round trip and returns the attachment of the next of its messages.
-func (r *fetch) next() (env *codec.Envelope, err error) {
+// next waits until r is done, and returns the attachment of the next of its messages, of which it keeps nothing.
+func (r *fetch) next(ctx context.Context, f *fetcher) (*codec.Envelope, error) {
 	<-r.ready
-	env, err = r.envs[0], r.errs[0]
-	r.envs, r.errs = r.envs[1:], r.errs[1:]
-	return env, err
+	a := r.attachments[0]
+	r.attachments[0] = nil
+	r.attachments = r.attachments[1:]
+	if errors.Is(a.err, errLater) {
+		f.read(ctx, []*attachment{a}, f.max)
+	}
+	return a.env, a.err
 }
+
+// empty reports whether next has returned all.
+func (r *fetch) empty() bool { return len(r.attachments) == 0 }
 
 // attachmentReason says why a message whose attachment could not be used is dropped.
 func attachmentReason(err error) DropReason {
-	if errors.Is(err, codec.ErrMalformed) {
+	var large *TooLargeError
+	switch {
+	case errors.As(err, &large):
+		return DropTooLarge
+	case errors.Is(err, codec.ErrMalformed):
 		return DropMalformed
 	}
 	return DropAttachment
 }
-
-// empty reports whether next has returned all.
-func (r *fetch) empty() bool { return len(r.envs) == 0 }

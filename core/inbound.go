@@ -17,6 +17,10 @@ func (ns *Namespace) receive(p []byte, came coming) *lane {
 		ns.own(came)
 		return nil
 	}
+	if err := c.wire.CheckSize(0, len(p)); err != nil {
+		ns.dropped(&codec.Envelope{}, DropTooLarge, err)
+		return nil
+	}
 	env, err := c.wire.Decode(p)
 	if err != nil {
 		ns.dropped(&codec.Envelope{}, DropMalformed, err)

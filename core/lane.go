@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/backplane-go/backplane/codec"
 )
@@ -19,11 +20,19 @@ type lane struct {
 	dropped            func(env *codec.Envelope, reason DropReason, err error)
 	handy              handy // whether the receiver may drain the lane itself
 
+	waiting atomic.Int64 // messages that were added and not handled yet
+	bytes   atomic.Int64 // their size, as received
+
 	mu       sync.Mutex // guards all below
-	items    []*codec.Envelope
-	bytes    int
+	items    []item
 	draining bool // somebody drains, or is about to
 	closed   bool
+}
+
+// item is a message in a lane.
+type item struct {
+	env  *codec.Envelope
+	size int // bytes, as received
 }
 
 // idleCapacity is how many items an idle lane keeps memory for.
@@ -37,11 +46,12 @@ func (l *lane) add(env *codec.Envelope, size int) (wasIdle bool, err error) {
 	switch {
 	case l.closed:
 		return false, ErrClosed
-	case len(l.items) >= l.maxItems || l.bytes+size > l.maxBytes && len(l.items) > 0:
+	case l.waiting.Load() >= int64(l.maxItems) || l.bytes.Load()+int64(size) > int64(l.maxBytes) && l.waiting.Load() > 0:
 		return false, ErrQueueFull
 	}
-	l.items = append(l.items, env)
-	l.bytes += size
+	l.items = append(l.items, item{env, size})
+	l.waiting.Add(1)
+	l.bytes.Add(int64(size))
 	wasIdle = !l.draining
 	l.draining = true
 	return wasIdle, nil
@@ -49,12 +59,12 @@ func (l *lane) add(env *codec.Envelope, size int) (wasIdle bool, err error) {
 
 // take returns all there is. If there is nothing, the lane is idle from now on. The slice that the call before returned,
 // passed back as free, is used again.
-func (l *lane) take(free []*codec.Envelope) []*codec.Envelope {
+func (l *lane) take(free []item) []item {
 	clear(free)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	items := l.items
-	l.items, l.bytes = free[:0], 0
+	l.items = free[:0]
 	if len(items) == 0 {
 		l.draining = false
 		if cap(l.items) > idleCapacity {
@@ -62,6 +72,13 @@ func (l *lane) take(free []*codec.Envelope) []*codec.Envelope {
 		}
 	}
 	return items
+}
+
+// done lets a message go that was handled or dropped.
+func (l *lane) done(i *item) {
+	l.waiting.Add(-1)
+	l.bytes.Add(-int64(i.size))
+	*i = item{}
 }
 
 // offer queues a message, which a goroutine will handle, or returns why not. It is called by the receiver only, while Close
@@ -103,7 +120,7 @@ func (l *lane) run() {
 
 // drain handles messages until there are none.
 func (l *lane) drain() {
-	var batch []*codec.Envelope
+	var batch []item
 	for {
 		if batch = l.take(batch); len(batch) == 0 {
 			return

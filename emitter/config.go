@@ -41,6 +41,9 @@ type Config struct {
 	// payloadThreshold). More than the bus can carry is as that. Default: what the bus can carry; on Postgres that is
 	// 8000, the first size that its NOTIFY refuses.
 	PayloadThreshold int
+	// MaxMessageBytes bounds the size in bytes of an encoded message, with its attachment: a larger one is refused with a
+	// TooLargeError. It should be the cluster's, whose nodes drop what is larger. Default: 16 MiB.
+	MaxMessageBytes int
 	// Namespace is where the emitter emits until told otherwise by Of (Node.js: nsp). Default: "/".
 	Namespace string
 	// PublishTimeout bounds the way of a message from leaving the queue until its outcome is known, in addition to the caller's
@@ -59,6 +62,9 @@ func (c Config) withDefaults() Config {
 	if c.ChannelPrefix == "" {
 		c.ChannelPrefix = "socket.io"
 	}
+	if c.MaxMessageBytes == 0 {
+		c.MaxMessageBytes = 16 << 20
+	}
 	if c.PublishTimeout == 0 {
 		c.PublishTimeout = 5 * time.Second
 	}
@@ -71,6 +77,8 @@ func (c Config) validate() error {
 		return &ConfigError{Field: "Bus", Reason: "is required: for example pgxdriver.New(pool), pqdriver.New(db, dsn) or memory.NewHub()"}
 	case c.PayloadThreshold < 0:
 		return &ConfigError{Field: "PayloadThreshold", Reason: "is negative"}
+	case c.MaxMessageBytes < 0:
+		return &ConfigError{Field: "MaxMessageBytes", Reason: "is negative"}
 	case c.PublishTimeout < 0:
 		return &ConfigError{Field: "PublishTimeout", Reason: "is negative"}
 	}

@@ -22,7 +22,8 @@ type ConfigError = wire.ConfigError
 // NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
 type NameError = wire.NameError
 
-// TooLargeError is returned for a message over the bus's limit when there is no store. Nothing was sent.
+// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no store.
+// Nothing was sent.
 type TooLargeError = wire.TooLargeError
 
 // ReservedEventError is returned for an event name that Socket.IO keeps for itself. Nothing was sent.
