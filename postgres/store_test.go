@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"net/url"
 	"strconv"
 	"testing"
 	"time"
@@ -129,5 +130,41 @@ func TestStoreReturnsWithItsContext(t *testing.T) {
 			_, err := d.Put(within(t), []byte("body"))
 			return err == nil
 		}, patience, 10*time.Millisecond)
+	})
+}
+
+// TestLargeBodiesComeBackAsTheyWere: however a driver passes bytes, bodies of more than one piece are put together again.
+func TestLargeBodiesComeBackAsTheyWere(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		database := pgtest.Database(t)
+		modes := []string{""}
+		if k.name == "pgx" {
+			modes = append(modes, "exec", "simple_protocol")
+		}
+		for _, mode := range modes {
+			pool := pgtest.With(t, database, func(u *url.URL) {
+				if mode != "" {
+					q := u.Query()
+					q.Set("default_query_exec_mode", mode)
+					u.RawQuery = q.Encode()
+				}
+			})
+			d, _ := k.open(t, pool, database, postgres.Config{})
+			require.NoError(t, d.Prepare(within(t)))
+			for _, size := range []int{0, 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3<<20 + 12345} {
+				body := make([]byte, size)
+				for i := range body {
+					body[i] = byte(i*i + i>>11)
+				}
+				id, err := d.Put(within(t), body)
+				require.NoError(t, err)
+				got, err := d.Get(within(t), id)
+				require.NoError(t, err)
+				require.Truef(t, bytes.Equal(body, got), "mode %q: put %d bytes, got %d others back", mode, len(body), len(got))
+				found, err := any(d).(storage.Sizer).GetUpTo(within(t), []string{id, "nobody's", id}, size-1)
+				require.NoError(t, err)
+				require.Equal(t, []storage.Found{{Size: size}, {Size: storage.NotFound}, {Size: size}}, found, "mode %q: one byte over the limit", mode)
+			}
+		}
 	})
 }
