@@ -31,15 +31,15 @@ var (
 func TestOrderUnderStarvation(t *testing.T) {
 	for _, bus := range []struct {
 		name string
-		open func(t *testing.T) func() backplane.Config
+		open func(t *testing.T) func(t *testing.T) backplane.Config
 	}{
-		{"memory", func(*testing.T) func() backplane.Config {
+		{"memory", func(*testing.T) func(*testing.T) backplane.Config {
 			hub := memory.NewHub()
-			return func() backplane.Config { return backplane.Config{Bus: hub} }
+			return func(*testing.T) backplane.Config { return backplane.Config{Bus: hub} }
 		}},
-		{"pgx", func(t *testing.T) func() backplane.Config {
+		{"pgx", func(t *testing.T) func(*testing.T) backplane.Config {
 			url := pgtest.Database(t)
-			return func() backplane.Config {
+			return func(t *testing.T) backplane.Config {
 				pool, err := pgxpool.New(t.Context(), url)
 				require.NoError(t, err)
 				t.Cleanup(pool.Close)
@@ -51,8 +51,8 @@ func TestOrderUnderStarvation(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d", bus.name, processors), func(t *testing.T) {
 				config := bus.open(t)
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-				for range *orderRuns {
-					starve(t, config)
+				for run := range *orderRuns {
+					t.Run(fmt.Sprint(run), func(t *testing.T) { starve(t, config) })
 				}
 			})
 		}
@@ -83,12 +83,12 @@ func (s *sequence) Broadcast(p *backplane.Packet, _ backplane.Selector) {
 }
 
 // starve sends for a while from one node to another, alone and in bursts, while others compute.
-func starve(t *testing.T, config func() backplane.Config) {
+func starve(t *testing.T, config func(*testing.T) backplane.Config) {
 	t.Helper()
 	seen := &sequence{Registry: backplane.NewRegistry(backplane.RegistryConfig{})}
-	sender, leave := enter(t, config(), backplane.NewRegistry(backplane.RegistryConfig{}))
+	sender, leave := enter(t, config(t), backplane.NewRegistry(backplane.RegistryConfig{}))
 	defer leave()
-	_, leave = enter(t, config(), seen)
+	_, leave = enter(t, config(t), seen)
 	defer leave()
 	stop := burn(*orderBurn)
 	sent := int64(0)
