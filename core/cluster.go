@@ -60,7 +60,7 @@ func New(config Config) (*Cluster, error) {
 	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,
 		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)})
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
-		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, spawn: c.group.Go, lost: c.lost,
+		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, lost: c.lost,
 		recovered: c.recovered, failed: c.report}
 	c.publisher.begins, c.publisher.failed = c.listener.expects, c.listener.expectsNot
 	return c, nil
@@ -216,15 +216,14 @@ func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
 	}
 }
 
-// deliver hands a received message to its namespace. The caller has to drain the lane that is returned, if any.
-func (c *Cluster) deliver(m transport.Message, came coming) *lane {
+// deliver hands a received message to its namespace.
+func (c *Cluster) deliver(m transport.Message, at time.Time) {
 	c.mu.RLock()
 	ns := c.namespaces[m.Channel]
 	c.mu.RUnlock()
-	if ns == nil {
-		return nil
+	if ns != nil {
+		ns.receive(m.Payload, at)
 	}
-	return ns.receive(m.Payload, came)
 }
 
 func (c *Cluster) lost(err error) {

@@ -9,29 +9,28 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// receive takes what came on the namespace's channel. It is called by the receiving goroutine, which has to drain the lane
-// that is returned, if any.
-func (ns *Namespace) receive(p []byte, came coming) *lane {
+// receive takes what came on the namespace's channel. It is called by the receiving goroutine.
+func (ns *Namespace) receive(p []byte, at time.Time) {
 	c := ns.cluster
 	if !ns.members.announcing.Load() && c.wire.SentBy(p, ns.uid) {
-		ns.own(came)
-		return nil
+		ns.own(at)
+		return
 	}
 	if err := c.wire.CheckSize(0, len(p)); err != nil {
 		ns.dropped(&codec.Envelope{}, DropTooLarge, err)
-		return nil
+		return
 	}
 	env, err := c.wire.Decode(p)
 	if err != nil {
 		ns.dropped(&codec.Envelope{}, DropMalformed, err)
-		return nil
+		return
 	}
 	if env.UID == ns.uid {
 		if env.Type == codec.InitialHeartbeat {
-			ns.members.announced(came.at)
+			ns.members.announced(at)
 		}
-		ns.own(came)
-		return nil
+		ns.own(at)
+		return
 	}
 	c.counts.received.Add(1)
 	if env.NSP == "" {
@@ -44,21 +43,20 @@ func (ns *Namespace) receive(p []byte, came coming) *lane {
 	case env.NSP != ns.name:
 		ns.dropped(env, DropForeign, nil)
 	case env.Type == codec.AdapterClose:
-		ns.goodbye(env, came.at)
-	case !ns.members.seen(env, came.at):
+		ns.goodbye(env, at)
+	case !ns.members.seen(env, at):
 		ns.dropped(env, DropPeers, nil)
 	case !env.Type.Known():
 		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
 	default:
-		return ns.route(env, len(p), came.alone)
+		ns.route(env, len(p))
 	}
-	return nil
 }
 
 // own notes that a message of the node itself came back.
-func (ns *Namespace) own(came coming) {
+func (ns *Namespace) own(at time.Time) {
 	ns.cluster.counts.receivedOwn.Add(1)
-	ns.spoke.Store(int64(came.at.Sub(ns.cluster.began)))
+	ns.spoke.Store(int64(at.Sub(ns.cluster.began)))
 }
 
 // goodbye forgets a peer at once. Requests are told when they have what it has answered before, which may still have to
@@ -84,16 +82,12 @@ func (ns *Namespace) answer(env *codec.Envelope) {
 	}
 }
 
-// route queues or handles a message whose sender is known. The caller has to drain the lane that is returned, if any.
-func (ns *Namespace) route(env *codec.Envelope, size int, alone bool) *lane {
+// route queues or handles a message whose sender is known.
+func (ns *Namespace) route(env *codec.Envelope, size int) {
 	switch {
 	case env.Type == codec.Heartbeat:
 	case env.Type == codec.InitialHeartbeat:
 		ns.greet()
-	case env.Type == codec.Broadcast && env.RequestID == "" && alone:
-		if ns.lanes.messages.pushAlone(env, size) {
-			return ns.lanes.messages
-		}
 	case !env.Type.Response():
 		ns.lanes.messages.push(env, size)
 	case env.AttachmentID == "":
@@ -101,7 +95,6 @@ func (ns *Namespace) route(env *codec.Envelope, size int, alone bool) *lane {
 	case (env.RequesterUID == "" || env.RequesterUID == ns.uid) && ns.requests.expect(env):
 		ns.lanes.answers.push(env, size)
 	}
-	return nil
 }
 
 // greet answers a newcomer, so that it knows this node at once. One answer serves all who come while it is queued.

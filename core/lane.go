@@ -8,9 +8,9 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// lane hands the messages of one namespace on, one at a time, in the order in which they were pushed. It has no goroutine
-// while it is empty. A push to an idle lane makes somebody drain it: a new goroutine, or the caller. Whether the lane is idle
-// is decided under the lock that guards the queue, so there is never more than one who drains.
+// lane hands the messages of one namespace on, one at a time, in the order in which they were queued. While it is empty it has
+// no goroutine. A message that comes to an idle lane starts one, which ends when the queue is empty. Whether the lane is idle
+// is decided under the lock that guards the queue, so there is never more than one.
 type lane struct {
 	ctx                context.Context // ends with the namespace: nothing is handled any more
 	maxItems, maxBytes int
@@ -18,15 +18,14 @@ type lane struct {
 	fetcher            *fetcher
 	handle             func(*codec.Envelope)
 	dropped            func(env *codec.Envelope, reason DropReason, err error)
-	handy              handy // whether the receiver may drain the lane itself
 
 	waiting atomic.Int64 // messages that were added and not handled yet
 	bytes   atomic.Int64 // their size, as received
 
-	mu       sync.Mutex // guards all below
-	items    []item
-	draining bool // somebody drains, or is about to
-	closed   bool
+	mu      sync.Mutex // guards all below
+	items   []item
+	running bool // there is a goroutine
+	closed  bool
 }
 
 // item is a message in a lane.
@@ -38,23 +37,45 @@ type item struct {
 // idleCapacity is how many items an idle lane keeps memory for.
 const idleCapacity = 16
 
-// add queues a message of size bytes, or returns ErrQueueFull or ErrClosed. A single message may be larger than all the
-// bytes allowed. If the lane was idle, the caller has to see to it that it is drained.
-func (l *lane) add(env *codec.Envelope, size int) (wasIdle bool, err error) {
+// offer queues a message of size bytes, or returns ErrQueueFull or ErrClosed. A single message may be larger than all the
+// bytes allowed. It is called by goroutines that Close waits for.
+func (l *lane) offer(env *codec.Envelope, size int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
-		return false, ErrClosed
+		return ErrClosed
 	case l.waiting.Load() >= int64(l.maxItems) || l.bytes.Load()+int64(size) > int64(l.maxBytes) && l.waiting.Load() > 0:
-		return false, ErrQueueFull
+		return ErrQueueFull
 	}
 	l.items = append(l.items, item{env, size})
 	l.waiting.Add(1)
 	l.bytes.Add(int64(size))
-	wasIdle = !l.draining
-	l.draining = true
-	return wasIdle, nil
+	if !l.running {
+		l.running = true
+		l.group.Add(1)
+		go l.run()
+	}
+	return nil
+}
+
+// push is offer, but reports a message that it drops.
+func (l *lane) push(env *codec.Envelope, size int) {
+	if err := l.offer(env, size); err != nil {
+		l.dropped(env, DropSlow, err)
+	}
+}
+
+// run handles messages until there are none.
+func (l *lane) run() {
+	defer l.group.Done()
+	var batch []item
+	for {
+		if batch = l.take(batch); len(batch) == 0 {
+			return
+		}
+		l.work(batch)
+	}
 }
 
 // take returns all there is. If there is nothing, the lane is idle from now on. The slice that the call before returned,
@@ -66,7 +87,7 @@ func (l *lane) take(free []item) []item {
 	items := l.items
 	l.items = free[:0]
 	if len(items) == 0 {
-		l.draining = false
+		l.running = false
 		if cap(l.items) > idleCapacity {
 			l.items = nil
 		}
@@ -79,54 +100,6 @@ func (l *lane) done(i *item) {
 	l.waiting.Add(-1)
 	l.bytes.Add(-int64(i.size))
 	*i = item{}
-}
-
-// offer queues a message, which a goroutine will handle, or returns why not. It is called by the receiver only, while Close
-// waits for it.
-func (l *lane) offer(env *codec.Envelope, size int) error {
-	wasIdle, err := l.add(env, size)
-	if wasIdle {
-		l.group.Add(1)
-		go l.run()
-	}
-	return err
-}
-
-// push is offer, but reports a message that it drops.
-func (l *lane) push(env *codec.Envelope, size int) {
-	if err := l.offer(env, size); err != nil {
-		l.dropped(env, DropSlow, err)
-	}
-}
-
-// pushAlone is push for a message that came alone. When it returns true, the caller has to drain the lane: that is quicker
-// than to start a goroutine.
-func (l *lane) pushAlone(env *codec.Envelope, size int) (drain bool) {
-	if env.AttachmentID != "" || !l.handy.due() {
-		l.push(env, size)
-		return false
-	}
-	wasIdle, err := l.add(env, size)
-	if err != nil {
-		l.dropped(env, DropSlow, err)
-	}
-	return wasIdle
-}
-
-func (l *lane) run() {
-	defer l.group.Done()
-	l.drain()
-}
-
-// drain handles messages until there are none.
-func (l *lane) drain() {
-	var batch []item
-	for {
-		if batch = l.take(batch); len(batch) == 0 {
-			return
-		}
-		l.work(batch)
-	}
 }
 
 // close refuses further messages.

@@ -16,12 +16,10 @@ type listener struct {
 	bus              transport.Bus
 	timeout          time.Duration // bounds opening, listening and closing
 	minWait, maxWait time.Duration
-	deliver          func(m transport.Message, came coming) *lane
+	deliver          func(m transport.Message, at time.Time)
 	lost             func(err error)
 	recovered        func(gap *GapError)
 	failed           func(err error)
-
-	spawn func(func()) // starts a goroutine that Close waits for
 
 	mu        sync.Mutex // guards all below
 	channels  map[string]struct{}

@@ -27,8 +27,7 @@ func (h hesitant) Broadcast(p *core.Packet, to core.Selector) {
 	h.Local.Broadcast(p, to)
 }
 
-// The receiver may be held up anywhere: here it is between receiving a message and queueing it, for longer than a Local may
-// hold up the receiver.
+// The receiver may be held up anywhere: here it is between receiving a message and queueing it.
 func TestReceiverHeldUpBeforeQueueingKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
@@ -54,8 +53,7 @@ func TestReceiverHeldUpBeforeQueueingKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// Messages come alone and in bursts, small and as attachments; the receiver, Local and the store are held up for less, and for
-// more, than what makes another goroutine receive.
+// Messages come alone and in bursts, small and as attachments, while the receiver, Local and the store are held up at random.
 func TestOrderIsKeptWhateverIsHeldUp(t *testing.T) {
 	for seed := range uint64(50) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
