@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,6 +58,9 @@ func (s *RemoteSocket) Data() codec.Value { return s.socket.Data }
 func (s *RemoteSocket) Handshake() (Handshake, error) {
 	var h Handshake
 	if err := s.socket.Handshake.Decode(&h); err != nil {
+		if !errors.Is(err, codec.ErrMalformed) { // it is JSON, but not of this shape
+			err = fmt.Errorf("%w: %w", codec.ErrMalformed, err)
+		}
 		return Handshake{}, fmt.Errorf("backplane: handshake of socket %q: %w", s.socket.ID, err)
 	}
 	return h, nil

@@ -1,0 +1,84 @@
+package socketio_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio"
+)
+
+// FuzzSessions asks for sessions and events by any pid and offset. Only what was given out finds anything, and then it finds
+// the events behind it.
+func FuzzSessions(f *testing.F) {
+	sessions := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxDisconnection: time.Hour, MaxEvents: 100})
+	offsets := make(map[string]int) // how many events came behind
+	const kept = 100
+	for i := range 150 {
+		args, err := backplane.NewArgs("x", i)
+		require.NoError(f, err)
+		offset := sessions.Append("/", socketio.SessionEvent{Args: args})
+		offsets[offset] = 150 - 1 - i
+		f.Add("pid", offset)
+		f.Add("pid", strings.ToUpper(offset))
+		f.Add(offset, "pid")
+	}
+	for _, seed := range []string{"", "0", "-1", "+1", "zzzzzzzzzzzzzzzzzzzzzzzz", "\x00", "pid", "9223372036854775808", "1_0"} {
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, pid, offset string) {
+		sessions.Save("/", socketio.Session{PID: "pid", ID: "id", Rooms: []string{"id"}})
+		behind, known := offsets[offset]
+		known = known && behind <= kept
+		missed, ok := sessions.Missed("/", offset, []string{"id"})
+		if ok { // an offset may be spelt in several ways, but not mean what is not there any more
+			require.LessOrEqual(t, len(missed), kept)
+		}
+		if known {
+			require.True(t, ok)
+			require.Len(t, missed, behind)
+		}
+		_, ok = sessions.Restore("/other", pid, offset)
+		require.False(t, ok, "in another namespace")
+		s, restored := sessions.Restore("/", pid, offset)
+		require.True(t, !restored || pid == "pid")
+		if pid == "pid" && known {
+			require.True(t, restored)
+			require.Equal(t, "id", s.ID)
+			_, again := sessions.Restore("/", pid, offset)
+			require.False(t, again, "a session is restored once")
+		}
+	})
+}
+
+// FuzzRecovery joins with any auth payload where there is recovery. The client is greeted as a new one, unless it was not a
+// payload at all; then it is disconnected.
+func FuzzRecovery(f *testing.F) {
+	n := serve(f, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })
+	n.OnConnection(func(s *socketio.Socket) { assert.False(f, s.Recovered()) })
+	for _, seed := range []string{
+		``, `{}`, `null`, `[]`, `{"pid":"x","offset":"y"}`, `{"pid":1,"offset":2}`, `{"pid":null,"offset":null}`, `{"pid":"x"}`, `{"PID":"x","OFFSET":"y"}`,
+		`{"pid":"x","offset":{"a":1}}`, `{"pid":"x","pid":["x"],"offset":"y"}`, `{"pid":"\ud800","offset":"\u0000"}`, `{`, `{"pid":"x","offset":"y"}{}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, auth string) {
+		if len(auth) > 60<<10 || auth != "" && auth[0] != '{' {
+			return // that is another packet
+		}
+		p := dial(t, n)
+		p.send("0%s", auth)
+		answer := p.next()
+		if json.Valid([]byte(auth)) || auth == "" {
+			require.True(t, strings.HasPrefix(answer, `0{"sid":"`) || answer == "closed", answer) // a value may nest too deep
+		} else {
+			require.Equal(t, "closed", answer)
+		}
+		_ = p.conn.Close()
+	})
+}
