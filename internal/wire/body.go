@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 
 	"github.com/backplane-go/backplane/codec"
 )
@@ -17,8 +18,8 @@ var (
 	errMismatch = fmt.Errorf("%w: the attachment is another message than its reference says", codec.ErrMalformed)
 )
 
-// newKey returns what a reference and its body share: 64 random bits as 16 hexadecimal digits.
-func newKey() string { return fmt.Sprintf("%016x", rand.Uint64()) }
+// newKey returns what a reference and its body share: 63 random bits as 16 hexadecimal digits.
+func newKey() string { return strconv.FormatUint(rand.Uint64()|1<<63, 16) }
 
 // DecodeBody reads what the store has under the id of ref, a reference that names its namespace. The envelope may keep
 // parts of p. It returns ErrReplaced for another message's body. Node.js writes no key: its bodies are held only
