@@ -326,6 +326,42 @@ func TestMemorySessions(t *testing.T) {
 			assert.False(t, ok)
 		})
 	})
+	t.Run("KeepsNothingOfThoseWhoCameBack", func(t *testing.T) {
+		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{})
+		last := m.Append("/", event)
+		m.Save("/", session("stays away"))
+		for range 10_000 {
+			m.Save("/", session("comes back"))
+			_, ok := m.Restore("/", "comes back", last)
+			require.True(t, ok)
+			require.LessOrEqual(t, m.Noted(), 100)
+		}
+		_, ok := m.Restore("/", "stays away", last)
+		assert.True(t, ok)
+	})
+	t.Run("BoundsTheRoomsOfSessions", func(t *testing.T) {
+		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxSessionBytes: 10_000})
+		last := m.Append("/", event)
+		large := func(pid string) socketio.Session {
+			return socketio.Session{PID: pid, Rooms: []string{strings.Repeat("x", 4000)}}
+		}
+		for range 3 { // one that is saved again takes the place of its own
+			m.Save("/", large("a"))
+		}
+		m.Save("/", large("b"))
+		m.Save("/", large("c"))
+		for pid, want := range map[string]bool{"a": false, "b": true, "c": true} {
+			_, ok := m.Restore("/", pid, last)
+			assert.Equal(t, want, ok, pid)
+		}
+		for _, pid := range []string{"d", "e"} { // those who came back make room
+			m.Save("/", large(pid))
+		}
+		for _, pid := range []string{"d", "e"} {
+			_, ok := m.Restore("/", pid, last)
+			assert.True(t, ok, pid)
+		}
+	})
 	t.Run("SelectsByRoom", func(t *testing.T) {
 		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{})
 		start := m.Append("/", event)

@@ -19,6 +19,9 @@ type MemorySessionsConfig struct {
 	MaxBytes int
 	// MaxSessions is the most sessions of clients that are away. Default: 10 000.
 	MaxSessions int
+	// MaxSessionBytes is the same in bytes of their rooms' names. What Socket.SetData has attached does not count. Default:
+	// 64 MiB.
+	MaxSessionBytes int
 }
 
 func (c MemorySessionsConfig) withDefaults() MemorySessionsConfig {
@@ -34,6 +37,9 @@ func (c MemorySessionsConfig) withDefaults() MemorySessionsConfig {
 	if c.MaxSessions <= 0 {
 		c.MaxSessions = 10_000
 	}
+	if c.MaxSessionBytes <= 0 {
+		c.MaxSessionBytes = 64 << 20
+	}
 	return c
 }
 
@@ -47,7 +53,9 @@ type MemorySessions struct {
 	first    uint64 // the number of the first of events
 	bytes    int
 	sessions map[string]keptSession // by pid
-	order    fifo[keptSession]      // as they were saved; some were restored since
+	held     int                    // bytes of sessions
+	order    fifo[savedSession]     // as they were saved; some were restored since
+	saved    uint64                 // how many were
 	timer    bool                   // one is set, which will remove what is too old
 }
 
@@ -63,7 +71,15 @@ type keptEvent struct {
 type keptSession struct {
 	namespace string
 	session   Session
-	at        time.Time
+	size      int
+	number    uint64 // of the saving
+}
+
+// savedSession is a session that was saved, and may have been restored since.
+type savedSession struct {
+	pid    string
+	number uint64
+	at     time.Time
 }
 
 // NewMemorySessions returns sessions in memory.
@@ -111,10 +127,31 @@ func (m *MemorySessions) Save(namespace string, s Session) {
 	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kept := keptSession{namespace: namespace, session: s, at: now}
+	m.forget(s.PID)
+	m.saved++
+	kept := keptSession{namespace: namespace, session: s, size: sizeOfSession(s), number: m.saved}
 	m.sessions[s.PID] = kept
-	m.order.push(kept)
+	m.held += kept.size
+	m.order.push(savedSession{pid: s.PID, number: m.saved, at: now})
 	m.clean(now)
+}
+
+// sizeOfSession estimates what a session takes.
+func sizeOfSession(s Session) int {
+	const overhead, room = 256, 16
+	size := overhead
+	for _, name := range s.Rooms {
+		size += room + len(name)
+	}
+	return size
+}
+
+// forget removes a session, if there is one. The caller holds mu.
+func (m *MemorySessions) forget(pid string) {
+	if kept, ok := m.sessions[pid]; ok {
+		m.held -= kept.size
+		delete(m.sessions, pid)
+	}
 }
 
 // Restore implements Sessions.
@@ -130,7 +167,7 @@ func (m *MemorySessions) Restore(namespace, pid, offset string) (Session, bool) 
 	if _, known := m.after(offset); !known {
 		return Session{}, false
 	}
-	delete(m.sessions, pid)
+	m.forget(pid)
 	return kept.session, true
 }
 
@@ -175,14 +212,17 @@ func (m *MemorySessions) clean(now time.Time) {
 	}
 	for m.order.len() > 0 {
 		s := m.order.front()
-		current := m.sessions[s.session.PID].at.Equal(s.at)
-		if current && len(m.sessions) <= m.config.MaxSessions && s.at.After(limit) {
+		current := m.current(*s)
+		if current && len(m.sessions) <= m.config.MaxSessions && m.held <= m.config.MaxSessionBytes && s.at.After(limit) {
 			break
 		}
 		if current {
-			delete(m.sessions, s.session.PID)
+			m.forget(s.pid)
 		}
 		m.order.pop()
+	}
+	if m.order.len() > 2*len(m.sessions)+16 { // most of them were restored, behind one that was not
+		m.order.keep(m.current)
 	}
 	if !m.timer && m.events.len()+m.order.len() > 0 {
 		m.timer = true
@@ -194,6 +234,9 @@ func (m *MemorySessions) clean(now time.Time) {
 		})
 	}
 }
+
+// current reports whether a session is there as it was saved. The caller holds mu.
+func (m *MemorySessions) current(s savedSession) bool { return m.sessions[s.pid].number == s.number }
 
 // fifo is a queue in a slice.
 type fifo[T any] struct {
@@ -215,4 +258,15 @@ func (q *fifo[T]) pop() T {
 		q.head = 0
 	}
 	return v
+}
+
+// keep removes all that ok does not want.
+func (q *fifo[T]) keep(ok func(T) bool) {
+	var kept []T
+	for _, v := range q.all() {
+		if ok(v) {
+			kept = append(kept, v)
+		}
+	}
+	q.items, q.head = kept, 0
 }
