@@ -14,6 +14,17 @@
 // on their way. PostgreSQL merges equal notifications of one transaction; the drivers put equal messages into
 // transactions of their own, so none is lost that way.
 //
+// When a Publish fails in the middle, or is given up, its statement may still be on its way to the server, or wait there. It
+// must not commit after what is published later. So each publishing connection takes an advisory lock, with a random key of
+// the driver's, before it publishes. If an earlier connection of the driver still has it, that is ended with
+// pg_terminate_backend, and the lock is waited for: the server gives it up when the last transaction of the connection is
+// over. Until then Publish returns ErrUnfenced. Only a connection of the same user, with the same application_name, is
+// ended. What was given up may arrive, but before anything that is published later.
+//
+// This holds for one server. After a failover the old primary, while it lives, can still commit what it was sent, and
+// deliver it to the sessions it still has. It does not hold behind a proxy that pools transactions, which the driver's own
+// connections must not use anyway.
+//
 // A session that is not read holds back the notification queue of the whole server (8 GB by default, shared by
 // all databases; see pg_notification_queue_usage), and NOTIFY fails when it is full. Receive has to be called
 // all the time.

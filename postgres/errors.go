@@ -20,6 +20,10 @@ var (
 var ErrPooled = errors.New("postgres: a proxy pools transactions: give the driver a direct connection, " +
 	"as ConnConfig of pgxdriver.Config or as the dsn of pqdriver.New, or let the proxy pool sessions")
 
+// ErrUnfenced is returned by Publish while an earlier connection of the driver may still commit what was given up, and cannot be
+// ended. Nothing is published until it has ended, because that would change the order.
+var ErrUnfenced = errors.New("postgres: an earlier connection may still publish, and could not be ended")
+
 // ErrOverflow ends a session for which more notifications arrived while one LISTEN or UNLISTEN was waiting for
 // its answer than the driver is willing to hold in memory. The session is to be replaced by a new one.
 var ErrOverflow = errors.New("postgres: too many notifications while waiting for LISTEN")

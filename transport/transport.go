@@ -34,7 +34,8 @@ type Bus interface {
 	// way to every session that listens. Publishing nothing does nothing. The payloads are not retained.
 	//
 	// After a *RejectedError exactly its first Accepted messages were sent and the others certainly were not.
-	// After any other error any prefix of msgs may have arrived; the next Publish starts afresh.
+	// After any other error any prefix of msgs may have arrived; the next Publish starts afresh. A bus sees to it, if it
+	// can, that nothing of msgs arrives after what a later Publish sends, and says in its documentation if it cannot.
 	Publish(ctx context.Context, msgs ...Message) error
 
 	// Open starts a receiving session that listens to nothing yet. The session also receives what its own

@@ -33,8 +33,12 @@ type Proxy struct {
 	mu   sync.Mutex // guards the fields below
 	wake *sync.Cond // when they change
 
-	stalled  Direction
-	only     string // which connections are stalled
+	stalled Direction
+	only    string // which connections are stalled
+
+	stalledStanding Direction
+	standing        int // the last connection that is stalled that way
+
 	delay    time.Duration
 	refused  bool
 	pairs    map[*pair]struct{}
@@ -47,6 +51,7 @@ type pair struct {
 	client, server net.Conn
 	greeting       string // the first that the client says, with its application_name unless it is encrypted
 	cut            bool
+	number         int  // from 1 on
 	swallowed      bool // what is sent is lost
 }
 
@@ -90,8 +95,19 @@ func (p *Proxy) Stall(d Direction) { p.set(d, "") }
 // contains a text.
 func (p *Proxy) StallOnly(d Direction, text string) { p.set(d, text) }
 
+// StallStanding is Stall for the connections that there are now. New ones work.
+func (p *Proxy) StallStanding(d Direction) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.standing, p.stalledStanding = p.accepted, d
+	p.wake.Broadcast()
+}
+
 // Resume ends Stall.
-func (p *Proxy) Resume() { p.set(0, "") }
+func (p *Proxy) Resume() {
+	p.StallStanding(0)
+	p.set(0, "")
+}
 
 func (p *Proxy) set(d Direction, only string) {
 	p.mu.Lock()
@@ -186,6 +202,7 @@ func (p *Proxy) accept() {
 		c := &pair{client: client, server: server}
 		p.mu.Lock()
 		p.accepted++
+		c.number = p.accepted
 		p.pairs[c] = struct{}{}
 		if p.refused {
 			c.cut = true
@@ -247,10 +264,18 @@ func (p *Proxy) pass(c *pair, d Direction, bytes []byte) bool {
 		time.Sleep(wait)
 		p.mu.Lock()
 	}
-	for p.stalled&d != 0 && !c.cut && !c.swallowed && strings.Contains(c.greeting, p.only) {
+	for p.holds(c, d) {
 		p.wake.Wait()
 	}
-	return !c.cut
+	return !c.cut && !p.closed
+}
+
+// holds reports whether bytes are held back. The caller holds mu.
+func (p *Proxy) holds(c *pair, d Direction) bool {
+	if c.cut || c.swallowed || p.closed {
+		return false
+	}
+	return p.stalledStanding&d != 0 && c.number <= p.standing || p.stalled&d != 0 && strings.Contains(c.greeting, p.only)
 }
 
 // loses reports whether what is sent over the connection is lost.

@@ -106,6 +106,11 @@ func (p *publisher) pipeline(batches []engine.Batch) (committed int, intact bool
 	return committed, true, err
 }
 
+func (p *publisher) Exec(statements string) error {
+	_, err := p.conn.Exec(context.Background(), statements).ReadAll()
+	return err
+}
+
 func (p *publisher) Close() { end(p.conn) }
 
 // refused tells whether the server itself refused a statement and the connection survived it.

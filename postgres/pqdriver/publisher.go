@@ -61,4 +61,9 @@ func (p *publisher) refused(err error) bool {
 	return errors.As(err, &e) && !e.Fatal() && p.conn.(driver.Validator).IsValid()
 }
 
+func (p *publisher) Exec(statements string) error {
+	_, err := p.conn.(driver.ExecerContext).ExecContext(context.Background(), statements, nil)
+	return err
+}
+
 func (p *publisher) Close() { _ = p.conn.Close() }

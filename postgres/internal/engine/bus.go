@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 // Bus is the transport.Bus of both drivers.
 type Bus struct {
 	dialer Dialer
+	fence  string // what a connection runs before it publishes
 
 	// turn holds one token: who has it may use publisher, link and batcher. A channel, because waiting for it
 	// has to end with the context.
@@ -31,6 +33,7 @@ type Bus struct {
 func NewBus(dialer Dialer) *Bus {
 	return &Bus{
 		dialer:   dialer,
+		fence:    newFence(),
 		turn:     make(chan struct{}, 1),
 		batcher:  newBatcher(),
 		sessions: make(map[*Session]struct{}),
@@ -110,14 +113,19 @@ func (b *Bus) dial(ctx context.Context) error {
 	stop := link.CutWhen(ctx)
 	publisher, err := b.dialer.DialPublisher(ctx, link)
 	link.Seal()
-	whole := stop()
-	if err == nil && !whole {
+	if err != nil {
+		stop()
+		link.Cut()
+		return unreachable(ctx, err)
+	}
+	err = publisher.Exec(b.fence)
+	if whole := stop(); !whole {
 		err = ctx.Err()
-		publisher.Close()
 	}
 	if err != nil {
 		link.Cut()
-		return unreachable(ctx, err)
+		publisher.Close()
+		return fmt.Errorf("%w: %w", postgres.ErrUnfenced, err)
 	}
 	b.publisher, b.link = publisher, link
 	return nil

@@ -22,6 +22,8 @@ type Dialer interface {
 
 // Publisher is a connection that publishes. One goroutine at a time calls it; cutting its link ends any call.
 type Publisher interface {
+	// Exec runs statements without parameters, sent as one message. After an error the connection has to be closed.
+	Exec(statements string) error
 	// Notify commits the batches in order, each as a transaction of its own, and stops at the first that fails.
 	// committed is how many were. If intact, the failed batch and those after it were certainly not committed
 	// and the connection can be used again; otherwise nothing is certain and it has to be closed.

@@ -1,0 +1,128 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/postgres"
+)
+
+// fenced returns a driver whose connections go through a proxy, and a session that does not.
+func fenced(t *testing.T, k kind) (d driver, proxy *pgtest.Proxy, database string) {
+	t.Helper()
+	database = pgtest.Database(t)
+	proxy = pgtest.NewProxy(t, database)
+	d, _ = k.open(t, database, proxy.URL(), postgres.Config{})
+	t.Cleanup(func() { _ = d.Close(within(t)) })
+	return d, proxy, database
+}
+
+// TestNothingArrivesAfterWhatWasPublishedLater holds back what a connection says until its messages have been given up and
+// later ones were published on another connection.
+func TestNothingArrivesAfterWhatWasPublishedLater(t *testing.T) {
+	for name, direction := range map[string]pgtest.Direction{
+		"StatementIsHeldBack": pgtest.ToServer, // the server gets it later
+		"AnswerIsHeldBack":    pgtest.ToClient, // the server has committed it
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, k kind) {
+				d, proxy, database := fenced(t, k)
+				other := newDriver(t, k, database)
+				s := listen(t, other, "a")
+				for i := range 4 {
+					require.NoError(t, d.Publish(within(t), messages("a", fmt.Sprint(i, " before"))...))
+					proxy.StallStanding(direction)
+					ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+					lost := messages("a", fmt.Sprint(i, " given up"))
+					if i%2 == 1 {
+						lost = append(lost, lost...) // a transaction for each
+					}
+					require.Error(t, d.Publish(ctx, lost...))
+					cancel()
+					require.NoError(t, d.Publish(within(t), messages("a", fmt.Sprint(i, " now"))...))
+					proxy.Resume()
+					require.Eventually(t, func() bool {
+						return pgtest.Backends(t, database, "application_name = 'backplane publish'") == 1
+					}, patience, 10*time.Millisecond, "the connection that was given up is ended")
+				}
+				require.NoError(t, other.Publish(within(t), messages("a", "end")...))
+				var got []string // without what was given up and did arrive: it may, in its place
+				last := ""
+				for last != "end" {
+					m, err := s.Receive(within(t))
+					require.NoError(t, err)
+					text := string(m.Payload)
+					if number, givenUp := strings.CutSuffix(text, " given up"); givenUp {
+						require.Contains(t, []string{number + " before", text}, last, "%q came after what was published later", text)
+					} else {
+						got = append(got, text)
+					}
+					last = text
+				}
+				require.Equal(t, []string{"0 before", "0 now", "1 before", "1 now", "2 before", "2 now", "3 before", "3 now", "end"}, got)
+			})
+		})
+	}
+}
+
+// Every bus has a lock of its own, so that nodes do not end each other's connections.
+func TestConnectionOfAnotherBusIsNotEnded(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		d, proxy, database := fenced(t, k)
+		bystander := newDriver(t, k, database)
+		require.NoError(t, bystander.Publish(within(t), messages("a", "1")...))
+		pid := publisherPID(t, database)
+		for range 3 {
+			require.NoError(t, d.Publish(within(t), messages("a", "1")...))
+			proxy.StallStanding(pgtest.ToServer)
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			require.Error(t, d.Publish(ctx, messages("a", "given up")...))
+			cancel()
+		}
+		require.NoError(t, d.Publish(within(t), messages("a", "1")...))
+		proxy.Resume()
+		require.Equal(t, 1, pgtest.Backends(t, database, fmt.Sprint("application_name = 'backplane publish' AND pid = ", pid)))
+		require.NoError(t, bystander.Publish(within(t), messages("a", "2")...), "its connection still stands")
+	})
+}
+
+// A session that has the lock and is none of the driver's, as behind a proxy, is not ended: the driver waits for it.
+func TestStrangerWithTheLockIsWaitedFor(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		d, proxy, database := fenced(t, k)
+		require.NoError(t, d.Publish(within(t), messages("a", "1")...))
+		const lock = "FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+		key := pgtest.QueryInt(t, database, "SELECT (classid::bigint << 32) + objid::bigint "+lock)
+		stranger, err := pgx.Connect(within(t), database)
+		require.NoError(t, err)
+		defer func() { _ = stranger.Close(context.Background()) }()
+		locked := make(chan error)
+		go func() {
+			_, err := stranger.Exec(within(t), fmt.Sprintf("SELECT pg_advisory_lock(%d)", key))
+			locked <- err
+		}()
+		require.Eventually(t, func() bool { return pgtest.QueryInt(t, database, "SELECT count(*) "+lock) == 2 }, patience, 10*time.Millisecond)
+
+		proxy.StallStanding(pgtest.ToServer)
+		give, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		require.Error(t, d.Publish(give, messages("a", "given up")...))
+		give, cancel = context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		err = d.Publish(give, messages("a", "not yet")...)
+		require.ErrorIs(t, err, postgres.ErrUnfenced)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NoError(t, <-locked)
+		_, err = stranger.Exec(within(t), "SELECT pg_advisory_unlock_all()")
+		require.NoError(t, err, "it was not ended")
+		require.NoError(t, d.Publish(within(t), messages("a", "2")...))
+		proxy.Resume()
+	})
+}
