@@ -59,7 +59,11 @@ func TestErrorsOfTheBusAreUnconfirmedUnlessItKnows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		ns := join(t, open(t, b), "/", nil)
-		for want, err := range map[bool]error{true: errBroken, false: &transport.RejectedError{Err: errBroken}} {
+		for err, want := range map[error]bool{
+			errBroken:                                    true,
+			&transport.RejectedError{Err: errBroken}:     false,
+			errors.Join(transport.ErrNotSent, errBroken): false,
+		} {
 			b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return err }})
 			got := ns.Emit(t.Context(), "a")
 			assert.ErrorIs(t, got, errBroken)

@@ -55,10 +55,12 @@ func TestHalfOpenPublishReturnsWithItsContext(t *testing.T) {
 				return d.Publish(ctx, messages("a", "maybe", "maybe")...)
 			})
 			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NotErrorIs(t, err, transport.ErrNotSent, "nobody knows")
 			err = returnsInTime(t, "Publish on a new connection", func(ctx context.Context) error {
 				return d.Publish(ctx, messages("a", "never")...)
 			})
 			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, transport.ErrNotSent, "there was no connection")
 			proxy.Resume()
 			require.NoError(t, d.Publish(within(t), messages("a", "again")...))
 		}

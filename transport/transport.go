@@ -19,6 +19,11 @@ import (
 // ErrClosed is returned by a Session once Close was called on it, and by a Bus that was closed for good.
 var ErrClosed = errors.New("transport: closed")
 
+// ErrNotSent is in the error of a Publish that has sent nothing, for a reason that has nothing to do with the messages: the
+// server cannot be reached, or the context ended before. It is optional: it tells a caller that a message was certainly
+// not sent.
+var ErrNotSent = errors.New("nothing was sent")
+
 // Message is one payload on one channel.
 type Message struct {
 	// Channel names the audience. It holds no NUL and is valid UTF-8; anything else may be in it, so it is
@@ -34,6 +39,7 @@ type Bus interface {
 	// way to every session that listens. Publishing nothing does nothing. The payloads are not retained.
 	//
 	// After a *RejectedError exactly its first Accepted messages were sent and the others certainly were not.
+	// After an ErrNotSent none was.
 	// After any other error any prefix of msgs may have arrived; the next Publish starts afresh. A bus sees to it, if it
 	// can, that nothing of msgs arrives after what a later Publish sends, and says in its documentation if it cannot.
 	Publish(ctx context.Context, msgs ...Message) error

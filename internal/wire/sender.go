@@ -119,7 +119,7 @@ func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted 
 	if errors.As(err, &rejected) {
 		return min(max(rejected.Accepted, 0), len(msgs)), true, err
 	}
-	return 0, false, err
+	return 0, errors.Is(err, transport.ErrNotSent), err
 }
 
 func bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {

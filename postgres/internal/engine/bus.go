@@ -52,17 +52,17 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return notSent(err)
 	}
 	select {
 	case b.turn <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return notSent(ctx.Err())
 	}
 	defer func() { <-b.turn }()
 	if b.publisher == nil {
 		if err := b.dial(ctx); err != nil {
-			return err
+			return notSent(err)
 		}
 	}
 	stop := b.link.CutWhen(ctx)
@@ -84,6 +84,8 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 		return explain(err)
 	}
 }
+
+func notSent(err error) error { return fmt.Errorf("%w (%w)", err, transport.ErrNotSent) }
 
 // send hands msgs to the publisher in rounds.
 func (b *Bus) send(msgs []transport.Message) (accepted int, intact bool, err error) {
