@@ -34,8 +34,8 @@ func (t Target) send(ctx context.Context, q *request, env *codec.Envelope, local
 	}
 }
 
-// ServerSideEmit sends an event to the other nodes' servers, not to this one and not to clients. It returns once they are
-// sure to get it, as far as the bus can say. The rooms of the target mean nothing to it.
+// ServerSideEmit sends an event to the other nodes' servers, not to this one and not to clients. It returns once the
+// bus has it for all that listen, as Emit does. The rooms of the target mean nothing to it.
 func (t Target) ServerSideEmit(ctx context.Context, name string, args ...any) error {
 	data, err := wire.Event(name, args)
 	if err != nil {

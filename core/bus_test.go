@@ -2,6 +2,9 @@ package core_test
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -15,6 +18,8 @@ type faults struct {
 	close   func(ctx context.Context) error
 	receive func(ctx context.Context, s transport.Session) (transport.Message, error)
 	listen  func(ctx context.Context, s transport.Session, channel string) error
+	// listenAll, if set when a session is opened, makes it a transport.MultiListener.
+	listenAll func(ctx context.Context, s transport.Session, channels []string) error
 }
 
 // bus is a bus that can be made to misbehave.
@@ -88,6 +93,9 @@ func (b *bus) Open(ctx context.Context) (transport.Session, error) {
 	b.mu.Lock()
 	b.sessions = append(b.sessions, s)
 	b.mu.Unlock()
+	if b.now().listenAll != nil {
+		return multiSession{s}, nil
+	}
 	return s, nil
 }
 
@@ -113,7 +121,10 @@ func (b *bus) muffle() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range b.sessions {
-		for _, channel := range s.channels() {
+		s.mu.Lock()
+		heard := slices.Collect(maps.Keys(s.heard))
+		s.mu.Unlock()
+		for _, channel := range heard {
 			_ = s.Session.Unlisten(context.Background(), channel)
 		}
 	}
@@ -133,7 +144,7 @@ func (b *bus) unclosed() (n int) {
 	return n
 }
 
-// listening returns the channels of the sessions that are open.
+// listening returns the channels of the sessions that are open, but for those on which processes speak for all namespaces.
 func (b *bus) listening() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -171,7 +182,7 @@ func (s *session) channels() (all []string) {
 		return nil
 	}
 	for channel, on := range s.heard {
-		if on {
+		if on && !strings.HasSuffix(channel, "#*") {
 			all = append(all, channel)
 		}
 	}
@@ -247,4 +258,24 @@ func (s *session) Close(ctx context.Context) error {
 	s.closed = true
 	s.mu.Unlock()
 	return s.Session.Close(ctx)
+}
+
+// multiSession is a session that can listen to many channels at once.
+type multiSession struct{ *session }
+
+func (s multiSession) ListenAll(ctx context.Context, channels ...string) error {
+	if err := s.fate(); err != nil {
+		return err
+	}
+	if listenAll := s.bus.now().listenAll; listenAll != nil {
+		if err := listenAll(ctx, s.Session, channels); err != nil {
+			return err
+		}
+	} else if err := s.Session.(transport.MultiListener).ListenAll(ctx, channels...); err != nil {
+		return err
+	}
+	for _, channel := range channels {
+		s.note(channel, true)
+	}
+	return nil
 }

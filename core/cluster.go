@@ -22,6 +22,8 @@ type Cluster struct {
 	listener  *listener
 	counts    counters
 	outgoings sync.Pool // of *outgoing
+	process   *process
+	lives     *lives
 	began     time.Time // for clocks that do not jump
 
 	ctx     context.Context // ends the goroutines: Close cancels it
@@ -59,8 +61,10 @@ func New(config Config) (*Cluster, error) {
 		Published: func() { c.counts.publishBatches.Add(1) }}
 	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,
 		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)})
+	c.process, c.lives = c.newProcess(), newLives(c.began)
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
-		maxWait: config.MaxBackoff, channels: make(map[string]struct{}), deliver: c.deliver, lost: c.lost,
+		maxWait: config.MaxBackoff, channels: make(map[string]struct{}),
+		changes: map[string]*change{c.process.self.channel: {on: true}}, deliver: c.deliver, lost: c.lost,
 		recovered: c.recovered, failed: c.report}
 	c.publisher.begins, c.publisher.failed = c.listener.expects, c.listener.expectsNot
 	return c, nil
@@ -221,13 +225,21 @@ func (c *Cluster) deliver(m transport.Message, at time.Time) {
 	c.mu.RLock()
 	ns := c.namespaces[m.Channel]
 	c.mu.RUnlock()
-	if ns != nil {
+	switch {
+	case ns != nil:
 		ns.receive(m.Payload, at)
+	case m.Channel == c.process.self.channel:
+		c.process.receive(m.Payload, at)
 	}
 }
 
 func (c *Cluster) lost(err error) {
 	c.counts.sessions.Add(1)
+	for _, ns := range c.all() {
+		if ns.announced.Load() {
+			ns.unheard.Store(true)
+		}
+	}
 	c.report(&OpError{Op: "receive", Err: err})
 	if c.config.Trace.SessionLost != nil {
 		c.config.Trace.SessionLost(err)
@@ -235,14 +247,13 @@ func (c *Cluster) lost(err error) {
 }
 
 func (c *Cluster) recovered(gap *GapError) {
+	c.report(gap)
 	for _, ns := range c.all() {
 		ns.members.forgive()
-		if !ns.announced.Load() {
-			continue // it will do so itself
+		if ns.unheard.Load() {
+			ns.announce()
 		}
-		ns.announce()
 	}
-	c.report(gap)
 	if c.config.Trace.SessionRecovered != nil {
 		c.config.Trace.SessionRecovered(gap)
 	}

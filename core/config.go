@@ -41,7 +41,8 @@ type Config struct {
 
 	// RequestTimeout bounds every request that sets no timeout of its own (Node.js: requestsTimeout). Default: 5 s.
 	RequestTimeout time.Duration
-	// HeartbeatInterval is after how much silence of its own the node gives a sign of life (Node.js:
+	// HeartbeatInterval is how often the process gives a sign of life for all of its namespaces, and after how much silence
+	// of its own it gives one in a namespace with a peer that does not know of that, such as a Node.js node (Node.js:
 	// heartbeatInterval). When that does not come back, and nothing else does, before the next is due, the session is
 	// given up. Default: 5 s.
 	HeartbeatInterval time.Duration

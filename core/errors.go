@@ -102,14 +102,24 @@ func (e *PartialError) Unwrap() error { return e.Err }
 // Is reports whether target is ErrRefused and some nodes have refused.
 func (e *PartialError) Is(target error) bool { return target == ErrRefused && len(e.Refused) > 0 }
 
-// GapError is reported after the node listens again: what others published meanwhile did not arrive.
+// GapError is reported after the node listens again. What others published meanwhile did not arrive, and was not kept for it.
+// What this node published meanwhile may have arrived at the others: that is not what this error is about.
 type GapError struct {
-	Deaf time.Duration // from the last sign that the old session worked until the new one listened to everything
-	Err  error         // why the old session ended
+	// Since is from when on messages may be missing, by this process's clock. Every message of another node whose publishing
+	// had returned by then has arrived, apart from those that a DropError told of. It is when the node handed its last
+	// heartbeat to the bus that came back: the bus delivers in one order, so what was published before the heartbeat
+	// arrived before it. A session can end with much of what it was sent still unread, so this may be long before the session
+	// was found broken: at most about Config.HeartbeatInterval if it worked until then.
+	Since time.Time
+	// Deaf is how long that is: from Since until the new session listened to everything. All that is published later arrives.
+	Deaf time.Duration
+	// Err is why the old session ended.
+	Err error
 }
 
 func (e *GapError) Error() string {
-	return fmt.Sprintf("backplane: was deaf for %v, messages of other nodes may be lost: %v", e.Deaf.Round(time.Millisecond), e.Err)
+	return fmt.Sprintf("backplane: was deaf, at least since %s (%v), messages of other nodes may be lost: %v",
+		e.Since.Format("15:04:05.000"), e.Deaf.Round(time.Millisecond), e.Err)
 }
 
 // Unwrap returns why the session ended.

@@ -34,11 +34,16 @@ func gaps(p *puppet, uid string) (all []time.Duration) {
 	return all
 }
 
+// patient makes a node keep a peer that is silent for the whole test: one that, as Node.js's nodes do, belongs to no process and
+// so wants a heartbeat in its namespace.
+func patient(c *core.Config) { c.HeartbeatTimeout = time.Hour }
+
 func TestHeartbeatComesAfterEveryIntervalOfSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		p := newPuppet(t, hub, "/", "puppet")
-		ns := join(t, open(t, hub), "/", nil)
+		ns := join(t, open(t, hub, patient), "/", nil)
+		p.say(codec.Envelope{Type: codec.Heartbeat})
 		time.Sleep(31 * time.Second)
 		got := gaps(p, ns.UID())
 		require.Len(t, got, 6, "31 s of silence with an interval of 5 s: one INITIAL_HEARTBEAT and six HEARTBEATs; gaps %v", got)
@@ -52,7 +57,8 @@ func TestEveryMessagePostponesTheHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		p := newPuppet(t, hub, "/", "puppet")
-		ns := join(t, open(t, hub), "/", nil)
+		ns := join(t, open(t, hub, patient), "/", nil)
+		p.say(codec.Envelope{Type: codec.Heartbeat})
 		for range 20 {
 			time.Sleep(4 * time.Second)
 			require.NoError(t, ns.Emit(t.Context(), "a"))
@@ -74,7 +80,8 @@ func TestMessagesThatFailDoNotPostponeTheHeartbeat(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 150}})
 				p := newPuppet(t, hub, "/", "puppet")
-				ns := join(t, open(t, hub, c.config), "/", nil)
+				ns := join(t, open(t, hub, c.config, patient), "/", nil)
+				p.say(codec.Envelope{Type: codec.Heartbeat})
 				for range 30 {
 					time.Sleep(time.Second)
 					require.Error(t, ns.Emit(t.Context(), "a", c.args))

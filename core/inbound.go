@@ -106,13 +106,7 @@ func (ns *Namespace) greet() {
 		ns.greeting.Store(false)
 		return
 	}
-	o := ns.operation(&codec.Envelope{Type: codec.Heartbeat})
-	defer o.release()
-	o.leaving = func() { ns.greeting.Store(false) }
-	if err := o.queue(); err != nil {
-		ns.greeting.Store(false)
-		ns.unsent(err)
-	}
+	ns.beat(func() { ns.greeting.Store(false) })
 }
 
 // dropped counts and reports a message that is not delivered.

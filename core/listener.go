@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,35 +13,34 @@ import (
 // ends.
 type listener struct {
 	bus              transport.Bus
-	timeout          time.Duration // bounds opening, listening and closing
+	timeout          time.Duration // bounds opening, each round trip of listening, and closing
 	minWait, maxWait time.Duration
 	deliver          func(m transport.Message, at time.Time)
 	lost             func(err error)
 	recovered        func(gap *GapError)
 	failed           func(err error)
 
-	mu        sync.Mutex // guards all below
-	channels  map[string]struct{}
-	requests  []listenRequest
+	mu        sync.Mutex              // guards all below
+	channels  map[string]struct{}     // what the session listens to
+	changes   map[string]*change      // what is to be changed about that, by channel
 	interrupt context.CancelCauseFunc // ends the Receive under way, nil when there is none
 	up        bool
 	over      bool      // run has ended
 	heard     time.Time // when the session last proved that it works
 	expected  time.Time // when the first message since heard was published that will come back
+	complete  time.Time // whatever others had published by then has arrived
 }
 
-// listenRequest asks the receiving goroutine to listen to a channel, or no longer to.
-type listenRequest struct {
-	channel string
-	on      bool
-	done    chan error
+// change asks the receiving goroutine to listen to a channel, or no longer to.
+type change struct {
+	on    bool
+	alone bool        // it failed together with others: it has to be tried alone
+	done  func(error) // told once what came of it, without l.mu; nil if it is asked for by the listener itself
 }
 
-// finish tells who waits what came of it, once.
-func (r listenRequest) finish(err error) {
-	select {
-	case r.done <- err:
-	default:
+func (c *change) finish(err error) {
+	if c.done != nil {
+		c.done(err)
 	}
 }
 
@@ -50,14 +48,13 @@ var errRequested = errors.New("a request to listen waits")
 
 // listen returns once messages on channel are sure to arrive. While the session is broken it waits until ctx ends.
 func (l *listener) listen(ctx context.Context, channel string) error {
-	r, _ := l.ask(channel, true)
+	done := make(chan error, 1)
+	l.ask(channel, true, func(err error) { done <- err })
 	select {
-	case err := <-r.done:
+	case err := <-done:
 		return err
 	case <-ctx.Done():
-		if !l.withdraw(r) {
-			l.ask(channel, false) // it is being carried out, and then taken back
-		}
+		l.ask(channel, false, nil)
 		return ctx.Err()
 	}
 }
@@ -65,44 +62,49 @@ func (l *listener) listen(ctx context.Context, channel string) error {
 // unlisten returns once no more messages of channel arrive: at once while the session is broken. It is never withdrawn,
 // so that no LISTEN is left behind.
 func (l *listener) unlisten(ctx context.Context, channel string) error {
-	r, up := l.ask(channel, false)
-	if !up {
+	done := make(chan error, 1)
+	if up := l.ask(channel, false, func(err error) { done <- err }); !up {
 		return nil
 	}
 	select {
-	case err := <-r.done:
+	case err := <-done:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// ask leaves a request to the receiving goroutine and tells whether there is a working session.
-func (l *listener) ask(channel string, on bool) (r listenRequest, up bool) {
-	r = listenRequest{channel: channel, on: on, done: make(chan error, 1)}
+// ask leaves a change to the receiving goroutine and tells whether there is a working session. What was asked about the
+// channel before, and was not carried out yet, is not wanted any more.
+func (l *listener) ask(channel string, on bool, done func(error)) (up bool) {
+	asked := &change{on: on, done: done}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.over {
-		r.finish(ErrClosed)
-		return r, false
+	over, before := l.over, l.changes[channel]
+	if !over {
+		l.changes[channel] = asked
+		if l.interrupt != nil {
+			l.interrupt(errRequested)
+		}
 	}
-	l.requests = append(l.requests, r)
-	if l.interrupt != nil {
-		l.interrupt(errRequested)
-	}
-	return r, l.up
-}
-
-// withdraw takes a request back, unless it is being carried out.
-func (l *listener) withdraw(r listenRequest) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	i := slices.Index(l.requests, r)
-	if i < 0 {
+	up = l.up
+	l.mu.Unlock()
+	if over {
+		asked.finish(ErrClosed)
 		return false
 	}
-	l.requests = slices.Delete(l.requests, i, i+1)
-	return true
+	if before != nil {
+		before.supersede()
+	}
+	return up
+}
+
+// supersede ends a change in whose place another one is wanted.
+func (c *change) supersede() {
+	if c.on {
+		c.finish(ErrClosed)
+		return
+	}
+	c.finish(nil) // who listens again has no interest in hearing nothing
 }
 
 // expects notes that a message which will come back is handed to the bus.
@@ -127,9 +129,16 @@ func (l *listener) expectsNot(at time.Time) {
 func (l *listener) giveUp(limit time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.up && l.interrupt != nil && len(l.channels) > 0 && l.expected.After(l.heard) && l.expected.Before(limit) {
+	if l.up && l.interrupt != nil && l.expected.After(l.heard) && l.expected.Before(limit) {
 		l.interrupt(ErrSilent)
 	}
+}
+
+// hears notes that the session works.
+func (l *listener) hears(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heard = now
 }
 
 // heardUntil returns when the session last proved that it works, zero when there is none.
@@ -142,48 +151,25 @@ func (l *listener) heardUntil() time.Time {
 	return l.heard
 }
 
-// answer carries out the requests that wait. Its error is the session's.
-func (l *listener) answer(ctx context.Context, session transport.Session) error {
-	for {
-		l.mu.Lock()
-		if len(l.requests) == 0 {
-			l.mu.Unlock()
-			return nil
-		}
-		r := l.requests[0]
-		l.requests = l.requests[1:]
-		l.mu.Unlock()
-
-		bounded, cancel := context.WithTimeout(ctx, l.timeout)
-		var err error
-		if r.on {
-			err = session.Listen(bounded, r.channel)
-		} else {
-			err = session.Unlisten(bounded, r.channel)
-		}
-		cancel()
-		l.mu.Lock()
-		if !r.on {
-			delete(l.channels, r.channel)
-		} else if err == nil {
-			l.channels[r.channel] = struct{}{}
-			l.heard = time.Now()
-		}
-		l.mu.Unlock()
-		r.finish(err)
-		if err != nil {
-			return &OpError{Op: "listen", Channel: r.channel, Err: err}
-		}
+// cameBack notes that a message of the node itself has arrived which was not handed to the bus before queued. Whatever any
+// other node had published by then stands before it in the order of the bus, and so it has arrived too, unless that was
+// before the session listened.
+func (l *listener) cameBack(queued time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.up && queued.After(l.complete) {
+		l.complete = queued
 	}
 }
 
 // refuse ends the requests that nobody will answer, and those to come.
 func (l *listener) refuse() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.over = true
-	for _, r := range l.requests {
-		r.finish(ErrClosed)
+	changes := l.changes
+	l.changes = nil
+	l.mu.Unlock()
+	for _, c := range changes {
+		c.finish(ErrClosed)
 	}
-	l.requests = nil
 }

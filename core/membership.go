@@ -23,6 +23,7 @@ type membership struct {
 	answer  time.Duration // how long a stranger may take to answer an announcement
 
 	maxPending int // how many requests of one peer may wait for clients
+	lives      *lives
 	joined     func(uid string)
 	crowded    func(uid string) // a stranger had to make room for another
 
@@ -31,6 +32,7 @@ type membership struct {
 	mu        sync.Mutex // guards all below
 	peers     map[string]*peer
 	strangers list.List // of *peer: who has not proven to be alive, the one heard longest ago first
+	alone     int       // peers that speak for themselves alone
 	unasked   int       // strangers and suspects to whom this node has not announced itself yet
 	urgent    bool      // some of these cannot wait
 	pushed    bool      // a stranger has made room since arrived was called last
@@ -45,7 +47,8 @@ type membership struct {
 // peer is another node.
 type peer struct {
 	uid       string
-	last      time.Time     // when it was last heard
+	last      time.Time     // when it was last heard itself
+	process   *life         // the process that it belongs to; nil if it speaks for itself alone
 	place     *list.Element // among the strangers; nil once it is proven
 	suspect   bool          // it is proven, but somebody said goodbye in its name
 	asked     time.Time     // stranger or suspect: when this node's announcement came back; zero before
@@ -54,9 +57,9 @@ type peer struct {
 	account   account       // what its requests cost
 }
 
-func newMembership(config Config, joined, crowded func(uid string)) *membership {
+func newMembership(config Config, lives *lives, joined, crowded func(uid string)) *membership {
 	return &membership{max: config.MaxPeers, rate: float64(config.MaxRequestRate), maxPending: config.MaxPendingRequests, timeout: config.HeartbeatTimeout, answer: min(time.Second, config.HeartbeatInterval),
-		joined: joined, crowded: crowded, peers: make(map[string]*peer), former: newFormer(config.MaxPeers), changed: make(chan struct{})}
+		lives: lives, joined: joined, crowded: crowded, peers: make(map[string]*peer), former: newFormer(config.MaxPeers), changed: make(chan struct{})}
 }
 
 // seen notes a sign of life. A peer that said goodbye comes back only by announcing itself again, or if the goodbye proves to
@@ -88,6 +91,7 @@ func (m *membership) seen(env *codec.Envelope, now time.Time) bool {
 	p := &peer{uid: env.UID}
 	p.place = m.strangers.PushBack(p)
 	m.unasked++
+	m.alone++
 	m.peers[p.uid] = p
 	m.heard(p, env, now)
 	if answers {
@@ -106,8 +110,11 @@ func (m *membership) seen(env *codec.Envelope, now time.Time) bool {
 func (m *membership) heard(p *peer, env *codec.Envelope, now time.Time) {
 	p.last = now
 	beat := env.Type == codec.Heartbeat
-	if !p.pledged && (beat || env.Type == codec.InitialHeartbeat) {
-		p.pledged, p.closeHash = true, env.CloseHash
+	if beat || env.Type == codec.InitialHeartbeat {
+		if !p.pledged {
+			p.pledged, p.closeHash = true, env.CloseHash
+		}
+		m.belongs(p, env.Process)
 	}
 	if beat && !p.asked.IsZero() {
 		m.prove(p)
@@ -161,6 +168,8 @@ func (m *membership) makeRoom(now time.Time) (out *peer, ok bool) {
 // remove forgets a peer. The caller holds mu.
 func (m *membership) remove(p *peer) {
 	m.prove(p) // takes it from the list of strangers
+	m.belongs(p, "")
+	m.alone--
 	delete(m.peers, p.uid)
 }
 
@@ -220,7 +229,7 @@ func (m *membership) curious(waiting bool) bool {
 
 // overdue reports whether a peer is gone, if it could have been heard until limit plus the timeout. The caller holds mu.
 func (m *membership) overdue(p *peer, limit time.Time) bool {
-	return p.last.Before(limit) || !p.asked.IsZero() && p.asked.Before(limit.Add(m.timeout-m.answer))
+	return m.lives.last(p).Before(limit) || !p.asked.IsZero() && p.asked.Before(limit.Add(m.timeout-m.answer))
 }
 
 // expire forgets and returns the peers that were last heard before limit, and those that had to answer and did not.
@@ -247,7 +256,34 @@ func (m *membership) forget(limit time.Time) {
 	m.former.forget(limit)
 }
 
-// forgive counts all peers as heard now: they could not be heard while the node was deaf.
+// belongs notes to which process a peer belongs, as its latest heartbeat says: to none if process is empty. The caller holds mu.
+func (m *membership) belongs(p *peer, process string) {
+	if len(process) > maxUID {
+		process = ""
+	}
+	if p.process != nil {
+		if p.process.id == process {
+			return
+		}
+		m.lives.leave(p.process)
+		p.process = nil
+		m.alone++
+	}
+	if process != "" && !m.over {
+		p.process = m.lives.join(process)
+		m.alone--
+	}
+}
+
+// foreign reports whether a peer speaks for itself alone, and so wants to hear this node in the namespace.
+func (m *membership) foreign() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.alone > 0
+}
+
+// forgive counts all peers as heard now: they could not be heard while the node was deaf. Their processes do not speak for
+// them until they have spoken themselves, since nobody knows who of them has said goodbye meanwhile.
 func (m *membership) forgive() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -255,6 +291,7 @@ func (m *membership) forgive() {
 	m.unasked = 0
 	for _, p := range m.peers {
 		p.last, p.asked = now, time.Time{}
+		m.belongs(p, "")
 		if p.place != nil || p.suspect {
 			m.unasked++
 		}
@@ -325,6 +362,9 @@ func (m *membership) close() {
 	defer m.mu.Unlock()
 	if !m.over {
 		m.over = true
+		for _, p := range m.peers {
+			m.belongs(p, "")
+		}
 		m.change()
 	}
 }

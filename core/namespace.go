@@ -30,7 +30,7 @@ type Namespace struct {
 	custom   atomic.Pointer[func(data codec.Value, answer func(any))] // see OnCustomRequest
 	greeting atomic.Bool                                              // a Heartbeat that answers newcomers is queued
 	ready    chan struct{}                                            // closed when it listens
-	opening  sync.WaitGroup                                           // NamespaceAsync's goroutine
+	opening  sync.Mutex                                               // held while open asks to listen
 	closing  atomic.Bool                                              // Close was called, or is not needed
 	closed   chan struct{}                                            // closed when Close has finished
 	departed atomic.Bool                                              // the goodbye is on its way: the last message of all
@@ -38,9 +38,10 @@ type Namespace struct {
 	ctx       context.Context // ends with the namespace
 	cancel    context.CancelFunc
 	announced atomic.Bool // it listens, so the peers may know of it
+	refused   atomic.Bool // NamespaceAsync could not listen: it is to be tried again
 	unheard   atomic.Bool // the peers have not been told that it listens again
+	owing     atomic.Bool // a Heartbeat did not go out that peers wait for
 	limits    limits
-	doubted   time.Time    // when a Heartbeat was last queued to find out who is silent; the ticker's
 	spoke     atomic.Int64 // when a message of its own last came back, or a Heartbeat was queued: nanoseconds since Cluster.began
 }
 
@@ -61,13 +62,17 @@ func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Nam
 	if err != nil {
 		return nil, err
 	}
-	if err := c.register(ns, nil); err != nil {
+	if err := c.register(ns); err != nil {
 		return nil, err
 	}
 	if err := c.listener.listen(ctx, ns.channel); err != nil {
+		closed := ns.ctx.Err() != nil // the cluster's Close
 		c.unregister(ns)
 		ns.end()
 		ns.lanes.close()
+		if closed {
+			return nil, ErrClosed
+		}
 		return nil, &OpError{Op: "listen", Channel: ns.channel, Err: err}
 	}
 	ns.listens()
@@ -93,7 +98,7 @@ func (c *Cluster) newNamespace(name string, local Local) (*Namespace, error) {
 	}
 	ns.Target = Target{ns: ns}
 	ns.closeKey, ns.closeHash = newCloseKey()
-	ns.members = newMembership(c.config, func(uid string) {
+	ns.members = newMembership(c.config, c.lives, func(uid string) {
 		if c.config.Trace.PeerJoined != nil {
 			c.config.Trace.PeerJoined(name, uid)
 		}
@@ -123,8 +128,8 @@ func (ns *Namespace) newLane(handle func(*codec.Envelope)) *lane {
 	}
 }
 
-// register makes messages of the namespace's channel reach it. open, if not nil, is run by a goroutine.
-func (c *Cluster) register(ns *Namespace, open func()) error {
+// register makes messages of the namespace's channel reach it.
+func (c *Cluster) register(ns *Namespace) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -137,10 +142,6 @@ func (c *Cluster) register(ns *Namespace, open func()) error {
 		return ErrNamespaceExists
 	}
 	c.namespaces[ns.channel] = ns
-	if open != nil {
-		ns.opening.Add(1)
-		c.group.Go(open)
-	}
 	return nil
 }
 
@@ -158,10 +159,11 @@ func (ns *Namespace) Name() string { return ns.name }
 // UID returns how the peers know this node in this namespace.
 func (ns *Namespace) UID() string { return ns.uid }
 
-// Peers returns the uids of the other nodes that have shown signs of life, in alphabetical order.
+// Peers returns the uids of the other nodes that have shown signs of life, in alphabetical order. While the node is deaf, from
+// Trace.SessionLost to Trace.SessionRecovered, that is what was last known. It is nobody before WaitReady.
 func (ns *Namespace) Peers() []string { return ns.members.uids() }
 
-// ServerCount returns the number of nodes: the peers and this one.
+// ServerCount returns the number of nodes that are known, as Peers has it: the peers and this one.
 func (ns *Namespace) ServerCount() int { return 1 + ns.members.count() }
 
 // WaitForPeers returns once at least n other nodes are known, or with ctx's error.
@@ -177,8 +179,12 @@ func (ns *Namespace) Close(ctx context.Context) error {
 	}
 	defer close(ns.closed)
 	err := ns.publish(ctx, &codec.Envelope{Type: codec.AdapterClose})
+	if err != nil {
+		ns.cluster.process.doubt()
+	}
 	ns.end()
-	ns.opening.Wait()
+	ns.opening.Lock() // who asks to listen has asked before, or does not
+	ns.opening.Unlock()
 	if e := ns.cluster.listener.unlisten(ctx, ns.channel); err == nil && e != nil {
 		err = &OpError{Op: "unlisten", Channel: ns.channel, Err: e}
 	}
@@ -234,62 +240,6 @@ func (ns *Namespace) post(env *codec.Envelope) {
 func (ns *Namespace) unsent(err error) {
 	if !errors.Is(err, ErrClosed) {
 		ns.cluster.report(&OpError{Op: "publish", Channel: ns.channel, Err: err})
-	}
-}
-
-// tick gives a sign of life when one is due, and forgets the peers that gave none. heard is when the session last proved
-// that it works, zero when there is none.
-func (ns *Namespace) tick(now, heard time.Time) {
-	if !ns.announced.Load() {
-		return
-	}
-	spoke, config := ns.cluster.began.Add(time.Duration(ns.spoke.Load())), ns.cluster.config
-	due := now.Add(-config.HeartbeatTimeout)
-	// A peer is about to be given up: if a heartbeat comes back, it is the peer that is silent, and not the node deaf.
-	doubtful := !heard.IsZero() && !ns.doubted.After(heard) && ns.members.due(due)
-	if doubtful {
-		ns.doubted = now
-	}
-	if now.Sub(spoke) >= config.HeartbeatInterval || doubtful {
-		ns.spoke.Store(int64(now.Sub(ns.cluster.began)))
-		if ns.unheard.Load() {
-			ns.announce()
-		} else {
-			ns.post(&codec.Envelope{Type: codec.Heartbeat})
-		}
-	}
-	ns.members.forget(due)
-	if heard.IsZero() {
-		return // the peers cannot be heard
-	}
-	if limit := heard.Add(-config.HeartbeatTimeout); limit.Before(due) {
-		due = limit
-	}
-	for _, uid := range ns.members.expire(due) {
-		ns.left(uid, true)
-		ns.requests.leave(uid)
-	}
-	ns.attend()
-}
-
-// announce tells the peers that this node listens again, so that they give it a sign of life. What breaks a session breaks
-// the connection for publishing too, which only shows when it is used: a failure is followed by a second attempt at
-// once, and then by one with each heartbeat.
-func (ns *Namespace) announce() {
-	ns.attempt(func() {
-		ns.attempt(func() { ns.unheard.Store(true) })
-	})
-}
-
-// attempt queues one announcement. failed is called if it does not go out.
-func (ns *Namespace) attempt(failed func()) {
-	ns.unheard.Store(false)
-	o := ns.operation(&codec.Envelope{Type: codec.InitialHeartbeat})
-	defer o.release()
-	o.failed = failed
-	if err := o.queue(); err != nil {
-		ns.unheard.Store(true)
-		ns.unsent(err)
 	}
 }
 

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // NamespaceAsync is Namespace without waiting for the bus: the namespace can be used at once, and hears of its peers as
@@ -14,7 +13,7 @@ func (c *Cluster) NamespaceAsync(name string, local Local) (*Namespace, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = c.register(ns, ns.open)
+	err = c.register(ns)
 	switch {
 	case errors.Is(err, ErrClosed):
 		ns.closing.Store(true)
@@ -24,6 +23,7 @@ func (c *Cluster) NamespaceAsync(name string, local Local) (*Namespace, error) {
 	case err != nil:
 		return nil, err
 	}
+	ns.open()
 	return ns, nil
 }
 
@@ -31,33 +31,35 @@ func (c *Cluster) NamespaceAsync(name string, local Local) (*Namespace, error) {
 func (ns *Namespace) WaitReady(ctx context.Context) error {
 	select {
 	case <-ns.ready:
-		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-ns.ctx.Done():
+	}
+	if ns.ctx.Err() != nil {
 		return ErrClosed
+	}
+	return nil
+}
+
+// open asks the listener to listen, unless the namespace was closed.
+func (ns *Namespace) open() {
+	ns.opening.Lock()
+	defer ns.opening.Unlock()
+	if ns.ctx.Err() == nil {
+		ns.cluster.listener.ask(ns.channel, true, ns.opened)
 	}
 }
 
-// open listens and announces the node. It tries until the namespace is closed.
-func (ns *Namespace) open() {
-	defer ns.opening.Done()
-	c := ns.cluster
-	for {
-		err := c.listener.listen(ns.ctx, ns.channel)
-		switch {
-		case ns.ctx.Err() != nil:
-			return
-		case err == nil:
-			ns.listens()
-			ns.announce()
-			return
-		}
-		c.report(&OpError{Op: "listen", Channel: ns.channel, Err: err})
-		select {
-		case <-time.After(c.config.MinBackoff):
-		case <-ns.ctx.Done():
-			return
-		}
+// opened announces the node once it listens. It is called by the receiving goroutine. What went wrong is tried again by
+// the ticker, unless the namespace was closed.
+func (ns *Namespace) opened(err error) {
+	switch {
+	case ns.ctx.Err() != nil || errors.Is(err, ErrClosed):
+	case err != nil:
+		ns.cluster.report(&OpError{Op: "listen", Channel: ns.channel, Err: err})
+		ns.refused.Store(true)
+	default:
+		ns.listens()
+		ns.announce()
 	}
 }

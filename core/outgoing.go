@@ -54,10 +54,10 @@ func (o *outgoing) encode() error {
 	o.env.UID, o.env.NSP = ns.uid, ns.name
 	switch o.env.Type {
 	case codec.InitialHeartbeat:
-		o.env.CloseHash = ns.closeHash
+		o.env.CloseHash, o.env.Process = ns.closeHash, ns.cluster.process.id()
 		ns.members.announcing.Store(true)
 	case codec.Heartbeat:
-		o.env.CloseHash = ns.closeHash
+		o.env.CloseHash, o.env.Process = ns.closeHash, ns.cluster.process.id()
 	case codec.AdapterClose:
 		o.env.CloseKey = ns.closeKey
 	}

@@ -143,7 +143,7 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 			continue
 		case goodbye:
 			o.ns.departed.Store(true)
-		default:
+		case o.ns.announced.Load():
 			returning = true
 		}
 		if o.leaving != nil {
@@ -171,6 +171,9 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 			p.counts.published.Add(1)
 		} else {
 			p.counts.publishErrors.Add(1)
+		}
+		if o.waits && ctx.Err() != nil && errors.Is(o.Err, ctx.Err()) {
+			o.Err = unconfirmed(o, ErrClosed) // the cluster's Close has not waited for it
 		}
 		p.settle(o, o.Err)
 		o.release()

@@ -20,7 +20,7 @@ func (l *listener) serve(ctx context.Context, session transport.Session) error {
 		receive, cancel := context.WithCancelCause(ctx)
 		l.mu.Lock()
 		l.interrupt = cancel
-		if len(l.requests) > 0 {
+		if len(l.changes) > 0 {
 			cancel(errRequested)
 		}
 		l.mu.Unlock()
@@ -49,9 +49,7 @@ func (l *listener) receive(ctx context.Context, session transport.Session) error
 			return err
 		}
 		now := time.Now()
-		l.mu.Lock()
-		l.heard = now
-		l.mu.Unlock()
+		l.hears(now)
 		l.deliver(m, now)
 	}
 }

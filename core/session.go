@@ -12,10 +12,10 @@ import (
 func (l *listener) run(ctx context.Context, session transport.Session) {
 	defer l.refuse()
 	wait := l.minWait
+	began := l.setUp()
 	for {
-		began := l.setUp(true)
 		err := l.serve(ctx, session)
-		heard := l.setUp(false)
+		heard, complete := l.setDown()
 		if ctx.Err() == nil {
 			l.lost(err) // before closing, which takes its time when nobody answers
 		}
@@ -26,28 +26,49 @@ func (l *listener) run(ctx context.Context, session transport.Session) {
 		if session, wait = l.reopen(ctx, wait); session == nil {
 			return
 		}
-		l.setUp(true)
-		l.recovered(&GapError{Deaf: time.Since(heard), Err: err})
+		began = l.setUp()
+		l.recovered(&GapError{Since: complete, Deaf: began.Sub(complete), Err: err})
 	}
 }
 
-// setUp notes whether there is a working session and returns when there last was a sign of it.
-func (l *listener) setUp(up bool) time.Time {
+// setUp notes that there is a session that listens to everything, and returns since when.
+func (l *listener) setUp() time.Time {
+	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.up = up
-	if up || len(l.channels) == 0 { // without a channel there is nothing to hear
-		l.heard = time.Now()
-	}
-	if up {
-		return l.heard
-	}
-	for _, r := range l.requests {
-		if !r.on {
-			r.finish(nil) // nothing arrives; the next session will carry it out
+	l.up, l.heard, l.complete = true, now, now
+	return now
+}
+
+// setDown notes that there is no session that works. It returns when the last one proved that it works, and until when
+// everything has arrived.
+func (l *listener) setDown() (heard, complete time.Time) {
+	var silent []*change // nothing arrives on their channels: the next session will not listen to them
+	l.mu.Lock()
+	l.up = false
+	l.forget()
+	for channel, c := range l.changes {
+		if !c.on {
+			delete(l.changes, channel)
+			silent = append(silent, c)
 		}
 	}
-	return l.heard
+	heard, complete = l.heard, l.complete
+	l.mu.Unlock()
+	for _, c := range silent {
+		c.finish(nil)
+	}
+	return heard, complete
+}
+
+// forget leaves the channels of a session that has ended to the next one. The caller holds mu.
+func (l *listener) forget() {
+	for channel := range l.channels {
+		if l.changes[channel] == nil {
+			l.changes[channel] = &change{on: true}
+		}
+	}
+	clear(l.channels)
 }
 
 // reopen opens a session that listens to every channel. It tries until ctx ends and then returns nil. The first attempt
@@ -70,26 +91,26 @@ func (l *listener) reopen(ctx context.Context, wait time.Duration) (transport.Se
 	}
 }
 
+// open opens a session and listens to all channels. What arrives meanwhile is handed on.
 func (l *listener) open(ctx context.Context) (transport.Session, error) {
-	bounded, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	session, err := l.bus.Open(bounded)
+	session, err := l.connect(ctx)
 	if err != nil {
 		return nil, &OpError{Op: "open session", Err: err}
 	}
-	l.mu.Lock()
-	channels := make([]string, 0, len(l.channels))
-	for channel := range l.channels {
-		channels = append(channels, channel)
-	}
-	l.mu.Unlock()
-	for _, channel := range channels {
-		if err := session.Listen(bounded, channel); err != nil {
-			l.close(ctx, session)
-			return nil, &OpError{Op: "listen", Channel: channel, Err: err}
-		}
+	if err := l.answer(ctx, session); err != nil {
+		l.close(ctx, session)
+		l.mu.Lock()
+		l.forget()
+		l.mu.Unlock()
+		return nil, err
 	}
 	return session, nil
+}
+
+func (l *listener) connect(ctx context.Context) (transport.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	return l.bus.Open(ctx)
 }
 
 // close ends a session, also after ctx has ended.

@@ -73,10 +73,11 @@ func (t Target) timeout() time.Duration {
 	return t.ns.cluster.config.RequestTimeout
 }
 
-// Emit sends an event to the sockets of the target, on all nodes. It returns once the other nodes are sure to get it, as
-// far as the bus can say; this process's sockets are given it without waiting for the bus. An error of publishing is returned, and the event
-// has reached this process's sockets all the same. When ctx ends first, Emit returns at once: a message that was still
-// queued is not sent, and one that is on its way may be (ErrUnconfirmed). An event that cannot be encoded reaches nobody.
+// Emit sends an event to the sockets of the target, on all nodes. It returns once the bus has the event for all nodes that
+// listen: a node whose connection is broken just then misses it, and nobody tells the sender. This process's sockets are
+// given the event without waiting for the bus. An error of publishing is returned, and the event has reached this process's
+// sockets all the same. When ctx ends first, Emit returns at once: a message that was still queued is not sent, and one that
+// is on its way may be (ErrUnconfirmed). An event that cannot be encoded reaches nobody.
 //
 // Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {

@@ -10,15 +10,17 @@ func (c *Cluster) tick() {
 	every := min(max(c.config.HeartbeatInterval/20, time.Millisecond), time.Second)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
+	c.process.beat = time.Now() // Start has just proved that the node hears itself
 	for {
 		select {
 		case <-c.ctx.Done():
 			return
 		case now := <-ticker.C:
-			heard := c.listener.heardUntil()
-			for _, ns := range c.all() {
-				ns.tick(now, heard)
+			all, heard, doubted := c.all(), c.listener.heardUntil(), false
+			for _, ns := range all {
+				doubted = ns.tick(now, heard) || doubted
 			}
+			c.process.tick(now, heard, all, doubted)
 			c.listener.giveUp(now.Add(-c.config.HeartbeatInterval * 9 / 10))
 		}
 	}

@@ -18,7 +18,7 @@ type Trace struct {
 	Dropped func(*DropError)
 	// QueueFull: EmitAsync, an answer or a heartbeat found the publishing queue full.
 	QueueFull func(nsp string, t codec.Type)
-	// SessionLost: the node is deaf from now on.
+	// SessionLost: the node is deaf, and has been for an unknown time.
 	SessionLost func(err error)
 	// SessionRecovered: the node listens to everything again.
 	SessionRecovered func(*GapError)

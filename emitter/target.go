@@ -50,8 +50,8 @@ func (t Target) Compress(compress bool) Target {
 	return t
 }
 
-// Emit sends an event to the sockets of the target. It returns once the nodes are sure to get it, as far as the bus can
-// say; in a transaction, once they are sure to get it when that commits. When ctx ends before that, Emit returns at once: a
+// Emit sends an event to the sockets of the target. It returns once the bus has it for all nodes that listen: a node whose
+// connection is broken just then misses it, and nobody tells the sender. In a transaction, that is when it commits. When ctx ends before that, Emit returns at once: a
 // message that still waits behind those of other callers is not sent; the error of one that is on its way is
 // ErrUnconfirmed too. In a transaction the caller's database handle decides when a call returns.
 //

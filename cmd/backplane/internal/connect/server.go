@@ -30,7 +30,7 @@ type Server struct {
 type Driver interface {
 	transport.Bus
 	transport.Closer
-	storage.Sizer
+	storage.Store
 	storage.Preparer
 }
 

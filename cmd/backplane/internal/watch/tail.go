@@ -25,8 +25,8 @@ var Tail = cli.Command{
 	Help: `
 Prints what nodes and emitters send in a namespace, each message on a line of
 JSON, decoded and with its attachment, until it is interrupted. It only
-listens: no node knows of it. Heartbeats (type 2), which each node sends every
-few seconds, are left out without --heartbeats.
+listens: no node knows of it. Heartbeats (type 2), which nodes that are silent
+send every few seconds, are left out without --heartbeats.
 
 Bytes are {"type":"Buffer","base64":"..."}. A message that cannot be read has an
 "error". When the connection breaks it connects again and says on standard

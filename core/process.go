@@ -1,0 +1,81 @@
+package core
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/wire"
+)
+
+// process is what this process says for all of its namespaces together, on a channel of its own: that it is alive. So an idle
+// namespace sends nothing. The same message, when it comes back, tells what the node has heard.
+//
+// The heartbeats of each namespace name the process, by an id. Peers take a sign of life of the process for one of all
+// senders that have named it. A sender that closes says goodbye. If its goodbye is lost, the process takes another id, and
+// all other senders name that: whoever does not is gone for the peers, after the heartbeat timeout.
+type process struct {
+	self     *Namespace // of the process's channel: it has no name, no sockets and no members
+	current  atomic.Pointer[string]
+	doubtful atomic.Bool // the id is to be replaced
+	beat     time.Time   // when a Heartbeat was last queued; the ticker's
+}
+
+func (c *Cluster) newProcess() *process {
+	self := &Namespace{cluster: c, channel: wire.ProcessChannel(c.config.ChannelPrefix), uid: randomID()}
+	self.ctx, self.cancel = context.WithCancel(c.ctx)
+	self.announced.Store(true)
+	p := &process{self: self}
+	p.rename()
+	return p
+}
+
+func (p *process) id() string { return *p.current.Load() }
+
+func (p *process) rename() {
+	id := randomID()
+	p.current.Store(&id)
+}
+
+// doubt notes that a goodbye was lost.
+func (p *process) doubt() { p.doubtful.Store(true) }
+
+// tick gives a sign of life when one is due. all are the namespaces. doubted: a peer is about to be given up. If the sign of life
+// comes back, it is the peer that is silent, and not the node deaf. heard is when the session last proved that it works, zero
+// when there is none.
+func (p *process) tick(now, heard time.Time, all []*Namespace, doubted bool) {
+	c := p.self.cluster
+	probe := doubted && !p.beat.After(heard)
+	if now.Sub(p.beat) < c.config.HeartbeatInterval && !probe {
+		return
+	}
+	p.beat = now
+	if p.doubtful.CompareAndSwap(true, false) {
+		p.rename()
+		for _, ns := range all {
+			ns.owing.Store(true)
+			ns.spoke.Store(0)
+		}
+	}
+	p.self.post(&codec.Envelope{Type: codec.Heartbeat, Clock: uint64(now.Sub(c.began).Microseconds()) + 1})
+}
+
+// receive takes what came on the process's channel.
+func (p *process) receive(payload []byte, at time.Time) {
+	c := p.self.cluster
+	own := c.wire.SentBy(payload, p.self.uid)
+	if own {
+		c.counts.receivedOwn.Add(1)
+	} else {
+		c.counts.received.Add(1)
+	}
+	switch env, err := c.wire.Decode(payload); {
+	case err != nil:
+		p.self.dropped(&codec.Envelope{}, DropMalformed, err)
+	case env.UID == p.self.uid && env.Clock > 0:
+		c.listener.cameBack(c.began.Add(time.Duration(env.Clock-1) * time.Microsecond))
+	case env.Type == codec.Heartbeat:
+		c.lives.beat(env.Process, at)
+	}
+}
