@@ -27,8 +27,7 @@ func (s *Socket) await(id int64, f func(backplane.Value, error)) error {
 	s.mu.Unlock()
 	if c := s.client; c.awaiting.Add(1) == 1 {
 		c.mu.Lock()
-		c.wake() // the acknowledgement may be behind events that are not read yet
-		c.mu.Unlock()
+		c.resume(c.paused && !c.full()) // the acknowledgement may be behind events that are not read yet
 	}
 	return nil
 }

@@ -32,9 +32,9 @@ type client struct {
 	mu      sync.Mutex  // guards all below
 	sockets memberships // those that the client may talk to, or was told not to
 	queue   workQueue
+	account quota.Account // of the queue
 	working bool          // there is a worker
-	awaited bool          // who calls Take is to become it
-	room    chan struct{} // the reader waits for it to be closed, if not nil
+	paused  bool          // nothing is handed over until Resume
 	dead    bool          // nothing that comes counts any more
 	closed  bool          // the connection has ended
 	counted bool          // by ClientsCount
@@ -66,17 +66,18 @@ func (c *client) expel(q Quota) {
 }
 
 // Message implements engineio.Receiver.
-func (c *client) Message(binary bool, data []byte) {
-	if c.Take(binary, data) {
-		c.mu.Lock()
-		c.engage()
+func (c *client) Message(binary bool, data []byte) (more bool) {
+	hired, more := c.Take(binary, data)
+	if hired {
+		c.server.crew.serve(c)
 	}
+	return more
 }
 
 // Take implements engineio.Worker.
-func (c *client) Take(binary bool, data []byte) (hired bool) {
+func (c *client) Take(binary bool, data []byte) (hired, more bool) {
 	if c.deaf {
-		return false
+		return false, true
 	}
 	c.size += len(data)
 	var p *parser.Packet
@@ -102,11 +103,11 @@ func (c *client) Take(binary bool, data []byte) (hired bool) {
 		c.deaf = true
 		c.expel(QuotaMemory)
 	}
-	return false
+	return false, true
 }
 
-// take hands a packet to whom it is for. It is true if a worker is wanted.
-func (c *client) take(p *parser.Packet, size int) bool {
+// take hands a packet to whom it is for. hired: a worker is wanted. more: there is room for another packet.
+func (c *client) take(p *parser.Packet, size int) (hired, more bool) {
 	s := c.find(p.Namespace)
 	state := connecting
 	if s != nil {
@@ -116,7 +117,7 @@ func (c *client) take(p *parser.Packet, size int) bool {
 	case p.Type == parser.Connect && (s == nil || state == connecting || state == gone):
 		if err := c.mayJoin(s, size); err != nil {
 			c.tellRefused(p.Namespace, "", err)
-			return false
+			return false, true
 		}
 		return c.push(work{kind: toConnect, socket: c.begin(p), size: size})
 	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError || state == connecting:
@@ -129,10 +130,9 @@ func (c *client) take(p *parser.Packet, size int) bool {
 	case p.Type == parser.Disconnect:
 		c.drop(s)
 		s.cut()
-		c.mu.Lock()
-		return c.promise(work{kind: toEnd, socket: s, reason: reasonClientDisconnect})
+		return c.push(work{kind: toEnd, socket: s, reason: reasonClientDisconnect, size: size})
 	}
-	return false
+	return false, true
 }
 
 // violated notes that the client has broken the protocol's rules.
@@ -224,7 +224,7 @@ func (c *client) send(f *engineio.Frame, o engineio.SendOptions) bool {
 		return true
 	}
 	if !o.Volatile {
-		c.die() // there is no connection any more, which a reader that waits cannot know
+		c.die() // there is no connection any more
 	}
 	return false
 }
@@ -271,12 +271,11 @@ func (c *client) uncount() {
 	}
 }
 
-// die lets go of a reader that waits for room.
+// die notes that what the client sends means nothing any more.
 func (c *client) die() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dead = true
-	c.wake()
 }
 
 // release is called when a socket, or the connection, has ended and no func of the application's will be called for it.

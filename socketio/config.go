@@ -45,11 +45,12 @@ type Config struct {
 	// MaxAttachmentBytes is the most bytes of a packet with attachments, its text included; they are held until all of it has
 	// come. Above it the client is disconnected with "parse error". Default: MaxEventBytes and MaxPayload together.
 	MaxAttachmentBytes int
-	// MaxEvents is the most events of one client that wait for its handlers. Nothing more is read from it then, until
-	// there is room. While the server awaits acknowledgements of the client, which come behind its events, sixteen
-	// times as many may wait. Default: 256.
+	// MaxEvents is the most events of one client that wait for its handlers. No more are taken from it then, until half of
+	// them are handled; its end is noticed all the same. While the server awaits acknowledgements of the client, which come
+	// behind its events, sixteen times as many may wait. Default: 256.
 	MaxEvents int
-	// MaxEventBytes is the same in bytes as received; one event is accepted at any size. Default: 4 MiB.
+	// MaxEventBytes is the same in bytes as received, and not more while acknowledgements are awaited; the event that reaches it
+	// is still taken. Default: 4 MiB.
 	MaxEventBytes int
 	// SendQueue is the most packets that wait to be sent to one client, which is disconnected with "send queue full"
 	// above it. Default: 4096.

@@ -62,52 +62,23 @@ func (q *workQueue) rest() {
 	}
 }
 
-// awaitingFactor is how many times as many events may wait while acknowledgements are awaited: these come behind
-// events, and a handler may wait for them.
+// awaitingFactor is how many times as many events, but not bytes, may wait while acknowledgements are awaited: these come
+// behind events, and a handler may wait for them.
 const awaitingFactor = 16
 
-// push queues what the reader has got, and waits for room. It is true if a worker is wanted.
-func (c *client) push(w work) bool {
+// push queues what the reader has got. hired: the caller becomes the worker, or finds one. more: there is room for another one.
+func (c *client) push(w work) (hired, more bool) {
 	c.mu.Lock()
-	for !c.dead && c.full(w.size) {
-		if c.room == nil {
-			c.room = make(chan struct{})
-		}
-		room := c.room
-		c.engage() // who waits here does no work
-		select {
-		case <-room:
-		case <-c.server.closing:
-			c.die()
-		}
-		c.mu.Lock()
-	}
+	defer c.mu.Unlock()
 	if c.dead {
 		if w.kind == toConnect {
 			c.live--
 		}
-		c.mu.Unlock()
-		return false
+		return false, true
 	}
-	return c.promise(w)
-}
-
-// promise is hire for the reader. It is true if Work is to be called. It unlocks mu.
-func (c *client) promise(w work) bool {
-	wanted := c.hire(w)
-	c.awaited = c.awaited || wanted
-	c.mu.Unlock()
-	return wanted
-}
-
-// engage finds a worker if the one who is to become it does not. It unlocks mu.
-func (c *client) engage() {
-	awaited := c.awaited
-	c.awaited = false
-	c.mu.Unlock()
-	if awaited {
-		c.server.crew.serve(c)
-	}
+	hired = c.hire(w)
+	c.paused = c.full()
+	return hired, !c.paused
 }
 
 // append queues what the reader must not wait for.
@@ -128,34 +99,36 @@ func (c *client) hire(w work) bool {
 	return wanted
 }
 
-// full reports whether the client has to wait. The caller holds mu.
-func (c *client) full(size int) bool {
+// full reports whether there is no room for another event. The caller holds mu.
+func (c *client) full() bool {
 	config := &c.server.config
-	limit, bytes := config.MaxEvents, config.MaxEventBytes
+	limit := config.MaxEvents
 	if c.awaiting.Load() > 0 {
-		limit, bytes = limit*awaitingFactor, bytes*awaitingFactor
+		limit *= awaitingFactor
 	}
-	n := c.queue.len()
-	return n >= limit || n > 0 && c.queue.bytes+size > bytes
+	return !c.account.Settle(c.server.memory, c.queue.bytes) || c.queue.len() >= limit || c.queue.bytes >= config.MaxEventBytes
 }
 
-// wake makes a reader that waits look again. The caller holds mu.
-func (c *client) wake() {
-	if c.room != nil {
-		close(c.room)
-		c.room = nil
+// drained reports whether a client that is paused may go on: not for each event, as pausing costs more than an event. The
+// caller holds mu.
+func (c *client) drained() bool {
+	config := &c.server.config
+	return c.queue.len() <= config.MaxEvents/2 && c.queue.bytes <= config.MaxEventBytes/2
+}
+
+// resume has the reader go on if now is true. It unlocks mu.
+func (c *client) resume(now bool) {
+	if now {
+		c.paused = false
+	}
+	c.mu.Unlock()
+	if now {
+		c.conn.Resume()
 	}
 }
 
 // Work implements engineio.Worker.
 func (c *client) Work() {
-	c.mu.Lock()
-	awaited := c.awaited
-	c.awaited = false
-	c.mu.Unlock()
-	if !awaited {
-		return // the reader had to wait meanwhile
-	}
 	done := false
 	defer func() {
 		if !done {
@@ -177,8 +150,8 @@ func (c *client) work() {
 			return
 		}
 		w := c.queue.pop()
-		c.wake()
-		c.mu.Unlock()
+		c.account.Settle(c.server.memory, c.queue.bytes)
+		c.resume(c.paused && c.drained())
 		c.do(w)
 	}
 }

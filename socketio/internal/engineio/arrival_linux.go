@@ -87,7 +87,7 @@ func (a *arrival) read(p []byte) bool {
 	}
 	r.RemoteAddr = a.from
 	if len(p) > size {
-		a.socket.polled.early = bytes.Clone(p[size:])
+		a.socket.ahead = bytes.Clone(p[size:])
 	}
 	a.head = nil
 	a.server.alarms.stop(&a.alarm)

@@ -24,8 +24,9 @@ type crowd struct {
 
 type echoing struct{ c *engineio.Conn }
 
-func (e echoing) Message(binary bool, data []byte) {
+func (e echoing) Message(binary bool, data []byte) (more bool) {
 	e.c.Send(engineio.NewFrame(engineio.Part{Binary: binary, Data: data}), engineio.SendOptions{})
+	return true
 }
 func (echoing) Closed(engineio.Reason, error) {}
 

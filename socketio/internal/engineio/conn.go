@@ -9,11 +9,12 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
-// Receiver gets what comes from one client. Calls for one connection never overlap, and must not block for long: the
-// client's next message waits.
+// Receiver gets what comes from one client. Calls for one connection never overlap, and must not block.
 type Receiver interface {
-	// Message is called for each message. data belongs to the receiver.
-	Message(binary bool, data []byte)
+	// Message is called for each message. data belongs to the receiver. more is false when it has no room for another one.
+	// It gets none then until it has called Conn.Resume. Only when the client goes it gets what was read by then, up to
+	// 64 KiB.
+	Message(binary bool, data []byte) (more bool)
 	// Closed is called last, once, when the session is over for both sides: nothing that is sent afterwards arrives. What
 	// was queued before may still be on its way. err says more where there is more to say.
 	Closed(reason Reason, err error)
@@ -22,9 +23,9 @@ type Receiver interface {
 // Worker is a Receiver that has work to do which may take long. It is called by a goroutine that has the time.
 type Worker interface {
 	Receiver
-	// Take is Message, but returns true if Work is to be called, once, when what came together with the message has been
+	// Take is Message, but hired is true if Work is to be called, once, when what came together with the message has been
 	// handed over.
-	Take(binary bool, data []byte) bool
+	Take(binary bool, data []byte) (hired, more bool)
 	// Work may block, and be called while Message, Take and Closed are.
 	Work()
 }
@@ -88,6 +89,7 @@ type Conn struct {
 	poll    chan struct{}            // of the poll that waits, nil: none does
 	body    *http.ResponseController // of the request whose body is being read, nil: none
 	beat    heartbeat
+	pause   pause
 
 	posting    bool // a request with packets is being handled
 	delivering bool // the receiver is being called, or must not be called any more

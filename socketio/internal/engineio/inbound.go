@@ -22,7 +22,7 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, 16<<10)} }}
 
-// sink gets what came over a WebSocket. Its methods return false to get no more.
+// sink gets what came over a WebSocket. Its methods return false to get no more for now.
 type sink interface {
 	// message gets a whole message; shared: data is only valid until message returns.
 	message(binary bool, data []byte, shared bool) bool
@@ -57,8 +57,8 @@ func (in *inbound) space(buf []byte) []byte {
 	return buf[copy(buf, in.rest[:in.saved]):]
 }
 
-// feed takes n bytes that were read to space(sc.buf). It unmasks in place.
-func (in *inbound) feed(sc *scratch, n int, to sink) error {
+// feed takes n bytes that were read to space(sc.buf). It unmasks in place. It returns what the sink wants later.
+func (in *inbound) feed(sc *scratch, n int, to sink) (rest []byte, err error) {
 	p := sc.buf[:in.saved+n]
 	in.saved = 0
 	for {
@@ -66,21 +66,21 @@ func (in *inbound) feed(sc *scratch, n int, to sink) error {
 			k, err := in.begin(&sc.header, p)
 			switch {
 			case err != nil:
-				return err
+				return nil, err
 			case k == 0:
 				in.saved = copy(in.rest[:], p)
-				return nil
+				return nil, nil
 			}
 			p = p[k:]
 		}
 		k := min(int64(len(p)), in.frame.Length-in.got)
 		more, err := in.payload(p[:k:k], to)
-		if err != nil || !more {
-			return err
-		}
 		p = p[k:]
+		if err != nil || !more {
+			return p, err
+		}
 		if in.within {
-			return nil // the rest of the payload is still to come
+			return nil, nil // the rest of the payload is still to come
 		}
 	}
 }

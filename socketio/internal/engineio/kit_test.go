@@ -47,12 +47,13 @@ type ending struct {
 	err    error
 }
 
-func (s *session) Message(binary bool, data []byte) {
+func (s *session) Message(binary bool, data []byte) (more bool) {
 	if s.handle != nil {
 		s.handle(binary, data)
-		return
+		return true
 	}
 	s.messages <- engineio.Part{Binary: binary, Data: data}
+	return true
 }
 
 func (s *session) Closed(reason engineio.Reason, err error) { s.closed <- ending{reason, err} }

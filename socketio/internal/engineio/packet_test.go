@@ -77,7 +77,7 @@ func feedAll(t testing.TB, p []byte, size int, deflate bool) ([]string, error) {
 	for len(p) > 0 {
 		n := copy(in.space(sc.buf), p[:min(size, len(p))])
 		p = p[n:]
-		if err := in.feed(sc, n, &to); err != nil {
+		if _, err := in.feed(sc, n, &to); err != nil {
 			return to.got, err
 		}
 		require.LessOrEqual(t, cap(in.message), 600, "more than the limit is held")

@@ -54,7 +54,6 @@ func (p *pollers) pick() *poller { return p.all[int(p.last.Add(1))%len(p.all)] }
 type polled struct {
 	poller     *poller // nil: it is read by a goroutine of its own
 	descriptor *descriptor
-	early      []byte // what came with the handshake
 	next       *socket
 	state      atomic.Int32 // quiet, …
 	ending     atomic.Bool  // there may be an end behind what is read: no event will tell of it
@@ -92,40 +91,38 @@ func (d *polled) settled() bool {
 func (s *socket) serve(sc *scratch) Worker {
 	d := &s.polled
 	for range maxReads {
-		space := s.in.space(sc.buf)
-		n, more, err := copy(space, d.early), true, error(nil)
-		if n > 0 {
-			d.early = d.early[n:]
-		} else {
-			var nothing bool
-			n, nothing, err = readFD(uintptr(d.descriptor.fd), space)
-			if nothing {
+		s.paused = s.paused && s.held()
+		more := true
+		switch {
+		case s.arrival == nil && !s.paused && len(s.ahead) > 0:
+			s.replay(sc)
+		case s.full():
+			if d.ending.Load() {
+				return s.over(sc, io.EOF)
+			}
+			more = false
+		default:
+			space := s.in.space(sc.buf)
+			n, nothing, err := readFD(uintptr(d.descriptor.fd), space)
+			switch {
+			case nothing:
 				if d.settled() {
 					return nil
 				}
 				continue
-			}
-			if err == nil && n == 0 {
-				err = io.EOF
-			}
-			if err != nil {
-				d.poller.forget(s)
-				d.descriptor.over.Store(true) // there is nothing left to cut
-				if s.arrival != nil {
-					s.arrival.ended()
-				} else {
-					s.finish(err)
-				}
-				return nil
+			case err != nil:
+				return s.over(sc, err)
+			case n == 0:
+				return s.over(sc, io.EOF)
 			}
 			more = n == len(space) || d.ending.Load()
+			if s.arrival == nil {
+				s.handle(sc, n)
+			} else if !s.arrival.read(space[:n]) {
+				return nil
+			}
+			more = more || !s.paused && len(s.ahead) > 0
 		}
-		if s.arrival == nil {
-			s.handle(sc, n)
-		} else if !s.arrival.read(space[:n]) {
-			return nil
-		}
-		more = more || len(d.early) > 0
 		w := s.work
 		s.work = nil
 		switch settled := !more && d.settled(); {
@@ -138,4 +135,18 @@ func (s *socket) serve(sc *scratch) Worker {
 	}
 	d.poller.requeue(s)
 	return nil
+}
+
+// over ends the reading of s. It returns whose work is to be done now.
+func (s *socket) over(sc *scratch, err error) Worker {
+	s.polled.poller.forget(s)
+	s.polled.descriptor.over.Store(true) // there is nothing left to cut
+	if s.arrival != nil {
+		s.arrival.ended()
+		return nil
+	}
+	s.finish(sc, err)
+	w := s.work
+	s.work = nil
+	return w
 }

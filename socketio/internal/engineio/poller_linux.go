@@ -79,7 +79,7 @@ func (p *poller) watch(s *socket) {
 		p.sockets = append(p.sockets, make([]*socket, max(64, len(p.sockets)))...)
 	}
 	p.sockets[fd] = s
-	if len(s.polled.early) > 0 {
+	if len(s.ahead) > 0 {
 		s.polled.state.Store(busy)
 		p.push(s)
 		p.callOne()

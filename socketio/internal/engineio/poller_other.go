@@ -8,13 +8,11 @@ import "net"
 type (
 	pollers struct{}
 	poller  struct{}
-	polled  struct {
-		poller *poller
-		early  []byte
-	}
+	polled  struct{ poller *poller }
 )
 
 func (*pollers) start()                       {}
 func (*pollers) close()                       {}
 func (*pollers) adopt(*socket, net.Conn) bool { return false }
 func (*poller) watch(*socket)                 {}
+func (*poller) again(*socket)                 {}

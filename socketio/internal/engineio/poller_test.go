@@ -19,10 +19,10 @@ type worker struct {
 	last atomic.Pointer[string]
 }
 
-func (w *worker) Take(_ bool, data []byte) bool {
+func (w *worker) Take(_ bool, data []byte) (hired, more bool) {
 	text := string(data)
 	w.last.Store(&text)
-	return true
+	return true, true
 }
 
 func (w *worker) Work() { w.work(*w.last.Load()) }

@@ -62,6 +62,7 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 		return refuse(codeRequest, errOverlap)
 	}
 	c.poll = wake
+	c.pause.seen = c.server.clock() // whoever polls is alive, though a request of its waits
 	probed := c.probe != nil && c.probe.confirmed
 	c.wake()
 	c.mu.Unlock()
@@ -179,7 +180,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	c.body = nil
 	c.mu.Unlock()
 	if no == nil {
-		no = c.receivePayload(body)
+		no = c.receivePayload(body, r.Context().Done())
 	}
 	c.mu.Lock()
 	c.posting = false
@@ -239,8 +240,9 @@ func (b *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// receivePayload gives the packets of a body to the receiver.
-func (c *Conn) receivePayload(body []byte) *refusal {
+// receivePayload gives the packets of a body to the receiver, and waits for room. gone is closed when the client gives the
+// request up.
+func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 	if !c.enter() {
 		if c.phase.Load() == isClosing {
 			c.farewell(body)
@@ -249,22 +251,25 @@ func (c *Conn) receivePayload(body []byte) *refusal {
 		c.end(TransportError, errOverlap, nil) // the receiver is called from a WebSocket, unless the session is over
 		return refuse(codeRequest, errNotTaken)
 	}
-	var reason Reason
-	var broken error // what a packet did wrong
+	var o outcome
+	over := false // the session has ended while the receiver had no room
 	err := eachPacket(body, func(p packet) bool {
-		_, reason, broken = c.receive(p, false)
-		return reason == ""
+		o = c.receive(p, false)
+		over = o.full && !c.wait(gone)
+		return o.reason == "" && !over
 	})
-	switch {
-	case err != nil:
-		reason, broken = ParseError, err
-		fallthrough
-	case reason != "":
-		c.end(reason, broken, nil)
+	if over {
+		return nil
+	}
+	if err != nil {
+		o.reason, o.err = ParseError, err
+	}
+	if o.reason != "" {
+		c.end(o.reason, o.err, nil)
 	}
 	c.leave()
-	if broken != nil {
-		return refuse(codeRequest, broken)
+	if o.err != nil {
+		return refuse(codeRequest, o.err)
 	}
 	return nil
 }

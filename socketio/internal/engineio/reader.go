@@ -1,54 +1,90 @@
 package engineio
 
 import (
+	"errors"
 	"io"
 	"net"
 	"syscall"
+	"time"
 )
 
 // reader reads a socket that no poller reads, in a goroutine of its own.
 type reader struct {
 	socket *socket
 	nc     net.Conn
-	got    *scratch // what was read, by try
+	raw    syscall.RawConn // nil: nc is more than a socket
+	own    *scratch        // if there is no raw
+	got    *scratch        // what was read, by try
 	n      int
 	err    error
 }
 
-// read reads until the connection ends. early is what came with the handshake.
-func (r *reader) read(early []byte) error {
+// read reads until the connection ends.
+func (r *reader) read() error {
 	s := r.socket
-	for len(early) > 0 {
-		sc := scratches.Get().(*scratch)
-		n := copy(s.in.space(sc.buf), early)
-		early = early[n:]
-		s.handle(sc, n)
-		scratches.Put(sc)
+	r.raw, _ = s.raw.(syscall.RawConn)
+	if r.raw == nil {
+		r.own = &scratch{buf: make([]byte, 2<<10)}
 	}
-	if raw, ok := s.raw.(syscall.RawConn); ok {
-		return r.readRaw(raw)
+	for {
+		s.paused = s.paused && s.held()
+		switch {
+		case !s.paused && len(s.ahead) > 0:
+			sc := scratches.Get().(*scratch)
+			s.replay(sc)
+			scratches.Put(sc)
+		case s.full():
+			<-s.woken
+		default:
+			err := r.readMore()
+			var timeout net.Error
+			switch {
+			case err == nil:
+			case errors.As(err, &timeout) && timeout.Timeout(): // by wake
+				_ = r.nc.SetReadDeadline(time.Time{}) // it was set before
+			default:
+				return err
+			}
+		}
 	}
-	return r.readBlocking()
 }
 
-// readRaw borrows a buffer when there is something to read: while nothing comes, only the goroutine waits.
-func (r *reader) readRaw(raw syscall.RawConn) error {
-	for {
-		if err := raw.Read(r.try); err != nil {
-			return err
-		}
-		if r.n > 0 {
-			r.socket.handle(r.got, r.n)
-		}
-		scratches.Put(r.got)
-		r.got = nil
-		switch {
-		case r.err != nil:
-			return r.err
-		case r.n == 0:
-			return io.EOF
-		}
+// wake has the reader look whether its pause is over.
+func (s *socket) wake() {
+	if s.polled.poller != nil {
+		s.polled.poller.again(s)
+		return
 	}
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+	if nc, ok := s.nc.(interface{ SetReadDeadline(time.Time) error }); ok {
+		_ = nc.SetReadDeadline(time.Unix(1, 0)) // where it cannot be set, the reader looks when the next byte comes
+	}
+}
+
+// readMore reads once. While nothing comes, only the goroutine waits: a buffer is borrowed when there is something to read.
+func (r *reader) readMore() error {
+	if r.raw == nil {
+		n, err := r.nc.Read(r.socket.in.space(r.own.buf))
+		if n > 0 {
+			r.socket.handle(r.own, n)
+		}
+		return err
+	}
+	if err := r.raw.Read(r.try); err != nil {
+		return err
+	}
+	if r.n > 0 {
+		r.socket.handle(r.got, r.n)
+	}
+	scratches.Put(r.got)
+	r.got = nil
+	if r.err == nil && r.n == 0 {
+		return io.EOF
+	}
+	return r.err
 }
 
 // try reads what there is. It is false when there is nothing.
@@ -61,18 +97,4 @@ func (r *reader) try(fd uintptr) bool {
 	}
 	r.got, r.n, r.err = sc, n, err
 	return true
-}
-
-// readBlocking is for connections that have to be asked for data with a buffer in hand.
-func (r *reader) readBlocking() error {
-	sc := &scratch{buf: make([]byte, 2<<10)}
-	for {
-		n, err := r.nc.Read(r.socket.in.space(sc.buf))
-		if n > 0 {
-			r.socket.handle(sc, n)
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

@@ -152,8 +152,8 @@ func (c *Conn) open() {
 // nobody is a Receiver for a session that nobody wanted.
 type nobody struct{}
 
-func (nobody) Message(bool, []byte) {}
-func (nobody) Closed(Reason, error) {}
+func (nobody) Message(bool, []byte) bool { return true }
+func (nobody) Closed(Reason, error)      {}
 
 func (s *Server) session(id string) *Conn {
 	s.mu.Lock()

@@ -42,10 +42,15 @@ func goodbye(reason Reason) *Frame {
 func (c *Conn) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return !c.pause.posts && c.begin()
+}
+
+// begin is enter for who may call the receiver. The caller holds mu.
+func (c *Conn) begin() bool {
 	if c.phase.Load() != isOpen || c.delivering {
 		return false
 	}
-	c.delivering = true
+	c.delivering, c.pause.resumed = true, false
 	c.beat.heard(c.server)
 	return true
 }
@@ -56,45 +61,51 @@ func (c *Conn) leave() {
 	untold := c.untold
 	c.untold = false
 	c.delivering = untold
-	c.beat.returned(c.server)
 	c.mu.Unlock()
 	if untold {
 		c.tell()
 	}
 }
 
-// receive handles a packet of the client. It returns "" unless the session is to end. The caller has entered. works: it will do
-// the work of the Worker that is returned, if that is not nil.
-func (c *Conn) receive(p packet, works bool) (Worker, Reason, error) {
-	if reason, err := c.spend(len(p.data)); err != nil {
-		return nil, reason, err
+// outcome is what has come of a packet.
+type outcome struct {
+	work   Worker // whose work is to be done, if not nil
+	full   bool   // the receiver has no room for another message
+	reason Reason // why the session is to end, if not ""
+	err    error
+}
+
+// receive handles a packet of the client. The caller has entered. works: it will do the work of a Worker.
+func (c *Conn) receive(p packet, works bool) (o outcome) {
+	if o.reason, o.err = c.spend(len(p.data)); o.err != nil {
+		return o
 	}
 	switch p.kind {
 	case typeMessage, typeBinary:
 		if c.phase.Load() != isOpen {
-			return nil, "", nil
+			return o
 		}
-		binary := p.kind == typeBinary
-		if works {
-			if w, ok := c.receiver.(Worker); ok {
-				if w.Take(binary, p.data) {
-					return w, "", nil
-				}
-				return nil, "", nil
+		more, binary := true, p.kind == typeBinary
+		if w, ok := c.receiver.(Worker); ok && works {
+			var hired bool
+			if hired, more = w.Take(binary, p.data); hired {
+				o.work = w
 			}
+		} else {
+			more = c.receiver.Message(binary, p.data)
 		}
-		c.receiver.Message(binary, p.data)
+		o.full = !more
 	case typePong:
 		c.pong()
 	case typeClose:
-		return nil, TransportClose, nil
+		o.reason = TransportClose
 	case typeNoop:
 	case typePing:
-		return nil, TransportError, errDirection
+		o.reason, o.err = TransportError, errDirection
 	default:
-		return nil, TransportError, errOrder
+		o.reason, o.err = TransportError, errOrder
 	}
-	return nil, "", nil
+	return o
 }
 
 // spend counts a message of n bytes. With an error, the session is to end. The caller has entered.
@@ -115,7 +126,9 @@ func (c *Conn) spend(n int) (Reason, error) {
 func (c *Conn) end(reason Reason, err error, last *Frame) {
 	c.mu.Lock()
 	tell := false
+	var woken *socket
 	if c.phase.Load() == isOpen {
+		woken = c.resume() // what it reads from now on is dropped
 		c.reason, c.err = reason, err
 		c.server.live.Add(-1)
 		c.untold = c.delivering
@@ -134,6 +147,9 @@ func (c *Conn) end(reason Reason, err error, last *Frame) {
 		cut = c.finish()
 	}
 	c.mu.Unlock()
+	if woken != nil {
+		woken.wake()
+	}
 	for _, s := range cut {
 		s.cut()
 	}

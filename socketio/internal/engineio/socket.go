@@ -17,10 +17,15 @@ type socket struct {
 	raw     rawWriter // nil: nc cannot be written without blocking, as with TLS
 	writer  *writer   // nil: a goroutine of its own writes while there is something to write
 	polled  polled
-	arrival *arrival // not nil: it is none yet
+	arrival *arrival      // not nil: it is none yet
+	woken   chan struct{} // tells a reader that waits; nil: a poller reads
 
 	// The reader's own.
 	in      inbound
+	ahead   []byte // has been read, but not handed over
+	reserve quota.Account
+	paused  bool // because the receiver has no room
+	last    bool // the client has gone: the receiver gets what there is
 	probing bool
 	broken  bool   // the client broke the rules: what comes is not looked at any more
 	entered bool   // the session's receiver may be called
@@ -39,11 +44,12 @@ func newSocket(c *Conn, a *accepted) *socket {
 		s.conn, s.in, s.writer = c, in, c.server.writers.pick()
 		return s
 	}
-	s := &socket{conn: c, nc: a.nc, in: in}
+	s := &socket{conn: c, nc: a.nc, in: in, ahead: a.early}
 	switch server := c.server; {
 	case server.pollers.adopt(s, a.nc):
 		s.writer = server.writers.pick()
 	default:
+		s.woken = make(chan struct{}, 1)
 		if raw := rawConn(a.nc); raw != nil {
 			s.raw, s.writer = raw, server.writers.pick()
 		}
@@ -57,18 +63,24 @@ func (s *socket) start(a *accepted) {
 		return // the poller is at it
 	}
 	if s.polled.poller != nil {
-		s.polled.early = a.early
 		s.polled.poller.watch(s)
 		return
 	}
 	go func() {
 		in := &reader{socket: s, nc: a.nc}
-		s.finish(in.read(a.early))
+		err := in.read()
+		sc := scratches.Get().(*scratch)
+		s.finish(sc, err)
+		scratches.Put(sc)
 	}()
 }
 
 // finish is called when reading has come to an end.
-func (s *socket) finish(err error) {
+func (s *socket) finish(sc *scratch, err error) {
+	s.last, s.paused = true, false
+	for len(s.ahead) > 0 {
+		s.replay(sc)
+	}
 	if s.probing {
 		s.conn.abandon(s)
 	} else {
@@ -79,18 +91,32 @@ func (s *socket) finish(err error) {
 	s.conn.server.group.Done()
 }
 
-// handle handles what was read.
+// handle handles n bytes that were read to s.in.space(sc.buf).
 func (s *socket) handle(sc *scratch, n int) {
-	if s.broken {
-		return
+	if s.paused {
+		s.keep(sc.buf[:n])
+	} else if rest := s.feed(sc, n); len(rest) > 0 {
+		s.keep(rest)
 	}
-	if err := s.in.feed(sc, n, s); err != nil {
+}
+
+// feed hands over what was read. It returns what the receiver has no room for.
+func (s *socket) feed(sc *scratch, n int) (rest []byte) {
+	if s.broken {
+		return nil
+	}
+	rest, err := s.in.feed(sc, n, s)
+	if err != nil {
 		s.fail(err, violation(err))
 	}
 	if s.entered {
 		s.entered = false
 		s.conn.leave()
 	}
+	if s.broken {
+		return nil
+	}
+	return rest
 }
 
 // fail ends the session, or the probe, because the client broke the rules of WebSocket.
@@ -142,20 +168,22 @@ func (s *socket) message(binary bool, data []byte, shared bool) bool {
 		s.conn.end(TransportError, errOverlap, goodbyeProtocol)
 		return true
 	}
-	reason := ParseError
+	o := outcome{reason: ParseError, err: err}
 	if err == nil {
 		if shared && (p.kind == typeMessage || p.kind == typeBinary) {
 			p.data = append(make([]byte, 0, len(p.data)), p.data...)
 		}
-		var work Worker
-		if work, reason, err = s.conn.receive(p, s.polled.poller != nil); work != nil {
-			s.work = work
+		if o = s.conn.receive(p, s.polled.poller != nil); o.work != nil {
+			s.work = o.work
 		}
 	}
-	if reason != "" {
-		s.conn.end(reason, err, goodbye(reason))
+	switch {
+	case o.reason != "":
+		s.conn.end(o.reason, o.err, goodbye(o.reason))
+	case o.full && !s.last:
+		s.pause()
 	}
-	return true
+	return !s.paused
 }
 
 // enter is Conn.enter, unless that was called since something was read.
