@@ -15,6 +15,7 @@ import (
 // asker makes calls with a time limit, one after the other, and notes how long they took and whom requests left out.
 type asker struct {
 	node    int
+	visits  bool
 	cluster *backplane.Cluster
 	ns      *backplane.Namespace
 	record  *recorder
@@ -52,10 +53,10 @@ func (a *asker) run(ctx context.Context, pause time.Duration) {
 		select {
 		case <-ticker.C:
 			limit := 200*time.Millisecond + time.Duration(a.random.Int64N(int64(1500*time.Millisecond)))
-			switch a.random.IntN(4) {
-			case 0:
+			switch n := a.random.IntN(4); {
+			case n == 0:
 				a.change(limit)
-			case 1:
+			case n == 1 && a.visits:
 				a.visit(limit)
 			default:
 				a.ask(limit)
@@ -101,7 +102,7 @@ func (a *asker) ask(limit time.Duration) {
 	}
 	var partial *backplane.PartialError
 	if errors.As(err, &partial) {
-		answered = append(append(answered, partial.Missing...), partial.Left...)
+		answered = slices.Concat(answered, partial.Missing, partial.Left, partial.Refused)
 	} else if err != nil {
 		a.record.note(e)
 		return

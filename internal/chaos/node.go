@@ -26,6 +26,7 @@ type nodeConfig struct {
 	Rate   int    `json:"rate"` // messages a second, of each stream
 
 	Heartbeat time.Duration `json:"heartbeat"`
+	Visits    bool          `json:"visits"` // it opens and closes namespaces
 }
 
 // namespaces are those of the streams, by number. The Node.js node is in the first.
@@ -145,7 +146,7 @@ func (n *node) start() {
 	for _, s := range n.streams {
 		n.traffic.Go(func() { s.run(ctx, n.config.Rate) })
 	}
-	a := &asker{node: n.config.Number, cluster: n.cluster, ns: n.spaces[0], record: n.record, peers: n.peers, random: rand.New(rand.NewPCG(n.config.Seed, 99))}
+	a := &asker{node: n.config.Number, visits: n.config.Visits, cluster: n.cluster, ns: n.spaces[0], record: n.record, peers: n.peers, random: rand.New(rand.NewPCG(n.config.Seed, 99))}
 	n.traffic.Go(func() { a.run(ctx, 100*time.Millisecond) })
 }
 
