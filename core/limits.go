@@ -41,20 +41,25 @@ type account struct {
 	pending int // requests that wait for clients here
 }
 
-// The requests of all peers together may cost as much as those of so many.
-const peersTogether = 4
+// The requests of all peers together may cost as much as those of peersTogether, and those of all strangers a part of what one
+// peer's may.
+const (
+	peersTogether  = 4
+	strangersShare = 0.2
+)
 
 // admit takes a request of a peer into its account, and into that of all. All strangers share one account: whoever may publish
-// can make up any number of them. It returns nil when the peer has asked too much. waits: the request is pending until
+// can make up any number of them. A stranger that is refused is asked to prove itself, so that it gets its own. It returns nil when the peer has asked too much. waits: the request is pending until
 // settle is called.
 func (m *membership) admit(uid string, waits bool, now time.Time) *account {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a := &m.strangersAccount
+	a, rate := &m.strangersAccount, strangersShare*m.rate
 	if p := m.peers[uid]; p != nil && p.place == nil {
-		a = &p.account
+		a, rate = &p.account, m.rate
 	}
-	if !a.work.open(now, m.rate, 2*m.rate) || !m.total.work.open(now, peersTogether*m.rate, 2*peersTogether*m.rate) {
+	if !a.work.open(now, rate, 2*rate) || !m.total.work.open(now, peersTogether*m.rate, 2*peersTogether*m.rate) {
+		m.urgent = m.urgent || a == &m.strangersAccount && m.peers[uid] != nil
 		return nil
 	}
 	if waits {
