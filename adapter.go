@@ -86,6 +86,7 @@ var (
 	ErrTimeout            = core.ErrTimeout
 	ErrRefused            = core.ErrRefused
 	ErrAnswersTooLarge    = core.ErrAnswersTooLarge
+	ErrUnsigned           = core.ErrUnsigned
 	ErrNamespaceExists    = core.ErrNamespaceExists
 	ErrSocketNotFound     = core.ErrSocketNotFound
 	ErrNoLoopback         = core.ErrNoLoopback

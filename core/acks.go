@@ -52,11 +52,11 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 		return nil, nil, nil, err
 	}
 	ns := t.ns
-	uids, left := []string{ns.uid}, []string(nil)
+	uids := []string{ns.uid}
 	if !t.local {
-		uids, left = append(uids, ns.members.uids()...), ns.members.doubted()
+		uids = append(uids, ns.members.asked()...)
 	}
-	if q, err = ns.requests.begin(codec.Broadcast, uids, left); err != nil {
+	if q, err = ns.requests.begin(codec.Broadcast, uids); err != nil {
 		return nil, nil, nil, err
 	}
 	t.flags.Timeout = t.timeout()

@@ -52,7 +52,7 @@ func (t Target) ServerSideEmitWithAck(ctx context.Context, name string, args ...
 	if err != nil {
 		return nil, err
 	}
-	q, err := t.ns.requests.begin(codec.ServerSideEmit, t.ns.members.uids(), t.ns.members.doubted())
+	q, err := t.ns.requests.begin(codec.ServerSideEmit, t.ns.members.asked())
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (ns *Namespace) tick(now, heard time.Time) (doubtful bool) {
 		ns.left(uid, true)
 		ns.requests.leave(uid)
 	}
-	ns.attend()
+	ns.attend(due)
 	return doubtful
 }
 

@@ -140,7 +140,7 @@ func (ns *Namespace) askSelf(data codec.Value) (*request, error) {
 	if hook != nil {
 		self = []string{ns.uid}
 	}
-	q, err := ns.requests.begin(codec.ServerSideEmit, self, nil)
+	q, err := ns.requests.begin(codec.ServerSideEmit, self)
 	if err == nil && hook != nil {
 		(*hook)(data, once(func(answer any) { q.value(ns.uid, ns.answerOf(answer)) }))
 	}

@@ -56,7 +56,8 @@ func New(config Config) (*Cluster, error) {
 		namespaces: make(map[string]*Namespace)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.wire = wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
-		Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes})
+		Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes,
+		Secrets: [][]byte{config.Secret, config.PreviousSecret}})
 	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Store: config.Store, Timeout: config.PublishTimeout,
 		Published: func() { c.counts.publishBatches.Add(1) }}
 	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,

@@ -24,6 +24,14 @@ type Config struct {
 	// Codec turns messages into bytes. All nodes use the same. Default: jsonmsgpack.Codec, which Node.js understands.
 	Codec codec.Codec
 
+	// Secret signs every message and attachment with HMAC-SHA256, and only what was signed with it, or with PreviousSecret, is
+	// read; the rest is dropped (DropUnsigned). Whoever does not know it is no peer, even if he may publish. It has at least 16
+	// bytes, best 32 random ones, and is the same in all nodes and emitters. It is for clusters without Node.js and without
+	// the SQL functions, which cannot sign. Default: none, and nothing is signed. See SECURITY.md.
+	Secret []byte
+	// PreviousSecret is accepted too, so that Secret can be replaced while the cluster runs. Default: none.
+	PreviousSecret []byte
+
 	// UID identifies this process in every namespace (Node.js: uid). It must be unique in the cluster. Default: 16
 	// random hexadecimal digits for each namespace.
 	UID string
@@ -141,6 +149,9 @@ func (c Config) validate() error {
 		return &ConfigError{Field: "Bus", Reason: "is required: for example pgxdriver.New(pool), pqdriver.New(db, dsn) or memory.NewHub()"}
 	}
 	if err := wire.CheckPrefix(c.ChannelPrefix, c.Bus.Limits()); err != nil {
+		return err
+	}
+	if err := wire.CheckSecrets(c.Secret, c.PreviousSecret); err != nil {
 		return err
 	}
 	switch {

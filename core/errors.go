@@ -25,6 +25,8 @@ var (
 	ErrRefused = errors.New("backplane: a node refused the request")
 	// ErrAnswersTooLarge is in the PartialError of a request whose answers are larger than Config.MaxAnswerBytes.
 	ErrAnswersTooLarge = errors.New("backplane: the answers are too large")
+	// ErrUnsigned is in the DropError of a message or an attachment that Config.Secret has not signed.
+	ErrUnsigned = wire.ErrUnsigned
 	// ErrNamespaceExists is returned when a namespace is opened a second time in one cluster.
 	ErrNamespaceExists = errors.New("backplane: the namespace is open already in this cluster")
 	// ErrSocketNotFound is returned by the requests for one socket when no node of the cluster has it.
@@ -66,8 +68,7 @@ type PartialError struct {
 	// Refused nodes did not answer because they were asked too much (Config.MaxRequestRate), or because their answer would
 	// have been too large. errors.Is(err, ErrRefused) tells that there are any.
 	Refused []string
-	// Left nodes closed, or stopped giving signs of life, while they were asked, or said goodbye a moment before in a way that
-	// proves nothing (see SECURITY.md).
+	// Left nodes closed, or stopped giving signs of life, while they were asked.
 	Left []string
 	// Err is ErrTimeout, the context's error, an error of publishing, ErrClosed; nil when all who are left answered.
 	Err error
@@ -137,6 +138,7 @@ const (
 	DropTooLarge   DropReason = "too large"          // it is over MaxMessageBytes
 	DropForeign    DropReason = "other namespace"    // it names another namespace than the channel it came on
 	DropPeers      DropReason = "too many peers"     // its sender would be one peer more than MaxPeers
+	DropUnsigned   DropReason = "unsigned"           // it was not signed with Config.Secret
 	DropRate       DropReason = "too many requests"  // its sender asks more than MaxRequestRate or MaxPendingRequests allow
 	DropAnswer     DropReason = "answer too large"   // it is a request whose answer cannot be sent
 )

@@ -144,6 +144,8 @@ func attachmentReason(err error) DropReason {
 		return DropTooLarge
 	case errors.Is(err, codec.ErrMalformed):
 		return DropMalformed
+	case errors.Is(err, ErrUnsigned):
+		return DropUnsigned
 	}
 	return DropAttachment
 }

@@ -13,7 +13,7 @@ import (
 
 // A node of this library proves its goodbye: its heartbeats carry the hash of a random key, and the goodbye the key. Node.js
 // nodes prove nothing, so whoever may publish can say goodbye in their name. Their goodbye is believed, but followed by an
-// announcement: if they are alive they answer it, and are back.
+// announcement: if they are alive they answer it, and are back. Requests ask them too until it is clear that they do not answer.
 
 // newCloseKey returns a random key to close with, and its hash.
 func newCloseKey() (key, hash string) {
@@ -46,7 +46,8 @@ type leaver struct {
 	uid      string
 	why      reason
 	at       time.Time
-	doubtful bool      // it may be alive
+	doubtful bool      // it may be alive: requests ask it too
+	proven   bool      // it is certain that it has left
 	asked    time.Time // when an announcement that it would answer came back; zero before
 	place    *list.Element
 }
@@ -64,8 +65,8 @@ func newFormer(max int) former {
 	return former{max: max, all: make(map[string]*leaver), queues: [...]*list.List{list.New(), list.New(), list.New()}}
 }
 
-// add notes that uid is no peer any more. What was noted about who is none anyway stays.
-func (s *former) add(uid string, why reason, doubtful bool, now time.Time) {
+// add notes that uid is no peer any more, which may be proven. What was noted about who is none anyway stays.
+func (s *former) add(uid string, why reason, proven bool, now time.Time) {
 	if l := s.all[uid]; l != nil {
 		if why == neverKnown && l.why != madeRoom {
 			return
@@ -76,7 +77,7 @@ func (s *former) add(uid string, why reason, doubtful bool, now time.Time) {
 	if queue.Len() >= s.max {
 		s.remove(queue.Front().Value.(*leaver))
 	}
-	l := &leaver{uid: uid, why: why, at: now, doubtful: doubtful}
+	l := &leaver{uid: uid, why: why, at: now, proven: proven, doubtful: why == saidGoodbye && !proven}
 	l.place = queue.PushBack(l)
 	s.all[uid] = l
 }
@@ -93,7 +94,7 @@ func (s *former) allow(env *codec.Envelope, now time.Time, answer time.Duration)
 	if l == nil {
 		return true, false
 	}
-	answers = env.Type == codec.Heartbeat && l.doubtful && !l.asked.IsZero() && now.Sub(l.asked) <= answer
+	answers = env.Type == codec.Heartbeat && !l.proven && !l.asked.IsZero() && now.Sub(l.asked) <= answer
 	allowed = answers || l.why == madeRoom || env.Type == codec.InitialHeartbeat
 	if allowed {
 		s.remove(l)
@@ -104,31 +105,8 @@ func (s *former) allow(env *codec.Envelope, now time.Time, answer time.Duration)
 // announced notes that an announcement came back, which those of whom it is not sure that they have left would answer.
 func (s *former) announced(now time.Time) {
 	for _, l := range s.all {
-		if l.doubtful && l.asked.IsZero() {
+		if !l.proven && l.asked.IsZero() {
 			l.asked = now
-		}
-	}
-}
-
-// due reports whether settle would do something.
-func (s *former) due(limit time.Time) bool {
-	for _, l := range s.all {
-		if l.overdue(limit) {
-			return true
-		}
-	}
-	return false
-}
-
-func (l *leaver) overdue(limit time.Time) bool {
-	return l.doubtful && !l.asked.IsZero() && l.asked.Before(limit)
-}
-
-// settle believes that those have left who should have answered before limit.
-func (s *former) settle(limit time.Time) {
-	for _, l := range s.all {
-		if l.overdue(limit) {
-			l.doubtful = false
 		}
 	}
 }
@@ -141,6 +119,37 @@ func (s *former) doubted() (uids []string) {
 		}
 	}
 	return uids
+}
+
+// doubts reports whether uid is among them.
+func (s *former) doubts(uid string) bool {
+	l := s.all[uid]
+	return l != nil && l.doubtful
+}
+
+// due reports whether settle would return somebody.
+func (s *former) due(limit time.Time) bool {
+	for e := s.queues[saidGoodbye].Front(); e != nil; e = e.Next() {
+		if e.Value.(*leaver).overdue(limit) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *leaver) overdue(limit time.Time) bool {
+	return l.doubtful && !l.asked.IsZero() && l.asked.Before(limit)
+}
+
+// settle ends the doubt about those who should have answered before limit, and returns them.
+func (s *former) settle(limit time.Time) (left []string) {
+	for e := s.queues[saidGoodbye].Front(); e != nil; e = e.Next() {
+		if l := e.Value.(*leaver); l.overdue(limit) {
+			l.doubtful = false
+			left = append(left, l.uid)
+		}
+	}
+	return left
 }
 
 // forget forgets who left before limit.

@@ -12,11 +12,17 @@ import (
 // receive takes what came on the namespace's channel. It is called by the receiving goroutine.
 func (ns *Namespace) receive(p []byte, at time.Time) {
 	c := ns.cluster
+	size := len(p)
+	p, err := c.wire.Open(ns.channel, p)
+	if err != nil {
+		ns.dropped(&codec.Envelope{}, DropUnsigned, err)
+		return nil
+	}
 	if !ns.members.announcing.Load() && c.wire.SentBy(p, ns.uid) {
 		ns.own(at)
 		return
 	}
-	if err := c.wire.CheckSize(0, len(p)); err != nil {
+	if err := c.wire.CheckSize(0, size); err != nil {
 		ns.dropped(&codec.Envelope{}, DropTooLarge, err)
 		return
 	}
@@ -116,6 +122,9 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 		return
 	}
 	c.counts.receiveDropped.Add(1)
+	if reason == DropUnsigned {
+		c.counts.unsigned.Add(1)
+	}
 	e := &DropError{Reason: reason, Namespace: ns.name, Type: env.Type, UID: env.UID, Err: err}
 	if c.config.Trace.Dropped != nil {
 		c.config.Trace.Dropped(e)
@@ -184,7 +193,7 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, a *account) {
 		timeout = ns.cluster.config.RequestTimeout
 	}
 	ctx, cancel := context.WithTimeout(ns.ctx, timeout)
-	context.AfterFunc(ctx, func() { ns.members.settle(a) })
+	context.AfterFunc(ctx, func() { ns.members.release(a) })
 	var open atomic.Int64 // clients who have yet to answer
 	done := func(n int64) {
 		if open.Add(n) == 0 {

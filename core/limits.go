@@ -82,8 +82,8 @@ func (m *membership) charge(a *account, sockets int) {
 	m.total.work.spend(float64(sockets))
 }
 
-// settle ends a pending request.
-func (m *membership) settle(a *account) {
+// release ends a pending request.
+func (m *membership) release(a *account) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a.pending--
@@ -134,8 +134,7 @@ func (ns *Namespace) refuse(env *codec.Envelope, reason DropReason, err error) {
 // noisy reports whether a drop is one too many to be reported.
 func (ns *Namespace) noisy(reason DropReason) bool {
 	switch reason {
-	case DropPeers, DropRate, DropAnswer:
-	default:
+	case DropSlow, DropAttachment, DropTooLarge: // these may be messages of honest peers, and each of them lost
 		return false
 	}
 	ns.limits.Lock()
@@ -155,13 +154,16 @@ func (ns *Namespace) greets() bool {
 	return ok
 }
 
-// attend does what peers wait for, and what has become due.
-func (ns *Namespace) attend() {
+// attend does what peers wait for, and what has become due. Peers could be heard until due plus the heartbeat timeout.
+func (ns *Namespace) attend(due time.Time) {
+	for _, uid := range ns.members.settle(due) {
+		ns.requests.drop(uid)
+	}
 	if ns.owes() {
 		ns.greet()
 	}
 	if ns.members.pushedOut() {
-		ns.requests.leaveUnless(func(uid string) bool { return uid == ns.uid || ns.members.has(uid) })
+		ns.requests.leaveUnless()
 	}
 	if ns.members.curious(ns.requests.waiting()) {
 		ns.inquire()

@@ -160,7 +160,7 @@ func (m *membership) makeRoom(now time.Time) (out *peer, ok bool) {
 	}
 	out = front.Value.(*peer)
 	m.remove(out)
-	m.former.add(out.uid, madeRoom, true, now)
+	m.former.add(out.uid, madeRoom, false, now)
 	m.pushed = true
 	return out, true
 }
@@ -188,12 +188,12 @@ func (m *membership) goodbye(env *codec.Envelope, now time.Time) bool {
 		return false
 	}
 	if len(env.UID) <= maxUID {
-		doubtful, why := p == nil || p.closeHash == "", saidGoodbye
+		proven, why := p != nil && p.closeHash != "", saidGoodbye
 		if p == nil {
 			why = neverKnown
 		}
-		m.former.add(env.UID, why, doubtful, now)
-		m.urgent = m.urgent || doubtful
+		m.former.add(env.UID, why, proven, now)
+		m.urgent = m.urgent || !proven
 	}
 	if p == nil {
 		return false
@@ -242,11 +242,23 @@ func (m *membership) expire(limit time.Time) (gone []string) {
 			gone = append(gone, uid)
 		}
 	}
-	m.former.settle(limit.Add(m.timeout - m.answer))
 	if gone != nil {
 		m.change()
 	}
 	return gone
+}
+
+// settle returns those of whom it is clear by now that they have left, if they could have been heard until limit plus the timeout.
+func (m *membership) settle(limit time.Time) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.former.settle(m.doubtLimit(limit))
+}
+
+// doubtLimit is before when somebody must have been asked who has left. Requests wait for it, so it is sooner than the
+// time within which an answer is accepted.
+func (m *membership) doubtLimit(limit time.Time) time.Time {
+	return limit.Add(m.timeout - m.answer/4)
 }
 
 // forget forgets who said goodbye before limit.
@@ -316,17 +328,19 @@ func (m *membership) uids() []string {
 	return uids
 }
 
-// doubted returns the peers who seem to have said goodbye a moment ago, which nothing proves yet.
-func (m *membership) doubted() []string {
+// asked returns who is asked by a request: the peers, and who seems to have said goodbye a moment ago, which nothing proves.
+func (m *membership) asked() []string {
+	uids := m.uids()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.former.doubted()
+	return append(uids, m.former.doubted()...)
 }
 
-func (m *membership) has(uid string) bool {
+// present reports whether a request may wait for uid.
+func (m *membership) present(uid string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.peers[uid] != nil
+	return m.peers[uid] != nil || m.former.doubts(uid)
 }
 
 // pushedOut reports whether strangers have made room for others since it was called last.
@@ -353,7 +367,7 @@ func (m *membership) due(limit time.Time) bool {
 			return true
 		}
 	}
-	return m.former.due(limit.Add(m.timeout - m.answer))
+	return m.former.due(m.doubtLimit(limit))
 }
 
 // close ends those who wait for a number of peers.

@@ -106,7 +106,7 @@ func (c *Cluster) newNamespace(name string, local Local) (*Namespace, error) {
 		ns.left(uid, true)
 		ns.inquire()
 	})
-	ns.requests = newRequests(func(uid string) bool { return uid == ns.uid || ns.members.has(uid) }, c.config.MaxAnswerBytes)
+	ns.requests = newRequests(func(uid string) bool { return uid == ns.uid || ns.members.present(uid) }, c.config.MaxAnswerBytes)
 	ns.lanes = lanes{messages: ns.newLane(ns.handle), answers: ns.newLane(ns.answer)}
 	return ns, nil
 }

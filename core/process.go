@@ -64,6 +64,11 @@ func (p *process) tick(now, heard time.Time, all []*Namespace, doubted bool) {
 // receive takes what came on the process's channel.
 func (p *process) receive(payload []byte, at time.Time) {
 	c := p.self.cluster
+	payload, err := c.wire.Open(p.self.channel, payload)
+	if err != nil {
+		p.self.dropped(&codec.Envelope{}, DropUnsigned, err)
+		return
+	}
 	own := c.wire.SentBy(payload, p.self.uid)
 	if own {
 		c.counts.receivedOwn.Add(1)

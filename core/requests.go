@@ -36,11 +36,11 @@ func newRequests(present func(uid string) bool, room int) *requests {
 	return r
 }
 
-// begin registers a request to uids, before it is sent. Those who left seem to have said goodbye just before.
-func (r *requests) begin(kind codec.Type, uids, left []string) (*request, error) {
+// begin registers a request to uids, before it is sent.
+func (r *requests) begin(kind codec.Type, uids []string) (*request, error) {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], r.last.Add(1))
-	q := &request{id: hex.EncodeToString(b[:]), kind: kind, asked: make(map[string]*answerer, len(uids)), left: left, room: r.room,
+	q := &request{id: hex.EncodeToString(b[:]), kind: kind, asked: make(map[string]*answerer, len(uids)), room: r.room,
 		done: make(chan struct{})}
 	for _, uid := range uids {
 		q.asked[uid] = &answerer{}
@@ -134,11 +134,16 @@ func (r *requests) leave(uid string) {
 	r.each(func(q *request) { q.leave(uid) })
 }
 
+// drop tells all requests not to wait for a node that had said goodbye before they began.
+func (r *requests) drop(uid string) {
+	r.each(func(q *request) { q.forget(uid) })
+}
+
 // leaveUnless tells all requests that those nodes are gone who are not present.
-func (r *requests) leaveUnless(present func(uid string) bool) {
+func (r *requests) leaveUnless() {
 	r.each(func(q *request) {
 		for _, uid := range q.waitsFor() {
-			if !present(uid) {
+			if !r.present(uid) {
 				q.leave(uid)
 			}
 		}

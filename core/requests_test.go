@@ -279,12 +279,12 @@ func TestPeerThatLeavesWhileARequestBegins(t *testing.T) {
 	p := newPuppet(t, hub, "/", "puppet")
 	for i := range 300 {
 		uid := fmt.Sprint("peer ", i)
-		p.say(codec.Envelope{Type: codec.InitialHeartbeat, UID: uid})
+		p.say(codec.Envelope{Type: codec.InitialHeartbeat, UID: uid, CloseHash: closeHash})
 		require.NoError(t, ns.WaitForPeers(t.Context(), 1))
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)
-			p.say(codec.Envelope{Type: codec.AdapterClose, UID: uid})
+			p.say(codec.Envelope{Type: codec.AdapterClose, UID: uid, CloseKey: closeKey})
 		}()
 		start := time.Now()
 		_, err := ns.FetchSockets(t.Context())

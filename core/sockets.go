@@ -20,11 +20,11 @@ type RemoteSocket struct {
 // so far, this process's own among them, come with a *PartialError.
 func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	ns := t.ns
-	var peers, left []string
+	var peers []string
 	if !t.local {
-		peers, left = ns.members.uids(), ns.members.doubted()
+		peers = ns.members.asked()
 	}
-	q, err := ns.requests.begin(codec.FetchSockets, peers, left)
+	q, err := ns.requests.begin(codec.FetchSockets, peers)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ type Stats struct {
 	Received        uint64 // messages of other nodes
 	ReceivedOwn     uint64 // the node's own messages, which came back and were dropped
 	ReceiveDropped  uint64 // messages of other nodes that were not delivered, for any DropReason
+	Unsigned        uint64 // messages and attachments dropped because Config.Secret did not sign them; among ReceiveDropped
 	AttachmentReads uint64 // attachments fetched from the store
 	SessionsLost    uint64 // times that the node became deaf
 }
@@ -44,6 +45,7 @@ type Stats struct {
 type counters struct {
 	published, publishErrors, publishBatches, spilled, queueDropped  atomic.Uint64
 	received, receivedOwn, receiveDropped, attachmentReads, sessions atomic.Uint64
+	unsigned                                                         atomic.Uint64
 }
 
 func (c *counters) snapshot() Stats {
@@ -51,6 +53,6 @@ func (c *counters) snapshot() Stats {
 		Published: c.published.Load(), PublishErrors: c.publishErrors.Load(), PublishBatches: c.publishBatches.Load(),
 		Spilled: c.spilled.Load(), QueueDropped: c.queueDropped.Load(), Received: c.received.Load(),
 		ReceivedOwn: c.receivedOwn.Load(), ReceiveDropped: c.receiveDropped.Load(),
-		AttachmentReads: c.attachmentReads.Load(), SessionsLost: c.sessions.Load(),
+		Unsigned: c.unsigned.Load(), AttachmentReads: c.attachmentReads.Load(), SessionsLost: c.sessions.Load(),
 	}
 }

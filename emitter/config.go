@@ -44,6 +44,9 @@ type Config struct {
 	// MaxMessageBytes bounds the size in bytes of an encoded message, with its attachment: a larger one is refused with a
 	// TooLargeError. It should be the cluster's, whose nodes drop what is larger. Default: 16 MiB.
 	MaxMessageBytes int
+	// Secret signs every message and attachment with HMAC-SHA256. It must be the cluster's: core.Config.Secret. Default:
+	// none, and nothing is signed.
+	Secret []byte
 	// Namespace is where the emitter emits until told otherwise by Of (Node.js: nsp). Default: "/".
 	Namespace string
 	// PublishTimeout bounds the way of a message from leaving the queue until its outcome is known, in addition to the caller's
@@ -81,6 +84,9 @@ func (c Config) validate() error {
 		return &ConfigError{Field: "MaxMessageBytes", Reason: "is negative"}
 	case c.PublishTimeout < 0:
 		return &ConfigError{Field: "PublishTimeout", Reason: "is negative"}
+	}
+	if err := wire.CheckSecrets(c.Secret, nil); err != nil {
+		return err
 	}
 	limits := c.Bus.Limits()
 	if err := wire.CheckPrefix(c.ChannelPrefix, limits); err != nil {

@@ -68,7 +68,7 @@ func newPost(config Config) *post {
 	}
 	sender := &wire.Sender{
 		Wire: wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
-			Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes}),
+			Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes, Secrets: [][]byte{config.Secret}}),
 		Bus: config.Bus, Store: config.Store, Timeout: config.PublishTimeout,
 	}
 	if _, ok := config.Bus.(Transaction); ok {

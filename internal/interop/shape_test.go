@@ -103,7 +103,7 @@ func scrub(v any) {
 			scrub(e)
 		}
 	case map[string]any:
-		for _, key := range []string{"source", "requesterUid", "process", "closeHash", "closeKey", "attachmentKey"} { // which ours add, and Node.js skips
+		for _, key := range []string{"source", "requesterUid", "process", "closeHash", "closeKey", "attachmentKey", "clock"} { // which ours add, and Node.js skips
 			delete(v, key)
 		}
 		for _, key := range []string{"uid", "requestId", "id", "issued", "time", "headers", "query", "url"} {

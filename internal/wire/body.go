@@ -25,6 +25,10 @@ func newKey() string { return strconv.FormatUint(rand.Uint64()|1<<63, 16) }
 // parts of p. It returns ErrReplaced for another message's body. Node.js writes no key: its bodies are held only
 // against sender, type and namespace.
 func (w *Wire) DecodeBody(ref *codec.Envelope, p []byte) (*codec.Envelope, error) {
+	p, err := w.Open(inStore, p)
+	if err != nil {
+		return nil, err
+	}
 	env, err := w.codec.Parse(p, codec.Binary)
 	if err != nil {
 		return nil, err

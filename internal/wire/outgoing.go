@@ -19,11 +19,16 @@ type Outgoing struct {
 // Outgoing encodes env for a channel.
 func (w *Wire) Outgoing(channel string, env *codec.Envelope) (Outgoing, error) {
 	buf := buffers.Get().(*[]byte)
-	b, spill, err := w.Encode((*buf)[:0], env)
+	b, spill, err := w.Encode(w.reserve((*buf)[:0]), env)
 	*buf = b
 	if err != nil {
 		putBuffer(buf)
 		return Outgoing{}, err
+	}
+	if spill {
+		w.seal(inStore, b)
+	} else {
+		w.seal(channel, b)
 	}
 	return Outgoing{Channel: channel, Env: env, buf: buf, spill: spill}, nil
 }

@@ -138,7 +138,10 @@ func (s *Sender) attempt(ctx context.Context, giveUp context.CancelCauseFunc, tr
 // refer replaces the body of o by a reference to it.
 func (s *Sender) refer(o *Outgoing, id string, err error) {
 	if err == nil {
-		*o.buf, err = s.Wire.Reference((*o.buf)[:0], o.Env, id)
+		*o.buf, err = s.Wire.Reference(s.Wire.reserve((*o.buf)[:0]), o.Env, id)
+	}
+	if err == nil {
+		s.Wire.seal(o.Channel, *o.buf)
 	}
 	if err != nil {
 		o.Err = &OpError{Op: "store attachment", Channel: o.Channel, Err: err}

@@ -23,6 +23,9 @@ type Config struct {
 	Threshold int
 	// MaxMessageBytes is how large an encoded message may be, inline or as a body. 0: any size.
 	MaxMessageBytes int
+	// Secrets: messages and bodies are signed with the first, and only those are read that one of them has signed. Empty ones
+	// do not count. None: messages are not signed.
+	Secrets [][]byte
 }
 
 // Wire encodes and decodes. It is safe for concurrent use.
@@ -31,8 +34,9 @@ type Wire struct {
 	peeker codec.Peeker
 	text   bool
 	spills bool
-	inline int // most bytes sent inline, 0: any number
-	max    int // most bytes of a message, 0: any number
+	signer *signer // nil: messages are not signed
+	inline int     // most bytes sent inline, without the signature, 0: any number
+	max    int     // most bytes of a message, 0: any number
 
 	distinct *distinct // nil if the bus does not mind equal messages
 }
@@ -45,13 +49,16 @@ func New(config Config) *Wire {
 	if t := config.Threshold; w.spills && t > 0 && (w.inline == 0 || t <= w.inline) {
 		w.inline = max(t-1, 1) // 0 would mean any number, and no message is that short
 	}
+	if w.signer = newSigner(config.Secrets); w.signer != nil && w.inline > 0 {
+		w.inline = max(w.inline-signatureSize, 1)
+	}
 	if config.Limits.Distinct {
 		w.distinct = newDistinct()
 	}
 	return w
 }
 
-// Encode appends env to dst as it goes over the bus. If spill is true the result is instead a body for the store, and
+// Encode appends env to dst as it goes over the bus, but for the signature. If spill is true the result is instead a body for the store, and
 // Reference tells what goes over the bus once the store has it.
 func (w *Wire) Encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
 	p, spill, err = w.encode(dst, env)
@@ -64,7 +71,7 @@ func (w *Wire) Encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, er
 
 func (w *Wire) encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
 	if p, spill, err = w.form(dst, env); err == nil {
-		err = w.CheckSize(env.Type, len(p)-len(dst))
+		err = w.CheckSize(env.Type, len(p)-len(dst)+w.overhead())
 	}
 	if err != nil {
 		return dst, false, err
@@ -113,21 +120,20 @@ func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err 
 
 func (w *Wire) fits(n int) bool { return w.inline == 0 || n <= w.inline }
 
-// Reference appends to dst what goes over the bus in place of env, whose body is in the store under id.
+// Reference appends to dst what goes over the bus in place of env, whose body is in the store under id, but for the signature.
 func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) ([]byte, error) {
 	ref := codec.Envelope{Type: env.Type, UID: env.UID, NSP: env.NSP, RequesterUID: env.RequesterUID,
 		AttachmentID: id, AttachmentKey: env.AttachmentKey}
 	return w.codec.Append(dst, &ref, codec.Text)
 }
 
-// Decode reads what came over the bus. The envelope may keep parts of p.
+// Decode reads what came over the bus, and what Open has returned. The envelope may keep parts of p.
 func (w *Wire) Decode(p []byte) (*codec.Envelope, error) {
 	if !w.text && len(p) > 0 && p[0] == binaryMark {
 		return w.codec.Parse(p[1:], codec.Binary)
 	}
 	return w.codec.Parse(p, codec.Text)
 }
-
 
 // SentBy reports whether p is a message of uid's, as far as the codec can tell without reading it: false means that it
 // takes a Decode to know.

@@ -1,0 +1,129 @@
+package wire
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"hash"
+	"sync"
+)
+
+// A signed message starts with its signature: the HMAC-SHA256 of where it belongs and of what follows, in base64. It is text, so
+// that every bus can carry it, and has always the same size.
+
+// signatureSize is the size of a signature in bytes.
+const signatureSize = 43
+
+var signatureText = base64.RawURLEncoding.Strict()
+
+// ErrUnsigned is returned for a message that none of the secrets has signed.
+var ErrUnsigned = errors.New("backplane: the message has no valid signature")
+
+// MinSecret is how many bytes a secret has at least.
+const MinSecret = 16
+
+// What is signed belongs to a channel, or to the store. Channels have no NUL in their names, so none is the store.
+const inStore = "\x00store"
+
+// signer signs with the first of its secrets and accepts what any of them has signed. It is safe for concurrent use.
+type signer struct{ secrets []*sync.Pool } // of *mac
+
+// mac computes signatures with one secret.
+type mac struct {
+	hash  hash.Hash
+	place []byte
+	sum   [sha256.Size]byte
+	text  [signatureSize]byte
+}
+
+// newSigner returns nil if there is no secret.
+func newSigner(secrets [][]byte) *signer {
+	s := new(signer)
+	for _, secret := range secrets {
+		if len(secret) > 0 {
+			s.secrets = append(s.secrets, &sync.Pool{New: func() any { return &mac{hash: hmac.New(sha256.New, secret)} }})
+		}
+	}
+	if len(s.secrets) == 0 {
+		return nil
+	}
+	return s
+}
+
+// signature returns the signature of what belongs to a place. It is valid until the next call.
+func (m *mac) signature(place string, p []byte) []byte {
+	m.place = append(append(m.place[:0], place...), 0)
+	m.hash.Reset()
+	m.hash.Write(m.place)
+	m.hash.Write(p)
+	signatureText.Encode(m.text[:], m.hash.Sum(m.sum[:0]))
+	return m.text[:]
+}
+
+// sign puts a signature into the first bytes of p, which are kept free for it.
+func (s *signer) sign(place string, p []byte) {
+	m := s.secrets[0].Get().(*mac)
+	copy(p, m.signature(place, p[signatureSize:]))
+	s.secrets[0].Put(m)
+}
+
+// open returns what follows the signature, or ErrUnsigned.
+func (s *signer) open(place string, p []byte) ([]byte, error) {
+	if len(p) < signatureSize {
+		return nil, ErrUnsigned
+	}
+	for _, secret := range s.secrets {
+		m := secret.Get().(*mac)
+		ok := hmac.Equal(p[:signatureSize], m.signature(place, p[signatureSize:]))
+		secret.Put(m)
+		if ok {
+			return p[signatureSize:], nil
+		}
+	}
+	return nil, ErrUnsigned
+}
+
+// overhead is how many bytes a signature takes.
+func (w *Wire) overhead() int {
+	if w.signer == nil {
+		return 0
+	}
+	return signatureSize
+}
+
+// unsigned is where a signature will be.
+var unsigned [signatureSize]byte
+
+// reserve makes room for a signature at the end of dst, if messages are signed.
+func (w *Wire) reserve(dst []byte) []byte {
+	return append(dst, unsigned[:w.overhead()]...)
+}
+
+// seal signs what reserve has made room for.
+func (w *Wire) seal(place string, p []byte) {
+	if w.signer != nil {
+		w.signer.sign(place, p)
+	}
+}
+
+// Open returns the message that came on a channel without its signature, or ErrUnsigned. It returns p if messages are not signed.
+func (w *Wire) Open(channel string, p []byte) ([]byte, error) {
+	if w.signer == nil {
+		return p, nil
+	}
+	return w.signer.open(channel, p)
+}
+
+// CheckSecrets returns a *ConfigError for secrets that cannot be used.
+func CheckSecrets(secret, previous []byte) error {
+	switch {
+	case len(secret) > 0 && len(secret) < MinSecret:
+		return &ConfigError{Field: "Secret", Reason: "has less than 16 bytes: whoever reads one message could find it by trying"}
+	case len(previous) > 0 && len(previous) < MinSecret:
+		return &ConfigError{Field: "PreviousSecret", Reason: "has less than 16 bytes: whoever reads one message could find it by trying"}
+	case len(previous) > 0 && len(secret) == 0:
+		return &ConfigError{Field: "PreviousSecret", Reason: "is set without Secret: nothing would be signed"}
+	}
+	return nil
+}
