@@ -16,7 +16,7 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 	p, err := c.wire.Open(ns.channel, p)
 	if err != nil {
 		ns.dropped(&codec.Envelope{}, DropUnsigned, err)
-		return nil
+		return
 	}
 	if !ns.members.announcing.Load() && c.wire.SentBy(p, ns.uid) {
 		ns.own(at)
