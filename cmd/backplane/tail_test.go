@@ -194,6 +194,10 @@ func TestTailOfWhatCannotBeRead(t *testing.T) {
 	m = receive(w, tl.lines)
 	require.Equal(t, "attachment 123456: it has expired, or is in another table", m["error"])
 	require.Equal(t, "emitter", m["uid"])
+	pgtest.Exec(t, w.url, `INSERT INTO socket_io_attachments (id, payload) VALUES (123456, convert_to(repeat('x', 16777217), 'UTF8'));
+		SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"attachmentId":"123456"}')`)
+	m = receive(w, tl.lines)
+	require.Equal(t, "attachment 123456: it has 16777217 bytes, and nothing over 16777216 is read", m["error"])
 	pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"nsp":"/x","data":{"packet":{"data":["a"]},"opts":{}}}')`)
 	require.Contains(t, receive(w, tl.lines)["error"], `it is for "/x"`)
 	tl.interrupt()

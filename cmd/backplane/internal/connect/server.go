@@ -30,7 +30,7 @@ type Server struct {
 type Driver interface {
 	transport.Bus
 	transport.Closer
-	storage.Store
+	storage.Sizer
 	storage.Preparer
 }
 

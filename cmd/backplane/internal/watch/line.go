@@ -62,7 +62,7 @@ type Reader struct {
 	// Prefix starts the names of the channels.
 	Prefix string
 	Wire   *wire.Wire
-	Store  storage.Store
+	Store  storage.Sizer
 	// Timeout bounds the round trip to Store.
 	Timeout time.Duration
 }
@@ -116,16 +116,23 @@ func (r *Reader) Line(ctx context.Context, m transport.Message, at time.Time) Li
 func (r *Reader) attachment(ctx context.Context, ref *codec.Envelope) (*codec.Envelope, int, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
-	body, err := r.Store.Get(ctx, ref.AttachmentID)
-	if errors.Is(err, storage.ErrNotFound) {
-		err = errors.New("it has expired, or is in another table")
-	}
+	found, err := r.Store.GetUpTo(ctx, []string{ref.AttachmentID}, maxAttachment)
 	if err != nil {
 		return nil, 0, err
 	}
-	env, err := r.Wire.DecodeBody(ref, body)
-	return env, len(body), err
+	switch body := found[0].Body; {
+	case found[0].Size == storage.NotFound:
+		return nil, 0, errors.New("it has expired, or is in another table")
+	case body == nil:
+		return nil, found[0].Size, fmt.Errorf("it has %d bytes, and nothing over %d is read", found[0].Size, maxAttachment)
+	default:
+		env, err := r.Wire.DecodeBody(ref, body)
+		return env, len(body), err
+	}
 }
+
+// maxAttachment is the default of a cluster's MaxMessageBytes, in bytes.
+const maxAttachment = 16 << 20
 
 func (l *Line) about(env *codec.Envelope) {
 	l.UID, l.Type, l.Name = env.UID, env.Type, env.Type.String()
