@@ -273,3 +273,39 @@ func TestLockedDownRoleInATransaction(t *testing.T) {
 	c.expect(`["small"]`, `["binary","AAE="]`, `["batch",1]`, `["batch","Ag=="]`, `["batch","`+large+`"]`, `["batch",""]`)
 	a.fence(c)
 }
+
+// TestTooLargeHarmsNoTransaction: what is over MaxMessageBytes is refused before it reaches the database.
+func TestTooLargeHarmsNoTransaction(t *testing.T) {
+	rec := &recorder{limits: postgresLimits}
+	outside, err := emitter.New(emitter.Config{Bus: rec, MaxMessageBytes: 20_000})
+	require.NoError(t, err)
+	for name, e := range map[string]*emitter.Emitter{"Outside": outside, "Transaction": outside.With(merging{rec})} {
+		t.Run(name, func(t *testing.T) {
+			before := len(rec.sent())
+			for _, arg := range []any{strings.Repeat("x", 20_000), make([]byte, 20_000)} {
+				var large *emitter.TooLargeError
+				require.ErrorAs(t, e.Emit(within(t), "e", arg), &large)
+				require.Equal(t, 20_000, large.Limit)
+				require.Equal(t, "MaxMessageBytes", large.Option)
+				require.ErrorAs(t, e.Batch().Emit(within(t), "e", arg), &large, "and it is not in the batch")
+			}
+			require.Len(t, rec.sent(), before)
+			require.NoError(t, e.Emit(within(t), "e", make([]byte, 19_000)))
+			require.Len(t, rec.sent(), before+1)
+		})
+	}
+	require.Equal(t, 2, rec.puts)
+}
+
+func TestMaxMessageBytesHasADefault(t *testing.T) {
+	rec := &recorder{limits: postgresLimits}
+	e, err := emitter.New(emitter.Config{Bus: rec})
+	require.NoError(t, err)
+	var large *emitter.TooLargeError
+	require.ErrorAs(t, e.Emit(within(t), "e", make([]byte, 16<<20)), &large)
+	require.Equal(t, 16<<20, large.Limit)
+	_, err = emitter.New(emitter.Config{Bus: rec, MaxMessageBytes: -1})
+	var config *emitter.ConfigError
+	require.ErrorAs(t, err, &config)
+	require.Equal(t, "MaxMessageBytes", config.Field)
+}

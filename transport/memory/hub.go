@@ -36,6 +36,8 @@ type Config struct {
 	Limits transport.Limits
 	// Buffer is how many messages a session holds that were not received yet. The default is 4096.
 	Buffer int
+	// BufferBytes bounds the same in bytes of payloads; a single message may have more. The default is 64 MiB.
+	BufferBytes int
 	// Patience is how long Publish waits for a session whose buffer is full. The default is one second.
 	Patience time.Duration
 }
@@ -43,6 +45,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Buffer <= 0 {
 		c.Buffer = 4096
+	}
+	if c.BufferBytes <= 0 {
+		c.BufferBytes = 64 << 20
 	}
 	if c.Patience <= 0 {
 		c.Patience = time.Second
@@ -118,6 +123,7 @@ func (h *Hub) Open(ctx context.Context) (transport.Session, error) {
 	s := &session{
 		hub:      h,
 		queue:    make(chan transport.Message, h.config.Buffer),
+		room:     make(chan struct{}, 1),
 		ended:    make(chan struct{}),
 		channels: make(map[string]struct{}),
 	}

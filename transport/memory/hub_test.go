@@ -39,48 +39,62 @@ func receive(t *testing.T, s transport.Session) string {
 }
 
 func TestASlowSessionIsToldAndOthersGoOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hub := memory.NewHubWithConfig(memory.Config{Buffer: 2, Patience: time.Minute})
-		slow, quick := open(t, hub, "a"), open(t, hub, "a")
-		got := make(chan string)
-		go func() {
-			for range 4 {
-				m, _ := quick.Receive(t.Context())
-				got <- string(m.Payload)
-			}
-		}()
-		go hub.Publish(t.Context(), message("1"), message("2"), message("3"), message("4"))
+	for name, config := range map[string]memory.Config{
+		"InMessages": {Buffer: 2, Patience: time.Minute},
+		"InBytes":    {BufferBytes: 2, Patience: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hub := memory.NewHubWithConfig(config)
+				slow, quick := open(t, hub, "a"), open(t, hub, "a")
+				got := make(chan string)
+				go func() {
+					for range 4 {
+						m, _ := quick.Receive(t.Context())
+						got <- string(m.Payload)
+					}
+				}()
+				go hub.Publish(t.Context(), message("1"), message("2"), message("3"), message("4"))
 
-		start := time.Now()
-		for _, want := range []string{"1", "2", "3", "4"} {
-			require.Equal(t, want, <-got)
-		}
-		require.Equal(t, time.Minute, time.Since(start), "Publish waits for the slow session as long as Patience says")
-		require.Equal(t, "1", receive(t, slow))
-		require.Equal(t, "2", receive(t, slow))
-		for range 2 {
-			_, err := slow.Receive(t.Context())
-			require.ErrorIs(t, err, memory.ErrSlow)
-		}
-		require.ErrorIs(t, slow.Listen(t.Context(), "b"), memory.ErrSlow)
-	})
+				start := time.Now()
+				for _, want := range []string{"1", "2", "3", "4"} {
+					require.Equal(t, want, <-got)
+				}
+				require.Equal(t, time.Minute, time.Since(start), "Publish waits for the slow session as long as Patience says")
+				require.Equal(t, "1", receive(t, slow))
+				require.Equal(t, "2", receive(t, slow))
+				for range 2 {
+					_, err := slow.Receive(t.Context())
+					require.ErrorIs(t, err, memory.ErrSlow)
+				}
+				require.ErrorIs(t, slow.Listen(t.Context(), "b"), memory.ErrSlow)
+			})
+		})
+	}
 }
 
 func TestPublishWaitsForRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hub := memory.NewHubWithConfig(memory.Config{Buffer: 1})
-		s := open(t, hub, "a")
-		done := make(chan error, 2)
-		go func() { done <- hub.Publish(t.Context(), message("1"), message("2"), message("3")) }()
-		synctest.Wait()
-		go func() { done <- hub.Publish(t.Context(), message("4")) }() // waits for its turn
-		for _, want := range []string{"1", "2", "3", "4"} {
-			time.Sleep(time.Second / 2)
-			require.Equal(t, want, receive(t, s))
-		}
-		require.NoError(t, <-done)
-		require.NoError(t, <-done)
-	})
+	for name, config := range map[string]memory.Config{
+		"InMessages": {Buffer: 1},
+		"InBytes":    {BufferBytes: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hub := memory.NewHubWithConfig(config)
+				s := open(t, hub, "a")
+				done := make(chan error, 2)
+				go func() { done <- hub.Publish(t.Context(), message("1"), message("2"), message("3")) }()
+				synctest.Wait()
+				go func() { done <- hub.Publish(t.Context(), message("4")) }() // waits for its turn
+				for _, want := range []string{"1", "2", "3", "4"} {
+					time.Sleep(time.Second / 2)
+					require.Equal(t, want, receive(t, s))
+				}
+				require.NoError(t, <-done)
+				require.NoError(t, <-done)
+			})
+		})
+	}
 }
 
 func TestAPublisherThatWaitsCanGiveUp(t *testing.T) {

@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/transport"
@@ -12,6 +13,8 @@ import (
 type session struct {
 	hub   *Hub
 	queue chan transport.Message
+	bytes atomic.Int64  // of the payloads in queue
+	room  chan struct{} // has an element when something was received
 	ended chan struct{} // closed when err is set
 	over  bool          // Receive has returned a final error; its caller's alone
 
@@ -22,22 +25,50 @@ type session struct {
 // deliver puts a copy of m into the buffer. It fails only when ctx ends while it waits for room.
 func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	m.Payload = bytes.Clone(m.Payload)
-	select {
-	case s.queue <- m:
+	if s.offer(m) {
 		return nil
-	default:
 	}
 	timer := time.NewTimer(s.hub.config.Patience)
 	defer timer.Stop()
-	select {
-	case s.queue <- m:
-	case <-s.ended:
-	case <-timer.C:
-		s.hub.end(s, ErrSlow)
-	case <-ctx.Done():
-		return ctx.Err()
+	for !s.offer(m) {
+		select {
+		case <-s.room:
+		case <-s.ended:
+			return nil
+		case <-timer.C:
+			s.hub.end(s, ErrSlow)
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	return nil
+}
+
+// offer puts m into the buffer if there is room for it. One publisher at a time calls it.
+func (s *session) offer(m transport.Message) bool {
+	size := int64(len(m.Payload))
+	if used := s.bytes.Load(); used > 0 && used+size > int64(s.hub.config.BufferBytes) {
+		return false
+	}
+	s.bytes.Add(size)
+	select {
+	case s.queue <- m:
+		return true
+	default:
+		s.bytes.Add(-size)
+		return false
+	}
+}
+
+// received makes room where m was.
+func (s *session) received(m transport.Message) transport.Message {
+	s.bytes.Add(-int64(len(m.Payload)))
+	select {
+	case s.room <- struct{}{}:
+	default:
+	}
+	return m
 }
 
 var _ transport.MultiListener = (*session)(nil)
@@ -76,19 +107,19 @@ func (s *session) Receive(ctx context.Context) (transport.Message, error) {
 	}
 	select {
 	case m := <-s.queue:
-		return m, nil
+		return s.received(m), nil
 	default:
 	}
 	select {
 	case m := <-s.queue:
-		return m, nil
+		return s.received(m), nil
 	case <-ctx.Done():
 		return transport.Message{}, ctx.Err()
 	case <-s.ended:
 	}
 	select {
 	case m := <-s.queue:
-		return m, nil
+		return s.received(m), nil
 	default:
 		s.over = true
 		return transport.Message{}, s.hub.reason(s)
