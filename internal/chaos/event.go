@@ -33,7 +33,7 @@ const (
 	Got      = "got"     // a message was delivered; Text says what is wrong with its body, if anything is
 	Gap      = "gap"     // a GapError: messages may be missing that were sent between Since and At
 	Drop     = "drop"    // a DropError, of a message of UID, for the reason Name
-	Failed   = "op"      // an OpError: one message that nobody waits for was perhaps not sent
+	Failed   = "op"      // an OpError: one message of Stream that nobody waits for was perhaps not sent
 	Deaf     = "deaf"    // the session was lost
 	Noise    = "noise"   // the process did not run for Excess, which ended at At
 	Call     = "call"    // a call with a time limit ended; Lacks are nodes that it should have named and did not

@@ -129,6 +129,22 @@ func TestJudgeFinds(t *testing.T) {
 			s.take(s.c, 5)
 			s.a.Note(chaos.Event{Kind: chaos.Failed, At: 8 * second})
 		}, []chaos.FaultKind{chaos.Silent, chaos.Silent}},
+		{"AQueuedMessageLostWithAnErrorOfAnotherStream", func(s *story) {
+			s.send(5, chaos.Queued)
+			s.take(s.b, 5)
+			s.take(s.c, 5)
+			s.a.Note(chaos.Event{Kind: chaos.Failed, At: 5*second + 500_000, Stream: 1})
+		}, []chaos.FaultKind{chaos.Silent, chaos.Silent}},
+		{"AQueuedMessageLostWithAnErrorAfterALaterOneOfAnotherStreamWentOut", func(s *story) {
+			s.send(5, chaos.Queued)
+			s.take(s.b, 5)
+			s.take(s.c, 5)
+			s.a.Note(chaos.Event{Kind: chaos.Sent, Stream: 1, Seq: 1, Begin: 5*second + 100_000, At: 5*second + 200_000, Outcome: chaos.OK})
+			for _, n := range []*chaos.Node{s.a, s.b, s.c} {
+				n.Note(chaos.Event{Kind: chaos.Got, From: s.a.Number, Stream: 1, Seq: 1, At: 5*second + 200_000})
+			}
+			s.a.Note(chaos.Event{Kind: chaos.Failed, At: 5*second + 500_000})
+		}, []chaos.FaultKind{chaos.Silent, chaos.Silent}},
 		{"AMessageThatTheSendersOwnClientMissed", func(s *story) { s.take(s.a, 5) }, []chaos.FaultKind{chaos.Silent}},
 		{"ADoubledMessage", func(s *story) { s.give(s.b, told) }, []chaos.FaultKind{chaos.Doubled}},
 		{"AMessageDoubledMuchLater", func(s *story) { s.give(s.b, 2) }, []chaos.FaultKind{chaos.Doubled}},
@@ -214,6 +230,17 @@ func TestJudgeAccepts(t *testing.T) {
 			s.take(s.b, 5)
 			s.take(s.c, 5)
 			s.a.Note(chaos.Event{Kind: chaos.Failed, At: 5*second + 500_000})
+		}, func(v *chaos.Verdict) int { return v.Unsent }, 1},
+		{"AnErrorThatIsLeftForTheMessageThatNeedsIt", func(s *story) {
+			for _, seq := range []int{4, 5, 6} {
+				s.send(seq, chaos.Queued)
+				s.take(s.b, seq)
+				s.take(s.c, seq)
+			}
+			for _, n := range []*chaos.Node{s.b, s.c} {
+				n.Note(gap(3*second+500_000, 5*second+500_000))
+			}
+			s.a.Note(chaos.Event{Kind: chaos.Failed, At: 6*second + 500_000})
 		}, func(v *chaos.Verdict) int { return v.Unsent }, 1},
 		{"WhatWasSentBeforeANodeOpened", func(s *story) {
 			s.take(s.b, 1, 2)

@@ -30,8 +30,8 @@ type sighting struct {
 	required bool  // it was published, or its sender was told nothing else
 }
 
-// timeline returns the messages of a stream in their order. A message that nobody waited for has become something by the
-// time that a later one, which somebody waited for, has.
+// timeline returns the messages of a stream in their order. A node sends one message after the other: one that nobody waited for
+// has become something by the time that a later one of the node, which somebody waited for, was published.
 func (j *judge) timeline(sender *Node, stream int) []sighting {
 	seen := j.evidence[Source{sender.Number, stream}]
 	sent := make([]sighting, 0, len(sender.Sent[stream]))
@@ -44,17 +44,37 @@ func (j *judge) timeline(sender *Node, stream int) []sighting {
 		sent = append(sent, s)
 	}
 	slices.SortFunc(sent, func(a, b sighting) int { return cmp.Compare(a.seq, b.seq) })
-	settled := int64(math.MaxInt64)
-	for i := len(sent) - 1; i >= 0; i-- {
+	for i, settled := 0, sender.settled(); i < len(sent); i++ {
 		m := &sent[i]
 		if m.Outcome == OK {
-			settled = min(settled, m.End)
+			m.until = min(m.until, m.End)
+		} else if later, _ := slices.BinarySearchFunc(settled, m.End, beginsFrom); later < len(settled) {
+			m.until = min(m.until, settled[later].End)
 		}
-		m.until = min(m.until, settled)
 		m.required = m.seen || m.Outcome == OK || m.Outcome == Queued && sender.Go
 	}
 	return sent
 }
+
+// settled returns the messages of a node that were published for sure in the order in which they were handed over, each with the
+// earliest time at which it or a later one was known to be.
+func (n *Node) settled() []Message {
+	var all []Message
+	for _, stream := range n.Sent {
+		for _, m := range stream {
+			if m.Outcome == OK {
+				all = append(all, m)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Message) int { return cmp.Compare(a.Begin, b.Begin) })
+	for i := len(all) - 2; i >= 0; i-- {
+		all[i].End = min(all[i].End, all[i+1].End)
+	}
+	return all
+}
+
+func beginsFrom(m Message, at int64) int { return cmp.Compare(m.Begin, at) }
 
 // unsent finds the messages that nobody received and whose sender was told: by the outcome, or by a report later.
 func (j *judge) unsent(sender *Node, stream int, sent []sighting) {
@@ -63,14 +83,22 @@ func (j *judge) unsent(sender *Node, stream int, sent []sighting) {
 		switch m := &sent[i]; {
 		case !m.required:
 			j.Unsent++
-		case m.Outcome == Queued && !m.seen:
+		case m.Outcome == Queued && !m.seen && j.unexplained(sender, m):
 			open = append(open, claim{message: m, from: m.Begin, to: m.until})
 		}
 	}
-	for _, c := range match(open, sender.Failed) {
+	reports := slices.DeleteFunc(slices.Clone(sender.Failed), func(e Event) bool { return e.Stream != stream })
+	for _, c := range match(open, reports) {
 		c.message.required = false
 		j.Unsent++
 	}
+}
+
+// unexplained reports whether some node that missed a message, as all have, does not say that it was deaf.
+func (j *judge) unexplained(sender *Node, m *sighting) bool {
+	return slices.ContainsFunc(j.Nodes, func(n *Node) bool {
+		return n != sender && n.Go && n.Opened > 0 && n.Opened < m.Begin && m.Begin < n.Ended && !n.reportsGap(m)
+	})
 }
 
 // missed finds the messages that a node should have been given and was not.

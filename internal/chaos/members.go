@@ -28,6 +28,10 @@ func (r *run) start(place int, before error) error {
 	process, err := startProcess(cmd, func(e Event) {
 		r.mu.Lock()
 		life.Note(e)
+		if r.options.Events != nil {
+			line, _ := json.Marshal(e) // it was JSON a moment ago
+			fmt.Fprintf(r.options.Events, "%d %s\n", life.Number, line)
+		}
 		r.mu.Unlock()
 		switch e.Kind {
 		case Opened, Gap, Deaf:

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -131,7 +133,7 @@ func (n *node) report(err error) {
 	case errors.As(err, &drop):
 		e.Kind, e.Name, e.UID = Drop, string(drop.Reason), drop.UID
 	case errors.As(err, &op) && (op.Op == "publish" || op.Op == "store attachment"):
-		e.Kind = Failed
+		e.Kind, e.Stream = Failed, slices.IndexFunc(namespaces, func(name string) bool { return strings.HasSuffix(op.Channel, "#"+name) })
 	default:
 		e.Kind = Remarked
 	}

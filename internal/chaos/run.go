@@ -25,6 +25,8 @@ type Options struct {
 	Modules string
 	// Log gets what happens, as it happens.
 	Log io.Writer
+	// Events, if not nil, gets every event of every node: the node's number, and the event as JSON.
+	Events io.Writer
 }
 
 // Result is how a run has ended.

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -27,12 +28,13 @@ func main() {
 	rate := flag.Int("rate", 60, "messages a second of each of the two streams of a Go node")
 	only := flag.String("only", "", "kinds of faults, separated by commas: "+strings.Join(chaos.Kinds(), ", ")+". Default: all")
 	log := flag.String("log", "", "a file for what happens, in addition to the screen")
+	events := flag.String("events", "", "a file for every event of every node")
 	flag.Parse()
 	var kinds []string
 	if *only != "" {
 		kinds = strings.Split(*only, ",")
 	}
-	ok, err := run(*length, *seed, kinds, *rate, *log)
+	ok, err := run(*length, *seed, kinds, *rate, *log, *events)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 	}
@@ -41,24 +43,34 @@ func main() {
 	}
 }
 
-func run(length time.Duration, seed uint64, kinds []string, rate int, log string) (ok bool, err error) {
+func run(length time.Duration, seed uint64, kinds []string, rate int, log, events string) (ok bool, err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	var out io.Writer = os.Stdout
 	if log != "" {
-		file, err := os.Create(log)
-		if err != nil {
-			return false, err
+		file, createErr := os.Create(log)
+		if createErr != nil {
+			return false, createErr
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
 		out = io.MultiWriter(os.Stdout, file)
 	}
+	options := chaos.Options{Length: length, Rate: rate, Modules: os.Getenv(nodejs.EnvModules), Log: out}
+	if events != "" {
+		file, createErr := os.Create(events)
+		if createErr != nil {
+			return false, createErr
+		}
+		buffer := bufio.NewWriter(file)
+		defer func() { err = errors.Join(err, buffer.Flush(), file.Close()) }()
+		options.Events = buffer
+	}
 	if seed == 0 {
 		seed = 1 + rand.Uint64N(1_000_000)
 	}
-	plan := chaos.NewPlan(seed, length, kinds...)
-	fmt.Fprintf(out, "seed %d, %v, %d faults:\n%s\n", seed, length, len(plan.Steps), plan)
-	result, err := chaos.Run(ctx, chaos.Options{Plan: plan, Length: length, Rate: rate, Modules: os.Getenv(nodejs.EnvModules), Log: out})
+	options.Plan = chaos.NewPlan(seed, length, kinds...)
+	fmt.Fprintf(out, "seed %d, %v, %d faults:\n%s\n", seed, length, len(options.Plan.Steps), options.Plan)
+	result, err := chaos.Run(ctx, options)
 	if err != nil {
 		return false, err
 	}
