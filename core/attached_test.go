@@ -279,3 +279,41 @@ func TestMessagesCountUntilTheyAreHandled(t *testing.T) {
 		assert.Equal(t, uint64(100-11), cluster.Stats().ReceiveDropped)
 	})
 }
+
+// forgetful is a Local that keeps how to answer, and nothing else.
+type forgetful struct {
+	core.Local
+	answers log[func(codec.Value)]
+}
+
+func (f *forgetful) BroadcastAck(_ context.Context, _ *core.Packet, _ core.Selector, asked func(int), answer func(codec.Value)) {
+	asked(1)
+	f.answers.add(answer)
+}
+
+func (f *forgetful) ServerSideEmit(_ codec.Args, reply func(codec.Value)) { f.answers.add(reply) }
+
+// Who is asked may take his time. Meanwhile the node keeps how to answer, but not what it was asked.
+func TestUnansweredRequestsKeepNoMessage(t *testing.T) {
+	const size, requests = 1 << 20, 20
+	hub := memory.NewHub()
+	local := &forgetful{Local: core.NewRegistry(core.RegistryConfig{})}
+	cluster := open(t, hub)
+	join(t, cluster, "/", local)
+	p := newPuppet(t, hub, "/", "puppet")
+	text := strings.Repeat("x", size)
+	before := heapHere()
+	for i := range requests {
+		typ := codec.Broadcast
+		if i%2 == 1 {
+			typ = codec.ServerSideEmit
+		}
+		p.say(codec.Envelope{Type: typ, RequestID: fmt.Sprint(i), Args: args("e", text), Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Hour}}})
+	}
+	kept := local.answers.wait(t, requests)
+	p.heard.mu.Lock()
+	p.heard.entries = nil // the puppet hears itself
+	p.heard.mu.Unlock()
+	assert.Less(t, heapHere()-before, int64(requests*size/2), "bytes alive while %d requests of %d bytes wait for an answer", requests, size)
+	runtime.KeepAlive(kept)
+}

@@ -153,12 +153,18 @@ func (ns *Namespace) serve(env *codec.Envelope, a *account) {
 		ns.members.charge(a, len(sockets))
 		ns.respond(env, &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: sockets})
 	case codec.ServerSideEmit:
+		asked := question(env)
 		ns.serverSideEmit(env.Args, once(func(v codec.Value) {
-			ns.respond(env, &codec.Envelope{Type: codec.ServerSideEmitResponse, Value: v})
+			ns.respond(asked, &codec.Envelope{Type: codec.ServerSideEmitResponse, Value: v})
 		}))
 	case codec.Broadcast:
 		ns.serveAcks(env, a)
 	}
+}
+
+// question is what an answer needs of a request. The request itself may have megabytes, and the answer may take an hour.
+func question(env *codec.Envelope) *codec.Envelope {
+	return &codec.Envelope{Type: env.Type, UID: env.UID, RequestID: env.RequestID}
 }
 
 // apply does to this process's sockets what a message says that wants no answer.
@@ -194,6 +200,7 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, a *account) {
 	}
 	ctx, cancel := context.WithTimeout(ns.ctx, timeout)
 	context.AfterFunc(ctx, func() { ns.members.release(a) })
+	asked := question(env)
 	var open atomic.Int64 // clients who have yet to answer
 	done := func(n int64) {
 		if open.Add(n) == 0 {
@@ -202,11 +209,11 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, a *account) {
 	}
 	ns.local.BroadcastAck(ctx, packetOf(env), selectorOf(env), once(func(clients int) {
 		ns.members.charge(a, clients)
-		ns.respond(env, &codec.Envelope{Type: codec.BroadcastClientCount, ClientCount: clients})
+		ns.respond(asked, &codec.Envelope{Type: codec.BroadcastClientCount, ClientCount: clients})
 		done(int64(clients))
 	}), func(v codec.Value) {
 		if ctx.Err() == nil {
-			ns.respond(env, &codec.Envelope{Type: codec.BroadcastAck, Value: v})
+			ns.respond(asked, &codec.Envelope{Type: codec.BroadcastAck, Value: v})
 			done(-1)
 		}
 	})
