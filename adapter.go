@@ -85,6 +85,7 @@ var (
 	ErrUnconfirmed        = core.ErrUnconfirmed
 	ErrTimeout            = core.ErrTimeout
 	ErrRefused            = core.ErrRefused
+	ErrDeaf               = core.ErrDeaf
 	ErrAnswersTooLarge    = core.ErrAnswersTooLarge
 	ErrUnsigned           = core.ErrUnsigned
 	ErrNamespaceExists    = core.ErrNamespaceExists

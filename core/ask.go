@@ -31,6 +31,8 @@ func (t Target) send(ctx context.Context, q *request, env *codec.Envelope, local
 			err = context.Cause(ctx)
 		}
 		q.unreachable(t.ns.uid, err)
+	} else if t.ns.cluster.listener.heardUntil().IsZero() {
+		q.unreachable(t.ns.uid, ErrDeaf) // they are asked, but their answers do not arrive
 	}
 }
 

@@ -240,6 +240,7 @@ func (c *Cluster) lost(err error) {
 		if ns.announced.Load() {
 			ns.unheard.Store(true)
 		}
+		ns.requests.deafen()
 	}
 	c.report(&OpError{Op: "receive", Err: err})
 	if c.config.Trace.SessionLost != nil {

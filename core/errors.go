@@ -27,6 +27,9 @@ var (
 	ErrAnswersTooLarge = errors.New("backplane: the answers are too large")
 	// ErrUnsigned is in the DropError of a message or an attachment that Config.Secret has not signed.
 	ErrUnsigned = wire.ErrUnsigned
+	// ErrDeaf is in the PartialError of a request if the node could not hear the others when it asked them, or for a part of the
+	// time in which it waited: from Trace.SessionLost to Trace.SessionRecovered. Missing nodes may have answered.
+	ErrDeaf = errors.New("backplane: the node cannot hear the other nodes")
 	// ErrNamespaceExists is returned when a namespace is opened a second time in one cluster.
 	ErrNamespaceExists = errors.New("backplane: the namespace is open already in this cluster")
 	// ErrSocketNotFound is returned by the requests for one socket when no node of the cluster has it.
@@ -61,7 +64,8 @@ type OpError = wire.OpError
 // PartialError comes with the answers that a request did get, and names the nodes whose answers are not among them.
 type PartialError struct {
 	Op string // "emit with acknowledgement", "fetch sockets", "server-side emit"
-	// Missing nodes were alive, as far as known, but did not answer in time, or clients of theirs did not.
+	// Missing nodes were alive, as far as known, but did not answer in time, or clients of theirs did not, or this node could
+	// not hear them (ErrDeaf).
 	Missing []string
 	// Clients is how many clients of the Missing nodes were asked, as these have told, and did not answer.
 	Clients int
@@ -70,7 +74,7 @@ type PartialError struct {
 	Refused []string
 	// Left nodes closed, or stopped giving signs of life, while they were asked.
 	Left []string
-	// Err is ErrTimeout, the context's error, an error of publishing, ErrClosed; nil when all who are left answered.
+	// Err is ErrTimeout, the context's error, ErrDeaf, an error of publishing, ErrClosed; nil when all who are left answered.
 	Err error
 }
 

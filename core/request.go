@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -22,6 +24,7 @@ type request struct {
 	refused []string             // who did not want to answer
 	room    int                  // for how many bytes of answers there is room
 	err     error                // why it ended, if not because all answered
+	deaf    bool                 // the node was deaf for a part of the time
 	ended   bool
 	done    chan struct{} // closed when ended
 	values  []codec.Value
@@ -236,10 +239,20 @@ func (q *request) abort(err error) {
 	if q.ended {
 		return
 	}
+	if q.deaf && !errors.Is(err, ErrClosed) {
+		err = fmt.Errorf("%w: %w", err, ErrDeaf)
+	}
 	if q.ended = true; q.err == nil {
 		q.err = err
 	}
 	close(q.done)
+}
+
+// deafen notes that answers may not have arrived.
+func (q *request) deafen() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.deaf = true
 }
 
 // unreachable notes that the nodes other than self could not be asked, because of err.

@@ -150,6 +150,9 @@ func (r *requests) leaveUnless() {
 	})
 }
 
+// deafen tells all requests that answers may not have arrived.
+func (r *requests) deafen() { r.each((*request).deafen) }
+
 // close ends all requests, and those to come, with ErrClosed.
 func (r *requests) close() {
 	r.mu.Lock()
