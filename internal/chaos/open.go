@@ -129,7 +129,7 @@ func (n *node) report(err error) {
 	var op *backplane.OpError
 	switch {
 	case errors.As(err, &gap):
-		e.Kind, e.Since = Gap, time.UnixMicro(e.At).Add(-gap.Deaf).UnixMicro()
+		e.Kind, e.Since, e.At = Gap, gap.Since.UnixMicro(), gap.Since.Add(gap.Deaf).UnixMicro()
 	case errors.As(err, &drop):
 		e.Kind, e.Name, e.UID = Drop, string(drop.Reason), drop.UID
 	case errors.As(err, &op) && (op.Op == "publish" || op.Op == "store attachment"):
