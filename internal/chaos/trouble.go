@@ -27,7 +27,7 @@ var troubles = []Trouble{
 	{name: "stall publisher", goOnly: true, least: 300 * ms1, most: 4 * time.Second, do: stalled(pgtest.Both, "backplane publish")},
 	{name: "stall listener", goOnly: true, least: 300 * ms1, most: 4 * time.Second, do: stalled(pgtest.Both, "backplane listen")},
 	{name: "partition", least: 6 * time.Second, most: 12 * time.Second, do: stalled(pgtest.Both, "")},
-	{name: "stall, then cut", least: 500 * ms1, most: 5 * time.Second, do: func(ctx context.Context, r *run, s Step) error {
+	{name: "stall and cut", least: 500 * ms1, most: 5 * time.Second, do: func(ctx context.Context, r *run, s Step) error {
 		if err := stalled(pgtest.Both, "")(ctx, r, s); err != nil {
 			return err
 		}
