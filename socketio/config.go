@@ -92,12 +92,12 @@ type Config struct {
 	// complete. When it is used up, a client that holds more than its share, which is MaxMemory divided by those that hold
 	// something and at least 64 KiB, is disconnected with "memory of the queues used up". Nothing more is read from a
 	// client whose share of events waits for its handlers. What is broadcast counts once for all its clients, but for 16
-	// bytes each. Default: 512 MiB.
+	// bytes each. Default: 256 MiB.
 	MaxMemory int
 	// MaxUnjoined is the most clients at a time that have not joined a namespace. When there are more, the one that has been
 	// connected for longest is disconnected with "too many clients without a namespace". Default: 10 000.
 	MaxUnjoined int
-	// MaxUnjoinedBytes is the same in bytes of the URLs and headers that these clients came with. Default: 32 MiB.
+	// MaxUnjoinedBytes is the same in bytes of the URLs and headers that these clients came with. Default: 16 MiB.
 	MaxUnjoinedBytes int
 	// MaxConnections is the most clients at a time; more are refused with status 503. Default: no limit.
 	MaxConnections int
@@ -180,9 +180,9 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxAuthBytes, 64<<10)
 	defaultTo(&c.MaxAcks, 10_000)
 	defaultTo(&c.MaxDynamicNamespaces, 10_000)
-	defaultTo(&c.MaxMemory, 512<<20)
+	defaultTo(&c.MaxMemory, 256<<20)
 	defaultTo(&c.MaxUnjoined, 10_000)
-	defaultTo(&c.MaxUnjoinedBytes, 32<<20)
+	defaultTo(&c.MaxUnjoinedBytes, 16<<20)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -38,6 +38,7 @@ func (w *crew) run(c *client) {
 	}()
 	for c != nil {
 		c.work()
+		c = nil // and not kept while there is nothing to do
 		w.mu.Lock()
 		if w.over || len(w.idle) == maxIdle {
 			w.mu.Unlock()

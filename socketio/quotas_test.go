@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -419,4 +420,29 @@ func TestConfigThatMeansNothing(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+}
+
+func TestNothingIsKeptOfClientsThatHaveGone(t *testing.T) {
+	n := serve(t)
+	connected(n.Namespace)
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	var all []*peer
+	for range 32 {
+		p := connect(t, n)
+		p.send(`52-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)
+		p.sendBinary(strings.Repeat("x", 900_000))
+		all = append(all, p)
+	}
+	eventually(t, "half packets are held", func() bool { return n.Stats().QueuedBytes > 32*900_000 })
+	for _, p := range all {
+		_ = p.conn.Close()
+	}
+	eventually(t, "all have gone", func() bool { return n.ClientsCount() == 0 && n.Stats().QueuedBytes == 0 })
+	eventually(t, "and their packets too", func() bool { return heap()-before < 16<<20 }) // the test keeps 8 MiB itself
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +29,7 @@ type bound struct {
 	peakMB     float64 // live heap above that of the server at rest, while the attack goes on
 	cpuSeconds float64 // of the server, the well-behaved client's share included
 	leftMB     float64 // live heap above that at rest, in the end; 0: 10
-	goroutines int     // more than at rest, in the end; 0: 40, since the server keeps some for the next clients
+	goroutines int     // more than at rest, in the end; 0: as many as the server keeps for the next clients: 32, 16 for each processor, and a few
 	files      int     // descriptors more than at rest, in the end; 0: 5
 }
 
@@ -207,7 +208,7 @@ func (b bound) left() bound {
 		b.leftMB = 10
 	}
 	if b.goroutines == 0 {
-		b.goroutines = 40
+		b.goroutines = 40 + 16*runtime.GOMAXPROCS(0)
 	}
 	if b.files == 0 {
 		b.files = 5
