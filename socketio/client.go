@@ -157,6 +157,7 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 		c.server.again.remove(c)
 	}
 	c.half.Settle(c.server.memory, 0) // nothing is read any more
+	c.decoder = parser.Decoder{}
 	c.mu.Lock()
 	c.closed, c.dead = true, true
 	c.uncount()
