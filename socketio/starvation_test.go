@@ -1,0 +1,69 @@
+package socketio_test
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio"
+)
+
+// Between a node and the client of another one, and between a client and its handlers, the order holds also when goroutines
+// that compute leave the servers little time.
+func TestOrderUnderStarvation(t *testing.T) {
+	for _, processors := range []int{1, 2, 8} {
+		t.Run(fmt.Sprint(processors), func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+			here, there := pair(t)
+			handled := newEvents[int]()
+			there.OnConnection(func(s *socketio.Socket) { s.On("n", handled.add) })
+			p := connect(t, there)
+			defer burn(20)()
+			const messages = 500
+			var group sync.WaitGroup
+			group.Go(func() {
+				for i := range messages {
+					for here.EmitAsync("n", i) != nil { // the queue is full
+						time.Sleep(time.Millisecond)
+					}
+				}
+			})
+			group.Go(func() {
+				for i := range messages {
+					p.send(`2["n",%d]`, i)
+				}
+			})
+			for i := range messages {
+				p.expect(fmt.Sprintf(`2["n",%d]`, i))
+			}
+			for i := range messages {
+				require.Equal(t, i, handled.next(t))
+			}
+			group.Wait()
+		})
+	}
+}
+
+// burn computes on n goroutines until the function that it returns is called.
+func burn(n int) (stop func()) {
+	var group sync.WaitGroup
+	var done atomic.Bool
+	for range n {
+		group.Go(func() {
+			for x := uint64(1); !done.Load(); {
+				for range 1000 {
+					x = x*6364136223846793005 + 1
+				}
+			}
+		})
+	}
+	return func() {
+		done.Store(true)
+		group.Wait()
+	}
+}
