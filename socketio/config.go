@@ -26,6 +26,14 @@ type Config struct {
 	PingInterval time.Duration
 	// PingTimeout is how long it may take to answer (Node.js: pingTimeout). Default: 20 s.
 	PingTimeout time.Duration
+	// HeaderTimeout is how long a client may take for the head of a request. It is for Serve; HTTPServer has its own.
+	// Default: 10 s.
+	HeaderTimeout time.Duration
+	// BodyTimeout is how long the body of a request may take to arrive. Default: PingTimeout.
+	BodyTimeout time.Duration
+	// IdleTimeout is how long a connection is kept between two requests. It is for Serve; HTTPServer has its own.
+	// Default: 1 minute.
+	IdleTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade from polling to WebSocket may take (Node.js: upgradeTimeout). Default: 10 s.
 	UpgradeTimeout time.Duration
 	// ShutdownTimeout is how long Shutdown waits at most for a client to get what is queued for it and a goodbye, which those
@@ -136,6 +144,11 @@ type Config struct {
 	// Origins are the origins, such as "https://example.com", whose pages may connect, besides those of the server's
 	// own host (Node.js: cors.origin); "*" is any. Default: the own host's only.
 	Origins []string
+	// Hosts are the hosts that requests may be for, such as "example.com", or "example.com:3000" for that port only. Requests
+	// for others are refused with status 403, before anything is kept of them. A server that is reached by names that are known
+	// lists them: otherwise a page whose name is made to lead to the server ("DNS rebinding") counts as one of the server's own
+	// host, which Origins lets in. Default: any.
+	Hosts []string
 	// Credentials lets the pages of Origins send cookies (Node.js: cors.credentials). It cannot be combined with "*".
 	Credentials bool
 	// Cookie is the template of a cookie for load balancers that keep a client on its node (Node.js: cookie). Its Value
@@ -229,9 +242,9 @@ func (c *Config) address(r *http.Request) string {
 func (c Config) engine() engineio.Config {
 	return engineio.Config{
 		Path: c.Path, PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout,
-		ShutdownTimeout: c.ShutdownTimeout,
-		MaxPayload:      c.MaxPayload, SendQueue: c.SendQueue, SendQueueBytes: c.SendQueueBytes,
-		Transports: c.Transports, NoUpgrades: c.NoUpgrades, Origins: c.Origins, Credentials: c.Credentials,
+		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout, ShutdownTimeout: c.ShutdownTimeout,
+		MaxPayload: c.MaxPayload, SendQueue: c.SendQueue, SendQueueBytes: c.SendQueueBytes,
+		Transports: c.Transports, NoUpgrades: c.NoUpgrades, Origins: c.Origins, Hosts: c.Hosts, Credentials: c.Credentials,
 		Cookie: c.Cookie, Compress: c.Compress, CompressMin: c.CompressMin, MaxConnections: c.MaxConnections,
 		Rates: quota.RateLimits{Events: c.MaxEventsPerSecond, Bytes: c.MaxBytesPerSecond},
 		PerAddress: quota.AddressLimits{Sessions: c.MaxConnectionsPerAddress, Unjoined: c.MaxUnjoinedPerAddress,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
 	"time"
 
 	"github.com/backplane-go/backplane"
@@ -35,7 +34,7 @@ func Example() {
 		})
 		s.OnDisconnect(func(reason string) { log.Printf("%v has gone: %s", s.Data(), reason) })
 	})
-	server := &http.Server{Addr: ":3000", Handler: io}
+	server := socketio.HTTPServer(":3000", io)
 	_ = server // log.Fatal(server.ListenAndServe())
 
 	// When the program ends:

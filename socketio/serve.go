@@ -13,7 +13,8 @@ import (
 // pass through net/http, so that clients connect faster than to an http.Server whose handler is the Server. All else is the same, but that
 // the request given to Config.Admit has no context of an http.Server's, and that Shutdown and Close wait for Admit.
 //
-// A client has 10 seconds for the head of a request, of at most 16 KiB. A connection that no request uses is closed after a minute.
+// A client has Config.HeaderTimeout for the head of a request, of at most 16 KiB, and Config.BodyTimeout for its body. A connection that
+// no request uses is closed after Config.IdleTimeout.
 func (s *Server) Serve(l net.Listener) error {
 	err := s.engine.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {

@@ -2,8 +2,12 @@ package socketio_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,4 +34,38 @@ func TestServe(t *testing.T) {
 			require.ErrorIs(t, io.Serve(l), socketio.ErrServerClosed)
 		})
 	}
+}
+
+// The http.Server that HTTPServer returns ends what holds a connection and asks for nothing.
+func TestHTTPServer(t *testing.T) {
+	const timeout = 200 * time.Millisecond
+	s, err := socketio.NewServer(socketio.Config{BodyTimeout: timeout})
+	require.NoError(t, err)
+	defer s.Close()
+	server := socketio.HTTPServer("127.0.0.1:0", s)
+	require.NotZero(t, server.ReadHeaderTimeout)
+	require.NotZero(t, server.IdleTimeout)
+	require.Zero(t, server.ReadTimeout+server.WriteTimeout, "of these long-polling would be cut off")
+	require.Equal(t, "127.0.0.1:0", server.Addr)
+	server.ReadHeaderTimeout, server.IdleTimeout = timeout, timeout
+	l := listen(t)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	for _, request := range []string{
+		"", "POST /other HTTP/1.1\r\n", "GET /other HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n",
+		"POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n",
+	} {
+		nc, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		require.NoError(t, nc.SetDeadline(time.Now().Add(patience)))
+		_, err = nc.Write([]byte(request))
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, nc)
+		var late net.Error
+		require.False(t, errors.As(err, &late) && late.Timeout(), "%q: the connection is still open", request)
+		require.NoError(t, nc.Close())
+	}
+	require.NoError(t, server.Close())
+	require.ErrorIs(t, <-served, http.ErrServerClosed)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"regexp"
 	"runtime"
@@ -133,7 +132,7 @@ func (v *victim) start(s setting) (at place, err error) {
 	}
 	at.Addr = l.Addr().String()
 	if s.HTTP {
-		server := &http.Server{Handler: v.io}
+		server := socketio.HTTPServer("", v.io)
 		go func() { fmt.Fprintln(os.Stderr, "server:", server.Serve(l)) }()
 	} else {
 		go func() { fmt.Fprintln(os.Stderr, "server:", v.io.Serve(l)) }()

@@ -104,7 +104,8 @@ func serve(ctx context.Context, address string, bus transport.Bus, c config, out
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: patience, BaseContext: func(net.Listener) context.Context { return ctx }}
+	server := &http.Server{Handler: h, ReadTimeout: patience, IdleTimeout: time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
 	shut := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		defer close(shut)

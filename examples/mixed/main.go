@@ -20,6 +20,7 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
+	"github.com/backplane-go/backplane/socketio"
 )
 
 func main() {
@@ -61,7 +62,8 @@ func serve(ctx context.Context, listen string, handler http.Handler, out io.Writ
 	if err != nil {
 		return err
 	}
-	httpServer := &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return ctx }}
+	httpServer := socketio.HTTPServer("", handler) // with timeouts for slow requests
+	httpServer.BaseContext = func(net.Listener) context.Context { return ctx }
 	context.AfterFunc(ctx, func() { closeWithin(5*time.Second, httpServer.Shutdown) })
 	fmt.Fprintf(out, "Go server on http://%s\n", listener.Addr())
 	if err := httpServer.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -92,7 +92,7 @@ func (s *goServer) start(context.Context) error {
 		return errors.Join(err, io.Close())
 	}
 	s.io, s.address = io, listener.Addr().String()
-	s.http, s.served = &http.Server{Handler: io}, make(chan struct{})
+	s.http, s.served = socketio.HTTPServer("", io), make(chan struct{})
 	serve := s.http.Serve
 	if s.config.byServe {
 		serve = io.Serve

@@ -32,7 +32,7 @@ func (s *Server) arrive(d *descriptor, from string) {
 		_ = d.Close()
 		return
 	}
-	s.alarms.set(&a.alarm, s.clock()+int64(headTimeout))
+	s.alarms.set(&a.alarm, s.clock()+int64(s.config.HeaderTimeout))
 	a.socket.polled.poller.watch(a.socket)
 }
 

@@ -20,16 +20,23 @@ const (
 // Config configures a Server. Only Open is required; the zero value of every other field is its default. Where Socket.IO
 // has the option, its default is Socket.IO's.
 //
-// Requests that are not complete, and connections that send none, are the http.Server's to bound: set its
-// ReadHeaderTimeout.
+// Where a Server is the handler of an http.Server, it is that one which bounds how long a head, and a connection without a
+// request, may take: set its ReadHeaderTimeout and IdleTimeout.
 type Config struct {
 	// Path is the path of all requests; a missing slash at its end is added. Default: "/socket.io/".
 	Path string
 	// PingInterval is how long after one sign of life a client is asked for the next (Node.js: pingInterval). Default: 25 s.
 	PingInterval time.Duration
-	// PingTimeout is how long it may take to answer, and how long the body of a request may take to arrive (Node.js:
-	// pingTimeout). Default: 20 s.
+	// PingTimeout is how long it may take to answer (Node.js: pingTimeout). Default: 20 s.
 	PingTimeout time.Duration
+	// HeaderTimeout is how long a client may take for the head of a request. It is for Serve; an http.Server has its own.
+	// Default: 10 s.
+	HeaderTimeout time.Duration
+	// BodyTimeout is how long the body of a request may take to arrive. Default: PingTimeout.
+	BodyTimeout time.Duration
+	// IdleTimeout is how long a connection is kept between requests. It is for Serve; an http.Server has its own.
+	// Default: 1 minute.
+	IdleTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade to WebSocket may take (Node.js: upgradeTimeout). Default: 10 s.
 	UpgradeTimeout time.Duration
 	// ShutdownTimeout is how long Shutdown waits at most for a client to get what is queued for it and a goodbye, which those
@@ -50,6 +57,9 @@ type Config struct {
 	// Origins are the origins, such as "https://example.com", whose pages may connect besides those of the server's own
 	// host; "*" is any. Default: the own host's only. Clients that are no browser send no origin, and may connect.
 	Origins []string
+	// Hosts are those that requests may be for, such as "example.com", or "example.com:3000" for that port only. Others are
+	// refused with status 403. Default: any.
+	Hosts []string
 	// Credentials lets pages of Origins send cookies. It cannot be combined with "*".
 	Credentials bool
 	// Cookie is the template of a cookie that holds the session's id, so that a load balancer finds the process that has
@@ -93,6 +103,9 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.PingInterval, 25*time.Second)
 	defaultTo(&c.PingTimeout, 20*time.Second)
 	defaultTo(&c.UpgradeTimeout, 10*time.Second)
+	defaultTo(&c.HeaderTimeout, 10*time.Second)
+	defaultTo(&c.BodyTimeout, c.PingTimeout)
+	defaultTo(&c.IdleTimeout, time.Minute)
 	defaultTo(&c.ShutdownTimeout, 5*time.Second)
 	defaultTo(&c.MaxPayload, 1_000_000)
 	defaultTo(&c.SendQueue, 4096)
@@ -145,6 +158,7 @@ func (c *Config) validate() error {
 		value int64
 	}{
 		{"PingInterval", int64(c.PingInterval)}, {"PingTimeout", int64(c.PingTimeout)}, {"UpgradeTimeout", int64(c.UpgradeTimeout)},
+		{"HeaderTimeout", int64(c.HeaderTimeout)}, {"BodyTimeout", int64(c.BodyTimeout)}, {"IdleTimeout", int64(c.IdleTimeout)},
 		{"ShutdownTimeout", int64(c.ShutdownTimeout)}, {"MaxPayload", int64(c.MaxPayload)},
 		{"SendQueue", int64(c.SendQueue)}, {"SendQueueBytes", int64(c.SendQueueBytes)},
 		{"CompressMin", int64(c.CompressMin)},
@@ -169,6 +183,11 @@ func (c *Config) validate() error {
 	for _, origin := range c.Origins {
 		if _, ok := parseOrigin(origin); !ok && origin != "*" && origin != "null" {
 			return fmt.Errorf("engineio: %q is no origin, such as https://example.com", origin)
+		}
+	}
+	for _, text := range c.Hosts {
+		if _, ok := parseHost(text); !ok {
+			return fmt.Errorf("engineio: %q is no host, such as example.com or example.com:3000", text)
 		}
 	}
 	if c.Cookie != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -82,7 +81,9 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 		c.end(TransportError, errGivenUp, nil)
 	}
 	payload, last, share := c.takePayload()
-	err := c.server.answerPoll(w, response, payload)
+	// A client that does not read its answer is gone when its pong would be too late.
+	config := &c.server.config
+	err := answer(w, response, config.PingInterval+config.PingTimeout, "text/plain; charset=UTF-8", payload)
 	c.mu.Lock()
 	if c.phase.Load() != isClosed {
 		c.queue.sent(held{share: share})
@@ -138,23 +139,6 @@ func (c *Conn) takePayload() (payload []byte, last bool, share int) {
 	return payload, last, share
 }
 
-// answerPoll answers a poll. A client that does not read its answer is gone when its pong would be too late.
-func (s *Server) answerPoll(w http.ResponseWriter, response *http.ResponseController, payload []byte) error {
-	_ = response.SetWriteDeadline(time.Now().Add(s.config.PingInterval + s.config.PingTimeout))
-	header := w.Header()
-	header.Set("Content-Type", "text/plain; charset=UTF-8")
-	header.Set("Content-Length", strconv.Itoa(len(payload)))
-	header.Set("Cache-Control", "no-store")
-	_, err := w.Write(payload)
-	if err == nil {
-		if err = response.Flush(); errors.Is(err, http.ErrNotSupported) {
-			err = nil
-		}
-	}
-	_ = response.SetWriteDeadline(time.Time{}) // the connection is the next request's
-	return err
-}
-
 // servePost takes the packets of a request.
 func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.EqualFold(strings.TrimSpace(kind), "application/octet-stream") {
@@ -175,7 +159,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	c.posting, c.body = true, response
 	c.mu.Unlock()
 
-	body, no := c.readBody(w, r, response)
+	body, no := c.readBody(w, r)
 	c.mu.Lock()
 	c.body = nil
 	c.mu.Unlock()
@@ -188,23 +172,19 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	if no != nil {
 		return no
 	}
-	header := w.Header()
-	header.Set("Content-Type", "text/html") // as in Node.js: browsers may offer a plain text for download
-	header.Set("Content-Length", "2")
-	header.Set("Cache-Control", "no-store")
-	_, _ = io.WriteString(w, "ok") // a client that does not get it sends no more
+	// HTML as in Node.js: browsers may offer a plain text for download. A client that does not get it sends no more.
+	_ = answer(w, response, c.server.config.BodyTimeout, "text/html", []byte("ok"))
 	return nil
 }
 
 // readBody reads a request's packets. What is too large is refused, and the session goes on, as in Node.js.
-func (c *Conn) readBody(w http.ResponseWriter, r *http.Request, response *http.ResponseController) ([]byte, *refusal) {
+func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	limit := int64(c.server.config.MaxPayload)
 	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, code: codeRequest, err: errTooLarge}
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge
 	}
-	_ = response.SetReadDeadline(time.Now().Add(c.server.config.PingTimeout))
 	memory := c.server.config.Memory
 	counted := &counted{Reader: http.MaxBytesReader(w, r.Body, limit), memory: memory}
 	defer counted.account.Settle(memory, 0)
@@ -219,7 +199,6 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request, response *http.R
 		}
 		return nil, refuse(codeRequest, err)
 	}
-	_ = response.SetReadDeadline(time.Time{})
 	return body, nil
 }
 

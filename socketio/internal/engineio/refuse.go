@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // RefusedError says why a request was refused.
@@ -73,10 +74,24 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 	}{no.code, messages[no.code]})
+	s.closing(w, r)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(no.status)
 	_, _ = w.Write(body)
 	s.refused(r, no)
+}
+
+// closing has the connection closed when a request that is not served has been answered. What it still sends is not waited for
+// longer than after any other goodbye.
+func (s *Server) closing(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	response := http.NewResponseController(w) // what cannot be set is bounded by others
+	_ = response.SetWriteDeadline(time.Now().Add(s.config.BodyTimeout))
+	if hasBody(r) {
+		_ = response.SetReadDeadline(time.Now().Add(min(lingerTimeout, s.config.BodyTimeout)))
+	}
 }
 
 func (s *Server) refused(r *http.Request, no *refusal) {

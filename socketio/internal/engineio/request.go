@@ -18,6 +18,8 @@ var (
 	errMethod     = errors.New("engineio: a method that is not for this")
 	errNoUpgrade  = errors.New("engineio: a WebSocket without a WebSocket's handshake")
 	errOrigin     = errors.New("engineio: an origin that is not allowed")
+	errHost       = errors.New("engineio: a host that is not the server's")
+	errBody       = errors.New("engineio: a body where none belongs")
 	errHeaderSize = errors.New("engineio: headers of more than 16 KiB")
 	errUnknown    = errors.New("engineio: no such session")
 	errMismatch   = errors.New("engineio: the session does not use this transport")
@@ -46,8 +48,11 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) (query, *refusal)
 	if !s.origins.allow(w.Header(), r) {
 		return q, refuse(codeForbidden, errOrigin)
 	}
-	if q.upgrade && q.transport != webSocket {
+	switch {
+	case q.upgrade && q.transport != webSocket:
 		return q, refuse(codeRequest, errNoUpgrade)
+	case r.Method == http.MethodGet && hasBody(r):
+		return q, refuse(codeRequest, errBody)
 	}
 	version := values.Get("EIO")
 	if sid := values.Get("sid"); sid != "" {

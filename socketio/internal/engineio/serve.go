@@ -9,12 +9,6 @@ import (
 	"time"
 )
 
-// idleTimeout is how long a connection is kept open between requests.
-const idleTimeout = time.Minute
-
-// headTimeout is how long a client may take for the head of a request. Tests change it.
-var headTimeout = 10 * time.Second
-
 // front is what accepts connections where Serve was called.
 type front struct {
 	mu        sync.Mutex // guards all below
@@ -67,7 +61,7 @@ func (f *front) start(s *Server) {
 	f.listeners = make(map[*net.Listener]struct{})
 	f.arriving = make(map[*arrival]struct{})
 	f.handed = &handed{conns: make(chan net.Conn), closed: make(chan struct{})}
-	f.http = &http.Server{Handler: s, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+	f.http = &http.Server{Handler: s, ReadHeaderTimeout: s.config.HeaderTimeout, IdleTimeout: s.config.IdleTimeout, MaxHeaderBytes: maxHeader,
 		ConnState: f.changed, ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug)}
 	f.group.Go(func() { _ = f.http.Serve(f.handed) }) // it ends with handed
 }

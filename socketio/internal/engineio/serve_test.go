@@ -283,8 +283,7 @@ func TestServeEnds(t *testing.T) {
 
 // A head has to come in time, however much of it comes.
 func TestServeGivesUpOnSlowHeads(t *testing.T) {
-	defer engineio.SetHeadTimeout(100 * time.Millisecond)()
-	h := itself(t, engineio.Config{})
+	h := itself(t, engineio.Config{HeaderTimeout: 100 * time.Millisecond})
 	for _, head := range []string{"", asking, asking + "Host: x\r\n", "POST / HTTP/1.1\r\n"} {
 		s := h.say(t, head)
 		rest, _ := io.ReadAll(s.r)

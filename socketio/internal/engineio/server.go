@@ -15,6 +15,7 @@ import (
 type Server struct {
 	config              Config
 	origins             origins
+	hosts               hosts
 	began               time.Time
 	alarms              *alarms
 	addresses           *quota.Addresses
@@ -42,7 +43,7 @@ func NewServer(config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, origins: newOrigins(&config), began: time.Now(), stop: make(chan struct{}), sessions: make(map[string]*Conn)}
+	s := &Server{config: config, origins: newOrigins(&config), hosts: newHosts(config.Hosts), began: time.Now(), stop: make(chan struct{}), sessions: make(map[string]*Conn)}
 	s.addresses = quota.NewAddresses(config.PerAddress, s.clock)
 	s.hello, s.pollingHello = s.helloEnd(webSocket), s.helloEnd(polling)
 	s.alarms = newAlarms(s.clock, min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/64))
@@ -54,8 +55,13 @@ func (s *Server) clock() int64 { return int64(time.Since(s.began)) }
 
 // ServeHTTP serves one request. It returns when a poll has got something; at once when it has become a WebSocket.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	boundBody(w, r, s.config.BodyTimeout)
 	switch {
+	case !s.hosts.allow(r):
+		s.refuse(w, r, refuse(codeForbidden, errHost))
+		return
 	case r.URL.Path != s.config.Path && r.URL.Path+"/" != s.config.Path:
+		s.closing(w, r)
 		http.NotFound(w, r)
 		return
 	case r.Method == http.MethodOptions && r.Header.Get("Origin") != "":

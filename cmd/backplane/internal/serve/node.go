@@ -62,8 +62,8 @@ func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error)
 	mux := http.NewServeMux()
 	mux.Handle(o.Server.Path, n.io)
 	mux.Handle("GET /{$}", chat.Page(o.Server.Path))
-	n.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)}
+	n.http = socketio.HTTPServer("", mux)
+	n.http.ErrorLog = slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)
 
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stop = stop
