@@ -209,15 +209,19 @@ func TestAckQuota(t *testing.T) {
 	assert.Equal(t, socketio.QuotaAcks, quota.Quota)
 
 	// A broadcast reaches all, and waits for those it can wait for.
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer cancel()
 		p.expect(`23["z"]`)
 		q.expect(`23["z"]`)
 		p.send(`33["p"]`) // nobody waits for it
+		p.sync("")
 		q.send(`33["q"]`)
+		q.sync("")
 	}()
-	values, err := n.Timeout(500*time.Millisecond).EmitWithAck(t.Context(), "z")
+	values, err := n.Timeout(patience).EmitWithAck(ctx, "z")
 	<-done
 	require.Error(t, err, "one answer is missing")
 	require.Len(t, values, 1)

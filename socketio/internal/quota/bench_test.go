@@ -1,0 +1,34 @@
+package quota_test
+
+import (
+	"testing"
+
+	"github.com/backplane-go/backplane/socketio/internal/quota"
+)
+
+// BenchmarkSpend is what counting one message costs.
+func BenchmarkSpend(b *testing.B) {
+	b.ReportAllocs()
+	limits := quota.RateLimits{Events: 1 << 40, Bytes: 1 << 50}
+	var c clock
+	r := quota.NewRate(limits, c.read())
+	for b.Loop() {
+		if r.Spend(100, limits, c.read) != "" {
+			b.Fatal("the limit was reached")
+		}
+	}
+}
+
+// BenchmarkSettle is what counting one frame in a queue costs.
+func BenchmarkSettle(b *testing.B) {
+	b.ReportAllocs()
+	budget := quota.NewBudget(1 << 30)
+	var a quota.Account
+	n := 0
+	for b.Loop() {
+		n = (n + 100) % 10_000
+		if !a.Settle(budget, n) {
+			b.Fatal("the budget is used up")
+		}
+	}
+}
