@@ -16,7 +16,8 @@ import (
 // meanwhile are sent together in the next round trip, and the longer one takes, the more of them share the next. No caller
 // waits longer than his context lasts.
 type post struct {
-	sender *wire.Sender
+	sender     *wire.Sender
+	deliveries sync.Pool // of *delivery
 
 	mu      sync.Mutex // guards all below
 	busy    bool       // somebody is sending
@@ -47,19 +48,20 @@ const (
 	isOver   // the caller was told, or has left
 )
 
-var deliveries = sync.Pool{New: func() any { return &delivery{done: make(chan error, 1)} }}
-
-func newDelivery(items []*wire.Outgoing) *delivery {
-	d := deliveries.Get().(*delivery)
+func (p *post) newDelivery(items []*wire.Outgoing) *delivery {
+	d, ok := p.deliveries.Get().(*delivery)
+	if !ok {
+		d = &delivery{done: make(chan error, 1)}
+	}
 	d.items = items
 	d.state.Store(isQueued)
 	return d
 }
 
 // release ends the use of d, which nobody sends any more.
-func (d *delivery) release() {
+func (p *post) release(d *delivery) {
 	d.items, d.one, d.ones[0] = nil, wire.Outgoing{}, nil
-	deliveries.Put(d)
+	p.deliveries.Put(d)
 }
 
 func newPost(config Config) *post {
@@ -79,7 +81,7 @@ func newPost(config Config) *post {
 
 // sendOne sends one message.
 func (p *post) sendOne(ctx context.Context, o wire.Outgoing) error {
-	d := newDelivery(nil)
+	d := p.newDelivery(nil)
 	d.one = o
 	d.ones[0] = &d.one
 	d.items = d.ones[:]
@@ -92,17 +94,17 @@ func (p *post) sendOne(ctx context.Context, o wire.Outgoing) error {
 		err = d.one.Err
 	}
 	d.one.Release()
-	d.release()
+	p.release(d)
 	return err
 }
 
 // sendAll sends items, and notes what became of each in its Err. Its own error means that none was sent, or, if it is
 // ErrUnconfirmed, that the items are still being sent.
 func (p *post) sendAll(ctx context.Context, items []*wire.Outgoing) error {
-	d := newDelivery(items)
+	d := p.newDelivery(items)
 	err := p.send(ctx, d)
 	if !errors.Is(err, wire.ErrUnconfirmed) {
-		d.release()
+		p.release(d)
 	}
 	return err
 }
