@@ -87,18 +87,27 @@ func (e *PartialError) Error() string {
 		b.WriteString(e.Err.Error())
 	}
 	if len(e.Missing) > 0 {
-		fmt.Fprintf(&b, ": missing %d responses (%s)", len(e.Missing), strings.Join(e.Missing, ", "))
+		fmt.Fprintf(&b, ": missing %d responses (%s)", len(e.Missing), some(e.Missing))
 	}
 	if e.Clients > 0 {
 		fmt.Fprintf(&b, ", among them %d clients that were asked", e.Clients)
 	}
 	if len(e.Refused) > 0 {
-		fmt.Fprintf(&b, ": %d nodes refused (%s)", len(e.Refused), strings.Join(e.Refused, ", "))
+		fmt.Fprintf(&b, ": %d nodes refused (%s)", len(e.Refused), some(e.Refused))
 	}
 	if len(e.Left) > 0 {
-		fmt.Fprintf(&b, ": %d nodes left (%s)", len(e.Left), strings.Join(e.Left, ", "))
+		fmt.Fprintf(&b, ": %d nodes left (%s)", len(e.Left), some(e.Left))
 	}
 	return b.String()
+}
+
+// some names the first of uids, and says how many more there are.
+func some(uids []string) string {
+	const most = 8
+	if len(uids) <= most {
+		return strings.Join(uids, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(uids[:most], ", "), len(uids)-most)
 }
 
 // Unwrap returns Err.

@@ -212,7 +212,7 @@ func (v *victim) answer(q question) (s state) {
 		sockets, err := v.nodes[0].FetchSockets(context.Background())
 		s.Took, s.Sockets, s.Partial = time.Since(start), len(sockets), err != nil
 		if err != nil {
-			s.Err = fmt.Sprintf("%.200s", err)
+			s.Err = fmt.Sprintf("%.400s", err)
 		}
 	}
 	s.Heap, s.Peak = float64(heap()), float64(v.peak.Load())
