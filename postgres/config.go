@@ -22,6 +22,11 @@ type Config struct {
 	// the SQL to run, as returned by Schema.
 	NoAutoCreate bool
 
+	// TableOwner is a role that may own the table and its schema, besides the role of the connection, the roles that this is a
+	// member of, superusers and the owner of the database. An owner can have code of his own run with the privileges of whoever
+	// uses the table, so Prepare refuses any other (ErrUntrustedTable). Default: none.
+	TableOwner string
+
 	// DurableAttachments makes storing an attachment wait for the disk, if the server's synchronous_commit says so.
 	// By default it does not: a crash of the server also loses every notification under way, and cuts every listener. A
 	// node that had received the notification but not yet read the attachment reports the message as lost, also when

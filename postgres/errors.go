@@ -8,6 +8,9 @@ var (
 	ErrNoTable = errors.New("the table does not exist")
 	// ErrBadTable: a table of that name exists, but it lacks a column or has one of another type.
 	ErrBadTable = errors.New("the table has other columns")
+	// ErrUntrustedTable: the table, its schema or a function that it calls belongs to a role that is not trusted (see
+	// Config.TableOwner), or the table has triggers or rules: somebody else's code would run with the privileges of this role.
+	ErrUntrustedTable = errors.New("the table is not to be trusted")
 	// ErrPrivilege: the role lacks a privilege.
 	ErrPrivilege = errors.New("a privilege is missing")
 	// ErrReadOnly: the server is a replica, or its transactions are read-only.

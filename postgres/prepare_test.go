@@ -173,3 +173,104 @@ func TestPrepareAcceptsTablesMadeOtherwise(t *testing.T) {
 		}
 	})
 }
+
+// roleFor makes a role that may create tables in a database, and returns its name, quoted, and the database's URL for it.
+func roleFor(tb testing.TB, database, name string) (role, asRole string) {
+	tb.Helper()
+	u, err := url.Parse(database)
+	require.NoError(tb, err)
+	plain := name + " of " + strings.TrimPrefix(u.Path, "/")
+	role = `"` + plain + `"`
+	pgtest.Exec(tb, database, `CREATE ROLE `+role+` LOGIN; GRANT CREATE, USAGE ON SCHEMA public TO `+role)
+	tb.Cleanup(func() { pgtest.Exec(tb, database, `DROP OWNED BY `+role+` CASCADE; DROP ROLE `+role) })
+	return role, pgtest.With(tb, database, func(u *url.URL) { u.User = url.User(plain) })
+}
+
+// What another role can have run as the role of a node is refused, whoever that is.
+func TestPrepareRefusesWhatItCannotTrust(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		database := pgtest.Database(t)
+		evil, asEvil := roleFor(t, database, "evil")
+		app, asApp := roleFor(t, database, "app")
+		schema, err := postgres.Schema("t")
+		require.NoError(t, err)
+		hook := `CREATE FUNCTION hook() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+			CREATE FUNCTION id() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
+			CREATE FUNCTION fits(bytea) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'; `
+		public := `; GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO PUBLIC`
+		trap := `CREATE SCHEMA trap; GRANT ALL ON SCHEMA trap TO PUBLIC; CREATE TABLE trap.t (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea);
+			GRANT ALL ON ALL TABLES IN SCHEMA trap TO PUBLIC; GRANT ALL ON ALL SEQUENCES IN SCHEMA trap TO PUBLIC; `
+		for _, c := range []struct {
+			name, table  string
+			sql, evilSQL string // run by the owner of the database, and then by the hostile role
+			hint         string
+		}{
+			{"ATableOfAnotherRole", "t", ``, schema, "t belongs to the role " + evil},
+			{"ATableInTheSchemaOfAnotherRole", "trap.t", trap + `ALTER SCHEMA trap OWNER TO ` + evil, ``, "the schema trap belongs to the role " + evil},
+			{"ATrigger", "t", hook + schema + `; GRANT TRIGGER ON t TO ` + evil, `CREATE TRIGGER spy BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION hook()`, "t has the trigger spy"},
+			{"ADisabledTrigger", "t", hook + schema + `; CREATE TRIGGER spy AFTER DELETE ON t EXECUTE FUNCTION hook(); ALTER TABLE t DISABLE TRIGGER spy`, ``, "t has the trigger spy"},
+			{"ARule", "t", schema + `; CREATE RULE spy AS ON INSERT TO t DO ALSO NOTIFY x`, ``, "t has the rule spy"},
+			{"ADefault", "t", ``, hook + `GRANT EXECUTE ON FUNCTION id() TO PUBLIC`, "t calls id(), which belongs to the role " + evil},
+			{"ACheck", "t", ``, hook, "t calls fits(bytea), which belongs to the role " + evil},
+			{"AnIndex", "t", ``, hook, "t calls fits(bytea), which belongs to the role " + evil},
+			{"APolicy", "t", ``, hook, "t calls fits(bytea), which belongs to the role " + evil},
+			{"AChildOfAnotherRole", "t", schema + `; ALTER TABLE t OWNER TO ` + evil, `CREATE TABLE child () INHERITS (t)`, "child belongs to the role " + evil},
+			{"AViewOnATableOfAnotherRole", "v", ``, schema + public, "t belongs to the role " + evil},
+			{"ASequenceOfAnotherRole", "t", ``, `CREATE SEQUENCE s`, "s belongs to the role " + evil},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				t.Cleanup(func() {
+					pgtest.Exec(t, database, `DROP TABLE IF EXISTS child, t CASCADE; DROP FUNCTION IF EXISTS hook, id, fits CASCADE; DROP SEQUENCE IF EXISTS s CASCADE; DROP SCHEMA IF EXISTS trap CASCADE`)
+				})
+				if c.sql != "" {
+					pgtest.Exec(t, database, c.sql)
+				}
+				if c.evilSQL != "" {
+					pgtest.Exec(t, asEvil, c.evilSQL)
+				}
+				switch c.name { // what only the owner of the database could be tricked into
+				case "ADefault":
+					pgtest.Exec(t, database, schema+`; ALTER TABLE t ALTER id SET DEFAULT id()`)
+				case "ACheck":
+					pgtest.Exec(t, database, schema+`; ALTER TABLE t ADD CHECK (fits(payload))`)
+				case "AnIndex":
+					pgtest.Exec(t, database, schema+`; CREATE INDEX ON t (fits(payload))`)
+				case "APolicy":
+					pgtest.Exec(t, database, schema+`; CREATE POLICY p ON t USING (fits(payload))`)
+				case "AChildOfAnotherRole":
+					pgtest.Exec(t, database, `ALTER TABLE t OWNER TO CURRENT_USER`)
+				case "AViewOnATableOfAnotherRole":
+					pgtest.Exec(t, database, `CREATE VIEW v AS SELECT * FROM t`)
+				case "ASequenceOfAnotherRole":
+					pgtest.Exec(t, database, schema+`; ALTER TABLE t ALTER id SET DEFAULT nextval('s')`)
+				}
+				pgtest.Exec(t, database, `SELECT 1`+public)
+				for name, as := range map[string]string{"superuser": database, "app": asApp} {
+					setup := requireSetupError(t, prepared(t, k, as, postgres.Config{Table: c.table}), postgres.ErrUntrustedTable, c.hint)
+					require.Contains(t, setup.Hint, "TableOwner", name)
+				}
+			})
+		}
+
+		t.Run("TrustedOwners", func(t *testing.T) {
+			group, _ := roleFor(t, database, "group")
+			owner, _ := roleFor(t, database, "owner")
+			pgtest.Exec(t, database, `GRANT `+group+` TO `+app)
+			name := strings.Trim(owner, `"`)
+			pgtest.Exec(t, database, schema)
+			for _, c := range []struct {
+				owner  string
+				config postgres.Config
+			}{
+				{app, postgres.Config{}}, {group, postgres.Config{}}, {"CURRENT_USER", postgres.Config{}}, {owner, postgres.Config{TableOwner: name}},
+			} {
+				c.config.Table = "t"
+				pgtest.Exec(t, database, `ALTER TABLE t OWNER TO `+c.owner+public)
+				require.NoError(t, prepared(t, k, asApp, c.config), "the table belongs to %s", c.owner)
+			}
+			requireSetupError(t, prepared(t, k, asApp, postgres.Config{Table: "t"}), postgres.ErrUntrustedTable, "TableOwner")
+			requireSetupError(t, prepared(t, k, database, postgres.Config{Table: "t"}), postgres.ErrUntrustedTable, "TableOwner")
+			requireSetupError(t, prepared(t, k, asApp, postgres.Config{Table: "t", TableOwner: "somebody else"}), postgres.ErrUntrustedTable)
+		})
+	})
+}

@@ -11,7 +11,7 @@ import (
 
 // inspection tells what the role of the pool finds of the table, which stands as $1 the way it is written in
 // SQL: whether it exists, whether transactions may write, the columns that are missing or of another type, and
-// the privileges that are missing, and whether the server knows lz4. It reads the catalogue only, so that no privilege is needed to run it.
+// the privileges that are missing, whether the server knows lz4, and why the table is not to be trusted. It reads the catalogue only, so that no privilege is needed to run it.
 // to_regclass also sees a table that was committed after the statement began, the rest does not: pg_class decides.
 const inspection = `
 SELECT t.id IS NOT NULL,
@@ -39,7 +39,8 @@ SELECT t.id IS NOT NULL,
          JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
          WHERE a.attrelid = t.id AND a.attname = 'id' AND NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE')
          LIMIT 1), ''),
-       EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals))
+       EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)),
+       coalesce((` + distrust + `), '')
 FROM (SELECT (SELECT oid FROM pg_class WHERE oid = to_regclass($1)) AS id) AS t`
 
 // creationLock is the advisory lock under which tables are created: CREATE TABLE IF NOT EXISTS by itself fails
@@ -82,8 +83,8 @@ func (s *Store) Prepare(ctx context.Context) error {
 // inspect tells whether the table exists, and returns an error if it does but cannot be used.
 func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
 	var readOnly, lz4 bool
-	var columns, privileges, sequence string
-	_, err = s.db.QueryRow(ctx, inspection, []any{s.name}, &exists, &readOnly, &columns, &privileges, &sequence, &lz4)
+	var columns, privileges, sequence, reasons string
+	_, err = s.db.QueryRow(ctx, inspection, []any{s.name, s.owner}, &exists, &readOnly, &columns, &privileges, &sequence, &lz4, &reasons)
 	if err != nil {
 		return false, s.classify(ctx, "inspect", err)
 	}
@@ -96,6 +97,9 @@ func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
 		return exists, s.setupError("inspect", postgres.ErrReadOnly, nil, readOnlyHint)
 	case columns != "":
 		return exists, s.setupError("inspect", postgres.ErrBadTable, nil, "missing: "+columns+"; choose another table, or drop this one")
+	case reasons != "":
+		return exists, s.setupError("inspect", postgres.ErrUntrustedTable, nil, reasons+"; its owner could run code as this role: choose another table, "+
+			"or drop this one; or set TableOwner if the owner is trusted")
 	case exists && privileges != "":
 		return exists, s.setupError("inspect", postgres.ErrPrivilege, nil, "missing: "+privileges+"; "+s.grants(ctx))
 	}

@@ -17,6 +17,7 @@ type Store struct {
 	db           DB
 	table        string // as configured
 	name         string // as written in SQL
+	owner        string // may own the table too
 	noAutoCreate bool
 	durable      bool
 	err          error // of the table's name
@@ -34,7 +35,7 @@ type writesKey struct{ bytes, settings string }
 
 // NewStore returns a store on db. It does no I/O.
 func NewStore(db DB, config postgres.Config) *Store {
-	s := &Store{db: db, table: config.Table, noAutoCreate: config.NoAutoCreate, durable: config.DurableAttachments}
+	s := &Store{db: db, table: config.Table, noAutoCreate: config.NoAutoCreate, durable: config.DurableAttachments, owner: config.TableOwner}
 	if s.table == "" {
 		s.table = postgres.DefaultTable
 	}
