@@ -54,13 +54,17 @@ type member struct {
 
 // join makes a member of the namespace of to, and returns once it knows the other nodes.
 func join(ctx context.Context, flags *connect.Flags, to *target, m *memberFlags) (*member, error) {
+	secret, err := flags.Secret()
+	if err != nil {
+		return nil, err
+	}
 	server, err := flags.OpenCluster()
 	if err != nil {
 		return nil, err
 	}
 	joined := make(chan struct{}, 1)
 	cluster, err := backplane.Open(ctx, backplane.Config{
-		Bus: server.Driver(), Codec: flags.Codec(), ChannelPrefix: flags.Prefix,
+		Bus: server.Driver(), Codec: flags.Codec(), ChannelPrefix: flags.Prefix, Secret: secret,
 		RequestTimeout: flags.Timeout, PublishTimeout: flags.Timeout,
 		Trace: backplane.Trace{PeerJoined: func(string, string) {
 			select {

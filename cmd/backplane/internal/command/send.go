@@ -24,8 +24,12 @@ func send(ctx context.Context, flags *connect.Flags, to *target, do func(emitter
 		defer cancel()
 		_ = driver.Close(closing) // what was to be sent is sent
 	}()
+	secret, err := flags.Secret()
+	if err != nil {
+		return err
+	}
 	e, err := emitter.New(emitter.Config{Bus: driver, Codec: flags.Codec(), ChannelPrefix: flags.Prefix, Namespace: to.nsp,
-		PublishTimeout: flags.Timeout})
+		PublishTimeout: flags.Timeout, Secret: secret})
 	if err != nil {
 		return usage(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/cbor"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/memory"
@@ -21,7 +22,9 @@ type Flags struct {
 	url    string
 	driver string
 	table  string
+	owner  string
 	codec  string
+	secret string // the name of a file
 
 	// Prefix starts the names of the channels.
 	Prefix string
@@ -41,7 +44,8 @@ func BindNode(fs *pflag.FlagSet) *Flags {
 	f.bindDriver(fs)
 	fs.StringVar(&f.Prefix, "prefix", "socket.io", "`PREFIX` of the cluster's channels")
 	fs.StringVar(&f.table, "table", "", "`TABLE` for large payloads, created if it is missing (default "+postgres.DefaultTable+")")
-	cli.GroupFlags(fs, "Cluster", "postgres", "driver", "prefix", "table")
+	fs.StringVar(&f.owner, "table-owner", "", "another `ROLE` that may own the table")
+	cli.GroupFlags(fs, "Cluster", "postgres", "driver", "prefix", "table", "table-owner")
 	return f
 }
 
@@ -53,10 +57,12 @@ func BindCluster(fs *pflag.FlagSet) *Flags {
 	f.bindDriver(fs)
 	fs.StringVar(&f.Prefix, "prefix", "socket.io", "`PREFIX` of the cluster's channels")
 	fs.StringVar(&f.table, "table", postgres.DefaultTable, "the cluster's `TABLE` for large payloads, name or schema.name")
+	fs.StringVar(&f.owner, "table-owner", "", "another `ROLE` that may own that table")
+	fs.StringVar(&f.secret, "secret-file", "", "`FILE` with the secret that the cluster's messages are signed with, every byte of it")
 	fs.StringVar(&f.codec, "codec", "json", "`CODEC` of the cluster: json, which Node.js speaks, or cbor")
 	fs.DurationVar(&f.Timeout, "timeout", 5*time.Second, "how long to wait for the database, and then for answers: `TIME` such as 500ms or 1m")
 	cli.FlagValues(fs, "codec", "json", "cbor")
-	cli.GroupFlags(fs, "Connection", "postgres", "driver", "prefix", "table", "codec", "timeout")
+	cli.GroupFlags(fs, "Connection", "postgres", "driver", "prefix", "table", "table-owner", "secret-file", "codec", "timeout")
 	return f
 }
 
@@ -97,13 +103,15 @@ func (f *Flags) Open() (*Backend, error) {
 		return nil, &cli.UsageError{Reason: "--driver needs --postgres URL"}
 	case f.url == "" && f.table != "":
 		return nil, &cli.UsageError{Reason: "--table needs --postgres URL"}
+	case f.url == "" && f.owner != "":
+		return nil, &cli.UsageError{Reason: "--table-owner needs --postgres URL"}
 	case f.Prefix == "":
 		return nil, &cli.UsageError{Reason: "--prefix is empty: leave it out for socket.io"}
 	case f.url == "":
 		hub := memory.NewHub()
 		return &Backend{Name: "the in-memory bus", Short: "the in-memory bus", Bus: func() transport.Bus { return hub }}, nil
 	}
-	server, err := f.open("--postgres", f.url, postgres.Config{Table: f.table})
+	server, err := f.open("--postgres", f.url, postgres.Config{Table: f.table, TableOwner: f.owner})
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +136,7 @@ func (f *Flags) OpenCluster() (*Server, error) {
 	case f.table == "":
 		return nil, &cli.UsageError{Reason: "--table is empty: leave it out for " + postgres.DefaultTable}
 	}
-	server, err := f.open(source, dsn, postgres.Config{Table: f.table, NoAutoCreate: true})
+	server, err := f.open(source, dsn, postgres.Config{Table: f.table, TableOwner: f.owner, NoAutoCreate: true})
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +166,30 @@ func (f *Flags) Codec() codec.Codec {
 		return cbor.Codec{}
 	}
 	return jsonmsgpack.Codec{}
+}
+
+// Secret is what the cluster's messages are signed with, nil if they are not.
+func (f *Flags) Secret() ([]byte, error) {
+	if f.secret == "" {
+		return nil, nil
+	}
+	secret, err := os.ReadFile(f.secret)
+	if err == nil {
+		err = wire.CheckSecrets(secret, nil)
+	}
+	if err != nil {
+		return nil, &cli.UsageError{Reason: "--secret-file: " + err.Error()}
+	}
+	return secret, nil
+}
+
+// Wire encodes and decodes the messages of the cluster. The store, if not nil, takes large ones.
+func (f *Flags) Wire(limits transport.Limits, store wire.Store) (*wire.Wire, error) {
+	secret, err := f.Secret()
+	if err != nil {
+		return nil, err
+	}
+	return wire.New(wire.Config{Codec: f.Codec(), Store: store, Limits: limits, Secrets: [][]byte{secret}}), nil
 }
 
 // Table is the cluster's table.

@@ -74,9 +74,18 @@ type Header struct {
 	NSP  string
 }
 
+// decode reads a message, whose signature must be right if messages are signed.
+func (r *Reader) decode(m transport.Message) (*codec.Envelope, error) {
+	payload, err := r.Wire.Open(m.Channel, m.Payload)
+	if err != nil {
+		return nil, err
+	}
+	return r.Wire.Decode(payload)
+}
+
 // Header reads the header of a message, as far as it can be known without an attachment.
 func (r *Reader) Header(m transport.Message) (Header, error) {
-	env, err := r.Wire.Decode(m.Payload)
+	env, err := r.decode(m)
 	if err != nil {
 		return Header{}, err
 	}
@@ -87,7 +96,7 @@ func (r *Reader) Header(m transport.Message) (Header, error) {
 func (r *Reader) Line(ctx context.Context, m transport.Message, at time.Time) Line {
 	nsp := strings.TrimPrefix(m.Channel, r.Prefix+"#")
 	l := Line{Time: at.UTC().Format("2006-01-02T15:04:05.000000Z"), NSP: nsp, Bytes: len(m.Payload)}
-	env, err := r.Wire.Decode(m.Payload)
+	env, err := r.decode(m)
 	if err != nil {
 		l.Error, l.Payload = err.Error(), string(m.Payload)
 		return l

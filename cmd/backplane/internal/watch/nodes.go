@@ -90,6 +90,11 @@ func (n *nodes) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 func (n *nodes) ask(ctx context.Context, driver connect.Driver, channel string) ([]*node, error) {
 	messages := make(chan received, backlog)
 	lost := make(chan error, 1)
+	wire, err := n.connection.Wire(driver.Limits(), nil)
+	if err != nil {
+		return nil, err
+	}
+	reader := &Reader{Wire: wire}
 	watcher, err := Open(ctx, Config{
 		Bus: driver, Channels: []string{channel}, Timeout: n.connection.Timeout,
 		Deliver: func(m transport.Message, at time.Time) {
@@ -119,7 +124,6 @@ func (n *nodes) ask(ctx context.Context, driver connect.Driver, channel string) 
 		cancel()
 		<-done
 	}()
-	reader := &Reader{Wire: wire.New(wire.Config{Codec: n.connection.Codec(), Limits: driver.Limits()})}
 	asked := time.Now()
 	if err := n.call(ctx, driver, reader, channel); err != nil {
 		return nil, err
@@ -129,14 +133,14 @@ func (n *nodes) ask(ctx context.Context, driver connect.Driver, channel string) 
 
 // call asks for a sign of life.
 func (n *nodes) call(ctx context.Context, driver connect.Driver, reader *Reader, channel string) error {
-	payload, _, err := reader.Wire.Encode(nil, &codec.Envelope{Type: codec.InitialHeartbeat, UID: codec.EmitterUID,
+	o, err := reader.Wire.Outgoing(channel, &codec.Envelope{Type: codec.InitialHeartbeat, UID: codec.EmitterUID,
 		NSP: strings.TrimPrefix(channel, n.connection.Prefix+"#")})
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, n.connection.Timeout)
-	defer cancel()
-	return driver.Publish(ctx, transport.Message{Channel: channel, Payload: payload})
+	defer o.Release()
+	sender := &wire.Sender{Wire: reader.Wire, Bus: driver, Timeout: n.connection.Timeout}
+	return sender.Send(ctx, []*wire.Outgoing{&o})
 }
 
 // collect gathers signs of life until there are enough, or no more come.

@@ -103,6 +103,10 @@ func (t *tail) run(ctx context.Context, terminal *cli.Terminal, _ []string) erro
 	if err := t.check(driver.Limits()); err != nil {
 		return err
 	}
+	reader := &Reader{Prefix: t.connection.Prefix, Store: driver, Timeout: t.connection.Timeout}
+	if reader.Wire, err = t.connection.Wire(driver.Limits(), driver); err != nil {
+		return err
+	}
 	queue := make(chan received, backlog)
 	var dropped atomic.Int64
 	watcher, err := Open(ctx, Config{
@@ -127,8 +131,6 @@ func (t *tail) run(ctx context.Context, terminal *cli.Terminal, _ []string) erro
 	case err != nil:
 		return server.Explain(err)
 	}
-	reader := &Reader{Prefix: t.connection.Prefix, Store: driver, Timeout: t.connection.Timeout,
-		Wire: wire.New(wire.Config{Codec: t.connection.Codec(), Store: driver, Limits: driver.Limits()})}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
