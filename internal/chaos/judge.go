@@ -52,10 +52,12 @@ const (
 	Late FaultKind = "late calls"
 	// Leak: a node left something behind after it was closed, or did not recover once all was well again.
 	Leak FaultKind = "leaks"
+	// Crash: a process ended by itself, or not as it should.
+	Crash FaultKind = "crashes"
 )
 
 // FaultKinds are all kinds, in the order in which they are shown.
-var FaultKinds = []FaultKind{Silent, Outside, Doubled, Disordered, Corrupt, Untrue, Late, Leak}
+var FaultKinds = []FaultKind{Silent, Outside, Doubled, Disordered, Corrupt, Untrue, Late, Leak, Crash}
 
 const (
 	// Tolerance is how much later than its limit a call may return, beside the time for which its process did not run.

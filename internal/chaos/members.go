@@ -82,6 +82,11 @@ func (r *run) command(c nodeConfig) (*exec.Cmd, error) {
 // kill ends the process at a place without a word.
 func (r *run) kill(place int) {
 	m := r.nodes[place]
+	select {
+	case <-m.process.ended:
+		r.fault(Crash, m.life.Name, "ended by itself: %v: %s", m.process.err, m.process.stderr.String())
+	default:
+	}
 	r.mu.Lock()
 	m.life.Ended, m.life.Killed = now(), true
 	r.mu.Unlock()
@@ -108,6 +113,9 @@ func (r *run) close(ctx context.Context, place int) error {
 	}
 	select {
 	case <-m.process.ended:
+		if m.process.err != nil {
+			r.fault(Crash, m.life.Name, "did not end well: %v: %s", m.process.err, m.process.stderr.String())
+		}
 		r.gone(place)
 		return nil
 	case <-time.After(patience):

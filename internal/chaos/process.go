@@ -106,6 +106,11 @@ func (p *process) await(kind string, patience time.Duration) error {
 	case <-p.heard[kind]:
 		return nil
 	case <-p.ended:
+		select {
+		case <-p.heard[kind]: // among its last words
+			return nil
+		default:
+		}
 		return fmt.Errorf("ended without %q: %v: %s", kind, p.err, p.stderr.String())
 	case <-time.After(patience):
 		return fmt.Errorf("no %q within %v: %s", kind, patience, p.stderr.String())

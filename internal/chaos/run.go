@@ -47,7 +47,7 @@ type run struct {
 	mu      sync.Mutex // guards all below
 	history History
 	faults  map[string]int
-	leaks   []Fault
+	found   []Fault
 }
 
 // member is one place of the cluster, and the process that is there now. One fault at a time changes it; run.mu guards
@@ -100,7 +100,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	verdict := Judge(&r.history, ended)
-	verdict.Faults = append(verdict.Faults, r.leaks...)
+	verdict.Faults = append(verdict.Faults, r.found...)
 	return &Result{Verdict: verdict, History: &r.history, Faults: r.faults}, nil
 }
 
@@ -149,12 +149,14 @@ func (r *run) progress(ctx context.Context) {
 	}
 }
 
-func (r *run) leak(node, format string, args ...any) {
-	f := Fault{Leak, node, now(), fmt.Sprintf(format, args...)}
+func (r *run) leak(node, format string, args ...any) { r.fault(Leak, node, format, args...) }
+
+func (r *run) fault(kind FaultKind, node, format string, args ...any) {
+	f := Fault{kind, node, now(), fmt.Sprintf(format, args...)}
 	r.log("%s: %s", f.Node, f.Text)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.leaks = append(r.leaks, f)
+	r.found = append(r.found, f)
 }
 
 func (r *run) log(format string, args ...any) {
