@@ -57,7 +57,7 @@ soak: ## send 50 000 messages a second for SOAK (5m), and watch the heap
 
 .PHONY: chaos
 chaos: ## break a cluster on purpose for CHAOS (2m), with the faults of SEED, and follow every message
-	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./internal/cmd/chaos -for $(or $(CHAOS),2m) -seed $(or $(SEED),0) $(if $(ONLY),-only '$(ONLY)') $(if $(LOG),-log $(LOG))
+	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./internal/cmd/chaos -for $(or $(CHAOS),2m) -seed $(or $(SEED),0) $(if $(ONLY),-only '$(ONLY)') $(if $(SECRET),-secret $(SECRET)) $(if $(LOG),-log $(LOG))
 
 .PHONY: footprint
 footprint: ## print what an idle namespace, a pending request and a socket cost in memory

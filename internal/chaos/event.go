@@ -21,7 +21,7 @@ type Event struct {
 	Since  int64             `json:"since,omitempty"`
 	Excess int64             `json:"x,omitempty"` // microseconds
 	UID    string            `json:"u,omitempty"`
-	UIDs   map[string]string `json:"uids,omitempty"` // of the node, by namespace
+	UIDs   map[string]string `json:"uids,omitempty"` // of the node, by namespace; of its peers
 	Lacks  []string          `json:"lacks,omitempty"`
 	Leaks  []string          `json:"leaks,omitempty"`
 }
@@ -39,6 +39,7 @@ const (
 	Call     = "call"    // a call with a time limit ended; Lacks are nodes that it should have named and did not
 	Closed   = "closed"  // the node has closed; Leaks is what it left behind
 	Stopped  = "stopped" // the node sends nothing any more; Leaks is what it has more of than in the beginning
+	Peers    = "peers"   // whom the node knows in the first namespace: UIDs has them as keys
 	Fenced   = "fenced"  // the node's last message of each stream was sent
 	Remarked = "log"
 )
@@ -68,6 +69,7 @@ type Order struct {
 const (
 	DoStop  = "stop"  // send nothing more, answer Stopped
 	DoFence = "fence" // send one message more in each stream, answer Fenced
+	DoPeers = "peers" // answer Peers
 	DoClose = "close" // close, answer Closed, and exit
 	DoBurn  = "burn"  // keep Count goroutines computing for a while
 	DoSlow  = "slow"  // let the application take its time over each message for a while

@@ -10,9 +10,10 @@ type History struct {
 // Node is the life of one process. A process that is started anew is another node.
 type Node struct {
 	Number int
-	Name   string // such as "a (pgx)"
-	Go     bool   // a node of this library
-	UIDs   map[string]string
+	Name   string            // such as "a (pgx)"
+	Go     bool              // a node of this library
+	UIDs   map[string]string // by namespace
+	Peers  map[string]string // their uids, as last told
 
 	Opened int64 // 0: never
 	Ended  int64 // math.MaxInt64 while it runs
@@ -83,6 +84,8 @@ func (n *Node) Note(e Event) {
 		n.Noise = append(n.Noise, e)
 	case Call:
 		n.Calls = append(n.Calls, e)
+	case Peers:
+		n.Peers = e.UIDs
 	case Stopped:
 		n.Leaks = append(n.Leaks, e.Leaks...)
 	case Closed:

@@ -19,7 +19,7 @@ func (r *run) start(place int, before error) error {
 	life := r.history.Add(p.name, p.driver != "node")
 	life.Name = fmt.Sprintf("%s #%d", p.name, life.Number)
 	r.mu.Unlock()
-	config := nodeConfig{Number: life.Number, Driver: p.driver, URL: m.proxy.URL(), Rate: r.options.Rate, Heartbeat: p.heartbeat, Visits: p.visits,
+	config := nodeConfig{Number: life.Number, Driver: p.driver, URL: m.proxy.URL(), Rate: r.options.Rate, Heartbeat: p.heartbeat, Visits: p.visits, Secret: r.options.Secret,
 		Seed: r.options.Plan.Seed<<8 | uint64(life.Number)}
 	cmd, err := r.command(config)
 	if err != nil {

@@ -27,6 +27,7 @@ type nodeConfig struct {
 
 	Heartbeat time.Duration `json:"heartbeat"`
 	Visits    bool          `json:"visits"` // it opens and closes namespaces
+	Secret    string        `json:"secret"`
 }
 
 // namespaces are those of the streams, by number. The Node.js node is in the first.
@@ -101,6 +102,12 @@ func serve(c nodeConfig) error {
 			}
 			cancel()
 			n.record.note(Event{Kind: Fenced})
+		case DoPeers:
+			e := Event{Kind: Peers, UIDs: make(map[string]string)}
+			for _, uid := range n.spaces[0].Peers() {
+				e.UIDs[uid] = ""
+			}
+			n.record.note(e)
 		case DoBurn:
 			burn(o.Count, time.Duration(o.For)*time.Microsecond)
 		case DoSlow:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/cbor"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 	"github.com/backplane-go/backplane/transport"
@@ -70,6 +71,9 @@ func (n *node) tryOpen() (err error) {
 				n.record.note(Event{Kind: Remarked, Text: fmt.Sprintf("peer %s left, expired: %v", uid, expired)})
 			},
 		},
+	}
+	if n.config.Secret != "" {
+		config.Secret, config.Codec = []byte(n.config.Secret), cbor.Codec{}
 	}
 	if config.Bus, err = n.bus(); err != nil {
 		return err

@@ -23,6 +23,9 @@ type Options struct {
 	Rate int
 	// Modules is the node_modules folder with the packages of the Node.js node. Empty: there is none.
 	Modules string
+	// Secret, if not empty, makes the nodes sign their messages, and use the codec for clusters without Node.js. Modules is
+	// then not used.
+	Secret string
 	// Log gets what happens, as it happens.
 	Log io.Writer
 	// Events, if not nil, gets every event of every node: the node's number, and the event as JSON.
@@ -63,6 +66,9 @@ const patience = 60 * time.Second
 
 // Run does what the plan says and judges it. An error means that there is nothing to judge.
 func Run(ctx context.Context, o Options) (result *Result, err error) {
+	if o.Secret != "" {
+		o.Modules = ""
+	}
 	r := &run{options: o, faults: make(map[string]int), began: time.Now()}
 	if r.server, err = pgtest.Start(ctx, "fsync=off"); err != nil {
 		return nil, err
@@ -71,7 +77,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	defer r.killAll()
 	for i := range places {
 		if places[i].driver == "node" && o.Modules == "" {
-			r.log("without the Node.js node: its packages are not there")
+			r.log("without the Node.js node: its packages are not there, or a secret is set")
 			continue
 		}
 		proxy, err := pgtest.StartProxy(r.server.URL())

@@ -39,6 +39,7 @@ func (r *run) settle(ctx context.Context) error {
 		}
 	}
 	r.eventually(ctx, "", r.arrived)
+	r.eventually(ctx, "a node knows others than those that are there", r.acquainted)
 	return ctx.Err()
 }
 
@@ -62,10 +63,35 @@ func (r *run) arrived() bool {
 	return true
 }
 
+// acquainted asks the Go nodes whom they know, and reports whether by their last answers that is everybody else who is there, and
+// nobody who has gone.
+func (r *run) acquainted() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	there := make(map[string]*Node)
+	for _, n := range r.history.Nodes {
+		if n.Ended == math.MaxInt64 {
+			there[n.UIDs[namespaces[0]]] = n
+		}
+	}
+	all := true
+	for _, m := range r.nodes {
+		if m.process == nil || !m.life.Go {
+			continue
+		}
+		_ = m.process.tell(Order{Do: DoPeers}) // if it has ended, it does not answer
+		all = all && len(m.life.Peers) == len(there)-1
+		for uid := range m.life.Peers {
+			all = all && there[uid] != nil && there[uid] != m.life
+		}
+	}
+	return all
+}
+
 // eventually waits until something is so, and notes a leak if it never is and what is not empty.
 func (r *run) eventually(ctx context.Context, what string, so func() bool) {
 	for end := time.Now().Add(patience / 2); !so(); {
-		if time.Now().After(end) || wait(ctx, 20*time.Millisecond) != nil {
+		if time.Now().After(end) || wait(ctx, 50*time.Millisecond) != nil {
 			if what != "" {
 				r.leak("cluster", "%s", what)
 			}

@@ -27,6 +27,7 @@ func main() {
 	seed := flag.Uint64("seed", 0, "what determines the faults; 0 chooses one")
 	rate := flag.Int("rate", 60, "messages a second of each of the two streams of a Go node")
 	only := flag.String("only", "", "kinds of faults, separated by commas: "+strings.Join(chaos.Kinds(), ", ")+". Default: all")
+	secret := flag.String("secret", "", "16 bytes or more that the nodes sign their messages with; there is no Node.js node then")
 	log := flag.String("log", "", "a file for what happens, in addition to the screen")
 	events := flag.String("events", "", "a file for every event of every node")
 	flag.Parse()
@@ -34,7 +35,7 @@ func main() {
 	if *only != "" {
 		kinds = strings.Split(*only, ",")
 	}
-	ok, err := run(*length, *seed, kinds, *rate, *log, *events)
+	ok, err := run(*length, *seed, kinds, *rate, *secret, *log, *events)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 	}
@@ -43,7 +44,7 @@ func main() {
 	}
 }
 
-func run(length time.Duration, seed uint64, kinds []string, rate int, log, events string) (ok bool, err error) {
+func run(length time.Duration, seed uint64, kinds []string, rate int, secret, log, events string) (ok bool, err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	var out io.Writer = os.Stdout
@@ -55,7 +56,7 @@ func run(length time.Duration, seed uint64, kinds []string, rate int, log, event
 		defer func() { err = errors.Join(err, file.Close()) }()
 		out = io.MultiWriter(os.Stdout, file)
 	}
-	options := chaos.Options{Length: length, Rate: rate, Modules: os.Getenv(nodejs.EnvModules), Log: out}
+	options := chaos.Options{Secret: secret, Length: length, Rate: rate, Modules: os.Getenv(nodejs.EnvModules), Log: out}
 	if events != "" {
 		file, createErr := os.Create(events)
 		if createErr != nil {
