@@ -30,6 +30,8 @@
 //   - "forced close", "forced server close": the server closed the connection, because of packets in a forbidden order among others
 //   - "server shutting down": Server.Shutdown or Close
 //   - "send queue full": the client is slower than what it is sent. Socket.IO has no such limit.
+//   - "too many events per second" and the like: the client has reached a limit of [Config], which a [Quota] names
+//   - "reauthentication failed": the client may not stay; see [Config.Reauthenticate]
 //
 // # Serving
 //
