@@ -17,9 +17,10 @@ const module = "github.com/backplane-go/backplane"
 // that are not listed, such as commands, examples and helpers of tests, may import what they like, but no listed package
 // imports them.
 var layers = map[string][]string{
+	"internal/excerpt":         {},
 	"transport":                {},
 	"storage":                  {},
-	"codec":                    {"codec/internal/..."},
+	"codec":                    {"codec/internal/...", "internal/excerpt"},
 	"codec/internal/...":       {"codec", "codec/internal/..."},
 	"codec/cbor":               {"codec", "codec/internal/..."},
 	"codec/jsonmsgpack":        {"codec", "codec/internal/..."},
@@ -29,13 +30,13 @@ var layers = map[string][]string{
 	"postgres/internal/engine": {"postgres", "storage", "transport"},
 	"postgres/pgxdriver":       {"postgres", "postgres/internal/engine", "storage", "transport"},
 	"postgres/pqdriver":        {"postgres", "postgres/internal/engine", "storage", "transport"},
-	"internal/wire":            {"codec", "storage", "transport"},
-	"core":                     {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
-	"emitter":                  {"codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"internal/wire":            {"internal/excerpt", "codec", "storage", "transport"},
+	"core":                     {"internal/excerpt", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"emitter":                  {"internal/excerpt", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"":                         {"codec", "core"},
-	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"}, // the codec that core defaults to
-	"socketio":                 {"", "codec", "socketio/internal/...", "transport/memory"},     // what anybody's hub has, and no more
-	"socketio/internal/...":    {"codec", "socketio/internal/..."},
+	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"},                 // the codec that core defaults to
+	"socketio":                 {"", "internal/excerpt", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
+	"socketio/internal/...":    {"internal/excerpt", "codec", "socketio/internal/..."},
 }
 
 // strangers says what must not be linked into a program by importing a package, not even through other packages.

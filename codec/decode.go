@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // Decode decodes v into the value that into points to, as encoding/json would: bytes go to a []byte, and to an any as
@@ -212,7 +214,7 @@ func (n *node) decodeObject(o Object, v reflect.Value) error {
 			decode = n.parts[i].decodeEntry
 		}
 		if err := decode(o[i].Key, v); err != nil {
-			return fmt.Errorf("%s: %w", o[i].Key, err)
+			return fmt.Errorf("%s: %w", excerpt.Of(o[i].Key), err)
 		}
 	}
 	return nil

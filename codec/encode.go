@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // encodeTree makes a tree of a value that holds bytes, by the rules of encoding/json for all else.
@@ -244,7 +245,7 @@ func numberTree(s string) (any, error) {
 		return int64(0), nil // as encoding/json does
 	}
 	if end, err := jsontext.SkipNumber([]byte(s), 0); err != nil || end != len(s) {
-		return nil, fmt.Errorf("json: invalid number %q", s)
+		return nil, fmt.Errorf("json: invalid number %q", excerpt.Of(s))
 	}
 	return parseNumber(s), nil
 }

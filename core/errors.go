@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
@@ -87,27 +88,18 @@ func (e *PartialError) Error() string {
 		b.WriteString(e.Err.Error())
 	}
 	if len(e.Missing) > 0 {
-		fmt.Fprintf(&b, ": missing %d responses (%s)", len(e.Missing), some(e.Missing))
+		fmt.Fprintf(&b, ": missing %d responses (%s)", len(e.Missing), excerpt.List(e.Missing))
 	}
 	if e.Clients > 0 {
 		fmt.Fprintf(&b, ", among them %d clients that were asked", e.Clients)
 	}
 	if len(e.Refused) > 0 {
-		fmt.Fprintf(&b, ": %d nodes refused (%s)", len(e.Refused), some(e.Refused))
+		fmt.Fprintf(&b, ": %d nodes refused (%s)", len(e.Refused), excerpt.List(e.Refused))
 	}
 	if len(e.Left) > 0 {
-		fmt.Fprintf(&b, ": %d nodes left (%s)", len(e.Left), some(e.Left))
+		fmt.Fprintf(&b, ": %d nodes left (%s)", len(e.Left), excerpt.List(e.Left))
 	}
 	return b.String()
-}
-
-// some names the first of uids, and says how many more there are.
-func some(uids []string) string {
-	const most = 8
-	if len(uids) <= most {
-		return strings.Join(uids, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(uids[:most], ", "), len(uids)-most)
 }
 
 // Unwrap returns Err.
@@ -166,12 +158,12 @@ type DropError struct {
 }
 
 func (e *DropError) Error() string {
-	s := fmt.Sprintf("backplane: dropped a message on %q: %s", e.Namespace, e.Reason)
+	s := fmt.Sprintf("backplane: dropped a message on %q: %s", excerpt.Of(e.Namespace), e.Reason)
 	if e.Type != 0 {
-		s += fmt.Sprintf(" (%s from %q)", e.Type, e.UID)
+		s += fmt.Sprintf(" (%s from %q)", e.Type, excerpt.Of(e.UID))
 	}
 	if e.Err != nil {
-		s += ": " + e.Err.Error()
+		s += ": " + excerpt.Error(e.Err)
 	}
 	return s
 }

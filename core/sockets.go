@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // RemoteSocket is a socket of any node of the namespace, as it was when it was fetched.
@@ -61,7 +62,7 @@ func (s *RemoteSocket) Handshake() (Handshake, error) {
 		if !errors.Is(err, codec.ErrMalformed) { // it is JSON, but not of this shape
 			err = fmt.Errorf("%w: %w", codec.ErrMalformed, err)
 		}
-		return Handshake{}, fmt.Errorf("backplane: handshake of socket %q: %w", s.socket.ID, err)
+		return Handshake{}, fmt.Errorf("backplane: handshake of socket %q: %w", excerpt.Of(s.socket.ID), err)
 	}
 	return h, nil
 }

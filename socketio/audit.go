@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"time"
+
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // AuditEvent is something that concerns who uses the server, for a log of such things.
@@ -12,7 +14,8 @@ type AuditEvent struct {
 	Kind AuditKind
 	// Address is the client's: what Config.ClientAddress returns, by default the host of the connection.
 	Address string
-	// Namespace and SID are those of the socket that it is about. They are empty if it is about the whole connection.
+	// Namespace and SID are those of the socket that it is about. They are empty if it is about the whole connection. Of a
+	// namespace with a longer name there are the first 256 bytes.
 	Namespace string
 	SID       string
 	// Reason is why: the reason of a disconnection, a Quota, the message of a connect_error. Empty for AuditConnect.
@@ -43,7 +46,7 @@ func (s *Server) audit(e AuditEvent) {
 	if s.config.Audit == nil {
 		return
 	}
-	e.Time = time.Now()
+	e.Time, e.Namespace, e.Reason = time.Now(), excerpt.Of(e.Namespace), excerpt.Of(e.Reason)
 	s.guard(e.Namespace, e.SID, "audit", func() { s.config.Audit(e) })
 }
 

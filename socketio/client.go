@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
@@ -138,13 +139,13 @@ func (c *client) take(p *parser.Packet, size int) (hired, more bool) {
 // violated notes that the client has broken the protocol's rules.
 func (c *client) violated(what string, err error) {
 	c.deaf = true
-	c.server.config.Logger.Debug("socketio: protocol violation", slog.String("kind", what), slog.Any("error", err))
+	c.server.config.Logger.Debug("socketio: protocol violation", slog.String("kind", what), slog.String("error", excerpt.Error(err)))
 }
 
 // Closed implements engineio.Receiver.
 func (c *client) Closed(reason engineio.Reason, err error) {
 	if err != nil {
-		c.server.config.Logger.Debug("socketio: connection ended", slog.String("reason", string(reason)), slog.Any("error", err))
+		c.server.config.Logger.Debug("socketio: connection ended", slog.String("reason", string(reason)), slog.String("error", excerpt.Error(err)))
 	}
 	var over *QuotaError
 	if errors.As(err, &over) {

@@ -3,6 +3,7 @@ package socketio
 import (
 	"fmt"
 
+	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
@@ -28,7 +29,7 @@ var recoverable = map[string]bool{
 type stateError struct{ p *parser.Packet }
 
 func (e *stateError) Error() string {
-	return fmt.Sprintf("%v packet for namespace %q out of turn", e.p.Type, e.p.Namespace)
+	return fmt.Sprintf("%v packet for namespace %q out of turn", e.p.Type, excerpt.Of(e.p.Namespace))
 }
 
 // Disconnect disconnects the client from the namespace, and close from all others too, whose connection is then closed.

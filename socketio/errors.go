@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
@@ -40,7 +41,13 @@ type HandlerError struct {
 }
 
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("socketio: namespace %q, socket %q, %q: %v", e.Namespace, e.Socket, e.Event, e.Err)
+	text := ""
+	if p, is := e.Err.(*PanicError); is {
+		text = p.Error() // bounds itself
+	} else if e.Err != nil {
+		text = excerpt.Error(e.Err)
+	}
+	return fmt.Sprintf("socketio: namespace %q, socket %q, %q: %s", excerpt.Of(e.Namespace), e.Socket, excerpt.Of(e.Event), text)
 }
 
 // Unwrap returns Err.
@@ -55,7 +62,9 @@ type PanicError struct {
 	Stack []byte
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.Value, e.Stack) }
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("panic: %s\n%s", excerpt.Of(fmt.Sprint(e.Value)), e.Stack)
+}
 
 // Unwrap returns the panic's value, if it is an error.
 func (e *PanicError) Unwrap() error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
@@ -43,7 +44,7 @@ func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.Send
 			var err error
 			if frame, err = eventFrame(l.ns.name, parser.NoID, p.Args, offset); err != nil {
 				failed = true
-				l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", p.Args.Event(), err))
+				l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
 			}
 		}
 		if !failed {
@@ -61,7 +62,7 @@ func (l *local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backpl
 	if l.ns.sendable(p) {
 		var err error
 		if frame, err = eventFrame(l.ns.name, id, p.Args, ""); err != nil {
-			l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", p.Args.Event(), err))
+			l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
 		} else {
 			l.announce(p, to)
 			l.Each(to, func(m backplane.Socket) { sockets = append(sockets, (*Socket)(m.(*member))) })

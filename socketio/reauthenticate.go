@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
@@ -184,7 +185,7 @@ func (c *client) reauthenticate(ctx context.Context) error {
 		err = errPanicked
 		s.guard("ReauthenticateSocket", func() { err = config.ReauthenticateSocket(ctx, s) })
 		if err != nil {
-			return fmt.Errorf("namespace %q, socket %q: %w", s.name, s.id, err)
+			return fmt.Errorf("namespace %q, socket %q: %w", excerpt.Of(s.name), s.id, err)
 		}
 	}
 	return nil

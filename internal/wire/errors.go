@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // ErrUnconfirmed is in the error of a message whose fate is not known: it was handed to the bus, which did not say in time, or
@@ -22,7 +23,7 @@ type NameError struct {
 }
 
 func (e *NameError) Error() string {
-	return fmt.Sprintf("backplane: invalid %s %q: %s", e.Kind, e.Name, e.Reason)
+	return fmt.Sprintf("backplane: invalid %s %q: %s", e.Kind, excerpt.Of(e.Name), e.Reason)
 }
 
 // TooLargeError is returned for a message over a limit: that of a bus when there is no store, or MaxMessageBytes.
@@ -49,7 +50,7 @@ func (e *TooLargeError) Error() string {
 type ReservedEventError struct{ Event string }
 
 func (e *ReservedEventError) Error() string {
-	return fmt.Sprintf("%q is a reserved event name", e.Event)
+	return fmt.Sprintf("%q is a reserved event name", excerpt.Of(e.Event))
 }
 
 // ConfigError is returned for a Config that cannot work.
@@ -73,7 +74,7 @@ func (e *OpError) Error() string {
 	if e.Channel == "" {
 		return fmt.Sprintf("backplane: %s: %v", e.Op, e.Err)
 	}
-	return fmt.Sprintf("backplane: %s on %q: %v", e.Op, e.Channel, e.Err)
+	return fmt.Sprintf("backplane: %s on %q: %v", e.Op, excerpt.Of(e.Channel), e.Err)
 }
 
 // Unwrap returns the bus's or the store's own error.

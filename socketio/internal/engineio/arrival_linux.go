@@ -3,9 +3,12 @@ package engineio
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"net/http"
 	"runtime/debug"
 	"sync"
+
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // arrival is a connection that Serve has accepted and of which no whole head of a request has come. A poller reads it. When it asks for
@@ -131,7 +134,7 @@ func (a *arrival) serve(r *http.Request) (served bool) {
 			return
 		}
 		if p := recover(); p != http.ErrAbortHandler {
-			a.server.config.Logger.Error("engineio: panic in a handshake", "remote", r.RemoteAddr, "panic", p, "stack", string(debug.Stack()))
+			a.server.config.Logger.Error("engineio: panic in a handshake", "remote", r.RemoteAddr, "panic", excerpt.Of(fmt.Sprint(p)), "stack", string(debug.Stack()))
 		}
 		a.socket.polled.poller.forget(a.socket)
 		if a.taken { // and closed

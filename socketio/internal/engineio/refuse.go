@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // RefusedError says why a request was refused.
@@ -21,7 +23,7 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("engineio: %s: refused (%s): %v", e.RemoteAddr, messages[e.Code], e.Err)
+	return fmt.Sprintf("engineio: %s: refused (%s): %v", e.RemoteAddr, messages[e.Code], excerpt.Error(e.Err))
 }
 
 // Reason is what the client was told.
@@ -96,7 +98,7 @@ func (s *Server) closing(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) refused(r *http.Request, no *refusal) {
 	err := &RefusedError{Code: no.code, RemoteAddr: r.RemoteAddr, Address: s.config.Address(r), Err: no.err}
-	s.config.Logger.Debug("engineio: request refused", "remote", r.RemoteAddr, "code", no.code, "error", no.err)
+	s.config.Logger.Debug("engineio: request refused", "remote", r.RemoteAddr, "code", no.code, "error", excerpt.Error(no.err))
 	if s.config.ErrorHandler != nil {
 		s.config.ErrorHandler(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
@@ -43,7 +44,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) (query, *refusal)
 	values := r.URL.Query()
 	q := query{transport: values.Get("transport"), upgrade: isUpgrade(r)}
 	if !slices.Contains(s.config.Transports, q.transport) {
-		return q, refuse(codeTransport, fmt.Errorf("engineio: transport %q", q.transport))
+		return q, refuse(codeTransport, fmt.Errorf("engineio: transport %q", excerpt.Of(q.transport)))
 	}
 	if !s.origins.allow(w.Header(), r) {
 		return q, refuse(codeForbidden, errOrigin)
@@ -73,7 +74,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) (query, *refusal)
 		}
 	}
 	if version != "4" {
-		return q, refuse(codeProtocol, fmt.Errorf("engineio: protocol version %q", version))
+		return q, refuse(codeProtocol, fmt.Errorf("engineio: protocol version %q", excerpt.Of(version)))
 	}
 	return q, nil
 }
@@ -85,7 +86,7 @@ func (s *Server) checkSession(q *query, r *http.Request, sid, version string) *r
 	case q.conn == nil:
 		return refuse(codeSession, errUnknown)
 	case version != "4":
-		return refuse(codeRequest, fmt.Errorf("engineio: protocol version %q", version))
+		return refuse(codeRequest, fmt.Errorf("engineio: protocol version %q", excerpt.Of(version)))
 	case q.upgrade && !s.upgrades():
 		return refuse(codeRequest, errMismatch)
 	case q.upgrade:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // ArgumentError says which argument of an event does not suit the handler.
@@ -19,9 +20,9 @@ type ArgumentError struct {
 }
 
 func (e *ArgumentError) Error() string {
-	text := fmt.Sprintf("argument %d of %q: want %v, got %s", e.Position, e.Event, e.Want, e.Got)
+	text := fmt.Sprintf("argument %d of %q: want %v, got %s", e.Position, excerpt.Of(e.Event), e.Want, e.Got)
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += ": " + excerpt.Of(e.Err.Error())
 	}
 	return text
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // Room encodes packets. It is how many bytes are left free before each text, for a header of who sends it.
@@ -149,7 +150,7 @@ func appendHeader(dst []byte, t Type, attachments int, namespace string, id int6
 	switch {
 	case namespace == "" || namespace == "/":
 	case namespace[0] != '/' || strings.IndexByte(namespace, ',') >= 0 || !utf8.ValidString(namespace):
-		return nil, fmt.Errorf("socketio: no packet can name the namespace %q", namespace)
+		return nil, fmt.Errorf("socketio: no packet can name the namespace %q", excerpt.Of(namespace))
 	default:
 		dst = append(append(dst, namespace...), ',')
 	}

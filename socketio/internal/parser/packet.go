@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
 // Type says what a packet is for. Its value is the character that stands for it on the wire.
@@ -103,7 +104,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	if e.Err != nil {
-		return fmt.Sprintf("%v: %s: %v", ErrMalformed, e.Reason, e.Err)
+		return fmt.Sprintf("%v: %s: %v", ErrMalformed, e.Reason, excerpt.Error(e.Err))
 	}
 	return fmt.Sprintf("%v: %s", ErrMalformed, e.Reason)
 }
