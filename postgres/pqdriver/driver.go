@@ -50,6 +50,10 @@ var (
 // The driver names itself in application_name and gives up connecting after 10 seconds, where dsn and the
 // environment leave that open. lib/pq cannot be interrupted while it connects to listen: when the context of
 // Open ends before, Open returns at once and the attempt goes on in the background until that time is up.
+//
+// When the context of a call on db ends, lib/pq asks the server over another connection to cancel, and waits without a limit. The call
+// returns 50 ms later at the latest; but on a network that swallows bytes without closing connections, lib/pq's own goroutines for it,
+// and their two connections, remain until the operating system gives these up.
 func New(db *sql.DB, dsn string) *Driver { return NewWithConfig(db, dsn, Config{}) }
 
 // NewWithConfig returns a driver with options. It does no I/O; what is wrong with the options is returned by
