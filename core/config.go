@@ -86,7 +86,8 @@ type Config struct {
 	MaxPeers int
 	// MaxRequestRate bounds what the requests of one peer may cost this node in a namespace, for each second: a request
 	// counts 1, and 1 more for each socket that its answer tells of, or that is asked for an acknowledgement. A peer may save
-	// up two seconds' worth. Requests above it are refused (DropRate, ErrRefused). Default: 50000.
+	// up two seconds' worth. Peers that have not yet proven to be alive share a fifth of the rate. Requests above it are
+	// refused (DropRate, ErrRefused). Default: 50000.
 	MaxRequestRate int
 	// MaxPendingRequests bounds how many requests of one peer for acknowledgements wait for clients of this node, in a
 	// namespace. Requests above it are refused (DropRate, ErrRefused). Default: 16384.

@@ -41,25 +41,28 @@ type account struct {
 	pending int // requests that wait for clients here
 }
 
-// The requests of all peers together may cost as much as those of peersTogether, and those of all strangers a part of what one
-// peer's may.
+// A peer may save up savedUp seconds' worth of MaxRequestRate. The requests of all peers together may cost as much as those of
+// peersTogether peers. Strangers share one account, with a part of the rate: whoever may publish can make up any number of them.
 const (
+	savedUp        = 2
 	peersTogether  = 4
 	strangersShare = 0.2
 )
 
-// admit takes a request of a peer into its account, and into that of all. All strangers share one account: whoever may publish
-// can make up any number of them. A stranger that is refused is asked to prove itself, so that it gets its own. It returns nil when the peer has asked too much. waits: the request is pending until
-// settle is called.
+// admit takes a request of a peer into its account, and into that of all. It returns nil when the peer has asked too much. waits:
+// the request is pending until release is called.
 func (m *membership) admit(uid string, waits bool, now time.Time) *account {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a, rate := &m.strangersAccount, strangersShare*m.rate
+	a, rate, burst := &m.strangersAccount, strangersShare*m.rate, m.rate
 	if p := m.peers[uid]; p != nil && p.place == nil {
-		a, rate = &p.account, m.rate
+		a, rate, burst = &p.account, m.rate, savedUp*m.rate
 	}
-	if !a.work.open(now, rate, 2*rate) || !m.total.work.open(now, peersTogether*m.rate, 2*peersTogether*m.rate) {
-		m.urgent = m.urgent || a == &m.strangersAccount && m.peers[uid] != nil
+	open := a.work.open(now, rate, burst)
+	if a == &m.strangersAccount && a.work.spent > burst/2 {
+		m.urgent = true // those of them who answer get accounts of their own
+	}
+	if !open || !m.total.work.open(now, peersTogether*m.rate, savedUp*peersTogether*m.rate) {
 		return nil
 	}
 	if waits {

@@ -67,7 +67,7 @@ func TestRequestsOfPeersAreLimited(t *testing.T) {
 					}
 				}
 				assert.NotZero(t, served)
-				assert.Less(t, served, 30, "20,000 sockets, which is what strangers may save up, are 20 answers")
+				assert.Less(t, served, 60, "50,000 sockets, which is what strangers may save up, are 50 answers")
 				refused, _ := p.of(ns.UID(), codec.RequestRefused)
 				assert.NotEmpty(t, refused)
 				assert.GreaterOrEqual(t, cluster.Stats().ReceiveDropped, uint64(1800))
@@ -102,6 +102,25 @@ func TestRefusedRequestsEndAtOnce(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		_, err = asks[kind](t.Context(), ns.Target)
 		assert.NoError(t, err, "what was asked too much is forgotten after a while")
+	})
+}
+
+// A node that has just come is a stranger, and shares what strangers may ask; but it soon proves to be alive, whether it has been
+// asked anything or not.
+func TestNewcomerMayAskMuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		cluster := open(t, hub)
+		join(t, cluster, "/", thousand())
+		newcomer := join(t, open(t, hub), "/", nil)
+		require.NoError(t, newcomer.WaitForPeers(t.Context(), 1))
+		for range 400 { // 40,000 sockets a second, for ten seconds
+			sockets, err := newcomer.FetchSockets(t.Context())
+			require.NoError(t, err)
+			require.Len(t, sockets, 1000)
+			time.Sleep(25 * time.Millisecond)
+		}
+		assert.Zero(t, cluster.Stats().ReceiveDropped)
 	})
 }
 
