@@ -80,6 +80,47 @@ func TestNothingArrivesAfterWhatWasPublishedLater(t *testing.T) {
 	}
 }
 
+// TestStatementThatWaitsInTheServerIsEnded holds the lock that every commit with a notification needs, by a commit that waits for
+// a replica which does not exist.
+func TestStatementThatWaitsInTheServerIsEnded(t *testing.T) {
+	server := pgtest.OwnServer(t)
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			database := pgtest.DatabaseOn(t, server.URL())
+			d := newDriver(t, k, database)
+			s := listen(t, d, "a")
+			expect(t, d, s, "a")
+			pgtest.Exec(t, database, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+			pgtest.Exec(t, database, "SELECT pg_reload_conf()")
+			holder, err := pgx.Connect(within(t), database)
+			require.NoError(t, err)
+			held := make(chan error)
+			go func() {
+				_, err := holder.Exec(within(t), "BEGIN; CREATE TABLE written (); NOTIFY b; COMMIT")
+				held <- err
+			}()
+			waits := func(event, name string) func() bool {
+				return func() bool {
+					return pgtest.Backends(t, database, "wait_event = '"+event+"' AND application_name = '"+name+"'") == 1
+				}
+			}
+			require.Eventually(t, waits("SyncRep", ""), patience, 10*time.Millisecond, "the commit waits")
+			given, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+			defer cancel()
+			require.Error(t, d.Publish(given, messages("a", "given up")...))
+			published := make(chan error)
+			go func() { published <- d.Publish(within(t), messages("a", "now")...) }()
+			require.Eventually(t, waits("object", "backplane publish"), patience, 10*time.Millisecond, "one statement waits, and not two")
+			pgtest.Exec(t, database, "ALTER SYSTEM RESET synchronous_standby_names")
+			pgtest.Exec(t, database, "SELECT pg_reload_conf()")
+			require.NoError(t, <-held)
+			require.NoError(t, <-published)
+			require.NoError(t, holder.Close(within(t)))
+			expect(t, d, s, "a", "now")
+		})
+	}
+}
+
 // Every bus has a lock of its own, so that nodes do not end each other's connections.
 func TestConnectionOfAnotherBusIsNotEnded(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
