@@ -75,8 +75,6 @@ type Conn struct {
 	request  string // the first request, packed; see Handshake
 	since    int64  // when it came, in Unix nanoseconds
 	receiver Receiver
-	address  *quota.Address // nil: none that has limits
-	rate     quota.Rate     // of whoever has entered
 
 	phase    atomic.Uint32 // changes under mu
 	deflates atomic.Bool   // changes under mu: frames may be compressed
@@ -105,6 +103,9 @@ type Conn struct {
 
 	next  *Conn // in a writer's run queue, guarded by that
 	alarm alarm // of the heartbeat, and of closing
+
+	address *quota.Address // nil: none that has limits
+	rate    quota.Rate     // of whoever has entered
 }
 
 // ID returns the session's id: 20 characters of base64url, from crypto/rand.
