@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
@@ -85,7 +86,7 @@ func (a *arrival) read(p []byte) bool {
 	r, err := http.ReadRequest(in)
 	in.Reset(nil)
 	heads.Put(in)
-	if err != nil || r.Host == "" || r.Body != http.NoBody {
+	if err != nil || r.ProtoMajor != 1 || r.Host == "" || r.Body != http.NoBody || !ordinary(p[:size], r) {
 		return a.handOver(p) // and net/http says what is wrong with it
 	}
 	r.RemoteAddr = a.from
@@ -124,6 +125,32 @@ func asks(head []byte) bool {
 		}
 		head = head[i+1:]
 	}
+}
+
+// ordinary reports whether there is nothing in a request that net/http may refuse after it was read.
+func ordinary(head []byte, r *http.Request) bool {
+	for i, c := range head {
+		if c < ' ' && c != '\t' && c != '\n' && (c != '\r' || head[i+1] != '\n') || c == 0x7f { // its last byte is a line's end
+			return false
+		}
+	}
+	for name := range r.Header {
+		if !made(name, "-_") {
+			return false
+		}
+	}
+	return made(r.Host, "-_.:[]")
+}
+
+// made reports whether s is made of letters, digits, and others.
+func made(s, others string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if letter := c | 0x20; (letter < 'a' || letter > 'z') && (c < '0' || c > '9') && strings.IndexByte(others, c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // serve serves a handshake, as net/http would have it served. It is false if that panicked.
