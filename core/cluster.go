@@ -237,9 +237,6 @@ func (c *Cluster) deliver(m transport.Message, at time.Time) {
 func (c *Cluster) lost(err error) {
 	c.counts.sessions.Add(1)
 	for _, ns := range c.all() {
-		if ns.announced.Load() {
-			ns.unheard.Store(true)
-		}
 		ns.requests.deafen()
 	}
 	c.report(&OpError{Op: "receive", Err: err})
@@ -252,7 +249,7 @@ func (c *Cluster) recovered(gap *GapError) {
 	c.report(gap)
 	for _, ns := range c.all() {
 		ns.members.forgive()
-		if ns.unheard.Load() {
+		if ns.announced.Load() {
 			ns.announce()
 		}
 	}
