@@ -86,8 +86,8 @@ type Envelope struct {
 	// Process, on an InitialHeartbeat or a Heartbeat, names the process that the sender belongs to, so that one sign of life
 	// of the process counts for all of its senders. Empty: the sender speaks for itself alone, as Node.js's nodes do.
 	Process string
-	// Clock, on the Heartbeat of a process, is when it was made: microseconds by a clock that only the process itself knows,
-	// at most 2^53 - 1. 0: not told.
+	// Clock, on the Heartbeat of a process, is when it was made: microseconds by a clock of the process's own, which never goes
+	// back, at most 2^53 - 1. 0: not told.
 	Clock uint64
 	// Nonce, when not 0, only makes the bytes differ from those of another message that says the same: PostgreSQL merges
 	// equal notifications of one transaction. It is written, but not read.

@@ -22,7 +22,7 @@ func (n *node) severed(round int) {
 	if n.c.harness.Sever == nil {
 		n.c.Skip("ClusterHarness.Sever is nil: not proven")
 	}
-	gaps := n.gaps.len()
+	gaps, before := n.gaps.len(), time.Now()
 	n.c.harness.Sever(n.c.TB, n.config)
 	ctx, cancel := context.WithTimeout(n.c.Context(), n.c.patience)
 	defer cancel()
@@ -31,8 +31,8 @@ func (n *node) severed(round int) {
 	if err != nil {
 		n.c.fail(fmt.Sprintf("sever B for the %d. time", round), "that B recovers and says so: Trace.SessionRecovered", "nothing for %v", n.c.patience)
 	}
-	if gap.Err == nil || gap.Deaf < 0 {
-		n.c.fail(fmt.Sprintf("sever B for the %d. time", round), "a GapError with the session's error and how long B was deaf", "%+v", *gap)
+	if gap.Err == nil || gap.Deaf <= 0 || gap.Since.After(time.Now()) || gap.Since.Add(gap.Deaf).Before(before) {
+		n.c.fail(fmt.Sprintf("sever B for the %d. time", round), "a GapError with the session's error, since when B was deaf and for how long", "%+v", *gap)
 	}
 	n.wantError("sever B", "the *GapError", func(err error) bool { return errors.As(err, new(*core.GapError)) })
 }

@@ -157,7 +157,7 @@ func (l *listener) heardUntil() time.Time {
 func (l *listener) cameBack(queued time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.up && queued.After(l.complete) {
+	if l.up && queued.After(l.complete) && !queued.After(time.Now()) {
 		l.complete = queued
 	}
 }

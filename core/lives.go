@@ -19,6 +19,7 @@ type lives struct {
 type life struct {
 	id    string
 	peers int          // who belong to it; guarded by lives.mu
+	clock uint64       // of its last sign of life; guarded by lives.mu
 	heard atomic.Int64 // nanoseconds since lives.began; 0: not yet
 }
 
@@ -46,12 +47,12 @@ func (l *lives) leave(p *life) {
 	}
 }
 
-// beat notes a sign of life of a process.
-func (l *lives) beat(id string, now time.Time) {
+// beat notes a sign of life of a process, unless it is a copy of one that came before: clock is the process's own, and grows.
+func (l *lives) beat(id string, clock uint64, now time.Time) {
 	l.mu.Lock()
-	p := l.all[id]
-	l.mu.Unlock()
-	if p != nil {
+	defer l.mu.Unlock()
+	if p := l.all[id]; p != nil && clock > p.clock {
+		p.clock = clock
 		p.heard.Store(int64(now.Sub(l.began)))
 	}
 }

@@ -81,6 +81,6 @@ func (p *process) receive(payload []byte, at time.Time) {
 	case env.UID == p.self.uid && env.Clock > 0:
 		c.listener.cameBack(c.began.Add(time.Duration(env.Clock-1) * time.Microsecond))
 	case env.Type == codec.Heartbeat:
-		c.lives.beat(env.Process, at)
+		c.lives.beat(env.Process, env.Clock, at)
 	}
 }

@@ -242,8 +242,10 @@ func TestProcessSpeaksForItsOwnSendersAlone(t *testing.T) {
 		hub := memory.NewHub()
 		ns := join(t, open(t, hub), "/", nil)
 		p := newPuppet(t, hub, "/", "a")
+		clock := uint64(0)
 		beat := func() {
-			payload, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Heartbeat, UID: "x", Process: "one"}, codec.Text)
+			clock++
+			payload, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Heartbeat, UID: "x", Process: "one", Clock: clock}, codec.Text)
 			require.NoError(t, err)
 			require.NoError(t, hub.Publish(t.Context(), transport.Message{Channel: "socket.io#*", Payload: payload}))
 		}
@@ -263,5 +265,26 @@ func TestProcessSpeaksForItsOwnSendersAlone(t *testing.T) {
 		beat()
 		synctest.Wait()
 		assert.Empty(t, ns.Peers(), "who said goodbye is gone, though its process is alive")
+	})
+}
+
+func TestCopiedHeartbeatsOfAProcessCountOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		b := &bus{Bus: hub}
+		ns := join(t, open(t, hub), "/", nil)
+		join(t, open(t, b), "/", nil)
+		time.Sleep(7 * time.Second)
+		b.mu.Lock()
+		last := b.batches[len(b.batches)-1][0]
+		b.mu.Unlock()
+		require.Equal(t, "socket.io#*", last.Channel)
+		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }}) // it is gone
+		for range 5 {
+			time.Sleep(3 * time.Second)
+			require.NoError(t, hub.Publish(t.Context(), last))
+		}
+		synctest.Wait()
+		assert.Empty(t, ns.Peers(), "whoever has recorded the heartbeats of a process cannot keep it for alive when it is gone")
 	})
 }
