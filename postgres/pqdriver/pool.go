@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ type pool struct {
 	mu       sync.Mutex // guards all below
 	trust    trust
 	prepared map[string]*sql.Stmt
+	spare    []*sql.Stmt // prepared twice, by callers at the same time
 }
 
 // trust is whether statements are prepared.
@@ -130,7 +133,7 @@ func (p *pool) prepare(ctx context.Context, statement string) (*sql.Stmt, error)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if other := p.prepared[statement]; other != nil {
-		_ = stmt.Close() // somebody else was faster
+		p.spare = append(p.spare, stmt) // somebody else was faster
 		return other, nil
 	}
 	if p.prepared == nil {
@@ -149,16 +152,20 @@ func (p *pool) note(t trust) {
 		p.trust = t
 	}
 	if p.trust == shared {
-		p.prepared = nil
+		p.prepared, p.spare = nil, nil
 	}
 }
 
-// close leaves nothing behind in the caller's connections.
+// close leaves nothing behind in the caller's connections, as long as they answer. Closing a statement waits for the server
+// without a limit, and database/sql meanwhile holds the lock that everybody who uses the pool needs, and closing it too.
 func (p *pool) close(ctx context.Context) error {
 	p.mu.Lock()
-	prepared := p.prepared
-	p.prepared = nil
+	prepared := append(p.spare, slices.Collect(maps.Values(p.prepared))...)
+	p.prepared, p.spare = nil, nil
 	p.mu.Unlock()
+	if len(prepared) == 0 || !p.answers(ctx) {
+		return nil
+	}
 	return within(ctx, func() error {
 		var all error
 		for _, stmt := range prepared {
@@ -166,6 +173,28 @@ func (p *pool) close(ctx context.Context) error {
 		}
 		return all
 	})
+}
+
+// patienceForAnswers is how long idle connections may take to answer.
+const patienceForAnswers = time.Second
+
+// answers tells whether the server answers on all connections that are idle.
+func (p *pool) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, patienceForAnswers)
+	defer cancel()
+	return within(ctx, func() error {
+		for range p.db.Stats().Idle {
+			conn, err := p.db.Conn(ctx)
+			if err != nil {
+				return err
+			}
+			defer conn.Close() // in the end, so that the next one is another one
+			if err := conn.PingContext(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}) == nil
 }
 
 func (p *pool) Exec(ctx context.Context, statement string, args ...any) error {
