@@ -155,10 +155,15 @@ func (a *asker) visit(limit time.Duration) {
 	name := fmt.Sprintf("/visit-%d-%d", a.node, a.opened)
 	registry := backplane.NewRegistry(backplane.RegistryConfig{})
 	var ns *backplane.Namespace
-	err := timed(a.record, "Namespace", limit, func(ctx context.Context) (err error) {
-		ns, err = a.cluster.Namespace(ctx, name, registry)
-		return err
-	})
+	var err error
+	if a.random.IntN(2) == 0 {
+		err = timed(a.record, "Namespace", limit, func(ctx context.Context) (err error) {
+			ns, err = a.cluster.Namespace(ctx, name, registry)
+			return err
+		})
+	} else if ns, err = a.cluster.NamespaceAsync(name, registry); err == nil {
+		_ = timed(a.record, "WaitReady", limit, ns.WaitReady) // it is closed in any case
+	}
 	if err != nil {
 		return
 	}

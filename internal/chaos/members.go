@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -24,6 +25,9 @@ func (r *run) start(place int, before error) error {
 	cmd, err := r.command(config)
 	if err != nil {
 		return errors.Join(before, err)
+	}
+	if p.processors > 0 {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("GOMAXPROCS=%d", p.processors))
 	}
 	process, err := startProcess(cmd, func(e Event) {
 		r.mu.Lock()
@@ -107,7 +111,12 @@ func (r *run) close(ctx context.Context, place int) error {
 	_ = m.process.tell(Order{Do: DoClose}) // if it has ended, await says so
 	err := m.process.await(Closed, patience)
 	if err != nil {
-		r.leak(m.life.Name, "does not close: %v", err)
+		_ = m.process.signal(syscall.SIGQUIT) // a Go process then says what its goroutines do; if it has ended, it fails
+		select {
+		case <-m.process.ended:
+		case <-time.After(5 * time.Second):
+		}
+		r.leak(m.life.Name, "does not close: %v: %s", err, m.process.stderr.String())
 		r.kill(place)
 		return nil
 	}

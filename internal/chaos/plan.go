@@ -43,9 +43,12 @@ var places = []struct {
 	name, driver string
 	heartbeat    time.Duration // the longer, the later a node notices that nothing arrives
 	visits       bool          // it opens and closes namespaces, and so notices earlier
+	processors   int           // that it may use; 0: all
 }{
-	{"a (pgx)", "pgx", 1500 * time.Millisecond, true}, {"b (lib/pq)", "pq", 2500 * time.Millisecond, true}, {"c (pgx)", "pgx", 4 * time.Second, false},
-	{"d (Node.js)", "node", 1500 * time.Millisecond, false},
+	{name: "a (pgx)", driver: "pgx", heartbeat: 1500 * time.Millisecond, visits: true},
+	{name: "b (lib/pq)", driver: "pq", heartbeat: 2500 * time.Millisecond, visits: true},
+	{name: "c (pgx)", driver: "pgx", heartbeat: 4 * time.Second, processors: 1},
+	{name: "d (Node.js)", driver: "node", heartbeat: 1500 * time.Millisecond},
 }
 
 // rest is how long all is well before the first fault and after the last.

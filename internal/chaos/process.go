@@ -126,7 +126,7 @@ type tail struct {
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.buf.Len() > 1<<16 {
+	if t.buf.Len() > 1<<20 {
 		t.buf.Reset()
 	}
 	return t.buf.Write(p)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +57,7 @@ type run struct {
 // member is one place of the cluster, and the process that is there now. One fault at a time changes it; run.mu guards
 // process against others that read it.
 type member struct {
+	trouble sync.Mutex // held while there is one
 	proxy   *pgtest.Proxy
 	process *process // nil: there is none
 	life    *Node
@@ -122,11 +124,18 @@ func (r *run) trouble(ctx context.Context) {
 		if wait(ctx, time.Until(r.began.Add(s.At))) != nil {
 			return
 		}
+		if s.Node >= 0 && !r.nodes[s.Node].trouble.TryLock() {
+			r.log("left out, as the one before lasts longer than planned: %v", s)
+			continue
+		}
 		r.log("%v", s)
 		r.mu.Lock()
 		r.faults[s.What.name]++
 		r.mu.Unlock()
 		steps.Go(func() {
+			if s.Node >= 0 {
+				defer r.nodes[s.Node].trouble.Unlock()
+			}
 			if err := s.What.do(ctx, r, s); err != nil {
 				r.log("%s: %v", s.What.name, err)
 			}
@@ -178,6 +187,7 @@ func (r *run) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.Connect(ctx, r.server.URL())
 }
 
+// exec runs SQL on a connection of its own, one statement after the other.
 func (r *run) exec(ctx context.Context, sql string) error {
 	conn, err := r.connect(ctx)
 	if err != nil {
@@ -186,8 +196,12 @@ func (r *run) exec(ctx context.Context, sql string) error {
 	defer conn.Close(context.WithoutCancel(ctx))
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_, err = conn.Exec(ctx, sql)
-	return err
+	for statement := range strings.SplitSeq(sql, ";") {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
 }
 
 // count returns how many backends meet a condition, or a large number if there is no telling.

@@ -23,7 +23,7 @@ func TestChaos(t *testing.T) {
 		t.Skip("needs a PostgreSQL of its own to crash: set " + pgtest.EnvOwn + "=1, or run the tests with make test")
 	}
 	const length = 22 * time.Second
-	plan := chaos.NewPlan(166165, length) // it has the server crash, rows given again, processes stopped and starved
+	plan := chaos.NewPlan(255885, length) // it has the server crash, rows given again, processes stopped and starved
 	var log bytes.Buffer
 	result, err := chaos.Run(t.Context(), chaos.Options{Plan: plan, Length: length, Rate: 30, Modules: os.Getenv(nodejs.EnvModules), Log: &log})
 	if errors.Is(err, pgtest.ErrNoBinaries) {

@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/backplane-go/backplane/internal/pgtest"
@@ -68,6 +67,12 @@ var troubles = []Trouble{
 	{name: "end one listener", server: true, most: 0, do: statement("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backplane listen' ORDER BY random() LIMIT 1")},
 	{name: "lock table", server: true, least: 500 * ms1, most: 5 * time.Second, do: lockTable},
 	{name: "recreate table", server: true, most: 0, do: recreateTable},
+	{name: "table away", server: true, least: 500 * ms1, most: 3 * time.Second, do: during(
+		"ALTER TABLE "+postgres.DefaultTable+" RENAME TO away", "ALTER TABLE away RENAME TO "+postgres.DefaultTable)},
+	{name: "read only", server: true, least: 500 * ms1, most: 3 * time.Second, do: during(
+		"ALTER SYSTEM SET default_transaction_read_only = on; SELECT pg_reload_conf()",
+		"SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only; SELECT pg_reload_conf()")},
+	{name: "block notifications", server: true, least: 500 * ms1, most: 5 * time.Second, do: blockNotifications},
 	{name: "crash", server: true, least: 0, most: 3 * time.Second, do: down(pgtest.Immediate)},
 	{name: "crash under load", server: true, least: 0, most: time.Second, do: crashUnderLoad},
 	{name: "kill server", server: true, least: 0, most: 2 * time.Second, do: down(pgtest.Killed)},
@@ -93,96 +98,19 @@ var troubles = []Trouble{
 		err := wait(ctx, s.For)
 		return r.start(s.Node, err)
 	}},
+	{name: "close behind stall", goOnly: true, least: 100 * ms1, most: time.Second, do: func(ctx context.Context, r *run, s Step) error {
+		proxy := r.nodes[s.Node].proxy
+		proxy.Stall(pgtest.Both)
+		err := wait(ctx, s.For)
+		// Calls that lib/pq or the pool have under way end when the network works again, and not before.
+		again := time.AfterFunc(closeLimit, proxy.Resume)
+		err = errors.Join(err, r.close(ctx, s.Node))
+		again.Stop()
+		proxy.Resume()
+		return r.start(s.Node, err)
+	}},
 	{name: "starve", goOnly: true, least: 500 * ms1, most: 4 * time.Second, do: ordered(Order{Do: DoBurn, Count: 20})},
 	{name: "slow application", goOnly: true, least: 500 * ms1, most: 4 * time.Second, do: ordered(Order{Do: DoSlow})},
 	{name: "burst", goOnly: true, most: 0, do: ordered(Order{Do: DoBurst, Count: 2000})},
 	{name: "large burst", goOnly: true, most: 0, do: ordered(Order{Do: DoBurst, Count: 5000})},
-}
-
-const endListeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + pgtest.Listeners + " AND pid <> pg_backend_pid()"
-
-const ms1 = time.Millisecond
-
-// wait waits for d. When ctx ends first, what was under way is ended early, and mended.
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func stalled(d pgtest.Direction, only string) func(context.Context, *run, Step) error {
-	return func(ctx context.Context, r *run, s Step) error {
-		proxy := r.nodes[s.Node].proxy
-		proxy.StallOnly(d, only)
-		defer proxy.Resume()
-		return wait(ctx, s.For)
-	}
-}
-
-func ordered(o Order) func(context.Context, *run, Step) error {
-	return func(ctx context.Context, r *run, s Step) error {
-		o.For = s.For.Microseconds()
-		if err := r.nodes[s.Node].process.tell(o); err != nil {
-			return err
-		}
-		return wait(ctx, s.For)
-	}
-}
-
-func statement(sql string) func(context.Context, *run, Step) error {
-	return func(ctx context.Context, r *run, _ Step) error { return r.exec(ctx, sql) }
-}
-
-func down(mode pgtest.Mode) func(context.Context, *run, Step) error {
-	return func(ctx context.Context, r *run, s Step) error {
-		if err := r.server.GoDown(mode); err != nil {
-			return err
-		}
-		err := wait(ctx, s.For)
-		return r.comeUp(err)
-	}
-}
-
-func lockTable(ctx context.Context, r *run, s Step) error {
-	conn, err := r.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "BEGIN; LOCK TABLE "+postgres.DefaultTable+" IN ACCESS EXCLUSIVE MODE"); err != nil {
-		return err
-	}
-	return wait(ctx, s.For)
-}
-
-// recreateTable loses all attachments, and numbers later ones from 1 on.
-func recreateTable(ctx context.Context, r *run, _ Step) error {
-	schema, err := postgres.Schema(postgres.DefaultTable)
-	if err != nil {
-		return err
-	}
-	return r.exec(ctx, fmt.Sprintf("BEGIN; SET lock_timeout = '3s'; DROP TABLE %s; %s; COMMIT", postgres.DefaultTable, schema))
-}
-
-// crashUnderLoad crashes the server when many attachments are neither on its disk nor read by everybody, and makes as many
-// afterwards: a row may be given again under an old number.
-func crashUnderLoad(ctx context.Context, r *run, s Step) error {
-	heap := func(slow time.Duration) {
-		for place := range r.nodes {
-			if p := r.running(place); p != nil && places[place].driver != "node" {
-				_ = p.tell(Order{Do: DoSlow, For: slow.Microseconds()}) // it may have been killed
-				_ = p.tell(Order{Do: DoHeap, Count: 200})
-			}
-		}
-	}
-	heap(3 * time.Second)
-	if err := wait(ctx, 300*ms1); err != nil {
-		return err
-	}
-	err := down(pgtest.Immediate)(ctx, r, s)
-	heap(0)
-	return err
 }

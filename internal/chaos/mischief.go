@@ -1,0 +1,142 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/postgres"
+)
+
+const endListeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + pgtest.Listeners + " AND pid <> pg_backend_pid()"
+
+const ms1 = time.Millisecond
+
+// wait waits for d. When ctx ends first, what was under way is ended early, and mended.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func stalled(d pgtest.Direction, only string) func(context.Context, *run, Step) error {
+	return func(ctx context.Context, r *run, s Step) error {
+		proxy := r.nodes[s.Node].proxy
+		proxy.StallOnly(d, only)
+		defer proxy.Resume()
+		return wait(ctx, s.For)
+	}
+}
+
+func ordered(o Order) func(context.Context, *run, Step) error {
+	return func(ctx context.Context, r *run, s Step) error {
+		o.For = s.For.Microseconds()
+		if err := r.nodes[s.Node].process.tell(o); err != nil {
+			return err
+		}
+		return wait(ctx, s.For)
+	}
+}
+
+func statement(sql string) func(context.Context, *run, Step) error {
+	return func(ctx context.Context, r *run, _ Step) error { return r.exec(ctx, sql) }
+}
+
+func down(mode pgtest.Mode) func(context.Context, *run, Step) error {
+	return func(ctx context.Context, r *run, s Step) error {
+		if err := r.server.GoDown(mode); err != nil {
+			return err
+		}
+		err := wait(ctx, s.For)
+		return r.comeUp(err)
+	}
+}
+
+func lockTable(ctx context.Context, r *run, s Step) error {
+	conn, err := r.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "BEGIN; LOCK TABLE "+postgres.DefaultTable+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		return err
+	}
+	return wait(ctx, s.For)
+}
+
+// recreateTable loses all attachments, and numbers later ones from 1 on.
+func recreateTable(ctx context.Context, r *run, _ Step) error {
+	schema, err := postgres.Schema(postgres.DefaultTable)
+	if err != nil {
+		return err
+	}
+	return r.exec(ctx, fmt.Sprintf("BEGIN; SET lock_timeout = '3s'; DROP TABLE %s; %s; COMMIT", postgres.DefaultTable, schema))
+}
+
+// crashUnderLoad crashes the server when many attachments are neither on its disk nor read by everybody, and makes as many
+// afterwards: a row may be given again under an old number.
+func crashUnderLoad(ctx context.Context, r *run, s Step) error {
+	heap := func(slow time.Duration) {
+		for place := range r.nodes {
+			if p := r.running(place); p != nil && places[place].driver != "node" {
+				_ = p.tell(Order{Do: DoSlow, For: slow.Microseconds()}) // it may have been killed
+				_ = p.tell(Order{Do: DoHeap, Count: 200})
+			}
+		}
+	}
+	heap(3 * time.Second)
+	if err := wait(ctx, 300*ms1); err != nil {
+		return err
+	}
+	err := down(pgtest.Immediate)(ctx, r, s)
+	heap(0)
+	return err
+}
+
+// during runs SQL, and other SQL a while later, until that succeeds.
+func during(first, then string) func(context.Context, *run, Step) error {
+	return func(ctx context.Context, r *run, s Step) error {
+		err := r.exec(ctx, "SET lock_timeout = '2s'; "+first)
+		if err == nil {
+			err = wait(ctx, s.For)
+		}
+		return errors.Join(err, r.insist(then))
+	}
+}
+
+// blockNotifications lets a transaction that has notified wait, in the middle of its commit, for a standby that does not exist. It
+// holds the lock which every NOTIFY of the server needs.
+func blockNotifications(ctx context.Context, r *run, s Step) error {
+	conn, err := r.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	err = r.exec(ctx, "CREATE TABLE IF NOT EXISTS chaos (x int); ALTER SYSTEM SET synchronous_standby_names = 'nobody'; SELECT pg_reload_conf()")
+	bounded, cancel := context.WithTimeout(ctx, s.For+5*time.Second)
+	defer cancel()
+	if err == nil {
+		done := make(chan error, 1)
+		go func() {
+			_, err := conn.Exec(bounded, "BEGIN; INSERT INTO chaos VALUES (1); NOTIFY chaos; COMMIT")
+			done <- err
+		}()
+		err = errors.Join(wait(ctx, s.For), r.insist("ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()"), <-done)
+	}
+	return err
+}
+
+// insist runs SQL until it succeeds, also when the run is interrupted.
+func (r *run) insist(sql string) error {
+	for end := time.Now().Add(patience); ; time.Sleep(100 * ms1) {
+		err := r.exec(context.Background(), sql)
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+	}
+}
