@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -140,10 +141,19 @@ func (ns *Namespace) handle(env *codec.Envelope) {
 		ns.apply(env)
 		return
 	}
+	if len(env.RequestID) > maxRequestID {
+		ns.dropped(env, DropMalformed, errRequestID)
+		return
+	}
 	if a := ns.admit(env); a != nil {
 		ns.serve(env, a)
 	}
 }
+
+// maxRequestID is the most bytes that the id of a request may have. Ours and Node.js's have 16. Each answer repeats it.
+const maxRequestID = 128
+
+var errRequestID = fmt.Errorf("%w: the id of a request has more than %d bytes", codec.ErrMalformed, maxRequestID)
 
 // serve answers a request of a peer.
 func (ns *Namespace) serve(env *codec.Envelope, a *account) {
@@ -230,7 +240,7 @@ func (ns *Namespace) respond(request, answer *codec.Envelope) {
 	}
 	ns.unsent(err)
 	var large *TooLargeError
-	if request.Type != codec.Broadcast && errors.As(err, &large) {
+	if request.Type != codec.Broadcast && answer.Type != codec.RequestRefused && errors.As(err, &large) {
 		ns.refuse(request, DropAnswer, err)
 	}
 }

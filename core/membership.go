@@ -27,13 +27,14 @@ type membership struct {
 	joined     func(uid string)
 	crowded    func(uid string) // a stranger had to make room for another
 
-	announcing atomic.Bool // an announcement of this node is on its way
+	announcing atomic.Bool // an announcement of this node is on its way,
+	inquiring  atomic.Bool // and it is to find out who is there
 
 	mu        sync.Mutex // guards all below
 	peers     map[string]*peer
 	strangers list.List // of *peer: who has not proven to be alive, the one heard longest ago first
 	alone     int       // peers that speak for themselves alone
-	unasked   int       // strangers and suspects to whom this node has not announced itself yet
+	unasked   int       // strangers and suspects after whom this node has not inquired yet
 	urgent    bool      // some of these cannot wait
 	pushed    bool      // a stranger has made room since arrived was called last
 	former    former    // who closed, or had to make room
@@ -51,7 +52,8 @@ type peer struct {
 	process   *life         // the process that it belongs to; nil if it speaks for itself alone
 	place     *list.Element // among the strangers; nil once it is proven
 	suspect   bool          // it is proven, but somebody said goodbye in its name
-	asked     time.Time     // stranger or suspect: when this node's announcement came back; zero before
+	asked     time.Time     // stranger or suspect: when an announcement of this node came back; zero before
+	inquired  time.Time     // the same, if the node announced itself to find out who is there
 	pledged   bool          // a heartbeat of it has come
 	closeHash string        // as that heartbeat said; empty if it was a Node.js node's
 	account   account       // what its requests cost
@@ -116,7 +118,7 @@ func (m *membership) heard(p *peer, env *codec.Envelope, now time.Time) {
 		}
 		m.belongs(p, env.Process)
 	}
-	if beat && !p.asked.IsZero() {
+	if beat && (!p.inquired.IsZero() || !p.asked.IsZero() && now.Sub(p.asked) <= m.answer) {
 		m.prove(p)
 	}
 	if p.place != nil {
@@ -132,10 +134,10 @@ func (m *membership) prove(p *peer) {
 	if p.place != nil {
 		m.strangers.Remove(p.place)
 	}
-	if p.asked.IsZero() {
+	if p.inquired.IsZero() {
 		m.unasked--
 	}
-	p.place, p.suspect, p.asked = nil, false, time.Time{}
+	p.place, p.suspect, p.asked, p.inquired = nil, false, time.Time{}, time.Time{}
 }
 
 // answered notes that a peer has answered a request.
@@ -203,17 +205,25 @@ func (m *membership) goodbye(env *codec.Envelope, now time.Time) bool {
 	return true
 }
 
-// announced notes that an announcement of this node came back: who does not answer it is not there.
+// announced notes that an announcement of this node came back. Who does not answer it is not there; but only an inquiry has
+// consequences, since after an outage others may come back later than this node.
 func (m *membership) announced(now time.Time) {
 	m.announcing.Store(false)
+	inquiry := m.inquiring.Swap(false)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range m.peers {
-		if (p.place != nil || p.suspect) && p.asked.IsZero() {
-			p.asked = now
+		if p.place == nil && !p.suspect {
+			continue
+		}
+		p.asked = now
+		if inquiry && p.inquired.IsZero() {
+			p.inquired = now
 		}
 	}
-	m.unasked, m.urgent = 0, false
+	if inquiry {
+		m.unasked, m.urgent = 0, false
+	}
 	m.former.announced(now)
 }
 
@@ -225,47 +235,6 @@ func (m *membership) curious(waiting bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.urgent || m.unasked > manyStrangers || waiting && m.unasked > 0
-}
-
-// overdue reports whether a peer is gone, if it could have been heard until limit plus the timeout. The caller holds mu.
-func (m *membership) overdue(p *peer, limit time.Time) bool {
-	return m.lives.last(p).Before(limit) || !p.asked.IsZero() && p.asked.Before(limit.Add(m.timeout-m.answer))
-}
-
-// expire forgets and returns the peers that were last heard before limit, and those that had to answer and did not.
-func (m *membership) expire(limit time.Time) (gone []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for uid, p := range m.peers {
-		if m.overdue(p, limit) {
-			m.remove(p)
-			gone = append(gone, uid)
-		}
-	}
-	if gone != nil {
-		m.change()
-	}
-	return gone
-}
-
-// settle returns those of whom it is clear by now that they have left, if they could have been heard until limit plus the timeout.
-func (m *membership) settle(limit time.Time) []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.former.settle(m.doubtLimit(limit))
-}
-
-// doubtLimit is before when somebody must have been asked who has left. Requests wait for it, so it is sooner than the
-// time within which an answer is accepted.
-func (m *membership) doubtLimit(limit time.Time) time.Time {
-	return limit.Add(m.timeout - m.answer/4)
-}
-
-// forget forgets who said goodbye before limit.
-func (m *membership) forget(limit time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.former.forget(limit)
 }
 
 // belongs notes to which process a peer belongs, as its latest heartbeat says: to none if process is empty. The caller holds mu.
@@ -292,22 +261,6 @@ func (m *membership) foreign() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.alone > 0
-}
-
-// forgive counts all peers as heard now: they could not be heard while the node was deaf. Their processes do not speak for
-// them until they have spoken themselves, since nobody knows who of them has said goodbye meanwhile.
-func (m *membership) forgive() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := time.Now()
-	m.unasked = 0
-	for _, p := range m.peers {
-		p.last, p.asked = now, time.Time{}
-		m.belongs(p, "")
-		if p.place != nil || p.suspect {
-			m.unasked++
-		}
-	}
 }
 
 // change wakes those who wait for a number of peers. The caller holds mu.
@@ -356,18 +309,6 @@ func (m *membership) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.peers)
-}
-
-// due reports whether expire would forget somebody, or believe a goodbye.
-func (m *membership) due(limit time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, p := range m.peers {
-		if m.overdue(p, limit) {
-			return true
-		}
-	}
-	return m.former.due(m.doubtLimit(limit))
 }
 
 // close ends those who wait for a number of peers.
