@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -121,6 +122,55 @@ func TestNewcomerMayAskMuch(t *testing.T) {
 			time.Sleep(25 * time.Millisecond)
 		}
 		assert.Zero(t, cluster.Stats().ReceiveDropped)
+	})
+}
+
+func TestAnswersThatAreTooLargeAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		var errs log[error]
+		refusing := join(t, open(t, hub, func(c *core.Config) { c.MaxMessageBytes, c.ErrorHandler = 10_000, errs.add }), "/", thousand())
+		ns := join(t, open(t, hub), "/", nil)
+		require.NoError(t, ns.WaitForPeers(t.Context(), 1))
+		start := time.Now()
+		_, err := ns.FetchSockets(t.Context())
+		assert.Zero(t, time.Since(start))
+		assert.ErrorIs(t, err, core.ErrRefused)
+		var partial *core.PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.Equal(t, []string{refusing.UID()}, partial.Refused)
+		var reasons []core.DropReason
+		for _, err := range errs.all() {
+			var drop *core.DropError
+			if errors.As(err, &drop) {
+				reasons = append(reasons, drop.Reason)
+			}
+		}
+		assert.Equal(t, []core.DropReason{core.DropAnswer}, reasons)
+		sockets, err := ns.In("client 7").FetchSockets(t.Context())
+		assert.NoError(t, err)
+		assert.Len(t, sockets, 1)
+	})
+}
+
+// What an answer repeats of the request is bounded, or a peer could make this node say more than it says itself.
+func TestRequestsWithHugeIDsAreNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		cluster := open(t, hub)
+		ns := join(t, cluster, "/", thousand())
+		p := newPuppet(t, hub, "/", "puppet")
+		id := strings.Repeat("x", 15<<20)
+		p.say(codec.Envelope{Type: codec.FetchSockets, RequestID: id})
+		p.say(codec.Envelope{Type: codec.Broadcast, Args: args("a"), RequestID: id})
+		p.say(codec.Envelope{Type: codec.ServerSideEmit, Args: args("a"), RequestID: id})
+		synctest.Wait()
+		for _, env := range p.heard.all() {
+			if env.UID == ns.UID() {
+				assert.Contains(t, []codec.Type{codec.InitialHeartbeat, codec.Heartbeat}, env.Type)
+			}
+		}
+		assert.Equal(t, uint64(3), cluster.Stats().ReceiveDropped)
 	})
 }
 
