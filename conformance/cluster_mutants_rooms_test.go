@@ -85,4 +85,8 @@ var clusterPeerMutants = []mutant[conformance.ClusterHarness]{
 		return true
 	})),
 	loses("LateMessageDoesNotRevive", "loses goodbyes", isType(codec.AdapterClose)),
+	hears("ForgedGoodbyeIsNotBelieved", "forgets what a goodbye has to fit", rewrites(func(env *codec.Envelope) bool {
+		env.CloseHash = ""
+		return true
+	})),
 }

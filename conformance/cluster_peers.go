@@ -19,6 +19,8 @@ var clusterPeerChecks = []check[*clusterCase]{
 		"who cannot answer.", emitterIsNoPeer},
 	{"LateMessageDoesNotRevive", "A late message of a peer that has said goodbye is delivered, but does not bring it back: every request " +
 		"would wait for it until it expires. Announcing itself again does.", lateMessageDoesNotRevive},
+	{"ForgedGoodbyeIsNotBelieved", "A goodbye in the name of a node that it did not say itself changes nothing: whoever may publish could " +
+		"make requests come back without that node's answers, and without an error.", forgedGoodbyeIsNotBelieved},
 }
 
 func peersAreKnown(c *clusterCase) {
@@ -106,5 +108,18 @@ func lateMessageDoesNotRevive(c *clusterCase) {
 	c.must(called+", and then INITIAL_HEARTBEAT: WaitForPeers(1)", func(ctx context.Context) error { return a.WaitForPeers(ctx, 1) })
 	if got := a.Peers(); !slices.Equal(got, []string{p.uid}) {
 		c.fail(called+", and then INITIAL_HEARTBEAT", fmt.Sprintf("the peer %q", p.uid), "%s", quotes(got))
+	}
+}
+
+func forgedGoodbyeIsNotBelieved(c *clusterCase) {
+	a, b := c.node("A"), c.node("B")
+	c.meet(a, b)
+	p := c.puppet("aaaaaaaaaaaaaaaa").known(a)
+	for _, key := range []string{"", "0f5a3c2e9d81b746c3a1e0d95b72f468"} {
+		p.say(codec.Envelope{Type: codec.AdapterClose, UID: b.UID(), CloseKey: key})
+		c.settled(p, a)
+		if got := a.Peers(); !slices.Contains(got, b.UID()) {
+			c.fail("publish a goodbye in the name of B with the key "+quote(key)+", Peers on A", "B among them", "%s", quotes(got))
+		}
 	}
 }

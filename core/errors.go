@@ -153,7 +153,7 @@ type DropError struct {
 	Reason    DropReason
 	Namespace string
 	Type      codec.Type // 0 when unknown
-	UID       string     // the sender, empty when unknown
+	UID       string     // the sender, empty when unknown; cut after 128 bytes
 	Err       error      // may be nil
 }
 

@@ -127,6 +127,9 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 		c.counts.unsigned.Add(1)
 	}
 	e := &DropError{Reason: reason, Namespace: ns.name, Type: env.Type, UID: env.UID, Err: err}
+	if len(e.UID) > maxUID {
+		e.UID = e.UID[:maxUID] + "…" // a peer could make it as long as a message
+	}
 	if c.config.Trace.Dropped != nil {
 		c.config.Trace.Dropped(e)
 	}
