@@ -109,6 +109,7 @@ func TestRequestsDoNotWaitForMadeUpPeers(t *testing.T) {
 		o := <-s.outcome
 		assert.Less(t, o.took, 2*time.Second, "who is made up does not answer an announcement, and is known to be gone a second later")
 		assert.Equal(t, 2, o.n)
+		assert.Less(t, len(o.err.Error()), 1000, "the error has all their uids, its text the first of them")
 		require.ElementsMatch(t, []string{"b", "c"}, s.ns.Peers())
 
 		synctest.Wait()
