@@ -147,17 +147,17 @@ func newHonest(addr string) (*honest, error) {
 }
 
 func (h *honest) run() {
-	for n := 0; ; n++ {
-		select {
-		case <-h.over:
-			return
-		case <-time.After(pause):
-		}
+	for n := 0; ; n++ { // it asks once at least, however short an attack is
 		start := time.Now()
 		if h.err = h.call(n); h.err != nil {
 			return
 		}
 		h.took = append(h.took, time.Since(start))
+		select {
+		case <-h.over:
+			return
+		case <-time.After(pause):
+		}
 	}
 }
 
