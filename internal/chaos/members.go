@@ -144,3 +144,32 @@ func (r *run) killAll() {
 		}
 	}
 }
+
+// witnessed returns how many messages of others the Node.js nodes have been given.
+func (r *run) witnessed() (count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.history.Nodes {
+		for source, got := range n.Got {
+			if !n.Go && source.Node != n.Number {
+				count += len(got)
+			}
+		}
+	}
+	return count
+}
+
+// revive replaces a Node.js node to which nothing comes any more: a connection that is lost without a word it never notices.
+func (r *run) revive() {
+	for i, m := range r.nodes {
+		if places[i].driver != "node" || !m.trouble.TryLock() {
+			continue
+		}
+		r.log("%s hears nothing any more, and is started anew", m.life.Name)
+		r.kill(i)
+		if err := r.start(i, nil); err != nil {
+			r.log("%s: %v", places[i].name, err)
+		}
+		m.trouble.Unlock()
+	}
+}

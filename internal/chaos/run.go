@@ -144,8 +144,9 @@ func (r *run) trouble(ctx context.Context) {
 	_ = wait(ctx, time.Until(r.began.Add(r.options.Length)))
 }
 
-// progress says every few seconds how far the run is.
+// progress says every few seconds how far the run is, and looks after the witness.
 func (r *run) progress(ctx context.Context) {
+	heard := 0
 	for end := r.began.Add(r.options.Length); time.Until(end) > 10*time.Second && wait(ctx, 10*time.Second) == nil; {
 		sent, got, gaps, drops := 0, 0, 0, 0
 		r.mu.Lock()
@@ -160,6 +161,11 @@ func (r *run) progress(ctx context.Context) {
 			drops += len(n.Drops)
 		}
 		r.mu.Unlock()
+		if now := r.witnessed(); now == heard {
+			r.revive()
+		} else {
+			heard = now
+		}
 		r.log("---- %v to go: %d messages sent, %d delivered, %d gaps and %d drops reported", time.Until(end).Round(time.Second), sent, got, gaps, drops)
 	}
 }
