@@ -5,25 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 )
 
-// asks are the kinds of requests: each returns how many answers came.
-var asks = map[string]func(ctx context.Context, to core.Target) (int, error){
-	"EmitWithAck": func(ctx context.Context, to core.Target) (int, error) {
+// asks are the kinds of requests. Each returns the answers: values in JSON, or the ids of sockets, quoted as well.
+var asks = map[string]func(ctx context.Context, to core.Target) ([]string, error){
+	"EmitWithAck": func(ctx context.Context, to core.Target) ([]string, error) {
 		values, err := to.EmitWithAck(ctx, "question")
-		return len(values), err
+		return texts(values), err
 	},
-	"FetchSockets": func(ctx context.Context, to core.Target) (int, error) {
+	"FetchSockets": func(ctx context.Context, to core.Target) (ids []string, err error) {
 		sockets, err := to.FetchSockets(ctx)
-		return len(sockets), err
+		for _, socket := range sockets {
+			ids = append(ids, strconv.Quote(socket.ID()))
+		}
+		return ids, err
 	},
-	"ServerSideEmitWithAck": func(ctx context.Context, to core.Target) (int, error) {
+	"ServerSideEmitWithAck": func(ctx context.Context, to core.Target) ([]string, error) {
 		values, err := to.ServerSideEmitWithAck(ctx, "question")
-		return len(values), err
+		return texts(values), err
 	},
 }
 
@@ -32,25 +36,25 @@ var requestTypes = map[string]codec.Type{
 	"EmitWithAck": codec.Broadcast, "FetchSockets": codec.FetchSockets, "ServerSideEmitWithAck": codec.ServerSideEmit,
 }
 
-// answer answers a request as a node with one client would.
-func (p *puppet) answer(kind, id string) {
+// answer answers a request as a node with one client would. The text is the client's answer, or its id.
+func (p *puppet) answer(kind, id, text string) {
 	p.c.Helper()
 	switch kind {
 	case "EmitWithAck":
 		p.say(codec.Envelope{Type: codec.BroadcastClientCount, RequestID: id, ClientCount: 1})
-		p.say(codec.Envelope{Type: codec.BroadcastAck, RequestID: id, Value: p.c.value(p.uid)})
+		p.say(codec.Envelope{Type: codec.BroadcastAck, RequestID: id, Value: p.c.value(text)})
 	case "FetchSockets":
-		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: id, Sockets: []codec.Socket{{ID: p.uid, Rooms: []string{p.uid}}}})
+		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: id, Sockets: []codec.Socket{{ID: text, Rooms: []string{text}}}})
 	case "ServerSideEmitWithAck":
-		p.say(codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: id, Value: p.c.value(p.uid)})
+		p.say(codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: id, Value: p.c.value(text)})
 	}
 }
 
 // outcome is how a request ended.
 type outcome struct {
-	n    int
-	err  error
-	took time.Duration
+	answers []string
+	err     error
+	took    time.Duration
 }
 
 // asking is a request under way.
@@ -67,20 +71,26 @@ func (c *clusterCase) ask(kind string, n *node, to core.Target, p *puppet) *aski
 	q := &asking{c: c, kind: kind, done: make(chan outcome, 1)}
 	start := time.Now()
 	go func() {
-		count, err := asks[kind](c.Context(), to)
-		q.done <- outcome{count, err, time.Since(start)}
+		answers, err := asks[kind](c.Context(), to)
+		q.done <- outcome{answers, err, time.Since(start)}
 	}()
 	q.id = p.hears(kind, n, requestTypes[kind]).RequestID
 	return q
 }
 
-// end waits for the request to end, and fails if it does not end in time, or not with this number of answers.
-func (q *asking) end(called string, want int) outcome {
+// end waits for the request to end, and fails if it does not end in time, or not with these answers. Which answers came tells
+// whether it has waited for the right ones, however long it took.
+func (q *asking) end(called string, want ...string) outcome {
 	q.c.Helper()
+	wanted := make([]string, 0, len(want))
+	for _, text := range want {
+		wanted = append(wanted, strconv.Quote(text))
+	}
+	slices.Sort(wanted)
 	select {
 	case o := <-q.done:
-		if o.n != want {
-			q.c.fail(q.kind+"; "+called, fmt.Sprintf("%d answers", want), "%d answers, error %v", o.n, o.err)
+		if slices.Sort(o.answers); !slices.Equal(o.answers, wanted) {
+			q.c.fail(q.kind+"; "+called, fmt.Sprint("the answers ", wanted), "%v, error %v", o.answers, o.err)
 		}
 		return o
 	case <-time.After(q.c.patience):
@@ -90,17 +100,17 @@ func (q *asking) end(called string, want int) outcome {
 }
 
 // complete is end, and wants no error.
-func (q *asking) complete(called string, want int) {
+func (q *asking) complete(called string, want ...string) {
 	q.c.Helper()
-	if o := q.end(called, want); o.err != nil {
+	if o := q.end(called, want...); o.err != nil {
 		q.c.fail(q.kind+"; "+called, "no error", "the error %q", o.err)
 	}
 }
 
 // partial is end, and wants a *PartialError with these nodes.
-func (q *asking) partial(called string, want int, missing, left []string) outcome {
+func (q *asking) partial(called string, want, missing, left []string) outcome {
 	q.c.Helper()
-	o := q.end(called, want)
+	o := q.end(called, want...)
 	var p *core.PartialError
 	if !errors.As(o.err, &p) {
 		q.c.fail(q.kind+"; "+called, "a *PartialError", "%v", o.err)

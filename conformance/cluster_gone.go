@@ -26,9 +26,9 @@ func peerThatClosesEndsRequests(c *clusterCase) {
 		gone := *p
 		gone.uid = c.silent(p, a, "cccccccccccccccc")
 		q := c.ask(kind, a, a.Timeout(2*c.patience), p)
-		p.answer(kind, q.id)
+		p.answer(kind, q.id, "here")
 		gone.say(codec.Envelope{Type: codec.AdapterClose})
-		q.partial("one of two peers answers, the other closes", 1, nil, []string{gone.uid})
+		q.partial("one of two peers answers, the other closes", []string{"here"}, nil, []string{gone.uid})
 	}
 }
 
@@ -45,7 +45,7 @@ func peerThatFallsSilentEndsRequests(c *clusterCase) {
 	}
 	for _, t := range all {
 		a, p := t.a, t.p
-		t.q.partial("the only peer falls silent", 0, nil, []string{p.uid})
+		t.q.partial("the only peer falls silent", nil, nil, []string{p.uid})
 		if _, err := await(c, a.left, func(uid string) bool { return uid == p.uid }); err != nil {
 			c.fail("a peer falls silent", "Trace.PeerLeft", "nothing")
 		}
@@ -60,7 +60,7 @@ func closeEndsRequests(c *clusterCase) {
 		a, p := c.partner(kind)
 		q := c.ask(kind, a, a.Timeout(2*c.patience), p)
 		a.close()
-		if o := q.end("Close while it waits", 0); !errors.Is(o.err, core.ErrClosed) {
+		if o := q.end("Close while it waits"); !errors.Is(o.err, core.ErrClosed) {
 			c.fail(kind+"; Close while it waits", "ErrClosed", "%v", o.err)
 		}
 		if _, err := asks[kind](c.Context(), a.Target); !errors.Is(err, core.ErrClosed) {
