@@ -76,9 +76,11 @@ func FuzzAnswers(f *testing.F) {
 		a.peer.t = t
 		names := []string{"EmitWithAck", "Acks", "FetchSockets", "ServerSideEmitWithAck"}
 		name := names[int(kind)%len(names)]
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		ended := make(chan int, 1)
 		go func() {
-			n, _ := asks[name](t.Context(), a.ns.Timeout(20*time.Millisecond)) // the error is what is fuzzed
+			n, _ := asks[name](ctx, a.ns.Timeout(time.Minute)) // the error is what is fuzzed
 			ended <- n
 		}()
 		id := a.requested(t)
@@ -86,6 +88,7 @@ func FuzzAnswers(f *testing.F) {
 		for _, uid := range a.ns.Peers() { // ends it at once, unless what came before means otherwise
 			(&stage{p: a.peer}).answer(name, uid, id)
 		}
+		time.AfterFunc(20*time.Millisecond, cancel) // only now: before, the request might not be sent
 		select {
 		case <-ended:
 		case <-time.After(10 * time.Second):

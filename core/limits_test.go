@@ -129,7 +129,7 @@ func TestAnswersThatAreTooLargeAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		var errs log[error]
-		refusing := join(t, open(t, hub, func(c *core.Config) { c.MaxMessageBytes, c.ErrorHandler = 10_000, errs.add }), "/", thousand())
+		refusing := join(t, open(t, hub, func(c *core.Config) { c.MaxMessageBytes, c.ErrorHandler = 10_000, errs.add }), "/", many(1000))
 		ns := join(t, open(t, hub), "/", nil)
 		require.NoError(t, ns.WaitForPeers(t.Context(), 1))
 		start := time.Now()
@@ -158,7 +158,7 @@ func TestRequestsWithHugeIDsAreNotAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		cluster := open(t, hub)
-		ns := join(t, cluster, "/", thousand())
+		ns := join(t, cluster, "/", many(1000))
 		p := newPuppet(t, hub, "/", "puppet")
 		id := strings.Repeat("x", 15<<20)
 		p.say(codec.Envelope{Type: codec.FetchSockets, RequestID: id})
