@@ -84,7 +84,8 @@ func Open(ctx context.Context, config Config) (*Cluster, error) {
 }
 
 // Start connects. It fails when the store cannot be used, when the bus cannot be reached, and when the node does not
-// hear itself (ErrNoLoopback); the cluster is then closed. ctx bounds Start, not the cluster; so does Config.PublishTimeout.
+// hear itself (ErrNoLoopback); the cluster is then closed. ctx bounds Start, not the cluster; so does Config.PublishTimeout. The bus
+// and the store get nine tenths of that time, so that they can say what is wrong with them before it has passed.
 func (c *Cluster) Start(ctx context.Context) error {
 	if err := c.beginStart(); err != nil {
 		return err
@@ -93,10 +94,13 @@ func (c *Cluster) Start(ctx context.Context) error {
 	defer cancel()
 	late, stop := after(ctx, grace)
 	defer stop()
+	deadline, _ := ctx.Deadline()
+	inTime, cancelInTime := context.WithTimeout(ctx, time.Until(deadline)/10*9) // the rest is for telling why it failed
+	defer cancelInTime()
 	started := make(chan error, 1)
 	go func() { // c.group waits for it
 		defer c.group.Done()
-		started <- c.start(ctx)
+		started <- c.start(inTime)
 	}()
 	var err error
 	select {

@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -132,6 +133,37 @@ func TestStartFailsFast(t *testing.T) {
 				assert.NoError(t, cluster.Close(t.Context()))
 			})
 		})
+	}
+}
+
+func TestStartTellsWhatTheBusSays(t *testing.T) {
+	late := func(ctx context.Context) error { // gives up when its context ends, and needs a moment for that
+		<-ctx.Done()
+		time.Sleep(100 * time.Millisecond)
+		return errBroken
+	}
+	for name, c := range map[string]struct {
+		bus  faults
+		want error
+	}{
+		"Open":   {faults{open: func(ctx context.Context, _ transport.Bus) (transport.Session, error) { return nil, late(ctx) }}, errBroken},
+		"Listen": {faults{listen: func(ctx context.Context, _ transport.Session, _ string) error { return late(ctx) }}, errBroken},
+		"Receive": {faults{receive: func(ctx context.Context, _ transport.Session) (transport.Message, error) {
+			return transport.Message{}, late(ctx)
+		}}, core.ErrNoLoopback},
+	} {
+		for _, timeout := range []time.Duration{2 * time.Second, time.Minute} {
+			t.Run(fmt.Sprint(name, "/", timeout), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), timeout)
+					defer cancel()
+					start := time.Now()
+					_, err := core.Open(ctx, core.Config{Bus: &bus{Bus: memory.NewHub(), faults: c.bus}})
+					assert.ErrorIs(t, err, c.want)
+					assert.LessOrEqual(t, time.Since(start), min(timeout, 5*time.Second))
+				})
+			})
+		}
 	}
 }
 
