@@ -102,15 +102,6 @@ func (e *PartialError) Error() string {
 	return b.String()
 }
 
-// few lists the first of some uids: there may be thousands.
-func few(uids []string) string {
-	const most = 10
-	if len(uids) <= most {
-		return strings.Join(uids, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(uids[:most], ", "), len(uids)-most)
-}
-
 // Unwrap returns Err.
 func (e *PartialError) Unwrap() error { return e.Err }
 

@@ -183,8 +183,8 @@ func (ns *Namespace) Close(ctx context.Context) error {
 		ns.cluster.process.doubt()
 	}
 	ns.end()
-	ns.opening.Lock() // who asks to listen has asked before, or does not
-	ns.opening.Unlock()
+	ns.opening.Lock()   // who asks to listen has asked before, or does not
+	ns.opening.Unlock() //lint:ignore SA2001 only the waiting matters
 	if e := ns.cluster.listener.unlisten(ctx, ns.channel); err == nil && e != nil {
 		err = &OpError{Op: "unlisten", Channel: ns.channel, Err: e}
 	}
