@@ -15,7 +15,7 @@ import (
 //
 // Who is heard for the first time is a stranger. A stranger counts as a peer at once, but it has to answer an announcement
 // of this node, as every live node does, or it is forgotten early: whoever may publish can make up any number of uids. When
-// there are too many peers, the stranger that was heard longest ago makes room. Proven peers never do.
+// there are too many peers, the stranger that came last makes room: the others had more time to answer. Proven peers never do.
 type membership struct {
 	max     int
 	rate    float64       // what the requests of one peer may cost in a second
@@ -32,7 +32,7 @@ type membership struct {
 
 	mu        sync.Mutex // guards all below
 	peers     map[string]*peer
-	strangers list.List // of *peer: who has not proven to be alive, the one heard longest ago first
+	strangers list.List // of *peer: who has not proven to be alive, in the order in which they came
 	alone     int       // peers that speak for themselves alone
 	unasked   int       // strangers and suspects after whom this node has not inquired yet
 	urgent    bool      // some of these cannot wait
@@ -121,9 +121,6 @@ func (m *membership) heard(p *peer, env *codec.Envelope, now time.Time) {
 	if beat && (!p.inquired.IsZero() || !p.asked.IsZero() && now.Sub(p.asked) <= m.answer) {
 		m.prove(p)
 	}
-	if p.place != nil {
-		m.strangers.MoveToBack(p.place)
-	}
 }
 
 // prove notes that a peer is alive: it has answered. The caller holds mu.
@@ -156,11 +153,11 @@ func (m *membership) makeRoom(now time.Time) (out *peer, ok bool) {
 		return nil, true
 	}
 	m.urgent = true // the sooner the others have answered, the sooner the rest can go
-	front := m.strangers.Front()
-	if front == nil {
+	latest := m.strangers.Back()
+	if latest == nil {
 		return nil, false
 	}
-	out = front.Value.(*peer)
+	out = latest.Value.(*peer)
 	m.remove(out)
 	m.former.add(out.uid, madeRoom, false, now)
 	m.pushed = true

@@ -90,16 +90,16 @@ func (a *arena) notify(ctx context.Context, conn *pgx.Conn, payloads ...string) 
 }
 
 // fetch has the server fetch all sockets. Those of the well-behaved client and of the other node must be there.
-func (a *arena) fetch(limit time.Duration) error {
+func (a *arena) fetch(limit time.Duration) (state, error) {
 	s, err := a.ask(question{Do: "fetch"})
 	if err != nil {
-		return err
+		return s, err
 	}
 	a.note("FetchSockets found %d sockets in %v, %d peers known; %s", s.Sockets, s.Took.Round(time.Millisecond), s.Peers, s.Err)
 	a.require(s.Sockets >= otherSockets+1 || s.Partial, "FetchSockets has returned %d of %d sockets and no error", s.Sockets, otherSockets+1)
 	a.require(s.Sockets <= otherSockets+1, "FetchSockets has returned %d sockets, there are %d", s.Sockets, otherSockets+1)
 	a.require(s.Took <= limit, "FetchSockets took %v, %v are allowed", s.Took, limit)
-	return nil
+	return s, nil
 }
 
 func strangers(n int) func(context.Context, *arena) error {
@@ -116,11 +116,13 @@ func strangers(n int) func(context.Context, *arena) error {
 		if err := a.notify(ctx, conn, signs...); err != nil {
 			return err
 		}
-		if err := a.fetch(4 * time.Second); err != nil { // the default timeout is 5 s
+		s, err := a.fetch(4 * time.Second) // the default timeout is 5 s
+		if err != nil {
 			return err
 		}
+		a.require(s.Sockets == otherSockets+1, "FetchSockets has found %d of %d sockets", s.Sockets, otherSockets+1)
 		time.Sleep(3 * time.Second)
-		s, err := a.ask(question{Do: "fetch"})
+		s, err = a.ask(question{Do: "fetch"})
 		a.require(s.Sockets == otherSockets+1 && !s.Partial, "3 s later FetchSockets returns %d sockets, %s", s.Sockets, s.Err)
 		a.require(s.Peers == 1, "3 s later %d peers are known, there is one", s.Peers)
 		return err
@@ -137,7 +139,8 @@ func forgedGoodbye(ctx context.Context, a *arena) error {
 		return err
 	}
 	time.Sleep(100 * time.Millisecond) // until it has arrived
-	return a.fetch(4 * time.Second)
+	_, err = a.fetch(4 * time.Second)
+	return err
 }
 
 func forgedAnswers(ctx context.Context, a *arena) error {
@@ -179,7 +182,7 @@ func forgedAnswers(ctx context.Context, a *arena) error {
 		}
 	}()
 	for range 5 {
-		if err := a.fetch(4 * time.Second); err != nil {
+		if _, err := a.fetch(4 * time.Second); err != nil {
 			return err
 		}
 	}
@@ -203,7 +206,8 @@ func requests(n int) func(context.Context, *arena) error {
 			return err
 		}
 		time.Sleep(2 * time.Second) // they are being answered, or not
-		return a.fetch(5 * time.Second)
+		_, err = a.fetch(5 * time.Second)
+		return err
 	}
 }
 
@@ -230,6 +234,7 @@ func references(n, size int) func(context.Context, *arena) error {
 			return err
 		}
 		time.Sleep(2 * time.Second) // until they are on their way
-		return a.fetch(30 * time.Second)
+		_, err = a.fetch(30 * time.Second)
+		return err
 	}
 }
