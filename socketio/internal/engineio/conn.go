@@ -50,8 +50,8 @@ type SendOptions struct {
 	Volatile bool
 	// NoCompress sends the frame as it is.
 	NoCompress bool
-	// Copy is the how-manieth client this is that gets the frame, from 1 on. 0: it is the only one. It says how much of the
-	// frame's memory counts for this client.
+	// Copy numbers the clients that get the same frame, from 1 on; 0 means that this is the only one. The frame's memory
+	// counts in full for the first client, for a half for the second, and so on.
 	Copy int
 }
 
