@@ -253,7 +253,7 @@ func TestDynamicNamespaces(t *testing.T) {
 }
 
 func TestClientThatJoinsNothingIsClosed(t *testing.T) {
-	n := serve(t, func(c *socketio.Config) { c.ConnectTimeout = 50 * time.Millisecond })
+	n := serve(t, func(c *socketio.Config) { c.ConnectTimeout = time.Second })
 	n.Use(func(s *socketio.Socket) error {
 		var auth struct{ Refused bool }
 		if err := s.Auth().Decode(&auth); err == nil && auth.Refused {

@@ -44,7 +44,7 @@ func TestReasons(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			n := serve(t, func(c *socketio.Config) {
 				if reason == "ping timeout" {
-					c.PingInterval, c.PingTimeout = 20*time.Millisecond, 20*time.Millisecond
+					c.PingInterval, c.PingTimeout = 20*time.Millisecond, 2*time.Second
 				}
 			})
 			got := farewells(n.Namespace)

@@ -296,7 +296,7 @@ func TestClientIsKeptBehindASlowHandler(t *testing.T) {
 				t.Parallel()
 				const events = 1000
 				s, l := serveBy(t, way, func(c *socketio.Config) {
-					c.MaxEvents, c.PingInterval, c.PingTimeout = 16, 200*time.Millisecond, 500*time.Millisecond
+					c.MaxEvents, c.PingInterval, c.PingTimeout = 16, 200*time.Millisecond, 2*time.Second
 				})
 				hold, got := make(chan struct{}), newEvents[int]()
 				s.OnConnection(func(c *socketio.Socket) {
@@ -324,7 +324,7 @@ func TestClientIsKeptBehindASlowHandler(t *testing.T) {
 						_, _ = c.Write(textFrames(fmt.Sprintf(`42["x",%d,"%s"]`, i, strings.Repeat("x", size))))
 					}
 				}()
-				time.Sleep(3 * time.Second) // several times what a client has to answer
+				time.Sleep(5 * time.Second) // twice what a client has to answer
 				require.Equal(t, 1, s.SocketsCount(), "the client was given up")
 				close(hold)
 				for i := range events {

@@ -38,7 +38,7 @@ func FuzzServeHead(f *testing.F) {
 	f.Add([]byte(strings.Replace(handshake, "/socket.io/", "/socket.io", 1)))
 	f.Add([]byte(strings.Replace(handshake, "HTTP/1.1", "HTTP/0.0", 1)))
 	f.Add([]byte(handshake + handshake))
-	config := engineio.Config{BodyTimeout: 200 * time.Millisecond, HeaderTimeout: time.Second}
+	config := engineio.Config{BodyTimeout: 200 * time.Millisecond, HeaderTimeout: 5 * time.Second}
 	own := servedBy(f, true, config)
 	other := servedBy(f, false, config)
 	f.Fuzz(func(t *testing.T, head []byte) {

@@ -192,7 +192,7 @@ func (p *poller) upgradeSoon(t testing.TB) *socket {
 }
 
 func TestUpgradeTimeout(t *testing.T) {
-	h := serve(t, engineio.Config{UpgradeTimeout: 50 * time.Millisecond})
+	h := serve(t, engineio.Config{UpgradeTimeout: time.Second})
 	for name, frames := range map[string][]string{"Silent": nil, "ProbedOnly": {"2probe"}} {
 		t.Run(name, func(t *testing.T) {
 			p, c := h.poll(t)
