@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -42,21 +43,16 @@ func TestConcurrentEmits(t *testing.T) {
 	})
 }
 
-// queued starts callers one after the other while a first one holds up the bus. It returns what waits for them.
+// queued starts callers, in a bubble of synctest, one after the other while a first one holds up the bus. It returns what waits for them.
 func queued(t *testing.T, rec *recorder, e *emitter.Emitter, first context.Context, contexts ...context.Context) func() []error {
 	t.Helper()
 	errs := make([]error, len(contexts)+1)
 	var group sync.WaitGroup
 	group.Go(func() { errs[0] = e.Emit(first, "first") })
 	<-rec.gate
-	var begun atomic.Int32
 	for i, ctx := range contexts {
-		group.Go(func() {
-			begun.Add(1)
-			errs[i+1] = e.Emit(ctx, "queued", i)
-		})
-		require.Eventually(t, func() bool { return int(begun.Load()) == i+1 }, patience, time.Millisecond)
-		time.Sleep(5 * time.Millisecond) // until it waits
+		group.Go(func() { errs[i+1] = e.Emit(ctx, "queued", i) })
+		synctest.Wait() // until it waits
 	}
 	return func() []error {
 		group.Wait()
@@ -73,58 +69,66 @@ func newGated(t *testing.T) (*recorder, *emitter.Emitter) {
 }
 
 func TestThoseWhoWaitShareARoundTrip(t *testing.T) {
-	rec, e := newGated(t)
-	wait := queued(t, rec, e, within(t), within(t), within(t), within(t))
-	rec.gate <- struct{}{}
-	<-rec.gate
-	rec.gate <- struct{}{}
-	for _, err := range wait() {
-		require.NoError(t, err)
-	}
-	require.Equal(t, []int{1, 3}, rec.rounds)
-	for i, line := range rec.sent()[1:] {
-		require.Contains(t, line, fmt.Sprintf(`["queued",%d]`, i), "in the order of the calls")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		rec, e := newGated(t)
+		wait := queued(t, rec, e, within(t), within(t), within(t), within(t))
+		rec.gate <- struct{}{}
+		<-rec.gate
+		rec.gate <- struct{}{}
+		for _, err := range wait() {
+			require.NoError(t, err)
+		}
+		require.Equal(t, []int{1, 3}, rec.rounds)
+		for i, line := range rec.sent()[1:] {
+			require.Contains(t, line, fmt.Sprintf(`["queued",%d]`, i), "in the order of the calls")
+		}
+	})
 }
 
 func TestWhoGivesUpWhileWaitingSendsNothing(t *testing.T) {
-	rec, e := newGated(t)
-	ctx, cancel := context.WithCancel(within(t))
-	wait := queued(t, rec, e, within(t), ctx, within(t))
-	cancel()
-	time.Sleep(5 * time.Millisecond)
-	rec.gate <- struct{}{}
-	<-rec.gate
-	rec.gate <- struct{}{}
-	errs := wait()
-	require.NoError(t, errs[0])
-	require.ErrorIs(t, errs[1], context.Canceled)
-	require.NoError(t, errs[2])
-	require.Equal(t, []int{1, 1}, rec.rounds)
+	synctest.Test(t, func(t *testing.T) {
+		rec, e := newGated(t)
+		ctx, cancel := context.WithCancel(within(t))
+		wait := queued(t, rec, e, within(t), ctx, within(t))
+		cancel()
+		synctest.Wait()
+		rec.gate <- struct{}{}
+		<-rec.gate
+		rec.gate <- struct{}{}
+		errs := wait()
+		require.NoError(t, errs[0])
+		require.ErrorIs(t, errs[1], context.Canceled)
+		require.NoError(t, errs[2])
+		require.Equal(t, []int{1, 1}, rec.rounds)
+	})
 }
 
 func TestAContextThatEndsDoesNotHarmOthersInTheSameRoundTrip(t *testing.T) {
-	rec, e := newGated(t)
-	ctx, cancel := context.WithCancel(within(t))
-	wait := queued(t, rec, e, ctx, ctx, within(t))
-	rec.gate <- struct{}{}
-	<-rec.gate // the second round trip has begun
-	cancel()
-	time.Sleep(5 * time.Millisecond)
-	rec.gate <- struct{}{}
-	errs := wait()
-	require.NoError(t, errs[0])
-	require.ErrorIs(t, errs[1], emitter.ErrUnconfirmed, "who gave up does not wait for the bus")
-	require.NoError(t, errs[2])
-	require.Equal(t, []int{1, 2}, rec.rounds)
+	synctest.Test(t, func(t *testing.T) {
+		rec, e := newGated(t)
+		ctx, cancel := context.WithCancel(within(t))
+		wait := queued(t, rec, e, ctx, ctx, within(t))
+		rec.gate <- struct{}{}
+		<-rec.gate // the second round trip has begun
+		cancel()
+		synctest.Wait()
+		rec.gate <- struct{}{}
+		errs := wait()
+		require.NoError(t, errs[0])
+		require.ErrorIs(t, errs[1], emitter.ErrUnconfirmed, "who gave up does not wait for the bus")
+		require.NoError(t, errs[2])
+		require.Equal(t, []int{1, 2}, rec.rounds)
+	})
 }
 
 func TestAStuckBusIsGivenUpAfterTheTimeout(t *testing.T) {
-	stuck := &recorder{gate: make(chan struct{})}
-	e, err := emitter.New(emitter.Config{Bus: stuck, PublishTimeout: 20 * time.Millisecond})
-	require.NoError(t, err)
-	go func() { <-stuck.gate }()
-	require.ErrorIs(t, e.Emit(context.Background(), "e"), context.DeadlineExceeded)
+	synctest.Test(t, func(t *testing.T) {
+		stuck := &recorder{gate: make(chan struct{})}
+		e, err := emitter.New(emitter.Config{Bus: stuck, PublishTimeout: 20 * time.Millisecond})
+		require.NoError(t, err)
+		go func() { <-stuck.gate }()
+		require.ErrorIs(t, e.Emit(context.Background(), "e"), context.DeadlineExceeded)
+	})
 }
 
 // TestManyGiveUp: however callers come and go, nobody waits for ever, and what Emit reports is what was sent.

@@ -163,7 +163,7 @@ func TestStrangerWithTheLockIsWaitedFor(t *testing.T) {
 		give, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
 		require.Error(t, d.Publish(give, messages("a", "given up")...))
-		give, cancel = context.WithTimeout(context.Background(), time.Second)
+		give, cancel = context.WithTimeout(context.Background(), 3*time.Second) // enough to connect again
 		defer cancel()
 		err = d.Publish(give, messages("a", "not yet")...)
 		require.ErrorIs(t, err, postgres.ErrUnfenced)
