@@ -61,7 +61,7 @@ func ExampleTarget_EmitWithAck() {
 	}
 	fmt.Println(texts(answers))
 
-	answers, err = nodes[0].Timeout(50*time.Millisecond).EmitWithAck(ctx, "read?")
+	answers, err = nodes[0].Timeout(time.Second).EmitWithAck(ctx, "read?")
 	var partial *backplane.PartialError
 	if errors.As(err, &partial) {
 		fmt.Println(texts(answers), "and", len(partial.Missing), "nodes still waiting for clients:", partial.Err)

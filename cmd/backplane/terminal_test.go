@@ -55,7 +55,7 @@ func TestInterruptedMemberSaysGoodbye(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	_ = cmd.Wait()
 	require.Equal(t, 1, cmd.ProcessState.ExitCode())
-	require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, 5*time.Second, pause, "sooner than by silence")
+	require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, 8*time.Second, pause, "sooner than by silence")
 }
 
 // Nothing that is no terminal gets colours.

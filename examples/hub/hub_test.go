@@ -169,12 +169,12 @@ func TestBadMessagesEndTheirClientOnly(t *testing.T) {
 }
 
 func TestHeartbeat(t *testing.T) {
-	n := start(t, config{listen: "127.0.0.1:0", heartbeat: 50 * time.Millisecond})
+	n := start(t, config{listen: "127.0.0.1:0", heartbeat: time.Second})
 	rude, polite := connect(t, n.urls[0], false), connect(t, n.urls[0], true)
 	for last := ""; last != "gone"; {
 		last = receive(t, rude.got, "the end of who does not answer")
 	}
-	for range 5 {
+	for range 3 {
 		polite.expect(t, "ping")
 	}
 	_, err := polite.conn.Write(masked(ws.NewPingFrame([]byte("you too?"))))

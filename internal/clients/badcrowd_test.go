@@ -11,7 +11,7 @@ import (
 
 // crowds are clients that do nothing wrong but for being there, or for being slow.
 var crowds = []scenario{
-	{name: "ClientsThatJoinNothing", config: config{connectTimeout: 500 * time.Millisecond}, run: func(f *fixture) {
+	{name: "ClientsThatJoinNothing", config: config{connectTimeout: 2 * time.Second}, run: func(f *fixture) {
 		s, p, refused := f.socket(), f.poll(), f.socket()
 		refused.text("40/unknown,")
 		s.closed()

@@ -126,7 +126,7 @@ var badFrames = []scenario{
 		s.text("3", "3", "3x", "6")
 		s.fine()
 	}},
-	{name: "SecondWebSocketOfASession", config: config{upgradeTimeout: 200 * time.Millisecond}, run: func(f *fixture) {
+	{name: "SecondWebSocketOfASession", config: config{upgradeTimeout: time.Second}, run: func(f *fixture) {
 		s := f.member()
 		if second, err := f.dial("EIO=4&transport=websocket&sid=" + s.sid); err == nil {
 			second.text("2probe")
@@ -159,7 +159,7 @@ var badFrames = []scenario{
 			p.fine() // where it was
 		}
 	}},
-	{name: "UpgradeThatDoesNotGoOn", config: config{upgradeTimeout: 200 * time.Millisecond}, run: func(f *fixture) {
+	{name: "UpgradeThatDoesNotGoOn", config: config{upgradeTimeout: time.Second}, run: func(f *fixture) {
 		for _, words := range [][]string{nil, {"2probe"}} {
 			p := f.polling()
 			s, err := f.dial("EIO=4&transport=websocket&sid=" + p.sid)
