@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,12 @@ func main() {
 	var kinds []string
 	if *only != "" {
 		kinds = strings.Split(*only, ",")
+	}
+	for _, kind := range kinds {
+		if !slices.Contains(chaos.Kinds(), kind) {
+			fmt.Fprintf(os.Stderr, "chaos: there is no fault %q; there are: %s\n", kind, strings.Join(chaos.Kinds(), ", "))
+			os.Exit(2)
+		}
 	}
 	ok, err := run(*length, *seed, kinds, *rate, *secret, *log, *events)
 	if err != nil {
