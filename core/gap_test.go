@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/memory"
@@ -89,4 +91,35 @@ func TestGapCoversWhatWasNotRead(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever may publish can copy the uid of a node's heartbeats, but not the clock of one that it has yet to send.
+func TestForgedHeartbeatDoesNotShortenTheGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		b := &bus{Bus: hub}
+		var back log[*core.GapError]
+		open(t, b, func(c *core.Config) { c.Trace.SessionRecovered = back.add })
+		session, err := hub.Open(t.Context())
+		require.NoError(t, err)
+		defer session.Close(t.Context())
+		const channel = "socket.io#*"
+		require.NoError(t, session.Listen(t.Context(), channel))
+		m, err := session.Receive(t.Context())
+		require.NoError(t, err)
+		came := time.Now()
+		env, err := jsonmsgpack.Codec{}.Parse(m.Payload, codec.Text)
+		require.NoError(t, err)
+		require.NotZero(t, env.Clock)
+
+		time.Sleep(3 * time.Second) // the next one is due two seconds later
+		env.Clock += 3_000_000      // microseconds
+		payload, err := jsonmsgpack.Codec{}.Append(nil, env, codec.Text)
+		require.NoError(t, err)
+		require.NoError(t, hub.Publish(t.Context(), transport.Message{Channel: channel, Payload: payload}))
+		synctest.Wait()
+		b.sever(errBroken)
+		gap := back.wait(t, 1)[0]
+		assert.False(t, gap.Since.After(came), "the gap begins %v after the last heartbeat of the node itself", gap.Since.Sub(came))
+	})
 }

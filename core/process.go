@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,30 @@ type process struct {
 	current  atomic.Pointer[string]
 	doubtful atomic.Bool // the id is to be replaced
 	beat     time.Time   // when a Heartbeat was last queued; the ticker's
+
+	mu     sync.Mutex // guards clocks
+	clocks []uint64   // of the latest Heartbeats, which may come back
+}
+
+// maxClocks is how many Heartbeats are remembered. A session on which so many do not come back is given up long before.
+const maxClocks = 16
+
+// goesOut notes the clock of a Heartbeat that is about to be queued.
+func (p *process) goesOut(clock uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.clocks) == maxClocks {
+		p.clocks = slices.Delete(p.clocks, 0, 1)
+	}
+	p.clocks = append(p.clocks, clock)
+}
+
+// wentOut reports whether a Heartbeat had this clock, so that nobody else can say how much this node has heard: a clock is
+// not known to anybody before the Heartbeat itself is in the order of the bus.
+func (p *process) wentOut(clock uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(p.clocks, clock)
 }
 
 func (c *Cluster) newProcess() *process {
@@ -58,7 +84,9 @@ func (p *process) tick(now, heard time.Time, all []*Namespace, doubted bool) {
 			ns.spoke.Store(0)
 		}
 	}
-	p.self.post(&codec.Envelope{Type: codec.Heartbeat, Clock: uint64(now.Sub(c.began).Microseconds()) + 1})
+	clock := uint64(now.Sub(c.began).Microseconds()) + 1
+	p.goesOut(clock)
+	p.self.post(&codec.Envelope{Type: codec.Heartbeat, Clock: clock})
 }
 
 // receive takes what came on the process's channel.
@@ -78,8 +106,10 @@ func (p *process) receive(payload []byte, at time.Time) {
 	switch env, err := c.wire.Decode(payload); {
 	case err != nil:
 		p.self.dropped(&codec.Envelope{}, DropMalformed, err)
-	case env.UID == p.self.uid && env.Clock > 0:
-		c.listener.cameBack(c.began.Add(time.Duration(env.Clock-1) * time.Microsecond))
+	case env.UID == p.self.uid:
+		if p.wentOut(env.Clock) {
+			c.listener.cameBack(c.began.Add(time.Duration(env.Clock-1) * time.Microsecond))
+		}
 	case env.Type == codec.Heartbeat:
 		c.lives.beat(env.Process, env.Clock, at)
 	}
