@@ -108,6 +108,35 @@ func TestNothingWaitsForEverOnAClosedCluster(t *testing.T) {
 	group.Wait()
 }
 
+func TestNamespaceThatOpensWhileTheClusterClosesIsErrClosed(t *testing.T) {
+	listens := func(ctx context.Context, _ transport.Session, _ string) error { <-ctx.Done(); return ctx.Err() }
+	publishes := func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	for name, f := range map[string]faults{"Listens": {listen: listens}, "Announces": {publish: publishes}} {
+		for how, patience := range map[string]time.Duration{"InTime": time.Minute, "GivesUp": time.Millisecond} {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := &bus{Bus: memory.NewHub()}
+					cluster := open(t, b)
+					b.fault(f)
+					opened := make(chan error, 1)
+					go func() {
+						_, err := cluster.Namespace(t.Context(), "/", core.NewRegistry(core.RegistryConfig{}))
+						opened <- err
+					}()
+					synctest.Wait() // it is on its way
+					ctx, cancel := context.WithTimeout(context.Background(), patience)
+					defer cancel()
+					_ = cluster.Close(ctx) // the goodbye cannot be published either
+					require.ErrorIs(t, <-opened, core.ErrClosed)
+				})
+			})
+		}
+	}
+}
+
 func TestBusIsClosedLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}

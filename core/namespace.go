@@ -56,7 +56,7 @@ func (l lanes) close() {
 
 // Namespace opens a namespace, such as "/" or "/chat", for the clients of local. It returns once the node receives
 // what others send there and has announced itself. It returns ErrNamespaceExists for a name that is open, and a
-// *NameError for one that the bus cannot carry.
+// *NameError for one that the bus cannot carry, and ErrClosed when the cluster is closed, also when that happens meanwhile.
 func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Namespace, error) {
 	ns, err := c.newNamespace(name, local)
 	if err != nil {
@@ -77,7 +77,11 @@ func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Nam
 	}
 	ns.listens()
 	if err := ns.publish(ctx, &codec.Envelope{Type: codec.InitialHeartbeat}); err != nil {
-		_ = ns.Close(ctx) // the error of publishing is the one that matters
+		closed := ns.ctx.Err() != nil // as above
+		_ = ns.Close(ctx)             // the error of publishing is the one that matters
+		if closed {
+			return nil, ErrClosed
+		}
 		return nil, err
 	}
 	return ns, nil
