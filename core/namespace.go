@@ -55,7 +55,7 @@ func (l lanes) close() {
 }
 
 // Namespace opens a namespace, such as "/" or "/chat", for the clients of local. It returns once the node receives
-// what others send there and has announced itself. It returns ErrNamespaceExists for a name that is open, and a
+// what others send there and has announced itself. It returns ErrNamespaceExists for a name that is open, a
 // *NameError for one that the bus cannot carry, and ErrClosed when the cluster is closed, also when that happens meanwhile.
 func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Namespace, error) {
 	ns, err := c.newNamespace(name, local)

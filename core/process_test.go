@@ -198,12 +198,12 @@ func TestLostAnswersAreRepeated(t *testing.T) {
 	})
 }
 
-func TestThousandsOfNamespacesFindTheirPeersAgain(t *testing.T) {
+func TestManyNamespacesFindTheirPeersAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHubWithConfig(memory.Config{Buffer: 1 << 16})
 		b := &bus{Bus: hub}
-		const n = 1000
-		deaf := openMany(t, open(t, b, func(c *core.Config) { c.PublishQueue = 200 }), n)
+		const n = 300
+		deaf := openMany(t, open(t, b, func(c *core.Config) { c.PublishQueue = 60 }), n)
 		other := openMany(t, open(t, hub), n)
 		time.Sleep(6 * time.Second)
 		before := len(b.sizes())
