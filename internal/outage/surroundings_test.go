@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,11 +14,17 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// refused opens a cluster that cannot be opened, and requires an error of this kind that says what to do.
+// refused opens a cluster that cannot be opened, and requires an error of this kind that says what to do. The server has time to
+// say what is wrong, on a busy machine too.
 func refused(t *testing.T, h *handle, want error, remedies ...string) error {
 	t.Helper()
+	return refusedWithin(t, patience/2, h, want, remedies...)
+}
+
+func refusedWithin(t *testing.T, timeout time.Duration, h *handle, want error, remedies ...string) error {
+	t.Helper()
 	ctx := within(t)
-	cluster, err := backplane.Open(ctx, backplane.Config{Bus: h.bus, PublishTimeout: beat})
+	cluster, err := backplane.Open(ctx, backplane.Config{Bus: h.bus, PublishTimeout: timeout})
 	require.Error(t, err)
 	require.NoError(t, ctx.Err(), "Open is bounded by PublishTimeout")
 	require.Nil(t, cluster)
@@ -33,7 +40,11 @@ func refused(t *testing.T, h *handle, want error, remedies ...string) error {
 // refusedSetup is refused because of the table, or on the way to it.
 func refusedSetup(t *testing.T, h *handle, want error, remedies ...string) {
 	t.Helper()
-	err := refused(t, h, want, remedies...)
+	requireSetup(t, refused(t, h, want, remedies...))
+}
+
+func requireSetup(t *testing.T, err error) {
+	t.Helper()
 	var setup *postgres.SetupError
 	require.ErrorAs(t, err, &setup)
 	require.NotEmpty(t, setup.Hint)
@@ -67,10 +78,10 @@ func TestOpenWithoutAServer(t *testing.T) {
 			refused(t, k.open(t, database, nobody, postgres.Config{}), postgres.ErrUnreachable, "check the host and the port")
 		})
 		t.Run("NobodyAnswers", func(t *testing.T) {
-			refusedSetup(t, k.open(t, quiet, quiet, postgres.Config{}), postgres.ErrUnreachable, "check the host and the port")
+			requireSetup(t, refusedWithin(t, beat, k.open(t, quiet, quiet, postgres.Config{}), postgres.ErrUnreachable, "check the host and the port"))
 		})
 		t.Run("NobodyAnswersTheDriver", func(t *testing.T) {
-			refused(t, k.open(t, database, quiet, postgres.Config{}), postgres.ErrUnreachable, "check the host and the port")
+			refusedWithin(t, 2*beat, k.open(t, database, quiet, postgres.Config{}), postgres.ErrUnreachable, "check the host and the port")
 		})
 		t.Run("NoDatabase", func(t *testing.T) {
 			missing := pgtest.With(t, database, func(u *url.URL) { u.Path += "_missing" })
