@@ -69,19 +69,20 @@ func (ns *Namespace) own(at time.Time) {
 // goodbye forgets a peer at once. Requests are told when they have what it has answered before, which may still have to
 // be fetched.
 func (ns *Namespace) goodbye(env *codec.Envelope, now time.Time) {
+	env.RequestID = ns.requests.latest() // those that begin from now on know that it has left
 	if !ns.members.goodbye(env, now) {
 		return
 	}
 	ns.left(env.UID, false)
 	if ns.lanes.answers.offer(env, 0) != nil {
-		ns.requests.leave(env.UID)
+		ns.requests.leaveBefore(env.UID, env.RequestID)
 	}
 }
 
 // answer takes what comes out of the answers lane.
 func (ns *Namespace) answer(env *codec.Envelope) {
 	if env.Type == codec.AdapterClose {
-		ns.requests.leave(env.UID)
+		ns.requests.leaveBefore(env.UID, env.RequestID)
 		return
 	}
 	if ns.requests.answer(env) {

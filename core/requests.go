@@ -38,9 +38,7 @@ func newRequests(present func(uid string) bool, room int) *requests {
 
 // begin registers a request to uids, before it is sent.
 func (r *requests) begin(kind codec.Type, uids []string) (*request, error) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], r.last.Add(1))
-	q := &request{id: hex.EncodeToString(b[:]), kind: kind, asked: make(map[string]*answerer, len(uids)), room: r.room,
+	q := &request{id: requestID(r.last.Add(1)), kind: kind, asked: make(map[string]*answerer, len(uids)), room: r.room,
 		done: make(chan struct{})}
 	for _, uid := range uids {
 		q.asked[uid] = &answerer{}
@@ -62,6 +60,15 @@ func (r *requests) begin(kind codec.Type, uids []string) (*request, error) {
 	}
 	return q, nil
 }
+
+func requestID(number uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], number)
+	return hex.EncodeToString(b[:])
+}
+
+// latest returns the id of the request that began last.
+func (r *requests) latest() string { return requestID(r.last.Load()) }
 
 // end forgets a request.
 func (r *requests) end(q *request) {
@@ -132,6 +139,15 @@ func (r *requests) expect(env *codec.Envelope) bool {
 // leave tells all requests that a node is gone.
 func (r *requests) leave(uid string) {
 	r.each(func(q *request) { q.leave(uid) })
+}
+
+// leaveBefore tells the requests up to the one with this id that a node is gone. Ids grow, as they have the same length.
+func (r *requests) leaveBefore(uid, id string) {
+	r.each(func(q *request) {
+		if q.id <= id {
+			q.leave(uid)
+		}
+	})
 }
 
 // drop tells all requests not to wait for a node that had said goodbye before they began.

@@ -1,0 +1,81 @@
+package core_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/storage/memory"
+	hubs "github.com/backplane-go/backplane/transport/memory"
+)
+
+// gatedStore answers Get once its gate is open.
+type gatedStore struct {
+	storage.Store
+	gate chan struct{}
+}
+
+func (s gatedStore) Get(ctx context.Context, id string) ([]byte, error) {
+	select {
+	case <-s.gate:
+		return s.Store.Get(ctx, id)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// What a peer said before its goodbye may still have to be fetched, and the requests of that time wait for it. A request that
+// begins after the goodbye has nothing to do with that.
+func TestRequestThatBeginsAfterAGoodbyeDoesNotMissThePeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := hubs.NewHub()
+		store := gatedStore{memory.NewStore(), make(chan struct{})}
+		ns := join(t, open(t, hub, func(c *core.Config) { c.Store = store }), "/", nil)
+		p := newPuppet(t, hub, "/", "a")
+		p.live("a")
+		for _, uid := range []string{"a", "b"} {
+			p.say(codec.Envelope{Type: codec.Heartbeat, UID: uid})
+		}
+		synctest.Wait()
+		require.Equal(t, []string{"a", "b"}, ns.Peers())
+		requestID := func(n int) string { // of the nth request
+			synctest.Wait()
+			var ids []string
+			for _, env := range p.heard.all() {
+				if env.Type == codec.FetchSockets {
+					ids = append(ids, env.RequestID)
+				}
+			}
+			require.Len(t, ids, n)
+			return ids[n-1]
+		}
+		fetch := func() <-chan error {
+			done := make(chan error, 1)
+			go func() {
+				_, err := ns.FetchSockets(t.Context())
+				done <- err
+			}()
+			return done
+		}
+		first := fetch()
+		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: requestID(1)})
+		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "b", RequesterUID: ns.UID(), AttachmentID: "1"}) // the lane waits for it
+		p.say(codec.Envelope{Type: codec.AdapterClose, UID: "b"})
+		synctest.Wait()
+		require.Equal(t, []string{"a"}, ns.Peers())
+
+		second := fetch()
+		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: requestID(2)})
+		close(store.gate)
+		var partial *core.PartialError
+		require.ErrorAs(t, <-first, &partial)
+		assert.Equal(t, []string{"b"}, partial.Left, "it was asked before it left")
+		assert.NoError(t, <-second, "it had left before")
+	})
+}
