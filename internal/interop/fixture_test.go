@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds each scenario. It is generous: only a failure takes that long.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // The heartbeats of the matrix. Those of Node.js are frequent, because a node that starts while its LISTEN is not active
 // yet learns of its peers with their next one. Ours are not: a node gives up a session that did not bring back its

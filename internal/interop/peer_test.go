@@ -14,9 +14,9 @@ import (
 
 func TestPeerStops(t *testing.T) {
 	t.Parallel()
-	ctx := patient(t)
 	for _, adapter := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03, interop.Cluster, interop.Emitter} {
 		t.Run(adapter, func(t *testing.T) {
+			ctx := patient(t)
 			p := interop.Start(t, interop.Config{Adapter: adapter, DatabaseURL: pgtest.Database(t)})
 			require.NoError(t, p.Stop(ctx))
 			_, err := p.Namespace(ctx, "/")
