@@ -2,10 +2,13 @@ package socketio_test
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -38,6 +41,25 @@ func TestEventsWaitForTheirHandlers(t *testing.T) {
 		require.Equal(t, i, got.next(t))
 	}
 	p.sync("")
+}
+
+// A client may ask for more answers at once than may wait for it, if it reads them.
+func TestManyAnswersAtOnce(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const events = 10_000 // SendQueue is 4,096
+	s, l := serveBy(t, "Serve", func(*socketio.Config) {})
+	s.OnConnection(func(c *socketio.Socket) { c.On("x", func(ack func()) { ack() }) })
+	c := joinRaw(t, "Serve", l)
+	var all []byte
+	for i := range events {
+		all = append(all, textFrames(fmt.Sprintf(`42%d["x"]`, i))...)
+	}
+	go func() { _, _ = c.Write(all) }()
+	for i := range events {
+		f, err := ws.ReadFrame(c.r)
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprintf(`43%d[]`, i), string(f.Payload))
+	}
 }
 
 func TestAcknowledgementsComeThroughBehindEvents(t *testing.T) {

@@ -1,6 +1,10 @@
 package socketio
 
-import "github.com/backplane-go/backplane/socketio/internal/parser"
+import (
+	"runtime"
+
+	"github.com/backplane-go/backplane/socketio/internal/parser"
+)
 
 // work is one thing to do for a client, in its order.
 type work struct {
@@ -139,9 +143,16 @@ func (c *client) Work() {
 	done = true
 }
 
+// yieldAfter is after how many events of one client others get their turn: above all the writer, without which the answers
+// of a client that has sent many events at once would fill its queue on a machine with one processor.
+const yieldAfter = 256
+
 // work does what is queued.
 func (c *client) work() {
-	for {
+	for n := 1; ; n++ {
+		if n%yieldAfter == 0 {
+			runtime.Gosched()
+		}
 		c.mu.Lock()
 		if c.queue.len() == 0 {
 			c.queue.rest()

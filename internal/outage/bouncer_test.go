@@ -22,7 +22,7 @@ func TestPgBouncerPoolsTransactions(t *testing.T) {
 		t.Parallel()
 		through := pgtest.NewBouncer(t, pgtest.Database(t), pgtest.PoolTransactions)
 		for i := range 3 {
-			_, err := backplane.Open(within(t), backplane.Config{Bus: k.open(t, through, through, postgres.Config{}).bus, PublishTimeout: beat})
+			_, err := backplane.Open(within(t), backplane.Config{Bus: k.open(t, through, through, postgres.Config{}).bus, PublishTimeout: 3 * beat})
 			require.Error(t, err)
 			require.True(t, errors.Is(err, backplane.ErrNoLoopback) || errors.Is(err, postgres.ErrPooled), "node %d: %v", i, err)
 			require.Contains(t, err.Error(), "direct connection", "node %d is told what to do", i)
