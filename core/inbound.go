@@ -69,10 +69,10 @@ func (ns *Namespace) own(at time.Time) {
 // goodbye forgets a peer at once. Requests are told when they have what it has answered before, which may still have to
 // be fetched.
 func (ns *Namespace) goodbye(env *codec.Envelope, now time.Time) {
-	env.RequestID = ns.requests.latest() // those that begin from now on know that it has left
 	if !ns.members.goodbye(env, now) {
 		return
 	}
+	env.RequestID = ns.requests.latest() // those that begin from now on find that it has left
 	ns.left(env.UID, false)
 	if ns.lanes.answers.offer(env, 0) != nil {
 		ns.requests.leaveBefore(env.UID, env.RequestID)
