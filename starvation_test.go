@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/internal/busy"
 	"github.com/backplane-go/backplane/internal/pgtest"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/transport/memory"
@@ -96,7 +96,7 @@ func starve(t *testing.T, config func(*testing.T) backplane.Config) {
 	defer leave()
 	_, leave = enter(seen)
 	defer leave()
-	stop := burn(*orderBurn)
+	stop := busy.Burn(*orderBurn)
 	sent := int64(0)
 	for end := time.Now().Add(*orderFor); time.Now().Before(end); {
 		for range 1 + rand.IntN(200) {
@@ -124,23 +124,4 @@ func enter(t *testing.T, config backplane.Config, local backplane.Local) (ns *ba
 	ns, err = cluster.Namespace(t.Context(), "/", local)
 	require.NoError(t, err)
 	return ns, func() { assert.NoError(t, cluster.Close(context.WithoutCancel(t.Context()))) }
-}
-
-// burn computes on n goroutines until the function that it returns is called.
-func burn(n int) (stop func()) {
-	var group sync.WaitGroup
-	var done atomic.Bool
-	for range n {
-		group.Go(func() {
-			for x := uint64(1); !done.Load(); {
-				for range 1000 {
-					x = x*6364136223846793005 + 1
-				}
-			}
-		})
-	}
-	return func() {
-		done.Store(true)
-		group.Wait()
-	}
 }

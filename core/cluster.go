@@ -92,7 +92,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.PublishTimeout)
 	defer cancel()
-	late, stop := after(ctx, grace)
+	late, stop := after(ctx, wire.Grace)
 	defer stop()
 	deadline, _ := ctx.Deadline()
 	inTime, cancelInTime := context.WithTimeout(ctx, time.Until(deadline)/10*9) // the rest is for telling why it failed

@@ -2,20 +2,14 @@ package core
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
+
+	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// A bus, or a store, must return when its context ends. The cluster does not rely on it: a call that has not returned grace
-// after its deadline is stuck. Those who wait for it are told that the fate of their message is not known. Until the
-// call returns nothing else can be sent, because that would change the order, and so no message is queued.
-
-// grace is how much later than its deadline a call of the bus may return.
-const grace = 50 * time.Millisecond
-
-// errStuck is why nothing is queued.
-var errStuck = errors.New("the bus has not returned from an earlier call, the message was not sent")
+// A bus, or a store, must return when its context ends. The cluster does not rely on it: a call that has not returned
+// wire.Grace after its deadline is stuck. Those who wait for it are told that the fate of their message is not known.
 
 func newPublisher(p *publisher) *publisher {
 	p.watchdog = time.AfterFunc(time.Hour, p.overdue)
@@ -25,7 +19,7 @@ func newPublisher(p *publisher) *publisher {
 
 // departs notes that a batch is handed to the bus.
 func (p *publisher) departs(batch []*outgoing, now time.Time) {
-	limit := p.sender.Timeout + grace
+	limit := p.sender.Timeout + wire.Grace
 	p.mu.Lock()
 	p.flight, p.deadline = batch, now.Add(limit)
 	p.mu.Unlock()
@@ -57,7 +51,7 @@ func (p *publisher) overdue() {
 	for _, o := range flight {
 		o.holders.Add(1)
 	}
-	waiting := p.queue.suspend(&OpError{Op: "publish", Err: errStuck})
+	waiting := p.queue.suspend(&OpError{Op: "publish", Err: wire.ErrStuck})
 	p.mu.Unlock()
 	for _, o := range flight {
 		p.settle(o, unconfirmed(o, context.DeadlineExceeded))
@@ -66,7 +60,7 @@ func (p *publisher) overdue() {
 	for _, o := range waiting {
 		if o.state.CompareAndSwap(isQueued, isTaken) {
 			p.counts.publishErrors.Add(1)
-			p.settle(o, &OpError{Op: "publish", Channel: o.Channel, Err: errStuck})
+			p.settle(o, &OpError{Op: "publish", Channel: o.Channel, Err: wire.ErrStuck})
 		}
 		o.release()
 	}

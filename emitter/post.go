@@ -25,12 +25,6 @@ type post struct {
 	waiting []*delivery
 }
 
-// grace is how much later than its deadline a call of the bus may return before it counts as stuck.
-const grace = 50 * time.Millisecond
-
-// errStuck is why nothing is queued.
-var errStuck = errors.New("the bus has not returned from an earlier call, the message was not sent")
-
 // delivery is what one caller brings. It is used again when it was sent and the caller has been told so.
 type delivery struct {
 	items []*wire.Outgoing
@@ -120,7 +114,7 @@ func (p *post) send(ctx context.Context, d *delivery) error {
 		return nil
 	}
 	if !p.enter(ctx, d) {
-		return &OpError{Op: "publish", Err: errStuck}
+		return &OpError{Op: "publish", Err: wire.ErrStuck}
 	}
 	select {
 	case err := <-d.done:
@@ -199,7 +193,7 @@ func (p *post) deliver(ctx context.Context, all []*delivery) {
 		}
 	}
 	returned := false // guarded by mu
-	watchdog := time.AfterFunc(p.sender.Timeout+grace, func() {
+	watchdog := time.AfterFunc(p.sender.Timeout+wire.Grace, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if !returned {
@@ -223,7 +217,7 @@ func (p *post) giveUp(all []*delivery) {
 	}
 	for _, d := range p.waiting {
 		d.state.Store(isTaken)
-		d.tell(&OpError{Op: "publish", Err: errStuck})
+		d.tell(&OpError{Op: "publish", Err: wire.ErrStuck})
 	}
 	p.stuck, p.waiting = true, nil
 }

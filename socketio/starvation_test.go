@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/backplane-go/backplane/internal/busy"
 	"github.com/backplane-go/backplane/socketio"
 )
 
@@ -23,7 +23,7 @@ func TestOrderUnderStarvation(t *testing.T) {
 			handled := newEvents[int]()
 			there.OnConnection(func(s *socketio.Socket) { s.On("n", handled.add) })
 			p := connect(t, there)
-			defer burn(20)()
+			defer busy.Burn(20)()
 			const messages = 500
 			var group sync.WaitGroup
 			group.Go(func() {
@@ -46,24 +46,5 @@ func TestOrderUnderStarvation(t *testing.T) {
 			}
 			group.Wait()
 		})
-	}
-}
-
-// burn computes on n goroutines until the function that it returns is called.
-func burn(n int) (stop func()) {
-	var group sync.WaitGroup
-	var done atomic.Bool
-	for range n {
-		group.Go(func() {
-			for x := uint64(1); !done.Load(); {
-				for range 1000 {
-					x = x*6364136223846793005 + 1
-				}
-			}
-		})
-	}
-	return func() {
-		done.Store(true)
-		group.Wait()
 	}
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/excerpt"
@@ -14,6 +15,13 @@ var ErrUnconfirmed = errors.New("the message may have been sent, or may still be
 
 // Unconfirmed adds ErrUnconfirmed to err.
 func Unconfirmed(err error) error { return fmt.Errorf("%w: %w", err, ErrUnconfirmed) }
+
+// Grace is how much later than its deadline a call of the bus or the store may return. After that it is stuck: those who wait
+// are told, and nothing is queued until it returns, because that would change the order.
+const Grace = 50 * time.Millisecond
+
+// ErrStuck is why nothing is queued.
+var ErrStuck = errors.New("the bus has not returned from an earlier call, the message was not sent")
 
 // NameError is returned for a name that cannot be used, before anything is sent.
 type NameError struct {
