@@ -25,7 +25,7 @@ func (t Target) send(ctx context.Context, q *request, env *codec.Envelope, local
 	env.RequestID = q.id
 	o := t.ns.operation(env)
 	defer o.release()
-	o.instead = local
+	o.instead, o.forPeers = local, true
 	if err := o.publish(ctx); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -43,7 +43,10 @@ func (t Target) ServerSideEmit(ctx context.Context, name string, args ...any) er
 	if err != nil {
 		return err
 	}
-	return t.ns.publish(ctx, &codec.Envelope{Type: codec.ServerSideEmit, Args: data})
+	o := t.ns.operation(&codec.Envelope{Type: codec.ServerSideEmit, Args: data})
+	defer o.release()
+	o.forPeers = true
+	return o.publish(ctx)
 }
 
 // ServerSideEmitWithAck sends an event to the other nodes' servers and returns their answers, one for each, in the order in

@@ -9,10 +9,10 @@
 // Messages of one node reach another in the order they were sent, small and large ones alike, at most once. They
 // are lost to a node while its listening session is broken or its queue is full; the node then reports for how long
 // it was deaf (GapError) or how much it dropped (DropError). A publish error is returned to the caller that waits
-// (Emit), or reported (EmitAsync), and never stops the delivery to this process's own clients. When a publish fails
-// with an error that does not say what was sent, its messages may or may not have arrived, and may still: the error is
-// ErrUnconfirmed too. They are not sent again, because nothing may arrive twice. Any other error means that the
-// message was not sent.
+// (Emit), or reported (EmitAsync, and Emit of a node without peers), and never stops the delivery to this process's own
+// clients. When a publish fails with an error that does not say what was sent, its messages may or may not have arrived,
+// and may still: the error is ErrUnconfirmed too. They are not sent again, because nothing may arrive twice. Any other
+// error means that the message was not sent.
 //
 // # Deadlines
 //

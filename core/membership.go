@@ -42,6 +42,7 @@ type membership struct {
 	// strangersAccount is that of all strangers, and of who is no peer.
 	strangersAccount account
 	changed          chan struct{} // closed when somebody joins or leaves
+	announcedAt      time.Time     // when an announcement of this node last came back; zero after an outage
 	over             bool          // the namespace was closed
 }
 
@@ -209,6 +210,7 @@ func (m *membership) announced(now time.Time) {
 	inquiry := m.inquiring.Swap(false)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.announcedAt = now
 	for _, p := range m.peers {
 		if p.place == nil && !p.suspect {
 			continue
@@ -306,6 +308,14 @@ func (m *membership) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.peers)
+}
+
+// empty reports whether there are no peers for certain: this node has announced itself, and whoever is there has had the time
+// to answer.
+func (m *membership) empty(now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.peers) == 0 && !m.announcedAt.IsZero() && now.Sub(m.announcedAt) > m.answer
 }
 
 // close ends those who wait for a number of peers.

@@ -170,6 +170,11 @@ func (ns *Namespace) Peers() []string { return ns.members.uids() }
 // ServerCount returns the number of nodes that are known, as Peers has it: the peers and this one.
 func (ns *Namespace) ServerCount() int { return 1 + ns.members.count() }
 
+// alone reports whether the node knows for certain that it has no peers: it can hear them, and none answers.
+func (ns *Namespace) alone(now time.Time) bool {
+	return ns.members.empty(now) && !ns.cluster.listener.heardUntil().IsZero()
+}
+
 // WaitForPeers returns once at least n other nodes are known, or with ctx's error.
 func (ns *Namespace) WaitForPeers(ctx context.Context, n int) error { return ns.members.wait(ctx, n) }
 

@@ -15,6 +15,8 @@ type outgoing struct {
 	env codec.Envelope
 	ns  *Namespace
 
+	forPeers bool // nobody but peers has a use for it
+
 	applies bool   // in this process the message does what it does on the other nodes,
 	instead func() // or this, if not nil
 

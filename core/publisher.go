@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
@@ -24,6 +25,7 @@ type publisher struct {
 	begins func(time.Time) // called when messages that will come back are handed to the bus
 	failed func(time.Time) // called when those of a time will not come back after all, which the server itself said
 
+	failing  atomic.Bool // the latest batch did not go out whole
 	watchdog *time.Timer // calls overdue; it runs while a batch is on its way
 	mu       sync.Mutex  // guards all below
 	flight   []*outgoing // the batch on its way, nil when there is none
@@ -66,12 +68,15 @@ func (p *publisher) pushWaiting(ctx context.Context, o *outgoing) error {
 // publish queues a message, does its local part, and waits for the message's outcome, but no longer than ctx. The local part
 // comes once the message has its place in the queue, so that what it makes the application send comes after it; when there
 // is no place yet, it does not wait for one. It does not come after Close.
+//
+// What only peers have a use for is not waited for while there are none. If it then fails, that is reported, and from then on
+// callers wait and are told, until the bus takes a message again.
 func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	if ctx.Err() != nil {
 		o.here()
 		return ctx.Err()
 	}
-	o.waits = true
+	o.waits = !o.forPeers || p.failing.Load() || !o.ns.alone(time.Now())
 	err := p.push(o)
 	if !tooLate(err) {
 		o.here()
@@ -79,7 +84,7 @@ func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	if errors.Is(err, ErrQueueFull) {
 		err = p.pushWaiting(ctx, o)
 	}
-	if err != nil {
+	if err != nil || !o.waits {
 		return err
 	}
 	select {
@@ -162,6 +167,7 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 	p.departs(live, start)
 	err := p.sender.Send(ctx, sending)
 	p.returned()
+	p.failing.Store(err != nil)
 	var rejected *transport.RejectedError
 	if errors.As(err, &rejected) && !slices.ContainsFunc(live, func(o *outgoing) bool { return o.Err == nil }) {
 		p.failed(start)

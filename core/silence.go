@@ -50,6 +50,7 @@ func (m *membership) forgive() {
 	defer m.mu.Unlock()
 	now := time.Now()
 	m.unasked = 0
+	m.announcedAt = time.Time{}
 	for _, p := range m.peers {
 		p.last, p.asked, p.inquired = now, time.Time{}, time.Time{}
 		m.belongs(p, "")

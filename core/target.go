@@ -79,6 +79,12 @@ func (t Target) timeout() time.Duration {
 // sockets all the same. When ctx ends first, Emit returns at once: a message that was still queued is not sent, and one that
 // is on its way may be (ErrUnconfirmed). An event that cannot be encoded reaches nobody.
 //
+// A node that knows that it has no peers does not wait: Emit returns once the event is queued for the bus. If publishing then
+// fails, Config.ErrorHandler is told, and from then on Emit waits and returns errors again, until the bus has taken an event. The
+// node knows that it has no peers when none has answered its announcement within a second, or within HeartbeatInterval if that
+// is shorter. The same holds for all methods of a Target that take a context. Programs that are not nodes, such as one that
+// reads the bus, are not waited for; package emitter always waits.
+//
 // Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {
 	data, err := wire.Event(name, args)
@@ -131,7 +137,7 @@ func (t Target) DisconnectSockets(ctx context.Context, close bool) error {
 func (t Target) operation(env *codec.Envelope) *outgoing {
 	env.Opts = t.opts()
 	o := t.ns.operation(env)
-	o.applies = true
+	o.applies, o.forPeers = true, true
 	return o
 }
 
