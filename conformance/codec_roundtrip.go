@@ -104,10 +104,10 @@ func textRoundTrips(c *codecCase) {
 }
 
 func numbersRoundTrip(c *codecCase) {
-	const safe = 1<<53 - 1
+	const safe = int64(1<<53 - 1)
 	numbers := []any{
-		0, 1, -1, 23, 24, 31, 32, -32, -33, 127, 128, -128, -129, 255, 256, 32767, 32768, -32768, -32769, 65535, 65536, 1<<31 - 1, 1 << 31, -1 << 31, -1<<31 - 1,
-		1<<32 - 1, 1 << 32, safe, -safe, safe + 1, -safe - 1, int64(math.MaxInt64), int64(math.MinInt64), uint64(math.MaxUint64),
+		0, 1, -1, 23, 24, 31, 32, -32, -33, 127, 128, -128, -129, 255, 256, 32767, 32768, -32768, -32769, 65535, 65536, 1<<31 - 1, int64(1 << 31), -1 << 31, int64(-1<<31 - 1),
+		int64(1<<32 - 1), int64(1 << 32), safe, -safe, safe + 1, -safe - 1, int64(math.MaxInt64), int64(math.MinInt64), uint64(math.MaxUint64),
 		0.5, -0.5, 0.1, 1.0 / 3, 1e21, 1e-7, 1e300, -1e300, math.MaxFloat64, math.SmallestNonzeroFloat64, 1.5e9, float32(0.5),
 	}
 	for _, n := range numbers {

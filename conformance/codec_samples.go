@@ -28,7 +28,7 @@ func (c *codecCase) samples() []sample {
 	args := c.args("event", "text", 42, -1.5, true, nil, []any{1, "two", []any{}}, map[string]any{"key": map[string]any{}, "list": []int{1, 2}})
 	answer := c.value(map[string]any{"status": "ok", "n": 3, "list": []any{nil, false}})
 	sockets := []codec.Socket{
-		{ID: "socket 1", Rooms: []string{"socket 1", "room"}, Handshake: c.value(map[string]any{"address": "::1", "headers": map[string]any{"a": "b"}, "issued": 1700000000000}), Data: c.value(map[string]any{"user": 7})},
+		{ID: "socket 1", Rooms: []string{"socket 1", "room"}, Handshake: c.value(map[string]any{"address": "::1", "headers": map[string]any{"a": "b"}, "issued": int64(1700000000000)}), Data: c.value(map[string]any{"user": 7})},
 		{ID: "socket 2", Rooms: []string{"socket 2"}, Handshake: c.value(map[string]any{}), Data: c.value(map[string]any{})},
 	}
 	full := []codec.Envelope{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -238,7 +239,7 @@ func TestAnswersOfPeersAreBounded(t *testing.T) {
 			s := begin(t)
 			id := s.ask(t.Context(), t, "EmitWithAck", s.ns.Target)
 			s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "c", RequestID: id})
-			s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "b", RequestID: id, ClientCount: 1<<53 - 1})
+			s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "b", RequestID: id, ClientCount: min(1<<53-1, math.MaxInt)})
 			for range 1000 {
 				s.p.say(codec.Envelope{Type: codec.BroadcastAck, UID: "b", RequestID: id, Value: large})
 			}

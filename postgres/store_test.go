@@ -45,7 +45,7 @@ func TestForeignIDsAreData(t *testing.T) {
 		require.NoError(t, err)
 		for _, foreign := range []string{
 			"", "0", "-1", "+" + id, " " + id, id + " ", id + ";", "1.0", "1e0", "0x1", "NaN", "one", "1; DROP TABLE t", "'", "\x00", "\xff", "١",
-			"999999999", strconv.Itoa(math.MaxInt64), "9223372036854775808", "99999999999999999999999999",
+			"999999999", strconv.FormatInt(math.MaxInt64, 10), "9223372036854775808", "99999999999999999999999999",
 		} {
 			_, err := d.Get(within(t), foreign)
 			require.ErrorIsf(t, err, storage.ErrNotFound, "Get(%q)", foreign)

@@ -10,7 +10,10 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/backplane-go/backplane/internal/child"
 )
 
 // process is a node's.
@@ -31,7 +34,8 @@ func startProcess(cmd *exec.Cmd, note func(Event)) (*process, error) {
 	for _, kind := range []string{Opened, Stopped, Fenced, Closed} {
 		p.heard[kind] = make(chan struct{})
 	}
-	cmd.SysProcAttr = attributes()
+	cmd.SysProcAttr = new(syscall.SysProcAttr)
+	child.EndWithParent(cmd.SysProcAttr, syscall.SIGKILL)
 	cmd.Stderr = &p.stderr
 	var err error
 	if p.input, err = cmd.StdinPipe(); err != nil {
@@ -42,7 +46,7 @@ func startProcess(cmd *exec.Cmd, note func(Event)) (*process, error) {
 		return nil, err
 	}
 	started := make(chan error)
-	go func() { // the signal that attributes asks for is bound to the thread which starts the process
+	go func() { // the signal that EndWithParent asks for is bound to the thread which starts the process
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()

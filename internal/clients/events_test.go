@@ -54,7 +54,7 @@ var eventScenarios = []scenario{
 		for range 20 {
 			deep = map[string]any{"down": []any{deep}}
 		}
-		for _, v := range []any{nil, true, false, 0, -1, 1.5, 1e21, 5e-324, 9007199254740991, "", []any{}, map[string]any{}, []any{nil, []any{nil}},
+		for _, v := range []any{nil, true, false, 0, -1, 1.5, 1e21, 5e-324, int64(9007199254740991), "", []any{}, map[string]any{}, []any{nil, []any{nil}},
 			map[string]any{"": map[string]any{"a": nil}}, map[string]any{"_placeholder": true, "num": 0}, map[string]any{"__proto__": map[string]any{"polluted": 1}, "constructor": 1, "length": -1}, deep} {
 			if m, is := v.(map[string]any); is && m["__proto__"] != nil {
 				delete(m, "__proto__") // JavaScript's own objects lose it on their way to the line

@@ -9,7 +9,7 @@ import (
 func longText(bytes int) string {
 	var b strings.Builder
 	for i := 0; b.Len() < bytes; i++ {
-		fmt.Fprintf(&b, "%x-ü-€-🙂 ", i*2654435761)
+		fmt.Fprintf(&b, "%x-ü-€-🙂 ", uint32(i)*2654435761)
 	}
 	text := b.String()[:bytes]
 	return strings.ToValidUTF8(text, "") + strings.Repeat("x", bytes-len(strings.ToValidUTF8(text, "")))

@@ -19,7 +19,7 @@ var contents = []struct {
 	{"noArguments", false, nil},
 	{"text", false, []any{"hello"}},
 	{"manyArguments", false, []any{1, "2", true, nil, []any{}, map[string]any{}, "", 0}},
-	{"numbers", false, []any{0, -1, 127, 128, 255, 256, 65536, 1 << 31, 1<<53 - 1, -(1 << 53) + 1, 1.5, -0.25, 1e21, 1e-7}},
+	{"numbers", false, []any{0, -1, 127, 128, 255, 256, 65536, int64(1 << 31), int64(1<<53 - 1), int64(-(1 << 53) + 1), 1.5, -0.25, 1e21, 1e-7}},
 	{"structure", false, []any{map[string]any{"a": []any{1, map[string]any{"b": nil, "c": []any{true, "x"}}}, "": "empty key"}}},
 	{"emoji", false, []any{"grüße 😀👩‍👩‍👧‍👦 \U0001F1E9\U0001F1EA", map[string]any{"😀": "ключ"}}},
 	{"lineSeparators", false, []any{"a\u2028b\u2029c", "\ufeff"}},
@@ -33,7 +33,7 @@ var contents = []struct {
 	{"binary", true, []any{[]byte{0, 1, 2, 0xff}}},
 	{"emptyBinary", true, []any{[]byte{}}},
 	{"nestedBinary", true, []any{
-		map[string]any{"a": []any{[]byte("x"), map[string]any{"b": []byte{0xc0, 0x00}}}, "n": nil}, "text", []byte{9}, 1.5, -40000, 1 << 40,
+		map[string]any{"a": []any{[]byte("x"), map[string]any{"b": []byte{0xc0, 0x00}}}, "n": nil}, "text", []byte{9}, 1.5, -40000, int64(1 << 40),
 	}},
 	{"binaryAndUnicode", true, []any{"😀\u2028\x00\"\\", []byte("😀")}},
 	{"longText", true, []any{strings.Repeat("ä€😀", 2000)}},

@@ -8,12 +8,14 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+
+	"github.com/backplane-go/backplane/internal/child"
 )
 
 // attributes of the programs of PostgreSQL, which refuse to run as root.
 func attributes() (*syscall.SysProcAttr, error) {
 	a := new(syscall.SysProcAttr)
-	dieWithParent(a)
+	child.EndWithParent(a, quit)
 	if syscall.Geteuid() != 0 {
 		return a, nil
 	}

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/backplane-go/backplane/internal/child"
 )
 
 // Process is a worker, seen from the coordinator.
@@ -20,11 +22,12 @@ type Process struct {
 	lines chan []byte
 }
 
-// Start starts the command of a worker. What it writes to standard error is shown, and it ends with this process, also if
+// Start starts the command of a worker. What it writes to standard error is shown, and on Linux it ends with this process, also if
 // that is killed.
 func Start(name string, cmd *exec.Cmd) (*Process, error) {
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = new(syscall.SysProcAttr)
+	child.EndWithParent(cmd.SysProcAttr, syscall.SIGKILL)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -6,17 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
-	"syscall"
+
+	"github.com/backplane-go/backplane/internal/cputime"
 )
 
 // CPUSeconds is what this process has used.
-func CPUSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
-}
+func CPUSeconds() float64 { return cputime.Used().Seconds() }
 
 // Profiled runs f and leaves a CPU profile of it in folder, if one is named.
 func Profiled(folder string, f func() error) error {

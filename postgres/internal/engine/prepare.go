@@ -45,7 +45,7 @@ FROM (SELECT (SELECT oid FROM pg_class WHERE oid = to_regclass($1)) AS id) AS t`
 
 // creationLock is the advisory lock under which tables are created: CREATE TABLE IF NOT EXISTS by itself fails
 // with a unique violation when two run at once. The number is "backplan" in ASCII.
-const creationLock = 0x6261636b706c616e
+const creationLock int64 = 0x6261636b706c616e
 
 // Prepare implements storage.Preparer.
 func (s *Store) Prepare(ctx context.Context) error {

@@ -7,12 +7,12 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/backplane-go/backplane/internal/cputime"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
@@ -44,13 +44,6 @@ func (c *crowd) broadcast() {
 	}
 }
 
-// cpu is what the process has used.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // resident is the process's memory.
 func resident(b *testing.B) int {
 	b.Helper()
@@ -78,7 +71,7 @@ func BenchmarkFanOut(b *testing.B) {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			all, c := benchServe(b, "listen", n)
 			b.ReportAllocs()
-			used := cpu()
+			used := cputime.Used()
 			b.ResetTimer()
 			for range min(20, b.N) {
 				all.broadcast()
@@ -94,7 +87,7 @@ func BenchmarkFanOut(b *testing.B) {
 			b.StopTimer()
 			deliveries := float64(b.N) * float64(n)
 			b.ReportMetric(deliveries/b.Elapsed().Seconds(), "deliveries/s")
-			b.ReportMetric((cpu()-used).Seconds()*1e6/deliveries, "µs-cpu/delivery")
+			b.ReportMetric((cputime.Used()-used).Seconds()*1e6/deliveries, "µs-cpu/delivery")
 		})
 	}
 }
@@ -106,7 +99,7 @@ func BenchmarkPaced(b *testing.B) {
 			all, c := benchServe(b, "listen", n)
 			tick := time.NewTicker(50 * time.Millisecond)
 			defer tick.Stop()
-			used := cpu()
+			used := cputime.Used()
 			b.ResetTimer()
 			for range b.N {
 				<-tick.C
@@ -116,7 +109,7 @@ func BenchmarkPaced(b *testing.B) {
 				}
 			}
 			b.StopTimer()
-			b.ReportMetric((cpu()-used).Seconds()*1e6/float64(b.N*n), "µs-cpu/delivery")
+			b.ReportMetric((cputime.Used()-used).Seconds()*1e6/float64(b.N*n), "µs-cpu/delivery")
 		})
 	}
 }
@@ -131,7 +124,7 @@ func BenchmarkEcho(b *testing.B) {
 	}
 	b.ReportAllocs()
 	begin := count()
-	used := cpu()
+	used := cputime.Used()
 	b.ResetTimer()
 	done := 0
 	for done < b.N {
@@ -139,7 +132,7 @@ func BenchmarkEcho(b *testing.B) {
 	}
 	b.StopTimer()
 	b.ReportMetric(float64(done)/b.Elapsed().Seconds(), "echoes/s")
-	b.ReportMetric((cpu()-used).Seconds()*1e6/float64(done), "µs-cpu/echo")
+	b.ReportMetric((cputime.Used()-used).Seconds()*1e6/float64(done), "µs-cpu/echo")
 }
 
 // BenchmarkConnect opens sessions over WebSocket, 64 at a time.
@@ -150,13 +143,13 @@ func BenchmarkConnect(b *testing.B) {
 		return echoing{c}
 	}})
 	b.ReportAllocs()
-	used := cpu()
+	used := cputime.Used()
 	c := startClients(b, h, "connect", b.N)
 	require.Equal(b, "done", c.line(b))
 	b.StopTimer()
 	require.EqualValues(b, b.N, opened.Load())
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "connections/s")
-	b.ReportMetric((cpu()-used).Seconds()*1e6/float64(b.N), "µs-cpu/connection")
+	b.ReportMetric((cputime.Used()-used).Seconds()*1e6/float64(b.N), "µs-cpu/connection")
 }
 
 // BenchmarkIdle measures the memory of connections that do nothing, b.N of them: run it with -benchtime 5000x.

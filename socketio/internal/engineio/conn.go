@@ -58,7 +58,7 @@ type SendOptions struct {
 // share is how many bytes of memory count for a client that gets a frame.
 func (o SendOptions) share(f *Frame) uint32 {
 	const place = 16 // in the queue
-	return uint32(min(place+f.size/max(o.Copy, 1), math.MaxUint32))
+	return uint32(min(uint64(place+f.size/max(o.Copy, 1)), math.MaxUint32))
 }
 
 // The phases of a session.

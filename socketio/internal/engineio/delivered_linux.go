@@ -1,15 +1,14 @@
 package engineio
 
 import (
+	"encoding/binary"
 	"net"
 	"syscall"
 	"unsafe"
 )
 
-const (
-	tcpInfo        = 11 // TCP_INFO, tcp(7); its first byte is the state
-	tcpEstablished = 1
-)
+// tcpEstablished is a state of a connection: the first byte of TCP_INFO, see tcp(7).
+const tcpEstablished = 1
 
 // delivered reports whether the client's system has acknowledged all that was written, and the client has not gone.
 func (s *socket) delivered() bool {
@@ -32,13 +31,11 @@ func (s *socket) delivered() bool {
 	return is
 }
 
-// established reports whether neither side has closed the connection.
+// established reports whether neither side has closed the connection. The kernel gives as much of TCP_INFO as there is room for,
+// and all processors have a call for an option of four bytes.
 func established(fd uintptr) bool {
-	var info [128]byte
-	size := uint32(len(info))
-	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, tcpInfo,
-		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
-	return errno == 0 && info[0] == tcpEstablished
+	info, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO)
+	return err == nil && binary.NativeEndian.AppendUint32(nil, uint32(info))[0] == tcpEstablished
 }
 
 // unacknowledged returns how many bytes were written that the client's system has not acknowledged, negative: nobody knows.

@@ -48,7 +48,7 @@ func (p *pollers) adopt(s *socket, nc net.Conn) bool {
 }
 
 // pick returns the poller for the next socket. There is one.
-func (p *pollers) pick() *poller { return p.all[int(p.last.Add(1))%len(p.all)] }
+func (p *pollers) pick() *poller { return p.all[p.last.Add(1)%uint32(len(p.all))] }
 
 // polled is what a socket is to a poller.
 type polled struct {

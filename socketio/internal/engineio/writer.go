@@ -31,7 +31,7 @@ func (w *writers) start(s *Server) {
 	}
 }
 
-func (w *writers) pick() *writer { return w.all[int(w.last.Add(1))%len(w.all)] }
+func (w *writers) pick() *writer { return w.all[w.last.Add(1)%uint32(len(w.all))] }
 
 // writer is one goroutine that writes.
 type writer struct {

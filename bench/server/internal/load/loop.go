@@ -4,20 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"syscall"
 	"time"
-	"unsafe"
 )
 
 // loop reads all connections, on one thread.
 type loop struct {
-	epoll   int
+	epoll
 	addrs   []netip.AddrPort
 	polling bool
 	conns   []*conn // in the order they were made
-	byFD    []*conn
 	buffer  []byte
-	events  []syscall.EpollEvent
 	out     []byte // frames being made
 
 	opening   int // connections whose handshake is under way
@@ -27,7 +23,7 @@ type loop struct {
 }
 
 func newLoop(addrs []string, polling bool) (*loop, error) {
-	l := &loop{polling: polling, buffer: make([]byte, 1<<20), events: make([]syscall.EpollEvent, 1024)}
+	l := &loop{polling: polling, buffer: make([]byte, 1<<20)}
 	for _, a := range addrs {
 		addr, err := netip.ParseAddrPort(a)
 		if err != nil {
@@ -39,7 +35,7 @@ func newLoop(addrs []string, polling bool) (*loop, error) {
 		return nil, errors.New("no address to connect to")
 	}
 	var err error
-	if l.epoll, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
+	if l.epoll, err = newEpoll(); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -50,36 +46,18 @@ func (l *loop) close() {
 		return
 	}
 	for _, c := range l.conns {
-		_ = syscall.Close(c.fd)
+		c.close()
 	}
-	_ = syscall.Close(l.epoll)
+	l.epoll.close()
 }
 
 // open begins one more connection. The connections go round the addresses.
 func (l *loop) open() error {
 	addr := l.addrs[len(l.conns)%len(l.addrs)]
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("socket: %w", err)
-	}
-	c := &conn{fd: fd, index: len(l.conns), addr: addr}
+	c := &conn{fd: -1, index: len(l.conns), addr: addr}
 	l.conns = append(l.conns, c)
-	// On the loopback interface this does not wait while the server's backlog has room.
-	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}); err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	if err := syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1); err != nil {
-		return fmt.Errorf("setsockopt: %w", err)
-	}
-	if err := syscall.SetNonblock(fd, true); err != nil {
+	if err := l.connect(c); err != nil {
 		return err
-	}
-	for fd >= len(l.byFD) {
-		l.byFD = append(l.byFD, nil)
-	}
-	l.byFD[fd] = c
-	if err := syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)}); err != nil {
-		return fmt.Errorf("epoll: %w", err)
 	}
 	l.opening++
 	if l.polling {
@@ -110,16 +88,13 @@ func (l *loop) openAll(n, inFlight int, limit time.Duration) error {
 
 // round waits until something can be read, at most so long, and reads it.
 func (l *loop) round(wait time.Duration) error {
-	n, err := syscall.EpollWait(l.epoll, l.events, int((wait+time.Millisecond-1)/time.Millisecond))
-	if err == syscall.EINTR {
-		return nil
-	}
+	ready, err := l.wait(wait)
 	if err != nil {
-		return fmt.Errorf("epoll: %w", err)
+		return err
 	}
-	for _, e := range l.events[:n] {
-		if err := l.read(l.byFD[e.Fd]); err != nil {
-			return fmt.Errorf("client %d: %w", l.byFD[e.Fd].index, err)
+	for _, c := range ready {
+		if err := l.read(c); err != nil {
+			return fmt.Errorf("client %d: %w", c.index, err)
 		}
 	}
 	return nil
@@ -128,12 +103,12 @@ func (l *loop) round(wait time.Duration) error {
 func (l *loop) read(c *conn) error {
 	for {
 		kept := copy(l.buffer, c.rest)
-		n, errno := rawRead(c.fd, l.buffer[kept:])
+		n, again, err := c.read(l.buffer[kept:])
 		switch {
-		case errno == syscall.EAGAIN:
+		case err != nil:
+			return fmt.Errorf("read: %w", err)
+		case again:
 			return nil
-		case errno != 0:
-			return fmt.Errorf("read: %w", errno)
 		case n == 0:
 			return fmt.Errorf("the server closed the connection; before: %.200q", c.rest)
 		}
@@ -150,22 +125,4 @@ func (l *loop) read(c *conn) error {
 			return nil // epoll tells if more comes
 		}
 	}
-}
-
-// rawRead is read without telling the scheduler: it does not block, and that saves a quarter of its time.
-func rawRead(fd int, b []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-	return int(n), errno
-}
-
-// write writes to a client. What is written is so little that it always fits.
-func (c *conn) write(b []byte) error {
-	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-	if errno != 0 {
-		return fmt.Errorf("write: %w", errno)
-	}
-	if int(n) != len(b) {
-		return errors.New("the server does not read")
-	}
-	return nil
 }

@@ -1,0 +1,2 @@
+// Package child is about the processes that tests and benchmarks start.
+package child
