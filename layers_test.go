@@ -18,9 +18,10 @@ const module = "github.com/backplane-go/backplane"
 // imports them.
 var layers = map[string][]string{
 	"internal/excerpt":         {},
+	"internal/guard":           {"internal/excerpt"},
 	"transport":                {},
 	"storage":                  {},
-	"codec":                    {"codec/internal/...", "internal/excerpt"},
+	"codec":                    {"codec/internal/...", "internal/excerpt", "internal/guard"},
 	"codec/internal/...":       {"codec", "codec/internal/..."},
 	"codec/cbor":               {"codec", "codec/internal/..."},
 	"codec/jsonmsgpack":        {"codec", "codec/internal/..."},
@@ -29,14 +30,14 @@ var layers = map[string][]string{
 	"postgres":                 {},
 	"postgres/internal/engine": {"postgres", "storage", "transport"},
 	"postgres/pgxdriver":       {"postgres", "postgres/internal/engine", "storage", "transport"},
-	"postgres/pqdriver":        {"postgres", "postgres/internal/engine", "storage", "transport"},
-	"internal/wire":            {"internal/excerpt", "codec", "storage", "transport"},
-	"core":                     {"internal/excerpt", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
-	"emitter":                  {"internal/excerpt", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"postgres/pqdriver":        {"internal/guard", "postgres", "postgres/internal/engine", "storage", "transport"},
+	"internal/wire":            {"internal/excerpt", "internal/guard", "codec", "storage", "transport"},
+	"core":                     {"internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"emitter":                  {"internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"":                         {"codec", "core"},
-	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"},                 // the codec that core defaults to
-	"socketio":                 {"", "internal/excerpt", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
-	"socketio/internal/...":    {"internal/excerpt", "codec", "socketio/internal/..."},
+	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"},                                   // the codec that core defaults to
+	"socketio":                 {"", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
+	"socketio/internal/...":    {"internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
 }
 
 // strangers says what must not be linked into a program by importing a package, not even through other packages.

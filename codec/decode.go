@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // Decode decodes v into the value that into points to, as encoding/json would: bytes go to a []byte, and to an any as
 // []byte; numbers go to an any as float64; a time goes to an any or a string as the text that JavaScript's toJSON
 // writes. Bytes that came through JSON as Node.js's {"type":"Buffer","data":[…]} go to a []byte too. What is decoded
-// shares no memory with v.
-func (v Value) Decode(into any) error {
+// shares no memory with v. A panic of an UnmarshalJSON or UnmarshalText is an error, a *PanicError.
+func (v Value) Decode(into any) (err error) {
+	defer guard.Catch(&err)
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
 		return &json.InvalidUnmarshalError{Type: reflect.TypeOf(into)}

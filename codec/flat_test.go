@@ -108,18 +108,3 @@ func TestAppendJSONLeavesWhatItCannotAppend(t *testing.T) {
 	assert.False(t, binary)
 	assert.Equal(t, "before", string(got))
 }
-
-type panics struct{}
-
-func (panics) MarshalJSON() ([]byte, error) { panic("told to") }
-
-func TestAppendJSONKeepsNothingWhenItPanics(t *testing.T) {
-	dst := make([]byte, 6, 64)
-	copy(dst, "before")
-	for range 100 {
-		assert.PanicsWithValue(t, "told to", func() { _, _, _ = codec.AppendJSON(dst, panics{}) })
-		_, err := codec.NewValue(map[string]any{"overwritten": true})
-		require.NoError(t, err)
-	}
-	assert.Equal(t, "before", string(dst))
-}

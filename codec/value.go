@@ -17,7 +17,7 @@ type Value struct {
 
 // NewValue encodes v with the rules of encoding/json, but for two things: []byte at any depth is binary data, not
 // base64, and a Value or Args anywhere in v becomes part of the result as it is. Nothing of v is kept. The error is
-// an *EncodeError.
+// an *EncodeError, also when a MarshalJSON or MarshalText panics: a *PanicError is in it then.
 func NewValue(v any) (Value, error) {
 	out, err := encodeValue(v)
 	return out, encodeError(err)

@@ -3,6 +3,7 @@
 package excerpt
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -21,7 +22,20 @@ const (
 func Of(s string) string { return cut(s, Max) }
 
 // Error returns err's text, or the beginning of it and its length if it has more than MaxError bytes.
-func Error(err error) string { return cut(err.Error(), MaxError) }
+func Error(err error) string { return cut(Text(err), MaxError) }
+
+// Text returns what v says of itself, whatever its methods do: one that panics cannot be used, such as those of a nil pointer.
+func Text(v any) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("(a %T that cannot say what it is)", v)
+		}
+	}()
+	if err, is := v.(error); is {
+		return err.Error()
+	}
+	return fmt.Sprint(v)
+}
 
 func cut(s string, limit int) string {
 	if len(s) <= limit {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // ArgumentError says which argument of an event does not suit the handler.
@@ -22,7 +23,7 @@ type ArgumentError struct {
 func (e *ArgumentError) Error() string {
 	text := fmt.Sprintf("argument %d of %q: want %v, got %s", e.Position, excerpt.Of(e.Event), e.Want, e.Got)
 	if e.Err != nil {
-		text += ": " + excerpt.Of(e.Err.Error())
+		text += ": " + excerpt.Of(excerpt.Text(e.Err))
 	}
 	return text
 }
@@ -33,7 +34,11 @@ func missing(args codec.Args, i int, want reflect.Type) error {
 	return &ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: "nothing"}
 }
 
+// unfit is the error of an argument that could not be decoded: a panic is no fault of who sent it.
 func unfit(args codec.Args, i int, want reflect.Type, got codec.Value, err error) error {
+	if p, is := guard.As[*guard.PanicError](err); is {
+		return p
+	}
 	return &ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: kind(got), Err: err}
 }
 

@@ -1,0 +1,129 @@
+// Package guard calls code that is not this library's on goroutines that are: handlers, hooks, implementations of interfaces,
+// and methods of values such as MarshalJSON and Error.
+//
+// A panic of that code becomes a *PanicError. It may also end its goroutine with runtime.Goexit, as testing.T.FailNow does, which
+// nothing can stop. There are two ways to survive that. Do and All run on the goroutine they are called by: the caller does all
+// that must be done in deferred calls, and who empties a queue has them start another goroutine for what is left. Apart pays for a
+// goroutine of its own, and its caller notices nothing: it is for what is called rarely.
+package guard
+
+import (
+	"errors"
+	"runtime/debug"
+
+	"github.com/backplane-go/backplane/internal/excerpt"
+)
+
+// ErrExited is the error of a call that has ended its goroutine with runtime.Goexit.
+var ErrExited = errors.New("backplane: the function has ended its goroutine (runtime.Goexit, as testing.T.FailNow calls it)")
+
+// PanicError is the error of a call that has panicked.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // of the goroutine, as runtime/debug.Stack formats it
+}
+
+// Error returns the value and the stack.
+func (e *PanicError) Error() string { return e.Short() + "\n" + string(e.Stack) }
+
+// Short is Error without the stack.
+func (e *PanicError) Short() string { return "panic: " + excerpt.Of(excerpt.Text(e.Value)) }
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// caught makes an error of what recover has returned, nil being runtime.Goexit's.
+func caught(p any) error {
+	switch p := p.(type) {
+	case nil:
+		return ErrExited
+	case *PanicError: // of a goroutine that has passed it on
+		return p
+	}
+	return &PanicError{Value: p, Stack: debug.Stack()}
+}
+
+// Do calls f. If that panics, or ends the goroutine, failed is called with the reason. It is false after a panic; it does not return
+// when the goroutine ends.
+func Do(f func(), failed func(error)) (ok bool) {
+	defer func() {
+		if !ok {
+			failed(caught(recover()))
+		}
+	}()
+	f()
+	return true
+}
+
+// Call is Do that returns the error of a panic. It too does not return when the goroutine ends.
+func Call(f func()) (err error) {
+	defer Catch(&err)
+	f()
+	return nil
+}
+
+// Catch, deferred by a function, makes a panic its error.
+func Catch(err *error) {
+	if p := recover(); p != nil {
+		*err = caught(p)
+	}
+}
+
+// All calls f for each element of list. A call that panics, or ends the goroutine, keeps none of the others from being made: failed
+// is told the reason. All does not return when the goroutine ends, but makes all calls first.
+func All[T any](list []T, f func(T), failed func(error)) {
+	for n := 0; n < len(list); {
+		n += some(list[n:], f, failed)
+	}
+}
+
+// some calls f until it panics. It returns how many calls were made.
+func some[T any](list []T, f func(T), failed func(error)) (n int) {
+	done := false
+	defer func() {
+		if done {
+			return
+		}
+		err := caught(recover())
+		failed(err)
+		if err == ErrExited {
+			All(list[n:], f, failed)
+			n = len(list)
+		}
+	}()
+	for n < len(list) {
+		n++
+		f(list[n-1])
+	}
+	done = true
+	return n
+}
+
+// Apart calls f on another goroutine, waits for it, and returns what a panic or an exit makes of it.
+func Apart(f func()) error {
+	done := make(chan error, 1)
+	go func() {
+		if Do(f, func(err error) { done <- err }) {
+			done <- nil
+		}
+	}()
+	return <-done
+}
+
+// As is errors.As for an error that may be of a type whose methods panic: these say no.
+func As[T error](err error) (target T, is bool) {
+	var none T
+	if Call(func() { is = errors.As(err, &target) }) != nil {
+		return none, false
+	}
+	return target, is
+}
+
+// Text returns what err says. If it cannot say it, fault is why.
+func Text(err error) (text string, fault error) {
+	defer Catch(&fault)
+	return err.Error(), nil
+}

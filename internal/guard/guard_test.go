@@ -1,0 +1,179 @@
+package guard
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// hostile is an error none of whose methods can be called.
+type hostile struct{ p *int }
+
+func (h *hostile) Error() string        { return fmt.Sprint(*h.p) }
+func (h *hostile) Unwrap() error        { panic(h) }
+func (h *hostile) Is(error) bool        { panic(h) }
+func (h *hostile) As(any) bool          { panic(h) }
+func (h *hostile) String() string       { panic(h) }
+func (h *hostile) LogValue() slog.Value { panic(h) }
+
+// harms are what code can do to who calls it.
+var harms = map[string]func(){
+	"Panic":           func() { panic("p") },
+	"PanicOfAnError":  func() { panic(errors.New("p")) },
+	"PanicOfNil":      func() { panic(nil) }, //nolint:govet // it is what is tested
+	"PanicOfTypedNil": func() { panic((*hostile)(nil)) },
+	"PanicOfHostile":  func() { panic(&hostile{}) },
+	"NilDereference":  func() { var p *int; *p = 1 },
+	"Goexit":          runtime.Goexit,
+}
+
+func TestDoTellsWhatHasHappened(t *testing.T) {
+	for name, harm := range harms {
+		t.Run(name, func(t *testing.T) {
+			var failed error
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				require.False(t, Do(harm, func(err error) { failed = err }))
+			}()
+			<-done
+			check(t, name, failed)
+			check(t, name, Apart(harm))
+			if name != "Goexit" {
+				check(t, name, Call(harm))
+			}
+		})
+	}
+	assert.True(t, Do(func() {}, func(error) { t.Error("failed") }))
+	assert.NoError(t, Apart(func() {}))
+	assert.NoError(t, Call(func() {}))
+}
+
+// check checks the error of a harm, and that everything can be asked of it that a log asks.
+func check(t *testing.T, name string, err error) {
+	t.Helper()
+	require.Error(t, err)
+	assert.NotEmpty(t, err.Error())
+	if name == "Goexit" {
+		assert.ErrorIs(t, err, ErrExited)
+		return
+	}
+	p, is := As[*PanicError](err)
+	require.True(t, is)
+	assert.Contains(t, string(p.Stack), "guard_test.go", "the stack shows where the panic came from")
+	_, is = As[*slogError](err)
+	assert.False(t, is)
+}
+
+type slogError struct{}
+
+func (*slogError) Error() string { return "" }
+
+func TestAllMakesTheOtherCalls(t *testing.T) {
+	for name, harm := range harms {
+		t.Run(name, func(t *testing.T) {
+			var called []int
+			var failed []error
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				All([]int{0, 1, 2, 3, 4, 5}, func(i int) {
+					called = append(called, i)
+					if i%2 == 1 {
+						harm()
+					}
+				}, func(err error) { failed = append(failed, err) })
+			}()
+			<-done
+			assert.Equal(t, []int{0, 1, 2, 3, 4, 5}, called)
+			require.Len(t, failed, 3)
+			for _, err := range failed {
+				check(t, name, err)
+			}
+		})
+	}
+}
+
+func TestAPanicThatIsPassedOnKeepsItsStack(t *testing.T) {
+	first := Call(harms["Panic"])
+	assert.Same(t, first, Call(func() { panic(first) }))
+}
+
+func TestAnErrorIsAskedWithCare(t *testing.T) {
+	for _, err := range []error{&hostile{}, (*hostile)(nil), fmt.Errorf("x: %w", &hostile{}), errors.Join(&hostile{}, &slogError{})} {
+		_, is := As[*PanicError](err)
+		assert.False(t, is)
+	}
+	_, fault := Text(&hostile{})
+	assert.Error(t, fault)
+	text, fault := Text(errors.New("x"))
+	assert.Equal(t, "x", text)
+	assert.NoError(t, fault)
+}
+
+// log is a slog.Handler that does harm.
+type badLog struct{ harm func() }
+
+func (l badLog) Enabled(context.Context, slog.Level) bool  { l.harm(); return true }
+func (l badLog) Handle(context.Context, slog.Record) error { l.harm(); return nil }
+func (l badLog) WithAttrs([]slog.Attr) slog.Handler        { l.harm(); return l }
+func (l badLog) WithGroup(string) slog.Handler             { l.harm(); return l }
+
+func TestAReporterEndsWithItself(t *testing.T) {
+	var out bytes.Buffer
+	before := stderr
+	stderr = &out
+	t.Cleanup(func() { stderr = before })
+	for name, harm := range harms {
+		out.Reset()
+		r := Reporter{Message: "m", Logger: Logger(slog.New(badLog{harm}).With()), Handler: func(error) { harm() }}
+		r.Report(&hostile{})
+		r.Logger.With("a", 1).WithGroup("g").Info("x")
+		text := out.String()
+		assert.Equal(t, 1, strings.Count(text, "backplane: ErrorHandler: "), name)
+		assert.Positive(t, strings.Count(text, "backplane: Logger: "), name)
+	}
+	out.Reset()
+	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+		r := Reporter{Message: "m", Logger: Logger(slog.New(h))}
+		r.Report(&hostile{})
+		r.Report(errors.New("later"))
+		assert.Contains(t, out.String(), "later")
+	}
+	Logger(nil).Info("to nobody")
+	assert.False(t, Logger(slog.New(slog.DiscardHandler)).Enabled(t.Context(), slog.LevelError))
+}
+
+func BenchmarkDo(b *testing.B) {
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		Do(func() { n++ }, func(error) { n = 0 })
+	}
+}
+
+func BenchmarkAll(b *testing.B) {
+	b.ReportAllocs()
+	list := slices.Repeat([]int{1}, 100)
+	n := 0
+	for b.Loop() {
+		All(list, func(i int) { n += i }, func(error) { n = 0 })
+	}
+}
+
+func BenchmarkApart(b *testing.B) {
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		_ = Apart(func() { n++ })
+	}
+}
