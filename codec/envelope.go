@@ -120,8 +120,10 @@ type Envelope struct {
 
 // Opts selects sockets and says how to send to them.
 type Opts struct {
-	// Rooms: sockets in at least one of them. None: all sockets.
+	// Rooms: sockets in at least one of them. None: all sockets, unless Nobody says otherwise.
 	Rooms []string
+	// Nobody: no sockets. Rooms is then empty.
+	Nobody bool
 	// Except: not the sockets that are in one of these.
 	Except []string
 	Flags  Flags

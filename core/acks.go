@@ -52,8 +52,11 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 		return nil, nil, nil, err
 	}
 	ns := t.ns
-	uids := []string{ns.uid}
-	if !t.local {
+	var uids []string
+	if !t.nobody {
+		uids = append(uids, ns.uid)
+	}
+	if !t.nobody && !t.local {
 		uids = append(uids, ns.members.asked()...)
 	}
 	if q, err = ns.requests.begin(codec.Broadcast, uids); err != nil {
@@ -61,15 +64,18 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 	}
 	t.flags.Timeout = t.timeout()
 	ctx, cancel := context.WithTimeoutCause(ctx, t.flags.Timeout, ErrTimeout)
+	env := &codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()}
 	local := func() {
-		ns.local.BroadcastAck(ctx, &Packet{Args: data, Flags: t.flags}, t.selector(),
+		ns.broadcastAck(ctx, env,
 			func(clients int) { q.count(ns.uid, clients) },
 			func(v codec.Value) { q.ack(ns.uid, v) })
 	}
-	if t.local {
+	switch {
+	case t.nobody:
+	case t.local:
 		local()
-	} else {
-		t.send(ctx, q, &codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()}, local)
+	default:
+		t.send(ctx, q, env, local)
 	}
 	return q, ctx, func() {
 		cancel()

@@ -19,7 +19,11 @@ const CustomRequestEvent = "customRequest"
 // Clients returns the ids of the sockets that are in at least one of rooms, or of all when there are none, on all nodes,
 // in alphabetical order. Those found come with the *PartialError, if there is one.
 func (ns *Namespace) Clients(ctx context.Context, rooms ...string) ([]string, error) {
-	sockets, err := ns.To(rooms...).FetchSockets(ctx)
+	to := ns.Target
+	if len(rooms) > 0 { // none means everybody, as it did in that package
+		to = to.To(rooms...)
+	}
+	sockets, err := to.FetchSockets(ctx)
 	return collect(sockets, func(s *RemoteSocket) []string { return []string{s.ID()} }), err
 }
 

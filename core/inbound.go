@@ -163,7 +163,7 @@ var errRequestID = fmt.Errorf("%w: the id of a request has more than %d bytes", 
 func (ns *Namespace) serve(env *codec.Envelope, a *account) {
 	switch env.Type {
 	case codec.FetchSockets:
-		sockets := ns.local.Sockets(selectorOf(env))
+		sockets := ns.sockets(env)
 		ns.members.charge(a, len(sockets))
 		ns.respond(env, &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: sockets})
 	case codec.ServerSideEmit:
@@ -183,18 +183,36 @@ func question(env *codec.Envelope) *codec.Envelope {
 
 // apply does to this process's sockets what a message says that wants no answer.
 func (ns *Namespace) apply(env *codec.Envelope) {
-	switch to := selectorOf(env); env.Type {
-	case codec.Broadcast:
-		ns.local.Broadcast(packetOf(env), to)
-	case codec.SocketsJoin:
-		ns.local.Join(to, env.Rooms)
-	case codec.SocketsLeave:
-		ns.local.Leave(to, env.Rooms)
-	case codec.DisconnectSockets:
-		ns.local.Disconnect(to, env.Close)
-	case codec.ServerSideEmit:
+	switch to := selectorOf(env); {
+	case env.Type == codec.ServerSideEmit:
 		ns.serverSideEmit(env.Args, nil)
+	case env.Opts.Nobody:
+	case env.Type == codec.Broadcast:
+		ns.local.Broadcast(packetOf(env), to)
+	case env.Type == codec.SocketsJoin:
+		ns.local.Join(to, env.Rooms)
+	case env.Type == codec.SocketsLeave:
+		ns.local.Leave(to, env.Rooms)
+	case env.Type == codec.DisconnectSockets:
+		ns.local.Disconnect(to, env.Close)
 	}
+}
+
+// sockets describes this process's sockets that a message selects.
+func (ns *Namespace) sockets(env *codec.Envelope) []codec.Socket {
+	if env.Opts.Nobody {
+		return nil
+	}
+	return ns.local.Sockets(selectorOf(env))
+}
+
+// broadcastAck asks this process's sockets that a message selects.
+func (ns *Namespace) broadcastAck(ctx context.Context, env *codec.Envelope, asked func(clients int), answer func(codec.Value)) {
+	if env.Opts.Nobody {
+		asked(0)
+		return
+	}
+	ns.local.BroadcastAck(ctx, packetOf(env), selectorOf(env), asked, answer)
 }
 
 func selectorOf(env *codec.Envelope) Selector {
@@ -221,7 +239,7 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, a *account) {
 			cancel() // frees the timer
 		}
 	}
-	ns.local.BroadcastAck(ctx, packetOf(env), selectorOf(env), once(func(clients int) {
+	ns.broadcastAck(ctx, env, once(func(clients int) {
 		ns.members.charge(a, clients)
 		ns.respond(asked, &codec.Envelope{Type: codec.BroadcastClientCount, ClientCount: clients})
 		done(int64(clients))

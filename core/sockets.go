@@ -22,7 +22,7 @@ type RemoteSocket struct {
 func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	ns := t.ns
 	var peers []string
-	if !t.local {
+	if !t.local && !t.nobody {
 		peers = ns.members.asked()
 	}
 	q, err := ns.requests.begin(codec.FetchSockets, peers)
@@ -33,10 +33,11 @@ func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	add := func(s codec.Socket, node string) {
 		all = append(all, &RemoteSocket{target: Target{ns: ns, rooms: []string{s.ID}}, socket: s, node: node})
 	}
-	for _, s := range ns.local.Sockets(t.selector()) {
+	env := &codec.Envelope{Type: codec.FetchSockets, Opts: t.opts()}
+	for _, s := range ns.sockets(env) {
 		add(s, ns.uid)
 	}
-	err = t.ask(ctx, q, &codec.Envelope{Type: codec.FetchSockets, Opts: t.opts()})
+	err = t.ask(ctx, q, env)
 	for _, s := range q.sockets {
 		add(s.socket, s.uid)
 	}

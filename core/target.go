@@ -14,22 +14,25 @@ import (
 type Target struct {
 	ns     *Namespace
 	rooms  []string
+	nobody bool // To was called, but with no rooms
 	except []string
 	flags  codec.Flags
 	local  bool
 }
 
 // To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room of
-// its own id.
+// its own id. To without rooms, as of an empty list, targets nobody unless rooms were targeted already: nothing is sent. In
+// Node.js it is everybody there.
 func (t Target) To(rooms ...string) Target {
 	t.rooms = wire.Union(t.rooms, rooms)
+	t.nobody = len(t.rooms) == 0
 	return t
 }
 
 // In is To.
 func (t Target) In(rooms ...string) Target { return t.To(rooms...) }
 
-// Except leaves out the sockets in one of rooms.
+// Except leaves out the sockets in one of rooms. Without rooms it leaves out nobody.
 func (t Target) Except(rooms ...string) Target {
 	t.except = wire.Union(t.except, rooms)
 	return t
@@ -60,10 +63,8 @@ func (t Target) Timeout(d time.Duration) Target {
 	return t
 }
 
-func (t Target) selector() Selector { return Selector{Rooms: t.rooms, Except: t.except} }
-
 func (t Target) opts() codec.Opts {
-	return codec.Opts{Rooms: t.rooms, Except: t.except, Flags: t.flags}
+	return codec.Opts{Rooms: t.rooms, Nobody: t.nobody, Except: t.except, Flags: t.flags}
 }
 
 func (t Target) timeout() time.Duration {
@@ -104,7 +105,7 @@ func (t Target) EmitAsync(name string, args ...any) error {
 	}
 	o := t.operation(&codec.Envelope{Type: codec.Broadcast, Args: data})
 	defer o.release()
-	if t.local {
+	if t.local || t.nobody {
 		return o.alone()
 	}
 	err = o.queue()
@@ -145,7 +146,7 @@ func (t Target) operation(env *codec.Envelope) *outgoing {
 func (t Target) carryOut(ctx context.Context, env *codec.Envelope) error {
 	o := t.operation(env)
 	defer o.release()
-	if t.local {
+	if t.local || t.nobody {
 		return o.alone()
 	}
 	return o.publish(ctx)

@@ -33,6 +33,10 @@ func (b *Batch) take(_ context.Context, nsp string, env *codec.Envelope) error {
 	if err != nil {
 		return err
 	}
+	if env.Opts.Nobody {
+		o.Release()
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.items = append(b.items, &o)

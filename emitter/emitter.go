@@ -92,6 +92,10 @@ func (e *Emitter) take(ctx context.Context, nsp string, env *codec.Envelope) err
 	if err != nil {
 		return err
 	}
+	if env.Opts.Nobody {
+		o.Release()
+		return nil
+	}
 	return e.post.sendOne(ctx, o)
 }
 

@@ -23,16 +23,18 @@ func (t Target) Of(nsp string) Target {
 }
 
 // To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room of
-// its own id.
+// its own id. To without rooms, as of an empty list, targets nobody unless rooms were targeted already: nothing is sent. In
+// Node.js it is everybody there.
 func (t Target) To(rooms ...string) Target {
 	t.opts.Rooms = wire.Union(t.opts.Rooms, rooms)
+	t.opts.Nobody = len(t.opts.Rooms) == 0
 	return t
 }
 
 // In is To.
 func (t Target) In(rooms ...string) Target { return t.To(rooms...) }
 
-// Except leaves out the sockets in one of rooms.
+// Except leaves out the sockets in one of rooms. Without rooms it leaves out nobody.
 func (t Target) Except(rooms ...string) Target {
 	t.opts.Except = wire.Union(t.opts.Except, rooms)
 	return t

@@ -7,7 +7,7 @@ import (
 )
 
 // FunctionsVersion is the version of the SQL functions that Functions returns.
-const FunctionsVersion = 2
+const FunctionsVersion = 3
 
 // defaultSchema is where the functions are created when the table names no schema.
 const defaultSchema = "public"

@@ -18,14 +18,13 @@ func TestFunctionsRefuseWhatCannotBe(t *testing.T) {
 	_, err := conn.Exec(within(t), `LISTEN "socket.io#/"`)
 	require.NoError(t, err)
 	for _, c := range []struct{ code, call string }{
-		{"22023", `'/', '{}', 'connect', '[]'`},
+		{"22023", `'/', NULL, 'connect', '[]'`},
 		{"22023", `'/', '{}', 'disconnecting', '[]'`},
 		{"22023", `'/', '{}', 'removeListener'`},
 		{"22023", `'/', '{}', 'e', '{}'`},
 		{"22023", `'/', '{}', 'e', '"text"'`},
 		{"22023", `'/', '{}', 'e', 'null'`},
 		{"22004", `NULL, '{}', 'e', '[]'`},
-		{"22004", `'/', NULL, 'e', '[]'`},
 		{"22004", `'/', '{a,NULL}', 'e', '[]'`},
 		{"22004", `'/', '{}', NULL, '[]'`},
 		{"22004", `'/', '{}', 'e', NULL`},
@@ -39,7 +38,7 @@ func TestFunctionsRefuseWhatCannotBe(t *testing.T) {
 		{"54000", `'/', '{}', 'e', (repeat('{"a":', 97) || '1' || repeat('}', 97))::jsonb || to_jsonb(repeat('x', 9000))`},
 		{"22P05", `'/', '{}', 'e', '["\u0000"]'`},
 		{"22P02", `'/', '{}', 'e', '[1,]'`},
-		{"22023", `'/', '{}', 'e', jsonb_build_array(repeat('x', 9000), '{"a":[{"__proto__":1}]}'::jsonb)`},
+		{"22023", `'/', NULL, 'e', jsonb_build_array(repeat('x', 9000), '{"a":[{"__proto__":1}]}'::jsonb)`},
 	} {
 		e := failsWith(t, conn, c.code, "SELECT backplane_emit("+c.call+")")
 		if strings.HasPrefix(e.Message, "backplane:") || strings.Contains(e.Message, "reserved") {
@@ -48,7 +47,9 @@ func TestFunctionsRefuseWhatCannotBe(t *testing.T) {
 	}
 	_, err = conn.Exec(within(t), `SELECT backplane_emit('/' || repeat('x', 52), '{}', 'e')`)
 	require.NoError(t, err, "63 bytes of channel are allowed")
-	_, err = conn.Exec(within(t), `SELECT backplane_emit('', '{}', 'first')`)
+	_, err = conn.Exec(within(t), `SELECT backplane_emit('/', '{}', 'nobody'), backplane_emit('/', ARRAY(SELECT 'a' WHERE false), 'nobody', '[]', '{b}')`)
+	require.NoError(t, err, "no rooms are nobody")
+	_, err = conn.Exec(within(t), `SELECT backplane_emit('', NULL, 'first')`)
 	require.NoError(t, err)
 	n, err := conn.WaitForNotification(within(t))
 	require.NoError(t, err)
@@ -62,7 +63,7 @@ func TestFunctionsSpillFrom8000BytesOn(t *testing.T) {
 	_, err := conn.Exec(within(t), `LISTEN "socket.io#/"`)
 	require.NoError(t, err)
 	emit := func(n int) string {
-		_, err := conn.Exec(within(t), `SELECT backplane_emit('/', '{}', 'e', jsonb_build_array(repeat('x', $1)))`, n)
+		_, err := conn.Exec(within(t), `SELECT backplane_emit('/', NULL, 'e', jsonb_build_array(repeat('x', $1)))`, n)
 		require.NoError(t, err)
 		m, err := conn.WaitForNotification(within(t))
 		require.NoError(t, err)
@@ -167,7 +168,7 @@ func TestFunctionsNeedFewPrivileges(t *testing.T) {
 	pgtest.Exec(t, database, "CREATE ROLE "+quoted+" LOGIN; REVOKE ALL ON SCHEMA public FROM PUBLIC")
 	t.Cleanup(func() { pgtest.Exec(t, database, "DROP OWNED BY "+quoted+"; DROP ROLE "+quoted) })
 	conn := connect(t, database, role)
-	const small, large = "SELECT public.backplane_emit('/', '{}', 'e')", "SELECT public.backplane_emit('/', '{}', 'e', jsonb_build_array(repeat('x', 9000)))"
+	const small, large = "SELECT public.backplane_emit('/', NULL, 'e')", "SELECT public.backplane_emit('/', NULL, 'e', jsonb_build_array(repeat('x', 9000)))"
 	const insufficientPrivilege = "42501"
 	failsWith(t, conn, insufficientPrivilege, small)
 	pgtest.Exec(t, database, mustSQL(t)(postgres.FunctionGrants("", role)))
@@ -196,7 +197,7 @@ func TestFunctionsTrustNoSearchPath(t *testing.T) {
 	_, err := conn.Exec(within(t), "SET search_path = evil, pg_catalog, public; CREATE TEMP TABLE socket_io_attachments (id int DEFAULT 0, payload bytea)")
 	require.NoError(t, err)
 	for _, n := range []int{1, 9000} {
-		_, err := conn.Exec(within(t), "SELECT public.backplane_emit('/', '{}', 'e', jsonb_build_array(repeat('x', $1)))", n)
+		_, err := conn.Exec(within(t), "SELECT public.backplane_emit('/', NULL, 'e', jsonb_build_array(repeat('x', $1)))", n)
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, pgtest.QueryInt(t, database, "SELECT count(*) FROM public.socket_io_attachments"))

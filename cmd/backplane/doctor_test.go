@@ -143,7 +143,7 @@ func TestDoctorFindsWhatSomebodyShouldLookAt(t *testing.T) {
 
 	r := run(t, "schema", "--functions")
 	pgtest.Exec(t, database, r.stdout)
-	require.Equal(t, "they are of version 2", doctor(t, 0, "--postgres", database)["functions"][1])
+	require.Equal(t, "they are of version 3", doctor(t, 0, "--postgres", database)["functions"][1])
 }
 
 func TestDoctorFindsNoServer(t *testing.T) {

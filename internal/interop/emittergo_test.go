@@ -43,7 +43,10 @@ type emitterOf struct {
 
 func (s emitterOf) do(ctx context.Context, to interop.Target, do func(t emitter.Target) error) error {
 	return s.send(ctx, func(e emitter.Target) error {
-		t := e.Of(s.nsp).To(to.To...).Except(to.Except...)
+		t := e.Of(s.nsp).Except(to.Except...)
+		if len(to.To) > 0 { // none is everybody in a Target of these tests
+			t = t.To(to.To...)
+		}
 		if to.Volatile {
 			t = t.Volatile()
 		}

@@ -54,12 +54,9 @@ func (s sqlSide) Emit(ctx context.Context, to interop.Target, event string, args
 		return err
 	}
 	_, err = s.pool.Exec(ctx, "SELECT backplane_emit($1, $2, $3, $4, $5, $6, $7)",
-		s.nsp, rooms(to.To), event, string(p), rooms(to.Except), to.Volatile, to.Compress)
+		s.nsp, to.To, event, string(p), append([]string{}, to.Except...), to.Volatile, to.Compress)
 	return err
 }
-
-// rooms is a list of rooms that is not NULL.
-func rooms(names []string) []string { return append([]string{}, names...) }
 
 // fromSQL are the scenarios that SQL can play: there is no binary data in JSON, and no NUL in PostgreSQL.
 func fromSQL(s scenario) bool {
@@ -101,6 +98,11 @@ func sqlRooms(f *fixture) {
 	f.emit(f.from, interop.Target{Except: []string{"b", "nobody"}}, "not b")
 	f.emit(f.from, interop.Target{To: []string{"a"}, Except: []string{"b"}}, "a, not b")
 	f.emit(f.from, interop.To(two.ID()), "one socket")
+	s := f.from.(sqlSide)
+	for _, args := range []string{"'[]'", "'[]', '{b}'", "jsonb_build_array(repeat('x', 9000))"} {
+		_, err := s.pool.Exec(f.ctx, "SELECT backplane_emit($1, '{}', 'nobody', "+args+")", s.nsp)
+		require.NoError(f, err)
+	}
 	for _, c := range []struct {
 		client client
 		events []string
@@ -127,7 +129,7 @@ func sqlHostile(f *fixture) {
 func sqlEqual(f *fixture) {
 	c := f.join(f.to)
 	s := f.from.(sqlSide)
-	_, err := s.pool.Exec(f.ctx, "SELECT backplane_emit($1, '{}', 'same', '[1]') FROM generate_series(1, 50)", s.nsp)
+	_, err := s.pool.Exec(f.ctx, "SELECT backplane_emit($1, NULL, 'same', '[1]') FROM generate_series(1, 50)", s.nsp)
 	require.NoError(f, err)
 	for range 50 {
 		f.expect([]client{c}, "same", 1)
@@ -142,7 +144,7 @@ func sqlRolledBack(f *fixture, w *world) {
 	before := pgtest.QueryInt(f, w.url, rows)
 	tx, err := s.pool.Begin(f.ctx)
 	require.NoError(f, err)
-	_, err = tx.Exec(f.ctx, "SELECT backplane_emit($1, '{}', 'undone', jsonb_build_array(repeat('x', n))) FROM generate_series(0, 9000, 9000) AS n", s.nsp)
+	_, err = tx.Exec(f.ctx, "SELECT backplane_emit($1, NULL, 'undone', jsonb_build_array(repeat('x', n))) FROM generate_series(0, 9000, 9000) AS n", s.nsp)
 	require.NoError(f, err)
 	require.NoError(f, tx.Rollback(f.ctx))
 	f.fence(f.from, c)

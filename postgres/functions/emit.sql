@@ -1,5 +1,5 @@
--- backplane_emit sends an event to the clients in at least one of rooms (none: all) and in none of except_rooms, when the
--- transaction commits. Its privileges are the caller's.
+-- backplane_emit sends an event to the clients in at least one of rooms (NULL: all; '{}': nobody) and in none of except_rooms, when
+-- the transaction commits. Its privileges are the caller's.
 CREATE OR REPLACE FUNCTION @schema@.backplane_emit(
   nsp text,
   rooms text[],
@@ -20,12 +20,12 @@ DECLARE
   attachment bigint;
   key text;
 BEGIN
-  IF nsp IS NULL OR rooms IS NULL OR event IS NULL OR args IS NULL OR except_rooms IS NULL OR is_volatile IS NULL OR prefix IS NULL
+  IF nsp IS NULL OR event IS NULL OR args IS NULL OR except_rooms IS NULL OR is_volatile IS NULL OR prefix IS NULL
     OR EXISTS (SELECT FROM unnest(rooms) AS r (room) WHERE room IS NULL)
     OR EXISTS (SELECT FROM unnest(except_rooms) AS r (room) WHERE room IS NULL)
   THEN
     RAISE EXCEPTION 'backplane: an argument of backplane_emit is NULL, or a room is'
-      USING ERRCODE = 'null_value_not_allowed', HINT = 'All rooms is an empty array, ''{}''; no arguments is ''[]''. Aggregates of no rows are NULL.';
+      USING ERRCODE = 'null_value_not_allowed', HINT = 'Only rooms may be NULL, which is everybody, and compress; no arguments is ''[]''. Aggregates of no rows are NULL.';
   ELSIF event IN ('connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener') THEN
     RAISE EXCEPTION '"%" is a reserved event name', event
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Socket.IO keeps it for itself: choose another name.';
@@ -46,6 +46,9 @@ BEGIN
       USING ERRCODE = 'name_too_long', HINT = 'PostgreSQL allows 63 bytes: shorten the namespace.';
   END IF;
 
+  IF cardinality(rooms) = 0 THEN
+    RETURN; -- nobody is meant, which the message could not say
+  END IF;
   IF is_volatile THEN
     flags := flags || '{"volatile": true}';
   END IF;
@@ -77,4 +80,4 @@ END
 REVOKE ALL ON FUNCTION @schema@.backplane_emit(text, text[], text, jsonb, text[], boolean, boolean, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @schema@.backplane_msgpack(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION @schema@.backplane_emit(text, text[], text, jsonb, text[], boolean, boolean, text) IS
-  'Sends an event to Socket.IO clients when the transaction commits: namespace, rooms (none: all), event, arguments as a JSON array.';
+  'Sends an event to Socket.IO clients when the transaction commits: namespace, rooms (NULL: all, none: nobody), event, arguments as a JSON array.';

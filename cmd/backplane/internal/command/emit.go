@@ -127,7 +127,7 @@ func (e *emit) ask(ctx context.Context, t *cli.Terminal, event *event) error {
 		return err
 	}
 	defer n.leave(ctx)
-	to := n.To(e.to.rooms...).Except(e.to.except...)
+	to := of(n.Target, e.to)
 	if e.volatile {
 		to = to.Volatile()
 	}

@@ -33,5 +33,5 @@ func send(ctx context.Context, flags *connect.Flags, to *target, do func(emitter
 	if err != nil {
 		return usage(err)
 	}
-	return server.Explain(usage(do(e.To(to.rooms...).Except(to.except...))))
+	return server.Explain(usage(do(of(e.Target, to))))
 }

@@ -89,7 +89,7 @@ func fetch(ctx context.Context, connection *connect.Flags, to *target, m *member
 		return nil, outcome{}, err
 	}
 	defer n.leave(ctx)
-	remote, err := n.To(to.rooms...).Except(to.except...).FetchSockets(ctx)
+	remote, err := of(n.Target, to).FetchSockets(ctx)
 	o, err := n.outcome(err)
 	found := make([]socket, 0, len(remote))
 	for _, r := range remote {

@@ -39,6 +39,20 @@ func bindTarget(fs *pflag.FlagSet, who string) *target {
 	return to
 }
 
+// targeting are the Targets of a cluster and of an emitter.
+type targeting[T any] interface {
+	To(rooms ...string) T
+	Except(rooms ...string) T
+}
+
+// of returns who of all is meant.
+func of[T targeting[T]](all T, to *target) T {
+	if len(to.rooms) > 0 { // To without rooms is nobody
+		all = all.To(to.rooms...)
+	}
+	return all.Except(to.except...)
+}
+
 // check completes the namespace and finds what cannot be a name, before anything is sent.
 func (to *target) check(flags *connect.Flags) error {
 	if !strings.HasPrefix(to.nsp, "/") {
