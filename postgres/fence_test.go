@@ -148,13 +148,12 @@ func TestStrangerWithTheLockIsWaitedFor(t *testing.T) {
 		d, proxy, database := fenced(t, k, false)
 		require.NoError(t, d.Publish(within(t), messages("a", "1")...))
 		const lock = "FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-		key := pgtest.QueryInt(t, database, "SELECT (classid::bigint << 32) + objid::bigint "+lock)
 		stranger, err := pgx.Connect(within(t), database)
 		require.NoError(t, err)
 		defer func() { _ = stranger.Close(context.Background()) }()
 		locked := make(chan error)
 		go func() {
-			_, err := stranger.Exec(within(t), fmt.Sprintf("SELECT pg_advisory_lock(%d)", key))
+			_, err := stranger.Exec(within(t), "SELECT pg_advisory_lock((SELECT (classid::bigint << 32) + objid::bigint "+lock+"))")
 			locked <- err
 		}()
 		require.Eventually(t, func() bool { return pgtest.QueryInt(t, database, "SELECT count(*) "+lock) == 2 }, patience, 10*time.Millisecond)

@@ -184,7 +184,7 @@ func TestRefusals(t *testing.T) {
 
 func TestTreeRefusals(t *testing.T) {
 	for name, text := range map[string]string{
-		"Empty": "", "Trailing": "0101", "Tag": "c501", "Tag2": "c24101", "Tag262Text": "d901066131", "Tag262Broken": "d90106417b", "Simple": "e0", "SimpleLong": "f8ff",
+		"Empty": "", "Trailing": "0101", "Tag": "c501", "Tag2": "c24101", "TagAbove32Bits": "db0000000100000106427b7d", "Tag262Text": "d901066131", "Tag262Broken": "d90106417b", "Simple": "e0", "SimpleLong": "f8ff",
 		"NumberKey": "a10101", "BytesKey": "a1416101", "NullKey": "a1f601", "InvalidUTF8": "61ff", "InvalidKey": "a161ff01", "Indefinite": "9fff", "Break": "ff", "Reserved": "1c", "BadTime": "c06161",
 		"Bomb": "9bffffffffffffffff", "BombNested": "819bffffffffffffffff01",
 	} {

@@ -47,11 +47,12 @@ type treeReader struct {
 	i int
 }
 
-// head reads a head. What it announces is there, and a container has at least one byte for each element.
+// head reads a head. What it announces is there, and a container has at least one byte for each element. Only the number of an integer, or
+// of a tag, can be above the range of an int.
 func (r *treeReader) head() (major byte, n int) {
 	major, u, size := readHead(r.p[r.i:])
 	r.i += size
-	return major, int(u)
+	return major, int(min(u, math.MaxInt))
 }
 
 func (r *treeReader) value(depth int) (any, error) {

@@ -48,7 +48,7 @@ func (q *fastReader) ours() bool {
 	return q.word(textBeforeUID) && q.text(&q.uid) && q.word(`,"type":3,`) &&
 		(!q.word(`"nsp":"`) || q.text(&q.nsp) && q.word(`,`)) &&
 		q.word(`"source":"`+source+`",`) &&
-		(!q.word(`"nonce":`) || q.digits(new(int)) && q.word(`,`)) &&
+		(!q.word(`"nonce":`) || q.digits(new(int64)) && q.word(`,`)) &&
 		q.data() && q.word(`}`)
 }
 
@@ -92,10 +92,10 @@ func (q *fastReader) text(s *span) bool {
 }
 
 // digits reads a whole number that is not long.
-func (q *fastReader) digits(n *int) bool {
+func (q *fastReader) digits(n *int64) bool {
 	start := q.i
 	for *n = 0; q.i < len(q.p) && q.i-start < 18 && '0' <= q.p[q.i] && q.p[q.i] <= '9'; q.i++ {
-		*n = *n*10 + int(q.p[q.i]-'0')
+		*n = *n*10 + int64(q.p[q.i]-'0')
 	}
 	return q.i == start+1 || q.i > start && q.p[start] != '0'
 }
@@ -145,7 +145,7 @@ func (q *fastReader) set() bool {
 			return false
 		}
 		var yes bool
-		var ms int
+		var ms int64
 		switch {
 		case q.word(`"volatile":true`):
 			q.flags.Volatile = true

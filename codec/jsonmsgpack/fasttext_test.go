@@ -111,7 +111,7 @@ func TestBroadcastsAreReadFast(t *testing.T) {
 		// The adapter writes the packet as it is at that moment: its namespace is set later, or has been set before.
 		for _, packet := range []string{`{"type":2,"data":["e",1]}`, `{"type":2,"nsp":"/","data":["e",1]}`, `{"type":2,"data":["e",1],"nsp":"/"}`} {
 			for _, id := range []string{``, `"requestId":"r",`} {
-				for _, opts := range []string{`{"rooms":["a","b"],"except":["c"],"flags":{"compress":true,"volatile":true}}`, `{"rooms":["a"],"flags":{"timeout":0},"except":[]}`} {
+				for _, opts := range []string{`{"rooms":["a","b"],"except":["c"],"flags":{"compress":true,"volatile":true}}`, `{"rooms":["a"],"flags":{"timeout":0},"except":[]}`, `{"rooms":["a"],"except":[],"flags":{"timeout":4294967297}}`} {
 					for _, nsp := range []string{``, `,"nsp":"/"`} {
 						text := fmt.Sprintf(`{"type":3,"data":{"packet":%s,%s"opts":%s},"uid":"u"%s}`, packet, id, opts, nsp)
 						assert.NotNil(t, sameBothWays(t, []byte(text)), text)

@@ -106,11 +106,11 @@ func readHead(p []byte, i int) (head, error) {
 		}
 		h.at++
 	}
-	need := h.n
+	room := len(p) - h.at
 	if h.kind == headMap {
-		need = 2 * h.n
+		room /= 2
 	}
-	if need > len(p)-h.at {
+	if h.n > room {
 		return h, errShort
 	}
 	return h, nil

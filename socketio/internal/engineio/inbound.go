@@ -199,7 +199,7 @@ func (in *inbound) keep(p []byte) error {
 	have := len(in.message)
 	if need := have + len(p); need > cap(in.message) {
 		whole := int64(need) + in.frame.Length - in.got
-		room := min(whole, int64(2*need))
+		room := min(whole, 2*int64(need))
 		if !in.account.Settle(in.memory, int(room)) {
 			return in.memory.Error()
 		}

@@ -83,6 +83,8 @@ func TestMalformedPackets(t *testing.T) {
 			{`51-["a"]`, []byte{1}},
 			{`51-["a",{"_placeholder":true,"num":1}]`, []byte{1}},
 			{`51-["a",{"_placeholder":true,"num":-1}]`, []byte{1}},
+			{`51-["a",{"_placeholder":true,"num":-4294967295}]`, []byte{1}}, // the lower 32 bits are 1
+			{`51-["a",{"_placeholder":true,"num":-4294967296}]`, []byte{1}}, // the lower 32 bits are 0
 			{`51-["a",{"_placeholder":true,"num":0.5}]`, []byte{1}},
 			{`51-["a",{"_placeholder":true,"num":1e999}]`, []byte{1}},
 			{`51-["a",{"_placeholder":true,"num":18446744073709551615}]`, []byte{1}},

@@ -21,7 +21,7 @@ func edges() []string {
 		"5", "51", "51-", "5-", `5-["a"]`, `50-["a"]`, `5a-["a"]`, `5["a"]`, `5-1-["a"]`, `51e0-["a"]`, `50x1-["a"]`, `5 1-["a"]`, `5+1-["a"]`, `51.0-["a"]`, `501-["a"]`,
 		`51-["a"]`, `511-["a"]`, `510-["a"]`, `51-{}`, `51-["connect",{"_placeholder":true,"num":0}]`, `51-[1,{"_placeholder":true,"num":0}]`,
 		`51-["a",{"_placeholder":true,"num":0}]`, `51-/a,12["a",{"_placeholder":true,"num":0}]`, `51-["a",{"num":0,"_placeholder":true,"x":[]}]`,
-		`51-["a",{"_placeholder":true,"num":1}]`, `51-["a",{"_placeholder":true,"num":-1}]`, `51-["a",{"_placeholder":true,"num":0.5}]`, `51-["a",{"_placeholder":true,"num":0.0}]`,
+		`51-["a",{"_placeholder":true,"num":1}]`, `51-["a",{"_placeholder":true,"num":-1}]`, `51-["a",{"_placeholder":true,"num":-4294967295}]`, `51-["a",{"_placeholder":true,"num":-4294967296}]`, `51-["a",{"_placeholder":true,"num":0.5}]`, `51-["a",{"_placeholder":true,"num":0.0}]`,
 		`51-["a",{"_placeholder":true,"num":"0"}]`, `51-["a",{"_placeholder":true}]`, `51-["a",{"_placeholder":1,"num":0}]`, `51-["a",{"_placeholder":true,"num":null}]`,
 		`52-["a",{"_placeholder":true,"num":0}]`, `52-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`, `52-["a",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]`,
 		`51-["a",{"__proto__":{"_placeholder":true,"num":0}}]`, `51-["a",{"a":{"_placeholder":true,"num":0},"a":1}]`, `51-["a",[[{"b":[{"_placeholder":true,"num":0}]}]]]`,

@@ -56,7 +56,7 @@ func (r *reconstruction) attachment(placeholder codec.Object) any {
 	i := -1
 	switch num, _ := placeholder.Lookup(placeholderNum); num := num.(type) {
 	case int64:
-		if num < int64(len(r.attachments)) {
+		if num >= 0 && num < int64(len(r.attachments)) {
 			i = int(num)
 		}
 	case float64: // 1.0 is 1 in JavaScript
