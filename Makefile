@@ -45,7 +45,7 @@ bench-peers: ## compare with Node.js's adapter and the bare limit, in one run (Q
 
 .PHONY: bench-server
 bench-server: ## compare the Socket.IO server with Node.js's, in one run (QUICK=1: one short round; CASES=fanout,ack)
-	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./bench/server -out bench/results/$(if $(QUICK),quick-server,server).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) $(if $(QUICK)$(CASES),,-docs docs/server-performance.md)
+	$(TESTENV) -- $(GO) run ./bench/server -out bench/results/$(if $(QUICK),quick-server,server).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) $(if $(QUICK)$(CASES),,-docs docs/server-performance.md)
 
 .PHONY: attack
 attack: ## attack a server and a cluster beside a well-behaved client, and print what it costs everybody (ATTACK=regexp: only those)

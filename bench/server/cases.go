@@ -13,8 +13,8 @@ type benchCase struct {
 	Figures []figure
 	// More are rounds besides: a moment's disturbance decides what the slowest hundredth is.
 	More int
-	// With are those who take part besides, or instead of, Node.js and one Go node.
-	With []string
+	// Pairs are who is compared with whom: Node.js and one Go node, unless there are others.
+	Pairs []pair
 }
 
 // figure is what is compared.
@@ -27,14 +27,28 @@ type figure struct {
 	Floor, Aim float64
 }
 
-// contenders of a case.
-func (c benchCase) contenders(all []string) (chosen []string) {
-	with := c.With
-	if with == nil {
-		with = []string{node, one}
+// pair is a contender, and the one that it is compared with.
+type pair struct {
+	Base, Ours string
+	Suffix     string // of the figure's name
+	About      string // what is said of it besides the figure
+	// Floor and Aim are in place of the figure's, unless 0.
+	Floor, Aim float64
+}
+
+var usual = []pair{{Base: node, Ours: one}}
+
+func (c benchCase) pairs() []pair {
+	if c.Pairs == nil {
+		return usual
 	}
+	return c.Pairs
+}
+
+// contenders returns those of all who take part in a case.
+func (c benchCase) contenders(all []string) (chosen []string) {
 	for _, name := range all {
-		if slices.Contains(with, name) {
+		if slices.ContainsFunc(c.pairs(), func(p pair) bool { return p.Base == name || p.Ours == name }) {
 			chosen = append(chosen, name)
 		}
 	}
@@ -43,18 +57,28 @@ func (c benchCase) contenders(all []string) (chosen []string) {
 
 // The contenders.
 const (
-	node = "node"
-	one  = "go" // one node
-	// waits is one node whose handler waits until the cluster's bus has each broadcast, which Node.js's never does.
-	waits = "wait"
-	two   = "go2" // a cluster of two nodes in one process, with half of the clients each
+	node   = "node"
+	one    = "go"       // one node, whose cluster's bus is in memory: io.Emit
+	async  = "async"    // the same: io.EmitAsync
+	onPG   = "postgres" // one node, whose cluster's bus is PostgreSQL: io.Emit
+	two    = "go2"      // a cluster of two nodes in one process, with half of the clients each: io.Emit
+	others = "centrifuge"
 )
 
+// calls are those of the cases that fan out: both ways to emit, on both buses, beside Node.js; and the other Go library.
+var calls = []pair{
+	{Base: node, Ours: one, About: ": Emit", Floor: 12, Aim: 16},
+	{Base: node, Ours: async, Suffix: "_async", About: ": EmitAsync", Floor: 12, Aim: 16},
+	{Base: node, Ours: onPG, Suffix: "_postgres", About: ": Emit, on PostgreSQL", Floor: 12, Aim: 16},
+	{Base: others, Ours: one, Suffix: "_centrifuge", Floor: 3, Aim: 4},
+	{Base: others, Ours: onPG, Suffix: "_postgres_centrifuge", About: ", ours on PostgreSQL", Floor: 3, Aim: 4},
+}
+
 var cases = []benchCase{
-	{Name: "fanout_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 3}, Figures: []figure{
-		{Name: "fanout_500", About: "fan-out to 500 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond, Floor: 5, Aim: 8}}},
-	{Name: "fanout_2000", Load: load.Command{Do: "fanout", Clients: 2000, InFlight: 20, Size: 100, Warm: 1, Measure: 3}, Figures: []figure{
-		{Name: "fanout_2000", About: "fan-out to 2 000 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond, Floor: 5, Aim: 8}}},
+	{Name: "fanout_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1.5, Measure: 3}, Pairs: calls, Figures: []figure{
+		{Name: "fanout_500", About: "to 500 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
+	{Name: "fanout_2000", Load: load.Command{Do: "fanout", Clients: 2000, InFlight: 20, Size: 100, Warm: 1.5, Measure: 3}, Pairs: calls[:3], Figures: []figure{
+		{Name: "fanout_2000", About: "to 2 000 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
 	{Name: "paced_500", Load: load.Command{Do: "paced", Clients: 500, Rate: 20, Size: 100, Warm: 1.5, Measure: 5}, More: 2, Figures: []figure{
 		{Name: "cpu_500", About: "20 broadcasts/s, 500 clients: CPU", Unit: "µs/delivery", Of: cpuEach, Floor: 0.7, Aim: 0.6},
 		{Name: "p99_500", About: "20 broadcasts/s, 500 clients: p99", Unit: "µs", Of: p99, Floor: 0.8, Aim: 0.7}}},
@@ -70,10 +94,8 @@ var cases = []benchCase{
 	{Name: "idle", Load: load.Command{Do: "idle", Clients: 5050, InFlight: 64, Warm: 50, Measure: 3}, Figures: []figure{
 		{Name: "memory_5000", About: "5 000 idle connections: resident memory", Unit: "KB/connection", Of: residentEach, Floor: 0.75, Aim: 0.5},
 		{Name: "collected_5000", About: "the same after a garbage collection", Unit: "KB/connection", Of: collectedEach}}},
-	{Name: "wait_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 2}, With: []string{one, waits}, Figures: []figure{
-		{Name: "wait_500", About: "to 500 clients, waiting for the bus ¹", Unit: "deliveries/s", Of: perSecond}}},
-	{Name: "cluster", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 2}, With: []string{one, two}, Figures: []figure{
-		{Name: "cluster_500", About: "fan-out to 500 clients on two Go nodes ¹", Unit: "deliveries/s", Of: perSecond}}},
+	{Name: "cluster", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 2}, Pairs: []pair{{Base: one, Ours: two}}, Figures: []figure{
+		{Name: "cluster_500", About: "to 500 clients on two Go nodes, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
 }
 
 // outcome is what one run gave.

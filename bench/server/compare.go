@@ -22,7 +22,8 @@ type settings struct {
 	loadCore   int
 	out        string
 	docs       string
-	repeated   int // runs so far because the machine was busy with something else
+	centrifuge string // the program
+	repeated   int    // runs so far because the machine was busy with something else
 }
 
 // outcomes are those of all rounds, by contender.
@@ -34,13 +35,15 @@ func (s *settings) compare(ctx context.Context) error {
 	if s.quick {
 		s.rounds = 1
 	}
+	done, err := s.build(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	all := make(map[string]outcomes)
 	lost := false
 	header(os.Stdout)
-	for _, c := range cases {
-		if s.only != nil && !slices.ContainsFunc(s.only, func(prefix string) bool { return strings.HasPrefix(c.Name, prefix) }) {
-			continue
-		}
+	for _, c := range s.chosen() {
 		rounds := s.rounds + c.More
 		if s.quick {
 			rounds = s.rounds
@@ -62,11 +65,10 @@ func (s *settings) compare(ctx context.Context) error {
 			}
 		}
 		figures.Progress("")
-		for _, f := range c.Figures {
-			print(os.Stdout, compareFigure(c, f, all[c.Name]))
+		for _, r := range c.rows(all[c.Name]) {
+			print(os.Stdout, r)
 		}
 	}
-	fmt.Println("¹ beside one Go node that does not wait, instead of Node.js")
 	if s.out != "" {
 		if err := s.write(all); err != nil {
 			return err
@@ -76,6 +78,13 @@ func (s *settings) compare(ctx context.Context) error {
 		return errLost
 	}
 	return nil
+}
+
+// chosen are the cases that are run.
+func (s *settings) chosen() []benchCase {
+	return slices.DeleteFunc(slices.Clone(cases), func(c benchCase) bool {
+		return s.only != nil && !slices.ContainsFunc(s.only, func(prefix string) bool { return strings.HasPrefix(c.Name, prefix) })
+	})
 }
 
 // disturbance is how much of a core everything else on the machine may use while something is measured, and repeats how often that

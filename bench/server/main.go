@@ -16,11 +16,11 @@ import (
 func main() {
 	generate := flag.Bool("load", false, "be the load generator (used by the program itself)")
 	nodes := flag.Int("serve", 0, "be a Go server of so many nodes (used by the program itself)")
-	wait := flag.Bool("wait", false, "with -serve: a broadcast waits for the cluster's bus")
+	call := flag.String("call", one, "with -serve: what is done for a broadcast, by the name of the contender")
 	rounds := flag.Int("rounds", 3, "how often each case is run")
 	quick := flag.Bool("quick", false, "one round of less than half the time")
 	only := flag.String("cases", "", "run the cases whose names begin with one of these, separated by commas")
-	contenders := flag.String("contenders", "node,go,wait,go2", "who takes part")
+	contenders := flag.String("contenders", "node,go,async,postgres,go2,centrifuge", "who takes part")
 	profiles := flag.String("profiles", "", "folder for profiles of the Go servers: CPU while measured, heap at the end")
 	serverCore := flag.Int("server-core", 0, "the core of the servers")
 	loadCore := flag.Int("load-core", 1, "the core of the load generator")
@@ -31,7 +31,7 @@ func main() {
 	case *generate:
 		exit(load.Run(os.Stdin, os.Stdout))
 	case *nodes > 0:
-		exit(serve(*nodes, *wait, *profiles))
+		exit(serve(*nodes, *call, *profiles))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -8,7 +8,7 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
-// row compares the medians of one figure. Ratio is ours to Node.js's, or, where Node.js takes no part, two nodes to one.
+// row compares the medians of one figure of a pair. Ratio is ours to the base's.
 type row struct {
 	Name       string              `json:"name"`
 	About      string              `json:"about"`
@@ -16,6 +16,7 @@ type row struct {
 	Base       float64             `json:"base"`
 	BaseName   string              `json:"base_name"`
 	Ours       float64             `json:"ours"`
+	OursName   string              `json:"ours_name"`
 	Ratio      float64             `json:"ratio"`
 	Floor      float64             `json:"floor,omitempty"`
 	Aim        float64             `json:"aim,omitempty"`
@@ -37,12 +38,24 @@ type rounds struct {
 	Each       float64 `json:"messages_per_read"`
 }
 
-func compareFigure(c benchCase, f figure, by outcomes) row {
-	base, ours := node, one
-	if c.With != nil {
-		base, ours = c.With[0], c.With[1]
+// rows compares all pairs of a case that took part.
+func (c benchCase) rows(by outcomes) (all []row) {
+	for _, f := range c.Figures {
+		for _, p := range c.pairs() {
+			if by[p.Ours] != nil {
+				all = append(all, compareFigure(f, p, by))
+			}
+		}
 	}
-	r := row{Name: f.Name, About: f.About, Unit: f.Unit, BaseName: base, Floor: f.Floor, Aim: f.Aim, Rounds: make(map[string][]rounds)}
+	return all
+}
+
+func compareFigure(f figure, p pair, by outcomes) row {
+	base, ours := p.Base, p.Ours
+	r := row{Name: f.Name + p.Suffix, About: f.About + p.About, Unit: f.Unit, BaseName: base, OursName: ours, Floor: f.Floor, Aim: f.Aim, Rounds: make(map[string][]rounds)}
+	if p.Floor != 0 {
+		r.Floor, r.Aim = p.Floor, p.Aim
+	}
 	r.Base, r.Ours = figures.Median(by[base], f.Of), figures.Median(by[ours], f.Of)
 	r.Ratio = figures.Quotient(r.Ours, r.Base)
 	for i, name := range []string{base, ours} {
@@ -84,21 +97,23 @@ func (r row) verdict() string {
 }
 
 func header(w io.Writer) {
-	fmt.Fprintf(w, "%-41s %-14s %10s %10s %6s %6s %5s %-7s %11s %11s %11s %7s %8s %7s\n",
-		"", "", "Node.js", "backplane", "ratio", "floor", "aim", "reached", "server %", "load %", "per read", "others", "missing", "doubled")
+	fmt.Fprintf(w, "%-52s %-14s %-10s %10s %-8s %10s %6s %6s %5s %-7s %11s %11s %11s %7s %8s %7s\n",
+		"", "", "beside", "", "ours", "", "ratio", "floor", "aim", "reached", "server %", "load %", "per read", "others", "missing", "doubled")
 }
 
 // print writes a line. How busy both servers kept their core, and the load generator its own meanwhile, is in pairs; others is what
 // everything else on the machine took in the worst round, in percent of a core: figures with much of it are worth little.
 func print(w io.Writer, r row) {
-	goal := func(v float64) string {
-		if v == 0 {
-			return "-"
-		}
-		return fmt.Sprint(v)
-	}
-	fmt.Fprintf(w, "%-41s %-14s %10s %10s %6.2f %6s %5s %-7s %5.0f %5.0f %5.0f %5.0f %5.1f %5.1f %7.0f %8d %7d\n", r.About, r.Unit, number(r.Base), number(r.Ours), r.Ratio,
+	fmt.Fprintf(w, "%-52s %-14s %-10s %10s %-8s %10s %6.2f %6s %5s %-7s %5.0f %5.0f %5.0f %5.0f %5.1f %5.1f %7.0f %8d %7d\n", r.About, r.Unit, r.BaseName, number(r.Base), r.OursName, number(r.Ours), r.Ratio,
 		goal(r.Floor), goal(r.Aim), r.verdict(), r.ServerBusy[0], r.ServerBusy[1], r.LoadBusy[0], r.LoadBusy[1], r.Each[0], r.Each[1], r.OthersBusy, r.Missing, r.Doubled)
+}
+
+// goal is a floor or an aim in writing.
+func goal(v float64) string {
+	if v == 0 {
+		return "-"
+	}
+	return fmt.Sprint(v)
 }
 
 func number(v float64) string {

@@ -33,13 +33,16 @@ func (s *settings) write(all map[string]outcomes) error {
 		_ = json.Unmarshal(text, &before) // a file of another kind is replaced
 	}
 	for _, c := range cases {
+		fresh := c.rows(all[c.Name])
 		for _, f := range c.Figures {
-			if all[c.Name] != nil {
-				r := compareFigure(c, f, all[c.Name])
-				r.Time = time.Now().UTC().Format(time.RFC3339)
-				file.Cases = append(file.Cases, r)
-			} else if i := slices.IndexFunc(before.Cases, func(r row) bool { return r.Name == f.Name }); i >= 0 {
-				file.Cases = append(file.Cases, before.Cases[i])
+			for _, p := range c.pairs() {
+				is := func(r row) bool { return r.Name == f.Name+p.Suffix }
+				if i := slices.IndexFunc(fresh, is); i >= 0 {
+					fresh[i].Time = time.Now().UTC().Format(time.RFC3339)
+					file.Cases = append(file.Cases, fresh[i])
+				} else if i := slices.IndexFunc(before.Cases, is); i >= 0 {
+					file.Cases = append(file.Cases, before.Cases[i])
+				}
 			}
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +51,9 @@ func (s *settings) run(ctx context.Context, contender string, c benchCase) (o ou
 	defer generator.Stop()
 
 	c.Load.Addrs = at.Addrs
+	if contender == others {
+		c.Load.Dialect = others
+	}
 	if err := generator.Tell(c.Load); err != nil {
 		return o, err
 	}
@@ -103,6 +105,9 @@ func (s *settings) server(ctx context.Context, contender string, c benchCase) (*
 		}
 		return process.Start(node, pinned(ctx, s.serverCore, "node", "--expose-gc", filepath.Join("bench", "server", "node", "server.js"), transport))
 	}
+	if contender == others {
+		return process.Start(others, s.goProgram(ctx, s.centrifuge))
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -111,9 +116,14 @@ func (s *settings) server(ctx context.Context, contender string, c benchCase) (*
 	if contender == two {
 		nodes = "2"
 	}
-	cmd := pinned(ctx, s.serverCore, self, "-serve", nodes, "-profiles", s.profiles, fmt.Sprintf("-wait=%v", contender == waits))
+	return process.Start(contender, s.goProgram(ctx, self, "-serve", nodes, "-profiles", s.profiles, "-call", contender))
+}
+
+// goProgram is a Go server on one core.
+func (s *settings) goProgram(ctx context.Context, command ...string) *exec.Cmd {
+	cmd := pinned(ctx, s.serverCore, command...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	return process.Start(contender, cmd)
+	return cmd
 }
 
 func (s *settings) generator(ctx context.Context) (*process.Process, error) {

@@ -12,8 +12,11 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/bench/internal/process"
+	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/socketio"
 	"github.com/backplane-go/backplane/transport/memory"
 )
@@ -25,11 +28,19 @@ type message struct {
 }
 
 // serve is a Go server's main: it answers questions on standard input until that ends.
-func serve(nodes int, wait bool, profiles string) error {
+func serve(nodes int, call, profiles string) error {
 	var at listening
-	hub := memory.NewHub()
+	config := backplane.Config{Bus: memory.NewHub()}
+	if call == onPG {
+		pool, err := pgxpool.New(context.Background(), os.Getenv("BACKPLANE_TEST_POSTGRES"))
+		if err != nil {
+			return err
+		}
+		defer pool.Close()
+		config.Bus = pgxdriver.New(pool)
+	}
 	for range nodes {
-		addr, err := listen(hub, wait)
+		addr, err := listen(config, call == async)
 		if err != nil {
 			return err
 		}
@@ -64,9 +75,10 @@ func serve(nodes int, wait bool, profiles string) error {
 }
 
 // listen starts a node, which does what node/server.js does.
-func listen(hub *memory.Hub, wait bool) (addr string, err error) {
+func listen(config backplane.Config, async bool) (addr string, err error) {
 	fail := func(err error) { fmt.Fprintln(os.Stderr, "go:", err) }
-	cluster, err := backplane.Open(context.Background(), backplane.Config{Bus: hub, ErrorHandler: fail})
+	config.ErrorHandler = fail
+	cluster, err := backplane.Open(context.Background(), config)
 	if err != nil {
 		return "", err
 	}
@@ -76,10 +88,10 @@ func listen(hub *memory.Hub, wait bool) (addr string, err error) {
 	}
 	io.OnConnection(func(socket *socketio.Socket) {
 		socket.On("go", func(ctx context.Context, m message) error {
-			if wait {
-				return io.Emit(ctx, "m", m)
+			if async {
+				return io.EmitAsync("m", m)
 			}
-			return io.EmitAsync("m", m) // as Node.js's emit, it waits for nothing
+			return io.Emit(ctx, "m", m)
 		})
 		socket.On("q", func(question message, answer func(message)) { answer(question) })
 	})

@@ -13,3 +13,19 @@ func (c *Conn) Queued() int {
 	defer c.mu.Unlock()
 	return c.queue.frames
 }
+
+// Gather has a writer gather what send queues for c, and returns how many frames that is.
+func (c *Conn) Gather(send func()) int {
+	w := &writer{}
+	w.push(c)
+	go send()
+	w.gather()
+	return c.Queued()
+}
+
+// Push queues a frame for c, without telling its writer.
+func (c *Conn) Push(f *Frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.queue.push(queued{frame: f})
+}

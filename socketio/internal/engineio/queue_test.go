@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -130,4 +131,35 @@ func TestSlowReader(t *testing.T) {
 		c.ended(t, engineio.SendQueueFull)
 		require.Equal(t, 400, p.get(t).status)
 	})
+}
+
+func TestWriterWaitsWhileMoreIsQueued(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes the scheduler run goroutines in random order")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	h := serve(t, engineio.Config{})
+	_, c := h.connect(t)
+	f := text("x")
+	bus := make(chan chan bool)
+	go func() { // answers as the bus of a cluster in this process does
+		for answer := range bus {
+			answer <- true
+		}
+	}()
+	sent := make(chan struct{})
+	defer func() {
+		<-sent
+		close(bus)
+	}()
+	n := c.Gather(func() {
+		defer close(sent)
+		for range 20 {
+			c.Push(f)
+			answer := make(chan bool)
+			bus <- answer
+			<-answer
+		}
+	})
+	require.Greater(t, n, 1, "frames for one write; 20 when nothing else of this process runs")
 }

@@ -124,11 +124,41 @@ func (w *writer) wait(timer *time.Timer) bool {
 	case <-w.server.stop:
 		return false
 	case <-w.wake:
-		// Whoever else can run goes first: they queue more for the same connections, and make more connections ready.
-		runtime.Gosched()
+		w.gather()
 	case <-due:
 	}
 	return true
+}
+
+// gather lets all other goroutines that can run go first: they queue more for the same connections, each of which is then written
+// once, and make more connections ready. As long as they do, they go first again. Somebody who emits one event after another, and
+// waits for the cluster's bus each time, so gets all of them into one write. Nobody is waited for who cannot run.
+func (w *writer) gather() {
+	const (
+		idle   = 3  // turns in a row that brought nothing: who waits for a bus in this process needs two
+		plenty = 64 // frames for one write
+	)
+	for seen, quiet := w.first(), 0; quiet < idle && seen < plenty; {
+		runtime.Gosched()
+		if n := w.first(); n > seen {
+			seen, quiet = n, 0
+		} else {
+			quiet++
+		}
+	}
+}
+
+// first returns how many frames wait for the connection that is first in the run queue.
+func (w *writer) first() int {
+	w.mu.Lock()
+	c := w.head
+	w.mu.Unlock()
+	if c == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queue.frames
 }
 
 // later has a connection tried again.

@@ -123,10 +123,11 @@ func (b *broadcasts) trigger(n int) error {
 	for range n {
 		slot := b.sent % ring
 		arg := argument(b.size-len(`42["m",]`), b.sent)
-		b.due[slot] = append(append(append(b.due[slot][:0], `42["m",`...), arg...), ']')
+		due := b.loop.dialect.broadcast
+		b.due[slot] = append(append(append(b.due[slot][:0], due[0]...), arg...), due[1]...)
 		b.waiting[slot] = b.clients
 		b.at[slot] = time.Now().UnixNano()
-		out = masked(out, `42["go",`+arg+`]`)
+		out = masked(out, b.loop.dialect.trigger[0]+arg+b.loop.dialect.trigger[1])
 		b.sent++
 	}
 	b.loop.out = out
@@ -139,7 +140,7 @@ func (b *broadcasts) message(c *conn, p []byte) error {
 		return nil
 	}
 	// Not the one that is due: find out which it is.
-	text, ok := bytes.CutPrefix(p, []byte(`42["m",{"i":`))
+	text, ok := bytes.CutPrefix(p, []byte(b.loop.dialect.broadcast[0]+`{"i":`))
 	number, _, _ := bytes.Cut(text, []byte(","))
 	i, err := strconv.Atoi(string(number))
 	switch {

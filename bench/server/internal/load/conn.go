@@ -38,9 +38,9 @@ const (
 )
 
 // upgrade asks for a WebSocket with the headers that the npm package ws sends.
-func (c *conn) upgrade() error {
-	return c.write(fmt.Appendf(nil, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"+
-		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nHost: %s\r\n\r\n", secret, c.addr))
+func (c *conn) upgrade(path string) error {
+	return c.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"+
+		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nHost: %s\r\n\r\n", path, secret, c.addr))
 }
 
 // handle handles what came from a client, and returns what is left of it.
@@ -58,13 +58,18 @@ func (l *loop) handle(c *conn, b []byte) (rest []byte, err error) {
 		}
 		c.state = opening
 		b = b[end+4:]
+		if l.dialect.hello != "" {
+			if err := c.write(masked(nil, l.dialect.hello)); err != nil {
+				return nil, err
+			}
+		}
 	}
 	for {
 		payload, after, err := frame(b)
 		if err != nil || payload == nil {
 			return b, err
 		}
-		if err := l.packet(c, payload); err != nil {
+		if err := l.dialect.packet(l, c, payload); err != nil {
 			return nil, err
 		}
 		b = after

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// fake is a server that knows just as much of Socket.IO as the load generator asks of one. Broadcasts that have come together
+// fake is a server that knows just as much of Socket.IO, and of centrifuge's protocol, as the load generator asks of one. Broadcasts that have come together
 // are written together.
 type fake struct {
 	// tamper returns what client number i gets instead of frame.
@@ -45,8 +45,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
-	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"+
-		frame(`0{"sid":"abc"}`)+frame("2"))
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+	if r.URL.Path == "/socket.io/" {
+		_, _ = io.WriteString(conn, frame(`0{"sid":"abc"}`)+frame("2"))
+	}
 	var all string // frames for everybody
 	for {
 		p, err := receive(buffered.Reader)
@@ -55,10 +57,18 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		switch {
 		case p == "40":
-			f.mu.Lock()
-			f.clients = append(f.clients, conn)
-			_, _ = io.WriteString(conn, frame(`40{"sid":"def"}`))
-			f.mu.Unlock()
+			f.join(conn, frame(`40{"sid":"def"}`))
+		case p == `{"id":1,"connect":{}}`:
+			f.join(conn, frame(`{"id":1,"connect":{"client":"abc"}}`+"\n{}"))
+		case strings.HasPrefix(p, `{"send":{"data":`):
+			push := `{"push":{"channel":"m","pub":{"data":` + p[len(`{"send":{"data":`):] + "}"
+			if buffered.Reader.Buffered() > 0 { // what has come together is one frame
+				all += push + "\n"
+			} else {
+				f.broadcast(frame(all + push))
+				all = ""
+			}
+			continue
 		case strings.HasPrefix(p, `42["go",`):
 			all += frame(`42["m",` + p[len(`42["go",`):])
 		case strings.HasPrefix(p, "42"):
@@ -70,6 +80,13 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			all = ""
 		}
 	}
+}
+
+func (f *fake) join(conn io.Writer, hello string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clients = append(f.clients, conn)
+	_, _ = io.WriteString(conn, hello)
 }
 
 func (f *fake) broadcast(frames string) {

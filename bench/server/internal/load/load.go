@@ -20,6 +20,7 @@ type Command struct {
 	Do       string   `json:"do"` // "fanout", "paced", "ack", "connect" or "idle"
 	Addrs    []string `json:"addrs"`
 	Polling  bool     `json:"polling"`
+	Dialect  string   `json:"dialect"` // "" is Socket.IO's; "centrifuge", for "fanout" and "paced"
 	Clients  int      `json:"clients"`
 	InFlight int      `json:"inFlight"` // broadcasts or, while connecting, handshakes outstanding
 	Rate     float64  `json:"rate"`     // broadcasts a second, for "paced"
@@ -81,7 +82,7 @@ type run struct {
 }
 
 func (r *run) do() (err error) {
-	if r.loop, err = newLoop(r.Addrs, r.Polling); err != nil {
+	if r.loop, err = newLoop(r.Addrs, r.Polling, r.Dialect); err != nil {
 		return err
 	}
 	switch r.Do {

@@ -35,11 +35,12 @@ func run(t testing.TB, f *fake, c load.Command) (begin, end, done load.Reply) {
 func TestLoad(t *testing.T) {
 	fanout := load.Command{Do: "fanout", Clients: 20, InFlight: 5, Size: 300, Warm: 0.05, Measure: 0.1}
 	for name, c := range map[string]load.Command{
-		"Fanout":  fanout,
-		"Paced":   {Do: "paced", Clients: 20, Rate: 100, Size: 100, Warm: 0.05, Measure: 0.2},
-		"Acks":    {Do: "ack", Clients: 20, Size: 100, Warm: 0.05, Measure: 0.1},
-		"Connect": {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10},
-		"Polling": {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10, Polling: true},
+		"Fanout":     fanout,
+		"Centrifuge": {Do: "fanout", Dialect: "centrifuge", Clients: 20, InFlight: 5, Size: 100, Warm: 0.05, Measure: 0.1},
+		"Paced":      {Do: "paced", Clients: 20, Rate: 100, Size: 100, Warm: 0.05, Measure: 0.2},
+		"Acks":       {Do: "ack", Clients: 20, Size: 100, Warm: 0.05, Measure: 0.1},
+		"Connect":    {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10},
+		"Polling":    {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10, Polling: true},
 	} {
 		t.Run(name+"CountsWhatComes", func(t *testing.T) {
 			_, end, done := run(t, new(fake), c)

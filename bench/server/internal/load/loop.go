@@ -12,6 +12,7 @@ type loop struct {
 	epoll
 	addrs   []netip.AddrPort
 	polling bool
+	dialect *dialect
 	conns   []*conn // in the order they were made
 	buffer  []byte
 	out     []byte // frames being made
@@ -22,8 +23,8 @@ type loop struct {
 	message   func(c *conn, payload []byte) error // gets the messages of connected clients
 }
 
-func newLoop(addrs []string, polling bool) (*loop, error) {
-	l := &loop{polling: polling, buffer: make([]byte, 1<<20)}
+func newLoop(addrs []string, polling bool, dialect string) (*loop, error) {
+	l := &loop{polling: polling, dialect: dialects[dialect], buffer: make([]byte, 1<<20)}
 	for _, a := range addrs {
 		addr, err := netip.ParseAddrPort(a)
 		if err != nil {
@@ -63,7 +64,7 @@ func (l *loop) open() error {
 	if l.polling {
 		return c.pollingHandshake()
 	}
-	return c.upgrade()
+	return c.upgrade(l.dialect.path)
 }
 
 // openAll connects until there are n clients, so many at a time, and returns then or at the end of the time.
