@@ -5,7 +5,6 @@ import (
 	"iter"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/internal/wire"
 )
 
 // Acks is EmitWithAck for those who cannot wait for the slowest client: it yields each acknowledgement as it comes, one value
@@ -47,7 +46,7 @@ func (t Target) Acks(ctx context.Context, name string, args ...any) iter.Seq2[co
 // askClients sends an event to the sockets of the target, for acknowledgements. They are awaited with the context that it
 // returns, until end is called.
 func (t Target) askClients(ctx context.Context, name string, args []any) (q *request, asking context.Context, end func(), err error) {
-	data, err := wire.Event(name, args)
+	data, err := t.event(name, args)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -71,7 +70,7 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 			func(v codec.Value) { q.ack(ns.uid, v) })
 	}
 	switch {
-	case t.nobody:
+	case ctx.Err() != nil, t.nobody: // no time is left, or nobody to be asked
 	case t.local:
 		local()
 	default:

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/internal/wire"
 )
 
 // EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, in the order in which they
@@ -39,7 +38,7 @@ func (t Target) send(ctx context.Context, q *request, env *codec.Envelope, local
 // ServerSideEmit sends an event to the other nodes' servers, not to this one and not to clients. It returns once the
 // bus has it for all that listen, as Emit does. The rooms of the target mean nothing to it.
 func (t Target) ServerSideEmit(ctx context.Context, name string, args ...any) error {
-	data, err := wire.Event(name, args)
+	data, err := t.event(name, args)
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,7 @@ func (t Target) ServerSideEmit(ctx context.Context, name string, args ...any) er
 // which they come; none, at once, when there are no peers. When not all answer in time, the answers so far come with a
 // *PartialError.
 func (t Target) ServerSideEmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
-	data, err := wire.Event(name, args)
+	data, err := t.event(name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +64,12 @@ func (t Target) ServerSideEmitWithAck(ctx context.Context, name string, args ...
 	return q.values, err
 }
 
-// ask publishes a request to the peers, if there are any, and waits for their answers.
+// ask publishes a request to the peers, if there are any and there is time, and waits for their answers.
 func (t Target) ask(ctx context.Context, q *request, env *codec.Envelope) error {
 	defer t.ns.requests.end(q)
 	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout(), ErrTimeout)
 	defer cancel()
-	if !q.complete() {
+	if !q.complete() && ctx.Err() == nil {
 		t.send(ctx, q, env, nil)
 	}
 	return q.wait(ctx)

@@ -20,6 +20,9 @@ type RemoteSocket struct {
 // FetchSockets returns the sockets of the target, on all nodes. When not all nodes answer in time, the sockets found
 // so far, this process's own among them, come with a *PartialError.
 func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
 	ns := t.ns
 	var peers []string
 	if !t.local && !t.nobody {
@@ -84,6 +87,13 @@ func (s *RemoteSocket) EmitWithAck(ctx context.Context, name string, args ...any
 		return codec.Value{}, err
 	}
 	return codec.Value{}, ErrSocketNotFound
+}
+
+// Timeout bounds how long EmitWithAck of the socket that it returns waits. See Target.Timeout.
+func (s *RemoteSocket) Timeout(d time.Duration) *RemoteSocket {
+	timed := *s
+	timed.target = s.target.Timeout(d)
+	return &timed
 }
 
 // Join makes the socket join rooms.

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
@@ -10,7 +11,8 @@ import (
 )
 
 // Target is who an operation is for: sockets of a namespace, on this node and on all others. It is immutable: To,
-// Except and the like return another one, so that a Target can be kept and shared.
+// Except and the like return another one, so that a Target can be kept and shared. A Target comes from a Namespace: what is
+// asked of the zero Target returns a *ConfigError and does nothing.
 type Target struct {
 	ns     *Namespace
 	rooms  []string
@@ -18,6 +20,7 @@ type Target struct {
 	except []string
 	flags  codec.Flags
 	local  bool
+	timed  bool // Timeout was called
 }
 
 // To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room of
@@ -56,11 +59,24 @@ func (t Target) Compress(compress bool) Target {
 	return t
 }
 
-// Timeout bounds how long EmitWithAck, FetchSockets and ServerSideEmitWithAck wait for answers, instead of
-// Config.RequestTimeout. Other nodes learn of it in whole milliseconds.
+// Timeout bounds how long EmitWithAck, Acks, FetchSockets and ServerSideEmitWithAck wait for answers, instead of
+// Config.RequestTimeout. Other nodes learn of it in whole milliseconds. 0 means that no time is left: nothing is sent, and the
+// error is ErrTimeout, as when ctx has ended before the call. A negative duration is an error of whatever is asked of the
+// Target, a *ConfigError, and does nothing.
 func (t Target) Timeout(d time.Duration) Target {
-	t.flags.Timeout = d
+	t.flags.Timeout, t.timed = d, true
 	return t
+}
+
+// check returns why nothing can be asked of t.
+func (t Target) check() error {
+	switch {
+	case t.ns == nil:
+		return &ConfigError{Field: "Namespace", Reason: "is missing: a Target comes from a Namespace"}
+	case t.flags.Timeout < 0:
+		return &ConfigError{Field: "Timeout", Reason: fmt.Sprintf("is negative: %v", t.flags.Timeout)}
+	}
+	return nil
 }
 
 func (t Target) opts() codec.Opts {
@@ -68,7 +84,7 @@ func (t Target) opts() codec.Opts {
 }
 
 func (t Target) timeout() time.Duration {
-	if t.flags.Timeout > 0 {
+	if t.timed {
 		return t.flags.Timeout
 	}
 	return t.ns.cluster.config.RequestTimeout
@@ -88,7 +104,7 @@ func (t Target) timeout() time.Duration {
 //
 // Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {
-	data, err := wire.Event(name, args)
+	data, err := t.event(name, args)
 	if err != nil {
 		return err
 	}
@@ -99,7 +115,7 @@ func (t Target) Emit(ctx context.Context, name string, args ...any) error {
 // ErrQueueFull when too many messages wait already. Events of one goroutine keep their order, whichever way they are
 // emitted.
 func (t Target) EmitAsync(name string, args ...any) error {
-	data, err := wire.Event(name, args)
+	data, err := t.event(name, args)
 	if err != nil {
 		return err
 	}
@@ -134,6 +150,14 @@ func (t Target) DisconnectSockets(ctx context.Context, close bool) error {
 	return t.carryOut(ctx, &codec.Envelope{Type: codec.DisconnectSockets, Close: close})
 }
 
+// event encodes an event for the target.
+func (t Target) event(name string, args []any) (codec.Args, error) {
+	if err := t.check(); err != nil {
+		return codec.Args{}, err
+	}
+	return wire.Event(name, args)
+}
+
 // operation is what env does to the sockets of the target, on all nodes.
 func (t Target) operation(env *codec.Envelope) *outgoing {
 	env.Opts = t.opts()
@@ -144,6 +168,9 @@ func (t Target) operation(env *codec.Envelope) *outgoing {
 
 // carryOut does what env says here and, unless the target is local, on the other nodes.
 func (t Target) carryOut(ctx context.Context, env *codec.Envelope) error {
+	if err := t.check(); err != nil {
+		return err
+	}
 	o := t.operation(env)
 	defer o.release()
 	if t.local || t.nobody {

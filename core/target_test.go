@@ -1,0 +1,122 @@
+package core_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// orders are what can be asked of a Target beside asks.
+var orders = map[string]func(ctx context.Context, t core.Target) error{
+	"Emit":              func(ctx context.Context, t core.Target) error { return t.Emit(ctx, "a") },
+	"EmitAsync":         func(_ context.Context, t core.Target) error { return t.EmitAsync("a") },
+	"SocketsJoin":       func(ctx context.Context, t core.Target) error { return t.SocketsJoin(ctx, "room") },
+	"SocketsLeave":      func(ctx context.Context, t core.Target) error { return t.SocketsLeave(ctx, "room") },
+	"DisconnectSockets": func(ctx context.Context, t core.Target) error { return t.DisconnectSockets(ctx, true) },
+	"ServerSideEmit":    func(ctx context.Context, t core.Target) error { return t.ServerSideEmit(ctx, "a") },
+}
+
+func TestZeroTargetReturnsAnError(t *testing.T) {
+	for name, order := range orders {
+		var config *core.ConfigError
+		require.ErrorAs(t, order(t.Context(), core.Target{}), &config, name)
+		require.ErrorAs(t, order(t.Context(), core.Target{}.To("a").Except("b").Local().Volatile().Compress(true).Timeout(time.Second)), &config, name)
+	}
+	for name, ask := range asks {
+		var config *core.ConfigError
+		_, err := ask(t.Context(), core.Target{})
+		require.ErrorAs(t, err, &config, name)
+	}
+	var zero core.RemoteSocket
+	var config *core.ConfigError
+	require.ErrorAs(t, zero.Emit(t.Context(), "a"), &config)
+	_, err := zero.EmitWithAck(t.Context(), "a")
+	require.ErrorAs(t, err, &config)
+	require.ErrorAs(t, zero.Join(t.Context(), "a"), &config)
+	require.ErrorAs(t, zero.Leave(t.Context(), "a"), &config)
+	require.ErrorAs(t, zero.Disconnect(t.Context(), true), &config)
+}
+
+func TestNoTimeLeftIsATimeoutAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, kind string) {
+		registry, clients := crowd("alice")
+		s := newStage(t, registry, "b")
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		for name, c := range map[string]struct {
+			ctx    context.Context
+			target core.Target
+			want   error
+		}{
+			"Timeout": {t.Context(), s.ns.Timeout(0), core.ErrTimeout},
+			"Room":    {t.Context(), s.ns.Timeout(0).To("alice"), core.ErrTimeout},
+			"Context": {ended, s.ns.Target, context.Canceled},
+		} {
+			start := time.Now()
+			n, err := asks[kind](c.ctx, c.target)
+			require.ErrorIs(t, err, c.want, name)
+			assert.Zero(t, time.Since(start), "%s: nothing is waited for", name)
+			assert.Contains(t, s.partial(t, outcome{err: err}).Missing, "b", name)
+			want := 0
+			if kind == "FetchSockets" {
+				want = 1 // the node's own, for which nothing is waited
+			}
+			assert.Equal(t, want, n, name)
+		}
+		synctest.Wait()
+		assert.Empty(t, clients["alice"].got.all(), "nothing is sent to the node's own clients")
+		for _, typ := range []codec.Type{codec.Broadcast, codec.FetchSockets, codec.ServerSideEmit} {
+			sent, _ := s.p.of(s.ns.UID(), typ)
+			assert.Empty(t, sent, "nothing is sent to the peers")
+		}
+	})
+}
+
+func TestNegativeTimeoutIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry, clients := crowd("alice")
+		s := newStage(t, registry, "b")
+		target := s.ns.Timeout(-time.Second)
+		for name, order := range orders {
+			var config *core.ConfigError
+			require.ErrorAs(t, order(t.Context(), target), &config, name)
+			assert.Equal(t, "Timeout", config.Field)
+		}
+		for name, ask := range asks {
+			var config *core.ConfigError
+			n, err := ask(t.Context(), target)
+			require.ErrorAs(t, err, &config, name)
+			assert.Zero(t, n, name)
+		}
+		synctest.Wait()
+		assert.Empty(t, clients["alice"].got.all())
+		assert.Empty(t, clients["alice"].kicked.all())
+		sent, _ := s.p.of(s.ns.UID(), codec.Broadcast)
+		assert.Empty(t, sent)
+		require.NoError(t, target.Timeout(time.Second).Emit(t.Context(), "a"), "a later Timeout counts")
+	})
+}
+
+func TestTimeoutOfARemoteSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry, clients := crowd("alice")
+		clients["alice"].answer = func(*core.Packet, func(codec.Value)) {}
+		s := newStage(t, registry)
+		sockets, err := s.ns.FetchSockets(t.Context())
+		require.NoError(t, err)
+		require.Len(t, sockets, 1)
+		start := time.Now()
+		_, err = sockets[0].Timeout(time.Second).EmitWithAck(t.Context(), "a")
+		require.ErrorIs(t, err, core.ErrTimeout)
+		assert.Equal(t, time.Second, time.Since(start))
+		_, err = sockets[0].Timeout(0).EmitWithAck(t.Context(), "a")
+		require.ErrorIs(t, err, core.ErrTimeout)
+		assert.Equal(t, time.Second, time.Since(start))
+	})
+}
