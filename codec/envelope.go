@@ -112,7 +112,7 @@ type Envelope struct {
 	Close bool
 	// Sockets found: FetchSocketsResponse.
 	Sockets []Socket
-	// Value is one answer: ServerSideEmitResponse, BroadcastAck.
+	// Value is one answer: ServerSideEmitResponse, BroadcastAck. Its Rest is written and read too.
 	Value Value
 	// ClientCount is how many clients were asked: BroadcastClientCount.
 	ClientCount int

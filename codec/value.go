@@ -13,6 +13,7 @@ type Value struct {
 	enc  Encoding // nil: the value is in tree
 	raw  []byte
 	tree any
+	rest *Value // see WithRest; nil: none
 }
 
 // NewValue encodes v with the rules of encoding/json, but for two things: []byte at any depth is binary data, not

@@ -37,6 +37,7 @@ func differ(want, got *codec.Envelope) (where, w, g string) {
 		{"Args.Len", want.Args.Len(), got.Args.Len()},
 		{"Args", meaning(want.Args.Value()), meaning(got.Args.Value())},
 		{"Value", meaning(want.Value), meaning(got.Value)},
+		{"Value.Rest", meaning(want.Value.Rest()), meaning(got.Value.Rest())},
 		{"the number of Sockets", len(want.Sockets), len(got.Sockets)},
 	}
 	for i := range min(len(want.Sockets), len(got.Sockets)) {

@@ -46,6 +46,8 @@ func (c *codecCase) samples() []sample {
 		{Type: codec.ServerSideEmitResponse, RequestID: "request 3", Value: answer},
 		{Type: codec.BroadcastClientCount, RequestID: "request 1", ClientCount: 12},
 		{Type: codec.BroadcastAck, RequestID: "request 1", Value: answer},
+		{Type: codec.BroadcastAck, RequestID: "request 1", Value: answer.WithRest(c.value([]any{"second", map[string]any{"third": 3}}))},
+		{Type: codec.ServerSideEmitResponse, RequestID: "request 3", Value: codec.Value{}.WithRest(c.value([]any{nil, 2}))},
 		{Type: codec.AdapterClose, CloseKey: "fedcba9876543210"},
 		{Type: codec.RequestRefused, RequestID: "request 2"},
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Acks is EmitWithAck for those who cannot wait for the slowest client: it yields each acknowledgement as it comes, one value
-// for each socket. When not all answer, the last it yields is a *PartialError with a null value. The event is sent when
+// for each socket, as EmitWithAck returns them. When not all answer, the last it yields is a *PartialError with a null value. The event is sent when
 // the iteration begins; leaving it early is no error, and the acknowledgements that come later are nobody's.
 //
 //	for answer, err := range ns.To("room").Acks(ctx, "ready?") {

@@ -7,7 +7,8 @@ import (
 )
 
 // EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, in the order in which they
-// come, one value for each socket. It ends when all sockets on all nodes have answered; when it ends before that, at the
+// come, one value for each socket: the first argument of its acknowledgement. Value.All has all arguments; of a client of a Node.js
+// node there is the first only, since its adapter sends no more. It ends when all sockets on all nodes have answered; when it ends before that, at the
 // timeout or with ctx, the answers so far come with a *PartialError. Acks yields them as they come.
 func (t Target) EmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
 	q, ctx, end, err := t.askClients(ctx, name, args)
@@ -49,7 +50,8 @@ func (t Target) ServerSideEmit(ctx context.Context, name string, args ...any) er
 }
 
 // ServerSideEmitWithAck sends an event to the other nodes' servers and returns their answers, one for each, in the order in
-// which they come; none, at once, when there are no peers. When not all answer in time, the answers so far come with a
+// which they come; none, at once, when there are no peers. Value.All has all arguments of an answer, of a Node.js node the first
+// only. When not all answer in time, the answers so far come with a
 // *PartialError.
 func (t Target) ServerSideEmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
 	data, err := t.event(name, args)

@@ -141,8 +141,10 @@ func (q *request) found(uid string, sockets []codec.Socket) bool {
 
 // sizeOf is about how much memory v takes.
 func sizeOf(v codec.Value) int {
+	rest := v.Rest()
 	raw, _ := v.Bytes(v.Encoding())
-	return len(raw) + 64
+	more, _ := rest.Bytes(rest.Encoding())
+	return len(raw) + len(more) + 64
 }
 
 // change applies f to a node that has not finished answering, with an answer of size bytes, and ends the request if it was the

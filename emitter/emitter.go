@@ -45,7 +45,11 @@ func (e *Emitter) With(bus Publisher) *Emitter {
 	}
 	config.Bus = bus
 	config = config.withDefaults()
-	with := &Emitter{config: config, post: newPost(config), nonces: e.nonces}
+	nonces := e.nonces
+	if nonces == nil { // of the zero Emitter
+		nonces = newNonces()
+	}
+	with := &Emitter{config: config, post: newPost(config), nonces: nonces}
 	with.Target = e.Target
 	with.Target.sink = with
 	return with

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
@@ -57,11 +58,8 @@ func (s *Socket) acknowledged(p *parser.Packet) {
 	if f == nil {
 		return
 	}
-	var first backplane.Value
-	if values, err := p.Data.Elements(); err == nil && len(values) > 0 {
-		first = values[0]
-	}
-	f(first, nil)
+	v, _ := codec.Acked(p.Data) // the decoder has looked at it
+	f(v, nil)
 }
 
 // acknowledgement answers one event of the client's, once.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
@@ -177,6 +178,9 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 // as when a client gives up and tries again at once.
 func (c *client) begin(p *parser.Packet) *Socket {
 	s := &Socket{client: c, name: p.Namespace, auth: p.Data}
+	if s.auth.IsNull() {
+		s.auth = noAuth
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live++
@@ -186,6 +190,9 @@ func (c *client) begin(p *parser.Packet) *Socket {
 	c.sockets.put(s)
 	return s
 }
+
+// noAuth is what a client is taken to have sent that has sent no auth payload, as in Node.js.
+var noAuth = codec.FromTree(codec.Object{})
 
 // mayJoin returns which quota keeps the client from joining a namespace with a packet of size bytes, nil: none. old is its
 // socket there, if there is one.

@@ -183,6 +183,8 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxPayload, 1_000_000)
 	defaultTo(&c.MaxAttachments, 10)
 	defaultTo(&c.MaxEvents, 256)
+	defaultTo(&c.SendQueue, 4096)
+	defaultTo(&c.SendQueueBytes, 4<<20)
 	defaultTo(&c.MaxEventBytes, 4<<20)
 	defaultTo(&c.MaxAttachmentBytes, c.MaxEventBytes+c.MaxPayload)
 	defaultTo(&c.MaxEventsPerSecond, 20_000)

@@ -61,6 +61,9 @@ var errPanicked = errors.New("internal error")
 // refuse ends a socket that has not joined, and tells the client why, if err is not nil.
 func (c *client) refuse(s *Socket, err error) {
 	superseded := !s.state.CompareAndSwap(connecting, gone)
+	if s.ns != nil {
+		s.ns.arrivals.remove(s)
+	}
 	s.cut()
 	c.drop(s)
 	c.release()
@@ -128,6 +131,7 @@ func (s *Socket) join() bool {
 	rooms := s.rooms
 	s.rooms = nil
 	s.mu.Unlock()
+	s.ns.arrivals.remove(s)
 	s.ns.registry.Add((*member)(s), rooms...)
 	missed, known := s.missed()
 	if !known {
@@ -164,13 +168,18 @@ func (s *Socket) deliver(f *engineio.Frame, o engineio.SendOptions, offset strin
 		return s.client.send(f, o)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch s.state.Load() {
-	case open:
+	switch state := s.state.Load(); {
+	case state == open:
+		defer s.mu.Unlock()
 		return s.client.send(f, o)
-	case held:
-		s.backlog = append(s.backlog, backward{frame: f, options: o, offset: offset})
-		return true
+	case state == gone:
+		s.mu.Unlock()
+		return false
 	}
-	return false
+	kept := s.keep(f, o, offset)
+	s.mu.Unlock()
+	if !kept {
+		s.client.expel(QuotaSendQueue)
+	}
+	return kept
 }

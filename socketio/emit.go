@@ -2,31 +2,47 @@ package socketio
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// Sender sends to one socket, or for it, in a way that its flags say. It is immutable: its methods return another one.
+// Sender sends to one socket, or for it, in a way that its flags say. It is immutable: its methods return another one. A Sender
+// comes from a Socket: the zero Sender sends nothing and returns an error.
 type Sender struct {
 	s     *Socket
 	flags backplane.Flags
 	local bool
+	timed bool // Timeout was called
+}
+
+// check returns why nothing can be sent.
+func (e Sender) check() error {
+	switch {
+	case e.s == nil:
+		return &backplane.ConfigError{Field: "Socket", Reason: "is missing: a Sender comes from a Socket"}
+	case e.flags.Timeout < 0:
+		return &backplane.ConfigError{Field: "Timeout", Reason: fmt.Sprintf("is negative: %v", e.flags.Timeout)}
+	}
+	return nil
 }
 
 // Emit sends an event to the client. Arguments are whatever JSON can express; []byte, at any depth, is sent as binary. What
 // one goroutine emits arrives in its order. Emit does not wait: it returns an error when the arguments cannot be encoded,
-// and ErrDisconnected when the client is known to be gone. The event is lost when the connection breaks before the client
+// and ErrDisconnected when the client is known to be gone. What a middleware (Namespace.Use) emits reaches the client after its
+// connection. The event is lost when the connection breaks before the client
 // has got it.
 func (s *Socket) Emit(event string, args ...any) error { return Sender{s: s}.Emit(event, args...) }
 
 // Send is Emit of an event "message".
 func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
 
-// EmitWithAck sends an event to the client and returns the first argument of its acknowledgement, null if that has none.
-// It returns ErrDisconnected when the client goes before it has acknowledged, and ctx's error when that ends: without a
-// deadline it may wait for as long as the client is connected. When Config.MaxAcks are awaited, it sends nothing and returns a
+// EmitWithAck sends an event to the client and returns the first argument of its acknowledgement, null if that has none. All
+// arguments are in its Value.All: a client that calls callback(err, a, b) has sent three.
+// It returns ErrDisconnected when the client is not connected, or goes before it has acknowledged, and ctx's error when that ends,
+// without having sent anything if it had ended before: without a deadline it may wait for as long as the client is connected. When Config.MaxAcks are awaited, it sends nothing and returns a
 // *QuotaError.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
 	return Sender{s: s}.EmitWithAck(ctx, event, args...)
@@ -38,7 +54,9 @@ func (s *Socket) Volatile() Sender { return Sender{s: s}.Volatile() }
 // Compress says whether events are compressed, where Config.Compress allows it.
 func (s *Socket) Compress(compress bool) Sender { return Sender{s: s}.Compress(compress) }
 
-// Timeout bounds how long EmitWithAck waits. It then returns backplane.ErrTimeout.
+// Timeout bounds how long EmitWithAck waits. It then returns backplane.ErrTimeout. 0 means that no time is left: it returns that at
+// once, and sends nothing. With a negative duration the Sender sends nothing and returns a *backplane.ConfigError. Without
+// Timeout, the context alone bounds the waiting.
 func (s *Socket) Timeout(d time.Duration) Sender { return Sender{s: s}.Timeout(d) }
 
 // Local leaves out all other nodes in what To, In, Except and Broadcast of the Sender return.
@@ -70,7 +88,7 @@ func (e Sender) Compress(compress bool) Sender {
 
 // Timeout is Socket.Timeout.
 func (e Sender) Timeout(d time.Duration) Sender {
-	e.flags.Timeout = d
+	e.flags.Timeout, e.timed = d, true
 	return e
 }
 
@@ -91,6 +109,9 @@ func (e Sender) Except(rooms ...string) backplane.Target { return e.Broadcast().
 
 // Broadcast is Socket.Broadcast.
 func (e Sender) Broadcast() backplane.Target {
+	if e.s == nil {
+		return backplane.Target{} // which says what is wrong
+	}
 	t := e.s.ns.Except(e.s.id)
 	if e.flags.Volatile {
 		t = t.Volatile()
@@ -98,7 +119,7 @@ func (e Sender) Broadcast() backplane.Target {
 	if e.flags.Compress != nil {
 		t = t.Compress(*e.flags.Compress)
 	}
-	if e.flags.Timeout > 0 {
+	if e.timed {
 		t = t.Timeout(e.flags.Timeout)
 	}
 	if e.local {
@@ -112,7 +133,7 @@ func (e Sender) Send(args ...any) error { return e.Emit("message", args...) }
 
 // Emit is Socket.Emit.
 func (e Sender) Emit(event string, args ...any) error {
-	data, err := encodeEvent(event, args)
+	data, err := e.event(event, args)
 	if err != nil {
 		return err
 	}
@@ -120,7 +141,7 @@ func (e Sender) Emit(event string, args ...any) error {
 	if s.ns != nil && s.ns.log != nil && !o.Volatile {
 		return s.emitLogged(data, o)
 	}
-	if !s.Connected() {
+	if !s.Connected() && !s.arriving() {
 		return ErrDisconnected
 	}
 	frame, err := eventFrame(s.name, parser.NoID, data, "")
@@ -136,9 +157,19 @@ func (e Sender) Emit(event string, args ...any) error {
 
 // EmitWithAck is Socket.EmitWithAck. It returns ErrDropped for a volatile event that was dropped.
 func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
-	data, err := encodeEvent(event, args)
+	data, err := e.event(event, args)
 	if err != nil {
 		return backplane.Value{}, err
+	}
+	switch {
+	case ctx.Err() != nil:
+		return backplane.Value{}, context.Cause(ctx)
+	case e.timed && e.flags.Timeout == 0:
+		return backplane.Value{}, backplane.ErrTimeout
+	case e.timed:
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, e.flags.Timeout, backplane.ErrTimeout)
+		defer cancel()
 	}
 	s, o := e.s, sendOptions(e.flags)
 	if !s.Connected() {
@@ -165,11 +196,6 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 		}
 		return backplane.Value{}, ErrDisconnected
 	}
-	if e.flags.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, e.flags.Timeout, backplane.ErrTimeout)
-		defer cancel()
-	}
 	select {
 	case a := <-answered:
 		return a.value, a.err
@@ -179,7 +205,11 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 	}
 }
 
-func encodeEvent(event string, args []any) (backplane.Args, error) {
+// event encodes an event of the sender's.
+func (e Sender) event(event string, args []any) (backplane.Args, error) {
+	if err := e.check(); err != nil {
+		return backplane.Args{}, err
+	}
 	if parser.Reserved(event) {
 		return backplane.Args{}, &backplane.ReservedEventError{Event: event}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
@@ -131,14 +132,12 @@ func (ns *Namespace) handleServerSide(args backplane.Args, reply func(backplane.
 	var answer func(...any)
 	if reply != nil {
 		answer = func(values ...any) {
-			var first backplane.Value
-			if len(values) > 0 {
-				var err error
-				if first, err = backplane.NewValue(values[0]); err != nil {
-					ns.server.report(&HandlerError{Namespace: ns.name, Event: args.Event(), Err: err})
-				}
+			all, err := backplane.NewValue(append([]any{}, values...)) // an array, also of none
+			if err != nil {
+				ns.server.report(&HandlerError{Namespace: ns.name, Event: args.Event(), Err: err})
 			}
-			reply(first)
+			v, _ := codec.Acked(all)
+			reply(v)
 		}
 	}
 	for _, h := range handlers {

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// Auth returns what the client has sent as its auth payload, an object or null.
+// Auth returns what the client has sent as its auth payload: an object, which is empty if there was none.
 func (s *Socket) Auth() backplane.Value { return s.auth }
 
 // Header returns the headers of the request that the connection began with.

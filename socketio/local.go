@@ -39,7 +39,7 @@ func (l *local) Broadcast(p *backplane.Packet, to backplane.Selector) {
 func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions, offset string) {
 	var frame *engineio.Frame
 	failed := false
-	l.Each(to, func(m backplane.Socket) {
+	deliver := func(s *Socket) {
 		if frame == nil && !failed {
 			var err error
 			if frame, err = eventFrame(l.ns.name, parser.NoID, p.Args, offset); err != nil {
@@ -49,9 +49,11 @@ func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.Send
 		}
 		if !failed {
 			o.Copy++
-			(*Socket)(m.(*member)).deliver(frame, o, offset)
+			s.deliver(frame, o, offset)
 		}
-	})
+	}
+	l.Each(to, func(m backplane.Socket) { deliver((*Socket)(m.(*member))) })
+	l.ns.arrivals.each(to, deliver) // who joins meanwhile does not get it twice
 }
 
 // BroadcastAck implements backplane.Local.

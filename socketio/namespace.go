@@ -28,8 +28,9 @@ type Namespace struct {
 	closed   chan struct{}
 	once     sync.Once
 
-	ids     atomic.Int64 // of acknowledgements
-	curious atomic.Int32 // how many sockets have OnAnyOutgoing funcs
+	arrivals arrivals
+	ids      atomic.Int64 // of acknowledgements
+	curious  atomic.Int32 // how many sockets have OnAnyOutgoing funcs
 
 	// guarded by the server's mu
 	users   int  // clients that have joined it, or are about to
@@ -66,8 +67,9 @@ func (ns *Namespace) OnConnection(f func(*Socket)) {
 }
 
 // Use lets f decide about each client that wants to join. An error refuses it: the client gets a connect_error with the
-// error's text as its message and, if it is an *Error, with its Data. f may take its time, and call whatever a Socket has that
-// does not need its client: Join, SetData, On and so forth.
+// error's text as its message and, if it is an *Error, with its Data. f may take its time, and call what a Socket has:
+// Join, SetData, On and so forth. What it emits to the socket, or broadcasts to a room that the socket has joined, reaches the client
+// after its connection, in order, and is dropped if the client is refused.
 func (ns *Namespace) Use(f func(*Socket) error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()

@@ -176,7 +176,7 @@ func TestAudit(t *testing.T) {
 		}
 	})
 	n.Use(func(s *socketio.Socket) error {
-		if !s.Auth().IsNull() {
+		if s.Auth().String() != "{}" {
 			return &socketio.Error{Message: "no"}
 		}
 		return nil

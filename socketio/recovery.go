@@ -159,7 +159,7 @@ func (s *Socket) emitLogged(args backplane.Args, o engineio.SendOptions) error {
 	s.mu.Lock()
 	away := s.resume != nil && (s.resume.saved || s.lost.Load() && !s.ended)
 	s.mu.Unlock()
-	if !s.Connected() && !away {
+	if !s.Connected() && !s.arriving() && !away {
 		return ErrDisconnected
 	}
 	s.announce(args)

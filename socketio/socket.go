@@ -28,21 +28,22 @@ type Socket struct {
 	state atomic.Int32 // connecting, …
 	lost  atomic.Bool  // nothing reaches the client any more
 
-	mu      sync.Mutex // guards all below
-	ended   bool       // somebody takes care of its end
-	data    any
-	rooms   []string   // before it is in the registry, and after that
-	backlog []backward // what was sent while it was held
-	acks    map[int64]func(backplane.Value, error)
-	funcs   *funcs
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
+	mu           sync.Mutex // guards all below
+	ended        bool       // somebody takes care of its end
+	data         any
+	rooms        []string   // before it is in the registry, and after that
+	backlog      []backward // what was sent before it was open
+	backlogBytes int
+	acks         map[int64]func(backplane.Value, error)
+	funcs        *funcs
+	ctx          context.Context
+	cancel       context.CancelCauseFunc
 }
 
 // The states of a socket, in their order.
 const (
-	connecting int32 = 0 // the middlewares decide
-	held       int32 = 1 // in the registry; what is sent to it has to wait for the packet that greets the client
+	connecting int32 = 0 // the middlewares decide; what is sent to it has to wait for the packet that greets the client
+	held       int32 = 1 // in the registry; what is sent to it has to wait as before
 	open       int32 = 2
 	gone       int32 = 3 // not in the registry any more, or it never was
 )
@@ -113,7 +114,7 @@ func (s *Socket) SetData(data any) {
 }
 
 // Join makes the socket join rooms, on this node at once. Before it is connected it joins them when it is; once it is
-// disconnected, Join does nothing. If the socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow it joins
+// disconnected, Join does nothing. What is broadcast to the rooms meanwhile reaches the client after its connection. If the socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow it joins
 // none of them, and Join returns a *QuotaError.
 func (s *Socket) Join(rooms ...string) error {
 	config := &s.client.server.config
@@ -127,6 +128,7 @@ func (s *Socket) Join(rooms ...string) error {
 		if !fits {
 			return s.client.reached(QuotaRooms, s)
 		}
+		s.ns.arrivals.add(s)
 		return nil
 	}
 	s.mu.Unlock()

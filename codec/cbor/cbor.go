@@ -10,7 +10,7 @@
 //	7 opts {1 rooms, 2 except, 3 volatile, 4 compress, 5 timeout in ms, 6 expectSingleResponse}
 //	8 packet (the event's array, or one answer) · 9 rooms · 10 close
 //	11 sockets [{1 id, 2 handshake, 3 rooms, 4 data}] · 12 clientCount · 13 nonce (not read)
-//	14 attachmentKey · 20 closeHash · 21 closeKey · 22 process · 23 clock
+//	14 attachmentKey · 15 rest (of an answer, an array) · 20 closeHash · 21 closeKey · 22 process · 23 clock
 //
 // User data that is JSON travels as JSON, in a byte string with tag 262 (embedded JSON): nearly all of it comes from
 // JSON and ends as JSON at a client, so that translating it would be work done twice for nothing, and this way a

@@ -27,6 +27,7 @@ type message struct {
 	Process       string   `cbor:"22,keyasint,omitempty"`
 	Clock         uint64   `cbor:"23,keyasint,omitempty"`
 	AttachmentKey string   `cbor:"14,keyasint,omitempty"`
+	Rest          data     `cbor:"15,keyasint,omitzero"` // of an answer whose first argument is Packet
 	CloseHash     string   `cbor:"20,keyasint,omitempty"`
 	CloseKey      string   `cbor:"21,keyasint,omitempty"`
 }
@@ -99,6 +100,11 @@ func newMessage(env *codec.Envelope) (*message, error) {
 			}
 		}
 		if m.Packet, err = newData(v, 1); err != nil {
+			return nil, err
+		}
+	}
+	if has.Has(shape.Rest) {
+		if m.Rest, err = newData(env.Value.Rest(), 1); err != nil {
 			return nil, err
 		}
 	}
@@ -192,6 +198,13 @@ func (m *message) envelope() (*codec.Envelope, error) {
 		if err != nil {
 			return nil, malformed("packet", err)
 		}
+	}
+	if has.Has(shape.Rest) {
+		rest, err := m.Rest.value(1)
+		if err != nil {
+			return nil, malformed("rest", err)
+		}
+		env.Value = env.Value.WithRest(rest)
 	}
 	if has.Has(shape.Rooms) {
 		env.Rooms = list(m.Rooms)

@@ -117,12 +117,15 @@ func (p *parser) data(env *codec.Envelope) {
 	clearData(env)
 	p.openMap("data")
 	var seen message.Fields
+	var rest codec.Value
 	for p.key() {
 		f := message.Named(p.k) & message.FieldsOf(env.Type)
 		seen |= f
 		switch f {
 		case message.Packet:
 			p.packet(env)
+		case message.Rest:
+			rest = p.value("data.rest")
 		case message.Opts:
 			p.opts(&env.Opts)
 		case message.RequestID:
@@ -138,6 +141,9 @@ func (p *parser) data(env *codec.Envelope) {
 		default:
 			p.skip()
 		}
+	}
+	if !rest.IsNull() {
+		env.Value = env.Value.WithRest(rest)
 	}
 	if missing := message.Required(env.Type) &^ seen; missing != 0 {
 		p.fail("data."+missing.First().Name(), message.ErrMissing)

@@ -123,11 +123,23 @@ func writeData(w writer, env *codec.Envelope) error {
 		asked = false
 		n--
 	}
+	rest := codec.Value{}
+	if has.Has(message.Rest) {
+		if rest = env.Value.Rest(); rest.IsNull() {
+			n--
+		}
+	}
 
 	w.openMap(n)
 	if has.Has(message.Packet) {
 		w.key("packet")
 		if err := writePacket(w, env); err != nil {
+			return err
+		}
+	}
+	if !rest.IsNull() {
+		w.key("rest")
+		if err := w.value(rest); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ const (
 	Close       Fields = 16
 	ClientCount Fields = 32
 	Sockets     Fields = 64
+	Rest        Fields = 128 // of the answer whose first argument is Packet; not of Node.js
 )
 
 // Has reports whether one is in f.
@@ -24,7 +25,7 @@ func (f Fields) Has(one Fields) bool { return f&one != 0 }
 // First returns one of f's fields.
 func (f Fields) First() Fields { return f & -f }
 
-// Name is the key of one field in Node.js's messages.
+// Name is the key of one field in the messages of codec/jsonmsgpack.
 func (f Fields) Name() string {
 	switch f {
 	case Packet:
@@ -41,6 +42,8 @@ func (f Fields) Name() string {
 		return "clientCount"
 	case Sockets:
 		return "sockets"
+	case Rest:
+		return "rest"
 	}
 	return ""
 }
@@ -62,6 +65,8 @@ func Named(key []byte) Fields {
 		return ClientCount
 	case "sockets":
 		return Sockets
+	case "rest":
+		return Rest
 	}
 	return 0
 }
@@ -74,9 +79,9 @@ var fieldsOf = [...]Fields{
 	codec.FetchSockets:           Opts | RequestID,
 	codec.FetchSocketsResponse:   Sockets | RequestID,
 	codec.ServerSideEmit:         Packet | RequestID,
-	codec.ServerSideEmitResponse: Packet | RequestID,
+	codec.ServerSideEmitResponse: Packet | RequestID | Rest,
 	codec.BroadcastClientCount:   ClientCount | RequestID,
-	codec.BroadcastAck:           Packet | RequestID,
+	codec.BroadcastAck:           Packet | RequestID | Rest,
 	codec.AdapterClose:           0,
 	codec.RequestRefused:         RequestID,
 }
@@ -92,7 +97,7 @@ func FieldsOf(t codec.Type) Fields {
 // Required lists the fields without which a message of type t cannot be understood. RequestID is never among them: an
 // answer without one is read, and answers nothing. An answer without Packet is null: it is undefined in Node.js.
 func Required(t codec.Type) Fields {
-	required := FieldsOf(t) &^ (RequestID | Close)
+	required := FieldsOf(t) &^ (RequestID | Close | Rest)
 	if t.Response() {
 		required &^= Packet
 	}

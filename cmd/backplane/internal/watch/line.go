@@ -28,6 +28,7 @@ type Line struct {
 	Event *string       `json:"event,omitempty"`
 	Args  *[]show.Value `json:"args,omitempty"`
 	Value *show.Value   `json:"value,omitempty"`
+	Rest  *show.Value   `json:"rest,omitempty"`
 
 	To     *[]string `json:"to,omitempty"`
 	Except *[]string `json:"except,omitempty"`
@@ -169,6 +170,9 @@ func (l *Line) fill(env *codec.Envelope) error {
 		l.sockets(env.Sockets)
 	case codec.ServerSideEmitResponse, codec.BroadcastAck:
 		l.Value = &show.Value{Value: env.Value}
+		if rest := env.Value.Rest(); !rest.IsNull() {
+			l.Rest = &show.Value{Value: rest}
+		}
 	case codec.BroadcastClientCount:
 		l.Clients = &env.ClientCount
 	}
