@@ -31,7 +31,7 @@ func (c *Cluster) shutdown(ctx context.Context) {
 	for _, ns := range c.all() {
 		ns.farewell(ctx)
 	}
-	c.publisher.queue.close()
+	c.publisher.storing.close()
 	if c.isRunning() {
 		select {
 		case <-c.flushed:

@@ -58,16 +58,19 @@ func New(config Config) (*Cluster, error) {
 	c.wire = wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
 		Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes,
 		Secrets: [][]byte{config.Secret, config.PreviousSecret}})
-	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Store: config.Store, Timeout: config.PublishTimeout,
+	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Timeout: config.PublishTimeout,
 		Published: func() { c.counts.publishBatches.Add(1) }}
 	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,
 		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)})
+	c.publisher.storing = &storing{ctx: c.ctx, storer: wire.NewStorer(c.wire, config.Store, config.PublishTimeout, c.group.Go),
+		queue: c.publisher.queue, fail: c.publisher.fail, counts: &c.counts, trace: &c.config.Trace,
+		room: capacity{maxItems: config.PublishQueue, maxBytes: config.PublishQueueBytes}}
 	c.process, c.lives = c.newProcess(), newLives(c.began)
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
-		maxWait: config.MaxBackoff, channels: make(map[string]struct{}),
+		maxWait: config.MaxBackoff, patience: config.HeartbeatInterval * 9 / 10, doubt: config.HeartbeatTimeout, channels: make(map[string]struct{}),
 		changes: map[string]*change{c.process.self.channel: {on: true}}, deliver: c.deliver, lost: c.lost,
 		recovered: c.recovered, failed: c.report}
-	c.publisher.begins, c.publisher.failed = c.listener.expects, c.listener.expectsNot
+	c.publisher.expects = c.listener.expects
 	return c, nil
 }
 

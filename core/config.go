@@ -61,18 +61,19 @@ type Config struct {
 	// AttachmentAge is how old an attachment has to be to be removed. Node.js removes at CleanupInterval, which
 	// takes attachments from nodes that are that slow. Default: twice CleanupInterval.
 	AttachmentAge time.Duration
-	// PublishTimeout bounds the way of a message from leaving the queue until its outcome is known: up to three quarters of
-	// it for storing its attachment, the rest for the bus. It also bounds Start, and each other call of the bus or
-	// the store; a connection that swallows bytes is given up after it. Default: 5 s.
+	// PublishTimeout bounds how long the bus may take for a message that has left the queue and, before that, how long the store
+	// may take for its attachment. It also bounds Start, and each other call of the bus or the store; a connection that swallows
+	// bytes is given up after it. Default: 5 s.
 	PublishTimeout time.Duration
 	// MinBackoff and MaxBackoff bound the wait before a lost session is opened again. It doubles from one attempt to
 	// the next and is shortened by up to half at random, so that nodes do not come back all at once. Default: 100 ms
 	// and 5 s.
 	MinBackoff, MaxBackoff time.Duration
 
-	// PublishQueue bounds how many messages wait to be published. EmitAsync drops above it, Emit waits. Default: 8192.
+	// PublishQueue bounds how many messages wait to be published, and how many wait for the store or, in the same namespace,
+	// behind such a message. EmitAsync drops above it, Emit waits. Default: 8192.
 	PublishQueue int
-	// PublishQueueBytes bounds the same in bytes of encoded messages. Default: 64 MiB.
+	// PublishQueueBytes bounds the same in bytes of encoded messages, of each of the two. Default: 64 MiB.
 	PublishQueueBytes int
 	// ReceiveQueue bounds, for each namespace, how many received messages wait for its Local. What comes above it is
 	// dropped and reported (DropSlow), so that one slow namespace holds up neither the others nor the bus. Default: 16384.

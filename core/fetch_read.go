@@ -26,8 +26,10 @@ func (f *fetcher) read(ctx context.Context, all []*attachment, limit int) {
 		for i, a := range all {
 			f.use(a, &found[i], limit)
 		}
-	case len(all) == 1:
-		all[0].err = err
+	case len(all) == 1 || ctx.Err() != nil: // what did not answer in time will not answer sooner for each
+		for _, a := range all {
+			a.err = err
+		}
 	default:
 		for i := range all { // each by itself, so that one that spoils the round trip spoils no other
 			f.read(ctx, all[i:i+1], limit)

@@ -15,6 +15,7 @@ type listener struct {
 	bus              transport.Bus
 	timeout          time.Duration // bounds opening, each round trip of listening, and closing
 	minWait, maxWait time.Duration
+	patience, doubt  time.Duration // how long the session may be silent when something has to come, and when something may
 	deliver          func(m transport.Message, at time.Time)
 	lost             func(err error)
 	recovered        func(gap *GapError)
@@ -27,7 +28,8 @@ type listener struct {
 	up        bool
 	over      bool      // run has ended
 	heard     time.Time // when the session last proved that it works
-	expected  time.Time // when the first message since heard was published that will come back
+	expected  time.Time // when a message was handed to the bus that comes back; if something was heard since, it means nothing
+	due       time.Time // by when something has to be heard then
 	complete  time.Time // whatever others had published by then has arrived
 }
 
@@ -107,29 +109,29 @@ func (c *change) supersede() {
 	c.finish(nil) // who listens again has no interest in hearing nothing
 }
 
-// expects notes that a message which will come back is handed to the bus.
-func (l *listener) expects(at time.Time) {
+// expects notes that a message which comes back was handed to the bus at a time, and was taken. What was not taken is never
+// expected. Doubtful: the bus did not answer in time, so that the message may never come; but a network on which nothing at all is heard
+// for much longer is broken both ways.
+func (l *listener) expects(handed time.Time, doubtful bool) {
+	due := time.Now().Add(l.patience)
+	if doubtful {
+		due = handed.Add(l.doubt)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.expected.After(l.heard) {
-		l.expected = at
+	if !handed.After(l.heard) {
+		return
+	}
+	if !l.expected.After(l.heard) || due.Before(l.due) {
+		l.expected, l.due = handed, due
 	}
 }
 
-// expectsNot takes back what expects has noted at that time.
-func (l *listener) expectsNot(at time.Time) {
+// giveUp ends the session if nothing has come, not even the node's own, in the time that it had for that.
+func (l *listener) giveUp(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.expected.Equal(at) {
-		l.expected = time.Time{}
-	}
-}
-
-// giveUp ends the session if nothing has come, not even the node's own, since a message was handed to the bus before limit.
-func (l *listener) giveUp(limit time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.up && l.interrupt != nil && l.expected.After(l.heard) && l.expected.Before(limit) {
+	if l.up && l.interrupt != nil && l.expected.After(l.heard) && now.After(l.due) {
 		l.interrupt(ErrSilent)
 	}
 }

@@ -26,6 +26,7 @@ type Namespace struct {
 	members   *membership
 	requests  *requests
 	lanes     lanes
+	held      heldBack // from the queue for the bus
 
 	custom   atomic.Pointer[func(data codec.Value, answer func(any))] // see OnCustomRequest
 	greeting atomic.Bool                                              // a Heartbeat that answers newcomers is queued

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/wire"
@@ -26,6 +27,12 @@ type outgoing struct {
 	failed  func()       // called when it was not sent, if not nil
 	state   atomic.Int32 // isQueued, isTaken, isOver
 	holders atomic.Int32
+	returns bool // the node hears it itself once it is sent
+
+	spilled bool      // it goes through the store. The rest is storing's:
+	size    int       // bytes when it was queued there
+	held    time.Time // when that was
+	ready   bool      // it does not wait for the store any more
 }
 
 // The states of an outgoing. Exactly one change of each happens, so that done gets at most one outcome, and only while

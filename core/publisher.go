@@ -4,26 +4,24 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/transport"
 )
 
 // publisher sends what is queued, in order: what arrives while a batch is on its way is the next batch.
 type publisher struct {
-	ctx    context.Context
-	sender *wire.Sender
-	queue  *queue[*outgoing]
-	trace  *Trace
-	counts *counters
-	report func(error)
-	begins func(time.Time) // called when messages that will come back are handed to the bus
-	failed func(time.Time) // called when those of a time will not come back after all, which the server itself said
+	ctx     context.Context
+	sender  *wire.Sender
+	queue   *queue[*outgoing]
+	storing *storing // before the queue
+	trace   *Trace
+	counts  *counters
+	report  func(error)
+	expects func(handed time.Time, doubtful bool) // called when the bus has taken messages that come back, or, doubtful, may have
 
 	failing  atomic.Bool // the latest batch did not go out whole
 	watchdog *time.Timer // calls overdue; it runs while a batch is on its way
@@ -47,22 +45,31 @@ func (p *publisher) send(o *outgoing) error {
 
 // push queues a message if there is room for it. From then on the publisher holds it too.
 func (p *publisher) push(o *outgoing) error {
-	o.holders.Add(1)
-	err := p.queue.tryPush(o, o.Size())
-	if err != nil {
-		o.release()
-	}
+	_, err := p.offer(o, false)
 	return err
 }
 
 // pushWaiting is push as soon as there is room.
 func (p *publisher) pushWaiting(ctx context.Context, o *outgoing) error {
+	for {
+		space, err := p.offer(o, true)
+		if space == nil {
+			return err
+		}
+		select {
+		case <-space:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (p *publisher) offer(o *outgoing, wait bool) (space <-chan struct{}, err error) {
 	o.holders.Add(1)
-	err := p.queue.push(ctx, o, o.Size())
-	if err != nil {
+	if space, err = p.storing.offer(o, wait); space != nil || err != nil {
 		o.release()
 	}
-	return err
+	return space, err
 }
 
 // publish queues a message, does its local part, and waits for the message's outcome, but no longer than ctx. The local part
@@ -70,13 +77,13 @@ func (p *publisher) pushWaiting(ctx context.Context, o *outgoing) error {
 // is no place yet, it does not wait for one. It does not come after Close.
 //
 // What only peers have a use for is not waited for while there are none. If it then fails, that is reported, and from then on
-// callers wait and are told, until the bus takes a message again.
+// callers wait and are told, until the bus takes a message again, or the store an attachment.
 func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	if ctx.Err() != nil {
 		o.here()
 		return ctx.Err()
 	}
-	o.waits = !o.forPeers || p.failing.Load() || !o.ns.alone(time.Now())
+	o.waits = !o.forPeers || p.fails(o) || !o.ns.alone(time.Now())
 	err := p.push(o)
 	if !tooLate(err) {
 		o.here()
@@ -93,6 +100,11 @@ func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	case <-ctx.Done():
 		return o.leave(ctx.Err())
 	}
+}
+
+// fails reports whether the latest that went the way of o did not arrive.
+func (p *publisher) fails(o *outgoing) bool {
+	return p.failing.Load() || o.Spills() && p.storing.failing.Load()
 }
 
 // run sends until the queue is closed and empty.
@@ -131,47 +143,26 @@ func round(batch []*outgoing) int {
 	return len(batch)
 }
 
+// flush sends a batch, and tells what became of each message.
 func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 	start := time.Now()
-	live := batch[:0]
-	sending := make([]*wire.Outgoing, 0, len(batch))
-	spilled, returning := 0, false
-	for _, o := range batch {
-		if !o.state.CompareAndSwap(isQueued, isTaken) {
-			o.release()
-			continue
-		}
-		switch goodbye := o.env.Type == codec.AdapterClose; {
-		case o.ns.departed.Load():
-			p.settle(o, ErrClosed)
-			o.release()
-			continue
-		case goodbye:
-			o.ns.departed.Store(true)
-		case o.ns.announced.Load():
-			returning = true
-		}
-		if o.leaving != nil {
-			o.leaving()
-		}
-		if o.Spills() {
+	live := p.claim(batch)
+	if len(live) == 0 {
+		return
+	}
+	sending := make([]*wire.Outgoing, len(live))
+	spilled := 0
+	for i, o := range live {
+		sending[i] = &o.Outgoing
+		if o.spilled {
 			spilled++
 		}
-		live = append(live, o)
-		sending = append(sending, &o.Outgoing)
 	}
-	if returning {
-		p.begins(start)
-	}
-	p.counts.spilled.Add(uint64(spilled))
 	p.departs(live, start)
 	err := p.sender.Send(ctx, sending)
 	p.returned()
 	p.failing.Store(err != nil)
-	var rejected *transport.RejectedError
-	if errors.As(err, &rejected) && !slices.ContainsFunc(live, func(o *outgoing) bool { return o.Err == nil }) {
-		p.failed(start)
-	}
+	p.await(live, start, err)
 	for _, o := range live {
 		if o.Err == nil {
 			p.counts.published.Add(1)
@@ -187,6 +178,61 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 	if p.trace.Published != nil {
 		p.trace.Published(len(live), spilled, time.Since(start), err)
 	}
+}
+
+// claim returns those of batch, in its place, that are still to be sent.
+func (p *publisher) claim(batch []*outgoing) (live []*outgoing) {
+	live = batch[:0]
+	for _, o := range batch {
+		if !o.state.CompareAndSwap(isQueued, isTaken) {
+			o.release()
+			continue
+		}
+		switch {
+		case o.ns.departed.Load():
+			p.settle(o, ErrClosed)
+			o.release()
+			continue
+		case o.isGoodbye():
+			o.ns.departed.Store(true)
+		default:
+			o.returns = o.ns.announced.Load()
+		}
+		if o.leaving != nil {
+			o.leaving()
+		}
+		live = append(live, o)
+	}
+	return live
+}
+
+// await notes that messages come back, if the bus has taken any that do. Those that it was not given, or has refused, do not. If it
+// has not answered in time, nobody knows; if the connection broke, they may come, but need not.
+func (p *publisher) await(batch []*outgoing, start time.Time, err error) {
+	late := errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, transport.ErrNotSent)
+	doubtful := false
+	for _, o := range batch {
+		if o.returns && o.Err == nil {
+			p.expects(start, false)
+			return
+		}
+		doubtful = doubtful || o.returns && late
+	}
+	if doubtful {
+		p.expects(start, true)
+	}
+}
+
+// fail ends a message that was still queued, and is not sent.
+func (p *publisher) fail(o *outgoing, err error) {
+	if o.state.CompareAndSwap(isQueued, isTaken) {
+		if o.leaving != nil {
+			o.leaving()
+		}
+		p.counts.publishErrors.Add(1)
+		p.settle(o, err)
+	}
+	o.release()
 }
 
 // settle tells who waits for o, or reports, what became of it, unless that was done already.

@@ -21,7 +21,7 @@ func (c *Cluster) tick() {
 				doubted = ns.tick(now, heard) || doubted
 			}
 			c.process.tick(now, heard, all, doubted)
-			c.listener.giveUp(now.Add(-c.config.HeartbeatInterval * 9 / 10))
+			c.listener.giveUp(now)
 		}
 	}
 }

@@ -10,7 +10,10 @@ import (
 // Trace is told what the cluster does, for metrics and tests. Nil funcs are not called. They are called by the
 // cluster's own goroutines, possibly several at a time, and must not block.
 type Trace struct {
-	// Published: a batch went out, or failed with err.
+	// Stored: the attachment of a message, of so many bytes, was put into the store, or was not (err). took counts from when the
+	// message was queued.
+	Stored func(nsp string, t codec.Type, bytes int, took time.Duration, err error)
+	// Published: a batch went out, or failed with err. spilled of its messages have an attachment, which was stored before.
 	Published func(messages, spilled int, took time.Duration, err error)
 	// Received: a message of another node is about to be handled.
 	Received func(nsp string, t codec.Type, uid string)
@@ -32,7 +35,7 @@ type Stats struct {
 	Published       uint64 // messages handed to the bus without an error
 	PublishErrors   uint64 // messages that the bus or the store did not take
 	PublishBatches  uint64 // round trips to the bus
-	Spilled         uint64 // messages that went through the store
+	Spilled         uint64 // attachments stored
 	QueueDropped    uint64 // messages not published because the queue was full
 	Received        uint64 // messages of other nodes
 	ReceivedOwn     uint64 // the node's own messages, which came back and were dropped

@@ -2,7 +2,7 @@ package emitter
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"sync"
 
 	"github.com/backplane-go/backplane/codec"
@@ -51,8 +51,8 @@ func (b *Batch) Len() int {
 }
 
 // Send sends the messages, in the order of the calls, and empties the batch. It returns ctx's error if that ended before
-// anything was sent, which leaves the batch as it was; and a *BatchError that says which messages were not sent, or, with
-// ErrUnconfirmed, may not have been.
+// anything was stored or sent, which leaves the batch as it was; and a *BatchError that says which messages were not sent, or,
+// with ErrUnconfirmed, may not have been.
 func (b *Batch) Send(ctx context.Context) error {
 	b.mu.Lock()
 	items := b.items
@@ -61,19 +61,21 @@ func (b *Batch) Send(ctx context.Context) error {
 	if len(items) == 0 {
 		return nil
 	}
-	err := b.emitter.post.sendAll(ctx, items)
-	if errors.Is(err, ErrUnconfirmed) { // the items are not ours any more
+	large := slices.ContainsFunc(items, (*wire.Outgoing).Spills)
+	ours, err := b.emitter.post.sendAll(ctx, items)
+	switch {
+	case err == nil:
+	case ours && !large:
+		b.mu.Lock()
+		b.items = append(items, b.items...)
+		b.mu.Unlock()
+		return err
+	default: // the items are not ours any more, or are half stored
 		failed := &BatchError{Messages: len(items), Unsent: make([]int, len(items)), Err: err}
 		for i := range items {
 			failed.Unsent[i] = i
 		}
 		return failed
-	}
-	if err != nil {
-		b.mu.Lock()
-		b.items = append(items, b.items...)
-		b.mu.Unlock()
-		return err
 	}
 	failed := &BatchError{Messages: len(items)}
 	for i, o := range items {

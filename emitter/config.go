@@ -49,9 +49,8 @@ type Config struct {
 	Secret []byte
 	// Namespace is where the emitter emits until told otherwise by Of (Node.js: nsp). Default: "/".
 	Namespace string
-	// PublishTimeout bounds the way of a message from leaving the queue until its outcome is known, in addition to the caller's
-	// context: up to three quarters of it for storing its attachment, the rest for the bus. It does not apply in a
-	// Transaction. Default: 5 s.
+	// PublishTimeout bounds, in addition to the caller's context, how long the store may take for the attachment of a message,
+	// and then how long the bus may take for the message. It does not apply in a Transaction. Default: 5 s.
 	PublishTimeout time.Duration
 }
 

@@ -13,10 +13,11 @@ import (
 )
 
 // post sends what callers bring. Who finds nobody sending starts a goroutine, which sends until nothing is left: those who come
-// meanwhile are sent together in the next round trip, and the longer one takes, the more of them share the next. No caller
-// waits longer than his context lasts.
+// meanwhile are sent together in the next round trip, and the longer one takes, the more of them share the next. What is too
+// large for the bus is stored before, and holds up nobody else. No caller waits longer than his context lasts.
 type post struct {
 	sender     *wire.Sender
+	storer     *wire.Storer
 	deliveries sync.Pool // of *delivery
 
 	mu      sync.Mutex // guards all below
@@ -27,9 +28,10 @@ type post struct {
 
 // delivery is what one caller brings. It is used again when it was sent and the caller has been told so.
 type delivery struct {
-	items []*wire.Outgoing
-	state atomic.Int32
-	done  chan error // gets one value, nil if what became of each item is noted on it, unless the caller has left
+	items  []*wire.Outgoing
+	state  atomic.Int32
+	done   chan error   // gets one value, nil if what became of each item is noted on it, unless the caller has left
+	stored atomic.Int32 // how many items have yet to be stored, and 1 until all were given to the storer
 
 	one  wire.Outgoing // room for the most frequent case
 	ones [1]*wire.Outgoing
@@ -65,12 +67,13 @@ func newPost(config Config) *post {
 	sender := &wire.Sender{
 		Wire: wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
 			Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes, Secrets: [][]byte{config.Secret}}),
-		Bus: config.Bus, Store: config.Store, Timeout: config.PublishTimeout,
+		Bus: config.Bus, Timeout: config.PublishTimeout,
 	}
 	if _, ok := config.Bus.(Transaction); ok {
-		sender.Serial, sender.Timeout = true, 0
+		sender.Serial, sender.Timeout, sender.Store = true, 0, config.Store
+		return &post{sender: sender}
 	}
-	return &post{sender: sender}
+	return &post{sender: sender, storer: wire.NewStorer(sender.Wire, config.Store, config.PublishTimeout, func(f func()) { go f() })}
 }
 
 // sendOne sends one message.
@@ -80,9 +83,12 @@ func (p *post) sendOne(ctx context.Context, o wire.Outgoing) error {
 	d.ones[0] = &d.one
 	d.items = d.ones[:]
 	channel := o.Channel
-	err := p.send(ctx, d)
-	if errors.Is(err, wire.ErrUnconfirmed) {
-		return &OpError{Op: "publish", Channel: channel, Err: err} // and d is still being sent
+	ours, err := p.send(ctx, d)
+	if !ours {
+		if errors.Is(err, wire.ErrUnconfirmed) {
+			err = &OpError{Op: "publish", Channel: channel, Err: err}
+		}
+		return err
 	}
 	if err == nil {
 		err = d.one.Err
@@ -93,68 +99,100 @@ func (p *post) sendOne(ctx context.Context, o wire.Outgoing) error {
 }
 
 // sendAll sends items, and notes what became of each in its Err. Its own error means that none was sent, or, if it is
-// ErrUnconfirmed, that the items are still being sent.
-func (p *post) sendAll(ctx context.Context, items []*wire.Outgoing) error {
+// ErrUnconfirmed, that they may still be. The items are the caller's again only if ours is set.
+func (p *post) sendAll(ctx context.Context, items []*wire.Outgoing) (ours bool, err error) {
 	d := p.newDelivery(items)
-	err := p.send(ctx, d)
-	if !errors.Is(err, wire.ErrUnconfirmed) {
+	if ours, err = p.send(ctx, d); ours {
 		p.release(d)
 	}
-	return err
+	return ours, err
 }
 
 // send returns nil when what became of d is noted on its items. ErrUnconfirmed means that it is still being sent, any other
-// error that it was not.
-func (p *post) send(ctx context.Context, d *delivery) error {
+// error that it was not, and never will be. d is the caller's again if ours is set.
+func (p *post) send(ctx context.Context, d *delivery) (ours bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return true, err
 	}
 	if p.sender.Serial { // nobody else may use a transaction
 		_ = p.sender.Send(ctx, d.items) // it is noted on the items
-		return nil
+		return true, nil
 	}
-	if !p.enter(ctx, d) {
-		return &OpError{Op: "publish", Err: wire.ErrStuck}
-	}
+	p.store(ctx, d)
 	select {
 	case err := <-d.done:
-		return err
+		return !errors.Is(err, wire.ErrUnconfirmed), err
 	case <-ctx.Done():
 	}
-	switch {
-	case p.withdraw(d):
-		return ctx.Err()
+	switch ours, unsent := p.withdraw(d); {
+	case unsent:
+		return ours, ctx.Err()
 	case d.state.CompareAndSwap(isTaken, isOver):
-		return wire.Unconfirmed(ctx.Err())
+		return false, wire.Unconfirmed(ctx.Err())
 	}
-	return <-d.done
+	err = <-d.done
+	return !errors.Is(err, wire.ErrUnconfirmed), err
 }
 
-// enter queues d, and has it sent, unless the bus is stuck.
-func (p *post) enter(ctx context.Context, d *delivery) bool {
+// body is an item of a delivery whose body is to be stored.
+type body struct {
+	post     *post
+	delivery *delivery
+	message  *wire.Outgoing
+}
+
+func (b *body) Message() *wire.Outgoing    { return b.message }
+func (b *body) Wanted() bool               { return b.delivery.state.Load() == isQueued }
+func (b *body) Stored(ctx context.Context) { b.post.stored(ctx, b.delivery) }
+
+// store has the bodies of d stored, if there are any, and queues d after that.
+func (p *post) store(ctx context.Context, d *delivery) {
+	ctx = context.WithoutCancel(ctx) // for its values
+	d.stored.Store(1)
+	for _, o := range d.items {
+		if !o.Spills() {
+			continue
+		}
+		d.stored.Add(1)
+		if err := p.storer.Add(ctx, &body{p, d, o}); err != nil {
+			o.Err = err
+			d.stored.Add(-1)
+		}
+	}
+	p.stored(ctx, d)
+}
+
+// stored queues d, and has it sent, if that was the last that it has waited for.
+func (p *post) stored(ctx context.Context, d *delivery) {
+	if d.stored.Add(-1) > 0 {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stuck {
-		return false
+	switch {
+	case d.state.Load() == isOver: // the caller has left
+		return
+	case p.stuck:
+		d.state.Store(isTaken)
+		d.tell(&OpError{Op: "publish", Err: wire.ErrStuck})
+		return
 	}
 	p.waiting = append(p.waiting, d)
 	if !p.busy {
 		p.busy = true
-		go p.run(context.WithoutCancel(ctx)) // for the values of ctx
+		go p.run(ctx)
 	}
-	return true
 }
 
-// withdraw takes a delivery back, unless it is on its way.
-func (p *post) withdraw(d *delivery) bool {
+// withdraw takes a delivery back, unless it is on its way. It is not the caller's again while the store may have it.
+func (p *post) withdraw(d *delivery) (ours, unsent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := slices.Index(p.waiting, d)
-	if i < 0 {
-		return false
+	if i := slices.Index(p.waiting, d); i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+		return true, true
 	}
-	p.waiting = slices.Delete(p.waiting, i, i+1)
-	return true
+	return false, d.state.CompareAndSwap(isQueued, isOver)
 }
 
 // run sends all that wait until nobody waits any more.

@@ -20,8 +20,11 @@ func Unconfirmed(err error) error { return fmt.Errorf("%w: %w", err, ErrUnconfir
 // are told, and nothing is queued until it returns, because that would change the order.
 const Grace = 50 * time.Millisecond
 
-// ErrStuck is why nothing is queued.
-var ErrStuck = errors.New("the bus has not returned from an earlier call, the message was not sent")
+// ErrStuck and ErrStoreStuck are why nothing is queued, for the bus or for the store.
+var (
+	ErrStuck      = errors.New("the bus has not returned from an earlier call, the message was not sent")
+	ErrStoreStuck = errors.New("the store has not returned from earlier calls, the message was not sent")
+)
 
 // NameError is returned for a name that cannot be used, before anything is sent.
 type NameError struct {

@@ -14,15 +14,16 @@ type Publisher interface {
 	Limits() transport.Limits
 }
 
-// Sender takes encoded messages to the store and to the bus. It is safe for concurrent use if these are.
+// Sender takes encoded messages to the bus, once a Storer has stored their bodies. It is safe for concurrent use if the bus is.
 type Sender struct {
-	Wire  *Wire
-	Bus   Publisher
-	Store Store
-	// Timeout bounds a call of Send, three quarters of it the storing of attachments. 0: the caller's context alone does.
+	Wire *Wire
+	Bus  Publisher
+	// Timeout bounds a call of Send. 0: the caller's context alone does.
 	Timeout time.Duration
-	// Serial: one round trip at a time, and none after one has failed, as a transaction wants it.
+	// Serial: in a transaction, to which Store belongs too. Send stores the bodies itself, makes one round trip at a time, and none
+	// after one has failed.
 	Serial bool
+	Store  Store
 	// Published, if not nil, is called for each round trip to the bus.
 	Published func()
 }
@@ -35,26 +36,25 @@ func (s *Sender) Send(ctx context.Context, batch []*Outgoing) error {
 	if d := s.Wire.distinct; d != nil {
 		d.batch.Add(1)
 	}
-	for _, o := range batch {
-		if o.spill {
-			s.spill(ctx, batch)
-			break
-		}
-	}
 	if s.Serial {
 		return s.transmitAll(ctx, batch)
 	}
 	return s.transmit(ctx, batch)
 }
 
-// transmitAll publishes all or nothing.
+// transmitAll stores and publishes all or nothing.
 func (s *Sender) transmitAll(ctx context.Context, batch []*Outgoing) error {
+	if err := s.spill(ctx, batch); err != nil {
+		for _, o := range batch {
+			if o.spill {
+				o.Err = storeError(o, err)
+			}
+		}
+		fail(batch, err)
+		return err
+	}
 	msgs := make([]transport.Message, len(batch))
 	for i, o := range batch {
-		if o.Err != nil {
-			fail(batch, errors.Unwrap(o.Err))
-			return o.Err
-		}
 		msgs[i] = transport.Message{Channel: o.Channel, Payload: *o.buf}
 	}
 	_, _, err := s.round(ctx, msgs)

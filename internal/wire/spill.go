@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/backplane-go/backplane/storage"
 )
@@ -20,130 +19,112 @@ type batchStore interface {
 
 var _ batchStore = storage.Batch(nil)
 
-// Attachments of one batch are stored in so many round trips at the same time, or, if the store can take many in one, in
-// fewer and with so many bytes in each. Each takes a connection of the store; database/sql keeps two by default.
+// Attachments are stored in so many round trips at the same time, or, if the store can take many in one, in fewer and with so
+// many in each. Each takes a connection of the store; database/sql keeps two by default.
 const (
-	putConcurrency  = 4
-	putManyTogether = 2
-	putManyBytes    = 512 << 10
+	putSingles   = 4
+	putBatches   = 2
+	putManyItems = 1024
+	putManyBytes = 512 << 10
 )
 
-// spill puts the bodies of the messages that need it into the store and replaces them by references. What was not stored in time is
-// given up: a store that does not answer leaves time to publish the messages that need no store.
-func (s *Sender) spill(ctx context.Context, batch []*Outgoing) {
-	todo := make([]*Outgoing, 0, len(batch))
+// together returns how many of n bodies, which have so many bytes, are stored in one round trip.
+func together(store Store, n int, size func(i int) int) int {
+	if _, ok := store.(batchStore); !ok {
+		return min(n, 1)
+	}
+	bytes := 0
+	for i := range min(n, putManyItems) {
+		if bytes += size(i); i > 0 && bytes > putManyBytes {
+			return i
+		}
+	}
+	return min(n, putManyItems)
+}
+
+// putTogether stores bodies in one round trip.
+func putTogether(ctx context.Context, store Store, bodies [][]byte) (ids []string, err error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if len(bodies) == 1 {
+		id, err := store.Put(ctx, bodies[0])
+		return []string{id}, err
+	}
+	ids, err = store.(batchStore).PutAll(ctx, bodies)
+	if err == nil && len(ids) != len(bodies) {
+		err = fmt.Errorf("backplane: the store returned %d ids for %d attachments", len(ids), len(bodies))
+	}
+	return ids, err
+}
+
+// putAll stores bodies in one round trip, or each by itself if the store refuses them together.
+func putAll(ctx context.Context, store Store, bodies [][]byte) (ids []string, errs []error) {
+	errs = make([]error, len(bodies))
+	together, err := putTogether(ctx, store, bodies)
+	if err == nil {
+		return together, errs
+	}
+	ids = make([]string, len(bodies))
+	for i := range bodies {
+		if len(bodies) > 1 && ctx.Err() == nil {
+			var one []string
+			if one, err = putTogether(ctx, store, bodies[i:i+1]); err == nil {
+				ids[i] = one[0]
+			}
+		}
+		if errs[i] = err; err != nil && ctx.Err() != nil {
+			errs[i] = ctx.Err() // the reason is of more use than what it led to
+		}
+	}
+	return ids, errs
+}
+
+// spill stores the bodies of batch in a transaction: one round trip at a time, and none after one that failed, which has
+// ended the transaction. It returns that error.
+func (s *Sender) spill(ctx context.Context, batch []*Outgoing) error {
+	var todo []*Outgoing
 	for _, o := range batch {
 		if o.spill {
 			todo = append(todo, o)
 		}
 	}
-	ctx, cancel := bound(ctx, s.Timeout*3/4)
-	defer cancel()
-	ctx, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
-	b, ok := s.Store.(batchStore)
-	if !ok {
-		s.putEach(ctx, giveUp, todo)
-		return
-	}
-	together := putManyTogether
-	if s.Serial {
-		together = 1
-	}
-	var group sync.WaitGroup
-	defer group.Wait()
-	slots := make(chan struct{}, together)
 	for len(todo) > 0 {
-		n, size := 0, 0
-		for ; n < len(todo) && (n == 0 || size+len(*todo[n].buf) <= putManyBytes); n++ {
-			size += len(*todo[n].buf)
+		some := todo[:together(s.Store, len(todo), func(i int) int { return todo[i].Size() })]
+		todo = todo[len(some):]
+		bodies := make([][]byte, len(some))
+		for i, o := range some {
+			bodies[i] = *o.buf
 		}
-		some := todo[:n]
-		todo = todo[n:]
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			if n == 1 || !s.putAll(ctx, giveUp, b, some) {
-				s.putEach(ctx, giveUp, some)
-			}
-		})
-	}
-}
-
-// putAll stores the bodies of batch in one round trip. It is false when the store refused, and each is worth a try by
-// itself, so that only those at fault fail.
-func (s *Sender) putAll(ctx context.Context, giveUp context.CancelCauseFunc, store batchStore, batch []*Outgoing) bool {
-	bodies := make([][]byte, len(batch))
-	for i, o := range batch {
-		bodies[i] = *o.buf
-	}
-	var ids []string
-	err := s.attempt(ctx, giveUp, func(ctx context.Context) (err error) {
-		ids, err = store.PutAll(ctx, bodies)
-		if err == nil && len(ids) != len(bodies) {
-			err = fmt.Errorf("backplane: the store returned %d ids for %d attachments", len(ids), len(bodies))
-		}
-		return err
-	})
-	if err != nil && ctx.Err() == nil { // not given up
-		return false
-	}
-	for i, o := range batch {
+		ids, err := putTogether(ctx, s.Store, bodies)
 		if err != nil {
-			s.refer(o, "", err)
-		} else {
-			s.refer(o, ids[i], nil)
+			return err
+		}
+		for i, o := range some {
+			if s.Wire.refer(o, ids[i], nil); o.Err != nil {
+				return o.Err
+			}
 		}
 	}
-	return true
+	return nil
 }
 
-// putEach stores the bodies of batch, several at a time.
-func (s *Sender) putEach(ctx context.Context, giveUp context.CancelCauseFunc, batch []*Outgoing) {
-	var group sync.WaitGroup
-	slots := make(chan struct{}, putConcurrency)
-	if s.Serial {
-		slots = make(chan struct{}, 1)
-	}
-	for _, o := range batch {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			var id string
-			err := s.attempt(ctx, giveUp, func(ctx context.Context) (err error) {
-				id, err = s.Store.Put(ctx, *o.buf)
-				return err
-			})
-			s.refer(o, id, err)
-		})
-	}
-	group.Wait()
-}
-
-// attempt makes one round trip, unless the batch was given up, and gives it up if the round trip fails in a transaction.
-func (s *Sender) attempt(ctx context.Context, giveUp context.CancelCauseFunc, trip func(context.Context) error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	err := trip(ctx)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return context.Cause(ctx) // it was given up meanwhile: the reason is of more use than "context canceled"
-	case err != nil && s.Serial:
-		giveUp(err)
-	}
-	return err
-}
-
-// refer replaces the body of o by a reference to it.
-func (s *Sender) refer(o *Outgoing, id string, err error) {
+// refer replaces the body of o by a reference to it, or notes why it was not stored.
+func (w *Wire) refer(o *Outgoing, id string, err error) {
 	if err == nil {
-		*o.buf, err = s.Wire.Reference(s.Wire.reserve((*o.buf)[:0]), o.Env, id)
-	}
-	if err == nil {
-		s.Wire.seal(o.Channel, *o.buf)
+		if cap(*o.buf) > keepBuffer { // the reference is to keep no such body
+			o.buf = buffers.Get().(*[]byte)
+		}
+		*o.buf, err = w.Reference(w.reserve((*o.buf)[:0]), o.Env, id)
 	}
 	if err != nil {
-		o.Err = &OpError{Op: "store attachment", Channel: o.Channel, Err: err}
+		o.Err = storeError(o, err)
+		return
 	}
+	w.seal(o.Channel, *o.buf)
+	o.spill = false
+}
+
+func storeError(o *Outgoing, err error) error {
+	return &OpError{Op: "store attachment", Channel: o.Channel, Err: err}
 }

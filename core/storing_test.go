@@ -1,0 +1,351 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/storage"
+	memstore "github.com/backplane-go/backplane/storage/memory"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+// lockable is a store that does not answer while it is locked, as a table does not.
+type lockable struct {
+	*memstore.Store
+	gate atomic.Pointer[chan struct{}]
+}
+
+func newLockable() *lockable { return &lockable{Store: memstore.NewStore()} }
+
+func (l *lockable) lock() (unlock func()) {
+	gate := make(chan struct{})
+	l.gate.Store(&gate)
+	return func() {
+		l.gate.Store(nil)
+		close(gate)
+	}
+}
+
+func (l *lockable) wait(ctx context.Context) error {
+	if gate := l.gate.Load(); gate != nil {
+		select {
+		case <-*gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (l *lockable) Put(ctx context.Context, body []byte) (string, error) {
+	if err := l.wait(ctx); err != nil {
+		return "", err
+	}
+	return l.Store.Put(ctx, body)
+}
+
+func (l *lockable) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+	if err := l.wait(ctx); err != nil {
+		return nil, err
+	}
+	return l.Store.GetUpTo(ctx, ids, limit)
+}
+
+func (l *lockable) Expire(ctx context.Context, age time.Duration) error {
+	if err := l.wait(ctx); err != nil {
+		return err
+	}
+	return l.Store.Expire(ctx, age)
+}
+
+// stocked is two nodes on a bus that carries small messages only, with one store.
+type stocked struct {
+	store    *lockable
+	here     *core.Cluster
+	ns, peer *core.Namespace
+	alice    *client // on the peer
+	hub      *memory.Hub
+}
+
+func newStocked(t *testing.T, change ...func(*core.Config)) *stocked {
+	p := &stocked{store: newLockable(), hub: memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 1000}})}
+	change = append(change, func(c *core.Config) { c.Store = p.store })
+	registry, clients := crowd("alice")
+	p.alice = clients["alice"]
+	p.here = open(t, p.hub, change...)
+	here, _ := crowd("bob")
+	p.ns = join(t, p.here, "/", here)
+	p.peer = join(t, open(t, p.hub, change...), "/", registry)
+	require.NoError(t, p.ns.WaitForPeers(t.Context(), 1))
+	synctest.Wait()
+	return p
+}
+
+func TestLockedStoreHoldsUpNoOtherNamespace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newStocked(t, func(c *core.Config) { c.PublishQueue, c.PublishQueueBytes = 100, 100<<10 })
+		registry, clients := crowd("carol")
+		other := join(t, p.here, "/other", nil)
+		join(t, open(t, p.hub), "/other", registry)
+		require.NoError(t, other.WaitForPeers(t.Context(), 1))
+		unlock := p.store.lock()
+		defer unlock()
+		for p.ns.EmitAsync("large", large) == nil { // all that may wait
+		}
+		start := time.Now()
+		for i := range 20 {
+			require.NoError(t, other.Emit(t.Context(), "small", i))
+		}
+		require.NoError(t, other.To("carol").SocketsJoin(t.Context(), "room"))
+		_, err := other.EmitWithAck(t.Context(), "ask")
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Len(t, clients["carol"].got.all(), 21)
+		sockets, err := p.ns.FetchSockets(t.Context())
+		require.NoError(t, err, "who is there can be asked in the same namespace too")
+		assert.Len(t, sockets, 2)
+		sockets, err = p.peer.FetchSockets(t.Context())
+		require.NoError(t, err, "and answered")
+		assert.Len(t, sockets, 2)
+		assert.Zero(t, time.Since(start))
+	})
+}
+
+func TestOrderOfANamespaceIsKeptAcrossTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newStocked(t)
+		unlock := p.store.lock()
+		var want []string
+		for i := range 100 {
+			if i%3 == 0 {
+				require.NoError(t, p.ns.EmitAsync("n", i, large))
+				want = append(want, fmt.Sprintf(`["n",%d,"%s"]`, i, large))
+			} else {
+				require.NoError(t, p.ns.EmitAsync("n", i))
+				want = append(want, fmt.Sprintf(`["n",%d]`, i))
+			}
+		}
+		synctest.Wait()
+		assert.Empty(t, p.alice.got.all())
+		time.Sleep(time.Second)
+		unlock()
+		synctest.Wait()
+		assert.Equal(t, want, p.alice.got.all())
+		require.NoError(t, p.ns.Emit(t.Context(), "after"))
+	})
+}
+
+func TestWhatWasNotStoredFailsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told, stored log[error]
+		p := newStocked(t, func(c *core.Config) {
+			c.ErrorHandler = told.add
+			c.Trace.Stored = func(_ string, _ codec.Type, _ int, _ time.Duration, err error) { stored.add(err) }
+		})
+		before := p.here.Stats()
+		defer p.store.lock()()
+		start := time.Now()
+		failed := make(chan error, 1)
+		go func() { failed <- p.ns.Emit(t.Context(), "large", large) }()
+		synctest.Wait()
+		require.NoError(t, p.ns.EmitAsync("async", large))
+		require.NoError(t, p.ns.Emit(t.Context(), "small"), "it waited for those before it")
+		err := <-failed
+		assert.Equal(t, 5*time.Second, time.Since(start))
+		var op *core.OpError
+		require.ErrorAs(t, err, &op)
+		assert.Equal(t, "store attachment", op.Op)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.NotErrorIs(t, err, core.ErrUnconfirmed, "it was certainly not sent")
+		synctest.Wait()
+		assert.Equal(t, []string{`["small"]`}, p.alice.got.all())
+		assert.Len(t, told.all(), 1, "that of EmitAsync is reported")
+		assert.Len(t, stored.all(), 2)
+		after := p.here.Stats()
+		assert.Equal(t, uint64(2), after.PublishErrors-before.PublishErrors)
+		assert.Equal(t, before.Spilled, after.Spilled)
+	})
+}
+
+func TestWhoLeavesWhileTheStoreIsLockedIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newStocked(t)
+		unlock := p.store.lock()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := p.ns.Emit(ctx, "large", large)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.NotErrorIs(t, err, core.ErrUnconfirmed)
+		unlock()
+		require.NoError(t, p.ns.Emit(t.Context(), "after"))
+		synctest.Wait()
+		assert.Equal(t, []string{`["after"]`}, p.alice.got.all())
+	})
+}
+
+func TestGoodbyeComesAfterLargeAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newStocked(t)
+		p.alice.answer = func(_ *core.Packet, answer func(codec.Value)) { answer(value(large)) }
+		unlock := p.store.lock()
+		type outcome struct {
+			answers []codec.Value
+			err     error
+		}
+		asked := make(chan outcome, 1)
+		go func() {
+			answers, err := p.ns.To("alice").EmitWithAck(t.Context(), "ask")
+			asked <- outcome{answers, err}
+		}()
+		synctest.Wait() // the answer waits for the store
+		require.NoError(t, p.peer.EmitAsync("small"), "which holds up no event")
+		closed := make(chan error, 1)
+		go func() { closed <- p.peer.Close(t.Context()) }()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Empty(t, closed, "the goodbye is the last message")
+		unlock()
+		require.NoError(t, <-closed)
+		got := <-asked
+		require.NoError(t, got.err)
+		require.Len(t, got.answers, 1)
+	})
+}
+
+func TestCloseWithALockedStoreEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newLockable()
+		hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 1000}})
+		cluster, err := core.Open(t.Context(), core.Config{Bus: hub, Store: store, CleanupInterval: 100 * time.Millisecond})
+		require.NoError(t, err)
+		ns, quiet := join(t, cluster, "/", nil), join(t, cluster, "/quiet", nil)
+		p, q := newPuppet(t, hub, "/", "puppet"), newPuppet(t, hub, "/quiet", "puppet")
+		defer store.lock()()
+		for ns.EmitAsync("large", large) == nil {
+		}
+		time.Sleep(time.Second) // Expire waits too
+		start := time.Now()
+		require.NoError(t, cluster.Close(context.Background()))
+		assert.LessOrEqual(t, time.Since(start), 8*time.Second)
+		synctest.Wait()
+		bye, _ := p.of(ns.UID(), codec.AdapterClose)
+		assert.Len(t, bye, 1)
+		bye, at := q.of(quiet.UID(), codec.AdapterClose)
+		require.Len(t, bye, 1)
+		assert.Zero(t, at[0].Sub(start), "a namespace with nothing to store says goodbye at once")
+	})
+}
+
+func TestBrokenStoreMakesNoSessionSilent(t *testing.T) {
+	for name, store := range map[string]func(*stocked) func(){
+		"Locked": func(p *stocked) func() { return p.store.lock() },
+		"Full": func(p *stocked) func() {
+			p.store.Store = memstore.NewStoreWithConfig(memstore.Config{Bytes: 1})
+			return func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var lost log[error]
+				p := newStocked(t, func(c *core.Config) { c.Trace.SessionLost = lost.add })
+				defer store(p)()
+				for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(700 * time.Millisecond) {
+					_ = p.ns.EmitAsync("large", large)
+				}
+				assert.Empty(t, lost.all(), "what was never sent cannot come back")
+			})
+		})
+	}
+}
+
+func TestPublishingThatFailsMakesNoSessionSilent(t *testing.T) {
+	for name, publish := range map[string]func(ctx context.Context) error{
+		"NotSent":    func(context.Context) error { return errors.Join(transport.ErrNotSent, errBroken) },
+		"NotReached": func(ctx context.Context) error { <-ctx.Done(); return errors.Join(transport.ErrNotSent, ctx.Err()) },
+		"Broken":     func(context.Context) error { return errBroken },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var lost log[error]
+				b := &bus{Bus: memory.NewHub()}
+				join(t, open(t, b, func(c *core.Config) { c.Trace.SessionLost = lost.add }), "/", nil)
+				synctest.Wait()
+				b.fault(faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error { return publish(ctx) }})
+				time.Sleep(time.Minute)
+				assert.Empty(t, lost.all())
+				b.heal()
+			})
+		})
+	}
+}
+
+// A bus that does not answer leaves open whether a message comes.
+func TestUnansweredPublishing(t *testing.T) {
+	unanswered := func(b *bus) {
+		b.fault(faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+	}
+	t.Run("IsNoSilenceWhilePeersAreHeard", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var lost log[error]
+			hub := memory.NewHub()
+			b := &bus{Bus: hub}
+			join(t, open(t, b, func(c *core.Config) { c.Trace.SessionLost = lost.add }), "/", nil)
+			join(t, open(t, hub), "/", nil)
+			synctest.Wait()
+			unanswered(b)
+			time.Sleep(time.Minute)
+			assert.Empty(t, lost.all())
+			b.heal()
+		})
+	})
+	t.Run("IsSilenceWhenNobodyIsHeardForTheHeartbeatTimeout", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var lost log[error]
+			b := &bus{Bus: memory.NewHub()}
+			join(t, open(t, b, func(c *core.Config) { c.Trace.SessionLost = lost.add }), "/", nil)
+			synctest.Wait()
+			unanswered(b)
+			start := time.Now()
+			time.Sleep(16 * time.Second)
+			require.Len(t, lost.all(), 1)
+			assert.ErrorIs(t, lost.all()[0], core.ErrSilent)
+			assert.GreaterOrEqual(t, lost.when()[0].Sub(start), 10*time.Second)
+			b.heal()
+		})
+	})
+}
+
+func TestLockedStoreCostsAReceiverOneTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dropped log[*core.DropError]
+		p := newStocked(t, func(c *core.Config) { c.Trace.Dropped = dropped.add })
+		p.alice.hold = make(chan struct{})
+		require.NoError(t, p.ns.Emit(t.Context(), "first"))
+		synctest.Wait() // alice is busy
+		for range 16 {
+			require.NoError(t, p.ns.Emit(t.Context(), "large", large))
+		}
+		require.NoError(t, p.ns.Emit(t.Context(), "small"))
+		synctest.Wait()
+		defer p.store.lock()()
+		start := time.Now()
+		close(p.alice.hold)
+		p.alice.got.wait(t, 2)
+		assert.Equal(t, 5*time.Second, time.Since(start), "not one timeout for each attachment")
+		assert.Len(t, dropped.all(), 16)
+	})
+}

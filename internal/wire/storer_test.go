@@ -1,0 +1,195 @@
+package wire_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/storage/memory"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// gated is a store whose round trips wait until they are let go.
+type gated struct {
+	put  func(ctx context.Context) error
+	mu   sync.Mutex // guards all below
+	each []int      // bodies of each round trip
+}
+
+func (g *gated) Put(ctx context.Context, body []byte) (string, error) {
+	ids, err := g.PutAll(ctx, [][]byte{body})
+	return ids[0], err
+}
+
+func (g *gated) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
+	g.mu.Lock()
+	g.each = append(g.each, len(bodies))
+	g.mu.Unlock()
+	return slices.Repeat([]string{"1"}, len(bodies)), g.put(ctx)
+}
+
+func (g *gated) trips() []int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.each)
+}
+
+// oneByOne is a store without PutAll.
+type oneByOne struct{ wire.Store }
+
+// depot is a Storer, and what came of the messages that it was given.
+type depot struct {
+	t      *testing.T
+	wire   *wire.Wire
+	storer *wire.Storer
+	group  sync.WaitGroup
+	mu     sync.Mutex // guards done
+	done   []*wire.Outgoing
+	times  []time.Time
+}
+
+func newDepot(t *testing.T, store wire.Store) *depot {
+	d := &depot{t: t, wire: wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: (&postOffice{}).Limits()})}
+	d.storer = wire.NewStorer(d.wire, store, time.Second, d.group.Go)
+	t.Cleanup(d.group.Wait)
+	return d
+}
+
+func (d *depot) add(n int) (err error) {
+	for _, o := range outgoing(d.t, d.wire, slices.Repeat([]string{long}, n)...) {
+		err = errors.Join(err, d.storer.Add(d.t.Context(), &spilled{message: o, done: func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.done, d.times = append(d.done, o), append(d.times, time.Now())
+		}}))
+	}
+	return err
+}
+
+func (d *depot) came() []*wire.Outgoing {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.done)
+}
+
+// hangs does not answer, but looks at its context.
+func hangs(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestWhatWaitsForTheStoreSharesRoundTrips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		store := &gated{put: func(context.Context) error { <-gate; return nil }}
+		d := newDepot(t, store)
+		require.NoError(t, d.add(1))
+		synctest.Wait()
+		require.NoError(t, d.add(1))
+		synctest.Wait()
+		require.NoError(t, d.add(100))
+		synctest.Wait()
+		assert.Equal(t, []int{1, 1}, store.trips(), "two round trips at a time")
+		gate <- struct{}{}
+		synctest.Wait()
+		assert.Equal(t, []int{1, 1, 100}, store.trips())
+		assert.Len(t, d.came(), 1, "who was stored does not wait for another round trip")
+		close(gate)
+		synctest.Wait()
+		for _, o := range d.came() {
+			assert.NoError(t, o.Err)
+			assert.False(t, o.Spills(), "it can be sent")
+		}
+	})
+}
+
+func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
+	for name, store := range map[string]wire.Store{"Batch": &gated{put: hangs}, "OneByOne": oneByOne{&gated{put: hangs}}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDepot(t, store)
+				start := time.Now()
+				for range 8 { // one after the other, and many together
+					require.NoError(t, d.add(1))
+					synctest.Wait()
+				}
+				require.NoError(t, d.add(5000))
+				time.Sleep(600 * time.Millisecond)
+				require.NoError(t, d.add(5000))
+				d.group.Wait()
+				require.Len(t, d.came(), 10008)
+				for i, o := range d.came() {
+					require.ErrorIs(t, o.Err, context.DeadlineExceeded)
+					require.NotErrorIs(t, o.Err, wire.ErrUnconfirmed, "its reference was not sent")
+					late := time.Duration(i/5008) * time.Second // they have waited for less than half of the time when the others are given up
+					require.Equal(t, time.Second+late, d.times[i].Sub(start), "message %d", i)
+				}
+			})
+		})
+	}
+}
+
+func TestStoreThatIsSlowIsNotGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDepot(t, oneByOne{&gated{put: func(context.Context) error { time.Sleep(900 * time.Millisecond); return nil }}})
+		require.NoError(t, d.add(100))
+		d.group.Wait()
+		for _, o := range d.came() {
+			assert.NoError(t, o.Err, "each has its own time, and it is the turn of each")
+		}
+	})
+}
+
+func TestStuckStoreHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		d := newDepot(t, &gated{put: func(context.Context) error { <-gate; return nil }}) // it does not look at its context
+		start := time.Now()
+		for range 3 {
+			require.NoError(t, d.add(1))
+			synctest.Wait()
+		}
+		time.Sleep(time.Second + wire.Grace)
+		synctest.Wait()
+		require.Len(t, d.came(), 3)
+		assert.ErrorIs(t, d.came()[0].Err, context.DeadlineExceeded)
+		assert.ErrorIs(t, d.came()[1].Err, context.DeadlineExceeded)
+		assert.ErrorIs(t, d.came()[2].Err, wire.ErrStoreStuck, "nobody is left who could store it")
+		assert.ErrorIs(t, d.add(1), wire.ErrStoreStuck)
+		assert.Equal(t, time.Second+wire.Grace, time.Since(start))
+
+		close(gate)
+		synctest.Wait()
+		require.Len(t, d.came(), 3, "nothing is told twice")
+		require.NoError(t, d.add(1))
+		synctest.Wait()
+		assert.NoError(t, d.came()[3].Err, "it works again")
+	})
+}
+
+func TestWhatNobodyWantsIsNotStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		store := &gated{put: func(context.Context) error { <-gate; return nil }}
+		d := newDepot(t, store)
+		for range 2 {
+			require.NoError(t, d.add(1))
+			synctest.Wait()
+		}
+		told := false
+		left := &spilled{message: outgoing(t, d.wire, long)[0], done: func() { told = true }}
+		require.NoError(t, d.storer.Add(t.Context(), left))
+		left.left = true
+		close(gate)
+		synctest.Wait()
+		assert.True(t, told)
+		assert.Equal(t, []int{1, 1}, store.trips())
+	})
+}
