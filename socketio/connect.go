@@ -51,7 +51,7 @@ func (c *client) connect(s *Socket) {
 		return
 	}
 	for _, f := range connected {
-		c.server.guard(s.name, s.id, "connection", func() { f(s) })
+		c.server.guard(s.name, s.id, "connection", func() { (*f)(s) })
 	}
 }
 

@@ -74,7 +74,7 @@ func (s *Socket) begun() bool {
 		return false
 	}
 	s.ended = true
-	if s.funcs != nil && s.funcs.outgoing != nil {
+	if s.funcs != nil && len(s.funcs.outgoing) > 0 {
 		s.ns.curious.Add(-1)
 	}
 	return true
@@ -93,7 +93,7 @@ func (s *Socket) farewell(reason string) {
 	s.client.audit(AuditEvent{Kind: AuditDisconnect, Namespace: s.name, SID: s.id, Reason: reason})
 	fs := s.current()
 	for _, f := range fs.disconnecting {
-		s.guard("disconnecting", func() { f(reason) })
+		s.guard("disconnecting", func() { (*f)(reason) })
 	}
 	if recoverable[reason] {
 		s.save()
@@ -101,7 +101,7 @@ func (s *Socket) farewell(reason string) {
 	s.leave(nil)
 	s.cut()
 	for _, f := range fs.disconnect {
-		s.guard("disconnect", func() { f(reason) })
+		s.guard("disconnect", func() { (*f)(reason) })
 	}
 	s.ns.release()
 	s.client.release()

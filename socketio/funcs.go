@@ -9,15 +9,15 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// funcs are what the application wants to be called for a socket. The slices grow, but what is in them does not change,
-// so that they can be gone through without a lock.
+// funcs are what the application wants to be called for a socket. What is in the slices does not change, so that they can be gone
+// through without a lock.
 type funcs struct {
 	events        []eventFunc
-	any           []func(string, backplane.Args)
-	outgoing      []func(string, backplane.Args)
-	middleware    []func(backplane.Args) error
-	disconnecting []func(string)
-	disconnect    []func(string)
+	any           funcList[func(string, backplane.Args)]
+	outgoing      funcList[func(string, backplane.Args)]
+	middleware    funcList[func(backplane.Args) error]
+	disconnecting funcList[func(string)]
+	disconnect    funcList[func(string)]
 }
 
 type eventFunc struct {
@@ -46,12 +46,17 @@ func (s *Socket) current() funcs {
 	return *s.funcs
 }
 
+// Ack is what a handler can take to acknowledge an event with any values. Any other func that returns nothing will do as well: its
+// parameters are what the event is acknowledged with.
+type Ack = func(values ...any)
+
 // On calls fn for each event of this name that the client sends, after those given before. fn is a
 //
 //	func([ctx context.Context,] [args...] [, ack func(...)]) [error]
 //
 // Each argument is decoded to the type that fn takes: by the rules of encoding/json; a []byte takes binary data, a
-// backplane.Value takes anything as it came. The last one may be variadic, if there is no ack. Surplus arguments are left
+// backplane.Value takes anything as it came. The last one may be variadic; ack is in front of the arguments then:
+// func(ack socketio.Ack, args ...any). Surplus arguments are left
 // out, as in JavaScript; missing ones are an error, unless fn takes a pointer, an any or a backplane.Value there. ctx is
 // the socket's Context. ack, whose first call counts, answers the client; if the client wants no answer, it does nothing.
 //
@@ -60,68 +65,77 @@ func (s *Socket) current() funcs {
 // {"error": text}: the text of the *ArgumentError or of an *Error, which is not reported; for anything else "internal
 // error".
 //
-// On panics when fn is no such func, and for the names of Socket.IO's own events: see OnDisconnect.
-func (s *Socket) On(event string, fn any) { s.on(event, fn, false) }
+// off removes fn, and no other func; it may be called more than once. On panics when fn is no such func, and for the names of
+// Socket.IO's own events: see OnDisconnect.
+func (s *Socket) On(event string, fn any) (off func()) { return s.on(event, fn, false) }
 
 // Once is On for the first such event only.
-func (s *Socket) Once(event string, fn any) { s.on(event, fn, true) }
+func (s *Socket) Once(event string, fn any) (off func()) { return s.on(event, fn, true) }
 
-func (s *Socket) on(event string, fn any, once bool) {
+func (s *Socket) on(event string, fn any, once bool) (off func()) {
 	h := mustHandler(event, fn)
 	s.change(func(f *funcs) { f.events = append(f.events, eventFunc{event: event, h: h, once: once}) })
+	return func() { s.dropEvents(func(e eventFunc) bool { return e.h == h }) }
 }
 
 // Off removes all funcs that On and Once were given for an event.
 func (s *Socket) Off(event string) {
-	s.change(func(f *funcs) {
-		f.events = slices.DeleteFunc(slices.Clone(f.events), func(e eventFunc) bool { return e.event == event })
-	})
+	s.dropEvents(func(e eventFunc) bool { return e.event == event })
 }
 
-// OnAny calls f for each event that the client sends, before the funcs of On.
-func (s *Socket) OnAny(f func(event string, args backplane.Args)) {
-	s.change(func(fs *funcs) { fs.any = append(fs.any, f) })
+// OffAll removes all funcs that On, Once, OnDisconnecting and OnDisconnect were given (Node.js: removeAllListeners).
+func (s *Socket) OffAll() {
+	s.change(func(f *funcs) { f.events, f.disconnecting, f.disconnect = nil, nil, nil })
 }
 
-// OffAny removes the funcs of OnAny.
-func (s *Socket) OffAny() { s.change(func(f *funcs) { f.any = nil }) }
+func (s *Socket) dropEvents(drop func(eventFunc) bool) {
+	s.change(func(f *funcs) { f.events = slices.DeleteFunc(slices.Clone(f.events), drop) })
+}
 
-// OnAnyOutgoing calls f for each event that is about to be sent to the client, by the goroutine that sends it: f must not
-// block. An event for which there is no room is among them, acknowledgements are not.
-func (s *Socket) OnAnyOutgoing(f func(event string, args backplane.Args)) {
-	s.change(func(fs *funcs) {
-		if fs.outgoing == nil && !s.ended {
-			s.ns.curious.Add(1)
+// ListenerCount returns how many funcs On and Once were given for an event.
+func (s *Socket) ListenerCount(event string) int {
+	n := 0
+	for _, e := range s.current().events {
+		if e.event == event {
+			n++
 		}
-		fs.outgoing = append(fs.outgoing, f)
-	})
+	}
+	return n
 }
 
-// OffAnyOutgoing removes the funcs of OnAnyOutgoing.
-func (s *Socket) OffAnyOutgoing() {
-	s.change(func(f *funcs) {
-		if f.outgoing != nil && !s.ended {
-			s.ns.curious.Add(-1)
+// EventNames returns the names of the events that On and Once were given funcs for, in the order in which that happened first.
+func (s *Socket) EventNames() []string {
+	var names []string
+	for _, e := range s.current().events {
+		if !slices.Contains(names, e.event) {
+			names = append(names, e.event)
 		}
-		f.outgoing = nil
-	})
+	}
+	return names
 }
 
 // Use lets f look at each event of the client before any other func: an error keeps the event from all of them and is
 // treated as a handler's.
 func (s *Socket) Use(f func(args backplane.Args) error) {
-	s.change(func(fs *funcs) { fs.middleware = append(fs.middleware, f) })
+	s.change(func(fs *funcs) { fs.middleware.add(f, false) })
 }
 
-// OnDisconnecting calls f when the socket is about to be disconnected, while Rooms still finds its rooms.
-func (s *Socket) OnDisconnecting(f func(reason string)) {
-	s.change(func(fs *funcs) { fs.disconnecting = append(fs.disconnecting, f) })
+// OnDisconnecting calls f when the socket is about to be disconnected, while Rooms still finds its rooms. off removes f.
+func (s *Socket) OnDisconnecting(f func(reason string)) (off func()) {
+	return add(s, f, false, func(fs *funcs) *funcList[func(string)] { return &fs.disconnecting })
 }
 
 // OnDisconnect calls f when the socket was disconnected, after the events that came before. The reason is one of
-// Socket.IO's, see the package's documentation.
-func (s *Socket) OnDisconnect(f func(reason string)) {
-	s.change(func(fs *funcs) { fs.disconnect = append(fs.disconnect, f) })
+// Socket.IO's, see the package's documentation. off removes f.
+func (s *Socket) OnDisconnect(f func(reason string)) (off func()) {
+	return add(s, f, false, func(fs *funcs) *funcList[func(string)] { return &fs.disconnect })
+}
+
+// add adds f to one of the socket's lists, and returns what removes it.
+func add[F any](s *Socket, f F, front bool, of func(*funcs) *funcList[F]) (off func()) {
+	var kept *F
+	s.change(func(fs *funcs) { kept = of(fs).add(f, front) })
+	return func() { s.change(func(fs *funcs) { of(fs).drop(kept) }) }
 }
 
 // mustHandler looks at a func of the application's for an event.
@@ -134,14 +148,4 @@ func mustHandler(event string, fn any) *handler.Handler {
 		panic(fmt.Sprintf("socketio: On(%q): %v", event, err))
 	}
 	return h
-}
-
-// announce tells the OnAnyOutgoing funcs of an event.
-func (s *Socket) announce(args backplane.Args) {
-	if s.ns.curious.Load() == 0 {
-		return
-	}
-	for _, f := range s.current().outgoing {
-		s.client.server.guard(s.name, s.id, args.Event(), func() { f(args.Event(), args) })
-	}
 }

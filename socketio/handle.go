@@ -28,7 +28,7 @@ func (s *Socket) handle(p *parser.Packet) {
 	fs := s.current()
 	for _, f := range fs.middleware {
 		err := errPanicked
-		if s.guard(args.Event(), func() { err = f(args) }) {
+		if s.guard(args.Event(), func() { err = (*f)(args) }) {
 			s.failed(args.Event(), err, answer)
 		} else if answer != nil {
 			answer(told{Error: errPanicked.Error()})
@@ -38,7 +38,7 @@ func (s *Socket) handle(p *parser.Packet) {
 		}
 	}
 	for _, f := range fs.any {
-		s.guard(args.Event(), func() { f(args.Event(), args) })
+		s.guard(args.Event(), func() { (*f)(args.Event(), args) })
 	}
 	var few [4]*handler.Handler
 	for _, h := range s.matching(few[:0], args.Event()) {

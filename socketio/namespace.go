@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -39,7 +40,7 @@ type Namespace struct {
 
 	mu         sync.Mutex // guards all below
 	middleware []func(*Socket) error
-	connected  []func(*Socket)
+	connected  funcList[func(*Socket)]
 	serverSide map[string][]*handler.Handler
 	rooms      roomEvents
 }
@@ -59,11 +60,21 @@ func (ns *Namespace) Name() string { return ns.name }
 // Server returns the server.
 func (ns *Namespace) Server() *Server { return ns.server }
 
-// OnConnection calls f for each client that joins the namespace, before any event of it is handled.
-func (ns *Namespace) OnConnection(f func(*Socket)) {
+// OnConnection calls f for each client that joins the namespace, before any event of it is handled. off removes f.
+func (ns *Namespace) OnConnection(f func(*Socket)) (off func()) {
+	return ns.add(&ns.connected, f)
+}
+
+// add adds f to one of the namespace's lists, and returns what removes it.
+func (ns *Namespace) add(to *funcList[func(*Socket)], f func(*Socket)) (off func()) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	ns.connected = append(ns.connected, f)
+	kept := to.add(f, false)
+	return func() {
+		ns.mu.Lock()
+		defer ns.mu.Unlock()
+		to.drop(kept)
+	}
 }
 
 // Use lets f decide about each client that wants to join. An error refuses it: the client gets a connect_error with the
@@ -78,8 +89,8 @@ func (ns *Namespace) Use(f func(*Socket) error) {
 
 // OnServerSide calls fn for the event that other nodes' ServerSideEmit sends; fn has the form that Socket.On takes. Its
 // first call of ack, if it has one, answers ServerSideEmitWithAck. It must not block: it holds up what comes from other
-// nodes. It panics when fn is no such func.
-func (ns *Namespace) OnServerSide(event string, fn any) {
+// nodes. off removes fn. It panics when fn is no such func.
+func (ns *Namespace) OnServerSide(event string, fn any) (off func()) {
 	h := mustHandler(event, fn)
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -87,6 +98,18 @@ func (ns *Namespace) OnServerSide(event string, fn any) {
 		ns.serverSide = make(map[string][]*handler.Handler)
 	}
 	ns.serverSide[event] = append(ns.serverSide[event], h)
+	return func() {
+		ns.mu.Lock()
+		defer ns.mu.Unlock()
+		ns.serverSide[event] = slices.DeleteFunc(slices.Clone(ns.serverSide[event]), func(e *handler.Handler) bool { return e == h })
+	}
+}
+
+// OffServerSide removes all funcs that OnServerSide was given for an event.
+func (ns *Namespace) OffServerSide(event string) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	delete(ns.serverSide, event)
 }
 
 // Sockets returns the clients of this node, in the order in which they connected. FetchSockets finds those of other nodes.
@@ -175,7 +198,7 @@ func (ns *Namespace) release() {
 func (ns *Namespace) nextID() int64 { return ns.ids.Add(1) - 1 }
 
 // funcs returns what was given to Use and OnConnection.
-func (ns *Namespace) funcs() (middleware []func(*Socket) error, connected []func(*Socket)) {
+func (ns *Namespace) funcs() (middleware []func(*Socket) error, connected funcList[func(*Socket)]) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	return ns.middleware, ns.connected

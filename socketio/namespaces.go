@@ -54,17 +54,23 @@ func (s *Server) OfPattern(pattern *regexp.Regexp) *ParentNamespace {
 }
 
 func (s *Server) addParent(p *ParentNamespace) *ParentNamespace {
+	p.ParentTarget = ParentTarget{parent: p}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.parents = append(s.parents, p)
 	return p
 }
 
-// OnNewNamespace calls f for each namespace that is opened from now on, except "/", before a client can join it.
-func (s *Server) OnNewNamespace(f func(*Namespace)) {
+// OnNewNamespace calls f for each namespace that is opened from now on, except "/", before a client can join it. off removes f.
+func (s *Server) OnNewNamespace(f func(*Namespace)) (off func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.created = append(s.created, f)
+	kept := s.created.add(f, false)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.created.drop(kept)
+	}
 }
 
 // Namespaces returns the open namespaces, in the order of their names.
@@ -197,7 +203,7 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 		}
 		if name != "/" {
 			for _, f := range created {
-				s.guard(ns.name, "", "new namespace", func() { f(ns) })
+				s.guard(ns.name, "", "new namespace", func() { (*f)(ns) })
 			}
 		}
 		close(ns.prepared)

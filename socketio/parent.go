@@ -1,8 +1,6 @@
 package socketio
 
 import (
-	"context"
-	"errors"
 	"maps"
 	"regexp"
 	"slices"
@@ -15,7 +13,11 @@ import (
 // ParentNamespace stands for namespaces that come into being when a client joins them. Each gets the funcs that the
 // parent has at that time. It is closed when the last client of this node has left it, unless Config.KeepEmptyNamespaces
 // is set or the application has called Of for it.
+//
+// All methods of a ParentTarget are its own too and mean every socket of these namespaces.
 type ParentNamespace struct {
+	ParentTarget
+
 	server  *Server
 	allow   func(name string, auth backplane.Value) bool
 	pattern *regexp.Regexp // in place of allow
@@ -23,14 +25,20 @@ type ParentNamespace struct {
 	mu         sync.Mutex            // guards all below
 	children   map[string]*Namespace // by name
 	middleware []func(*Socket) error
-	connected  []func(*Socket)
+	connected  funcList[func(*Socket)]
 }
 
-// OnConnection is Namespace.OnConnection for the namespaces that come into being from now on.
-func (p *ParentNamespace) OnConnection(f func(*Socket)) {
+// OnConnection is Namespace.OnConnection for the namespaces that come into being from now on. off removes f for those that come
+// into being after it.
+func (p *ParentNamespace) OnConnection(f func(*Socket)) (off func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.connected = append(p.connected, f)
+	kept := p.connected.add(f, false)
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.connected.drop(kept)
+	}
 }
 
 // Use is Namespace.Use for the namespaces that come into being from now on.
@@ -47,16 +55,6 @@ func (p *ParentNamespace) Children() []*Namespace {
 	children := slices.Collect(maps.Values(p.children))
 	slices.SortFunc(children, func(a, b *Namespace) int { return strings.Compare(a.name, b.name) })
 	return children
-}
-
-// Emit sends an event to all clients of the namespaces that are open on this node, those clients among them that are on
-// other nodes. A namespace that only other nodes have open gets nothing.
-func (p *ParentNamespace) Emit(ctx context.Context, event string, args ...any) error {
-	var errs []error
-	for _, ns := range p.Children() {
-		errs = append(errs, ns.Emit(ctx, event, args...))
-	}
-	return errors.Join(errs...)
 }
 
 // accepts reports whether a client may join the namespace of this name.

@@ -1,66 +1,66 @@
 package socketio
 
-import (
-	"slices"
-
-	"github.com/backplane-go/backplane"
-)
+import "github.com/backplane-go/backplane"
 
 // roomEvents are the events of Socket.IO's adapter.
 type roomEvents struct {
-	create, remove []func(room string)
-	join, leave    []func(room, id string)
+	create, remove funcList[func(room string)]
+	join, leave    funcList[func(room, id string)]
 }
 
 // OnCreateRoom calls f when the first client of this node is about to join a room (Socket.IO's adapter: create-room). The
-// funcs of rooms' events are called one at a time, in the order in which things happened, and must not block.
-func (ns *Namespace) OnCreateRoom(f func(room string)) {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	all := append(slices.Clip(ns.rooms.create), f)
-	ns.rooms.create = all
-	ns.registry.Configure(func(c *backplane.RegistryConfig) { c.CreateRoom = each(ns, "create-room", all) })
+// funcs of rooms' events are called one at a time, in the order in which things happened, and must not block. off removes f.
+func (ns *Namespace) OnCreateRoom(f func(room string)) (off func()) {
+	return onRoom(ns, &ns.rooms.create, f, func(c *backplane.RegistryConfig) { c.CreateRoom = each(ns, "create-room", ns.rooms.create) })
 }
 
-// OnJoinRoom calls f when a client of this node has joined a room (join-room).
-func (ns *Namespace) OnJoinRoom(f func(room, id string)) {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	all := append(slices.Clip(ns.rooms.join), f)
-	ns.rooms.join = all
-	ns.registry.Configure(func(c *backplane.RegistryConfig) { c.JoinRoom = eachOf(ns, "join-room", all) })
+// OnJoinRoom calls f when a client of this node has joined a room (join-room). off removes f.
+func (ns *Namespace) OnJoinRoom(f func(room, id string)) (off func()) {
+	return onRoom(ns, &ns.rooms.join, f, func(c *backplane.RegistryConfig) { c.JoinRoom = eachOf(ns, "join-room", ns.rooms.join) })
 }
 
-// OnLeaveRoom calls f when a client of this node has left a room (leave-room).
-func (ns *Namespace) OnLeaveRoom(f func(room, id string)) {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	all := append(slices.Clip(ns.rooms.leave), f)
-	ns.rooms.leave = all
-	ns.registry.Configure(func(c *backplane.RegistryConfig) { c.LeaveRoom = eachOf(ns, "leave-room", all) })
+// OnLeaveRoom calls f when a client of this node has left a room (leave-room). off removes f.
+func (ns *Namespace) OnLeaveRoom(f func(room, id string)) (off func()) {
+	return onRoom(ns, &ns.rooms.leave, f, func(c *backplane.RegistryConfig) { c.LeaveRoom = eachOf(ns, "leave-room", ns.rooms.leave) })
 }
 
-// OnDeleteRoom calls f when the last client of this node has left a room (delete-room).
-func (ns *Namespace) OnDeleteRoom(f func(room string)) {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	all := append(slices.Clip(ns.rooms.remove), f)
-	ns.rooms.remove = all
-	ns.registry.Configure(func(c *backplane.RegistryConfig) { c.DeleteRoom = each(ns, "delete-room", all) })
+// OnDeleteRoom calls f when the last client of this node has left a room (delete-room). off removes f.
+func (ns *Namespace) OnDeleteRoom(f func(room string)) (off func()) {
+	return onRoom(ns, &ns.rooms.remove, f, func(c *backplane.RegistryConfig) { c.DeleteRoom = each(ns, "delete-room", ns.rooms.remove) })
 }
 
-func each(ns *Namespace, event string, all []func(string)) func(string) {
+// onRoom adds f to one of the lists of roomEvents, and has the registry call what the list holds then.
+func onRoom[F any](ns *Namespace, to *funcList[F], f F, configure func(*backplane.RegistryConfig)) (off func()) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	kept := to.add(f, false)
+	ns.registry.Configure(configure)
+	return func() {
+		ns.mu.Lock()
+		defer ns.mu.Unlock()
+		to.drop(kept)
+		ns.registry.Configure(configure)
+	}
+}
+
+func each(ns *Namespace, event string, all funcList[func(string)]) func(string) {
+	if len(all) == 0 {
+		return nil
+	}
 	return func(room string) {
 		for _, f := range all {
-			ns.server.guard(ns.name, "", event, func() { f(room) })
+			ns.server.guard(ns.name, "", event, func() { (*f)(room) })
 		}
 	}
 }
 
-func eachOf(ns *Namespace, event string, all []func(string, string)) func(string, string) {
+func eachOf(ns *Namespace, event string, all funcList[func(string, string)]) func(string, string) {
+	if len(all) == 0 {
+		return nil
+	}
 	return func(room, id string) {
 		for _, f := range all {
-			ns.server.guard(ns.name, id, event, func() { f(room, id) })
+			ns.server.guard(ns.name, id, event, func() { (*f)(room, id) })
 		}
 	}
 }

@@ -36,7 +36,7 @@ type Server struct {
 	mu         sync.Mutex // guards all below
 	namespaces map[string]*Namespace
 	parents    []*ParentNamespace
-	created    []func(*Namespace)
+	created    funcList[func(*Namespace)]
 	dynamic    int // namespaces that clients have opened
 	closed     bool
 	clients    int           // whose funcs may still be called

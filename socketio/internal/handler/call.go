@@ -42,6 +42,9 @@ func (s *shape) through(fn reflect.Value) func(context.Context, codec.Args, func
 		if s.ctx {
 			in = append(in, contextValue(ctx))
 		}
+		if s.early {
+			in = append(in, s.ack(ack))
+		}
 		for i := range s.params {
 			v, err := s.params[i].argument(args, values, i)
 			if err != nil {
@@ -58,7 +61,7 @@ func (s *shape) through(fn reflect.Value) func(context.Context, codec.Args, func
 				in = append(in, v)
 			}
 		}
-		if s.ack != nil {
+		if s.ack != nil && !s.early {
 			in = append(in, s.ack(ack))
 		}
 		out := fn.Call(in)

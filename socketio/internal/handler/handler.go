@@ -21,8 +21,9 @@ type Handler struct {
 // New looks at fn, which has to be a
 //
 //	func([ctx context.Context,] [args...,] [ack func(...)]) [error]
+//	func([ctx context.Context,] [ack func(...),] [args...,] rest ...T) [error]
 //
-// Arguments are of any type that codec.Value.Decode can fill. The last one may be variadic, if there is no ack. The
+// Arguments are of any type that codec.Value.Decode can fill. If the last one is variadic, ack is in front of them. The
 // parameters of ack are what it acknowledges with; it may be variadic too. An error says what is wrong with fn's type.
 //
 // An argument that did not come is an error, but for a pointer, an interface, a codec.Value and a variadic one. Surplus

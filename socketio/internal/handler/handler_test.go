@@ -148,6 +148,9 @@ func TestShapes(t *testing.T) {
 		{func(ack func(error, point)) { ack(nil, point{X: 2}) }, got{nil, []any{nil, point{X: 2}}}},
 		{func(ack func(string, ...int)) { ack("a", 1, 2) }, got{nil, []any{"a", 1, 2}}},
 		{func(ack func(string, ...int)) { ack("a") }, got{nil, []any{"a"}}},
+		{func(ack func(...any), all ...any) { value = all; ack(all...) }, got{[]any{"é", 2.0}, []any{"é", 2.0}}},
+		{func(_ context.Context, ack func(int), s string, n ...int) error { value = s; ack(n[0]); return nil }, got{"é", []any{2}}},
+		{func(ack func(), _ string, _ int, none ...bool) { value = len(none); ack() }, got{0, []any{}}},
 		{func(ctx context.Context, s string, ack func(*point)) error { value = s; ack(nil); return ctx.Err() }, got{"é", []any{(*point)(nil)}}},
 	} {
 		h, err := handler.New(c.fn)

@@ -26,6 +26,7 @@ type shape struct {
 	params []param
 	rest   *param // of a variadic handler: what each of the arguments after params becomes
 	ack    func(send func(values ...any)) reflect.Value
+	early  bool // ack is in front of the arguments, as the last parameter is variadic
 	fails  bool // it returns an error
 }
 
@@ -65,6 +66,21 @@ func look(t reflect.Type) (*shape, error) {
 		s.ctx = true
 		first = 1
 	}
+	ack := end - 1 // where it is, if it is
+	if t.IsVariadic() {
+		ack = first
+	}
+	if first < end && t.In(ack).Kind() == reflect.Func {
+		if s.early = t.IsVariadic(); s.early {
+			first++
+		} else {
+			end--
+		}
+		var err error
+		if s.ack, err = ackOf(t.In(ack)); err != nil {
+			return nil, fmt.Errorf("parameter %d: %w", ack+1, err)
+		}
+	}
 	if t.IsVariadic() {
 		end--
 		rest, err := paramOf(t.In(end).Elem())
@@ -72,12 +88,6 @@ func look(t reflect.Type) (*shape, error) {
 			return nil, fmt.Errorf("parameter %d: %w", end+1, err)
 		}
 		s.rest = &rest
-	} else if end > first && t.In(end-1).Kind() == reflect.Func {
-		end--
-		var err error
-		if s.ack, err = ackOf(t.In(end)); err != nil {
-			return nil, fmt.Errorf("parameter %d: %w", end+1, err)
-		}
 	}
 	for i := first; i < end; i++ {
 		p, err := paramOf(t.In(i))
@@ -94,7 +104,7 @@ func paramOf(t reflect.Type) (param, error) {
 	case t == contextType:
 		return param{}, errors.New("a context is the first parameter")
 	case t.Kind() == reflect.Func:
-		return param{}, errors.New("a function, for acknowledging, is the last parameter, and there is one at most")
+		return param{}, errors.New("a function, for acknowledging, is the last parameter, or, if the last is variadic, in front of the arguments; and there is one at most")
 	}
 	if err := decodable(t, map[reflect.Type]bool{}); err != nil {
 		return param{}, err

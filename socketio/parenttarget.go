@@ -1,0 +1,158 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/backplane-go/backplane"
+)
+
+// ParentTarget is a backplane.Target in each of the namespaces of a ParentNamespace that are open on this node, with their clients on
+// other nodes. A namespace that only other nodes have open gets nothing. It is immutable: its methods return another one. When
+// several namespaces fail, the error holds all of their errors.
+//
+// FetchSockets, EmitWithAck and the like ask the namespaces at the same time, and tell what those have answered that are open on this
+// node (Node.js has none of these methods there).
+type ParentTarget struct {
+	parent *ParentNamespace
+	target func(backplane.Target) backplane.Target // nil: as it is
+}
+
+// then is t with one more change.
+func (t ParentTarget) then(change func(backplane.Target) backplane.Target) ParentTarget {
+	before := t.target
+	t.target = func(target backplane.Target) backplane.Target {
+		if before != nil {
+			target = before(target)
+		}
+		return change(target)
+	}
+	return t
+}
+
+// To targets the sockets in at least one of rooms. See backplane.Target.
+func (t ParentTarget) To(rooms ...string) ParentTarget {
+	rooms = slices.Clone(rooms)
+	return t.then(func(target backplane.Target) backplane.Target { return target.To(rooms...) })
+}
+
+// In is To.
+func (t ParentTarget) In(rooms ...string) ParentTarget { return t.To(rooms...) }
+
+// Except leaves out the sockets in one of rooms.
+func (t ParentTarget) Except(rooms ...string) ParentTarget {
+	rooms = slices.Clone(rooms)
+	return t.then(func(target backplane.Target) backplane.Target { return target.Except(rooms...) })
+}
+
+// Local leaves out all other nodes.
+func (t ParentTarget) Local() ParentTarget { return t.then(backplane.Target.Local) }
+
+// Volatile allows the event to be dropped for a client that is not ready to receive.
+func (t ParentTarget) Volatile() ParentTarget { return t.then(backplane.Target.Volatile) }
+
+// Compress says whether the event is compressed on its way to the clients, where that can be chosen.
+func (t ParentTarget) Compress(compress bool) ParentTarget {
+	return t.then(func(target backplane.Target) backplane.Target { return target.Compress(compress) })
+}
+
+// Timeout bounds how long answers are waited for. See backplane.Target.
+func (t ParentTarget) Timeout(d time.Duration) ParentTarget {
+	return t.then(func(target backplane.Target) backplane.Target { return target.Timeout(d) })
+}
+
+// Emit sends an event to the sockets of the target. See backplane.Target.
+func (t ParentTarget) Emit(ctx context.Context, event string, args ...any) error {
+	return t.each(func(target backplane.Target) error { return target.Emit(ctx, event, args...) })
+}
+
+// EmitAsync is Emit without waiting for the bus.
+func (t ParentTarget) EmitAsync(event string, args ...any) error {
+	return t.each(func(target backplane.Target) error { return target.EmitAsync(event, args...) })
+}
+
+// SocketsJoin makes the sockets of the target join rooms.
+func (t ParentTarget) SocketsJoin(ctx context.Context, rooms ...string) error {
+	return t.each(func(target backplane.Target) error { return target.SocketsJoin(ctx, rooms...) })
+}
+
+// SocketsLeave makes the sockets of the target leave rooms.
+func (t ParentTarget) SocketsLeave(ctx context.Context, rooms ...string) error {
+	return t.each(func(target backplane.Target) error { return target.SocketsLeave(ctx, rooms...) })
+}
+
+// DisconnectSockets disconnects the sockets of the target from their namespaces; close: their underlying connections too.
+func (t ParentTarget) DisconnectSockets(ctx context.Context, close bool) error {
+	return t.each(func(target backplane.Target) error { return target.DisconnectSockets(ctx, close) })
+}
+
+// ServerSideEmit sends an event to the other nodes' servers.
+func (t ParentTarget) ServerSideEmit(ctx context.Context, event string, args ...any) error {
+	return t.each(func(target backplane.Target) error { return target.ServerSideEmit(ctx, event, args...) })
+}
+
+// EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, one value for each socket.
+func (t ParentTarget) EmitWithAck(ctx context.Context, event string, args ...any) ([]backplane.Value, error) {
+	return gather(t, func(target backplane.Target) ([]backplane.Value, error) {
+		return target.EmitWithAck(ctx, event, args...)
+	})
+}
+
+// ServerSideEmitWithAck sends an event to the other nodes' servers and returns their answers, one of each node for each namespace.
+func (t ParentTarget) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]backplane.Value, error) {
+	return gather(t, func(target backplane.Target) ([]backplane.Value, error) {
+		return target.ServerSideEmitWithAck(ctx, event, args...)
+	})
+}
+
+// FetchSockets returns the sockets of the target.
+func (t ParentTarget) FetchSockets(ctx context.Context) ([]*backplane.RemoteSocket, error) {
+	return gather(t, func(target backplane.Target) ([]*backplane.RemoteSocket, error) { return target.FetchSockets(ctx) })
+}
+
+// maxAtATime is in how many namespaces a ParentTarget acts at a time.
+const maxAtATime = 64
+
+// each calls f for the target in each namespace, for many at the same time.
+func (t ParentTarget) each(f func(backplane.Target) error) error {
+	if t.parent == nil {
+		return &backplane.ConfigError{Field: "ParentNamespace", Reason: "is missing: a ParentTarget comes from a ParentNamespace"}
+	}
+	children := t.parent.Children()
+	errs := make([]error, len(children))
+	slots := make(chan struct{}, maxAtATime)
+	var group sync.WaitGroup
+	for i, ns := range children {
+		target := ns.Target
+		if t.target != nil {
+			target = t.target(target)
+		}
+		if len(children) == 1 {
+			return f(target)
+		}
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = f(target)
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// gather is each for what has answers.
+func gather[T any](t ParentTarget, f func(backplane.Target) ([]T, error)) ([]T, error) {
+	var mu sync.Mutex // guards all
+	var all []T
+	err := t.each(func(target backplane.Target) error {
+		answers, err := f(target)
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, answers...)
+		return err
+	})
+	return all, err
+}
