@@ -96,6 +96,9 @@ func stricter(text string, err error) bool {
 		return false
 	}
 	header, _, _ := strings.Cut(strings.NewReplacer("{", "[", `"`, "[").Replace(text), "[")
+	if i := strings.LastIndexByte(text, ','); strings.Contains(header, "/") && i > len(header) { // the name of a namespace may have these in it
+		header = text
+	}
 	space := strings.ContainsFunc(header, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' })
 	switch e.Reason {
 	case "unknown packet type": // JavaScript's Number("") and Number(" ") are 0
@@ -106,7 +109,9 @@ func stricter(text string, err error) bool {
 		return true
 	case "illegal number of attachments": // "0x1" and "1e0" are numbers to JavaScript
 		return true
-	case "illegal attachments": // one that is used twice, or not at all
+	case "illegal attachments": // the one of a number that is none of theirs, such as 0.5
+		return true
+	case "too many places of attachments":
 		return true
 	case "invalid payload": // an event named 1e999, or too deep, or white space, which is 0 to JavaScript
 		return errors.Is(err, codec.ErrDepth) || space || strings.Contains(err.Error(), "neither string nor number")

@@ -29,6 +29,14 @@ func TestAttachmentsTakeTheirPlaces(t *testing.T) {
 			[]any{"a", codec.Object{{Key: "__proto__", Value: []byte{1}}}}},
 		{[]message{`51-["a",{"a":{"_placeholder":true,"_placeholder":false},"b":{"_placeholder":true,"num":5,"num":0}}]`, []byte{1}}, parser.Event, parser.NoID,
 			[]any{"a", codec.Object{{Key: "a", Value: codec.Object{{Key: "_placeholder", Value: true}, {Key: "_placeholder", Value: false}}}, {Key: "b", Value: []byte{1}}}}},
+		// One may have several places, or none, as in Node.js's decoder.
+		{[]message{`51-["a",{"_placeholder":true,"num":0},{"b":[{"_placeholder":true,"num":0}]}]`, []byte{1, 2}}, parser.Event, parser.NoID,
+			[]any{"a", []byte{1, 2}, codec.Object{{Key: "b", Value: []any{[]byte{1, 2}}}}}},
+		{[]message{`62-1[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`, []byte{}, []byte{2}}, parser.Ack, 1, []any{[]byte{}, []byte{}}},
+		{[]message{`52-["a",{"_placeholder":true,"num":1}]`, []byte{1}, []byte{2}}, parser.Event, parser.NoID, []any{"a", []byte{2}}},
+		{[]message{`51-["a",{"_placeholder":1,"num":0}]`, []byte{1}}, parser.Event, parser.NoID,
+			[]any{"a", codec.Object{{Key: "_placeholder", Value: int64(1)}, {Key: "num", Value: int64(0)}}}},
+		{[]message{`51-["a"]`, []byte{1}}, parser.Event, parser.NoID, []any{"a"}},
 	} {
 		var d parser.Decoder
 		p, err := decode(t, &d, c.messages...)
@@ -103,4 +111,38 @@ func TestRefusedPacketLeavesNothing(t *testing.T) {
 	require.Error(t, err)
 	_, err = d.Binary([]byte{1})
 	require.ErrorIs(t, err, parser.ErrMalformed, "no attachment is awaited any more")
+}
+
+// An attachment that is named often must not become more than a client may send.
+func TestPlacesOfAnAttachmentAreLimited(t *testing.T) {
+	named := func(times int) string {
+		return `51-["a"` + strings.Repeat(`,{"_placeholder":true,"num":0}`, times) + "]"
+	}
+	_, err := decode(t, new(parser.Decoder), named(10), []byte{1})
+	require.NoError(t, err, "MaxAttachments is inclusive")
+	_, err = decode(t, new(parser.Decoder), named(11), []byte{1})
+	require.ErrorIs(t, err, parser.ErrLimit, "each place is an attachment of what is sent on")
+
+	size := len(named(3)) + 3*1000
+	p, err := decode(t, &parser.Decoder{MaxBytes: size}, named(3), make([]byte, 1000))
+	require.NoError(t, err, "MaxBytes is inclusive")
+	args, err := p.Args()
+	require.NoError(t, err)
+	var one, two []byte
+	require.NoError(t, args.Decode(&one, &two))
+	one[0] = 1
+	require.Zero(t, two[0], "who changes the one does not change the other")
+	_, err = decode(t, &parser.Decoder{MaxBytes: size - 1}, named(3), make([]byte, 1000))
+	require.ErrorIs(t, err, parser.ErrLimit)
+}
+
+// docs/socketio.md states the numbers.
+func TestDepthIsLimited(t *testing.T) {
+	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+	for form, most := range map[string]int{`2["a",%s]`: 96, `31[%s]`: 95, `0{"a":%s}`: 95} {
+		_, err := decode(t, new(parser.Decoder), fmt.Sprintf(form, nested(most)))
+		require.NoError(t, err, "the limit is inclusive: %s", form)
+		_, err = decode(t, new(parser.Decoder), fmt.Sprintf(form, nested(most+1)))
+		require.ErrorIs(t, err, codec.ErrDepth, form)
+	}
 }

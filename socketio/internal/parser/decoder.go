@@ -14,9 +14,10 @@ const (
 // Decoder puts packets together from the messages of one connection. After an error the connection is to be closed. A
 // Decoder is not safe for concurrent use; its zero value is ready.
 type Decoder struct {
-	// MaxAttachments is how many binary attachments a packet may have. 0: 10; negative: none.
+	// MaxAttachments is how many binary attachments a packet may have, and places for them. 0: 10; negative: none.
 	MaxAttachments int
-	// MaxBytes is how many bytes a packet with attachments may have, its text included. 0: 16 MiB. It bounds what is held
+	// MaxBytes is how many bytes a packet with attachments may have, its text included. What has several places counts for each of
+	// them. 0: 16 MiB. It bounds what is held
 	// while attachments are awaited; a packet without any is as large as the message that it came in.
 	MaxBytes int
 
@@ -30,6 +31,7 @@ type pending struct {
 	payload     []byte
 	attachments [][]byte // as many as its capacity are awaited
 	bytes       int      // what it may still take
+	places      int      // as many may be named
 }
 
 // Text takes a text message, which it keeps. It returns nil, nil if the packet's attachments are still to come.
@@ -58,7 +60,8 @@ func (d *Decoder) Text(data []byte) (*Packet, error) {
 		return nil, &Error{Reason: "too many bytes", Err: ErrLimit}
 	}
 	p.Type -= BinaryEvent - Event // and a BinaryAck becomes an Ack
-	d.pending = &pending{packet: p, payload: h.payload, attachments: make([][]byte, 0, h.attachments), bytes: room}
+	d.pending = &pending{packet: p, payload: h.payload, attachments: make([][]byte, 0, h.attachments), bytes: room,
+		places: orDefault(d.MaxAttachments, defaultMaxAttachments)}
 	return nil, nil
 }
 

@@ -5,7 +5,7 @@
 //
 // The decoder accepts nothing that Node.js's decoder refuses, and understands alike what both accept. It refuses more: an
 // event, an acknowledgement or an error without its payload and an acknowledgement without its id, which the protocol
-// wants; attachments that have no place or two; data that nests deeper than codec.NewValue lets it; events named by a
+// wants; attachments with more places than a packet may have attachments; data that nests deeper than codec.NewValue lets it; events named by a
 // number that is not finite; ids from 2^53 on; and what JavaScript takes for a number where digits belong, such as white
 // space and 0x1.
 package parser

@@ -14,9 +14,12 @@ func (p *pending) complete() (*Packet, error) {
 	if err != nil {
 		return nil, &Error{Reason: "invalid payload", Err: err}
 	}
-	r := reconstruction{attachments: p.attachments}
-	if tree = r.value(tree); r.illegal || r.used < len(p.attachments) {
+	r := reconstruction{attachments: p.attachments, used: make([]bool, len(p.attachments)), places: p.places, bytes: p.bytes}
+	switch tree = r.value(tree); {
+	case r.illegal:
 		return nil, malformed("illegal attachments")
+	case r.places < 0 || r.bytes < 0:
+		return nil, &Error{Reason: "too many places of attachments", Err: ErrLimit}
 	}
 	p.packet.Data = codec.FromTree(tree)
 	if p.packet.Type == Event {
@@ -27,10 +30,13 @@ func (p *pending) complete() (*Packet, error) {
 	return p.packet, nil
 }
 
-// reconstruction changes a tree that nobody else has seen.
+// reconstruction changes a tree that nobody else has seen. An attachment may have several places, or none. Each place further than the
+// first is a copy, and counts as another attachment does.
 type reconstruction struct {
-	attachments [][]byte // nil where one has been put in its place
-	used        int
+	attachments [][]byte
+	used        []bool // those that have a place
+	places      int    // that there may still be
+	bytes       int    // that copies may still have
 	illegal     bool
 }
 
@@ -51,7 +57,7 @@ func (r *reconstruction) value(t any) any {
 	return t
 }
 
-// attachment is what a placeholder stands for. Each attachment has one place.
+// attachment is what a placeholder stands for.
 func (r *reconstruction) attachment(placeholder codec.Object) any {
 	i := -1
 	switch num, _ := placeholder.Lookup(placeholderNum); num := num.(type) {
@@ -64,14 +70,20 @@ func (r *reconstruction) attachment(placeholder codec.Object) any {
 			i = int(num)
 		}
 	}
-	if i < 0 || r.attachments[i] == nil {
+	if i < 0 {
 		r.illegal = true
 		return nil
 	}
+	r.places--
 	p := r.attachments[i]
-	r.attachments[i] = nil
-	r.used++
-	return p
+	if !r.used[i] {
+		r.used[i] = true
+		return p
+	}
+	if r.bytes -= len(p); r.places < 0 || r.bytes < 0 {
+		return nil
+	}
+	return append([]byte{}, p...)
 }
 
 func isPlaceholder(o codec.Object) bool {
