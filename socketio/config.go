@@ -45,10 +45,10 @@ type Config struct {
 	ConnectTimeout time.Duration
 
 	// MaxPayload is the most bytes of an HTTP body or of a WebSocket message that a client may send (Node.js:
-	// maxHttpBufferSize). Default: 1 000 000.
+	// maxHttpBufferSize). Above it the client is disconnected with "transport error". Default: 1 000 000.
 	MaxPayload int
 	// MaxAttachments is the most binary attachments of a packet that a client sends, which is disconnected with "parse error"
-	// above it. Default: 10. Negative: none are taken.
+	// above it. One that the packet names twice counts twice, here and in MaxAttachmentBytes. Default: 10. Negative: none are taken.
 	MaxAttachments int
 	// MaxAttachmentBytes is the most bytes of a packet with attachments, its text included; they are held until all of it has
 	// come. Above it the client is disconnected with "parse error". Default: MaxEventBytes and MaxPayload together.
@@ -141,8 +141,8 @@ type Config struct {
 	Transports []string
 	// NoUpgrades keeps clients on the transport that they came with (Node.js: allowUpgrades: false).
 	NoUpgrades bool
-	// Origins are the origins, such as "https://example.com", whose pages may connect, besides those of the server's
-	// own host (Node.js: cors.origin); "*" is any. Default: the own host's only.
+	// Origins are the origins, such as "https://example.com", "file://", "app://x" or "null", whose pages may connect, besides
+	// those of the server's own host (Node.js: cors.origin); "*" is any. Default: the own host's only.
 	Origins []string
 	// Hosts are the hosts that requests may be for, such as "example.com", or "example.com:3000" for that port only. Requests
 	// for others are refused with status 403, before anything is kept of them. A server that is reached by names that are known

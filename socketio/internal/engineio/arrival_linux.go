@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"sync"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
@@ -140,17 +139,6 @@ func ordinary(head []byte, r *http.Request) bool {
 		}
 	}
 	return made(r.Host, "-_.:[]")
-}
-
-// made reports whether s is made of letters, digits, and others.
-func made(s, others string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if letter := c | 0x20; (letter < 'a' || letter > 'z') && (c < '0' || c > '9') && strings.IndexByte(others, c) < 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // serve serves a handshake, as net/http would have it served. It is false if that panicked.

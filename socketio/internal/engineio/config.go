@@ -54,8 +54,8 @@ type Config struct {
 	Transports []string
 	// NoUpgrades keeps clients on the transport they came with (Node.js: allowUpgrades: false).
 	NoUpgrades bool
-	// Origins are the origins, such as "https://example.com", whose pages may connect besides those of the server's own
-	// host; "*" is any. Default: the own host's only. Clients that are no browser send no origin, and may connect.
+	// Origins are the origins, such as "https://example.com", "file://" or "null", whose pages may connect besides those of the
+	// server's own host; "*" is any. Default: the own host's only. Clients that are no browser send no origin, and may connect.
 	Origins []string
 	// Hosts are those that requests may be for, such as "example.com", or "example.com:3000" for that port only. Others are
 	// refused with status 403. Default: any.
@@ -180,14 +180,14 @@ func (c *Config) validate() error {
 			return fmt.Errorf("engineio: unknown transport %q", t)
 		}
 	}
-	for _, origin := range c.Origins {
-		if _, ok := parseOrigin(origin); !ok && origin != "*" && origin != "null" {
-			return fmt.Errorf("engineio: %q is no origin, such as https://example.com", origin)
+	for _, text := range c.Origins {
+		if _, err := parseOrigin(text); err != nil && text != "*" && text != "null" {
+			return fmt.Errorf("engineio: Origins: %q is no origin, such as https://example.com or file://: %w", text, err)
 		}
 	}
 	for _, text := range c.Hosts {
 		if _, ok := parseHost(text); !ok {
-			return fmt.Errorf("engineio: %q is no host, such as example.com or example.com:3000", text)
+			return fmt.Errorf("engineio: Hosts: %q is no host, such as example.com or example.com:3000", text)
 		}
 	}
 	if c.Cookie != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/gobwas/httphead"
@@ -11,18 +12,25 @@ import (
 	"github.com/gobwas/ws/wsflate"
 )
 
-// negotiate accepts an offer of permessage-deflate if it lets both sides start each message without context, so that a
-// compressed frame is good for all connections, and an idle one holds no window.
-func negotiate(accepted *bool) func(httphead.Option) (httphead.Option, error) {
+// negotiate accepts the first offer of permessage-deflate that lets both sides start each message without context, so that a
+// compressed frame is good for all connections, and an idle one holds no window. It returns the answer to the offers, "": none is taken up. ok
+// is false if they are no list of offers.
+func negotiate(lines []string) (answer string, ok bool) {
 	extension := wsflate.Extension{Parameters: wsflate.DefaultParameters}
-	return func(offer httphead.Option) (httphead.Option, error) {
-		answer, err := extension.Negotiate(offer)
-		if err != nil {
-			return httphead.Option{}, nil // an offer that makes no sense is one that is not taken up
+	offers := slices.Collect(members(lines))
+	for _, text := range slices.Backward(offers) {
+		options, ok := httphead.ParseOptions([]byte(text), nil)
+		if !ok || len(options) != 1 {
+			return "", false
 		}
-		_, *accepted = extension.Accepted()
-		return answer, nil
+		accepted, err := extension.Negotiate(options[0])
+		if err == nil && accepted.Size() > 0 && answer == "" { // an offer that makes no sense is one that is not taken up
+			var b bytes.Buffer
+			_, _ = httphead.WriteOptions(&b, []httphead.Option{accepted}) // to memory
+			answer = b.String()
+		}
 	}
+	return answer, true
 }
 
 var (

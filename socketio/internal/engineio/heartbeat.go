@@ -48,10 +48,25 @@ func (c *Conn) ring(now int64) {
 		c.end(PingTimeout, nil, nil)
 		return
 	default:
-		c.beat = heartbeat{waiting: true, asked: now, due: now + int64(c.server.config.PingTimeout)}
+		// An alarm that was a little late is no reason to wait longer for the answer; one that was very late, such as after a pause of the
+		// machine, is none to wait too short.
+		timeout := int64(c.server.config.PingTimeout)
+		planned := max(c.beat.due, now-timeout/4)
+		c.beat = heartbeat{waiting: true, asked: now, due: planned + timeout}
 		c.queue.push(queued{frame: pingFrame})
 		c.wake()
 	}
 	c.server.alarms.set(&c.alarm, c.beat.due)
 	c.mu.Unlock()
+}
+
+// overdue ends the session if its client should have given a sign of life by now, whether or not the alarm has rung.
+func (c *Conn) overdue(now int64) bool {
+	c.mu.Lock()
+	over := c.phase.Load() == isOpen && c.beat.waiting && now >= c.beat.due && !c.alive(now)
+	c.mu.Unlock()
+	if over {
+		c.end(PingTimeout, nil, nil)
+	}
+	return over
 }

@@ -2,6 +2,8 @@ package engineio_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ func TestOrigins(t *testing.T) {
 	own := serve(t, engineio.Config{})
 	listed := serve(t, engineio.Config{Origins: []string{"https://app.example", "http://Dev.Example:8080/"}, Credentials: true})
 	anyone := serve(t, engineio.Config{Origins: []string{"*"}})
+	apps := serve(t, engineio.Config{Origins: []string{"file://", "null", "app://x", "chrome-extension://AbC", "capacitor://localhost", "ionic://", "https://app.example"}})
 	for _, c := range []struct {
 		name         string
 		h            *host
@@ -40,6 +43,20 @@ func TestOrigins(t *testing.T) {
 		{"SameHostBesidesAList", listed, "chat.example", "https://chat.example", true, ""},
 		{"Anyone", anyone, "chat.example", "https://evil.example", true, "*"},
 		{"AnyoneNull", anyone, "chat.example", "null", true, "*"},
+		{"File", apps, "chat.example", "file://", true, "file://"},
+		{"ListedNull", apps, "chat.example", "null", true, "null"},
+		{"App", apps, "chat.example", "app://x", true, "app://x"},
+		{"OtherApp", apps, "chat.example", "app://y", false, ""},
+		{"AppWithAPort", apps, "chat.example", "app://x:80", false, ""},
+		{"Extension", apps, "chat.example", "chrome-extension://abc", true, "chrome-extension://abc"},
+		{"Capacitor", apps, "chat.example", "capacitor://localhost", true, "capacitor://localhost"},
+		{"Ionic", apps, "chat.example", "ionic://", true, "ionic://"},
+		{"IonicWithAHost", apps, "chat.example", "ionic://localhost", false, ""},
+		{"ListedBesidesApps", apps, "chat.example", "https://app.example", true, "https://app.example"},
+		{"FileThatIsNotListed", own, "chat.example", "file://", false, ""},
+		{"AppOfTheHostsName", own, "chat.example", "app://chat.example", false, ""},
+		{"TwoOrigins", apps, "chat.example", "https://app.example, https://evil.example", false, ""},
+		{"TwoOriginsBySpace", apps, "chat.example", "https://app.example https://evil.example", false, ""},
 	} {
 		headers := []string{}
 		if c.origin != "" {
@@ -56,7 +73,14 @@ func TestOrigins(t *testing.T) {
 			require.Equal(t, c.origin != "", strings.Contains(a.header.Get("Vary"), "Origin"))
 			if !c.allowed {
 				require.Equal(t, 403, a.status)
-				require.JSONEq(t, `{"code":4,"message":"Forbidden"}`, a.body)
+				var said struct {
+					Code            int
+					Message, Reason string
+				}
+				require.NoError(t, json.Unmarshal([]byte(a.body), &said), a.body)
+				require.Equal(t, 4, said.Code)
+				require.Equal(t, "Forbidden", said.Message)
+				require.Equal(t, fmt.Sprintf("origin %q is not allowed", c.origin), said.Reason)
 			}
 		})
 		t.Run("WebSocket"+c.name, func(t *testing.T) {
@@ -75,6 +99,7 @@ func TestOrigins(t *testing.T) {
 				"Access-Control-Request-Headers", "authorization")...)
 			if !c.allowed {
 				require.Equal(t, 403, a.status)
+				require.Contains(t, a.body, "is not allowed")
 				require.Empty(t, a.header.Get("Access-Control-Allow-Methods"))
 				return
 			}
@@ -83,6 +108,20 @@ func TestOrigins(t *testing.T) {
 			require.Equal(t, "GET, POST", a.header.Get("Access-Control-Allow-Methods"))
 			require.Equal(t, "authorization", a.header.Get("Access-Control-Allow-Headers"))
 		})
+	}
+}
+
+// Who configures an origin that no browser sends learns what is wrong with it.
+func TestOriginsThatCannotBeListed(t *testing.T) {
+	for text, why := range map[string]string{
+		"example.com": "scheme", "localhost:3000": "scheme", "": "scheme", "https:example.com": "scheme", "data:": "scheme", "*.example.com": "scheme",
+		"https://": "no host", "http:///": "no host", "https://*.example.com": "wildcards", "https://example.com:": "port", "https://example.com:x": "port",
+		"https://bücher.example": "xn--", "https://example.com/chat": "follows", "https://a@example.com": "follows", "file:///index.html": "follows",
+		"https://example.com?": "follows", "https://exa mple.com": "invalid",
+	} {
+		_, err := engineio.NewServer(engineio.Config{Origins: []string{text}, Open: func(*engineio.Conn) engineio.Receiver { return nil }})
+		require.ErrorContains(t, err, why, "%q", text)
+		require.ErrorContains(t, err, fmt.Sprintf("Origins: %q", text))
 	}
 }
 

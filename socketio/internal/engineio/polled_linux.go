@@ -123,8 +123,7 @@ func (s *socket) serve(sc *scratch) Worker {
 			}
 			more = more || !s.paused && len(s.ahead) > 0
 		}
-		w := s.work
-		s.work = nil
+		w := s.hired()
 		switch settled := !more && d.settled(); {
 		case settled:
 			return w
@@ -137,15 +136,26 @@ func (s *socket) serve(sc *scratch) Worker {
 	return nil
 }
 
-// over ends the reading of s. It returns whose work is to be done now.
+// over ends the reading of s, unless the client is still to get its goodbye: when it has, or the session ends without, s is cut, and read
+// once more. It returns whose work is to be done now.
 func (s *socket) over(sc *scratch, err error) Worker {
+	for s.arrival == nil && !s.drained(sc, err) {
+		if s.polled.settled() {
+			return s.hired()
+		}
+	}
 	s.polled.poller.forget(s)
 	s.polled.descriptor.over.Store(true) // there is nothing left to cut
 	if s.arrival != nil {
 		s.arrival.ended()
 		return nil
 	}
-	s.finish(sc, err)
+	s.finish(err)
+	return s.hired()
+}
+
+// hired returns whose work is to be done now.
+func (s *socket) hired() Worker {
 	w := s.work
 	s.work = nil
 	return w

@@ -177,12 +177,12 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	return nil
 }
 
-// readBody reads a request's packets. What is too large is refused, and the session goes on, as in Node.js.
+// readBody reads a request's packets. What is too large ends the session. The client gets Node.js's answer, which has no body.
 func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	limit := int64(c.server.config.MaxPayload)
-	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, code: codeRequest, err: errTooLarge}
+	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, code: codeRequest, err: errTooLarge, empty: true}
 	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close")
+		c.end(TransportError, errTooLarge, nil)
 		return nil, tooLarge
 	}
 	memory := c.server.config.Memory
@@ -192,6 +192,7 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusa
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
+		c.end(TransportError, errTooLarge, nil)
 		return nil, tooLarge
 	case err != nil:
 		if c.phase.Load() == isOpen { // else the client may still poll for what is queued

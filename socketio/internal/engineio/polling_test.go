@@ -238,14 +238,28 @@ func TestPollingLimits(t *testing.T) {
 		p, c := h.poll(t)
 		require.Equal(t, 200, p.post(t, "4"+strings.Repeat("x", 99)).status, "the limit is inclusive")
 		require.Len(t, c.text(t), 99)
-		require.Equal(t, 413, p.post(t, "4"+strings.Repeat("x", 100)).status)
-
-		nc := h.dialRaw(t) // of unknown length
-		_, err := fmt.Fprintf(nc, "POST /socket.io/?EIO=4&%s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n4%s\r\n0\r\n\r\n", p.query(), strings.Repeat("x", 100))
-		require.NoError(t, err)
-		require.Equal(t, 413, readAnswer(nc).status)
-		require.Equal(t, 200, p.post(t, "4still here").status, "as in Node.js the session goes on")
-		require.Equal(t, "still here", c.text(t))
+		for name, body := range map[string]string{
+			"OfKnownLength":    "Content-Length: 101\r\n\r\n4" + strings.Repeat("x", 100),
+			"OfUnknownLength":  "Transfer-Encoding: chunked\r\n\r\n65\r\n4" + strings.Repeat("x", 100) + "\r\n0\r\n\r\n",
+			"ThatHasNotCome":   "Content-Length: 1000000000\r\n\r\n4x",
+			"OfEndlessChunks":  "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("a\r\n4xxxxxxxxx\r\n", 100),
+			"WithAContentType": "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: 101\r\n\r\n4" + strings.Repeat("x", 100),
+		} {
+			t.Run(name, func(t *testing.T) {
+				p, c := h.poll(t)
+				waiting := p.later(t)
+				nc := h.dialRaw(t)
+				_, err := fmt.Fprintf(nc, "POST /socket.io/?EIO=4&%s HTTP/1.1\r\nHost: x\r\n%s", p.query(), body)
+				require.NoError(t, err)
+				a := readAnswer(nc)
+				require.Equal(t, 413, a.status)
+				require.Empty(t, a.body, "as in Node.js")
+				require.ErrorContains(t, c.ended(t, engineio.TransportError), "more than")
+				require.Contains(t, []int{200, 400}, receive(t, waiting, "the answer to the poll").status, "it ends, or comes too late")
+				require.Equal(t, 400, p.get(t).status)
+				require.Empty(t, c.messages)
+			})
+		}
 	})
 
 	t.Run("SlowBody", func(t *testing.T) {

@@ -43,9 +43,19 @@ func (r *reader) read() error {
 			case errors.As(err, &timeout) && timeout.Timeout(): // by wake
 				_ = r.nc.SetReadDeadline(time.Time{}) // it was set before
 			default:
+				r.drain(err)
 				return err
 			}
 		}
+	}
+}
+
+// drain waits until the client has got its goodbye, or the session has ended without.
+func (r *reader) drain(err error) {
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	for !r.socket.drained(sc, err) {
+		<-r.socket.woken
 	}
 }
 

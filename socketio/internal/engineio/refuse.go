@@ -55,6 +55,8 @@ type refusal struct {
 	status int
 	code   int
 	err    error
+	reason string // what else the client is told
+	empty  bool   // it gets no body
 }
 
 func refuse(code int, err error) *refusal {
@@ -72,14 +74,19 @@ func tooMany(err error) *refusal {
 
 // refuse answers r and reports it.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
-	body, _ := json.Marshal(struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	}{no.code, messages[no.code]})
 	s.closing(w, r)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(no.status)
-	_, _ = w.Write(body)
+	if no.empty {
+		w.WriteHeader(no.status)
+	} else {
+		body, _ := json.Marshal(struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+			Reason  string `json:"reason,omitempty"`
+		}{no.code, messages[no.code], no.reason})
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(no.status)
+		_, _ = w.Write(body)
+	}
 	s.refused(r, no)
 }
 
@@ -88,6 +95,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 func (s *Server) closing(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
+		if w.Header().Get("Upgrade") != "" { // which is for this connection only, and has to be named: on a line of its own for net/http
+			w.Header().Add("Connection", "Upgrade")
+		}
 	}
 	response := http.NewResponseController(w) // what cannot be set is bounded by others
 	_ = response.SetWriteDeadline(time.Now().Add(s.config.BodyTimeout))

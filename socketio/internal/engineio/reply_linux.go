@@ -53,20 +53,21 @@ func (w *reply) answer(r *http.Request) []byte {
 	return b.Bytes()
 }
 
-// hijacked is an arrival as the WebSocket's library gets it. Nothing but the library's answer is written to it.
+// hijacked is an arrival as who accepts a WebSocket gets it. Nothing but the answer is written to it.
 type hijacked struct {
 	net.Conn // nil
 	arrival  *arrival
 }
 
-func (h *hijacked) Write(p []byte) (int, error)      { return h.arrival.socket.polled.descriptor.Write(p) }
-func (h *hijacked) SetDeadline(time.Time) error      { return nil }
-func (h *hijacked) SetWriteDeadline(time.Time) error { return nil }
+func (h *hijacked) Write(p []byte) (int, error) { return h.arrival.socket.polled.descriptor.Write(p) }
+func (h *hijacked) SetDeadline(time.Time) error { return nil }
 
 func (h *hijacked) Close() error {
-	h.arrival.refused()
+	h.linger()
 	return nil
 }
+
+func (h *hijacked) linger() { h.arrival.refused() }
 
 // arrived returns what becomes a session's socket, nil: nc is no arrival.
 func arrived(nc net.Conn) *socket {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
@@ -33,11 +32,13 @@ var (
 type query struct {
 	transport string
 	upgrade   bool // a WebSocket's handshake
+	offer     offer
 	conn      *Conn
 }
 
-// check decides whether a request is served, in the order in which Node.js's engine.io looks at it.
-func (s *Server) check(w http.ResponseWriter, r *http.Request) (query, *refusal) {
+// check decides whether a request is served, in the order in which Node.js's engine.io looks at it. scheme is the one by which the client
+// has come, "" if that is not known.
+func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (query, *refusal) {
 	if requestSize(r) > maxHeader {
 		return query{}, &refusal{status: http.StatusRequestHeaderFieldsTooLarge, code: codeRequest, err: errHeaderSize}
 	}
@@ -46,8 +47,8 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) (query, *refusal)
 	if !slices.Contains(s.config.Transports, q.transport) {
 		return q, refuse(codeTransport, fmt.Errorf("engineio: transport %q", excerpt.Of(q.transport)))
 	}
-	if !s.origins.allow(w.Header(), r) {
-		return q, refuse(codeForbidden, errOrigin)
+	if no := s.origins.allow(w.Header(), r, scheme); no != nil {
+		return q, no
 	}
 	switch {
 	case q.upgrade && q.transport != webSocket:
@@ -83,7 +84,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) (query, *refusal)
 func (s *Server) checkSession(q *query, r *http.Request, sid, version string) *refusal {
 	q.conn = s.session(sid)
 	switch {
-	case q.conn == nil:
+	case q.conn == nil || q.conn.overdue(s.clock()):
 		return refuse(codeSession, errUnknown)
 	case version != "4":
 		return refuse(codeRequest, fmt.Errorf("engineio: protocol version %q", excerpt.Of(version)))
@@ -104,7 +105,7 @@ func (s *Server) upgrades() bool {
 	return !s.config.NoUpgrades && slices.Contains(s.config.Transports, webSocket) && slices.Contains(s.config.Transports, polling)
 }
 
-// isUpgrade reports whether r asks for a WebSocket. Whether it does so by the rules is the library's to say.
+// isUpgrade reports whether r asks for a WebSocket (RFC 9110, 7.8). Whether it does so by the rules is checkOffer's to say.
 func isUpgrade(r *http.Request) bool {
-	return r.ProtoMajor == 1 && strings.EqualFold(r.Header.Get("Upgrade"), webSocket)
+	return r.ProtoMajor == 1 && lists(r.Header["Upgrade"], webSocket) && lists(r.Header["Connection"], "upgrade")
 }

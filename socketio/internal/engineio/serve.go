@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,8 +17,9 @@ type front struct {
 	http      *http.Server // serves what is no WebSocket's handshake; nil: not needed yet
 	handed    *handed      // its connections
 	arriving  map[*arrival]struct{}
+	leaving   map[net.Conn]struct{} // those that linger
 	over      bool
-	group     sync.WaitGroup // arrivals, the HTTP server's connections, and goroutines that accept
+	group     sync.WaitGroup // arrivals, connections that linger, the HTTP server's connections, and goroutines that accept
 }
 
 // Serve accepts connections from l, which it closes at the end, and serves them. It returns http.ErrServerClosed after
@@ -89,6 +91,9 @@ func (s *Server) stopServing(ctx context.Context, timeout time.Duration) {
 	for a := range f.arriving {
 		a.cut()
 	}
+	for nc := range f.leaving {
+		_ = nc.Close()
+	}
 	f.mu.Unlock()
 	if rest != nil {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -117,6 +122,36 @@ func (f *front) remove(a *arrival) {
 	delete(f.arriving, a)
 	f.mu.Unlock()
 	f.group.Done()
+}
+
+// linger closes a connection that has got its last answer when the client has gone, so that it gets the answer: the system of a client
+// that has sent more would drop it. It does not wait.
+func (f *front) linger(nc net.Conn) {
+	if h, ok := nc.(interface{ linger() }); ok {
+		h.linger()
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over {
+		_ = nc.Close()
+		return
+	}
+	if f.leaving == nil {
+		f.leaving = make(map[net.Conn]struct{})
+	}
+	f.leaving[nc] = struct{}{}
+	f.group.Go(func() {
+		if half, ok := nc.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+		}
+		_ = nc.SetReadDeadline(time.Now().Add(lingerTimeout))
+		_, _ = io.Copy(io.Discard, nc)
+		_ = nc.Close()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.leaving, nc)
+	})
 }
 
 // handed is the listener of the HTTP server behind Serve.

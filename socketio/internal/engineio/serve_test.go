@@ -47,6 +47,13 @@ func TestServeIsNoDifferent(t *testing.T) {
 		"NoUpgrades":                      TestNoUpgrades,
 		"WebSocket":                       TestWebSocket,
 		"WebSocketRules":                  TestWebSocketRules,
+		"Heads":                           TestHandshakesHeaders,
+		"Subprotocols":                    TestTheFirstSubprotocolIsChosen,
+		"Extensions":                      TestOffersOfExtensions,
+		"CloseCodes":                      TestCloseCodes,
+		"Goodbyes":                        TestTheGoodbyeIsSentAfterTheClientsEnd,
+		"EndsOnTime":                      TestSessionsEndOnTime,
+		"NamesWhatItRefuses":              TestWhatWasRefusedIsNamed,
 	} {
 		t.Run(name, test)
 	}

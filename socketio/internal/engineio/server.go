@@ -46,7 +46,7 @@ func NewServer(config Config) (*Server, error) {
 	s := &Server{config: config, origins: newOrigins(&config), hosts: newHosts(config.Hosts), began: time.Now(), stop: make(chan struct{}), sessions: make(map[string]*Conn)}
 	s.addresses = quota.NewAddresses(config.PerAddress, s.clock)
 	s.hello, s.pollingHello = s.helloEnd(webSocket), s.helloEnd(polling)
-	s.alarms = newAlarms(s.clock, min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/64))
+	s.alarms = newAlarms(s.clock, min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/256))
 	return s, nil
 }
 
@@ -56,27 +56,33 @@ func (s *Server) clock() int64 { return int64(time.Since(s.began)) }
 // ServeHTTP serves one request. It returns when a poll has got something; at once when it has become a WebSocket.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	boundBody(w, r, s.config.BodyTimeout)
+	scheme := ""
 	switch {
 	case !s.hosts.allow(r):
-		s.refuse(w, r, refuse(codeForbidden, errHost))
+		s.refuse(w, r, refuseFor(errHost, "host", r.Host))
 		return
 	case r.URL.Path != s.config.Path && r.URL.Path+"/" != s.config.Path:
 		s.closing(w, r)
 		http.NotFound(w, r)
 		return
 	case r.Method == http.MethodOptions && r.Header.Get("Origin") != "":
-		s.origins.preflight(w, r)
+		if no := s.origins.preflight(w, r, scheme); no != nil {
+			s.refuse(w, r, no)
+		}
 		return
 	}
-	q, no := s.check(w, r)
+	q, no := s.check(w, r, scheme)
+	if no == nil && q.upgrade {
+		q.offer, no = s.checkOffer(w, r)
+	}
 	if no == nil {
 		switch {
 		case q.conn == nil && q.upgrade:
-			no = s.openWebSocket(w, r)
+			no = s.openWebSocket(w, r, q.offer)
 		case q.conn == nil:
 			no = s.openPolling(w, r)
 		case q.upgrade:
-			no = s.probeWebSocket(w, r, q.conn)
+			no = s.probeWebSocket(w, r, q.conn, q.offer)
 		case r.Method == http.MethodGet:
 			no = q.conn.servePoll(w, r)
 		default:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
@@ -68,19 +69,22 @@ func (s *socket) start(a *accepted) {
 	}
 	go func() {
 		in := &reader{socket: s, nc: a.nc}
-		err := in.read()
-		sc := scratches.Get().(*scratch)
-		s.finish(sc, err)
-		scratches.Put(sc)
+		s.finish(in.read())
 	}()
 }
 
-// finish is called when reading has come to an end.
-func (s *socket) finish(sc *scratch, err error) {
+// drained hands over what was read ahead when nothing more comes from the client. It is false if the client is still to get its goodbye:
+// then reading has not come to its end, and ends with the session.
+func (s *socket) drained(sc *scratch, err error) bool {
 	s.last, s.paused = true, false
 	for len(s.ahead) > 0 {
 		s.replay(sc)
 	}
+	return err != io.EOF || s.probing || !s.conn.parting()
+}
+
+// finish is called when reading has come to an end.
+func (s *socket) finish(err error) {
 	if s.probing {
 		s.conn.abandon(s)
 	} else {
@@ -123,7 +127,7 @@ func (s *socket) feed(sc *scratch, n int) (rest []byte) {
 func (s *socket) fail(err error, last *Frame) {
 	s.broken = true
 	if s.probing {
-		s.cut()
+		s.reject(last)
 		return
 	}
 	reason := reasonOf(err, TransportError)
@@ -131,6 +135,12 @@ func (s *socket) fail(err error, last *Frame) {
 		last = nil
 	}
 	s.conn.end(reason, err, last)
+}
+
+// reject ends a probe with a close frame.
+func (s *socket) reject(last *Frame) {
+	_, _ = s.nc.Write(last.webSocket()) // what a probe is sent is so little that there is room
+	s.cut()
 }
 
 // reasonOf is the name of the limit that an error tells of, otherwise if it tells of none.
@@ -217,22 +227,44 @@ func (s *socket) closed(payload []byte) {
 	last := goodbyeNormal
 	if len(payload) > 0 {
 		code, reason := ws.ParseCloseFrameData(payload)
-		if err := ws.CheckCloseFrameData(code, reason); err != nil {
-			s.fail(err, goodbyeProtocol)
+		switch {
+		case !isCloseCode(code):
+			s.fail(errCloseCode, goodbyeProtocol)
+			return
+		case !utf8.ValidString(reason):
+			s.fail(errNoUTF8, goodbyeText)
 			return
 		}
 		last = fixedFrame(ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))), nil)
 	}
 	s.broken = true // nothing may follow
 	if s.probing {
-		s.cut()
+		s.reject(last)
 		return
 	}
 	s.conn.goodbye(last)
 }
 
+var errCloseCode = errors.New("engineio: a close frame with a code that no endpoint may send")
+
+// isCloseCode reports whether an endpoint may send a code: what RFC 6455, 7.4, and the registry that it begins name, and what is for
+// libraries and applications.
+func isCloseCode(code ws.StatusCode) bool {
+	switch code {
+	case 1004, 1005, 1006: // without a meaning yet, or for what never was a frame
+		return false
+	}
+	return code >= 1000 && code <= 1014 || code >= 3000 && code <= 4999
+}
+
 // cut closes the connection under whoever reads and writes.
 func (s *socket) cut() {
+	if s.woken != nil {
+		select {
+		case s.woken <- struct{}{}: // to a reader that waits for this
+		default:
+		}
+	}
 	switch nc := s.nc.(type) {
 	case interface{ cut() }:
 		nc.cut()
@@ -264,6 +296,17 @@ func (s *socket) schedule(c *Conn) {
 func (c *Conn) answer(payload []byte) bool {
 	pong := fixedFrame(ws.MustCompileFrame(ws.NewPongFrame(payload)), nil)
 	return c.phase.Load() != isOpen || c.Send(pong, SendOptions{NoCompress: true})
+}
+
+// parting reports whether the client, from which nothing more can come, is still to get what is queued and a goodbye.
+func (c *Conn) parting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.Load() != isClosing || c.departed {
+		return false
+	}
+	c.answered = true
+	return true
 }
 
 // goodbye is called when the client has said its own: the session ends, and the connection when last has been written.

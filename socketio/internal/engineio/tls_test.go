@@ -68,6 +68,16 @@ func TestTLS(t *testing.T) {
 		c.ended(t, engineio.TransportClose)
 	})
 
+	t.Run("TheClientClosesAndEndsItsSide", func(t *testing.T) {
+		for range 20 {
+			s, c := h.connectTLS(t)
+			s.write(t, ws.NewCloseFrame(ws.NewCloseFrameBody(4321, "")))
+			require.NoError(t, s.Conn.(*tls.Conn).CloseWrite())
+			s.closedWith(t, 4321)
+			c.ended(t, engineio.TransportClose)
+		}
+	})
+
 	t.Run("ASlowReaderHarmsNobody", func(t *testing.T) {
 		_, slow := h.connectTLS(t)
 		fast, other := h.connectTLS(t)

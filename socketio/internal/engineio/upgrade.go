@@ -1,80 +1,22 @@
 package engineio
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
-	"net"
 	"net/http"
-
-	"github.com/gobwas/ws"
 )
 
-// accepted is a WebSocket whose handshake is done, but not answered.
-type accepted struct {
-	nc      net.Conn
-	answer  []byte // the library's, to be written before all else
-	early   []byte // what the client sent without waiting for the answer
-	deflate bool
-}
-
-// accept does a WebSocket's handshake. One that is against the rules has been answered and is nil.
-func (s *Server) accept(w http.ResponseWriter, r *http.Request, id string) *accepted {
-	var a accepted
-	upgrader := ws.HTTPUpgrader{}
-	if s.config.Compress {
-		upgrader.Negotiate = negotiate(&a.deflate)
-	}
-	if k := s.cookie(id); id != "" && k != nil {
-		upgrader.Header = http.Header{"Set-Cookie": {k.String()}}
-	}
-	h := &hijacker{ResponseWriter: w}
-	nc, _, _, err := upgrader.Upgrade(r, h)
-	if err != nil {
-		if nc != nil {
-			_, _ = nc.Write(h.answer.Bytes()) // the library's answer; the client is gone if it cannot be written
-			_ = nc.Close()
-		}
-		s.refused(r, refuse(codeRequest, err))
-		return nil
-	}
-	a.nc, a.answer = nc, h.answer.Bytes()
-	if n := h.early.Buffered(); n > 0 {
-		p, _ := h.early.Peek(n)
-		a.early = bytes.Clone(p)
-	}
-	return &a
-}
-
-// hijacker is a ResponseWriter that keeps what the library answers, so that the first packet can go with it: one write
-// instead of two for each new connection.
-type hijacker struct {
-	http.ResponseWriter
-	answer bytes.Buffer
-	early  *bufio.Reader
-}
-
-func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	nc, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	h.early = rw.Reader
-	return nc, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(&h.answer, 512)), nil
-}
-
 // openWebSocket begins a session over WebSocket.
-func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) *refusal {
+func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, o offer) *refusal {
 	c, no := s.newConn(r, webSocket)
 	if no != nil {
 		return no
 	}
-	a := s.accept(w, r, c.id)
-	if a == nil {
+	a, no := s.accept(w, o, s.cookie(c.id))
+	if no != nil {
 		c.receiver = nobody{}
 		c.end(TransportError, nil, nil)
 		c.leave()
-		return nil
+		return no
 	}
 	sock := newSocket(c, a)
 	c.queue.push(queued{frame: fixedFrame(a.answer, nil)})
@@ -118,33 +60,38 @@ func (p *probe) ring(int64) { p.conn.abandon(p.socket) }
 
 var errWhile = errors.New("engineio: the session ended during the handshake of a WebSocket")
 
-// probeWebSocket begins an upgrade.
-func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn) *refusal {
+// probeWebSocket begins an upgrade. If the session has a WebSocket, or is about to have one, another one is accepted and closed, as in
+// Node.js's engine.io.
+func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, o offer) *refusal {
 	p := &probe{conn: c}
 	p.alarm.owner = p
 	c.mu.Lock()
-	switch {
-	case c.phase.Load() != isOpen:
+	if c.phase.Load() != isOpen {
 		c.mu.Unlock()
 		return refuse(codeSession, errUnknown)
-	case c.socket != nil || c.probe != nil:
-		c.mu.Unlock()
-		return refuse(codeRequest, errTaken)
 	}
-	c.probe = p
+	taken := c.socket != nil || c.probe != nil
+	if !taken {
+		c.probe = p
+	}
 	c.mu.Unlock()
 
-	a := s.accept(w, r, "")
+	a, no := s.accept(w, o, nil)
 	c.mu.Lock()
 	switch {
-	case a == nil:
-		c.probe = nil
+	case no != nil:
+		if c.probe == p {
+			c.probe = nil
+		}
 		c.mu.Unlock()
+		return no
+	case taken:
+		c.mu.Unlock()
+		s.dismiss(a, r, refuse(codeRequest, errTaken))
 		return nil
 	case c.probe != p:
 		c.mu.Unlock()
-		_ = a.nc.Close()
-		s.refused(r, refuse(codeSession, errWhile))
+		s.dismiss(a, r, refuse(codeSession, errWhile))
 		return nil
 	}
 	sock := newSocket(c, a)

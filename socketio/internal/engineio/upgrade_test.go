@@ -1,6 +1,9 @@
 package engineio_test
 
 import (
+	"bufio"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,24 +85,41 @@ func TestUpgrade(t *testing.T) {
 		s := p.dial(t, "&sid="+p.sid)
 		s.send(t, "2probe")
 		require.Equal(t, "3probe", s.text(t))
-		_, status, body := p.tryDial(t, "&sid="+p.sid)
-		require.Equal(t, 400, status, "while another is about to become the transport")
-		require.JSONEq(t, `{"code":3,"message":"Bad request"}`, body)
+		p.dial(t, "&sid="+p.sid).closedWith(t, 0) // while another is about to become the transport
 		s.send(t, "5")
 		s.send(t, "4x")
 		c.text(t)
-		_, status, _ = p.tryDial(t, "&sid="+p.sid)
-		require.Equal(t, 400, status, "when another is the transport")
+		p.dial(t, "&sid="+p.sid).closedWith(t, 0) // when another is the transport
 		s.send(t, "4y")
 		require.Equal(t, "y", c.text(t))
 	})
 
 	t.Run("NotForASessionThatBeganAsAWebSocket", func(t *testing.T) {
 		s, c := h.connect(t)
-		_, status, _ := h.tryDial(t, "&sid="+c.ID())
-		require.Equal(t, 400, status)
+		h.dial(t, "&sid="+c.ID()).closedWith(t, 0)
 		s.send(t, "4x")
 		require.Equal(t, "x", c.text(t))
+	})
+
+	t.Run("OneThatIsNotWantedMayHaveSentMore", func(t *testing.T) {
+		s, c := h.connect(t)
+		nc := h.dialRaw(t)
+		_, err := io.WriteString(nc, strings.Replace(asking, "EIO", "sid="+c.ID()+"&EIO", 1)+rules+"\r\n"+strings.Repeat(string(masked(ws.NewTextFrame([]byte("2probe")))), 1000))
+		require.NoError(t, err)
+		other := &socket{Conn: nc, r: bufio.NewReader(nc)}
+		require.Equal(t, 101, other.status(t))
+		other.closedWith(t, 0)
+		s.send(t, "4x")
+		require.Equal(t, "x", c.text(t))
+	})
+
+	t.Run("OneThatIsNotWantedDoesNotHoldUpTheEnd", func(t *testing.T) {
+		h := serve(t, engineio.Config{})
+		_, c := h.connect(t)
+		s := h.dial(t, "&sid="+c.ID())
+		require.Equal(t, ws.OpClose, s.read(t).Header.OpCode)
+		require.NoError(t, receive(t, returns(h.Close), "Close")) // although the client does not go
+		s.gone(t)
 	})
 
 	t.Run("UnknownSession", func(t *testing.T) {
@@ -140,7 +160,7 @@ func TestUpgrade(t *testing.T) {
 		s := p.dial(t, "&sid="+p.sid)
 		_, err := s.Write(ws.MustCompileFrame(ws.NewTextFrame([]byte("2probe"))))
 		require.NoError(t, err)
-		s.gone(t)
+		s.closedWith(t, ws.StatusProtocolError)
 		require.Equal(t, 200, p.post(t, "4x").status)
 		require.Equal(t, "x", c.text(t))
 	})
@@ -149,7 +169,7 @@ func TestUpgrade(t *testing.T) {
 		p, c := h.poll(t)
 		s := p.dial(t, "&sid="+p.sid)
 		s.write(t, ws.NewCloseFrame(nil))
-		s.gone(t)
+		s.closedWith(t, ws.StatusNormalClosure)
 		require.Equal(t, 200, p.post(t, "4x").status)
 		require.Equal(t, "x", c.text(t))
 	})

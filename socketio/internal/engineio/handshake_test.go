@@ -1,0 +1,334 @@
+package engineio_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+)
+
+// ask sends a request for a WebSocket, whose headers but for Host are lines, and returns the answer.
+func (h *host) ask(t *testing.T, lines ...string) (*socket, *http.Response) {
+	t.Helper()
+	s := h.say(t, asking+"Host: x\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n")
+	response, err := http.ReadResponse(s.r, nil)
+	require.NoError(t, err)
+	return s, response
+}
+
+// Headers that are lists may come in several lines, with empty members, white space and in any case (RFC 9110, 5.3, 5.6.1, 7.6.1 and 7.8).
+func TestHandshakesHeaders(t *testing.T) {
+	h := serve(t, engineio.Config{})
+	const (
+		version = "Sec-WebSocket-Version: 13"
+		key     = "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC=="
+	)
+	for name, c := range map[string]struct {
+		status int
+		lines  []string
+	}{
+		"Plain":                       {101, []string{"Connection: Upgrade", "Upgrade: websocket", version, key}},
+		"ConnectionOnTwoLines":        {101, []string{"Connection: keep-alive", "Connection: Upgrade", "Upgrade: websocket", version, key}},
+		"ConnectionWithOthers":        {101, []string{"Connection: keep-alive ,\tUPGRADE", "Upgrade: websocket", version, key}},
+		"ConnectionWithEmptyMembers":  {101, []string{"Connection: , ,upgrade,", "Connection:", "Upgrade: websocket", version, key}},
+		"UpgradeToOneOfTwo":           {101, []string{"Connection: Upgrade", "Upgrade: websocket, h2c", version, key}},
+		"UpgradeToTheSecond":          {101, []string{"Connection: Upgrade", "Upgrade: h2c,WebSocket", version, key}},
+		"UpgradeOnTwoLines":           {101, []string{"Connection: Upgrade", "Upgrade: h2c", "Upgrade: websocket", version, key}},
+		"UpgradeWithEmptyMembers":     {101, []string{"Connection: Upgrade", "Upgrade: ,websocket ,", version, key}},
+		"NamesInOtherCase":            {101, []string{"CONNECTION: upgrade", "upgrade: WEBSOCKET", "sec-websocket-version: 13", "SEC-WEBSOCKET-KEY: AQIDBAUGBwgJCgsMDQ4PEC=="}},
+		"ConnectionClose":             {101, []string{"Connection: close, upgrade", "Upgrade: websocket", version, key}},
+		"NoConnection":                {400, []string{"Upgrade: websocket", version, key}},
+		"OtherConnection":             {400, []string{"Connection: keep-alive", "Upgrade: websocket", version, key}},
+		"PartOfAMember":               {400, []string{"Connection: no-upgrade", "Upgrade: websocket", version, key}},
+		"TwoWordsInAMember":           {400, []string{"Connection: keep-alive Upgrade", "Upgrade: websocket", version, key}},
+		"MemberInQuotes":              {400, []string{`Connection: "x, upgrade"`, "Upgrade: websocket", version, key}},
+		"NoUpgrade":                   {400, []string{"Connection: Upgrade", version, key}},
+		"OtherUpgrade":                {400, []string{"Connection: Upgrade", "Upgrade: h2c", version, key}},
+		"LongerUpgrade":               {400, []string{"Connection: Upgrade", "Upgrade: websockets", version, key}},
+		"NoKey":                       {400, []string{"Connection: Upgrade", "Upgrade: websocket", version}},
+		"TwoKeys":                     {400, []string{"Connection: Upgrade", "Upgrade: websocket", version, key, key}},
+		"EmptyKey":                    {400, []string{"Connection: Upgrade", "Upgrade: websocket", version, "Sec-WebSocket-Key:"}},
+		"KeyOf24CharactersNotBase64":  {400, []string{"Connection: Upgrade", "Upgrade: websocket", version, "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4P!C=="}},
+		"KeyOfBase64URL":              {400, []string{"Connection: Upgrade", "Upgrade: websocket", version, "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4P-C=="}},
+		"KeyOf24CharactersWithoutPad": {400, []string{"Connection: Upgrade", "Upgrade: websocket", version, "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PECAA"}},
+		"KeyOf17Bytes":                {400, []string{"Connection: Upgrade", "Upgrade: websocket", version, "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PECA="}},
+		"KeyOf15Bytes":                {400, []string{"Connection: Upgrade", "Upgrade: websocket", version, "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4P"}},
+		"NoVersion":                   {400, []string{"Connection: Upgrade", "Upgrade: websocket", key}},
+		"Version8":                    {426, []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 8", key}},
+		"Version14":                   {426, []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 14", key}},
+		"VersionTwice":                {426, []string{"Connection: Upgrade", "Upgrade: websocket", version, version, key}},
+		"VersionsInAList":             {426, []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13, 8", key}},
+		"NoVersionButSpace":           {426, []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: ", key}},
+		"ProtocolThatIsNoToken":       {400, []string{"Connection: Upgrade", "Upgrade: websocket", version, key, "Sec-WebSocket-Protocol: a b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, response := h.ask(t, c.lines...)
+			require.Equal(t, c.status, response.StatusCode)
+			if c.status == 101 {
+				require.Equal(t, "websocket", response.Header.Get("Upgrade"))
+				require.Equal(t, "Upgrade", response.Header.Get("Connection"))
+				require.Equal(t, "OfS0wDaT5NoxF2gqm7Zj2YtetzM=", response.Header.Get("Sec-WebSocket-Accept"))
+				parseHello(t, s.text(t))
+				return
+			}
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.JSONEq(t, `{"code":3,"message":"Bad request"}`, string(body))
+			if strings.Contains(name, "Version") {
+				require.Equal(t, "13", response.Header.Get("Sec-WebSocket-Version"))
+			}
+			if c.status == 426 {
+				require.Equal(t, "websocket", response.Header.Get("Upgrade"), "RFC 9110, 15.5.22")
+			}
+			s.gone(t)
+		})
+	}
+
+	t.Run("OtherVersionsAreToldTheOptionsOfTheConnection", func(t *testing.T) {
+		head, err := io.ReadAll(h.say(t, strings.ReplaceAll(asking+rules, "13", "12")+"\r\n").r)
+		require.NoError(t, err)
+		require.Regexp(t, `(?s)^HTTP/1\.1 426 .*\r\nConnection: close\r\nConnection: Upgrade\r\n.*\r\nUpgrade: websocket\r\n`, string(head))
+	})
+
+	t.Run("APollMayOfferAnotherProtocol", func(t *testing.T) { // as Java's client does for HTTP/2
+		s := h.say(t, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
+		require.Equal(t, 200, s.status(t))
+	})
+}
+
+// Browsers end a WebSocket when they have named subprotocols and none of them is chosen.
+func TestTheFirstSubprotocolIsChosen(t *testing.T) {
+	h := serve(t, engineio.Config{})
+	for lines, want := range map[string]string{
+		"": "", "Sec-WebSocket-Protocol: a": "a", "Sec-WebSocket-Protocol: ,b , a": "b", "Sec-WebSocket-Protocol: c.d\r\nSec-WebSocket-Protocol: a, b": "c.d",
+		"Sec-WebSocket-Protocol: ,": "",
+	} {
+		if lines != "" {
+			lines += "\r\n"
+		}
+		s := h.say(t, asking+rules+lines+"\r\n")
+		response, err := http.ReadResponse(s.r, nil)
+		require.NoError(t, err)
+		require.Equal(t, 101, response.StatusCode)
+		require.Equal(t, want, response.Header.Get("Sec-WebSocket-Protocol"), "%q", lines)
+	}
+}
+
+// Offers of extensions are a list too.
+func TestOffersOfExtensions(t *testing.T) {
+	h := serve(t, engineio.Config{Compress: true})
+	for lines, want := range map[string]string{
+		"Sec-WebSocket-Extensions: permessage-deflate":                                                 "permessage-deflate",
+		"Sec-WebSocket-Extensions: , x-other; a=1,,permessage-deflate; client_max_window_bits,":        "permessage-deflate",
+		"Sec-WebSocket-Extensions: x-other; a=\"1,2\"\r\nSec-WebSocket-Extensions: permessage-deflate": "permessage-deflate",
+		"Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9, permessage-deflate":   "permessage-deflate",
+		"Sec-WebSocket-Extensions: x-other":                                                            "",
+		"Sec-WebSocket-Extensions: ,":                                                                  "",
+	} {
+		s := h.say(t, asking+rules+lines+"\r\n\r\n")
+		response, err := http.ReadResponse(s.r, nil)
+		require.NoError(t, err)
+		require.Equal(t, 101, response.StatusCode, "%q", lines)
+		got, _, _ := strings.Cut(response.Header.Get("Sec-WebSocket-Extensions"), ";")
+		require.Equal(t, want, got, "%q", lines)
+	}
+	require.Equal(t, 400, h.say(t, asking+rules+"Sec-WebSocket-Extensions: ;;\r\n\r\n").status(t))
+}
+
+func closeFrame(code uint16, reason string) []byte {
+	return masked(ws.NewCloseFrame(append(binary.BigEndian.AppendUint16(nil, code), reason...)))
+}
+
+// A close frame is answered by its code, and by 1002 if that is none that an endpoint may send.
+func TestCloseCodes(t *testing.T) {
+	h := serve(t, engineio.Config{})
+	for _, code := range []uint16{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999} {
+		s, c := h.connect(t)
+		_, err := s.Write(closeFrame(code, "grüße"))
+		require.NoError(t, err)
+		s.closedWith(t, ws.StatusCode(code))
+		require.NoError(t, c.ended(t, engineio.TransportClose))
+	}
+	for _, code := range []uint16{0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, 5001, 32768, 65535} {
+		s, c := h.connect(t)
+		_, err := s.Write(closeFrame(code, ""))
+		require.NoError(t, err)
+		s.closedWith(t, ws.StatusProtocolError)
+		require.ErrorContains(t, c.ended(t, engineio.TransportError), "code", "%d", code)
+	}
+	s, c := h.connect(t)
+	_, err := s.Write(closeFrame(1000, "\xff"))
+	require.NoError(t, err)
+	s.closedWith(t, ws.StatusInvalidFramePayloadData)
+	require.Error(t, c.ended(t, engineio.TransportError))
+}
+
+// What ends a session is answered although the client has ended its side of the connection already.
+func TestTheGoodbyeIsSentAfterTheClientsEnd(t *testing.T) {
+	h := serve(t, engineio.Config{})
+	for name, c := range map[string]struct {
+		says []byte
+		code ws.StatusCode
+	}{
+		"CloseFrame":            {closeFrame(4321, ""), 4321},
+		"CloseFrameWithoutCode": {masked(ws.NewCloseFrame(nil)), ws.StatusNormalClosure},
+		"ForbiddenCode":         {closeFrame(5000, ""), ws.StatusProtocolError},
+		"ClosePacket":           {masked(ws.NewTextFrame([]byte("1"))), ws.StatusNormalClosure},
+		"Violation":             {masked(ws.NewFrame(3, true, nil)), ws.StatusProtocolError},
+		"BehindMessages":        {append(bytes.Repeat(masked(ws.NewTextFrame([]byte("6"))), 5000), closeFrame(1001, "")...), ws.StatusGoingAway},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 { // who is faster, the reader or the writer, is chance
+				s, session := h.connect(t)
+				_, err := s.Write(c.says)
+				require.NoError(t, err)
+				require.NoError(t, s.Conn.(*net.TCPConn).CloseWrite())
+				s.closedWith(t, c.code)
+				receive(t, session.closed, "the end of the session")
+			}
+		})
+	}
+
+	t.Run("WhatIsQueuedComesBeforeIt", func(t *testing.T) {
+		s, session := h.connect(t)
+		large := strings.Repeat("x", 1<<20) // more than the connection takes at once
+		for range 3 {
+			require.True(t, session.Send(text(large), engineio.SendOptions{}))
+		}
+		_, err := s.Write(closeFrame(1000, ""))
+		require.NoError(t, err)
+		require.NoError(t, s.Conn.(*net.TCPConn).CloseWrite())
+		session.ended(t, engineio.TransportClose)
+		for range 3 {
+			require.Len(t, s.text(t), 1+len(large))
+		}
+		s.closedWith(t, ws.StatusNormalClosure)
+	})
+
+	t.Run("Probe", func(t *testing.T) {
+		p, session := h.poll(t)
+		s := p.dial(t, "&sid="+p.sid)
+		_, err := s.Write(closeFrame(4321, ""))
+		require.NoError(t, err)
+		require.NoError(t, s.Conn.(*net.TCPConn).CloseWrite())
+		s.closedWith(t, 4321)
+		require.Equal(t, 200, p.post(t, "4x").status)
+		require.Equal(t, "x", session.text(t), "the session goes on")
+	})
+
+	t.Run("AfterAPause", func(t *testing.T) {
+		h, room := pausing(t)
+		s, c := h.connect(t)
+		for range 2 {
+			s.send(t, "4x")
+		}
+		receive(t, c.messages, "the first message") // and there is no room for the second
+		_, err := s.Write(closeFrame(4321, ""))
+		require.NoError(t, err)
+		require.NoError(t, s.Conn.(*net.TCPConn).CloseWrite())
+		s.closedWith(t, 4321)
+		room()
+	})
+}
+
+// pausing starts a server whose sessions have room for one message.
+func pausing(t *testing.T) (h *host, room func()) {
+	var one *engineio.Conn
+	h = serve(t, engineio.Config{Open: func(c *engineio.Conn) engineio.Receiver {
+		s := newSession(c)
+		one = c
+		h.byID.Store(c.ID(), s)
+		return full{s}
+	}})
+	return h, func() { one.Resume() }
+}
+
+// full is a session that has no room for another message.
+type full struct{ *session }
+
+func (f full) Message(binary bool, data []byte) bool {
+	f.session.Message(binary, data)
+	return false
+}
+
+// Clients know the intervals, and count on the end: what comes after it is refused.
+func TestSessionsEndOnTime(t *testing.T) {
+	const interval, timeout = 300 * time.Millisecond, 200 * time.Millisecond
+	h := serve(t, engineio.Config{PingInterval: interval, PingTimeout: timeout})
+	h.request(t, "GET", "transport=polling", "") // which starts what serves all sessions
+	h.session(t)
+	t.Run("ARequestAtItsEndIsRefused", func(t *testing.T) {
+		for range 3 {
+			p, c := h.poll(t)
+			time.Sleep(interval + timeout) // this is what is promised, so it is this long
+			require.Equal(t, 400, p.get(t).status)
+			c.ended(t, engineio.PingTimeout)
+		}
+	})
+	t.Run("NotEarlier", func(t *testing.T) {
+		for range 3 {
+			began := time.Now()
+			_, c := h.poll(t)
+			c.ended(t, engineio.PingTimeout)
+			require.GreaterOrEqual(t, time.Since(began), interval+timeout)
+		}
+	})
+}
+
+// book is a log that is kept.
+type book struct {
+	mu    sync.Mutex
+	lines bytes.Buffer
+}
+
+func (b *book) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lines.Write(p)
+}
+
+func (b *book) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lines.String()
+}
+
+func (b *book) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// Who configures a server needs to know which origin, or which host, was refused.
+func TestWhatWasRefusedIsNamed(t *testing.T) {
+	var log book
+	errs := make(chan error, 10)
+	h := serve(t, engineio.Config{Logger: log.logger(), Hosts: []string{"x"}, ErrorHandler: func(err error) { errs <- err }})
+	for _, c := range []struct{ head, told, body string }{
+		{"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example", `origin that is not allowed: "http://evil.example"`, `"reason":"origin \"http://evil.example\" is not allowed"`},
+		{asking + "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: file://", `"file://"`, `"reason":"origin \"file://\" is not allowed"`},
+		{"OPTIONS /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://<b>.example", `"http://<b>.example"`, `\u003cb\u003e`},
+		{"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: rebound.example", `host that is not the server's: "rebound.example"`, `"reason":"host \"rebound.example\" is not allowed"`},
+		{"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://" + strings.Repeat("y", 10_000), "yyy… (10007 bytes)", "yyy… (10007 bytes)"},
+	} {
+		s := h.say(t, c.head+"\r\n\r\n")
+		response, err := http.ReadResponse(s.r, nil)
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.Equal(t, 403, response.StatusCode)
+		require.Contains(t, string(body), c.body)
+		require.Less(t, len(body), 1000)
+		require.ErrorContains(t, receive(t, errs, "the error handler's call"), c.told)
+		require.Contains(t, log.text(), strings.ReplaceAll(c.told, `"`, `\"`))
+	}
+}
