@@ -69,6 +69,8 @@ type (
 // What goes wrong.
 type (
 	PartialError       = core.PartialError
+	CallError          = core.CallError
+	PanicError         = core.PanicError
 	GapError           = core.GapError
 	DropError          = core.DropError
 	OpError            = core.OpError
@@ -93,4 +95,5 @@ var (
 	ErrNoLoopback         = core.ErrNoLoopback
 	ErrAttachmentReplaced = core.ErrAttachmentReplaced
 	ErrSilent             = core.ErrSilent
+	ErrExited             = core.ErrExited
 )

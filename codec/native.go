@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
@@ -20,9 +19,9 @@ type EncodeError struct {
 
 func (e *EncodeError) Error() string {
 	if e.Arg < 0 {
-		return "codec: cannot encode: " + excerpt.Text(e.Err)
+		return fmt.Sprintf("codec: cannot encode: %v", e.Err)
 	}
-	return fmt.Sprintf("codec: cannot encode argument %d: %s", e.Arg, excerpt.Text(e.Err))
+	return fmt.Sprintf("codec: cannot encode argument %d: %v", e.Arg, e.Err)
 }
 
 func (e *EncodeError) Unwrap() error { return e.Err }
@@ -84,7 +83,7 @@ func encodeError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &EncodeError{Arg: -1, Err: err}
+	return &EncodeError{Arg: -1, Err: guard.Error(err)}
 }
 
 // encodeArgs encodes an event's array. w holds what it begins with: JSON without the closing bracket, or, where that is
@@ -93,7 +92,7 @@ func (w *jsonWriter) encodeArgs(tree func() ([]any, error), args []any) (Value, 
 	at := 0
 	v, err := w.encodeList(tree, args, &at)
 	if err != nil {
-		return Value{}, &EncodeError{Arg: at, Err: err}
+		return Value{}, &EncodeError{Arg: at, Err: guard.Error(err)}
 	}
 	return v, nil
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // Acks is EmitWithAck for those who cannot wait for the slowest client: it yields each acknowledgement as it comes, one value
@@ -63,11 +64,22 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 	}
 	t.flags.Timeout = t.timeout()
 	ctx, cancel := context.WithTimeoutCause(ctx, t.flags.Timeout, ErrTimeout)
+	end = func() {
+		cancel()
+		ns.requests.end(q)
+	}
 	env := &codec.Envelope{Type: codec.Broadcast, Args: data, Opts: t.opts()}
 	local := func() {
-		ns.broadcastAck(ctx, env,
-			func(clients int) { q.count(ns.uid, clients) },
-			func(v codec.Value) { q.ack(ns.uid, v) })
+		guard.Do(func() {
+			ns.broadcastAck(ctx, env,
+				func(clients int) { q.count(ns.uid, clients) },
+				func(v codec.Value) { q.ack(ns.uid, v) })
+		}, func(err error) {
+			ns.failedAsked(q, "Local.BroadcastAck", err)
+			if err == ErrExited {
+				end()
+			}
+		})
 	}
 	switch {
 	case ctx.Err() != nil, t.nobody: // no time is left, or nobody to be asked
@@ -76,8 +88,5 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 	default:
 		t.send(ctx, q, env, local)
 	}
-	return q, ctx, func() {
-		cancel()
-		ns.requests.end(q)
-	}, nil
+	return q, ctx, end, nil
 }

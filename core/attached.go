@@ -1,47 +1,65 @@
 package core
 
-import "sync"
+import (
+	"sync"
 
-// work handles the messages of batch in order, each with the attachment that it refers to. Attachments are fetched ahead.
+	"github.com/backplane-go/backplane/codec"
+)
+
+// portion is a batch of messages that is being handled.
+type portion struct {
+	batch []item
+	turn  int      // the message that is handled next
+	ahead []*fetch // under way, or handed out in part, in order
+	next  int      // the first message that is in none of them
+}
+
+// work handles the messages of r that are left, in order, each with the attachment that it refers to. Attachments are fetched ahead.
 // Nothing of a message is kept once it was handled.
-func (l *lane) work(batch []item) {
+func (l *lane) work(r *portion) {
 	var group sync.WaitGroup
 	defer group.Wait()
-	var ahead []*fetch // under way, or handed out in part, in order
-	next := 0          // the first message that is in none of them
-	for i := range batch {
-		for next < len(batch) {
+	for r.turn < len(r.batch) {
+		for r.next < len(r.batch) {
 			rounds, room := l.fetcher.ahead(int64(l.maxBytes) - l.bytes.Load())
-			if len(ahead) >= rounds {
+			if len(r.ahead) >= rounds {
 				break
 			}
 			f := &fetch{room: room / rounds}
-			next = f.collect(batch, max(next, i), l.fetcher.many(f.room))
+			r.next = f.collect(r.batch, max(r.next, r.turn), l.fetcher.many(f.room))
 			if !f.empty() {
-				ahead = append(ahead, f)
+				r.ahead = append(r.ahead, f)
 				l.fetcher.start(l.ctx, &group, f)
 			}
 		}
 		if l.ctx.Err() != nil {
 			return
 		}
-		env := batch[i].env
-		if env.AttachmentID == "" {
-			l.handle(env)
-			l.done(&batch[i])
+		i := &r.batch[r.turn]
+		r.turn++
+		if i.env.AttachmentID == "" {
+			l.handOn(i, i.env)
 			continue
 		}
-		whole, err := ahead[0].next(l.ctx, l.fetcher)
-		if ahead[0].empty() {
-			ahead[0] = nil
-			ahead = ahead[1:]
+		whole, err := r.ahead[0].next(l.ctx, l.fetcher)
+		if r.ahead[0].empty() {
+			r.ahead[0] = nil
+			r.ahead = r.ahead[1:]
 		}
 		switch {
 		case err == nil:
-			l.handle(whole)
+			l.handOn(i, whole)
 		case l.ctx.Err() == nil:
-			l.dropped(env, attachmentReason(err), err)
+			l.dropped(i.env, attachmentReason(err), err)
+			l.done(i)
+		default:
+			l.done(i)
 		}
-		l.done(&batch[i])
 	}
+}
+
+// handOn handles a message, or its attachment, and lets it go.
+func (l *lane) handOn(i *item, env *codec.Envelope) {
+	defer l.done(i) // also if Local ends the goroutine
+	l.handle(env)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // The requests that users of the old socket.io-adapter-postgres package know. They are carried by the messages of the
@@ -146,7 +147,14 @@ func (ns *Namespace) askSelf(data codec.Value) (*request, error) {
 	}
 	q, err := ns.requests.begin(codec.ServerSideEmit, self)
 	if err == nil && hook != nil {
-		(*hook)(data, once(func(answer any) { q.value(ns.uid, ns.answerOf(answer)) }))
+		guard.Do(func() {
+			(*hook)(data, once(func(answer any) { q.value(ns.uid, ns.answerOf(answer)) }))
+		}, func(err error) {
+			ns.failedAsked(q, "OnCustomRequest", err)
+			if err == ErrExited {
+				ns.requests.end(q)
+			}
+		})
 	}
 	return q, err
 }

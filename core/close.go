@@ -46,7 +46,7 @@ func (c *Cluster) shutdown(ctx context.Context) {
 	if closer, ok := c.config.Bus.(transport.Closer); ok {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.PublishTimeout)
 		defer cancel()
-		if err := closer.Close(bounded); err != nil {
+		if err := rarely(func() error { return closer.Close(bounded) }); err != nil {
 			c.report(&OpError{Op: "close the bus", Err: err})
 		}
 	}

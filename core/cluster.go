@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
@@ -60,10 +60,10 @@ func New(config Config) (*Cluster, error) {
 		Secrets: [][]byte{config.Secret, config.PreviousSecret}})
 	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Timeout: config.PublishTimeout,
 		Published: func() { c.counts.publishBatches.Add(1) }}
-	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, counts: &c.counts, report: c.report,
+	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, call: c.trace, counts: &c.counts, report: c.report,
 		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)})
 	c.publisher.storing = &storing{ctx: c.ctx, storer: wire.NewStorer(c.wire, config.Store, config.PublishTimeout, c.group.Go),
-		queue: c.publisher.queue, fail: c.publisher.fail, counts: &c.counts, trace: &c.config.Trace,
+		queue: c.publisher.queue, fail: c.publisher.fail, counts: &c.counts, trace: &c.config.Trace, call: c.trace,
 		room: capacity{maxItems: config.PublishQueue, maxBytes: config.PublishQueueBytes}}
 	c.process, c.lives = c.newProcess(), newLives(c.began)
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
@@ -185,7 +185,7 @@ func (c *Cluster) connect(ctx context.Context) (transport.Session, error) {
 
 func (c *Cluster) prepare(ctx context.Context) (transport.Session, error) {
 	if p, ok := c.config.Store.(storage.Preparer); ok {
-		if err := p.Prepare(ctx); err != nil {
+		if err := rarely(func() error { return p.Prepare(ctx) }); err != nil {
 			return nil, &OpError{Op: "prepare the store", Err: err}
 		}
 	}
@@ -203,15 +203,15 @@ func (c *Cluster) prepare(ctx context.Context) (transport.Session, error) {
 // probe makes sure that what the node publishes comes back to its session.
 func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
 	channel := "backplane#" + randomID() // no namespace's: theirs have a "/" after the "#"
-	if err := session.Listen(ctx, channel); err != nil {
+	if err := rarely(func() error { return session.Listen(ctx, channel) }); err != nil {
 		return &OpError{Op: "listen", Channel: channel, Err: err}
 	}
 	token := []byte(randomID())
-	if err := c.config.Bus.Publish(ctx, transport.Message{Channel: channel, Payload: token}); err != nil {
+	if err := rarely(func() error { return c.config.Bus.Publish(ctx, transport.Message{Channel: channel, Payload: token}) }); err != nil {
 		return &OpError{Op: "publish", Channel: channel, Err: err}
 	}
 	for {
-		m, err := session.Receive(ctx)
+		m, err := receive(ctx, session)
 		switch {
 		case errors.Is(ctx.Err(), context.Canceled):
 			return ctx.Err() // the caller did not wait for the answer
@@ -220,7 +220,7 @@ func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
 		case err != nil:
 			return &OpError{Op: "receive", Channel: channel, Err: err}
 		case m.Channel == channel && string(m.Payload) == string(token):
-			if err := session.Unlisten(ctx, channel); err != nil {
+			if err := rarely(func() error { return session.Unlisten(ctx, channel) }); err != nil {
 				return &OpError{Op: "unlisten", Channel: channel, Err: err}
 			}
 			return nil
@@ -248,7 +248,7 @@ func (c *Cluster) lost(err error) {
 	}
 	c.report(&OpError{Op: "receive", Err: err})
 	if c.config.Trace.SessionLost != nil {
-		c.config.Trace.SessionLost(err)
+		c.trace("SessionLost", func() { c.config.Trace.SessionLost(err) })
 	}
 }
 
@@ -261,16 +261,14 @@ func (c *Cluster) recovered(gap *GapError) {
 		}
 	}
 	if c.config.Trace.SessionRecovered != nil {
-		c.config.Trace.SessionRecovered(gap)
+		c.trace("SessionRecovered", func() { c.config.Trace.SessionRecovered(gap) })
 	}
 }
 
 // report tells an error that no caller is there to receive.
 func (c *Cluster) report(err error) {
-	c.config.Logger.Warn("backplane: error", slog.Any("error", err))
-	if c.config.ErrorHandler != nil {
-		c.config.ErrorHandler(err)
-	}
+	r := guard.Reporter{Message: "backplane: error", Logger: c.config.Logger, Handler: c.config.ErrorHandler}
+	r.Report(err)
 }
 
 // all returns the open namespaces.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
@@ -98,8 +99,8 @@ type Config struct {
 	MaxAnswerBytes int
 
 	// ErrorHandler is told every error that no caller is there to receive: GapError, DropError, OpError (Node.js:
-	// errorHandler). It must not block: it is called by the goroutine that found the error. Default: none; the
-	// errors are logged either way.
+	// errorHandler). It must not block: whoever has found the error waits for it. Default: none; the errors are logged
+	// either way.
 	ErrorHandler func(error)
 	// Logger gets errors as warnings and what the cluster does as debug messages. Default: discards.
 	Logger *slog.Logger
@@ -134,9 +135,7 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxRequestRate, 50000)
 	defaultTo(&c.MaxPendingRequests, 16384)
 	defaultTo(&c.MaxAnswerBytes, 64<<20)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = guard.Logger(c.Logger)
 	return c
 }
 

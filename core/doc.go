@@ -20,4 +20,17 @@
 // bus and the store do. Calls of Local are no part of that: they run on the caller's goroutine, and a Local that blocks
 // holds up its own caller. Without a deadline of the caller's, Config.PublishTimeout bounds how long a message that has
 // left the queue is waited for.
+//
+// # When your code panics
+//
+// Nothing that the cluster calls ends it: Local, the funcs of Trace and OnCustomRequest, ErrorHandler, the handler of Logger, methods
+// of values such as MarshalJSON and of errors, a bus, a store and a codec. A panic becomes a *PanicError, with its stack. Whoever has
+// made the call that led to it gets the error; if there is nobody, as for messages of peers, ErrorHandler gets it. In either case it
+// is in a *CallError that names the call, but for values, a bus and a store, whose errors are what they always are. A node that has
+// failed to answer a request tells so, and is Refused in the asker's PartialError. What panics in ErrorHandler or in Logger is
+// written to the standard error.
+//
+// Code that ends its goroutine with runtime.Goexit, as testing.T.FailNow does, ends that goroutine alone: if it was the cluster's,
+// another one goes on, and ErrorHandler is told (ErrExited). If it was the application's, what it had begun goes on without it. Only
+// Publish and Receive of a bus, and Get of a store, must not do that.
 package core

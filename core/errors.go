@@ -66,7 +66,7 @@ type OpError = wire.OpError
 type PartialError struct {
 	Op string // "emit with acknowledgement", "fetch sockets", "server-side emit"
 	// Missing nodes were alive, as far as known, but did not answer in time, or clients of theirs did not, or this node could
-	// not hear them (ErrDeaf).
+	// not hear them (ErrDeaf). This node is among them if its own Local has failed (a *CallError).
 	Missing []string
 	// Clients is how many clients of the Missing nodes were asked, as these have told, and did not answer.
 	Clients int
@@ -75,7 +75,8 @@ type PartialError struct {
 	Refused []string
 	// Left nodes closed, or stopped giving signs of life, while they were asked.
 	Left []string
-	// Err is ErrTimeout, the context's error, ErrDeaf, an error of publishing, ErrClosed; nil when all who are left answered.
+	// Err is ErrTimeout, the context's error, ErrDeaf, an error of publishing, ErrClosed, a *CallError; nil when all who are left
+	// answered.
 	Err error
 }
 

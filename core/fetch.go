@@ -79,7 +79,7 @@ var errLater = errors.New("backplane: the attachment is read when its message's 
 func (r *fetch) collect(batch []item, from, many int) int {
 	for ; from < len(batch) && len(r.attachments) < many; from++ {
 		if env := batch[from].env; env.AttachmentID != "" {
-			r.attachments = append(r.attachments, &attachment{ref: env})
+			r.attachments = append(r.attachments, &attachment{ref: env, err: ErrExited}) // until it was read
 		}
 	}
 	return from

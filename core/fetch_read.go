@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/storage"
 )
 
@@ -18,7 +19,7 @@ func (f *fetcher) read(ctx context.Context, all []*attachment, limit int) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	found, err := f.found(ctx, all, limit)
-	if err == nil && len(found) != len(all) {
+	if err = guard.Error(err); err == nil && len(found) != len(all) {
 		err = errBadStore
 	}
 	switch {
@@ -58,7 +59,8 @@ func (f *fetcher) use(a *attachment, found *storage.Found, limit int) {
 }
 
 // found asks the store. To one that does not tell sizes, limit means nothing.
-func (f *fetcher) found(ctx context.Context, all []*attachment, limit int) ([]storage.Found, error) {
+func (f *fetcher) found(ctx context.Context, all []*attachment, limit int) (found []storage.Found, err error) {
+	defer guard.Catch(&err)
 	if f.store == nil {
 		return nil, errNoStore
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // receive takes what came on the namespace's channel. It is called by the receiving goroutine.
@@ -44,7 +45,7 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 		env.NSP = ns.name // old adapters and Node.js's emitter name none
 	}
 	if c.config.Trace.Received != nil {
-		c.config.Trace.Received(ns.name, env.Type, env.UID)
+		c.trace("Received", func() { c.config.Trace.Received(ns.name, env.Type, env.UID) })
 	}
 	switch {
 	case env.NSP != ns.name:
@@ -132,7 +133,7 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 		e.UID = e.UID[:maxUID] + "…" // a peer could make it as long as a message
 	}
 	if c.config.Trace.Dropped != nil {
-		c.config.Trace.Dropped(e)
+		c.trace("Dropped", func() { c.config.Trace.Dropped(e) })
 	}
 	if !ns.noisy(reason) {
 		c.report(e)
@@ -141,6 +142,10 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 
 // handle does what one message of a peer says. It is called by the messages lane, for one message at a time.
 func (ns *Namespace) handle(env *codec.Envelope) {
+	guard.Do(func() { ns.obey(env) }, func(err error) { ns.failed(env, err) })
+}
+
+func (ns *Namespace) obey(env *codec.Envelope) {
 	if env.RequestID == "" && env.Type != codec.FetchSockets {
 		ns.apply(env)
 		return
@@ -232,6 +237,12 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, a *account) {
 	}
 	ctx, cancel := context.WithTimeout(ns.ctx, timeout)
 	context.AfterFunc(ctx, func() { ns.members.release(a) })
+	failed := true
+	defer func() {
+		if failed {
+			cancel() // nobody is to be waited for
+		}
+	}()
 	asked := question(env)
 	var open atomic.Int64 // clients who have yet to answer
 	done := func(n int64) {
@@ -249,6 +260,7 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, a *account) {
 			done(-1)
 		}
 	})
+	failed = false
 }
 
 // respond queues an answer. If it is too large to be sent, and the only one of this node, the peer is told that none will come.

@@ -54,7 +54,7 @@ func (l *lane) offer(env *codec.Envelope, size int) error {
 	if !l.running {
 		l.running = true
 		l.group.Add(1)
-		go l.run()
+		go l.run(portion{})
 	}
 	return nil
 }
@@ -66,16 +66,24 @@ func (l *lane) push(env *codec.Envelope, size int) {
 	}
 }
 
-// run handles messages until there are none.
-func (l *lane) run() {
-	defer l.group.Done()
-	var batch []item
-	for {
-		if batch = l.take(batch); len(batch) == 0 {
+// run handles what is left of a portion, and then messages until there are none. If Local ends the goroutine, another one goes on
+// with the next message.
+func (l *lane) run(r portion) {
+	ended := true
+	defer func() {
+		if ended {
+			go l.run(r)
 			return
 		}
-		l.work(batch)
+		l.group.Done()
+	}()
+	for {
+		l.work(&r)
+		if r = (portion{batch: l.take(r.batch)}); len(r.batch) == 0 {
+			break
+		}
 	}
+	ended = false
 }
 
 // take returns all there is. If there is nothing, the lane is idle from now on. The slice that the call before returned,

@@ -40,6 +40,11 @@ const (
 // refuse drops a request, and tells the peer, which then need not wait.
 func (ns *Namespace) refuse(env *codec.Envelope, reason DropReason, err error) {
 	ns.dropped(env, reason, err)
+	ns.tellRefused(env)
+}
+
+// tellRefused tells a peer that its request gets no answer, unless too many are told so.
+func (ns *Namespace) tellRefused(env *codec.Envelope) {
 	ns.limits.Lock()
 	tell := env.UID != codec.EmitterUID && ns.limits.refusals.take(time.Now(), refusalRate, refusalBurst)
 	ns.limits.Unlock()

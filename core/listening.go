@@ -122,13 +122,15 @@ func (l *listener) carryOut(ctx context.Context, session transport.Session, chan
 func (l *listener) exec(ctx context.Context, session transport.Session, channels []string, on bool) error {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	switch {
-	case !on:
-		return session.Unlisten(ctx, channels[0])
-	case len(channels) == 1:
-		return session.Listen(ctx, channels[0])
-	}
-	return session.(transport.MultiListener).ListenAll(ctx, channels...)
+	return rarely(func() error {
+		switch {
+		case !on:
+			return session.Unlisten(ctx, channels[0])
+		case len(channels) == 1:
+			return session.Listen(ctx, channels[0])
+		}
+		return session.(transport.MultiListener).ListenAll(ctx, channels...)
+	})
 }
 
 // putBack leaves what has failed to the next session, each alone, so that a channel which cannot be listened to spoils
@@ -154,7 +156,7 @@ func (l *listener) putBack(channels []string, batch []*change) {
 func (l *listener) drain(ctx context.Context, session transport.Session) error {
 	for start := time.Now(); time.Since(start) < breath; {
 		soon, cancel := context.WithTimeout(ctx, time.Millisecond)
-		m, err := session.Receive(soon)
+		m, err := receive(soon, session)
 		nothing := soon.Err() != nil
 		cancel()
 		switch {

@@ -105,7 +105,7 @@ func (c *Cluster) newNamespace(name string, local Local) (*Namespace, error) {
 	ns.closeKey, ns.closeHash = newCloseKey()
 	ns.members = newMembership(c.config, c.lives, func(uid string) {
 		if c.config.Trace.PeerJoined != nil {
-			c.config.Trace.PeerJoined(name, uid)
+			c.trace("PeerJoined", func() { c.config.Trace.PeerJoined(name, uid) })
 		}
 	}, func(uid string) {
 		ns.left(uid, true)
@@ -255,7 +255,7 @@ func (ns *Namespace) unsent(err error) {
 
 // left tells that a peer is gone.
 func (ns *Namespace) left(uid string, expired bool) {
-	if ns.cluster.config.Trace.PeerLeft != nil {
-		ns.cluster.config.Trace.PeerLeft(ns.name, uid, expired)
+	if f := ns.cluster.config.Trace.PeerLeft; f != nil {
+		ns.cluster.trace("PeerLeft", func() { f(ns.name, uid, expired) })
 	}
 }

@@ -1,11 +1,14 @@
 package core
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
@@ -21,6 +24,7 @@ type outgoing struct {
 	applies bool   // in this process the message does what it does on the other nodes,
 	instead func() // or this, if not nil
 
+	fault   error        // of the local part: a *CallError
 	done    chan error   // gets the outcome if waits is set
 	waits   bool         // somebody waits for the outcome
 	leaving func()       // called when the publisher takes it, if not nil
@@ -83,9 +87,9 @@ func (o *outgoing) publish(ctx context.Context) error {
 		return err
 	case err != nil:
 		o.here()
-		return err
+		return o.with(err)
 	}
-	return o.ns.cluster.publisher.publish(ctx, o)
+	return o.with(o.ns.cluster.publisher.publish(ctx, o))
 }
 
 // queue sends o without waiting.
@@ -102,17 +106,27 @@ func (o *outgoing) alone() error {
 		return ErrClosed
 	}
 	o.here()
-	return nil
+	return o.with(nil)
 }
 
 // here does to this process's sockets what there is to do.
 func (o *outgoing) here() {
-	switch {
-	case o.instead != nil:
-		o.instead()
-	case o.applies:
-		o.ns.apply(&o.env)
+	guard.Do(func() {
+		switch {
+		case o.instead != nil:
+			o.instead()
+		case o.applies:
+			o.ns.apply(&o.env)
+		}
+	}, o.failedHere)
+}
+
+// with adds to err, which may be nil, what has gone wrong in the local part.
+func (o *outgoing) with(err error) error {
+	if err == nil || o.fault == nil {
+		return cmp.Or(err, o.fault)
 	}
+	return errors.Join(err, o.fault)
 }
 
 // release ends the use of o by one of those who hold it.

@@ -19,6 +19,7 @@ type publisher struct {
 	queue   *queue[*outgoing]
 	storing *storing // before the queue
 	trace   *Trace
+	call    func(name string, f func()) // calls a func of trace
 	counts  *counters
 	report  func(error)
 	expects func(handed time.Time, doubtful bool) // called when the bus has taken messages that come back, or, doubtful, may have
@@ -36,8 +37,8 @@ func (p *publisher) send(o *outgoing) error {
 	err := p.push(o)
 	if errors.Is(err, ErrQueueFull) {
 		p.counts.queueDropped.Add(1)
-		if p.trace.QueueFull != nil {
-			p.trace.QueueFull(o.ns.name, o.env.Type)
+		if f := p.trace.QueueFull; f != nil {
+			p.call("QueueFull", func() { f(o.ns.name, o.env.Type) })
 		}
 	}
 	return err
@@ -175,8 +176,8 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 		p.settle(o, o.Err)
 		o.release()
 	}
-	if p.trace.Published != nil {
-		p.trace.Published(len(live), spilled, time.Since(start), err)
+	if f := p.trace.Published; f != nil {
+		p.call("Published", func() { f(len(live), spilled, time.Since(start), err) })
 	}
 }
 

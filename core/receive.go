@@ -44,7 +44,7 @@ func (l *listener) serve(ctx context.Context, session transport.Session) error {
 // receive hands on messages until there is an error or ctx ends.
 func (l *listener) receive(ctx context.Context, session transport.Session) error {
 	for {
-		m, err := session.Receive(ctx)
+		m, err := receive(ctx, session)
 		if err != nil {
 			return err
 		}

@@ -274,6 +274,18 @@ func (q *request) unreachable(self string, err error) {
 	q.check()
 }
 
+// fail notes that a node has no answer, because of err.
+func (q *request) fail(uid string, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.asked, uid)
+	q.missing = append(q.missing, uid)
+	if q.err == nil {
+		q.err = err
+	}
+	q.check()
+}
+
 // complete reports whether there is nobody left to wait for.
 func (q *request) complete() bool {
 	q.mu.Lock()

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // room is a set of members, and a list of them that is made when it is first wanted and kept until somebody leaves: a broadcast
@@ -53,21 +55,27 @@ var selections = sync.Pool{New: func() any { return new([]*member) }}
 
 // Each calls f for every selected socket once. Those of a single room, or all, come in the order in which they were added. It
 // holds no lock meanwhile: f may use the Registry, and a socket that leaves during the call may still get its turn, while one that
-// comes need not.
+// comes need not. If f panics, or ends its goroutine, for some, the others still get their turn, and then Each panics with the first
+// panic, as a *PanicError.
 func (r *Registry) Each(to Selector, f func(Socket)) {
 	if len(to.Except) == 0 && len(to.Rooms) <= 1 {
-		for _, m := range r.single(to.Rooms) {
-			f(m.socket)
-		}
+		visit(r.single(to.Rooms), f)
 		return
 	}
 	selected := selections.Get().(*[]*member)
 	*selected = r.choose((*selected)[:0], to)
-	for _, m := range *selected {
-		f(m.socket)
-	}
+	visit(*selected, f)
 	clear(*selected)
 	selections.Put(selected)
+}
+
+// visit calls f for all.
+func visit(all []*member, f func(Socket)) {
+	var first error
+	guard.All(all, func(m *member) { f(m.socket) }, func(err error) { first = cmp.Or(first, err) })
+	if first != nil {
+		panic(first)
+	}
 }
 
 // single returns the members of the only room, or all when there is none.
@@ -137,19 +145,41 @@ func (q *eventQueue) add(f func()) {
 	q.mu.Unlock()
 }
 
-// run calls what waits, unless another goroutine is about to, or a func that it calls has called run.
+// run calls what waits, unless another goroutine is about to, or a func that it calls has called run. If one of them panics, the
+// others are called, and then run panics.
 func (q *eventQueue) run() {
+	var first error
+	q.empty(&first)
+	if first != nil {
+		panic(first)
+	}
+}
+
+// empty is run, but for the panic, which it notes in first.
+func (q *eventQueue) empty(first *error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.running {
+	if q.running || len(q.waiting) == 0 {
 		return
 	}
 	q.running = true
-	defer func() { q.running = false }()
+	defer func() {
+		q.running = false
+		q.rest(first)
+	}()
 	for len(q.waiting) > 0 {
 		f := q.waiting[0]
 		q.waiting = q.waiting[1:]
-		q.call(f)
+		guard.Do(func() { q.call(f) }, func(err error) { *first = cmp.Or(*first, err) })
+	}
+}
+
+// rest calls what is left when a func has ended the goroutine. The caller holds the lock.
+func (q *eventQueue) rest(first *error) {
+	if len(q.waiting) > 0 {
+		q.mu.Unlock()
+		defer q.mu.Lock()
+		q.empty(first)
 	}
 }
 

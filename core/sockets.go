@@ -8,6 +8,7 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // RemoteSocket is a socket of any node of the namespace, as it was when it was fetched.
@@ -36,10 +37,13 @@ func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	add := func(s codec.Socket, node string) {
 		all = append(all, &RemoteSocket{target: Target{ns: ns, rooms: []string{s.ID}}, socket: s, node: node})
 	}
+	defer ns.requests.end(q) // also when Local ends the goroutine
 	env := &codec.Envelope{Type: codec.FetchSockets, Opts: t.opts()}
-	for _, s := range ns.sockets(env) {
-		add(s, ns.uid)
-	}
+	guard.Do(func() {
+		for _, s := range ns.sockets(env) {
+			add(s, ns.uid)
+		}
+	}, func(err error) { ns.failedAsked(q, "Local.Sockets", err) })
 	err = t.ask(ctx, q, env)
 	for _, s := range q.sockets {
 		add(s.socket, s.uid)

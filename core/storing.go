@@ -19,6 +19,7 @@ type storing struct {
 	fail   func(o *outgoing, err error)
 	counts *counters
 	trace  *Trace
+	call   func(name string, f func()) // calls a func of trace
 
 	failing atomic.Bool // the latest attachment was not stored
 
@@ -141,8 +142,8 @@ func (s *storing) note(o *outgoing) {
 	if o.Err == nil {
 		s.counts.spilled.Add(1)
 	}
-	if s.trace.Stored != nil {
-		s.trace.Stored(o.ns.name, o.env.Type, o.size, time.Since(o.held), o.Err)
+	if f := s.trace.Stored; f != nil {
+		s.call("Stored", func() { f(o.ns.name, o.env.Type, o.size, time.Since(o.held), o.Err) })
 	}
 }
 

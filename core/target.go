@@ -128,7 +128,7 @@ func (t Target) EmitAsync(name string, args ...any) error {
 	if !tooLate(err) {
 		o.here()
 	}
-	return err
+	return o.with(err)
 }
 
 // tooLate reports whether err means that the namespace is closed, and so its local part too.

@@ -36,7 +36,7 @@ func (c *Cluster) expireAttachments() {
 			return
 		case <-ticker.C:
 			ctx, cancel := context.WithTimeout(c.ctx, c.config.PublishTimeout)
-			err := c.config.Store.Expire(ctx, c.config.AttachmentAge)
+			err := rarely(func() error { return c.config.Store.Expire(ctx, c.config.AttachmentAge) })
 			cancel()
 			if err != nil && c.ctx.Err() == nil {
 				c.report(&OpError{Op: "expire attachments", Err: err})

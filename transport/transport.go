@@ -9,6 +9,9 @@
 // delivered twice, and equal messages are distinct: a bus whose server merges equal notifications has to keep them apart.
 //
 // A bus retries nothing and reconnects nothing: the cluster (package core) does both, once for all buses.
+//
+// A panic of a bus is an error of the call, and leaves open what was sent; a session whose Receive panics is closed. Publish and
+// Receive must not end the goroutine that calls them (runtime.Goexit).
 package transport
 
 import (

@@ -21,6 +21,8 @@ var ErrExited = errors.New("backplane: the function has ended its goroutine (run
 type PanicError struct {
 	Value any    // what panic was called with
 	Stack []byte // of the goroutine, as runtime/debug.Stack formats it
+
+	opaque bool // the value is an error whose methods panic
 }
 
 // Error returns the value and the stack.
@@ -29,8 +31,11 @@ func (e *PanicError) Error() string { return e.Short() + "\n" + string(e.Stack) 
 // Short is Error without the stack.
 func (e *PanicError) Short() string { return "panic: " + excerpt.Of(excerpt.Text(e.Value)) }
 
-// Unwrap returns the value if it is an error.
+// Unwrap returns the value if it is an error, and one that can be used.
 func (e *PanicError) Unwrap() error {
+	if e.opaque {
+		return nil
+	}
 	err, _ := e.Value.(error)
 	return err
 }
@@ -43,7 +48,18 @@ func caught(p any) error {
 	case *PanicError: // of a goroutine that has passed it on
 		return p
 	}
-	return &PanicError{Value: p, Stack: debug.Stack()}
+	e := &PanicError{Value: p, Stack: debug.Stack()}
+	e.opaque = !usable(p)
+	return e
+}
+
+// usable reports whether the methods of p, if it is an error, can be called.
+func usable(p any) (is bool) {
+	defer func() { _ = recover() }()
+	if err, isError := p.(error); isError {
+		ask(err)
+	}
+	return true
 }
 
 // Do calls f. If that panics, or ends the goroutine, failed is called with the reason. It is false after a panic; it does not return
@@ -113,17 +129,26 @@ func Apart(f func()) error {
 	return <-done
 }
 
-// As is errors.As for an error that may be of a type whose methods panic: these say no.
-func As[T error](err error) (target T, is bool) {
-	var none T
-	if Call(func() { is = errors.As(err, &target) }) != nil {
-		return none, false
+// Error returns err, unless that cannot be used because its methods panic, as those of a nil pointer may: then it returns that panic.
+// Every error of the application's passes through it before it is looked at.
+func Error(err error) (usable error) {
+	if err == nil {
+		return nil
 	}
-	return target, is
+	defer Catch(&usable)
+	ask(err)
+	return err
 }
 
-// Text returns what err says. If it cannot say it, fault is why.
-func Text(err error) (text string, fault error) {
-	defer Catch(&fault)
-	return err.Error(), nil
+// ask calls all methods of an error that are ever called.
+func ask(err error) {
+	var target *nobodys
+	_ = err.Error()
+	_ = errors.Is(err, target)
+	_ = errors.As(err, &target)
 }
+
+// nobodys is an error that no error is.
+type nobodys struct{}
+
+func (*nobodys) Error() string { return "" }

@@ -67,16 +67,11 @@ func check(t *testing.T, name string, err error) {
 		assert.ErrorIs(t, err, ErrExited)
 		return
 	}
-	p, is := As[*PanicError](err)
-	require.True(t, is)
+	var p *PanicError
+	require.ErrorAs(t, err, &p)
+	require.NotErrorIs(t, err, ErrExited)
 	assert.Contains(t, string(p.Stack), "guard_test.go", "the stack shows where the panic came from")
-	_, is = As[*slogError](err)
-	assert.False(t, is)
 }
-
-type slogError struct{}
-
-func (*slogError) Error() string { return "" }
 
 func TestAllMakesTheOtherCalls(t *testing.T) {
 	for name, harm := range harms {
@@ -108,16 +103,17 @@ func TestAPanicThatIsPassedOnKeepsItsStack(t *testing.T) {
 	assert.Same(t, first, Call(func() { panic(first) }))
 }
 
-func TestAnErrorIsAskedWithCare(t *testing.T) {
-	for _, err := range []error{&hostile{}, (*hostile)(nil), fmt.Errorf("x: %w", &hostile{}), errors.Join(&hostile{}, &slogError{})} {
-		_, is := As[*PanicError](err)
-		assert.False(t, is)
+func TestAnErrorThatCannotBeUsedIsAPanic(t *testing.T) {
+	for _, err := range []error{&hostile{}, (*hostile)(nil), fmt.Errorf("x: %w", &hostile{}), errors.Join(errors.New("x"), &hostile{})} {
+		got := Error(err)
+		var p *PanicError
+		require.ErrorAs(t, got, &p)
+		assert.NotErrorIs(t, got, ErrExited)
 	}
-	_, fault := Text(&hostile{})
-	assert.Error(t, fault)
-	text, fault := Text(errors.New("x"))
-	assert.Equal(t, "x", text)
-	assert.NoError(t, fault)
+	err := fmt.Errorf("x: %w", ErrExited)
+	assert.Same(t, err, Error(err))
+	assert.NoError(t, Error(nil))
+	assert.ErrorIs(t, Call(func() { panic(err) }), ErrExited, "a value that can be used is in the error")
 }
 
 // log is a slog.Handler that does harm.

@@ -29,7 +29,7 @@ func (w *Wire) DecodeBody(ref *codec.Envelope, p []byte) (*codec.Envelope, error
 	if err != nil {
 		return nil, err
 	}
-	env, err := w.codec.Parse(p, codec.Binary)
+	env, err := w.parse(p, codec.Binary)
 	if err != nil {
 		return nil, err
 	}

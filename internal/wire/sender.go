@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -114,12 +115,18 @@ func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted 
 	if s.Published != nil {
 		s.Published()
 	}
-	err = s.Bus.Publish(ctx, msgs...)
+	err = s.publish(ctx, msgs)
 	var rejected *transport.RejectedError
 	if errors.As(err, &rejected) {
 		return min(max(rejected.Accepted, 0), len(msgs)), true, err
 	}
 	return 0, errors.Is(err, transport.ErrNotSent), err
+}
+
+// publish calls the bus. A panic of it is its error, and leaves open what was sent.
+func (s *Sender) publish(ctx context.Context, msgs []transport.Message) (err error) {
+	defer guard.Catch(&err)
+	return guard.Error(s.Bus.Publish(ctx, msgs...))
 }
 
 func bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/storage"
 )
 
@@ -42,11 +43,18 @@ func together(store Store, n int, size func(i int) int) int {
 	return min(n, putManyItems)
 }
 
-// putTogether stores bodies in one round trip.
+// putTogether stores bodies in one round trip. A store that panics, or ends its goroutine, has failed.
 func putTogether(ctx context.Context, store Store, bodies [][]byte) (ids []string, err error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	if fault := guard.Apart(func() { ids, err = put(ctx, store, bodies) }); fault != nil {
+		return nil, fault
+	}
+	return ids, guard.Error(err)
+}
+
+func put(ctx context.Context, store Store, bodies [][]byte) (ids []string, err error) {
 	if len(bodies) == 1 {
 		id, err := store.Put(ctx, bodies[0])
 		return []string{id}, err

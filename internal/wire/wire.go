@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -89,6 +90,7 @@ func (w *Wire) CheckSize(t codec.Type, n int) error {
 
 // form writes env in the form in which it goes over the bus or into the store.
 func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
+	defer guard.Catch(&err)
 	start := len(dst)
 	p, err = w.codec.Append(dst, env, codec.Text)
 	switch {
@@ -121,7 +123,8 @@ func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err 
 func (w *Wire) fits(n int) bool { return w.inline == 0 || n <= w.inline }
 
 // Reference appends to dst what goes over the bus in place of env, whose body is in the store under id, but for the signature.
-func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) ([]byte, error) {
+func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) (p []byte, err error) {
+	defer guard.Catch(&err)
 	ref := codec.Envelope{Type: env.Type, UID: env.UID, NSP: env.NSP, RequesterUID: env.RequesterUID,
 		AttachmentID: id, AttachmentKey: env.AttachmentKey}
 	return w.codec.Append(dst, &ref, codec.Text)
@@ -130,14 +133,23 @@ func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) ([]byte, er
 // Decode reads what came over the bus, and what Open has returned. The envelope may keep parts of p.
 func (w *Wire) Decode(p []byte) (*codec.Envelope, error) {
 	if !w.text && len(p) > 0 && p[0] == binaryMark {
-		return w.codec.Parse(p[1:], codec.Binary)
+		return w.parse(p[1:], codec.Binary)
 	}
-	return w.codec.Parse(p, codec.Text)
+	return w.parse(p, codec.Text)
+}
+
+// parse calls the codec, which may be anybody's.
+func (w *Wire) parse(p []byte, f codec.Format) (env *codec.Envelope, err error) {
+	defer guard.Catch(&err)
+	env, err = w.codec.Parse(p, f)
+	return env, guard.Error(err)
 }
 
 // SentBy reports whether p is a message of uid's, as far as the codec can tell without reading it: false means that it
 // takes a Decode to know.
-func (w *Wire) SentBy(p []byte, uid string) bool {
+func (w *Wire) SentBy(p []byte, uid string) (is bool) {
+	var fault error // a codec that panics cannot tell
+	defer guard.Catch(&fault)
 	switch {
 	case w.peeker == nil || len(p) == 0:
 		return false

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -23,7 +24,7 @@ type ArgumentError struct {
 func (e *ArgumentError) Error() string {
 	text := fmt.Sprintf("argument %d of %q: want %v, got %s", e.Position, excerpt.Of(e.Event), e.Want, e.Got)
 	if e.Err != nil {
-		text += ": " + excerpt.Of(excerpt.Text(e.Err))
+		text += ": " + excerpt.Of(e.Err.Error())
 	}
 	return text
 }
@@ -36,7 +37,8 @@ func missing(args codec.Args, i int, want reflect.Type) error {
 
 // unfit is the error of an argument that could not be decoded: a panic is no fault of who sent it.
 func unfit(args codec.Args, i int, want reflect.Type, got codec.Value, err error) error {
-	if p, is := guard.As[*guard.PanicError](err); is {
+	var p *guard.PanicError
+	if err = guard.Error(err); errors.As(err, &p) {
 		return p
 	}
 	return &ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: kind(got), Err: err}
