@@ -54,7 +54,8 @@ func install(io *socketio.Server, tell func(serverEvent), held *gate) {
 type auth struct {
 	Refuse  *string
 	Details any
-	Hold    bool // until the op "proceed"
+	Hold    bool  // until the op "proceed"
+	Early   []any // what the middleware emits
 	Rooms   []string
 	Data    any
 }
@@ -62,6 +63,11 @@ type auth struct {
 func admit(s *socketio.Socket, tell func(serverEvent), held *gate) error {
 	var a auth
 	_ = s.Auth().Decode(&a) // what is no such payload has nothing of it
+	for _, value := range a.Early {
+		if err := s.Emit("early", value); err != nil {
+			return err
+		}
+	}
 	if a.Hold {
 		tell(serverEvent{What: "held", NSP: s.Namespace().Name(), ID: s.ID()})
 		held.wait()
@@ -146,6 +152,7 @@ func handle(s *socketio.Socket) {
 		ack(value)
 		ack("once more")
 	})
+	s.On("all", func(ack socketio.Ack, args ...any) { ack(append(args, len(args))...) })
 	s.On("back", func(value backplane.Value) error { return s.Emit("back", value) })
 	s.On("ask me", func(ctx context.Context, value any, ack func(backplane.Value)) error {
 		answer, err := s.EmitWithAck(ctx, "question", value)

@@ -141,7 +141,7 @@ func runSocket(ctx context.Context, s *socketio.Socket, o op) (result, error) {
 		return result{}, sender.Send(o.args()...)
 	case o.Call == "emitWithAck":
 		value, err := sender.EmitWithAck(ctx, o.Event, o.args()...)
-		return answered(plain([]backplane.Value{value}), err)
+		return answered(plain(value.All()), err)
 	}
 	return result{}, fmt.Errorf("unknown call %s", o.Call)
 }

@@ -35,7 +35,7 @@ type fixture struct {
 	transports []string
 }
 
-var scenarios = slices.Concat(connectScenarios, eventScenarios, sizeScenarios, disconnectScenarios, reconnectScenarios, recoveryScenarios, olderScenarios)
+var scenarios = slices.Concat(connectScenarios, eventScenarios, sizeScenarios, applicationScenarios, disconnectScenarios, reconnectScenarios, recoveryScenarios, olderScenarios)
 
 // TestScenarios runs all scenarios on Socket.IO's server, which they describe, and on ours.
 func TestScenarios(t *testing.T) {

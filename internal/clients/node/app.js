@@ -29,7 +29,8 @@ function install(io, tell) {
 
 // admit lets clients in. Those that it holds up wait for the op "proceed".
 function admit(io, tell, socket, next) {
-  const { refuse, details, hold } = socket.handshake.auth;
+  const { refuse, details, hold, early } = socket.handshake.auth;
+  for (const value of early || []) socket.emit("early", value);
   const decide = () => {
     if (refuse === undefined) return next();
     const err = new Error(refuse);
@@ -68,6 +69,7 @@ function connected(socket, tell) {
     ack(value);
     ack("once more");
   });
+  socket.on("all", (...args) => args.pop()(...args, args.length));
   socket.on("back", (value) => socket.emit("back", value));
   socket.on("ask me", async (value, ack) => ack(await socket.emitWithAck("question", value)));
   socket.on("count", (n) => {

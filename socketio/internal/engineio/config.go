@@ -70,6 +70,9 @@ type Config struct {
 	Compress bool
 	// CompressMin is the size in bytes from which on a message is compressed. Default: 1024.
 	CompressMin int
+	// HTTPCompression is the size in bytes from which on the answer to a poll is compressed, with gzip or deflate, if the client accepts
+	// that (Node.js: httpCompression.threshold). Default: 1024. Negative: none is.
+	HTTPCompression int
 	// MaxConnections is the most sessions at a time; more are refused with status 503. Default: no limit.
 	MaxConnections int
 	// Rates are the most messages, and bytes of messages, that a client may send per second, in the long run. One that sends
@@ -110,6 +113,7 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxPayload, 1_000_000)
 	defaultTo(&c.SendQueue, 4096)
 	defaultTo(&c.SendQueueBytes, 4<<20)
+	defaultTo(&c.HTTPCompression, 1024)
 	defaultTo(&c.CompressMin, 1024)
 	if len(c.Transports) == 0 {
 		c.Transports = []string{polling, webSocket}

@@ -1,5 +1,7 @@
 package engineio
 
+import "net/http"
+
 // Polls reports whether a poll of c waits. A test cannot see from outside when one has arrived.
 func (c *Conn) Polls() bool {
 	c.mu.Lock()
@@ -28,4 +30,9 @@ func (c *Conn) Push(f *Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.queue.push(queued{frame: f})
+}
+
+// Encode compresses the answer to a poll whose client accepts that.
+func Encode(accept string, body []byte) []byte {
+	return encode(http.Header{}, &http.Request{Header: http.Header{"Accept-Encoding": {accept}}}, body)
 }

@@ -80,7 +80,10 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	case <-r.Context().Done():
 		c.end(TransportError, errGivenUp, nil)
 	}
-	payload, last, share := c.takePayload()
+	payload, plain, last, share := c.takePayload()
+	if least := c.server.config.HTTPCompression; least >= 0 && len(payload) >= least && !plain {
+		payload = encode(w.Header(), r, payload)
+	}
 	// A client that does not read its answer is gone when its pong would be too late.
 	config := &c.server.config
 	err := answer(w, response, config.PingInterval+config.PingTimeout, "text/plain; charset=UTF-8", payload)
@@ -97,9 +100,9 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 }
 
 // takePayload ends the waiting of a poll, and returns its answer, and the share of memory that it counts for until it has
-// been written. last: it is the goodbye. That is sent for itself, as in
+// been written. plain: nothing in it is to be compressed. last: it is the goodbye. That is sent for itself, as in
 // Node.js: clients heed it at once, and drop what came in the same answer and is not handled yet.
-func (c *Conn) takePayload() (payload []byte, last bool, share int) {
+func (c *Conn) takePayload() (payload []byte, plain, last bool, share int) {
 	c.mu.Lock()
 	c.poll = nil
 	var l line
@@ -120,8 +123,11 @@ func (c *Conn) takePayload() (payload []byte, last bool, share int) {
 	closed := c.phase.Load() == isClosed && c.reason != TransportClose
 	c.mu.Unlock()
 
+	plain = true
 	for ; !l.empty(); l.pop() {
-		p := l.head.items[l.first].frame.payload()
+		item := &l.head.items[l.first]
+		plain = plain && item.plain
+		p := item.frame.payload()
 		if len(p) > 0 {
 			if payload != nil {
 				payload = append(payload, separator)
@@ -136,7 +142,7 @@ func (c *Conn) takePayload() (payload []byte, last bool, share int) {
 	default:
 		payload = []byte{typeNoop}
 	}
-	return payload, last, share
+	return payload, plain, last, share
 }
 
 // servePost takes the packets of a request.
