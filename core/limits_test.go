@@ -246,6 +246,16 @@ func TestAnswersOfPeersAreBounded(t *testing.T) {
 			check(t, s, 64)
 		})
 	})
+	t.Run("TheClientsOfAllNodesFitTheirSum", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := begin(t)
+			id := s.ask(t.Context(), t, "EmitWithAck", s.ns.Target)
+			for _, uid := range []string{"b", "c"} {
+				s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: uid, RequestID: id, ClientCount: math.MaxInt32})
+			}
+			assert.GreaterOrEqual(t, s.partial(t, <-s.outcome).Clients, math.MaxInt32)
+		})
+	})
 	t.Run("Sockets", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := begin(t)

@@ -306,7 +306,7 @@ func (q *request) wait(ctx context.Context) error {
 	clients := 0
 	for _, a := range q.asked {
 		q.values = append(q.values, a.early...) // it never counted, but these clients did answer
-		clients += a.clients
+		clients += min(a.clients, math.MaxInt-clients)
 	}
 	if q.err == nil && len(q.left) == 0 && len(q.refused) == 0 {
 		return nil
