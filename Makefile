@@ -5,6 +5,13 @@ PKG     ?= ./...
 TESTENV  = $(GO) run ./internal/cmd/testenv
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# Where everything builds and passes vet. Other processors than these tell nothing new on the last three systems.
+PLATFORMS ?= linux/amd64 linux/arm64 linux/arm linux/386 darwin/arm64 windows/amd64 freebsd/amd64
+
+# What the tests run on beside the PostgreSQL that is installed.
+VERSIONS ?= 14 16 17 18
 
 # A test binary that hangs is killed, with a dump of its goroutines.
 TIMEOUT  ?= 8m
@@ -19,13 +26,36 @@ FAST = -set fsync=off
 .PHONY: help
 help: ## show this list
 	@echo "Targets (variables: PKG=$(PKG) RUN= BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) FUZZTIME=$(FUZZTIME)):"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "The tests need a PostgreSQL, PgBouncer, Node.js and Chromium. What is missing is installed, or the tests that need it"
 	@echo "are skipped and listed. BACKPLANE_TEST_POSTGRES=<url> uses a server that runs already."
 
 .PHONY: test
 test: ## run all tests with the race detector, and list those that were skipped
 	$(TESTENV) -summary $(FAST) -- $(GO) test -json -race -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
+
+.PHONY: test-norace
+test-norace: ## run the tests of core and socketio without the race detector, which replaces some fast paths
+	$(TESTENV) -summary $(FAST) -- $(GO) test -json -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') ./core/... ./socketio/...
+
+.PHONY: test-32bit
+test-32bit: ## run the tests of everything that programs import as 32-bit programs (on amd64)
+	@if CGO_ENABLED=0 GOARCH=386 $(GO) run ./internal/cmd/testenv -h >/dev/null 2>&1; then \
+		$(TESTENV) -summary $(FAST) -- env CGO_ENABLED=0 GOARCH=386 $(GO) test -json -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') \
+			./codec/... ./conformance/... ./core/... ./emitter/... ./internal/wire/... ./postgres/... ./socketio/... ./storage/... ./transport/...; \
+	else echo "skipped: the 32-bit tests: this machine runs no programs for GOARCH=386"; fi
+
+.PHONY: test-postgres
+test-postgres: ## run the tests of the drivers, of outages, and the core of interop on other versions of PostgreSQL (VERSIONS="14 18")
+	@for version in $(VERSIONS); do \
+		bin=$$(./scripts/postgres.sh $$version) || { [ $$? = 3 ] && continue; exit 1; }; \
+		echo "== $$($$bin/postgres --version)"; \
+		env -u BACKPLANE_TEST_POSTGRES BACKPLANE_TEST_PGBIN=$$bin $(TESTENV) -summary $(FAST) -- \
+			$(GO) test -json -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') -skip '$(NOT_CORE)' ./internal/interop ./internal/outage ./postgres/... || exit 1; \
+	done
+
+# The tests of interop that another version of PostgreSQL tells nothing new.
+NOT_CORE = ^Test(Peer|Client$$|Interop(Classic|EmittersAre|Goodbye|GoToGo|Killed|Mixed|Namespaces|NodeToNode|Options|Shape|Three))
 
 .PHONY: flakes
 flakes: ## run the tests of each package RUNS times (300; INTERNAL=30 below internal), shuffled, with and without -race, on one processor, beside a load (FOR=10m: no longer)
@@ -87,6 +117,18 @@ check: vet staticcheck fmt-check tidy-check ## run all checks that run no tests
 vet: ## run go vet
 	$(GO) vet ./...
 
+.PHONY: platforms
+platforms: ## build and vet for other systems and processors (PLATFORMS="linux/386 darwin/arm64")
+	@for platform in $(PLATFORMS); do \
+		echo "== $$platform"; \
+		export CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		$(GO) build ./... && $(GO) vet ./... || exit 1; \
+	done
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what is used (govulncheck; asks vuln.go.dev)
+	$(GO) run $(GOVULNCHECK) ./...
+
 .PHONY: staticcheck
 staticcheck: ## run staticcheck
 	$(GO) run $(STATICCHECK) ./...
@@ -106,4 +148,4 @@ setup: ## install PostgreSQL, PgBouncer, Chromium, Node.js and the Node.js packa
 .PHONY: clean
 clean: ## remove what the targets above leave behind
 	$(GO) clean ./...
-	rm -rf bin coverage.out internal/interop/node/node_modules
+	rm -rf bin coverage.out internal/interop/node/node_modules internal/pgtest/versions/*/node_modules

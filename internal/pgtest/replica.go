@@ -12,9 +12,12 @@ import (
 )
 
 // Replica starts a hot standby that follows the server by streaming replication, and answers queries that only
-// read. It ends with the test.
+// read. It ends with the test. It skips the test when pg_basebackup is not among PostgreSQL's programs.
 func (s *Server) Replica(tb testing.TB) *Server {
 	tb.Helper()
+	if !isFile(filepath.Join(s.bin, basebackup)) {
+		tb.Skip("needs " + basebackup + ", which is not in " + s.bin)
+	}
 	folder, err := os.MkdirTemp("", "pgtest-")
 	if err != nil {
 		tb.Fatal(err)
@@ -41,6 +44,8 @@ func (s *Server) Replica(tb testing.TB) *Server {
 	return nil
 }
 
+const basebackup = "pg_basebackup"
+
 // copyOf copies the data of a running server, and notes that it is to be followed.
 func (s *Server) copyOf(ctx context.Context, primary *Server) error {
 	attributes, err := attributes()
@@ -50,11 +55,11 @@ func (s *Server) copyOf(ctx context.Context, primary *Server) error {
 	if err := giveTo(attributes, s.folder); err != nil {
 		return err
 	}
-	backup := exec.CommandContext(ctx, filepath.Join(s.bin, "pg_basebackup"), "--pgdata="+s.data(), "--host=127.0.0.1",
+	backup := exec.CommandContext(ctx, filepath.Join(s.bin, basebackup), "--pgdata="+s.data(), "--host=127.0.0.1",
 		"--port="+strconv.Itoa(primary.port), "--username=postgres", "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
 	backup.SysProcAttr, backup.Dir = attributes, s.folder
 	if out, err := backup.CombinedOutput(); err != nil {
-		return fmt.Errorf("pgtest: pg_basebackup: %w\n%s", err, out)
+		return fmt.Errorf("pgtest: %s: %w\n%s", basebackup, err, out)
 	}
 	return nil
 }
