@@ -116,13 +116,17 @@ type Envelope struct {
 	Value Value
 	// ClientCount is how many clients were asked: BroadcastClientCount.
 	ClientCount int
+
+	// Skipped is how many parts of the message Parse has left out, because they are odd or unknown. It is not written.
+	Skipped int
 }
 
 // Opts selects sockets and says how to send to them.
 type Opts struct {
 	// Rooms: sockets in at least one of them. None: all sockets, unless Nobody says otherwise.
 	Rooms []string
-	// Nobody: no sockets. Rooms is then empty.
+	// Nobody: no sockets. Rooms is then empty. It is what a peer means whose rooms are none that could be read, and is not
+	// written: a message to nobody is not sent.
 	Nobody bool
 	// Except: not the sockets that are in one of these.
 	Except []string

@@ -19,6 +19,8 @@ var clusterForeignChecks = []check[*clusterCase]{
 		missingAttachmentIsSkipped},
 	{"ForeignBytesAreSkipped", "Bytes that are no message are skipped, counted and reported, and the next message arrives. Anybody who may " +
 		"publish can send them.", foreignBytesAreSkipped},
+	{"OddPartsAreSkipped", "One odd value in a message, such as a room that is null, is skipped and counted, and the rest is used; but what is skipped never " +
+		"selects more sockets. Node.js's to(undefined) says null.", oddPartsAreSkipped},
 	{"UnknownTypesAreSkipped", "A message of an unknown type is skipped and reported, and is a sign of life: a later version may say more than this " +
 		"one knows.", unknownTypesAreSkipped},
 	{"MessagesWithoutNamespaceWork", "A message that names no namespace belongs to the one of its channel: Node.js's emitter and adapters up to 0.3 " +
@@ -87,7 +89,7 @@ func foreignBytesAreSkipped(c *clusterCase) {
 	garbage := []string{"", " ", "{", "}", "[", "null", "true", "42", `"text"`, "{}", "[]", `{"type":3}`, `{"type":"3","uid":"a"}`,
 		`{"type":3.5,"uid":"a"}`, `{"type":99999999999999999999,"uid":"a"}`, `{"uid":"a"}`, `{"type":3,"uid":{},"data":[]}`,
 		`{"type":3,"uid":"a","data":{"packet":{"type":2,"data":[]},"opts":{}}}`, `{"type":3,"uid":"a","data":{"opts":null,"packet":"x"}}`,
-		`{"type":8,"uid":"a","data":{"sockets":[1]}}`, `{"type":11,"uid":"a","data":{"requestId":"x","clientCount":-1}}`,
+		`{"type":8,"uid":"a","data":{"sockets":1}}`, `{"type":11,"uid":"a","data":{"requestId":"x","clientCount":-1}}`,
 		strings.Repeat("[", 3000), `{"type":3,"uid":"a","data":{"packet":{"type":2,"data":["x",` + strings.Repeat("[", 1000), "not even JSON 🎉"}
 	limits := p.config.Bus.Limits()
 	if !limits.Text {
@@ -102,6 +104,24 @@ func foreignBytesAreSkipped(c *clusterCase) {
 	a.wantError(called, "a DropError with DropMalformed", isDrop(core.DropMalformed))
 	if got := a.cluster.Stats().ReceiveDropped; got != uint64(len(garbage)) {
 		c.fail(called+", Stats().ReceiveDropped", fmt.Sprint(len(garbage)), "%d", got)
+	}
+}
+
+func oddPartsAreSkipped(c *clusterCase) {
+	c.needJSON()
+	a := c.node("A")
+	cl, other := a.client("1", "x"), a.client("2")
+	p := c.puppet("aaaaaaaaaaaaaaaa").known(a)
+	for _, rooms := range []string{`["x",null]`, `[null]`, `true`} {
+		p.shout(fmt.Sprintf(`{"uid":%q,"type":3,"nsp":%q,"data":{"packet":{"type":2,"data":["odd"]},"opts":{"rooms":%s}}}`, p.uid, c.nsp, rooms))
+	}
+	p.say(codec.Envelope{Type: codec.Broadcast, Args: c.args("next")})
+	const called = `publish as a peer broadcasts to ["x",null], [null] and true, and one to everybody`
+	cl.expect(called, `["odd"]`)
+	cl.expect(called, `["next"]`)
+	other.expect(called, `["next"]`)
+	if got := a.cluster.Stats().Skipped; got != 3 {
+		c.fail(called+", Stats().Skipped", "3", "%d", got)
 	}
 }
 

@@ -33,6 +33,7 @@ var clusterForeignMutants = []mutant[conformance.ClusterHarness]{
 			return env, err
 		}
 	}),
+	loses("OddPartsAreSkipped", "drops a message for one odd value", func(env *codec.Envelope) bool { return env.Skipped > 0 }),
 	loses("UnknownTypesAreSkipped", "hears only what it knows", func(env *codec.Envelope) bool { return !env.Type.Known() }),
 	loses("MessagesWithoutNamespaceWork", "drops what names no namespace", func(env *codec.Envelope) bool { return env.NSP == "" }),
 	understands("OtherNamespacesMessageIsSkipped", "does not look at the namespace", func(env *codec.Envelope) { env.NSP = "" }),

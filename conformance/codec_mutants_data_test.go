@@ -30,6 +30,9 @@ var roundTripMutants = []mutant[conformance.CodecHarness]{
 	reading("EveryTypeRoundTrips", "forgets the process of a heartbeat", func(env *codec.Envelope) { env.Process = "" }),
 	writing("EveryTypeRoundTrips", "writes the clock in 32 bits", func(env *codec.Envelope) { env.Clock = uint64(uint32(env.Clock)) }),
 	reading("EveryTypeRoundTrips", "knows one socket per answer", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
+	writing("NobodyIsNeverEverybody", "does not know nobody", func(env *codec.Envelope) {
+		env.Opts.Nobody = false
+	}),
 	writing("FlagsRoundTrip", "writes compress only if it is true", func(env *codec.Envelope) {
 		if c := env.Opts.Flags.Compress; c != nil && !*c {
 			env.Opts.Flags.Compress = nil

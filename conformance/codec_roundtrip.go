@@ -15,6 +15,8 @@ var roundTripChecks = []check[*codecCase]{
 		"it cannot be without. Nodes speak to each other in no other way.", everyTypeRoundTrips},
 	{"FlagsRoundTrip", "Flags arrive as they were sent, and those that are not set arrive as not set: compress has three states, a timeout of 0 " +
 		"is the receiver's default.", flagsRoundTrip},
+	{"NobodyIsNeverEverybody", "A message to nobody (Opts.Nobody) is refused, best with ErrNobody, or read as one to nobody again. Written without rooms it " +
+		"would disconnect everybody.", nobodyIsNeverEverybody},
 	{"HeadersRoundTrip", "The header holds any text, and may lack the namespace: the receiver then takes it from the channel. Namespaces are " +
 		"chosen by remote clients.", headersRoundTrip},
 	{"ReferencesRoundTrip", "With an AttachmentID the envelope is a reference: it has a header and no data, whatever the type, and its id is text, also " +
@@ -51,6 +53,29 @@ func flagsRoundTrip(c *codecCase) {
 					env := &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.args("e"), Opts: codec.Opts{Flags: flags}}
 					c.roundTrip(sample{name: fmt.Sprintf("BROADCAST with flags %+v", flags), env: env})
 				}
+			}
+		}
+	}
+}
+
+func nobodyIsNeverEverybody(c *codecCase) {
+	for _, env := range []codec.Envelope{
+		{Type: codec.Broadcast, Args: c.args("e")},
+		{Type: codec.SocketsJoin, Rooms: []string{"r"}},
+		{Type: codec.SocketsLeave, Rooms: []string{"r"}},
+		{Type: codec.DisconnectSockets, Close: true},
+		{Type: codec.FetchSockets, RequestID: "1"},
+	} {
+		env.UID, env.NSP, env.Opts = sampleUID, "/", codec.Opts{Nobody: true, Except: []string{"an exception"}}
+		for _, f := range forms {
+			s := sample{name: env.Type.String() + " to nobody", env: &env}
+			p, err := c.append(nil, s, f)
+			if err != nil {
+				continue
+			}
+			called := fmt.Sprintf("Append %s, %v form", s.name, f)
+			if got := c.read(called, p, f); !got.Opts.Nobody {
+				c.fail(called+", Parse", "that Append refuses it, or Opts.Nobody", "Opts %+v", got.Opts)
 			}
 		}
 	}

@@ -14,7 +14,7 @@ func TestJSONMsgpackCodec(t *testing.T) {
 }
 
 func TestCBORCodec(t *testing.T) {
-	conformance.Codec(t, conformance.CodecHarness{Codec: cbor.Codec{}})
+	conformance.Codec(t, conformance.CodecHarness{Codec: cbor.Codec{}, Golden: oddCBOR()})
 }
 
 // golden are messages as Node.js's adapters and this library write them.
@@ -50,6 +50,50 @@ func golden() []conformance.Golden {
 			Bytes:    []byte(`{"type":77,"uid":"` + uid + `","nsp":"/","data":{"news":[1,2]}}`),
 			Envelope: &codec.Envelope{Type: 77, UID: uid, NSP: "/"},
 		},
+		{
+			Name:   "rooms of which one is null, as of Node.js's to(undefined), and an unknown field",
+			Format: codec.Text,
+			Bytes:  []byte(`{"type":3,"data":{"packet":{"type":2,"data":["hello",1],"nsp":"/"},"opts":{"rooms":["a",null],"except":[null,"b"],"flags":{"volatile":1}}},"uid":"` + uid + `","later":{}}`),
+			Envelope: &codec.Envelope{Type: codec.Broadcast, UID: uid, Args: args, Skipped: 4,
+				Opts: codec.Opts{Rooms: []string{"a"}, Except: []string{"b"}}},
+		},
+		{
+			Name:     "rooms none of which is one",
+			Format:   codec.Text,
+			Bytes:    []byte(`{"type":6,"data":{"opts":{"rooms":[null]},"close":true},"uid":"` + uid + `"}`),
+			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, UID: uid, Close: true, Skipped: 1, Opts: codec.Opts{Nobody: true}},
+		},
+		{
+			Name:   "sockets of which one has an odd room, and one no id",
+			Format: codec.Text,
+			Bytes:  []byte(`{"type":8,"data":{"requestId":"1","sockets":[{"id":"s","rooms":["s",true]},{"rooms":[]}]},"uid":"` + uid + `"}`),
+			Envelope: &codec.Envelope{Type: codec.FetchSocketsResponse, UID: uid, RequestID: "1", Skipped: 2,
+				Sockets: []codec.Socket{{ID: "s", Rooms: []string{"s"}}}},
+		},
 		{Name: "trailing bytes", Format: codec.Text, Bytes: []byte(`{"type":2,"uid":"` + uid + `"}x`)},
+	}
+}
+
+// oddCBOR are messages with something odd in them.
+func oddCBOR() []conformance.Golden {
+	return []conformance.Golden{
+		{
+			Name:     "rooms of which one is null, and an unknown key",
+			Format:   codec.Binary,
+			Bytes:    []byte("\xa3\x01\x06\x07\xa1\x01\x82\x61a\xf6\x18\x64\x01"),
+			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, Skipped: 2, Opts: codec.Opts{Rooms: []string{"a"}}},
+		},
+		{
+			Name:     "rooms none of which is one",
+			Format:   codec.Binary,
+			Bytes:    []byte("\xa2\x01\x06\x07\xa1\x01\x81\xf6"),
+			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, Skipped: 1, Opts: codec.Opts{Nobody: true}},
+		},
+		{
+			Name:     "sockets of which one has no id",
+			Format:   codec.Binary,
+			Bytes:    []byte("\xa2\x01\x08\x0b\x82\xa1\x01\x61s\xa0"),
+			Envelope: &codec.Envelope{Type: codec.FetchSocketsResponse, Skipped: 1, Sockets: []codec.Socket{{ID: "s"}}},
+		},
 	}
 }

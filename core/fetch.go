@@ -29,7 +29,7 @@ type fetcher struct {
 	wire    *wire.Wire
 	max     int // bytes of an attachment
 	timeout time.Duration
-	fetched func()
+	fetched func(*codec.Envelope) // is told of each that was read, nil if it could not be decoded
 }
 
 // ahead returns how many fetches may be under way, or not be handed out yet, and how many bytes they may bring together,

@@ -50,7 +50,7 @@ func (f *fetcher) use(a *attachment, found *storage.Found, limit int) {
 		a.err = f.wire.CheckSize(a.ref.Type, found.Size)
 	case body != nil:
 		a.env, a.err = f.wire.DecodeBody(a.ref, body)
-		f.fetched()
+		f.fetched(a.env)
 	case found.Size > limit:
 		a.err = errLater
 	default:

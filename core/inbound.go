@@ -47,6 +47,7 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 	if c.config.Trace.Received != nil {
 		c.trace("Received", func() { c.config.Trace.Received(ns.name, env.Type, env.UID) })
 	}
+	ns.skipped(env)
 	switch {
 	case env.NSP != ns.name:
 		ns.dropped(env, DropForeign, nil)
@@ -58,6 +59,25 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
 	default:
 		ns.route(env, len(p))
+	}
+}
+
+// skipped counts what Parse has left out of a message of another node.
+func (ns *Namespace) skipped(env *codec.Envelope) {
+	if env.Skipped == 0 {
+		return
+	}
+	ns.cluster.counts.skipped.Add(uint64(env.Skipped))
+	if f := ns.cluster.config.Trace.Skipped; f != nil {
+		f(ns.name, env.Type, shortUID(env.UID), env.Skipped)
+	}
+}
+
+// fetched notes that an attachment was read, and what it holds unless that is unknown.
+func (ns *Namespace) fetched(env *codec.Envelope) {
+	ns.cluster.counts.attachmentReads.Add(1)
+	if env != nil {
+		ns.skipped(env)
 	}
 }
 
@@ -128,16 +148,21 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 	if reason == DropUnsigned {
 		c.counts.unsigned.Add(1)
 	}
-	e := &DropError{Reason: reason, Namespace: ns.name, Type: env.Type, UID: env.UID, Err: err}
-	if len(e.UID) > maxUID {
-		e.UID = e.UID[:maxUID] + "…" // a peer could make it as long as a message
-	}
+	e := &DropError{Reason: reason, Namespace: ns.name, Type: env.Type, UID: shortUID(env.UID), Err: err}
 	if c.config.Trace.Dropped != nil {
 		c.trace("Dropped", func() { c.config.Trace.Dropped(e) })
 	}
 	if !ns.noisy(reason) {
 		c.report(e)
 	}
+}
+
+// shortUID is a uid that is worth keeping: a peer could make it as long as a message.
+func shortUID(uid string) string {
+	if len(uid) > maxUID {
+		return uid[:maxUID] + "…"
+	}
+	return uid
 }
 
 // handle does what one message of a peer says. It is called by the messages lane, for one message at a time.
@@ -208,7 +233,11 @@ func (ns *Namespace) sockets(env *codec.Envelope) []codec.Socket {
 	if env.Opts.Nobody {
 		return nil
 	}
-	return ns.local.Sockets(selectorOf(env))
+	all := ns.local.Sockets(selectorOf(env))
+	for i := range all {
+		all[i] = described(all[i])
+	}
+	return all
 }
 
 // broadcastAck asks this process's sockets that a message selects.

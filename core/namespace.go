@@ -128,7 +128,7 @@ func (ns *Namespace) newLane(handle func(*codec.Envelope)) *lane {
 	return &lane{
 		ctx: ns.ctx, maxItems: c.config.ReceiveQueue, maxBytes: c.config.ReceiveQueueBytes, group: &c.group,
 		fetcher: &fetcher{store: c.config.Store, wire: c.wire, max: c.config.MaxMessageBytes, timeout: c.config.PublishTimeout,
-			fetched: func() { c.counts.attachmentReads.Add(1) }},
+			fetched: ns.fetched},
 		handle: handle, dropped: ns.dropped,
 	}
 }

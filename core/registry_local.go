@@ -37,15 +37,24 @@ func (r *Registry) Sockets(to Selector) []codec.Socket {
 			h, info.Data = d.Describe()
 		}
 		info.Handshake = h.value()
-		if info.Data.IsNull() {
-			info.Data = noData // as in Node.js, whose applications look into it without asking
-		}
-		all = append(all, info)
+		all = append(all, described(info))
 	})
 	return all
 }
 
-var noData = codec.FromTree(codec.Object{})
+// described is s with an object in place of what it lacks, as in Node.js, whose applications, and Socket.IO's Admin UI, look into it
+// without asking.
+func described(s codec.Socket) codec.Socket {
+	if s.Data.IsNull() {
+		s.Data = nothing
+	}
+	if s.Handshake.IsNull() {
+		s.Handshake = Handshake{}.value()
+	}
+	return s
+}
+
+var nothing = codec.FromTree(codec.Object{})
 
 // Join implements Local.
 func (r *Registry) Join(to Selector, rooms []string) {

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -63,14 +62,23 @@ func (s *RemoteSocket) Rooms() []string { return s.socket.Rooms }
 // Data returns what the application has attached to the socket.
 func (s *RemoteSocket) Data() codec.Value { return s.socket.Data }
 
-// Handshake returns how the socket has connected. The error wraps codec.ErrMalformed when its node sent nonsense.
+// Handshake returns how the socket has connected. What its node has said in another form than a Handshake has is left out. The
+// error wraps codec.ErrMalformed when that is all.
 func (s *RemoteSocket) Handshake() (Handshake, error) {
 	var h Handshake
-	if err := s.socket.Handshake.Decode(&h); err != nil {
-		if !errors.Is(err, codec.ErrMalformed) { // it is JSON, but not of this shape
-			err = fmt.Errorf("%w: %w", codec.ErrMalformed, err)
-		}
+	tree, err := s.socket.Handshake.Tree()
+	all, ok := tree.(codec.Object)
+	if err == nil && !ok && tree != nil {
+		err = fmt.Errorf("%w: not an object", codec.ErrMalformed)
+	}
+	if err != nil {
 		return Handshake{}, fmt.Errorf("backplane: handshake of socket %q: %w", excerpt.Of(s.socket.ID), err)
+	}
+	for key, into := range map[string]any{"headers": &h.Headers, "time": &h.Time, "address": &h.Address, "xdomain": &h.XDomain,
+		"secure": &h.Secure, "issued": &h.Issued, "url": &h.URL, "query": &h.Query, "auth": &h.Auth} {
+		if v, ok := all.Lookup(key); ok {
+			_ = codec.FromTree(v).Decode(into) // or it is left as it is
+		}
 	}
 	return h, nil
 }

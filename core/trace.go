@@ -19,6 +19,9 @@ type Trace struct {
 	Received func(nsp string, t codec.Type, uid string)
 	// Dropped: a received message was not delivered.
 	Dropped func(*DropError)
+	// Skipped: parts of a message of another node, or of its attachment, were odd or unknown, and left out. The rest was used.
+	// See codec.Codec.
+	Skipped func(nsp string, t codec.Type, uid string, parts int)
 	// QueueFull: EmitAsync, an answer or a heartbeat found the publishing queue full.
 	QueueFull func(nsp string, t codec.Type)
 	// SessionLost: the node is deaf, and has been for an unknown time.
@@ -40,6 +43,7 @@ type Stats struct {
 	Received        uint64 // messages of other nodes
 	ReceivedOwn     uint64 // the node's own messages, which came back and were dropped
 	ReceiveDropped  uint64 // messages of other nodes that were not delivered, for any DropReason
+	Skipped         uint64 // parts of messages of other nodes that were odd or unknown, and left out: rooms that are no text, unknown fields
 	Unsigned        uint64 // messages and attachments dropped because Config.Secret did not sign them; among ReceiveDropped
 	AttachmentReads uint64 // attachments fetched from the store
 	SessionsLost    uint64 // times that the node became deaf
@@ -48,7 +52,7 @@ type Stats struct {
 type counters struct {
 	published, publishErrors, publishBatches, spilled, queueDropped  atomic.Uint64
 	received, receivedOwn, receiveDropped, attachmentReads, sessions atomic.Uint64
-	unsigned                                                         atomic.Uint64
+	unsigned, skipped                                                atomic.Uint64
 }
 
 func (c *counters) snapshot() Stats {
@@ -56,6 +60,6 @@ func (c *counters) snapshot() Stats {
 		Published: c.published.Load(), PublishErrors: c.publishErrors.Load(), PublishBatches: c.publishBatches.Load(),
 		Spilled: c.spilled.Load(), QueueDropped: c.queueDropped.Load(), Received: c.received.Load(),
 		ReceivedOwn: c.receivedOwn.Load(), ReceiveDropped: c.receiveDropped.Load(),
-		Unsigned: c.unsigned.Load(), AttachmentReads: c.attachmentReads.Load(), SessionsLost: c.sessions.Load(),
+		Skipped: c.skipped.Load(), Unsigned: c.unsigned.Load(), AttachmentReads: c.attachmentReads.Load(), SessionsLost: c.sessions.Load(),
 	}
 }

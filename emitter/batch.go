@@ -29,13 +29,9 @@ func (e *Emitter) Batch() *Batch {
 
 // take puts env into the batch.
 func (b *Batch) take(_ context.Context, nsp string, env *codec.Envelope) error {
-	o, err := b.emitter.encode(nsp, env)
-	if err != nil {
+	o, send, err := b.emitter.encode(nsp, env)
+	if !send {
 		return err
-	}
-	if env.Opts.Nobody {
-		o.Release()
-		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

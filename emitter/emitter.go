@@ -74,31 +74,33 @@ type sink interface {
 	take(ctx context.Context, nsp string, env *codec.Envelope) error
 }
 
-// encode makes a message of env.
-func (e *Emitter) encode(nsp string, env *codec.Envelope) (wire.Outgoing, error) {
+// encode makes a message of env, and reports whether there is anything to send. A message to nobody is made too, so that what is wrong
+// with it is found.
+func (e *Emitter) encode(nsp string, env *codec.Envelope) (o wire.Outgoing, send bool, err error) {
 	if e.config.Bus == nil {
-		return wire.Outgoing{}, &ConfigError{Field: "Bus", Reason: "is nil"}
+		return o, false, &ConfigError{Field: "Bus", Reason: "is nil"}
 	}
 	channel, err := wire.Channel(e.config.ChannelPrefix, nsp, e.config.Bus.Limits())
 	if err != nil {
-		return wire.Outgoing{}, err
+		return o, false, err
 	}
+	nobody := env.Opts.Nobody
+	env.Opts.Nobody = false
 	env.UID, env.NSP = codec.EmitterUID, nsp
 	if e.post.sender.Serial {
 		env.Nonce = e.nonces.next()
 	}
-	return e.post.sender.Wire.Outgoing(channel, env)
+	if o, err = e.post.sender.Wire.Outgoing(channel, env); err == nil && nobody {
+		o.Release()
+	}
+	return o, err == nil && !nobody, err
 }
 
 // take sends env.
 func (e *Emitter) take(ctx context.Context, nsp string, env *codec.Envelope) error {
-	o, err := e.encode(nsp, env)
-	if err != nil {
+	o, send, err := e.encode(nsp, env)
+	if !send {
 		return err
-	}
-	if env.Opts.Nobody {
-		o.Release()
-		return nil
 	}
 	return e.post.sendOne(ctx, o)
 }

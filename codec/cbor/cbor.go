@@ -101,8 +101,8 @@ func (Codec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 		return nil, fmt.Errorf("codec/cbor: %v", f)
 	}
 	var m message
-	if err := decMode.Unmarshal(p, &m); err != nil {
-		return nil, malformed("", err)
+	if err := strictMode.Unmarshal(p, &m); err != nil || !m.plain() {
+		return parseLoosely(p)
 	}
 	return m.envelope()
 }

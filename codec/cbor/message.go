@@ -90,6 +90,9 @@ func newMessage(env *codec.Envelope) (*message, error) {
 		m.RequestID = shape.Text(env.RequestID)
 	}
 	if has.Has(shape.Opts) {
+		if env.Opts.Nobody {
+			return nil, codec.ErrNobody
+		}
 		m.Opts = newOpts(&env.Opts)
 	}
 	if has.Has(shape.Packet) {
@@ -217,10 +220,7 @@ func (m *message) envelope() (*codec.Envelope, error) {
 		env.ClientCount = int(m.ClientCount)
 	}
 	if has.Has(shape.Sockets) {
-		env.Sockets, err = sockets(m.Sockets)
-	}
-	if err != nil {
-		return nil, err
+		env.Sockets, env.Skipped = sockets(m.Sockets)
 	}
 	return env, nil
 }
@@ -240,23 +240,20 @@ func (o *opts) opts() codec.Opts {
 	}
 }
 
-func sockets(in []socket) ([]codec.Socket, error) {
-	out := make([]codec.Socket, 0, len(in))
+// sockets skips, and counts, data that cannot be decoded: the rest of a socket is of use without it.
+func sockets(in []socket) (out []codec.Socket, skipped int) {
+	value := func(d data) codec.Value {
+		v, err := d.value(3)
+		if err != nil {
+			skipped++
+			return codec.Value{}
+		}
+		return v
+	}
 	for _, s := range in {
-		handshake, err := s.Handshake.value(3)
-		if err != nil {
-			return nil, malformed("sockets.handshake", err)
-		}
-		own, err := s.Data.value(3)
-		if err != nil {
-			return nil, malformed("sockets.data", err)
-		}
-		out = append(out, codec.Socket{ID: s.ID, Handshake: handshake, Rooms: list(s.Rooms), Data: own})
+		out = append(out, codec.Socket{ID: s.ID, Handshake: value(s.Handshake), Rooms: list(s.Rooms), Data: value(s.Data)})
 	}
-	if len(out) == 0 {
-		return nil, nil
-	}
-	return out, nil
+	return out, skipped
 }
 
 // list makes an empty list none, as it is left out on the wire.

@@ -39,6 +39,9 @@ func FuzzParseText(f *testing.F) {
 			t.Fatalf("%q: parsed, yet it cannot be understood", p)
 		}
 		want.vague = false
+		if env.AttachmentID != "" || hasDuplicates(p) { // how often what is not needed is looked at depends on the order of the keys
+			want.Env.Skipped = env.Skipped
+		}
 		require.Equal(t, want, got(t, env), "%q", p)
 		roundTrip(t, env)
 
@@ -84,6 +87,9 @@ func FuzzParseBinary(f *testing.F) {
 		}
 		if want, ok := understand(text); ok {
 			want.vague = false
+			if env.AttachmentID != "" {
+				want.Env.Skipped = env.Skipped
+			}
 			require.Equal(t, want, got(t, env), "%s", text)
 		}
 	})
@@ -144,11 +150,18 @@ func FuzzTranslation(f *testing.F) {
 // roundTrip writes env in both forms and reads it again.
 func roundTrip(t *testing.T, env *codec.Envelope) {
 	t.Helper()
+	read := *env
+	env = &read
 	if env.AttachmentID == "" {
 		env.RequesterUID = "" // which only a reference carries on
 	}
+	env.Skipped = 0
 	for _, form := range both {
 		p, err := jsonmsgpack.Codec{}.Append(nil, env, form)
+		if env.Opts.Nobody {
+			require.ErrorIs(t, err, codec.ErrNobody)
+			continue
+		}
 		if err != nil {
 			if env.Type.Known() && (form != codec.Text || !errors.Is(err, codec.ErrBinary)) {
 				require.ErrorContains(t, err, "__proto__")

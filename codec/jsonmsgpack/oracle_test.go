@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -27,7 +28,10 @@ func understand(p []byte) (meaning, bool) {
 	return m, !o.bad
 }
 
-type oracle struct{ bad bool }
+type oracle struct {
+	bad bool
+	odd int // what is skipped
+}
 
 func (o *oracle) refuse() { o.bad = true }
 
@@ -42,15 +46,22 @@ func (o *oracle) text(v any) string {
 	return s
 }
 
-func (o *oracle) truth(v any) bool {
-	if v == nil {
-		return false
+// loose is a T that a message can do without.
+func loose[T any](o *oracle, v any) T {
+	out, ok := v.(T)
+	if !ok && v != nil {
+		o.odd++
 	}
-	b, ok := v.(bool)
-	if !ok {
-		o.refuse()
+	return out
+}
+
+// known counts the keys of m that are none of these.
+func (o *oracle) known(m map[string]any, keys ...string) {
+	for k := range m {
+		if !slices.Contains(keys, k) {
+			o.odd++
+		}
 	}
-	return b
 }
 
 func (o *oracle) object(v any) map[string]any {
@@ -103,27 +114,31 @@ func (o *oracle) name(v any) string {
 		p, _ := json.Marshal(f)
 		return string(p)
 	}
-	o.refuse()
 	return ""
 }
 
-func (o *oracle) names(v any) (out []string) {
-	if v == nil {
-		return nil
+func nameable(v any) bool {
+	switch v.(type) {
+	case string, json.Number:
+		return true
 	}
-	list, ok := v.([]any)
-	if !ok {
-		o.refuse()
-	}
+	return false
+}
+
+func (o *oracle) names(list []any) (out []string) {
 	for _, e := range list {
-		out = append(out, o.name(e))
+		if nameable(e) {
+			out = append(out, o.name(e))
+		} else {
+			o.odd++
+		}
 	}
 	return out
 }
 
 func (o *oracle) args(v any) (string, any) {
 	list, _ := v.([]any)
-	if len(list) == 0 {
+	if len(list) == 0 || !nameable(list[0]) {
 		o.refuse()
 		return "", nil
 	}
@@ -141,19 +156,27 @@ func (o *oracle) message(all map[string]any) meaning {
 	var m meaning
 	env := &m.Env
 	env.Type = codec.Type(o.integer(all["type"], math.MinInt32, math.MaxInt32))
-	env.UID, env.NSP, env.RequesterUID = o.text(all["uid"]), o.text(all["nsp"]), o.text(all["requesterUid"])
-	env.Process = o.text(all["process"])
-	if v, ok := all["clock"]; ok {
-		env.Clock = uint64(o.integer(v, 0, 1<<53-1))
+	o.known(all, "type", "uid", "nsp", "requesterUid", "process", "clock", "closeHash", "closeKey", "attachmentId", "attachmentKey", "data", "source", "nodeId", "nonce")
+	env.UID, env.NSP, env.RequesterUID = o.text(all["uid"]), o.text(all["nsp"]), loose[string](o, all["requesterUid"])
+	env.Process, env.AttachmentKey = loose[string](o, all["process"]), loose[string](o, all["attachmentKey"])
+	if n, ok := all["clock"].(json.Number); ok {
+		if i, _, whole := number(n); whole && i >= 0 && i < 1<<53 {
+			env.Clock = uint64(i)
+		} else {
+			o.odd++
+		}
+	} else {
+		loose[json.Number](o, all["clock"])
 	}
-	env.CloseHash, env.CloseKey = o.text(all["closeHash"]), o.text(all["closeKey"])
+	env.CloseHash, env.CloseKey = loose[string](o, all["closeHash"]), loose[string](o, all["closeKey"])
 	if n, ok := all["attachmentId"].(json.Number); ok {
 		if i := o.integer(n, 0, math.MaxInt64); i != 0 {
 			env.AttachmentID = strconv.FormatInt(i, 10)
 		}
 	} else {
-		env.AttachmentID = o.text(all["attachmentId"])
+		env.AttachmentID = loose[string](o, all["attachmentId"])
 	}
+	env.Skipped = o.odd
 	if !env.Type.Known() || env.Type <= codec.Heartbeat || env.Type == codec.AdapterClose {
 		return m
 	}
@@ -170,15 +193,31 @@ func (o *oracle) message(all map[string]any) meaning {
 		o.bad = false
 		return header
 	}
+	env.Skipped = o.odd
 	return m
+}
+
+var dataKeys = map[codec.Type][]string{
+	codec.Broadcast:              {"packet", "opts", "requestId"},
+	codec.SocketsJoin:            {"opts", "rooms"},
+	codec.SocketsLeave:           {"opts", "rooms"},
+	codec.DisconnectSockets:      {"opts", "close"},
+	codec.FetchSockets:           {"opts", "requestId"},
+	codec.FetchSocketsResponse:   {"sockets", "requestId"},
+	codec.ServerSideEmit:         {"packet", "requestId"},
+	codec.ServerSideEmitResponse: {"packet", "requestId"},
+	codec.BroadcastClientCount:   {"clientCount", "requestId"},
+	codec.BroadcastAck:           {"packet", "requestId"},
+	codec.RequestRefused:         {"requestId"},
 }
 
 func (o *oracle) data(m *meaning, data map[string]any) {
 	env := &m.Env
+	o.known(data, dataKeys[env.Type]...)
 	switch env.Type {
 	case codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets:
 	default:
-		env.RequestID = o.text(data["requestId"])
+		env.RequestID = loose[string](o, data["requestId"])
 	}
 	switch env.Type {
 	case codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets:
@@ -188,10 +227,13 @@ func (o *oracle) data(m *meaning, data map[string]any) {
 	switch env.Type {
 	case codec.Broadcast:
 		packet := o.object(data["packet"])
-		if typ, ok := packet["type"]; ok {
-			if n := o.integer(typ, 2, 5); n != 2 && n != 5 {
+		o.known(packet, "type", "data", "nsp", "id", "options", "attachments")
+		if n, ok := packet["type"].(json.Number); ok {
+			if _, f, _ := number(n); f != 2 && f != 5 {
 				o.refuse()
 			}
+		} else {
+			loose[json.Number](o, packet["type"])
 		}
 		event, m.Args = o.args(packet["data"])
 	case codec.ServerSideEmit:
@@ -202,9 +244,13 @@ func (o *oracle) data(m *meaning, data map[string]any) {
 		if _, ok := data["rooms"]; !ok {
 			o.refuse()
 		}
-		env.Rooms = o.names(data["rooms"])
+		list, ok := data["rooms"].([]any)
+		if !ok && data["rooms"] != nil {
+			o.refuse()
+		}
+		env.Rooms = o.names(list)
 	case codec.DisconnectSockets:
-		env.Close = o.truth(data["close"])
+		env.Close = loose[bool](o, data["close"])
 	case codec.BroadcastClientCount:
 		env.ClientCount = int(o.integer(data["clientCount"], 0, 1<<53-1))
 	case codec.FetchSocketsResponse:
@@ -219,8 +265,21 @@ func (o *oracle) sockets(m *meaning, v any) {
 		o.refuse()
 	}
 	for _, e := range list {
-		s := o.object(e)
-		m.Sockets = append(m.Sockets, o.name(s["id"]), o.names(s["rooms"]), o.revived(s["handshake"]), o.revived(s["data"]))
+		s, ok := e.(map[string]any)
+		if !ok {
+			o.odd++
+			continue
+		}
+		o.known(s, "id", "handshake", "rooms", "data")
+		rooms := o.names(loose[[]any](o, s["rooms"]))
+		if !nameable(s["id"]) {
+			if _, there := s["id"]; there {
+				o.odd++
+			}
+			o.odd++
+			continue
+		}
+		m.Sockets = append(m.Sockets, o.name(s["id"]), rooms, o.revived(s["handshake"]), o.revived(s["data"]))
 	}
 }
 
@@ -259,23 +318,23 @@ func (o *oracle) revived(v any) any {
 
 // opts returns what is said of compression, as text.
 func (o *oracle) opts(out *codec.Opts, m map[string]any) (compress string) {
-	out.Rooms, out.Except = o.names(m["rooms"]), o.names(m["except"])
-	if m["flags"] == nil {
-		return ""
+	o.known(m, "rooms", "except", "flags")
+	rooms, list := m["rooms"].([]any)
+	out.Rooms, out.Except = o.names(loose[[]any](o, m["rooms"])), o.names(loose[[]any](o, m["except"]))
+	_, listed := m["except"].([]any)
+	if len(rooms) > 0 && len(out.Rooms) == 0 || !list && m["rooms"] != nil || !listed && m["except"] != nil {
+		out.Rooms, out.Nobody = nil, true
 	}
-	flags := o.object(m["flags"])
-	out.Flags.Volatile = o.truth(flags["volatile"])
-	out.Flags.ExpectSingleResponse = o.truth(flags["expectSingleResponse"])
-	if c := flags["compress"]; c != nil {
-		compress = strconv.FormatBool(o.truth(c))
+	flags := loose[map[string]any](o, m["flags"])
+	o.known(flags, "volatile", "compress", "timeout", "expectSingleResponse", "local", "broadcast", "binary")
+	out.Flags.Volatile = loose[bool](o, flags["volatile"])
+	out.Flags.ExpectSingleResponse = loose[bool](o, flags["expectSingleResponse"])
+	if c, ok := flags["compress"].(bool); ok {
+		compress = strconv.FormatBool(c)
+	} else {
+		loose[bool](o, flags["compress"])
 	}
-	switch n := flags["timeout"].(type) {
-	case nil:
-	case json.Number:
-		_, f, _ := number(n)
-		out.Flags.Timeout = time.Duration(min(max(0, math.Ceil(f)), math.MaxInt32)) * time.Millisecond
-	default:
-		o.refuse()
-	}
+	_, f, _ := number(loose[json.Number](o, flags["timeout"]))
+	out.Flags.Timeout = time.Duration(min(max(0, math.Ceil(f)), math.MaxInt32)) * time.Millisecond
 	return compress
 }

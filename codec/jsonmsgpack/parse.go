@@ -14,6 +14,7 @@ func parse(r reader) (*codec.Envelope, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
+	env.Skipped = p.skipped
 	return env, nil
 }
 
@@ -37,17 +38,22 @@ func (p *parser) envelope() *codec.Envelope {
 		case "attachmentId":
 			env.AttachmentID = p.attachmentID()
 		case "attachmentKey":
-			env.AttachmentKey = p.str("attachmentKey")
+			env.AttachmentKey = p.text("attachmentKey")
 		case "requesterUid":
-			env.RequesterUID = p.str("requesterUid")
+			env.RequesterUID = p.text("requesterUid")
 		case "closeHash":
-			env.CloseHash = p.str("closeHash")
+			env.CloseHash = p.text("closeHash")
 		case "closeKey":
-			env.CloseKey = p.str("closeKey")
+			env.CloseKey = p.text("closeKey")
 		case "process":
-			env.Process = p.str("process")
+			env.Process = p.text("process")
 		case "clock":
-			env.Clock = uint64(p.integer("clock", 0, message.MaxSafe))
+			env.Clock = 0
+			if n, ok := p.number("clock"); ok && n.integer && 0 <= n.i && n.i <= message.MaxSafe {
+				env.Clock = uint64(n.i)
+			} else if ok {
+				p.skipped++
+			}
 		case "data":
 			data = p.r.pos()
 			if typed && message.FieldsOf(env.Type) != 0 {
@@ -57,8 +63,10 @@ func (p *parser) envelope() *codec.Envelope {
 				readAs = 0
 				p.skip()
 			}
-		default:
+		case "source", "nodeId", "nonce": // nothing to us
 			p.skip()
+		default:
+			p.odd()
 		}
 	}
 	if p.err == nil {
@@ -101,16 +109,13 @@ func clearData(env *codec.Envelope) {
 
 // attachmentID reads a string or a number; null and 0 are none, as in JavaScript.
 func (p *parser) attachmentID() string {
-	if p.null() {
-		return ""
-	}
 	if p.err == nil && p.r.kind() == kindNumber {
 		if n := p.integer("attachmentId", 0, math.MaxInt64); n != 0 {
 			return number{i: n, integer: true}.text()
 		}
 		return ""
 	}
-	return p.str("attachmentId")
+	return p.text("attachmentId")
 }
 
 func (p *parser) data(env *codec.Envelope) {
@@ -129,17 +134,20 @@ func (p *parser) data(env *codec.Envelope) {
 		case message.Opts:
 			p.opts(&env.Opts)
 		case message.RequestID:
-			env.RequestID = p.str("data.requestId")
+			env.RequestID = p.text("data.requestId")
 		case message.Rooms:
-			env.Rooms = p.names("data.rooms")
+			env.Rooms = nil
+			if !p.null() {
+				env.Rooms, _ = p.names("data.rooms")
+			}
 		case message.Close:
-			env.Close = p.boolean("data.close")
+			env.Close = p.flag("data.close")
 		case message.ClientCount:
 			env.ClientCount = int(p.integer("data.clientCount", 0, message.MaxCount))
 		case message.Sockets:
 			p.sockets(env)
 		default:
-			p.skip()
+			p.odd()
 		}
 	}
 	if !rest.IsNull() {
@@ -166,14 +174,16 @@ func (p *parser) packet(env *codec.Envelope) {
 		switch string(p.k) {
 		case "type":
 			// 2 is EVENT. 5, BINARY_EVENT, is what old parsers make of it when it holds bytes.
-			if t := p.integer("data.packet.type", 0, math.MaxInt32); t != packetType && t != 5 {
-				p.fail("data.packet.type", fmt.Errorf("%d is no event", t))
+			if t, ok := p.number("data.packet.type"); ok && t.float() != packetType && t.float() != 5 {
+				p.fail("data.packet.type", fmt.Errorf("%s is no event", t.text()))
 			}
 		case "data":
 			seen = true
 			env.Args = p.args("data.packet.data")
-		default:
+		case "nsp", "id", "options", "attachments": // the sending server's own
 			p.skip()
+		default:
+			p.odd()
 		}
 	}
 	if !seen {
@@ -183,48 +193,53 @@ func (p *parser) packet(env *codec.Envelope) {
 
 func (p *parser) opts(o *codec.Opts) {
 	*o = codec.Opts{}
+	var nowhere, unclear bool // no room was readable; who is excepted is not
 	p.openMap("data.opts")
 	for p.key() {
 		switch string(p.k) {
 		case "rooms":
-			o.Rooms = p.names("data.opts.rooms")
+			var given bool
+			o.Rooms, given = p.list("data.opts.rooms")
+			nowhere = given && len(o.Rooms) == 0
 		case "except":
-			o.Except = p.names("data.opts.except")
+			unclear = p.err == nil && p.r.kind() != kindArray && p.r.kind() != kindNull
+			o.Except, _ = p.list("data.opts.except")
 		case "flags":
 			p.flags(&o.Flags)
 		default:
-			p.skip()
+			p.odd()
 		}
+	}
+	if nowhere || unclear {
+		o.Nobody, o.Rooms = true, nil
 	}
 }
 
 func (p *parser) flags(f *codec.Flags) {
 	*f = codec.Flags{}
-	if p.null() {
+	if !p.is(kindMap) {
 		return
 	}
 	p.openMap("data.opts.flags")
 	for p.key() {
 		switch string(p.k) {
 		case "volatile":
-			f.Volatile = p.boolean("data.opts.flags.volatile")
+			f.Volatile = p.flag("data.opts.flags.volatile")
 		case "compress":
 			f.Compress = nil
-			if !p.null() {
-				b := p.boolean("data.opts.flags.compress")
+			if p.is(kindBool) {
+				b := p.flag("data.opts.flags.compress")
 				f.Compress = &b
 			}
 		case "timeout":
-			f.Timeout = 0
-			if !p.null() && p.err == nil {
-				n, err := p.r.num()
-				p.fail("data.opts.flags.timeout", err)
-				f.Timeout = message.Timeout(n.float())
-			}
+			n, _ := p.number("data.opts.flags.timeout")
+			f.Timeout = message.Timeout(n.float())
 		case "expectSingleResponse":
-			f.ExpectSingleResponse = p.boolean("data.opts.flags.expectSingleResponse")
-		default:
+			f.ExpectSingleResponse = p.flag("data.opts.flags.expectSingleResponse")
+		case "local", "broadcast", "binary": // Node.js's, which matter to the sending server only
 			p.skip()
+		default:
+			p.odd()
 		}
 	}
 }
@@ -236,27 +251,31 @@ func (p *parser) sockets(env *codec.Envelope) {
 	}
 	p.fail("data.sockets", p.r.openArray())
 	for p.elem("data.sockets") {
+		if p.r.kind() != kindMap {
+			p.odd()
+			continue
+		}
 		var s codec.Socket
 		named := false
 		p.openMap("data.sockets")
 		for p.key() {
 			switch string(p.k) {
 			case "id":
-				s.ID = p.name("data.sockets.id")
-				named = true
+				s.ID, named = p.name("data.sockets.id")
 			case "handshake":
 				s.Handshake = p.socketValue("data.sockets.handshake")
 			case "rooms":
-				s.Rooms = p.names("data.sockets.rooms")
+				s.Rooms, _ = p.list("data.sockets.rooms")
 			case "data":
 				s.Data = p.socketValue("data.sockets.data")
 			default:
-				p.skip()
+				p.odd()
 			}
 		}
-		if !named {
-			p.fail("data.sockets.id", message.ErrMissing)
+		if named {
+			env.Sockets = append(env.Sockets, s)
+		} else {
+			p.skipped++
 		}
-		env.Sockets = append(env.Sockets, s)
 	}
 }

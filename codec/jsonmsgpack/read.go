@@ -92,9 +92,10 @@ func (n number) float() float64 {
 
 // parser reads an envelope. After its first error it reads no more.
 type parser struct {
-	r   reader
-	k   []byte // the key last read
-	err error
+	r       reader
+	k       []byte // the key last read
+	err     error
+	skipped int // values that were odd, or whose key is unknown
 }
 
 func (p *parser) fail(field string, err error) {
@@ -135,6 +136,25 @@ func (p *parser) skip() {
 	}
 }
 
+// odd skips a value that is of no use.
+func (p *parser) odd() {
+	p.skip()
+	p.skipped++
+}
+
+// is reports whether a value of kind k comes next. If not it is skipped: null says that there is none, all else is odd.
+func (p *parser) is(k kind) bool {
+	switch {
+	case p.err != nil:
+		return false
+	case p.r.kind() == k:
+		return true
+	case !p.null():
+		p.odd()
+	}
+	return false
+}
+
 // null reads a null if there is one.
 func (p *parser) null() bool {
 	if p.err != nil || p.r.kind() != kindNull {
@@ -154,19 +174,51 @@ func (p *parser) str(field string) string {
 	return s
 }
 
-// name reads a string, or a number as its text.
-func (p *parser) name(field string) string {
-	if p.err != nil {
+// text is str for what a message can do without: what is no string is skipped.
+func (p *parser) text(field string) string {
+	if !p.is(kindString) {
 		return ""
 	}
-	if p.r.kind() != kindNumber {
-		s, err := p.r.str()
-		p.fail(field, err)
-		return s
+	return p.str(field)
+}
+
+// number reads a number that a message can do without, if it is one.
+func (p *parser) number(field string) (n number, ok bool) {
+	if !p.is(kindNumber) {
+		return number{integer: true}, false
 	}
 	n, err := p.r.num()
 	p.fail(field, err)
-	return n.text()
+	return n, err == nil
+}
+
+// flag reads true or false; what is neither is skipped, and false.
+func (p *parser) flag(field string) bool {
+	if !p.is(kindBool) {
+		return false
+	}
+	b, err := p.r.boolean()
+	p.fail(field, err)
+	return b
+}
+
+// name reads a string, or a number as its text. All else, null too, names nothing and is skipped.
+func (p *parser) name(field string) (name string, ok bool) {
+	if p.err != nil {
+		return "", false
+	}
+	switch p.r.kind() {
+	case kindString:
+		s, err := p.r.str()
+		p.fail(field, err)
+		return s, err == nil
+	case kindNumber:
+		n, err := p.r.num()
+		p.fail(field, err)
+		return n.text(), err == nil
+	}
+	p.odd()
+	return "", false
 }
 
 // integer reads an integer from low to high.
@@ -180,16 +232,6 @@ func (p *parser) integer(field string, low, high int64) int64 {
 	}
 	p.fail(field, err)
 	return n.i
-}
-
-// boolean reads true or false; null is false.
-func (p *parser) boolean(field string) bool {
-	if p.err != nil || p.null() {
-		return false
-	}
-	b, err := p.r.boolean()
-	p.fail(field, err)
-	return b
 }
 
 // value reads any value and keeps its bytes.
@@ -258,15 +300,28 @@ func (p *parser) event(field string) string {
 	return ""
 }
 
-// names reads an array of names; null is an empty one.
-func (p *parser) names(field string) []string {
-	if p.err != nil || p.null() {
-		return nil
+// names reads an array of names. given reports whether it has elements, some of which may name nothing.
+func (p *parser) names(field string) (list []string, given bool) {
+	if p.err != nil {
+		return nil, false
 	}
 	p.fail(field, p.r.openArray())
-	var list []string
 	for p.elem(field) {
-		list = append(list, p.name(field))
+		given = true
+		if name, ok := p.name(field); ok {
+			list = append(list, name)
+		}
 	}
-	return list
+	return list, given
+}
+
+// list is names for what may be no array. null is an empty one; all else is skipped, and given.
+func (p *parser) list(field string) (list []string, given bool) {
+	if p.null() {
+		return nil, false
+	}
+	if !p.is(kindArray) {
+		return nil, true
+	}
+	return p.names(field)
 }

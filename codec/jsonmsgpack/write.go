@@ -117,6 +117,9 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 
 func writeData(w writer, env *codec.Envelope) error {
 	has := message.FieldsOf(env.Type)
+	if has.Has(message.Opts) && env.Opts.Nobody {
+		return codec.ErrNobody
+	}
 	n := bits.OnesCount8(uint8(has))
 	asked := has.Has(message.RequestID)
 	if asked && env.RequestID == "" && message.MayAsk(env.Type) {

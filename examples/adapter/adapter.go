@@ -39,7 +39,10 @@ func (a *Adapter) failed(err error) {
 
 // target is whom o is for.
 func (a *Adapter) target(o Options) backplane.Target {
-	t := a.namespace.Except(o.Except...).Timeout(o.Timeout)
+	t := a.namespace.Except(o.Except...)
+	if o.Timeout > 0 {
+		t = t.Timeout(o.Timeout)
+	}
 	if len(o.Rooms) > 0 { // none means everybody here, but nobody to To
 		t = t.To(o.Rooms...)
 	}

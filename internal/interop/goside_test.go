@@ -124,7 +124,10 @@ func (s *goSide) kind() kind  { return kind{adapter: adapterGo} }
 func (s *goSide) UID() string { return s.ns.UID() }
 
 func (s *goSide) target(to interop.Target) backplane.Target {
-	t := s.ns.Except(to.Except...).Timeout(time.Duration(to.TimeoutMS) * time.Millisecond)
+	t := s.ns.Except(to.Except...)
+	if to.TimeoutMS > 0 {
+		t = t.Timeout(time.Duration(to.TimeoutMS) * time.Millisecond)
+	}
 	if len(to.To) > 0 { // none is everybody in a Target of these tests
 		t = t.To(to.To...)
 	}

@@ -1,0 +1,211 @@
+package cbor
+
+import (
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/backplane-go/backplane/codec"
+	shape "github.com/backplane-go/backplane/codec/internal/message"
+)
+
+// strictMode is decMode for messages in which nothing is odd or unknown, which is nearly all of them.
+var strictMode = func() cbor.DecMode {
+	options := decMode.DecOptions()
+	options.ExtraReturnErrors = cbor.ExtraDecErrorUnknownField
+	mode, err := options.DecMode()
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return mode
+}()
+
+// plain reports whether nothing in m can have come from null: the library takes null for an empty text.
+func (m *message) plain() bool {
+	if m.Opts != nil && (empty(m.Opts.Rooms) || empty(m.Opts.Except)) || empty(m.Rooms) {
+		return false
+	}
+	for _, s := range m.Sockets {
+		if s.ID == "" || empty(s.Rooms) {
+			return false
+		}
+	}
+	return true
+}
+
+func empty(names []string) bool {
+	for _, name := range names {
+		if name == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// loose reads the other messages, field by field. What is odd in a field that a message can do without is skipped, as are
+// elements of lists that are of no use.
+type loose struct {
+	skipped int
+	nobody  bool  // rooms were given, but none of them could be read; or who is excepted could not
+	err     error // the first, about what a message cannot do without
+}
+
+func parseLoosely(p []byte) (*codec.Envelope, error) {
+	var l loose
+	m := l.message(p)
+	if l.err != nil {
+		return nil, l.err
+	}
+	env, err := m.envelope()
+	if err != nil {
+		return nil, err
+	}
+	env.Skipped += l.skipped
+	if l.nobody && env.AttachmentID == "" {
+		env.Opts.Nobody, env.Opts.Rooms = true, nil
+	}
+	return env, nil
+}
+
+func (l *loose) message(p data) *message {
+	f := l.open("", p, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 20, 21, 22, 23)
+	m := &message{
+		UID:           need[string](l, "uid", f[2]),
+		NSP:           need[string](l, "nsp", f[3]),
+		AttachmentID:  want[string](l, f[4]),
+		RequesterUID:  want[string](l, f[5]),
+		RequestID:     want[string](l, f[6]),
+		Packet:        f[8],
+		Close:         want[bool](l, f[10]),
+		ClientCount:   need[uint64](l, "clientCount", f[12]),
+		AttachmentKey: want[string](l, f[14]),
+		CloseHash:     want[string](l, f[20]),
+		CloseKey:      want[string](l, f[21]),
+		Process:       want[string](l, f[22]),
+		Clock:         want[uint64](l, f[23]),
+	}
+	if m.Clock > shape.MaxSafe {
+		m.Clock = 0
+		l.skipped++
+	}
+	if !none(f[1]) {
+		typ := need[int64](l, "type", f[1])
+		m.Type = &typ
+	}
+	if l.err != nil || m.Type == nil || m.AttachmentID != "" {
+		return m
+	}
+	has := shape.FieldsOf(codec.Type(*m.Type))
+	if has.Has(shape.Opts) && !none(f[7]) {
+		m.Opts = l.opts(f[7])
+	}
+	if has.Has(shape.Rooms) {
+		m.Rooms, _ = l.names(need[[]data](l, "rooms", f[9]))
+	}
+	if has.Has(shape.Sockets) {
+		m.Sockets = l.sockets(need[[]data](l, "sockets", f[11]))
+	}
+	return m
+}
+
+func (l *loose) opts(p data) *opts {
+	f := l.open("opts", p, 1, 2, 3, 4, 5, 6)
+	o := &opts{Volatile: want[bool](l, f[3]), Timeout: want[int64](l, f[5]), ExpectSingleResponse: want[bool](l, f[6])}
+	skipped := l.skipped
+	if compress := want[bool](l, f[4]); l.skipped == skipped && !none(f[4]) {
+		o.Compress = &compress
+	}
+	skipped = l.skipped
+	rooms, except := want[[]data](l, f[1]), want[[]data](l, f[2])
+	l.nobody = l.skipped > skipped
+	var given bool
+	o.Rooms, given = l.names(rooms)
+	l.nobody = l.nobody || given && len(o.Rooms) == 0
+	o.Except, _ = l.names(except)
+	return o
+}
+
+func (l *loose) sockets(list []data) (all []socket) {
+	for _, p := range list {
+		if major, _, _ := readHead(p); major != majorMap {
+			l.skipped++
+			continue
+		}
+		f := l.open("sockets", p, 1, 2, 3, 4)
+		s := socket{Handshake: f[2], Data: f[4]}
+		s.Rooms, _ = l.names(want[[]data](l, f[3]))
+		var id []string
+		if p, ok := f[1]; ok {
+			id, _ = l.names([]data{p})
+		}
+		if len(id) == 0 {
+			l.skipped++
+			continue
+		}
+		s.ID = id[0]
+		all = append(all, s)
+	}
+	return all
+}
+
+// names reads the texts among list. given reports whether there is anything.
+func (l *loose) names(list []data) (names []string, given bool) {
+	for _, p := range list {
+		var name string
+		if none(p) || decMode.Unmarshal(p, &name) != nil {
+			l.skipped++
+			continue
+		}
+		names = append(names, name)
+	}
+	return names, len(list) > 0
+}
+
+// open returns the values of a map by the keys that are known.
+func (l *loose) open(field string, p data, known ...uint64) map[uint64]data {
+	var all map[any]data
+	if err := decMode.Unmarshal(p, &all); err != nil {
+		l.fail(field, err)
+		return nil
+	}
+	f := make(map[uint64]data, len(known))
+	for _, key := range known {
+		if p, ok := all[key]; ok {
+			f[key] = p
+			delete(all, key)
+		}
+	}
+	l.skipped += len(all)
+	return f
+}
+
+func (l *loose) fail(field string, err error) {
+	if l.err == nil {
+		l.err = malformed(field, err)
+	}
+}
+
+// none reports whether p is not there, or null.
+func none(p data) bool { return len(p) == 0 || p[0] == null || p[0] == undefined }
+
+// want reads a value that a message can do without.
+func want[T any](l *loose, p data) (v T) {
+	if none(p) {
+		return v
+	}
+	if err := decMode.Unmarshal(p, &v); err != nil {
+		l.skipped++
+		var zero T
+		return zero
+	}
+	return v
+}
+
+// need reads a value that a message cannot do without, unless it is not there.
+func need[T any](l *loose, field string, p data) (v T) {
+	if none(p) {
+		return v
+	}
+	if err := decMode.Unmarshal(p, &v); err != nil {
+		l.fail(field, err)
+	}
+	return v
+}
