@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/backplane-go/backplane"
@@ -33,6 +34,10 @@ type Watcher struct {
 	config  Config
 	own     string // a channel on which the watcher hears itself
 	session transport.Session
+
+	mu    sync.Mutex // guards all below
+	heard time.Time  // when anything was last heard
+	spoke time.Time  // when the first thing since then was said that must come back
 }
 
 // Waits before the next attempt to connect.
@@ -137,26 +142,67 @@ func (w *Watcher) murmur(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+		start := time.Now()
 		bounded, cancel := context.WithTimeout(ctx, w.config.Timeout)
-		_ = w.speak(bounded) // if it stays out, receive finds out
+		err := w.speak(bounded)
 		cancel()
+		// What was not sent does not come back. Without an answer in time nobody knows, but the network may be broken.
+		late := errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, transport.ErrNotSent)
+		if err == nil || late {
+			w.expect(start)
+		}
 	}
+}
+
+// expect notes that something was said that must come back.
+func (w *Watcher) expect(said time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if said.After(w.heard) && !w.spoke.After(w.heard) {
+		w.spoke = said
+	}
+}
+
+// hear notes that something was heard.
+func (w *Watcher) hear() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard = time.Now()
+}
+
+// silence returns when anything was last heard, and whether something had to be heard long since.
+func (w *Watcher) silence() (heard time.Time, broken bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.heard, w.spoke.After(w.heard) && time.Since(w.spoke) >= w.config.Interval
 }
 
 // receive receives until the session ends or falls silent, and returns when it last heard anything.
 func (w *Watcher) receive(ctx context.Context) (heard time.Time, err error) {
-	for heard = time.Now(); ; heard = time.Now() {
+	for w.hear(); ; w.hear() {
+		var m transport.Message
+		if m, heard, err = w.next(ctx); err != nil {
+			return heard, err
+		}
+		if m.Channel != w.own {
+			w.config.Deliver(m, time.Now())
+		}
+	}
+}
+
+// next returns the next message, or an error and when anything was last heard.
+func (w *Watcher) next(ctx context.Context) (m transport.Message, heard time.Time, err error) {
+	for {
 		bounded, cancel := context.WithTimeout(ctx, 2*w.config.Interval+w.config.Timeout)
-		m, err := w.session.Receive(bounded)
+		m, err = w.session.Receive(bounded)
 		silent := bounded.Err() != nil && ctx.Err() == nil
 		cancel()
+		heard, broken := w.silence()
 		switch {
-		case err != nil && silent:
-			return heard, ErrSilent
-		case err != nil:
-			return heard, err
-		case m.Channel != w.own:
-			w.config.Deliver(m, time.Now())
+		case err == nil || !silent:
+			return m, heard, err
+		case broken:
+			return m, heard, ErrSilent
 		}
 	}
 }

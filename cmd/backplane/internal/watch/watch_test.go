@@ -2,7 +2,11 @@ package watch_test
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -13,6 +17,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,4 +62,42 @@ func TestSilentConnectionIsGivenUp(t *testing.T) {
 	stop()
 	<-done
 	require.Empty(t, heard, "its own messages are not delivered")
+}
+
+// mute is a bus whose publications fail, once it is told so.
+type mute struct {
+	transport.Bus
+	fails atomic.Bool
+}
+
+func (b *mute) Publish(ctx context.Context, msgs ...transport.Message) error {
+	if b.fails.Load() {
+		return &transport.RejectedError{Err: errors.New("the role may not")}
+	}
+	return b.Bus.Publish(ctx, msgs...)
+}
+
+func TestSessionIsNotGivenUpForWhatWasNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		bus := &mute{Bus: hub}
+		var heard, lost atomic.Int64
+		watcher, err := watch.Open(t.Context(), watch.Config{Bus: bus, Channels: []string{"socket.io#/"}, Timeout: time.Second,
+			Deliver:   func(transport.Message, time.Time) { heard.Add(1) },
+			Lost:      func(error) { lost.Add(1) },
+			Recovered: func(time.Duration) {},
+		})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		group.Go(func() { watcher.Run(ctx) })
+		bus.fails.Store(true)
+		time.Sleep(time.Minute)
+		require.NoError(t, hub.Publish(t.Context(), transport.Message{Channel: "socket.io#/", Payload: []byte("from somebody else")}))
+		synctest.Wait()
+		require.Equal(t, int64(1), heard.Load())
+		require.Zero(t, lost.Load())
+		stop()
+		group.Wait()
+	})
 }
