@@ -8,7 +8,9 @@ import (
 
 // Close says goodbye in every namespace, publishes what is queued, and returns once every goroutine has ended and
 // every connection of the cluster is closed. When ctx ends before that, what is left is given up and ctx's error
-// returned. Closing again waits for the first to finish. A Local that waits for Close makes it wait for ctx.
+// returned. Large messages that the store has not taken when nine tenths of the time until ctx's deadline are over are given up,
+// and reported, so that the goodbyes still go out. Closing again waits for the first to finish. A Local that waits for Close makes
+// it wait for ctx.
 func (c *Cluster) Close(ctx context.Context) error {
 	c.mu.Lock()
 	first := c.state != isClosing
@@ -32,6 +34,7 @@ func (c *Cluster) shutdown(ctx context.Context) {
 		ns.farewell(ctx)
 	}
 	c.publisher.storing.close()
+	defer c.publisher.storing.giveUpBefore(ctx)()
 	if c.isRunning() {
 		select {
 		case <-c.flushed:

@@ -62,9 +62,11 @@ func New(config Config) (*Cluster, error) {
 		Published: func() { c.counts.publishBatches.Add(1) }}
 	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, call: c.trace, counts: &c.counts, report: c.report,
 		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)})
-	c.publisher.storing = &storing{ctx: c.ctx, storer: wire.NewStorer(c.wire, config.Store, config.PublishTimeout, c.group.Go),
+	storing := &storing{storer: wire.NewStorer(c.wire, config.Store, config.PublishTimeout, c.group.Go),
 		queue: c.publisher.queue, fail: c.publisher.fail, counts: &c.counts, trace: &c.config.Trace, call: c.trace,
 		room: capacity{maxItems: config.PublishQueue, maxBytes: config.PublishQueueBytes}}
+	storing.ctx, storing.giveUp = context.WithCancelCause(c.ctx)
+	c.publisher.storing = storing
 	c.process, c.lives = c.newProcess(), newLives(c.began)
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
 		maxWait: config.MaxBackoff, patience: config.HeartbeatInterval * 9 / 10, doubt: config.HeartbeatTimeout, channels: make(map[string]struct{}),

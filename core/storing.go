@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 // else goes past, into the queue for the bus: a store that is slow, or gone, is nothing to small messages.
 type storing struct {
 	ctx    context.Context
+	giveUp context.CancelCauseFunc // ends ctx: what is not stored yet fails
 	storer *wire.Storer
 	queue  *queue[*outgoing] // where everything goes in the end
 	fail   func(o *outgoing, err error)
@@ -157,7 +159,7 @@ func (s *storing) release(o *outgoing, failed []*outgoing) []*outgoing {
 			o.Err = err
 			failed = append(failed, o)
 		}
-	case s.ctx.Err() != nil:
+	case o.ns.cluster.ctx.Err() != nil:
 		o.Err = ErrClosed // it was not stored because of that
 		fallthrough
 	default:
@@ -176,6 +178,17 @@ func (s *storing) close() {
 		s.queue.close()
 	}
 	s.room.free()
+}
+
+var errClosing = errors.New("the store has not answered, and the cluster is being closed")
+
+// giveUpBefore gives up what is not stored when most of the time until ctx's deadline is over: the rest is for the goodbyes, which wait for it.
+func (s *storing) giveUpBefore(ctx context.Context) (stop func() bool) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return func() bool { return true }
+	}
+	return time.AfterFunc(time.Until(deadline)/10*9, func() { s.giveUp(errClosing) }).Stop
 }
 
 // Message, Wanted and Stored make an outgoing a wire.Spilled.

@@ -24,6 +24,7 @@ import (
 type lockable struct {
 	*memstore.Store
 	gate atomic.Pointer[chan struct{}]
+	deaf atomic.Bool // it does not look at its context
 }
 
 func newLockable() *lockable { return &lockable{Store: memstore.NewStore()} }
@@ -38,7 +39,12 @@ func (l *lockable) lock() (unlock func()) {
 }
 
 func (l *lockable) wait(ctx context.Context) error {
-	if gate := l.gate.Load(); gate != nil {
+	gate := l.gate.Load()
+	switch {
+	case gate == nil:
+	case l.deaf.Load():
+		<-*gate
+	default:
 		select {
 		case <-*gate:
 		case <-ctx.Done():
@@ -245,6 +251,31 @@ func TestCloseWithALockedStoreEnds(t *testing.T) {
 		require.Len(t, bye, 1)
 		assert.Zero(t, at[0].Sub(start), "a namespace with nothing to store says goodbye at once")
 	})
+}
+
+func TestCloseLeavesTimeForTheGoodbye(t *testing.T) {
+	for name, deaf := range map[string]bool{"StoreLooksAtItsContext": false, "StoreDoesNot": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told log[error]
+				p := newStocked(t, func(c *core.Config) { c.ErrorHandler = told.add })
+				q := newPuppet(t, p.hub, "/", "puppet")
+				unlock := p.store.lock()
+				p.store.deaf.Store(deaf)
+				require.NoError(t, p.ns.EmitAsync("large", large))
+				require.NoError(t, p.ns.EmitAsync("small"))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				_ = p.here.Close(ctx)
+				bye, _ := q.of(p.ns.UID(), codec.AdapterClose)
+				require.Len(t, bye, 1, "peers that miss it wait for the node until HeartbeatTimeout")
+				assert.Equal(t, []string{`["small"]`}, p.alice.got.all())
+				require.Len(t, told.all(), 1)
+				assert.ErrorContains(t, told.all()[0], "store attachment")
+				unlock()
+			})
+		})
+	}
 }
 
 func TestBrokenStoreMakesNoSessionSilent(t *testing.T) {

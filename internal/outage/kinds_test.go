@@ -44,6 +44,7 @@ type handle struct {
 	bus   transport.Bus
 	query func(ctx context.Context) error // uses the pool as its owner does
 	idle  func()                          // closes what the pool does not need
+	hold  func(tb testing.TB) func()      // takes every connection of the pool, until what it returns is called
 	close func()
 }
 
@@ -68,7 +69,20 @@ var pgxKind = kind{"pgx", func(tb testing.TB, poolURL, own string, config postgr
 			_, err := pool.Exec(ctx, "SELECT 1")
 			return err
 		},
-		idle:  pool.Reset,
+		idle: pool.Reset,
+		hold: func(tb testing.TB) func() {
+			var all []*pgxpool.Conn
+			for range poolSize {
+				c, err := pool.Acquire(within(tb))
+				require.NoError(tb, err)
+				all = append(all, c)
+			}
+			return func() {
+				for _, c := range all {
+					c.Release()
+				}
+			}
+		},
 		close: pool.Close,
 	}
 }}
@@ -84,7 +98,20 @@ var pqKind = kind{"pq", func(tb testing.TB, poolURL, own string, config postgres
 			_, err := db.ExecContext(ctx, "SELECT 1")
 			return err
 		},
-		idle:  func() { db.SetMaxIdleConns(0); db.SetMaxIdleConns(2) },
+		idle: func() { db.SetMaxIdleConns(0); db.SetMaxIdleConns(2) },
+		hold: func(tb testing.TB) func() {
+			var all []*sql.Conn
+			for range poolSize {
+				c, err := db.Conn(within(tb))
+				require.NoError(tb, err)
+				all = append(all, c)
+			}
+			return func() {
+				for _, c := range all {
+					_ = c.Close()
+				}
+			}
+		},
 		close: func() { _ = db.Close() },
 	}
 }}

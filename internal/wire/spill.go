@@ -82,7 +82,7 @@ func putAll(ctx context.Context, store Store, bodies [][]byte) (ids []string, er
 			}
 		}
 		if errs[i] = err; err != nil && ctx.Err() != nil {
-			errs[i] = ctx.Err() // the reason is of more use than what it led to
+			errs[i] = context.Cause(ctx) // the reason is of more use than what it led to
 		}
 	}
 	return ids, errs

@@ -56,7 +56,7 @@ func NewStorer(wire *Wire, store Store, timeout time.Duration, spawn func(func()
 }
 
 // Add queues a message. It returns an error, and will not call Stored, when the store is stuck. The store gets ctx, or that of an
-// earlier call.
+// earlier call; when that ends, what waits fails with its cause.
 func (s *Storer) Add(ctx context.Context, m Spilled) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,13 +119,15 @@ func (s *Storer) put(ctx context.Context, some []waiting) {
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	var over atomic.Bool // some are not ours any more
-	watchdog := time.AfterFunc(s.timeout+Grace, func() {
-		if over.CompareAndSwap(false, true) {
-			s.abandon(ctx, some)
-		}
+	stop := context.AfterFunc(bounded, func() {
+		time.AfterFunc(Grace, func() {
+			if over.CompareAndSwap(false, true) {
+				s.abandon(ctx, some, context.Cause(bounded))
+			}
+		})
 	})
-	defer watchdog.Stop()
 	ids, errs := putAll(bounded, s.store, bodies)
+	stop()
 	if !over.CompareAndSwap(false, true) {
 		s.mu.Lock()
 		s.stuck--
@@ -142,7 +144,7 @@ func (s *Storer) put(ctx context.Context, some []waiting) {
 		m.Stored(ctx)
 	}
 	for _, m := range lost {
-		m.Message().Err = storeError(m.Message(), bounded.Err())
+		m.Message().Err = storeError(m.Message(), context.Cause(bounded))
 		m.Stored(ctx)
 	}
 }
@@ -168,10 +170,10 @@ func (s *Storer) note(begun time.Time, stored bool, ended error) (lost []waiting
 
 // abandon gives up a round trip from which the store has not returned: it may go on reading the bodies. It gives up all that waits too, if
 // nobody is left who could store it.
-func (s *Storer) abandon(ctx context.Context, some []waiting) {
+func (s *Storer) abandon(ctx context.Context, some []waiting, why error) {
 	for _, m := range some {
 		m.Message().buf = nil
-		m.Message().Err = storeError(m.Message(), context.DeadlineExceeded)
+		m.Message().Err = storeError(m.Message(), why)
 	}
 	s.mu.Lock()
 	s.stuck++
