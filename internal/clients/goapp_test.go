@@ -153,6 +153,7 @@ func handle(s *socketio.Socket) {
 		ack("once more")
 	})
 	s.On("all", func(ack socketio.Ack, args ...any) { ack(append(args, len(args))...) })
+	s.On("auth", func(ack func(backplane.Value)) { ack(s.Auth()) })
 	s.On("back", func(value backplane.Value) error { return s.Emit("back", value) })
 	s.On("ask me", func(ctx context.Context, value any, ack func(backplane.Value)) error {
 		answer, err := s.EmitWithAck(ctx, "question", value)

@@ -27,6 +27,7 @@ type rawSocket struct {
 	sid     string // of the session
 	id      string // of the socket in "/"
 	mute    bool   // pings are not answered
+	pings   bool   // pings are packets like others
 }
 
 // endpoint is the server's URL with that query.
@@ -36,11 +37,20 @@ func (f *fixture) endpoint(scheme, query string) string {
 
 // dial opens a WebSocket with that query and waits for nothing.
 func (f *fixture) dial(query string) (*rawSocket, error) {
-	conn, early, _, err := ws.Dialer{}.Dial(f.ctx, f.endpoint("ws", query))
+	return f.dialSocket(f.endpoint("ws", query), false)
+}
+
+// dialRaw is dial for a path, and leaves pings to the test.
+func (f *fixture) dialRaw(path string) (*rawSocket, error) {
+	return f.dialSocket(strings.Replace(f.server.url(), "http", "ws", 1)+path, true)
+}
+
+func (f *fixture) dialSocket(target string, pings bool) (*rawSocket, error) {
+	conn, early, _, err := ws.Dialer{}.Dial(f.ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	s := &rawSocket{f: f, conn: conn}
+	s := &rawSocket{f: f, conn: conn, pings: pings}
 	var r io.Reader = conn
 	if early != nil {
 		r = io.MultiReader(early, conn)
@@ -133,7 +143,7 @@ func (s *rawSocket) read(r *bufio.Reader) {
 			s.packets.Put("close:")
 		case h.OpCode == ws.OpBinary:
 			s.packets.Put("b:" + string(payload))
-		case string(payload) == "2":
+		case string(payload) == "2" && !s.pings:
 			if !s.mute {
 				_ = s.write(ws.OpText, "3")
 			}

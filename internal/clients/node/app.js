@@ -70,6 +70,7 @@ function connected(socket, tell) {
     ack("once more");
   });
   socket.on("all", (...args) => args.pop()(...args, args.length));
+  socket.on("auth", (ack) => ack(socket.handshake.auth));
   socket.on("back", (value) => socket.emit("back", value));
   socket.on("ask me", async (value, ack) => ack(await socket.emitWithAck("question", value)));
   socket.on("count", (n) => {

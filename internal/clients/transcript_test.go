@@ -1,0 +1,169 @@
+package clients_test
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+)
+
+// A transcript is what a client and a server say to each other, a step in each line:
+//
+//	GET QUERY -> STATUS BODY        a request, and the answer to it; POST, PUT and others likewise
+//	POST QUERY BODY -> STATUS BODY  the same with a body; without -> the answer does not matter
+//	poll SID PACKET                 the next packet of a session, which may come with others
+//	over SID                        polls until the session is unknown, and answers nothing
+//	gone SID                        waits until the session is unknown, and does not poll
+//	a: QUERY                        opens a WebSocket, called a
+//	a: QUERY -> refused             and is refused
+//	a> TEXT, a>> HEX                sends a text, or bytes
+//	a< TEXT, a<< HEX                receives it
+//	a closed                        the server closes the connection
+//
+// QUERY follows "/socket.io/?EIO=4&", or is a whole path. In what is received, $name is what it was before, or, at first, any word
+// from then on called so; * is anything. ^ stands for the separator of packets in a body.
+type transcript struct {
+	f       *fixture
+	names   map[string]string
+	sockets map[string]*rawSocket
+	polls   map[string]*rawPoll
+}
+
+var (
+	pollStep    = regexp.MustCompile(`^(poll|over|gone) (\S+) ?(.*)$`)
+	requestStep = regexp.MustCompile(`^([A-Z]+) (\S+)(?: (.*?))??(?: -> (\d+ ?.*))?$`)
+	dialStep    = regexp.MustCompile(`^(\w+): (\S+)( -> refused)?$`)
+	socketStep  = regexp.MustCompile(`^(\w+)(>>?|<<?| closed) ?(.*)$`)
+	name        = regexp.MustCompile(`\$[a-z]+`)
+)
+
+// plays carries out a transcript. It fails at the first step that does not come about.
+func (f *fixture) plays(text string) {
+	f.Helper()
+	t := &transcript{f: f, names: make(map[string]string), sockets: make(map[string]*rawSocket), polls: make(map[string]*rawPoll)}
+	for _, step := range strings.Split(strings.TrimSpace(text), "\n") {
+		if step = strings.TrimSpace(step); step != "" {
+			f.Logf("%s", step)
+			t.step(step)
+		}
+	}
+}
+
+func (t *transcript) step(step string) {
+	t.f.Helper()
+	if m := pollStep.FindStringSubmatch(step); m != nil {
+		t.poll(m[1], t.fill(m[2]), m[3])
+		return
+	}
+	if m := requestStep.FindStringSubmatch(step); m != nil {
+		got := t.request(m[1], m[2], m[3])
+		if m[4] != "" {
+			t.matches(m[4], got)
+		}
+		return
+	}
+	if m := dialStep.FindStringSubmatch(step); m != nil {
+		s, err := t.f.dialRaw(t.query(m[2]))
+		if m[3] != "" && t.f.onNode && err == nil { // where it is refused after it has been opened
+			s.closed(step)
+			return
+		}
+		require.Equal(t.f, m[3] != "", err != nil, "%s: %v", step, err)
+		t.sockets[m[1]] = s
+		return
+	}
+	m := socketStep.FindStringSubmatch(step)
+	require.NotNil(t.f, m, "no step: %s", step)
+	s := t.sockets[m[1]]
+	require.NotNil(t.f, s, "no such WebSocket: %s", step)
+	switch m[2] {
+	case ">":
+		require.NoError(t.f, s.write(ws.OpText, t.fill(m[3])), step)
+	case ">>":
+		data, err := hex.DecodeString(m[3])
+		require.NoError(t.f, err, step)
+		require.NoError(t.f, s.write(ws.OpBinary, string(data)), step)
+	case "<":
+		t.matches(m[3], s.next(step))
+	case "<<":
+		data, err := hex.DecodeString(m[3])
+		require.NoError(t.f, err, step)
+		require.Equal(t.f, "b:"+string(data), s.next(step), step)
+	default:
+		s.closed(step)
+	}
+}
+
+func (t *transcript) poll(verb, sid, packet string) {
+	t.f.Helper()
+	switch verb {
+	case "poll":
+		p := t.polls[sid]
+		if p == nil {
+			p = &rawPoll{f: t.f, sid: sid}
+			t.polls[sid] = p
+		}
+		t.matches(packet, p.next())
+	default:
+		method := map[string]string{"over": "GET", "gone": "PUT"}[verb] // the latter is refused, whatever becomes of the session
+		t.f.until("the session is unknown", func() bool { return t.request(method, "transport=polling&sid="+sid, "") == "400 "+unknownSession })
+	}
+}
+
+// query returns the query of a step, or its path.
+func (t *transcript) query(query string) string {
+	query = t.fill(query)
+	if strings.HasPrefix(query, "/") {
+		return query
+	}
+	return "/socket.io/?EIO=4&" + query
+}
+
+// request returns the status and the body of the answer.
+func (t *transcript) request(method, query, body string) string {
+	var header http.Header
+	if body != "" {
+		header = http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}
+	}
+	r := t.f.request(method, t.f.server.url()+t.query(query), strings.NewReader(strings.ReplaceAll(t.fill(body), "^", "\x1e")), header)
+	return fmt.Sprintf("%d %s", r.Status, r.Body)
+}
+
+// fill puts in what names stand for.
+func (t *transcript) fill(text string) string {
+	return name.ReplaceAllStringFunc(text, func(n string) string { return t.names[n] })
+}
+
+// matches compares what came with what was to come.
+func (t *transcript) matches(want, got string) {
+	t.f.Helper()
+	require.True(t.f, match(want, got, t.names), "%q was to come, and not %q", want, got)
+}
+
+// match compares got with a pattern, and learns the names in it that have no value yet.
+func match(pattern, got string, names map[string]string) bool {
+	var learned []string
+	pattern = strings.NewReplacer(`\*`, `.*`, `\^`, "\x1e").Replace(regexp.QuoteMeta(pattern))
+	pattern = regexp.MustCompile(`\\\$[a-z]+`).ReplaceAllStringFunc(pattern, func(n string) string {
+		n = n[1:]
+		if value, known := names[n]; known {
+			return regexp.QuoteMeta(value)
+		}
+		learned = append(learned, n)
+		return `([\w-]+)`
+	})
+	m := regexp.MustCompile(`(?s)^` + pattern + `$`).FindStringSubmatch(got)
+	if m == nil {
+		return false
+	}
+	for i, n := range learned {
+		names[n] = m[i+1]
+	}
+	return true
+}
+
+const unknownSession = `{"code":1,"message":"Session ID unknown"}`
