@@ -29,10 +29,18 @@
 // all databases; see pg_notification_queue_usage), and NOTIFY fails when it is full. Receive has to be called
 // all the time.
 //
+// A connection that was closed while it was idle is replaced, and what is published goes over the new one. That happens only if the
+// server has certainly not seen the messages: the connection was dead before anything was written, or the server said goodbye
+// (pg_terminate_backend, a shutdown, idle_session_timeout) before it answered anything. Otherwise nothing is sent again.
+//
 // # Connections
 //
 // Each driver opens two connections of its own when they are first needed: one that listens (per session) and
 // one that publishes. They are never taken from, nor given to, the pool of the caller, which serves the
 // attachments alone. With lib/pq up to two more write attachments. All have to reach the server itself, or a proxy that pools whole sessions: behind a
 // transaction-pooling proxy LISTEN is lost silently.
+//
+// The driver's own connections protect themselves from being ended: they turn idle_session_timeout off and TCP keepalives on, and, where
+// they listen or publish, statement_timeout and lock_timeout off. docs/operations.md has the list. The settings of the pool's connections
+// are left alone.
 package postgres

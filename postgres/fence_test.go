@@ -80,8 +80,7 @@ func TestNothingArrivesAfterWhatWasPublishedLater(t *testing.T) {
 	}
 }
 
-// TestStatementThatWaitsInTheServerIsEnded holds the lock that every commit with a notification needs, by a commit that waits for
-// a replica which does not exist.
+// TestStatementThatWaitsInTheServerIsEnded: what was given up while it waited for the lock of notifications is not committed later.
 func TestStatementThatWaitsInTheServerIsEnded(t *testing.T) {
 	server := pgtest.OwnServer(t)
 	for _, k := range kinds {
@@ -90,34 +89,45 @@ func TestStatementThatWaitsInTheServerIsEnded(t *testing.T) {
 			d := newDriver(t, k, database)
 			s := listen(t, d, "a")
 			expect(t, d, s, "a")
-			pgtest.Exec(t, database, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-			pgtest.Exec(t, database, "SELECT pg_reload_conf()")
-			holder, err := pgx.Connect(within(t), database)
-			require.NoError(t, err)
-			held := make(chan error)
-			go func() {
-				_, err := holder.Exec(within(t), "BEGIN; CREATE TABLE written (); NOTIFY b; COMMIT")
-				held <- err
-			}()
-			waits := func(event, name string) func() bool {
-				return func() bool {
-					return pgtest.Backends(t, database, "wait_event = '"+event+"' AND application_name = '"+name+"'") == 1
-				}
-			}
-			require.Eventually(t, waits("SyncRep", ""), patience, 10*time.Millisecond, "the commit waits")
+			release := holdNotifications(t, database)
 			given, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 			defer cancel()
 			require.Error(t, d.Publish(given, messages("a", "given up")...))
 			published := make(chan error)
 			go func() { published <- d.Publish(within(t), messages("a", "now")...) }()
-			require.Eventually(t, waits("object", "backplane publish"), patience, 10*time.Millisecond, "one statement waits, and not two")
-			pgtest.Exec(t, database, "ALTER SYSTEM RESET synchronous_standby_names")
-			pgtest.Exec(t, database, "SELECT pg_reload_conf()")
-			require.NoError(t, <-held)
+			require.Eventually(t, func() bool {
+				return pgtest.Backends(t, database, "wait_event = 'object' AND application_name = 'backplane publish'") == 1
+			}, patience, 10*time.Millisecond, "one statement waits, and not two")
+			release()
 			require.NoError(t, <-published)
-			require.NoError(t, holder.Close(within(t)))
 			expect(t, d, s, "a", "now")
 		})
+	}
+}
+
+// holdNotifications holds the lock that every commit with a notification needs, by a commit that waits for a replica which does not
+// exist, until release. It needs a server of the test's own.
+func holdNotifications(t *testing.T, database string) (release func()) {
+	t.Helper()
+	pgtest.Exec(t, database, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+	pgtest.Exec(t, database, "SELECT pg_reload_conf()")
+	holder, err := pgx.Connect(within(t), database)
+	require.NoError(t, err)
+	_, err = holder.Exec(within(t), "SET application_name = 'holder'; SET statement_timeout = 0")
+	require.NoError(t, err)
+	held := make(chan error)
+	go func() {
+		_, err := holder.Exec(within(t), "BEGIN; CREATE TABLE written (); NOTIFY b; COMMIT")
+		held <- err
+	}()
+	require.Eventually(t, func() bool {
+		return pgtest.Backends(t, database, "wait_event = 'SyncRep' AND application_name = 'holder'") == 1
+	}, patience, 10*time.Millisecond, "the commit waits")
+	return func() {
+		pgtest.Exec(t, database, "ALTER SYSTEM RESET synchronous_standby_names")
+		pgtest.Exec(t, database, "SELECT pg_reload_conf()")
+		require.NoError(t, <-held)
+		require.NoError(t, holder.Close(within(t)))
 	}
 }
 

@@ -8,7 +8,8 @@
 // published, and so do messages of different buses when one Publish has returned before the other began. Nothing is
 // delivered twice, and equal messages are distinct: a bus whose server merges equal notifications has to keep them apart.
 //
-// A bus retries nothing and reconnects nothing: the cluster (package core) does both, once for all buses.
+// A bus does not send again what may have been sent, and its sessions do not reconnect: the cluster (package core) replaces them, once
+// for all buses. A Publish that finds its connection dead before it has sent anything may open another one.
 //
 // A panic of a bus is an error of the call, and leaves open what was sent; a session whose Receive panics is closed. Publish and
 // Receive must not end the goroutine that calls them (runtime.Goexit).

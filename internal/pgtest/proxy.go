@@ -41,6 +41,7 @@ type Proxy struct {
 
 	delay    time.Duration
 	refused  bool
+	held     int // connections, by direction, with bytes that are held back
 	pairs    map[*pair]struct{}
 	accepted int
 	closed   bool
@@ -114,6 +115,13 @@ func (p *Proxy) set(d Direction, only string) {
 	defer p.mu.Unlock()
 	p.stalled, p.only = d, only
 	p.wake.Broadcast()
+}
+
+// Held returns on how many connections bytes are held back now, counting each direction.
+func (p *Proxy) Held() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
 }
 
 // Delay makes every piece of bytes wait, in both directions. Zero ends it.
@@ -263,6 +271,10 @@ func (p *Proxy) pass(c *pair, d Direction, bytes []byte) bool {
 		p.mu.Unlock()
 		time.Sleep(wait)
 		p.mu.Lock()
+	}
+	if len(bytes) > 0 {
+		p.held++
+		defer func() { p.held-- }()
 	}
 	for p.holds(c, d) {
 		p.wake.Wait()

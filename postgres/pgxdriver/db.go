@@ -24,7 +24,9 @@ type db struct {
 var _ engine.DB = (*db)(nil)
 
 func (d *db) QueryRow(ctx context.Context, statement string, args []any, dest ...any) (bool, error) {
-	err := d.try(args, func(args []any) error { return d.pool.QueryRow(ctx, statement, args...).Scan(dest...) })
+	err := d.try(ctx, args, func(conn *pgxpool.Conn, args []any) error {
+		return conn.QueryRow(ctx, statement, args...).Scan(dest...)
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -32,8 +34,8 @@ func (d *db) QueryRow(ctx context.Context, statement string, args []any, dest ..
 }
 
 func (d *db) Rows(ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error) error {
-	return d.try(args, func(args []any) error {
-		rows, err := d.pool.Query(ctx, statement, args...)
+	return d.try(ctx, args, func(conn *pgxpool.Conn, args []any) error {
+		rows, err := conn.Query(ctx, statement, args...)
 		return each(rows, err, row)
 	})
 }
@@ -50,17 +52,22 @@ func each(rows pgx.Rows, err error, row func(n, size int64, bytes []byte) error)
 }
 
 func (d *db) Exec(ctx context.Context, statement string, args ...any) error {
-	return d.try(args, func(args []any) error {
-		_, err := d.pool.Exec(ctx, statement, args...)
+	return d.try(ctx, args, func(conn *pgxpool.Conn, args []any) error {
+		_, err := conn.Exec(ctx, statement, args...)
 		return err
 	})
 }
 
 // try makes a call, and makes it again without a prepared statement if there turns out to be a proxy: the server has
 // done nothing yet.
-func (d *db) try(args []any, call func(args []any) error) error {
+func (d *db) try(ctx context.Context, args []any, call func(conn *pgxpool.Conn, args []any) error) error {
+	conn, err := d.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
 	if !d.shared.Load() {
-		err := call(args)
+		err := call(conn, args)
 		if !engine.NotPrepared(err) {
 			return err
 		}
@@ -69,7 +76,45 @@ func (d *db) try(args []any, call func(args []any) error) error {
 	if len(args) > 0 { // else it is sent as it is anyway
 		args = append([]any{pgx.QueryExecModeExec}, args...)
 	}
-	return call(args)
+	return call(conn, args)
+}
+
+// acquire takes a connection of the pool that lives. The pool itself pings those that were idle for a second; this finds those that
+// have died since.
+func (d *db) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	for {
+		conn, err := d.take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if quiet, known := engine.Quiet(conn.Conn().PgConn().Conn()); quiet || !known {
+			return conn, nil
+		}
+		bounded, cancel := engine.Ping(ctx)
+		err = conn.Ping(bounded)
+		cancel()
+		if err == nil {
+			return conn, nil
+		}
+		conn.Release() // it is closed, so that the pool forgets it
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// take takes a connection of the pool, which waits for the answer to its ping for as long as the context lasts, unless its PingTimeout is
+// set. So the first two attempts are given less: a connection that does not answer is forgotten with them.
+func (d *db) take(ctx context.Context) (*pgxpool.Conn, error) {
+	for range 2 {
+		bounded, cancel := engine.Ping(ctx)
+		conn, err := d.pool.Acquire(bounded)
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return conn, err
+		}
+	}
+	return d.pool.Acquire(ctx)
 }
 
 // Bytes are sent as they are.
@@ -78,10 +123,19 @@ func (*db) Bytes(p []byte) (string, any) { return "$1::bytea", p }
 // Writer is the pool itself.
 func (d *db) Writer(context.Context, string) engine.DB { return d }
 
-func (*db) SQLState(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
-		return e.Code
+// Fate tells what became of a statement. A goodbye instead of an answer comes before the statement is run, or, in rare cases, after: a
+// row may then be stored twice, of which nobody knows one.
+func (*db) Fate(err error) engine.Fate {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return engine.Refused
 	}
-	return ""
+	var e *pgconn.PgError
+	if pgconn.SafeToRetry(err) && !engine.OfContext(err) || errors.As(err, &e) && engine.IsGoodbye(e.SeverityUnlocalized, e.Code, e.Routine) {
+		return engine.Unsent
+	}
+	if errors.Is(err, pgconn.ErrConnClosed) || engine.Broken(err) {
+		return engine.Open
+	}
+	return engine.Refused
 }

@@ -28,8 +28,8 @@ type Config struct {
 	// LISTEN is lost. Default: the settings of the pool.
 	//
 	// The BeforeConnect and AfterConnect hooks of the pool run for the driver's own connections either way. The
-	// driver names itself in application_name, asks for UTF8, gives up connecting after 10 seconds and turns on
-	// TCP keepalives, where the settings leave that open.
+	// driver names itself in application_name, asks for UTF8 and gives up connecting after 10 seconds, where the settings leave that
+	// open. It turns on TCP keepalives, and idle_session_timeout and the like off, whatever the settings say: see package postgres.
 	// Once the listening connection is open it does without pgx: OnNotice and OnPgError are not called for it.
 	ConnConfig *pgx.ConnConfig
 }

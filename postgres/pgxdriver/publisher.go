@@ -12,6 +12,7 @@ import (
 // publisher publishes with prepared statements.
 type publisher struct {
 	conn      *pgconn.PgConn
+	link      *engine.Link
 	one, many *pgconn.StatementDescription
 
 	begin, commit *pgconn.StatementDescription // prepared when first needed
@@ -28,7 +29,7 @@ func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.P
 	if err != nil {
 		return nil, err
 	}
-	p := &publisher{conn: conn}
+	p := &publisher{conn: conn, link: link}
 	err = errors.Join(p.prepare(&p.one, "backplane_one", engine.NotifyOne), p.prepare(&p.many, "backplane_many", engine.NotifyMany))
 	if err != nil {
 		link.Cut()
@@ -51,26 +52,28 @@ func (p *publisher) statement(b engine.Batch) *pgconn.StatementDescription {
 	return p.many
 }
 
-func (p *publisher) Notify(batches []engine.Batch) (committed int, intact bool, err error) {
+func (p *publisher) Notify(batches []engine.Batch) (committed int, fate engine.Fate, err error) {
+	p.link.Begin()
 	if len(batches) == 1 {
 		b := batches[0]
 		_, err = p.conn.ExecStatement(context.Background(), p.statement(b), [][]byte{b.Channels, b.Payloads}, inBinary, nil).Close()
 		if err == nil {
-			return 1, true, nil
+			return 1, fate, nil
 		}
-		return 0, refused(p.conn, err), err
+		return 0, p.fate(err), err
 	}
 	return p.pipeline(batches)
 }
 
 // pipeline sends all batches in one round trip. They share one synchronization point, so that the server skips
 // what follows a failing batch, and each is a transaction block of its own.
-func (p *publisher) pipeline(batches []engine.Batch) (committed int, intact bool, err error) {
+func (p *publisher) pipeline(batches []engine.Batch) (committed int, fate engine.Fate, err error) {
 	if p.begin == nil {
 		err := errors.Join(p.prepare(&p.begin, "backplane_begin", "BEGIN"), p.prepare(&p.commit, "backplane_commit", "COMMIT"))
 		if err != nil {
-			return 0, false, err
+			return 0, engine.Unsent, err
 		}
+		p.link.Begin()
 	}
 	pipeline := p.conn.StartPipeline(context.Background())
 	for _, b := range batches {
@@ -93,22 +96,33 @@ func (p *publisher) pipeline(batches []engine.Batch) (committed int, intact bool
 		err = closeErr
 	}
 	if err == nil {
-		return committed, true, nil
+		return committed, fate, nil
 	}
-	if !refused(p.conn, err) {
-		return committed, false, err
-	}
-	if p.conn.TxStatus() != 'I' {
+	fate = p.fate(err)
+	if fate == engine.Refused && p.conn.TxStatus() != 'I' {
 		if _, rollbackErr := p.conn.Exec(context.Background(), "ROLLBACK").ReadAll(); rollbackErr != nil {
-			return committed, false, err
+			return committed, engine.Open, err
 		}
 	}
-	return committed, true, err
+	return committed, fate, err
 }
 
-func (p *publisher) Exec(statements string) error {
-	_, err := p.conn.Exec(context.Background(), statements).ReadAll()
-	return err
+// fate is that of what was sent since the link's Begin.
+func (p *publisher) fate(err error) engine.Fate {
+	switch {
+	case p.link.Untouched():
+		return engine.Unsent
+	case refused(p.conn, err):
+		return engine.Refused
+	}
+	return engine.Open
+}
+
+func (p *publisher) Ping() error { return p.conn.Ping(context.Background()) }
+
+func (p *publisher) Exec(statements string) (intact bool, err error) {
+	_, err = p.conn.Exec(context.Background(), statements).ReadAll()
+	return refused(p.conn, err), err
 }
 
 func (p *publisher) Close() { end(p.conn) }

@@ -2,19 +2,12 @@ package pgxdriver
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
-	"net/http/httptest"
-	"net/url"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -22,58 +15,9 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// encrypted returns the URL under which a database can be reached by TLS alone.
-func encrypted(t *testing.T, database string) string {
-	t.Helper()
-	server := httptest.NewTLSServer(nil) // for its certificate
-	certificate := server.TLS.Certificates[0]
-	server.Close()
-	target, err := pgx.ParseConfig(database)
-	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var serving sync.WaitGroup
-	t.Cleanup(func() {
-		_ = listener.Close()
-		serving.Wait()
-	})
-	serving.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() {
-				defer conn.Close()
-				if _, err := pgproto3.NewBackend(conn, conn).ReceiveStartupMessage(); err != nil {
-					t.Errorf("the request for TLS: %v", err)
-					return
-				}
-				_, _ = conn.Write([]byte("S"))
-				plain, err := net.Dial("tcp", net.JoinHostPort(target.Host, fmt.Sprint(target.Port)))
-				if err != nil {
-					t.Errorf("Dial: %v", err)
-					return
-				}
-				defer plain.Close()
-				secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}})
-				serving.Go(func() {
-					_, _ = io.Copy(plain, secure)
-					_ = plain.Close()
-				})
-				_, _ = io.Copy(secure, plain)
-			})
-		}
-	})
-	return pgtest.With(t, database, func(u *url.URL) {
-		u.Host = listener.Addr().String()
-		u.RawQuery = "sslmode=require"
-	})
-}
-
 // Contexts end in the middle of TLS's own messages, too.
 func TestReceivingOverTLS(t *testing.T) {
-	database := encrypted(t, pgtest.Database(t))
+	database := pgtest.Encrypted(t, pgtest.Database(t))
 	pool, err := pgxpool.New(within(t), database)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

@@ -29,7 +29,17 @@ func (d *dialer) dialDirect(ctx context.Context) (*direct, error) {
 		link.Cut()
 		return nil, err
 	}
-	return &direct{conn: conn, link: link, prepared: make(map[string]driver.StmtQueryContext)}, nil
+	opened := &direct{conn: conn, link: link, prepared: make(map[string]driver.StmtQueryContext)}
+	stop := link.CutWhen(ctx)
+	_, err = conn.(driver.ExecerContext).ExecContext(context.Background(), engine.Storing, nil)
+	if whole := stop(); !whole || !opened.usable() { // else settings that are refused are done without
+		opened.close()
+		if !whole {
+			err = ctx.Err()
+		}
+		return nil, err
+	}
+	return opened, nil
 }
 
 // dialBinary opens a connection on which []byte is sent as it is.
@@ -53,6 +63,8 @@ func (d *dialer) dialBinary(ctx context.Context, link *engine.Link, name string)
 	return conn, err
 }
 
+func (d *direct) ping() error { return d.conn.(driver.Pinger).Ping(context.Background()) }
+
 func (d *direct) usable() bool { return d.conn.(driver.Validator).IsValid() }
 
 func (d *direct) close() {
@@ -66,11 +78,13 @@ func (d *direct) queryRow(statement string, args []any, dest ...any) (found bool
 	if stmt == nil {
 		prepared, err := d.conn.Prepare(statement)
 		if err != nil {
+			d.link.Begin() // the statement itself was not sent
 			return false, err
 		}
 		stmt = prepared.(driver.StmtQueryContext)
 		d.prepared[statement] = stmt
 	}
+	d.link.Begin()
 	named := make([]driver.NamedValue, len(args))
 	for i, arg := range args {
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}

@@ -3,21 +3,22 @@ package pqdriver
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/base64"
 	"errors"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/lib/pq"
 
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
 // pool is the pool of the caller. lib/pq has the server parse and plan a query anew each time, unless it is prepared.
 type pool struct {
-	db *sql.DB
+	db   *sql.DB
+	used atomic.Int64 // when a call last worked, in nanoseconds since 1970
 
 	mu       sync.Mutex // guards all below
 	trust    trust
@@ -37,7 +38,7 @@ const (
 var _ engine.DB = (*pool)(nil)
 
 func (p *pool) QueryRow(ctx context.Context, statement string, args []any, dest ...any) (bool, error) {
-	err := within(ctx, func() error { return p.queryRow(ctx, statement, args, dest) })
+	err := p.call(ctx, func() error { return p.queryRow(ctx, statement, args, dest) })
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -54,7 +55,7 @@ func (p *pool) queryRow(ctx context.Context, statement string, args, dest []any)
 }
 
 func (p *pool) Rows(ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error) error {
-	return within(ctx, func() error {
+	return p.call(ctx, func() error {
 		return p.run(ctx, statement, args, func(stmt *sql.Stmt, text string) error {
 			var rows *sql.Rows
 			var err error
@@ -198,7 +199,7 @@ func (p *pool) answers(ctx context.Context) bool {
 }
 
 func (p *pool) Exec(ctx context.Context, statement string, args ...any) error {
-	return within(ctx, func() error {
+	return p.call(ctx, func() error {
 		text, err := inline(statement, args)
 		if err == nil {
 			_, err = p.db.ExecContext(ctx, text)
@@ -216,12 +217,34 @@ func (*pool) Bytes(p []byte) (string, any) {
 // Writer is the pool itself.
 func (p *pool) Writer(context.Context, string) engine.DB { return p }
 
-func (p *pool) SQLState(err error) string {
-	var e *pq.Error
-	if errors.As(err, &e) {
-		return string(e.Code)
+// Fate tells what became of a statement. lib/pq does not tell whether a connection that is bad was so before, and database/sql has
+// sent the statement again on others if it thinks so.
+func (*pool) Fate(err error) engine.Fate {
+	if errors.Is(err, driver.ErrBadConn) || engine.Broken(err) {
+		return engine.Open
 	}
-	return ""
+	return engine.Refused
+}
+
+// call makes a call, and waits for it not much longer than ctx lasts. Before the first for a while it makes sure that the pool has a
+// connection that answers: neither lib/pq nor database/sql notices that a network swallows what is sent. One that does not
+// answer stays with lib/pq, and the call takes another one.
+func (p *pool) call(ctx context.Context, call func() error) error {
+	if time.Since(time.Unix(0, p.used.Load())) > engine.MaxIdle {
+		for range 2 {
+			bounded, cancel := engine.Ping(ctx)
+			err := within(bounded, func() error { return p.db.PingContext(bounded) })
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+				break // what else is wrong the call itself will tell
+			}
+		}
+	}
+	err := within(ctx, call)
+	if err == nil {
+		p.used.Store(time.Now().UnixNano())
+	}
+	return err
 }
 
 // grace is how long a call may take after its context has ended: lib/pq asks the server to cancel, and waits for

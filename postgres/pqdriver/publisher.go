@@ -14,6 +14,7 @@ import (
 // and close connections as it likes.
 type publisher struct {
 	conn      driver.Conn
+	link      *engine.Link
 	one, many driver.StmtExecContext
 }
 
@@ -24,7 +25,7 @@ func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.P
 	if err != nil {
 		return nil, err
 	}
-	p := &publisher{conn: conn}
+	p := &publisher{conn: conn, link: link}
 	if err := errors.Join(p.prepare(&p.one, engine.NotifyOne), p.prepare(&p.many, engine.NotifyMany)); err != nil {
 		p.Close()
 		return nil, err
@@ -41,18 +42,30 @@ func (p *publisher) prepare(statement *driver.StmtExecContext, sql string) error
 	return nil
 }
 
-func (p *publisher) Notify(batches []engine.Batch) (committed int, intact bool, err error) {
+func (p *publisher) Notify(batches []engine.Batch) (committed int, fate engine.Fate, err error) {
 	for i, b := range batches {
 		statement := p.many
 		if b.Items == 1 {
 			statement = p.one
 		}
 		args := []driver.NamedValue{{Ordinal: 1, Value: b.Channels}, {Ordinal: 2, Value: b.Payloads}}
+		p.link.Begin()
 		if _, err := statement.ExecContext(context.Background(), args); err != nil {
-			return i, p.refused(err), err
+			return i, p.fate(err), err
 		}
 	}
-	return len(batches), true, nil
+	return len(batches), fate, nil
+}
+
+// fate is that of what was sent since the link's Begin.
+func (p *publisher) fate(err error) engine.Fate {
+	switch {
+	case p.link.Untouched():
+		return engine.Unsent
+	case p.refused(err):
+		return engine.Refused
+	}
+	return engine.Open
 }
 
 // refused tells whether the server itself refused a statement and the connection survived it.
@@ -61,9 +74,11 @@ func (p *publisher) refused(err error) bool {
 	return errors.As(err, &e) && !e.Fatal() && p.conn.(driver.Validator).IsValid()
 }
 
-func (p *publisher) Exec(statements string) error {
-	_, err := p.conn.(driver.ExecerContext).ExecContext(context.Background(), statements, nil)
-	return err
+func (p *publisher) Ping() error { return p.conn.(driver.Pinger).Ping(context.Background()) }
+
+func (p *publisher) Exec(statements string) (intact bool, err error) {
+	_, err = p.conn.(driver.ExecerContext).ExecContext(context.Background(), statements, nil)
+	return p.refused(err), err
 }
 
 func (p *publisher) Close() { _ = p.conn.Close() }

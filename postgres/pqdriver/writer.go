@@ -101,7 +101,8 @@ func (o own) QueryRow(ctx context.Context, statement string, args []any, dest ..
 	return found, err
 }
 
-// do calls f with a connection, which is cut when ctx ends.
+// do calls f with a connection, which is cut when ctx ends. It calls f again, with another one, if the connection was gone before the
+// server got to see the statement.
 func (w *writer) do(ctx context.Context, f func(*direct) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -112,26 +113,40 @@ func (w *writer) do(ctx context.Context, f func(*direct) error) error {
 		return ctx.Err()
 	}
 	defer func() { <-w.slots }()
-	d := w.take()
-	if d == nil {
-		var err error
-		if d, err = w.dialer.dialDirect(ctx); err != nil {
+	for first := true; ; first = false {
+		d, err := w.living(ctx)
+		if err != nil {
+			return err
+		}
+		stop := d.link.CutWhen(ctx)
+		err = f(d)
+		if whole := stop(); whole && d.usable() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.idle = append(w.idle, d)
+			return err
+		}
+		d.close()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !first || !d.link.Untouched():
 			return err
 		}
 	}
-	stop := d.link.CutWhen(ctx)
-	err := f(d)
-	if whole := stop(); !whole || !d.usable() {
-		d.close()
-		if !whole && err != nil {
-			err = ctx.Err()
+}
+
+// living returns an idle connection that lives, or opens one.
+func (w *writer) living(ctx context.Context) (*direct, error) {
+	for d := w.take(); d != nil; d = w.take() {
+		if d.link.Alive(ctx, d.ping) {
+			return d, nil
 		}
-		return err
+		d.close()
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.idle = append(w.idle, d)
-	return err
+	return w.dialer.dialDirect(ctx)
 }
 
 func (w *writer) take() *direct {

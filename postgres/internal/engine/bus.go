@@ -60,47 +60,80 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 		return notSent(ctx.Err())
 	}
 	defer func() { <-b.turn }()
-	if b.publisher == nil {
-		if err := b.dial(ctx); err != nil {
-			return notSent(err)
-		}
+	if b.publisher != nil && !b.link.Alive(ctx, b.publisher.Ping) {
+		b.drop()
 	}
+	sent := 0
+	for first := true; ; first = false {
+		if b.publisher == nil {
+			if err := b.dial(ctx); err != nil {
+				return unsent(sent, err)
+			}
+		}
+		accepted, fate, err := b.attempt(ctx, msgs[sent:])
+		sent += accepted
+		switch {
+		case err == nil:
+			return nil
+		case fate == Refused:
+			return &transport.RejectedError{Accepted: sent, Err: err}
+		case fate == Open:
+			return err
+		case !first || ctx.Err() != nil:
+			return unsent(sent, err)
+		}
+		// The connection was gone, and the server has not seen the rest of msgs: they go over another one.
+	}
+}
+
+// attempt sends msgs over the connection there is, and gives it up if that breaks. accepted were certainly sent; the fate is that of
+// the others.
+func (b *Bus) attempt(ctx context.Context, msgs []transport.Message) (accepted int, fate Fate, err error) {
 	stop := b.link.CutWhen(ctx)
-	accepted, intact, err := b.send(msgs)
+	accepted, fate, err = b.send(msgs)
 	whole := stop()
 	switch {
 	case err == nil && whole:
-		return nil
+		return accepted, fate, nil
 	case err == nil: // everything was sent, and the connection cut right after it
 		b.drop()
-		return nil
-	case intact && whole:
-		return &transport.RejectedError{Accepted: accepted, Err: explain(err)}
-	default:
-		b.drop()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return explain(err)
+		return accepted, fate, nil
+	case fate == Refused && whole:
+		return accepted, fate, explain(err)
+	case fate == Refused:
+		fate = Open
 	}
+	b.drop()
+	if ctx.Err() != nil {
+		return accepted, fate, ctx.Err()
+	}
+	return accepted, fate, explain(err)
+}
+
+// unsent is the error when exactly the first sent messages were sent, for a reason that has nothing to do with the others.
+func unsent(sent int, err error) error {
+	if sent > 0 {
+		return &transport.RejectedError{Accepted: sent, Err: err}
+	}
+	return notSent(err)
 }
 
 func notSent(err error) error { return fmt.Errorf("%w (%w)", err, transport.ErrNotSent) }
 
 // send hands msgs to the publisher in rounds.
-func (b *Bus) send(msgs []transport.Message) (accepted int, intact bool, err error) {
+func (b *Bus) send(msgs []transport.Message) (accepted int, fate Fate, err error) {
 	for accepted < len(msgs) {
 		batches, n := b.batcher.round(msgs[accepted:])
-		committed, intact, err := b.publisher.Notify(batches)
+		committed, fate, err := b.publisher.Notify(batches)
 		if err != nil {
 			for _, batch := range batches[:committed] {
 				accepted += batch.Items
 			}
-			return accepted, intact, err
+			return accepted, fate, err
 		}
 		accepted += n
 	}
-	return accepted, true, nil
+	return accepted, Refused, nil
 }
 
 func (b *Bus) dial(ctx context.Context) error {
@@ -120,7 +153,10 @@ func (b *Bus) dial(ctx context.Context) error {
 		link.Cut()
 		return unreachable(ctx, err)
 	}
-	err = publisher.Exec(b.fence)
+	intact, err := publisher.Exec(Publishing + ";\n" + b.fence)
+	if err != nil && intact { // it may be the settings that are refused
+		_, err = publisher.Exec(b.fence)
+	}
 	if whole := stop(); !whole {
 		err = ctx.Err()
 	}
@@ -192,13 +228,20 @@ func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 	stop := s.link.CutWhen(ctx)
 	listener, err := b.dialer.DialListener(ctx, s.link, s.deliver)
 	s.link.Seal()
-	whole := stop()
-	if err == nil && !whole {
+	if err == nil {
+		var intact bool
+		if intact, err = listener.Exec(Listening); intact {
+			err = nil // settings that are refused are done without
+		}
+	}
+	if whole := stop(); err == nil && !whole {
 		err = ctx.Err()
-		listener.Close()
 	}
 	if err != nil {
 		s.link.Cut()
+		if listener != nil {
+			listener.Close()
+		}
 		return nil, unreachable(ctx, err)
 	}
 	s.listener = listener

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	"github.com/backplane-go/backplane/postgres"
 )
 
 // SQLSTATEs, from appendix A of PostgreSQL's manual.
 const (
+	adminShutdown         = "57P01"
+	idleSessionTimeout    = "57P05"
+	crashShutdown         = "57P02"
 	readOnlyTransaction   = "25006"
 	unknownStatement      = "26000"
 	duplicateStatement    = "42P05"
@@ -29,6 +34,26 @@ func stateOf(err error) string {
 		return e.SQLState()
 	}
 	return ""
+}
+
+// OfContext tells whether err is that of a context that has ended.
+func OfContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Broken tells whether err is the end of a connection that stood: not that of an attempt to connect, nor of a context.
+func Broken(err error) bool {
+	var net *net.OpError
+	switch {
+	case OfContext(err):
+		return false
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	case errors.As(err, &net):
+		return net.Op != "dial"
+	}
+	state := stateOf(err)
+	return state == adminShutdown || state == idleSessionTimeout || state == crashShutdown
 }
 
 // NotPrepared tells whether err means that a prepared statement is missing, or there already: a proxy gives the

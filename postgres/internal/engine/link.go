@@ -20,10 +20,13 @@ var errSealed = errors.New("postgres: no second connection")
 
 // Link is the handle by which a connection is cut from another goroutine.
 type Link struct {
-	mu      sync.Mutex
+	exchange exchange
+
+	mu      sync.Mutex // guards all below
 	isCut   bool
 	sealed  bool
 	closers []func()
+	look    func() (quiet, known bool) // at the connection that was dialled last
 }
 
 // Seal lets nothing more be dialled through the link: the connection stands. A driver that loses it, and wants
@@ -61,7 +64,7 @@ func (l *Link) Cut() {
 // CutWhen cuts the link when ctx ends, unless stop is called before. stop tells whether the link stayed whole.
 func (l *Link) CutWhen(ctx context.Context) (stop func() bool) { return context.AfterFunc(ctx, l.Cut) }
 
-// Dial wraps a dial function so that what it opens is attached to the link and kept alive.
+// Dial wraps a dial function so that what it opens is attached to the link, kept alive and watched.
 func (l *Link) Dial(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		l.mu.Lock()
@@ -77,7 +80,10 @@ func (l *Link) Dial(dial func(ctx context.Context, network, address string) (net
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			_ = tcp.SetKeepAliveConfig(KeepAlive) // a connection without it is as good until its peer dies
 		}
+		l.mu.Lock()
+		l.look = looker(conn)
+		l.mu.Unlock()
 		l.Attach(func() { _ = conn.Close() })
-		return conn, nil
+		return &watched{conn, &l.exchange}, nil
 	}
 }

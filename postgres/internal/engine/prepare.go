@@ -52,6 +52,10 @@ func (s *Store) Prepare(ctx context.Context) error {
 	if s.err != nil {
 		return s.err
 	}
+	return repeatable(ctx, s.db, func() error { return s.prepare(ctx) })
+}
+
+func (s *Store) prepare(ctx context.Context) error {
 	exists, err := s.inspect(ctx)
 	if err != nil || exists {
 		return err
@@ -67,7 +71,7 @@ func (s *Store) Prepare(ctx context.Context) error {
 	if err = s.db.Exec(ctx, create); err == nil {
 		return nil
 	}
-	switch s.db.SQLState(err) {
+	switch stateOf(err) {
 	case duplicateTable, uniqueViolation: // created by somebody who does not take the lock
 		if exists, inspectErr := s.inspect(ctx); inspectErr != nil || exists {
 			return inspectErr
@@ -108,7 +112,7 @@ func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
 
 // classify turns an error of the server into what it means for the caller.
 func (s *Store) classify(ctx context.Context, op string, err error) error {
-	switch s.db.SQLState(err) {
+	switch stateOf(err) {
 	case readOnlyTransaction:
 		return s.setupError(op, postgres.ErrReadOnly, err, readOnlyHint)
 	case insufficientPrivilege:

@@ -20,14 +20,30 @@ type Dialer interface {
 	DialListener(ctx context.Context, link *Link, deliver func(channel string, payload []byte)) (Listener, error)
 }
 
+// Fate is what an error tells of the statement that has failed.
+type Fate int
+
+const (
+	// Open: the connection broke in the middle. The statement may have been run, or may still be.
+	Open Fate = iota
+	// Unsent: it was certainly not run, because the connection was gone. On another one it may be sent.
+	Unsent
+	// Refused: it was certainly not run, and sending it again has no purpose: the server has refused it, there is no server, or the
+	// caller's context has ended.
+	Refused
+)
+
 // Publisher is a connection that publishes. One goroutine at a time calls it; cutting its link ends any call.
 type Publisher interface {
-	// Exec runs statements without parameters, sent as one message. After an error the connection has to be closed.
-	Exec(statements string) error
+	// Ping returns once the server has answered.
+	Ping() error
+	// Exec runs statements without parameters, sent as one message. If intact, the server refused them and the connection can be
+	// used again.
+	Exec(statements string) (intact bool, err error)
 	// Notify commits the batches in order, each as a transaction of its own, and stops at the first that fails.
-	// committed is how many were. If intact, the failed batch and those after it were certainly not committed
-	// and the connection can be used again; otherwise nothing is certain and it has to be closed.
-	Notify(batches []Batch) (committed int, intact bool, err error)
+	// committed is how many were. The fate is that of the failed batch and those after it. The connection can be used
+	// again only if they were Refused.
+	Notify(batches []Batch) (committed int, fate Fate, err error)
 	// Close ends the connection. It does not fail: the link is cut after it.
 	Close()
 }
@@ -60,6 +76,6 @@ type DB interface {
 	// Writer returns what to write attachments to table, as it is written in SQL, with: itself, or what passes bytes
 	// faster.
 	Writer(ctx context.Context, table string) DB
-	// SQLState returns the code the server gave with err, or "" if err is not the server's.
-	SQLState(err error) string
+	// Fate tells what became of a statement that returned err.
+	Fate(err error) Fate
 }

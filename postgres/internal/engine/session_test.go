@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,7 +29,10 @@ func (f *flood) DialListener(_ context.Context, link *Link, deliver func(channel
 	return f, nil
 }
 
-func (f *flood) Exec(string) (bool, error) {
+func (f *flood) Exec(statement string) (bool, error) {
+	if !strings.HasPrefix(statement, "LISTEN") {
+		return false, nil
+	}
 	megabyte := bytes.Repeat([]byte("x"), 1<<20)
 	for range f.megabytes {
 		if f.cut {

@@ -88,7 +88,11 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	var id int64
 	db, statements := s.writer(ctx)
 	_, arg := db.Bytes(body)
-	found, err := db.QueryRow(ctx, statements.put, []any{arg}, &id)
+	var found bool
+	err := once(ctx, db, func() (err error) {
+		found, err = db.QueryRow(ctx, statements.put, []any{arg}, &id)
+		return err
+	})
 	if err != nil {
 		return "", err
 	}
@@ -114,5 +118,23 @@ func (s *Store) Expire(ctx context.Context, age time.Duration) error {
 	if s.err != nil {
 		return s.err
 	}
-	return s.db.Exec(ctx, s.expire, age.Seconds())
+	return repeatable(ctx, s.db, func() error { return s.db.Exec(ctx, s.expire, age.Seconds()) })
+}
+
+// once makes a call that must not be made twice, and makes it again if it certainly was not made because the connection was gone.
+func once(ctx context.Context, db DB, call func() error) error {
+	err := call()
+	if err != nil && ctx.Err() == nil && db.Fate(err) == Unsent {
+		err = call()
+	}
+	return err
+}
+
+// repeatable makes a call that may be made twice, and makes it again if the connection was gone or broke.
+func repeatable(ctx context.Context, db DB, call func() error) error {
+	err := call()
+	if err != nil && ctx.Err() == nil && db.Fate(err) != Refused {
+		err = call()
+	}
+	return err
 }

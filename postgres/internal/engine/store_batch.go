@@ -41,7 +41,11 @@ func (s *Store) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
 	var list string
 	db, statements := s.writer(ctx)
 	_, arg := db.Bytes(all)
-	if _, err := db.QueryRow(ctx, statements.putAll, []any{arg, "{" + strings.Join(lengths, ",") + "}"}, &list); err != nil {
+	err := once(ctx, db, func() error {
+		_, err := db.QueryRow(ctx, statements.putAll, []any{arg, "{" + strings.Join(lengths, ",") + "}"}, &list)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	ids := strings.Split(list, ",")

@@ -60,13 +60,21 @@ func (s *Store) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage
 	if s.err != nil || len(ids) == 0 {
 		return nil, s.err
 	}
-	all, err := s.small(ctx, ids, min(limit, pieceSize))
+	var all []storage.Found
+	err := repeatable(ctx, s.db, func() (err error) {
+		all, err = s.small(ctx, ids, min(limit, pieceSize))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	for i, id := range ids {
 		if all[i].Size > pieceSize && all[i].Size <= limit {
-			if all[i], err = s.large(ctx, id, limit); err != nil {
+			err := repeatable(ctx, s.db, func() (err error) {
+				all[i], err = s.large(ctx, id, limit)
+				return err
+			})
+			if err != nil {
 				return nil, err
 			}
 		}
