@@ -10,11 +10,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"syscall"
 )
 
@@ -34,6 +36,9 @@ func main() {
 			fmt.Printf("%-22s %s\n", a.name, a.what)
 		}
 		return
+	}
+	if runtime.GOOS != "linux" {
+		exit(errors.New("it runs on Linux only: the attackers come from 127.0.0.2, and what the server has open is read from /proc"))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 
 	"github.com/backplane-go/backplane/bench/server/internal/load"
@@ -27,6 +29,9 @@ func main() {
 	out := flag.String("out", "", "file to write the results to, as JSON; cases that are not run stay as they are in it; a chart goes beside it")
 	docs := flag.String("docs", "", "page of the documentation whose table is replaced, from all that is in the results")
 	flag.Parse()
+	if runtime.GOOS != "linux" {
+		exit(errors.New("it runs on Linux only: the clients are read through epoll, processes are bound to cores with taskset, and /proc says what they use"))
+	}
 	switch {
 	case *generate:
 		exit(load.Run(os.Stdin, os.Stdout))
