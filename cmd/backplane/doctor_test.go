@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"database/sql"
 	"net/url"
 	"strings"
 	"testing"
@@ -144,6 +145,30 @@ func TestDoctorFindsWhatSomebodyShouldLookAt(t *testing.T) {
 	r := run(t, "schema", "--functions")
 	pgtest.Exec(t, database, r.stdout)
 	require.Equal(t, "they are of version 3", doctor(t, 0, "--postgres", database)["functions"][1])
+}
+
+func TestDoctorFindsWhoHasLockedTheTable(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Database(t)
+	pgtest.Exec(t, database, run(t, "schema").stdout)
+	db, err := sql.Open("pgx", database)
+	require.NoError(t, err)
+	defer db.Close()
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback() }()
+	_, err = tx.Exec("SET LOCAL application_name = 'somebody'")
+	require.NoError(t, err)
+	_, err = tx.Exec("LOCK TABLE socket_io_attachments IN ACCESS EXCLUSIVE MODE")
+	require.NoError(t, err)
+	for _, driver := range []string{"pgx", "pq"} {
+		found := sick(doctor(t, 1, "--postgres", database, "--driver", driver, "--timeout", "2s"))
+		require.Len(t, found, 2)
+		require.Equal(t, "fail", found["large messages"][0])
+		require.Regexp(t, `does not answer: process \d+ \(somebody\) has locked it`, found["large messages"][1])
+		require.Contains(t, found["large messages"][2], "SELECT pg_terminate_backend(")
+		require.Equal(t, "warn", found["old attachments"][0])
+	}
 }
 
 func TestDoctorFindsNoServer(t *testing.T) {

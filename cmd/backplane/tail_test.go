@@ -3,12 +3,15 @@ package main_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -242,4 +245,31 @@ func TestTailWithASlowReader(t *testing.T) {
 	go scan(stdout, func(string) {}, func() {})
 	require.True(t, lines.Scan())
 	require.Regexp(t, `\d+ messages are missing: the output is read too slowly`, lines.Text())
+}
+
+func TestTailWithALockedTable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	db, err := sql.Open("pgx", w.url)
+	require.NoError(t, err)
+	defer db.Close()
+	tl := w.tail("--nsp", "/chat", "--nsp", "/other", "--timeout", "2s", "--type", "BROADCAST")
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback() }()
+	_, err = tx.Exec("LOCK TABLE socket_io_attachments IN ACCESS EXCLUSIVE MODE")
+	require.NoError(t, err)
+	pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"nsp":"/chat","attachmentId":"' || n || '"}') FROM generate_series(1, 30) AS n`)
+	small := `{"uid":"emitter","type":3,"nsp":"%s","data":{"packet":{"data":["a"]},"opts":{}}}`
+	for _, nsp := range []string{"/chat", "/other"} {
+		pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#`+nsp+`', '`+fmt.Sprintf(small, nsp)+`')`)
+	}
+	require.Equal(t, "/other", receive(w, tl.lines)["nsp"], "the other namespace does not wait")
+	begun := time.Now()
+	for range 30 {
+		require.Contains(t, receive(w, tl.lines)["error"], "attachment")
+	}
+	require.Equal(t, "a", receive(w, tl.lines)["event"])
+	require.Less(t, time.Since(begun), 20*time.Second, "one timeout for all, not 30 of them")
+	tl.interrupt()
 }

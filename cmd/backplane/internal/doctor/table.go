@@ -39,6 +39,9 @@ func largeMessages(ctx context.Context, p *patient) finding {
 	}
 	defer func() { _ = tx.Rollback() }() // so that nothing stays
 	failed := func(err error) finding {
+		if f, found := locked(ctx, p, name); found {
+			return f
+		}
 		return finding{Status: fail, Detail: "none can be stored: " + p.server.ExplainSQL(err).Error(),
 			Advice: "see the table above; row-level security and triggers on it must let the role pass"}
 	}
@@ -56,6 +59,27 @@ func largeMessages(ctx context.Context, p *patient) finding {
 	return fine("one was stored, read, and rolled back")
 }
 
+// locked finds out who has locked the table, if it has not answered until ctx ended.
+func locked(ctx context.Context, p *patient, name string) (f finding, found bool) {
+	if ctx.Err() == nil {
+		return finding{}, false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.flags.Timeout)
+	defer cancel()
+	var pid, seconds int
+	var who string
+	err := p.server.DB.QueryRowContext(ctx, `
+SELECT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type, 'unknown'), coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::int
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database()
+WHERE l.relation = to_regclass($1) AND l.granted AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  AND a.pid <> pg_backend_pid() ORDER BY a.xact_start LIMIT 1`, name).Scan(&pid, &who, &seconds)
+	if err != nil {
+		return finding{}, false
+	}
+	return finding{Status: fail, Detail: fmt.Sprintf("%s does not answer: process %d (%s) has locked it, in a transaction of %d s", p.flags.Table(), pid, who, seconds),
+		Advice: fmt.Sprintf("wait until that is over, or end it: SELECT pg_terminate_backend(%d); until then large messages fail, and small ones go on", pid)}, true
+}
+
 // oldAge is an age that attachments reach only where nobody removes them: nodes do after a minute or two.
 const oldAge = 10 * time.Minute
 
@@ -68,6 +92,10 @@ func oldAttachments(ctx context.Context, p *patient) finding {
 	var rows int
 	query := fmt.Sprintf("SELECT count(*) FROM %s WHERE created_at < now() - interval '%d seconds'", name, int(oldAge.Seconds()))
 	if err := p.scan(ctx, query, &rows); err != nil {
+		if f, found := locked(ctx, p, name); found {
+			f.Status = warn
+			return f
+		}
 		return finding{Status: warn, Detail: "cannot be counted: " + p.server.ExplainSQL(err).Error(), Advice: "see the table above"}
 	}
 	if rows > 0 {

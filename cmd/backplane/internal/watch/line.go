@@ -124,6 +124,9 @@ func (r *Reader) Line(ctx context.Context, m transport.Message, at time.Time) Li
 }
 
 func (r *Reader) attachment(ctx context.Context, ref *codec.Envelope) (*codec.Envelope, int, error) {
+	if ctx.Err() != nil {
+		return nil, 0, context.Cause(ctx)
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	found, err := r.Store.GetUpTo(ctx, []string{ref.AttachmentID}, maxAttachment)

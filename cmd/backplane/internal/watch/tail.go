@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,7 +61,7 @@ type tail struct {
 	channels []string
 }
 
-// backlog is how many messages wait to be printed, at most.
+// backlog is how many messages of a namespace wait to be printed, at most.
 const backlog = 8192
 
 // received is a message and when it came.
@@ -107,13 +108,16 @@ func (t *tail) run(ctx context.Context, terminal *cli.Terminal, _ []string) erro
 	if reader.Wire, err = t.connection.Wire(driver.Limits(), driver); err != nil {
 		return err
 	}
-	queue := make(chan received, backlog)
+	queues := make(map[string]chan received) // by channel: a large message holds up its own namespace only
+	for _, channel := range t.channels {
+		queues[channel] = make(chan received, backlog)
+	}
 	var dropped atomic.Int64
 	watcher, err := Open(ctx, Config{
 		Bus: driver, Channels: t.channels, Timeout: t.connection.Timeout,
 		Deliver: func(m transport.Message, at time.Time) {
 			select {
-			case queue <- received{m, at}:
+			case queues[m.Channel] <- received{m, at}:
 			default:
 				dropped.Add(1) // a slow reader of the output must not hold up the server's queue
 			}
@@ -137,38 +141,74 @@ func (t *tail) run(ctx context.Context, terminal *cli.Terminal, _ []string) erro
 		defer close(done)
 		watcher.Run(ctx)
 	}()
-	err = t.print(ctx, terminal, reader, queue, &dropped)
+	terminal.Note("listening to %s", strings.Join(t.channels, ", "))
+	out := &printer{terminal: terminal, left: t.count, endless: t.count == 0, stop: cancel}
+	var group sync.WaitGroup
+	for _, queue := range queues {
+		group.Go(func() { t.follow(ctx, out, reader, queue, &dropped) })
+	}
+	group.Wait()
 	cancel()
 	<-done
-	return err
+	return out.err
 }
 
-// print prints messages until ctx ends or there were enough.
-func (t *tail) print(ctx context.Context, terminal *cli.Terminal, reader *Reader, queue <-chan received, dropped *atomic.Int64) error {
-	terminal.Note("listening to %s", strings.Join(t.channels, ", "))
-	for printed := 0; t.count == 0 || printed < t.count; {
+// printer prints lines until there were enough.
+type printer struct {
+	terminal *cli.Terminal
+	stop     func()
+	endless  bool
+
+	mu   sync.Mutex // guards all below
+	left int        // lines, unless it is endless
+	err  error
+}
+
+func (p *printer) print(l Line) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil || p.left == 0 && !p.endless {
+		return
+	}
+	p.left--
+	if p.err = p.terminal.JSON(l); p.err != nil || p.left == 0 && !p.endless {
+		p.stop()
+	}
+}
+
+var errNoAnswer = errors.New("not read: the table did not answer in time for an earlier one")
+
+// follow prints the messages of a namespace until ctx ends. A table that does not answer costs one timeout for all that waits.
+func (t *tail) follow(ctx context.Context, out *printer, reader *Reader, queue <-chan received, dropped *atomic.Int64) {
+	var unanswered time.Time // what came before has waited for that long already
+	for {
 		var m received
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case m = <-queue:
 		}
 		if n := dropped.Swap(0); n > 0 {
-			terminal.Note("backplane tail: warning: %d messages are missing: the output is read too slowly", n)
+			out.terminal.Note("backplane tail: warning: %d messages are missing: the output is read too slowly", n)
 		}
 		if h, err := reader.Header(m.Message); err == nil && !t.wants(h.Type) {
 			continue
 		}
-		line := reader.Line(ctx, m.Message, m.at)
+		reading, cancel := context.WithCancelCause(ctx)
+		if m.at.Before(unanswered) {
+			cancel(errNoAnswer)
+		}
+		start := time.Now()
+		line := reader.Line(reading, m.Message, m.at)
+		cancel(nil)
+		if time.Since(start) >= reader.Timeout {
+			unanswered = time.Now()
+		}
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
-		if err := terminal.JSON(line); err != nil {
-			return err
-		}
-		printed++
+		out.print(line)
 	}
-	return nil
 }
 
 func (t *tail) wants(kind codec.Type) bool {
