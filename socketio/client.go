@@ -131,6 +131,7 @@ func (c *client) take(p *parser.Packet, size int) (hired, more bool) {
 		s.acknowledged(p)
 	case p.Type == parser.Disconnect:
 		c.drop(s)
+		s.forfeit()
 		s.cut()
 		return c.push(work{kind: toEnd, socket: s, reason: reasonClientDisconnect, size: size})
 	}
@@ -169,6 +170,9 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 		cancel()
 	}
 	for _, s := range sockets {
+		if !recoverable[string(reason)] && s.state.Load() != connecting {
+			s.forfeit()
+		}
 		s.cut()
 	}
 	c.append(work{kind: toClose, reason: string(reason)})

@@ -66,6 +66,11 @@ func (c *client) refuse(s *Socket, err error) {
 	}
 	s.cut()
 	c.drop(s)
+	if s.Recovered() {
+		s.save() // it may try again
+	} else if s.ns != nil {
+		s.forfeit()
+	}
 	c.release()
 	if err != nil && !superseded {
 		c.tellRefused(s.name, s.id, err)
@@ -113,12 +118,16 @@ func (s *Socket) join() bool {
 	if err != nil {
 		return false // two strings can be encoded
 	}
-	hello, err := packetFrame(&parser.Packet{Type: parser.Connect, Namespace: s.name, ID: parser.NoID, Data: data})
+	hello, _, err := encoder.Encode(&parser.Packet{Type: parser.Connect, Namespace: s.name, ID: parser.NoID, Data: data})
 	if err != nil {
 		s.report("connection", err)
 		return false
 	}
 
+	if s.resume != nil {
+		s.resume.joining.Lock()
+		defer s.resume.joining.Unlock()
+	}
 	if !s.client.enter() {
 		return false
 	}
@@ -132,34 +141,19 @@ func (s *Socket) join() bool {
 	s.rooms = nil
 	s.mu.Unlock()
 	s.ns.arrivals.remove(s)
+	s.begin()
 	s.ns.registry.Add((*member)(s), rooms...)
 	missed, known := s.missed()
 	if !known {
+		s.forfeit()
+		s.leave(nil)
 		s.client.close(engineio.ForcedClose) // it comes back, as a new client then
+		return false
 	}
 	s.client.joined()
 	s.client.audit(AuditEvent{Kind: AuditConnect, Namespace: s.name, SID: s.id})
 	s.greet(hello, missed)
 	return true
-}
-
-// greet sends what the client is to get first, and from then on whatever comes.
-func (s *Socket) greet(hello *engineio.Frame, missed []backward) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.client.send(hello, engineio.SendOptions{})
-	seen := make(map[string]bool, len(missed))
-	for _, m := range missed {
-		seen[m.offset] = true
-		s.client.send(m.frame, m.options)
-	}
-	for _, m := range s.backlog {
-		if m.offset == "" || !seen[m.offset] {
-			s.client.send(m.frame, m.options)
-		}
-	}
-	s.backlog = nil
-	s.state.CompareAndSwap(held, open)
 }
 
 // deliver sends a frame to the client as soon as that may get it. It is false if that was dropped.

@@ -3,6 +3,7 @@ package socketio
 import (
 	"fmt"
 
+	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
@@ -59,6 +60,7 @@ func (s *Socket) kick() {
 	if s.state.Load() == connecting || !s.begun() {
 		return
 	}
+	s.forfeit()
 	rooms := s.ns.registry.SocketRooms(s.id)
 	s.leave(rooms)
 	s.cut()
@@ -97,6 +99,8 @@ func (s *Socket) farewell(reason string) {
 	}
 	if recoverable[reason] {
 		s.save()
+	} else {
+		s.forfeit()
 	}
 	s.leave(nil)
 	s.cut()
@@ -118,6 +122,8 @@ func (s *Socket) leave(rooms []string) {
 		s.client.leave()
 	}
 }
+
+var nothing backplane.Value
 
 // cut notes that nothing reaches the client any more.
 func (s *Socket) cut() {

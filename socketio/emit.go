@@ -32,8 +32,8 @@ func (e Sender) check() error {
 // Emit sends an event to the client. Arguments are whatever JSON can express; []byte, at any depth, is sent as binary. What
 // one goroutine emits arrives in its order. Emit does not wait: it returns an error when the arguments cannot be encoded,
 // and ErrDisconnected when the client is known to be gone. What a middleware (Namespace.Use) emits reaches the client after its
-// connection. The event is lost when the connection breaks before the client
-// has got it.
+// connection. The event is lost when the connection breaks before the client has got it. With Config.Recovery it is kept for a
+// client that may come back, and goes to the socket that has taken over from this one.
 func (s *Socket) Emit(event string, args ...any) error { return Sender{s: s}.Emit(event, args...) }
 
 // Send is Emit of an event "message".
@@ -138,7 +138,7 @@ func (e Sender) Emit(event string, args ...any) error {
 		return err
 	}
 	s, o := e.s, sendOptions(e.flags)
-	if s.ns != nil && s.ns.log != nil && !o.Volatile {
+	if s.ns != nil && s.ns.log != nil {
 		return s.emitLogged(data, o)
 	}
 	if !s.Connected() && !s.arriving() {

@@ -55,7 +55,12 @@ func serve(t testing.TB, change ...func(*socketio.Config)) *node {
 // pair starts two servers in one cluster.
 func pair(t testing.TB, change ...func(*socketio.Config)) (a, b *node) {
 	t.Helper()
-	hub := memory.NewHub()
+	return pairOn(t, memory.NewHub(), change...)
+}
+
+// pairOn is pair, on a bus that others may send to as well.
+func pairOn(t testing.TB, hub *memory.Hub, change ...func(*socketio.Config)) (a, b *node) {
+	t.Helper()
 	start := func() *node {
 		cluster, err := backplane.Open(t.Context(), backplane.Config{Bus: hub})
 		require.NoError(t, err, "Open")

@@ -25,35 +25,45 @@ func (l *local) Broadcast(p *backplane.Packet, to backplane.Selector) {
 	}
 	l.announce(p, to)
 	o := sendOptions(p.Flags)
-	if log := l.ns.log; log != nil && !o.Volatile {
-		log.mu.Lock()
-		defer log.mu.Unlock()
-		offset := log.add(p.Args, to)
-		l.send(p, to, o, offset)
-		return
+	var err error
+	if l.ns.log == nil {
+		err = l.send(p, to, o, "")
+	} else {
+		err = l.sendStamped(p, to, o)
 	}
-	l.send(p, to, o, "")
+	if err != nil {
+		l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
+	}
+}
+
+// sendStamped is send where there is recovery.
+func (l *local) sendStamped(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions) error {
+	log := l.ns.log
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	return l.send(p, to, o, log.stamp(p.Args, to, o.Volatile))
 }
 
 // send gives the event to all who are selected. It is encoded when the first is found.
-func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions, offset string) {
+func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions, offset string) (err error) {
 	var frame *engineio.Frame
-	failed := false
 	deliver := func(s *Socket) {
-		if frame == nil && !failed {
-			var err error
-			if frame, err = eventFrame(l.ns.name, parser.NoID, p.Args, offset); err != nil {
-				failed = true
-				l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
-			}
+		if frame == nil && err == nil {
+			frame, err = eventFrame(l.ns.name, parser.NoID, p.Args, offset)
 		}
-		if !failed {
+		switch {
+		case err != nil:
+		case offset == "":
 			o.Copy++
-			s.deliver(frame, o, offset)
+			s.deliver(frame, o, "")
+		default:
+			o.Copy++
+			s.deliverStamped(frame, o, offset)
 		}
 	}
 	l.Each(to, func(m backplane.Socket) { deliver((*Socket)(m.(*member))) })
 	l.ns.arrivals.each(to, deliver) // who joins meanwhile does not get it twice
+	return err
 }
 
 // BroadcastAck implements backplane.Local.
@@ -145,6 +155,10 @@ func (m *member) Describe() (backplane.Handshake, backplane.Value) {
 
 // Send implements backplane.Socket.
 func (m *member) Send(p *backplane.Packet) {
+	if m.ns.log != nil {
+		_ = (*Socket)(m).emitLogged(p.Args, sendOptions(p.Flags)) // it has gone, or gets nothing of the kind
+		return
+	}
 	if frame, err := eventFrame(m.ns.name, parser.NoID, p.Args, ""); err == nil {
 		(*Socket)(m).deliver(frame, sendOptions(p.Flags), "")
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
@@ -49,7 +50,7 @@ func newNamespace(s *Server, name string, parent *ParentNamespace) *Namespace {
 	ns := &Namespace{server: s, name: name, parent: parent, registry: backplane.NewRegistry(backplane.RegistryConfig{}),
 		prepared: make(chan struct{}), closed: make(chan struct{})}
 	if s.config.Recovery != nil {
-		ns.log = &recoveryLog{Recovery: s.config.Recovery, namespace: name}
+		ns.log = newRecoveryLog(s.config.Recovery, name)
 	}
 	return ns
 }
@@ -163,6 +164,9 @@ func (ns *Namespace) shut(ctx context.Context) error {
 		if ns.parent != nil {
 			ns.parent.forget(ns)
 		}
+		if ns.log != nil {
+			ns.log.forget()
+		}
 		close(ns.closed)
 	})
 	return err
@@ -181,6 +185,13 @@ func (ns *Namespace) release() {
 	s.mu.Lock()
 	ns.users--
 	empty := ns.users == 0 && !ns.closing && !s.closed && ns.dynamic && !s.config.KeepEmptyNamespaces
+	if empty && ns.log != nil {
+		if wait := ns.log.expected(); wait > 0 {
+			ns.users++ // those who may come back
+			time.AfterFunc(wait, ns.release)
+			empty = false
+		}
+	}
 	if empty {
 		ns.closing = true
 	}

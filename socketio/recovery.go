@@ -2,40 +2,48 @@ package socketio
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane"
-	"github.com/backplane-go/backplane/socketio/internal/engineio"
-	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
 // Recovery configures connection state recovery. A client that lost its connection, and comes back to this node in time,
-// is the socket that it was: its id, rooms and data are restored, and it gets the events that it has missed. Clients learn
-// where they are by an offset, a string that is then the last argument of every event; it costs nothing where recovery is
-// off.
+// is the socket that it was: its id, rooms and data are restored, and it gets the events that it has missed, before the packet
+// that tells it that it is connected, as with Node.js. Clients learn where they are by an offset, a string that is then the
+// last argument of every event that wants no acknowledgement; it costs nothing where recovery is off.
 //
 // Volatile events and those with an acknowledgement are not kept. A socket that was disconnected by either side does not
-// come back.
+// come back. A client may come back before the server has noticed that its connection is broken, or while a handler of the
+// old socket still runs: the new connection takes over, and the old one is closed with "transport close". What the old
+// socket emits, joins, leaves and attaches from then on counts for the new one; its acknowledgements fail. The
+// funcs of the new socket wait for OnDisconnect of the old one, unless a handler of that one runs.
+//
+// Whoever knows a client's private session id (pid) and comes back with it is taken for that client.
 type Recovery struct {
-	// MaxDisconnection is for how long a client may be away (Node.js: maxDisconnectionDuration). Default: 2 min.
+	// MaxDisconnection is for how long a client may be away (Node.js: maxDisconnectionDuration). A namespace that clients
+	// have opened stays open for as long after the last of them was lost. Default: 2 min.
 	MaxDisconnection time.Duration
 	// RunMiddlewares has the namespace's middlewares decide about a client that comes back too (Node.js:
-	// skipMiddlewares: false).
+	// skipMiddlewares: false). One that they refuse may come back later. Default: they are skipped, as with Node.js.
 	RunMiddlewares bool
 	// Sessions keeps what clients come back to. Default: NewMemorySessions with MaxDisconnection.
 	Sessions Sessions
 }
 
 // Sessions keeps the sessions of clients that are away, and the events that they may miss meanwhile. It is safe for
-// concurrent use. NewMemorySessions returns one; a transport that keeps a log of its messages could be another.
+// concurrent use. NewMemorySessions returns one; a transport that keeps a log of its messages could be another. If it has a
+// method Forget(namespace string), that is called when a namespace is closed: its sessions have missed what comes then.
 type Sessions interface {
 	// Append keeps an event that is about to be sent in a namespace and returns its offset: a short string that no
 	// other event has. It must not block.
 	Append(namespace string, e SessionEvent) (offset string)
 	// Save keeps the session of a client that was lost just now.
 	Save(namespace string, s Session)
-	// Restore returns a session and forgets it. It is false when there is none, or it is too old, or the events after
-	// offset are not there any more.
+	// Restore returns a session and forgets it. offset is that of the last event that the client has got, "" if it has
+	// got none. The session's Offset is then where it goes on: it has missed nothing before. It is false when there is no
+	// such session, or it is too old, or an event that it has missed is not there any more, or it cannot be told which it has
+	// missed.
 	Restore(namespace, pid, offset string) (Session, bool)
 	// Missed returns the events after offset that were sent to one of rooms, or to all, and to none of them
 	// as an exception, in their order. It is false when some of them are not there any more.
@@ -48,6 +56,18 @@ type Session struct {
 	ID    string
 	Rooms []string // its id among them
 	Data  any      // Socket.Data
+
+	// These say what the client has got, so that nobody has to ask about what is long gone.
+
+	// Offset is where the session began, or went on: events up to it were not for the client, or it has got them.
+	Offset string
+	// Replayed is whether events after Offset were sent ahead of the packet that greets the client, which keeps them until
+	// that packet comes. If it has not come, it cannot be told which of them the client has.
+	Replayed bool
+	// Sent is the offset of the last event after Offset that was sent to the client, whether it has got that or not. "": none was.
+	Sent string
+	// Until is where the session was saved: what came between Sent and Until was not for the client.
+	Until string
 }
 
 // SessionEvent is an event that a client may have missed.
@@ -74,105 +94,56 @@ func (r Recovery) withDefaults() Recovery {
 type recoveryLog struct {
 	*Recovery
 	namespace string
+	saved     atomic.Int64 // when a session was saved last, in Unix nanoseconds; 0: none was
+
+	// moving guards owners. It is held while a session goes from a socket to Sessions, and from there to another socket, so
+	// that a client never comes in between. It is locked before mu.
+	moving sync.Mutex
+	owners map[string]*Socket // by pid. Its hash is seeded, so that the time that a look-up takes tells nothing about pids.
 
 	// mu makes the order of the log that in which every client gets the events: the offset of the last one says what
 	// it has got. Sending, which is done while mu is held, does not block.
-	mu sync.Mutex
+	mu     sync.Mutex
+	last   string // the offset of the last event, "" if there was none yet
+	before string // the one before that
 }
 
-// add keeps an event. The caller holds mu.
-func (l *recoveryLog) add(args backplane.Args, to backplane.Selector) (offset string) {
-	return l.Sessions.Append(l.namespace, SessionEvent{Args: args, Rooms: to.Rooms, Except: to.Except})
+func newRecoveryLog(r *Recovery, namespace string) *recoveryLog {
+	return &recoveryLog{Recovery: r, namespace: namespace, owners: make(map[string]*Socket)}
 }
 
-// resume is a socket's part in recovery.
-type resume struct {
-	pid       string
-	recovered bool
-	offset    string // the last one that the client has got
-	saved     bool   // guarded by the socket's mu
+// stamp returns the offset for an event, which is kept unless it is volatile. A volatile event has the offset of the one before:
+// official clients take any string that is the last argument of an event for an offset, so that none may be without. The
+// caller holds mu.
+func (l *recoveryLog) stamp(args backplane.Args, to backplane.Selector, volatile bool) (offset string) {
+	l.before = l.position()
+	if volatile {
+		return l.last
+	}
+	l.last = l.Sessions.Append(l.namespace, SessionEvent{Args: args, Rooms: to.Rooms, Except: to.Except})
+	return l.last
 }
 
-// restore gives the socket its id, which is that of before if the client has a session to come back to.
-func (s *Socket) restore() {
-	log := s.ns.log
-	if log == nil {
-		s.id = newID()
-		return
+// position returns the offset of the last event. Before the first one, an event for nobody makes it. The caller holds mu.
+func (l *recoveryLog) position() string {
+	if l.last == "" {
+		l.last = l.Sessions.Append(l.namespace, SessionEvent{Rooms: []string{newID()}})
 	}
-	var auth struct {
-		PID    string `json:"pid"`
-		Offset string `json:"offset"`
-	}
-	if err := s.auth.Decode(&auth); err == nil && auth.PID != "" && auth.Offset != "" {
-		if session, ok := log.Sessions.Restore(log.namespace, auth.PID, auth.Offset); ok {
-			s.resume = &resume{pid: session.PID, recovered: true, offset: auth.Offset}
-			s.id, s.rooms, s.data = session.ID, session.Rooms, session.Data
-			return
-		}
-	}
-	s.id = newID()
-	s.resume = &resume{pid: newID()}
+	return l.last
 }
 
-// missed returns what the client has missed until now. It is false when that is not known any more.
-func (s *Socket) missed() ([]backward, bool) {
-	if !s.Recovered() {
-		return nil, true
+// forget has the sessions of a namespace that is closed forgotten.
+func (l *recoveryLog) forget() {
+	if s, ok := l.Sessions.(interface{ Forget(namespace string) }); ok {
+		s.Forget(l.namespace)
 	}
-	log := s.ns.log
-	rooms := s.ns.registry.SocketRooms(s.id)
-	// With mu no event is halfway, kept but not delivered yet: it would be among those missed and come once more.
-	log.mu.Lock()
-	events, ok := log.Sessions.Missed(log.namespace, s.resume.offset, rooms)
-	log.mu.Unlock()
-	if !ok {
-		return nil, false
-	}
-	missed := make([]backward, 0, len(events))
-	for _, e := range events {
-		frame, err := eventFrame(s.name, parser.NoID, e.Args, e.Offset)
-		if err != nil {
-			s.report("recovery", err)
-			continue
-		}
-		missed = append(missed, backward{frame: frame, offset: e.Offset})
-	}
-	return missed, true
 }
 
-// save keeps the session of a socket whose client may come back.
-func (s *Socket) save() {
-	log := s.ns.log
-	if log == nil {
-		return
+// expected returns for how long a client of the namespace may still come back.
+func (l *recoveryLog) expected() time.Duration {
+	saved := l.saved.Load()
+	if saved == 0 {
+		return 0
 	}
-	session := Session{PID: s.resume.pid, ID: s.id, Rooms: s.Rooms(), Data: s.Data()}
-	log.Sessions.Save(log.namespace, session)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.resume.saved = true
+	return l.MaxDisconnection - time.Since(time.Unix(0, saved))
 }
-
-// emitLogged is Emit where there is recovery: what a client does not get now it may get when it comes back.
-func (s *Socket) emitLogged(args backplane.Args, o engineio.SendOptions) error {
-	s.mu.Lock()
-	away := s.resume != nil && (s.resume.saved || s.lost.Load() && !s.ended)
-	s.mu.Unlock()
-	if !s.Connected() && !s.arriving() && !away {
-		return ErrDisconnected
-	}
-	s.announce(args)
-	log := s.ns.log
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	offset := log.add(args, backplane.Selector{Rooms: []string{s.id}})
-	frame, err := eventFrame(s.name, parser.NoID, args, offset)
-	if err != nil {
-		return err
-	}
-	s.deliver(frame, o, offset)
-	return nil
-}
-
-var nothing backplane.Value

@@ -9,7 +9,8 @@ import (
 )
 
 // MemorySessionsConfig bounds what a MemorySessions keeps. The zero value of every field is its default. What exceeds a
-// limit pushes out the oldest, whose clients then come back as new ones.
+// limit pushes out the oldest. A client comes back as a new one if its session, or an event that it has missed, was pushed out;
+// events that were not for it may come and go.
 type MemorySessionsConfig struct {
 	// MaxDisconnection is for how long sessions and events are kept. Default: 2 min.
 	MaxDisconnection time.Duration
@@ -50,7 +51,8 @@ type MemorySessions struct {
 
 	mu       sync.Mutex // guards all below
 	events   fifo[keptEvent]
-	first    uint64 // the number of the first of events
+	first    uint64 // the number of the first of events, from 1 on
+	out      pushedOut
 	bytes    int
 	sessions map[string]keptSession // by pid
 	held     int                    // bytes of sessions
@@ -84,7 +86,7 @@ type savedSession struct {
 
 // NewMemorySessions returns sessions in memory.
 func NewMemorySessions(config MemorySessionsConfig) *MemorySessions {
-	return &MemorySessions{config: config.withDefaults(), prefix: newID()[:4], sessions: make(map[string]keptSession)}
+	return &MemorySessions{config: config.withDefaults(), prefix: newID()[:4], first: 1, sessions: make(map[string]keptSession)}
 }
 
 // Append implements Sessions.
@@ -112,14 +114,14 @@ func sizeOf(e SessionEvent) int {
 
 func (m *MemorySessions) offset(n uint64) string { return m.prefix + strconv.FormatUint(n, 36) }
 
-// after returns the index of the first event after an offset, false if that is not known.
-func (m *MemorySessions) after(offset string) (int, bool) {
+// number returns the number of the event that has this offset, 0 for "". It is false when no event has it.
+func (m *MemorySessions) number(offset string) (uint64, bool) {
+	if offset == "" {
+		return 0, true
+	}
 	digits, ours := strings.CutPrefix(offset, m.prefix)
 	n, err := strconv.ParseUint(digits, 36, 64)
-	if !ours || err != nil || n+1 < m.first || n >= m.first+uint64(m.events.len()) {
-		return 0, false
-	}
-	return int(n + 1 - m.first), true
+	return n, ours && err == nil && n > 0 && n < m.first+uint64(m.events.len())
 }
 
 // Save implements Sessions.
@@ -164,28 +166,61 @@ func (m *MemorySessions) Restore(namespace, pid, offset string) (Session, bool) 
 	if !ok || kept.namespace != namespace {
 		return Session{}, false
 	}
-	if _, known := m.after(offset); !known {
+	s := kept.session
+	from, known := m.goesOn(s, offset)
+	if !known || m.out.after(from, namespace, s.Rooms) {
 		return Session{}, false
 	}
 	m.forget(pid)
-	return kept.session, true
+	s.Offset, s.Replayed, s.Sent, s.Until = m.offset(from), false, "", ""
+	return s, true
+}
+
+// goesOn returns the number of the event after which a client goes on that has got the one with this offset. The caller
+// holds mu.
+func (m *MemorySessions) goesOn(s Session, offset string) (n uint64, known bool) {
+	if offset == "" && s.Offset == "" {
+		return 0, false
+	}
+	got, known := m.number(offset)
+	began, _ := m.number(s.Offset)
+	sent, _ := m.number(s.Sent)
+	until, _ := m.number(s.Until)
+	switch {
+	case !known, s.Replayed && got <= began:
+		return 0, false
+	case got < sent:
+		return max(got, began), true // an offset from before is that of an earlier session
+	}
+	return max(got, began, until), true
 }
 
 // Missed implements Sessions.
 func (m *MemorySessions) Missed(namespace, offset string, rooms []string) ([]SessionEvent, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	from, known := m.after(offset)
-	if !known {
+	n, known := m.number(offset)
+	if !known || m.out.after(n, namespace, rooms) {
 		return nil, false
 	}
 	var missed []SessionEvent
-	for _, kept := range m.events.all()[from:] {
+	for _, kept := range m.events.all()[max(n+1, m.first)-m.first:] {
 		if kept.namespace == namespace && kept.event.reaches(rooms) {
 			missed = append(missed, kept.event)
 		}
 	}
 	return missed, true
+}
+
+// Forget forgets the sessions of a namespace. The server calls it when the namespace is closed.
+func (m *MemorySessions) Forget(namespace string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for pid, kept := range m.sessions {
+		if kept.namespace == namespace {
+			m.forget(pid)
+		}
+	}
 }
 
 // reaches reports whether the event was sent to a socket in rooms.
@@ -207,7 +242,9 @@ func (m *MemorySessions) clean(now time.Time) {
 		if e := m.events.front(); m.events.len() <= m.config.MaxEvents && m.bytes <= m.config.MaxBytes && e.at.After(limit) {
 			break
 		}
-		m.bytes -= m.events.pop().size
+		e := m.events.pop()
+		m.out.add(m.first, e)
+		m.bytes -= e.size
 		m.first++
 	}
 	for m.order.len() > 0 {
@@ -237,36 +274,3 @@ func (m *MemorySessions) clean(now time.Time) {
 
 // current reports whether a session is there as it was saved. The caller holds mu.
 func (m *MemorySessions) current(s savedSession) bool { return m.sessions[s.pid].number == s.number }
-
-// fifo is a queue in a slice.
-type fifo[T any] struct {
-	items []T
-	head  int
-}
-
-func (q *fifo[T]) len() int  { return len(q.items) - q.head }
-func (q *fifo[T]) all() []T  { return q.items[q.head:] }
-func (q *fifo[T]) front() *T { return &q.items[q.head] }
-func (q *fifo[T]) push(v T)  { q.items = append(q.items, v) }
-
-func (q *fifo[T]) pop() T {
-	v := q.items[q.head]
-	var zero T
-	q.items[q.head] = zero
-	if q.head++; q.head*2 > len(q.items) {
-		q.items = append(q.items[:0:0], q.items[q.head:]...)
-		q.head = 0
-	}
-	return v
-}
-
-// keep removes all that ok does not want.
-func (q *fifo[T]) keep(ok func(T) bool) {
-	var kept []T
-	for _, v := range q.all() {
-		if ok(v) {
-			kept = append(kept, v)
-		}
-	}
-	q.items, q.head = kept, 0
-}

@@ -78,8 +78,9 @@ func (s *Socket) Connected() bool {
 	return (state == held || state == open) && !s.lost.Load()
 }
 
-// Recovered reports whether the client has come back with the id, rooms and data that it had. See Config.Recovery.
-func (s *Socket) Recovered() bool { return s.resume != nil && s.resume.recovered }
+// Recovered reports whether the client has come back with the id, rooms and data that it had, and gets all that it has missed.
+// See Config.Recovery.
+func (s *Socket) Recovered() bool { return s.resume != nil && s.resume.restored != nil }
 
 // Transport returns what the client uses now: "polling" or "websocket".
 func (s *Socket) Transport() string { return s.client.conn.Transport() }
@@ -109,14 +110,25 @@ func (s *Socket) Data() any {
 // changed afterwards.
 func (s *Socket) SetData(data any) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.data = data
+	s.mu.Unlock()
+	if heir := s.successor(); heir != s {
+		heir.SetData(data)
+	}
 }
 
 // Join makes the socket join rooms, on this node at once. Before it is connected it joins them when it is; once it is
 // disconnected, Join does nothing. What is broadcast to the rooms meanwhile reaches the client after its connection. If the socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow it joins
 // none of them, and Join returns a *QuotaError.
 func (s *Socket) Join(rooms ...string) error {
+	err := s.joinRooms(rooms)
+	if heir := s.successor(); heir != s {
+		return heir.Join(rooms...)
+	}
+	return err
+}
+
+func (s *Socket) joinRooms(rooms []string) error {
 	config := &s.client.server.config
 	s.mu.Lock()
 	if s.state.Load() == connecting {
@@ -151,6 +163,13 @@ func (c *Config) roomsFit(rooms, more []string) bool {
 
 // Leave makes the socket leave rooms.
 func (s *Socket) Leave(rooms ...string) {
+	s.leaveRooms(rooms)
+	if heir := s.successor(); heir != s {
+		heir.Leave(rooms...)
+	}
+}
+
+func (s *Socket) leaveRooms(rooms []string) {
 	s.mu.Lock()
 	if s.state.Load() == connecting {
 		s.rooms = without(s.rooms, rooms)

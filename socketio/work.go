@@ -95,6 +95,16 @@ func (c *client) append(w work) {
 	}
 }
 
+// doNow does w before it returns, unless the worker does it later.
+func (c *client) doNow(w work) {
+	c.mu.Lock()
+	wanted := c.hire(w)
+	c.mu.Unlock()
+	if wanted {
+		c.Work()
+	}
+}
+
 // hire queues w. It is true if there was no worker: the caller becomes it, or finds one. The caller holds mu.
 func (c *client) hire(w work) bool {
 	c.queue.push(w)

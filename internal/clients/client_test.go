@@ -219,6 +219,8 @@ type state struct {
 	Connected, Active     bool
 	Transport, Extensions string
 	MaxPayload            int
+	Offset                string   // that it would come back with
+	Transcript            []string // of its connections and events
 }
 
 func (c *client) state() state {

@@ -57,15 +57,104 @@ var recoveryScenarios = []scenario{
 		require.True(f, c.connected().Recovered)
 		offset(f, c, "missed again")
 	}},
-	{name: "ClientThatHasSeenNothingComesBackAsNew", config: recovers, over: everyTransport, run: func(f *fixture) {
+	{name: "MissedEventsComeBeforeTheConnectionIsTold", config: recovers, over: everyTransport, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())
-		c := f.settled(clientSpec{URL: p.URL(), Options: comingBack()})
+		c := f.settled(clientSpec{URL: p.URL()})
+		f.must(emit("seen"))
+		offset(f, c, "seen")
 		f.cut(p, c)
 		f.gone(c)
-		// without any offset there is nothing that it could have missed a part of: it comes back as a new client
-		require.False(f, c.connected().Recovered)
-		require.False(f, f.accepted(c).Recovered)
+		f.must(emit("missed 1"))
+		f.must(emit("missed 2", []byte{1}))
+		f.must(emit("missed 3"))
+		c.do("reconnect", map[string]any{})
+		c.connected()
+		f.accepted(c)
+		f.must(emit("live"))
+		for _, want := range []string{"missed 1", "missed 2", "missed 3", "live"} {
+			require.Equal(f, want, c.next().Event)
+		}
+		require.Equal(f, []string{
+			"connect recovered=false", "seen connected=true recovered=false",
+			"missed 1 connected=true recovered=true", "missed 2 connected=true recovered=true", "missed 3 connected=true recovered=true",
+			"connect recovered=true", "live connected=true recovered=true",
+		}, c.state().Transcript)
+	}},
+	{name: "ClientThatHasSeenNothingRecovers", config: recovers, over: everyTransport, run: func(f *fixture) {
+		p := pgtest.NewProxy(f, f.server.url())
+		c := f.settled(clientSpec{URL: p.URL()})
+		require.Empty(f, c.state().Offset)
+		f.cut(p, c)
+		f.gone(c)
+		f.must(emit("missed"))
+		c.do("reconnect", map[string]any{})
+		if f.onNode { // where a client without an offset is new
+			require.False(f, c.connected().Recovered)
+			return
+		}
+		require.True(f, c.connected().Recovered)
+		require.True(f, f.accepted(c).Recovered)
+		offset(f, c, "missed")
 		c.ask("nothing")
+	}},
+	{name: "ClientTakesOverFromAConnectionThatIsNotKnownToBeLost", config: recovers, over: everyTransport, notOnNode: true, run: func(f *fixture) {
+		p := pgtest.NewProxy(f, f.server.url())
+		c := f.settled(clientSpec{URL: p.URL(), Auth: map[string]any{"rooms": []string{"den"}}})
+		id := c.id
+		f.must(emit("seen"))
+		offset(f, c, "seen")
+		p.Swallow() // neither side learns of it
+		f.must(emit("missed", 1).to("den"))
+		c.do("closeEngine", map[string]any{})
+		c.disconnected()
+		f.must(emit("missed", 2))
+		c.do("reconnect", map[string]any{})
+		at := c.connected()
+		require.True(f, at.Recovered)
+		require.Equal(f, id, at.ID)
+		require.Equal(f, "transport close", f.gone(c))
+		require.ElementsMatch(f, []string{id, "den"}, f.accepted(c).Rooms)
+		offset(f, c, "missed", 1)
+		offset(f, c, "missed", 2)
+		f.must(emit("live"))
+		offset(f, c, "live")
+		f.counts(1)
+	}},
+	{name: "NoStringOfAnEventIsTakenForAnOffset", config: recovers, over: everyTransport, notOnNode: true, run: func(f *fixture) {
+		p := pgtest.NewProxy(f, f.server.url())
+		for _, nsp := range []string{"/", "/custom", "/dynamic-7"} {
+			c := f.open(clientSpec{URL: p.URL(), NSP: nsp, Auth: map[string]any{"rooms": []string{"den"}}})
+			c.connected()
+			f.accepted(c)
+			other := f.connect(clientSpec{NSP: nsp, Auth: map[string]any{"rooms": []string{"den"}}})
+			for _, o := range []op{
+				emit("bare"), emit("text", "text"), emit("text", "text").to("den"), emit("binary", []byte{1}, "text"), emit("text", "text").compress(false),
+				emit("text", "text").of(c.id), emit("bare").of(c.id), op{Call: "send"}.with("", "text").of(c.id), op{Call: "send"}.with("", "text"),
+				emit("text", "text").of(other.id).broadcast(), emit("text", "text").local(), {Call: "emit", Remote: c.id, Event: "text"},
+				emit("maybe", "text").volatile(), emit("maybe", "text").of(c.id).volatile(), emit("maybe", "text").of(other.id).volatile().broadcast(),
+				ask("question", "text").timeout(patientOp), ask("question", "text").of(c.id).timeout(patientOp),
+			} {
+				f.must(o.in(nsp))
+				f.must(emit("then").of(c.id).in(nsp))
+				for e := c.next(); e.Event != "then"; e = c.next() { // none, if a volatile one was dropped
+					args := e.args()
+					if e.WithAck {
+						same(f.T, []any{"text"}, args)
+						continue
+					}
+					require.NotEmpty(f, args, "%v", o)
+					require.NotEqual(f, "text", args[len(args)-1], "%v", o)
+				}
+				require.NotContains(f, []string{"", "bare", "text", "maybe", "message", "then", "question"}, c.state().Offset, "%v", o)
+			}
+			same(f.T, []any{"x"}, c.ask("echo", "x"))
+			f.cut(p, c)
+			f.gone(c)
+			f.must(emit("missed").in(nsp))
+			c.do("reconnect", map[string]any{})
+			require.True(f, c.connected().Recovered)
+			offset(f, c, "missed")
+		}
 	}},
 	{name: "ClientOfTwoNamespacesRecoversBoth", config: recovers, over: everyTransport, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())

@@ -43,8 +43,13 @@ function acknowledge(spec, event, args, ack) {
 function create(spec) {
   const manager = managerOf(spec);
   const socket = manager.socket(spec.nsp || "/", Object.assign({ auth: spec.auth }, spec.socketOptions));
-  const tell = (what, fields) => report("client", Object.assign({ client: spec.client, what }, fields));
-  clients.set(spec.client, { socket, manager, spec });
+  const transcript = [];
+  const tell = (what, fields) => {
+    if (what === "event") transcript.push(`${fields.event} connected=${socket.connected} recovered=${!!socket.recovered}`);
+    else if (what === "connect") transcript.push(`connect recovered=${fields.recovered}`);
+    report("client", Object.assign({ client: spec.client, what }, fields));
+  };
+  clients.set(spec.client, { socket, manager, spec, transcript });
   const received = (event, ...args) => {
     const ack = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
     tell("event", { event, args, withAck: ack !== undefined });
@@ -116,7 +121,7 @@ module.exports = {
   // closeEngine closes the connection under the client, which does not mean to leave.
   closeEngine: (spec) => void get(spec.client).manager.engine.close(),
   state: (spec) => {
-    const { socket, manager } = get(spec.client);
+    const { socket, manager, transcript } = get(spec.client);
     const engine = manager.engine;
     const ws = engine && engine.transport && engine.transport.ws;
     return {
@@ -126,6 +131,8 @@ module.exports = {
       transport: (engine && engine.transport && engine.transport.name) || "",
       extensions: (ws && ws.extensions) || "",
       maxPayload: (engine && engine._maxPayload) || 0,
+      offset: socket._lastOffset || "",
+      transcript: transcript.slice(),
     };
   },
   // remove ends a client, and its connection with the last client on it.

@@ -161,6 +161,9 @@ func (c *Conn) full(item queued) *quota.Error {
 	return nil
 }
 
+// MaxQueued returns how many bytes may wait to be sent before nothing more is queued.
+func (c *Conn) MaxQueued() int { return c.server.config.SendQueueBytes }
+
 // Joined tells that the client has joined a namespace.
 func (c *Conn) Joined() {
 	c.mu.Lock()

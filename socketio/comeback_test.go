@@ -1,0 +1,223 @@
+package socketio_test
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio"
+)
+
+// The client comes back while a handler of its old socket still runs: its session moves at once, and what the handler does
+// from then on counts for the new socket.
+func TestRecoveryWhileAHandlerRuns(t *testing.T) {
+	for _, lost := range []string{"TheLossWasNoticed", "TheLossWasNotNoticed"} {
+		t.Run(lost, func(t *testing.T) {
+			n, joined, gone := recoverable(t)
+			r := enter(t, n, "")
+			old := joined.next(t)
+			entered, proceed, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			old.On("slow", func() {
+				defer close(done)
+				close(entered)
+				<-proceed
+				assert.NoError(t, old.Join("late"))
+				old.Leave("left")
+				old.SetData("late")
+				assert.NoError(t, old.Emit("by the old socket"))
+				assert.NoError(t, old.Volatile().Emit("x"))
+				_, err := old.EmitWithAck(t.Context(), "x")
+				assert.ErrorIs(t, err, socketio.ErrDisconnected)
+			})
+			require.NoError(t, old.Join("room", "left"))
+			old.SetData("data")
+			require.NoError(t, old.Emit("seen"))
+			require.Equal(t, "seen", r.event())
+			r.send(`2["slow"]`)
+			<-entered
+			if lost == "TheLossWasNoticed" {
+				require.NoError(t, r.conn.Close())
+				<-old.Context().Done()
+			}
+			require.NoError(t, n.To("room").Emit(t.Context(), "missed"))
+
+			back := enter(t, n, r.auth())
+			again := joined.next(t) // also while the handler runs
+			<-old.Context().Done()
+			require.Equal(t, r.id, back.id)
+			require.Equal(t, r.pid, back.pid)
+			require.True(t, again.Recovered())
+			require.Equal(t, "data", again.Data())
+			require.ElementsMatch(t, []string{r.id, "room", "left"}, again.Rooms())
+			require.Equal(t, "missed", back.event())
+			require.False(t, old.Connected())
+			gone.none(t)
+			close(proceed)
+			<-done
+			assert.Equal(t, "transport close", gone.next(t))
+			require.Equal(t, "by the old socket", back.event())
+			require.Equal(t, "x", back.event())
+			require.Equal(t, "late", again.Data())
+			require.ElementsMatch(t, []string{r.id, "room", "late"}, again.Rooms())
+			require.NoError(t, n.To("late").Emit(t.Context(), "to a room of the old socket's"))
+			require.Equal(t, "to a room of the old socket's", back.event())
+			require.Equal(t, 1, n.SocketsCount())
+		})
+	}
+}
+
+// The client comes back before the server has noticed that it was lost: the new connection takes over, and the old one is
+// closed.
+func TestRecoveryTakesOver(t *testing.T) {
+	n, joined, gone := recoverable(t)
+	n.OnConnection(func(s *socketio.Socket) {
+		if s.Recovered() {
+			gone.add("connected again")
+		}
+	})
+	other := connected(n.Of("/other"))
+	r := enter(t, n, "")
+	old := joined.next(t)
+	r.join("/other", "")
+	other.next(t)
+	require.NoError(t, old.Emit("seen"))
+	require.Equal(t, "seen", r.event())
+	require.NoError(t, n.Emit(t.Context(), "sent, and not received", []byte("x")))
+	asked := make(chan error, 1)
+	go func() {
+		_, err := old.EmitWithAck(t.Context(), "question")
+		asked <- err
+	}()
+	seen := r.auth()
+	for packet := r.next(); !strings.Contains(packet, "question"); packet = r.next() {
+	}
+
+	back := enter(t, n, seen)
+	require.Equal(t, r.id, back.id)
+	require.Equal(t, "transport close", gone.next(t), "the old socket's end comes before the new one's beginning")
+	require.Equal(t, "connected again", gone.next(t))
+	require.ErrorIs(t, <-asked, socketio.ErrDisconnected)
+	require.True(t, joined.next(t).Recovered())
+	require.Equal(t, "sent, and not received", back.event())
+	back.next() // the attachment
+	for packet := r.peer.next(); packet != "closed"; packet = r.peer.next() {
+	}
+	require.NoError(t, n.Emit(t.Context(), "live"))
+	require.Equal(t, "live", back.event())
+	back.sync("")
+	require.Equal(t, 1, n.SocketsCount())
+}
+
+// Of those who come back with the same pid at once, one is the client.
+func TestRecoveryIsForOne(t *testing.T) {
+	n, joined, _ := recoverable(t)
+	r := enter(t, n, "")
+	require.NoError(t, joined.next(t).Emit("seen"))
+	require.Equal(t, "seen", r.event())
+	const many = 20
+	peers := make([]*peer, many)
+	for i := range peers {
+		peers[i] = dial(t, n)
+	}
+	for _, p := range peers {
+		p.send("0%s", r.auth())
+	}
+	alive := slices.DeleteFunc(peers, func(p *peer) bool { return p.next() == "closed" })
+	require.NoError(t, n.To(r.id).Emit(t.Context(), "for one"))
+	require.NoError(t, n.Emit(t.Context(), "for all"))
+	got := 0
+	for _, p := range alive {
+		for packet := p.next(); packet != "closed" && !strings.Contains(packet, "for all"); packet = p.next() {
+			if strings.Contains(packet, "for one") {
+				got++
+			}
+		}
+	}
+	require.Equal(t, 1, got)
+}
+
+// A namespace that a client has opened waits for it, and hears other nodes meanwhile.
+func TestRecoveryInADynamicNamespace(t *testing.T) {
+	a, b := pair(t, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })
+	gone, heard := newEvents[string](), newEvents[bool]()
+	a.OfPattern(regexp.MustCompile(`^/d\d$`)).OnConnection(func(s *socketio.Socket) {
+		s.OnDisconnect(gone.add)
+		s.Namespace().OnServerSide("heard", func() { heard.add(true) })
+	})
+	enterIt := func(auth string) (p *peer, greeting string, ahead []string) {
+		p = dial(t, a)
+		p.send("0/d1,%s", auth)
+		for greeting = p.next(); !strings.HasPrefix(greeting, "0/d1"); greeting = p.next() {
+			ahead = append(ahead, greeting)
+		}
+		return p, greeting, ahead
+	}
+	p, greeting, _ := enterIt("")
+	pid := regexp.MustCompile(`"pid":"([^"]+)"`).FindStringSubmatch(greeting)[1]
+	onB := b.Of("/d1")
+	require.NoError(t, onB.WaitForPeers(t.Context(), 1))
+	require.NoError(t, p.conn.Close())
+	gone.next(t)
+	require.NoError(t, onB.Emit(t.Context(), "from another node"))
+	require.NoError(t, onB.ServerSideEmit(t.Context(), "heard"))
+	heard.next(t)
+	_, again, ahead := enterIt(fmt.Sprintf(`{"pid":"%s"}`, pid))
+	require.Equal(t, greeting, again)
+	require.Len(t, ahead, 1)
+	require.Contains(t, ahead[0], "from another node")
+
+	// What comes while it is closed is missed by all.
+	require.NoError(t, a.Of("/d1").Close(t.Context()))
+	gone.next(t)
+	_, again, _ = enterIt(fmt.Sprintf(`{"pid":"%s"}`, pid))
+	require.NotContains(t, again, pid)
+}
+
+// A client that was lost before a middleware has decided, or that is refused, may try again.
+func TestRecoveryAfterARefusal(t *testing.T) {
+	n, joined, gone := recoverable(t, func(r *socketio.Recovery) { r.RunMiddlewares = true })
+	proceed := newEvents[error]()
+	entered := newEvents[*socketio.Socket]()
+	n.Use(func(s *socketio.Socket) error {
+		if !s.Recovered() {
+			return nil
+		}
+		entered.add(s)
+		return proceed.next(t)
+	})
+	r := enter(t, n, "")
+	s := joined.next(t)
+	require.NoError(t, s.Join("room"))
+	require.NoError(t, s.Emit("seen"))
+	require.Equal(t, "seen", r.event())
+	r.lose(t, gone)
+	require.NoError(t, n.To("room").Emit(t.Context(), "missed"))
+
+	refused := dial(t, n)
+	refused.send("0%s", r.auth())
+	entered.next(t)
+	proceed.add(errors.New("not yet"))
+	refused.expect(`4{"message":"not yet"}`)
+
+	impatient := dial(t, n)
+	impatient.send("0%s", r.auth())
+	waits := entered.next(t)
+	require.NoError(t, impatient.conn.Close())
+	<-waits.Context().Done()
+
+	back := dial(t, n) // while the middleware decides about the one before
+	back.send("0%s", r.auth())
+	entered.next(t)
+	proceed.add(nil)
+	proceed.add(nil)
+	require.Contains(t, back.next(), "missed")
+	require.Contains(t, back.next(), r.id)
+	require.ElementsMatch(t, []string{r.id, "room"}, joined.next(t).Rooms())
+	require.Equal(t, 1, n.SocketsCount())
+}

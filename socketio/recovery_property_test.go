@@ -1,0 +1,211 @@
+package socketio_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio"
+)
+
+var recoveryRuns = flag.Int("recovery.runs", 1, "how many random histories TestRecoveryProperty runs of each kind")
+
+// TestRecoveryProperty lets clients lose their connections at any byte, with or without the server's noticing, and come back at
+// once or later, while events are sent to all, to rooms, to all but a room, and to the client, some of them binary or volatile.
+// Each client gets every event that is for it once and in order, or is told that it was not recovered.
+func TestRecoveryProperty(t *testing.T) {
+	for _, serving := range []string{"HTTPHandler", "Serve"} {
+		for _, transport := range []string{"websocket", "polling", "any"} {
+			for run := range *recoveryRuns {
+				t.Run(fmt.Sprintf("%s/%s/%d", serving, transport, run), func(t *testing.T) {
+					t.Parallel()
+					seed := rand.Uint64()
+					t.Logf("seed %d", seed)
+					recoveryHistory(t, serving, transport, rand.New(rand.NewPCG(seed, 0)))
+				})
+			}
+		}
+	}
+}
+
+// history is what the server has sent, and the judge of what a client gets.
+type history struct {
+	mu     sync.Mutex // guards all below; it is held while an event is sent, so that number and order agree
+	sent   []sentEvent
+	random *rand.Rand
+}
+
+type sentEvent struct {
+	rooms, except []string
+	volatile      bool
+}
+
+// isFor reports whether the event is for a client in rooms.
+func (e sentEvent) isFor(rooms []string) bool {
+	in := e.rooms == nil
+	for _, room := range rooms {
+		in = in || slices.Contains(e.rooms, room)
+	}
+	return in && !slices.ContainsFunc(rooms, func(room string) bool { return slices.Contains(e.except, room) })
+}
+
+func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand) {
+	n := serve(t, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })
+	url := n.url
+	if serving == "Serve" {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		url = "http://" + l.Addr().String()
+		go n.Serve(l) // until the server is closed
+	}
+	n.Use(func(s *socketio.Socket) error { return s.Join("a", "b") })
+
+	h := &history{random: rand.New(rand.NewPCG(random.Uint64(), 0))}
+	rounds, client := 25, &official{t: t}
+	from, last, recoveries, seen := 0, -1, 0, 0 // from: the first event that it must get, if it is for it
+	fresh := true                               // nothing of the session has come yet
+	left := 0                                   // events that were kept for a greeting which never came, and belong to the session before
+	ended := false
+	client.greeted = func(recovered bool) {
+		if recovered {
+			recoveries++
+		} else {
+			fresh, left = true, len(client.kept)
+		}
+	}
+	client.listener = func(event string, args []any) {
+		number := int(args[0].(float64))
+		require.Greater(t, number, last, "an event came twice, or out of order")
+		rooms := []string{client.id, "a", "b"}
+		if left > 0 {
+			left--
+			last = number
+			return
+		}
+		h.mu.Lock()
+		if !fresh {
+			for i := from; i < number; i++ {
+				if e := h.sent[i]; !e.volatile && e.isFor(rooms) {
+					h.mu.Unlock()
+					require.Failf(t, "an event was lost", "%d: %+v, before %d %q", i, e, number, event)
+				}
+			}
+		}
+		h.mu.Unlock()
+		fresh, last, from = false, number, number+1
+		seen++
+		if event == "end" {
+			ended = true
+			panic(errEnough)
+		}
+	}
+
+	stop := make(chan struct{})
+	var sending sync.WaitGroup
+	end := sync.OnceFunc(func() {
+		close(stop)
+		sending.Wait()
+	})
+	defer end()
+	pace := rand.New(rand.NewPCG(random.Uint64(), 0))
+	sending.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Duration(pace.IntN(2000)) * time.Microsecond):
+				h.send(t, n, "x")
+			}
+		}
+	})
+	pick := func() string {
+		if transport == "any" {
+			return []string{"websocket", "polling"}[random.IntN(2)]
+		}
+		return transport
+	}
+	for range rounds {
+		most := []int{600, 2000, 8000}[random.IntN(3)]
+		client.run(url, attempt{transport: pick(), received: random.IntN(most), silent: random.IntN(3) == 0})
+		if random.IntN(2) == 0 {
+			for range random.IntN(20) {
+				h.send(t, n, "x")
+			}
+		}
+	}
+	end()
+	h.send(t, n, "before the end")
+	done := make(chan struct{})
+	ending := make(chan struct{})
+	go func() { // until the client is there to get it
+		defer close(ending)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+				h.send(t, n, "end")
+			}
+		}
+	}()
+	client.run(url, attempt{transport: pick(), received: math.MaxInt})
+	close(done)
+	<-ending
+	require.True(t, ended)
+	t.Logf("%d events, of which the client got %d, recovered %d times of %d", len(h.sent), seen, recoveries, rounds)
+	require.NotZero(t, recoveries)
+}
+
+// send sends an event whose argument is its number.
+func (h *history) send(t *testing.T, n *node, event string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var e sentEvent
+	target := n.Target
+	if event != "end" {
+		switch h.random.IntN(6) {
+		case 0:
+			e.rooms = []string{"a"}
+		case 1:
+			e.rooms = []string{"a", "b"}
+		case 2:
+			e.rooms = []string{"elsewhere"}
+		case 3:
+			e.except = []string{"b"}
+		case 4:
+			if all := n.Sockets(); len(all) > 0 {
+				e.rooms = []string{all[h.random.IntN(len(all))].ID()}
+			}
+		}
+		e.volatile = h.random.IntN(10) == 0
+	}
+	if e.rooms != nil {
+		target = target.To(e.rooms...)
+	}
+	if e.except != nil {
+		target = target.Except(e.except...)
+	}
+	if e.volatile {
+		target = target.Volatile()
+	}
+	args := []any{len(h.sent)}
+	if h.random.IntN(10) == 0 {
+		args = append(args, []byte("binary"))
+	}
+	if h.random.IntN(10) == 0 {
+		args = append(args, "a string that is no offset")
+	}
+	h.sent = append(h.sent, e)
+	if err := target.Emit(context.Background(), event, args...); err != nil {
+		t.Errorf("Emit: %v", err)
+	}
+}

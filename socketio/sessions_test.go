@@ -1,0 +1,143 @@
+package socketio_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio"
+)
+
+func TestMemorySessions(t *testing.T) {
+	args, err := backplane.NewArgs("x")
+	require.NoError(t, err)
+	event := socketio.SessionEvent{Args: args}
+	session := func(pid string) socketio.Session { return socketio.Session{PID: pid, ID: "id " + pid} }
+
+	t.Run("ForgetsWhatIsTooOld", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxDisconnection: time.Minute})
+			first := m.Append("/", event)
+			m.Save("/", session("a"))
+			time.Sleep(30 * time.Second)
+			second := m.Append("/", event)
+			m.Save("/", session("b"))
+			missed, ok := m.Missed("/", first, nil)
+			require.True(t, ok)
+			require.Len(t, missed, 1)
+			assert.Equal(t, second, missed[0].Offset)
+			time.Sleep(31 * time.Second)
+			_, ok = m.Restore("/", "a", second)
+			assert.False(t, ok, "the session is too old")
+			_, ok = m.Restore("/other", "b", second)
+			assert.False(t, ok, "the session is another namespace's")
+			missed, ok = m.Missed("/", first, nil)
+			require.True(t, ok, "what follows is still there")
+			require.Len(t, missed, 1)
+			s, ok := m.Restore("/", "b", second)
+			require.True(t, ok)
+			want := session("b")
+			want.Offset = second
+			assert.Equal(t, want, s)
+			time.Sleep(2 * time.Minute)
+			_, ok = m.Missed("/", first, nil)
+			assert.False(t, ok, "an event after it is not there any more")
+			missed, ok = m.Missed("/", second, nil)
+			assert.True(t, ok, "it was the last")
+			assert.Empty(t, missed)
+			assert.NotContains(t, []string{first, second}, m.Append("/", event))
+		})
+	})
+	t.Run("HasLimits", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxEvents: 10, MaxSessions: 2})
+			first := m.Append("/", event)
+			for range 10 {
+				m.Append("/", event)
+			}
+			missed, ok := m.Missed("/", first, nil)
+			require.True(t, ok)
+			require.Len(t, missed, 10)
+			last := m.Append("/", event)
+			_, ok = m.Missed("/", first, nil)
+			require.False(t, ok)
+			for _, pid := range []string{"a", "b", "c"} {
+				m.Save("/", session(pid))
+			}
+			_, ok = m.Restore("/", "a", last)
+			assert.False(t, ok)
+			_, ok = m.Restore("/", "c", last)
+			assert.True(t, ok)
+
+			small := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxBytes: 1000})
+			first = small.Append("/", event)
+			for range 4 {
+				small.Append("/", event)
+			}
+			_, ok = small.Missed("/", first, nil)
+			assert.False(t, ok)
+		})
+	})
+	t.Run("KeepsNothingOfThoseWhoCameBack", func(t *testing.T) {
+		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{})
+		last := m.Append("/", event)
+		m.Save("/", session("stays away"))
+		for range 10_000 {
+			m.Save("/", session("comes back"))
+			_, ok := m.Restore("/", "comes back", last)
+			require.True(t, ok)
+			require.LessOrEqual(t, m.Noted(), 100)
+		}
+		_, ok := m.Restore("/", "stays away", last)
+		assert.True(t, ok)
+	})
+	t.Run("BoundsTheRoomsOfSessions", func(t *testing.T) {
+		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxSessionBytes: 10_000})
+		last := m.Append("/", event)
+		large := func(pid string) socketio.Session {
+			return socketio.Session{PID: pid, Rooms: []string{strings.Repeat("x", 4000)}}
+		}
+		for range 3 { // one that is saved again takes the place of its own
+			m.Save("/", large("a"))
+		}
+		m.Save("/", large("b"))
+		m.Save("/", large("c"))
+		for pid, want := range map[string]bool{"a": false, "b": true, "c": true} {
+			_, ok := m.Restore("/", pid, last)
+			assert.Equal(t, want, ok, pid)
+		}
+		for _, pid := range []string{"d", "e"} { // those who came back make room
+			m.Save("/", large(pid))
+		}
+		for _, pid := range []string{"d", "e"} {
+			_, ok := m.Restore("/", pid, last)
+			assert.True(t, ok, pid)
+		}
+	})
+	t.Run("SelectsByRoom", func(t *testing.T) {
+		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{})
+		start := m.Append("/", event)
+		for _, e := range []socketio.SessionEvent{
+			{Args: args},
+			{Args: args, Rooms: []string{"a"}},
+			{Args: args, Rooms: []string{"b", "c"}},
+			{Args: args, Except: []string{"a"}},
+			{Args: args, Rooms: []string{"a"}, Except: []string{"b"}},
+		} {
+			m.Append("/", e)
+		}
+		for _, c := range []struct {
+			rooms []string
+			want  int
+		}{{nil, 2}, {[]string{"a"}, 3}, {[]string{"c"}, 3}, {[]string{"a", "b"}, 3}} {
+			missed, ok := m.Missed("/", start, c.rooms)
+			require.True(t, ok)
+			assert.Len(t, missed, c.want, "%v", c.rooms)
+		}
+	})
+}
