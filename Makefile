@@ -27,7 +27,7 @@ FAST = -set fsync=off
 help: ## show this list
 	@echo "Targets (variables: PKG=$(PKG) RUN= BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) FUZZTIME=$(FUZZTIME)):"
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "The tests need a PostgreSQL, PgBouncer, Node.js and Chromium. What is missing is installed, or the tests that need it"
+	@echo "The tests need a PostgreSQL, PgBouncer, nginx, haproxy, Node.js and Chromium. What is missing is installed, or the tests that need it"
 	@echo "are skipped and listed. BACKPLANE_TEST_POSTGRES=<url> uses a server that runs already."
 
 .PHONY: test
@@ -142,7 +142,7 @@ tidy-check: ## fail if go.mod or go.sum are not tidy
 	$(GO) mod tidy -diff
 
 .PHONY: setup
-setup: ## install PostgreSQL, PgBouncer, Chromium, Node.js and the Node.js packages, where missing
+setup: ## install PostgreSQL, PgBouncer, nginx, haproxy, Chromium, Node.js and the Node.js packages, where missing
 	./scripts/setup.sh
 
 .PHONY: clean

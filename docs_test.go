@@ -70,6 +70,20 @@ func TestGoInTheDocumentsIsCompiledElsewhere(t *testing.T) {
 	}
 }
 
+// Parts of the proxies' configurations in the documents are from the files that the tests run.
+func TestConfigurationsOfProxiesInTheDocumentsAreThoseOfTheExample(t *testing.T) {
+	page := documents(t)["docs/socketio.md"]
+	for language, name := range map[string]string{"nginx": "nginx.conf", "haproxy": "haproxy.cfg"} {
+		whole, err := os.ReadFile(filepath.Join("examples", "proxy", name))
+		require.NoError(t, err)
+		parts := blocks(page, language)
+		require.NotEmpty(t, parts)
+		for _, part := range parts {
+			require.Contains(t, flat(string(whole)), strings.TrimRight(flat(part), "\n")+"\n", "what docs/socketio.md shows of %s", name)
+		}
+	}
+}
+
 // flat is source without indentation.
 func flat(source string) string {
 	lines := strings.Split(source, "\n")

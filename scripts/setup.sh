@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Go: PostgreSQL's programs, PgBouncer, Chromium, and Node.js with the packages in
+# Installs what the tests need beside Go: PostgreSQL's programs, PgBouncer, nginx, haproxy, Chromium, and Node.js with the packages in
 # internal/interop/node. What is there already is left alone. What cannot be installed is named on a line that
 # begins with "setup: skipped:", and is no failure: the tests that need it are skipped by name.
 set -uo pipefail
@@ -14,7 +14,7 @@ postgres_there() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
-pgbouncer_there() { PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null 2>&1; }
+program_there() { PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null 2>&1; }
 
 chromium_there() {
   [ -n "${BACKPLANE_TEST_CHROMIUM:-}" ] && return 0
@@ -65,30 +65,37 @@ if ! postgres_there; then
   fi
 fi
 
-if ! pgbouncer_there; then
-  if ! may_install; then
-    note "skipped: PgBouncer is not installed, and only root (or sudo without a password) may use apt-get"
-  else
-    note "installing PgBouncer"
-    # The package would start a service on port 6432, now and at every boot. The tests start their own.
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-      printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-      as_root chmod 755 "$policy"
-      made_policy=1
-      trap 'as_root rm -f "$policy"' EXIT
-    fi
-    if apt_install pgbouncer; then
-      as_root update-rc.d pgbouncer disable >/dev/null 2>&1 || note "PgBouncer's service could not be disabled: it may start with the machine"
-    else
-      note "skipped: PgBouncer could not be installed"
-    fi
-    if [ -n "${made_policy:-}" ]; then
-      as_root rm -f "$policy"
-      trap - EXIT
-    fi
+# These packages would start a service, now and at every boot. The tests start their own.
+install_without_service() { # program name package
+  local program=$1 name=$2 package=$3 policy=/usr/sbin/policy-rc.d made_policy=
+  if program_there "$program"; then
+    return
   fi
-fi
+  if ! may_install; then
+    note "skipped: $name is not installed, and only root (or sudo without a password) may use apt-get"
+    return
+  fi
+  note "installing $name"
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    made_policy=1
+    trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  if apt_install "$package"; then
+    as_root update-rc.d "$program" disable >/dev/null 2>&1 || note "the service of $name could not be disabled: it may start with the machine"
+  else
+    note "skipped: $name could not be installed"
+  fi
+  if [ -n "$made_policy" ]; then
+    as_root rm -f "$policy"
+    trap - EXIT
+  fi
+}
+
+install_without_service pgbouncer PgBouncer pgbouncer
+install_without_service nginx nginx nginx-light
+install_without_service haproxy haproxy haproxy
 
 if ! chromium_there; then
   if ! may_install; then

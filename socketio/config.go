@@ -118,8 +118,8 @@ type Config struct {
 	// MaxHandshakesPerSecond is the most handshakes of one address per second in the long run, before Admit is asked; five
 	// seconds' worth may come at once. More are refused with status 429. Default: 2000, as above.
 	MaxHandshakesPerSecond int
-	// ClientAddress returns the address that a request counts for, "" for none: behind a proxy that can be trusted, what its
-	// header says. Default: the request's RemoteAddr.
+	// ClientAddress returns the address that a request counts for, "" for none. Default: the request's RemoteAddr, which is the
+	// client's behind TrustedProxies.
 	ClientAddress func(*http.Request) string
 
 	// Admit decides about each handshake before anything is kept of it: rate limits, authentication by header (Node.js:
@@ -149,6 +149,14 @@ type Config struct {
 	// lists them: otherwise a page whose name is made to lead to the server ("DNS rebinding") counts as one of the server's own
 	// host, which Origins lets in. Default: any.
 	Hosts []string
+	// TrustedProxies are the addresses of the proxies in front of the server, such as "127.0.0.1", or ranges of them, such as
+	// "10.0.0.0/8"; "unix" is who comes by a Unix socket. What they say of their clients counts: X-Forwarded-For, -Host and -Proto, or, where none of
+	// these is there, Forwarded (RFC 7239). So it is the client's address that has quotas, is logged and is in Socket.Handshake; the host that it has
+	// asked, and whether it came by https, decide whether a page is one of the server's own and whether Hosts has the host. Admit
+	// and ClientAddress get the request that way, too: RemoteAddr, whose port is 0 if the proxy does not tell it, Host, and TLS, which is empty.
+	// The client is the last address in the header that is no proxy's; what a client itself has put before that does not count. Default: none
+	// is trusted, and the headers mean nothing.
+	TrustedProxies []string
 	// Credentials lets the pages of Origins send cookies (Node.js: cors.credentials). It cannot be combined with "*".
 	Credentials bool
 	// Cookie is the template of a cookie for load balancers that keep a client on its node (Node.js: cookie). Its Value
@@ -252,7 +260,7 @@ func (c Config) engine() engineio.Config {
 		Path: c.Path, PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout,
 		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout, ShutdownTimeout: c.ShutdownTimeout,
 		MaxPayload: c.MaxPayload, SendQueue: c.SendQueue, SendQueueBytes: c.SendQueueBytes,
-		Transports: c.Transports, NoUpgrades: c.NoUpgrades, Origins: c.Origins, Hosts: c.Hosts, Credentials: c.Credentials,
+		Transports: c.Transports, NoUpgrades: c.NoUpgrades, Origins: c.Origins, Hosts: c.Hosts, TrustedProxies: c.TrustedProxies, Credentials: c.Credentials,
 		Cookie: c.Cookie, Compress: c.Compress, CompressMin: c.CompressMin, HTTPCompression: c.HTTPCompression, MaxConnections: c.MaxConnections,
 		Rates: quota.RateLimits{Events: c.MaxEventsPerSecond, Bytes: c.MaxBytesPerSecond},
 		PerAddress: quota.AddressLimits{Sessions: c.MaxConnectionsPerAddress, Unjoined: c.MaxUnjoinedPerAddress,

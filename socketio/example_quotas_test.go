@@ -5,18 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
 	"time"
 
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// A server behind a proxy that can be trusted. It looks again every five minutes whether its clients may stay, and tells who was
+// A server behind proxies that can be trusted. It looks again every five minutes whether its clients may stay, and tells who was
 // refused and why.
 func ExampleConfig_quotas() {
 	expired := func(token string) bool { return token == "" }
 	config := socketio.Config{
-		ClientAddress:            func(r *http.Request) string { return r.Header.Get("X-Real-IP") },
+		TrustedProxies:           []string{"10.0.0.0/8"},
 		MaxConnectionsPerAddress: 500,
 		Reauthenticate:           5 * time.Minute,
 		ReauthenticateSocket: func(ctx context.Context, s *socketio.Socket) error {

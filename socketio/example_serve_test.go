@@ -29,3 +29,21 @@ func ExampleServer_Serve() {
 	<-served // socketio.ErrServerClosed
 	// Output: <nil>
 }
+
+// A server behind nginx or haproxy, whose configurations are in examples/proxy. They are believed who the client is.
+func ExampleConfig_trustedProxies() {
+	config := socketio.Config{
+		TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
+		Hosts:          []string{"chat.example"},
+	}
+	io, err := socketio.NewServer(config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	io.OnConnection(func(s *socketio.Socket) {
+		h := s.Handshake()
+		log.Println(h.Address, h.Secure, h.Headers["host"]) // such as 203.0.113.7 true chat.example
+	})
+	fmt.Println(io.Close())
+	// Output: <nil>
+}

@@ -74,7 +74,7 @@ func (s *goServer) start(context.Context) error {
 		ConnectTimeout: s.config.connectTimeout, UpgradeTimeout: s.config.upgradeTimeout,
 		ShutdownTimeout: 100 * time.Millisecond, // Node.js waits for nobody
 		Transports:      s.config.transports, NoUpgrades: s.config.noUpgrades, Compress: s.config.compress,
-		KeepEmptyNamespaces: !s.config.cleanNamespaces, Origins: s.config.origins, ErrorHandler: s.errors.Put,
+		KeepEmptyNamespaces: !s.config.cleanNamespaces, Origins: s.config.origins, TrustedProxies: s.config.proxies, ErrorHandler: s.errors.Put,
 	}
 	if s.config.cookie != "" {
 		c.Cookie = &http.Cookie{Name: s.config.cookie, Path: "/", HttpOnly: true}

@@ -69,5 +69,6 @@ type config struct {
 	cleanNamespaces bool
 	cookie          string
 	origins         []string
-	byServe         bool // of the Go server: it serves its port itself, without an http.Server around it
+	proxies         []string // that the Go server trusts
+	byServe         bool     // of the Go server: it serves its port itself, without an http.Server around it
 }

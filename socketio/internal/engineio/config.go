@@ -60,6 +60,9 @@ type Config struct {
 	// Hosts are those that requests may be for, such as "example.com", or "example.com:3000" for that port only. Others are
 	// refused with status 403. Default: any.
 	Hosts []string
+	// TrustedProxies are the addresses, or ranges of addresses such as "10.0.0.0/8", of proxies that are believed what they forward: the
+	// client's address, the host that it has asked and whether it has come by https; "unix" is who comes by a Unix socket. Default: none.
+	TrustedProxies []string
 	// Credentials lets pages of Origins send cookies. It cannot be combined with "*".
 	Credentials bool
 	// Cookie is the template of a cookie that holds the session's id, so that a load balancer finds the process that has
@@ -192,6 +195,11 @@ func (c *Config) validate() error {
 	for _, text := range c.Hosts {
 		if _, ok := parseHost(text); !ok {
 			return fmt.Errorf("engineio: Hosts: %q is no host, such as example.com or example.com:3000", text)
+		}
+	}
+	for _, text := range c.TrustedProxies {
+		if _, err := parseRange(text); err != nil && text != unixPeers {
+			return fmt.Errorf("engineio: TrustedProxies: %q is no address, such as 192.0.2.1, and no range of addresses, such as 10.0.0.0/8: %w", text, err)
 		}
 	}
 	if c.Cookie != nil {

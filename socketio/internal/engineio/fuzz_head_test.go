@@ -38,7 +38,14 @@ func FuzzServeHead(f *testing.F) {
 	f.Add([]byte(strings.Replace(handshake, "/socket.io/", "/socket.io", 1)))
 	f.Add([]byte(strings.Replace(handshake, "HTTP/1.1", "HTTP/0.0", 1)))
 	f.Add([]byte(handshake + handshake))
-	config := engineio.Config{BodyTimeout: 200 * time.Millisecond, HeaderTimeout: 5 * time.Second}
+	f.Add([]byte(strings.Replace(handshake, "Connection: Upgrade", "Connection: keep-alive\r\nConnection: ,UPGRADE", 1)))
+	f.Add([]byte(strings.Replace(handshake, "Upgrade: websocket", "Upgrade: h2c, websocket", 1)))
+	f.Add([]byte(strings.Replace(handshake, "Version: 13", "Version: 8", 1)))
+	f.Add([]byte(strings.Replace(handshake, "EC==", "E!==", 1)))
+	f.Add([]byte(strings.Replace(handshake, "Host: x\r\n", "Host: x\r\nSec-WebSocket-Protocol: a, b\r\nOrigin: file://\r\n", 1)))
+	f.Add([]byte(strings.Replace(handshake, "Host: x\r\n", "Host: x\r\nOrigin: https://y\r\nX-Forwarded-Host: y\r\nX-Forwarded-Proto: https\r\n", 1)))
+	f.Add([]byte(strings.Replace(handshake, "Host: x\r\n", "Host: x\r\nOrigin: http://y\r\nForwarded: for=\"[::1]\";host=y\r\n", 1)))
+	config := engineio.Config{TrustedProxies: []string{"127.0.0.1"}, BodyTimeout: 200 * time.Millisecond, HeaderTimeout: 5 * time.Second}
 	own := servedBy(f, true, config)
 	other := servedBy(f, false, config)
 	f.Fuzz(func(t *testing.T, head []byte) {

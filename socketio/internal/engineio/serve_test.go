@@ -54,6 +54,8 @@ func TestServeIsNoDifferent(t *testing.T) {
 		"Goodbyes":                        TestTheGoodbyeIsSentAfterTheClientsEnd,
 		"EndsOnTime":                      TestSessionsEndOnTime,
 		"NamesWhatItRefuses":              TestWhatWasRefusedIsNamed,
+		"TrustedProxies":                  TestTrustedProxies,
+		"WhatProxiesForward":              TestWhatProxiesForwardCounts,
 	} {
 		t.Run(name, test)
 	}

@@ -16,6 +16,7 @@ type Server struct {
 	config              Config
 	origins             origins
 	hosts               hosts
+	proxies             *proxies
 	began               time.Time
 	alarms              *alarms
 	addresses           *quota.Addresses
@@ -43,7 +44,7 @@ func NewServer(config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, origins: newOrigins(&config), hosts: newHosts(config.Hosts), began: time.Now(), stop: make(chan struct{}), sessions: make(map[string]*Conn)}
+	s := &Server{config: config, origins: newOrigins(&config), hosts: newHosts(config.Hosts), proxies: newProxies(&config), began: time.Now(), stop: make(chan struct{}), sessions: make(map[string]*Conn)}
 	s.addresses = quota.NewAddresses(config.PerAddress, s.clock)
 	s.hello, s.pollingHello = s.helloEnd(webSocket), s.helloEnd(polling)
 	s.alarms = newAlarms(s.clock, min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/256))
@@ -56,7 +57,7 @@ func (s *Server) clock() int64 { return int64(time.Since(s.began)) }
 // ServeHTTP serves one request. It returns when a poll has got something; at once when it has become a WebSocket.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	boundBody(w, r, s.config.BodyTimeout)
-	scheme := ""
+	r, scheme := s.proxies.unwrap(r)
 	switch {
 	case !s.hosts.allow(r):
 		s.refuse(w, r, refuseFor(errHost, "host", r.Host))
