@@ -152,6 +152,7 @@ func eventOf(args backplane.Args, withAck bool) interop.Event {
 // acknowledge does what node/clients.js does.
 func acknowledge(ack *interop.Ack, args []any, answer func(backplane.Value)) {
 	var v any
+	var rest []any
 	switch ack.Mode {
 	case "none":
 		return
@@ -159,11 +160,21 @@ func acknowledge(ack *interop.Ack, args []any, answer func(backplane.Value)) {
 		v = args
 	case "value":
 		v = ack.Value.V
+	case "values":
+		all := ack.Value.V.([]any)
+		v, rest = all[0], all[1:]
 	}
 	give := func() {
 		encoded, err := valueOf(v)
 		if err != nil {
 			encoded, _ = valueOf("unencodable: " + err.Error())
+		}
+		if len(rest) > 0 {
+			behind, err := valueOf(rest)
+			if err != nil {
+				encoded, _ = valueOf("unencodable: " + err.Error())
+			}
+			encoded = encoded.WithRest(behind)
 		}
 		answer(encoded)
 	}

@@ -82,6 +82,9 @@ func Echo() *Ack { return &Ack{Mode: "echo"} }
 // Reply acknowledges with v.
 func Reply(v any) *Ack { return &Ack{Mode: "value", Value: &Value{V: v}} }
 
+// ReplyAll acknowledges with several arguments.
+func ReplyAll(args ...any) *Ack { return &Ack{Mode: "values", Value: &Value{V: args}} }
+
 // Empty acknowledges without a value.
 func Empty() *Ack { return &Ack{Mode: "empty"} }
 

@@ -25,6 +25,8 @@ var answerValues = []struct {
 	{"nothing", true, interop.Empty(), nil},
 	{"binary", true, interop.Reply([]byte{0, 0xff}), []byte{0, 0xff}},
 	{"nestedBinary", false, interop.Reply(map[string]any{"b": []any{[]byte("x"), 1}}), map[string]any{"b": []any{[]byte("x"), 1}}},
+	{"firstOfSeveral", true, interop.ReplyAll("first", map[string]any{"a": 1}, nil), "first"},
+	{"firstOfSeveralWithBytes", false, interop.ReplyAll(map[string]any{"first": 1}, []byte{1, 2}), map[string]any{"first": 1}},
 	{"large", false, interop.Reply(strings.Repeat("ä", 20000)), strings.Repeat("ä", 20000)},
 	{"late", false, interop.Reply("late").After(200 * time.Millisecond), "late"},
 }

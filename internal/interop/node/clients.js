@@ -7,7 +7,7 @@ const { report } = require("../../nodejs/lines");
 
 const clients = new Map();
 
-// answer calls an acknowledgement the way a test asked for: {mode: "value", value, delay}, "echo" (the arguments),
+// answer calls an acknowledgement the way a test asked for: {mode: "value", value, delay}, "values", "echo" (the arguments),
 // "empty" (without a value) or "none" (never).
 function answer(how, ack, args) {
   const give = () => {
@@ -18,6 +18,8 @@ function answer(how, ack, args) {
         return ack();
       case "echo":
         return ack(args);
+      case "values":
+        return ack(...how.value);
       default:
         return ack(how.value);
     }
