@@ -103,6 +103,11 @@ func (c *Client) Rooms(ctx context.Context) ([]string, error) {
 	return rooms, err
 }
 
+// Odd does something with an odd value to the client's socket: "join", or sets its "data" or what is in its "handshake".
+func (c *Client) Odd(ctx context.Context, op, value string) error {
+	return c.ns.call(ctx, "odd", spec{Client: c.name, Op: op, Value: value}, nil)
+}
+
 // Answer changes how the client acknowledges.
 func (c *Client) Answer(ctx context.Context, ack *Ack) error {
 	return c.ns.call(ctx, "answer", spec{Client: c.name, Ack: ack}, nil)

@@ -42,6 +42,7 @@ type spec struct {
 	Client  string            `json:"client,omitempty"`
 	Socket  string            `json:"socket,omitempty"`
 	Op      string            `json:"op,omitempty"`
+	Value   string            `json:"value,omitempty"`
 	Ack     *Ack              `json:"ack,omitempty"`
 	Data    *Value            `json:"data,omitempty"`
 	Auth    *Value            `json:"auth,omitempty"`
@@ -155,6 +156,26 @@ func (ns *Namespace) Leave(ctx context.Context, to Target, rooms ...string) erro
 // Disconnect disconnects the selected sockets; closing: their connections too.
 func (ns *Namespace) Disconnect(ctx context.Context, to Target, closing bool) error {
 	return ns.call(ctx, "disconnectSockets", spec{Target: to, Close: closing}, nil)
+}
+
+// OddValues are what JavaScript allows in the place of a room, by the names that Odd knows them by, with their texts in JavaScript.
+var OddValues = map[string]string{"undefined": "undefined", "null": "null", "true": "true", "seven": "7", "NaN": "NaN", "object": "[object Object]", "list": "a"}
+
+// Odd does something with an odd value: to to, or except, it and to's rooms. See odd in node/server.js.
+func (ns *Namespace) Odd(ctx context.Context, op, value string, to Target, event string, args ...any) error {
+	return ns.call(ctx, "odd", spec{Op: op, Value: value, Target: to, Event: event, Args: list(args)}, nil)
+}
+
+// OddAck is Odd for operations that are answered: the error is the text of Node.js's.
+func (ns *Namespace) OddAck(ctx context.Context, value string, to Target, event string) (Answer, error) {
+	return ns.answer(ctx, "odd", spec{Op: "toWithAck", Value: value, Target: to, Event: event})
+}
+
+// OddFetch returns the ids of the sockets in to's rooms and an odd one.
+func (ns *Namespace) OddFetch(ctx context.Context, value string, to Target) ([]string, error) {
+	var ids []string
+	err := ns.call(ctx, "odd", spec{Op: "fetchSockets", Value: value, Target: to}, &ids)
+	return ids, err
 }
 
 // ServerSideEmit sends an event to the other servers.

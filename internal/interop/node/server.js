@@ -22,7 +22,7 @@ async function start(config, hooks) {
     nsp = io.of(name);
     namespaces.set(name, nsp);
     for (const kind of ["join-room", "leave-room"]) {
-      nsp.adapter.on(kind, (room, id) => report("room", { nsp: name, kind, room, id }));
+      nsp.adapter.on(kind, (room, id) => report("room", { nsp: name, kind, room: String(room), id }));
     }
     return nsp;
   }
@@ -74,6 +74,39 @@ async function start(config, hooks) {
     throw new Error(`unknown operation ${spec.op}`);
   }
 
+  // oddValues are what JavaScript allows as the name of a room.
+  const oddValues = { undefined: undefined, null: null, true: true, seven: 7, NaN: NaN, object: { a: 1 }, list: [["a"]] };
+
+  // odd does something with such a value.
+  async function odd(spec) {
+    const nsp = namespace(spec.nsp);
+    const value = oddValues[spec.value];
+    const both = spec.to ? nsp.to(spec.to).to(value) : nsp.to(value);
+    switch (spec.op) {
+      case "join":
+        return void (await socketOf(spec.client).join(value));
+      case "to":
+        return void both.emit(spec.event, ...(spec.args || []));
+      case "except":
+        return void nsp.except(value).emit(spec.event);
+      case "toWithAck":
+        return collected(both.timeout(20000), spec.event, []);
+      case "fetchSockets":
+        return (await both.fetchSockets()).map(({ id }) => id);
+      case "socketsJoin":
+        return void nsp.socketsJoin(value);
+      case "socketsLeave":
+        return void nsp.socketsLeave(value);
+      case "disconnectSockets":
+        return void both.disconnectSockets(true);
+      case "data":
+        return void (socketOf(spec.client).data = value);
+      case "handshake": // without one, the adapters throw
+        return void (socketOf(spec.client).handshake = { issued: value, headers: value, url: "/x" });
+    }
+    throw new Error(`unknown operation ${spec.op}`);
+  }
+
   // counted resolves when the node counts spec.count servers.
   async function counted(spec) {
     const { adapter } = namespace(spec.nsp);
@@ -113,6 +146,7 @@ async function start(config, hooks) {
     socketsLeave: (spec) => void target(spec).socketsLeave(spec.rooms),
     disconnectSockets: (spec) => void target(spec).disconnectSockets(!!spec.close),
     remote,
+    odd,
     serverSideEmit: (spec) => void namespace(spec.nsp).serverSideEmit(spec.event, ...(spec.args || [])),
     serverSideEmitWithAck: (spec) => collected(namespace(spec.nsp), spec.event, spec.args || [], "serverSideEmit"),
     onServerSide: (spec) => {
