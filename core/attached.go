@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/backplane-go/backplane/codec"
@@ -12,6 +13,7 @@ type portion struct {
 	turn  int      // the message that is handled next
 	ahead []*fetch // under way, or handed out in part, in order
 	next  int      // the first message that is in none of them
+	hangs bool     // the store has not answered in time: what waited meanwhile is not fetched, so that it costs one timeout for all
 }
 
 // work handles the messages of r that are left, in order, each with the attachment that it refers to. Attachments are fetched ahead.
@@ -20,7 +22,7 @@ func (l *lane) work(r *portion) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	for r.turn < len(r.batch) {
-		for r.next < len(r.batch) {
+		for r.next < len(r.batch) && !r.hangs {
 			rounds, room := l.fetcher.ahead(int64(l.maxBytes) - l.bytes.Load())
 			if len(r.ahead) >= rounds {
 				break
@@ -41,11 +43,7 @@ func (l *lane) work(r *portion) {
 			l.handOn(i, i.env)
 			continue
 		}
-		whole, err := r.ahead[0].next(l.ctx, l.fetcher)
-		if r.ahead[0].empty() {
-			r.ahead[0] = nil
-			r.ahead = r.ahead[1:]
-		}
+		whole, err := r.attachment(l)
 		switch {
 		case err == nil:
 			l.handOn(i, whole)
@@ -56,6 +54,21 @@ func (l *lane) work(r *portion) {
 			l.done(i)
 		}
 	}
+}
+
+// attachment returns what the message refers to whose turn it is.
+func (r *portion) attachment(l *lane) (*codec.Envelope, error) {
+	if len(r.ahead) == 0 {
+		return nil, errUnanswered
+	}
+	f := r.ahead[0]
+	whole, err := f.next(l.ctx, l.fetcher)
+	if f.empty() {
+		r.ahead[0] = nil
+		r.ahead = r.ahead[1:]
+	}
+	r.hangs = f.unanswered && errors.Is(err, errUnanswered)
+	return whole, err
 }
 
 // handOn handles a message, or its attachment, and lets it go.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
@@ -30,6 +31,7 @@ type fetcher struct {
 	max     int // bytes of an attachment
 	timeout time.Duration
 	fetched func(*codec.Envelope) // is told of each that was read, nil if it could not be decoded
+	answers atomic.Uint64         // round trips that the store has answered
 }
 
 // ahead returns how many fetches may be under way, or not be handed out yet, and how many bytes they may bring together,
@@ -62,6 +64,7 @@ type fetch struct {
 	room        int           // bytes that it may bring
 	attachments []*attachment // those that were not handed out yet
 	ready       chan struct{} // closed when it is done
+	unanswered  bool          // the store has answered nobody meanwhile
 }
 
 // attachment is the whole of the message that a reference stands for.
@@ -91,8 +94,10 @@ func (f *fetcher) start(ctx context.Context, group *sync.WaitGroup, r *fetch) {
 	all, room := r.attachments, r.room
 	group.Go(func() {
 		defer close(r.ready)
+		before := f.answers.Load()
 		f.read(ctx, all, min(f.max, room/len(all)))
 		f.readLarger(ctx, all, room)
+		r.unanswered = f.answers.Load() == before
 	})
 }
 

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/storage"
@@ -11,12 +12,14 @@ import (
 var (
 	errNoStore  = &ConfigError{Field: "Store", Reason: "is required to read the attachment that a peer refers to"}
 	errBadStore = errors.New("backplane: the store returned something else than one body for each id")
+	// errUnanswered is in the error of what was not read because the store has not answered in time.
+	errUnanswered = errors.New("backplane: the store has not answered in time")
 )
 
 // read fills in all, in one round trip if the store can. Those of more than limit bytes it leaves for later, if the store
 // can tell.
-func (f *fetcher) read(ctx context.Context, all []*attachment, limit int) {
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+func (f *fetcher) read(parent context.Context, all []*attachment, limit int) {
+	ctx, cancel := context.WithTimeout(parent, f.timeout)
 	defer cancel()
 	found, err := f.found(ctx, all, limit)
 	if err = guard.Error(err); err == nil && len(found) != len(all) {
@@ -24,16 +27,30 @@ func (f *fetcher) read(ctx context.Context, all []*attachment, limit int) {
 	}
 	switch {
 	case err == nil:
+		f.answers.Add(1)
 		for i, a := range all {
 			f.use(a, &found[i], limit)
 		}
-	case len(all) == 1 || ctx.Err() != nil: // what did not answer in time will not answer sooner for each
-		for _, a := range all {
-			a.err = err
+	case len(all) == 1:
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", errUnanswered, err)
 		}
+		all[0].err = err
 	default:
-		for i := range all { // each by itself, so that one that spoils the round trip spoils no other
-			f.read(ctx, all[i:i+1], limit)
+		f.readEach(parent, all, limit)
+	}
+}
+
+// readEach reads each of all by itself, so that one that spoils a round trip, or is too much for it, spoils no other. When the first is not
+// answered in time, none is.
+func (f *fetcher) readEach(ctx context.Context, all []*attachment, limit int) {
+	for i := range all {
+		f.read(ctx, all[i:i+1], limit)
+		if err := all[i].err; i == 0 && errors.Is(err, errUnanswered) {
+			for _, a := range all {
+				a.err = err
+			}
+			return
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -360,6 +361,46 @@ func TestUnansweredPublishing(t *testing.T) {
 	})
 }
 
+// slowFor is a store that does not bring large bodies in time, but small ones.
+type slowFor struct{ *memstore.Store }
+
+func (s slowFor) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+	found, err := s.Store.GetUpTo(ctx, ids, limit)
+	for _, f := range found {
+		if len(f.Body) > 10*len(large) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	}
+	return found, err
+}
+
+func TestAttachmentThatDoesNotComeInTimeTakesNoneBehindItAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := slowFor{memstore.NewStore()}
+		hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 1000}})
+		var dropped log[*core.DropError]
+		change := func(c *core.Config) { c.Store, c.Trace.Dropped = store, dropped.add }
+		registry, clients := crowd("alice")
+		clients["alice"].hold = make(chan struct{})
+		ns := join(t, open(t, hub, change), "/", nil)
+		join(t, open(t, hub, change), "/", registry)
+		require.NoError(t, ns.WaitForPeers(t.Context(), 1))
+		require.NoError(t, ns.Emit(t.Context(), "first"))
+		synctest.Wait()
+		for range 15 {
+			require.NoError(t, ns.Emit(t.Context(), "large", large))
+		}
+		require.NoError(t, ns.Emit(t.Context(), "larger", strings.Repeat(large, 20)))
+		for range 200 {
+			require.NoError(t, ns.Emit(t.Context(), "large", large))
+		}
+		close(clients["alice"].hold)
+		clients["alice"].got.wait(t, 216)
+		assert.Len(t, dropped.all(), 1)
+	})
+}
+
 func TestLockedStoreCostsAReceiverOneTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var dropped log[*core.DropError]
@@ -367,16 +408,22 @@ func TestLockedStoreCostsAReceiverOneTimeout(t *testing.T) {
 		p.alice.hold = make(chan struct{})
 		require.NoError(t, p.ns.Emit(t.Context(), "first"))
 		synctest.Wait() // alice is busy
-		for range 16 {
+		for range 200 {
 			require.NoError(t, p.ns.Emit(t.Context(), "large", large))
 		}
 		require.NoError(t, p.ns.Emit(t.Context(), "small"))
 		synctest.Wait()
-		defer p.store.lock()()
+		unlock := p.store.lock()
 		start := time.Now()
 		close(p.alice.hold)
 		p.alice.got.wait(t, 2)
-		assert.Equal(t, 5*time.Second, time.Since(start), "not one timeout for each attachment")
-		assert.Len(t, dropped.all(), 16)
+		assert.Equal(t, 10*time.Second, time.Since(start), "one timeout for a round trip and one for the first alone, and not one for each")
+		assert.Len(t, dropped.all(), 200)
+		for _, e := range dropped.all() {
+			assert.Equal(t, core.DropAttachment, e.Reason)
+		}
+		unlock()
+		require.NoError(t, p.ns.Emit(t.Context(), "large", large))
+		p.alice.got.wait(t, 3)
 	})
 }
