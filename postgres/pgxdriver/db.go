@@ -104,9 +104,13 @@ func (d *db) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 }
 
 // take takes a connection of the pool, which waits for the answer to its ping for as long as the context lasts, unless its PingTimeout is
-// set. So the first two attempts are given less: a connection that does not answer is forgotten with them.
+// set. So the first two attempts are given less, as long as there are idle connections: one that does not answer is forgotten with
+// them. Who waits for a connection to become idle waits once, and keeps its turn.
 func (d *db) take(ctx context.Context) (*pgxpool.Conn, error) {
 	for range 2 {
+		if d.pool.Stat().IdleConns() == 0 {
+			break
+		}
 		bounded, cancel := engine.Ping(ctx)
 		conn, err := d.pool.Acquire(bounded)
 		cancel()
