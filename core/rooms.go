@@ -72,7 +72,14 @@ func (r *Registry) Each(to Selector, f func(Socket)) {
 // visit calls f for all.
 func visit(all []*member, f func(Socket)) {
 	var first error
-	guard.All(all, func(m *member) { f(m.socket) }, func(err error) { first = cmp.Or(first, err) })
+	n := 0
+	guard.Until(func() {
+		for n < len(all) {
+			m := all[n]
+			n++
+			f(m.socket)
+		}
+	}, func() bool { return n == len(all) }, func(err error) { first = cmp.Or(first, err) })
 	if first != nil {
 		panic(first)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
@@ -73,18 +74,28 @@ func (a *acknowledgement) send(values ...any) {
 	if !a.sent.CompareAndSwap(false, true) {
 		return
 	}
-	frame, err := ackFrame(a.s.name, a.id, values)
-	if err != nil {
-		a.s.report("acknowledgement", err)
-		if frame, err = ackFrame(a.s.name, a.id, []any{told{Error: errPanicked.Error()}}); err != nil {
-			return
+	guard.Do(func() {
+		if err := a.try(values...); err != nil {
+			a.sorry(values, err)
 		}
-	}
-	if state := a.s.state.Load(); state != gone {
-		a.s.client.send(frame, engineio.SendOptions{})
-	}
+	}, func(err error) { a.sorry(values, err) })
 }
 
-func ackFrame(namespace string, id int64, values []any) (*engineio.Frame, error) {
-	return newFrame(encoder.EncodeAck(namespace, id, values...))
+// try sends values if they can be encoded.
+func (a *acknowledgement) try(values ...any) error {
+	frame, err := newFrame(encoder.EncodeAck(a.s.name, a.id, values...))
+	if err == nil && a.s.state.Load() != gone {
+		a.s.client.send(frame, engineio.SendOptions{})
+	}
+	return err
+}
+
+// sorry reports that values cannot be encoded, and sends what the client can be told of them.
+func (a *acknowledgement) sorry(values []any, err error) {
+	a.s.report("acknowledgement", err)
+	text := told{Error: errPanicked.Error()}
+	if t, is := values[0].(told); is && len(values) == 1 {
+		text.Error = t.Error
+	}
+	_ = a.try(text) // a text can be encoded
 }

@@ -22,7 +22,7 @@ func (s *Socket) ListenersAny() []func(event string, args backplane.Args) {
 	return s.current().any.funcs()
 }
 
-// OnAnyOutgoing calls f for each event that is about to be sent to the client, by the goroutine that sends it: f must not
+// OnAnyOutgoing calls f for each event that is about to be sent to the client. Who sends it waits for that: f must not
 // block. An event for which there is no room is among them, acknowledgements are not. off removes f.
 func (s *Socket) OnAnyOutgoing(f func(event string, args backplane.Args)) (off func()) {
 	return s.onAnyOutgoing(f, false)
@@ -69,7 +69,7 @@ func (s *Socket) announce(args backplane.Args) {
 	if s.ns.curious.Load() == 0 {
 		return
 	}
-	for _, f := range s.current().outgoing {
-		s.client.server.guard(s.name, s.id, args.Event(), func() { (*f)(args.Event(), args) })
+	if all := s.current().outgoing; len(all) > 0 {
+		apartAll(s.client.server, s.name, s.id, args.Event(), all, func(f *func(string, backplane.Args)) { (*f)(args.Event(), args) })
 	}
 }

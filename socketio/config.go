@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
@@ -185,7 +186,8 @@ type Config struct {
 	Recovery *Recovery
 
 	// ErrorHandler is told what no caller is there to receive: a *HandlerError for what handlers return, arguments that
-	// do not suit them, panics; errors of the cluster when it is the server's own. It must not block. Default: none;
+	// do not suit them, panics; errors of the cluster when it is the server's own. It must not block: whoever has found the
+	// error waits for it. Default: none;
 	// the errors are logged either way.
 	ErrorHandler func(error)
 	// Logger gets errors as warnings and what clients do wrong as debug messages. Default: discards.
@@ -212,9 +214,7 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxMemory, 256<<20)
 	defaultTo(&c.MaxUnjoined, 10_000)
 	defaultTo(&c.MaxUnjoinedBytes, 16<<20)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = guard.Logger(c.Logger)
 	return c
 }
 

@@ -1,10 +1,12 @@
 package socketio
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
@@ -15,12 +17,13 @@ func (c *client) connect(s *Socket) {
 	err := errPanicked
 	joined := false
 	defer func() { // also when a func of the application's ends this goroutine
-		if !joined {
-			c.refuse(s, err)
-			if ns != nil {
-				ns.release()
-			}
+		if joined {
+			return
 		}
+		if ns != nil {
+			defer ns.release()
+		}
+		c.refuse(s, err)
 	}()
 	if ns, err = c.server.enter(s.name, s.auth); err != nil {
 		var over *QuotaError
@@ -42,7 +45,7 @@ func (c *client) connect(s *Socket) {
 	}
 	for _, f := range middleware {
 		err = errPanicked
-		c.server.guard(s.name, s.id, "middleware", func() { err = f(s) })
+		s.guard("middleware", func() { err = f(s) })
 		if err != nil {
 			return
 		}
@@ -50,9 +53,7 @@ func (c *client) connect(s *Socket) {
 	if joined = s.join(); !joined {
 		return
 	}
-	for _, f := range connected {
-		c.server.guard(s.name, s.id, "connection", func() { (*f)(s) })
-	}
+	guard.All(connected, func(f *func(*Socket)) { (*f)(s) }, func(err error) { s.report("connection", err) })
 }
 
 // errPanicked is what a client is told when a func of the application's has panicked.
@@ -79,24 +80,32 @@ func (c *client) refuse(s *Socket, err error) {
 
 // tellRefused tells the client why it cannot join a namespace.
 func (c *client) tellRefused(namespace, id string, err error) {
+	err = guard.Error(err)
 	told := struct {
 		Message string `json:"message"`
 		Data    any    `json:"data,omitempty"`
 	}{Message: err.Error()}
+	var panicked *PanicError
 	var e *Error
 	var over *QuotaError
 	switch {
+	case errors.As(err, &panicked): // the middleware got it from somewhere, or the error itself panics
+		c.server.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: err})
+		told.Message = errPanicked.Error()
 	case errors.As(err, &e):
 		told.Message, told.Data = e.Message, e.Data
 	case errors.As(err, &over):
 		told.Message = string(over.Quota)
 	}
 	c.audit(AuditEvent{Kind: AuditRefuse, Namespace: namespace, SID: id, Reason: told.Message, Err: err})
-	data, err := backplane.NewValue(told)
-	if err != nil {
-		c.server.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: err})
+	var data backplane.Value
+	encode := func() { data, err = backplane.NewValue(told) }
+	if told.Data == nil {
+		encode()
+	} else if fault := guard.Apart(encode); fault != nil || err != nil {
+		c.server.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: cmp.Or(fault, err)})
 		told.Data = nil
-		data, _ = backplane.NewValue(told)
+		encode()
 	}
 	c.packet(&parser.Packet{Type: parser.ConnectError, Namespace: namespace, ID: parser.NoID, Data: data})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
@@ -94,21 +95,23 @@ func (s *Socket) end(reason string) {
 func (s *Socket) farewell(reason string) {
 	s.client.audit(AuditEvent{Kind: AuditDisconnect, Namespace: s.name, SID: s.id, Reason: reason})
 	fs := s.current()
-	for _, f := range fs.disconnecting {
-		s.guard("disconnecting", func() { (*f)(reason) })
+	tell := func(event string, all []*func(string)) {
+		guard.All(all, func(f *func(string)) { (*f)(reason) }, func(err error) { s.report(event, err) })
 	}
-	if recoverable[reason] {
-		s.save()
-	} else {
-		s.forfeit()
-	}
-	s.leave(nil)
-	s.cut()
-	for _, f := range fs.disconnect {
-		s.guard("disconnect", func() { (*f)(reason) })
-	}
-	s.ns.release()
-	s.client.release()
+	// Deferred, so that it is all done even if a func ends the goroutine.
+	defer s.client.release()
+	defer s.ns.release()
+	defer tell("disconnect", fs.disconnect)
+	defer func() {
+		if recoverable[reason] {
+			s.save()
+		} else {
+			s.forfeit()
+		}
+		s.leave(nil)
+		s.cut()
+	}()
+	tell("disconnecting", fs.disconnecting)
 }
 
 // leave takes the socket out of its namespace. rooms are those that it shows from then on.

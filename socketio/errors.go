@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
@@ -37,7 +38,7 @@ type HandlerError struct {
 	Namespace string
 	Socket    string // its id, empty if it was for none
 	Event     string // its name, or what was called: "connection", "disconnect", "middleware", …
-	Err       error  // an *ArgumentError, a *PanicError, or what was returned
+	Err       error  // an *ArgumentError, a *PanicError, ErrExited, or what was returned
 }
 
 func (e *HandlerError) Error() string {
@@ -56,18 +57,9 @@ func (e *HandlerError) Unwrap() error { return e.Err }
 // ArgumentError says which argument of an event does not suit the handler.
 type ArgumentError = handler.ArgumentError
 
-// PanicError is in the HandlerError of a handler that panicked.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
+// PanicError is in the HandlerError of a func of the application's that panicked.
+type PanicError = guard.PanicError
 
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("panic: %s\n%s", excerpt.Of(fmt.Sprint(e.Value)), e.Stack)
-}
-
-// Unwrap returns the panic's value, if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
+// ErrExited is in the HandlerError of a func of the application's that has ended its goroutine with runtime.Goexit, as
+// testing.T.FailNow does.
+var ErrExited = guard.ErrExited

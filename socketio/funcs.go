@@ -63,7 +63,7 @@ type Ack = func(values ...any)
 // What goes wrong, which is an argument that does not suit fn (*ArgumentError), an error that fn returns, or a panic, is
 // reported to Config.ErrorHandler as a *HandlerError. If the client wants an answer and got none yet, it is answered with
 // {"error": text}: the text of the *ArgumentError or of an *Error, which is not reported; for anything else "internal
-// error".
+// error". A func that ends its goroutine with runtime.Goexit is treated like one that panics.
 //
 // off removes fn, and no other func; it may be called more than once. On panics when fn is no such func, and for the names of
 // Socket.IO's own events: see OnDisconnect.

@@ -3,11 +3,11 @@ package socketio
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"slices"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
@@ -27,26 +27,30 @@ func (s *Socket) handle(p *parser.Packet) {
 	}
 	fs := s.current()
 	for _, f := range fs.middleware {
-		err := errPanicked
-		if s.guard(args.Event(), func() { err = (*f)(args) }) {
-			s.failed(args.Event(), err, answer)
-		} else if answer != nil {
-			answer(told{Error: errPanicked.Error()})
-		}
-		if err != nil {
+		if !s.allows(*f, args, answer) {
 			return
 		}
 	}
-	for _, f := range fs.any {
-		s.guard(args.Event(), func() { (*f)(args.Event(), args) })
-	}
+	defer s.dispatch(args, answer) // also when one of these ends the goroutine
+	guard.All(fs.any, func(f *func(string, backplane.Args)) { (*f)(args.Event(), args) }, func(err error) { s.report(args.Event(), err) })
+}
+
+// allows asks a middleware about an event.
+func (s *Socket) allows(f func(backplane.Args) error, args backplane.Args, answer func(...any)) bool {
+	var err error
+	ok := guard.Do(func() { err = f(args) }, func(err error) { s.failed(args.Event(), err, answer) })
+	s.failed(args.Event(), err, answer)
+	return ok && err == nil
+}
+
+// dispatch calls the handlers of an event.
+func (s *Socket) dispatch(args backplane.Args, answer func(...any)) {
 	var few [4]*handler.Handler
-	for _, h := range s.matching(few[:0], args.Event()) {
-		if s.state.Load() == gone {
-			return
+	guard.All(s.matching(few[:0], args.Event()), func(h *handler.Handler) {
+		if s.state.Load() != gone {
+			s.failed(args.Event(), h.Call(s.Context(), args, answer), answer)
 		}
-		s.call(h, args, answer)
-	}
+	}, func(err error) { s.failed(args.Event(), err, answer) })
 }
 
 // matching appends the handlers of an event to dst. Those that are for once are forgotten.
@@ -69,28 +73,20 @@ func (s *Socket) matching(dst []*handler.Handler, event string) []*handler.Handl
 	return dst
 }
 
-// call calls one handler.
-func (s *Socket) call(h *handler.Handler, args backplane.Args, answer func(...any)) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.failed(args.Event(), &PanicError{Value: v, Stack: debug.Stack()}, answer)
-		}
-	}()
-	if err := h.Call(s.Context(), args, answer); err != nil {
-		s.failed(args.Event(), err, answer)
-	}
-}
-
 // failed reports what a handler has come to, and answers the client if it wants an answer. answer does nothing if it has
 // been called before.
 func (s *Socket) failed(event string, err error, answer func(...any)) {
 	if err == nil {
 		return
 	}
+	err = guard.Error(err)
 	text := told{Error: errPanicked.Error()}
+	var panicked *PanicError
 	var argument *ArgumentError
 	var e *Error
 	switch {
+	case errors.As(err, &panicked):
+		s.report(event, err)
 	case errors.As(err, &e):
 		text = told{Error: e.Message, Data: e.Data}
 	case errors.As(err, &argument):
@@ -108,20 +104,29 @@ func (s *Socket) report(event string, err error) {
 	s.client.server.report(&HandlerError{Namespace: s.name, Socket: s.id, Event: event, Err: err})
 }
 
-// guard is Server.guard for something that concerns the socket.
+// guard calls a func of the application's, on this goroutine, and reports what goes wrong. It is false after a panic, and does not
+// return if f ends the goroutine.
 func (s *Socket) guard(event string, f func()) bool {
-	return s.client.server.guard(s.name, s.id, event, f)
+	return guard.Do(f, func(err error) { s.report(event, err) })
 }
 
-// guard calls a func of the application's, and reports a panic. It is false if there was one.
-func (s *Server) guard(namespace, socket, event string, f func()) (ok bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.report(&HandlerError{Namespace: namespace, Socket: socket, Event: event, Err: &PanicError{Value: v, Stack: debug.Stack()}})
-		}
-	}()
-	f()
-	return true
+// apart is guard for what is called rarely, or by a goroutine that must not end: f has one of its own, which is waited for. It is false
+// if anything went wrong.
+func (s *Server) apart(namespace, socket, event string, f func()) bool {
+	err := guard.Apart(f)
+	if err != nil {
+		s.report(&HandlerError{Namespace: namespace, Socket: socket, Event: event, Err: err})
+	}
+	return err == nil
+}
+
+// apartAll is apart for several funcs.
+func apartAll[F any](s *Server, namespace, socket, event string, all []F, call func(F)) {
+	_ = guard.Apart(func() { // it was reported
+		guard.All(all, call, func(err error) {
+			s.report(&HandlerError{Namespace: namespace, Socket: socket, Event: event, Err: err})
+		})
+	})
 }
 
 // handleServerSide calls the namespace's funcs for an event of another node's server.
@@ -140,11 +145,12 @@ func (ns *Namespace) handleServerSide(args backplane.Args, reply func(backplane.
 			reply(v)
 		}
 	}
-	for _, h := range handlers {
-		ns.server.guard(ns.name, "", args.Event(), func() {
-			if err := h.Call(context.Background(), args, answer); err != nil {
-				ns.server.report(&HandlerError{Namespace: ns.name, Event: args.Event(), Err: err})
-			}
-		})
+	if len(handlers) == 0 {
+		return
 	}
+	apartAll(ns.server, ns.name, "", args.Event(), handlers, func(h *handler.Handler) {
+		if err := h.Call(context.Background(), args, answer); err != nil {
+			ns.server.report(&HandlerError{Namespace: ns.name, Event: args.Event(), Err: guard.Error(err)})
+		}
+	})
 }

@@ -203,7 +203,7 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 		}
 		if name != "/" {
 			for _, f := range created {
-				s.guard(ns.name, "", "new namespace", func() { (*f)(ns) })
+				s.apart(ns.name, "", "new namespace", func() { (*f)(ns) })
 			}
 		}
 		close(ns.prepared)

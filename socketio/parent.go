@@ -62,7 +62,7 @@ func (p *ParentNamespace) accepts(name string, auth backplane.Value) (ok bool) {
 	if p.pattern != nil {
 		return p.pattern.MatchString(name)
 	}
-	p.server.guard(name, "", "namespace", func() { ok = p.allow(name, auth) })
+	p.server.apart(name, "", "namespace", func() { ok = p.allow(name, auth) })
 	return ok
 }
 

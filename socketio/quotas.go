@@ -104,9 +104,8 @@ func (s *Server) turnedAway(err error) {
 		s.count(over)
 	}
 	s.audit(e)
-	if s.config.ErrorHandler != nil {
-		s.config.ErrorHandler(err)
-	}
+	r := s.reporter()
+	r.Handle(err)
 }
 
 // Stats is what a Server knows of itself at one moment.

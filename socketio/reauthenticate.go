@@ -128,21 +128,18 @@ func (a *reauthenticator) run() {
 
 // decide disconnects a client that may not stay, and has it decided about again otherwise.
 func (a *reauthenticator) decide(ctx context.Context, c *client) {
-	err := errPanicked
-	defer func() { // also when the application's func ends this goroutine
-		switch {
-		case c.ended():
-		case err != nil:
-			c.audit(AuditEvent{Kind: AuditReauthenticate, Reason: string(reasonReauthentication), Err: err})
-			c.close(reasonReauthentication)
-		default:
-			a.add(c)
-			if c.ended() { // meanwhile
-				a.remove(c)
-			}
+	err := c.reauthenticate(ctx)
+	switch {
+	case c.ended():
+	case err != nil:
+		c.audit(AuditEvent{Kind: AuditReauthenticate, Reason: string(reasonReauthentication), Err: err})
+		c.close(reasonReauthentication)
+	default:
+		a.add(c)
+		if c.ended() { // meanwhile
+			a.remove(c)
 		}
-	}()
-	err = c.reauthenticate(ctx)
+	}
 }
 
 // hold keeps the client from being released, and has cancel called when it goes. It is false when it has gone.
@@ -169,8 +166,7 @@ func (c *client) reauthenticate(ctx context.Context) error {
 	config := &c.server.config
 	var err error
 	if config.Admit != nil {
-		err = errPanicked
-		c.server.guard("", "", "Admit", func() { err = config.Admit(c.conn.Request(ctx)) })
+		err = config.Admit(c.conn.Request(ctx))
 	}
 	if err != nil || config.ReauthenticateSocket == nil {
 		return err
@@ -182,9 +178,7 @@ func (c *client) reauthenticate(ctx context.Context) error {
 		if !s.Connected() {
 			continue
 		}
-		err = errPanicked
-		s.guard("ReauthenticateSocket", func() { err = config.ReauthenticateSocket(ctx, s) })
-		if err != nil {
+		if err = config.ReauthenticateSocket(ctx, s); err != nil {
 			return fmt.Errorf("namespace %q, socket %q: %w", excerpt.Of(s.name), s.id, err)
 		}
 	}

@@ -48,9 +48,7 @@ func each(ns *Namespace, event string, all funcList[func(string)]) func(string) 
 		return nil
 	}
 	return func(room string) {
-		for _, f := range all {
-			ns.server.guard(ns.name, "", event, func() { (*f)(room) })
-		}
+		apartAll(ns.server, ns.name, "", event, all, func(f *func(string)) { (*f)(room) })
 	}
 }
 
@@ -59,8 +57,6 @@ func eachOf(ns *Namespace, event string, all funcList[func(string, string)]) fun
 		return nil
 	}
 	return func(room, id string) {
-		for _, f := range all {
-			ns.server.guard(ns.name, id, event, func() { (*f)(room, id) })
-		}
+		apartAll(ns.server, ns.name, id, event, all, func(f *func(string, string)) { (*f)(room, id) })
 	}
 }

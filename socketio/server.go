@@ -3,13 +3,13 @@ package socketio
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 	"github.com/backplane-go/backplane/transport/memory"
@@ -57,6 +57,7 @@ func NewServer(config Config) (*Server, error) {
 		recovery := s.config.Recovery.withDefaults()
 		s.config.Recovery = &recovery
 	}
+	s.guardHooks()
 	engine := s.config.engine()
 	engine.Open = s.open
 	s.memory = quota.NewBudget(s.config.MaxMemory)
@@ -185,8 +186,10 @@ func (s *Server) gone() {
 
 // report tells an error that no caller is there to receive.
 func (s *Server) report(err error) {
-	s.config.Logger.Warn("socketio: error", slog.Any("error", err))
-	if s.config.ErrorHandler != nil {
-		s.config.ErrorHandler(err)
-	}
+	r := s.reporter()
+	r.Report(err)
+}
+
+func (s *Server) reporter() guard.Reporter {
+	return guard.Reporter{Message: "socketio: error", Logger: s.config.Logger, Handler: s.config.ErrorHandler}
 }

@@ -3,6 +3,7 @@ package socketio
 import (
 	"runtime"
 
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
@@ -194,8 +195,10 @@ func (c *client) do(w work) {
 		sockets := c.sockets.all()
 		c.sockets = memberships{}
 		c.mu.Unlock()
-		for _, s := range sockets {
-			s.end(w.reason)
-		}
+		guard.All(sockets, func(s *Socket) { s.end(w.reason) }, func(err error) {
+			if err != ErrExited { // else a func has ended the goroutine, and that was reported
+				c.server.report(err)
+			}
+		})
 	}
 }

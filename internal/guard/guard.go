@@ -91,13 +91,24 @@ func Catch(err *error) {
 // All calls f for each element of list. A call that panics, or ends the goroutine, keeps none of the others from being made: failed
 // is told the reason. All does not return when the goroutine ends, but makes all calls first.
 func All[T any](list []T, f func(T), failed func(error)) {
-	for n := 0; n < len(list); {
-		n += some(list[n:], f, failed)
+	n := 0
+	Until(func() {
+		for n < len(list) {
+			n++
+			f(list[n-1])
+		}
+	}, func() bool { return n == len(list) }, failed)
+}
+
+// Until calls run, again after each time that it has failed, until over says that nothing is left to do. It is All for a loop that is
+// to lose no time.
+func Until(run func(), over func() bool, failed func(error)) {
+	for !over() {
+		attempt(run, over, failed)
 	}
 }
 
-// some calls f until it panics. It returns how many calls were made.
-func some[T any](list []T, f func(T), failed func(error)) (n int) {
+func attempt(run func(), over func() bool, failed func(error)) {
 	done := false
 	defer func() {
 		if done {
@@ -106,16 +117,11 @@ func some[T any](list []T, f func(T), failed func(error)) (n int) {
 		err := caught(recover())
 		failed(err)
 		if err == ErrExited {
-			All(list[n:], f, failed)
-			n = len(list)
+			Until(run, over, failed)
 		}
 	}()
-	for n < len(list) {
-		n++
-		f(list[n-1])
-	}
+	run()
 	done = true
-	return n
 }
 
 // Apart calls f on another goroutine, waits for it, and returns what a panic or an exit makes of it.

@@ -3,12 +3,11 @@ package engineio
 import (
 	"bufio"
 	"bytes"
-	"fmt"
+	"errors"
 	"net/http"
-	"runtime/debug"
 	"sync"
 
-	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // arrival is a connection that Serve has accepted and of which no whole head of a request has come. A poller reads it. When it asks for
@@ -144,30 +143,30 @@ func ordinary(head []byte, r *http.Request) bool {
 // serve serves a handshake, as net/http would have it served. It is false if that panicked.
 func (a *arrival) serve(r *http.Request) (served bool) {
 	w := reply{arrival: a}
-	defer func() {
-		if served {
-			return
-		}
-		if p := recover(); p != http.ErrAbortHandler {
-			a.server.config.Logger.Error("engineio: panic in a handshake", "remote", r.RemoteAddr, "panic", excerpt.Of(fmt.Sprint(p)), "stack", string(debug.Stack()))
-		}
-		a.socket.polled.poller.forget(a.socket)
-		if a.taken { // and closed
+	return guard.Do(func() {
+		a.server.ServeHTTP(&w, r)
+		switch {
+		case a.taken:
 			a.left()
-		} else {
-			a.ended()
+			a.socket.arrival = nil
+		case !a.over:
+			_, _ = a.socket.polled.descriptor.Write(w.answer(r)) // to a new connection: it has room
+			a.refused()
 		}
-	}()
-	a.server.ServeHTTP(&w, r)
-	switch {
-	case a.taken:
-		a.left()
-		a.socket.arrival = nil
-	case !a.over:
-		_, _ = a.socket.polled.descriptor.Write(w.answer(r)) // to a new connection: it has room
-		a.refused()
+	}, func(err error) { a.failed(r, err) })
+}
+
+// failed gives up the connection after a panic.
+func (a *arrival) failed(r *http.Request, err error) {
+	if !errors.Is(err, http.ErrAbortHandler) {
+		a.server.config.Logger.Error("engineio: panic in a handshake", "remote", r.RemoteAddr, "error", err)
 	}
-	return true
+	a.socket.polled.poller.forget(a.socket)
+	if a.taken { // and closed
+		a.left()
+	} else {
+		a.ended()
+	}
 }
 
 // refused closes the connection when the client has got its answer, and gone.
