@@ -15,7 +15,7 @@ import (
 )
 
 // Config configures a Server. The zero value of every field is its default; where Socket.IO has the option, it is named
-// and the default is Socket.IO's.
+// and the default is Socket.IO's. A negative time or limit is an error of NewServer, unless its field says what it means.
 type Config struct {
 	// Cluster is where the namespaces live. The Server does not close it. Default: an in-memory cluster of its own, in
 	// which this server is alone.
@@ -237,6 +237,8 @@ func (c *Config) validate() error {
 		}
 	}
 	switch {
+	case c.Recovery != nil && c.Recovery.MaxDisconnection < 0:
+		return errors.New("socketio: Recovery.MaxDisconnection is negative")
 	case c.KeepEmptyNamespaces && c.CleanupEmptyNamespaces:
 		return errors.New("socketio: KeepEmptyNamespaces and CleanupEmptyNamespaces exclude each other")
 	case c.Reauthenticate > 0 && c.Admit == nil && c.ReauthenticateSocket == nil:
