@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var member4 = regexp.MustCompile(`^    (?:get |readonly )*([a-z]\w*)\??[(:<;]`)
+var declared = regexp.MustCompile(`^    (?:get |readonly )*([a-z]\w*)\??[(:<;]`)
 
 // members are the public names of a class or an interface in a file of TypeScript's declarations.
 func members(t *testing.T, file, of string) []string {
@@ -32,9 +32,10 @@ func members(t *testing.T, file, of string) []string {
 			private = private || strings.Contains(line, "@private")
 			continue
 		}
-		if m := member4.FindStringSubmatch(line); m != nil && !private && m[1] != "private" && m[1] != "protected" {
+		if m := declared.FindStringSubmatch(line); m != nil && m[1] != "constructor" && !private && m[1] != "private" && m[1] != "protected" {
 			names = append(names, m[1])
 		}
+		private = false
 	}
 	require.NotEmpty(t, names, "%s in %s", of, file)
 	return names
