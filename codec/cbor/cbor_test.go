@@ -187,6 +187,7 @@ func TestTreeRefusals(t *testing.T) {
 		"Empty": "", "Trailing": "0101", "Tag": "c501", "Tag2": "c24101", "TagAbove32Bits": "db0000000100000106427b7d", "Tag262Text": "d901066131", "Tag262Broken": "d90106417b", "Simple": "e0", "SimpleLong": "f8ff",
 		"NumberKey": "a10101", "BytesKey": "a1416101", "NullKey": "a1f601", "InvalidUTF8": "61ff", "InvalidKey": "a161ff01", "Indefinite": "9fff", "Break": "ff", "Reserved": "1c", "BadTime": "c06161",
 		"Bomb": "9bffffffffffffffff", "BombNested": "819bffffffffffffffff01",
+		"LongArray": "9b0000000100000000", "LongMap": "bb0000000100000000", "LongText": "7b000000010000000161", "LongBytes": "5b0000000100000000", "LongJSON": "d901065b00000001000000027b7d",
 	} {
 		_, err := cbor.CBOR.Tree(unhex(t, text))
 		require.ErrorIs(t, err, codec.ErrMalformed, name)

@@ -8,8 +8,8 @@ const (
 	tagTimeEpoch = 1
 )
 
-// check reports what in p is not CBOR as this package writes it, or other libraries write the same. p is well-formed,
-// so every length in it is true and it nests no deeper than it may.
+// check reports what in p is not CBOR as this package writes it, or other libraries write the same. p is well-formed
+// and nests no deeper than it may.
 func check(p []byte) error {
 	r := treeReader{p: p}
 	return r.check()
@@ -17,7 +17,11 @@ func check(p []byte) error {
 
 func (r *treeReader) check() error {
 	first := r.p[r.i]
-	switch major, n := r.head(); major {
+	major, n, err := r.head()
+	if err != nil {
+		return err
+	}
+	switch major {
 	case majorBytes:
 		r.i += n
 	case majorText:

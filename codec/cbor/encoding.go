@@ -21,7 +21,6 @@ type encoding struct{}
 func (encoding) Name() string { return "cbor" }
 
 func (encoding) Tree(p []byte) (any, error) {
-	// Afterwards every length that a head gives is known to be true.
 	if err := decMode.Wellformed(p); err != nil {
 		return nil, malformed("cbor", err)
 	}
@@ -38,6 +37,8 @@ var (
 	errUTF8  = errors.New("text is not valid UTF-8")
 	errValue = errors.New("unknown tag or simple value")
 
+	errLength = errors.New("a length is more than follows")
+
 	errTrailing = errors.New("something follows the embedded JSON")
 )
 
@@ -47,17 +48,27 @@ type treeReader struct {
 	i int
 }
 
-// head reads a head. What it announces is there, and a container has at least one byte for each element. Only the number of an integer, or
-// of a tag, can be above the range of an int.
-func (r *treeReader) head() (major byte, n int) {
+// head reads a head. What it announces is there, and a container has at least one byte for each element. The library alone does not make sure
+// of that: on 32-bit processors it cuts lengths to 32 bits. The number of an integer or a tag is math.MaxInt if it is above.
+func (r *treeReader) head() (major byte, n int, err error) {
 	major, u, size := readHead(r.p[r.i:])
 	r.i += size
-	return major, int(min(u, math.MaxInt))
+	switch major {
+	case majorBytes, majorText, majorArray, majorMap:
+		if u > uint64(len(r.p)-r.i) {
+			return major, 0, errLength
+		}
+	}
+	return major, int(min(u, math.MaxInt)), nil
 }
 
 func (r *treeReader) value(depth int) (any, error) {
 	start := r.i
-	switch major, n := r.head(); major {
+	major, n, err := r.head()
+	if err != nil {
+		return nil, err
+	}
+	switch major {
 	case majorBytes:
 		r.i += n
 		return r.p[r.i-n : r.i : r.i], nil
@@ -101,11 +112,13 @@ func (r *treeReader) object(n, depth int) (any, error) {
 	}
 	o := make(codec.Object, n)
 	for k := range o {
-		major, size := r.head()
+		major, size, err := r.head()
+		if err != nil {
+			return nil, err
+		}
 		if major != majorText {
 			return nil, errKey
 		}
-		var err error
 		if o[k].Key, err = r.text(size); err != nil {
 			return nil, err
 		}
@@ -118,7 +131,10 @@ func (r *treeReader) object(n, depth int) (any, error) {
 
 // json reads what tag 262 stands before.
 func (r *treeReader) json(depth int) (any, error) {
-	major, n := r.head()
+	major, n, err := r.head()
+	if err != nil {
+		return nil, err
+	}
 	if major != majorBytes {
 		return nil, errValue
 	}
