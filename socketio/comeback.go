@@ -55,6 +55,9 @@ func (s *Socket) comeBack(pid, offset string) bool {
 	}
 	session, ok := log.Sessions.Restore(log.namespace, pid, offset)
 	if ok {
+		if session.Offset == "" { // Sessions that know no better
+			session.Offset = offset
+		}
 		s.id = session.ID
 		s.resume = &resume{pid: pid, restored: &session}
 		log.owners[pid] = s

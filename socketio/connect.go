@@ -182,7 +182,7 @@ func (s *Socket) deliver(f *engineio.Frame, o engineio.SendOptions, offset strin
 	kept := s.keep(f, o, offset)
 	s.mu.Unlock()
 	if !kept {
-		s.client.expel(QuotaSendQueue)
+		go s.client.expel(QuotaSendQueue) // the caller may hold the log, and Audit is the application's
 	}
 	return kept
 }

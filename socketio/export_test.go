@@ -1,5 +1,12 @@
 package socketio
 
+// Owners returns how many sockets have a session of the namespace.
+func (ns *Namespace) Owners() int {
+	ns.log.moving.Lock()
+	defer ns.log.moving.Unlock()
+	return len(ns.log.owners)
+}
+
 // Noted returns how many entries are kept of sessions, of those that were restored too.
 func (m *MemorySessions) Noted() int {
 	m.mu.Lock()

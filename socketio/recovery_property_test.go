@@ -74,7 +74,7 @@ func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand)
 	from, last, recoveries, seen := 0, -1, 0, 0 // from: the first event that it must get, if it is for it
 	fresh := true                               // nothing of the session has come yet
 	left := 0                                   // events that were kept for a greeting which never came, and belong to the session before
-	ended := false
+	leaving, ended := false, false
 	client.greeted = func(recovered bool) {
 		if recovered {
 			recoveries++
@@ -103,8 +103,8 @@ func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand)
 		h.mu.Unlock()
 		fresh, last, from = false, number, number+1
 		seen++
-		if event == "end" {
-			ended = true
+		ended = event == "end"
+		if ended || leaving {
 			panic(errEnough)
 		}
 	}
@@ -142,8 +142,12 @@ func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand)
 			}
 		}
 	}
+	leaving = true
+	client.run(url, attempt{transport: pick(), received: math.MaxInt}) // until it has got an event
+	leaving = false
+	before := recoveries
 	end()
-	h.send(t, n, "before the end")
+	h.send(t, n, "x")
 	done := make(chan struct{})
 	ending := make(chan struct{})
 	go func() { // until the client is there to get it
@@ -162,7 +166,7 @@ func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand)
 	<-ending
 	require.True(t, ended)
 	t.Logf("%d events, of which the client got %d, recovered %d times of %d", len(h.sent), seen, recoveries, rounds)
-	require.NotZero(t, recoveries)
+	require.Equal(t, before+1, recoveries, "there is nothing that keeps the client from being recovered")
 }
 
 // send sends an event whose argument is its number.

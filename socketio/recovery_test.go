@@ -195,6 +195,12 @@ func TestWhoIsNotRecovered(t *testing.T) {
 		fresh(fmt.Sprintf(`{"pid":"guess","offset":"%s"}`, r.offset), r.id)
 		fresh(fmt.Sprintf(`{"pid":5,"offset":"%s"}`, r.offset), r.id)
 	})
+	t.Run("AndNothingIsKeptOfThose", func(t *testing.T) {
+		require.NoError(t, n.DisconnectSockets(t.Context(), true))
+		for n.Owners() > 0 {
+			gone.next(t)
+		}
+	})
 }
 
 func TestRecoveryRunsMiddlewaresIfWanted(t *testing.T) {

@@ -1,6 +1,8 @@
 package clients_test
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -119,6 +121,45 @@ var recoveryScenarios = []scenario{
 		f.must(emit("live"))
 		offset(f, c, "live")
 		f.counts(1)
+	}},
+	{name: "NothingIsLostOrDoubledWhileConnectionsBreak", config: recovers, over: everyTransport, notOnNode: true, run: func(f *fixture) {
+		p := pgtest.NewProxy(f, f.server.url())
+		quick := options{"reconnection": true, "reconnectionDelay": 1, "reconnectionDelayMax": 20}
+		c := f.settled(clientSpec{URL: p.URL(), Options: quick})
+		sent := 0
+		send := func(n int) {
+			for range n {
+				f.must(emit(fmt.Sprint("n", sent), []byte{1}).to(c.id))
+				f.must(emit("elsewhere").to("elsewhere"))
+				sent++
+			}
+		}
+		const rounds = 10
+		for range rounds {
+			send(20) // some of them are on their way when the connection breaks
+			f.cut(p, c)
+			send(20)
+			c.connected()
+			f.settle(c) // the client may not notice that its connection breaks while it upgrades
+		}
+		f.must(emit("end").to(c.id))
+		for c.next().Event != "end" {
+		}
+		next, recovered := 0, 0
+		for _, line := range c.state().Transcript {
+			what, _, _ := strings.Cut(line, " ")
+			switch {
+			case what == "connect":
+				require.True(f, next == 0 || strings.Contains(line, "recovered=true"))
+				recovered++
+			case what == "end":
+				require.Equal(f, sent, next)
+			default:
+				require.Equal(f, fmt.Sprint("n", next), what)
+				next++
+			}
+		}
+		require.Equal(f, 1+rounds, recovered)
 	}},
 	{name: "NoStringOfAnEventIsTakenForAnOffset", config: recovers, over: everyTransport, notOnNode: true, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())
