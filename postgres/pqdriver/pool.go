@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
@@ -257,7 +258,9 @@ func within(ctx context.Context, call func() error) error {
 		return call()
 	}
 	done := make(chan error, 1)
-	go func() { done <- call() }()
+	go func() { // what panics there, such as a driver.Connector of the application's, is an error
+		guard.Do(func() { done <- call() }, func(err error) { done <- err })
+	}()
 	select {
 	case err := <-done:
 		return err

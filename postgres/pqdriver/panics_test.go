@@ -1,0 +1,60 @@
+package pqdriver
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lib/pq"
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/internal/pgtest"
+)
+
+// harmful is a connector of the application's, such as one that measures, which does harm.
+type harmful struct {
+	driver.Connector
+	harm *func()
+}
+
+func (h harmful) Connect(ctx context.Context) (driver.Conn, error) {
+	if *h.harm != nil {
+		(*h.harm)()
+	}
+	return h.Connector.Connect(ctx)
+}
+
+func TestAConnectorThatPanicsIsAnError(t *testing.T) {
+	dsn := pgtest.Database(t)
+	connector, err := pq.NewConnector(dsn)
+	require.NoError(t, err)
+	var harm func()
+	db := sql.OpenDB(harmful{connector, &harm})
+	t.Cleanup(func() { _ = db.Close() })
+	db.SetMaxIdleConns(-1) // a new connection for each call
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cluster, err := core.Open(ctx, core.Config{Bus: New(db, dsn)})
+	require.NoError(t, err)
+	ns, err := cluster.Namespace(ctx, "/", core.NewRegistry(core.RegistryConfig{}))
+	require.NoError(t, err)
+	peer, err := core.Open(ctx, core.Config{Bus: New(db, dsn)}) // so that Emit waits
+	require.NoError(t, err)
+	_, err = peer.Namespace(ctx, "/", core.NewRegistry(core.RegistryConfig{}))
+	require.NoError(t, err)
+	require.NoError(t, ns.WaitForPeers(ctx, 1))
+	large := strings.Repeat("x", 10_000) // goes to the store, through the pool
+	for _, f := range []func(){func() { panic("told to") }, runtime.Goexit} {
+		harm = f
+		require.Error(t, ns.Emit(ctx, "a", large))
+		harm = nil
+		require.NoError(t, ns.Emit(ctx, "a", large))
+	}
+	require.NoError(t, cluster.Close(ctx))
+	require.NoError(t, peer.Close(ctx))
+}
