@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -59,25 +60,6 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
 	default:
 		ns.route(env, len(p))
-	}
-}
-
-// skipped counts what Parse has left out of a message of another node.
-func (ns *Namespace) skipped(env *codec.Envelope) {
-	if env.Skipped == 0 {
-		return
-	}
-	ns.cluster.counts.skipped.Add(uint64(env.Skipped))
-	if f := ns.cluster.config.Trace.Skipped; f != nil {
-		f(ns.name, env.Type, shortUID(env.UID), env.Skipped)
-	}
-}
-
-// fetched notes that an attachment was read, and what it holds unless that is unknown.
-func (ns *Namespace) fetched(env *codec.Envelope) {
-	ns.cluster.counts.attachmentReads.Add(1)
-	if env != nil {
-		ns.skipped(env)
 	}
 }
 
@@ -157,14 +139,6 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 	}
 }
 
-// shortUID is a uid that is worth keeping: a peer could make it as long as a message.
-func shortUID(uid string) string {
-	if len(uid) > maxUID {
-		return uid[:maxUID] + "…"
-	}
-	return uid
-}
-
 // handle does what one message of a peer says. It is called by the messages lane, for one message at a time.
 func (ns *Namespace) handle(env *codec.Envelope) {
 	guard.Do(func() { ns.obey(env) }, func(err error) { ns.failed(env, err) })
@@ -233,7 +207,7 @@ func (ns *Namespace) sockets(env *codec.Envelope) []codec.Socket {
 	if env.Opts.Nobody {
 		return nil
 	}
-	all := ns.local.Sockets(selectorOf(env))
+	all := slices.Clone(ns.local.Sockets(selectorOf(env))) // which Local may keep
 	for i := range all {
 		all[i] = described(all[i])
 	}

@@ -31,6 +31,7 @@ type Line struct {
 	Rest  *show.Value   `json:"rest,omitempty"`
 
 	To     *[]string `json:"to,omitempty"`
+	Nobody bool      `json:"nobody,omitempty"` // its rooms are none that can be read
 	Except *[]string `json:"except,omitempty"`
 	Flags  *Flags    `json:"flags,omitempty"`
 	Rooms  *[]string `json:"rooms,omitempty"`
@@ -156,7 +157,7 @@ func (l *Line) fill(env *codec.Envelope) error {
 	l.RequestID = env.RequestID
 	switch env.Type {
 	case codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets:
-		l.To, l.Except = names(env.Opts.Rooms), names(env.Opts.Except)
+		l.To, l.Nobody, l.Except = names(env.Opts.Rooms), env.Opts.Nobody, names(env.Opts.Except)
 	}
 	switch env.Type {
 	case codec.Broadcast:
