@@ -1,6 +1,7 @@
 package socketio_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -82,6 +83,34 @@ func TestMemorySessions(t *testing.T) {
 			_, ok = small.Missed("/", first, nil)
 			assert.False(t, ok)
 		})
+	})
+	t.Run("KnowsForWhomTheEventsWereThatArePushedOut", func(t *testing.T) {
+		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxEvents: 1})
+		to := func(room string) string {
+			return m.Append("/", socketio.SessionEvent{Args: args, Rooms: []string{room}})
+		}
+		complete := func(offset string, rooms ...string) bool {
+			_, ok := m.Missed("/", offset, rooms)
+			return ok
+		}
+		start := to("start")
+		to("a")
+		to("b")
+		to("b")
+		require.True(t, complete(start, "c", "d"))
+		require.False(t, complete(start, "c", "a"))
+		_, ok := m.Missed("/other", start, []string{"a"})
+		require.True(t, ok, "a room of the same name is another one elsewhere")
+		const known = 1 << 16
+		for i := range known + 10 { // more than it can know
+			to(fmt.Sprint(i))
+		}
+		require.False(t, complete(start, "c"), "what is not known may have been for anybody")
+		late := to("late")
+		to("e")
+		to("f")
+		require.True(t, complete(late, "c"))
+		require.False(t, complete(late, "e"))
 	})
 	t.Run("KeepsNothingOfThoseWhoCameBack", func(t *testing.T) {
 		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{})
