@@ -53,10 +53,23 @@ func ackedJSON(p []byte) (Value, error) {
 // WithRest returns v with rest behind it: an array of the other arguments of the acknowledgement whose first argument v is.
 // Null, an empty array, and what is no array are no rest.
 func (v Value) WithRest(rest Value) Value {
-	v.rest = nil
+	v = v.alone()
 	if first, err := rest.AppendElements(nil, 1); err == nil && len(first) > 0 {
-		rest.rest = nil
-		v.rest = &rest
+		v.tree = withRest{tree: v.tree, rest: rest.alone()}
+	}
+	return v
+}
+
+// withRest is what is in a Value that something is behind.
+type withRest struct {
+	tree any // of the Value, if it is kept in one
+	rest Value
+}
+
+// alone is v without what is behind it.
+func (v Value) alone() Value {
+	if w, is := v.tree.(withRest); is {
+		v.tree = w.tree
 	}
 	return v
 }
@@ -64,20 +77,16 @@ func (v Value) WithRest(rest Value) Value {
 // Rest returns the array of what is behind v, null if nothing is. Whatever else is done with v, such as sending it on as an
 // argument, is done without its rest.
 func (v Value) Rest() Value {
-	if v.rest == nil {
-		return Value{}
-	}
-	return *v.rest
+	w, _ := v.tree.(withRest)
+	return w.rest
 }
 
 // All returns all arguments of an acknowledgement: v, which is the first, and those behind it. Any other Value is alone. So is
 // null when an acknowledgement has no arguments.
 func (v Value) All() []Value {
-	rest := v.rest
-	v.rest = nil
-	all := []Value{v}
-	if rest != nil {
-		all, _ = rest.AppendElements(all, math.MaxInt) // WithRest has looked at it
+	all := []Value{v.alone()}
+	if w, is := v.tree.(withRest); is {
+		all, _ = w.rest.AppendElements(all, math.MaxInt) // WithRest has looked at it
 	}
 	return all
 }

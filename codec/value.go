@@ -12,8 +12,7 @@ import (
 type Value struct {
 	enc  Encoding // nil: the value is in tree
 	raw  []byte
-	tree any
-	rest *Value // see WithRest; nil: none
+	tree any // it may be a withRest: one field for what few have, as Values are copied often
 }
 
 // NewValue encodes v with the rules of encoding/json, but for two things: []byte at any depth is binary data, not
@@ -50,7 +49,7 @@ func FromTree(t any) Value { return Value{tree: t} }
 func (v Value) IsNull() bool {
 	switch {
 	case v.enc == nil:
-		return v.tree == nil
+		return v.alone().tree == nil
 	case v.enc == JSON:
 		return string(bytes.TrimSpace(v.raw)) == "null"
 	case len(v.raw) > 4: // longer than any encoding's null
@@ -74,7 +73,7 @@ func (v Value) Bytes(enc Encoding) ([]byte, bool) {
 // Tree returns v as a tree of the types that Encoding lists. Neither the tree nor the bytes in it may be changed.
 func (v Value) Tree() (any, error) {
 	if v.enc == nil {
-		return v.tree, nil
+		return v.alone().tree, nil
 	}
 	return v.enc.Tree(v.raw)
 }
