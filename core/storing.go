@@ -126,6 +126,9 @@ func (s *storing) stored(o *outgoing) {
 		h.inOrder = h.inOrder[1:]
 		failed = s.release(first, failed)
 	}
+	if len(h.inOrder) == 0 {
+		h.inOrder = nil // nor its memory
+	}
 	if s.closed && s.room.items == 0 {
 		s.queue.close()
 	}

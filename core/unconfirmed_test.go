@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/memory"
@@ -107,6 +108,28 @@ func TestStuckBusHoldsNobodyUpAndLosesNoOrder(t *testing.T) {
 		assert.Equal(t, []string{`["async, on its way"]`, `["next"]`}, alice.got.all())
 		assert.Equal(t, published+2, cluster.Stats().Published)
 		assert.Len(t, told.all(), 2, "nothing is reported twice")
+	})
+}
+
+func TestNewcomersAreGreetedAfterAStuckBus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		h := newHangman(hub)
+		ns := join(t, open(t, h, func(c *core.Config) { c.PublishTimeout = time.Second }), "/", nil)
+		p := newPuppet(t, hub, "/", "puppet")
+		synctest.Wait()
+		h.hang("Publish")
+		require.NoError(t, ns.EmitAsync("on its way"))
+		synctest.Wait()
+		p.say(codec.Envelope{Type: codec.InitialHeartbeat}) // the answer is queued, and given up
+		time.Sleep(2 * time.Second)
+		h.letGo()
+		time.Sleep(time.Minute)
+		before, _ := p.of(ns.UID(), codec.Heartbeat)
+		p.say(codec.Envelope{Type: codec.InitialHeartbeat, UID: "newcomer"})
+		synctest.Wait()
+		after, _ := p.of(ns.UID(), codec.Heartbeat)
+		assert.Len(t, after, len(before)+1)
 	})
 }
 
