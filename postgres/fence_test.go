@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +90,7 @@ func TestStatementThatWaitsInTheServerIsEnded(t *testing.T) {
 			d := newDriver(t, k, database)
 			s := listen(t, d, "a")
 			expect(t, d, s, "a")
+			first := publisherPID(t, database)
 			release := holdNotifications(t, database)
 			given, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 			defer cancel()
@@ -96,8 +98,9 @@ func TestStatementThatWaitsInTheServerIsEnded(t *testing.T) {
 			published := make(chan error)
 			go func() { published <- d.Publish(within(t), messages("a", "now")...) }()
 			require.Eventually(t, func() bool {
-				return pgtest.Backends(t, database, "wait_event = 'object' AND application_name = 'backplane publish'") == 1
-			}, patience, 10*time.Millisecond, "one statement waits, and not two")
+				const waits = "wait_event = 'object' AND application_name = 'backplane publish'"
+				return pgtest.Backends(t, database, waits) == 1 && pgtest.Backends(t, database, fmt.Sprint(waits, " AND pid <> ", first)) == 1
+			}, patience, 10*time.Millisecond, "one statement waits, that of the other connection")
 			release()
 			require.NoError(t, <-published)
 			expect(t, d, s, "a", "now")
@@ -109,21 +112,26 @@ func TestStatementThatWaitsInTheServerIsEnded(t *testing.T) {
 // exist, until release. It needs a server of the test's own.
 func holdNotifications(t *testing.T, database string) (release func()) {
 	t.Helper()
-	pgtest.Exec(t, database, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-	pgtest.Exec(t, database, "SELECT pg_reload_conf()")
 	holder, err := pgx.Connect(within(t), database)
 	require.NoError(t, err)
-	_, err = holder.Exec(within(t), "SET application_name = 'holder'; SET statement_timeout = 0")
+	_, err = holder.Exec(within(t), "SET application_name = 'holder'; SET statement_timeout = 0; CREATE TABLE written ()")
 	require.NoError(t, err)
+	pgtest.Exec(t, database, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+	pgtest.Exec(t, database, "SELECT pg_reload_conf()")
 	held := make(chan error)
+	var released atomic.Bool
 	go func() {
-		_, err := holder.Exec(within(t), "BEGIN; CREATE TABLE written (); NOTIFY b; COMMIT")
+		var err error
+		for err == nil && !released.Load() { // the server takes a moment to heed a new setting
+			_, err = holder.Exec(within(t), "BEGIN; INSERT INTO written DEFAULT VALUES; NOTIFY b; COMMIT")
+		}
 		held <- err
 	}()
 	require.Eventually(t, func() bool {
 		return pgtest.Backends(t, database, "wait_event = 'SyncRep' AND application_name = 'holder'") == 1
 	}, patience, 10*time.Millisecond, "the commit waits")
 	return func() {
+		released.Store(true)
 		pgtest.Exec(t, database, "ALTER SYSTEM RESET synchronous_standby_names")
 		pgtest.Exec(t, database, "SELECT pg_reload_conf()")
 		require.NoError(t, <-held)
