@@ -149,6 +149,13 @@ func (ns *Namespace) Close(ctx context.Context) error {
 	return ns.shut(ctx)
 }
 
+// isClosing reports whether the namespace is closed, or about to be, by itself: because its last client has left, or by Close.
+func (ns *Namespace) isClosing() bool {
+	ns.server.mu.Lock()
+	defer ns.server.mu.Unlock()
+	return ns.closing
+}
+
 // shut leaves the cluster and forgets the namespace. It is called once closing is set, or the server is closed.
 func (ns *Namespace) shut(ctx context.Context) error {
 	var err error

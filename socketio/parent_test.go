@@ -38,6 +38,9 @@ func TestParentNamespaceTargetsItsChildren(t *testing.T) {
 	other.join("", "")
 
 	ctx := t.Context()
+	for _, child := range parent.Children() {
+		require.NoError(t, child.WaitForPeers(ctx, 1), "for FetchSockets")
+	}
 	// Packets of different namespaces may come in any order.
 	both := func(p *peer, event string) {
 		t.Helper()

@@ -125,18 +125,25 @@ func (t ParentTarget) each(f func(backplane.Target) error) error {
 	errs := make([]error, len(children))
 	slots := make(chan struct{}, maxAtATime)
 	var group sync.WaitGroup
-	for i, ns := range children {
+	call := func(ns *Namespace) error {
 		target := ns.Target
 		if t.target != nil {
 			target = t.target(target)
 		}
+		err := f(target)
+		if errors.Is(err, backplane.ErrClosed) && ns.isClosing() {
+			return nil // its last client has left meanwhile: it is no target any more
+		}
+		return err
+	}
+	for i, ns := range children {
 		if len(children) == 1 {
-			return f(target)
+			return call(ns)
 		}
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			errs[i] = f(target)
+			errs[i] = call(ns)
 		})
 	}
 	group.Wait()
