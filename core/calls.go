@@ -59,8 +59,13 @@ func callOf(env *codec.Envelope) string {
 // trace calls a func of Config.Trace. Since that is done by goroutines that must not end, it is done apart.
 func (c *Cluster) trace(name string, f func()) {
 	if err := guard.Apart(f); err != nil {
-		c.report(&CallError{Call: "Trace." + name, Err: err})
+		c.traced(name, err)
 	}
+}
+
+// traced reports that a func of Config.Trace has failed.
+func (c *Cluster) traced(name string, err error) {
+	c.report(&CallError{Call: "Trace." + name, Err: err})
 }
 
 // failed reports that Local has failed at a message of a peer, which need not wait for an answer.

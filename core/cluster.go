@@ -71,7 +71,7 @@ func New(config Config) (*Cluster, error) {
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
 		maxWait: config.MaxBackoff, patience: config.HeartbeatInterval * 9 / 10, doubt: config.HeartbeatTimeout, channels: make(map[string]struct{}),
 		changes: map[string]*change{c.process.self.channel: {on: true}}, deliver: c.deliver, lost: c.lost,
-		recovered: c.recovered, failed: c.report}
+		recovered: c.recovered, failed: c.report, spawn: c.group.Go}
 	c.publisher.expects = c.listener.expects
 	return c, nil
 }

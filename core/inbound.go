@@ -45,9 +45,16 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 	if env.NSP == "" {
 		env.NSP = ns.name // old adapters and Node.js's emitter name none
 	}
-	if c.config.Trace.Received != nil {
-		c.trace("Received", func() { c.config.Trace.Received(ns.name, env.Type, env.UID) })
+	if f := c.config.Trace.Received; f != nil {
+		defer ns.sort(env, len(p), at) // also if f ends the goroutine
+		guard.Do(func() { f(ns.name, env.Type, env.UID) }, func(err error) { c.traced("Received", err) })
+		return
 	}
+	ns.sort(env, len(p), at)
+}
+
+// sort hands a message of another node, which had so many bytes, to who handles it.
+func (ns *Namespace) sort(env *codec.Envelope, size int, at time.Time) {
 	ns.skipped(env)
 	switch {
 	case env.NSP != ns.name:
@@ -59,7 +66,7 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 	case !env.Type.Known():
 		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
 	default:
-		ns.route(env, len(p))
+		ns.route(env, size)
 	}
 }
 

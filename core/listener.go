@@ -20,6 +20,7 @@ type listener struct {
 	lost             func(err error)
 	recovered        func(gap *GapError)
 	failed           func(err error)
+	spawn            func(func()) // starts a goroutine
 
 	mu        sync.Mutex              // guards all below
 	channels  map[string]struct{}     // what the session listens to

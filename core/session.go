@@ -10,9 +10,20 @@ import (
 
 // run receives from session, and from those that replace it, until ctx ends.
 func (l *listener) run(ctx context.Context, session transport.Session) {
-	defer l.refuse()
-	wait := l.minWait
-	began := l.setUp()
+	l.goOn(ctx, session, l.setUp(), l.minWait)
+}
+
+// goOn is run from the middle of a session, which began at some time. If code of the application's, such as Trace.Received, ends the
+// goroutine, another one goes on.
+func (l *listener) goOn(ctx context.Context, session transport.Session, began time.Time, wait time.Duration) {
+	returned := false
+	defer func() {
+		if returned {
+			l.refuse()
+			return
+		}
+		l.spawn(func() { l.goOn(ctx, session, began, wait) })
+	}()
 	for {
 		err := l.serve(ctx, session)
 		heard, complete := l.setDown()
@@ -24,6 +35,7 @@ func (l *listener) run(ctx context.Context, session transport.Session) {
 			wait = l.minWait // it has worked for a while: this is a new trouble
 		}
 		if session, wait = l.reopen(ctx, wait); session == nil {
+			returned = true
 			return
 		}
 		began = l.setUp()

@@ -268,6 +268,7 @@ func TestCloseLeavesTimeForTheGoodbye(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				_ = p.here.Close(ctx)
+				synctest.Wait() // until all that was sent has arrived
 				bye, _ := q.of(p.ns.UID(), codec.AdapterClose)
 				require.Len(t, bye, 1, "peers that miss it wait for the node until HeartbeatTimeout")
 				assert.Equal(t, []string{`["small"]`}, p.alice.got.all())

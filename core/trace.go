@@ -7,8 +7,8 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Trace is told what the cluster does, for metrics and tests. Nil funcs are not called. Each call has a goroutine of its own,
-// which the cluster waits for. There may be several at a time, and they must not block.
+// Trace is told what the cluster does, for metrics and tests. Nil funcs are not called. The cluster waits for
+// each call. There may be several at a time, and they must not block.
 type Trace struct {
 	// Stored: the attachment of a message, of so many bytes, was put into the store, or was not (err). took counts from when the
 	// message was queued.
