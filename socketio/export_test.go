@@ -1,7 +1,7 @@
 package socketio
 
 // Owners returns how many sockets have a session of the namespace.
-func (ns *Namespace) Owners() int {
+func Owners(ns *Namespace) int {
 	ns.log.moving.Lock()
 	defer ns.log.moving.Unlock()
 	return len(ns.log.owners)

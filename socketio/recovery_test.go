@@ -197,7 +197,7 @@ func TestWhoIsNotRecovered(t *testing.T) {
 	})
 	t.Run("AndNothingIsKeptOfThose", func(t *testing.T) {
 		require.NoError(t, n.DisconnectSockets(t.Context(), true))
-		for n.Owners() > 0 {
+		for socketio.Owners(n.Namespace) > 0 {
 			gone.next(t)
 		}
 	})
