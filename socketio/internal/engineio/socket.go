@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
@@ -137,12 +136,6 @@ func (s *socket) fail(err error, last *Frame) {
 	s.conn.end(reason, err, last)
 }
 
-// reject ends a probe with a close frame.
-func (s *socket) reject(last *Frame) {
-	_, _ = s.nc.Write(last.webSocket()) // what a probe is sent is so little that there is room
-	s.cut()
-}
-
 // reasonOf is the name of the limit that an error tells of, otherwise if it tells of none.
 func reasonOf(err error, otherwise Reason) Reason {
 	var e *quota.Error
@@ -150,17 +143,6 @@ func reasonOf(err error, otherwise Reason) Reason {
 		return Reason(e.Quota)
 	}
 	return otherwise
-}
-
-// violation is the goodbye to a client whose frames are against the rules.
-func violation(err error) *Frame {
-	switch err {
-	case errTooLarge:
-		return goodbyeTooBig
-	case errNoUTF8:
-		return goodbyeText
-	}
-	return goodbyeProtocol
 }
 
 // message implements sink. After the session's end it drops what comes, and waits for a close frame.
@@ -222,41 +204,6 @@ func (s *socket) control(op ws.OpCode, payload []byte) bool {
 	return true
 }
 
-// closed handles a close frame.
-func (s *socket) closed(payload []byte) {
-	last := goodbyeNormal
-	if len(payload) > 0 {
-		code, reason := ws.ParseCloseFrameData(payload)
-		switch {
-		case !isCloseCode(code):
-			s.fail(errCloseCode, goodbyeProtocol)
-			return
-		case !utf8.ValidString(reason):
-			s.fail(errNoUTF8, goodbyeText)
-			return
-		}
-		last = fixedFrame(ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))), nil)
-	}
-	s.broken = true // nothing may follow
-	if s.probing {
-		s.reject(last)
-		return
-	}
-	s.conn.goodbye(last)
-}
-
-var errCloseCode = errors.New("engineio: a close frame with a code that no endpoint may send")
-
-// isCloseCode reports whether an endpoint may send a code: what RFC 6455, 7.4, and the registry that it begins name, and what is for
-// libraries and applications.
-func isCloseCode(code ws.StatusCode) bool {
-	switch code {
-	case 1004, 1005, 1006: // without a meaning yet, or for what never was a frame
-		return false
-	}
-	return code >= 1000 && code <= 1014 || code >= 3000 && code <= 4999
-}
-
 // cut closes the connection under whoever reads and writes.
 func (s *socket) cut() {
 	if s.woken != nil {
@@ -296,28 +243,4 @@ func (s *socket) schedule(c *Conn) {
 func (c *Conn) answer(payload []byte) bool {
 	pong := fixedFrame(ws.MustCompileFrame(ws.NewPongFrame(payload)), nil)
 	return c.phase.Load() != isOpen || c.Send(pong, SendOptions{NoCompress: true})
-}
-
-// parting reports whether the client, from which nothing more can come, is still to get what is queued and a goodbye.
-func (c *Conn) parting() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase.Load() != isClosing || c.departed {
-		return false
-	}
-	c.answered = true
-	return true
-}
-
-// goodbye is called when the client has said its own: the session ends, and the connection when last has been written.
-func (c *Conn) goodbye(last *Frame) {
-	c.mu.Lock()
-	c.answered = true
-	departed := c.departed
-	c.mu.Unlock()
-	if departed {
-		c.end("", nil, nil)
-		return
-	}
-	c.end(TransportClose, nil, last)
 }
