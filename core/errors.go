@@ -53,7 +53,8 @@ type NameError = wire.NameError
 // Nothing was sent.
 type TooLargeError = wire.TooLargeError
 
-// ConfigError is returned by New and Open for a Config that cannot work.
+// ConfigError is returned by New and Open for a Config that cannot work, and by what is asked of a zero Target, or of one with a
+// negative timeout. Its Field is empty then.
 type ConfigError = wire.ConfigError
 
 // ReservedEventError is returned for an event name that Socket.IO keeps for itself.

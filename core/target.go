@@ -72,9 +72,9 @@ func (t Target) Timeout(d time.Duration) Target {
 func (t Target) check() error {
 	switch {
 	case t.ns == nil:
-		return &ConfigError{Field: "Namespace", Reason: "is missing: a Target comes from a Namespace"}
+		return &ConfigError{Reason: "a zero Target has no namespace: use one that a Namespace has returned"}
 	case t.flags.Timeout < 0:
-		return &ConfigError{Field: "Timeout", Reason: fmt.Sprintf("is negative: %v", t.flags.Timeout)}
+		return &ConfigError{Reason: fmt.Sprintf("a timeout of %v is negative", t.flags.Timeout)}
 	}
 	return nil
 }

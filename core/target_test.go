@@ -86,7 +86,7 @@ func TestNegativeTimeoutIsAnError(t *testing.T) {
 		for name, order := range orders {
 			var config *core.ConfigError
 			require.ErrorAs(t, order(t.Context(), target), &config, name)
-			assert.Equal(t, "Timeout", config.Field)
+			assert.EqualError(t, config, "backplane: a timeout of -1s is negative")
 		}
 		for name, ask := range asks {
 			var config *core.ConfigError

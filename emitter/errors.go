@@ -16,7 +16,7 @@ var ErrNoAnswers = errors.New("emitter: acknowledgements are for the nodes of a 
 // sent is up to the transaction.
 var ErrUnconfirmed = wire.ErrUnconfirmed
 
-// ConfigError is returned by New for a Config that cannot work.
+// ConfigError is returned by New for a Config that cannot work, and by what is asked of a zero Target. Its Field is empty then.
 type ConfigError = wire.ConfigError
 
 // NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.

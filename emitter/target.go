@@ -102,7 +102,7 @@ func (t Target) EmitWithAck(ctx context.Context, name string, args ...any) ([]co
 
 func (t Target) send(ctx context.Context, env *codec.Envelope) error {
 	if t.sink == nil {
-		return &ConfigError{Field: "Bus", Reason: "is missing: a Target comes from New"}
+		return &ConfigError{Reason: "a zero Target has no bus: use an Emitter that New has returned"}
 	}
 	return t.sink.take(ctx, t.nsp, env)
 }

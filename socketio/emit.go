@@ -22,9 +22,9 @@ type Sender struct {
 func (e Sender) check() error {
 	switch {
 	case e.s == nil:
-		return &backplane.ConfigError{Field: "Socket", Reason: "is missing: a Sender comes from a Socket"}
+		return &backplane.ConfigError{Reason: "a zero Sender has no socket: use one that a Socket has returned"}
 	case e.flags.Timeout < 0:
-		return &backplane.ConfigError{Field: "Timeout", Reason: fmt.Sprintf("is negative: %v", e.flags.Timeout)}
+		return &backplane.ConfigError{Reason: fmt.Sprintf("a timeout of %v is negative", e.flags.Timeout)}
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package socketio
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // funcList are funcs of the application's, in the order in which they are called. A list grows behind its end, and changes
 // otherwise by being replaced, so that it can be gone through without the lock that guards it. Funcs cannot be compared, but where
@@ -9,12 +12,21 @@ type funcList[F any] []*F
 
 // add puts f at the end, or in front, and returns where it is kept.
 func (l *funcList[F]) add(f F, front bool) *F {
+	f = given(f)
 	if front {
 		*l = append(funcList[F]{&f}, *l...)
 	} else {
 		*l = append(*l, &f)
 	}
 	return &f
+}
+
+// given panics if f, which the application wants to be called, is nil.
+func given[F any](f F) F {
+	if reflect.ValueOf(f).IsNil() {
+		panic("socketio: a func to be called is nil")
+	}
+	return f
 }
 
 // drop takes out what is kept at f. It is false if that is not there any more.

@@ -73,7 +73,7 @@ func (s *Socket) On(event string, fn any) (off func()) { return s.on(event, fn, 
 func (s *Socket) Once(event string, fn any) (off func()) { return s.on(event, fn, true) }
 
 func (s *Socket) on(event string, fn any, once bool) (off func()) {
-	h := mustHandler(event, fn)
+	h := mustHandler("On", event, fn)
 	s.change(func(f *funcs) { f.events = append(f.events, eventFunc{event: event, h: h, once: once}) })
 	return func() { s.dropEvents(func(e eventFunc) bool { return e.h == h }) }
 }
@@ -138,14 +138,14 @@ func add[F any](s *Socket, f F, front bool, of func(*funcs) *funcList[F]) (off f
 	return func() { s.change(func(fs *funcs) { of(fs).drop(kept) }) }
 }
 
-// mustHandler looks at a func of the application's for an event.
-func mustHandler(event string, fn any) *handler.Handler {
+// mustHandler makes a handler of a func that a method was given for an event.
+func mustHandler(method, event string, fn any) *handler.Handler {
 	if parser.Reserved(event) {
-		panic(fmt.Sprintf("socketio: On(%q): no client can send an event of that name; for the end of a connection there is OnDisconnect", event))
+		panic(fmt.Sprintf("socketio: %s(%q): the name is reserved, so no such event can come; for the end of a connection there is OnDisconnect", method, event))
 	}
 	h, err := handler.New(fn)
 	if err != nil {
-		panic(fmt.Sprintf("socketio: On(%q): %v", event, err))
+		panic(fmt.Sprintf("socketio: %s(%q): %v", method, event, err))
 	}
 	return h
 }

@@ -85,14 +85,14 @@ func (ns *Namespace) add(to *funcList[func(*Socket)], f func(*Socket)) (off func
 func (ns *Namespace) Use(f func(*Socket) error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	ns.middleware = append(ns.middleware, f)
+	ns.middleware = append(ns.middleware, given(f))
 }
 
 // OnServerSide calls fn for the event that other nodes' ServerSideEmit sends; fn has the form that Socket.On takes. Its
 // first call of ack, if it has one, answers ServerSideEmitWithAck. It must not block: it holds up what comes from other
 // nodes. off removes fn. It panics when fn is no such func.
 func (ns *Namespace) OnServerSide(event string, fn any) (off func()) {
-	h := mustHandler(event, fn)
+	h := mustHandler("OnServerSide", event, fn)
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	if ns.serverSide == nil {

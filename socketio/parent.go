@@ -45,7 +45,7 @@ func (p *ParentNamespace) OnConnection(f func(*Socket)) (off func()) {
 func (p *ParentNamespace) Use(f func(*Socket) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.middleware = append(p.middleware, f)
+	p.middleware = append(p.middleware, given(f))
 }
 
 // Children returns the namespaces that are open on this node, in the order of their names.

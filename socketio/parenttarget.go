@@ -119,7 +119,7 @@ const maxAtATime = 64
 // each calls f for the target in each namespace, for many at the same time.
 func (t ParentTarget) each(f func(backplane.Target) error) error {
 	if t.parent == nil {
-		return &backplane.ConfigError{Field: "ParentNamespace", Reason: "is missing: a ParentTarget comes from a ParentNamespace"}
+		return &backplane.ConfigError{Reason: "a zero ParentTarget has no namespaces: use one that a ParentNamespace has returned"}
 	}
 	children := t.parent.Children()
 	errs := make([]error, len(children))

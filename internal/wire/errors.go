@@ -64,13 +64,16 @@ func (e *ReservedEventError) Error() string {
 	return fmt.Sprintf("%q is a reserved event name", excerpt.Of(e.Event))
 }
 
-// ConfigError is returned for a Config that cannot work.
+// ConfigError is returned for a Config, or for what is asked of a Target, that cannot work.
 type ConfigError struct {
-	Field  string
+	Field  string // of Config, or empty
 	Reason string
 }
 
 func (e *ConfigError) Error() string {
+	if e.Field == "" {
+		return "backplane: " + e.Reason
+	}
 	return fmt.Sprintf("backplane: Config.%s: %s", e.Field, e.Reason)
 }
 

@@ -3,6 +3,7 @@ package pgxdriver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -118,7 +119,11 @@ func (d *db) take(ctx context.Context) (*pgxpool.Conn, error) {
 			return conn, err
 		}
 	}
-	return d.pool.Acquire(ctx)
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("waiting for a connection of the pool: %w", err)
+	}
+	return conn, err
 }
 
 // Bytes are sent as they are.

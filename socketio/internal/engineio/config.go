@@ -171,40 +171,40 @@ func (c *Config) validate() error {
 		{"CompressMin", int64(c.CompressMin)},
 	} {
 		if p.value < 0 {
-			return fmt.Errorf("engineio: %s is negative", p.name)
+			return fmt.Errorf("socketio: %s is negative", p.name)
 		}
 	}
 	switch {
 	case c.Open == nil:
-		return fmt.Errorf("engineio: Open is required")
+		return fmt.Errorf("socketio: Open is required")
 	case !strings.HasPrefix(c.Path, "/"):
-		return fmt.Errorf("engineio: Path %q does not begin with a slash", c.Path)
+		return fmt.Errorf("socketio: Path %q does not begin with a slash", c.Path)
 	case c.Credentials && slices.Contains(c.Origins, "*"):
-		return fmt.Errorf("engineio: Credentials for any origin would let every page act for its visitors")
+		return fmt.Errorf("socketio: Credentials for any origin would let every page act for its visitors")
 	}
 	for _, t := range c.Transports {
 		if t != polling && t != webSocket {
-			return fmt.Errorf("engineio: unknown transport %q", t)
+			return fmt.Errorf("socketio: unknown transport %q", t)
 		}
 	}
 	for _, text := range c.Origins {
 		if _, err := parseOrigin(text); err != nil && text != "*" && text != "null" {
-			return fmt.Errorf("engineio: Origins: %q is no origin, such as https://example.com or file://: %w", text, err)
+			return fmt.Errorf("socketio: Origins: %q is not an origin such as https://example.com or file://: %w", text, err)
 		}
 	}
 	for _, text := range c.Hosts {
 		if _, ok := parseHost(text); !ok {
-			return fmt.Errorf("engineio: Hosts: %q is no host, such as example.com or example.com:3000", text)
+			return fmt.Errorf("socketio: Hosts: %q is not a host such as example.com or example.com:3000", text)
 		}
 	}
 	for _, text := range c.TrustedProxies {
 		if _, err := parseRange(text); err != nil && text != unixPeers {
-			return fmt.Errorf("engineio: TrustedProxies: %q is no address, such as 192.0.2.1, and no range of addresses, such as 10.0.0.0/8: %w", text, err)
+			return fmt.Errorf("socketio: TrustedProxies: %q is not an address such as 192.0.2.1, a range such as 10.0.0.0/8, or \"unix\"", text)
 		}
 	}
 	if c.Cookie != nil {
 		if err := c.Cookie.Valid(); err != nil {
-			return fmt.Errorf("engineio: Cookie: %w", err)
+			return fmt.Errorf("socketio: Cookie: %w", err)
 		}
 	}
 	return nil

@@ -41,13 +41,15 @@ func parseOrigin(text string) (origin, error) {
 	case u.Scheme == "" || u.Opaque != "" || !strings.HasPrefix(text[len(u.Scheme):], "://"):
 		return origin{}, errors.New("it does not begin with a scheme, such as https://")
 	case u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || strings.ContainsAny(text, "?#"):
-		return origin{}, errors.New("something follows the host, or stands before it")
+		return origin{}, errors.New("an origin has no user, path, query or fragment")
 	case u.Host == "" && isWeb(u.Scheme):
 		return origin{}, errors.New("it has no host")
 	case strings.Contains(u.Host, "*"):
 		return origin{}, errors.New("a host has no wildcards: list each one")
 	case strings.HasSuffix(u.Host, ":"):
 		return origin{}, errors.New("it has a colon, but no port")
+	case len(u.Port()) > 5 || u.Port() > "65535" && len(u.Port()) == 5:
+		return origin{}, errors.New("its port is above 65535")
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }):
 		return origin{}, errors.New("browsers write such a name in its ASCII form, which begins with xn--")
 	}

@@ -116,8 +116,8 @@ func TestOriginsThatCannotBeListed(t *testing.T) {
 	for text, why := range map[string]string{
 		"example.com": "scheme", "localhost:3000": "scheme", "": "scheme", "https:example.com": "scheme", "data:": "scheme", "*.example.com": "scheme",
 		"https://": "no host", "http:///": "no host", "https://*.example.com": "wildcards", "https://example.com:": "port", "https://example.com:x": "port",
-		"https://bücher.example": "xn--", "https://example.com/chat": "follows", "https://a@example.com": "follows", "file:///index.html": "follows",
-		"https://example.com?": "follows", "https://exa mple.com": "invalid",
+		"https://bücher.example": "xn--", "https://example.com/chat": "path", "https://a@example.com": "user", "file:///index.html": "path",
+		"https://example.com?": "query", "https://example.com:65536": "65535", "https://example.com:123456": "65535", "https://exa mple.com": "invalid",
 	} {
 		_, err := engineio.NewServer(engineio.Config{Origins: []string{text}, Open: func(*engineio.Conn) engineio.Receiver { return nil }})
 		require.ErrorContains(t, err, why, "%q", text)

@@ -33,15 +33,15 @@ func New(fn any) (*Handler, error) {
 	v := reflect.ValueOf(fn)
 	switch {
 	case fn == nil:
-		return nil, errors.New("socketio: a handler is a function, not nil")
+		return nil, errors.New("a handler is a func, not nil")
 	case v.Kind() != reflect.Func:
-		return nil, fmt.Errorf("socketio: a handler is a function, not %v", v.Type())
+		return nil, fmt.Errorf("a handler is a func, not %v", v.Type())
 	case v.IsNil():
-		return nil, fmt.Errorf("socketio: the handler, %v, is nil", v.Type())
+		return nil, fmt.Errorf("the handler, a %v, is nil", v.Type())
 	}
 	s, err := shapeOf(v.Type())
 	if err != nil {
-		return nil, fmt.Errorf("socketio: no handler can be %v: %w", v.Type(), err)
+		return nil, fmt.Errorf("a %v cannot be a handler: %w", v.Type(), err)
 	}
 	if call := direct(fn); call != nil {
 		return &Handler{call}, nil

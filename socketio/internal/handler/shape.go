@@ -102,9 +102,9 @@ func look(t reflect.Type) (*shape, error) {
 func paramOf(t reflect.Type) (param, error) {
 	switch {
 	case t == contextType:
-		return param{}, errors.New("a context is the first parameter")
+		return param{}, errors.New("a context must be the first parameter")
 	case t.Kind() == reflect.Func:
-		return param{}, errors.New("a function, for acknowledging, is the last parameter, or, if the last is variadic, in front of the arguments; and there is one at most")
+		return param{}, errors.New("there can be one func, which acknowledges; it is the last parameter or, in a variadic handler, the first after the context")
 	}
 	if err := decodable(t, map[reflect.Type]bool{}); err != nil {
 		return param{}, err
@@ -126,13 +126,13 @@ func decodable(t reflect.Type, visited map[reflect.Type]bool) error {
 	switch t.Kind() {
 	case reflect.Interface:
 		if t.NumMethod() > 0 {
-			return fmt.Errorf("it cannot be known what to make for the interface %v", t)
+			return fmt.Errorf("no argument can be decoded to the interface %v", t)
 		}
 	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
-		return fmt.Errorf("no argument becomes a %v", t)
+		return fmt.Errorf("no argument can be decoded to a %v", t)
 	case reflect.Map:
 		if k := t.Key(); !isKey(k) {
-			return fmt.Errorf("no argument becomes a %v, because of its keys", t)
+			return fmt.Errorf("no argument can be decoded to a %v, because of the type of its keys", t)
 		}
 		return decodable(t.Elem(), visited)
 	case reflect.Pointer, reflect.Slice, reflect.Array:
