@@ -150,13 +150,13 @@ type Config struct {
 	// lists them: otherwise a page whose name is made to lead to the server ("DNS rebinding") counts as one of the server's own
 	// host, which Origins lets in. Default: any.
 	Hosts []string
-	// TrustedProxies are the addresses of the proxies in front of the server, such as "127.0.0.1", or ranges of them, such as
-	// "10.0.0.0/8"; "unix" is who comes by a Unix socket. What they say of their clients counts: X-Forwarded-For, -Host and -Proto, or, where none of
-	// these is there, Forwarded (RFC 7239). So it is the client's address that has quotas, is logged and is in Socket.Handshake; the host that it has
-	// asked, and whether it came by https, decide whether a page is one of the server's own and whether Hosts has the host. Admit
-	// and ClientAddress get the request that way, too: RemoteAddr, whose port is 0 if the proxy does not tell it, Host, and TLS, which is empty.
-	// The client is the last address in the header that is no proxy's; what a client itself has put before that does not count. Default: none
-	// is trusted, and the headers mean nothing.
+	// TrustedProxies are the addresses of the proxies in front of the server, such as "127.0.0.1", or ranges such as
+	// "10.0.0.0/8"; "unix" is all that connect over a Unix socket. Their headers X-Forwarded-For, -Host and -Proto or, if none
+	// of these is there, Forwarded (RFC 7239) say the address of the client and the host and scheme that it has asked for. These
+	// are then used for quotas, logs, Socket.Handshake, the check of origins and Hosts. Admit and ClientAddress get a request
+	// with them too: with RemoteAddr (port 0 if the proxy has sent none), Host, and, for https, a TLS that is empty but not nil.
+	// The client's address is the last one in the header that is not a trusted proxy's: what the client itself has put
+	// before that is ignored. Default: none is trusted, and the headers are ignored.
 	TrustedProxies []string
 	// Credentials lets the pages of Origins send cookies (Node.js: cors.credentials). It cannot be combined with "*".
 	Credentials bool
@@ -186,9 +186,8 @@ type Config struct {
 	Recovery *Recovery
 
 	// ErrorHandler is told what no caller is there to receive: a *HandlerError for what handlers return, arguments that
-	// do not suit them, panics; errors of the cluster when it is the server's own. It must not block: whoever has found the
-	// error waits for it. Default: none;
-	// the errors are logged either way.
+	// do not suit them, panics; errors of the cluster when it is the server's own. It must not block: the goroutine that has
+	// found the error waits for it. Default: none; the errors are logged either way.
 	ErrorHandler func(error)
 	// Logger gets errors as warnings and what clients do wrong as debug messages. Default: discards.
 	Logger *slog.Logger

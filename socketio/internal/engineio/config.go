@@ -60,8 +60,8 @@ type Config struct {
 	// Hosts are those that requests may be for, such as "example.com", or "example.com:3000" for that port only. Others are
 	// refused with status 403. Default: any.
 	Hosts []string
-	// TrustedProxies are the addresses, or ranges of addresses such as "10.0.0.0/8", of proxies that are believed what they forward: the
-	// client's address, the host that it has asked and whether it has come by https; "unix" is who comes by a Unix socket. Default: none.
+	// TrustedProxies are the addresses, or ranges such as "10.0.0.0/8", of the proxies whose headers say the client's address and the
+	// host and scheme that it has asked for; "unix" is all that connect over a Unix socket. Default: none.
 	TrustedProxies []string
 	// Credentials lets pages of Origins send cookies. It cannot be combined with "*".
 	Credentials bool

@@ -16,12 +16,12 @@ import (
 // unixPeers stands for the clients of a Unix socket, which have no address.
 const unixPeers = "unix"
 
-// proxies are peers that are believed what they say about whom they speak for.
+// proxies are the peers whose headers about their clients are used.
 type proxies struct {
 	ranges []netip.Prefix
 	unix   bool
 	logger *slog.Logger
-	warned atomic.Bool // that one of them has sent what makes no sense
+	warned atomic.Bool // that one of them has sent a header that cannot be read
 }
 
 // newProxies returns nil if there are none. validate has looked at the list.
@@ -78,14 +78,14 @@ func (p *proxies) trustsPeer(r *http.Request) bool {
 	return p.unix && ok && local.Network() == "unix"
 }
 
-// origination is how a request has come to the outermost of the proxies. What is not known is empty.
+// origination is how a request has reached the outermost proxy. What is not known is empty.
 type origination struct {
 	client       netip.AddrPort
 	host, scheme string
 }
 
-// unwrap returns r as its client has sent it to the outermost of the proxies, and the scheme by which that was, "" if it is not known. It
-// returns r itself if r comes from nobody who is trusted.
+// unwrap returns r as its client has sent it to the outermost proxy, and the scheme of that request, "" if it is not known. It returns r
+// itself if its peer is not trusted.
 func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	if p == nil || !p.trustsPeer(r) {
 		return r, ""
@@ -93,7 +93,7 @@ func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	var o origination
 	switch h := r.Header; {
 	case h["X-Forwarded-For"] != nil || h["X-Forwarded-Host"] != nil || h["X-Forwarded-Proto"] != nil:
-		// Forwarded does not count beside these: who sets them may pass on a Forwarded of the client's own making.
+		// Forwarded is ignored beside these: a proxy that sets them may pass on one that the client has forged.
 		o = p.customary(h)
 	case h["Forwarded"] != nil:
 		o = p.standard(h)
@@ -127,8 +127,8 @@ func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	return r, ""
 }
 
-// customary reads X-Forwarded-For, -Host and -Proto. Each proxy has added who has spoken to it, and the last one is trusted; so who comes
-// first, from the end, and is no proxy is the client.
+// customary reads X-Forwarded-For, -Host and -Proto. Each proxy has appended the address of its peer, so the client is the first address
+// from the end that is not a trusted proxy's.
 func (p *proxies) customary(h http.Header) (o origination) {
 	passed := 0 // proxies
 	for member := range members(h["X-Forwarded-For"]) {
@@ -149,7 +149,7 @@ func (p *proxies) customary(h http.Header) (o origination) {
 	return o
 }
 
-// at returns the member of a list to which n others have been added, or the first one if some proxies do not add theirs.
+// at returns the member of a list behind which there are n others, or the first one if there are fewer because some proxies append none.
 func at(lines []string, n int) (last string) {
 	for last = range members(lines) {
 		if n--; n < 0 {
@@ -159,7 +159,7 @@ func at(lines []string, n int) (last string) {
 	return last
 }
 
-// standard reads Forwarded. Each proxy has added an element about the request that it has got.
+// standard reads Forwarded. Each proxy has appended an element about the request that it has received.
 func (p *proxies) standard(h http.Header) (o origination) {
 	for member := range members(h["Forwarded"]) {
 		e, ok := parseElement(member)
@@ -186,10 +186,10 @@ func (p *proxies) standard(h http.Header) (o origination) {
 	return o
 }
 
-// nonsense tells once that a proxy has sent what cannot be understood, and is not used.
+// nonsense logs a value that cannot be read and is ignored, once.
 func (p *proxies) nonsense(what, value string) {
 	if p.warned.CompareAndSwap(false, true) {
-		p.logger.Warn("engineio: a trusted proxy has forwarded what makes no sense, which is ignored; this is logged once",
+		p.logger.Warn("engineio: a trusted proxy has sent a header that cannot be read; it is ignored, and further ones are not logged",
 			"what", what, "value", excerpt.Of(value))
 	}
 }
