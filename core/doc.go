@@ -23,14 +23,16 @@
 //
 // # When your code panics
 //
-// Nothing that the cluster calls ends it: Local, the funcs of Trace and OnCustomRequest, ErrorHandler, the handler of Logger, methods
-// of values such as MarshalJSON and of errors, a bus, a store and a codec. A panic becomes a *PanicError, with its stack. Whoever has
-// made the call that led to it gets the error; if there is nobody, as for messages of peers, ErrorHandler gets it. In either case it
-// is in a *CallError that names the call, but for values, a bus and a store, whose errors are what they always are. A node that has
-// failed to answer a request tells so, and is Refused in the asker's PartialError. What panics in ErrorHandler or in Logger is
-// written to the standard error.
+// A panic of code that the cluster calls does not end the process. That holds for Local, the funcs of Trace and OnCustomRequest,
+// ErrorHandler, the handler of Logger, methods of values and of errors, such as MarshalJSON and Error, a bus, a store and a codec.
 //
-// Code that ends its goroutine with runtime.Goexit, as testing.T.FailNow does, ends that goroutine alone: if it was the cluster's,
-// another one goes on, and ErrorHandler is told (ErrExited). If it was the application's, what it had begun goes on without it. Only
-// Publish and Receive of a bus, and Get of a store, must not do that.
+// The panic becomes a *PanicError, which has the stack. It is returned by the call of the application that led to it. If there is
+// none, as for messages of peers, it is given to ErrorHandler. A panic of Local, Trace or OnCustomRequest is wrapped in a *CallError,
+// which names the func. A panic of a value, a bus or a store is wrapped as other errors of theirs are. If a node panics while it
+// answers a request of a peer, it refuses it: the peer finds it in PartialError.Refused. A panic of ErrorHandler or Logger is written to
+// the standard error.
+//
+// Code may also end its goroutine with runtime.Goexit, as testing.T.FailNow does. If the goroutine is the cluster's, another one
+// takes over, and ErrorHandler gets an ErrExited. If it is the application's, the operation that it has begun goes on without it. Only
+// Publish and Receive of a bus, and Get of a store, must not call Goexit.
 package core
