@@ -7,8 +7,8 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// Acked makes one Value of the arguments of an acknowledgement, an array: its first element, null if there is none, with
-// the others behind it. Like Tree, it may share memory with the array. Anything but an array is an error that wraps ErrMalformed.
+// Acked returns the first argument of an acknowledgement, given the array of all. The others are its Rest. It is null if the array
+// is empty. It may share memory with the array, as Tree does. The error for anything but an array wraps ErrMalformed.
 func Acked(array Value) (Value, error) {
 	if p, ok := array.Bytes(JSON); ok {
 		return ackedJSON(p)
@@ -50,8 +50,8 @@ func ackedJSON(p []byte) (Value, error) {
 	return first.WithRest(Raw(JSON, append([]byte{'['}, p[comma+1:]...))), nil
 }
 
-// WithRest returns v with rest behind it: an array of the other arguments of the acknowledgement whose first argument v is.
-// Null, an empty array, and what is no array are no rest.
+// WithRest returns v, the first argument of an acknowledgement, with an array of the other arguments as its Rest. If rest is not an
+// array, or an empty one, v has no Rest.
 func (v Value) WithRest(rest Value) Value {
 	v = v.alone()
 	if first, err := rest.AppendElements(nil, 1); err == nil && len(first) > 0 {
@@ -60,13 +60,13 @@ func (v Value) WithRest(rest Value) Value {
 	return v
 }
 
-// withRest is what is in a Value that something is behind.
+// withRest is what a Value with a Rest holds.
 type withRest struct {
 	tree any // of the Value, if it is kept in one
 	rest Value
 }
 
-// alone is v without what is behind it.
+// alone is v without its Rest.
 func (v Value) alone() Value {
 	if w, is := v.tree.(withRest); is {
 		v.tree = w.tree
@@ -74,15 +74,15 @@ func (v Value) alone() Value {
 	return v
 }
 
-// Rest returns the array of what is behind v, null if nothing is. Whatever else is done with v, such as sending it on as an
-// argument, is done without its rest.
+// Rest returns the array of the other arguments of the acknowledgement whose first argument v is, null if there are none. All other
+// uses of v, such as sending it as an argument, ignore its Rest.
 func (v Value) Rest() Value {
 	w, _ := v.tree.(withRest)
 	return w.rest
 }
 
-// All returns all arguments of an acknowledgement: v, which is the first, and those behind it. Any other Value is alone. So is
-// null when an acknowledgement has no arguments.
+// All returns all arguments of the acknowledgement whose first argument v is: v and the elements of its Rest. For an acknowledgement
+// without arguments that is one null.
 func (v Value) All() []Value {
 	all := []Value{v.alone()}
 	if w, is := v.tree.(withRest); is {

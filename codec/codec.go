@@ -30,8 +30,8 @@ func (f Format) String() string {
 var (
 	// ErrBinary is returned when a value that holds bytes is to be written in a form that has none.
 	ErrBinary = errors.New("codec: the value holds binary data, which the text form cannot carry")
-	// ErrNobody is returned when a message that is for nobody is to be written: peers would take no rooms for everybody.
-	ErrNobody = errors.New("codec: the message is for nobody, and is not to be sent")
+	// ErrNobody is returned for a message that is for nobody: without rooms, peers would take it for everybody.
+	ErrNobody = errors.New("codec: a message for nobody cannot be written")
 	// ErrMalformed is wrapped by every error about bytes that cannot be parsed.
 	ErrMalformed = errors.New("codec: malformed")
 	// ErrDepth is wrapped, with ErrMalformed, when a value nests deeper than MaxDepth.
@@ -46,18 +46,17 @@ const MaxDepth = 100
 // Codec writes and reads envelopes. It is safe for concurrent use.
 type Codec interface {
 	// Append appends env in the given form to dst and returns the extended slice. It returns ErrBinary if f is
-	// Text and env holds bytes that the text form cannot carry, and ErrNobody if env is for nobody, which no peer would
-	// understand; dst's content up to its length is then unchanged.
+	// Text and env holds bytes that the text form cannot carry, and ErrNobody if Opts.Nobody is set; dst's content up to its
+	// length is then unchanged.
 	Append(dst []byte, env *Envelope, f Format) ([]byte, error)
 
 	// Parse reads one envelope. The envelope may keep parts of p, which the caller must not change afterwards.
 	// It never panics on foreign bytes: whatever it cannot read is an error that wraps ErrMalformed. A type it does not know is
 	// no error (the envelope then has that Type and no data).
 	//
-	// One odd value does not spoil the rest. Fields that it does not know, values of the wrong kind in fields that a message can do
-	// without, elements of a list of rooms that name no room, and sockets without an id are skipped, and counted in
-	// Envelope.Skipped. That never selects more sockets: when there were rooms, and none of them could be read, or the
-	// exceptions are no list, Opts.Nobody is set.
+	// It skips what is invalid but not needed, and counts it in Envelope.Skipped: unknown fields, values of a wrong type in
+	// fields that are not required, elements of a list of rooms that are not names, and sockets without an id. That
+	// never selects more sockets: if there are rooms but none can be read, or Except is not a list, Opts.Nobody is set.
 	Parse(p []byte, f Format) (*Envelope, error)
 }
 

@@ -117,7 +117,7 @@ type Envelope struct {
 	// ClientCount is how many clients were asked: BroadcastClientCount.
 	ClientCount int
 
-	// Skipped is how many parts of the message Parse has left out, because they are odd or unknown. It is not written.
+	// Skipped is how many parts of the message Parse has left out because they are invalid or unknown. It is not written.
 	Skipped int
 }
 
@@ -125,8 +125,8 @@ type Envelope struct {
 type Opts struct {
 	// Rooms: sockets in at least one of them. None: all sockets, unless Nobody says otherwise.
 	Rooms []string
-	// Nobody: no sockets. Rooms is then empty. It is what a peer means whose rooms are none that could be read, and is not
-	// written: a message to nobody is not sent.
+	// Nobody: no sockets, although Rooms is empty. Parse sets it for a message with rooms of which none can be read. A message
+	// with it cannot be written (ErrNobody).
 	Nobody bool
 	// Except: not the sockets that are in one of these.
 	Except []string

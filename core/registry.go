@@ -41,7 +41,7 @@ type RegistryConfig struct {
 	// CreateRoom, JoinRoom, LeaveRoom and DeleteRoom are the events of Socket.IO's adapter: CreateRoom comes before the
 	// first JoinRoom of a room, DeleteRoom after its last LeaveRoom. They are called one at a time, in the order in
 	// which things happened, and may call the Registry. If one panics, the method of the Registry that has called it panics too,
-	// when the change is made and all other events were told.
+	// after it has made the change and called the funcs of all other events.
 	CreateRoom func(room string)
 	JoinRoom   func(room, id string)
 	LeaveRoom  func(room, id string)

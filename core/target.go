@@ -12,7 +12,7 @@ import (
 
 // Target is who an operation is for: sockets of a namespace, on this node and on all others. It is immutable: To,
 // Except and the like return another one, so that a Target can be kept and shared. A Target comes from a Namespace: what is
-// asked of the zero Target returns a *ConfigError and does nothing.
+// asked of the zero Target does nothing and returns a *ConfigError.
 type Target struct {
 	ns     *Namespace
 	rooms  []string
@@ -24,8 +24,8 @@ type Target struct {
 }
 
 // To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room of
-// its own id. To without rooms, as of an empty list, targets nobody unless rooms were targeted already: nothing is sent. In
-// Node.js it is everybody there.
+// its own id. To with no rooms, such as an empty list, targets nobody unless rooms were targeted already: nothing is sent. In
+// Node.js it targets everybody.
 func (t Target) To(rooms ...string) Target {
 	t.rooms = wire.Union(t.rooms, rooms)
 	t.nobody = len(t.rooms) == 0
@@ -61,8 +61,7 @@ func (t Target) Compress(compress bool) Target {
 
 // Timeout bounds how long EmitWithAck, Acks, FetchSockets and ServerSideEmitWithAck wait for answers, instead of
 // Config.RequestTimeout. Other nodes learn of it in whole milliseconds. 0 means that no time is left: nothing is sent, and the
-// error is ErrTimeout, as when ctx has ended before the call. A negative duration is an error of whatever is asked of the
-// Target, a *ConfigError, and does nothing.
+// error is ErrTimeout. With a negative duration all operations on the Target do nothing and return a *ConfigError.
 func (t Target) Timeout(d time.Duration) Target {
 	t.flags.Timeout, t.timed = d, true
 	return t

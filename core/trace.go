@@ -10,16 +10,15 @@ import (
 // Trace is told what the cluster does, for metrics and tests. Nil funcs are not called. The cluster waits for
 // each call. There may be several at a time, and they must not block.
 type Trace struct {
-	// Stored: the attachment of a message, of so many bytes, was put into the store, or was not (err). took counts from when the
-	// message was queued.
+	// Stored: the attachment of a message was stored, or was not (err). bytes is its size, took the time since the message was queued.
 	Stored func(nsp string, t codec.Type, bytes int, took time.Duration, err error)
-	// Published: a batch went out, or failed with err. spilled of its messages have an attachment, which was stored before.
+	// Published: a batch of so many messages went out, or failed with err. spilled is how many of them have an attachment.
 	Published func(messages, spilled int, took time.Duration, err error)
 	// Received: a message of another node is about to be handled.
 	Received func(nsp string, t codec.Type, uid string)
 	// Dropped: a received message was not delivered.
 	Dropped func(*DropError)
-	// Skipped: parts of a message of another node, or of its attachment, were odd or unknown, and left out. The rest was used.
+	// Skipped: parts of another node's message, or of its attachment, were invalid or unknown and left out. The rest was used.
 	// See codec.Codec.
 	Skipped func(nsp string, t codec.Type, uid string, parts int)
 	// QueueFull: EmitAsync, an answer or a heartbeat found the publishing queue full.
@@ -43,7 +42,7 @@ type Stats struct {
 	Received        uint64 // messages of other nodes
 	ReceivedOwn     uint64 // the node's own messages, which came back and were dropped
 	ReceiveDropped  uint64 // messages of other nodes that were not delivered, for any DropReason
-	Skipped         uint64 // parts of messages of other nodes that were odd or unknown, and left out: rooms that are no text, unknown fields
+	Skipped         uint64 // parts of other nodes' messages that were invalid or unknown and left out, such as a room that is null
 	Unsigned        uint64 // messages and attachments dropped because Config.Secret did not sign them; among ReceiveDropped
 	AttachmentReads uint64 // attachments fetched from the store
 	SessionsLost    uint64 // times that the node became deaf

@@ -23,8 +23,8 @@ func (t Target) Of(nsp string) Target {
 }
 
 // To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room of
-// its own id. To without rooms, as of an empty list, targets nobody unless rooms were targeted already: nothing is sent. In
-// Node.js it is everybody there.
+// its own id. To with no rooms, such as an empty list, targets nobody unless rooms were targeted already: nothing is sent. In
+// Node.js it targets everybody.
 func (t Target) To(rooms ...string) Target {
 	t.opts.Rooms = wire.Union(t.opts.Rooms, rooms)
 	t.opts.Nobody = len(t.opts.Rooms) == 0

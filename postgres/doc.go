@@ -29,9 +29,9 @@
 // all databases; see pg_notification_queue_usage), and NOTIFY fails when it is full. Receive has to be called
 // all the time.
 //
-// A connection that was closed while it was idle is replaced, and what is published goes over the new one. That happens only if the
-// server has certainly not seen the messages: the connection was dead before anything was written, or the server said goodbye
-// (pg_terminate_backend, a shutdown, idle_session_timeout) before it answered anything. Otherwise nothing is sent again.
+// When a connection turns out to have been closed while it was idle, messages are published over a new one. That happens only if the
+// server has certainly not received them: the connection was dead before anything was written, or the first thing that came from the
+// server was its message that it ends the session (pg_terminate_backend, a shutdown, idle_session_timeout). Otherwise nothing is sent again.
 //
 // # Connections
 //
@@ -40,7 +40,6 @@
 // attachments alone. With lib/pq up to two more write attachments. All have to reach the server itself, or a proxy that pools whole sessions: behind a
 // transaction-pooling proxy LISTEN is lost silently.
 //
-// The driver's own connections protect themselves from being ended: they turn idle_session_timeout off and TCP keepalives on, and, where
-// they listen or publish, statement_timeout and lock_timeout off. docs/operations.md has the list. The settings of the pool's connections
-// are left alone.
+// On its own connections a driver turns idle_session_timeout off and TCP keepalives on. On those that listen or publish it also turns
+// statement_timeout and lock_timeout off. docs/operations.md has the list. The settings of the pool's connections are not changed.
 package postgres

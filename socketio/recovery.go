@@ -10,22 +10,22 @@ import (
 
 // Recovery configures connection state recovery. A client that lost its connection, and comes back to this node in time,
 // is the socket that it was: its id, rooms and data are restored, and it gets the events that it has missed, before the packet
-// that tells it that it is connected, as with Node.js. Clients learn where they are by an offset, a string that is then the
-// last argument of every event that wants no acknowledgement; it costs nothing where recovery is off.
+// that tells it that it is connected, as with Node.js. With recovery, every event that wants no acknowledgement has an
+// offset, a string, as its last argument; a client that comes back sends the last one that it got.
 //
 // Volatile events and those with an acknowledgement are not kept. A socket that was disconnected by either side does not
 // come back. A client may come back before the server has noticed that its connection is broken, or while a handler of the
 // old socket still runs: the new connection takes over, and the old one is closed with "transport close". What the old
-// socket emits, joins, leaves and attaches from then on counts for the new one; its acknowledgements fail. The
-// funcs of the new socket wait for OnDisconnect of the old one, unless a handler of that one runs.
+// socket emits, joins, leaves and attaches from then on acts on the new one; its acknowledgements fail. The funcs of the
+// new socket are called after those of OnDisconnect of the old one, unless a handler of the old one still runs.
 //
 // Whoever knows a client's private session id (pid) and comes back with it is taken for that client.
 type Recovery struct {
-	// MaxDisconnection is for how long a client may be away (Node.js: maxDisconnectionDuration). A namespace that clients
-	// have opened stays open for as long after the last of them was lost. Default: 2 min.
+	// MaxDisconnection is for how long a client may be away (Node.js: maxDisconnectionDuration). A dynamic namespace stays
+	// open for that long after its last client was lost. Default: 2 min.
 	MaxDisconnection time.Duration
 	// RunMiddlewares has the namespace's middlewares decide about a client that comes back too (Node.js:
-	// skipMiddlewares: false). One that they refuse may come back later. Default: they are skipped, as with Node.js.
+	// skipMiddlewares: false). A client that they refuse may try again. Default: they are skipped, as with Node.js.
 	RunMiddlewares bool
 	// Sessions keeps what clients come back to. Default: NewMemorySessions with MaxDisconnection.
 	Sessions Sessions
@@ -41,9 +41,9 @@ type Sessions interface {
 	// Save keeps the session of a client that was lost just now.
 	Save(namespace string, s Session)
 	// Restore returns a session and forgets it. offset is that of the last event that the client has got, "" if it has
-	// got none. The session's Offset is then where it goes on: it has missed nothing before. It is false when there is no
-	// such session, or it is too old, or an event that it has missed is not there any more, or it cannot be told which it has
-	// missed.
+	// got none. The Offset of the session that is returned is that after which the client may have missed events. The result is
+	// false when there is no such session, when it is too old, when an event that the client has missed is not kept any more, or
+	// when it is not known which events it has missed.
 	Restore(namespace, pid, offset string) (Session, bool)
 	// Missed returns the events after offset that were sent to one of rooms, or to all, and to none of them
 	// as an exception, in their order. It is false when some of them are not there any more.
@@ -57,12 +57,12 @@ type Session struct {
 	Rooms []string // its id among them
 	Data  any      // Socket.Data
 
-	// These say what the client has got, so that nobody has to ask about what is long gone.
+	// The following fields say which events the client has got.
 
-	// Offset is where the session began, or went on: events up to it were not for the client, or it has got them.
+	// Offset is that of the last event before the session began or was restored: the client has missed nothing up to it.
 	Offset string
-	// Replayed is whether events after Offset were sent ahead of the packet that greets the client, which keeps them until
-	// that packet comes. If it has not come, it cannot be told which of them the client has.
+	// Replayed is whether events after Offset were sent ahead of the packet that tells the client that it is connected. If
+	// that packet has not arrived, it is not known which of these events the client has got.
 	Replayed bool
 	// Sent is the offset of the last event after Offset that was sent to the client, whether it has got that or not. "": none was.
 	Sent string

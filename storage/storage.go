@@ -16,7 +16,7 @@ import (
 // ErrNotFound is returned by Get for an id that was never given, or whose body has expired.
 var ErrNotFound = errors.New("storage: not found")
 
-// Store keeps bodies for a short time. It is safe for concurrent use and retries nothing. A panic is an error of the call. Get must
+// Store keeps bodies for a short time. It is safe for concurrent use and retries nothing. A panic is treated as an error of the call. Get must
 // not end the goroutine that calls it (runtime.Goexit).
 type Store interface {
 	// Put keeps a copy of body and returns its id, which any node can read as soon as Put has returned.

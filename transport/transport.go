@@ -11,7 +11,7 @@
 // A bus does not send again what may have been sent, and its sessions do not reconnect: the cluster (package core) replaces them, once
 // for all buses. A Publish that finds its connection dead before it has sent anything may open another one.
 //
-// A panic of a bus is an error of the call, and leaves open what was sent; a session whose Receive panics is closed. Publish and
+// A panic of a bus is treated as an error of the call that does not say what was sent; a session whose Receive panics is closed. Publish and
 // Receive must not end the goroutine that calls them (runtime.Goexit).
 package transport
 

@@ -2,9 +2,9 @@
 // and methods of values such as MarshalJSON and Error.
 //
 // A panic of that code becomes a *PanicError. It may also end its goroutine with runtime.Goexit, as testing.T.FailNow does, which
-// nothing can stop. There are two ways to survive that. Do and All run on the goroutine they are called by: the caller does all
-// that must be done in deferred calls, and who empties a queue has them start another goroutine for what is left. Apart pays for a
-// goroutine of its own, and its caller notices nothing: it is for what is called rarely.
+// cannot be stopped. There are two ways to survive that. Do and All call the code on the caller's goroutine: the caller does all
+// that must be done in deferred calls; if it empties a queue, these start another goroutine for what is left. Apart calls the code on a
+// goroutine of its own, and its caller is not affected. That costs more, so it is for what is called rarely.
 package guard
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 // ErrExited is the error of a call that has ended its goroutine with runtime.Goexit.
-var ErrExited = errors.New("backplane: the function has ended its goroutine (runtime.Goexit, as testing.T.FailNow calls it)")
+var ErrExited = errors.New("backplane: the func has ended its goroutine (runtime.Goexit, which testing.T.FailNow calls too)")
 
 // PanicError is the error of a call that has panicked.
 type PanicError struct {
@@ -100,8 +100,8 @@ func All[T any](list []T, f func(T), failed func(error)) {
 	}, func() bool { return n == len(list) }, failed)
 }
 
-// Until calls run, again after each time that it has failed, until over says that nothing is left to do. It is All for a loop that is
-// to lose no time.
+// Until calls run, and calls it again after each failure, until over reports that nothing is left to do. It is All for a loop whose
+// time matters.
 func Until(run func(), over func() bool, failed func(error)) {
 	for !over() {
 		attempt(run, over, failed)
@@ -124,7 +124,7 @@ func attempt(run func(), over func() bool, failed func(error)) {
 	done = true
 }
 
-// Apart calls f on another goroutine, waits for it, and returns what a panic or an exit makes of it.
+// Apart calls f on another goroutine, waits for it, and returns the error of a panic, or ErrExited.
 func Apart(f func()) error {
 	done := make(chan error, 1)
 	go func() {
@@ -135,8 +135,8 @@ func Apart(f func()) error {
 	return <-done
 }
 
-// Error returns err, unless that cannot be used because its methods panic, as those of a nil pointer may: then it returns that panic.
-// Every error of the application's passes through it before it is looked at.
+// Error returns err, or, if its methods panic, as those of a nil pointer may, the *PanicError of that. Every error of the application's
+// passes through it before anything else is done with it.
 func Error(err error) (usable error) {
 	if err == nil {
 		return nil
@@ -146,7 +146,7 @@ func Error(err error) (usable error) {
 	return err
 }
 
-// ask calls all methods of an error that are ever called.
+// ask calls all methods of an error that may be called later.
 func ask(err error) {
 	var target *nobodys
 	_ = err.Error()
@@ -154,7 +154,7 @@ func ask(err error) {
 	_ = errors.As(err, &target)
 }
 
-// nobodys is an error that no error is.
+// nobodys is a type that no other error has.
 type nobodys struct{}
 
 func (*nobodys) Error() string { return "" }

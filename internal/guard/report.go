@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// Reporter tells errors that no caller is there to receive. Neither its Handler nor its Logger can do harm.
+// Reporter reports errors that no caller is there to receive. A panic of its Handler or its Logger does no harm.
 type Reporter struct {
 	Message string       // what is logged
 	Logger  *slog.Logger // one that Logger has returned
@@ -37,8 +37,8 @@ func lastResort(what string, fault error) {
 	_, _ = io.WriteString(stderr, "backplane: "+what+": "+fault.Error()+"\n") // there is nobody left to tell
 }
 
-// Logger returns a logger that writes where l does, nil: nowhere. A handler of the application's that panics, or ends its goroutine,
-// and values that do so when they are logged, disturb nobody.
+// Logger returns a logger that writes where l does; if l is nil, it discards everything. A handler of the application's, or a value that is
+// logged, may panic or end its goroutine.
 func Logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return slog.New(slog.DiscardHandler)
@@ -49,7 +49,7 @@ func Logger(l *slog.Logger) *slog.Logger {
 	return slog.New(guarded{l.Handler()})
 }
 
-// guarded is a slog.Handler that calls another one apart.
+// guarded is a slog.Handler that calls another one with Apart.
 type guarded struct{ to slog.Handler }
 
 func (g guarded) Enabled(ctx context.Context, level slog.Level) (is bool) {
