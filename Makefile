@@ -51,10 +51,10 @@ test-postgres: ## run the tests of the drivers, of outages, and the core of inte
 		bin=$$(./scripts/postgres.sh $$version) || { [ $$? = 3 ] && continue; exit 1; }; \
 		echo "== $$($$bin/postgres --version)"; \
 		env -u BACKPLANE_TEST_POSTGRES BACKPLANE_TEST_PGBIN=$$bin $(TESTENV) -summary $(FAST) -- \
-			$(GO) test -json -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') -skip '$(NOT_CORE)' ./internal/interop ./internal/outage ./postgres/... || exit 1; \
+			$(GO) test -json -p 3 -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') -skip '$(NOT_CORE)' ./internal/interop ./internal/outage ./postgres/... || exit 1; \
 	done
 
-# The tests of interop that another version of PostgreSQL tells nothing new.
+# The tests of interop that another version of PostgreSQL tells nothing new. The three packages mostly wait, so they run at once (-p 3).
 NOT_CORE = ^Test(Peer|Client$$|Interop(Classic|EmittersAre|Goodbye|GoToGo|Killed|Mixed|Namespaces|NodeToNode|Options|Shape|Three))
 
 .PHONY: flakes
