@@ -256,6 +256,7 @@ func (c *Cluster) lost(err error) {
 
 func (c *Cluster) recovered(gap *GapError) {
 	c.report(gap)
+	c.process.back = time.Now() // the namespaces announce themselves
 	for _, ns := range c.all() {
 		ns.members.forgive()
 		if ns.announced.Load() {

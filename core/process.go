@@ -17,11 +17,15 @@ import (
 // The heartbeats of each namespace name the process, by an id. Peers take a sign of life of the process for one of all
 // senders that have named it. A sender that closes says goodbye. If its goodbye is lost, the process takes another id, and
 // all other senders name that: whoever does not is gone for the peers, after the heartbeat timeout.
+//
+// A process that was not heard for so long that peers may have given it up has each namespace announce itself again: the peers have
+// forgotten who belongs to it.
 type process struct {
 	self     *Namespace // of the process's channel: it has no name, no sockets and no members
 	current  atomic.Pointer[string]
 	doubtful atomic.Bool // the id is to be replaced
 	beat     time.Time   // when a Heartbeat was last queued; the ticker's
+	back     time.Time   // when one last came back, or when this session began; the receiver's
 
 	mu     sync.Mutex // guards clocks
 	clocks []uint64   // of the latest Heartbeats, which may come back
@@ -52,7 +56,7 @@ func (c *Cluster) newProcess() *process {
 	self := &Namespace{cluster: c, channel: wire.ProcessChannel(c.config.ChannelPrefix), uid: randomID()}
 	self.ctx, self.cancel = context.WithCancel(c.ctx)
 	self.announced.Store(true)
-	p := &process{self: self}
+	p := &process{self: self, back: time.Now()}
 	p.rename()
 	return p
 }
@@ -89,6 +93,18 @@ func (p *process) tick(now, heard time.Time, all []*Namespace, doubted bool) {
 	p.self.post(&codec.Envelope{Type: codec.Heartbeat, Clock: clock})
 }
 
+// cameBack notes that a Heartbeat of this process came back: the peers have heard it too.
+func (p *process) cameBack(at time.Time) {
+	c := p.self.cluster
+	if at.Sub(p.back) > max(c.config.HeartbeatTimeout*3/4, c.config.HeartbeatInterval*3/2) {
+		for _, ns := range c.all() {
+			ns.unheard.Store(true)
+			ns.spoke.Store(0)
+		}
+	}
+	p.back = at
+}
+
 // receive takes what came on the process's channel.
 func (p *process) receive(payload []byte, at time.Time) {
 	c := p.self.cluster
@@ -108,6 +124,7 @@ func (p *process) receive(payload []byte, at time.Time) {
 		p.self.dropped(&codec.Envelope{}, DropMalformed, err)
 	case env.UID == p.self.uid:
 		if p.wentOut(env.Clock) {
+			p.cameBack(at)
 			c.listener.cameBack(c.began.Add(time.Duration(env.Clock-1) * time.Microsecond))
 		}
 	case env.Type == codec.Heartbeat:

@@ -62,11 +62,7 @@ func settle(t *testing.T, database string, nodes ...*node) {
 	t.Helper()
 	for _, n := range nodes {
 		until(t, func() bool { return n.back.mark() == n.lost.mark() }, "it listens again")
-		// What was on its way when a connection broke may fail. Who was given up while it could not publish is known again in each
-		// namespace in which it says something.
-		for _, r := range n.rooms {
-			_ = r.EmitAsync("after an outage", "", 0)
-		}
+		// What was on its way when a connection broke may fail.
 		until(t, func() bool { return n.rooms["/"].Emit(within(t), "after an outage", "", 0) == nil }, "publishing works again")
 	}
 	known(t, nodes...)
