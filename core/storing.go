@@ -11,8 +11,8 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// storing holds back what is too large for the bus until the store has it, and, of the same namespace, what must not overtake that. All
-// else goes past, into the queue for the bus: a store that is slow, or gone, is nothing to small messages.
+// storing holds back messages that are too large for the bus until the store has them, and messages of the same namespace that must not
+// overtake them. All others go straight into the queue for the bus, so a slow or broken store does not delay them.
 type storing struct {
 	ctx    context.Context
 	giveUp context.CancelCauseFunc // ends ctx: what is not stored yet fails
@@ -37,9 +37,8 @@ type heldBack struct {
 	free    int          // how many wait for nothing but the store
 }
 
-// inOrder reports whether o keeps its place among the messages of its namespace. What clients, rooms and servers are told does,
-// and the goodbye, which is the last of all. Heartbeats, the question who is there, and answers do not: nobody can tell in which order
-// they were sent with those.
+// inOrder reports whether o keeps its place among the messages of its namespace. That is so for what clients, rooms and servers are told,
+// and for the goodbye, which is the last message. It is not needed for heartbeats, FetchSockets and answers.
 func (o *outgoing) inOrder() bool {
 	switch t := o.env.Type; t {
 	case codec.InitialHeartbeat, codec.Heartbeat, codec.FetchSockets:
@@ -98,7 +97,7 @@ func (s *storing) offer(o *outgoing, wait bool) (space <-chan struct{}, err erro
 	return nil, nil
 }
 
-// pass queues o for the bus. There is room for the one goodbye of each namespace at all times: nothing could make up for it.
+// pass queues o for the bus. There is always room for a namespace's goodbye, because it is not sent again.
 func (s *storing) pass(o *outgoing, wait bool) (space <-chan struct{}, err error) {
 	if o.isGoodbye() {
 		return nil, s.queue.add(o, o.Size())
@@ -106,7 +105,7 @@ func (s *storing) pass(o *outgoing, wait bool) (space <-chan struct{}, err error
 	return s.queue.offer(o, o.Size(), wait)
 }
 
-// stored lets go what nothing holds back any more once o was stored, or was not.
+// stored is called when o was stored, or failed. It passes on all messages that no longer have to wait.
 func (s *storing) stored(o *outgoing) {
 	s.note(o)
 	var failed []*outgoing
@@ -138,7 +137,7 @@ func (s *storing) stored(o *outgoing) {
 	}
 }
 
-// note counts and tells what came of o's attachment, unless nobody wanted it any more.
+// note counts and traces the outcome of o's attachment, unless the message was given up before.
 func (s *storing) note(o *outgoing) {
 	if o.Err == nil && o.Spills() {
 		return

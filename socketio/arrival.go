@@ -15,8 +15,8 @@ import (
 // arriving reports whether the middlewares have not decided yet.
 func (s *Socket) arriving() bool { return s.state.Load() == connecting && !s.lost.Load() }
 
-// keep adds an event to the backlog. It is false if there is no room for it: as many may wait as in the queue that they go to, of which
-// the greeting takes one place. The caller holds mu.
+// keep adds an event to the backlog. It is false if there is no room for it: the limits are those of the send queue, in which the greeting
+// takes one place. The caller holds mu.
 func (s *Socket) keep(f *engineio.Frame, o engineio.SendOptions, offset string) bool {
 	config := &s.client.server.config
 	if len(s.backlog)+1 >= config.SendQueue || s.backlogBytes >= config.SendQueueBytes {

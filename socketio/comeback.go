@@ -45,8 +45,8 @@ func (s *Socket) restore() {
 	log.owners[s.resume.pid] = s
 }
 
-// comeBack makes s the socket that has this pid. If that is still there, it has to go. It is false if there is nothing to
-// come back to.
+// comeBack restores the session of this pid to s. If another socket still has the session, that one is ended. It is false if there
+// is no such session.
 func (s *Socket) comeBack(pid, offset string) bool {
 	log := s.ns.log
 	old := log.claim(pid)
@@ -74,8 +74,8 @@ func (s *Socket) comeBack(pid, offset string) bool {
 	return ok
 }
 
-// claim takes the session of a pid from its socket, which has joined its namespace or never will. It returns nil if no socket
-// has it. In any case it locks moving.
+// claim takes the session of a pid from the socket that has it, and returns that socket, nil if there is none. It waits while the socket
+// is joining its namespace. It leaves moving locked.
 func (l *recoveryLog) claim(pid string) *Socket {
 	for {
 		l.moving.Lock()
@@ -84,9 +84,9 @@ func (l *recoveryLog) claim(pid string) *Socket {
 			delete(l.owners, pid)
 			return old
 		}
-		l.moving.Unlock() // which a func that is told of rooms may need
+		l.moving.Unlock() // a func that is called for rooms may need it
 		old.resume.joining.Lock()
-		old.resume.joining.Unlock() //lint:ignore SA2001 that is all there is to wait for
+		old.resume.joining.Unlock() //lint:ignore SA2001 it only waits
 	}
 }
 
@@ -99,8 +99,8 @@ func (l *recoveryLog) take(s *Socket) bool {
 	return true
 }
 
-// suspend returns the session of a socket, which the caller has taken. No event is sent to the socket from then on: the client
-// has missed what comes now.
+// suspend returns the session of a socket, which the caller has taken. No event is sent to the socket from then on: all later events
+// count as missed.
 func (s *Socket) suspend() Session {
 	rooms, data := s.Rooms(), s.Data()
 	log, r := s.ns.log, s.resume
@@ -116,7 +116,7 @@ func (s *Socket) suspend() Session {
 	return session
 }
 
-// bequeath gives what a suspended socket has to the one that has taken over.
+// bequeath gives the rooms and data of a suspended socket to the one that has taken over.
 func (s *Socket) bequeath(heir *Socket) {
 	log := s.ns.log
 	log.mu.Lock()
@@ -129,8 +129,8 @@ func (s *Socket) bequeath(heir *Socket) {
 	heir.data = data
 }
 
-// retire ends a socket that the client has given up, and its connection. What the application wants to do then is done when it
-// returns, unless a func of the application's runs there.
+// retire ends a socket whose session was taken, and its connection. When it returns, the funcs of OnDisconnect have been called, unless
+// another func of the application's still runs for that client.
 func (s *Socket) retire() {
 	log := s.ns.log
 	log.mu.Lock()
@@ -183,7 +183,7 @@ func (s *Socket) successor() *Socket {
 	return s
 }
 
-// emitLogged is Emit where there is recovery: what a client does not get now it may get when it comes back.
+// emitLogged is Emit with recovery: a client that is away gets the event when it comes back.
 func (s *Socket) emitLogged(args backplane.Args, o engineio.SendOptions) error {
 	if s = s.successor(); !s.Connected() && !s.arriving() && (o.Volatile || !s.away()) {
 		return ErrDisconnected
@@ -209,7 +209,7 @@ func (s *Socket) emitLogged(args backplane.Args, o engineio.SendOptions) error {
 	return nil
 }
 
-// away reports whether the client is not there, but may come back.
+// away reports whether the client is disconnected, but may come back.
 func (s *Socket) away() bool {
 	log, r := s.ns.log, s.resume
 	log.moving.Lock()

@@ -39,11 +39,12 @@ func (s *Socket) Emit(event string, args ...any) error { return Sender{s: s}.Emi
 // Send is Emit of an event "message".
 func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
 
-// EmitWithAck sends an event to the client and returns the first argument of its acknowledgement, null if that has none. All
-// arguments are in its Value.All: a client that calls callback(err, a, b) has sent three.
-// It returns ErrDisconnected when the client is not connected, or goes before it has acknowledged, and ctx's error when that ends,
-// without having sent anything if it had ended before: without a deadline it may wait for as long as the client is connected. When Config.MaxAcks are awaited, it sends nothing and returns a
-// *QuotaError.
+// EmitWithAck sends an event to the client and returns the first argument of its acknowledgement, null if that has none. Value.All
+// returns all arguments: a client that calls callback(err, a, b) has sent three.
+//
+// It returns ErrDisconnected when the client is not connected, or disconnects before it has acknowledged, and ctx's error when ctx
+// ends; if ctx has ended before the call, nothing is sent. Without a deadline it may wait for as long as the client is connected. When
+// Config.MaxAcks acknowledgements are awaited already, it sends nothing and returns a *QuotaError.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
 	return Sender{s: s}.EmitWithAck(ctx, event, args...)
 }
@@ -54,9 +55,9 @@ func (s *Socket) Volatile() Sender { return Sender{s: s}.Volatile() }
 // Compress says whether events are compressed, where Config.Compress allows it.
 func (s *Socket) Compress(compress bool) Sender { return Sender{s: s}.Compress(compress) }
 
-// Timeout bounds how long EmitWithAck waits. It then returns backplane.ErrTimeout. 0 means that no time is left: it returns that at
-// once, and sends nothing. With a negative duration the Sender sends nothing and returns a *backplane.ConfigError. Without
-// Timeout, the context alone bounds the waiting.
+// Timeout bounds how long EmitWithAck waits, in addition to its context. It then returns backplane.ErrTimeout. 0 means that no time is
+// left: it returns that at once, and sends nothing. With a negative duration the Sender sends nothing and returns a
+// *backplane.ConfigError.
 func (s *Socket) Timeout(d time.Duration) Sender { return Sender{s: s}.Timeout(d) }
 
 // Local leaves out all other nodes in what To, In, Except and Broadcast of the Sender return.

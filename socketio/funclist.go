@@ -5,12 +5,11 @@ import (
 	"slices"
 )
 
-// funcList are funcs of the application's, in the order in which they are called. A list grows behind its end, and changes
-// otherwise by being replaced, so that it can be gone through without the lock that guards it. Funcs cannot be compared, but where
-// they are kept can.
+// funcList holds funcs of the application's, in the order in which they are called. It is appended to, or else replaced, so a copy of it
+// can be read without the lock that guards it. Funcs cannot be compared, so each is kept behind a pointer, which can be.
 type funcList[F any] []*F
 
-// add puts f at the end, or in front, and returns where it is kept.
+// add puts f at the end, or in front, and returns the pointer to it.
 func (l *funcList[F]) add(f F, front bool) *F {
 	f = given(f)
 	if front {
@@ -21,7 +20,7 @@ func (l *funcList[F]) add(f F, front bool) *F {
 	return &f
 }
 
-// given panics if f, which the application wants to be called, is nil.
+// given returns f, a func of the application's, and panics if it is nil.
 func given[F any](f F) F {
 	if reflect.ValueOf(f).IsNil() {
 		panic("socketio: a func to be called is nil")
@@ -29,7 +28,7 @@ func given[F any](f F) F {
 	return f
 }
 
-// drop takes out what is kept at f. It is false if that is not there any more.
+// drop removes the func that f points to. It is false if that is not there any more.
 func (l *funcList[F]) drop(f *F) bool {
 	before := len(*l)
 	*l = slices.DeleteFunc(slices.Clone(*l), func(e *F) bool { return e == f })

@@ -9,8 +9,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// funcs are what the application wants to be called for a socket. What is in the slices does not change, so that they can be gone
-// through without a lock.
+// funcs are the funcs of the application's that are called for a socket. Elements of the slices do not change, so they can be read
+// without a lock.
 type funcs struct {
 	events        []eventFunc
 	any           funcList[func(string, backplane.Args)]
@@ -46,8 +46,8 @@ func (s *Socket) current() funcs {
 	return *s.funcs
 }
 
-// Ack is what a handler can take to acknowledge an event with any values. Any other func that returns nothing will do as well: its
-// parameters are what the event is acknowledged with.
+// Ack is the type of a handler's parameter that acknowledges an event with any values. Any other func type without results will do as
+// well: its parameters are the values.
 type Ack = func(values ...any)
 
 // On calls fn for each event of this name that the client sends, after those given before. fn is a
@@ -55,17 +55,17 @@ type Ack = func(values ...any)
 //	func([ctx context.Context,] [args...] [, ack func(...)]) [error]
 //
 // Each argument is decoded to the type that fn takes: by the rules of encoding/json; a []byte takes binary data, a
-// backplane.Value takes anything as it came. The last one may be variadic; ack is in front of the arguments then:
-// func(ack socketio.Ack, args ...any). Surplus arguments are left
-// out, as in JavaScript; missing ones are an error, unless fn takes a pointer, an any or a backplane.Value there. ctx is
-// the socket's Context. ack, whose first call counts, answers the client; if the client wants no answer, it does nothing.
+// backplane.Value takes anything as it came. The last one may be variadic; ack then stands before the arguments:
+// func(ack socketio.Ack, args ...any). Surplus arguments are left out, as in JavaScript; missing ones are an error, unless fn
+// takes a pointer, an any or a backplane.Value there. ctx is the socket's Context. ack answers the client; only its first call
+// does anything, and nothing does if the client wants no answer.
 //
 // What goes wrong, which is an argument that does not suit fn (*ArgumentError), an error that fn returns, or a panic, is
 // reported to Config.ErrorHandler as a *HandlerError. If the client wants an answer and got none yet, it is answered with
 // {"error": text}: the text of the *ArgumentError or of an *Error, which is not reported; for anything else "internal
 // error". A func that ends its goroutine with runtime.Goexit is treated like one that panics.
 //
-// off removes fn, and no other func; it may be called more than once. On panics when fn is no such func, and for the names of
+// off removes fn, and no other func; it may be called more than once. On panics when fn is not such a func, and for the names of
 // Socket.IO's own events: see OnDisconnect.
 func (s *Socket) On(event string, fn any) (off func()) { return s.on(event, fn, false) }
 

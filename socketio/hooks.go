@@ -7,8 +7,8 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// guardHooks makes the funcs of the server's config, and its Sessions, ones that can be called by any goroutine: what goes wrong in
-// them is reported, and has the outcome that is the safe one.
+// guardHooks wraps the funcs of the server's config, and its Sessions, so that any goroutine can call them: a panic is reported, and the
+// result is the safe one, such as a refusal.
 func (s *Server) guardHooks() {
 	c := &s.config
 	if f := c.Admit; f != nil {
@@ -45,7 +45,7 @@ func (s *Server) guardHooks() {
 	}
 }
 
-// guardedSessions are Sessions of the application's. Where they fail, nothing can be recovered.
+// guardedSessions are Sessions of the application's. When one of their methods panics, the client is not recovered.
 type guardedSessions struct {
 	server *Server
 	to     Sessions

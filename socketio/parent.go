@@ -14,7 +14,7 @@ import (
 // parent has at that time. It is closed when the last client of this node has left it, unless Config.KeepEmptyNamespaces
 // is set or the application has called Of for it.
 //
-// All methods of a ParentTarget are its own too and mean every socket of these namespaces.
+// It also has all methods of a ParentTarget, for all sockets of these namespaces.
 type ParentNamespace struct {
 	ParentTarget
 

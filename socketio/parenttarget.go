@@ -11,11 +11,11 @@ import (
 )
 
 // ParentTarget is a backplane.Target in each of the namespaces of a ParentNamespace that are open on this node, with their clients on
-// other nodes. A namespace that only other nodes have open gets nothing. It is immutable: its methods return another one. When
+// other nodes. A namespace that is open only on other nodes is left out. It is immutable: its methods return another one. When
 // several namespaces fail, the error holds all of their errors.
 //
-// FetchSockets, EmitWithAck and the like ask the namespaces at the same time, and tell what those have answered that are open on this
-// node (Node.js has none of these methods there).
+// FetchSockets, EmitWithAck and the like ask all these namespaces at the same time, and return all their answers together.
+// Node.js's ParentNamespace supports none of these.
 type ParentTarget struct {
 	parent *ParentNamespace
 	target func(backplane.Target) backplane.Target // nil: as it is

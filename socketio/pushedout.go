@@ -2,15 +2,15 @@ package socketio
 
 import "hash/maphash"
 
-// pushedOut knows for whom the events were that are not kept any more: a client that has missed none of them can come back, however
-// many there were. The zero value knows of none.
+// pushedOut remembers the rooms of the events that are not kept any more: a client that has missed none of these can still be
+// recovered. The zero value remembers none.
 type pushedOut struct {
-	last  map[uint64]uint64 // the number of the last event, by the hash of the namespace and a room; events that share one pass for missed
-	floor uint64            // it does not know about events up to this one
+	last  map[uint64]uint64 // the number of the last event, by the hash of the namespace and a room; when hashes collide, events count as missed that were not
+	floor uint64            // nothing is known about events up to this one
 	seed  maphash.Seed
 }
 
-// maxPushedOut is the most rooms that are known, at 16 bytes and some.
+// maxPushedOut is the most rooms that are remembered, at a little more than 16 bytes each.
 const maxPushedOut = 1 << 16
 
 // target is a room, or all of a namespace.
@@ -19,7 +19,7 @@ type target struct {
 	all             bool
 }
 
-// add notes that an event is not kept any more. They come in their order.
+// add notes that an event is not kept any more. It is called in the order of the events.
 func (p *pushedOut) add(n uint64, e keptEvent) {
 	switch {
 	case p.last == nil:

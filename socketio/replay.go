@@ -10,7 +10,7 @@ type replay struct {
 	offsets map[string]bool
 }
 
-// begin notes where the session begins, or goes on, before the socket is in the registry.
+// begin notes the offset at which the session begins or goes on, before the socket is in the registry.
 func (s *Socket) begin() {
 	log, r := s.ns.log, s.resume
 	if log == nil {
@@ -27,14 +27,14 @@ func (s *Socket) begin() {
 	}
 }
 
-// missed returns what the client has missed until now. It is false when that is not known any more, or too much to be sent.
+// missed returns the events that the client has missed. It is false when some are not kept any more, or when they are too many to be sent.
 func (s *Socket) missed() (replay, bool) {
 	if !s.Recovered() {
 		return replay{}, true
 	}
 	log, r := s.ns.log, s.resume
 	rooms := s.ns.registry.SocketRooms(s.id)
-	// With mu no event is halfway, kept but not delivered yet: it would be among those missed and come once more.
+	// While mu is held no event is kept but not delivered yet: such an event would be delivered twice.
 	log.mu.Lock()
 	events, ok := log.Sessions.Missed(log.namespace, r.offset, rooms)
 	if ok && len(events) > 0 {
@@ -64,9 +64,9 @@ func (s *Socket) missed() (replay, bool) {
 	return missed, bytes <= s.client.conn.MaxQueued()
 }
 
-// greet sends what the client is to get first, and from then on whatever comes. What it has missed comes ahead of hello, in one
-// piece with it, as with Node.js: official clients keep what comes before hello, and hand it to the application before
-// they say that they are connected.
+// greet sends hello, the packet that tells the client that it is connected, and what has waited for that. Events that the client has missed
+// come before hello, in the same frame, as with Node.js: official clients keep what comes before hello, and hand it to the
+// application before their "connect" event.
 func (s *Socket) greet(hello []byte, missed replay) {
 	frame := engineio.NewTextFrame(hello)
 	if len(missed.parts) > 0 {

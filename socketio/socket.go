@@ -117,9 +117,9 @@ func (s *Socket) SetData(data any) {
 	}
 }
 
-// Join makes the socket join rooms, on this node at once. Before it is connected it joins them when it is; once it is
-// disconnected, Join does nothing. What is broadcast to the rooms meanwhile reaches the client after its connection. If the socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow it joins
-// none of them, and Join returns a *QuotaError.
+// Join makes the socket join rooms, on this node at once. In a middleware (Namespace.Use) the socket joins them when it is connected;
+// what is broadcast to the rooms meanwhile reaches the client after that. Once the socket is disconnected, Join does nothing. If the
+// socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow, it joins none of them, and Join returns a *QuotaError.
 func (s *Socket) Join(rooms ...string) error {
 	err := s.joinRooms(rooms)
 	if heir := s.successor(); heir != s {

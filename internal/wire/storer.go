@@ -12,10 +12,10 @@ import (
 // Storer puts the bodies of large messages into a store, so that they can be sent as references. It makes a few round trips at a
 // time, each for many bodies where the store can, and each within a timeout. It is safe for concurrent use.
 //
-// A store that does not answer costs one timeout and a half at most, however many messages wait for it: when a round trip was not
-// answered in time, and nothing was stored meanwhile, all that has waited for half of that time is given up with it. A store that
-// does not even return when its time is over is stuck: its round trip is given up Grace later, and when there is no other left,
-// everything is refused.
+// With a store that does not answer, a message waits for one and a half timeouts at most, however many there are: when a round trip has
+// timed out, and nothing was stored meanwhile, all messages that have waited for half of that time are given up with it. A store that
+// does not return when its time is over is stuck: its round trip is given up Grace later, and when all round trips are stuck, Add
+// refuses everything.
 type Storer struct {
 	wire    *Wire
 	store   Store

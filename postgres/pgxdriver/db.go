@@ -80,7 +80,7 @@ func (d *db) try(ctx context.Context, args []any, call func(conn *pgxpool.Conn, 
 	return call(conn, args)
 }
 
-// acquire takes a connection of the pool that lives. The pool itself pings those that were idle for a second; this finds those that
+// acquire takes a connection of the pool that is alive. The pool itself pings those that were idle for a second; this finds those that
 // have died since.
 func (d *db) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	for {
@@ -104,9 +104,9 @@ func (d *db) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	}
 }
 
-// take takes a connection of the pool, which waits for the answer to its ping for as long as the context lasts, unless its PingTimeout is
-// set. So the first two attempts are given less, as long as there are idle connections: one that does not answer is forgotten with
-// them. Who waits for a connection to become idle waits once, and keeps its turn.
+// take takes a connection of the pool. The pool pings it and waits for the answer until the context ends, unless PingTimeout is set. So
+// while there are idle connections, the first two attempts have a shorter time: a connection that does not answer is then closed. If there is no
+// idle connection, there is one attempt, so that the caller keeps its turn.
 func (d *db) take(ctx context.Context) (*pgxpool.Conn, error) {
 	for range 2 {
 		if d.pool.Stat().IdleConns() == 0 {
@@ -132,8 +132,8 @@ func (*db) Bytes(p []byte) (string, any) { return "$1::bytea", p }
 // Writer is the pool itself.
 func (d *db) Writer(context.Context, string) engine.DB { return d }
 
-// Fate tells what became of a statement. A goodbye instead of an answer comes before the statement is run, or, in rare cases, after: a
-// row may then be stored twice, of which nobody knows one.
+// Fate tells what became of a statement. A goodbye instead of an answer means that the statement was not run. In rare cases it was: a
+// row may then be stored twice, and one of them is never read.
 func (*db) Fate(err error) engine.Fate {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {

@@ -6,19 +6,20 @@ import (
 	"time"
 )
 
-// A connection that was idle may be dead: the server has ended it (idle_session_timeout, pg_terminate_backend, a restart), or a
-// proxy (client_idle_timeout of PgBouncer), or a firewall has forgotten it, and swallows what is sent. A statement that is
-// written into such a connection is lost, or, worse, its fate is open. So it is looked at first.
+// An idle connection may be dead: the server (idle_session_timeout, pg_terminate_backend, a restart) or a proxy (PgBouncer's
+// client_idle_timeout) has closed it, or a firewall has dropped its state and discards what is sent. A statement that is
+// written to such a connection is lost, or it is not known whether it was run. So the connection is checked first.
 const (
-	// MaxIdle is after how long without an answer a connection is asked for one, in a round trip of its own.
+	// MaxIdle is the time without data from the server after which a connection is pinged before it is used.
 	MaxIdle = time.Second
-	// maxIdleUnseen is that where the operating system does not tell whether something has arrived.
+	// maxIdleUnseen is the same on systems where a connection cannot be checked without reading.
 	maxIdleUnseen = 50 * time.Millisecond
-	// maxPing is how long the answer may take, if the caller's deadline does not leave less.
+	// maxPing is how long the answer to a ping may take.
 	maxPing = time.Second
 )
 
-// Ping bounds a question whether a connection lives by a quarter of the time that ctx leaves: enough remains for another connection.
+// Ping returns the context for a ping: it ends after maxPing, or a quarter of the time until the deadline of ctx if that is less, so that
+// enough remains for another connection.
 func Ping(ctx context.Context) (context.Context, context.CancelFunc) {
 	patience := maxPing
 	if deadline, ok := ctx.Deadline(); ok {
@@ -27,9 +28,8 @@ func Ping(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, patience)
 }
 
-// Alive tells whether the connection can be used. It pings only if that is doubtful: nothing came for a while, or something is there
-// that nobody has asked for, which is most likely a goodbye. After false nothing of what the caller wants to
-// send was sent, and the connection has to be closed.
+// Alive tells whether the connection can be used. It pings only if nothing came for a while, or if there is data to read that no
+// statement has asked for, most likely a goodbye. If it is false, nothing but the ping was sent, and the connection has to be closed.
 func (l *Link) Alive(ctx context.Context, ping func() error) bool {
 	l.mu.Lock()
 	look := l.look
@@ -54,8 +54,8 @@ func (l *Link) Alive(ctx context.Context, ping func() error) bool {
 func (l *Link) Begin()          { l.exchange.begin() }
 func (l *Link) Untouched() bool { return l.exchange.untouched() }
 
-// Quiet tells whether a connection stands and has nothing to say that was not read, without waiting and without reading, and whether
-// that can be known.
+// Quiet tells, without waiting and without reading, whether a connection is open and has no data to read, and whether that can be known
+// on this system.
 func Quiet(conn net.Conn) (quiet, known bool) { return looker(conn)() }
 
 // looker returns Quiet for a connection that is looked at often. One goroutine at a time calls it.

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// exchange watches the bytes of one connection from one statement to the next. It answers the question on which everything
-// depends after an error: can the server have run the statement?
+// exchange watches the bytes of one connection from one statement to the next. After an error it tells whether the server can have
+// run the statement.
 //
-// It certainly has not in two cases.
+// The server has certainly not run it in two cases.
 //
 //   - Nothing was written.
 //   - The first thing that came after it was written is the goodbye with which the server ends a session between two messages:
@@ -22,9 +22,9 @@ import (
 //     the statement was run: the server had not read it yet, or not all of it. The transaction that it would have been is
 //     rolled back.
 //
-// It may have in all others, among them: the connection ends without a word (the statement, or its answer, may have been lost), the
-// goodbye of a proxy (which does not know what the server does behind it), and the end of a crash (57P02, which is sent
-// in the middle of anything). With TLS the bytes cannot be read here, so only the first case is known.
+// In all other cases it may have, for example when the connection ends without a message (the statement or its answer may have been
+// lost), after the goodbye of a proxy (which does not know what the server does), and after a crash (57P02, which can be sent in the
+// middle of a statement). With TLS the bytes cannot be read here, so only the first case is known.
 type exchange struct {
 	mu       sync.Mutex // guards all below
 	watching bool

@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// The settings that the driver's own connections make for themselves, once they stand, so that those of the server, of the
-// database and of the role (ALTER ROLE … SET) do not end them. They are sent as a statement, and not when the connection is
-// opened, because PgBouncer refuses what it does not know there, and so does a server that is older than a setting.
-// docs/operations.md has the reasons.
+// The settings of the driver's own connections, which override those of the server, the database and the role (ALTER ROLE … SET).
+// They are sent as a statement once the connection is open, and not as startup parameters, because PgBouncer refuses those that it
+// does not know, and so does a server that is older than a setting. docs/operations.md has the reasons.
 var (
 	// standing is for every connection: being idle is no reason to end it, and a client that has died is noticed in half a minute,
 	// as KeepAlive does on this side.

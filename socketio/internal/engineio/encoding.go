@@ -38,8 +38,8 @@ var encodings = []struct {
 // compressing bounds how many answers are compressed at a time, as each takes a processor, and about a megabyte.
 var compressing = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 
-// encode compresses the answer to r, if the client accepts that and it becomes smaller. One that comes while the processors are busy
-// with others is not compressed.
+// encode compresses the answer to r if the client accepts that and it becomes smaller. While as many answers as allowed are being compressed,
+// further ones are sent as they are.
 func encode(header http.Header, r *http.Request, body []byte) []byte {
 	header.Add("Vary", "Accept-Encoding")
 	i := acceptedEncoding(r.Header.Values("Accept-Encoding"))
@@ -66,8 +66,8 @@ func encode(header http.Header, r *http.Request, body []byte) []byte {
 	return out.Bytes()
 }
 
-// acceptedEncoding returns which of encodings the client likes best, -1 for none: what a client does not mention it does not accept,
-// unless it accepts "*", and what it likes less than no coding at all is not used (RFC 9110, 12.5.3).
+// acceptedEncoding returns the index of the coding that the client prefers, -1 for none (RFC 9110, 12.5.3). A coding that the client does not
+// mention is not accepted, unless "*" is. One with a lower weight than no coding at all is not used.
 func acceptedEncoding(header []string) int {
 	identity, others := 0.0, 0.0
 	quality := make([]float64, len(encodings))
@@ -104,7 +104,7 @@ func acceptedEncoding(header []string) int {
 	return best
 }
 
-// qualityOf reads the weight of an element of a header, 1 if it has none. What is no weight is 0: it is not accepted.
+// qualityOf reads the weight of an element of a header, 1 if it has none. An invalid weight is 0: not accepted.
 func qualityOf(parameters string) float64 {
 	for _, p := range strings.Split(parameters, ";") {
 		name, value, _ := strings.Cut(p, "=")

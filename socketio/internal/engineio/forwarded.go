@@ -9,8 +9,8 @@ import (
 // element is what one proxy says about a request that it has got, as a member of the header Forwarded (RFC 7239, 4).
 type element struct{ node, host, proto string }
 
-// parseElement takes an element apart. Values with characters that only belong into quotes, such as the colon before a port, are
-// understood without them too.
+// parseElement parses an element. Values with characters that have to be quoted, such as the colon before a port, are accepted without
+// quotes too.
 func parseElement(text string) (e element, ok bool) {
 	seen := make(map[string]bool, 4)
 	for more := true; more; {
@@ -57,8 +57,8 @@ func unquote(text string) (value string, ok bool) {
 	return "", false
 }
 
-// parseNode returns the address, and the port, 0 if there is none, that text is, which is a member of X-Forwarded-For or the for of a
-// Forwarded. An IPv6 address with a port stands in brackets. hidden: it is no address because the proxy does not tell it (RFC 7239, 6).
+// parseNode parses a member of X-Forwarded-For, or the for of a Forwarded: an address and a port, 0 if there is none. An IPv6 address with a
+// port is in brackets. hidden: the proxy does not tell the address (RFC 7239, 6).
 func parseNode(text string) (node netip.AddrPort, hidden, ok bool) {
 	host, port := text, ""
 	if i := strings.LastIndexByte(text, ':'); i > 0 && (text[i-1] == ']' || strings.IndexByte(text, ':') == i) {
@@ -88,5 +88,5 @@ func parseNode(text string) (node netip.AddrPort, hidden, ok bool) {
 	return netip.AddrPortFrom(plain(addr), uint16(number)), false, true
 }
 
-// plain is an address without its zone, which means nothing on another machine. An IPv4 address within IPv6 is an IPv4 address.
+// plain returns an address without its zone, which only has a meaning on its own machine. It turns an IPv4 address within IPv6 into IPv4.
 func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }

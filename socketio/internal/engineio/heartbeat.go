@@ -48,8 +48,8 @@ func (c *Conn) ring(now int64) {
 		c.end(PingTimeout, nil, nil)
 		return
 	default:
-		// An alarm that was a little late is no reason to wait longer for the answer; one that was very late, such as after a pause of the
-		// machine, is none to wait too short.
+		// If the alarm was a little late, the time for the answer is not extended by that. If it was very late, such as after a pause of
+		// the machine, the client still gets its time.
 		timeout := int64(c.server.config.PingTimeout)
 		planned := max(c.beat.due, now-timeout/4)
 		c.beat = heartbeat{waiting: true, asked: now, due: planned + timeout}

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// members returns the members of a header that is a list (RFC 9110, 5.6.1), the last one first. A list may come in several lines, and
-// empty members do not count. Commas within quotes are no separators; they are looked for from the end, so that nothing that stands
-// before a member can change it: what a client has sent comes before what a proxy has added.
+// members returns the members of a header that is a list (RFC 9110, 5.6.1), the last one first. A list may be on several lines; empty
+// members are left out. Commas within quotes do not separate. The list is read from its end, so that what a client has sent, which comes
+// first, cannot change how the members are read that a proxy has appended.
 func members(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := len(lines) - 1; i >= 0; i-- {
@@ -53,7 +53,7 @@ func lists(lines []string, token string) bool {
 	return false
 }
 
-// made reports whether s is made of letters, digits, and others.
+// made reports whether s has only letters, digits, and characters of others.
 func made(s, others string) bool {
 	for i := range len(s) {
 		c := s[i]
