@@ -30,16 +30,7 @@ func TestProtocol(t *testing.T) {
 		}
 		all = append(all, scenario{name: c.name, config: c.config, run: run})
 	}
-	for _, kind := range []string{"Node", "Go", "GoServe"} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			var h *host
-			if kind == "Node" {
-				h = newHost(t)
-			}
-			runScenarios(t, kind, h, all, func(f *fixture, run func(*fixture)) { run(f) })
-		})
-	}
+	runRaw(t, all, func(f *fixture, run func(*fixture)) { run(f) })
 }
 
 func TestTranscriptsSeeDifferences(t *testing.T) {

@@ -50,6 +50,16 @@ func TestScenarios(t *testing.T) {
 
 // TestBadInput runs what clients must not do, next to a client that is served all the while, and has to be afterwards.
 func TestBadInput(t *testing.T) {
+	runRaw(t, badInputs, func(f *fixture, run func(*fixture)) {
+		f.healthy = f.persistent()
+		f.healthy.fine()
+		run(f)
+		f.healthy.fine()
+	})
+}
+
+// runRaw runs scenarios that need no official client, on servers of all kinds.
+func runRaw(t *testing.T, all []scenario, do func(f *fixture, run func(*fixture))) {
 	for _, kind := range []string{"Node", "Go", "GoServe"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -57,12 +67,7 @@ func TestBadInput(t *testing.T) {
 			if kind == "Node" {
 				h = newHost(t)
 			}
-			runScenarios(t, kind, h, badInputs, func(f *fixture, run func(*fixture)) {
-				f.healthy = f.persistent()
-				f.healthy.fine()
-				run(f)
-				f.healthy.fine()
-			})
+			runScenarios(t, kind, h, all, do)
 		})
 	}
 }
