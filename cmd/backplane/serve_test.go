@@ -17,7 +17,7 @@ import (
 
 func TestServe(t *testing.T) {
 	t.Parallel()
-	r := start(t, "serve", "--addr", "127.0.0.1:0", "--path", "/rt", "--origin", "https://app.example.com", "--sticky", "node",
+	r := start(t, "serve", "--addr", "127.0.0.1:0", "--path", "/rt", "--origin", "https://app.example.com", "--origin", "file://", "--trusted-proxy", "127.0.0.1", "--sticky", "node",
 		"--name", "a node", "--url", "https://chat.example.com/", "--compress", "--recover", "1m", "--max-clients", "2", "--max-payload", "2000")
 	require.Contains(t, r.stdout.String(), "backplane serve: node a node, over the in-memory bus\n")
 	require.Contains(t, r.stdout.String(), "\n  https://chat.example.com/\n")

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -47,6 +45,7 @@ backplane serve --origin https://app.example.com --sticky node --compress`,
 		fs.StringVar(&s.url, "url", "", "`URL` where browsers find this node, for links from other nodes' pages")
 		fs.StringVar(&s.server.Path, "path", DefaultPath, "`PATH` of Socket.IO's requests")
 		fs.StringArrayVar(&s.server.Origins, "origin", nil, "pages of this `ORIGIN` may connect too, * for any; repeat it for more")
+		fs.StringArrayVar(&s.server.TrustedProxies, "trusted-proxy", nil, "believe the X-Forwarded-* and Forwarded headers of this `ADDRESS`, CIDR or \"unix\"; repeat it for more")
 		fs.StringVar(&s.sticky, "sticky", "", "give clients a cookie `NAME`, for a load balancer that keeps them on their node")
 		fs.BoolVar(&s.server.Compress, "compress", false, "compress WebSocket messages from 1024 bytes on")
 		fs.DurationVar(&s.recover, "recover", 0, "a client that was away for no longer than `TIME` gets what it has missed")
@@ -128,10 +127,14 @@ func (s *serve) check() error {
 		return &cli.UsageError{Reason: "--path is a path such as " + DefaultPath + ", and the page is at /"}
 	}
 	s.server.Path = path
-	for _, origin := range s.server.Origins {
-		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
-			return &cli.UsageError{Reason: "--origin is scheme and host, such as https://app.example.com, or *; not " + strconv.Quote(origin)}
+	for flag, config := range map[string]socketio.Config{
+		"--origin": {Origins: s.server.Origins}, "--trusted-proxy": {TrustedProxies: s.server.TrustedProxies},
+	} {
+		io, err := socketio.NewServer(config) // which knows what they may be
+		if err != nil {
+			return &cli.UsageError{Reason: flag + ": " + err.Error()}
 		}
+		_ = io.Close() // it has served nobody
 	}
 	if s.server.MaxPayload <= 0 || s.server.PingInterval <= 0 || s.server.PingTimeout <= 0 || s.server.MaxConnections < 0 || s.recover < 0 {
 		return &cli.UsageError{Reason: "times and limits must not be negative, nor 0 but for --max-clients and --recover"}
