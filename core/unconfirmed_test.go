@@ -124,7 +124,8 @@ func TestNewcomersAreGreetedAfterAStuckBus(t *testing.T) {
 		p.say(codec.Envelope{Type: codec.InitialHeartbeat}) // the answer is queued, and given up
 		time.Sleep(2 * time.Second)
 		h.letGo()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + 500*time.Millisecond) // between two regular heartbeats
+		synctest.Wait()
 		before, _ := p.of(ns.UID(), codec.Heartbeat)
 		p.say(codec.Envelope{Type: codec.InitialHeartbeat, UID: "newcomer"})
 		synctest.Wait()
