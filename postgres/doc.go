@@ -37,8 +37,8 @@
 //
 // Each driver opens two connections of its own when they are first needed: one that listens (per session) and
 // one that publishes. They are never taken from, nor given to, the pool of the caller, which serves the
-// attachments alone. With lib/pq up to two more write attachments. All have to reach the server itself, or a proxy that pools whole sessions: behind a
-// transaction-pooling proxy LISTEN is lost silently.
+// attachments alone. With lib/pq up to two more write attachments. All have to reach the server itself, or a proxy that pools whole
+// sessions: behind a transaction-pooling proxy LISTEN is lost silently.
 //
 // On its own connections a driver turns idle_session_timeout off and TCP keepalives on. On those that listen or publish it also turns
 // statement_timeout and lock_timeout off. docs/operations.md has the list. The settings of the pool's connections are not changed.

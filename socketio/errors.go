@@ -57,9 +57,9 @@ func (e *HandlerError) Unwrap() error { return e.Err }
 // ArgumentError says which argument of an event does not suit the handler.
 type ArgumentError = handler.ArgumentError
 
-// PanicError is in the HandlerError of a func of the application's that panicked.
+// PanicError is wrapped by the HandlerError of a func of the application's that has panicked.
 type PanicError = guard.PanicError
 
-// ErrExited is in the HandlerError of a func of the application's that has ended its goroutine with runtime.Goexit, as
+// ErrExited is wrapped by the HandlerError of a func of the application's that has ended its goroutine with runtime.Goexit, as
 // testing.T.FailNow does.
 var ErrExited = guard.ErrExited

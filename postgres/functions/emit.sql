@@ -24,8 +24,8 @@ BEGIN
     OR EXISTS (SELECT FROM unnest(rooms) AS r (room) WHERE room IS NULL)
     OR EXISTS (SELECT FROM unnest(except_rooms) AS r (room) WHERE room IS NULL)
   THEN
-    RAISE EXCEPTION 'backplane: an argument of backplane_emit is NULL, or a room is'
-      USING ERRCODE = 'null_value_not_allowed', HINT = 'Only rooms may be NULL, which is everybody, and compress; no arguments is ''[]''. Aggregates of no rows are NULL.';
+    RAISE EXCEPTION 'backplane: an argument of backplane_emit, or a room, is NULL'
+      USING ERRCODE = 'null_value_not_allowed', HINT = 'Only rooms (NULL: everybody) and compress may be NULL. For no arguments pass ''[]''. Aggregates such as array_agg are NULL when there are no rows.';
   ELSIF event IN ('connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener') THEN
     RAISE EXCEPTION '"%" is a reserved event name', event
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Socket.IO keeps it for itself: choose another name.';

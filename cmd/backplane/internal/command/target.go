@@ -45,7 +45,7 @@ type targeting[T any] interface {
 	Except(rooms ...string) T
 }
 
-// of returns who of all is meant.
+// of narrows all to the clients that to selects.
 func of[T targeting[T]](all T, to *target) T {
 	if len(to.rooms) > 0 { // To without rooms is nobody
 		all = all.To(to.rooms...)

@@ -153,7 +153,7 @@ func (t *tail) run(ctx context.Context, terminal *cli.Terminal, _ []string) erro
 	return out.err
 }
 
-// printer prints lines until there were enough.
+// printer prints lines until there are as many as asked for.
 type printer struct {
 	terminal *cli.Terminal
 	stop     func()
@@ -176,9 +176,10 @@ func (p *printer) print(l Line) {
 	}
 }
 
-var errNoAnswer = errors.New("not read: the table did not answer in time for an earlier one")
+var errNoAnswer = errors.New("the attachment was not read: the table did not answer in time for an earlier one")
 
-// follow prints the messages of a namespace until ctx ends. A table that does not answer costs one timeout for all that waits.
+// follow prints the messages of a namespace until ctx ends. With a table that does not answer, the messages that wait are delayed by one
+// timeout in all.
 func (t *tail) follow(ctx context.Context, out *printer, reader *Reader, queue <-chan received, dropped *atomic.Int64) {
 	var unanswered time.Time // what came before has waited for that long already
 	for {
