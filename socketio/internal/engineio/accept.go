@@ -120,7 +120,7 @@ func text(cookie *http.Cookie) string {
 
 // dismiss answers a WebSocket that is not wanted, and closes it with a close frame that gives no reason, as Node.js's engine.io does.
 func (s *Server) dismiss(a *accepted, r *http.Request, no *refusal) {
-	_, _ = a.nc.Write(append(a.answer, ws.CompiledClose...)) // to a new connection: it has room. If it is gone, so is the matter.
+	_, _ = a.nc.Write(append(a.answer, ws.CompiledClose...)) // a new connection has room for it; if it is closed, nothing is left to do
 	s.front.linger(a.nc)
 	s.refused(r, no)
 }

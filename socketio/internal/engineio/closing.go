@@ -32,8 +32,8 @@ func (s *socket) closed(payload []byte) {
 
 var errCloseCode = errors.New("engineio: a close frame with a code that no endpoint may send")
 
-// isCloseCode reports whether an endpoint may send a code: what RFC 6455, 7.4, and the registry that it begins name, and what is for
-// libraries and applications.
+// isCloseCode reports whether an endpoint may send a code: those of RFC 6455, 7.4, those registered since, and those that are for libraries
+// and applications.
 func isCloseCode(code ws.StatusCode) bool {
 	switch code {
 	case 1004, 1005, 1006: // without a meaning yet, or for what never was a frame
@@ -72,7 +72,7 @@ func (c *Conn) goodbye(last *Frame) {
 	c.end(TransportClose, nil, last)
 }
 
-// parting reports whether the client, from which nothing more can come, is still to get what is queued and a goodbye.
+// parting reports whether frames and a close frame are still to be sent to a client that has closed its side of the connection.
 func (c *Conn) parting() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

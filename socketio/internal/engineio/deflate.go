@@ -12,9 +12,9 @@ import (
 	"github.com/gobwas/ws/wsflate"
 )
 
-// negotiate accepts the first offer of permessage-deflate that lets both sides start each message without context, so that a
-// compressed frame is good for all connections, and an idle one holds no window. It returns the answer to the offers, "": none is taken up. ok
-// is false if they are no list of offers.
+// negotiate accepts the first offer of permessage-deflate without context takeover on either side, so that a compressed frame can be sent on
+// all connections, and an idle one holds no window. It returns the answer to the offers, "" if none is accepted. ok is false if the
+// lines are not a list of offers.
 func negotiate(lines []string) (answer string, ok bool) {
 	extension := wsflate.Extension{Parameters: wsflate.DefaultParameters}
 	offers := slices.Collect(members(lines))

@@ -195,7 +195,7 @@ func TestHosts(t *testing.T) {
 	}
 	for _, bad := range []string{"", "http://example.com", "*.example.com", "*", "::1", "example.com:", "a b", ":80"} {
 		_, err := engineio.NewServer(engineio.Config{Hosts: []string{bad}, Open: func(*engineio.Conn) engineio.Receiver { return nil }})
-		require.ErrorContains(t, err, "is no host", "%q", bad)
+		require.ErrorContains(t, err, "is not a host", "%q", bad)
 	}
 }
 

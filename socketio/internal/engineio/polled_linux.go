@@ -154,7 +154,7 @@ func (s *socket) over(sc *scratch, err error) Worker {
 	return s.hired()
 }
 
-// hired returns whose work is to be done now.
+// hired returns the Worker that is to be run now, if any.
 func (s *socket) hired() Worker {
 	w := s.work
 	s.work = nil

@@ -50,7 +50,7 @@ func (r *reader) read() error {
 	}
 }
 
-// drain waits until the client has got its goodbye, or the session has ended without.
+// drain waits until the close frame was sent to the client, or the session has ended without one.
 func (r *reader) drain(err error) {
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)

@@ -53,7 +53,7 @@ func (w *reply) answer(r *http.Request) []byte {
 	return b.Bytes()
 }
 
-// hijacked is an arrival as who accepts a WebSocket gets it. Nothing but the answer is written to it.
+// hijacked is the net.Conn of an arrival, for accepting a WebSocket. Nothing but the answer to the handshake is written to it.
 type hijacked struct {
 	net.Conn // nil
 	arrival  *arrival

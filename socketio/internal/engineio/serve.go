@@ -124,8 +124,8 @@ func (f *front) remove(a *arrival) {
 	f.group.Done()
 }
 
-// linger closes a connection that has got its last answer when the client has gone, so that it gets the answer: the system of a client
-// that has sent more would drop it. It does not wait.
+// linger closes a connection after its last answer, once the client has closed its side. If it was closed at once, a client that is still
+// sending would get a reset, and lose the answer. It does not block.
 func (f *front) linger(nc net.Conn) {
 	if h, ok := nc.(interface{ linger() }); ok {
 		h.linger()

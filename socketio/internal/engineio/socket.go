@@ -72,8 +72,8 @@ func (s *socket) start(a *accepted) {
 	}()
 }
 
-// drained hands over what was read ahead when nothing more comes from the client. It is false if the client is still to get its goodbye:
-// then reading has not come to its end, and ends with the session.
+// drained hands over what was read ahead when nothing more comes from the client. It is false if a close frame is still to be sent: then
+// reading ends only with the session.
 func (s *socket) drained(sc *scratch, err error) bool {
 	s.last, s.paused = true, false
 	for len(s.ahead) > 0 {

@@ -130,12 +130,12 @@ func (w *writer) wait(timer *time.Timer) bool {
 	return true
 }
 
-// gather lets all other goroutines that can run go first: they queue more for the same connections, each of which is then written
-// once, and make more connections ready. As long as they do, they go first again. Somebody who emits one event after another, and
-// waits for the cluster's bus each time, so gets all of them into one write. Nobody is waited for who cannot run.
+// gather lets all other goroutines run that can, for as long as they queue more frames for the same connections, so that each connection is
+// written once. So events that are emitted one after another share a write, even if each Emit waits for a bus in this process. It does not
+// wait for goroutines that cannot run.
 func (w *writer) gather() {
 	const (
-		idle   = 3  // turns in a row that brought nothing: who waits for a bus in this process needs two
+		idle   = 3  // turns in a row that brought nothing: an Emit that waits for a bus in this process needs two
 		plenty = 64 // frames for one write
 	)
 	for seen, quiet := w.first(), 0; quiet < idle && seen < plenty; {

@@ -130,9 +130,10 @@ func (s *serve) check() error {
 	for flag, config := range map[string]socketio.Config{
 		"--origin": {Origins: s.server.Origins}, "--trusted-proxy": {TrustedProxies: s.server.TrustedProxies},
 	} {
-		io, err := socketio.NewServer(config) // which knows what they may be
+		io, err := socketio.NewServer(config) // it checks them
 		if err != nil {
-			return &cli.UsageError{Reason: flag + ": " + err.Error()}
+			_, what, _ := strings.Cut(strings.TrimPrefix(err.Error(), "socketio: "), ": ") // without the field of Config
+			return &cli.UsageError{Reason: flag + ": " + what}
 		}
 		_ = io.Close() // it has served nobody
 	}
