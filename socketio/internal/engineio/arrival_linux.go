@@ -84,8 +84,8 @@ func (a *arrival) read(p []byte) bool {
 	r, err := http.ReadRequest(in)
 	in.Reset(nil)
 	heads.Put(in)
-	if err != nil || r.ProtoMajor != 1 || r.Host == "" || r.Body != http.NoBody || !ordinary(p[:size], r) {
-		return a.handOver(p) // and net/http says what is wrong with it
+	if err != nil || !isUpgrade(r) || r.Host == "" || r.Body != http.NoBody || !ordinary(p[:size], r) {
+		return a.handOver(p) // and net/http says what is wrong with it, or serves what is no WebSocket's handshake
 	}
 	r.RemoteAddr = a.from
 	if len(p) > size {
@@ -137,7 +137,7 @@ func ordinary(head []byte, r *http.Request) bool {
 			return false
 		}
 	}
-	return made(r.Host, "-_.:[]")
+	return r.Header["Expect"] == nil && made(r.Host, "-_.:[]")
 }
 
 // serve serves a handshake, as net/http would have it served. It is false if that panicked.

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"errors"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -53,9 +54,16 @@ func violation(err error) *Frame {
 	return goodbyeProtocol
 }
 
-// reject ends a probe with a close frame.
+// reject ends a probe, with a close frame if last is not nil. The session can be upgraded anew before the client knows.
 func (s *socket) reject(last *Frame) {
-	_, _ = s.nc.Write(last.webSocket()) // what a probe is sent is so little that there is room
+	s.broken = true
+	s.conn.disown(s)
+	if last != nil {
+		if nc, ok := s.nc.(interface{ SetWriteDeadline(time.Time) error }); ok { // where a write may wait
+			_ = nc.SetWriteDeadline(time.Now().Add(lingerTimeout))
+		}
+		_, _ = s.nc.Write(last.webSocket()) // what a probe is sent is so little that there is room
+	}
 	s.cut()
 }
 

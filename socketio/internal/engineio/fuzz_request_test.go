@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func FuzzOrigins(f *testing.F) {
 
 // FuzzHosts asks for any host. None is taken for one that is listed that is not.
 func FuzzHosts(f *testing.F) {
-	for _, seed := range []string{"example.com", "EXAMPLE.com.:3000", "[::1]:80", "example.com:3000:1", "", ":", "a@example.com", "[", "]:"} {
+	for _, seed := range []string{"example.com", "EXAMPLE.com.:3000", "[::1]:80", "[0::0001]:80", "example.com:3000:1", "", ":", "a@example.com", "[", "]:"} {
 		f.Add(seed)
 	}
 	all := newHosts([]string{"example.com", "[::1]:80"})
@@ -70,7 +71,9 @@ func FuzzHosts(f *testing.F) {
 		if i := strings.LastIndex(name, ":"); i >= 0 && !strings.HasSuffix(name, "]") {
 			name, port = name[:i], name[i+1:]
 		}
-		want := strings.TrimSuffix(name, ".") == "example.com" || strings.TrimSuffix(name, ".") == "[::1]" && port == "80"
+		name = strings.TrimSuffix(name, ".")
+		addr, _ := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"))
+		want := name == "example.com" || strings.HasPrefix(name, "[") && addr == netip.IPv6Loopback() && port == "80"
 		require.False(t, all.allow(r) && !want, "%q is allowed", host)
 	})
 }

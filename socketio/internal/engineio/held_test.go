@@ -167,7 +167,7 @@ func TestHosts(t *testing.T) {
 			h := start(t)
 			for text, allowed := range map[string]bool{
 				"example.com": true, "EXAMPLE.COM:8080": true, "example.com.": true, "other.example:3000": true, "[::1]": true,
-				"[::1]:3000": true, "192.0.2.1:80": true,
+				"[::1]:3000": true, "[0:0:0:0:0:0:0:1]": true, "192.0.2.1:80": true,
 				"evil.example": false, "example.com.evil.example": false, "evil-example.com": false, "other.example": false,
 				"other.example:3001": false, "127.0.0.1": false, "[::2]": false, "::1": false, "192.0.2.1": false, "example.com:": false,
 				"example.com:x": false, "user@example.com": false,
@@ -193,7 +193,7 @@ func TestHosts(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range []string{"", "http://example.com", "*.example.com", "*", "::1", "example.com:", "a b", ":80"} {
+	for _, bad := range []string{"", "http://example.com", "*.example.com", "*", "::1", "example.com:", "a b", ":80", "[::1", "[::1%eth0]", "[example.com]", "[127.0.0.1]", `"example.com"`} {
 		_, err := engineio.NewServer(engineio.Config{Hosts: []string{bad}, Open: func(*engineio.Conn) engineio.Receiver { return nil }})
 		require.ErrorContains(t, err, "is not a host", "%q", bad)
 	}

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"net/http"
+	"net/netip"
 	"strings"
 )
 
@@ -22,19 +23,35 @@ func newHosts(listed []string) hosts {
 
 // parseHost takes a Host header apart: a name, or an address, in brackets if it has colons, and perhaps a port.
 func parseHost(text string) (h host, ok bool) {
-	h.name = text
-	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, ']') {
-		h.name, h.port = text[:i], text[i+1:]
-		if h.port == "" || strings.Trim(h.port, "0123456789") != "" {
-			return host{}, false
-		}
-	}
-	h.name = strings.TrimSuffix(strings.ToLower(h.name), ".") // a name may end with the root's dot
-	bracketed := strings.HasPrefix(h.name, "[") && strings.HasSuffix(h.name, "]")
-	if h.name == "" || strings.ContainsAny(h.name, "/@ *") || strings.Contains(h.name, ":") && !bracketed {
+	name, port, found := cutPort(text)
+	if found && (port == "" || strings.Trim(port, "0123456789") != "") {
 		return host{}, false
 	}
-	return h, true
+	name = strings.TrimSuffix(name, ".") // a name may end with the root's dot
+	if !strings.HasPrefix(name, "[") {
+		return host{name: strings.ToLower(name), port: port}, name != "" && made(name, "-_.")
+	}
+	name, ok = literal(name)
+	return host{name: name, port: port}, ok
+}
+
+// cutPort cuts text, a host, at the colon before its port.
+func cutPort(text string) (name, port string, found bool) {
+	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, ']') {
+		return text[:i], text[i+1:], true
+	}
+	return text, "", false
+}
+
+// literal returns an IPv6 address in brackets in the form in which browsers write it: the same address has many.
+func literal(text string) (string, bool) {
+	inner, opened := strings.CutPrefix(text, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	addr, err := netip.ParseAddr(inner)
+	if !opened || !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
+		return "", false
+	}
+	return "[" + addr.String() + "]", true
 }
 
 // allow reports whether r is for one of the hosts.

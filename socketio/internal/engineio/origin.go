@@ -53,22 +53,28 @@ func parseOrigin(text string) (origin, error) {
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }):
 		return origin{}, errors.New("browsers write such a name in its ASCII form, which begins with xn--")
 	}
+	if name, _, _ := cutPort(u.Host); strings.ContainsAny(name, ":[") {
+		if _, ok := literal(name); !ok {
+			return origin{}, errors.New("its host is neither a name nor an address; one of IPv6 stands in brackets")
+		}
+	}
 	return origin{scheme: u.Scheme, host: withoutPort(u.Host, u.Scheme)}, nil // url.Parse has lowered the scheme
 }
 
 // isWeb reports whether a scheme is one of web pages, which come from a host.
 func isWeb(scheme string) bool { return scheme == "http" || scheme == "https" }
 
-// withoutPort takes the port of host away where it says nothing new, and lowers the name.
+// withoutPort takes the port of host away where it says nothing new, and writes the rest as browsers do.
 func withoutPort(host, scheme string) string {
-	host = strings.ToLower(host)
-	switch scheme {
-	case "http":
-		return strings.TrimSuffix(host, ":80")
-	case "https":
-		return strings.TrimSuffix(host, ":443")
+	name, port, found := cutPort(strings.ToLower(host))
+	if address, ok := literal(name); ok {
+		name = address
 	}
-	return host
+	port = strings.TrimLeft(port, "0")
+	if !found || scheme == "http" && port == "80" || scheme == "https" && port == "443" {
+		return name
+	}
+	return name + ":" + port
 }
 
 // allow decides whether the page that sent r may talk to the server, and sets the headers that tell its browser so. A browser asks

@@ -17,7 +17,8 @@ func TestOrigins(t *testing.T) {
 	own := serve(t, engineio.Config{})
 	listed := serve(t, engineio.Config{Origins: []string{"https://app.example", "http://Dev.Example:8080/"}, Credentials: true})
 	anyone := serve(t, engineio.Config{Origins: []string{"*"}})
-	apps := serve(t, engineio.Config{Origins: []string{"file://", "null", "app://x", "chrome-extension://AbC", "capacitor://localhost", "ionic://", "https://app.example"}})
+	apps := serve(t, engineio.Config{Origins: []string{"file://", "null", "app://x", "chrome-extension://AbC", "capacitor://localhost", "ionic://", "https://app.example",
+		"http://[0:0:0:0:0:0:0:1]:03000", "https://[2001:DB8:0::7]:443"}})
 	for _, c := range []struct {
 		name         string
 		h            *host
@@ -43,6 +44,11 @@ func TestOrigins(t *testing.T) {
 		{"SameHostBesidesAList", listed, "chat.example", "https://chat.example", true, ""},
 		{"Anyone", anyone, "chat.example", "https://evil.example", true, "*"},
 		{"AnyoneNull", anyone, "chat.example", "null", true, "*"},
+		{"AddressWrittenOtherwise", apps, "chat.example", "http://[::1]:3000", true, "http://[::1]:3000"},
+		{"AddressWithItsPort", apps, "chat.example", "https://[2001:db8::7]", true, "https://[2001:db8::7]"},
+		{"OtherPortOfTheAddress", apps, "chat.example", "http://[::1]:3001", false, ""},
+		{"SameAddress", own, "[2001:DB8:0::7]:8080", "http://[2001:db8::7]:8080", true, ""},
+		{"OtherAddress", own, "[2001:db8::8]", "http://[2001:db8::7]", false, ""},
 		{"File", apps, "chat.example", "file://", true, "file://"},
 		{"ListedNull", apps, "chat.example", "null", true, "null"},
 		{"App", apps, "chat.example", "app://x", true, "app://x"},
@@ -118,6 +124,7 @@ func TestOriginsThatCannotBeListed(t *testing.T) {
 		"https://": "no host", "http:///": "no host", "https://*.example.com": "wildcards", "https://example.com:": "port", "https://example.com:x": "port",
 		"https://bücher.example": "xn--", "https://example.com/chat": "path", "https://a@example.com": "user", "file:///index.html": "path",
 		"https://example.com?": "query", "https://example.com:65536": "65535", "https://example.com:123456": "65535", "https://exa mple.com": "invalid",
+		"http://::1": "brackets", "http://::1:3000": "brackets", "http://[fe80::1%25eth0]": "brackets",
 	} {
 		_, err := engineio.NewServer(engineio.Config{Origins: []string{text}, Open: func(*engineio.Conn) engineio.Receiver { return nil }})
 		require.ErrorContains(t, err, why, "%q", text)

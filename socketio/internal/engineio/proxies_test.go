@@ -61,6 +61,7 @@ func TestTrustedProxies(t *testing.T) {
 		"AProxyIsTheClient":             {[]string{"X-Forwarded-For: 10.0.0.1, 10.0.0.2"}, "10.0.0.1:0", "x", "http"},
 		"NonsenseBefore":                {[]string{`X-Forwarded-For: ", <>, 203.0.113.7`}, "203.0.113.7:0", "x", "http"},
 		"QuoteBefore":                   {[]string{`X-Forwarded-For: "1.1.1.1, 203.0.113.7`}, "203.0.113.7:0", "x", "http"},
+		"HostInQuotes":                  {[]string{`X-Forwarded-Host: "chat.example"`}, "peer", "x", "http"},
 		"NonsenseLast":                  {[]string{"X-Forwarded-For: 203.0.113.7, nonsense"}, "peer", "x", "http"},
 		"NonsenseBehindAProxy":          {[]string{"X-Forwarded-For: 203.0.113.7, 1.2.3.4:99999, 10.0.0.1"}, "10.0.0.1:0", "x", "http"},
 		"Unknown":                       {[]string{"X-Forwarded-For: 203.0.113.7, unknown"}, "peer", "x", "http"},

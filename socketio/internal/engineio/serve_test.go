@@ -135,6 +135,8 @@ func TestServe(t *testing.T) {
 		"NoHeader":       {asking + rules + "no header\r\n", 400},
 		"HugeHeader":     {asking + rules + "X-Huge: " + strings.Repeat("x", 17<<10) + "\r\n", 431},
 		"HugeURL":        {strings.Replace(asking, "EIO", "x="+strings.Repeat("x", 17<<10)+"&EIO", 1) + rules, 431},
+		"Expectation":    {asking + rules + "Expect: 100-continue\r\n", 101},
+		"OtherExpected":  {asking + rules + "Expect: 200-ok\r\n", 417},
 		"WithALength":    {asking + rules + "Content-Length: 0\r\n", 101},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,6 +177,22 @@ func TestServe(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 101, s.status(t))
 		h.upgrade(t, s, c)
+	})
+
+	t.Run("WhoPollsMayOfferAnotherProtocol", func(t *testing.T) { // such as HTTP/2, as Java's client does
+		const offer = " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n"
+		s := h.say(t, "GET /socket.io/?EIO=4&transport=polling"+offer)
+		response, err := http.ReadResponse(s.r, nil)
+		require.NoError(t, err)
+		require.False(t, response.Close)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		sid := parseHello(t, string(body)).SID
+		c := h.of(t, sid)
+		waits := h.say(t, "GET /socket.io/?EIO=4&transport=polling&sid="+sid+offer)
+		c.waiting(t)
+		require.NoError(t, waits.Close())
+		require.Error(t, c.ended(t, engineio.TransportError), "a poll that its client gives up ends the session")
 	})
 
 	t.Run("AnUpgradeOnAConnectionOfItsOwn", func(t *testing.T) {

@@ -192,7 +192,13 @@ func (s *socket) control(op ws.OpCode, payload []byte) bool {
 	case op == ws.OpClose:
 		s.closed(payload)
 		return false
-	case op == ws.OpPing && !s.probing:
+	case op == ws.OpPing && s.probing:
+		pong := ws.MustCompileFrame(ws.NewPongFrame(payload))
+		if n, err := s.nc.Write(pong); err != nil || n < len(pong) {
+			s.reject(nil) // it sends pings, and reads nothing
+			return false
+		}
+	case op == ws.OpPing:
 		if s.enter() {
 			if reason, err := s.conn.spend(len(payload)); err != nil {
 				s.conn.end(reason, err, goodbye(reason))

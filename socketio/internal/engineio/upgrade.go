@@ -116,8 +116,7 @@ func (s *socket) probed(p packet, err error) bool {
 		s.probing = false
 		return true
 	}
-	s.broken = true
-	s.cut()
+	s.reject(nil)
 	return false
 }
 
@@ -152,14 +151,19 @@ func (c *Conn) takeOver(s *socket) bool {
 
 // abandon gives an upgrade up. The session goes on as it was.
 func (c *Conn) abandon(s *socket) {
-	c.mu.Lock()
-	ours := c.probe != nil && c.probe.socket == s
-	if ours {
-		c.server.alarms.stop(&c.probe.alarm)
-		c.probe = nil
-	}
-	c.mu.Unlock()
-	if ours {
+	if c.disown(s) {
 		s.cut()
 	}
+}
+
+// disown has the session forget a probe, so that there may be another one. It is false if s is no probe of its any more.
+func (c *Conn) disown(s *socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.probe == nil || c.probe.socket != s {
+		return false
+	}
+	c.server.alarms.stop(&c.probe.alarm)
+	c.probe = nil
+	return true
 }

@@ -149,7 +149,7 @@ func TestUpgrade(t *testing.T) {
 			require.Empty(t, c.messages)
 			require.Equal(t, 200, p.post(t, "4still polling").status)
 			require.Equal(t, "still polling", c.text(t))
-			again := p.upgradeSoon(t)
+			again := p.upgrade(t)
 			again.send(t, "4and again")
 			require.Equal(t, "and again", c.text(t), "a probe that failed does not stand in the way of another")
 		})
@@ -161,7 +161,24 @@ func TestUpgrade(t *testing.T) {
 		_, err := s.Write(ws.MustCompileFrame(ws.NewTextFrame([]byte("2probe"))))
 		require.NoError(t, err)
 		s.closedWith(t, ws.StatusProtocolError)
-		require.Equal(t, 200, p.post(t, "4x").status)
+		p.upgrade(t).send(t, "4x")
+		require.Equal(t, "x", c.text(t))
+	})
+
+	t.Run("PingsOfAProbeAreAnswered", func(t *testing.T) {
+		p, c := h.poll(t)
+		s := p.dial(t, "&sid="+p.sid)
+		for _, packet := range []string{"2probe", "5"} {
+			s.write(t, ws.NewPingFrame([]byte(packet)))
+			pong := s.read(t)
+			require.Equal(t, ws.OpPong, pong.Header.OpCode)
+			require.Equal(t, packet, string(pong.Payload))
+			s.send(t, packet)
+			if packet == "2probe" {
+				require.Equal(t, "3probe", s.text(t))
+			}
+		}
+		s.send(t, "4x")
 		require.Equal(t, "x", c.text(t))
 	})
 
@@ -194,21 +211,6 @@ func TestUpgrade(t *testing.T) {
 		require.Equal(t, "4x", s.text(t))
 		s.closedWith(t, ws.StatusNormalClosure)
 	})
-}
-
-// upgradeSoon is upgrade for when a probe before may still be on its way out.
-func (p *poller) upgradeSoon(t testing.TB) *socket {
-	t.Helper()
-	var s *socket
-	require.Eventually(t, func() bool {
-		var status int
-		s, status, _ = p.tryDial(t, "&sid="+p.sid)
-		return status == 101
-	}, patience, 5*time.Millisecond)
-	s.send(t, "2probe")
-	require.Equal(t, "3probe", s.text(t))
-	s.send(t, "5")
-	return s
 }
 
 func TestUpgradeTimeout(t *testing.T) {
