@@ -89,7 +89,7 @@ func (c *client) tellRefused(namespace, id string, err error) {
 	var e *Error
 	var over *QuotaError
 	switch {
-	case errors.As(err, &panicked): // the middleware got it from somewhere, or the error itself panics
+	case errors.As(err, &panicked), errors.Is(err, ErrExited): // the middleware got it from somewhere, or the error itself cannot be used
 		c.server.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: err})
 		told.Message = errPanicked.Error()
 	case errors.As(err, &e):

@@ -136,14 +136,7 @@ func (ns *Namespace) handleServerSide(args backplane.Args, reply func(backplane.
 	ns.mu.Unlock()
 	var answer func(...any)
 	if reply != nil {
-		answer = func(values ...any) {
-			all, err := backplane.NewValue(append([]any{}, values...)) // an array, also of none
-			if err != nil {
-				ns.server.report(&HandlerError{Namespace: ns.name, Event: args.Event(), Err: err})
-			}
-			v, _ := codec.Acked(all)
-			reply(v)
-		}
+		answer = func(values ...any) { ns.answer(args.Event(), reply, values) }
 	}
 	if len(handlers) == 0 {
 		return
@@ -153,4 +146,17 @@ func (ns *Namespace) handleServerSide(args backplane.Args, reply func(backplane.
 			ns.server.report(&HandlerError{Namespace: ns.name, Event: args.Event(), Err: guard.Error(err)})
 		}
 	})
+}
+
+// answer answers another node's server. Values that cannot be encoded are answered with null.
+func (ns *Namespace) answer(event string, reply func(backplane.Value), values []any) {
+	var v backplane.Value
+	defer func() { reply(v) }() // also when a value ends the goroutine
+	guard.Do(func() {
+		all, err := backplane.NewValue(append([]any{}, values...)) // an array, also of none
+		if err != nil {
+			ns.server.report(&HandlerError{Namespace: ns.name, Event: event, Err: err})
+		}
+		v, _ = codec.Acked(all)
+	}, func(err error) { ns.server.report(&HandlerError{Namespace: ns.name, Event: event, Err: err}) })
 }

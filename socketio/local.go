@@ -146,11 +146,15 @@ func (m *member) Disconnect(close bool) { (*Socket)(m).Disconnect(close) }
 // Describe implements backplane.DescribedSocket.
 func (m *member) Describe() (backplane.Handshake, backplane.Value) {
 	s := (*Socket)(m)
-	data, err := backplane.NewValue(s.Data())
-	if err != nil {
-		s.report("data", err)
+	var v backplane.Value
+	if data := s.Data(); data != nil {
+		var err error
+		s.client.server.apart(s.name, s.id, "data", func() { v, err = backplane.NewValue(data) })
+		if err != nil {
+			s.report("data", err)
+		}
 	}
-	return s.Handshake(), data
+	return s.Handshake(), v
 }
 
 // Send implements backplane.Socket.

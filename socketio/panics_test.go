@@ -28,6 +28,11 @@ func (h *hostile) LogValue() slog.Value        { panic(h) }
 func (h *hostile) UnmarshalJSON([]byte) error  { panic(h) }
 func (h hostile) MarshalText() ([]byte, error) { return nil, fmt.Errorf("%d", *h.p) }
 
+// exits is an error whose text ends the goroutine of who asks for it.
+type exits struct{}
+
+func (exits) Error() string { runtime.Goexit(); return "" }
+
 // marshals does something in place of encoding itself.
 type marshals func()
 
@@ -45,6 +50,7 @@ var harms = map[string]func(){
 	"Panic":          func() { panic("told to") },
 	"PanicOfAnError": func() { panic(&socketio.Error{Message: "told to"}) },
 	"PanicOfHostile": func() { panic((*hostile)(nil)) },
+	"PanicOfExits":   func() { panic(exits{}) },
 	"PanicOfNil":     func() { panic(nil) }, //nolint:govet // it is what is tested
 	"NilDereference": func() { var p *int; *p = 1 },
 	"Goexit":         runtime.Goexit,
@@ -197,15 +203,25 @@ var acts = map[string]struct {
 		require.NoError(s.t, s.b.ServerSideEmit(s.t.Context(), "e"))
 		answered.next(s.t)
 	}},
-	"Data": {"data", func(s stage) {
-		if fmt.Sprintf("%p", s.harm) == fmt.Sprintf("%p", runtime.Goexit) {
-			s.t.Skip("it ends the goroutine of who encodes it, and the node refuses: see core")
-		}
-		s.s.SetData(marshals(s.harm))
-		sockets, err := s.b.FetchSockets(s.t.Context())
+	"AnswerToAServer": {"e", func(s stage) {
+		s.a.OnServerSide("e", func(ack func(any)) {
+			defer ack("too late")
+			ack(marshals(s.harm))
+		})
+		answers, err := s.b.ServerSideEmitWithAck(s.t.Context(), "e")
 		require.NoError(s.t, err)
-		require.Len(s.t, sockets, 1)
-		require.Equal(s.t, `{}`, sockets[0].Data().String())
+		require.Len(s.t, answers, 1)
+		require.True(s.t, answers[0].IsNull())
+	}},
+	"Data": {"data", func(s stage) {
+		s.s.SetData(marshals(s.harm))
+		for _, n := range []*node{s.b, s.a} {
+			sockets, err := n.FetchSockets(s.t.Context())
+			require.NoError(s.t, err)
+			require.Len(s.t, sockets, 1)
+			require.Equal(s.t, `{}`, sockets[0].Data().String())
+		}
+		s.a.errors.next(s.t) // the other is looked at with those of all acts
 	}},
 	"Admit": {"Admit", func(s stage) {
 		response, err := http.Get(s.a.url + "/socket.io/?EIO=4&transport=polling&harm=Admit")
@@ -251,7 +267,7 @@ func TestFuncsThatFail(t *testing.T) {
 				}
 				switch {
 				case act.event == "ClientAddress", act.event == "Admit": // which are asked several times, and tell of the refusal
-				case how == "Goexit" && act.event == "acknowledgement": // the handler, which has waited for it, has ended too
+				case how == "Goexit" && (act.event == "acknowledgement" || name == "AnswerToAServer"): // the handler, which has waited for it, has ended too
 				default:
 					a.errors.none(t)
 				}
@@ -274,6 +290,8 @@ func TestErrorsThatPanic(t *testing.T) {
 		"NilOfOurs":          (*socketio.Error)(nil),
 		"Wrapped":            fmt.Errorf("x: %w", (*hostile)(nil)),
 		"Joined":             errors.Join(errors.New("x"), &hostile{}),
+		"PanicsWithItself":   &hostile{},
+		"EndsItsGoroutine":   exits{},
 		"WithAPanicOfAValue": func() error { _, err := backplane.NewValue(marshals(func() { panic("x") })); return err }(),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -293,6 +311,10 @@ func TestErrorsThatPanic(t *testing.T) {
 				var e *socketio.HandlerError
 				require.ErrorAs(t, n.errors.next(t), &e)
 				require.Equal(t, event, e.Event)
+				if name == "EndsItsGoroutine" {
+					require.ErrorIs(t, e, socketio.ErrExited)
+					return
+				}
 				var panicked *socketio.PanicError
 				require.ErrorAs(t, e, &panicked)
 			}

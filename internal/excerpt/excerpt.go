@@ -28,7 +28,7 @@ func Error(err error) string { return cut(Text(err), MaxError) }
 func Text(v any) (text string) {
 	defer func() {
 		if recover() != nil {
-			text = fmt.Sprintf("(a %T that cannot say what it is)", v)
+			text = Opaque(v)
 		}
 	}()
 	if err, is := v.(error); is {
@@ -36,6 +36,9 @@ func Text(v any) (text string) {
 	}
 	return fmt.Sprint(v)
 }
+
+// Opaque is the text of what cannot say what it is.
+func Opaque(v any) string { return fmt.Sprintf("(a %T that cannot say what it is)", v) }
 
 func cut(s string, limit int) string {
 	if len(s) <= limit {

@@ -9,6 +9,7 @@ package guard
 
 import (
 	"errors"
+	"fmt"
 	"runtime/debug"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
@@ -22,14 +23,19 @@ type PanicError struct {
 	Value any    // what panic was called with
 	Stack []byte // of the goroutine, as runtime/debug.Stack formats it
 
-	opaque bool // the value is an error whose methods panic
+	opaque bool // the value's methods fail
 }
 
 // Error returns the value and the stack.
 func (e *PanicError) Error() string { return e.Short() + "\n" + string(e.Stack) }
 
 // Short is Error without the stack.
-func (e *PanicError) Short() string { return "panic: " + excerpt.Of(excerpt.Text(e.Value)) }
+func (e *PanicError) Short() string {
+	if e.opaque {
+		return "panic: " + excerpt.Opaque(e.Value)
+	}
+	return "panic: " + excerpt.Of(excerpt.Text(e.Value))
+}
 
 // Unwrap returns the value if it is an error, and one that can be used.
 func (e *PanicError) Unwrap() error {
@@ -49,17 +55,23 @@ func caught(p any) error {
 		return p
 	}
 	e := &PanicError{Value: p, Stack: debug.Stack()}
-	e.opaque = !usable(p)
+	e.opaque = fails(func() { ask(p) })
 	return e
 }
 
-// usable reports whether the methods of p, if it is an error, can be called.
-func usable(p any) (is bool) {
-	defer func() { _ = recover() }()
-	if err, isError := p.(error); isError {
-		ask(err)
-	}
-	return true
+// fails reports whether f panics or ends its goroutine, which is another one. Unlike Apart it does not look at what f panics with.
+func fails(f func()) bool {
+	done := make(chan bool, 1)
+	go func() {
+		failed := true
+		defer func() {
+			_ = recover()
+			done <- failed
+		}()
+		f()
+		failed = false
+	}()
+	return <-done
 }
 
 // Do calls f. If that panics, or ends the goroutine, failed is called with the reason. It is false after a panic; it does not return
@@ -135,19 +147,25 @@ func Apart(f func()) error {
 	return <-done
 }
 
-// Error returns err, or, if its methods panic, as those of a nil pointer may, the *PanicError of that. Every error of the application's
-// passes through it before anything else is done with it.
-func Error(err error) (usable error) {
+// Error returns err, or, if its methods panic, as those of a nil pointer may, or end the goroutine, the error of that. Every error of
+// the application's passes through it before anything else is done with it.
+func Error(err error) error {
 	if err == nil {
 		return nil
 	}
-	defer Catch(&usable)
-	ask(err)
+	if fault := Apart(func() { ask(err) }); fault != nil {
+		return fault
+	}
 	return err
 }
 
-// ask calls all methods of an error that may be called later.
-func ask(err error) {
+// ask calls all methods of what was returned, or panicked with, that may be called later.
+func ask(v any) {
+	err, is := v.(error)
+	if !is {
+		_ = fmt.Sprint(v)
+		return
+	}
 	var target *nobodys
 	_ = err.Error()
 	_ = errors.Is(err, target)

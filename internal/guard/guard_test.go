@@ -25,6 +25,15 @@ func (h *hostile) As(any) bool          { panic(h) }
 func (h *hostile) String() string       { panic(h) }
 func (h *hostile) LogValue() slog.Value { panic(h) }
 
+// exits and exitsText end the goroutine of who asks for their text.
+type (
+	exits     struct{}
+	exitsText struct{}
+)
+
+func (exits) Error() string      { runtime.Goexit(); return "" }
+func (exitsText) String() string { runtime.Goexit(); return "" }
+
 // harms are what code can do to who calls it.
 var harms = map[string]func(){
 	"Panic":           func() { panic("p") },
@@ -32,6 +41,8 @@ var harms = map[string]func(){
 	"PanicOfNil":      func() { panic(nil) }, //nolint:govet // it is what is tested
 	"PanicOfTypedNil": func() { panic((*hostile)(nil)) },
 	"PanicOfHostile":  func() { panic(&hostile{}) },
+	"PanicOfExits":    func() { panic(exits{}) },
+	"PanicOfText":     func() { panic(exitsText{}) },
 	"NilDereference":  func() { var p *int; *p = 1 },
 	"Goexit":          runtime.Goexit,
 }
@@ -110,6 +121,8 @@ func TestAnErrorThatCannotBeUsedIsAPanic(t *testing.T) {
 		require.ErrorAs(t, got, &p)
 		assert.NotErrorIs(t, got, ErrExited)
 	}
+	require.ErrorIs(t, Error(exits{}), ErrExited)
+	require.ErrorIs(t, Error(errors.Join(errors.New("x"), exits{})), ErrExited)
 	err := fmt.Errorf("x: %w", ErrExited)
 	assert.Same(t, err, Error(err))
 	assert.NoError(t, Error(nil))
