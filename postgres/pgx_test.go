@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -64,4 +65,25 @@ func TestPgxHooksOfThePoolRun(t *testing.T) {
 	expect(t, d, listen(t, d, "a"), "a")
 	require.Equal(t, 2, connected, "the listening and the publishing connection")
 	require.Zero(t, pool.Stat().NewConnsCount())
+}
+
+func TestPgxSaysThatThePoolIsExhausted(t *testing.T) {
+	t.Parallel()
+	config, err := pgxpool.ParseConfig(pgtest.Database(t))
+	require.NoError(t, err)
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(within(t), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	d := pgxdriver.New(pool)
+	t.Cleanup(func() { _ = d.Close(within(t)) })
+	require.NoError(t, d.Prepare(within(t)))
+	held, err := pool.Acquire(within(t))
+	require.NoError(t, err)
+	defer held.Release()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = d.Put(ctx, []byte("a"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "waiting for a connection of the pool")
 }

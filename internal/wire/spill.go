@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/backplane-go/backplane/internal/guard"
@@ -81,8 +82,9 @@ func putAll(ctx context.Context, store Store, bodies [][]byte) (ids []string, er
 				ids[i] = one[0]
 			}
 		}
-		if errs[i] = err; err != nil && ctx.Err() != nil {
-			errs[i] = context.Cause(ctx) // the reason is of more use than what it led to
+		errs[i] = err
+		if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+			errs[i] = cause // err is only its consequence
 		}
 	}
 	return ids, errs

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -192,4 +193,30 @@ func TestWhatNobodyWantsIsNotStored(t *testing.T) {
 		assert.True(t, told)
 		assert.Equal(t, []int{1, 1}, store.trips())
 	})
+}
+
+// Whoever reads the error of a store that did not answer in time learns what the store was waiting for, if the store says so.
+func TestStorerKeepsWhatTheStoreSaysOfItsTimeout(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  func(ctx context.Context) error
+		want string
+	}{
+		"TheContextsError": {func(ctx context.Context) error { return ctx.Err() }, "context deadline exceeded"},
+		"OneThatWrapsIt":   {func(ctx context.Context) error { return fmt.Errorf("waiting for a connection: %w", ctx.Err()) }, "waiting for a connection: context deadline exceeded"},
+		"AnotherOne":       {func(context.Context) error { return errors.New("canceled") }, "context deadline exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDepot(t, &gated{put: func(ctx context.Context) error {
+					<-ctx.Done()
+					return c.err(ctx)
+				}})
+				require.NoError(t, d.add(1))
+				d.group.Wait()
+				err := d.came()[0].Err
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.ErrorContains(t, err, ": "+c.want)
+			})
+		})
+	}
 }
