@@ -106,8 +106,8 @@ func (c *official) overWebSocket(url, auth string, w *weak) {
 }
 
 func (c *official) overPolling(url, auth string, w *weak) {
-	transport := &http.Transport{DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
-		return w.dial(nil, network, address)
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		return w.dial(ctx, network, address)
 	}}
 	defer transport.CloseIdleConnections()
 	url += "/socket.io/?EIO=4&transport=polling"
