@@ -14,6 +14,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/pgtest"
 	"github.com/backplane-go/backplane/postgres"
+	"github.com/backplane-go/backplane/transport"
 )
 
 // beat is the heartbeat interval of the tests that count heartbeats. As with the defaults, a round trip may take one
@@ -91,7 +92,9 @@ func publishingIsStuck(t *testing.T, n *node, mark int) {
 	ctx := within(t)
 	err := r.Emit(ctx, "stuck", "", 0)
 	requireOp(t, err, "publish")
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	if !errors.Is(err, transport.ErrNotSent) { // the connection was not trusted, and no other could be made
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	}
 	require.NoError(t, ctx.Err(), "Emit is bounded by PublishTimeout")
 	// On a busy machine the bus may take a moment to return from the call that was given up, and takes no message until then.
 	until(t, func() bool { return r.EmitAsync("stuck", "", 1) == nil }, "EmitAsync")

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,12 +20,12 @@ import (
 // harmful is a connector of the application's, such as one that measures, which does harm.
 type harmful struct {
 	driver.Connector
-	harm *func()
+	harm *atomic.Pointer[func()]
 }
 
 func (h harmful) Connect(ctx context.Context) (driver.Conn, error) {
-	if *h.harm != nil {
-		(*h.harm)()
+	if harm := h.harm.Load(); harm != nil {
+		(*harm)()
 	}
 	return h.Connector.Connect(ctx)
 }
@@ -33,7 +34,7 @@ func TestAConnectorThatPanicsIsAnError(t *testing.T) {
 	dsn := pgtest.Database(t)
 	connector, err := pq.NewConnector(dsn)
 	require.NoError(t, err)
-	var harm func()
+	var harm atomic.Pointer[func()]
 	db := sql.OpenDB(harmful{connector, &harm})
 	t.Cleanup(func() { _ = db.Close() })
 	db.SetMaxIdleConns(-1) // a new connection for each call
@@ -50,9 +51,9 @@ func TestAConnectorThatPanicsIsAnError(t *testing.T) {
 	require.NoError(t, ns.WaitForPeers(ctx, 1))
 	large := strings.Repeat("x", 10_000) // goes to the store, through the pool
 	for _, f := range []func(){func() { panic("told to") }, runtime.Goexit} {
-		harm = f
+		harm.Store(&f)
 		require.Error(t, ns.Emit(ctx, "a", large))
-		harm = nil
+		harm.Store(nil)
 		require.NoError(t, ns.Emit(ctx, "a", large))
 	}
 	require.NoError(t, cluster.Close(ctx))
