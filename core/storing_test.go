@@ -185,6 +185,27 @@ func TestWhatWasNotStoredFailsAlone(t *testing.T) {
 	})
 }
 
+// nameless is a store that gives out no ids.
+type nameless struct{ *memstore.Store }
+
+func (nameless) Put(context.Context, []byte) (string, error) { return "", nil }
+func (nameless) PutAll(_ context.Context, b [][]byte) ([]string, error) {
+	return make([]string, len(b)), nil
+}
+
+func TestStoreWithoutIdsHasFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newStocked(t)
+		registry, _ := crowd("carol")
+		ns := join(t, open(t, p.hub, func(c *core.Config) { c.Store = nameless{memstore.NewStore()} }), "/", registry)
+		require.NoError(t, ns.WaitForPeers(t.Context(), 2))
+		var op *core.OpError
+		require.ErrorAs(t, ns.Emit(t.Context(), "large", large), &op)
+		assert.Equal(t, "store attachment", op.Op)
+		assert.ErrorContains(t, op, "the store returned 1 ids for 1 attachments, or an empty one")
+	})
+}
+
 func TestWhoLeavesWhileTheStoreIsLockedIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newStocked(t)

@@ -2,10 +2,13 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/internal/pgtest"
@@ -226,5 +229,68 @@ func TestIdleClientsOfPgBouncer(t *testing.T) {
 			require.NoError(t, d.Expire(within(t), time.Hour))
 			require.Eventually(t, func() bool { return proxy.Open() == 0 }, patience, 10*time.Millisecond, "PgBouncer ends idle clients")
 		}
+	})
+}
+
+// TestConnectionsEndedOneAfterTheOther: a call finds its connection ended, and so each other one that was idle. It is made until one lives.
+func TestConnectionsEndedOneAfterTheOther(t *testing.T) {
+	for _, name := range []string{"Put", "PutAll", "Get", "Expire"} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, k kind) {
+				database := pgtest.Database(t)
+				proxy := pgtest.NewProxy(t, database)
+				on := subject{}
+				on.driver, _ = k.open(t, proxy.URL(), proxy.URL(), postgres.Config{})
+				t.Cleanup(func() { _ = on.Close(within(t)) })
+				require.NoError(t, on.Prepare(within(t)))
+				var err error
+				on.id, err = on.Put(within(t), []byte("body"))
+				require.NoError(t, err)
+				for range 3 {
+					var busy sync.WaitGroup
+					for range 8 { // several connections stand
+						busy.Go(func() {
+							assert.NoError(t, uses["Put"](within(t), t, on))
+							assert.NoError(t, uses["Get"](within(t), t, on))
+						})
+					}
+					busy.Wait()
+					proxy.StallStanding(pgtest.ToServer)
+					backends := "datname = current_database() AND pid <> pg_backend_pid()"
+					var pids []int
+					for last := 0; ; pids = append(pids, last) {
+						if last = pgtest.QueryInt(t, database, "SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE pid > $1 AND "+backends, last); last == 0 {
+							break
+						}
+					}
+					used := make(chan error, 1)
+					go func() { used <- uses[name](within(t), t, on) }()
+					require.Eventually(t, func() bool { return proxy.Held() > 0 }, patience, time.Millisecond, "the statement is on its way")
+					for _, pid := range pids {
+						pgtest.Kill(t, database, fmt.Sprint("pid = ", pid))
+						time.Sleep(10 * time.Millisecond) // it goes to another one, if the connection was its own
+					}
+					require.NoError(t, <-used)
+					proxy.Resume()
+				}
+			})
+		})
+	}
+}
+
+// TestPublisherEndedWhileItIsOpened: nothing was sent over it, so another one is opened.
+func TestPublisherEndedWhileItIsOpened(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		d, proxy, database := halfOpen(t, k)
+		s := listen(t, newDriver(t, k, database), "a")
+		proxy.Delay(30 * time.Millisecond)
+		published := make(chan error, 1)
+		go func() { published <- d.Publish(within(t), messages("a", "1")...) }()
+		const opening = "application_name = 'backplane publish' AND query NOT LIKE '%pg_notify(%'"
+		for killed := 0; killed < 3 && len(published) == 0; time.Sleep(time.Millisecond) {
+			killed += pgtest.Kill(t, database, opening)
+		}
+		require.NoError(t, <-published)
+		require.Equal(t, []string{"1"}, receiveAll(t, database, k, s))
 	})
 }

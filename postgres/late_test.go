@@ -130,3 +130,32 @@ func TestNoCallIsLateWhenTheTableIsLocked(t *testing.T) {
 		_ = inTime(t, call)
 	})
 }
+
+// TestServerEndsWhatWasGivenUp, while the table is still locked: else each attempt would leave a connection behind, until the server has none to give.
+func TestServerEndsWhatWasGivenUp(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		database := pgtest.Database(t)
+		if pgtest.QueryInt(t, database, "SELECT current_setting('server_version_num')::int") < 140000 {
+			t.Skip("needs client_connection_check_interval, of PostgreSQL 14")
+		}
+		on := subject{driver: newDriver(t, k, database)}
+		require.NoError(t, on.Prepare(within(t)))
+		var err error
+		on.id, err = on.Put(within(t), []byte("body"))
+		require.NoError(t, err)
+		conn, err := pgx.Connect(within(t), database)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close(context.Background()) }()
+		_, err = conn.Exec(within(t), "BEGIN; LOCK TABLE "+postgres.DefaultTable+" IN ACCESS EXCLUSIVE MODE")
+		require.NoError(t, err)
+		for _, name := range []string{"Put", "PutAll", "Get", "GetAll", "Expire"} {
+			for range 3 {
+				require.Error(t, inTime(t, func(ctx context.Context) error { return operations[name](ctx, on) }), name)
+			}
+			vanish(t, database, "wait_event_type = 'Lock'", name)
+		}
+		_, err = conn.Exec(within(t), "ROLLBACK")
+		require.NoError(t, err)
+		require.NoError(t, operations["Put"](within(t), on), "it works again")
+	})
+}

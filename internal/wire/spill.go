@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/storage"
@@ -58,13 +59,17 @@ func putTogether(ctx context.Context, store Store, bodies [][]byte) (ids []strin
 func put(ctx context.Context, store Store, bodies [][]byte) (ids []string, err error) {
 	if len(bodies) == 1 {
 		id, err := store.Put(ctx, bodies[0])
-		return []string{id}, err
+		if err != nil {
+			return nil, err
+		}
+		ids = []string{id}
+	} else if ids, err = store.(batchStore).PutAll(ctx, bodies); err != nil {
+		return ids, err
 	}
-	ids, err = store.(batchStore).PutAll(ctx, bodies)
-	if err == nil && len(ids) != len(bodies) {
-		err = fmt.Errorf("backplane: the store returned %d ids for %d attachments", len(ids), len(bodies))
+	if len(ids) != len(bodies) || slices.Contains(ids, "") {
+		return nil, fmt.Errorf("backplane: the store returned %d ids for %d attachments, or an empty one", len(ids), len(bodies))
 	}
-	return ids, err
+	return ids, nil
 }
 
 // putAll stores bodies in one round trip, or each by itself if the store refuses them together.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,7 +20,8 @@ import (
 // then on they are not prepared.
 type db struct {
 	pool   *pgxpool.Pool
-	shared atomic.Bool // there is such a proxy
+	shared atomic.Bool  // there is such a proxy
+	broke  atomic.Int64 // when a connection broke last, in nanoseconds since 1970
 }
 
 var _ engine.DB = (*db)(nil)
@@ -61,12 +63,17 @@ func (d *db) Exec(ctx context.Context, statement string, args ...any) error {
 
 // try makes a call, and makes it again without a prepared statement if there turns out to be a proxy: the server has
 // done nothing yet.
-func (d *db) try(ctx context.Context, args []any, call func(conn *pgxpool.Conn, args []any) error) error {
+func (d *db) try(ctx context.Context, args []any, call func(conn *pgxpool.Conn, args []any) error) (err error) {
 	conn, err := d.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
+	defer func() {
+		if err != nil && d.Broken(err) {
+			d.broke.Store(time.Now().UnixNano())
+		}
+		conn.Release()
+	}()
 	if !d.shared.Load() {
 		err := call(conn, args)
 		if !engine.NotPrepared(err) {
@@ -81,14 +88,15 @@ func (d *db) try(ctx context.Context, args []any, call func(conn *pgxpool.Conn, 
 }
 
 // acquire takes a connection of the pool that is alive. The pool itself pings those that were idle for a second; this finds those that
-// have died since.
+// have died since. When one has just broken, the others may be about to, and are pinged too.
 func (d *db) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	for {
 		conn, err := d.take(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if quiet, known := engine.Quiet(conn.Conn().PgConn().Conn()); quiet || !known {
+		doubtful := time.Since(time.Unix(0, d.broke.Load())) < engine.MaxIdle
+		if quiet, known := engine.Quiet(conn.Conn().PgConn().Conn()); (quiet || !known) && !doubtful {
 			return conn, nil
 		}
 		bounded, cancel := engine.Ping(ctx)
@@ -132,19 +140,11 @@ func (*db) Bytes(p []byte) (string, any) { return "$1::bytea", p }
 // Writer is the pool itself.
 func (d *db) Writer(context.Context, string) engine.DB { return d }
 
-// Fate tells what became of a statement. A goodbye instead of an answer means that the statement was not run. In rare cases it was: a
-// row may then be stored twice, and one of them is never read.
-func (*db) Fate(err error) engine.Fate {
+// Broken implements engine.DB.
+func (*db) Broken(err error) bool {
 	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
-		return engine.Refused
+	if errors.As(err, &connect) || engine.OfContext(err) {
+		return false
 	}
-	var e *pgconn.PgError
-	if pgconn.SafeToRetry(err) && !engine.OfContext(err) || errors.As(err, &e) && engine.IsGoodbye(e.SeverityUnlocalized, e.Code, e.Routine) {
-		return engine.Unsent
-	}
-	if errors.Is(err, pgconn.ErrConnClosed) || engine.Broken(err) {
-		return engine.Open
-	}
-	return engine.Refused
+	return pgconn.SafeToRetry(err) || errors.Is(err, pgconn.ErrConnClosed) || engine.Broken(err)
 }

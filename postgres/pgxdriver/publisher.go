@@ -40,6 +40,7 @@ func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.P
 }
 
 func (p *publisher) prepare(statement **pgconn.StatementDescription, name, sql string) error {
+	p.link.Begin()
 	var err error
 	*statement, err = p.conn.Prepare(context.Background(), name, sql, nil)
 	return err

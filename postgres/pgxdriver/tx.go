@@ -81,4 +81,4 @@ func (d txDB) Exec(ctx context.Context, statement string, args ...any) error {
 // What does not depend on where statements run is as with the pool.
 func (txDB) Bytes(p []byte) (string, any)               { return (*db)(nil).Bytes(p) }
 func (d txDB) Writer(context.Context, string) engine.DB { return d }
-func (txDB) Fate(error) engine.Fate                     { return engine.Refused } // the transaction is over
+func (txDB) Broken(error) bool                          { return false } // the transaction is over

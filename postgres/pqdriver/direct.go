@@ -31,8 +31,12 @@ func (d *dialer) dialDirect(ctx context.Context) (*direct, error) {
 	}
 	opened := &direct{conn: conn, link: link, prepared: make(map[string]driver.StmtQueryContext)}
 	stop := link.CutWhen(ctx)
-	_, err = conn.(driver.ExecerContext).ExecContext(context.Background(), engine.Storing, nil)
-	if whole := stop(); !whole || !opened.usable() { // else settings that are refused are done without
+	for _, settings := range []string{engine.Storing, engine.Abandonable} { // those that are refused are done without
+		if _, err = conn.(driver.ExecerContext).ExecContext(context.Background(), settings, nil); !opened.usable() {
+			break
+		}
+	}
+	if whole := stop(); !whole || !opened.usable() {
 		opened.close()
 		if !whole {
 			err = ctx.Err()
@@ -78,13 +82,11 @@ func (d *direct) queryRow(statement string, args []any, dest ...any) (found bool
 	if stmt == nil {
 		prepared, err := d.conn.Prepare(statement)
 		if err != nil {
-			d.link.Begin() // the statement itself was not sent
 			return false, err
 		}
 		stmt = prepared.(driver.StmtQueryContext)
 		d.prepared[statement] = stmt
 	}
-	d.link.Begin()
 	named := make([]driver.NamedValue, len(args))
 	for i, arg := range args {
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}

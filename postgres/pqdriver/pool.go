@@ -218,14 +218,8 @@ func (*pool) Bytes(p []byte) (string, any) {
 // Writer is the pool itself.
 func (p *pool) Writer(context.Context, string) engine.DB { return p }
 
-// Fate tells what became of a statement. lib/pq does not tell whether a connection that is bad was so before, and database/sql has
-// sent the statement again on others if it thinks so.
-func (*pool) Fate(err error) engine.Fate {
-	if errors.Is(err, driver.ErrBadConn) || engine.Broken(err) {
-		return engine.Open
-	}
-	return engine.Refused
-}
+// Broken implements engine.DB.
+func (*pool) Broken(err error) bool { return errors.Is(err, driver.ErrBadConn) || engine.Broken(err) }
 
 // call makes a call, and waits for it not much longer than ctx lasts. Before the first for a while it makes sure that the pool has a
 // connection that answers: neither lib/pq nor database/sql notices that a network swallows what is sent. One that does not

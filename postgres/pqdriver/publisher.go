@@ -27,6 +27,7 @@ func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.P
 	}
 	p := &publisher{conn: conn, link: link}
 	if err := errors.Join(p.prepare(&p.one, engine.NotifyOne), p.prepare(&p.many, engine.NotifyMany)); err != nil {
+		link.Cut() // or Close writes
 		p.Close()
 		return nil, err
 	}
@@ -34,6 +35,7 @@ func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.P
 }
 
 func (p *publisher) prepare(statement *driver.StmtExecContext, sql string) error {
+	p.link.Begin()
 	prepared, err := p.conn.Prepare(sql)
 	if err != nil {
 		return err

@@ -101,8 +101,7 @@ func (o own) QueryRow(ctx context.Context, statement string, args []any, dest ..
 	return found, err
 }
 
-// do calls f with a connection, which is cut when ctx ends. It calls f again, with another one, if the connection was gone before the
-// server got to see the statement.
+// do calls f with a connection, which is cut when ctx ends.
 func (w *writer) do(ctx context.Context, f func(*direct) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -113,29 +112,23 @@ func (w *writer) do(ctx context.Context, f func(*direct) error) error {
 		return ctx.Err()
 	}
 	defer func() { <-w.slots }()
-	for first := true; ; first = false {
-		d, err := w.living(ctx)
-		if err != nil {
-			return err
-		}
-		stop := d.link.CutWhen(ctx)
-		err = f(d)
-		if whole := stop(); whole && d.usable() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.idle = append(w.idle, d)
-			return err
-		}
-		d.close()
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !first || !d.link.Untouched():
-			return err
-		}
+	d, err := w.living(ctx)
+	if err != nil {
+		return err
 	}
+	stop := d.link.CutWhen(ctx)
+	err = f(d)
+	if whole := stop(); whole && d.usable() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.idle = append(w.idle, d)
+		return err
+	}
+	d.close()
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // living returns an idle connection that lives, or opens one.

@@ -29,8 +29,11 @@ func Ping(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // Alive tells whether the connection can be used. It pings only if nothing came for a while, or if there is data to read that no
-// statement has asked for, most likely a goodbye. If it is false, nothing but the ping was sent, and the connection has to be closed.
+// statement has asked for, most likely a goodbye. If it is false, nothing but the ping, if anything, was sent, and the connection has to be closed.
 func (l *Link) Alive(ctx context.Context, ping func() error) bool {
+	if l.exchange.isOver() {
+		return false
+	}
 	l.mu.Lock()
 	look := l.look
 	l.mu.Unlock()

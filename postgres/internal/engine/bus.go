@@ -64,9 +64,12 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 		b.drop()
 	}
 	sent := 0
-	for first := true; ; first = false {
+	for made := 1; ; made++ {
 		if b.publisher == nil {
-			if err := b.dial(ctx); err != nil {
+			switch ended, err := b.dial(ctx); {
+			case ended && Again(ctx, made):
+				continue
+			case err != nil:
 				return unsent(sent, err)
 			}
 		}
@@ -79,7 +82,7 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 			return &transport.RejectedError{Accepted: sent, Err: err}
 		case fate == Open:
 			return err
-		case !first || ctx.Err() != nil:
+		case !Again(ctx, made):
 			return unsent(sent, err)
 		}
 		// The connection was gone, and the server has not seen the rest of msgs: they go over another one.
@@ -136,12 +139,13 @@ func (b *Bus) send(msgs []transport.Message) (accepted int, fate Fate, err error
 	return accepted, Refused, nil
 }
 
-func (b *Bus) dial(ctx context.Context) error {
+// dial opens a connection to publish on. ended: it stood, but broke before it could be used.
+func (b *Bus) dial(ctx context.Context) (ended bool, err error) {
 	link := new(Link)
 	b.mu.Lock()
 	if b.closing > 0 {
 		b.mu.Unlock()
-		return transport.ErrClosed
+		return false, transport.ErrClosed
 	}
 	b.current = link
 	b.mu.Unlock()
@@ -151,11 +155,11 @@ func (b *Bus) dial(ctx context.Context) error {
 	if err != nil {
 		stop()
 		link.Cut()
-		return unreachable(ctx, err)
+		return link.Untouched(), unreachable(ctx, err)
 	}
 	intact, err := publisher.Exec(Publishing + ";\n" + b.fence)
 	if err != nil && intact { // it may be the settings that are refused
-		_, err = publisher.Exec(b.fence)
+		intact, err = publisher.Exec(b.fence)
 	}
 	if whole := stop(); !whole {
 		err = ctx.Err()
@@ -163,10 +167,10 @@ func (b *Bus) dial(ctx context.Context) error {
 	if err != nil {
 		link.Cut()
 		publisher.Close()
-		return fmt.Errorf("%w: %w", postgres.ErrUnfenced, err)
+		return !intact, fmt.Errorf("%w: %w", postgres.ErrUnfenced, err)
 	}
 	b.publisher, b.link = publisher, link
-	return nil
+	return false, nil
 }
 
 // drop gives the publishing connection up without a word to the server, which may not be listening.

@@ -11,7 +11,7 @@ import (
 // exchange watches the bytes of one connection from one statement to the next. After an error it tells whether the server can have
 // run the statement.
 //
-// The server has certainly not run it in two cases.
+// The server has certainly not run it in three cases.
 //
 //   - Nothing was written.
 //   - The first thing that came after it was written is the goodbye with which the server ends a session between two messages:
@@ -21,6 +21,7 @@ import (
 //     CommandComplete when it has, and only then does it commit. A goodbye that stands in front of all of these was said before
 //     the statement was run: the server had not read it yet, or not all of it. The transaction that it would have been is
 //     rolled back.
+//   - The goodbye came before, right after the answer to the previous statement.
 //
 // In all other cases it may have, for example when the connection ends without a message (the statement or its answer may have been
 // lost), after the goodbye of a proxy (which does not know what the server does), and after a crash (57P02, which can be sent in the
@@ -32,12 +33,23 @@ type exchange struct {
 	answered bool      // what came first is no error
 	first    []byte    // what came first, if it is an error, as far as it matters
 	heard    time.Time // when something came last
+
+	// The server may end a session right after it has answered. The driver may then read the goodbye together with the answer, and nothing of
+	// it is left to be seen in the connection.
+	ready bool   // the server has said since begin that it waits for a statement
+	since []byte // what came after that, as far as it matters
+	ended bool   // the goodbye came before begin
 }
+
+// readyForQuery is the message with which the server waits for the next statement, outside of a transaction.
+var readyForQuery = []byte{'Z', 0, 0, 0, 5, 'I'}
 
 // begin is called before a statement is sent.
 func (x *exchange) begin() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.ended = x.over()
+	x.ready, x.since = false, x.since[:0]
 	x.watching, x.written, x.answered, x.first = true, false, false, nil
 }
 
@@ -45,7 +57,17 @@ func (x *exchange) begin() {
 func (x *exchange) untouched() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.watching && (!x.written || !x.answered && isGoodbye(x.first))
+	return x.watching && (x.ended || !x.written || !x.answered && isGoodbye(x.first))
+}
+
+// over tells whether the server has ended the session after its last answer. The caller holds mu.
+func (x *exchange) over() bool { return x.ended || x.ready && isGoodbye(x.since) }
+
+// isOver is over for callers that do not hold mu.
+func (x *exchange) isOver() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.over()
 }
 
 // idle is how long nothing came.
@@ -67,10 +89,20 @@ const maxGoodbye = 1024
 func (x *exchange) read(p []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(p) == 0 || !x.watching {
+	if len(p) == 0 {
 		return
 	}
 	x.heard = time.Now()
+	rest := p
+	if i := bytes.LastIndex(p, readyForQuery); i >= 0 {
+		x.ready, x.since, rest = true, x.since[:0], p[i+len(readyForQuery):]
+	}
+	if x.ready {
+		x.since = append(x.since, rest[:min(len(rest), maxGoodbye-len(x.since))]...)
+	}
+	if !x.watching {
+		return
+	}
 	if len(x.first) == 0 && p[0] != 'E' {
 		x.answered = true
 	}
@@ -90,7 +122,7 @@ func isGoodbye(message []byte) bool {
 	if length < header || length > int64(len(message)) {
 		return false
 	}
-	var severity, code, routine string
+	var severity, code, routine string // untranslated; SQLSTATE; the function in the server that has reported it
 	for fields := message[header:length]; len(fields) > 0 && fields[0] != 0; {
 		value, rest, found := bytes.Cut(fields[1:], []byte{0})
 		if !found {
@@ -106,12 +138,6 @@ func isGoodbye(message []byte) bool {
 		}
 		fields = rest
 	}
-	return IsGoodbye(severity, code, routine)
-}
-
-// IsGoodbye tells whether an error of the server is the end of a session that was idle, or was treated as if it were: by its severity,
-// untranslated, its SQLSTATE, and the name of the function in the server that reported it.
-func IsGoodbye(severity, code, routine string) bool {
 	return severity == "FATAL" && (code == adminShutdown || code == idleSessionTimeout) && routine == "ProcessInterrupts"
 }
 

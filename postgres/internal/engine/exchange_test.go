@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,6 +88,32 @@ func TestUntouched(t *testing.T) {
 	x.begin()
 	require.True(t, x.untouched(), "each statement counts for itself")
 	require.False(t, new(exchange).untouched(), "nothing is known before begin")
+}
+
+// TestGoodbyeRightAfterAnAnswer is read together with it, and not by the next statement.
+func TestGoodbyeRightAfterAnAnswer(t *testing.T) {
+	answer := []pgproto3.BackendMessage{&pgproto3.BindComplete{}, &pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")}, &pgproto3.ReadyForQuery{TxStatus: 'I'}}
+	end := goodbye("FATAL", "57P01", "ProcessInterrupts")
+	for name, c := range map[string]struct {
+		read []pgproto3.BackendMessage
+		want bool
+	}{
+		"Goodbye":         {slices.Concat(answer, []pgproto3.BackendMessage{end}), true},
+		"TwoAnswers":      {slices.Concat(answer, answer, []pgproto3.BackendMessage{end}), true},
+		"Nothing":         {answer, false},
+		"OfAProxy":        {slices.Concat(answer, []pgproto3.BackendMessage{goodbye("FATAL", "08P01", "")}), false},
+		"BeforeTheAnswer": {[]pgproto3.BackendMessage{answer[0], end}, false},
+		"InATransaction":  {[]pgproto3.BackendMessage{&pgproto3.ReadyForQuery{TxStatus: 'T'}, end}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := exchanged(t, []byte("statement"), encoded(t, c.read...), 4096)
+			require.False(t, x.untouched(), "the statement itself was run, or may have been")
+			require.Equal(t, c.want, x.isOver())
+			x.begin()
+			x.wrote(9)
+			require.Equal(t, c.want, x.untouched(), "the next one")
+		})
+	}
 }
 
 func FuzzGoodbye(f *testing.F) {

@@ -76,6 +76,6 @@ type DB interface {
 	// Writer returns what to write attachments to table, as it is written in SQL, with: itself, or what passes bytes
 	// faster.
 	Writer(ctx context.Context, table string) DB
-	// Fate tells what became of a statement that returned err.
-	Fate(err error) Fate
+	// Broken tells whether err means that a connection that stood was gone, or broke: on another one the statement may work.
+	Broken(err error) bool
 }

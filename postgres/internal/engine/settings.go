@@ -27,6 +27,10 @@ var (
 	Publishing = Settings(standing, unhurried)
 	Listening  = Settings(standing, unhurried, read)
 	Storing    = Settings(standing) // how long storing may take is up to the settings of the server
+
+	// Abandonable has the server end a statement, such as one that waits for a lock, when its connection was cut, also since 14. It is a statement
+	// of its own, because servers on systems that do not tell refuse it.
+	Abandonable = Settings([]string{"client_connection_check_interval", "1000"})
 )
 
 // Settings returns a statement that makes settings, given as names and values in turn. Those that the server does not know are left out.

@@ -89,7 +89,7 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	db, statements := s.writer(ctx)
 	_, arg := db.Bytes(body)
 	var found bool
-	err := once(ctx, db, func() (err error) {
+	err := repeatable(ctx, db, func() (err error) {
 		found, err = db.QueryRow(ctx, statements.put, []any{arg}, &id)
 		return err
 	})
@@ -121,20 +121,20 @@ func (s *Store) Expire(ctx context.Context, age time.Duration) error {
 	return repeatable(ctx, s.db, func() error { return s.db.Exec(ctx, s.expire, age.Seconds()) })
 }
 
-// once makes a call that must not be made twice, and makes it again if it certainly was not made because the connection was gone.
-func once(ctx context.Context, db DB, call func() error) error {
-	err := call()
-	if err != nil && ctx.Err() == nil && db.Fate(err) == Unsent {
-		err = call()
-	}
-	return err
-}
+// attempts is how often something is tried at most whose connection was gone: those that are idle may all be ended at the same
+// moment, so one more attempt is not enough.
+const attempts = 5
 
-// repeatable makes a call that may be made twice, and makes it again if the connection was gone or broke.
+// Again tells whether another attempt, after so many, is worthwhile.
+func Again(ctx context.Context, made int) bool { return made < attempts && ctx.Err() == nil }
+
+// repeatable makes a call, and makes it again if the connection was gone or broke. All calls of a store may be made twice: if a body is
+// stored twice, nobody knows of one of the rows, and Expire removes it.
 func repeatable(ctx context.Context, db DB, call func() error) error {
-	err := call()
-	if err != nil && ctx.Err() == nil && db.Fate(err) != Refused {
-		err = call()
+	for made := 1; ; made++ {
+		err := call()
+		if err == nil || !Again(ctx, made) || !db.Broken(err) {
+			return err
+		}
 	}
-	return err
 }

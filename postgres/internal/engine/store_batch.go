@@ -41,7 +41,7 @@ func (s *Store) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
 	var list string
 	db, statements := s.writer(ctx)
 	_, arg := db.Bytes(all)
-	err := once(ctx, db, func() error {
+	err := repeatable(ctx, db, func() error {
 		_, err := db.QueryRow(ctx, statements.putAll, []any{arg, "{" + strings.Join(lengths, ",") + "}"}, &list)
 		return err
 	})
