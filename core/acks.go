@@ -82,7 +82,7 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 		})
 	}
 	switch {
-	case ctx.Err() != nil, t.nobody: // no time is left, or nobody to be asked
+	case q.late(ctx), t.nobody: // no time is left, or nobody to be asked
 	case t.local:
 		local()
 	default:

@@ -71,7 +71,7 @@ func (t Target) ask(ctx context.Context, q *request, env *codec.Envelope) error 
 	defer t.ns.requests.end(q)
 	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout(), ErrTimeout)
 	defer cancel()
-	if !q.complete() && ctx.Err() == nil {
+	if !q.late(ctx) && !q.complete() {
 		t.send(ctx, q, env, nil)
 	}
 	return q.wait(ctx)

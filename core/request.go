@@ -234,6 +234,20 @@ func (q *request) check() {
 	}
 }
 
+// late ends the request if there is no time for it, also if there is nobody to be asked. It is called before anybody is.
+func (q *request) late(ctx context.Context) bool {
+	if ctx.Err() == nil {
+		return false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err = context.Cause(ctx); !q.ended {
+		q.ended = true
+		close(q.done)
+	}
+	return true
+}
+
 // abort ends the request with an error.
 func (q *request) abort(err error) {
 	q.mu.Lock()

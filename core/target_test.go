@@ -78,6 +78,26 @@ func TestNoTimeLeftIsATimeoutAtOnce(t *testing.T) {
 	})
 }
 
+func TestNoTimeLeftIsATimeoutAlsoWhereNobodyElseIsAsked(t *testing.T) {
+	each(t, func(t *testing.T, kind string) {
+		registry, _ := crowd("alice")
+		alone := newStage(t, registry)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		for name, target := range map[string]core.Target{"NoPeers": alone.ns.Target, "Local": alone.ns.Local(), "Nobody": alone.ns.To()} {
+			_, err := asks[kind](t.Context(), target.Timeout(0))
+			require.ErrorIs(t, err, core.ErrTimeout, name)
+			_, err = asks[kind](ended, target)
+			require.ErrorIs(t, err, context.Canceled, name)
+			_, err = asks[kind](t.Context(), target.Timeout(time.Second))
+			if kind != "ServerSideEmitWithAck" && name != "Nobody" {
+				continue // alice does not answer
+			}
+			require.NoError(t, err, name)
+		}
+	})
+}
+
 func TestNegativeTimeoutIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry, clients := crowd("alice")

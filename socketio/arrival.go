@@ -50,33 +50,28 @@ func (a *arrivals) add(s *Socket) {
 	a.count.Store(int32(len(a.all)))
 }
 
-// remove is called when they have decided, and the socket is not arriving any more.
+// remove is called when they have decided, and the socket has become a member, or may not.
 func (a *arrivals) remove(s *Socket) {
-	if a.count.Load() == 0 {
-		return
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.all, s)
 	a.count.Store(int32(len(a.all)))
 }
 
-// each calls f for the sockets in one of the rooms that are selected.
-func (a *arrivals) each(to backplane.Selector, f func(*Socket)) {
+// in returns the sockets in one of the rooms that are selected. Who looks at the members too does that afterwards: a socket becomes
+// one before it leaves the arrivals.
+func (a *arrivals) in(to backplane.Selector) (selected []*Socket) {
 	if a.count.Load() == 0 || len(to.Rooms) == 0 {
-		return
+		return nil
 	}
-	var selected []*Socket
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	for s := range a.all {
 		if s.awaitedIn(to) {
 			selected = append(selected, s)
 		}
 	}
-	a.mu.Unlock()
-	for _, s := range selected {
-		f(s)
-	}
+	return selected
 }
 
 // awaitedIn reports whether the socket will be in one of the rooms that are selected.
@@ -84,5 +79,6 @@ func (s *Socket) awaitedIn(to backplane.Selector) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := func(room string) bool { return room == s.id || slices.Contains(s.rooms, room) }
-	return s.arriving() && slices.ContainsFunc(to.Rooms, in) && !slices.ContainsFunc(to.Except, in)
+	state := s.state.Load()
+	return (state == connecting || state == held) && !s.lost.Load() && slices.ContainsFunc(to.Rooms, in) && !slices.ContainsFunc(to.Except, in)
 }

@@ -3,6 +3,8 @@ package socketio_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,6 +44,75 @@ func TestWhatAMiddlewareEmitsComesAfterTheConnection(t *testing.T) {
 				assert.Contains(t, p.next(), `2["`+event+`"`)
 			}
 		})
+	}
+}
+
+// A broadcast that wants acknowledgements reaches a client that is about to join, too, and is answered.
+func TestABroadcastWithAckWaitsForWhoIsAboutToJoin(t *testing.T) {
+	a, b := pair(t)
+	values := newEvents[[]backplane.Value]()
+	a.Use(func(s *socketio.Socket) error {
+		if err := s.Join("room"); err != nil {
+			return err
+		}
+		asked := newEvents[bool]()
+		s.OnAnyOutgoing(func(string, backplane.Args) { asked.add(true) })
+		go func() {
+			all, err := b.To("room").EmitWithAck(context.WithoutCancel(t.Context()), "q")
+			assert.NoError(t, err)
+			values.add(all)
+		}()
+		asked.next(t)
+		return nil
+	})
+	p := dial(t, a)
+	p.send("0")
+	assert.Contains(t, p.next(), `0{"sid":"`)
+	id, _, ok := cutID(p.next())
+	require.True(t, ok)
+	p.send(`3%s["yes"]`, id)
+	require.Len(t, values.next(t), 1)
+}
+
+// While a socket becomes a member, what is broadcast to its rooms reaches it once.
+func TestABroadcastFindsWhoIsJustJoining(t *testing.T) {
+	n := serve(t)
+	joined := connected(n.Namespace)
+	n.Use(func(s *socketio.Socket) error {
+		if err := s.Join("room"); err != nil {
+			return err
+		}
+		emitted := newEvents[bool]()
+		go func() {
+			i := 0
+			for ; len(joined.c) == 0; i++ {
+				if err := n.To("room").EmitAsync("e", i); !assert.NoError(t, err) {
+					break
+				}
+				if i == 0 {
+					emitted.add(true)
+				}
+				runtime.Gosched()
+			}
+			assert.NoError(t, n.To("room").EmitAsync("end", i))
+		}()
+		emitted.next(t)
+		return nil
+	})
+	for range 300 {
+		p := dial(t, n)
+		p.send("0")
+		assert.Contains(t, p.next(), `0{"sid":"`)
+		packet := p.next()
+		for i := 0; packet == fmt.Sprintf(`2["e",%d]`, i); i++ {
+			packet = p.next()
+			if packet == fmt.Sprintf(`2["end",%d]`, i+1) {
+				packet = ""
+				break
+			}
+		}
+		require.Empty(t, packet, "this comes out of turn")
+		joined.next(t).Disconnect(true)
 	}
 }
 

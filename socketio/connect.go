@@ -147,11 +147,15 @@ func (s *Socket) join() bool {
 		return false
 	}
 	rooms := s.rooms
-	s.rooms = nil
 	s.mu.Unlock()
-	s.ns.arrivals.remove(s)
 	s.begin()
 	s.ns.registry.Add((*member)(s), rooms...)
+	s.ns.arrivals.remove(s)
+	s.mu.Lock()
+	if s.state.Load() != gone { // else they are what it was in
+		s.rooms = nil
+	}
+	s.mu.Unlock()
 	missed, known := s.missed()
 	if !known {
 		s.forfeit()

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/excerpt"
@@ -61,9 +62,21 @@ func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.Send
 			s.deliverStamped(frame, o, offset)
 		}
 	}
-	l.Each(to, func(m backplane.Socket) { deliver((*Socket)(m.(*member))) })
-	l.ns.arrivals.each(to, deliver) // who joins meanwhile does not get it twice
+	l.selected(to, deliver)
 	return err
+}
+
+// selected calls f once for each socket that is selected, also while its middlewares decide.
+func (l *local) selected(to backplane.Selector, f func(*Socket)) {
+	arriving := l.ns.arrivals.in(to)
+	l.Each(to, func(m backplane.Socket) {
+		if s := (*Socket)(m.(*member)); !slices.Contains(arriving, s) {
+			f(s)
+		}
+	})
+	for _, s := range arriving {
+		f(s)
+	}
 }
 
 // BroadcastAck implements backplane.Local.
@@ -77,7 +90,7 @@ func (l *local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backpl
 			l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
 		} else {
 			l.announce(p, to)
-			l.Each(to, func(m backplane.Socket) { sockets = append(sockets, (*Socket)(m.(*member))) })
+			l.selected(to, func(s *Socket) { sockets = append(sockets, s) })
 		}
 	}
 	asked(len(sockets))
@@ -116,7 +129,7 @@ func (l *local) ServerSideEmit(args backplane.Args, reply func(backplane.Value))
 // announce tells the OnAnyOutgoing funcs of the selected sockets.
 func (l *local) announce(p *backplane.Packet, to backplane.Selector) {
 	if l.ns.curious.Load() > 0 {
-		l.Each(to, func(m backplane.Socket) { (*Socket)(m.(*member)).announce(p.Args) })
+		l.selected(to, func(s *Socket) { s.announce(p.Args) })
 	}
 }
 
