@@ -1,8 +1,11 @@
 package socketio
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
+	"weak"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
@@ -16,11 +19,12 @@ type resume struct {
 	joining  sync.Mutex // held while it joins
 
 	// guarded by the log's mu
-	joined   bool      // it has been in the registry
-	frozen   bool      // its session has gone elsewhere: no event is sent to this socket any more
-	saved    time.Time // when that was
-	heir     *Socket   // the socket that has taken over, nil: none has, or not from this one
-	offset   string    // see Session
+	joined   bool            // it has been in the registry
+	frozen   bool            // its session has gone elsewhere: no event is sent to this socket any more
+	saved    time.Time       // when that was
+	heir     *Socket         // the socket that has taken over, or come back, nil: none yet
+	late     map[string]bool // by room: whether it was joined or left since its session went elsewhere, and there is no heir
+	offset   string          // see Session
 	replayed bool
 	sent     string
 }
@@ -61,11 +65,15 @@ func (s *Socket) comeBack(pid, offset string) bool {
 		s.id = session.ID
 		s.resume = &resume{pid: pid, restored: &session}
 		log.owners[pid] = s
-		if old != nil {
-			old.bequeath(s)
-		} else {
-			s.rooms, s.data = session.Rooms, session.Data
+		s.rooms, s.data = session.Rooms, session.Data
+		before := old
+		if before == nil {
+			before = log.away[pid].Value()
 		}
+		if before != nil {
+			before.bequeath(s)
+		}
+		delete(log.away, pid)
 	}
 	log.moving.Unlock()
 	if old != nil {
@@ -99,34 +107,61 @@ func (l *recoveryLog) take(s *Socket) bool {
 	return true
 }
 
-// suspend returns the session of a socket, which the caller has taken. No event is sent to the socket from then on: all later events
-// count as missed.
+// suspend returns the session of a socket, which the caller has taken. No event is sent to the socket from then on: the client
+// has missed what comes now.
 func (s *Socket) suspend() Session {
-	rooms, data := s.Rooms(), s.Data()
 	log, r := s.ns.log, s.resume
 	log.mu.Lock()
-	defer log.mu.Unlock()
 	r.frozen, r.saved = true, time.Now()
-	if r.joined || r.restored == nil {
-		return Session{PID: r.pid, ID: s.id, Rooms: rooms, Data: data,
-			Offset: r.offset, Replayed: r.replayed, Sent: r.sent, Until: log.position()}
+	session := Session{PID: r.pid, ID: s.id, Offset: r.offset, Replayed: r.replayed, Sent: r.sent, Until: log.position()}
+	if !r.joined && r.restored != nil {
+		session = *r.restored
 	}
-	session := *r.restored
-	session.Rooms, session.Data = rooms, data
+	log.mu.Unlock()
+	session.Rooms, session.Data = s.Rooms(), s.Data() // not before: what is done from now on is the heir's
 	return session
 }
 
-// bequeath gives the rooms and data of a suspended socket to the one that has taken over.
+// bequeath makes another socket, which nobody else knows yet, the heir of a suspended one, with what was done to that since.
 func (s *Socket) bequeath(heir *Socket) {
 	log := s.ns.log
 	log.mu.Lock()
+	defer log.mu.Unlock()
 	s.resume.heir = heir
-	log.mu.Unlock()
-	rooms, data := s.Rooms(), s.Data()
-	heir.mu.Lock()
-	defer heir.mu.Unlock()
-	heir.rooms = append(rooms, heir.rooms...) // what s has joined meanwhile
-	heir.data = data
+	for room, joined := range s.resume.late {
+		heir.rooms = without(heir.rooms, []string{room})
+		if joined {
+			heir.rooms = append(heir.rooms, room)
+		}
+	}
+	s.resume.late = nil
+	heir.data = s.Data()
+}
+
+// moved notes that a socket has joined or left rooms after its session went elsewhere. It returns the heir, nil if there is none, and
+// false if these are more rooms than it may join.
+func (s *Socket) moved(rooms []string, joined bool) (heir *Socket, fits bool) {
+	if s.ns == nil || s.ns.log == nil {
+		return nil, true
+	}
+	log, r := s.ns.log, s.resume
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	switch {
+	case r.heir != nil || !r.frozen:
+		return r.heir, true
+	case time.Since(r.saved) > log.MaxDisconnection: // it does not come back
+		r.late = nil
+		return nil, true
+	case !s.client.server.config.roomsFit(slices.Collect(maps.Keys(r.late)), rooms):
+		return nil, !joined
+	case r.late == nil:
+		r.late = make(map[string]bool)
+	}
+	for _, room := range rooms {
+		r.late[room] = joined
+	}
+	return nil, true
 }
 
 // retire ends a socket whose session was taken, and its connection. When it returns, the funcs of OnDisconnect have been called, unless
@@ -157,7 +192,19 @@ func (s *Socket) save() {
 	if log.take(s) {
 		log.Sessions.Save(log.namespace, s.suspend())
 		log.saved.Store(time.Now().UnixNano())
+		log.remember(s)
 	}
+}
+
+// remember has the socket whose session was saved inherited by who comes back to it, if somebody still has it by then, such as a handler that
+// runs. The caller holds moving.
+func (l *recoveryLog) remember(s *Socket) {
+	l.away[s.resume.pid] = weak.Make(s)
+	if len(l.away) < l.sweep {
+		return
+	}
+	maps.DeleteFunc(l.away, func(_ string, p weak.Pointer[Socket]) bool { return p.Value() == nil })
+	l.sweep = max(64, 2*len(l.away))
 }
 
 // forfeit forgets the session of a socket whose client may not come back.

@@ -221,3 +221,46 @@ func TestRecoveryAfterARefusal(t *testing.T) {
 	require.ElementsMatch(t, []string{r.id, "room"}, joined.next(t).Rooms())
 	require.Equal(t, 1, n.SocketsCount())
 }
+
+// A handler outlives the connections after its own, whose ends are noticed: each of them goes by way of Sessions.
+func TestRecoveryWhileAHandlerOutlivesItsSuccessors(t *testing.T) {
+	n, joined, gone := recoverable(t)
+	r := enter(t, n, "")
+	old := joined.next(t)
+	entered, proceed, done := make(chan struct{}), make(chan string), make(chan struct{})
+	old.On("slow", func() {
+		close(entered)
+		for name := range proceed {
+			assert.NoError(t, old.Join(name))
+			old.Leave("not " + name)
+			old.SetData(name)
+			assert.NoError(t, old.Emit(name))
+			done <- struct{}{}
+		}
+	})
+	r.send(`2["slow"]`)
+	<-entered
+	var rooms []string
+	for _, name := range []string{"second", "third", "fourth"} {
+		back := enter(t, n, r.auth())
+		require.Equal(t, r.id, back.id)
+		again := joined.next(t)
+		require.True(t, again.Recovered())
+		require.NoError(t, again.Join("not "+name, "not "+name+", away"))
+		proceed <- name
+		<-done
+		require.Equal(t, name, again.Data())
+		require.Equal(t, name, back.event())
+		back.lose(t, gone)
+		proceed <- name + ", away"
+		<-done
+		r = enter(t, n, back.auth())
+		require.Equal(t, name+", away", r.event())
+		again = joined.next(t)
+		require.True(t, again.Recovered())
+		require.Equal(t, name+", away", again.Data())
+		rooms = append(rooms, name, name+", away")
+		require.ElementsMatch(t, append([]string{r.id}, rooms...), again.Rooms())
+	}
+	close(proceed)
+}

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/backplane-go/backplane"
 )
@@ -96,10 +97,12 @@ type recoveryLog struct {
 	namespace string
 	saved     atomic.Int64 // when a session was saved last, in Unix nanoseconds; 0: none was
 
-	// moving guards owners. It is held while a session goes from a socket to Sessions, and from there to another socket, so
+	// moving guards owners, away and sweep. It is held while a session goes from a socket to Sessions, and from there to another socket, so
 	// that a client never comes in between. It is locked before mu.
 	moving sync.Mutex
-	owners map[string]*Socket // by pid. Its hash is seeded, so that the time that a look-up takes tells nothing about pids.
+	owners map[string]*Socket              // by pid. Its hash is seeded, so that the time that a look-up takes tells nothing about pids.
+	away   map[string]weak.Pointer[Socket] // by pid: sockets whose sessions were saved
+	sweep  int                             // at how many those that nobody has any more are removed from away
 
 	// mu makes the order of the log that in which every client gets the events: the offset of the last one says what
 	// it has got. Sending, which is done while mu is held, does not block.
@@ -109,7 +112,7 @@ type recoveryLog struct {
 }
 
 func newRecoveryLog(r *Recovery, namespace string) *recoveryLog {
-	return &recoveryLog{Recovery: r, namespace: namespace, owners: make(map[string]*Socket)}
+	return &recoveryLog{Recovery: r, namespace: namespace, owners: make(map[string]*Socket), away: make(map[string]weak.Pointer[Socket])}
 }
 
 // stamp returns the offset for an event, which is kept unless it is volatile. A volatile event has the offset of the one before:

@@ -122,8 +122,11 @@ func (s *Socket) SetData(data any) {
 // socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow, it joins none of them, and Join returns a *QuotaError.
 func (s *Socket) Join(rooms ...string) error {
 	err := s.joinRooms(rooms)
-	if heir := s.successor(); heir != s {
+	switch heir, fits := s.moved(rooms, true); {
+	case heir != nil:
 		return heir.Join(rooms...)
+	case !fits:
+		return s.client.reached(QuotaRooms, s)
 	}
 	return err
 }
@@ -164,7 +167,7 @@ func (c *Config) roomsFit(rooms, more []string) bool {
 // Leave makes the socket leave rooms.
 func (s *Socket) Leave(rooms ...string) {
 	s.leaveRooms(rooms)
-	if heir := s.successor(); heir != s {
+	if heir, _ := s.moved(rooms, false); heir != nil {
 		heir.Leave(rooms...)
 	}
 }
