@@ -68,6 +68,15 @@ func (p *parser) name(field string) (name string, ok bool) {
 	return "", false
 }
 
+// sender reads a string, or a number as its text, as a Node.js node has that is given its process id as its uid. null is no sender.
+func (p *parser) sender(field string) string {
+	if p.err == nil && p.r.kind() == kindNumber {
+		uid, _ := p.name(field)
+		return uid
+	}
+	return p.str(field)
+}
+
 // names reads an array of names. given reports whether it has elements, some of which may name nothing.
 func (p *parser) names(field string) (list []string, given bool) {
 	if p.err != nil {

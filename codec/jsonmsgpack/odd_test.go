@@ -60,6 +60,7 @@ var odd = []struct {
 	// What Node.js says beside it is not odd.
 	{`{"type":3,"source":"_sio_adapter","nodeId":"n","nonce":1,"data":{"packet":{"type":2,"nsp":"/","id":7,"options":{},"data":["e"]},"opts":{"flags":{"local":false,"broadcast":true,"binary":false}}}}`,
 		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, nil, 0},
+	{`{"type":2,"uid":4711}`, `{"type":2,"uid":"4711"}`, nil, 0},
 	{`{"type":2,"uid":null,"nsp":null,"process":null,"clock":null,"closeHash":null,"attachmentId":null}`, `{"type":2}`, nil, 0},
 }
 

@@ -157,6 +157,9 @@ func (o *oracle) message(all map[string]any) meaning {
 	env := &m.Env
 	env.Type = codec.Type(o.integer(all["type"], math.MinInt32, math.MaxInt32))
 	o.known(all, "type", "uid", "nsp", "requesterUid", "process", "clock", "closeHash", "closeKey", "attachmentId", "attachmentKey", "data", "source", "nodeId", "nonce")
+	if _, is := all["uid"].(json.Number); is {
+		all["uid"] = o.name(all["uid"])
+	}
 	env.UID, env.NSP, env.RequesterUID = o.text(all["uid"]), o.text(all["nsp"]), loose[string](o, all["requesterUid"])
 	env.Process, env.AttachmentKey = loose[string](o, all["process"]), loose[string](o, all["attachmentKey"])
 	if n, ok := all["clock"].(json.Number); ok {

@@ -32,7 +32,7 @@ func (p *parser) envelope() *codec.Envelope {
 			env.Type = codec.Type(p.integer("type", message.MinType, message.MaxType))
 			typed = true
 		case "uid":
-			env.UID = p.str("uid")
+			env.UID = p.sender("uid")
 		case "nsp":
 			env.NSP = p.str("nsp")
 		case "attachmentId":

@@ -89,7 +89,7 @@ func TestRefusesWhatItCannotUnderstand(t *testing.T) {
 		``: "", ` `: "", `null`: "not a map", `[]`: "not a map", `"x"`: "not a map", `{`: "", `{"type":2`: "", `{"type":2,}`: "", `{"type" 2}`: "", `{type:2}`: "key",
 		`{"type":2}x`: "follows", `{"type":2}{}`: "follows", `{,"type":2}`: "", `{"type":2 "uid":""}`: "", "{\"type\":2,\"a\":\"\xff\"}": "UTF-8", "{\"type\":2,\"a\":\"\x00\"}": "",
 		`{}`: "type: missing", `{"type":null}`: "type", `{"type":"2"}`: "type", `{"type":2.5}`: "type", `{"type":1e300}`: "type", `{"type":3000000000}`: "type", `{"type":true}`: "type",
-		`{"type":2,"uid":5}`: "uid", `{"type":2,"nsp":{}}`: "nsp", `{"type":2,"uid":"a}`: "", `{"type":2,"uid":"\x"}`: "",
+		`{"type":2,"uid":[5]}`: "uid", `{"type":2,"nsp":{}}`: "nsp", `{"type":2,"uid":"a}`: "", `{"type":2,"uid":"\x"}`: "",
 		`{"type":3,"attachmentId":{}}`: "data: missing", `{"type":3,"attachmentId":1.5}`: "attachmentId", `{"type":3,"attachmentId":-1}`: "attachmentId", `{"type":3,"attachmentId":true}`: "data: missing",
 		`{"type":3}`: "data: missing", `{"type":3,"data":null}`: "data", `{"type":3,"data":[]}`: "data", `{"data":5,"type":3}`: "data",
 		`{"type":3,"data":{}}`: "missing", `{"type":3,"data":{"packet":{"type":2,"data":["e"]}}}`: "data.opts: missing", `{"type":3,"data":{"opts":{}}}`: "data.packet: missing",
