@@ -90,7 +90,7 @@ var reconnectScenarios = []scenario{
 			require.ErrorContains(f, err, "not connected")
 		}
 	}},
-	{name: "ManyComeAndGo", config: config{pingInterval: pingSoon, pingTimeout: pongLate}, over: everyTransport, run: func(f *fixture) {
+	{name: "ManyComeAndGo", config: config{pingInterval: pingSoon, pingTimeout: 5 * pongLate}, over: everyTransport, run: func(f *fixture) {
 		healthy := f.connect(clientSpec{})
 		const n = 40
 		clients := make([]*client, n)
