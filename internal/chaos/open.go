@@ -55,6 +55,9 @@ func (n *node) open(orders <-chan Order) error {
 const (
 	openLimit  = 10 * time.Second
 	closeLimit = 8 * time.Second
+	// emitLimit is how long Emit may take without a deadline of its own: a store that does not answer costs one and a half
+	// timeouts, a batch that is on its way one, and so does its own.
+	emitLimit = publishTimeout * 7 / 2
 )
 
 func (n *node) tryOpen() (err error) {
@@ -101,7 +104,7 @@ func (n *node) tryOpen() (err error) {
 			return err
 		}
 		n.spaces = append(n.spaces, ns)
-		n.streams = append(n.streams, &stream{node: n.config.Number, number: number, ns: ns, record: n.record, limit: 2 * publishTimeout,
+		n.streams = append(n.streams, &stream{node: n.config.Number, number: number, ns: ns, record: n.record, limit: emitLimit,
 			random: rand.New(rand.NewPCG(n.config.Seed, uint64(number)))})
 	}
 	return nil
