@@ -11,7 +11,7 @@ import (
 // and aim as marks. It is SVG without scripts or fonts of its own, and readable on light and dark backgrounds.
 func chart(file resultFile) []byte {
 	const (
-		left, top, width = 330, 64, 560
+		left, top, width = 400, 64, 560
 		bar, gap         = 16, 10
 		least, most      = 0.5, 32.0
 	)
