@@ -5,10 +5,7 @@ import "time"
 // packetCases are about Socket.IO: namespaces, events, acknowledgements and what is no packet.
 var packetCases = []protocolCase{
 	{name: "Connect", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 420["auth"]
 		a< 430[{}]`},
 	{name: "Connect/WithPayload", steps: `
@@ -87,17 +84,11 @@ var packetCases = []protocolCase{
 		a closed`},
 
 	{name: "Disconnect/MainNamespace", config: quick, steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 41
 		a< 2`},
 	{name: "Disconnect/CustomNamespace", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 40/custom,
 		a< 40/custom,{"sid":"$custom"}
 		a> 41/custom,
@@ -117,17 +108,11 @@ var packetCases = []protocolCase{
 		a< 42["back",1]`},
 
 	{name: "Event/Text", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 42["back",{"3":[true,null,1.5,"2"]}]
 		a< 42["back",{"3":[true,null,1.5,"2"]}]`},
 	{name: "Event/Binary", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 452-["back",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]
 		a>> 010203
 		a>> 040506
@@ -144,19 +129,13 @@ var packetCases = []protocolCase{
 		a< 451-/custom,["back",{"_placeholder":true,"num":0}]
 		a<< 00ff`},
 	{name: "Event/WithAck", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 42456["echo3",1,"2",{"3":[false]}]
 		a< 43456[1,"2",{"3":[false]}]
 		a> 427["nothing"]
 		a< 437[]`},
 	{name: "Event/BinaryWithAck", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 452-789["echo3",{"_placeholder":true,"num":0},0,{"_placeholder":true,"num":1}]
 		a>> 010203
 		a>> 040506
@@ -164,84 +143,51 @@ var packetCases = []protocolCase{
 		a<< 010203
 		a<< 040506`},
 	{name: "Event/AckOfTheClient", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 421["ask me","why"]
 		a< 42$id["question","why"]
 		a> 43$id["because"]
 		a< 431["because"]`},
 	{name: "Event/OnWhichNobodyListens", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 425["nobody"]
 		a> 42["back",1]
 		a< 42["back",1]`},
 
 	{name: "Invalid/PacketType", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 4abc
 		a closed`},
 	{name: "Invalid/Payload", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 42{}
 		a closed`},
 	{name: "Invalid/NameOfAnEvent", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 42[{}]
 		a closed`},
 	{name: "Invalid/NoEvent", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 42[]
 		a closed`},
 	{name: "Invalid/AckID", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 42abc["echo",1]
 		a closed`},
 	{name: "Invalid/PayloadOfADisconnect", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 41{}
 		a closed`},
 	{name: "Invalid/ReservedEvent", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 42["disconnecting"]
 		a closed`},
 	{name: "Invalid/BytesNobodyAnnounced", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a>> 010203
 		a closed`},
 	{name: "Invalid/TextInPlaceOfBytes", steps: `
-		a: transport=websocket
-		a< 0{"sid":"$sid",*
-		a> 40
-		a< 40{"sid":"$socket"}
+		a joins
 		a> 451-["back",{"_placeholder":true,"num":0}]
 		a> 42["back",1]
 		a closed`},

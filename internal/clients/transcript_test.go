@@ -23,6 +23,7 @@ import (
 //	a> TEXT, a>> HEX                sends a text, or bytes
 //	a< TEXT, a<< HEX                receives it
 //	a closed                        the server closes the connection
+//	a joins                         opens a WebSocket, called a, and joins the namespace "/", which gives $sid and $socket
 //
 // QUERY follows "/socket.io/?EIO=4&", or is a whole path. In what is received, $name is what it was before, or, at first, any word
 // from then on called so; * is anything. ^ stands for the separator of packets in a body.
@@ -37,8 +38,9 @@ var (
 	pollStep    = regexp.MustCompile(`^(poll|over|gone) (\S+) ?(.*)$`)
 	requestStep = regexp.MustCompile(`^([A-Z]+) (\S+)(?: (.*?))??(?: -> (\d+ ?.*))?$`)
 	dialStep    = regexp.MustCompile(`^(\w+): (\S+)( -> refused)?$`)
+	joinStep    = regexp.MustCompile(`^(\w+) joins$`)
 	socketStep  = regexp.MustCompile(`^(\w+)(>>?|<<?| closed) ?(.*)$`)
-	name        = regexp.MustCompile(`\$[a-z]+`)
+	variable    = regexp.MustCompile(`\$[a-z]+`)
 )
 
 // plays carries out a transcript. It fails at the first step that does not come about.
@@ -74,6 +76,12 @@ func (t *transcript) step(step string) {
 		}
 		require.Equal(t.f, m[3] != "", err != nil, "%s: %v", step, err)
 		t.sockets[m[1]] = s
+		return
+	}
+	if m := joinStep.FindStringSubmatch(step); m != nil {
+		for _, s := range []string{`: transport=websocket`, `< 0{"sid":"$sid",*`, `> 40`, `< 40{"sid":"$socket"}`} {
+			t.step(m[1] + s)
+		}
 		return
 	}
 	m := socketStep.FindStringSubmatch(step)
@@ -135,7 +143,7 @@ func (t *transcript) request(method, query, body string) string {
 
 // fill puts in what names stand for.
 func (t *transcript) fill(text string) string {
-	return name.ReplaceAllStringFunc(text, func(n string) string { return t.names[n] })
+	return variable.ReplaceAllStringFunc(text, func(n string) string { return t.names[n] })
 }
 
 // matches compares what came with what was to come.
