@@ -44,6 +44,11 @@ var (
 const MaxDepth = 100
 
 // Codec writes and reads envelopes. It is safe for concurrent use.
+//
+// What a codec carries is everything that an Envelope can say: text of any language, uids and ids of any length, any number of rooms, Opts with
+// Except and without Rooms, maps and lists of any length up to MaxDepth levels. A number arrives as the same number: integers exactly, up to
+// 64 bits, everything else as a float64, the sign of -0 included. A time arrives as the same instant, to the millisecond, also before 1970
+// and after 2038. User data that was parsed (Raw, RawArgs) is passed on as it is, duplicate keys included.
 type Codec interface {
 	// Append appends env in the given form to dst and returns the extended slice. It returns ErrBinary if f is
 	// Text and env holds bytes that the text form cannot carry, and ErrNobody if Opts.Nobody is set; dst's content up to its
@@ -51,7 +56,8 @@ type Codec interface {
 	Append(dst []byte, env *Envelope, f Format) ([]byte, error)
 
 	// Parse reads one envelope. The envelope may keep parts of p, which the caller must not change afterwards.
-	// It never panics on foreign bytes: whatever it cannot read is an error that wraps ErrMalformed. A type it does not know is
+	// It never panics on foreign bytes: whatever it cannot read is an error that wraps ErrMalformed, and so are bytes behind
+	// the message. A type it does not know is
 	// no error (the envelope then has that Type and no data).
 	//
 	// It skips what is invalid but not needed, and counts it in Envelope.Skipped: unknown fields, values of a wrong type in

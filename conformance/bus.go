@@ -19,6 +19,17 @@ type Harness struct {
 	// sessions, and returns once that is done: the sessions may notice it later. Afterwards the medium works.
 	Sever func(tb testing.TB, bus transport.Bus)
 
+	// SeverPublisher breaks the connections on which bus publishes, as an outage would, and returns once that is done. Afterwards the
+	// medium works. If it is nil, what a Publish does after an outage is proven with Sever alone.
+	SeverPublisher func(tb testing.TB, bus transport.Bus)
+
+	// NoServer returns a bus whose server cannot be reached, such as one with the address of a closed port.
+	NoServer func(tb testing.TB) transport.Bus
+
+	// Stall makes the medium swallow everything, without closing a connection, until resume is called. What is under way then can
+	// only end with its context.
+	Stall func(tb testing.TB, bus transport.Bus) (resume func())
+
 	// Leftovers tells what closed sessions left outside of this process, such as connections or temporary
 	// queues: one line each, none at best. It is asked repeatedly until there is nothing, or Patience has passed.
 	Leftovers func(tb testing.TB) []string

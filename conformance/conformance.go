@@ -54,6 +54,7 @@ type probe struct {
 	testing.TB
 	why      string
 	patience time.Duration
+	soak     bool
 	trouble  atomic.Pointer[error] // the first one in the background
 }
 
@@ -62,6 +63,14 @@ func newProbe(tb testing.TB, why string, patience time.Duration) *probe {
 		patience = defaultPatience
 	}
 	return &probe{TB: tb, why: why, patience: patience}
+}
+
+// scale returns how many, or how large: quick in the quick profile, soak in that of Soak.
+func (p *probe) scale(quick, soak int) int {
+	if p.soak {
+		return soak
+	}
+	return quick
 }
 
 // fail ends the check. It is called from the check's own goroutine only.

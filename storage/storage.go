@@ -4,7 +4,19 @@
 // # Delivery
 //
 // A body can be read any number of times until it expires. After that its readers get ErrNotFound: a node
-// that is slower than the age given to Expire loses the message, and says so.
+// that is slower than the age given to Expire loses the message, and says so. The age of a body counts from its Put, by the
+// store's clock; reading it does not make it younger.
+//
+// # Stores with a time to live
+//
+// A store that removes bodies on its own, such as Redis with PEXPIRE, sets a time to live when a body is put: at least as long as the age that
+// the cluster passes to Expire (core.Config.AttachmentAge), so that no body goes early. Its Expire may then do nothing. Reading must not prolong it.
+//
+// # Sizes and contexts
+//
+// A store keeps bodies of up to MinBody bytes at least, and refuses larger ones with an error, never cut. Every method
+// returns soon after its context has ended, with an error for which errors.Is(err, ctx.Err()) is true, and begins nothing if it had
+// ended before. A Put that was interrupted may have kept the body: it expires like any other.
 package storage
 
 import (
@@ -16,22 +28,28 @@ import (
 // ErrNotFound is returned by Get for an id that was never given, or whose body has expired.
 var ErrNotFound = errors.New("storage: not found")
 
+// MinBody is the size in bytes of the largest body that every store has to keep: 64 MiB.
+const MinBody = 64 << 20
+
 // Store keeps bodies for a short time. It is safe for concurrent use and retries nothing. A panic is treated as an error of the call. Get must
 // not end the goroutine that calls it (runtime.Goexit).
 type Store interface {
 	// Put keeps a copy of body and returns its id, which any node can read as soon as Put has returned.
-	// An id is valid UTF-8, not empty, and at most 255 bytes.
+	// An id is valid UTF-8 without NUL, not empty, and at most 255 bytes. It is not given twice, not even after its body has expired.
 	Put(ctx context.Context, body []byte) (id string, err error)
 
 	// Get returns the body of id. It belongs to the caller. ErrNotFound (possibly wrapped) means that there is
-	// none, also when id is malformed: ids come from other nodes and are data.
+	// none, also when id is malformed: ids come from other nodes and are data. An id is compared byte by byte: what differs from a
+	// given one in a space, a leading zero or the case of a letter is another id.
 	Get(ctx context.Context, id string) ([]byte, error)
 
-	// Expire removes the bodies that were put longer than age ago.
+	// Expire removes the bodies that were put longer than age ago, all of them, however many there are, and no other one. A store whose
+	// bodies have a time to live may do nothing.
 	Expire(ctx context.Context, age time.Duration) error
 }
 
-// Batch is implemented by a Store that can put or get many bodies in one round trip.
+// Batch is implemented by a Store that can put or get many bodies in one round trip. Batches have any length; a store whose server has a
+// limit divides them.
 type Batch interface {
 	Store
 
