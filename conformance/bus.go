@@ -49,6 +49,6 @@ func Bus(t *testing.T, h Harness) {
 
 // busChecks returns the checks in the order in which an author of a bus wants them to pass.
 func busChecks() []check[*busCase] {
-	return slices.Concat(deliveryChecks, orderChecks, listenChecks, receiveChecks, contentChecks, limitChecks,
+	return slices.Concat(deliveryChecks, orderChecks, listenChecks, receiveChecks, contentChecks, nameChecks, limitChecks,
 		concurrencyChecks, closeChecks, severChecks, leftoverChecks)
 }

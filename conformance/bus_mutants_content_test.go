@@ -3,9 +3,7 @@ package conformance_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"unicode/utf8"
@@ -15,30 +13,6 @@ import (
 )
 
 var contentMutants = []mutant[conformance.Harness]{
-	renaming("ChannelsAreData", "folds case, as an unquoted identifier", strings.ToLower),
-	renaming("ChannelsAreData", "cuts names to 63 bytes, as LISTEN", func(s string) string { return s[:min(63, len(s))] }),
-	renaming("ChannelsAreData", "trims names", strings.TrimSpace),
-	renaming("ChannelsAreData", "cleans names", func(s string) string { return strings.NewReplacer(`"`, "", `'`, "").Replace(s) }),
-	breaks("ChannelsAreData", "takes names for prefixes", func(t *testing.T, b *bus) {
-		b.oneChannel(func(channel string, listening map[string]int) int {
-			for name := range listening {
-				if strings.HasPrefix(channel, name) {
-					return 1
-				}
-			}
-			return 0
-		})
-	}),
-	breaks("ChannelsAreData", "pastes names into statements", func(t *testing.T, b *bus) {
-		b.session = func(s *session) {
-			s.listen = func(ctx context.Context, channel string) error {
-				if strings.Contains(channel, `"`) {
-					return errors.New("syntax error")
-				}
-				return s.Session.Listen(ctx, channel)
-			}
-		}
-	}),
 	payload("PayloadsAreData", "repairs what is no text", func(p []byte) []byte { return bytes.ToValidUTF8(p, []byte("\ufffd")) }),
 	payload("PayloadsAreData", "trims payloads, as a line protocol", bytes.TrimSpace),
 	payload("PayloadsAreData", "ends at NUL, as a C string", func(p []byte) []byte {
@@ -102,16 +76,6 @@ var contentMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
-}
-
-// renaming returns a mutant that changes channel names in Publish and Listen.
-func renaming(check, bug string, rename func(string) string) mutant[conformance.Harness] {
-	return breaks(check, bug, func(t *testing.T, b *bus) {
-		b.each(func(m *transport.Message) { m.Channel = rename(m.Channel) })
-		b.session = func(s *session) {
-			s.listen = func(ctx context.Context, channel string) error { return s.Session.Listen(ctx, rename(channel)) }
-		}
-	})
 }
 
 // payload returns a mutant that changes payloads.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/transport"
@@ -180,106 +179,4 @@ func breaksListenAll(check, bug string, listenAll func(ctx context.Context, s *s
 	return breaksSession(check, bug, func(_ *testing.T, s *session) {
 		s.listenAll = func(ctx context.Context, channels []string) error { return listenAll(ctx, s, channels) }
 	})
-}
-
-var receiveMutants = []mutant[conformance.Harness]{
-	breaksReceive("ReceiveEndsWithItsContext", "calls it a timeout", func(ctx context.Context, s *session) (transport.Message, error) {
-		m, err := s.Session.Receive(ctx)
-		if err != nil && ctx.Err() != nil {
-			err = errors.New("i/o timeout")
-		}
-		return m, err
-	}),
-	breaksReceive("ReceiveEndsWithItsContext", "says cancelled when the deadline has passed", func(ctx context.Context, s *session) (transport.Message, error) {
-		m, err := s.Session.Receive(ctx)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = context.Canceled
-		}
-		return m, err
-	}),
-	breaksReceive("ReceiveEndsWithItsContext", "returns an empty message at the deadline", func(ctx context.Context, s *session) (transport.Message, error) {
-		m, err := s.Session.Receive(ctx)
-		if ctx.Err() != nil {
-			err = nil
-		}
-		return m, err
-	}),
-	breaksReceive("ReceiveEndsWithItsContext", "loses its connection when interrupted", func(ctx context.Context, s *session) (transport.Message, error) {
-		m, err := s.Session.Receive(ctx)
-		if ctx.Err() != nil {
-			s.Session.Close(ctx)
-		}
-		return m, err
-	}),
-	breaksSession("ReceiveEndsWithItsContext", "does not watch its context", func(t *testing.T, s *session) {
-		s.receive = func(context.Context) (transport.Message, error) { return s.Session.Receive(t.Context()) }
-	}),
-	breaksSession("CancelledReceiveLosesNothing", "leaves a reader behind that takes the next message", func(_ *testing.T, s *session) {
-		interrupted := false
-		s.receive = func(ctx context.Context) (transport.Message, error) {
-			if interrupted {
-				interrupted = false
-				s.Session.Receive(ctx)
-			}
-			m, err := s.Session.Receive(ctx)
-			interrupted = ctx.Err() != nil
-			return m, err
-		}
-	}),
-	breaksReceive("CancelledReceiveLosesNothing", "drops what arrives as the context ends", func(ctx context.Context, s *session) (transport.Message, error) {
-		m, err := s.Session.Receive(ctx)
-		if err == nil {
-			time.Sleep(200 * time.Microsecond) // is in the middle of reading
-			err = ctx.Err()
-		}
-		return m, err
-	}),
-	breaks("EndedContextFailsFast", "publishes whatever the context says", func(t *testing.T, b *bus) {
-		b.publish = func(_ context.Context, msgs ...transport.Message) error { return b.Hub.Publish(t.Context(), msgs...) }
-	}),
-	breaks("EndedContextFailsFast", "opens whatever the context says", func(t *testing.T, b *bus) {
-		b.open = func(context.Context) (transport.Session, error) { return b.Hub.Open(t.Context()) }
-	}),
-	breaksSession("EndedContextFailsFast", "listens whatever the context says", func(t *testing.T, s *session) {
-		s.listen = func(_ context.Context, channel string) error { return s.Session.Listen(t.Context(), channel) }
-	}),
-	breaksReceive("EndedContextFailsFast", "breaks at a context that has ended", func(ctx context.Context, s *session) (transport.Message, error) {
-		if ctx.Err() != nil {
-			s.Session.Close(ctx)
-		}
-		return s.Session.Receive(ctx)
-	}),
-	breaksSession("EndedContextFailsFast", "receives whatever the context says", func(t *testing.T, s *session) {
-		s.receive = func(context.Context) (transport.Message, error) { return s.Session.Receive(t.Context()) }
-	}),
-}
-
-// breaksSession returns a mutant each of whose sessions is changed.
-func breaksSession(check, bug string, change func(t *testing.T, s *session)) mutant[conformance.Harness] {
-	return breaks(check, bug, func(t *testing.T, b *bus) {
-		b.session = func(s *session) { change(t, s) }
-	})
-}
-
-// breaksReceive returns a mutant with another Receive.
-func breaksReceive(check, bug string, receive func(ctx context.Context, s *session) (transport.Message, error)) mutant[conformance.Harness] {
-	return breaksSession(check, bug, func(_ *testing.T, s *session) {
-		s.receive = func(ctx context.Context) (transport.Message, error) { return receive(ctx, s) }
-	})
-}
-
-// drop receives and forgets what waits.
-func (s *session) drop(ctx context.Context) {
-	for {
-		if _, err := s.soon(ctx); err != nil {
-			return
-		}
-	}
-}
-
-// soon receives what is there already.
-func (s *session) soon(ctx context.Context) (transport.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
-	defer cancel()
-	return s.Session.Receive(ctx)
 }
