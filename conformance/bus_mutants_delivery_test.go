@@ -111,23 +111,10 @@ var deliveryMutants = []mutant[conformance.Harness]{
 	merging("NothingArrivesTwice", "sends a batch again, as a retry does", func(msgs []transport.Message) []transport.Message {
 		return append(msgs, msgs...)
 	}),
-	breaks("NothingArrivesTwice", "delivers every fifth message again", func(t *testing.T, b *bus) {
-		b.session = func(s *session) {
-			var last transport.Message
-			n := 0
-			s.receive = func(ctx context.Context) (transport.Message, error) {
-				if n++; n%5 == 0 {
-					return last, nil
-				}
-				m, err := s.Session.Receive(ctx)
-				last = m
-				return m, err
-			}
-		}
-	}),
-	merging("LargeBatchArrives", "sends at most 1000 messages of a batch", func(msgs []transport.Message) []transport.Message {
-		return msgs[:min(len(msgs), 1000)]
-	}),
+	flawed("NothingArrivesTwice", receiving, every(5), doubled),
+	flawed("NothingArrivesTwice", publishing, onSecondChannel, doubledLater(1)),
+	flawed("LargeBatchArrives", publishing, beyondInBatch(1000), lost),
+	flawed("LargeBatchArrives", receiving, nth(2999), swapped),
 	breaks("LargeBatchArrives", "refuses more parameters than a statement can have", func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if len(msgs) > 2000 {

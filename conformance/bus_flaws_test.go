@@ -1,0 +1,281 @@
+package conformance_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// A mutant of a bus whose messages suffer on their way is made of three parts, in one line:
+//
+//	flawed("AllSizesArrive", receiving, atLeast(4096), lost)
+//
+// On which side, which messages, and what becomes of them.
+
+// side is where a flaw is.
+type side struct {
+	name  string
+	apply func(b *bus, flaw func() *flaw)
+}
+
+// publishing is a flaw of Publish, with its own state for each bus.
+var publishing = side{"publishing", func(b *bus, newFlaw func() *flaw) {
+	f, outages := newFlaw(), int32(0)
+	b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+		f.mu.Lock()
+		if now := b.outages.Load(); now != outages {
+			outages, f.outage = now, true
+			f.sinceOutage = 0
+		}
+		var sent []transport.Message
+		for i, m := range msgs {
+			sent = append(sent, f.pass(m, passage{batch: len(msgs), index: i + 1})...)
+		}
+		f.mu.Unlock()
+		return b.Hub.Publish(ctx, sent...)
+	}
+}}
+
+// receiving is a flaw of Receive, with its own state for each session.
+var receiving = side{"receiving", func(b *bus, newFlaw func() *flaw) {
+	b.session = func(s *session) {
+		f := newFlaw()
+		f.outage = b.outages.Load() > 0
+		s.listen = func(ctx context.Context, channel string) error {
+			f.sinceListen = 0
+			return s.Session.Listen(ctx, channel)
+		}
+		var ready []transport.Message
+		s.receive = func(ctx context.Context) (m transport.Message, err error) {
+			for len(ready) == 0 {
+				if m, err = s.Session.Receive(ctx); err != nil {
+					return m, err
+				}
+				ready = f.pass(m, passage{})
+			}
+			m, ready = ready[0], ready[1:]
+			return m, nil
+		}
+	}
+}}
+
+// passage is what a flaw knows of a message on its way. All counts begin with 1.
+type passage struct {
+	size, limit  int // of its payload, in bytes; a limit of 0 is none
+	nth          int // of its bus when publishing, of its session when receiving
+	onChannel    int // nth of its channel
+	channel      int // its channel is the nth that was used
+	batch, index int // it is the index-th of a batch; 0 when receiving
+	sinceOutage  int // nth since the last outage or, when receiving, of a session that was opened after one; 0 without an outage
+	sinceListen  int // nth since the last Listen; when publishing the same as nth
+}
+
+// which tells the messages that suffer.
+type which struct {
+	name string
+	of   func(p passage) bool
+}
+
+var (
+	all             = which{"each message", func(passage) bool { return true }}
+	nearLimit       = which{"a message near the limit", func(p passage) bool { return p.limit > 0 && p.size > p.limit-8 }}
+	firstAfterOpen  = which{"the first message", func(p passage) bool { return p.nth == 1 }}
+	afterListen     = which{"the first message after Listen", func(p passage) bool { return p.sinceListen == 1 }}
+	onSecondChannel = which{"a message of the second channel", func(p passage) bool { return p.channel == 2 }}
+)
+
+func atLeast(bytes int) which {
+	return which{fmt.Sprintf("a message of %d bytes or more", bytes), func(p passage) bool { return p.size >= bytes }}
+}
+func sized(bytes int) which {
+	return which{fmt.Sprintf("a message of exactly %d bytes", bytes), func(p passage) bool { return p.size == bytes }}
+}
+func nth(n int) which {
+	return which{fmt.Sprintf("message %d", n), func(p passage) bool { return p.nth == n }}
+}
+func every(n int) which {
+	return which{fmt.Sprintf("one message in %d", n), func(p passage) bool { return p.nth%n == 0 }}
+}
+func nthOnChannel(n int) which {
+	return which{fmt.Sprintf("message %d of a channel", n), func(p passage) bool { return p.onChannel == n }}
+}
+func onChannel(n int) which {
+	return which{fmt.Sprintf("a message of channel %d", n), func(p passage) bool { return p.channel == n }}
+}
+func afterOutage(n int) which {
+	return which{fmt.Sprintf("message %d after an outage", n), func(p passage) bool { return p.sinceOutage == n }}
+}
+func lastOfBatch(longer int) which {
+	return which{fmt.Sprintf("the last message of a batch of more than %d", longer), func(p passage) bool {
+		return p.batch > longer && p.index == p.batch
+	}}
+}
+func inBatch(n int) which {
+	return which{fmt.Sprintf("message %d of a batch", n), func(p passage) bool { return p.index == n }}
+}
+func beyondInBatch(n int) which {
+	return which{fmt.Sprintf("a message beyond the first %d of a batch", n), func(p passage) bool { return p.index > n }}
+}
+func (w which) and(other which) which {
+	return which{w.name + ", if it is " + other.name, func(p passage) bool { return w.of(p) && other.of(p) }}
+}
+
+// fate is what becomes of a message. It returns what is sent in its place.
+type fate struct {
+	name      string
+	of        func(f *flaw, m transport.Message) []transport.Message
+	remembers bool // it needs the payload of the message before
+}
+
+var (
+	lost    = fate{name: "is lost", of: func(*flaw, transport.Message) []transport.Message { return nil }}
+	doubled = fate{name: "is doubled", of: func(_ *flaw, m transport.Message) []transport.Message { return []transport.Message{m, m} }}
+	// swapped lets the next message pass first.
+	swapped = overtaken(1)
+	// changed flips a bit of a letter, so that text stays text.
+	changed = altering("has a byte changed", func(p []byte) []byte {
+		for i := len(p) / 2; i < len(p); i++ {
+			if letter := p[i] | 0x20; letter >= 'b' && letter <= 'y' {
+				p[i] ^= 1
+				return p
+			}
+		}
+		return append(p[:len(p)-1], '!')
+	})
+	cut        = altering("loses its last byte", func(p []byte) []byte { return p[:len(p)-1] })
+	emptied    = altering("loses its payload", func([]byte) []byte { return nil })
+	lengthened = altering("gets a line end", func(p []byte) []byte { return append(p, '\n') })
+	// strayed sends on the channel that was used before, or on one with a similar name.
+	strayed = fate{name: "goes to another channel", of: func(f *flaw, m transport.Message) []transport.Message {
+		if f.last.Channel != "" && f.last.Channel != m.Channel {
+			m.Channel = f.last.Channel
+		} else {
+			m.Channel += "x"
+		}
+		return []transport.Message{m}
+	}}
+	// repeated sends the payload of the one before, as a buffer that is used twice.
+	repeated = fate{name: "gets the payload of the one before", of: func(f *flaw, m transport.Message) []transport.Message {
+		m.Payload = f.last.Payload
+		return []transport.Message{m}
+	}, remembers: true}
+	// merged loses what equals the message before it.
+	merged = fate{name: "is merged with an equal neighbour", of: func(f *flaw, m transport.Message) []transport.Message {
+		if equal(f.last, m) {
+			return nil
+		}
+		return []transport.Message{m}
+	}, remembers: true}
+)
+
+// overtaken lets n later messages pass first.
+func overtaken(n int) fate {
+	return fate{name: fmt.Sprintf("is overtaken by %d", n), of: func(f *flaw, m transport.Message) []transport.Message {
+		f.later(n, m)
+		return nil
+	}}
+}
+
+// doubledLater sends again after n messages, as a retry does.
+func doubledLater(n int) fate {
+	return fate{name: fmt.Sprintf("is sent again after %d others", n), of: func(f *flaw, m transport.Message) []transport.Message {
+		f.later(n, m)
+		return []transport.Message{m}
+	}}
+}
+
+func altering(name string, change func(p []byte) []byte) fate {
+	return fate{name: name, of: func(_ *flaw, m transport.Message) []transport.Message {
+		if len(m.Payload) > 0 {
+			m.Payload = change(slices.Clone(m.Payload))
+		}
+		return []transport.Message{m}
+	}}
+}
+
+// flaw is the state of one flaw, of a bus or of a session.
+type flaw struct {
+	which which
+	fate  fate
+	limit int
+
+	mu          sync.Mutex // guards what follows
+	nth         int
+	sinceListen int
+	outage      bool
+	sinceOutage int
+	counts      map[string]int // by channel
+	order       map[string]int // of channels
+	last        transport.Message
+	held        []delayed
+}
+
+// delayed is a message that others overtake.
+type delayed struct {
+	m    transport.Message
+	wait int // how many
+}
+
+func (f *flaw) later(n int, m transport.Message) {
+	m.Payload = slices.Clone(m.Payload)
+	f.held = append(f.held, delayed{m, n + 1})
+}
+
+// pass returns what comes of m.
+func (f *flaw) pass(m transport.Message, p passage) []transport.Message {
+	f.nth++
+	f.sinceListen++
+	if f.outage {
+		f.sinceOutage++
+	}
+	f.counts[m.Channel]++
+	if f.order[m.Channel] == 0 {
+		f.order[m.Channel] = len(f.order) + 1
+	}
+	p.size, p.limit, p.nth, p.sinceListen, p.sinceOutage = len(m.Payload), f.limit, f.nth, f.sinceListen, f.sinceOutage
+	p.onChannel, p.channel = f.counts[m.Channel], f.order[m.Channel]
+
+	sent := []transport.Message{m}
+	if f.which.of(p) {
+		sent = f.fate.of(f, m)
+	}
+	f.last.Channel = m.Channel
+	if f.fate.remembers {
+		f.last.Payload = slices.Clone(m.Payload)
+	}
+	f.held = slices.DeleteFunc(f.held, func(d delayed) bool { return d.wait <= 0 })
+	for i := range f.held {
+		if f.held[i].wait--; f.held[i].wait == 0 {
+			sent = append(sent, f.held[i].m)
+		}
+	}
+	return sent
+}
+
+// flawed returns a mutant of an unlimited bus, on one side of which certain messages have a certain fate.
+func flawed(check string, side side, which which, fate fate) mutant[conformance.Harness] {
+	return flawedLimited(check, transport.Limits{}, side, which, fate)
+}
+
+// flawedLimited is flawed for a bus with limits.
+func flawedLimited(check string, limits transport.Limits, side side, which which, fate fate) mutant[conformance.Harness] {
+	bug := fmt.Sprintf("when %s, %s %s", side.name, which.name, fate.name)
+	if limits.Payload > 0 {
+		bug += fmt.Sprintf(" (limit %d)", limits.Payload)
+	}
+	return mutant[conformance.Harness]{check, bug, func(*testing.T) conformance.Harness {
+		h := newMutation(limits).harness(func(b *bus) {
+			side.apply(b, func() *flaw {
+				return &flaw{which: which, fate: fate, limit: limits.Payload, counts: make(map[string]int), order: make(map[string]int)}
+			})
+		})
+		h.Patience = time.Second // what is caught must be the flaw, not a machine that is busy
+		return h
+	}}
+}
