@@ -38,7 +38,7 @@ func BenchmarkBus(b *testing.B, h Harness) {
 }
 
 func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
-	c := newBusCase(b, check[*busCase]{why: "A benchmark measures nothing if messages are lost."}, h)
+	c := newBusCase(newProbe(b, h.trial(false), "A benchmark measures nothing if messages are lost."), h)
 	one, two := c.bus(), c.bus()
 	s := c.open(two, "a")
 	batch := make([]transport.Message, size)
@@ -81,7 +81,7 @@ func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
 }
 
 func benchmarkLatency(b *testing.B, h Harness) {
-	c := newBusCase(b, check[*busCase]{why: "A benchmark measures nothing if messages are lost."}, h)
+	c := newBusCase(newProbe(b, h.trial(false), "A benchmark measures nothing if messages are lost."), h)
 	one, two := c.bus(), c.bus()
 	s := c.open(two, "a")
 	m := c.msg("a", strings.Repeat("x", 262))

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -34,17 +36,58 @@ type Harness struct {
 	// queues: one line each, none at best. It is asked repeatedly until there is nothing, or Patience has passed.
 	Leftovers func(tb testing.TB) []string
 
-	// Patience is how long a check waits for what must happen. The default is 10 seconds.
+	// Patience is how long a check waits for what must happen. The default is 10 seconds, and 40 times what a message was measured to take.
 	Patience time.Duration
 }
 
 // Bus proves that a bus keeps the promises of transport.Bus and transport.Session.
 func Bus(t *testing.T, h Harness) {
 	t.Helper()
+	h.run(t, false)
+}
+
+func (h Harness) run(t *testing.T, soak bool) {
+	t.Helper()
 	if h.NewBus == nil {
 		t.Fatal("conformance: Harness.NewBus is nil, but required")
 	}
-	run(t, busChecks(), func(tb testing.TB, c check[*busCase]) *busCase { return newBusCase(tb, c, h) })
+	run(t, h.trial(soak), busChecks(), func(p *probe) *busCase { return newBusCase(p, h) })
+}
+
+func (h Harness) trial(soak bool) *trial { return newTrial("Bus", soak, h.Patience, h.measure) }
+
+// measure returns how long a message takes from Publish to Receive, or a Listen if that takes longer.
+func (h Harness) measure(ctx context.Context, tb testing.TB) time.Duration {
+	c := &busCase{harness: h, id: newID()}
+	bus := h.NewBus(tb)
+	return measureBus(ctx, bus, func(name string) string { return c.channel(name) })
+}
+
+// measureBus is 0 if something fails.
+func measureBus(ctx context.Context, bus transport.Bus, channel func(string) string) time.Duration {
+	s, err := bus.Open(ctx)
+	if err != nil {
+		return 0
+	}
+	defer s.Close(context.WithoutCancel(ctx))
+	var all []time.Duration
+	for i := range 3 {
+		m := transport.Message{Channel: channel(fmt.Sprint("measured ", i)), Payload: []byte("measured")}
+		start := time.Now()
+		if s.Listen(ctx, m.Channel) != nil {
+			return 0
+		}
+		listened := time.Now()
+		if bus.Publish(ctx, m) != nil {
+			return 0
+		}
+		if _, err := s.Receive(ctx); err != nil {
+			return 0
+		}
+		all = append(all, max(listened.Sub(start), time.Since(listened)))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // busChecks returns the checks in the order in which an author of a bus wants them to pass.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"testing"
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/transport"
@@ -20,10 +19,13 @@ type busCase struct {
 	id      string // makes the channel names of this case its own
 }
 
-func newBusCase(tb testing.TB, c check[*busCase], h Harness) *busCase {
+func newBusCase(p *probe, h Harness) *busCase { return &busCase{probe: p, harness: h, id: newID()} }
+
+// newID returns what makes the names of one case its own.
+func newID() string {
 	id := make([]byte, 4)
 	rand.Read(id)
-	return &busCase{probe: newProbe(tb, c.why, h.Patience), harness: h, id: hex.EncodeToString(id)}
+	return hex.EncodeToString(id)
 }
 
 // channel returns a channel name that only this case uses.
@@ -36,6 +38,7 @@ func (c *busCase) msg(channel, payload string) transport.Message {
 
 func (c *busCase) bus() transport.Bus {
 	c.Helper()
+	c.does("Harness.NewBus")
 	bus := c.harness.NewBus(c.TB)
 	if bus == nil {
 		c.Fatal("conformance: Harness.NewBus returned nil")

@@ -31,6 +31,7 @@ func (c *busCase) needsSever() {
 
 func (c *busCase) sever(bus transport.Bus) {
 	c.Helper()
+	c.does("Harness.Sever")
 	c.harness.Sever(c.TB, bus)
 }
 
@@ -153,20 +154,4 @@ func publishAfterSever(c *busCase) {
 	}
 	c.sever(two)
 	c.final(s, "sever the session")
-}
-
-// eventually calls f until it works, which must be before the patience has passed.
-func (c *busCase) eventually(called string, f func(ctx context.Context) error) {
-	c.Helper()
-	start := time.Now()
-	for {
-		err := c.call(called, f)
-		if err == nil {
-			return
-		}
-		if time.Since(start) > c.patience {
-			c.fail(called, "that it works again", "the error %q, for %v", err, c.patience)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 }

@@ -1,8 +1,7 @@
 package conformance
 
 import (
-	"crypto/rand"
-	"encoding/hex"
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -25,7 +24,7 @@ type ClusterHarness struct {
 	// would, and returns once that is done: the node may notice it later. Afterwards the medium works.
 	Sever func(tb testing.TB, config core.Config)
 
-	// Patience is how long a check waits for what must happen. The default is 10 seconds.
+	// Patience is how long a check waits for what must happen. The default is 10 seconds, and 40 times what a message was measured to take.
 	Patience time.Duration
 
 	above func(transport.Bus) transport.Bus // for mutants: put upon each node's bus
@@ -35,10 +34,30 @@ type ClusterHarness struct {
 // Cluster proves what a cluster promises its applications, on a bus, a store and a codec.
 func Cluster(t *testing.T, h ClusterHarness) {
 	t.Helper()
+	h.run(t, false)
+}
+
+func (h ClusterHarness) run(t *testing.T, soak bool) {
+	t.Helper()
 	if h.NewConfig == nil {
 		t.Fatal("conformance: ClusterHarness.NewConfig is nil, but required")
 	}
-	run(t, clusterChecks(), func(tb testing.TB, c check[*clusterCase]) *clusterCase { return newClusterCase(tb, c, h) })
+	run(t, h.trial(soak), clusterChecks(), func(p *probe) *clusterCase { return newClusterCase(p, h) })
+}
+
+func (h ClusterHarness) trial(soak bool) *trial {
+	return newTrial("Cluster", soak, h.Patience, h.measure)
+}
+
+// measure returns how long a message takes from Publish to Receive, or a Listen if that takes longer.
+func (h ClusterHarness) measure(ctx context.Context, tb testing.TB) time.Duration {
+	bus := h.NewConfig(tb).Bus
+	id := newID()
+	took := measureBus(ctx, bus, func(name string) string { return id + name })
+	if closer, ok := bus.(transport.Closer); ok {
+		closer.Close(ctx)
+	}
+	return took
 }
 
 // clusterChecks returns the checks in the order in which one wants them to pass.
@@ -55,10 +74,8 @@ type clusterCase struct {
 	nsp     string // the namespace of this case alone
 }
 
-func newClusterCase(tb testing.TB, c check[*clusterCase], h ClusterHarness) *clusterCase {
-	id := make([]byte, 4)
-	rand.Read(id)
-	return &clusterCase{probe: newProbe(tb, c.why, h.Patience), harness: h, nsp: "/" + hex.EncodeToString(id)}
+func newClusterCase(p *probe, h ClusterHarness) *clusterCase {
+	return &clusterCase{probe: p, harness: h, nsp: "/" + newID()}
 }
 
 // config returns the harness's Config with the defaults that checks look at.

@@ -15,8 +15,7 @@ func ClusterWhy(tb testing.TB, name string) string { return named(tb, clusterChe
 
 // CheckCluster runs one check of a cluster.
 func CheckCluster(tb testing.TB, name string, h ClusterHarness) {
-	c := named(tb, clusterChecks(), name)
-	c.run(newClusterCase(tb, c, h))
+	checkNamed(tb, h.trial(false), clusterChecks(), name, func(p *probe) *clusterCase { return newClusterCase(p, h) })
 }
 
 // Above makes a harness put something upon each node's bus, above what the checks themselves put there.

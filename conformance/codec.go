@@ -37,11 +37,18 @@ type Golden struct {
 // as float64, and a time and its text. A form may refuse bytes with codec.ErrBinary, but it must not change them.
 func Codec(t *testing.T, h CodecHarness) {
 	t.Helper()
+	h.run(t, false)
+}
+
+func (h CodecHarness) run(t *testing.T, soak bool) {
+	t.Helper()
 	if h.Codec == nil {
 		t.Fatal("conformance: CodecHarness.Codec is nil, but required")
 	}
-	run(t, codecChecks(), func(tb testing.TB, c check[*codecCase]) *codecCase { return newCodecCase(tb, c, h) })
+	run(t, h.trial(soak), codecChecks(), func(p *probe) *codecCase { return newCodecCase(p, h) })
 }
+
+func (h CodecHarness) trial(soak bool) *trial { return newTrial("Codec", soak, 0, nil) }
 
 func codecChecks() []check[*codecCase] {
 	return slices.Concat(roundTripChecks, dataChecks, appendChecks, foreignChecks, codecUseChecks)
@@ -57,9 +64,7 @@ type codecCase struct {
 	codec   codec.Codec
 }
 
-func newCodecCase(tb testing.TB, c check[*codecCase], h CodecHarness) *codecCase {
-	return &codecCase{newProbe(tb, c.why, 0), h, h.Codec}
-}
+func newCodecCase(p *probe, h CodecHarness) *codecCase { return &codecCase{p, h, h.Codec} }
 
 // append calls Append, which must not panic.
 func (c *codecCase) append(dst []byte, s sample, f codec.Format) (p []byte, err error) {
@@ -108,6 +113,7 @@ func (c *codecCase) parse(called string, p []byte, f codec.Format) (env *codec.E
 // calm calls f and fails if it panics.
 func (c *codecCase) calm(called string, f func()) {
 	c.Helper()
+	c.does(called)
 	var caught any
 	var stack []byte
 	func() {

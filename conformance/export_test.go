@@ -7,8 +7,7 @@ func BusChecks() []string { return names(busChecks()) }
 
 // CheckBus runs one check of a bus.
 func CheckBus(tb testing.TB, name string, h Harness) {
-	c := named(tb, busChecks(), name)
-	c.run(newBusCase(tb, c, h))
+	checkNamed(tb, h.trial(false), busChecks(), name, func(p *probe) *busCase { return newBusCase(p, h) })
 }
 
 // CodecChecks returns the names of the checks of a codec.
@@ -19,8 +18,7 @@ func CodecWhy(tb testing.TB, name string) string { return named(tb, codecChecks(
 
 // CheckCodec runs one check of a codec.
 func CheckCodec(tb testing.TB, name string, h CodecHarness) {
-	c := named(tb, codecChecks(), name)
-	c.run(newCodecCase(tb, c, h))
+	checkNamed(tb, h.trial(false), codecChecks(), name, func(p *probe) *codecCase { return newCodecCase(p, h) })
 }
 
 func names[C any](checks []check[C]) (all []string) {
@@ -41,8 +39,14 @@ func StoreWhy(tb testing.TB, name string) string { return named(tb, storeChecks(
 
 // CheckStore runs one check of a store.
 func CheckStore(tb testing.TB, name string, h StoreHarness) {
-	c := named(tb, storeChecks(), name)
-	c.run(newStoreCase(tb, c, h))
+	checkNamed(tb, h.trial(false), storeChecks(), name, func(p *probe) *storeCase { return &storeCase{p, h} })
+}
+
+// checkNamed runs the check of a name.
+func checkNamed[C any](tb testing.TB, tr *trial, checks []check[C], name string, newCase func(*probe) C) {
+	c := named(tb, checks, name)
+	p := newProbe(tb, tr, c.why)
+	p.do(func() { c.run(newCase(p)) })
 }
 
 func named[C any](tb testing.TB, checks []check[C], name string) check[C] {

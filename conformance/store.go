@@ -18,17 +18,41 @@ type StoreHarness struct {
 	// time. Required.
 	NewStore func(tb testing.TB) storage.Store
 
-	// Patience is how long a check waits for what must happen. The default is 10 seconds.
+	// Patience is how long a check waits for what must happen. The default is 10 seconds, and 40 times what a Put and a Get were measured to take.
 	Patience time.Duration
 }
 
 // Store proves that a store keeps the promises of storage.Store, and of the optional interfaces it implements.
 func Store(t *testing.T, h StoreHarness) {
 	t.Helper()
+	h.run(t, false)
+}
+
+func (h StoreHarness) run(t *testing.T, soak bool) {
+	t.Helper()
 	if h.NewStore == nil {
 		t.Fatal("conformance: StoreHarness.NewStore is nil, but required")
 	}
-	run(t, storeChecks(), func(tb testing.TB, c check[*storeCase]) *storeCase { return newStoreCase(tb, c, h) })
+	run(t, h.trial(soak), storeChecks(), func(p *probe) *storeCase { return &storeCase{p, h} })
+}
+
+func (h StoreHarness) trial(soak bool) *trial { return newTrial("Store", soak, h.Patience, h.measure) }
+
+// measure returns how long it takes to put a small body and to get it again.
+func (h StoreHarness) measure(ctx context.Context, tb testing.TB) time.Duration {
+	s := h.NewStore(tb)
+	if p, ok := s.(storage.Preparer); ok && p.Prepare(ctx) != nil {
+		return 0
+	}
+	start := time.Now()
+	id, err := s.Put(ctx, []byte("measured"))
+	if err != nil {
+		return 0
+	}
+	if _, err := s.Get(ctx, id); err != nil {
+		return 0
+	}
+	return time.Since(start)
 }
 
 func storeChecks() []check[*storeCase] {
@@ -39,10 +63,6 @@ func storeChecks() []check[*storeCase] {
 type storeCase struct {
 	*probe
 	harness StoreHarness
-}
-
-func newStoreCase(tb testing.TB, c check[*storeCase], h StoreHarness) *storeCase {
-	return &storeCase{newProbe(tb, c.why, h.Patience), h}
 }
 
 // store returns a store that is ready to be used.
