@@ -59,18 +59,29 @@ func newMutation(limits transport.Limits) *mutation {
 
 // harness returns the harness of buses that change has changed, each by itself.
 func (m *mutation) harness(change func(b *bus)) conformance.Harness {
+	changed := func(hub *memory.Hub) transport.Bus {
+		b := &bus{Hub: hub, outages: &m.outages}
+		change(b)
+		if b.closer {
+			return closableBus{b}
+		}
+		return b
+	}
 	return conformance.Harness{
-		NewBus: func(testing.TB) transport.Bus {
-			b := &bus{Hub: m.hub, outages: &m.outages}
-			change(b)
-			if b.closer {
-				return closableBus{b}
-			}
-			return b
-		},
+		NewBus: func(testing.TB) transport.Bus { return changed(m.hub) },
 		Sever: func(testing.TB, transport.Bus) {
 			m.outages.Add(1)
 			m.hub.Sever(nil)
+		},
+		SeverPublisher: func(testing.TB, transport.Bus) { m.outages.Add(1) },
+		NoServer: func(testing.TB) transport.Bus {
+			hub := memory.NewHub()
+			hub.Fail(nil)
+			return changed(hub)
+		},
+		Stall: func(testing.TB, transport.Bus) (resume func()) {
+			m.hub.Stall()
+			return m.hub.Heal
 		},
 		Leftovers: func(testing.TB) []string { return nil },
 		Patience:  impatience,

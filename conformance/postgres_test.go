@@ -69,14 +69,25 @@ func newPostgresDriver(tb testing.TB, newDriver func(testing.TB, string) postgre
 	return driver
 }
 
-// postgresHarness joins all buses of a test in one database.
+// postgresHarness joins all buses of a test in one database, which they reach through a proxy.
 func postgresHarness(tb testing.TB, newDriver func(testing.TB, string) postgresDriver) conformance.Harness {
 	database := pgtest.Database(tb)
+	proxy := pgtest.NewProxy(tb, database)
 	return conformance.Harness{
 		NewBus: func(tb testing.TB) transport.Bus {
-			return newPostgresDriver(tb, newDriver, database)
+			return newPostgresDriver(tb, newDriver, proxy.URL())
 		},
-		Sever: func(tb testing.TB, _ transport.Bus) { pgtest.KillListeners(tb, database) },
+		Sever:          func(tb testing.TB, _ transport.Bus) { pgtest.KillListeners(tb, database) },
+		SeverPublisher: func(tb testing.TB, _ transport.Bus) { pgtest.KillPublishers(tb, database) },
+		NoServer: func(tb testing.TB) transport.Bus {
+			gone := pgtest.NewProxy(tb, database)
+			gone.Close()
+			return newPostgresDriver(tb, newDriver, gone.URL())
+		},
+		Stall: func(testing.TB, transport.Bus) (resume func()) {
+			proxy.Stall(pgtest.Both)
+			return proxy.Resume
+		},
 		Leftovers: func(tb testing.TB) []string {
 			n := pgtest.Backends(tb, database, pgtest.Listeners)
 			if n == 0 {

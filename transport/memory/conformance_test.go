@@ -11,8 +11,18 @@ import (
 func harness(config memory.Config) conformance.Harness {
 	hub := memory.NewHubWithConfig(config)
 	return conformance.Harness{
-		NewBus: func(testing.TB) transport.Bus { return hub },
-		Sever:  func(testing.TB, transport.Bus) { hub.Sever(nil) },
+		NewBus:         func(testing.TB) transport.Bus { return hub },
+		Sever:          func(testing.TB, transport.Bus) { hub.Sever(nil) },
+		SeverPublisher: func(testing.TB, transport.Bus) {}, // a hub has no connections
+		NoServer: func(testing.TB) transport.Bus {
+			hub := memory.NewHubWithConfig(config)
+			hub.Fail(nil)
+			return hub
+		},
+		Stall: func(testing.TB, transport.Bus) (resume func()) {
+			hub.Stall()
+			return hub.Heal
+		},
 	}
 }
 

@@ -8,7 +8,7 @@
 // with ErrSlow and the others go on. So a message is lost only to a session that is told so.
 //
 // A Hub does no I/O and waits only on channels and timers, so it runs inside a testing/synctest bubble if it
-// was made there. Sever, Fail and Heal simulate an outage.
+// was made there. Sever, Fail, Stall and Heal simulate an outage.
 package memory
 
 import (
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -59,7 +60,8 @@ func (c Config) withDefaults() Config {
 // closing a node closes the node's session and leaves the hub to the others.
 type Hub struct {
 	config Config
-	turn   chan struct{} // holds one element while somebody publishes: that makes the one order
+	turn   chan struct{}                 // holds one element while somebody publishes: that makes the one order
+	stall  atomic.Pointer[chan struct{}] // what Stall makes everybody wait for
 
 	mu        sync.Mutex            // guards what follows; never held while waiting
 	listeners map[string][]*session // by channel; the slices are replaced, never changed
@@ -89,11 +91,17 @@ func (h *Hub) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return nil
 	}
+	if err := h.stalled(ctx, nil); err != nil {
+		return err
+	}
 	if err := h.takeTurn(ctx); err != nil {
 		return err
 	}
 	defer func() { <-h.turn }()
 	for i, m := range msgs {
+		if i%1024 == 1023 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err := h.check(m); err != nil {
 			return &transport.RejectedError{Accepted: i, Err: err}
 		}
@@ -112,7 +120,7 @@ func (h *Hub) Publish(ctx context.Context, msgs ...transport.Message) error {
 
 // Open starts a session.
 func (h *Hub) Open(ctx context.Context) (transport.Session, error) {
-	if err := ctx.Err(); err != nil {
+	if err := h.stalled(ctx, nil); err != nil {
 		return nil, err
 	}
 	h.mu.Lock()

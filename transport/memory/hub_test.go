@@ -160,6 +160,38 @@ func TestOutage(t *testing.T) {
 	require.ErrorIs(t, err, memory.ErrOutage)
 }
 
+func TestStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		s, other, unheard := open(t, hub, "a"), open(t, hub), open(t, hub)
+		hub.Stall()
+		hub.Stall() // again does nothing
+		for name, call := range map[string]func(ctx context.Context) error{
+			"Publish":  func(ctx context.Context) error { return hub.Publish(ctx, message("given up")) },
+			"Open":     func(ctx context.Context) error { _, err := hub.Open(ctx); return err },
+			"Unlisten": func(ctx context.Context) error { return unheard.Unlisten(ctx, "a") },
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			start := time.Now()
+			require.ErrorIs(t, call(ctx), context.DeadlineExceeded, name)
+			require.Equal(t, time.Minute, time.Since(start), name)
+			cancel()
+		}
+		listened := make(chan error, 1)
+		go func() { listened <- other.Listen(t.Context(), "a") }()
+		synctest.Wait()
+		require.NoError(t, other.Close(t.Context()))
+		require.ErrorIs(t, <-listened, transport.ErrClosed)
+
+		published := make(chan error, 1)
+		go func() { published <- hub.Publish(t.Context(), message("kept")) }()
+		synctest.Wait()
+		hub.Heal()
+		require.NoError(t, <-published)
+		require.Equal(t, "kept", receive(t, s))
+	})
+}
+
 func TestAllSessionsSeeOneOrder(t *testing.T) {
 	hub := memory.NewHubWithConfig(memory.Config{Buffer: 16})
 	const publishers, each = 4, 200

@@ -78,7 +78,7 @@ func (s *session) Listen(ctx context.Context, channel string) error { return s.L
 
 // ListenAll implements transport.MultiListener.
 func (s *session) ListenAll(ctx context.Context, channels ...string) error {
-	if err := ctx.Err(); err != nil {
+	if err := s.hub.stalled(ctx, s.ended); err != nil {
 		return err
 	}
 	for _, channel := range channels {
@@ -91,7 +91,7 @@ func (s *session) ListenAll(ctx context.Context, channels ...string) error {
 
 // Unlisten makes the session hear nothing more of channel. What is in its buffer stays there.
 func (s *session) Unlisten(ctx context.Context, channel string) error {
-	if err := ctx.Err(); err != nil {
+	if err := s.hub.stalled(ctx, s.ended); err != nil {
 		return err
 	}
 	return s.hub.unlisten(s, channel)
