@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,7 @@ type session struct {
 	bytes atomic.Int64  // of the payloads in queue
 	room  chan struct{} // has an element when something was received
 	ended chan struct{} // closed when err is set
-	over  bool          // Receive has returned a final error; its caller's alone
+	over  atomic.Bool   // nothing more is received: a final error was returned, or Close was called
 
 	err      error               // why the session ended; guarded by hub.mu
 	channels map[string]struct{} // guarded by hub.mu
@@ -73,28 +74,21 @@ func (s *session) received(m transport.Message) transport.Message {
 
 var _ transport.MultiListener = (*session)(nil)
 
+// errInterrupted is the final error of a session after the context of Listen or Unlisten has ended: unlike the error of that call, it
+// is not taken for the end of the context of a Receive.
+var errInterrupted = errors.New("memory: Listen or Unlisten was interrupted, which ends the session")
+
 // Listen makes the session hear what is published on channel from now on.
 func (s *session) Listen(ctx context.Context, channel string) error { return s.ListenAll(ctx, channel) }
 
 // ListenAll implements transport.MultiListener.
 func (s *session) ListenAll(ctx context.Context, channels ...string) error {
-	if err := s.hub.stalled(ctx, s.ended); err != nil {
-		return err
-	}
-	for _, channel := range channels {
-		if err := s.hub.checkChannel(channel); err != nil {
-			return err
-		}
-	}
-	return s.hub.listen(s, channels)
+	return s.hub.listen(ctx, s, channels)
 }
 
 // Unlisten makes the session hear nothing more of channel. What is in its buffer stays there.
 func (s *session) Unlisten(ctx context.Context, channel string) error {
-	if err := s.hub.stalled(ctx, s.ended); err != nil {
-		return err
-	}
-	return s.hub.unlisten(s, channel)
+	return s.hub.unlisten(ctx, s, channel)
 }
 
 // Receive waits for the next message. What arrived before the session ended is received before the final error.
@@ -102,7 +96,7 @@ func (s *session) Receive(ctx context.Context) (transport.Message, error) {
 	if err := ctx.Err(); err != nil {
 		return transport.Message{}, err
 	}
-	if s.over {
+	if s.over.Load() {
 		return transport.Message{}, s.hub.reason(s)
 	}
 	select {
@@ -117,27 +111,31 @@ func (s *session) Receive(ctx context.Context) (transport.Message, error) {
 		return transport.Message{}, ctx.Err()
 	case <-s.ended:
 	}
+	if s.over.Load() {
+		return transport.Message{}, s.hub.reason(s)
+	}
 	select {
 	case m := <-s.queue:
 		return s.received(m), nil
 	default:
-		s.over = true
+		s.over.Store(true)
 		return transport.Message{}, s.hub.reason(s)
 	}
 }
 
 // Close ends the session and drops what it has not received.
 func (s *session) Close(context.Context) error {
-	s.over = true
 	s.hub.end(s, transport.ErrClosed)
+	s.over.Store(true) // once there is an error for it
 	return nil
 }
 
-func (h *Hub) listen(s *session, channels []string) error {
+func (h *Hub) listen(ctx context.Context, s *session, channels []string) error {
+	_ = h.stalled(ctx, s.ended) // whether ctx has ended is asked below
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s.err != nil {
-		return s.err
+	if err := h.usableLocked(ctx, s, channels...); err != nil {
+		return err
 	}
 	for _, channel := range channels {
 		if _, ok := s.channels[channel]; ok {
@@ -150,14 +148,33 @@ func (h *Hub) listen(s *session, channels []string) error {
 	return nil
 }
 
-func (h *Hub) unlisten(s *session, channel string) error {
+func (h *Hub) unlisten(ctx context.Context, s *session, channel string) error {
+	_ = h.stalled(ctx, s.ended)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s.err != nil {
-		return s.err
+	if err := h.usableLocked(ctx, s); err != nil {
+		return err
 	}
 	if _, ok := s.channels[channel]; ok {
 		h.forget(s, channel)
+	}
+	return nil
+}
+
+// usableLocked returns the error of a Listen or Unlisten that cannot be carried out. It ends the session.
+func (h *Hub) usableLocked(ctx context.Context, s *session, channels ...string) error {
+	if s.err != nil {
+		return s.err
+	}
+	if err := ctx.Err(); err != nil {
+		h.endLocked(s, errInterrupted)
+		return err
+	}
+	for _, channel := range channels {
+		if err := h.checkChannel(channel); err != nil {
+			h.endLocked(s, err)
+			return err
+		}
 	}
 	return nil
 }

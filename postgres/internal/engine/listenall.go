@@ -20,14 +20,21 @@ const maxStatement = 16 << 10
 // statement at a time on a connection that listens. A server that refuses the block, for example because the role may not
 // use PL/pgSQL, gets one LISTEN after the other.
 func (s *Session) ListenAll(ctx context.Context, channels ...string) error {
-	names := make([]string, len(channels))
-	for i, channel := range channels {
-		name, err := postgres.QuoteChannel(channel)
-		if err != nil {
-			return err
+	return s.final(ctx, func() error {
+		names := make([]string, len(channels))
+		for i, channel := range channels {
+			name, err := postgres.QuoteChannel(channel)
+			if err != nil {
+				return err
+			}
+			names[i] = name
 		}
-		names[i] = name
-	}
+		return s.listenAll(ctx, names)
+	})
+}
+
+// listenAll listens to quoted names. The caller holds turn.
+func (s *Session) listenAll(ctx context.Context, names []string) error {
 	for len(names) > 0 {
 		block, n := listenBlock(names)
 		intact, err := false, error(nil)

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/transport"
@@ -11,18 +13,25 @@ import (
 // maxHeld is how many bytes of notifications a session holds that arrived while it was not asked for any.
 const maxHeld = 64 << 20
 
-// Session is the transport.Session of both drivers. One goroutine at a time calls it; Bus.Close cuts its link
+// errInterrupted is the final error of a session after the context of Listen or Unlisten has ended: unlike the error of that call, it
+// is not taken for the end of the context of a Receive.
+var errInterrupted = errors.New("postgres: Listen or Unlisten was interrupted, which ends the session")
+
+// Session is the transport.Session of both drivers. One goroutine at a time calls it, except for Close; Bus.Close cuts its link
 // from another.
 type Session struct {
 	bus      *Bus
 	link     *Link
 	listener Listener
+	closed   atomic.Bool
 
+	// turn guards what follows, and the listener. It is held while a call waits for the server: Close cuts the link first, which
+	// ends that call, and frees the connection after it.
+	turn      sync.Mutex
 	held      []transport.Message // what arrived and was not received yet, from head on
 	head      int
 	heldBytes int
 	err       error // final
-	closed    bool
 }
 
 // deliver is called by the listener, from within its calls.
@@ -40,35 +49,58 @@ func (s *Session) deliver(channel string, payload []byte) {
 
 // Listen implements transport.Session.
 func (s *Session) Listen(ctx context.Context, channel string) error {
-	name, err := postgres.QuoteChannel(channel)
-	if err != nil {
-		return err
-	}
-	_, err = s.exec(ctx, "LISTEN "+name)
-	return err
+	return s.change(ctx, "LISTEN ", channel)
 }
 
 // Unlisten implements transport.Session.
 func (s *Session) Unlisten(ctx context.Context, channel string) error {
-	name, err := postgres.QuoteChannel(channel)
-	if err != nil {
+	return s.change(ctx, "UNLISTEN ", channel)
+}
+
+func (s *Session) change(ctx context.Context, command, channel string) error {
+	return s.final(ctx, func() error {
+		name, err := postgres.QuoteChannel(channel)
+		if err == nil {
+			_, err = s.exec(ctx, command+name)
+		}
 		return err
+	})
+}
+
+// final runs f, whose error ends the session: what the server listens to then is not known.
+func (s *Session) final(ctx context.Context, f func() error) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if s.err == nil && ctx.Err() != nil {
+		s.fail(errInterrupted)
+		return s.orClosed(ctx.Err())
 	}
-	_, err = s.exec(ctx, "UNLISTEN "+name)
+	err := s.usable(ctx)
+	if err == nil {
+		err = f()
+	}
+	if err != nil && s.err == nil {
+		s.fail(err)
+	}
+	return s.orClosed(err)
+}
+
+// orClosed returns ErrClosed instead of the error that Close has caused.
+func (s *Session) orClosed(err error) error {
+	if err != nil && s.closed.Load() {
+		return transport.ErrClosed
+	}
 	return err
 }
 
-// exec runs a statement. If intact, the server refused it and the session can be used again.
+// exec runs a statement. If intact, the server refused it and the session can be used again. The caller holds turn.
 func (s *Session) exec(ctx context.Context, statement string) (intact bool, err error) {
-	if err := s.usable(ctx); err != nil {
-		return false, err
-	}
 	stop := s.link.CutWhen(ctx)
 	intact, err = s.listener.Exec(statement)
 	err = explain(err)
 	if !stop() {
-		s.fail(ctx.Err())
-		return false, s.err
+		s.fail(errInterrupted)
+		return false, ctx.Err()
 	}
 	if s.err == nil && err != nil && !intact {
 		s.fail(err)
@@ -81,6 +113,8 @@ func (s *Session) exec(ctx context.Context, statement string) (intact bool, err 
 
 // Receive implements transport.Session. What arrived before the connection broke is returned before the error.
 func (s *Session) Receive(ctx context.Context) (transport.Message, error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	if s.head < len(s.held) {
 		return s.next(), nil
 	}
@@ -89,7 +123,7 @@ func (s *Session) Receive(ctx context.Context) (transport.Message, error) {
 	}
 	if err := s.listener.Wait(ctx); err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			return transport.Message{}, ctx.Err()
+			return transport.Message{}, s.orClosed(ctx.Err())
 		}
 		if s.err == nil {
 			s.fail(err)
@@ -98,7 +132,7 @@ func (s *Session) Receive(ctx context.Context) (transport.Message, error) {
 	if s.head < len(s.held) {
 		return s.next(), nil
 	}
-	return transport.Message{}, s.err
+	return transport.Message{}, s.orClosed(s.err)
 }
 
 func (s *Session) next() transport.Message {
@@ -118,7 +152,7 @@ func (s *Session) next() transport.Message {
 
 func (s *Session) usable(ctx context.Context) error {
 	switch {
-	case s.closed:
+	case s.closed.Load():
 		return transport.ErrClosed
 	case s.err != nil:
 		return s.err
@@ -135,12 +169,13 @@ func (s *Session) fail(err error) {
 // Close implements transport.Session. It cuts the connection, which the server takes as its end: there is
 // nothing to wait for, also when the network swallows everything.
 func (s *Session) Close(context.Context) error {
-	if s.closed {
+	if s.closed.Swap(true) {
 		return nil
 	}
-	s.closed = true
-	s.held, s.head = nil, 0
 	s.link.Cut()
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.held, s.head = nil, 0
 	s.listener.Close()
 	s.bus.forget(s)
 	return nil
