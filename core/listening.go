@@ -8,8 +8,9 @@ import (
 )
 
 // A session may have to listen to thousands of channels: all of them after an outage, or those of namespaces that are opened
-// together. If it can listen to many in one round trip, it gets many, as long as that is quick. Each round trip has the
-// publish timeout for itself, however many there are, and what arrives meanwhile is received in between.
+// together. If it can listen to many in one round trip, it gets one, to see how long a round trip takes, and then more and more, as
+// long as that takes little longer. Each round trip has the publish timeout for itself, however many there are, and what arrives
+// meanwhile is received in between.
 const (
 	fewChannels  = 16
 	mostChannels = 512
@@ -20,11 +21,8 @@ const (
 
 // answer carries out all changes that are asked for. Its error is the session's.
 func (l *listener) answer(ctx context.Context, session transport.Session) error {
-	multi, _ := session.(transport.MultiListener)
-	most := fewChannels
-	if multi == nil {
-		most = 1
-	}
+	_, multi := session.(transport.MultiListener)
+	most, slow := 1, time.Duration(0)
 	for received := time.Now(); ; {
 		channels, batch := l.next(most)
 		if len(channels) == 0 {
@@ -36,9 +34,12 @@ func (l *listener) answer(ctx context.Context, session transport.Session) error 
 		}
 		now := time.Now()
 		switch took := now.Sub(start); {
-		case took > breath:
+		case !multi:
+		case slow == 0: // a bus that is far away is slow with one channel too
+			most, slow = fewChannels, max(breath, 2*took)
+		case took > slow:
 			most = max(most/2, 1)
-		case took < breath/2 && multi != nil && len(channels) == most:
+		case took < slow*3/4 && len(channels) == most:
 			most = min(2*most, mostChannels)
 		}
 		if now.Sub(received) > breath {

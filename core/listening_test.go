@@ -126,6 +126,29 @@ func TestManyChannelsAreListenedToTogether(t *testing.T) {
 	})
 }
 
+func TestFarBusListensToManyChannelsAgainInTime(t *testing.T) {
+	for _, each := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, time.Second} {
+		t.Run(each.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &bus{Bus: memory.NewHub()}
+				b.fault(faults{listen: slowly(each), listenAll: func(ctx context.Context, s transport.Session, all []string) error {
+					time.Sleep(each)
+					return s.(transport.MultiListener).ListenAll(ctx, all...)
+				}})
+				var back log[*core.GapError]
+				cluster := open(t, b, func(c *core.Config) { c.Trace.SessionRecovered = back.add })
+				openMany(t, cluster, 1000)
+				b.sever(errBroken)
+				start := time.Now()
+				back.wait(t, 1)
+				assert.Less(t, time.Since(start), 9*each+time.Second, "1,000 channels: 1, 16, 32 … 512 in a round trip, and the backoff")
+				assert.Len(t, b.listening(), 1000)
+				assert.Equal(t, uint64(1), cluster.Stats().SessionsLost)
+			})
+		})
+	}
+}
+
 func TestSlowListenAllGetsFewerChannels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
