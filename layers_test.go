@@ -26,6 +26,7 @@ var layers = map[string][]string{
 	"codec/cbor":               {"codec", "codec/internal/..."},
 	"codec/jsonmsgpack":        {"codec", "codec/internal/..."},
 	"transport/memory":         {"transport"},
+	"transport/broker":         {"transport"},
 	"storage/memory":           {"storage"},
 	"postgres":                 {},
 	"postgres/internal/engine": {"postgres", "storage", "transport"},

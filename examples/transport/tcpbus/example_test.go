@@ -28,12 +28,12 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer ln.Close()
-	go tcpbus.Serve(ln)
+	go new(tcpbus.Hub).Serve(ln)
 
 	got := make(chan string, 2)
 	var chats []*backplane.Namespace
 	for _, id := range []string{"left", "right"} {
-		cluster, err := backplane.Open(ctx, backplane.Config{Bus: tcpbus.Bus(ln.Addr().String())})
+		cluster, err := backplane.Open(ctx, backplane.Config{Bus: tcpbus.New(ln.Addr().String())})
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -1,145 +1,94 @@
-// Package tcpbus is a whole transport in one file: Serve is a hub that passes messages on, and Bus speaks to it.
-// The hub sends messages to the connection of a session, one line of JSON each. It is asked to do something
-// over a connection made for that, with one line, and answers with an empty one when it is done.
+// Package tcpbus is a whole transport: Bus is the bus over a broker, and Hub is a small broker for it. Package broker does what all
+// such buses have in common, so this file is little more than the protocol:
+//
+// A client sends requests, one line of JSON each. The hub answers each one with an empty line once it is done. In between it sends
+// the messages of the channels that were listened to, one line of JSON each.
+//
+// # Delivery
+//
+// The hub passes messages on in the order in which it gets them. It ends the connection of a client that does not read what is sent to
+// it, so that messages are lost only to a session that ends.
 package tcpbus
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"net"
-	"sync"
-	"time"
 
 	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/broker"
 )
 
-// request asks the hub to publish, or to let a session, which it knows by its address, listen or unlisten.
-type request struct {
-	Do               string
-	Messages         []transport.Message
-	Session, Channel string
-}
+var (
+	_ transport.Bus    = (*Bus)(nil)
+	_ transport.Closer = (*Bus)(nil)
+)
 
 // Bus is a transport.Bus. Its medium is the hub at an address.
-type Bus string
-
-// Limits are none: JSON carries any channel name, and any payload in base64.
-func (b Bus) Limits() transport.Limits { return transport.Limits{} }
-
-// Publish returns when the hub has written msgs to all that listen.
-func (b Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
-	return b.ask(ctx, request{Do: "publish", Messages: msgs})
+type Bus struct {
+	dialer    broker.Dialer
+	publisher *broker.Publisher
 }
 
-// Open connects a session to the hub.
-func (b Bus) Open(ctx context.Context) (transport.Session, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", string(b))
+// New returns a bus that connects to the hub when it has to.
+func New(address string) *Bus {
+	dialer := broker.TCP(address)
+	return &Bus{dialer, broker.NewPublisher(dialer)}
+}
+
+// Limits are none: JSON carries any channel name, and any payload in base64.
+func (b *Bus) Limits() transport.Limits { return transport.Limits{} }
+
+// Publish is one request with all messages in it. It waits for the answer: without it, another bus that publishes next could be faster.
+func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
+	if len(msgs) == 0 {
+		return nil
+	}
+	return b.publisher.Do(ctx, func(c *broker.Conn) error {
+		if err := json.NewEncoder(c).Encode(request{Publish: msgs}); err != nil {
+			return err
+		}
+		_, err := c.In.ReadByte()
+		return err
+	})
+}
+
+// Open connects to the hub, and reads from that connection what it sends.
+func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
+	conn, err := b.dialer.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &session{bus: b, conn: conn, in: bufio.NewReader(conn)}, nil
+	requests := json.NewEncoder(conn)
+	return broker.NewSession(broker.Config{
+		Read: func(s *broker.Session) error { return read(conn, s) },
+		Subscribe: func(_ context.Context, channels ...string) (int, error) {
+			return 1, requests.Encode(request{Listen: channels})
+		},
+		Unsubscribe: func(_ context.Context, channels ...string) (int, error) {
+			return 1, requests.Encode(request{Unlisten: channels})
+		},
+		Close: conn.Close,
+	}), nil
 }
 
-// ask connects anew each time, which is simple. A quick bus would keep the connection.
-func (b Bus) ask(ctx context.Context, r request) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", string(b))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if err = json.NewEncoder(conn).Encode(r); err == nil {
-		_, err = conn.Read(make([]byte, 1)) // to refuse, the hub closes the connection
-	}
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
-}
-
-type session struct {
-	bus  Bus
-	conn net.Conn
-	in   *bufio.Reader
-	part []byte // of a message whose end has not come yet
-	err  error  // final
-}
-
-func (s *session) Listen(ctx context.Context, ch string) error   { return s.ask(ctx, "listen", ch) }
-func (s *session) Unlisten(ctx context.Context, ch string) error { return s.ask(ctx, "unlisten", ch) }
-
-func (s *session) ask(ctx context.Context, do, channel string) error {
-	if s.err != nil {
-		return s.err
-	}
-	return s.bus.ask(ctx, request{Do: do, Session: s.conn.LocalAddr().String(), Channel: channel})
-}
-
-func (s *session) Receive(ctx context.Context) (m transport.Message, err error) {
-	if s.err != nil {
-		return m, s.err
-	}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { s.conn.SetReadDeadline(time.Unix(1, 0)); close(ended) })
-	p, err := s.in.ReadBytes('\n')
-	s.part = append(s.part, p...) // if this is not all, the next Receive goes on from here
-	if !stop() {
-		<-ended
-		s.conn.SetReadDeadline(time.Time{})
+// read passes on to s what the hub sends, until the connection breaks.
+func read(conn *broker.Conn, s *broker.Session) error {
+	for {
+		line, err := conn.In.ReadBytes('\n')
 		if err != nil {
-			return m, ctx.Err()
+			return err
 		}
+		if len(line) == 1 {
+			s.Confirm()
+			continue
+		}
+		var m transport.Message
+		if err := json.Unmarshal(line, &m); err != nil {
+			return err
+		}
+		s.Deliver(m)
 	}
-	if err == nil {
-		err = json.Unmarshal(s.part, &m)
-		s.part = nil
-	}
-	s.err = err
-	return m, err
 }
 
-func (s *session) Close(context.Context) error {
-	s.err = transport.ErrClosed
-	s.conn.Close() // closing again does nothing
-	return nil
-}
-
-// Serve is the hub. It returns when ln is closed.
-func Serve(ln net.Listener) {
-	var mu sync.Mutex // guards channels; one request at a time makes the one order that all sessions see
-	channels := make(map[net.Conn]map[string]bool)
-	do := func(r request) (done bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		for to, listening := range channels {
-			if to.RemoteAddr().String() == r.Session {
-				listening[r.Channel], done = r.Do == "listen", true
-			}
-			for _, m := range r.Messages {
-				if listening[m.Channel] {
-					to.SetWriteDeadline(time.Now().Add(time.Second))
-					if json.NewEncoder(to).Encode(m) != nil {
-						to.Close() // who takes nothing must not hold up the others
-					}
-				}
-			}
-		}
-		return done || r.Do == "publish"
-	}
-	for conn, err := ln.Accept(); err == nil; conn, err = ln.Accept() {
-		mu.Lock()
-		channels[conn] = make(map[string]bool)
-		mu.Unlock()
-		go func() {
-			var r request
-			for in := json.NewDecoder(conn); in.Decode(&r) == nil && do(r); r = (request{}) {
-				conn.Write([]byte("\n"))
-			}
-			mu.Lock()
-			delete(channels, conn)
-			mu.Unlock()
-			conn.Close()
-		}()
-	}
-}
+// Close ends the connection on which the bus publishes. The cluster calls it.
+func (b *Bus) Close(ctx context.Context) error { return b.publisher.Close(ctx) }

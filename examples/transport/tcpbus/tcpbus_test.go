@@ -14,57 +14,76 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestConformance(t *testing.T) {
-	ln := listen(t)
-	bus := tcpbus.Bus(ln.Addr().String())
-	conformance.Bus(t, conformance.Harness{
-		NewBus: func(testing.TB) transport.Bus { return bus },
-		Sever:  func(testing.TB, transport.Bus) { ln.sever() },
-	})
-}
+func TestConformance(t *testing.T) { conformance.Bus(t, harness(t)) }
 
-// listener remembers its connections, so that they can be cut.
-type listener struct {
-	net.Listener
+func BenchmarkBus(b *testing.B) { conformance.BenchmarkBus(b, harness(b)) }
 
-	mu    sync.Mutex
-	conns []net.Conn
-}
-
-// listen runs a hub until the test ends.
-func listen(t *testing.T) *listener {
+// harness runs a hub until the test ends.
+func harness(tb testing.TB) conformance.Harness {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
+	var hub tcpbus.Hub
 	ln := &listener{Listener: inner}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tcpbus.Serve(ln)
+		hub.Serve(ln)
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ln.Close()
 		<-done
 	})
-	return ln
+	newBus := func(tb testing.TB, address string) transport.Bus {
+		bus := tcpbus.New(address)
+		tb.Cleanup(func() { bus.Close(tb.Context()) })
+		return bus
+	}
+	return conformance.Harness{
+		NewBus:         func(tb testing.TB) transport.Bus { return newBus(tb, ln.Addr().String()) },
+		Sever:          func(testing.TB, transport.Bus) { hub.SeverSessions() },
+		SeverPublisher: func(testing.TB, transport.Bus) { hub.SeverPublishers() },
+		NoServer:       func(tb testing.TB) transport.Bus { return newBus(tb, "127.0.0.1:1") },
+		Stall:          func(testing.TB, transport.Bus) func() { return ln.stall() },
+	}
+}
+
+// listener makes connections that can be stalled: what is read from them or written to them waits until stall is over.
+type listener struct {
+	net.Listener
+
+	stalled sync.RWMutex
+}
+
+func (ln *listener) stall() (resume func()) {
+	ln.stalled.Lock()
+	return sync.OnceFunc(ln.stalled.Unlock)
 }
 
 func (ln *listener) Accept() (net.Conn, error) {
 	conn, err := ln.Listener.Accept()
-	if err == nil {
-		ln.mu.Lock()
-		ln.conns = append(ln.conns, conn)
-		ln.mu.Unlock()
-	}
-	return conn, err
+	return stallingConn{conn, ln}, err
 }
 
-func (ln *listener) sever() {
-	ln.mu.Lock()
-	defer ln.mu.Unlock()
-	for _, conn := range ln.conns {
-		conn.Close()
-	}
-	ln.conns = nil
+type stallingConn struct {
+	net.Conn
+
+	ln *listener
+}
+
+func (c stallingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.ln.pass()
+	return n, err
+}
+
+func (c stallingConn) Write(p []byte) (int, error) {
+	c.ln.pass()
+	return c.Conn.Write(p)
+}
+
+func (ln *listener) pass() {
+	ln.stalled.RLock()
+	defer ln.stalled.RUnlock()
 }

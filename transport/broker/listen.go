@@ -1,0 +1,117 @@
+package broker
+
+import (
+	"context"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+// Listen returns once the broker has confirmed that it will send what is published on channel. See transport.Session.
+func (s *Session) Listen(ctx context.Context, channel string) error {
+	return s.ListenAll(ctx, channel)
+}
+
+// ListenAll is Listen for several channels, with one call of Config.Subscribe. See transport.MultiListener.
+func (s *Session) ListenAll(ctx context.Context, channels ...string) error {
+	return s.change(ctx, true, channels)
+}
+
+// Unlisten returns once the broker has confirmed that it will send no more of channel. See transport.Session.
+func (s *Session) Unlisten(ctx context.Context, channel string) error {
+	return s.change(ctx, false, []string{channel})
+}
+
+// change listens to channels, or to none of them. It asks for what is new only: some brokers deliver twice what was asked for twice.
+func (s *Session) change(ctx context.Context, listen bool, channels []string) error {
+	inner, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	channels, err := s.begin(ctx, interrupt, listen, channels)
+	if err != nil || len(channels) == 0 {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { s.End(ctx.Err()) })
+	ask := s.config.Unsubscribe
+	if listen {
+		ask = s.config.Subscribe
+	}
+	confirmations, err := ask(inner, channels...)
+	if err == nil {
+		err = s.await(confirmations)
+	}
+	if !stop() && err == nil {
+		err = ctx.Err() // it ends the session right now, so this is no success
+	}
+	return s.finish(ctx, listen, channels, err)
+}
+
+// begin returns those of channels that change.
+func (s *Session) begin(ctx context.Context, interrupt context.CancelFunc, listen bool, channels []string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return nil, s.final()
+	case ctx.Err() != nil:
+		s.endLocked(ctx.Err())
+		return nil, ctx.Err()
+	case s.confirmed != s.awaited:
+		s.endLocked(errUnasked)
+		return nil, errUnasked
+	}
+	var changing []string
+	seen := make(map[string]struct{})
+	for _, channel := range channels {
+		_, listening := s.channels[channel]
+		if _, twice := seen[channel]; listening != listen && !twice {
+			seen[channel] = struct{}{}
+			changing = append(changing, channel)
+		}
+	}
+	if len(changing) > 0 {
+		s.interrupt = interrupt
+	}
+	return changing, nil
+}
+
+// await waits for confirmations, or until the session has ended.
+func (s *Session) await(confirmations int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.awaited += confirmations
+	for s.err == nil && s.confirmed < s.awaited {
+		s.mu.Unlock()
+		<-s.wake
+		s.mu.Lock()
+	}
+	return s.err
+}
+
+// finish notes what has changed. Any error ends the session.
+func (s *Session) finish(ctx context.Context, listen bool, channels []string, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.interrupt = nil
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		s.endLocked(err)
+		return s.final()
+	}
+	for _, channel := range channels {
+		if listen {
+			s.channels[channel] = struct{}{}
+		} else {
+			delete(s.channels, channel)
+		}
+	}
+	return nil
+}
+
+// final is the error of a session that has ended.
+func (s *Session) final() error {
+	if s.closed {
+		return transport.ErrClosed
+	}
+	return s.err
+}
