@@ -95,6 +95,9 @@ func eventName(t any) (string, bool) {
 	case string:
 		return t, true
 	case int64, uint64, float64:
+		if t == 0.0 {
+			t = int64(0) // -0 is named 0, as in JavaScript
+		}
 		p, err := appendTree(nil, t, bytesRefused, 0)
 		return string(p), err == nil && string(p) != "null" // JSON has no name for NaN and the like
 	}

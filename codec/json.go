@@ -130,8 +130,11 @@ func (r *treeReader) object() Object {
 	return o
 }
 
-// parseNumber reads a JSON number: an integer stays one if it fits in 64 bits.
+// parseNumber reads a JSON number: an integer stays one if it fits in 64 bits. -0 is a float64, since no integer has its sign.
 func parseNumber(s string) any {
+	if s == "-0" {
+		return math.Copysign(0, -1)
+	}
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return i
 	}

@@ -133,10 +133,12 @@ func TestTreeOfJSON(t *testing.T) {
 	tree, err := codec.JSON.Tree([]byte(` {"b":[1,-2.5,1e2,18446744073709551615,1e400,-0,true,null],"a":"\u00e4","a":{}} `))
 	require.NoError(t, err)
 	assert.Equal(t, codec.Object{
-		{Key: "b", Value: []any{int64(1), -2.5, 100.0, uint64(math.MaxUint64), math.Inf(1), int64(0), true, nil}},
+		{Key: "b", Value: []any{int64(1), -2.5, 100.0, uint64(math.MaxUint64), math.Inf(1), math.Copysign(0, -1), true, nil}},
 		{Key: "a", Value: "ä"},
 		{Key: "a", Value: codec.Object{}},
 	}, tree)
+	minusZero := tree.(codec.Object)[0].Value.([]any)[5]
+	assert.True(t, math.Signbit(minusZero.(float64)), "the sign of -0 stays")
 	last, ok := tree.(codec.Object).Lookup("a")
 	assert.True(t, ok)
 	assert.Equal(t, codec.Object{}, last, "the last of equal keys counts")
@@ -175,12 +177,13 @@ func TestNullValues(t *testing.T) {
 
 func TestFloatsAreWrittenAsInJavaScript(t *testing.T) {
 	for f, want := range map[float64]string{
-		0: "0", math.Copysign(0, -1): "0", 1: "1", -1.5: "-1.5", 1e21: "1e+21", 1e20: "100000000000000000000", 1e-6: "0.000001", 1e-7: "1e-7",
+		0: "0", 1: "1", -1.5: "-1.5", 1e21: "1e+21", 1e20: "100000000000000000000", 1e-6: "0.000001", 1e-7: "1e-7",
 		1.5e-10: "1.5e-10", 5e-324: "5e-324", math.MaxFloat64: "1.7976931348623157e+308", math.Inf(1): "null", math.Inf(-1): "null", 123456789012345680000: "123456789012345680000",
 	} {
 		assert.Equal(t, want, codec.FromTree(f).String())
 	}
 	assert.Equal(t, "null", codec.FromTree(math.NaN()).String())
+	assert.Equal(t, "-0", codec.FromTree(math.Copysign(0, -1)).String(), "JSON.stringify loses the sign, JSON.parse reads it")
 }
 
 func TestTreesOfOtherTypesAreErrors(t *testing.T) {

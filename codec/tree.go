@@ -92,13 +92,15 @@ func appendBytes(dst, p []byte, as bytesAs) ([]byte, error) {
 	return dst, ErrBinary
 }
 
-// appendFloat writes f as JSON.stringify does.
+// appendFloat writes f as JSON.stringify does, but for -0: JSON.stringify writes 0, yet JSON.parse reads -0.
 func appendFloat(dst []byte, f float64) []byte {
 	switch {
 	case math.IsNaN(f) || math.IsInf(f, 0):
 		return append(dst, "null"...)
+	case f == 0 && math.Signbit(f):
+		return append(dst, "-0"...)
 	case f == 0:
-		return append(dst, '0') // also -0
+		return append(dst, '0')
 	}
 	if abs := math.Abs(f); abs >= 1e-6 && abs < 1e21 {
 		return strconv.AppendFloat(dst, f, 'f', -1, 64)

@@ -1,8 +1,10 @@
 package jsonmsgpack
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"strconv"
 	"sync"
 	"time"
 
@@ -104,18 +106,42 @@ func (w *binaryWriter) strBytes(p []byte) {
 
 func (w *binaryWriter) boolean(b bool) { _ = w.enc.EncodeBool(b) }
 
-// num writes an integer as JavaScript would: beyond message.MaxSafe it is a float.
+// num writes an integer as JavaScript would: beyond message.MaxSafe it is a float. An integer that JavaScript cannot say is written in 64
+// bits, so that nothing is lost between Go nodes. Node.js's decoder reads them, and rounds.
 func (w *binaryWriter) num(n int64) {
-	if n < -message.MaxSafe || n > message.MaxSafe {
-		_ = w.enc.EncodeFloat64(float64(n))
+	if -message.MaxSafe <= n && n <= message.MaxSafe {
+		_ = w.enc.EncodeInt(n)
 		return
 	}
-	_ = w.enc.EncodeInt(n)
+	var digits [20]byte
+	if f := float64(n); floatHas(f, strconv.AppendInt(digits[:0], n, 10)) {
+		_ = w.enc.EncodeFloat64(f)
+		return
+	}
+	_ = w.enc.EncodeInt64(n)
 }
 
-// float writes a number as JavaScript would: a float that holds an integer is one.
+// unum is num for integers that an int64 cannot hold.
+func (w *binaryWriter) unum(n uint64) {
+	var digits [20]byte
+	if f := float64(n); floatHas(f, strconv.AppendUint(digits[:0], n, 10)) {
+		_ = w.enc.EncodeFloat64(f)
+		return
+	}
+	_ = w.enc.EncodeUint64(n)
+}
+
+// floatHas reports whether f is written with these digits, in JavaScript and by package codec: then it stays the same number.
+func floatHas(f float64, digits []byte) bool {
+	var own [32]byte
+	return bytes.Equal(strconv.AppendFloat(own[:0], f, 'f', -1, 64), digits)
+}
+
+// float writes a number as JavaScript would: a float that holds an integer is one. -0 stays a float, which has the sign.
 func (w *binaryWriter) float(f float64) {
 	switch {
+	case f == 0 && math.Signbit(f):
+		_ = w.enc.EncodeFloat64(f)
 	case f == math.Trunc(f) && math.Abs(f) <= message.MaxSafe:
 		_ = w.enc.EncodeInt(int64(f))
 	case f != f:
@@ -152,7 +178,7 @@ func (w *binaryWriter) tree(t any, depth int) error {
 	case int64:
 		w.num(t)
 	case uint64:
-		w.float(float64(t))
+		w.unum(t)
 	case float64:
 		w.float(t)
 	case string:

@@ -1,6 +1,7 @@
 package jsonmsgpack
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 
@@ -134,12 +135,24 @@ func (t *translation) number() error {
 		_ = t.w.enc.EncodeInt(n)
 		return nil
 	}
+	if len(text) > 15 && len(text) <= 20 && bytes.IndexFunc(text[1:], notDigit) < 0 {
+		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			t.w.num(n)
+			return nil
+		}
+		if n, err := strconv.ParseUint(string(text), 10, 64); err == nil {
+			t.w.unum(n)
+			return nil
+		}
+	}
 	f, _ := strconv.ParseFloat(string(text), 64) // out of range is infinite, as in JavaScript
 	t.w.float(f)
 	return nil
 }
 
-// smallInteger reads an integer of up to 15 digits, which needs no rounding.
+func notDigit(c rune) bool { return c < '0' || c > '9' }
+
+// smallInteger reads an integer of up to 15 digits, which needs no rounding. -0 is none.
 func smallInteger(p []byte) (n int64, ok bool) {
 	digits := p
 	if p[0] == '-' {
@@ -155,7 +168,7 @@ func smallInteger(p []byte) (n int64, ok bool) {
 		n = n*10 + int64(c-'0')
 	}
 	if len(digits) < len(p) {
-		n = -n
+		return -n, n != 0
 	}
 	return n, true
 }
