@@ -143,10 +143,10 @@ func (c *codecCase) roundTrip(s sample) {
 // expect fails unless got says what want says.
 func (c *codecCase) expect(called string, want, got *codec.Envelope) {
 	c.Helper()
-	var where, w, g string
-	c.calm(called+", look at the data", func() { where, w, g = differ(want, got) })
-	if where != "" {
-		c.fail(called, where+" is "+w, "%s", g)
+	var d *difference
+	c.calm(called+", look at the data", func() { d = differ(want, got) })
+	if d != nil {
+		c.fail(called, d.where+" is "+d.want, "%s", d.got)
 	}
 }
 

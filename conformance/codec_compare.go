@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"time"
@@ -9,13 +10,37 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// differ tells in what got differs from want, and is "" if both say the same.
-func differ(want, got *codec.Envelope) (where, w, g string) {
-	type field struct {
+// difference is what two envelopes, or two trees of data, differ in first.
+type difference struct{ where, want, got string }
+
+func differenceOf(where string, want, got any) *difference {
+	return &difference{where, brief(want), brief(got)}
+}
+
+func brief(v any) string {
+	s := fmt.Sprintf("%#v", v)
+	switch v := v.(type) {
+	case []byte:
+		s = fmt.Sprintf("bytes(%q)", v)
+	case time.Time:
+		s = "the time " + v.Format(time.RFC3339Nano)
+	case float64:
+		s = fmt.Sprintf("float64(%v)", v)
+	case int64, uint64:
+		s = fmt.Sprint(v)
+	}
+	if len(s) > 400 {
+		s = fmt.Sprintf("%s … %s (%d bytes)", strings.ToValidUTF8(s[:200], ""), strings.ToValidUTF8(s[len(s)-100:], ""), len(s))
+	}
+	return s
+}
+
+// differ tells in what got differs from want, nil if both say the same.
+func differ(want, got *codec.Envelope) *difference {
+	fields := [...]struct {
 		name      string
 		want, got any
-	}
-	fields := []field{
+	}{
 		{"Type", want.Type, got.Type},
 		{"UID", want.UID, got.UID},
 		{"NSP", want.NSP, got.NSP},
@@ -27,47 +52,75 @@ func differ(want, got *codec.Envelope) (where, w, g string) {
 		{"Process", want.Process, got.Process},
 		{"Clock", want.Clock, got.Clock},
 		{"RequestID", want.RequestID, got.RequestID},
-		{"Opts.Rooms", orEmpty(want.Opts.Rooms), orEmpty(got.Opts.Rooms)},
 		{"Opts.Nobody", want.Opts.Nobody, got.Opts.Nobody},
-		{"Opts.Except", orEmpty(want.Opts.Except), orEmpty(got.Opts.Except)},
 		{"Opts.Flags", flags(want.Opts.Flags), flags(got.Opts.Flags)},
-		{"Rooms", orEmpty(want.Rooms), orEmpty(got.Rooms)},
 		{"Close", want.Close, got.Close},
 		{"Skipped", want.Skipped, got.Skipped},
 		{"ClientCount", want.ClientCount, got.ClientCount},
 		{"Args.Event", want.Args.Event(), got.Args.Event()},
 		{"Args.Len", want.Args.Len(), got.Args.Len()},
-		{"Args", meaning(want.Args.Value()), meaning(got.Args.Value())},
-		{"Value", meaning(want.Value), meaning(got.Value)},
-		{"Value.Rest", meaning(want.Value.Rest()), meaning(got.Value.Rest())},
 		{"the number of Sockets", len(want.Sockets), len(got.Sockets)},
 	}
-	for i := range min(len(want.Sockets), len(got.Sockets)) {
-		a, b, name := want.Sockets[i], got.Sockets[i], fmt.Sprintf("Sockets[%d].", i)
-		fields = append(fields,
-			field{name + "ID", a.ID, b.ID},
-			field{name + "Rooms", orEmpty(a.Rooms), orEmpty(b.Rooms)},
-			field{name + "Handshake", meaning(a.Handshake), meaning(b.Handshake)},
-			field{name + "Data", meaning(a.Data), meaning(b.Data)})
-	}
-	for _, f := range fields {
-		if !reflect.DeepEqual(f.want, f.got) {
-			return f.name, brief(f.want), brief(f.got)
+	for i := range fields {
+		if f := &fields[i]; f.want != f.got {
+			return differenceOf(f.name, f.want, f.got)
 		}
 	}
-	return "", "", ""
-}
-
-func brief(v any) string {
-	s := fmt.Sprintf("%#v", v)
-	if len(s) > 400 {
-		s = fmt.Sprintf("%s … %s (%d bytes)", strings.ToValidUTF8(s[:200], ""), strings.ToValidUTF8(s[len(s)-100:], ""), len(s))
+	for _, l := range [...]struct {
+		name      string
+		want, got []string
+	}{
+		{"Opts.Rooms", want.Opts.Rooms, got.Opts.Rooms},
+		{"Opts.Except", want.Opts.Except, got.Opts.Except},
+		{"Rooms", want.Rooms, got.Rooms},
+	} {
+		if d := differNames(l.name, l.want, l.got); d != nil {
+			return d
+		}
 	}
-	return s
+	if d := differValue("Args", want.Args.Value(), got.Args.Value()); d != nil {
+		return d
+	}
+	if d := differValue("Value", want.Value, got.Value); d != nil {
+		return d
+	}
+	if d := differValue("Value.Rest", want.Value.Rest(), got.Value.Rest()); d != nil {
+		return d
+	}
+	for i := range want.Sockets {
+		if d := differSocket(&want.Sockets[i], &got.Sockets[i]); d != nil {
+			d.where = fmt.Sprintf("Sockets[%d].%s", i, d.where)
+			return d
+		}
+	}
+	return nil
 }
 
-// orEmpty is list, but never nil.
-func orEmpty(list []string) []string { return append([]string{}, list...) }
+func differSocket(want, got *codec.Socket) *difference {
+	if want.ID != got.ID {
+		return differenceOf("ID", want.ID, got.ID)
+	}
+	if d := differNames("Rooms", want.Rooms, got.Rooms); d != nil {
+		return d
+	}
+	if d := differValue("Handshake", want.Handshake, got.Handshake); d != nil {
+		return d
+	}
+	return differValue("Data", want.Data, got.Data)
+}
+
+// differNames takes nil and empty lists for the same.
+func differNames(where string, want, got []string) *difference {
+	for i := range min(len(want), len(got)) {
+		if want[i] != got[i] {
+			return differenceOf(fmt.Sprintf("%s[%d]", where, i), want[i], got[i])
+		}
+	}
+	if len(want) != len(got) {
+		return differenceOf(fmt.Sprintf("the length of %s", where), len(want), len(got))
+	}
+	return nil
+}
 
 // flags is f without its pointer.
 func flags(f codec.Flags) string {
@@ -78,48 +131,95 @@ func flags(f codec.Flags) string {
 	return fmt.Sprintf("volatile %v, compress %s, timeout %v, expectSingleResponse %v", f.Volatile, compress, f.Timeout, f.ExpectSingleResponse)
 }
 
-// bytesValue are bytes in a meaning.
-type bytesValue string
-
-func (b bytesValue) GoString() string { return fmt.Sprintf("bytes(%q)", string(b)) }
-
-// meaning is what v says, whatever it is kept in: numbers as float64, times as text, objects as maps.
-func meaning(v codec.Value) any {
-	tree, err := v.Tree()
+func differValue(where string, want, got codec.Value) *difference {
+	w, err := want.Tree()
 	if err != nil {
-		return err
+		return differenceOf(where, err, got)
 	}
-	return meaningOf(tree)
+	g, err := got.Tree()
+	if err != nil {
+		return differenceOf(where, w, err)
+	}
+	return differTree(where, w, g)
 }
 
-func meaningOf(tree any) any {
-	switch t := tree.(type) {
-	case int64:
-		return float64(t)
-	case uint64:
-		return float64(t)
-	case float64:
-		return t
+// differTree compares data, whatever it was kept in.
+func differTree(where string, want, got any) *difference {
+	same := false
+	switch w := want.(type) {
+	case nil, bool, string:
+		same = want == got
+	case int64, uint64, float64:
+		same = sameNumber(want, got)
 	case []byte:
-		return bytesValue(t)
+		g, ok := got.([]byte)
+		same = ok && string(w) == string(g)
 	case time.Time:
-		text, err := codec.FromTree(t).AppendJSON(nil)
-		if err != nil {
-			return err
-		}
-		return strings.Trim(string(text), `"`)
+		same = sameTime(w, got)
 	case []any:
-		list := make([]any, len(t))
-		for i, e := range t {
-			list[i] = meaningOf(e)
+		g, ok := got.([]any)
+		if same = ok && len(w) == len(g); !same {
+			break
 		}
-		return list
+		for i := range w {
+			if d := differTree("", w[i], g[i]); d != nil {
+				d.where = fmt.Sprintf("%s[%d]%s", where, i, d.where)
+				return d
+			}
+		}
 	case codec.Object:
-		m := make(map[string]any, len(t))
-		for _, e := range t {
-			m[e.Key] = meaningOf(e.Value)
+		g, ok := got.(codec.Object)
+		if same = ok && len(w) == len(g); !same {
+			break
 		}
-		return m
+		for i := range w {
+			if w[i].Key != g[i].Key {
+				return differenceOf(fmt.Sprintf("the key %d of %s", i, where), w[i].Key, g[i].Key)
+			}
+			if d := differTree("", w[i].Value, g[i].Value); d != nil {
+				d.where = fmt.Sprintf("%s.%s%s", where, quote(w[i].Key), d.where)
+				return d
+			}
+		}
+	default:
+		same = reflect.DeepEqual(want, got)
 	}
-	return tree
+	if !same {
+		return differenceOf(where, want, got)
+	}
+	return nil
+}
+
+// sameNumber compares numbers by the digits that JSON writes, which are different for different integers and for different float64s:
+// then they stay the same number wherever they go next.
+func sameNumber(want, got any) bool {
+	switch w := want.(type) {
+	case int64, uint64:
+		if want == got {
+			return true
+		}
+	case float64:
+		if g, ok := got.(float64); ok && math.Float64bits(w) == math.Float64bits(g) {
+			return true
+		}
+	}
+	switch got.(type) {
+	case int64, uint64, float64:
+		w, _ := codec.FromTree(want).JSON() // cannot fail
+		g, _ := codec.FromTree(got).JSON()
+		return string(w) == string(g)
+	}
+	return false
+}
+
+// sameTime compares times to the millisecond. In JSON a time is text.
+func sameTime(want time.Time, got any) bool {
+	switch g := got.(type) {
+	case time.Time:
+		return want.UnixMilli() == g.UnixMilli()
+	case string:
+		at, err := time.Parse(time.RFC3339Nano, g)
+		return err == nil && want.UnixMilli() == at.UnixMilli()
+	}
+	return false
 }

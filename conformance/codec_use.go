@@ -121,12 +121,12 @@ func concurrentCodecUse(c *codecCase) {
 					if err != nil {
 						return fmt.Errorf("parsing %s: %w", s.name, err)
 					}
-					if where, want, got := differ(s.env, env); where != "" {
-						return fmt.Errorf("%s of %s is %s instead of %s", where, s.name, got, want)
+					if d := differ(s.env, env); d != nil {
+						return fmt.Errorf("%s of %s is %s instead of %s", d.where, s.name, d.got, d.want)
 					}
 				}
-				if where, want, got := differ(all[2].env, parsed); where != "" {
-					return fmt.Errorf("%s of a shared envelope is %s instead of %s", where, got, want)
+				if d := differ(all[2].env, parsed); d != nil {
+					return fmt.Errorf("%s of a shared envelope is %s instead of %s", d.where, d.got, d.want)
 				}
 			}
 			return nil
