@@ -1,18 +1,38 @@
 package conformance_test
 
 import (
+	"flag"
 	"fmt"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if given("test.parallel") == nil { // most tests of mutants only wait
+		if err := flag.Set("test.parallel", "16"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// given returns a flag if the command line sets it.
+func given(name string) (found *flag.Flag) {
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name == name {
+			found = f
+		}
+	})
+	return found
+}
 
 // impatience is how long checks wait for what a mutant does not do.
 const impatience = 150 * time.Millisecond
@@ -76,14 +96,19 @@ type mutant[H any] struct {
 	harness    func(t *testing.T) H
 }
 
-// suite is what the tests of the three suites have in common.
+// suite is what the tests of the suites have in common.
 type suite[H any] struct {
 	checks  []string
 	why     func(tb testing.TB, check string) string
 	run     func(tb testing.TB, check string, h H)
 	good    func(t *testing.T) H
 	mutants []mutant[H]
+	// virtual runs the checks on the virtual clock of package synctest: waiting for what a mutant does not do takes no time, and a machine
+	// that is busy makes nothing late. It is for implementations that wait on channels and timers only, not on mutexes or for I/O.
+	virtual bool
 }
+
+var realClock = flag.Bool("realclock", false, "run all checks of mutants on the real clock")
 
 func (s suite[H]) test(t *testing.T) {
 	t.Run("EachCheckHasAMutant", func(t *testing.T) {
@@ -97,23 +122,38 @@ func (s suite[H]) test(t *testing.T) {
 		}
 	})
 	for _, check := range s.checks {
-		t.Run("Good/"+check, func(t *testing.T) {
-			r := record(t, func(tb testing.TB) { s.run(tb, check, s.good(t)) })
-			require.False(t, r.failed, "the check fails without a bug: %s", r.text)
-			require.False(t, r.skipped, "the good one has everything, nothing may be skipped: %s", r.text)
-		})
+		t.Run("Good/"+check, func(t *testing.T) { s.clocked(t, func(t *testing.T) { s.passes(t, check) }) })
 	}
 	for _, m := range s.mutants {
 		t.Run(m.check+"/"+strings.ReplaceAll(m.bug, " ", "_"), func(t *testing.T) {
 			if m.check != "NothingIsLeft" { // which counts the goroutines of the process
 				t.Parallel()
 			}
-			r := record(t, func(tb testing.TB) { s.run(tb, m.check, m.harness(t)) })
-			require.True(t, r.failed, "%s did not notice that the mutant %s", m.check, m.bug)
-			for _, part := range []string{"called: ", "wanted: ", "came: ", "why: " + s.why(t, m.check)} {
-				require.Contains(t, r.text, part)
-			}
-			t.Log(r.text)
+			s.clocked(t, func(t *testing.T) { s.catches(t, m) })
 		})
 	}
+}
+
+// clocked runs f on the clock of the suite.
+func (s suite[H]) clocked(t *testing.T, f func(t *testing.T)) {
+	if s.virtual && !*realClock {
+		synctest.Test(t, f)
+	} else {
+		f(t)
+	}
+}
+
+func (s suite[H]) passes(t *testing.T, check string) {
+	r := record(t, func(tb testing.TB) { s.run(tb, check, s.good(t)) })
+	require.False(t, r.failed, "the check fails without a bug: %s", r.text)
+	require.False(t, r.skipped, "the good one has everything, nothing may be skipped: %s", r.text)
+}
+
+func (s suite[H]) catches(t *testing.T, m mutant[H]) {
+	r := record(t, func(tb testing.TB) { s.run(tb, m.check, m.harness(t)) })
+	require.True(t, r.failed, "%s did not notice that the mutant %s", m.check, m.bug)
+	for _, part := range []string{"called: ", "wanted: ", "came: ", "why: " + s.why(t, m.check)} {
+		require.Contains(t, r.text, part)
+	}
+	t.Log(r.text)
 }
