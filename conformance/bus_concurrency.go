@@ -8,56 +8,8 @@ import (
 )
 
 var concurrencyChecks = []check[*busCase]{
-	{"ConcurrentPublishIsSafe", "A Bus is safe for concurrent use: nothing is lost, and each publisher's own order is kept. All of a " +
-		"server's clients publish at once.", concurrentPublishIsSafe},
 	{"ConcurrentSessions", "Sessions are independent of each other: opening, using and closing some does not disturb the others. " +
 		"Two clusters in one process may share a bus.", concurrentSessions},
-}
-
-func concurrentPublishIsSafe(c *busCase) {
-	one, two := c.bus(), c.bus()
-	near, far := c.open(one, "a"), c.open(two, "a")
-	const publishers, rounds = 8, 20
-	perPublisher := 0
-	for i := range rounds {
-		perPublisher += i%3 + 1
-	}
-	published := make([]func() error, publishers)
-	for p := range publishers {
-		published[p] = c.meanwhile(func() error {
-			for i, n := 0, 0; i < rounds; i++ {
-				var batch []transport.Message
-				for range i%3 + 1 {
-					batch = append(batch, c.msg("a", fmt.Sprintf("%d %d", p, n)))
-					n++
-				}
-				if err := one.Publish(c.Context(), batch...); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	called := fmt.Sprintf("Publish %d messages on each of %d goroutines", perPublisher, publishers)
-	for _, s := range []transport.Session{near, far} {
-		var next [publishers]int
-		for i := range publishers * perPublisher {
-			m := c.receive(s, fmt.Sprintf("%s, Receive %d", called, i))
-			var p, n int
-			if _, err := fmt.Sscanf(string(m.Payload), "%d %d", &p, &n); err != nil || p < 0 || p >= publishers {
-				c.fail(called, "a message that was published", "%s", show(m))
-			}
-			if n != next[p] {
-				c.fail(called, fmt.Sprintf("message %d of publisher %d", next[p], p), "its message %d", n)
-			}
-			next[p]++
-		}
-	}
-	for _, wait := range published {
-		if err := wait(); err != nil {
-			c.fail(called, "no error", "the error %q", err)
-		}
-	}
 }
 
 func concurrentSessions(c *busCase) {

@@ -22,12 +22,8 @@ var deliveryChecks = []check[*busCase]{
 		emptyPublishDoesNothing},
 	{"EqualMessagesAreDistinct", "Equal messages are distinct. A server that merges equal notifications (PostgreSQL does within " +
 		"a transaction) loses the second \"hi\" of a chat unless the bus keeps them apart.", equalMessagesAreDistinct},
-	{"NothingArrivesTwice", "Nothing is delivered twice. A counter that is increased by messages would be wrong for ever.",
-		nothingArrivesTwice},
 	{"WhatWasNotSentDoesNotArrive", "ErrNotSent, and a RejectedError, say for certain that a message was not sent. Who is told so may " +
 		"send it again, and it would arrive twice.", whatWasNotSentDoesNotArrive},
-	{"LargeBatchArrives", "Publish sends all of msgs, however many. The cluster sends in one batch whatever piled up while the " +
-		"last batch was on its way, and that can be thousands.", largeBatchArrives},
 }
 
 func ownMessagesArrive(c *busCase) {
@@ -121,25 +117,4 @@ func equalMessagesAreDistinct(c *busCase) {
 	c.publish(one, hi)
 	c.publish(two, hi)
 	c.expect(s, "Publish equal messages on two buses", hi, hi)
-}
-
-func nothingArrivesTwice(c *busCase) {
-	one, two := c.bus(), c.bus()
-	s := c.open(two, "a", "b")
-	for i := range 10 {
-		batch := []transport.Message{c.msg("a", fmt.Sprint(i, "a")), c.msg("b", fmt.Sprint(i, "b"))}
-		c.publish(one, batch...)
-		c.expect(s, "Publish two messages", batch...)
-		c.expectNothing(one, s, "a", "Publish two messages, Receive two")
-	}
-}
-
-func largeBatchArrives(c *busCase) {
-	one, two := c.bus(), c.bus()
-	s := c.open(two, "a", "b")
-	batch := make([]transport.Message, 3000)
-	for i := range batch {
-		batch[i] = c.msg([]string{"a", "b"}[i/7%2], fmt.Sprintf("message %d of %d, as long as a small message is", i, len(batch)))
-	}
-	c.deliver(one, s, "Publish 3000 messages at once", batch...)
 }

@@ -26,7 +26,7 @@ func TestBusSuite(t *testing.T) {
 			h.Patience = 0
 			return h
 		},
-		mutants: slices.Concat(deliveryMutants, orderMutants, listenMutants, receiveMutants, contentMutants, nameMutants, limitMutants,
+		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, listenMutants, receiveMutants, contentMutants, nameMutants, limitMutants,
 			concurrencyMutants, closeMutants, severMutants, leftoverMutants),
 	}.test(t)
 }

@@ -6,7 +6,7 @@
 //
 // Every check is a subtest whose name is the promise it proves: run one with
 //
-//	go test -run 'TestConformance/OrderIsKept$'
+//	go test -run 'TestConformance/EachMessageArrivesOnceInOrder$'
 //
 // A failure says what was called, what was wanted, what came instead, and why that matters. A harness is a
 // struct of funcs: a nil optional one skips its checks, each saying so by name. What else a bus can do is read

@@ -1,0 +1,195 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+var volumeChecks = []check[*busCase]{
+	{"AllSizesArrive", "A payload of any size up to Limits.Payload arrives as it was sent, alone and in a batch. Buffers, frames and " +
+		"packets have sizes of their own, at which the usual bugs are.", allSizesArrive},
+	{"EachMessageArrivesOnceInOrder", "Publish sends all of msgs, in order, however many; nothing is lost, delivered twice or changed while " +
+		"a session is intact. A chat is scrambled otherwise, and a counter that is increased by messages is wrong for ever.",
+		eachMessageArrivesOnceInOrder},
+	{"OrderIsKeptAcrossChannels", "The order holds on all channels together, and a session receives exactly those that it listens to. Of two " +
+		"messages to two namespaces the second may only make sense after the first, and one that strays shows private data to strangers.",
+		orderIsKeptAcrossChannels},
+	{"OrderIsKeptBetweenBuses", "What a Publish has sent that has returned arrives before what a later Publish sends, on whichever " +
+		"bus. An answer must not come before its question; and a cluster concludes from a message of its own that came back that " +
+		"it has missed nothing until then.", orderIsKeptBetweenBuses},
+	{"ConcurrentPublishIsSafe", "A Bus is safe for concurrent use, and the messages of each caller stay in order. The handlers of a " +
+		"server's clients publish at once.", concurrentPublishIsSafe},
+}
+
+// budget is about how long one scenario takes, if the bus can carry what has to be proven in that time.
+func (p *probe) budget() time.Duration {
+	return time.Duration(p.scale(120, 20_000)) * time.Millisecond
+}
+
+// largest returns the size of the largest payload that limits allow, or most if that is less.
+func largest(limits transport.Limits, most int) int {
+	if limits.Payload > 0 && limits.Payload < most {
+		return limits.Payload
+	}
+	return most
+}
+
+func allSizesArrive(c *busCase) {
+	one, two := c.bus(), c.bus()
+	far := c.open(two, "a", "b")
+	pace := c.pace(one, far, "a")
+	top := largest(one.Limits(), c.scale(4<<20, 16<<20))
+	sizes := ladder(top)
+	// Some travel alone: the largest in any case, and as many of the others as there is time for.
+	alone := within(c.budget(), pace.travel, 12, len(sizes))
+	var order []int
+	for i := range alone {
+		order = append(order, sizes[(i+1)*len(sizes)/alone-1])
+	}
+	batches := slices.Repeat([]int{1}, alone)
+	batch, bytes := 0, 0
+	for _, size := range sizes {
+		order = append(order, size)
+		if batch++; bytes+size >= 1<<20 || batch == len(sizes) {
+			batches = append(batches, batch)
+			batch, bytes = 0, 0
+		} else {
+			bytes += size
+		}
+	}
+	if batch > 0 {
+		batches = append(batches, batch)
+	}
+	s := c.newStream(0, one.Limits(), top, "a", "b")
+	s.size = func(n int) int { return order[n] }
+
+	t := &traffic{busCase: c, called: fmt.Sprintf("Publish payloads of 0 to %d bytes, alone and in batches", top)}
+	t.publish(s, batches, one)
+	t.read("a session of another bus", far, "a", "b")
+	t.run()
+}
+
+// ladder returns sizes up to top: all small ones, and those around the powers of two and the top, where buffers end.
+func ladder(top int) (sizes []int) {
+	add := func(around int, distances ...int) {
+		for _, d := range distances {
+			if size := around + d; size >= 0 && size <= top {
+				sizes = append(sizes, size)
+			}
+		}
+	}
+	for size := range 131 {
+		add(size, 0)
+	}
+	for around := 256; around <= top; around *= 2 {
+		if around <= 256<<10 {
+			add(around, -64, -32, -16, -8, -7, -6, -5, -4, -3, -2, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64)
+		}
+		add(around, -1, 0, 1)
+	}
+	if top <= 256<<10 {
+		add(top, -64, -32, -16, -7, -6, -5, -4, -3)
+	}
+	add(top, -8, -2, -1, 0)
+	slices.Sort(sizes)
+	return slices.Compact(sizes)
+}
+
+// batches returns how large batches are that have count messages in all: of one to thousands, and many of one if the bus is quick.
+func (c *busCase) batches(count int, travel time.Duration) (sizes []int) {
+	sum := 0
+	add := func(n int) {
+		if n = min(n, count-sum); n > 0 {
+			sizes, sum = append(sizes, n), sum+n
+		}
+	}
+	calls := within(c.budget(), travel, 10, count)
+	for range min(calls/2, 5200, count*2/3) {
+		add(1)
+	}
+	pattern := []int{1, 2, 1030, 3, 65, 1, 2500, 129, 1, 7, 257, 1, 1500}
+	if calls > 100 {
+		pattern = []int{1, 2, 1, 7, 1, 65, 1, 3, 1, 129, 1, 1030, 1, 10, 1, 33, 257, 5, 1, 101, 2, 1, 3000}
+	}
+	for i := 0; sum < count; i++ {
+		add(pattern[i%len(pattern)])
+	}
+	return sizes
+}
+
+func eachMessageArrivesOnceInOrder(c *busCase) {
+	one, two := c.bus(), c.bus()
+	far := c.open(two, "a")
+	pace := c.pace(one, far, "a")
+	count := within(c.budget(), pace.message, 5500, c.scale(60_000, 3_000_000))
+	s := c.newStream(0, one.Limits(), 100, "a")
+	s.size = func(n int) int { return 1 + int(hash(n, 2)%100) }
+
+	t := &traffic{busCase: c, called: fmt.Sprintf("Publish %d messages of 1 to 100 bytes, in batches of 1 to thousands", count)}
+	t.publish(s, c.batches(count, pace.travel), one)
+	t.read("a session of another bus", far, "a")
+	t.run()
+}
+
+func orderIsKeptAcrossChannels(c *busCase) {
+	one, two := c.bus(), c.bus()
+	near := c.open(one, "0")
+	pace := c.pace(one, near, "0")
+	names := make([]string, within(4*c.budget(), pace.travel, 10, 120))
+	for i := range names {
+		names[i] = fmt.Sprint(i)
+	}
+	most, some := names[:len(names)-1], names[len(names)/2:] // nobody listens to all
+	far, half := c.open(two, most...), c.open(two, some...)
+	count := within(2*c.budget(), 8*pace.message, 11_500, c.scale(30_000, 1_000_000))
+	s := c.newStream(0, one.Limits(), largest(one.Limits(), 70_000), names...)
+	s.channel = func(n int) int { // every second one on the same channel
+		if n%2 == 0 {
+			return 0
+		}
+		return int(hash(n, 1) % uint64(len(names)))
+	}
+
+	t := &traffic{busCase: c, called: fmt.Sprintf("Publish %d messages of all sizes on %d channels, in batches of 1 to thousands", count, len(names))}
+	t.publish(s, c.batches(count, pace.travel), one)
+	t.read("a session that listens to one channel", near, "0")
+	t.read("a session of another bus, that listens to all channels but one", far, most...)
+	t.read("a session of another bus, that listens to half of the channels", half, some...)
+	t.run()
+}
+
+func orderIsKeptBetweenBuses(c *busCase) {
+	one, two := c.bus(), c.bus()
+	far := c.open(two, "a", "b")
+	pace := c.pace(one, far, "a")
+	near := c.open(one, "a", "b")
+	calls := within(c.budget(), pace.travel, 20, c.scale(4000, 100_000))
+	batches := slices.Repeat([]int{1, 1, 1, 2, 7}, calls/5)
+	s := c.newStream(0, one.Limits(), largest(one.Limits(), 8000), "a", "b")
+
+	t := &traffic{busCase: c, called: fmt.Sprintf("Publish on one bus, and when it has returned on another, %d times", len(batches)/2)}
+	t.publish(s, batches, one, two)
+	t.read("a session of the first", near, "a", "b")
+	t.read("a session of the other", far, "a", "b")
+	t.run()
+}
+
+func concurrentPublishIsSafe(c *busCase) {
+	one, two := c.bus(), c.bus()
+	far := c.open(two, "a", "b")
+	pace := c.pace(one, far, "a")
+	near := c.open(one, "a", "b")
+	const publishers = 6
+	each := within(c.budget(), 4*publishers*pace.message, 1900, c.scale(4000, 200_000))
+	t := &traffic{busCase: c, called: fmt.Sprintf("Publish %d messages on each of %d goroutines, half of them on another bus", each, publishers)}
+	for p := range publishers {
+		s := c.newStream(p, one.Limits(), largest(one.Limits(), 8000), "a", "b")
+		t.publish(s, c.batches(each, publishers*pace.travel), []transport.Bus{one, two}[p%2])
+	}
+	t.read("a session of one", near, "a", "b")
+	t.read("a session of the other", far, "a", "b")
+	t.run()
+}
