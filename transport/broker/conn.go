@@ -33,6 +33,9 @@ func TCP(address string) Dialer {
 func (d Dialer) Connect(ctx context.Context) (*Conn, error) {
 	inner, err := d.Dial(ctx)
 	if err != nil {
+		if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+			<-ctx.Done() // package net looks at the clock itself, and may be ahead
+		}
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}

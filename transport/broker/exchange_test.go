@@ -1,0 +1,159 @@
+package broker_test
+
+import (
+	"net"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// exchange is a little broker without a protocol: it knows who listens to what, and queues what is to be written.
+type exchange struct {
+	// serve reads the requests of a client and carries them out until the connection breaks.
+	serve func(x *exchange, c *client)
+
+	mu      sync.Mutex // guards what follows, and makes the one order of all messages
+	clients map[*client]struct{}
+}
+
+type client struct {
+	net.Conn
+
+	out       chan []byte
+	topics    map[string]string // to what the client calls its subscription; guarded by exchange.mu, like publishes
+	publishes bool
+}
+
+// listen runs the exchange until the test ends, and returns its harness. newBus returns a bus that connects to an address.
+func (x *exchange) listen(t *testing.T, newBus func(address string) transport.Bus) conformance.Harness {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.clients = make(map[*client]struct{})
+	ln := &listener{Listener: inner}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for conn, err := ln.Accept(); err == nil; conn, err = ln.Accept() {
+			c := &client{Conn: conn, out: make(chan []byte, 1<<16), topics: make(map[string]string)}
+			x.mu.Lock()
+			x.clients[c] = struct{}{}
+			x.mu.Unlock()
+			running.Go(func() {
+				for line := range c.out {
+					c.Write(line)
+				}
+			})
+			running.Go(func() {
+				x.serve(x, c)
+				x.end(func(other *client) bool { return other == c })
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		x.end(func(*client) bool { return true })
+		running.Wait()
+	})
+	closing := func(tb testing.TB, bus transport.Bus) transport.Bus {
+		tb.Cleanup(func() { bus.(transport.Closer).Close(tb.Context()) })
+		return bus
+	}
+	return conformance.Harness{
+		NewBus:         func(tb testing.TB) transport.Bus { return closing(tb, newBus(ln.Addr().String())) },
+		Sever:          func(testing.TB, transport.Bus) { x.end(func(c *client) bool { return !c.publishes }) },
+		SeverPublisher: func(testing.TB, transport.Bus) { x.end(func(c *client) bool { return c.publishes }) },
+		NoServer:       func(tb testing.TB) transport.Bus { return closing(tb, newBus("127.0.0.1:1")) },
+		Stall: func(testing.TB, transport.Bus) func() {
+			ln.stalled.Lock()
+			return sync.OnceFunc(ln.stalled.Unlock)
+		},
+	}
+}
+
+// do carries out a request of a client that is connected still.
+func (x *exchange) do(c *client, f func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if _, connected := x.clients[c]; connected {
+		f()
+	}
+}
+
+// publish sends to everybody who listens what message makes of the name of the subscription. The caller holds mu.
+func (x *exchange) publish(from *client, topic string, message func(subscription string) []byte) {
+	from.publishes = true
+	for c := range x.clients {
+		if subscription, listens := c.topics[topic]; listens {
+			x.send(c, message(subscription))
+		}
+	}
+}
+
+// send leaves something to write. Who reads too slowly loses the connection. The caller holds mu.
+func (x *exchange) send(c *client, data []byte) {
+	if _, connected := x.clients[c]; !connected {
+		return
+	}
+	select {
+	case c.out <- data:
+	default:
+		x.drop(c)
+	}
+}
+
+func (x *exchange) drop(c *client) {
+	delete(x.clients, c)
+	close(c.out)
+	c.Close()
+}
+
+func (x *exchange) end(which func(*client) bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for c := range x.clients {
+		if which(c) {
+			x.drop(c)
+		}
+	}
+}
+
+// listener makes connections that can be stalled.
+type listener struct {
+	net.Listener
+
+	stalled sync.RWMutex
+}
+
+func (ln *listener) Accept() (net.Conn, error) {
+	conn, err := ln.Listener.Accept()
+	return stallingConn{conn, ln}, err
+}
+
+func (ln *listener) pass() {
+	ln.stalled.RLock()
+	defer ln.stalled.RUnlock()
+}
+
+type stallingConn struct {
+	net.Conn
+
+	ln *listener
+}
+
+func (c stallingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.ln.pass()
+	return n, err
+}
+
+func (c stallingConn) Write(p []byte) (int, error) {
+	c.ln.pass()
+	return c.Conn.Write(p)
+}
