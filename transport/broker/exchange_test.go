@@ -30,14 +30,14 @@ type client struct {
 	publishes bool
 }
 
-// listen runs the exchange until the test ends, and returns its harness. newBus returns a bus that connects to an address.
-func (x *exchange) listen(t *testing.T, newBus func(address string) transport.Bus) conformance.Harness {
+// start runs the exchange.
+func (x *exchange) start() (ln *listener, stop func(), err error) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	x.clients = make(map[*client]struct{})
-	ln := &listener{Listener: inner}
+	ln = &listener{Listener: inner}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for conn, err := ln.Accept(); err == nil; conn, err = ln.Accept() {
@@ -55,12 +55,21 @@ func (x *exchange) listen(t *testing.T, newBus func(address string) transport.Bu
 				x.end(func(other *client) bool { return other == c })
 			})
 		}
-	})
-	t.Cleanup(func() {
-		ln.Close()
 		x.end(func(*client) bool { return true })
-		running.Wait()
 	})
+	return ln, func() {
+		ln.Close()
+		running.Wait()
+	}, nil
+}
+
+// listen runs the exchange until the test ends, and returns its harness. newBus returns a bus that connects to an address.
+func (x *exchange) listen(t *testing.T, newBus func(address string) transport.Bus) conformance.Harness {
+	ln, stop, err := x.start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
 	closing := func(tb testing.TB, bus transport.Bus) transport.Bus {
 		tb.Cleanup(func() { bus.(transport.Closer).Close(tb.Context()) })
 		return bus

@@ -1,0 +1,152 @@
+package broker_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"strconv"
+	"strings"
+
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/broker"
+)
+
+// redisBus is a bus over a server that speaks as much of Redis' protocol as a bus needs.
+type redisBus struct {
+	dialer    broker.Dialer
+	publisher *broker.Publisher
+}
+
+func newRedisBus(address string) *redisBus {
+	dialer := broker.TCP(address)
+	return &redisBus{dialer, broker.NewPublisher(dialer)}
+}
+
+func (b *redisBus) Limits() transport.Limits { return transport.Limits{} }
+
+// Publish sends one command for each message, all at once, and waits for the replies.
+func (b *redisBus) Publish(ctx context.Context, msgs ...transport.Message) error {
+	if len(msgs) == 0 {
+		return nil
+	}
+	return b.publisher.Do(ctx, func(c *broker.Conn) error {
+		var commands bytes.Buffer
+		for _, m := range msgs {
+			writeArray(&commands, "PUBLISH", m.Channel, string(m.Payload))
+		}
+		if _, err := c.Write(commands.Bytes()); err != nil {
+			return err
+		}
+		for range msgs {
+			if _, err := c.In.ReadSlice('\n'); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Open connects. Each channel is confirmed for itself, in the same stream as the messages.
+func (b *redisBus) Open(ctx context.Context) (transport.Session, error) {
+	conn, err := b.dialer.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ask := func(command string) func(context.Context, ...string) (int, error) {
+		return func(_ context.Context, channels ...string) (int, error) {
+			var b bytes.Buffer
+			writeArray(&b, append([]string{command}, channels...)...)
+			_, err := conn.Write(b.Bytes())
+			return len(channels), err
+		}
+	}
+	return broker.NewSession(broker.Config{
+		Read: func(s *broker.Session) error {
+			for {
+				push, err := readArray(conn.In)
+				if err != nil {
+					return err
+				}
+				if push[0] == "message" {
+					s.Deliver(transport.Message{Channel: push[1], Payload: []byte(push[2])})
+				} else {
+					s.Confirm()
+				}
+			}
+		},
+		Subscribe:   ask("SUBSCRIBE"),
+		Unsubscribe: ask("UNSUBSCRIBE"),
+		Close:       conn.Close,
+	}), nil
+}
+
+func (b *redisBus) Close(ctx context.Context) error { return b.publisher.Close(ctx) }
+
+func writeArray(b *bytes.Buffer, items ...string) {
+	fmt.Fprintf(b, "*%d\r\n", len(items))
+	for _, item := range items {
+		fmt.Fprintf(b, "$%d\r\n%s\r\n", len(item), item)
+	}
+}
+
+func readArray(in *bufio.Reader) ([]string, error) {
+	n, err := readNumber(in, '*')
+	if err != nil {
+		return nil, err
+	}
+	items := make([]string, n)
+	for i := range items {
+		size, err := readNumber(in, '$')
+		if err != nil {
+			return nil, err
+		}
+		item := make([]byte, size+2)
+		if _, err := io.ReadFull(in, item); err != nil {
+			return nil, err
+		}
+		items[i] = string(item[:size])
+	}
+	return items, nil
+}
+
+func readNumber(in *bufio.Reader, kind byte) (int, error) {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return 0, err
+	}
+	if line[0] != kind {
+		return 0, errors.New(strings.TrimSpace(line))
+	}
+	return strconv.Atoi(strings.TrimSpace(line[1:]))
+}
+
+// A whole bus, for a server like Redis.
+func Example() {
+	address, stop := startRedis()
+	defer stop()
+
+	ctx := context.Background()
+	bus := newRedisBus(address)
+	defer bus.Close(ctx)
+	session, err := bus.Open(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer session.Close(ctx)
+	if err := session.Listen(ctx, "news"); err != nil {
+		log.Fatal(err)
+	}
+	if err := bus.Publish(ctx, transport.Message{Channel: "news", Payload: []byte("hello")}); err != nil {
+		log.Fatal(err)
+	}
+	m, err := session.Receive(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s on %s\n", m.Payload, m.Channel)
+	// Output: hello on news
+}
