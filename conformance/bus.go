@@ -92,6 +92,19 @@ func measureBus(ctx context.Context, bus transport.Bus, channel func(string) str
 
 // busChecks returns the checks in the order in which an author of a bus wants them to pass.
 func busChecks() []check[*busCase] {
-	return slices.Concat(deliveryChecks, volumeChecks, listenChecks, receiveChecks, contentChecks, nameChecks, limitChecks,
-		concurrencyChecks, closeChecks, severChecks, leftoverChecks)
+	return slices.Concat(
+		deliveryChecks,
+		volumeChecks,
+		listenChecks,
+		listenManyChecks,
+		listenErrorChecks,
+		receiveChecks,
+		contentChecks,
+		nameChecks,
+		limitChecks,
+		concurrencyChecks,
+		closeChecks,
+		severChecks,
+		leftoverChecks,
+	)
 }

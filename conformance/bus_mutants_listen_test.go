@@ -3,13 +3,14 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/transport"
 )
 
-var listenMutants = []mutant[conformance.Harness]{
+var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), listenErrorMutants(), []mutant[conformance.Harness]{
 	breaksSession("ListenIsActiveOnReturn", "listens with the next Receive", func(_ *testing.T, s *session) {
 		var waiting []string
 		s.listen = func(_ context.Context, channel string) error {
@@ -30,13 +31,13 @@ var listenMutants = []mutant[conformance.Harness]{
 	breaks("ListenTwiceDeliversOnce", "has to be unlistened as often as was listened", func(t *testing.T, b *bus) {
 		b.oneChannel(func(channel string, listening map[string]int) int { return min(listening[channel], 1) })
 	}),
-	breaksSession("ListenKeepsWhatWaits", "starts afresh with Listen", func(_ *testing.T, s *session) {
+	breaksSession("ListenLosesNothing", "starts afresh with Listen", func(_ *testing.T, s *session) {
 		s.listen = func(ctx context.Context, channel string) error {
 			s.drop(ctx)
 			return s.Session.Listen(ctx, channel)
 		}
 	}),
-	breaksSession("ListenKeepsWhatWaits", "starts afresh with Unlisten", func(_ *testing.T, s *session) {
+	breaksSession("ListenLosesNothing", "starts afresh with Unlisten", func(_ *testing.T, s *session) {
 		s.unlisten = func(ctx context.Context, channel string) error {
 			s.drop(ctx)
 			return s.Session.Unlisten(ctx, channel)
@@ -99,7 +100,7 @@ var listenMutants = []mutant[conformance.Harness]{
 			return s.Session.Unlisten(ctx, channel)
 		}
 	}),
-	breaksSession("ListenAgainAfterUnlisten", "remembers a channel after Unlisten", func(_ *testing.T, s *session) {
+	breaksSession("UnlistenStops", "remembers a channel after Unlisten", func(_ *testing.T, s *session) {
 		known := make(map[string]bool)
 		s.listen = func(ctx context.Context, channel string) error {
 			if known[channel] {
@@ -154,11 +155,11 @@ var listenMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
-	breaksListenAll("ListenAllKeepsWhatWaits", "starts afresh", func(ctx context.Context, s *session, channels []string) error {
+	breaksListenAll("ListenLosesNothing", "starts afresh", func(ctx context.Context, s *session, channels []string) error {
 		s.drop(ctx)
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 	}),
-	breaksSession("ListenAllKeepsWhatWaits", "replaces the channels", func(_ *testing.T, s *session) {
+	breaksSession("ListenLosesNothing", "replaces the channels", func(_ *testing.T, s *session) {
 		var all []string
 		s.listen = func(ctx context.Context, channel string) error {
 			all = append(all, channel)
@@ -172,7 +173,7 @@ var listenMutants = []mutant[conformance.Harness]{
 			return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 		}
 	}),
-}
+})
 
 // breaksListenAll returns a mutant with another ListenAll.
 func breaksListenAll(check, bug string, listenAll func(ctx context.Context, s *session, channels []string) error) mutant[conformance.Harness] {

@@ -105,9 +105,27 @@ func (s *session) drop(ctx context.Context) {
 	}
 }
 
-// soon receives what is there already.
+// soon receives what is there already, whatever the machine does meanwhile.
 func (s *session) soon(ctx context.Context) (transport.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
-	defer cancel()
-	return s.Session.Receive(ctx)
+	return s.Session.Receive(&glance{Context: ctx})
+}
+
+// glance is a context that ends when somebody wants to wait for its end.
+type glance struct {
+	context.Context
+	waited bool
+}
+
+func (g *glance) Done() <-chan struct{} {
+	g.waited = true
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (g *glance) Err() error {
+	if g.waited {
+		return context.DeadlineExceeded
+	}
+	return g.Context.Err()
 }

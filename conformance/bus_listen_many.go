@@ -1,0 +1,142 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+var listenManyChecks = []check[*busCase]{
+	{"ManyChannelsAreHeard", "A session may listen to many channels: each is heard, once, and none of another. A node listens to one " +
+		"channel for each of its namespaces, and remote clients may choose those.", manyChannelsAreHeard},
+	{"ListenAllListensToEach", "ListenAll (transport.MultiListener) is Listen for each of the channels: when it returns, later " +
+		"messages on all of them are sure to arrive, once. A cluster listens to its namespaces in this way after an outage; one " +
+		"that is left out is deaf for good.", listenAllListensToEach},
+	{"ListenAllTakesOneRoundTrip", "ListenAll takes about the time of one Listen, however many channels there are. A node with thousands of " +
+		"namespaces is deaf until it listens to all of them again.", listenAllTakesOneRoundTrip},
+}
+
+// batch is how many channels are published on before the messages are received: a bus need not have room for many more.
+const batch = 50
+
+// hears publishes a message on each of channels, and on others that are like them but not listened to.
+func (c *busCase) hears(bus transport.Bus, s transport.Session, called string, channels []string, silent func(i int) bool) {
+	c.Helper()
+	for len(channels) > 0 {
+		n := min(len(channels), batch)
+		var sent, want []transport.Message
+		for i, name := range channels[:n] {
+			m := c.msg(name, fmt.Sprint("heard ", ends.Add(1)))
+			sent = append(sent, c.msg(name+"x", "another"), m, c.msg(strings.ToUpper(name), "another"))
+			if silent == nil || !silent(i) {
+				want = append(want, m)
+			}
+		}
+		c.publish(bus, sent...)
+		c.expect(s, called, want...)
+		channels = channels[n:]
+	}
+}
+
+func manyNames(n int) (channels []string) {
+	for i := range n {
+		channels = append(channels, fmt.Sprint("many ", i+1))
+	}
+	return channels
+}
+
+func manyChannelsAreHeard(c *busCase) {
+	one, two := c.bus(), c.bus()
+	s := c.open(two)
+	channels := manyNames(c.affordable(2, 20, c.scale(1000, 5000)))
+	third := func(i int) bool { return i%3 == 1 }
+	for _, channel := range channels {
+		c.listen(s, channel)
+	}
+	called := fmt.Sprintf("Listen to %d channels", len(channels))
+	c.hears(one, s, called+", Publish on each", channels, nil)
+	each := func(f func(s transport.Session, channel string)) {
+		for start := 0; start < len(channels); start += batch {
+			for i, channel := range channels[start:min(start+batch, len(channels))] {
+				if third(i) {
+					f(s, channel)
+				}
+			}
+		}
+	}
+	each(c.unlisten)
+	c.hears(one, s, called+", Unlisten a third of them, Publish on each", channels, third)
+	each(c.listen)
+	c.hears(one, s, called+", Unlisten a third of them, Listen to those again, Publish on each", channels, nil)
+	c.expectNothing(one, s, channels[0], called+", Publish on each")
+}
+
+// listenAll listens to many channels at once, and skips the check when the session cannot.
+func (c *busCase) listenAll(s transport.Session, channels ...string) {
+	c.Helper()
+	multi, ok := s.(transport.MultiListener)
+	if !ok {
+		c.Skip("the session is no transport.MultiListener")
+	}
+	names := make([]string, len(channels))
+	for i, channel := range channels {
+		names[i] = c.channel(channel)
+	}
+	c.must(fmt.Sprintf("ListenAll of %d channels", len(names)), func(ctx context.Context) error { return multi.ListenAll(ctx, names...) })
+}
+
+func listenAllListensToEach(c *busCase) {
+	one, two := c.bus(), c.bus()
+	s := c.open(two)
+	c.listenAll(s)
+	for _, n := range []int{1, 2, 17, 64, 100, 257, c.scale(1000, 10000)} {
+		channels := manyNames(n)
+		c.listenAll(s, channels...) // of which some are listened to
+		c.hears(one, s, fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as it has returned", n), channels, nil)
+	}
+	c.unlisten(s, "many 2")
+	c.listenAll(s, "a", "many 1", "a", "a")
+	c.listenAll(s, "b", "a")
+	c.hears(one, s, "ListenAll with a channel twice, and again, Publish", []string{"many 1", "a", "many 3", "b"}, nil)
+	c.publish(one, c.msg("many 2", "not heard"))
+	c.unlisten(s, "a")
+	c.publish(one, c.msg("a", "not heard"))
+	c.expectNothing(one, s, "b", "ListenAll with a channel twice, and again, Unlisten, Publish")
+}
+
+// listenAllTakesOneRoundTrip compares: only a bus whose server is far away takes clearly longer for many calls of Listen.
+func listenAllTakesOneRoundTrip(c *busCase) {
+	const far, few, many, attempts = time.Millisecond, 5, 1000, 3
+	bus := c.bus()
+	s := c.open(bus)
+	c.listenAll(s)
+	quickest := func(n int, f func(names []string)) (best time.Duration) {
+		for i := range attempts {
+			var names []string
+			for j := range n {
+				names = append(names, fmt.Sprintf("%d %d of %d", i, j, n))
+			}
+			start := time.Now()
+			f(names)
+			if took := time.Since(start); i == 0 || took < best {
+				best = took
+			}
+		}
+		return best
+	}
+	all := quickest(many, func(names []string) { c.listenAll(s, names...) })
+	if c.latency() < far {
+		return
+	}
+	single := quickest(few, func(names []string) {
+		for _, name := range names {
+			c.listen(s, name)
+		}
+	}) / few
+	if most := many / 2 * single; all > most {
+		c.fail(fmt.Sprintf("ListenAll of %d channels", many), fmt.Sprintf("about the %v of one Listen, and less than %v", single, most), "%v", all)
+	}
+}

@@ -1,0 +1,161 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// afterError is what a session does after an error of Listen, Unlisten or ListenAll that it survives.
+var afterError = []struct {
+	name  string
+	apply func(s *session)
+}{
+	{"goes on", func(*session) {}},
+	{"hears nothing any more and says nothing", func(s *session) {
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			<-ctx.Done()
+			return transport.Message{}, ctx.Err()
+		}
+	}},
+	{"delivers one more message", func(s *session) {
+		n := 0
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			m, err := s.Session.Receive(ctx)
+			if n++; n > 4 || m.Payload != nil && string(m.Payload) == "after the error" {
+				s.Session.Close(ctx)
+				s.receive = nil
+			}
+			return m, err
+		}
+	}},
+	{"fails once and goes on", func(s *session) {
+		s.receive = func(context.Context) (transport.Message, error) {
+			s.receive = nil
+			return transport.Message{}, errors.New("listening has failed")
+		}
+	}},
+	{"receives no more, but listens", func(s *session) {
+		s.receive = func(context.Context) (transport.Message, error) {
+			return transport.Message{}, errors.New("listening has failed")
+		}
+	}},
+}
+
+// breaksCall returns a mutant with another Listen, Unlisten or ListenAll. The call gets the right one.
+func breaksCall(check, name, bug string, limits transport.Limits, call func(ctx context.Context, s *session, channels []string, right func(context.Context) error) error) mutant[conformance.Harness] {
+	return breaksLimited(check, name+": "+bug, limits, func(_ *testing.T, b *bus) {
+		b.session = func(s *session) {
+			switch name {
+			case "Listen":
+				s.listen = func(ctx context.Context, channel string) error {
+					return call(ctx, s, []string{channel}, func(ctx context.Context) error { return s.Session.Listen(ctx, channel) })
+				}
+			case "Unlisten":
+				s.unlisten = func(ctx context.Context, channel string) error {
+					return call(ctx, s, []string{channel}, func(ctx context.Context) error { return s.Session.Unlisten(ctx, channel) })
+				}
+			default:
+				s.listenAll = func(ctx context.Context, channels []string) error {
+					return call(ctx, s, channels, func(ctx context.Context) error {
+						return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+					})
+				}
+			}
+		}
+	})
+}
+
+func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
+	for _, name := range []string{"Listen", "Unlisten", "ListenAll"} {
+		for _, after := range afterError {
+			mutants = append(mutants,
+				breaksCall("ListenErrorEndsTheSession", name, after.name+" after a context that has ended", transport.Limits{},
+					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
+						if ctx.Err() == nil {
+							return right(ctx)
+						}
+						after.apply(s)
+						return ctx.Err()
+					}),
+				breaksCall("ListenErrorEndsTheSession", name, after.name+" after a name over the limit", textLimits,
+					func(ctx context.Context, s *session, channels []string, right func(context.Context) error) error {
+						for _, channel := range channels {
+							if len(channel) > textLimits.Channel {
+								after.apply(s)
+								return errTooLarge
+							}
+						}
+						return right(ctx)
+					}),
+				breaksCall("InterruptedListenEndsTheSession", name, after.name+" after an interruption", transport.Limits{},
+					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
+						if err := travels(ctx); err != nil {
+							after.apply(s)
+							return err
+						}
+						return right(ctx)
+					}))
+		}
+		mutants = append(mutants,
+			breaksCall("ListenErrorEndsTheSession", name, "listens whatever the context says", transport.Limits{},
+				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
+					return right(context.WithoutCancel(ctx))
+				}),
+			breaksCall("InterruptedListenEndsTheSession", name, "calls it a success", transport.Limits{},
+				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
+					if travels(ctx) != nil {
+						return nil
+					}
+					return right(ctx)
+				}),
+			breaksCall("InterruptedListenEndsTheSession", name, "calls it a timeout", transport.Limits{},
+				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
+					if travels(ctx) != nil {
+						right(ctx)
+						return errors.New("i/o timeout")
+					}
+					return right(ctx)
+				}))
+	}
+	// One Listen after the other takes too long for a thousand.
+	for _, distance := range []time.Duration{1500 * time.Microsecond, 10 * time.Millisecond} {
+		mutants = append(mutants, mutant[conformance.Harness]{"ListenAllTakesOneRoundTrip",
+			fmt.Sprintf("waits %v for each channel", distance), func(*testing.T) conformance.Harness {
+				h := newMutation(transport.Limits{}).harness(func(b *bus) {
+					b.session = func(s *session) {
+						s.listen = func(ctx context.Context, channel string) error {
+							time.Sleep(distance)
+							return s.Session.Listen(ctx, channel)
+						}
+						s.listenAll = func(ctx context.Context, channels []string) error {
+							for _, channel := range channels {
+								if err := s.Listen(ctx, channel); err != nil {
+									return err
+								}
+							}
+							return nil
+						}
+					}
+				})
+				h.Patience = 3 * time.Second
+				return h
+			}})
+	}
+	return mutants
+}
+
+// travels takes the time of a round trip, or until ctx ends.
+func travels(ctx context.Context) error {
+	select {
+	case <-time.After(2 * time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,245 @@
+package conformance_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// listenBug is what goes wrong with one Listen, or with one channel of ListenAll. The channels are those that were asked for before.
+type listenBug struct {
+	check, name string
+	nths        []int
+	counted     counted
+	listen      func(ctx context.Context, s *session, channel string, channels []string) error
+}
+
+// counted tells which channels count for the n-th: new ones, those that are listened to again, or both.
+type counted struct{ fresh, known bool }
+
+var (
+	fresh  = counted{fresh: true}
+	known  = counted{known: true}
+	either = counted{true, true}
+)
+
+// few and far are the calls that go wrong: the first ones, those at the sizes of usual tables, the last one.
+var (
+	few = []int{4, 17, 100}
+	far = []int{2, 17, 65, 100, 257, 1000}
+)
+
+func forgets(context.Context, *session, string, []string) error { return nil }
+
+func replacesTheFirst(ctx context.Context, s *session, channel string, channels []string) error {
+	s.Session.Unlisten(ctx, channels[0])
+	return s.Session.Listen(ctx, channel)
+}
+
+func hearsItTwice(ctx context.Context, s *session, channel string, _ []string) error {
+	s.passes(func(m transport.Message) []transport.Message {
+		if m.Channel == channel {
+			return []transport.Message{m, m}
+		}
+		return []transport.Message{m}
+	})
+	return s.Session.Listen(ctx, channel)
+}
+
+func hearsAnotherInstead(ctx context.Context, s *session, channel string, _ []string) error {
+	return s.Session.Listen(ctx, channel+"x")
+}
+
+func hearsAnotherToo(ctx context.Context, s *session, channel string, _ []string) error {
+	s.Session.Listen(ctx, channel+"x")
+	return s.Session.Listen(ctx, channel)
+}
+
+var listenBugs = []listenBug{
+	{"ManyChannelsAreHeard", "forgets channel %d", far, fresh, forgets},
+	{"ManyChannelsAreHeard", "forgets the first for channel %d", far, fresh, replacesTheFirst},
+	{"ManyChannelsAreHeard", "hears channel %d twice", far, fresh, hearsItTwice},
+	{"ManyChannelsAreHeard", "takes another for channel %d", far, fresh, hearsAnotherInstead},
+	{"ManyChannelsAreHeard", "takes another and channel %d for one", far, fresh, hearsAnotherToo},
+	{"ListenAllListensToEach", "forgets channel %d", far, fresh, forgets},
+	{"ListenAllListensToEach", "forgets the first for channel %d", far, fresh, replacesTheFirst},
+	{"ListenAllListensToEach", "hears channel %d twice", far, fresh, hearsItTwice},
+	{"ListenIsActiveOnReturn", "listens to channel %d with the next Receive", far, fresh, func(ctx context.Context, s *session, channel string, _ []string) error {
+		receive := s.receive
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			s.receive = receive
+			s.Session.Listen(ctx, channel)
+			return s.Receive(ctx)
+		}
+		return nil
+	}},
+	{"ListenLosesNothing", "drops a message that waits, in call %d", few, either, func(ctx context.Context, s *session, channel string, _ []string) error {
+		s.soon(ctx)
+		return s.Session.Listen(ctx, channel)
+	}},
+	{"ListenLosesNothing", "doubles a message that waits, in call %d", few, either, func(ctx context.Context, s *session, channel string, _ []string) error {
+		if m, err := s.soon(ctx); err == nil {
+			s.returns(m, m)
+		}
+		return s.Session.Listen(ctx, channel)
+	}},
+	{"ListenLosesNothing", "turns two messages that wait round, in call %d", few, either, func(ctx context.Context, s *session, channel string, _ []string) error {
+		if m, err := s.soon(ctx); err == nil {
+			if n, err := s.soon(ctx); err == nil {
+				s.returns(n, m)
+			} else {
+				s.returns(m)
+			}
+		}
+		return s.Session.Listen(ctx, channel)
+	}},
+	{"ListenLosesNothing", "drops what waits on the channel that it listens to again, in call %d", few, known,
+		func(ctx context.Context, s *session, channel string, _ []string) error {
+			var others []transport.Message
+			for {
+				m, err := s.soon(ctx)
+				if err != nil {
+					break
+				}
+				if m.Channel != channel {
+					others = append(others, m)
+				}
+			}
+			s.returns(others...)
+			return s.Session.Listen(ctx, channel)
+		}},
+}
+
+func nthListenMutants() (mutants []mutant[conformance.Harness]) {
+	for _, bug := range listenBugs {
+		for _, nth := range bug.nths {
+			mutants = append(mutants, breaksSession(bug.check, fmt.Sprintf(bug.name, nth), func(_ *testing.T, s *session) {
+				var channels []string
+				n := 0
+				s.listen = func(ctx context.Context, channel string) error {
+					known := slices.Contains(channels, channel)
+					if !known {
+						channels = append(channels, channel)
+					}
+					if known && bug.counted.known || !known && bug.counted.fresh {
+						if n++; n == nth {
+							return bug.listen(ctx, s, channel, channels)
+						}
+					}
+					return s.Session.Listen(ctx, channel)
+				}
+				s.listenAll = func(ctx context.Context, channels []string) error {
+					for _, channel := range channels {
+						if err := s.Listen(ctx, channel); err != nil {
+							return err
+						}
+					}
+					return nil
+				}
+			}))
+		}
+	}
+	return mutants
+}
+
+// nthUnlistenMutants go wrong in one call of Unlisten.
+func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
+	bugs := []struct {
+		check, name string
+		nths        []int
+		unlisten    func(ctx context.Context, s *session, channel string, channels []string) error
+	}{
+		{"UnlistenStops", "does nothing in call %d of Unlisten", []int{1, 2, 17, 100, 257}, forgets},
+		{"UnlistenStops", "returns before call %d of Unlisten is carried out", []int{1, 2, 17, 100, 257},
+			func(ctx context.Context, s *session, channel string, _ []string) error {
+				receive := s.receive
+				s.receive = func(ctx context.Context) (transport.Message, error) {
+					s.receive = receive
+					m, err := s.Receive(ctx)
+					s.Session.Unlisten(ctx, channel)
+					return m, err
+				}
+				return nil
+			}},
+		{"ManyChannelsAreHeard", "does nothing in call %d of Unlisten", []int{1, 17, 257}, forgets},
+		{"ManyChannelsAreHeard", "ends the first channel with call %d of Unlisten", []int{1, 17, 257},
+			func(ctx context.Context, s *session, channel string, channels []string) error {
+				s.Session.Unlisten(ctx, channels[0])
+				return s.Session.Unlisten(ctx, channel)
+			}},
+		{"ManyChannelsAreHeard", "ends channels of the same length with call %d of Unlisten", []int{1, 17, 257},
+			func(ctx context.Context, s *session, channel string, channels []string) error {
+				for _, other := range channels {
+					if len(other) == len(channel) {
+						s.Session.Unlisten(ctx, other)
+					}
+				}
+				return nil
+			}},
+		{"ListenLosesNothing", "drops a message that waits, in call %d of Unlisten", few,
+			func(ctx context.Context, s *session, channel string, _ []string) error {
+				s.soon(ctx)
+				return s.Session.Unlisten(ctx, channel)
+			}},
+	}
+	for _, bug := range bugs {
+		for _, nth := range bug.nths {
+			mutants = append(mutants, breaksSession(bug.check, fmt.Sprintf(bug.name, nth), func(_ *testing.T, s *session) {
+				var channels []string
+				s.listen = func(ctx context.Context, channel string) error {
+					channels = append(channels, channel)
+					return s.Session.Listen(ctx, channel)
+				}
+				calls := 0
+				s.unlisten = func(ctx context.Context, channel string) error {
+					if calls++; calls == nth {
+						return bug.unlisten(ctx, s, channel, channels)
+					}
+					return s.Session.Unlisten(ctx, channel)
+				}
+			}))
+		}
+	}
+	return mutants
+}
+
+// passes makes Receive return what of returns for each message.
+func (s *session) passes(of func(m transport.Message) []transport.Message) {
+	receive := s.receive
+	if receive == nil {
+		receive = s.Session.Receive
+	}
+	var ready []transport.Message
+	s.receive = func(ctx context.Context) (transport.Message, error) {
+		for len(ready) == 0 {
+			m, err := receive(ctx)
+			if err != nil {
+				return m, err
+			}
+			ready = of(m)
+		}
+		m := ready[0]
+		ready = ready[1:]
+		return m, nil
+	}
+}
+
+// returns makes Receive return msgs before anything else.
+func (s *session) returns(msgs ...transport.Message) {
+	receive := s.receive
+	if receive == nil {
+		receive = s.Session.Receive
+	}
+	s.receive = func(ctx context.Context) (transport.Message, error) {
+		if len(msgs) == 0 {
+			return receive(ctx)
+		}
+		m := msgs[0]
+		msgs = msgs[1:]
+		return m, nil
+	}
+}
