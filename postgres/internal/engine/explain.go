@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/backplane-go/backplane/postgres"
 )
@@ -74,10 +75,22 @@ func explain(err error) error {
 	return err
 }
 
+// endOf returns the error of a context that has ended. Its deadline may have passed on a connection, where it was set too, before
+// the context's own timer has run: that is its end all the same.
+func endOf(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
 // unreachable explains why a connection could not be made before ctx ended.
 func unreachable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		err = ctx.Err() // what the driver says is a consequence
+	if ended := endOf(ctx); ended != nil {
+		err = ended // what the driver says is a consequence
 	}
 	if errors.Is(err, context.Canceled) {
 		return err

@@ -118,8 +118,8 @@ func (s *Store) classify(ctx context.Context, op string, err error) error {
 	case insufficientPrivilege:
 		return s.setupError(op, postgres.ErrPrivilege, err, s.grants(ctx))
 	}
-	if ctx.Err() != nil {
-		err = errors.Join(ctx.Err(), err)
+	if ended := endOf(ctx); ended != nil {
+		err = errors.Join(ended, err)
 	}
 	return s.setupError(op, postgres.ErrUnreachable, err, remedy(err))
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -133,7 +134,13 @@ func Again(ctx context.Context, made int) bool { return made < attempts && ctx.E
 func repeatable(ctx context.Context, db DB, call func() error) error {
 	for made := 1; ; made++ {
 		err := call()
-		if err == nil || !Again(ctx, made) || !db.Broken(err) {
+		if err == nil {
+			return nil
+		}
+		if ended := endOf(ctx); ended != nil && !errors.Is(err, ended) {
+			return errors.Join(ended, err)
+		}
+		if !Again(ctx, made) || !db.Broken(err) {
 			return err
 		}
 	}
