@@ -99,12 +99,15 @@ func busChecks() []check[*busCase] {
 		listenManyChecks,
 		listenErrorChecks,
 		receiveChecks,
+		contextChecks,
+		interruptChecks,
 		contentChecks,
 		nameChecks,
 		limitChecks,
 		concurrencyChecks,
 		closeChecks,
 		severChecks,
+		outageChecks,
 		leftoverChecks,
 	)
 }

@@ -1,10 +1,7 @@
 package conformance
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/backplane-go/backplane/transport"
 )
@@ -22,8 +19,6 @@ var deliveryChecks = []check[*busCase]{
 		emptyPublishDoesNothing},
 	{"EqualMessagesAreDistinct", "Equal messages are distinct. A server that merges equal notifications (PostgreSQL does within " +
 		"a transaction) loses the second \"hi\" of a chat unless the bus keeps them apart.", equalMessagesAreDistinct},
-	{"WhatWasNotSentDoesNotArrive", "ErrNotSent, and a RejectedError, say for certain that a message was not sent. Who is told so may " +
-		"send it again, and it would arrive twice.", whatWasNotSentDoesNotArrive},
 }
 
 func ownMessagesArrive(c *busCase) {
@@ -56,28 +51,6 @@ func noCrossTalk(c *busCase) {
 	c.expect(a, called, c.msg("a", "1"), c.msg("a", "4"))
 	c.expectNothing(one, a, "a", called)
 	c.expect(b, called, c.msg("b", "2"))
-}
-
-func whatWasNotSentDoesNotArrive(c *busCase) {
-	one, two := c.bus(), c.bus()
-	s := c.open(two, "a")
-	unsent := make(map[string]error)
-	for i := range 50 { // some give up before, some during and some after
-		m := c.msg("a", fmt.Sprint("in a hurry ", i))
-		ctx, cancel := context.WithTimeout(c.Context(), time.Duration(i)*20*time.Microsecond)
-		err := one.Publish(ctx, m)
-		cancel()
-		var rejected *transport.RejectedError
-		if errors.Is(err, transport.ErrNotSent) || errors.As(err, &rejected) && rejected.Accepted == 0 {
-			unsent[string(m.Payload)] = err
-		}
-	}
-	const called = "Publish 50 messages, each with a context that ends soon"
-	for _, m := range c.collect(two, s, "a", called) {
-		if err := unsent[string(m.Payload)]; err != nil {
-			c.fail(called, "that none arrives of which Publish says that it was not sent", "%s although Publish returned %q", show(m), err)
-		}
-	}
 }
 
 func publishNeedsNoListeners(c *busCase) {

@@ -40,14 +40,6 @@ var deliveryMutants = []mutant[conformance.Harness]{
 	breaks("NoCrossTalk", "delivers all channels to everybody", func(t *testing.T, b *bus) {
 		b.oneChannel(func(string, map[string]int) int { return 1 })
 	}),
-	breaks("WhatWasNotSentDoesNotArrive", "says that it was not sent when it only does not know", func(t *testing.T, b *bus) {
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if err := b.Hub.Publish(context.WithoutCancel(ctx), msgs...); err != nil || ctx.Err() == nil {
-				return err
-			}
-			return errors.Join(ctx.Err(), transport.ErrNotSent)
-		}
-	}),
 	breaks("PublishNeedsNoListeners", "fails when nobody listens", func(t *testing.T, b *bus) {
 		listeners := 0
 		b.session = func(s *session) {

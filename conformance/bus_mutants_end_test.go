@@ -132,23 +132,6 @@ var severMutants = []mutant[conformance.Harness]{
 			return b.Hub.Open(ctx)
 		}
 	}),
-	breaks("PublishAfterSever", "never publishes again after an outage", func(_ *testing.T, b *bus) {
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if b.outages.Load() > 0 {
-				return errors.New("bad connection")
-			}
-			return b.Hub.Publish(ctx, msgs...)
-		}
-	}),
-	breaks("PublishAfterSever", "meets every second message with a dead connection of its pool", func(_ *testing.T, b *bus) {
-		n := 0
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if n++; b.outages.Load() > 0 && n%2 == 0 {
-				return errors.New("bad connection")
-			}
-			return b.Hub.Publish(ctx, msgs...)
-		}
-	}),
 }
 
 // severed returns a mutant whose Receive reports a broken connection in its own way.

@@ -62,24 +62,6 @@ var receiveMutants = []mutant[conformance.Harness]{
 		}
 		return m, err
 	}),
-	breaks("EndedContextFailsFast", "publishes whatever the context says", func(t *testing.T, b *bus) {
-		b.publish = func(_ context.Context, msgs ...transport.Message) error { return b.Hub.Publish(t.Context(), msgs...) }
-	}),
-	breaks("EndedContextFailsFast", "opens whatever the context says", func(t *testing.T, b *bus) {
-		b.open = func(context.Context) (transport.Session, error) { return b.Hub.Open(t.Context()) }
-	}),
-	breaksSession("EndedContextFailsFast", "listens whatever the context says", func(t *testing.T, s *session) {
-		s.listen = func(_ context.Context, channel string) error { return s.Session.Listen(t.Context(), channel) }
-	}),
-	breaksReceive("EndedContextFailsFast", "breaks at a context that has ended", func(ctx context.Context, s *session) (transport.Message, error) {
-		if ctx.Err() != nil {
-			s.Session.Close(ctx)
-		}
-		return s.Session.Receive(ctx)
-	}),
-	breaksSession("EndedContextFailsFast", "receives whatever the context says", func(t *testing.T, s *session) {
-		s.receive = func(context.Context) (transport.Message, error) { return s.Session.Receive(t.Context()) }
-	}),
 }
 
 // breaksSession returns a mutant each of whose sessions is changed.

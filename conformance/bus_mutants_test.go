@@ -26,8 +26,8 @@ func TestBusSuite(t *testing.T) {
 			h.Patience = 0
 			return h
 		},
-		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, listenMutants, receiveMutants, contentMutants, nameMutants, limitMutants,
-			concurrencyMutants, closeMutants, severMutants, leftoverMutants),
+		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, listenMutants, receiveMutants, contextMutants, interruptMutants(), contentMutants, nameMutants, limitMutants,
+			concurrencyMutants, closeMutants, severMutants, outageMutants(), leftoverMutants),
 	}.test(t)
 }
 

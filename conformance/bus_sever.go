@@ -17,8 +17,6 @@ var severChecks = []check[*busCase]{
 		"something behind.", closeAfterSever},
 	{"OpenAfterSever", "Open works as soon as the server does, whatever has happened to other sessions. That is how a cluster " +
 		"reconnects.", openAfterSever},
-	{"PublishAfterSever", "Publish starts afresh after an error: it may fail, but not for longer than the outage lasts.",
-		publishAfterSever},
 }
 
 // needsSever skips the check if nothing can be severed.
@@ -139,19 +137,4 @@ func openAfterSever(c *busCase) {
 		c.expect(fresh, "sever the sessions, Open, Listen, Publish", m)
 	}
 	c.final(old, "sever the session, and Open another")
-}
-
-func publishAfterSever(c *busCase) {
-	c.needsSever()
-	one, two := c.bus(), c.bus()
-	s := c.open(two, "a")
-	c.open(one, "a")
-	for range 3 {
-		c.sever(one)
-		m := c.msg("b", "after the outage")
-		c.eventually("sever the sessions, Publish", func(ctx context.Context) error { return one.Publish(ctx, m) })
-		c.must("sever the sessions, Publish until it works, Publish", func(ctx context.Context) error { return one.Publish(ctx, m) })
-	}
-	c.sever(two)
-	c.final(s, "sever the session")
 }

@@ -25,3 +25,13 @@ func goroutines() map[string]string {
 	}
 	return all
 }
+
+// gained returns the stacks of the goroutines that were not there before.
+func gained(before map[string]string) (stacks []string) {
+	for id, stack := range goroutines() {
+		if _, ok := before[id]; !ok {
+			stacks = append(stacks, stack)
+		}
+	}
+	return stacks
+}

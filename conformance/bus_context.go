@@ -1,0 +1,269 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+var contextChecks = []check[*busCase]{
+	{"EndedContextFailsFast", "What waits, ends with its ctx, and nothing is begun if that has ended before. A server that shuts down " +
+		"must not start to wait for a network.", endedContextFailsFast},
+	{"ContextEndsOnlyItsCall", "A context is that of one call. A session that ends with the context of Open or Listen, or a deadline that stays " +
+		"on a connection, breaks what is done later, for no reason that anybody sees.", contextEndsOnlyItsCall},
+	{"CallsEndWithTheirContext", "Every method returns soon after its ctx has ended, also while it is being carried out, with the error of ctx. " +
+		"A node could otherwise neither answer its users nor shut down while the network hangs.", callsEndWithTheirContext},
+}
+
+// operation is a method that takes a context.
+type operation struct {
+	name string
+	// prepare returns a call, each time on a session of its own if it needs one.
+	prepare func() func(ctx context.Context) error
+	quiet   bool // it may also return no error
+}
+
+// operations returns all methods of a bus and its sessions.
+func (c *busCase) operations(bus transport.Bus) []operation {
+	session := func(call func(ctx context.Context, s transport.Session) error) func() func(context.Context) error {
+		return func() func(context.Context) error {
+			s := c.open(bus, "a")
+			return func(ctx context.Context) error { return call(ctx, s) }
+		}
+	}
+	publish := func(n int) func() func(context.Context) error {
+		return func() func(context.Context) error {
+			msgs := make([]transport.Message, n)
+			for i := range msgs {
+				msgs[i] = c.msg("nobody's", fmt.Sprint("message ", i))
+			}
+			return func(ctx context.Context) error { return bus.Publish(ctx, msgs...) }
+		}
+	}
+	all := []operation{
+		{"Publish", publish(1), true},
+		{"Publish 500 messages", publish(500), true},
+		{"Open", func() func(context.Context) error {
+			return func(ctx context.Context) error {
+				s, err := bus.Open(ctx)
+				if err == nil {
+					c.release(s.Close)
+				}
+				return err
+			}
+		}, true},
+		{"Listen", session(func(ctx context.Context, s transport.Session) error { return s.Listen(ctx, c.channel("b")) }), true},
+		{"Unlisten", session(func(ctx context.Context, s transport.Session) error { return s.Unlisten(ctx, c.channel("a")) }), true},
+		{"Receive", session(func(ctx context.Context, s transport.Session) error {
+			_, err := s.Receive(ctx)
+			return err
+		}), false},
+	}
+	if _, ok := c.open(bus).(transport.MultiListener); ok {
+		all = append(all, operation{"ListenAll", session(func(ctx context.Context, s transport.Session) error {
+			return s.(transport.MultiListener).ListenAll(ctx, c.channel("b"), c.channel("c"))
+		}), true})
+	}
+	return all
+}
+
+func endedContextFailsFast(c *busCase) {
+	one, two := c.bus(), c.bus()
+	s := c.open(two, "nobody's")
+	for _, op := range c.operations(one) {
+		for _, end := range []func() *interruption{c.canceled, c.passed} {
+			call, in := op.prepare(), end()
+			called := op.name + " with a context that has ended"
+			if err := c.watch(called, func() error { return call(in.ctx) }); err == nil {
+				c.fail(called, fmt.Sprintf("the error %q", in.want), "no error")
+			} else {
+				in.judge(called, err)
+			}
+		}
+	}
+	c.expectNothing(one, s, "nobody's", "Publish with a context that has ended")
+	usable := c.open(one, "a")
+	for range 3 {
+		in := c.canceled()
+		c.watch("Receive with a context that has ended", func() error { _, err := usable.Receive(in.ctx); return err })
+		m := c.msg("a", "usable")
+		c.publish(one, m)
+		c.expect(usable, "Publish, Open and Receive with a context that has ended, Publish", m)
+	}
+}
+
+func contextEndsOnlyItsCall(c *busCase) {
+	bus, other := c.bus(), c.bus()
+	var s transport.Session
+	var a, b string
+	for patience := max(4*c.latency(), time.Millisecond); ; patience *= 4 {
+		ctx, cancel := context.WithTimeout(c.Context(), patience)
+		c.Cleanup(cancel)
+		a, b = fmt.Sprint("a", patience), fmt.Sprint("b", patience)
+		called := fmt.Sprintf("Open, Listen, Publish, Receive and Unlisten with a deadline of %v", patience)
+		err := c.watch(called, func() (err error) {
+			if s, err = bus.Open(ctx); err != nil {
+				return err
+			}
+			c.release(s.Close)
+			return errors.Join(s.Listen(ctx, c.channel(a)), s.Listen(ctx, c.channel(b)), s.Unlisten(ctx, c.channel(b)),
+				bus.Publish(ctx, c.msg(a, "in time")), received(ctx, s))
+		})
+		if err == nil {
+			c.does("waiting for a deadline to pass")
+			<-ctx.Done()
+			break
+		}
+		if patience > c.patience {
+			c.fail(called, "no error", "the error %q", err)
+		}
+	}
+	called := "Open, Listen, Publish, Receive and Unlisten in time, and wait until their context has ended"
+	ctx, cancel := context.WithCancel(c.Context())
+	defer cancel()
+	must := func(name string, f func() error) {
+		if err := c.watch(called+", "+name, f); err != nil {
+			c.fail(called+", "+name+" with another context", "no error", "the error %q", err)
+		}
+	}
+	m := c.msg(a, "later")
+	must("Publish", func() error { return bus.Publish(ctx, m) })
+	c.expect(s, called+", Publish", m)
+	must("Listen", func() error { return s.Listen(ctx, c.channel(b)) })
+	must("Unlisten", func() error { return s.Unlisten(ctx, c.channel(a)) })
+	m = c.msg(b, "later")
+	c.publish(other, m)
+	c.expect(s, called+", Listen, Publish", m)
+}
+
+func received(ctx context.Context, s transport.Session) error {
+	_, err := s.Receive(ctx)
+	return err
+}
+
+func callsEndWithTheirContext(c *busCase) {
+	if c.harness.Stall == nil {
+		c.slowCallsEnd()
+		return
+	}
+	bus, closing := c.bus(), c.bus()
+	c.publish(closing, c.msg("nobody's", "this opens a connection, if the bus has one"))
+	sessions := []transport.Session{c.open(bus, "a"), c.open(bus)}
+	type prepared struct {
+		operation
+		call func(ctx context.Context) error
+		in   func(after time.Duration) *interruption
+	}
+	var all []prepared
+	for _, op := range c.operations(bus) {
+		all = append(all, prepared{op, op.prepare(), c.deadline}, prepared{op, op.prepare(), c.cancelled})
+	}
+	resume := c.stall(bus)
+	first := c.cancelled(0)
+	waiting := c.background(func() error { return bus.Publish(first.ctx, c.msg("nobody's", "this holds up the others")) })
+	moment := max(2*c.latency(), time.Millisecond)
+	for _, p := range all {
+		called := p.name + " while the medium swallows everything and another Publish is under way"
+		in := p.in(moment)
+		start := time.Now()
+		err := c.watch(called, func() error { return p.call(in.ctx) })
+		if err == nil && !p.quiet {
+			c.fail(called, fmt.Sprintf("the error %q", in.want), "no error")
+		}
+		c.soon(called, time.Since(start)-moment)
+		in.judge(called, err)
+	}
+	closers := []func(context.Context) error{sessions[0].Close, sessions[1].Close}
+	if closer, ok := closing.(transport.Closer); ok {
+		closers = append(closers, closer.Close)
+	}
+	for _, close := range closers {
+		in := c.deadline(moment)
+		start := time.Now()
+		c.watch("Close while the medium swallows everything", func() error { close(in.ctx); return nil })
+		c.soon("Close while the medium swallows everything", time.Since(start)-moment)
+		in.cancel()
+	}
+	first.cancel()
+	c.watch("Publish while the medium swallows everything, and cancel its context", func() error { return <-waiting })
+	resume()
+	m := c.msg("z", "usable")
+	fresh := c.open(bus, "z")
+	c.publish(bus, m)
+	c.expect(fresh, "interrupt calls while the medium swallows everything, resume, Open, Listen, Publish", m)
+}
+
+// soon fails if a call has returned late after its context had ended: not at once would do, on a machine that is busy.
+func (c *busCase) soon(called string, late time.Duration) {
+	c.Helper()
+	if late > c.patience/2 {
+		c.fail(called, "that it returns soon after its context has ended", "its return %v later", late)
+	}
+}
+
+// stall stalls the medium until resume is called, at the latest until the check is over.
+func (c *busCase) stall(bus transport.Bus) (resume func()) {
+	c.Helper()
+	c.does("Harness.Stall")
+	resume = sync.OnceFunc(c.harness.Stall(c.TB, bus))
+	c.Cleanup(resume)
+	return resume
+}
+
+// noticeable is how long a call has to take so that it can be told whether it was interrupted.
+const noticeable = 20 * time.Millisecond
+
+// slowCallsEnd interrupts what takes noticeably long by itself.
+func (c *busCase) slowCallsEnd() {
+	bus := c.bus()
+	slow := false
+	for _, op := range c.operations(bus) {
+		if op.quiet {
+			slow = c.slowCallEnds(op) || slow
+		}
+	}
+	if !slow {
+		c.Skip("Harness.Stall is nil, and no call takes long enough to be interrupted: not proven")
+	}
+}
+
+// slowCallEnds tells whether a call is slow enough. Of several interrupted ones the fastest must be clearly faster than if it was not.
+func (c *busCase) slowCallEnds(op operation) bool {
+	c.Helper()
+	called := op.name + ", and its context ends while it is being carried out"
+	fastest := func(times int, in func() *interruption) time.Duration {
+		best := time.Duration(1<<63 - 1)
+		for range times {
+			call, in := op.prepare(), in()
+			start := time.Now()
+			err := c.watch(called, func() error { return call(in.ctx) })
+			best = min(best, time.Since(start))
+			in.judge(called, err)
+		}
+		return best
+	}
+	for attempt := 1; ; attempt++ { // a machine may be busy for a while
+		usual := fastest(2, func() *interruption { return c.deadline(c.patience) })
+		if usual < noticeable {
+			return false
+		}
+		turn := 0
+		interrupted := fastest(4, func() *interruption {
+			if turn++; turn%2 == 0 {
+				return c.deadline(usual / 8)
+			}
+			return c.cancelled(usual / 8)
+		})
+		switch {
+		case interrupted < usual*3/4:
+			return true
+		case attempt == 3:
+			c.fail(called, fmt.Sprintf("that it returns soon after: the context ends after %v", usual/8), "its return after %v; without that it takes %v",
+				interrupted, usual)
+		}
+	}
+}

@@ -1,0 +1,325 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+var contextMutants = slices.Concat([]mutant[conformance.Harness]{
+	breaks("EndedContextFailsFast", "publishes whatever the context says", func(t *testing.T, b *bus) {
+		b.publish = func(_ context.Context, msgs ...transport.Message) error { return b.Hub.Publish(t.Context(), msgs...) }
+	}),
+	breaks("EndedContextFailsFast", "opens whatever the context says", func(t *testing.T, b *bus) {
+		b.open = func(context.Context) (transport.Session, error) { return b.Hub.Open(t.Context()) }
+	}),
+	breaksSession("EndedContextFailsFast", "listens whatever the context says", func(t *testing.T, s *session) {
+		s.listen = func(_ context.Context, channel string) error { return s.Session.Listen(t.Context(), channel) }
+	}),
+	breaksReceive("EndedContextFailsFast", "breaks at a context that has ended", func(ctx context.Context, s *session) (transport.Message, error) {
+		if ctx.Err() != nil {
+			s.Session.Close(ctx)
+		}
+		return s.Session.Receive(ctx)
+	}),
+	breaksSession("EndedContextFailsFast", "receives whatever the context says", func(t *testing.T, s *session) {
+		s.receive = func(context.Context) (transport.Message, error) { return s.Session.Receive(t.Context()) }
+	}),
+	breaks("EndedContextFailsFast", "publishes and then returns the error of the context", func(t *testing.T, b *bus) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			return errors.Join(b.Hub.Publish(context.WithoutCancel(ctx), msgs...), ctx.Err())
+		}
+	}),
+	breaks("EndedContextFailsFast", "does not look at the context of a batch", func(t *testing.T, b *bus) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if len(msgs) > 1 {
+				ctx = context.WithoutCancel(ctx)
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	}),
+	breaks("EndedContextFailsFast", "always says that the deadline has passed", func(t *testing.T, b *bus) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if ctx.Err() != nil {
+				return context.DeadlineExceeded
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	}),
+	breaksSession("EndedContextFailsFast", "unlistens whatever the context says", func(t *testing.T, s *session) {
+		s.unlisten = func(_ context.Context, channel string) error { return s.Session.Unlisten(t.Context(), channel) }
+	}),
+	breaksSession("EndedContextFailsFast", "listens to many whatever the context says", func(t *testing.T, s *session) {
+		s.listenAll = func(_ context.Context, channels []string) error {
+			return s.Session.(transport.MultiListener).ListenAll(t.Context(), channels...)
+		}
+	}),
+
+	breaks("ContextEndsOnlyItsCall", "ends a session with the context of Open", func(t *testing.T, b *bus) {
+		b.open = func(ctx context.Context) (transport.Session, error) {
+			s, err := b.Hub.Open(ctx)
+			if err == nil {
+				context.AfterFunc(ctx, func() { s.Close(t.Context()) })
+			}
+			return s, err
+		}
+	}),
+	breaksSession("ContextEndsOnlyItsCall", "ends a session when the deadline of Listen passes", func(t *testing.T, s *session) {
+		s.listen = func(ctx context.Context, channel string) error {
+			context.AfterFunc(ctx, func() {
+				if ctx.Err() == context.DeadlineExceeded {
+					s.Session.Close(t.Context())
+				}
+			})
+			return s.Session.Listen(ctx, channel)
+		}
+	}),
+	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the connection", func(t *testing.T, b *bus) {
+		b.publish = stale(b.Hub.Publish)
+	}),
+	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the connection of the first session", func(t *testing.T, b *bus) {
+		var deadline atomic.Pointer[time.Time]
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if d, ok := ctx.Deadline(); ok {
+				deadline.Store(&d)
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+		b.session = func(s *session) {
+			s.listen = func(ctx context.Context, channel string) error {
+				if d := deadline.Load(); d != nil && time.Now().After(*d) {
+					return errors.New("i/o timeout")
+				}
+				return s.Session.Listen(ctx, channel)
+			}
+		}
+	}),
+	breaksSession("ContextEndsOnlyItsCall", "leaves the deadline of a Receive on the connection", func(_ *testing.T, s *session) {
+		var deadline time.Time
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			if !deadline.IsZero() && time.Now().After(deadline) {
+				return transport.Message{}, errors.New("i/o timeout")
+			}
+			deadline, _ = ctx.Deadline()
+			return s.Session.Receive(ctx)
+		}
+	}),
+}, stuck(), slow())
+
+// stale returns a Publish that leaves its deadline behind, for one that has none.
+func stale(publish publishFunc) publishFunc {
+	var mu sync.Mutex
+	var deadline time.Time
+	return func(ctx context.Context, msgs ...transport.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if d, ok := ctx.Deadline(); ok {
+			deadline = d
+		} else if !deadline.IsZero() && time.Now().After(deadline) {
+			return errors.New("i/o timeout")
+		}
+		return publish(ctx, msgs...)
+	}
+}
+
+// deaf returns what is wrong with a call that is interrupted while it is carried out.
+var deaf = map[string]func(t *testing.T, ctx context.Context, call func(context.Context) error) error{
+	"looks at its context only before it starts": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return call(t.Context())
+	},
+	"has a timeout of its own": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), impatience/15)
+		defer cancel()
+		if err := call(ctx); err != nil {
+			return errors.New("i/o timeout")
+		}
+		return nil
+	},
+	"returns the cause of the context": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+		err := call(ctx)
+		if err != nil && context.Cause(ctx) != nil {
+			return context.Cause(ctx)
+		}
+		return err
+	},
+	"calls the context's end a closed connection": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+		err := call(ctx)
+		if err != nil && ctx.Err() != nil {
+			return transport.ErrClosed
+		}
+		return err
+	},
+	"always says that it was cancelled": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+		err := call(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return context.Canceled
+		}
+		return err
+	},
+}
+
+// stuck returns mutants that a stalled medium shows.
+func stuck() (all []mutant[conformance.Harness]) {
+	const check = "CallsEndWithTheirContext"
+	for bug, wrong := range deaf {
+		all = append(all,
+			breaks(check, "Publish "+bug, func(t *testing.T, b *bus) {
+				b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+					return wrong(t, ctx, func(ctx context.Context) error { return b.Hub.Publish(ctx, msgs...) })
+				}
+			}),
+			breaks(check, "Publish of a batch "+bug, func(t *testing.T, b *bus) {
+				b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+					if len(msgs) < 100 {
+						return b.Hub.Publish(ctx, msgs...)
+					}
+					return wrong(t, ctx, func(ctx context.Context) error { return b.Hub.Publish(ctx, msgs...) })
+				}
+			}),
+			breaks(check, "Open "+bug, func(t *testing.T, b *bus) {
+				b.open = func(ctx context.Context) (s transport.Session, err error) {
+					err = wrong(t, ctx, func(ctx context.Context) (err error) {
+						s, err = b.Hub.Open(ctx)
+						return err
+					})
+					return s, err
+				}
+			}),
+			breaksSession(check, "Listen "+bug, func(t *testing.T, s *session) {
+				s.listen = func(ctx context.Context, channel string) error {
+					return wrong(t, ctx, func(ctx context.Context) error { return s.Session.Listen(ctx, channel) })
+				}
+			}),
+			breaksSession(check, "Unlisten "+bug, func(t *testing.T, s *session) {
+				s.unlisten = func(ctx context.Context, channel string) error {
+					return wrong(t, ctx, func(ctx context.Context) error { return s.Session.Unlisten(ctx, channel) })
+				}
+			}),
+			breaksSession(check, "ListenAll "+bug, func(t *testing.T, s *session) {
+				s.listenAll = func(ctx context.Context, channels []string) error {
+					return wrong(t, ctx, func(ctx context.Context) error {
+						return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+					})
+				}
+			}),
+			breaksSession(check, "Receive "+bug, func(t *testing.T, s *session) {
+				s.receive = func(ctx context.Context) (m transport.Message, err error) {
+					err = wrong(t, ctx, func(ctx context.Context) (err error) {
+						m, err = s.Session.Receive(ctx)
+						return err
+					})
+					return m, err
+				}
+			}))
+	}
+	return append(all,
+		breaks(check, "Publish waits for another one whatever its context says", func(t *testing.T, b *bus) {
+			var mu sync.Mutex
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return b.Hub.Publish(ctx, msgs...)
+			}
+		}),
+		breaks(check, "keeps its lock when it is interrupted", func(t *testing.T, b *bus) {
+			turn := make(chan struct{}, 1)
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				select {
+				case turn <- struct{}{}:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				if err := b.Hub.Publish(ctx, msgs...); err != nil {
+					return err
+				}
+				<-turn
+				return nil
+			}
+		}),
+		breaks(check, "cannot open a session after one was interrupted", func(t *testing.T, b *bus) {
+			var broken atomic.Bool
+			b.open = func(ctx context.Context) (transport.Session, error) {
+				if broken.Load() {
+					return nil, errors.New("the pool is exhausted")
+				}
+				s, err := b.Hub.Open(ctx)
+				if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+					broken.Store(true)
+				}
+				return s, err
+			}
+		}),
+		breaksSession(check, "says goodbye before it closes, whatever the context says", func(t *testing.T, s *session) {
+			s.close = func(ctx context.Context) error {
+				s.Session.Unlisten(t.Context(), "goodbye")
+				return s.Session.Close(ctx)
+			}
+		}),
+		breaks(check, "the bus says goodbye before it closes, whatever the context says", func(t *testing.T, b *bus) {
+			b.closer = true
+			b.close = func(ctx context.Context) error {
+				b.Hub.Publish(t.Context(), transport.Message{Channel: "goodbye"})
+				return nil
+			}
+		}))
+}
+
+// slow returns mutants whose harness cannot stall the medium, but which take long enough to be interrupted.
+func slow() (all []mutant[conformance.Harness]) {
+	const check, long = "CallsEndWithTheirContext", 60 * time.Millisecond
+	unstalled := func(bug string, change func(t *testing.T, b *bus)) {
+		all = append(all, mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
+			h := newMutation(transport.Limits{}).harness(func(b *bus) { change(t, b) })
+			h.Stall, h.Patience = nil, time.Second
+			return h
+		}})
+	}
+	unstalled("takes 60 ms for a Publish, whatever its context says", func(t *testing.T, b *bus) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			time.Sleep(long)
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	})
+	unstalled("takes 200 µs for each message of a batch, whatever its context says", func(t *testing.T, b *bus) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			time.Sleep(time.Duration(len(msgs)) * 200 * time.Microsecond)
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	})
+	unstalled("takes 60 ms to open a session, whatever its context says", func(t *testing.T, b *bus) {
+		b.open = func(ctx context.Context) (transport.Session, error) {
+			time.Sleep(long)
+			return b.Hub.Open(ctx)
+		}
+	})
+	unstalled("takes 60 ms to listen, whatever its context says", func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			s.listen = func(ctx context.Context, channel string) error {
+				time.Sleep(long)
+				return s.Session.Listen(ctx, channel)
+			}
+		}
+	})
+	unstalled("takes 60 ms to unlisten, whatever its context says", func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			s.unlisten = func(ctx context.Context, channel string) error {
+				time.Sleep(long)
+				return s.Session.Unlisten(ctx, channel)
+			}
+		}
+	})
+	return all
+}

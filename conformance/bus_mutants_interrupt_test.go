@@ -1,0 +1,293 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// broken is the state of a bus that does something wrong when a Publish is interrupted.
+type broken struct {
+	publish     publishFunc // the hub's
+	held        []transport.Message
+	wait        int // how many Publish until held is sent
+	closed      bool
+	locked      bool
+	loses       bool
+	interrupted int // times
+	published   int // messages
+	channels    map[string]bool
+}
+
+// when tells which interruptions go wrong.
+type when struct {
+	name string
+	of   func(b *broken, ctx context.Context, msgs []transport.Message) bool
+}
+
+var always = when{"a Publish", func(*broken, context.Context, []transport.Message) bool { return true }}
+
+var whens = []when{
+	always,
+	{"a batch", func(_ *broken, _ context.Context, msgs []transport.Message) bool { return len(msgs) > 1 }},
+	{"a batch of more than 1,000", func(_ *broken, _ context.Context, msgs []transport.Message) bool { return len(msgs) > 1000 }},
+	{"a single message", func(_ *broken, _ context.Context, msgs []transport.Message) bool { return len(msgs) == 1 }},
+	{"a message of 4 KiB or more", func(_ *broken, _ context.Context, msgs []transport.Message) bool {
+		return len(msgs[0].Payload) >= 4<<10
+	}},
+	{"a message of 64 KiB or more", func(_ *broken, _ context.Context, msgs []transport.Message) bool {
+		return len(msgs[0].Payload) >= 64<<10
+	}},
+	{"a Publish on several channels", func(_ *broken, _ context.Context, msgs []transport.Message) bool {
+		return msgs[0].Channel != msgs[len(msgs)-1].Channel
+	}},
+	{"a Publish after message 100", func(b *broken, _ context.Context, _ []transport.Message) bool { return b.published > 100 }},
+	{"a Publish after message 5,000", func(b *broken, _ context.Context, _ []transport.Message) bool { return b.published > 5000 }},
+	{"each 20th Publish", func(b *broken, _ context.Context, _ []transport.Message) bool { return b.interrupted%20 == 0 }},
+	{"a Publish with a deadline", func(_ *broken, ctx context.Context, _ []transport.Message) bool {
+		return errors.Is(ctx.Err(), context.DeadlineExceeded)
+	}},
+	{"a Publish that is cancelled", func(_ *broken, ctx context.Context, _ []transport.Message) bool {
+		return errors.Is(ctx.Err(), context.Canceled)
+	}},
+}
+
+// wrong is what happens then. It returns the error of Publish.
+type wrong struct {
+	name string
+	of   func(b *broken, ctx context.Context, msgs []transport.Message) error
+	all  bool // on all occasions, not only always
+}
+
+func later(n int) func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	return func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		for _, m := range msgs {
+			m.Payload = slices.Clone(m.Payload)
+			b.held = append(b.held, m)
+		}
+		b.wait = n
+		return ctx.Err()
+	}
+}
+
+func (b *broken) send(msgs ...transport.Message) { b.publish(context.Background(), msgs...) }
+
+var wrongs = []wrong{
+	{"is sent after the next one", later(1), true},
+	{"is sent after the tenth that follows", later(10), false},
+	{"is sent at once, and again later", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		b.send(msgs...)
+		return later(1)(b, ctx, msgs)
+	}, false},
+	{"is sent twice", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		b.send(msgs...)
+		b.send(msgs...)
+		return ctx.Err()
+	}, true},
+	{"is sent without its first message", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		b.send(msgs[1:]...)
+		return ctx.Err()
+	}, false},
+	{"is sent without the one before its last", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		if n := len(msgs); n > 1 {
+			b.send(append(slices.Clone(msgs[:n-2]), msgs[n-1])...)
+		}
+		return ctx.Err()
+	}, false},
+	{"is cut in the middle of its last message", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		cut := slices.Clone(msgs)
+		last := &cut[len(cut)-1]
+		last.Payload = last.Payload[:len(last.Payload)/2]
+		b.send(cut...)
+		return ctx.Err()
+	}, true},
+	{"closes the bus for good", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		b.closed = true
+		return ctx.Err()
+	}, true},
+	{"leaves a lock behind", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		b.locked = true
+		return ctx.Err()
+	}, true},
+	{"loses the next one", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		b.loses = true
+		return ctx.Err()
+	}, true},
+	{"returns no error", func(b *broken, ctx context.Context, msgs []transport.Message) error { return nil }, true},
+	{"is sent, and said not to be", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		b.send(msgs...)
+		return errors.Join(ctx.Err(), transport.ErrNotSent)
+	}, true},
+	{"is sent, and none is said to be accepted", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		b.send(msgs...)
+		return &transport.RejectedError{Err: ctx.Err()}
+	}, true},
+	{"is not sent, and all are said to be accepted", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		return &transport.RejectedError{Accepted: len(msgs), Err: ctx.Err()}
+	}, true},
+	{"is sent but for its last message, and all are said to be accepted", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		b.send(msgs[:len(msgs)-1]...)
+		return &transport.RejectedError{Accepted: len(msgs), Err: ctx.Err()}
+	}, false},
+	{"has more accepted than there were", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		return &transport.RejectedError{Accepted: len(msgs) + 1, Err: ctx.Err()}
+	}, false},
+	{"fails with a timeout of the network", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		return errors.New("i/o timeout")
+	}, true},
+	{"fails with the cause of the context", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		return context.Cause(ctx)
+	}, false},
+}
+
+func interruptMutants() (all []mutant[conformance.Harness]) {
+	for _, wrong := range wrongs {
+		for _, when := range whens {
+			if wrong.all || when.name == always.name {
+				bug := fmt.Sprintf("%s that is interrupted %s", when.name, wrong.name)
+				all = append(all, patient(breaks("InterruptedPublishIsNotSentLater", bug, interruptible(when, wrong))))
+			}
+		}
+	}
+	return append(all, rejectedMutants()...)
+}
+
+// patient gives a mutant time, so that what is caught is its bug and not a machine that is busy.
+func patient(m mutant[conformance.Harness]) mutant[conformance.Harness] {
+	harness := m.harness
+	m.harness = func(t *testing.T) conformance.Harness {
+		h := harness(t)
+		h.Patience = time.Second
+		return h
+	}
+	return m
+}
+
+// interruptible returns a bus whose Publish takes a moment, and goes wrong when that is interrupted.
+func interruptible(when when, wrong wrong) func(t *testing.T, b *bus) {
+	return func(t *testing.T, bus *bus) {
+		var mu sync.Mutex
+		b := &broken{publish: bus.Hub.Publish}
+		bus.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			switch {
+			case b.closed:
+				return errors.New("use of closed connection")
+			case b.locked:
+				<-ctx.Done()
+				return ctx.Err()
+			case b.loses:
+				b.loses = false
+				return nil
+			}
+			err := ctx.Err()
+			select {
+			case <-time.After(100 * time.Microsecond):
+				err = b.publish(ctx, msgs...)
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+			if err != nil && ctx.Err() != nil {
+				if b.interrupted++; when.of(b, ctx, msgs) {
+					err = wrong.of(b, ctx, msgs)
+				}
+				return err
+			}
+			b.published += len(msgs)
+			if b.wait--; b.wait == 0 {
+				b.send(b.held...)
+				b.held = nil
+			}
+			return err
+		}
+	}
+}
+
+// rejectedMutants say something wrong of what was refused.
+func rejectedMutants() (all []mutant[conformance.Harness]) {
+	const check = "WhatWasNotSentDoesNotArrive"
+	// refusing returns a mutant that reports otherwise how many messages there were before one that is refused, or sends others.
+	refusing := func(bug string, of func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error) {
+		all = append(all, patient(breaksLimited(check, bug, textLimits, func(_ *testing.T, b *bus) {
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				err := b.Hub.Publish(ctx, msgs...)
+				var rejected *transport.RejectedError
+				if errors.As(err, &rejected) {
+					return of(b, rejected.Accepted, msgs, rejected)
+				}
+				return err
+			}
+		})))
+	}
+	for _, n := range []int{0, 1, 50, 64, 1000, 2000, 4500} {
+		name := fmt.Sprintf(" if there are more than %d messages before it", n)
+		if n == 0 {
+			name = ""
+		}
+		refusing("counts one too few as accepted"+name, func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
+			if accepted > n {
+				err.Accepted--
+			}
+			return err
+		})
+		refusing("counts none as accepted"+name, func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
+			if accepted > n {
+				err.Accepted = 0
+			}
+			return err
+		})
+		refusing("says that nothing was sent"+name, func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
+			if accepted > n {
+				return errors.Join(err.Err, transport.ErrNotSent)
+			}
+			return err
+		})
+		refusing("sends the one before it again"+name, func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error {
+			if accepted > n {
+				b.Hub.Publish(context.Background(), msgs[accepted-1])
+			}
+			return err
+		})
+	}
+	refusing("counts what is refused as accepted", func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
+		err.Accepted++
+		return err
+	})
+	for _, n := range []int{1, 99, 2000} {
+		name := fmt.Sprintf(" if at least %d follow", n)
+		refusing("sends the last one too"+name, func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error {
+			if rest := msgs[accepted+1:]; len(rest) >= n {
+				b.Hub.Publish(context.Background(), rest[len(rest)-1])
+			}
+			return err
+		})
+		refusing("leaves out what is refused and sends the rest"+name, func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error {
+			if rest := msgs[accepted+1:]; len(rest) >= n {
+				b.Hub.Publish(context.Background(), rest...)
+				return nil
+			}
+			return err
+		})
+	}
+	refusing("says that the bus is closed", func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
+		return transport.ErrClosed
+	})
+	refusing("counts wrong after an outage", func(b *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
+		if b.outages.Load() > 0 {
+			err.Accepted = 0
+		}
+		return err
+	})
+	return all
+}

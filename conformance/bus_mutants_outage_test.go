@@ -1,0 +1,232 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// afterwards is the state of a bus that does something wrong when it publishes after an outage.
+type afterwards struct {
+	publish   publishFunc // the hub's
+	last      []transport.Message
+	held      []transport.Message
+	outage    int // how many there were
+	failed    int // how many Publish in a row
+	dead      bool
+	published int // messages
+}
+
+// what a bus does wrong with the first Publish after an outage.
+var wrongAfterOutage = map[string]func(a *afterwards, msgs []transport.Message) error{
+	"is sent twice, as by a client that retries": func(a *afterwards, msgs []transport.Message) error {
+		a.send(msgs...)
+		a.send(msgs...)
+		return nil
+	},
+	"is sent twice from its second half on": func(a *afterwards, msgs []transport.Message) error {
+		a.send(msgs...)
+		a.send(msgs[len(msgs)/2:]...)
+		return nil
+	},
+	"is lost without an error": func(a *afterwards, msgs []transport.Message) error { return nil },
+	"loses its last message without an error": func(a *afterwards, msgs []transport.Message) error {
+		a.send(msgs[:len(msgs)-1]...)
+		return nil
+	},
+	"returns an error and is sent with the next one": func(a *afterwards, msgs []transport.Message) error {
+		a.held = slices.Clone(msgs)
+		return errors.New("broken pipe")
+	},
+	"is sent, and none is said to be accepted": func(a *afterwards, msgs []transport.Message) error {
+		a.send(msgs...)
+		return &transport.RejectedError{Err: errors.New("broken pipe")}
+	},
+	"is sent, and said not to be": func(a *afterwards, msgs []transport.Message) error {
+		a.send(msgs...)
+		return fmt.Errorf("broken pipe (%w)", transport.ErrNotSent)
+	},
+	"sends what was published before the outage again": func(a *afterwards, msgs []transport.Message) error {
+		a.send(append(slices.Clone(a.last), msgs...)...)
+		return nil
+	},
+	"fails, and so do those after it": func(a *afterwards, msgs []transport.Message) error {
+		a.dead = true
+		return errors.New("broken pipe")
+	},
+	"fails, and so does the next one": func(a *afterwards, msgs []transport.Message) error {
+		a.failed = 1
+		return errors.New("broken pipe")
+	},
+	"fails with the error of a context": func(a *afterwards, msgs []transport.Message) error {
+		return fmt.Errorf("connecting again: %w", context.DeadlineExceeded)
+	},
+}
+
+func (a *afterwards) send(msgs ...transport.Message) { a.publish(context.Background(), msgs...) }
+
+var outageWhens = map[string]func(a *afterwards, msgs []transport.Message) bool{
+	"a Publish":                     func(*afterwards, []transport.Message) bool { return true },
+	"a batch":                       func(_ *afterwards, msgs []transport.Message) bool { return len(msgs) > 1 },
+	"a batch of more than 100":      func(_ *afterwards, msgs []transport.Message) bool { return len(msgs) > 100 },
+	"a message of 4 KiB or more":    func(_ *afterwards, msgs []transport.Message) bool { return len(msgs[0].Payload) >= 4<<10 },
+	"a message of 64 KiB or more":   func(_ *afterwards, msgs []transport.Message) bool { return len(msgs[0].Payload) >= 64<<10 },
+	"a Publish after message 100":   func(a *afterwards, _ []transport.Message) bool { return a.published > 100 },
+	"a Publish after message 5,000": func(a *afterwards, _ []transport.Message) bool { return a.published > 5000 },
+	"a Publish on several channels": func(_ *afterwards, msgs []transport.Message) bool {
+		return msgs[0].Channel != msgs[len(msgs)-1].Channel
+	},
+	"a Publish, after the second outage": func(a *afterwards, _ []transport.Message) bool { return a.outage >= 2 },
+}
+
+func outageMutants() (all []mutant[conformance.Harness]) {
+	const check = "PublishAfterOutage"
+	for bug, wrong := range wrongAfterOutage {
+		for name, when := range outageWhens {
+			all = append(all, patient(breaks(check, name+" after an outage "+bug, func(_ *testing.T, b *bus) {
+				b.publish = wrongAfterwards(b, when, wrong)
+			})))
+		}
+	}
+	only := func(bug string, keep func(h *conformance.Harness)) {
+		m := patient(breaks(check, bug, func(_ *testing.T, b *bus) {
+			b.publish = wrongAfterwards(b, outageWhens["a Publish"], wrongAfterOutage["is lost without an error"])
+		}))
+		harness := m.harness
+		m.harness = func(t *testing.T) conformance.Harness {
+			h := harness(t)
+			keep(&h)
+			return h
+		}
+		all = append(all, m)
+	}
+	only("loses what is published first when its sessions were severed", func(h *conformance.Harness) { h.SeverPublisher = nil })
+	only("loses what is published first when its publisher was severed", func(h *conformance.Harness) { h.Sever = nil })
+	all = append(all, patient(breaks(check, "meets every second message with a dead connection of its pool", func(_ *testing.T, b *bus) {
+		n := 0
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if n++; b.outages.Load() > 0 && n%2 == 0 {
+				return errors.New("bad connection")
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	})))
+	return append(all, noServerMutants()...)
+}
+
+func wrongAfterwards(b *bus, when func(*afterwards, []transport.Message) bool, wrong func(*afterwards, []transport.Message) error) publishFunc {
+	var mu sync.Mutex
+	a := &afterwards{publish: b.Hub.Publish}
+	return func(ctx context.Context, msgs ...transport.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		a.published += len(msgs)
+		switch outages := int(b.outages.Load()); {
+		case a.dead:
+			return errors.New("broken pipe")
+		case a.failed > 0:
+			a.failed--
+			return errors.New("broken pipe")
+		case outages != a.outage:
+			a.outage = outages
+			if when(a, msgs) {
+				return wrong(a, msgs)
+			}
+		}
+		a.last = slices.Clone(msgs)
+		held := a.held
+		a.held = nil
+		return b.Hub.Publish(ctx, append(slices.Clone(msgs), held...)...)
+	}
+}
+
+func noServerMutants() []mutant[conformance.Harness] {
+	const check = "NoServerFailsAtOnce"
+	unreachable := func(b *bus) bool { _, err := b.Hub.Open(context.Background()); return err != nil }
+	opens := func(bug string, open func(ctx context.Context, b *bus, err error) (transport.Session, error)) mutant[conformance.Harness] {
+		return breaks(check, bug, func(t *testing.T, b *bus) {
+			b.open = func(ctx context.Context) (transport.Session, error) {
+				s, err := b.Hub.Open(ctx)
+				if err == nil {
+					return s, nil
+				}
+				return open(ctx, b, err)
+			}
+		})
+	}
+	publishes := func(bug string, publish func(t *testing.T, ctx context.Context, msgs []transport.Message) error) mutant[conformance.Harness] {
+		return breaks(check, bug, func(t *testing.T, b *bus) {
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				if unreachable(b) {
+					return publish(t, ctx, msgs)
+				}
+				return b.Hub.Publish(ctx, msgs...)
+			}
+		})
+	}
+	refused := errors.New("connection refused")
+	return []mutant[conformance.Harness]{
+		opens("Open waits for a server", func(ctx context.Context, _ *bus, _ error) (transport.Session, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}),
+		opens("Open waits for a server and then says that it was refused", func(ctx context.Context, _ *bus, err error) (transport.Session, error) {
+			<-ctx.Done()
+			return nil, err
+		}),
+		opens("Open returns the error of a context of its own", func(context.Context, *bus, error) (transport.Session, error) {
+			return nil, context.DeadlineExceeded
+		}),
+		opens("Open connects later", func(_ context.Context, _ *bus, err error) (transport.Session, error) {
+			return new(session), nil
+		}),
+		opens("Open says that the bus is closed", func(context.Context, *bus, error) (transport.Session, error) {
+			return nil, transport.ErrClosed
+		}),
+		breaks(check, "Open leaves a goroutine behind that goes on connecting", func(t *testing.T, b *bus) {
+			b.open = func(ctx context.Context) (transport.Session, error) {
+				s, err := b.Hub.Open(ctx)
+				if err != nil {
+					go func() { <-t.Context().Done() }()
+				}
+				return s, err
+			}
+		}),
+		publishes("Publish waits for a server", func(_ *testing.T, ctx context.Context, _ []transport.Message) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}),
+		publishes("Publish keeps the message until there is a server", func(*testing.T, context.Context, []transport.Message) error { return nil }),
+		publishes("Publish keeps batches until there is a server", func(_ *testing.T, _ context.Context, msgs []transport.Message) error {
+			if len(msgs) > 1 {
+				return nil
+			}
+			return refused
+		}),
+		publishes("Publish counts what it has not sent as accepted", func(_ *testing.T, _ context.Context, msgs []transport.Message) error {
+			return &transport.RejectedError{Accepted: len(msgs), Err: refused}
+		}),
+		publishes("Publish returns the error of a context of its own", func(*testing.T, context.Context, []transport.Message) error {
+			return fmt.Errorf("dial: %w", context.DeadlineExceeded)
+		}),
+		publishes("Publish leaves a goroutine behind", func(t *testing.T, _ context.Context, _ []transport.Message) error {
+			go func() { <-t.Context().Done() }()
+			return refused
+		}),
+		breaks(check, "Close waits for a server", func(t *testing.T, b *bus) {
+			b.closer = true
+			b.close = func(ctx context.Context) error {
+				if unreachable(b) {
+					<-t.Context().Done()
+				}
+				return nil
+			}
+		}),
+	}
+}
