@@ -108,6 +108,8 @@ func busChecks() []check[*busCase] {
 		closeChecks,
 		severChecks,
 		outageChecks,
+		lossChecks,
+		slowChecks,
 		leftoverChecks,
 	)
 }

@@ -26,7 +26,7 @@ func TestBusSuite(t *testing.T) {
 			h.Patience = 0
 			return h
 		},
-		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, listenMutants, receiveMutants, contextMutants, interruptMutants(), contentMutants, nameMutants, limitMutants,
+		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, slowMutants, lossMutants, listenMutants, receiveMutants, contextMutants, interruptMutants(), contentMutants, nameMutants, limitMutants,
 			concurrencyMutants, closeMutants, severMutants, outageMutants(), leftoverMutants),
 	}.test(t)
 }
@@ -35,10 +35,10 @@ func TestMissingHooksSkipByName(t *testing.T) {
 	hub := memory.NewHub()
 	h := conformance.Harness{NewBus: func(testing.TB) transport.Bus { return hub }}
 	for check, hook := range map[string]string{
-		"SeveredReceiveFails":    "Harness.Sever is nil",
-		"OpenAfterSever":         "Harness.Sever is nil",
-		"NothingIsLeftOutside":   "Harness.Leftovers is nil",
-		"NonTextIsRejectedAlone": "Limits.Text is false",
+		"NothingIsReceivedAfterALoss": "Harness.Sever is nil",
+		"SeveredListenFails":          "Harness.Sever is nil",
+		"NothingIsLeftOutside":        "Harness.Leftovers is nil",
+		"NonTextIsRejectedAlone":      "Limits.Text is false",
 	} {
 		r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, check, h) })
 		require.False(t, r.failed)

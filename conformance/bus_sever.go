@@ -9,14 +9,10 @@ import (
 )
 
 var severChecks = []check[*busCase]{
-	{"SeveredReceiveFails", "When its connection breaks, Receive returns a final error, not that of a context, and stays at it. The " +
-		"cluster reconnects when it sees one; without it, a node is deaf and does not know.", severedReceiveFails},
 	{"SeveredListenFails", "When its connection breaks, a session's Listen fails too: it must not promise what cannot be kept.",
 		severedListenFails},
 	{"CloseAfterSever", "Close frees what a session holds, also after a final error. Each reconnection would otherwise leave " +
 		"something behind.", closeAfterSever},
-	{"OpenAfterSever", "Open works as soon as the server does, whatever has happened to other sessions. That is how a cluster " +
-		"reconnects.", openAfterSever},
 }
 
 // needsSever skips the check if nothing can be severed.
@@ -50,51 +46,8 @@ func (c *busCase) final(s transport.Session, called string) error {
 	}
 }
 
-// drain receives until there is an error.
-func drain(ctx context.Context, s transport.Session) error {
-	for {
-		if _, err := s.Receive(ctx); err != nil {
-			return err
-		}
-	}
-}
-
 func ofContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
-
-func severedReceiveFails(c *busCase) {
-	c.needsSever()
-	bus := c.bus()
-	waiting, idle := c.open(bus, "a"), c.open(bus, "a")
-	const called, final = "sever the session while Receive waits", "an error that is not of a context"
-	got := make(chan error, 1)
-	go func() { got <- drain(c.Context(), waiting) }()
-	c.sever(bus)
-	err := c.call(called, func(ctx context.Context) error {
-		select {
-		case err := <-got:
-			return err
-		case <-ctx.Done():
-			return nil
-		}
-	})
-	switch {
-	case err == nil:
-		c.fail(called, final, "nothing for %v", c.patience)
-	case ofContext(err):
-		c.fail(called, final, "the error %q", err)
-	}
-	c.final(idle, "sever the session before Receive")
-	m := c.msg("a", "after the end")
-	c.call("Publish", func(ctx context.Context) error { return bus.Publish(ctx, m) })
-	for _, s := range []transport.Session{waiting, idle} {
-		if m, err := c.tryReceive(s, "sever the session, Receive its final error, Publish"); err == nil {
-			c.fail("sever the session, Receive its final error, Publish, then Receive", final, "%s", show(m))
-		} else if errors.Is(err, context.DeadlineExceeded) {
-			c.fail("sever the session, Receive its final error, then Receive", final, "nothing for %v", c.patience)
-		}
-	}
 }
 
 func severedListenFails(c *busCase) {
@@ -123,18 +76,4 @@ func closeAfterSever(c *busCase) {
 		_, err := c.tryReceive(s, "sever the session, Close")
 		c.wantClosed("Receive of a severed session", err)
 	}
-}
-
-func openAfterSever(c *busCase) {
-	c.needsSever()
-	one, two := c.bus(), c.bus()
-	old := c.open(two, "a")
-	for range 3 {
-		c.sever(two)
-		fresh := c.open(two, "a")
-		m := c.msg("a", "after the outage")
-		c.eventually("sever the sessions, Publish", func(ctx context.Context) error { return one.Publish(ctx, m) })
-		c.expect(fresh, "sever the sessions, Open, Listen, Publish", m)
-	}
-	c.final(old, "sever the session, and Open another")
 }

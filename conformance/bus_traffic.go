@@ -19,6 +19,10 @@ type traffic struct {
 	readers   []*reader
 	moved     atomic.Int64 // counts whatever happens, so that silence is seen
 	publishes atomic.Int32 // how many are under way
+
+	// limit is how long all may take, and inTime what is wanted in that time. 0 is no limit but the patience for each step.
+	limit  time.Duration
+	inTime string
 }
 
 // window is how many bytes are on their way at once, unless one batch has more.
@@ -66,13 +70,20 @@ func (t *traffic) run() {
 	work := len(t.streams) + len(t.readers)
 	findings := make(chan *finding, work)
 	for i := range t.streams {
-		go func() { findings <- t.send(ctx, i) }()
+		t.work(findings, func() *finding { return t.send(ctx, i) })
 	}
 	for _, r := range t.readers {
-		go func() { findings <- r.receive(ctx) }()
+		t.work(findings, func() *finding { return r.receive(ctx) })
 	}
+	t.does(t.called)
 
 	var first *finding
+	limit := make(<-chan time.Time)
+	if t.limit > 0 {
+		timer := time.NewTimer(t.limit)
+		defer timer.Stop()
+		limit = timer.C
+	}
 	moved, since := int64(-1), time.Now()
 	ticker := time.NewTicker(max(t.patience/20, time.Millisecond))
 	defer ticker.Stop()
@@ -85,9 +96,15 @@ func (t *traffic) run() {
 				cancel()
 			}
 			moved, since = -1, time.Now()
+		case <-limit:
+			if first == nil {
+				first = &finding{t.called, t.inTime, fmt.Sprintf("only %d messages received by the other sessions in %v", t.moved.Load(), t.limit)}
+				cancel()
+			}
 		case <-ticker.C:
 			if now := t.moved.Load(); now != moved {
 				moved, since = now, time.Now()
+				t.does(t.called)
 				continue
 			}
 			if time.Since(since) < t.patience {
@@ -110,6 +127,21 @@ func (t *traffic) run() {
 	if first != nil {
 		t.fail(first.called, first.wanted, "%s", first.came)
 	}
+}
+
+// work calls f in the background. A panic is a finding too.
+func (t *traffic) work(findings chan<- *finding, f func() *finding) {
+	var found *finding
+	done := t.background(func() error {
+		found = f()
+		return nil
+	})
+	go func() {
+		if err := <-done; err != nil {
+			found = &finding{t.called, "that calls return", err.Error()}
+		}
+		findings <- found
+	}()
 }
 
 // send publishes a stream. What was published is overwritten: the bus must not need it any more.
