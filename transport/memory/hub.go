@@ -4,7 +4,7 @@
 // # Delivery
 //
 // All sessions see the messages in one order, over all channels and publishers. A session has a bounded
-// buffer: when it is full, Publish waits for room, but no longer than Config.Patience; then that session ends
+// buffer: when it is full, Publish waits for room, but in all no longer than Config.Patience; then that session ends
 // with ErrSlow and the others go on. So a message is lost only to a session that is told so.
 //
 // A Hub does no I/O and waits only on channels and timers, so it runs inside a testing/synctest bubble if it
@@ -27,7 +27,7 @@ import (
 
 var _ transport.Bus = (*Hub)(nil)
 
-// ErrSlow is the final error of a session that took no message for Config.Patience while its buffer was full.
+// ErrSlow is the final error of a session that took too few messages while its buffer was full: see Config.Patience.
 // The messages in the buffer are received before it, those that follow are lost.
 var ErrSlow = errors.New("memory: the session is too slow, later messages are lost to it")
 
@@ -39,7 +39,8 @@ type Config struct {
 	Buffer int
 	// BufferBytes bounds the same in bytes of payloads; a single message may have more. The default is 64 MiB.
 	BufferBytes int
-	// Patience is how long Publish waits for a session whose buffer is full. The default is one second.
+	// Patience is how long Publish waits, in all, for a session whose buffer is full, until it has received as much as its buffer
+	// holds. The default is one second.
 	Patience time.Duration
 }
 

@@ -97,6 +97,53 @@ func TestPublishWaitsForRoom(t *testing.T) {
 	}
 }
 
+func TestASessionThatIsReadSlowlyIsTooSlowInAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHubWithConfig(memory.Config{Buffer: 16})
+		s := open(t, hub, "a")
+		got := make(chan int)
+		go func() {
+			n := 0
+			for {
+				time.Sleep(time.Second / 10)
+				if _, err := s.Receive(t.Context()); err != nil {
+					break
+				}
+				n++
+			}
+			got <- n
+		}()
+		start := time.Now()
+		for range 100 {
+			require.NoError(t, hub.Publish(t.Context(), message("x")))
+		}
+		require.Equal(t, time.Second, time.Since(start), "a session that takes ten messages in a second ends after that time, with those in its buffer")
+		require.Equal(t, 16+9, <-got)
+	})
+}
+
+func TestASessionThatKeepsUpMayBeWaitedForEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHubWithConfig(memory.Config{Buffer: 16})
+		s := open(t, hub, "a")
+		done := make(chan error, 1)
+		go func() {
+			for range 1000 {
+				time.Sleep(time.Second / 20)
+				if _, err := s.Receive(t.Context()); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+		for range 1000 {
+			require.NoError(t, hub.Publish(t.Context(), message("x")))
+		}
+		require.NoError(t, <-done, "it takes a whole buffer in less than a second")
+	})
+}
+
 func TestAPublisherThatWaitsCanGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHubWithConfig(memory.Config{Buffer: 1, Patience: time.Hour})

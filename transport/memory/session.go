@@ -19,6 +19,12 @@ type session struct {
 	ended chan struct{} // closed when err is set
 	over  atomic.Bool   // nothing more is received: a final error was returned, or Close was called
 
+	// How long publishers have waited since the session had received messagesThen messages with bytesThen bytes, of those that were put into its
+	// buffer. Guarded by the turn to publish.
+	waited                  time.Duration
+	sent, sentBytes         int64
+	messagesThen, bytesThen int64
+
 	err      error               // why the session ended; guarded by hub.mu
 	channels map[string]struct{} // guarded by hub.mu
 }
@@ -29,8 +35,9 @@ func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	if s.offer(m) {
 		return nil
 	}
-	timer := time.NewTimer(s.hub.config.Patience)
+	timer := time.NewTimer(s.grace())
 	defer timer.Stop()
+	defer func(start time.Time) { s.waited += time.Since(start) }(time.Now())
 	for !s.offer(m) {
 		select {
 		case <-s.room:
@@ -46,6 +53,17 @@ func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	return nil
 }
 
+// grace returns how long Publish may still wait for s. Each time that s has received as much as its buffer holds, it starts anew: one
+// that is read now and then, but slowly, would otherwise hold up all others for ever.
+func (s *session) grace() time.Duration {
+	config := s.hub.config
+	messages, bytes := s.sent-int64(len(s.queue)), s.sentBytes-s.bytes.Load()
+	if messages-s.messagesThen >= int64(config.Buffer) || bytes-s.bytesThen >= int64(config.BufferBytes) {
+		s.waited, s.messagesThen, s.bytesThen = 0, messages, bytes
+	}
+	return config.Patience - s.waited
+}
+
 // offer puts m into the buffer if there is room for it. One publisher at a time calls it.
 func (s *session) offer(m transport.Message) bool {
 	size := int64(len(m.Payload))
@@ -55,6 +73,8 @@ func (s *session) offer(m transport.Message) bool {
 	s.bytes.Add(size)
 	select {
 	case s.queue <- m:
+		s.sent++
+		s.sentBytes += size
 		return true
 	default:
 		s.bytes.Add(-size)
