@@ -11,15 +11,13 @@ import (
 
 var limitChecks = []check[*busCase]{
 	{"LimitsAreConstant", "Limits is constant. The cluster reads it once and lays out its messages accordingly.", limitsAreConstant},
+	{"LimitsSuffice", "Limits.Payload is at least transport.MinPayload, and Limits.Channel at least transport.MinChannel, or 0. References to " +
+		"large messages, and the names of namespaces, would otherwise not fit in.", limitsSuffice},
 	{"LimitIsInclusive", "A payload of exactly Limits.Payload bytes is carried; without a limit, so is a megabyte. Messages just " +
 		"below the limit would otherwise be refused, now and then.", limitIsInclusive},
-	{"ChannelLimitIsInclusive", "A channel name of exactly Limits.Channel bytes works, in Publish and in Listen. A namespace of that " +
-		"length would otherwise be deaf.", channelLimitIsInclusive},
 	{"OverLimitIsRejectedAlone", "A payload over Limits.Payload makes Publish fail: it is neither cut nor dropped silently. After a " +
 		"RejectedError exactly the first Accepted messages were sent, so that the cluster can send the others without doubling any.",
 		overLimitIsRejectedAlone},
-	{"OverLongChannelIsRejected", "A channel name over Limits.Channel is an error of Publish and of Listen. A name that is cut silently " +
-		"joins two namespaces, or hears nothing for ever.", overLongChannelIsRejected},
 	{"NonTextIsRejectedAlone", "If Limits.Text is set, a payload that is not UTF-8 or holds NUL makes Publish fail, and is not " +
 		"repaired or cut. The messages around it must not be lost with it unnoticed.", nonTextIsRejectedAlone},
 }
@@ -46,41 +44,41 @@ func limitsAreConstant(c *busCase) {
 	again(bus, "Publish with a context that has ended")
 }
 
+func limitsSuffice(c *busCase) {
+	limits := c.bus().Limits()
+	if limits.Payload > 0 && limits.Payload < transport.MinPayload {
+		c.fail("Limits", fmt.Sprintf("a Payload of 0 or at least %d", transport.MinPayload), "%+v", limits)
+	}
+	if limits.Channel > 0 && limits.Channel < transport.MinChannel {
+		c.fail("Limits", fmt.Sprintf("a Channel of 0 or at least %d", transport.MinChannel), "%+v", limits)
+	}
+}
+
+// large is the limit in bytes from which on a check sends no more than it must.
+const large = 4 << 20
+
 func limitIsInclusive(c *busCase) {
 	one, two := c.bus(), c.bus()
-	s := c.open(two, "a")
+	longest := strings.Repeat("n", max(transport.MinChannel, one.Limits().Channel)-len(c.channel("")))
+	s := c.open(two, "a", longest)
 	size := one.Limits().Payload
 	if size == 0 {
 		size = 1 << 20
 	}
-	wide := strings.Repeat("\U0001F389", size/4)
-	batch := []transport.Message{
-		c.msg("a", strings.Repeat("x", size)),
-		c.msg("a", strings.Repeat(`"`, size)),
-		c.msg("a", wide+strings.Repeat("x", size-len(wide))),
-		c.msg("a", strings.Repeat("x", size-1)),
-	}
-	for _, m := range batch {
+	small := c.msg("a", "small")
+	batch := []transport.Message{small}
+	for _, with := range []string{"x", `"`, "\U0001F389", "\n"} {
+		m := c.msg("a", strings.Repeat("x", size%len(with))+strings.Repeat(with, size/len(with)))
 		c.deliver(one, s, fmt.Sprintf("Publish %d bytes", len(m.Payload)), m)
+		if size > large {
+			return
+		}
+		batch = append(batch, m, small)
 	}
-	c.deliver(one, s, fmt.Sprintf("Publish %d messages of about %d bytes at once", len(batch), size), batch...)
-}
-
-func channelLimitIsInclusive(c *busCase) {
-	one, two := c.bus(), c.bus()
-	limit := one.Limits().Channel
-	if limit == 0 {
-		limit = 1000
-	}
-	size := limit - len(c.channel(""))
-	wide := strings.Repeat("é", size/2)
-	names := []string{strings.Repeat("n", size), strings.Repeat(`"`, size), wide + strings.Repeat("n", size-len(wide))}
-	s := c.open(two, names...)
-	for _, name := range names {
-		m := c.msg(name, "x")
-		c.publish(one, m)
-		c.expect(s, fmt.Sprintf("Publish on a channel with a name of %d bytes", len(m.Channel)), m)
-	}
+	c.deliver(one, s, fmt.Sprintf("Publish %d bytes on a channel with a long name", size), c.msg(longest, strings.Repeat("x", size)))
+	c.deliver(one, s, fmt.Sprintf("Publish %d bytes", size-1), c.msg("a", strings.Repeat("x", size-1)))
+	c.deliver(one, s, fmt.Sprintf("Publish messages of %d bytes and small ones at once", size), batch...)
+	c.deliver(one, s, fmt.Sprintf("Publish messages of %d bytes and small ones at once", size), batch[1:]...)
 }
 
 func overLimitIsRejectedAlone(c *busCase) {
@@ -89,24 +87,13 @@ func overLimitIsRejectedAlone(c *busCase) {
 		c.Skip("Limits.Payload is 0: there is no limit to exceed")
 	}
 	c.rejects("a payload over the limit", c.msg("a", strings.Repeat("x", limit+1)))
+	if limit > large {
+		return
+	}
 	c.rejects("a payload far over the limit", c.msg("a", strings.Repeat("x", 3*limit)))
-	wide := strings.Repeat("é", limit/2+1)
+	wide := strings.Repeat("x", (limit+1)%2) + strings.Repeat("é", (limit+1)/2)
 	c.rejects("a payload over the limit in bytes, not in characters", c.msg("a", wide))
-}
-
-func overLongChannelIsRejected(c *busCase) {
-	bus := c.bus()
-	limit := bus.Limits().Channel
-	if limit == 0 {
-		c.Skip("Limits.Channel is 0: there is no limit to exceed")
-	}
-	name := strings.Repeat("n", limit+1-len(c.channel("")))
-	c.rejects("a channel name over the limit", c.msg(name, "x"))
-	s := c.open(bus)
-	called := fmt.Sprintf("Listen to a channel with a name of %d bytes, the limit being %d", limit+1, limit)
-	if err := c.call(called, func(ctx context.Context) error { return s.Listen(ctx, c.channel(name)) }); err == nil {
-		c.fail(called, "an error", "none")
-	}
+	c.rejects("a payload over the limit that ends with a space", c.msg("a", strings.Repeat("x", limit)+" "))
 }
 
 func nonTextIsRejectedAlone(c *busCase) {
@@ -118,6 +105,11 @@ func nonTextIsRejectedAlone(c *busCase) {
 	c.rejects("a payload that is not UTF-8", c.msg("a", "a\xffb"))
 	c.rejects("a payload with half a character", c.msg("a", "a\xe2\x82"))
 	c.rejects("a payload with a surrogate", c.msg("a", "\xed\xa0\x80"))
+	c.rejects("a payload with NUL in two bytes", c.msg("a", "\xc0\x80"))
+	if limit := c.bus().Limits().Payload; limit > 0 && limit <= large {
+		c.rejects("a long payload with NUL at its end", c.msg("a", strings.Repeat("x", limit-1)+"\x00"))
+		c.rejects("a long payload with half a character at its end", c.msg("a", strings.Repeat("x", limit-1)+"\xc3"))
+	}
 }
 
 // rejects proves that bad is refused at every place of a batch, and that nothing else is lost unnoticed.
@@ -131,7 +123,7 @@ func (c *busCase) rejects(kind string, bad transport.Message) {
 		}
 		return msgs
 	}
-	for _, place := range [][2]int{{0, 0}, {1, 1}, {0, 2}, {4, 0}, {100, 50}} {
+	for _, place := range [][2]int{{0, 0}, {1, 1}, {0, 2}, {4, 0}, {17, 3}, {100, 50}, {300, 1}} {
 		before, after := good(place[0]), good(place[1])
 		batch := append(append(append([]transport.Message{}, before...), bad), after...)
 		called := fmt.Sprintf("Publish %d good messages, %s, %d good messages", len(before), kind, len(after))

@@ -199,6 +199,14 @@ func (b *bus) oneChannel(copies func(channel string, listening map[string]int) i
 			listening[channel]++
 			return s.Session.Listen(ctx, all)
 		}
+		s.listenAll = func(ctx context.Context, channels []string) error {
+			for _, channel := range channels {
+				if err := s.listen(ctx, channel); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 		s.unlisten = func(ctx context.Context, channel string) error {
 			if listening[channel]--; listening[channel] <= 0 {
 				delete(listening, channel)

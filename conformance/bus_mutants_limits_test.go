@@ -26,6 +26,26 @@ var limitMutants = []mutant[conformance.Harness]{
 	breaks("LimitsAreConstant", "says minus one for no limit", func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return transport.Limits{Payload: -1} }
 	}),
+	breaks("LimitsSuffice", "carries few bytes", func(t *testing.T, b *bus) {
+		b.limits = func() transport.Limits { return transport.Limits{Payload: transport.MinPayload - 1} }
+	}),
+	breaks("LimitsSuffice", "carries short names", func(t *testing.T, b *bus) {
+		b.limits = func() transport.Limits { return transport.Limits{Channel: transport.MinChannel - 1} }
+	}),
+	refusesInBatch("refuses the largest payload behind others", func(i int, m transport.Message, _ int) bool { return i > 0 && len(m.Payload) == textLimits.Payload }),
+	refusesInBatch("refuses the largest payload in the middle", func(i int, m transport.Message, of int) bool {
+		return i > 1 && i < of-1 && len(m.Payload) == textLimits.Payload
+	}),
+	refusesInBatch("limits a batch", func(i int, m transport.Message, of int) bool { return i > 1 && len(m.Payload) == textLimits.Payload }),
+	refusesInBatch("counts a long name", func(i int, m transport.Message, _ int) bool {
+		return len(m.Payload)+len(m.Channel) > textLimits.Payload+10
+	}),
+	refusesInBatch("counts line ends twice", func(i int, m transport.Message, _ int) bool {
+		return len(m.Payload)+bytes.Count(m.Payload, []byte("\n")) > textLimits.Payload
+	}),
+	refusesInBatch("counts wide characters as six bytes", func(i int, m transport.Message, _ int) bool {
+		return len(m.Payload)+2*bytes.Count(m.Payload, []byte("\U0001F389")) > textLimits.Payload
+	}),
 	breaks("LimitIsInclusive", "has a limit and says it has none", func(t *testing.T, b *bus) {
 		b.refuses(func(m transport.Message) bool { return len(m.Payload) > 1<<16 })
 	}),
@@ -36,16 +56,6 @@ var limitMutants = []mutant[conformance.Harness]{
 		b.refuses(func(m transport.Message) bool {
 			return len(m.Payload)+bytes.Count(m.Payload, []byte(`"`)) > textLimits.Payload
 		})
-	}),
-	breaks("ChannelLimitIsInclusive", "has a limit for names and says it has none", func(t *testing.T, b *bus) {
-		b.refuses(func(m transport.Message) bool { return len(m.Channel) > 255 })
-	}),
-	breaksLimited("ChannelLimitIsInclusive", "cuts the longest name in Listen", textLimits, func(t *testing.T, b *bus) {
-		b.session = func(s *session) {
-			s.listen = func(ctx context.Context, channel string) error {
-				return s.Session.Listen(ctx, channel[:min(len(channel), 62)])
-			}
-		}
 	}),
 	overLimit("cuts a payload to the limit", func(b *bus, ctx context.Context, msgs []transport.Message) error {
 		for i := range msgs {
@@ -83,25 +93,71 @@ var limitMutants = []mutant[conformance.Harness]{
 		}
 		return b.Hub.Publish(ctx, msgs...)
 	}),
+	overLimit("counts no more than 64 accepted messages", func(b *bus, ctx context.Context, msgs []transport.Message) error {
+		err := b.Hub.Publish(ctx, msgs...)
+		if rejected := (*transport.RejectedError)(nil); errors.As(err, &rejected) {
+			rejected.Accepted = min(rejected.Accepted, 64)
+		}
+		return err
+	}),
+	overLimit("counts accepted messages in one byte", func(b *bus, ctx context.Context, msgs []transport.Message) error {
+		err := b.Hub.Publish(ctx, msgs...)
+		if rejected := (*transport.RejectedError)(nil); errors.As(err, &rejected) {
+			rejected.Accepted %= 256
+		}
+		return err
+	}),
+	overLimit("drops a payload over the limit silently behind 16 others", func(b *bus, ctx context.Context, msgs []transport.Message) error {
+		if i := slices.IndexFunc(msgs, tooLarge); i > 16 {
+			msgs = slices.Delete(msgs, i, i+1)
+		}
+		return b.Hub.Publish(ctx, msgs...)
+	}),
+	overLimit("checks the first of a batch only", func(b *bus, ctx context.Context, msgs []transport.Message) error {
+		for i := range msgs[min(1, len(msgs)):] {
+			msgs[i+1].Payload = msgs[i+1].Payload[:min(len(msgs[i+1].Payload), textLimits.Payload)]
+		}
+		return b.Hub.Publish(ctx, msgs...)
+	}),
+	overLimit("trims before it counts", func(b *bus, ctx context.Context, msgs []transport.Message) error {
+		for i := range msgs {
+			msgs[i].Payload = bytes.TrimRight(msgs[i].Payload, " ")
+		}
+		return b.Hub.Publish(ctx, msgs...)
+	}),
 	breaksLimited("OverLimitIsRejectedAlone", "counts characters", transport.Limits{}, func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return textLimits }
 		b.refuses(func(m transport.Message) bool { return utf8.RuneCount(m.Payload) > textLimits.Payload })
-	}),
-	breaksLimited("OverLongChannelIsRejected", "cuts the name in Publish", textLimits, func(t *testing.T, b *bus) {
-		b.each(func(m *transport.Message) { m.Channel = m.Channel[:min(len(m.Channel), textLimits.Channel)] })
-	}),
-	breaksLimited("OverLongChannelIsRejected", "cuts the name in Listen", textLimits, func(t *testing.T, b *bus) {
-		b.session = func(s *session) {
-			s.listen = func(ctx context.Context, channel string) error {
-				return s.Session.Listen(ctx, channel[:min(len(channel), textLimits.Channel)])
-			}
-		}
 	}),
 	breaksLimited("NonTextIsRejectedAlone", "repairs what is no text", textLimits, func(t *testing.T, b *bus) {
 		b.each(func(m *transport.Message) { m.Payload = bytes.ToValidUTF8(m.Payload, []byte("?")) })
 	}),
 	breaksLimited("NonTextIsRejectedAlone", "ends at NUL", textLimits, func(t *testing.T, b *bus) {
 		b.each(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte{0}) })
+	}),
+	breaksLimited("NonTextIsRejectedAlone", "looks at the first 4 KiB", transport.Limits{}, func(t *testing.T, b *bus) {
+		b.limits = func() transport.Limits { return textLimits }
+		b.refuses(func(m transport.Message) bool {
+			head := m.Payload[:min(len(m.Payload), 4096)]
+			return !utf8.Valid(head) || bytes.IndexByte(head, 0) >= 0
+		})
+	}),
+	breaksLimited("NonTextIsRejectedAlone", "looks at the first of a batch", transport.Limits{}, func(t *testing.T, b *bus) {
+		b.limits = func() transport.Limits { return textLimits }
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if m := msgs[0].Payload; !utf8.Valid(m) || bytes.IndexByte(m, 0) >= 0 {
+				return &transport.RejectedError{Err: errTooLarge}
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	}),
+	breaksLimited("NonTextIsRejectedAlone", "looks for NUL only", transport.Limits{}, func(t *testing.T, b *bus) {
+		b.limits = func() transport.Limits { return textLimits }
+		b.refuses(func(m transport.Message) bool { return bytes.IndexByte(m.Payload, 0) >= 0 })
+	}),
+	breaksLimited("NonTextIsRejectedAlone", "looks for UTF-8 only", transport.Limits{}, func(t *testing.T, b *bus) {
+		b.limits = func() transport.Limits { return textLimits }
+		b.refuses(func(m transport.Message) bool { return !utf8.Valid(m.Payload) })
 	}),
 	breaksLimited("NonTextIsRejectedAlone", "carries bytes and says it does not", transport.Limits{}, func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return textLimits }
@@ -114,6 +170,20 @@ func tooLarge(m transport.Message) bool { return len(m.Payload) > textLimits.Pay
 func overLimit(bug string, publish func(b *bus, ctx context.Context, msgs []transport.Message) error) mutant[conformance.Harness] {
 	return breaksLimited("OverLimitIsRejectedAlone", bug, textLimits, func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error { return publish(b, ctx, slices.Clone(msgs)) }
+	})
+}
+
+// refusesInBatch returns a mutant that refuses some messages of a batch.
+func refusesInBatch(bug string, bad func(i int, m transport.Message, of int) bool) mutant[conformance.Harness] {
+	return breaksLimited("LimitIsInclusive", bug, textLimits, func(t *testing.T, b *bus) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			for i, m := range msgs {
+				if bad(i, m, len(msgs)) {
+					return &transport.RejectedError{Err: errTooLarge}
+				}
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
 	})
 }
 

@@ -3,6 +3,15 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"hash/adler32"
+	"hash/crc32"
+	"hash/fnv"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -10,21 +19,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var nameMutants = []mutant[conformance.Harness]{
-	renaming("ChannelsAreData", "folds case, as an unquoted identifier", strings.ToLower),
-	renaming("ChannelsAreData", "cuts names to 63 bytes, as LISTEN", func(s string) string { return s[:min(63, len(s))] }),
-	renaming("ChannelsAreData", "trims names", strings.TrimSpace),
-	renaming("ChannelsAreData", "cleans names", func(s string) string { return strings.NewReplacer(`"`, "", `'`, "").Replace(s) }),
-	breaks("ChannelsAreData", "takes names for prefixes", func(t *testing.T, b *bus) {
-		b.oneChannel(func(channel string, listening map[string]int) int {
-			for name := range listening {
-				if strings.HasPrefix(channel, name) {
-					return 1
-				}
-			}
-			return 0
-		})
-	}),
+var nameMutants = slices.Concat(renameMutants(), patternMutants(), longNameMutants(), []mutant[conformance.Harness]{
 	breaks("ChannelsAreData", "pastes names into statements", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
 			s.listen = func(ctx context.Context, channel string) error {
@@ -35,6 +30,238 @@ var nameMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
+	breaks("ChannelsAreData", "pastes names into the statements of Unlisten", func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			s.unlisten = func(ctx context.Context, channel string) error {
+				before, _, _ := strings.Cut(channel, "'")
+				return s.Session.Unlisten(ctx, before)
+			}
+		}
+	}),
+	breaks("ChannelsAreData", "separates the channels of ListenAll by commas", func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			s.listenAll = func(ctx context.Context, channels []string) error {
+				return s.Session.(transport.MultiListener).ListenAll(ctx, strings.Split(strings.Join(channels, ","), ",")...)
+			}
+		}
+	}),
+})
+
+// renames are what a bus may make of a name.
+var renames = map[string]func(string) string{
+	"folds case, as an unquoted identifier": strings.ToLower,
+	"folds case of ASCII": func(s string) string {
+		return mapASCII(s, func(r rune) rune { return []rune(strings.ToLower(string(r)))[0] })
+	},
+	"cuts names to 11 bytes":              cutTo(11),
+	"trims names":                         strings.TrimSpace,
+	"trims names at their end":            func(s string) string { return strings.TrimRight(s, " \t\r\n") },
+	"trims names at their beginning":      func(s string) string { return strings.TrimLeft(s, " \t\r\n") },
+	"removes quotes":                      func(s string) string { return strings.NewReplacer(`"`, "", `'`, "", "`", "").Replace(s) },
+	"halves doubled quotes":               func(s string) string { return strings.NewReplacer(`""`, `"`, `''`, `'`).Replace(s) },
+	"halves backslashes":                  func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
+	"expands escapes":                     func(s string) string { return strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(s) },
+	"halves dollars":                      func(s string) string { return strings.ReplaceAll(s, "$$", "$") },
+	"takes names for parts of an address": func(s string) string { return first(url.QueryUnescape(s)) },
+	"takes names for files":               path.Clean,
+	"has one kind of spaces":              func(s string) string { return strings.Join(strings.FieldsFunc(s, isSpace), " ") },
+	"has one kind of line ends":           func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") },
+	"ends names at a line's end":          func(s string) string { return before(s, "\n") },
+	"ends names at a space":               func(s string) string { return before(s, " ") },
+	"ends names at a comma":               func(s string) string { return before(s, ",") },
+	"drops control characters": func(s string) string {
+		return mapASCII(s, func(r rune) rune { return dropIf(r, r < ' ' || r == 0x7f) })
+	},
+	"writes an underscore for what is no word": func(s string) string { return regexp.MustCompile(`\W`).ReplaceAllString(s, "_") },
+	"knows the basic plane only":               func(s string) string { return mapAbove(s, 0xffff) },
+	"knows Latin-1 only":                       func(s string) string { return mapAbove(s, 0xff) },
+	"composes accents":                         func(s string) string { return strings.ReplaceAll(s, "e\u0301", "é") },
+	"drops byte order marks":                   func(s string) string { return strings.ReplaceAll(s, "\ufeff", "") },
+	"takes numbers for numbers":                func(s string) string { return regexp.MustCompile(`\b0+(\d)`).ReplaceAllString(s, "$1") },
+	"hashes names with CRC-32":                 func(s string) string { return strconv.Itoa(int(crc32.ChecksumIEEE([]byte(s)))) },
+	"hashes names with CRC-32C": func(s string) string {
+		return strconv.Itoa(int(crc32.Checksum([]byte(s), crc32.MakeTable(crc32.Castagnoli))))
+	},
+	"hashes names with Adler-32": func(s string) string { return strconv.Itoa(int(adler32.Checksum([]byte(s)))) },
+	"hashes names with FNV-1a": func(s string) string {
+		h := fnv.New32a()
+		h.Write([]byte(s))
+		return strconv.Itoa(int(h.Sum32()))
+	},
+	"hashes names with FNV-1": func(s string) string {
+		h := fnv.New32()
+		h.Write([]byte(s))
+		return strconv.Itoa(int(h.Sum32()))
+	},
+	"hashes names by 31": func(s string) string { return multiplied(s, 31) },
+	"hashes names by 33": func(s string) string { return multiplied(s, 33) },
+}
+
+// renameMutants change names, or only the decision who hears a message by them.
+func renameMutants() (mutants []mutant[conformance.Harness]) {
+	for bug, rename := range renames {
+		if !strings.HasPrefix(bug, "hashes") {
+			mutants = append(mutants, renaming("ChannelsAreData", bug, rename))
+		}
+		mutants = append(mutants, matching("ChannelsAreData", bug+" to decide who hears it", func(listening, channel string) bool {
+			return rename(listening) == rename(channel)
+		}))
+	}
+	return mutants
+}
+
+func longNameMutants() (mutants []mutant[conformance.Harness]) {
+	for _, n := range []int{16, 20, 31, 32, 40, 48, 62, 63, 64, 100, 127, 128, 200, 255, 256, 512, 998, 999} {
+		mutants = append(mutants,
+			renaming("ChannelLimitIsInclusive", fmt.Sprintf("cuts names to %d bytes", n), cutTo(n)),
+			matching("ChannelLimitIsInclusive", fmt.Sprintf("compares %d bytes of names", n), func(listening, channel string) bool {
+				return cutTo(n)(listening) == cutTo(n)(channel)
+			}))
+	}
+	for _, n := range []int{32, 40, 62} {
+		mutants = append(mutants, breaksLimited("ChannelLimitIsInclusive", fmt.Sprintf("compares %d bytes of names, with a limit", n), textLimits,
+			func(_ *testing.T, b *bus) {
+				b.session = func(s *session) {
+					s.listen = func(ctx context.Context, channel string) error { return s.Session.Listen(ctx, cutTo(n)(channel)) }
+				}
+			}))
+	}
+	for bug, grown := range map[string]func(string) int{
+		"counts quotes twice":                  func(s string) int { return len(s) + strings.Count(s, `"`) + strings.Count(s, "'") },
+		"counts backslashes twice":             func(s string) int { return len(s) + strings.Count(s, `\`) },
+		"counts the bytes of the escaped name": func(s string) int { return len(url.PathEscape(s)) },
+		"counts a NUL at the end":              func(s string) int { return len(s) + 1 },
+		"counts characters beyond the basic plane as six bytes": func(s string) int {
+			return len(s) + 2*strings.Count(s, "\U0001F389")
+		},
+	} {
+		mutants = append(mutants,
+			breaksLimited("ChannelLimitIsInclusive", bug, textLimits, func(_ *testing.T, b *bus) {
+				b.refuses(func(m transport.Message) bool { return grown(m.Channel) > textLimits.Channel })
+			}),
+			breaksLimited("ChannelLimitIsInclusive", bug+" in Listen", textLimits, func(_ *testing.T, b *bus) {
+				b.session = func(s *session) {
+					s.listen = func(ctx context.Context, channel string) error {
+						if grown(channel) > textLimits.Channel {
+							return errTooLarge
+						}
+						return s.Session.Listen(ctx, channel)
+					}
+				}
+			}))
+	}
+	return append(mutants,
+		renaming("ChannelLimitIsInclusive", "cuts a character in two and drops it, above 900 bytes", func(s string) string {
+			return strings.ToValidUTF8(s[:min(len(s), 999)], "") + s[min(len(s), 999):]
+		}),
+		breaks("ChannelLimitIsInclusive", "has a limit for names and says it has none", func(t *testing.T, b *bus) {
+			b.refuses(func(m transport.Message) bool { return len(m.Channel) > 255 })
+		}),
+		breaksLimited("ChannelLimitIsInclusive", "cuts the longest name in Listen", textLimits, func(t *testing.T, b *bus) {
+			b.session = func(s *session) {
+				s.listen = func(ctx context.Context, channel string) error { return s.Session.Listen(ctx, cutTo(62)(channel)) }
+			}
+		}),
+		breaksLimited("OverLongChannelIsRejected", "cuts the name in Publish", textLimits, func(t *testing.T, b *bus) {
+			b.each(func(m *transport.Message) { m.Channel = strings.ToValidUTF8(cutTo(textLimits.Channel)(m.Channel), "") })
+		}),
+		overLong("cuts the name", func(channel string) (string, bool) { return cutTo(textLimits.Channel)(channel), true }),
+		overLong("hears nothing", func(channel string) (string, bool) { return "nothing", true }),
+		overLong("counts characters", func(channel string) (string, bool) {
+			return "nothing", len([]rune(channel)) <= textLimits.Channel
+		}),
+		overLong("trims before it counts", func(channel string) (string, bool) {
+			return "nothing", len(strings.TrimSpace(channel)) <= textLimits.Channel
+		}),
+		overLong("allows one byte more", func(channel string) (string, bool) { return "nothing", len(channel) == textLimits.Channel+1 }),
+		breaksLimited("OverLongChannelIsRejected", "drops the message silently", textLimits, func(t *testing.T, b *bus) {
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				return b.Hub.Publish(ctx, slices.DeleteFunc(slices.Clone(msgs), func(m transport.Message) bool { return len(m.Channel) > textLimits.Channel })...)
+			}
+		}),
+		breaksLimited("OverLongChannelIsRejected", "cuts the name in ListenAll", textLimits, func(t *testing.T, b *bus) {
+			b.session = func(s *session) {
+				s.listenAll = func(ctx context.Context, channels []string) error {
+					for _, channel := range channels {
+						s.Session.Listen(ctx, cutTo(textLimits.Channel)(channel))
+					}
+					return nil
+				}
+			}
+		}))
+}
+
+// overLong returns a mutant whose Listen takes some names over the limit for others.
+func overLong(bug string, other func(channel string) (string, bool)) mutant[conformance.Harness] {
+	return breaksLimited("OverLongChannelIsRejected", bug+" in Listen", textLimits, func(t *testing.T, b *bus) {
+		b.session = func(s *session) {
+			s.listen = func(ctx context.Context, channel string) error {
+				if name, ok := other(channel); ok && len(channel) > textLimits.Channel {
+					return s.Session.Listen(ctx, strings.ToValidUTF8(name, ""))
+				}
+				return s.Session.Listen(ctx, channel)
+			}
+		}
+	})
+}
+
+// patternMutants take the names that are listened to for patterns, or those that are published on.
+func patternMutants() (mutants []mutant[conformance.Harness]) {
+	for bug, match := range map[string]func(pattern, name string) bool{
+		"prefixes": func(pattern, name string) bool { return strings.HasPrefix(name, pattern) },
+		"suffixes": func(pattern, name string) bool {
+			return strings.HasSuffix(name, pattern[min(8, len(pattern)):]) && len(pattern) > 9
+		},
+		"patterns of the shell":     func(pattern, name string) bool { return first(path.Match(pattern, name)) },
+		"patterns of LIKE":          func(pattern, name string) bool { return translated(pattern, name, "", "%", ".*", "_", ".") },
+		"regular expressions":       func(pattern, name string) bool { return first(regexp.MatchString("^(?:"+pattern+")$", name)) },
+		"subjects of NATS":          func(pattern, name string) bool { return translated(pattern, name, `\.`, "*", `[^.]+`, ">", ".+") },
+		"routing keys of AMQP":      func(pattern, name string) bool { return translated(pattern, name, `\.`, "*", `[^.]+`, "#", ".*") },
+		"topic filters of MQTT":     func(pattern, name string) bool { return translated(pattern, name, "/", "+", `[^/]*`, "#", ".*") },
+		"names in any order":        func(pattern, name string) bool { return sorted(pattern) == sorted(name) },
+		"lists separated by commas": func(pattern, name string) bool { return slices.Contains(strings.Split(pattern, ","), name) },
+	} {
+		mutants = append(mutants,
+			matching("ChannelsAreData", "takes what is listened to for "+bug, func(listening, channel string) bool {
+				return listening == channel || match(listening, channel)
+			}),
+			matching("ChannelsAreData", "takes what is published on for "+bug, func(listening, channel string) bool {
+				return listening == channel || match(channel, listening)
+			}))
+	}
+	return mutants
+}
+
+// translated matches a pattern whose wildcards stand for regular expressions. If there is a separator, they stand for whole words.
+func translated(pattern, name, separator string, wildcards ...string) bool {
+	words, by := strings.Split(pattern, ""), ""
+	if separator != "" {
+		by = separator
+		words = strings.Split(pattern, strings.TrimPrefix(separator, `\`))
+	}
+	for i, word := range words {
+		words[i] = regexp.QuoteMeta(word)
+		for j := 0; j < len(wildcards); j += 2 {
+			if word == wildcards[j] {
+				words[i] = wildcards[j+1]
+			}
+		}
+	}
+	return first(regexp.MatchString("(?s)^"+strings.Join(words, by)+"$", name))
+}
+
+// matching returns a mutant in which a rule decides who hears a message.
+func matching(check, bug string, rule func(listening, channel string) bool) mutant[conformance.Harness] {
+	return breaks(check, bug, func(_ *testing.T, b *bus) {
+		b.oneChannel(func(channel string, listening map[string]int) int {
+			for name := range listening {
+				if rule(name, channel) {
+					return 1
+				}
+			}
+			return 0
+		})
+	})
 }
 
 // renaming returns a mutant that changes channel names in Publish and Listen.
@@ -43,6 +270,65 @@ func renaming(check, bug string, rename func(string) string) mutant[conformance.
 		b.each(func(m *transport.Message) { m.Channel = rename(m.Channel) })
 		b.session = func(s *session) {
 			s.listen = func(ctx context.Context, channel string) error { return s.Session.Listen(ctx, rename(channel)) }
+			s.unlisten = func(ctx context.Context, channel string) error { return s.Session.Unlisten(ctx, rename(channel)) }
+			s.listenAll = func(ctx context.Context, channels []string) error {
+				for _, channel := range channels {
+					if err := s.listen(ctx, channel); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
 		}
 	})
+}
+
+func cutTo(n int) func(string) string { return func(s string) string { return s[:min(n, len(s))] } }
+
+func first[T any](value T, _ error) T { return value }
+
+func before(s, end string) string {
+	s, _, _ = strings.Cut(s, end)
+	return s
+}
+
+func sorted(s string) string {
+	letters := []byte(s)
+	slices.Sort(letters)
+	return string(letters)
+}
+
+func isSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' }
+
+func mapASCII(s string, to func(rune) rune) string {
+	return strings.Map(func(r rune) rune {
+		if r > 0x7f {
+			return r
+		}
+		return to(r)
+	}, s)
+}
+
+func dropIf(r rune, drop bool) rune {
+	if drop {
+		return -1
+	}
+	return r
+}
+
+func mapAbove(s string, most rune) string {
+	return strings.Map(func(r rune) rune {
+		if r > most {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func multiplied(s string, by uint32) string {
+	var h uint32
+	for i := range len(s) {
+		h = h*by + uint32(s[i])
+	}
+	return strconv.Itoa(int(h))
 }

@@ -1,7 +1,9 @@
 package conformance
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/backplane-go/backplane/transport"
@@ -9,43 +11,190 @@ import (
 
 var nameChecks = []check[*busCase]{
 	{"ChannelsAreData", "A channel name is data: it may hold anything but NUL, and is compared byte by byte. Remote clients choose " +
-		"namespaces; a name that is pasted into a statement is an injection, and one that is folded or cut lets a client into " +
-		"another's namespace.", channelsAreData},
+		"namespaces; a name that is pasted into a statement is an injection, and one that is folded, hashed, cut or taken for a pattern lets " +
+		"a client into another's namespace.", channelsAreData},
+	{"ChannelLimitIsInclusive", "A channel name of exactly Limits.Channel bytes works, in Publish and in Listen, whatever its characters; without " +
+		"a limit, so do a thousand bytes. A namespace of that length would otherwise be deaf, or hear another one whose name begins alike.",
+		channelLimitIsInclusive},
+	{"OverLongChannelIsRejected", "A channel name over Limits.Channel is an error of Publish, Listen and ListenAll. A name that is cut silently " +
+		"joins two namespaces, or hears nothing for ever.", overLongChannelIsRejected},
+}
+
+// unlike are pairs of names that must not be taken for each other.
+var unlike = [][2]string{
+	{"plain", "Plain"}, {"UPPER", "upper"}, {"prefix", "prefixed"}, {"dots.a", "dots.a.b"}, {"a/b", "a//b"}, {"up/..", ".."}, {"here", "./here"},
+	{"1", "01"}, {"a:b", "a::b"}, {"x,y", "x"}, {"x;y", "y"}, {"-", "--"},
+
+	// Patterns of SQL, the shell, regular expressions, Redis, NATS, AMQP and MQTT.
+	{"*", "anything"}, {"a*", "abacus"}, {"a?", "ax"}, {"[ab]", "b"}, {"[^x]", "z"}, {`\*`, "star"}, {"%", "everything"}, {"_", "w"}, {"like%", "liking"},
+	{".*", "something"}, {"^.+$", "else"}, {"p|q", "q"}, {">", "token"}, {"t.>", "t.u"}, {"t.*", "t.v"}, {"t.*.w", "t.u.w"}, {"#", "word"}, {"r.#", "r.s.t"},
+	{"+", "level"}, {"l/+", "l/m"}, {"l/#", "l/m/n"}, {"l/+/n", "l/k/n"}, {"$share/g/l/m", "l/g"}, {"{h}", "{h}1"},
+
+	// What languages, protocols and shells quote, escape or expand.
+	{"it's", "it''s"}, {`say "hi"`, `say ""hi""`}, {`""`, `"`}, {`''`, `'`}, {`\`, `\\`}, {`\n`, "\n"}, {"`", "``"}, {"$1", "$2"}, {"$$", "$"}, {"%s", "%d"},
+	{"%20", " "}, {"a+b", "a b"}, {"%41", "A"}, {"&amp;", "&"}, {"<a>", "<b>"}, {"@p1", "@p2"}, {"${HOME}", "~"}, {"?", ":1"}, {"/* */", "/**/"}, {"=", "=="},
+	{`"; NOTIFY x; --`, `'; DROP TABLE x; --`}, {"PUB x 1", "SUB x 1"}, {"a\r\nPING", "a\r\nPONG"}, {"null", "NULL"},
+
+	// Spaces and control characters.
+	{" leading", "leading"}, {"trailing ", "trailing"}, {"two  spaces", "two spaces"}, {"tab\t", "tab"}, {"line\n", "line"}, {"return\r\n", "return\n"},
+	{"\u00a0", "\u2007"}, {"\x01", "\x02"}, {"\x7f", "\x1f"}, {"\x1b[0m", "\x1b"}, {"\ufeff", "\ufeff\ufeff"}, {"\u2028", "\u2029"}, {"\u200b", "\u200c"},
+
+	// Characters that normalization, folding or transcoding make equal.
+	{"été", "e\u0301te\u0301"}, {"ДОМ", "дом"}, {"ı", "I"}, {"i", "İ"}, {"ß", "ss"}, {"ſ", "s"}, {"\u212a", "K"}, {"ﬁ", "fi"}, {"Ａ", "A A"}, {"²", "2"},
+	{"\U0001F389 party", "\U0001F38A party"}, {"\uffff", "\ufffd"}, {"\U0010ffff", "\U0010fffe"}, {"é", "Ã©"},
+
+	// Names of one hash: CRC-32 (IEEE, Castagnoli), Adler-32, and h*31+c and h*33+c as in many languages.
+	{"43795292", "58170027"}, {"30720522", "33451918"}, {"aca", "bab"}, {"Aa", "BB"}, {"ab", "bA"},
+}
+
+// unlikeNames returns the pairs as channel names, with some that do not begin as all others of this case do.
+func (c *busCase) unlikeNames() (pairs [][2]string) {
+	for _, pair := range unlike {
+		pairs = append(pairs, [2]string{c.channel(pair[0]), c.channel(pair[1])})
+	}
+	for _, pair := range [][2]string{
+		{"*", "x"}, {"?", "y"}, {"[a-z]", "a"}, {"+/", "z/"}, {"#/", "w/"}, {"*.", "v."}, {"$SYS/", "SYS/"}, {"$", "$$"}, {"_INBOX.", "INBOX."}, {" ", "\t"}, {"/", "//"},
+		{".", ".."}, {"-", "--"}, {"\u00e9", "e\u0301"}, {"__keyspace@0__:", "__keyevent@0__:"}, {`"`, `""`}, {"'", "''"}, {"\n", "\r"},
+		{"costarring", "liquid"}, {"creamwove", "quists"}, // names of one hash, FNV-1a and FNV-1
+	} {
+		pairs = append(pairs, [2]string{pair[0] + c.id, pair[1] + c.id})
+	}
+	return pairs
 }
 
 func channelsAreData(c *busCase) {
-	one, two := c.bus(), c.bus()
-	names := []string{
-		"plain", "Plain", "PLAIN", "a", "ab", "abc", "a.b", "a/b", "a:b", "a*", "a?", "[ab]", "a.>", "#", "*",
-		"it's", `say "hi"`, `""`, `''`, `back\slash`, `\`, "`", "$1", "$$", "%s%d", "?", "@p1", "{a}", "<a>", "&amp;",
-		`"; NOTIFY x; --`, `'; DROP TABLE x; --`, "/* */", "\U0001F389 party", "été", "e\u0301te\u0301", "ДОМ", "дом", "ı", "I", "i",
-		" leading", "trailing ", "two  spaces", "tab\t", "line\nbreak", "return\r\n", "\u00a0", "\ufeff", "\u2028", "\uffff", "\x01\x7f",
+	pairs := c.unlikeNames()
+	if limit := c.bus().Limits().Channel; limit > 0 {
+		pairs = slices.DeleteFunc(pairs, func(p [2]string) bool { return max(len(p[0]), len(p[1])) > limit })
 	}
-	max := one.Limits().Channel
-	long := 200
-	if max > 0 {
-		long = max - len(c.channel(""))
-	}
-	x := strings.Repeat("x", long-1)
-	names = append(names, x+"1", x+"2", x)
+	c.tellsApart(pairs, "Publish on channels with curious names")
+}
 
-	var all, some []transport.Message
-	everything, half := c.open(two), c.open(two, "end")
-	for i, name := range names {
-		if max > 0 && len(c.channel(name)) > max {
-			continue
-		}
-		m := c.msg(name, name)
-		all = append(all, m)
-		c.listen(everything, name)
-		if i%2 == 0 {
-			some = append(some, m)
-			c.listen(half, name)
+// tellsApart lets one session listen to the first name of each pair, and another one to the second.
+func (c *busCase) tellsApart(pairs [][2]string, called string) {
+	c.Helper()
+	one, two := c.bus(), c.bus()
+	var names [2][]string
+	for _, pair := range pairs {
+		for i, name := range pair {
+			if !slices.Contains(names[0], name) && !slices.Contains(names[1], name) {
+				names[i] = append(names[i], name)
+			}
 		}
 	}
-	called := fmt.Sprintf("Publish on each of %d channels with curious names", len(all))
-	c.publish(one, all...)
-	c.expect(everything, called, all...)
-	c.expect(half, called+", half of which are listened to", some...)
-	c.expectNothing(one, half, "end", called+", half of which are listened to")
+	for round := range 2 {
+		sessions := [2]transport.Session{c.open(two), c.open(two)}
+		single, many := sessions[round], sessions[1-round]
+		for _, name := range names[round] {
+			c.must("Listen "+quote(name), func(ctx context.Context) error { return single.Listen(ctx, name) })
+		}
+		multi, ok := many.(transport.MultiListener)
+		if ok {
+			c.must("ListenAll to channels with curious names", func(ctx context.Context) error { return multi.ListenAll(ctx, names[1-round]...) })
+		} else {
+			for _, name := range names[1-round] {
+				c.must("Listen "+quote(name), func(ctx context.Context) error { return many.Listen(ctx, name) })
+			}
+		}
+		c.hearOnly(one, sessions, names, called)
+		for _, name := range names[round] {
+			c.must("Unlisten "+quote(name), func(ctx context.Context) error { return single.Unlisten(ctx, name) })
+		}
+		still := names
+		still[round] = nil
+		c.listen(single, "end")
+		c.publishOn(one, names[round])
+		c.hearOnly(one, sessions, still, called+"; the session that listened to it has called Unlisten")
+		c.expectNothing(one, single, "end", "Unlisten, "+called)
+		for _, s := range sessions {
+			c.close(s, "Close")
+		}
+		if !ok {
+			return // the other round would be the same
+		}
+	}
+}
+
+// hearOnly publishes on all names, and fails unless each session hears its own.
+func (c *busCase) hearOnly(bus transport.Bus, sessions [2]transport.Session, names [2][]string, called string) {
+	c.Helper()
+	for start := 0; start < max(len(names[0]), len(names[1])); start += batch {
+		var want [2][]transport.Message
+		for i := range names {
+			want[i] = c.publishOn(bus, names[i][min(start, len(names[i])):min(start+batch, len(names[i]))])
+		}
+		for i, s := range sessions {
+			c.expect(s, called+"; each of two sessions listens to some of them", want[i]...)
+		}
+	}
+}
+
+// publishOn publishes a message on each channel, whose payload is the name, or its beginning.
+func (c *busCase) publishOn(bus transport.Bus, names []string) (msgs []transport.Message) {
+	c.Helper()
+	for _, name := range names {
+		msgs = append(msgs, transport.Message{Channel: name, Payload: []byte(fit(name, transport.MinPayload))})
+	}
+	c.publish(bus, msgs...)
+	return msgs
+}
+
+// charactersToFill are those that take most room, or have a meaning, in what a bus may make of a name.
+var charactersToFill = []string{"n", "é", "€", "\U0001F389", `"`, "'", `\`, "`", "*", ">", "+", "#", "?", "[", "]", "{", ".", "/", "$", "%", "&", " ", "\t", "\n", "\r\n", "\x01", "\x7f"}
+
+func channelLimitIsInclusive(c *busCase) {
+	size := c.bus().Limits().Channel
+	if size == 0 {
+		size = 1000
+	}
+	room := size - len(c.channel(""))
+	var pairs [][2]string
+	for _, with := range charactersToFill {
+		n := len(with)
+		for _, name := range []string{
+			strings.Repeat("f", room%n) + strings.Repeat(with, room/n),
+			with + strings.Repeat("f", room-2*n) + with,
+		} {
+			pairs = append(pairs, [2]string{c.channel(name), c.channel(name[:room-n] + strings.Repeat("z", n))})
+		}
+	}
+	// Names that begin alike, and those that are their beginning.
+	for _, n := range []int{16, 20, 24, 31, 32, 39, 40, 47, 48, 62, 63, 64, 79, 80, 100, 127, 128, 200, 255, 256, 500, 511, 512, 767, size - 2, size - 1} {
+		if n < size && n > len(c.channel("")) {
+			name := c.channel(strings.Repeat("n", n-len(c.channel(""))))
+			rest := strings.Repeat("r", size-n-1)
+			pairs = append(pairs, [2]string{name + "1", name + "2"}, [2]string{name + "3" + rest, name + "4" + rest}, [2]string{name + "5", name})
+		}
+	}
+	c.tellsApart(pairs, fmt.Sprintf("Publish on channels with names of up to %d bytes", size))
+}
+
+func overLongChannelIsRejected(c *busCase) {
+	bus := c.bus()
+	limit := bus.Limits().Channel
+	if limit == 0 {
+		c.Skip("Limits.Channel is 0: there is no limit to exceed")
+	}
+	room := limit - len(c.channel(""))
+	for _, name := range []string{
+		strings.Repeat("n", room+1),
+		strings.Repeat("n", room-1) + "é",
+		strings.Repeat("é", room/2+1),
+		strings.Repeat("n", room-3) + "\U0001F389",
+		strings.Repeat("n", room) + " ",
+		strings.Repeat("n", 4*room),
+	} {
+		m := c.msg(name, "x")
+		c.rejects(fmt.Sprintf("a channel name of %d bytes, the limit being %d", len(m.Channel), limit), m)
+		for _, call := range listenCalls(c.open(bus)) {
+			if !call.fails {
+				continue
+			}
+			s := c.open(bus)
+			called := fmt.Sprintf("%s with a name of %d bytes, the limit being %d", call.name, len(m.Channel), limit)
+			if err := c.call(called, func(ctx context.Context) error { return call.f(ctx, s, m.Channel) }); err == nil {
+				c.fail(called, "an error", "none")
+			}
+		}
+	}
 }
