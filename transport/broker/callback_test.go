@@ -17,11 +17,13 @@ import (
 // A client library like those of MQTT: it calls back from goroutines of its own, and waits for them when it disconnects.
 func TestCallbacksOfALibrary(t *testing.T) {
 	x := &exchange{serve: serveRedis}
-	conformance.Bus(t, x.listen(t, func(address string) transport.Bus { return &libraryBus{address: address} }))
+	conformance.Bus(t, x.listen(t, func(sessions, publisher string) transport.Bus {
+		return &libraryBus{sessions: sessions, publishes: publisher}
+	}))
 }
 
 type libraryBus struct {
-	address string
+	sessions, publishes string // addresses
 
 	mu        sync.Mutex // guards publisher
 	publisher *library
@@ -57,7 +59,7 @@ func (b *libraryBus) connected(ctx context.Context) (*library, error) {
 	}
 	if b.publisher == nil {
 		lib := newLibrary(func(string, []byte) {}, func(error) {})
-		if err := lib.connect(ctx, b.address); err != nil {
+		if err := lib.connect(ctx, b.publishes); err != nil {
 			return nil, err
 		}
 		b.publisher = lib
@@ -87,7 +89,7 @@ func (b *libraryBus) Open(ctx context.Context) (transport.Session, error) {
 		}
 	}
 	s = broker.NewSession(broker.Config{Subscribe: ask("SUBSCRIBE"), Unsubscribe: ask("UNSUBSCRIBE"), Close: lib.disconnect})
-	if err := lib.connect(ctx, b.address); err != nil {
+	if err := lib.connect(ctx, b.sessions); err != nil {
 		s.Close(ctx)
 		return nil, err
 	}

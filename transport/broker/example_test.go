@@ -21,9 +21,9 @@ type redisBus struct {
 	publisher *broker.Publisher
 }
 
-func newRedisBus(address string) *redisBus {
-	dialer := broker.TCP(address)
-	return &redisBus{dialer, broker.NewPublisher(dialer)}
+// newRedisBus takes two addresses because the tests break the connections of sessions and of publishers apart.
+func newRedisBus(sessions, publisher string) *redisBus {
+	return &redisBus{broker.TCP(sessions), broker.NewPublisher(broker.TCP(publisher))}
 }
 
 func (b *redisBus) Limits() transport.Limits { return transport.Limits{} }
@@ -130,7 +130,7 @@ func Example() {
 	defer stop()
 
 	ctx := context.Background()
-	bus := newRedisBus(address)
+	bus := newRedisBus(address, address)
 	defer bus.Close(ctx)
 	session, err := bus.Open(ctx)
 	if err != nil {

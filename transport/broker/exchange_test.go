@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/conformance/proxy"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -25,19 +26,17 @@ type exchange struct {
 type client struct {
 	net.Conn
 
-	out       chan []byte
-	topics    map[string]string // to what the client calls its subscription; guarded by exchange.mu, like publishes
-	publishes bool
+	out    chan []byte
+	topics map[string]string // to what the client calls its subscription; guarded by exchange.mu
 }
 
 // start runs the exchange.
-func (x *exchange) start() (ln *listener, stop func(), err error) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
+func (x *exchange) start() (address string, stop func(), err error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, nil, err
+		return "", nil, err
 	}
 	x.clients = make(map[*client]struct{})
-	ln = &listener{Listener: inner}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for conn, err := ln.Accept(); err == nil; conn, err = ln.Accept() {
@@ -57,32 +56,33 @@ func (x *exchange) start() (ln *listener, stop func(), err error) {
 		}
 		x.end(func(*client) bool { return true })
 	})
-	return ln, func() {
+	return ln.Addr().String(), func() {
 		ln.Close()
 		running.Wait()
 	}, nil
 }
 
-// listen runs the exchange until the test ends, and returns its harness. newBus returns a bus that connects to an address.
-func (x *exchange) listen(t *testing.T, newBus func(address string) transport.Bus) conformance.Harness {
-	ln, stop, err := x.start()
+// listen runs the exchange until the test ends, and returns its harness. newBus returns a bus whose sessions connect to one address,
+// and which publishes at another one.
+func (x *exchange) listen(t *testing.T, newBus func(sessions, publisher string) transport.Bus) conformance.Harness {
+	address, stop, err := x.start()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
+	sessions, publishers := proxy.Start(t, address), proxy.Start(t, address)
 	closing := func(tb testing.TB, bus transport.Bus) transport.Bus {
 		tb.Cleanup(func() { bus.(transport.Closer).Close(tb.Context()) })
 		return bus
 	}
 	return conformance.Harness{
-		NewBus:         func(tb testing.TB) transport.Bus { return closing(tb, newBus(ln.Addr().String())) },
-		Sever:          func(testing.TB, transport.Bus) { x.end(func(c *client) bool { return !c.publishes }) },
-		SeverPublisher: func(testing.TB, transport.Bus) { x.end(func(c *client) bool { return c.publishes }) },
-		NoServer:       func(tb testing.TB) transport.Bus { return closing(tb, newBus("127.0.0.1:1")) },
-		Stall: func(testing.TB, transport.Bus) func() {
-			ln.stalled.Lock()
-			return sync.OnceFunc(ln.stalled.Unlock)
+		NewBus: func(tb testing.TB) transport.Bus {
+			return closing(tb, newBus(sessions.Address(), publishers.Address()))
 		},
+		Sever:          func(testing.TB, transport.Bus) { sessions.Sever() },
+		SeverPublisher: func(testing.TB, transport.Bus) { publishers.Sever() },
+		NoServer:       func(tb testing.TB) transport.Bus { return closing(tb, newBus("127.0.0.1:1", "127.0.0.1:1")) },
+		Stall:          func(testing.TB, transport.Bus) func() { return proxy.Stall(sessions, publishers) },
 	}
 }
 
@@ -96,8 +96,7 @@ func (x *exchange) do(c *client, f func()) {
 }
 
 // publish sends to everybody who listens what message makes of the name of the subscription. The caller holds mu.
-func (x *exchange) publish(from *client, topic string, message func(subscription string) []byte) {
-	from.publishes = true
+func (x *exchange) publish(topic string, message func(subscription string) []byte) {
 	for c := range x.clients {
 		if subscription, listens := c.topics[topic]; listens {
 			x.send(c, message(subscription))
@@ -131,38 +130,4 @@ func (x *exchange) end(which func(*client) bool) {
 			x.drop(c)
 		}
 	}
-}
-
-// listener makes connections that can be stalled.
-type listener struct {
-	net.Listener
-
-	stalled sync.RWMutex
-}
-
-func (ln *listener) Accept() (net.Conn, error) {
-	conn, err := ln.Listener.Accept()
-	return stallingConn{conn, ln}, err
-}
-
-func (ln *listener) pass() {
-	ln.stalled.RLock()
-	defer ln.stalled.RUnlock()
-}
-
-type stallingConn struct {
-	net.Conn
-
-	ln *listener
-}
-
-func (c stallingConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.ln.pass()
-	return n, err
-}
-
-func (c stallingConn) Write(p []byte) (int, error) {
-	c.ln.pass()
-	return c.Conn.Write(p)
 }

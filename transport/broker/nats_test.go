@@ -21,7 +21,7 @@ import (
 // and what is subscribed to twice is sent twice.
 func TestConfirmationsByPingAndPong(t *testing.T) {
 	x := &exchange{serve: serveNATS}
-	conformance.Bus(t, x.listen(t, func(address string) transport.Bus { return newNATSBus(address) }))
+	conformance.Bus(t, x.listen(t, func(sessions, publisher string) transport.Bus { return newNATSBus(sessions, publisher) }))
 }
 
 const natsPayload = 64 << 10
@@ -31,7 +31,11 @@ type natsBus struct {
 	publisher *broker.Publisher
 }
 
-func newNATSBus(address string) *natsBus {
+func newNATSBus(sessions, publisher string) *natsBus {
+	return &natsBus{natsDialer(sessions), broker.NewPublisher(natsDialer(publisher))}
+}
+
+func natsDialer(address string) broker.Dialer {
 	dialer := broker.TCP(address)
 	dialer.Hello = func(c *broker.Conn) error {
 		if greeting, err := c.In.ReadString('\n'); err != nil || !strings.HasPrefix(greeting, "INFO") {
@@ -40,7 +44,7 @@ func newNATSBus(address string) *natsBus {
 		_, err := io.WriteString(c, "CONNECT {}\r\n")
 		return err
 	}
-	return &natsBus{dialer, broker.NewPublisher(dialer)}
+	return dialer
 }
 
 // A subject must not hold spaces, dots or wildcards, so it is the channel in base64.
@@ -179,7 +183,7 @@ func serveNATS(x *exchange, c *client) {
 		x.do(c, func() {
 			switch words[0] {
 			case "PUB":
-				x.publish(c, words[1], func(sid string) []byte {
+				x.publish(words[1], func(sid string) []byte {
 					return fmt.Appendf(nil, "MSG %s %s %d\r\n%s\r\n", words[1], sid, len(payload), payload)
 				})
 			case "SUB":

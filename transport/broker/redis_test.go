@@ -12,16 +12,16 @@ import (
 // A broker like Redis: confirmations come in the same stream as messages, one for each channel.
 func TestConfirmationsInTheStreamOfMessages(t *testing.T) {
 	x := &exchange{serve: serveRedis}
-	conformance.Bus(t, x.listen(t, func(address string) transport.Bus { return newRedisBus(address) }))
+	conformance.Bus(t, x.listen(t, func(sessions, publisher string) transport.Bus { return newRedisBus(sessions, publisher) }))
 }
 
 // startRedis runs a server that speaks as much of Redis' protocol as a bus needs.
 func startRedis() (address string, stop func()) {
-	ln, stop, err := (&exchange{serve: serveRedis}).start()
+	address, stop, err := (&exchange{serve: serveRedis}).start()
 	if err != nil {
 		panic(err)
 	}
-	return ln.Addr().String(), stop
+	return address, stop
 }
 
 func serveRedis(x *exchange, c *client) {
@@ -34,7 +34,7 @@ func serveRedis(x *exchange, c *client) {
 		x.do(c, func() {
 			switch command[0] {
 			case "PUBLISH":
-				x.publish(c, command[1], func(string) []byte { return array("message", command[1], command[2]) })
+				x.publish(command[1], func(string) []byte { return array("message", command[1], command[2]) })
 				x.send(c, []byte(":1\r\n"))
 			case "SUBSCRIBE":
 				for _, channel := range command[1:] {

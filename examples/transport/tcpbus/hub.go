@@ -1,19 +1,11 @@
 package tcpbus
 
 import (
-	"encoding/json"
+	"bufio"
 	"net"
 	"sync"
 	"sync/atomic"
-
-	"github.com/backplane-go/backplane/transport"
 )
-
-// request is what a client asks the hub to do: one of these.
-type request struct {
-	Publish          []transport.Message `json:",omitempty"`
-	Listen, Unlisten []string            `json:",omitempty"`
-}
 
 // Hub is the broker. Its zero value is ready to use.
 type Hub struct {
@@ -23,117 +15,115 @@ type Hub struct {
 
 // What waits for a client that does not read: more than that, and it loses its connection.
 const (
-	maxLines = 1 << 16
-	maxBytes = 64 << 20
+	maxPackets = 1 << 16
+	maxBytes   = 64 << 20
 )
 
 type client struct {
-	conn      net.Conn
-	lines     chan []byte // to be written
-	bytes     atomic.Int64
-	channels  map[string]bool // guarded by Hub.mu, like publishes
-	publishes bool
+	conn     net.Conn
+	packets  chan []byte // to be written
+	bytes    atomic.Int64
+	channels map[string]bool // guarded by Hub.mu
 }
 
 // Serve accepts clients until ln is closed. Then it ends their connections, and returns.
 func (h *Hub) Serve(ln net.Listener) {
 	var running sync.WaitGroup
 	for conn, err := ln.Accept(); err == nil; conn, err = ln.Accept() {
-		c := &client{conn: conn, lines: make(chan []byte, maxLines), channels: make(map[string]bool)}
+		c := &client{conn: conn, packets: make(chan []byte, maxPackets), channels: make(map[string]bool)}
 		h.mu.Lock()
 		if h.clients == nil {
 			h.clients = make(map[*client]struct{})
 		}
 		h.clients[c] = struct{}{}
 		h.mu.Unlock()
-		running.Go(func() { h.read(c) })
+		running.Go(func() { h.serve(c) })
 		running.Go(c.write)
 	}
-	h.end(func(c *client) bool { return true })
+	h.mu.Lock()
+	for c := range h.clients {
+		h.drop(c)
+	}
+	h.mu.Unlock()
 	running.Wait()
 }
 
-// read carries out the client's requests.
-func (h *Hub) read(c *client) {
-	in := json.NewDecoder(c.conn)
+// serve carries out the client's requests.
+func (h *Hub) serve(c *client) {
+	in := bufio.NewReader(c.conn)
 	for {
-		var r request
-		if in.Decode(&r) != nil {
-			h.end(func(other *client) bool { return other == c })
+		request, err := read(in)
+		h.mu.Lock()
+		if err != nil {
+			h.drop(c)
+			h.mu.Unlock()
 			return
 		}
-		h.do(c, r)
+		h.do(c, request)
+		h.mu.Unlock()
 	}
 }
 
-func (h *Hub) do(c *client, r request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// do carries out a request. The caller holds mu.
+func (h *Hub) do(c *client, request packet) {
 	if _, connected := h.clients[c]; !connected {
 		return // whoever has asked knows already that the connection is broken, and may have published something else since
 	}
-	for _, channel := range r.Listen {
-		c.channels[channel] = true
-	}
-	for _, channel := range r.Unlisten {
-		delete(c.channels, channel)
-	}
-	for _, m := range r.Publish {
-		c.publishes = true
-		line, _ := json.Marshal(m) // it was JSON before
-		line = append(line, '\n')
-		for to := range h.clients {
-			if to.channels[m.Channel] {
-				h.send(to, line)
+	switch request.kind {
+	case listen:
+		for _, channel := range request.items {
+			c.channels[string(channel)] = true
+		}
+	case unlisten:
+		for _, channel := range request.items {
+			delete(c.channels, string(channel))
+		}
+	case publish:
+		for items := request.items; len(items) >= 2; items = items[2:] {
+			m := packet{message, items[:2]}.bytes()
+			for to := range h.clients {
+				if to.channels[string(items[0])] {
+					h.send(to, m)
+				}
 			}
 		}
 	}
-	h.send(c, []byte("\n"))
+	h.send(c, packet{kind: done}.bytes())
 }
 
-// send leaves a line to write, if the client is still connected. The caller holds mu.
-func (h *Hub) send(c *client, line []byte) {
+// send leaves a packet to write, if the client is still connected. The caller holds mu.
+func (h *Hub) send(c *client, p []byte) {
 	if _, connected := h.clients[c]; !connected {
 		return
 	}
-	if waiting := c.bytes.Add(int64(len(line))); waiting > maxBytes && waiting > int64(len(line)) {
+	if waiting := c.bytes.Add(int64(len(p))); waiting > maxBytes && waiting > int64(len(p)) {
 		h.drop(c)
 		return
 	}
 	select {
-	case c.lines <- line:
+	case c.packets <- p:
 	default:
 		h.drop(c)
 	}
 }
 
 func (c *client) write() {
-	for line := range c.lines {
-		c.conn.Write(line) // when it fails, so does read
-		c.bytes.Add(-int64(len(line)))
-	}
-}
-
-// drop ends a client's connection. The caller holds mu.
-func (h *Hub) drop(c *client) {
-	delete(h.clients, c)
-	close(c.lines)
-	c.conn.Close()
-}
-
-// end drops those of the clients that are connected.
-func (h *Hub) end(which func(*client) bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for c := range h.clients {
-		if which(c) {
-			h.drop(c)
+	out := bufio.NewWriter(c.conn)
+	for p := range c.packets {
+		out.Write(p)
+		c.bytes.Add(-int64(len(p)))
+		if len(c.packets) == 0 {
+			out.Flush() // when it fails, so does reading
 		}
 	}
 }
 
-// SeverSessions breaks the connections of all sessions, as an outage would.
-func (h *Hub) SeverSessions() { h.end(func(c *client) bool { return !c.publishes }) }
-
-// SeverPublishers breaks the connections on which buses publish.
-func (h *Hub) SeverPublishers() { h.end(func(c *client) bool { return c.publishes }) }
+// drop ends a client's connection, if it has not ended yet. The caller holds mu.
+func (h *Hub) drop(c *client) {
+	if _, connected := h.clients[c]; !connected {
+		return
+	}
+	delete(h.clients, c)
+	close(c.packets)
+	c.conn.Close()
+}

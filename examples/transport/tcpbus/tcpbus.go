@@ -1,8 +1,6 @@
 // Package tcpbus is a whole transport: Bus is the bus over a broker, and Hub is a small broker for it. Package broker does what all
-// such buses have in common, so this file is little more than the protocol:
-//
-// A client sends requests, one line of JSON each. The hub answers each one with an empty line once it is done. In between it sends
-// the messages of the channels that were listened to, one line of JSON each.
+// such buses have in common, so this file is little more than the protocol: a client sends requests, the hub answers each one
+// when it is done, and in between it sends the messages of the channels that were listened to.
 //
 // # Delivery
 //
@@ -12,7 +10,6 @@ package tcpbus
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/broker"
@@ -32,61 +29,64 @@ type Bus struct {
 // New returns a bus that connects to the hub when it has to.
 func New(address string) *Bus {
 	dialer := broker.TCP(address)
-	return &Bus{dialer, broker.NewPublisher(dialer)}
+	return &Bus{dialer: dialer, publisher: broker.NewPublisher(dialer)}
 }
 
-// Limits are none: JSON carries any channel name, and any payload in base64.
+// Limits are none.
 func (b *Bus) Limits() transport.Limits { return transport.Limits{} }
 
-// Publish is one request with all messages in it. It waits for the answer: without it, another bus that publishes next could be faster.
+// Publish sends one request with all messages in it. It waits for the answer: without it, another bus that publishes next could be faster.
 func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return nil
 	}
+	request := packet{kind: publish}
+	for _, m := range msgs {
+		request.items = append(request.items, []byte(m.Channel), m.Payload)
+	}
 	return b.publisher.Do(ctx, func(c *broker.Conn) error {
-		if err := json.NewEncoder(c).Encode(request{Publish: msgs}); err != nil {
+		if _, err := c.Write(request.bytes()); err != nil {
 			return err
 		}
-		_, err := c.In.ReadByte()
+		_, err := read(c.In)
 		return err
 	})
 }
 
-// Open connects to the hub, and reads from that connection what it sends.
+// Open connects to the hub, and reads what it sends from that connection.
 func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 	conn, err := b.dialer.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	requests := json.NewEncoder(conn)
+	ask := func(kind byte, channels []string) (confirmations int, err error) {
+		request := packet{kind: kind}
+		for _, channel := range channels {
+			request.items = append(request.items, []byte(channel))
+		}
+		_, err = conn.Write(request.bytes())
+		return 1, err
+	}
 	return broker.NewSession(broker.Config{
-		Read: func(s *broker.Session) error { return read(conn, s) },
-		Subscribe: func(_ context.Context, channels ...string) (int, error) {
-			return 1, requests.Encode(request{Listen: channels})
-		},
-		Unsubscribe: func(_ context.Context, channels ...string) (int, error) {
-			return 1, requests.Encode(request{Unlisten: channels})
-		},
-		Close: conn.Close,
+		Read:        func(s *broker.Session) error { return receive(conn, s) },
+		Subscribe:   func(_ context.Context, channels ...string) (int, error) { return ask(listen, channels) },
+		Unsubscribe: func(_ context.Context, channels ...string) (int, error) { return ask(unlisten, channels) },
+		Close:       conn.Close,
 	}), nil
 }
 
-// read passes on to s what the hub sends, until the connection breaks.
-func read(conn *broker.Conn, s *broker.Session) error {
+// receive hands what the hub sends to s, until the connection breaks.
+func receive(conn *broker.Conn, s *broker.Session) error {
 	for {
-		line, err := conn.In.ReadBytes('\n')
+		p, err := read(conn.In)
 		if err != nil {
 			return err
 		}
-		if len(line) == 1 {
+		if p.kind == done {
 			s.Confirm()
-			continue
+		} else {
+			s.Deliver(transport.Message{Channel: string(p.items[0]), Payload: p.items[1]})
 		}
-		var m transport.Message
-		if err := json.Unmarshal(line, &m); err != nil {
-			return err
-		}
-		s.Deliver(m)
 	}
 }
 

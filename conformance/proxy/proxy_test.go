@@ -1,0 +1,131 @@
+package proxy_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/backplane-go/backplane/conformance/proxy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// echo runs a server that answers each line with itself. The lines of all connections are noted.
+func echo(t *testing.T) (address string, lines func() int) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	var n int
+	running.Go(func() {
+		for conn, err := ln.Accept(); err == nil; conn, err = ln.Accept() {
+			running.Go(func() {
+				defer conn.Close()
+				for in := bufio.NewScanner(conn); in.Scan(); {
+					mu.Lock()
+					n++
+					mu.Unlock()
+					fmt.Fprintln(conn, in.Text())
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		running.Wait()
+	})
+	return ln.Addr().String(), func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return n
+	}
+}
+
+func dial(t *testing.T, address string) *net.TCPConn {
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return conn.(*net.TCPConn)
+}
+
+func say(t *testing.T, conn net.Conn, line string) {
+	t.Helper()
+	fmt.Fprintln(conn, line)
+	got, err := bufio.NewReader(conn).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, line+"\n", got)
+}
+
+func TestWhatIsSentIsPassedOn(t *testing.T) {
+	address, _ := echo(t)
+	p := proxy.Start(t, address)
+	one, two := dial(t, p.Address()), dial(t, p.Address())
+	say(t, one, "hello")
+	say(t, two, "there")
+	require.Equal(t, 2, p.Connections())
+	fmt.Fprintln(one, "the last")
+	require.NoError(t, one.CloseWrite())
+	rest, err := io.ReadAll(one)
+	require.NoError(t, err)
+	require.Equal(t, "the last\n", string(rest), "the server closes when it has finished")
+}
+
+func TestSeverLeavesNothingForLater(t *testing.T) {
+	address, lines := echo(t)
+	p := proxy.Start(t, address)
+	for range 50 {
+		conn := dial(t, p.Address())
+		say(t, conn, "hello")
+		reads := dial(t, p.Address()) // a client that does not read, and so makes nobody wait
+		go func() {
+			for {
+				if _, err := fmt.Fprintln(reads, "more"); err != nil {
+					return
+				}
+			}
+		}()
+		p.Sever()
+		at := lines()
+		_, err := conn.Read(make([]byte, 1))
+		require.Error(t, err)
+		require.Equal(t, at, lines())
+		require.Zero(t, p.Connections())
+		reads.Close()
+	}
+	say(t, dial(t, p.Address()), "new connections work")
+}
+
+func TestStallHoldsEverythingBack(t *testing.T) {
+	address, lines := echo(t)
+	p := proxy.Start(t, address)
+	conn := dial(t, p.Address())
+	say(t, conn, "before")
+	resume := proxy.Stall(p)
+	fmt.Fprintln(conn, "held back")
+	late := dial(t, p.Address())
+	fmt.Fprintln(late, "late")
+	conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	_, err := conn.Read(make([]byte, 1))
+	require.ErrorContains(t, err, "timeout")
+	require.Equal(t, 1, lines())
+	resume()
+	resume()
+	conn.SetReadDeadline(time.Time{})
+	for _, c := range []net.Conn{conn, late} {
+		_, err = bufio.NewReader(c).ReadString('\n')
+		require.NoError(t, err)
+	}
+}
+
+func TestNoServerIsAConnectionThatEnds(t *testing.T) {
+	p := proxy.Start(t, "127.0.0.1:1")
+	_, err := dial(t, p.Address()).Read(make([]byte, 1))
+	require.Error(t, err)
+}
