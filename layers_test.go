@@ -36,7 +36,7 @@ var layers = map[string][]string{
 	"core":                     {"internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"emitter":                  {"internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"":                         {"codec", "core"},
-	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"},                                   // the codec that core defaults to
+	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"}, // the codec that core defaults to
 	"conformance/proxy":        {},
 	"socketio":                 {"", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
 	"socketio/internal/...":    {"internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
