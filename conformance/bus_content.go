@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
@@ -79,53 +78,70 @@ func pieces(s string, max int) []string {
 func payloadIsNotRetained(c *busCase) {
 	one, two := c.bus(), c.bus()
 	near, far := c.open(one, "a"), c.open(two, "a")
-	buffer := []byte("the first and the second")
-	batch := []transport.Message{
-		{Channel: c.channel("a"), Payload: buffer[:9]},
-		{Channel: c.channel("a"), Payload: buffer[14:]},
-	}
-	const called = "Publish, and overwrite the payloads once it has returned"
-	for range 10 {
-		copy(buffer, "the first and the second")
-		c.publish(one, batch...)
-		for i := range buffer {
-			buffer[i] = '!'
+	for _, size := range c.someSizes(one) {
+		buffer := make([]byte, 2*size)
+		batch := []transport.Message{
+			{Channel: c.channel("a"), Payload: buffer[:size]},
+			{Channel: c.channel("a"), Payload: buffer[size:]},
 		}
-		c.expect(near, called, c.msg("a", "the first"), c.msg("a", "the second"))
-		c.expect(far, called, c.msg("a", "the first"), c.msg("a", "the second"))
+		called := fmt.Sprintf("Publish two payloads of %d bytes, and overwrite them once it has returned", size)
+		for round := range 3 {
+			letters := digits[round*2:]
+			for i := range buffer {
+				buffer[i] = letters[i/size]
+			}
+			published := c.background(func() error {
+				err := one.Publish(c.Context(), batch...)
+				for i := range buffer {
+					buffer[i] = '!'
+				}
+				return err
+			})
+			for _, s := range []transport.Session{near, far} {
+				c.expect(s, called, c.msg("a", strings.Repeat(letters[:1], size)), c.msg("a", strings.Repeat(letters[1:2], size)))
+			}
+			if err := c.watch(called, func() error { return <-published }); err != nil {
+				c.fail(called, "no error", "the error %q", err)
+			}
+		}
 	}
 }
 
 func receivedPayloadBelongsToCaller(c *busCase) {
 	one, two := c.bus(), c.bus()
 	mine, other := c.open(two, "a"), c.open(two, "a")
-	var batch, kept []transport.Message
-	for i := range 8 {
-		batch = append(batch, c.msg("a", fmt.Sprintf("message %d, %s", i, strings.Repeat("x", 40*i))))
+	batch := func(letter string) (msgs []transport.Message) {
+		for _, size := range append(c.someSizes(one), c.someSizes(one)...) {
+			msgs = append(msgs, c.msg("a", strings.Repeat(letter, size)))
+		}
+		return msgs
 	}
-	c.publish(one, batch...)
-	called := fmt.Sprintf("Publish %d messages, Receive each and overwrite it", len(batch))
-	for _, want := range batch {
-		got := c.receive(mine, called)
+	var want, kept []transport.Message
+	receive := func(s transport.Session, called string, want transport.Message) transport.Message {
+		got := c.receive(s, called)
 		if !same(got, want) {
 			c.fail(called, show(want), "%s", show(got))
 		}
-		room := got.Payload[:cap(got.Payload)]
-		copy(room, bytes.Repeat([]byte("!"), len(room)))
+		return got
 	}
-	called += "; another session"
-	for _, want := range batch {
-		got := c.receive(other, called)
-		if !same(got, want) {
-			c.fail(called, show(want), "%s", show(got))
+	for _, letter := range []string{"a", "b", "c"} {
+		msgs := batch(letter)
+		called := fmt.Sprintf("Publish %d messages, Receive each and overwrite it", len(msgs))
+		c.publish(one, msgs...)
+		for _, m := range msgs {
+			got := receive(mine, called, m)
+			for i, room := 0, got.Payload[:cap(got.Payload)]; i < len(room); i++ {
+				room[i] = '!'
+			}
 		}
-		kept = append(kept, got)
+		for _, m := range msgs {
+			kept = append(kept, receive(other, called+"; another session", m))
+		}
+		want = append(want, msgs...)
 	}
-	c.publish(one, c.msg("a", strings.Repeat("y", 300)))
-	c.receive(other, called)
 	for i, got := range kept {
-		if !same(got, batch[i]) {
-			c.fail("Receive some messages, look at the first again", show(batch[i]), "%s", show(got))
+		if !same(got, want[i]) {
+			c.fail("Receive some messages, look at the first ones again", show(want[i]), "%s", show(got))
 		}
 	}
 }

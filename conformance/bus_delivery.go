@@ -2,6 +2,9 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/backplane-go/backplane/transport"
 )
@@ -30,15 +33,32 @@ func ownMessagesArrive(c *busCase) {
 }
 
 func everySessionReceives(c *busCase) {
-	one, two := c.bus(), c.bus()
-	sessions := []transport.Session{c.open(one, "a"), c.open(one, "a"), c.open(two, "a"), c.open(two, "a")}
-	for i, bus := range []transport.Bus{one, two} {
-		m := c.msg("a", fmt.Sprintf("from bus %d", i+1))
-		c.publish(bus, m)
+	buses := []transport.Bus{c.bus(), c.bus()}
+	sessions := make([]transport.Session, within(time.Second, 2*c.latency(), 4, 20))
+	for i := range sessions {
+		sessions[i] = c.open(buses[i%2], "a")
+	}
+	for i, bus := range buses {
+		var batch []transport.Message
+		for _, size := range c.someSizes(bus) {
+			batch = append(batch, c.msg("a", fit(fmt.Sprintf("from bus %d %s", i+1, strings.Repeat("x", size)), size)))
+		}
+		c.publish(bus, batch...)
 		for j, s := range sessions {
-			c.expect(s, fmt.Sprintf("Publish on bus %d with two sessions on each of two buses; session %d of 4", i+1, j+1), m)
+			c.expect(s, fmt.Sprintf("Publish on bus %d of two with %d sessions; session %d", i+1, len(sessions), j+1), batch...)
 		}
 	}
+}
+
+// someSizes returns a few sizes of payloads that bus can carry, none of them 0.
+func (c *busCase) someSizes(bus transport.Bus) (sizes []int) {
+	top := largest(bus.Limits(), 128<<10)
+	for _, size := range []int{1, 20, 300, 4096, 64 << 10} {
+		if size < top {
+			sizes = append(sizes, size)
+		}
+	}
+	return append(sizes, top)
 }
 
 func noCrossTalk(c *busCase) {
@@ -68,26 +88,16 @@ func emptyPublishDoesNothing(c *busCase) {
 func equalMessagesAreDistinct(c *busCase) {
 	one, two := c.bus(), c.bus()
 	s := c.open(two, "a", "b")
-	hi, other := c.msg("a", "hi"), c.msg("b", "hi")
-	cases := []struct {
-		called string
-		batch  []transport.Message
-	}{
-		{"Publish three equal messages", []transport.Message{hi, hi, hi}},
-		{"Publish equal messages with another between them", []transport.Message{hi, c.msg("a", "and"), hi}},
-		{"Publish equal payloads on two channels, twice", []transport.Message{hi, other, hi, other}},
-		{"Publish an empty message twice", []transport.Message{c.msg("a", ""), c.msg("a", "")}},
+	for _, size := range append([]int{0}, c.someSizes(one)...) {
+		m, other, and := c.msg("a", strings.Repeat("=", size)), c.msg("b", strings.Repeat("=", size)), c.msg("a", "and")
+		called := fmt.Sprintf("Publish equal messages of %d bytes", size)
+		c.deliver(one, s, called+" at once, next to each other and not, on two channels", m, m, m, other, m, and, m, other, other)
+		for _, bus := range []transport.Bus{one, one, two, two, one} {
+			c.deliver(bus, s, called+" one after the other, on two buses", m)
+		}
+		c.expectNothing(one, s, "a", called)
 	}
-	for _, tc := range cases {
-		c.publish(one, tc.batch...)
-		c.expect(s, tc.called, tc.batch...)
-		c.expectNothing(one, s, "a", tc.called)
+	for range 6 {
+		c.deliver(one, s, "Publish a thousand equal messages at once", slices.Repeat([]transport.Message{c.msg("a", "hi")}, 1000)...)
 	}
-	for range 3 {
-		c.publish(one, hi)
-	}
-	c.expect(s, "Publish one message, three times", hi, hi, hi)
-	c.publish(one, hi)
-	c.publish(two, hi)
-	c.expect(s, "Publish equal messages on two buses", hi, hi)
 }

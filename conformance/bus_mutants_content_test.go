@@ -40,6 +40,21 @@ var contentMutants = []mutant[conformance.Harness]{
 		b.received(func(m *transport.Message) bool { return len(m.Payload) > 0 })
 	}),
 	byReference("PayloadIsNotRetained", "keeps the publisher's payload", func(p []byte) []byte { return p }, bytes.Clone),
+	byReference("PayloadIsNotRetained", "keeps the publisher's payload if it is large", func(p []byte) []byte {
+		if len(p) >= 4096 {
+			return p
+		}
+		return bytes.Clone(p)
+	}, bytes.Clone),
+	byReference("ReceivedPayloadBelongsToCaller", "gives all sessions one payload if it is large", bytes.Clone, func(p []byte) []byte {
+		if len(p) >= 4096 {
+			return p
+		}
+		return bytes.Clone(p)
+	}),
+	reusing("ReceivedPayloadBelongsToCaller", "receives large messages into one buffer", 1, 4096),
+	reusing("ReceivedPayloadBelongsToCaller", "receives into two buffers in turn", 2, 0),
+	reusing("EachMessageArrivesOnceInOrder", "receives into a hundred buffers in turn", 100, 0),
 	byReference("ReceivedPayloadBelongsToCaller", "gives all sessions one payload", bytes.Clone, func(p []byte) []byte { return p }),
 	breaks("ReceivedPayloadBelongsToCaller", "receives into one buffer", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
@@ -106,4 +121,20 @@ func byReference(check, bug string, in, out func([]byte) []byte) mutant[conforma
 			})
 		})
 	}}
+}
+
+// reusing returns a mutant that receives into so many buffers in turn what has at least so many bytes.
+func reusing(check, bug string, buffers, bytes int) mutant[conformance.Harness] {
+	return breaksSession(check, bug, func(_ *testing.T, s *session) {
+		turn, all := 0, make([][]byte, buffers)
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			m, err := s.Session.Receive(ctx)
+			if err == nil && len(m.Payload) >= bytes {
+				turn = (turn + 1) % buffers
+				all[turn] = append(all[turn][:0], m.Payload...)
+				m.Payload = all[turn]
+			}
+			return m, err
+		}
+	})
 }

@@ -37,6 +37,28 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
+	breaks("EverySessionReceives", "leaves out the fifth session", func(t *testing.T, b *bus) {
+		opened := 0
+		b.session = func(s *session) {
+			if opened++; opened > 4 {
+				s.listen = func(context.Context, string) error { return nil }
+			}
+		}
+	}),
+	breaks("EverySessionReceives", "delivers large messages to the first session of a bus only", func(t *testing.T, b *bus) {
+		opened := 0
+		b.session = func(s *session) {
+			if opened++; opened > 1 {
+				s.receive = func(ctx context.Context) (transport.Message, error) {
+					m, err := s.Session.Receive(ctx)
+					if err == nil && len(m.Payload) >= 4096 {
+						return s.Session.Receive(ctx)
+					}
+					return m, err
+				}
+			}
+		}
+	}),
 	breaks("NoCrossTalk", "delivers all channels to everybody", func(t *testing.T, b *bus) {
 		b.oneChannel(func(string, map[string]int) int { return 1 })
 	}),
@@ -90,6 +112,14 @@ var deliveryMutants = []mutant[conformance.Harness]{
 		}
 		return all
 	}),
+	flawed("EqualMessagesAreDistinct", publishing, atLeast(4096), merged),
+	flawed("EqualMessagesAreDistinct", receiving, atLeast(64<<10), merged),
+	flawed("EqualMessagesAreDistinct", publishing, sized(0), merged),
+	flawed("EqualMessagesAreDistinct", receiving, sized(1), merged),
+	flawed("EqualMessagesAreDistinct", publishing, nth(5000), merged),
+	flawed("EqualMessagesAreDistinct", publishing, every(100), merged),
+	flawed("EqualMessagesAreDistinct", publishing, inBatch(257), merged),
+	flawedLimited("EqualMessagesAreDistinct", textLimits, publishing, nearLimit, merged),
 	breaks("EqualMessagesAreDistinct", "merges equal payloads of one publish after the other", func(t *testing.T, b *bus) {
 		var last transport.Message
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {

@@ -216,7 +216,7 @@ type reader struct {
 	session  transport.Session
 	channels map[string]bool
 	next     []atomic.Int64 // by stream, the number of the message that has to come next
-	kept     [16]kept       // what was received last
+	kept     [256]kept      // what was received last
 	received int
 }
 

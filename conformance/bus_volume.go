@@ -88,12 +88,15 @@ func ladder(top int) (sizes []int) {
 		if around <= 256<<10 {
 			add(around, -64, -32, -16, -8, -7, -6, -5, -4, -3, -2, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64)
 		}
-		add(around, -1, 0, 1)
+		if around <= 1<<20 {
+			add(around, -1, 1)
+		}
+		add(around, 0)
 	}
 	if top <= 256<<10 {
-		add(top, -64, -32, -16, -7, -6, -5, -4, -3)
+		add(top, -64, -32, -16, -8, -7, -6, -5, -4, -3, -2)
 	}
-	add(top, -8, -2, -1, 0)
+	add(top, -1, 0)
 	slices.Sort(sizes)
 	return slices.Compact(sizes)
 }
@@ -138,7 +141,7 @@ func orderIsKeptAcrossChannels(c *busCase) {
 	one, two := c.bus(), c.bus()
 	near := c.open(one, "0")
 	pace := c.pace(one, near, "0")
-	names := make([]string, within(4*c.budget(), pace.travel, 10, 120))
+	names := make([]string, within(5*time.Second, c.latency(), 20, 130))
 	for i := range names {
 		names[i] = fmt.Sprint(i)
 	}
@@ -146,11 +149,15 @@ func orderIsKeptAcrossChannels(c *busCase) {
 	far, half := c.open(two, most...), c.open(two, some...)
 	count := within(2*c.budget(), 8*pace.message, 11_500, c.scale(30_000, 1_000_000))
 	s := c.newStream(0, one.Limits(), largest(one.Limits(), 70_000), names...)
-	s.channel = func(n int) int { // every second one on the same channel
-		if n%2 == 0 {
+	s.channel = func(n int) int { // more than half on one channel, many on the next
+		switch n % 4 {
+		case 0, 2:
 			return 0
+		case 1:
+			return 1
+		default:
+			return int(hash(n, 1) % uint64(len(names)))
 		}
-		return int(hash(n, 1) % uint64(len(names)))
 	}
 
 	t := &traffic{busCase: c, called: fmt.Sprintf("Publish %d messages of all sizes on %d channels, in batches of 1 to thousands", count, len(names))}
