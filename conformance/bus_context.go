@@ -231,13 +231,13 @@ func (c *busCase) slowCallsEnd() {
 	}
 }
 
-// slowCallEnds tells whether a call is slow enough. Of several interrupted ones the fastest must be clearly faster than if it was not.
+// slowCallEnds tells whether a call is slow enough. Of several interrupted ones the fastest must take less than half as long as of those that were not.
 func (c *busCase) slowCallEnds(op operation) bool {
 	c.Helper()
 	called := op.name + ", and its context ends while it is being carried out"
-	fastest := func(times int, in func() *interruption) time.Duration {
+	fastest := func(enough time.Duration, in func() *interruption) time.Duration {
 		best := time.Duration(1<<63 - 1)
-		for range times {
+		for n := 0; n < 3 && best > enough; n++ {
 			call, in := op.prepare(), in()
 			start := time.Now()
 			err := c.watch(called, func() error { return call(in.ctx) })
@@ -247,19 +247,19 @@ func (c *busCase) slowCallEnds(op operation) bool {
 		return best
 	}
 	for attempt := 1; ; attempt++ { // a machine may be busy for a while
-		usual := fastest(2, func() *interruption { return c.deadline(c.patience) })
-		if usual < noticeable {
+		usual := fastest(noticeable, func() *interruption { return c.deadline(c.patience) })
+		if usual <= noticeable {
 			return false
 		}
 		turn := 0
-		interrupted := fastest(4, func() *interruption {
+		interrupted := fastest(usual/2, func() *interruption {
 			if turn++; turn%2 == 0 {
 				return c.deadline(usual / 8)
 			}
 			return c.cancelled(usual / 8)
 		})
 		switch {
-		case interrupted < usual*3/4:
+		case interrupted <= usual/2:
 			return true
 		case attempt == 3:
 			c.fail(called, fmt.Sprintf("that it returns soon after: the context ends after %v", usual/8), "its return after %v; without that it takes %v",

@@ -87,7 +87,7 @@ func (c *busCase) interruption(n int, usual time.Duration) *interruption {
 	case 1:
 		return c.cancelled(max(after, 1))
 	default:
-		return c.lookedAt(n/3%9 + 1)
+		return c.lookedAt(n/3%6 + 1)
 	}
 }
 

@@ -3,6 +3,9 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var receiveMutants = []mutant[conformance.Harness]{
+var receiveMutants = slices.Concat([]mutant[conformance.Harness]{
 	breaksReceive("ReceiveEndsWithItsContext", "calls it a timeout", func(ctx context.Context, s *session) (transport.Message, error) {
 		m, err := s.Session.Receive(ctx)
 		if err != nil && ctx.Err() != nil {
@@ -62,6 +65,93 @@ var receiveMutants = []mutant[conformance.Harness]{
 		}
 		return m, err
 	}),
+	afterInterruptions(100, "has closed itself"), afterInterruptions(1000, "has closed itself"), afterInterruptions(5000, "has closed itself"),
+	breaksReceive("ReceiveEndsWithItsContext", "leaves a goroutine behind for each tenth interruption", func() func(context.Context, *session) (transport.Message, error) {
+		var n atomic.Int32
+		return func(ctx context.Context, s *session) (transport.Message, error) {
+			m, err := s.Session.Receive(ctx)
+			if err != nil && n.Add(1)%10 == 0 {
+				go func() { time.Sleep(2 * time.Second) }() // longer than the check waits
+			}
+			return m, err
+		}
+	}()),
+}, partialMutants())
+
+// afterInterruptions returns a mutant whose session breaks at the n-th interruption.
+func afterInterruptions(n int, bug string) mutant[conformance.Harness] {
+	return breaksSession("ReceiveEndsWithItsContext", fmt.Sprintf("%s after %d interruptions", bug, n), func(_ *testing.T, s *session) {
+		interrupted := 0
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			m, err := s.Session.Receive(ctx)
+			if err != nil && ctx.Err() != nil {
+				if interrupted++; interrupted == n {
+					s.Session.Close(ctx)
+				}
+			}
+			return m, err
+		}
+	})
+}
+
+// partial is a session that reads a message in two pieces, and does something wrong if it is interrupted between them.
+type partial struct {
+	m           *transport.Message // its first piece was read
+	again       *transport.Message // to be delivered once more
+	interrupted int
+}
+
+// what is done wrong with it.
+var partialWrongs = map[string]func(p *partial){
+	"loses it":                    func(p *partial) { p.m = nil },
+	"loses its first half":        func(p *partial) { p.m.Payload = p.m.Payload[len(p.m.Payload)/2:] },
+	"loses its second half":       func(p *partial) { p.m.Payload = p.m.Payload[:len(p.m.Payload)/2] },
+	"reads its first piece twice": func(p *partial) { p.m.Payload = slices.Concat(p.m.Payload[:1], p.m.Payload) },
+	"delivers it twice":           func(p *partial) { p.again = p.m },
+}
+
+var partialWhens = map[string]func(p *partial, ctx context.Context) bool{
+	"a message":                       func(*partial, context.Context) bool { return true },
+	"a message of 4 KiB or more":      func(p *partial, _ context.Context) bool { return len(p.m.Payload) >= 4<<10 },
+	"a message of 64 KiB or more":     func(p *partial, _ context.Context) bool { return len(p.m.Payload) >= 64<<10 },
+	"a small message":                 func(p *partial, _ context.Context) bool { return len(p.m.Payload) < 100 },
+	"each 50th message":               func(p *partial, _ context.Context) bool { return p.interrupted%50 == 0 },
+	"a message, with a deadline,":     func(_ *partial, ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) },
+	"a message, with a cancellation,": func(_ *partial, ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) },
+}
+
+func partialMutants() (all []mutant[conformance.Harness]) {
+	for bug, wrong := range partialWrongs {
+		for name, when := range partialWhens {
+			all = append(all, patient(breaksSession("CancelledReceiveLosesNothing", "interrupted in the middle of "+name+" "+bug, func(_ *testing.T, s *session) {
+				p := new(partial)
+				s.receive = func(ctx context.Context) (m transport.Message, err error) {
+					if p.m == nil && p.again != nil {
+						m, p.again = *p.again, nil
+						return m, nil
+					}
+					if p.m == nil {
+						m, err := s.Session.Receive(ctx)
+						if err != nil {
+							return m, err
+						}
+						p.m = &m
+					}
+					select {
+					case <-time.After(100 * time.Microsecond):
+						m, p.m = *p.m, nil
+						return m, nil
+					case <-ctx.Done():
+						if p.interrupted++; when(p, ctx) {
+							wrong(p)
+						}
+						return m, ctx.Err()
+					}
+				}
+			})))
+		}
+	}
+	return all
 }
 
 // breaksSession returns a mutant each of whose sessions is changed.
