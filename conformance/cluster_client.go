@@ -47,10 +47,24 @@ func text(args codec.Args) string {
 
 // client connects a client to a node.
 func (n *node) client(id string, rooms ...string) *client {
-	cl := &client{c: n.c, id: id, got: newInbox[packet](), kicked: newInbox[bool]()}
+	cl := n.c.newClient(id)
 	n.registry.Add(cl, rooms...)
 	return cl
 }
+
+func (c *clusterCase) newClient(id string) *client {
+	return &client{c: c, id: id, got: newInbox[packet](), kicked: newInbox[bool]()}
+}
+
+// lone returns a registry with one client.
+func (c *clusterCase) lone(id string) (*core.Registry, *client) {
+	registry, cl := core.NewRegistry(core.RegistryConfig{}), c.newClient(id)
+	registry.Add(cl)
+	return registry, cl
+}
+
+// nobody returns a registry without clients.
+func nobody() *core.Registry { return core.NewRegistry(core.RegistryConfig{}) }
 
 func (cl *client) ID() string            { return cl.id }
 func (cl *client) Send(p *core.Packet)   { cl.got.put(packet{p.Args, p.Flags}) }
@@ -108,13 +122,27 @@ func (cl *client) expect(called string, want ...string) {
 	}
 }
 
-// expectNothing fails if the client gets anything of what was sent before, from node from: what that sends now comes next.
-func (cl *client) expectNothing(called string, from *node) {
-	cl.c.Helper()
+// quiet fails if one of the clients gets anything of what was sent before, from node from: what that sends to all of them now comes next.
+func (c *clusterCase) quiet(called string, from *node, clients ...*client) {
+	c.Helper()
 	end := fmt.Sprintf("the end %d", ends.Add(1))
-	cl.c.emit(from, from.To(cl.id), end)
-	if got := cl.next(called+", Emit the end", quote(end)); got.String() != fmt.Sprintf("[%q]", end) {
-		cl.c.fail(called, "nothing for client "+cl.id, "%s", quote(got.String()))
+	var rooms []string
+	for _, cl := range clients {
+		rooms = append(rooms, cl.id)
+	}
+	c.emit(from, from.To(rooms...), end)
+	for _, cl := range clients {
+		if got := cl.next(called+", Emit the end", quote(end)); got.String() != fmt.Sprintf("[%q]", end) {
+			c.fail(called, "nothing for client "+quote(cl.id), "%s", quote(got.String()))
+		}
+	}
+}
+
+// async sends an event and does not wait.
+func (c *clusterCase) async(n *node, to core.Target, event string, args ...any) {
+	c.Helper()
+	if err := to.EmitAsync(event, args...); err != nil {
+		c.fail(fmt.Sprintf("EmitAsync %s on %s", quote(event), n.name), "no error", "the error %q", err)
 	}
 }
 
@@ -132,15 +160,7 @@ func (c *clusterCase) value(v any) codec.Value {
 	return out
 }
 
-func (c *clusterCase) args(event string, list ...any) codec.Args {
-	out, err := codec.NewArgs(event, list...)
-	if err != nil {
-		c.Errorf("conformance: NewArgs(%v): %v", list, err)
-	}
-	return out
-}
-
-// texts returns values as JSON, sorted if their order means nothing.
+// texts returns values as JSON.
 func texts(values []codec.Value) []string {
 	out := make([]string, 0, len(values))
 	for _, v := range values {

@@ -3,108 +3,105 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 )
 
 var clusterGoneChecks = []check[*clusterCase]{
-	{"PeerThatClosesEndsRequests", "A peer that says goodbye (type 13) while it is asked is not waited for, and is named in " +
-		"PartialError.Left. Every deployment closes nodes.", peerThatClosesEndsRequests},
-	{"PeerThatFallsSilentEndsRequests", "A peer that dies while it is asked is not waited for any longer than it takes to know, which " +
-		"is the heartbeat timeout, and is named in PartialError.Left.", peerThatFallsSilentEndsRequests},
-	{"CloseEndsRequests", "A node that closes ends its own requests with ErrClosed.", closeEndsRequests},
-	{"CloseSaysGoodbye", "A node that closes is gone for its peers at once, in every namespace: it says goodbye (type 13), last of all.",
-		closeSaysGoodbye},
+	{"CloseSaysGoodbye", "A node that closes is gone for its peers at once: what it sent before arrives, and requests that wait for it end and name it in " +
+		"PartialError.Left. Every deployment closes nodes.", closeSaysGoodbye},
+	{"HeartbeatsArrive", "The heartbeats of a node that says nothing else reach its peers, and come back to itself. Its peers would take it for gone, and " +
+		"it would take its session for broken, and open another one again and again.", heartbeatsArrive},
 	{"ClosedNamespaceIsLeft", "A namespace that is closed says goodbye and delivers nothing more; the node's other namespaces go on, and it " +
 		"can be opened again.", closedNamespaceIsLeft},
 }
 
-func peerThatClosesEndsRequests(c *clusterCase) {
-	for kind := range asks {
-		a, p := c.partner(kind)
-		gone := *p
-		gone.uid = c.silent(p, a, "cccccccccccccccc")
-		q := c.ask(kind, a, a.Timeout(2*c.patience), p)
-		p.answer(kind, q.id, "here")
-		gone.say(codec.Envelope{Type: codec.AdapterClose})
-		q.partial("one of two peers answers, the other closes", []string{"here"}, nil, []string{gone.uid})
-	}
+// asks are the kinds of requests.
+var asks = map[string]func(ctx context.Context, to core.Target) error{
+	"EmitWithAck": func(ctx context.Context, to core.Target) error { _, err := to.EmitWithAck(ctx, "question"); return err },
+	"ServerSideEmitWithAck": func(ctx context.Context, to core.Target) error {
+		_, err := to.ServerSideEmitWithAck(ctx, "question")
+		return err
+	},
+	"FetchSockets": func(ctx context.Context, to core.Target) error { _, err := to.FetchSockets(ctx); return err },
 }
 
-func peerThatFallsSilentEndsRequests(c *clusterCase) {
-	type pair struct {
-		a *node
-		p *puppet
-		q *asking
+// without returns for which reason a request is incomplete: because these peers were gone, or missing.
+func without(err error) (left, missing []string) {
+	if p := new(core.PartialError); errors.As(err, &p) {
+		return p.Left, p.Missing
 	}
-	var all []pair
-	for kind := range asks {
-		a, p := c.partner(kind, sooner)
-		all = append(all, pair{a, p, c.ask(kind, a, a.Timeout(2*c.patience), p)})
-	}
-	for _, t := range all {
-		a, p := t.a, t.p
-		t.q.partial("the only peer falls silent", nil, nil, []string{p.uid})
-		if _, err := await(c, a.left, func(uid string) bool { return uid == p.uid }); err != nil {
-			c.fail("a peer falls silent", "Trace.PeerLeft", "nothing")
-		}
-		if got := a.Peers(); len(got) > 0 {
-			c.fail("a peer falls silent, Peers", "none", "%s", quotes(got))
-		}
-	}
-}
-
-func closeEndsRequests(c *clusterCase) {
-	for kind := range asks {
-		a, p := c.partner(kind)
-		q := c.ask(kind, a, a.Timeout(2*c.patience), p)
-		a.close()
-		if o := q.end("Close while it waits"); !errors.Is(o.err, core.ErrClosed) {
-			c.fail(kind+"; Close while it waits", "ErrClosed", "%v", o.err)
-		}
-		if _, err := asks[kind](c.Context(), a.Target); !errors.Is(err, core.ErrClosed) {
-			c.fail("Close, "+kind, "ErrClosed", "%v", err)
-		}
-	}
+	return nil, nil
 }
 
 func closeSaysGoodbye(c *clusterCase) {
 	a, b := c.node("A"), c.node("B")
-	cl := a.client("1")
 	c.meet(a, b)
-	p := c.puppet("aaaaaaaaaaaaaaaa")
-	if err := b.EmitAsync("last"); err != nil {
-		c.fail("EmitAsync on B", "no error", "the error %q", err)
+	cl := a.client("1")
+	asked := newInbox[string]()
+	silent := func(args codec.Args) (codec.Value, bool) { asked.put(""); return codec.Value{}, false }
+	b.client("silent").answers(silent)
+	b.answers(silent)
+	ended := make(map[string]func() error)
+	for kind := range asks {
+		if kind != "FetchSockets" { // which its own node answers
+			ended[kind] = c.meanwhile(func() error { return asks[kind](c.Context(), a.Timeout(2*c.patience)) })
+			if _, ok := take(c, asked); !ok {
+				c.fail(kind+" on A", "that B is asked", "nothing for %v", c.patience)
+			}
+			if kind == "EmitWithAck" {
+				cl.expect(kind+" on A", `["question"]`)
+			}
+		}
 	}
-	b.close()
-	const called = "EmitAsync, Close on B"
-	cl.expect(called, `["last"]`)
-	p.hears(called, b, codec.AdapterClose)
-	if _, err := await(c, a.left, func(uid string) bool { return uid == b.UID() }); err != nil {
-		c.fail(called, "Trace.PeerLeft on A", "nothing for %v", c.patience)
+	c.async(b, b.Target, "last")
+	c.must("Close B", b.cluster.Close)
+	cl.expect("EmitAsync, Close on B", `["last"]`)
+	for kind, wait := range ended {
+		err := c.watch(kind+" on A, Close B", wait)
+		if left, _ := without(err); !slices.Equal(left, []string{b.UID()}) {
+			c.fail(kind+" on A, Close B while it is asked", "a *PartialError with Left "+quotes([]string{b.UID()}), "%v", err)
+		}
 	}
 	if got := a.Peers(); len(got) > 0 {
-		c.fail(called+", Peers on A", "none", "%s", quotes(got))
+		c.fail("Close B, Peers on A", "none", "%s", quotes(got))
 	}
-	said := false
-	for _, env := range p.heard.all() {
-		if said && env.UID == b.UID() {
-			c.fail(called, "ADAPTER_CLOSE as its last message", "%v after it", env.Type)
+}
+
+func heartbeatsArrive(c *clusterCase) {
+	beats := newInbox[int]()
+	interval := 20*time.Millisecond + 2*c.latency()
+	a, b := c.node("A"), c.node("B", counted(beats), func(config *core.Config) { config.HeartbeatInterval = interval })
+	c.meet(a, b)
+	called := fmt.Sprintf("leave B alone with a HeartbeatInterval of %v until it has given 5 signs of life", interval)
+	c.eventually(called, func(ctx context.Context) error { // a machine that is busy may hold one up
+		lost, heard := b.cluster.Stats().SessionsLost, a.cluster.Stats().Received
+		for range 5 {
+			if _, err := beats.find(ctx, after(beats)); err != nil {
+				return err
+			}
 		}
-		said = said || env.UID == b.UID() && env.Type == codec.AdapterClose
-	}
+		if more := b.cluster.Stats().SessionsLost - lost; more > 0 {
+			return fmt.Errorf("B gave up %d sessions", more)
+		}
+		if more := a.cluster.Stats().Received - heard; more < 4 { // the last one may be on its way
+			return fmt.Errorf("A heard %d of 5 heartbeats", more)
+		}
+		return nil
+	})
 }
 
 func closedNamespaceIsLeft(c *clusterCase) {
 	a, b := c.node("A"), c.node("B")
 	c.meet(a, b)
 	cl := b.client("1")
-	other := core.NewRegistry(core.RegistryConfig{})
-	stays := &client{c: c, id: "stays", got: newInbox[packet](), kicked: newInbox[bool]()}
-	other.Add(stays)
-	b.open(c.nsp+"/other", other)
-	sender := a.open(c.nsp+"/other", core.NewRegistry(core.RegistryConfig{}))
+	registry, stays := c.lone("stays")
+	b.open(c.nsp+"/other", registry)
+	sender := a.open(c.nsp+"/other", nobody())
 	c.must("Close the namespace on B", b.Close)
 	const called = "Close one of two namespaces on B"
 	if _, err := await(c, a.left, func(uid string) bool { return uid == b.UID() }); err != nil {
@@ -113,9 +110,6 @@ func closedNamespaceIsLeft(c *clusterCase) {
 	c.emit(a, a.Target, "too late")
 	c.emit(a, sender.Target, "hi")
 	stays.expect(called+", Emit in both on A", `["hi"]`)
-	if err := c.call(called+", Emit on B", func(ctx context.Context) error { return b.Emit(ctx, "a") }); !errors.Is(err, core.ErrClosed) {
-		c.fail(called+", Emit in it", "ErrClosed", "%v", err)
-	}
 	b.Namespace = b.open(c.nsp, b.registry)
 	c.meet(a, b)
 	c.emit(a, a.Target, "again")

@@ -62,6 +62,9 @@ func (b *ownBus) Open(ctx context.Context) (transport.Session, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sessions = append(b.sessions, s)
+	if multi, ok := inner.(transport.MultiListener); ok {
+		return ownMultiListener{s, multi}, nil
+	}
 	return s, nil
 }
 
@@ -87,6 +90,19 @@ type ownSession struct {
 	transport.Session
 	life context.Context // ends when the session is severed
 	cut  context.CancelCauseFunc
+}
+
+// ownMultiListener is an ownSession that can listen to many channels at once.
+type ownMultiListener struct {
+	*ownSession
+	multi transport.MultiListener
+}
+
+func (s ownMultiListener) ListenAll(ctx context.Context, channels ...string) error {
+	if s.life.Err() != nil {
+		return errSevered
+	}
+	return s.multi.ListenAll(ctx, channels...)
 }
 
 func (s *ownSession) Listen(ctx context.Context, channel string) error {

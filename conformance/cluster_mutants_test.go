@@ -1,8 +1,12 @@
 package conformance_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,13 +24,13 @@ func TestClusterSuite(t *testing.T) {
 		checks: conformance.ClusterChecks(),
 		why:    conformance.ClusterWhy,
 		run:    conformance.CheckCluster,
-		good: func(t *testing.T) conformance.ClusterHarness {
+		good: func(*testing.T) conformance.ClusterHarness {
 			h := new(clusterMutation).harness()
 			h.Patience = 0
 			return h
 		},
-		mutants: slices.Concat(clusterBroadcastMutants, clusterRoomMutants, clusterPeerMutants, clusterRequestMutants,
-			clusterForeignMutants, clusterTroubleMutants),
+		mutants: slices.Concat(clusterBusMutants(), clusterCodecMutants, clusterStoreMutants, clusterSeverMutants(), clusterHearingMutants),
+		virtual: true,
 	}.test(t)
 }
 
@@ -34,12 +38,11 @@ func TestMissingClusterHooksSkipByName(t *testing.T) {
 	hub := memory.NewHubWithConfig(memory.Config{Limits: textLimits})
 	h := conformance.ClusterHarness{NewConfig: func(testing.TB) core.Config { return core.Config{Bus: hub} }}
 	for check, hook := range map[string]string{
-		"SeveredNodeReconnects":       "ClusterHarness.Sever is nil",
-		"SeveredNodeKeepsItsPeers":    "ClusterHarness.Sever is nil",
-		"OwnAttachmentsAreNotFetched": "Config.Store is nil",
-		"MissingAttachmentIsSkipped":  "Config.Store is nil",
-		"SizesDoNotMatter":            "Config.Store is nil",
-		"BinaryAtAnyDepth":            "Config.Store is nil",
+		"SeveredNodeReconnects":     "ClusterHarness.Sever is nil",
+		"SeveredNodeKeepsItsPeers":  "ClusterHarness.Sever is nil",
+		"LossesAreReported":         "ClusterHarness.Sever is nil",
+		"ManyNamespacesListenAgain": "ClusterHarness.Sever is nil",
+		"BinaryAtAnyDepth":          "Config.Store is nil",
 	} {
 		r := record(t, func(tb testing.TB) { conformance.CheckCluster(tb, check, h) })
 		require.False(t, r.failed, r.text)
@@ -50,39 +53,37 @@ func TestMissingClusterHooksSkipByName(t *testing.T) {
 
 // clusterMutation is the good medium of a cluster, prepared to be broken.
 type clusterMutation struct {
-	codec mutableCodec
-	bus   func(b *bus) // changes each node's bus
-	store func(storage.Store) storage.Store
-	above func(transport.Bus) transport.Bus
-	local func(core.Local) core.Local
+	limits transport.Limits // textLimits, if they are zero
+	codec  mutableCodec
+	bus    func(b *bus) // changes each node's bus
+	store  func(storage.Store) storage.Store
 }
 
 func (m *clusterMutation) harness() conformance.ClusterHarness {
-	hub := memory.NewHubWithConfig(memory.Config{Limits: textLimits})
+	if m.limits == (transport.Limits{}) {
+		m.limits = textLimits
+	}
+	hub := memory.NewHubWithConfig(memory.Config{Limits: m.limits})
 	var store storage.Store = memstore.NewStore()
 	if m.store != nil {
 		store = m.store(store)
 	}
+	outages := new(atomic.Int32)
 	h := conformance.ClusterHarness{
 		NewConfig: func(testing.TB) core.Config {
-			b := &bus{Hub: hub}
+			b := &bus{Hub: hub, outages: outages}
 			if m.bus != nil {
 				m.bus(b)
 			}
-			config := core.Config{Bus: &ownBus{Bus: b}, Store: store, Codec: m.codec.orGood()}
-			if b.closer {
-				config.Bus = &ownBus{Bus: closableBus{b}}
-			}
-			return config
+			return core.Config{Bus: &ownBus{Bus: b}, Store: store, Codec: m.codec.orGood()}
 		},
-		Sever:    func(_ testing.TB, config core.Config) { config.Bus.(*ownBus).sever() },
-		Patience: impatience,
+		Sever: func(_ testing.TB, config core.Config) {
+			outages.Add(1)
+			config.Bus.(*ownBus).sever()
+		},
 	}
-	if m.above != nil {
-		h.Above(m.above)
-	}
-	if m.local != nil {
-		h.Locals(m.local)
+	if *realClock {
+		h.Patience = time.Second
 	}
 	return h
 }
@@ -102,6 +103,19 @@ func breaksCluster(check, bug string, change func(t *testing.T, m *clusterMutati
 		change(t, m)
 		return m.harness()
 	}}
+}
+
+// flawedCluster returns a mutant on one side of whose buses certain messages have a certain fate.
+func flawedCluster(check string, limits transport.Limits, side side, which which, fate fate) mutant[conformance.ClusterHarness] {
+	bug := fmt.Sprintf("when %s with a limit of %d, %s %s", side.name, limits.Payload, which.name, fate.name)
+	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) {
+		m.limits = limits
+		m.bus = func(b *bus) {
+			side.apply(b, func() *flaw {
+				return &flaw{which: which, fate: fate, limit: limits.Payload, counts: make(map[string]int), order: make(map[string]int)}
+			})
+		}
+	})
 }
 
 // says returns a mutant whose nodes publish something else than they should.
@@ -130,8 +144,10 @@ func understands(check, bug string, change func(env *codec.Envelope)) mutant[con
 	})
 }
 
+type hearing = func(transport.Message, *codec.Envelope) []transport.Message
+
 // hears returns a mutant whose sessions receive other messages than were published: what change returns for each.
-func hears(check, bug string, change func() func(m transport.Message, env *codec.Envelope) []transport.Message) mutant[conformance.ClusterHarness] {
+func hears(check, bug string, change func() hearing) mutant[conformance.ClusterHarness] {
 	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) {
 		m.bus = func(b *bus) { b.session = func(s *session) { s.hears(m.codec.good, change()) } }
 	})
@@ -139,7 +155,7 @@ func hears(check, bug string, change func() func(m transport.Message, env *codec
 
 // loses returns a mutant whose sessions miss messages.
 func loses(check, bug string, lost func(env *codec.Envelope) bool) mutant[conformance.ClusterHarness] {
-	return hears(check, bug, func() func(transport.Message, *codec.Envelope) []transport.Message {
+	return hears(check, bug, func() hearing {
 		return func(m transport.Message, env *codec.Envelope) []transport.Message {
 			if lost(env) {
 				return nil
@@ -149,6 +165,29 @@ func loses(check, bug string, lost func(env *codec.Envelope) bool) mutant[confor
 	})
 }
 
+// hears makes a session receive what change returns for each message. Messages that are none are passed on.
+func (s *session) hears(c codec.Codec, change hearing) {
+	var waiting []transport.Message
+	s.receive = func(ctx context.Context) (transport.Message, error) {
+		for {
+			if len(waiting) > 0 {
+				m := waiting[0]
+				waiting = waiting[1:]
+				return m, nil
+			}
+			m, err := s.Session.Receive(ctx)
+			if err != nil {
+				return m, err
+			}
+			env, err := c.Parse(m.Payload, codec.Text)
+			if err != nil {
+				return m, nil
+			}
+			waiting = change(m, env)
+		}
+	}
+}
+
 // encoded returns a message that says env, in place of m.
 func encoded(m transport.Message, env codec.Envelope) transport.Message {
 	payload, err := new(mutableCodec).good.Append(nil, &env, codec.Text)
@@ -156,4 +195,10 @@ func encoded(m transport.Message, env codec.Envelope) transport.Message {
 		panic(err)
 	}
 	return transport.Message{Channel: m.Channel, Payload: payload}
+}
+
+func isEvent(env *codec.Envelope) bool { return env.Type == codec.Broadcast }
+
+func isType(types ...codec.Type) func(env *codec.Envelope) bool {
+	return func(env *codec.Envelope) bool { return slices.Contains(types, env.Type) }
 }

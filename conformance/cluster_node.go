@@ -2,10 +2,8 @@ package conformance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
@@ -25,7 +23,6 @@ type node struct {
 	errs     *inbox[error]
 	gaps     *inbox[*core.GapError]
 	left     *inbox[string] // peers
-	joined   *inbox[string]
 }
 
 // sideEvent is a server-side event as it was received.
@@ -39,49 +36,31 @@ func (s sideEvent) String() string { return text(s.args) }
 // node starts a node and opens the case's namespace.
 func (c *clusterCase) node(name string, change ...func(*core.Config)) *node {
 	c.Helper()
-	n := c.start(name, change...)
-	n.Namespace = n.open(c.nsp, n.registry)
-	return n
-}
-
-// start starts a node without a namespace.
-func (c *clusterCase) start(name string, change ...func(*core.Config)) *node {
-	c.Helper()
-	return c.startWith(c.config(), name, change...)
-}
-
-func (c *clusterCase) startWith(config core.Config, name string, change ...func(*core.Config)) *node {
-	c.Helper()
+	config := c.config()
 	n := &node{c: c, name: name, config: config, side: newInbox[sideEvent](), errs: newInbox[error](),
-		gaps: newInbox[*core.GapError](), left: newInbox[string](), joined: newInbox[string]()}
+		gaps: newInbox[*core.GapError](), left: newInbox[string]()}
 	n.registry = core.NewRegistry(core.RegistryConfig{ServerSideEmit: n.serverSide})
 	n.config.ErrorHandler = n.errs.put
 	n.config.Trace = core.Trace{
 		SessionRecovered: n.gaps.put,
 		PeerLeft:         func(_, uid string, _ bool) { n.left.put(uid) },
-		PeerJoined:       func(_, uid string) { n.joined.put(uid) },
 	}
 	used := n.config
 	for _, f := range change {
 		f(&used)
-	}
-	if c.harness.above != nil {
-		used.Bus = c.harness.above(used.Bus)
 	}
 	c.must("Open "+name, func(ctx context.Context) (err error) {
 		n.cluster, err = core.Open(ctx, used)
 		return err
 	})
 	c.release(n.cluster.Close)
+	n.Namespace = n.open(c.nsp, n.registry)
 	return n
 }
 
 // open opens a namespace.
 func (n *node) open(nsp string, local core.Local) (ns *core.Namespace) {
 	n.c.Helper()
-	if n.c.harness.local != nil {
-		local = n.c.harness.local(local)
-	}
 	n.c.must("Namespace "+quote(nsp)+" on "+n.name, func(ctx context.Context) (err error) {
 		ns, err = n.cluster.Namespace(ctx, nsp, local)
 		return err
@@ -126,18 +105,15 @@ func (n *node) wantError(called, wanted string, is func(error) bool) {
 	}
 }
 
-// isDrop tells whether err reports a dropped message, for a reason.
-func isDrop(reason core.DropReason) func(error) bool {
-	return func(err error) bool {
-		var drop *core.DropError
-		return errors.As(err, &drop) && drop.Reason == reason
-	}
-}
-
-// gate is a bus that can be made to fail or to hang while publishing. It is put upon a node's own.
+// gate sees what a node publishes. It is put upon the node's bus.
 type gate struct {
 	transport.Bus
 	publish func(ctx context.Context, next transport.Bus, msgs []transport.Message) error
+}
+
+// gated is a change of a node's Config.
+func gated(publish func(ctx context.Context, next transport.Bus, msgs []transport.Message) error) func(*core.Config) {
+	return func(config *core.Config) { config.Bus = &gate{config.Bus, publish} }
 }
 
 func (g *gate) Publish(ctx context.Context, msgs ...transport.Message) error {
@@ -151,7 +127,11 @@ func (g *gate) Close(ctx context.Context) error {
 	return nil
 }
 
-// sooner makes a node's heart beat quickly, so that a silent peer is soon gone.
-func sooner(config *core.Config) {
-	config.HeartbeatInterval, config.HeartbeatTimeout = 200*time.Millisecond, 600*time.Millisecond
+// counted is a change of a node's Config that notes each time the node has published.
+func counted(published *inbox[int]) func(*core.Config) {
+	return gated(func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
+		err := next.Publish(ctx, msgs...)
+		published.put(len(msgs))
+		return err
+	})
 }

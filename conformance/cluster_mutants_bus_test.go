@@ -1,0 +1,238 @@
+package conformance_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// clusterBusMutants break the bus of each node.
+func clusterBusMutants() (all []mutant[conformance.ClusterHarness]) {
+	unlimited, small, large := transport.Limits{}, transport.Limits{Payload: transport.MinPayload}, transport.Limits{Payload: 1 << 20}
+	unlimited.Distinct = true // which is not the zero value
+	for _, side := range []side{publishing, receiving} {
+		for _, which := range []which{nth(100), every(50)} {
+			for _, fate := range []fate{lost, doubled, overtaken(3), doubledLater(5)} {
+				all = append(all, flawedCluster("OrderIsKept", textLimits, side, which, fate))
+			}
+		}
+		for _, fate := range []fate{lost, cut, changed, emptied} {
+			for _, which := range []which{atLeast(64 << 10), atLeast(1 << 20)} {
+				all = append(all, flawedCluster("SizesDoNotMatter", unlimited, side, which, fate))
+			}
+			for _, limits := range []transport.Limits{textLimits, small, large} {
+				all = append(all, flawedCluster("SizesDoNotMatter", limits, side, nearLimit, fate))
+			}
+		}
+		all = append(all, flawedCluster("AnswersOfAnySizeArrive", unlimited, side, atLeast(4<<10), lost),
+			flawedCluster("AnswersOfAnySizeArrive", unlimited, side, atLeast(256<<10), cut),
+			flawedCluster("ManyRequestsAtOnce", textLimits, side, every(50), lost),
+			flawedCluster("ManyRequestsAtOnce", textLimits, side, nth(100), lost))
+	}
+	return append(all, clusterListenMutants...)
+}
+
+var clusterListenMutants = []mutant[conformance.ClusterHarness]{
+	breaksCluster("EqualBroadcastsAllArrive", "merges equal messages", func(_ *testing.T, m *clusterMutation) {
+		m.bus = func(b *bus) {
+			last := ""
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				for _, msg := range msgs {
+					if string(msg.Payload) == last {
+						continue
+					}
+					last = string(msg.Payload)
+					if err := b.Hub.Publish(ctx, msg); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}
+	}),
+	breaksCluster("OrderIsKept", "publishes a batch backwards", func(_ *testing.T, m *clusterMutation) {
+		m.bus = func(b *bus) {
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				backwards := slices.Clone(msgs)
+				slices.Reverse(backwards)
+				return b.Hub.Publish(ctx, backwards...)
+			}
+		}
+	}),
+	breaksCluster("NamespacesAreSeparate", "folds the case of channels, and names no namespace", func(_ *testing.T, m *clusterMutation) {
+		m.says(func(env *codec.Envelope) { env.NSP = "" })
+		m.bus = func(b *bus) {
+			b.session = func(s *session) {
+				names := new(names)
+				names.of(s)
+				s.hears(m.codec.good, func(msg transport.Message, _ *codec.Envelope) (all []transport.Message) {
+					for _, name := range names.all {
+						if strings.EqualFold(name, msg.Channel) {
+							all = append(all, transport.Message{Channel: name, Payload: bytes.Clone(msg.Payload)})
+						}
+					}
+					return all
+				})
+			}
+		}
+	}),
+	breaksCluster("NamesAreData", "does not quote channels", func(_ *testing.T, m *clusterMutation) {
+		m.bus = func(b *bus) {
+			b.each(func(m *transport.Message) { m.Channel = strings.ReplaceAll(m.Channel, "'", "''") })
+		}
+	}),
+	breaksCluster("SizesDoNotMatter", "accepts more than it carries", func(_ *testing.T, m *clusterMutation) {
+		m.bus = func(b *bus) {
+			b.limits = func() transport.Limits { return transport.Limits{Payload: 8100, Channel: 63, Text: true} }
+		}
+	}),
+	breaksCluster("ClosedNamespaceIsLeft", "leaves all channels at once", func(_ *testing.T, m *clusterMutation) {
+		m.bus = func(b *bus) {
+			b.session = func(s *session) {
+				names := new(names)
+				names.of(s)
+				s.unlisten = func(ctx context.Context, channel string) error {
+					for _, name := range names.all {
+						if err := s.Session.Unlisten(ctx, name); err != nil {
+							return err
+						}
+					}
+					return nil
+				}
+			}
+		}
+	}),
+	breaksCluster("HeartbeatsArrive", "does not receive what its own node publishes", func(_ *testing.T, m *clusterMutation) {
+		m.bus = func(b *bus) {
+			var own sync.Map
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				for _, msg := range msgs {
+					own.Store(string(msg.Payload), true)
+				}
+				return b.Hub.Publish(ctx, msgs...)
+			}
+			b.received(func(msg *transport.Message) bool { _, mine := own.Load(string(msg.Payload)); return !mine })
+		}
+	}),
+	breaksCluster("PeersAreKnown", "listens after a moment", func(_ *testing.T, m *clusterMutation) {
+		m.bus = func(b *bus) {
+			b.session = func(s *session) {
+				late, first := "", true
+				s.listen = func(_ context.Context, channel string) error { late = channel; return nil }
+				s.receive = func(ctx context.Context) (transport.Message, error) {
+					if late != "" && first { // when it is asked for messages a second time
+						first = false
+						<-ctx.Done()
+						return transport.Message{}, ctx.Err()
+					}
+					if late != "" {
+						if err := s.Session.Listen(ctx, late); err != nil {
+							return transport.Message{}, err
+						}
+						late = ""
+					}
+					return s.Session.Receive(ctx)
+				}
+			}
+		}
+	}),
+}
+
+// names are the channels that a session was told to listen to.
+type names struct{ all []string }
+
+func (n *names) of(s *session) {
+	s.listen = func(ctx context.Context, channel string) error {
+		n.all = append(n.all, channel)
+		return s.Session.Listen(ctx, channel)
+	}
+	s.listenAll = func(ctx context.Context, channels []string) error {
+		n.all = append(n.all, channels...)
+		return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+	}
+}
+
+// clusterSeverMutants break what comes after an outage.
+func clusterSeverMutants() (all []mutant[conformance.ClusterHarness]) {
+	// again makes a session that is opened after an outage other than the first ones.
+	again := func(check, bug string, change func(s *session)) {
+		all = append(all, breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) {
+			m.bus = func(b *bus) {
+				b.session = func(s *session) {
+					if b.outages.Load() > 0 {
+						change(s)
+					}
+				}
+			}
+		}))
+	}
+	deafTo := func(channels func(listened int) bool) func(s *session) {
+		return func(s *session) {
+			listened := 0
+			s.listen = func(ctx context.Context, channel string) error {
+				if listened++; channels(listened) {
+					return nil
+				}
+				return s.Session.Listen(ctx, channel)
+			}
+			s.listenAll = func(ctx context.Context, channels []string) error {
+				for _, channel := range channels {
+					if err := s.listen(ctx, channel); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}
+	}
+	again("SeveredNodeReconnects", "listens to nothing after an outage", deafTo(func(int) bool { return true }))
+	again("SeveredNodeReconnects", "listens to one channel only after an outage", deafTo(func(n int) bool { return n > 1 }))
+	for _, most := range []int{1, 2, 16, 17, 64, 99} {
+		again("ManyNamespacesListenAgain", fmt.Sprintf("listens to %d channels only after an outage", most), deafTo(func(n int) bool { return n > most }))
+	}
+	again("ManyNamespacesListenAgain", "misses channel 70 after an outage", deafTo(func(n int) bool { return n == 70 }))
+	again("ManyNamespacesListenAgain", "listens to the last of several channels only", func(s *session) {
+		s.listenAll = func(ctx context.Context, channels []string) error {
+			return s.Session.Listen(ctx, channels[len(channels)-1])
+		}
+	})
+	all = append(all,
+		breaksCluster("SeveredNodeKeepsItsPeers", "takes a reconnection for everybody's goodbye", func(_ *testing.T, m *clusterMutation) {
+			m.bus = func(b *bus) {
+				peers := map[string]bool{}
+				b.session = func(s *session) {
+					fresh := b.outages.Load() > 0
+					s.hears(m.codec.good, func(msg transport.Message, env *codec.Envelope) []transport.Message {
+						if env.CloseHash != "" { // it asks for no proof of a goodbye
+							env.CloseHash = ""
+							msg = encoded(msg, *env)
+						}
+						all := []transport.Message{msg}
+						if !fresh {
+							peers[env.UID] = true
+							return all
+						}
+						for uid := range peers {
+							all = append(all, encoded(msg, codec.Envelope{Type: codec.AdapterClose, UID: uid, NSP: env.NSP}))
+						}
+						return all
+					})
+				}
+			}
+		}))
+	for _, which := range []which{every(50), nth(100), nth(20), afterOutage(60)} {
+		for _, side := range []side{publishing, receiving} {
+			all = append(all, flawedCluster("LossesAreReported", textLimits, side, which, lost))
+		}
+		all = append(all, flawedCluster("LossesAreReported", textLimits, receiving, which, doubledLater(2)))
+	}
+	return all
+}

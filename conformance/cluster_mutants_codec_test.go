@@ -1,0 +1,181 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// clusterCodecMutants break the codec, as if nodes said or understood something else.
+var clusterCodecMutants = []mutant[conformance.ClusterHarness]{
+	says("RoomsAndExcept", "forgets the exceptions", func(env *codec.Envelope) { env.Opts.Except = nil }),
+	says("RoomsAndExcept", "sends to one room only", func(env *codec.Envelope) { env.Opts.Rooms = env.Opts.Rooms[:min(1, len(env.Opts.Rooms))] }),
+	says("FlagsTravel", "forgets volatile", func(env *codec.Envelope) { env.Opts.Flags.Volatile = false }),
+	says("FlagsTravel", "compresses always", func(env *codec.Envelope) { yes := true; env.Opts.Flags.Compress = &yes }),
+	says("FlagsTravel", "takes milliseconds for seconds", func(env *codec.Envelope) { env.Opts.Flags.Timeout *= 1000 }),
+	understands("ValuesSurvive", "drops the last argument", func(env *codec.Envelope) {
+		if values, err := env.Args.Values(); err == nil && len(values) > 1 && isEvent(env) {
+			anys := make([]any, len(values)-1)
+			for i := range anys {
+				anys[i] = values[i]
+			}
+			env.Args, _ = codec.NewArgs(env.Args.Event(), anys...)
+		}
+	}),
+	understands("BinaryAtAnyDepth", "makes base64 of bytes", func(env *codec.Envelope) {
+		if text, err := env.Args.MarshalJSON(); err == nil && isEvent(env) && env.AttachmentID == "" {
+			v, _ := codec.RawJSON(text)
+			env.Args, _ = codec.ArgsOf(v)
+		}
+	}),
+	says("NamesAreData", "cuts names at NUL", func(env *codec.Envelope) {
+		env.Opts.Rooms = slices.Clone(env.Opts.Rooms)
+		for i, room := range env.Opts.Rooms {
+			env.Opts.Rooms[i], _, _ = strings.Cut(room, "\x00")
+		}
+	}),
+	says("JoinLeaveDisconnect", "joins where it should leave", func(env *codec.Envelope) {
+		if env.Type == codec.SocketsLeave {
+			env.Type = codec.SocketsJoin
+		}
+	}),
+	says("JoinLeaveDisconnect", "leaves the connection open", func(env *codec.Envelope) { env.Close = false }),
+	says("JoinLeaveDisconnect", "disconnects everybody", func(env *codec.Envelope) {
+		if env.Type == codec.DisconnectSockets {
+			env.Opts.Rooms = nil
+		}
+	}),
+	says("FetchSocketsFindsAll", "forgets the data", changeSockets(func(s *codec.Socket) { s.Data = codec.Value{} })),
+	says("FetchSocketsFindsAll", "forgets the rooms", changeSockets(func(s *codec.Socket) { s.Rooms = nil })),
+	says("FetchSocketsFindsAll", "forgets the handshake", changeSockets(func(s *codec.Socket) { s.Handshake, _ = codec.NewValue(map[string]any{}) })),
+	says("FetchSocketsFindsAll", "tells of one socket only", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
+	says("RemoteSocketsCanBeUsed", "disconnects everybody", func(env *codec.Envelope) {
+		if env.Type == codec.DisconnectSockets {
+			env.Opts.Rooms = nil
+		}
+	}),
+	says("EmitWithAckAsksEveryClient", "counts a client too few", func(env *codec.Envelope) { env.ClientCount = max(0, env.ClientCount-1) }),
+	says("EmitWithAckAsksEveryClient", "counts a client too many", func(env *codec.Envelope) { env.ClientCount++ }),
+	says("ServerSideEmitReachesTheOthers", "does not know its own events", func(env *codec.Envelope) {
+		if env.Type == codec.ServerSideEmit {
+			env.UID = "x" + env.UID[1:]
+		}
+	}),
+	says("ServerSideEmitReachesTheOthers", "wants an answer always", func(env *codec.Envelope) {
+		if env.RequestID == "" {
+			env.RequestID = "1"
+		}
+	}),
+	understands("ServerSideEmitAsksTheOthers", "forgets the answers", func(env *codec.Envelope) { env.Value = codec.Value{} }),
+	understands("ManyRequestsAtOnce", "cuts the ids of requests", func(env *codec.Envelope) {
+		if isType(codec.BroadcastAck, codec.BroadcastClientCount)(env) && env.RequestID != "" {
+			env.RequestID = env.RequestID[:len(env.RequestID)-1]
+		}
+	}),
+	understands("AnswersOfAnySizeArrive", "forgets whom a reference is for", func(env *codec.Envelope) {
+		if env.AttachmentID != "" && env.Type.Response() {
+			env.RequesterUID = "x"
+		}
+	}),
+}
+
+func changeSockets(change func(s *codec.Socket)) func(env *codec.Envelope) {
+	return func(env *codec.Envelope) {
+		env.Sockets = append([]codec.Socket{}, env.Sockets...)
+		for i := range env.Sockets {
+			change(&env.Sockets[i])
+		}
+	}
+}
+
+// clusterStoreMutants break the store.
+var clusterStoreMutants = []mutant[conformance.ClusterHarness]{
+	storesOtherwise("SizesDoNotMatter", "keeps no large bodies", func(body []byte) ([]byte, error) {
+		if len(body) > 100<<10 {
+			return nil, errors.New("too large")
+		}
+		return body, nil
+	}),
+	storesOtherwise("SizesDoNotMatter", "cuts bodies at 64 KiB", cutting(64<<10)),
+	storesOtherwise("SizesDoNotMatter", "cuts bodies at 1 MiB", cutting(1<<20)),
+	storesOtherwise("AnswersOfAnySizeArrive", "cuts bodies at 64 KiB", cutting(64<<10)),
+	storesOtherwise("AnswersOfAnySizeArrive", "cuts bodies at 9,000 bytes", cutting(9000)),
+	storesOtherwise("BinaryAtAnyDepth", "takes bodies for text", func(body []byte) ([]byte, error) { return []byte(strings.ToValidUTF8(string(body), "?")), nil }),
+	storesOtherwise("OrderIsKept", "keeps no body that is like another", func() func(body []byte) ([]byte, error) {
+		n := 0
+		return func(body []byte) ([]byte, error) {
+			if n++; n%20 == 0 {
+				return nil, errors.New("once in a while it fails")
+			}
+			return body, nil
+		}
+	}()),
+}
+
+func cutting(size int) func(body []byte) ([]byte, error) {
+	return func(body []byte) ([]byte, error) { return body[:min(size, len(body))], nil }
+}
+
+func storesOtherwise(check, bug string, change func(body []byte) ([]byte, error)) mutant[conformance.ClusterHarness] {
+	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) {
+		m.store = func(s storage.Store) storage.Store { return otherStore{s, change} }
+	})
+}
+
+// otherStore puts something else than it is given.
+type otherStore struct {
+	storage.Store
+	change func(body []byte) ([]byte, error)
+}
+
+func (s otherStore) Put(ctx context.Context, body []byte) (string, error) {
+	body, err := s.change(body)
+	if err != nil {
+		return "", err
+	}
+	return s.Store.Put(ctx, body)
+}
+
+// clusterHearingMutants lose, double or invent messages of a kind.
+var clusterHearingMutants = []mutant[conformance.ClusterHarness]{
+	hears("BroadcastReachesEveryNodeOnce", "delivers broadcasts twice", func() hearing {
+		return func(m transport.Message, env *codec.Envelope) []transport.Message {
+			if isEvent(env) {
+				return []transport.Message{m, m}
+			}
+			return []transport.Message{m}
+		}
+	}),
+	loses("BroadcastReachesEveryNodeOnce", "loses broadcasts", isEvent),
+	hears("OrderIsKept", "lets a small message overtake a reference", overtakes),
+	loses("RemoteSocketsCanBeUsed", "does not move sockets", isType(codec.SocketsJoin)),
+	loses("PeersAreKnown", "loses the answers to announcements", isType(codec.Heartbeat)),
+	loses("PeersAreKnown", "loses announcements", isType(codec.InitialHeartbeat)),
+	loses("EmitWithAckAsksEveryClient", "does not say that nobody is there", func(env *codec.Envelope) bool {
+		return env.Type == codec.BroadcastClientCount && env.ClientCount == 0
+	}),
+	loses("CloseSaysGoodbye", "loses goodbyes", isType(codec.AdapterClose)),
+	loses("ClosedNamespaceIsLeft", "loses goodbyes", isType(codec.AdapterClose)),
+	loses("HeartbeatsArrive", "loses heartbeats", isType(codec.Heartbeat)),
+}
+
+// overtakes holds each reference back until the message behind it has come.
+func overtakes() hearing {
+	var held []transport.Message
+	return func(m transport.Message, env *codec.Envelope) []transport.Message {
+		if env.AttachmentID != "" && len(held) == 0 {
+			held = append(held, m)
+			return nil
+		}
+		out := append([]transport.Message{m}, held...)
+		held = nil
+		return out
+	}
+}

@@ -1,0 +1,122 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/transport"
+)
+
+var clusterSizeChecks = []check[*clusterCase]{
+	{"SizesDoNotMatter", "A message arrives whatever its size: around the limit of the bus, to the byte, and a megabyte. The largest " +
+		"message of the week must not be the one that gets lost.", sizesDoNotMatter},
+	{"AnswersOfAnySizeArrive", "Acknowledgements and the data of sockets arrive whatever their size. They take the same way as messages, and " +
+		"are read by who has asked only.", answersOfAnySizeArrive},
+}
+
+// maxMessage is the most that a message may have by default, core.Config.MaxMessageBytes.
+const maxMessage = 16 << 20
+
+// sizes returns sizes of texts in bytes: small ones, those with which an event is about as large as the bus can carry, and, if there is
+// a store or no limit, large ones. Measure returns the size of an event with a text of so many bytes, as it is published.
+func (c *clusterCase) sizes(n *node, measure func(text int) int) (all []int) {
+	limit, unlimited := n.config.Bus.Limits().Payload, n.config.Store != nil
+	if t := n.config.PayloadThreshold; t > 0 && (limit == 0 || t < limit) {
+		limit = t
+	}
+	unlimited = unlimited || limit == 0
+	for _, size := range []int{0, 1, 100, 1000, 4 << 10, 8 << 10, 64 << 10, 64<<10 + 1, 1 << 20, c.scale(2<<20, 8<<20)} {
+		if unlimited || 2*size+500 < limit {
+			all = append(all, size)
+		}
+	}
+	if limit == 0 || limit > maxMessage/2 {
+		return all
+	}
+	few, more := measure(300), measure(420) // codecs that write base64 need four bytes for three
+	if more <= few {
+		return all // they were too large already
+	}
+	largest := 300 + (limit-few)*120/(more-few)
+	for size := largest - 6; size <= largest+6; size++ {
+		if unlimited || size < largest-5 {
+			all = append(all, size)
+		}
+	}
+	return all
+}
+
+func sizesDoNotMatter(c *clusterCase) {
+	var published atomic.Int64
+	a := c.node("A", gated(func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
+		for _, m := range msgs {
+			published.Store(max(published.Load(), int64(len(m.Payload))))
+		}
+		return next.Publish(ctx, msgs...)
+	}))
+	cl := c.node("B").client("1")
+	sizes := c.sizes(a, func(text int) int {
+		published.Store(0)
+		c.emit(a, a.Target, "size", strings.Repeat("x", text))
+		cl.next("Emit a small text on A", "the event")
+		return int(published.Load())
+	})
+	small := 0
+	for small < len(sizes) && sizes[small] <= 8<<10 {
+		small++
+	}
+	send := func(i int) { c.async(a, a.Target, "size", strings.Repeat("x", sizes[i])) }
+	arrived := func(i int) {
+		called := fmt.Sprintf("EmitAsync a text of %d bytes on A", sizes[i])
+		var got string
+		if err := cl.next(called, "the event").args.Decode(&got); err != nil || got != strings.Repeat("x", sizes[i]) {
+			c.fail(called, fmt.Sprintf("%d bytes on B", sizes[i]), "%d bytes, error %v", len(got), err)
+		}
+	}
+	portions(small, portion, send, arrived)
+	sizes = sizes[small:]
+	portions(len(sizes), 2, send, arrived) // few at a time: what the store and the queues may hold is measured in bytes as well
+	if limit := a.config.Bus.Limits().Payload; a.config.Store != nil || limit == 0 {
+		wide := strings.Repeat("é", 100+min(limit, maxMessage/4)/2)
+		c.emit(a, a.Target, "wide", wide)
+		cl.expect("Emit a text with more bytes than characters", fmt.Sprintf(`["wide",%q]`, wide))
+	}
+}
+
+func answersOfAnySizeArrive(c *clusterCase) {
+	a, b := c.node("A"), c.node("B")
+	c.meet(a, b)
+	cl := b.client("1")
+	sizes := []int{1, 100}
+	if a.config.Store != nil || a.config.Bus.Limits().Payload == 0 {
+		sizes = append(sizes, 4<<10, 64<<10, c.scale(256<<10, 4<<20))
+	}
+	for _, size := range sizes {
+		text := strings.Repeat("x", size)
+		cl.answers(func(codec.Args) (codec.Value, bool) { return c.value(text), true })
+		b.answers(func(codec.Args) (codec.Value, bool) { return c.value(text), true })
+		cl.describe(cl.handshake, c.value(text))
+		acks := c.acks(a, a.Target, fmt.Sprintf("EmitWithAck on A, answered with %d bytes on B", size))
+		c.must("ServerSideEmitWithAck on A", func(ctx context.Context) error {
+			answers, err := a.ServerSideEmitWithAck(ctx, "question")
+			acks = append(acks, answers...)
+			return err
+		})
+		for _, s := range c.fetch(a, a.Target, "FetchSockets") {
+			acks = append(acks, s.Data())
+		}
+		for i, kind := range []string{"EmitWithAck", "ServerSideEmitWithAck", "FetchSockets"} {
+			called := fmt.Sprintf("%s on A, answered with %d bytes on B", kind, size)
+			if len(acks) != 3 {
+				c.fail(called, "one answer, as to two other requests", "%d answers in all", len(acks))
+			}
+			var got string
+			if err := acks[i].Decode(&got); err != nil || got != text {
+				c.fail(called, "the answer", "%d bytes, error %v", len(got), err)
+			}
+		}
+	}
+}
