@@ -37,7 +37,7 @@ func nothingIsReceivedAfterALoss(c *busCase) {
 	f := &feed{c: c, stream: c.newStream(0, one.Limits(), largest(one.Limits(), 8000), "a", "b"), failed: make(map[int]bool), travel: pace.travel}
 	size := f.stream.size
 	f.stream.size = func(n int) int { return max(mark, size(n)) } // each tells its number
-	f.batch = within(pace.travel, 100*time.Microsecond, 1, 100)
+	f.usual = within(pace.travel, 100*time.Microsecond, 1, 100)
 	moments := []moment{{20, true}, {0, false}, {5200, true}, {3, false}, {0, true}, {100, false}, {1, true}, {1, false}, {300, true}}
 	rounds := within(5*time.Second, 40*pace.travel, 4, len(moments)) * c.scale(1, 20)
 	for i := range rounds {
@@ -60,8 +60,7 @@ func (c *busCase) outage(f *feed, one, two transport.Bus, o moment) {
 	ended, stop := read.follow()
 	defer stop()
 
-	defer func(usual int) { f.batch = usual }(f.batch)
-	if o.after > 1000 {
+	if f.batch = f.usual; o.after > 1000 {
 		f.batch = max(f.batch, min(o.after/10, int(time.Duration(o.after)*f.travel/(300*time.Millisecond))))
 	}
 	severed := make(chan struct{})
@@ -71,14 +70,13 @@ func (c *busCase) outage(f *feed, one, two transport.Bus, o moment) {
 		published = c.meanwhile(func() error { return f.pump(ctx, one, read, severed, f.next+1_000_000) })
 		c.wait(read, target, ended, stop)
 	} else {
-		batch := f.batch
 		if o.after > 10 {
 			f.batch = o.after / 3
 		}
 		if err := f.pump(ctx, one, read, nil, target); err != nil {
 			c.fail("Publish", "no error", "the error %q", err)
 		}
-		f.batch = batch
+		f.batch = f.usual
 		c.wait(read, f.next, ended, stop)
 	}
 	c.sever(two)
@@ -186,7 +184,8 @@ type feed struct {
 	c      *busCase
 	stream *stream
 	travel time.Duration // of a message
-	batch  int           // how many messages one Publish has
+	usual  int           // how many messages one Publish has
+	batch  int           // the same at present
 	next   int           // the number of the next message
 
 	mu     sync.Mutex

@@ -89,7 +89,7 @@ var deliveryMutants = []mutant[conformance.Harness]{
 		var last []transport.Message
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if len(msgs) > 0 {
-				last = slices.Clone(msgs)
+				last = deepClone(msgs)
 			}
 			return b.Hub.Publish(ctx, last...)
 		}
@@ -157,7 +157,7 @@ var orderMutants = []mutant[conformance.Harness]{
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			now := held
 			if held = nil; len(now) == 0 && len(msgs) > 2 {
-				held = slices.Clone(msgs)
+				held = deepClone(msgs)
 				return nil
 			}
 			return b.Hub.Publish(ctx, append(slices.Clone(msgs), now...)...)
@@ -175,7 +175,7 @@ var orderMutants = []mutant[conformance.Harness]{
 		before := make(chan struct{})
 		close(before)
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			previous, sent, mine := before, make(chan struct{}), slices.Clone(msgs)
+			previous, sent, mine := before, make(chan struct{}), deepClone(msgs)
 			before = sent
 			sending.Go(func() {
 				defer close(sent)
@@ -186,6 +186,15 @@ var orderMutants = []mutant[conformance.Harness]{
 			return nil
 		}
 	}),
+}
+
+// deepClone returns what a bus may keep when Publish has returned.
+func deepClone(msgs []transport.Message) []transport.Message {
+	msgs = slices.Clone(msgs)
+	for i := range msgs {
+		msgs[i].Payload = slices.Clone(msgs[i].Payload)
+	}
+	return msgs
 }
 
 func equal(a, b transport.Message) bool {

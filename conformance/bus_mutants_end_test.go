@@ -41,9 +41,10 @@ var concurrencyMutants = []mutant[conformance.Harness]{
 			if turn.Add(1)%2 == 0 {
 				return b.Hub.Publish(ctx, msgs...)
 			}
+			late := deepClone(msgs)
 			go func() {
 				time.Sleep(time.Millisecond)
-				b.Hub.Publish(ctx, msgs...)
+				b.Hub.Publish(ctx, late...)
 			}()
 			return nil
 		}

@@ -46,7 +46,7 @@ var slowMutants = []mutant[conformance.Harness]{
 	holdingUp("waits a little for each batch, while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if lag() > 1000 {
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(300 * time.Millisecond)
 			}
 			return b.Hub.Publish(ctx, msgs...)
 		}
