@@ -61,6 +61,10 @@ NOT_CORE = ^Test(Peer|Client$$|Interop(Classic|EmittersAre|Goodbye|GoToGo|Killed
 flakes: ## run the tests of each package RUNS times (300; INTERNAL=30 below internal), shuffled, with and without -race, on one processor, beside a load (FOR=10m: no longer)
 	$(TESTENV) $(FAST) -- $(GO) run ./internal/cmd/flakes -runs $(or $(RUNS),300) -internal $(or $(INTERNAL),30) $(if $(FOR),-for $(FOR)) $(if $(RUN),-run '$(RUN)') $(PKG)
 
+.PHONY: prove
+prove: ## run each check of conformance and its mutants RUNS times (1000) with and without -race on 1, 2 and 8 processors, beside a load (RUN=OrderIsKept or RUN=TestBusSuite; FOR=10m: no longer)
+	$(GO) run ./internal/cmd/flakes -suites -runs $(or $(RUNS),1000) $(if $(FOR),-for $(FOR)) $(if $(RUN),-run '$(RUN)') ./conformance
+
 .PHONY: interop
 interop: ## run the tests against the Node.js packages, in full view
 	$(TESTENV) $(FAST) -- $(GO) test ./internal/interop/... -run Interop -v -timeout $(TIMEOUT)

@@ -60,6 +60,53 @@ func TestTheSeedIsFound(t *testing.T) {
 	require.Equal(t, "on", seed([]byte("killed")))
 }
 
+// suite has a check that fails without a bug in every other run, and misses one of its two mutants then.
+const suite = `package suite
+
+import "testing"
+
+var n int
+
+func TestBusSuite(t *testing.T) {
+	n++
+	t.Run("Good/OrderIsKept", func(t *testing.T) { even(t) })
+	t.Run("OrderIsKept/caught", func(t *testing.T) {})
+	t.Run("OrderIsKept/missed", func(t *testing.T) { even(t) })
+	t.Run("Good/Other", func(t *testing.T) {})
+}
+
+func even(t *testing.T) {
+	if n%2 == 0 {
+		t.Error("text of the failure")
+	}
+}
+`
+
+func TestChecksAndMutantsAreCounted(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "go.mod"), []byte("module example.test/suite\n\ngo 1.25\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "suite_test.go"), []byte(suite), 0o600))
+	t.Chdir(folder)
+	p := plan{runs: 4, timeout: time.Minute, test: "Order"}
+	failed, err := p.proveSuites(t.Context(), t.TempDir(), ".")
+	require.NoError(t, err)
+	require.Equal(t, 6*2*2, failed, "six variants, two of four runs, one check and one mutant")
+}
+
+func TestTablesOfChecksAndMutants(t *testing.T) {
+	c := tally{checks: make(map[string]*count)}
+	c.note(event{Test: "TestBusSuite/Good/OrderIsKept", Elapsed: 1}, false)
+	c.note(event{Test: "TestBusSuite/OrderIsKept/a"}, false)
+	c.note(event{Test: "TestBusSuite/OrderIsKept/b"}, true)
+	c.note(event{Test: "TestBusSuite/OrderIsKept/b"}, false)
+	c.note(event{Test: "TestBusSuite/OrderIsKept"}, true) // its parts are counted
+	var text strings.Builder
+	require.Equal(t, 1, c.print(&text))
+	require.Regexp(t, `4 +1 +1\.0  Bus OrderIsKept`, text.String())
+	require.Regexp(t, `2 +3 +2  Bus OrderIsKept`, text.String())
+	require.Contains(t, text.String(), "0 of 1 runs without a bug failed, 0 processes ended without a result, 1 of 3 mutants were missed")
+}
+
 func TestInternalPackages(t *testing.T) {
 	require.True(t, isInternal("example.test/m/internal/a"))
 	require.True(t, isInternal("example.test/m/internal"))

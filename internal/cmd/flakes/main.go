@@ -1,10 +1,14 @@
 // Command flakes runs the tests of each package many times and counts the runs that fail.
 //
 //	go run ./internal/cmd/flakes [-runs 300] [-internal 30] [-load 2] [-for 0] [packages]
+//	go run ./internal/cmd/flakes -suites [-runs 300] [-run check] [-load 2] [-for 0] ./conformance
 //
 // Each run is a process of its own with shuffled tests. Runs with and without the race detector take turns, and so do
 // one processor and all of them, beside a load that keeps every processor busy. The exit status is 1 if any run failed.
 // The output of the runs that failed is printed, with the command that repeats them.
+//
+// With -suites it runs the tests of the suites of package conformance, so often with and without the race detector and on 1, 2 and 8 processors,
+// and counts for each check the runs on what is right, and how often it caught each of its mutants.
 package main
 
 import (
@@ -26,6 +30,7 @@ func main() {
 	flag.DurationVar(&p.limit, "for", 0, "stop after this time and print what was found so far; 0: no limit")
 	flag.DurationVar(&p.timeout, "timeout", 8*time.Minute, "end a run that takes longer, as a failure")
 	flag.StringVar(&p.test, "run", "", "run only the tests that match this regular expression")
+	flag.BoolVar(&p.suites, "suites", false, "run the tests of conformance suites and count for each check: -run is then the name of a check or TestBusSuite, and -runs counts for each variant")
 	spin := flag.Bool("spin", false, "compute until the standard input ends: used by the command itself for its load")
 	flag.Parse()
 	if *spin {
@@ -54,6 +59,7 @@ type plan struct {
 	load           int
 	limit, timeout time.Duration
 	test           string
+	suites         bool
 }
 
 // carryOut runs the tests of the packages and returns how many runs have failed.
@@ -68,6 +74,9 @@ func (p *plan) carryOut(ctx context.Context, patterns []string) (failed int, err
 		return 0, err
 	}
 	defer os.RemoveAll(folder)
+	if p.suites {
+		return p.proveSuites(ctx, folder, patterns[0])
+	}
 	packages, err := list(ctx, patterns)
 	if err != nil {
 		return 0, err

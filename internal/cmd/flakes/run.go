@@ -80,15 +80,8 @@ type result struct {
 // the machine is the load's business.
 func (p *plan) run(ctx context.Context, binary string, pkg pkg) (result, error) {
 	r := result{pkg: pkg.ImportPath}
-	for _, race := range []bool{true, false} {
-		args := []string{"test", "-c", "-o", name(binary, race)}
-		if race {
-			args = append(args, "-race")
-		}
-		build := exec.CommandContext(ctx, "go", append(args, pkg.ImportPath)...)
-		if out, err := build.CombinedOutput(); err != nil {
-			return r, fmt.Errorf("%s: %w\n%s", build, err, out)
-		}
+	if err := build(ctx, binary, pkg.ImportPath); err != nil {
+		return r, err
 	}
 	defer os.Remove(name(binary, true))
 	defer os.Remove(name(binary, false))
@@ -112,6 +105,21 @@ func (p *plan) run(ctx context.Context, binary string, pkg pkg) (result, error) 
 	r.took = time.Since(start)
 	fmt.Printf("  %d runs, %d failed, %.1f s each\n", r.runs, r.failed, r.took.Seconds()/float64(max(r.runs, 1)))
 	return r, nil
+}
+
+// build builds the tests of a package, with and without the race detector.
+func build(ctx context.Context, binary, importPath string) error {
+	for _, race := range []bool{true, false} {
+		args := []string{"test", "-c", "-o", name(binary, race)}
+		if race {
+			args = append(args, "-race")
+		}
+		cmd := exec.CommandContext(ctx, "go", append(args, importPath)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+		}
+	}
+	return nil
 }
 
 func name(binary string, race bool) string {
