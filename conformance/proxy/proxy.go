@@ -7,6 +7,7 @@
 //		Sever:          func(testing.TB, transport.Bus) { sessions.Sever() },
 //		SeverPublisher: func(testing.TB, transport.Bus) { publishers.Sever() },
 //		Stall:          func(testing.TB, transport.Bus) func() { return proxy.Stall(sessions, publishers) },
+//		Leftovers:      func(testing.TB) []string { return sessions.Connections() },
 //	})
 //
 // It passes on bytes over TCP and does not look at them, so TLS between bus and server works too. That a peer has finished to send is passed on.
@@ -55,11 +56,15 @@ func Start(tb testing.TB, target string) *Proxy {
 // Address is where the proxy accepts connections.
 func (p *Proxy) Address() string { return p.ln.Addr().String() }
 
-// Connections is how many connections there are.
-func (p *Proxy) Connections() int {
+// Connections lists the connections that there are, for the hook Leftovers.
+func (p *Proxy) Connections() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.links)
+	var all []string
+	for l := range p.links {
+		all = append(all, "a connection from "+l.client.RemoteAddr().String())
+	}
+	return all
 }
 
 func (p *Proxy) accept() {

@@ -69,7 +69,7 @@ func TestWhatIsSentIsPassedOn(t *testing.T) {
 	one, two := dial(t, p.Address()), dial(t, p.Address())
 	say(t, one, "hello")
 	say(t, two, "there")
-	require.Equal(t, 2, p.Connections())
+	require.Len(t, p.Connections(), 2)
 	fmt.Fprintln(one, "the last")
 	require.NoError(t, one.CloseWrite())
 	rest, err := io.ReadAll(one)
@@ -96,7 +96,7 @@ func TestSeverLeavesNothingForLater(t *testing.T) {
 		_, err := conn.Read(make([]byte, 1))
 		require.Error(t, err)
 		require.Equal(t, at, lines())
-		require.Zero(t, p.Connections())
+		require.Empty(t, p.Connections())
 		reads.Close()
 	}
 	say(t, dial(t, p.Address()), "new connections work")

@@ -83,6 +83,7 @@ func (x *exchange) listen(t *testing.T, newBus func(sessions, publisher string) 
 		SeverPublisher: func(testing.TB, transport.Bus) { publishers.Sever() },
 		NoServer:       func(tb testing.TB) transport.Bus { return closing(tb, newBus("127.0.0.1:1", "127.0.0.1:1")) },
 		Stall:          func(testing.TB, transport.Bus) func() { return proxy.Stall(sessions, publishers) },
+		Leftovers:      func(testing.TB) []string { return sessions.Connections() },
 	}
 }
 

@@ -23,6 +23,7 @@ func TestConformance(t *testing.T) {
 		SeverPublisher: func(testing.TB, transport.Bus) { publishers.Sever() },
 		NoServer:       func(tb testing.TB) transport.Bus { return newBus(tb, "127.0.0.1:1", "127.0.0.1:1") },
 		Stall:          func(testing.TB, transport.Bus) func() { return proxy.Stall(sessions, publishers) },
+		Leftovers:      func(testing.TB) []string { return sessions.Connections() },
 	})
 }
 
