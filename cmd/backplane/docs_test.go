@@ -17,7 +17,7 @@ import (
 func allCommands(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+)  `).FindAllStringSubmatch(run(t, "help").stdout, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-z-]+)  `).FindAllStringSubmatch(run(t, "help").stdout, -1) {
 		names = append(names, m[1])
 	}
 	require.Greater(t, len(names), 10)
@@ -70,7 +70,7 @@ func TestExamplesAreGoodUsage(t *testing.T) {
 	for _, m := range examples {
 		// Only what comes before a pipe or into a file is a command of ours.
 		line := regexp.MustCompile(` \| [a-z]+ .*| \|$| > .*`).ReplaceAllString(m[1], "")
-		if regexp.MustCompile(`^backplane (<command>|connects|[a-z]+: )`).MatchString(line) || strings.Contains(line, "--postgres") {
+		if regexp.MustCompile(`^backplane (<command>|connects|[a-z-]+: )`).MatchString(line) || strings.Contains(line, "--postgres") {
 			continue // prose, and a server that might exist
 		}
 		if words := strings.Fields(line); words[1] == "demo" || words[1] == "serve" {

@@ -12,6 +12,7 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/command"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/demo"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/doctor"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/scaffold"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/serve"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/watch"
 )
@@ -39,6 +40,7 @@ what the variable DATABASE_URL says.`,
 			{Title: "Look at a cluster", Commands: []cli.Command{watch.Nodes, command.Sockets, command.Rooms, command.Request, watch.Tail}},
 			{Title: "Set up a database", Commands: []cli.Command{command.Schema, doctor.Command}},
 			{Title: "Run servers", Commands: []cli.Command{demo.Command, serve.Command}},
+			{Title: "Extend it", Commands: []cli.Command{scaffold.Command}},
 			{Title: "This program", Commands: []cli.Command{version}},
 		},
 	}

@@ -14,10 +14,14 @@ const helpWidth = 80
 // help writes the list of commands.
 func (p *Program) help(w io.Writer) {
 	fmt.Fprintf(w, "%s %s.\n\nUsage: %s <command> [arguments] [flags]\n", p.Name, p.Summary, p.Name)
+	width := 0
+	for _, c := range p.commands() {
+		width = max(width, len(c.Name))
+	}
 	for _, g := range p.Groups {
 		fmt.Fprintf(w, "\n%s:\n", g.Title)
 		for _, c := range g.Commands {
-			fmt.Fprintf(w, "  %-10s  %s\n", c.Name, c.Summary)
+			fmt.Fprintf(w, "  %-*s  %s\n", width, c.Name, c.Summary)
 		}
 	}
 	fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(p.Help))

@@ -1,0 +1,58 @@
+package scaffold
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
+)
+
+const modulePath = "github.com/backplane-go/backplane"
+
+// unreleased is a version that no module has: it is for a line of go.mod that is replaced.
+const unreleased = "v0.0.0"
+
+// source returns which version of this module the skeleton requires, and what replaces it, if anything does: the checkout that the
+// user names, or the one that this program was built from if it was not built from a released version.
+func source(checkout string) (version, replace string, err error) {
+	if checkout != "" {
+		replace, err = filepath.Abs(checkout)
+		if err == nil && !isCheckout(replace) {
+			err = &cli.UsageError{Reason: fmt.Sprintf("--replace is a checkout of %s, and there is none in %s", modulePath, checkout)}
+		}
+		return unreleased, replace, err
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == modulePath && info.Main.Sum != "" {
+		return info.Main.Version, "", nil // built from a module that was downloaded
+	}
+	_, file, _, _ := runtime.Caller(0)
+	root := filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
+	if !isCheckout(root) {
+		return "", "", errors.New("this program was not built from a released version: say with --replace where a checkout is")
+	}
+	return unreleased, root, nil
+}
+
+// isCheckout reports whether dir holds this module.
+func isCheckout(dir string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	return err == nil && bytes.HasPrefix(text, []byte("module "+modulePath+"\n"))
+}
+
+// tidy completes go.mod and writes go.sum.
+func tidy(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, "go", "mod", "tidy")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("the files are written, but \"go mod tidy\" does not work yet: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
