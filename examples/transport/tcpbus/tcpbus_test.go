@@ -8,7 +8,9 @@ import (
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/conformance/proxy"
+	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/examples/transport/tcpbus"
+	"github.com/backplane-go/backplane/storage/memory"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -24,6 +26,18 @@ func TestConformance(t *testing.T) {
 		NoServer:       func(tb testing.TB) transport.Bus { return newBus(tb, "127.0.0.1:1", "127.0.0.1:1") },
 		Stall:          func(testing.TB, transport.Bus) func() { return proxy.Stall(sessions, publishers) },
 		Leftovers:      func(testing.TB) []string { return sessions.Connections() },
+	})
+}
+
+// TestCluster proves that a cluster on the bus keeps what it promises.
+func TestCluster(t *testing.T) {
+	address := startHub(t)
+	sessions, store := proxy.Start(t, address), memory.NewStore()
+	conformance.Cluster(t, conformance.ClusterHarness{
+		NewConfig: func(tb testing.TB) core.Config {
+			return core.Config{Bus: newBus(tb, sessions.Address(), address), Store: store}
+		},
+		Sever: func(testing.TB, core.Config) { sessions.Sever() },
 	})
 }
 
