@@ -176,17 +176,28 @@ func (p *probe) meanwhile(f func() error) (wait func() error) {
 // call calls f with a context that ends after the patience, and fails if f outlives it.
 func (p *probe) call(called string, f func(ctx context.Context) error) error {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(p.Context(), p.patience)
+	return p.callFor(p.patience, called, f)
+}
+
+// callFor is call with another patience, of at most two and a half times the usual one.
+func (p *probe) callFor(patience time.Duration, called string, f func(ctx context.Context) error) error {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.Context(), patience)
 	defer cancel()
-	return p.watch(called, func() error { return f(ctx) })
+	return p.watchFor(patience, called, func() error { return f(ctx) })
 }
 
 // watch calls f and fails if it panics, or takes clearly longer than the patience.
 func (p *probe) watch(called string, f func() error) error {
 	p.Helper()
+	return p.watchFor(p.patience, called, f)
+}
+
+func (p *probe) watchFor(patience time.Duration, called string, f func() error) error {
+	p.Helper()
 	p.does(called)
 	done := p.background(f)
-	limit := time.NewTimer(p.patience + p.patience/2)
+	limit := time.NewTimer(patience + patience/2)
 	defer limit.Stop()
 	select {
 	case err := <-done:
@@ -198,10 +209,10 @@ func (p *probe) watch(called string, f func() error) error {
 		p.Cleanup(func() { // whatever is cleaned up next, such as its session, is not for two goroutines at once
 			select {
 			case <-done:
-			case <-time.After(p.patience):
+			case <-time.After(patience):
 			}
 		})
-		p.fail(called, "that it returns, at the latest when its context ends", "nothing: it still waits after %v", p.patience+p.patience/2)
+		p.fail(called, "that it returns, at the latest when its context ends", "nothing: it still waits after %v", patience+patience/2)
 		return nil
 	}
 }

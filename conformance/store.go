@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -15,10 +14,20 @@ type StoreHarness struct {
 	// NewStore returns a store that shares its bodies with the other stores made in this test: what one keeps,
 	// all find. It releases what the store holds in tb.Cleanup. If it is a storage.Preparer, the suite prepares
 	// it. The suite expires all bodies, so the place must not be shared with other tests that run at the same
-	// time. Required.
+	// time. It has to have room for 256 MiB. Required.
 	NewStore func(tb testing.TB) storage.Store
 
+	// NewShortLived is for a store whose bodies have a time to live: it returns a store as NewStore does, whose bodies have the given one, a whole
+	// number of seconds. Those of NewStore should live for a minute or more. If it is set, Expire may do nothing, and bodies cannot be
+	// removed in between: the place has to have room for 1 GiB. If it is nil, Expire has to remove them.
+	NewShortLived func(tb testing.TB, timeToLive time.Duration) storage.Store
+
+	// Stall makes the place swallow everything, without closing a connection, until resume is called. What is under way then can only
+	// end with its context. If it is nil, calls are only interrupted as long as they take by themselves.
+	Stall func(tb testing.TB, s storage.Store) (resume func())
+
 	// Patience is how long a check waits for what must happen. The default is 10 seconds, and 40 times what a Put and a Get were measured to take.
+	// Calls that put or get much have more than twice as long.
 	Patience time.Duration
 }
 
@@ -55,8 +64,9 @@ func (h StoreHarness) measure(ctx context.Context, tb testing.TB) time.Duration 
 	return time.Since(start)
 }
 
+// storeChecks returns the checks in the order in which an author of a store wants them to pass.
 func storeChecks() []check[*storeCase] {
-	return slices.Concat(prepareChecks, bodyChecks, idChecks, expireChecks, batchChecks, sizerChecks, storeUseChecks)
+	return slices.Concat(prepareChecks, bodyChecks, sizeChecks, idChecks, expireChecks, batchChecks, sizerChecks, storeUseChecks, storeContextChecks)
 }
 
 // storeCase is one run of one check of a store.
@@ -68,7 +78,11 @@ type storeCase struct {
 // store returns a store that is ready to be used.
 func (c *storeCase) store() storage.Store {
 	c.Helper()
-	s := c.unprepared()
+	return c.prepared(c.unprepared())
+}
+
+func (c *storeCase) prepared(s storage.Store) storage.Store {
+	c.Helper()
 	if p, ok := s.(storage.Preparer); ok {
 		c.must("Prepare", p.Prepare)
 	}
@@ -84,37 +98,22 @@ func (c *storeCase) unprepared() storage.Store {
 	return s
 }
 
-func (c *storeCase) put(s storage.Store, body string) (id string) {
+// batch returns a store that can put and get many bodies at once.
+func (c *storeCase) batch() storage.Batch {
 	c.Helper()
-	c.must("Put "+quote(body), func(ctx context.Context) (err error) {
-		id, err = s.Put(ctx, []byte(body))
-		return err
-	})
-	return id
-}
-
-func (c *storeCase) get(s storage.Store, id string) (body []byte, err error) {
-	c.Helper()
-	err = c.call("Get "+quote(id), func(ctx context.Context) (err error) {
-		body, err = s.Get(ctx, id)
-		return err
-	})
-	return body, err
-}
-
-// expect fails unless the body of id is want.
-func (c *storeCase) expect(s storage.Store, called, id, want string) {
-	c.Helper()
-	called += fmt.Sprintf(", Get %s", quote(id))
-	switch body, err := c.get(s, id); {
-	case err != nil:
-		c.fail(called, quote(want), "the error %q", err)
-	case string(body) != want:
-		c.fail(called, quote(want), "%s", quote(string(body)))
+	s, ok := c.store().(storage.Batch)
+	if !ok {
+		c.Skip("the store is no storage.Batch")
 	}
+	return s
 }
 
-func (c *storeCase) expire(s storage.Store, age time.Duration) {
+// sizer returns a store that can leave large bodies unread.
+func (c *storeCase) sizer() storage.Sizer {
 	c.Helper()
-	c.must(fmt.Sprintf("Expire %v", age), func(ctx context.Context) error { return s.Expire(ctx, age) })
+	s, ok := c.store().(storage.Sizer)
+	if !ok {
+		c.Skip("the store is no storage.Sizer")
+	}
+	return s
 }

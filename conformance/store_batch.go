@@ -1,131 +1,99 @@
 package conformance
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/backplane-go/backplane/storage"
 )
 
 var batchChecks = []check[*storeCase]{
-	{"PutAllIsPut", "PutAll is Put for each body, in their order. A cluster under load puts its attachments this way; an id that belongs to " +
+	{"PutAllIsPut", "PutAll is Put for each body, in their order, however many there are. A cluster under load puts its attachments this way; an id that belongs to " +
 		"another body makes a node deliver the wrong message.", putAllIsPut},
-	{"PutAllKeepsCopies", "PutAll keeps copies, as Put does. The caller writes its next messages into the same memory.", putAllKeepsCopies},
-	{"GetAllIsGet", "GetAll is Get for each id, in their order: nil where there is none, but not for an empty body. One attachment that has " +
+	{"GetAllIsGet", "GetAll is Get for each id, in their order, however many there are: nil where there is none, but not for an empty body. One attachment that has " +
 		"expired must not cost the others.", getAllIsGet},
-	{"GotBodiesBelongToCaller", "The bodies that GetAll returned belong to the caller, each to itself. Messages keep parts of them, and may " +
-		"change them.", gotBodiesBelongToCaller},
 }
 
-// batch returns a store that can put and get many bodies at once.
-func (c *storeCase) batch() storage.Batch {
-	c.Helper()
-	s, ok := c.store().(storage.Batch)
-	if !ok {
-		c.Skip("the store is no storage.Batch")
-	}
-	return s
-}
+// batchLengths are around those at which pages end, statements are full and numbers of parameters have no more bits.
+var batchLengths = []int{0, 1, 2, 3, 99, 100, 101, 255, 256, 257, 999, 1000, 1001, 1023, 1024, 1025, 5000, 32_768, 70_000}
 
-func (c *storeCase) putAll(s storage.Batch, bodies ...string) (ids []string) {
-	c.Helper()
-	all := make([][]byte, len(bodies))
-	for i, body := range bodies {
-		all[i] = []byte(body)
-	}
-	called := fmt.Sprintf("PutAll %d bodies", len(bodies))
-	c.must(called, func(ctx context.Context) (err error) {
-		ids, err = s.PutAll(ctx, all)
-		return err
-	})
-	if len(ids) != len(bodies) {
-		c.fail(called, "as many ids", "%d ids", len(ids))
-	}
-	return ids
-}
-
-func (c *storeCase) getAll(s storage.Batch, ids ...string) (bodies [][]byte) {
-	c.Helper()
-	called := fmt.Sprintf("GetAll %d ids", len(ids))
-	c.must(called, func(ctx context.Context) (err error) {
-		bodies, err = s.GetAll(ctx, ids)
-		return err
-	})
-	if len(bodies) != len(ids) {
-		c.fail(called, "as many bodies", "%d bodies", len(bodies))
+// mixedBodies returns n bodies of which some are equal, some empty, and some larger.
+func mixedBodies(n int) []string {
+	bodies := make([]string, n)
+	for i := range bodies {
+		switch {
+		case i%100 == 3:
+			bodies[i] = "equal"
+		case i%100 == 4:
+			bodies[i] = ""
+		case i%5000 == 5:
+			bodies[i] = sizedBody(1<<17, i)
+		case i%500 == 6:
+			bodies[i] = sizedBody(5000, i)
+		default:
+			bodies[i] = fmt.Sprint("body ", i)
+		}
 	}
 	return bodies
 }
 
+// putAllIsPut reads with Get what short batches have kept, and with GetAll what long ones have.
 func putAllIsPut(c *storeCase) {
-	one, two := c.batch(), c.store()
-	c.putAll(one)
-	var bodies []string
-	for i := range 100 {
-		bodies = append(bodies, fmt.Sprint("body ", i), "equal", "", allBytes()[i:])
+	one, two := c.batch(), c.batch()
+	w, all := storeWriters(one)[1], storeReaders(two)
+	for _, n := range batchLengths {
+		bodies := mixedBodies(n)
+		ids := c.write(w, bodies...)
+		r := all[1]
+		if n <= 101 {
+			r = all[0]
+		}
+		c.read(r, fmt.Sprintf("PutAll of %d bodies", n), ids, bodies...)
+		slices.Sort(ids)
+		if different := len(slices.Compact(ids)); different != n {
+			c.fail(fmt.Sprintf("PutAll of %d bodies, some of them equal", n), fmt.Sprintf("%d ids, all different", n), "%d different ones", different)
+		}
 	}
-	ids := c.putAll(one, bodies...)
-	for i, id := range ids {
-		c.expect(two, fmt.Sprintf("PutAll %d bodies, look at body %d", len(bodies), i), id, bodies[i])
-	}
-	slices.Sort(ids)
-	if n := len(slices.Compact(ids)); n != len(bodies) {
-		c.fail("PutAll of some equal bodies", fmt.Sprintf("%d ids, all different", len(bodies)), "%d different ones", n)
-	}
-}
-
-func putAllKeepsCopies(c *storeCase) {
-	s := c.batch()
-	bodies := [][]byte{[]byte("the first"), []byte("the second")}
-	var ids []string
-	c.must("PutAll", func(ctx context.Context) (err error) {
-		ids, err = s.PutAll(ctx, bodies)
-		return err
-	})
-	copy(bodies[0], "!!!!!!!!!")
-	copy(bodies[1], "!!!!!!!!!!")
-	c.expect(s, "PutAll, overwrite the bodies", ids[0], "the first")
-	c.expect(s, "PutAll, overwrite the bodies", ids[1], "the second")
 }
 
 func getAllIsGet(c *storeCase) {
-	one, two := c.store(), c.batch()
-	c.getAll(two)
-	c.getAll(two, "never given", "\x00")
-	a, b, empty, gone := c.put(one, "a"), c.put(one, "b"), c.put(one, ""), c.put(one, "gone")+"9"
-	ids := []string{b, gone, a, empty, b, "\x00", "'; --", "", strings.Repeat("9", 300), a}
-	want := [][]byte{[]byte("b"), nil, []byte("a"), {}, []byte("b"), nil, nil, nil, nil, []byte("a")}
-	for i, body := range c.getAll(two, ids...) {
-		called := fmt.Sprintf("GetAll of %d ids, some unknown or malformed or twice; id %s", len(ids), quote(ids[i]))
-		if (body == nil) != (want[i] == nil) || !bytes.Equal(body, want[i]) {
-			c.fail(called, showBody(want[i]), "%s", showBody(body))
-		}
-	}
+	two := c.batch()
+	c.manyAreOne(storeReaders(two)[1])
 }
 
-func showBody(body []byte) string {
-	if body == nil {
-		return "nil"
-	}
-	return quote(string(body))
-}
-
-func gotBodiesBelongToCaller(c *storeCase) {
-	s := c.batch()
-	ids := []string{c.put(s, "the first"), c.put(s, "the second")}
-	ids = append(ids, ids[0])
-	want := []string{"the first", "the second", "the first"}
-	for i := range ids {
-		bodies := c.getAll(s, ids...)
-		copy(bodies[i][:cap(bodies[i])], strings.Repeat("!", cap(bodies[i])))
-		for j, body := range bodies {
-			if i != j && string(body) != want[j] {
-				c.fail(fmt.Sprintf("GetAll, overwrite body %d, look at body %d", i, j), quote(want[j]), "%s", quote(string(body)))
+// manyAreOne fails unless r, one of the ways to get many bodies, is Get for each of them.
+func (c *storeCase) manyAreOne(r storeReader) {
+	c.Helper()
+	one := c.store()
+	bodies := mixedBodies(c.affordable(1000, one))
+	ids := c.putMany(one, bodies)
+	unknown := []string{ids[len(ids)-1] + "9", "never given", "\x00", "'; --", "", strings.Repeat("9", 300), "\xff"}
+	for _, n := range batchLengths {
+		asked, want := make([]string, n), make([]*string, n)
+		for i := range asked {
+			k := (i*7 + i/len(ids)) % len(ids) // in another order than they were put, and again and again
+			asked[i], want[i] = ids[k], &bodies[k]
+			if len(bodies[k]) > 1000 && i >= 5000 {
+				asked[i], want[i] = unknown[1], nil // so that large ones are not read all the time
+			}
+			if i%10 == 1 || n == 1000 && i%2 == 0 { // the latter have their ends among the unknown
+				asked[i], want[i] = unknown[i/10%len(unknown)], nil
 			}
 		}
-		c.expect(s, "GetAll, overwrite a body", ids[i], want[i])
+		called := "Put many bodies"
+		for i, body := range c.find(r, called, asked) {
+			at := fmt.Sprintf("%s, %s of %d ids, some of them unknown or malformed or twice, look at body %d", called, r.called, n, i)
+			switch {
+			case want[i] != nil:
+				c.report(mismatch(at, asked[i], body, *want[i]))
+			case body != nil:
+				c.fail(at+", id "+quote(asked[i]), "none", "%s", showBody(body))
+			}
+		}
+	}
+	none := slices.Repeat(unknown, 3)
+	for i, body := range c.find(r, "Put", none) {
+		if body != nil {
+			c.fail(fmt.Sprintf("%s of %d unknown ids, id %s", r.called, len(none), quote(none[i])), "none", "%s", showBody(body))
+		}
 	}
 }

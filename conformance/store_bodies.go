@@ -2,41 +2,47 @@ package conformance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/backplane-go/backplane/storage"
 )
 
 var bodyChecks = []check[*storeCase]{
-	{"BodiesAreData", "A body is read byte by byte as it was put: empty, a megabyte, any bytes. Attachments are whole messages, and " +
+	{"BodiesAreData", "A body is read byte by byte as it was put: empty, nil, any bytes. Attachments are whole messages, and " +
 		"a single byte that is changed makes one unreadable.", bodiesAreData},
 	{"OtherNodesRead", "Any node can read a body as soon as Put has returned. The reference to it is published next, and arrives at " +
 		"once.", otherNodesRead},
 	{"BodiesAreReadAgain", "A body can be read any number of times until it expires. Each node of a cluster reads it.", bodiesAreReadAgain},
-	{"PutKeepsACopy", "Put keeps a copy of body. The caller writes its next message into the same memory.", putKeepsACopy},
-	{"GotBodyBelongsToCaller", "A body that Get returned belongs to the caller. Messages keep parts of it, and may change them, while " +
+	{"PutKeepsACopy", "Put and PutAll keep a copy of a body. The caller writes its next message into the same memory.", putKeepsACopy},
+	{"GotBodyBelongsToCaller", "A body that was returned belongs to the caller, by itself. Messages keep parts of it, and may change them, while " +
 		"other nodes read the same body.", gotBodyBelongsToCaller},
 }
 
-var idChecks = []check[*storeCase]{
-	{"IDsAreShortText", "An id is valid UTF-8, not empty, and at most 255 bytes. It travels in a notification of limited size.", idsAreShortText},
-	{"EqualBodiesAreDistinct", "Each Put has an id of its own, also for equal bodies: they expire at different times.", equalBodiesAreDistinct},
-	{"IDsAreNotReused", "An id is not given again after its body has expired. A slow node would read another message in its place.", idsAreNotReused},
-	{"UnknownIDIsNotFound", "Get of an id that was never given returns ErrNotFound. The cluster tells by it that a message has expired " +
-		"from a store that is broken.", unknownIDIsNotFound},
-	{"MalformedIDIsNotFound", "Get of a malformed id returns ErrNotFound: ids come from other nodes and are data. Whoever can publish must " +
-		"not be able to inject a statement, or to make a node take its store for broken.", malformedIDIsNotFound},
+// oddBodies are those that a store may take for something else.
+func oddBodies() []string {
+	return []string{"x", "\x00", "\xff", allBytes(), "'; DROP TABLE x; --", `\x00`, `\`, `\\`, `"`, "\u00e9e\u0301\uffff\U0001F389", "\ufeffmark", "\xfe\xff\x00x",
+		"\r\n", "line\r\nline\nline\rline\n\n", " spaces ", "\ttabs\t", "end\n", "end\x00", "\x00begin", "a\x1ab", "%00%41", "&amp;", "null", "0", "-1", "1e3", "{}", "[1]",
+		"aGk=", "\x1f\x8b\x08\x00", "+OK\r\n", "$-1\r\n", strings.Repeat("x", 1000), strings.Repeat("\x00", 5000), strings.Repeat("\xff", 5000)}
 }
 
 func bodiesAreData(c *storeCase) {
-	s := c.store()
-	bodies := []string{"", "x", "\x00", "\xff", allBytes(), "'; DROP TABLE x; --", `\x00`, `\`, `"`, "\u00e9e\u0301\uffff\U0001F389", "\r\n", " spaces ",
-		strings.Repeat(allBytes(), 1<<20/768+1)[:1<<20]}
-	for _, body := range bodies {
-		c.expect(s, "Put "+quote(body), c.put(s, body), body)
+	one, two := c.store(), c.store()
+	bodies := append(oddBodies(), "", "")
+	for _, w := range storeWriters(one) {
+		var ids []string
+		c.at(w.called, func(ctx context.Context) (err error) {
+			all := make([][]byte, len(bodies))
+			for i, body := range bodies[:len(bodies)-1] {
+				all[i] = []byte(body)
+			}
+			ids, err = w.put(ctx, all) // the last one is nil
+			return err
+		})
+		if len(ids) != len(bodies) {
+			c.fail(w.called, fmt.Sprintf("%d ids", len(bodies)), "%d", len(ids))
+		}
+		for _, r := range storeReaders(two) {
+			c.read(r, w.called+" of bodies with any bytes", ids, bodies...)
+		}
 	}
 }
 
@@ -47,116 +53,93 @@ func otherNodesRead(c *storeCase) {
 		c.expect(two, "Put in another store", c.put(one, body), body)
 		c.expect(one, "Put in another store", c.put(two, body), body)
 	}
+	if b := quickest(storeWriters(one)); b.called != "Put" {
+		for i := range 20 {
+			bodies := numberedBodies(fmt.Sprint("batch ", i), 3)
+			ids := c.write(b, bodies...)
+			c.read(storeReaders(two)[0], "PutAll in another store", ids[2:], bodies[2])
+		}
+	}
 }
 
 func bodiesAreReadAgain(c *storeCase) {
 	one, two := c.store(), c.store()
-	id := c.put(one, "again")
-	for range 3 {
-		c.expect(one, "Put, Get several times", id, "again")
-		c.expect(two, "Put, Get several times", id, "again")
+	id, large := c.put(one, "again"), c.put(one, sizedBody(1<<16, 0))
+	for _, r := range append(storeReaders(one), storeReaders(two)...) {
+		called := fmt.Sprintf("Put, %s many times", r.called)
+		c.each(called, 150, func(ctx context.Context, _ int) *wrong {
+			bodies, err := r.get(ctx, []string{id, large})
+			if err != nil || len(bodies) != 2 {
+				return &wrong{called, "2 bodies", fmt.Sprintf("%d, and the error %v", len(bodies), err)}
+			}
+			if w := mismatch(called, id, bodies[0], "again"); w != nil {
+				return w
+			}
+			return mismatch(called, large, bodies[1], sizedBody(1<<16, 0))
+		})
 	}
 }
 
+// ownedSizes are those for which a store may save a copy.
+var ownedSizes = []int{1, 100, 4096, 1 << 16, 1 << 20}
+
 func putKeepsACopy(c *storeCase) {
 	s := c.store()
-	body := []byte("the body")
-	var id string
-	c.must("Put", func(ctx context.Context) (err error) {
-		id, err = s.Put(ctx, body)
-		return err
-	})
-	copy(body, "!!!!!!!!")
-	c.expect(s, "Put, overwrite the body", id, "the body")
+	for _, w := range storeWriters(s) {
+		var ids, want []string
+		var bodies [][]byte
+		for i, size := range ownedSizes {
+			want = append(want, sizedBody(size, i))
+			bodies = append(bodies, []byte(want[i]))
+		}
+		c.at(w.called, func(ctx context.Context) (err error) {
+			ids, err = w.put(ctx, bodies)
+			return err
+		})
+		if len(ids) != len(bodies) {
+			c.fail(w.called, fmt.Sprintf("%d ids", len(bodies)), "%d", len(ids))
+		}
+		for i, body := range bodies {
+			if string(body) != want[i] {
+				c.fail(w.called+", look at the body that was put", quote(want[i]), "%s", differing(body, want[i]))
+			}
+			scramble(body)
+		}
+		c.read(storeReaders(s)[0], w.called+", overwrite the bodies", ids, want...)
+	}
+}
+
+// scramble changes all bytes of a body, also those beyond its length.
+func scramble(body []byte) {
+	body = body[:cap(body)]
+	for i := range body {
+		body[i] ^= 0xff
+	}
 }
 
 func gotBodyBelongsToCaller(c *storeCase) {
 	s := c.store()
-	id := c.put(s, "the body")
-	first, err := c.get(s, id)
-	if err != nil {
-		c.fail("Put, Get", "no error", "the error %q", err)
+	var ids, want []string
+	for i, size := range ownedSizes {
+		want = append(want, sizedBody(size, i))
+		ids = append(ids, c.put(s, want[i]))
 	}
-	copy(first[:cap(first)], strings.Repeat("!", cap(first)))
-	c.expect(s, "Put, Get, overwrite what Get returned", id, "the body")
-	second, _ := c.get(s, id)
-	other := c.put(s, "another!")
-	c.expect(s, "Put another", other, "another!")
-	if string(second) != "the body" {
-		c.fail("Get one body, Get another, look at the first again", `"the body"`, "%s", quote(string(second)))
-	}
-}
-
-func idsAreShortText(c *storeCase) {
-	s := c.store()
-	for _, body := range []string{"", "x", strings.Repeat("x", 1000), allBytes()} {
-		id := c.put(s, body)
-		if id == "" || len(id) > 255 || !utf8.ValidString(id) || strings.Contains(id, "\x00") {
-			c.fail("Put "+quote(body), "an id of 1 to 255 bytes of UTF-8 without NUL", "%s", quote(id))
-		}
-	}
-}
-
-func equalBodiesAreDistinct(c *storeCase) {
-	one, two := c.store(), c.store()
-	ids := make(map[string]bool)
-	for range 20 {
-		for _, s := range []storage.Store{one, two} {
-			id := c.put(s, "equal")
-			if ids[id] {
-				c.fail("Put equal bodies", "an id that was not given before", "%s again", quote(id))
+	ids, want = append(ids, ids...), append(want, want...) // each twice
+	for _, r := range storeReaders(s) {
+		called := fmt.Sprintf("%s of %d ids", r.called, len(ids))
+		first, second := c.find(r, "Put", ids), c.find(r, "Put", ids)
+		for i := range first {
+			c.report(mismatch(called, ids[i], first[i], want[i]))
+			scramble(first[i])
+			for j := range first {
+				if j > i {
+					c.report(mismatch(fmt.Sprintf("%s, overwrite body %d, look at body %d", called, i, j), ids[j], first[j], want[j]))
+				}
 			}
-			ids[id] = true
 		}
-	}
-}
-
-func idsAreNotReused(c *storeCase) {
-	s := c.store()
-	ids := make(map[string]bool)
-	for range 5 {
-		id := c.put(s, "short-lived")
-		if ids[id] {
-			c.fail("Put, Expire, Put", "an id that was not given before", "%s again", quote(id))
+		for i := range second {
+			c.report(mismatch(called+" twice, overwrite the bodies of one call, look at those of the other", ids[i], second[i], want[i]))
 		}
-		ids[id] = true
-		c.expireUntilGone(s, id)
+		c.read(r, r.called+", overwrite the bodies", ids, want...)
 	}
-}
-
-func (c *storeCase) wantNotFound(s storage.Store, called, id string) {
-	c.Helper()
-	body, err := c.get(s, id)
-	called += ", Get " + quote(id)
-	switch {
-	case err == nil:
-		c.fail(called, "storage.ErrNotFound", "%s", quote(string(body)))
-	case !errors.Is(err, storage.ErrNotFound):
-		c.fail(called, "storage.ErrNotFound", "the error %q", err)
-	}
-}
-
-func unknownIDIsNotFound(c *storeCase) {
-	s := c.store()
-	id := c.put(s, "known")
-	c.wantNotFound(s, "Put", id+"9") // another id of the same kind, whatever kind that is
-	c.wantNotFound(s, "Put", "9"+id)
-	c.wantNotFound(s, "Put", "9007199254740993")
-	c.wantNotFound(s, "Put", "00000000-0000-4000-8000-000000000000")
-	c.expect(s, "Put, Get of unknown ids", id, "known")
-}
-
-func malformedIDIsNotFound(c *storeCase) {
-	s := c.store()
-	id := c.put(s, "known")
-	for _, bad := range []string{
-		"", " ", "x", "-1", "0", "+1", "1.5", "1e3", "0x1", "NaN", "null", "true", "\x00", id + "\x00", "\xff", id + "\xff", "\ufeff" + id, " " + id, id + " ",
-		id + "\n", id + ";", id + "'", id + " OR 1=1", id + ` OR "1"="1"`, "1'; DROP TABLE x; --", "$1", "%s", "../../etc/passwd", "*", "%", "_", "\\", "[]", "{}",
-		"٣", "१", "99999999999999999999999999", "9223372036854775807", "9223372036854775808", "-9223372036854775809", strings.Repeat("9", 1000), strings.Repeat("x", 1<<20),
-	} {
-		if bad != id {
-			c.wantNotFound(s, "Put", bad)
-		}
-	}
-	c.expect(s, "Put, Get of malformed ids", id, "known")
 }

@@ -3,10 +3,12 @@ package conformance_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+	"html"
+	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,7 +18,7 @@ import (
 	"github.com/backplane-go/backplane/storage/memory"
 )
 
-var prepareMutants = []mutant[conformance.StoreHarness]{
+var storePrepareMutants = []mutant[conformance.StoreHarness]{
 	breaksStore("PrepareIsIdempotent", "fails if the table exists", func(_ *testing.T, s *store) {
 		prepared := false
 		s.prepare = func(context.Context) error {
@@ -45,10 +47,42 @@ var prepareMutants = []mutant[conformance.StoreHarness]{
 	}},
 }
 
-var bodyMutants = []mutant[conformance.StoreHarness]{
-	putting("BodiesAreData", "takes bodies for text", func(body []byte) []byte { return bytes.ToValidUTF8(body, []byte("?")) }),
-	putting("BodiesAreData", "keeps 64 KiB", func(body []byte) []byte { return body[:min(len(body), 1<<16)] }),
-	breaksStore("BodiesAreData", "takes an empty body for none", func(_ *testing.T, s *store) {
+var storeBodyMutants = []mutant[conformance.StoreHarness]{
+	keeping("takes bodies for text", func(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }),
+	keeping("keeps bodies as JSON strings", func(b []byte) []byte {
+		text, _ := json.Marshal(string(b))
+		var back string
+		_ = json.Unmarshal(text, &back)
+		return []byte(back)
+	}),
+	keeping("ends at NUL", func(b []byte) []byte { before, _, _ := bytes.Cut(b, []byte{0}); return before }),
+	keeping("trims NUL at the end", func(b []byte) []byte { return bytes.TrimRight(b, "\x00") }),
+	keeping("trims spaces", bytes.TrimSpace),
+	keeping("trims the end of the last line", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
+	keeping("converts ends of lines", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }),
+	keeping("drops a byte order mark", func(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\ufeff")) }),
+	keeping("decodes percent signs", func(b []byte) []byte {
+		if text, err := url.PathUnescape(string(b)); err == nil {
+			return []byte(text)
+		}
+		return b
+	}),
+	keeping("decodes entities", func(b []byte) []byte { return []byte(html.UnescapeString(string(b))) }),
+	keeping("unescapes backslashes", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`\\`), []byte(`\`)) }),
+	keeping("takes null for none", func(b []byte) []byte {
+		if string(b) == "null" {
+			return []byte{}
+		}
+		return b
+	}),
+	keeping("clears the eighth bit", func(b []byte) []byte {
+		b = bytes.Clone(b)
+		for i := range b {
+			b[i] &= 0x7f
+		}
+		return b
+	}),
+	breaksStore("BodiesAreData", "takes an empty body for none in Get", func(_ *testing.T, s *store) {
 		s.get = func(ctx context.Context, id string) ([]byte, error) {
 			body, err := s.Store.Get(ctx, id)
 			if err == nil && len(body) == 0 {
@@ -57,20 +91,44 @@ var bodyMutants = []mutant[conformance.StoreHarness]{
 			return body, err
 		}
 	}),
-	breaksStore("OtherNodesRead", "keeps bodies for its own node", func(_ *testing.T, s *store) { s.Store = memory.NewStore() }),
-	breaksStore("OtherNodesRead", "writes behind the caller's back", func(_ *testing.T, s *store) {
-		var waiting [][]byte
-		s.put = func(ctx context.Context, body []byte) (string, error) {
-			waiting = append(waiting, bytes.Clone(body))
-			return "next", nil
-		}
-		s.get = func(ctx context.Context, id string) ([]byte, error) {
-			if id == "next" && len(waiting) > 0 {
-				return waiting[0], nil
+	breaksStore("BodiesAreData", "takes an empty body for none in GetAll", func(_ *testing.T, s *store) {
+		s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
+			bodies, err := s.plainGetAll(ctx, ids)
+			for i := range bodies {
+				bodies[i] = append([]byte(nil), bodies[i]...)
 			}
-			return s.Store.Get(ctx, id)
+			return bodies, err
 		}
 	}),
+	finding("BodiesAreData", "has no body for an empty one in GetUpTo", func(found *storage.Found, _ int) {
+		if found.Size == 0 {
+			found.Body = nil
+		}
+	}),
+	breaksStore("BodiesAreData", "refuses a nil body", func(_ *testing.T, s *store) {
+		s.put = func(ctx context.Context, body []byte) (string, error) {
+			if body == nil {
+				return "", errors.New("null value in column payload")
+			}
+			return s.Store.Put(ctx, body)
+		}
+	}),
+	breaksStore("BodiesAreData", "takes a nil body for none in PutAll", func(_ *testing.T, s *store) {
+		s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
+			ids, err = s.plainPutAll(ctx, bodies)
+			for i, body := range bodies {
+				if body == nil {
+					ids[i] = "none"
+				}
+			}
+			return ids, err
+		}
+	}),
+	breaksStore("OtherNodesRead", "keeps bodies for its own node", func(_ *testing.T, s *store) { s.Store = memory.NewStore() }),
+	later("Put", time.Millisecond, 1),
+	later("Put", 50*time.Millisecond, 1),
+	later("Put", time.Millisecond, 7),
+	later("PutAll", time.Millisecond, 1),
 	breaksStore("BodiesAreReadAgain", "removes a body with the first Get", func(_ *testing.T, s *store) {
 		s.get = func(ctx context.Context, id string) ([]byte, error) {
 			body, err := s.Store.Get(ctx, id)
@@ -78,91 +136,184 @@ var bodyMutants = []mutant[conformance.StoreHarness]{
 			return body, err
 		}
 	}),
-	aliasing("PutKeepsACopy", "keeps the caller's body", func(b []byte) []byte { return b }, bytes.Clone),
-	aliasing("GotBodyBelongsToCaller", "gives its own body away", bytes.Clone, func(b []byte) []byte { return b }),
+	shelved("BodiesAreReadAgain", "removes a body after 10 reads", leases(10)),
+	shelved("BodiesAreReadAgain", "removes a body after 100 reads", leases(100)),
+	aliasing("PutKeepsACopy", "keeps the caller's body", 0, true),
+	aliasing("PutKeepsACopy", "keeps the caller's body from 4 KiB on", 4096, true),
+	aliasing("PutKeepsACopy", "keeps the caller's body from 64 KiB on", 1<<16, true),
+	aliasing("PutKeepsACopy", "keeps the caller's body from 1 MiB on", 1<<20, true),
+	breaksStore("PutKeepsACopy", "writes into the caller's body", func(_ *testing.T, s *store) {
+		s.put = func(ctx context.Context, body []byte) (string, error) {
+			id, err := s.Store.Put(ctx, body)
+			for i := range body {
+				body[i] ^= 0x5a // encrypted in place
+			}
+			return id, err
+		}
+	}),
+	breaksStore("PutKeepsACopy", "copies what PutAll was given later", func(_ *testing.T, s *store) {
+		var kept [][]byte
+		s.putAll = func(_ context.Context, bodies [][]byte) (ids []string, err error) {
+			for range bodies {
+				ids = append(ids, fmt.Sprint("kept ", len(ids)))
+			}
+			kept = bodies
+			return ids, nil
+		}
+		s.get = func(ctx context.Context, id string) ([]byte, error) {
+			var i int
+			if _, err := fmt.Sscanf(id, "kept %d", &i); err == nil {
+				return bytes.Clone(kept[i]), nil
+			}
+			return s.Store.Get(ctx, id)
+		}
+	}),
+	aliasing("GotBodyBelongsToCaller", "gives its own body away", 0, false),
+	aliasing("GotBodyBelongsToCaller", "gives its own body away from 4 KiB on", 4096, false),
+	aliasing("GotBodyBelongsToCaller", "gives its own body away from 1 MiB on", 1<<20, false),
 	breaksStore("GotBodyBelongsToCaller", "reads into one buffer", func(_ *testing.T, s *store) {
-		buffer := make([]byte, 4096)
+		buffer := make([]byte, 2<<20)
 		s.get = func(ctx context.Context, id string) ([]byte, error) {
 			body, err := s.Store.Get(ctx, id)
 			return buffer[:copy(buffer, body)], err
 		}
 	}),
-}
-
-var idMutants = []mutant[conformance.StoreHarness]{
-	naming("IDsAreShortText", "gives ids of 300 bytes", func(int, []byte) string { return strings.Repeat("x", 300) }),
-	naming("IDsAreShortText", "gives ids that are no text", func(int, []byte) string { return "\xff" }),
-	naming("IDsAreShortText", "gives empty ids", func(int, []byte) string { return "" }),
-	naming("EqualBodiesAreDistinct", "names bodies by their content", func(_ int, body []byte) string { return fmt.Sprintf("%x", body) }),
-	naming("IDsAreNotReused", "gives three ids in turn", func(n int, _ []byte) string { return strconv.Itoa(n % 3) }),
-	breaksStore("UnknownIDIsNotFound", "has its own error", func(_ *testing.T, s *store) {
-		s.get = func(ctx context.Context, id string) ([]byte, error) {
-			body, err := s.Store.Get(ctx, id)
-			if err != nil && ctx.Err() == nil {
-				err = errors.New("no rows in result set")
+	breaksStore("GotBodyBelongsToCaller", "cuts the bodies of GetAll from one piece", func(_ *testing.T, s *store) {
+		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
+			piece := make([]byte, 0, 4<<20)
+			for _, id := range ids {
+				body, _ := s.Store.Get(ctx, id)
+				start := len(piece)
+				piece = append(piece, body...)
+				bodies = append(bodies, piece[start:])
 			}
-			return body, err
+			return bodies, nil
 		}
 	}),
-	breaksStore("UnknownIDIsNotFound", "returns an empty body", func(_ *testing.T, s *store) {
-		s.get = func(ctx context.Context, id string) ([]byte, error) {
-			body, err := s.Store.Get(ctx, id)
-			if errors.Is(err, storage.ErrNotFound) {
-				err = nil
+	breaksStore("GotBodyBelongsToCaller", "returns the same body for the same id", func(_ *testing.T, s *store) {
+		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
+			found := make(map[string][]byte)
+			for _, id := range ids {
+				if found[id] == nil {
+					found[id], _ = s.Store.Get(ctx, id)
+				}
+				bodies = append(bodies, found[id])
 			}
-			return body, err
+			return bodies, nil
 		}
 	}),
-	breaksStore("MalformedIDIsNotFound", "calls it a syntax error", func(_ *testing.T, s *store) {
-		s.get = func(ctx context.Context, id string) ([]byte, error) {
-			if _, err := strconv.ParseInt(id, 10, 64); err != nil {
-				return nil, err
+	breaksStore("GotBodyBelongsToCaller", "cuts the bodies of GetUpTo from one piece", func(_ *testing.T, s *store) {
+		s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+			all, err := s.plainGetUpTo(ctx, ids, limit)
+			piece := make([]byte, 0, 4<<20)
+			for i := range all {
+				start := len(piece)
+				piece = append(piece, all[i].Body...)
+				all[i].Body = piece[start:]
 			}
-			return s.Store.Get(ctx, id)
-		}
-	}),
-	breaksStore("MalformedIDIsNotFound", "reads as much of an id as is a number", func(_ *testing.T, s *store) {
-		s.get = func(ctx context.Context, id string) ([]byte, error) {
-			return s.Store.Get(ctx, strings.TrimRightFunc(id, func(r rune) bool { return r < '0' || r > '9' }))
+			return all, err
 		}
 	}),
 }
 
-// putting returns a mutant that changes bodies before it keeps them.
-func putting(check, bug string, change func([]byte) []byte) mutant[conformance.StoreHarness] {
-	return breaksStore(check, bug, func(_ *testing.T, s *store) {
+// keeping returns a mutant that changes bodies before it keeps them.
+func keeping(bug string, change func([]byte) []byte) mutant[conformance.StoreHarness] {
+	return breaksStore("BodiesAreData", bug, func(_ *testing.T, s *store) {
 		s.put = func(ctx context.Context, body []byte) (string, error) { return s.Store.Put(ctx, change(body)) }
 	})
 }
 
-// aliasing returns a mutant that keeps in(body) and returns out of that.
-func aliasing(check, bug string, in, out func([]byte) []byte) mutant[conformance.StoreHarness] {
-	return breaksStore(check, bug, func(_ *testing.T, s *store) {
-		var bodies [][]byte
-		s.put = func(_ context.Context, body []byte) (string, error) {
-			bodies = append(bodies, in(body))
-			return strconv.Itoa(len(bodies) - 1), nil
+// later returns a mutant in which other stores find each nth body only after some time.
+func later(method string, lag time.Duration, each int) mutant[conformance.StoreHarness] {
+	bug := fmt.Sprintf("shows what %s has kept to others after %v, each %d", method, lag, each)
+	return mutant[conformance.StoreHarness]{"OtherNodesRead", bug, func(*testing.T) conformance.StoreHarness {
+		type news struct {
+			by    *store
+			until time.Time
 		}
-		s.get = func(_ context.Context, id string) ([]byte, error) {
-			i, _ := strconv.Atoi(id)
-			return out(bodies[i]), nil
+		var mu sync.Mutex
+		n, hidden := 0, make(map[string]news)
+		return storeHarness(func(s *store) {
+			hide := func(id string) {
+				mu.Lock()
+				defer mu.Unlock()
+				if n++; n%each == 0 {
+					hidden[id] = news{s, time.Now().Add(lag)}
+				}
+			}
+			if method == "Put" {
+				s.put = func(ctx context.Context, body []byte) (string, error) {
+					id, err := s.Store.Put(ctx, body)
+					hide(id)
+					return id, err
+				}
+			} else {
+				s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
+					ids, err := s.plainPutAll(ctx, bodies)
+					for _, id := range ids {
+						hide(id)
+					}
+					return ids, err
+				}
+			}
+			s.get = func(ctx context.Context, id string) ([]byte, error) {
+				mu.Lock()
+				h, ok := hidden[id]
+				mu.Unlock()
+				if ok && h.by != s && time.Now().Before(h.until) {
+					return nil, storage.ErrNotFound
+				}
+				return s.Store.Get(ctx, id)
+			}
+		})
+	}}
+}
+
+// leases removes a body that was read so often.
+func leases(most int) func(sh *shelf) {
+	return func(sh *shelf) {
+		reads := make(map[string]int)
+		sh.read = func(sh *shelf, k *kept, _ time.Time) {
+			if reads[k.id]++; reads[k.id] == most {
+				delete(sh.bodies, k.id)
+			}
+		}
+	}
+}
+
+// aliasing returns a mutant that shares large bodies with who puts them, or with who gets them.
+func aliasing(check, bug string, from int, putter bool) mutant[conformance.StoreHarness] {
+	return breaksStore(check, bug, func(_ *testing.T, s *store) {
+		shared := make(map[string][]byte)
+		s.put = func(ctx context.Context, body []byte) (string, error) {
+			id, err := s.Store.Put(ctx, body)
+			if len(body) >= from && putter {
+				shared[id] = body
+			} else if len(body) >= from {
+				shared[id] = bytes.Clone(body)
+			}
+			return id, err
+		}
+		s.get = func(ctx context.Context, id string) ([]byte, error) {
+			if body, ok := shared[id]; ok && putter {
+				return bytes.Clone(body), nil
+			} else if ok {
+				return body, nil
+			}
+			return s.Store.Get(ctx, id)
 		}
 	})
 }
 
-// naming returns a mutant that gives ids of its own, n being how many bodies it has been given before.
-func naming(check, bug string, id func(n int, body []byte) string) mutant[conformance.StoreHarness] {
-	return mutant[conformance.StoreHarness]{check, bug, func(*testing.T) conformance.StoreHarness {
-		n, real := 0, make(map[string]string)
-		return storeHarness(func(s *store) {
-			s.put = func(ctx context.Context, body []byte) (string, error) {
-				name := id(n, body)
-				n++
-				inner, err := s.Store.Put(ctx, body)
-				real[name] = inner
-				return name, err
+// finding returns a mutant that changes what it has found.
+func finding(check, bug string, change func(found *storage.Found, limit int)) mutant[conformance.StoreHarness] {
+	return breaksStore(check, bug, func(_ *testing.T, s *store) {
+		s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+			all, err := s.plainGetUpTo(ctx, ids, limit)
+			for i := range all {
+				change(&all[i], limit)
 			}
-			s.get = func(ctx context.Context, id string) ([]byte, error) { return s.Store.Get(ctx, real[id]) }
-		})
-	}}
+			return all, err
+		}
+	})
 }

@@ -1,158 +1,347 @@
 package conformance_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"strconv"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/storage/memory"
 )
 
-var expireMutants = []mutant[conformance.StoreHarness]{
-	expiring("ExpireKeepsTheYoung", "removes all", func(time.Duration) time.Duration { return -1 }),
-	expiring("ExpireKeepsTheYoung", "loses the upper half of the age", func(age time.Duration) time.Duration { return time.Duration(int32(age)) }),
-	breaksStore("ExpireRemovesTheOld", "removes nothing", func(_ *testing.T, s *store) {
-		s.expire = func(context.Context, time.Duration) error { return nil }
-	}),
-	expiring("ExpireGoesByAge", "takes the age for microseconds", func(age time.Duration) time.Duration { return age / 1000 }),
-	expiring("ExpireGoesByAge", "knows whole seconds", func(age time.Duration) time.Duration {
-		return (age + time.Second - 1).Truncate(time.Second)
-	}),
-	breaksStore("ExpireOfNothing", "takes nothing to do for a failure", func(_ *testing.T, s *store) {
-		s.expire = func(ctx context.Context, age time.Duration) error {
-			before := s.Len()
-			s.Store.Expire(ctx, age)
-			if s.Len() == before && before == 0 {
-				return errors.New("no rows affected")
-			}
-			return nil
-		}
-	}),
-}
-
-var batchMutants = []mutant[conformance.StoreHarness]{
-	breaksStore("PutAllIsPut", "returns the ids backwards", func(_ *testing.T, s *store) {
-		s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
-			for _, body := range bodies {
+func storeUseMutants() []mutant[conformance.StoreHarness] {
+	all := []mutant[conformance.StoreHarness]{
+		busy("Put"), busy("Get"), busy("Expire"), busy("Put and Get"),
+		breaksStore("ConcurrentUse", "returns the last id of whoever was last", func(_ *testing.T, s *store) {
+			var mu sync.Mutex
+			last := ""
+			s.put = func(ctx context.Context, body []byte) (string, error) {
 				id, err := s.Store.Put(ctx, body)
-				if err != nil {
-					return nil, err
-				}
-				ids = append([]string{id}, ids...)
+				mu.Lock()
+				last = id
+				mu.Unlock()
+				time.Sleep(100 * time.Microsecond)
+				mu.Lock()
+				defer mu.Unlock()
+				return last, err
 			}
-			return ids, nil
-		}
-	}),
-	breaksStore("PutAllIsPut", "fails without bodies", func(_ *testing.T, s *store) {
-		s.putAll = func(context.Context, [][]byte) ([]string, error) { return nil, errors.New("syntax error at or near )") }
-	}),
-	breaksStore("PutAllKeepsCopies", "copies later", func(_ *testing.T, s *store) {
-		var kept [][]byte
-		s.putAll = func(_ context.Context, bodies [][]byte) (ids []string, err error) {
-			kept = bodies
-			for i := range bodies {
-				ids = append(ids, strconv.Itoa(i))
-			}
-			return ids, nil
-		}
-		s.get = func(_ context.Context, id string) ([]byte, error) {
-			i, _ := strconv.Atoi(id)
-			return bytes.Clone(kept[i]), nil
-		}
-	}),
-	breaksStore("GetAllIsGet", "returns what it finds, one after the other", func(_ *testing.T, s *store) {
-		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
-			for _, id := range ids {
-				if body, err := s.Store.Get(ctx, id); err == nil {
-					bodies = append(bodies, body)
-				}
-			}
-			return bodies, nil
-		}
-	}),
-	breaksStore("GetAllIsGet", "fails as a whole", func(_ *testing.T, s *store) {
-		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
-			for _, id := range ids {
+		}),
+		breaksStore("ConcurrentUse", "reads into the buffer of whoever was last", func(_ *testing.T, s *store) {
+			var mu sync.Mutex
+			var buffer []byte
+			s.get = func(ctx context.Context, id string) ([]byte, error) {
 				body, err := s.Store.Get(ctx, id)
-				if err != nil {
-					return nil, err
+				mu.Lock()
+				buffer = body
+				mu.Unlock()
+				time.Sleep(100 * time.Microsecond)
+				mu.Lock()
+				defer mu.Unlock()
+				return buffer, err
+			}
+		}),
+		breaksStore("ConcurrentUse", "loses what is put while it expires", func(_ *testing.T, s *store) {
+			var expiring atomic.Bool
+			s.expire = func(ctx context.Context, age time.Duration) error {
+				expiring.Store(true)
+				defer expiring.Store(false)
+				time.Sleep(time.Millisecond)
+				return s.Store.Expire(ctx, age)
+			}
+			s.put = func(ctx context.Context, body []byte) (string, error) {
+				time.Sleep(10 * time.Microsecond)
+				id, err := s.Store.Put(ctx, body)
+				if expiring.Load() {
+					return "lost " + id, err
 				}
-				bodies = append(bodies, body)
+				return id, err
 			}
-			return bodies, nil
+		}),
+	}
+	for _, n := range []int64{1, 100, 1000, 5000} {
+		all = append(all,
+			each("loses body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) { return "lost", nil }),
+			each("fails for body", "Put", n, func(*store, context.Context, string) (string, error) { return "", errors.New("bad connection") }),
+			each("gives another id to body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) {
+				other, err := s.Store.Put(ctx, []byte("body 0"))
+				return other, err
+			}))
+		for how, err := range map[string]error{"does not find the body of read": storage.ErrNotFound, "fails for read": errors.New("bad connection")} {
+			all = append(all, eachGet(how, n, func([]byte) ([]byte, error) { return nil, err }))
 		}
-	}),
-	breaksStore("GotBodiesBelongToCaller", "cuts the bodies from one piece", func(_ *testing.T, s *store) {
-		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
-			piece := make([]byte, 0, 4096)
-			for _, id := range ids {
-				body, _ := s.Store.Get(ctx, id)
-				start := len(piece)
-				piece = append(piece, body...)
-				bodies = append(bodies, piece[start:])
+		all = append(all, eachGet("changes a byte of read", n, func(body []byte) ([]byte, error) {
+			if len(body) > 0 {
+				body[len(body)/2]++
 			}
-			return bodies, nil
-		}
-	}),
-	breaksStore("GotBodiesBelongToCaller", "returns the same body for the same id", func(_ *testing.T, s *store) {
-		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
-			found := make(map[string][]byte)
-			for _, id := range ids {
-				if found[id] == nil {
-					found[id], _ = s.Store.Get(ctx, id)
-				}
-				bodies = append(bodies, found[id])
-			}
-			return bodies, nil
-		}
-	}),
+			return body, nil
+		}))
+	}
+	return all
 }
 
-var storeUseMutants = []mutant[conformance.StoreHarness]{
-	breaksStore("ConcurrentUse", "has one connection and does not wait for it", func(_ *testing.T, s *store) {
-		var busy atomic.Int32
-		s.put = func(ctx context.Context, body []byte) (string, error) {
-			defer busy.Add(-1)
-			if busy.Add(1) > 1 {
-				return "", errors.New("conn busy")
+// busy returns a mutant that has one connection and does not wait for it.
+func busy(methods string) mutant[conformance.StoreHarness] {
+	return breaksStore("ConcurrentUse", "has one connection and does not wait for it: "+methods, func(_ *testing.T, s *store) {
+		var users atomic.Int32
+		use := func(f func() error) error {
+			defer users.Add(-1)
+			if users.Add(1) > 1 {
+				return errors.New("conn busy")
 			}
 			time.Sleep(100 * time.Microsecond)
-			return s.Store.Put(ctx, body)
+			return f()
 		}
-	}),
-	breaksStore("ConcurrentUse", "returns the last id of whoever was last", func(_ *testing.T, s *store) {
-		var mu sync.Mutex
-		last := ""
+		if methods == "Put" || methods == "Put and Get" {
+			s.put = func(ctx context.Context, body []byte) (id string, err error) {
+				err = use(func() error { id, err = s.Store.Put(ctx, body); return err })
+				return id, err
+			}
+		}
+		if methods == "Get" || methods == "Put and Get" {
+			s.get = func(ctx context.Context, id string) (body []byte, err error) {
+				err = use(func() error { body, err = s.Store.Get(ctx, id); return err })
+				return body, err
+			}
+		}
+		if methods == "Expire" {
+			s.expire = func(ctx context.Context, age time.Duration) error {
+				return use(func() error { time.Sleep(10 * time.Millisecond); return s.Store.Expire(ctx, age) })
+			}
+		}
+	})
+}
+
+// each returns a mutant in which each nth Put of a store has a bug.
+func each(bug, method string, n int64, flaw func(s *store, ctx context.Context, id string) (string, error)) mutant[conformance.StoreHarness] {
+	return breaksStore("ConcurrentUse", fmt.Sprintf("%s %d of a %s", bug, n, method), func(_ *testing.T, s *store) {
+		var puts atomic.Int64
 		s.put = func(ctx context.Context, body []byte) (string, error) {
 			id, err := s.Store.Put(ctx, body)
-			mu.Lock()
-			last = id
-			mu.Unlock()
-			time.Sleep(100 * time.Microsecond)
-			mu.Lock()
-			defer mu.Unlock()
-			return last, err
+			if puts.Add(1)%n == 0 && err == nil {
+				return flaw(s, ctx, id)
+			}
+			return id, err
 		}
-	}),
-	breaksStore("EndedContextFailsFast", "puts whatever the context says", func(t *testing.T, s *store) {
-		s.put = func(_ context.Context, body []byte) (string, error) { return s.Store.Put(t.Context(), body) }
-	}),
-	breaksStore("EndedContextFailsFast", "gets whatever the context says", func(t *testing.T, s *store) {
-		s.get = func(_ context.Context, id string) ([]byte, error) { return s.Store.Get(t.Context(), id) }
-	}),
-	breaksStore("EndedContextFailsFast", "expires whatever the context says", func(t *testing.T, s *store) {
-		s.expire = func(_ context.Context, age time.Duration) error { return s.Store.Expire(t.Context(), age) }
-	}),
+	})
 }
 
-// expiring returns a mutant that changes the age.
-func expiring(check, bug string, change func(time.Duration) time.Duration) mutant[conformance.StoreHarness] {
-	return breaksStore(check, bug, func(_ *testing.T, s *store) {
-		s.expire = func(ctx context.Context, age time.Duration) error { return s.Store.Expire(ctx, change(age)) }
+func eachGet(bug string, n int64, flaw func(body []byte) ([]byte, error)) mutant[conformance.StoreHarness] {
+	return breaksStore("ConcurrentUse", fmt.Sprintf("%s %d", bug, n), func(_ *testing.T, s *store) {
+		var gets atomic.Int64
+		s.get = func(ctx context.Context, id string) ([]byte, error) {
+			body, err := s.Store.Get(ctx, id)
+			if gets.Add(1)%n == 0 && err == nil {
+				return flaw(body)
+			}
+			return body, err
+		}
+	})
+}
+
+// methods are all that have a context, as one func: it calls in place of the method's own way.
+var methods = map[string]func(s *store, around func(ctx context.Context, call func(ctx context.Context) error) error){
+	"Put": func(s *store, around func(context.Context, func(context.Context) error) error) {
+		s.put = func(ctx context.Context, body []byte) (id string, err error) {
+			err = around(ctx, func(ctx context.Context) error { id, err = s.Store.Put(ctx, body); return err })
+			return id, err
+		}
+	},
+	"Get": func(s *store, around func(context.Context, func(context.Context) error) error) {
+		s.get = func(ctx context.Context, id string) (body []byte, err error) {
+			err = around(ctx, func(ctx context.Context) error { body, err = s.Store.Get(ctx, id); return err })
+			return body, err
+		}
+	},
+	"Expire": func(s *store, around func(context.Context, func(context.Context) error) error) {
+		s.expire = func(ctx context.Context, age time.Duration) error {
+			return around(ctx, func(ctx context.Context) error { return s.Store.Expire(ctx, age) })
+		}
+	},
+	"Prepare": func(s *store, around func(context.Context, func(context.Context) error) error) {
+		s.prepare = func(ctx context.Context) error {
+			return around(ctx, func(ctx context.Context) error { return ctx.Err() })
+		}
+	},
+	"PutAll": func(s *store, around func(context.Context, func(context.Context) error) error) {
+		s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
+			err = around(ctx, func(ctx context.Context) error { ids, err = s.plainPutAll(ctx, bodies); return err })
+			return ids, err
+		}
+	},
+	"GetAll": func(s *store, around func(context.Context, func(context.Context) error) error) {
+		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
+			err = around(ctx, func(ctx context.Context) error { bodies, err = s.plainGetAll(ctx, ids); return err })
+			return bodies, err
+		}
+	},
+	"GetUpTo": func(s *store, around func(context.Context, func(context.Context) error) error) {
+		s.getUpTo = func(ctx context.Context, ids []string, limit int) (found []storage.Found, err error) {
+			err = around(ctx, func(ctx context.Context) error { found, err = s.plainGetUpTo(ctx, ids, limit); return err })
+			return found, err
+		}
+	},
+}
+
+func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
+	for method, wrap := range methods {
+		mutate := func(check, bug string, around func(s *store, ctx context.Context, call func(ctx context.Context) error) error) {
+			all = append(all, breaksStore(check, method+" "+bug, func(_ *testing.T, s *store) {
+				wrap(s, func(ctx context.Context, call func(context.Context) error) error { return around(s, ctx, call) })
+			}))
+		}
+		mutate("EndedContextFailsFast", "does whatever the context says", func(_ *store, ctx context.Context, call func(context.Context) error) error {
+			return call(context.WithoutCancel(ctx))
+		})
+		mutate("EndedContextFailsFast", "returns the cause", func(_ *store, ctx context.Context, call func(context.Context) error) error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return call(ctx)
+		})
+		mutate("EndedContextFailsFast", "always says canceled", func(_ *store, ctx context.Context, call func(context.Context) error) error {
+			if ctx.Err() != nil {
+				return context.Canceled
+			}
+			return call(ctx)
+		})
+		mutate("EndedContextFailsFast", "has an error of its own", func(_ *store, ctx context.Context, call func(context.Context) error) error {
+			if ctx.Err() != nil {
+				return fmt.Errorf("i/o timeout: %v", ctx.Err())
+			}
+			return call(ctx)
+		})
+		for _, takes := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond} {
+			mutate("InterruptedCallsEnd", fmt.Sprintf("takes %v and looks at the context before", takes), func(_ *store, ctx context.Context, call func(context.Context) error) error {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				time.Sleep(takes)
+				return call(context.WithoutCancel(ctx))
+			})
+			mutate("InterruptedCallsEnd", fmt.Sprintf("takes %v and looks at the context afterwards", takes), func(_ *store, ctx context.Context, call func(context.Context) error) error {
+				time.Sleep(takes)
+				return call(ctx)
+			})
+			mutate("InterruptedCallsEnd", fmt.Sprintf("takes %v and has an error of its own", takes), func(_ *store, ctx context.Context, call func(context.Context) error) error {
+				select {
+				case <-time.After(takes):
+					return call(ctx)
+				case <-ctx.Done():
+					return errors.New("canceling statement due to user request")
+				}
+			})
+		}
+		mutate("InterruptedCallsEnd", "waits for an answer without its context", func(s *store, ctx context.Context, call func(context.Context) error) error {
+			if ctx.Err() == nil {
+				s.stalled.wait(context.WithoutCancel(ctx))
+			}
+			return call(ctx)
+		})
+		mutate("InterruptedCallsEnd", "breaks the store when it is interrupted", func(s *store, ctx context.Context, call func(context.Context) error) error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			err := s.stalled.wait(ctx)
+			if err == nil {
+				return call(ctx)
+			}
+			s.put = func(context.Context, []byte) (string, error) { return "", errors.New("bad connection") }
+			return err
+		})
+	}
+	for _, size := range []int{1 << 20, 16 << 20} {
+		for method := range map[string]bool{"Put": true, "Get": true} {
+			all = append(all, breaksStore("InterruptedCallsEnd", fmt.Sprintf("%s of %d bytes and more looks at the context in the end", method, size), func(_ *testing.T, s *store) {
+				slow := func(body []byte) { time.Sleep(time.Duration(len(body)>>20) * 20 * time.Millisecond) }
+				if method == "Put" {
+					s.put = func(ctx context.Context, body []byte) (string, error) {
+						if len(body) >= size && ctx.Err() == nil {
+							slow(body)
+						}
+						return s.Store.Put(ctx, body)
+					}
+				} else {
+					s.get = func(ctx context.Context, id string) ([]byte, error) {
+						body, err := s.Store.Get(ctx, id)
+						if len(body) >= size {
+							slow(body)
+						}
+						return body, errors.Join(err, ctx.Err())
+					}
+				}
+			}))
+		}
+	}
+	return append(all,
+		breaksStore("InterruptedCallsEnd", "returns half of a body that is interrupted", func(_ *testing.T, s *store) {
+			s.get = func(ctx context.Context, id string) ([]byte, error) {
+				body, err := s.Store.Get(ctx, id)
+				if err == nil && len(body) > 1000 && !pause(ctx, 40*time.Millisecond) {
+					return body[:len(body)/2], nil
+				}
+				return body, err
+			}
+		}),
+		breaksStore("InterruptedCallsEnd", "answers the next call with the interrupted one", func(_ *testing.T, s *store) {
+			var mu sync.Mutex
+			var unread []byte
+			s.get = func(ctx context.Context, id string) ([]byte, error) {
+				body, err := s.Store.Get(ctx, id)
+				mu.Lock()
+				defer mu.Unlock()
+				if unread != nil {
+					body, unread = unread, nil
+				}
+				if err == nil && !pause(ctx, 40*time.Millisecond) {
+					unread = body
+					return nil, ctx.Err()
+				}
+				return body, err
+			}
+		}),
+		halfPut("keeps half of a Put that is interrupted", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
+			id, _ := s.Store.Put(context.WithoutCancel(ctx), body[:len(body)/2])
+			return id, err
+		}),
+		halfPut("keeps half of a Put that is interrupted, and does not say where", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
+			s.Store.Put(context.WithoutCancel(ctx), body[:len(body)/2])
+			return "", err
+		}),
+		halfPut("has put half when it is interrupted", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
+			return s.Store.Put(context.WithoutCancel(ctx), body[:len(body)/2])
+		}),
+		halfPut("has put nothing when it is interrupted", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
+			return s.Store.Put(context.WithoutCancel(ctx), nil)
+		}),
+	)
+}
+
+// pause waits, and tells whether it was not interrupted.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func halfPut(bug string, interrupted func(ctx context.Context, s *store, body []byte, err error) (string, error)) mutant[conformance.StoreHarness] {
+	return breaksStore("InterruptedPutIsAllOrNothing", bug, func(_ *testing.T, s *store) {
+		s.Store = s.Store.(*memory.Store)
+		s.put = func(ctx context.Context, body []byte) (string, error) {
+			if ctx.Err() != nil {
+				return "", ctx.Err()
+			}
+			if len(body) > 1000 && !pause(ctx, 40*time.Millisecond) {
+				return interrupted(ctx, s, body, ctx.Err())
+			}
+			return s.Store.Put(ctx, body)
+		}
 	})
 }

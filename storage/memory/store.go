@@ -65,7 +65,7 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	body = bytes.Clone(body)
+	body = append([]byte{}, body...) // never nil, which would be no body
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(body)+overhead > s.capacity-s.used {

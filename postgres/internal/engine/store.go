@@ -103,8 +103,12 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	return strconv.FormatInt(id, 10), nil
 }
 
-// parseID accepts what a bigserial gives out: ids come from other nodes, and only digits go to the server.
+// parseID accepts what a bigserial gives out, as Put writes it: ids come from other nodes, and only digits go to the server. A leading zero
+// makes another id of it, which nobody was given.
 func parseID(id string) (int64, bool) {
+	if strings.HasPrefix(id, "0") {
+		return 0, false
+	}
 	for _, c := range []byte(id) {
 		if c < '0' || c > '9' {
 			return 0, false

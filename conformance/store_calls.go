@@ -1,0 +1,257 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/backplane-go/backplane/storage"
+)
+
+// users is how many goroutines use a store at once.
+const users = 8
+
+// storeWriter is one of the ways to put bodies.
+type storeWriter struct {
+	called string
+	put    func(ctx context.Context, bodies [][]byte) (ids []string, err error)
+}
+
+func storeWriters(s storage.Store) []storeWriter {
+	all := []storeWriter{{"Put", func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
+		for _, body := range bodies {
+			id, err := s.Put(ctx, body)
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, id)
+		}
+		return ids, nil
+	}}}
+	if b, ok := s.(storage.Batch); ok {
+		all = append(all, storeWriter{"PutAll", b.PutAll})
+	}
+	return all
+}
+
+// storeReader is one of the ways to get bodies: nil where there is none.
+type storeReader struct {
+	called string
+	get    func(ctx context.Context, ids []string) (bodies [][]byte, err error)
+}
+
+func storeReaders(s storage.Store) []storeReader {
+	all := []storeReader{{"Get", func(ctx context.Context, ids []string) ([][]byte, error) {
+		bodies := make([][]byte, len(ids))
+		for i, id := range ids {
+			body, err := getOne(ctx, s, id)
+			if err != nil {
+				return nil, err
+			}
+			bodies[i] = body
+		}
+		return bodies, nil
+	}}}
+	if b, ok := s.(storage.Batch); ok {
+		all = append(all, storeReader{"GetAll", b.GetAll})
+	}
+	if z, ok := s.(storage.Sizer); ok {
+		all = append(all, storeReader{"GetUpTo", func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
+			found, err := z.GetUpTo(ctx, ids, math.MaxInt)
+			for _, f := range found {
+				if (f.Body == nil) != (f.Size == storage.NotFound) || f.Body != nil && f.Size != len(f.Body) {
+					return nil, fmt.Errorf("wrong answer: size %d, body %s", f.Size, showBody(f.Body))
+				}
+				bodies = append(bodies, f.Body)
+			}
+			return bodies, err
+		}})
+	}
+	return all
+}
+
+// getOne returns nil if there is no body. Get may return nil for an empty one.
+func getOne(ctx context.Context, s storage.Store, id string) ([]byte, error) {
+	body, err := s.Get(ctx, id)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, nil
+	case err == nil && body == nil:
+		return []byte{}, nil
+	}
+	return body, err
+}
+
+// quickest returns the way that takes the fewest round trips.
+func quickest[T any](ways []T) T { return ways[len(ways)-1] }
+
+// write puts bodies in one of the ways.
+func (c *storeCase) write(w storeWriter, bodies ...string) (ids []string) {
+	c.Helper()
+	called := fmt.Sprintf("%s of %s", w.called, countBodies(bodies))
+	c.at(called, func(ctx context.Context) (err error) {
+		all := make([][]byte, len(bodies))
+		for i, body := range bodies {
+			all[i] = []byte(body)
+		}
+		ids, err = w.put(ctx, all)
+		return err
+	})
+	if len(ids) != len(bodies) {
+		c.fail(called, fmt.Sprintf("%d ids", len(bodies)), "%d", len(ids))
+	}
+	return ids
+}
+
+// read fails unless r finds want under ids.
+func (c *storeCase) read(r storeReader, called string, ids []string, want ...string) {
+	c.Helper()
+	bodies := c.find(r, called, ids)
+	for i := range ids {
+		c.report(mismatch(fmt.Sprintf("%s, %s of %d ids, look at body %d", called, r.called, len(ids), i), ids[i], bodies[i], want[i]))
+	}
+}
+
+// find returns what r finds under ids.
+func (c *storeCase) find(r storeReader, called string, ids []string) (bodies [][]byte) {
+	c.Helper()
+	called = fmt.Sprintf("%s, %s of %d ids", called, r.called, len(ids))
+	c.at(called, func(ctx context.Context) (err error) {
+		bodies, err = r.get(ctx, ids)
+		return err
+	})
+	if len(bodies) != len(ids) {
+		c.fail(called, fmt.Sprintf("%d bodies", len(ids)), "%d", len(bodies))
+	}
+	return bodies
+}
+
+// at is must for calls that put or get much: it has more patience.
+func (c *storeCase) at(called string, f func(ctx context.Context) error) {
+	c.Helper()
+	if err := c.callFor(c.patience*5/2, called, f); err != nil {
+		c.fail(called, "no error", "the error %q", err)
+	}
+}
+
+// wrong is what a goroutine of a check has found.
+type wrong struct{ called, wanted, came string }
+
+// report fails if something is wrong.
+func (c *storeCase) report(w *wrong) {
+	c.Helper()
+	if w != nil {
+		c.fail(w.called, w.wanted, "%s", w.came)
+	}
+}
+
+// mismatch returns nil if the body that was read under id is want.
+func mismatch(called, id string, body []byte, want string) *wrong {
+	switch {
+	case body != nil && string(body) == want:
+		return nil
+	case body == nil:
+		return &wrong{called + ", id " + quote(id), quote(want), "none: it is not found"}
+	}
+	return &wrong{called + ", id " + quote(id), quote(want), differing(body, want)}
+}
+
+// each calls f for 0 to n-1, by some goroutines at once, and fails with the first of what is wrong.
+func (c *storeCase) each(called string, n int, f func(ctx context.Context, i int) *wrong) {
+	c.Helper()
+	var next atomic.Int64
+	var first atomic.Pointer[wrong]
+	var waits []func() error
+	for range min(n, users) {
+		waits = append(waits, c.meanwhile(func() error {
+			for i := int(next.Add(1)) - 1; i < n && first.Load() == nil; i = int(next.Add(1)) - 1 {
+				c.does(called)
+				ctx, cancel := context.WithTimeout(c.Context(), c.patience)
+				w := f(ctx, i)
+				cancel()
+				if w != nil {
+					first.CompareAndSwap(nil, w)
+				}
+			}
+			return nil
+		}))
+	}
+	for _, wait := range waits {
+		if err := wait(); err != nil {
+			c.report(failed(called, err))
+		}
+	}
+	c.report(first.Load())
+}
+
+// failed is what is wrong if a call has returned an error.
+func failed(called string, err error) *wrong {
+	return &wrong{called, "no error", fmt.Sprintf("the error %q", err)}
+}
+
+// putMany puts many bodies in the way that takes the fewest round trips.
+func (c *storeCase) putMany(s storage.Store, bodies []string) (ids []string) {
+	c.Helper()
+	if w := quickest(storeWriters(s)); w.called != "Put" {
+		return c.write(w, bodies...)
+	}
+	ids = make([]string, len(bodies))
+	c.each("Put "+countBodies(bodies), len(bodies), func(ctx context.Context, i int) *wrong {
+		id, err := s.Put(ctx, []byte(bodies[i]))
+		if err != nil {
+			return failed("Put "+quote(bodies[i]), err)
+		}
+		ids[i] = id
+		return nil
+	})
+	return ids
+}
+
+// getMany returns the bodies of many ids in the way that takes the fewest round trips: nil where there is none.
+func (c *storeCase) getMany(s storage.Store, called string, ids []string) (bodies [][]byte) {
+	c.Helper()
+	if r := quickest(storeReaders(s)); r.called != "Get" {
+		return c.find(r, called, ids)
+	}
+	bodies = make([][]byte, len(ids))
+	c.each(called+fmt.Sprintf(", Get %d ids", len(ids)), len(ids), func(ctx context.Context, i int) *wrong {
+		body, err := getOne(ctx, s, ids[i])
+		if err != nil {
+			return failed("Get "+quote(ids[i]), err)
+		}
+		bodies[i] = body
+		return nil
+	})
+	return bodies
+}
+
+// affordable returns n, or fewer if the store takes so long for a call that n of them, by some goroutines, exceed the patience.
+func (c *storeCase) affordable(n int, s storage.Store) int {
+	c.Helper()
+	latency := time.Duration(math.MaxInt64)
+	for range 3 {
+		start := time.Now()
+		c.put(s, "to see how long it takes")
+		latency = min(latency, time.Since(start))
+	}
+	return min(n, max(200, int(users*c.patience/max(latency, 1))))
+}
+
+func (c *storeCase) put(s storage.Store, body string) (id string) {
+	c.Helper()
+	return c.write(storeWriters(s)[0], body)[0]
+}
+
+// expect fails unless the body of id is want.
+func (c *storeCase) expect(s storage.Store, called, id, want string) {
+	c.Helper()
+	c.read(storeReaders(s)[0], called, []string{id}, want)
+}
+
+func (c *storeCase) expire(s storage.Store, age time.Duration) {
+	c.Helper()
+	c.at(fmt.Sprintf("Expire %v", age), func(ctx context.Context) error { return s.Expire(ctx, age) })
+}

@@ -1,0 +1,223 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/backplane-go/backplane/storage"
+)
+
+var storeContextChecks = []check[*storeCase]{
+	{"EndedContextFailsFast", "What waits, ends with its ctx, and does not begin if that has ended before. A server that shuts down must not " +
+		"start to wait for a database.", endedStoreContextFailsFast},
+	{"InterruptedCallsEnd", "Every method returns soon after its context has ended, with the context's error, and the store works as before. A node that gives a slow " +
+		"database up must get its goroutine back.", interruptedCallsEnd},
+	{"InterruptedPutIsAllOrNothing", "A Put that was interrupted has kept the body or has not, but no part of it. Get returns what was put or ErrNotFound.",
+		interruptedPutIsAllOrNothing},
+}
+
+// storeCall is a call that can be interrupted. It proves what it gets, so that an error is the call's own.
+type storeCall struct {
+	called string
+	bytes  []byte // that it copies, roughly
+	call   func(ctx context.Context) error
+}
+
+// interruptible is how long a call takes that has to be interrupted at least.
+const interruptible = 20 * time.Millisecond
+
+var errWrong = errors.New("wrong result")
+
+// storeCalls returns a call of each method, and of those that put or get one large body and many small ones.
+func (c *storeCase) storeCalls(s storage.Store, large int) []storeCall {
+	c.Helper()
+	body, small := sizedBody(large, 0), numberedBodies("kept", c.affordable(1000, s))
+	id, ids := c.put(s, body), c.putMany(s, small)
+	raw := []byte(body)
+	all := []storeCall{
+		{"Put", nil, func(ctx context.Context) error { _, err := s.Put(ctx, []byte("x")); return err }},
+		{"Get", nil, func(ctx context.Context) error { return wantBodies(storeReaders(s)[0], ctx, ids[:1], small) }},
+		{"Expire", nil, func(ctx context.Context) error { return s.Expire(ctx, time.Hour) }},
+	}
+	for _, w := range storeWriters(s)[1:] {
+		all = append(all, storeCall{w.called, nil, func(ctx context.Context) error {
+			_, err := w.put(ctx, bytes.SplitAfter(raw[:min(large, 10_000)], []byte("e")))
+			return err
+		}})
+	}
+	for _, r := range storeReaders(s)[1:] {
+		all = append(all, storeCall{r.called, nil, func(ctx context.Context) error { return wantBodies(r, ctx, ids, small) }})
+	}
+	if p, ok := s.(storage.Preparer); ok {
+		all = append(all, storeCall{"Prepare", nil, p.Prepare})
+	}
+	return append(all,
+		storeCall{fmt.Sprintf("Put of %d bytes", large), raw, func(ctx context.Context) error { _, err := s.Put(ctx, raw); return err }},
+		storeCall{fmt.Sprintf("Get of %d bytes", large), raw, func(ctx context.Context) error {
+			return wantBodies(storeReaders(s)[0], ctx, []string{id}, []string{body})
+		}})
+}
+
+func wantBodies(r storeReader, ctx context.Context, ids, want []string) error {
+	bodies, err := r.get(ctx, ids)
+	if err != nil {
+		return err
+	}
+	if len(bodies) != len(ids) {
+		return fmt.Errorf("%w: %d bodies for %d ids", errWrong, len(bodies), len(ids))
+	}
+	for i, body := range bodies {
+		if w := mismatch(r.called, ids[i], body, want[i]); w != nil {
+			return fmt.Errorf("%w: %s", errWrong, w.came)
+		}
+	}
+	return nil
+}
+
+func endedStoreContextFailsFast(c *storeCase) {
+	s := c.store()
+	id := c.put(s, "kept")
+	late, release := context.WithTimeout(c.Context(), -time.Second)
+	defer release()
+	caused, cancel := context.WithCancelCause(c.Context())
+	cancel(errors.New("the cause is not the error"))
+	operations := append(c.storeCalls(s, 1<<16), storeCall{"Expire of all", nil, func(ctx context.Context) error { return s.Expire(ctx, 0) }})
+	operations = append(operations, storeCall{"Get of an unknown id", nil, func(ctx context.Context) error { _, err := s.Get(ctx, id+"9"); return err }})
+	time.Sleep(time.Millisecond) // old enough for Expire of all
+	for _, o := range operations {
+		for _, ctx := range []context.Context{ended(c.TB), late, caused} {
+			called := o.called + " with a context that has ended"
+			switch err := c.watch(called, func() error { return o.call(ctx) }); {
+			case err == nil:
+				c.fail(called, fmt.Sprintf("the error %q", ctx.Err()), "no error")
+			case !errors.Is(err, ctx.Err()):
+				c.fail(called, fmt.Sprintf("the error %q", ctx.Err()), "the error %q", err)
+			}
+		}
+	}
+	c.expect(s, "Put, calls with a context that has ended", id, "kept")
+}
+
+// interruptedCallsEnd interrupts what takes long enough by itself, and everything while the place is stalled.
+func interruptedCallsEnd(c *storeCase) {
+	s := c.store()
+	for _, o := range c.storeCalls(s, c.scale(storage.MinBody/4, storage.MinBody)) {
+		c.interrupt(o)
+		c.expect(s, o.called+" that was interrupted, Put", c.put(s, "after"), "after")
+	}
+	if c.harness.Stall == nil {
+		return
+	}
+	for _, o := range c.storeCalls(s, 1<<20) {
+		resume := sync.OnceFunc(c.harness.Stall(c.TB, s))
+		c.Cleanup(resume)
+		called := o.called + " while the place does not answer, interrupted"
+		ctx, cancel := context.WithTimeout(c.Context(), 20*time.Millisecond)
+		err := c.watch(called, func() error { return o.call(ctx) })
+		cancel()
+		resume()
+		if err != nil && !errors.Is(err, ctx.Err()) {
+			c.fail(called, fmt.Sprintf("the error %q", ctx.Err()), "the error %q", err)
+		}
+		c.expect(s, called+", Put when it answers again", c.put(s, "after"), "after")
+	}
+}
+
+// interrupt ends the context of a call at an eighth of the time that it takes, and fails if the call never ends in the first half. That can only be
+// told of a call that takes longer than copying its bytes in memory, which need not be interrupted. The machine may hold up any call: of
+// uninterrupted ones the shortest counts, and of interrupted ones a single early one proves it.
+func (c *storeCase) interrupt(o storeCall) {
+	c.Helper()
+	called := o.called + ", interrupted"
+	takes, copying := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
+	call := func(after time.Duration) (early bool) {
+		var err, cause error
+		var took time.Duration
+		c.at(called, func(patient context.Context) error {
+			ctx, cancel := context.WithTimeout(patient, after)
+			defer cancel()
+			start := time.Now()
+			err = o.call(ctx)
+			took, cause = time.Since(start), ctx.Err()
+			return nil
+		})
+		if errors.Is(err, errWrong) || err != nil && (cause == nil || !errors.Is(err, cause)) {
+			c.fail(called, fmt.Sprintf("the error %q, or what was asked for", context.DeadlineExceeded), "the error %q", err)
+		}
+		if err == nil {
+			takes = min(takes, took)
+		}
+		return err != nil && took < takes/2
+	}
+	measure := func() (quick bool) {
+		call(3 * c.patience)
+		start := time.Now()
+		_ = bytes.Clone(o.bytes)
+		copying = min(copying, time.Since(start))
+		return takes < interruptible+8*copying
+	}
+	for i := range 4 { // a quick call is interrupted at several times: what it returns has to be right
+		if quick := measure(); !quick {
+			break
+		}
+		call(max(1, takes*time.Duration(1+i)/4))
+		if i == 3 {
+			return
+		}
+	}
+	const tries = 20
+	for range tries {
+		if call(takes/8) && (measure() || measure() || call(takes/8)) || takes < interruptible+8*copying {
+			return
+		}
+	}
+	c.fail(fmt.Sprintf("%s at an eighth of the %v that it takes, %d times", called, takes, tries), "that it returns soon after", "no return before it was done")
+}
+
+// interruptedPutIsAllOrNothing looks for what an interrupted Put has left: under the id that it returned with the error, and under
+// the ids between those of other Puts, if ids are numbers.
+func interruptedPutIsAllOrNothing(c *storeCase) {
+	s := c.store()
+	large := sizedBody(storage.MinBody/8, 0)
+	start := time.Now()
+	first := c.put(s, large)
+	takes := time.Since(start)
+	whole := func(called string, ids []string) {
+		c.Helper()
+		for i, body := range c.getMany(s, called, ids) {
+			if body != nil && string(body) != large && !slices.Contains([]string{"before", "after"}, string(body)) {
+				c.report(mismatch(called, ids[i], body, large))
+			}
+		}
+	}
+	for i := range 7 {
+		before := c.put(s, "before")
+		called := "Put of a large body, interrupted"
+		var ids []string
+		c.at(called, func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, max(1, takes>>i))
+			defer cancel()
+			id, err := s.Put(ctx, []byte(large))
+			if id != "" || err == nil {
+				ids = append(ids, id)
+			}
+			return nil
+		})
+		after := c.put(s, "after")
+		from, _ := strconv.ParseInt(before, 10, 64)
+		to, err := strconv.ParseInt(after, 10, 64)
+		for id := from + 1; err == nil && id < min(to, from+100); id++ {
+			ids = append(ids, strconv.FormatInt(id, 10))
+		}
+		whole(called, ids)
+		c.expect(s, called, after, "after")
+		c.makeRoom(s, first)
+	}
+}

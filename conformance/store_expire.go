@@ -1,0 +1,183 @@
+package conformance
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/backplane-go/backplane/storage"
+)
+
+var expireChecks = []check[*storeCase]{
+	{"ExpireKeepsTheYoung", "Expire removes what was put longer than age ago, and nothing else, whatever the age. Slower nodes are still " +
+		"about to read the rest.", expireKeepsTheYoung},
+	{"ExpireRemovesTheOld", "Expire removes what was put longer than age ago, and no store finds it any more, also one that has read it before. The place would " +
+		"otherwise grow for ever.", expireRemovesTheOld},
+	{"ExpireGoesByAge", "Expire removes all that was put longer than age ago, however much that is, and nothing that is younger. Age counts from " +
+		"Put, whoever reads, in the unit of the argument.", expireGoesByAge},
+	{"ExpireOfNothing", "Expire of an empty store is no error, and neither is expiring again. All nodes expire, each in its own time.", expireOfNothing},
+	{"BodiesLiveTheirTime", "A body with a time to live can be read until that has passed since its Put, and is gone when half as much again has passed, " +
+		"whoever reads it and whatever is put meanwhile.", bodiesLiveTheirTime},
+}
+
+// expirable returns a store that has to expire its bodies.
+func (c *storeCase) expirable() storage.Store {
+	c.Helper()
+	if c.harness.NewShortLived != nil {
+		c.Skip("StoreHarness.NewShortLived is set: bodies have a time to live, and Expire may do nothing")
+	}
+	return c.store()
+}
+
+func expireKeepsTheYoung(c *storeCase) {
+	s := c.store()
+	bodies := numberedBodies("young", c.affordable(1500, s))
+	ids := c.putMany(s, bodies)
+	time.Sleep(clockTick) // so that they are not of this very moment, by any clock
+	const day = 24 * time.Hour
+	for _, age := range []time.Duration{time.Minute, time.Hour, time.Hour + time.Nanosecond, day, 30 * day, 40 * day, 365 * day, math.MaxInt64} {
+		c.expire(s, age)
+		called := fmt.Sprintf("Put %d bodies, Expire %v", len(bodies), age)
+		for i, body := range c.getMany(s, called, ids) {
+			c.report(mismatch(called, ids[i], body, bodies[i]))
+		}
+	}
+}
+
+// expireUntilGone expires all bodies until id is not found: a body that was put this very instant is no older
+// than zero, and the clock is perhaps another machine's.
+func (c *storeCase) expireUntilGone(s storage.Store, id string) {
+	c.Helper()
+	called := "Put, Expire 0 again and again"
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		c.expire(s, 0)
+		body := c.find(storeReaders(s)[0], called, []string{id})[0]
+		if body == nil {
+			return
+		}
+		if time.Since(start) > c.patience {
+			c.fail(fmt.Sprintf("%s for %v, Get %s", called, c.patience, quote(id)), "storage.ErrNotFound", "%s", showBody(body))
+		}
+	}
+}
+
+func expireRemovesTheOld(c *storeCase) {
+	one, two := c.expirable(), c.store()
+	bodies := []string{"old", "", sizedBody(1<<16, 0), sizedBody(1<<20, 0)}
+	ids := append(c.write(storeWriters(one)[0], bodies...), c.write(quickest(storeWriters(two)), bodies...)...)
+	for _, s := range []storage.Store{one, two} {
+		for _, r := range storeReaders(s) {
+			c.read(r, "Put", ids, append(bodies, bodies...)...)
+		}
+	}
+	c.expireUntilGone(one, ids[0])
+	c.expireUntilGone(one, ids[len(ids)-1])
+	c.wantNotFound(one, "Put, Get, Expire", ids...)
+	c.wantNotFound(two, "Put, Get, Expire in another store", ids...)
+	c.expect(one, "Put, Expire, Put", c.put(one, "new"), "new")
+}
+
+// clockTick is how coarse the clock of a store may be.
+const clockTick = 100 * time.Millisecond
+
+// apart is how far old and young bodies are apart. A short time is enough for a precise clock on a fast machine. Those of more than a second are
+// little more than whole ones, which shows a store that rounds.
+var apart = []time.Duration{25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond,
+	1100 * time.Millisecond, 2100 * time.Millisecond, 4100 * time.Millisecond, 8100 * time.Millisecond, 16100 * time.Millisecond}
+
+// expireGoesByAge expires at an age between those of old and young bodies, several times in a row: a clock of whole seconds is right by accident in
+// some of them, but not in all. The time between old and young grows if a coarse clock may be the cause of a mistake, or if the machine was too slow.
+func expireGoesByAge(c *storeCase) {
+	s := c.expirable()
+	many := c.affordable(10_500, s)
+	many = c.scale(many, 10*many)
+	for i, apart := range apart {
+		rounds, n := 4+i/5*2, many
+		for rounds > 0 && c.expireBetween(s, n, apart, apart*time.Duration(1+rounds%2*4)/8) {
+			rounds--
+			n = 20
+		}
+		if rounds == 0 {
+			return
+		}
+	}
+	c.Skipf("nothing proven: it takes longer than %v to Put and to Expire", apart[len(apart)-1]/2)
+}
+
+// expireBetween puts old and young bodies so far apart and expires at that age when the young ones have waited. It fails after a mistake that no clock excuses, and
+// tells whether there was none.
+func (c *storeCase) expireBetween(s storage.Store, many int, apart, wait time.Duration) (proven bool) {
+	c.Helper()
+	bodies := numberedBodies("old", many)
+	old := c.putMany(s, bodies)
+	before := time.Now()
+	old, bodies = append(old, c.put(s, "the last old one")), append(bodies, "the last old one")
+	since := time.Now()
+	time.Sleep(apart)
+	youngest := time.Now()
+	young := c.write(quickest(storeWriters(s)), numberedBodies("young", 20)...)
+	young = append(young, c.put(s, "young 20"))
+	for _, r := range storeReaders(s) { // which must not make them younger
+		c.read(r, "Put", old[many-1:], bodies[many-1:]...)
+	}
+	time.Sleep(max(0, wait-time.Since(youngest)))
+	called := fmt.Sprintf("Put %d bodies, wait %v, Put %d others, wait %v, Expire %[2]v", len(old), apart, len(young), time.Since(youngest).Round(time.Millisecond))
+
+	late := time.Since(since) > apart+clockTick // what is old has to be removed by any clock
+	var meanwhile []string
+	expired := make(chan struct{})
+	putting := c.meanwhile(func() error {
+		for i := range 1000 {
+			id, err := s.Put(c.Context(), fmt.Append(nil, "young ", len(young)+i))
+			if err != nil {
+				return err
+			}
+			meanwhile = append(meanwhile, id)
+			select {
+			case <-expired:
+				return nil
+			default:
+			}
+		}
+		return nil
+	})
+	c.expire(s, apart)
+	early := time.Since(youngest) < apart-clockTick // what is young has to be kept by any clock
+	slow := time.Since(youngest) >= apart || time.Since(before) >= 2*apart
+	close(expired)
+	if err := putting(); err != nil {
+		c.report(failed("Put while another goroutine expires", err))
+	}
+	young = append(young, meanwhile...)
+	for i, body := range c.getMany(s, called, young) {
+		if w := mismatch(called, young[i], body, fmt.Sprint("young ", i)); w != nil {
+			if early {
+				c.report(w)
+			}
+			return false
+		}
+	}
+	if left := c.getMany(s, called, old); slices.ContainsFunc(left, func(body []byte) bool { return body != nil }) {
+		left = slices.DeleteFunc(left, func(body []byte) bool { return body == nil })
+		if late {
+			c.fail(called+", Get those that are old", "storage.ErrNotFound for each", "%d of them, such as %s", len(left), showBody(left[0]))
+		}
+		return false
+	}
+	return !slow
+}
+
+func expireOfNothing(c *storeCase) {
+	one, two := c.store(), c.store()
+	id := c.put(one, "x")
+	if c.harness.NewShortLived == nil {
+		c.expireUntilGone(one, id)
+	}
+	for _, s := range []storage.Store{one, two, c.store()} {
+		c.expire(s, time.Hour)
+		if c.harness.NewShortLived == nil {
+			c.expire(s, 0)
+		}
+	}
+}

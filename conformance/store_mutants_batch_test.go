@@ -1,0 +1,340 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/storage"
+)
+
+// answers are what many ids are answered with: bodies, or sizes and bodies, one for each id in their order unless there is a bug.
+type answers[T any] struct {
+	ids []string
+	all []T
+	is  func(T) bool // there is a body
+}
+
+// answerFlaw returns the answers with a bug.
+type answerFlaw[T any] func(a answers[T]) []T
+
+// answerFlaws are the same for GetAll and GetUpTo.
+func answerFlaws[T any]() map[string]answerFlaw[T] {
+	flaws := map[string]answerFlaw[T]{
+		"returns what it finds, one after the other": func(a answers[T]) (found []T) {
+			for _, one := range a.all {
+				if a.is(one) {
+					found = append(found, one)
+				}
+			}
+			return found
+		},
+		"returns what it finds, one after the other, and the rest at the end": func(a answers[T]) []T {
+			all := slices.Clone(a.all)
+			slices.SortStableFunc(all, func(x, y T) int {
+				if a.is(x) == a.is(y) {
+					return 0
+				} else if a.is(x) {
+					return -1
+				}
+				return 1
+			})
+			return all
+		},
+		"drops the unknown at the end": func(a answers[T]) []T {
+			all := a.all
+			for len(all) > 0 && !a.is(all[len(all)-1]) {
+				all = all[:len(all)-1]
+			}
+			return all
+		},
+		"answers an id once": func(a answers[T]) (found []T) {
+			seen := make(map[string]bool)
+			for i, id := range a.ids {
+				if !seen[id] {
+					found = append(found, a.all[i])
+				}
+				seen[id] = true
+			}
+			return found
+		},
+		"answers an id once and nothing the second time": func(a answers[T]) []T {
+			seen := make(map[string]bool)
+			for i, id := range a.ids {
+				if seen[id] {
+					a.all[i] = a.none()
+				}
+				seen[id] = true
+			}
+			return a.all
+		},
+		"answers in the order of ids": func(a answers[T]) []T {
+			order := make([]int, len(a.ids))
+			for i := range order {
+				order[i] = i
+			}
+			slices.SortStableFunc(order, func(x, y int) int {
+				if a.ids[x] < a.ids[y] {
+					return -1
+				} else if a.ids[x] > a.ids[y] {
+					return 1
+				}
+				return 0
+			})
+			found := make([]T, len(a.all))
+			for i, k := range order {
+				found[i] = a.all[k]
+			}
+			return found
+		},
+	}
+	for _, most := range []int{1, 100, 999, 1000, 5000, 32_767, 65_535} {
+		flaws[fmt.Sprintf("answers no more than %d", most)] = func(a answers[T]) []T { return a.all[:min(most, len(a.all))] }
+	}
+	for _, n := range []int{2, 100, 1000, 4999, 65_536} {
+		flaws[fmt.Sprintf("swaps the answers from %d on", n)] = func(a answers[T]) []T {
+			for i := n; i < len(a.all); i += n {
+				a.all[i-1], a.all[i] = a.all[i], a.all[i-1]
+			}
+			return a.all
+		}
+	}
+	for _, page := range []int{100, 1000, 10_000} {
+		flaws[fmt.Sprintf("begins each page of %d with the first ones", page)] = func(a answers[T]) []T {
+			for i := page; i < len(a.all); i++ {
+				a.all[i] = a.all[i%page]
+			}
+			return a.all
+		}
+		flaws[fmt.Sprintf("loses the answers of the last page of %d that is not full", page)] = func(a answers[T]) []T {
+			for i := len(a.all) / page * page; i < len(a.all) && len(a.all) > page; i++ {
+				a.all[i] = a.none()
+			}
+			return a.all
+		}
+	}
+	return flaws
+}
+
+// none returns an answer for an unknown id.
+func (a answers[T]) none() (none T) {
+	for _, one := range a.all {
+		if !a.is(one) {
+			return one
+		}
+	}
+	if f, ok := any(&none).(*storage.Found); ok {
+		f.Size = storage.NotFound
+	}
+	return none
+}
+
+func storeBatchMutants() []mutant[conformance.StoreHarness] {
+	all := []mutant[conformance.StoreHarness]{
+		puttingAll("returns the ids backwards", func(ids []string) []string { slices.Reverse(ids); return ids }),
+		puttingAll("returns the ids sorted as text", func(ids []string) []string { slices.Sort(ids); return ids }),
+		breaksStore("PutAllIsPut", "fails without bodies", func(_ *testing.T, s *store) {
+			s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
+				if len(bodies) == 0 {
+					return nil, errors.New("syntax error at or near )")
+				}
+				return s.plainPutAll(ctx, bodies)
+			}
+		}),
+		breaksStore("PutAllIsPut", "keeps equal bodies once", func(_ *testing.T, s *store) {
+			s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
+				seen := make(map[string]string)
+				for _, body := range bodies {
+					if seen[string(body)] == "" {
+						seen[string(body)], err = s.Store.Put(ctx, body)
+					}
+					ids = append(ids, seen[string(body)])
+				}
+				return ids, err
+			}
+		}),
+		breaksStore("GetAllIsGet", "fails as a whole", func(_ *testing.T, s *store) {
+			s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
+				for _, id := range ids {
+					body, err := s.Store.Get(ctx, id)
+					if err != nil {
+						return nil, err
+					}
+					bodies = append(bodies, body)
+				}
+				return bodies, nil
+			}
+		}),
+		breaksStore("GetAllIsGet", "fails if none is known", func(_ *testing.T, s *store) {
+			s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
+				bodies, err := s.plainGetAll(ctx, ids)
+				if len(ids) > 0 && !slices.ContainsFunc(bodies, func(b []byte) bool { return b != nil }) {
+					err = storage.ErrNotFound
+				}
+				return bodies, err
+			}
+		}),
+	}
+	for _, most := range []int{100, 999, 1000, 5000, 32_767, 65_535} {
+		all = append(all,
+			breaksStore("PutAllIsPut", fmt.Sprintf("fails with more than %d bodies", most), func(_ *testing.T, s *store) {
+				s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
+					if len(bodies) > most {
+						return nil, errors.New("too many parameters")
+					}
+					return s.plainPutAll(ctx, bodies)
+				}
+			}),
+			breaksStore("GetAllIsGet", fmt.Sprintf("fails with more than %d ids", most), func(_ *testing.T, s *store) {
+				s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
+					if len(ids) > most {
+						return nil, errors.New("too many parameters")
+					}
+					return s.plainGetAll(ctx, ids)
+				}
+			}))
+	}
+	for _, n := range []int{1, 2, 100, 1000, 5000, 65_536} {
+		all = append(all,
+			puttingAll(fmt.Sprintf("returns the first id again for body %d", n), func(ids []string) []string {
+				if n < len(ids) {
+					ids[n] = ids[0]
+				}
+				return ids
+			}),
+			puttingAll(fmt.Sprintf("swaps the ids around body %d", n), func(ids []string) []string {
+				if n < len(ids) {
+					ids[n], ids[n-1] = ids[n-1], ids[n]
+				}
+				return ids
+			}),
+			puttingAll(fmt.Sprintf("loses body %d", n), func(ids []string) []string {
+				if n < len(ids) {
+					ids[n] = "lost"
+				}
+				return ids
+			}))
+	}
+	for _, page := range []int{100, 1000} {
+		all = append(all, puttingAll(fmt.Sprintf("returns the pages of %d in another order", page), func(ids []string) []string {
+			if len(ids) > page {
+				ids = append(slices.Clone(ids[page:]), ids[:page]...)
+			}
+			return ids
+		}))
+	}
+	for bug, flaw := range answerFlaws[[]byte]() {
+		all = append(all, breaksStore("GetAllIsGet", bug, func(_ *testing.T, s *store) {
+			s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
+				bodies, err := s.plainGetAll(ctx, ids)
+				return flaw(answers[[]byte]{ids, bodies, func(b []byte) bool { return b != nil }}), err
+			}
+		}))
+	}
+	return all
+}
+
+func puttingAll(bug string, change func(ids []string) []string) mutant[conformance.StoreHarness] {
+	return breaksStore("PutAllIsPut", bug, func(_ *testing.T, s *store) {
+		s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
+			ids, err := s.plainPutAll(ctx, bodies)
+			return change(ids), err
+		}
+	})
+}
+
+func storeSizerMutants() []mutant[conformance.StoreHarness] {
+	all := []mutant[conformance.StoreHarness]{
+		breaksStore("GetUpToLeavesLargeBodies", "ignores the limit", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, _ int) ([]storage.Found, error) {
+				return s.plainGetUpTo(ctx, ids, 1<<40)
+			}
+		}),
+		breaksStore("GetUpToLeavesLargeBodies", "has a limit of 32 bits", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				return s.plainGetUpTo(ctx, ids, int(int32(limit)))
+			}
+		}),
+		breaksStore("GetUpToLeavesLargeBodies", "has a limit for all together", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				found, err := s.plainGetUpTo(ctx, ids, limit)
+				for i := range found {
+					if limit -= len(found[i].Body); limit < 0 {
+						found[i].Body = nil
+					}
+				}
+				return found, err
+			}
+		}),
+		breaksStore("GetUpToLeavesLargeBodies", "reads bodies and drops them", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				found, err := s.plainGetUpTo(ctx, ids, 1<<40)
+				for i := range found {
+					if found[i].Size > limit {
+						found[i].Body = nil
+					}
+				}
+				return found, err
+			}
+		}),
+		breaksStore("GetUpToLeavesLargeBodies", "reads a body to tell its size", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				found, err := s.plainGetUpTo(ctx, ids, limit)
+				for i, f := range found {
+					if f.Size > limit && f.Size > 4<<20 {
+						body, _ := s.Store.Get(ctx, ids[i])
+						found[i].Size = len(body)
+					}
+				}
+				return found, err
+			}
+		}),
+		finding("GetUpToLeavesLargeBodies", "tells the limit in place of the size", func(found *storage.Found, limit int) {
+			found.Size = min(found.Size, limit)
+		}),
+		finding("GetUpToLeavesLargeBodies", "returns the beginning of a large body", func(found *storage.Found, limit int) {
+			if found.Size > limit {
+				found.Body = make([]byte, limit)
+			}
+		}),
+		finding("GetUpToLeavesLargeBodies", "returns empty large bodies", func(found *storage.Found, limit int) {
+			if found.Size > limit {
+				found.Body = []byte{}
+			}
+		}),
+		finding("GetUpToLeavesLargeBodies", "takes large bodies for unknown", func(found *storage.Found, limit int) {
+			if found.Size > limit {
+				found.Size = storage.NotFound
+			}
+		}),
+		finding("GetUpToLeavesLargeBodies", "tells whole kilobytes", func(found *storage.Found, limit int) {
+			if found.Size > limit && found.Size > 1024 {
+				found.Size = (found.Size + 1023) / 1024 * 1024
+			}
+		}),
+	}
+	for _, from := range []int{0, 100, 4096, 1 << 16, 1 << 20, 2 << 20} {
+		for bug, by := range map[string]int{"one byte too few": -1, "one byte too many": 1} {
+			all = append(all, breaksStore("GetUpToLeavesLargeBodies", fmt.Sprintf("has a limit of %s from %d on", bug, from), func(_ *testing.T, s *store) {
+				s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+					if limit >= from && limit < 1<<40 {
+						limit += by
+					}
+					return s.plainGetUpTo(ctx, ids, limit)
+				}
+			}))
+		}
+	}
+	for bug, flaw := range answerFlaws[storage.Found]() {
+		all = append(all, breaksStore("GetUpToIsGet", bug, func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				found, err := s.plainGetUpTo(ctx, ids, limit)
+				return flaw(answers[storage.Found]{ids, found, func(f storage.Found) bool { return f.Size != storage.NotFound }}), err
+			}
+		}))
+	}
+	return all
+}

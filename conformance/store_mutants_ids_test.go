@@ -1,0 +1,294 @@
+package conformance_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/storage/memory"
+)
+
+// kinds are ids of different kinds.
+var kinds = map[string]func(n int) string{
+	"number": strconv.Itoa,
+	"hex":    func(n int) string { return hash(n)[:32] },
+	"UUID": func(n int) string {
+		h := hash(n)
+		return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-a" + h[17:20] + "-" + h[20:32]
+	},
+	"base64": func(n int) string {
+		sum := sha256.Sum256([]byte{byte(n), byte(n >> 8), byte(n >> 16)})
+		return base64.RawURLEncoding.EncodeToString(sum[:16])
+	},
+	"padded":    func(n int) string { return fmt.Sprintf("%020d", n) },
+	"key":       func(n int) string { return fmt.Sprintf("Body:%d:x", n) },
+	"file":      func(n int) string { return fmt.Sprintf("2026/a%d.bin", n) },
+	"timestamp": func(n int) string { return fmt.Sprintf("%d-%d", time.Now().UnixMilli(), n) },
+}
+
+func hash(n int) string { return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, n))) }
+
+// similar returns a mutant that takes ids for the same if they are after change.
+func similar(bug, kind string, change func(string) string) mutant[conformance.StoreHarness] {
+	return shelved("IDsAreExact", fmt.Sprintf("%s (%s)", bug, kind), func(sh *shelf) {
+		sh.name = func(_ *shelf, n int, _ []byte) string { return kinds[kind](n) }
+		sh.find = func(sh *shelf, id string) string {
+			if sh.bodies[id] != nil {
+				return id
+			}
+			id = change(id)
+			for _, k := range sh.bodies {
+				if change(k.id) == id {
+					return k.id
+				}
+			}
+			return ""
+		}
+	})
+}
+
+func storeIdMutants() []mutant[conformance.StoreHarness] {
+	all := []mutant[conformance.StoreHarness]{
+		naming("IDsAreShortText", "gives ids of 256 bytes", func(_ *shelf, n int, _ []byte) string { return fmt.Sprintf("%0256d", n) }),
+		naming("IDsAreShortText", "gives ids that are no text", func(_ *shelf, n int, _ []byte) string { return "\xff" + strconv.Itoa(n) }),
+		naming("IDsAreShortText", "gives ids with NUL", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n) + "\x00" }),
+		naming("IDsAreShortText", "gives an empty id to empty bodies", func(_ *shelf, n int, body []byte) string {
+			if len(body) == 0 {
+				return ""
+			}
+			return strconv.Itoa(n)
+		}),
+		naming("IDsAreShortText", "makes ids of bodies", func(_ *shelf, n int, body []byte) string { return fmt.Sprintf("%x", body) }),
+		naming("IDsAreNotReused", "names bodies by their content", func(_ *shelf, _ int, body []byte) string { return fmt.Sprintf("%x", sha256.Sum256(body)) }),
+		naming("IDsAreNotReused", "names large bodies by their content", func(_ *shelf, n int, body []byte) string {
+			if len(body) >= 1<<20 {
+				return fmt.Sprintf("%x", sha256.Sum256(body))
+			}
+			return strconv.Itoa(n)
+		}),
+		naming("IDsAreNotReused", "gives three ids in turn", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n % 3) }),
+		naming("IDsAreNotReused", "gives 100 ids in turn", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n % 100) }),
+		naming("IDsAreNotReused", "gives 5,000 ids in turn", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n % 5000) }),
+		naming("IDsAreNotReused", "has ids of 12 bits", func(_ *shelf, n int, _ []byte) string { return hash(n)[:3] }),
+		naming("IDsAreNotReused", "gives the time in milliseconds", func(*shelf, int, []byte) string { return strconv.FormatInt(time.Now().UnixMilli(), 10) }),
+		naming("IDsAreNotReused", "repeats the id of the 5,000th body", func(_ *shelf, n int, _ []byte) string {
+			if n == 5000 {
+				return "4999"
+			}
+			return strconv.Itoa(n)
+		}),
+		naming("IDsAreNotReused", "counts from 1 when it is empty", func(sh *shelf, _ int, _ []byte) string {
+			if len(sh.bodies) == 0 {
+				sh.puts = 1
+			}
+			return strconv.Itoa(sh.puts)
+		}),
+		naming("IDsAreNotReused", "gives the smallest free number", func(sh *shelf, _ int, _ []byte) string {
+			n := 1
+			for sh.bodies[strconv.Itoa(n)] != nil {
+				n++
+			}
+			return strconv.Itoa(n)
+		}),
+		perStore("IDsAreNotReused", "counts from 1 in each process", func(_, n int) string { return strconv.Itoa(n) }),
+		perStore("IDsAreNotReused", "names two processes alike", func(store, n int) string { return fmt.Sprintf("%d-%d", store%2, n) }),
+		breaksStore("UnknownIDIsNotFound", "has its own error", func(_ *testing.T, s *store) {
+			s.get = func(ctx context.Context, id string) ([]byte, error) {
+				body, err := s.Store.Get(ctx, id)
+				if err != nil && ctx.Err() == nil {
+					err = errors.New("no rows in result set")
+				}
+				return body, err
+			}
+		}),
+		breaksStore("UnknownIDIsNotFound", "returns an empty body", func(_ *testing.T, s *store) {
+			s.get = func(ctx context.Context, id string) ([]byte, error) {
+				body, err := s.Store.Get(ctx, id)
+				if errors.Is(err, storage.ErrNotFound) {
+					err = nil
+				}
+				return body, err
+			}
+		}),
+		breaksStore("UnknownIDIsNotFound", "returns empty bodies from GetAll", func(_ *testing.T, s *store) {
+			s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
+				bodies, err := s.plainGetAll(ctx, ids)
+				for i := range bodies {
+					bodies[i] = append([]byte{}, bodies[i]...)
+				}
+				return bodies, err
+			}
+		}),
+		finding("UnknownIDIsNotFound", "takes what is not there for an empty body", func(found *storage.Found, _ int) {
+			if found.Size == storage.NotFound {
+				*found = storage.Found{Body: []byte{}}
+			}
+		}),
+		breaksStore("UnknownIDIsNotFound", "calls it a syntax error in Get", func(_ *testing.T, s *store) {
+			s.get = func(ctx context.Context, id string) ([]byte, error) {
+				if _, err := strconv.ParseInt(id, 10, 64); err != nil {
+					return nil, err
+				}
+				return s.Store.Get(ctx, id)
+			}
+		}),
+		breaksStore("UnknownIDIsNotFound", "calls it a syntax error in GetAll", func(_ *testing.T, s *store) {
+			s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
+				for _, id := range ids {
+					if _, err := strconv.ParseInt(id, 10, 64); err != nil {
+						return nil, err
+					}
+				}
+				return s.plainGetAll(ctx, ids)
+			}
+		}),
+		breaksStore("UnknownIDIsNotFound", "has an error for long ids", func(_ *testing.T, s *store) {
+			s.get = func(ctx context.Context, id string) ([]byte, error) {
+				if len(id) > 255 {
+					return nil, errors.New("file name too long")
+				}
+				return s.Store.Get(ctx, id)
+			}
+		}),
+		shelved("UnknownIDIsNotFound", "takes an id for a pattern", func(sh *shelf) {
+			sh.find = func(sh *shelf, id string) string {
+				for name := range sh.bodies {
+					if ok, _ := path.Match(id, name); ok || id == "%" {
+						return name
+					}
+				}
+				return id
+			}
+		}),
+		similar("ignores case", "hex", strings.ToLower), similar("ignores case", "UUID", strings.ToUpper), similar("ignores case", "base64", strings.ToLower), similar("ignores case", "key", strings.ToLower),
+		similar("folds case as Unicode does", "key", func(id string) string {
+			return strings.Map(func(r rune) rune {
+				least := r
+				for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+					least = min(least, next)
+				}
+				return least
+			}, id)
+		}),
+		similar("trims spaces", "number", strings.TrimSpace), similar("trims spaces", "hex", strings.TrimSpace), similar("trims spaces at the end", "base64", func(id string) string { return strings.TrimRight(id, " ") }),
+		similar("trims the end of the line", "key", func(id string) string { return strings.TrimSuffix(id, "\n") }),
+		similar("ends at NUL", "number", func(id string) string { before, _, _ := strings.Cut(id, "\x00"); return before }),
+		similar("trims leading zeros", "number", func(id string) string { return strings.TrimLeft(id, "0") }),
+		similar("trims leading zeros", "padded", func(id string) string { return strings.TrimLeft(id, "0") }),
+		similar("parses a sign", "number", func(id string) string { return strings.TrimPrefix(id, "+") }),
+		similar("parses any base", "number", anyBase), similar("parses floating point", "number", floating),
+		similar("has 32 bits", "number", bits(32)), similar("has 64 bits", "number", func(id string) string {
+			n := uint64(0)
+			for _, c := range []byte(id) {
+				if c < '0' || c > '9' {
+					return id
+				}
+				n = n*10 + uint64(c-'0')
+			}
+			return strconv.FormatUint(n, 10)
+		}),
+		similar("reads digits until something else comes", "number", func(id string) string {
+			return id[:len(id)-len(strings.TrimLeft(id, "0123456789"))]
+		}),
+		similar("reads all digits", "number", func(id string) string { return strings.Map(asciiDigit, id) }),
+		similar("drops dashes", "UUID", func(id string) string { return strings.ReplaceAll(id, "-", "") }),
+		similar("drops braces", "UUID", func(id string) string { return strings.Trim(id, "{}") }),
+		similar("drops urn:uuid:", "UUID", func(id string) string { return strings.TrimPrefix(id, "urn:uuid:") }),
+		similar("ignores padding", "base64", func(id string) string { return strings.TrimRight(id, "=") }),
+		similar("ignores the last bits", "base64", func(id string) string {
+			raw, err := base64.RawURLEncoding.DecodeString(id)
+			if err != nil {
+				return id
+			}
+			return string(raw)
+		}),
+		similar("ignores the alphabet", "base64", strings.NewReplacer("-", "+", "_", "/").Replace),
+		similar("decodes percent signs", "file", func(id string) string { text, _ := url.PathUnescape(id); return text }),
+		similar("decodes percent signs", "key", func(id string) string { text, _ := url.QueryUnescape(id); return text }),
+		similar("cleans paths", "file", path.Clean), similar("takes the last part of a path", "hex", path.Base), similar("ends at ?", "file", func(id string) string { before, _, _ := strings.Cut(id, "?"); return before }),
+		similar("takes \\ for /", "file", func(id string) string { return strings.ReplaceAll(id, `\`, "/") }),
+		similar("has normal form NFKC", "hex", func(id string) string {
+			return strings.Map(func(r rune) rune {
+				if r > 0xff00 && r < 0xff5f {
+					return r - 0xfee0
+				}
+				return r
+			}, id)
+		}),
+		similar("drops what is invisible", "hex", func(id string) string {
+			return strings.NewReplacer("\u200b", "", "\ufeff", "", "\u00ad", "").Replace(id)
+		}),
+		similar("compares 8 bytes", "hex", func(id string) string { return id[:min(len(id), 8)] }),
+		similar("compares all but the first byte", "hex", func(id string) string { return id[min(len(id), 1):] }),
+	}
+	for kind := range kinds {
+		all = append(all, shelved("IDsAreExact", "ignores quotes ("+kind+")", func(sh *shelf) {
+			sh.name = func(_ *shelf, n int, _ []byte) string { return kinds[kind](n) }
+			sh.find = func(_ *shelf, id string) string { return strings.Trim(id, `"'`) }
+		}))
+	}
+	return all
+}
+
+func naming(check, bug string, name func(sh *shelf, n int, body []byte) string) mutant[conformance.StoreHarness] {
+	return shelved(check, bug, func(sh *shelf) { sh.name = name })
+}
+
+// perStore returns a mutant whose stores give ids of their own.
+func perStore(check, bug string, name func(store, n int) string) mutant[conformance.StoreHarness] {
+	return mutant[conformance.StoreHarness]{check, bug, func(*testing.T) conformance.StoreHarness {
+		stores, inner := 0, make(map[string]string)
+		return storeHarnessOn(memory.NewStore(), func(s *store) {
+			stores++
+			number, n := stores, 0
+			s.put = func(ctx context.Context, body []byte) (string, error) {
+				id, err := s.Store.Put(ctx, body)
+				n++
+				inner[name(number, n)] = id
+				return name(number, n), err
+			}
+			s.get = func(ctx context.Context, id string) ([]byte, error) { return s.Store.Get(ctx, inner[id]) }
+		})
+	}}
+}
+
+func anyBase(id string) string {
+	if n, err := strconv.ParseInt(id, 0, 64); err == nil {
+		return strconv.FormatInt(n, 10)
+	}
+	return id
+}
+
+func floating(id string) string {
+	if n, err := strconv.ParseFloat(id, 64); err == nil {
+		return strconv.FormatFloat(n, 'g', -1, 64)
+	}
+	return id
+}
+
+func bits(bits int) func(string) string {
+	return func(id string) string {
+		if n, err := strconv.ParseInt(id, 10, 64); err == nil {
+			return strconv.FormatInt(n&(1<<bits-1), 10)
+		}
+		return id
+	}
+}
+
+func asciiDigit(r rune) rune {
+	if unicode.IsDigit(r) && r >= '\u0660' && r <= '\u0669' {
+		return r - '\u0660' + '0'
+	}
+	return r
+}

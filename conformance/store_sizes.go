@@ -1,0 +1,130 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/backplane-go/backplane/storage"
+)
+
+var sizeChecks = []check[*storeCase]{
+	{"BodiesOfAnySize", "A store keeps bodies of up to 64 MiB (storage.MinBody), whole and byte by byte. A size at which servers and drivers " +
+		"begin to cut, to divide or to store elsewhere must not show.", bodiesOfAnySize},
+	{"OversizeIsKeptOrRefused", "A body of more than 64 MiB is kept whole or refused with an error, never cut; so is a batch with such a body in it. A cut message " +
+		"cannot be read, and its publisher learns nothing of it.", oversizeIsKeptOrRefused},
+}
+
+// smallSizes are around those at which lengths need another byte, and pages and buffers end.
+var smallSizes = []int{0, 1, 2, 127, 128, 255, 256, 1023, 1024, 2000, 2048, 4095, 4096, 4097, 7999, 8000, 8191, 8192, 16383, 16384, 32767, 32768, 65535, 65536, 65537,
+	100_000, 1 << 18, 1 << 19, 1<<20 - 1, 1 << 20, 1<<20 + 1}
+
+// largeSizes are put one at a time.
+var largeSizes = []int{1 << 21, 5 << 20, 1<<24 - 1, 1 << 24, 1<<24 + 1, storage.MinBody}
+
+// bodiesOfAnySize goes through the sizes once for each way to put. What Put has kept is read with Get and GetUpTo, what PutAll has
+// kept with GetAll.
+func bodiesOfAnySize(c *storeCase) {
+	one, two := c.store(), c.store()
+	var small []string
+	for i, size := range smallSizes {
+		small = append(small, sizedBody(size, i))
+	}
+	ids := make([]string, len(small))
+	c.each("Put bodies of many sizes", len(small), func(ctx context.Context, i int) *wrong {
+		id, err := one.Put(ctx, []byte(small[i]))
+		if err != nil {
+			return failed(fmt.Sprintf("Put of %d bytes", len(small[i])), err)
+		}
+		ids[i] = id
+		return nil
+	})
+	for _, r := range storeReaders(two) {
+		c.read(r, "Put bodies of many sizes", ids, small...)
+	}
+	for _, w := range storeWriters(one)[1:] {
+		mixed := slices.Clone(small)
+		slices.Reverse(mixed[:len(mixed)/2]) // large and small ones by turns
+		for _, r := range storeReaders(two) {
+			c.read(r, w.called+" of bodies of many sizes", c.write(w, mixed...), mixed...)
+		}
+	}
+	for _, size := range largeSizes {
+		for _, w := range storeWriters(one) {
+			c.wantLarge(one, two, w, size)
+		}
+	}
+}
+
+// wantLarge puts a large body, in a batch between two small ones, and reads it.
+func (c *storeCase) wantLarge(one, two storage.Store, w storeWriter, size int) {
+	c.Helper()
+	bodies := []string{sizedBody(size, 7)}
+	called := fmt.Sprintf("%s of %d bytes", w.called, size)
+	all := storeReaders(two)
+	if w.called == "PutAll" {
+		bodies = []string{"before", bodies[0], "after"}
+		all = all[1:2]
+	} else if len(all) > 1 {
+		all = slices.DeleteFunc(all, func(r storeReader) bool { return r.called == "GetAll" })
+	}
+	ids := c.write(storeWriter{called, w.put}, bodies...)
+	for _, r := range all {
+		c.read(r, called, ids, bodies...)
+	}
+	if size >= 1<<24 {
+		c.makeRoom(one, ids[0])
+	}
+}
+
+// makeRoom expires all bodies, unless they have a time to live. That it works is a check of its own.
+func (c *storeCase) makeRoom(s storage.Store, id string) {
+	c.Helper()
+	if c.harness.NewShortLived != nil {
+		return
+	}
+	for start := time.Now(); time.Since(start) < c.patience; time.Sleep(time.Millisecond) {
+		var body []byte
+		if c.call("Expire 0, Get", func(ctx context.Context) (err error) {
+			if err = s.Expire(ctx, 0); err == nil {
+				body, err = s.Get(ctx, id)
+			}
+			return err
+		}) != nil || body == nil {
+			return
+		}
+	}
+}
+
+func oversizeIsKeptOrRefused(c *storeCase) {
+	s := c.store()
+	size := c.scale(storage.MinBody+1, 2*storage.MinBody)
+	for _, w := range storeWriters(s) {
+		bodies := []string{sizedBody(size, 0)}
+		if w.called == "PutAll" {
+			bodies = []string{"before", bodies[0], "after"}
+		}
+		var ids []string
+		var refused error
+		called := fmt.Sprintf("%s with a body of %d bytes", w.called, size)
+		c.at(called, func(ctx context.Context) error {
+			all := make([][]byte, len(bodies))
+			for i, body := range bodies {
+				all[i] = []byte(body)
+			}
+			ids, refused = w.put(ctx, all)
+			return ctx.Err()
+		})
+		switch {
+		case refused != nil && len(ids) > 0:
+			c.fail(called, "ids, or an error", "%d ids and the error %q", len(ids), refused)
+		case refused == nil && len(ids) != len(bodies):
+			c.fail(called, fmt.Sprintf("%d ids", len(bodies)), "%d", len(ids))
+		case refused == nil:
+			c.read(quickest(storeReaders(s)), called, ids, bodies...)
+			c.makeRoom(s, ids[0])
+		}
+		c.expect(s, called+", Put another", c.put(s, "another"), "another")
+	}
+}
