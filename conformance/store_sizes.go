@@ -21,7 +21,7 @@ var smallSizes = []int{0, 1, 2, 127, 128, 255, 256, 1023, 1024, 2000, 2048, 4095
 	100_000, 1 << 18, 1 << 19, 1<<20 - 1, 1 << 20, 1<<20 + 1}
 
 // largeSizes are put one at a time.
-var largeSizes = []int{1 << 21, 5 << 20, 1<<24 - 1, 1 << 24, 1<<24 + 1, storage.MinBody}
+var largeSizes = []int{1 << 21, 5 << 20, 1<<24 - 1, 1<<24 + 1, storage.MinBody}
 
 // bodiesOfAnySize goes through the sizes once for each way to put. What Put has kept is read with Get and GetUpTo, what PutAll has
 // kept with GetAll.

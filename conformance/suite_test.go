@@ -39,12 +39,14 @@ func TestInChild(t *testing.T) {
 
 // brokenStore breaks when it is told to expire.
 func brokenStore(breaks func()) conformance.StoreHarness {
-	return storeHarness(func(s *store) {
+	h := storeHarness(func(s *store) {
 		s.expire = func(context.Context, time.Duration) error {
 			breaks()
 			return nil
 		}
 	})
+	h.Patience = 2 * impatience
+	return h
 }
 
 // child returns what a suite prints.
