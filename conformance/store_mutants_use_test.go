@@ -75,9 +75,10 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 			all = append(all, eachGet(how, n, func([]byte) ([]byte, error) { return nil, err }))
 		}
 		all = append(all, eachGet("changes a byte of read", n, func(body []byte) ([]byte, error) {
-			if len(body) > 0 {
-				body[len(body)/2]++
+			if len(body) == 0 {
+				return []byte("x"), nil
 			}
+			body[len(body)/2]++
 			return body, nil
 		}))
 	}

@@ -70,7 +70,7 @@ func concurrentPrepare(c *storeCase) {
 // wrong rarely does.
 func concurrentUse(c *storeCase) {
 	one, two := c.store(), c.store()
-	n := c.affordable(7000, one)
+	n := c.affordable(8000, one)
 	n = c.scale(n, 20*n)
 	var mu sync.Mutex
 	given := make(map[string]bool)
