@@ -125,10 +125,10 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 		}
 	}),
 	breaksStore("OtherNodesRead", "keeps bodies for its own node", func(_ *testing.T, s *store) { s.Store = memory.NewStore() }),
-	later("Put", time.Millisecond, 1),
-	later("Put", 50*time.Millisecond, 1),
-	later("Put", time.Millisecond, 7),
-	later("PutAll", time.Millisecond, 1),
+	shownLater("Put", time.Millisecond, 1),
+	shownLater("Put", 50*time.Millisecond, 1),
+	shownLater("Put", time.Millisecond, 7),
+	shownLater("PutAll", time.Millisecond, 1),
 	breaksStore("BodiesAreReadAgain", "removes a body with the first Get", func(_ *testing.T, s *store) {
 		s.get = func(ctx context.Context, id string) ([]byte, error) {
 			body, err := s.Store.Get(ctx, id)
@@ -223,8 +223,8 @@ func keeping(bug string, change func([]byte) []byte) mutant[conformance.StoreHar
 	})
 }
 
-// later returns a mutant in which other stores find each nth body only after some time.
-func later(method string, lag time.Duration, each int) mutant[conformance.StoreHarness] {
+// shownLater returns a mutant in which other stores find each nth body only after some time.
+func shownLater(method string, lag time.Duration, each int) mutant[conformance.StoreHarness] {
 	bug := fmt.Sprintf("shows what %s has kept to others after %v, each %d", method, lag, each)
 	return mutant[conformance.StoreHarness]{"OtherNodesRead", bug, func(*testing.T) conformance.StoreHarness {
 		type news struct {

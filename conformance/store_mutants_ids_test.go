@@ -19,12 +19,12 @@ import (
 	"github.com/backplane-go/backplane/storage/memory"
 )
 
-// kinds are ids of different kinds.
-var kinds = map[string]func(n int) string{
+// idKinds are ids of different kinds.
+var idKinds = map[string]func(n int) string{
 	"number": strconv.Itoa,
-	"hex":    func(n int) string { return hash(n)[:32] },
+	"hex":    func(n int) string { return idHash(n)[:32] },
 	"UUID": func(n int) string {
-		h := hash(n)
+		h := idHash(n)
 		return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-a" + h[17:20] + "-" + h[20:32]
 	},
 	"base64": func(n int) string {
@@ -37,12 +37,12 @@ var kinds = map[string]func(n int) string{
 	"timestamp": func(n int) string { return fmt.Sprintf("%d-%d", time.Now().UnixMilli(), n) },
 }
 
-func hash(n int) string { return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, n))) }
+func idHash(n int) string { return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, n))) }
 
 // similar returns a mutant that takes ids for the same if they are after change.
 func similar(bug, kind string, change func(string) string) mutant[conformance.StoreHarness] {
 	return shelved("IDsAreExact", fmt.Sprintf("%s (%s)", bug, kind), func(sh *shelf) {
-		sh.name = func(_ *shelf, n int, _ []byte) string { return kinds[kind](n) }
+		sh.name = func(_ *shelf, n int, _ []byte) string { return idKinds[kind](n) }
 		sh.find = func(sh *shelf, id string) string {
 			if sh.bodies[id] != nil {
 				return id
@@ -80,7 +80,7 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 		naming("IDsAreNotReused", "gives three ids in turn", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n % 3) }),
 		naming("IDsAreNotReused", "gives 100 ids in turn", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n % 100) }),
 		naming("IDsAreNotReused", "gives 5,000 ids in turn", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n % 5000) }),
-		naming("IDsAreNotReused", "has ids of 12 bits", func(_ *shelf, n int, _ []byte) string { return hash(n)[:3] }),
+		naming("IDsAreNotReused", "has ids of 12 bits", func(_ *shelf, n int, _ []byte) string { return idHash(n)[:3] }),
 		naming("IDsAreNotReused", "gives the time in milliseconds", func(*shelf, int, []byte) string { return strconv.FormatInt(time.Now().UnixMilli(), 10) }),
 		naming("IDsAreNotReused", "repeats the id of the 5,000th body", func(_ *shelf, n int, _ []byte) string {
 			if n == 5000 {
@@ -232,9 +232,9 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 		similar("compares 8 bytes", "hex", func(id string) string { return id[:min(len(id), 8)] }),
 		similar("compares all but the first byte", "hex", func(id string) string { return id[min(len(id), 1):] }),
 	}
-	for kind := range kinds {
+	for kind := range idKinds {
 		all = append(all, shelved("IDsAreExact", "ignores quotes ("+kind+")", func(sh *shelf) {
-			sh.name = func(_ *shelf, n int, _ []byte) string { return kinds[kind](n) }
+			sh.name = func(_ *shelf, n int, _ []byte) string { return idKinds[kind](n) }
 			sh.find = func(_ *shelf, id string) string { return strings.Trim(id, `"'`) }
 		}))
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// large lets few mutants at a time hold bodies of many megabytes.
-var large = make(chan struct{}, 3)
+// largeTurns lets few mutants at a time hold bodies of many megabytes.
+var largeTurns = make(chan struct{}, 3)
 
 // damages are what happens to bodies from some size on.
 var damages = []struct {
@@ -97,8 +97,8 @@ func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 	for i := range all { // few at a time
 		harness := all[i].harness
 		all[i].harness = func(t *testing.T) conformance.StoreHarness {
-			large <- struct{}{}
-			t.Cleanup(func() { <-large })
+			largeTurns <- struct{}{}
+			t.Cleanup(func() { <-largeTurns })
 			return harness(t)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 func storeUseMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
-		busy("Put"), busy("Get"), busy("Expire"), busy("Put and Get"),
+		busyStore("Put"), busyStore("Get"), busyStore("Expire"), busyStore("Put and Get"),
 		breaksStore("ConcurrentUse", "returns the last id of whoever was last", func(_ *testing.T, s *store) {
 			var mu sync.Mutex
 			last := ""
@@ -65,9 +65,9 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 	}
 	for _, n := range []int64{1, 100, 1000, 5000} {
 		all = append(all,
-			each("loses body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) { return "lost", nil }),
-			each("fails for body", "Put", n, func(*store, context.Context, string) (string, error) { return "", errors.New("bad connection") }),
-			each("gives another id to body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) {
+			eachPut("loses body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) { return "lost", nil }),
+			eachPut("fails for body", "Put", n, func(*store, context.Context, string) (string, error) { return "", errors.New("bad connection") }),
+			eachPut("gives another id to body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) {
 				other, err := s.Store.Put(ctx, []byte("body 0"))
 				return other, err
 			}))
@@ -85,8 +85,8 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 	return all
 }
 
-// busy returns a mutant that has one connection and does not wait for it.
-func busy(methods string) mutant[conformance.StoreHarness] {
+// busyStore returns a mutant that has one connection and does not wait for it.
+func busyStore(methods string) mutant[conformance.StoreHarness] {
 	return breaksStore("ConcurrentUse", "has one connection and does not wait for it: "+methods, func(_ *testing.T, s *store) {
 		var users atomic.Int32
 		use := func(f func() error) error {
@@ -117,8 +117,8 @@ func busy(methods string) mutant[conformance.StoreHarness] {
 	})
 }
 
-// each returns a mutant in which each nth Put of a store has a bug.
-func each(bug, method string, n int64, flaw func(s *store, ctx context.Context, id string) (string, error)) mutant[conformance.StoreHarness] {
+// eachPut returns a mutant in which each nth Put of a store has a bug.
+func eachPut(bug, method string, n int64, flaw func(s *store, ctx context.Context, id string) (string, error)) mutant[conformance.StoreHarness] {
 	return breaksStore("ConcurrentUse", fmt.Sprintf("%s %d of a %s", bug, n, method), func(_ *testing.T, s *store) {
 		var puts atomic.Int64
 		s.put = func(ctx context.Context, body []byte) (string, error) {
@@ -144,8 +144,8 @@ func eachGet(bug string, n int64, flaw func(body []byte) ([]byte, error)) mutant
 	})
 }
 
-// methods are all that have a context, as one func: it calls in place of the method's own way.
-var methods = map[string]func(s *store, around func(ctx context.Context, call func(ctx context.Context) error) error){
+// storeMethods are all that have a context, as one func: it calls in place of the method's own way.
+var storeMethods = map[string]func(s *store, around func(ctx context.Context, call func(ctx context.Context) error) error){
 	"Put": func(s *store, around func(context.Context, func(context.Context) error) error) {
 		s.put = func(ctx context.Context, body []byte) (id string, err error) {
 			err = around(ctx, func(ctx context.Context) error { id, err = s.Store.Put(ctx, body); return err })
@@ -189,7 +189,7 @@ var methods = map[string]func(s *store, around func(ctx context.Context, call fu
 }
 
 func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
-	for method, wrap := range methods {
+	for method, wrap := range storeMethods {
 		mutate := func(check, bug string, around func(s *store, ctx context.Context, call func(ctx context.Context) error) error) {
 			all = append(all, breaksStore(check, method+" "+bug, func(_ *testing.T, s *store) {
 				wrap(s, func(ctx context.Context, call func(context.Context) error) error { return around(s, ctx, call) })
@@ -282,7 +282,7 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 		breaksStore("InterruptedCallsEnd", "returns half of a body that is interrupted", func(_ *testing.T, s *store) {
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
 				body, err := s.Store.Get(ctx, id)
-				if err == nil && len(body) > 1000 && !pause(ctx, 40*time.Millisecond) {
+				if err == nil && len(body) > 1000 && !waited(ctx, 40*time.Millisecond) {
 					return body[:len(body)/2], nil
 				}
 				return body, err
@@ -298,7 +298,7 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 				if unread != nil {
 					body, unread = unread, nil
 				}
-				if err == nil && !pause(ctx, 40*time.Millisecond) {
+				if err == nil && !waited(ctx, 40*time.Millisecond) {
 					unread = body
 					return nil, ctx.Err()
 				}
@@ -322,8 +322,8 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 	)
 }
 
-// pause waits, and tells whether it was not interrupted.
-func pause(ctx context.Context, d time.Duration) bool {
+// waited waits, and tells whether it was not interrupted.
+func waited(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-time.After(d):
 		return true
@@ -339,7 +339,7 @@ func halfPut(bug string, interrupted func(ctx context.Context, s *store, body []
 			if ctx.Err() != nil {
 				return "", ctx.Err()
 			}
-			if len(body) > 1000 && !pause(ctx, 40*time.Millisecond) {
+			if len(body) > 1000 && !waited(ctx, 40*time.Millisecond) {
 				return interrupted(ctx, s, body, ctx.Err())
 			}
 			return s.Store.Put(ctx, body)
