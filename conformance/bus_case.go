@@ -153,6 +153,31 @@ func (c *busCase) collect(bus transport.Bus, s transport.Session, channel, calle
 	}
 }
 
+// collectDuring returns what comes while f is called and after it, before the end, which it publishes itself, and f's error. So
+// a bus need not have room for all.
+func (c *busCase) collectDuring(bus transport.Bus, s transport.Session, channel, called string, f func(ctx context.Context) error) (got []transport.Message, err error) {
+	c.Helper()
+	c.does(called)
+	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
+	defer cancel()
+	end := c.msg(channel, "the end "+strconv.Itoa(int(ends.Add(1))))
+	published := c.background(func() error {
+		err = f(ctx)
+		return bus.Publish(ctx, end)
+	})
+	for {
+		m := c.receive(s, called+", Publish the end")
+		if same(m, end) {
+			break
+		}
+		got = append(got, m)
+	}
+	if err := c.watch(called+", Publish the end", func() error { return <-published }); err != nil {
+		c.fail(called+", Publish the end", "no error", "the error %q", err)
+	}
+	return got, err
+}
+
 // expired returns a context that has ended.
 func (c *busCase) expired() context.Context { return ended(c.TB) }
 

@@ -127,8 +127,7 @@ func (c *busCase) rejects(kind string, bad transport.Message) {
 		before, after := good(place[0]), good(place[1])
 		batch := append(append(append([]transport.Message{}, before...), bad), after...)
 		called := fmt.Sprintf("Publish %d good messages, %s, %d good messages", len(before), kind, len(after))
-		err := c.call(called, func(ctx context.Context) error { return one.Publish(ctx, batch...) })
-		got := c.collect(one, s, "a", called)
+		got, err := c.collectDuring(one, s, "a", called, func(ctx context.Context) error { return one.Publish(ctx, batch...) })
 		if err == nil {
 			c.fail(called, "an error", "none; %d messages arrived", len(got))
 		}

@@ -105,12 +105,15 @@ func (c *busCase) outage(f *feed, one, two transport.Bus, o moment) {
 	}
 
 	fresh := f.tail(c.open(two, "a", "b"), o.String()+", Open, Listen, Publish")
+	ended, stopFresh := fresh.follow()
+	defer stopFresh()
+	f.batch = 1
 	for _, bus := range []transport.Bus{two, one, two, one} {
 		c.eventually(o.String()+", Open, Listen, Publish", func(ctx context.Context) error { return f.publish(ctx, bus) })
 	}
-	fresh.until(f.next)
-	if fresh.err != nil {
-		c.fail(fresh.called+", then Receive", fmt.Sprintf("message %d", fresh.next.Load()), "the error %q", fresh.err)
+	c.wait(fresh, f.next, ended, stopFresh)
+	if found := stopFresh(); found != nil {
+		c.fail(found.called, found.wanted, "%s", found.came)
 	}
 	for _, s := range append(sessions, fresh.session) {
 		c.call("Close", s.Close)
@@ -225,7 +228,7 @@ func (f *feed) tail(s transport.Session, called string) *tail {
 // pump publishes up to message end, but not much more than was received, until the sessions are severed, and then a little more.
 // Meanwhile Publish may fail, but not for longer than the patience.
 func (f *feed) pump(ctx context.Context, bus transport.Bus, read *tail, severed <-chan struct{}, end int) error {
-	more := 30
+	more := within(2*time.Second, f.travel, 5, 30)
 	var failing time.Time
 	for f.next < end && more > 0 && ctx.Err() == nil {
 		select {

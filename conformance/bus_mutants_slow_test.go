@@ -130,7 +130,7 @@ func breaksSlowly(bug string, config memory.Config, change func(b *bus)) mutant[
 		h := (&mutation{hub: memory.NewHubWithConfig(config)}).harness(change)
 		shared := h.NewBus(nil)
 		h.NewBus = func(testing.TB) transport.Bus { return shared }
-		h.Patience = 400 * time.Millisecond
+		h.Patience = time.Second
 		return h
 	}}
 }

@@ -1,0 +1,96 @@
+package conformance_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
+)
+
+// rightBuses keep all promises, but are far away or small.
+var rightBuses = map[string]struct {
+	latency time.Duration
+	config  memory.Config
+}{
+	"50ms":           {50 * time.Millisecond, memory.Config{}},
+	"200ms":          {200 * time.Millisecond, memory.Config{}},
+	"SmallPayloads":  {0, memory.Config{Limits: transport.Limits{Payload: transport.MinPayload, Channel: transport.MinChannel}}},
+	"SmallText":      {5 * time.Millisecond, memory.Config{Limits: transport.Limits{Payload: transport.MinPayload, Text: true}}},
+	"SmallBuffer":    {0, memory.Config{Buffer: 64}},
+	"SmallFar":       {50 * time.Millisecond, memory.Config{Buffer: 64, Limits: transport.Limits{Payload: 1000}}},
+	"FewBytes":       {0, memory.Config{BufferBytes: 1 << 20}},
+	"LittlePatience": {time.Millisecond, memory.Config{Patience: 100 * time.Millisecond}},
+}
+
+// Right buses that are slow, small, or both pass all checks. The clock is virtual: it shows that nothing waits for a fixed time.
+func TestRightBusesPass(t *testing.T) {
+	for name, right := range rightBuses {
+		for _, check := range conformance.BusChecks() {
+			t.Run(name+"/"+check, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					start := time.Now()
+					m := &mutation{hub: memory.NewHubWithConfig(right.config)}
+					h := m.harness(func(b *bus) { b.delayed(right.latency) })
+					h.Patience = 0
+					r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, check, h) })
+					require.False(t, r.failed, "%s", r.text)
+					t.Logf("%v", time.Since(start))
+				})
+			})
+		}
+	}
+}
+
+// delayed makes each call that goes to the server take so long.
+func (b *bus) delayed(latency time.Duration) {
+	travel := func(ctx context.Context) error {
+		if latency == 0 || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		select {
+		case <-time.After(latency):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+		if len(msgs) == 0 {
+			return nil
+		}
+		if err := travel(ctx); err != nil {
+			return err
+		}
+		return b.Hub.Publish(ctx, msgs...)
+	}
+	b.open = func(ctx context.Context) (transport.Session, error) {
+		if err := travel(ctx); err != nil {
+			return nil, err
+		}
+		return b.Hub.Open(ctx)
+	}
+	b.session = func(s *session) {
+		to := func(ctx context.Context, f func() error) error {
+			if err := travel(ctx); err != nil {
+				s.Session.Close(ctx)
+				return err
+			}
+			return f()
+		}
+		s.listen = func(ctx context.Context, channel string) error {
+			return to(ctx, func() error { return s.Session.Listen(ctx, channel) })
+		}
+		s.unlisten = func(ctx context.Context, channel string) error {
+			return to(ctx, func() error { return s.Session.Unlisten(ctx, channel) })
+		}
+		s.listenAll = func(ctx context.Context, channels []string) error {
+			return to(ctx, func() error { return s.Session.(transport.MultiListener).ListenAll(ctx, channels...) })
+		}
+	}
+}
