@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -20,7 +21,7 @@ var clusterSizeChecks = []check[*clusterCase]{
 // maxMessage is the most that a message may have by default, core.Config.MaxMessageBytes.
 const maxMessage = 16 << 20
 
-// sizes returns sizes of texts in bytes: small ones, those with which an event is about as large as the bus can carry, and, if there is
+// sizes returns sizes of texts in bytes, the smallest first: small ones, those with which an event is about as large as the bus can carry, and, if there is
 // a store or no limit, large ones. Measure returns the size of an event with a text of so many bytes, as it is published.
 func (c *clusterCase) sizes(n *node, measure func(text int) int) (all []int) {
 	limit, unlimited := n.config.Bus.Limits().Payload, n.config.Store != nil
@@ -41,11 +42,12 @@ func (c *clusterCase) sizes(n *node, measure func(text int) int) (all []int) {
 		return all // they were too large already
 	}
 	largest := 300 + (limit-few)*120/(more-few)
-	for size := largest - 6; size <= largest+6; size++ {
-		if unlimited || size < largest-5 {
+	for size := largest - 5; size <= largest+4; size++ {
+		if unlimited || size < largest-4 {
 			all = append(all, size)
 		}
 	}
+	slices.Sort(all)
 	return all
 }
 
