@@ -17,6 +17,8 @@ type busCase struct {
 	*probe
 	harness Harness
 	id      string // makes the channel names of this case its own
+
+	clear, blurred int // errors of calls whose deadline has passed: the context's, and those of a connection with the same deadline
 }
 
 func newBusCase(p *probe, h Harness) *busCase { return &busCase{probe: p, harness: h, id: newID()} }

@@ -37,8 +37,25 @@ type entry struct {
 func (c *busCase) ledger(bus, receiving transport.Bus) *ledger {
 	c.Helper()
 	l := &ledger{c: c, bus: bus, channels: []string{"a", "b", "c", "d", "e"}}
-	l.receiver = c.receiver(c.open(receiving, l.channels...))
+	l.listen(receiving)
 	return l
+}
+
+func (l *ledger) listen(bus transport.Bus) {
+	l.c.Helper()
+	s := l.c.open(bus)
+	if multi, ok := s.(transport.MultiListener); ok {
+		names := make([]string, len(l.channels))
+		for i, name := range l.channels {
+			names[i] = l.c.channel(name)
+		}
+		l.c.must("ListenAll", func(ctx context.Context) error { return multi.ListenAll(ctx, names...) })
+	} else {
+		for _, name := range l.channels {
+			l.c.listen(s, name)
+		}
+	}
+	l.receiver = l.c.receiver(s)
 }
 
 // reopen goes on with a new session: the old one was severed. What was published before has arrived, and must not arrive again.
@@ -50,7 +67,7 @@ func (l *ledger) reopen(called string, receiving transport.Bus) {
 			e.least, e.most = 0, 0
 		}
 	}
-	l.receiver = l.c.receiver(l.c.open(receiving, l.channels...))
+	l.listen(receiving)
 }
 
 // payload is message i of the n-th Publish. It begins with these numbers, and is never shorter than they are.

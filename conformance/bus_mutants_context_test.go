@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -152,6 +153,13 @@ var deaf = map[string]func(t *testing.T, ctx context.Context, call func(context.
 		err := call(ctx)
 		if err != nil && context.Cause(ctx) != nil {
 			return context.Cause(ctx)
+		}
+		return err
+	},
+	"returns the error of a connection with the same deadline": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+		err := call(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return os.ErrDeadlineExceeded
 		}
 		return err
 	},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -142,6 +144,12 @@ var wrongs = []wrong{
 	{"fails with a timeout of the network", func(b *broken, ctx context.Context, msgs []transport.Message) error {
 		return errors.New("i/o timeout")
 	}, true},
+	{"fails with the error of a connection with the same deadline", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return &net.OpError{Op: "write", Err: os.ErrDeadlineExceeded}
+		}
+		return ctx.Err()
+	}, false},
 	{"fails with the cause of the context", func(b *broken, ctx context.Context, msgs []transport.Message) error {
 		return context.Cause(ctx)
 	}, false},
