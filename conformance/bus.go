@@ -106,6 +106,7 @@ func busChecks() []check[*busCase] {
 		limitChecks,
 		concurrencyChecks,
 		closeChecks,
+		busCloseChecks,
 		severChecks,
 		outageChecks,
 		lossChecks,

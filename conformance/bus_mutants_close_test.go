@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/transport"
 )
 
-var closeMutants = []mutant[conformance.Harness]{
-	breaksSession("ReceiveAfterCloseIsFinal", "is at its end", func(_ *testing.T, s *session) {
+var closeMutants = slices.Concat(underWayMutants(), busCloseMutants(), []mutant[conformance.Harness]{
+	breaksSession("CloseIsFinal", "is at its end", func(_ *testing.T, s *session) {
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			m, err := s.Session.Receive(ctx)
 			if errors.Is(err, transport.ErrClosed) {
@@ -21,7 +24,7 @@ var closeMutants = []mutant[conformance.Harness]{
 			return m, err
 		}
 	}),
-	breaksSession("ReceiveAfterCloseIsFinal", "delivers what waits after Close", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "delivers what waits after Close", func(_ *testing.T, s *session) {
 		var waiting []transport.Message
 		s.close = func(ctx context.Context) error {
 			if m, err := s.soon(ctx); err == nil {
@@ -38,19 +41,39 @@ var closeMutants = []mutant[conformance.Harness]{
 			return s.Session.Receive(ctx)
 		}
 	}),
-	breaksSession("ReceiveAfterCloseIsFinal", "lets a closed session listen", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "lets a closed session listen", func(_ *testing.T, s *session) {
 		s.listen = func(ctx context.Context, channel string) error {
 			s.Session.Listen(ctx, channel)
 			return nil
 		}
 	}),
-	breaksSession("ReceiveAfterCloseIsFinal", "lets a closed session unlisten", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "lets a closed session unlisten", func(_ *testing.T, s *session) {
 		s.unlisten = func(ctx context.Context, channel string) error {
 			s.Session.Unlisten(ctx, channel)
 			return nil
 		}
 	}),
-	breaksSession("CloseIsIdempotent", "fails to close again", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "cannot be closed after an error", func(_ *testing.T, s *session) {
+		s.close = func(ctx context.Context) error {
+			err := s.Session.Listen(ctx, "x") // is it still alive?
+			s.Session.Close(ctx)
+			return err
+		}
+	}),
+	breaksSession("CloseIsFinal", "stays at its first error", func(_ *testing.T, s *session) {
+		var first error
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			if first != nil {
+				return transport.Message{}, first
+			}
+			m, err := s.Session.Receive(ctx)
+			if err != nil && ctx.Err() == nil {
+				first = err
+			}
+			return m, err
+		}
+	}),
+	breaksSession("CloseIsFinal", "fails to close again", func(_ *testing.T, s *session) {
 		s.close = closeOnce(s.Session.Close)
 	}),
 	breaksSession("CloseDropsWhatWaits", "closes once all was received", func(_ *testing.T, s *session) {
@@ -93,7 +116,109 @@ var closeMutants = []mutant[conformance.Harness]{
 	breaks("BusCloseIsIdempotent", "publishes into the void after Close", func(_ *testing.T, b *bus) {
 		b.closesWith(nil)
 	}),
-}
+	breaksSession("CloseIsFinal", "lets a closed session listen to many", func(_ *testing.T, s *session) {
+		s.listenAll = func(ctx context.Context, channels []string) error {
+			s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+			return nil
+		}
+	}),
+	breaksSession("CloseIsFinal", "does not close if its context has ended", func(_ *testing.T, s *session) {
+		s.close = func(ctx context.Context) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return s.Session.Close(ctx)
+		}
+	}),
+	breaksSession("CloseIsFinal", "cannot say goodbye if its context has ended", func(_ *testing.T, s *session) {
+		s.close = func(ctx context.Context) error {
+			s.Session.Close(ctx)
+			if ctx.Err() != nil {
+				return errors.New("broken pipe")
+			}
+			return nil
+		}
+	}),
+	breaksSession("CloseIsFinal", "waits for a session that was closed already", func(_ *testing.T, s *session) {
+		var closed atomic.Bool
+		s.close = func(ctx context.Context) error {
+			if closed.Swap(true) {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return s.Session.Close(ctx)
+		}
+	}),
+	breaksSession("CloseIsFinal", "panics when it is closed on two goroutines at once", func(t *testing.T, s *session) {
+		var closing, closed atomic.Int32
+		s.close = func(ctx context.Context) error {
+			if closed.Load() > 0 {
+				return nil
+			}
+			if closing.Add(1) > 1 {
+				panic("close of closed channel")
+			}
+			time.Sleep(time.Millisecond)
+			closed.Add(1)
+			return s.Session.Close(ctx)
+		}
+	}),
+	breaksSession("CloseIsFinal", "does not close after an interrupted Receive", func(_ *testing.T, s *session) {
+		interrupted := false
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			m, err := s.Session.Receive(ctx)
+			interrupted = interrupted || ctx.Err() != nil
+			return m, err
+		}
+		s.close = func(ctx context.Context) error {
+			if interrupted {
+				return nil
+			}
+			return s.Session.Close(ctx)
+		}
+	}),
+	breaks("CloseEndsOnlyItsSession", "costs the others a message", func(_ *testing.T, b *bus) {
+		var closed atomic.Int32
+		b.session = func(s *session) {
+			seen := int32(0)
+			s.close = func(ctx context.Context) error {
+				closed.Add(1)
+				return s.Session.Close(ctx)
+			}
+			s.receive = func(ctx context.Context) (transport.Message, error) {
+				if n := closed.Load(); n != seen {
+					seen = n
+					s.soon(ctx)
+				}
+				return s.Session.Receive(ctx)
+			}
+		}
+	}),
+	breaks("CloseEndsOnlyItsSession", "ends its channels for all sessions", func(_ *testing.T, b *bus) {
+		var mu sync.Mutex
+		var all []*session
+		b.session = func(s *session) {
+			var channels []string
+			mu.Lock()
+			all = append(all, s)
+			mu.Unlock()
+			s.listen = func(ctx context.Context, channel string) error {
+				channels = append(channels, channel)
+				return s.Session.Listen(ctx, channel)
+			}
+			s.close = func(ctx context.Context) error {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, other := range all {
+					for _, channel := range channels {
+						other.Session.Unlisten(ctx, channel)
+					}
+				}
+				return s.Session.Close(ctx)
+			}
+		}
+	}),
+})
 
 func closeOnce(close func(context.Context) error) func(context.Context) error {
 	closed := false

@@ -64,24 +64,4 @@ var severMutants = []mutant[conformance.Harness]{
 			return nil
 		}
 	}),
-	breaksSession("CloseAfterSever", "cannot be closed after an error", func(_ *testing.T, s *session) {
-		s.close = func(ctx context.Context) error {
-			err := s.Session.Listen(ctx, "x") // is it still alive?
-			s.Session.Close(ctx)
-			return err
-		}
-	}),
-	breaksSession("CloseAfterSever", "stays at its first error", func(_ *testing.T, s *session) {
-		var first error
-		s.receive = func(ctx context.Context) (transport.Message, error) {
-			if first != nil {
-				return transport.Message{}, first
-			}
-			m, err := s.Session.Receive(ctx)
-			if err != nil && ctx.Err() == nil {
-				first = err
-			}
-			return m, err
-		}
-	}),
 }

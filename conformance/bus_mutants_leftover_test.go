@@ -1,19 +1,253 @@
 package conformance_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/transport"
+	"github.com/backplane-go/backplane/transport/memory"
 )
 
-var leftoverMutants = []mutant[conformance.Harness]{
-	breaksSession("NothingIsLeft", "leaves a goroutine behind", func(t *testing.T, s *session) {
-		go func() { <-t.Context().Done() }()
-	}),
-	{"NothingIsLeftOutside", "leaves a connection behind", func(t *testing.T) conformance.Harness {
-		h := newMutation(transport.Limits{}).harness(func(*bus) {})
-		h.Leftovers = func(testing.TB) []string { return []string{"a connection: LISTEN \"a\""} }
-		return h
+// leaks are the moments at which a mutant leaks.
+var leaks = []struct {
+	name  string
+	apply func(b *bus, leak func())
+}{
+	{"when a session is opened", func(b *bus, leak func()) {
+		b.session = func(*session) { leak() }
 	}},
+	{"when Open is interrupted", func(b *bus, leak func()) {
+		b.open = func(ctx context.Context) (transport.Session, error) {
+			s, err := b.Hub.Open(ctx)
+			if err != nil && ctx.Err() != nil {
+				leak()
+			}
+			return s, err
+		}
+	}},
+	{"when a session that has listened is closed", func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			listened := false
+			s.listen = func(ctx context.Context, channel string) error {
+				listened = true
+				return s.Session.Listen(ctx, channel)
+			}
+			s.close = func(ctx context.Context) error {
+				if listened {
+					leak()
+				}
+				return s.Session.Close(ctx)
+			}
+		}
+	}},
+	{"when Receive has returned a message", onReceive(func(_ context.Context, err error) bool { return err == nil })},
+	{"when Receive is interrupted", onReceive(func(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil })},
+	{"when Receive has found the session severed", onReceive(func(ctx context.Context, err error) bool {
+		return errors.Is(err, memory.ErrOutage)
+	})},
+	{"when a session is closed while Receive waits", onReceive(func(ctx context.Context, err error) bool {
+		return errors.Is(err, transport.ErrClosed)
+	})},
+	{"when a session that was severed is closed", func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			opened := b.outages.Load()
+			s.close = func(ctx context.Context) error {
+				if b.outages.Load() > opened {
+					leak()
+				}
+				return s.Session.Close(ctx)
+			}
+		}
+	}},
+	{"when Listen finds the session severed", onListen(func(_ context.Context, err error) bool { return errors.Is(err, memory.ErrOutage) })},
+	{"when Listen is interrupted", onListen(func(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil })},
+	{"when Listen has a name over the limit", onListen(func(ctx context.Context, err error) bool {
+		return err != nil && ctx.Err() == nil && !errors.Is(err, memory.ErrOutage)
+	})},
+	{"when Unlisten is interrupted", func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			s.unlisten = func(ctx context.Context, channel string) error {
+				err := s.Session.Unlisten(ctx, channel)
+				if err != nil && ctx.Err() != nil {
+					leak()
+				}
+				return err
+			}
+		}
+	}},
+	{"when a session is closed with a context that has ended", func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			s.close = func(ctx context.Context) error {
+				if ctx.Err() != nil {
+					leak()
+				}
+				return s.Session.Close(ctx)
+			}
+		}
+	}},
+	{"when a session with a message is closed", func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			s.close = func(ctx context.Context) error {
+				if _, err := s.soon(ctx); err == nil {
+					leak()
+				}
+				return s.Session.Close(ctx)
+			}
+		}
+	}},
+	{"when a session that is full is closed", func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			s.close = func(ctx context.Context) error {
+				for {
+					if _, err := s.soon(ctx); errors.Is(err, memory.ErrSlow) {
+						leak()
+					} else if err == nil {
+						continue
+					}
+					return s.Session.Close(ctx)
+				}
+			}
+		}
+	}},
+	{"when a bus is closed", func(b *bus, leak func()) {
+		b.closer = true
+		b.close = func(context.Context) error {
+			leak()
+			return nil
+		}
+	}},
+	{"when a bus is closed and its session after it", func(b *bus, leak func()) {
+		var closed atomic.Bool
+		b.closer = true
+		b.close = func(context.Context) error {
+			closed.Store(true)
+			return nil
+		}
+		b.session = func(s *session) {
+			s.close = func(ctx context.Context) error {
+				if closed.Load() {
+					leak()
+				}
+				return s.Session.Close(ctx)
+			}
+		}
+	}},
+}
+
+func onReceive(leaks func(ctx context.Context, err error) bool) func(b *bus, leak func()) {
+	return func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			s.receive = func(ctx context.Context) (transport.Message, error) {
+				m, err := s.Session.Receive(ctx)
+				if leaks(ctx, err) {
+					leak()
+				}
+				return m, err
+			}
+		}
+	}
+}
+
+func onListen(leaks func(ctx context.Context, err error) bool) func(b *bus, leak func()) {
+	return func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			s.listen = func(ctx context.Context, channel string) error {
+				err := s.Session.Listen(ctx, channel)
+				if leaks(ctx, err) {
+					leak()
+				}
+				return err
+			}
+		}
+	}
+}
+
+// leftoverMutants leak a goroutine, or something outside, each time or one time in ten.
+func leftoverMutants() (mutants []mutant[conformance.Harness]) {
+	for _, l := range leaks {
+		for _, every := range []int32{1, 10} {
+			bug := fmt.Sprintf("%s, one time in %d", l.name, every)
+			var now = func(n *atomic.Int32, leak func()) func() {
+				return func() {
+					if n.Add(1)%every == 0 {
+						leak()
+					}
+				}
+			}
+			mutants = append(mutants,
+				mutant[conformance.Harness]{"NothingIsLeft", "leaves a goroutine behind " + bug, func(t *testing.T) conformance.Harness {
+					n := new(atomic.Int32)
+					return leaky(func(b *bus) { l.apply(b, now(n, func() { go func() { <-t.Context().Done() }() })) })
+				}},
+				mutant[conformance.Harness]{"NothingIsLeftOutside", "leaves a connection behind " + bug, func(t *testing.T) conformance.Harness {
+					n, left := new(atomic.Int32), new(atomic.Int32)
+					h := leaky(func(b *bus) { l.apply(b, now(n, func() { left.Add(1) })) })
+					h.Leftovers = func(testing.TB) []string { return make([]string, left.Load()) }
+					return h
+				}})
+		}
+	}
+	return mutants
+}
+
+// leaky returns the harness of a bus with small buffers.
+func leaky(change func(b *bus)) conformance.Harness {
+	m := &mutation{hub: memory.NewHubWithConfig(memory.Config{Limits: textLimits, Buffer: 64, Patience: time.Millisecond})}
+	return m.harness(change)
+}
+
+func TestWhatIsNoLeak(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, b *bus){
+		"a pool that becomes warm": func(t *testing.T, b *bus) {
+			var size atomic.Int32
+			b.session = func(*session) {
+				if size.Add(1) <= 50 {
+					go func() { <-t.Context().Done() }()
+				}
+			}
+		},
+		"goroutines that end late": func(t *testing.T, b *bus) {
+			b.session = func(s *session) {
+				s.close = func(ctx context.Context) error {
+					go func() { time.Sleep(30 * time.Millisecond) }()
+					return s.Session.Close(ctx)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := record(t, func(tb testing.TB) {
+				h := leaky(func(b *bus) { change(t, b) })
+				h.Patience = 2 * time.Second
+				conformance.CheckBus(tb, "NothingIsLeft", h)
+			})
+			require.False(t, r.failed, r.text)
+		})
+	}
+	t.Run("what others start", func(t *testing.T) {
+		stop := make(chan struct{})
+		var others sync.WaitGroup
+		others.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(100 * time.Microsecond):
+					others.Go(func() { <-stop })
+				}
+			}
+		})
+		r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, "NothingIsLeft", leaky(func(*bus) {})) })
+		close(stop)
+		others.Wait()
+		require.False(t, r.failed, r.text)
+	})
 }

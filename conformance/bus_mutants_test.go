@@ -27,7 +27,7 @@ func TestBusSuite(t *testing.T) {
 			return h
 		},
 		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, slowMutants, lossMutants, listenMutants, receiveMutants, contextMutants, interruptMutants(), contentMutants, nameMutants, limitMutants,
-			concurrencyMutants, closeMutants, severMutants, outageMutants(), leftoverMutants),
+			concurrencyMutants, closeMutants, severMutants, outageMutants(), leftoverMutants()),
 	}.test(t)
 }
 

@@ -11,8 +11,6 @@ import (
 var severChecks = []check[*busCase]{
 	{"SeveredListenFails", "When its connection breaks, a session's Listen fails too: it must not promise what cannot be kept.",
 		severedListenFails},
-	{"CloseAfterSever", "Close frees what a session holds, also after a final error. Each reconnection would otherwise leave " +
-		"something behind.", closeAfterSever},
 }
 
 // needsSever skips the check if nothing can be severed.
@@ -59,21 +57,5 @@ func severedListenFails(c *busCase) {
 	const called = "sever the session, Receive its final error, Listen"
 	if err := c.call(called, func(ctx context.Context) error { return s.Listen(ctx, c.channel("b")) }); err == nil {
 		c.fail(called, "an error", "none")
-	}
-}
-
-func closeAfterSever(c *busCase) {
-	c.needsSever()
-	bus := c.bus()
-	seen, unseen := c.open(bus, "a"), c.open(bus, "a")
-	c.sever(bus)
-	c.final(seen, "sever the session")
-	for range 2 {
-		c.close(seen, "sever the session, Receive its final error, Close")
-		c.close(unseen, "sever the session, Close")
-	}
-	for _, s := range []transport.Session{seen, unseen} {
-		_, err := c.tryReceive(s, "sever the session, Close")
-		c.wantClosed("Receive of a severed session", err)
 	}
 }

@@ -1,0 +1,227 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+// together is how many sessions end at a time.
+const together = 10
+
+// often returns how many sessions end in each way before it is looked for what they left.
+func (c *busCase) often() int { return c.affordable(100, 20, c.scale(40, 200)) }
+
+// ending is one of the ways in which sessions end.
+type ending struct {
+	name string
+	// run lets n sessions end in this way.
+	run func(n int)
+}
+
+// endings returns those that the harness allows. Most sessions listen to "a".
+func (c *busCase) endings(bus transport.Bus) []ending {
+	endings := c.sessionEndings(bus)
+	endings = append(endings, ending{"Open with a context that ends", func(n int) { c.openInterrupted(bus, n) }})
+	if _, ok := bus.(transport.Closer); ok {
+		endings = append(endings, ending{"Close the bus, Close its sessions", c.closeBuses})
+	}
+	return endings
+}
+
+// sessionEndings are those of a session that listens. Before each one ends, something may happen to all.
+func (c *busCase) sessionEndings(bus transport.Bus) []ending {
+	var endings []ending
+	add := func(name string, before func(), end func(ctx context.Context, s transport.Session, i int) error) {
+		endings = append(endings, ending{name, func(n int) {
+			for n > 0 {
+				some := min(n, together)
+				c.endTogether(bus, name, some, before, end)
+				n -= some
+			}
+		}})
+	}
+	closes := func(ctx context.Context, s transport.Session, _ int) error { return s.Close(ctx) }
+	publishes := func() { c.publish(bus, c.msg("a", "1")) }
+	add("Listen, Close", nil, closes)
+	add("Publish, Close", publishes, closes)
+	add("Publish, Receive, Close", publishes, func(ctx context.Context, s transport.Session, _ int) error {
+		if _, err := s.Receive(ctx); err != nil {
+			return err
+		}
+		return s.Close(ctx)
+	})
+	if c.soonFull(bus) {
+		add("Publish more than a session may hold, Close", func() { c.flood(bus, c.patience) }, closes)
+	}
+	add("Receive until its context ends, Close", nil, func(ctx context.Context, s transport.Session, i int) error {
+		soon, cancel := context.WithTimeout(ctx, c.latency()*time.Duration(i%2*i)/8)
+		defer cancel()
+		s.Receive(soon)
+		return s.Close(ctx)
+	})
+	add("Close while Receive waits", nil, func(ctx context.Context, s transport.Session, i int) error {
+		waiting := c.loop(func(int) error {
+			_, err := s.Receive(ctx)
+			return err
+		})
+		if i%2 == 0 {
+			waiting.parked(c.probe)
+		}
+		err := s.Close(ctx)
+		waiting.ended()
+		return err
+	})
+	add("Close with a context that has ended", nil, func(ctx context.Context, s transport.Session, _ int) error {
+		if err := s.Close(c.expired()); !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+	some := c.openUnreleased(bus)
+	c.close(some, "Open, Close")
+	for _, call := range listenCalls(some) {
+		add(call.name+" with a context that ends, Close", nil, func(ctx context.Context, s transport.Session, i int) error {
+			soon, cancel := context.WithTimeout(ctx, c.latency()*time.Duration(i%2*i)/8)
+			defer cancel()
+			call.f(soon, s, c.channel("b"))
+			return s.Close(ctx)
+		})
+	}
+	if limit := bus.Limits().Channel; limit > 0 {
+		add("Listen with a name over the limit, Close", nil, func(ctx context.Context, s transport.Session, _ int) error {
+			s.Listen(ctx, c.channel(strings.Repeat("n", limit)))
+			return s.Close(ctx)
+		})
+	}
+	if c.harness.Sever != nil {
+		severs := func() { c.sever(bus) }
+		add("sever the session, Close", severs, closes)
+		add("sever the session, Receive its final error, Close", severs, func(ctx context.Context, s transport.Session, _ int) error {
+			for {
+				if _, err := s.Receive(ctx); err != nil {
+					return s.Close(ctx)
+				}
+			}
+		})
+		add("sever the session, Listen, Close", severs, func(ctx context.Context, s transport.Session, _ int) error {
+			s.Listen(ctx, c.channel("b"))
+			return s.Close(ctx)
+		})
+	}
+	return endings
+}
+
+// endTogether opens n sessions, and ends them at the same time.
+func (c *busCase) endTogether(bus transport.Bus, called string, n int, before func(), end func(ctx context.Context, s transport.Session, i int) error) {
+	c.Helper()
+	sessions := make([]transport.Session, n)
+	c.together("Open, Listen", n, func(ctx context.Context, i int) (err error) {
+		if sessions[i], err = bus.Open(ctx); err != nil {
+			return err
+		}
+		return sessions[i].Listen(ctx, c.channel("a"))
+	})
+	if before != nil {
+		before()
+	}
+	c.together(called, n, func(ctx context.Context, i int) error { return end(ctx, sessions[i], i) })
+}
+
+// together calls f on n goroutines.
+func (c *busCase) together(called string, n int, f func(ctx context.Context, i int) error) {
+	c.Helper()
+	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
+	defer cancel()
+	var waits []<-chan error
+	for i := range n {
+		waits = append(waits, c.background(func() error { return f(ctx, i) }))
+	}
+	for _, wait := range waits {
+		if err := c.watch(called, func() error { return <-wait }); err != nil {
+			c.fail(called, "no error", "the error %q", err)
+		}
+	}
+}
+
+// soonFull tells whether a session that receives nothing ends before long. In the quick profile it is not waited for the others.
+func (c *busCase) soonFull(bus transport.Bus) bool {
+	c.Helper()
+	s := c.openUnreleased(bus)
+	c.listen(s, "a")
+	c.flood(bus, min(max(time.Duration(c.scale(100, 5000))*time.Millisecond, 20*c.latency()), c.patience))
+	err := c.call("Publish, Listen", func(ctx context.Context) error { return s.Listen(ctx, c.channel("b")) })
+	c.close(s, "Publish, Listen, Close")
+	return err != nil
+}
+
+// flood publishes to sessions that receive nothing. They may end, or Publish may wait for them.
+func (c *busCase) flood(bus transport.Bus, budget time.Duration) {
+	ctx, cancel := context.WithTimeout(c.Context(), budget)
+	defer cancel()
+	batch := make([]transport.Message, 100)
+	for i := range batch {
+		batch[i] = c.msg("a", fmt.Sprint("nobody receives message ", i))
+	}
+	c.watch("Publish", func() error {
+		for range c.scale(60, 1000) {
+			if err := bus.Publish(ctx, batch...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// openInterrupted opens sessions with contexts that have ended, or do so meanwhile.
+func (c *busCase) openInterrupted(bus transport.Bus, n int) {
+	c.Helper()
+	start := time.Now()
+	usual := c.openUnreleased(bus)
+	took := time.Since(start)
+	c.close(usual, "Open, Close")
+	for ; n > 0; n -= together {
+		c.together("Open with a context that ends", min(n, together), func(ctx context.Context, i int) error {
+			soon, cancel := context.WithTimeout(ctx, took*time.Duration(i%2*i)/together)
+			defer cancel()
+			s, err := bus.Open(soon)
+			if err != nil {
+				return nil
+			}
+			return s.Close(ctx)
+		})
+	}
+}
+
+// closeBuses uses and closes buses, and releases each of them.
+func (c *busCase) closeBuses(n int) {
+	c.Helper()
+	for i := range (n + 1) / 2 { // a bus takes longer than a session
+		own := &scope{TB: c.TB}
+		func() {
+			defer own.end()
+			bus := c.harness.NewBus(own)
+			idle, waiting := c.openUnreleased(bus), c.openUnreleased(bus)
+			for _, s := range []transport.Session{idle, waiting} {
+				c.listen(s, "a")
+			}
+			c.publish(bus, c.msg("b", "1"))
+			loop := c.loop(func(int) error {
+				_, err := waiting.Receive(c.Context())
+				return err
+			})
+			ctx := c.Context()
+			if i%2 == 1 {
+				ctx = c.expired()
+			}
+			c.watch("Close the bus", func() error { return bus.(transport.Closer).Close(ctx) })
+			c.close(idle, "Close the bus, Close a session")
+			c.close(waiting, "Close the bus, Close a session while Receive waits")
+			c.watch("Close the bus, Close a session while Receive waits", loop.ended)
+		}()
+	}
+}

@@ -1,0 +1,65 @@
+package conformance
+
+import (
+	"bytes"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// loop calls something again and again on a goroutine of its own, until it returns an error.
+type loop struct {
+	id    atomic.Pointer[string] // of the goroutine
+	calls atomic.Int64           // that have begun
+	done  <-chan error
+}
+
+func (p *probe) loop(f func(n int) error) *loop {
+	l := new(loop)
+	l.done = p.background(func() error {
+		id := goroutineID()
+		l.id.Store(&id)
+		for n := 0; ; n++ {
+			l.calls.Add(1)
+			if err := f(n); err != nil {
+				return err
+			}
+		}
+	})
+	return l
+}
+
+// ended waits until a call has returned an error, and returns it.
+func (l *loop) ended() error { return <-l.done }
+
+// began waits until more than n calls have begun.
+func (l *loop) began(p *probe, n int) {
+	for start := time.Now(); l.calls.Load() <= int64(n) && time.Since(start) < p.patience; {
+		runtime.Gosched()
+	}
+}
+
+// parked waits until the goroutine waits for something, as it does in a call that has nothing to do. An implementation that never
+// waits is given some time.
+func (l *loop) parked(p *probe) {
+	for start, seen := time.Now(), 0; seen < 2 && time.Since(start) < p.patience/10; time.Sleep(10 * time.Microsecond) {
+		id := l.id.Load()
+		if id == nil {
+			continue
+		}
+		state, _, _ := strings.Cut(strings.TrimPrefix(goroutines()[*id], *id+" ["), "]")
+		if strings.HasPrefix(state, "run") { // running or runnable
+			seen = 0
+		} else {
+			seen++
+		}
+	}
+}
+
+// goroutineID returns what a stack begins with, such as "goroutine 12".
+func goroutineID() string {
+	var buf [64]byte
+	header, _, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte(" ["))
+	return string(header)
+}
