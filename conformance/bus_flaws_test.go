@@ -83,7 +83,6 @@ type which struct {
 }
 
 var (
-	all             = which{"each message", func(passage) bool { return true }}
 	nearLimit       = which{"a message near the limit", func(p passage) bool { return p.limit > 0 && p.size > p.limit-8 }}
 	firstAfterOpen  = which{"the first message", func(p passage) bool { return p.nth == 1 }}
 	afterListen     = which{"the first message after Listen", func(p passage) bool { return p.sinceListen == 1 }}

@@ -18,14 +18,11 @@ var rightBuses = map[string]struct {
 	latency time.Duration
 	config  memory.Config
 }{
-	"50ms":           {50 * time.Millisecond, memory.Config{}},
-	"200ms":          {200 * time.Millisecond, memory.Config{}},
-	"SmallPayloads":  {0, memory.Config{Limits: transport.Limits{Payload: transport.MinPayload, Channel: transport.MinChannel}}},
-	"SmallText":      {5 * time.Millisecond, memory.Config{Limits: transport.Limits{Payload: transport.MinPayload, Text: true}}},
-	"SmallBuffer":    {0, memory.Config{Buffer: 64}},
-	"SmallFar":       {50 * time.Millisecond, memory.Config{Buffer: 64, Limits: transport.Limits{Payload: 1000}}},
-	"FewBytes":       {0, memory.Config{BufferBytes: 1 << 20}},
-	"LittlePatience": {time.Millisecond, memory.Config{Patience: 100 * time.Millisecond}},
+	"Far":       {200 * time.Millisecond, memory.Config{}},
+	"Impatient": {time.Millisecond, memory.Config{Patience: 100 * time.Millisecond}},
+	"Small": {0, memory.Config{Buffer: 64, BufferBytes: 1 << 20,
+		Limits: transport.Limits{Payload: transport.MinPayload, Channel: transport.MinChannel}}},
+	"SmallAndFar": {50 * time.Millisecond, memory.Config{Buffer: 64, Limits: transport.Limits{Payload: transport.MinPayload, Text: true}}},
 }
 
 // Right buses that are slow, small, or both pass all checks. The clock is virtual: it shows that nothing waits for a fixed time.
