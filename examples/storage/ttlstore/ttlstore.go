@@ -1,0 +1,121 @@
+// Package ttlstore is a whole store whose bodies have a time to live, in one file: it keeps them in a server that speaks the protocol of Redis
+// (RESP), with SET and PX, which removes them by itself. Expire has nothing to do.
+//
+// # Delivery
+//
+// A body is gone when the TTL has passed since its Put, or earlier if the server restarts or runs out of memory: set its maxmemory-policy to
+// noeviction. TTL has to be at least the cluster's AttachmentAge. The server's limit for a body, proto-max-bulk-len, is 512 MiB by default.
+package ttlstore
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/backplane-go/backplane/storage"
+)
+
+var _ storage.Store = Store{}
+
+// Store is a storage.Store. Two with the same Addr share their bodies.
+type Store struct {
+	// Addr is the address of the server, such as "127.0.0.1:6379".
+	Addr string
+	// TTL is how long a body lives, at least a millisecond. The default is an hour.
+	TTL time.Duration
+}
+
+// Put keeps body until the TTL has passed. Its id is random: a counter at the server would begin anew when that has lost its data, and give ids twice.
+func (s Store) Put(ctx context.Context, body []byte) (string, error) {
+	id, ttl := rand.Text(), s.TTL
+	if ttl <= 0 {
+		ttl = time.Hour
+	}
+	_, err := s.do(ctx, "SET", key(id), string(body), "PX", strconv.FormatInt(ttl.Milliseconds(), 10))
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// Get returns the body of id. GET does not prolong its life.
+func (s Store) Get(ctx context.Context, id string) ([]byte, error) {
+	return s.do(ctx, "GET", key(id))
+}
+
+// Expire does nothing: the server does.
+func (s Store) Expire(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// key keeps bodies apart from what else is in the server. The protocol counts bytes, so that an id may have any.
+func key(id string) string { return "backplane:body:" + id }
+
+// do sends one command and returns its answer: ErrNotFound if that is nil. It connects anew each time, which is simple, and leaves nothing
+// behind when it is interrupted. A quick store would keep connections that have given a whole answer.
+func (s Store) do(ctx context.Context, command ...string) ([]byte, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Addr)
+	if err != nil {
+		return nil, orEnded(ctx, err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	w := bufio.NewWriter(conn)
+	fmt.Fprintf(w, "*%d\r\n", len(command))
+	for _, arg := range command {
+		fmt.Fprintf(w, "$%d\r\n", len(arg))
+		w.WriteString(arg)
+		w.WriteString("\r\n")
+	}
+	if err := w.Flush(); err != nil {
+		return nil, orEnded(ctx, err)
+	}
+	answer, err := read(bufio.NewReader(conn))
+	return answer, orEnded(ctx, err)
+}
+
+// orEnded returns ctx's error in place of what came of ending the connection. A connection may notice a deadline before ctx does.
+func orEnded(ctx context.Context, err error) error {
+	if deadline, ok := ctx.Deadline(); err != nil && ctx.Err() == nil && ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// read reads an answer.
+func read(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	line = strings.TrimSuffix(line, "\r\n")
+	if line == "" {
+		return nil, errors.New("ttlstore: an empty answer")
+	}
+	switch line[0] {
+	case '-':
+		return nil, errors.New("ttlstore: " + line[1:])
+	case '+':
+		return nil, nil
+	case '$':
+		n, err := strconv.Atoi(line[1:])
+		if err != nil {
+			return nil, err
+		}
+		if n < 0 {
+			return nil, storage.ErrNotFound
+		}
+		body := make([]byte, n)
+		_, err = io.ReadFull(r, body)
+		return body, err
+	}
+	return nil, fmt.Errorf("ttlstore: the answer %q", line)
+}
