@@ -17,6 +17,10 @@ type CodecHarness struct {
 
 	// Golden are messages whose bytes are known, such as those that another implementation has written.
 	Golden []Golden
+
+	// Seed determines the random messages, to have those of a failure again. 0: the same ones in each quick run, and others in each
+	// soak, which logs its seed.
+	Seed uint64
 }
 
 // Golden is a message whose bytes are known.
@@ -33,8 +37,8 @@ type Golden struct {
 
 // Codec proves that a codec keeps the promises of codec.Codec, and of the optional interfaces it implements.
 //
-// Envelopes are compared by what they say: nil and empty lists are the same, and so are numbers that are equal
-// as float64, and a time and its text. A form may refuse bytes with codec.ErrBinary, but it must not change them.
+// Envelopes are compared by what they say: nil and empty lists are the same, and so are numbers that JSON writes
+// with the same digits, and a time and its text. A form may refuse bytes with codec.ErrBinary, but it must not change them.
 func Codec(t *testing.T, h CodecHarness) {
 	t.Helper()
 	h.run(t, false)
@@ -51,7 +55,7 @@ func (h CodecHarness) run(t *testing.T, soak bool) {
 func (h CodecHarness) trial(soak bool) *trial { return newTrial("Codec", soak, 0, nil) }
 
 func codecChecks() []check[*codecCase] {
-	return slices.Concat(roundTripChecks, dataChecks, appendChecks, foreignChecks, codecUseChecks)
+	return slices.Concat(roundTripChecks, dataChecks, numberChecks, sizeChecks, forwardChecks, appendChecks, foreignChecks, peekChecks, codecUseChecks)
 }
 
 // forms are the two forms of every message.
@@ -156,6 +160,16 @@ func (c *codecCase) value(v any) codec.Value {
 	out, err := codec.NewValue(v)
 	if err != nil {
 		c.Fatalf("conformance: NewValue of %T: %v", v, err)
+	}
+	return out
+}
+
+// raw makes a Value of JSON.
+func (c *codecCase) raw(text string) codec.Value {
+	c.Helper()
+	out, err := codec.RawJSON([]byte(text))
+	if err != nil {
+		c.Fatalf("conformance: RawJSON of %s: %v", quote(text), err)
 	}
 	return out
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec"
@@ -15,15 +14,13 @@ var appendChecks = []check[*codecCase]{
 	{"TextIsText", "The text form is valid UTF-8 without NUL, whatever is in the message. PostgreSQL refuses any other notification.", textIsText},
 	{"AppendAppends", "Append extends dst and leaves what is in it alone, whether there is room behind it or not. The cluster writes into buffers " +
 		"that it uses again.", appendAppends},
-	{"AppendKeepsNothing", "What Append returned is the caller's: later calls do not change it. Many messages wait in the cluster's queue at a time.",
-		appendKeepsNothing},
+	{"AppendKeepsNothing", "What Append returned is the caller's: later calls do not change it, and it does not change them. Thousands of messages wait in the " +
+		"cluster's queue at a time, and its buffers are used again.", appendKeepsNothing},
 	{"AppendLeavesTheEnvelope", "Append only reads the envelope. The same one is delivered to this node's own clients.", appendLeavesTheEnvelope},
-	{"ErrBinaryLeavesDst", "When the text form cannot carry bytes, Append returns ErrBinary, and dst's content is unchanged. The cluster then writes the " +
-		"binary form into the same buffer.", errBinaryLeavesDst},
+	{"ErrBinaryLeavesDst", "When the text form cannot carry bytes, Append returns ErrBinary, and dst's content is unchanged, as after any other error. The cluster " +
+		"then writes the binary form into the same buffer.", errBinaryLeavesDst},
 	{"NonceTellsEqualMessagesApart", "A Nonce makes the bytes differ, and says nothing else. PostgreSQL delivers two equal notifications of one transaction once: " +
 		"two equal messages would be one.", nonceTellsEqualMessagesApart},
-	{"DeepDataIsAnError", "Data that nests deeper than MaxDepth is an error of Append, never a crash or a message that no peer can read. Users hand " +
-		"in what their clients sent.", deepDataIsAnError},
 }
 
 // all returns samples of everything.
@@ -52,6 +49,9 @@ func textIsText(c *codecCase) {
 			all = append(all, sample{name: fmt.Sprintf("%v with %q, which is not UTF-8", env.Type, s), env: &env})
 		}
 	}
+	for _, n := range []int{4096, 65_536, 100_000} {
+		all = append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicode(n), false)...)
+	}
 	for _, s := range all {
 		p, err := c.append(nil, s, codec.Text)
 		if err == nil && (!utf8.Valid(p) || bytes.IndexByte(p, 0) >= 0) {
@@ -61,23 +61,37 @@ func textIsText(c *codecCase) {
 }
 
 func appendAppends(c *codecCase) {
-	const before = "what was there"
-	for _, s := range c.all() {
+	all := c.all()
+	for _, n := range []int{4096, 65_536, 1 << 20} {
+		all = append(all, c.answer(fmt.Sprintf("a text of %d bytes", n), c.value(ascii(n))))
+	}
+	for i, s := range all {
 		for _, f := range forms {
 			if _, ok := c.write(s, f); !ok {
 				continue
 			}
-			for _, room := range []int{0, 10, 1 << 16} {
-				dst := append(make([]byte, 0, len(before)+room), before...)
-				p, err := c.append(dst, s, f)
-				called := fmt.Sprintf("Append %s to %q with room for %d more bytes, %v form", s.name, before, room, f)
-				if err != nil || !bytes.HasPrefix(p, []byte(before)) || string(dst) != before {
-					c.fail(called, fmt.Sprintf("%q with the message behind it", before), "%s and the error %v", quote(string(p)), err)
-				}
-				c.expect(called+", Parse what was appended", s.env, c.read(called, slices.Clone(p[len(before):]), f))
+			c.appendTo(s, f, "what was there", 0)
+			c.appendTo(s, f, "what was there", 10)
+			c.appendTo(s, f, "what was there", 1<<16)
+			c.appendTo(s, f, "", 1<<16)
+			if i%16 == 0 {
+				c.appendTo(s, f, ascii(1<<16), 1<<12)
+				c.appendTo(s, f, ascii(300_000), 0)
 			}
 		}
 	}
+}
+
+// appendTo appends a sample to what is there before.
+func (c *codecCase) appendTo(s sample, f codec.Format, before string, room int) {
+	c.Helper()
+	dst := append(make([]byte, 0, len(before)+room), before...)
+	p, err := c.append(dst, s, f)
+	called := fmt.Sprintf("Append %s to %s with room for %d more bytes, %v form", s.name, quote(before), room, f)
+	if err != nil || len(p) <= len(before) || string(p[:len(before)]) != before || string(dst) != before {
+		c.fail(called, quote(before)+" with the message behind it", "%s and the error %v", quote(string(p)), err)
+	}
+	c.expect(called+", Parse what was appended", s.env, c.read(called, slices.Clone(p[len(before):]), f))
 }
 
 func appendKeepsNothing(c *codecCase) {
@@ -87,7 +101,9 @@ func appendKeepsNothing(c *codecCase) {
 		p, copy []byte
 	}
 	var all []kept
-	for _, s := range c.all() {
+	samples := c.all()
+	for i := range max(c.scale(6000, 60_000), len(samples)) {
+		s := samples[i%len(samples)]
 		for _, f := range forms {
 			if p, ok := c.write(s, f); ok {
 				all = append(all, kept{s, f, p, bytes.Clone(p)})
@@ -98,6 +114,14 @@ func appendKeepsNothing(c *codecCase) {
 		if !bytes.Equal(k.p, k.copy) {
 			c.fail(fmt.Sprintf("Append %s, %v form, Append others, look at the first again", k.s.name, k.f), quote(string(k.copy)), "%s", quote(string(k.p)))
 		}
+	}
+	for _, k := range all { // they are the caller's: to write over them changes nothing
+		for i := range k.p {
+			k.p[i] = 0xff
+		}
+	}
+	for _, s := range samples {
+		c.roundTrip(s)
 	}
 }
 
@@ -112,72 +136,59 @@ func appendLeavesTheEnvelope(c *codecCase) {
 }
 
 func errBinaryLeavesDst(c *codecCase) {
-	refused := false
-	for _, b := range blobs {
-		for _, s := range c.carriers(b.name, b.value, true) {
-			const before = "what was there"
-			dst := append(make([]byte, 0, 1<<16), before...)
-			_, err := c.append(dst, s, codec.Text)
-			called := "Append " + s.name + ", text form"
-			switch {
-			case err == nil:
-				continue
-			case !errors.Is(err, codec.ErrBinary):
-				c.fail(called, fmt.Sprintf("no error, or %q", codec.ErrBinary), "the error %q", err)
-			case string(dst) != before:
-				c.fail(called+", look at dst", fmt.Sprintf("%q", before), "%q", dst)
-			}
-			refused = true
-			p, err := c.append(dst, s, codec.Binary)
-			if err != nil || !bytes.HasPrefix(p, []byte(before)) {
-				c.fail(called+", then binary form", "no error", "the error %v", err)
-			}
-			c.expect(called+", then binary form, Parse", s.env, c.read(called, p[len(before):], codec.Binary))
+	const before = "what was there"
+	for _, env := range c.selecting(codec.Opts{Nobody: true, Except: []string{"x"}}) {
+		c.refuse(sample{env.Type.String() + " to nobody", env, false}, before)
+	}
+	for i := range nestings {
+		for _, s := range c.nested(i, codec.MaxDepth+1) {
+			c.refuse(s, before)
 		}
+	}
+	refused := false
+	all := carry("bytes behind a long text", codec.FromTree([]any{ascii(100_000), []byte{1}}), true)
+	for _, b := range blobs {
+		all = append(all, c.carriers(b.name, b.value, true)...)
+	}
+	for _, s := range all {
+		dst, err := c.refuse(s, before)
+		called := "Append " + s.name + ", text form"
+		switch {
+		case err == nil:
+			continue
+		case !errors.Is(err, codec.ErrBinary):
+			c.fail(called, fmt.Sprintf("no error, or %q", codec.ErrBinary), "the error %q", err)
+		}
+		refused = true
+		p, err := c.append(dst, s, codec.Binary)
+		if err != nil || !bytes.HasPrefix(p, []byte(before)) {
+			c.fail(called+", then binary form", "no error", "the error %v", err)
+		}
+		c.expect(called+", then binary form, Parse", s.env, c.read(called, p[len(before):], codec.Binary))
 	}
 	if !refused {
 		c.Skip("the text form carries all bytes: it never returns ErrBinary")
 	}
 }
 
-func deepDataIsAnError(c *codecCase) {
-	nested := func(depth int) codec.Value {
-		var tree any = "the core"
-		for i := range depth {
-			if i%2 == 0 {
-				tree = []any{tree}
-			} else {
-				tree = codec.Object{{Key: "k", Value: tree}}
-			}
-		}
-		return codec.FromTree(tree)
-	}
-	for _, s := range c.carriers("50 levels", nested(50), false) {
-		c.roundTrip(s)
-	}
-	for _, depth := range []int{codec.MaxDepth + 1, 10 * codec.MaxDepth, 100_000} {
-		value := nested(depth)
-		for _, env := range []codec.Envelope{
-			{Type: codec.ServerSideEmitResponse, RequestID: "1", Value: value},
-			{Type: codec.BroadcastAck, RequestID: "1", Value: value},
-			{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s", Data: value}}},
-		} {
-			env.UID, env.NSP = sampleUID, "/"
-			for _, f := range forms {
-				s := sample{name: fmt.Sprintf("%v of %d levels", env.Type, depth), env: &env}
-				if p, err := c.append(nil, s, f); err == nil {
-					c.fail(fmt.Sprintf("Append %s, %v form", s.name, f), "an error", "none, but %s", quote(strings.ToValidUTF8(string(p), "?")))
-				}
-			}
+// refuse appends a sample that may be refused to what is there before, in all forms, and returns what came of the text form.
+func (c *codecCase) refuse(s sample, before string) (dst []byte, err error) {
+	c.Helper()
+	for _, f := range []codec.Format{codec.Binary, codec.Text} {
+		dst = append(make([]byte, 0, 1<<16), before...)
+		_, err = c.append(dst, s, f)
+		if string(dst) != before {
+			c.fail(fmt.Sprintf("Append %s, %v form, look at dst", s.name, f), fmt.Sprintf("%q", before), "%q, and the error %v", dst, err)
 		}
 	}
+	return dst, err
 }
 
 func nonceTellsEqualMessagesApart(c *codecCase) {
 	for _, s := range append(c.samples(), c.references()...) {
 		for _, f := range forms {
 			seen := make(map[string]uint64)
-			for nonce := range uint64(4) {
+			for _, nonce := range []uint64{0, 1, 2, 3, 255, 256, 257, 65_535, 65_536, 1 << 31, 1 << 32, 1<<32 + 1, 1<<53 - 2, 1<<53 - 1} {
 				env := *s.env
 				env.Nonce = nonce
 				p, ok := c.write(sample{s.name, &env, s.binary}, f)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -16,13 +17,17 @@ var foreignChecks = []check[*codecCase]{
 		"send anything, and a panic takes the whole server down.", foreignBytesAreMalformed},
 	{"BrokenMessagesAreMalformed", "A message that was cut or changed on its way is read, or is an error that wraps ErrMalformed, but never a panic, " +
 		"neither in Parse nor when its data is decoded later.", brokenMessagesAreMalformed},
+	{"TrailingBytesAreMalformed", "Bytes behind the message are an error that wraps ErrMalformed; only white space may stand behind the text form. They were never written by " +
+		"Append: two messages have run into each other.", trailingBytesAreMalformed},
 	{"HostileLengthsCostLittle", "Parse does not believe a length: what it allocates is in proportion to what came. A message of ten bytes that claims " +
 		"a list of four billion would otherwise end the server.", hostileLengthsCostLittle},
-	{"DeepNestingIsMalformed", "Foreign bytes that nest without end are an error that wraps ErrMalformed, never an overflow of the stack, which no program survives.",
+	{"DeepNestingIsMalformed", "Foreign bytes that nest deeper than MaxDepth are an error that wraps ErrMalformed, never an overflow of the stack, which no program survives.",
 		deepNestingIsMalformed},
 	{"UnknownTypesAreNoError", "A type that the codec does not know is no error: the envelope has that Type. Newer nodes say things that older ones need " +
 		"not understand.", unknownTypesAreNoError},
 	{"ParseLeavesItsInput", "Parse only reads p. Several namespaces, or a test, may read the same bytes.", parseLeavesItsInput},
+	{"ParsedEnvelopesStay", "A parsed envelope is the caller's: later calls do not change it, and it does not change them. Thousands wait in the cluster's lanes at a time.",
+		parsedEnvelopesStay},
 }
 
 // tryForeign parses bytes of which nothing is known, and looks at whatever comes of them.
@@ -95,54 +100,117 @@ func (c *codecCase) written(f codec.Format) (names []string, all [][]byte) {
 	return names, all
 }
 
+// places returns the places at which bytes are broken: all, or in long messages and in the quick profile a few hundred of them.
+func (c *codecCase) places(p []byte, first int) (all []int) {
+	step := 1
+	if most := c.scale(300, math.MaxInt); len(p) > most {
+		step = len(p)/most + 1
+	}
+	for n := first % step; n < len(p); n += step {
+		all = append(all, n)
+	}
+	if len(p) > 1 {
+		all = append(all, len(p)-2, len(p)-1)
+	}
+	return all
+}
+
 func brokenMessagesAreMalformed(c *codecCase) {
 	for _, f := range forms {
 		names, all := c.written(f)
 		for i, p := range all {
-			for n := range p {
+			for _, n := range c.places(p, 0) {
 				c.tryForeign(fmt.Sprintf("%s, %v form, cut to %d of %d bytes", names[i], f, n, len(p)), bytes.Clone(p[:n]), f)
 			}
-			for n := range p {
+			for _, n := range c.places(p, 1) {
 				for _, change := range []byte{0x01, 0x80, 0xff, p[n]} { // one bit, the sign, all, zero
 					q := bytes.Clone(p)
 					q[n] ^= change
 					c.tryForeign(fmt.Sprintf("%s, %v form, byte %d of %d xor %#x", names[i], f, n, len(p), change), q, f)
 				}
 			}
-			c.tryForeign(fmt.Sprintf("%s, %v form, twice", names[i], f), append(bytes.Clone(p), p...), f)
+		}
+	}
+}
+
+func trailingBytesAreMalformed(c *codecCase) {
+	var ends []string
+	for b := range 256 {
+		ends = append(ends, string([]byte{byte(b)}))
+	}
+	ends = append(ends, "  x", "{}", "[]", "null", "\x00\x00", " \x00", "AA", "AAA", "AAAA", "====", "\xc0", "\xf6", "\xa0", ascii(1000), strings.Repeat("\x00", 1<<16), strings.Repeat("A", 1<<16))
+	for _, f := range forms {
+		names, all := c.written(f)
+		for i, p := range all {
+			for _, end := range append(ends, string(p), string(p[:1]), string(p[len(p)-1:])) {
+				called := fmt.Sprintf("%s, %v form, with %s behind it", names[i], f, quote(end))
+				want := c.read(called, bytes.Clone(p), f)
+				env, err := c.tryForeign(called, append(bytes.Clone(p), end...), f)
+				if err != nil {
+					continue
+				}
+				if f != codec.Text || strings.Trim(end, " \t\r\n") != "" {
+					c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
+				}
+				c.expect(called+", Parse", want, env)
+			}
 		}
 	}
 }
 
 func hostileLengthsCostLittle(c *codecCase) {
-	const most = 4 << 20 // bytes allocated for a message of a few hundred, on average
-	var before, after runtime.MemStats
 	lengths := []string{"\xff\xff\xff\xff", "\x7f\xff\xff\xff", "\xdd\xff\xff\xff\xff", "\xdf\x7f\xff\xff\xff", "\xdb\x7f\xff\xff\xff", "\xc6\x7f\xff\xff\xff", "\x9a\x7f\xff\xff\xff",
 		"\xba\x7f\xff\xff\xff", "\x7a\x7f\xff\xff\xff", "\x5a\x7f\xff\xff\xff", "\x9b\x00\x00\x00\x01\x00\x00\x00\x00", "\x9b\x00\x00\x00\x01\x00\x00\x00\x01",
-		"\xbb\x00\x00\x00\x01\x00\x00\x00\x01", "\x7b\x00\x00\x00\x01\x00\x00\x00\x01", "\x5b\x00\x00\x00\x01\x00\x00\x00\x02", "\xdd\x00\xff\xff\xff", "\x9a\x00\xff\xff\xff"}
+		"\xbb\x00\x00\x00\x01\x00\x00\x00\x01", "\x7b\x00\x00\x00\x01\x00\x00\x00\x01", "\x5b\x00\x00\x00\x01\x00\x00\x00\x02", "\xdd\x00\xff\xff\xff", "\x9a\x00\xff\xff\xff",
+		"\xdc\xff\xff", "\xde\xff\xff", "\x99\xff\xff", "\xb9\xff\xff"}
+	const most = 1 << 20 // bytes allocated for a message of a few hundred
 	for _, f := range forms {
 		names, all := c.written(f)
 		for i, p := range all {
 			if i%3 != 0 && i < len(all)-5 { // the last hold bytes
 				continue
 			}
-			for _, length := range lengths {
-				runtime.ReadMemStats(&before)
-				for n := range p {
+			for k, length := range lengths {
+				if f == codec.Text && k%3 > 0 { // no length as it is
+					continue
+				}
+				places := c.places(p, k)
+				called := fmt.Sprintf("%s of %d bytes, %v form, with the length %x", names[i], len(p), f, length)
+				parse := func(n int) {
 					q := append(bytes.Clone(p[:n]), length...)
 					if n+len(length) < len(p) {
 						q = append(q, p[n+len(length):]...)
 					}
-					c.tryForeign(fmt.Sprintf("%s, %v form, with the length %x at byte %d", names[i], f, length, n), q, f)
+					c.tryForeign(fmt.Sprintf("%s at byte %d", called, n), q, f)
 				}
-				runtime.ReadMemStats(&after)
-				if each := (after.TotalAlloc - before.TotalAlloc) / uint64(len(p)); each > most {
-					c.fail(fmt.Sprintf("%s of %d bytes, %v form, with the length %x at any byte, Parse", names[i], len(p), f, length),
-						fmt.Sprintf("at most %d bytes allocated", most), "%d", each)
+				if allocated(func() {
+					for _, n := range places {
+						parse(n)
+					}
+				}) < 4*most {
+					continue
+				}
+				for _, n := range places { // look for the one that cost so much
+					least := uint64(1 << 62)
+					for range 5 { // other goroutines may allocate too
+						least = min(least, allocated(func() { parse(n) }))
+					}
+					if least > most {
+						c.fail(fmt.Sprintf("%s at byte %d, Parse, Append", called, n), fmt.Sprintf("at most %d bytes allocated", most), "%d", least)
+					}
 				}
 			}
 		}
 	}
+}
+
+// allocated returns how many bytes the program allocates while f runs.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 func deepNestingIsMalformed(c *codecCase) {
@@ -161,6 +229,25 @@ func deepNestingIsMalformed(c *codecCase) {
 			called := fmt.Sprintf("%d levels of %s, %v form", levels, name, f)
 			if _, err := c.tryForeign(called, p, f); err == nil {
 				c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
+			}
+		}
+	}
+	// Where data stands as JSON in a message, deeper data can be put in its place.
+	const core = "the core of the data"
+	for _, s := range carry("a text", c.value(core), false) {
+		for _, f := range forms {
+			p, _ := c.write(s, f)
+			if bytes.Count(p, []byte(`"`+core+`"`)) != 1 || f == codec.Binary && !bytes.Contains(p, []byte(`:"`+core+`"`)) {
+				continue // in a binary form a length may stand before it
+			}
+			for _, levels := range []int{codec.MaxDepth + 1, codec.MaxDepth + 2, 128, 129, 256, 1000, 10_000, levels} {
+				for _, b := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
+					deep := strings.Repeat(b[0], levels) + "1" + strings.Repeat(b[1], levels)
+					called := fmt.Sprintf("%v with %d levels of %s, %v form", s.env.Type, levels, b[0], f)
+					if _, err := c.tryForeign(called, bytes.Replace(p, []byte(`"`+core+`"`), []byte(deep), 1), f); err == nil {
+						c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
+					}
+				}
 			}
 		}
 	}
@@ -189,14 +276,67 @@ func unknownTypesAreNoError(c *codecCase) {
 }
 
 func parseLeavesItsInput(c *codecCase) {
-	for _, f := range forms {
-		names, all := c.written(f)
-		for i, p := range all {
-			q := bytes.Clone(p)
-			c.tryForeign(fmt.Sprintf("%s, %v form", names[i], f), q, f)
-			if !bytes.Equal(p, q) {
-				c.fail(fmt.Sprintf("%s, %v form, Parse, look at the bytes again", names[i], f), quote(string(p)), "%s", quote(string(q)))
+	all := c.all()
+	for _, text := range rawTexts {
+		all = append(all, c.carriers("the JSON "+quote(text), c.raw(text), false)...)
+	}
+	for _, n := range []int{4096, 65_536, 100_000} {
+		all = append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicode(n), false)...)
+	}
+	for _, s := range all {
+		for _, f := range forms {
+			if p, ok := c.write(s, f); ok {
+				c.parseTwice(fmt.Sprintf("%s, %v form", s.name, f), p, f)
+				c.parseTwice(fmt.Sprintf("%s, %v form, cut in the middle", s.name, f), p[:len(p)/2], f)
 			}
 		}
+	}
+}
+
+// parseTwice proves that bytes are as before when they have been parsed.
+func (c *codecCase) parseTwice(called string, p []byte, f codec.Format) {
+	c.Helper()
+	q := bytes.Clone(p)
+	first, err := c.tryForeign(called, q, f)
+	if !bytes.Equal(p, q) {
+		c.fail(called+", Parse, look at the bytes again", quote(string(p)), "%s", quote(string(q)))
+	}
+	if err == nil {
+		second := c.read(called+", Parse again", q, f)
+		c.expect(called+", Parse again", first, second)
+	}
+}
+
+func parsedEnvelopesStay(c *codecCase) {
+	type kept struct {
+		called string
+		s      sample
+		env    *codec.Envelope
+	}
+	var all []kept
+	samples := c.all()
+	for i := range max(c.scale(6000, 60_000), len(samples)) {
+		s := samples[i%len(samples)]
+		for _, f := range forms {
+			if p, ok := c.write(s, f); ok {
+				called := fmt.Sprintf("Append %s, %v form", s.name, f)
+				all = append(all, kept{called, s, c.read(called, bytes.Clone(p), f)})
+			}
+		}
+	}
+	for _, k := range all {
+		c.expect(k.called+", Parse, Parse others, look at the first again", k.s.env, k.env)
+	}
+	for _, k := range all { // they are the caller's: to write over them changes nothing
+		for _, list := range [][]string{k.env.Rooms, k.env.Opts.Rooms, k.env.Opts.Except} {
+			for i := range list {
+				list[i] = "written over"
+			}
+		}
+		clear(k.env.Sockets)
+		*k.env = codec.Envelope{}
+	}
+	for _, s := range samples {
+		c.roundTrip(s)
 	}
 }

@@ -5,16 +5,93 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"time"
+	"strings"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/conformance"
 )
 
+// appending returns a mutant that does something else after a right Append.
+func appending(check, bug string, change func(m *mutableCodec, dst, p []byte, env *codec.Envelope, f codec.Format, err error) ([]byte, error)) mutant[conformance.CodecHarness] {
+	return breaksCodec(check, bug, func(m *mutableCodec) {
+		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+			p, err := m.good.Append(dst, env, f)
+			return change(m, dst, p, env, f, err)
+		}
+	})
+}
+
+// rewritesText returns a mutant that writes one thing in place of another in its text form.
+func rewritesText(check, bug, old, new string) mutant[conformance.CodecHarness] {
+	return appending(check, bug, func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, f codec.Format, err error) ([]byte, error) {
+		if f == codec.Text {
+			p = bytes.ReplaceAll(p, []byte(old), []byte(new))
+		}
+		return p, err
+	})
+}
+
+// levels returns how deep a value nests.
+func levels(v codec.Value) int {
+	tree, err := v.Tree()
+	if err != nil {
+		return 0
+	}
+	return levelsOf(tree)
+}
+
+func levelsOf(tree any) (n int) {
+	switch t := tree.(type) {
+	case []any:
+		for _, e := range t {
+			n = max(n, levelsOf(e))
+		}
+		n++
+	case codec.Object:
+		for _, m := range t {
+			n = max(n, levelsOf(m.Value))
+		}
+		n++
+	}
+	return n
+}
+
+// nesting returns a mutant that refuses messages with data of some depths.
+func nesting(bug string, refused func(levels int) bool) mutant[conformance.CodecHarness] {
+	return appending("NestingRoundTrips", bug, func(_ *mutableCodec, dst, p []byte, env *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+		if refused(levels(env.Value)) {
+			return dst, codec.ErrDepth
+		}
+		return p, err
+	})
+}
+
+// cutting returns a mutant that leaves out data of some depths above the limit.
+func cutting(bug string, cut func(levels int) bool) mutant[conformance.CodecHarness] {
+	return appending("DeepDataIsAnError", bug, func(m *mutableCodec, dst, p []byte, env *codec.Envelope, f codec.Format, err error) ([]byte, error) {
+		if !errors.Is(err, codec.ErrDepth) || !cut(levels(env.Value)) {
+			return p, err
+		}
+		less := *env
+		less.Value, less.Sockets = codec.Value{}, nil
+		return m.good.Append(dst, &less, f)
+	})
+}
+
 var appendMutants = []mutant[conformance.CodecHarness]{
-	breaksCodec("TextIsText", "does not escape NUL", func(m *mutableCodec) { m.rewrites(`\u0000`, "\x00") }),
-	breaksCodec("TextIsText", "does not look at what it is given", func(m *mutableCodec) { m.rewrites("\ufffd", "\xff") }),
+	rewritesText("TextIsText", "does not escape NUL", `\u0000`, "\x00"),
+	rewritesText("TextIsText", "does not look at what it is given", "\ufffd", "\xff"),
+	rewritesText("TextIsText", "writes U+10FFFF in another way", "\U0010ffff", "\xed\xaf\xbf\xed\xbf\xbf"),
+	appending("TextIsText", "cuts characters in long texts", func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, f codec.Format, err error) ([]byte, error) {
+		if i := 65_000; f == codec.Text && len(p) > i+4 {
+			for p[i] < 0x80 {
+				i++
+			}
+			p = slices.Delete(p, i, i+1)
+		}
+		return p, err
+	}),
+
 	breaksCodec("AppendAppends", "returns the message alone", func(m *mutableCodec) {
 		m.append = func(_ []byte, env *codec.Envelope, f codec.Format) ([]byte, error) { return m.good.Append(nil, env, f) }
 	}),
@@ -23,25 +100,33 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return m.good.Append(dst[:0], env, f)
 		}
 	}),
-	breaksCodec("AppendAppends", "uses the end of dst's room as a scratch", func(m *mutableCodec) {
+	breaksCodec("AppendAppends", "writes over what is there if there is much of it", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			p, err := m.good.Append(dst, env, f)
-			if err == nil && cap(dst) >= 1<<16 {
-				p[len(p)-1] = '?'
+			if len(dst) > 1<<17 {
+				dst = dst[:0]
 			}
-			return p, err
+			return m.good.Append(dst, env, f)
 		}
 	}),
-	breaksCodec("AppendKeepsNothing", "returns a part of its own buffer", func(m *mutableCodec) {
-		var buffer []byte
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) (p []byte, err error) {
-			if dst != nil {
-				return m.good.Append(dst, env, f)
-			}
-			buffer, err = m.good.Append(buffer[:0], env, f)
-			return buffer, err
+	appending("AppendAppends", "uses the end of dst's room as a scratch", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+		if err == nil && cap(dst) >= 1<<16 {
+			p[len(p)-1] = '?'
 		}
+		return p, err
 	}),
+	appending("AppendAppends", "loses the end of messages that do not fit into dst", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+		if len(dst) > 0 && len(p) > cap(dst) && len(p) > 65536 {
+			p = p[:cap(dst)]
+		}
+		return p, err
+	}),
+	appending("AppendAppends", "writes before dst's end", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+		if len(dst) > 0 {
+			dst[len(dst)-1] ^= 1
+		}
+		return p, err
+	}),
+
 	breaksCodec("AppendLeavesTheEnvelope", "sorts the caller's rooms", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			slices.Sort(env.Rooms)
@@ -56,41 +141,88 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return m.good.Append(dst, env, f)
 		}
 	}),
-	breaksCodec("ErrBinaryLeavesDst", "writes until it meets bytes", func(m *mutableCodec) {
+	breaksCodec("AppendLeavesTheEnvelope", "takes the sockets of an answer when it has written them", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			p, err := m.good.Append(dst, env, f)
-			if errors.Is(err, codec.ErrBinary) {
-				copy(dst, `{"type":3`)
-			}
+			clear(env.Sockets)
 			return p, err
 		}
 	}),
-	breaksCodec("ErrBinaryLeavesDst", "has its own error for bytes", func(m *mutableCodec) {
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			p, err := m.good.Append(dst, env, f)
-			if errors.Is(err, codec.ErrBinary) {
-				err = errors.New("json: unsupported type: []uint8")
-			}
-			return p, err
+
+	appending("ErrBinaryLeavesDst", "writes until it meets bytes", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+		if errors.Is(err, codec.ErrBinary) {
+			copy(dst, `{"type":3`)
 		}
+		return p, err
 	}),
+	appending("ErrBinaryLeavesDst", "writes until it is too deep", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+		if errors.Is(err, codec.ErrDepth) {
+			copy(dst, `{"type":3`)
+		}
+		return p, err
+	}),
+	appending("ErrBinaryLeavesDst", "writes until it meets nobody", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+		if errors.Is(err, codec.ErrNobody) {
+			copy(dst, `{"type":3`)
+		}
+		return p, err
+	}),
+	appending("ErrBinaryLeavesDst", "has its own error for bytes", func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+		if errors.Is(err, codec.ErrBinary) {
+			err = errors.New("json: unsupported type: []uint8")
+		}
+		return p, err
+	}),
+
 	writing("NonceTellsEqualMessagesApart", "writes no nonce", func(env *codec.Envelope) { env.Nonce = 0 }),
+	writing("NonceTellsEqualMessagesApart", "writes the nonce in 8 bits", func(env *codec.Envelope) { env.Nonce &= 255 }),
+	writing("NonceTellsEqualMessagesApart", "writes the nonce in 32 bits", func(env *codec.Envelope) { env.Nonce = uint64(uint32(env.Nonce)) }),
+	writing("NonceTellsEqualMessagesApart", "writes the nonce as a float32", func(env *codec.Envelope) { env.Nonce = uint64(float32(env.Nonce)) }),
+	writing("NonceTellsEqualMessagesApart", "writes no nonce into references", func(env *codec.Envelope) {
+		if env.AttachmentID != "" {
+			env.Nonce = 0
+		}
+	}),
 	writing("NonceTellsEqualMessagesApart", "adds the nonce to the uid", func(env *codec.Envelope) {
 		if env.Nonce != 0 {
 			env.UID += fmt.Sprint(env.Nonce)
 		}
 	}),
-	breaksCodec("DeepDataIsAnError", "cuts what is too deep", func(m *mutableCodec) {
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			p, err := m.good.Append(dst, env, f)
-			if errors.Is(err, codec.ErrDepth) {
-				cut := *env
-				cut.Value, cut.Sockets = codec.Value{}, nil
-				return m.good.Append(dst, &cut, f)
+
+	nesting("refuses more than 32 levels", func(n int) bool { return n > 32 }),
+	nesting("refuses more than 64 levels", func(n int) bool { return n > 64 }),
+	nesting("refuses more than 95 levels", func(n int) bool { return n > 95 }),
+	nesting("refuses exactly 16 levels", func(n int) bool { return n == 16 }),
+	cutting("cuts what is too deep", func(int) bool { return true }),
+	cutting("cuts one level too much", func(n int) bool { return n == codec.MaxDepth+1 }),
+	cutting("counts levels in 7 bits", func(n int) bool { return n == 128 }),
+	cutting("counts levels in 8 bits", func(n int) bool { return n == 256 }),
+	cutting("cuts what is very deep", func(n int) bool { return n > 50_000 }),
+}
+
+// trailing returns a mutant that does not mind something behind a message.
+func trailing(bug string, cut func(p []byte, f codec.Format) []byte) mutant[conformance.CodecHarness] {
+	return breaksCodec("TrailingBytesAreMalformed", "does not mind "+bug, func(m *mutableCodec) {
+		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
+			env, err := m.good.Parse(p, f)
+			if err != nil {
+				if q := cut(p, f); len(q) < len(p) {
+					return m.good.Parse(q, f)
+				}
 			}
-			return p, err
+			return env, err
 		}
-	}),
+	})
+}
+
+// second returns p without a second message that begins as the first.
+func second(p []byte) []byte {
+	if n := min(len(p)/2, 8); n > 0 {
+		if i := bytes.LastIndex(p, p[:n]); i > 0 {
+			return p[:i]
+		}
+	}
+	return p
 }
 
 var foreignMutants = []mutant[conformance.CodecHarness]{
@@ -108,17 +240,44 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 		}
 		return nil, codec.ErrMalformed
 	}),
+	failing("BrokenMessagesAreMalformed", "panics at the end of a message that ends with a quote", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		if len(p) > 100 && p[len(p)-1] == '"' {
+			panic("index out of range")
+		}
+		return nil, codec.ErrMalformed
+	}),
+	failing("BrokenMessagesAreMalformed", "panics if the last byte is wrong", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		if len(p) > 100 && p[len(p)-1] == '}'^0x80 {
+			panic("index out of range")
+		}
+		return nil, codec.ErrMalformed
+	}),
 	failing("BrokenMessagesAreMalformed", "decodes later, and panics then", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
 		return &codec.Envelope{Type: codec.BroadcastAck, Value: codec.Raw(rash{}, append([]byte{0}, p...))}, nil
 	}),
-	breaksCodec("HostileLengthsCostLittle", "makes room for as many as are announced", func(m *mutableCodec) {
-		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
-			if bytes.Contains(p, []byte{0xff, 0xff, 0xff, 0xff}) {
-				sink = make([]byte, 8<<20)
-			}
-			return m.good.Parse(p, f)
+
+	trailing("what is behind the text form", func(p []byte, f codec.Format) []byte {
+		if f == codec.Text {
+			return p[:bytes.LastIndexByte(p, '}')+1]
 		}
+		return p
 	}),
+	trailing("zeros", func(p []byte, _ codec.Format) []byte { return bytes.TrimRight(p, "\x00") }),
+	trailing("one zero", func(p []byte, _ codec.Format) []byte { return bytes.TrimSuffix(p, []byte{0}) }),
+	trailing("white space behind the binary form", func(p []byte, f codec.Format) []byte { return bytes.TrimRight(p, " \n") }),
+	trailing("one more byte of any value", func(p []byte, _ codec.Format) []byte { return p[:max(0, len(p)-1)] }),
+	trailing("a second message", func(p []byte, _ codec.Format) []byte { return second(p) }),
+	trailing("more than 60,000 bytes", func(p []byte, _ codec.Format) []byte {
+		if len(p) > 60_000 {
+			return bytes.TrimRight(p, "A\x00")
+		}
+		return p
+	}),
+
+	hoarding("makes room for as many as are announced", func(p []byte) bool { return bytes.Contains(p, []byte{0xff, 0xff, 0xff, 0xff}) }),
+	hoarding("makes room for as many rooms as are announced", func(p []byte) bool { return bytes.Contains(p, []byte("\xa5rooms\xdd\xff\xff\xff\xff")) }),
+	hoarding("makes room for a text of a GiB", func(p []byte) bool { return bytes.Contains(p, []byte("\xa4data\xdb\x7f\xff\xff\xff")) }),
+
 	failing("DeepNestingIsMalformed", "has its own error for deep data", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
 		return nil, codec.ErrDepth
 	}),
@@ -128,6 +287,10 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 		}
 		return nil, codec.ErrMalformed
 	}),
+	shallow("takes one level more", codec.MaxDepth+1),
+	shallow("takes 128 levels", 128),
+	shallow("takes 10,000 levels", 10_000),
+
 	breaksCodec("UnknownTypesAreNoError", "refuses types it does not know", func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 			env, err := m.good.Parse(p, f)
@@ -137,100 +300,28 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 			return env, err
 		}
 	}),
-	breaksCodec("ParseLeavesItsInput", "decodes in place", func(m *mutableCodec) {
-		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
-			env, err := m.good.Parse(bytes.Clone(p), f)
-			clear(p)
-			return env, err
-		}
-	}),
 }
 
-var codecUseMutants = []mutant[conformance.CodecHarness]{
-	breaksCodec("PeekAgreesWithParse", "looks whether the sender is in there somewhere", func(m *mutableCodec) {
-		m.peek = func(p []byte, _ codec.Format, uid string) bool { return bytes.Contains(p, []byte(uid)) }
-	}),
-	breaksCodec("PeekAgreesWithParse", "does not look where the sender ends", func(m *mutableCodec) {
-		m.peek = func(p []byte, f codec.Format, uid string) bool {
-			return f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`+uid))
-		}
-	}),
-	breaksCodec("PeekAgreesWithParse", "does not know escapes", func(m *mutableCodec) {
-		m.peek = func(p []byte, f codec.Format, uid string) bool {
-			return f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`+uid+`"`))
-		}
-	}),
-	breaksCodec("PeekIsCalm", "looks at the first byte of nothing", func(m *mutableCodec) {
-		m.peek = func(p []byte, f codec.Format, uid string) bool {
-			return p[0] != 0 && m.good.SentBy(p, f, uid)
-		}
-	}),
-	breaksCodec("PeekIsCalm", "believes that the sender is there", func(m *mutableCodec) {
-		m.peek = func(p []byte, f codec.Format, uid string) bool {
-			if f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`)) {
-				return string(p[8:8+len(uid)]) == uid && m.good.SentBy(p, f, uid)
-			}
-			return m.good.SentBy(p, f, uid)
-		}
-	}),
-	breaksCodec("ConcurrentUse", "has one envelope at a time", func(m *mutableCodec) {
-		var mu sync.Mutex
-		var current *codec.Envelope
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			mu.Lock()
-			current = env
-			mu.Unlock()
-			time.Sleep(100 * time.Microsecond)
-			mu.Lock()
-			defer mu.Unlock()
-			return m.good.Append(dst, current, f)
-		}
-	}),
-	breaksCodec("GoldenMessages", "insists on a namespace", func(m *mutableCodec) {
+// hoarding returns a mutant that allocates much for some messages.
+func hoarding(bug string, when func(p []byte) bool) mutant[conformance.CodecHarness] {
+	return breaksCodec("HostileLengthsCostLittle", bug, func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
-			env, err := m.good.Parse(p, f)
-			if err == nil && env.NSP == "" {
-				return nil, codec.ErrMalformed
+			if when(p) {
+				sink = make([]byte, 8<<20)
 			}
-			return env, err
+			return m.good.Parse(p, f)
 		}
-	}),
-	breaksCodec("GoldenMessages", "takes no room that it can read for everybody", func(m *mutableCodec) {
-		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
-			env, err := m.good.Parse(p, f)
-			if err == nil {
-				env.Opts.Nobody = false
-			}
-			return env, err
+	})
+}
+
+// shallow returns a mutant that reads messages with up to so many arrays or objects inside each other in their data.
+func shallow(bug string, most int) mutant[conformance.CodecHarness] {
+	return failing("DeepNestingIsMalformed", bug, func(p []byte, f codec.Format) (*codec.Envelope, error) {
+		if n := max(strings.Count(string(p), "[["), strings.Count(string(p), `{"a":{`)); f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid"`)) && n > 40 && 2*n <= most {
+			return &codec.Envelope{}, nil
 		}
-	}),
-	breaksCodec("GoldenMessages", "refuses a message for one odd value", func(m *mutableCodec) {
-		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
-			env, err := m.good.Parse(p, f)
-			if err == nil && env.Skipped > 0 {
-				return nil, codec.ErrMalformed
-			}
-			return env, err
-		}
-	}),
-	breaksCodec("GoldenMessages", "does not count what it skips", func(m *mutableCodec) {
-		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
-			env, err := m.good.Parse(p, f)
-			if err == nil {
-				env.Skipped = 0
-			}
-			return env, err
-		}
-	}),
-	breaksCodec("GoldenMessages", "writes in its own way", func(m *mutableCodec) {
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			p, err := m.good.Append(dst, env, f)
-			return append(p, ' '), err
-		}
-	}),
-	failing("GoldenMessages", "does not mind trailing bytes", func([]byte, codec.Format) (*codec.Envelope, error) {
-		return &codec.Envelope{Type: codec.Heartbeat}, nil
-	}),
+		return nil, codec.ErrMalformed
+	})
 }
 
 // sink keeps an allocation from being optimized away.
@@ -241,14 +332,3 @@ type rash struct{}
 
 func (rash) Name() string             { return "rash" }
 func (rash) Tree([]byte) (any, error) { panic("index out of range") }
-
-// rewrites makes a mutant write one thing in place of another in its text form.
-func (m *mutableCodec) rewrites(old, new string) {
-	m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-		p, err := m.good.Append(dst, env, f)
-		if f == codec.Text {
-			p = bytes.ReplaceAll(p, []byte(old), []byte(new))
-		}
-		return p, err
-	}
-}

@@ -12,57 +12,59 @@ import (
 	"github.com/backplane-go/backplane/conformance"
 )
 
-var roundTripMutants = []mutant[conformance.CodecHarness]{
-	writing("EveryTypeRoundTrips", "forgets Close", func(env *codec.Envelope) { env.Close = false }),
-	writing("EveryTypeRoundTrips", "asks for an answer though none is wanted", func(env *codec.Envelope) {
-		if env.RequestID == "" {
-			env.RequestID = "0"
+// texts returns a mutant that changes the texts of users.
+func texts(check, bug string, change func(string) string) mutant[conformance.CodecHarness] {
+	return data(check, bug, func(tree any) any {
+		if s, ok := tree.(string); ok {
+			return change(s)
 		}
-	}),
-	reading("EveryTypeRoundTrips", "takes a client count of 0 for 1", func(env *codec.Envelope) {
-		if env.Type == codec.BroadcastClientCount {
-			env.ClientCount = max(env.ClientCount, 1)
+		return tree
+	})
+}
+
+// objects returns a mutant that changes the objects of users. It is given a copy.
+func objects(check, bug string, change func(codec.Object) codec.Object) mutant[conformance.CodecHarness] {
+	return data(check, bug, func(tree any) any {
+		if o, ok := tree.(codec.Object); ok {
+			return change(slices.Clone(o))
 		}
-	}),
-	writing("EveryTypeRoundTrips", "writes the first argument of an answer only", func(env *codec.Envelope) {
-		env.Value = env.Value.WithRest(codec.Value{})
-	}),
-	reading("EveryTypeRoundTrips", "forgets the process of a heartbeat", func(env *codec.Envelope) { env.Process = "" }),
-	writing("EveryTypeRoundTrips", "writes the clock in 32 bits", func(env *codec.Envelope) { env.Clock = uint64(uint32(env.Clock)) }),
-	reading("EveryTypeRoundTrips", "knows one socket per answer", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
-	writing("NobodyIsNeverEverybody", "does not know nobody", func(env *codec.Envelope) {
-		env.Opts.Nobody = false
-	}),
-	writing("FlagsRoundTrip", "writes compress only if it is true", func(env *codec.Envelope) {
-		if c := env.Opts.Flags.Compress; c != nil && !*c {
-			env.Opts.Flags.Compress = nil
+		return tree
+	})
+}
+
+// integers returns a mutant that changes integers.
+func integers(bug string, change func(int64) any) mutant[conformance.CodecHarness] {
+	return data("NumbersRoundTrip", bug, func(tree any) any {
+		if n, ok := tree.(int64); ok {
+			return change(n)
 		}
-	}),
-	writing("FlagsRoundTrip", "writes the timeout in seconds", func(env *codec.Envelope) {
-		env.Opts.Flags.Timeout = env.Opts.Flags.Timeout.Truncate(time.Second)
-	}),
-	reading("HeadersRoundTrip", "takes a missing namespace for the main one", func(env *codec.Envelope) {
-		if env.NSP == "" {
-			env.NSP = "/"
+		return tree
+	})
+}
+
+// floats returns a mutant that changes floats.
+func floats(bug string, change func(float64) any) mutant[conformance.CodecHarness] {
+	return data("NumbersRoundTrip", bug, func(tree any) any {
+		if f, ok := tree.(float64); ok {
+			return change(f)
 		}
-	}),
-	writing("HeadersRoundTrip", "trims namespaces", func(env *codec.Envelope) { env.NSP = strings.TrimSpace(env.NSP) }),
-	reading("ReferencesRoundTrip", "takes attachment ids for numbers", func(env *codec.Envelope) {
-		if n, err := strconv.ParseFloat(env.AttachmentID, 64); err == nil {
-			env.AttachmentID = strconv.FormatFloat(n, 'f', -1, 64)
+		return tree
+	})
+}
+
+// times returns a mutant that changes times.
+func times(bug string, change func(time.Time) any) mutant[conformance.CodecHarness] {
+	return data("TimesRoundTrip", bug, func(tree any) any {
+		if t, ok := tree.(time.Time); ok {
+			return change(t)
 		}
-	}),
-	reading("ReferencesRoundTrip", "forgets for whom an answer is", func(env *codec.Envelope) { env.RequesterUID = "" }),
-	reading("ReferencesRoundTrip", "writes no key into what is stored", func(env *codec.Envelope) {
-		if env.AttachmentID == "" {
-			env.AttachmentKey = ""
-		}
-	}),
-	reading("ReferencesRoundTrip", "writes no key into references", func(env *codec.Envelope) {
-		if env.AttachmentID != "" {
-			env.AttachmentKey = ""
-		}
-	}),
+		return tree
+	})
+}
+
+func reformat(f float64, format byte, digits int) any {
+	out, _ := strconv.ParseFloat(strconv.FormatFloat(f, format, digits, 64), 64)
+	return out
 }
 
 var dataMutants = []mutant[conformance.CodecHarness]{
@@ -70,19 +72,27 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		before, _, _ := strings.Cut(s, "\x00")
 		return before
 	}),
+	texts("TextRoundTrips", "drops NUL", func(s string) string { return strings.ReplaceAll(s, "\x00", "") }),
+	texts("TextRoundTrips", "drops the byte order mark", func(s string) string { return strings.TrimPrefix(s, "\ufeff") }),
 	texts("TextRoundTrips", "escapes for HTML", func(s string) string { return strings.ReplaceAll(s, "<", "&lt;") }),
+	texts("TextRoundTrips", "escapes for HTML in JSON, twice", func(s string) string { return strings.ReplaceAll(s, "<", `\u003c`) }),
+	texts("TextRoundTrips", "makes lines of U+2028", func(s string) string { return strings.ReplaceAll(s, "\u2028", "\n") }),
+	texts("TextRoundTrips", "knows the line ends of one system", func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }),
 	texts("TextRoundTrips", "composes characters", func(s string) string { return strings.ReplaceAll(s, "e\u0301", "é") }),
 	texts("TextRoundTrips", "knows the basic plane only", func(s string) string {
 		return strings.Map(func(r rune) rune { return min(r, 0xffff) }, s)
 	}),
+	texts("TextRoundTrips", "reads escapes twice", func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) }),
 	writing("TextRoundTrips", "trims room names", func(env *codec.Envelope) {
 		env.Rooms = slices.Clone(env.Rooms)
 		for i := range env.Rooms {
 			env.Rooms[i] = strings.TrimSpace(env.Rooms[i])
 		}
 	}),
-	writing("EveryTypeRoundTrips", "loses the hash of the key to close with", func(env *codec.Envelope) { env.CloseHash = "" }),
-	writing("EveryTypeRoundTrips", "loses the key of a goodbye", func(env *codec.Envelope) { env.CloseKey = "" }),
+	writing("TextRoundTrips", "drops exceptions without a name", func(env *codec.Envelope) {
+		env.Opts.Except = slices.DeleteFunc(slices.Clone(env.Opts.Except), func(s string) bool { return s == "" })
+	}),
+
 	data("NumbersRoundTrip", "keeps numbers as float32", func(tree any) any {
 		switch n := tree.(type) {
 		case int64:
@@ -92,12 +102,116 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		}
 		return tree
 	}),
-	data("NumbersRoundTrip", "overflows above 2^31", func(tree any) any {
-		if n, ok := tree.(int64); ok && n > math.MaxInt32 {
+	integers("keeps integers as float64", func(n int64) any {
+		if f := float64(n); f < 1<<63 {
+			return int64(f)
+		}
+		return int64(math.MaxInt64 - 1023)
+	}),
+	integers("makes floats of integers beyond 2^53", func(n int64) any {
+		if n > 1<<53 || n < -1<<53 {
+			return float64(n)
+		}
+		return n
+	}),
+	integers("overflows above 2^31", func(n int64) any {
+		if n > math.MaxInt32 {
 			return int64(int32(n))
+		}
+		return n
+	}),
+	integers("overflows above 2^32", func(n int64) any {
+		if n > math.MaxUint32 {
+			return int64(uint32(n))
+		}
+		return n
+	}),
+	integers("overflows at 2^63-1", func(n int64) any {
+		if n == math.MaxInt64 {
+			return int64(math.MinInt64)
+		}
+		return n
+	}),
+	integers("takes 2^32-1 for -1", func(n int64) any {
+		if n == math.MaxUint32 {
+			return int64(-1)
+		}
+		return n
+	}),
+	integers("takes -129 for 127", func(n int64) any {
+		if n < -128 && n >= -256 {
+			return n + 256
+		}
+		return n
+	}),
+	integers("makes texts of integers beyond 2^53", func(n int64) any {
+		if n > 1<<53 {
+			return strconv.FormatInt(n, 10)
+		}
+		return n
+	}),
+	data("NumbersRoundTrip", "keeps integers beyond 2^63 as float64", func(tree any) any {
+		if n, ok := tree.(uint64); ok {
+			return float64(n)
 		}
 		return tree
 	}),
+	data("NumbersRoundTrip", "takes integers beyond 2^63 for negative", func(tree any) any {
+		if n, ok := tree.(uint64); ok {
+			return int64(n)
+		}
+		return tree
+	}),
+	floats("forgets the sign of -0", func(f float64) any { return f + 0 }),
+	floats("writes 6 digits behind the point", func(f float64) any { return reformat(f, 'f', 6) }),
+	floats("writes 15 digits", func(f float64) any { return reformat(f, 'g', 15) }),
+	floats("writes 16 digits", func(f float64) any { return reformat(f, 'g', 16) }),
+	floats("knows no denormal numbers", func(f float64) any {
+		if math.Abs(f) < 2.2250738585072014e-308 {
+			return math.Copysign(0, f)
+		}
+		return f
+	}),
+	floats("loses the last bit of one in 256", func(f float64) any {
+		if bits := math.Float64bits(f); bits&0xff == 1 {
+			return math.Float64frombits(bits - 1)
+		}
+		return f
+	}),
+	floats("takes the largest numbers for null", func(f float64) any {
+		if math.Abs(f) > 1e308 {
+			return nil
+		}
+		return f
+	}),
+
+	times("writes seconds", func(t time.Time) any { return t.Truncate(time.Second) }),
+	times("writes hundredths", func(t time.Time) any { return t.Truncate(10 * time.Millisecond) }),
+	times("writes seconds in 32 bits", func(t time.Time) any {
+		return time.Unix(int64(int32(t.Unix())), int64(t.Nanosecond())).UTC()
+	}),
+	times("writes seconds in 32 bits without sign", func(t time.Time) any {
+		return time.Unix(int64(uint32(t.Unix())), int64(t.Nanosecond())).UTC()
+	}),
+	times("writes seconds in 34 bits without sign", func(t time.Time) any {
+		return time.Unix(t.Unix()&(1<<34-1), int64(t.Nanosecond())).UTC()
+	}),
+	times("writes nanoseconds in 64 bits", func(t time.Time) any { return time.Unix(0, t.UnixNano()).UTC() }),
+	times("rounds towards 1970", func(t time.Time) any {
+		if t.Unix() < 0 && t.Nanosecond() > 0 {
+			return t.Add(time.Second)
+		}
+		return t
+	}),
+	times("takes the zero time for null", func(t time.Time) any {
+		if t.IsZero() {
+			return nil
+		}
+		return t
+	}),
+	times("makes numbers of times", func(t time.Time) any { return t.UnixMilli() }),
+	times("writes local time as if it were UTC", func(t time.Time) any { return t.Add(time.Hour).Format("2006-01-02T15:04:05.000Z") }),
+
 	data("ShapesRoundTrip", "drops null", func(tree any) any {
 		if list, ok := tree.([]any); ok {
 			return slices.DeleteFunc(slices.Clone(list), func(e any) bool { return e == nil })
@@ -116,11 +230,89 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		}
 		return tree
 	}),
-	texts("LargeDataRoundTrips", "writes lengths in 16 bits", func(s string) string { return s[:len(s)%65536] }),
-	writing("LargeDataRoundTrips", "writes 65535 rooms at most", func(env *codec.Envelope) { env.Rooms = env.Rooms[:min(len(env.Rooms), 65535)] }),
+	data("ShapesRoundTrip", "takes false for 0", func(tree any) any {
+		if tree == false {
+			return int64(0)
+		}
+		return tree
+	}),
+	objects("ShapesRoundTrip", "drops keys whose value is null", func(o codec.Object) codec.Object {
+		return slices.DeleteFunc(o, func(m codec.Member) bool { return m.Value == nil })
+	}),
+
+	objects("RawDataIsKept", "sorts keys", func(o codec.Object) codec.Object {
+		slices.SortStableFunc(o, func(a, b codec.Member) int { return strings.Compare(a.Key, b.Key) })
+		return o
+	}),
+	objects("RawDataIsKept", "puts numbers first among keys, as JavaScript does", func(o codec.Object) codec.Object {
+		slices.SortStableFunc(o, func(a, b codec.Member) int {
+			_, errA := strconv.Atoi(a.Key)
+			_, errB := strconv.Atoi(b.Key)
+			switch {
+			case errA == nil && errB != nil:
+				return -1
+			case errA != nil && errB == nil:
+				return 1
+			}
+			return 0
+		})
+		return o
+	}),
+	objects("RawDataIsKept", "keeps the last of equal keys", func(o codec.Object) codec.Object {
+		for i := len(o) - 1; i >= 0; i-- {
+			if slices.ContainsFunc(o[i+1:], func(m codec.Member) bool { return m.Key == o[i].Key }) {
+				o = slices.Delete(o, i, i+1)
+			}
+		}
+		return o
+	}),
+	objects("RawDataIsKept", "keeps the first of equal keys with its last value", func(o codec.Object) codec.Object {
+		var out codec.Object
+		for _, m := range o {
+			if i := slices.IndexFunc(out, func(other codec.Member) bool { return other.Key == m.Key }); i >= 0 {
+				out[i].Value = m.Value
+				continue
+			}
+			out = append(out, m)
+		}
+		return append(codec.Object{}, out...)
+	}),
+	objects("RawDataIsKept", "drops empty keys", func(o codec.Object) codec.Object {
+		return slices.DeleteFunc(o, func(m codec.Member) bool { return m.Key == "" })
+	}),
+	objects("RawDataIsKept", "drops the key __proto__", func(o codec.Object) codec.Object {
+		return slices.DeleteFunc(o, func(m codec.Member) bool { return m.Key == "__proto__" })
+	}),
+	objects("RawDataIsKept", "takes keys without regard to case", func(o codec.Object) codec.Object {
+		for i := range o {
+			o[i].Key = strings.ToLower(o[i].Key)
+		}
+		return o
+	}),
+	texts("RawDataIsKept", "drops half surrogates", func(s string) string { return strings.ReplaceAll(s, "\ufffd", "") }),
+	data("RawDataIsKept", "makes times of texts", func(tree any) any {
+		s, _ := tree.(string)
+		if t, err := time.Parse(time.RFC3339, s); err == nil {
+			return t
+		}
+		return tree
+	}),
+	data("RawDataIsKept", "makes bytes of data urls", func(tree any) any {
+		if s, ok := tree.(string); ok && strings.HasPrefix(s, "data:") {
+			return []byte(s)
+		}
+		return tree
+	}),
+
 	data("BytesRoundTrip", "makes text of bytes", func(tree any) any {
 		if p, ok := tree.([]byte); ok {
 			return base64.StdEncoding.EncodeToString(p)
+		}
+		return tree
+	}),
+	data("BytesRoundTrip", "takes no bytes for null", func(tree any) any {
+		if p, ok := tree.([]byte); ok && len(p) == 0 {
+			return nil
 		}
 		return tree
 	}),
@@ -134,14 +326,6 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		}
 		return tree
 	}),
-	breaksCodec("ForwardedDataIsKept", "forwards only what came in the same form", func(m *mutableCodec) {
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			if enc := env.Value.Encoding(); f == codec.Text && enc != nil && enc != codec.JSON {
-				env.Value = codec.Value{}
-			}
-			return m.good.Append(dst, env, f)
-		}
-	}),
 	data("ParsedDataDecodes", "writes keys in capitals", func(tree any) any {
 		if object, ok := tree.(codec.Object); ok {
 			for i := range object {
@@ -150,14 +334,4 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		}
 		return tree
 	}),
-}
-
-// texts returns a mutant that changes the texts of users.
-func texts(check, bug string, change func(string) string) mutant[conformance.CodecHarness] {
-	return data(check, bug, func(tree any) any {
-		if s, ok := tree.(string); ok {
-			return change(s)
-		}
-		return tree
-	})
 }

@@ -21,7 +21,7 @@ func TestCodecSuite(t *testing.T) {
 		good: func(*testing.T) conformance.CodecHarness {
 			return conformance.CodecHarness{Codec: &mutableCodec{}, Golden: golden()}
 		},
-		mutants: slices.Concat(roundTripMutants, dataMutants, appendMutants, foreignMutants, codecUseMutants),
+		mutants: slices.Concat(envelopeMutants, dataMutants, sizeMutants(), appendMutants, foreignMutants, peekMutants, callMutants(), goldenMutants),
 	}.test(t)
 }
 
@@ -30,6 +30,8 @@ func TestMissingCodecAbilitiesSkipByName(t *testing.T) {
 	for check, text := range map[string]string{
 		"PeekAgreesWithParse": "no codec.Peeker",
 		"PeekIsCalm":          "no codec.Peeker",
+		"PeekKnowsItsOwn":     "no codec.Peeker",
+		"PeekCostsLittle":     "no codec.Peeker",
 		"GoldenMessages":      "Golden is empty",
 		"ErrBinaryLeavesDst":  "never returns ErrBinary",
 	} {

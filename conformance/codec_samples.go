@@ -14,7 +14,10 @@ type sample struct {
 	binary bool // holds bytes
 }
 
-const sampleUID = "0123456789abcdef"
+const (
+	sampleUID = "0123456789abcdef"
+	otherUID  = "02468ace13579bdf"
+)
 
 // samples returns an envelope of each type with everything in it, and one with as little as there may be.
 func (c *codecCase) samples() []sample {
@@ -99,6 +102,21 @@ func (c *codecCase) carriers(name string, v any, binary bool) []sample {
 	return all
 }
 
+// answer returns an answer that is v.
+func (c *codecCase) answer(name string, v codec.Value) sample {
+	return sample{name: "BROADCAST_ACK with " + name, env: &codec.Envelope{Type: codec.BroadcastAck, UID: sampleUID, NSP: "/", RequestID: "1", Value: v}}
+}
+
+// rawEvent returns a broadcast of an event as it was encoded somewhere else.
+func (c *codecCase) rawEvent(text string) sample {
+	c.Helper()
+	args, err := codec.ArgsOf(c.raw(text))
+	if err != nil {
+		c.Fatalf("conformance: ArgsOf %s: %v", quote(text), err)
+	}
+	return sample{name: "BROADCAST of the event " + quote(text), env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: args}}
+}
+
 // references returns a reference in place of a message of each type, and the message that a reference with a key stands for.
 func (c *codecCase) references() []sample {
 	var all []sample
@@ -113,7 +131,7 @@ func (c *codecCase) references() []sample {
 		}
 		all = append(all, sample{name: "reference to a " + t.String(), env: &env})
 	}
-	for _, id := range []string{"9007199254740993", "00000000-0000-4000-8000-000000000000", "s3://bucket/ключ?x=1&y=\"2\"", "0", "-1", "1e3", "null"} {
+	for _, id := range []string{"9007199254740993", "00000000-0000-4000-8000-000000000000", "s3://bucket/ключ?x=1&y=\"2\"", "0", "-1", "1e3", "null", "007", "+1", " 1", "1.0", "0x10", "18446744073709551615", "18446744073709551616"} {
 		all = append(all, sample{name: "reference to the attachment " + quote(id), env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", AttachmentID: id}})
 	}
 	all = append(all, sample{name: "message in the store, with the key of its reference",

@@ -2,139 +2,137 @@ package conformance
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/backplane-go/backplane/codec"
 )
 
 var codecUseChecks = []check[*codecCase]{
-	{"PeekAgreesWithParse", "If SentBy says yes, Parse finds this sender. The cluster drops its own messages by it without reading on: a yes about another's " +
-		"loses a peer's message.", peekAgreesWithParse},
-	{"PeekIsCalm", "SentBy does not validate, but it never panics either. It sees foreign bytes first.", peekIsCalm},
 	{"ConcurrentUse", "A Codec is safe for concurrent use, and so are the values it parsed. There is one for all namespaces.", concurrentCodecUse},
+	{"LaterCallsAreAlike", "What a codec writes and reads depends on the message and on nothing else: the 5,000th call is as the first. A server makes millions.",
+		laterCallsAreAlike},
 	{"GoldenMessages", "What another implementation wrote is read, and what it reads is written, byte for byte. That is what the codec's wire is for.", goldenMessages},
 }
 
-func (c *codecCase) peeker() codec.Peeker {
+// interrupted is an encoding of JSON whose reader lets other goroutines run first: wherever a codec looks at such data, others are in
+// the middle of something too, also with one processor.
+type interrupted struct{}
+
+func (interrupted) Name() string { return "interrupted" }
+
+func (interrupted) Tree(p []byte) (any, error) {
+	for range 20 {
+		runtime.Gosched()
+	}
+	return codec.JSON.Tree(p)
+}
+
+// interruptions returns messages with such data, in which every word tells whose they are.
+func (c *codecCase) interruptions(name string) (all []sample) {
 	c.Helper()
-	p, ok := c.codec.(codec.Peeker)
-	if !ok {
-		c.Skip("the codec is no codec.Peeker")
-	}
-	return p
-}
-
-// peek asks about p and returns for which of uids SentBy says yes.
-func (c *codecCase) peek(peeker codec.Peeker, called string, p []byte, f codec.Format, uids ...string) (yes []string) {
-	c.Helper()
-	for _, uid := range uids {
-		c.calm(called+", SentBy "+quote(uid), func() {
-			if peeker.SentBy(p, f, uid) {
-				yes = append(yes, uid)
+	for i, n := range []int{1, 10, 300, 5000} {
+		text := fmt.Sprintf("%s of %d, ", name, i)
+		tree := []any{strings.Repeat(text, n/10+1), codec.Object{{Key: text, Value: text}}}
+		p, err := codec.FromTree(tree).JSON()
+		if err != nil {
+			c.Fatalf("conformance: a tree as JSON: %v", err)
+		}
+		for _, s := range carry("data of "+name+" in another encoding", codec.Raw(interrupted{}, p), false) {
+			s.env.UID, s.env.NSP = name, "/"+name
+			if len(s.env.Sockets) > 0 { // the same behind what interrupts
+				s.env.Sockets = append(s.env.Sockets, codec.Socket{ID: text, Rooms: []string{text, name}, Data: s.env.Sockets[0].Handshake})
 			}
-		})
-	}
-	return yes
-}
-
-func peekAgreesWithParse(c *codecCase) {
-	peeker := c.peeker()
-	all := c.all()
-	for _, nsp := range append([]string{""}, curious...) {
-		all = append(all,
-			sample{name: "HEARTBEAT of " + quote(nsp), env: &codec.Envelope{Type: codec.Heartbeat, UID: codec.EmitterUID, NSP: nsp}},
-			sample{name: "BROADCAST of " + quote(nsp), env: &codec.Envelope{Type: codec.Broadcast, UID: "u" + nsp, NSP: nsp, Args: c.args("e", map[string]any{"uid": "x", "type": 1, "nsp": "y"})}})
-	}
-	for _, s := range all {
-		for _, f := range forms {
-			if p, ok := c.write(s, f); ok {
-				c.comparePeek(peeker, fmt.Sprintf("Append %s, %v form", s.name, f), p, f)
-			}
+			all = append(all, s)
 		}
 	}
-	for _, g := range c.harness.Golden {
-		if g.Envelope != nil {
-			c.comparePeek(peeker, "the golden message "+quote(g.Name), g.Bytes, g.Format)
-		}
-	}
-}
-
-// comparePeek asks whether p is from its sender, and whether it is from others who could be taken for it.
-func (c *codecCase) comparePeek(peeker codec.Peeker, called string, p []byte, f codec.Format) {
-	c.Helper()
-	env := c.read(called, bytes.Clone(p), f)
-	uids := []string{env.UID, "", env.UID + "x", env.NSP, env.RequesterUID, "x", codec.EmitterUID}
-	if env.UID != "" {
-		uids = append(uids, env.UID[:len(env.UID)-1], env.UID[1:])
-	}
-	escaped, _ := json.Marshal(env.UID) // cannot fail
-	uids = append(uids, string(escaped[1:len(escaped)-1]), string(bytes.ReplaceAll(escaped[1:len(escaped)-1], []byte(`\`), nil)))
-	for _, uid := range c.peek(peeker, called, p, f, uids...) {
-		if uid != env.UID {
-			c.fail(called+", SentBy "+quote(uid), "false: Parse finds "+quote(env.UID), "true")
-		}
-	}
-}
-
-func peekIsCalm(c *codecCase) {
-	peeker := c.peeker()
-	uids := []string{"", "u", strings.Repeat("u", 1000)}
-	for _, f := range forms {
-		for _, g := range garbage() {
-			c.peek(peeker, fmt.Sprintf("foreign bytes %s, %v form", quote(g), f), []byte(g), f, uids...)
-		}
-		names, all := c.written(f)
-		for i, p := range all {
-			own := c.read(names[i], bytes.Clone(p), f).UID
-			for n := range p {
-				called := fmt.Sprintf("%s, %v form, broken at byte %d of %d", names[i], f, n, len(p))
-				c.peek(peeker, called, bytes.Clone(p[:n]), f, append(uids, own)...)
-				q := bytes.Clone(p)
-				q[n] ^= 0xff
-				c.peek(peeker, called, q, f, append(uids, own)...)
-				if _, err := c.codec.Parse(bytes.Clone(q), f); err == nil {
-					c.comparePeek(peeker, called, q, f)
-				}
-			}
-		}
-	}
+	return all
 }
 
 func concurrentCodecUse(c *codecCase) {
-	all := c.samples()
-	shared, _ := c.write(all[2], codec.Text)
-	parsed := c.read("Append "+all[2].name, shared, codec.Text)
+	shared := c.samples()
+	for _, n := range []int{4096, 70_000} {
+		shared = append(shared, c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicode(n))))
+	}
+	parsed := make([]*codec.Envelope, len(shared))
+	for i, s := range shared {
+		p, _ := c.write(s, codec.Binary)
+		parsed[i] = c.read("Append "+s.name, p, codec.Binary)
+	}
+	peeker, peeks := c.codec.(codec.Peeker)
+	try := func(s sample) error {
+		for _, f := range forms {
+			p, err := c.codec.Append(nil, s.env, f)
+			if err != nil {
+				return fmt.Errorf("appending %s: %w", s.name, err)
+			}
+			if peeks && peeker.SentBy(p, f, s.env.UID+"x") {
+				return fmt.Errorf("SentBy takes %s for one of another sender", s.name)
+			}
+			env, err := c.codec.Parse(p, f)
+			if err != nil {
+				return fmt.Errorf("parsing %s: %w", s.name, err)
+			}
+			if d := differ(s.env, env); d != nil {
+				return fmt.Errorf("%s of %s is %s instead of %s", d.where, s.name, d.got, d.want)
+			}
+		}
+		return nil
+	}
 	var waits []func() error
-	for g := range 4 {
+	for g := range 8 {
+		all := append(c.interruptions(fmt.Sprint("sender ", g)), shared...)
 		waits = append(waits, c.meanwhile(func() error {
-			for i := range all {
-				s := all[(i+g*5)%len(all)]
-				for _, f := range forms {
-					p, err := c.codec.Append(nil, s.env, f)
-					if err != nil {
-						return fmt.Errorf("appending %s: %w", s.name, err)
-					}
-					env, err := c.codec.Parse(p, f)
-					if err != nil {
-						return fmt.Errorf("parsing %s: %w", s.name, err)
-					}
-					if d := differ(s.env, env); d != nil {
-						return fmt.Errorf("%s of %s is %s instead of %s", d.where, s.name, d.got, d.want)
-					}
+			for i := range c.scale(10, 500) * len(all) {
+				if err := try(all[(i+g*5)%len(all)]); err != nil {
+					return err
 				}
-				if d := differ(all[2].env, parsed); d != nil {
-					return fmt.Errorf("%s of a shared envelope is %s instead of %s", d.where, d.got, d.want)
+				if k := i % len(shared); i%7 == 0 {
+					if d := differ(shared[k].env, parsed[k]); d != nil {
+						return fmt.Errorf("%s of a shared envelope is %s instead of %s", d.where, d.got, d.want)
+					}
 				}
 			}
 			return nil
 		}))
 	}
+	var first error
 	for _, wait := range waits {
-		if err := wait(); err != nil {
-			c.fail("4 goroutines Append and Parse", "no error", "the error %q", err)
+		if err := wait(); err != nil && first == nil {
+			first = err
+		}
+	}
+	if first != nil {
+		c.fail("8 goroutines Append, Parse and SentBy", "no error", "the error %q", first)
+	}
+}
+
+func laterCallsAreAlike(c *codecCase) {
+	var all []sample
+	large := c.answer("a text of 5000 bytes", c.value(ascii(5000)))
+	for _, s := range append(c.samples(), c.references()[:2]...) { // every other one is a broadcast
+		all = append(all, sample{name: "BROADCAST", env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.args("event", len(all), "text"), Opts: codec.Opts{Rooms: []string{"room"}}}}, s)
+	}
+	all = append(all, large)
+	peeker, peeks := c.codec.(codec.Peeker)
+	var buffer []byte
+	for i := range c.scale(11_000, 500_000) {
+		s := all[i%len(all)]
+		for _, f := range forms {
+			called := fmt.Sprintf("Append %s, %v form, for the %d. time", s.name, f, i+1)
+			p, err := c.append(buffer[:0], s, f)
+			if err != nil {
+				c.fail(called, "no error", "the error %q", err)
+			}
+			buffer = p
+			for _, uid := range []string{s.env.UID, otherUID, s.env.UID} {
+				if want := uid == s.env.UID; peeks && peeker.SentBy(p, f, uid) != want {
+					c.fail(called+", SentBy "+quote(uid), fmt.Sprint(want), "%v", !want)
+				}
+			}
+			c.expect(called+", Parse", s.env, c.read(called, p, f))
 		}
 	}
 }

@@ -104,7 +104,7 @@ func appendTree(buf *bytes.Buffer, t any, depth int) error {
 	case nil, bool, int64, uint64, float64, []byte:
 		return encMode.MarshalToBuffer(t, buf)
 	case time.Time:
-		return encMode.MarshalToBuffer(t.UTC(), buf)
+		return appendTime(buf, t)
 	case string:
 		return encMode.MarshalToBuffer(shape.Text(t), buf)
 	case []any:
@@ -133,6 +133,20 @@ func appendTree(buf *bytes.Buffer, t any, depth int) error {
 	default:
 		return fmt.Errorf("codec/cbor: a tree cannot hold a %T", t)
 	}
+	return nil
+}
+
+// appendTime does what the library does, but for the zero time, which it takes for null, and for years that the text has no room for.
+func appendTime(buf *bytes.Buffer, t time.Time) error {
+	t = t.UTC()
+	if y := t.Year(); y < 0 || y > 9999 {
+		return fmt.Errorf("codec/cbor: the year %d cannot be written", y)
+	}
+	var p [48]byte
+	text := t.AppendFormat(p[9:9], time.RFC3339Nano)
+	buf.WriteByte(majorTag<<5 | tagTimeText)
+	buf.Write(appendHead(p[:0], majorText, uint64(len(text))))
+	buf.Write(text)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package jsonmsgpack
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/backplane-go/backplane/codec"
@@ -83,7 +84,13 @@ func (w *textWriter) socketValue(v codec.Value) error {
 	start := len(w.b)
 	var err error
 	w.b, err = v.AppendJSONBuffers(w.b)
-	return w.check(v, start, err)
+	err = w.check(v, start, err)
+	if errors.Is(err, codec.ErrDepth) { // a Buffer has two levels of its own, so the binary form may still carry it
+		if _, plain := v.AppendJSON(nil); errors.Is(plain, codec.ErrBinary) {
+			return codec.ErrBinary
+		}
+	}
+	return err
 }
 
 // check refuses what a receiver would refuse as too deep. What is JSON already was checked when it became a Value.

@@ -1,0 +1,146 @@
+package conformance
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+var dataChecks = []check[*codecCase]{
+	{"TextRoundTrips", "All of Unicode arrives as it was sent, NUL included, wherever users put it. Users write in all languages.", textRoundTrips},
+	{"ShapesRoundTrip", "Null, false, 0, \"\", [] and {} are six different values, and stay where they are. Programs tell them apart.", shapesRoundTrip},
+	{"TimesRoundTrip", "A time arrives as the same instant, to the millisecond, in the years 1 to 9999, or as its text. Birthdays are before 1970, expiries after 2038.",
+		timesRoundTrip},
+	{"RawDataIsKept", "Data that is already encoded is passed on as it is: escapes, the order of keys, keys that come twice, text that looks like something else. " +
+		"Clients depend on all of it.", rawDataIsKept},
+	{"BytesRoundTrip", "The binary form carries bytes at any depth, and bytes stay bytes; the text form does so too, or refuses them with ErrBinary. " +
+		"Bytes that come out as text, or as an object, are a broken image at the client.", bytesRoundTrip},
+	{"NestingRoundTrips", "What NewValue and NewArgs take, a codec carries, however deep. A message that is refused because of its depth was accepted from a client before.",
+		nestingRoundTrips},
+	{"DeepDataIsAnError", "Data that nests deeper than MaxDepth is an error of Append, never a crash or a message that no peer can read. Users hand " +
+		"in what their clients sent.", deepDataIsAnError},
+}
+
+// curious are texts that have been trouble somewhere.
+var curious = []string{
+	" ", "  two spaces ", "\n", "\r\n\t", "\x00", "a\x00b", "\x01\x1f\x7f", "\b\f\v\x1b", `"`, `\`, `\\`, `\u0041`, `'`, "`", "/", "</script>", "<>&", "\u2028\u2029", "{}", "[]", "null",
+	"true", "0", "-1", "1e3", "0x10", "undefined", "NaN", "constructor", "type", "uid", "é", "e\u0301", "ß", "\u0130", "日本語", "עברית", "\u202e", "\ufeff", "\ufffd",
+	"\ufffe\uffff", "\U0001F389", "\U0001F469\u200D\U0001F4BB", "\U0010ffff", "$1", "%s", "'; DROP TABLE x; --", "2024-01-02T03:04:05.678Z", "AAEC/w==", "hasOwnProperty",
+}
+
+func textRoundTrips(c *codecCase) {
+	for _, s := range append(slices.Clone(curious), "") {
+		opts := codec.Opts{Rooms: []string{s, "x"}, Except: []string{s}}
+		for _, env := range []codec.Envelope{
+			{Type: codec.Broadcast, Opts: opts, Args: c.args(s, s, map[string]any{s: s}), RequestID: "r" + s},
+			{Type: codec.SocketsJoin, Opts: opts, Rooms: []string{"x", s}},
+			{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s" + s, Rooms: []string{s}, Data: c.value(s), Handshake: c.value(map[string]any{s: s})}}},
+			{Type: codec.BroadcastAck, RequestID: "1", Value: c.value(s)},
+		} {
+			env.UID, env.NSP = sampleUID, "/"
+			c.roundTrip(sample{name: fmt.Sprintf("%v with the text %s", env.Type, quote(s)), env: &env})
+		}
+		for _, s := range c.carriers("bytes beside the text "+quote(s), codec.FromTree([]any{s, codec.Object{{Key: s, Value: []byte(s)}}}), true) {
+			c.roundTrip(s)
+		}
+	}
+	for _, s := range c.carriers("the text __proto__, not as a key, which some decoders refuse", "__proto__", false) {
+		c.roundTrip(s)
+	}
+	for _, s := range c.carriers("all of Unicode", allText(), false) {
+		c.roundTrip(s)
+	}
+}
+
+func shapesRoundTrip(c *codecCase) {
+	shapes := []any{nil, false, 0, "", []any{}, map[string]any{}, true, []any{nil}, []any{nil, nil, 1}, []any{[]any{}, map[string]any{}, []any{[]any{}}},
+		map[string]any{"": nil}, map[string]any{"a": []any{}, "b": map[string]any{}, "c": nil, "A": 0}, []string{}, map[string]any{"type": "Buffer"}}
+	for i, shape := range shapes {
+		for _, s := range c.carriers(fmt.Sprintf("shape %d, %v", i, shape), shape, false) {
+			c.roundTrip(s)
+		}
+		for _, s := range c.carriers(fmt.Sprintf("shape %d, %v, beside bytes", i, shape), []any{shape, []byte{1}, shape}, true) {
+			c.roundTrip(s)
+		}
+	}
+}
+
+func timesRoundTrip(c *codecCase) {
+	for _, second := range []time.Time{
+		time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1582, 10, 15, 0, 0, 0, 0, time.UTC), time.Date(1677, 9, 21, 0, 12, 43, 0, time.UTC), time.Date(1901, 12, 13, 20, 45, 51, 0, time.UTC),
+		time.Unix(-1, 0), time.Unix(0, 0), time.Unix(1, 0), time.Unix(1700000000, 0), time.Unix(math.MaxInt32, 0), time.Unix(math.MaxInt32+1, 0),
+		time.Unix(math.MaxUint32, 0), time.Unix(math.MaxUint32+1, 0), time.Date(2262, 4, 11, 23, 47, 17, 0, time.UTC), time.Unix(1<<34-1, 0), time.Unix(1<<34, 0),
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+	} {
+		for _, ms := range []time.Duration{0, 1, 120, 500, 999} {
+			at := second.UTC().Add(ms * time.Millisecond)
+			name := "the time " + at.Format(time.RFC3339Nano)
+			all := c.carriers(name, codec.FromTree(at), false)
+			for _, s := range append(all, c.carriers(name+" beside bytes", codec.FromTree([]any{[]byte{1}, codec.Object{{Key: "at", Value: at}}}), true)...) {
+				c.roundTrip(s)
+			}
+		}
+	}
+}
+
+// rawTexts are JSON as other programs write it.
+var rawTexts = []string{
+	`"\u0000"`, `"\/"`, `"\b\f\n\r\t\"\\"`, `"\u00e9\u65E5"`, `"\ud83d\ude00"`, `"\uD83D\uDE00"`, `"\ud800"`, `"\udc00x"`, `"\ud800\u0041"`, `"\ud800\ud800\udc00"`, `"\u003c\u2028"`, `"\\u0041"`,
+	" [ 1 ,\r\n\t{ \"a\" : [ ] , \"b\" : { } } ] ", `{"":1}`, `{"":{"":""}}`, `{"\u0061":1}`, `{"\u0000\/":1,"\ud83d\ude00":2}`, `{"z":1,"a":2,"10":3,"2":4,"-1":5,"":6}`,
+	`{"a":1,"a":2}`, `{"a":1,"b":0,"a":1}`, `{"a":1,"\u0061":2,"A":3}`, `[{"a":{"a":[1],"a":[2]},"a":null}]`, `{"constructor":1,"toString":null,"length":0,"hasOwnProperty":[]}`,
+	`{"uid":"x","type":1,"nsp":"/y","data":{"packet":[]},"attachmentId":"1"}`, `{"$date":1700000000000,"$binary":"AA=="}`, `"2024-01-02T03:04:05.678Z"`, `"0001-01-01T00:00:00Z"`,
+	`"data:;base64,AAEC/w=="`, `{"_placeholder":true,"num":0}`, `"{\"a\":[1]}"`, `[[],[[]],[[],[]]]`, `[0,"0",false,null,"",[],{}]`,
+}
+
+func rawDataIsKept(c *codecCase) {
+	for _, text := range rawTexts {
+		for _, s := range c.carriers("the JSON "+quote(text), c.raw(text), false) {
+			c.roundTrip(s)
+		}
+		c.roundTrip(c.rawEvent(fmt.Sprintf(`[ "event" , %s]`, text)))
+	}
+	for name, tree := range map[string]any{
+		"keys in another order":  codec.Object{{Key: "z", Value: []byte{1}}, {Key: "a", Value: int64(2)}, {Key: "10", Value: nil}, {Key: "2", Value: nil}},
+		"a key that comes twice": []any{codec.Object{{Key: "a", Value: []byte{1}}, {Key: "b", Value: true}, {Key: "a", Value: "again"}}},
+	} {
+		for _, s := range c.carriers("bytes under "+name, codec.FromTree(tree), true) {
+			c.roundTrip(s)
+		}
+	}
+	for _, text := range []string{`{"__proto__":{"a":1}}`, `[{"a":1,"\u005f_proto__":null}]`} { // may be refused, but not changed
+		for _, s := range c.carriers("the JSON "+quote(text), c.raw(text), false) {
+			for _, f := range forms {
+				if p, err := c.append(nil, s, f); err == nil {
+					called := fmt.Sprintf("Append %s, %v form", s.name, f)
+					c.expect(called+", Parse", s.env, c.read(called, p, f))
+				}
+			}
+		}
+	}
+}
+
+// blob is a value with bytes in it.
+type blob struct {
+	name  string
+	value any
+}
+
+var blobs = []blob{
+	{"some bytes", []byte("\x00\x01\xfe\xff")},
+	{"no bytes", []byte{}},
+	{"bytes that are text", []byte("text")},
+	{"many bytes", binaries(25_600)},
+	{"bytes deep inside", map[string]any{"a": []any{1, map[string]any{"b": []byte{1, 2, 3}, "c": "text"}}}},
+	{"bytes twice", []any{[]byte{1}, []byte{2}}},
+}
+
+func bytesRoundTrip(c *codecCase) {
+	for _, b := range blobs {
+		for _, s := range c.carriers(b.name, b.value, true) {
+			c.roundTrip(s)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package conformance_test
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/conformance"
+)
+
+var envelopeMutants = []mutant[conformance.CodecHarness]{
+	writing("EveryTypeRoundTrips", "forgets Close", func(env *codec.Envelope) { env.Close = false }),
+	writing("EveryTypeRoundTrips", "asks for an answer though none is wanted", func(env *codec.Envelope) {
+		if env.RequestID == "" {
+			env.RequestID = "0"
+		}
+	}),
+	reading("EveryTypeRoundTrips", "takes a client count of 0 for 1", func(env *codec.Envelope) {
+		if env.Type == codec.BroadcastClientCount {
+			env.ClientCount = max(env.ClientCount, 1)
+		}
+	}),
+	writing("EveryTypeRoundTrips", "writes the client count in 8 bits", func(env *codec.Envelope) { env.ClientCount = int(uint8(env.ClientCount)) }),
+	writing("EveryTypeRoundTrips", "writes the client count in 16 bits", func(env *codec.Envelope) { env.ClientCount = int(uint16(env.ClientCount)) }),
+	writing("EveryTypeRoundTrips", "writes the client count in 32 bits", func(env *codec.Envelope) { env.ClientCount = int(uint32(env.ClientCount)) }),
+	writing("EveryTypeRoundTrips", "writes the first argument of an answer only", func(env *codec.Envelope) {
+		env.Value = env.Value.WithRest(codec.Value{})
+	}),
+	reading("EveryTypeRoundTrips", "forgets the process of a heartbeat", func(env *codec.Envelope) { env.Process = "" }),
+	writing("EveryTypeRoundTrips", "writes the clock in 32 bits", func(env *codec.Envelope) { env.Clock = uint64(uint32(env.Clock)) }),
+	writing("EveryTypeRoundTrips", "loses the hash of the key to close with", func(env *codec.Envelope) { env.CloseHash = "" }),
+	writing("EveryTypeRoundTrips", "loses the key of a goodbye", func(env *codec.Envelope) { env.CloseKey = "" }),
+	reading("EveryTypeRoundTrips", "knows one socket per answer", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
+
+	writing("NobodyIsNeverEverybody", "does not know nobody", func(env *codec.Envelope) { env.Opts.Nobody = false }),
+	writing("NobodyIsNeverEverybody", "does not know nobody where somebody is excepted", func(env *codec.Envelope) {
+		env.Opts.Nobody = env.Opts.Nobody && len(env.Opts.Except) == 0
+	}),
+	writing("NobodyIsNeverEverybody", "disconnects everybody instead of nobody", func(env *codec.Envelope) {
+		env.Opts.Nobody = env.Opts.Nobody && env.Type != codec.DisconnectSockets
+	}),
+	breaksCodec("NobodyIsNeverEverybody", "has its own error for nobody", func(m *mutableCodec) {
+		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+			p, err := m.good.Append(dst, env, f)
+			if errors.Is(err, codec.ErrNobody) {
+				err = errUnexpected
+			}
+			return p, err
+		}
+	}),
+
+	writing("OptsRoundTrip", "writes compress only if it is true", func(env *codec.Envelope) {
+		if c := env.Opts.Flags.Compress; c != nil && !*c {
+			env.Opts.Flags.Compress = nil
+		}
+	}),
+	writing("OptsRoundTrip", "writes the timeout in seconds", func(env *codec.Envelope) {
+		env.Opts.Flags.Timeout = env.Opts.Flags.Timeout.Truncate(time.Second)
+	}),
+	writing("OptsRoundTrip", "writes the timeout in 16 bits", func(env *codec.Envelope) {
+		env.Opts.Flags.Timeout = min(env.Opts.Flags.Timeout, 65535*time.Millisecond)
+	}),
+	writing("OptsRoundTrip", "writes exceptions only beside rooms", func(env *codec.Envelope) {
+		if len(env.Opts.Rooms) == 0 {
+			env.Opts.Except = nil
+		}
+	}),
+	writing("OptsRoundTrip", "writes rooms only without exceptions", func(env *codec.Envelope) {
+		if len(env.Opts.Except) > 0 {
+			env.Opts.Rooms = nil
+		}
+	}),
+	writing("OptsRoundTrip", "writes each room once", func(env *codec.Envelope) {
+		var once []string
+		for _, room := range env.Opts.Rooms {
+			if !strings.Contains(strings.Join(once, " "), room) {
+				once = append(once, room)
+			}
+		}
+		env.Opts.Rooms = once
+	}),
+	writing("OptsRoundTrip", "excepts nobody from a disconnect", func(env *codec.Envelope) {
+		if env.Type == codec.DisconnectSockets {
+			env.Opts.Except = nil
+		}
+	}),
+	writing("OptsRoundTrip", "writes one of two flags", func(env *codec.Envelope) {
+		if f := &env.Opts.Flags; f.Volatile && f.Compress != nil && *f.Compress {
+			f.ExpectSingleResponse = false
+		}
+	}),
+
+	reading("HeadersRoundTrip", "takes a missing namespace for the main one", func(env *codec.Envelope) {
+		if env.NSP == "" {
+			env.NSP = "/"
+		}
+	}),
+	writing("HeadersRoundTrip", "trims namespaces", func(env *codec.Envelope) { env.NSP = strings.TrimSpace(env.NSP) }),
+	writing("HeadersRoundTrip", "has room for uids of 16 bytes", func(env *codec.Envelope) { env.UID = env.UID[:min(16, len(env.UID))] }),
+	writing("HeadersRoundTrip", "has room for uids of 255 bytes", func(env *codec.Envelope) { env.UID = env.UID[:min(255, len(env.UID))] }),
+	writing("HeadersRoundTrip", "writes the length of a request id in 8 bits", func(env *codec.Envelope) { env.RequestID = env.RequestID[:len(env.RequestID)&255] }),
+	writing("HeadersRoundTrip", "writes the length of a namespace in 16 bits", func(env *codec.Envelope) { env.NSP = env.NSP[:len(env.NSP)&65535] }),
+	writing("HeadersRoundTrip", "has room for processes of 31 bytes", func(env *codec.Envelope) { env.Process = env.Process[:min(31, len(env.Process))] }),
+	reading("HeadersRoundTrip", "takes the sender for a hexadecimal number", func(env *codec.Envelope) {
+		if n, err := strconv.ParseUint(env.UID, 16, 64); err == nil {
+			env.UID = strconv.FormatUint(n, 16)
+		}
+	}),
+
+	reading("ReferencesRoundTrip", "takes attachment ids for numbers", func(env *codec.Envelope) {
+		if n, err := strconv.ParseFloat(env.AttachmentID, 64); err == nil {
+			env.AttachmentID = strconv.FormatFloat(n, 'f', -1, 64)
+		}
+	}),
+	reading("ReferencesRoundTrip", "takes attachment ids for numbers of 64 bits", func(env *codec.Envelope) {
+		if n, err := strconv.ParseUint(env.AttachmentID, 10, 64); err == nil {
+			env.AttachmentID = fmt.Sprint(n)
+		}
+	}),
+	reading("ReferencesRoundTrip", "has room for ids of 255 bytes", func(env *codec.Envelope) { env.AttachmentID = env.AttachmentID[:min(255, len(env.AttachmentID))] }),
+	reading("ReferencesRoundTrip", "forgets for whom an answer is", func(env *codec.Envelope) { env.RequesterUID = "" }),
+	reading("ReferencesRoundTrip", "writes no key into what is stored", func(env *codec.Envelope) {
+		if env.AttachmentID == "" {
+			env.AttachmentKey = ""
+		}
+	}),
+	reading("ReferencesRoundTrip", "writes no key into references", func(env *codec.Envelope) {
+		if env.AttachmentID != "" {
+			env.AttachmentKey = ""
+		}
+	}),
+
+	breaksCodec("ForwardedDataIsKept", "forwards only what came in the same form", func(m *mutableCodec) {
+		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+			if enc := env.Value.Encoding(); f == codec.Text && enc != nil && enc != codec.JSON {
+				env.Value = codec.Value{}
+			}
+			return m.good.Append(dst, env, f)
+		}
+	}),
+	writing("ForwardedDataIsKept", "does not know other codecs' encodings", func(env *codec.Envelope) {
+		if enc := env.Value.Encoding(); enc != nil && enc.Name() != "json" && enc.Name() != "msgpack" {
+			env.Value = codec.Value{}
+		}
+	}),
+	breaksCodec("ForwardedDataIsKept", "encodes twice what it forwards as text", func(m *mutableCodec) {
+		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+			if enc := env.Value.Encoding(); f == codec.Text && enc != nil && enc.Name() == "msgpack" {
+				if text, err := env.Value.JSON(); err == nil && len(text) > 4096 {
+					changed := *env
+					changed.Value = codec.FromTree(string(text))
+					env = &changed
+				}
+			}
+			return m.good.Append(dst, env, f)
+		}
+	}),
+	writing("RandomMessagesRoundTrip", "loses the request id of volatile broadcasts with a timeout and two exceptions", func(env *codec.Envelope) {
+		if f := env.Opts.Flags; f.Volatile && f.Timeout > 0 && len(env.Opts.Except) >= 2 {
+			env.RequestID = ""
+		}
+	}),
+	writing("RandomMessagesRoundTrip", "loses the rest of an answer whose first argument is null", func(env *codec.Envelope) {
+		if env.Value.IsNull() && !env.Value.Rest().IsNull() {
+			env.Value = codec.Value{}
+		}
+	}),
+}

@@ -1,0 +1,126 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// nestings are ways to nest data.
+var nestings = []struct {
+	name string
+	one  func(level int, inner any) any
+	core any
+}{
+	{"arrays", func(_ int, inner any) any { return []any{inner} }, nil},
+	{"objects", func(_ int, inner any) any { return codec.Object{{Key: "k", Value: inner}} }, "the core"},
+	{"arrays and objects", func(level int, inner any) any {
+		if level%2 == 0 {
+			return []any{"before", inner, int64(1)}
+		}
+		return codec.Object{{Key: "before", Value: []any{}}, {Key: "k", Value: inner}, {Key: "after", Value: codec.Object{}}}
+	}, int64(1)},
+	{"arrays around bytes", func(_ int, inner any) any { return []any{inner} }, []byte{1}},
+	{"empty arrays", func(_ int, inner any) any { return []any{inner} }, []any{}},
+}
+
+// nest returns a value in which levels arrays and objects stand inside each other.
+func nest(i, levels int) codec.Value {
+	n := nestings[i]
+	tree := n.core
+	if list, ok := tree.([]any); ok && len(list) == 0 {
+		levels-- // the core is one itself
+	}
+	for level := range levels {
+		tree = n.one(level, tree)
+	}
+	return codec.FromTree(tree)
+}
+
+// userDepth is how deep a value may nest that users hand in: what NewValue takes.
+func userDepth() int {
+	for depth := codec.MaxDepth; ; depth-- {
+		if _, err := codec.RawJSON([]byte(strings.Repeat("[", depth) + strings.Repeat("]", depth))); err == nil {
+			return depth
+		}
+	}
+}
+
+// carry returns an envelope of each type that carries a value, with value right in it.
+func carry(name string, value codec.Value, binary bool) (all []sample) {
+	args, err := codec.ArgsOf(codec.FromTree([]any{"event"}))
+	if err == nil {
+		if args, err = args.Append(value); err != nil {
+			args = codec.Args{} // too deep
+		}
+	}
+	answer := codec.Value{}.WithRest(value) // of an answer of more than one argument: value if it is an array
+	for _, env := range []codec.Envelope{
+		{Type: codec.Broadcast, Args: args},
+		{Type: codec.ServerSideEmit, Args: args},
+		{Type: codec.ServerSideEmitResponse, RequestID: "1", Value: value},
+		{Type: codec.BroadcastAck, RequestID: "1", Value: value},
+		{Type: codec.BroadcastAck, RequestID: "1", Value: answer},
+		{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s", Data: value}}},
+		{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s", Handshake: value}}},
+	} {
+		env.UID, env.NSP = sampleUID, "/"
+		if env.Type == codec.BroadcastAck && env.Value.IsNull() && answer.Rest().IsNull() {
+			continue
+		}
+		if env.Type.Response() || !args.Value().IsNull() {
+			all = append(all, sample{env.Type.String() + " with " + name, &env, binary})
+		}
+	}
+	return all
+}
+
+func (c *codecCase) nested(i, levels int) []sample {
+	return carry(fmt.Sprintf("%d levels of %s", levels, nestings[i].name), nest(i, levels), nestings[i].name == "arrays around bytes")
+}
+
+func nestingRoundTrips(c *codecCase) {
+	most := userDepth()
+	for i, n := range nestings {
+		for _, levels := range []int{1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50, 63, 64, 65, most - 1, most} {
+			for _, s := range c.nested(i, levels) {
+				c.roundTrip(s)
+			}
+			if _, isBytes := n.core.([]byte); isBytes {
+				continue
+			}
+			text, err := nest(i, levels).JSON()
+			if err != nil {
+				c.Fatalf("conformance: %d levels as JSON: %v", levels, err)
+			}
+			for _, s := range carry(fmt.Sprintf("%d levels of %s, as JSON", levels, n.name), codec.Raw(codec.JSON, text), false) {
+				c.roundTrip(s)
+			}
+		}
+	}
+}
+
+func deepDataIsAnError(c *codecCase) {
+	for i := range nestings {
+		for levels := userDepth() + 1; levels <= codec.MaxDepth; levels++ { // depends on the levels of the message: refused, or carried
+			for _, s := range c.nested(i, levels) {
+				for _, f := range forms {
+					if p, err := c.append(nil, s, f); err == nil {
+						called := fmt.Sprintf("Append %s, %v form", s.name, f)
+						c.expect(called+", Parse", s.env, c.read(called, p, f))
+					}
+				}
+			}
+		}
+		for _, levels := range []int{codec.MaxDepth + 1, codec.MaxDepth + 2, 128, 129, 255, 256, 257, 10 * codec.MaxDepth, 100_000} {
+			for _, s := range c.nested(i, levels) {
+				for _, f := range forms {
+					if p, err := c.append(nil, s, f); err == nil {
+						c.fail(fmt.Sprintf("Append %s, %v form", s.name, f), "an error", "none, but %s", quote(strings.ToValidUTF8(string(p), "?")))
+					}
+				}
+			}
+		}
+	}
+}

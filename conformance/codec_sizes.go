@@ -1,0 +1,149 @@
+package conformance
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+var sizeChecks = []check[*codecCase]{
+	{"LargeDataRoundTrips", "Texts and bytes of any size arrive whole. Lengths are written in different ways when they grow, and buffers end.", largeDataRoundTrips},
+	{"LongListsRoundTrip", "Lists, objects and the arguments of an event arrive whole and in order, however many there are.", longListsRoundTrip},
+	{"ManyRoomsRoundTrip", "Any number of rooms, exceptions and sockets arrives, in the same order: in a large cluster all three are lists of thousands.", manyRoomsRoundTrip},
+}
+
+// ascii returns n bytes of text in which every part is different.
+func ascii(n int) string {
+	p := make([]byte, 0, n+8)
+	for i := 0; len(p) < n; i++ {
+		p = append(strconv.AppendInt(p, int64(i), 36), '.')
+	}
+	return string(p[:n])
+}
+
+// unicode returns about n bytes of text with characters of all lengths, and some that have to be escaped.
+func unicode(n int) string {
+	parts := []string{"a", "é", "日", "\U0001F389", `"`, "\\", "\n", "\x00", "</", "\u2028"}
+	random := rand.New(rand.NewPCG(3, uint64(n))) // the same in each run
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteString(parts[random.IntN(len(parts))])
+	}
+	return b.String()
+}
+
+// binaries returns n bytes.
+func binaries(n int) []byte {
+	random := rand.New(rand.NewPCG(4, uint64(n))) // the same in each run
+	p := make([]byte, n)
+	for i := range p {
+		p[i] = byte(random.Uint32())
+	}
+	return p
+}
+
+// sizes are those at which lengths are written in another way, or buffers end.
+var sizes = []int{0, 1, 2, 3, 15, 16, 17, 23, 24, 25, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 700, 1000, 1023, 1024, 1025, 1500, 2047, 2048, 2049, 3000, 4095, 4096, 4097,
+	6000, 8000, 8191, 8192, 8193, 12_000, 16_383, 16_384, 16_385, 24_000, 32_767, 32_768, 32_769, 50_000, 65_534, 65_535, 65_536, 65_537}
+
+// counts are such sizes of lists and objects.
+var counts = []int{15, 16, 17, 23, 24, 31, 32, 33, 100, 127, 128, 200, 255, 256, 257, 500, 1000, 1024, 2000, 4096, 5000}
+
+func largeDataRoundTrips(c *codecCase) {
+	for _, n := range sizes {
+		all := append(c.carriers(fmt.Sprintf("a text of %d bytes", n), ascii(n), false), c.carriers(fmt.Sprintf("%d bytes", n), binaries(n), true)...)
+		for _, s := range append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicode(n), false)...) {
+			c.roundTrip(s)
+		}
+	}
+	for _, n := range []int{100_000, 1 << 20, c.scale(1<<20+1, 17<<20)} {
+		text, bytes := c.carriers(fmt.Sprintf("a text of %d bytes", n), ascii(n), false), c.carriers(fmt.Sprintf("%d bytes", n), binaries(n), true)
+		if n > 1<<20 {
+			text = text[:2]
+		}
+		if n > 100_000 { // in JSON, which holds them in a FETCH_SOCKETS_RESPONSE, bytes are four times as many
+			bytes = bytes[:2]
+		}
+		for _, s := range append(text, bytes...) {
+			c.roundTrip(s)
+		}
+		c.roundTrip(c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicode(n))))
+	}
+}
+
+func longListsRoundTrip(c *codecCase) {
+	for _, n := range counts {
+		c.listsRoundTrip(n, n <= 1024)
+	}
+	for _, n := range []int{10_000, 30_000, 65_535, 65_536, c.scale(100_000, 2_000_000)} {
+		c.listsRoundTrip(n, false)
+	}
+}
+
+// listsRoundTrip tries lists and objects of n. everywhere: in all types that carry data.
+func (c *codecCase) listsRoundTrip(n int, everywhere bool) {
+	c.Helper()
+	list, object := make([]any, n), make(codec.Object, n)
+	for i := range n {
+		list[i], object[i] = int64(i%300), codec.Member{Key: "key " + strconv.Itoa(i), Value: int64(i % 300)}
+	}
+	for name, tree := range map[string]any{"a list": list, "an object": object} {
+		name = fmt.Sprintf("%s of %d", name, n)
+		text, err := codec.FromTree(tree).JSON()
+		if err != nil {
+			c.Fatalf("conformance: %s as JSON: %v", name, err)
+		}
+		all := c.carriers(name, codec.Raw(codec.JSON, text), false)
+		if everywhere {
+			all = append(all, c.carriers(name+" as a tree", codec.FromTree(tree), false)...)
+		} else {
+			all = all[:1]
+		}
+		for _, s := range append(all, carry(name+" beside bytes", codec.FromTree([]any{[]byte{1}, tree, "after it"}), true)[0]) {
+			c.roundTrip(s)
+		}
+	}
+	env := &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.args("event", list...)}
+	c.roundTrip(sample{name: fmt.Sprintf("BROADCAST of %d arguments", n), env: env})
+}
+
+func manyRoomsRoundTrip(c *codecCase) {
+	for _, n := range append([]int{0, 1, 2, 3, 10_000, c.scale(65_536, 300_000)}, counts...) {
+		rooms, sockets := make([]string, n), make([]codec.Socket, n)
+		for i := range n {
+			rooms[i] = "room " + strconv.Itoa(i)
+			sockets[i] = codec.Socket{ID: "socket " + strconv.Itoa(i), Rooms: rooms[i : i+1]}
+		}
+		few := []string{"a", "b"}
+		all := []codec.Envelope{
+			{Type: codec.SocketsJoin, Rooms: rooms},
+			{Type: codec.DisconnectSockets, Opts: codec.Opts{Except: rooms}},
+			{Type: codec.Broadcast, Args: c.args("e"), Opts: codec.Opts{Rooms: rooms, Except: few}},
+			{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: sockets},
+			{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s", Rooms: rooms}}},
+			{Type: codec.SocketsLeave, Rooms: rooms, Opts: codec.Opts{Rooms: few, Except: few}},
+			{Type: codec.FetchSockets, RequestID: "1", Opts: codec.Opts{Rooms: few, Except: rooms}},
+			{Type: codec.DisconnectSockets, Opts: codec.Opts{Rooms: rooms}},
+		}
+		if n > 10_000 {
+			all = all[:4]
+		}
+		for _, env := range all {
+			env.UID, env.NSP = sampleUID, "/"
+			c.roundTrip(sample{name: fmt.Sprintf("%v with %d rooms, exceptions or sockets", env.Type, n), env: &env})
+		}
+	}
+	for _, n := range sizes { // the length of a name
+		name := []string{ascii(n), unicode(n)}
+		opts := codec.Opts{Rooms: name, Except: name}
+		env := &codec.Envelope{Type: codec.SocketsJoin, UID: sampleUID, NSP: "/", Rooms: name, Opts: opts}
+		c.roundTrip(sample{name: fmt.Sprintf("SOCKETS_JOIN with rooms of %d bytes", n), env: env})
+		env = &codec.Envelope{Type: codec.FetchSocketsResponse, UID: sampleUID, NSP: "/", RequestID: "1", Sockets: []codec.Socket{{ID: name[0], Rooms: name}}}
+		c.roundTrip(sample{name: fmt.Sprintf("FETCH_SOCKETS_RESPONSE with an id and rooms of %d bytes", n), env: env})
+		env = &codec.Envelope{Type: codec.ServerSideEmit, UID: sampleUID, NSP: "/", Args: c.args(name[0], map[string]any{name[0]: 1})}
+		c.roundTrip(sample{name: fmt.Sprintf("SERVER_SIDE_EMIT with an event and a key of %d bytes", n), env: env})
+	}
+}
