@@ -179,6 +179,7 @@ func mallocs(f func()) (least uint64) {
 	const calls = 20
 	var before, after runtime.MemStats
 	for run := range 500 {
+		runtime.Gosched() // so that this goroutine has some time before others have theirs
 		runtime.ReadMemStats(&before)
 		for range calls {
 			f()
