@@ -55,7 +55,7 @@ func (h CodecHarness) run(t *testing.T, soak bool) {
 func (h CodecHarness) trial(soak bool) *trial { return newTrial("Codec", soak, 0, nil) }
 
 func codecChecks() []check[*codecCase] {
-	return slices.Concat(roundTripChecks, dataChecks, numberChecks, sizeChecks, forwardChecks, appendChecks, foreignChecks, peekChecks, codecUseChecks)
+	return slices.Concat(roundTripChecks, dataChecks, numberChecks, codecSizeChecks, forwardChecks, appendChecks, foreignChecks, peekChecks, codecUseChecks)
 }
 
 // forms are the two forms of every message.

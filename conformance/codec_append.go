@@ -50,7 +50,7 @@ func textIsText(c *codecCase) {
 		}
 	}
 	for _, n := range []int{4096, 65_536, 100_000} {
-		all = append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicode(n), false)...)
+		all = append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicodeText(n), false)...)
 	}
 	for _, s := range all {
 		p, err := c.append(nil, s, codec.Text)

@@ -282,7 +282,7 @@ func parseLeavesItsInput(c *codecCase) {
 		all = append(all, c.carriers("the JSON "+quote(text), c.raw(text), false)...)
 	}
 	for _, n := range []int{4096, 65_536, 100_000} {
-		all = append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicode(n), false)...)
+		all = append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicodeText(n), false)...)
 	}
 	for _, s := range all {
 		for _, f := range forms {

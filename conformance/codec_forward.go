@@ -22,9 +22,9 @@ func forwardedDataIsKept(c *codecCase) {
 		all = append(all, c.carriers("the JSON "+quote(text), c.raw(text), false)...)
 	}
 	for _, n := range []int{255, 256, 4096, 65_536, 70_000} {
-		all = append(all, c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicode(n))))
+		all = append(all, c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicodeText(n))))
 	}
-	all = append(all, c.carriers("numbers", codec.FromTree(numbers()), false)...)
+	all = append(all, c.carriers("numbers", codec.FromTree(treeNumbers()), false)...)
 	all = append(all, c.carriers("numbers as they are written", c.raw("[1e2,-0,9223372036854775807,18446744073709551615,-9007199254740993,0.1]"), false)...)
 	all = append(all, c.interruptions("another codec")...)
 	for _, s := range all {

@@ -66,8 +66,8 @@ func nesting(bug string, refused func(levels int) bool) mutant[conformance.Codec
 	})
 }
 
-// cutting returns a mutant that leaves out data of some depths above the limit.
-func cutting(bug string, cut func(levels int) bool) mutant[conformance.CodecHarness] {
+// cuttingDepth returns a mutant that leaves out data of some depths above the limit.
+func cuttingDepth(bug string, cut func(levels int) bool) mutant[conformance.CodecHarness] {
 	return appending("DeepDataIsAnError", bug, func(m *mutableCodec, dst, p []byte, env *codec.Envelope, f codec.Format, err error) ([]byte, error) {
 		if !errors.Is(err, codec.ErrDepth) || !cut(levels(env.Value)) {
 			return p, err
@@ -193,11 +193,11 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 	nesting("refuses more than 64 levels", func(n int) bool { return n > 64 }),
 	nesting("refuses more than 95 levels", func(n int) bool { return n > 95 }),
 	nesting("refuses exactly 16 levels", func(n int) bool { return n == 16 }),
-	cutting("cuts what is too deep", func(int) bool { return true }),
-	cutting("cuts one level too much", func(n int) bool { return n == codec.MaxDepth+1 }),
-	cutting("counts levels in 7 bits", func(n int) bool { return n == 128 }),
-	cutting("counts levels in 8 bits", func(n int) bool { return n == 256 }),
-	cutting("cuts what is very deep", func(n int) bool { return n > 50_000 }),
+	cuttingDepth("cuts what is too deep", func(int) bool { return true }),
+	cuttingDepth("cuts one level too much", func(n int) bool { return n == codec.MaxDepth+1 }),
+	cuttingDepth("counts levels in 7 bits", func(n int) bool { return n == 128 }),
+	cuttingDepth("counts levels in 8 bits", func(n int) bool { return n == 256 }),
+	cuttingDepth("cuts what is very deep", func(n int) bool { return n > 50_000 }),
 }
 
 // trailing returns a mutant that does not mind something behind a message.

@@ -9,8 +9,8 @@ import (
 	"github.com/backplane-go/backplane/conformance"
 )
 
-// callMutants do something else in one call of many, or keep something from one call to the next.
-func callMutants() (all []mutant[conformance.CodecHarness]) {
+// codecCallMutants do something else in one call of many, or keep something from one call to the next.
+func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 	const check = "LaterCallsAreAlike"
 	for _, nth := range []int64{100, 1000, 5000} {
 		due := func(count *atomic.Int64) bool { return count.Add(1)%nth == 0 }

@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/conformance"
 )
 
-// sizeMutants change data of some sizes only.
-func sizeMutants() (all []mutant[conformance.CodecHarness]) {
+// codecSizeMutants change data of some sizes only.
+func codecSizeMutants() (all []mutant[conformance.CodecHarness]) {
 	type size struct {
 		name string
 		is   func(n int) bool

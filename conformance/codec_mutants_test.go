@@ -21,7 +21,7 @@ func TestCodecSuite(t *testing.T) {
 		good: func(*testing.T) conformance.CodecHarness {
 			return conformance.CodecHarness{Codec: &mutableCodec{}, Golden: golden()}
 		},
-		mutants: slices.Concat(envelopeMutants, dataMutants, sizeMutants(), appendMutants, foreignMutants, peekMutants, callMutants(), goldenMutants),
+		mutants: slices.Concat(envelopeMutants, dataMutants, codecSizeMutants(), appendMutants, foreignMutants, peekMutants, codecCallMutants(), goldenMutants),
 	}.test(t)
 }
 

@@ -16,8 +16,8 @@ var numberChecks = []check[*codecCase]{
 		"the sign of -0 included. Ids of other systems are such integers.", numbersRoundTrip},
 }
 
-// numbers are numbers of all sizes, as they are in a tree.
-func numbers() (all []any) {
+// treeNumbers are numbers of all sizes, as they are in a tree.
+func treeNumbers() (all []any) {
 	random := rand.New(rand.NewPCG(1, 2)) // the same in each run
 	for bits := range 65 {
 		for _, n := range []uint64{1<<bits - 1, 1 << bits, 1<<bits + 1, random.Uint64() >> (64 - min(bits, 64))} {
@@ -53,7 +53,7 @@ var numberTexts = []string{
 }
 
 func numbersRoundTrip(c *codecCase) {
-	all := numbers()
+	all := treeNumbers()
 	for _, s := range append(c.carriers("numbers", codec.FromTree(all), false), c.carriers("numbers beside bytes", codec.FromTree([]any{[]byte{1}, all}), true)...) {
 		c.roundTrip(s)
 	}

@@ -46,7 +46,7 @@ func (c *codecCase) peek(peeker codec.Peeker, called string, p []byte, f codec.F
 func peekKnowsItsOwn(c *codecCase) {
 	peeker := c.peeker()
 	all := c.all()
-	for _, n := range sizes {
+	for _, n := range dataSizes {
 		all = append(all, c.answer(fmt.Sprintf("a text of %d bytes", n), c.value(ascii(n))))
 		all = append(all, carry(fmt.Sprintf("%d bytes", n), codec.FromTree(binaries(n)), true)[0])
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-var sizeChecks = []check[*codecCase]{
+var codecSizeChecks = []check[*codecCase]{
 	{"LargeDataRoundTrips", "Texts and bytes of any size arrive whole. Lengths are written in different ways when they grow, and buffers end.", largeDataRoundTrips},
 	{"LongListsRoundTrip", "Lists, objects and the arguments of an event arrive whole and in order, however many there are.", longListsRoundTrip},
 	{"ManyRoomsRoundTrip", "Any number of rooms, exceptions and sockets arrives, in the same order: in a large cluster all three are lists of thousands.", manyRoomsRoundTrip},
@@ -24,8 +24,8 @@ func ascii(n int) string {
 	return string(p[:n])
 }
 
-// unicode returns about n bytes of text with characters of all lengths, and some that have to be escaped.
-func unicode(n int) string {
+// unicodeText returns about n bytes of text with characters of all lengths, and some that have to be escaped.
+func unicodeText(n int) string {
 	parts := []string{"a", "é", "日", "\U0001F389", `"`, "\\", "\n", "\x00", "</", "\u2028"}
 	random := rand.New(rand.NewPCG(3, uint64(n))) // the same in each run
 	var b strings.Builder
@@ -45,17 +45,17 @@ func binaries(n int) []byte {
 	return p
 }
 
-// sizes are those at which lengths are written in another way, or buffers end.
-var sizes = []int{0, 1, 2, 3, 15, 16, 17, 23, 24, 25, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 700, 1000, 1023, 1024, 1025, 1500, 2047, 2048, 2049, 3000, 4095, 4096, 4097,
+// dataSizes are those at which lengths are written in another way, or buffers end.
+var dataSizes = []int{0, 1, 2, 3, 15, 16, 17, 23, 24, 25, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 700, 1000, 1023, 1024, 1025, 1500, 2047, 2048, 2049, 3000, 4095, 4096, 4097,
 	6000, 8000, 8191, 8192, 8193, 12_000, 16_383, 16_384, 16_385, 24_000, 32_767, 32_768, 32_769, 50_000, 65_534, 65_535, 65_536, 65_537}
 
-// counts are such sizes of lists and objects.
-var counts = []int{15, 16, 17, 23, 24, 31, 32, 33, 100, 127, 128, 200, 255, 256, 257, 500, 1000, 1024, 2000, 4096, 5000}
+// listSizes are such sizes of lists and objects.
+var listSizes = []int{15, 16, 17, 23, 24, 31, 32, 33, 100, 127, 128, 200, 255, 256, 257, 500, 1000, 1024, 2000, 4096, 5000}
 
 func largeDataRoundTrips(c *codecCase) {
-	for _, n := range sizes {
+	for _, n := range dataSizes {
 		all := append(c.carriers(fmt.Sprintf("a text of %d bytes", n), ascii(n), false), c.carriers(fmt.Sprintf("%d bytes", n), binaries(n), true)...)
-		for _, s := range append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicode(n), false)...) {
+		for _, s := range append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicodeText(n), false)...) {
 			c.roundTrip(s)
 		}
 	}
@@ -70,12 +70,12 @@ func largeDataRoundTrips(c *codecCase) {
 		for _, s := range append(text, bytes...) {
 			c.roundTrip(s)
 		}
-		c.roundTrip(c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicode(n))))
+		c.roundTrip(c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicodeText(n))))
 	}
 }
 
 func longListsRoundTrip(c *codecCase) {
-	for _, n := range counts {
+	for _, n := range listSizes {
 		c.listsRoundTrip(n, n <= 1024)
 	}
 	for _, n := range []int{10_000, 30_000, 65_535, 65_536, c.scale(100_000, 2_000_000)} {
@@ -111,7 +111,7 @@ func (c *codecCase) listsRoundTrip(n int, everywhere bool) {
 }
 
 func manyRoomsRoundTrip(c *codecCase) {
-	for _, n := range append([]int{0, 1, 2, 3, 10_000, c.scale(65_536, 300_000)}, counts...) {
+	for _, n := range append([]int{0, 1, 2, 3, 10_000, c.scale(65_536, 300_000)}, listSizes...) {
 		rooms, sockets := make([]string, n), make([]codec.Socket, n)
 		for i := range n {
 			rooms[i] = "room " + strconv.Itoa(i)
@@ -136,8 +136,8 @@ func manyRoomsRoundTrip(c *codecCase) {
 			c.roundTrip(sample{name: fmt.Sprintf("%v with %d rooms, exceptions or sockets", env.Type, n), env: &env})
 		}
 	}
-	for _, n := range sizes { // the length of a name
-		name := []string{ascii(n), unicode(n)}
+	for _, n := range dataSizes { // the length of a name
+		name := []string{ascii(n), unicodeText(n)}
 		opts := codec.Opts{Rooms: name, Except: name}
 		env := &codec.Envelope{Type: codec.SocketsJoin, UID: sampleUID, NSP: "/", Rooms: name, Opts: opts}
 		c.roundTrip(sample{name: fmt.Sprintf("SOCKETS_JOIN with rooms of %d bytes", n), env: env})

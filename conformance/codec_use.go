@@ -54,7 +54,7 @@ func (c *codecCase) interruptions(name string) (all []sample) {
 func concurrentCodecUse(c *codecCase) {
 	shared := c.samples()
 	for _, n := range []int{4096, 70_000} {
-		shared = append(shared, c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicode(n))))
+		shared = append(shared, c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicodeText(n))))
 	}
 	parsed := make([]*codec.Envelope, len(shared))
 	for i, s := range shared {
@@ -63,6 +63,7 @@ func concurrentCodecUse(c *codecCase) {
 	}
 	peeker, peeks := c.codec.(codec.Peeker)
 	try := func(s sample) error {
+		c.does("Append and Parse in 8 goroutines, last " + s.name)
 		for _, f := range forms {
 			p, err := c.codec.Append(nil, s.env, f)
 			if err != nil {
@@ -85,7 +86,7 @@ func concurrentCodecUse(c *codecCase) {
 	for g := range 8 {
 		all := append(c.interruptions(fmt.Sprint("sender ", g)), shared...)
 		waits = append(waits, c.meanwhile(func() error {
-			for i := range c.scale(10, 500) * len(all) {
+			for i := range c.scale(4, 500) * len(all) {
 				if err := try(all[(i+g*5)%len(all)]); err != nil {
 					return err
 				}
