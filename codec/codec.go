@@ -46,9 +46,18 @@ const MaxDepth = 100
 // Codec writes and reads envelopes. It is safe for concurrent use.
 //
 // What a codec carries is everything that an Envelope can say: text of any language, uids and ids of any length, any number of rooms, Opts with
-// Except and without Rooms, maps and lists of any length up to MaxDepth levels. A number arrives as the same number: integers exactly, up to
-// 64 bits, everything else as a float64, the sign of -0 included. A time arrives as the same instant, to the millisecond, also before 1970
-// and after 2038. User data that was parsed (Raw, RawArgs) is passed on as it is, duplicate keys included.
+// Except and without Rooms, maps and lists of any length. User data may nest as deep as NewValue and NewArgs let it; beyond that Append
+// returns an error, at the latest above MaxDepth, or writes what Parse reads.
+//
+// A number arrives as the same number: an integer exactly, up to 64 bits, everything else as the same float64, the sign of -0 included. JSON writes
+// it with the same digits as before. A time arrives as the same instant, to the millisecond, in the years 1 to 9999; where a form has no times,
+// it arrives as its text (RFC 3339). The keys of a map keep their order, since JavaScript lets programs see it.
+//
+// User data that was parsed (Raw, RawArgs) is passed on as it is, with keys that come twice, in every Encoding, also one that the codec does not
+// know: Value.Tree reads it. What a form cannot say is an error of Append, and never changed. The key __proto__ may be such an error: Node.js's
+// msgpack refuses to read it.
+//
+// A codec keeps neither what it is given nor what it returns: calls do not change the results of others.
 type Codec interface {
 	// Append appends env in the given form to dst and returns the extended slice. It returns ErrBinary if f is
 	// Text and env holds bytes that the text form cannot carry, and ErrNobody if Opts.Nobody is set; dst's content up to its
@@ -56,9 +65,9 @@ type Codec interface {
 	Append(dst []byte, env *Envelope, f Format) ([]byte, error)
 
 	// Parse reads one envelope. The envelope may keep parts of p, which the caller must not change afterwards.
-	// It never panics on foreign bytes: whatever it cannot read is an error that wraps ErrMalformed, and so are bytes behind
-	// the message. A type it does not know is
-	// no error (the envelope then has that Type and no data).
+	// It never changes p, and never panics on foreign bytes: whatever it cannot read is an error that wraps ErrMalformed, and so are bytes
+	// behind the message, except for white space behind a text form. The memory that it takes is in proportion to p, whatever lengths p
+	// claims. A type it does not know is no error (the envelope then has that Type and no data).
 	//
 	// It skips what is invalid but not needed, and counts it in Envelope.Skipped: unknown fields, values of a wrong type in
 	// fields that are not required, elements of a list of rooms that are not names, and sockets without an id. That
@@ -69,8 +78,9 @@ type Codec interface {
 // Peeker is implemented by a Codec that can tell its own writing by the first bytes. A node looks at every message that
 // way, since its own come back to it: they are dropped without a Parse.
 type Peeker interface {
-	// SentBy reports whether p is a message that uid has sent: Parse would find this UID. It is true at least for most of
-	// what Append wrote with this UID; false means that it takes a Parse to know. It does not validate p, never panics on
-	// foreign bytes, and should allocate nothing and read no further than the sender.
+	// SentBy reports whether p is a message that uid has sent: Parse would find this UID. It is true for whatever Append wrote with this UID
+	// if that is 16 hexadecimal digits, as nodes have them, or EmitterUID, and at least for most with another one; false then means
+	// that it takes a Parse to know. It does not validate p and never panics on foreign bytes. It allocates nothing and reads no further than
+	// the sender, which has to stand within the first 4096 bytes.
 	SentBy(p []byte, f Format, uid string) bool
 }
