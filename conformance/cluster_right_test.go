@@ -12,7 +12,6 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/cbor"
-	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/storage"
@@ -94,12 +93,17 @@ func TestClusterPassesOnRightMedia(t *testing.T) {
 	}
 }
 
-func TestThousandNamespacesListenAgainInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := medium{limits: textLimits, far: 50 * time.Millisecond, codec: jsonmsgpack.Codec{}}.harness()
-		r := record(t, func(tb testing.TB) { conformance.SoakCluster(tb, "ManyNamespacesListenAgain", h) })
-		require.False(t, r.failed, "%s", r.text)
-	})
+// TestClusterSoaksOnAFarBus has, among others, 1,000 namespaces that are listened to again after an outage.
+func TestClusterSoaksOnAFarBus(t *testing.T) {
+	for _, check := range conformance.ClusterChecks() {
+		t.Run(check, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := medium{limits: textLimits, far: 50 * time.Millisecond}.harness()
+				r := record(t, func(tb testing.TB) { conformance.SoakCluster(tb, check, h) })
+				require.False(t, r.failed, "%s", r.text)
+			})
+		})
+	}
 }
 
 // plainBus has sessions that can do no more than they must.
