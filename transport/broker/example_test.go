@@ -42,7 +42,7 @@ func (b *redisBus) Publish(ctx context.Context, msgs ...transport.Message) error
 			return err
 		}
 		for range msgs {
-			if _, err := c.In.ReadSlice('\n'); err != nil {
+			if _, err := readNumber(c.In, ':'); err != nil {
 				return err
 			}
 		}
@@ -100,17 +100,26 @@ func readArray(in *bufio.Reader) ([]string, error) {
 	}
 	items := make([]string, n)
 	for i := range items {
-		size, err := readNumber(in, '$')
-		if err != nil {
+		if items[i], err = readItem(in); err != nil {
 			return nil, err
 		}
-		item := make([]byte, size+2)
-		if _, err := io.ReadFull(in, item); err != nil {
-			return nil, err
-		}
-		items[i] = string(item[:size])
 	}
 	return items, nil
+}
+
+// readItem reads a string, or a number as a string.
+func readItem(in *bufio.Reader) (string, error) {
+	if kind, err := in.Peek(1); err == nil && kind[0] == ':' {
+		n, err := readNumber(in, ':')
+		return strconv.Itoa(n), err
+	}
+	size, err := readNumber(in, '$')
+	if err != nil {
+		return "", err
+	}
+	item := make([]byte, size+2)
+	_, err = io.ReadFull(in, item)
+	return string(item[:size]), err
 }
 
 func readNumber(in *bufio.Reader, kind byte) (int, error) {

@@ -41,7 +41,7 @@ func natsDialer(address string) broker.Dialer {
 		if greeting, err := c.In.ReadString('\n'); err != nil || !strings.HasPrefix(greeting, "INFO") {
 			return fmt.Errorf("no greeting: %q, %w", greeting, err)
 		}
-		_, err := io.WriteString(c, "CONNECT {}\r\n")
+		_, err := io.WriteString(c, "CONNECT {\"verbose\":false}\r\n")
 		return err
 	}
 	return dialer

@@ -38,6 +38,8 @@ func NewPublisher(dialer Dialer) *Publisher {
 // its reads and writes fail when that ends.
 //
 // An error that wraps transport.ErrNotSent tells that f was not called: the broker cannot be reached, or ctx has ended before.
+// A connection that the broker has closed since the last request is replaced before f is called, where the system can tell.
+//
 // When ctx ends later, Do returns ctx.Err(), unless f has succeeded. All other errors are those of f. After an error the connection
 // is given up, unless it is a *transport.RejectedError: f returns that only when it has read the whole answer.
 func (p *Publisher) Do(ctx context.Context, f func(c *Conn) error) error {
@@ -56,8 +58,7 @@ func (p *Publisher) Do(ctx context.Context, f func(c *Conn) error) error {
 	usable := false
 	defer func() {
 		if !usable { // also if f panics
-			p.conn.giveUp()
-			p.conn, p.old, p.until = nil, p.conn, time.Now().Add(p.linger)
+			p.giveUp()
 		}
 	}()
 	err := p.conn.Do(inner, func() error { return f(p.conn) })
@@ -90,6 +91,9 @@ func (p *Publisher) interruptible(cancel context.CancelFunc) bool {
 
 // connect makes sure that there is a connection, and that the broker does not read from an older one any more.
 func (p *Publisher) connect(ctx context.Context) (err error) {
+	if p.conn != nil && p.conn.isClosed() { // as after an outage; nothing was sent since the last request, which has succeeded
+		p.giveUp()
+	}
 	if p.old != nil {
 		if err := p.old.drain(ctx, p.until); err != nil {
 			return err
@@ -100,6 +104,11 @@ func (p *Publisher) connect(ctx context.Context) (err error) {
 		p.conn, err = p.dialer.Connect(ctx)
 	}
 	return err
+}
+
+func (p *Publisher) giveUp() {
+	p.conn.giveUp()
+	p.conn, p.old, p.until = nil, p.conn, time.Now().Add(p.linger)
 }
 
 // cause is ErrClosed instead of the error of a context that Close has ended.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/backplane-go/backplane/conformance/proxy"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/broker"
 )
@@ -236,6 +239,21 @@ func TestWhichErrorsEndTheConnection(t *testing.T) {
 	require.Panics(t, func() { p.Do(t.Context(), func(*broker.Conn) error { panic("a bug") }) })
 	require.NoError(t, p.Do(t.Context(), send("d")))
 	require.Equal(t, 3, connections())
+}
+
+// A connection that was closed while nothing was under way costs no request.
+func TestAClosedConnectionIsReplaced(t *testing.T) {
+	if slices.Contains([]string{"windows", "js", "plan9"}, runtime.GOOS) {
+		t.Skip("the system does not tell")
+	}
+	r := record(t, func(int) {}, nil)
+	between := proxy.Start(t, r.address)
+	p := publisher(t, broker.TCP(between.Address()))
+	for range 20 {
+		require.NoError(t, p.Do(t.Context(), send("x")))
+		between.Sever()
+	}
+	require.Len(t, r.seen(), 20)
 }
 
 func TestClosePublisher(t *testing.T) {

@@ -1,0 +1,28 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
+package broker
+
+import (
+	"errors"
+	"syscall"
+)
+
+// isClosed reports whether the other side is known to have closed the connection. It does not wait and takes nothing from the connection.
+func (c *Conn) isClosed() bool {
+	conn, ok := c.bare().(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	closed := false
+	err = raw.Read(func(fd uintptr) (done bool) {
+		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK)
+		again := errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR)
+		closed = n == 0 && err == nil || err != nil && !again
+		return true
+	})
+	return closed || err != nil
+}
