@@ -117,6 +117,12 @@ func holdingUp(bug string, config memory.Config, change func(b *bus, lag func() 
 				}
 				return m, err
 			}
+			s.close = func(ctx context.Context) error {
+				mu.Lock()
+				delete(waiting, s)
+				mu.Unlock()
+				return s.Session.Close(ctx)
+			}
 		}
 	})
 }

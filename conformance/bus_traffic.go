@@ -10,7 +10,7 @@ import (
 )
 
 // A traffic is streams that are published and sessions that have to receive them, all at the same time. No more is on its way at
-// once than one batch or window bytes: a bus need not have room for all.
+// once than one batch or a window: a bus need not have room for all.
 type traffic struct {
 	*busCase
 	called    string
@@ -24,8 +24,11 @@ type traffic struct {
 	inTime string
 }
 
-// window is how many bytes are on their way at once, unless one batch has more.
-const window = 2 << 20
+// So many messages and bytes are on their way at once, unless one batch has more.
+const (
+	windowMessages = 500
+	windowBytes    = 2 << 20
+)
 
 // flow is a stream on its way.
 type flow struct {
@@ -161,11 +164,12 @@ func (t *traffic) send(ctx context.Context, i int) *finding {
 			sizes[n+j] = int32(len(batch[j].Payload))
 			size += int64(sizes[n+j])
 		}
-		for acknowledged < n && bytes+size > window {
+		full := func() bool { return bytes+size > windowBytes || n-acknowledged+count > windowMessages }
+		for acknowledged < n && full() {
 			for seen := t.seen(i, n); acknowledged < seen; acknowledged++ {
 				bytes -= int64(sizes[acknowledged])
 			}
-			if acknowledged == n || bytes+size <= window {
+			if acknowledged == n || !full() {
 				break
 			}
 			select {

@@ -110,10 +110,13 @@ func (c *busCase) batches(count int, travel time.Duration) (sizes []int) {
 		}
 	}
 	calls := within(c.budget(), travel, 10, count)
-	for range min(calls/2, 5200, count*2/3) {
+	for _, n := range []int{1, 2, min(3000, count/2), 1, min(1030, count/10)} {
+		add(n)
+	}
+	for range min(calls/2, 5200, count/3) {
 		add(1)
 	}
-	pattern := []int{1, 2, 1030, 3, 65, 1, 2500, 129, 1, 7, 257, 1, 1500}
+	pattern := []int{1, 2, 1030, 3, 65, 1, 129, 1, 7, 257, 1, 1500}
 	if calls > 100 {
 		pattern = []int{1, 2, 1, 7, 1, 65, 1, 3, 1, 129, 1, 1030, 1, 10, 1, 33, 257, 5, 1, 101, 2, 1, 3000}
 	}
