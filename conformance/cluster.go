@@ -100,11 +100,9 @@ func (c *clusterCase) config() core.Config {
 	return config
 }
 
-// beat makes a node give a sign of life often, beside what the bus takes to carry it. So a peer that falls silent is soon gone, a broken
-// session is soon noticed, and the time of a gap is exact.
-func (c *clusterCase) beat(config *core.Config) {
-	config.HeartbeatInterval = 100*time.Millisecond + 4*c.latency()
-}
+// notices makes a node notice in time a session that is broken and does not say so: it gives up one on which its heartbeats do not come back.
+// It does not do that so often that a session which is deaf to some channels is replaced before a check has found that out.
+func (c *clusterCase) notices(config *core.Config) { config.HeartbeatInterval = c.patience / 4 }
 
 // portion is how many messages are under way at a time: buses may keep few.
 const portion = 16
