@@ -80,6 +80,8 @@ func publishNeedsNoListeners(c *busCase) {
 func emptyPublishDoesNothing(c *busCase) {
 	bus := c.bus()
 	s := c.open(bus, "a")
+	m := c.msg("a", "once")
+	c.deliver(bus, s, "Publish", m)
 	c.publish(bus)
 	c.publish(bus, []transport.Message{}...)
 	c.expectNothing(bus, s, "a", "Publish without messages")

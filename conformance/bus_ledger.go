@@ -113,6 +113,9 @@ func (l *ledger) try(ctx context.Context, called string, sizes ...int) error {
 	l.c.Helper()
 	msgs := l.messages(len(l.entries), sizes)
 	err := l.c.watch(called, func() error { return l.bus.Publish(ctx, msgs...) })
+	for _, m := range msgs { // they are not retained, not even those that are still under way
+		overwrite(m.Payload)
+	}
 	l.note(called, sizes, err)
 	return err
 }

@@ -10,7 +10,7 @@ import (
 )
 
 var limitChecks = []check[*busCase]{
-	{"LimitsAreConstant", "Limits is constant. The cluster reads it once and lays out its messages accordingly.", limitsAreConstant},
+	{"LimitsAreConstant", "Limits is constant and does no I/O. The cluster reads it once and lays out its messages accordingly.", limitsAreConstant},
 	{"LimitsSuffice", "Limits.Payload is at least transport.MinPayload, and Limits.Channel at least transport.MinChannel, or 0. References to " +
 		"large messages, and the names of namespaces, would otherwise not fit in.", limitsSuffice},
 	{"LimitIsInclusive", "A payload of exactly Limits.Payload bytes is carried; without a limit, so is a megabyte. Messages just " +
@@ -42,6 +42,16 @@ func limitsAreConstant(c *busCase) {
 	c.expect(s, "Publish", m)
 	bus.Publish(c.expired(), m)
 	again(bus, "Publish with a context that has ended")
+	if c.harness.Stall != nil {
+		const called = "Limits, while the medium swallows everything"
+		resume := c.stall(bus)
+		var limits transport.Limits
+		c.watch(called, func() error { limits = bus.Limits(); return nil })
+		resume()
+		if limits != first {
+			c.fail(called, fmt.Sprintf("%+v", first), "%+v", limits)
+		}
+	}
 }
 
 func limitsSuffice(c *busCase) {

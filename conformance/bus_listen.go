@@ -41,12 +41,17 @@ func (c *busCase) affordable(calls, least, most int) int {
 func listenIsActiveOnReturn(c *busCase) {
 	one, two := c.bus(), c.bus()
 	s := c.open(two, "always")
-	for i := range c.affordable(2, 20, c.scale(1000, 5000)) {
+	for i := range c.affordable(3, 20, c.scale(1000, 5000)) {
 		name := fmt.Sprint("new ", i)
+		var want []transport.Message
+		if i%4 >= 2 { // others wait
+			want = append(want, c.msg("always", fmt.Sprint("before ", i)))
+			c.publish([]transport.Bus{one, two}[i%2], want...)
+		}
 		m := c.msg(name, "the first")
 		c.listen(s, name)
 		c.publish([]transport.Bus{one, two}[i%2], m)
-		c.expect(s, fmt.Sprintf("Listen to channel %d, and Publish as soon as it has returned", i+2), m)
+		c.expect(s, fmt.Sprintf("Listen to channel %d, and Publish as soon as it has returned", i+2), append(want, m)...)
 	}
 	c.expectNothing(one, s, "always", "Listen to a channel, Publish, Receive, again and again")
 }
@@ -141,15 +146,38 @@ func listenLosesNothing(c *busCase) {
 	for i := range c.affordable(6, 2*len(calls), c.scale(100, 1000)*len(calls)) {
 		call := calls[i%len(calls)]
 		called := "Publish, Publish and at the same time " + call.called + ", Publish"
-		early, waiting, arriving, following := some(3), some(3), some(2), some(1)
+		early, waiting := some(3), some(3)
 		c.publish(one, early...)
 		first := c.interrupted(s, called, c.latency()*time.Duration(i%5)/4)
 		c.publish(one, waiting...)
-		published := c.meanwhile(func() error { return one.Publish(c.Context(), arriving...) })
+		var arriving []transport.Message // one after the other, from before the call until it has returned
+		begun, returned := make(chan struct{}), make(chan struct{})
+		published := c.meanwhile(func() error {
+			defer close(begun)
+			for j := range 40 {
+				m := some(1)
+				arriving = append(arriving, m...)
+				if err := one.Publish(c.Context(), m...); err != nil {
+					return err
+				}
+				if j == 0 {
+					begun <- struct{}{}
+				}
+				select {
+				case <-returned:
+					return nil
+				case <-time.After(max(c.latency()/8, 20*time.Microsecond)):
+				}
+			}
+			return nil
+		})
+		<-begun
 		call.f(i)
+		close(returned)
 		if err := c.watch(called, published); err != nil {
 			c.fail(called, "no error from Publish", "the error %q", err)
 		}
+		following := some(1)
 		c.publish(one, following...)
 		want := slices.Concat(early, waiting, arriving, following)
 		for j, m := range first {

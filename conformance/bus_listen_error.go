@@ -124,36 +124,48 @@ func showError(err error) string {
 	return fmt.Sprintf("the error %q", err)
 }
 
-// interruptedListenEndsTheSession ends contexts at moments that are spread over the time that a call takes.
+// interruptedListenEndsTheSession ends contexts at moments that are spread over the time that a call takes, and while the medium
+// swallows everything.
 func interruptedListenEndsTheSession(c *busCase) {
 	one, two := c.bus(), c.bus()
 	for _, call := range listenCalls(c.open(two)) {
 		rounds := c.affordable(15, 5, c.scale(20, 200))
 		for i := range rounds {
-			s := c.open(two, "a")
-			if call.name == "Unlisten" {
-				c.listen(s, "b")
-			}
 			after := c.latency() * 5 / 4 * time.Duration(i) / time.Duration(rounds)
-			called := fmt.Sprintf("%s with a context that ends after %v", call.name, after)
-			ctx, cancel := context.WithTimeout(c.Context(), after)
-			err := c.watch(called, func() error { return call.f(ctx, s, c.channel("b")) })
-			ended := ctx.Err()
-			cancel()
-			switch {
-			case err == nil:
-				m := c.msg("b", "heard")
-				want := []transport.Message{m, c.msg("a", "also heard")}
-				c.publish(one, want...)
-				if call.name == "Unlisten" {
-					want = want[1:]
-				}
-				c.expect(s, called+", which succeeded, Publish", want...)
-			case ended == nil || !errors.Is(err, ended):
-				c.fail(called, "that it succeeds, or returns the error of its context", "the error %q", err)
-			default:
-				c.hasEnded(one, s, called, nil)
-			}
+			c.interruptListen(one, two, call, after, fmt.Sprintf("%s with a context that ends after %v", call.name, after), func() func() { return func() {} })
 		}
+		if c.harness.Stall != nil {
+			after := max(2*c.latency(), time.Millisecond)
+			c.interruptListen(one, two, call, after, call.name+" with a context that ends while the medium swallows everything", func() func() { return c.stall(two) })
+		}
+	}
+}
+
+// interruptListen opens a session that listens to "a", ends the context of a call for "b" and judges what came of it.
+func (c *busCase) interruptListen(one, two transport.Bus, call listenCall, after time.Duration, called string, stall func() (resume func())) {
+	c.Helper()
+	s := c.open(two, "a")
+	if call.name == "Unlisten" {
+		c.listen(s, "b")
+	}
+	resume := stall()
+	ctx, cancel := context.WithTimeout(c.Context(), after)
+	defer cancel()
+	err := c.watch(called, func() error { return call.f(ctx, s, c.channel("b")) })
+	ended := ctx.Err()
+	resume()
+	switch {
+	case err == nil:
+		m := c.msg("b", "heard")
+		want := []transport.Message{m, c.msg("a", "also heard")}
+		c.publish(one, want...)
+		if call.name == "Unlisten" {
+			want = want[1:]
+		}
+		c.expect(s, called+", which succeeded, Publish", want...)
+	case ended == nil || !errors.Is(err, ended):
+		c.fail(called, "that it succeeds, or returns the error of its context", "the error %q", err)
+	default:
+		c.hasEnded(one, s, called, nil)
 	}
 }

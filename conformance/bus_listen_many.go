@@ -92,9 +92,12 @@ func listenAllListensToEach(c *busCase) {
 	one, two := c.bus(), c.bus()
 	s := c.open(two)
 	c.listenAll(s)
-	for _, n := range []int{1, 2, 17, 64, 100, 257, c.scale(1000, 10000)} {
+	for _, n := range []int{1, 2, 17, 64, 100, 257, c.scale(1025, 10000)} {
 		channels := manyNames(n)
 		c.listenAll(s, channels...) // of which some are listened to
+		if n == 17 {
+			c.listenAll(s)
+		}
 		c.hears(one, s, fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as it has returned", n), channels, nil)
 	}
 	c.unlisten(s, "many 2")

@@ -164,7 +164,27 @@ func interruptMutants() (all []mutant[conformance.Harness]) {
 			}
 		}
 	}
+	all = append(all, patient(breaks("InterruptedPublishIsNotSentLater", "keeps the payloads of a Publish that is interrupted", keepsInterrupted)))
 	return append(all, rejectedMutants()...)
+}
+
+// keepsInterrupted carries out with the next Publish what an interruption has kept from being sent, and has no copy of it.
+func keepsInterrupted(_ *testing.T, b *bus) {
+	var mu sync.Mutex
+	var kept []transport.Message
+	b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		err := b.Hub.Publish(ctx, append(slices.Clip(kept), msgs...)...)
+		if kept = nil; err != nil && ctx.Err() != nil {
+			kept = msgs
+			return ctx.Err()
+		}
+		return err
+	}
 }
 
 // patient gives a mutant time, so that what is caught is its bug and not a machine that is busy.

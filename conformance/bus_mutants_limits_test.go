@@ -26,6 +26,12 @@ var limitMutants = []mutant[conformance.Harness]{
 	breaks("LimitsAreConstant", "says minus one for no limit", func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return transport.Limits{Payload: -1} }
 	}),
+	breaks("LimitsAreConstant", "asks its server for the limits", func(t *testing.T, b *bus) {
+		b.limits = func() transport.Limits {
+			b.Hub.Publish(t.Context(), transport.Message{Channel: "what are your limits?"})
+			return transport.Limits{}
+		}
+	}),
 	breaks("LimitsSuffice", "carries few bytes", func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return transport.Limits{Payload: transport.MinPayload - 1} }
 	}),

@@ -93,6 +93,21 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 						}
 						return right(ctx)
 					}),
+				breaksCall("InterruptedListenEndsTheSession", name, after.name+" after an interruption while nothing moves", transport.Limits{},
+					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
+						if ctx.Err() != nil {
+							return right(ctx)
+						}
+						done := make(chan error, 1)
+						go func() { done <- right(context.WithoutCancel(ctx)) }()
+						select {
+						case err := <-done:
+							return err
+						case <-ctx.Done():
+							after.apply(s)
+							return ctx.Err()
+						}
+					}),
 				breaksCall("InterruptedListenEndsTheSession", name, after.name+" after an interruption", transport.Limits{},
 					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
 						if err := travels(ctx); err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/transport"
@@ -23,6 +25,43 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			}
 			waiting = nil
 			return s.Session.Receive(ctx)
+		}
+	}),
+	{"ListenIsActiveOnReturn", "listens with the next Receive while messages wait", func(*testing.T) conformance.Harness {
+		var waiting atomic.Int64
+		return newMutation(transport.Limits{}).harness(func(b *bus) {
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				waiting.Add(int64(len(msgs)))
+				return b.Hub.Publish(ctx, msgs...)
+			}
+			b.session = func(s *session) {
+				var late []string
+				s.listen = func(ctx context.Context, channel string) error {
+					if waiting.Load() > 0 {
+						late = append(late, channel)
+						return nil
+					}
+					return s.Session.Listen(ctx, channel)
+				}
+				s.receive = func(ctx context.Context) (transport.Message, error) {
+					m, err := s.Session.Receive(ctx)
+					if err == nil {
+						waiting.Add(-1)
+					}
+					for _, channel := range late {
+						s.Session.Listen(ctx, channel)
+					}
+					late = nil
+					return m, err
+				}
+			}
+		})
+	}},
+	breaksSession("ListenLosesNothing", "is deaf for a moment when it listens again", func(_ *testing.T, s *session) {
+		s.listen = func(ctx context.Context, channel string) error {
+			s.Session.Unlisten(ctx, channel)
+			time.Sleep(100 * time.Microsecond)
+			return s.Session.Listen(ctx, channel)
 		}
 	}),
 	breaks("ListenTwiceDeliversOnce", "delivers as often as was listened", func(t *testing.T, b *bus) {
@@ -158,6 +197,21 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 	breaksListenAll("ListenLosesNothing", "starts afresh", func(ctx context.Context, s *session, channels []string) error {
 		s.drop(ctx)
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+	}),
+	breaksListenAll("ListenAllListensToEach", "listens to at most 1024 channels at once", func(ctx context.Context, s *session, channels []string) error {
+		return s.Session.(transport.MultiListener).ListenAll(ctx, channels[:min(len(channels), 1024)]...)
+	}),
+	breaksSession("ListenAllListensToEach", "takes none for all in ListenAll", func(_ *testing.T, s *session) {
+		var all []string
+		s.listenAll = func(ctx context.Context, channels []string) error {
+			if len(channels) == 0 {
+				for _, channel := range all {
+					s.Session.Unlisten(ctx, channel)
+				}
+			}
+			all = append(all, channels...)
+			return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+		}
 	}),
 	breaksSession("ListenLosesNothing", "replaces the channels", func(_ *testing.T, s *session) {
 		var all []string

@@ -78,6 +78,9 @@ var renames = map[string]func(string) string{
 	"composes accents":                         func(s string) string { return strings.ReplaceAll(s, "e\u0301", "é") },
 	"drops byte order marks":                   func(s string) string { return strings.ReplaceAll(s, "\ufeff", "") },
 	"takes numbers for numbers":                func(s string) string { return regexp.MustCompile(`\b0+(\d)`).ReplaceAllString(s, "$1") },
+	"takes backslashes for slashes":            func(s string) string { return strings.ReplaceAll(s, `\`, "/") },
+	"keeps 16 bits of a character":             func(s string) string { return strings.Map(func(r rune) rune { return r & 0xffff }, s) },
+	"keeps 8 bits of a character":              func(s string) string { return strings.Map(func(r rune) rune { return r & 0xff }, s) },
 	"hashes names with CRC-32":                 func(s string) string { return strconv.Itoa(int(crc32.ChecksumIEEE([]byte(s)))) },
 	"hashes names with CRC-32C": func(s string) string {
 		return strconv.Itoa(int(crc32.Checksum([]byte(s), crc32.MakeTable(crc32.Castagnoli))))
@@ -111,12 +114,23 @@ func renameMutants() (mutants []mutant[conformance.Harness]) {
 }
 
 func longNameMutants() (mutants []mutant[conformance.Harness]) {
-	for _, n := range []int{16, 20, 31, 32, 40, 48, 62, 63, 64, 100, 127, 128, 200, 255, 256, 512, 998, 999} {
+	for _, n := range []int{16, 20, 31, 32, 40, 48, 62, 63, 64, 100, 127, 128, 200, 255, 256, 512, 998, 999, 1000, 4096, 4998, 4999} {
 		mutants = append(mutants,
 			renaming("ChannelLimitIsInclusive", fmt.Sprintf("cuts names to %d bytes", n), cutTo(n)),
 			matching("ChannelLimitIsInclusive", fmt.Sprintf("compares %d bytes of names", n), func(listening, channel string) bool {
 				return cutTo(n)(listening) == cutTo(n)(channel)
 			}))
+	}
+	for bug, fold := range map[string]func(string) string{
+		"folds case":     strings.ToLower,
+		"trims spaces":   strings.TrimSpace,
+		"cleans slashes": path.Clean,
+	} {
+		for _, n := range []int{46, 90, 4900} {
+			mutants = append(mutants, matching("ChannelLimitIsInclusive", fmt.Sprintf("%s of names over %d bytes", bug, n), func(listening, channel string) bool {
+				return listening == channel || min(len(listening), len(channel)) > n && fold(listening) == fold(channel)
+			}))
+		}
 	}
 	for _, n := range []int{32, 40, 62} {
 		mutants = append(mutants, breaksLimited("ChannelLimitIsInclusive", fmt.Sprintf("compares %d bytes of names, with a limit", n), textLimits,
