@@ -43,10 +43,10 @@ var slowMutants = []mutant[conformance.Harness]{
 	holdingUp("waits for ever for a session with 64 messages", memory.Config{Buffer: 64, Patience: time.Hour}, nil),
 	holdingUp("waits for ever for a session with 4096 messages", memory.Config{Buffer: 4096, Patience: time.Hour}, nil),
 	holdingUp("waits for ever for a session with 5 MiB", memory.Config{BufferBytes: 5 << 20, Patience: time.Hour}, nil),
-	holdingUp("waits a little for each batch, while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
+	holdingUp("waits for a second with each batch, while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if lag() > 1000 {
-				time.Sleep(300 * time.Millisecond)
+				time.Sleep(time.Second)
 			}
 			return b.Hub.Publish(ctx, msgs...)
 		}

@@ -61,7 +61,7 @@ func (c *busCase) slowSession(size int) {
 	const inTime = "that it holds up Publish and the other sessions for a second at most"
 	sleepy := &tail{c: c, called: called + "; the slow session", session: slow, stream: s}
 	took := others(called, calls, func(t *traffic) {
-		t.limit, t.inTime = held(10*before), inTime
+		t.limit, t.inTime = held(20*before), inTime
 		stop := sleepy.slowly(t, max(c.patience/100, 4*pace.travel))
 		defer stop()
 		t.run()
@@ -86,9 +86,9 @@ func (c *busCase) slowSession(size int) {
 	}
 	c.call("Close", slow.Close)
 
-	// If it took long, that may be the machine: then it takes as long without a slow session.
-	if took > held(before+before/2) {
-		if after := max(before, usual()); took > held(after+after/2) {
+	// If it took long, that may be the machine, which may be busy now and not then.
+	if took > held(4*before) {
+		if after := max(before, usual()); took > held(4*after) {
 			c.fail(called, inTime, "all messages in %v, %v without a slow session", took, after)
 		}
 	}
