@@ -145,11 +145,11 @@ func closeEndsWhatIsUnderWay(c *busCase) {
 		for i := range c.affordable(10*len(calls), 6, c.scale(12, 150)) {
 			s := c.open(bus, "a")
 			called := fmt.Sprintf("Close while %s is under way", call.name)
-			loop := c.loop(func(n int) error { return call.f(c.Context(), s, c.channel(fmt.Sprint("b", n%4))) })
+			loop := c.loop(i/3, func(n int) error { return call.f(c.Context(), s, c.channel(fmt.Sprint("b", n%4))) })
 			if call.name == "Receive" {
 				loop.parked(c.probe)
 			} else {
-				loop.began(c.probe, i/3)
+				loop.began(c.probe)
 			}
 			switch i % 3 {
 			case 0:
@@ -175,7 +175,7 @@ func (c *busCase) closeWhileStalled(bus transport.Bus, calls []listenCall) {
 	for _, call := range calls {
 		s := c.open(bus, "a")
 		resume := c.harness.Stall(c.TB, bus)
-		loop := c.loop(func(int) error { return call.f(c.Context(), s, c.channel("b")) })
+		loop := c.loop(0, func(int) error { return call.f(c.Context(), s, c.channel("b")) })
 		loop.parked(c.probe)
 		called := call.name + " while the medium swallows everything"
 		c.closeEnded(s, called)

@@ -95,7 +95,7 @@ func busCloseLeavesNoSilence(c *busCase) {
 		c.publish(other, before)
 		c.expect(idle, "Publish", before)
 		waiting := c.open(bus, "b")
-		waits := c.loop(func(int) error {
+		waits := c.loop(0, func(int) error {
 			_, err := waiting.Receive(c.Context())
 			return err
 		})
@@ -155,7 +155,7 @@ func busCloseEndsPublish(c *busCase) {
 		const called = "Close the bus while it publishes"
 		var closed atomic.Bool
 		batch := make([]transport.Message, 1+way%2*9)
-		publishing := c.loop(func(n int) error {
+		publishing := c.loop(1+way/3, func(n int) error {
 			for i := range batch {
 				batch[i] = c.msg("a", fmt.Sprintf("%d of batch %d", i, n))
 			}
@@ -180,7 +180,7 @@ func busCloseEndsPublish(c *busCase) {
 			}
 			return nil
 		})
-		publishing.began(c.probe, 1+way/3)
+		publishing.began(c.probe)
 		closes(called)
 		closed.Store(true)
 		if err := c.watch(called, publishing.ended); err != errUnderWay {

@@ -65,7 +65,7 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 		return s.Close(ctx)
 	})
 	add("Close while Receive waits", nil, func(ctx context.Context, s transport.Session, i int) error {
-		waiting := c.loop(func(int) error {
+		waiting := c.loop(0, func(int) error {
 			_, err := s.Receive(ctx)
 			return err
 		})
@@ -210,7 +210,7 @@ func (c *busCase) closeBuses(n int) {
 				c.listen(s, "a")
 			}
 			c.publish(bus, c.msg("b", "1"))
-			loop := c.loop(func(int) error {
+			loop := c.loop(0, func(int) error {
 				_, err := waiting.Receive(c.Context())
 				return err
 			})

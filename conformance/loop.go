@@ -12,16 +12,21 @@ import (
 type loop struct {
 	id    atomic.Pointer[string] // of the goroutine
 	calls atomic.Int64           // that have begun
+	begun chan struct{}          // closed when enough of them have
 	done  <-chan error
 }
 
-func (p *probe) loop(f func(n int) error) *loop {
-	l := new(loop)
+// loop begins such a loop. Enough calls have begun when f is called with n, which counts from 0.
+func (p *probe) loop(enough int, f func(n int) error) *loop {
+	l := &loop{begun: make(chan struct{})}
 	l.done = p.background(func() error {
 		id := goroutineID()
 		l.id.Store(&id)
 		for n := 0; ; n++ {
 			l.calls.Add(1)
+			if n == enough {
+				close(l.begun)
+			}
 			if err := f(n); err != nil {
 				return err
 			}
@@ -33,10 +38,13 @@ func (p *probe) loop(f func(n int) error) *loop {
 // ended waits until a call has returned an error, and returns it.
 func (l *loop) ended() error { return <-l.done }
 
-// began waits until more than n calls have begun.
-func (l *loop) began(p *probe, n int) {
-	for start := time.Now(); l.calls.Load() <= int64(n) && time.Since(start) < p.patience; {
-		runtime.Gosched()
+// began waits until enough calls have begun.
+func (l *loop) began(p *probe) {
+	limit := time.NewTimer(p.patience)
+	defer limit.Stop()
+	select {
+	case <-l.begun:
+	case <-limit.C:
 	}
 }
 
