@@ -49,10 +49,14 @@ func TestPostgresBus(t *testing.T) {
 func TestPostgresStore(t *testing.T) {
 	for name, newDriver := range postgresDrivers {
 		t.Run(name, func(t *testing.T) {
-			database := pgtest.Database(t)
-			conformance.Store(t, conformance.StoreHarness{NewStore: func(tb testing.TB) storage.Store {
-				return newPostgresDriver(tb, newDriver, database)
-			}})
+			proxy := pgtest.NewProxy(t, pgtest.Database(t))
+			conformance.Store(t, conformance.StoreHarness{
+				NewStore: func(tb testing.TB) storage.Store { return newPostgresDriver(tb, newDriver, proxy.URL()) },
+				Stall: func(testing.TB, storage.Store) (resume func()) {
+					proxy.Stall(pgtest.Both)
+					return proxy.Resume
+				},
+			})
 		})
 	}
 }

@@ -304,16 +304,3 @@ func aliasing(check, bug string, from int, putter bool) mutant[conformance.Store
 		}
 	})
 }
-
-// finding returns a mutant that changes what it has found.
-func finding(check, bug string, change func(found *storage.Found, limit int)) mutant[conformance.StoreHarness] {
-	return breaksStore(check, bug, func(_ *testing.T, s *store) {
-		s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
-			all, err := s.plainGetUpTo(ctx, ids, limit)
-			for i := range all {
-				change(&all[i], limit)
-			}
-			return all, err
-		}
-	})
-}

@@ -57,3 +57,12 @@ func TestEmptyBodiesFillAStoreToo(t *testing.T) {
 	_, err := store.Put(t.Context(), nil)
 	require.ErrorIs(t, err, memory.ErrFull)
 }
+
+func TestANilBodyIsAnEmptyOne(t *testing.T) {
+	store := memory.NewStore()
+	id, err := store.Put(t.Context(), nil)
+	require.NoError(t, err)
+	found, err := store.GetUpTo(t.Context(), []string{id}, 0)
+	require.NoError(t, err)
+	require.Equal(t, []storage.Found{{Size: 0, Body: []byte{}}}, found)
+}

@@ -1,0 +1,116 @@
+package conformance_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/backplane-go/backplane/conformance"
+	"github.com/backplane-go/backplane/storage"
+)
+
+func storeSizerMutants() []mutant[conformance.StoreHarness] {
+	all := []mutant[conformance.StoreHarness]{
+		breaksStore("GetUpToLeavesLargeBodies", "ignores the limit", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, _ int) ([]storage.Found, error) {
+				return s.plainGetUpTo(ctx, ids, 1<<40)
+			}
+		}),
+		breaksStore("GetUpToLeavesLargeBodies", "has a limit of 32 bits", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				return s.plainGetUpTo(ctx, ids, int(int32(limit)))
+			}
+		}),
+		breaksStore("GetUpToLeavesLargeBodies", "has a limit for all together", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				found, err := s.plainGetUpTo(ctx, ids, limit)
+				for i := range found {
+					if limit -= len(found[i].Body); limit < 0 {
+						found[i].Body = nil
+					}
+				}
+				return found, err
+			}
+		}),
+		breaksStore("GetUpToLeavesLargeBodies", "reads bodies and drops them", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				found, err := s.plainGetUpTo(ctx, ids, 1<<40)
+				for i := range found {
+					if found[i].Size > limit {
+						found[i].Body = nil
+					}
+				}
+				return found, err
+			}
+		}),
+		breaksStore("GetUpToLeavesLargeBodies", "reads a body to tell its size", func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				found, err := s.plainGetUpTo(ctx, ids, limit)
+				for i, f := range found {
+					if f.Size > limit && f.Size > 4<<20 {
+						body, _ := s.Store.Get(ctx, ids[i])
+						found[i].Size = len(body)
+					}
+				}
+				return found, err
+			}
+		}),
+		finding("GetUpToLeavesLargeBodies", "tells the limit in place of the size", func(found *storage.Found, limit int) {
+			found.Size = min(found.Size, limit)
+		}),
+		finding("GetUpToLeavesLargeBodies", "returns the beginning of a large body", func(found *storage.Found, limit int) {
+			if found.Size > limit {
+				found.Body = make([]byte, limit)
+			}
+		}),
+		finding("GetUpToLeavesLargeBodies", "returns empty large bodies", func(found *storage.Found, limit int) {
+			if found.Size > limit {
+				found.Body = []byte{}
+			}
+		}),
+		finding("GetUpToLeavesLargeBodies", "takes large bodies for unknown", func(found *storage.Found, limit int) {
+			if found.Size > limit {
+				found.Size = storage.NotFound
+			}
+		}),
+		finding("GetUpToLeavesLargeBodies", "tells whole kilobytes", func(found *storage.Found, limit int) {
+			if found.Size > limit && found.Size > 1024 {
+				found.Size = (found.Size + 1023) / 1024 * 1024
+			}
+		}),
+	}
+	for _, from := range []int{0, 100, 4096, 1 << 16, 1 << 20, 2 << 20} {
+		for bug, by := range map[string]int{"one byte too few": -1, "one byte too many": 1} {
+			all = append(all, breaksStore("GetUpToLeavesLargeBodies", fmt.Sprintf("has a limit of %s from %d on", bug, from), func(_ *testing.T, s *store) {
+				s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+					if limit >= from && limit < 1<<40 {
+						limit += by
+					}
+					return s.plainGetUpTo(ctx, ids, limit)
+				}
+			}))
+		}
+	}
+	for bug, flaw := range answerFlaws[storage.Found]() {
+		all = append(all, breaksStore("GetUpToIsGet", bug, func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				found, err := s.plainGetUpTo(ctx, ids, limit)
+				return flaw(answers[storage.Found]{ids, found, func(f storage.Found) bool { return f.Size != storage.NotFound }}), err
+			}
+		}))
+	}
+	return all
+}
+
+// finding returns a mutant that changes what it has found.
+func finding(check, bug string, change func(found *storage.Found, limit int)) mutant[conformance.StoreHarness] {
+	return breaksStore(check, bug, func(_ *testing.T, s *store) {
+		s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+			all, err := s.plainGetUpTo(ctx, ids, limit)
+			for i := range all {
+				change(&all[i], limit)
+			}
+			return all, err
+		}
+	})
+}
