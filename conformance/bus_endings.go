@@ -27,6 +27,9 @@ type ending struct {
 func (c *busCase) endings(bus transport.Bus) []ending {
 	endings := c.sessionEndings(bus)
 	endings = append(endings, ending{"Open with a context that ends", func(n int) { c.openInterrupted(bus, n) }})
+	if c.harness.Stall != nil {
+		endings = append(endings, c.stalledEndings(bus)...)
+	}
 	if _, ok := bus.(transport.Closer); ok {
 		endings = append(endings, ending{"Close the bus, Close its sessions", c.closeBuses})
 	}
@@ -46,6 +49,17 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 		}})
 	}
 	closes := func(ctx context.Context, s transport.Session, _ int) error { return s.Close(ctx) }
+	add("Listen to many channels, and again, Unlisten, Close", nil, func(ctx context.Context, s transport.Session, _ int) error {
+		for _, name := range append(manyNames(within(time.Second, c.latency(), 2, 12)), "a") {
+			if err := s.Listen(ctx, c.channel(name)); err != nil {
+				return err
+			}
+		}
+		if err := s.Unlisten(ctx, c.channel("a")); err != nil {
+			return err
+		}
+		return s.Close(ctx)
+	})
 	publishes := func() { c.publish(bus, c.msg("a", "1")) }
 	add("Listen, Close", nil, closes)
 	add("Publish, Close", publishes, closes)
@@ -116,11 +130,57 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 	return endings
 }
 
+// stalledEndings interrupt calls while the medium swallows everything. What they have left is carried out or given up afterwards.
+func (c *busCase) stalledEndings(bus transport.Bus) (endings []ending) {
+	add := func(name string, call func(ctx context.Context, s transport.Session, i int) error) {
+		name += " with a context that ends while the medium swallows everything"
+		endings = append(endings, ending{name, func(n int) {
+			sessions := make([]transport.Session, n)
+			c.together("Open", n, func(ctx context.Context, i int) (err error) {
+				sessions[i], err = bus.Open(ctx)
+				return err
+			})
+			resume := c.stall(bus)
+			c.together(name, n, func(ctx context.Context, i int) error {
+				soon, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
+				defer cancel()
+				call(soon, sessions[i], i)
+				return nil
+			})
+			resume()
+			c.together(name+", Close", n, func(ctx context.Context, i int) error { return sessions[i].Close(ctx) })
+		}})
+	}
+	add("Publish", func(ctx context.Context, _ transport.Session, i int) error {
+		return bus.Publish(ctx, c.msg("a", fmt.Sprint("nobody receives ", i)))
+	})
+	some := c.openUnreleased(bus)
+	c.close(some, "Open, Close")
+	for _, call := range listenCalls(some) {
+		add(call.name, func(ctx context.Context, s transport.Session, _ int) error { return call.f(ctx, s, c.channel("b")) })
+	}
+	return append(endings, ending{"Open with a context that ends while the medium swallows everything", func(n int) {
+		resume := c.stall(bus)
+		c.together("Open while the medium swallows everything", n, func(ctx context.Context, _ int) error {
+			soon, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
+			defer cancel()
+			s, err := bus.Open(soon)
+			if err != nil {
+				return nil
+			}
+			s.Close(soon)
+			return nil
+		})
+		resume()
+	}})
+}
+
 // endTogether opens n sessions, and ends them at the same time.
 func (c *busCase) endTogether(bus transport.Bus, called string, n int, before func(), end func(ctx context.Context, s transport.Session, i int) error) {
 	c.Helper()
 	sessions := make([]transport.Session, n)
 	c.together("Open, Listen", n, func(ctx context.Context, i int) (err error) {
+		ctx = c.Context() // which goes on: nothing may wait for its end
 		if sessions[i], err = bus.Open(ctx); err != nil {
 			return err
 		}

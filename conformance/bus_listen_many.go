@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,6 +99,7 @@ func listenAllListensToEach(c *busCase) {
 		if n == 17 {
 			c.listenAll(s)
 		}
+		slices.Reverse(channels) // the last is what is listened to last
 		c.hears(one, s, fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as it has returned", n), channels, nil)
 	}
 	c.unlisten(s, "many 2")

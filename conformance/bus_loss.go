@@ -51,6 +51,13 @@ func (c *busCase) outage(f *feed, one, two transport.Bus, o moment) {
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
 	sessions := []transport.Session{c.open(two, "a", "b"), c.open(two, "a", "b")}
+	if o.after == 1 || o.after == 3 { // with many channels too
+		for _, s := range sessions {
+			for _, name := range manyNames(within(time.Second, f.travel, 10, 300)) {
+				c.listen(s, name)
+			}
+		}
+	}
 	read := f.tail(sessions[0], o.String())
 	unread := f.tail(sessions[1], o.String()+"; a session that was not received from")
 	if o.after > 1000 { // more than a session can keep, perhaps

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,6 +32,55 @@ var leaks = []struct {
 				leak()
 			}
 			return s, err
+		}
+	}},
+	{"when Publish is interrupted", func(b *bus, leak func()) {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			begun := ctx.Err() == nil
+			err := b.Hub.Publish(ctx, msgs...)
+			if begun && err != nil && ctx.Err() != nil {
+				leak()
+			}
+			return err
+		}
+	}},
+	{"when ListenAll is interrupted", func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			s.listenAll = func(ctx context.Context, channels []string) error {
+				begun := ctx.Err() == nil
+				err := s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+				if begun && err != nil && ctx.Err() != nil {
+					leak()
+				}
+				return err
+			}
+		}
+	}},
+	{"when a session listens to a channel again", func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			var all []string
+			s.listen = func(ctx context.Context, channel string) error {
+				if slices.Contains(all, channel) {
+					leak()
+				}
+				all = append(all, channel)
+				return s.Session.Listen(ctx, channel)
+			}
+		}
+	}},
+	{"when a session with many channels is closed", func(b *bus, leak func()) {
+		b.session = func(s *session) {
+			n := 0
+			s.listen = func(ctx context.Context, channel string) error {
+				n++
+				return s.Session.Listen(ctx, channel)
+			}
+			s.close = func(ctx context.Context) error {
+				if n > 8 {
+					leak()
+				}
+				return s.Session.Close(ctx)
+			}
 		}
 	}},
 	{"when a session that has listened is closed", func(b *bus, leak func()) {

@@ -198,6 +198,22 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 		s.drop(ctx)
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 	}),
+	breaksSession("ListenAllListensToEach", "listens to the last of many channels with the next Receive", func(_ *testing.T, s *session) {
+		last := ""
+		s.listenAll = func(ctx context.Context, channels []string) error {
+			if len(channels) > 200 {
+				channels, last = channels[:len(channels)-1], channels[len(channels)-1]
+			}
+			return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+		}
+		s.receive = func(ctx context.Context) (transport.Message, error) {
+			if last != "" {
+				s.Session.Listen(ctx, last)
+				last = ""
+			}
+			return s.Session.Receive(ctx)
+		}
+	}),
 	breaksListenAll("ListenAllListensToEach", "listens to at most 1024 channels at once", func(ctx context.Context, s *session, channels []string) error {
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels[:min(len(channels), 1024)]...)
 	}),

@@ -34,6 +34,28 @@ var lossMutants = []mutant[conformance.Harness]{
 			return s.Session.Receive(ctx)
 		})
 	}),
+	breaks("NothingIsReceivedAfterALoss", "reconnects and subscribes again to many channels", func(t *testing.T, b *bus) {
+		b.reconnects(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, channels []string, _ error) (transport.Message, error) {
+			s.listenTo(ctx, channels)
+			return s.Session.Receive(ctx)
+		})
+		reconnecting := b.session
+		b.session = func(s *session) {
+			reconnecting(s)
+			n, listen, receive := 0, s.listen, s.receive
+			s.listen = func(ctx context.Context, channel string) error {
+				n++
+				return listen(ctx, channel)
+			}
+			s.receive = func(ctx context.Context) (transport.Message, error) {
+				if n > 10 {
+					return receive(ctx)
+				}
+				return s.Session.Receive(ctx)
+			}
+		}
+	}),
+	severed("NothingIsReceivedAfterALoss", "says that it was closed", func(*testing.T, context.Context) error { return transport.ErrClosed }),
 	severed("NothingIsReceivedAfterALoss", "takes it for a cancellation", func(*testing.T, context.Context) error { return context.Canceled }),
 	severed("NothingIsReceivedAfterALoss", "does not notice", func(t *testing.T, ctx context.Context) error {
 		<-ctx.Done()

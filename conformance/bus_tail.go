@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -78,6 +79,7 @@ func (t *tail) until(n int) {
 // stays fails unless a session that has ended returns errors for ever.
 func (t *tail) stays() {
 	t.c.Helper()
+	t.notClosed(t.err)
 	for range 3 {
 		m, err := t.c.tryReceive(t.session, t.called+", Receive the final error")
 		wanted := fmt.Sprintf("an error, as %q before", t.err)
@@ -87,5 +89,14 @@ func (t *tail) stays() {
 		case ofContext(err):
 			t.c.fail(t.called+", Receive the final error, then Receive", wanted, "nothing for %v, or the error %q", t.c.patience, err)
 		}
+		t.notClosed(err)
+	}
+}
+
+// notClosed fails if err says that Close was called.
+func (t *tail) notClosed(err error) {
+	t.c.Helper()
+	if errors.Is(err, transport.ErrClosed) {
+		t.c.fail(t.called+", then Receive", "the error of an outage: nobody has called Close", "the error %q", err)
 	}
 }
