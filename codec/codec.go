@@ -57,11 +57,11 @@ const MaxDepth = 100
 // know: Value.Tree reads it. What a form cannot say is an error of Append, and never changed. The key __proto__ may be such an error: Node.js's
 // msgpack refuses to read it.
 //
-// A codec keeps neither what it is given nor what it returns: calls do not change the results of others.
+// Calls do not change the results of others: Append keeps neither dst nor env, and what was parsed stays as it is.
 type Codec interface {
 	// Append appends env in the given form to dst and returns the extended slice. It returns ErrBinary if f is
 	// Text and env holds bytes that the text form cannot carry, and ErrNobody if Opts.Nobody is set; dst's content up to its
-	// length is then unchanged.
+	// length is then unchanged, as after any other error.
 	Append(dst []byte, env *Envelope, f Format) ([]byte, error)
 
 	// Parse reads one envelope. The envelope may keep parts of p, which the caller must not change afterwards.

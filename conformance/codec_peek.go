@@ -154,21 +154,19 @@ func peekIsCalm(c *codecCase) {
 
 func peekCostsLittle(c *codecCase) {
 	peeker := c.peeker()
-	large := c.answer("a text of 8 MiB", c.value(ascii(8<<20)))
 	for _, f := range forms {
-		for _, s := range append(c.samples(), c.references()[0], large) {
+		large := c.answer("a text of 8 MiB", c.value(ascii(8<<20)))
+		p, _ := c.write(large, f)
+		c.peekQuickly(peeker, fmt.Sprintf("Append %s, %v form, SentBy", large.name, f), p, f)
+		for _, s := range append(c.samples(), c.references()[0], c.answer("a text of 20,000 bytes", c.value(ascii(20_000)))) {
 			p, ok := c.write(s, f)
 			if !ok {
 				continue
 			}
-			called := fmt.Sprintf("Append %s, %v form, SentBy", s.name, f)
 			for _, uid := range []string{s.env.UID, otherUID, "short"} {
 				if n := mallocs(func() { peeker.SentBy(p, f, uid) }); n > 0 {
-					c.fail(called+" "+quote(uid), "no allocation", "%d for each call", n)
+					c.fail(fmt.Sprintf("Append %s, %v form, SentBy %s", s.name, f, quote(uid)), "no allocation", "%d for each call", n)
 				}
-			}
-			if s.name == large.name {
-				c.peekQuickly(peeker, called, p, f)
 			}
 		}
 	}

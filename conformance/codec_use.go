@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/backplane-go/backplane/codec"
 )
@@ -99,6 +100,13 @@ func concurrentCodecUse(c *codecCase) {
 			return nil
 		}))
 	}
+	c.join("8 goroutines Append, Parse and SentBy", waits)
+	c.parseTogether()
+}
+
+// join waits for goroutines.
+func (c *codecCase) join(called string, waits []func() error) {
+	c.Helper()
 	var first error
 	for _, wait := range waits {
 		if err := wait(); err != nil && first == nil {
@@ -106,8 +114,43 @@ func concurrentCodecUse(c *codecCase) {
 		}
 	}
 	if first != nil {
-		c.fail("8 goroutines Append, Parse and SentBy", "no error", "the error %q", first)
+		c.fail(called, "no error", "the error %q", first)
 	}
+}
+
+// parseTogether parses messages of several senders until others have run in the middle of a Parse often enough. With one processor that
+// takes messages that are long enough, and goroutines that do nothing else.
+func (c *codecCase) parseTogether() {
+	c.Helper()
+	var last, overlaps atomic.Int64
+	var waits []func() error
+	for g := range 4 {
+		name := fmt.Sprint("sender ", g)
+		s := c.answer("a long text of "+name, c.value(unicodeText(100_000+g)))
+		s.env.UID, s.env.NSP = name, "/"+name
+		f := forms[g%2]
+		p, _ := c.write(s, f)
+		waits = append(waits, c.meanwhile(func() error {
+			for i := 0; overlaps.Load() < int64(c.scale(30, 1000)) && i < c.scale(10_000, 1_000_000); i++ {
+				c.does("Parse in 4 goroutines, last " + s.name)
+				last.Store(int64(g))
+				env, err := c.codec.Parse(p, f)
+				if err != nil {
+					return fmt.Errorf("parsing %s: %w", s.name, err)
+				}
+				if last.Load() != int64(g) {
+					overlaps.Add(1)
+				} else if i%8 > 0 {
+					continue
+				}
+				if d := differ(s.env, env); d != nil {
+					return fmt.Errorf("%s of %s is %s instead of %s", d.where, s.name, d.got, d.want)
+				}
+			}
+			return nil
+		}))
+	}
+	c.join("4 goroutines Parse", waits)
 }
 
 func laterCallsAreAlike(c *codecCase) {

@@ -236,14 +236,15 @@ func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 	self := []any{nil}
 	self[0] = self
 	for name, env := range map[string]*codec.Envelope{
-		"UnknownType":   {Type: 99},
-		"NoEvent":       {Type: codec.Broadcast},
-		"NegativeCount": {Type: codec.BroadcastClientCount, ClientCount: -1},
-		"Cycle":         {Type: codec.BroadcastAck, Value: codec.FromTree(self)},
-		"CycleInMap":    {Type: codec.BroadcastAck, Value: codec.FromTree(codec.Object{{Key: "a", Value: self}})},
-		"NoTree":        {Type: codec.BroadcastAck, Value: codec.FromTree(1)},
-		"BadSocket":     {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Data: codec.FromTree(1)}}},
-		"BadHandshake":  {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Handshake: codec.FromTree(1)}}},
+		"UnknownType":     {Type: 99},
+		"NoEvent":         {Type: codec.Broadcast},
+		"NegativeCount":   {Type: codec.BroadcastClientCount, ClientCount: -1},
+		"Cycle":           {Type: codec.BroadcastAck, Value: codec.FromTree(self)},
+		"CycleInMap":      {Type: codec.BroadcastAck, Value: codec.FromTree(codec.Object{{Key: "a", Value: self}})},
+		"NoTree":          {Type: codec.BroadcastAck, Value: codec.FromTree(1)},
+		"YearTenThousand": {Type: codec.BroadcastAck, Value: codec.FromTree(time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC))},
+		"BadSocket":       {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Data: codec.FromTree(1)}}},
+		"BadHandshake":    {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Handshake: codec.FromTree(1)}}},
 	} {
 		for _, f := range both {
 			dst := append(make([]byte, 0, 512), "before"...)
@@ -294,6 +295,21 @@ func TestSentBy(t *testing.T) {
 			}
 			assert.Zero(t, testing.AllocsPerRun(100, func() { cbor.Codec{}.SentBy(p, f, uid) }))
 			assert.Zero(t, testing.AllocsPerRun(100, func() { cbor.Codec{}.SentBy(p, f, "fedcba9876543210") }))
+		}
+	}
+}
+
+// TestTheZeroTimeIsATime: the library takes it for null.
+func TestTheZeroTimeIsATime(t *testing.T) {
+	for _, at := range []time.Time{{}, time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)} {
+		for _, f := range both {
+			p, err := cbor.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(at)}, f)
+			require.NoError(t, err)
+			env, err := cbor.Codec{}.Parse(p, f)
+			require.NoError(t, err)
+			tree, err := env.Value.Tree()
+			require.NoError(t, err)
+			assert.Equal(t, at, tree)
 		}
 	}
 }

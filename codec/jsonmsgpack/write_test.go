@@ -96,6 +96,23 @@ func TestTextCarriesNoBytesInEvents(t *testing.T) {
 	}
 }
 
+// TestDeepBytesOfSocketsAreBinary: as a Buffer they have two levels more than as bytes, so that only the binary form has room for them.
+func TestDeepBytesOfSocketsAreBinary(t *testing.T) {
+	nested := func(levels int) *codec.Envelope {
+		var tree any = []byte{1}
+		for range levels {
+			tree = []any{tree}
+		}
+		return &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Data: codec.FromTree(tree)}}}
+	}
+	for levels, want := range map[int][2]error{94: {nil, nil}, 95: {codec.ErrBinary, nil}, 96: {codec.ErrBinary, nil}, 97: {codec.ErrBinary, codec.ErrDepth}, 101: {codec.ErrDepth, codec.ErrDepth}} {
+		for i, f := range []codec.Format{codec.Text, codec.Binary} {
+			_, err := jsonmsgpack.Codec{}.Append(nil, nested(levels), f)
+			require.ErrorIs(t, err, want[i], "%d levels, %v", levels, f)
+		}
+	}
+}
+
 func TestStringsBecomeValidUTF8(t *testing.T) {
 	bad := "a\xffb\x00\xc3"
 	const good = "a\ufffdb\x00\ufffd"
