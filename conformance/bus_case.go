@@ -52,11 +52,14 @@ func (c *busCase) bus() transport.Bus {
 func (c *busCase) open(bus transport.Bus, channels ...string) transport.Session {
 	c.Helper()
 	var s transport.Session
-	c.must("Open", func(ctx context.Context) (err error) {
-		s, err = bus.Open(ctx)
+	c.must("Open", func(ctx context.Context) error {
+		opened, err := bus.Open(ctx)
+		if err == nil && opened != nil {
+			c.release(opened.Close) // also if it comes too late for the check
+		}
+		s = opened
 		return err
 	})
-	c.release(s.Close)
 	for _, channel := range channels {
 		c.listen(s, channel)
 	}
