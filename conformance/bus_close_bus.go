@@ -151,13 +151,14 @@ func (c *busCase) orEnds(s transport.Session, called string, want ...transport.M
 func busCloseEndsPublish(c *busCase) {
 	for way := range c.affordable(30, 3, c.scale(12, 60)) {
 		bus, other, closes := c.newBuses(way)
-		s := c.open(other, "a", "end")
+		a := fmt.Sprint("a ", way) // of this bus alone: what was under way when the one before was closed may still arrive
+		s := c.open(other, a, "end")
 		const called = "Close the bus while it publishes"
 		var closed atomic.Bool
 		batch := make([]transport.Message, 1+way%2*9)
 		publishing := c.loop(1+way/3, func(n int) error {
 			for i := range batch {
-				batch[i] = c.msg("a", fmt.Sprintf("%d of batch %d", i, n))
+				batch[i] = c.msg(a, fmt.Sprintf("%d of batch %d", i, n))
 			}
 			after := closed.Load()
 			if err := bus.Publish(c.Context(), batch...); err != nil {
