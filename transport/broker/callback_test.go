@@ -218,6 +218,9 @@ func (l *library) read() {
 func (l *library) answered() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.tokens) == 0 {
+		return // disconnected
+	}
 	t := l.tokens[0]
 	if t.answers--; t.answers == 0 {
 		close(t.done)
