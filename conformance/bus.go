@@ -14,7 +14,7 @@ import (
 type Harness struct {
 	// NewBus returns a bus that is joined to the same medium as the other buses made in this test: what one
 	// publishes, all receive. It releases what the bus holds in tb.Cleanup. Checks use channel names of their
-	// own, of at least 32 bytes, so one medium may serve many checks. Required.
+	// own, of up to Limits.Channel bytes, so one medium may serve many checks. Required.
 	NewBus func(tb testing.TB) transport.Bus
 
 	// Sever breaks the connections of all open sessions of bus, as an outage would, without closing the

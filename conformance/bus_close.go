@@ -142,7 +142,7 @@ func closeEndsWhatIsUnderWay(c *busCase) {
 		return err
 	}, false})
 	for _, call := range calls {
-		for i := range c.affordable(10*len(calls), 6, c.scale(12, 150)) {
+		for i := range c.affordable(10*len(calls), 3, c.scale(12, 150)) {
 			s := c.open(bus, "a")
 			called := fmt.Sprintf("Close while %s is under way", call.name)
 			loop := c.loop(i/3, func(n int) error { return call.f(c.Context(), s, c.channel(fmt.Sprint("b", n%4))) })
