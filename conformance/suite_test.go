@@ -118,7 +118,7 @@ func TestEveryCallIsWatched(t *testing.T) {
 		} {
 			t.Run(method+how, func(t *testing.T) {
 				t.Parallel()
-				check := map[string]string{"Close": "CloseIsIdempotent", "Limits": "LimitIsInclusive"}[method]
+				check := map[string]string{"Close": "CloseIsFinal", "Limits": "LimitIsInclusive"}[method]
 				if check == "" {
 					check = "OwnMessagesArrive"
 				}
