@@ -18,6 +18,7 @@ type busCase struct {
 	harness Harness
 	id      string // makes the channel names of this case its own
 
+	ledgers        int // how many there are
 	clear, blurred int // errors of calls whose deadline has passed: the context's, and those of a connection with the same deadline
 }
 

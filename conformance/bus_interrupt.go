@@ -43,7 +43,7 @@ func interruptedPublishIsNotSentLater(c *busCase) {
 	interrupt := func() {
 		rounds, budget := c.scale(96, 5000), time.Duration(c.scale(200, 20000))*time.Millisecond
 		least := 8 * len(shapes)
-		if c.latency() > noticeable {
+		if l.slow() {
 			least = 2 * len(shapes)
 		}
 		start := time.Now()
@@ -54,7 +54,7 @@ func interruptedPublishIsNotSentLater(c *busCase) {
 			}
 			l.wide = n%2 == 1
 			called := "Publish " + plural(len(shapes[kind])) + " with a context that ends meanwhile"
-			in, began := c.interruption(n, aims[kind].at(n)), time.Now()
+			in, began := c.interruption(n, aims[kind].at(n/3)), time.Now()
 			err := l.try(in.ctx, called, shapes[kind]...)
 			if err == nil {
 				aims[kind].took(time.Since(began))
@@ -83,7 +83,7 @@ func interruptedPublishIsNotSentLater(c *busCase) {
 			l.must(called+", resume, Publish", 0)
 		}
 	}
-	l.finish("Publish with contexts that end meanwhile")
+	l.finish("Publish with contexts that end meanwhile", afterglow)
 }
 
 func plural(n int) string {
@@ -145,7 +145,7 @@ func whatWasNotSentDoesNotArrive(c *busCase) {
 		l.reopen("Publish, and "+sever.name, two)
 		refuse(sever.name + ", ")
 	}
-	l.finish("Publish what is refused")
+	l.finish("Publish what is refused", 0)
 }
 
 // refused publishes bad among good messages, which must fail. bad cannot have been sent, nor what comes after it.

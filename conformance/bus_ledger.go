@@ -1,13 +1,9 @@
 package conformance
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/backplane-go/backplane/transport"
@@ -22,6 +18,7 @@ type ledger struct {
 	wide     bool     // each Publish uses all channels in turn, not only the first
 	entries  []entry
 	receiver *receiver
+	fastest  time.Duration // from Publish to Receive, until now
 }
 
 // entry is one Publish.
@@ -36,7 +33,11 @@ type entry struct {
 // ledger starts to receive what is published on some channels.
 func (c *busCase) ledger(bus, receiving transport.Bus) *ledger {
 	c.Helper()
-	l := &ledger{c: c, bus: bus, channels: []string{"a", "b", "c", "d", "e"}}
+	l := &ledger{c: c, bus: bus, fastest: c.patience}
+	c.ledgers++
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		l.channels = append(l.channels, fmt.Sprint(name, c.ledgers))
+	}
 	l.listen(receiving)
 	return l
 }
@@ -145,11 +146,16 @@ func (l *ledger) must(called string, sizes ...int) {
 	l.c.Helper()
 	ctx, cancel := context.WithTimeout(l.c.Context(), l.c.patience)
 	defer cancel()
+	start := time.Now()
 	if err := l.try(ctx, called, sizes...); err != nil {
 		l.c.fail(called, "no error", "the error %q", err)
 	}
 	l.sync(called)
+	l.fastest = min(l.fastest, time.Since(start))
 }
+
+// slow tells whether the bus is slow, and not only a machine that is busy. Then there are fewer messages.
+func (l *ledger) slow() bool { return l.fastest > noticeable }
 
 // carry publishes n small messages in batches.
 func (l *ledger) carry(n int) {
@@ -170,17 +176,60 @@ func (l *ledger) sync(called string) {
 	}
 }
 
-// finish ends with a Publish that works, and compares. What was published before must not arrive after it.
-func (l *ledger) finish(called string) {
+// stream publishes batches in the background until stop is called, which tells whether the session has ended meanwhile.
+func (l *ledger) stream(called string, batch int) (stop func() (broken bool)) {
 	l.c.Helper()
-	start := time.Now()
-	l.must(called+", Publish one message", 0)
-	took := time.Since(start)
-	for end := time.Now().Add(3 * took); ; {
-		l.must(called+", Publish one message", 0)
-		if !time.Now().Before(end) {
-			break
+	var errs []error
+	first, sizes := len(l.entries), small(batch)
+	started, stopped := make(chan struct{}), make(chan struct{})
+	done := l.c.background(func() error {
+		for n := 0; ; n++ {
+			select {
+			case <-stopped:
+				return nil
+			default:
+			}
+			if n == 3 {
+				close(started)
+			}
+			ctx, cancel := context.WithTimeout(l.c.Context(), l.c.patience)
+			err := l.bus.Publish(ctx, l.messages(first+n, sizes)...)
+			cancel()
+			errs = append(errs, err)
+			if err == nil && !l.receiver.wait(first+n, batch-1, l.c.patience) && !l.receiver.broken() {
+				return nil // what is lost is found in the end
+			}
 		}
+	})
+	select {
+	case <-started:
+	case <-time.After(l.c.patience):
+	}
+	return func() bool {
+		l.c.Helper()
+		close(stopped)
+		if err := l.c.watch(called, func() error { return <-done }); err != nil {
+			l.c.fail(called, "no panic", "the error %q", err)
+		}
+		for _, err := range errs {
+			if err != nil && ofContext(err) {
+				l.c.fail(called, "no error of a context: its own has not ended", "the error %q", err)
+			}
+			l.note(called, sizes, err)
+		}
+		return l.receiver.broken()
+	}
+}
+
+// afterglow is how long a bus is watched after the last call that was interrupted: a client that sends again waits a while before.
+const afterglow = 60 * time.Millisecond
+
+// finish ends with a Publish that works, and compares. What was published before must not arrive after it, nor for a while.
+func (l *ledger) finish(called string, watch time.Duration) {
+	l.c.Helper()
+	for start, n := time.Now(), 0; n < 2 || time.Since(start) < watch; n++ {
+		l.must(called+", Publish one message", 0)
+		time.Sleep(watch / 10)
 	}
 	l.judge(called, true)
 }
@@ -236,116 +285,4 @@ func (e entry) outcome() string {
 		return fmt.Sprintf("a RejectedError with Accepted %d for %d messages", rejected.Accepted, len(e.sizes))
 	}
 	return fmt.Sprintf("the error %q for %d messages", e.err, len(e.sizes))
-}
-
-// receiver receives from a session for a ledger, as fast as it can.
-type receiver struct {
-	mu     sync.Mutex // guards what follows
-	news   chan struct{}
-	all    []arrival
-	failed error
-	seen   int // by wait
-}
-
-// arrival is what is kept of a message: its place, its size and its channel. odd describes what cannot have been published.
-type arrival struct {
-	n, i, size int
-	channel    string
-	odd        string
-}
-
-func (c *busCase) receiver(s transport.Session) *receiver {
-	r := &receiver{news: make(chan struct{})}
-	ctx, cancel := context.WithCancel(c.Context())
-	ended := c.background(func() error {
-		defer func() {
-			if v := recover(); v != nil {
-				r.add(transport.Message{}, &panicked{v, debug.Stack()})
-			}
-		}()
-		for {
-			m, err := s.Receive(ctx)
-			r.add(m, err)
-			if err != nil {
-				return err
-			}
-		}
-	})
-	c.Cleanup(func() {
-		cancel()
-		select {
-		case <-ended:
-		case <-time.After(c.patience):
-		}
-	})
-	return r
-}
-
-func (r *receiver) add(m transport.Message, err error) {
-	a := arrival{size: len(m.Payload), channel: m.Channel}
-	if err == nil {
-		n, rest, _ := bytes.Cut(m.Payload, []byte("."))
-		i, _, _ := bytes.Cut(rest, []byte(":"))
-		a.n, _ = strconv.Atoi(string(n))
-		a.i, _ = strconv.Atoi(string(i))
-		if a.n < 0 || a.i < 0 || !bytes.Equal(payload(a.n, a.i, a.size), m.Payload) {
-			a.odd = show(m)
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err != nil {
-		r.failed = err
-	} else {
-		r.all = append(r.all, a)
-	}
-	close(r.news)
-	r.news = make(chan struct{})
-}
-
-// wait tells whether message i of Publish n arrives in time.
-func (r *receiver) wait(n, i int, patience time.Duration) bool {
-	limit := time.After(patience)
-	for {
-		r.mu.Lock()
-		for ; r.seen < len(r.all); r.seen++ {
-			if a := r.all[r.seen]; a.n == n && a.i == i {
-				r.mu.Unlock()
-				return true
-			}
-		}
-		news, failed := r.news, r.failed
-		r.mu.Unlock()
-		if failed != nil {
-			return false
-		}
-		select {
-		case <-news:
-		case <-limit:
-			return false
-		}
-	}
-}
-
-func (r *receiver) arrivals() []arrival {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all
-}
-
-// silence says why nothing more has come.
-func (r *receiver) silence(patience time.Duration) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.failed != nil {
-		return fmt.Sprintf("the error %q", r.failed)
-	}
-	return fmt.Sprintf("nothing for %v", patience)
-}
-
-// broken tells whether the session has ended.
-func (r *receiver) broken() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failed != nil
 }

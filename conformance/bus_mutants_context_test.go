@@ -102,6 +102,46 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			}
 		}
 	}),
+	patient(breaks("ContextEndsOnlyItsCall", "gives all that publish at the same time the context of the first", func(t *testing.T, b *bus) {
+		var mu sync.Mutex
+		var shared context.Context
+		users := 0
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			mu.Lock()
+			if users++; users == 1 {
+				shared = ctx
+			}
+			ctx = shared
+			mu.Unlock()
+			defer func() {
+				mu.Lock()
+				users--
+				mu.Unlock()
+			}()
+			select {
+			case <-time.After(100 * time.Microsecond):
+				return b.Hub.Publish(ctx, msgs...)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})),
+	patient(breaks("ContextEndsOnlyItsCall", "loses what else is under way when a Publish is interrupted", func(t *testing.T, b *bus) {
+		var interrupted atomic.Int32
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			before := interrupted.Load()
+			select {
+			case <-time.After(100 * time.Microsecond):
+			case <-ctx.Done():
+				interrupted.Add(1)
+				return ctx.Err()
+			}
+			if interrupted.Load() != before {
+				return nil
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	})),
 	breaksSession("ContextEndsOnlyItsCall", "leaves the deadline of a Receive on the connection", func(_ *testing.T, s *session) {
 		var deadline time.Time
 		s.receive = func(ctx context.Context) (transport.Message, error) {

@@ -84,6 +84,14 @@ func (b *broken) send(msgs ...transport.Message) { b.publish(context.Background(
 var wrongs = []wrong{
 	{"is sent after the next one", later(1), true},
 	{"is sent after the tenth that follows", later(10), false},
+	{"is sent 5 ms later", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		time.AfterFunc(5*time.Millisecond, func() { b.send(msgs...) })
+		return ctx.Err()
+	}, false},
+	{"is sent 50 ms later", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		time.AfterFunc(50*time.Millisecond, func() { b.send(msgs...) })
+		return ctx.Err()
+	}, true},
 	{"is sent at once, and again later", func(b *broken, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
 		return later(1)(b, ctx, msgs)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/transport"
@@ -178,6 +179,10 @@ func noServerMutants() []mutant[conformance.Harness] {
 		}),
 		opens("Open waits for a server and then says that it was refused", func(ctx context.Context, _ *bus, err error) (transport.Session, error) {
 			<-ctx.Done()
+			return nil, err
+		}),
+		opens("Open tries for 100 ms", func(_ context.Context, _ *bus, err error) (transport.Session, error) {
+			time.Sleep(100 * time.Millisecond)
 			return nil, err
 		}),
 		opens("Open returns the error of a context of its own", func(context.Context, *bus, error) (transport.Session, error) {

@@ -80,7 +80,7 @@ var receiveMutants = slices.Concat([]mutant[conformance.Harness]{
 
 // afterInterruptions returns a mutant whose session breaks at the n-th interruption.
 func afterInterruptions(n int, bug string) mutant[conformance.Harness] {
-	return breaksSession("ReceiveEndsWithItsContext", fmt.Sprintf("%s after %d interruptions", bug, n), func(_ *testing.T, s *session) {
+	return patient(breaksSession("ReceiveEndsWithItsContext", fmt.Sprintf("%s after %d interruptions", bug, n), func(_ *testing.T, s *session) {
 		interrupted := 0
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			m, err := s.Session.Receive(ctx)
@@ -91,7 +91,7 @@ func afterInterruptions(n int, bug string) mutant[conformance.Harness] {
 			}
 			return m, err
 		}
-	})
+	}))
 }
 
 // partial is a session that reads a message in two pieces, and does something wrong if it is interrupted between them.

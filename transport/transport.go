@@ -22,6 +22,8 @@
 //
 // Every method that takes a context returns soon after the context has ended, also while it is being carried out, with an
 // error for which errors.Is(err, ctx.Err()) is true, unless it has succeeded. If the context has ended before the call, nothing is begun.
+// A connection that is given the deadline of a context may report it a moment before the context does, as net.Dialer can: that is an end of the
+// context too, and is returned as context.DeadlineExceeded. A context counts for its own call only.
 //
 // # Panics
 //
@@ -82,7 +84,8 @@ type Session interface {
 	Unlisten(ctx context.Context, channel string) error
 
 	// Receive waits for the next message, whose payload belongs to the caller. When ctx ends it returns
-	// ctx.Err(), the session is still usable and nothing is lost. Any other error is final: every later call returns one too.
+	// ctx.Err(), the session is still usable and nothing is lost; a message that is there may be returned all the same. Any other
+	// error is final: every later call returns one too.
 	Receive(ctx context.Context) (Message, error)
 
 	// Close ends the session and frees what it holds, also after a final error, and also if ctx has ended: then it does without
