@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"strings"
 
 	"github.com/backplane-go/backplane/codec"
@@ -153,102 +152,6 @@ func trailingBytesAreMalformed(c *codecCase) {
 					c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
 				}
 				c.expect(called+", Parse", want, env)
-			}
-		}
-	}
-}
-
-func hostileLengthsCostLittle(c *codecCase) {
-	lengths := []string{"\xff\xff\xff\xff", "\x7f\xff\xff\xff", "\xdd\xff\xff\xff\xff", "\xdf\x7f\xff\xff\xff", "\xdb\x7f\xff\xff\xff", "\xc6\x7f\xff\xff\xff", "\x9a\x7f\xff\xff\xff",
-		"\xba\x7f\xff\xff\xff", "\x7a\x7f\xff\xff\xff", "\x5a\x7f\xff\xff\xff", "\x9b\x00\x00\x00\x01\x00\x00\x00\x00", "\x9b\x00\x00\x00\x01\x00\x00\x00\x01",
-		"\xbb\x00\x00\x00\x01\x00\x00\x00\x01", "\x7b\x00\x00\x00\x01\x00\x00\x00\x01", "\x5b\x00\x00\x00\x01\x00\x00\x00\x02", "\xdd\x00\xff\xff\xff", "\x9a\x00\xff\xff\xff",
-		"\xdc\xff\xff", "\xde\xff\xff", "\x99\xff\xff", "\xb9\xff\xff"}
-	const most = 2 << 20 // bytes allocated for a message of a few hundred
-	for _, f := range forms {
-		names, all := c.written(f)
-		for i, p := range all {
-			if i%3 != 0 && i < len(all)-5 { // the last hold bytes
-				continue
-			}
-			for k, length := range lengths {
-				if f == codec.Text && k%3 > 0 { // no length as it is
-					continue
-				}
-				places := c.places(p, k)
-				called := fmt.Sprintf("%s of %d bytes, %v form, with the length %x", names[i], len(p), f, length)
-				parse := func(n int) {
-					q := append(bytes.Clone(p[:n]), length...)
-					if n+len(length) < len(p) {
-						q = append(q, p[n+len(length):]...)
-					}
-					c.tryForeign(fmt.Sprintf("%s at byte %d", called, n), q, f)
-				}
-				if allocated(func() {
-					for _, n := range places {
-						parse(n)
-					}
-				}) < 2*most {
-					continue
-				}
-				for _, n := range places { // look for the one that cost so much
-					least := uint64(1 << 62)
-					for try := 0; try < 100 && least > most; try++ { // other goroutines may allocate too
-						least = min(least, allocated(func() { parse(n) }))
-					}
-					if least > most {
-						c.fail(fmt.Sprintf("%s at byte %d, Parse, Append", called, n), fmt.Sprintf("at most %d bytes allocated", most), "%d", least)
-					}
-				}
-			}
-		}
-	}
-}
-
-// allocated returns how many bytes the program allocates while f runs.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.Gosched() // so that this goroutine has some time before others have theirs
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
-func deepNestingIsMalformed(c *codecCase) {
-	const levels = 200_000
-	repeat := func(s string) []byte { return []byte(strings.Repeat(s, levels)) }
-	for name, p := range map[string][]byte{
-		"JSON arrays":    repeat("["),
-		"JSON objects":   repeat(`{"a":`),
-		"msgpack arrays": repeat("\x91"),
-		"msgpack maps":   repeat("\x81\xa1a"),
-		"CBOR arrays":    repeat("\x81"),
-		"CBOR maps":      repeat("\xa1\x61a"),
-		"CBOR tags":      repeat("\xc1"),
-	} {
-		for _, f := range forms {
-			called := fmt.Sprintf("%d levels of %s, %v form", levels, name, f)
-			if _, err := c.tryForeign(called, p, f); err == nil {
-				c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
-			}
-		}
-	}
-	// Where data stands as JSON in a message, deeper data can be put in its place.
-	const core = "the core of the data"
-	for _, s := range carry("a text", c.value(core), false) {
-		for _, f := range forms {
-			p, _ := c.write(s, f)
-			if bytes.Count(p, []byte(`"`+core+`"`)) != 1 || f == codec.Binary && !bytes.Contains(p, []byte(`:"`+core+`"`)) {
-				continue // in a binary form a length may stand before it
-			}
-			for _, levels := range []int{codec.MaxDepth + 1, codec.MaxDepth + 2, 128, 129, 256, 1000, 10_000, levels} {
-				for _, b := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
-					deep := strings.Repeat(b[0], levels) + "1" + strings.Repeat(b[1], levels)
-					called := fmt.Sprintf("%v with %d levels of %s, %v form", s.env.Type, levels, b[0], f)
-					if _, err := c.tryForeign(called, bytes.Replace(p, []byte(`"`+core+`"`), []byte(deep), 1), f); err == nil {
-						c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
-					}
-				}
 			}
 		}
 	}

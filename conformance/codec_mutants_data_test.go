@@ -2,7 +2,6 @@ package conformance_test
 
 import (
 	"encoding/base64"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,26 +31,6 @@ func objects(check, bug string, change func(codec.Object) codec.Object) mutant[c
 	})
 }
 
-// integers returns a mutant that changes integers.
-func integers(bug string, change func(int64) any) mutant[conformance.CodecHarness] {
-	return data("NumbersRoundTrip", bug, func(tree any) any {
-		if n, ok := tree.(int64); ok {
-			return change(n)
-		}
-		return tree
-	})
-}
-
-// floats returns a mutant that changes floats.
-func floats(bug string, change func(float64) any) mutant[conformance.CodecHarness] {
-	return data("NumbersRoundTrip", bug, func(tree any) any {
-		if f, ok := tree.(float64); ok {
-			return change(f)
-		}
-		return tree
-	})
-}
-
 // times returns a mutant that changes times.
 func times(bug string, change func(time.Time) any) mutant[conformance.CodecHarness] {
 	return data("TimesRoundTrip", bug, func(tree any) any {
@@ -60,11 +39,6 @@ func times(bug string, change func(time.Time) any) mutant[conformance.CodecHarne
 		}
 		return tree
 	})
-}
-
-func reformat(f float64, format byte, digits int) any {
-	out, _ := strconv.ParseFloat(strconv.FormatFloat(f, format, digits, 64), 64)
-	return out
 }
 
 var dataMutants = []mutant[conformance.CodecHarness]{
@@ -91,98 +65,6 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 	}),
 	writing("TextRoundTrips", "drops exceptions without a name", func(env *codec.Envelope) {
 		env.Opts.Except = slices.DeleteFunc(slices.Clone(env.Opts.Except), func(s string) bool { return s == "" })
-	}),
-
-	data("NumbersRoundTrip", "keeps numbers as float32", func(tree any) any {
-		switch n := tree.(type) {
-		case int64:
-			return float64(float32(n))
-		case float64:
-			return float64(float32(n))
-		}
-		return tree
-	}),
-	integers("keeps integers as float64", func(n int64) any {
-		if f := float64(n); f < 1<<63 {
-			return int64(f)
-		}
-		return int64(math.MaxInt64 - 1023)
-	}),
-	integers("makes floats of integers beyond 2^53", func(n int64) any {
-		if n > 1<<53 || n < -1<<53 {
-			return float64(n)
-		}
-		return n
-	}),
-	integers("overflows above 2^31", func(n int64) any {
-		if n > math.MaxInt32 {
-			return int64(int32(n))
-		}
-		return n
-	}),
-	integers("overflows above 2^32", func(n int64) any {
-		if n > math.MaxUint32 {
-			return int64(uint32(n))
-		}
-		return n
-	}),
-	integers("overflows at 2^63-1", func(n int64) any {
-		if n == math.MaxInt64 {
-			return int64(math.MinInt64)
-		}
-		return n
-	}),
-	integers("takes 2^32-1 for -1", func(n int64) any {
-		if n == math.MaxUint32 {
-			return int64(-1)
-		}
-		return n
-	}),
-	integers("takes -129 for 127", func(n int64) any {
-		if n < -128 && n >= -256 {
-			return n + 256
-		}
-		return n
-	}),
-	integers("makes texts of integers beyond 2^53", func(n int64) any {
-		if n > 1<<53 {
-			return strconv.FormatInt(n, 10)
-		}
-		return n
-	}),
-	data("NumbersRoundTrip", "keeps integers beyond 2^63 as float64", func(tree any) any {
-		if n, ok := tree.(uint64); ok {
-			return float64(n)
-		}
-		return tree
-	}),
-	data("NumbersRoundTrip", "takes integers beyond 2^63 for negative", func(tree any) any {
-		if n, ok := tree.(uint64); ok {
-			return int64(n)
-		}
-		return tree
-	}),
-	floats("forgets the sign of -0", func(f float64) any { return f + 0 }),
-	floats("writes 6 digits behind the point", func(f float64) any { return reformat(f, 'f', 6) }),
-	floats("writes 15 digits", func(f float64) any { return reformat(f, 'g', 15) }),
-	floats("writes 16 digits", func(f float64) any { return reformat(f, 'g', 16) }),
-	floats("knows no denormal numbers", func(f float64) any {
-		if math.Abs(f) < 2.2250738585072014e-308 {
-			return math.Copysign(0, f)
-		}
-		return f
-	}),
-	floats("loses the last bit of one in 256", func(f float64) any {
-		if bits := math.Float64bits(f); bits&0xff == 1 {
-			return math.Float64frombits(bits - 1)
-		}
-		return f
-	}),
-	floats("takes the largest numbers for null", func(f float64) any {
-		if math.Abs(f) > 1e308 {
-			return nil
-		}
-		return f
 	}),
 
 	times("writes seconds", func(t time.Time) any { return t.Truncate(time.Second) }),

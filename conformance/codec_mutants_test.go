@@ -21,7 +21,7 @@ func TestCodecSuite(t *testing.T) {
 		good: func(*testing.T) conformance.CodecHarness {
 			return conformance.CodecHarness{Codec: &mutableCodec{}, Golden: golden()}
 		},
-		mutants: slices.Concat(envelopeMutants, dataMutants, codecSizeMutants(), appendMutants, foreignMutants, peekMutants, codecCallMutants(), goldenMutants),
+		mutants: slices.Concat(envelopeMutants, dataMutants, numberMutants, codecSizeMutants(), appendMutants, foreignMutants, peekMutants, codecCallMutants(), goldenMutants),
 	}.test(t)
 }
 

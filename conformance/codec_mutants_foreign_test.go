@@ -1,0 +1,143 @@
+package conformance_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/conformance"
+)
+
+// trailing returns a mutant that does not mind something behind a message.
+func trailing(bug string, cut func(p []byte, f codec.Format) []byte) mutant[conformance.CodecHarness] {
+	return breaksCodec("TrailingBytesAreMalformed", "does not mind "+bug, func(m *mutableCodec) {
+		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
+			env, err := m.good.Parse(p, f)
+			if err != nil {
+				if q := cut(p, f); len(q) < len(p) {
+					return m.good.Parse(q, f)
+				}
+			}
+			return env, err
+		}
+	})
+}
+
+// second returns p without a second message that begins as the first.
+func second(p []byte) []byte {
+	if n := min(len(p)/2, 8); n > 0 {
+		if i := bytes.LastIndex(p, p[:n]); i > 0 {
+			return p[:i]
+		}
+	}
+	return p
+}
+
+var foreignMutants = []mutant[conformance.CodecHarness]{
+	failing("ForeignBytesAreMalformed", "looks at the first byte of nothing", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		return nil, fmt.Errorf("%w: begins with %x", codec.ErrMalformed, p[0])
+	}),
+	failing("ForeignBytesAreMalformed", "has its own error", func([]byte, codec.Format) (*codec.Envelope, error) { return nil, errUnexpected }),
+	failing("ForeignBytesAreMalformed", "returns nothing at all", func([]byte, codec.Format) (*codec.Envelope, error) { return nil, nil }),
+	failing("ForeignBytesAreMalformed", "returns an envelope with its error", func([]byte, codec.Format) (*codec.Envelope, error) {
+		return &codec.Envelope{}, codec.ErrMalformed
+	}),
+	failing("BrokenMessagesAreMalformed", "has its own error for the end of long messages", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		if len(p) > 60 {
+			return nil, errUnexpected
+		}
+		return nil, codec.ErrMalformed
+	}),
+	failing("BrokenMessagesAreMalformed", "panics at the end of a message that ends with a quote", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		if len(p) > 100 && p[len(p)-1] == '"' {
+			panic("index out of range")
+		}
+		return nil, codec.ErrMalformed
+	}),
+	failing("BrokenMessagesAreMalformed", "panics if the last byte is wrong", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		if len(p) > 100 && p[len(p)-1] == '}'^0x80 {
+			panic("index out of range")
+		}
+		return nil, codec.ErrMalformed
+	}),
+	failing("BrokenMessagesAreMalformed", "decodes later, and panics then", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		return &codec.Envelope{Type: codec.BroadcastAck, Value: codec.Raw(rash{}, append([]byte{0}, p...))}, nil
+	}),
+
+	trailing("what is behind the text form", func(p []byte, f codec.Format) []byte {
+		if f == codec.Text {
+			return p[:bytes.LastIndexByte(p, '}')+1]
+		}
+		return p
+	}),
+	trailing("zeros", func(p []byte, _ codec.Format) []byte { return bytes.TrimRight(p, "\x00") }),
+	trailing("one zero", func(p []byte, _ codec.Format) []byte { return bytes.TrimSuffix(p, []byte{0}) }),
+	trailing("white space behind the binary form", func(p []byte, f codec.Format) []byte { return bytes.TrimRight(p, " \n") }),
+	trailing("one more byte of any value", func(p []byte, _ codec.Format) []byte { return p[:max(0, len(p)-1)] }),
+	trailing("a second message", func(p []byte, _ codec.Format) []byte { return second(p) }),
+	trailing("more than 60,000 bytes", func(p []byte, _ codec.Format) []byte {
+		if len(p) > 60_000 {
+			return bytes.TrimRight(p, "A\x00")
+		}
+		return p
+	}),
+
+	hoarding("makes room for as many as are announced", func(p []byte) bool { return bytes.Contains(p, []byte{0xff, 0xff, 0xff, 0xff}) }),
+	hoarding("makes room for as many rooms as are announced", func(p []byte) bool { return bytes.Contains(p, []byte("\xa5rooms\xdd\xff\xff\xff\xff")) }),
+	hoarding("makes room for a text of a GiB", func(p []byte) bool { return bytes.Contains(p, []byte("\xa4data\xdb\x7f\xff\xff\xff")) }),
+
+	failing("DeepNestingIsMalformed", "has its own error for deep data", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		return nil, codec.ErrDepth
+	}),
+	failing("DeepNestingIsMalformed", "stops reading and says nothing", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		if len(p) > 1000 {
+			return &codec.Envelope{}, nil
+		}
+		return nil, codec.ErrMalformed
+	}),
+	shallow("takes one level more", codec.MaxDepth+1),
+	shallow("takes 128 levels", 128),
+	shallow("takes 10,000 levels", 10_000),
+
+	breaksCodec("UnknownTypesAreNoError", "refuses types it does not know", func(m *mutableCodec) {
+		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
+			env, err := m.good.Parse(p, f)
+			if err == nil && !env.Type.Known() {
+				return nil, codec.ErrMalformed
+			}
+			return env, err
+		}
+	}),
+}
+
+// hoarding returns a mutant that allocates much for some messages.
+func hoarding(bug string, when func(p []byte) bool) mutant[conformance.CodecHarness] {
+	return breaksCodec("HostileLengthsCostLittle", bug, func(m *mutableCodec) {
+		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
+			if when(p) {
+				sink = make([]byte, 8<<20)
+			}
+			return m.good.Parse(p, f)
+		}
+	})
+}
+
+// shallow returns a mutant that reads messages with up to so many arrays or objects inside each other in their data.
+func shallow(bug string, most int) mutant[conformance.CodecHarness] {
+	return failing("DeepNestingIsMalformed", bug, func(p []byte, f codec.Format) (*codec.Envelope, error) {
+		if n := max(strings.Count(string(p), "[["), strings.Count(string(p), `{"a":{`)); f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid"`)) && n > 40 && 2*n <= most {
+			return &codec.Envelope{}, nil
+		}
+		return nil, codec.ErrMalformed
+	})
+}
+
+// sink keeps an allocation from being optimized away.
+var sink []byte
+
+// rash is an encoding that trusts its bytes.
+type rash struct{}
+
+func (rash) Name() string             { return "rash" }
+func (rash) Tree([]byte) (any, error) { panic("index out of range") }
