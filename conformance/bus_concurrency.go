@@ -16,21 +16,20 @@ func concurrentSessions(c *busCase) {
 	bus := c.bus()
 	steady := c.open(bus, "common")
 	const users, rounds = 6, 5
-	errs := make(chan error, users)
+	var waits []func() error
 	for u := range users {
-		go func() {
-			var err error
+		waits = append(waits, c.meanwhile(func() error {
 			for i := range rounds {
-				if err = c.useSession(bus, fmt.Sprintf("%d %d", u, i)); err != nil {
-					break
+				if err := c.useSession(bus, fmt.Sprintf("%d %d", u, i)); err != nil {
+					return err
 				}
 			}
-			errs <- err
-		}()
+			return nil
+		}))
 	}
 	called := fmt.Sprintf("%d goroutines Open, Listen, Publish, Receive and Close", users)
-	for range users {
-		if err := <-errs; err != nil {
+	for _, wait := range waits {
+		if err := c.watch(called, wait); err != nil {
 			c.fail(called, "no error", "the error %q", err)
 		}
 	}
