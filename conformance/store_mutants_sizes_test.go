@@ -12,7 +12,7 @@ import (
 )
 
 // largeTurns lets few mutants at a time hold bodies of many megabytes.
-var largeTurns = make(chan struct{}, 3)
+var largeTurns = make(chan struct{}, 2)
 
 // damages are what happens to bodies from some size on.
 var damages = []struct {
