@@ -30,6 +30,16 @@ func (c *busCase) endings(bus transport.Bus) []ending {
 	if c.harness.Stall != nil {
 		endings = append(endings, c.stalledEndings(bus)...)
 	}
+	if c.harness.SeverPublisher != nil {
+		endings = append(endings, ending{"sever the publisher, Publish", func(n int) {
+			for range n {
+				c.does("Harness.SeverPublisher")
+				c.harness.SeverPublisher(c.TB, bus)
+				c.call("sever the publisher, Publish", func(ctx context.Context) error { return bus.Publish(ctx, c.msg("b", "1")) })
+				c.publish(bus, c.msg("b", "2"))
+			}
+		}})
+	}
 	if _, ok := bus.(transport.Closer); ok {
 		endings = append(endings, ending{"Close the bus, Close its sessions", c.closeBuses})
 	}
@@ -49,8 +59,12 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 		}})
 	}
 	closes := func(ctx context.Context, s transport.Session, _ int) error { return s.Close(ctx) }
-	add("Listen to many channels, and again, Unlisten, Close", nil, func(ctx context.Context, s transport.Session, _ int) error {
-		for _, name := range append(manyNames(within(time.Second, c.latency(), 2, 12)), "a") {
+	add("Listen to many channels, and again, Unlisten, Close", nil, func(ctx context.Context, s transport.Session, i int) error {
+		most := 12
+		if i == 0 {
+			most = 100
+		}
+		for _, name := range append(manyNames(within(time.Second, c.latency(), 2, most)), "a") {
 			if err := s.Listen(ctx, c.channel(name)); err != nil {
 				return err
 			}

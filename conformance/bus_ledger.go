@@ -134,6 +134,8 @@ func (l *ledger) note(called string, sizes []int, err error) *entry {
 			l.c.fail(called, fmt.Sprintf("an Accepted from 0 to %d", len(sizes)), "a RejectedError with Accepted %d", rejected.Accepted)
 		}
 		e.least, e.most = rejected.Accepted, rejected.Accepted
+	case errors.Is(err, transport.ErrClosed):
+		l.c.fail(called, "an error that does not say that the bus was closed: nobody has done that", "the error %q", err)
 	case errors.Is(err, transport.ErrNotSent):
 		e.most = 0
 	}

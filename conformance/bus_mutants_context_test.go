@@ -222,6 +222,19 @@ var deaf = map[string]func(t *testing.T, ctx context.Context, call func(context.
 // stuck returns mutants that a stalled medium shows.
 func stuck() (all []mutant[conformance.Harness]) {
 	const check = "CallsEndWithTheirContext"
+	all = append(all, breaks(check, "Close of a bus waits for a Publish under way", func(_ *testing.T, b *bus) {
+		var under sync.WaitGroup
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			under.Add(1)
+			defer under.Done()
+			return b.Hub.Publish(ctx, msgs...)
+		}
+		b.closer = true
+		b.close = func(context.Context) error {
+			under.Wait()
+			return nil
+		}
+	}))
 	for bug, wrong := range deaf {
 		all = append(all,
 			breaks(check, "Publish "+bug, func(t *testing.T, b *bus) {

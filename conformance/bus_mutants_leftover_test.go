@@ -34,6 +34,15 @@ var leaks = []struct {
 			return s, err
 		}
 	}},
+	{"when Publish finds its connection severed", func(b *bus, leak func()) {
+		var outages atomic.Int32
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+			if now := b.outages.Load(); outages.Swap(now) != now {
+				leak()
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}
+	}},
 	{"when Publish is interrupted", func(b *bus, leak func()) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			begun := ctx.Err() == nil

@@ -118,7 +118,35 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	})))
+	for bug, wrong := range wrongWithoutAnswer {
+		all = append(all, patient(breaks(check, "a Publish whose answer is lost "+bug, func(_ *testing.T, b *bus) {
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				outages := b.outages.Load()
+				time.Sleep(time.Millisecond)
+				if err := b.Hub.Publish(ctx, msgs...); err != nil {
+					return err
+				}
+				time.Sleep(time.Millisecond)
+				if b.outages.Load() != outages {
+					return wrong(ctx, b, msgs)
+				}
+				return nil
+			}
+		})))
+	}
 	return append(all, noServerMutants()...)
+}
+
+// wrongWithoutAnswer is what a bus may do when it has sent messages and the connection breaks before their answer has come.
+var wrongWithoutAnswer = map[string]func(ctx context.Context, b *bus, msgs []transport.Message) error{
+	"is sent again": func(ctx context.Context, b *bus, msgs []transport.Message) error { return b.Hub.Publish(ctx, msgs...) },
+	"says that nothing was sent": func(context.Context, *bus, []transport.Message) error {
+		return fmt.Errorf("broken pipe (%w)", transport.ErrNotSent)
+	},
+	"says that none was accepted": func(context.Context, *bus, []transport.Message) error {
+		return &transport.RejectedError{Err: errors.New("broken pipe")}
+	},
+	"says that the bus was closed": func(context.Context, *bus, []transport.Message) error { return transport.ErrClosed },
 }
 
 func wrongAfterwards(b *bus, when func(*afterwards, []transport.Message) bool, wrong func(*afterwards, []transport.Message) error) publishFunc {

@@ -66,8 +66,9 @@ func publishAfterOutage(c *busCase) {
 		l.carry(c.scale(5000, 100000))
 		afterwards(small(1))
 		afterwards(small(100))
-		for n := range c.scale(3, 30) {
-			l.meanwhile(o, one, two, []int{1, 20, 200}[n%3])
+		rounds := c.affordable(10, 3, c.scale(9, 60))
+		for n := range rounds {
+			l.meanwhile(o, one, two, []int{1, 20, 200}[n%3], c.latency()*5/4*time.Duration(n)/time.Duration(rounds))
 		}
 	}
 	l.finish("Publish before and after outages", afterglow)
@@ -90,12 +91,14 @@ func (l *ledger) afterOutage(name string, shape []int) {
 	}
 }
 
-// meanwhile publishes batches while there is an outage.
-func (l *ledger) meanwhile(o outage, one, two transport.Bus, batch int) {
+// meanwhile publishes batches while there is an outage, which begins a while after Publish was called: before it has sent
+// anything, or when only the answer is still to come.
+func (l *ledger) meanwhile(o outage, one, two transport.Bus, batch int, after time.Duration) {
 	l.c.Helper()
 	called := fmt.Sprintf("%s while Publish sends batches of %d", o.name, batch)
 	first := len(l.entries)
 	stop := l.stream(called, batch)
+	time.Sleep(after)
 	o.call(one)
 	if broken := stop(); broken || o.sessions {
 		for n := range l.entries[first:] {

@@ -35,6 +35,7 @@ func callsEndWithTheirContext(c *busCase) {
 	resume := c.stall(bus)
 	first := c.cancelled(0)
 	waiting := c.background(func() error { return bus.Publish(first.ctx, c.msg("nobody's", "this holds up the others")) })
+	never := c.background(func() error { return closing.Publish(c.Context(), c.msg("nobody's", "this ends with its bus")) })
 	moment := max(2*c.latency(), time.Millisecond)
 	for _, p := range all {
 		called := p.name + " while the medium swallows everything and another Publish is under way"
@@ -69,6 +70,7 @@ func callsEndWithTheirContext(c *busCase) {
 	first.cancel()
 	c.watch("Publish while the medium swallows everything, and cancel its context", func() error { return <-waiting })
 	resume()
+	c.watch("Close the bus while Publish is stalled, resume", func() error { <-never; return nil })
 	m := c.msg("z", "usable")
 	fresh := c.open(bus, "z")
 	c.publish(bus, m)
