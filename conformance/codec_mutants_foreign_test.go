@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/conformance"
@@ -116,7 +117,7 @@ func hoarding(bug string, when func(p []byte) bool) mutant[conformance.CodecHarn
 	return breaksCodec("HostileLengthsCostLittle", bug, func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 			if when(p) {
-				sink = make([]byte, 8<<20)
+				keep(make([]byte, 8<<20))
 			}
 			return m.good.Parse(p, f)
 		}
@@ -133,8 +134,10 @@ func shallow(bug string, most int) mutant[conformance.CodecHarness] {
 	})
 }
 
-// sink keeps an allocation from being optimized away.
-var sink []byte
+// lastAllocated keeps an allocation from being optimized away. Many mutants run at a time.
+var lastAllocated atomic.Pointer[[]byte]
+
+func keep(p []byte) { lastAllocated.Store(&p) }
 
 // rash is an encoding that trusts its bytes.
 type rash struct{}

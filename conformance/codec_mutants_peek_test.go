@@ -117,7 +117,7 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 	peeking("PeekCostsLittle", "makes a copy if the answer is yes", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			if good(p, f, uid) {
-				sink = bytes.Clone(p[:len(uid)])
+				keep(bytes.Clone(p[:len(uid)]))
 				return true
 			}
 			return false

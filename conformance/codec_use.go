@@ -87,7 +87,7 @@ func concurrentCodecUse(c *codecCase) {
 	for g := range 8 {
 		all := append(c.interruptions(fmt.Sprint("sender ", g)), shared...)
 		waits = append(waits, c.meanwhile(func() error {
-			for i := range c.scale(4, 500) * len(all) {
+			for i := range c.scale(4, 40) * len(all) {
 				if err := try(all[(i+g*5)%len(all)]); err != nil {
 					return err
 				}
@@ -131,7 +131,7 @@ func (c *codecCase) parseTogether() {
 		f := forms[g%2]
 		p, _ := c.write(s, f)
 		waits = append(waits, c.meanwhile(func() error {
-			for i := 0; overlaps.Load() < int64(c.scale(30, 1000)) && i < c.scale(10_000, 1_000_000); i++ {
+			for i := 0; overlaps.Load() < int64(c.scale(30, 300)) && i < c.scale(10_000, 1_000_000); i++ {
 				c.does("Parse in 4 goroutines, last " + s.name)
 				last.Store(int64(g))
 				env, err := c.codec.Parse(p, f)
