@@ -62,7 +62,7 @@ func (c *storeCase) liveFor(ttl time.Duration) bool {
 	late := keep(quickest(storeWriters(one)), "late")
 	last := unread[len(unread)-1].kept
 	until(last.Add(ttl+ttl/2), append(read, late)...)
-	if !again {
+	if slow := time.Now().After(last.Add(ttl*3/2 + ttl/16)); !again || slow && ttl < 8*time.Second { // so late, a body that lived too long may be gone too
 		return false
 	}
 	c.goneAfter(one, called+", read several times, Put another, wait half as long again", read)
