@@ -79,19 +79,24 @@ func later(n int) func(b *broken, ctx context.Context, msgs []transport.Message)
 	}
 }
 
+func delayedBy(d time.Duration) func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	return func(b *broken, ctx context.Context, msgs []transport.Message) error {
+		kept := slices.Clone(msgs)
+		for i := range kept {
+			kept[i].Payload = slices.Clone(kept[i].Payload)
+		}
+		time.AfterFunc(d, func() { b.send(kept...) })
+		return ctx.Err()
+	}
+}
+
 func (b *broken) send(msgs ...transport.Message) { b.publish(context.Background(), msgs...) }
 
 var wrongs = []wrong{
 	{"is sent after the next one", later(1), true},
 	{"is sent after the tenth that follows", later(10), false},
-	{"is sent 5 ms later", func(b *broken, ctx context.Context, msgs []transport.Message) error {
-		time.AfterFunc(5*time.Millisecond, func() { b.send(msgs...) })
-		return ctx.Err()
-	}, false},
-	{"is sent 50 ms later", func(b *broken, ctx context.Context, msgs []transport.Message) error {
-		time.AfterFunc(50*time.Millisecond, func() { b.send(msgs...) })
-		return ctx.Err()
-	}, true},
+	{"is sent 5 ms later", delayedBy(5 * time.Millisecond), false},
+	{"is sent 50 ms later", delayedBy(50 * time.Millisecond), true},
 	{"is sent at once, and again later", func(b *broken, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
 		return later(1)(b, ctx, msgs)
