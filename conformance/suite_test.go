@@ -45,7 +45,7 @@ func brokenStore(breaks func()) conformance.StoreHarness {
 			return nil
 		}
 	})
-	h.Patience = 2 * impatience
+	h.Patience = 5 * time.Second // a hang costs one and a half of it; the other checks are slow with -race on a busy machine
 	return h
 }
 
@@ -70,12 +70,12 @@ func TestABrokenImplementationFailsItsChecksAlone(t *testing.T) {
 		"exits":  "was ended by runtime.Goexit",
 	} {
 		t.Run(suite, func(t *testing.T) {
-			out := child(t, suite)
+			out := child(t, suite, "-test.run=^TestInChild$/^(OtherNodesRead|ExpireKeepsTheYoung|PrepareIsIdempotent|EndedContextFailsFast|IDsAreShortText)$")
 			require.Contains(t, out, text)
 			require.Contains(t, out, "why: Expire removes what was put longer than age ago")
 			require.Regexp(t, `\| ExpireKeepsTheYoung \| FAIL \| [0-9.]+ s \|`, out)
-			require.Regexp(t, `\| BodiesAreData \| ok \| [0-9.]+ s \|`, out, "the checks before it have run")
-			require.Regexp(t, `\| GetAllIsGet \| ok \| [0-9.]+ s \|`, out, "the checks after it have run")
+			require.Regexp(t, `\| OtherNodesRead \| ok \| [0-9.]+ s \|`, out, "the checks before it have run")
+			require.Regexp(t, `\| EndedContextFailsFast \| \w+ \| [0-9.]+ s \|`, out, "the checks after it have run")
 		})
 	}
 }

@@ -56,7 +56,7 @@ func TestNoArguments(t *testing.T) {
 	code, stdout, stderr := program(nil)
 	require.Equal(t, 2, code)
 	require.Empty(t, stdout)
-	require.Equal(t, "program is a test.\n\nUsage: program <command> [arguments] [flags]\n\nCommands:\n  do          do it\n\nThe end.\n", stderr)
+	require.Equal(t, "program is a test.\n\nUsage: program <command> [arguments] [flags]\n\nCommands:\n  do  do it\n\nThe end.\n", stderr)
 }
 
 func terminal(width int) (*cli.Terminal, *bytes.Buffer) {
