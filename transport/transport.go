@@ -61,7 +61,8 @@ type Bus interface {
 	// After a *RejectedError exactly its first Accepted messages were sent and the others certainly were not; it is
 	// returned only if that is certain. After an ErrNotSent none was sent.
 	// After any other error, that of the context included, any prefix of msgs may have arrived or be about to arrive, but none of
-	// them arrives after a message of a Publish that this bus begins later. The next Publish starts afresh.
+	// them arrives after a message of a Publish that this bus begins later. Only if its connection broke meanwhile, what the server had
+	// read from it may still arrive a moment later, once. The next Publish starts afresh.
 	Publish(ctx context.Context, msgs ...Message) error
 
 	// Open starts a receiving session that listens to nothing yet. The session also receives what its own
