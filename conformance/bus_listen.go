@@ -35,7 +35,7 @@ func (c *busCase) affordable(calls, least, most int) int {
 		return most
 	}
 	budget := time.Duration(c.scale(2, 30)) * time.Second
-	return min(max(int(budget/each), least), most)
+	return int(min(max(budget/each, time.Duration(least)), time.Duration(most)))
 }
 
 func listenIsActiveOnReturn(c *busCase) {

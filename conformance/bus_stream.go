@@ -166,5 +166,5 @@ func (c *busCase) pace(bus transport.Bus, s transport.Session, channel string) (
 
 // within returns how often something fits into a time: at least min and at most max times.
 func within(budget, each time.Duration, least, most int) int {
-	return max(least, min(most, int(budget/max(each, 1))))
+	return max(least, int(min(time.Duration(most), budget/max(each, 1))))
 }

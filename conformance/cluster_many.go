@@ -21,7 +21,7 @@ func manyNamespacesListenAgain(c *clusterCase) {
 	a, b := c.node("A"), c.node("B", c.notices)
 	n := c.scale(100, 1000)
 	if !c.multi(b.config.Bus) { // each takes as long as all
-		n = min(n, max(2, int(c.patience/4/(c.latency()+time.Microsecond))))
+		n = int(min(time.Duration(n), max(2, c.patience/4/(c.latency()+time.Microsecond))))
 	}
 	first := b.client("first")
 	clients, senders := make([]*client, n), make([]*core.Namespace, n)

@@ -239,7 +239,7 @@ func (c *storeCase) affordable(n int, s storage.Store) int {
 		c.put(s, "to see how long it takes")
 		latency = min(latency, time.Since(start))
 	}
-	return min(n, max(200, int(users*c.patience/max(latency, 1))))
+	return int(min(time.Duration(n), max(200, users*c.patience/max(latency, 1))))
 }
 
 func (c *storeCase) put(s storage.Store, body string) (id string) {

@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/backplane-go/backplane/conformance"
@@ -13,12 +14,12 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
 		breaksStore("GetUpToLeavesLargeBodies", "ignores the limit", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, _ int) ([]storage.Found, error) {
-				return s.plainGetUpTo(ctx, ids, 1<<40)
+				return s.plainGetUpTo(ctx, ids, math.MaxInt)
 			}
 		}),
-		breaksStore("GetUpToLeavesLargeBodies", "has a limit of 32 bits", func(_ *testing.T, s *store) {
+		breaksStore("GetUpToLeavesLargeBodies", "has a limit of 16 bits", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
-				return s.plainGetUpTo(ctx, ids, int(int32(limit)))
+				return s.plainGetUpTo(ctx, ids, int(int16(limit)))
 			}
 		}),
 		breaksStore("GetUpToLeavesLargeBodies", "has a limit for all together", func(_ *testing.T, s *store) {
@@ -34,7 +35,7 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 		}),
 		breaksStore("GetUpToLeavesLargeBodies", "reads bodies and drops them", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
-				found, err := s.plainGetUpTo(ctx, ids, 1<<40)
+				found, err := s.plainGetUpTo(ctx, ids, math.MaxInt)
 				for i := range found {
 					if found[i].Size > limit {
 						found[i].Body = nil
@@ -83,7 +84,7 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 		for bug, by := range map[string]int{"one byte too few": -1, "one byte too many": 1} {
 			all = append(all, breaksStore("GetUpToLeavesLargeBodies", fmt.Sprintf("has a limit of %s from %d on", bug, from), func(_ *testing.T, s *store) {
 				s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
-					if limit >= from && limit < 1<<40 {
+					if limit >= from && limit < math.MaxInt {
 						limit += by
 					}
 					return s.plainGetUpTo(ctx, ids, limit)
