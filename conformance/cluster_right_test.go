@@ -123,12 +123,10 @@ type farBus struct {
 }
 
 func (b farBus) wait(ctx context.Context) error {
-	select {
-	case <-time.After(b.far):
-		return nil
-	case <-ctx.Done():
+	if !waited(ctx, b.far) {
 		return ctx.Err()
 	}
+	return nil
 }
 
 func (b farBus) Publish(ctx context.Context, msgs ...transport.Message) error {
@@ -207,9 +205,7 @@ func (s *farSession) Receive(ctx context.Context) (transport.Message, error) {
 				return transport.Message{}, ctx.Err()
 			}
 		default:
-			select {
-			case <-time.After(time.Until(first.at)):
-			case <-ctx.Done():
+			if !waited(ctx, time.Until(first.at)) {
 				return transport.Message{}, ctx.Err()
 			}
 			s.mu.Lock()
