@@ -57,7 +57,12 @@ func comparePacked(tb testing.TB, conn *pgx.Conn, document string) {
 	}
 	require.NoError(tb, err, "%.200s", document)
 	if !bytes.Equal(want, got) {
-		tb.Fatalf("backplane_msgpack(%.300s)\n= %.300x\nwant %.300x", document, got, want)
+		at := 0
+		for at < min(len(got), len(want)) && got[at] == want[at] {
+			at++
+		}
+		from := max(0, at-20)
+		tb.Fatalf("backplane_msgpack(%.300s)\nfrom byte %d = %.60x\nwant %.60x", document, from, got[from:], want[from:])
 	}
 }
 

@@ -40,6 +40,23 @@ BEGIN
         END
       END AS number
     FROM node
+  ), exact AS MATERIALIZED (
+    SELECT *,
+      CASE WHEN kind = 'number' AND abs(number) > 9007199254740991 AND value::text ~ '^-?[0-9]{16,20}$' THEN
+        CASE WHEN value::numeric BETWEEN -9223372036854775808 AND 18446744073709551615 THEN
+          CASE WHEN number < 9223372036854775808 THEN number::bigint::numeric ELSE (number / 4)::bigint::numeric * 4 END
+        END
+      END AS whole
+    FROM leaf
+  ), written AS MATERIALIZED (
+    -- digits are the fewest that say a float64, as JavaScript writes it
+    SELECT *,
+      CASE
+        WHEN round(whole, 15 - length(abs(whole)::text))::float8 = number THEN round(whole, 15 - length(abs(whole)::text))
+        WHEN round(whole, 16 - length(abs(whole)::text))::float8 = number THEN round(whole, 16 - length(abs(whole)::text))
+        ELSE round(whole, 17 - length(abs(whole)::text))
+      END AS digits
+    FROM exact
   )
   SELECT bool_or(key = convert_to('__proto__', 'UTF8')),
     string_agg(
@@ -74,6 +91,12 @@ BEGIN
           END
         ELSE
           CASE
+            WHEN number = 0 AND value::numeric < 0 THEN decode('cb8000000000000000', 'hex')
+            WHEN digits <> value::numeric THEN -- an integer whose digits a float64 does not keep
+              CASE
+                WHEN value::numeric <= 9223372036854775807 THEN decode('d3', 'hex') || int8send(value::numeric::bigint)
+                ELSE decode('cf', 'hex') || int8send((value::numeric - 18446744073709551616)::bigint)
+              END
             WHEN number <> trunc(number) OR abs(number) > 9007199254740991 THEN decode('cb', 'hex') || float8send(number)
             WHEN number BETWEEN 0 AND 127 THEN set_byte(decode('00', 'hex'), 0, number::integer)
             WHEN number BETWEEN -32 AND -1 THEN set_byte(decode('00', 'hex'), 0, 256 + number::integer)
@@ -88,7 +111,7 @@ BEGIN
           END
       END, ''::bytea ORDER BY path)
   INTO forbidden, packed
-  FROM leaf;
+  FROM written;
 
   IF forbidden THEN
     RAISE EXCEPTION 'backplane: the message has the key "__proto__"'
