@@ -14,7 +14,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 linux/arm linux/386 darwin/arm64 windows/am
 VERSIONS ?= 14 16 17 18
 
 # A test binary that hangs is killed, with a dump of its goroutines.
-TIMEOUT  ?= 8m
+TIMEOUT  ?= 15m
 BENCH    ?= .
 BENCHTIME ?= 1s
 FUZZTIME ?= 10s
@@ -35,8 +35,8 @@ test: ## run all tests with the race detector, and list those that were skipped
 	$(TESTENV) -summary $(FAST) -- $(GO) test -json -race -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
 
 .PHONY: test-norace
-test-norace: ## run the tests of core and socketio without the race detector, which replaces some fast paths
-	$(TESTENV) -summary $(FAST) -- $(GO) test -json -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') ./core/... ./socketio/...
+test-norace: ## run the tests of core and socketio without the race detector, which replaces some fast paths, and all mutants of conformance
+	$(TESTENV) -summary $(FAST) -- $(GO) test -json -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') ./conformance/... ./core/... ./socketio/...
 
 .PHONY: test-32bit
 test-32bit: ## run the tests of everything that programs import as 32-bit programs (on amd64)

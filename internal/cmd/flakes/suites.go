@@ -81,7 +81,7 @@ func (p *plan) proveSuites(ctx context.Context, folder, pattern string) (failed 
 			}
 			started := time.Now()
 			cmd := exec.CommandContext(ctx, strings.TrimSpace(string(converter)), name(binary, v.race), "-test.v=test2json", "-test.shuffle=on",
-				fmt.Sprint("-test.count=", runs), "-test.timeout="+p.timeout.String(), "-test.run="+suiteTests(p.test))
+				fmt.Sprint("-test.count=", runs), "-test.timeout="+p.timeout.String(), "-test.run="+suiteTests(p.test), "-few=false")
 			cmd.Dir = packages[0].Dir
 			cmd.Env = append(os.Environ(), "GOMAXPROCS="+v.processors)
 			if err := t.follow(ctx, cmd, v); err != nil {
