@@ -193,8 +193,8 @@ func (c *busCase) stalledEndings(bus transport.Bus) (endings []ending) {
 func (c *busCase) endTogether(bus transport.Bus, called string, n int, before func(), end func(ctx context.Context, s transport.Session, i int) error) {
 	c.Helper()
 	sessions := make([]transport.Session, n)
-	c.together("Open, Listen", n, func(ctx context.Context, i int) (err error) {
-		ctx = c.Context() // which goes on: nothing may wait for its end
+	c.together("Open, Listen", n, func(_ context.Context, i int) (err error) {
+		ctx := c.Context() // which goes on: nothing may wait for its end
 		if sessions[i], err = bus.Open(ctx); err != nil {
 			return err
 		}

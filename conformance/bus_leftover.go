@@ -83,20 +83,6 @@ func (c *busCase) eventuallyNone(called string, find func() []string) {
 	}
 }
 
-// useAndClose uses three sessions and closes one after a message, one unused, one with a message that waits.
-func (c *busCase) useAndClose(bus transport.Bus) {
-	c.Helper()
-	used, unused, full := c.openUnreleased(bus), c.openUnreleased(bus), c.openUnreleased(bus)
-	c.listen(used, "a")
-	c.listen(full, "a")
-	m := c.msg("a", "1")
-	c.publish(bus, m)
-	c.expect(used, "Publish", m)
-	for _, s := range []transport.Session{used, unused, full} {
-		c.close(s, "Close")
-	}
-}
-
 // openUnreleased opens a session that the check closes itself.
 func (c *busCase) openUnreleased(bus transport.Bus) (s transport.Session) {
 	c.Helper()

@@ -25,7 +25,6 @@ type broken struct {
 	loses       bool
 	interrupted int // times
 	published   int // messages
-	channels    map[string]bool
 }
 
 // when tells which interruptions go wrong.
@@ -232,7 +231,7 @@ func interruptible(when when, wrong wrong) func(t *testing.T, b *bus) {
 				b.loses = false
 				return nil
 			}
-			err := ctx.Err()
+			var err error
 			select {
 			case <-time.After(100 * time.Microsecond):
 				err = b.publish(ctx, msgs...)

@@ -86,10 +86,10 @@ func heartbeatsArrive(c *clusterCase) {
 			}
 		}
 		if more := b.cluster.Stats().SessionsLost - lost; more > 0 {
-			return fmt.Errorf("B gave up %d sessions", more)
+			return fmt.Errorf("node B gave up %d sessions", more)
 		}
 		if more := a.cluster.Stats().Received - heard; more < 4 { // the last one may be on its way
-			return fmt.Errorf("A heard %d of 5 heartbeats", more)
+			return fmt.Errorf("node A heard %d of 5 heartbeats", more)
 		}
 		return nil
 	})

@@ -91,12 +91,6 @@ func (c *clusterCase) meet(nodes ...*node) {
 	}
 }
 
-// close closes a node.
-func (n *node) close() {
-	n.c.Helper()
-	n.c.must("Close "+n.name, n.cluster.Close)
-}
-
 // wantError waits for an error that the node reports to its ErrorHandler.
 func (n *node) wantError(called, wanted string, is func(error) bool) {
 	n.c.Helper()
