@@ -14,7 +14,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 linux/arm linux/386 darwin/arm64 windows/am
 VERSIONS ?= 14 16 17 18
 
 # A test binary that hangs is killed, with a dump of its goroutines.
-TIMEOUT  ?= 15m
+TIMEOUT  ?= 40m
 BENCH    ?= .
 BENCHTIME ?= 1s
 FUZZTIME ?= 10s
