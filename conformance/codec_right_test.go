@@ -17,6 +17,9 @@ import (
 
 // TestRightCodecsPass: what is done in another way than in the codecs of this module is not wrong.
 func TestRightCodecsPass(t *testing.T) {
+	if raceEnabled {
+		t.Skip("takes many minutes with the race detector; test-norace runs it")
+	}
 	for name, c := range map[string]codec.Codec{
 		"gob, and JSON with base64":          plainCodec{},
 		"JSON in another style, no Peeker":   restyled{},
