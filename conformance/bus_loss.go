@@ -175,7 +175,12 @@ func (t *tail) follow() (ended func(context.Context) error, stop func() *finding
 			return ctx.Err()
 		}
 	}
-	return ended, sync.OnceValue(func() *finding {
+	return ended, t.stopping(cancel, done, &found)
+}
+
+// stopping returns a func that ends what receives in the background, and returns what that has found. It may be called again.
+func (t *tail) stopping(cancel context.CancelFunc, done <-chan error, found **finding) func() *finding {
+	return sync.OnceValue(func() *finding {
 		cancel()
 		select {
 		case err := <-done:
@@ -185,6 +190,6 @@ func (t *tail) follow() (ended func(context.Context) error, stop func() *finding
 		case <-time.After(t.c.patience):
 			return t.found("that it returns when its context has ended", "nothing for %v", t.c.patience)
 		}
-		return found
+		return *found
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/backplane-go/backplane/transport"
@@ -124,16 +123,5 @@ func (t *tail) slowly(traffic *traffic, each time.Duration) (stop func() *findin
 		}
 		return nil
 	})
-	return sync.OnceValue(func() *finding {
-		cancel()
-		select {
-		case err := <-done:
-			if err != nil {
-				return t.found("a message, or a final error", "%v", err)
-			}
-		case <-time.After(t.c.patience):
-			return t.found("that it returns when its context has ended", "nothing for %v", t.c.patience)
-		}
-		return found
-	})
+	return t.stopping(cancel, done, &found)
 }
