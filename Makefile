@@ -31,7 +31,7 @@ help: ## show this list
 	@echo "are skipped and listed. BACKPLANE_TEST_POSTGRES=<url> uses a server that runs already."
 
 .PHONY: test
-test: ## run all tests with the race detector, and list those that were skipped
+test: ## run all tests with the race detector, and list those that were skipped or failed
 	$(TESTENV) -summary $(FAST) -- $(GO) test -json -race -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
 
 .PHONY: test-norace

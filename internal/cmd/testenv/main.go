@@ -28,7 +28,7 @@ import (
 
 func main() {
 	var settings []string
-	summary := flag.Bool("summary", false, "the command is go test -json: print what go test prints, and in the end a list of the skipped tests")
+	summary := flag.Bool("summary", false, "the command is go test -json: print what go test prints, and in the end the skipped and the failed tests")
 	setup := flag.Bool("setup", true, "install what is missing (scripts/setup.sh)")
 	flag.Func("set", "a setting of the throwaway server, as name=value; may be repeated", func(setting string) error {
 		settings = append(settings, setting)
@@ -79,6 +79,7 @@ func run(command, settings []string, setup, summary bool) (status int, err error
 	}
 	err = child.Wait()
 	results.printSkips()
+	results.printFailures()
 	for _, reason := range env.missing {
 		fmt.Println("testenv: missing:", reason)
 	}

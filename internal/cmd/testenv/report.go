@@ -10,12 +10,19 @@ import (
 	"strings"
 )
 
-// report turns the events of go test -json back into what go test prints, with the skipped tests as they happen
-// and listed by reason in the end.
+// report turns the events of go test -json back into what go test prints. Its end lists the skipped tests by reason,
+// and repeats what the failed tests printed: the end of a long log is what people and CI services show first.
 type report struct {
 	out     io.Writer
 	pending map[testName]*strings.Builder // output of tests and packages that have not ended
 	skipped map[string][]testName         // by reason
+	failed  []failure
+}
+
+// failure is a test, a package or a build that failed.
+type failure struct {
+	name   string
+	output string
 }
 
 // testName names a test, or a package if Test is empty.
@@ -59,6 +66,9 @@ func (r *report) event(e event) {
 	switch e.Action {
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
+		r.buffer(testName{Package: e.ImportPath}).WriteString(e.Output)
+	case "build-fail":
+		r.failed = append(r.failed, failure{e.ImportPath, r.take(testName{Package: e.ImportPath})})
 	case "output":
 		switch {
 		case e.Test == "" && verdict.MatchString(e.Output):
@@ -69,7 +79,6 @@ func (r *report) event(e event) {
 	case "skip":
 		text := r.take(e.testName)
 		if e.Test != "" { // a package without tests is "skipped", too
-			fmt.Fprint(r.out, text)
 			reason := reasonOf(text)
 			r.skipped[reason] = append(r.skipped[reason], e.testName)
 		}
@@ -77,19 +86,26 @@ func (r *report) event(e event) {
 		if e.Test == "" {
 			r.unfinished(e.Package)
 		}
-		fmt.Fprint(r.out, r.take(e.testName))
+		r.fail(e.testName)
 	case "pass":
 		r.take(e.testName)
 	}
 }
 
-// unfinished prints the output of the tests that were running when their package failed.
+// unfinished reports the tests that were running when their package failed.
 func (r *report) unfinished(pkg string) {
 	for name := range r.pending {
 		if name.Package == pkg && name.Test != "" {
-			fmt.Fprint(r.out, r.take(name))
+			r.fail(name)
 		}
 	}
+}
+
+// fail prints the output of a test or a package that failed, and keeps it for the end.
+func (r *report) fail(name testName) {
+	output := r.take(name)
+	fmt.Fprint(r.out, output)
+	r.failed = append(r.failed, failure{strings.TrimSpace(name.Package + " " + name.Test), output})
 }
 
 func (r *report) buffer(name testName) *strings.Builder {
@@ -138,6 +154,27 @@ func (r *report) printSkips() {
 		fmt.Fprintf(r.out, "  %s\n", reason)
 		for _, name := range r.skipped[reason] {
 			fmt.Fprintf(r.out, "    %s %s\n", name.Package, name.Test)
+		}
+	}
+}
+
+// maxRepeated is how many bytes of each failure are repeated at the end.
+const maxRepeated = 4 << 10
+
+func (r *report) printFailures() {
+	if len(r.failed) == 0 {
+		return
+	}
+	fmt.Fprintln(r.out, "\nFailed:")
+	for _, f := range r.failed {
+		fmt.Fprintf(r.out, "  %s\n", f.name)
+		output := strings.TrimRight(f.output, "\n")
+		if omitted := len(output) - maxRepeated; omitted > 0 {
+			fmt.Fprintf(r.out, "    (%d more bytes above)\n", omitted)
+			output = output[omitted:]
+		}
+		for line := range strings.Lines(output) {
+			fmt.Fprintf(r.out, "    %s\n", strings.TrimRight(line, "\n"))
 		}
 	}
 }

@@ -27,6 +27,7 @@ const events = `{"Action":"start","Package":"m/a"}
 {"Action":"output","Package":"m/b","Output":"FAIL\tm/b\t0.1s\n"}
 {"Action":"fail","Package":"m/b"}
 {"ImportPath":"m/c","Action":"build-output","Output":"c.go:1: syntax error\n"}
+{"ImportPath":"m/c","Action":"build-fail"}
 {"Action":"output","Package":"m/d","Output":"?   \tm/d\t[no test files]\n"}
 {"Action":"skip","Package":"m/d"}
 not an event
@@ -37,9 +38,8 @@ func TestReportReadsLikeGoTest(t *testing.T) {
 	r := &report{out: &out}
 	r.read(strings.NewReader(events))
 	r.printSkips()
-	require.Equal(t, `    a_test.go:2: needs a moon
---- SKIP: TestSkip (0.00s)
-ok  	m/a	0.1s
+	r.printFailures()
+	require.Equal(t, `ok  	m/a	0.1s
     b_test.go:3: wrong
     --- FAIL: TestFail/Sub (0.00s)
 FAIL	m/b	0.1s
@@ -52,5 +52,16 @@ not an event
 Skipped tests:
   needs a moon
     m/a TestSkip
+
+Failed:
+  m/b TestFail/Sub
+        b_test.go:3: wrong
+        --- FAIL: TestFail/Sub (0.00s)
+  m/b TestPanic
+    panic: oh
+  m/b
+    leaked goroutine
+  m/c
+    c.go:1: syntax error
 `, out.String())
 }
