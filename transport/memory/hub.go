@@ -39,8 +39,8 @@ type Config struct {
 	Buffer int
 	// BufferBytes bounds the same in bytes of payloads; a single message may have more. The default is 64 MiB.
 	BufferBytes int
-	// Patience is how long Publish waits, in all, for a session whose buffer is full, until it has received as much as its buffer
-	// holds. The default is one second.
+	// Patience is how long Publish waits, in all, for a session whose buffer is full, until it has received half of what its
+	// buffer holds. Then the time starts anew. The default is 500 milliseconds.
 	Patience time.Duration
 }
 
@@ -52,7 +52,7 @@ func (c Config) withDefaults() Config {
 		c.BufferBytes = 64 << 20
 	}
 	if c.Patience <= 0 {
-		c.Patience = time.Second
+		c.Patience = 500 * time.Millisecond
 	}
 	return c
 }

@@ -87,7 +87,7 @@ func TestPublishWaitsForRoom(t *testing.T) {
 				synctest.Wait()
 				go func() { done <- hub.Publish(t.Context(), message("4")) }() // waits for its turn
 				for _, want := range []string{"1", "2", "3", "4"} {
-					time.Sleep(time.Second / 2)
+					time.Sleep(time.Second / 4)
 					require.Equal(t, want, receive(t, s))
 				}
 				require.NoError(t, <-done)
@@ -117,8 +117,8 @@ func TestASessionThatIsReadSlowlyIsTooSlowInAll(t *testing.T) {
 		for range 100 {
 			require.NoError(t, hub.Publish(t.Context(), message("x")))
 		}
-		require.Equal(t, time.Second, time.Since(start), "a session that takes ten messages in a second ends after that time, with those in its buffer")
-		require.Equal(t, 16+9, <-got)
+		require.Equal(t, time.Second/2, time.Since(start), "a session that takes five messages in half a second ends then, with those in its buffer")
+		require.Equal(t, 16+4, <-got)
 	})
 }
 
@@ -140,7 +140,7 @@ func TestASessionThatKeepsUpMayBeWaitedForEachTime(t *testing.T) {
 		for range 1000 {
 			require.NoError(t, hub.Publish(t.Context(), message("x")))
 		}
-		require.NoError(t, <-done, "it takes a whole buffer in less than a second")
+		require.NoError(t, <-done, "it takes half a buffer in less than half a second")
 	})
 }
 

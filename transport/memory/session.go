@@ -53,12 +53,12 @@ func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	return nil
 }
 
-// grace returns how long Publish may still wait for s. Each time that s has received as much as its buffer holds, it starts anew: one
-// that is read now and then, but slowly, would otherwise hold up all others for ever.
+// grace returns how long Publish may still wait for s. The time starts anew only when s has received half of what its buffer holds:
+// a session that is read now and then, but slowly, would otherwise hold up all others for ever.
 func (s *session) grace() time.Duration {
 	config := s.hub.config
 	messages, bytes := s.sent-int64(len(s.queue)), s.sentBytes-s.bytes.Load()
-	if messages-s.messagesThen >= int64(config.Buffer) || bytes-s.bytesThen >= int64(config.BufferBytes) {
+	if 2*(messages-s.messagesThen) >= int64(config.Buffer) || 2*(bytes-s.bytesThen) >= int64(config.BufferBytes) {
 		s.waited, s.messagesThen, s.bytesThen = 0, messages, bytes
 	}
 	return config.Patience - s.waited
