@@ -227,7 +227,7 @@ func (c *busCase) soonFull(bus transport.Bus) bool {
 	c.Helper()
 	s := c.openUnreleased(bus)
 	c.listen(s, "a")
-	c.flood(bus, min(max(time.Duration(c.scale(100, 5000))*time.Millisecond, 20*c.latency()), c.patience))
+	c.flood(bus, min(max(time.Duration(c.scale(50, 5000))*time.Millisecond, 20*c.latency()), c.patience))
 	err := c.call("Publish, Listen", func(ctx context.Context) error { return s.Listen(ctx, c.channel("b")) })
 	c.close(s, "Publish, Listen, Close")
 	return err != nil
