@@ -63,9 +63,14 @@ func TestTheSeedIsFound(t *testing.T) {
 // suite has a check that fails without a bug in every other run, and misses one of its two mutants then.
 const suite = `package suite
 
-import "testing"
+import (
+	"flag"
+	"testing"
+)
 
 var n int
+
+var _ = flag.Bool("few", true, "as the tests of conformance have it")
 
 func TestBusSuite(t *testing.T) {
 	n++
