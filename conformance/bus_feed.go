@@ -41,7 +41,7 @@ func (f *feed) publish(ctx context.Context, bus transport.Bus) error {
 
 // tail returns a tail that begins with the next message.
 func (f *feed) tail(s transport.Session, called string) *tail {
-	t := &tail{c: f.c, called: called, session: s, stream: f.stream}
+	t := &tail{c: f.c, called: called, session: s, stream: f.stream, arrived: make(chan struct{}, 1)}
 	t.next.Store(int64(f.next))
 	t.doubtful = func(n int) bool {
 		f.mu.Lock()

@@ -130,9 +130,14 @@ func (c *busCase) outage(f *feed, one, two transport.Bus, o moment) {
 // wait waits until message n-1 was received, with nothing severed yet.
 func (c *busCase) wait(t *tail, n int, ended func(context.Context) error, stop func() *finding) {
 	c.Helper()
-	tick := time.NewTicker(200 * time.Microsecond)
+	tick := time.NewTicker(c.patience / 100)
 	defer tick.Stop()
-	for since, last := time.Now(), t.next.Load(); int(t.next.Load()) < n; <-tick.C {
+	t.target.Store(int64(n))
+	for since, last := time.Now(), t.next.Load(); int(t.next.Load()) < n; {
+		select {
+		case <-t.arrived:
+		case <-tick.C:
+		}
 		if now := t.next.Load(); now != last {
 			last, since = now, time.Now()
 		}

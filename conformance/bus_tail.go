@@ -16,6 +16,8 @@ type tail struct {
 	session  transport.Session
 	stream   *stream
 	next     atomic.Int64     // the number of the next message
+	target   atomic.Int64     // what next is waited to become
+	arrived  chan struct{}    // has an element when next has become that
 	doubtful func(n int) bool // tells whether message n need not come: its Publish has failed
 	err      error            // final
 }
@@ -46,6 +48,12 @@ func (t *tail) receive(ctx context.Context) *finding {
 		}
 	}
 	t.next.Store(int64(n + 1))
+	if int64(n+1) >= t.target.Load() {
+		select {
+		case t.arrived <- struct{}{}:
+		default:
+		}
+	}
 	return nil
 }
 

@@ -14,6 +14,9 @@ import (
 
 // TestUnusualStoresPass runs the suite against stores that are right, but unlike those of this module.
 func TestUnusualStoresPass(t *testing.T) {
+	if raceEnabled {
+		t.Skip("takes minutes with the race detector, with which the suite runs on other stores; test-norace runs it")
+	}
 	harnesses := map[string]func() conformance.StoreHarness{
 		"plain":  func() conformance.StoreHarness { return plainHarness(memory.NewStore(), 0) },
 		"50 ms":  func() conformance.StoreHarness { return plainHarness(memory.NewStore(), 50*time.Millisecond) },
