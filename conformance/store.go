@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,23 +46,40 @@ func (h StoreHarness) run(t *testing.T, soak bool) {
 	run(t, h.trial(soak), storeChecks(), func(p *probe) *storeCase { return &storeCase{p, h} })
 }
 
-func (h StoreHarness) trial(soak bool) *trial { return newTrial("Store", soak, h.Patience, h.measure) }
+func (h StoreHarness) trial(soak bool) *trial {
+	tr := newTrial("Store", soak, h.Patience, nil)
+	tr.measure = func(ctx context.Context, tb testing.TB) time.Duration { return h.measure(ctx, tb, &tr.first) }
+	return tr
+}
 
-// measure returns how long it takes to put a small body and to get it again.
-func (h StoreHarness) measure(ctx context.Context, tb testing.TB) time.Duration {
+// measure returns how long it takes to put a small body and to get it again, and keeps in first what is wrong with that.
+func (h StoreHarness) measure(ctx context.Context, tb testing.TB, first *atomic.Pointer[wrong]) time.Duration {
 	s := h.NewStore(tb)
 	if p, ok := s.(storage.Preparer); ok && p.Prepare(ctx) != nil {
 		return 0
 	}
+	const want = "the first"
+	body := []byte(want)
 	start := time.Now()
-	id, err := s.Put(ctx, []byte("measured"))
+	id, err := s.Put(ctx, body)
 	if err != nil {
 		return 0
 	}
-	if _, err := s.Get(ctx, id); err != nil {
-		return 0
+	takes := time.Since(start)
+	scramble(body)
+	start = time.Now()
+	body, err = s.Get(ctx, id)
+	takes += time.Since(start)
+	first.Store(wrongID("the first Put", id))
+	for i := 0; i < 2 && err == nil && first.Load() == nil; i++ {
+		first.Store(mismatch("the first Put, overwrite the body, Get, overwrite it again, Get", id, body, want))
+		scramble(body)
+		body, err = s.Get(ctx, id)
 	}
-	return time.Since(start)
+	if err != nil {
+		first.CompareAndSwap(nil, failed("the first Put, Get, Get again", err))
+	}
+	return takes
 }
 
 // storeChecks returns the checks in the order in which an author of a store wants them to pass.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/backplane-go/backplane/storage"
 )
 
 var bodyChecks = []check[*storeCase]{
@@ -25,6 +27,7 @@ func oddBodies() []string {
 }
 
 func bodiesAreData(c *storeCase) {
+	c.report(c.trial.first.Load())
 	one, two := c.store(), c.store()
 	bodies := append(oddBodies(), "", "")
 	for _, w := range storeWriters(one) {
@@ -81,7 +84,7 @@ func bodiesAreReadAgain(c *storeCase) {
 }
 
 // ownedSizes are those for which a store may save a copy.
-var ownedSizes = []int{1, 100, 4096, 1 << 16, 1 << 20}
+var ownedSizes = []int{1, 100, 4096, 1 << 16, 1 << 20, 3 << 20}
 
 func putKeepsACopy(c *storeCase) {
 	s := c.store()
@@ -106,7 +109,46 @@ func putKeepsACopy(c *storeCase) {
 			scramble(body)
 		}
 		c.read(storeReaders(s)[0], w.called+", overwrite the bodies", ids, want...)
+		c.eachGroup(s, w.called, w.called == "PutAll", func(ctx context.Context, want []string) (ids []string, err error) {
+			bodies := make([][]byte, len(want))
+			for i := range want {
+				bodies[i] = []byte(want[i])
+			}
+			ids, err = w.put(ctx, bodies)
+			for _, body := range bodies {
+				scramble(body)
+			}
+			return ids, err
+		})
 	}
+}
+
+// eachGroup puts more than a thousand small bodies with put, some at a time, or many in one call, and reads them when all are there.
+func (c *storeCase) eachGroup(s storage.Store, called string, batch bool, put func(ctx context.Context, bodies []string) (ids []string, err error)) {
+	c.Helper()
+	c.makeRoom(s, c.put(s, "what is left")) // what is wrong only after an Expire shows too
+	size := 10
+	if batch {
+		size = 220
+	}
+	bodies := numberedBodies("one of many", max(size, c.affordable(1100, s)/size*size))
+	ids := make([]string, len(bodies))
+	called = fmt.Sprintf("%s of %d bodies, %d at a time, overwrite them", called, len(bodies), size)
+	c.each(called, len(bodies)/size, func(ctx context.Context, i int) *wrong {
+		group, err := put(ctx, bodies[i*size:(i+1)*size])
+		if err != nil || len(group) != size {
+			return &wrong{called, "an id for each", fmt.Sprintf("%d ids for %d, and the error %v", len(group), size, err)}
+		}
+		copy(ids[i*size:], group)
+		return nil
+	})
+	c.each(called+", Get", len(ids), func(ctx context.Context, i int) *wrong {
+		body, err := getOne(ctx, s, ids[i])
+		if err != nil {
+			return failed(called+", Get "+quote(ids[i]), err)
+		}
+		return mismatch(called+", Get", ids[i], body, bodies[i])
+	})
 }
 
 // scramble changes all bytes of a body, also those beyond its length.
@@ -141,5 +183,26 @@ func gotBodyBelongsToCaller(c *storeCase) {
 			c.report(mismatch(called+" twice, overwrite the bodies of one call, look at those of the other", ids[i], second[i], want[i]))
 		}
 		c.read(r, r.called+", overwrite the bodies", ids, want...)
+	}
+	for _, r := range storeReaders(s) {
+		c.eachGroup(s, r.called, false, func(ctx context.Context, bodies []string) (ids []string, err error) {
+			for _, body := range bodies {
+				id, err := s.Put(ctx, []byte(body))
+				if err != nil {
+					return nil, err
+				}
+				ids = append(ids, id)
+			}
+			for range 2 { // so that what was changed can be seen
+				found, err := r.get(ctx, ids)
+				if err != nil {
+					return nil, err
+				}
+				for _, body := range found {
+					scramble(body)
+				}
+			}
+			return ids, nil
+		})
 	}
 }

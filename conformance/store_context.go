@@ -112,6 +112,7 @@ func endedStoreContextFailsFast(c *storeCase) {
 // interruptedCallsEnd interrupts what takes long enough by itself, and everything while the place is stalled.
 func interruptedCallsEnd(c *storeCase) {
 	s := c.store()
+	c.makeRoom(s, c.put(s, "what is left")) // a store in memory takes its time for an Expire of very many
 	for _, o := range c.storeCalls(s, c.scale(storage.MinBody/4, storage.MinBody)) {
 		c.interrupt(o)
 		c.expect(s, o.called+" that was interrupted, Put", c.put(s, "after"), "after")

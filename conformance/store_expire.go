@@ -32,17 +32,26 @@ func (c *storeCase) expirable() storage.Store {
 
 func expireKeepsTheYoung(c *storeCase) {
 	s := c.store()
-	bodies := numberedBodies("young", c.affordable(1500, s))
+	many := c.affordable(42_000, s)
+	bodies := numberedBodies("young", max(min(many, 1500), many/4))
 	ids := c.putMany(s, bodies)
-	time.Sleep(clockTick) // so that they are not of this very moment, by any clock
+	for start := time.Now(); time.Since(start) < time.Duration(c.scale(11, 300))*clockTick; time.Sleep(clockTick) { // so long nobody expires them
+		c.put(s, "another") // which expires nothing either
+	}
 	const day = 24 * time.Hour
-	for _, age := range []time.Duration{time.Minute, time.Hour, time.Hour + time.Nanosecond, day, 30 * day, 40 * day, 365 * day, math.MaxInt64} {
-		c.expire(s, age)
-		called := fmt.Sprintf("Put %d bodies, Expire %v", len(bodies), age)
+	called := fmt.Sprintf("Put %d bodies", len(bodies))
+	look := func(ids, bodies []string) {
+		c.Helper()
 		for i, body := range c.getMany(s, called, ids) {
 			c.report(mismatch(called, ids[i], body, bodies[i]))
 		}
 	}
+	for _, age := range []time.Duration{time.Minute, time.Hour, time.Hour + time.Nanosecond, day, 30 * day, 40 * day, 365 * day, math.MaxInt64} {
+		c.expire(s, age)
+		called = fmt.Sprintf("Put %d bodies, Expire %v", len(bodies), age)
+		look(ids[len(ids)-100:], bodies[len(ids)-100:])
+	}
+	look(ids, bodies)
 }
 
 // expireUntilGone expires all bodies until id is not found: a body that was put this very instant is no older
@@ -94,11 +103,16 @@ func expireGoesByAge(c *storeCase) {
 	many = c.scale(many, 10*many)
 	for i, apart := range apart {
 		rounds, n := 4+i/5*2, many
-		for rounds > 0 && c.expireBetween(s, n, apart, apart*time.Duration(1+rounds%2*4)/8) {
+		for rounds > 0 && c.expireBetween(s, n, apart, apart*time.Duration(5-rounds%2*4)/8) {
 			rounds--
 			n = 20
 		}
 		if rounds == 0 {
+			if c.trial.soak { // a twentieth more or less
+				const long = 4100 * time.Millisecond
+				c.expireBetween(s, n, long, long/16)
+				c.expireBetween(s, n, long, long*15/16)
+			}
 			return
 		}
 	}
@@ -112,15 +126,18 @@ func (c *storeCase) expireBetween(s storage.Store, many int, apart, wait time.Du
 	bodies := numberedBodies("old", many)
 	old := c.putMany(s, bodies)
 	before := time.Now()
-	old, bodies = append(old, c.put(s, "the last old one")), append(bodies, "the last old one")
+	for _, body := range []string{sizedBody(1<<17, 0), "the last old one"} {
+		old, bodies = append(old, c.put(s, body)), append(bodies, body)
+	}
 	since := time.Now()
 	time.Sleep(apart)
 	youngest := time.Now()
 	young := c.write(quickest(storeWriters(s)), numberedBodies("young", 20)...)
 	young = append(young, c.put(s, "young 20"))
 	for _, r := range storeReaders(s) { // which must not make them younger
-		c.read(r, "Put", old[many-1:], bodies[many-1:]...)
+		c.read(r, "Put", old[many:], bodies[many:]...)
 	}
+	c.getMany(s, "Put", old[max(0, many-200):])
 	time.Sleep(max(0, wait-time.Since(youngest)))
 	called := fmt.Sprintf("Put %d bodies, wait %v, Put %d others, wait %v, Expire %[2]v", len(old), apart, len(young), time.Since(youngest).Round(time.Millisecond))
 

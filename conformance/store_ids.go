@@ -23,14 +23,26 @@ var idChecks = []check[*storeCase]{
 
 func idsAreShortText(c *storeCase) {
 	s := c.store()
-	for _, w := range storeWriters(s) {
-		bodies := []string{"", "x", strings.Repeat("x", 1000), allBytes(), sizedBody(1<<16, 0)}
-		for i, id := range c.write(w, bodies...) {
-			if id == "" || len(id) > 255 || !utf8.ValidString(id) || strings.Contains(id, "\x00") {
-				c.fail(w.called+" of "+quote(bodies[i]), "an id of 1 to 255 bytes of UTF-8 without NUL", "%s", quote(id))
-			}
+	short := func(called string, ids, bodies []string) {
+		c.Helper()
+		for i, id := range ids {
+			c.report(wrongID(fmt.Sprintf("%s of %d bodies, look at the id of body %d, %s", called, len(ids), i, quote(bodies[i])), id))
 		}
 	}
+	for _, w := range storeWriters(s) {
+		bodies := []string{"", "x", strings.Repeat("x", 1000), allBytes(), sizedBody(1<<16, 0)}
+		short(w.called, c.write(w, bodies...), bodies)
+	}
+	many := numberedBodies("one of many", c.affordable(1100, s))
+	short("Put", c.putMany(s, many), many)
+}
+
+// wrongID returns nil if id is what an id may be.
+func wrongID(called, id string) *wrong {
+	if id == "" || len(id) > 255 || !utf8.ValidString(id) || strings.Contains(id, "\x00") {
+		return &wrong{called, "an id of 1 to 255 bytes of UTF-8 without NUL", quote(id)}
+	}
+	return nil
 }
 
 func idsAreNotReused(c *storeCase) {
@@ -50,7 +62,11 @@ func idsAreNotReused(c *storeCase) {
 			fresh(fmt.Sprintf("Put equal bodies of %d bytes", size), c.put(s, sizedBody(size, 0)))
 		}
 	}
-	fresh("Put many equal bodies", c.putMany(one, slices.Repeat([]string{"equal"}, c.scale(c.affordable(5200, one), 100_000)))...)
+	equal := c.putMany(one, slices.Repeat([]string{"equal"}, c.scale(c.affordable(5200, one), 100_000)))
+	fresh("Put many equal bodies", equal...)
+	for i, body := range c.getMany(two, "Put many equal bodies", equal) {
+		c.report(mismatch(fmt.Sprintf("Put %d equal bodies, look at body %d", len(equal), i), equal[i], body, "equal"))
+	}
 	for range 3 { // as often as not, a store that begins again does so when it is empty, or when it is made
 		last := c.put(one, "short-lived")
 		fresh("Put, Expire, Put", last)

@@ -138,82 +138,6 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 	}),
 	shelved("BodiesAreReadAgain", "removes a body after 10 reads", leases(10)),
 	shelved("BodiesAreReadAgain", "removes a body after 100 reads", leases(100)),
-	aliasing("PutKeepsACopy", "keeps the caller's body", 0, true),
-	aliasing("PutKeepsACopy", "keeps the caller's body from 4 KiB on", 4096, true),
-	aliasing("PutKeepsACopy", "keeps the caller's body from 64 KiB on", 1<<16, true),
-	aliasing("PutKeepsACopy", "keeps the caller's body from 1 MiB on", 1<<20, true),
-	breaksStore("PutKeepsACopy", "writes into the caller's body", func(_ *testing.T, s *store) {
-		s.put = func(ctx context.Context, body []byte) (string, error) {
-			id, err := s.Store.Put(ctx, body)
-			for i := range body {
-				body[i] ^= 0x5a // encrypted in place
-			}
-			return id, err
-		}
-	}),
-	breaksStore("PutKeepsACopy", "copies what PutAll was given later", func(_ *testing.T, s *store) {
-		var kept [][]byte
-		s.putAll = func(_ context.Context, bodies [][]byte) (ids []string, err error) {
-			for range bodies {
-				ids = append(ids, fmt.Sprint("kept ", len(ids)))
-			}
-			kept = bodies
-			return ids, nil
-		}
-		s.get = func(ctx context.Context, id string) ([]byte, error) {
-			var i int
-			if _, err := fmt.Sscanf(id, "kept %d", &i); err == nil {
-				return bytes.Clone(kept[i]), nil
-			}
-			return s.Store.Get(ctx, id)
-		}
-	}),
-	aliasing("GotBodyBelongsToCaller", "gives its own body away", 0, false),
-	aliasing("GotBodyBelongsToCaller", "gives its own body away from 4 KiB on", 4096, false),
-	aliasing("GotBodyBelongsToCaller", "gives its own body away from 1 MiB on", 1<<20, false),
-	breaksStore("GotBodyBelongsToCaller", "reads into one buffer", func(_ *testing.T, s *store) {
-		buffer := make([]byte, 2<<20)
-		s.get = func(ctx context.Context, id string) ([]byte, error) {
-			body, err := s.Store.Get(ctx, id)
-			return buffer[:copy(buffer, body)], err
-		}
-	}),
-	breaksStore("GotBodyBelongsToCaller", "cuts the bodies of GetAll from one piece", func(_ *testing.T, s *store) {
-		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
-			piece := make([]byte, 0, 4<<20)
-			for _, id := range ids {
-				body, _ := s.Store.Get(ctx, id)
-				start := len(piece)
-				piece = append(piece, body...)
-				bodies = append(bodies, piece[start:])
-			}
-			return bodies, nil
-		}
-	}),
-	breaksStore("GotBodyBelongsToCaller", "returns the same body for the same id", func(_ *testing.T, s *store) {
-		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
-			found := make(map[string][]byte)
-			for _, id := range ids {
-				if found[id] == nil {
-					found[id], _ = s.Store.Get(ctx, id)
-				}
-				bodies = append(bodies, found[id])
-			}
-			return bodies, nil
-		}
-	}),
-	breaksStore("GotBodyBelongsToCaller", "cuts the bodies of GetUpTo from one piece", func(_ *testing.T, s *store) {
-		s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
-			all, err := s.plainGetUpTo(ctx, ids, limit)
-			piece := make([]byte, 0, 4<<20)
-			for i := range all {
-				start := len(piece)
-				piece = append(piece, all[i].Body...)
-				all[i].Body = piece[start:]
-			}
-			return all, err
-		}
-	}),
 }
 
 // keeping returns a mutant that changes bodies before it keeps them.
@@ -279,28 +203,4 @@ func leases(most int) func(sh *shelf) {
 			}
 		}
 	}
-}
-
-// aliasing returns a mutant that shares large bodies with who puts them, or with who gets them.
-func aliasing(check, bug string, from int, putter bool) mutant[conformance.StoreHarness] {
-	return breaksStore(check, bug, func(_ *testing.T, s *store) {
-		shared := make(map[string][]byte)
-		s.put = func(ctx context.Context, body []byte) (string, error) {
-			id, err := s.Store.Put(ctx, body)
-			if len(body) >= from && putter {
-				shared[id] = body
-			} else if len(body) >= from {
-				shared[id] = bytes.Clone(body)
-			}
-			return id, err
-		}
-		s.get = func(ctx context.Context, id string) ([]byte, error) {
-			if body, ok := shared[id]; ok && putter {
-				return bytes.Clone(body), nil
-			} else if ok {
-				return body, nil
-			}
-			return s.Store.Get(ctx, id)
-		}
-	})
 }

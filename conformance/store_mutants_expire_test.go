@@ -64,6 +64,27 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 		expiring("ExpireGoesByAge", "waits for another minute", func(age time.Duration) time.Duration { return age + time.Minute }),
 		truncating(time.Second), truncating(time.Minute), truncating(2 * time.Second),
 		prolonging("Get", -1), prolonging("GetAll", -1), prolonging("GetUpTo", -1), prolonging("Get", 1), // the last one only prolongs once
+		shelved("ExpireGoesByAge", "counts from the last Get of a large body", func(sh *shelf) {
+			sh.read = func(_ *shelf, k *kept, now time.Time) {
+				if len(k.body) > 1<<16 {
+					k.aux = now
+				}
+			}
+		}),
+		shelved("ExpireGoesByAge", "counts from each 100th Get", func(sh *shelf) {
+			gets := 0
+			sh.read = func(_ *shelf, k *kept, now time.Time) {
+				if gets++; gets%100 == 0 {
+					k.aux = now
+				}
+			}
+		}),
+		expiring("ExpireGoesByAge", "takes less than a second for a second", func(age time.Duration) time.Duration {
+			if age > 0 { // what the tests themselves expire
+				age = max(age, time.Second)
+			}
+			return age
+		}),
 		shelved("ExpireGoesByAge", "counts from the first Get", func(sh *shelf) {
 			sh.put = func(_ *shelf, k *kept, now time.Time) { k.aux = now.Add(time.Hour) }
 			sh.read = func(_ *shelf, k *kept, _ time.Time) { k.aux = k.put }
@@ -198,100 +219,6 @@ func prolonging(method string, most int) mutant[conformance.StoreHarness] {
 					touch(ids...)
 					return s.plainGetUpTo(ctx, ids, limit)
 				}
-			}
-		})
-	}}
-}
-
-// cached returns a mutant that has a cache for what one of the ways to get has read, which Expire leaves alone.
-func cached(method string, from int) mutant[conformance.StoreHarness] {
-	bug := fmt.Sprintf("serves bodies of %d bytes and more from a cache of %s", from, method)
-	return breaksStore("ExpireRemovesTheOld", bug, func(_ *testing.T, s *store) {
-		cache := make(map[string][]byte)
-		get := func(ctx context.Context, ids []string) ([][]byte, error) {
-			bodies, err := s.plainGetAll(ctx, ids)
-			for i, body := range bodies {
-				if body != nil && len(body) >= from {
-					cache[ids[i]] = body
-				} else if body == nil {
-					bodies[i] = cache[ids[i]]
-				}
-			}
-			return bodies, err
-		}
-		switch method {
-		case "Get":
-			s.get = func(ctx context.Context, id string) ([]byte, error) {
-				bodies, err := get(ctx, []string{id})
-				if err == nil && bodies[0] == nil {
-					err = storage.ErrNotFound
-				}
-				if err != nil {
-					return nil, err
-				}
-				return bodies[0], nil
-			}
-		case "GetAll":
-			s.getAll = get
-		case "GetUpTo":
-			s.getUpTo = func(ctx context.Context, ids []string, _ int) (found []storage.Found, err error) {
-				bodies, err := get(ctx, ids)
-				for _, body := range bodies {
-					f := storage.Found{Size: len(body), Body: body}
-					if body == nil {
-						f.Size = storage.NotFound
-					}
-					found = append(found, f)
-				}
-				return found, err
-			}
-		}
-	})
-}
-
-// perStoreExpire returns a mutant whose stores each remove only what they have put themselves.
-func perStoreExpire() mutant[conformance.StoreHarness] {
-	return mutant[conformance.StoreHarness]{"ExpireRemovesTheOld", "removes what this store has put", func(*testing.T) conformance.StoreHarness {
-		all := make(map[string]storage.Store)
-		return storeHarness(func(s *store) {
-			own := memory.NewStore()
-			s.put = func(ctx context.Context, body []byte) (string, error) {
-				id, err := own.Put(ctx, body)
-				id = fmt.Sprintf("%p-%s", own, id)
-				all[id] = own
-				return id, err
-			}
-			s.expire = own.Expire
-			s.get = func(ctx context.Context, id string) ([]byte, error) {
-				if all[id] == nil {
-					return nil, storage.ErrNotFound
-				}
-				return all[id].Get(ctx, id[len(fmt.Sprintf("%p-", all[id])):])
-			}
-			s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
-				for _, id := range ids {
-					body, _ := s.get(ctx, id)
-					bodies = append(bodies, body)
-				}
-				return bodies, nil
-			}
-			s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
-				for _, body := range bodies {
-					id, _ := s.put(ctx, body)
-					ids = append(ids, id)
-				}
-				return ids, nil
-			}
-			s.getUpTo = func(ctx context.Context, ids []string, _ int) (found []storage.Found, err error) {
-				for _, id := range ids {
-					body, err := s.get(ctx, id)
-					f := storage.Found{Size: len(body), Body: body}
-					if err != nil {
-						f = storage.Found{Size: storage.NotFound}
-					}
-					found = append(found, f)
-				}
-				return found, nil
 			}
 		})
 	}}

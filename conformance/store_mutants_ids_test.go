@@ -16,7 +16,6 @@ import (
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/storage"
-	"github.com/backplane-go/backplane/storage/memory"
 )
 
 // idKinds are ids of different kinds.
@@ -65,6 +64,15 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 		naming("IDsAreShortText", "gives ids with NUL", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n) + "\x00" }),
 		naming("IDsAreShortText", "gives an empty id to empty bodies", func(_ *shelf, n int, body []byte) string {
 			if len(body) == 0 {
+				return ""
+			}
+			return strconv.Itoa(n)
+		}),
+		naming("IDsAreShortText", "gives an id of 256 bytes to each 100th body", func(_ *shelf, n int, _ []byte) string {
+			return fmt.Sprintf("%0*d", []int{256, 255}[min(n%100, 1)], n)
+		}),
+		naming("IDsAreShortText", "gives an empty id to the 1,000th body", func(_ *shelf, n int, _ []byte) string {
+			if n == 1000 {
 				return ""
 			}
 			return strconv.Itoa(n)
@@ -243,24 +251,6 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 
 func naming(check, bug string, name func(sh *shelf, n int, body []byte) string) mutant[conformance.StoreHarness] {
 	return shelved(check, bug, func(sh *shelf) { sh.name = name })
-}
-
-// perStore returns a mutant whose stores give ids of their own.
-func perStore(check, bug string, name func(store, n int) string) mutant[conformance.StoreHarness] {
-	return mutant[conformance.StoreHarness]{check, bug, func(*testing.T) conformance.StoreHarness {
-		stores, inner := 0, make(map[string]string)
-		return storeHarnessOn(memory.NewStore(), func(s *store) {
-			stores++
-			number, n := stores, 0
-			s.put = func(ctx context.Context, body []byte) (string, error) {
-				id, err := s.Store.Put(ctx, body)
-				n++
-				inner[name(number, n)] = id
-				return name(number, n), err
-			}
-			s.get = func(ctx context.Context, id string) ([]byte, error) { return s.Store.Get(ctx, inner[id]) }
-		})
-	}}
 }
 
 func anyBase(id string) string {

@@ -94,7 +94,12 @@ func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 				return s.Store.Put(ctx, body)
 			}
 		}))
-	for i := range all { // few at a time
+	return inTurns(all)
+}
+
+// inTurns lets few mutants run at a time.
+func inTurns(all []mutant[conformance.StoreHarness]) []mutant[conformance.StoreHarness] {
+	for i := range all {
 		harness := all[i].harness
 		all[i].harness = func(t *testing.T) conformance.StoreHarness {
 			largeTurns <- struct{}{}

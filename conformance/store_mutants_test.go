@@ -21,7 +21,7 @@ func TestStoreSuite(t *testing.T) {
 		why:     conformance.StoreWhy,
 		run:     conformance.CheckStore,
 		good:    func(*testing.T) conformance.StoreHarness { return storeHarness(func(*store) {}) },
-		mutants: slices.Concat(storePrepareMutants, storeBodyMutants, storeSizeMutants(), storeIdMutants(), storeExpireMutants(), storeBatchMutants(), storeSizerMutants(), storeUseMutants(), storeContextMutants()),
+		mutants: slices.Concat(storePrepareMutants, storeBodyMutants, storeOwnerMutants, storeEvictMutants(), storeSizeMutants(), storeIdMutants(), storeExpireMutants(), storeBatchMutants(), storeSizerMutants(), storeUseMutants(), storeContextMutants()),
 		virtual: true,
 	}.test(t)
 }

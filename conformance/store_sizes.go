@@ -11,7 +11,7 @@ import (
 
 var sizeChecks = []check[*storeCase]{
 	{"BodiesOfAnySize", "A store keeps bodies of up to 64 MiB (storage.MinBody), whole and byte by byte. A size at which servers and drivers " +
-		"begin to cut, to divide or to store elsewhere must not show.", bodiesOfAnySize},
+		"begin to cut, to divide or to store elsewhere must not show, and none makes way for another.", bodiesOfAnySize},
 	{"OversizeIsKeptOrRefused", "A body of more than 64 MiB is kept whole or refused with an error, never cut; so is a batch with such a body in it. A cut message " +
 		"cannot be read, and its publisher learns nothing of it.", oversizeIsKeptOrRefused},
 }
@@ -55,6 +55,14 @@ func bodiesOfAnySize(c *storeCase) {
 			c.wantLarge(one, two, w, size)
 		}
 	}
+	together := make([]string, c.scale(2, 3)) // there is room for them: none makes way for another
+	for i := range together {
+		together[i] = c.put(one, sizedBody(storage.MinBody, i))
+	}
+	for i, id := range together {
+		c.read(storeReaders(two)[0], fmt.Sprintf("Put %d bodies of %d bytes", len(together), storage.MinBody), []string{id}, sizedBody(storage.MinBody, i))
+	}
+	c.makeRoom(one, together[0])
 }
 
 // wantLarge puts a large body, in a batch between two small ones, and reads it.
@@ -84,7 +92,7 @@ func (c *storeCase) makeRoom(s storage.Store, id string) {
 	if c.harness.NewShortLived != nil {
 		return
 	}
-	for start := time.Now(); time.Since(start) < c.patience; time.Sleep(time.Millisecond) {
+	for start := time.Now(); time.Since(start) < c.patience/10; time.Sleep(time.Millisecond) {
 		var body []byte
 		if c.call("Expire 0, Get", func(ctx context.Context) (err error) {
 			if err = s.Expire(ctx, 0); err == nil {

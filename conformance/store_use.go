@@ -70,6 +70,7 @@ func concurrentPrepare(c *storeCase) {
 // wrong rarely does.
 func concurrentUse(c *storeCase) {
 	one, two := c.store(), c.store()
+	c.makeRoom(one, c.put(one, "what is left")) // so that Expire is about little
 	n := c.affordable(8000, one)
 	n = c.scale(n, 20*n)
 	var mu sync.Mutex

@@ -14,7 +14,7 @@ import (
 
 // affixes are what parsers, servers and file systems are known to ignore before or after a name.
 var affixes = []string{" ", "\t", "\n", "\r\n", "\v", "\u00a0", "\u2003", "\u200b", "\ufeff", "\u00ad", "\x00", "\x7f", "\xff", "0", "00", "+", "-", "/", "./", "/.", "//", "../x/", ".", "_", ",", ";", "'", `"`,
-	"`", "%", "*", "?", "#", "#x", "?x=1", "%20", "%00", "\u0301", "\ufe0f", "=", "==", "0x", "0b", "0o", "x", "n", "L", ".0", "e0", "::bigint", "urn:uuid:", "$", "\\"}
+	"`", "%", "*", "?", "#", "#x", "?x=1", "%20", "%00", "\u0301", "\ufe0f", strings.Repeat(" ", 256), strings.Repeat("0", 256), "=", "==", "0x", "0b", "0o", "x", "n", "L", ".0", "e0", "::bigint", "urn:uuid:", "$", "\\"}
 
 // variants returns what differs from id and what a store may take for it all the same. Which kind an id is, a number, a UUID, hex or base64, is
 // unknown, so that all are tried.

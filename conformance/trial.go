@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -18,7 +19,8 @@ type trial struct {
 	// measure returns how long the implementation's slowest usual call takes, and releases what it has used.
 	measure func(ctx context.Context, tb testing.TB) time.Duration
 
-	once    sync.Once // sets latency
+	first   atomic.Pointer[wrong] // what is wrong with the calls that were measured
+	once    sync.Once             // sets latency
 	latency time.Duration
 
 	mu       sync.Mutex // guards what follows
