@@ -139,7 +139,8 @@ type Flags struct {
 	Volatile bool
 	// Compress, when not nil, overrides whether the packet is compressed.
 	Compress *bool
-	// Timeout is how long acknowledgements or answers are waited for. 0: the receiver's default. Whole milliseconds on the wire.
+	// Timeout is how long acknowledgements or answers are waited for. 0: the receiver's default. Whole milliseconds on the wire,
+	// at most 2^31 - 1 of them (24 days), as for timers of Node.js.
 	Timeout time.Duration
 	// ExpectSingleResponse: the requester wants the value of the only client, not a list.
 	ExpectSingleResponse bool

@@ -92,6 +92,16 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		return t
 	}),
 	times("makes numbers of times", func(t time.Time) any { return t.UnixMilli() }),
+	writing("TimesRoundTrip", "writes the clock of a time's zone as if it were UTC", func(env *codec.Envelope) {
+		env.Sockets = slices.Clone(env.Sockets)
+		changeData(env, func(tree any) any {
+			if t, ok := tree.(time.Time); ok {
+				_, offset := t.Zone()
+				return t.Add(time.Duration(offset) * time.Second).UTC()
+			}
+			return tree
+		})
+	}),
 	times("writes local time as if it were UTC", func(t time.Time) any { return t.Add(time.Hour).Format("2006-01-02T15:04:05.000Z") }),
 
 	data("ShapesRoundTrip", "drops null", func(tree any) any {
@@ -176,6 +186,14 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		s, _ := tree.(string)
 		if t, err := time.Parse(time.RFC3339, s); err == nil {
 			return t
+		}
+		return tree
+	}),
+	data("RawDataIsKept", "makes bytes of what looks like a Buffer", func(tree any) any {
+		if o, ok := tree.(codec.Object); ok {
+			if p, ok := codec.BufferBytes(o); ok {
+				return p
+			}
 		}
 		return tree
 	}),

@@ -63,6 +63,16 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 	writing("OptsRoundTrip", "writes the timeout in 16 bits", func(env *codec.Envelope) {
 		env.Opts.Flags.Timeout = min(env.Opts.Flags.Timeout, 65535*time.Millisecond)
 	}),
+	reading("BytesRoundTrip", "reads bytes as text in the other arguments of an answer", func(env *codec.Envelope) {
+		only := codec.Envelope{Value: env.Value.Rest()}
+		changeData(&only, func(tree any) any {
+			if p, ok := tree.([]byte); ok {
+				return string(p)
+			}
+			return tree
+		})
+		env.Value = env.Value.WithRest(only.Value)
+	}),
 	writing("OptsRoundTrip", "writes exceptions only beside rooms", func(env *codec.Envelope) {
 		if len(env.Opts.Rooms) == 0 {
 			env.Opts.Except = nil

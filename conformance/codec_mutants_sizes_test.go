@@ -58,6 +58,14 @@ func codecSizeMutants() (all []mutant[conformance.CodecHarness]) {
 				return tree
 			}))
 	}
+	for _, n := range []int{1, 15, 255, 65_535} {
+		all = append(all, reading("LongListsRoundTrip", fmt.Sprintf("reads %d other arguments of an answer at most", n), func(env *codec.Envelope) {
+			if rest, _ := env.Value.Rest().Elements(); len(rest) > n {
+				tree, _ := env.Value.Rest().Tree()
+				env.Value = env.Value.WithRest(codec.FromTree(tree.([]any)[:n]))
+			}
+		}))
+	}
 	for _, n := range []int{15, 255, 4096, 9999} {
 		most := fmt.Sprintf(" %d at most", n)
 		cut := func(names *[]string) { *names = (*names)[:min(n, len(*names))] }
@@ -79,6 +87,11 @@ func codecSizeMutants() (all []mutant[conformance.CodecHarness]) {
 	}
 	return append(all,
 		writing("ManyRoomsRoundTrip", "writes 65535 rooms at most", func(env *codec.Envelope) { env.Rooms = env.Rooms[:min(len(env.Rooms), 65535)] }),
+		reading("ManyRoomsRoundTrip", "reads 65535 rooms of a socket at most", func(env *codec.Envelope) {
+			for i, s := range env.Sockets {
+				env.Sockets[i].Rooms = s.Rooms[:min(len(s.Rooms), 65535)]
+			}
+		}),
 		writing("ManyRoomsRoundTrip", "writes 65535 sockets at most", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(len(env.Sockets), 65535)] }),
 		texts("LargeDataRoundTrips", "writes lengths in 16 bits", func(s string) string { return s[:len(s)%65536] }),
 		texts("LargeDataRoundTrips", "cuts characters between blocks of 4096 bytes", func(s string) string {

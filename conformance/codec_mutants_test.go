@@ -117,7 +117,10 @@ func changeData(env *codec.Envelope, change func(tree any) any) {
 		}
 		return codec.FromTree(changeTree(tree, change))
 	}
-	env.Value = value(env.Value)
+	rest := env.Value.Rest()
+	if env.Value = value(env.Value); !rest.IsNull() {
+		env.Value = env.Value.WithRest(value(rest))
+	}
 	for i := range env.Sockets {
 		env.Sockets[i].Data, env.Sockets[i].Handshake = value(env.Sockets[i].Data), value(env.Sockets[i].Handshake)
 	}

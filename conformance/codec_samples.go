@@ -93,6 +93,7 @@ func (c *codecCase) carriers(name string, v any, binary bool) []sample {
 		{Type: codec.ServerSideEmitResponse, RequestID: "1", Value: value},
 		{Type: codec.BroadcastAck, RequestID: "1", Value: value},
 		{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s", Handshake: c.value(map[string]any{"auth": value}), Data: value}}},
+		{Type: codec.BroadcastAck, RequestID: "1", Value: c.value("before it").WithRest(c.value([]any{value, "after it"}))},
 	}
 	var all []sample
 	for _, env := range envelopes {
