@@ -125,12 +125,34 @@ func appendKeepsNothing(c *codecCase) {
 	}
 }
 
+// appendLeavesTheEnvelope also changes an envelope afterwards: it is the caller's, and may be written again.
 func appendLeavesTheEnvelope(c *codecCase) {
-	first, second := c.all(), c.all()
+	all := func() []sample {
+		all := c.all()
+		for _, env := range c.selecting(codec.Opts{Rooms: []string{"b", "a", "b"}, Except: []string{"z", "", "y"}}) {
+			env.NSP, env.Nonce = "", 7
+			all = append(all, sample{name: env.Type.String() + " without a namespace, with rooms in no order", env: env})
+		}
+		return all
+	}
+	first, second := all(), all()
 	for i, s := range first {
 		for _, f := range forms {
-			c.append(nil, s, f)
-			c.expect(fmt.Sprintf("Append %s, %v form, look at the envelope", s.name, f), second[i].env, s.env)
+			called := fmt.Sprintf("Append %s, %v form", s.name, f)
+			_, err := c.append(nil, s, f)
+			c.expect(called+", look at the envelope", second[i].env, s.env)
+			if s.env.Nonce != second[i].env.Nonce {
+				c.fail(called+", look at the envelope", fmt.Sprintf("the Nonce %d", second[i].env.Nonce), "%d", s.env.Nonce)
+			}
+			if err != nil {
+				continue
+			}
+			nsp := s.env.NSP
+			s.env.NSP = "/another"
+			if p, ok := c.write(s, f); ok {
+				c.expect(called+", change its namespace, Append, Parse", s.env, c.read(called, p, f))
+			}
+			s.env.NSP = nsp
 		}
 	}
 }

@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 
@@ -82,6 +83,9 @@ func deepNestingIsMalformed(c *codecCase) {
 			if _, err := c.tryForeign(called, p, f); err == nil {
 				c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
 			}
+			if stack := c.stackOf(p, f); stack > levels*20 {
+				c.fail(called+", Parse", fmt.Sprintf("a stack for at most %d levels: a message of 16 MiB must not exhaust it", codec.MaxDepth), "one that grows by %d bytes", stack)
+			}
 		}
 	}
 	// Where data stands as JSON in a message, deeper data can be put in its place.
@@ -103,4 +107,23 @@ func deepNestingIsMalformed(c *codecCase) {
 			}
 		}
 	}
+}
+
+// stackOf returns by how many bytes the stack grows for a Parse. Other goroutines may grow too, so that the least of several times counts.
+func (c *codecCase) stackOf(p []byte, f codec.Format) int64 {
+	least := int64(math.MaxInt64)
+	for range 5 {
+		grown := make(chan int64)
+		go func() {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, _ = c.codec.Parse(p, f)
+			runtime.ReadMemStats(&after)
+			grown <- int64(after.StackInuse) - int64(before.StackInuse)
+		}()
+		if least = min(least, <-grown); least < 1<<20 {
+			break
+		}
+	}
+	return least
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/conformance"
@@ -130,6 +131,40 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			slices.Sort(env.Rooms)
 			return m.good.Append(dst, env, f)
+		}
+	}),
+	breaksCodec("AppendLeavesTheEnvelope", "sorts the caller's exceptions", func(m *mutableCodec) {
+		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+			slices.Sort(env.Opts.Except)
+			return m.good.Append(dst, env, f)
+		}
+	}),
+	breaksCodec("AppendLeavesTheEnvelope", "fills in the namespace", func(m *mutableCodec) {
+		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+			if env.NSP == "" {
+				env.NSP = "/"
+			}
+			return m.good.Append(dst, env, f)
+		}
+	}),
+	breaksCodec("AppendLeavesTheEnvelope", "remembers what it has written of an envelope", func(m *mutableCodec) {
+		type key struct {
+			env *codec.Envelope
+			f   codec.Format
+		}
+		var mu sync.Mutex
+		written := make(map[key][]byte)
+		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if p := written[key{env, f}]; p != nil {
+				return append(dst, p...), nil
+			}
+			p, err := m.good.Append(dst, env, f)
+			if err == nil {
+				written[key{env, f}] = bytes.Clone(p[len(dst):])
+			}
+			return p, err
 		}
 	}),
 	breaksCodec("AppendLeavesTheEnvelope", "fills in the envelope", func(m *mutableCodec) {

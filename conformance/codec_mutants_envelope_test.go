@@ -36,6 +36,9 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 	reading("EveryTypeRoundTrips", "knows one socket per answer", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
 
 	writing("NobodyIsNeverEverybody", "does not know nobody", func(env *codec.Envelope) { env.Opts.Nobody = false }),
+	writing("NobodyIsNeverEverybody", "does not know nobody where there are rooms", func(env *codec.Envelope) {
+		env.Opts.Nobody = env.Opts.Nobody && len(env.Opts.Rooms) == 0
+	}),
 	writing("NobodyIsNeverEverybody", "does not know nobody where somebody is excepted", func(env *codec.Envelope) {
 		env.Opts.Nobody = env.Opts.Nobody && len(env.Opts.Except) == 0
 	}),

@@ -97,6 +97,10 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 		}
 		return nil, codec.ErrMalformed
 	}),
+	failing("DeepNestingIsMalformed", "follows all levels of JSON before it refuses them", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+		recurse(bytes.TrimRight(p, "]}"))
+		return nil, codec.ErrMalformed
+	}),
 	shallow("takes one level more", codec.MaxDepth+1),
 	shallow("takes 128 levels", 128),
 	shallow("takes 10,000 levels", 10_000),
@@ -144,3 +148,11 @@ type rash struct{}
 
 func (rash) Name() string             { return "rash" }
 func (rash) Tree([]byte) (any, error) { panic("index out of range") }
+
+// recurse goes down a level for each bracket.
+func recurse(p []byte) int {
+	if i := bytes.IndexAny(p, "[{"); i >= 0 {
+		return 1 + recurse(p[i+1:])
+	}
+	return 0
+}

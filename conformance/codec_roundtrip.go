@@ -71,8 +71,9 @@ func optsRoundTrip(c *codecCase) {
 }
 
 func nobodyIsNeverEverybody(c *codecCase) {
-	for _, except := range [][]string{nil, {"an exception"}} {
-		for _, env := range c.selecting(codec.Opts{Nobody: true, Except: except}) {
+	for i, except := range [][]string{nil, {"an exception"}, nil} {
+		rooms := [][]string{nil, nil, {"a room"}}[i]
+		for _, env := range c.selecting(codec.Opts{Nobody: true, Rooms: rooms, Except: except}) {
 			for _, f := range forms {
 				s := sample{name: env.Type.String() + " to nobody", env: env}
 				called := fmt.Sprintf("Append %s, %v form", s.name, f)
