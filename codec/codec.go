@@ -66,7 +66,7 @@ type Codec interface {
 
 	// Parse reads one envelope. The envelope may keep parts of p, which the caller must not change afterwards.
 	// It never changes p, and never panics on foreign bytes: whatever it cannot read is an error that wraps ErrMalformed, and so are bytes
-	// behind the message, except for white space behind a text form. The memory that it takes is in proportion to p, whatever lengths p
+	// behind the message, except for white space behind a text form, which may be skipped. The memory that it takes is in proportion to p, whatever lengths p
 	// claims. A type it does not know is no error (the envelope then has that Type and no data).
 	//
 	// It skips what is invalid but not needed, and counts it in Envelope.Skipped: unknown fields, values of a wrong type in

@@ -58,6 +58,17 @@ var storeMethods = map[string]func(s *store, around func(ctx context.Context, ca
 }
 
 func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
+	all = append(all, mutant[conformance.StoreHarness]{"EndedContextFailsFast", "removes a body before it looks at the context", func(*testing.T) conformance.StoreHarness {
+		sh := newShelf(func(*shelf) {})
+		return storeHarnessOn(sh, func(s *store) {
+			s.expire = func(ctx context.Context, age time.Duration) error {
+				if all := sh.ordered(); ctx.Err() != nil && len(all) > 0 && time.Since(all[0].put) > age {
+					delete(sh.bodies, all[0].id)
+				}
+				return sh.Expire(ctx, age)
+			}
+		})
+	}})
 	for method, wrap := range storeMethods {
 		mutate := func(check, bug string, around func(s *store, ctx context.Context, call func(ctx context.Context) error) error) {
 			all = append(all, breaksStore(check, method+" "+bug, func(_ *testing.T, s *store) {
