@@ -242,6 +242,17 @@ func (c *storeCase) affordable(n int, s storage.Store) int {
 	return int(min(time.Duration(n), max(200, users*c.patience/max(latency, 1))))
 }
 
+// scaled is affordable(quick), and in the soak up to as many as soak, if the store is so quick that they hardly cost more: one that looks at
+// all of its bodies to expire some becomes slow by them.
+func (c *storeCase) scaled(quick, soak int, s storage.Store) int {
+	c.Helper()
+	n := c.affordable(quick, s)
+	if c.trial.soak {
+		n = max(n, c.affordable(16*soak, s)/16)
+	}
+	return n
+}
+
 func (c *storeCase) put(s storage.Store, body string) (id string) {
 	c.Helper()
 	put := c.must

@@ -99,8 +99,7 @@ var apart = []time.Duration{25 * time.Millisecond, 50 * time.Millisecond, 100 * 
 // some of them, but not in all. The time between old and young grows if a coarse clock may be the cause of a mistake, or if the machine was too slow.
 func expireGoesByAge(c *storeCase) {
 	s := c.expirable()
-	many := c.affordable(10_500, s)
-	many = c.scale(many, 10*many)
+	many := c.scaled(10_500, 105_000, s)
 	for i, apart := range apart {
 		rounds, n := 4+i/5*2, many
 		for rounds > 0 && c.expireBetween(s, n, apart, apart*time.Duration(5-rounds%2*4)/8) {

@@ -62,7 +62,7 @@ func idsAreNotReused(c *storeCase) {
 			fresh(fmt.Sprintf("Put equal bodies of %d bytes", size), c.put(s, sizedBody(size, 0)))
 		}
 	}
-	equal := c.putMany(one, slices.Repeat([]string{"equal"}, c.scale(c.affordable(5200, one), 100_000)))
+	equal := c.putMany(one, slices.Repeat([]string{"equal"}, c.scaled(5200, 100_000, one)))
 	fresh("Put many equal bodies", equal...)
 	for i, body := range c.getMany(two, "Put many equal bodies", equal) {
 		c.report(mismatch(fmt.Sprintf("Put %d equal bodies, look at body %d", len(equal), i), equal[i], body, "equal"))

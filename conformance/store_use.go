@@ -71,8 +71,7 @@ func concurrentPrepare(c *storeCase) {
 func concurrentUse(c *storeCase) {
 	one, two := c.store(), c.store()
 	c.makeRoom(one, c.put(one, "what is left")) // so that Expire is about little
-	n := c.affordable(8000, one)
-	n = c.scale(n, 20*n)
+	n := c.scaled(8000, 160_000, one)
 	var mu sync.Mutex
 	given := make(map[string]bool)
 	c.each(fmt.Sprintf("%d goroutines Put, Get and Expire", users), n, func(ctx context.Context, i int) *wrong {
