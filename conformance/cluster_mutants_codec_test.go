@@ -1,12 +1,16 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/conformance"
@@ -120,7 +124,42 @@ var clusterStoreMutants = []mutant[conformance.ClusterHarness]{
 			}}
 		}
 	}),
+	breaksCluster("LargeMessagesOfAllNodesArrive", "gives ids that other nodes give too", func(_ *testing.T, m *clusterMutation) {
+		bodies := new(sync.Map)
+		m.store = func(storage.Store) storage.Store {
+			return countingStore{bodies: bodies, last: new(atomic.Int64), get: bodies.Load}
+		}
+	}),
+	breaksCluster("LargeMessagesOfAllNodesArrive", "keeps a body for one reader", func(_ *testing.T, m *clusterMutation) {
+		bodies, last := new(sync.Map), new(atomic.Int64)
+		m.store = func(storage.Store) storage.Store {
+			return countingStore{bodies: bodies, last: last, get: bodies.LoadAndDelete}
+		}
+	}),
 }
+
+// countingStore gives numbers as ids.
+type countingStore struct {
+	bodies *sync.Map
+	last   *atomic.Int64
+	get    func(id any) (body any, found bool)
+}
+
+func (s countingStore) Put(_ context.Context, body []byte) (string, error) {
+	id := strconv.FormatInt(s.last.Add(1), 10)
+	s.bodies.Store(id, bytes.Clone(body))
+	return id, nil
+}
+
+func (s countingStore) Get(_ context.Context, id string) ([]byte, error) {
+	body, found := s.get(id)
+	if !found {
+		return nil, storage.ErrNotFound
+	}
+	return bytes.Clone(body.([]byte)), nil
+}
+
+func (countingStore) Expire(context.Context, time.Duration) error { return nil }
 
 func cutting(size int) func(body []byte) ([]byte, error) {
 	return func(body []byte) ([]byte, error) { return body[:min(size, len(body))], nil }

@@ -38,11 +38,12 @@ func TestMissingClusterHooksSkipByName(t *testing.T) {
 	hub := memory.NewHubWithConfig(memory.Config{Limits: textLimits})
 	h := conformance.ClusterHarness{NewConfig: func(testing.TB) core.Config { return core.Config{Bus: hub} }}
 	for check, hook := range map[string]string{
-		"SeveredNodeReconnects":     "ClusterHarness.Sever is nil",
-		"SeveredNodeKeepsItsPeers":  "ClusterHarness.Sever is nil",
-		"LossesAreReported":         "ClusterHarness.Sever is nil",
-		"ManyNamespacesListenAgain": "ClusterHarness.Sever is nil",
-		"BinaryAtAnyDepth":          "Config.Store is nil",
+		"SeveredNodeReconnects":         "ClusterHarness.Sever is nil",
+		"SeveredNodeKeepsItsPeers":      "ClusterHarness.Sever is nil",
+		"LossesAreReported":             "ClusterHarness.Sever is nil",
+		"ManyNamespacesListenAgain":     "ClusterHarness.Sever is nil",
+		"BinaryAtAnyDepth":              "Config.Store is nil",
+		"LargeMessagesOfAllNodesArrive": "Config.Store is nil",
 	} {
 		r := record(t, func(tb testing.TB) { conformance.CheckCluster(tb, check, h) })
 		require.False(t, r.failed, r.text)
@@ -55,8 +56,8 @@ func TestMissingClusterHooksSkipByName(t *testing.T) {
 type clusterMutation struct {
 	limits transport.Limits // textLimits, if they are zero
 	codec  mutableCodec
-	bus    func(b *bus) // changes each node's bus
-	store  func(storage.Store) storage.Store
+	bus    func(b *bus)                      // changes each node's bus
+	store  func(storage.Store) storage.Store // returns that of the next node
 }
 
 func (m *clusterMutation) harness() conformance.ClusterHarness {
@@ -64,16 +65,17 @@ func (m *clusterMutation) harness() conformance.ClusterHarness {
 		m.limits = textLimits
 	}
 	hub := memory.NewHubWithConfig(memory.Config{Limits: m.limits})
-	var store storage.Store = memstore.NewStore()
-	if m.store != nil {
-		store = m.store(store)
-	}
+	good := memstore.NewStore()
 	outages := new(atomic.Int32)
 	h := conformance.ClusterHarness{
 		NewConfig: func(testing.TB) core.Config {
 			b := &bus{Hub: hub, outages: outages}
 			if m.bus != nil {
 				m.bus(b)
+			}
+			var store storage.Store = good
+			if m.store != nil {
+				store = m.store(store)
 			}
 			return core.Config{Bus: &ownBus{Bus: b}, Store: store, Codec: m.codec.orGood()}
 		},

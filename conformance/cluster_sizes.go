@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -16,6 +17,8 @@ var clusterSizeChecks = []check[*clusterCase]{
 		"message of the week must not be the one that gets lost.", sizesDoNotMatter},
 	{"AnswersOfAnySizeArrive", "Acknowledgements and the data of sockets arrive whatever their size. They take the same way as messages, and " +
 		"are read by who has asked only.", answersOfAnySizeArrive},
+	{"LargeMessagesOfAllNodesArrive", "What several nodes put into the store at the same time, all others can read, and nobody reads what another one has put. An " +
+		"id that two nodes give makes one message out of two.", largeMessagesOfAllNodesArrive},
 }
 
 // maxMessage is the most that a message may have by default, core.Config.MaxMessageBytes.
@@ -118,6 +121,40 @@ func answersOfAnySizeArrive(c *clusterCase) {
 			var got string
 			if err := acks[i].Decode(&got); err != nil || got != text {
 				c.fail(called, "the answer", "%d bytes, error %v", len(got), err)
+			}
+		}
+	}
+}
+
+func largeMessagesOfAllNodesArrive(c *clusterCase) {
+	var nodes []*node
+	var clients []*client
+	for _, name := range []string{"A", "B", "C"} {
+		n := c.node(name)
+		nodes, clients = append(nodes, n), append(clients, n.client("of "+name))
+	}
+	if nodes[0].config.Store == nil {
+		c.Skip("Config.Store is nil: nothing is put into a store")
+	}
+	size := min(max(nodes[0].config.Bus.Limits().Payload, 32<<10), maxMessage/2)
+	const called = "EmitAsync large texts on A, B and C at the same time"
+	for round := range c.scale(5, 100) {
+		wanted := make(map[string]bool)
+		for _, n := range nodes {
+			event := fmt.Sprint(n.name, " ", round)
+			wanted[event] = true
+			c.async(n, n.Target, event, strings.Repeat(n.name, size))
+		}
+		for _, cl := range clients {
+			came := make(map[string]bool)
+			for range nodes {
+				p := cl.next(called, fmt.Sprintf("one of %v that has not come yet, beside %v,", slices.Sorted(maps.Keys(wanted)), slices.Sorted(maps.Keys(came))))
+				event, text := p.args.Event(), ""
+				if err := p.args.Decode(&text); err != nil || !wanted[event] || came[event] || text != strings.Repeat(event[:1], size) {
+					c.fail(called, fmt.Sprintf("each text once, with %d bytes, for client %q", size, cl.id), "%q with %d bytes, which begin with %q (%v)",
+						event, len(text), text[:min(1, len(text))], err)
+				}
+				came[event] = true
 			}
 		}
 	}
