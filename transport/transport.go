@@ -46,7 +46,7 @@ var ErrNotSent = errors.New("nothing was sent")
 
 // Message is one payload on one channel.
 type Message struct {
-	// Channel names the audience. It holds no NUL and is valid UTF-8; anything else may be in it, so it is
+	// Channel names the audience. It is not empty, holds no NUL and is valid UTF-8; anything else may be in it, so it is
 	// data to a bus, never part of a statement.
 	Channel string
 	// Payload is what is carried, at most Limits.Payload bytes.

@@ -93,10 +93,13 @@ func (s *Session) finish(ctx context.Context, listen bool, channels []string, er
 	s.interrupt = nil
 	if err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			err = ctx.Err() // also if the session has ended by that already, with the error of a connection that Subscribe has closed
 		}
 		s.endLocked(err)
-		return s.final()
+		if s.closed || ctx.Err() == nil {
+			return s.final()
+		}
+		return err
 	}
 	for _, channel := range channels {
 		if listen {
