@@ -61,18 +61,21 @@ func fullWidth(r rune) rune {
 	return r
 }
 
-func arabicDigit(r rune) rune {
-	if r >= '0' && r <= '9' {
-		return r - '0' + '\u0660'
-	}
-	return r
-}
+// These characters look like others, or are the same after normalization.
+var (
+	arabicDigit = inPlaceOf("0123456789", "٠١٢٣٤٥٦٧٨٩")
+	superscript = inPlaceOf("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+	cyrillic    = inPlaceOf("aceopxABCEHKMOPTX", "асеорхАВСЕНКМОРТХ")
+)
 
-func superscript(r rune) rune {
-	if i := strings.IndexRune("0123456789", r); i >= 0 {
-		return []rune("⁰¹²³⁴⁵⁶⁷⁸⁹")[i]
+// inPlaceOf replaces each character of usual by the one at the same place of others.
+func inPlaceOf(usual, others string) func(rune) rune {
+	return func(r rune) rune {
+		if i := strings.IndexRune(usual, r); i >= 0 {
+			return []rune(others)[i]
+		}
+		return r
 	}
-	return r
 }
 
 // foldsTo returns what is the same as an ASCII letter when case is ignored: the Kelvin sign and the long s.
@@ -82,14 +85,6 @@ func foldsTo(r rune) rune {
 		return '\u212a'
 	case 's', 'S':
 		return '\u017f'
-	}
-	return r
-}
-
-// cyrillic returns what looks the same.
-func cyrillic(r rune) rune {
-	if i := strings.IndexRune("aceopxABCEHKMOPTX", r); i >= 0 {
-		return []rune("асеорхАВСЕНКМОРТХ")[i]
 	}
 	return r
 }
