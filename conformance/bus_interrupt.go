@@ -83,7 +83,7 @@ func interruptedPublishIsNotSentLater(c *busCase) {
 			l.must(called+", resume, Publish", 0)
 		}
 	}
-	l.finish("Publish with contexts that end meanwhile", afterglow)
+	l.finish("Publish with contexts that end meanwhile", l.afterglow())
 }
 
 func plural(n int) string {

@@ -18,6 +18,7 @@ type ledger struct {
 	wide     bool     // each Publish uses all channels in turn, not only the first
 	entries  []entry
 	receiver *receiver
+	began    time.Time
 	fastest  time.Duration // from Publish to Receive, until now
 }
 
@@ -34,7 +35,7 @@ type entry struct {
 // ledger starts to receive what is published on some channels.
 func (c *busCase) ledger(bus, receiving transport.Bus) *ledger {
 	c.Helper()
-	l := &ledger{c: c, bus: bus, fastest: c.patience}
+	l := &ledger{c: c, bus: bus, began: time.Now(), fastest: c.patience}
 	c.ledgers++
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		l.channels = append(l.channels, fmt.Sprint(name, c.ledgers))
@@ -224,8 +225,12 @@ func (l *ledger) stream(called string, batch int) (stop func() (broken bool)) {
 	}
 }
 
-// afterglow is how long a bus is watched after the last call that was interrupted: a client that sends again waits a while before.
-const afterglow = 60 * time.Millisecond
+// afterglow is how long a bus is watched after the last call that was interrupted: a client that sends again waits a while before. In the quick
+// profile it is a part of the time that the check takes anyway.
+func (l *ledger) afterglow() time.Duration {
+	const least, most = 60 * time.Millisecond, 600 * time.Millisecond
+	return time.Duration(l.c.scale(1, 5)) * max(least, min(time.Since(l.began)/2, most))
+}
 
 // finish ends with a Publish that works, and compares. What was published before must not arrive after it, nor for a while.
 func (l *ledger) finish(called string, watch time.Duration) {

@@ -27,6 +27,8 @@ var sizeMutants = []mutant[conformance.Harness]{
 	flawed("AllSizesArrive", receiving, sized(100), lengthened),
 	flawed("AllSizesArrive", publishing, sized(4095), changed),
 	flawed("AllSizesArrive", receiving, sized(65536), cut),
+	flawed("AllSizesArrive", publishing, sized(100_000), cut),
+	flawed("AllSizesArrive", receiving, sized(1000), changed),
 	flawed("AllSizesArrive", receiving, sized(65535), changed),
 	flawed("AllSizesArrive", publishing, inBatch(2).and(atLeast(32<<10)), lost),
 	flawedLimited("AllSizesArrive", textLimits, publishing, nearLimit, cut),
@@ -60,6 +62,7 @@ var rateMutants = []mutant[conformance.Harness]{
 	flawed("EachMessageArrivesOnceInOrder", publishing, inBatch(257), swapped),
 	flawed("EachMessageArrivesOnceInOrder", publishing, inBatch(1025), doubled),
 	flawed("EachMessageArrivesOnceInOrder", publishing, beyondInBatch(1000), lost),
+	flawed("EachMessageArrivesOnceInOrder", publishing, beyondInBatch(4096), lost),
 }
 
 var channelMutants = []mutant[conformance.Harness]{

@@ -71,7 +71,7 @@ func publishAfterOutage(c *busCase) {
 			l.meanwhile(o, one, two, []int{1, 20, 200}[n%3], c.latency()*5/4*time.Duration(n)/time.Duration(rounds))
 		}
 	}
-	l.finish("Publish before and after outages", afterglow)
+	l.finish("Publish before and after outages", l.afterglow())
 }
 
 // afterOutage publishes until it works: only the first Publish may fail.

@@ -17,15 +17,25 @@ var slowChecks = []check[*busCase]{
 
 // slowSessionHoldsUpNobody publishes more than the usual buffers hold: of 64 to 65,536 messages, and up to 64 MiB, if the bus is quick.
 func slowSessionHoldsUpNobody(c *busCase) {
+	const attempts = 3 // the machine may have been busy during one, and not when it was measured
 	for round := range c.scale(1, 4) {
-		c.slowSession([]int{1000, 16 << 10}[round%2])
+		for attempt := range attempts {
+			late := c.slowSession(fmt.Sprintf("a%d %d", round, attempt), []int{1000, 16 << 10}[round%2])
+			if late == nil {
+				break
+			}
+			if attempt == attempts-1 {
+				c.fail(late.called, late.wanted, "%s, and much the same each time", late.came)
+			}
+		}
 	}
 }
 
-func (c *busCase) slowSession(size int) {
+// slowSession tells whether the slow session has held up the others. Whatever else is wrong fails.
+func (c *busCase) slowSession(name string, size int) (late *finding) {
 	one, two := c.bus(), c.bus()
-	near := c.open(one, "a")
-	pace := c.pace(one, near, "a")
+	near := c.open(one, name)
+	pace := c.pace(one, near, name)
 	c.call("Close", near.Close)
 	count := within(2*c.budget(), 4*pace.message, 6500, c.scale(70_000, 100_000))
 	batch := 100
@@ -34,7 +44,7 @@ func (c *busCase) slowSession(size int) {
 	}
 	calls := count / batch
 	count = calls * batch
-	s := c.newStream(0, one.Limits(), largest(one.Limits(), size), "a")
+	s := c.newStream(0, one.Limits(), largest(one.Limits(), size), name)
 	s.size = func(n int) int {
 		if n > 6500 { // the rest is there to fill buffers that count messages; in quick without much memory
 			return largest(one.Limits(), c.scale(100, size))
@@ -45,10 +55,10 @@ func (c *busCase) slowSession(size int) {
 	// others receives a part of the stream in two sessions and returns how long it took.
 	others := func(called string, calls int, run func(t *traffic)) time.Duration {
 		t := &traffic{busCase: c, called: called}
-		near, far := c.open(one, "a"), c.open(two, "a")
+		near, far := c.open(one, name), c.open(two, name)
 		t.publish(s, slices.Repeat([]int{batch}, calls), one)
-		t.read("a session of the same bus as the slow one", far, "a")
-		t.read("a session of another bus", near, "a")
+		t.read("a session of the same bus as the slow one", far, name)
+		t.read("a session of another bus", near, name)
 		start := time.Now()
 		run(t)
 		took := time.Since(start)
@@ -56,23 +66,31 @@ func (c *busCase) slowSession(size int) {
 		c.call("Close", far.Close)
 		return took
 	}
-	usual := func() time.Duration { return 2 * others("Publish while no session is slow", calls/2, (*traffic).run) }
+	usual := func() time.Duration {
+		return 2 * others("Publish while no session is slow", calls/2, func(t *traffic) { t.run() })
+	}
 	before := usual()
 	held := func(usual time.Duration) time.Duration { return time.Second + c.patience/2 + usual }
 
-	slow := c.open(two, "a")
+	slow := c.open(two, name)
 	called := fmt.Sprintf("Publish %d messages of up to %d bytes, which one of three sessions receives slowly or not at all", count, s.size(0))
 	const inTime = "that it holds up Publish and the other sessions for a second at most"
 	sleepy := &tail{c: c, called: called + "; the slow session", session: slow, stream: s}
 	took := others(called, calls, func(t *traffic) {
-		t.limit, t.inTime = held(20*before), inTime
+		t.limit = held(20 * before)
 		stop := sleepy.slowly(t, max(c.patience/100, 4*pace.travel))
 		defer stop()
-		t.run()
+		if !t.run() {
+			late = &finding{called, inTime, fmt.Sprintf("only %d messages received by the other sessions in %v", t.moved.Load(), t.limit)}
+		}
 		if found := stop(); found != nil {
 			c.fail(found.called, found.wanted, "%s", found.came)
 		}
 	})
+	if late != nil {
+		c.call("Close", slow.Close)
+		return late
+	}
 
 	// While the rest is received, others follow: nothing may be missing between.
 	for range 20 {
@@ -90,12 +108,12 @@ func (c *busCase) slowSession(size int) {
 	}
 	c.call("Close", slow.Close)
 
-	// If it took long, that may be the machine, which may be busy now and not then.
 	if took > held(4*before) {
 		if after := max(before, usual()); took > held(4*after) {
-			c.fail(called, inTime, "all messages in %v, %v without a slow session", took, after)
+			return &finding{called, inTime, fmt.Sprintf("all messages in %v, %v without a slow session", took, after)}
 		}
 	}
+	return nil
 }
 
 // slowly receives nothing until t comes to a halt, and then one message each time. Stop may be called again.

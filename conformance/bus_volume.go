@@ -72,7 +72,7 @@ func allSizesArrive(c *busCase) {
 	t.run()
 }
 
-// ladder returns sizes up to top: all small ones, and those around the powers of two and the top, where buffers end.
+// ladder returns sizes up to top: all small ones, and those around the powers of two and of ten and the top, where buffers end.
 func ladder(top int) (sizes []int) {
 	add := func(around int, distances ...int) {
 		for _, d := range distances {
@@ -93,6 +93,9 @@ func ladder(top int) (sizes []int) {
 		}
 		add(around, 0)
 	}
+	for around := 1000; around <= min(top, 1_000_000); around *= 10 { // some count in tens
+		add(around, -1, 0, 1)
+	}
 	if top <= 256<<10 {
 		add(top, -64, -32, -16, -8, -7, -6, -5, -4, -3, -2)
 	}
@@ -110,7 +113,7 @@ func (c *busCase) batches(count int, travel time.Duration) (sizes []int) {
 		}
 	}
 	calls := within(c.budget(), travel, 10, count)
-	for _, n := range []int{1, 2, min(3000, count/2), 1, min(1030, count/10)} {
+	for _, n := range []int{1, 2, min(5000, count/2), 1, min(1030, count/10)} {
 		add(n)
 	}
 	for range min(calls/2, 5200, count/3) {

@@ -26,7 +26,39 @@ type probe struct {
 }
 
 func newProbe(tb testing.TB, tr *trial, why string) *probe {
-	return &probe{TB: tb, why: why, patience: tr.waits(tb), trial: tr, start: time.Now()}
+	patience := tr.waits(tb)
+	return &probe{TB: cleaning{tb, hang(patience)}, why: why, patience: patience, trial: tr, start: time.Now()}
+}
+
+// hang is how long nothing happens until a check is given up.
+func hang(patience time.Duration) time.Duration { return max(4*patience, 2*time.Second) }
+
+// cleaning is a testing.TB whose Cleanup may hang or panic, as that of a bus may that is closed in it: the check fails, and the others still run.
+type cleaning struct {
+	testing.TB
+	limit time.Duration
+}
+
+func (c cleaning) Cleanup(f func()) {
+	c.TB.Cleanup(func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer func() {
+				if v := recover(); v != nil {
+					c.Errorf("a function given to Cleanup panics: %v\n%s", v, debug.Stack())
+				}
+			}()
+			f()
+		}()
+		limit := time.NewTimer(c.limit)
+		defer limit.Stop()
+		select {
+		case <-done:
+		case <-limit.C:
+			c.Errorf("a function given to Cleanup, such as the Close of what the harness returned, still runs after %v", c.limit)
+		}
+	})
 }
 
 // latency is what the slowest usual call of the implementation was measured to take: for a bus, a message from Publish to Receive, or a Listen.
@@ -49,7 +81,7 @@ func (p *probe) do(body func()) {
 		defer p.catch()
 		body()
 	}()
-	limit := max(4*p.patience, 2*time.Second)
+	limit := hang(p.patience)
 	watched, since := p.step.Load(), time.Now()
 	for tick := time.NewTicker(limit / 8); ; {
 		select {
