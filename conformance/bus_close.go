@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/backplane-go/backplane/transport"
@@ -198,10 +199,30 @@ func closeDropsWhatWaits(c *busCase) {
 		c.publish(one, batch...)
 	}
 	c.receive(s, "Publish 2000 messages")
+	stopped := make(chan struct{})
+	flowing := c.background(func() error { // others follow: Close cannot wait until there are no more
+		for {
+			select {
+			case <-stopped:
+				return nil
+			case <-time.After(time.Millisecond):
+			}
+			if err := one.Publish(c.Context(), batch[:5]...); err != nil {
+				return err
+			}
+		}
+	})
+	const called = "Publish 2000 messages, Receive one, Close while others follow"
+	stop := sync.OnceFunc(func() { close(stopped) })
+	defer stop()
 	start := time.Now()
-	c.close(s, "Publish 2000 messages, Receive one, Close")
+	c.close(s, called)
+	stop()
+	if err := c.watch(called, func() error { return <-flowing }); err != nil {
+		c.fail(called, "no error of Publish", "the error %q", err)
+	}
 	if took := time.Since(start); took > c.patience/2 {
-		c.fail("Publish 2000 messages, Receive one, Close", "that it returns soon", "that after %v", took)
+		c.fail(called, "that it returns soon", "that after %v", took)
 	}
 }
 

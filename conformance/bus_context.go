@@ -145,7 +145,7 @@ func (c *busCase) interruptOthers(bus, other transport.Bus) {
 	c.Helper()
 	l := c.ledger(bus, other)
 	const called = "Publish, while others with contexts that end are under way on the same bus"
-	stop := l.stream(called, 2)
+	stop := l.stream(called, small(2)...)
 	usual := max(c.latency(), 10*time.Microsecond)
 	rounds, budget := c.scale(60, 2000), time.Duration(c.scale(50, 5000))*time.Millisecond
 	start := time.Now()

@@ -181,10 +181,10 @@ func (l *ledger) sync(called string) {
 }
 
 // stream publishes batches in the background until stop is called, which tells whether the session has ended meanwhile.
-func (l *ledger) stream(called string, batch int) (stop func() (broken bool)) {
+func (l *ledger) stream(called string, sizes ...int) (stop func() (broken bool)) {
 	l.c.Helper()
 	var errs []error
-	first, sizes := len(l.entries), small(batch)
+	first := len(l.entries)
 	started, stopped := make(chan struct{}), make(chan struct{})
 	done := l.c.background(func() error {
 		for n := 0; ; n++ {
@@ -200,7 +200,7 @@ func (l *ledger) stream(called string, batch int) (stop func() (broken bool)) {
 			err := l.bus.Publish(ctx, l.messages(first+n, sizes)...)
 			cancel()
 			errs = append(errs, err)
-			if err == nil && !l.receiver.wait(first+n, batch-1, l.c.patience) && !l.receiver.broken() {
+			if err == nil && !l.receiver.wait(first+n, len(sizes)-1, l.c.patience) && !l.receiver.broken() {
 				return nil // what is lost is found in the end
 			}
 		}

@@ -90,6 +90,18 @@ var closeMutants = slices.Concat(underWayMutants(), busCloseMutants(), []mutant[
 			}
 		}
 	}),
+	breaksSession("CloseDropsWhatWaits", "closes once nothing has come for 200 ms", func(_ *testing.T, s *session) {
+		s.close = func(ctx context.Context) error {
+			for {
+				soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+				_, err := s.Session.Receive(soon)
+				cancel()
+				if err != nil {
+					return s.Session.Close(ctx)
+				}
+			}
+		}
+	}),
 	breaks("CloseEndsOnlyItsSession", "closes all sessions", func(_ *testing.T, b *bus) {
 		b.session = func(s *session) {
 			s.close = func(ctx context.Context) error {

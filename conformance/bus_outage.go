@@ -66,9 +66,9 @@ func publishAfterOutage(c *busCase) {
 		l.carry(c.scale(5000, 100000))
 		afterwards(small(1))
 		afterwards(small(100))
-		rounds := c.affordable(10, 3, c.scale(9, 60))
+		rounds := c.affordable(10, 3, c.scale(15, 60))
 		for n := range rounds {
-			l.meanwhile(o, one, two, []int{1, 20, 200}[n%3], c.latency()*5/4*time.Duration(n)/time.Duration(rounds))
+			l.meanwhile(o, one, two, small([]int{1, 20, 200}[n%3]), c.latency()*5/4*time.Duration(n)/time.Duration(rounds))
 		}
 	}
 	l.finish("Publish before and after outages", l.afterglow())
@@ -91,13 +91,13 @@ func (l *ledger) afterOutage(name string, shape []int) {
 	}
 }
 
-// meanwhile publishes batches while there is an outage, which begins a while after Publish was called: before it has sent
+// meanwhile publishes batches of these sizes while there is an outage, which begins a while after Publish was called: before it has sent
 // anything, or when only the answer is still to come.
-func (l *ledger) meanwhile(o outage, one, two transport.Bus, batch int, after time.Duration) {
+func (l *ledger) meanwhile(o outage, one, two transport.Bus, sizes []int, after time.Duration) {
 	l.c.Helper()
-	called := fmt.Sprintf("%s while Publish sends batches of %d", o.name, batch)
+	called := fmt.Sprintf("%s while Publish sends batches of %d", o.name, len(sizes))
 	first := len(l.entries)
-	stop := l.stream(called, batch)
+	stop := l.stream(called, sizes...)
 	time.Sleep(after)
 	o.call(one)
 	if broken := stop(); broken || o.sessions {

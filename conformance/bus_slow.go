@@ -37,7 +37,7 @@ func (c *busCase) slowSession(name string, size int) (late *finding) {
 	near := c.open(one, name)
 	pace := c.pace(one, near, name)
 	c.call("Close", near.Close)
-	count := within(2*c.budget(), 4*pace.message, 6500, c.scale(70_000, 100_000))
+	count := within(8*c.budget(), 4*pace.message, 6500, c.scale(70_000, 100_000))
 	batch := 100
 	if pace.travel > 5*time.Millisecond {
 		batch = 500

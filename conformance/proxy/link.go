@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,14 +17,16 @@ type link struct {
 	severed chan struct{} // closed when the client's side is to end
 	done    chan struct{} // closed when both sides have ended
 
+	requestsLost, answersLost atomic.Bool
+
 	mu     sync.Mutex // guards server, and the closing of severed
 	server net.Conn
 }
 
 // run connects to the server, and passes on until the server has closed its side. pass is called before anything is passed on.
-func (l *link) run(target string, pass func()) {
+func (l *link) run(target string, pass func(data bool)) {
 	defer l.client.Close()
-	pass()
+	pass(false)
 	server, err := net.Dial("tcp", target)
 	if err != nil {
 		return // the client sees a connection that ends
@@ -34,22 +37,22 @@ func (l *link) run(target string, pass func()) {
 	l.mu.Unlock()
 	var requests sync.WaitGroup
 	requests.Go(func() {
-		copyAll(server, l.client, pass)
+		copyAll(server, l.client, &l.requestsLost, pass)
 		server.(*net.TCPConn).CloseWrite()
 	})
-	copyAll(l.client, server, pass)
+	copyAll(l.client, server, &l.answersLost, pass)
 	io.Copy(io.Discard, server) // if it was the client's side that failed: nothing else tells when the server has finished
 	l.client.Close()
 	requests.Wait()
 }
 
 // copyAll copies until either side fails.
-func copyAll(to io.Writer, from io.Reader, pass func()) {
+func copyAll(to io.Writer, from io.Reader, lost *atomic.Bool, pass func(data bool)) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
-		pass()
-		if n > 0 {
+		pass(n > 0)
+		if n > 0 && !lost.Load() {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
 			}

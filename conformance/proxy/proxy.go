@@ -19,6 +19,16 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
+)
+
+const (
+	// moment is how long one direction works alone before a connection breaks.
+	moment = 2 * time.Millisecond
+	// window is how many bytes of a client's are on their way at most.
+	window = 256 << 10
+	// resent is how much later than others a connection goes on that was stalled.
+	resent = 20 * time.Millisecond
 )
 
 // Proxy accepts connections and passes on what is sent over each to a connection of its own to the server. Make it with Start.
@@ -30,6 +40,7 @@ type Proxy struct {
 	mu       sync.Mutex // guards what follows
 	links    map[*link]struct{}
 	barriers map[string]chan struct{} // connections of our own, by address: closed once they were accepted
+	severed  int                      // times
 	stalls   int                      // how many have stalled the proxy
 	resumed  chan struct{}            // closed unless it is stalled
 }
@@ -73,6 +84,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
+		client.(*net.TCPConn).SetReadBuffer(window) // or a stalled connection takes 30 MiB on some systems before it makes anybody wait
 		p.mu.Lock()
 		if barrier, ours := p.barriers[client.RemoteAddr().String()]; ours {
 			close(barrier)
@@ -87,31 +99,58 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) serve(l *link) {
-	l.run(p.target, func() { p.pass(l) })
+	l.run(p.target, func(data bool) { p.pass(l, data) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.links, l)
 	close(l.done)
 }
 
-// pass waits while the proxy is stalled, unless the connection is to be severed.
-func (p *Proxy) pass(l *link) {
+// pass waits while the proxy is stalled, unless the connection is to be severed. What was held back comes a little later than what comes over a new
+// connection, as with TCP, which waits before it sends again.
+func (p *Proxy) pass(l *link, data bool) {
 	p.mu.Lock()
 	resumed := p.resumed
 	p.mu.Unlock()
 	select {
 	case <-resumed:
+		return
+	default:
+	}
+	select {
+	case <-resumed:
 	case <-l.severed:
+		return
+	}
+	if data {
+		select {
+		case <-time.After(resent):
+		case <-l.severed:
+		}
 	}
 }
 
-// Sever breaks all connections, and returns once that is done. What the server has been sent by then it has carried out, so that nothing
-// of it happens later; a server that has not done so after two seconds is not waited for. New connections work.
+// Sever breaks all connections, and returns once that is done. A moment before, only one direction works: in turn the answers of the server are
+// lost, or the requests. What the server has been sent by then it has carried out, so that nothing of it happens later; a server that has
+// not done so after two seconds is not waited for. New connections work.
 func (p *Proxy) Sever() {
 	p.acceptAll()
 	p.mu.Lock()
 	links := slices.Collect(maps.Keys(p.links))
+	p.severed++
+	answers := p.severed%2 == 1
 	p.mu.Unlock()
+	if len(links) == 0 {
+		return
+	}
+	for _, l := range links {
+		if answers {
+			l.answersLost.Store(true)
+		} else {
+			l.requestsLost.Store(true)
+		}
+	}
+	time.Sleep(moment)
 	for _, l := range links {
 		l.sever()
 	}

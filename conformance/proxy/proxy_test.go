@@ -102,6 +102,58 @@ func TestSeverLeavesNothingForLater(t *testing.T) {
 	say(t, dial(t, p.Address()), "new connections work")
 }
 
+func TestOneDirectionBreaksFirst(t *testing.T) {
+	address, lines := echo(t)
+	p := proxy.Start(t, address)
+	answersLost, requestsLost := 0, 0
+	for range 40 {
+		conn := dial(t, p.Address())
+		say(t, conn, "before")
+		in, at, got := bufio.NewReader(conn), lines(), 0
+		broken := make(chan struct{})
+		go func() {
+			defer close(broken)
+			for {
+				fmt.Fprintln(conn, "more")
+				if _, err := in.ReadString('\n'); err != nil {
+					return
+				}
+				got++
+			}
+		}()
+		p.Sever()
+		<-broken
+		switch lines() - at {
+		case got + 1:
+			answersLost++
+		case got:
+			requestsLost++
+		}
+	}
+	require.Equal(t, 20, answersLost)
+	require.Equal(t, 20, requestsLost)
+}
+
+func TestWhatWasHeldBackComesALittleLater(t *testing.T) {
+	address, _ := echo(t)
+	p := proxy.Start(t, address)
+	for range 100 { // the proxy may not have held it back when it goes on
+		conn := dial(t, p.Address())
+		say(t, conn, "before")
+		resume := proxy.Stall(p)
+		fmt.Fprintln(conn, "held back")
+		time.Sleep(time.Millisecond)
+		resume()
+		resumed := time.Now()
+		_, err := bufio.NewReader(conn).ReadString('\n')
+		require.NoError(t, err)
+		if time.Since(resumed) >= 15*time.Millisecond {
+			return
+		}
+	}
+	require.Fail(t, "it comes at once, each time")
+}
+
 func TestStallHoldsEverythingBack(t *testing.T) {
 	address, lines := echo(t)
 	p := proxy.Start(t, address)
