@@ -227,7 +227,9 @@ func deafWhileItWrites(_ *testing.T, b *bus) {
 			size += len(m.Payload)
 		}
 		if size > 8<<20 && ctx.Err() == nil {
-			ctx = context.WithoutCancel(ctx)
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 2*impatience)
+			defer cancel()
 		}
 		return b.Hub.Publish(ctx, msgs...)
 	}

@@ -133,7 +133,7 @@ func eachMessageArrivesOnceInOrder(c *busCase) {
 	one, two := c.bus(), c.bus()
 	far := c.open(two, "a")
 	pace := c.pace(one, far, "a")
-	count := within(c.budget(), pace.message, 5500, c.scale(60_000, 3_000_000))
+	count := within(c.budget(), pace.message, 10_000, c.scale(60_000, 3_000_000))
 	s := c.newStream(0, one.Limits(), 100, "a")
 	s.size = func(n int) int { return 1 + int(hash(n, 2)%100) }
 
