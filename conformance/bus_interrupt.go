@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,12 +25,6 @@ func (l *ledger) shapes(large int) [][]int {
 		mixed[i] = l.fit([]int{0, 100, 1000, 4000}[i%4])
 	}
 	return [][]int{small(1), {l.fit(4 << 10)}, small(20), {l.fit(64 << 10)}, mixed, small(large), {l.fit(l.c.scale(256<<10, 4<<20)), 0, 0}, small(2)}
-}
-
-// mebibytes returns the sizes of so many MiB in messages of up to 64 KiB.
-func (l *ledger) mebibytes(n int) []int {
-	size := l.fit(64 << 10)
-	return slices.Repeat([]int{size}, n<<20/size)
 }
 
 func interruptedPublishIsNotSentLater(c *busCase) {
@@ -77,10 +70,6 @@ func interruptedPublishIsNotSentLater(c *busCase) {
 	l.carry(5000) // what a bus does wrong only later
 	interrupt()
 	if c.harness.Stall != nil {
-		// The last one is larger than what the buffers of connections hold, so that it is interrupted while it is written.
-		large, start := l.mebibytes(16), time.Now()
-		l.messages(0, large)
-		shapes, aims = append(shapes, large), append(aims, aim{fastest: noticeable + 3*time.Since(start)})
 		for n, shape := range shapes {
 			called := "Publish " + plural(len(shape)) + " with a context that ends, while the medium swallows everything"
 			resume := c.stall(one)

@@ -219,22 +219,6 @@ var deaf = map[string]func(t *testing.T, ctx context.Context, call func(context.
 	},
 }
 
-// deafWhileItWrites is a bus whose context counts until it writes more than the buffers of a connection hold, and while it waits for the answer.
-func deafWhileItWrites(_ *testing.T, b *bus) {
-	b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-		size := 0
-		for _, m := range msgs {
-			size += len(m.Payload)
-		}
-		if size > 8<<20 && ctx.Err() == nil {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 2*impatience)
-			defer cancel()
-		}
-		return b.Hub.Publish(ctx, msgs...)
-	}
-}
-
 // stuck returns mutants that a stalled medium shows.
 func stuck() (all []mutant[conformance.Harness]) {
 	const check = "CallsEndWithTheirContext"
@@ -303,7 +287,6 @@ func stuck() (all []mutant[conformance.Harness]) {
 			}))
 	}
 	return append(all,
-		breaks("InterruptedPublishIsNotSentLater", "Publish does not end with its context while it writes more than 8 MiB", deafWhileItWrites),
 		breaks(check, "Publish waits for another one whatever its context says", func(t *testing.T, b *bus) {
 			var mu sync.Mutex
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
