@@ -155,12 +155,7 @@ func (c *busCase) stalledEndings(bus transport.Bus) (endings []ending) {
 				return err
 			})
 			resume := c.stall(bus)
-			c.together(name, n, func(ctx context.Context, i int) error {
-				soon, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
-				defer cancel()
-				call(soon, sessions[i], i)
-				return nil
-			})
+			c.interruptTogether(name, n, func(ctx context.Context, i int) { call(ctx, sessions[i], i) })
 			resume()
 			c.together(name+", Close", n, func(ctx context.Context, i int) error { return sessions[i].Close(ctx) })
 		}})
@@ -175,51 +170,13 @@ func (c *busCase) stalledEndings(bus transport.Bus) (endings []ending) {
 	}
 	return append(endings, ending{"Open with a context that ends while the medium swallows everything", func(n int) {
 		resume := c.stall(bus)
-		c.together("Open while the medium swallows everything", n, func(ctx context.Context, _ int) error {
-			soon, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
-			defer cancel()
-			s, err := bus.Open(soon)
-			if err != nil {
-				return nil
+		c.interruptTogether("Open while the medium swallows everything", n, func(ctx context.Context, _ int) {
+			if s, err := bus.Open(ctx); err == nil {
+				s.Close(ctx)
 			}
-			s.Close(soon)
-			return nil
 		})
 		resume()
 	}})
-}
-
-// endTogether opens n sessions, and ends them at the same time.
-func (c *busCase) endTogether(bus transport.Bus, called string, n int, before func(), end func(ctx context.Context, s transport.Session, i int) error) {
-	c.Helper()
-	sessions := make([]transport.Session, n)
-	c.together("Open, Listen", n, func(_ context.Context, i int) (err error) {
-		ctx := c.Context() // which goes on: nothing may wait for its end
-		if sessions[i], err = bus.Open(ctx); err != nil {
-			return err
-		}
-		return sessions[i].Listen(ctx, c.channel("a"))
-	})
-	if before != nil {
-		before()
-	}
-	c.together(called, n, func(ctx context.Context, i int) error { return end(ctx, sessions[i], i) })
-}
-
-// together calls f on n goroutines.
-func (c *busCase) together(called string, n int, f func(ctx context.Context, i int) error) {
-	c.Helper()
-	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
-	defer cancel()
-	var waits []<-chan error
-	for i := range n {
-		waits = append(waits, c.background(func() error { return f(ctx, i) }))
-	}
-	for _, wait := range waits {
-		if err := c.watch(called, func() error { return <-wait }); err != nil {
-			c.fail(called, "no error", "the error %q", err)
-		}
-	}
 }
 
 // soonFull tells whether a session that receives nothing ends before long. In the quick profile it is not waited for the others.
