@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,10 +12,18 @@ import (
 )
 
 var leftoverChecks = []check[*busCase]{
-	{"NothingIsLeft", "Close frees what a session holds, however it has ended, and so does an Open that fails: no goroutine outlives it. A server " +
+	{"NothingIsLeft", "Close frees what a session holds, however it has ended, and so does an Open that fails: no goroutine and no connection outlives it. A server " +
 		"that reconnects for weeks would otherwise run out of memory.", nothingIsLeft},
 	{"NothingIsLeftOutside", "Close frees what a session holds, also at the server, however it has ended, and so does an Open that fails: no " +
 		"connection outlives it. Databases have few of them.", nothingIsLeftOutside},
+}
+
+// resource is something of which a process has a limited amount.
+type resource struct {
+	name    string
+	count   func() (n int, some string) // how much is in use, and what some of it is
+	before  int
+	settled bool // there was no more than before
 }
 
 func nothingIsLeft(c *busCase) {
@@ -24,24 +34,42 @@ func nothingIsLeft(c *busCase) {
 	often := c.often()
 	for _, e := range c.endings(c.bus()) {
 		e.run(1)
-		before, _ := count()
-		for attempt := 1; ; attempt++ {
+		resources := []*resource{{name: "goroutines", count: count}, {name: "open files and connections", count: descriptors}}
+		for _, r := range resources {
+			r.before, _ = r.count()
+		}
+		for attempt := 1; slices.ContainsFunc(resources, func(r *resource) bool { return !r.settled }); attempt++ {
 			e.run(often)
 			patience := c.patience
 			if attempt < attempts {
 				patience /= 10
 			}
-			left, now, stacks := settles(count, before, patience)
-			if !left {
-				break
+			for _, r := range resources {
+				left, now, some := settles(r.count, r.before, patience)
+				if left && attempt == attempts && !r.settled {
+					c.fail(fmt.Sprintf("%s, %d times", e.name, attempts*often), "nothing left, or as much after many times as after a few",
+						"each %d times more %s than before, now %d, among them:\n%s\n", often, r.name, now, some)
+				}
+				r.before, r.settled = now, r.settled || !left
 			}
-			if attempt == attempts {
-				c.fail(fmt.Sprintf("%s, %d times", e.name, attempts*often), "nothing left, or as much after many times as after a few",
-					"each %d times more goroutines than before, now %d, among them:\n%s\n", often, now, stacks)
-			}
-			before = now
 		}
 	}
+}
+
+// descriptors returns how many files and connections the process has open, and what some of them are, where the system tells.
+func descriptors() (n int, some string) {
+	const folder = "/dev/fd/"
+	open, err := os.ReadDir(folder)
+	if err != nil {
+		return 0, ""
+	}
+	var what []string
+	for _, file := range open[max(0, len(open)-3):] {
+		if target, err := os.Readlink(folder + file.Name()); err == nil {
+			what = append(what, target)
+		}
+	}
+	return len(open), strings.Join(what, "\n")
 }
 
 // settles waits until there are no more than before.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -261,6 +263,27 @@ func leftoverMutants() (mutants []mutant[conformance.Harness]) {
 func leaky(change func(b *bus)) conformance.Harness {
 	m := &mutation{hub: memory.NewHubWithConfig(memory.Config{Limits: textLimits, Buffer: 64, Patience: time.Millisecond})}
 	return m.harness(change)
+}
+
+// Mutants that leave a file open run one by one: the suite counts the files of the whole process.
+func TestOpenFilesAreLeft(t *testing.T) {
+	if files, err := os.ReadDir("/dev/fd"); err != nil || len(files) < 4 {
+		t.Skip("this system does not tell which files are open")
+	}
+	for _, l := range leaks {
+		t.Run(strings.ReplaceAll(l.name, " ", "_"), func(t *testing.T) {
+			h := leaky(func(b *bus) {
+				l.apply(b, func() {
+					file, err := os.Open(os.DevNull)
+					require.NoError(t, err)
+					t.Cleanup(func() { file.Close() })
+				})
+			})
+			r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, "NothingIsLeft", h) })
+			require.True(t, r.failed)
+			require.Contains(t, r.text, "more open files and connections than before")
+		})
+	}
 }
 
 func TestWhatIsNoLeak(t *testing.T) {
