@@ -101,6 +101,7 @@ func busChecks() []check[*busCase] {
 		receiveChecks,
 		contextChecks,
 		interruptChecks,
+		halfChecks,
 		contentChecks,
 		nameChecks,
 		limitChecks,

@@ -26,7 +26,7 @@ func TestBusSuite(t *testing.T) {
 			h.Patience = 0
 			return h
 		},
-		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, slowMutants, lossMutants, listenMutants, receiveMutants, contextMutants, interruptMutants(), contentMutants, nameMutants, limitMutants,
+		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, slowMutants, lossMutants, listenMutants, receiveMutants, contextMutants, interruptMutants(), halfMutants, contentMutants, nameMutants, limitMutants,
 			concurrencyMutants, closeMutants, severMutants, outageMutants(), leftoverMutants()),
 	}.test(t)
 }

@@ -85,7 +85,7 @@ func cancelledReceiveLosesNothing(c *busCase) {
 	aims := make([]aim, 2*len(sizes)) // of a message that is on its way, and of one that is there
 	const called = "Publish while the context of Receive ends"
 	interruptions, start := 0, time.Now()
-	rounds, least, budget := c.scale(1200, 20000), 110*len(sizes), time.Duration(c.scale(150, 20000))*time.Millisecond
+	rounds, least, budget := c.scale(1200, 20000), 110*len(sizes), time.Duration(c.scale(100, 20000))*time.Millisecond
 	fastest := c.patience
 	for n := 0; n < rounds && (n < least || time.Since(start) < budget); n++ {
 		if n == 2*len(sizes) && fastest > noticeable { // not a machine that is busy, but a bus that is slow
