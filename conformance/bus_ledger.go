@@ -191,6 +191,8 @@ func (l *ledger) stream(called string, sizes ...int) (stop func() (broken bool))
 			select {
 			case <-stopped:
 				return nil
+			case <-l.c.Context().Done(): // the check has failed meanwhile
+				return nil
 			default:
 			}
 			if n == 3 {

@@ -96,7 +96,6 @@ var wrongs = []wrong{
 	{"is sent after the tenth that follows", later(10), false},
 	{"is sent 5 ms later", delayedBy(5 * time.Millisecond), false},
 	{"is sent 50 ms later", delayedBy(50 * time.Millisecond), true},
-	{"is sent 300 ms later", delayedBy(300 * time.Millisecond), false},
 	{"is sent at once, and again later", func(b *broken, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
 		return later(1)(b, ctx, msgs)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// loop calls something again and again on a goroutine of its own, until it returns an error.
+// loop calls something again and again on a goroutine of its own, until it returns an error or the test has ended.
 type loop struct {
 	id    atomic.Pointer[string] // of the goroutine
 	calls atomic.Int64           // that have begun
@@ -22,7 +22,7 @@ func (p *probe) loop(enough int, f func(n int) error) *loop {
 	l.done = p.background(func() error {
 		id := goroutineID()
 		l.id.Store(&id)
-		for n := 0; ; n++ {
+		for n := 0; p.Context().Err() == nil; n++ {
 			l.calls.Add(1)
 			if n == enough {
 				close(l.begun)
@@ -31,6 +31,7 @@ func (p *probe) loop(enough int, f func(n int) error) *loop {
 				return err
 			}
 		}
+		return p.Context().Err()
 	})
 	return l
 }
