@@ -88,7 +88,9 @@ func (c *busCase) interruption(n int, usual time.Duration) *interruption {
 	case 1:
 		return c.cancelled(max(after, 1))
 	default:
-		return c.lookedAt(n/3%6 + 1)
+		in := c.lookedAt(n/3%6 + 1)
+		c.Cleanup(in.cancel) // if nobody looks
+		return in
 	}
 }
 
