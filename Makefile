@@ -19,8 +19,10 @@ BENCH    ?= .
 BENCHTIME ?= 1s
 FUZZTIME ?= 10s
 
-# The throwaway server of the tests does without the disk; the one of the benchmarks has PostgreSQL's defaults.
-FAST = -set fsync=off
+# The throwaway server of the tests does not wait for the disk, and has room for the connections of all packages that are
+# tested at once: PostgreSQL's default of 100 is not enough on a machine with many processors. The server of the
+# benchmarks has PostgreSQL's defaults.
+FAST = -set fsync=off -set max_connections=500
 
 .DEFAULT_GOAL := help
 .PHONY: help
