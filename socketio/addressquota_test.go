@@ -55,7 +55,7 @@ func TestClientsWithoutANamespace(t *testing.T) {
 		for range 3 {
 			dial(t, n)
 		}
-		require.NoError(t, n.Close())
+		require.NoError(t, n.Close(t.Context()))
 		eventually(t, "nobody is left", func() bool { return n.Stats().Unjoined == 0 })
 	})
 }

@@ -31,7 +31,7 @@ func TestNegativeOptions(t *testing.T) {
 			assert.Contains(t, err.Error(), f.Name+" is negative")
 			continue
 		}
-		require.NoError(t, io.Close())
+		require.NoError(t, io.Close(t.Context()))
 		doc := regexp.MustCompile(`((?:\t//[^\n]*\n)+)\t` + f.Name + ` `).FindStringSubmatch(string(source))
 		assert.True(t, regexp.MustCompile(`\t`+f.Name+` int`).MatchString(quotas) || doc != nil && regexp.MustCompile(`Negative: `).MatchString(doc[1]),
 			"%s: -1 is taken, and what it means is not documented", f.Name)

@@ -37,7 +37,7 @@ func ExampleConfig_quotas() {
 	}
 	stats := io.Stats() // for metrics: a counter for each quota, and how much is in use
 	fmt.Println(stats.Clients, stats.QueuedBytes, stats.Reached[socketio.QuotaEventRate])
-	fmt.Println(io.Close())
+	fmt.Println(io.Close(context.Background()))
 	// Output:
 	// 0 0 0
 	// <nil>

@@ -44,6 +44,6 @@ func ExampleConfig_trustedProxies() {
 		h := s.Handshake()
 		log.Println(h.Address, h.Secure, h.Headers["host"]) // such as 203.0.113.7 true chat.example
 	})
-	fmt.Println(io.Close())
+	fmt.Println(io.Close(context.Background()))
 	// Output: <nil>
 }

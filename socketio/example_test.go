@@ -67,7 +67,7 @@ func ExampleConfig_cluster() {
 	}
 	answers, err := a.ServerSideEmitWithAck(context.Background(), "how many?")
 	fmt.Println(answers, err)
-	fmt.Println(a.Close(), b.Close())
+	fmt.Println(a.Close(context.Background()), b.Close(context.Background()))
 	for _, c := range clusters { // they may serve something else besides
 		fmt.Println(c.Close(context.Background()))
 	}

@@ -46,7 +46,7 @@ func serve(t testing.TB, change ...func(*socketio.Config)) *node {
 	h := httptest.NewServer(n.Server)
 	n.url = h.URL
 	t.Cleanup(func() {
-		require.NoError(t, n.Close(), "Close")
+		require.NoError(t, n.Close(context.Background()), "Close")
 		h.Close()
 	})
 	return n

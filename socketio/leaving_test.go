@@ -51,7 +51,7 @@ func served(t testing.TB, s *socketio.Server, l net.Listener) net.Listener {
 		_ = s.Serve(l)
 	}()
 	t.Cleanup(func() {
-		_ = s.Close()
+		_ = s.Close(context.Background())
 		<-done
 	})
 	return l
@@ -71,7 +71,7 @@ func serveBy(t testing.TB, way string, change func(*socketio.Config)) (*socketio
 	change(&config)
 	s, err := socketio.NewServer(config)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	t.Cleanup(func() { require.NoError(t, s.Close(context.Background())) })
 	return s, ways[way](t, s)
 }
 

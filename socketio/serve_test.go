@@ -17,7 +17,7 @@ import (
 func TestServe(t *testing.T) {
 	for name, end := range map[string]func(*socketio.Server) error{
 		"UntilShutdown": func(s *socketio.Server) error { return s.Shutdown(context.Background()) },
-		"UntilClose":    (*socketio.Server).Close,
+		"UntilClose":    func(s *socketio.Server) error { return s.Close(context.Background()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			io, err := socketio.NewServer(socketio.Config{})
@@ -41,7 +41,7 @@ func TestHTTPServer(t *testing.T) {
 	const timeout = 200 * time.Millisecond
 	s, err := socketio.NewServer(socketio.Config{BodyTimeout: timeout})
 	require.NoError(t, err)
-	defer s.Close()
+	defer s.Close(context.Background())
 	server := socketio.HTTPServer("127.0.0.1:0", s)
 	require.NotZero(t, server.ReadHeaderTimeout)
 	require.NotZero(t, server.IdleTimeout)

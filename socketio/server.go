@@ -78,7 +78,9 @@ func NewServer(config Config) (*Server, error) {
 		s.Namespace, err = s.create("/", nil, false)
 	}
 	if err != nil {
-		_ = s.Close() // err is the one that matters
+		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+		defer cancel()
+		_ = s.Close(ctx) // err is the one that matters
 		return nil, err
 	}
 	s.Namespace.waitReady()
@@ -92,10 +94,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.Se
 // its sockets have left their namespaces.
 func (s *Server) ClientsCount() int { return int(s.connected.Load()) }
 
-// Shutdown refuses new clients, disconnects those there are with "server shutting down", once they have got what is queued
-// for them, for which they have Config.ShutdownTimeout, waits until their handlers have returned, and leaves the cluster,
-// which it closes if it is its own. When ctx ends before that, what is left is given up and ctx's error returned; only the
-// goodbye to the cluster still gets a second, lest the other nodes wait for this one.
+// Shutdown stops the server gently. It refuses new clients and disconnects the others with "server shutting down" once they
+// have received what is queued for them, for which they have Config.ShutdownTimeout. It waits until their handlers have
+// returned, then closes all namespaces, and the cluster if NewServer made it.
+//
+// When ctx ends first, Shutdown abandons what is left and returns ctx's error. The cluster still gets a second to tell the
+// other nodes that this one leaves; they would wait for its heartbeat otherwise.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.refuse()
 	err := s.engine.Shutdown(ctx)
@@ -105,29 +109,34 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = ctx.Err()
 		_ = s.engine.Close() // ctx's error is the one that matters
 	}
-	parting, cancel := ctx, context.CancelFunc(func() {})
-	if ctx.Err() != nil {
-		parting, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	}
-	defer cancel()
-	err = errors.Join(err, s.leave(parting))
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err() // not once for each that was given up
-	}
-	return err
+	return s.closeAll(ctx, err)
 }
 
-// closeTimeout bounds how long the peers are told when there is no other time for it.
-const closeTimeout = time.Second
-
-// Close disconnects all clients at once and leaves the cluster, which it closes if it is its own. It does not wait for
-// handlers that run.
-func (s *Server) Close() error {
+// Close stops the server at once. It disconnects all clients with "server shutting down", drops what is queued for them, and
+// closes all namespaces, and the cluster if NewServer made it. It waits until connections and namespaces are closed, but
+// not for handlers that still run: Shutdown does that. ctx bounds the wait for the cluster as for Shutdown.
+//
+// Close closes the whole server. Namespace.Close closes a single namespace.
+func (s *Server) Close(ctx context.Context) error {
 	s.refuse()
-	err := s.engine.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	return s.closeAll(ctx, s.engine.Close())
+}
+
+// leaveTimeout bounds how long the other nodes are told that this one leaves when the caller's context has ended.
+const leaveTimeout = time.Second
+
+// closeAll closes the namespaces and the cluster after the connections were closed with err.
+func (s *Server) closeAll(ctx context.Context, err error) error {
+	leaving, cancel := ctx, context.CancelFunc(func() {})
+	if ctx.Err() != nil {
+		leaving, cancel = context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	}
 	defer cancel()
-	return errors.Join(err, s.leave(ctx))
+	err = errors.Join(err, s.leave(leaving))
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // once, not for each namespace
+	}
+	return err
 }
 
 // refuse lets nobody in any more.

@@ -88,9 +88,34 @@ func TestCloseDoesNotWaitForHandlers(t *testing.T) {
 	})
 	p := connect(t, n)
 	<-running
-	require.NoError(t, n.Close())
+	require.NoError(t, n.Close(t.Context()))
 	p.expect("closed")
 	close(hold)
+}
+
+// Server.Close closes the whole server, not only "/", whose methods it has otherwise. An ended context does not keep it from
+// that.
+func TestCloseClosesAllNamespaces(t *testing.T) {
+	for name, canceled := range map[string]bool{"InTime": false, "AfterItsContextHasEnded": true} {
+		t.Run(name, func(t *testing.T) {
+			a, b := pair(t)
+			b.Of("/other")
+			require.NoError(t, a.Of("/other").WaitForPeers(t.Context(), 1))
+			p := connect(t, b)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if canceled {
+				cancel()
+			}
+			require.NoError(t, b.Close(ctx))
+			p.expect("closed")
+			for _, nsp := range []string{"/", "/other"} {
+				require.Eventually(t, func() bool { return len(a.Of(nsp).Peers()) == 0 }, 5*time.Second, 10*time.Millisecond,
+					"%s: the other node hears that this one has left, before it would find out by its silence", nsp)
+				require.ErrorIs(t, b.Of(nsp).Emit(t.Context(), "x"), backplane.ErrClosed)
+			}
+		})
+	}
 }
 
 func TestServerLeavesTheClusterOfOthersOpen(t *testing.T) {

@@ -89,7 +89,7 @@ func (s *goServer) start(context.Context) error {
 	install(io, s.inbox.Put, s.held)
 	listener, err := net.Listen("tcp", s.address)
 	if err != nil {
-		return errors.Join(err, io.Close())
+		return errors.Join(err, io.Close(context.Background()))
 	}
 	s.io, s.address = io, listener.Addr().String()
 	s.http, s.served = socketio.HTTPServer("", io), make(chan struct{})

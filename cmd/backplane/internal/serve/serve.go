@@ -135,7 +135,7 @@ func (s *serve) check() error {
 			_, what, _ := strings.Cut(strings.TrimPrefix(err.Error(), "socketio: "), ": ") // without the field of Config
 			return &cli.UsageError{Reason: flag + ": " + what}
 		}
-		_ = io.Close() // it has served nobody
+		_ = io.Close(context.Background()) // it has served nobody
 	}
 	if s.server.MaxPayload <= 0 || s.server.PingInterval <= 0 || s.server.PingTimeout <= 0 || s.server.MaxConnections < 0 || s.recover < 0 {
 		return &cli.UsageError{Reason: "times and limits must not be negative, nor 0 but for --max-clients and --recover"}
