@@ -77,11 +77,11 @@ bench: ## run the benchmarks
 
 .PHONY: bench-peers
 bench-peers: ## compare with Node.js's adapter and the bare limit, in one run (QUICK=1: fewer messages)
-	$(TESTENV) -set max_connections=500 -- $(GO) run ./bench -out bench/results/peers.json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) $(if $(QUICK)$(CASES),,-docs docs/performance.md)
+	$(TESTENV) -set max_connections=500 -- $(GO) run ./bench -out bench/results/peers.json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) $(if $(QUICK)$(CASES),,-docs docs/explanation/performance.md)
 
 .PHONY: bench-server
 bench-server: ## compare the Socket.IO server with Node.js's, in one run (QUICK=1: one short round; CASES=fanout,ack)
-	$(TESTENV) -- $(GO) run ./bench/server -out bench/results/$(if $(QUICK),quick-server,server).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) $(if $(QUICK)$(CASES),,-docs docs/server-performance.md)
+	$(TESTENV) -- $(GO) run ./bench/server -out bench/results/$(if $(QUICK),quick-server,server).json $(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) $(if $(QUICK)$(CASES),,-docs docs/explanation/server-performance.md)
 
 .PHONY: attack
 attack: ## attack a server and a cluster beside a well-behaved client, and print what it costs everybody (ATTACK=regexp: only those)

@@ -17,7 +17,7 @@ import (
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	pages := make(map[string]string)
-	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/*/*.md"} {
 		names, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, name := range names {
@@ -72,14 +72,14 @@ func TestGoInTheDocumentsIsCompiledElsewhere(t *testing.T) {
 
 // Parts of the proxies' configurations in the documents are from the files that the tests run.
 func TestConfigurationsOfProxiesInTheDocumentsAreThoseOfTheExample(t *testing.T) {
-	page := documents(t)["docs/socketio.md"]
+	page := documents(t)["docs/reference/socketio.md"]
 	for language, name := range map[string]string{"nginx": "nginx.conf", "haproxy": "haproxy.cfg"} {
 		whole, err := os.ReadFile(filepath.Join("examples", "proxy", name))
 		require.NoError(t, err)
 		parts := blocks(page, language)
 		require.NotEmpty(t, parts)
 		for _, part := range parts {
-			require.Contains(t, flat(string(whole)), strings.TrimRight(flat(part), "\n")+"\n", "what docs/socketio.md shows of %s", name)
+			require.Contains(t, flat(string(whole)), strings.TrimRight(flat(part), "\n")+"\n", "what docs/reference/socketio.md shows of %s", name)
 		}
 	}
 }
@@ -129,13 +129,13 @@ func anchors(page string) []string {
 	return all
 }
 
-// The SQL in docs/operations.md is what the library says is needed.
+// The SQL in docs/howto/deploy.md is what the library says is needed.
 func TestSQLInTheDocumentsIsWhatTheLibrarySays(t *testing.T) {
 	schema, err := postgres.Schema(postgres.DefaultTable)
 	require.NoError(t, err)
 	grants, err := postgres.Grants(postgres.DefaultTable, "app")
 	require.NoError(t, err)
-	sql := strings.Join(blocks(documents(t)["docs/operations.md"], "sql"), "")
+	sql := strings.Join(blocks(documents(t)["docs/howto/deploy.md"], "sql"), "")
 	require.Contains(t, sql, schema+";\n")
 	require.Contains(t, sql, grants)
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// Every message in docs/protocol.md is read by the codec, and written back the same.
+// Every message in docs/reference/protocol.md is read by the codec, and written back the same.
 func TestMessagesInTheProtocolAreReal(t *testing.T) {
-	page, err := os.ReadFile("docs/protocol.md")
+	page, err := os.ReadFile("docs/reference/protocol.md")
 	require.NoError(t, err)
 	shown := make(map[codec.Type]bool)
 	for _, block := range blocks(string(page), "json") {

@@ -1,5 +1,5 @@
 // Command bench runs Node.js's Postgres adapter and backplane side by side: the same messages, the same number in flight,
-// one after the other on the same server, several rounds. See docs/performance.md.
+// one after the other on the same server, several rounds. See docs/explanation/performance.md.
 package main
 
 import (

@@ -8,7 +8,7 @@ import (
 // Type says what an envelope is for. The numbers are those of Socket.IO's cluster adapter.
 type Type int
 
-// The message types. See docs/protocol.md.
+// The message types. See docs/reference/protocol.md.
 const (
 	InitialHeartbeat       Type = 1
 	Heartbeat              Type = 2

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A key to say goodbye with, and its hash, as in docs/protocol.md.
+// A key to say goodbye with, and its hash, as in docs/reference/protocol.md.
 const closeKey, closeHash = "0f5a3c2e9d81b746c3a1e0d95b72f468", "c58f032d6ef219574c3fd44e100ea241"
 
 // flood says a heartbeat in the name of n uids.

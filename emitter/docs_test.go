@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// TestCodeOfTheDocuments runs the code that docs/emitter.md shows.
+// TestCodeOfTheDocuments runs the code that docs/howto/emit-from-outside.md shows.
 func TestCodeOfTheDocuments(t *testing.T) {
 	w := kinds[2].open(t) // pgx
 	pool, err := pgxpool.New(t.Context(), w.url)

@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
 
-// The code of docs/emitter.md. It runs where there is a server (make test starts one); here it is only compiled.
+// The code of docs/howto/emit-from-outside.md. It runs where there is a server (make test starts one); here it is only compiled.
 
 type order struct {
 	ID   int

@@ -238,7 +238,7 @@ func TestDriversTableIsThatOfItsTransactions(t *testing.T) {
 	})
 }
 
-// TestLockedDownRoleInATransaction: the privileges that docs/emitter.md lists are enough, also without prepared statements.
+// TestLockedDownRoleInATransaction: the privileges that docs/howto/emit-from-outside.md lists are enough, also without prepared statements.
 func TestLockedDownRoleInATransaction(t *testing.T) {
 	w := kinds[2].open(t) // pgx
 	a := w.audience(t)

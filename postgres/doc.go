@@ -41,5 +41,5 @@
 // sessions: behind a transaction-pooling proxy LISTEN is lost silently.
 //
 // On its own connections a driver turns idle_session_timeout off and TCP keepalives on. On those that listen or publish it also turns
-// statement_timeout and lock_timeout off. docs/operations.md has the list. The settings of the pool's connections are not changed.
+// statement_timeout and lock_timeout off. docs/howto/deploy.md has the list. The settings of the pool's connections are not changed.
 package postgres

@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// apiTypes are the types that docs/socketio-api.md names.
+// apiTypes are the types that docs/reference/socketio-api.md names.
 var apiTypes = map[string]reflect.Type{
 	"Server": reflect.TypeFor[*socketio.Server](), "Namespace": reflect.TypeFor[*socketio.Namespace](),
 	"ParentNamespace": reflect.TypeFor[*socketio.ParentNamespace](), "Socket": reflect.TypeFor[*socketio.Socket](),
@@ -40,7 +40,7 @@ var quoted = regexp.MustCompile("`([^`]+)`")
 
 // Each row has a Go name that exists, or says why there is none.
 func TestNamesInTheTableOfTheAPIExist(t *testing.T) {
-	page, err := os.ReadFile("../docs/socketio-api.md")
+	page, err := os.ReadFile("../docs/reference/socketio-api.md")
 	require.NoError(t, err)
 	rows := 0
 	for _, line := range strings.Split(string(page), "\n") {
@@ -73,7 +73,7 @@ func TestNamesInTheTableOfTheAPIExist(t *testing.T) {
 // What the types can do is in one of the two tables.
 func TestTheTablesOfTheAPIAreComplete(t *testing.T) {
 	var pages string
-	for _, name := range []string{"../docs/socketio-api.md", "../docs/socketio.md"} {
+	for _, name := range []string{"../docs/reference/socketio-api.md", "../docs/reference/socketio.md"} {
 		page, err := os.ReadFile(name)
 		require.NoError(t, err)
 		pages += string(page)
@@ -89,6 +89,6 @@ func TestTheTablesOfTheAPIAreComplete(t *testing.T) {
 	}
 }
 
-// forClusters are methods of a cluster's namespace, which docs/hubs.md and the package documentation tell of.
+// forClusters are methods of a cluster's namespace, which docs/howto/own-hub.md and the package documentation tell of.
 var forClusters = map[string]bool{"CustomRequest": true, "OnCustomRequest": true, "RemoteJoin": true, "RemoteLeave": true, "RemoteDisconnect": true,
 	"Peers": true, "UID": true, "WaitForPeers": true, "WaitReady": true}

@@ -15,7 +15,7 @@ import (
 
 // The table of quotas has every quota's reason, and every limit of Config.
 func TestQuotasAreDocumented(t *testing.T) {
-	page, err := os.ReadFile("../docs/socketio.md")
+	page, err := os.ReadFile("../docs/reference/socketio.md")
 	require.NoError(t, err)
 	_, quotas, found := strings.Cut(string(page), "### Quotas\n")
 	require.True(t, found)

@@ -1,5 +1,5 @@
 // Command server runs Node.js's Socket.IO server and the package socketio side by side under the same load: fresh processes in
-// turn, the server on one core and the load generator on another. See docs/server-performance.md.
+// turn, the server on one core and the load generator on another. See docs/explanation/server-performance.md.
 package main
 
 import (

@@ -24,15 +24,15 @@ func allCommands(t *testing.T) []string {
 	return names
 }
 
-// docs/cli.md shows the help of every command as it is.
+// docs/reference/cli.md shows the help of every command as it is.
 func TestTheDocumentsShowEveryHelp(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/cli.md")
+	page, err := os.ReadFile("../../docs/reference/cli.md")
 	require.NoError(t, err)
 	shown := func(command string) {
 		args := strings.Fields(command)
 		block := "```\n$ backplane " + command + "\n" + run(t, args...).stdout + "```\n"
-		require.True(t, strings.Contains(string(page), block), "docs/cli.md does not show this:\n%s", block)
+		require.True(t, strings.Contains(string(page), block), "docs/reference/cli.md does not show this:\n%s", block)
 	}
 	shown("help")
 	for _, name := range allCommands(t) {
@@ -54,14 +54,14 @@ func TestHelpFitsATerminal(t *testing.T) {
 	}
 }
 
-// The examples, those of the help and those of docs/cli.md, are not refused as bad usage. There is no server for them.
+// The examples, those of the help and those of docs/reference/cli.md, are not refused as bad usage. There is no server for them.
 func TestExamplesAreGoodUsage(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		t.Skip("needs bash, which reads the examples")
 	}
-	page, err := os.ReadFile("../../docs/cli.md")
+	page, err := os.ReadFile("../../docs/reference/cli.md")
 	require.NoError(t, err)
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "cat.png"), []byte("miaow"), 0o600))

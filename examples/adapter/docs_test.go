@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// docs/hubs.md names methods of these types.
+// docs/howto/own-hub.md names methods of these types.
 var types = map[string]reflect.Type{
 	"Cluster":   reflect.TypeFor[*backplane.Cluster](),
 	"Namespace": reflect.TypeFor[*backplane.Namespace](),
@@ -21,7 +21,7 @@ var types = map[string]reflect.Type{
 }
 
 func TestMethodsInTheDocumentsExist(t *testing.T) {
-	page, err := os.ReadFile("../../docs/hubs.md")
+	page, err := os.ReadFile("../../docs/howto/own-hub.md")
 	require.NoError(t, err)
 	named := regexp.MustCompile("`(Cluster|Namespace|Target|Registry|Local)\\.(\\w+)`").FindAllStringSubmatch(string(page), -1)
 	require.Greater(t, len(named), 40)

@@ -1,5 +1,5 @@
 // Package adapter joins a Socket.IO server of another make to a cluster, through the server's own adapter interface. Memory,
-// in this file, stands for what such a server has already; docs/hubs.md says how its methods are called elsewhere.
+// in this file, stands for what such a server has already; docs/howto/own-hub.md says how its methods are called elsewhere.
 package adapter
 
 import (

@@ -49,12 +49,12 @@ func regexpCut(pattern, text string) (before, after string, found bool) {
 	return text[:at[0]], text[at[1]:], true
 }
 
-// Every public name of Socket.IO's server has a row in docs/socketio-api.md.
+// Every public name of Socket.IO's server has a row in docs/reference/socketio-api.md.
 func TestTheTableOfTheAPIHasEveryNameOfNode(t *testing.T) {
 	if os.Getenv("BACKPLANE_TEST_NODE_MODULES") == "" {
 		t.Skip("BACKPLANE_TEST_NODE_MODULES, the path of a node_modules folder, is not set")
 	}
-	page, err := os.ReadFile("../../docs/socketio-api.md")
+	page, err := os.ReadFile("../../docs/reference/socketio-api.md")
 	require.NoError(t, err)
 	for _, c := range []struct{ section, file, of string }{
 		{"Server", "socket.io/dist/index.d.ts", "Server"},

@@ -151,9 +151,9 @@ func sqlRolledBack(f *fixture, w *world) {
 	require.Equal(f, before, pgtest.QueryInt(f, w.url, rows))
 }
 
-// TestInteropSQLFunctionInATrigger runs the trigger of docs/emitter.md.
+// TestInteropSQLFunctionInATrigger runs the trigger of docs/howto/emit-from-outside.md.
 func TestInteropSQLFunctionInATrigger(t *testing.T) {
-	p, err := os.ReadFile("../../docs/emitter.md")
+	p, err := os.ReadFile("../../docs/howto/emit-from-outside.md")
 	require.NoError(t, err)
 	_, example, found := strings.Cut(string(p), "<!-- trigger: a test runs this -->\n\n```sql\n")
 	require.True(t, found)

@@ -7,7 +7,7 @@ import (
 
 // The settings of the driver's own connections, which override those of the server, the database and the role (ALTER ROLE … SET).
 // They are sent as a statement once the connection is open, and not as startup parameters, because PgBouncer refuses those that it
-// does not know, and so does a server that is older than a setting. docs/operations.md has the reasons.
+// does not know, and so does a server that is older than a setting. docs/howto/deploy.md has the reasons.
 var (
 	// standing is for every connection: being idle is no reason to end it, and a client that has died is noticed in half a minute,
 	// as KeepAlive does on this side.

@@ -136,7 +136,7 @@ func TestPlacesOfAnAttachmentAreLimited(t *testing.T) {
 	require.ErrorIs(t, err, parser.ErrLimit)
 }
 
-// docs/socketio.md states the numbers.
+// docs/reference/socketio.md states the numbers.
 func TestDepthIsLimited(t *testing.T) {
 	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 	for form, most := range map[string]int{`2["a",%s]`: 96, `31[%s]`: 95, `0{"a":%s}`: 95} {

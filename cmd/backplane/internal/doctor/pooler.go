@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-const direct = "give the nodes a direct connection to the server, or one that pools sessions, for listening: see PgBouncer in docs/operations.md"
+const direct = "give the nodes a direct connection to the server, or one that pools sessions, for listening: see PgBouncer in docs/howto/deploy.md"
 
 // pooler finds out whether connections to the server are lent for a transaction only, which loses every LISTEN.
 //

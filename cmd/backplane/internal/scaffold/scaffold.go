@@ -30,7 +30,7 @@ all hooks, a README and a workflow for GitHub. NAME is the name of the package.
 Run its tests: they fail, and the first failure says which step is next. When
 nothing fails any more the transport is finished. It uses two packages: broker,
 which queues, waits and interrupts, and proxy, which makes the tests' outages.
-docs/writing-a-transport.md explains both.
+docs/howto/write-a-transport.md explains both.
 
 Nothing is overwritten. At the end it runs "go mod tidy" in the folder, which
 may download modules.`,
