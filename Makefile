@@ -1,8 +1,9 @@
 # make help says what there is.
 
 GO      ?= go
-PKG     ?= ./...
-TESTENV  = $(GO) run ./internal/cmd/testenv
+# All packages of all modules of the workspace (go.work).
+PKG     ?= work
+TESTENV  = $(GO) run ./internal/e2e/cmd/testenv
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -42,7 +43,7 @@ test-norace: ## run the tests of core and socketio without the race detector, wh
 
 .PHONY: test-32bit
 test-32bit: ## run the tests of everything that programs import as 32-bit programs (on amd64)
-	@if CGO_ENABLED=0 GOARCH=386 $(GO) run ./internal/cmd/testenv -h >/dev/null 2>&1; then \
+	@if CGO_ENABLED=0 GOARCH=386 $(GO) run ./internal/e2e/cmd/testenv -h >/dev/null 2>&1; then \
 		$(TESTENV) -summary $(FAST) -- env CGO_ENABLED=0 GOARCH=386 $(GO) test -json -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') \
 			./codec/... ./conformance/... ./core/... ./emitter/... ./internal/wire/... ./postgres/... ./socketio/... ./storage/... ./transport/...; \
 	else echo "skipped: the 32-bit tests: this machine runs no programs for GOARCH=386"; fi
@@ -53,7 +54,7 @@ test-postgres: ## run the tests of the drivers, of outages, and the core of inte
 		bin=$$(./scripts/postgres.sh $$version) || { [ $$? = 3 ] && continue; exit 1; }; \
 		echo "== $$($$bin/postgres --version)"; \
 		env -u BACKPLANE_TEST_POSTGRES BACKPLANE_TEST_PGBIN=$$bin $(TESTENV) -summary $(FAST) -- \
-			$(GO) test -json -p 3 -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') -skip '$(NOT_CORE)' ./internal/interop ./internal/outage ./postgres/... || exit 1; \
+			$(GO) test -json -p 3 -shuffle=on -timeout $(TIMEOUT) $(if $(RUN),-run '$(RUN)') -skip '$(NOT_CORE)' ./internal/e2e/interop ./internal/outage ./postgres/... || exit 1; \
 	done
 
 # The tests of interop that another version of PostgreSQL tells nothing new. The three packages mostly wait, so they run at once (-p 3).
@@ -61,15 +62,15 @@ NOT_CORE = ^Test(Peer|Client$$|Interop(Classic|EmittersAre|Goodbye|GoToGo|Killed
 
 .PHONY: flakes
 flakes: ## run the tests of each package RUNS times (300; INTERNAL=30 below internal), shuffled, with and without -race, on one processor, beside a load (FOR=10m: no longer)
-	$(TESTENV) $(FAST) -- $(GO) run ./internal/cmd/flakes -runs $(or $(RUNS),300) -internal $(or $(INTERNAL),30) $(if $(FOR),-for $(FOR)) $(if $(RUN),-run '$(RUN)') $(PKG)
+	$(TESTENV) $(FAST) -- $(GO) run ./internal/e2e/cmd/flakes -runs $(or $(RUNS),300) -internal $(or $(INTERNAL),30) $(if $(FOR),-for $(FOR)) $(if $(RUN),-run '$(RUN)') $(PKG)
 
 .PHONY: prove
 prove: ## run each check of conformance and its mutants RUNS times (1000) with and without -race on 1, 2 and 8 processors, beside a load (RUN=OrderIsKept or RUN=TestBusSuite; FOR=10m: no longer)
-	$(GO) run ./internal/cmd/flakes -suites -runs $(or $(RUNS),1000) $(if $(FOR),-for $(FOR)) $(if $(RUN),-run '$(RUN)') ./conformance
+	$(GO) run ./internal/e2e/cmd/flakes -suites -runs $(or $(RUNS),1000) $(if $(FOR),-for $(FOR)) $(if $(RUN),-run '$(RUN)') ./conformance
 
 .PHONY: interop
 interop: ## run the tests against the Node.js packages, in full view
-	$(TESTENV) $(FAST) -- $(GO) test ./internal/interop/... -run Interop -v -timeout $(TIMEOUT)
+	$(TESTENV) $(FAST) -- $(GO) test ./internal/e2e/interop/... -run Interop -v -timeout $(TIMEOUT)
 
 .PHONY: bench
 bench: ## run the benchmarks
@@ -93,7 +94,7 @@ soak: ## send 50 000 messages a second for SOAK (5m), and watch the heap
 
 .PHONY: chaos
 chaos: ## break a cluster on purpose for CHAOS (2m), with the faults of SEED, and follow every message
-	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./internal/cmd/chaos -for $(or $(CHAOS),2m) -seed $(or $(SEED),0) $(if $(ONLY),-only '$(ONLY)') $(if $(SECRET),-secret $(SECRET)) $(if $(LOG),-log $(LOG))
+	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./internal/e2e/cmd/chaos -for $(or $(CHAOS),2m) -seed $(or $(SEED),0) $(if $(ONLY),-only '$(ONLY)') $(if $(SECRET),-secret $(SECRET)) $(if $(LOG),-log $(LOG))
 
 .PHONY: footprint
 footprint: ## print what an idle namespace, a pending request and a socket cost in memory
@@ -101,7 +102,7 @@ footprint: ## print what an idle namespace, a pending request and a socket cost 
 
 .PHONY: picture
 picture: ## take the picture of the demo that the README begins with (ports 3000 to 3002 have to be free)
-	$(TESTENV) $(FAST) -- $(GO) test ./internal/browser -run '^TestPicture$$' -count 1 -picture $(CURDIR)/docs/images/demo.png
+	$(TESTENV) $(FAST) -- $(GO) test ./internal/e2e/browser -run '^TestPicture$$' -count 1 -picture $(CURDIR)/docs/images/demo.png
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (TARGET=FuzzX: only those that match)
@@ -117,35 +118,35 @@ fuzz-each:
 	done
 
 .PHONY: check
-check: vet staticcheck fmt-check tidy-check ## run all checks that run no tests
+check: vet staticcheck fmt-check modules ## run all checks that run no tests
 
 .PHONY: vet
 vet: ## run go vet
-	$(GO) vet ./...
+	$(GO) vet work
 
 .PHONY: platforms
 platforms: ## build and vet for other systems and processors (PLATFORMS="linux/386 darwin/arm64")
 	@for platform in $(PLATFORMS); do \
 		echo "== $$platform"; \
 		export CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
-		$(GO) build ./... && $(GO) vet ./... || exit 1; \
+		$(GO) build work && $(GO) vet work || exit 1; \
 	done
 
 .PHONY: vuln
 vuln: ## look for known vulnerabilities in what is used (govulncheck; asks vuln.go.dev)
-	$(GO) run $(GOVULNCHECK) ./...
+	$(GO) run $(GOVULNCHECK) work
 
 .PHONY: staticcheck
 staticcheck: ## run staticcheck
-	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(STATICCHECK) work
 
 .PHONY: fmt-check
 fmt-check: ## fail if a file is not formatted by gofmt
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted:" $$unformatted; exit 1; fi
 
-.PHONY: tidy-check
-tidy-check: ## fail if go.mod or go.sum are not tidy
-	$(GO) mod tidy -diff
+.PHONY: modules
+modules: ## build and vet each module alone, without the workspace; fail if its go.mod or go.sum is not tidy
+	./scripts/modules.sh
 
 .PHONY: setup
 setup: ## install PostgreSQL, PgBouncer, nginx, haproxy, Chromium, Node.js and the Node.js packages, where missing
@@ -153,5 +154,5 @@ setup: ## install PostgreSQL, PgBouncer, nginx, haproxy, Chromium, Node.js and t
 
 .PHONY: clean
 clean: ## remove what the targets above leave behind
-	$(GO) clean ./...
-	rm -rf bin coverage.out internal/interop/node/node_modules internal/pgtest/versions/*/node_modules
+	$(GO) clean work
+	rm -rf bin coverage.out internal/e2e/interop/node/node_modules internal/pgtest/versions/*/node_modules

@@ -83,10 +83,10 @@ func TestNobodyLinksWhatTheyDoNotUse(t *testing.T) {
 	}
 }
 
-// packages lists the packages of the module by their path in it.
+// packages lists the packages of all modules by their path in the repository.
 func packages(t *testing.T) map[string]listed {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "work").Output()
 	require.NoError(t, err, "go list")
 	all := make(map[string]listed)
 	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go: PostgreSQL's programs, PgBouncer, nginx, haproxy, Chromium, and Node.js with the packages in
-# internal/interop/node. What is there already is left alone. What cannot be installed is named on a line that
+# internal/e2e/interop/node. What is there already is left alone. What cannot be installed is named on a line that
 # begins with "setup: skipped:", and is no failure: the tests that need it are skipped by name.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -117,7 +117,7 @@ if ! node_there; then
 fi
 
 if node_there; then
-  cd internal/interop/node || exit
+  cd internal/e2e/interop/node || exit
   # npm ci takes seconds; what is there from the same lock file is as good.
   if ! cmp -s package-lock.json node_modules/.installed; then
     note "installing the Node.js packages to test against"

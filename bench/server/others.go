@@ -27,6 +27,7 @@ func (s *settings) build(ctx context.Context) (done func(), err error) {
 	s.centrifuge = filepath.Join(folder, others)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.centrifuge, ".")
 	cmd.Dir = filepath.Join("bench", "server", others)
+	cmd.Env = append(os.Environ(), "GOWORK=off") // its module is not part of the workspace
 	if out, err := cmd.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "bench/server: without centrifuge, which cannot be built: %v\n%s", err, out)
 		s.contenders = slices.DeleteFunc(s.contenders, func(name string) bool { return name == others })

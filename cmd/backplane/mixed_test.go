@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/backplane-go/backplane/internal/nodejs"
+	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 

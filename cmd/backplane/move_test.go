@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/backplane-go/backplane/internal/interop"
+	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
 func TestJoinLeaveDisconnectRooms(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/backplane-go/backplane/internal/interop"
+	"github.com/backplane-go/backplane/internal/e2e/interop"
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/backplane-go/backplane/internal/interop"
+	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
 // Ctrl-C ends every command at once, whatever it waits for, and is no bad usage.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/backplane-go/backplane/internal/nodejs"
+	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
@@ -102,7 +102,7 @@ func nodeModules(t *testing.T) string {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("needs Node.js")
 	}
-	for _, dir := range []string{"node_modules", os.Getenv(nodejs.EnvModules), "../../internal/interop/node/node_modules"} {
+	for _, dir := range []string{"node_modules", os.Getenv(nodejs.EnvModules), "../../internal/e2e/interop/node/node_modules"} {
 		if _, err := os.Stat(filepath.Join(dir, "socket.io")); err == nil {
 			path, err := filepath.Abs(dir)
 			require.NoError(t, err)

@@ -1,7 +1,7 @@
 // Writes what the npm packages say, for the tests of this codec: run it where the packages are installed and keep its
 // output as vectors.json next to it.
 //
-//	cd internal/interop/node && node ../../../codec/jsonmsgpack/testdata/vectors.js > ../../../codec/jsonmsgpack/testdata/vectors.json
+//	cd internal/e2e/interop/node && node ../../../../codec/jsonmsgpack/testdata/vectors.js > ../../../../codec/jsonmsgpack/testdata/vectors.json
 //
 // The adapters and the emitter are the real ones. Their pool is not: it keeps the queries. Random ids are replaced by
 // a counter, so that two runs write the same.

@@ -29,8 +29,8 @@ func source(checkout string) (version, replace string, err error) {
 		}
 		return unreleased, replace, err
 	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == modulePath && info.Main.Sum != "" {
-		return info.Main.Version, "", nil // built from a module that was downloaded
+	if version, ok := releasedVersion(); ok {
+		return version, "", nil
 	}
 	_, file, _, _ := runtime.Caller(0)
 	root := filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
@@ -38,6 +38,21 @@ func source(checkout string) (version, replace string, err error) {
 		return "", "", errors.New("this program was not built from a released version: say with --replace where a checkout is")
 	}
 	return unreleased, root, nil
+}
+
+// releasedVersion returns the version of the library that this program was built with, if that was downloaded and not
+// built from a checkout.
+func releasedVersion() (version string, ok bool) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "", false
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == modulePath && dep.Replace == nil && dep.Sum != "" {
+			return dep.Version, true
+		}
+	}
+	return "", false
 }
 
 // isCheckout reports whether dir holds this module.

@@ -1,0 +1,36 @@
+module github.com/backplane-go/backplane/cmd/backplane
+
+go 1.25.0
+
+require (
+	github.com/backplane-go/backplane v0.0.0
+	github.com/backplane-go/backplane/internal/e2e v0.0.0
+	github.com/gobwas/ws v1.4.0
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/lib/pq v1.12.3
+	github.com/spf13/cobra v1.10.2
+	github.com/spf13/pflag v1.0.9
+	github.com/stretchr/testify v1.12.1
+	go.uber.org/goleak v1.3.0
+)
+
+require (
+	github.com/fxamacker/cbor/v2 v2.9.6 // indirect
+	github.com/gobwas/httphead v0.1.0 // indirect
+	github.com/gobwas/pool v0.2.1 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
+	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
+	github.com/x448/float16 v0.8.4 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+	golang.org/x/sys v0.6.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
+)
+
+replace github.com/backplane-go/backplane => ../..
+
+replace github.com/backplane-go/backplane/internal/e2e => ../../internal/e2e

@@ -1,0 +1,14 @@
+package chaos_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/backplane-go/backplane/internal/e2e/chaos"
+)
+
+func TestMain(m *testing.M) {
+	chaos.MaybeNode() // the nodes of a run are processes of this very program
+	goleak.VerifyTestMain(m)
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/backplane-go/backplane/internal/e2e/browser"
+	"github.com/backplane-go/backplane/internal/pgtest"
+)
+
+// environment is what the command finds.
+type environment struct {
+	variables []string // as in os.Environ
+	missing   []string // what there is not, and why
+	server    *pgtest.Server
+}
+
+// prepare installs what is missing and starts a server, as far as that is possible.
+func prepare(ctx context.Context, settings []string, setup bool) (*environment, error) {
+	root, err := repositoryRoot()
+	if err != nil {
+		return nil, err
+	}
+	if setup {
+		script := exec.CommandContext(ctx, filepath.Join(root, "scripts", "setup.sh"))
+		script.Stdout, script.Stderr = os.Stderr, os.Stderr
+		if err := script.Run(); err != nil {
+			return nil, fmt.Errorf("scripts/setup.sh: %w", err)
+		}
+	}
+	env := new(environment)
+	if err := env.postgres(ctx, settings); err != nil {
+		return nil, err
+	}
+	env.node(root)
+	if _, err := browser.Find(); err != nil {
+		env.missing = append(env.missing, "Chromium, and with it the tests of the demo's page: "+err.Error())
+	}
+	return env, nil
+}
+
+func (e *environment) postgres(ctx context.Context, settings []string) error {
+	bin, err := pgtest.Binaries()
+	if err == nil {
+		e.set(pgtest.EnvBin, bin)
+		if os.Getenv(pgtest.EnvOwn) == "" {
+			e.set(pgtest.EnvOwn, "1")
+		}
+	}
+	if os.Getenv(pgtest.EnvURL) != "" {
+		return nil
+	}
+	if err != nil {
+		e.missing = append(e.missing, "PostgreSQL, and with it all tests that need a server: "+err.Error())
+		return nil
+	}
+	if e.server, err = pgtest.Start(ctx, settings...); err != nil {
+		return err
+	}
+	e.set(pgtest.EnvURL, e.server.URL())
+	return nil
+}
+
+func (e *environment) node(root string) {
+	const variable = "BACKPLANE_TEST_NODE_MODULES"
+	if os.Getenv(variable) != "" {
+		return
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		e.missing = append(e.missing, "Node.js, and with it the interoperability tests: node is not in the PATH")
+		return
+	}
+	modules := filepath.Join(root, "internal", "e2e", "interop", "node", "node_modules")
+	if _, err := os.Stat(modules); err != nil {
+		e.missing = append(e.missing, "the Node.js packages, and with them the interoperability tests: "+err.Error())
+		return
+	}
+	e.set(variable, modules)
+}
+
+func (e *environment) set(name, value string) { e.variables = append(e.variables, name+"="+value) }
+
+func (e *environment) stop() error {
+	if e.server == nil {
+		return nil
+	}
+	return e.server.Stop()
+}
+
+// repositoryRoot is the folder of go.work, here or above.
+func repositoryRoot() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.work")); err == nil {
+			return folder, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", errors.New("no go.work here or above")
+		}
+		folder = parent
+	}
+}

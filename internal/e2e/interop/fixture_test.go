@@ -1,0 +1,168 @@
+package interop_test
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"sort"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/internal/e2e/interop"
+)
+
+// patience bounds each scenario. It is generous: only a failure takes that long.
+const patience = time.Minute
+
+// The heartbeats of the matrix. Those of Node.js are frequent, because a node that starts while its LISTEN is not active
+// yet learns of its peers with their next one. Ours are not: a node gives up a session that did not bring back its
+// own heartbeat in time, and the machine may be busy.
+const (
+	nodeHeartbeat    = time.Second
+	goHeartbeat      = 2 * time.Second
+	heartbeatTimeout = 6 * time.Second
+)
+
+// fixture is what a scenario gets: two sides that know each other, in a namespace of their own.
+type fixture struct {
+	*testing.T
+	ctx      context.Context
+	nsp      string
+	from, to side
+	size     int // nodes in the cluster
+	fences   int
+
+	recording *interop.Recording
+}
+
+var lastNamespace atomic.Int64
+
+// newFixture opens the sides, first the one or the other, and waits until they know each other.
+func newFixture(t *testing.T, w *world, from, to opener, s scenario) *fixture {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	f := &fixture{T: t, ctx: ctx, size: from.nodes() + to.nodes()}
+	if f.nsp = s.nsp; f.nsp == "" {
+		f.nsp = fmt.Sprintf("/n%d", lastNamespace.Add(1))
+	}
+	var err error
+	f.recording, err = w.recorder.Listen(ctx, w.prefix+"#"+f.nsp)
+	require.NoError(t, err)
+	t.Cleanup(func() { checkWire(f) })
+	open := func(o opener) side {
+		s, err := o.open(ctx, f.nsp)
+		require.NoError(t, err)
+		t.Cleanup(func() { closeSide(t, s) })
+		return s
+	}
+	_, fromGo := from.(*goOpener)
+	if s.opens == fromFirst || s.opens == nodeFirst && !fromGo {
+		f.from, f.to = open(from), open(to)
+	} else {
+		f.to, f.from = open(to), open(from)
+	}
+	require.NoError(t, f.from.AwaitServerCount(ctx, f.size), "the sender knows all nodes")
+	require.NoError(t, f.to.AwaitServerCount(ctx, f.size), "the receiver knows all nodes")
+	return f
+}
+
+func closeSide(t *testing.T, s side) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	require.NoError(t, s.Close(ctx))
+}
+
+func (f *fixture) connect(s side, spec interop.ClientSpec) client {
+	f.Helper()
+	c, err := s.connect(f.ctx, spec)
+	require.NoError(f, err)
+	return c
+}
+
+// join connects a client that is in rooms.
+func (f *fixture) join(s side, rooms ...string) client {
+	f.Helper()
+	return f.connect(s, interop.ClientSpec{Rooms: rooms})
+}
+
+func (f *fixture) emit(s side, to interop.Target, event string, args ...any) {
+	f.Helper()
+	require.NoError(f, s.Emit(f.ctx, to, event, args...))
+}
+
+// next returns the next event that c received.
+func (f *fixture) next(c client) interop.Event {
+	f.Helper()
+	e, err := c.Next(f.ctx)
+	require.NoError(f, err)
+	return e
+}
+
+// expect: the next event of each client is that one.
+func (f *fixture) expect(clients []client, event string, args ...any) {
+	f.Helper()
+	for i, c := range clients {
+		e := f.next(c)
+		require.Equal(f, event, e.Event, "client %d", i)
+		f.same(list(args), values(e.Args))
+	}
+}
+
+// fence: nothing but an event to everyone, sent by s after all that was awaited, comes next to the clients.
+func (f *fixture) fence(s side, clients ...client) {
+	f.Helper()
+	f.fences++
+	f.emit(s, interop.Target{}, "fence", f.fences)
+	f.expect(clients, "fence", f.fences)
+}
+
+// sent returns the next message of that type that s sent.
+func (f *fixture) sent(s side, messageType int) interop.Message {
+	f.Helper()
+	m, err := f.recording.Await(f.ctx, s.UID(), messageType)
+	require.NoError(f, err)
+	return m
+}
+
+// same compares values without their number types, and shows only the beginning of large ones.
+func (f *fixture) same(want, got any) {
+	f.Helper()
+	want, got = interop.Canon(want), interop.Canon(got)
+	if !reflect.DeepEqual(want, got) {
+		f.Fatalf("got  %.300q\nwant %.300q", fmt.Sprintf("%#v", got), fmt.Sprintf("%#v", want))
+	}
+}
+
+// sameSet is same for two lists in any order.
+func (f *fixture) sameSet(want, got []any) {
+	f.Helper()
+	f.same(sorted(want), sorted(got))
+}
+
+func sorted(values []any) []any {
+	out := list(interop.Canon(values).([]any))
+	sort.Slice(out, func(i, j int) bool { return fmt.Sprint(out[i]) < fmt.Sprint(out[j]) })
+	return out
+}
+
+func list(values []any) []any { return append([]any{}, values...) }
+
+func values(args []interop.Value) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		out[i] = a.V
+	}
+	return out
+}
+
+func ids(clients ...client) []any {
+	out := make([]any, len(clients))
+	for i, c := range clients {
+		out[i] = c.ID()
+	}
+	return out
+}

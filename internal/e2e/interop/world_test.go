@@ -1,0 +1,93 @@
+package interop_test
+
+import (
+	"flag"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/backplane-go/backplane/internal/e2e/interop"
+	"github.com/backplane-go/backplane/internal/pgtest"
+)
+
+// TestMain lets more tests run at a time than there are processors, because they mostly wait. Each holds some 15
+// connections to PostgreSQL, which by default allows 100.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// world is one database for some nodes.
+type world struct {
+	url      string
+	recorder *interop.Recorder
+	prefix   string
+	// table and threshold are the nodes' options; empty and 0: their defaults.
+	table     string
+	threshold int
+}
+
+func newWorld(t *testing.T) *world {
+	url := pgtest.Database(t)
+	return &world{url: url, recorder: interop.Record(t, url, "socket_io_attachments"), prefix: "interop"}
+}
+
+// start starts a peer and returns the opener of its sides.
+func (w *world) start(t *testing.T, adapter string) opener {
+	p := interop.Start(t, interop.Config{Adapter: adapter, DatabaseURL: w.url, PoolSize: 3, Options: interop.Options{
+		ChannelPrefix: w.prefix, TableName: w.table, PayloadThreshold: w.threshold,
+		HeartbeatInterval: nodeHeartbeat, HeartbeatTimeout: heartbeatTimeout,
+	}})
+	k := kind{adapter: adapter, peer: p}
+	if adapter == interop.Cluster {
+		return clusterOpener{k}
+	}
+	return nodeOpener{k}
+}
+
+// TestInterop is the matrix: each message type, in both directions, with each version of Node.js's adapter. On pgx it is
+// whole, on lib/pq one scenario at least of each type.
+func TestInterop(t *testing.T) {
+	for _, c := range []struct {
+		adapter, driver string
+		keep            func(scenario) bool
+	}{
+		{interop.Adapter05, pgxDriver, always},
+		{interop.Adapter04, pgxDriver, always},
+		{interop.Adapter03, pgxDriver, always},
+		{interop.Cluster, pgxDriver, always},
+		{interop.Adapter05, pqDriver, onlyBrief},
+		{interop.Cluster, pqDriver, onlyBrief},
+	} {
+		t.Run("Node-"+c.adapter+"/"+c.driver, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			node, ours := w.start(t, c.adapter), w.startGo(t, c.driver)
+			t.Run("NodeToGo", func(t *testing.T) { runScenarios(t, w, node, ours, c.keep) })
+			t.Run("GoToNode", func(t *testing.T) { runScenarios(t, w, ours, node, c.keep) })
+		})
+	}
+}
+
+// TestInteropGoToGo holds the same between two of our nodes, on different drivers.
+func TestInteropGoToGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	pgx, pq := w.startGo(t, pgxDriver), w.startGo(t, pqDriver)
+	t.Run("pgxToPq", func(t *testing.T) { runScenarios(t, w, pgx, pq, always) })
+	t.Run("pqToPgx", func(t *testing.T) { runScenarios(t, w, pq, pgx, onlyBrief) })
+}
+
+// TestInteropNodeToNode holds what the Node.js adapters promise each other: it checks the harness and the scenarios.
+func TestInteropNodeToNode(t *testing.T) {
+	for _, adapter := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03} {
+		t.Run("Node-"+adapter, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			runScenarios(t, w, w.start(t, adapter), w.start(t, adapter), onlyBrief)
+		})
+	}
+}

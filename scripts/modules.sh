@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Checks that each module builds alone: without the workspace (go.work), and so with nothing but what its go.mod lists.
+# vet also compiles the tests. Fails if a go.mod or go.sum is not tidy.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export GOWORK=off
+for mod in $(git ls-files '*go.mod'); do
+  dir=$(dirname "$mod")
+  echo "== $dir"
+  (cd "$dir" && go build -o /dev/null ./... && go vet ./... && go mod tidy -diff)
+done
