@@ -56,14 +56,14 @@ func callOf(env *codec.Envelope) string {
 	return "Local.ServerSideEmit"
 }
 
-// trace calls a func of Config.Trace. Since that is done by goroutines that must not end, it is done apart.
+// trace calls a func of the Trace. Since that is done by goroutines that must not end, it is done apart.
 func (c *Cluster) trace(name string, f func()) {
 	if err := guard.Apart(f); err != nil {
 		c.traced(name, err)
 	}
 }
 
-// traced reports that a func of Config.Trace has failed.
+// traced reports that a func of the Trace has failed.
 func (c *Cluster) traced(name string, err error) {
 	c.report(&CallError{Call: "Trace." + name, Err: err})
 }

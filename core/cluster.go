@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/internal/guard"
@@ -21,7 +22,8 @@ type Cluster struct {
 	publisher *publisher
 	listener  *listener
 	counts    counters
-	outgoings sync.Pool // of *outgoing
+	hooks     atomic.Pointer[Trace] // Config.Trace, or what SetTrace has put in its place
+	outgoings sync.Pool             // of *outgoing
 	process   *process
 	lives     *lives
 	began     time.Time // for clocks that do not jump
@@ -54,16 +56,17 @@ func New(config Config) (*Cluster, error) {
 	}
 	c := &Cluster{config: config, began: time.Now(), flushed: make(chan struct{}), closed: make(chan struct{}),
 		namespaces: make(map[string]*Namespace)}
+	c.SetTrace(config.Trace)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.wire = wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
 		Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes,
 		Secrets: [][]byte{config.Secret, config.PreviousSecret}})
 	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Timeout: config.PublishTimeout,
 		Published: func() { c.counts.publishBatches.Add(1) }}
-	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.config.Trace, call: c.trace, counts: &c.counts, report: c.report,
+	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.hooks, call: c.trace, counts: &c.counts, report: c.report,
 		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)})
 	storing := &storing{storer: wire.NewStorer(c.wire, config.Store, config.PublishTimeout, c.group.Go),
-		queue: c.publisher.queue, fail: c.publisher.fail, counts: &c.counts, trace: &c.config.Trace, call: c.trace,
+		queue: c.publisher.queue, fail: c.publisher.fail, counts: &c.counts, trace: &c.hooks, call: c.trace,
 		room: capacity{maxItems: config.PublishQueue, maxBytes: config.PublishQueueBytes}}
 	storing.ctx, storing.giveUp = context.WithCancelCause(c.ctx)
 	c.publisher.storing = storing
@@ -249,8 +252,8 @@ func (c *Cluster) lost(err error) {
 		ns.requests.deafen()
 	}
 	c.report(&OpError{Op: "receive", Err: err})
-	if c.config.Trace.SessionLost != nil {
-		c.trace("SessionLost", func() { c.config.Trace.SessionLost(err) })
+	if f := c.hooks.Load().SessionLost; f != nil {
+		c.trace("SessionLost", func() { f(err) })
 	}
 }
 
@@ -263,8 +266,8 @@ func (c *Cluster) recovered(gap *GapError) {
 			ns.announce()
 		}
 	}
-	if c.config.Trace.SessionRecovered != nil {
-		c.trace("SessionRecovered", func() { c.config.Trace.SessionRecovered(gap) })
+	if f := c.hooks.Load().SessionRecovered; f != nil {
+		c.trace("SessionRecovered", func() { f(gap) })
 	}
 }
 

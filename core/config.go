@@ -104,7 +104,7 @@ type Config struct {
 	ErrorHandler func(error)
 	// Logger gets errors as warnings and what the cluster does as debug messages. Default: discards.
 	Logger *slog.Logger
-	// Trace is called as things happen. Default: none.
+	// Trace is called as things happen. Cluster.SetTrace can replace it later. Default: none.
 	Trace Trace
 }
 

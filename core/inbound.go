@@ -45,7 +45,7 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 	if env.NSP == "" {
 		env.NSP = ns.name // old adapters and Node.js's emitter name none
 	}
-	if f := c.config.Trace.Received; f != nil {
+	if f := c.hooks.Load().Received; f != nil {
 		defer ns.sort(env, len(p), at) // also if f ends the goroutine
 		guard.Do(func() { f(ns.name, env.Type, env.UID) }, func(err error) { c.traced("Received", err) })
 		return
@@ -138,8 +138,8 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 		c.counts.unsigned.Add(1)
 	}
 	e := &DropError{Reason: reason, Namespace: ns.name, Type: env.Type, UID: shortUID(env.UID), Err: err}
-	if c.config.Trace.Dropped != nil {
-		c.trace("Dropped", func() { c.config.Trace.Dropped(e) })
+	if f := c.hooks.Load().Dropped; f != nil {
+		c.trace("Dropped", func() { f(e) })
 	}
 	if !ns.noisy(reason) {
 		c.report(e)

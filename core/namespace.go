@@ -104,8 +104,8 @@ func (c *Cluster) newNamespace(name string, local Local) (*Namespace, error) {
 	ns.Target = Target{ns: ns}
 	ns.closeKey, ns.closeHash = newCloseKey()
 	ns.members = newMembership(c.config, c.lives, func(uid string) {
-		if c.config.Trace.PeerJoined != nil {
-			c.trace("PeerJoined", func() { c.config.Trace.PeerJoined(name, uid) })
+		if f := c.hooks.Load().PeerJoined; f != nil {
+			c.trace("PeerJoined", func() { f(name, uid) })
 		}
 	}, func(uid string) {
 		ns.left(uid, true)
@@ -255,7 +255,7 @@ func (ns *Namespace) unsent(err error) {
 
 // left tells that a peer is gone.
 func (ns *Namespace) left(uid string, expired bool) {
-	if f := ns.cluster.config.Trace.PeerLeft; f != nil {
+	if f := ns.cluster.hooks.Load().PeerLeft; f != nil {
 		ns.cluster.trace("PeerLeft", func() { f(ns.name, uid, expired) })
 	}
 }

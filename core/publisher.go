@@ -18,7 +18,7 @@ type publisher struct {
 	sender  *wire.Sender
 	queue   *queue[*outgoing]
 	storing *storing // before the queue
-	trace   *Trace
+	trace   *atomic.Pointer[Trace]
 	call    func(name string, f func()) // calls a func of trace
 	counts  *counters
 	report  func(error)
@@ -37,7 +37,7 @@ func (p *publisher) send(o *outgoing) error {
 	err := p.push(o)
 	if errors.Is(err, ErrQueueFull) {
 		p.counts.queueDropped.Add(1)
-		if f := p.trace.QueueFull; f != nil {
+		if f := p.trace.Load().QueueFull; f != nil {
 			p.call("QueueFull", func() { f(o.ns.name, o.env.Type) })
 		}
 	}
@@ -176,7 +176,7 @@ func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
 		p.settle(o, o.Err)
 		o.release()
 	}
-	if f := p.trace.Published; f != nil {
+	if f := p.trace.Load().Published; f != nil {
 		p.call("Published", func() { f(len(live), spilled, time.Since(start), err) })
 	}
 }

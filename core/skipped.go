@@ -9,8 +9,8 @@ func (ns *Namespace) skipped(env *codec.Envelope) {
 	}
 	c := ns.cluster
 	c.counts.skipped.Add(uint64(env.Skipped))
-	if c.config.Trace.Skipped != nil {
-		c.trace("Skipped", func() { c.config.Trace.Skipped(ns.name, env.Type, shortUID(env.UID), env.Skipped) })
+	if f := c.hooks.Load().Skipped; f != nil {
+		c.trace("Skipped", func() { f(ns.name, env.Type, shortUID(env.UID), env.Skipped) })
 	}
 }
 

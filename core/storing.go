@@ -20,7 +20,7 @@ type storing struct {
 	queue  *queue[*outgoing] // where everything goes in the end
 	fail   func(o *outgoing, err error)
 	counts *counters
-	trace  *Trace
+	trace  *atomic.Pointer[Trace]
 	call   func(name string, f func()) // calls a func of trace
 
 	failing atomic.Bool // the latest attachment was not stored
@@ -146,7 +146,7 @@ func (s *storing) note(o *outgoing) {
 	if o.Err == nil {
 		s.counts.spilled.Add(1)
 	}
-	if f := s.trace.Stored; f != nil {
+	if f := s.trace.Load().Stored; f != nil {
 		s.call("Stored", func() { f(o.ns.name, o.env.Type, o.size, time.Since(o.held), o.Err) })
 	}
 }

@@ -32,6 +32,20 @@ type Trace struct {
 	PeerLeft   func(nsp, uid string, expired bool)
 }
 
+// SetTrace replaces Config.Trace. Use it for a Trace that calls something that is made after the cluster, such as a
+// Socket.IO server:
+//
+//	cluster, err := backplane.Open(ctx, config)
+//	// …
+//	io, err := socketio.NewServer(socketio.Config{Cluster: cluster})
+//	// …
+//	cluster.SetTrace(backplane.Trace{
+//		SessionRecovered: func(*backplane.GapError) { _ = io.Local().EmitAsync("reload") },
+//	})
+//
+// A func of the previous Trace may still run when SetTrace returns.
+func (c *Cluster) SetTrace(t Trace) { c.hooks.Store(&t) }
+
 // Stats are counts since the cluster was started.
 type Stats struct {
 	Published       uint64 // messages handed to the bus without an error

@@ -77,3 +77,26 @@ func ExampleConfig_cluster() {
 	// <nil>
 	// <nil>
 }
+
+// A node that was cut off from the cluster may have missed events. It asks its own clients to load again what they show.
+func ExampleServer_missedEvents() {
+	ctx := context.Background()
+	cluster, err := backplane.Open(ctx, backplane.Config{Bus: memory.NewHub()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	io, err := socketio.NewServer(socketio.Config{Cluster: cluster})
+	if err != nil {
+		log.Fatal(err)
+	}
+	cluster.SetTrace(backplane.Trace{
+		SessionRecovered: func(gap *backplane.GapError) {
+			log.Print(gap)
+			if err := io.Local().EmitAsync("reload"); err != nil {
+				log.Print(err)
+			}
+		},
+	})
+	fmt.Println(io.Shutdown(ctx), cluster.Close(ctx))
+	// Output: <nil> <nil>
+}
