@@ -7,9 +7,6 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// PanicError is in the error of a value whose MarshalJSON, MarshalText, UnmarshalJSON or the like has panicked.
-type PanicError = guard.PanicError
-
 // EncodeError says which value could not be encoded.
 type EncodeError struct {
 	// Arg is the index of the argument, the event not counted, -1 if there is only one value.

@@ -9,7 +9,7 @@ import (
 )
 
 // PanicError is the error of a call of the application's code that has panicked.
-type PanicError = guard.PanicError
+type PanicError = codec.PanicError
 
 // ErrExited is the error of a call of the application's code that has ended its goroutine with runtime.Goexit, as
 // testing.T.FailNow does.

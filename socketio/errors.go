@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
@@ -58,7 +59,7 @@ func (e *HandlerError) Unwrap() error { return e.Err }
 type ArgumentError = handler.ArgumentError
 
 // PanicError is wrapped by the HandlerError of a func of the application's that has panicked.
-type PanicError = guard.PanicError
+type PanicError = codec.PanicError
 
 // ErrExited is wrapped by the HandlerError of a func of the application's that has ended its goroutine with runtime.Goexit, as
 // testing.T.FailNow does.

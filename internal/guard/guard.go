@@ -1,7 +1,7 @@
 // Package guard calls code that is not this library's on goroutines that are: handlers, hooks, implementations of interfaces,
 // and methods of values such as MarshalJSON and Error.
 //
-// A panic of that code becomes a *PanicError. It may also end its goroutine with runtime.Goexit, as testing.T.FailNow does, which
+// A panic of that code becomes an error (see PanicError). It may also end its goroutine with runtime.Goexit, as testing.T.FailNow does, which
 // cannot be stopped. There are two ways to survive that. Do and All call the code on the caller's goroutine: the caller does all
 // that must be done in deferred calls; if it empties a queue, these start another goroutine for what is left. Apart calls the code on a
 // goroutine of its own, and its caller is not affected. That costs more, so it is for what is called rarely.
@@ -18,45 +18,27 @@ import (
 // ErrExited is the error of a call that has ended its goroutine with runtime.Goexit.
 var ErrExited = errors.New("backplane: the func has ended its goroutine (runtime.Goexit, which testing.T.FailNow calls too)")
 
-// PanicError is the error of a call that has panicked.
-type PanicError struct {
-	Value any    // what panic was called with
-	Stack []byte // of the goroutine, as runtime/debug.Stack formats it
-
-	opaque bool // the value's methods fail
+// PanicError makes the error of a panic. value is what panic was called with. unusable reports that a method of value panics or ends its
+// goroutine. Package codec sets PanicError to a func that makes a *codec.PanicError, the type that users see: a public error type is
+// defined in a package that people import, and this package cannot import codec, which imports it.
+var PanicError = func(value any, unusable bool) error {
+	return fmt.Errorf("%s\n%s", Describe(value, unusable), debug.Stack())
 }
 
-// Error returns the value and the stack.
-func (e *PanicError) Error() string { return e.Short() + "\n" + string(e.Stack) }
-
-// Short is Error without the stack.
-func (e *PanicError) Short() string {
-	if e.opaque {
-		return "panic: " + excerpt.Opaque(e.Value)
+// Describe returns "panic: " and the text of value, which was passed to panic.
+func Describe(value any, unusable bool) string {
+	if unusable {
+		return "panic: " + excerpt.Opaque(value)
 	}
-	return "panic: " + excerpt.Of(excerpt.Text(e.Value))
+	return "panic: " + excerpt.Of(excerpt.Text(value))
 }
 
-// Unwrap returns the value if it is an error, and one that can be used.
-func (e *PanicError) Unwrap() error {
-	if e.opaque {
-		return nil
-	}
-	err, _ := e.Value.(error)
-	return err
-}
-
-// caught makes an error of what recover has returned, nil being runtime.Goexit's.
+// caught makes an error of what recover has returned. It returns nil after runtime.Goexit.
 func caught(p any) error {
-	switch p := p.(type) {
-	case nil:
+	if p == nil {
 		return ErrExited
-	case *PanicError: // of a goroutine that has passed it on
-		return p
 	}
-	e := &PanicError{Value: p, Stack: debug.Stack()}
-	e.opaque = fails(func() { ask(p) })
-	return e
+	return PanicError(p, fails(func() { ask(p) }))
 }
 
 // fails reports whether f panics or ends its goroutine, which is another one. Unlike Apart it does not look at what f panics with.

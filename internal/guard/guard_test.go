@@ -1,4 +1,4 @@
-package guard
+package guard_test
 
 import (
 	"bytes"
@@ -13,6 +13,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // hostile is an error none of whose methods can be called.
@@ -54,19 +57,19 @@ func TestDoTellsWhatHasHappened(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				require.False(t, Do(harm, func(err error) { failed = err }))
+				require.False(t, guard.Do(harm, func(err error) { failed = err }))
 			}()
 			<-done
 			check(t, name, failed)
-			check(t, name, Apart(harm))
+			check(t, name, guard.Apart(harm))
 			if name != "Goexit" {
-				check(t, name, Call(harm))
+				check(t, name, guard.Call(harm))
 			}
 		})
 	}
-	assert.True(t, Do(func() {}, func(error) { t.Error("failed") }))
-	assert.NoError(t, Apart(func() {}))
-	assert.NoError(t, Call(func() {}))
+	assert.True(t, guard.Do(func() {}, func(error) { t.Error("failed") }))
+	assert.NoError(t, guard.Apart(func() {}))
+	assert.NoError(t, guard.Call(func() {}))
 }
 
 // check checks the error of a harm, and that everything can be asked of it that a log asks.
@@ -75,12 +78,12 @@ func check(t *testing.T, name string, err error) {
 	require.Error(t, err)
 	assert.NotEmpty(t, err.Error())
 	if name == "Goexit" {
-		assert.ErrorIs(t, err, ErrExited)
+		assert.ErrorIs(t, err, guard.ErrExited)
 		return
 	}
-	var p *PanicError
+	var p *codec.PanicError
 	require.ErrorAs(t, err, &p)
-	require.NotErrorIs(t, err, ErrExited)
+	require.NotErrorIs(t, err, guard.ErrExited)
 	assert.Contains(t, string(p.Stack), "guard_test.go", "the stack shows where the panic came from")
 }
 
@@ -92,7 +95,7 @@ func TestAllMakesTheOtherCalls(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				All([]int{0, 1, 2, 3, 4, 5}, func(i int) {
+				guard.All([]int{0, 1, 2, 3, 4, 5}, func(i int) {
 					called = append(called, i)
 					if i%2 == 1 {
 						harm()
@@ -110,23 +113,23 @@ func TestAllMakesTheOtherCalls(t *testing.T) {
 }
 
 func TestAPanicThatIsPassedOnKeepsItsStack(t *testing.T) {
-	first := Call(harms["Panic"])
-	assert.Same(t, first, Call(func() { panic(first) }))
+	first := guard.Call(harms["Panic"])
+	assert.Same(t, first, guard.Call(func() { panic(first) }))
 }
 
 func TestAnErrorThatCannotBeUsedIsAPanic(t *testing.T) {
 	for _, err := range []error{&hostile{}, (*hostile)(nil), fmt.Errorf("x: %w", &hostile{}), errors.Join(errors.New("x"), &hostile{})} {
-		got := Error(err)
-		var p *PanicError
+		got := guard.Error(err)
+		var p *codec.PanicError
 		require.ErrorAs(t, got, &p)
-		assert.NotErrorIs(t, got, ErrExited)
+		assert.NotErrorIs(t, got, guard.ErrExited)
 	}
-	require.ErrorIs(t, Error(exits{}), ErrExited)
-	require.ErrorIs(t, Error(errors.Join(errors.New("x"), exits{})), ErrExited)
-	err := fmt.Errorf("x: %w", ErrExited)
-	assert.Same(t, err, Error(err))
-	assert.NoError(t, Error(nil))
-	assert.ErrorIs(t, Call(func() { panic(err) }), ErrExited, "a value that can be used is in the error")
+	require.ErrorIs(t, guard.Error(exits{}), guard.ErrExited)
+	require.ErrorIs(t, guard.Error(errors.Join(errors.New("x"), exits{})), guard.ErrExited)
+	err := fmt.Errorf("x: %w", guard.ErrExited)
+	assert.Same(t, err, guard.Error(err))
+	assert.NoError(t, guard.Error(nil))
+	assert.ErrorIs(t, guard.Call(func() { panic(err) }), guard.ErrExited, "a value that can be used is in the error")
 }
 
 // log is a slog.Handler that does harm.
@@ -139,12 +142,10 @@ func (l badLog) WithGroup(string) slog.Handler             { l.harm(); return l 
 
 func TestAReporterEndsWithItself(t *testing.T) {
 	var out bytes.Buffer
-	before := stderr
-	stderr = &out
-	t.Cleanup(func() { stderr = before })
+	t.Cleanup(guard.SetStderr(&out))
 	for name, harm := range harms {
 		out.Reset()
-		r := Reporter{Message: "m", Logger: Logger(slog.New(badLog{harm}).With()), Handler: func(error) { harm() }}
+		r := guard.Reporter{Message: "m", Logger: guard.Logger(slog.New(badLog{harm}).With()), Handler: func(error) { harm() }}
 		r.Report(&hostile{})
 		r.Logger.With("a", 1).WithGroup("g").Info("x")
 		text := out.String()
@@ -153,20 +154,20 @@ func TestAReporterEndsWithItself(t *testing.T) {
 	}
 	out.Reset()
 	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-		r := Reporter{Message: "m", Logger: Logger(slog.New(h))}
+		r := guard.Reporter{Message: "m", Logger: guard.Logger(slog.New(h))}
 		r.Report(&hostile{})
 		r.Report(errors.New("later"))
 		assert.Contains(t, out.String(), "later")
 	}
-	Logger(nil).Info("to nobody")
-	assert.False(t, Logger(slog.New(slog.DiscardHandler)).Enabled(t.Context(), slog.LevelError))
+	guard.Logger(nil).Info("to nobody")
+	assert.False(t, guard.Logger(slog.New(slog.DiscardHandler)).Enabled(t.Context(), slog.LevelError))
 }
 
 func BenchmarkDo(b *testing.B) {
 	b.ReportAllocs()
 	n := 0
 	for b.Loop() {
-		Do(func() { n++ }, func(error) { n = 0 })
+		guard.Do(func() { n++ }, func(error) { n = 0 })
 	}
 }
 
@@ -175,7 +176,7 @@ func BenchmarkAll(b *testing.B) {
 	list := slices.Repeat([]int{1}, 100)
 	n := 0
 	for b.Loop() {
-		All(list, func(i int) { n += i }, func(error) { n = 0 })
+		guard.All(list, func(i int) { n += i }, func(error) { n = 0 })
 	}
 }
 
@@ -183,6 +184,6 @@ func BenchmarkApart(b *testing.B) {
 	b.ReportAllocs()
 	n := 0
 	for b.Loop() {
-		_ = Apart(func() { n++ })
+		_ = guard.Apart(func() { n++ })
 	}
 }

@@ -37,7 +37,7 @@ func missing(args codec.Args, i int, want reflect.Type) error {
 
 // unfit is the error of an argument that could not be decoded: a panic is no fault of who sent it.
 func unfit(args codec.Args, i int, want reflect.Type, got codec.Value, err error) error {
-	var p *guard.PanicError
+	var p *codec.PanicError
 	if err = guard.Error(err); errors.As(err, &p) {
 		return p
 	}
