@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/backplane-go/backplane/bench/internal/figures"
@@ -13,14 +12,8 @@ import (
 
 // settings of one comparison.
 type settings struct {
-	url        string
-	rounds     int
-	quick      bool
-	only       []string
-	contenders []string
-	profiles   string
-	out        string
-	docs       string
+	figures.Options
+	url string
 }
 
 // outcome is what one round of a case gave for one contender.
@@ -56,7 +49,7 @@ func compare(ctx context.Context, s settings) error {
 		return fmt.Errorf("warming up PostgreSQL: %w", err)
 	}
 	chosen := slices.DeleteFunc(slices.Clone(cases), func(c benchCase) bool {
-		return s.only != nil && !slices.ContainsFunc(s.only, func(prefix string) bool { return strings.HasPrefix(c.Name, prefix) })
+		return !s.Chosen(c.Name)
 	})
 	results := make(map[string]outcomes)
 	sizes, by := groups(chosen)
@@ -65,7 +58,7 @@ func compare(ctx context.Context, s settings) error {
 			return err
 		}
 	}
-	if s.out == "" {
+	if s.Out == "" {
 		return nil
 	}
 	return write(s, srv, chosen, results)
@@ -79,25 +72,25 @@ func (s settings) group(ctx context.Context, srv *server, receivers int, all []b
 			t.stop()
 		}
 	}()
-	for _, name := range s.contenders {
+	for _, name := range s.Contenders {
 		figures.Progress("starting %s, %d receivers", name, receivers)
-		t, err := startTeam(ctx, srv, name, receivers, s.profiles)
+		t, err := startTeam(ctx, srv, name, receivers, s.Profiles)
 		if err != nil {
 			return err
 		}
 		teams = append(teams, t)
 	}
 	for _, c := range all {
-		if s.quick {
+		if s.Quick {
 			c.N = max(c.N/5, 200)
 		}
 		results[c.Name] = make(outcomes)
-		for round := range s.rounds {
+		for round := range s.Rounds {
 			for _, t := range teams {
 				if !c.suits(t.name) || ctx.Err() != nil {
 					continue
 				}
-				figures.Progress("%-14s round %d of %d: %-6s", c.Name, round+1, s.rounds, t.name)
+				figures.Progress("%-14s round %d of %d: %-6s", c.Name, round+1, s.Rounds, t.name)
 				if err := srv.settle(ctx); err != nil {
 					return err
 				}
@@ -115,7 +108,7 @@ func (s settings) group(ctx context.Context, srv *server, receivers int, all []b
 			}
 		}
 		figures.Progress("")
-		print(os.Stdout, c, s.contenders, results[c.Name])
+		print(os.Stdout, c, s.Contenders, results[c.Name])
 	}
 	return ctx.Err()
 }

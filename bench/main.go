@@ -1,59 +1,41 @@
-// Command bench runs Node.js's Postgres adapter and backplane side by side: the same messages, the same number in flight,
-// one after the other on the same server, several rounds. See docs/explanation/performance.md.
+// Command bench compares backplane with Node.js's Postgres adapter: the same messages, the same number in flight, one
+// after the other on the same server, several rounds. See docs/explanation/performance.md.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 
+	"github.com/backplane-go/backplane/bench/internal/figures"
 	"github.com/backplane-go/backplane/bench/internal/process"
 )
 
 func main() {
-	worker := flag.String("worker", "", "be a worker for this contender (used by the program itself)")
-	postgres := flag.String("postgres", os.Getenv("BACKPLANE_TEST_POSTGRES"), "URL of a PostgreSQL whose role may create databases")
-	rounds := flag.Int("rounds", 3, "how often each case is run")
-	quick := flag.Bool("quick", false, "fewer messages")
-	only := flag.String("cases", "", "run the cases whose names begin with one of these, separated by commas")
-	profiles := flag.String("profiles", "", "folder for CPU profiles of the Go workers")
-	out := flag.String("out", "", "file to write the results to, as JSON; a chart goes beside it")
-	docs := flag.String("docs", "", "page of the documentation to write the table into")
-	footprint := flag.Bool("memory", false, "print what namespaces, requests and sockets cost in memory, and nothing else")
-	soaking := flag.Duration("soak", 0, "send 50 000 messages a second for so long and watch the heap, and nothing else")
-	contenders := flag.String("contenders", "node,pgx,pq,bare", "who takes part")
+	var s settings
+	s.Flags("node,pgx,pq,bare", "a fifth of the messages")
+	worker := flag.String("worker", "", "internal: be a worker of this contender")
+	flag.StringVar(&s.url, "postgres", os.Getenv("BACKPLANE_TEST_POSTGRES"),
+		"URL of a PostgreSQL server whose role may create databases")
+	footprint := flag.Bool("memory", false, "only print how much memory a namespace, a request and a socket use")
+	soakTime := flag.Duration("soak", 0, "only send 50 000 messages a second for this time and watch the heap")
 	flag.Parse()
-	if *worker != "" {
-		exit(process.Profiled(*profiles, func() error { return work(*worker, *postgres) }))
-	}
-	if *footprint {
+	switch {
+	case *worker != "":
+		exit(process.Profiled(s.Profiles, func() error { return work(*worker, s.url) }))
+	case *footprint:
 		exit(footprints(context.Background(), os.Stdout))
-	}
-	if *postgres == "" {
-		exit(fmt.Errorf("no PostgreSQL: give -postgres URL, or run make bench-peers, which starts one"))
+	case s.url == "":
+		exit(errors.New("no PostgreSQL: give -postgres URL, or run make bench-peers, which starts one"))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if *soaking > 0 {
-		exit(soak(ctx, os.Stdout, *postgres, *soaking))
+	if *soakTime > 0 {
+		exit(soak(ctx, os.Stdout, s.url, *soakTime))
 	}
-	exit(compare(ctx, settings{url: *postgres, rounds: *rounds, quick: *quick, only: prefixes(*only), contenders: prefixes(*contenders), profiles: *profiles, out: *out, docs: *docs}))
+	exit(compare(ctx, s))
 }
 
-func prefixes(list string) []string {
-	if list == "" {
-		return nil
-	}
-	return strings.Split(list, ",")
-}
-
-func exit(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
+func exit(err error) { figures.Exit("bench", err) }

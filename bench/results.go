@@ -1,7 +1,6 @@
 package main
 
 import (
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -10,12 +9,7 @@ import (
 )
 
 // resultFile is bench/results/peers.json.
-type resultFile struct {
-	Machine  map[string]any    `json:"machine"`
-	Versions map[string]string `json:"versions"`
-	Settings map[string]any    `json:"settings"`
-	Cases    []resultCase      `json:"cases"`
-}
+type resultFile = figures.Results[resultCase]
 
 // resultCase compares one driver with the others in one case. Figures are medians over the rounds: messages (or requests)
 // per second, or, for the cases whose names begin with p99, the 99th percentile of the latency in microseconds. A ratio
@@ -75,22 +69,17 @@ func measure(all []outcome) measured {
 	}
 }
 
-// write writes the results, and the chart made from them, to the folder of s.out.
+// write writes the results, and the chart made from them, to the folder of s.Out.
 func write(s settings, srv *server, chosen []benchCase, results map[string]outcomes) error {
-	file := resultFile{
-		Machine:  figures.Machine(),
-		Versions: map[string]string{"go": runtime.Version(), "postgres": srv.version, "node": figures.NodeVersion()},
-		Settings: map[string]any{"rounds": s.rounds, "quick": s.quick, "time": time.Now().UTC().Format(time.RFC3339), "node_pool": 10},
-	}
+	settings := map[string]any{"rounds": s.Rounds, "quick": s.Quick, "time": time.Now().UTC().Format(time.RFC3339), "node_pool": 10}
+	file := figures.NewResults[resultCase](settings, "socket.io", "@socket.io/postgres-adapter", "socket.io-adapter", "pg")
+	file.Versions["postgres"] = srv.version
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
 			if strings.HasSuffix(d.Path, "/pgx/v5") || strings.HasSuffix(d.Path, "/lib/pq") {
 				file.Versions[d.Path] = d.Version
 			}
 		}
-	}
-	for _, name := range []string{"socket.io", "@socket.io/postgres-adapter", "socket.io-adapter", "pg"} {
-		file.Versions[name] = figures.PackageVersion(name)
 	}
 	for _, c := range chosen {
 		for _, driver := range []string{"pgx", "pq"} {
@@ -99,7 +88,7 @@ func write(s settings, srv *server, chosen []benchCase, results map[string]outco
 			}
 		}
 	}
-	return figures.Files{Results: file, Chart: chart(file), Table: table(file)}.Write(s.out, s.docs)
+	return file.Write(s.Options, chart(file), table(file))
 }
 
 func compareCase(c benchCase, driver string, r outcomes) resultCase {

@@ -6,24 +6,17 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
 // settings of one comparison.
 type settings struct {
-	rounds     int
-	quick      bool
-	only       []string
-	contenders []string
-	profiles   string
+	figures.Options
 	serverCore int
 	loadCore   int
-	out        string
-	docs       string
-	centrifuge string // the program
-	repeated   int    // runs so far because the machine was busy with something else
+	centrifuge string // path of the program
+	repeated   int    // how many runs were repeated because the machine was busy
 }
 
 // outcomes are those of all rounds, by contender.
@@ -32,8 +25,8 @@ type outcomes map[string][]outcome
 var errLost = errors.New("messages were missing or came twice")
 
 func (s *settings) compare(ctx context.Context) error {
-	if s.quick {
-		s.rounds = 1
+	if s.Quick {
+		s.Rounds = 1
 	}
 	done, err := s.build(ctx)
 	if err != nil {
@@ -44,14 +37,14 @@ func (s *settings) compare(ctx context.Context) error {
 	lost := false
 	header(os.Stdout)
 	for _, c := range s.chosen() {
-		rounds := s.rounds + c.More
-		if s.quick {
-			rounds = s.rounds
+		rounds := s.Rounds + c.More
+		if s.Quick {
+			rounds = s.Rounds
 			c.Load.Measure /= 2.5
 		}
 		all[c.Name] = make(outcomes)
 		for round := range rounds {
-			for _, name := range c.contenders(s.contenders) {
+			for _, name := range c.contenders(s.Contenders) {
 				figures.Progress("%-15s round %d of %d: %-4s", c.Name, round+1, rounds, name)
 				o, err := s.undisturbed(ctx, name, c)
 				if ctx.Err() != nil {
@@ -69,7 +62,7 @@ func (s *settings) compare(ctx context.Context) error {
 			print(os.Stdout, r)
 		}
 	}
-	if s.out != "" {
+	if s.Out != "" {
 		if err := s.write(all); err != nil {
 			return err
 		}
@@ -83,7 +76,7 @@ func (s *settings) compare(ctx context.Context) error {
 // chosen are the cases that are run.
 func (s *settings) chosen() []benchCase {
 	return slices.DeleteFunc(slices.Clone(cases), func(c benchCase) bool {
-		return s.only != nil && !slices.ContainsFunc(s.only, func(prefix string) bool { return strings.HasPrefix(c.Name, prefix) })
+		return !s.Chosen(c.Name)
 	})
 }
 

@@ -16,7 +16,7 @@ const centrifugeVersion = "0.40.1"
 // as when its modules cannot be loaded.
 func (s *settings) build(ctx context.Context) (done func(), err error) {
 	done = func() {}
-	if !slices.ContainsFunc(s.chosen(), func(c benchCase) bool { return slices.Contains(c.contenders(s.contenders), others) }) {
+	if !slices.ContainsFunc(s.chosen(), func(c benchCase) bool { return slices.Contains(c.contenders(s.Contenders), others) }) {
 		return done, nil
 	}
 	folder, err := os.MkdirTemp("", "backplane-bench-")
@@ -30,7 +30,7 @@ func (s *settings) build(ctx context.Context) (done func(), err error) {
 	cmd.Env = append(os.Environ(), "GOWORK=off") // its module is not part of the workspace
 	if out, err := cmd.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "bench/server: without centrifuge, which cannot be built: %v\n%s", err, out)
-		s.contenders = slices.DeleteFunc(s.contenders, func(name string) bool { return name == others })
+		s.Contenders = slices.DeleteFunc(s.Contenders, func(name string) bool { return name == others })
 	}
 	return done, nil
 }

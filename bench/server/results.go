@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"runtime"
 	"slices"
 	"time"
 
@@ -11,25 +10,14 @@ import (
 )
 
 // resultFile is bench/results/server.json.
-type resultFile struct {
-	Machine  map[string]any    `json:"machine"`
-	Versions map[string]string `json:"versions"`
-	Settings map[string]any    `json:"settings"`
-	Cases    []row             `json:"cases"`
-}
+type resultFile = figures.Results[row]
 
 // write writes the results and the chart made from them. Rows of cases that were not run stay as they were.
 func (s *settings) write(all map[string]outcomes) error {
-	file := resultFile{
-		Machine:  figures.Machine(),
-		Versions: map[string]string{"go": runtime.Version(), "node": figures.NodeVersion()},
-		Settings: map[string]any{"rounds": s.rounds, "quick": s.quick, "server_core": s.serverCore, "load_core": s.loadCore, "repeated": s.repeated},
-	}
-	for _, name := range []string{"socket.io", "engine.io", "ws", "bufferutil"} {
-		file.Versions[name] = figures.PackageVersion(name)
-	}
+	settings := map[string]any{"rounds": s.Rounds, "quick": s.Quick, "server_core": s.serverCore, "load_core": s.loadCore, "repeated": s.repeated}
+	file := figures.NewResults[row](settings, "socket.io", "engine.io", "ws", "bufferutil")
 	var before resultFile
-	if text, err := os.ReadFile(s.out); err == nil {
+	if text, err := os.ReadFile(s.Out); err == nil {
 		_ = json.Unmarshal(text, &before) // a file of another kind is replaced
 	}
 	for _, c := range cases {
@@ -46,5 +34,5 @@ func (s *settings) write(all map[string]outcomes) error {
 			}
 		}
 	}
-	return figures.Files{Results: file, Chart: chart(file), Table: table(file)}.Write(s.out, s.docs)
+	return file.Write(s.Options, chart(file), table(file))
 }

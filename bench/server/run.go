@@ -116,7 +116,7 @@ func (s *settings) server(ctx context.Context, contender string, c benchCase) (*
 	if contender == two {
 		nodes = "2"
 	}
-	return process.Start(contender, s.goProgram(ctx, self, "-serve", nodes, "-profiles", s.profiles, "-call", contender))
+	return process.Start(contender, s.goProgram(ctx, self, "-serve", nodes, "-profiles", s.Profiles, "-call", contender))
 }
 
 // goProgram is a Go server on one core.

@@ -6,43 +6,53 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
 
-// Files is what becomes of the results of a run.
-type Files struct {
-	Results any    // as JSON
-	Chart   []byte // SVG
-	Table   []byte // Markdown
+// Results is what a benchmark writes as JSON.
+type Results[C any] struct {
+	Machine  map[string]any    `json:"machine"`
+	Versions map[string]string `json:"versions"`
+	Settings map[string]any    `json:"settings"`
+	Cases    []C               `json:"cases"`
 }
 
-// Write writes the results to out, the chart beside them, and the table into the page unless that is "".
-func (f Files) Write(out, page string) error {
-	text, err := json.MarshalIndent(f.Results, "", "  ")
+// NewResults returns results without cases: of this machine, with the versions of Go, Node.js and the npm packages.
+func NewResults[C any](settings map[string]any, packages ...string) Results[C] {
+	versions := map[string]string{"go": runtime.Version(), "node": NodeVersion()}
+	for _, name := range packages {
+		versions[name] = PackageVersion(name)
+	}
+	return Results[C]{Machine: Machine(), Versions: versions, Settings: settings}
+}
+
+// Write writes the results to o.Out, the chart beside them, and the table into the page o.Docs if that is not empty.
+func (r Results[C]) Write(o Options, chart, table []byte) error {
+	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(o.Out), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(out, append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(o.Out, append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	if err := os.WriteFile(strings.TrimSuffix(out, ".json")+".svg", f.Chart, 0o644); err != nil || page == "" {
+	if err := os.WriteFile(strings.TrimSuffix(o.Out, ".json")+".svg", chart, 0o644); err != nil || o.Docs == "" {
 		return err
 	}
-	return document(page, f.Table)
+	return replaceTable(o.Docs, table)
 }
 
-// The table of a page of the documentation stands between these lines.
+// The table in a page of the documentation stands between these lines.
 const (
 	tableBegins = "<!-- bench: the table begins -->\n"
 	tableEnds   = "<!-- bench: the table ends -->\n"
 )
 
-// document replaces the table in a page.
-func document(page string, table []byte) error {
+func replaceTable(page string, table []byte) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return err
@@ -50,7 +60,7 @@ func document(page string, table []byte) error {
 	before, rest, ok := bytes.Cut(text, []byte(tableBegins))
 	_, after, ends := bytes.Cut(rest, []byte(tableEnds))
 	if !ok || !ends {
-		return fmt.Errorf("%s has no place for the table", page)
+		return fmt.Errorf("%s has no lines that mark the place of the table", page)
 	}
 	return os.WriteFile(page, slices.Concat(before, []byte(tableBegins), table, []byte(tableEnds), after), 0o644)
 }
