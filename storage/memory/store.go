@@ -1,9 +1,9 @@
-// Package memory is the store for one process: every node of the process shares one Store.
+// Package memory implements a store within one process: every node of the process shares one Store.
 //
 // # Delivery
 //
-// A store keeps at most Config.Bytes. When it is full, Put fails with ErrFull: it never makes room by removing
-// a body that somebody may be about to read. Expire makes room; the cluster calls it from time to time.
+// A store keeps at most Config.Bytes. When it is full, Put fails with ErrFull: it never removes a body that a
+// node may be about to read in order to make room. Expire makes room; the cluster calls it periodically.
 package memory
 
 import (
@@ -19,31 +19,31 @@ import (
 
 var _ storage.Sizer = (*Store)(nil)
 
-// ErrFull is returned by Put when the body does not fit beside those that have not expired.
+// ErrFull is returned by Put if there is no room for the body next to those that have not expired.
 var ErrFull = errors.New("memory: the store is full")
 
 // Config configures a Store. Its zero value is the default.
 type Config struct {
-	// Bytes bounds what the bodies take together: their sizes, and 128 bytes for the keeping of each. The
-	// default is 256 MiB.
+	// Bytes limits the memory for all bodies: the sum of their sizes, and 128 bytes of overhead for each.
+	// Default: 256 MiB.
 	Bytes int
 }
 
-// overhead is what keeping one body costs beside the body itself, roughly, in bytes.
+// overhead is the approximate memory in bytes that one body needs besides its content.
 const overhead = 128
 
-// Store keeps bodies in memory. Make it with NewStore and give it to every node.
+// Store keeps bodies in memory. Create it with NewStore and pass it to every node.
 type Store struct {
 	capacity int
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	bodies map[string][]byte
 	order  []entry // the bodies, oldest first
 	used   int     // bytes
 	last   uint64
 }
 
-// entry tells when a body was put.
+// entry records when a body was put.
 type entry struct {
 	id string
 	at time.Time
@@ -60,12 +60,12 @@ func NewStoreWithConfig(config Config) *Store {
 	return &Store{capacity: config.Bytes, bodies: make(map[string][]byte)}
 }
 
-// Put keeps a copy of body. Its ids are the decimal numbers from 1 on.
+// Put keeps a copy of body. The ids are the decimal numbers from 1 on.
 func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	body = append([]byte{}, body...) // never nil, which would be no body
+	body = append([]byte{}, body...) // never nil: nil means that there is no body
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(body)+overhead > s.capacity-s.used {
@@ -90,7 +90,7 @@ func (s *Store) Get(ctx context.Context, id string) ([]byte, error) {
 	if !ok {
 		return nil, storage.ErrNotFound
 	}
-	return bytes.Clone(body), nil // a body is never changed, so it can be copied without the lock
+	return bytes.Clone(body), nil // bodies are immutable, so the copy needs no lock
 }
 
 // GetUpTo returns copies of the bodies of ids that have at most limit bytes.
@@ -139,7 +139,7 @@ func (s *Store) Expire(ctx context.Context, age time.Duration) error {
 	return nil
 }
 
-// Len returns how many bodies the store holds.
+// Len returns the number of bodies in the store.
 func (s *Store) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,7 +21,7 @@ func TestExpireByAge(t *testing.T) {
 		require.NoError(t, err)
 
 		require.NoError(t, store.Expire(t.Context(), time.Minute))
-		require.Equal(t, 2, store.Len(), "a minute ago is not longer than a minute ago")
+		require.Equal(t, 2, store.Len(), "a body that is exactly as old as age must stay")
 		time.Sleep(time.Nanosecond)
 		require.NoError(t, store.Expire(t.Context(), time.Minute))
 		_, err = store.Get(t.Context(), old)
@@ -32,7 +32,7 @@ func TestExpireByAge(t *testing.T) {
 	})
 }
 
-func TestAFullStoreRefusesUntilSomethingExpires(t *testing.T) {
+func TestFullStoreRefusesUntilABodyExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.NewStoreWithConfig(memory.Config{Bytes: 1000})
 		_, err := store.Put(t.Context(), make([]byte, 1000))
@@ -48,7 +48,7 @@ func TestAFullStoreRefusesUntilSomethingExpires(t *testing.T) {
 	})
 }
 
-func TestEmptyBodiesFillAStoreToo(t *testing.T) {
+func TestEmptyBodiesCountTowardsTheLimit(t *testing.T) {
 	store := memory.NewStoreWithConfig(memory.Config{Bytes: 1000})
 	for range 7 {
 		_, err := store.Put(t.Context(), nil)
@@ -58,7 +58,7 @@ func TestEmptyBodiesFillAStoreToo(t *testing.T) {
 	require.ErrorIs(t, err, memory.ErrFull)
 }
 
-func TestANilBodyIsAnEmptyOne(t *testing.T) {
+func TestNilBodyIsAnEmptyBody(t *testing.T) {
 	store := memory.NewStore()
 	id, err := store.Put(t.Context(), nil)
 	require.NoError(t, err)

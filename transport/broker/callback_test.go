@@ -14,9 +14,10 @@ import (
 	"github.com/backplane-go/backplane/transport/broker"
 )
 
-// A client library like those of MQTT: it calls back from goroutines of its own, and waits for them when it disconnects.
-func TestCallbacksOfALibrary(t *testing.T) {
-	x := &exchange{serve: serveRedis}
+// The client library resembles those of MQTT: it calls back on its own goroutines and waits for them when it
+// disconnects.
+func TestLibraryWithCallbacks(t *testing.T) {
+	x := &fakeBroker{serve: serveRedis}
 	conformance.Bus(t, x.listen(t, func(sessions, publisher string) transport.Bus {
 		return &libraryBus{sessions: sessions, publishes: publisher}
 	}))
@@ -31,7 +32,7 @@ type libraryBus struct {
 
 func (b *libraryBus) Limits() transport.Limits { return transport.Limits{} }
 
-// Publish leaves an interrupted message with the library, which sends it before all later ones.
+// Publish leaves an interrupted message in the library's queue. The library sends it before all later ones.
 func (b *libraryBus) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return nil
@@ -83,12 +84,14 @@ func (b *libraryBus) Open(ctx context.Context) (transport.Session, error) {
 		func(topic string, payload []byte) { s.Deliver(transport.Message{Channel: topic, Payload: payload}) },
 		func(err error) { s.End(err) },
 	)
-	ask := func(command string) func(context.Context, ...string) (int, error) {
+	request := func(command string) func(context.Context, ...string) (int, error) {
 		return func(ctx context.Context, channels ...string) (int, error) {
 			return 0, lib.call(append([]string{command}, channels...)).wait(ctx) // the library waits for the broker
 		}
 	}
-	s = broker.NewSession(broker.Config{Subscribe: ask("SUBSCRIBE"), Unsubscribe: ask("UNSUBSCRIBE"), Close: lib.disconnect})
+	s = broker.NewSession(broker.Config{
+		Subscribe: request("SUBSCRIBE"), Unsubscribe: request("UNSUBSCRIBE"), Close: lib.disconnect,
+	})
 	if err := lib.connect(ctx, b.sessions); err != nil {
 		s.Close(ctx)
 		return nil, err
@@ -96,22 +99,22 @@ func (b *libraryBus) Open(ctx context.Context) (transport.Session, error) {
 	return s, nil
 }
 
-// library speaks the protocol of Redis, which does not matter to its users.
+// library speaks the protocol of Redis. Its users do not notice.
 type library struct {
 	onMessage func(topic string, payload []byte)
 	onLost    func(error)
 	messages  chan []string
 	running   sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	changed *sync.Cond
 	conn    net.Conn
 	out     [][]string
-	tokens  []*token // of what was not answered yet
+	tokens  []*token // of the calls that were not answered yet
 	err     error
 }
 
-// token tells when something was answered.
+// token becomes done when a call was answered.
 type token struct {
 	answers int // still to come
 	done    chan struct{}
@@ -151,7 +154,7 @@ func (l *library) connect(ctx context.Context, address string) error {
 	return nil
 }
 
-// call sends commands as soon as it can, without waiting.
+// call queues commands to be sent and does not wait.
 func (l *library) call(commands ...[]string) *token {
 	t := &token{done: make(chan struct{})}
 	l.mu.Lock()

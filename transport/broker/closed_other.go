@@ -2,5 +2,5 @@
 
 package broker
 
-// isClosed is not known here: a request over a connection that is closed fails.
+// isClosed always returns false: this system cannot tell. A request over a closed connection then fails.
 func (c *Conn) isClosed() bool { return false }

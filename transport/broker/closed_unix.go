@@ -7,9 +7,10 @@ import (
 	"syscall"
 )
 
-// isClosed reports whether the other side is known to have closed the connection. It does not wait and takes nothing from the connection.
+// isClosed reports whether the broker is known to have closed the connection. It does not wait and consumes
+// nothing.
 func (c *Conn) isClosed() bool {
-	conn, ok := c.bare().(syscall.Conn)
+	conn, ok := c.rawConn().(syscall.Conn)
 	if !ok {
 		return false
 	}

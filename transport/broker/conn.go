@@ -11,30 +11,32 @@ import (
 // Conn is a connection to a broker.
 type Conn struct {
 	net.Conn
-	// In reads from the connection, through a buffer. Read with nothing else.
+	// In is a buffered reader of the connection. All reads must go through it.
 	In *bufio.Reader
 }
 
 // Dialer connects to a broker.
 type Dialer struct {
-	// Dial opens a connection, with TLS if that is wanted, and returns when ctx ends. Required.
+	// Dial opens a connection, with TLS if required, and returns when ctx ends. Required.
 	Dial func(ctx context.Context) (net.Conn, error)
-	// Hello speaks with the broker before anything else: it reads the broker's greeting, authenticates, and so on. It is interrupted when
-	// the context of Connect ends. If it is nil, nothing is said.
+	// Hello runs the handshake on a new connection, before anything else: it reads the broker's greeting,
+	// authenticates, and so on. It is interrupted when the context of Connect ends. Default: no handshake.
 	Hello func(c *Conn) error
 }
 
 // TCP returns a Dialer for a TCP address such as "127.0.0.1:6379".
 func TCP(address string) Dialer {
-	return Dialer{Dial: func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", address) }}
+	return Dialer{Dial: func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	}}
 }
 
-// Connect opens a connection. It fails, rather than waits, if the broker cannot be reached.
+// Connect opens a connection. It fails instead of waiting if the broker is unreachable.
 func (d Dialer) Connect(ctx context.Context) (*Conn, error) {
 	inner, err := d.Dial(ctx)
 	if err != nil {
 		if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
-			<-ctx.Done() // package net looks at the clock itself, and may be ahead
+			<-ctx.Done() // package net compares the deadline with the clock and may notice first
 		}
 		if ctx.Err() != nil {
 			err = ctx.Err()
@@ -52,15 +54,15 @@ func (d Dialer) Connect(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// Do calls f, whose reads and writes fail as soon as ctx has ended. Do then returns ctx.Err(), unless f has succeeded. After an error
-// nobody knows where in the stream the connection stands: close it.
+// Do calls f and makes its reads and writes fail as soon as ctx ends. Do then returns ctx.Err(), unless f has
+// succeeded. After an error the position in the stream is unknown: close the connection.
 func (c *Conn) Do(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		c.SetDeadline(time.Unix(1, 0)) // in the past: whatever waits fails at once
+		c.SetDeadline(time.Unix(1, 0)) // in the past: reads and writes fail at once
 		close(interrupted)
 	})
 	defer stop() // if f panics
@@ -68,7 +70,7 @@ func (c *Conn) Do(ctx context.Context, f func() error) error {
 	if stop() {
 		return err
 	}
-	<-interrupted // the deadline is set: only now it can be taken back
+	<-interrupted // the deadline is set: only now can it be removed
 	c.SetDeadline(time.Time{})
 	if err != nil {
 		return ctx.Err()
@@ -76,23 +78,25 @@ func (c *Conn) Do(ctx context.Context, f func() error) error {
 	return nil
 }
 
-// giveUp tells the broker that nothing more will come, but does not close the connection: see drain.
-func (c *Conn) giveUp() {
+// closeWrite tells the broker that no more requests follow, but does not close the connection: see
+// waitForClose.
+func (c *Conn) closeWrite() {
 	c.SetDeadline(time.Time{})
-	half, ok := c.bare().(interface{ CloseWrite() error })
+	half, ok := c.rawConn().(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		c.Close()
 	}
 }
 
-// drain waits until the broker has closed a connection that was given up. By then it has read and carried out all that was sent.
-// A broker that has not done so after some time is taken for dead. The error is that of ctx.
-func (c *Conn) drain(ctx context.Context, until time.Time) error {
-	inner, cancel := context.WithDeadline(ctx, until)
+// waitForClose waits until the broker has closed a connection after closeWrite. By then the broker has read and
+// processed everything that was sent. A broker that has not closed it by the deadline counts as dead. The error
+// is that of ctx.
+func (c *Conn) waitForClose(ctx context.Context, deadline time.Time) error {
+	inner, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	bare := c.bare()
+	raw := c.rawConn()
 	err := c.Do(inner, func() error {
-		_, err := io.Copy(io.Discard, bare)
+		_, err := io.Copy(io.Discard, raw)
 		return err
 	})
 	if ctx.Err() != nil {
@@ -105,16 +109,16 @@ func (c *Conn) drain(ctx context.Context, until time.Time) error {
 	return nil
 }
 
-// abort closes the connection and drops what the system has not sent yet.
+// abort closes the connection and discards what the operating system has not sent yet.
 func (c *Conn) abort() {
-	if tcp, ok := c.bare().(*net.TCPConn); ok {
+	if tcp, ok := c.rawConn().(*net.TCPConn); ok {
 		tcp.SetLinger(0)
 	}
 	c.Close()
 }
 
-// bare is the connection without TLS, which cannot write any more once it was interrupted.
-func (c *Conn) bare() net.Conn {
+// rawConn returns the connection below TLS. A TLS connection cannot be written to after an interrupted write.
+func (c *Conn) rawConn() net.Conn {
 	if t, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
 		return t.NetConn()
 	}

@@ -1,15 +1,27 @@
-// Package broker has the parts that every bus over a message broker needs (Redis, NATS, MQTT and the like), so that its author writes
-// the broker's protocol and nothing else. A Session is a transport.Session: it queues what the broker sends, waits for the broker's
-// confirmations, and ends when something was lost. A Publisher sends requests over a connection of its own.
+// Package broker has the parts that every bus over a message broker needs, such as Redis, NATS or MQTT. The
+// author of a bus only writes the protocol of the broker.
 //
-// The parts suit a bare connection as well as a client library: what reads is a function that runs on a goroutine of its own, or
-// callbacks of the library.
+// A Session is a transport.Session: it queues the messages from the broker, waits for the broker's
+// confirmations, and ends when a message was lost. A Publisher sends requests over its own connection.
+//
+// Both work with a bare connection as well as with a client library: messages are read either by a function
+// that runs on its own goroutine, or by callbacks of the library.
 //
 // # Delivery
 //
-// A Session keeps what the broker delivers, in order, up to Config.Messages and Config.Bytes. When the queue is full it ends with
-// ErrOverflow: the messages in the queue are received before that error, those that follow are lost. It does not reconnect.
+// A Session keeps the broker's messages in order, up to Config.Messages and Config.Bytes. When the queue is
+// full, the session ends with ErrOverflow: the messages in the queue are received before that error, and later
+// messages are lost. A Session does not reconnect.
 //
-// A Publisher sends nothing twice. A request that was interrupted or that failed does not take effect after a later one of the same
-// Publisher: the next request waits until the broker has closed the connection of the old one.
+// A Publisher sends nothing twice. A request that was interrupted or failed does not take effect after a later
+// request of the same Publisher: the next request waits until the broker has closed the old connection.
+//
+// # Files
+//
+//   - session.go: Session and its Config; how it receives and ends
+//   - listen.go: subscribing and the broker's confirmations
+//   - queue.go: the queue of received messages
+//   - publisher.go: Publisher, one request at a time
+//   - conn.go: Dialer and Conn; interruption by a context
+//   - closed_unix.go, closed_other.go: whether the broker has closed an idle connection
 package broker

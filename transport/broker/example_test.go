@@ -15,20 +15,21 @@ import (
 	"github.com/backplane-go/backplane/transport/broker"
 )
 
-// redisBus is a bus over a server that speaks as much of Redis' protocol as a bus needs.
+// redisBus is a bus over a server that implements the part of the Redis protocol that a bus needs.
 type redisBus struct {
 	dialer    broker.Dialer
 	publisher *broker.Publisher
 }
 
-// newRedisBus takes two addresses because the tests break the connections of sessions and of publishers apart.
+// newRedisBus takes two addresses because the tests break the connections of sessions and publishers
+// separately.
 func newRedisBus(sessions, publisher string) *redisBus {
 	return &redisBus{broker.TCP(sessions), broker.NewPublisher(broker.TCP(publisher))}
 }
 
 func (b *redisBus) Limits() transport.Limits { return transport.Limits{} }
 
-// Publish sends one command for each message, all at once, and waits for the replies.
+// Publish sends one command per message, all at once, and waits for the replies.
 func (b *redisBus) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return nil
@@ -50,13 +51,13 @@ func (b *redisBus) Publish(ctx context.Context, msgs ...transport.Message) error
 	})
 }
 
-// Open connects. Each channel is confirmed for itself, in the same stream as the messages.
+// Open connects. The server confirms each channel separately, in the same stream as the messages.
 func (b *redisBus) Open(ctx context.Context) (transport.Session, error) {
 	conn, err := b.dialer.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ask := func(command string) func(context.Context, ...string) (int, error) {
+	request := func(command string) func(context.Context, ...string) (int, error) {
 		return func(_ context.Context, channels ...string) (int, error) {
 			var b bytes.Buffer
 			writeArray(&b, append([]string{command}, channels...)...)
@@ -78,8 +79,8 @@ func (b *redisBus) Open(ctx context.Context) (transport.Session, error) {
 				}
 			}
 		},
-		Subscribe:   ask("SUBSCRIBE"),
-		Unsubscribe: ask("UNSUBSCRIBE"),
+		Subscribe:   request("SUBSCRIBE"),
+		Unsubscribe: request("UNSUBSCRIBE"),
 		Close:       conn.Close,
 	}), nil
 }
@@ -133,7 +134,7 @@ func readNumber(in *bufio.Reader, kind byte) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(line[1:]))
 }
 
-// A whole bus, for a server like Redis.
+// A complete bus for a server like Redis.
 func Example() {
 	address, stop := startRedis()
 	defer stop()

@@ -6,22 +6,26 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Listen returns once the broker has confirmed that it will send what is published on channel. See transport.Session.
+// Listen returns when the broker has confirmed that it will send what is published on channel. See
+// transport.Session.
 func (s *Session) Listen(ctx context.Context, channel string) error {
 	return s.ListenAll(ctx, channel)
 }
 
-// ListenAll is Listen for several channels, with one call of Config.Subscribe. See transport.MultiListener.
+// ListenAll does what Listen does for several channels, with one call of Config.Subscribe. See
+// transport.MultiListener.
 func (s *Session) ListenAll(ctx context.Context, channels ...string) error {
 	return s.change(ctx, true, channels)
 }
 
-// Unlisten returns once the broker has confirmed that it will send no more of channel. See transport.Session.
+// Unlisten returns when the broker has confirmed that it will send no more messages of channel. See
+// transport.Session.
 func (s *Session) Unlisten(ctx context.Context, channel string) error {
 	return s.change(ctx, false, []string{channel})
 }
 
-// change listens to channels, or to none of them. It asks for what is new only: some brokers deliver twice what was asked for twice.
+// change subscribes to channels or unsubscribes from them. It only asks for what changes: some brokers deliver
+// twice what was subscribed to twice.
 func (s *Session) change(ctx context.Context, listen bool, channels []string) error {
 	inner, interrupt := context.WithCancel(ctx)
 	defer interrupt()
@@ -30,33 +34,35 @@ func (s *Session) change(ctx context.Context, listen bool, channels []string) er
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { s.End(ctx.Err()) })
-	ask := s.config.Unsubscribe
+	request := s.config.Unsubscribe
 	if listen {
-		ask = s.config.Subscribe
+		request = s.config.Subscribe
 	}
-	confirmations, err := ask(inner, channels...)
+	confirmations, err := request(inner, channels...)
 	if err == nil {
 		err = s.await(confirmations)
 	}
 	if !stop() && err == nil {
-		err = ctx.Err() // it ends the session right now, so this is no success
+		err = ctx.Err() // its end also ends the session, so this is not a success
 	}
 	return s.finish(ctx, listen, channels, err)
 }
 
-// begin returns those of channels that change.
-func (s *Session) begin(ctx context.Context, interrupt context.CancelFunc, listen bool, channels []string) ([]string, error) {
+// begin returns the channels whose subscription changes.
+func (s *Session) begin(
+	ctx context.Context, interrupt context.CancelFunc, listen bool, channels []string,
+) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.err != nil:
-		return nil, s.final()
+		return nil, s.finalError()
 	case ctx.Err() != nil:
 		s.endLocked(ctx.Err())
 		return nil, ctx.Err()
 	case s.confirmed != s.awaited:
-		s.endLocked(errUnasked)
-		return nil, errUnasked
+		s.endLocked(errUnexpectedConfirmation)
+		return nil, errUnexpectedConfirmation
 	}
 	var changing []string
 	seen := make(map[string]struct{})
@@ -73,7 +79,7 @@ func (s *Session) begin(ctx context.Context, interrupt context.CancelFunc, liste
 	return changing, nil
 }
 
-// await waits for confirmations, or until the session has ended.
+// await waits for the given number of confirmations, or until the session ends.
 func (s *Session) await(confirmations int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,18 +92,18 @@ func (s *Session) await(confirmations int) error {
 	return s.err
 }
 
-// finish notes what has changed. Any error ends the session.
+// finish records the changes. Any error ends the session.
 func (s *Session) finish(ctx context.Context, listen bool, channels []string, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.interrupt = nil
 	if err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err() // also if the session has ended by that already, with the error of a connection that Subscribe has closed
+			err = ctx.Err() // the session may have ended already, with the error of a connection that Subscribe closed
 		}
 		s.endLocked(err)
 		if s.closed || ctx.Err() == nil {
-			return s.final()
+			return s.finalError()
 		}
 		return err
 	}
@@ -111,8 +117,8 @@ func (s *Session) finish(ctx context.Context, listen bool, channels []string, er
 	return nil
 }
 
-// final is the error of a session that has ended.
-func (s *Session) final() error {
+// finalError returns the error of a session that has ended.
+func (s *Session) finalError() error {
 	if s.closed {
 		return transport.ErrClosed
 	}

@@ -17,11 +17,13 @@ import (
 	"github.com/backplane-go/backplane/transport/broker"
 )
 
-// A broker like NATS: it greets first, a PONG confirms all that was sent before the PING, it asks for signs of life in between,
-// and what is subscribed to twice is sent twice.
-func TestConfirmationsByPingAndPong(t *testing.T) {
-	x := &exchange{serve: serveNATS}
-	conformance.Bus(t, x.listen(t, func(sessions, publisher string) transport.Bus { return newNATSBus(sessions, publisher) }))
+// The broker resembles NATS: it sends a greeting first, a PONG confirms everything that was sent before the
+// PING, it sends PINGs of its own, and it delivers twice what was subscribed to twice.
+func TestBrokerThatConfirmsWithPong(t *testing.T) {
+	x := &fakeBroker{serve: serveNATS}
+	conformance.Bus(t, x.listen(t, func(sessions, publisher string) transport.Bus {
+		return newNATSBus(sessions, publisher)
+	}))
 }
 
 const natsPayload = 64 << 10
@@ -47,7 +49,7 @@ func natsDialer(address string) broker.Dialer {
 	return dialer
 }
 
-// A subject must not hold spaces, dots or wildcards, so it is the channel in base64.
+// subject returns the channel in base64, because a subject must not contain spaces, dots or wildcards.
 func subject(channel string) string { return base64.RawURLEncoding.EncodeToString([]byte(channel)) }
 
 func (b *natsBus) Limits() transport.Limits {
@@ -65,7 +67,7 @@ func (b *natsBus) Publish(ctx context.Context, msgs ...transport.Message) error 
 	if len(msgs) == 0 {
 		return nil
 	}
-	for _, m := range msgs { // the server would close the connection
+	for _, m := range msgs { // or the server would close the connection
 		if len(m.Payload) > natsPayload || check(m.Channel) != nil {
 			return &transport.RejectedError{Err: errors.New("the message is too large")}
 		}
@@ -165,7 +167,7 @@ func readPayload(in *bufio.Reader, size string) ([]byte, error) {
 	return payload[:n], err
 }
 
-func serveNATS(x *exchange, c *client) {
+func serveNATS(x *fakeBroker, c *client) {
 	x.do(c, func() { x.send(c, []byte("INFO {}\r\n")) })
 	in := bufio.NewReader(c)
 	for requests := 0; ; requests++ {
@@ -188,7 +190,7 @@ func serveNATS(x *exchange, c *client) {
 				})
 			case "SUB":
 				if _, twice := c.topics[words[1]]; twice {
-					x.drop(c) // as a bus would otherwise have to deliver twice
+					x.drop(c) // a bus would have to deliver twice otherwise
 					return
 				}
 				c.topics[words[1]] = words[2]

@@ -10,46 +10,49 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Linger is how long a request waits until the broker has closed the connection of an earlier request that was interrupted or has
-// failed. After that the broker is taken for dead; should it carry out the earlier request all the same, that is out of order.
+// Linger is how long a request waits for the broker to close the connection of an earlier request that was
+// interrupted or failed. After that the broker counts as dead. If it processes the earlier request
+// nevertheless, that request is out of order.
 const Linger = 5 * time.Second
 
-// Publisher sends requests to a broker, one at a time, over a connection that it opens when it is needed and keeps. It is safe for
-// concurrent use. Make it with NewPublisher.
+// Publisher sends requests to a broker, one at a time. It opens a connection when it is needed and keeps it. It
+// is safe for concurrent use. Create it with NewPublisher.
 type Publisher struct {
 	dialer Dialer
 	linger time.Duration
 	closed chan struct{}
-	turn   chan struct{} // holds one element while somebody uses what follows
+	slot   chan struct{} // holds one element while a goroutine uses the fields below
 	conn   *Conn         // nil if there is none
-	old    *Conn         // was given up, and the broker may still read from it
-	until  time.Time     // how long to wait for old
+	old    *Conn         // abandoned; the broker may still read from it
+	until  time.Time     // when to stop waiting for old
 
-	mu        sync.Mutex // guards interrupt, and the closing of closed
+	mu        sync.Mutex // guards interrupt and the closing of closed
 	interrupt context.CancelFunc
 }
 
 // NewPublisher returns a publisher without a connection.
 func NewPublisher(dialer Dialer) *Publisher {
-	return &Publisher{dialer: dialer, linger: Linger, closed: make(chan struct{}), turn: make(chan struct{}, 1)}
+	return &Publisher{dialer: dialer, linger: Linger, closed: make(chan struct{}), slot: make(chan struct{}, 1)}
 }
 
-// Do calls f with the connection when it is its turn. f sends a request and waits for the broker's answer; f need not look at ctx, because
-// its reads and writes fail when that ends.
+// Do calls f with the connection, one call at a time. f sends a request and waits for the broker's answer. It
+// need not observe ctx, because its reads and writes fail when ctx ends.
 //
-// An error that wraps transport.ErrNotSent tells that f was not called: the broker cannot be reached, or ctx has ended before.
-// A connection that the broker has closed since the last request is replaced before f is called, where the system can tell.
+// An error that wraps transport.ErrNotSent means that f was not called: the broker is unreachable, or ctx had
+// ended. If the broker has closed the connection since the last request, Do replaces it before it calls f,
+// where the operating system can tell.
 //
-// When ctx ends later, Do returns ctx.Err(), unless f has succeeded. All other errors are those of f. After an error the connection
-// is given up, unless it is a *transport.RejectedError: f returns that only when it has read the whole answer.
+// When ctx ends later, Do returns ctx.Err(), unless f has succeeded. All other errors are those of f. After an
+// error Do abandons the connection, unless the error is a *transport.RejectedError: f may return that only
+// after it has read the whole answer.
 func (p *Publisher) Do(ctx context.Context, f func(c *Conn) error) error {
-	if err := p.take(ctx); err != nil {
+	if err := p.acquire(ctx); err != nil {
 		return notSent(err)
 	}
-	defer func() { <-p.turn }()
+	defer func() { <-p.slot }()
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if !p.interruptible(cancel) {
+	if !p.setInterrupt(cancel) {
 		return notSent(transport.ErrClosed)
 	}
 	if err := p.connect(inner); err != nil {
@@ -57,8 +60,8 @@ func (p *Publisher) Do(ctx context.Context, f func(c *Conn) error) error {
 	}
 	usable := false
 	defer func() {
-		if !usable { // also if f panics
-			p.giveUp()
+		if !usable { // including when f panics
+			p.abandon()
 		}
 	}()
 	err := p.conn.Do(inner, func() error { return f(p.conn) })
@@ -66,13 +69,13 @@ func (p *Publisher) Do(ctx context.Context, f func(c *Conn) error) error {
 	return p.cause(ctx, err)
 }
 
-// take waits until it is the caller's turn.
-func (p *Publisher) take(ctx context.Context) error {
+// acquire waits until no other request is in progress.
+func (p *Publisher) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	select {
-	case p.turn <- struct{}{}:
+	case p.slot <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -81,21 +84,21 @@ func (p *Publisher) take(ctx context.Context) error {
 	}
 }
 
-// interruptible lets Close call cancel, and reports whether it was not called already.
-func (p *Publisher) interruptible(cancel context.CancelFunc) bool {
+// setInterrupt lets Close call cancel. It returns false if the publisher is closed already.
+func (p *Publisher) setInterrupt(cancel context.CancelFunc) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.interrupt = cancel
 	return !p.isClosed()
 }
 
-// connect makes sure that there is a connection, and that the broker does not read from an older one any more.
+// connect makes sure that there is a connection and that the broker no longer reads from an older one.
 func (p *Publisher) connect(ctx context.Context) (err error) {
-	if p.conn != nil && p.conn.isClosed() { // as after an outage; nothing was sent since the last request, which has succeeded
-		p.giveUp()
+	if p.conn != nil && p.conn.isClosed() { // after an outage; the last request succeeded and nothing was sent since
+		p.abandon()
 	}
 	if p.old != nil {
-		if err := p.old.drain(ctx, p.until); err != nil {
+		if err := p.old.waitForClose(ctx, p.until); err != nil {
 			return err
 		}
 		p.old = nil
@@ -106,12 +109,12 @@ func (p *Publisher) connect(ctx context.Context) (err error) {
 	return err
 }
 
-func (p *Publisher) giveUp() {
-	p.conn.giveUp()
+func (p *Publisher) abandon() {
+	p.conn.closeWrite()
 	p.conn, p.old, p.until = nil, p.conn, time.Now().Add(p.linger)
 }
 
-// cause is ErrClosed instead of the error of a context that Close has ended.
+// cause returns err, or ErrClosed if err is that of a context that Close has canceled.
 func (p *Publisher) cause(ctx context.Context, err error) error {
 	if ctx.Err() == nil && errors.Is(err, context.Canceled) && p.isClosed() {
 		return transport.ErrClosed
@@ -130,8 +133,8 @@ func (p *Publisher) isClosed() bool {
 	}
 }
 
-// Close closes the connection. Requests that wait for their turn, and all later ones, return transport.ErrClosed. One that is under way
-// may finish until ctx ends, and is interrupted then. Closing again does nothing.
+// Close closes the connection. Waiting and later requests return transport.ErrClosed. A request in progress may
+// finish until ctx ends, and is then interrupted. Closing again does nothing.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.isClosed() {
@@ -139,16 +142,16 @@ func (p *Publisher) Close(ctx context.Context) error {
 	}
 	p.mu.Unlock()
 	select {
-	case p.turn <- struct{}{}:
+	case p.slot <- struct{}{}:
 	case <-ctx.Done():
 		p.mu.Lock()
 		if p.interrupt != nil {
 			p.interrupt()
 		}
 		p.mu.Unlock()
-		p.turn <- struct{}{} // soon: it was interrupted
+		p.slot <- struct{}{} // soon, because the request was interrupted
 	}
-	defer func() { <-p.turn }()
+	defer func() { <-p.slot }()
 	for _, c := range []*Conn{p.conn, p.old} {
 		if c != nil {
 			c.Close()

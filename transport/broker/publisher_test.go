@@ -22,7 +22,7 @@ import (
 	"github.com/backplane-go/backplane/transport/broker"
 )
 
-// recorder is a server that notes lines in the order in which it carries them out, and answers each.
+// recorder is a server that records lines in the order in which it processes them, and answers each.
 type recorder struct {
 	address string
 
@@ -31,12 +31,12 @@ type recorder struct {
 	accepted int
 }
 
-// record runs a server that begins to read from its connections, by their number, when told.
-func record(t *testing.T, begin func(connection int), secret *tls.Config) *recorder {
+// record runs a server. It calls begin with the number of a connection before it reads from that connection.
+func record(t *testing.T, begin func(connection int), tlsConfig *tls.Config) *recorder {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	if secret != nil {
-		ln = tls.NewListener(ln, secret)
+	if tlsConfig != nil {
+		ln = tls.NewListener(ln, tlsConfig)
 	}
 	r := &recorder{address: ln.Addr().String()}
 	var running sync.WaitGroup
@@ -51,7 +51,7 @@ func record(t *testing.T, begin func(connection int), secret *tls.Config) *recor
 			r.mu.Unlock()
 			running.Go(func() {
 				defer conn.Close()
-				if secret != nil {
+				if tlsConfig != nil {
 					conn.(*tls.Conn).Handshake()
 				}
 				begin(n)
@@ -93,22 +93,23 @@ func send(line string) func(c *broker.Conn) error {
 	}
 }
 
-func TestAnInterruptedRequestIsNotCarriedOutAfterALaterOne(t *testing.T) {
-	for name, secret := range map[string]*tls.Config{"TCP": nil, "TLS": certificate(t)} {
+func TestInterruptedRequestNeverTakesEffectAfterALaterOne(t *testing.T) {
+	for name, tlsConfig := range map[string]*tls.Config{"TCP": nil, "TLS": certificate(t)} {
 		t.Run(name, func(t *testing.T) {
 			first := make(chan struct{})
 			r := record(t, func(n int) {
 				if n == 1 {
 					<-first
 				}
-			}, secret)
-			dialer := broker.TCP(r.address)
-			if secret != nil {
-				dialer.Dial = func(ctx context.Context) (net.Conn, error) {
-					return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, "tcp", r.address)
+			}, tlsConfig)
+			dial := broker.TCP(r.address).Dial
+			if tlsConfig != nil {
+				dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+				dial = func(ctx context.Context) (net.Conn, error) {
+					return dialer.DialContext(ctx, "tcp", r.address)
 				}
 			}
-			p := publisher(t, dialer)
+			p := publisher(t, broker.Dialer{Dial: dial})
 			ctx, cancel := context.WithCancel(t.Context())
 			require.ErrorIs(t, p.Do(ctx, func(c *broker.Conn) error {
 				time.AfterFunc(5*time.Millisecond, cancel)
@@ -128,15 +129,16 @@ func TestAnInterruptedRequestIsNotCarriedOutAfterALaterOne(t *testing.T) {
 	}
 }
 
-// certificate is that of a server in the tests of net/http.
+// certificate returns the TLS configuration of a test server of net/http.
 func certificate(t *testing.T) *tls.Config {
 	s := httptest.NewTLSServer(nil)
 	t.Cleanup(s.Close)
 	return &tls.Config{Certificates: s.TLS.Certificates}
 }
 
-// A request that is too large for the buffers of the system is interrupted while it is being written.
-func TestInterruptedInTheMiddle(t *testing.T) {
+// The request is larger than the buffers of the operating system, so it is interrupted while it is being
+// written.
+func TestRequestInterruptedWhileItIsWritten(t *testing.T) {
 	first := make(chan struct{})
 	r := record(t, func(n int) {
 		if n == 1 {
@@ -155,7 +157,7 @@ func TestInterruptedInTheMiddle(t *testing.T) {
 	require.Less(t, len(lines), 32<<10)
 }
 
-func TestADeadBrokerIsNotWaitedForForLong(t *testing.T) {
+func TestWaitForADeadBrokerIsLimited(t *testing.T) {
 	first := make(chan struct{})
 	defer close(first)
 	r := record(t, func(n int) {
@@ -171,7 +173,7 @@ func TestADeadBrokerIsNotWaitedForForLong(t *testing.T) {
 	require.NoError(t, p.Do(t.Context(), send("later")))
 }
 
-func TestNothingIsSent(t *testing.T) {
+func TestErrNotSentWhenTheRequestDidNotStart(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	called := func(*broker.Conn) error { panic("there is no connection") }
@@ -189,13 +191,13 @@ func TestNothingIsSent(t *testing.T) {
 	require.ErrorIs(t, err, transport.ErrNotSent)
 	require.ErrorIs(t, err, refused)
 
-	dialer.Hello = func(c *broker.Conn) error { _, err := c.In.ReadByte(); return err } // it never comes
+	dialer.Hello = func(c *broker.Conn) error { _, err := c.In.ReadByte(); return err } // the broker sends nothing
 	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, publisher(t, dialer).Do(short, called), context.DeadlineExceeded)
 }
 
-func TestOneRequestAtATime(t *testing.T) {
+func TestRequestsRunOneAtATime(t *testing.T) {
 	r := record(t, func(int) {}, nil)
 	p := publisher(t, broker.TCP(r.address))
 	inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -218,7 +220,7 @@ func TestOneRequestAtATime(t *testing.T) {
 	require.Equal(t, []string{"first", "third"}, r.seen())
 }
 
-func TestWhichErrorsEndTheConnection(t *testing.T) {
+func TestConnectionIsKeptAfterARejectionOnly(t *testing.T) {
 	r := record(t, func(int) {}, nil)
 	p := publisher(t, broker.TCP(r.address))
 	connections := func() int {
@@ -241,10 +243,10 @@ func TestWhichErrorsEndTheConnection(t *testing.T) {
 	require.Equal(t, 3, connections())
 }
 
-// A connection that was closed while nothing was under way costs no request.
-func TestAClosedConnectionIsReplaced(t *testing.T) {
+// A connection that the broker closed between two requests is replaced without a failed request.
+func TestClosedConnectionIsReplaced(t *testing.T) {
 	if slices.Contains([]string{"windows", "js", "plan9"}, runtime.GOOS) {
-		t.Skip("the system does not tell")
+		t.Skip("this system cannot tell whether a connection was closed")
 	}
 	r := record(t, func(int) {}, nil)
 	between := proxy.Start(t, r.address)
@@ -256,14 +258,14 @@ func TestAClosedConnectionIsReplaced(t *testing.T) {
 	require.Len(t, r.seen(), 20)
 }
 
-func TestClosePublisher(t *testing.T) {
+func TestCloseInterruptsRequestsAndIsFinal(t *testing.T) {
 	r := record(t, func(int) {}, nil)
 	p := broker.NewPublisher(broker.TCP(r.address))
 	inside, waiting, done := make(chan struct{}), make(chan error, 1), make(chan error, 1)
 	go func() {
 		done <- p.Do(context.Background(), func(c *broker.Conn) error {
 			close(inside)
-			_, err := c.In.ReadByte() // it never comes
+			_, err := c.In.ReadByte() // the broker sends nothing
 			return err
 		})
 	}()
@@ -275,7 +277,7 @@ func TestClosePublisher(t *testing.T) {
 	require.ErrorIs(t, <-done, transport.ErrClosed)
 	require.ErrorIs(t, <-waiting, transport.ErrClosed)
 	for range 2 {
-		require.NoError(t, p.Close(ctx), "also if its context has ended")
+		require.NoError(t, p.Close(ctx), "Close works even if its context has ended")
 		require.ErrorIs(t, p.Do(t.Context(), send("later")), transport.ErrClosed)
 	}
 	require.Empty(t, r.seen())

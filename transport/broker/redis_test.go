@@ -9,22 +9,24 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// A broker like Redis: confirmations come in the same stream as messages, one for each channel.
-func TestConfirmationsInTheStreamOfMessages(t *testing.T) {
-	x := &exchange{serve: serveRedis}
-	conformance.Bus(t, x.listen(t, func(sessions, publisher string) transport.Bus { return newRedisBus(sessions, publisher) }))
+// The broker resembles Redis: it confirms each channel separately, in the same stream as the messages.
+func TestBrokerThatConfirmsInTheMessageStream(t *testing.T) {
+	x := &fakeBroker{serve: serveRedis}
+	conformance.Bus(t, x.listen(t, func(sessions, publisher string) transport.Bus {
+		return newRedisBus(sessions, publisher)
+	}))
 }
 
-// startRedis runs a server that speaks as much of Redis' protocol as a bus needs.
+// startRedis runs a server that implements the part of the Redis protocol that a bus needs.
 func startRedis() (address string, stop func()) {
-	address, stop, err := (&exchange{serve: serveRedis}).start()
+	address, stop, err := (&fakeBroker{serve: serveRedis}).start()
 	if err != nil {
 		panic(err)
 	}
 	return address, stop
 }
 
-func serveRedis(x *exchange, c *client) {
+func serveRedis(x *fakeBroker, c *client) {
 	in := bufio.NewReader(c)
 	for {
 		command, err := readArray(in)
@@ -51,7 +53,7 @@ func serveRedis(x *exchange, c *client) {
 	}
 }
 
-// array is an array of strings in the protocol of Redis.
+// array returns an array of strings in the Redis protocol.
 func array(items ...string) []byte {
 	var b bytes.Buffer
 	writeArray(&b, items...)

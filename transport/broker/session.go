@@ -14,36 +14,40 @@ var (
 	_ transport.MultiListener = (*Session)(nil)
 )
 
-// ErrOverflow is the final error of a session whose queue was full. What is in the queue is received before it.
-var ErrOverflow = errors.New("broker: the session is read too slowly: its queue is full, later messages are lost to it")
+// ErrOverflow is the final error of a session whose queue was full. The messages in the queue are received
+// before it.
+var ErrOverflow = errors.New("broker: the session is read too slowly: its queue is full and later messages are lost")
 
-var errUnasked = errors.New("broker: Confirm was called, but nothing waits for a confirmation")
+var errUnexpectedConfirmation = errors.New("broker: Confirm was called, but nothing waits for a confirmation")
 
-// Config tells a Session how to speak with its broker. The functions share a connection that is open already.
+// Config tells a Session how to talk to its broker. The functions share a connection that is already open.
 type Config struct {
-	// Read reads from the broker until that fails, and calls Deliver for each message and Confirm for each confirmation. It runs on a
-	// goroutine of its own and returns soon after Close was called. Its error is the final one of the session; nil stands for io.EOF.
-	// If Read is nil, callbacks of a client library call Deliver, Confirm and End.
+	// Read reads from the broker until that fails. It calls Deliver for each message and Confirm for each
+	// confirmation. It runs on its own goroutine and must return soon after Close was called. Its error becomes
+	// the final error of the session; nil means io.EOF. If Read is nil, callbacks of a client library call
+	// Deliver, Confirm and End.
 	Read func(s *Session) error
 
-	// Subscribe asks the broker for the messages of channels that the session does not listen to yet. It returns how many calls of
-	// Confirm will tell that the broker has dealt with that: one for each channel, as in Redis, or one for all of them, as with NATS' PING.
-	// It returns 0 if the broker has confirmed already, as a client library does that waits itself.
+	// Subscribe asks the broker for the messages of channels that the session does not listen to yet. It
+	// returns how many calls of Confirm complete the request: one for each channel, as with Redis, or one for
+	// all of them, as with NATS' PING. It returns 0 if the broker has already confirmed, as with a client
+	// library that waits for the broker itself.
 	//
-	// It may wait until the broker accepts what it sends. It returns when ctx ends or when Close was called: a bare connection need not
-	// look at ctx, because Close makes its Write fail. Required.
+	// Subscribe may wait until the broker accepts what it sends. It must return when ctx ends or when Close was
+	// called. With a bare connection it need not observe ctx, because Close makes its Write fail. Required.
 	Subscribe func(ctx context.Context, channels ...string) (confirmations int, err error)
 
 	// Unsubscribe is the opposite of Subscribe, for channels that the session listens to. Required.
 	Unsubscribe func(ctx context.Context, channels ...string) (confirmations int, err error)
 
-	// Close closes the connection, without a goodbye that waits for the broker. It is called once, on a goroutine of its own, as soon
-	// as the session has ended for any reason. Its error is ignored. Required.
+	// Close closes the connection without waiting for the broker. It is called once, on its own goroutine, as
+	// soon as the session has ended for any reason. Its error is ignored. Required.
 	Close func() error
 
-	// Messages is how many messages wait to be received at most. The default is 65,536.
+	// Messages is the maximum number of messages that wait to be received. Default: 65,536.
 	Messages int
-	// Bytes is how many bytes of payloads and channel names wait at most. A single message may have more. The default is 64 MiB.
+	// Bytes is the maximum size of the waiting payloads and channel names in bytes. A single message may be
+	// larger. Default: 64 MiB.
 	Bytes int
 }
 
@@ -57,31 +61,31 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Session is a transport.Session over a broker. Make it with NewSession. Deliver, Confirm and End are for the goroutines that
-// read from the broker; they never wait and may be called by several goroutines at the same time.
+// Session is a transport.Session over a broker. Create it with NewSession. Deliver, Confirm and End are for the
+// goroutines that read from the broker. They never block and are safe for concurrent use.
 type Session struct {
-	config Config
-	wake   chan struct{} // holds one element if something has changed: only one goroutine waits for that
-	read   chan struct{} // closed once Read has returned
-	freed  chan struct{} // closed once the session has ended, and Read and Close have returned
+	config   Config
+	wake     chan struct{} // holds one element if something has changed; only one goroutine waits for it
+	read     chan struct{} // closed when Read has returned
+	released chan struct{} // closed when the session has ended and Read and Close have returned
 
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex // guards the fields below
 	queue     queue
 	channels  map[string]struct{}
-	awaited   int   // confirmations so far that somebody has waited for
+	awaited   int   // confirmations that Subscribe and Unsubscribe have asked for so far
 	confirmed int   // calls of Confirm so far
 	err       error // why the session has ended
 	closed    bool
-	interrupt context.CancelFunc // ends the Subscribe or Unsubscribe that is under way
+	interrupt context.CancelFunc // ends the Subscribe or Unsubscribe in progress
 }
 
-// NewSession returns a session that listens to nothing yet, and starts Config.Read.
+// NewSession returns a session that does not listen to any channel yet, and starts Config.Read.
 func NewSession(config Config) *Session {
 	s := &Session{
 		config:   config.withDefaults(),
 		wake:     make(chan struct{}, 1),
 		read:     make(chan struct{}),
-		freed:    make(chan struct{}),
+		released: make(chan struct{}),
 		channels: make(map[string]struct{}),
 	}
 	if config.Read == nil {
@@ -95,8 +99,8 @@ func NewSession(config Config) *Session {
 	return s
 }
 
-// Deliver queues a message, whose payload belongs to the session from then on. It never waits: a full queue ends the session
-// with ErrOverflow. Nothing is delivered to a session that has ended.
+// Deliver queues a message. The payload then belongs to the session. Deliver never blocks: if the queue is
+// full, the session ends with ErrOverflow. Deliver does nothing if the session has ended.
 func (s *Session) Deliver(m transport.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,8 +115,8 @@ func (s *Session) Deliver(m transport.Message) {
 	s.signal()
 }
 
-// Confirm tells that the broker has confirmed something that Subscribe or Unsubscribe has asked for. A broker that refuses instead
-// ends the session: return the error from Read, or call End.
+// Confirm reports that the broker has confirmed one request of Subscribe or Unsubscribe. If the broker refuses
+// a request, end the session instead: return the error from Read, or call End.
 func (s *Session) Confirm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,8 +124,9 @@ func (s *Session) Confirm() {
 	s.signal()
 }
 
-// End ends the session with err, because the connection is lost, the broker has refused something or the client library has dropped
-// messages. What was delivered before is still received. The first error counts; nil stands for io.EOF.
+// End ends the session with err: the connection is lost, the broker has refused a request, or the client
+// library has dropped messages. Messages that were delivered before are still received. Only the first error
+// counts; nil means io.EOF.
 func (s *Session) End(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,13 +145,13 @@ func (s *Session) endLocked(err error) {
 		s.interrupt()
 	}
 	s.signal()
-	go s.free() // not here: a client library that waits for its callbacks may be calling us from one
+	go s.release() // on another goroutine: this may run in a callback of a library whose Close waits for its callbacks
 }
 
-func (s *Session) free() {
-	_ = s.config.Close() // there is nobody left who could do something about it
+func (s *Session) release() {
+	_ = s.config.Close() // the session has ended: there is no caller to report the error to
 	<-s.read
-	close(s.freed)
+	close(s.released)
 }
 
 func (s *Session) signal() {
@@ -169,7 +174,7 @@ func (s *Session) Receive(ctx context.Context) (transport.Message, error) {
 	}
 }
 
-// next returns what Receive returns, if there is something to return yet.
+// next returns the result of Receive. ok is false if Receive has to wait.
 func (s *Session) next(ctx context.Context) (m transport.Message, err error, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +189,8 @@ func (s *Session) next(ctx context.Context) (m transport.Message, err error, ok 
 	return m, s.err, s.err != nil
 }
 
-// Close ends the session and waits until Config.Read and Config.Close have returned, or ctx has ended; they return soon in any case.
+// Close ends the session. It waits until Config.Read and Config.Close have returned, which is soon, or until
+// ctx has ended.
 func (s *Session) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
@@ -193,12 +199,12 @@ func (s *Session) Close(ctx context.Context) error {
 	s.signal()
 	s.mu.Unlock()
 	select {
-	case <-s.freed:
+	case <-s.released:
 		return nil
 	default:
 	}
 	select {
-	case <-s.freed:
+	case <-s.released:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -18,10 +18,10 @@ func message(payload string) transport.Message {
 	return transport.Message{Channel: "c", Payload: []byte(payload)}
 }
 
-// confirmed is a Config whose broker confirms at once.
+// confirmed returns a Config whose broker confirms at once.
 func confirmed() broker.Config {
-	ask := func(context.Context, ...string) (int, error) { return 0, nil }
-	return broker.Config{Subscribe: ask, Unsubscribe: ask, Close: func() error { return nil }}
+	subscribe := func(context.Context, ...string) (int, error) { return 0, nil }
+	return broker.Config{Subscribe: subscribe, Unsubscribe: subscribe, Close: func() error { return nil }}
 }
 
 func open(t *testing.T, config broker.Config) *broker.Session {
@@ -47,7 +47,7 @@ func requireEnded(t *testing.T, s *broker.Session, want error) {
 	}
 }
 
-func TestAFullQueueEndsTheSession(t *testing.T) {
+func TestFullQueueEndsTheSession(t *testing.T) {
 	for name, limit := range map[string]broker.Config{"Messages": {Messages: 100}, "Bytes": {Bytes: 100 * 5}} {
 		t.Run(name, func(t *testing.T) {
 			config := confirmed()
@@ -68,7 +68,7 @@ func TestAFullQueueEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestASingleMessageMayBeLargerThanTheQueue(t *testing.T) {
+func TestSingleMessageMayBeLargerThanTheQueue(t *testing.T) {
 	config := confirmed()
 	config.Bytes = 3
 	s := open(t, config)
@@ -82,15 +82,15 @@ func TestASingleMessageMayBeLargerThanTheQueue(t *testing.T) {
 	requireEnded(t, s, broker.ErrOverflow)
 }
 
-func TestMessagesFlowWhileListenWaits(t *testing.T) {
+func TestMessagesArriveWhileListenWaits(t *testing.T) {
 	config := confirmed()
-	asked, listening := make(chan []string, 1), make(chan struct{})
+	subscribed, listening := make(chan []string, 1), make(chan struct{})
 	config.Subscribe = func(_ context.Context, channels ...string) (int, error) {
-		asked <- channels
+		subscribed <- channels
 		return 2, nil
 	}
 	config.Read = func(s *broker.Session) error {
-		<-asked
+		<-subscribed
 		s.Confirm()
 		for i := range 1000 {
 			s.Deliver(message(strconv.Itoa(i)))
@@ -108,8 +108,8 @@ func TestMessagesFlowWhileListenWaits(t *testing.T) {
 	requireEnded(t, s, io.ErrUnexpectedEOF)
 }
 
-// The confirmation may be read before the function that asks for it has returned.
-func TestAConfirmationMayComeEarly(t *testing.T) {
+// The confirmation may arrive before Subscribe has returned.
+func TestConfirmationMayArriveBeforeSubscribeReturns(t *testing.T) {
 	var s *broker.Session
 	config := confirmed()
 	config.Subscribe = func(context.Context, ...string) (int, error) {
@@ -122,7 +122,7 @@ func TestAConfirmationMayComeEarly(t *testing.T) {
 	require.ErrorContains(t, s.Listen(t.Context(), "b"), "nothing waits for a confirmation")
 }
 
-func TestTheBrokerIsAskedForWhatIsNew(t *testing.T) {
+func TestBrokerIsAskedOnlyForChanges(t *testing.T) {
 	var asked [][]string
 	note := func(what string) func(context.Context, ...string) (int, error) {
 		return func(_ context.Context, channels ...string) (int, error) {
@@ -144,16 +144,19 @@ func TestTheBrokerIsAskedForWhatIsNew(t *testing.T) {
 	require.Equal(t, [][]string{{"+", "a"}, {"+", "b", "c"}, {"-", "a"}, {"+", "a"}}, asked)
 }
 
-func TestAnErrorOfListenEndsTheSession(t *testing.T) {
+func TestErrorOfListenEndsTheSession(t *testing.T) {
 	refused := errors.New("refused")
 	for name, c := range map[string]struct {
 		subscribe func(s *broker.Session) (int, error)
 		want      error
 	}{
-		"Subscribe":   {func(*broker.Session) (int, error) { return 1, refused }, refused},
-		"TheBroker":   {func(s *broker.Session) (int, error) { go s.End(refused); return 1, nil }, refused},
-		"FirstCounts": {func(s *broker.Session) (int, error) { s.End(refused); return 1, errors.New("closed") }, refused},
-		"NoReason":    {func(s *broker.Session) (int, error) { s.End(nil); return 1, nil }, io.EOF},
+		"Subscribe":     {func(*broker.Session) (int, error) { return 1, refused }, refused},
+		"BrokerRefuses": {func(s *broker.Session) (int, error) { go s.End(refused); return 1, nil }, refused},
+		"FirstErrorCounts": {func(s *broker.Session) (int, error) {
+			s.End(refused)
+			return 1, errors.New("closed")
+		}, refused},
+		"NilMeansEOF": {func(s *broker.Session) (int, error) { s.End(nil); return 1, nil }, io.EOF},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s *broker.Session
@@ -169,7 +172,7 @@ func TestAnErrorOfListenEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestListenEndsWithItsContext(t *testing.T) {
+func TestListenReturnsWhenItsContextEnds(t *testing.T) {
 	closed := make(chan struct{}, 1)
 	for name, subscribe := range map[string]func(ctx context.Context) (int, error){
 		"NoConfirmation": func(context.Context) (int, error) { return 1, nil },
@@ -195,8 +198,8 @@ func TestListenEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A library that waits for the broker is interrupted when the connection is lost.
-func TestLossInterruptsSubscribe(t *testing.T) {
+// A lost connection interrupts a library that waits for the broker.
+func TestLostConnectionInterruptsSubscribe(t *testing.T) {
 	var s *broker.Session
 	config := confirmed()
 	config.Subscribe = func(ctx context.Context, _ ...string) (int, error) {
@@ -208,7 +211,7 @@ func TestLossInterruptsSubscribe(t *testing.T) {
 	require.ErrorIs(t, s.Listen(t.Context(), "a"), io.ErrUnexpectedEOF)
 }
 
-func TestCloseWhileSomethingWaits(t *testing.T) {
+func TestCloseInterruptsWaitingCalls(t *testing.T) {
 	for name, wait := range map[string]func(*broker.Session) error{
 		"Receive":  func(s *broker.Session) error { _, err := s.Receive(context.Background()); return err },
 		"Listen":   func(s *broker.Session) error { return s.Listen(context.Background(), "a") },
@@ -234,7 +237,7 @@ func TestCloseWhileSomethingWaits(t *testing.T) {
 	}
 }
 
-func TestCloseFreesAndDrops(t *testing.T) {
+func TestCloseReleasesAndDrops(t *testing.T) {
 	config := confirmed()
 	stop := make(chan struct{})
 	var closes, reads int
@@ -246,7 +249,7 @@ func TestCloseFreesAndDrops(t *testing.T) {
 	config.Close = func() error {
 		closes++
 		close(stop)
-		return errors.New("nobody sees this")
+		return errors.New("ignored")
 	}
 	s := broker.NewSession(config)
 	s.Deliver(message("dropped"))
@@ -262,8 +265,8 @@ func TestCloseFreesAndDrops(t *testing.T) {
 	requireEnded(t, s, transport.ErrClosed)
 }
 
-// A session that has ended says so until it is closed, and then that it is closed.
-func TestCloseAfterTheEnd(t *testing.T) {
+// A session that has ended returns its final error until it is closed, and ErrClosed afterwards.
+func TestErrClosedReplacesTheFinalError(t *testing.T) {
 	s := open(t, confirmed())
 	s.Deliver(message("dropped"))
 	s.End(io.ErrUnexpectedEOF)
@@ -271,7 +274,7 @@ func TestCloseAfterTheEnd(t *testing.T) {
 	requireEnded(t, s, transport.ErrClosed)
 }
 
-func TestReceiveEndsWithItsContext(t *testing.T) {
+func TestCanceledReceiveLosesNothing(t *testing.T) {
 	s := open(t, confirmed())
 	for i := range 100 {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -1,14 +1,15 @@
-// Package memory is the bus for one process: every node of the process shares one Hub. It serves tests, demos
-// and servers that run on one machine today.
+// Package memory implements a bus within one process: every node of the process shares one Hub. It is meant for
+// tests, demos and servers that run on a single machine.
 //
 // # Delivery
 //
-// All sessions see the messages in one order, over all channels and publishers. A session has a bounded
-// buffer: when it is full, Publish waits for room, but in all no longer than Config.Patience; then that session ends
-// with ErrSlow and the others go on. So a message is lost only to a session that is told so.
+// All sessions see the messages in one order, across all channels and publishers. Each session has a bounded
+// buffer. When a buffer is full, Publish waits for room, but no longer than Config.Patience in total. Then that
+// session ends with ErrSlow and the others continue. So a session that loses a message always receives an
+// error.
 //
-// A Hub does no I/O and waits only on channels and timers, so it runs inside a testing/synctest bubble if it
-// was made there. Sever, Fail, Stall and Heal simulate an outage.
+// A Hub does no I/O and waits only on channels and timers, so it works inside the testing/synctest bubble in
+// which it was created. Sever, Fail, Stall and Heal simulate an outage.
 package memory
 
 import (
@@ -27,20 +28,21 @@ import (
 
 var _ transport.Bus = (*Hub)(nil)
 
-// ErrSlow is the final error of a session that took too few messages while its buffer was full: see Config.Patience.
-// The messages in the buffer are received before it, those that follow are lost.
-var ErrSlow = errors.New("memory: the session is too slow, later messages are lost to it")
+// ErrSlow is the final error of a session that received too few messages while its buffer was full: see
+// Config.Patience. The messages in the buffer are received before it, and later messages are lost.
+var ErrSlow = errors.New("memory: the session is too slow: its buffer is full and later messages are lost")
 
 // Config configures a Hub. Its zero value is the default.
 type Config struct {
-	// Limits are enforced as a real bus would. The default is no limits.
+	// Limits are enforced as a real bus would. Default: no limits.
 	Limits transport.Limits
-	// Buffer is how many messages a session holds that were not received yet. The default is 4096.
+	// Buffer is the number of messages that a session holds until they are received. Default: 4096.
 	Buffer int
-	// BufferBytes bounds the same in bytes of payloads; a single message may have more. The default is 64 MiB.
+	// BufferBytes limits the same buffer by the size of the payloads in bytes. A single message may be larger.
+	// Default: 64 MiB.
 	BufferBytes int
-	// Patience is how long Publish waits, in all, for a session whose buffer is full, until it has received half of what its
-	// buffer holds. Then the time starts anew. The default is 500 milliseconds.
+	// Patience is how long Publish waits in total for a session whose buffer is full. The time starts anew when
+	// the session has received half of what its buffer holds. Default: 500 ms.
 	Patience time.Duration
 }
 
@@ -57,15 +59,15 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Hub is an in-memory bus. Make it with NewHub and give it to every node. It holds no resources of its own:
-// closing a node closes the node's session and leaves the hub to the others.
+// Hub is an in-memory bus. Create it with NewHub and pass it to every node. It holds no resources: closing a
+// node closes its session and does not affect the hub.
 type Hub struct {
 	config Config
-	turn   chan struct{}                 // holds one element while somebody publishes: that makes the one order
-	stall  atomic.Pointer[chan struct{}] // what Stall makes everybody wait for
+	slot   chan struct{}                 // holds one element while a goroutine publishes: this makes the order global
+	stall  atomic.Pointer[chan struct{}] // closed by Heal; nil unless the hub is stalled
 
-	mu        sync.Mutex            // guards what follows; never held while waiting
-	listeners map[string][]*session // by channel; the slices are replaced, never changed
+	mu        sync.Mutex            // guards the fields below; never held while waiting
+	listeners map[string][]*session // by channel; the slices are replaced, never modified
 	sessions  map[*session]struct{}
 	failure   error
 }
@@ -77,7 +79,7 @@ func NewHub() *Hub { return NewHubWithConfig(Config{}) }
 func NewHubWithConfig(config Config) *Hub {
 	return &Hub{
 		config:    config.withDefaults(),
-		turn:      make(chan struct{}, 1),
+		slot:      make(chan struct{}, 1),
 		listeners: make(map[string][]*session),
 		sessions:  make(map[*session]struct{}),
 	}
@@ -86,19 +88,19 @@ func NewHubWithConfig(config Config) *Hub {
 // Limits returns Config.Limits.
 func (h *Hub) Limits() transport.Limits { return h.config.Limits }
 
-// Publish puts msgs into the buffer of every session that listens. A message that exceeds the limits is
-// refused with a *transport.RejectedError; those before it were sent.
+// Publish puts msgs into the buffer of every session that listens. It refuses a message that exceeds the limits
+// with a *transport.RejectedError; the messages before it were sent.
 func (h *Hub) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return nil
 	}
-	if err := h.stalled(ctx, nil); err != nil {
+	if err := h.waitForHeal(ctx, nil); err != nil {
 		return err
 	}
-	if err := h.takeTurn(ctx); err != nil {
+	if err := h.acquire(ctx); err != nil {
 		return err
 	}
-	defer func() { <-h.turn }()
+	defer func() { <-h.slot }()
 	for i, m := range msgs {
 		if i%1024 == 1023 && ctx.Err() != nil {
 			return ctx.Err()
@@ -121,7 +123,7 @@ func (h *Hub) Publish(ctx context.Context, msgs ...transport.Message) error {
 
 // Open starts a session.
 func (h *Hub) Open(ctx context.Context) (transport.Session, error) {
-	if err := h.stalled(ctx, nil); err != nil {
+	if err := h.waitForHeal(ctx, nil); err != nil {
 		return nil, err
 	}
 	h.mu.Lock()
@@ -140,17 +142,17 @@ func (h *Hub) Open(ctx context.Context) (transport.Session, error) {
 	return s, nil
 }
 
-func (h *Hub) takeTurn(ctx context.Context) error {
+func (h *Hub) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	select {
-	case h.turn <- struct{}{}:
+	case h.slot <- struct{}{}:
 		return nil
 	default:
 	}
 	select {
-	case h.turn <- struct{}{}:
+	case h.slot <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

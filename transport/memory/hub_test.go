@@ -38,7 +38,7 @@ func receive(t *testing.T, s transport.Session) string {
 	return string(m.Payload)
 }
 
-func TestASlowSessionIsToldAndOthersGoOn(t *testing.T) {
+func TestSlowSessionEndsAndOthersContinue(t *testing.T) {
 	for name, config := range map[string]memory.Config{
 		"InMessages": {Buffer: 2, Patience: time.Minute},
 		"InBytes":    {BufferBytes: 2, Patience: time.Minute},
@@ -60,7 +60,7 @@ func TestASlowSessionIsToldAndOthersGoOn(t *testing.T) {
 				for _, want := range []string{"1", "2", "3", "4"} {
 					require.Equal(t, want, <-got)
 				}
-				require.Equal(t, time.Minute, time.Since(start), "Publish waits for the slow session as long as Patience says")
+				require.Equal(t, time.Minute, time.Since(start), "Publish must wait for the slow session for Patience")
 				require.Equal(t, "1", receive(t, slow))
 				require.Equal(t, "2", receive(t, slow))
 				for range 2 {
@@ -85,7 +85,7 @@ func TestPublishWaitsForRoom(t *testing.T) {
 				done := make(chan error, 2)
 				go func() { done <- hub.Publish(t.Context(), message("1"), message("2"), message("3")) }()
 				synctest.Wait()
-				go func() { done <- hub.Publish(t.Context(), message("4")) }() // waits for its turn
+				go func() { done <- hub.Publish(t.Context(), message("4")) }() // waits for the first Publish
 				for _, want := range []string{"1", "2", "3", "4"} {
 					time.Sleep(time.Second / 4)
 					require.Equal(t, want, receive(t, s))
@@ -97,7 +97,7 @@ func TestPublishWaitsForRoom(t *testing.T) {
 	}
 }
 
-func TestASessionThatIsReadSlowlyIsTooSlowInAll(t *testing.T) {
+func TestPatienceIsATotal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHubWithConfig(memory.Config{Buffer: 16})
 		s := open(t, hub, "a")
@@ -117,12 +117,13 @@ func TestASessionThatIsReadSlowlyIsTooSlowInAll(t *testing.T) {
 		for range 100 {
 			require.NoError(t, hub.Publish(t.Context(), message("x")))
 		}
-		require.Equal(t, time.Second/2, time.Since(start), "a session that takes five messages in half a second ends then, with those in its buffer")
+		require.Equal(t, time.Second/2, time.Since(start),
+			"a session that receives five messages in half a second must end after half a second")
 		require.Equal(t, 16+4, <-got)
 	})
 }
 
-func TestASessionThatKeepsUpMayBeWaitedForEachTime(t *testing.T) {
+func TestPatienceStartsAnewForASessionThatKeepsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHubWithConfig(memory.Config{Buffer: 16})
 		s := open(t, hub, "a")
@@ -140,11 +141,11 @@ func TestASessionThatKeepsUpMayBeWaitedForEachTime(t *testing.T) {
 		for range 1000 {
 			require.NoError(t, hub.Publish(t.Context(), message("x")))
 		}
-		require.NoError(t, <-done, "it takes half a buffer in less than half a second")
+		require.NoError(t, <-done, "the session receives half a buffer in less than half a second")
 	})
 }
 
-func TestAPublisherThatWaitsCanGiveUp(t *testing.T) {
+func TestWaitingPublishReturnsWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHubWithConfig(memory.Config{Buffer: 1, Patience: time.Hour})
 		s := open(t, hub, "a")
@@ -162,7 +163,7 @@ func TestAPublisherThatWaitsCanGiveUp(t *testing.T) {
 	})
 }
 
-func TestClosingASlowSessionFreesItsPublisher(t *testing.T) {
+func TestClosingASlowSessionReleasesThePublisher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHubWithConfig(memory.Config{Buffer: 1, Patience: time.Hour})
 		s := open(t, hub, "a")
@@ -176,7 +177,7 @@ func TestClosingASlowSessionFreesItsPublisher(t *testing.T) {
 	})
 }
 
-func TestOutage(t *testing.T) {
+func TestFailAndSever(t *testing.T) {
 	hub := memory.NewHub()
 	s := open(t, hub, "a")
 	require.NoError(t, hub.Publish(t.Context(), message("before")))
@@ -187,7 +188,7 @@ func TestOutage(t *testing.T) {
 	require.ErrorIs(t, hub.Publish(t.Context(), message("x")), down)
 	_, err := hub.Open(t.Context())
 	require.ErrorIs(t, err, down)
-	require.Equal(t, "before", receive(t, s), "what is in the buffer arrives before the end")
+	require.Equal(t, "before", receive(t, s), "the messages in the buffer must arrive before the final error")
 	_, err = s.Receive(t.Context())
 	require.ErrorIs(t, err, down)
 	require.ErrorIs(t, s.Unlisten(t.Context(), "a"), down)
@@ -207,16 +208,16 @@ func TestOutage(t *testing.T) {
 	require.ErrorIs(t, err, memory.ErrOutage)
 }
 
-func TestStall(t *testing.T) {
+func TestStallHoldsCallsUntilHeal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
-		s, other, unheard := open(t, hub, "a"), open(t, hub), open(t, hub)
+		s, other, silent := open(t, hub, "a"), open(t, hub), open(t, hub)
 		hub.Stall()
-		hub.Stall() // again does nothing
+		hub.Stall() // a second call does nothing
 		for name, call := range map[string]func(ctx context.Context) error{
-			"Publish":  func(ctx context.Context) error { return hub.Publish(ctx, message("given up")) },
+			"Publish":  func(ctx context.Context) error { return hub.Publish(ctx, message("interrupted")) },
 			"Open":     func(ctx context.Context) error { _, err := hub.Open(ctx); return err },
-			"Unlisten": func(ctx context.Context) error { return unheard.Unlisten(ctx, "a") },
+			"Unlisten": func(ctx context.Context) error { return silent.Unlisten(ctx, "a") },
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			start := time.Now()

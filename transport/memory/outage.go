@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// ErrOutage is the error of a simulated outage for which no other was given.
+// ErrOutage is the error of a simulated outage if no other error was given.
 var ErrOutage = errors.New("memory: simulated outage")
 
-// Sever ends all open sessions with err, as when the server of a real bus restarts: what they have buffered is
-// received before err, what is published afterwards is lost to them. New sessions can be opened at once,
-// unless Fail was called. A nil err stands for ErrOutage.
+// Sever ends all open sessions with err, like a restart of a real server. Messages in their buffers are
+// received before err; messages that are published later are lost to them. New sessions can be opened at once,
+// unless Fail was called. A nil err means ErrOutage.
 func (h *Hub) Sever(err error) {
 	if err == nil {
 		err = ErrOutage
@@ -22,8 +22,8 @@ func (h *Hub) Sever(err error) {
 	}
 }
 
-// Fail makes Publish and Open fail with err until Heal is called, as when the server of a real bus cannot be
-// reached. Open sessions stay: to lose them too, call Sever next. A nil err stands for ErrOutage.
+// Fail makes Publish and Open fail with err until Heal is called, as if the server of a real bus were
+// unreachable. Open sessions stay open: to end them too, call Sever next. A nil err means ErrOutage.
 func (h *Hub) Fail(err error) {
 	if err == nil {
 		err = ErrOutage
@@ -33,32 +33,33 @@ func (h *Hub) Fail(err error) {
 	h.failure = err
 }
 
-// Stall makes Publish, Open, and the Listen and Unlisten of sessions wait until their context ends or Heal is called, as when the
-// network swallows everything. What is under way already, and what sessions have in their buffers, is not held up.
+// Stall makes Publish, Open, Listen and Unlisten wait until their context ends or Heal is called, as if the
+// network dropped all packets. Calls in progress and messages in buffers are not affected.
 func (h *Hub) Stall() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stall.Load() == nil {
-		moves := make(chan struct{})
-		h.stall.Store(&moves)
+		healed := make(chan struct{})
+		h.stall.Store(&healed)
 	}
 }
 
-// Heal ends what Fail and Stall began.
+// Heal ends the effects of Fail and Stall.
 func (h *Hub) Heal() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.failure = nil
-	if moves := h.stall.Swap(nil); moves != nil {
-		close(*moves)
+	if healed := h.stall.Swap(nil); healed != nil {
+		close(*healed)
 	}
 }
 
-// stalled waits while the hub is stalled, but not for longer than the session of the caller, if there is one. It fails if ctx has ended.
-func (h *Hub) stalled(ctx context.Context, ended <-chan struct{}) error {
-	if moves := h.stall.Load(); moves != nil {
+// waitForHeal waits while the hub is stalled, until ctx or the caller's session (if there is one) ends. It
+// returns ctx.Err().
+func (h *Hub) waitForHeal(ctx context.Context, ended <-chan struct{}) error {
+	if healed := h.stall.Load(); healed != nil {
 		select {
-		case <-*moves:
+		case <-*healed:
 		case <-ended:
 		case <-ctx.Done():
 		}

@@ -15,12 +15,12 @@ type session struct {
 	hub   *Hub
 	queue chan transport.Message
 	bytes atomic.Int64  // of the payloads in queue
-	room  chan struct{} // has an element when something was received
+	room  chan struct{} // holds one element after a message was received
 	ended chan struct{} // closed when err is set
-	over  atomic.Bool   // nothing more is received: a final error was returned, or Close was called
+	over  atomic.Bool   // Receive returned a final error, or Close was called: no more messages
 
-	// How long publishers have waited since the session had received messagesThen messages with bytesThen bytes, of those that were put into its
-	// buffer. Guarded by the turn to publish.
+	// The state of grace: how long publishers have waited since the session had received messagesThen messages
+	// with bytesThen bytes. sent and sentBytes count what was put into the buffer. Guarded by hub.slot.
 	waited                  time.Duration
 	sent, sentBytes         int64
 	messagesThen, bytesThen int64
@@ -29,7 +29,7 @@ type session struct {
 	channels map[string]struct{} // guarded by hub.mu
 }
 
-// deliver puts a copy of m into the buffer. It fails only when ctx ends while it waits for room.
+// deliver puts a copy of m into the buffer. It fails only if ctx ends while it waits for room.
 func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	m.Payload = bytes.Clone(m.Payload)
 	if s.offer(m) {
@@ -53,8 +53,9 @@ func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	return nil
 }
 
-// grace returns how long Publish may still wait for s. The time starts anew only when s has received half of what its buffer holds:
-// a session that is read now and then, but slowly, would otherwise hold up all others for ever.
+// grace returns how long Publish may still wait for s. The time starts anew only when s has received half of
+// what its buffer holds: otherwise a session that is read occasionally, but slowly, would delay all others for
+// ever.
 func (s *session) grace() time.Duration {
 	config := s.hub.config
 	messages, bytes := s.sent-int64(len(s.queue)), s.sentBytes-s.bytes.Load()
@@ -64,7 +65,7 @@ func (s *session) grace() time.Duration {
 	return config.Patience - s.waited
 }
 
-// offer puts m into the buffer if there is room for it. One publisher at a time calls it.
+// offer puts m into the buffer if there is room. Only one publisher at a time calls it.
 func (s *session) offer(m transport.Message) bool {
 	size := int64(len(m.Payload))
 	if used := s.bytes.Load(); used > 0 && used+size > int64(s.hub.config.BufferBytes) {
@@ -82,7 +83,7 @@ func (s *session) offer(m transport.Message) bool {
 	}
 }
 
-// received makes room where m was.
+// received releases the room that m took up in the buffer.
 func (s *session) received(m transport.Message) transport.Message {
 	s.bytes.Add(-int64(len(m.Payload)))
 	select {
@@ -94,11 +95,11 @@ func (s *session) received(m transport.Message) transport.Message {
 
 var _ transport.MultiListener = (*session)(nil)
 
-// errInterrupted is the final error of a session after the context of Listen or Unlisten has ended: unlike the error of that call, it
-// is not taken for the end of the context of a Receive.
-var errInterrupted = errors.New("memory: Listen or Unlisten was interrupted, which ends the session")
+// errInterrupted is the final error of a session after the context of Listen or Unlisten has ended. It differs
+// from the error of that call, so that it is not mistaken for the end of the context of a Receive.
+var errInterrupted = errors.New("memory: the session has ended because Listen or Unlisten was interrupted")
 
-// Listen makes the session hear what is published on channel from now on.
+// Listen subscribes the session to channel.
 func (s *session) Listen(ctx context.Context, channel string) error { return s.ListenAll(ctx, channel) }
 
 // ListenAll implements transport.MultiListener.
@@ -106,12 +107,13 @@ func (s *session) ListenAll(ctx context.Context, channels ...string) error {
 	return s.hub.listen(ctx, s, channels)
 }
 
-// Unlisten makes the session hear nothing more of channel. What is in its buffer stays there.
+// Unlisten unsubscribes the session from channel. Messages in its buffer stay there.
 func (s *session) Unlisten(ctx context.Context, channel string) error {
 	return s.hub.unlisten(ctx, s, channel)
 }
 
-// Receive waits for the next message. What arrived before the session ended is received before the final error.
+// Receive waits for the next message. Messages that arrived before the session ended are received before the
+// final error.
 func (s *session) Receive(ctx context.Context) (transport.Message, error) {
 	if err := ctx.Err(); err != nil {
 		return transport.Message{}, err
@@ -143,15 +145,15 @@ func (s *session) Receive(ctx context.Context) (transport.Message, error) {
 	}
 }
 
-// Close ends the session and drops what it has not received.
+// Close ends the session and drops the messages in its buffer.
 func (s *session) Close(context.Context) error {
 	s.hub.end(s, transport.ErrClosed)
-	s.over.Store(true) // once there is an error for it
+	s.over.Store(true) // after the error is set, which Receive returns then
 	return nil
 }
 
 func (h *Hub) listen(ctx context.Context, s *session, channels []string) error {
-	_ = h.stalled(ctx, s.ended) // whether ctx has ended is asked below
+	_ = h.waitForHeal(ctx, s.ended) // usableLocked checks ctx
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.usableLocked(ctx, s, channels...); err != nil {
@@ -169,7 +171,7 @@ func (h *Hub) listen(ctx context.Context, s *session, channels []string) error {
 }
 
 func (h *Hub) unlisten(ctx context.Context, s *session, channel string) error {
-	_ = h.stalled(ctx, s.ended)
+	_ = h.waitForHeal(ctx, s.ended)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.usableLocked(ctx, s); err != nil {
@@ -181,7 +183,7 @@ func (h *Hub) unlisten(ctx context.Context, s *session, channel string) error {
 	return nil
 }
 
-// usableLocked returns the error of a Listen or Unlisten that cannot be carried out. It ends the session.
+// usableLocked returns an error if Listen or Unlisten cannot be carried out, and then ends the session.
 func (h *Hub) usableLocked(ctx context.Context, s *session, channels ...string) error {
 	if s.err != nil {
 		return s.err
@@ -199,7 +201,7 @@ func (h *Hub) usableLocked(ctx context.Context, s *session, channels ...string) 
 	return nil
 }
 
-// forget takes s out of channel's listeners. The caller holds h.mu.
+// forget removes s from the listeners of channel. The caller holds h.mu.
 func (h *Hub) forget(s *session, channel string) {
 	delete(s.channels, channel)
 	var rest []*session
@@ -215,7 +217,7 @@ func (h *Hub) forget(s *session, channel string) {
 	h.listeners[channel] = rest
 }
 
-// end ends s with err, unless it has ended before: then only Close changes its error.
+// end ends s with err. If s has ended already, only Close changes its error.
 func (h *Hub) end(s *session, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

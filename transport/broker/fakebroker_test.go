@@ -14,12 +14,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// exchange is a little broker without a protocol: it knows who listens to what, and queues what is to be written.
-type exchange struct {
-	// serve reads the requests of a client and carries them out until the connection breaks.
-	serve func(x *exchange, c *client)
+// fakeBroker is a small broker without a protocol: it knows which client subscribes to which topic, and queues
+// what is to be written.
+type fakeBroker struct {
+	// serve reads the requests of a client and executes them until the connection breaks.
+	serve func(x *fakeBroker, c *client)
 
-	mu      sync.Mutex // guards what follows, and makes the one order of all messages
+	mu      sync.Mutex // guards the fields below; holding it gives all messages one order
 	clients map[*client]struct{}
 }
 
@@ -27,11 +28,11 @@ type client struct {
 	net.Conn
 
 	out    chan []byte
-	topics map[string]string // to what the client calls its subscription; guarded by exchange.mu
+	topics map[string]string // topic to subscription id; guarded by fakeBroker.mu
 }
 
-// start runs the exchange.
-func (x *exchange) start() (address string, stop func(), err error) {
+// start runs the broker.
+func (x *fakeBroker) start() (address string, stop func(), err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
@@ -51,10 +52,10 @@ func (x *exchange) start() (address string, stop func(), err error) {
 			})
 			running.Go(func() {
 				x.serve(x, c)
-				x.end(func(other *client) bool { return other == c })
+				x.disconnect(func(other *client) bool { return other == c })
 			})
 		}
-		x.end(func(*client) bool { return true })
+		x.disconnect(func(*client) bool { return true })
 	})
 	return ln.Addr().String(), func() {
 		ln.Close()
@@ -62,9 +63,9 @@ func (x *exchange) start() (address string, stop func(), err error) {
 	}, nil
 }
 
-// listen runs the exchange until the test ends, and returns its harness. newBus returns a bus whose sessions connect to one address,
-// and which publishes at another one.
-func (x *exchange) listen(t *testing.T, newBus func(sessions, publisher string) transport.Bus) conformance.Harness {
+// listen runs the broker until the test ends and returns a test harness for it. newBus returns a bus that opens
+// its sessions at one address and publishes at another.
+func (x *fakeBroker) listen(t *testing.T, newBus func(sessions, publisher string) transport.Bus) conformance.Harness {
 	address, stop, err := x.start()
 	if err != nil {
 		t.Fatal(err)
@@ -87,8 +88,8 @@ func (x *exchange) listen(t *testing.T, newBus func(sessions, publisher string) 
 	}
 }
 
-// do carries out a request of a client that is connected still.
-func (x *exchange) do(c *client, f func()) {
+// do calls f if the client is still connected, while holding mu.
+func (x *fakeBroker) do(c *client, f func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if _, connected := x.clients[c]; connected {
@@ -96,8 +97,8 @@ func (x *exchange) do(c *client, f func()) {
 	}
 }
 
-// publish sends to everybody who listens what message makes of the name of the subscription. The caller holds mu.
-func (x *exchange) publish(topic string, message func(subscription string) []byte) {
+// publish sends to each subscriber of topic what message returns for its subscription id. The caller holds mu.
+func (x *fakeBroker) publish(topic string, message func(subscription string) []byte) {
 	for c := range x.clients {
 		if subscription, listens := c.topics[topic]; listens {
 			x.send(c, message(subscription))
@@ -105,8 +106,8 @@ func (x *exchange) publish(topic string, message func(subscription string) []byt
 	}
 }
 
-// send leaves something to write. Who reads too slowly loses the connection. The caller holds mu.
-func (x *exchange) send(c *client, data []byte) {
+// send queues data for a client. A client that reads too slowly is disconnected. The caller holds mu.
+func (x *fakeBroker) send(c *client, data []byte) {
 	if _, connected := x.clients[c]; !connected {
 		return
 	}
@@ -117,13 +118,13 @@ func (x *exchange) send(c *client, data []byte) {
 	}
 }
 
-func (x *exchange) drop(c *client) {
+func (x *fakeBroker) drop(c *client) {
 	delete(x.clients, c)
 	close(c.out)
 	c.Close()
 }
 
-func (x *exchange) end(which func(*client) bool) {
+func (x *fakeBroker) disconnect(which func(*client) bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for c := range x.clients {
