@@ -52,7 +52,7 @@ type (
 
 // What a server brings along, or takes from here.
 type (
-	Local           = core.Local
+	LocalSockets    = core.LocalSockets
 	Packet          = core.Packet
 	Selector        = core.Selector
 	Registry        = core.Registry

@@ -86,7 +86,7 @@ func (c *counting) Broadcast(*backplane.Packet, backplane.Selector) {
 	}
 }
 
-func openBench(b *testing.B, config backplane.Config, local backplane.Local) *backplane.Namespace {
+func openBench(b *testing.B, config backplane.Config, local backplane.LocalSockets) *backplane.Namespace {
 	b.Helper()
 	config.HeartbeatInterval, config.HeartbeatTimeout = time.Minute, 2*time.Minute
 	cluster, err := backplane.Open(b.Context(), config)

@@ -18,10 +18,11 @@ const module = "github.com/backplane-go/backplane"
 // imports them.
 var layers = map[string][]string{
 	"internal/excerpt":         {},
-	"internal/guard":           {"internal/excerpt"},
+	"fault":                    {"internal/excerpt"},
+	"internal/guard":           {"fault"},
 	"transport":                {},
 	"storage":                  {},
-	"codec":                    {"codec/internal/...", "internal/excerpt", "internal/guard"},
+	"codec":                    {"fault", "codec/internal/...", "internal/excerpt", "internal/guard"},
 	"codec/internal/...":       {"codec", "codec/internal/..."},
 	"codec/cbor":               {"codec", "codec/internal/..."},
 	"codec/jsonmsgpack":        {"codec", "codec/internal/..."},
@@ -32,24 +33,24 @@ var layers = map[string][]string{
 	"postgres/internal/engine": {"postgres", "storage", "transport"},
 	"postgres/pgxdriver":       {"postgres", "postgres/internal/engine", "storage", "transport"},
 	"postgres/pqdriver":        {"internal/guard", "postgres", "postgres/internal/engine", "storage", "transport"},
-	"internal/wire":            {"internal/excerpt", "internal/guard", "codec", "storage", "transport"},
-	"core":                     {"internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
-	"emitter":                  {"internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"internal/wire":            {"fault", "internal/excerpt", "internal/guard", "codec", "storage", "transport"},
+	"core":                     {"fault", "internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"emitter":                  {"fault", "internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"":                         {"codec", "core"},
 	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"}, // the codec that core defaults to
 	"conformance/proxy":        {},
-	"socketio":                 {"", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
-	"socketio/internal/...":    {"internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
+	"socketio":                 {"fault", "", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
+	"socketio/internal/...":    {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
 }
 
 // strangers says what must not be linked into a program by importing a package, not even through other packages.
 var strangers = map[string][]string{
 	"":                   {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
-	"emitter":            {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
+	"emitter":            {"fault", "github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
 	"postgres/pgxdriver": {"github.com/lib/...", "github.com/stretchr/..."},
-	"postgres/pqdriver":  {"github.com/jackc/...", "github.com/stretchr/..."},
+	"postgres/pqdriver":  {"fault", "github.com/jackc/...", "github.com/stretchr/..."},
 	"conformance":        {"github.com/jackc/...", "github.com/lib/...", "github.com/stretchr/...", "go.uber.org/goleak"},
-	"socketio":           {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
+	"socketio":           {"fault", "github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
 }
 
 // listed is a package as go list tells it.

@@ -86,7 +86,7 @@ func (s *sequence) Broadcast(p *backplane.Packet, _ backplane.Selector) {
 func starve(t *testing.T, config func(*testing.T) backplane.Config) {
 	t.Helper()
 	var reported atomic.Pointer[error]
-	enter := func(local backplane.Local) (*backplane.Namespace, func()) {
+	enter := func(local backplane.LocalSockets) (*backplane.Namespace, func()) {
 		c := config(t)
 		c.ErrorHandler = func(err error) { reported.CompareAndSwap(nil, &err) }
 		return enter(t, c, local)
@@ -117,7 +117,7 @@ func starve(t *testing.T, config func(*testing.T) backplane.Config) {
 }
 
 // enter opens the namespace of one node, for as long as leave was not called.
-func enter(t *testing.T, config backplane.Config, local backplane.Local) (ns *backplane.Namespace, leave func()) {
+func enter(t *testing.T, config backplane.Config, local backplane.LocalSockets) (ns *backplane.Namespace, leave func()) {
 	t.Helper()
 	cluster, err := backplane.Open(t.Context(), config)
 	require.NoError(t, err)

@@ -47,7 +47,7 @@ func footprints(ctx context.Context, w io.Writer) error {
 }
 
 // pending asks a peer that never answers.
-func pending(ctx context.Context, w io.Writer, cluster *backplane.Cluster, open func() (*backplane.Cluster, error), local backplane.Local) error {
+func pending(ctx context.Context, w io.Writer, cluster *backplane.Cluster, open func() (*backplane.Cluster, error), local backplane.LocalSockets) error {
 	peer, err := open()
 	if err != nil {
 		return err

@@ -78,7 +78,7 @@ func soak(ctx context.Context, w io.Writer, url string, during time.Duration) er
 	return nil
 }
 
-func soakNode(ctx context.Context, url string, local backplane.Local) (clusterNode, error) {
+func soakNode(ctx context.Context, url string, local backplane.LocalSockets) (clusterNode, error) {
 	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
 		return clusterNode{}, err

@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/guard"
 )
+
+// PanicError is the error of a value whose MarshalJSON, MarshalText, UnmarshalJSON or the like panicked.
+type PanicError = fault.PanicError
 
 // EncodeError says which value could not be encoded.
 type EncodeError struct {

@@ -128,7 +128,7 @@ func namesAreData(c *clusterCase) {
 	clients := []*client{other}
 	for _, name := range names {
 		clients = append(clients, b.client("of "+name, name))
-		b.registry.AddAll("other", name+"x", "x"+name)
+		b.registry.JoinID("other", name+"x", "x"+name)
 	}
 	portions(len(names), portion, func(i int) { c.async(a, a.To(names[i]), "e"+names[i], names[i]) }, func(i int) {
 		called := fmt.Sprintf("To(%s).Emit(%s) on A", quote(names[i]), quote("e"+names[i]))

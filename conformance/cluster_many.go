@@ -57,7 +57,7 @@ func manyNamespacesListenAgain(c *clusterCase) {
 }
 
 // begin opens a namespace and does not wait for it.
-func (c *clusterCase) begin(n *node, i int, local core.Local) *core.Namespace {
+func (c *clusterCase) begin(n *node, i int, local core.LocalSockets) *core.Namespace {
 	c.Helper()
 	ns, err := n.cluster.NamespaceAsync(fmt.Sprint(c.nsp, "/", i), local)
 	if err != nil {

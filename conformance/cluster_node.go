@@ -59,7 +59,7 @@ func (c *clusterCase) node(name string, change ...func(*core.Config)) *node {
 }
 
 // open opens a namespace.
-func (n *node) open(nsp string, local core.Local) (ns *core.Namespace) {
+func (n *node) open(nsp string, local core.LocalSockets) (ns *core.Namespace) {
 	n.c.Helper()
 	n.c.must("Namespace "+quote(nsp)+" on "+n.name, func(ctx context.Context) (err error) {
 		ns, err = n.cluster.Namespace(ctx, nsp, local)

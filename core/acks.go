@@ -75,7 +75,7 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 				func(clients int) { q.count(ns.uid, clients) },
 				func(v codec.Value) { q.ack(ns.uid, v) })
 		}, func(err error) {
-			ns.failedAsked(q, "Local.BroadcastAck", err)
+			ns.failedAsked(q, "LocalSockets.BroadcastAck", err)
 			if err == ErrExited {
 				end()
 			}

@@ -136,7 +136,7 @@ func heapHere() int64 {
 
 // measuring is a Local that measures the heap before it is done with a broadcast, the first time when it is told to go on.
 type measuring struct {
-	core.Local
+	core.LocalSockets
 	goOn  chan struct{}
 	heaps log[int64]
 }
@@ -162,7 +162,7 @@ func TestBacklogOfAttachmentsIsBoundedInBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			hub, inner := memory.NewHub(), memstore.NewStore()
-			local := &measuring{Local: core.NewRegistry(core.RegistryConfig{}), goOn: make(chan struct{})}
+			local := &measuring{LocalSockets: core.NewRegistry(core.RegistryConfig{}), goOn: make(chan struct{})}
 			var drops log[error]
 			cluster := open(t, hub, func(c *core.Config) {
 				c.Store, c.ReceiveQueueBytes, c.MaxMessageBytes, c.ErrorHandler = wrap(inner), queue, 2*size, drops.add
@@ -204,7 +204,7 @@ func TestOrderIsKeptWhateverFits(t *testing.T) {
 		t.Run(fmt.Sprint(queue), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hub, store := memory.NewHub(), memstore.NewStore()
-				local := &noting{Local: core.NewRegistry(core.RegistryConfig{})}
+				local := &noting{LocalSockets: core.NewRegistry(core.RegistryConfig{})}
 				var drops log[error]
 				join(t, open(t, hub, func(c *core.Config) {
 					c.Store, c.ReceiveQueueBytes, c.MaxMessageBytes, c.ErrorHandler = slowSizer{store}, queue, limit, drops.add
@@ -245,7 +245,7 @@ func TestOrderIsKeptWhateverFits(t *testing.T) {
 
 // noting is a Local that notes the number of each broadcast.
 type noting struct {
-	core.Local
+	core.LocalSockets
 	numbers log[int]
 }
 
@@ -282,7 +282,7 @@ func TestMessagesCountUntilTheyAreHandled(t *testing.T) {
 
 // forgetful is a Local that keeps how to answer, and nothing else.
 type forgetful struct {
-	core.Local
+	core.LocalSockets
 	answers log[func(codec.Value)]
 }
 
@@ -297,7 +297,7 @@ func (f *forgetful) ServerSideEmit(_ codec.Args, reply func(codec.Value)) { f.an
 func TestUnansweredRequestsKeepNoMessage(t *testing.T) {
 	const size, requests = 1 << 20, 20
 	hub := memory.NewHub()
-	local := &forgetful{Local: core.NewRegistry(core.RegistryConfig{})}
+	local := &forgetful{LocalSockets: core.NewRegistry(core.RegistryConfig{})}
 	cluster := open(t, hub)
 	join(t, cluster, "/", local)
 	p := newPuppet(t, hub, "/", "puppet")

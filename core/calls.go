@@ -8,18 +8,11 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// PanicError is the error of a call of the application's code that has panicked.
-type PanicError = codec.PanicError
-
-// ErrExited is the error of a call of the application's code that has ended its goroutine with runtime.Goexit, as
-// testing.T.FailNow does.
-var ErrExited = guard.ErrExited
-
 // CallError is reported, or returned to who has caused the call, when code that the cluster calls, such as a Local, has panicked or
 // has ended its goroutine.
 type CallError struct {
 	Namespace string // empty if it was for none
-	Call      string // what was called: "Local.Broadcast", "Trace.Received", "OnCustomRequest"
+	Call      string // what was called: "LocalSockets.Broadcast", "Trace.Received", "OnCustomRequest"
 	Err       error  // a *PanicError, or ErrExited
 }
 
@@ -41,19 +34,19 @@ func callOf(env *codec.Envelope) string {
 	switch env.Type {
 	case codec.Broadcast:
 		if env.RequestID != "" {
-			return "Local.BroadcastAck"
+			return "LocalSockets.BroadcastAck"
 		}
-		return "Local.Broadcast"
+		return "LocalSockets.Broadcast"
 	case codec.FetchSockets:
-		return "Local.Sockets"
+		return "LocalSockets.Sockets"
 	case codec.SocketsJoin:
-		return "Local.Join"
+		return "LocalSockets.Join"
 	case codec.SocketsLeave:
-		return "Local.Leave"
+		return "LocalSockets.Leave"
 	case codec.DisconnectSockets:
-		return "Local.Disconnect"
+		return "LocalSockets.Disconnect"
 	}
-	return "Local.ServerSideEmit"
+	return "LocalSockets.ServerSideEmit"
 }
 
 // trace calls a func of the Trace. Since that is done by goroutines that must not end, it is done apart.

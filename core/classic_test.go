@@ -22,8 +22,8 @@ func pair(t *testing.T) (a, b *core.Namespace, clients map[string]*client) {
 	for id, c := range others {
 		clients[id] = c
 	}
-	ra.AddAll("a1", "x")
-	rb.AddAll("b1", "x", "y")
+	ra.JoinID("a1", "x")
+	rb.JoinID("b1", "x", "y")
 	a, b = join(t, open(t, hub), "/", ra), join(t, open(t, hub), "/", rb)
 	require.NoError(t, a.WaitForPeers(t.Context(), 1))
 	require.NoError(t, b.WaitForPeers(t.Context(), 1))

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/excerpt"
-	"github.com/backplane-go/backplane/internal/wire"
 )
 
 var (
@@ -19,7 +19,7 @@ var (
 	// ErrUnconfirmed is in an error of publishing when the fate of the message is not known: the context ended, or
 	// Config.PublishTimeout passed, while the message was on its way, or the bus failed in the middle. The message may
 	// have been sent, or may still be. An error without it means that the message was not sent.
-	ErrUnconfirmed = wire.ErrUnconfirmed
+	ErrUnconfirmed = fault.ErrUnconfirmed
 	// ErrTimeout is in the PartialError of a request that ended at its deadline.
 	ErrTimeout = errors.New("operation has timed out")
 	// ErrRefused is in the PartialError of a request that some nodes refused.
@@ -27,7 +27,7 @@ var (
 	// ErrAnswersTooLarge is in the PartialError of a request whose answers are larger than Config.MaxAnswerBytes.
 	ErrAnswersTooLarge = errors.New("backplane: the answers are too large")
 	// ErrUnsigned is in the DropError of a message or an attachment that Config.Secret has not signed.
-	ErrUnsigned = wire.ErrUnsigned
+	ErrUnsigned = fault.ErrUnsigned
 	// ErrDeaf is in the PartialError of a request if the node could not hear the others when it asked them, or for a part of the
 	// time in which it waited: from Trace.SessionLost to Trace.SessionRecovered. Missing nodes may have answered.
 	ErrDeaf = errors.New("backplane: the node cannot hear the other nodes")
@@ -41,27 +41,31 @@ var (
 		"give the driver a direct connection to the primary for listening")
 	// ErrAttachmentReplaced is in the DropError of a message whose attachment was replaced by that of another message under
 	// the same id, as can happen when PostgreSQL crashes (see postgres.Config.DurableAttachments).
-	ErrAttachmentReplaced = wire.ErrReplaced
+	ErrAttachmentReplaced = fault.ErrAttachmentReplaced
+	// ErrExited is the error of a call of the application's code that ended its goroutine with runtime.Goexit, as
+	// testing.T.FailNow does.
+	ErrExited = fault.ErrExited
 	// ErrSilent is why a session was given up that had received nothing for longer than it can be silent.
 	ErrSilent = errors.New("backplane: connected, but nothing arrives")
 )
 
-// NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
-type NameError = wire.NameError
-
-// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no store.
-// Nothing was sent.
-type TooLargeError = wire.TooLargeError
-
-// ConfigError is returned by New and Open for a Config that cannot work, and by what is asked of a zero Target, or of one with a
-// negative timeout. Its Field is empty then.
-type ConfigError = wire.ConfigError
-
-// ReservedEventError is returned for an event name that Socket.IO keeps for itself.
-type ReservedEventError = wire.ReservedEventError
-
-// OpError tells which operation failed on which channel.
-type OpError = wire.OpError
+// These errors are defined in package fault, because package emitter returns them too.
+type (
+	// NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
+	NameError = fault.NameError
+	// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no store.
+	// Nothing was sent.
+	TooLargeError = fault.TooLargeError
+	// ConfigError is returned by New and Open for a Config that cannot work, and by the methods of a zero Target or of one
+	// with a negative timeout.
+	ConfigError = fault.ConfigError
+	// ReservedEventError is returned for an event name that Socket.IO reserves.
+	ReservedEventError = fault.ReservedEventError
+	// OpError says which operation failed on which channel.
+	OpError = fault.OpError
+	// PanicError is the error of a call of the application's code that panicked.
+	PanicError = fault.PanicError
+)
 
 // PartialError comes with the answers that a request did get, and names the nodes whose answers are not among them.
 type PartialError struct {

@@ -45,7 +45,7 @@ func FuzzReceive(f *testing.F) {
 				done = done || line == `["next"]`
 			}
 		}
-		registry.DelAll("alice")
+		registry.RemoveID("alice")
 		clients["alice"] = &client{id: "alice"}
 		registry.Add(clients["alice"])
 		require.NoError(t, store.Expire(t.Context(), 0))

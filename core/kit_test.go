@@ -34,7 +34,7 @@ func shut(t testing.TB, cluster *core.Cluster) {
 }
 
 // join opens a namespace whose clients are local's, or nobody if that is nil.
-func join(t testing.TB, cluster *core.Cluster, name string, local core.Local) *core.Namespace {
+func join(t testing.TB, cluster *core.Cluster, name string, local core.LocalSockets) *core.Namespace {
 	t.Helper()
 	if local == nil {
 		local = core.NewRegistry(core.RegistryConfig{})

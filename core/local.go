@@ -6,14 +6,14 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Local is what the cluster asks of this process's part of a namespace. Registry is one.
+// LocalSockets is what the cluster asks of this process's part of a namespace. Registry is one.
 //
 // The cluster calls Broadcast to ServerSideEmit for messages of other nodes one at a time, in the order in which each
 // sender sent them; calls made in this process come from their callers' goroutines, at the same time. A method that
 // blocks holds up the messages of its namespace, and in the end they are dropped (DropSlow). One that panics loses only the message
 // that it was called for: a *CallError is returned to who has caused the call in this process, or else given to
 // Config.ErrorHandler.
-type Local interface {
+type LocalSockets interface {
 	// Broadcast sends p to the selected sockets. p is shared and must not be changed.
 	Broadcast(p *Packet, to Selector)
 	// BroadcastAck sends p to the selected sockets and asks each for an acknowledgement. It calls asked once, with

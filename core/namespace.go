@@ -22,7 +22,7 @@ type Namespace struct {
 	uid       string
 	closeKey  string // proves the goodbye
 	closeHash string
-	local     Local
+	local     LocalSockets
 	members   *membership
 	requests  *requests
 	lanes     lanes
@@ -58,7 +58,7 @@ func (l lanes) close() {
 // Namespace opens a namespace, such as "/" or "/chat", for the clients of local. It returns once the node receives
 // what others send there and has announced itself. It returns ErrNamespaceExists for a name that is open, a
 // *NameError for one that the bus cannot carry, and ErrClosed when the cluster is closed, also when that happens meanwhile.
-func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Namespace, error) {
+func (c *Cluster) Namespace(ctx context.Context, name string, local LocalSockets) (*Namespace, error) {
 	ns, err := c.newNamespace(name, local)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (c *Cluster) Namespace(ctx context.Context, name string, local Local) (*Nam
 	return ns, nil
 }
 
-func (c *Cluster) newNamespace(name string, local Local) (*Namespace, error) {
+func (c *Cluster) newNamespace(name string, local LocalSockets) (*Namespace, error) {
 	if local == nil {
 		return nil, errors.New("backplane: Namespace: local is nil")
 	}

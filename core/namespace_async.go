@@ -8,7 +8,7 @@ import (
 // NamespaceAsync is Namespace without waiting for the bus: the namespace can be used at once, and hears of its peers as
 // soon as the bus lets it listen. What goes wrong is told to Config.ErrorHandler, and tried again. With ErrClosed comes a
 // namespace all the same, which is closed.
-func (c *Cluster) NamespaceAsync(name string, local Local) (*Namespace, error) {
+func (c *Cluster) NamespaceAsync(name string, local LocalSockets) (*Namespace, error) {
 	ns, err := c.newNamespace(name, local)
 	if err != nil {
 		return nil, err

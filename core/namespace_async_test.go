@@ -14,7 +14,7 @@ import (
 )
 
 func TestNamespaceAsync(t *testing.T) {
-	later := func(t *testing.T, cluster *core.Cluster, name string, local core.Local) *core.Namespace {
+	later := func(t *testing.T, cluster *core.Cluster, name string, local core.LocalSockets) *core.Namespace {
 		t.Helper()
 		ns, err := cluster.NamespaceAsync(name, local)
 		require.NoError(t, err, "NamespaceAsync %q", name)
@@ -112,6 +112,6 @@ func TestRegistryConfigure(t *testing.T) {
 	r.Add(&plain{id: "a"})
 	var joined log[string]
 	r.Configure(func(c *core.RegistryConfig) { c.JoinRoom = func(room, id string) { joined.add(room + " " + id) } })
-	r.AddAll("a", "x")
+	r.JoinID("a", "x")
 	assert.Equal(t, []string{"x a"}, joined.all())
 }

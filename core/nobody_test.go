@@ -47,7 +47,7 @@ var targeted = map[string]func(ctx context.Context, t core.Target) error{
 func TestToNoRoomsIsNobody(t *testing.T) {
 	hub := memory.NewHub()
 	registry, clients := crowd("a", "b")
-	registry.AddAll("a", "kept")
+	registry.JoinID("a", "kept")
 	ns := join(t, open(t, hub), "/", registry)
 	p := newPuppet(t, hub, "/", "0123456789abcdef")
 	p.say(codec.Envelope{Type: codec.Heartbeat})

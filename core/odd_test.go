@@ -29,10 +29,10 @@ func newOddStage(t *testing.T) *oddStage {
 	s := &oddStage{}
 	hub := memory.NewHub()
 	registry, clients := crowd("a", "b")
-	registry.AddAll("a", "in")
+	registry.JoinID("a", "in")
 	s.clients = clients
 	s.cluster = open(t, hub, func(c *core.Config) {
-		c.Trace.Skipped = func(nsp string, _ codec.Type, uid string, parts int) {
+		c.Trace.PartsSkipped = func(nsp string, _ codec.Type, uid string, parts int) {
 			assert.Equal(t, "/", nsp)
 			assert.Equal(t, oddPeer, uid)
 			s.skipped.add(parts)
@@ -95,7 +95,7 @@ func TestOddRoomsOfAPeerAreSkipped(t *testing.T) {
 		sum += n
 	}
 	assert.Equal(t, 1+1+3+1+1+2+1+1+1+1+1+1, sum)
-	assert.EqualValues(t, sum, s.cluster.Stats().Skipped)
+	assert.EqualValues(t, sum, s.cluster.Stats().PartsSkipped)
 	assert.Zero(t, s.cluster.Stats().ReceiveDropped)
 }
 
@@ -139,7 +139,7 @@ func TestOddAnswersOfAPeerCount(t *testing.T) {
 	assert.Empty(t, two.Rooms())
 	_, err = two.Handshake()
 	assert.ErrorIs(t, err, codec.ErrMalformed)
-	assert.Positive(t, s.cluster.Stats().Skipped)
+	assert.Positive(t, s.cluster.Stats().PartsSkipped)
 }
 
 func TestUnknownFieldsAndTypesAreCounted(t *testing.T) {
@@ -152,10 +152,10 @@ func TestUnknownFieldsAndTypesAreCounted(t *testing.T) {
 	p.shout(`{"uid":"0123456789abcdef","type":77,"nsp":"/","data":{"news":[1]}}`)
 	assert.Equal(t, core.DropUnknown, (<-drops).Reason)
 	assert.EqualValues(t, 1, cluster.Stats().ReceiveDropped)
-	assert.Zero(t, cluster.Stats().Skipped)
+	assert.Zero(t, cluster.Stats().PartsSkipped)
 	p.shout(`{"uid":"0123456789abcdef","type":3,"nsp":"/","later":1,"data":{"later":2,"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[],"flags":{"later":true}}}}`)
 	clients["a"].got.wait(t, 1)
-	assert.EqualValues(t, 3, cluster.Stats().Skipped)
+	assert.EqualValues(t, 3, cluster.Stats().PartsSkipped)
 	assert.EqualValues(t, 1, cluster.Stats().ReceiveDropped)
 }
 
@@ -167,7 +167,7 @@ func (bareLocal) Sockets(core.Selector) []codec.Socket { return []codec.Socket{{
 // Node.js's Admin UI, for one, looks into what a socket has without asking whether there is anything.
 func TestASocketWithoutDataIsDescribedAsAnObject(t *testing.T) {
 	registry, _ := crowd("a")
-	for name, local := range map[string]core.Local{"Registry": registry, "another Local": bareLocal{registry}} {
+	for name, local := range map[string]core.LocalSockets{"Registry": registry, "another Local": bareLocal{registry}} {
 		hub := memory.NewHub()
 		session, err := hub.Open(t.Context())
 		require.NoError(t, err)

@@ -18,13 +18,13 @@ import (
 
 // hesitant is a Local that calls before each broadcast.
 type hesitant struct {
-	core.Local
+	core.LocalSockets
 	before func()
 }
 
 func (h hesitant) Broadcast(p *core.Packet, to core.Selector) {
 	h.before()
-	h.Local.Broadcast(p, to)
+	h.LocalSockets.Broadcast(p, to)
 }
 
 // The receiver may be held up anywhere: here it is between receiving a message and queueing it.

@@ -80,19 +80,19 @@ func (h *harmful) ServerSideEmit(_ codec.Args, reply func(codec.Value)) {
 
 // localCalls are what leads to a call of a Local, with the name of the call.
 var localCalls = map[string]func(ctx context.Context, ns *core.Namespace) error{
-	"Local.Broadcast":  func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
-	"Local.Join":       func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsJoin(ctx, "r") },
-	"Local.Leave":      func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsLeave(ctx, "r") },
-	"Local.Disconnect": func(ctx context.Context, ns *core.Namespace) error { return ns.DisconnectSockets(ctx, false) },
-	"Local.BroadcastAck": func(ctx context.Context, ns *core.Namespace) error {
+	"LocalSockets.Broadcast":  func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
+	"LocalSockets.Join":       func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsJoin(ctx, "r") },
+	"LocalSockets.Leave":      func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsLeave(ctx, "r") },
+	"LocalSockets.Disconnect": func(ctx context.Context, ns *core.Namespace) error { return ns.DisconnectSockets(ctx, false) },
+	"LocalSockets.BroadcastAck": func(ctx context.Context, ns *core.Namespace) error {
 		_, err := ns.EmitWithAck(ctx, "a")
 		return err
 	},
-	"Local.Sockets": func(ctx context.Context, ns *core.Namespace) error {
+	"LocalSockets.Sockets": func(ctx context.Context, ns *core.Namespace) error {
 		_, err := ns.FetchSockets(ctx)
 		return err
 	},
-	"Local.ServerSideEmit": func(ctx context.Context, ns *core.Namespace) error {
+	"LocalSockets.ServerSideEmit": func(ctx context.Context, ns *core.Namespace) error {
 		_, err := ns.ServerSideEmitWithAck(ctx, "a")
 		return err
 	},
@@ -133,7 +133,7 @@ func TestLocalThatFailsForAPeer(t *testing.T) {
 				began := time.Now()
 				err := cause(t.Context(), ns)
 				switch call {
-				case "Local.BroadcastAck", "Local.Sockets", "Local.ServerSideEmit":
+				case "LocalSockets.BroadcastAck", "LocalSockets.Sockets", "LocalSockets.ServerSideEmit":
 					require.ErrorIs(t, err, core.ErrRefused, "who asks need not wait")
 					assert.Less(t, time.Since(began), 4*time.Second)
 				default:
@@ -156,7 +156,7 @@ func TestLocalThatFailsForAPeer(t *testing.T) {
 func TestLocalThatFailsForItsOwnNode(t *testing.T) {
 	for how, harm := range harms {
 		for call, cause := range localCalls {
-			if call == "Local.ServerSideEmit" { // is for others
+			if call == "LocalSockets.ServerSideEmit" { // is for others
 				continue
 			}
 			t.Run(how+"/"+call, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestLocalThatFailsForItsOwnNode(t *testing.T) {
 						requireCall(t, all[len(all)-1], call, how)
 					}
 				}
-				if call == "Local.Broadcast" {
+				if call == "LocalSockets.Broadcast" {
 					fars["bob"].got.wait(t, 3) // the others get it all the same
 				}
 				local.harm.Store(nil)
@@ -213,7 +213,7 @@ func TestOneSocketThatFailsSpoilsNoOther(t *testing.T) {
 			for _, c := range clients {
 				c.got.wait(t, 1)
 			}
-			requireCall(t, errs.wait(t, 1)[0], "Local.Broadcast", how)
+			requireCall(t, errs.wait(t, 1)[0], "LocalSockets.Broadcast", how)
 			sockets, err := ns.To("a", "b", "c").FetchSockets(t.Context())
 			require.NoError(t, err)
 			assert.Len(t, sockets, 3)
@@ -248,7 +248,7 @@ func TestEventsOfARegistryThatFail(t *testing.T) {
 					assert.IsType(t, &core.PanicError{}, p)
 				}
 				<-done
-				registry.DelAll("a")
+				registry.RemoveID("a")
 			}
 			assert.Len(t, joined.all(), 9)
 			assert.Len(t, left.all(), 9)
@@ -335,7 +335,7 @@ func TestCustomRequestThatFails(t *testing.T) {
 			there.OnCustomRequest(func(codec.Value, func(any)) { harm() })
 			_, err := here.CustomRequest(t.Context(), nil)
 			require.ErrorIs(t, err, core.ErrRefused)
-			requireCall(t, errs.wait(t, 1)[0], "Local.ServerSideEmit", how)
+			requireCall(t, errs.wait(t, 1)[0], "LocalSockets.ServerSideEmit", how)
 			there.OnCustomRequest(func(_ codec.Value, answer func(any)) { answer(&hostile{}) })
 			values, err := here.CustomRequest(t.Context(), nil)
 			require.NoError(t, err)

@@ -41,7 +41,7 @@ func TestBlockedLocalDoesNotHoldUpOthers(t *testing.T) {
 
 // leaver closes its namespace when it is sent something, as a handler of an application may.
 type leaver struct {
-	core.Local
+	core.LocalSockets
 	leave func()
 }
 
@@ -54,7 +54,7 @@ func TestNamespaceCanBeClosedByWhatItReceives(t *testing.T) {
 		sender := join(t, here, "/", nil)
 		left := make(chan error, 1)
 		var ns *core.Namespace
-		ns = join(t, there, "/", leaver{Local: core.NewRegistry(core.RegistryConfig{}), leave: func() { left <- ns.Close(t.Context()) }})
+		ns = join(t, there, "/", leaver{LocalSockets: core.NewRegistry(core.RegistryConfig{}), leave: func() { left <- ns.Close(t.Context()) }})
 		require.NoError(t, sender.Emit(t.Context(), "go"))
 		assert.NoError(t, <-left)
 		synctest.Wait()

@@ -63,7 +63,7 @@ type Registry struct {
 	count   uint64 // of members and their joins, for their order
 }
 
-var _ Local = (*Registry)(nil)
+var _ LocalSockets = (*Registry)(nil)
 
 // member is a socket and its rooms. Their numbers, and its own, grow from one to the next.
 type member struct {
@@ -105,8 +105,8 @@ func (r *Registry) Add(socket Socket, rooms ...string) {
 	r.events.run()
 }
 
-// AddAll makes the socket of this id join rooms. It is false when there is no such socket.
-func (r *Registry) AddAll(id string, rooms ...string) bool {
+// JoinID makes the socket with this id join rooms. It reports whether there is such a socket. (Socket.IO's adapter: addAll.)
+func (r *Registry) JoinID(id string, rooms ...string) bool {
 	r.mu.Lock()
 	m := r.members[id]
 	if m != nil {
@@ -119,10 +119,10 @@ func (r *Registry) AddAll(id string, rooms ...string) bool {
 	return m != nil
 }
 
-// AddAllWithin is AddAll, unless the socket would then be in more than maxRooms rooms, or in rooms whose names have more than
-// maxBytes bytes together; the room of its id does not count. It is false if so, and the socket joins none of rooms. A negative
-// limit is none.
-func (r *Registry) AddAllWithin(maxRooms, maxBytes int, id string, rooms ...string) bool {
+// JoinIDWithin is JoinID with limits: the socket joins none of rooms, and JoinIDWithin returns false, if the socket would then
+// be in more than maxRooms rooms, or in rooms whose names have more than maxBytes bytes together. The room named after the
+// socket's id does not count. A negative limit means no limit. JoinIDWithin returns true if there is no such socket.
+func (r *Registry) JoinIDWithin(id string, maxRooms, maxBytes int, rooms ...string) bool {
 	r.mu.Lock()
 	m := r.members[id]
 	fits := m == nil || m.fits(maxRooms, maxBytes, rooms)
@@ -151,33 +151,37 @@ func (m *member) fits(maxRooms, maxBytes int, rooms []string) bool {
 	return (maxRooms < 0 || count <= maxRooms) && (maxBytes < 0 || bytes <= maxBytes)
 }
 
-// Del makes the socket of this id leave a room. It is false when it was not in it.
-func (r *Registry) Del(id, room string) bool {
+// LeaveID makes the socket with this id leave rooms. It reports whether the socket was in at least one of them. (Socket.IO's
+// adapter: del.)
+func (r *Registry) LeaveID(id string, rooms ...string) bool {
 	r.mu.Lock()
-	m := r.members[id]
-	left := m != nil && r.leave(m, room)
+	left := false
+	if m := r.members[id]; m != nil {
+		for _, name := range rooms {
+			left = r.leave(m, name) || left
+		}
+	}
 	r.mu.Unlock()
 	r.events.run()
 	return left
 }
 
-// DelAll makes the socket of this id leave all rooms, and forgets it. It is false when there is no such socket.
-func (r *Registry) DelAll(id string) bool {
-	r.mu.Lock()
-	m := r.members[id]
-	if m != nil {
-		r.remove(m)
-	}
-	r.mu.Unlock()
-	r.events.run()
-	return m != nil
+// RemoveID removes the socket with this id, which leaves all its rooms. It reports whether there was such a socket.
+// (Socket.IO's adapter: delAll.) Servers in which a new socket can take over the id of an old one call Remove.
+func (r *Registry) RemoveID(id string) bool {
+	return r.removeIf(id, func(Socket) bool { return true })
 }
 
-// Remove is DelAll for this very socket: it leaves one of the same id alone that has replaced it.
+// Remove removes this socket, which leaves all its rooms. It reports whether the socket was there. Another socket that has
+// replaced it under the same id stays.
 func (r *Registry) Remove(socket Socket) bool {
+	return r.removeIf(socket.ID(), func(s Socket) bool { return s == socket })
+}
+
+func (r *Registry) removeIf(id string, matches func(Socket) bool) bool {
 	r.mu.Lock()
-	m := r.members[socket.ID()]
-	found := m != nil && m.socket == socket
+	m := r.members[id]
+	found := m != nil && matches(m.socket)
 	if found {
 		r.remove(m)
 	}

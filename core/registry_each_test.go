@@ -11,8 +11,8 @@ import (
 
 func TestEachCallsForTheSelectedOnce(t *testing.T) {
 	r, clients := crowd("a", "b", "c")
-	r.AddAll("a", "x", "y")
-	r.AddAll("b", "y")
+	r.JoinID("a", "x", "y")
+	r.JoinID("b", "y")
 	for _, c := range []struct {
 		to   core.Selector
 		want []string
@@ -44,18 +44,18 @@ func TestEachGoesInTheOrderOfAdding(t *testing.T) {
 		all = append(all, id)
 		r.Add(silent(id))
 		if i%10 == 5 {
-			r.AddAll("5", "late")
-			r.AddAll(id, "late")
+			r.JoinID("5", "late")
+			r.JoinID(id, "late")
 			assert.Equal(t, all, order(), "after %s", id)
 		}
 	}
-	r.AddAll("99", "late")
-	r.AddAll("0", "late")
+	r.JoinID("99", "late")
+	r.JoinID("0", "late")
 	late := []string{"0", "5", "15", "25", "35", "45", "55", "65", "75", "85", "95", "99"}
 	assert.Equal(t, late, order("late"))
-	r.AddAll("2", "late")
+	r.JoinID("2", "late")
 	assert.Equal(t, append([]string{"0", "2"}, late[1:]...), order("late"))
-	r.DelAll("2")
+	r.RemoveID("2")
 	assert.Equal(t, late, order("late"))
 	r.Add(silent("5"), "late") // again: it is the last one now
 	assert.Equal(t, append(append([]string{"0"}, late[2:]...), "5"), order("late"))
@@ -104,10 +104,10 @@ func TestEachHoldsNoLock(t *testing.T) {
 			calls := 0
 			r.Each(to, func(s core.Socket) {
 				calls++
-				r.AddAll(s.ID(), "x")
+				r.JoinID(s.ID(), "x")
 				r.Each(core.Selector{Rooms: []string{"x", s.ID()}}, func(core.Socket) {})
 				r.Add(silent("new" + s.ID()))
-				r.DelAll(s.ID())
+				r.RemoveID(s.ID())
 			})
 			assert.Equal(t, 5, calls, "who comes meanwhile has no turn in a call that has chosen already")
 			assert.Equal(t, 5, r.Len(), "those that came")

@@ -27,11 +27,11 @@ func TestRoomEventsComeInSocketIOsOrder(t *testing.T) {
 	r, events := told()
 	r.Add(&plain{id: "a"}, "x")
 	r.Add(&plain{id: "b"})
-	r.AddAll("b", "x", "x")
-	r.Del("a", "x")
-	r.Del("a", "x")
-	r.DelAll("b")
-	r.DelAll("b")
+	r.JoinID("b", "x", "x")
+	r.LeaveID("a", "x")
+	r.LeaveID("a", "x")
+	r.RemoveID("b")
+	r.RemoveID("b")
 	assert.Equal(t, []string{
 		"create a", "join a a", "create x", "join x a",
 		"create b", "join b b",
@@ -48,7 +48,7 @@ func TestRoomEventsMayUseTheRegistry(t *testing.T) {
 		JoinRoom: func(room, id string) {
 			events.add("join " + room)
 			if room == "x" {
-				r.AddAll(id, "y") // whoever joins x is in y too
+				r.JoinID(id, "y") // whoever joins x is in y too
 				events.add(fmt.Sprint("is in ", r.SocketRooms(id)))
 			}
 		},
@@ -58,7 +58,7 @@ func TestRoomEventsMayUseTheRegistry(t *testing.T) {
 		},
 	})
 	r.Add(&plain{id: "a"}, "x")
-	r.DelAll("a")
+	r.RemoveID("a")
 	assert.Equal(t, []string{"join a", "join x", "is in [a x y]", "join y", "leave a", "leave x", "leave y"}, events.all(),
 		"an event that causes events is finished before they come")
 }
@@ -75,14 +75,14 @@ func TestRoomEventsAreConsistentUnderConcurrency(t *testing.T) {
 				case 0:
 					r.Add(&plain{id: id}, room)
 				case 1:
-					r.AddAll(id, room)
+					r.JoinID(id, room)
 				case 2:
-					r.Del(id, room)
+					r.LeaveID(id, room)
 				default:
-					r.DelAll(id)
+					r.RemoveID(id)
 				}
 			}
-			r.DelAll(fmt.Sprint(g))
+			r.RemoveID(fmt.Sprint(g))
 		})
 	}
 	group.Wait()
@@ -122,6 +122,6 @@ func TestPanickingEventDoesNotSilenceTheOthers(t *testing.T) {
 		}
 	}})
 	assert.Panics(t, func() { r.Add(&plain{id: "a"}, "bad", "good") })
-	r.AddAll("a", "next")
+	r.JoinID("a", "next")
 	assert.Equal(t, []string{"a", "bad", "good", "next"}, events.all())
 }

@@ -6,12 +6,12 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Broadcast implements Local.
+// Broadcast implements LocalSockets.
 func (r *Registry) Broadcast(p *Packet, to Selector) {
 	r.Each(to, func(s Socket) { s.Send(p) })
 }
 
-// BroadcastAck implements Local.
+// BroadcastAck implements LocalSockets.
 func (r *Registry) BroadcastAck(ctx context.Context, p *Packet, to Selector, asked func(clients int), answer func(codec.Value)) {
 	var ask []AckSocket
 	r.Each(to, func(s Socket) {
@@ -27,7 +27,7 @@ func (r *Registry) BroadcastAck(ctx context.Context, p *Packet, to Selector, ask
 	}
 }
 
-// Sockets implements Local.
+// Sockets implements LocalSockets.
 func (r *Registry) Sockets(to Selector) []codec.Socket {
 	var all []codec.Socket
 	r.Each(to, func(s Socket) {
@@ -56,26 +56,22 @@ func described(s codec.Socket) codec.Socket {
 
 var nothing = codec.FromTree(codec.Object{})
 
-// Join implements Local.
+// Join implements LocalSockets.
 func (r *Registry) Join(to Selector, rooms []string) {
-	r.Each(to, func(s Socket) { r.AddAll(s.ID(), rooms...) })
+	r.Each(to, func(s Socket) { r.JoinID(s.ID(), rooms...) })
 }
 
-// Leave implements Local.
+// Leave implements LocalSockets.
 func (r *Registry) Leave(to Selector, rooms []string) {
-	r.Each(to, func(s Socket) {
-		for _, name := range rooms {
-			r.Del(s.ID(), name)
-		}
-	})
+	r.Each(to, func(s Socket) { r.LeaveID(s.ID(), rooms...) })
 }
 
-// Disconnect implements Local.
+// Disconnect implements LocalSockets.
 func (r *Registry) Disconnect(to Selector, close bool) {
 	r.Each(to, func(s Socket) { s.Disconnect(close) })
 }
 
-// ServerSideEmit implements Local.
+// ServerSideEmit implements LocalSockets.
 func (r *Registry) ServerSideEmit(args codec.Args, reply func(codec.Value)) {
 	r.mu.RLock()
 	f := r.config.ServerSideEmit

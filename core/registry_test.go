@@ -23,19 +23,19 @@ func TestRegistryKnowsWhoIsWhere(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		r.Add(&client{id: id}, "all")
 	}
-	assert.True(t, r.AddAll("a", "x", "y"))
-	assert.True(t, r.AddAll("b", "y", "y"), "joining twice is as once")
-	assert.False(t, r.AddAll("nobody", "x"))
+	assert.True(t, r.JoinID("a", "x", "y"))
+	assert.True(t, r.JoinID("b", "y", "y"), "joining twice is as once")
+	assert.False(t, r.JoinID("nobody", "x"))
 	assert.Equal(t, 3, r.Len())
 	assert.Equal(t, []string{"a", "all", "b", "c", "x", "y"}, r.Rooms())
 	assert.Equal(t, []string{"a", "all", "x", "y"}, r.SocketRooms("a"), "in the order in which it joined")
 	assert.Nil(t, r.SocketRooms("nobody"))
-	assert.True(t, r.Del("a", "x"))
-	assert.False(t, r.Del("a", "x"), "it has left already")
-	assert.False(t, r.Del("nobody", "x"))
+	assert.True(t, r.LeaveID("a", "x"))
+	assert.False(t, r.LeaveID("a", "x"), "it has left already")
+	assert.False(t, r.LeaveID("nobody", "x"))
 	assert.Equal(t, []string{"a", "all", "b", "c", "y"}, r.Rooms(), "an empty room is no room")
-	assert.True(t, r.DelAll("a"))
-	assert.False(t, r.DelAll("a"))
+	assert.True(t, r.RemoveID("a"))
+	assert.False(t, r.RemoveID("a"))
 	assert.Equal(t, []string{"all", "b", "c", "y"}, r.Rooms())
 	assert.Equal(t, []string{"b", "c"}, sorted(r.IDs(core.Selector{})))
 }
@@ -45,21 +45,21 @@ func TestRoomsOfASocketHaveALimit(t *testing.T) {
 	for _, id := range []string{"a", "b"} {
 		r.Add(&client{id: id})
 	}
-	assert.True(t, r.AddAllWithin(2, -1, "a", "x", "y"), "the limit is inclusive, and its id does not count")
-	assert.False(t, r.AddAllWithin(2, -1, "a", "z"))
-	assert.True(t, r.AddAllWithin(2, -1, "a", "x", "y", "a"), "what it is in already does not count")
-	assert.False(t, r.AddAllWithin(2, -1, "b", "x", "y", "z"), "all or nothing")
+	assert.True(t, r.JoinIDWithin("a", 2, -1, "x", "y"), "the limit is inclusive, and its id does not count")
+	assert.False(t, r.JoinIDWithin("a", 2, -1, "z"))
+	assert.True(t, r.JoinIDWithin("a", 2, -1, "x", "y", "a"), "what it is in already does not count")
+	assert.False(t, r.JoinIDWithin("b", 2, -1, "x", "y", "z"), "all or nothing")
 	assert.Equal(t, []string{"b"}, r.SocketRooms("b"))
-	assert.True(t, r.Del("a", "x"))
-	assert.True(t, r.AddAllWithin(2, -1, "a", "z"))
+	assert.True(t, r.LeaveID("a", "x"))
+	assert.True(t, r.JoinIDWithin("a", 2, -1, "z"))
 
-	assert.True(t, r.AddAllWithin(-1, 5, "b", "four", "1"))
-	assert.False(t, r.AddAllWithin(-1, 5, "b", "2"))
-	assert.True(t, r.Del("b", "four"))
-	assert.True(t, r.Del("b", "b"))
-	assert.True(t, r.AddAllWithin(-1, 5, "b", "2345"))
-	assert.True(t, r.AddAllWithin(-1, -1, "b", "any", "number"))
-	assert.True(t, r.AddAllWithin(0, 0, "nobody", "x"), "who is not there has not too many")
+	assert.True(t, r.JoinIDWithin("b", -1, 5, "four", "1"))
+	assert.False(t, r.JoinIDWithin("b", -1, 5, "2"))
+	assert.True(t, r.LeaveID("b", "four"))
+	assert.True(t, r.LeaveID("b", "b"))
+	assert.True(t, r.JoinIDWithin("b", -1, 5, "2345"))
+	assert.True(t, r.JoinIDWithin("b", -1, -1, "any", "number"))
+	assert.True(t, r.JoinIDWithin("nobody", 0, 0, "x"), "who is not there has not too many")
 	assert.Equal(t, []string{"1", "2345", "any", "number"}, r.SocketRooms("b"))
 }
 
@@ -95,8 +95,8 @@ func TestSelectorSelects(t *testing.T) {
 
 func TestBroadcastReachesTheSelectedOnce(t *testing.T) {
 	r, clients := crowd("a", "b", "c")
-	r.AddAll("a", "x", "y")
-	r.AddAll("b", "y")
+	r.JoinID("a", "x", "y")
+	r.JoinID("b", "y")
 	p := &core.Packet{Args: args("hi", 1), Flags: codec.Flags{Volatile: true}}
 	r.Broadcast(p, core.Selector{Rooms: []string{"x", "y"}})
 	for id, want := range map[string][]string{"a": {`["hi",1]`}, "b": {`["hi",1]`}, "c": nil} {
@@ -226,10 +226,10 @@ type reentrant struct {
 }
 
 func (s *reentrant) Send(*core.Packet) {
-	s.r.AddAll(s.id, "y")
-	s.r.Del(s.id, "x")
+	s.r.JoinID(s.id, "y")
+	s.r.LeaveID(s.id, "x")
 	s.r.IDs(core.Selector{Rooms: []string{"x", "y"}})
-	s.r.DelAll(s.id)
+	s.r.RemoveID(s.id)
 }
 
 func TestRegistryIsSafeForConcurrentUse(t *testing.T) {
@@ -244,9 +244,9 @@ func TestRegistryIsSafeForConcurrentUse(t *testing.T) {
 				case 0:
 					r.Add(&plain{id: id}, room)
 				case 1:
-					r.DelAll(id)
+					r.RemoveID(id)
 				case 2:
-					r.Del(id, room)
+					r.LeaveID(id, room)
 				case 3:
 					r.Broadcast(&core.Packet{Args: args("a")}, core.Selector{Rooms: []string{room, "r0"}, Except: []string{"r1"}})
 				case 4:
@@ -265,7 +265,7 @@ func TestRegistryIsSafeForConcurrentUse(t *testing.T) {
 	group.Wait()
 	for _, id := range r.IDs(core.Selector{}) {
 		assert.True(t, slices.Contains(r.SocketRooms(id), id), "each socket is in its own room")
-		r.DelAll(id)
+		r.RemoveID(id)
 	}
 	assert.Empty(t, r.Rooms(), "nothing is left when all have gone")
 	assert.Zero(t, r.Len())

@@ -56,7 +56,7 @@ type outcome struct {
 	took time.Duration
 }
 
-func newStage(t *testing.T, local core.Local, peers ...string) *stage {
+func newStage(t *testing.T, local core.LocalSockets, peers ...string) *stage {
 	t.Helper()
 	s := &stage{hub: memory.NewHub(), outcome: make(chan outcome, 1)}
 	s.bus = &bus{Bus: s.hub}

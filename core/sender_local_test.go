@@ -52,7 +52,7 @@ func TestBlockedLocalOfASenderHoldsUpNobody(t *testing.T) {
 
 // echo emits in another namespace whatever it is sent, and waits for the outcome, as a handler of an application may.
 type echo struct {
-	core.Local
+	core.LocalSockets
 	emit func() error
 	errs chan error
 }
@@ -67,7 +67,7 @@ func TestLocalOfASenderMayEmit(t *testing.T) {
 		slow["alice"].hold = make(chan struct{})
 		two := join(t, here, "/two", registry)
 		errs := make(chan error, 100)
-		one := join(t, here, "/one", echo{Local: core.NewRegistry(core.RegistryConfig{}), emit: func() error { return two.Emit(t.Context(), "echo") }, errs: errs})
+		one := join(t, here, "/one", echo{LocalSockets: core.NewRegistry(core.RegistryConfig{}), emit: func() error { return two.Emit(t.Context(), "echo") }, errs: errs})
 		seen, clients := crowd("bob")
 		join(t, there, "/two", seen)
 

@@ -9,8 +9,8 @@ func (ns *Namespace) skipped(env *codec.Envelope) {
 	}
 	c := ns.cluster
 	c.counts.skipped.Add(uint64(env.Skipped))
-	if f := c.hooks.Load().Skipped; f != nil {
-		c.trace("Skipped", func() { f(ns.name, env.Type, shortUID(env.UID), env.Skipped) })
+	if f := c.hooks.Load().PartsSkipped; f != nil {
+		c.trace("PartsSkipped", func() { f(ns.name, env.Type, shortUID(env.UID), env.Skipped) })
 	}
 }
 

@@ -42,7 +42,7 @@ func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 		for _, s := range ns.sockets(env) {
 			add(s, ns.uid)
 		}
-	}, func(err error) { ns.failedAsked(q, "Local.Sockets", err) })
+	}, func(err error) { ns.failedAsked(q, "LocalSockets.Sockets", err) })
 	err = t.ask(ctx, q, env)
 	for _, s := range q.sockets {
 		add(s.socket, s.uid)

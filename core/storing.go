@@ -146,8 +146,8 @@ func (s *storing) note(o *outgoing) {
 	if o.Err == nil {
 		s.counts.spilled.Add(1)
 	}
-	if f := s.trace.Load().Stored; f != nil {
-		s.call("Stored", func() { f(o.ns.name, o.env.Type, o.size, time.Since(o.held), o.Err) })
+	if f := s.trace.Load().AttachmentStored; f != nil {
+		s.call("AttachmentStored", func() { f(o.ns.name, o.env.Type, o.size, time.Since(o.held), o.Err) })
 	}
 }
 

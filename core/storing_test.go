@@ -158,7 +158,7 @@ func TestWhatWasNotStoredFailsAlone(t *testing.T) {
 		var told, stored log[error]
 		p := newStocked(t, func(c *core.Config) {
 			c.ErrorHandler = told.add
-			c.Trace.Stored = func(_ string, _ codec.Type, _ int, _ time.Duration, err error) { stored.add(err) }
+			c.Trace.AttachmentStored = func(_ string, _ codec.Type, _ int, _ time.Duration, err error) { stored.add(err) }
 		})
 		before := p.here.Stats()
 		defer p.store.lock()()
@@ -181,7 +181,7 @@ func TestWhatWasNotStoredFailsAlone(t *testing.T) {
 		assert.Len(t, stored.all(), 2)
 		after := p.here.Stats()
 		assert.Equal(t, uint64(2), after.PublishErrors-before.PublishErrors)
-		assert.Equal(t, before.Spilled, after.Spilled)
+		assert.Equal(t, before.AttachmentsStored, after.AttachmentsStored)
 	})
 }
 

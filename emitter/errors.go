@@ -4,33 +4,32 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/fault"
 )
 
 // ErrNoAnswers is returned when an acknowledgement is asked for: an emitter is no node, so nobody can answer it.
 var ErrNoAnswers = errors.New("emitter: acknowledgements are for the nodes of a cluster: an emitter receives nothing")
 
-// ErrUnconfirmed is in an error of publishing when the fate of the message is not known: the context ended, or
-// Config.PublishTimeout passed, while the message was on its way, or the bus failed in the middle. The message may have been
-// sent, or may still be. An error without it means that the message was not sent. In a transaction there is none: what was
-// sent is up to the transaction.
-var ErrUnconfirmed = wire.ErrUnconfirmed
+// ErrUnconfirmed is wrapped by an error of publishing when the outcome is unknown: the context ended, or Config.PublishTimeout
+// passed, while the bus had the message, or the bus failed in the middle. The message may have been sent, or may still be sent.
+// An error without it means that the message was not sent. In a transaction no error wraps it: whether the message is sent is
+// up to the transaction.
+var ErrUnconfirmed = fault.ErrUnconfirmed
 
-// ConfigError is returned by New for a Config that cannot work, and by what is asked of a zero Target. Its Field is empty then.
-type ConfigError = wire.ConfigError
-
-// NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
-type NameError = wire.NameError
-
-// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no store.
-// Nothing was sent.
-type TooLargeError = wire.TooLargeError
-
-// ReservedEventError is returned for an event name that Socket.IO keeps for itself. Nothing was sent.
-type ReservedEventError = wire.ReservedEventError
-
-// OpError tells that the bus or the store did not take a message.
-type OpError = wire.OpError
+// These errors are defined in package fault, because package core returns them too.
+type (
+	// ConfigError is returned by New for a Config that cannot work, and by the methods of a zero Target.
+	ConfigError = fault.ConfigError
+	// NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
+	NameError = fault.NameError
+	// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no store.
+	// Nothing was sent.
+	TooLargeError = fault.TooLargeError
+	// ReservedEventError is returned for an event name that Socket.IO reserves. Nothing was sent.
+	ReservedEventError = fault.ReservedEventError
+	// OpError says that the bus or the store did not accept a message.
+	OpError = fault.OpError
+)
 
 // BatchError is returned by Batch.Send when not all messages were sent.
 type BatchError struct {

@@ -164,7 +164,7 @@ func (a *audience) join(rooms ...string) *client {
 func (c *client) ID() string          { return c.id }
 func (c *client) Send(p *core.Packet) { c.put(p.Args.String()) }
 func (c *client) Disconnect(close bool) {
-	c.a.registry.DelAll(c.id)
+	c.a.registry.RemoveID(c.id)
 	c.put(fmt.Sprintf("disconnected, close: %t", close))
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
@@ -85,7 +86,7 @@ func (p *post) sendOne(ctx context.Context, o wire.Outgoing) error {
 	channel := o.Channel
 	ours, err := p.send(ctx, d)
 	if !ours {
-		if errors.Is(err, wire.ErrUnconfirmed) {
+		if errors.Is(err, fault.ErrUnconfirmed) {
 			err = &OpError{Op: "publish", Channel: channel, Err: err}
 		}
 		return err
@@ -121,7 +122,7 @@ func (p *post) send(ctx context.Context, d *delivery) (ours bool, err error) {
 	p.store(ctx, d)
 	select {
 	case err := <-d.done:
-		return !errors.Is(err, wire.ErrUnconfirmed), err
+		return !errors.Is(err, fault.ErrUnconfirmed), err
 	case <-ctx.Done():
 	}
 	switch ours, unsent := p.withdraw(d); {
@@ -131,7 +132,7 @@ func (p *post) send(ctx context.Context, d *delivery) (ours bool, err error) {
 		return false, wire.Unconfirmed(ctx.Err())
 	}
 	err = <-d.done
-	return !errors.Is(err, wire.ErrUnconfirmed), err
+	return !errors.Is(err, fault.ErrUnconfirmed), err
 }
 
 // body is an item of a delivery whose body is to be stored.

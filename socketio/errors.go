@@ -4,9 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/excerpt"
-	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
@@ -59,8 +58,8 @@ func (e *HandlerError) Unwrap() error { return e.Err }
 type ArgumentError = handler.ArgumentError
 
 // PanicError is wrapped by the HandlerError of a func of the application's that has panicked.
-type PanicError = codec.PanicError
+type PanicError = fault.PanicError
 
 // ErrExited is wrapped by the HandlerError of a func of the application's that has ended its goroutine with runtime.Goexit, as
 // testing.T.FailNow does.
-var ErrExited = guard.ErrExited
+var ErrExited = fault.ErrExited

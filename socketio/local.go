@@ -17,9 +17,9 @@ type local struct {
 	ns *Namespace
 }
 
-var _ backplane.Local = (*local)(nil)
+var _ backplane.LocalSockets = (*local)(nil)
 
-// Broadcast implements backplane.Local.
+// Broadcast implements backplane.LocalSockets.
 func (l *local) Broadcast(p *backplane.Packet, to backplane.Selector) {
 	if !l.ns.sendable(p) {
 		return
@@ -79,7 +79,7 @@ func (l *local) selected(to backplane.Selector, f func(*Socket)) {
 	}
 }
 
-// BroadcastAck implements backplane.Local.
+// BroadcastAck implements backplane.LocalSockets.
 func (l *local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector, asked func(clients int), answer func(backplane.Value)) {
 	var sockets []*Socket
 	id := l.ns.nextID()
@@ -116,12 +116,12 @@ func (l *local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backpl
 	})
 }
 
-// Join implements backplane.Local. A socket that would be in too many rooms joins none of them.
+// Join implements backplane.LocalSockets. A socket that would be in too many rooms joins none of them.
 func (l *local) Join(to backplane.Selector, rooms []string) {
 	l.Each(to, func(m backplane.Socket) { _ = (*Socket)(m.(*member)).Join(rooms...) }) // it has been counted
 }
 
-// ServerSideEmit implements backplane.Local.
+// ServerSideEmit implements backplane.LocalSockets.
 func (l *local) ServerSideEmit(args backplane.Args, reply func(backplane.Value)) {
 	l.ns.handleServerSide(args, reply)
 }

@@ -147,7 +147,7 @@ func (s *Socket) joinRooms(rooms []string) error {
 		return nil
 	}
 	s.mu.Unlock()
-	if s.state.Load() != gone && !s.ns.registry.AddAllWithin(config.MaxRooms, config.MaxRoomBytes, s.id, rooms...) {
+	if s.state.Load() != gone && !s.ns.registry.JoinIDWithin(s.id, config.MaxRooms, config.MaxRoomBytes, rooms...) {
 		return s.client.reached(QuotaRooms, s)
 	}
 	return nil
@@ -184,7 +184,7 @@ func (s *Socket) leaveRooms(rooms []string) {
 		return
 	}
 	for _, room := range rooms {
-		s.ns.registry.Del(s.id, room)
+		s.ns.registry.LeaveID(s.id, room)
 	}
 }
 

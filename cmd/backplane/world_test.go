@@ -154,7 +154,7 @@ func (c *client) SendAck(_ context.Context, p *backplane.Packet, answer func(bac
 }
 
 func (c *client) Disconnect(closing bool) {
-	c.world.registry.DelAll(c.id)
+	c.world.registry.RemoveID(c.id)
 	c.gone <- closing
 }
 

@@ -10,21 +10,21 @@ import (
 // everything out again.
 type local struct{ own *Memory }
 
-var _ backplane.Local = local{}
+var _ backplane.LocalSockets = local{}
 
 // options are Options as the cluster says them.
 func options(to backplane.Selector, flags backplane.Flags) Options {
 	return Options{Rooms: to.Rooms, Except: to.Except, Volatile: flags.Volatile, Compress: flags.Compress, Timeout: flags.Timeout}
 }
 
-// Broadcast implements backplane.Local.
+// Broadcast implements backplane.LocalSockets.
 func (l local) Broadcast(p *backplane.Packet, to backplane.Selector) {
 	if data, ok := plain(p.Args.Value()).([]any); ok {
 		l.own.Broadcast(data, options(to, p.Flags))
 	}
 }
 
-// BroadcastAck implements backplane.Local.
+// BroadcastAck implements backplane.LocalSockets.
 func (l local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector, asked func(clients int), answer func(backplane.Value)) {
 	data, ok := plain(p.Args.Value()).([]any)
 	if !ok {
@@ -38,7 +38,7 @@ func (l local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backpla
 	})
 }
 
-// Sockets implements backplane.Local.
+// Sockets implements backplane.LocalSockets.
 func (l local) Sockets(to backplane.Selector) (all []backplane.SocketInfo) {
 	l.own.FetchSockets(options(to, backplane.Flags{}), func(sockets []Details, _ error) {
 		for _, s := range sockets {
@@ -48,22 +48,22 @@ func (l local) Sockets(to backplane.Selector) (all []backplane.SocketInfo) {
 	return all
 }
 
-// Join implements backplane.Local.
+// Join implements backplane.LocalSockets.
 func (l local) Join(to backplane.Selector, rooms []string) {
 	l.own.AddSockets(options(to, backplane.Flags{}), rooms)
 }
 
-// Leave implements backplane.Local.
+// Leave implements backplane.LocalSockets.
 func (l local) Leave(to backplane.Selector, rooms []string) {
 	l.own.DelSockets(options(to, backplane.Flags{}), rooms)
 }
 
-// Disconnect implements backplane.Local.
+// Disconnect implements backplane.LocalSockets.
 func (l local) Disconnect(to backplane.Selector, close bool) {
 	l.own.DisconnectSockets(options(to, backplane.Flags{}), close)
 }
 
-// ServerSideEmit implements backplane.Local.
+// ServerSideEmit implements backplane.LocalSockets.
 func (l local) ServerSideEmit(args backplane.Args, reply func(backplane.Value)) {
 	data, ok := plain(args.Value()).([]any)
 	if !ok || l.own.OnServerSideEmit == nil {

@@ -31,13 +31,13 @@ type hub struct {
 	clients sync.WaitGroup // whose connections are open
 }
 
-var _ backplane.Local = (*hub)(nil)
+var _ backplane.LocalSockets = (*hub)(nil)
 
 func newHub(c config) *hub {
 	return &hub{Registry: backplane.NewRegistry(backplane.RegistryConfig{}), config: c}
 }
 
-// Broadcast implements backplane.Local: an event of any node, for clients of this one. It becomes a frame when the first
+// Broadcast implements backplane.LocalSockets: an event of any node, for clients of this one. It becomes a frame when the first
 // of them is found, and all the others get the same frame.
 func (h *hub) Broadcast(p *backplane.Packet, to backplane.Selector) {
 	frame := sync.OnceValue(func() []byte { return frameOf(p.Args) })
@@ -115,10 +115,10 @@ func (h *hub) handle(ctx context.Context, c *client, message []byte) error {
 		if len(h.SocketRooms(c.id)) > maxRooms { // the one of its id is among them
 			return refuse(ws.StatusPolicyViolation, "too many rooms")
 		}
-		h.AddAll(c.id, room)
+		h.JoinID(c.id, room)
 		c.tell("joined", room)
 	case "leave":
-		h.Del(c.id, room)
+		h.LeaveID(c.id, room)
 		c.tell("left", room)
 	case "say":
 		if err := h.chat.To(room).Emit(ctx, "said", room, text); err != nil {

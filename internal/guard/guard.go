@@ -1,7 +1,7 @@
 // Package guard calls code that is not this library's on goroutines that are: handlers, hooks, implementations of interfaces,
 // and methods of values such as MarshalJSON and Error.
 //
-// A panic of that code becomes an error (see PanicError). It may also end its goroutine with runtime.Goexit, as testing.T.FailNow does, which
+// A panic of that code becomes a *fault.PanicError. It may also end its goroutine with runtime.Goexit, as testing.T.FailNow does, which
 // cannot be stopped. There are two ways to survive that. Do and All call the code on the caller's goroutine: the caller does all
 // that must be done in deferred calls; if it empties a queue, these start another goroutine for what is left. Apart calls the code on a
 // goroutine of its own, and its caller is not affected. That costs more, so it is for what is called rarely.
@@ -12,33 +12,18 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/fault"
 )
 
-// ErrExited is the error of a call that has ended its goroutine with runtime.Goexit.
-var ErrExited = errors.New("backplane: the func has ended its goroutine (runtime.Goexit, which testing.T.FailNow calls too)")
-
-// PanicError makes the error of a panic. value is what panic was called with. unusable reports that a method of value panics or ends its
-// goroutine. Package codec sets PanicError to a func that makes a *codec.PanicError, the type that users see: a public error type is
-// defined in a package that people import, and this package cannot import codec, which imports it.
-var PanicError = func(value any, unusable bool) error {
-	return fmt.Errorf("%s\n%s", Describe(value, unusable), debug.Stack())
-}
-
-// Describe returns "panic: " and the text of value, which was passed to panic.
-func Describe(value any, unusable bool) string {
-	if unusable {
-		return "panic: " + excerpt.Opaque(value)
-	}
-	return "panic: " + excerpt.Of(excerpt.Text(value))
-}
-
-// caught makes an error of what recover has returned. It returns nil after runtime.Goexit.
+// caught makes an error of what recover has returned, nil being runtime.Goexit's.
 func caught(p any) error {
-	if p == nil {
-		return ErrExited
+	switch p := p.(type) {
+	case nil:
+		return fault.ErrExited
+	case *fault.PanicError: // of a goroutine that has passed it on
+		return p
 	}
-	return PanicError(p, fails(func() { ask(p) }))
+	return &fault.PanicError{Value: p, Stack: debug.Stack(), Opaque: fails(func() { ask(p) })}
 }
 
 // fails reports whether f panics or ends its goroutine, which is another one. Unlike Apart it does not look at what f panics with.
@@ -110,7 +95,7 @@ func attempt(run func(), over func() bool, failed func(error)) {
 		}
 		err := caught(recover())
 		failed(err)
-		if err == ErrExited {
+		if err == fault.ErrExited {
 			Until(run, over, failed)
 		}
 	}()
@@ -118,7 +103,7 @@ func attempt(run func(), over func() bool, failed func(error)) {
 	done = true
 }
 
-// Apart calls f on another goroutine, waits for it, and returns the error of a panic, or ErrExited.
+// Apart calls f on another goroutine, waits for it, and returns the error of a panic, or fault.ErrExited.
 func Apart(f func()) error {
 	done := make(chan error, 1)
 	go func() {
@@ -135,8 +120,8 @@ func Error(err error) error {
 	if err == nil {
 		return nil
 	}
-	if fault := Apart(func() { ask(err) }); fault != nil {
-		return fault
+	if failed := Apart(func() { ask(err) }); failed != nil {
+		return failed
 	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
@@ -78,12 +78,12 @@ func check(t *testing.T, name string, err error) {
 	require.Error(t, err)
 	assert.NotEmpty(t, err.Error())
 	if name == "Goexit" {
-		assert.ErrorIs(t, err, guard.ErrExited)
+		assert.ErrorIs(t, err, fault.ErrExited)
 		return
 	}
-	var p *codec.PanicError
+	var p *fault.PanicError
 	require.ErrorAs(t, err, &p)
-	require.NotErrorIs(t, err, guard.ErrExited)
+	require.NotErrorIs(t, err, fault.ErrExited)
 	assert.Contains(t, string(p.Stack), "guard_test.go", "the stack shows where the panic came from")
 }
 
@@ -120,16 +120,16 @@ func TestAPanicThatIsPassedOnKeepsItsStack(t *testing.T) {
 func TestAnErrorThatCannotBeUsedIsAPanic(t *testing.T) {
 	for _, err := range []error{&hostile{}, (*hostile)(nil), fmt.Errorf("x: %w", &hostile{}), errors.Join(errors.New("x"), &hostile{})} {
 		got := guard.Error(err)
-		var p *codec.PanicError
+		var p *fault.PanicError
 		require.ErrorAs(t, got, &p)
-		assert.NotErrorIs(t, got, guard.ErrExited)
+		assert.NotErrorIs(t, got, fault.ErrExited)
 	}
-	require.ErrorIs(t, guard.Error(exits{}), guard.ErrExited)
-	require.ErrorIs(t, guard.Error(errors.Join(errors.New("x"), exits{})), guard.ErrExited)
-	err := fmt.Errorf("x: %w", guard.ErrExited)
+	require.ErrorIs(t, guard.Error(exits{}), fault.ErrExited)
+	require.ErrorIs(t, guard.Error(errors.Join(errors.New("x"), exits{})), fault.ErrExited)
+	err := fmt.Errorf("x: %w", fault.ErrExited)
 	assert.Same(t, err, guard.Error(err))
 	assert.NoError(t, guard.Error(nil))
-	assert.ErrorIs(t, guard.Call(func() { panic(err) }), guard.ErrExited, "a value that can be used is in the error")
+	assert.ErrorIs(t, guard.Call(func() { panic(err) }), fault.ErrExited, "a value that can be used is in the error")
 }
 
 // log is a slog.Handler that does harm.

@@ -1,17 +1,13 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 )
-
-// ErrReplaced is returned for a body that belongs to another message than the reference: the store gave its id twice, as
-// PostgreSQL may after a crash, or somebody wrote another body under it.
-var ErrReplaced = errors.New("backplane: the attachment was replaced by that of another message")
 
 var (
 	errNested   = fmt.Errorf("%w: an attachment that refers to another attachment", codec.ErrMalformed)
@@ -22,7 +18,7 @@ var (
 func newKey() string { return strconv.FormatUint(rand.Uint64()|1<<63, 16) }
 
 // DecodeBody reads what the store has under the id of ref, a reference that names its namespace. The envelope may keep
-// parts of p. It returns ErrReplaced for another message's body. Node.js writes no key: its bodies are held only
+// parts of p. It returns fault.ErrAttachmentReplaced for another message's body. Node.js writes no key: its bodies are held only
 // against sender, type and namespace.
 func (w *Wire) DecodeBody(ref *codec.Envelope, p []byte) (*codec.Envelope, error) {
 	p, err := w.Open(inStore, p)
@@ -43,7 +39,7 @@ func (w *Wire) DecodeBody(ref *codec.Envelope, p []byte) (*codec.Envelope, error
 	case env.AttachmentID != "":
 		return nil, errNested
 	case env.AttachmentKey != ref.AttachmentKey:
-		return nil, ErrReplaced
+		return nil, fault.ErrAttachmentReplaced
 	case env.Type != ref.Type || env.UID != ref.UID || env.NSP != ref.NSP:
 		return nil, errMismatch
 	}

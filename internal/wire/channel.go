@@ -5,20 +5,21 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/transport"
 )
 
 // Channel returns the name of the channel of a namespace: prefix, "#" and the namespace.
 func Channel(prefix, nsp string, limits transport.Limits) (string, error) {
 	if !strings.HasPrefix(nsp, "/") {
-		return "", &NameError{Kind: "namespace", Name: nsp, Reason: `it must start with "/"`}
+		return "", &fault.NameError{Kind: "namespace", Name: nsp, Reason: `it must start with "/"`}
 	}
 	if reason := badText(nsp); reason != "" {
-		return "", &NameError{Kind: "namespace", Name: nsp, Reason: reason}
+		return "", &fault.NameError{Kind: "namespace", Name: nsp, Reason: reason}
 	}
 	channel := prefix + "#" + nsp
 	if limits.Channel > 0 && len(channel) > limits.Channel {
-		return "", &NameError{Kind: "namespace", Name: nsp, Reason: fmt.Sprintf(
+		return "", &fault.NameError{Kind: "namespace", Name: nsp, Reason: fmt.Sprintf(
 			"its channel %q has %d bytes and the bus allows %d: shorten the namespace or the channel prefix",
 			channel, len(channel), limits.Channel)}
 	}
@@ -32,10 +33,10 @@ func ProcessChannel(prefix string) string { return prefix + "#*" }
 // CheckPrefix tells whether prefix can start the name of at least the channel of the namespace "/".
 func CheckPrefix(prefix string, limits transport.Limits) error {
 	if reason := badText(prefix); reason != "" {
-		return &NameError{Kind: "channel prefix", Name: prefix, Reason: reason}
+		return &fault.NameError{Kind: "channel prefix", Name: prefix, Reason: reason}
 	}
 	if most := limits.Channel - len("#/"); limits.Channel > 0 && len(prefix) > most {
-		return &NameError{Kind: "channel prefix", Name: prefix, Reason: fmt.Sprintf(
+		return &fault.NameError{Kind: "channel prefix", Name: prefix, Reason: fmt.Sprintf(
 			"it has %d bytes and at most %d leave room for a namespace", len(prefix), most)}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/stretchr/testify/assert"
@@ -39,7 +40,7 @@ func TestChannelNames(t *testing.T) {
 			assert.Equal(t, c.want, got)
 			continue
 		}
-		var wrong *wire.NameError
+		var wrong *fault.NameError
 		require.ErrorAs(t, err, &wrong, "Channel(%q, %q)", c.prefix, c.nsp)
 		assert.Equal(t, "namespace", wrong.Kind)
 		assert.Equal(t, c.nsp, wrong.Name)

@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 )
 
 // Event encodes an event and its arguments.
 func Event(name string, args []any) (codec.Args, error) {
 	if Reserved(name) {
-		return codec.Args{}, &ReservedEventError{Event: name}
+		return codec.Args{}, &fault.ReservedEventError{Event: name}
 	}
 	return codec.NewArgs(name, args...)
 }

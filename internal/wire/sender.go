@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -85,7 +86,7 @@ func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 				continue
 			}
 			if errors.As(e, &rejected) {
-				todo[i].Err = &OpError{Op: "publish", Channel: todo[i].Channel, Err: rejected.Err}
+				todo[i].Err = &fault.OpError{Op: "publish", Channel: todo[i].Channel, Err: rejected.Err}
 				continue
 			}
 			if !certain {
@@ -141,6 +142,6 @@ func fail(batch []*Outgoing, err error) {
 		if o.Err != nil {
 			continue
 		}
-		o.Err = &OpError{Op: "publish", Channel: o.Channel, Err: err}
+		o.Err = &fault.OpError{Op: "publish", Channel: o.Channel, Err: err}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage/memory"
 	"github.com/backplane-go/backplane/transport"
@@ -134,7 +135,7 @@ func TestOneBadBodySpoilsNoOther(t *testing.T) {
 	require.NoError(t, err, "the bus took all that it was given")
 	for i, err := range errs {
 		if i == 2 {
-			var op *wire.OpError
+			var op *fault.OpError
 			require.ErrorAs(t, err, &op)
 			assert.ErrorIs(t, err, errBroken)
 			assert.Equal(t, "2", op.Channel)
@@ -193,9 +194,9 @@ func TestAmbiguousErrorEndsTheBatch(t *testing.T) {
 	assert.ErrorIs(t, err, errBroken)
 	assert.Equal(t, []string{"0", "1"}, bus.sent)
 	assert.NoError(t, errors.Join(errs[:2]...))
-	assert.ErrorIs(t, errs[2], wire.ErrUnconfirmed)
+	assert.ErrorIs(t, errs[2], fault.ErrUnconfirmed)
 	assert.Error(t, errs[3], "what comes after it would overtake it")
-	assert.NotErrorIs(t, errs[3], wire.ErrUnconfirmed, "the bus was not given it")
+	assert.NotErrorIs(t, errs[3], fault.ErrUnconfirmed, "the bus was not given it")
 }
 
 func TestReservedEvents(t *testing.T) {

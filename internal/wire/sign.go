@@ -4,9 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"hash"
 	"sync"
+
+	"github.com/backplane-go/backplane/fault"
 )
 
 // A signed message starts with its signature: the HMAC-SHA256 of where it belongs and of what follows, in base64. It is text, so
@@ -16,9 +17,6 @@ import (
 const signatureSize = 43
 
 var signatureText = base64.RawURLEncoding.Strict()
-
-// ErrUnsigned is returned for a message that none of the secrets has signed.
-var ErrUnsigned = errors.New("backplane: the message has no valid signature")
 
 // MinSecret is how many bytes a secret has at least.
 const MinSecret = 16
@@ -68,10 +66,10 @@ func (s *signer) sign(place string, p []byte) {
 	s.secrets[0].Put(m)
 }
 
-// open returns what follows the signature, or ErrUnsigned.
+// open returns what follows the signature, or fault.ErrUnsigned.
 func (s *signer) open(place string, p []byte) ([]byte, error) {
 	if len(p) < signatureSize {
-		return nil, ErrUnsigned
+		return nil, fault.ErrUnsigned
 	}
 	for _, secret := range s.secrets {
 		m := secret.Get().(*mac)
@@ -81,7 +79,7 @@ func (s *signer) open(place string, p []byte) ([]byte, error) {
 			return p[signatureSize:], nil
 		}
 	}
-	return nil, ErrUnsigned
+	return nil, fault.ErrUnsigned
 }
 
 // overhead is how many bytes a signature takes.
@@ -107,7 +105,7 @@ func (w *Wire) seal(place string, p []byte) {
 	}
 }
 
-// Open returns the message that came on a channel without its signature, or ErrUnsigned. It returns p if messages are not signed.
+// Open returns the message that came on a channel without its signature, or fault.ErrUnsigned. It returns p if messages are not signed.
 func (w *Wire) Open(channel string, p []byte) ([]byte, error) {
 	if w.signer == nil {
 		return p, nil
@@ -115,15 +113,15 @@ func (w *Wire) Open(channel string, p []byte) ([]byte, error) {
 	return w.signer.open(channel, p)
 }
 
-// CheckSecrets returns a *ConfigError for secrets that cannot be used.
+// CheckSecrets returns a *fault.ConfigError for secrets that cannot be used.
 func CheckSecrets(secret, previous []byte) error {
 	switch {
 	case len(secret) > 0 && len(secret) < MinSecret:
-		return &ConfigError{Field: "Secret", Reason: "has less than 16 bytes: whoever reads one message could find it by trying"}
+		return &fault.ConfigError{Field: "Secret", Reason: "has less than 16 bytes: whoever reads one message could find it by trying"}
 	case len(previous) > 0 && len(previous) < MinSecret:
-		return &ConfigError{Field: "PreviousSecret", Reason: "has less than 16 bytes: whoever reads one message could find it by trying"}
+		return &fault.ConfigError{Field: "PreviousSecret", Reason: "has less than 16 bytes: whoever reads one message could find it by trying"}
 	case len(previous) > 0 && len(secret) == 0:
-		return &ConfigError{Field: "PreviousSecret", Reason: "is set without Secret: nothing would be signed"}
+		return &fault.ConfigError{Field: "PreviousSecret", Reason: "is set without Secret: nothing would be signed"}
 	}
 	return nil
 }

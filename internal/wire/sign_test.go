@@ -12,6 +12,7 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage/memory"
 	"github.com/backplane-go/backplane/transport"
@@ -68,18 +69,18 @@ func TestSignatures(t *testing.T) {
 			for bit := range 8 {
 				p[i] ^= 1 << bit
 				_, err := w.Open("c", p)
-				require.ErrorIs(t, err, wire.ErrUnsigned, "byte %d", i)
+				require.ErrorIs(t, err, fault.ErrUnsigned, "byte %d", i)
 				p[i] ^= 1 << bit
 			}
 		}
 		for n := range p {
 			_, err := w.Open("c", p[:n])
-			require.ErrorIs(t, err, wire.ErrUnsigned)
+			require.ErrorIs(t, err, fault.ErrUnsigned)
 		}
 	})
 	t.Run("TheChannelCounts", func(t *testing.T) {
 		_, err := wire.New(config(key)).Open("d", posted(t, config(key), "c", env(10)))
-		assert.ErrorIs(t, err, wire.ErrUnsigned)
+		assert.ErrorIs(t, err, fault.ErrUnsigned)
 	})
 	t.Run("OneOfTheSecretsCounts", func(t *testing.T) {
 		p := posted(t, config(key), "c", env(10))
@@ -88,7 +89,7 @@ func TestSignatures(t *testing.T) {
 			err     error
 		}{
 			"Same": {[][]byte{key}, nil}, "Second": {[][]byte{other, key}, nil}, "AfterNone": {[][]byte{key, nil}, nil},
-			"Other": {[][]byte{other}, wire.ErrUnsigned},
+			"Other": {[][]byte{other}, fault.ErrUnsigned},
 		} {
 			_, err := wire.New(config(c.secrets...)).Open("c", p)
 			assert.ErrorIs(t, err, c.err, name)
@@ -110,7 +111,7 @@ func TestSignatures(t *testing.T) {
 		plain.Secrets = nil
 		c.MaxMessageBytes = len(posted(t, plain, "c", env(10))) + 42
 		_, err := wire.New(c).Outgoing("c", env(10))
-		var large *wire.TooLargeError
+		var large *fault.TooLargeError
 		require.ErrorAs(t, err, &large)
 		c.MaxMessageBytes++
 		require.Len(t, posted(t, c, "c", env(10)), c.MaxMessageBytes)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/storage"
 )
@@ -141,5 +142,5 @@ func (w *Wire) refer(o *Outgoing, id string, err error) {
 }
 
 func storeError(o *Outgoing, err error) error {
-	return &OpError{Op: "store attachment", Channel: o.Channel, Err: err}
+	return &fault.OpError{Op: "store attachment", Channel: o.Channel, Err: err}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage/memory"
 	"github.com/stretchr/testify/assert"
@@ -128,7 +129,7 @@ func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
 				require.Len(t, d.came(), 10008)
 				for i, o := range d.came() {
 					require.ErrorIs(t, o.Err, context.DeadlineExceeded)
-					require.NotErrorIs(t, o.Err, wire.ErrUnconfirmed, "its reference was not sent")
+					require.NotErrorIs(t, o.Err, fault.ErrUnconfirmed, "its reference was not sent")
 					late := time.Duration(i/5008) * time.Second // they have waited for less than half of the time when the others are given up
 					require.Equal(t, time.Second+late, d.times[i].Sub(start), "message %d", i)
 				}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -80,12 +81,16 @@ func (w *Wire) encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, er
 	return p, spill, nil
 }
 
-// CheckSize returns a *TooLargeError for a message of n bytes that is over MaxMessageBytes.
+// CheckSize returns a *fault.TooLargeError for a message of n bytes that is over MaxMessageBytes. t is 0 when the type is unknown.
 func (w *Wire) CheckSize(t codec.Type, n int) error {
 	if w.max == 0 || n <= w.max {
 		return nil
 	}
-	return &TooLargeError{Type: t, Size: n, Limit: w.max, Option: "MaxMessageBytes"}
+	e := &fault.TooLargeError{Size: n, Limit: w.max, Option: "MaxMessageBytes"}
+	if t != 0 {
+		e.Message = t.String()
+	}
+	return e
 }
 
 // form writes env in the form in which it goes over the bus or into the store.
@@ -97,7 +102,7 @@ func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err 
 	case err == nil && w.fits(len(p)-start):
 		return p, false, nil
 	case err == nil && !w.spills:
-		return dst, false, &TooLargeError{Type: env.Type, Size: len(p) - start, Limit: w.inline}
+		return dst, false, &fault.TooLargeError{Message: env.Type.String(), Size: len(p) - start, Limit: w.inline}
 	case err != nil && !errors.Is(err, codec.ErrBinary):
 		return dst, false, fmt.Errorf("backplane: encode %s: %w", env.Type, err)
 	case err != nil && !w.text:
@@ -108,7 +113,7 @@ func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err 
 			return p, false, nil
 		}
 		if !w.spills {
-			return dst, false, &TooLargeError{Type: env.Type, Size: len(p) - start, Limit: w.inline}
+			return dst, false, &fault.TooLargeError{Message: env.Type.String(), Size: len(p) - start, Limit: w.inline}
 		}
 	case err != nil && !w.spills:
 		return dst, false, fmt.Errorf("backplane: encode %s: %w: configure a Store for binary data", env.Type, err)

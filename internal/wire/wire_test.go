@@ -9,6 +9,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/cbor"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage/memory"
 	"github.com/backplane-go/backplane/transport"
@@ -105,9 +106,9 @@ func TestWithoutStoreTheLimitIsAnError(t *testing.T) {
 	require.NoError(t, err, "a threshold means nothing without a store")
 	assert.False(t, spill)
 	_, _, err = w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 8000, "x"))
-	var large *wire.TooLargeError
+	var large *fault.TooLargeError
 	require.ErrorAs(t, err, &large)
-	assert.Equal(t, wire.TooLargeError{Type: codec.Broadcast, Size: 8000, Limit: 7999}, *large)
+	assert.Equal(t, fault.TooLargeError{Message: "broadcast", Size: 8000, Limit: 7999}, *large)
 	assert.Contains(t, err.Error(), "Store", "it names what to do")
 }
 
@@ -140,7 +141,7 @@ func TestBinary(t *testing.T) {
 			t.Run("IsTooLargeWithoutStore", func(t *testing.T) {
 				w := wire.New(wire.Config{Codec: c, Limits: transport.Limits{Payload: 1000}})
 				_, _, err := w.Encode(nil, broadcast(t, make([]byte, 1000)))
-				var large *wire.TooLargeError
+				var large *fault.TooLargeError
 				assert.ErrorAs(t, err, &large)
 			})
 		})
@@ -227,17 +228,17 @@ func TestBodyBelongsToItsReference(t *testing.T) {
 
 			_, other := spill() // the same message of the same sender, sent again
 			_, err = w.DecodeBody(ref, other)
-			require.ErrorIs(t, err, wire.ErrReplaced)
+			require.ErrorIs(t, err, fault.ErrAttachmentReplaced)
 
 			older, err := c.Append(nil, broadcast(t, "x"), codec.Binary) // as Node.js writes it
 			require.NoError(t, err)
 			_, err = w.DecodeBody(ref, older)
-			require.ErrorIs(t, err, wire.ErrReplaced, "a body without a key under a reference with one")
+			require.ErrorIs(t, err, fault.ErrAttachmentReplaced, "a body without a key under a reference with one")
 			ref.AttachmentKey = ""
 			_, err = w.DecodeBody(ref, older)
 			require.NoError(t, err, "neither has a key: the sender is Node.js")
 			_, err = w.DecodeBody(ref, body)
-			require.ErrorIs(t, err, wire.ErrReplaced, "a reference without a key to a body with one")
+			require.ErrorIs(t, err, fault.ErrAttachmentReplaced, "a reference without a key to a body with one")
 
 			ref.UID = "another"
 			_, err = w.DecodeBody(ref, older)
@@ -270,9 +271,9 @@ func TestMaxMessageBytesBoundsEveryForm(t *testing.T) {
 			require.NoError(t, err, "the limit is inclusive")
 			require.Len(t, p, limit+len("before"))
 			p, spill, err := w.Encode([]byte("before"), broadcast(t, c.arg(fits+1)))
-			var large *wire.TooLargeError
+			var large *fault.TooLargeError
 			require.ErrorAs(t, err, &large)
-			require.Equal(t, wire.TooLargeError{Type: codec.Broadcast, Size: limit + 1, Limit: limit, Option: "MaxMessageBytes"}, *large)
+			require.Equal(t, fault.TooLargeError{Message: "broadcast", Size: limit + 1, Limit: limit, Option: "MaxMessageBytes"}, *large)
 			require.Contains(t, err.Error(), "MaxMessageBytes")
 			require.False(t, spill)
 			require.Equal(t, "before", string(p))
@@ -304,7 +305,7 @@ func FuzzDecode(f *testing.F) {
 			if err != nil && !errors.Is(err, codec.ErrMalformed) {
 				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
 			}
-			if _, err := w.DecodeBody(&codec.Envelope{Type: codec.Broadcast}, p); err != nil && !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, wire.ErrReplaced) {
+			if _, err := w.DecodeBody(&codec.Envelope{Type: codec.Broadcast}, p); err != nil && !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, fault.ErrAttachmentReplaced) {
 				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
 			}
 		}

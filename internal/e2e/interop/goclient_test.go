@@ -76,7 +76,7 @@ func (c *goClient) SendAck(ctx context.Context, p *backplane.Packet, answer func
 
 // Disconnect implements backplane.Socket.
 func (c *goClient) Disconnect(closing bool) {
-	c.side.registry.DelAll(c.id)
+	c.side.registry.RemoveID(c.id)
 	reason := "left the namespace by the server"
 	if closing {
 		reason = closedByServer

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/internal/guard"
 )
@@ -37,7 +38,7 @@ func missing(args codec.Args, i int, want reflect.Type) error {
 
 // unfit is the error of an argument that could not be decoded: a panic is no fault of who sent it.
 func unfit(args codec.Args, i int, want reflect.Type, got codec.Value, err error) error {
-	var p *codec.PanicError
+	var p *fault.PanicError
 	if err = guard.Error(err); errors.As(err, &p) {
 		return p
 	}

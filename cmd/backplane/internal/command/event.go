@@ -12,6 +12,7 @@ import (
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
@@ -44,7 +45,7 @@ type event struct {
 func (f *eventFlags) read(stdin io.Reader, name string, texts []string) (*event, error) {
 	e := &event{name: name}
 	if wire.Reserved(name) {
-		return nil, usage(&wire.ReservedEventError{Event: name})
+		return nil, usage(&fault.ReservedEventError{Event: name})
 	}
 	if err := checkNames("EVENT", []string{name}); err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -244,7 +245,7 @@ func Channel(flags *connect.Flags, nsp string, limits transport.Limits) (string,
 		nsp = "/" + nsp
 	}
 	channel, err := wire.Channel(flags.Prefix, nsp, limits)
-	var name *wire.NameError
+	var name *fault.NameError
 	if errors.As(err, &name) {
 		return "", &cli.UsageError{Reason: strings.TrimPrefix(name.Error(), "backplane: ")}
 	}
