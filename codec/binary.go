@@ -8,11 +8,12 @@ import (
 )
 
 var (
-	valueType         = reflect.TypeFor[Value]()
-	argsType          = reflect.TypeFor[Args]()
-	marshalerType     = reflect.TypeFor[json.Marshaler]()
-	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
-	unmarshalerType   = reflect.TypeFor[json.Unmarshaler]()
+	valueType           = reflect.TypeFor[Value]()
+	argsType            = reflect.TypeFor[Args]()
+	marshalerType       = reflect.TypeFor[json.Marshaler]()
+	textMarshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
+	unmarshalerType     = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
 // carriers remembers of each type whether its values can hold bytes.

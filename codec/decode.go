@@ -15,12 +15,19 @@ import (
 // []byte; numbers go to an any as float64; a time goes to an any or a string as the text that JavaScript's toJSON
 // writes. Bytes that came through JSON as Node.js's {"type":"Buffer","data":[…]} go to a []byte too. What is decoded
 // shares no memory with v. A panic of an UnmarshalJSON or UnmarshalText is an error, a *PanicError.
-func (v Value) Decode(into any) (err error) {
-	defer guard.Catch(&err)
+func (v Value) Decode(into any) error {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
 		return &json.InvalidUnmarshalError{Type: reflect.TypeOf(into)}
 	}
+	if s := target.Elem(); v.enc == JSON && s.Kind() == reflect.Struct && readFlat(s, v.raw) {
+		return nil
+	}
+	return v.decode(into, target)
+}
+
+func (v Value) decode(into any, target reflect.Value) (err error) {
+	defer guard.Catch(&err)
 	if p, ok := v.Bytes(JSON); ok && !bytes.Contains(p, bufferMark) {
 		return json.Unmarshal(p, into)
 	}

@@ -105,3 +105,39 @@ func TestAppendJSONLeavesWhatItCannotAppend(t *testing.T) {
 	assert.False(t, binary)
 	assert.Equal(t, "before", string(got))
 }
+
+type flatInput struct {
+	Text   string `json:"text"`
+	I      int    `json:"i"`
+	Small  int8   `json:"small,omitempty"`
+	U      uint16
+	Number float64 `json:"n"`
+	Yes    bool    `json:"yes"`
+	hidden int
+	Name   nickname `json:"nötig"`
+}
+
+// Decode must set the same fields as encoding/json, in an empty struct and in one that has values, and return an error for the same texts.
+func FuzzFlatStructsAreDecodedAsJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"text":"a","i":1,"small":-3,"U":7,"n":1.5,"yes":true}`, `{"i":-0,"yes":false}`, `{"n":-0.0}`, `{"n":1e3}`, `{"n":1e999}`, `{"i":1e3}`, `{"i":1.0}`,
+		`{"small":128}`, `{"U":-1}`, `{"TEXT":"folded"}`, `{"text":"a\u00e9\n"}`, `{"text":"é"}`, `{"text":null,"i":2}`, `{"i":1,"i":2}`, `{"i":1,"i":null}`,
+		`{"unknown":[1,{}]}`, `{}`, ` {"i" : 1 } `, `{"i":"1"}`, `{"text":1}`, `null`, `[]`, `{"type":"Buffer","data":[1]}`, `{"text":"Buffer"}`, `{"i":9223372036854775808}`,
+		`{"n":123456789012345678901234567890.25}`, `{"i":01}`, `{"i":1}{`, `{"i":1,}`, `{"yes":tru}`, `{"nötig":"ö"}`, `{"hidden":1}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := codec.RawJSON([]byte(text))
+		if err != nil {
+			return // no such argument arrives
+		}
+		for _, before := range []flatInput{{}, {"before", 1, 2, 3, 4.5, true, 6, "x"}} {
+			want, got := before, before
+			wantErr := json.Unmarshal([]byte(text), &want)
+			err := v.Decode(&got)
+			require.Equal(t, wantErr == nil, err == nil, "%s: %v, and encoding/json says %v", text, err, wantErr)
+			require.Equal(t, want, got, text)
+		}
+	})
+}

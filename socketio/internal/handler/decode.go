@@ -22,9 +22,6 @@ func decoderOf(t reflect.Type) func(codec.Value) (reflect.Value, error) {
 	case reflect.TypeFor[bool]():
 		return reflected(decodeBool)
 	}
-	if f := flatOf(t); f != nil {
-		return f.decode
-	}
 	return func(v codec.Value) (reflect.Value, error) {
 		into := reflect.New(t)
 		err := v.Decode(into.Interface())
