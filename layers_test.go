@@ -17,30 +17,36 @@ const module = "github.com/backplane-go/backplane"
 // that are not listed, such as commands, examples and helpers of tests, may import what they like, but no listed package
 // imports them.
 var layers = map[string][]string{
-	"internal/excerpt":         {},
-	"fault":                    {"internal/excerpt"},
-	"internal/guard":           {"fault"},
-	"transport":                {},
-	"storage":                  {},
-	"codec":                    {"fault", "codec/internal/...", "internal/excerpt", "internal/guard"},
-	"codec/internal/...":       {"codec", "codec/internal/..."},
-	"codec/cbor":               {"codec", "codec/internal/..."},
-	"codec/jsonmsgpack":        {"codec", "codec/internal/..."},
-	"transport/memory":         {"transport"},
-	"transport/broker":         {"transport"},
-	"storage/memory":           {"storage"},
-	"postgres":                 {},
-	"postgres/internal/engine": {"postgres", "storage", "transport"},
-	"postgres/pgxdriver":       {"postgres", "postgres/internal/engine", "storage", "transport"},
-	"postgres/pqdriver":        {"internal/guard", "postgres", "postgres/internal/engine", "storage", "transport"},
-	"internal/wire":            {"fault", "internal/excerpt", "internal/guard", "codec", "storage", "transport"},
-	"core":                     {"fault", "internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
-	"emitter":                  {"fault", "internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
-	"":                         {"codec", "core"},
-	"conformance":              {"codec", "codec/jsonmsgpack", "core", "storage", "transport"}, // the codec that core defaults to
-	"conformance/proxy":        {},
-	"socketio":                 {"fault", "", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
-	"socketio/internal/...":    {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
+	"internal/excerpt":          {},
+	"fault":                     {"internal/excerpt"},
+	"internal/guard":            {"fault"},
+	"transport":                 {},
+	"storage":                   {},
+	"codec":                     {"fault", "codec/internal/...", "internal/excerpt", "internal/guard"},
+	"codec/internal/...":        {"codec", "codec/internal/..."},
+	"codec/cbor":                {"codec", "codec/internal/..."},
+	"codec/jsonmsgpack":         {"codec", "codec/internal/..."},
+	"transport/memory":          {"transport"},
+	"transport/broker":          {"transport"},
+	"storage/memory":            {"storage"},
+	"postgres":                  {},
+	"postgres/internal/engine":  {"postgres", "storage", "transport"},
+	"postgres/pgxdriver":        {"postgres", "postgres/internal/engine", "storage", "transport"},
+	"postgres/pqdriver":         {"internal/guard", "postgres", "postgres/internal/engine", "storage", "transport"},
+	"internal/wire":             {"fault", "internal/excerpt", "internal/guard", "codec", "storage", "transport"},
+	"core":                      {"fault", "internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"emitter":                   {"fault", "internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"":                          {"codec", "core"},
+	"conformance":               {"codec", "codec/jsonmsgpack", "core", "storage", "transport"}, // the codec that core defaults to
+	"conformance/proxy":         {},
+	"socketio/internal/sched":   {},
+	"socketio/internal/header":  {},
+	"socketio/internal/timers":  {},
+	"socketio/internal/wsframe": {"socketio/internal/quota"},
+	"socketio/internal/netpoll": {"socketio/internal/sched"},
+	"socketio/internal/accept":  {"fault", "internal/guard", "socketio/internal/header", "socketio/internal/netpoll", "socketio/internal/sched", "socketio/internal/timers"},
+	"socketio":                  {"fault", "", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
+	"socketio/internal/...":     {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
 }
 
 // strangers says what must not be linked into a program by importing a package, not even through other packages.
@@ -110,7 +116,11 @@ func relative(path string) (string, bool) {
 	return strings.CutPrefix(path, module+"/")
 }
 
+// rule returns the layers that a package may import: those of its own entry, else those of a pattern.
 func rule(path string) (allowed []string, known bool) {
+	if allowed, known := layers[path]; known {
+		return allowed, true
+	}
 	for pattern, allowed := range layers {
 		if matchesAny(path, []string{pattern}) {
 			return allowed, true

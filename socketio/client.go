@@ -12,6 +12,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 // client is one connection and the namespaces that it has joined. Its reader is the goroutine that calls Message; whatever
@@ -45,7 +46,10 @@ type client struct {
 	live    int32         // sockets that were made and have not ended, and the connection
 }
 
-var _ engineio.Worker = (*client)(nil)
+var (
+	_ engineio.Receiver = (*client)(nil)
+	_ sched.Task        = (*client)(nil)
+)
 
 func newClient(s *Server, conn *engineio.Conn) *client {
 	c := &client{server: s, conn: conn, live: 1, counted: true}
@@ -68,18 +72,9 @@ func (c *client) expel(q Quota) {
 }
 
 // Message implements engineio.Receiver.
-func (c *client) Message(binary bool, data []byte) (more bool) {
-	hired, more := c.Take(binary, data)
-	if hired {
-		c.server.crew.serve(c)
-	}
-	return more
-}
-
-// Take implements engineio.Worker.
-func (c *client) Take(binary bool, data []byte) (hired, more bool) {
+func (c *client) Message(binary bool, data []byte, here *sched.Slot) (more bool) {
 	if c.deaf {
-		return false, true
+		return true
 	}
 	c.size += len(data)
 	var p *parser.Packet
@@ -100,16 +95,16 @@ func (c *client) Take(binary bool, data []byte) (hired, more bool) {
 		size := c.size
 		c.size = 0
 		c.half.Settle(c.server.memory, 0)
-		return c.take(p, size)
+		return c.take(p, size, here)
 	case !c.half.Settle(c.server.memory, c.size):
 		c.deaf = true
 		c.expel(QuotaMemory)
 	}
-	return false, true
+	return true
 }
 
-// take hands a packet to whom it is for. hired: a worker is wanted. more: there is room for another packet.
-func (c *client) take(p *parser.Packet, size int) (hired, more bool) {
+// take hands a packet to whom it is for. more: there is room for another packet.
+func (c *client) take(p *parser.Packet, size int, here *sched.Slot) (more bool) {
 	s := c.find(p.Namespace)
 	state := connecting
 	if s != nil {
@@ -119,23 +114,23 @@ func (c *client) take(p *parser.Packet, size int) (hired, more bool) {
 	case p.Type == parser.Connect && (s == nil || state == connecting || state == gone):
 		if err := c.mayJoin(s, size); err != nil {
 			c.tellRefused(p.Namespace, "", err)
-			return false, true
+			return true
 		}
-		return c.push(work{kind: toConnect, socket: c.begin(p), size: size})
+		return c.push(work{kind: toConnect, socket: c.begin(p), size: size}, here)
 	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError || state == connecting:
 		c.violated("state", &stateError{p})
 		c.close(reasonForcedServerClose)
 	case p.Type == parser.Event:
-		return c.push(work{kind: toHandle, socket: s, packet: p, size: size})
+		return c.push(work{kind: toHandle, socket: s, packet: p, size: size}, here)
 	case p.Type == parser.Ack:
 		s.acknowledged(p)
 	case p.Type == parser.Disconnect:
 		c.drop(s)
 		s.forfeit()
 		s.cut()
-		return c.push(work{kind: toEnd, socket: s, reason: reasonClientDisconnect, size: size})
+		return c.push(work{kind: toEnd, socket: s, reason: reasonClientDisconnect, size: size}, here)
 	}
-	return false, true
+	return true
 }
 
 // violated notes that the client has broken the protocol's rules.

@@ -12,6 +12,7 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
@@ -20,16 +21,16 @@ import (
 type Server struct {
 	*Namespace // "/"
 
-	config   Config
-	engine   *engineio.Server
-	cluster  *backplane.Cluster
-	own      bool // the cluster was made by NewServer
-	closing  chan struct{}
-	crew     crew
-	memory   *quota.Budget
-	counters counters
-	lobby    lobby
-	again    *reauthenticator // nil: clients are admitted once and for all
+	config    Config
+	engine    *engineio.Server
+	cluster   *backplane.Cluster
+	own       bool // the cluster was made by NewServer
+	closing   chan struct{}
+	scheduler sched.Scheduler // of the goroutines that call the application's functions
+	memory    *quota.Budget
+	counters  counters
+	lobby     lobby
+	again     *reauthenticator // nil: clients are admitted once and for all
 
 	connected atomic.Int64 // clients
 
@@ -155,7 +156,7 @@ func (s *Server) refuse() {
 
 // leave closes all namespaces, and the cluster if it is the server's own.
 func (s *Server) leave(ctx context.Context) error {
-	s.crew.close()
+	s.scheduler.Close()
 	if s.again != nil {
 		<-s.again.done
 	}

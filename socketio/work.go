@@ -5,6 +5,7 @@ import (
 
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 // work is one thing to do for a client, in its order.
@@ -71,47 +72,52 @@ func (q *workQueue) rest() {
 // behind events, and a handler may wait for them.
 const awaitingFactor = 16
 
-// push queues what the reader has got. hired: the caller becomes the worker, or finds one. more: there is room for another one.
-func (c *client) push(w work) (hired, more bool) {
+// push queues work that the reader has received. Its goroutine offers here for it. more: there is room for more.
+func (c *client) push(w work, here *sched.Slot) (more bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.dead {
 		if w.kind == toConnect {
 			c.live--
 		}
-		return false, true
+		c.mu.Unlock()
+		return true
 	}
-	hired = c.hire(w)
+	idle := c.enqueue(w)
 	c.paused = c.full()
-	return hired, !c.paused
+	more = !c.paused
+	c.mu.Unlock()
+	if idle {
+		c.server.scheduler.Start(c, here)
+	}
+	return more
 }
 
-// append queues what the reader must not wait for.
+// append queues work that the reader does not wait for.
 func (c *client) append(w work) {
 	c.mu.Lock()
-	wanted := c.hire(w)
+	idle := c.enqueue(w)
 	c.mu.Unlock()
-	if wanted {
-		c.server.crew.serve(c)
+	if idle {
+		c.server.scheduler.Start(c, nil)
 	}
 }
 
-// doNow does w before it returns, unless the worker does it later.
+// doNow does w before it returns, unless a goroutine works on the queue, which then does it later.
 func (c *client) doNow(w work) {
 	c.mu.Lock()
-	wanted := c.hire(w)
+	idle := c.enqueue(w)
 	c.mu.Unlock()
-	if wanted {
-		c.Work()
+	if idle {
+		c.server.scheduler.Run(c)
 	}
 }
 
-// hire queues w. It is true if there was no worker: the caller becomes it, or finds one. The caller holds mu.
-func (c *client) hire(w work) bool {
+// enqueue queues w. It is true if no goroutine works on the queue: the caller has to see to it that one does. The caller holds mu.
+func (c *client) enqueue(w work) (idle bool) {
 	c.queue.push(w)
-	wanted := !c.working
+	idle = !c.working
 	c.working = true
-	return wanted
+	return idle
 }
 
 // full reports whether there is no room for another event. The caller holds mu.
@@ -142,24 +148,12 @@ func (c *client) resume(now bool) {
 	}
 }
 
-// Work implements engineio.Worker.
-func (c *client) Work() {
-	done := false
-	defer func() {
-		if !done {
-			c.server.crew.serve(c) // a func of the application's has ended this goroutine
-		}
-	}()
-	c.work()
-	done = true
-}
-
 // yieldAfter is after how many events of one client others get their turn: above all the writer, without which the answers
 // of a client that has sent many events at once would fill its queue on a machine with one processor.
 const yieldAfter = 256
 
-// work does what is queued.
-func (c *client) work() {
+// Work implements sched.Task: it does what is queued.
+func (c *client) Work() {
 	for n := 1; ; n++ {
 		if n%yieldAfter == 0 {
 			runtime.Gosched()

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 func closeFrame(code uint16, reason string) []byte {
@@ -124,7 +125,7 @@ func pausing(t *testing.T) (h *host, room func()) {
 // full is a session that has no room for another message.
 type full struct{ *session }
 
-func (f full) Message(binary bool, data []byte) bool {
-	f.session.Message(binary, data)
+func (f full) Message(binary bool, data []byte, here *sched.Slot) bool {
+	f.session.Message(binary, data, here)
 	return false
 }

@@ -7,27 +7,18 @@ import (
 	"sync/atomic"
 
 	"github.com/backplane-go/backplane/socketio/internal/quota"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 // Receiver gets what comes from one client. Calls for one connection never overlap, and must not block.
 type Receiver interface {
-	// Message is called for each message. data belongs to the receiver. more is false when it has no room for another one.
-	// It gets none then until it has called Conn.Resume. Only when the client goes it gets what was read by then, up to
-	// 64 KiB.
-	Message(binary bool, data []byte) (more bool)
+	// Message is called for each message. data belongs to the receiver. Work that a message brings is started with here,
+	// which may be nil. more is false when the receiver has no room for another message. It gets none then until it has
+	// called Conn.Resume. Only when the client goes it gets what was read by then, up to 64 KiB.
+	Message(binary bool, data []byte, here *sched.Slot) (more bool)
 	// Closed is called last, once, when the session is over for both sides: nothing that is sent afterwards arrives. What
 	// was queued before may still be on its way. err says more where there is more to say.
 	Closed(reason Reason, err error)
-}
-
-// Worker is a Receiver that has work to do which may take long. It is called by a goroutine that has the time.
-type Worker interface {
-	Receiver
-	// Take is Message, but hired is true if Work is to be called, once, when what came together with the message has been
-	// handed over.
-	Take(binary bool, data []byte) (hired, more bool)
-	// Work may block, and be called while Message, Take and Closed are.
-	Work()
 }
 
 // Reason says why a session ended, in Socket.IO's words.

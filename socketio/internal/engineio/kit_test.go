@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 // patience is how long a test waits for what has to happen.
@@ -47,7 +48,7 @@ type ending struct {
 	err    error
 }
 
-func (s *session) Message(binary bool, data []byte) (more bool) {
+func (s *session) Message(binary bool, data []byte, _ *sched.Slot) (more bool) {
 	if s.handle != nil {
 		s.handle(binary, data)
 		return true

@@ -5,6 +5,8 @@ import (
 	"net"
 	"runtime"
 	"sync/atomic"
+
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 // maxReads is how often one socket is read before the next one gets its turn.
@@ -87,9 +89,10 @@ func (d *polled) settled() bool {
 	return false
 }
 
-// serve reads what there is. It returns whose work is to be done now.
-func (s *socket) serve(sc *scratch) Worker {
+// serve reads what there is. The work that it brings is in here afterwards.
+func (s *socket) serve(sc *scratch, here *sched.Slot) {
 	d := &s.polled
+	s.here = here
 	for range maxReads {
 		s.paused = s.paused && s.held()
 		more := true
@@ -98,7 +101,8 @@ func (s *socket) serve(sc *scratch) Worker {
 			s.replay(sc)
 		case s.full():
 			if d.ending.Load() {
-				return s.over(sc, io.EOF)
+				s.over(sc, io.EOF)
+				return
 			}
 			more = false
 		default:
@@ -107,56 +111,48 @@ func (s *socket) serve(sc *scratch) Worker {
 			switch {
 			case nothing:
 				if d.settled() {
-					return nil
+					return
 				}
 				continue
 			case err != nil:
-				return s.over(sc, err)
+				s.over(sc, err)
+				return
 			case n == 0:
-				return s.over(sc, io.EOF)
+				s.over(sc, io.EOF)
+				return
 			}
 			more = n == len(space) || d.ending.Load()
 			if s.arrival == nil {
 				s.handle(sc, n)
 			} else if !s.arrival.read(space[:n]) {
-				return nil
+				return
 			}
 			more = more || !s.paused && len(s.ahead) > 0
 		}
-		w := s.hired()
 		switch settled := !more && d.settled(); {
 		case settled:
-			return w
-		case w != nil:
+			return
+		case here.Full():
 			d.poller.requeue(s)
-			return w
+			return
 		}
 	}
 	d.poller.requeue(s)
-	return nil
 }
 
 // over ends the reading of s, unless the client is still to get its goodbye: when it has, or the session ends without, s is cut, and read
-// once more. It returns whose work is to be done now.
-func (s *socket) over(sc *scratch, err error) Worker {
+// once more.
+func (s *socket) over(sc *scratch, err error) {
 	for s.arrival == nil && !s.drained(sc, err) {
 		if s.polled.settled() {
-			return s.hired()
+			return
 		}
 	}
 	s.polled.poller.forget(s)
 	s.polled.descriptor.over.Store(true) // there is nothing left to cut
 	if s.arrival != nil {
 		s.arrival.ended()
-		return nil
+		return
 	}
 	s.finish(err)
-	return s.hired()
-}
-
-// hired returns the Worker that is to be run now, if any.
-func (s *socket) hired() Worker {
-	w := s.work
-	s.work = nil
-	return w
 }

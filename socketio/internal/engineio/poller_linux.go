@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 const (
@@ -150,15 +152,16 @@ func (p *poller) callOne() {
 // run reads what can be read.
 func (p *poller) run() {
 	sc := &scratch{buf: make([]byte, 16<<10)}
+	var here sched.Slot
 	p.mu.Lock()
 	p.coming--
 	for s := p.next(); s != nil; s = p.next() {
 		p.mu.Unlock()
-		if w := s.serve(sc); w != nil {
+		if s.serve(sc, &here); here.Full() {
 			p.mu.Lock()
 			p.left()
 			p.mu.Unlock()
-			w.Work() // a func of the application's may end this goroutine: another one is there, or coming
+			here.Run() // a func of the application's may end this goroutine: another one is there, or coming
 			p.mu.Lock()
 			if p.over {
 				p.mu.Unlock()

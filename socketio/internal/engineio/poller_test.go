@@ -3,37 +3,50 @@ package engineio_test
 import (
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
-// worker is a session whose work is done by who has read.
-type worker struct {
+// working is a Receiver whose messages are handled by tasks.
+type working struct {
 	*session
+	scheduler *sched.Scheduler
+	work      func(text string)
+}
+
+func (w *working) Message(_ bool, data []byte, here *sched.Slot) (more bool) {
+	w.scheduler.Start(&job{work: w.work, text: string(data)}, here)
+	return true
+}
+
+// job is the task of one message.
+type job struct {
 	work func(text string)
-	last atomic.Pointer[string]
+	text string
+	done bool
 }
 
-func (w *worker) Take(_ bool, data []byte) (hired, more bool) {
-	text := string(data)
-	w.last.Store(&text)
-	return true, true
+func (j *job) Work() {
+	if !j.done { // else the work has ended its goroutine
+		j.done = true
+		j.work(j.text)
+	}
 }
 
-func (w *worker) Work() { w.work(*w.last.Load()) }
-
-// serveWork starts a server whose sessions' messages are given to work.
+// serveWork starts a server. A task calls work for each message.
 func serveWork(t *testing.T, work func(s *session, text string)) *host {
+	var scheduler sched.Scheduler
+	t.Cleanup(scheduler.Close)
 	var h *host
 	h = serve(t, engineio.Config{Open: func(c *engineio.Conn) engineio.Receiver {
 		s := newSession(c)
 		h.byID.Store(c.ID(), s)
-		return &worker{session: s, work: func(text string) { work(s, text) }}
+		return &working{session: s, scheduler: &scheduler, work: func(text string) { work(s, text) }}
 	}})
 	return h
 }

@@ -240,7 +240,7 @@ func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 	var o outcome
 	over := false // the session has ended while the receiver had no room
 	err := eachPacket(body, func(p packet) bool {
-		o = c.receive(p, false)
+		o = c.receive(p, nil)
 		over = o.full && !c.wait(gone)
 		return o.reason == "" && !over
 	})

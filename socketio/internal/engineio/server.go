@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/socketio/internal/quota"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 // Server serves the sessions of one path. It is an http.Handler. Its own goroutines start with the first session and end
@@ -165,8 +166,8 @@ func (c *Conn) open() {
 // nobody is a Receiver for a session that nobody wanted.
 type nobody struct{}
 
-func (nobody) Message(bool, []byte) bool { return true }
-func (nobody) Closed(Reason, error)      {}
+func (nobody) Message(bool, []byte, *sched.Slot) bool { return true }
+func (nobody) Closed(Reason, error)                   {}
 
 func (s *Server) session(id string) *Conn {
 	s.mu.Lock()

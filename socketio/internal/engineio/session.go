@@ -6,6 +6,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/backplane-go/backplane/socketio/internal/quota"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 const (
@@ -69,14 +70,13 @@ func (c *Conn) leave() {
 
 // outcome is what has come of a packet.
 type outcome struct {
-	work   Worker // whose work is to be done, if not nil
 	full   bool   // the receiver has no room for another message
 	reason Reason // why the session is to end, if not ""
 	err    error
 }
 
-// receive handles a packet of the client. The caller has entered. works: it will do the work of a Worker.
-func (c *Conn) receive(p packet, works bool) (o outcome) {
+// receive handles a packet of the client. The caller has entered, and offers here for the work that the packet brings.
+func (c *Conn) receive(p packet, here *sched.Slot) (o outcome) {
 	if o.reason, o.err = c.spend(len(p.data)); o.err != nil {
 		return o
 	}
@@ -85,16 +85,7 @@ func (c *Conn) receive(p packet, works bool) (o outcome) {
 		if c.phase.Load() != isOpen {
 			return o
 		}
-		more, binary := true, p.kind == typeBinary
-		if w, ok := c.receiver.(Worker); ok && works {
-			var hired bool
-			if hired, more = w.Take(binary, p.data); hired {
-				o.work = w
-			}
-		} else {
-			more = c.receiver.Message(binary, p.data)
-		}
-		o.full = !more
+		o.full = !c.receiver.Message(p.kind == typeBinary, p.data, here)
 	case typePong:
 		c.pong()
 	case typeClose:

@@ -8,6 +8,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/backplane-go/backplane/socketio/internal/quota"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
 // socket is a WebSocket of a session: its transport, or a probe that wants to become it. One goroutine at a time reads from it.
@@ -27,9 +28,9 @@ type socket struct {
 	paused  bool // because the receiver has no room
 	last    bool // the client has gone: the receiver gets what there is
 	probing bool
-	broken  bool   // the client broke the rules: what comes is not looked at any more
-	entered bool   // the session's receiver may be called
-	work    Worker // has left something to do, if not nil
+	broken  bool        // the client broke the rules: what comes is not looked at any more
+	entered bool        // the session's receiver may be called
+	here    *sched.Slot // of the poller's goroutine that reads; nil: a goroutine of its own reads
 }
 
 // rawWriter is the part of a syscall.RawConn that writes.
@@ -165,9 +166,7 @@ func (s *socket) message(binary bool, data []byte, shared bool) bool {
 		if shared && (p.kind == typeMessage || p.kind == typeBinary) {
 			p.data = append(make([]byte, 0, len(p.data)), p.data...)
 		}
-		if o = s.conn.receive(p, s.polled.poller != nil); o.work != nil {
-			s.work = o.work
-		}
+		o = s.conn.receive(p, s.here)
 	}
 	switch {
 	case o.reason != "":

@@ -1,0 +1,11 @@
+package sched
+
+// Idle returns the number of idle workers.
+func (s *Scheduler) Idle() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.idle)
+}
+
+// MaxIdle is the most workers that stay idle.
+const MaxIdle = maxIdle
