@@ -38,19 +38,19 @@ func BenchmarkBus(b *testing.B, h Harness) {
 }
 
 func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
-	c := newBusCase(newProbe(b, h.trial(false), "A benchmark measures nothing if messages are lost."), h)
-	one, two := c.bus(), c.bus()
+	c := newBusChecker(newChecker(b, h.newSuite(false), "A benchmark measures nothing if messages are lost."), h)
+	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a")
 	batch := make([]transport.Message, size)
 	for i := range batch {
 		text := fmt.Sprint(i, " ")
-		batch[i] = c.msg("a", text+strings.Repeat("x", payload-len(text)))
+		batch[i] = c.message("a", text+strings.Repeat("x", payload-len(text)))
 	}
 
 	batches := max(2, 1024/size)
 	room := make(chan struct{}, batches) // how many batches may be on their way
 	ctx, cancel := context.WithCancel(b.Context())
-	published := c.meanwhile(func() error {
+	published := c.runAlongside(func() error {
 		defer cancel() // ends Receive if Publish fails
 		for {
 			select {
@@ -81,10 +81,10 @@ func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
 }
 
 func benchmarkLatency(b *testing.B, h Harness) {
-	c := newBusCase(newProbe(b, h.trial(false), "A benchmark measures nothing if messages are lost."), h)
-	one, two := c.bus(), c.bus()
+	c := newBusChecker(newChecker(b, h.newSuite(false), "A benchmark measures nothing if messages are lost."), h)
+	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a")
-	m := c.msg("a", strings.Repeat("x", 262))
+	m := c.message("a", strings.Repeat("x", 262))
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := one.Publish(b.Context(), m); err != nil {

@@ -43,22 +43,22 @@ type Harness struct {
 // Bus proves that a bus keeps the promises of transport.Bus and transport.Session.
 func Bus(t *testing.T, h Harness) {
 	t.Helper()
-	h.run(t, false)
+	h.runSuite(t, false)
 }
 
-func (h Harness) run(t *testing.T, soak bool) {
+func (h Harness) runSuite(t *testing.T, soak bool) {
 	t.Helper()
 	if h.NewBus == nil {
 		t.Fatal("conformance: Harness.NewBus is nil, but required")
 	}
-	run(t, h.trial(soak), busChecks(), func(p *probe) *busCase { return newBusCase(p, h) })
+	runChecks(t, h.newSuite(soak), busChecks(), func(c *checker) *busChecker { return newBusChecker(c, h) })
 }
 
-func (h Harness) trial(soak bool) *trial { return newTrial("Bus", soak, h.Patience, h.measure) }
+func (h Harness) newSuite(soak bool) *suite { return newSuite("Bus", soak, h.Patience, h.measure) }
 
 // measure returns how long a message takes from Publish to Receive, or a Listen if that takes longer.
 func (h Harness) measure(ctx context.Context, tb testing.TB) time.Duration {
-	c := &busCase{harness: h, id: newID()}
+	c := &busChecker{harness: h, channelPrefix: newID()}
 	bus := h.NewBus(tb)
 	return measureBus(ctx, bus, func(name string) string { return c.channel(name) })
 }
@@ -91,7 +91,7 @@ func measureBus(ctx context.Context, bus transport.Bus, channel func(string) str
 }
 
 // busChecks returns the checks in the order in which an author of a bus wants them to pass.
-func busChecks() []check[*busCase] {
+func busChecks() []check[*busChecker] {
 	return slices.Concat(
 		deliveryChecks,
 		volumeChecks,
@@ -101,7 +101,7 @@ func busChecks() []check[*busCase] {
 		receiveChecks,
 		contextChecks,
 		interruptChecks,
-		halfChecks,
+		partialPublishChecks,
 		contentChecks,
 		nameChecks,
 		limitChecks,
@@ -112,6 +112,6 @@ func busChecks() []check[*busCase] {
 		outageChecks,
 		lossChecks,
 		slowChecks,
-		leftoverChecks,
+		leakChecks,
 	)
 }

@@ -10,63 +10,63 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var busCloseChecks = []check[*busCase]{
+var busCloseChecks = []check[*busChecker]{
 	{"BusCloseIsIdempotent", "Closing a bus (transport.Closer) again does nothing, also on several goroutines and if ctx has ended; a later Publish or " +
 		"Open works or returns ErrClosed. Two clusters may have been given one bus, and each closes it.", busCloseIsIdempotent},
-	{"BusCloseLeavesNoSilence", "When their bus is closed, sessions go on until they are closed themselves, or end with an error. A node that waits in silence " +
-		"would not know that it is deaf.", busCloseLeavesNoSilence},
+	{"BusCloseSilencesNoSession", "When their bus is closed, sessions go on until they are closed themselves, or end with an error. A node that waits in silence " +
+		"would not know that it is deaf.", busCloseSilencesNoSession},
 	{"BusCloseEndsPublish", "A Publish that is under way when its bus is closed succeeds or returns an error, and other buses go on. A server that shuts " +
 		"down would otherwise hang, or take others with it.", busCloseEndsPublish},
 }
 
-// closers are the ways to close a bus.
-func (c *busCase) closers(closer transport.Closer) []func(called string) {
+// closeVariants are the ways to close a bus.
+func (c *busChecker) closeVariants(closer transport.Closer) []func(called string) {
 	return []func(called string){
 		func(called string) { c.must(called, closer.Close) },
 		func(called string) {
 			called += " with a context that has ended"
-			if err := c.watch(called, func() error { return closer.Close(c.expired()) }); err != nil && !errors.Is(err, context.Canceled) {
+			if err := c.guard(called, func() error { return closer.Close(c.endedContext()) }); err != nil && !errors.Is(err, context.Canceled) {
 				c.fail(called, fmt.Sprintf("no error, or %q", context.Canceled), "the error %q", err)
 			}
 		},
-		func(called string) { c.closeAtOnce(called, closer.Close) },
+		func(called string) { c.closeConcurrently(called, closer.Close) },
 	}
 }
 
-// newBuses returns a bus and another one, and calls of Close for the first. It skips the check if that has none.
-func (c *busCase) newBuses(way int) (bus, other transport.Bus, closes func(called string)) {
+// newClosableBus returns a bus and another one, and calls of Close for the first. It skips the check if that has none.
+func (c *busChecker) newClosableBus(way int) (bus, other transport.Bus, closes func(called string)) {
 	c.Helper()
-	bus, other = c.bus(), c.bus()
+	bus, other = c.newBus(), c.newBus()
 	closer, ok := bus.(transport.Closer)
 	if !ok {
 		c.Skip("the bus is no transport.Closer")
 	}
-	return bus, other, c.closers(closer)[way%3]
+	return bus, other, c.closeVariants(closer)[way%3]
 }
 
-// orClosed fails unless err is nil or ErrClosed.
-func (c *busCase) orClosed(called string, err error) {
+// allowErrClosed fails unless err is nil or ErrClosed.
+func (c *busChecker) allowErrClosed(called string, err error) {
 	c.Helper()
 	if err != nil && !errors.Is(err, transport.ErrClosed) {
 		c.fail(called, fmt.Sprintf("no error, or %q", transport.ErrClosed), "the error %q", err)
 	}
 }
 
-func busCloseIsIdempotent(c *busCase) {
+func busCloseIsIdempotent(c *busChecker) {
 	for way := range 6 {
-		bus, other, closes := c.newBuses(way)
+		bus, other, closes := c.newClosableBus(way)
 		s := c.open(other, "a")
 		if way < 3 { // the others are closed before they were used
-			m := c.msg("a", "1")
+			m := c.message("a", "1")
 			c.publish(bus, m)
 			c.expect(s, "Publish", m)
 		}
 		for i := range 3 {
 			closes(fmt.Sprintf("Close the bus, call %d", i+1))
 		}
-		m := c.msg("a", "after Close")
+		m := c.message("a", "after Close")
 		err := c.call("Close the bus, Publish", func(ctx context.Context) error { return bus.Publish(ctx, m) })
-		c.orClosed("Close the bus, Publish", err)
+		c.allowErrClosed("Close the bus, Publish", err)
 		if err == nil {
 			c.expect(s, "Close the bus, Publish; a session of another bus", m)
 		}
@@ -75,10 +75,10 @@ func busCloseIsIdempotent(c *busCase) {
 			own, err = bus.Open(ctx)
 			return err
 		})
-		c.orClosed("Close the bus, Open", err)
+		c.allowErrClosed("Close the bus, Open", err)
 		if err == nil {
 			c.listen(own, "a")
-			m := c.msg("a", "to a later session")
+			m := c.message("a", "to a later session")
 			c.publish(other, m)
 			c.expect(own, "Close the bus, Open, Listen, Publish with another bus", m)
 			c.close(own, "Close the bus, Open, Close the session")
@@ -87,33 +87,33 @@ func busCloseIsIdempotent(c *busCase) {
 	}
 }
 
-func busCloseLeavesNoSilence(c *busCase) {
+func busCloseSilencesNoSession(c *busChecker) {
 	for way := range 6 {
-		bus, other, closes := c.newBuses(way)
+		bus, other, closes := c.newClosableBus(way)
 		idle, full, far := c.open(bus, "a"), c.open(bus, "a"), c.open(other, "a")
-		before := c.msg("a", "before Close")
+		before := c.message("a", "before Close")
 		c.publish(other, before)
 		c.expect(idle, "Publish", before)
 		waiting := c.open(bus, "b")
-		waits := c.loop(0, func(int) error {
+		waits := c.startLoop(0, func(int) error {
 			_, err := waiting.Receive(c.Context())
 			return err
 		})
-		waits.parked(c.probe)
+		waits.waitBlocked(c.checker)
 		const called = "Close the bus of a session"
 		closes("Close the bus")
 		var sent []transport.Message
 		for i := range 3 {
-			sent = append(sent, c.msg("a", fmt.Sprint("after Close ", i)))
+			sent = append(sent, c.message("a", fmt.Sprint("after Close ", i)))
 			c.publish(other, sent[i])
 		}
-		c.orEnds(idle, called+", Publish with another bus", sent...)
-		c.orEnds(full, called+" that had a message waiting, Publish with another bus", append([]transport.Message{before}, sent...)...)
+		c.expectOrError(idle, called+", Publish with another bus", sent...)
+		c.expectOrError(full, called+" that had a message waiting, Publish with another bus", append([]transport.Message{before}, sent...)...)
 		c.expect(far, called+", Publish with another bus; a session of that", append([]transport.Message{before}, sent...)...)
 
 		// A session whose Receive was under way receives what follows, or has ended.
 		for start := time.Now(); waits.calls.Load() < 2 && len(waits.done) == 0; time.Sleep(time.Millisecond) {
-			c.publish(other, c.msg("b", "to whom waits"))
+			c.publish(other, c.message("b", "to whom waits"))
 			if time.Since(start) > c.patience {
 				c.fail(called+" while Receive waits, Publish with another bus", "that Receive returns a message or an error", "nothing for %v", c.patience)
 			}
@@ -121,79 +121,79 @@ func busCloseLeavesNoSilence(c *busCase) {
 		for _, s := range []transport.Session{idle, full, waiting} {
 			c.close(s, called+", Close the session")
 		}
-		c.watch(called+", Close the session while Receive waits", waits.ended)
+		c.guard(called+", Close the session while Receive waits", waits.waitEnded)
 	}
 }
 
-// orEnds receives want, or its beginning and then an error.
-func (c *busCase) orEnds(s transport.Session, called string, want ...transport.Message) {
+// expectOrError receives want, or its beginning and then an error.
+func (c *busChecker) expectOrError(s transport.Session, called string, want ...transport.Message) {
 	c.Helper()
 	for i, w := range want {
-		m, err, waited := c.receiveUntil(s, called)
-		nth := fmt.Sprintf("%s as message %d, or an error", show(w), i+1)
+		m, err, waited := c.receiveOrTimeout(s, called)
+		nth := fmt.Sprintf("%s as message %d, or an error", showMessage(w), i+1)
 		switch {
 		case waited:
 			c.fail(called+", then Receive", nth, "nothing for %v", c.patience)
 		case err != nil:
-			if m, err, waited := c.receiveUntil(s, called); waited {
+			if m, err, waited := c.receiveOrTimeout(s, called); waited {
 				c.fail(called+", then Receive twice", "an error each time", "an error, and nothing for %v", c.patience)
 			} else if err == nil {
-				c.fail(called+", then Receive twice", "an error each time", "an error, and %s", show(m))
+				c.fail(called+", then Receive twice", "an error each time", "an error, and %s", showMessage(m))
 			}
 			return
-		case !same(m, w):
-			c.fail(called+", then Receive", nth, "%s", show(m))
+		case !sameMessage(m, w):
+			c.fail(called+", then Receive", nth, "%s", showMessage(m))
 		}
 	}
 }
 
 // busCloseEndsPublish closes buses that publish in a loop, each time some messages that are received before the next ones.
-func busCloseEndsPublish(c *busCase) {
-	for way := range c.affordable(30, 3, c.scale(12, 60)) {
-		bus, other, closes := c.newBuses(way)
+func busCloseEndsPublish(c *busChecker) {
+	for way := range c.affordableRounds(30, 3, c.scale(12, 60)) {
+		bus, other, closes := c.newClosableBus(way)
 		a := fmt.Sprint("a ", way) // of this bus alone: what was under way when the one before was closed may still arrive
 		s := c.open(other, a, "end")
 		const called = "Close the bus while it publishes"
 		var closed atomic.Bool
 		batch := make([]transport.Message, 1+way%2*9)
-		publishing := c.loop(1+way/3, func(n int) error {
+		publishing := c.startLoop(1+way/3, func(n int) error {
 			for i := range batch {
-				batch[i] = c.msg(a, fmt.Sprintf("%d of batch %d", i, n))
+				batch[i] = c.message(a, fmt.Sprintf("%d of batch %d", i, n))
 			}
 			after := closed.Load()
 			if err := bus.Publish(c.Context(), batch...); err != nil {
 				if after && !errors.Is(err, transport.ErrClosed) {
 					return fmt.Errorf("of a Publish that began after Close, %w", err)
 				}
-				return errUnderWay
+				return errBusClosed
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 			defer cancel()
 			for _, want := range batch {
 				if m, err := s.Receive(ctx); err != nil {
-					return fmt.Errorf("of Receive instead of %s, which was published without an error, %w", show(want), err)
-				} else if !same(m, want) {
-					return fmt.Errorf("%s instead of %s", show(m), show(want))
+					return fmt.Errorf("of Receive instead of %s, which was published without an error, %w", showMessage(want), err)
+				} else if !sameMessage(m, want) {
+					return fmt.Errorf("%s instead of %s", showMessage(m), showMessage(want))
 				}
 			}
 			if after {
-				return errUnderWay
+				return errBusClosed
 			}
 			return nil
 		})
-		publishing.began(c.probe)
+		publishing.waitBegun(c.checker)
 		closes(called)
 		closed.Store(true)
-		if err := c.watch(called, publishing.ended); err != errUnderWay {
+		if err := c.guard(called, publishing.waitEnded); err != errBusClosed {
 			c.fail(called, fmt.Sprintf("that it works, or the error %q", transport.ErrClosed), "the error %q", err)
 		}
-		for i, m := range c.collect(other, s, "end", called) { // what Publish has sent although it failed
-			if i >= len(batch) || !same(m, batch[i]) {
-				c.fail(called+", then Receive", "at most the first messages of the last batch", "%s as message %d", show(m), i+1)
+		for i, m := range c.collectUntilEnd(other, s, "end", called) { // what Publish has sent although it failed
+			if i >= len(batch) || !sameMessage(m, batch[i]) {
+				c.fail(called+", then Receive", "at most the first messages of the last batch", "%s as message %d", showMessage(m), i+1)
 			}
 		}
 	}
 }
 
-// errUnderWay ends a loop of Publish as it may.
-var errUnderWay = errors.New("the bus was closed")
+// errBusClosed ends a loop of Publish as it may.
+var errBusClosed = errors.New("the bus was closed")

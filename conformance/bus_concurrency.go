@@ -7,20 +7,20 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var concurrencyChecks = []check[*busCase]{
-	{"ConcurrentSessions", "Sessions are independent of each other: opening, using and closing some does not disturb the others. " +
-		"Two clusters in one process may share a bus.", concurrentSessions},
+var concurrencyChecks = []check[*busChecker]{
+	{"SessionsAreIndependent", "Sessions are independent of each other: opening, using and closing some does not disturb the others. " +
+		"Two clusters in one process may share a bus.", sessionsAreIndependent},
 }
 
-func concurrentSessions(c *busCase) {
-	bus := c.bus()
+func sessionsAreIndependent(c *busChecker) {
+	bus := c.newBus()
 	steady := c.open(bus, "common")
 	const users, rounds = 6, 5
 	var waits []func() error
 	for u := range users {
-		waits = append(waits, c.meanwhile(func() error {
+		waits = append(waits, c.runAlongside(func() error {
 			for i := range rounds {
-				if err := c.useSession(bus, fmt.Sprintf("%d %d", u, i)); err != nil {
+				if err := c.exerciseSession(bus, fmt.Sprintf("%d %d", u, i)); err != nil {
 					return err
 				}
 			}
@@ -29,7 +29,7 @@ func concurrentSessions(c *busCase) {
 	}
 	called := fmt.Sprintf("%d goroutines Open, Listen, Publish, Receive and Close", users)
 	for _, wait := range waits {
-		if err := c.watch(called, wait); err != nil {
+		if err := c.guard(called, wait); err != nil {
 			c.fail(called, "no error", "the error %q", err)
 		}
 	}
@@ -39,8 +39,8 @@ func concurrentSessions(c *busCase) {
 	c.expectNothing(bus, steady, "common", called+"; another session")
 }
 
-// useSession uses one session from beginning to end.
-func (c *busCase) useSession(bus transport.Bus, name string) error {
+// exerciseSession uses one session from beginning to end.
+func (c *busChecker) exerciseSession(bus transport.Bus, name string) error {
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 	defer cancel()
 	s, err := bus.Open(ctx)
@@ -48,19 +48,19 @@ func (c *busCase) useSession(bus transport.Bus, name string) error {
 		return fmt.Errorf("opening: %w", err)
 	}
 	defer s.Close(ctx)
-	m := c.msg(name, name)
+	m := c.message(name, name)
 	if err := s.Listen(ctx, m.Channel); err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
-	if err := bus.Publish(ctx, m, c.msg("common", name)); err != nil {
+	if err := bus.Publish(ctx, m, c.message("common", name)); err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
 	got, err := s.Receive(ctx)
 	if err != nil {
 		return fmt.Errorf("receiving: %w", err)
 	}
-	if !same(got, m) {
-		return fmt.Errorf("received %s instead of %s", show(got), show(m))
+	if !sameMessage(got, m) {
+		return fmt.Errorf("received %s instead of %s", showMessage(got), showMessage(m))
 	}
 	return s.Close(ctx)
 }

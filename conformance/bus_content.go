@@ -7,17 +7,17 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var contentChecks = []check[*busCase]{
-	{"PayloadsAreData", "A payload arrives byte by byte as it was sent: any bytes, or any text without NUL if Limits.Text is set. " +
-		"Users write in all languages, and binary messages travel too.", payloadsAreData},
+var contentChecks = []check[*busChecker]{
+	{"PayloadsArriveUnchanged", "A payload arrives byte by byte as it was sent: any bytes, or any text without NUL if Limits.Text is set. " +
+		"Users write in all languages, and binary messages travel too.", payloadsArriveUnchanged},
 	{"PayloadIsNotRetained", "Payloads are not retained once Publish has returned. The cluster writes its next message into the " +
 		"same memory, which would then arrive in place of the first.", payloadIsNotRetained},
 	{"ReceivedPayloadBelongsToCaller", "A received payload belongs to the caller: nobody else reads or writes it. Messages keep parts " +
 		"of it for as long as they live, on several goroutines.", receivedPayloadBelongsToCaller},
 }
 
-func payloadsAreData(c *busCase) {
-	one, two := c.bus(), c.bus()
+func payloadsArriveUnchanged(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a")
 	limits := one.Limits()
 	payloads := []string{
@@ -25,16 +25,16 @@ func payloadsAreData(c *busCase) {
 		`'; DROP TABLE x; --`, `{"a":[1,"\u0000"]}`, "null", "NULL", "0", "\u00e9", "e\u0301", "\ufeffbom", "\ufffd", "\uffff", "\U0010ffff",
 		"\U0001F469\u200D\U0001F4BB", "\u202eright to left", "\x01\x02\x1f\x7f",
 	}
-	payloads = append(payloads, pieces(allText(), limits.Payload)...)
+	payloads = append(payloads, splitPayload(allText(), limits.Payload)...)
 	if !limits.Text {
 		payloads = append(payloads, "\x00", "\xff", "\xc0\x80", "\xed\xa0\x80", "a\x00b", "ends with\x00")
-		payloads = append(payloads, pieces(allBytes(), limits.Payload)...)
+		payloads = append(payloads, splitPayload(allBytes(), limits.Payload)...)
 	}
 	batch := make([]transport.Message, len(payloads))
 	for i, p := range payloads {
-		batch[i] = c.msg("a", p)
+		batch[i] = c.message("a", p)
 	}
-	c.deliver(one, s, "Publish all kinds of payloads", batch...)
+	c.publishAndExpect(one, s, "Publish all kinds of payloads", batch...)
 }
 
 // allText returns every character of the basic plane, and some of the others, without NUL.
@@ -61,24 +61,24 @@ func allBytes() string {
 	return b.String()
 }
 
-// pieces cuts s into pieces that a bus can carry.
-func pieces(s string, max int) []string {
+// splitPayload cuts s into pieces that a bus can carry.
+func splitPayload(s string, max int) []string {
 	if max <= 0 || max > 7000 {
 		max = 7000
 	}
 	var all []string
 	for s != "" {
-		piece := fit(s, max)
+		piece := truncate(s, max)
 		all = append(all, piece)
 		s = s[len(piece):]
 	}
 	return all
 }
 
-func payloadIsNotRetained(c *busCase) {
-	one, two := c.bus(), c.bus()
+func payloadIsNotRetained(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	near, far := c.open(one, "a"), c.open(two, "a")
-	for _, size := range c.someSizes(one) {
+	for _, size := range c.sampleSizes(one) {
 		buffer := make([]byte, 2*size)
 		batch := []transport.Message{
 			{Channel: c.channel("a"), Payload: buffer[:size]},
@@ -95,26 +95,26 @@ func payloadIsNotRetained(c *busCase) {
 				buffer[i] = '!'
 			}
 			for _, s := range []transport.Session{near, far} {
-				c.expect(s, called, c.msg("a", strings.Repeat(letters[:1], size)), c.msg("a", strings.Repeat(letters[1:2], size)))
+				c.expect(s, called, c.message("a", strings.Repeat(letters[:1], size)), c.message("a", strings.Repeat(letters[1:2], size)))
 			}
 		}
 	}
 }
 
-func receivedPayloadBelongsToCaller(c *busCase) {
-	one, two := c.bus(), c.bus()
+func receivedPayloadBelongsToCaller(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	mine, other := c.open(two, "a"), c.open(two, "a")
 	batch := func(letter string) (msgs []transport.Message) {
-		for _, size := range append(c.someSizes(one), c.someSizes(one)...) {
-			msgs = append(msgs, c.msg("a", strings.Repeat(letter, size)))
+		for _, size := range append(c.sampleSizes(one), c.sampleSizes(one)...) {
+			msgs = append(msgs, c.message("a", strings.Repeat(letter, size)))
 		}
 		return msgs
 	}
 	var want, kept []transport.Message
 	receive := func(s transport.Session, called string, want transport.Message) transport.Message {
 		got := c.receive(s, called)
-		if !same(got, want) {
-			c.fail(called, show(want), "%s", show(got))
+		if !sameMessage(got, want) {
+			c.fail(called, showMessage(want), "%s", showMessage(got))
 		}
 		return got
 	}
@@ -134,8 +134,8 @@ func receivedPayloadBelongsToCaller(c *busCase) {
 		want = append(want, msgs...)
 	}
 	for i, got := range kept {
-		if !same(got, want[i]) {
-			c.fail("Receive some messages, look at the first ones again", show(want[i]), "%s", show(got))
+		if !sameMessage(got, want[i]) {
+			c.fail("Receive some messages, look at the first ones again", showMessage(want[i]), "%s", showMessage(got))
 		}
 	}
 }

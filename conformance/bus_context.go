@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var contextChecks = []check[*busCase]{
+var contextChecks = []check[*busChecker]{
 	{"EndedContextFailsFast", "What waits, ends with its ctx, and nothing is begun if that has ended before. A server that shuts down " +
 		"must not start to wait for a network.", endedContextFailsFast},
 	{"ContextEndsOnlyItsCall", "A context is that of one call. A session that ends with the context of Open or Listen, or a deadline that stays " +
@@ -22,12 +22,12 @@ var contextChecks = []check[*busCase]{
 type operation struct {
 	name string
 	// prepare returns a call, each time on a session of its own if it needs one.
-	prepare func() func(ctx context.Context) error
-	quiet   bool // it may also return no error
+	prepare      func() func(ctx context.Context) error
+	mayReturnNil bool // it may also return no error
 }
 
 // operations returns all methods of a bus and its sessions.
-func (c *busCase) operations(bus transport.Bus) []operation {
+func (c *busChecker) operations(bus transport.Bus) []operation {
 	session := func(call func(ctx context.Context, s transport.Session) error) func() func(context.Context) error {
 		return func() func(context.Context) error {
 			s := c.open(bus, "a")
@@ -38,7 +38,7 @@ func (c *busCase) operations(bus transport.Bus) []operation {
 		return func() func(context.Context) error {
 			msgs := make([]transport.Message, n)
 			for i := range msgs {
-				msgs[i] = c.msg("nobody's", fmt.Sprint("message ", i))
+				msgs[i] = c.message("nobody's", fmt.Sprint("message ", i))
 			}
 			return func(ctx context.Context) error { return bus.Publish(ctx, msgs...) }
 		}
@@ -50,7 +50,7 @@ func (c *busCase) operations(bus transport.Bus) []operation {
 			return func(ctx context.Context) error {
 				s, err := bus.Open(ctx)
 				if err == nil {
-					c.release(s.Close)
+					c.closeAtEnd(s.Close)
 				}
 				return err
 			}
@@ -70,33 +70,33 @@ func (c *busCase) operations(bus transport.Bus) []operation {
 	return all
 }
 
-func endedContextFailsFast(c *busCase) {
-	one, two := c.bus(), c.bus()
+func endedContextFailsFast(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "nobody's")
 	for _, op := range c.operations(one) {
-		for _, end := range []func() *interruption{c.canceled, c.passed} {
+		for _, end := range []func() *interruption{c.alreadyCancelled, c.deadlinePassed} {
 			call, in := op.prepare(), end()
 			called := op.name + " with a context that has ended"
-			if err := c.watch(called, func() error { return call(in.ctx) }); err == nil {
+			if err := c.guard(called, func() error { return call(in.ctx) }); err == nil {
 				c.fail(called, fmt.Sprintf("the error %q", in.want), "no error")
 			} else {
-				in.judge(called, err)
+				in.checkError(called, err)
 			}
 		}
 	}
 	c.expectNothing(one, s, "nobody's", "Publish with a context that has ended")
 	usable := c.open(one, "a")
 	for range 3 {
-		in := c.canceled()
-		c.watch("Receive with a context that has ended", func() error { _, err := usable.Receive(in.ctx); return err })
-		m := c.msg("a", "usable")
+		in := c.alreadyCancelled()
+		c.guard("Receive with a context that has ended", func() error { _, err := usable.Receive(in.ctx); return err })
+		m := c.message("a", "usable")
 		c.publish(one, m)
 		c.expect(usable, "Publish, Open and Receive with a context that has ended, Publish", m)
 	}
 }
 
-func contextEndsOnlyItsCall(c *busCase) {
-	bus, other := c.bus(), c.bus()
+func contextEndsOnlyItsCall(c *busChecker) {
+	bus, other := c.newBus(), c.newBus()
 	var s transport.Session
 	var a, b string
 	for patience := max(4*c.latency(), time.Millisecond); ; patience *= 4 {
@@ -104,16 +104,16 @@ func contextEndsOnlyItsCall(c *busCase) {
 		c.Cleanup(cancel)
 		a, b = fmt.Sprint("a", patience), fmt.Sprint("b", patience)
 		called := fmt.Sprintf("Open, Listen, Publish, Receive and Unlisten with a deadline of %v", patience)
-		err := c.watch(called, func() (err error) {
+		err := c.guard(called, func() (err error) {
 			if s, err = bus.Open(ctx); err != nil {
 				return err
 			}
-			c.release(s.Close)
+			c.closeAtEnd(s.Close)
 			return errors.Join(s.Listen(ctx, c.channel(a)), s.Listen(ctx, c.channel(b)), s.Unlisten(ctx, c.channel(b)),
-				bus.Publish(ctx, c.msg(a, "in time")), received(ctx, s))
+				bus.Publish(ctx, c.message(a, "in time")), receiveAndDiscard(ctx, s))
 		})
 		if err == nil {
-			c.does("waiting for a deadline to pass")
+			c.noteCall("waiting for a deadline to pass")
 			<-ctx.Done()
 			break
 		}
@@ -125,39 +125,39 @@ func contextEndsOnlyItsCall(c *busCase) {
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
 	must := func(name string, f func() error) {
-		if err := c.watch(called+", "+name, f); err != nil {
+		if err := c.guard(called+", "+name, f); err != nil {
 			c.fail(called+", "+name+" with another context", "no error", "the error %q", err)
 		}
 	}
-	m := c.msg(a, "later")
+	m := c.message(a, "later")
 	must("Publish", func() error { return bus.Publish(ctx, m) })
 	c.expect(s, called+", Publish", m)
 	must("Listen", func() error { return s.Listen(ctx, c.channel(b)) })
 	must("Unlisten", func() error { return s.Unlisten(ctx, c.channel(a)) })
-	m = c.msg(b, "later")
+	m = c.message(b, "later")
 	c.publish(other, m)
 	c.expect(s, called+", Listen, Publish", m)
-	c.interruptOthers(bus, other)
+	c.interruptBesideOthers(bus, other)
 }
 
-// interruptOthers interrupts Publish while another one of the same bus is under way, which must not suffer by it.
-func (c *busCase) interruptOthers(bus, other transport.Bus) {
+// interruptBesideOthers interrupts Publish while another one of the same bus is under way, which must not suffer by it.
+func (c *busChecker) interruptBesideOthers(bus, other transport.Bus) {
 	c.Helper()
-	l := c.ledger(bus, other)
+	rec := c.newRecorder(bus, other)
 	const called = "Publish, while others with contexts that end are under way on the same bus"
-	stop := l.stream(called, small(2)...)
+	stop := rec.publishInBackground(called, tinySizes(2)...)
 	usual := max(c.latency(), 10*time.Microsecond)
 	rounds, budget := c.scale(60, 2000), time.Duration(c.scale(50, 5000))*time.Millisecond
 	start := time.Now()
 	for n := 0; n < rounds && (n < 6 || time.Since(start) < budget); n++ {
 		in := c.interruption(n, usual)
-		in.judge(called, c.watch(called, func() error { return bus.Publish(in.ctx, c.msg("nobody's", fmt.Sprint(n))) }))
+		in.checkError(called, c.guard(called, func() error { return bus.Publish(in.ctx, c.message("nobody's", fmt.Sprint(n))) }))
 	}
 	stop()
-	l.finish(called, 0)
+	rec.finish(called, 0)
 }
 
-func received(ctx context.Context, s transport.Session) error {
+func receiveAndDiscard(ctx context.Context, s transport.Session) error {
 	_, err := s.Receive(ctx)
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var deliveryChecks = []check[*busCase]{
+var deliveryChecks = []check[*busChecker]{
 	{"OwnMessagesArrive", "Open: a session also receives what its own node publishes. A cluster that does not hear its own " +
 		"heartbeat takes itself for cut off and reconnects for ever.", ownMessagesArrive},
 	{"EverySessionReceives", "A bus is a broadcast: every session that listens gets every message. If they shared the messages " +
@@ -24,24 +24,24 @@ var deliveryChecks = []check[*busCase]{
 		"a transaction) loses the second \"hi\" of a chat unless the bus keeps them apart.", equalMessagesAreDistinct},
 }
 
-func ownMessagesArrive(c *busCase) {
-	bus := c.bus()
+func ownMessagesArrive(c *busChecker) {
+	bus := c.newBus()
 	s := c.open(bus, "a")
-	m := c.msg("a", "to myself")
+	m := c.message("a", "to myself")
 	c.publish(bus, m)
 	c.expect(s, "Publish and Receive on one bus", m)
 }
 
-func everySessionReceives(c *busCase) {
-	buses := []transport.Bus{c.bus(), c.bus()}
-	sessions := make([]transport.Session, within(time.Second, 2*c.latency(), 4, 20))
+func everySessionReceives(c *busChecker) {
+	buses := []transport.Bus{c.newBus(), c.newBus()}
+	sessions := make([]transport.Session, countWithin(time.Second, 2*c.latency(), 4, 20))
 	for i := range sessions {
 		sessions[i] = c.open(buses[i%2], "a")
 	}
 	for i, bus := range buses {
 		var batch []transport.Message
-		for _, size := range c.someSizes(bus) {
-			batch = append(batch, c.msg("a", fit(fmt.Sprintf("from bus %d %s", i+1, strings.Repeat("x", size)), size)))
+		for _, size := range c.sampleSizes(bus) {
+			batch = append(batch, c.message("a", truncate(fmt.Sprintf("from bus %d %s", i+1, strings.Repeat("x", size)), size)))
 		}
 		c.publish(bus, batch...)
 		for j, s := range sessions {
@@ -50,9 +50,9 @@ func everySessionReceives(c *busCase) {
 	}
 }
 
-// someSizes returns a few sizes of payloads that bus can carry, none of them 0.
-func (c *busCase) someSizes(bus transport.Bus) (sizes []int) {
-	top := largest(bus.Limits(), 128<<10)
+// sampleSizes returns a few sizes of payloads that bus can carry, none of them 0.
+func (c *busChecker) sampleSizes(bus transport.Bus) (sizes []int) {
+	top := capPayload(bus.Limits(), 128<<10)
 	for _, size := range []int{1, 20, 300, 4096, 64 << 10} {
 		if size < top {
 			sizes = append(sizes, size)
@@ -61,45 +61,45 @@ func (c *busCase) someSizes(bus transport.Bus) (sizes []int) {
 	return append(sizes, top)
 }
 
-func noCrossTalk(c *busCase) {
-	one, two := c.bus(), c.bus()
+func noCrossTalk(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	both, a, b := c.open(two, "a", "b"), c.open(two, "a"), c.open(two, "b")
-	c.publish(one, c.msg("a", "1"), c.msg("b", "2"), c.msg("nobody's", "3"), c.msg("a", "4"))
+	c.publish(one, c.message("a", "1"), c.message("b", "2"), c.message("nobody's", "3"), c.message("a", "4"))
 	const called = `Publish on "a", "b", "nobody's", "a"`
-	c.expect(both, called, c.msg("a", "1"), c.msg("b", "2"), c.msg("a", "4"))
+	c.expect(both, called, c.message("a", "1"), c.message("b", "2"), c.message("a", "4"))
 	c.expectNothing(one, both, "b", called)
-	c.expect(a, called, c.msg("a", "1"), c.msg("a", "4"))
+	c.expect(a, called, c.message("a", "1"), c.message("a", "4"))
 	c.expectNothing(one, a, "a", called)
-	c.expect(b, called, c.msg("b", "2"))
+	c.expect(b, called, c.message("b", "2"))
 }
 
-func publishNeedsNoListeners(c *busCase) {
-	c.publish(c.bus(), c.msg("nobody's", "1"), c.msg("nobody's", "2"))
+func publishNeedsNoListeners(c *busChecker) {
+	c.publish(c.newBus(), c.message("nobody's", "1"), c.message("nobody's", "2"))
 }
 
-func emptyPublishDoesNothing(c *busCase) {
-	bus := c.bus()
+func emptyPublishDoesNothing(c *busChecker) {
+	bus := c.newBus()
 	s := c.open(bus, "a")
-	m := c.msg("a", "once")
-	c.deliver(bus, s, "Publish", m)
+	m := c.message("a", "once")
+	c.publishAndExpect(bus, s, "Publish", m)
 	c.publish(bus)
 	c.publish(bus, []transport.Message{}...)
 	c.expectNothing(bus, s, "a", "Publish without messages")
 }
 
-func equalMessagesAreDistinct(c *busCase) {
-	one, two := c.bus(), c.bus()
+func equalMessagesAreDistinct(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a", "b")
-	for _, size := range append([]int{0}, c.someSizes(one)...) {
-		m, other, and := c.msg("a", strings.Repeat("=", size)), c.msg("b", strings.Repeat("=", size)), c.msg("a", "and")
+	for _, size := range append([]int{0}, c.sampleSizes(one)...) {
+		m, other, and := c.message("a", strings.Repeat("=", size)), c.message("b", strings.Repeat("=", size)), c.message("a", "and")
 		called := fmt.Sprintf("Publish equal messages of %d bytes", size)
-		c.deliver(one, s, called+" at once, next to each other and not, on two channels", m, m, m, other, m, and, m, other, other)
+		c.publishAndExpect(one, s, called+" at once, next to each other and not, on two channels", m, m, m, other, m, and, m, other, other)
 		for _, bus := range []transport.Bus{one, one, two, two, one} {
-			c.deliver(bus, s, called+" one after the other, on two buses", m)
+			c.publishAndExpect(bus, s, called+" one after the other, on two buses", m)
 		}
 		c.expectNothing(one, s, "a", called)
 	}
 	for range 6 {
-		c.deliver(one, s, "Publish a thousand equal messages at once", slices.Repeat([]transport.Message{c.msg("a", "hi")}, 1000)...)
+		c.publishAndExpect(one, s, "Publish a thousand equal messages at once", slices.Repeat([]transport.Message{c.message("a", "hi")}, 1000)...)
 	}
 }

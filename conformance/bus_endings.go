@@ -10,21 +10,21 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// together is how many sessions end at a time.
-const together = 10
+// sessionsAtOnce is how many sessions end at a time.
+const sessionsAtOnce = 10
 
-// often returns how many sessions end in each way before it is looked for what they left.
-func (c *busCase) often() int { return c.affordable(100, 20, c.scale(40, 200)) }
+// endingRepeats returns how many sessions end in each way before it is looked for what they left.
+func (c *busChecker) endingRepeats() int { return c.affordableRounds(100, 20, c.scale(40, 200)) }
 
 // ending is one of the ways in which sessions end.
 type ending struct {
 	name string
 	// run lets n sessions end in this way.
-	run func(n int)
+	endSessions func(n int)
 }
 
 // endings returns those that the harness allows. Most sessions listen to "a".
-func (c *busCase) endings(bus transport.Bus) []ending {
+func (c *busChecker) endings(bus transport.Bus) []ending {
 	endings := c.sessionEndings(bus)
 	endings = append(endings, ending{"Open with a context that ends", func(n int) { c.openInterrupted(bus, n) }})
 	if c.harness.Stall != nil {
@@ -33,10 +33,10 @@ func (c *busCase) endings(bus transport.Bus) []ending {
 	if c.harness.SeverPublisher != nil {
 		endings = append(endings, ending{"sever the publisher, Publish", func(n int) {
 			for range n {
-				c.does("Harness.SeverPublisher")
+				c.noteCall("Harness.SeverPublisher")
 				c.harness.SeverPublisher(c.TB, bus)
-				c.call("sever the publisher, Publish", func(ctx context.Context) error { return bus.Publish(ctx, c.msg("b", "1")) })
-				c.publish(bus, c.msg("b", "2"))
+				c.call("sever the publisher, Publish", func(ctx context.Context) error { return bus.Publish(ctx, c.message("b", "1")) })
+				c.publish(bus, c.message("b", "2"))
 			}
 		}})
 	}
@@ -47,13 +47,13 @@ func (c *busCase) endings(bus transport.Bus) []ending {
 }
 
 // sessionEndings are those of a session that listens. Before each one ends, something may happen to all.
-func (c *busCase) sessionEndings(bus transport.Bus) []ending {
+func (c *busChecker) sessionEndings(bus transport.Bus) []ending {
 	var endings []ending
 	add := func(name string, before func(), end func(ctx context.Context, s transport.Session, i int) error) {
 		endings = append(endings, ending{name, func(n int) {
 			for n > 0 {
-				some := min(n, together)
-				c.endTogether(bus, name, some, before, end)
+				some := min(n, sessionsAtOnce)
+				c.endInParallel(bus, name, some, before, end)
 				n -= some
 			}
 		}})
@@ -64,7 +64,7 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 		if i == 0 {
 			most = 100
 		}
-		for _, name := range append(manyNames(within(time.Second, c.latency(), 2, most)), "a") {
+		for _, name := range append(manyNames(countWithin(time.Second, c.latency(), 2, most)), "a") {
 			if err := s.Listen(ctx, c.channel(name)); err != nil {
 				return err
 			}
@@ -74,7 +74,7 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 		}
 		return s.Close(ctx)
 	})
-	publishes := func() { c.publish(bus, c.msg("a", "1")) }
+	publishes := func() { c.publish(bus, c.message("a", "1")) }
 	add("Listen, Close", nil, closes)
 	add("Publish, Close", publishes, closes)
 	add("Publish, Receive, Close", publishes, func(ctx context.Context, s transport.Session, _ int) error {
@@ -83,7 +83,7 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 		}
 		return s.Close(ctx)
 	})
-	if c.soonFull(bus) {
+	if c.overflowsSoon(bus) {
 		add("Publish more than a session may hold, Close", func() { c.flood(bus, c.patience/2) }, closes)
 	}
 	add("Receive until its context ends, Close", nil, func(ctx context.Context, s transport.Session, i int) error {
@@ -93,19 +93,19 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 		return s.Close(ctx)
 	})
 	add("Close while Receive waits", nil, func(ctx context.Context, s transport.Session, i int) error {
-		waiting := c.loop(0, func(int) error {
+		waiting := c.startLoop(0, func(int) error {
 			_, err := s.Receive(ctx)
 			return err
 		})
 		if i%2 == 0 {
-			waiting.parked(c.probe)
+			waiting.waitBlocked(c.checker)
 		}
 		err := s.Close(ctx)
-		waiting.ended()
+		waiting.waitEnded()
 		return err
 	})
 	add("Close with a context that has ended", nil, func(ctx context.Context, s transport.Session, _ int) error {
-		if err := s.Close(c.expired()); !errors.Is(err, context.Canceled) {
+		if err := s.Close(c.endedContext()); !errors.Is(err, context.Canceled) {
 			return err
 		}
 		return nil
@@ -116,7 +116,7 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 		add(call.name+" with a context that ends, Close", nil, func(ctx context.Context, s transport.Session, i int) error {
 			soon, cancel := context.WithTimeout(ctx, c.latency()*time.Duration(i%2*i)/8)
 			defer cancel()
-			call.f(soon, s, c.channel("b"))
+			call.call(soon, s, c.channel("b"))
 			return s.Close(ctx)
 		})
 	}
@@ -145,32 +145,32 @@ func (c *busCase) sessionEndings(bus transport.Bus) []ending {
 }
 
 // stalledEndings interrupt calls while the medium swallows everything. What they have left is carried out or given up afterwards.
-func (c *busCase) stalledEndings(bus transport.Bus) (endings []ending) {
+func (c *busChecker) stalledEndings(bus transport.Bus) (endings []ending) {
 	add := func(name string, call func(ctx context.Context, s transport.Session, i int) error) {
 		name += " with a context that ends while the medium swallows everything"
 		endings = append(endings, ending{name, func(n int) {
 			sessions := make([]transport.Session, n)
-			c.together("Open", n, func(ctx context.Context, i int) (err error) {
+			c.inParallel("Open", n, func(ctx context.Context, i int) (err error) {
 				sessions[i], err = bus.Open(ctx)
 				return err
 			})
 			resume := c.stall(bus)
-			c.interruptTogether(name, n, func(ctx context.Context, i int) { call(ctx, sessions[i], i) })
+			c.interruptInParallel(name, n, func(ctx context.Context, i int) { call(ctx, sessions[i], i) })
 			resume()
-			c.together(name+", Close", n, func(ctx context.Context, i int) error { return sessions[i].Close(ctx) })
+			c.inParallel(name+", Close", n, func(ctx context.Context, i int) error { return sessions[i].Close(ctx) })
 		}})
 	}
 	add("Publish", func(ctx context.Context, _ transport.Session, i int) error {
-		return bus.Publish(ctx, c.msg("a", fmt.Sprint("nobody receives ", i)))
+		return bus.Publish(ctx, c.message("a", fmt.Sprint("nobody receives ", i)))
 	})
 	some := c.openUnreleased(bus)
 	c.close(some, "Open, Close")
 	for _, call := range listenCalls(some) {
-		add(call.name, func(ctx context.Context, s transport.Session, _ int) error { return call.f(ctx, s, c.channel("b")) })
+		add(call.name, func(ctx context.Context, s transport.Session, _ int) error { return call.call(ctx, s, c.channel("b")) })
 	}
 	return append(endings, ending{"Open with a context that ends while the medium swallows everything", func(n int) {
 		resume := c.stall(bus)
-		c.interruptTogether("Open while the medium swallows everything", n, func(ctx context.Context, _ int) {
+		c.interruptInParallel("Open while the medium swallows everything", n, func(ctx context.Context, _ int) {
 			if s, err := bus.Open(ctx); err == nil {
 				s.Close(ctx)
 			}
@@ -179,8 +179,8 @@ func (c *busCase) stalledEndings(bus transport.Bus) (endings []ending) {
 	}})
 }
 
-// soonFull tells whether a session that receives nothing ends before long. In the quick profile it is not waited for the others.
-func (c *busCase) soonFull(bus transport.Bus) bool {
+// overflowsSoon tells whether a session that receives nothing ends before long. In the quick profile it is not waited for the others.
+func (c *busChecker) overflowsSoon(bus transport.Bus) bool {
 	c.Helper()
 	s := c.openUnreleased(bus)
 	c.listen(s, "a")
@@ -192,12 +192,12 @@ func (c *busCase) soonFull(bus transport.Bus) bool {
 
 // flood publishes to sessions that receive nothing. They may end, or Publish may wait for them: it is interrupted after a while, and when that
 // has happened twice, that is enough.
-func (c *busCase) flood(bus transport.Bus, while time.Duration) {
+func (c *busChecker) flood(bus transport.Bus, while time.Duration) {
 	batch := make([]transport.Message, 100)
 	for i := range batch {
-		batch[i] = c.msg("a", fmt.Sprint("nobody receives message ", i))
+		batch[i] = c.message("a", fmt.Sprint("nobody receives message ", i))
 	}
-	c.watch("Publish", func() error {
+	c.guard("Publish", func() error {
 		interrupted := 0
 		for n := 0; n < c.scale(60, 1000) && interrupted < 2; n++ {
 			ctx, cancel := context.WithTimeout(c.Context(), while)
@@ -211,15 +211,15 @@ func (c *busCase) flood(bus transport.Bus, while time.Duration) {
 }
 
 // openInterrupted opens sessions with contexts that have ended, or do so meanwhile.
-func (c *busCase) openInterrupted(bus transport.Bus, n int) {
+func (c *busChecker) openInterrupted(bus transport.Bus, n int) {
 	c.Helper()
 	start := time.Now()
 	usual := c.openUnreleased(bus)
 	took := time.Since(start)
 	c.close(usual, "Open, Close")
-	for ; n > 0; n -= together {
-		c.together("Open with a context that ends", min(n, together), func(ctx context.Context, i int) error {
-			soon, cancel := context.WithTimeout(ctx, took*time.Duration(i%2*i)/together)
+	for ; n > 0; n -= sessionsAtOnce {
+		c.inParallel("Open with a context that ends", min(n, sessionsAtOnce), func(ctx context.Context, i int) error {
+			soon, cancel := context.WithTimeout(ctx, took*time.Duration(i%2*i)/sessionsAtOnce)
 			defer cancel()
 			s, err := bus.Open(soon)
 			if err != nil {
@@ -231,30 +231,30 @@ func (c *busCase) openInterrupted(bus transport.Bus, n int) {
 }
 
 // closeBuses uses and closes buses, and releases each of them.
-func (c *busCase) closeBuses(n int) {
+func (c *busChecker) closeBuses(n int) {
 	c.Helper()
 	for i := range (n + 1) / 2 { // a bus takes longer than a session
-		own := &scope{TB: c.TB}
+		own := &cleanupScope{TB: c.TB}
 		func() {
-			defer own.end()
+			defer own.runCleanups()
 			bus := c.harness.NewBus(own)
 			idle, waiting := c.openUnreleased(bus), c.openUnreleased(bus)
 			for _, s := range []transport.Session{idle, waiting} {
 				c.listen(s, "a")
 			}
-			c.publish(bus, c.msg("b", "1"))
-			loop := c.loop(0, func(int) error {
+			c.publish(bus, c.message("b", "1"))
+			loop := c.startLoop(0, func(int) error {
 				_, err := waiting.Receive(c.Context())
 				return err
 			})
 			ctx := c.Context()
 			if i%2 == 1 {
-				ctx = c.expired()
+				ctx = c.endedContext()
 			}
-			c.watch("Close the bus", func() error { return bus.(transport.Closer).Close(ctx) })
+			c.guard("Close the bus", func() error { return bus.(transport.Closer).Close(ctx) })
 			c.close(idle, "Close the bus, Close a session")
 			c.close(waiting, "Close the bus, Close a session while Receive waits")
-			c.watch("Close the bus, Close a session while Receive waits", loop.ended)
+			c.guard("Close the bus, Close a session while Receive waits", loop.waitEnded)
 		}()
 	}
 }

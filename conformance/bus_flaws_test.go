@@ -35,7 +35,7 @@ var publishing = side{"publishing", func(b *bus, newFlaw func() *flaw) {
 		}
 		var sent []transport.Message
 		for i, m := range msgs {
-			sent = append(sent, f.pass(m, passage{batch: len(msgs), index: i + 1})...)
+			sent = append(sent, f.apply(m, messageInfo{batch: len(msgs), index: i + 1})...)
 		}
 		f.mu.Unlock()
 		return b.Hub.Publish(ctx, sent...)
@@ -57,7 +57,7 @@ var receiving = side{"receiving", func(b *bus, newFlaw func() *flaw) {
 				if m, err = s.Session.Receive(ctx); err != nil {
 					return m, err
 				}
-				ready = f.pass(m, passage{})
+				ready = f.apply(m, messageInfo{})
 			}
 			m, ready = ready[0], ready[1:]
 			return m, nil
@@ -65,8 +65,8 @@ var receiving = side{"receiving", func(b *bus, newFlaw func() *flaw) {
 	}
 }}
 
-// passage is what a flaw knows of a message on its way. All counts begin with 1.
-type passage struct {
+// messageInfo is what a flaw knows of a message on its way. All counts begin with 1.
+type messageInfo struct {
 	size, limit  int // of its payload, in bytes; a limit of 0 is none
 	nth          int // of its bus when publishing, of its session when receiving
 	onChannel    int // nth of its channel
@@ -76,65 +76,65 @@ type passage struct {
 	sinceListen  int // nth since the last Listen; when publishing the same as nth
 }
 
-// which tells the messages that suffer.
-type which struct {
-	name string
-	of   func(p passage) bool
+// selector tells the messages that suffer.
+type selector struct {
+	name    string
+	matches func(p messageInfo) bool
 }
 
 var (
-	nearLimit       = which{"a message near the limit", func(p passage) bool { return p.limit > 0 && p.size > p.limit-8 }}
-	firstAfterOpen  = which{"the first message", func(p passage) bool { return p.nth == 1 }}
-	afterListen     = which{"the first message after Listen", func(p passage) bool { return p.sinceListen == 1 }}
-	onSecondChannel = which{"a message of the second channel", func(p passage) bool { return p.channel == 2 }}
+	nearLimit       = selector{"a message near the limit", func(p messageInfo) bool { return p.limit > 0 && p.size > p.limit-8 }}
+	firstAfterOpen  = selector{"the first message", func(p messageInfo) bool { return p.nth == 1 }}
+	afterListen     = selector{"the first message after Listen", func(p messageInfo) bool { return p.sinceListen == 1 }}
+	onSecondChannel = selector{"a message of the second channel", func(p messageInfo) bool { return p.channel == 2 }}
 )
 
-func atLeast(bytes int) which {
-	return which{fmt.Sprintf("a message of %d bytes or more", bytes), func(p passage) bool { return p.size >= bytes }}
+func atLeast(bytes int) selector {
+	return selector{fmt.Sprintf("a message of %d bytes or more", bytes), func(p messageInfo) bool { return p.size >= bytes }}
 }
-func sized(bytes int) which {
-	return which{fmt.Sprintf("a message of exactly %d bytes", bytes), func(p passage) bool { return p.size == bytes }}
+func sized(bytes int) selector {
+	return selector{fmt.Sprintf("a message of exactly %d bytes", bytes), func(p messageInfo) bool { return p.size == bytes }}
 }
-func nth(n int) which {
-	return which{fmt.Sprintf("message %d", n), func(p passage) bool { return p.nth == n }}
+func nth(n int) selector {
+	return selector{fmt.Sprintf("message %d", n), func(p messageInfo) bool { return p.nth == n }}
 }
-func every(n int) which {
-	return which{fmt.Sprintf("one message in %d", n), func(p passage) bool { return p.nth%n == 0 }}
+func every(n int) selector {
+	return selector{fmt.Sprintf("one message in %d", n), func(p messageInfo) bool { return p.nth%n == 0 }}
 }
-func nthOnChannel(n int) which {
-	return which{fmt.Sprintf("message %d of a channel", n), func(p passage) bool { return p.onChannel == n }}
+func nthOnChannel(n int) selector {
+	return selector{fmt.Sprintf("message %d of a channel", n), func(p messageInfo) bool { return p.onChannel == n }}
 }
-func onChannel(n int) which {
-	return which{fmt.Sprintf("a message of channel %d", n), func(p passage) bool { return p.channel == n }}
+func onChannel(n int) selector {
+	return selector{fmt.Sprintf("a message of channel %d", n), func(p messageInfo) bool { return p.channel == n }}
 }
-func afterOutage(n int) which {
-	return which{fmt.Sprintf("message %d after an outage", n), func(p passage) bool { return p.sinceOutage == n }}
+func afterOutage(n int) selector {
+	return selector{fmt.Sprintf("message %d after an outage", n), func(p messageInfo) bool { return p.sinceOutage == n }}
 }
-func lastOfBatch(longer int) which {
-	return which{fmt.Sprintf("the last message of a batch of more than %d", longer), func(p passage) bool {
+func lastOfBatch(longer int) selector {
+	return selector{fmt.Sprintf("the last message of a batch of more than %d", longer), func(p messageInfo) bool {
 		return p.batch > longer && p.index == p.batch
 	}}
 }
-func inBatch(n int) which {
-	return which{fmt.Sprintf("message %d of a batch", n), func(p passage) bool { return p.index == n }}
+func inBatch(n int) selector {
+	return selector{fmt.Sprintf("message %d of a batch", n), func(p messageInfo) bool { return p.index == n }}
 }
-func beyondInBatch(n int) which {
-	return which{fmt.Sprintf("a message beyond the first %d of a batch", n), func(p passage) bool { return p.index > n }}
+func beyondInBatch(n int) selector {
+	return selector{fmt.Sprintf("a message beyond the first %d of a batch", n), func(p messageInfo) bool { return p.index > n }}
 }
-func (w which) and(other which) which {
-	return which{w.name + ", if it is " + other.name, func(p passage) bool { return w.of(p) && other.of(p) }}
+func (w selector) and(other selector) selector {
+	return selector{w.name + ", if it is " + other.name, func(p messageInfo) bool { return w.matches(p) && other.matches(p) }}
 }
 
-// fate is what becomes of a message. It returns what is sent in its place.
-type fate struct {
+// effect is what becomes of a message. It returns what is sent in its place.
+type effect struct {
 	name      string
-	of        func(f *flaw, m transport.Message) []transport.Message
-	remembers bool // it needs the payload of the message before
+	apply     func(f *flaw, m transport.Message) []transport.Message
+	needsLast bool // it needs the payload of the message before
 }
 
 var (
-	lost    = fate{name: "is lost", of: func(*flaw, transport.Message) []transport.Message { return nil }}
-	doubled = fate{name: "is doubled", of: func(_ *flaw, m transport.Message) []transport.Message { return []transport.Message{m, m} }}
+	lost    = effect{name: "is lost", apply: func(*flaw, transport.Message) []transport.Message { return nil }}
+	doubled = effect{name: "is doubled", apply: func(_ *flaw, m transport.Message) []transport.Message { return []transport.Message{m, m} }}
 	// swapped lets the next message pass first.
 	swapped = overtaken(1)
 	// changed flips a bit of a letter, so that text stays text.
@@ -151,7 +151,7 @@ var (
 	emptied    = altering("loses its payload", func([]byte) []byte { return nil })
 	lengthened = altering("gets a line end", func(p []byte) []byte { return append(p, '\n') })
 	// strayed sends on the channel that was used before, or on one with a similar name.
-	strayed = fate{name: "goes to another channel", of: func(f *flaw, m transport.Message) []transport.Message {
+	strayed = effect{name: "goes to another channel", apply: func(f *flaw, m transport.Message) []transport.Message {
 		if f.last.Channel != "" && f.last.Channel != m.Channel {
 			m.Channel = f.last.Channel
 		} else {
@@ -160,37 +160,37 @@ var (
 		return []transport.Message{m}
 	}}
 	// repeated sends the payload of the one before, as a buffer that is used twice.
-	repeated = fate{name: "gets the payload of the one before", of: func(f *flaw, m transport.Message) []transport.Message {
+	repeated = effect{name: "gets the payload of the one before", apply: func(f *flaw, m transport.Message) []transport.Message {
 		m.Payload = f.last.Payload
 		return []transport.Message{m}
-	}, remembers: true}
+	}, needsLast: true}
 	// merged loses what equals the message before it.
-	merged = fate{name: "is merged with an equal neighbour", of: func(f *flaw, m transport.Message) []transport.Message {
+	merged = effect{name: "is merged with an equal neighbour", apply: func(f *flaw, m transport.Message) []transport.Message {
 		if equal(f.last, m) {
 			return nil
 		}
 		return []transport.Message{m}
-	}, remembers: true}
+	}, needsLast: true}
 )
 
 // overtaken lets n later messages pass first.
-func overtaken(n int) fate {
-	return fate{name: fmt.Sprintf("is overtaken by %d", n), of: func(f *flaw, m transport.Message) []transport.Message {
+func overtaken(n int) effect {
+	return effect{name: fmt.Sprintf("is overtaken by %d", n), apply: func(f *flaw, m transport.Message) []transport.Message {
 		f.later(n, m)
 		return nil
 	}}
 }
 
 // doubledLater sends again after n messages, as a retry does.
-func doubledLater(n int) fate {
-	return fate{name: fmt.Sprintf("is sent again after %d others", n), of: func(f *flaw, m transport.Message) []transport.Message {
+func doubledLater(n int) effect {
+	return effect{name: fmt.Sprintf("is sent again after %d others", n), apply: func(f *flaw, m transport.Message) []transport.Message {
 		f.later(n, m)
 		return []transport.Message{m}
 	}}
 }
 
-func altering(name string, change func(p []byte) []byte) fate {
-	return fate{name: name, of: func(_ *flaw, m transport.Message) []transport.Message {
+func altering(name string, change func(p []byte) []byte) effect {
+	return effect{name: name, apply: func(_ *flaw, m transport.Message) []transport.Message {
 		if len(m.Payload) > 0 {
 			m.Payload = change(slices.Clone(m.Payload))
 		}
@@ -200,9 +200,9 @@ func altering(name string, change func(p []byte) []byte) fate {
 
 // flaw is the state of one flaw, of a bus or of a session.
 type flaw struct {
-	which which
-	fate  fate
-	limit int
+	selector selector
+	effect   effect
+	limit    int
 
 	mu          sync.Mutex // guards what follows
 	nth         int
@@ -212,22 +212,22 @@ type flaw struct {
 	counts      map[string]int // by channel
 	order       map[string]int // of channels
 	last        transport.Message
-	held        []delayed
+	held        []heldMessage
 }
 
-// delayed is a message that others overtake.
-type delayed struct {
+// heldMessage is a message that others overtake.
+type heldMessage struct {
 	m    transport.Message
 	wait int // how many
 }
 
 func (f *flaw) later(n int, m transport.Message) {
 	m.Payload = slices.Clone(m.Payload)
-	f.held = append(f.held, delayed{m, n + 1})
+	f.held = append(f.held, heldMessage{m, n + 1})
 }
 
-// pass returns what comes of m.
-func (f *flaw) pass(m transport.Message, p passage) []transport.Message {
+// apply returns what comes of m.
+func (f *flaw) apply(m transport.Message, p messageInfo) []transport.Message {
 	f.nth++
 	f.sinceListen++
 	if f.outage {
@@ -241,14 +241,14 @@ func (f *flaw) pass(m transport.Message, p passage) []transport.Message {
 	p.onChannel, p.channel = f.counts[m.Channel], f.order[m.Channel]
 
 	sent := []transport.Message{m}
-	if f.which.of(p) {
-		sent = f.fate.of(f, m)
+	if f.selector.matches(p) {
+		sent = f.effect.apply(f, m)
 	}
 	f.last.Channel = m.Channel
-	if f.fate.remembers {
+	if f.effect.needsLast {
 		f.last.Payload = slices.Clone(m.Payload)
 	}
-	f.held = slices.DeleteFunc(f.held, func(d delayed) bool { return d.wait <= 0 })
+	f.held = slices.DeleteFunc(f.held, func(d heldMessage) bool { return d.wait <= 0 })
 	for i := range f.held {
 		if f.held[i].wait--; f.held[i].wait == 0 {
 			sent = append(sent, f.held[i].m)
@@ -258,20 +258,20 @@ func (f *flaw) pass(m transport.Message, p passage) []transport.Message {
 }
 
 // flawed returns a mutant of an unlimited bus, on one side of which certain messages have a certain fate.
-func flawed(check string, side side, which which, fate fate) mutant[conformance.Harness] {
-	return flawedLimited(check, transport.Limits{}, side, which, fate)
+func flawed(check string, side side, selector selector, effect effect) mutant[conformance.Harness] {
+	return flawedLimited(check, transport.Limits{}, side, selector, effect)
 }
 
 // flawedLimited is flawed for a bus with limits.
-func flawedLimited(check string, limits transport.Limits, side side, which which, fate fate) mutant[conformance.Harness] {
-	bug := fmt.Sprintf("when %s, %s %s", side.name, which.name, fate.name)
+func flawedLimited(check string, limits transport.Limits, side side, selector selector, effect effect) mutant[conformance.Harness] {
+	bug := fmt.Sprintf("when %s, %s %s", side.name, selector.name, effect.name)
 	if limits.Payload > 0 {
 		bug += fmt.Sprintf(" (limit %d)", limits.Payload)
 	}
 	return mutant[conformance.Harness]{check, bug, func(*testing.T) conformance.Harness {
-		h := newMutation(limits).harness(func(b *bus) {
+		h := newBusMedium(limits).harness(func(b *bus) {
 			side.apply(b, func() *flaw {
-				return &flaw{which: which, fate: fate, limit: limits.Payload, counts: make(map[string]int), order: make(map[string]int)}
+				return &flaw{selector: selector, effect: effect, limit: limits.Payload, counts: make(map[string]int), order: make(map[string]int)}
 			})
 		})
 		h.Patience = time.Second // what is caught must be the flaw, not a machine that is busy

@@ -12,28 +12,28 @@ import (
 
 // interruption is a context that ends, and the error of it.
 type interruption struct {
-	c      *busCase
+	c      *busChecker
 	ctx    context.Context
 	cancel func()
 	want   error
 }
 
-func (c *busCase) canceled() *interruption {
-	in := c.cancelled(0)
+func (c *busChecker) alreadyCancelled() *interruption {
+	in := c.cancelledAfter(0)
 	in.cancel()
 	return in
 }
 
-func (c *busCase) passed() *interruption { return c.deadline(-time.Second) }
+func (c *busChecker) deadlinePassed() *interruption { return c.deadlineAfter(-time.Second) }
 
-// deadline passes after a while.
-func (c *busCase) deadline(after time.Duration) *interruption {
+// deadlineAfter passes after a while.
+func (c *busChecker) deadlineAfter(after time.Duration) *interruption {
 	ctx, cancel := context.WithTimeout(c.Context(), after)
 	return &interruption{c, ctx, cancel, context.DeadlineExceeded}
 }
 
-// cancelled ends after a while, for a reason that only context.Cause tells.
-func (c *busCase) cancelled(after time.Duration) *interruption {
+// cancelledAfter ends after a while, for a reason that only context.Cause tells.
+func (c *busChecker) cancelledAfter(after time.Duration) *interruption {
 	ctx, cancel := context.WithCancelCause(c.Context())
 	end := func() { cancel(errors.New("somebody has lost interest")) }
 	if after > 0 {
@@ -42,33 +42,33 @@ func (c *busCase) cancelled(after time.Duration) *interruption {
 	return &interruption{c, ctx, end, context.Canceled}
 }
 
-// lookedAt ends when somebody looks at it for the n-th time, so that also a bus that waits for nothing is interrupted at each
+// cancelledAfterLooks ends when somebody looks at it for the n-th time, so that also a bus that waits for nothing is interrupted at each
 // point where it can be.
-func (c *busCase) lookedAt(n int) *interruption {
-	ctx := &lookedAt{done: make(chan struct{})}
-	ctx.left.Store(int64(n))
+func (c *busChecker) cancelledAfterLooks(n int) *interruption {
+	ctx := &lookCountContext{done: make(chan struct{})}
+	ctx.looksLeft.Store(int64(n))
 	return &interruption{c, ctx, ctx.end, context.Canceled}
 }
 
-type lookedAt struct {
-	left atomic.Int64
-	once sync.Once
-	done chan struct{}
+type lookCountContext struct {
+	looksLeft atomic.Int64
+	once      sync.Once
+	done      chan struct{}
 }
 
-func (l *lookedAt) end() { l.once.Do(func() { close(l.done) }) }
+func (l *lookCountContext) end() { l.once.Do(func() { close(l.done) }) }
 
-func (l *lookedAt) look() {
-	if l.left.Add(-1) <= 0 {
+func (l *lookCountContext) countLook() {
+	if l.looksLeft.Add(-1) <= 0 {
 		l.end()
 	}
 }
 
-func (l *lookedAt) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (l *lookedAt) Value(any) any               { return nil }
-func (l *lookedAt) Done() <-chan struct{}       { l.look(); return l.done }
-func (l *lookedAt) Err() error {
-	l.look()
+func (l *lookCountContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (l *lookCountContext) Value(any) any               { return nil }
+func (l *lookCountContext) Done() <-chan struct{}       { l.countLook(); return l.done }
+func (l *lookCountContext) Err() error {
+	l.countLook()
 	select {
 	case <-l.done:
 		return context.Canceled
@@ -78,35 +78,35 @@ func (l *lookedAt) Err() error {
 }
 
 // interruption returns the n-th of a series of contexts that end at moments spread over what a call usually takes, and a little more.
-func (c *busCase) interruption(n int, usual time.Duration) *interruption {
+func (c *busChecker) interruption(n int, usual time.Duration) *interruption {
 	const golden = 0.6180339887498949 // its multiples are spread evenly, however many there are
-	turn := float64(n) * golden
-	after := time.Duration(1.2 * float64(usual) * (turn - float64(int(turn))))
+	fraction := float64(n) * golden
+	after := time.Duration(1.2 * float64(usual) * (fraction - float64(int(fraction))))
 	switch n % 3 {
 	case 0:
-		return c.deadline(after)
+		return c.deadlineAfter(after)
 	case 1:
-		return c.cancelled(max(after, 1))
+		return c.cancelledAfter(max(after, 1))
 	default:
-		in := c.lookedAt(n/3%6 + 1)
+		in := c.cancelledAfterLooks(n/3%6 + 1)
 		c.Cleanup(in.cancel) // if nobody looks
 		return in
 	}
 }
 
-// judge fails unless err is what the context allows. It ends the context.
-func (in *interruption) judge(called string, err error) {
+// checkError fails unless err is what the context allows. It ends the context.
+func (in *interruption) checkError(called string, err error) {
 	in.c.Helper()
 	defer in.cancel()
 	switch ended := in.ctx.Err() != nil; {
 	case err == nil:
 	case errors.Is(err, in.want):
 		if in.want == context.DeadlineExceeded {
-			in.c.clear++
+			in.c.contextErrors++
 		}
-	case in.blurred(err):
-		if in.c.blurred++; in.c.blurred >= 5 && 3*in.c.blurred > in.c.clear {
-			in.c.fail(called, fmt.Sprintf("no error, or %q, which is that of its context", in.want), "the error %q, %d times", err, in.c.blurred)
+	case in.isConnectionTimeout(err):
+		if in.c.timeoutErrors++; in.c.timeoutErrors >= 5 && 3*in.c.timeoutErrors > in.c.contextErrors {
+			in.c.fail(called, fmt.Sprintf("no error, or %q, which is that of its context", in.want), "the error %q, %d times", err, in.c.timeoutErrors)
 		}
 	case ended:
 		in.c.fail(called, fmt.Sprintf("no error, or %q, which is that of its context", in.want), "the error %q", err)
@@ -115,9 +115,9 @@ func (in *interruption) judge(called string, err error) {
 	}
 }
 
-// blurred tells whether err is the end of a deadline as a connection reports it. That has the deadline too, and may notice it a moment before
+// isConnectionTimeout tells whether err is the end of a deadline as a connection reports it. That has the deadline too, and may notice it a moment before
 // the context's own timer has run: net.Dialer is an example. It must not happen each time.
-func (in *interruption) blurred(err error) bool {
+func (in *interruption) isConnectionTimeout(err error) bool {
 	var timeout net.Error
 	return in.want == context.DeadlineExceeded && !errors.Is(err, in.want) && errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var listenErrorChecks = []check[*busCase]{
+var listenErrorChecks = []check[*busChecker]{
 	{"ListenErrorEndsTheSession", "Any error of Listen, Unlisten or ListenAll ends the session: Receive may still return what had arrived before, " +
 		"then a final error. A cluster then opens another session, and would miss what a half-alive one has taken, or hear it twice.",
 		listenErrorEndsTheSession},
@@ -22,9 +22,9 @@ var listenErrorChecks = []check[*busCase]{
 // listenCall is one of the calls whose error ends a session.
 type listenCall struct {
 	name string
-	f    func(ctx context.Context, s transport.Session, channel string) error
+	call func(ctx context.Context, s transport.Session, channel string) error
 	// fails tells that a name over the limit must be an error. Unlisten may take it for a channel that is not listened to.
-	fails bool
+	rejectsLongNames bool
 }
 
 // listenCalls returns those that s has.
@@ -41,57 +41,57 @@ func listenCalls(s transport.Session) []listenCall {
 	return calls
 }
 
-func listenErrorEndsTheSession(c *busCase) {
-	one, two := c.bus(), c.bus()
+func listenErrorEndsTheSession(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	for _, call := range listenCalls(c.open(two)) {
 		for _, waiting := range []int{0, 3} {
 			s := c.open(two, "a")
-			before := c.waiting(one, waiting)
+			before := c.publishWaiting(one, waiting)
 			called := call.name + " with a context that has ended"
-			err := c.watch(called, func() error { return call.f(c.expired(), s, c.channel("b")) })
+			err := c.guard(called, func() error { return call.call(c.endedContext(), s, c.channel("b")) })
 			if err == nil || !errors.Is(err, context.Canceled) {
 				c.fail(called, fmt.Sprintf("the error %q", context.Canceled), "%s", showError(err))
 			}
-			c.hasEnded(one, s, called, before)
+			c.expectSessionEnded(one, s, called, before)
 		}
 		if limit := two.Limits().Channel; limit > 0 {
 			s := c.open(two, "a")
-			before := c.waiting(one, 1)
+			before := c.publishWaiting(one, 1)
 			name := c.channel(strings.Repeat("n", limit+1-len(c.channel(""))))
 			called := fmt.Sprintf("%s with a name of %d bytes, the limit being %d", call.name, len(name), limit)
-			err := c.call(called, func(ctx context.Context) error { return call.f(ctx, s, name) })
+			err := c.call(called, func(ctx context.Context) error { return call.call(ctx, s, name) })
 			switch {
 			case err != nil:
-				c.hasEnded(one, s, called, before)
-			case call.fails:
+				c.expectSessionEnded(one, s, called, before)
+			case call.rejectsLongNames:
 				c.fail(called, "an error", "none")
 			}
 		}
 	}
 }
 
-// waiting publishes messages that wait in a session that listens to "a".
-func (c *busCase) waiting(bus transport.Bus, n int) (msgs []transport.Message) {
+// publishWaiting publishes messages that wait in a session that listens to "a".
+func (c *busChecker) publishWaiting(bus transport.Bus, n int) (msgs []transport.Message) {
 	c.Helper()
 	for i := range n {
-		msgs = append(msgs, c.msg("a", fmt.Sprintf("before the error %d", i)))
+		msgs = append(msgs, c.message("a", fmt.Sprintf("before the error %d", i)))
 	}
 	c.publish(bus, msgs...)
 	return msgs
 }
 
-// hasEnded fails unless s, which listens to "a", returns at most some of the first of the messages before, and then nothing but errors.
-func (c *busCase) hasEnded(bus transport.Bus, s transport.Session, called string, before []transport.Message) {
+// expectSessionEnded fails unless s, which listens to "a", returns at most some of the first of the messages before, and then nothing but errors.
+func (c *busChecker) expectSessionEnded(bus transport.Bus, s transport.Session, called string, before []transport.Message) {
 	c.Helper()
 	called += ", Publish"
-	c.publish(bus, c.msg("a", "after the error"))
+	c.publish(bus, c.message("a", "after the error"))
 	for i, ended := 0, 0; ended < 2; {
-		m, err, waited := c.receiveUntil(s, called)
+		m, err, waited := c.receiveOrTimeout(s, called)
 		switch {
 		case waited:
 			c.fail(called+", then Receive", "a final error", "nothing for %v", c.patience)
-		case err == nil && (ended > 0 || i >= len(before) || !same(m, before[i])):
-			c.fail(called+", then Receive", fmt.Sprintf("at most %s, then a final error", list(before)), "%s", show(m))
+		case err == nil && (ended > 0 || i >= len(before) || !sameMessage(m, before[i])):
+			c.fail(called+", then Receive", fmt.Sprintf("at most %s, then a final error", showMessages(before)), "%s", showMessage(m))
 		case err == nil:
 			i++
 		default:
@@ -99,15 +99,15 @@ func (c *busCase) hasEnded(bus transport.Bus, s transport.Session, called string
 		}
 	}
 	for _, call := range listenCalls(s) {
-		if err := c.call(called+", "+call.name, func(ctx context.Context) error { return call.f(ctx, s, c.channel("c")) }); err == nil {
+		if err := c.call(called+", "+call.name, func(ctx context.Context) error { return call.call(ctx, s, c.channel("c")) }); err == nil {
 			c.fail(called+", "+call.name, "an error", "none")
 		}
 	}
 	c.close(s, called+", Close")
 }
 
-// receiveUntil calls Receive and tells if it has waited until its own context ended: the final error of a session may be that of another.
-func (c *busCase) receiveUntil(s transport.Session, called string) (m transport.Message, err error, waited bool) {
+// receiveOrTimeout calls Receive and tells if it has waited until its own context ended: the final error of a session may be that of another.
+func (c *busChecker) receiveOrTimeout(s transport.Session, called string) (m transport.Message, err error, waited bool) {
 	c.Helper()
 	err = c.call(called+", then Receive", func(ctx context.Context) (err error) {
 		m, err = s.Receive(ctx)
@@ -126,10 +126,10 @@ func showError(err error) string {
 
 // interruptedListenEndsTheSession ends contexts at moments that are spread over the time that a call takes, and while the medium
 // swallows everything.
-func interruptedListenEndsTheSession(c *busCase) {
-	one, two := c.bus(), c.bus()
+func interruptedListenEndsTheSession(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	for _, call := range listenCalls(c.open(two)) {
-		rounds := c.affordable(15, 5, c.scale(20, 200))
+		rounds := c.affordableRounds(15, 5, c.scale(20, 200))
 		for i := range rounds {
 			after := c.latency() * 5 / 4 * time.Duration(i) / time.Duration(rounds)
 			c.interruptListen(one, two, call, after, fmt.Sprintf("%s with a context that ends after %v", call.name, after), func() func() { return func() {} })
@@ -142,7 +142,7 @@ func interruptedListenEndsTheSession(c *busCase) {
 }
 
 // interruptListen opens a session that listens to "a", ends the context of a call for "b" and judges what came of it.
-func (c *busCase) interruptListen(one, two transport.Bus, call listenCall, after time.Duration, called string, stall func() (resume func())) {
+func (c *busChecker) interruptListen(one, two transport.Bus, call listenCall, after time.Duration, called string, stall func() (resume func())) {
 	c.Helper()
 	s := c.open(two, "a")
 	if call.name == "Unlisten" {
@@ -151,13 +151,13 @@ func (c *busCase) interruptListen(one, two transport.Bus, call listenCall, after
 	resume := stall()
 	ctx, cancel := context.WithTimeout(c.Context(), after)
 	defer cancel()
-	err := c.watch(called, func() error { return call.f(ctx, s, c.channel("b")) })
+	err := c.guard(called, func() error { return call.call(ctx, s, c.channel("b")) })
 	ended := ctx.Err()
 	resume()
 	switch {
 	case err == nil:
-		m := c.msg("b", "heard")
-		want := []transport.Message{m, c.msg("a", "also heard")}
+		m := c.message("b", "heard")
+		want := []transport.Message{m, c.message("a", "also heard")}
 		c.publish(one, want...)
 		if call.name == "Unlisten" {
 			want = want[1:]
@@ -166,6 +166,6 @@ func (c *busCase) interruptListen(one, two transport.Bus, call listenCall, after
 	case ended == nil || !errors.Is(err, ended):
 		c.fail(called, "that it succeeds, or returns the error of its context", "the error %q", err)
 	default:
-		c.hasEnded(one, s, called, nil)
+		c.expectSessionEnded(one, s, called, nil)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var listenManyChecks = []check[*busCase]{
-	{"ManyChannelsAreHeard", "A session may listen to many channels: each is heard, once, and none of another. A node listens to one " +
-		"channel for each of its namespaces, and remote clients may choose those.", manyChannelsAreHeard},
+var listenManyChecks = []check[*busChecker]{
+	{"ManyChannelsDeliver", "A session may listen to many channels: each is heard, once, and none of another. A node listens to one " +
+		"channel for each of its namespaces, and remote clients may choose those.", manyChannelsDeliver},
 	{"ListenAllListensToEach", "ListenAll (transport.MultiListener) is Listen for each of the channels: when it returns, later " +
 		"messages on all of them are sure to arrive, once. A cluster listens to its namespaces in this way after an outage; one " +
 		"that is left out is deaf for good.", listenAllListensToEach},
@@ -20,18 +20,18 @@ var listenManyChecks = []check[*busCase]{
 		"namespaces is deaf until it listens to all of them again.", listenAllTakesOneRoundTrip},
 }
 
-// batch is how many channels are published on before the messages are received: a bus need not have room for many more.
-const batch = 50
+// channelBatch is how many channels are published on before the messages are received: a bus need not have room for many more.
+const channelBatch = 50
 
-// hears publishes a message on each of channels, and on others that are like them but not listened to.
-func (c *busCase) hears(bus transport.Bus, s transport.Session, called string, channels []string, silent func(i int) bool) {
+// expectEachChannel publishes a message on each of channels, and on others that are like them but not listened to.
+func (c *busChecker) expectEachChannel(bus transport.Bus, s transport.Session, called string, channels []string, silent func(i int) bool) {
 	c.Helper()
 	for len(channels) > 0 {
-		n := min(len(channels), batch)
+		n := min(len(channels), channelBatch)
 		var sent, want []transport.Message
 		for i, name := range channels[:n] {
-			m := c.msg(name, fmt.Sprint("heard ", ends.Add(1)))
-			sent = append(sent, c.msg(name+"x", "another"), m, c.msg(strings.ToUpper(name), "another"))
+			m := c.message(name, fmt.Sprint("heard ", endMarkers.Add(1)))
+			sent = append(sent, c.message(name+"x", "another"), m, c.message(strings.ToUpper(name), "another"))
 			if silent == nil || !silent(i) {
 				want = append(want, m)
 			}
@@ -49,19 +49,19 @@ func manyNames(n int) (channels []string) {
 	return channels
 }
 
-func manyChannelsAreHeard(c *busCase) {
-	one, two := c.bus(), c.bus()
+func manyChannelsDeliver(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	s := c.open(two)
-	channels := manyNames(c.affordable(2, 20, c.scale(1000, 5000)))
+	channels := manyNames(c.affordableRounds(2, 20, c.scale(1000, 5000)))
 	third := func(i int) bool { return i%3 == 1 }
 	for _, channel := range channels {
 		c.listen(s, channel)
 	}
 	called := fmt.Sprintf("Listen to %d channels", len(channels))
-	c.hears(one, s, called+", Publish on each", channels, nil)
+	c.expectEachChannel(one, s, called+", Publish on each", channels, nil)
 	each := func(f func(s transport.Session, channel string)) {
-		for start := 0; start < len(channels); start += batch {
-			for i, channel := range channels[start:min(start+batch, len(channels))] {
+		for start := 0; start < len(channels); start += channelBatch {
+			for i, channel := range channels[start:min(start+channelBatch, len(channels))] {
 				if third(i) {
 					f(s, channel)
 				}
@@ -69,14 +69,14 @@ func manyChannelsAreHeard(c *busCase) {
 		}
 	}
 	each(c.unlisten)
-	c.hears(one, s, called+", Unlisten a third of them, Publish on each", channels, third)
+	c.expectEachChannel(one, s, called+", Unlisten a third of them, Publish on each", channels, third)
 	each(c.listen)
-	c.hears(one, s, called+", Unlisten a third of them, Listen to those again, Publish on each", channels, nil)
+	c.expectEachChannel(one, s, called+", Unlisten a third of them, Listen to those again, Publish on each", channels, nil)
 	c.expectNothing(one, s, channels[0], called+", Publish on each")
 }
 
 // listenAll listens to many channels at once, and skips the check when the session cannot.
-func (c *busCase) listenAll(s transport.Session, channels ...string) {
+func (c *busChecker) listenAll(s transport.Session, channels ...string) {
 	c.Helper()
 	multi, ok := s.(transport.MultiListener)
 	if !ok {
@@ -89,8 +89,8 @@ func (c *busCase) listenAll(s transport.Session, channels ...string) {
 	c.must(fmt.Sprintf("ListenAll of %d channels", len(names)), func(ctx context.Context) error { return multi.ListenAll(ctx, names...) })
 }
 
-func listenAllListensToEach(c *busCase) {
-	one, two := c.bus(), c.bus()
+func listenAllListensToEach(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	s := c.open(two)
 	c.listenAll(s)
 	for _, n := range []int{1, 2, 17, 64, 100, 257, c.scale(1025, 10000)} {
@@ -100,22 +100,22 @@ func listenAllListensToEach(c *busCase) {
 			c.listenAll(s)
 		}
 		slices.Reverse(channels) // the last is what is listened to last
-		c.hears(one, s, fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as it has returned", n), channels, nil)
+		c.expectEachChannel(one, s, fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as it has returned", n), channels, nil)
 	}
 	c.unlisten(s, "many 2")
 	c.listenAll(s, "a", "many 1", "a", "a")
 	c.listenAll(s, "b", "a")
-	c.hears(one, s, "ListenAll with a channel twice, and again, Publish", []string{"many 1", "a", "many 3", "b"}, nil)
-	c.publish(one, c.msg("many 2", "not heard"))
+	c.expectEachChannel(one, s, "ListenAll with a channel twice, and again, Publish", []string{"many 1", "a", "many 3", "b"}, nil)
+	c.publish(one, c.message("many 2", "not heard"))
 	c.unlisten(s, "a")
-	c.publish(one, c.msg("a", "not heard"))
+	c.publish(one, c.message("a", "not heard"))
 	c.expectNothing(one, s, "b", "ListenAll with a channel twice, and again, Unlisten, Publish")
 }
 
 // listenAllTakesOneRoundTrip compares: only a bus whose server is far away takes clearly longer for many calls of Listen.
-func listenAllTakesOneRoundTrip(c *busCase) {
+func listenAllTakesOneRoundTrip(c *busChecker) {
 	const far, few, many, attempts = time.Millisecond, 5, 1000, 3
-	bus := c.bus()
+	bus := c.newBus()
 	s := c.open(bus)
 	c.listenAll(s)
 	quickest := func(n int, f func(names []string)) (best time.Duration) {

@@ -14,8 +14,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// underWayMutants are closed while another method is under way.
-func underWayMutants() (mutants []mutant[conformance.Harness]) {
+// pendingCallMutants are closed while another method is under way.
+func pendingCallMutants() (mutants []mutant[conformance.Harness]) {
 	for name, final := range map[string]error{
 		"the end of the file":           io.EOF,
 		"a closed connection":           net.ErrClosed,
@@ -24,7 +24,7 @@ func underWayMutants() (mutants []mutant[conformance.Harness]) {
 		"an error of its own":           errors.New("shutting down"),
 		"nothing, and an empty message": nil,
 	} {
-		mutants = append(mutants, breaksSession("CloseEndsWhatIsUnderWay", "takes Close for "+name+" in Receive", func(_ *testing.T, s *session) {
+		mutants = append(mutants, breaksSession("CloseEndsPendingCalls", "takes Close for "+name+" in Receive", func(_ *testing.T, s *session) {
 			s.receive = func(ctx context.Context) (transport.Message, error) {
 				m, err := s.Session.Receive(ctx)
 				if errors.Is(err, transport.ErrClosed) {
@@ -37,7 +37,7 @@ func underWayMutants() (mutants []mutant[conformance.Harness]) {
 			continue
 		}
 		for _, call := range []string{"Listen", "Unlisten", "ListenAll"} {
-			mutants = append(mutants, breaksCall("CloseEndsWhatIsUnderWay", call, "takes Close for "+name, transport.Limits{},
+			mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call, "takes Close for "+name, transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
 					err := right(ctx)
 					if errors.Is(err, transport.ErrClosed) {
@@ -48,7 +48,7 @@ func underWayMutants() (mutants []mutant[conformance.Harness]) {
 		}
 	}
 	for _, call := range []string{"Listen", "Unlisten", "ListenAll"} {
-		mutants = append(mutants, breaksCall("CloseEndsWhatIsUnderWay", call, "does not end with Close while nobody answers", transport.Limits{},
+		mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call, "does not end with Close while nobody answers", transport.Limits{},
 			func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
 				err := right(ctx)
 				if errors.Is(err, transport.ErrClosed) {
@@ -58,7 +58,7 @@ func underWayMutants() (mutants []mutant[conformance.Harness]) {
 			}))
 	}
 	return append(mutants,
-		breaksSession("CloseEndsWhatIsUnderWay", "holds a lock while it receives", func(_ *testing.T, s *session) {
+		breaksSession("CloseEndsPendingCalls", "holds a lock while it receives", func(_ *testing.T, s *session) {
 			var mu sync.Mutex
 			s.receive = func(ctx context.Context) (transport.Message, error) {
 				mu.Lock()
@@ -71,11 +71,11 @@ func underWayMutants() (mutants []mutant[conformance.Harness]) {
 				return s.Session.Close(ctx)
 			}
 		}),
-		breaksSession("CloseEndsWhatIsUnderWay", "does not wake Receive", func(t *testing.T, s *session) { s.wakesNot(t, func(context.Context) bool { return true }) }),
-		breaksSession("CloseEndsWhatIsUnderWay", "does not wake Receive if its context has ended", func(t *testing.T, s *session) {
-			s.wakesNot(t, func(ctx context.Context) bool { return ctx.Err() != nil })
+		breaksSession("CloseEndsPendingCalls", "does not wake Receive", func(t *testing.T, s *session) { s.doesNotWake(t, func(context.Context) bool { return true }) }),
+		breaksSession("CloseEndsPendingCalls", "does not wake Receive if its context has ended", func(t *testing.T, s *session) {
+			s.doesNotWake(t, func(ctx context.Context) bool { return ctx.Err() != nil })
 		}),
-		breaksSession("CloseEndsWhatIsUnderWay", "waits for Receive", func(_ *testing.T, s *session) {
+		breaksSession("CloseEndsPendingCalls", "waits for Receive", func(_ *testing.T, s *session) {
 			var busy atomic.Int32
 			s.receive = func(ctx context.Context) (transport.Message, error) {
 				busy.Add(1)
@@ -94,8 +94,8 @@ func underWayMutants() (mutants []mutant[conformance.Harness]) {
 		}))
 }
 
-// wakesNot makes a mutant whose Close marks the session only, in some cases, while Receive waits.
-func (s *session) wakesNot(t *testing.T, sleeps func(ctx context.Context) bool) {
+// doesNotWake makes a mutant whose Close marks the session only, in some cases, while Receive waits.
+func (s *session) doesNotWake(t *testing.T, sleeps func(ctx context.Context) bool) {
 	var closed atomic.Bool
 	s.receive = func(ctx context.Context) (transport.Message, error) {
 		if closed.Load() {
@@ -193,10 +193,10 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return nil
 			}
 		}),
-		closing("BusCloseLeavesNoSilence", "leaves its sessions in silence", func(_ *testing.T, b *bus, closed *atomic.Bool) {
-			b.received(func(*transport.Message) bool { return !closed.Load() })
+		closing("BusCloseSilencesNoSession", "leaves its sessions in silence", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+			b.filterReceived(func(*transport.Message) bool { return !closed.Load() })
 		}),
-		closing("BusCloseLeavesNoSilence", "leaves its sessions in silence while they wait", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseSilencesNoSession", "leaves its sessions in silence while they wait", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.session = func(s *session) {
 				s.receive = func(ctx context.Context) (transport.Message, error) {
 					before := closed.Load()
@@ -208,7 +208,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				}
 			}
 		}),
-		closing("BusCloseLeavesNoSilence", "costs its sessions a message", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseSilencesNoSession", "costs its sessions a message", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.session = func(s *session) {
 				cost := false
 				s.receive = func(ctx context.Context) (transport.Message, error) {
@@ -220,7 +220,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				}
 			}
 		}),
-		closing("BusCloseLeavesNoSilence", "fails once and then waits", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseSilencesNoSession", "fails once and then waits", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.session = func(s *session) {
 				failed := false
 				s.receive = func(ctx context.Context) (transport.Message, error) {
@@ -236,13 +236,13 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				}
 			}
 		}),
-		closing("BusCloseLeavesNoSilence", "ends the sessions of other buses", func(_ *testing.T, b *bus, _ *atomic.Bool) {
+		closing("BusCloseSilencesNoSession", "ends the sessions of other buses", func(_ *testing.T, b *bus, _ *atomic.Bool) {
 			b.close = func(context.Context) error {
 				b.Hub.Sever(nil)
 				return nil
 			}
 		}),
-		closing("BusCloseLeavesNoSilence", "ends its sessions so that they cannot be closed", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseSilencesNoSession", "ends its sessions so that they cannot be closed", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.session = func(s *session) {
 				s.close = func(ctx context.Context) error {
 					if closed.Load() {

@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var closeMutants = slices.Concat(underWayMutants(), busCloseMutants(), []mutant[conformance.Harness]{
+var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []mutant[conformance.Harness]{
 	breaksSession("CloseIsFinal", "is at its end", func(_ *testing.T, s *session) {
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			m, err := s.Session.Receive(ctx)
@@ -27,7 +27,7 @@ var closeMutants = slices.Concat(underWayMutants(), busCloseMutants(), []mutant[
 	breaksSession("CloseIsFinal", "delivers what waits after Close", func(_ *testing.T, s *session) {
 		var waiting []transport.Message
 		s.close = func(ctx context.Context) error {
-			if m, err := s.soon(ctx); err == nil {
+			if m, err := s.receiveWaiting(ctx); err == nil {
 				waiting = append(waiting, m)
 			}
 			return s.Session.Close(ctx)
@@ -76,10 +76,10 @@ var closeMutants = slices.Concat(underWayMutants(), busCloseMutants(), []mutant[
 	breaksSession("CloseIsFinal", "fails to close again", func(_ *testing.T, s *session) {
 		s.close = closeOnce(s.Session.Close)
 	}),
-	breaksSession("CloseDropsWhatWaits", "closes once all was received", func(_ *testing.T, s *session) {
+	breaksSession("CloseDropsQueuedMessages", "closes once all was received", func(_ *testing.T, s *session) {
 		s.close = func(ctx context.Context) error {
 			for {
-				m, err := s.soon(ctx)
+				m, err := s.receiveWaiting(ctx)
 				if err != nil {
 					return s.Session.Close(ctx)
 				}
@@ -90,7 +90,7 @@ var closeMutants = slices.Concat(underWayMutants(), busCloseMutants(), []mutant[
 			}
 		}
 	}),
-	breaksSession("CloseDropsWhatWaits", "closes once nothing has come for 200 ms", func(_ *testing.T, s *session) {
+	breaksSession("CloseDropsQueuedMessages", "closes once nothing has come for 200 ms", func(_ *testing.T, s *session) {
 		s.close = func(ctx context.Context) error {
 			for {
 				soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
@@ -200,7 +200,7 @@ var closeMutants = slices.Concat(underWayMutants(), busCloseMutants(), []mutant[
 			s.receive = func(ctx context.Context) (transport.Message, error) {
 				if n := closed.Load(); n != seen {
 					seen = n
-					s.soon(ctx)
+					s.receiveWaiting(ctx)
 				}
 				return s.Session.Receive(ctx)
 			}

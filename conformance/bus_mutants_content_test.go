@@ -13,19 +13,19 @@ import (
 )
 
 var contentMutants = []mutant[conformance.Harness]{
-	payload("PayloadsAreData", "repairs what is no text", func(p []byte) []byte { return bytes.ToValidUTF8(p, []byte("\ufffd")) }),
-	payload("PayloadsAreData", "trims payloads, as a line protocol", bytes.TrimSpace),
-	payload("PayloadsAreData", "ends at NUL, as a C string", func(p []byte) []byte {
+	changesPayload("PayloadsArriveUnchanged", "repairs what is no text", func(p []byte) []byte { return bytes.ToValidUTF8(p, []byte("\ufffd")) }),
+	changesPayload("PayloadsArriveUnchanged", "trims payloads, as a line protocol", bytes.TrimSpace),
+	changesPayload("PayloadsArriveUnchanged", "ends at NUL, as a C string", func(p []byte) []byte {
 		before, _, _ := bytes.Cut(p, []byte{0})
 		return before
 	}),
-	payload("PayloadsAreData", "removes escapes", func(p []byte) []byte {
+	changesPayload("PayloadsArriveUnchanged", "removes escapes", func(p []byte) []byte {
 		if s, err := strconv.Unquote(`"` + string(p) + `"`); err == nil {
 			return []byte(s)
 		}
 		return p
 	}),
-	payload("PayloadsAreData", "knows the basic plane only", func(p []byte) []byte {
+	changesPayload("PayloadsArriveUnchanged", "knows the basic plane only", func(p []byte) []byte {
 		return bytes.Map(func(r rune) rune {
 			if r > 0xffff {
 				return utf8.RuneError
@@ -33,11 +33,11 @@ var contentMutants = []mutant[conformance.Harness]{
 			return r
 		}, p)
 	}),
-	breaksLimited("PayloadsAreData", "takes U+FFFF for the end of the text", textLimits, func(t *testing.T, b *bus) {
-		b.each(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte("\uffff")) })
+	breaksLimited("PayloadsArriveUnchanged", "takes U+FFFF for the end of the text", textLimits, func(t *testing.T, b *bus) {
+		b.changeEach(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte("\uffff")) })
 	}),
-	breaks("PayloadsAreData", "drops empty payloads", func(t *testing.T, b *bus) {
-		b.received(func(m *transport.Message) bool { return len(m.Payload) > 0 })
+	breaks("PayloadsArriveUnchanged", "drops empty payloads", func(t *testing.T, b *bus) {
+		b.filterReceived(func(m *transport.Message) bool { return len(m.Payload) > 0 })
 	}),
 	byReference("PayloadIsNotRetained", "keeps the publisher's payload", func(p []byte) []byte { return p }, bytes.Clone),
 	byReference("PayloadIsNotRetained", "keeps the publisher's payload if it is large", func(p []byte) []byte {
@@ -52,9 +52,9 @@ var contentMutants = []mutant[conformance.Harness]{
 		}
 		return bytes.Clone(p)
 	}),
-	reusing("ReceivedPayloadBelongsToCaller", "receives large messages into one buffer", 1, 4096),
-	reusing("ReceivedPayloadBelongsToCaller", "receives into two buffers in turn", 2, 0),
-	reusing("EachMessageArrivesOnceInOrder", "receives into a hundred buffers in turn", 100, 0),
+	reusesBuffers("ReceivedPayloadBelongsToCaller", "receives large messages into one buffer", 1, 4096),
+	reusesBuffers("ReceivedPayloadBelongsToCaller", "receives into two buffers in turn", 2, 0),
+	reusesBuffers("EachMessageArrivesOnceInOrder", "receives into a hundred buffers in turn", 100, 0),
 	byReference("ReceivedPayloadBelongsToCaller", "gives all sessions one payload", bytes.Clone, func(p []byte) []byte { return p }),
 	breaks("ReceivedPayloadBelongsToCaller", "receives into one buffer", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
@@ -81,7 +81,7 @@ var contentMutants = []mutant[conformance.Harness]{
 				}
 				size := len(m.Payload)
 				buffer = append([]byte{}, m.Payload...)
-				if n, err := s.soon(ctx); err == nil {
+				if n, err := s.receiveWaiting(ctx); err == nil {
 					buffer = append(buffer, n.Payload...)
 					n.Payload = buffer[size:]
 					next = &n
@@ -93,10 +93,10 @@ var contentMutants = []mutant[conformance.Harness]{
 	}),
 }
 
-// payload returns a mutant that changes payloads.
-func payload(check, bug string, change func([]byte) []byte) mutant[conformance.Harness] {
+// changesPayload returns a mutant that changes payloads.
+func changesPayload(check, bug string, change func([]byte) []byte) mutant[conformance.Harness] {
 	return breaks(check, bug, func(t *testing.T, b *bus) {
-		b.each(func(m *transport.Message) { m.Payload = change(m.Payload) })
+		b.changeEach(func(m *transport.Message) { m.Payload = change(m.Payload) })
 	})
 }
 
@@ -105,15 +105,15 @@ func byReference(check, bug string, in, out func([]byte) []byte) mutant[conforma
 	return mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
 		var mu sync.Mutex
 		var kept [][]byte
-		return newMutation(transport.Limits{}).harness(func(b *bus) {
-			b.received(func(m *transport.Message) bool {
+		return newBusMedium(transport.Limits{}).harness(func(b *bus) {
+			b.filterReceived(func(m *transport.Message) bool {
 				mu.Lock()
 				defer mu.Unlock()
 				i, _ := strconv.Atoi(string(m.Payload))
 				m.Payload = out(kept[i])
 				return true
 			})
-			b.each(func(m *transport.Message) {
+			b.changeEach(func(m *transport.Message) {
 				mu.Lock()
 				defer mu.Unlock()
 				kept = append(kept, in(m.Payload))
@@ -123,8 +123,8 @@ func byReference(check, bug string, in, out func([]byte) []byte) mutant[conforma
 	}}
 }
 
-// reusing returns a mutant that receives into so many buffers in turn what has at least so many bytes.
-func reusing(check, bug string, buffers, bytes int) mutant[conformance.Harness] {
+// reusesBuffers returns a mutant that receives into so many buffers in turn what has at least so many bytes.
+func reusesBuffers(check, bug string, buffers, bytes int) mutant[conformance.Harness] {
 	return breaksSession(check, bug, func(_ *testing.T, s *session) {
 		turn, all := 0, make([][]byte, buffers)
 		s.receive = func(ctx context.Context) (transport.Message, error) {

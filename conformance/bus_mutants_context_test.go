@@ -83,7 +83,7 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 		}
 	}),
 	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the connection", func(t *testing.T, b *bus) {
-		b.publish = stale(b.Hub.Publish)
+		b.publish = leavesDeadline(b.Hub.Publish)
 	}),
 	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the connection of the first session", func(t *testing.T, b *bus) {
 		var deadline atomic.Pointer[time.Time]
@@ -102,7 +102,7 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			}
 		}
 	}),
-	patient(breaks("ContextEndsOnlyItsCall", "gives all that publish at the same time the context of the first", func(t *testing.T, b *bus) {
+	withMorePatience(breaks("ContextEndsOnlyItsCall", "gives all that publish at the same time the context of the first", func(t *testing.T, b *bus) {
 		var mu sync.Mutex
 		var shared context.Context
 		users := 0
@@ -126,7 +126,7 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			}
 		}
 	})),
-	patient(breaks("ContextEndsOnlyItsCall", "loses what else is under way when a Publish is interrupted", func(t *testing.T, b *bus) {
+	withMorePatience(breaks("ContextEndsOnlyItsCall", "loses what else is under way when a Publish is interrupted", func(t *testing.T, b *bus) {
 		var interrupted atomic.Int32
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			before := interrupted.Load()
@@ -152,10 +152,10 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			return s.Session.Receive(ctx)
 		}
 	}),
-}, stuck(), slow())
+}, stalledMutants(), slowCallMutants())
 
-// stale returns a Publish that leaves its deadline behind, for one that has none.
-func stale(publish publishFunc) publishFunc {
+// leavesDeadline returns a Publish that leaves its deadline behind, for one that has none.
+func leavesDeadline(publish publishFunc) publishFunc {
 	var mu sync.Mutex
 	var deadline time.Time
 	return func(ctx context.Context, msgs ...transport.Message) error {
@@ -170,8 +170,8 @@ func stale(publish publishFunc) publishFunc {
 	}
 }
 
-// deaf returns what is wrong with a call that is interrupted while it is carried out.
-var deaf = map[string]func(t *testing.T, ctx context.Context, call func(context.Context) error) error{
+// contextBugs returns what is wrong with a call that is interrupted while it is carried out.
+var contextBugs = map[string]func(t *testing.T, ctx context.Context, call func(context.Context) error) error{
 	"looks at its context only before it starts": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -182,7 +182,7 @@ var deaf = map[string]func(t *testing.T, ctx context.Context, call func(context.
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), impatience/15)
+		ctx, cancel := context.WithTimeout(t.Context(), mutantPatience/15)
 		defer cancel()
 		if err := call(ctx); err != nil {
 			return errors.New("i/o timeout")
@@ -219,8 +219,8 @@ var deaf = map[string]func(t *testing.T, ctx context.Context, call func(context.
 	},
 }
 
-// stuck returns mutants that a stalled medium shows.
-func stuck() (all []mutant[conformance.Harness]) {
+// stalledMutants returns mutants that a stalled medium shows.
+func stalledMutants() (all []mutant[conformance.Harness]) {
 	const check = "CallsEndWithTheirContext"
 	all = append(all, breaks(check, "Close of a bus waits for a Publish under way", func(_ *testing.T, b *bus) {
 		var under sync.RWMutex
@@ -236,7 +236,7 @@ func stuck() (all []mutant[conformance.Harness]) {
 			return nil
 		}
 	}))
-	for bug, wrong := range deaf {
+	for bug, wrong := range contextBugs {
 		all = append(all,
 			breaks(check, "Publish "+bug, func(t *testing.T, b *bus) {
 				b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -339,12 +339,12 @@ func stuck() (all []mutant[conformance.Harness]) {
 		}))
 }
 
-// slow returns mutants whose harness cannot stall the medium, but which take long enough to be interrupted.
-func slow() (all []mutant[conformance.Harness]) {
+// slowCallMutants returns mutants whose harness cannot stall the medium, but which take long enough to be interrupted.
+func slowCallMutants() (all []mutant[conformance.Harness]) {
 	const check, long = "CallsEndWithTheirContext", 60 * time.Millisecond
 	unstalled := func(bug string, change func(t *testing.T, b *bus)) {
 		all = append(all, mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
-			h := newMutation(transport.Limits{}).harness(func(b *bus) { change(t, b) })
+			h := newBusMedium(transport.Limits{}).harness(func(b *bus) { change(t, b) })
 			h.Stall, h.Patience = nil, time.Second
 			return h
 		}})

@@ -17,7 +17,7 @@ import (
 var deliveryMutants = []mutant[conformance.Harness]{
 	breaks("OwnMessagesArrive", "hides from a node what it published itself", func(t *testing.T, b *bus) {
 		var own sync.Map
-		b.received(func(m *transport.Message) bool {
+		b.filterReceived(func(m *transport.Message) bool {
 			_, mine := own.Load(string(m.Payload))
 			return !mine
 		})
@@ -28,7 +28,7 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	sharing("EverySessionReceives", "is a queue: sessions share the messages out"),
+	sharesMessages("EverySessionReceives", "is a queue: sessions share the messages out"),
 	breaks("EverySessionReceives", "delivers to the first session of a bus only", func(t *testing.T, b *bus) {
 		opened := 0
 		b.session = func(s *session) {
@@ -60,7 +60,7 @@ var deliveryMutants = []mutant[conformance.Harness]{
 		}
 	}),
 	breaks("NoCrossTalk", "delivers all channels to everybody", func(t *testing.T, b *bus) {
-		b.oneChannel(func(string, map[string]int) int { return 1 })
+		b.useOneChannel(func(string, map[string]int) int { return 1 })
 	}),
 	breaks("PublishNeedsNoListeners", "fails when nobody listens", func(t *testing.T, b *bus) {
 		listeners := 0
@@ -100,10 +100,10 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
-	merging("EqualMessagesAreDistinct", "merges equal neighbours, as a naive queue does", func(msgs []transport.Message) []transport.Message {
+	changesBatch("EqualMessagesAreDistinct", "merges equal neighbours, as a naive queue does", func(msgs []transport.Message) []transport.Message {
 		return slices.CompactFunc(msgs, equal)
 	}),
-	merging("EqualMessagesAreDistinct", "merges equal messages of a batch, as PostgreSQL does", func(msgs []transport.Message) []transport.Message {
+	changesBatch("EqualMessagesAreDistinct", "merges equal messages of a batch, as PostgreSQL does", func(msgs []transport.Message) []transport.Message {
 		var all []transport.Message
 		for _, m := range msgs {
 			if !slices.ContainsFunc(all, func(other transport.Message) bool { return equal(m, other) }) {
@@ -130,7 +130,7 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	merging("EachMessageArrivesOnceInOrder", "sends a batch again, as a retry does", func(msgs []transport.Message) []transport.Message {
+	changesBatch("EachMessageArrivesOnceInOrder", "sends a batch again, as a retry does", func(msgs []transport.Message) []transport.Message {
 		return append(msgs, msgs...)
 	}),
 	breaks("EachMessageArrivesOnceInOrder", "refuses more parameters than a statement can have", func(t *testing.T, b *bus) {
@@ -144,11 +144,11 @@ var deliveryMutants = []mutant[conformance.Harness]{
 }
 
 var orderMutants = []mutant[conformance.Harness]{
-	merging("EachMessageArrivesOnceInOrder", "sends a batch backwards", func(msgs []transport.Message) []transport.Message {
+	changesBatch("EachMessageArrivesOnceInOrder", "sends a batch backwards", func(msgs []transport.Message) []transport.Message {
 		slices.Reverse(msgs)
 		return msgs
 	}),
-	merging("EachMessageArrivesOnceInOrder", "lets small messages overtake large ones", func(msgs []transport.Message) []transport.Message {
+	changesBatch("EachMessageArrivesOnceInOrder", "lets small messages overtake large ones", func(msgs []transport.Message) []transport.Message {
 		slices.SortStableFunc(msgs, func(a, b transport.Message) int { return len(a.Payload) - len(b.Payload) })
 		return msgs
 	}),
@@ -163,7 +163,7 @@ var orderMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, append(slices.Clone(msgs), now...)...)
 		}
 	}),
-	merging("OrderIsKeptAcrossChannels", "groups a batch by channel", func(msgs []transport.Message) []transport.Message {
+	changesBatch("OrderIsKeptAcrossChannels", "groups a batch by channel", func(msgs []transport.Message) []transport.Message {
 		slices.SortStableFunc(msgs, func(a, b transport.Message) int {
 			return int(a.Channel[len(a.Channel)-1]) - int(b.Channel[len(b.Channel)-1])
 		})
@@ -201,8 +201,8 @@ func equal(a, b transport.Message) bool {
 	return a.Channel == b.Channel && string(a.Payload) == string(b.Payload)
 }
 
-// merging returns a mutant whose Publish sends other messages than it was given.
-func merging(check, bug string, change func([]transport.Message) []transport.Message) mutant[conformance.Harness] {
+// changesBatch returns a mutant whose Publish sends other messages than it was given.
+func changesBatch(check, bug string, change func([]transport.Message) []transport.Message) mutant[conformance.Harness] {
 	return breaks(check, bug, func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			return b.Hub.Publish(ctx, change(slices.Clone(msgs))...)
@@ -210,12 +210,12 @@ func merging(check, bug string, change func([]transport.Message) []transport.Mes
 	})
 }
 
-// sharing returns a mutant each of whose messages goes to whichever session asks first.
-func sharing(check, bug string) mutant[conformance.Harness] {
+// sharesMessages returns a mutant each of whose messages goes to whichever session asks first.
+func sharesMessages(check, bug string) mutant[conformance.Harness] {
 	return mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
 		var taken sync.Map
-		return newMutation(transport.Limits{}).harness(func(b *bus) {
-			b.received(func(m *transport.Message) bool {
+		return newBusMedium(transport.Limits{}).harness(func(b *bus) {
+			b.filterReceived(func(m *transport.Message) bool {
 				_, again := taken.LoadOrStore(string(m.Payload), true)
 				return !again
 			})
@@ -223,11 +223,11 @@ func sharing(check, bug string) mutant[conformance.Harness] {
 	}}
 }
 
-// oneChannel makes a mutant send everything over one channel. A session's copies tells how often it gets a
+// useOneChannel makes a mutant send everything over one channel. A session's copies tells how often it gets a
 // message on a channel when it listens to channels so many times.
-func (b *bus) oneChannel(copies func(channel string, listening map[string]int) int) {
+func (b *bus) useOneChannel(copies func(channel string, listening map[string]int) int) {
 	const all = "all"
-	b.each(func(m *transport.Message) {
+	b.changeEach(func(m *transport.Message) {
 		m.Payload = slices.Concat([]byte(m.Channel), []byte{0}, m.Payload)
 		m.Channel = all
 	})

@@ -15,8 +15,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// broken is the state of a bus that does something wrong when a Publish is interrupted.
-type broken struct {
+// interruptState is the state of a bus that does something wrong when a Publish is interrupted.
+type interruptState struct {
 	publish     publishFunc // the hub's
 	held        []transport.Message
 	wait        int // how many Publish until held is sent
@@ -27,48 +27,48 @@ type broken struct {
 	published   int // messages
 }
 
-// when tells which interruptions go wrong.
-type when struct {
-	name string
-	of   func(b *broken, ctx context.Context, msgs []transport.Message) bool
+// occasion tells which interruptions go wrong.
+type occasion struct {
+	name    string
+	matches func(b *interruptState, ctx context.Context, msgs []transport.Message) bool
 }
 
-var always = when{"a Publish", func(*broken, context.Context, []transport.Message) bool { return true }}
+var always = occasion{"a Publish", func(*interruptState, context.Context, []transport.Message) bool { return true }}
 
-var whens = []when{
+var occasions = []occasion{
 	always,
-	{"a batch", func(_ *broken, _ context.Context, msgs []transport.Message) bool { return len(msgs) > 1 }},
-	{"a batch of more than 1,000", func(_ *broken, _ context.Context, msgs []transport.Message) bool { return len(msgs) > 1000 }},
-	{"a single message", func(_ *broken, _ context.Context, msgs []transport.Message) bool { return len(msgs) == 1 }},
-	{"a message of 4 KiB or more", func(_ *broken, _ context.Context, msgs []transport.Message) bool {
+	{"a batch", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool { return len(msgs) > 1 }},
+	{"a batch of more than 1,000", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool { return len(msgs) > 1000 }},
+	{"a single message", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool { return len(msgs) == 1 }},
+	{"a message of 4 KiB or more", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool {
 		return len(msgs[0].Payload) >= 4<<10
 	}},
-	{"a message of 64 KiB or more", func(_ *broken, _ context.Context, msgs []transport.Message) bool {
+	{"a message of 64 KiB or more", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool {
 		return len(msgs[0].Payload) >= 64<<10
 	}},
-	{"a Publish on several channels", func(_ *broken, _ context.Context, msgs []transport.Message) bool {
+	{"a Publish on several channels", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool {
 		return msgs[0].Channel != msgs[len(msgs)-1].Channel
 	}},
-	{"a Publish after message 100", func(b *broken, _ context.Context, _ []transport.Message) bool { return b.published > 100 }},
-	{"a Publish after message 5,000", func(b *broken, _ context.Context, _ []transport.Message) bool { return b.published > 5000 }},
-	{"each 20th Publish", func(b *broken, _ context.Context, _ []transport.Message) bool { return b.interrupted%20 == 0 }},
-	{"a Publish with a deadline", func(_ *broken, ctx context.Context, _ []transport.Message) bool {
+	{"a Publish after message 100", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.published > 100 }},
+	{"a Publish after message 5,000", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.published > 5000 }},
+	{"each 20th Publish", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.interrupted%20 == 0 }},
+	{"a Publish with a deadline", func(_ *interruptState, ctx context.Context, _ []transport.Message) bool {
 		return errors.Is(ctx.Err(), context.DeadlineExceeded)
 	}},
-	{"a Publish that is cancelled", func(_ *broken, ctx context.Context, _ []transport.Message) bool {
+	{"a Publish that is cancelled", func(_ *interruptState, ctx context.Context, _ []transport.Message) bool {
 		return errors.Is(ctx.Err(), context.Canceled)
 	}},
 }
 
-// wrong is what happens then. It returns the error of Publish.
-type wrong struct {
-	name string
-	of   func(b *broken, ctx context.Context, msgs []transport.Message) error
-	all  bool // on all occasions, not only always
+// misbehavior is what happens then. It returns the error of Publish.
+type misbehavior struct {
+	name           string
+	apply          func(b *interruptState, ctx context.Context, msgs []transport.Message) error
+	onAllOccasions bool // on all occasions, not only always
 }
 
-func later(n int) func(b *broken, ctx context.Context, msgs []transport.Message) error {
-	return func(b *broken, ctx context.Context, msgs []transport.Message) error {
+func sentLater(n int) func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	return func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		for _, m := range msgs {
 			m.Payload = slices.Clone(m.Payload)
 			b.held = append(b.held, m)
@@ -78,8 +78,8 @@ func later(n int) func(b *broken, ctx context.Context, msgs []transport.Message)
 	}
 }
 
-func delayedBy(d time.Duration) func(b *broken, ctx context.Context, msgs []transport.Message) error {
-	return func(b *broken, ctx context.Context, msgs []transport.Message) error {
+func sentAfter(d time.Duration) func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	return func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		kept := slices.Clone(msgs)
 		for i := range kept {
 			kept[i].Payload = slices.Clone(kept[i].Payload)
@@ -89,94 +89,94 @@ func delayedBy(d time.Duration) func(b *broken, ctx context.Context, msgs []tran
 	}
 }
 
-func (b *broken) send(msgs ...transport.Message) { b.publish(context.Background(), msgs...) }
+func (b *interruptState) send(msgs ...transport.Message) { b.publish(context.Background(), msgs...) }
 
-var wrongs = []wrong{
-	{"is sent after the next one", later(1), true},
-	{"is sent after the tenth that follows", later(10), false},
-	{"is sent 5 ms later", delayedBy(5 * time.Millisecond), false},
-	{"is sent 50 ms later", delayedBy(50 * time.Millisecond), true},
-	{"is sent at once, and again later", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+var misbehaviors = []misbehavior{
+	{"is sent after the next one", sentLater(1), true},
+	{"is sent after the tenth that follows", sentLater(10), false},
+	{"is sent 5 ms later", sentAfter(5 * time.Millisecond), false},
+	{"is sent 50 ms later", sentAfter(50 * time.Millisecond), true},
+	{"is sent at once, and again later", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
-		return later(1)(b, ctx, msgs)
+		return sentLater(1)(b, ctx, msgs)
 	}, false},
-	{"is sent twice", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"is sent twice", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
 		b.send(msgs...)
 		return ctx.Err()
 	}, true},
-	{"is sent without its first message", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"is sent without its first message", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs[1:]...)
 		return ctx.Err()
 	}, false},
-	{"is sent without the one before its last", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"is sent without the one before its last", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		if n := len(msgs); n > 1 {
 			b.send(append(slices.Clone(msgs[:n-2]), msgs[n-1])...)
 		}
 		return ctx.Err()
 	}, false},
-	{"is cut in the middle of its last message", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"is cut in the middle of its last message", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		cut := slices.Clone(msgs)
 		last := &cut[len(cut)-1]
 		last.Payload = last.Payload[:len(last.Payload)/2]
 		b.send(cut...)
 		return ctx.Err()
 	}, true},
-	{"closes the bus for good", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"closes the bus for good", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.closed = true
 		return ctx.Err()
 	}, true},
-	{"leaves a lock behind", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"leaves a lock behind", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.locked = true
 		return ctx.Err()
 	}, true},
-	{"loses the next one", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"loses the next one", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.loses = true
 		return ctx.Err()
 	}, true},
-	{"returns no error", func(b *broken, ctx context.Context, msgs []transport.Message) error { return nil }, true},
-	{"is sent, and said not to be", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"returns no error", func(b *interruptState, ctx context.Context, msgs []transport.Message) error { return nil }, true},
+	{"is sent, and said not to be", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
 		return errors.Join(ctx.Err(), transport.ErrNotSent)
 	}, true},
-	{"is sent, and none is said to be accepted", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"is sent, and none is said to be accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
 		return &transport.RejectedError{Err: ctx.Err()}
 	}, true},
-	{"is not sent, and all are said to be accepted", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"is not sent, and all are said to be accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		return &transport.RejectedError{Accepted: len(msgs), Err: ctx.Err()}
 	}, true},
-	{"is sent but for its last message, and all are said to be accepted", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"is sent but for its last message, and all are said to be accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs[:len(msgs)-1]...)
 		return &transport.RejectedError{Accepted: len(msgs), Err: ctx.Err()}
 	}, false},
-	{"has more accepted than there were", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"has more accepted than there were", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		return &transport.RejectedError{Accepted: len(msgs) + 1, Err: ctx.Err()}
 	}, false},
-	{"fails with a timeout of the network", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"fails with a timeout of the network", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		return errors.New("i/o timeout")
 	}, true},
-	{"fails with the error of a connection with the same deadline", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"fails with the error of a connection with the same deadline", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return &net.OpError{Op: "write", Err: os.ErrDeadlineExceeded}
 		}
 		return ctx.Err()
 	}, false},
-	{"fails with the cause of the context", func(b *broken, ctx context.Context, msgs []transport.Message) error {
+	{"fails with the cause of the context", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		return context.Cause(ctx)
 	}, false},
 }
 
 func interruptMutants() (all []mutant[conformance.Harness]) {
-	for _, wrong := range wrongs {
-		for _, when := range whens {
-			if wrong.all || when.name == always.name {
-				bug := fmt.Sprintf("%s that is interrupted %s", when.name, wrong.name)
-				all = append(all, patient(breaks("InterruptedPublishIsNotSentLater", bug, interruptible(when, wrong))))
+	for _, misbehavior := range misbehaviors {
+		for _, occasion := range occasions {
+			if misbehavior.onAllOccasions || occasion.name == always.name {
+				bug := fmt.Sprintf("%s that is interrupted %s", occasion.name, misbehavior.name)
+				all = append(all, withMorePatience(breaks("InterruptedPublishIsNotSentLater", bug, misbehavesWhen(occasion, misbehavior))))
 			}
 		}
 	}
-	all = append(all, patient(breaks("InterruptedPublishIsNotSentLater", "keeps the payloads of a Publish that is interrupted", keepsInterrupted)))
+	all = append(all, withMorePatience(breaks("InterruptedPublishIsNotSentLater", "keeps the payloads of a Publish that is interrupted", keepsInterrupted)))
 	return append(all, rejectedMutants()...)
 }
 
@@ -199,8 +199,8 @@ func keepsInterrupted(_ *testing.T, b *bus) {
 	}
 }
 
-// patient gives a mutant time, so that what is caught is its bug and not a machine that is busy.
-func patient(m mutant[conformance.Harness]) mutant[conformance.Harness] {
+// withMorePatience gives a mutant time, so that what is caught is its bug and not a machine that is busy.
+func withMorePatience(m mutant[conformance.Harness]) mutant[conformance.Harness] {
 	harness := m.harness
 	m.harness = func(t *testing.T) conformance.Harness {
 		h := harness(t)
@@ -210,11 +210,11 @@ func patient(m mutant[conformance.Harness]) mutant[conformance.Harness] {
 	return m
 }
 
-// interruptible returns a bus whose Publish takes a moment, and goes wrong when that is interrupted.
-func interruptible(when when, wrong wrong) func(t *testing.T, b *bus) {
+// misbehavesWhen returns a bus whose Publish takes a moment, and goes wrong when that is interrupted.
+func misbehavesWhen(occasion occasion, misbehavior misbehavior) func(t *testing.T, b *bus) {
 	return func(t *testing.T, bus *bus) {
 		var mu sync.Mutex
-		b := &broken{publish: bus.Hub.Publish}
+		b := &interruptState{publish: bus.Hub.Publish}
 		bus.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -239,8 +239,8 @@ func interruptible(when when, wrong wrong) func(t *testing.T, b *bus) {
 				err = ctx.Err()
 			}
 			if err != nil && ctx.Err() != nil {
-				if b.interrupted++; when.of(b, ctx, msgs) {
-					err = wrong.of(b, ctx, msgs)
+				if b.interrupted++; occasion.matches(b, ctx, msgs) {
+					err = misbehavior.apply(b, ctx, msgs)
 				}
 				return err
 			}
@@ -256,10 +256,10 @@ func interruptible(when when, wrong wrong) func(t *testing.T, b *bus) {
 
 // rejectedMutants say something wrong of what was refused.
 func rejectedMutants() (all []mutant[conformance.Harness]) {
-	const check = "WhatWasNotSentDoesNotArrive"
+	const check = "UnsentMessagesDoNotArrive"
 	// refusing returns a mutant that reports otherwise how many messages there were before one that is refused, or sends others.
 	refusing := func(bug string, of func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error) {
-		all = append(all, patient(breaksLimited(check, bug, textLimits, func(_ *testing.T, b *bus) {
+		all = append(all, withMorePatience(breaksLimited(check, bug, textLimits, func(_ *testing.T, b *bus) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				err := b.Hub.Publish(ctx, msgs...)
 				var rejected *transport.RejectedError

@@ -136,10 +136,10 @@ var limitMutants = []mutant[conformance.Harness]{
 		b.refuses(func(m transport.Message) bool { return utf8.RuneCount(m.Payload) > textLimits.Payload })
 	}),
 	breaksLimited("NonTextIsRejectedAlone", "repairs what is no text", textLimits, func(t *testing.T, b *bus) {
-		b.each(func(m *transport.Message) { m.Payload = bytes.ToValidUTF8(m.Payload, []byte("?")) })
+		b.changeEach(func(m *transport.Message) { m.Payload = bytes.ToValidUTF8(m.Payload, []byte("?")) })
 	}),
 	breaksLimited("NonTextIsRejectedAlone", "ends at NUL", textLimits, func(t *testing.T, b *bus) {
-		b.each(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte{0}) })
+		b.changeEach(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte{0}) })
 	}),
 	breaksLimited("NonTextIsRejectedAlone", "looks at the first 4 KiB", transport.Limits{}, func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return textLimits }

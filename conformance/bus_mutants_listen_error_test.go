@@ -11,8 +11,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// afterError is what a session does after an error of Listen, Unlisten or ListenAll that it survives.
-var afterError = []struct {
+// survivals is what a session does after an error of Listen, Unlisten or ListenAll that it survives.
+var survivals = []struct {
 	name  string
 	apply func(s *session)
 }{
@@ -73,7 +73,7 @@ func breaksCall(check, name, bug string, limits transport.Limits, call func(ctx 
 
 func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 	for _, name := range []string{"Listen", "Unlisten", "ListenAll"} {
-		for _, after := range afterError {
+		for _, after := range survivals {
 			mutants = append(mutants,
 				breaksCall("ListenErrorEndsTheSession", name, after.name+" after a context that has ended", transport.Limits{},
 					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
@@ -110,7 +110,7 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 					}),
 				breaksCall("InterruptedListenEndsTheSession", name, after.name+" after an interruption", transport.Limits{},
 					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
-						if err := travels(ctx); err != nil {
+						if err := roundTrip(ctx); err != nil {
 							after.apply(s)
 							return err
 						}
@@ -124,14 +124,14 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 				}),
 			breaksCall("InterruptedListenEndsTheSession", name, "calls it a success", transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
-					if travels(ctx) != nil {
+					if roundTrip(ctx) != nil {
 						return nil
 					}
 					return right(ctx)
 				}),
 			breaksCall("InterruptedListenEndsTheSession", name, "calls it a timeout", transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
-					if travels(ctx) != nil {
+					if roundTrip(ctx) != nil {
 						right(ctx)
 						return errors.New("i/o timeout")
 					}
@@ -142,7 +142,7 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 	for _, distance := range []time.Duration{1500 * time.Microsecond, 10 * time.Millisecond} {
 		mutants = append(mutants, mutant[conformance.Harness]{"ListenAllTakesOneRoundTrip",
 			fmt.Sprintf("waits %v for each channel", distance), func(*testing.T) conformance.Harness {
-				h := newMutation(transport.Limits{}).harness(func(b *bus) {
+				h := newBusMedium(transport.Limits{}).harness(func(b *bus) {
 					b.session = func(s *session) {
 						s.listen = func(ctx context.Context, channel string) error {
 							time.Sleep(distance)
@@ -165,8 +165,8 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 	return mutants
 }
 
-// travels takes the time of a round trip, or until ctx ends.
-func travels(ctx context.Context) error {
+// roundTrip takes the time of a round trip, or until ctx ends.
+func roundTrip(ctx context.Context) error {
 	select {
 	case <-time.After(2 * time.Millisecond):
 		return nil

@@ -14,23 +14,23 @@ import (
 type listenBug struct {
 	check, name string
 	nths        []int
-	counted     counted
+	counted     countedChannels
 	listen      func(ctx context.Context, s *session, channel string, channels []string) error
 }
 
-// counted tells which channels count for the n-th: new ones, those that are listened to again, or both.
-type counted struct{ fresh, known bool }
+// countedChannels tells which channels count for the n-th: new ones, those that are listened to again, or both.
+type countedChannels struct{ fresh, known bool }
 
 var (
-	fresh  = counted{fresh: true}
-	known  = counted{known: true}
-	either = counted{true, true}
+	fresh  = countedChannels{fresh: true}
+	known  = countedChannels{known: true}
+	either = countedChannels{true, true}
 )
 
 // few and far are the calls that go wrong: the first ones, those at the sizes of usual tables, the last one.
 var (
-	few = []int{4, 17, 100}
-	far = []int{2, 17, 65, 100, 257, 1000}
+	earlyCalls = []int{4, 17, 100}
+	manyCalls  = []int{2, 17, 65, 100, 257, 1000}
 )
 
 func forgets(context.Context, *session, string, []string) error { return nil }
@@ -41,7 +41,7 @@ func replacesTheFirst(ctx context.Context, s *session, channel string, channels 
 }
 
 func hearsItTwice(ctx context.Context, s *session, channel string, _ []string) error {
-	s.passes(func(m transport.Message) []transport.Message {
+	s.mapReceived(func(m transport.Message) []transport.Message {
 		if m.Channel == channel {
 			return []transport.Message{m, m}
 		}
@@ -60,15 +60,15 @@ func hearsAnotherToo(ctx context.Context, s *session, channel string, _ []string
 }
 
 var listenBugs = []listenBug{
-	{"ManyChannelsAreHeard", "forgets channel %d", far, fresh, forgets},
-	{"ManyChannelsAreHeard", "forgets the first for channel %d", far, fresh, replacesTheFirst},
-	{"ManyChannelsAreHeard", "hears channel %d twice", far, fresh, hearsItTwice},
-	{"ManyChannelsAreHeard", "takes another for channel %d", far, fresh, hearsAnotherInstead},
-	{"ManyChannelsAreHeard", "takes another and channel %d for one", far, fresh, hearsAnotherToo},
-	{"ListenAllListensToEach", "forgets channel %d", far, fresh, forgets},
-	{"ListenAllListensToEach", "forgets the first for channel %d", far, fresh, replacesTheFirst},
-	{"ListenAllListensToEach", "hears channel %d twice", far, fresh, hearsItTwice},
-	{"ListenIsActiveOnReturn", "listens to channel %d with the next Receive", far, fresh, func(ctx context.Context, s *session, channel string, _ []string) error {
+	{"ManyChannelsDeliver", "forgets channel %d", manyCalls, fresh, forgets},
+	{"ManyChannelsDeliver", "forgets the first for channel %d", manyCalls, fresh, replacesTheFirst},
+	{"ManyChannelsDeliver", "hears channel %d twice", manyCalls, fresh, hearsItTwice},
+	{"ManyChannelsDeliver", "takes another for channel %d", manyCalls, fresh, hearsAnotherInstead},
+	{"ManyChannelsDeliver", "takes another and channel %d for one", manyCalls, fresh, hearsAnotherToo},
+	{"ListenAllListensToEach", "forgets channel %d", manyCalls, fresh, forgets},
+	{"ListenAllListensToEach", "forgets the first for channel %d", manyCalls, fresh, replacesTheFirst},
+	{"ListenAllListensToEach", "hears channel %d twice", manyCalls, fresh, hearsItTwice},
+	{"ListenIsActiveOnReturn", "listens to channel %d with the next Receive", manyCalls, fresh, func(ctx context.Context, s *session, channel string, _ []string) error {
 		receive := s.receive
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			s.receive = receive
@@ -77,31 +77,31 @@ var listenBugs = []listenBug{
 		}
 		return nil
 	}},
-	{"ListenLosesNothing", "drops a message that waits, in call %d", few, either, func(ctx context.Context, s *session, channel string, _ []string) error {
-		s.soon(ctx)
+	{"ListenLosesNothing", "drops a message that waits, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
+		s.receiveWaiting(ctx)
 		return s.Session.Listen(ctx, channel)
 	}},
-	{"ListenLosesNothing", "doubles a message that waits, in call %d", few, either, func(ctx context.Context, s *session, channel string, _ []string) error {
-		if m, err := s.soon(ctx); err == nil {
-			s.returns(m, m)
+	{"ListenLosesNothing", "doubles a message that waits, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
+		if m, err := s.receiveWaiting(ctx); err == nil {
+			s.receiveFirst(m, m)
 		}
 		return s.Session.Listen(ctx, channel)
 	}},
-	{"ListenLosesNothing", "turns two messages that wait round, in call %d", few, either, func(ctx context.Context, s *session, channel string, _ []string) error {
-		if m, err := s.soon(ctx); err == nil {
-			if n, err := s.soon(ctx); err == nil {
-				s.returns(n, m)
+	{"ListenLosesNothing", "turns two messages that wait round, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
+		if m, err := s.receiveWaiting(ctx); err == nil {
+			if n, err := s.receiveWaiting(ctx); err == nil {
+				s.receiveFirst(n, m)
 			} else {
-				s.returns(m)
+				s.receiveFirst(m)
 			}
 		}
 		return s.Session.Listen(ctx, channel)
 	}},
-	{"ListenLosesNothing", "drops what waits on the channel that it listens to again, in call %d", few, known,
+	{"ListenLosesNothing", "drops what waits on the channel that it listens to again, in call %d", earlyCalls, known,
 		func(ctx context.Context, s *session, channel string, _ []string) error {
 			var others []transport.Message
 			for {
-				m, err := s.soon(ctx)
+				m, err := s.receiveWaiting(ctx)
 				if err != nil {
 					break
 				}
@@ -109,7 +109,7 @@ var listenBugs = []listenBug{
 					others = append(others, m)
 				}
 			}
-			s.returns(others...)
+			s.receiveFirst(others...)
 			return s.Session.Listen(ctx, channel)
 		}},
 }
@@ -153,8 +153,8 @@ func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 		nths        []int
 		unlisten    func(ctx context.Context, s *session, channel string, channels []string) error
 	}{
-		{"UnlistenStops", "does nothing in call %d of Unlisten", []int{1, 2, 17, 100, 257}, forgets},
-		{"UnlistenStops", "returns before call %d of Unlisten is carried out", []int{1, 2, 17, 100, 257},
+		{"UnlistenStopsDelivery", "does nothing in call %d of Unlisten", []int{1, 2, 17, 100, 257}, forgets},
+		{"UnlistenStopsDelivery", "returns before call %d of Unlisten is carried out", []int{1, 2, 17, 100, 257},
 			func(ctx context.Context, s *session, channel string, _ []string) error {
 				receive := s.receive
 				s.receive = func(ctx context.Context) (transport.Message, error) {
@@ -165,13 +165,13 @@ func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 				}
 				return nil
 			}},
-		{"ManyChannelsAreHeard", "does nothing in call %d of Unlisten", []int{1, 17, 257}, forgets},
-		{"ManyChannelsAreHeard", "ends the first channel with call %d of Unlisten", []int{1, 17, 257},
+		{"ManyChannelsDeliver", "does nothing in call %d of Unlisten", []int{1, 17, 257}, forgets},
+		{"ManyChannelsDeliver", "ends the first channel with call %d of Unlisten", []int{1, 17, 257},
 			func(ctx context.Context, s *session, channel string, channels []string) error {
 				s.Session.Unlisten(ctx, channels[0])
 				return s.Session.Unlisten(ctx, channel)
 			}},
-		{"ManyChannelsAreHeard", "ends channels of the same length with call %d of Unlisten", []int{1, 17, 257},
+		{"ManyChannelsDeliver", "ends channels of the same length with call %d of Unlisten", []int{1, 17, 257},
 			func(ctx context.Context, s *session, channel string, channels []string) error {
 				for _, other := range channels {
 					if len(other) == len(channel) {
@@ -180,9 +180,9 @@ func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 				}
 				return nil
 			}},
-		{"ListenLosesNothing", "drops a message that waits, in call %d of Unlisten", few,
+		{"ListenLosesNothing", "drops a message that waits, in call %d of Unlisten", earlyCalls,
 			func(ctx context.Context, s *session, channel string, _ []string) error {
-				s.soon(ctx)
+				s.receiveWaiting(ctx)
 				return s.Session.Unlisten(ctx, channel)
 			}},
 	}
@@ -207,8 +207,8 @@ func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 	return mutants
 }
 
-// passes makes Receive return what of returns for each message.
-func (s *session) passes(of func(m transport.Message) []transport.Message) {
+// mapReceived makes Receive return what of returns for each message.
+func (s *session) mapReceived(of func(m transport.Message) []transport.Message) {
 	receive := s.receive
 	if receive == nil {
 		receive = s.Session.Receive
@@ -228,8 +228,8 @@ func (s *session) passes(of func(m transport.Message) []transport.Message) {
 	}
 }
 
-// returns makes Receive return msgs before anything else.
-func (s *session) returns(msgs ...transport.Message) {
+// receiveFirst makes Receive return msgs before anything else.
+func (s *session) receiveFirst(msgs ...transport.Message) {
 	receive := s.receive
 	if receive == nil {
 		receive = s.Session.Receive

@@ -29,7 +29,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 	}),
 	{"ListenIsActiveOnReturn", "listens with the next Receive while messages wait", func(*testing.T) conformance.Harness {
 		var waiting atomic.Int64
-		return newMutation(transport.Limits{}).harness(func(b *bus) {
+		return newBusMedium(transport.Limits{}).harness(func(b *bus) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				waiting.Add(int64(len(msgs)))
 				return b.Hub.Publish(ctx, msgs...)
@@ -65,27 +65,27 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 		}
 	}),
 	breaks("ListenTwiceDeliversOnce", "delivers as often as was listened", func(t *testing.T, b *bus) {
-		b.oneChannel(func(channel string, listening map[string]int) int { return listening[channel] })
+		b.useOneChannel(func(channel string, listening map[string]int) int { return listening[channel] })
 	}),
 	breaks("ListenTwiceDeliversOnce", "has to be unlistened as often as was listened", func(t *testing.T, b *bus) {
-		b.oneChannel(func(channel string, listening map[string]int) int { return min(listening[channel], 1) })
+		b.useOneChannel(func(channel string, listening map[string]int) int { return min(listening[channel], 1) })
 	}),
 	breaksSession("ListenLosesNothing", "starts afresh with Listen", func(_ *testing.T, s *session) {
 		s.listen = func(ctx context.Context, channel string) error {
-			s.drop(ctx)
+			s.discardWaiting(ctx)
 			return s.Session.Listen(ctx, channel)
 		}
 	}),
 	breaksSession("ListenLosesNothing", "starts afresh with Unlisten", func(_ *testing.T, s *session) {
 		s.unlisten = func(ctx context.Context, channel string) error {
-			s.drop(ctx)
+			s.discardWaiting(ctx)
 			return s.Session.Unlisten(ctx, channel)
 		}
 	}),
-	breaksSession("UnlistenStops", "does nothing in Unlisten", func(_ *testing.T, s *session) {
+	breaksSession("UnlistenStopsDelivery", "does nothing in Unlisten", func(_ *testing.T, s *session) {
 		s.unlisten = func(context.Context, string) error { return nil }
 	}),
-	breaksSession("UnlistenStops", "ends a channel one message later", func(_ *testing.T, s *session) {
+	breaksSession("UnlistenStopsDelivery", "ends a channel one message later", func(_ *testing.T, s *session) {
 		var waiting []string
 		s.unlisten = func(_ context.Context, channel string) error {
 			waiting = append(waiting, channel)
@@ -100,7 +100,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			return m, err
 		}
 	}),
-	breaksSession("UnlistenKeepsTheOthers", "ends all channels", func(_ *testing.T, s *session) {
+	breaksSession("UnlistenKeepsOtherChannels", "ends all channels", func(_ *testing.T, s *session) {
 		var all []string
 		s.listen = func(ctx context.Context, channel string) error {
 			all = append(all, channel)
@@ -113,7 +113,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			return nil
 		}
 	}),
-	breaks("UnlistenKeepsTheOthers", "ends the channel for all sessions", func(_ *testing.T, b *bus) {
+	breaks("UnlistenKeepsOtherChannels", "ends the channel for all sessions", func(_ *testing.T, b *bus) {
 		var sessions []*session
 		b.session = func(s *session) {
 			sessions = append(sessions, s)
@@ -139,7 +139,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			return s.Session.Unlisten(ctx, channel)
 		}
 	}),
-	breaksSession("UnlistenStops", "remembers a channel after Unlisten", func(_ *testing.T, s *session) {
+	breaksSession("UnlistenStopsDelivery", "remembers a channel after Unlisten", func(_ *testing.T, s *session) {
 		known := make(map[string]bool)
 		s.listen = func(ctx context.Context, channel string) error {
 			if known[channel] {
@@ -195,7 +195,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 		}
 	}),
 	breaksListenAll("ListenLosesNothing", "starts afresh", func(ctx context.Context, s *session, channels []string) error {
-		s.drop(ctx)
+		s.discardWaiting(ctx)
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 	}),
 	breaksSession("ListenAllListensToEach", "listens to the last of many channels with the next Receive", func(_ *testing.T, s *session) {

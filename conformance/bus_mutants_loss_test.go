@@ -18,24 +18,24 @@ var lossMutants = []mutant[conformance.Harness]{
 	reconnecting("reconnects after the second outage", func(_, outages int) bool { return outages == 2 }),
 	reconnecting("reconnects after the third outage", func(_, outages int) bool { return outages == 3 }),
 	breaks("NothingIsReceivedAfterALoss", "reconnects without subscribing again", func(t *testing.T, b *bus) {
-		b.reconnects(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, _ []string, _ error) (transport.Message, error) {
+		b.reconnectAfterOutage(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, _ []string, _ error) (transport.Message, error) {
 			return s.Session.Receive(ctx)
 		})
 	}),
 	breaks("NothingIsReceivedAfterALoss", "fails once, reconnects and goes on", func(t *testing.T, b *bus) {
-		b.reconnects(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, channels []string, err error) (transport.Message, error) {
+		b.reconnectAfterOutage(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, channels []string, err error) (transport.Message, error) {
 			return transport.Message{}, errors.Join(err, s.listenTo(ctx, channels))
 		})
 	}),
 	breaks("NothingIsReceivedAfterALoss", "reconnects after a while", func(t *testing.T, b *bus) {
-		b.reconnects(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, channels []string, _ error) (transport.Message, error) {
+		b.reconnectAfterOutage(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, channels []string, _ error) (transport.Message, error) {
 			time.Sleep(20 * time.Millisecond)
 			s.listenTo(ctx, channels)
 			return s.Session.Receive(ctx)
 		})
 	}),
 	breaks("NothingIsReceivedAfterALoss", "reconnects and subscribes again to many channels", func(t *testing.T, b *bus) {
-		b.reconnects(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, channels []string, _ error) (transport.Message, error) {
+		b.reconnectAfterOutage(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, channels []string, _ error) (transport.Message, error) {
 			s.listenTo(ctx, channels)
 			return s.Session.Receive(ctx)
 		})
@@ -55,9 +55,9 @@ var lossMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
-	severed("NothingIsReceivedAfterALoss", "says that it was closed", func(*testing.T, context.Context) error { return transport.ErrClosed }),
-	severed("NothingIsReceivedAfterALoss", "takes it for a cancellation", func(*testing.T, context.Context) error { return context.Canceled }),
-	severed("NothingIsReceivedAfterALoss", "does not notice", func(t *testing.T, ctx context.Context) error {
+	reportsOutageAs("NothingIsReceivedAfterALoss", "says that it was closed", func(*testing.T, context.Context) error { return transport.ErrClosed }),
+	reportsOutageAs("NothingIsReceivedAfterALoss", "takes it for a cancellation", func(*testing.T, context.Context) error { return context.Canceled }),
+	reportsOutageAs("NothingIsReceivedAfterALoss", "does not notice", func(t *testing.T, ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}),
@@ -98,15 +98,15 @@ var lossMutants = []mutant[conformance.Harness]{
 // messages a session has received and how many outages there were.
 func reconnecting(bug string, when func(received, outages int) bool) mutant[conformance.Harness] {
 	return breaks("NothingIsReceivedAfterALoss", bug, func(t *testing.T, b *bus) {
-		b.reconnects(t, when, func(ctx context.Context, s *session, channels []string, _ error) (transport.Message, error) {
+		b.reconnectAfterOutage(t, when, func(ctx context.Context, s *session, channels []string, _ error) (transport.Message, error) {
 			s.listenTo(ctx, channels)
 			return s.Session.Receive(ctx)
 		})
 	})
 }
 
-// reconnects makes the sessions of a mutant go on after an outage: then does that, with a new session in the place of the old one.
-func (b *bus) reconnects(t *testing.T, when func(received, outages int) bool,
+// reconnectAfterOutage makes the sessions of a mutant go on after an outage: then does that, with a new session in the place of the old one.
+func (b *bus) reconnectAfterOutage(t *testing.T, when func(received, outages int) bool,
 	then func(ctx context.Context, s *session, channels []string, err error) (transport.Message, error)) {
 	b.session = func(s *session) {
 		var channels []string
@@ -144,8 +144,8 @@ func (s *session) listenTo(ctx context.Context, channels []string) (err error) {
 	return err
 }
 
-// severed returns a mutant whose Receive reports a broken connection in its own way.
-func severed(check, bug string, report func(t *testing.T, ctx context.Context) error) mutant[conformance.Harness] {
+// reportsOutageAs returns a mutant whose Receive reports a broken connection in its own way.
+func reportsOutageAs(check, bug string, report func(t *testing.T, ctx context.Context) error) mutant[conformance.Harness] {
 	return breaksSession(check, bug, func(t *testing.T, s *session) {
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			m, err := s.Session.Receive(ctx)

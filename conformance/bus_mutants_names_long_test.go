@@ -78,7 +78,7 @@ func longNameMutants() (mutants []mutant[conformance.Harness]) {
 			}
 		}),
 		breaksLimited("OverLongChannelIsRejected", "cuts the name in Publish", textLimits, func(t *testing.T, b *bus) {
-			b.each(func(m *transport.Message) { m.Channel = strings.ToValidUTF8(cutTo(textLimits.Channel)(m.Channel), "") })
+			b.changeEach(func(m *transport.Message) { m.Channel = strings.ToValidUTF8(cutTo(textLimits.Channel)(m.Channel), "") })
 		}),
 		overLong("cuts the name", func(channel string) (string, bool) { return cutTo(textLimits.Channel)(channel), true }),
 		overLong("hears nothing", func(channel string) (string, bool) { return "nothing", true }),

@@ -19,7 +19,7 @@ import (
 )
 
 var nameMutants = slices.Concat(renameMutants(), patternMutants(), longNameMutants(), []mutant[conformance.Harness]{
-	breaks("ChannelsAreData", "pastes names into statements", func(t *testing.T, b *bus) {
+	breaks("ChannelNamesAreLiteral", "pastes names into statements", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
 			s.listen = func(ctx context.Context, channel string) error {
 				if strings.Contains(channel, `"`) {
@@ -29,7 +29,7 @@ var nameMutants = slices.Concat(renameMutants(), patternMutants(), longNameMutan
 			}
 		}
 	}),
-	breaks("ChannelsAreData", "pastes names into the statements of Unlisten", func(t *testing.T, b *bus) {
+	breaks("ChannelNamesAreLiteral", "pastes names into the statements of Unlisten", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
 			s.unlisten = func(ctx context.Context, channel string) error {
 				before, _, _ := strings.Cut(channel, "'")
@@ -37,7 +37,7 @@ var nameMutants = slices.Concat(renameMutants(), patternMutants(), longNameMutan
 			}
 		}
 	}),
-	breaks("ChannelsAreData", "separates the channels of ListenAll by commas", func(t *testing.T, b *bus) {
+	breaks("ChannelNamesAreLiteral", "separates the channels of ListenAll by commas", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
 			s.listenAll = func(ctx context.Context, channels []string) error {
 				return s.Session.(transport.MultiListener).ListenAll(ctx, strings.Split(strings.Join(channels, ","), ",")...)
@@ -61,13 +61,13 @@ var renames = map[string]func(string) string{
 	"halves backslashes":                  func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
 	"expands escapes":                     func(s string) string { return strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(s) },
 	"halves dollars":                      func(s string) string { return strings.ReplaceAll(s, "$$", "$") },
-	"takes names for parts of an address": func(s string) string { return first(url.QueryUnescape(s)) },
+	"takes names for parts of an address": func(s string) string { return ignoreError(url.QueryUnescape(s)) },
 	"takes names for files":               path.Clean,
 	"has one kind of spaces":              func(s string) string { return strings.Join(strings.FieldsFunc(s, isSpace), " ") },
 	"has one kind of line ends":           func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") },
-	"ends names at a line's end":          func(s string) string { return before(s, "\n") },
-	"ends names at a space":               func(s string) string { return before(s, " ") },
-	"ends names at a comma":               func(s string) string { return before(s, ",") },
+	"ends names at a line's end":          func(s string) string { return textBefore(s, "\n") },
+	"ends names at a space":               func(s string) string { return textBefore(s, " ") },
+	"ends names at a comma":               func(s string) string { return textBefore(s, ",") },
 	"drops control characters": func(s string) string {
 		return mapASCII(s, func(r rune) rune { return dropIf(r, r < ' ' || r == 0x7f) })
 	},
@@ -95,17 +95,17 @@ var renames = map[string]func(string) string{
 		h.Write([]byte(s))
 		return strconv.Itoa(int(h.Sum32()))
 	},
-	"hashes names by 31": func(s string) string { return multiplied(s, 31) },
-	"hashes names by 33": func(s string) string { return multiplied(s, 33) },
+	"hashes names by 31": func(s string) string { return multiplyHash(s, 31) },
+	"hashes names by 33": func(s string) string { return multiplyHash(s, 33) },
 }
 
 // renameMutants change names, or only the decision who hears a message by them.
 func renameMutants() (mutants []mutant[conformance.Harness]) {
 	for bug, rename := range renames {
 		if !strings.HasPrefix(bug, "hashes") {
-			mutants = append(mutants, renaming("ChannelsAreData", bug, rename))
+			mutants = append(mutants, renaming("ChannelNamesAreLiteral", bug, rename))
 		}
-		mutants = append(mutants, matching("ChannelsAreData", bug+" to decide who hears it", func(listening, channel string) bool {
+		mutants = append(mutants, matching("ChannelNamesAreLiteral", bug+" to decide who hears it", func(listening, channel string) bool {
 			return rename(listening) == rename(channel)
 		}))
 	}
@@ -119,28 +119,32 @@ func patternMutants() (mutants []mutant[conformance.Harness]) {
 		"suffixes": func(pattern, name string) bool {
 			return strings.HasSuffix(name, pattern[min(8, len(pattern)):]) && len(pattern) > 9
 		},
-		"patterns of the shell":     func(pattern, name string) bool { return first(path.Match(pattern, name)) },
-		"patterns of LIKE":          func(pattern, name string) bool { return translated(pattern, name, "", "%", ".*", "_", ".") },
-		"regular expressions":       func(pattern, name string) bool { return first(regexp.MatchString("^(?:"+pattern+")$", name)) },
-		"subjects of NATS":          func(pattern, name string) bool { return translated(pattern, name, `\.`, "*", `[^.]+`, ">", ".+") },
-		"routing keys of AMQP":      func(pattern, name string) bool { return translated(pattern, name, `\.`, "*", `[^.]+`, "#", ".*") },
-		"topic filters of MQTT":     func(pattern, name string) bool { return translated(pattern, name, "/", "+", `[^/]*`, "#", ".*") },
-		"names in any order":        func(pattern, name string) bool { return sorted(pattern) == sorted(name) },
+		"patterns of the shell": func(pattern, name string) bool { return ignoreError(path.Match(pattern, name)) },
+		"patterns of LIKE":      func(pattern, name string) bool { return matchesTranslated(pattern, name, "", "%", ".*", "_", ".") },
+		"regular expressions":   func(pattern, name string) bool { return ignoreError(regexp.MatchString("^(?:"+pattern+")$", name)) },
+		"subjects of NATS": func(pattern, name string) bool {
+			return matchesTranslated(pattern, name, `\.`, "*", `[^.]+`, ">", ".+")
+		},
+		"routing keys of AMQP": func(pattern, name string) bool {
+			return matchesTranslated(pattern, name, `\.`, "*", `[^.]+`, "#", ".*")
+		},
+		"topic filters of MQTT":     func(pattern, name string) bool { return matchesTranslated(pattern, name, "/", "+", `[^/]*`, "#", ".*") },
+		"names in any order":        func(pattern, name string) bool { return sortedBytes(pattern) == sortedBytes(name) },
 		"lists separated by commas": func(pattern, name string) bool { return slices.Contains(strings.Split(pattern, ","), name) },
 	} {
 		mutants = append(mutants,
-			matching("ChannelsAreData", "takes what is listened to for "+bug, func(listening, channel string) bool {
+			matching("ChannelNamesAreLiteral", "takes what is listened to for "+bug, func(listening, channel string) bool {
 				return listening == channel || match(listening, channel)
 			}),
-			matching("ChannelsAreData", "takes what is published on for "+bug, func(listening, channel string) bool {
+			matching("ChannelNamesAreLiteral", "takes what is published on for "+bug, func(listening, channel string) bool {
 				return listening == channel || match(channel, listening)
 			}))
 	}
 	return mutants
 }
 
-// translated matches a pattern whose wildcards stand for regular expressions. If there is a separator, they stand for whole words.
-func translated(pattern, name, separator string, wildcards ...string) bool {
+// matchesTranslated matches a pattern whose wildcards stand for regular expressions. If there is a separator, they stand for whole words.
+func matchesTranslated(pattern, name, separator string, wildcards ...string) bool {
 	words, by := strings.Split(pattern, ""), ""
 	if separator != "" {
 		by = separator
@@ -154,13 +158,13 @@ func translated(pattern, name, separator string, wildcards ...string) bool {
 			}
 		}
 	}
-	return first(regexp.MatchString("(?s)^"+strings.Join(words, by)+"$", name))
+	return ignoreError(regexp.MatchString("(?s)^"+strings.Join(words, by)+"$", name))
 }
 
 // matching returns a mutant in which a rule decides who hears a message.
 func matching(check, bug string, rule func(listening, channel string) bool) mutant[conformance.Harness] {
 	return breaks(check, bug, func(_ *testing.T, b *bus) {
-		b.oneChannel(func(channel string, listening map[string]int) int {
+		b.useOneChannel(func(channel string, listening map[string]int) int {
 			for name := range listening {
 				if rule(name, channel) {
 					return 1
@@ -174,7 +178,7 @@ func matching(check, bug string, rule func(listening, channel string) bool) muta
 // renaming returns a mutant that changes channel names in Publish and Listen.
 func renaming(check, bug string, rename func(string) string) mutant[conformance.Harness] {
 	return breaks(check, bug, func(t *testing.T, b *bus) {
-		b.each(func(m *transport.Message) { m.Channel = rename(m.Channel) })
+		b.changeEach(func(m *transport.Message) { m.Channel = rename(m.Channel) })
 		b.session = func(s *session) {
 			s.listen = func(ctx context.Context, channel string) error { return s.Session.Listen(ctx, rename(channel)) }
 			s.unlisten = func(ctx context.Context, channel string) error { return s.Session.Unlisten(ctx, rename(channel)) }
@@ -192,14 +196,14 @@ func renaming(check, bug string, rename func(string) string) mutant[conformance.
 
 func cutTo(n int) func(string) string { return func(s string) string { return s[:min(n, len(s))] } }
 
-func first[T any](value T, _ error) T { return value }
+func ignoreError[T any](value T, _ error) T { return value }
 
-func before(s, end string) string {
+func textBefore(s, end string) string {
 	s, _, _ = strings.Cut(s, end)
 	return s
 }
 
-func sorted(s string) string {
+func sortedBytes(s string) string {
 	letters := []byte(s)
 	slices.Sort(letters)
 	return string(letters)
@@ -232,7 +236,7 @@ func mapAbove(s string, most rune) string {
 	}, s)
 }
 
-func multiplied(s string, by uint32) string {
+func multiplyHash(s string, by uint32) string {
 	var h uint32
 	for i := range len(s) {
 		h = h*by + uint32(s[i])

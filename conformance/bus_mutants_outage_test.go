@@ -13,8 +13,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// afterwards is the state of a bus that does something wrong when it publishes after an outage.
-type afterwards struct {
+// outageState is the state of a bus that does something wrong when it publishes after an outage.
+type outageState struct {
 	publish   publishFunc // the hub's
 	last      []transport.Message
 	held      []transport.Message
@@ -24,80 +24,80 @@ type afterwards struct {
 	published int // messages
 }
 
-// what a bus does wrong with the first Publish after an outage.
-var wrongAfterOutage = map[string]func(a *afterwards, msgs []transport.Message) error{
-	"is sent twice, as by a client that retries": func(a *afterwards, msgs []transport.Message) error {
+// outageMisbehaviors a bus does wrong with the first Publish after an outage.
+var outageMisbehaviors = map[string]func(a *outageState, msgs []transport.Message) error{
+	"is sent twice, as by a client that retries": func(a *outageState, msgs []transport.Message) error {
 		a.send(msgs...)
 		a.send(msgs...)
 		return nil
 	},
-	"is sent twice from its second half on": func(a *afterwards, msgs []transport.Message) error {
+	"is sent twice from its second half on": func(a *outageState, msgs []transport.Message) error {
 		a.send(msgs...)
 		a.send(msgs[len(msgs)/2:]...)
 		return nil
 	},
-	"is lost without an error": func(a *afterwards, msgs []transport.Message) error { return nil },
-	"loses its last message without an error": func(a *afterwards, msgs []transport.Message) error {
+	"is lost without an error": func(a *outageState, msgs []transport.Message) error { return nil },
+	"loses its last message without an error": func(a *outageState, msgs []transport.Message) error {
 		a.send(msgs[:len(msgs)-1]...)
 		return nil
 	},
-	"returns an error and is sent with the next one": func(a *afterwards, msgs []transport.Message) error {
+	"returns an error and is sent with the next one": func(a *outageState, msgs []transport.Message) error {
 		a.held = slices.Clone(msgs)
 		return errors.New("broken pipe")
 	},
-	"is sent, and none is said to be accepted": func(a *afterwards, msgs []transport.Message) error {
+	"is sent, and none is said to be accepted": func(a *outageState, msgs []transport.Message) error {
 		a.send(msgs...)
 		return &transport.RejectedError{Err: errors.New("broken pipe")}
 	},
-	"is sent, and said not to be": func(a *afterwards, msgs []transport.Message) error {
+	"is sent, and said not to be": func(a *outageState, msgs []transport.Message) error {
 		a.send(msgs...)
 		return fmt.Errorf("broken pipe (%w)", transport.ErrNotSent)
 	},
-	"sends what was published before the outage again": func(a *afterwards, msgs []transport.Message) error {
+	"sends what was published before the outage again": func(a *outageState, msgs []transport.Message) error {
 		a.send(append(slices.Clone(a.last), msgs...)...)
 		return nil
 	},
-	"fails, and so do those after it": func(a *afterwards, msgs []transport.Message) error {
+	"fails, and so do those after it": func(a *outageState, msgs []transport.Message) error {
 		a.dead = true
 		return errors.New("broken pipe")
 	},
-	"fails, and so does the next one": func(a *afterwards, msgs []transport.Message) error {
+	"fails, and so does the next one": func(a *outageState, msgs []transport.Message) error {
 		a.failed = 1
 		return errors.New("broken pipe")
 	},
-	"fails with the error of a context": func(a *afterwards, msgs []transport.Message) error {
+	"fails with the error of a context": func(a *outageState, msgs []transport.Message) error {
 		return fmt.Errorf("connecting again: %w", context.DeadlineExceeded)
 	},
 }
 
-func (a *afterwards) send(msgs ...transport.Message) { a.publish(context.Background(), msgs...) }
+func (a *outageState) send(msgs ...transport.Message) { a.publish(context.Background(), msgs...) }
 
-var outageWhens = map[string]func(a *afterwards, msgs []transport.Message) bool{
-	"a Publish":                     func(*afterwards, []transport.Message) bool { return true },
-	"a batch":                       func(_ *afterwards, msgs []transport.Message) bool { return len(msgs) > 1 },
-	"a batch of more than 100":      func(_ *afterwards, msgs []transport.Message) bool { return len(msgs) > 100 },
-	"a message of 4 KiB or more":    func(_ *afterwards, msgs []transport.Message) bool { return len(msgs[0].Payload) >= 4<<10 },
-	"a message of 64 KiB or more":   func(_ *afterwards, msgs []transport.Message) bool { return len(msgs[0].Payload) >= 64<<10 },
-	"a Publish after message 100":   func(a *afterwards, _ []transport.Message) bool { return a.published > 100 },
-	"a Publish after message 5,000": func(a *afterwards, _ []transport.Message) bool { return a.published > 5000 },
-	"a Publish on several channels": func(_ *afterwards, msgs []transport.Message) bool {
+var outageOccasions = map[string]func(a *outageState, msgs []transport.Message) bool{
+	"a Publish":                     func(*outageState, []transport.Message) bool { return true },
+	"a batch":                       func(_ *outageState, msgs []transport.Message) bool { return len(msgs) > 1 },
+	"a batch of more than 100":      func(_ *outageState, msgs []transport.Message) bool { return len(msgs) > 100 },
+	"a message of 4 KiB or more":    func(_ *outageState, msgs []transport.Message) bool { return len(msgs[0].Payload) >= 4<<10 },
+	"a message of 64 KiB or more":   func(_ *outageState, msgs []transport.Message) bool { return len(msgs[0].Payload) >= 64<<10 },
+	"a Publish after message 100":   func(a *outageState, _ []transport.Message) bool { return a.published > 100 },
+	"a Publish after message 5,000": func(a *outageState, _ []transport.Message) bool { return a.published > 5000 },
+	"a Publish on several channels": func(_ *outageState, msgs []transport.Message) bool {
 		return msgs[0].Channel != msgs[len(msgs)-1].Channel
 	},
-	"a Publish, after the second outage": func(a *afterwards, _ []transport.Message) bool { return a.outage >= 2 },
+	"a Publish, after the second outage": func(a *outageState, _ []transport.Message) bool { return a.outage >= 2 },
 }
 
 func outageMutants() (all []mutant[conformance.Harness]) {
 	const check = "PublishAfterOutage"
-	for bug, wrong := range wrongAfterOutage {
-		for name, when := range outageWhens {
-			all = append(all, patient(breaks(check, name+" after an outage "+bug, func(_ *testing.T, b *bus) {
-				b.publish = wrongAfterwards(b, when, wrong)
+	for bug, wrong := range outageMisbehaviors {
+		for name, when := range outageOccasions {
+			all = append(all, withMorePatience(breaks(check, name+" after an outage "+bug, func(_ *testing.T, b *bus) {
+				b.publish = misbehavesAfterOutage(b, when, wrong)
 			})))
 		}
 	}
 	only := func(bug string, keep func(h *conformance.Harness)) {
-		m := patient(breaks(check, bug, func(_ *testing.T, b *bus) {
-			b.publish = wrongAfterwards(b, outageWhens["a Publish"], wrongAfterOutage["is lost without an error"])
+		m := withMorePatience(breaks(check, bug, func(_ *testing.T, b *bus) {
+			b.publish = misbehavesAfterOutage(b, outageOccasions["a Publish"], outageMisbehaviors["is lost without an error"])
 		}))
 		harness := m.harness
 		m.harness = func(t *testing.T) conformance.Harness {
@@ -109,7 +109,7 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 	}
 	only("loses what is published first when its sessions were severed", func(h *conformance.Harness) { h.SeverPublisher = nil })
 	only("loses what is published first when its publisher was severed", func(h *conformance.Harness) { h.Sever = nil })
-	all = append(all, patient(breaks(check, "meets every second message with a dead connection of its pool", func(_ *testing.T, b *bus) {
+	all = append(all, withMorePatience(breaks(check, "meets every second message with a dead connection of its pool", func(_ *testing.T, b *bus) {
 		n := 0
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if n++; b.outages.Load() > 0 && n%2 == 0 {
@@ -118,8 +118,8 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	})))
-	for bug, wrong := range wrongWithoutAnswer {
-		all = append(all, patient(breaks(check, "a Publish whose answer is lost "+bug, func(_ *testing.T, b *bus) {
+	for bug, wrong := range lostAnswerMisbehaviors {
+		all = append(all, withMorePatience(breaks(check, "a Publish whose answer is lost "+bug, func(_ *testing.T, b *bus) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				outages := b.outages.Load()
 				time.Sleep(time.Millisecond)
@@ -137,8 +137,8 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 	return append(all, noServerMutants()...)
 }
 
-// wrongWithoutAnswer is what a bus may do when it has sent messages and the connection breaks before their answer has come.
-var wrongWithoutAnswer = map[string]func(ctx context.Context, b *bus, msgs []transport.Message) error{
+// lostAnswerMisbehaviors is what a bus may do when it has sent messages and the connection breaks before their answer has come.
+var lostAnswerMisbehaviors = map[string]func(ctx context.Context, b *bus, msgs []transport.Message) error{
 	"is sent again": func(ctx context.Context, b *bus, msgs []transport.Message) error { return b.Hub.Publish(ctx, msgs...) },
 	"says that nothing was sent": func(context.Context, *bus, []transport.Message) error {
 		return fmt.Errorf("broken pipe (%w)", transport.ErrNotSent)
@@ -149,9 +149,9 @@ var wrongWithoutAnswer = map[string]func(ctx context.Context, b *bus, msgs []tra
 	"says that the bus was closed": func(context.Context, *bus, []transport.Message) error { return transport.ErrClosed },
 }
 
-func wrongAfterwards(b *bus, when func(*afterwards, []transport.Message) bool, wrong func(*afterwards, []transport.Message) error) publishFunc {
+func misbehavesAfterOutage(b *bus, when func(*outageState, []transport.Message) bool, wrong func(*outageState, []transport.Message) error) publishFunc {
 	var mu sync.Mutex
-	a := &afterwards{publish: b.Hub.Publish}
+	a := &outageState{publish: b.Hub.Publish}
 	return func(ctx context.Context, msgs ...transport.Message) error {
 		mu.Lock()
 		defer mu.Unlock()

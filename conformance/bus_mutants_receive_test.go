@@ -80,7 +80,7 @@ var receiveMutants = slices.Concat([]mutant[conformance.Harness]{
 
 // afterInterruptions returns a mutant whose session breaks at the n-th interruption.
 func afterInterruptions(n int, bug string) mutant[conformance.Harness] {
-	return patient(breaksSession("ReceiveEndsWithItsContext", fmt.Sprintf("%s after %d interruptions", bug, n), func(_ *testing.T, s *session) {
+	return withMorePatience(breaksSession("ReceiveEndsWithItsContext", fmt.Sprintf("%s after %d interruptions", bug, n), func(_ *testing.T, s *session) {
 		interrupted := 0
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			m, err := s.Session.Receive(ctx)
@@ -94,37 +94,37 @@ func afterInterruptions(n int, bug string) mutant[conformance.Harness] {
 	}))
 }
 
-// partial is a session that reads a message in two pieces, and does something wrong if it is interrupted between them.
-type partial struct {
+// partialRead is a session that reads a message in two pieces, and does something wrong if it is interrupted between them.
+type partialRead struct {
 	m           *transport.Message // its first piece was read
 	again       *transport.Message // to be delivered once more
 	interrupted int
 }
 
-// what is done wrong with it.
-var partialWrongs = map[string]func(p *partial){
-	"loses it":                    func(p *partial) { p.m = nil },
-	"loses its first half":        func(p *partial) { p.m.Payload = p.m.Payload[len(p.m.Payload)/2:] },
-	"loses its second half":       func(p *partial) { p.m.Payload = p.m.Payload[:len(p.m.Payload)/2] },
-	"reads its first piece twice": func(p *partial) { p.m.Payload = slices.Concat(p.m.Payload[:1], p.m.Payload) },
-	"delivers it twice":           func(p *partial) { p.again = p.m },
+// partialMisbehaviors is done wrong with it.
+var partialMisbehaviors = map[string]func(p *partialRead){
+	"loses it":                    func(p *partialRead) { p.m = nil },
+	"loses its first half":        func(p *partialRead) { p.m.Payload = p.m.Payload[len(p.m.Payload)/2:] },
+	"loses its second half":       func(p *partialRead) { p.m.Payload = p.m.Payload[:len(p.m.Payload)/2] },
+	"reads its first piece twice": func(p *partialRead) { p.m.Payload = slices.Concat(p.m.Payload[:1], p.m.Payload) },
+	"delivers it twice":           func(p *partialRead) { p.again = p.m },
 }
 
-var partialWhens = map[string]func(p *partial, ctx context.Context) bool{
-	"a message":                       func(*partial, context.Context) bool { return true },
-	"a message of 4 KiB or more":      func(p *partial, _ context.Context) bool { return len(p.m.Payload) >= 4<<10 },
-	"a message of 64 KiB or more":     func(p *partial, _ context.Context) bool { return len(p.m.Payload) >= 64<<10 },
-	"a small message":                 func(p *partial, _ context.Context) bool { return len(p.m.Payload) < 100 },
-	"each 50th message":               func(p *partial, _ context.Context) bool { return p.interrupted%50 == 0 },
-	"a message, with a deadline,":     func(_ *partial, ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) },
-	"a message, with a cancellation,": func(_ *partial, ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) },
+var partialOccasions = map[string]func(p *partialRead, ctx context.Context) bool{
+	"a message":                       func(*partialRead, context.Context) bool { return true },
+	"a message of 4 KiB or more":      func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) >= 4<<10 },
+	"a message of 64 KiB or more":     func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) >= 64<<10 },
+	"a small message":                 func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) < 100 },
+	"each 50th message":               func(p *partialRead, _ context.Context) bool { return p.interrupted%50 == 0 },
+	"a message, with a deadline,":     func(_ *partialRead, ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) },
+	"a message, with a cancellation,": func(_ *partialRead, ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) },
 }
 
 func partialMutants() (all []mutant[conformance.Harness]) {
-	for bug, wrong := range partialWrongs {
-		for name, when := range partialWhens {
-			all = append(all, patient(breaksSession("CancelledReceiveLosesNothing", "interrupted in the middle of "+name+" "+bug, func(_ *testing.T, s *session) {
-				p := new(partial)
+	for bug, wrong := range partialMisbehaviors {
+		for name, when := range partialOccasions {
+			all = append(all, withMorePatience(breaksSession("CancelledReceiveLosesNothing", "interrupted in the middle of "+name+" "+bug, func(_ *testing.T, s *session) {
+				p := new(partialRead)
 				s.receive = func(ctx context.Context) (m transport.Message, err error) {
 					if p.m == nil && p.again != nil {
 						m, p.again = *p.again, nil
@@ -168,34 +168,34 @@ func breaksReceive(check, bug string, receive func(ctx context.Context, s *sessi
 	})
 }
 
-// drop receives and forgets what waits.
-func (s *session) drop(ctx context.Context) {
+// discardWaiting receives and forgets what waits.
+func (s *session) discardWaiting(ctx context.Context) {
 	for {
-		if _, err := s.soon(ctx); err != nil {
+		if _, err := s.receiveWaiting(ctx); err != nil {
 			return
 		}
 	}
 }
 
-// soon receives what is there already, whatever the machine does meanwhile.
-func (s *session) soon(ctx context.Context) (transport.Message, error) {
-	return s.Session.Receive(&glance{Context: ctx})
+// receiveWaiting receives what is there already, whatever the machine does meanwhile.
+func (s *session) receiveWaiting(ctx context.Context) (transport.Message, error) {
+	return s.Session.Receive(&noWaitContext{Context: ctx})
 }
 
-// glance is a context that ends when somebody wants to wait for its end.
-type glance struct {
+// noWaitContext is a context that ends when somebody wants to wait for its end.
+type noWaitContext struct {
 	context.Context
 	waited bool
 }
 
-func (g *glance) Done() <-chan struct{} {
+func (g *noWaitContext) Done() <-chan struct{} {
 	g.waited = true
 	done := make(chan struct{})
 	close(done)
 	return done
 }
 
-func (g *glance) Err() error {
+func (g *noWaitContext) Err() error {
 	if g.waited {
 		return context.DeadlineExceeded
 	}

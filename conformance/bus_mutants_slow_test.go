@@ -14,36 +14,36 @@ import (
 )
 
 var slowMutants = []mutant[conformance.Harness]{
-	overflowing("drops what is new", 64, dropNewest),
-	overflowing("drops what is new", 100, dropNewest),
-	overflowing("drops what is new", 256, dropNewest),
-	overflowing("drops what is new", 1000, dropNewest),
-	overflowing("drops what is new", 4096, dropNewest),
-	overflowing("drops what is new", 6000, dropNewest),
-	overflowing("drops what is old", 64, dropOldest),
-	overflowing("drops what is old", 1000, dropOldest),
-	overflowing("drops what is old", 4096, dropOldest),
-	overflowing("drops everything and starts afresh", 256, func(c *client, m transport.Message) { c.queue = append(c.queue[:0], m) }),
-	overflowing("drops every second message", 1000, func(c *client, m transport.Message) {
+	overflowMutant("drops what is new", 64, dropNewest),
+	overflowMutant("drops what is new", 100, dropNewest),
+	overflowMutant("drops what is new", 256, dropNewest),
+	overflowMutant("drops what is new", 1000, dropNewest),
+	overflowMutant("drops what is new", 4096, dropNewest),
+	overflowMutant("drops what is new", 6000, dropNewest),
+	overflowMutant("drops what is old", 64, dropOldest),
+	overflowMutant("drops what is old", 1000, dropOldest),
+	overflowMutant("drops what is old", 4096, dropOldest),
+	overflowMutant("drops everything and starts afresh", 256, func(c *queueSession, m transport.Message) { c.queue = append(c.queue[:0], m) }),
+	overflowMutant("drops every second message", 1000, func(c *queueSession, m transport.Message) {
 		if c.dropped++; c.dropped%2 == 0 {
 			c.queue = append(c.queue, m)
 		}
 	}),
-	overflowing("drops one message and ends much later", 1000, func(c *client, m transport.Message) {
+	overflowMutant("drops one message and ends much later", 1000, func(c *queueSession, m transport.Message) {
 		if c.dropped++; c.dropped > 3000 {
 			c.err = errors.New("slow consumer")
 		} else if c.dropped > 1 {
 			c.queue = append(c.queue, m)
 		}
 	}),
-	overflowing("falls silent", 4096, func(c *client, _ transport.Message) { c.silent = true }),
-	overflowing("takes it for a cancellation", 1000, func(c *client, _ transport.Message) { c.err = context.Canceled }),
-	overflowing("drops bytes", 1<<20, dropNewest),
-	overflowing("drops bytes", 5<<20, dropOldest),
-	holdingUp("waits for ever for a session with 64 messages", memory.Config{Buffer: 64, Patience: time.Hour}, nil),
-	holdingUp("waits for ever for a session with 4096 messages", memory.Config{Buffer: 4096, Patience: time.Hour}, nil),
-	holdingUp("waits for ever for a session with 5 MiB", memory.Config{BufferBytes: 5 << 20, Patience: time.Hour}, nil),
-	holdingUp("waits for a second with each batch, while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
+	overflowMutant("falls silent", 4096, func(c *queueSession, _ transport.Message) { c.silent = true }),
+	overflowMutant("takes it for a cancellation", 1000, func(c *queueSession, _ transport.Message) { c.err = context.Canceled }),
+	overflowMutant("drops bytes", 1<<20, dropNewest),
+	overflowMutant("drops bytes", 5<<20, dropOldest),
+	blockingMutant("waits for ever for a session with 64 messages", memory.Config{Buffer: 64, Patience: time.Hour}, nil),
+	blockingMutant("waits for ever for a session with 4096 messages", memory.Config{Buffer: 4096, Patience: time.Hour}, nil),
+	blockingMutant("waits for ever for a session with 5 MiB", memory.Config{BufferBytes: 5 << 20, Patience: time.Hour}, nil),
+	blockingMutant("waits for a second with each batch, while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if lag() > 1000 {
 				time.Sleep(time.Second)
@@ -51,7 +51,7 @@ var slowMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	holdingUp("fails while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
+	blockingMutant("fails while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if lag() > 5000 {
 				return errors.New("no buffer space available")
@@ -59,7 +59,7 @@ var slowMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	holdingUp("ends all sessions when one is slow", memory.Config{}, func(b *bus, lag func() int) {
+	blockingMutant("ends all sessions when one is slow", memory.Config{}, func(b *bus, lag func() int) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if lag() > 4096 {
 				b.Hub.Sever(memory.ErrSlow)
@@ -69,19 +69,19 @@ var slowMutants = []mutant[conformance.Harness]{
 	}),
 }
 
-// overflowing returns a mutant whose sessions have a queue of their own, as that of a client library, with a bug when it is full.
-func overflowing(bug string, size int, overflow func(c *client, m transport.Message)) mutant[conformance.Harness] {
-	return breaksSlowly(fmt.Sprintf("%s when more than %d wait", bug, size), memory.Config{}, func(b *bus) {
+// overflowMutant returns a mutant whose sessions have a queue of their own, as that of a client library, with a bug when it is full.
+func overflowMutant(bug string, size int, overflow func(c *queueSession, m transport.Message)) mutant[conformance.Harness] {
+	return slowMutant(fmt.Sprintf("%s when more than %d wait", bug, size), memory.Config{}, func(b *bus) {
 		b.session = func(s *session) {
-			c := &client{most: size, bytes: size >= 1<<20, overflow: overflow, more: make(chan struct{}, 1)}
-			c.run(s)
+			c := &queueSession{capacity: size, countBytes: size >= 1<<20, overflow: overflow, changed: make(chan struct{}, 1)}
+			c.attach(s)
 		}
 	})
 }
 
-// holdingUp returns a mutant that does not leave a slow session alone. Lag tells how many messages wait for the slowest.
-func holdingUp(bug string, config memory.Config, change func(b *bus, lag func() int)) mutant[conformance.Harness] {
-	return breaksSlowly(bug, config, func(b *bus) {
+// blockingMutant returns a mutant that does not leave a slow session alone. Lag tells how many messages wait for the slowest.
+func blockingMutant(bug string, config memory.Config, change func(b *bus, lag func() int)) mutant[conformance.Harness] {
+	return slowMutant(bug, config, func(b *bus) {
 		if change == nil {
 			return
 		}
@@ -127,13 +127,13 @@ func holdingUp(bug string, config memory.Config, change func(b *bus, lag func() 
 	})
 }
 
-func breaksSlowly(bug string, config memory.Config, change func(b *bus)) mutant[conformance.Harness] {
+func slowMutant(bug string, config memory.Config, change func(b *bus)) mutant[conformance.Harness] {
 	if config.Patience == 0 {
 		config.Buffer, config.Patience = 1<<17, 50*time.Millisecond
 		config.BufferBytes = 1 << 30
 	}
-	return mutant[conformance.Harness]{"SlowSessionHoldsUpNobody", bug, func(*testing.T) conformance.Harness {
-		h := (&mutation{hub: memory.NewHubWithConfig(config)}).harness(change)
+	return mutant[conformance.Harness]{"SlowSessionBlocksNobody", bug, func(*testing.T) conformance.Harness {
+		h := (&busMedium{hub: memory.NewHubWithConfig(config)}).harness(change)
 		shared := h.NewBus(nil)
 		h.NewBus = func(testing.TB) transport.Bus { return shared }
 		h.Patience = time.Second
@@ -141,61 +141,61 @@ func breaksSlowly(bug string, config memory.Config, change func(b *bus)) mutant[
 	}}
 }
 
-func dropNewest(*client, transport.Message) {}
+func dropNewest(*queueSession, transport.Message) {}
 
-func dropOldest(c *client, m transport.Message) {
-	c.held -= len(c.queue[0].Payload)
+func dropOldest(c *queueSession, m transport.Message) {
+	c.queuedBytes -= len(c.queue[0].Payload)
 	c.queue = append(c.queue[1:], m)
-	c.held += len(m.Payload)
+	c.queuedBytes += len(m.Payload)
 }
 
-// client is a session with a goroutine that reads into a queue.
-type client struct {
-	most     int
-	bytes    bool // most is bytes, not messages
-	overflow func(c *client, m transport.Message)
+// queueSession is a session with a goroutine that reads into a queue.
+type queueSession struct {
+	capacity   int
+	countBytes bool // most is bytes, not messages
+	overflow   func(c *queueSession, m transport.Message)
 
-	mu      sync.Mutex // guards what follows
-	queue   []transport.Message
-	held    int // bytes
-	dropped int
-	silent  bool
-	err     error
-	more    chan struct{} // has an element when something has changed
+	mu          sync.Mutex // guards what follows
+	queue       []transport.Message
+	queuedBytes int // bytes
+	dropped     int
+	silent      bool
+	err         error
+	changed     chan struct{} // has an element when something has changed
 }
 
-func (c *client) put(m transport.Message, err error) {
+func (c *queueSession) put(m transport.Message, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.err != nil || c.silent:
 	case err != nil:
 		c.err = err
-	case c.bytes && c.held+len(m.Payload) > c.most || !c.bytes && len(c.queue) >= c.most:
+	case c.countBytes && c.queuedBytes+len(m.Payload) > c.capacity || !c.countBytes && len(c.queue) >= c.capacity:
 		c.overflow(c, m)
 	default:
 		c.queue = append(c.queue, m)
-		c.held += len(m.Payload)
+		c.queuedBytes += len(m.Payload)
 	}
 	select {
-	case c.more <- struct{}{}:
+	case c.changed <- struct{}{}:
 	default:
 	}
 }
 
-func (c *client) take() (m transport.Message, ok bool, err error) {
+func (c *queueSession) take() (m transport.Message, ok bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queue) == 0 {
 		return m, false, c.err
 	}
 	m, c.queue = c.queue[0], c.queue[1:]
-	c.held -= len(m.Payload)
+	c.queuedBytes -= len(m.Payload)
 	return m, true, nil
 }
 
-// run makes s a session of the client.
-func (c *client) run(s *session) {
+// attach makes s a session of the client.
+func (c *queueSession) attach(s *session) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -216,7 +216,7 @@ func (c *client) run(s *session) {
 				return m, err
 			}
 			select {
-			case <-c.more:
+			case <-c.changed:
 			case <-ctx.Done():
 			}
 		}

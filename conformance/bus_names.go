@@ -9,10 +9,10 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var nameChecks = []check[*busCase]{
-	{"ChannelsAreData", "A channel name is data: it may hold anything but NUL, and is compared byte by byte. Remote clients choose " +
+var nameChecks = []check[*busChecker]{
+	{"ChannelNamesAreLiteral", "A channel name is data: it may hold anything but NUL, and is compared byte by byte. Remote clients choose " +
 		"namespaces; a name that is pasted into a statement is an injection, and one that is folded, hashed, cut or taken for a pattern lets " +
-		"a client into another's namespace.", channelsAreData},
+		"a client into another's namespace.", channelNamesAreLiteral},
 	{"ChannelLimitIsInclusive", "A channel name of exactly Limits.Channel bytes works, in Publish and in Listen, whatever its characters; without " +
 		"a limit, so do five thousand bytes. A namespace of that length would otherwise be deaf, or hear another one whose name begins alike.",
 		channelLimitIsInclusive},
@@ -20,8 +20,8 @@ var nameChecks = []check[*busCase]{
 		"joins two namespaces, or hears nothing for ever.", overLongChannelIsRejected},
 }
 
-// unlike are pairs of names that must not be taken for each other.
-var unlike = [][2]string{
+// distinctNames are pairs of names that must not be taken for each other.
+var distinctNames = [][2]string{
 	{"plain", "Plain"}, {"UPPER", "upper"}, {"prefix", "prefixed"}, {"dots.a", "dots.a.b"}, {"a/b", "a//b"}, {"up/..", ".."}, {"here", "./here"},
 	{"1", "01"}, {"a:b", "a::b"}, {`a\b`, "a/b"}, {"a.b", "a/b"}, {"a_b", "a b"}, {"order", "erdor"}, {"x,y", "x"}, {"x;y", "y"}, {"-", "--"},
 
@@ -47,9 +47,9 @@ var unlike = [][2]string{
 	{"43795292", "58170027"}, {"30720522", "33451918"}, {"aca", "bab"}, {"Aa", "BB"}, {"ab", "bA"},
 }
 
-// unlikeNames returns the pairs as channel names, with some that do not begin as all others of this case do.
-func (c *busCase) unlikeNames() (pairs [][2]string) {
-	for _, pair := range unlike {
+// distinctChannels returns the pairs as channel names, with some that do not begin as all others of this case do.
+func (c *busChecker) distinctChannels() (pairs [][2]string) {
+	for _, pair := range distinctNames {
 		pairs = append(pairs, [2]string{c.channel(pair[0]), c.channel(pair[1])})
 	}
 	for _, pair := range [][2]string{
@@ -57,23 +57,23 @@ func (c *busCase) unlikeNames() (pairs [][2]string) {
 		{".", ".."}, {"-", "--"}, {"\u00e9", "e\u0301"}, {"__keyspace@0__:", "__keyevent@0__:"}, {`"`, `""`}, {"'", "''"}, {"\n", "\r"},
 		{"costarring", "liquid"}, {"creamwove", "quists"}, // names of one hash, FNV-1a and FNV-1
 	} {
-		pairs = append(pairs, [2]string{pair[0] + c.id, pair[1] + c.id})
+		pairs = append(pairs, [2]string{pair[0] + c.channelPrefix, pair[1] + c.channelPrefix})
 	}
 	return pairs
 }
 
-func channelsAreData(c *busCase) {
-	pairs := c.unlikeNames()
-	if limit := c.bus().Limits().Channel; limit > 0 {
+func channelNamesAreLiteral(c *busChecker) {
+	pairs := c.distinctChannels()
+	if limit := c.newBus().Limits().Channel; limit > 0 {
 		pairs = slices.DeleteFunc(pairs, func(p [2]string) bool { return max(len(p[0]), len(p[1])) > limit })
 	}
-	c.tellsApart(pairs, "Publish on channels with curious names")
+	c.expectDistinct(pairs, "Publish on channels with curious names")
 }
 
-// tellsApart lets one session listen to the first name of each pair, and another one to the second.
-func (c *busCase) tellsApart(pairs [][2]string, called string) {
+// expectDistinct lets one session listen to the first name of each pair, and another one to the second.
+func (c *busChecker) expectDistinct(pairs [][2]string, called string) {
 	c.Helper()
-	one, two := c.bus(), c.bus()
+	one, two := c.newBus(), c.newBus()
 	var names [2][]string
 	for _, pair := range pairs {
 		first := 0 // the session of the first, and 1-first that of the second
@@ -92,7 +92,7 @@ func (c *busCase) tellsApart(pairs [][2]string, called string) {
 		_, ok := many.(transport.MultiListener)
 		alone, rest := names[round], []string(nil)
 		if n := len(alone); ok { // by a bus that is far away, most are listened to together in both sessions
-			some := c.affordable(4, 10, n)
+			some := c.affordableRounds(4, 10, n)
 			alone, rest = alone[:0:0], alone[:0:0]
 			for i, name := range names[round] {
 				if (i+round)*some/n != (i+round+1)*some/n {
@@ -104,7 +104,7 @@ func (c *busCase) tellsApart(pairs [][2]string, called string) {
 		}
 		c.listenTo(single, ok, alone, rest)
 		c.listenTo(many, ok, nil, names[1-round])
-		c.hearOnly(one, sessions, names, called)
+		c.expectOnlyOwn(one, sessions, names, called)
 		for _, name := range alone {
 			c.must("Unlisten "+quote(name), func(ctx context.Context) error { return single.Unlisten(ctx, name) })
 		}
@@ -112,7 +112,7 @@ func (c *busCase) tellsApart(pairs [][2]string, called string) {
 		still[round] = rest
 		c.listen(single, "end")
 		c.publishOn(one, alone)
-		c.hearOnly(one, sessions, still, called+"; the session that listened to it has called Unlisten")
+		c.expectOnlyOwn(one, sessions, still, called+"; the session that listened to it has called Unlisten")
 		c.expectNothing(one, single, "end", "Unlisten, "+called)
 		for _, s := range sessions {
 			c.close(s, "Close")
@@ -124,7 +124,7 @@ func (c *busCase) tellsApart(pairs [][2]string, called string) {
 }
 
 // listenTo listens to some names alone, and to the rest at once if it can.
-func (c *busCase) listenTo(s transport.Session, multi bool, alone, rest []string) {
+func (c *busChecker) listenTo(s transport.Session, multi bool, alone, rest []string) {
 	c.Helper()
 	if !multi {
 		alone, rest = append(alone, rest...), nil
@@ -139,13 +139,13 @@ func (c *busCase) listenTo(s transport.Session, multi bool, alone, rest []string
 	}
 }
 
-// hearOnly publishes on all names, and fails unless each session hears its own.
-func (c *busCase) hearOnly(bus transport.Bus, sessions [2]transport.Session, names [2][]string, called string) {
+// expectOnlyOwn publishes on all names, and fails unless each session hears its own.
+func (c *busChecker) expectOnlyOwn(bus transport.Bus, sessions [2]transport.Session, names [2][]string, called string) {
 	c.Helper()
-	for start := 0; start < max(len(names[0]), len(names[1])); start += batch {
+	for start := 0; start < max(len(names[0]), len(names[1])); start += channelBatch {
 		var want [2][]transport.Message
 		for i := range names {
-			want[i] = c.publishOn(bus, names[i][min(start, len(names[i])):min(start+batch, len(names[i]))])
+			want[i] = c.publishOn(bus, names[i][min(start, len(names[i])):min(start+channelBatch, len(names[i]))])
 		}
 		for i, s := range sessions {
 			c.expect(s, called+"; each of two sessions listens to some of them", want[i]...)
@@ -154,26 +154,26 @@ func (c *busCase) hearOnly(bus transport.Bus, sessions [2]transport.Session, nam
 }
 
 // publishOn publishes a message on each channel, whose payload is the name, or its beginning.
-func (c *busCase) publishOn(bus transport.Bus, names []string) (msgs []transport.Message) {
+func (c *busChecker) publishOn(bus transport.Bus, names []string) (msgs []transport.Message) {
 	c.Helper()
 	for _, name := range names {
-		msgs = append(msgs, transport.Message{Channel: name, Payload: []byte(fit(name, transport.MinPayload))})
+		msgs = append(msgs, transport.Message{Channel: name, Payload: []byte(truncate(name, transport.MinPayload))})
 	}
 	c.publish(bus, msgs...)
 	return msgs
 }
 
-// charactersToFill are those that take most room, or have a meaning, in what a bus may make of a name.
-var charactersToFill = []string{"n", "é", "€", "\U0001F389", `"`, "'", `\`, "`", "*", ">", "+", "#", "?", "[", "]", "{", ".", "/", "$", "%", "&", " ", "\t", "\n", "\r\n", "\x01", "\x7f"}
+// fillCharacters are those that take most room, or have a meaning, in what a bus may make of a name.
+var fillCharacters = []string{"n", "é", "€", "\U0001F389", `"`, "'", `\`, "`", "*", ">", "+", "#", "?", "[", "]", "{", ".", "/", "$", "%", "&", " ", "\t", "\n", "\r\n", "\x01", "\x7f"}
 
-func channelLimitIsInclusive(c *busCase) {
-	size := c.bus().Limits().Channel
+func channelLimitIsInclusive(c *busChecker) {
+	size := c.newBus().Limits().Channel
 	if size == 0 {
 		size = 5000
 	}
 	room := size - len(c.channel(""))
 	var pairs [][2]string
-	for _, with := range charactersToFill {
+	for _, with := range fillCharacters {
 		n := len(with)
 		for _, name := range []string{
 			strings.Repeat("f", room%n) + strings.Repeat(with, room/n),
@@ -200,11 +200,11 @@ func channelLimitIsInclusive(c *busCase) {
 			pairs = append(pairs, [2]string{name + "1", name + "2"}, [2]string{name + "3" + rest, name + "4" + rest}, [2]string{name + "5", name})
 		}
 	}
-	c.tellsApart(pairs, fmt.Sprintf("Publish on channels with names of up to %d bytes", size))
+	c.expectDistinct(pairs, fmt.Sprintf("Publish on channels with names of up to %d bytes", size))
 }
 
-func overLongChannelIsRejected(c *busCase) {
-	bus := c.bus()
+func overLongChannelIsRejected(c *busChecker) {
+	bus := c.newBus()
 	limit := bus.Limits().Channel
 	if limit == 0 {
 		c.Skip("Limits.Channel is 0: there is no limit to exceed")
@@ -218,15 +218,15 @@ func overLongChannelIsRejected(c *busCase) {
 		strings.Repeat("n", room) + " ",
 		strings.Repeat("n", 4*room),
 	} {
-		m := c.msg(name, "x")
-		c.rejects(fmt.Sprintf("a channel name of %d bytes, the limit being %d", len(m.Channel), limit), m)
+		m := c.message(name, "x")
+		c.expectRejectedAlone(fmt.Sprintf("a channel name of %d bytes, the limit being %d", len(m.Channel), limit), m)
 		for _, call := range listenCalls(c.open(bus)) {
-			if !call.fails {
+			if !call.rejectsLongNames {
 				continue
 			}
 			s := c.open(bus)
 			called := fmt.Sprintf("%s with a name of %d bytes, the limit being %d", call.name, len(m.Channel), limit)
-			if err := c.call(called, func(ctx context.Context) error { return call.f(ctx, s, m.Channel) }); err == nil {
+			if err := c.call(called, func(ctx context.Context) error { return call.call(ctx, s, m.Channel) }); err == nil {
 				c.fail(called, "an error", "none")
 			}
 		}

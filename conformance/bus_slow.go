@@ -9,78 +9,78 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var slowChecks = []check[*busCase]{
-	{"SlowSessionHoldsUpNobody", "A session that is read slowly, or not at all, holds up neither Publish nor other sessions for longer than " +
+var slowChecks = []check[*busChecker]{
+	{"SlowSessionBlocksNobody", "A session that is read slowly, or not at all, holds up neither Publish nor other sessions for longer than " +
 		"a moment, and ends rather than drops: it returns all, or all up to a loss and then a final error. One node that hangs would stop " +
-		"the whole cluster otherwise, and one that misses messages without being told is wrong for ever.", slowSessionHoldsUpNobody},
+		"the whole cluster otherwise, and one that misses messages without being told is wrong for ever.", slowSessionBlocksNobody},
 }
 
-// slowSessionHoldsUpNobody publishes more than the usual buffers hold: of 64 to 65,536 messages, and up to 64 MiB, if the bus is quick.
-func slowSessionHoldsUpNobody(c *busCase) {
+// slowSessionBlocksNobody publishes more than the usual buffers hold: of 64 to 65,536 messages, and up to 64 MiB, if the bus is quick.
+func slowSessionBlocksNobody(c *busChecker) {
 	const attempts = 3 // the machine may have been busy during one, and not when it was measured
 	for round := range c.scale(1, 4) {
 		for attempt := range attempts {
-			late := c.slowSession(fmt.Sprintf("a%d %d", round, attempt), []int{1000, 16 << 10}[round%2])
+			late := c.trySlowSession(fmt.Sprintf("a%d %d", round, attempt), []int{1000, 16 << 10}[round%2])
 			if late == nil {
 				break
 			}
 			if attempt == attempts-1 {
-				c.fail(late.called, late.wanted, "%s, and much the same each time", late.came)
+				c.fail(late.called, late.wanted, "%s, and much the same each time", late.got)
 			}
 		}
 	}
 }
 
-// slowSession tells whether the slow session has held up the others. Whatever else is wrong fails.
-func (c *busCase) slowSession(name string, size int) (late *finding) {
-	one, two := c.bus(), c.bus()
+// trySlowSession tells whether the slow session has held up the others. Whatever else is wrong fails.
+func (c *busChecker) trySlowSession(name string, size int) (late *problem) {
+	one, two := c.newBus(), c.newBus()
 	near := c.open(one, name)
-	pace := c.pace(one, near, name)
+	timing := c.measureTiming(one, near, name)
 	c.call("Close", near.Close)
-	count := within(8*c.budget(), 4*pace.message, 6500, c.scale(70_000, 100_000))
+	count := countWithin(8*c.budget(), 4*timing.perMessage, 6500, c.scale(70_000, 100_000))
 	batch := 100
-	if pace.travel > 5*time.Millisecond {
+	if timing.latency > 5*time.Millisecond {
 		batch = 500
 	}
 	calls := count / batch
 	count = calls * batch
-	s := c.newStream(0, one.Limits(), largest(one.Limits(), size), name)
+	s := c.newSequence(0, one.Limits(), capPayload(one.Limits(), size), name)
 	s.size = func(n int) int {
 		if n > 6500 { // the rest is there to fill buffers that count messages; in quick without much memory
-			return largest(one.Limits(), c.scale(100, size))
+			return capPayload(one.Limits(), c.scale(100, size))
 		}
-		return largest(one.Limits(), size)
+		return capPayload(one.Limits(), size)
 	}
 
 	// others receives a part of the stream in two sessions.
 	others := func(called string, calls int, run func(t *traffic)) {
-		t := &traffic{busCase: c, called: called}
+		t := &traffic{busChecker: c, called: called}
 		near, far := c.open(one, name), c.open(two, name)
-		t.publish(s, slices.Repeat([]int{batch}, calls), one)
-		t.read("a session of the same bus as the slow one", far, name)
-		t.read("a session of another bus", near, name)
+		t.addSequence(s, slices.Repeat([]int{batch}, calls), one)
+		t.addReader("a session of the same bus as the slow one", far, name)
+		t.addReader("a session of another bus", near, name)
 		run(t)
 		c.call("Close", near.Close)
 		c.call("Close", far.Close)
 	}
 	start := time.Now()
-	others("Publish while no session is slow", calls/2, func(t *traffic) { t.run() })
+	others("Publish while no session is slow", calls/2, func(t *traffic) { t.transfer() })
 	usual := 2 * time.Since(start)
 
 	slow := c.open(two, name)
 	called := fmt.Sprintf("Publish %d messages of up to %d bytes, which one of three sessions receives slowly or not at all", count, s.size(0))
 	const inTime = "that it holds up Publish and the other sessions for a second at most"
-	sleepy := &tail{c: c, called: called + "; the slow session", session: slow, stream: s}
+	slowReader := &gaplessReader{c: c, called: called + "; the slow session", session: slow, sequence: s}
 	others(called, calls, func(t *traffic) {
 		t.limit = time.Second + c.patience/2 + 4*usual
-		stop := sleepy.slowly(t, max(c.patience/100, 4*pace.travel))
+		stop := slowReader.receiveSlowly(t, max(c.patience/100, 4*timing.latency))
 		defer stop()
-		if !t.run() {
-			late = &finding{called, inTime, fmt.Sprintf("only %d messages received by the other sessions in %v; without a slow session all take %v",
-				t.moved.Load(), t.limit, usual)}
+		if !t.transfer() {
+			late = &problem{called, inTime, fmt.Sprintf("only %d messages received by the other sessions in %v; without a slow session all take %v",
+				t.progress.Load(), t.limit, usual)}
 		}
 		if found := stop(); found != nil {
-			c.fail(found.called, found.wanted, "%s", found.came)
+			c.fail(found.called, found.wanted, "%s", found.got)
 		}
 	})
 	if late != nil {
@@ -92,44 +92,44 @@ func (c *busCase) slowSession(name string, size int) (late *finding) {
 	for range 20 {
 		var more []transport.Message
 		for range 3 {
-			more = append(more, s.at(count, nil))
+			more = append(more, s.message(count, nil))
 			count++
 		}
 		c.publish(one, more...)
-		sleepy.until(int(sleepy.next.Load()) + 1)
+		slowReader.receiveUntil(int(slowReader.next.Load()) + 1)
 	}
-	sleepy.until(count)
-	if sleepy.err != nil {
-		sleepy.stays()
+	slowReader.receiveUntil(count)
+	if slowReader.err != nil {
+		slowReader.expectErrorForever()
 	}
 	c.call("Close", slow.Close)
 	return nil
 }
 
-// slowly receives nothing until t comes to a halt, and then one message each time. Stop may be called again.
-func (t *tail) slowly(traffic *traffic, each time.Duration) (stop func() *finding) {
-	ctx, cancel := context.WithCancel(t.c.Context())
-	var found *finding
-	done := t.c.background(func() error {
+// receiveSlowly receives nothing until t comes to a halt, and then one message each time. Stop may be called again.
+func (r *gaplessReader) receiveSlowly(traffic *traffic, each time.Duration) (stop func() *problem) {
+	ctx, cancel := context.WithCancel(r.c.Context())
+	var found *problem
+	done := r.c.runInBackground(func() error {
 		tick := time.NewTicker(each)
 		defer tick.Stop()
 		awake, still, moved := false, 0, int64(-1)
-		for found == nil && t.err == nil {
+		for found == nil && r.err == nil {
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
 				return nil
 			}
-			if now := traffic.moved.Load(); now != moved {
+			if now := traffic.progress.Load(); now != moved {
 				moved, still = now, 0
 			} else if still++; still == 2 {
 				awake = true
 			}
 			if awake {
-				found = t.receive(ctx)
+				found = r.receiveOne(ctx)
 			}
 		}
 		return nil
 	})
-	return t.stopping(cancel, done, &found)
+	return r.stopFunc(cancel, done, &found)
 }

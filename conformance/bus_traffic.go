@@ -12,12 +12,12 @@ import (
 // A traffic is streams that are published and sessions that have to receive them, all at the same time. No more is on its way at
 // once than one batch or a window: a bus need not have room for all.
 type traffic struct {
-	*busCase
-	called    string
-	streams   []*flow
-	readers   []*reader
-	moved     atomic.Int64 // counts whatever happens, so that silence is seen
-	publishes atomic.Int32 // how many are under way
+	*busChecker
+	called     string
+	sequences  []*trafficSequence
+	readers    []*reader
+	progress   atomic.Int64 // counts whatever happens, so that silence is seen
+	publishing atomic.Int32 // how many are under way
 
 	limit time.Duration // how long all may take; 0 is no limit but the patience for each step
 }
@@ -28,56 +28,56 @@ const (
 	windowBytes    = 2 << 20
 )
 
-// flow is a stream on its way.
-type flow struct {
-	*stream
-	buses   []transport.Bus // they publish the batches in turn
-	batches []int           // how many messages are in each
-	count   int             // the sum of batches
-	room    chan struct{}   // has an element when a reader has received something
+// trafficSequence is a stream on its way.
+type trafficSequence struct {
+	*sequence
+	buses     []transport.Bus // they publish the batches in turn
+	batches   []int           // how many messages are in each
+	count     int             // the sum of batches
+	roomFreed chan struct{}   // has an element when a reader has received something
 }
 
-// finding is what is wrong.
-type finding struct{ called, wanted, came string }
+// problem is what is wrong.
+type problem struct{ called, wanted, got string }
 
-// publish makes a stream part of the traffic. Batches are published by the buses in turn.
-func (t *traffic) publish(s *stream, batches []int, buses ...transport.Bus) {
-	f := &flow{stream: s, buses: buses, batches: batches, room: make(chan struct{}, 1)}
+// addSequence makes a stream part of the traffic. Batches are published by the buses in turn.
+func (t *traffic) addSequence(s *sequence, batches []int, buses ...transport.Bus) {
+	f := &trafficSequence{sequence: s, buses: buses, batches: batches, roomFreed: make(chan struct{}, 1)}
 	for _, n := range batches {
 		f.count += n
 	}
-	t.streams = append(t.streams, f)
+	t.sequences = append(t.sequences, f)
 }
 
-// read makes a session part of the traffic that listens to channels. All streams have to be there already.
-func (t *traffic) read(name string, s transport.Session, channels ...string) {
+// addReader makes a session part of the traffic that listens to channels. All streams have to be there already.
+func (t *traffic) addReader(name string, s transport.Session, channels ...string) {
 	r := &reader{traffic: t, name: name, session: s, channels: make(map[string]bool)}
 	for _, channel := range channels {
 		r.channels[t.channel(channel)] = true
 	}
-	r.next = make([]atomic.Int64, len(t.streams))
-	for i := range t.streams {
+	r.next = make([]atomic.Int64, len(t.sequences))
+	for i := range t.sequences {
 		r.advance(i, 0)
 	}
 	t.readers = append(t.readers, r)
 }
 
-// run publishes and receives everything, or fails. If it is not done within the limit, it stops, and returns false.
-func (t *traffic) run() (inTime bool) {
+// transfer publishes and receives everything, or fails. If it is not done within the limit, it stops, and returns false.
+func (t *traffic) transfer() (inTime bool) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	work := len(t.streams) + len(t.readers)
-	findings := make(chan *finding, work)
-	for i := range t.streams {
-		t.work(findings, func() *finding { return t.send(ctx, i) })
+	work := len(t.sequences) + len(t.readers)
+	findings := make(chan *problem, work)
+	for i := range t.sequences {
+		t.startWorker(findings, func() *problem { return t.sendSequence(ctx, i) })
 	}
 	for _, r := range t.readers {
-		t.work(findings, func() *finding { return r.receive(ctx) })
+		t.startWorker(findings, func() *problem { return r.receiveAll(ctx) })
 	}
-	t.does(t.called)
+	t.noteCall(t.called)
 
-	var first *finding
+	var first *problem
 	late := false
 	limit := make(<-chan time.Time)
 	if t.limit > 0 {
@@ -101,9 +101,9 @@ func (t *traffic) run() (inTime bool) {
 			late = true
 			cancel()
 		case <-ticker.C:
-			if now := t.moved.Load(); now != moved {
+			if now := t.progress.Load(); now != moved {
 				moved, since = now, time.Now()
-				t.does(t.called)
+				t.noteCall(t.called)
 				continue
 			}
 			if time.Since(since) < t.patience {
@@ -111,81 +111,81 @@ func (t *traffic) run() (inTime bool) {
 			}
 			switch {
 			case ctx.Err() == nil:
-				if t.publishes.Load() > 0 {
-					first = &finding{t.called, "that Publish returns", fmt.Sprintf("nothing: it still waits after %v, while all sessions are received from", t.patience)}
+				if t.publishing.Load() > 0 {
+					first = &problem{t.called, "that Publish returns", fmt.Sprintf("nothing: it still waits after %v, while all sessions are received from", t.patience)}
 				}
 				cancel()
 				since = time.Now()
 			case first != nil:
-				t.fail(first.called, first.wanted, "%s", first.came)
+				t.fail(first.called, first.wanted, "%s", first.got)
 			default:
 				t.fail(t.called, "that all calls return when their context has ended", "nothing: some still wait after %v", t.patience)
 			}
 		}
 	}
 	if first != nil {
-		t.fail(first.called, first.wanted, "%s", first.came)
+		t.fail(first.called, first.wanted, "%s", first.got)
 	}
 	return !late
 }
 
-// work calls f in the background. A panic is a finding too.
-func (t *traffic) work(findings chan<- *finding, f func() *finding) {
-	var found *finding
-	done := t.background(func() error {
+// startWorker calls f in the background. A panic is a finding too.
+func (t *traffic) startWorker(findings chan<- *problem, f func() *problem) {
+	var found *problem
+	done := t.runInBackground(func() error {
 		found = f()
 		return nil
 	})
 	go func() {
 		if err := <-done; err != nil {
-			found = &finding{t.called, "that calls return", err.Error()}
+			found = &problem{t.called, "that calls return", err.Error()}
 		}
 		findings <- found
 	}()
 }
 
-// send publishes a stream. What was published is overwritten: the bus must not need it any more.
-func (t *traffic) send(ctx context.Context, i int) *finding {
-	f := t.streams[i]
+// sendSequence publishes a stream. What was published is overwritten: the bus must not need it any more.
+func (t *traffic) sendSequence(ctx context.Context, i int) *problem {
+	f := t.sequences[i]
 	var batch []transport.Message
 	var bytes int64 // on their way
 	sizes := make([]int32, f.count)
 	n, acknowledged := 0, 0
-	for turn, count := range f.batches {
+	for call, count := range f.batches {
 		batch = batch[:min(len(batch), count)]
 		for len(batch) < count {
 			batch = append(batch, transport.Message{})
 		}
 		size := int64(0)
 		for j := range batch {
-			batch[j] = f.at(n+j, batch[j].Payload)
+			batch[j] = f.message(n+j, batch[j].Payload)
 			sizes[n+j] = int32(len(batch[j].Payload))
 			size += int64(sizes[n+j])
 		}
 		full := func() bool { return bytes+size > windowBytes || n-acknowledged+count > windowMessages }
 		for acknowledged < n && full() {
-			for seen := t.seen(i, n); acknowledged < seen; acknowledged++ {
+			for seen := t.receivedByAll(i, n); acknowledged < seen; acknowledged++ {
 				bytes -= int64(sizes[acknowledged])
 			}
 			if acknowledged == n || !full() {
 				break
 			}
 			select {
-			case <-f.room:
+			case <-f.roomFreed:
 			case <-ctx.Done():
 				return nil
 			}
 		}
-		t.publishes.Add(1)
-		err := f.buses[turn%len(f.buses)].Publish(ctx, batch...)
-		t.publishes.Add(-1)
+		t.publishing.Add(1)
+		err := f.buses[call%len(f.buses)].Publish(ctx, batch...)
+		t.publishing.Add(-1)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return &finding{t.called, "no error", fmt.Sprintf("the error %q of a batch of %d messages with %d bytes in all", err, count, size)}
+			return &problem{t.called, "no error", fmt.Sprintf("the error %q of a batch of %d messages with %d bytes in all", err, count, size)}
 		}
-		t.moved.Add(1)
+		t.progress.Add(1)
 		for j := range batch {
 			overwrite(batch[j].Payload)
 		}
@@ -194,8 +194,8 @@ func (t *traffic) send(ctx context.Context, i int) *finding {
 	return nil
 }
 
-// seen is up to which message all readers have what they have to get of stream i, of which n were published.
-func (t *traffic) seen(i, n int) int {
+// receivedByAll is up to which message all readers have what they have to get of stream i, of which n were published.
+func (t *traffic) receivedByAll(i, n int) int {
 	for _, r := range t.readers {
 		n = min(n, int(r.next[i].Load()))
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var volumeChecks = []check[*busCase]{
+var volumeChecks = []check[*busChecker]{
 	{"AllSizesArrive", "A payload of any size up to Limits.Payload arrives as it was sent, alone and in a batch. Buffers, frames and " +
 		"packets have sizes of their own, at which the usual bugs are.", allSizesArrive},
 	{"EachMessageArrivesOnceInOrder", "Publish sends all of msgs, in order, however many; nothing is lost, delivered twice or changed while " +
@@ -25,26 +25,26 @@ var volumeChecks = []check[*busCase]{
 }
 
 // budget is about how long one scenario takes, if the bus can carry what has to be proven in that time.
-func (p *probe) budget() time.Duration {
-	return time.Duration(p.scale(120, 20_000)) * time.Millisecond
+func (c *checker) budget() time.Duration {
+	return time.Duration(c.scale(120, 20_000)) * time.Millisecond
 }
 
-// largest returns the size of the largest payload that limits allow, or most if that is less.
-func largest(limits transport.Limits, most int) int {
+// capPayload returns the size of the largest payload that limits allow, or most if that is less.
+func capPayload(limits transport.Limits, most int) int {
 	if limits.Payload > 0 && limits.Payload < most {
 		return limits.Payload
 	}
 	return most
 }
 
-func allSizesArrive(c *busCase) {
-	one, two := c.bus(), c.bus()
+func allSizesArrive(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	far := c.open(two, "a", "b")
-	pace := c.pace(one, far, "a")
-	top := largest(one.Limits(), c.scale(4<<20, 16<<20))
-	sizes := ladder(top)
+	timing := c.measureTiming(one, far, "a")
+	top := capPayload(one.Limits(), c.scale(4<<20, 16<<20))
+	sizes := boundarySizes(top)
 	// Some travel alone: the largest in any case, and as many of the others as there is time for.
-	alone := within(c.budget(), pace.travel, 12, len(sizes))
+	alone := countWithin(c.budget(), timing.latency, 12, len(sizes))
 	var order []int
 	for i := range alone {
 		order = append(order, sizes[(i+1)*len(sizes)/alone-1])
@@ -63,17 +63,17 @@ func allSizesArrive(c *busCase) {
 	if batch > 0 {
 		batches = append(batches, batch)
 	}
-	s := c.newStream(0, one.Limits(), top, "a", "b")
+	s := c.newSequence(0, one.Limits(), top, "a", "b")
 	s.size = func(n int) int { return order[n] }
 
-	t := &traffic{busCase: c, called: fmt.Sprintf("Publish payloads of 0 to %d bytes, alone and in batches", top)}
-	t.publish(s, batches, one)
-	t.read("a session of another bus", far, "a", "b")
-	t.run()
+	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish payloads of 0 to %d bytes, alone and in batches", top)}
+	t.addSequence(s, batches, one)
+	t.addReader("a session of another bus", far, "a", "b")
+	t.transfer()
 }
 
-// ladder returns sizes up to top: all small ones, and those around the powers of two and of ten and the top, where buffers end.
-func ladder(top int) (sizes []int) {
+// boundarySizes returns sizes up to top: all small ones, and those around the powers of two and of ten and the top, where buffers end.
+func boundarySizes(top int) (sizes []int) {
 	add := func(around int, distances ...int) {
 		for _, d := range distances {
 			if size := around + d; size >= 0 && size <= top {
@@ -104,15 +104,15 @@ func ladder(top int) (sizes []int) {
 	return slices.Compact(sizes)
 }
 
-// batches returns how large batches are that have count messages in all: of one to thousands, and many of one if the bus is quick.
-func (c *busCase) batches(count int, travel time.Duration) (sizes []int) {
+// batchSizes returns how large batches are that have count messages in all: of one to thousands, and many of one if the bus is quick.
+func (c *busChecker) batchSizes(count int, travel time.Duration) (sizes []int) {
 	sum := 0
 	add := func(n int) {
 		if n = min(n, count-sum); n > 0 {
 			sizes, sum = append(sizes, n), sum+n
 		}
 	}
-	calls := within(c.budget(), travel, 10, count)
+	calls := countWithin(c.budget(), travel, 10, count)
 	for _, n := range []int{1, 2, min(5000, count/2), 1, min(1030, count/10)} {
 		add(n)
 	}
@@ -129,32 +129,32 @@ func (c *busCase) batches(count int, travel time.Duration) (sizes []int) {
 	return sizes
 }
 
-func eachMessageArrivesOnceInOrder(c *busCase) {
-	one, two := c.bus(), c.bus()
+func eachMessageArrivesOnceInOrder(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	far := c.open(two, "a")
-	pace := c.pace(one, far, "a")
-	count := within(c.budget(), pace.message, 10_000, c.scale(60_000, 3_000_000))
-	s := c.newStream(0, one.Limits(), 100, "a")
+	timing := c.measureTiming(one, far, "a")
+	count := countWithin(c.budget(), timing.perMessage, 10_000, c.scale(60_000, 3_000_000))
+	s := c.newSequence(0, one.Limits(), 100, "a")
 	s.size = func(n int) int { return 1 + int(hash(n, 2)%100) }
 
-	t := &traffic{busCase: c, called: fmt.Sprintf("Publish %d messages of 1 to 100 bytes, in batches of 1 to thousands", count)}
-	t.publish(s, c.batches(count, pace.travel), one)
-	t.read("a session of another bus", far, "a")
-	t.run()
+	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish %d messages of 1 to 100 bytes, in batches of 1 to thousands", count)}
+	t.addSequence(s, c.batchSizes(count, timing.latency), one)
+	t.addReader("a session of another bus", far, "a")
+	t.transfer()
 }
 
-func orderIsKeptAcrossChannels(c *busCase) {
-	one, two := c.bus(), c.bus()
+func orderIsKeptAcrossChannels(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	near := c.open(one, "0")
-	pace := c.pace(one, near, "0")
-	names := make([]string, within(5*time.Second, c.latency(), 20, 130))
+	timing := c.measureTiming(one, near, "0")
+	names := make([]string, countWithin(5*time.Second, c.latency(), 20, 130))
 	for i := range names {
 		names[i] = fmt.Sprint(i)
 	}
 	most, some := names[:len(names)-1], names[len(names)/2:] // nobody listens to all
 	far, half := c.open(two, most...), c.open(two, some...)
-	count := within(2*c.budget(), 8*pace.message, 11_500, c.scale(30_000, 1_000_000))
-	s := c.newStream(0, one.Limits(), largest(one.Limits(), 70_000), names...)
+	count := countWithin(2*c.budget(), 8*timing.perMessage, 11_500, c.scale(30_000, 1_000_000))
+	s := c.newSequence(0, one.Limits(), capPayload(one.Limits(), 70_000), names...)
 	s.channel = func(n int) int { // more than half on one channel, many on the next
 		switch n % 4 {
 		case 0, 2:
@@ -166,46 +166,46 @@ func orderIsKeptAcrossChannels(c *busCase) {
 		}
 	}
 
-	t := &traffic{busCase: c, called: fmt.Sprintf("Publish %d messages of all sizes on %d channels, in batches of 1 to thousands", count, len(names))}
-	t.publish(s, c.batches(count, pace.travel), one)
-	t.read("a session that listens to one channel", near, "0")
-	t.read("a session of another bus, that listens to all channels but one", far, most...)
-	t.read("a session of another bus, that listens to half of the channels", half, some...)
-	t.run()
+	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish %d messages of all sizes on %d channels, in batches of 1 to thousands", count, len(names))}
+	t.addSequence(s, c.batchSizes(count, timing.latency), one)
+	t.addReader("a session that listens to one channel", near, "0")
+	t.addReader("a session of another bus, that listens to all channels but one", far, most...)
+	t.addReader("a session of another bus, that listens to half of the channels", half, some...)
+	t.transfer()
 }
 
-func orderIsKeptBetweenBuses(c *busCase) {
-	one, two := c.bus(), c.bus()
+func orderIsKeptBetweenBuses(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	far := c.open(two, "a", "b")
-	pace := c.pace(one, far, "a")
+	timing := c.measureTiming(one, far, "a")
 	near := c.open(one, "a", "b")
-	calls := within(c.budget(), pace.travel, 20, c.scale(4000, 100_000))
+	calls := countWithin(c.budget(), timing.latency, 20, c.scale(4000, 100_000))
 	batches := slices.Repeat([]int{1, 1, 1, 2, 7}, calls/5)
 	for i := 10; i < len(batches); i += 51 {
 		batches[i] = 100
 	}
-	s := c.newStream(0, one.Limits(), largest(one.Limits(), 8000), "a", "b")
+	s := c.newSequence(0, one.Limits(), capPayload(one.Limits(), 8000), "a", "b")
 
-	t := &traffic{busCase: c, called: fmt.Sprintf("Publish on one bus, and when it has returned on another, %d times", len(batches)/2)}
-	t.publish(s, batches, one, two)
-	t.read("a session of the first", near, "a", "b")
-	t.read("a session of the other", far, "a", "b")
-	t.run()
+	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish on one bus, and when it has returned on another, %d times", len(batches)/2)}
+	t.addSequence(s, batches, one, two)
+	t.addReader("a session of the first", near, "a", "b")
+	t.addReader("a session of the other", far, "a", "b")
+	t.transfer()
 }
 
-func concurrentPublishIsSafe(c *busCase) {
-	one, two := c.bus(), c.bus()
+func concurrentPublishIsSafe(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
 	far := c.open(two, "a", "b")
-	pace := c.pace(one, far, "a")
+	timing := c.measureTiming(one, far, "a")
 	near := c.open(one, "a", "b")
 	const publishers = 6
-	each := within(c.budget(), 4*publishers*pace.message, 1900, c.scale(4000, 200_000))
-	t := &traffic{busCase: c, called: fmt.Sprintf("Publish %d messages on each of %d goroutines, half of them on another bus", each, publishers)}
+	each := countWithin(c.budget(), 4*publishers*timing.perMessage, 1900, c.scale(4000, 200_000))
+	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish %d messages on each of %d goroutines, half of them on another bus", each, publishers)}
 	for p := range publishers {
-		s := c.newStream(p, one.Limits(), largest(one.Limits(), 8000), "a", "b")
-		t.publish(s, c.batches(each, publishers*pace.travel), []transport.Bus{one, two}[p%2])
+		s := c.newSequence(p, one.Limits(), capPayload(one.Limits(), 8000), "a", "b")
+		t.addSequence(s, c.batchSizes(each, publishers*timing.latency), []transport.Bus{one, two}[p%2])
 	}
-	t.read("a session of one", near, "a", "b")
-	t.read("a session of the other", far, "a", "b")
-	t.run()
+	t.addReader("a session of one", near, "a", "b")
+	t.addReader("a session of the other", far, "a", "b")
+	t.transfer()
 }

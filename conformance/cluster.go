@@ -34,19 +34,19 @@ type ClusterHarness struct {
 // reference may have. What package core promises whatever they do is proven by the tests of core.
 func Cluster(t *testing.T, h ClusterHarness) {
 	t.Helper()
-	h.run(t, false)
+	h.runSuite(t, false)
 }
 
-func (h ClusterHarness) run(t *testing.T, soak bool) {
+func (h ClusterHarness) runSuite(t *testing.T, soak bool) {
 	t.Helper()
 	if h.NewConfig == nil {
 		t.Fatal("conformance: ClusterHarness.NewConfig is nil, but required")
 	}
-	run(t, h.trial(soak), clusterChecks(), func(p *probe) *clusterCase { return newClusterCase(p, h) })
+	runChecks(t, h.newSuite(soak), clusterChecks(), func(c *checker) *clusterChecker { return newClusterChecker(c, h) })
 }
 
-func (h ClusterHarness) trial(soak bool) *trial {
-	return newTrial("Cluster", soak, h.Patience, h.measure)
+func (h ClusterHarness) newSuite(soak bool) *suite {
+	return newSuite("Cluster", soak, h.Patience, h.measure)
 }
 
 // measure returns how long a message takes from Publish to Receive, or a Listen if that takes longer.
@@ -61,24 +61,24 @@ func (h ClusterHarness) measure(ctx context.Context, tb testing.TB) time.Duratio
 }
 
 // clusterChecks returns the checks in the order in which one wants them to pass.
-func clusterChecks() []check[*clusterCase] {
+func clusterChecks() []check[*clusterChecker] {
 	return slices.Concat(clusterBroadcastChecks, clusterContentChecks, clusterSizeChecks, clusterRoomChecks, clusterRequestChecks,
-		clusterGoneChecks, clusterSeverChecks, clusterManyChecks)
+		clusterLeaveChecks, clusterSeverChecks, clusterManyChecks)
 }
 
-// clusterCase is one run of one check of a cluster.
-type clusterCase struct {
-	*probe
-	harness ClusterHarness
-	nsp     string // the namespace of this case alone
+// clusterChecker is one run of one check of a cluster.
+type clusterChecker struct {
+	*checker
+	harness   ClusterHarness
+	namespace string // the namespace of this case alone
 }
 
-func newClusterCase(p *probe, h ClusterHarness) *clusterCase {
-	return &clusterCase{probe: p, harness: h, nsp: "/" + newID()}
+func newClusterChecker(c *checker, h ClusterHarness) *clusterChecker {
+	return &clusterChecker{checker: c, harness: h, namespace: "/" + newID()}
 }
 
-// config returns the harness's Config with the defaults that checks look at.
-func (c *clusterCase) config() core.Config {
+// newConfig returns the harness's Config with the defaults that checks look at.
+func (c *clusterChecker) newConfig() core.Config {
 	c.Helper()
 	config := c.harness.NewConfig(c.TB)
 	if config.Bus == nil {
@@ -100,15 +100,17 @@ func (c *clusterCase) config() core.Config {
 	return config
 }
 
-// notices makes a node notice in time a session that is broken and does not say so: it gives up one on which its heartbeats do not come back.
+// detectBrokenSession makes a node notice in time a session that is broken and does not say so: it gives up one on which its heartbeats do not come back.
 // It does not do that so often that a session which is deaf to some channels is replaced before a check has found that out.
-func (c *clusterCase) notices(config *core.Config) { config.HeartbeatInterval = c.patience / 4 }
+func (c *clusterChecker) detectBrokenSession(config *core.Config) {
+	config.HeartbeatInterval = c.patience / 4
+}
 
-// portion is how many messages are under way at a time: buses may keep few.
-const portion = 16
+// batchSize is how many messages are under way at a time: buses may keep few.
+const batchSize = 16
 
-// portions calls send for 0 to n-1, and after each portion arrived for each of it.
-func portions(n, size int, send, arrived func(i int)) {
+// inBatches calls send for 0 to n-1, and after each portion arrived for each of it.
+func inBatches(n, size int, send, arrived func(i int)) {
 	for from := 0; from < n; from += size {
 		to := min(from+size, n)
 		for i := from; i < to; i++ {

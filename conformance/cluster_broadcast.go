@@ -11,22 +11,22 @@ import (
 	"github.com/backplane-go/backplane/core"
 )
 
-var clusterBroadcastChecks = []check[*clusterCase]{
+var clusterBroadcastChecks = []check[*clusterChecker]{
 	{"BroadcastReachesEveryNodeOnce", "A broadcast reaches the clients of all nodes, the emitting one included, each once. It is what a " +
 		"cluster is for.", broadcastReachesEveryNodeOnce},
-	{"RoomsAndExcept", "A broadcast reaches the clients in at least one of its rooms, once each, and none that is in an excepted one, " +
-		"on every node. Others must not read what is not for them.", roomsAndExcept},
+	{"RoomsAndExceptSelect", "A broadcast reaches the clients in at least one of its rooms, once each, and none that is in an excepted one, " +
+		"on every node. Others must not read what is not for them.", roomsAndExceptSelect},
 	{"OrderIsKept", "Messages of one node reach another in the order they were sent, whether they are small, large or binary, awaited " +
-		"or not. A small \"delete\" that overtakes a large \"create\" leaves the clients with a ghost.", orderIsKept2},
+		"or not. A small \"delete\" that overtakes a large \"create\" leaves the clients with a ghost.", orderIsKept},
 	{"EqualBroadcastsAllArrive", "Equal broadcasts are distinct. A database that merges equal notifications swallows the second \"hi\" of a " +
 		"chat.", equalBroadcastsAllArrive},
 	{"NamespacesAreSeparate", "What is sent in one namespace reaches no other, however similar their names. Namespaces keep the " +
 		"administrators' messages from the guests.", namespacesAreSeparate},
-	{"FlagsTravel", "Volatile, Compress and Timeout arrive as they were set, and are unset when they were not. The other node's server " +
-		"sends with them.", flagsTravel},
+	{"FlagsArrive", "Volatile, Compress and Timeout arrive as they were set, and are unset when they were not. The other node's server " +
+		"sends with them.", flagsArrive},
 }
 
-func broadcastReachesEveryNodeOnce(c *clusterCase) {
+func broadcastReachesEveryNodeOnce(c *clusterChecker) {
 	a, b, d := c.node("A"), c.node("B"), c.node("C")
 	var all []*client
 	for i, n := range []*node{a, b, d} {
@@ -38,10 +38,10 @@ func broadcastReachesEveryNodeOnce(c *clusterCase) {
 			cl.expect("Emit on "+from.name, fmt.Sprintf(`["hi",%q,1]`, from.name))
 		}
 	}
-	c.quiet("Emit once on each of three nodes", a, all...)
+	c.expectNothingMore("Emit once on each of three nodes", a, all...)
 }
 
-func roomsAndExcept(c *clusterCase) {
+func roomsAndExceptSelect(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
 	clients := map[string]*client{}
 	for _, n := range []*node{a, b} {
@@ -69,36 +69,36 @@ func roomsAndExcept(c *clusterCase) {
 				clients[n.name+id].expect(called, `["hi"]`)
 			}
 		}
-		c.quiet(called, a, slices.Collect(maps.Values(clients))...)
+		c.expectNothingMore(called, a, slices.Collect(maps.Values(clients))...)
 	}
 	c.emit(a, a.To("By"), "hi")
 	clients["By"].expect("To(the id of a client of B).Emit on A", `["hi"]`)
-	c.quiet("To(the id of a client of B).Emit on A", a, clients["Ay"])
+	c.expectNothingMore("To(the id of a client of B).Emit on A", a, clients["Ay"])
 }
 
-// orderIsKept2 sends events of all kinds, of which every second one has to be fetched from the store.
-func orderIsKept2(c *clusterCase) {
+// orderIsKept sends events of all kinds, of which every second one has to be fetched from the store.
+func orderIsKept(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B", func(config *core.Config) { config.PayloadThreshold = 600 })
 	if a.config.Store == nil {
-		c.orderOf(a, b, "small")
+		c.expectOrder(a, b, "small")
 		return
 	}
 	large := strings.Repeat("x", max(9000, min(a.config.Bus.Limits().Payload, 64<<10)+1))
-	c.orderOf(a, b, "small", large, "small", []byte{0, 1, 2}, strings.Repeat("x", 700))
-	c.orderOf(b, a, "small", large, strings.Repeat("x", 700), []byte{0, 1, 2})
+	c.expectOrder(a, b, "small", large, "small", []byte{0, 1, 2}, strings.Repeat("x", 700))
+	c.expectOrder(b, a, "small", large, strings.Repeat("x", 700), []byte{0, 1, 2})
 }
 
-func (c *clusterCase) orderOf(from, to *node, fillers ...any) {
+func (c *clusterChecker) expectOrder(from, to *node, fillers ...any) {
 	c.Helper()
 	cl := to.client("of " + to.name)
 	n := c.scale(120, 6000)
 	called := fmt.Sprintf("Emit and EmitAsync %d events, small, large and binary, on %s", n, from.name)
-	portions(n, portion, func(i int) {
+	inBatches(n, batchSize, func(i int) {
 		filler := fillers[i*i%11%len(fillers)]
 		if i%5 == 0 {
 			c.emit(from, from.Target, "n", i, filler)
 		} else {
-			c.async(from, from.Target, "n", i, filler)
+			c.emitAsync(from, from.Target, "n", i, filler)
 		}
 	}, func(i int) {
 		var got int
@@ -109,31 +109,31 @@ func (c *clusterCase) orderOf(from, to *node, fillers ...any) {
 	})
 }
 
-func equalBroadcastsAllArrive(c *clusterCase) {
+func equalBroadcastsAllArrive(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
 	cl := b.client("1")
-	called := fmt.Sprintf("EmitAsync %d equal events at once", portion)
+	called := fmt.Sprintf("EmitAsync %d equal events at once", batchSize)
 	for range 2 {
-		portions(portion, portion, func(int) { c.async(a, a.Target, "hi") }, func(int) { cl.expect(called, `["hi"]`) })
+		inBatches(batchSize, batchSize, func(int) { c.emitAsync(a, a.Target, "hi") }, func(int) { cl.expect(called, `["hi"]`) })
 	}
 	for range 3 {
 		c.emit(a, a.Target, "hi")
 		cl.expect("Emit an event that was emitted before", `["hi"]`)
 	}
-	c.quiet(called, a, cl)
+	c.expectNothingMore(called, a, cl)
 }
 
-func namespacesAreSeparate(c *clusterCase) {
+func namespacesAreSeparate(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
-	names := []string{c.nsp + "/", c.nsp + "x", c.nsp + "X", c.nsp + ".", c.nsp + "%", c.nsp + "x/y"}
+	names := []string{c.namespace + "/", c.namespace + "x", c.namespace + "X", c.namespace + ".", c.namespace + "%", c.namespace + "x/y"}
 	home := b.client("home")
 	others := map[string]*client{}
 	senders := map[string]*core.Namespace{}
 	for _, name := range names {
-		registry, cl := c.lone(name)
+		registry, cl := c.registryWithClient(name)
 		others[name] = cl
 		b.open(name, registry)
-		senders[name] = a.open(name, nobody())
+		senders[name] = a.open(name, emptyRegistry())
 	}
 	c.emit(a, a.Target, "hi", "home")
 	for _, name := range names {
@@ -141,7 +141,7 @@ func namespacesAreSeparate(c *clusterCase) {
 	}
 	const called = "Emit one event in each of several namespaces with similar names"
 	home.expect(called, `["hi","home"]`)
-	c.quiet(called, a, home)
+	c.expectNothingMore(called, a, home)
 	for _, name := range names {
 		others[name].expect(called, fmt.Sprintf(`["hi",%q]`, name))
 		c.emit(a, senders[name].Target, "the end")
@@ -149,7 +149,7 @@ func namespacesAreSeparate(c *clusterCase) {
 	}
 }
 
-func flagsTravel(c *clusterCase) {
+func flagsArrive(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
 	cl := b.client("1")
 	yes, no := true, false
@@ -165,8 +165,8 @@ func flagsTravel(c *clusterCase) {
 		"Volatile().Compress().…Emit": {a.Volatile().Compress(true).Timeout(time.Second), codec.Flags{Volatile: true, Compress: &yes, Timeout: time.Second}},
 	} {
 		c.emit(a, t.to, "hi")
-		if got := cl.next(called, "the event").flags; flags(got) != flags(t.want) {
-			c.fail(called+" on A", "on B the flags "+flags(t.want), "%s", flags(got))
+		if got := cl.next(called, "the event").flags; flagsText(got) != flagsText(t.want) {
+			c.fail(called+" on A", "on B the flags "+flagsText(t.want), "%s", flagsText(got))
 		}
 	}
 }

@@ -12,10 +12,10 @@ import (
 
 // client is a socket of a node.
 type client struct {
-	c      *clusterCase
-	id     string
-	got    *inbox[packet]
-	kicked *inbox[bool]
+	c           *clusterChecker
+	id          string
+	events      *inbox[receivedEvent]
+	disconnects *inbox[bool]
 
 	mu        sync.Mutex // guards all below
 	handshake core.Handshake
@@ -28,16 +28,16 @@ var (
 	_ core.DescribedSocket = (*client)(nil)
 )
 
-// packet is an event as a client got it.
-type packet struct {
+// receivedEvent is an event as a client got it.
+type receivedEvent struct {
 	args  codec.Args
 	flags codec.Flags
 }
 
-func (p packet) String() string { return text(p.args) }
+func (p receivedEvent) String() string { return argsJSON(p.args) }
 
-// text returns args as JSON, bytes as base64.
-func text(args codec.Args) string {
+// argsJSON returns args as JSON, bytes as base64.
+func argsJSON(args codec.Args) string {
 	p, err := args.MarshalJSON()
 	if err != nil {
 		return fmt.Sprintf("<%v>", err)
@@ -52,23 +52,23 @@ func (n *node) client(id string, rooms ...string) *client {
 	return cl
 }
 
-func (c *clusterCase) newClient(id string) *client {
-	return &client{c: c, id: id, got: newInbox[packet](), kicked: newInbox[bool]()}
+func (c *clusterChecker) newClient(id string) *client {
+	return &client{c: c, id: id, events: newInbox[receivedEvent](), disconnects: newInbox[bool]()}
 }
 
-// lone returns a registry with one client.
-func (c *clusterCase) lone(id string) (*core.Registry, *client) {
+// registryWithClient returns a registry with one client.
+func (c *clusterChecker) registryWithClient(id string) (*core.Registry, *client) {
 	registry, cl := core.NewRegistry(core.RegistryConfig{}), c.newClient(id)
 	registry.Add(cl)
 	return registry, cl
 }
 
-// nobody returns a registry without clients.
-func nobody() *core.Registry { return core.NewRegistry(core.RegistryConfig{}) }
+// emptyRegistry returns a registry without clients.
+func emptyRegistry() *core.Registry { return core.NewRegistry(core.RegistryConfig{}) }
 
 func (cl *client) ID() string            { return cl.id }
-func (cl *client) Send(p *core.Packet)   { cl.got.put(packet{p.Args, p.Flags}) }
-func (cl *client) Disconnect(close bool) { cl.kicked.put(close) }
+func (cl *client) Send(p *core.Packet)   { cl.events.put(receivedEvent{p.Args, p.Flags}) }
+func (cl *client) Disconnect(close bool) { cl.disconnects.put(close) }
 
 func (cl *client) SendAck(_ context.Context, p *core.Packet, answer func(codec.Value)) {
 	cl.Send(p)
@@ -88,24 +88,24 @@ func (cl *client) Describe() (core.Handshake, codec.Value) {
 	return cl.handshake, cl.data
 }
 
-// describe says what Describe returns.
-func (cl *client) describe(h core.Handshake, data codec.Value) {
+// setDescription says what Describe returns.
+func (cl *client) setDescription(h core.Handshake, data codec.Value) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	cl.handshake, cl.data = h, data
 }
 
-// answers says how the client acknowledges.
-func (cl *client) answers(f func(codec.Args) (codec.Value, bool)) {
+// setAnswer says how the client acknowledges.
+func (cl *client) setAnswer(f func(codec.Args) (codec.Value, bool)) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	cl.answer = f
 }
 
 // next returns the next event that the client gets.
-func (cl *client) next(called, wanted string) packet {
+func (cl *client) next(called, wanted string) receivedEvent {
 	cl.c.Helper()
-	p, ok := take(cl.c, cl.got)
+	p, ok := takeNext(cl.c, cl.events)
 	if !ok {
 		cl.c.fail(called, fmt.Sprintf("%s as the next event of client %s", wanted, cl.id), "nothing for %v", cl.c.patience)
 	}
@@ -122,10 +122,10 @@ func (cl *client) expect(called string, want ...string) {
 	}
 }
 
-// quiet fails if one of the clients gets anything of what was sent before, from node from: what that sends to all of them now comes next.
-func (c *clusterCase) quiet(called string, from *node, clients ...*client) {
+// expectNothingMore fails if one of the clients gets anything of what was sent before, from node from: what that sends to all of them now comes next.
+func (c *clusterChecker) expectNothingMore(called string, from *node, clients ...*client) {
 	c.Helper()
-	end := fmt.Sprintf("the end %d", ends.Add(1))
+	end := fmt.Sprintf("the end %d", endMarkers.Add(1))
 	var rooms []string
 	for _, cl := range clients {
 		rooms = append(rooms, cl.id)
@@ -138,8 +138,8 @@ func (c *clusterCase) quiet(called string, from *node, clients ...*client) {
 	}
 }
 
-// async sends an event and does not wait.
-func (c *clusterCase) async(n *node, to core.Target, event string, args ...any) {
+// emitAsync sends an event and does not wait.
+func (c *clusterChecker) emitAsync(n *node, to core.Target, event string, args ...any) {
 	c.Helper()
 	if err := to.EmitAsync(event, args...); err != nil {
 		c.fail(fmt.Sprintf("EmitAsync %s on %s", quote(event), n.name), "no error", "the error %q", err)
@@ -147,12 +147,12 @@ func (c *clusterCase) async(n *node, to core.Target, event string, args ...any) 
 }
 
 // emit sends an event and waits for the bus.
-func (c *clusterCase) emit(n *node, to core.Target, event string, args ...any) {
+func (c *clusterChecker) emit(n *node, to core.Target, event string, args ...any) {
 	c.Helper()
 	c.must(fmt.Sprintf("Emit %s on %s", quote(event), n.name), func(ctx context.Context) error { return to.Emit(ctx, event, args...) })
 }
 
-func (c *clusterCase) value(v any) codec.Value {
+func (c *clusterChecker) value(v any) codec.Value {
 	out, err := codec.NewValue(v)
 	if err != nil {
 		c.Errorf("conformance: NewValue(%v): %v", v, err)
@@ -160,8 +160,8 @@ func (c *clusterCase) value(v any) codec.Value {
 	return out
 }
 
-// texts returns values as JSON.
-func texts(values []codec.Value) []string {
+// valuesJSON returns values as JSON.
+func valuesJSON(values []codec.Value) []string {
 	out := make([]string, 0, len(values))
 	for _, v := range values {
 		out = append(out, v.String())
@@ -169,8 +169,8 @@ func texts(values []codec.Value) []string {
 	return out
 }
 
-// quotes shows a list in a failure's text.
-func quotes(list []string) string {
+// quoteAll shows a list in a failure's text.
+func quoteAll(list []string) string {
 	short := make([]string, 0, len(list))
 	for _, s := range list {
 		short = append(short, quote(s))

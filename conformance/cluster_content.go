@@ -8,16 +8,16 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-var clusterContentChecks = []check[*clusterCase]{
-	{"ValuesSurvive", "An argument arrives as the value that it was: text of any language, numbers, null, nested lists and maps. What is " +
-		"sent to the clients must not depend on the node they are on.", valuesSurvive},
+var clusterContentChecks = []check[*clusterChecker]{
+	{"ValuesArriveUnchanged", "An argument arrives as the value that it was: text of any language, numbers, null, nested lists and maps. What is " +
+		"sent to the clients must not depend on the node they are on.", valuesArriveUnchanged},
 	{"BinaryAtAnyDepth", "[]byte arrives as bytes, at any depth of an argument, not as base64. Pictures and files travel that way.",
 		binaryAtAnyDepth},
-	{"NamesAreData", "Namespaces, rooms and events are data: quotes, backslashes, emoji, SQL, and NUL where Limits allow it. Remote " +
-		"clients choose them; one that is pasted into a statement is an injection.", namesAreData},
+	{"NamesAreLiteral", "Namespaces, rooms and events are data: quotes, backslashes, emoji, SQL, and NUL where Limits allow it. Remote " +
+		"clients choose them; one that is pasted into a statement is an injection.", namesAreLiteral},
 }
 
-func valuesSurvive(c *clusterCase) {
+func valuesArriveUnchanged(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
 	cl := b.client("1")
 	for _, want := range []string{
@@ -45,13 +45,13 @@ func valuesSurvive(c *clusterCase) {
 		c.emit(a, a.Target, args.Event(), anys...)
 		called := "Emit " + quote(want) + " on A"
 		got := cl.next(called, quote(want))
-		if differValue("", v, got.args.Value()) != nil {
+		if diffValues("", v, got.args.Value()) != nil {
 			c.fail(called, "on B "+quote(want), "%s", quote(got.String()))
 		}
 	}
 }
 
-func binaryAtAnyDepth(c *clusterCase) {
+func binaryAtAnyDepth(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
 	if a.config.Bus.Limits().Text && a.config.Store == nil {
 		c.Skip("Limits.Text is true and Config.Store is nil: binary data cannot be sent")
@@ -75,11 +75,11 @@ func binaryAtAnyDepth(c *clusterCase) {
 			}
 		}
 	}
-	c.meet(a, b)
-	far.answers(func(codec.Args) (codec.Value, bool) { return c.value(map[string]any{"a": all}), true })
+	c.waitForPeers(a, b)
+	far.setAnswer(func(codec.Args) (codec.Value, bool) { return c.value(map[string]any{"a": all}), true })
 	acks := c.acks(a, a.To("far"), "EmitWithAck on A, whose client on B answers with bytes")
 	if len(acks) != 1 {
-		c.fail("EmitWithAck on A, whose client on B answers with bytes", "one answer", "%v", texts(acks))
+		c.fail("EmitWithAck on A, whose client on B answers with bytes", "one answer", "%v", valuesJSON(acks))
 	}
 	if tree, err := acks[0].Tree(); err != nil || !holdsBytes(tree, all) {
 		c.fail("EmitWithAck on A, whose client on B answers with bytes", "the bytes", "%s (%v)", acks[0], err)
@@ -92,22 +92,22 @@ func findBytes(args codec.Args) ([]byte, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return bytesIn(tree)
+	return findBytesIn(tree)
 }
 
-func bytesIn(tree any) ([]byte, bool) {
+func findBytesIn(tree any) ([]byte, bool) {
 	switch t := tree.(type) {
 	case []byte:
 		return t, true
 	case []any:
 		for _, v := range t {
-			if b, ok := bytesIn(v); ok {
+			if b, ok := findBytesIn(v); ok {
 				return b, true
 			}
 		}
 	case codec.Object:
 		for _, m := range t {
-			if b, ok := bytesIn(m.Value); ok {
+			if b, ok := findBytesIn(m.Value); ok {
 				return b, true
 			}
 		}
@@ -116,11 +116,11 @@ func bytesIn(tree any) ([]byte, bool) {
 }
 
 func holdsBytes(tree any, want []byte) bool {
-	got, ok := bytesIn(tree)
+	got, ok := findBytesIn(tree)
 	return ok && bytes.Equal(got, want)
 }
 
-func namesAreData(c *clusterCase) {
+func namesAreLiteral(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
 	names := []string{`it's`, `"quoted"`, `back\slash`, `\`, `'; DROP TABLE x; --`, `$1`, `%s`, "🎉", "é", "#", "a#b", "/", " ", "", "null",
 		"__proto__", "new\nline", "tab\t", "nul\x00nul", strings.Repeat("long ", 20)}
@@ -130,22 +130,22 @@ func namesAreData(c *clusterCase) {
 		clients = append(clients, b.client("of "+name, name))
 		b.registry.JoinID("other", name+"x", "x"+name)
 	}
-	portions(len(names), portion, func(i int) { c.async(a, a.To(names[i]), "e"+names[i], names[i]) }, func(i int) {
+	inBatches(len(names), batchSize, func(i int) { c.emitAsync(a, a.To(names[i]), "e"+names[i], names[i]) }, func(i int) {
 		called := fmt.Sprintf("To(%s).Emit(%s) on A", quote(names[i]), quote("e"+names[i]))
 		if got := clients[i+1].next(called, "the event"); got.args.Event() != "e"+names[i] {
 			c.fail(called, "the event "+quote("e"+names[i]), "%s", quote(got.args.Event()))
 		}
 	})
-	c.quiet("Emit to rooms with odd names, one by one", a, clients...)
+	c.expectNothingMore("Emit to rooms with odd names, one by one", a, clients...)
 	limit := a.config.Bus.Limits().Channel
 	for _, suffix := range []string{`it's`, `"quoted"`, `back\`, `'; DROP TABLE x; --`, `"; NOTIFY x; --`, "$1", "%", "🎉", "É", " "} {
-		nsp := c.nsp + suffix
+		nsp := c.namespace + suffix
 		if limit > 0 && len(a.config.ChannelPrefix)+1+len(nsp) > limit {
 			continue
 		}
-		registry, cl := c.lone("1")
+		registry, cl := c.registryWithClient("1")
 		b.open(nsp, registry)
-		c.emit(a, a.open(nsp, nobody()).Target, "hi")
+		c.emit(a, a.open(nsp, emptyRegistry()).Target, "hi")
 		cl.expect("Emit in the namespace "+quote(nsp), `["hi"]`)
 	}
 }

@@ -10,10 +10,10 @@ func ClusterWhy(tb testing.TB, name string) string { return named(tb, clusterChe
 
 // CheckCluster runs one check of a cluster.
 func CheckCluster(tb testing.TB, name string, h ClusterHarness) {
-	checkNamed(tb, h.trial(false), clusterChecks(), name, func(p *probe) *clusterCase { return newClusterCase(p, h) })
+	checkNamed(tb, h.newSuite(false), clusterChecks(), name, func(c *checker) *clusterChecker { return newClusterChecker(c, h) })
 }
 
 // SoakCluster runs one check of a cluster in the profile of Soak.
 func SoakCluster(tb testing.TB, name string, h ClusterHarness) {
-	checkNamed(tb, h.trial(true), clusterChecks(), name, func(p *probe) *clusterCase { return newClusterCase(p, h) })
+	checkNamed(tb, h.newSuite(true), clusterChecks(), name, func(c *checker) *clusterChecker { return newClusterChecker(c, h) })
 }

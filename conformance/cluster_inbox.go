@@ -75,16 +75,16 @@ func (b *inbox[T]) find(ctx context.Context, wanted func(T) bool) (v T, err erro
 	}
 }
 
-// take takes the next of an inbox, unless the case's patience ends first.
-func take[T any](c *clusterCase, b *inbox[T]) (T, bool) {
+// takeNext takes the next of an inbox, unless the case's patience ends first.
+func takeNext[T any](c *clusterChecker, b *inbox[T]) (T, bool) {
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 	defer cancel()
 	v, err := b.next(ctx)
 	return v, err == nil
 }
 
-// await finds something in an inbox before the case's patience ends.
-func await[T any](c *clusterCase, b *inbox[T], wanted func(T) bool) (T, error) {
+// awaitMatch finds something in an inbox before the case's patience ends.
+func awaitMatch[T any](c *clusterChecker, b *inbox[T], wanted func(T) bool) (T, error) {
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 	defer cancel()
 	return b.find(ctx, wanted)

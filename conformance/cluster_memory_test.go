@@ -34,7 +34,7 @@ func memoryCluster(limits transport.Limits, c codec.Codec, change func(*core.Con
 	hub, store := memory.NewHubWithConfig(memory.Config{Limits: limits}), memstore.NewStore()
 	return conformance.ClusterHarness{
 		NewConfig: func(testing.TB) core.Config {
-			config := core.Config{Bus: &ownBus{Bus: hub}, Store: store, Codec: c}
+			config := core.Config{Bus: &severableBus{Bus: hub}, Store: store, Codec: c}
 			if change != nil {
 				change(&config)
 			}
@@ -44,38 +44,38 @@ func memoryCluster(limits transport.Limits, c codec.Codec, change func(*core.Con
 	}
 }
 
-// ownBus is one node's way to a hub. Its sessions can be severed without touching those of the other nodes.
-type ownBus struct {
+// severableBus is one node's way to a hub. Its sessions can be severed without touching those of the other nodes.
+type severableBus struct {
 	transport.Bus
 
 	mu       sync.Mutex // guards all below
-	sessions []*ownSession
+	sessions []*severableSession
 }
 
-func (b *ownBus) Open(ctx context.Context) (transport.Session, error) {
+func (b *severableBus) Open(ctx context.Context) (transport.Session, error) {
 	inner, err := b.Bus.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cut := context.WithCancelCause(context.Background())
-	s := &ownSession{Session: inner, life: ctx, cut: cut}
+	s := &severableSession{Session: inner, life: ctx, cut: cut}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sessions = append(b.sessions, s)
 	if multi, ok := inner.(transport.MultiListener); ok {
-		return ownMultiListener{s, multi}, nil
+		return severableMultiListener{s, multi}, nil
 	}
 	return s, nil
 }
 
-func (b *ownBus) Close(ctx context.Context) error {
+func (b *severableBus) Close(ctx context.Context) error {
 	if closer, ok := b.Bus.(transport.Closer); ok {
 		return closer.Close(ctx)
 	}
 	return nil
 }
 
-func (b *ownBus) sever() {
+func (b *severableBus) sever() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range b.sessions {
@@ -86,33 +86,33 @@ func (b *ownBus) sever() {
 
 var errSevered = errors.New("severed")
 
-type ownSession struct {
+type severableSession struct {
 	transport.Session
 	life context.Context // ends when the session is severed
 	cut  context.CancelCauseFunc
 }
 
-// ownMultiListener is an ownSession that can listen to many channels at once.
-type ownMultiListener struct {
-	*ownSession
+// severableMultiListener is an ownSession that can listen to many channels at once.
+type severableMultiListener struct {
+	*severableSession
 	multi transport.MultiListener
 }
 
-func (s ownMultiListener) ListenAll(ctx context.Context, channels ...string) error {
+func (s severableMultiListener) ListenAll(ctx context.Context, channels ...string) error {
 	if s.life.Err() != nil {
 		return errSevered
 	}
 	return s.multi.ListenAll(ctx, channels...)
 }
 
-func (s *ownSession) Listen(ctx context.Context, channel string) error {
+func (s *severableSession) Listen(ctx context.Context, channel string) error {
 	if s.life.Err() != nil {
 		return errSevered
 	}
 	return s.Session.Listen(ctx, channel)
 }
 
-func (s *ownSession) Receive(ctx context.Context) (transport.Message, error) {
+func (s *severableSession) Receive(ctx context.Context) (transport.Message, error) {
 	receive, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(s.life, cancel)
@@ -124,7 +124,7 @@ func (s *ownSession) Receive(ctx context.Context) (transport.Message, error) {
 	return m, err
 }
 
-func (s *ownSession) Close(ctx context.Context) error {
+func (s *severableSession) Close(ctx context.Context) error {
 	s.cut(nil)
 	return s.Session.Close(ctx)
 }

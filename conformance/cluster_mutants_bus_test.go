@@ -19,17 +19,17 @@ func clusterBusMutants() (all []mutant[conformance.ClusterHarness]) {
 	unlimited, small, large := transport.Limits{}, transport.Limits{Payload: transport.MinPayload}, transport.Limits{Payload: 1 << 20}
 	unlimited.Distinct = true // which is not the zero value
 	for _, side := range []side{publishing, receiving} {
-		for _, which := range []which{nth(100), every(50)} {
-			for _, fate := range []fate{lost, doubled, overtaken(3), doubledLater(5)} {
-				all = append(all, flawedCluster("OrderIsKept", textLimits, side, which, fate))
+		for _, selector := range []selector{nth(100), every(50)} {
+			for _, effect := range []effect{lost, doubled, overtaken(3), doubledLater(5)} {
+				all = append(all, flawedCluster("OrderIsKept", textLimits, side, selector, effect))
 			}
 		}
-		for _, fate := range []fate{lost, cut, changed, emptied} {
-			for _, which := range []which{atLeast(64 << 10), atLeast(1 << 20)} {
-				all = append(all, flawedCluster("SizesDoNotMatter", unlimited, side, which, fate))
+		for _, effect := range []effect{lost, cut, changed, emptied} {
+			for _, selector := range []selector{atLeast(64 << 10), atLeast(1 << 20)} {
+				all = append(all, flawedCluster("MessagesOfAnySizeArrive", unlimited, side, selector, effect))
 			}
 			for _, limits := range []transport.Limits{textLimits, small, large} {
-				all = append(all, flawedCluster("SizesDoNotMatter", limits, side, nearLimit, fate))
+				all = append(all, flawedCluster("MessagesOfAnySizeArrive", limits, side, nearLimit, effect))
 			}
 		}
 		all = append(all, flawedCluster("AnswersOfAnySizeArrive", unlimited, side, atLeast(4<<10), lost),
@@ -41,7 +41,7 @@ func clusterBusMutants() (all []mutant[conformance.ClusterHarness]) {
 }
 
 var clusterListenMutants = []mutant[conformance.ClusterHarness]{
-	breaksCluster("EqualBroadcastsAllArrive", "merges equal messages", func(_ *testing.T, m *clusterMutation) {
+	breaksCluster("EqualBroadcastsAllArrive", "merges equal messages", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			last := ""
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -58,7 +58,7 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 			}
 		}
 	}),
-	breaksCluster("OrderIsKept", "publishes a batch backwards", func(_ *testing.T, m *clusterMutation) {
+	breaksCluster("OrderIsKept", "publishes a batch backwards", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				backwards := slices.Clone(msgs)
@@ -67,13 +67,13 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 			}
 		}
 	}),
-	breaksCluster("NamespacesAreSeparate", "folds the case of channels, and names no namespace", func(_ *testing.T, m *clusterMutation) {
-		m.says(func(env *codec.Envelope) { env.NSP = "" })
+	breaksCluster("NamespacesAreSeparate", "folds the case of channels, and names no namespace", func(_ *testing.T, m *clusterMedium) {
+		m.changeAppended(func(env *codec.Envelope) { env.NSP = "" })
 		m.bus = func(b *bus) {
 			b.session = func(s *session) {
-				names := new(names)
-				names.of(s)
-				s.hears(m.codec.good, func(msg transport.Message, _ *codec.Envelope) (all []transport.Message) {
+				names := new(listenedChannels)
+				names.track(s)
+				s.changeReceived(m.codec.good, func(msg transport.Message, _ *codec.Envelope) (all []transport.Message) {
 					for _, name := range names.all {
 						if strings.EqualFold(name, msg.Channel) {
 							all = append(all, transport.Message{Channel: name, Payload: bytes.Clone(msg.Payload)})
@@ -84,21 +84,21 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 			}
 		}
 	}),
-	breaksCluster("NamesAreData", "does not quote channels", func(_ *testing.T, m *clusterMutation) {
+	breaksCluster("NamesAreLiteral", "does not quote channels", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
-			b.each(func(m *transport.Message) { m.Channel = strings.ReplaceAll(m.Channel, "'", "''") })
+			b.changeEach(func(m *transport.Message) { m.Channel = strings.ReplaceAll(m.Channel, "'", "''") })
 		}
 	}),
-	breaksCluster("SizesDoNotMatter", "accepts more than it carries", func(_ *testing.T, m *clusterMutation) {
+	breaksCluster("MessagesOfAnySizeArrive", "accepts more than it carries", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			b.limits = func() transport.Limits { return transport.Limits{Payload: 8100, Channel: 63, Text: true} }
 		}
 	}),
-	breaksCluster("ClosedNamespaceIsLeft", "leaves all channels at once", func(_ *testing.T, m *clusterMutation) {
+	breaksCluster("ClosedNamespaceAnnouncesLeaving", "leaves all channels at once", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			b.session = func(s *session) {
-				names := new(names)
-				names.of(s)
+				names := new(listenedChannels)
+				names.track(s)
 				s.unlisten = func(ctx context.Context, channel string) error {
 					for _, name := range names.all {
 						if err := s.Session.Unlisten(ctx, name); err != nil {
@@ -110,7 +110,7 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 			}
 		}
 	}),
-	breaksCluster("HeartbeatsArrive", "does not receive what its own node publishes", func(_ *testing.T, m *clusterMutation) {
+	breaksCluster("HeartbeatsArrive", "does not receive what its own node publishes", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			var own sync.Map
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -119,10 +119,10 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 				}
 				return b.Hub.Publish(ctx, msgs...)
 			}
-			b.received(func(msg *transport.Message) bool { _, mine := own.Load(string(msg.Payload)); return !mine })
+			b.filterReceived(func(msg *transport.Message) bool { _, mine := own.Load(string(msg.Payload)); return !mine })
 		}
 	}),
-	breaksCluster("PeersAreKnown", "listens after a moment", func(_ *testing.T, m *clusterMutation) {
+	breaksCluster("PeersAreKnown", "listens after a moment", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			b.session = func(s *session) {
 				late, first := "", true
@@ -146,10 +146,10 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 	}),
 }
 
-// names are the channels that a session was told to listen to.
-type names struct{ all []string }
+// listenedChannels are the channels that a session was told to listen to.
+type listenedChannels struct{ all []string }
 
-func (n *names) of(s *session) {
+func (n *listenedChannels) track(s *session) {
 	s.listen = func(ctx context.Context, channel string) error {
 		n.all = append(n.all, channel)
 		return s.Session.Listen(ctx, channel)
@@ -164,7 +164,7 @@ func (n *names) of(s *session) {
 func clusterSeverMutants() (all []mutant[conformance.ClusterHarness]) {
 	// again makes a session that is opened after an outage other than the first ones.
 	again := func(check, bug string, change func(s *session)) {
-		all = append(all, breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) {
+		all = append(all, breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
 			m.bus = func(b *bus) {
 				b.session = func(s *session) {
 					if b.outages.Load() > 0 {
@@ -205,12 +205,12 @@ func clusterSeverMutants() (all []mutant[conformance.ClusterHarness]) {
 		}
 	})
 	all = append(all,
-		breaksCluster("SeveredNodeKeepsItsPeers", "takes a reconnection for everybody's goodbye", func(_ *testing.T, m *clusterMutation) {
+		breaksCluster("SeveredNodeKeepsItsPeers", "takes a reconnection for everybody's goodbye", func(_ *testing.T, m *clusterMedium) {
 			m.bus = func(b *bus) {
 				peers := map[string]bool{}
 				b.session = func(s *session) {
 					fresh := b.outages.Load() > 0
-					s.hears(m.codec.good, func(msg transport.Message, env *codec.Envelope) []transport.Message {
+					s.changeReceived(m.codec.good, func(msg transport.Message, env *codec.Envelope) []transport.Message {
 						if env.CloseHash != "" { // it asks for no proof of a goodbye
 							env.CloseHash = ""
 							msg = encoded(msg, *env)
@@ -228,11 +228,11 @@ func clusterSeverMutants() (all []mutant[conformance.ClusterHarness]) {
 				}
 			}
 		}))
-	for _, which := range []which{every(50), nth(100), nth(20), afterOutage(60)} {
+	for _, selector := range []selector{every(50), nth(100), nth(20), afterOutage(60)} {
 		for _, side := range []side{publishing, receiving} {
-			all = append(all, flawedCluster("LossesAreReported", textLimits, side, which, lost))
+			all = append(all, flawedCluster("LossesAreReported", textLimits, side, selector, lost))
 		}
-		all = append(all, flawedCluster("LossesAreReported", textLimits, receiving, which, doubledLater(2)))
+		all = append(all, flawedCluster("LossesAreReported", textLimits, receiving, selector, doubledLater(2)))
 	}
 	return all
 }

@@ -20,12 +20,12 @@ import (
 
 // clusterCodecMutants break the codec, as if nodes said or understood something else.
 var clusterCodecMutants = []mutant[conformance.ClusterHarness]{
-	says("RoomsAndExcept", "forgets the exceptions", func(env *codec.Envelope) { env.Opts.Except = nil }),
-	says("RoomsAndExcept", "sends to one room only", func(env *codec.Envelope) { env.Opts.Rooms = env.Opts.Rooms[:min(1, len(env.Opts.Rooms))] }),
-	says("FlagsTravel", "forgets volatile", func(env *codec.Envelope) { env.Opts.Flags.Volatile = false }),
-	says("FlagsTravel", "compresses always", func(env *codec.Envelope) { yes := true; env.Opts.Flags.Compress = &yes }),
-	says("FlagsTravel", "takes milliseconds for seconds", func(env *codec.Envelope) { env.Opts.Flags.Timeout *= 1000 }),
-	understands("ValuesSurvive", "drops the last argument", func(env *codec.Envelope) {
+	changesAppended("RoomsAndExceptSelect", "forgets the exceptions", func(env *codec.Envelope) { env.Opts.Except = nil }),
+	changesAppended("RoomsAndExceptSelect", "sends to one room only", func(env *codec.Envelope) { env.Opts.Rooms = env.Opts.Rooms[:min(1, len(env.Opts.Rooms))] }),
+	changesAppended("FlagsArrive", "forgets volatile", func(env *codec.Envelope) { env.Opts.Flags.Volatile = false }),
+	changesAppended("FlagsArrive", "compresses always", func(env *codec.Envelope) { yes := true; env.Opts.Flags.Compress = &yes }),
+	changesAppended("FlagsArrive", "takes milliseconds for seconds", func(env *codec.Envelope) { env.Opts.Flags.Timeout *= 1000 }),
+	changesParsed("ValuesArriveUnchanged", "drops the last argument", func(env *codec.Envelope) {
 		if values, err := env.Args.Values(); err == nil && len(values) > 1 && isEvent(env) {
 			anys := make([]any, len(values)-1)
 			for i := range anys {
@@ -34,57 +34,57 @@ var clusterCodecMutants = []mutant[conformance.ClusterHarness]{
 			env.Args, _ = codec.NewArgs(env.Args.Event(), anys...)
 		}
 	}),
-	understands("BinaryAtAnyDepth", "makes base64 of bytes", func(env *codec.Envelope) {
+	changesParsed("BinaryAtAnyDepth", "makes base64 of bytes", func(env *codec.Envelope) {
 		if text, err := env.Args.MarshalJSON(); err == nil && isEvent(env) && env.AttachmentID == "" {
 			v, _ := codec.RawJSON(text)
 			env.Args, _ = codec.ArgsOf(v)
 		}
 	}),
-	says("NamesAreData", "cuts names at NUL", func(env *codec.Envelope) {
+	changesAppended("NamesAreLiteral", "cuts names at NUL", func(env *codec.Envelope) {
 		env.Opts.Rooms = slices.Clone(env.Opts.Rooms)
 		for i, room := range env.Opts.Rooms {
 			env.Opts.Rooms[i], _, _ = strings.Cut(room, "\x00")
 		}
 	}),
-	says("JoinLeaveDisconnect", "joins where it should leave", func(env *codec.Envelope) {
+	changesAppended("JoinLeaveDisconnectReachAllNodes", "joins where it should leave", func(env *codec.Envelope) {
 		if env.Type == codec.SocketsLeave {
 			env.Type = codec.SocketsJoin
 		}
 	}),
-	says("JoinLeaveDisconnect", "leaves the connection open", func(env *codec.Envelope) { env.Close = false }),
-	says("JoinLeaveDisconnect", "disconnects everybody", func(env *codec.Envelope) {
+	changesAppended("JoinLeaveDisconnectReachAllNodes", "leaves the connection open", func(env *codec.Envelope) { env.Close = false }),
+	changesAppended("JoinLeaveDisconnectReachAllNodes", "disconnects everybody", func(env *codec.Envelope) {
 		if env.Type == codec.DisconnectSockets {
 			env.Opts.Rooms = nil
 		}
 	}),
-	says("FetchSocketsFindsAll", "forgets the data", changeSockets(func(s *codec.Socket) { s.Data = codec.Value{} })),
-	says("FetchSocketsFindsAll", "forgets the rooms", changeSockets(func(s *codec.Socket) { s.Rooms = nil })),
-	says("FetchSocketsFindsAll", "forgets the handshake", changeSockets(func(s *codec.Socket) { s.Handshake, _ = codec.NewValue(map[string]any{}) })),
-	says("FetchSocketsFindsAll", "tells of one socket only", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
-	says("RemoteSocketsCanBeUsed", "disconnects everybody", func(env *codec.Envelope) {
+	changesAppended("FetchSocketsFindsAll", "forgets the data", changeSockets(func(s *codec.Socket) { s.Data = codec.Value{} })),
+	changesAppended("FetchSocketsFindsAll", "forgets the rooms", changeSockets(func(s *codec.Socket) { s.Rooms = nil })),
+	changesAppended("FetchSocketsFindsAll", "forgets the handshake", changeSockets(func(s *codec.Socket) { s.Handshake, _ = codec.NewValue(map[string]any{}) })),
+	changesAppended("FetchSocketsFindsAll", "tells of one socket only", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
+	changesAppended("RemoteSocketsCanBeUsed", "disconnects everybody", func(env *codec.Envelope) {
 		if env.Type == codec.DisconnectSockets {
 			env.Opts.Rooms = nil
 		}
 	}),
-	says("EmitWithAckAsksEveryClient", "counts a client too few", func(env *codec.Envelope) { env.ClientCount = max(0, env.ClientCount-1) }),
-	says("EmitWithAckAsksEveryClient", "counts a client too many", func(env *codec.Envelope) { env.ClientCount++ }),
-	says("ServerSideEmitReachesTheOthers", "does not know its own events", func(env *codec.Envelope) {
+	changesAppended("EmitWithAckAsksEveryClient", "counts a client too few", func(env *codec.Envelope) { env.ClientCount = max(0, env.ClientCount-1) }),
+	changesAppended("EmitWithAckAsksEveryClient", "counts a client too many", func(env *codec.Envelope) { env.ClientCount++ }),
+	changesAppended("ServerSideEmitReachesOtherNodes", "does not know its own events", func(env *codec.Envelope) {
 		if env.Type == codec.ServerSideEmit {
 			env.UID = "x" + env.UID[1:]
 		}
 	}),
-	says("ServerSideEmitReachesTheOthers", "wants an answer always", func(env *codec.Envelope) {
+	changesAppended("ServerSideEmitReachesOtherNodes", "wants an answer always", func(env *codec.Envelope) {
 		if env.RequestID == "" {
 			env.RequestID = "1"
 		}
 	}),
-	understands("ServerSideEmitAsksTheOthers", "forgets the answers", func(env *codec.Envelope) { env.Value = codec.Value{} }),
-	understands("ManyRequestsAtOnce", "cuts the ids of requests", func(env *codec.Envelope) {
+	changesParsed("ServerSideEmitWithAckAsksOtherNodes", "forgets the answers", func(env *codec.Envelope) { env.Value = codec.Value{} }),
+	changesParsed("ManyRequestsAtOnce", "cuts the ids of requests", func(env *codec.Envelope) {
 		if isType(codec.BroadcastAck, codec.BroadcastClientCount)(env) && env.RequestID != "" {
 			env.RequestID = env.RequestID[:len(env.RequestID)-1]
 		}
 	}),
-	understands("AnswersOfAnySizeArrive", "forgets whom a reference is for", func(env *codec.Envelope) {
+	changesParsed("AnswersOfAnySizeArrive", "forgets whom a reference is for", func(env *codec.Envelope) {
 		if env.AttachmentID != "" && env.Type.Response() {
 			env.RequesterUID = "x"
 		}
@@ -102,21 +102,21 @@ func changeSockets(change func(s *codec.Socket)) func(env *codec.Envelope) {
 
 // clusterStoreMutants break the store.
 var clusterStoreMutants = []mutant[conformance.ClusterHarness]{
-	storesOtherwise("SizesDoNotMatter", "keeps no large bodies", func(body []byte) ([]byte, error) {
+	changesBodies("MessagesOfAnySizeArrive", "keeps no large bodies", func(body []byte) ([]byte, error) {
 		if len(body) > 100<<10 {
 			return nil, errors.New("too large")
 		}
 		return body, nil
 	}),
-	storesOtherwise("SizesDoNotMatter", "cuts bodies at 64 KiB", cutting(64<<10)),
-	storesOtherwise("SizesDoNotMatter", "cuts bodies at 1 MiB", cutting(1<<20)),
-	storesOtherwise("AnswersOfAnySizeArrive", "cuts bodies at 64 KiB", cutting(64<<10)),
-	storesOtherwise("AnswersOfAnySizeArrive", "cuts bodies at 9,000 bytes", cutting(9000)),
-	storesOtherwise("BinaryAtAnyDepth", "takes bodies for text", func(body []byte) ([]byte, error) { return []byte(strings.ToValidUTF8(string(body), "?")), nil }),
-	breaksCluster("OrderIsKept", "fails to keep one body in 20", func(_ *testing.T, m *clusterMutation) {
+	changesBodies("MessagesOfAnySizeArrive", "cuts bodies at 64 KiB", cutting(64<<10)),
+	changesBodies("MessagesOfAnySizeArrive", "cuts bodies at 1 MiB", cutting(1<<20)),
+	changesBodies("AnswersOfAnySizeArrive", "cuts bodies at 64 KiB", cutting(64<<10)),
+	changesBodies("AnswersOfAnySizeArrive", "cuts bodies at 9,000 bytes", cutting(9000)),
+	changesBodies("BinaryAtAnyDepth", "takes bodies for text", func(body []byte) ([]byte, error) { return []byte(strings.ToValidUTF8(string(body), "?")), nil }),
+	breaksCluster("OrderIsKept", "fails to keep one body in 20", func(_ *testing.T, m *clusterMedium) {
 		var n atomic.Int32
 		m.store = func(s storage.Store) storage.Store {
-			return otherStore{s, func(body []byte) ([]byte, error) {
+			return changedStore{s, func(body []byte) ([]byte, error) {
 				if n.Add(1)%20 == 0 {
 					return nil, errors.New("once in a while it fails")
 				}
@@ -124,13 +124,13 @@ var clusterStoreMutants = []mutant[conformance.ClusterHarness]{
 			}}
 		}
 	}),
-	breaksCluster("LargeMessagesOfAllNodesArrive", "gives ids that other nodes give too", func(_ *testing.T, m *clusterMutation) {
+	breaksCluster("LargeMessagesOfAllNodesArrive", "gives ids that other nodes give too", func(_ *testing.T, m *clusterMedium) {
 		bodies := new(sync.Map)
 		m.store = func(storage.Store) storage.Store {
 			return countingStore{bodies: bodies, last: new(atomic.Int64), get: bodies.Load}
 		}
 	}),
-	breaksCluster("LargeMessagesOfAllNodesArrive", "keeps a body for one reader", func(_ *testing.T, m *clusterMutation) {
+	breaksCluster("LargeMessagesOfAllNodesArrive", "keeps a body for one reader", func(_ *testing.T, m *clusterMedium) {
 		bodies, last := new(sync.Map), new(atomic.Int64)
 		m.store = func(storage.Store) storage.Store {
 			return countingStore{bodies: bodies, last: last, get: bodies.LoadAndDelete}
@@ -165,19 +165,19 @@ func cutting(size int) func(body []byte) ([]byte, error) {
 	return func(body []byte) ([]byte, error) { return body[:min(size, len(body))], nil }
 }
 
-func storesOtherwise(check, bug string, change func(body []byte) ([]byte, error)) mutant[conformance.ClusterHarness] {
-	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) {
-		m.store = func(s storage.Store) storage.Store { return otherStore{s, change} }
+func changesBodies(check, bug string, change func(body []byte) ([]byte, error)) mutant[conformance.ClusterHarness] {
+	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
+		m.store = func(s storage.Store) storage.Store { return changedStore{s, change} }
 	})
 }
 
-// otherStore puts something else than it is given.
-type otherStore struct {
+// changedStore puts something else than it is given.
+type changedStore struct {
 	storage.Store
 	change func(body []byte) ([]byte, error)
 }
 
-func (s otherStore) Put(ctx context.Context, body []byte) (string, error) {
+func (s changedStore) Put(ctx context.Context, body []byte) (string, error) {
 	body, err := s.change(body)
 	if err != nil {
 		return "", err
@@ -187,7 +187,7 @@ func (s otherStore) Put(ctx context.Context, body []byte) (string, error) {
 
 // clusterHearingMutants lose, double or invent messages of a kind.
 var clusterHearingMutants = []mutant[conformance.ClusterHarness]{
-	hears("BroadcastReachesEveryNodeOnce", "delivers broadcasts twice", func() hearing {
+	changesReceived("BroadcastReachesEveryNodeOnce", "delivers broadcasts twice", func() receiveChange {
 		return func(m transport.Message, env *codec.Envelope) []transport.Message {
 			if isEvent(env) {
 				return []transport.Message{m, m}
@@ -195,21 +195,21 @@ var clusterHearingMutants = []mutant[conformance.ClusterHarness]{
 			return []transport.Message{m}
 		}
 	}),
-	loses("BroadcastReachesEveryNodeOnce", "loses broadcasts", isEvent),
-	hears("OrderIsKept", "lets a small message overtake a reference", overtakes),
-	loses("RemoteSocketsCanBeUsed", "does not move sockets", isType(codec.SocketsJoin)),
-	loses("PeersAreKnown", "loses the answers to announcements", isType(codec.Heartbeat)),
-	loses("PeersAreKnown", "loses announcements", isType(codec.InitialHeartbeat)),
-	loses("EmitWithAckAsksEveryClient", "does not say that nobody is there", func(env *codec.Envelope) bool {
+	dropsMessages("BroadcastReachesEveryNodeOnce", "loses broadcasts", isEvent),
+	changesReceived("OrderIsKept", "lets a small message overtake a reference", holdsReferences),
+	dropsMessages("RemoteSocketsCanBeUsed", "does not move sockets", isType(codec.SocketsJoin)),
+	dropsMessages("PeersAreKnown", "loses the answers to announcements", isType(codec.Heartbeat)),
+	dropsMessages("PeersAreKnown", "loses announcements", isType(codec.InitialHeartbeat)),
+	dropsMessages("EmitWithAckAsksEveryClient", "does not say that nobody is there", func(env *codec.Envelope) bool {
 		return env.Type == codec.BroadcastClientCount && env.ClientCount == 0
 	}),
-	loses("CloseSaysGoodbye", "loses goodbyes", isType(codec.AdapterClose)),
-	loses("ClosedNamespaceIsLeft", "loses goodbyes", isType(codec.AdapterClose)),
-	loses("HeartbeatsArrive", "loses heartbeats", isType(codec.Heartbeat)),
+	dropsMessages("CloseAnnouncesLeaving", "loses goodbyes", isType(codec.AdapterClose)),
+	dropsMessages("ClosedNamespaceAnnouncesLeaving", "loses goodbyes", isType(codec.AdapterClose)),
+	dropsMessages("HeartbeatsArrive", "loses heartbeats", isType(codec.Heartbeat)),
 }
 
-// overtakes holds each reference back until the message behind it has come.
-func overtakes() hearing {
+// holdsReferences holds each reference back until the message behind it has come.
+func holdsReferences() receiveChange {
 	var held []transport.Message
 	return func(m transport.Message, env *codec.Envelope) []transport.Message {
 		if env.AttachmentID != "" && len(held) == 0 {

@@ -20,17 +20,17 @@ import (
 )
 
 func TestClusterSuite(t *testing.T) {
-	suite[conformance.ClusterHarness]{
+	suiteTest[conformance.ClusterHarness]{
 		checks: conformance.ClusterChecks(),
 		why:    conformance.ClusterWhy,
 		run:    conformance.CheckCluster,
 		good: func(*testing.T) conformance.ClusterHarness {
-			h := new(clusterMutation).harness()
+			h := new(clusterMedium).harness()
 			h.Patience = 0
 			return h
 		},
-		mutants: slices.Concat(clusterBusMutants(), clusterCodecMutants, clusterStoreMutants, clusterSeverMutants(), clusterHearingMutants),
-		virtual: true,
+		mutants:      slices.Concat(clusterBusMutants(), clusterCodecMutants, clusterStoreMutants, clusterSeverMutants(), clusterHearingMutants),
+		virtualClock: true,
 	}.test(t)
 }
 
@@ -52,15 +52,15 @@ func TestMissingClusterHooksSkipByName(t *testing.T) {
 	}
 }
 
-// clusterMutation is the good medium of a cluster, prepared to be broken.
-type clusterMutation struct {
+// clusterMedium is the good medium of a cluster, prepared to be broken.
+type clusterMedium struct {
 	limits transport.Limits // textLimits, if they are zero
 	codec  mutableCodec
 	bus    func(b *bus)                      // changes each node's bus
 	store  func(storage.Store) storage.Store // returns that of the next node
 }
 
-func (m *clusterMutation) harness() conformance.ClusterHarness {
+func (m *clusterMedium) harness() conformance.ClusterHarness {
 	if m.limits == (transport.Limits{}) {
 		m.limits = textLimits
 	}
@@ -77,11 +77,11 @@ func (m *clusterMutation) harness() conformance.ClusterHarness {
 			if m.store != nil {
 				store = m.store(store)
 			}
-			return core.Config{Bus: &ownBus{Bus: b}, Store: store, Codec: m.codec.orGood()}
+			return core.Config{Bus: &severableBus{Bus: b}, Store: store, Codec: m.codec.orGood()}
 		},
 		Sever: func(_ testing.TB, config core.Config) {
 			outages.Add(1)
-			config.Bus.(*ownBus).sever()
+			config.Bus.(*severableBus).sever()
 		},
 	}
 	if *realClock {
@@ -99,33 +99,33 @@ func (m *mutableCodec) orGood() codec.Codec {
 }
 
 // breaksCluster returns a mutant of a cluster's medium.
-func breaksCluster(check, bug string, change func(t *testing.T, m *clusterMutation)) mutant[conformance.ClusterHarness] {
+func breaksCluster(check, bug string, change func(t *testing.T, m *clusterMedium)) mutant[conformance.ClusterHarness] {
 	return mutant[conformance.ClusterHarness]{check, bug, func(t *testing.T) conformance.ClusterHarness {
-		m := new(clusterMutation)
+		m := new(clusterMedium)
 		change(t, m)
 		return m.harness()
 	}}
 }
 
 // flawedCluster returns a mutant on one side of whose buses certain messages have a certain fate.
-func flawedCluster(check string, limits transport.Limits, side side, which which, fate fate) mutant[conformance.ClusterHarness] {
-	bug := fmt.Sprintf("when %s with a limit of %d, %s %s", side.name, limits.Payload, which.name, fate.name)
-	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) {
+func flawedCluster(check string, limits transport.Limits, side side, selector selector, effect effect) mutant[conformance.ClusterHarness] {
+	bug := fmt.Sprintf("when %s with a limit of %d, %s %s", side.name, limits.Payload, selector.name, effect.name)
+	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
 		m.limits = limits
 		m.bus = func(b *bus) {
 			side.apply(b, func() *flaw {
-				return &flaw{which: which, fate: fate, limit: limits.Payload, counts: make(map[string]int), order: make(map[string]int)}
+				return &flaw{selector: selector, effect: effect, limit: limits.Payload, counts: make(map[string]int), order: make(map[string]int)}
 			})
 		}
 	})
 }
 
-// says returns a mutant whose nodes publish something else than they should.
-func says(check, bug string, change func(env *codec.Envelope)) mutant[conformance.ClusterHarness] {
-	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) { m.says(change) })
+// changesAppended returns a mutant whose nodes publish something else than they should.
+func changesAppended(check, bug string, change func(env *codec.Envelope)) mutant[conformance.ClusterHarness] {
+	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) { m.changeAppended(change) })
 }
 
-func (m *clusterMutation) says(change func(env *codec.Envelope)) {
+func (m *clusterMedium) changeAppended(change func(env *codec.Envelope)) {
 	m.codec.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 		changed := *env
 		change(&changed)
@@ -133,9 +133,9 @@ func (m *clusterMutation) says(change func(env *codec.Envelope)) {
 	}
 }
 
-// understands returns a mutant whose nodes read something else than was published.
-func understands(check, bug string, change func(env *codec.Envelope)) mutant[conformance.ClusterHarness] {
-	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) {
+// changesParsed returns a mutant whose nodes read something else than was published.
+func changesParsed(check, bug string, change func(env *codec.Envelope)) mutant[conformance.ClusterHarness] {
+	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
 		m.codec.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 			env, err := m.codec.good.Parse(p, f)
 			if err == nil {
@@ -146,18 +146,18 @@ func understands(check, bug string, change func(env *codec.Envelope)) mutant[con
 	})
 }
 
-type hearing = func(transport.Message, *codec.Envelope) []transport.Message
+type receiveChange = func(transport.Message, *codec.Envelope) []transport.Message
 
-// hears returns a mutant whose sessions receive other messages than were published: what change returns for each.
-func hears(check, bug string, change func() hearing) mutant[conformance.ClusterHarness] {
-	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMutation) {
-		m.bus = func(b *bus) { b.session = func(s *session) { s.hears(m.codec.good, change()) } }
+// changesReceived returns a mutant whose sessions receive other messages than were published: what change returns for each.
+func changesReceived(check, bug string, change func() receiveChange) mutant[conformance.ClusterHarness] {
+	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
+		m.bus = func(b *bus) { b.session = func(s *session) { s.changeReceived(m.codec.good, change()) } }
 	})
 }
 
-// loses returns a mutant whose sessions miss messages.
-func loses(check, bug string, lost func(env *codec.Envelope) bool) mutant[conformance.ClusterHarness] {
-	return hears(check, bug, func() hearing {
+// dropsMessages returns a mutant whose sessions miss messages.
+func dropsMessages(check, bug string, lost func(env *codec.Envelope) bool) mutant[conformance.ClusterHarness] {
+	return changesReceived(check, bug, func() receiveChange {
 		return func(m transport.Message, env *codec.Envelope) []transport.Message {
 			if lost(env) {
 				return nil
@@ -167,8 +167,8 @@ func loses(check, bug string, lost func(env *codec.Envelope) bool) mutant[confor
 	})
 }
 
-// hears makes a session receive what change returns for each message. Messages that are none are passed on.
-func (s *session) hears(c codec.Codec, change hearing) {
+// changeReceived makes a session receive what change returns for each message. Messages that are none are passed on.
+func (s *session) changeReceived(c codec.Codec, change receiveChange) {
 	var waiting []transport.Message
 	s.receive = func(ctx context.Context) (transport.Message, error) {
 		for {

@@ -13,33 +13,33 @@ import (
 // node is one node with one namespace, and what happened to it.
 type node struct {
 	*core.Namespace
-	c        *clusterCase
-	name     string
-	config   core.Config
-	cluster  *core.Cluster
-	registry *core.Registry
-	side     *inbox[sideEvent] // server-side events
-	reply    atomic.Pointer[func(codec.Args) (codec.Value, bool)]
-	errs     *inbox[error]
-	gaps     *inbox[*core.GapError]
-	left     *inbox[string] // peers
+	c            *clusterChecker
+	name         string
+	config       core.Config
+	cluster      *core.Cluster
+	registry     *core.Registry
+	serverEvents *inbox[serverEvent] // server-side events
+	reply        atomic.Pointer[func(codec.Args) (codec.Value, bool)]
+	errs         *inbox[error]
+	gaps         *inbox[*core.GapError]
+	left         *inbox[string] // peers
 }
 
-// sideEvent is a server-side event as it was received.
-type sideEvent struct {
-	args   codec.Args
-	wanted bool // an answer
+// serverEvent is a server-side event as it was received.
+type serverEvent struct {
+	args        codec.Args
+	wantsAnswer bool // an answer
 }
 
-func (s sideEvent) String() string { return text(s.args) }
+func (s serverEvent) String() string { return argsJSON(s.args) }
 
 // node starts a node and opens the case's namespace.
-func (c *clusterCase) node(name string, change ...func(*core.Config)) *node {
+func (c *clusterChecker) node(name string, change ...func(*core.Config)) *node {
 	c.Helper()
-	config := c.config()
-	n := &node{c: c, name: name, config: config, side: newInbox[sideEvent](), errs: newInbox[error](),
+	config := c.newConfig()
+	n := &node{c: c, name: name, config: config, serverEvents: newInbox[serverEvent](), errs: newInbox[error](),
 		gaps: newInbox[*core.GapError](), left: newInbox[string]()}
-	n.registry = core.NewRegistry(core.RegistryConfig{ServerSideEmit: n.serverSide})
+	n.registry = core.NewRegistry(core.RegistryConfig{ServerSideEmit: n.handleServerEvent})
 	n.config.ErrorHandler = n.errs.put
 	n.config.Trace = core.Trace{
 		SessionRecovered: n.gaps.put,
@@ -53,8 +53,8 @@ func (c *clusterCase) node(name string, change ...func(*core.Config)) *node {
 		n.cluster, err = core.Open(ctx, used)
 		return err
 	})
-	c.release(n.cluster.Close)
-	n.Namespace = n.open(c.nsp, n.registry)
+	c.closeAtEnd(n.cluster.Close)
+	n.Namespace = n.open(c.namespace, n.registry)
 	return n
 }
 
@@ -68,8 +68,8 @@ func (n *node) open(nsp string, local core.LocalSockets) (ns *core.Namespace) {
 	return ns
 }
 
-func (n *node) serverSide(args codec.Args, reply func(codec.Value)) {
-	n.side.put(sideEvent{args, reply != nil})
+func (n *node) handleServerEvent(args codec.Args, reply func(codec.Value)) {
+	n.serverEvents.put(serverEvent{args, reply != nil})
 	f := n.reply.Load()
 	if reply == nil || f == nil {
 		return
@@ -79,11 +79,11 @@ func (n *node) serverSide(args codec.Args, reply func(codec.Value)) {
 	}
 }
 
-// answers says how the node's server answers.
-func (n *node) answers(f func(codec.Args) (codec.Value, bool)) { n.reply.Store(&f) }
+// setReply says how the node's server answers.
+func (n *node) setReply(f func(codec.Args) (codec.Value, bool)) { n.reply.Store(&f) }
 
-// meet returns once each of nodes knows the others.
-func (c *clusterCase) meet(nodes ...*node) {
+// waitForPeers returns once each of nodes knows the others.
+func (c *clusterChecker) waitForPeers(nodes ...*node) {
 	c.Helper()
 	for _, n := range nodes {
 		c.must(fmt.Sprintf("open %d nodes, WaitForPeers(%d) on %s", len(nodes), len(nodes)-1, n.name),
@@ -91,39 +91,39 @@ func (c *clusterCase) meet(nodes ...*node) {
 	}
 }
 
-// wantError waits for an error that the node reports to its ErrorHandler.
-func (n *node) wantError(called, wanted string, is func(error) bool) {
+// expectReported waits for an error that the node reports to its ErrorHandler.
+func (n *node) expectReported(called, wanted string, is func(error) bool) {
 	n.c.Helper()
-	if _, err := await(n.c, n.errs, is); err != nil {
+	if _, err := awaitMatch(n.c, n.errs, is); err != nil {
 		n.c.fail(called, "that the ErrorHandler of "+n.name+" is told of "+wanted, "%d other errors in %v: %v", n.errs.len(), n.c.patience, n.errs.all())
 	}
 }
 
-// gate sees what a node publishes. It is put upon the node's bus.
-type gate struct {
+// publishHook sees what a node publishes. It is put upon the node's bus.
+type publishHook struct {
 	transport.Bus
 	publish func(ctx context.Context, next transport.Bus, msgs []transport.Message) error
 }
 
-// gated is a change of a node's Config.
-func gated(publish func(ctx context.Context, next transport.Bus, msgs []transport.Message) error) func(*core.Config) {
-	return func(config *core.Config) { config.Bus = &gate{config.Bus, publish} }
+// withPublishHook is a change of a node's Config.
+func withPublishHook(publish func(ctx context.Context, next transport.Bus, msgs []transport.Message) error) func(*core.Config) {
+	return func(config *core.Config) { config.Bus = &publishHook{config.Bus, publish} }
 }
 
-func (g *gate) Publish(ctx context.Context, msgs ...transport.Message) error {
-	return g.publish(ctx, g.Bus, msgs)
+func (h *publishHook) Publish(ctx context.Context, msgs ...transport.Message) error {
+	return h.publish(ctx, h.Bus, msgs)
 }
 
-func (g *gate) Close(ctx context.Context) error {
-	if closer, ok := g.Bus.(transport.Closer); ok {
+func (h *publishHook) Close(ctx context.Context) error {
+	if closer, ok := h.Bus.(transport.Closer); ok {
 		return closer.Close(ctx)
 	}
 	return nil
 }
 
-// counted is a change of a node's Config that notes each time the node has published.
-func counted(published *inbox[int]) func(*core.Config) {
-	return gated(func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
+// countPublishes is a change of a node's Config that notes each time the node has published.
+func countPublishes(published *inbox[int]) func(*core.Config) {
+	return withPublishHook(func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
 		err := next.Publish(ctx, msgs...)
 		published.put(len(msgs))
 		return err

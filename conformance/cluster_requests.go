@@ -9,21 +9,21 @@ import (
 	"github.com/backplane-go/backplane/core"
 )
 
-var clusterRequestChecks = []check[*clusterCase]{
+var clusterRequestChecks = []check[*clusterChecker]{
 	{"PeersAreKnown", "Nodes know each other as soon as they have started, not after a heartbeat. Requests ask the peers that are known, so the " +
 		"first ones would come back empty.", peersAreKnown},
 	{"EmitWithAckAsksEveryClient", "EmitWithAck returns one answer of each selected client of every node, and ends when the last has come, " +
 		"not at the timeout.", emitWithAckAsksEveryClient},
-	{"ServerSideEmitReachesTheOthers", "ServerSideEmit reaches every other node's server, not this one's and no client.",
-		serverSideEmitReachesTheOthers},
-	{"ServerSideEmitAsksTheOthers", "ServerSideEmitWithAck returns the first answer of each other node, and ends with the last.",
-		serverSideEmitAsksTheOthers},
+	{"ServerSideEmitReachesOtherNodes", "ServerSideEmit reaches every other node's server, not this one's and no client.",
+		serverSideEmitReachesOtherNodes},
+	{"ServerSideEmitWithAckAsksOtherNodes", "ServerSideEmitWithAck returns the first answer of each other node, and ends with the last.",
+		serverSideEmitWithAckAsksOtherNodes},
 	{"ManyRequestsAtOnce", "Each of many requests that are under way at the same time gets its own answers.", manyRequestsAtOnce},
 }
 
-func peersAreKnown(c *clusterCase) {
+func peersAreKnown(c *clusterChecker) {
 	all := []*node{c.node("A"), c.node("B"), c.node("C")}
-	c.meet(all...)
+	c.waitForPeers(all...)
 	for _, n := range all {
 		var want []string
 		for _, other := range all {
@@ -33,31 +33,31 @@ func peersAreKnown(c *clusterCase) {
 		}
 		slices.Sort(want)
 		if got := n.Peers(); !slices.Equal(got, want) {
-			c.fail("open three nodes, Peers on "+n.name, quotes(want), "%s", quotes(got))
+			c.fail("open three nodes, Peers on "+n.name, quoteAll(want), "%s", quoteAll(got))
 		}
 	}
 }
 
-func emitWithAckAsksEveryClient(c *clusterCase) {
+func emitWithAckAsksEveryClient(c *clusterChecker) {
 	a, b, d := c.node("A"), c.node("B"), c.node("C")
-	c.meet(a, b, d)
+	c.waitForPeers(a, b, d)
 	a.client("a1", "x")
 	b.client("b1", "x")
 	b.client("b2", "x")
 	b.client("b3")
 	const called = `To("x").EmitWithAck on A`
-	got := texts(c.acks(a, a.To("x"), called))
+	got := valuesJSON(c.acks(a, a.To("x"), called))
 	slices.Sort(got)
 	if want := []string{`"a1"`, `"b1"`, `"b2"`}; !slices.Equal(got, want) {
 		c.fail(called+", with clients on A, two on B, none on C", fmt.Sprint(want), "%v", got)
 	}
 	if got := c.acks(d, d.To("none"), `To("none").EmitWithAck on C`); len(got) != 0 {
-		c.fail(`To("none").EmitWithAck on C`, "no answers, no error", "%v", texts(got))
+		c.fail(`To("none").EmitWithAck on C`, "no answers, no error", "%v", valuesJSON(got))
 	}
 }
 
 // acks asks the clients and returns all of their answers.
-func (c *clusterCase) acks(n *node, to core.Target, called string) (values []codec.Value) {
+func (c *clusterChecker) acks(n *node, to core.Target, called string) (values []codec.Value) {
 	c.Helper()
 	c.must(called, func(ctx context.Context) (err error) {
 		values, err = to.EmitWithAck(ctx, "question")
@@ -66,7 +66,7 @@ func (c *clusterCase) acks(n *node, to core.Target, called string) (values []cod
 	return values
 }
 
-func serverSideEmitReachesTheOthers(c *clusterCase) {
+func serverSideEmitReachesOtherNodes(c *clusterChecker) {
 	a, b, d := c.node("A"), c.node("B"), c.node("C")
 	cl := b.client("1")
 	const called = "ServerSideEmit on A"
@@ -77,20 +77,20 @@ func serverSideEmitReachesTheOthers(c *clusterCase) {
 		want []string
 	}{{d, []string{`["hi",1,"two"]`, `["from B"]`}}, {b, []string{`["hi",1,"two"]`}}, {a, []string{`["from B"]`}}} {
 		for _, want := range t.want {
-			got, ok := take(c, t.n.side)
-			if !ok || got.String() != want || got.wanted {
-				c.fail(called+" and on B; "+t.n.name+"'s server", want+", no answer wanted", "%v, answer wanted %v (any: %v)", got, got.wanted, ok)
+			got, ok := takeNext(c, t.n.serverEvents)
+			if !ok || got.String() != want || got.wantsAnswer {
+				c.fail(called+" and on B; "+t.n.name+"'s server", want+", no answer wanted", "%v, answer wanted %v (any: %v)", got, got.wantsAnswer, ok)
 			}
 		}
 	}
-	c.quiet(called, a, cl)
+	c.expectNothingMore(called, a, cl)
 }
 
-func serverSideEmitAsksTheOthers(c *clusterCase) {
+func serverSideEmitWithAckAsksOtherNodes(c *clusterChecker) {
 	a, b, d := c.node("A"), c.node("B"), c.node("C")
-	c.meet(a, b, d)
+	c.waitForPeers(a, b, d)
 	for _, n := range []*node{a, b, d} {
-		n.answers(func(args codec.Args) (codec.Value, bool) {
+		n.setReply(func(args codec.Args) (codec.Value, bool) {
 			return c.value(map[string]any{"name": n.name, "got": args.Value()}), true
 		})
 	}
@@ -110,26 +110,26 @@ func serverSideEmitAsksTheOthers(c *clusterCase) {
 	}
 	slices.Sort(got)
 	if want := []string{"B got [question 42]", "C got [question 42]"}; !slices.Equal(got, want) {
-		c.fail(called, quotes(want), "%s", quotes(got))
+		c.fail(called, quoteAll(want), "%s", quoteAll(got))
 	}
 }
 
-func manyRequestsAtOnce(c *clusterCase) {
+func manyRequestsAtOnce(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
-	c.meet(a, b)
+	c.waitForPeers(a, b)
 	a.client("near")
-	b.client("far").answers(func(args codec.Args) (codec.Value, bool) { return args.Value(), true })
-	ended := make(chan error, portion)
+	b.client("far").setAnswer(func(args codec.Args) (codec.Value, bool) { return args.Value(), true })
+	ended := make(chan error, batchSize)
 	ask := func(i int) {
 		ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 		defer cancel()
 		values, err := a.To("far").EmitWithAck(ctx, "question", i)
 		if want := fmt.Sprintf(`["question",%d]`, i); err == nil && (len(values) != 1 || values[0].String() != want) {
-			err = fmt.Errorf("request %d was answered with %v", i, texts(values))
+			err = fmt.Errorf("request %d was answered with %v", i, valuesJSON(values))
 		}
 		ended <- err
 	}
-	portions(c.scale(10*portion, 1000*portion), portion/2, func(i int) { go ask(i) }, func(int) {
+	inBatches(c.scale(10*batchSize, 1000*batchSize), batchSize/2, func(i int) { go ask(i) }, func(int) {
 		c.must("EmitWithAck on A, several at a time", func(context.Context) error { return <-ended })
 	})
 }

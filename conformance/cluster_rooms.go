@@ -9,16 +9,16 @@ import (
 	"github.com/backplane-go/backplane/core"
 )
 
-var clusterRoomChecks = []check[*clusterCase]{
-	{"JoinLeaveDisconnect", "SocketsJoin, SocketsLeave and DisconnectSockets reach the sockets of all nodes, and those that are selected " +
-		"only. A user who was banned must be gone everywhere.", joinLeaveDisconnect},
+var clusterRoomChecks = []check[*clusterChecker]{
+	{"JoinLeaveDisconnectReachAllNodes", "SocketsJoin, SocketsLeave and DisconnectSockets reach the sockets of all nodes, and those that are selected " +
+		"only. A user who was banned must be gone everywhere.", joinLeaveDisconnectReachAllNodes},
 	{"FetchSocketsFindsAll", "FetchSockets returns the selected sockets of all nodes with their rooms, handshake and data. Without it " +
 		"nobody knows who is online.", fetchSocketsFindsAll},
 	{"RemoteSocketsCanBeUsed", "A fetched socket can be sent to, asked, moved between rooms and disconnected, wherever it is, and no " +
 		"other is touched.", remoteSocketsCanBeUsed},
 }
 
-func joinLeaveDisconnect(c *clusterCase) {
+func joinLeaveDisconnectReachAllNodes(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
 	clients := map[string]*client{}
 	for _, n := range []*node{a, b} {
@@ -40,7 +40,7 @@ func joinLeaveDisconnect(c *clusterCase) {
 				list = append([]string{n.name + id}, list...)
 				got := n.registry.SocketRooms(n.name + id)
 				if slices.Sort(got); !slices.Equal(got, list) {
-					c.fail(called+" on A", fmt.Sprintf("socket %s on %s in %s", n.name+id, n.name, quotes(list)), "%s", quotes(got))
+					c.fail(called+" on A", fmt.Sprintf("socket %s on %s in %s", n.name+id, n.name, quoteAll(list)), "%s", quoteAll(got))
 				}
 			}
 		}
@@ -57,7 +57,7 @@ func joinLeaveDisconnect(c *clusterCase) {
 	op(`To("y").DisconnectSockets(false)`, func(ctx context.Context) error { return a.To("y").DisconnectSockets(ctx, false) })
 	for id, cl := range clients {
 		want := id[1] == '1'
-		if got := cl.kicked.all(); len(got) != 1 || got[0] != want {
+		if got := cl.disconnects.all(); len(got) != 1 || got[0] != want {
 			c.fail(`To("x").DisconnectSockets(true), To("y").DisconnectSockets(false) on A`,
 				fmt.Sprintf("client %s disconnected once, its connection closed: %v", id, want), "%v", got)
 		}
@@ -65,7 +65,7 @@ func joinLeaveDisconnect(c *clusterCase) {
 }
 
 // fetch fetches sockets, ordered by their ids.
-func (c *clusterCase) fetch(n *node, to core.Target, called string) (all []*core.RemoteSocket) {
+func (c *clusterChecker) fetch(n *node, to core.Target, called string) (all []*core.RemoteSocket) {
 	c.Helper()
 	c.must(called+" on "+n.name, func(ctx context.Context) (err error) {
 		all, err = to.FetchSockets(ctx)
@@ -87,15 +87,15 @@ func ids(sockets []*core.RemoteSocket) (all []string) {
 	return all
 }
 
-func fetchSocketsFindsAll(c *clusterCase) {
+func fetchSocketsFindsAll(c *clusterChecker) {
 	a, b, d := c.node("A"), c.node("B"), c.node("C")
-	c.meet(a, b, d)
+	c.waitForPeers(a, b, d)
 	a.client("1", "x")
 	described := b.client("2", "x", "y")
 	handshake := core.Handshake{Headers: map[string]any{"user-agent": "check"}, Address: "::1", URL: "/socket.io/?EIO=4",
 		Query: map[string]any{"EIO": "4"}, Auth: map[string]any{"token": "é"}, Issued: 1700000000000, Secure: true, Time: "now"}
 	data := c.value(map[string]any{"name": "Zoë", "n": 42})
-	described.describe(handshake, data)
+	described.setDescription(handshake, data)
 	b.client("3", "y")
 	for _, t := range []struct {
 		called string
@@ -109,12 +109,12 @@ func fetchSocketsFindsAll(c *clusterCase) {
 		{"Local().FetchSockets", a.Local(), []string{"1"}},
 	} {
 		if got := ids(c.fetch(a, t.to, t.called)); !slices.Equal(got, t.want) {
-			c.fail(t.called+" on A", "the sockets "+quotes(t.want), "%s", quotes(got))
+			c.fail(t.called+" on A", "the sockets "+quoteAll(t.want), "%s", quoteAll(got))
 		}
 	}
 	s := c.fetch(a, a.To("2"), `To("2").FetchSockets`)[0]
 	if got := s.Rooms(); !slices.Equal(got, []string{"2", "x", "y"}) {
-		c.fail("Rooms of a fetched socket of B", `["2" "x" "y"]`, "%s", quotes(got))
+		c.fail("Rooms of a fetched socket of B", `["2" "x" "y"]`, "%s", quoteAll(got))
 	}
 	if s.Node() != b.UID() {
 		c.fail("Node of a fetched socket of B", quote(b.UID()), "%s", quote(s.Node()))
@@ -131,11 +131,11 @@ func fetchSocketsFindsAll(c *clusterCase) {
 	}
 }
 
-func equalValues(a, b codec.Value) bool { return differValue("", a, b) == nil }
+func equalValues(a, b codec.Value) bool { return diffValues("", a, b) == nil }
 
-func remoteSocketsCanBeUsed(c *clusterCase) {
+func remoteSocketsCanBeUsed(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
-	c.meet(a, b)
+	c.waitForPeers(a, b)
 	one, two := b.client("1"), b.client("2")
 	here := a.client("here")
 	s := c.fetch(a, a.To("1"), `To("1").FetchSockets`)[0]
@@ -155,15 +155,15 @@ func remoteSocketsCanBeUsed(c *clusterCase) {
 	c.emit(a, a.To("p", "q"), "room")
 	one.expect(`Join("p", "q"), Leave("q") on a fetched socket of B, To("p", "q").Emit`, `["room"]`)
 	if got := b.registry.SocketRooms("1"); !slices.Equal(got, []string{"1", "p"}) {
-		c.fail(`Join("p", "q"), Leave("q") on a fetched socket of B`, `its rooms ["1" "p"]`, "%s", quotes(got))
+		c.fail(`Join("p", "q"), Leave("q") on a fetched socket of B`, `its rooms ["1" "p"]`, "%s", quoteAll(got))
 	}
 	c.must("Disconnect on a fetched socket of B", func(ctx context.Context) error { return s.Disconnect(ctx, true) })
-	if closed, ok := take(c, one.kicked); !ok || !closed {
+	if closed, ok := takeNext(c, one.disconnects); !ok || !closed {
 		c.fail("Disconnect(true) on a fetched socket of B", "that it is disconnected, its connection closed", "disconnected %v, closed %v", ok, closed)
 	}
-	c.quiet("use a fetched socket of B", a, two, here)
+	c.expectNothingMore("use a fetched socket of B", a, two, here)
 	for _, cl := range []*client{two, here} {
-		if n := cl.kicked.len(); n > 0 {
+		if n := cl.disconnects.len(); n > 0 {
 			c.fail("Disconnect on a fetched socket of B", "that the others stay", "that client %s was disconnected", cl.id)
 		}
 	}

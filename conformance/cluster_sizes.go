@@ -12,9 +12,9 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var clusterSizeChecks = []check[*clusterCase]{
-	{"SizesDoNotMatter", "A message arrives whatever its size: around the limit of the bus, to the byte, and a megabyte. The largest " +
-		"message of the week must not be the one that gets lost.", sizesDoNotMatter},
+var clusterSizeChecks = []check[*clusterChecker]{
+	{"MessagesOfAnySizeArrive", "A message arrives whatever its size: around the limit of the bus, to the byte, and a megabyte. The largest " +
+		"message of the week must not be the one that gets lost.", messagesOfAnySizeArrive},
 	{"AnswersOfAnySizeArrive", "Acknowledgements and the data of sockets arrive whatever their size. They take the same way as messages, and " +
 		"are read by who has asked only.", answersOfAnySizeArrive},
 	{"LargeMessagesOfAllNodesArrive", "What several nodes put into the store at the same time, all others can read, and nobody reads what another one has put. An " +
@@ -24,9 +24,9 @@ var clusterSizeChecks = []check[*clusterCase]{
 // maxMessage is the most that a message may have by default, core.Config.MaxMessageBytes.
 const maxMessage = 16 << 20
 
-// sizes returns sizes of texts in bytes, the smallest first: small ones, those with which an event is about as large as the bus can carry, and, if there is
+// textSizes returns sizes of texts in bytes, the smallest first: small ones, those with which an event is about as large as the bus can carry, and, if there is
 // a store or no limit, large ones. Measure returns the size of an event with a text of so many bytes, as it is published.
-func (c *clusterCase) sizes(n *node, measure func(text int) int) (all []int) {
+func (c *clusterChecker) textSizes(n *node, measure func(text int) int) (all []int) {
 	limit, unlimited := n.config.Bus.Limits().Payload, n.config.Store != nil
 	if t := n.config.PayloadThreshold; t > 0 && (limit == 0 || t < limit) {
 		limit = t
@@ -54,16 +54,16 @@ func (c *clusterCase) sizes(n *node, measure func(text int) int) (all []int) {
 	return all
 }
 
-func sizesDoNotMatter(c *clusterCase) {
+func messagesOfAnySizeArrive(c *clusterChecker) {
 	var published atomic.Int64
-	a := c.node("A", gated(func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
+	a := c.node("A", withPublishHook(func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
 		for _, m := range msgs {
 			published.Store(max(published.Load(), int64(len(m.Payload))))
 		}
 		return next.Publish(ctx, msgs...)
 	}))
 	cl := c.node("B").client("1")
-	sizes := c.sizes(a, func(text int) int {
+	sizes := c.textSizes(a, func(text int) int {
 		published.Store(0)
 		c.emit(a, a.Target, "size", strings.Repeat("x", text))
 		cl.next("Emit a small text on A", "the event")
@@ -73,7 +73,7 @@ func sizesDoNotMatter(c *clusterCase) {
 	for small < len(sizes) && sizes[small] <= 8<<10 {
 		small++
 	}
-	send := func(i int) { c.async(a, a.Target, "size", strings.Repeat("x", sizes[i])) }
+	send := func(i int) { c.emitAsync(a, a.Target, "size", strings.Repeat("x", sizes[i])) }
 	arrived := func(i int) {
 		called := fmt.Sprintf("EmitAsync a text of %d bytes on A", sizes[i])
 		var got string
@@ -81,9 +81,9 @@ func sizesDoNotMatter(c *clusterCase) {
 			c.fail(called, fmt.Sprintf("%d bytes on B", sizes[i]), "%d bytes, error %v", len(got), err)
 		}
 	}
-	portions(small, portion, send, arrived)
+	inBatches(small, batchSize, send, arrived)
 	sizes = sizes[small:]
-	portions(len(sizes), 2, send, arrived) // few at a time: what the store and the queues may hold is measured in bytes as well
+	inBatches(len(sizes), 2, send, arrived) // few at a time: what the store and the queues may hold is measured in bytes as well
 	if limit := a.config.Bus.Limits().Payload; a.config.Store != nil || limit == 0 {
 		wide := strings.Repeat("é", 100+min(limit, maxMessage/4)/2)
 		c.emit(a, a.Target, "wide", wide)
@@ -91,9 +91,9 @@ func sizesDoNotMatter(c *clusterCase) {
 	}
 }
 
-func answersOfAnySizeArrive(c *clusterCase) {
+func answersOfAnySizeArrive(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
-	c.meet(a, b)
+	c.waitForPeers(a, b)
 	cl := b.client("1")
 	sizes := []int{1, 100}
 	if a.config.Store != nil || a.config.Bus.Limits().Payload == 0 {
@@ -101,9 +101,9 @@ func answersOfAnySizeArrive(c *clusterCase) {
 	}
 	for _, size := range sizes {
 		text := strings.Repeat("x", size)
-		cl.answers(func(codec.Args) (codec.Value, bool) { return c.value(text), true })
-		b.answers(func(codec.Args) (codec.Value, bool) { return c.value(text), true })
-		cl.describe(cl.handshake, c.value(text))
+		cl.setAnswer(func(codec.Args) (codec.Value, bool) { return c.value(text), true })
+		b.setReply(func(codec.Args) (codec.Value, bool) { return c.value(text), true })
+		cl.setDescription(cl.handshake, c.value(text))
 		acks := c.acks(a, a.Target, fmt.Sprintf("EmitWithAck on A, answered with %d bytes on B", size))
 		c.must("ServerSideEmitWithAck on A", func(ctx context.Context) error {
 			answers, err := a.ServerSideEmitWithAck(ctx, "question")
@@ -126,7 +126,7 @@ func answersOfAnySizeArrive(c *clusterCase) {
 	}
 }
 
-func largeMessagesOfAllNodesArrive(c *clusterCase) {
+func largeMessagesOfAllNodesArrive(c *clusterChecker) {
 	var nodes []*node
 	var clients []*client
 	for _, name := range []string{"A", "B", "C"} {
@@ -143,7 +143,7 @@ func largeMessagesOfAllNodesArrive(c *clusterCase) {
 		for _, n := range nodes {
 			event := fmt.Sprint(n.name, " ", round)
 			wanted[event] = true
-			c.async(n, n.Target, event, strings.Repeat(n.name, size))
+			c.emitAsync(n, n.Target, event, strings.Repeat(n.name, size))
 		}
 		for _, cl := range clients {
 			came := make(map[string]bool)

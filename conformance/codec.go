@@ -41,50 +41,50 @@ type Golden struct {
 // with the same digits, and a time and its text. A form may refuse bytes with codec.ErrBinary, but it must not change them.
 func Codec(t *testing.T, h CodecHarness) {
 	t.Helper()
-	h.run(t, false)
+	h.runSuite(t, false)
 }
 
-func (h CodecHarness) run(t *testing.T, soak bool) {
+func (h CodecHarness) runSuite(t *testing.T, soak bool) {
 	t.Helper()
 	if h.Codec == nil {
 		t.Fatal("conformance: CodecHarness.Codec is nil, but required")
 	}
-	run(t, h.trial(soak), codecChecks(), func(p *probe) *codecCase { return newCodecCase(p, h) })
+	runChecks(t, h.newSuite(soak), codecChecks(), func(c *checker) *codecChecker { return newCodecChecker(c, h) })
 }
 
-func (h CodecHarness) trial(soak bool) *trial { return newTrial("Codec", soak, 0, nil) }
+func (h CodecHarness) newSuite(soak bool) *suite { return newSuite("Codec", soak, 0, nil) }
 
-func codecChecks() []check[*codecCase] {
+func codecChecks() []check[*codecChecker] {
 	return slices.Concat(roundTripChecks, dataChecks, numberChecks, codecSizeChecks, forwardChecks, appendChecks, foreignChecks, peekChecks, codecUseChecks)
 }
 
 // forms are the two forms of every message.
 var forms = []codec.Format{codec.Text, codec.Binary}
 
-// codecCase is one run of one check of a codec.
-type codecCase struct {
-	*probe
+// codecChecker is one run of one check of a codec.
+type codecChecker struct {
+	*checker
 	harness CodecHarness
 	codec   codec.Codec
 }
 
-func newCodecCase(p *probe, h CodecHarness) *codecCase { return &codecCase{p, h, h.Codec} }
+func newCodecChecker(c *checker, h CodecHarness) *codecChecker { return &codecChecker{c, h, h.Codec} }
 
-// append calls Append, which must not panic.
-func (c *codecCase) append(dst []byte, s sample, f codec.Format) (p []byte, err error) {
+// appendSample calls Append, which must not panic.
+func (c *codecChecker) appendSample(dst []byte, s sample, f codec.Format) (p []byte, err error) {
 	c.Helper()
 	called := fmt.Sprintf("Append %s, %v form", s.name, f)
-	c.calm(called, func() { p, err = c.codec.Append(dst, s.env, f) })
-	if errors.Is(err, codec.ErrBinary) && (!s.binary || f != codec.Text) {
+	c.guardPanic(called, func() { p, err = c.codec.Append(dst, s.env, f) })
+	if errors.Is(err, codec.ErrBinary) && (!s.hasBytes || f != codec.Text) {
 		c.fail(called, "no ErrBinary: it holds no bytes, or the form carries them", "the error %q", err)
 	}
 	return p, err
 }
 
-// write returns the bytes of a sample. ok is false if the text form refuses its bytes.
-func (c *codecCase) write(s sample, f codec.Format) (p []byte, ok bool) {
+// mustAppend returns the bytes of a sample. ok is false if the text form refuses its bytes.
+func (c *codecChecker) mustAppend(s sample, f codec.Format) (p []byte, ok bool) {
 	c.Helper()
-	p, err := c.append(nil, s, f)
+	p, err := c.appendSample(nil, s, f)
 	if errors.Is(err, codec.ErrBinary) {
 		return nil, false
 	}
@@ -94,8 +94,8 @@ func (c *codecCase) write(s sample, f codec.Format) (p []byte, ok bool) {
 	return p, true
 }
 
-// read returns the envelope of bytes that the codec has written.
-func (c *codecCase) read(called string, p []byte, f codec.Format) *codec.Envelope {
+// mustParse returns the envelope of bytes that the codec has written.
+func (c *codecChecker) mustParse(called string, p []byte, f codec.Format) *codec.Envelope {
 	c.Helper()
 	env, err := c.parse(called, p, f)
 	if err != nil {
@@ -105,19 +105,19 @@ func (c *codecCase) read(called string, p []byte, f codec.Format) *codec.Envelop
 }
 
 // parse calls Parse, which must not panic, nor return neither an envelope nor an error, nor both.
-func (c *codecCase) parse(called string, p []byte, f codec.Format) (env *codec.Envelope, err error) {
+func (c *codecChecker) parse(called string, p []byte, f codec.Format) (env *codec.Envelope, err error) {
 	c.Helper()
-	c.calm(called+", Parse", func() { env, err = c.codec.Parse(p, f) })
+	c.guardPanic(called+", Parse", func() { env, err = c.codec.Parse(p, f) })
 	if (env == nil) == (err == nil) {
 		c.fail(called+", Parse", "an envelope or an error", "the envelope %v and the error %v", env, err)
 	}
 	return env, err
 }
 
-// calm calls f and fails if it panics.
-func (c *codecCase) calm(called string, f func()) {
+// guardPanic calls f and fails if it panics.
+func (c *codecChecker) guardPanic(called string, f func()) {
 	c.Helper()
-	c.does(called)
+	c.noteCall(called)
 	var caught any
 	var stack []byte
 	func() {
@@ -134,28 +134,28 @@ func (c *codecCase) calm(called string, f func()) {
 }
 
 // roundTrip proves that a sample survives Append and Parse in both forms.
-func (c *codecCase) roundTrip(s sample) {
+func (c *codecChecker) roundTrip(s sample) {
 	c.Helper()
 	for _, f := range forms {
-		if p, ok := c.write(s, f); ok {
+		if p, ok := c.mustAppend(s, f); ok {
 			called := fmt.Sprintf("Append %s, %v form", s.name, f)
-			c.expect(called+", Parse", s.env, c.read(called, p, f))
+			c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))
 		}
 	}
 }
 
-// expect fails unless got says what want says.
-func (c *codecCase) expect(called string, want, got *codec.Envelope) {
+// expectSame fails unless got says what want says.
+func (c *codecChecker) expectSame(called string, want, got *codec.Envelope) {
 	c.Helper()
 	var d *difference
-	c.calm(called+", look at the data", func() { d = differ(want, got) })
+	c.guardPanic(called+", look at the data", func() { d = diffEnvelopes(want, got) })
 	if d != nil {
 		c.fail(called, d.where+" is "+d.want, "%s", d.got)
 	}
 }
 
-// value makes a Value of v, as a program that uses a cluster does.
-func (c *codecCase) value(v any) codec.Value {
+// newValue makes a Value of v, as a program that uses a cluster does.
+func (c *codecChecker) newValue(v any) codec.Value {
 	c.Helper()
 	out, err := codec.NewValue(v)
 	if err != nil {
@@ -164,8 +164,8 @@ func (c *codecCase) value(v any) codec.Value {
 	return out
 }
 
-// raw makes a Value of JSON.
-func (c *codecCase) raw(text string) codec.Value {
+// rawJSON makes a Value of JSON.
+func (c *codecChecker) rawJSON(text string) codec.Value {
 	c.Helper()
 	out, err := codec.RawJSON([]byte(text))
 	if err != nil {
@@ -174,7 +174,7 @@ func (c *codecCase) raw(text string) codec.Value {
 	return out
 }
 
-func (c *codecCase) args(event string, args ...any) codec.Args {
+func (c *codecChecker) newArgs(event string, args ...any) codec.Args {
 	c.Helper()
 	out, err := codec.NewArgs(event, args...)
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-var appendChecks = []check[*codecCase]{
+var appendChecks = []check[*codecChecker]{
 	{"TextIsText", "The text form is valid UTF-8 without NUL, whatever is in the message. PostgreSQL refuses any other notification.", textIsText},
 	{"AppendAppends", "Append extends dst and leaves what is in it alone, whether there is room behind it or not. The cluster writes into buffers " +
 		"that it uses again.", appendAppends},
-	{"AppendKeepsNothing", "What Append returned is the caller's: later calls do not change it, and it does not change them. Thousands of messages wait in the " +
-		"cluster's queue at a time, and its buffers are used again.", appendKeepsNothing},
+	{"AppendRetainsNothing", "What Append returned is the caller's: later calls do not change it, and it does not change them. Thousands of messages wait in the " +
+		"cluster's queue at a time, and its buffers are used again.", appendRetainsNothing},
 	{"AppendLeavesTheEnvelope", "Append only reads the envelope. The same one is delivered to this node's own clients.", appendLeavesTheEnvelope},
 	{"ErrBinaryLeavesDst", "When the text form cannot carry bytes, Append returns ErrBinary, and dst's content is unchanged, as after any other error. The cluster " +
 		"then writes the binary form into the same buffer.", errBinaryLeavesDst},
@@ -23,21 +23,21 @@ var appendChecks = []check[*codecCase]{
 		"two equal messages would be one.", nonceTellsEqualMessagesApart},
 }
 
-// all returns samples of everything.
-func (c *codecCase) all() []sample {
+// allSamples returns samples of everything.
+func (c *codecChecker) allSamples() []sample {
 	c.Helper()
-	all := append(c.samples(), c.references()...)
-	for _, b := range blobs {
+	all := append(c.samples(), c.referenceSamples()...)
+	for _, b := range binaryValues {
 		all = append(all, c.carriers(b.name, b.value, true)...)
 	}
-	for _, s := range curious {
+	for _, s := range trickyTexts {
 		all = append(all, c.carriers("the text "+quote(s), map[string]any{s: s}, false)...)
 	}
 	return all
 }
 
-func textIsText(c *codecCase) {
-	all := c.all()
+func textIsText(c *codecChecker) {
+	all := c.allSamples()
 	for _, s := range []string{"\xff", "a\xe2\x82", "\xed\xa0\x80", "\xc0\x80"} {
 		for _, env := range []codec.Envelope{
 			{Type: codec.Heartbeat, NSP: "/" + s},
@@ -53,21 +53,21 @@ func textIsText(c *codecCase) {
 		all = append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicodeText(n), false)...)
 	}
 	for _, s := range all {
-		p, err := c.append(nil, s, codec.Text)
+		p, err := c.appendSample(nil, s, codec.Text)
 		if err == nil && (!utf8.Valid(p) || bytes.IndexByte(p, 0) >= 0) {
 			c.fail("Append "+s.name+", text form", "valid UTF-8 without NUL, or an error", "%s", quote(string(p)))
 		}
 	}
 }
 
-func appendAppends(c *codecCase) {
-	all := c.all()
+func appendAppends(c *codecChecker) {
+	all := c.allSamples()
 	for _, n := range []int{4096, 65_536, 1 << 20} {
-		all = append(all, c.answer(fmt.Sprintf("a text of %d bytes", n), c.value(ascii(n))))
+		all = append(all, c.ackSample(fmt.Sprintf("a text of %d bytes", n), c.newValue(asciiText(n))))
 	}
 	for i, s := range all {
 		for _, f := range forms {
-			if _, ok := c.write(s, f); !ok {
+			if _, ok := c.mustAppend(s, f); !ok {
 				continue
 			}
 			c.appendTo(s, f, "what was there", 0)
@@ -75,37 +75,37 @@ func appendAppends(c *codecCase) {
 			c.appendTo(s, f, "what was there", 1<<16)
 			c.appendTo(s, f, "", 1<<16)
 			if i%16 == 0 {
-				c.appendTo(s, f, ascii(1<<16), 1<<12)
-				c.appendTo(s, f, ascii(300_000), 0)
+				c.appendTo(s, f, asciiText(1<<16), 1<<12)
+				c.appendTo(s, f, asciiText(300_000), 0)
 			}
 		}
 	}
 }
 
 // appendTo appends a sample to what is there before.
-func (c *codecCase) appendTo(s sample, f codec.Format, before string, room int) {
+func (c *codecChecker) appendTo(s sample, f codec.Format, before string, room int) {
 	c.Helper()
 	dst := append(make([]byte, 0, len(before)+room), before...)
-	p, err := c.append(dst, s, f)
+	p, err := c.appendSample(dst, s, f)
 	called := fmt.Sprintf("Append %s to %s with room for %d more bytes, %v form", s.name, quote(before), room, f)
 	if err != nil || len(p) <= len(before) || string(p[:len(before)]) != before || string(dst) != before {
 		c.fail(called, quote(before)+" with the message behind it", "%s and the error %v", quote(string(p)), err)
 	}
-	c.expect(called+", Parse what was appended", s.env, c.read(called, slices.Clone(p[len(before):]), f))
+	c.expectSame(called+", Parse what was appended", s.env, c.mustParse(called, slices.Clone(p[len(before):]), f))
 }
 
-func appendKeepsNothing(c *codecCase) {
+func appendRetainsNothing(c *codecChecker) {
 	type kept struct {
 		s       sample
 		f       codec.Format
 		p, copy []byte
 	}
 	var all []kept
-	samples := c.all()
+	samples := c.allSamples()
 	for i := range max(c.scale(6000, 60_000), len(samples)) {
 		s := samples[i%len(samples)]
 		for _, f := range forms {
-			if p, ok := c.write(s, f); ok {
+			if p, ok := c.mustAppend(s, f); ok {
 				all = append(all, kept{s, f, p, bytes.Clone(p)})
 			}
 		}
@@ -126,10 +126,10 @@ func appendKeepsNothing(c *codecCase) {
 }
 
 // appendLeavesTheEnvelope also changes an envelope afterwards: it is the caller's, and may be written again.
-func appendLeavesTheEnvelope(c *codecCase) {
+func appendLeavesTheEnvelope(c *codecChecker) {
 	all := func() []sample {
-		all := c.all()
-		for _, env := range c.selecting(codec.Opts{Rooms: []string{"b", "a", "b"}, Except: []string{"z", "", "y"}}) {
+		all := c.allSamples()
+		for _, env := range c.selectorEnvelopes(codec.Opts{Rooms: []string{"b", "a", "b"}, Except: []string{"z", "", "y"}}) {
 			env.NSP, env.Nonce = "", 7
 			all = append(all, sample{name: env.Type.String() + " without a namespace, with rooms in no order", env: env})
 		}
@@ -139,8 +139,8 @@ func appendLeavesTheEnvelope(c *codecCase) {
 	for i, s := range first {
 		for _, f := range forms {
 			called := fmt.Sprintf("Append %s, %v form", s.name, f)
-			_, err := c.append(nil, s, f)
-			c.expect(called+", look at the envelope", second[i].env, s.env)
+			_, err := c.appendSample(nil, s, f)
+			c.expectSame(called+", look at the envelope", second[i].env, s.env)
 			if s.env.Nonce != second[i].env.Nonce {
 				c.fail(called+", look at the envelope", fmt.Sprintf("the Nonce %d", second[i].env.Nonce), "%d", s.env.Nonce)
 			}
@@ -149,31 +149,31 @@ func appendLeavesTheEnvelope(c *codecCase) {
 			}
 			nsp := s.env.NSP
 			s.env.NSP = "/another"
-			if p, ok := c.write(s, f); ok {
-				c.expect(called+", change its namespace, Append, Parse", s.env, c.read(called, p, f))
+			if p, ok := c.mustAppend(s, f); ok {
+				c.expectSame(called+", change its namespace, Append, Parse", s.env, c.mustParse(called, p, f))
 			}
 			s.env.NSP = nsp
 		}
 	}
 }
 
-func errBinaryLeavesDst(c *codecCase) {
+func errBinaryLeavesDst(c *codecChecker) {
 	const before = "what was there"
-	for _, env := range c.selecting(codec.Opts{Nobody: true, Except: []string{"x"}}) {
-		c.refuse(sample{env.Type.String() + " to nobody", env, false}, before)
+	for _, env := range c.selectorEnvelopes(codec.Opts{Nobody: true, Except: []string{"x"}}) {
+		c.appendRefusable(sample{env.Type.String() + " to nobody", env, false}, before)
 	}
 	for i := range nestings {
-		for _, s := range c.nested(i, codec.MaxDepth+1) {
-			c.refuse(s, before)
+		for _, s := range c.nestedSamples(i, codec.MaxDepth+1) {
+			c.appendRefusable(s, before)
 		}
 	}
 	refused := false
-	all := carry("bytes behind a long text", codec.FromTree([]any{ascii(100_000), []byte{1}}), true)
-	for _, b := range blobs {
+	all := carriersOf("bytes behind a long text", codec.FromTree([]any{asciiText(100_000), []byte{1}}), true)
+	for _, b := range binaryValues {
 		all = append(all, c.carriers(b.name, b.value, true)...)
 	}
 	for _, s := range all {
-		dst, err := c.refuse(s, before)
+		dst, err := c.appendRefusable(s, before)
 		called := "Append " + s.name + ", text form"
 		switch {
 		case err == nil:
@@ -182,23 +182,23 @@ func errBinaryLeavesDst(c *codecCase) {
 			c.fail(called, fmt.Sprintf("no error, or %q", codec.ErrBinary), "the error %q", err)
 		}
 		refused = true
-		p, err := c.append(dst, s, codec.Binary)
+		p, err := c.appendSample(dst, s, codec.Binary)
 		if err != nil || !bytes.HasPrefix(p, []byte(before)) {
 			c.fail(called+", then binary form", "no error", "the error %v", err)
 		}
-		c.expect(called+", then binary form, Parse", s.env, c.read(called, p[len(before):], codec.Binary))
+		c.expectSame(called+", then binary form, Parse", s.env, c.mustParse(called, p[len(before):], codec.Binary))
 	}
 	if !refused {
 		c.Skip("the text form carries all bytes: it never returns ErrBinary")
 	}
 }
 
-// refuse appends a sample that may be refused to what is there before, in all forms, and returns what came of the text form.
-func (c *codecCase) refuse(s sample, before string) (dst []byte, err error) {
+// appendRefusable appends a sample that may be refused to what is there before, in all forms, and returns what came of the text form.
+func (c *codecChecker) appendRefusable(s sample, before string) (dst []byte, err error) {
 	c.Helper()
 	for _, f := range []codec.Format{codec.Binary, codec.Text} {
 		dst = append(make([]byte, 0, 1<<16), before...)
-		_, err = c.append(dst, s, f)
+		_, err = c.appendSample(dst, s, f)
 		if string(dst) != before {
 			c.fail(fmt.Sprintf("Append %s, %v form, look at dst", s.name, f), fmt.Sprintf("%q", before), "%q, and the error %v", dst, err)
 		}
@@ -206,14 +206,14 @@ func (c *codecCase) refuse(s sample, before string) (dst []byte, err error) {
 	return dst, err
 }
 
-func nonceTellsEqualMessagesApart(c *codecCase) {
-	for _, s := range append(c.samples(), c.references()...) {
+func nonceTellsEqualMessagesApart(c *codecChecker) {
+	for _, s := range append(c.samples(), c.referenceSamples()...) {
 		for _, f := range forms {
 			seen := make(map[string]uint64)
 			for _, nonce := range []uint64{0, 1, 2, 3, 255, 256, 257, 65_535, 65_536, 1 << 31, 1 << 32, 1<<32 + 1, 1<<53 - 2, 1<<53 - 1} {
 				env := *s.env
 				env.Nonce = nonce
-				p, ok := c.write(sample{s.name, &env, s.binary}, f)
+				p, ok := c.mustAppend(sample{s.name, &env, s.hasBytes}, f)
 				if !ok {
 					continue
 				}
@@ -222,7 +222,7 @@ func nonceTellsEqualMessagesApart(c *codecCase) {
 					c.fail(called, fmt.Sprintf("other bytes than with Nonce %d", other), "%s again", quote(string(p)))
 				}
 				seen[string(p)] = nonce
-				c.expect(called+", Parse", s.env, c.read(called, p, f))
+				c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // difference is what two envelopes, or two trees of data, differ in first.
 type difference struct{ where, want, got string }
 
-func differenceOf(where string, want, got any) *difference {
+func newDifference(where string, want, got any) *difference {
 	return &difference{where, brief(want), brief(got)}
 }
 
@@ -35,8 +35,8 @@ func brief(v any) string {
 	return s
 }
 
-// differ tells in what got differs from want, nil if both say the same.
-func differ(want, got *codec.Envelope) *difference {
+// diffEnvelopes tells in what got differs from want, nil if both say the same.
+func diffEnvelopes(want, got *codec.Envelope) *difference {
 	fields := [...]struct {
 		name      string
 		want, got any
@@ -53,7 +53,7 @@ func differ(want, got *codec.Envelope) *difference {
 		{"Clock", want.Clock, got.Clock},
 		{"RequestID", want.RequestID, got.RequestID},
 		{"Opts.Nobody", want.Opts.Nobody, got.Opts.Nobody},
-		{"Opts.Flags", flags(want.Opts.Flags), flags(got.Opts.Flags)},
+		{"Opts.Flags", flagsText(want.Opts.Flags), flagsText(got.Opts.Flags)},
 		{"Close", want.Close, got.Close},
 		{"Skipped", want.Skipped, got.Skipped},
 		{"ClientCount", want.ClientCount, got.ClientCount},
@@ -63,7 +63,7 @@ func differ(want, got *codec.Envelope) *difference {
 	}
 	for i := range fields {
 		if f := &fields[i]; f.want != f.got {
-			return differenceOf(f.name, f.want, f.got)
+			return newDifference(f.name, f.want, f.got)
 		}
 	}
 	for _, l := range [...]struct {
@@ -74,21 +74,21 @@ func differ(want, got *codec.Envelope) *difference {
 		{"Opts.Except", want.Opts.Except, got.Opts.Except},
 		{"Rooms", want.Rooms, got.Rooms},
 	} {
-		if d := differNames(l.name, l.want, l.got); d != nil {
+		if d := diffNames(l.name, l.want, l.got); d != nil {
 			return d
 		}
 	}
-	if d := differValue("Args", want.Args.Value(), got.Args.Value()); d != nil {
+	if d := diffValues("Args", want.Args.Value(), got.Args.Value()); d != nil {
 		return d
 	}
-	if d := differValue("Value", want.Value, got.Value); d != nil {
+	if d := diffValues("Value", want.Value, got.Value); d != nil {
 		return d
 	}
-	if d := differValue("Value.Rest", want.Value.Rest(), got.Value.Rest()); d != nil {
+	if d := diffValues("Value.Rest", want.Value.Rest(), got.Value.Rest()); d != nil {
 		return d
 	}
 	for i := range want.Sockets {
-		if d := differSocket(&want.Sockets[i], &got.Sockets[i]); d != nil {
+		if d := diffSockets(&want.Sockets[i], &got.Sockets[i]); d != nil {
 			d.where = fmt.Sprintf("Sockets[%d].%s", i, d.where)
 			return d
 		}
@@ -96,34 +96,34 @@ func differ(want, got *codec.Envelope) *difference {
 	return nil
 }
 
-func differSocket(want, got *codec.Socket) *difference {
+func diffSockets(want, got *codec.Socket) *difference {
 	if want.ID != got.ID {
-		return differenceOf("ID", want.ID, got.ID)
+		return newDifference("ID", want.ID, got.ID)
 	}
-	if d := differNames("Rooms", want.Rooms, got.Rooms); d != nil {
+	if d := diffNames("Rooms", want.Rooms, got.Rooms); d != nil {
 		return d
 	}
-	if d := differValue("Handshake", want.Handshake, got.Handshake); d != nil {
+	if d := diffValues("Handshake", want.Handshake, got.Handshake); d != nil {
 		return d
 	}
-	return differValue("Data", want.Data, got.Data)
+	return diffValues("Data", want.Data, got.Data)
 }
 
-// differNames takes nil and empty lists for the same.
-func differNames(where string, want, got []string) *difference {
+// diffNames takes nil and empty lists for the same.
+func diffNames(where string, want, got []string) *difference {
 	for i := range min(len(want), len(got)) {
 		if want[i] != got[i] {
-			return differenceOf(fmt.Sprintf("%s[%d]", where, i), want[i], got[i])
+			return newDifference(fmt.Sprintf("%s[%d]", where, i), want[i], got[i])
 		}
 	}
 	if len(want) != len(got) {
-		return differenceOf(fmt.Sprintf("the length of %s", where), len(want), len(got))
+		return newDifference(fmt.Sprintf("the length of %s", where), len(want), len(got))
 	}
 	return nil
 }
 
-// flags is f without its pointer.
-func flags(f codec.Flags) string {
+// flagsText is f without its pointer.
+func flagsText(f codec.Flags) string {
 	compress := "unset"
 	if f.Compress != nil {
 		compress = fmt.Sprint(*f.Compress)
@@ -131,20 +131,20 @@ func flags(f codec.Flags) string {
 	return fmt.Sprintf("volatile %v, compress %s, timeout %v, expectSingleResponse %v", f.Volatile, compress, f.Timeout, f.ExpectSingleResponse)
 }
 
-func differValue(where string, want, got codec.Value) *difference {
+func diffValues(where string, want, got codec.Value) *difference {
 	w, err := want.Tree()
 	if err != nil {
-		return differenceOf(where, err, got)
+		return newDifference(where, err, got)
 	}
 	g, err := got.Tree()
 	if err != nil {
-		return differenceOf(where, w, err)
+		return newDifference(where, w, err)
 	}
-	return differTree(where, w, g)
+	return diffTrees(where, w, g)
 }
 
-// differTree compares data, whatever it was kept in.
-func differTree(where string, want, got any) *difference {
+// diffTrees compares data, whatever it was kept in.
+func diffTrees(where string, want, got any) *difference {
 	same := false
 	switch w := want.(type) {
 	case nil, bool, string:
@@ -162,7 +162,7 @@ func differTree(where string, want, got any) *difference {
 			break
 		}
 		for i := range w {
-			if d := differTree("", w[i], g[i]); d != nil {
+			if d := diffTrees("", w[i], g[i]); d != nil {
 				d.where = fmt.Sprintf("%s[%d]%s", where, i, d.where)
 				return d
 			}
@@ -174,9 +174,9 @@ func differTree(where string, want, got any) *difference {
 		}
 		for i := range w {
 			if w[i].Key != g[i].Key {
-				return differenceOf(fmt.Sprintf("the key %d of %s", i, where), w[i].Key, g[i].Key)
+				return newDifference(fmt.Sprintf("the key %d of %s", i, where), w[i].Key, g[i].Key)
 			}
-			if d := differTree("", w[i].Value, g[i].Value); d != nil {
+			if d := diffTrees("", w[i].Value, g[i].Value); d != nil {
 				d.where = fmt.Sprintf("%s.%s%s", where, quote(w[i].Key), d.where)
 				return d
 			}
@@ -185,7 +185,7 @@ func differTree(where string, want, got any) *difference {
 		same = reflect.DeepEqual(want, got)
 	}
 	if !same {
-		return differenceOf(where, want, got)
+		return newDifference(where, want, got)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-var dataChecks = []check[*codecCase]{
+var dataChecks = []check[*codecChecker]{
 	{"TextRoundTrips", "All of Unicode arrives as it was sent, NUL included, wherever users put it. Users write in all languages.", textRoundTrips},
 	{"ShapesRoundTrip", "Null, false, 0, \"\", [] and {} are six different values, and stay where they are. Programs tell them apart.", shapesRoundTrip},
 	{"TimesRoundTrip", "A time arrives as the same instant, to the millisecond, in the years 1 to 9999, or as its text. Birthdays are before 1970, expiries after 2038.",
@@ -24,21 +24,21 @@ var dataChecks = []check[*codecCase]{
 		"in what their clients sent.", deepDataIsAnError},
 }
 
-// curious are texts that have been trouble somewhere.
-var curious = []string{
+// trickyTexts are texts that have been trouble somewhere.
+var trickyTexts = []string{
 	" ", "  two spaces ", "\n", "\r\n\t", "\x00", "a\x00b", "\x01\x1f\x7f", "\b\f\v\x1b", `"`, `\`, `\\`, `\u0041`, `'`, "`", "/", "</script>", "<>&", "\u2028\u2029", "{}", "[]", "null",
 	"true", "0", "-1", "1e3", "0x10", "undefined", "NaN", "constructor", "type", "uid", "é", "e\u0301", "ß", "\u0130", "日本語", "עברית", "\u202e", "\ufeff", "\ufffd",
 	"\ufffe\uffff", "\U0001F389", "\U0001F469\u200D\U0001F4BB", "\U0010ffff", "$1", "%s", "'; DROP TABLE x; --", "2024-01-02T03:04:05.678Z", "AAEC/w==", "hasOwnProperty",
 }
 
-func textRoundTrips(c *codecCase) {
-	for _, s := range append(slices.Clone(curious), "") {
+func textRoundTrips(c *codecChecker) {
+	for _, s := range append(slices.Clone(trickyTexts), "") {
 		opts := codec.Opts{Rooms: []string{s, "x"}, Except: []string{s}}
 		for _, env := range []codec.Envelope{
-			{Type: codec.Broadcast, Opts: opts, Args: c.args(s, s, map[string]any{s: s}), RequestID: "r" + s},
+			{Type: codec.Broadcast, Opts: opts, Args: c.newArgs(s, s, map[string]any{s: s}), RequestID: "r" + s},
 			{Type: codec.SocketsJoin, Opts: opts, Rooms: []string{"x", s}},
-			{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s" + s, Rooms: []string{s}, Data: c.value(s), Handshake: c.value(map[string]any{s: s})}}},
-			{Type: codec.BroadcastAck, RequestID: "1", Value: c.value(s)},
+			{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s" + s, Rooms: []string{s}, Data: c.newValue(s), Handshake: c.newValue(map[string]any{s: s})}}},
+			{Type: codec.BroadcastAck, RequestID: "1", Value: c.newValue(s)},
 		} {
 			env.UID, env.NSP = sampleUID, "/"
 			c.roundTrip(sample{name: fmt.Sprintf("%v with the text %s", env.Type, quote(s)), env: &env})
@@ -55,7 +55,7 @@ func textRoundTrips(c *codecCase) {
 	}
 }
 
-func shapesRoundTrip(c *codecCase) {
+func shapesRoundTrip(c *codecChecker) {
 	shapes := []any{nil, false, 0, "", []any{}, map[string]any{}, true, []any{nil}, []any{nil, nil, 1}, []any{[]any{}, map[string]any{}, []any{[]any{}}},
 		map[string]any{"": nil}, map[string]any{"a": []any{}, "b": map[string]any{}, "c": nil, "A": 0}, []string{}, map[string]any{"type": "Buffer"}}
 	for i, shape := range shapes {
@@ -68,7 +68,7 @@ func shapesRoundTrip(c *codecCase) {
 	}
 }
 
-func timesRoundTrip(c *codecCase) {
+func timesRoundTrip(c *codecChecker) {
 	for _, second := range []time.Time{
 		time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1582, 10, 15, 0, 0, 0, 0, time.UTC), time.Date(1677, 9, 21, 0, 12, 43, 0, time.UTC), time.Date(1901, 12, 13, 20, 45, 51, 0, time.UTC),
 		time.Unix(-1, 0), time.Unix(0, 0), time.Unix(1, 0), time.Unix(1700000000, 0), time.Unix(math.MaxInt32, 0), time.Unix(math.MaxInt32+1, 0),
@@ -98,16 +98,16 @@ var rawTexts = []string{
 	`"data:;base64,AAEC/w=="`, `{"_placeholder":true,"num":0}`, `"{\"a\":[1]}"`, `[[],[[]],[[],[]]]`, `[0,"0",false,null,"",[],{}]`,
 }
 
-func rawDataIsKept(c *codecCase) {
+func rawDataIsKept(c *codecChecker) {
 	for _, text := range rawTexts {
-		for _, s := range c.carriers("the JSON "+quote(text), c.raw(text), false) {
+		for _, s := range c.carriers("the JSON "+quote(text), c.rawJSON(text), false) {
 			c.roundTrip(s)
 		}
-		c.roundTrip(c.rawEvent(fmt.Sprintf(`[ "event" , %s]`, text)))
+		c.roundTrip(c.rawBroadcast(fmt.Sprintf(`[ "event" , %s]`, text)))
 	}
 	const buffer = `{"type":"Buffer","data":[1,2,255]}` // in sockets it may be bytes, as for Node.js
-	c.roundTrip(c.rawEvent(`["event",` + buffer + `]`))
-	c.roundTrip(c.answer("the JSON "+quote(buffer), c.raw(buffer)))
+	c.roundTrip(c.rawBroadcast(`["event",` + buffer + `]`))
+	c.roundTrip(c.ackSample("the JSON "+quote(buffer), c.rawJSON(buffer)))
 	for name, tree := range map[string]any{
 		"keys in another order":  codec.Object{{Key: "z", Value: []byte{1}}, {Key: "a", Value: int64(2)}, {Key: "10", Value: nil}, {Key: "2", Value: nil}},
 		"a key that comes twice": []any{codec.Object{{Key: "a", Value: []byte{1}}, {Key: "b", Value: true}, {Key: "a", Value: "again"}}},
@@ -117,34 +117,34 @@ func rawDataIsKept(c *codecCase) {
 		}
 	}
 	for _, text := range []string{`{"__proto__":{"a":1}}`, `[{"a":1,"\u005f_proto__":null}]`} { // may be refused, but not changed
-		for _, s := range c.carriers("the JSON "+quote(text), c.raw(text), false) {
+		for _, s := range c.carriers("the JSON "+quote(text), c.rawJSON(text), false) {
 			for _, f := range forms {
-				if p, err := c.append(nil, s, f); err == nil {
+				if p, err := c.appendSample(nil, s, f); err == nil {
 					called := fmt.Sprintf("Append %s, %v form", s.name, f)
-					c.expect(called+", Parse", s.env, c.read(called, p, f))
+					c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))
 				}
 			}
 		}
 	}
 }
 
-// blob is a value with bytes in it.
-type blob struct {
+// binaryValue is a value with bytes in it.
+type binaryValue struct {
 	name  string
 	value any
 }
 
-var blobs = []blob{
+var binaryValues = []binaryValue{
 	{"some bytes", []byte("\x00\x01\xfe\xff")},
 	{"no bytes", []byte{}},
 	{"bytes that are text", []byte("text")},
-	{"many bytes", binaries(25_600)},
+	{"many bytes", randomBytes(25_600)},
 	{"bytes deep inside", map[string]any{"a": []any{1, map[string]any{"b": []byte{1, 2, 3}, "c": "text"}}}},
 	{"bytes twice", []any{[]byte{1}, []byte{2}}},
 }
 
-func bytesRoundTrip(c *codecCase) {
-	for _, b := range blobs {
+func bytesRoundTrip(c *codecChecker) {
+	for _, b := range binaryValues {
 		for _, s := range c.carriers(b.name, b.value, true) {
 			c.roundTrip(s)
 		}

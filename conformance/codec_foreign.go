@@ -11,26 +11,26 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-var foreignChecks = []check[*codecCase]{
+var foreignChecks = []check[*codecChecker]{
 	{"ForeignBytesAreMalformed", "Parse never panics on foreign bytes: what it cannot read is an error that wraps ErrMalformed. Whoever can publish can " +
 		"send anything, and a panic takes the whole server down.", foreignBytesAreMalformed},
 	{"BrokenMessagesAreMalformed", "A message that was cut or changed on its way is read, or is an error that wraps ErrMalformed, but never a panic, " +
 		"neither in Parse nor when its data is decoded later.", brokenMessagesAreMalformed},
 	{"TrailingBytesAreMalformed", "Bytes behind the message are an error that wraps ErrMalformed; only white space may stand behind the text form. They were never written by " +
 		"Append: two messages have run into each other.", trailingBytesAreMalformed},
-	{"HostileLengthsCostLittle", "Parse does not believe a length: what it allocates is in proportion to what came. A message of ten bytes that claims " +
-		"a list of four billion would otherwise end the server.", hostileLengthsCostLittle},
+	{"HostileLengthsAllocateLittle", "Parse does not believe a length: what it allocates is in proportion to what came. A message of ten bytes that claims " +
+		"a list of four billion would otherwise end the server.", hostileLengthsAllocateLittle},
 	{"DeepNestingIsMalformed", "Foreign bytes that nest deeper than MaxDepth are an error that wraps ErrMalformed, never an overflow of the stack, which no program survives.",
 		deepNestingIsMalformed},
 	{"UnknownTypesAreNoError", "A type that the codec does not know is no error: the envelope has that Type. Newer nodes say things that older ones need " +
 		"not understand.", unknownTypesAreNoError},
 	{"ParseLeavesItsInput", "Parse only reads p. Several namespaces, or a test, may read the same bytes.", parseLeavesItsInput},
-	{"ParsedEnvelopesStay", "A parsed envelope is the caller's: later calls do not change it, and it does not change them. Thousands wait in the cluster's lanes at a time.",
-		parsedEnvelopesStay},
+	{"ParsedEnvelopesBelongToCaller", "A parsed envelope is the caller's: later calls do not change it, and it does not change them. Thousands wait in the cluster's lanes at a time.",
+		parsedEnvelopesBelongToCaller},
 }
 
-// tryForeign parses bytes of which nothing is known, and looks at whatever comes of them.
-func (c *codecCase) tryForeign(called string, p []byte, f codec.Format) (env *codec.Envelope, err error) {
+// parseForeign parses bytes of which nothing is known, and looks at whatever comes of them.
+func (c *codecChecker) parseForeign(called string, p []byte, f codec.Format) (env *codec.Envelope, err error) {
 	c.Helper()
 	env, err = c.parse(called, p, f)
 	if err != nil {
@@ -39,7 +39,7 @@ func (c *codecCase) tryForeign(called string, p []byte, f codec.Format) (env *co
 		}
 		return env, err
 	}
-	c.calm(called+", Parse, decode the data", func() {
+	c.guardPanic(called+", Parse, decode the data", func() {
 		var any1, any2 any
 		env.Args.Decode(&any1, &any2)
 		env.Args.Values()
@@ -51,13 +51,13 @@ func (c *codecCase) tryForeign(called string, p []byte, f codec.Format) (env *co
 		}
 	})
 	for _, g := range forms {
-		c.calm(fmt.Sprintf("%s, Parse, Append, %v form", called, g), func() { c.codec.Append(nil, env, g) })
+		c.guardPanic(fmt.Sprintf("%s, Parse, Append, %v form", called, g), func() { c.codec.Append(nil, env, g) })
 	}
 	return env, nil
 }
 
-// garbage are bytes that no codec should mistake for a message.
-func garbage() []string {
+// garbageInputs are bytes that no codec should mistake for a message.
+func garbageInputs() []string {
 	all := []string{
 		"", " ", "\x00", "x", "null", "true", "0", "-", "1e999", `"text"`, `"`, "{", "}", "{}", "[]", "[", "[]]", "{}{}", "{}x", `{"`, `{"a"`, `{"a":`, `{"a":}`, `{a:1}`, `{'a':1}`, `{"type":}`,
 		`{"type":"3"}`, `{"type":null}`, `{"type":1e99}`, `{"type":-1}`, `{"type":3}`, `{"type":3,"uid":1}`, `{"type":3,"uid":"x","data":null}`, `{"type":3,"uid":"x","data":[]}`,
@@ -78,29 +78,29 @@ func garbage() []string {
 	return all
 }
 
-func foreignBytesAreMalformed(c *codecCase) {
-	for _, g := range garbage() {
+func foreignBytesAreMalformed(c *codecChecker) {
+	for _, g := range garbageInputs() {
 		for _, f := range forms {
-			c.tryForeign(fmt.Sprintf("foreign bytes %s, %v form", quote(g), f), []byte(g), f)
+			c.parseForeign(fmt.Sprintf("foreign bytes %s, %v form", quote(g), f), []byte(g), f)
 		}
 	}
 }
 
-// written returns the bytes of samples in a form, each of which the caller may change.
-func (c *codecCase) written(f codec.Format) (names []string, all [][]byte) {
+// appendedSamples returns the bytes of samples in a form, each of which the caller may change.
+func (c *codecChecker) appendedSamples(f codec.Format) (names []string, all [][]byte) {
 	c.Helper()
-	samples := append(c.samples(), c.references()[:3]...)
+	samples := append(c.samples(), c.referenceSamples()[:3]...)
 	samples = append(samples, c.carriers("bytes", []any{[]byte{1, 2, 3}, "text", []byte{}}, true)...)
 	for _, s := range samples {
-		if p, ok := c.write(s, f); ok {
+		if p, ok := c.mustAppend(s, f); ok {
 			names, all = append(names, s.name), append(all, bytes.Clone(p))
 		}
 	}
 	return names, all
 }
 
-// places returns the places at which bytes are broken: all, or in long messages and in the quick profile a few hundred of them.
-func (c *codecCase) places(p []byte, first int) (all []int) {
+// breakPositions returns the places at which bytes are broken: all, or in long messages and in the quick profile a few hundred of them.
+func (c *codecChecker) breakPositions(p []byte, first int) (all []int) {
 	step := 1
 	if most := c.scale(300, math.MaxInt); len(p) > most {
 		step = len(p)/most + 1
@@ -114,50 +114,50 @@ func (c *codecCase) places(p []byte, first int) (all []int) {
 	return all
 }
 
-func brokenMessagesAreMalformed(c *codecCase) {
+func brokenMessagesAreMalformed(c *codecChecker) {
 	for _, f := range forms {
-		names, all := c.written(f)
+		names, all := c.appendedSamples(f)
 		for i, p := range all {
-			for _, n := range c.places(p, 0) {
-				c.tryForeign(fmt.Sprintf("%s, %v form, cut to %d of %d bytes", names[i], f, n, len(p)), bytes.Clone(p[:n]), f)
+			for _, n := range c.breakPositions(p, 0) {
+				c.parseForeign(fmt.Sprintf("%s, %v form, cut to %d of %d bytes", names[i], f, n, len(p)), bytes.Clone(p[:n]), f)
 			}
-			for _, n := range c.places(p, 1) {
+			for _, n := range c.breakPositions(p, 1) {
 				for _, change := range []byte{0x01, 0x80, 0xff, p[n]} { // one bit, the sign, all, zero
 					q := bytes.Clone(p)
 					q[n] ^= change
-					c.tryForeign(fmt.Sprintf("%s, %v form, byte %d of %d xor %#x", names[i], f, n, len(p), change), q, f)
+					c.parseForeign(fmt.Sprintf("%s, %v form, byte %d of %d xor %#x", names[i], f, n, len(p), change), q, f)
 				}
 			}
 		}
 	}
 }
 
-func trailingBytesAreMalformed(c *codecCase) {
+func trailingBytesAreMalformed(c *codecChecker) {
 	var ends []string
 	for b := range 256 {
 		ends = append(ends, string([]byte{byte(b)}))
 	}
-	ends = append(ends, "  x", "{}", "[]", "null", "\x00\x00", " \x00", "AA", "AAA", "AAAA", "====", "\xc0", "\xf6", "\xa0", ascii(1000), strings.Repeat("\x00", 1<<16), strings.Repeat("A", 1<<16))
+	ends = append(ends, "  x", "{}", "[]", "null", "\x00\x00", " \x00", "AA", "AAA", "AAAA", "====", "\xc0", "\xf6", "\xa0", asciiText(1000), strings.Repeat("\x00", 1<<16), strings.Repeat("A", 1<<16))
 	for _, f := range forms {
-		names, all := c.written(f)
+		names, all := c.appendedSamples(f)
 		for i, p := range all {
 			for _, end := range append(ends, string(p), string(p[:1]), string(p[len(p)-1:])) {
 				called := fmt.Sprintf("%s, %v form, with %s behind it", names[i], f, quote(end))
-				want := c.read(called, bytes.Clone(p), f)
-				env, err := c.tryForeign(called, append(bytes.Clone(p), end...), f)
+				want := c.mustParse(called, bytes.Clone(p), f)
+				env, err := c.parseForeign(called, append(bytes.Clone(p), end...), f)
 				if err != nil {
 					continue
 				}
 				if f != codec.Text || strings.Trim(end, " \t\r\n") != "" {
 					c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
 				}
-				c.expect(called+", Parse", want, env)
+				c.expectSame(called+", Parse", want, env)
 			}
 		}
 	}
 }
 
-func unknownTypesAreNoError(c *codecCase) {
+func unknownTypesAreNoError(c *codecChecker) {
 	tried := false
 	for _, t := range []codec.Type{0, 14, 99, 1000, 1 << 20} {
 		for _, env := range []codec.Envelope{
@@ -166,10 +166,10 @@ func unknownTypesAreNoError(c *codecCase) {
 		} {
 			for _, f := range forms {
 				s := sample{name: fmt.Sprintf("message of the unknown type %d", t), env: &env}
-				if p, err := c.append(nil, s, f); err == nil { // Append may refuse it
+				if p, err := c.appendSample(nil, s, f); err == nil { // Append may refuse it
 					tried = true
 					called := fmt.Sprintf("Append %s, %v form", s.name, f)
-					c.expect(called+", Parse", &env, c.read(called, p, f))
+					c.expectSame(called+", Parse", &env, c.mustParse(called, p, f))
 				}
 			}
 		}
@@ -179,17 +179,17 @@ func unknownTypesAreNoError(c *codecCase) {
 	}
 }
 
-func parseLeavesItsInput(c *codecCase) {
-	all := c.all()
+func parseLeavesItsInput(c *codecChecker) {
+	all := c.allSamples()
 	for _, text := range rawTexts {
-		all = append(all, c.carriers("the JSON "+quote(text), c.raw(text), false)...)
+		all = append(all, c.carriers("the JSON "+quote(text), c.rawJSON(text), false)...)
 	}
 	for _, n := range []int{4096, 65_536, 100_000} {
 		all = append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicodeText(n), false)...)
 	}
 	for _, s := range all {
 		for _, f := range forms {
-			if p, ok := c.write(s, f); ok {
+			if p, ok := c.mustAppend(s, f); ok {
 				c.parseTwice(fmt.Sprintf("%s, %v form", s.name, f), p, f)
 				c.parseTwice(fmt.Sprintf("%s, %v form, cut in the middle", s.name, f), p[:len(p)/2], f)
 			}
@@ -198,38 +198,38 @@ func parseLeavesItsInput(c *codecCase) {
 }
 
 // parseTwice proves that bytes are as before when they have been parsed.
-func (c *codecCase) parseTwice(called string, p []byte, f codec.Format) {
+func (c *codecChecker) parseTwice(called string, p []byte, f codec.Format) {
 	c.Helper()
 	q := bytes.Clone(p)
-	first, err := c.tryForeign(called, q, f)
+	first, err := c.parseForeign(called, q, f)
 	if !bytes.Equal(p, q) {
 		c.fail(called+", Parse, look at the bytes again", quote(string(p)), "%s", quote(string(q)))
 	}
 	if err == nil {
-		second := c.read(called+", Parse again", q, f)
-		c.expect(called+", Parse again", first, second)
+		second := c.mustParse(called+", Parse again", q, f)
+		c.expectSame(called+", Parse again", first, second)
 	}
 }
 
-func parsedEnvelopesStay(c *codecCase) {
+func parsedEnvelopesBelongToCaller(c *codecChecker) {
 	type kept struct {
 		called string
 		s      sample
 		env    *codec.Envelope
 	}
 	var all []kept
-	samples := c.all()
+	samples := c.allSamples()
 	for i := range max(c.scale(6000, 60_000), len(samples)) {
 		s := samples[i%len(samples)]
 		for _, f := range forms {
-			if p, ok := c.write(s, f); ok {
+			if p, ok := c.mustAppend(s, f); ok {
 				called := fmt.Sprintf("Append %s, %v form", s.name, f)
-				all = append(all, kept{called, s, c.read(called, bytes.Clone(p), f)})
+				all = append(all, kept{called, s, c.mustParse(called, bytes.Clone(p), f)})
 			}
 		}
 	}
 	for _, k := range all {
-		c.expect(k.called+", Parse, Parse others, look at the first again", k.s.env, k.env)
+		c.expectSame(k.called+", Parse, Parse others, look at the first again", k.s.env, k.env)
 	}
 	for _, k := range all { // they are the caller's: to write over them changes nothing
 		for _, list := range [][]string{k.env.Rooms, k.env.Opts.Rooms, k.env.Opts.Except} {

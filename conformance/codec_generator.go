@@ -13,8 +13,8 @@ import (
 // generator makes messages, the same ones for the same seed.
 type generator struct {
 	*rand.Rand
-	special bool // bytes and times are allowed in data
-	binary  bool // bytes are in it
+	allowSpecial bool // bytes and times are allowed in data
+	hasBytes     bool // bytes are in it
 }
 
 func newGenerator(seed uint64) *generator { return &generator{Rand: rand.New(rand.NewPCG(seed, 0))} }
@@ -24,7 +24,7 @@ var generatedTypes = []codec.Type{codec.InitialHeartbeat, codec.Heartbeat, codec
 
 func (g *generator) sample(name string) sample {
 	t := generatedTypes[g.IntN(len(generatedTypes))]
-	g.special, g.binary = g.IntN(3) == 0, false
+	g.allowSpecial, g.hasBytes = g.IntN(3) == 0, false
 	env := &codec.Envelope{Type: t, UID: g.text(), NSP: g.text()}
 	if g.IntN(8) == 0 {
 		env.AttachmentKey = g.text()
@@ -42,7 +42,7 @@ func (g *generator) sample(name string) sample {
 	default:
 		g.fill(env)
 	}
-	return sample{fmt.Sprintf("%v, %s", t, name), env, g.binary}
+	return sample{fmt.Sprintf("%v, %s", t, name), env, g.hasBytes}
 }
 
 // fill sets what a message of its type has.
@@ -86,7 +86,7 @@ func (g *generator) text() string {
 	case 0:
 		return sampleUID
 	case 1:
-		return curious[g.IntN(len(curious))]
+		return trickyTexts[g.IntN(len(trickyTexts))]
 	}
 	var b strings.Builder
 	for range g.length() {
@@ -124,7 +124,7 @@ func (g *generator) flags() codec.Flags {
 // value returns data as a tree or, if JSON can say it, as JSON.
 func (g *generator) value() codec.Value {
 	v := codec.FromTree(g.tree(5))
-	if g.special || g.IntN(2) == 0 {
+	if g.allowSpecial || g.IntN(2) == 0 {
 		return v
 	}
 	text, err := v.JSON()
@@ -140,7 +140,7 @@ func (g *generator) args() codec.Args {
 		list = append(list, g.tree(5))
 	}
 	v := codec.FromTree(list)
-	if text, err := v.JSON(); err == nil && !g.special && g.IntN(2) == 0 {
+	if text, err := v.JSON(); err == nil && !g.allowSpecial && g.IntN(2) == 0 {
 		v = codec.Raw(codec.JSON, text)
 	}
 	args, _ := codec.ArgsOf(v) // cannot fail: it begins with a text
@@ -163,14 +163,14 @@ func (g *generator) tree(depth int) any {
 			o = append(o, codec.Member{Key: g.text(), Value: g.tree(depth - 1)})
 		}
 		return o
-	case kind == 4 && g.special:
-		g.binary = true
+	case kind == 4 && g.allowSpecial:
+		g.hasBytes = true
 		p := make([]byte, g.length()*g.length()/16)
 		for i := range p {
 			p[i] = byte(g.Uint32())
 		}
 		return p
-	case kind == 5 && g.special:
+	case kind == 5 && g.allowSpecial:
 		return time.UnixMilli(-62_135_596_800_000 + g.Int64N(315_537_897_600_000)).UTC() // year 1 to 9999
 	}
 	switch kind {

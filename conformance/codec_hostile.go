@@ -10,14 +10,14 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-func hostileLengthsCostLittle(c *codecCase) {
+func hostileLengthsAllocateLittle(c *codecChecker) {
 	lengths := []string{"\xff\xff\xff\xff", "\x7f\xff\xff\xff", "\xdd\xff\xff\xff\xff", "\xdf\x7f\xff\xff\xff", "\xdb\x7f\xff\xff\xff", "\xc6\x7f\xff\xff\xff", "\x9a\x7f\xff\xff\xff",
 		"\xba\x7f\xff\xff\xff", "\x7a\x7f\xff\xff\xff", "\x5a\x7f\xff\xff\xff", "\x9b\x00\x00\x00\x01\x00\x00\x00\x00", "\x9b\x00\x00\x00\x01\x00\x00\x00\x01",
 		"\xbb\x00\x00\x00\x01\x00\x00\x00\x01", "\x7b\x00\x00\x00\x01\x00\x00\x00\x01", "\x5b\x00\x00\x00\x01\x00\x00\x00\x02", "\xdd\x00\xff\xff\xff", "\x9a\x00\xff\xff\xff",
 		"\xdc\xff\xff", "\xde\xff\xff", "\x99\xff\xff", "\xb9\xff\xff"}
 	const most = 2 << 20 // bytes allocated for a message of a few hundred
 	for _, f := range forms {
-		names, all := c.written(f)
+		names, all := c.appendedSamples(f)
 		for i, p := range all {
 			if i%3 != 0 && i < len(all)-5 { // the last hold bytes
 				continue
@@ -26,16 +26,16 @@ func hostileLengthsCostLittle(c *codecCase) {
 				if f == codec.Text && k%3 > 0 { // no length as it is
 					continue
 				}
-				places := c.places(p, k)
+				places := c.breakPositions(p, k)
 				called := fmt.Sprintf("%s of %d bytes, %v form, with the length %x", names[i], len(p), f, length)
 				parse := func(n int) {
 					q := append(bytes.Clone(p[:n]), length...)
 					if n+len(length) < len(p) {
 						q = append(q, p[n+len(length):]...)
 					}
-					c.tryForeign(fmt.Sprintf("%s at byte %d", called, n), q, f)
+					c.parseForeign(fmt.Sprintf("%s at byte %d", called, n), q, f)
 				}
-				if allocated(func() {
+				if allocatedBytes(func() {
 					for _, n := range places {
 						parse(n)
 					}
@@ -45,7 +45,7 @@ func hostileLengthsCostLittle(c *codecCase) {
 				for _, n := range places { // look for the one that cost so much
 					least := uint64(1 << 62)
 					for try := 0; try < 100 && least > most; try++ { // other goroutines may allocate too
-						least = min(least, allocated(func() { parse(n) }))
+						least = min(least, allocatedBytes(func() { parse(n) }))
 					}
 					if least > most {
 						c.fail(fmt.Sprintf("%s at byte %d, Parse, Append", called, n), fmt.Sprintf("at most %d bytes allocated", most), "%d", least)
@@ -56,8 +56,8 @@ func hostileLengthsCostLittle(c *codecCase) {
 	}
 }
 
-// allocated returns how many bytes the program allocates while f runs.
-func allocated(f func()) uint64 {
+// allocatedBytes returns how many bytes the program allocates while f runs.
+func allocatedBytes(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.Gosched() // so that this goroutine has some time before others have theirs
 	runtime.ReadMemStats(&before)
@@ -66,7 +66,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-func deepNestingIsMalformed(c *codecCase) {
+func deepNestingIsMalformed(c *codecChecker) {
 	const levels = 200_000
 	repeat := func(s string) []byte { return []byte(strings.Repeat(s, levels)) }
 	for name, p := range map[string][]byte{
@@ -80,19 +80,19 @@ func deepNestingIsMalformed(c *codecCase) {
 	} {
 		for _, f := range forms {
 			called := fmt.Sprintf("%d levels of %s, %v form", levels, name, f)
-			if _, err := c.tryForeign(called, p, f); err == nil {
+			if _, err := c.parseForeign(called, p, f); err == nil {
 				c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
 			}
-			if stack := c.stackOf(p, f); stack > levels*20 {
+			if stack := c.stackGrowth(p, f); stack > levels*20 {
 				c.fail(called+", Parse", fmt.Sprintf("a stack for at most %d levels: a message of 16 MiB must not exhaust it", codec.MaxDepth), "one that grows by %d bytes", stack)
 			}
 		}
 	}
 	// Where data stands as JSON in a message, deeper data can be put in its place.
 	const core = "the core of the data"
-	for _, s := range carry("a text", c.value(core), false) {
+	for _, s := range carriersOf("a text", c.newValue(core), false) {
 		for _, f := range forms {
-			p, _ := c.write(s, f)
+			p, _ := c.mustAppend(s, f)
 			if bytes.Count(p, []byte(`"`+core+`"`)) != 1 || f == codec.Binary && !bytes.Contains(p, []byte(`:"`+core+`"`)) {
 				continue // in a binary form a length may stand before it
 			}
@@ -100,7 +100,7 @@ func deepNestingIsMalformed(c *codecCase) {
 				for _, b := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
 					deep := strings.Repeat(b[0], levels) + "1" + strings.Repeat(b[1], levels)
 					called := fmt.Sprintf("%v with %d levels of %s, %v form", s.env.Type, levels, b[0], f)
-					if _, err := c.tryForeign(called, bytes.Replace(p, []byte(`"`+core+`"`), []byte(deep), 1), f); err == nil {
+					if _, err := c.parseForeign(called, bytes.Replace(p, []byte(`"`+core+`"`), []byte(deep), 1), f); err == nil {
 						c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
 					}
 				}
@@ -109,8 +109,8 @@ func deepNestingIsMalformed(c *codecCase) {
 	}
 }
 
-// stackOf returns by how many bytes the stack grows for a Parse. Others may use or free stacks at the same time, so the median of several times counts.
-func (c *codecCase) stackOf(p []byte, f codec.Format) int64 {
+// stackGrowth returns by how many bytes the stack grows for a Parse. Others may use or free stacks at the same time, so the median of several times counts.
+func (c *codecChecker) stackGrowth(p []byte, f codec.Format) int64 {
 	var times [5]int64
 	for i := range times {
 		grown := make(chan int64)

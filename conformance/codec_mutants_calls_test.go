@@ -11,7 +11,7 @@ import (
 
 // codecCallMutants do something else in one call of many, or keep something from one call to the next.
 func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
-	const check = "LaterCallsAreAlike"
+	const check = "LaterCallsBehaveTheSame"
 	for _, nth := range []int64{100, 1000, 5000} {
 		due := func(count *atomic.Int64) bool { return count.Add(1)%nth == 0 }
 		call := fmt.Sprintf(" in the %d. call", nth)
@@ -67,7 +67,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 	for _, n := range []int64{1, 2, 100, 5000} {
 		buffers := fmt.Sprintf("%d buffers", n)
 		all = append(all,
-			breaksCodec("AppendKeepsNothing", "writes into "+buffers+" of its own, in turn", func(m *mutableCodec) {
+			breaksCodec("AppendRetainsNothing", "writes into "+buffers+" of its own, in turn", func(m *mutableCodec) {
 				ring, count := make([][]byte, n), 0
 				m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 					if dst != nil {
@@ -80,7 +80,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 					return p, err
 				}
 			}),
-			breaksCodec("ParsedEnvelopesStay", "copies what it reads into "+buffers+" of its own, in turn", func(m *mutableCodec) {
+			breaksCodec("ParsedEnvelopesBelongToCaller", "copies what it reads into "+buffers+" of its own, in turn", func(m *mutableCodec) {
 				ring, count := make([][]byte, n), 0
 				m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 					count++
@@ -89,7 +89,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 					return m.good.Parse(*at, f)
 				}
 			}),
-			breaksCodec("ParsedEnvelopesStay", fmt.Sprintf("reads into %d envelopes, in turn", n), func(m *mutableCodec) {
+			breaksCodec("ParsedEnvelopesBelongToCaller", fmt.Sprintf("reads into %d envelopes, in turn", n), func(m *mutableCodec) {
 				ring, count := make([]codec.Envelope, n), 0
 				m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 					env, err := m.good.Parse(p, f)
@@ -104,7 +104,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 			}))
 	}
 	return append(all,
-		breaksCodec("AppendKeepsNothing", "remembers what it wrote for an envelope", func(m *mutableCodec) {
+		breaksCodec("AppendRetainsNothing", "remembers what it wrote for an envelope", func(m *mutableCodec) {
 			type key struct {
 				env *codec.Envelope
 				f   codec.Format
@@ -121,7 +121,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 				return p, err
 			}
 		}),
-		breaksCodec("ParsedEnvelopesStay", "shares lists of rooms", func(m *mutableCodec) {
+		breaksCodec("ParsedEnvelopesBelongToCaller", "shares lists of rooms", func(m *mutableCodec) {
 			known := make(map[string][]string)
 			m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 				env, err := m.good.Parse(p, f)

@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/conformance"
 )
 
-// trailing returns a mutant that does not mind something behind a message.
-func trailing(bug string, cut func(p []byte, f codec.Format) []byte) mutant[conformance.CodecHarness] {
+// ignoresTrailing returns a mutant that does not mind something behind a message.
+func ignoresTrailing(bug string, cut func(p []byte, f codec.Format) []byte) mutant[conformance.CodecHarness] {
 	return breaksCodec("TrailingBytesAreMalformed", "does not mind "+bug, func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 			env, err := m.good.Parse(p, f)
@@ -25,8 +25,8 @@ func trailing(bug string, cut func(p []byte, f codec.Format) []byte) mutant[conf
 	})
 }
 
-// second returns p without a second message that begins as the first.
-func second(p []byte) []byte {
+// withoutSecondMessage returns p without a second message that begins as the first.
+func withoutSecondMessage(p []byte) []byte {
 	if n := min(len(p)/2, 8); n > 0 {
 		if i := bytes.LastIndex(p, p[:n]); i > 0 {
 			return p[:i]
@@ -63,30 +63,30 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 		return nil, codec.ErrMalformed
 	}),
 	failing("BrokenMessagesAreMalformed", "decodes later, and panics then", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
-		return &codec.Envelope{Type: codec.BroadcastAck, Value: codec.Raw(rash{}, append([]byte{0}, p...))}, nil
+		return &codec.Envelope{Type: codec.BroadcastAck, Value: codec.Raw(panickingEncoding{}, append([]byte{0}, p...))}, nil
 	}),
 
-	trailing("what is behind the text form", func(p []byte, f codec.Format) []byte {
+	ignoresTrailing("what is behind the text form", func(p []byte, f codec.Format) []byte {
 		if f == codec.Text {
 			return p[:bytes.LastIndexByte(p, '}')+1]
 		}
 		return p
 	}),
-	trailing("zeros", func(p []byte, _ codec.Format) []byte { return bytes.TrimRight(p, "\x00") }),
-	trailing("one zero", func(p []byte, _ codec.Format) []byte { return bytes.TrimSuffix(p, []byte{0}) }),
-	trailing("white space behind the binary form", func(p []byte, f codec.Format) []byte { return bytes.TrimRight(p, " \n") }),
-	trailing("one more byte of any value", func(p []byte, _ codec.Format) []byte { return p[:max(0, len(p)-1)] }),
-	trailing("a second message", func(p []byte, _ codec.Format) []byte { return second(p) }),
-	trailing("more than 60,000 bytes", func(p []byte, _ codec.Format) []byte {
+	ignoresTrailing("zeros", func(p []byte, _ codec.Format) []byte { return bytes.TrimRight(p, "\x00") }),
+	ignoresTrailing("one zero", func(p []byte, _ codec.Format) []byte { return bytes.TrimSuffix(p, []byte{0}) }),
+	ignoresTrailing("white space behind the binary form", func(p []byte, f codec.Format) []byte { return bytes.TrimRight(p, " \n") }),
+	ignoresTrailing("one more byte of any value", func(p []byte, _ codec.Format) []byte { return p[:max(0, len(p)-1)] }),
+	ignoresTrailing("a second message", func(p []byte, _ codec.Format) []byte { return withoutSecondMessage(p) }),
+	ignoresTrailing("more than 60,000 bytes", func(p []byte, _ codec.Format) []byte {
 		if len(p) > 60_000 {
 			return bytes.TrimRight(p, "A\x00")
 		}
 		return p
 	}),
 
-	hoarding("makes room for as many as are announced", func(p []byte) bool { return bytes.Contains(p, []byte{0xff, 0xff, 0xff, 0xff}) }),
-	hoarding("makes room for as many rooms as are announced", func(p []byte) bool { return bytes.Contains(p, []byte("\xa5rooms\xdd\xff\xff\xff\xff")) }),
-	hoarding("makes room for a text of a GiB", func(p []byte) bool { return bytes.Contains(p, []byte("\xa4data\xdb\x7f\xff\xff\xff")) }),
+	allocatesFor("makes room for as many as are announced", func(p []byte) bool { return bytes.Contains(p, []byte{0xff, 0xff, 0xff, 0xff}) }),
+	allocatesFor("makes room for as many rooms as are announced", func(p []byte) bool { return bytes.Contains(p, []byte("\xa5rooms\xdd\xff\xff\xff\xff")) }),
+	allocatesFor("makes room for a text of a GiB", func(p []byte) bool { return bytes.Contains(p, []byte("\xa4data\xdb\x7f\xff\xff\xff")) }),
 
 	failing("DeepNestingIsMalformed", "has its own error for deep data", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
 		return nil, codec.ErrDepth
@@ -101,9 +101,9 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 		recurse(bytes.TrimRight(p, "]}"))
 		return nil, codec.ErrMalformed
 	}),
-	shallow("takes one level more", codec.MaxDepth+1),
-	shallow("takes 128 levels", 128),
-	shallow("takes 10,000 levels", 10_000),
+	acceptsLevels("takes one level more", codec.MaxDepth+1),
+	acceptsLevels("takes 128 levels", 128),
+	acceptsLevels("takes 10,000 levels", 10_000),
 
 	breaksCodec("UnknownTypesAreNoError", "refuses types it does not know", func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
@@ -116,20 +116,20 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 	}),
 }
 
-// hoarding returns a mutant that allocates much for some messages.
-func hoarding(bug string, when func(p []byte) bool) mutant[conformance.CodecHarness] {
-	return breaksCodec("HostileLengthsCostLittle", bug, func(m *mutableCodec) {
+// allocatesFor returns a mutant that allocates much for some messages.
+func allocatesFor(bug string, when func(p []byte) bool) mutant[conformance.CodecHarness] {
+	return breaksCodec("HostileLengthsAllocateLittle", bug, func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 			if when(p) {
-				keep(make([]byte, 8<<20))
+				keepAlive(make([]byte, 8<<20))
 			}
 			return m.good.Parse(p, f)
 		}
 	})
 }
 
-// shallow returns a mutant that reads messages with up to so many arrays or objects inside each other in their data.
-func shallow(bug string, most int) mutant[conformance.CodecHarness] {
+// acceptsLevels returns a mutant that reads messages with up to so many arrays or objects inside each other in their data.
+func acceptsLevels(bug string, most int) mutant[conformance.CodecHarness] {
 	return failing("DeepNestingIsMalformed", bug, func(p []byte, f codec.Format) (*codec.Envelope, error) {
 		if n := max(strings.Count(string(p), "[["), strings.Count(string(p), `{"a":{`)); f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid"`)) && n > 40 && 2*n <= most {
 			return &codec.Envelope{}, nil
@@ -141,13 +141,13 @@ func shallow(bug string, most int) mutant[conformance.CodecHarness] {
 // lastAllocated keeps an allocation from being optimized away. Many mutants run at a time.
 var lastAllocated atomic.Pointer[[]byte]
 
-func keep(p []byte) { lastAllocated.Store(&p) }
+func keepAlive(p []byte) { lastAllocated.Store(&p) }
 
-// rash is an encoding that trusts its bytes.
-type rash struct{}
+// panickingEncoding is an encoding that trusts its bytes.
+type panickingEncoding struct{}
 
-func (rash) Name() string             { return "rash" }
-func (rash) Tree([]byte) (any, error) { panic("index out of range") }
+func (panickingEncoding) Name() string             { return "rash" }
+func (panickingEncoding) Tree([]byte) (any, error) { panic("index out of range") }
 
 // recurse goes down a level for each bracket.
 func recurse(p []byte) int {

@@ -18,35 +18,35 @@ func peeking(check, bug string, change func(good peekFunc) peekFunc) mutant[conf
 	return breaksCodec(check, bug, func(m *mutableCodec) { m.peek = change(m.good.SentBy) })
 }
 
-// unsure returns a mutant whose SentBy says false for some of the codec's own messages.
-func unsure(bug string, when func(p []byte, f codec.Format, uid string) bool) mutant[conformance.CodecHarness] {
-	return peeking("PeekKnowsItsOwn", "does not know its own messages "+bug, func(good peekFunc) peekFunc {
+// missesOwn returns a mutant whose SentBy says false for some of the codec's own messages.
+func missesOwn(bug string, when func(p []byte, f codec.Format, uid string) bool) mutant[conformance.CodecHarness] {
+	return peeking("PeekFindsOwnMessages", "does not know its own messages "+bug, func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool { return !when(p, f, uid) && good(p, f, uid) }
 	})
 }
 
-func has(s string) func(p []byte, f codec.Format, uid string) bool {
+func containing(s string) func(p []byte, f codec.Format, uid string) bool {
 	return func(p []byte, _ codec.Format, _ string) bool { return bytes.Contains(p, []byte(s)) }
 }
 
 var peekMutants = []mutant[conformance.CodecHarness]{
-	unsure("at all", func([]byte, codec.Format, string) bool { return true }),
-	unsure("in the text form", func(_ []byte, f codec.Format, _ string) bool { return f == codec.Text }),
-	unsure("in the binary form", func(_ []byte, f codec.Format, _ string) bool { return f == codec.Binary }),
-	unsure("of more than 4096 bytes", func(p []byte, _ codec.Format, _ string) bool { return len(p) > 4096 }),
-	unsure("of more than 65536 bytes", func(p []byte, _ codec.Format, _ string) bool { return len(p) > 65536 }),
-	unsure("of more than a MiB", func(p []byte, _ codec.Format, _ string) bool { return len(p) > 1<<20 }),
-	unsure("of less than 80 bytes", func(p []byte, _ codec.Format, _ string) bool { return len(p) < 80 }),
-	unsure("that are references", has("attachmentId")),
-	unsure("with a nonce", has("nonce")),
-	unsure("with the key of a reference", has("attachmentKey")),
-	unsure("with a process", has("process")),
-	unsure("of the type 12", has(`"type":12`)),
-	unsure("of the emitter", func(_ []byte, _ codec.Format, uid string) bool { return uid == codec.EmitterUID }),
-	unsure("of uids with letters", func(_ []byte, _ codec.Format, uid string) bool {
+	missesOwn("at all", func([]byte, codec.Format, string) bool { return true }),
+	missesOwn("in the text form", func(_ []byte, f codec.Format, _ string) bool { return f == codec.Text }),
+	missesOwn("in the binary form", func(_ []byte, f codec.Format, _ string) bool { return f == codec.Binary }),
+	missesOwn("of more than 4096 bytes", func(p []byte, _ codec.Format, _ string) bool { return len(p) > 4096 }),
+	missesOwn("of more than 65536 bytes", func(p []byte, _ codec.Format, _ string) bool { return len(p) > 65536 }),
+	missesOwn("of more than a MiB", func(p []byte, _ codec.Format, _ string) bool { return len(p) > 1<<20 }),
+	missesOwn("of less than 80 bytes", func(p []byte, _ codec.Format, _ string) bool { return len(p) < 80 }),
+	missesOwn("that are references", containing("attachmentId")),
+	missesOwn("with a nonce", containing("nonce")),
+	missesOwn("with the key of a reference", containing("attachmentKey")),
+	missesOwn("with a process", containing("process")),
+	missesOwn("of the type 12", containing(`"type":12`)),
+	missesOwn("of the emitter", func(_ []byte, _ codec.Format, uid string) bool { return uid == codec.EmitterUID }),
+	missesOwn("of uids with letters", func(_ []byte, _ codec.Format, uid string) bool {
 		return strings.ContainsAny(uid, "abcdef") && len(uid) == 16
 	}),
-	unsure("of uids that begin with 0", func(_ []byte, _ codec.Format, uid string) bool { return strings.HasPrefix(uid, "0") }),
+	missesOwn("of uids that begin with 0", func(_ []byte, _ codec.Format, uid string) bool { return strings.HasPrefix(uid, "0") }),
 
 	peeking("PeekAgreesWithParse", "says yes to everything", func(peekFunc) peekFunc { return func([]byte, codec.Format, string) bool { return true } }),
 	peeking("PeekAgreesWithParse", "looks whether the sender is in there somewhere", func(peekFunc) peekFunc {
@@ -88,13 +88,13 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 		}
 	}),
 
-	peeking("PeekIsCalm", "looks at the first byte of nothing", func(good peekFunc) peekFunc {
+	peeking("PeekNeverPanics", "looks at the first byte of nothing", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool { return p[0] != 0 && good(p, f, uid) }
 	}),
-	peeking("PeekIsCalm", "looks at the 60th byte", func(good peekFunc) peekFunc {
+	peeking("PeekNeverPanics", "looks at the 60th byte", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool { return good(p, f, uid) && p[60] != 0 }
 	}),
-	peeking("PeekIsCalm", "believes that the sender is there", func(good peekFunc) peekFunc {
+	peeking("PeekNeverPanics", "believes that the sender is there", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			if f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`)) {
 				return string(p[8:8+len(uid)]) == uid && good(p, f, uid)
@@ -102,7 +102,7 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 			return good(p, f, uid)
 		}
 	}),
-	peeking("PeekIsCalm", "believes the length of the sender", func(good peekFunc) peekFunc {
+	peeking("PeekNeverPanics", "believes the length of the sender", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			if f == codec.Binary && len(p) > 5 && p[5]&0xe0 == 0xa0 {
 				return string(p[6:6+p[5]&0x1f]) != "" && good(p, f, uid)
@@ -111,29 +111,29 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 		}
 	}),
 
-	peeking("PeekCostsLittle", "formats what it looks for", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "formats what it looks for", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool { return fmt.Sprint(uid) == uid && good(p, f, uid) }
 	}),
-	peeking("PeekCostsLittle", "makes a copy if the answer is yes", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "makes a copy if the answer is yes", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			if good(p, f, uid) {
-				keep(bytes.Clone(p[:len(uid)]))
+				keepAlive(bytes.Clone(p[:len(uid)]))
 				return true
 			}
 			return false
 		}
 	}),
-	peeking("PeekCostsLittle", "checks all of the text", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "checks all of the text", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return (f != codec.Text || utf8.Valid(p)) && good(p, f, uid)
 		}
 	}),
-	peeking("PeekCostsLittle", "checks all of the text of its own", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "checks all of the text of its own", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return good(p, f, uid) && (f != codec.Text || json.Valid(p))
 		}
 	}),
-	peeking("PeekCostsLittle", "looks for the sender in all of the message", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "looks for the sender in all of the message", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return !bytes.Contains(p, []byte("\x00not there")) && good(p, f, uid)
 		}

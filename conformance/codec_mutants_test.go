@@ -14,7 +14,7 @@ import (
 )
 
 func TestCodecSuite(t *testing.T) {
-	suite[conformance.CodecHarness]{
+	suiteTest[conformance.CodecHarness]{
 		checks: conformance.CodecChecks(),
 		why:    conformance.CodecWhy,
 		run:    conformance.CheckCodec,
@@ -28,12 +28,12 @@ func TestCodecSuite(t *testing.T) {
 func TestMissingCodecAbilitiesSkipByName(t *testing.T) {
 	plain := struct{ codec.Codec }{cbor.Codec{}} // hides SentBy
 	for check, text := range map[string]string{
-		"PeekAgreesWithParse": "no codec.Peeker",
-		"PeekIsCalm":          "no codec.Peeker",
-		"PeekKnowsItsOwn":     "no codec.Peeker",
-		"PeekCostsLittle":     "no codec.Peeker",
-		"GoldenMessages":      "Golden is empty",
-		"ErrBinaryLeavesDst":  "never returns ErrBinary",
+		"PeekAgreesWithParse":  "no codec.Peeker",
+		"PeekNeverPanics":      "no codec.Peeker",
+		"PeekFindsOwnMessages": "no codec.Peeker",
+		"PeekIsCheap":          "no codec.Peeker",
+		"GoldenMessages":       "Golden is empty",
+		"ErrBinaryLeavesDst":   "never returns ErrBinary",
 	} {
 		r := record(t, func(tb testing.TB) { conformance.CheckCodec(tb, check, conformance.CodecHarness{Codec: plain}) })
 		require.False(t, r.failed, r.text)

@@ -9,9 +9,9 @@ import (
 
 // nestings are ways to nest data.
 var nestings = []struct {
-	name string
-	one  func(level int, inner any) any
-	core any
+	name      string
+	wrap      func(level int, inner any) any
+	innermost any
 }{
 	{"arrays", func(_ int, inner any) any { return []any{inner} }, nil},
 	{"objects", func(_ int, inner any) any { return codec.Object{{Key: "k", Value: inner}} }, "the core"},
@@ -25,15 +25,15 @@ var nestings = []struct {
 	{"empty arrays", func(_ int, inner any) any { return []any{inner} }, []any{}},
 }
 
-// nest returns a value in which levels arrays and objects stand inside each other.
-func nest(i, levels int) codec.Value {
+// nestedValue returns a value in which levels arrays and objects stand inside each other.
+func nestedValue(i, levels int) codec.Value {
 	n := nestings[i]
-	tree := n.core
+	tree := n.innermost
 	if list, ok := tree.([]any); ok && len(list) == 0 {
 		levels-- // the core is one itself
 	}
 	for level := range levels {
-		tree = n.one(level, tree)
+		tree = n.wrap(level, tree)
 	}
 	return codec.FromTree(tree)
 }
@@ -47,8 +47,8 @@ func userDepth() int {
 	}
 }
 
-// carry returns an envelope of each type that carries a value, with value right in it.
-func carry(name string, value codec.Value, binary bool) (all []sample) {
+// carriersOf returns an envelope of each type that carries a value, with value right in it.
+func carriersOf(name string, value codec.Value, binary bool) (all []sample) {
 	args, err := codec.ArgsOf(codec.FromTree([]any{"event"}))
 	if err == nil {
 		if args, err = args.Append(value); err != nil {
@@ -76,47 +76,47 @@ func carry(name string, value codec.Value, binary bool) (all []sample) {
 	return all
 }
 
-func (c *codecCase) nested(i, levels int) []sample {
-	return carry(fmt.Sprintf("%d levels of %s", levels, nestings[i].name), nest(i, levels), nestings[i].name == "arrays around bytes")
+func (c *codecChecker) nestedSamples(i, levels int) []sample {
+	return carriersOf(fmt.Sprintf("%d levels of %s", levels, nestings[i].name), nestedValue(i, levels), nestings[i].name == "arrays around bytes")
 }
 
-func nestingRoundTrips(c *codecCase) {
+func nestingRoundTrips(c *codecChecker) {
 	most := userDepth()
 	for i, n := range nestings {
 		for _, levels := range []int{1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50, 63, 64, 65, most - 1, most} {
-			for _, s := range c.nested(i, levels) {
+			for _, s := range c.nestedSamples(i, levels) {
 				c.roundTrip(s)
 			}
-			if _, isBytes := n.core.([]byte); isBytes {
+			if _, isBytes := n.innermost.([]byte); isBytes {
 				continue
 			}
-			text, err := nest(i, levels).JSON()
+			text, err := nestedValue(i, levels).JSON()
 			if err != nil {
 				c.Fatalf("conformance: %d levels as JSON: %v", levels, err)
 			}
-			for _, s := range carry(fmt.Sprintf("%d levels of %s, as JSON", levels, n.name), codec.Raw(codec.JSON, text), false) {
+			for _, s := range carriersOf(fmt.Sprintf("%d levels of %s, as JSON", levels, n.name), codec.Raw(codec.JSON, text), false) {
 				c.roundTrip(s)
 			}
 		}
 	}
 }
 
-func deepDataIsAnError(c *codecCase) {
+func deepDataIsAnError(c *codecChecker) {
 	for i := range nestings {
 		for levels := userDepth() + 1; levels <= codec.MaxDepth; levels++ { // depends on the levels of the message: refused, or carried
-			for _, s := range c.nested(i, levels) {
+			for _, s := range c.nestedSamples(i, levels) {
 				for _, f := range forms {
-					if p, err := c.append(nil, s, f); err == nil {
+					if p, err := c.appendSample(nil, s, f); err == nil {
 						called := fmt.Sprintf("Append %s, %v form", s.name, f)
-						c.expect(called+", Parse", s.env, c.read(called, p, f))
+						c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))
 					}
 				}
 			}
 		}
 		for _, levels := range []int{codec.MaxDepth + 1, codec.MaxDepth + 2, 128, 129, 255, 256, 257, 10 * codec.MaxDepth, 100_000} {
-			for _, s := range c.nested(i, levels) {
+			for _, s := range c.nestedSamples(i, levels) {
 				for _, f := range forms {
-					if p, err := c.append(nil, s, f); err == nil {
+					if p, err := c.appendSample(nil, s, f); err == nil {
 						c.fail(fmt.Sprintf("Append %s, %v form", s.name, f), "an error", "none, but %s", quote(strings.ToValidUTF8(string(p), "?")))
 					}
 				}

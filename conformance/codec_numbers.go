@@ -11,13 +11,13 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-var numberChecks = []check[*codecCase]{
+var numberChecks = []check[*codecChecker]{
 	{"NumbersRoundTrip", "A number arrives as the same number, to the last digit: exactly if it is an integer of up to 64 bits, else as the same float64, " +
 		"the sign of -0 included. Ids of other systems are such integers.", numbersRoundTrip},
 }
 
-// treeNumbers are numbers of all sizes, as they are in a tree.
-func treeNumbers() (all []any) {
+// sampleNumbers are numbers of all sizes, as they are in a tree.
+func sampleNumbers() (all []any) {
 	random := rand.New(rand.NewPCG(1, 2)) // the same in each run
 	for bits := range 65 {
 		for _, n := range []uint64{1<<bits - 1, 1 << bits, 1<<bits + 1, random.Uint64() >> (64 - min(bits, 64))} {
@@ -52,12 +52,12 @@ var numberTexts = []string{
 	"1.7976931348623157e308", "1.7976931348623157E+308", "9007199254740993.0", "1e18", "1.0e3", "123456789012345e3",
 }
 
-func numbersRoundTrip(c *codecCase) {
-	all := treeNumbers()
+func numbersRoundTrip(c *codecChecker) {
+	all := sampleNumbers()
 	for _, s := range append(c.carriers("numbers", codec.FromTree(all), false), c.carriers("numbers beside bytes", codec.FromTree([]any{[]byte{1}, all}), true)...) {
 		c.roundTrip(s)
 	}
-	texts := c.raw("[" + strings.Join(numberTexts, " , ") + "]")
+	texts := c.rawJSON("[" + strings.Join(numberTexts, " , ") + "]")
 	for _, s := range append(c.carriers("numbers as JSON", texts, false), c.carriers("numbers as JSON beside bytes", []any{[]byte{1}, texts}, true)...) {
 		c.roundTrip(s)
 	}
@@ -65,22 +65,22 @@ func numbersRoundTrip(c *codecCase) {
 	for _, n := range all {
 		text, _ := codec.FromTree(n).JSON() // cannot fail
 		alone = append(alone, string(text))
-		c.roundTrip(c.answer("the number "+string(text), codec.FromTree(n)))
+		c.roundTrip(c.ackSample("the number "+string(text), codec.FromTree(n)))
 	}
 	for _, text := range alone {
-		s := c.answer("the number "+text+" as JSON", c.raw(text))
+		s := c.ackSample("the number "+text+" as JSON", c.rawJSON(text))
 		c.roundTrip(s)
-		c.decodeNumber(s, text)
+		c.expectDecoded(s, text)
 	}
 }
 
-// decodeNumber decodes a number that has arrived, as programs do.
-func (c *codecCase) decodeNumber(s sample, text string) {
+// expectDecoded decodes a number that has arrived, as programs do.
+func (c *codecChecker) expectDecoded(s sample, text string) {
 	c.Helper()
 	for _, f := range forms {
-		p, _ := c.write(s, f)
+		p, _ := c.mustAppend(s, f)
 		called := fmt.Sprintf("Append %s, %v form, Parse, Value.Decode", s.name, f)
-		got := c.read(called, p, f).Value
+		got := c.mustParse(called, p, f).Value
 		var err error
 		came := ""
 		switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-var roundTripChecks = []check[*codecCase]{
+var roundTripChecks = []check[*codecChecker]{
 	{"EveryTypeRoundTrips", "What Append wrote in either form, Parse reads again: every type, with all of its fields and with none but those " +
 		"it cannot be without. Nodes speak to each other in no other way.", everyTypeRoundTrips},
 	{"OptsRoundTrip", "Rooms, Except and Flags arrive as they were sent, in every combination, and what is not set arrives as not set: Except alone selects " +
@@ -23,7 +23,7 @@ var roundTripChecks = []check[*codecCase]{
 		"if it looks like a number. The AttachmentKey stands in the reference and in the message that is stored: it tells a row that was replaced.", referencesRoundTrip},
 }
 
-func everyTypeRoundTrips(c *codecCase) {
+func everyTypeRoundTrips(c *codecChecker) {
 	for _, s := range c.samples() {
 		c.roundTrip(s)
 	}
@@ -37,10 +37,10 @@ func everyTypeRoundTrips(c *codecCase) {
 	}
 }
 
-// selecting returns an envelope of each type that selects sockets.
-func (c *codecCase) selecting(opts codec.Opts) []*codec.Envelope {
+// selectorEnvelopes returns an envelope of each type that selects sockets.
+func (c *codecChecker) selectorEnvelopes(opts codec.Opts) []*codec.Envelope {
 	all := []*codec.Envelope{
-		{Type: codec.Broadcast, Args: c.args("e")},
+		{Type: codec.Broadcast, Args: c.newArgs("e")},
 		{Type: codec.SocketsJoin, Rooms: []string{"r"}},
 		{Type: codec.SocketsLeave, Rooms: []string{"r"}},
 		{Type: codec.DisconnectSockets, Close: true},
@@ -52,7 +52,7 @@ func (c *codecCase) selecting(opts codec.Opts) []*codec.Envelope {
 	return all
 }
 
-func optsRoundTrip(c *codecCase) {
+func optsRoundTrip(c *codecChecker) {
 	yes, no := true, false
 	for _, compress := range []*bool{nil, &yes, &no} {
 		for _, timeout := range []time.Duration{0, time.Millisecond, 1500 * time.Millisecond, 24 * time.Hour, math.MaxInt32 * time.Millisecond} {
@@ -60,8 +60,8 @@ func optsRoundTrip(c *codecCase) {
 				set := codec.Flags{Volatile: bits&1 > 0, ExpectSingleResponse: bits&2 > 0, Compress: compress, Timeout: timeout}
 				for _, rooms := range [][]string{nil, {"room"}, {"b", "a", "b"}} {
 					for _, except := range [][]string{nil, {"exception"}, {"", "room"}} {
-						for _, env := range c.selecting(codec.Opts{Rooms: rooms, Except: except, Flags: set}) {
-							c.roundTrip(sample{name: fmt.Sprintf("%v with rooms %q, except %q, %s", env.Type, rooms, except, flags(set)), env: env})
+						for _, env := range c.selectorEnvelopes(codec.Opts{Rooms: rooms, Except: except, Flags: set}) {
+							c.roundTrip(sample{name: fmt.Sprintf("%v with rooms %q, except %q, %s", env.Type, rooms, except, flagsText(set)), env: env})
 						}
 					}
 				}
@@ -70,21 +70,21 @@ func optsRoundTrip(c *codecCase) {
 	}
 }
 
-func nobodyIsNeverEverybody(c *codecCase) {
+func nobodyIsNeverEverybody(c *codecChecker) {
 	for i, except := range [][]string{nil, {"an exception"}, nil} {
 		rooms := [][]string{nil, nil, {"a room"}}[i]
-		for _, env := range c.selecting(codec.Opts{Nobody: true, Rooms: rooms, Except: except}) {
+		for _, env := range c.selectorEnvelopes(codec.Opts{Nobody: true, Rooms: rooms, Except: except}) {
 			for _, f := range forms {
 				s := sample{name: env.Type.String() + " to nobody", env: env}
 				called := fmt.Sprintf("Append %s, %v form", s.name, f)
-				p, err := c.append(nil, s, f)
+				p, err := c.appendSample(nil, s, f)
 				if err != nil {
 					if !errors.Is(err, codec.ErrNobody) {
 						c.fail(called, "ErrNobody", "the error %q", err)
 					}
 					continue
 				}
-				if got := c.read(called, p, f); !got.Opts.Nobody {
+				if got := c.mustParse(called, p, f); !got.Opts.Nobody {
 					c.fail(called+", Parse", "that Append refuses it with ErrNobody, or Opts.Nobody", "Opts %+v", got.Opts)
 				}
 			}
@@ -92,17 +92,17 @@ func nobodyIsNeverEverybody(c *codecCase) {
 	}
 }
 
-// headers are texts of the lengths at which a codec may write a length in another way, and odd ones.
-func headers() []string {
+// headerTexts are texts of the lengths at which a codec may write a length in another way, and odd ones.
+func headerTexts() []string {
 	all := []string{"", "/", "/admin", sampleUID, codec.EmitterUID}
 	for _, n := range []int{1, 15, 16, 17, 23, 24, 31, 32, 255, 256, 257, 1000, 65535, 65536} {
-		all = append(all, ascii(n))
+		all = append(all, asciiText(n))
 	}
-	return append(append(all, strings.Repeat("名", 85), strings.Repeat("\U0001F389", 250)), curious...)
+	return append(append(all, strings.Repeat("名", 85), strings.Repeat("\U0001F389", 250)), trickyTexts...)
 }
 
-func headersRoundTrip(c *codecCase) {
-	for _, text := range headers() {
+func headersRoundTrip(c *codecChecker) {
+	for _, text := range headerTexts() {
 		env := codec.Envelope{Type: codec.BroadcastClientCount, UID: sampleUID, NSP: "/", RequestID: "1"}
 		heartbeat := codec.Envelope{Type: codec.Heartbeat, UID: sampleUID, NSP: "/"}
 		goodbye := codec.Envelope{Type: codec.AdapterClose, UID: sampleUID, NSP: "/", CloseKey: text}
@@ -122,15 +122,15 @@ func headersRoundTrip(c *codecCase) {
 			c.roundTrip(sample{name: fmt.Sprintf("%v with %s as %s", e.env.Type, quote(text), field), env: &e.env})
 		}
 	}
-	env := &codec.Envelope{Type: codec.Broadcast, UID: codec.EmitterUID, NSP: "/", Args: c.args("e")}
+	env := &codec.Envelope{Type: codec.Broadcast, UID: codec.EmitterUID, NSP: "/", Args: c.newArgs("e")}
 	c.roundTrip(sample{name: "BROADCAST of the emitter", env: env})
 }
 
-func referencesRoundTrip(c *codecCase) {
-	for _, s := range c.references() {
+func referencesRoundTrip(c *codecChecker) {
+	for _, s := range c.referenceSamples() {
 		c.roundTrip(s)
 	}
-	for _, text := range headers()[1:] { // without an id it is no reference
+	for _, text := range headerTexts()[1:] { // without an id it is no reference
 		env := codec.Envelope{Type: codec.FetchSocketsResponse, UID: sampleUID, NSP: "/", AttachmentID: text, RequesterUID: text, AttachmentKey: text}
 		c.roundTrip(sample{name: "reference to " + quote(text), env: &env})
 	}

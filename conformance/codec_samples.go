@@ -9,9 +9,9 @@ import (
 
 // sample is an envelope to try a codec with.
 type sample struct {
-	name   string
-	env    *codec.Envelope
-	binary bool // holds bytes
+	name     string
+	env      *codec.Envelope
+	hasBytes bool // holds bytes
 }
 
 const (
@@ -20,7 +20,7 @@ const (
 )
 
 // samples returns an envelope of each type with everything in it, and one with as little as there may be.
-func (c *codecCase) samples() []sample {
+func (c *codecChecker) samples() []sample {
 	c.Helper()
 	yes := true
 	opts := codec.Opts{
@@ -28,11 +28,11 @@ func (c *codecCase) samples() []sample {
 		Except: []string{"an exception"},
 		Flags:  codec.Flags{Volatile: true, Compress: &yes, Timeout: 1500 * time.Millisecond, ExpectSingleResponse: true},
 	}
-	args := c.args("event", "text", 42, -1.5, true, nil, []any{1, "two", []any{}}, map[string]any{"key": map[string]any{}, "list": []int{1, 2}})
-	answer := c.value(map[string]any{"status": "ok", "n": 3, "list": []any{nil, false}})
+	args := c.newArgs("event", "text", 42, -1.5, true, nil, []any{1, "two", []any{}}, map[string]any{"key": map[string]any{}, "list": []int{1, 2}})
+	answer := c.newValue(map[string]any{"status": "ok", "n": 3, "list": []any{nil, false}})
 	sockets := []codec.Socket{
-		{ID: "socket 1", Rooms: []string{"socket 1", "room"}, Handshake: c.value(map[string]any{"address": "::1", "headers": map[string]any{"a": "b"}, "issued": int64(1700000000000)}), Data: c.value(map[string]any{"user": 7})},
-		{ID: "socket 2", Rooms: []string{"socket 2"}, Handshake: c.value(map[string]any{}), Data: c.value(map[string]any{})},
+		{ID: "socket 1", Rooms: []string{"socket 1", "room"}, Handshake: c.newValue(map[string]any{"address": "::1", "headers": map[string]any{"a": "b"}, "issued": int64(1700000000000)}), Data: c.newValue(map[string]any{"user": 7})},
+		{ID: "socket 2", Rooms: []string{"socket 2"}, Handshake: c.newValue(map[string]any{}), Data: c.newValue(map[string]any{})},
 	}
 	full := []codec.Envelope{
 		{Type: codec.InitialHeartbeat, CloseHash: "0123456789abcdef0123456789abcdef"},
@@ -49,12 +49,12 @@ func (c *codecCase) samples() []sample {
 		{Type: codec.ServerSideEmitResponse, RequestID: "request 3", Value: answer},
 		{Type: codec.BroadcastClientCount, RequestID: "request 1", ClientCount: 12},
 		{Type: codec.BroadcastAck, RequestID: "request 1", Value: answer},
-		{Type: codec.BroadcastAck, RequestID: "request 1", Value: answer.WithRest(c.value([]any{"second", map[string]any{"third": 3}}))},
-		{Type: codec.ServerSideEmitResponse, RequestID: "request 3", Value: codec.Value{}.WithRest(c.value([]any{nil, 2}))},
+		{Type: codec.BroadcastAck, RequestID: "request 1", Value: answer.WithRest(c.newValue([]any{"second", map[string]any{"third": 3}}))},
+		{Type: codec.ServerSideEmitResponse, RequestID: "request 3", Value: codec.Value{}.WithRest(c.newValue([]any{nil, 2}))},
 		{Type: codec.AdapterClose, CloseKey: "fedcba9876543210"},
 		{Type: codec.RequestRefused, RequestID: "request 2"},
 	}
-	bare := c.args("e")
+	bare := c.newArgs("e")
 	least := []codec.Envelope{
 		{Type: codec.InitialHeartbeat},
 		{Type: codec.Heartbeat},
@@ -84,16 +84,16 @@ func (c *codecCase) samples() []sample {
 }
 
 // carriers returns an envelope of each type that carries a value of users, with v in it.
-func (c *codecCase) carriers(name string, v any, binary bool) []sample {
+func (c *codecChecker) carriers(name string, v any, binary bool) []sample {
 	c.Helper()
-	value := c.value(v)
+	value := c.newValue(v)
 	envelopes := []codec.Envelope{
-		{Type: codec.Broadcast, Args: c.args("event", value, "after it")},
-		{Type: codec.ServerSideEmit, Args: c.args("event", value, "after it")},
+		{Type: codec.Broadcast, Args: c.newArgs("event", value, "after it")},
+		{Type: codec.ServerSideEmit, Args: c.newArgs("event", value, "after it")},
 		{Type: codec.ServerSideEmitResponse, RequestID: "1", Value: value},
 		{Type: codec.BroadcastAck, RequestID: "1", Value: value},
-		{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s", Handshake: c.value(map[string]any{"auth": value}), Data: value}}},
-		{Type: codec.BroadcastAck, RequestID: "1", Value: c.value("before it").WithRest(c.value([]any{value, "after it"}))},
+		{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s", Handshake: c.newValue(map[string]any{"auth": value}), Data: value}}},
+		{Type: codec.BroadcastAck, RequestID: "1", Value: c.newValue("before it").WithRest(c.newValue([]any{value, "after it"}))},
 	}
 	var all []sample
 	for _, env := range envelopes {
@@ -103,23 +103,23 @@ func (c *codecCase) carriers(name string, v any, binary bool) []sample {
 	return all
 }
 
-// answer returns an answer that is v.
-func (c *codecCase) answer(name string, v codec.Value) sample {
+// ackSample returns an answer that is v.
+func (c *codecChecker) ackSample(name string, v codec.Value) sample {
 	return sample{name: "BROADCAST_ACK with " + name, env: &codec.Envelope{Type: codec.BroadcastAck, UID: sampleUID, NSP: "/", RequestID: "1", Value: v}}
 }
 
-// rawEvent returns a broadcast of an event as it was encoded somewhere else.
-func (c *codecCase) rawEvent(text string) sample {
+// rawBroadcast returns a broadcast of an event as it was encoded somewhere else.
+func (c *codecChecker) rawBroadcast(text string) sample {
 	c.Helper()
-	args, err := codec.ArgsOf(c.raw(text))
+	args, err := codec.ArgsOf(c.rawJSON(text))
 	if err != nil {
 		c.Fatalf("conformance: ArgsOf %s: %v", quote(text), err)
 	}
 	return sample{name: "BROADCAST of the event " + quote(text), env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: args}}
 }
 
-// references returns a reference in place of a message of each type, and the message that a reference with a key stands for.
-func (c *codecCase) references() []sample {
+// referenceSamples returns a reference in place of a message of each type, and the message that a reference with a key stands for.
+func (c *codecChecker) referenceSamples() []sample {
 	var all []sample
 	types := []codec.Type{codec.RequestRefused}
 	for t := codec.InitialHeartbeat; t <= codec.AdapterClose; t++ {
@@ -136,6 +136,6 @@ func (c *codecCase) references() []sample {
 		all = append(all, sample{name: "reference to the attachment " + quote(id), env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", AttachmentID: id}})
 	}
 	all = append(all, sample{name: "message in the store, with the key of its reference",
-		env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", AttachmentKey: "00112233445566ff", Args: c.args("event")}})
+		env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", AttachmentKey: "00112233445566ff", Args: c.newArgs("event")}})
 	return all
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-var codecSizeChecks = []check[*codecCase]{
+var codecSizeChecks = []check[*codecChecker]{
 	{"LargeDataRoundTrips", "Texts and bytes of any size arrive whole. Lengths are written in different ways when they grow, and buffers end.", largeDataRoundTrips},
 	{"LongListsRoundTrip", "Lists, objects and the arguments of an event arrive whole and in order, however many there are.", longListsRoundTrip},
 	{"ManyRoomsRoundTrip", "Any number of rooms, exceptions and sockets arrives, in the same order: in a large cluster all three are lists of thousands.", manyRoomsRoundTrip},
 }
 
-// ascii returns n bytes of text in which every part is different.
-func ascii(n int) string {
+// asciiText returns n bytes of text in which every part is different.
+func asciiText(n int) string {
 	p := make([]byte, 0, n+8)
 	for i := 0; len(p) < n; i++ {
 		p = append(strconv.AppendInt(p, int64(i), 36), '.')
@@ -35,8 +35,8 @@ func unicodeText(n int) string {
 	return b.String()
 }
 
-// binaries returns n bytes.
-func binaries(n int) []byte {
+// randomBytes returns n bytes.
+func randomBytes(n int) []byte {
 	random := rand.New(rand.NewPCG(4, uint64(n))) // the same in each run
 	p := make([]byte, n)
 	for i := range p {
@@ -52,15 +52,15 @@ var dataSizes = []int{0, 1, 2, 3, 15, 16, 17, 23, 24, 25, 31, 32, 33, 63, 64, 65
 // listSizes are such sizes of lists and objects.
 var listSizes = []int{15, 16, 17, 23, 24, 31, 32, 33, 100, 127, 128, 200, 255, 256, 257, 500, 1000, 1024, 2000, 4096, 5000}
 
-func largeDataRoundTrips(c *codecCase) {
+func largeDataRoundTrips(c *codecChecker) {
 	for _, n := range dataSizes {
-		all := append(c.carriers(fmt.Sprintf("a text of %d bytes", n), ascii(n), false), c.carriers(fmt.Sprintf("%d bytes", n), binaries(n), true)...)
+		all := append(c.carriers(fmt.Sprintf("a text of %d bytes", n), asciiText(n), false), c.carriers(fmt.Sprintf("%d bytes", n), randomBytes(n), true)...)
 		for _, s := range append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicodeText(n), false)...) {
 			c.roundTrip(s)
 		}
 	}
 	for _, n := range []int{100_000, 1 << 20, c.scale(1<<20+1, 17<<20)} {
-		text, bytes := c.carriers(fmt.Sprintf("a text of %d bytes", n), ascii(n), false), c.carriers(fmt.Sprintf("%d bytes", n), binaries(n), true)
+		text, bytes := c.carriers(fmt.Sprintf("a text of %d bytes", n), asciiText(n), false), c.carriers(fmt.Sprintf("%d bytes", n), randomBytes(n), true)
 		if n > 1<<20 {
 			text = text[:2]
 		}
@@ -70,11 +70,11 @@ func largeDataRoundTrips(c *codecCase) {
 		for _, s := range append(text, bytes...) {
 			c.roundTrip(s)
 		}
-		c.roundTrip(c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicodeText(n))))
+		c.roundTrip(c.ackSample(fmt.Sprintf("a Unicode text of %d bytes", n), c.newValue(unicodeText(n))))
 	}
 }
 
-func longListsRoundTrip(c *codecCase) {
+func longListsRoundTrip(c *codecChecker) {
 	for _, n := range listSizes {
 		c.listsRoundTrip(n, n <= 1024)
 	}
@@ -84,7 +84,7 @@ func longListsRoundTrip(c *codecCase) {
 }
 
 // listsRoundTrip tries lists and objects of n. everywhere: in all types that carry data.
-func (c *codecCase) listsRoundTrip(n int, everywhere bool) {
+func (c *codecChecker) listsRoundTrip(n int, everywhere bool) {
 	c.Helper()
 	list, object := make([]any, n), make(codec.Object, n)
 	for i := range n {
@@ -102,16 +102,16 @@ func (c *codecCase) listsRoundTrip(n int, everywhere bool) {
 		} else {
 			all = all[:1]
 		}
-		for _, s := range append(all, carry(name+" beside bytes", codec.FromTree([]any{[]byte{1}, tree, "after it"}), true)[0]) {
+		for _, s := range append(all, carriersOf(name+" beside bytes", codec.FromTree([]any{[]byte{1}, tree, "after it"}), true)[0]) {
 			c.roundTrip(s)
 		}
 	}
-	c.roundTrip(c.answer(fmt.Sprintf("%d other arguments", n), c.value("the first").WithRest(codec.FromTree(list))))
-	env := &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.args("event", list...)}
+	c.roundTrip(c.ackSample(fmt.Sprintf("%d other arguments", n), c.newValue("the first").WithRest(codec.FromTree(list))))
+	env := &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.newArgs("event", list...)}
 	c.roundTrip(sample{name: fmt.Sprintf("BROADCAST of %d arguments", n), env: env})
 }
 
-func manyRoomsRoundTrip(c *codecCase) {
+func manyRoomsRoundTrip(c *codecChecker) {
 	for _, n := range append([]int{0, 1, 2, 3, 10_000, c.scale(65_536, 300_000)}, listSizes...) {
 		rooms, sockets := make([]string, n), make([]codec.Socket, n)
 		for i := range n {
@@ -122,7 +122,7 @@ func manyRoomsRoundTrip(c *codecCase) {
 		all := []codec.Envelope{
 			{Type: codec.SocketsJoin, Rooms: rooms},
 			{Type: codec.DisconnectSockets, Opts: codec.Opts{Except: rooms}},
-			{Type: codec.Broadcast, Args: c.args("e"), Opts: codec.Opts{Rooms: rooms, Except: few}},
+			{Type: codec.Broadcast, Args: c.newArgs("e"), Opts: codec.Opts{Rooms: rooms, Except: few}},
 			{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: sockets},
 			{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s", Rooms: rooms}}},
 			{Type: codec.SocketsLeave, Rooms: rooms, Opts: codec.Opts{Rooms: few, Except: few}},
@@ -138,13 +138,13 @@ func manyRoomsRoundTrip(c *codecCase) {
 		}
 	}
 	for _, n := range dataSizes { // the length of a name
-		name := []string{ascii(n), unicodeText(n)}
+		name := []string{asciiText(n), unicodeText(n)}
 		opts := codec.Opts{Rooms: name, Except: name}
 		env := &codec.Envelope{Type: codec.SocketsJoin, UID: sampleUID, NSP: "/", Rooms: name, Opts: opts}
 		c.roundTrip(sample{name: fmt.Sprintf("SOCKETS_JOIN with rooms of %d bytes", n), env: env})
 		env = &codec.Envelope{Type: codec.FetchSocketsResponse, UID: sampleUID, NSP: "/", RequestID: "1", Sockets: []codec.Socket{{ID: name[0], Rooms: name}}}
 		c.roundTrip(sample{name: fmt.Sprintf("FETCH_SOCKETS_RESPONSE with an id and rooms of %d bytes", n), env: env})
-		env = &codec.Envelope{Type: codec.ServerSideEmit, UID: sampleUID, NSP: "/", Args: c.args(name[0], map[string]any{name[0]: 1})}
+		env = &codec.Envelope{Type: codec.ServerSideEmit, UID: sampleUID, NSP: "/", Args: c.newArgs(name[0], map[string]any{name[0]: 1})}
 		c.roundTrip(sample{name: fmt.Sprintf("SERVER_SIDE_EMIT with an event and a key of %d bytes", n), env: env})
 	}
 }

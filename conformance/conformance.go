@@ -40,8 +40,8 @@ type check[C any] struct {
 	// name is the promise, in CamelCase.
 	name string
 	// why cites the promise, and tells what goes wrong for users of a cluster if it is broken.
-	why string
-	run func(C)
+	why    string
+	verify func(C)
 }
 
 // Soak is Bus, Store, Codec or Cluster, whichever the harness is for, with more messages, faults and time. It takes minutes.
@@ -49,28 +49,28 @@ func Soak[H Harness | StoreHarness | CodecHarness | ClusterHarness](t *testing.T
 	t.Helper()
 	switch h := any(h).(type) {
 	case Harness:
-		h.run(t, true)
+		h.runSuite(t, true)
 	case StoreHarness:
-		h.run(t, true)
+		h.runSuite(t, true)
 	case CodecHarness:
-		h.run(t, true)
+		h.runSuite(t, true)
 	case ClusterHarness:
-		h.run(t, true)
+		h.runSuite(t, true)
 	}
 }
 
-// run runs all checks as subtests and reports on them.
-func run[C any](t *testing.T, tr *trial, checks []check[C], newCase func(*probe) C) {
+// runChecks runs all checks as subtests and reports on them.
+func runChecks[C any](t *testing.T, s *suite, checks []check[C], wrap func(*checker) C) {
 	t.Helper()
-	tr.checks = len(checks)
+	s.checkCount = len(checks)
 	start := time.Now()
-	tr.takes(t)
-	for _, c := range checks {
-		t.Run(c.name, func(t *testing.T) {
-			p := newProbe(t, tr, c.why)
-			t.Cleanup(func() { tr.record(t, c.name, p) })
-			p.do(func() { c.run(newCase(p)) })
+	s.measureLatency(t)
+	for _, check := range checks {
+		t.Run(check.name, func(t *testing.T) {
+			c := newChecker(t, s, check.why)
+			t.Cleanup(func() { s.addResult(t, check.name, c) })
+			c.runWatched(func() { check.verify(wrap(c)) })
 		})
 	}
-	tr.report(t, time.Since(start))
+	s.report(t, time.Since(start))
 }

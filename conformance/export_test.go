@@ -7,7 +7,7 @@ func BusChecks() []string { return names(busChecks()) }
 
 // CheckBus runs one check of a bus.
 func CheckBus(tb testing.TB, name string, h Harness) {
-	checkNamed(tb, h.trial(false), busChecks(), name, func(p *probe) *busCase { return newBusCase(p, h) })
+	checkNamed(tb, h.newSuite(false), busChecks(), name, func(c *checker) *busChecker { return newBusChecker(c, h) })
 }
 
 // CodecChecks returns the names of the checks of a codec.
@@ -18,7 +18,7 @@ func CodecWhy(tb testing.TB, name string) string { return named(tb, codecChecks(
 
 // CheckCodec runs one check of a codec.
 func CheckCodec(tb testing.TB, name string, h CodecHarness) {
-	checkNamed(tb, h.trial(false), codecChecks(), name, func(p *probe) *codecCase { return newCodecCase(p, h) })
+	checkNamed(tb, h.newSuite(false), codecChecks(), name, func(c *checker) *codecChecker { return newCodecChecker(c, h) })
 }
 
 func names[C any](checks []check[C]) (all []string) {
@@ -39,14 +39,14 @@ func StoreWhy(tb testing.TB, name string) string { return named(tb, storeChecks(
 
 // CheckStore runs one check of a store.
 func CheckStore(tb testing.TB, name string, h StoreHarness) {
-	checkNamed(tb, h.trial(false), storeChecks(), name, func(p *probe) *storeCase { return &storeCase{p, h} })
+	checkNamed(tb, h.newSuite(false), storeChecks(), name, func(c *checker) *storeChecker { return &storeChecker{c, h} })
 }
 
 // checkNamed runs the check of a name.
-func checkNamed[C any](tb testing.TB, tr *trial, checks []check[C], name string, newCase func(*probe) C) {
-	c := named(tb, checks, name)
-	p := newProbe(tb, tr, c.why)
-	p.do(func() { c.run(newCase(p)) })
+func checkNamed[C any](tb testing.TB, s *suite, checks []check[C], name string, wrap func(*checker) C) {
+	check := named(tb, checks, name)
+	c := newChecker(tb, s, check.why)
+	c.runWatched(func() { check.verify(wrap(c)) })
 }
 
 func named[C any](tb testing.TB, checks []check[C], name string) check[C] {

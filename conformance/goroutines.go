@@ -26,8 +26,8 @@ func goroutines() map[string]string {
 	return all
 }
 
-// gained returns the stacks of the goroutines that were not there before.
-func gained(before map[string]string) (stacks []string) {
+// newGoroutines returns the stacks of the goroutines that were not there before.
+func newGoroutines(before map[string]string) (stacks []string) {
 	for id, stack := range goroutines() {
 		if _, ok := before[id]; !ok {
 			stacks = append(stacks, stack)
@@ -36,5 +36,5 @@ func gained(before map[string]string) (stacks []string) {
 	return stacks
 }
 
-// rounds is how often something is used and closed: what is left each time is a leak, what is left once is a pool that was warmed up.
-const rounds = 10
+// leakRounds is how often something is used and closed: what is left each time is a leak, what is left once is a pool that was warmed up.
+const leakRounds = 10

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// ownGoroutines marks the goroutine that calls it, and so all that it and those start from now on, until done is called. Count tells how
+// trackGoroutines marks the goroutine that calls it, and so all that it and those start from now on, until done is called. Count tells how
 // many there are, and where some of them are: whatever else the process does is not counted.
-func (c *busCase) ownGoroutines() (count func() (int, string), done func()) {
+func (c *busChecker) trackGoroutines() (count func() (int, string), done func()) {
 	mark := newID()
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("conformance", mark)))
 	count = func() (n int, stacks string) {
@@ -19,7 +19,7 @@ func (c *busCase) ownGoroutines() (count func() (int, string), done func()) {
 		var some []string
 		_, groups, _ := strings.Cut(profile.String(), "\n") // how many there are in all
 		for _, group := range strings.Split(groups, "\n\n") {
-			if strings.Contains(group, mark) && !strings.Contains(group, "ownGoroutines") {
+			if strings.Contains(group, mark) && !strings.Contains(group, "trackGoroutines") {
 				var many int
 				fmt.Sscan(group, &many) // "12 @ 0x…", and then their labels and stack
 				n += many

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if given("test.parallel") == nil { // most tests of mutants only wait
+	if flagIfSet("test.parallel") == nil { // most tests of mutants only wait
 		if err := flag.Set("test.parallel", "16"); err != nil {
 			panic(err)
 		}
@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// given returns a flag if the command line sets it.
-func given(name string) (found *flag.Flag) {
+// flagIfSet returns a flag if the command line sets it.
+func flagIfSet(name string) (found *flag.Flag) {
 	flag.Visit(func(f *flag.Flag) {
 		if f.Name == name {
 			found = f
@@ -35,11 +35,11 @@ func given(name string) (found *flag.Flag) {
 	return found
 }
 
-// impatience is how long checks wait for what a mutant does not do.
-const impatience = 150 * time.Millisecond
+// mutantPatience is how long checks wait for what a mutant does not do.
+const mutantPatience = 150 * time.Millisecond
 
-// recorder is a testing.TB that keeps a failure to itself.
-type recorder struct {
+// recordingTB is a testing.TB that keeps a failure to itself.
+type recordingTB struct {
 	testing.TB
 
 	mu      sync.Mutex // guards what follows
@@ -49,8 +49,8 @@ type recorder struct {
 }
 
 // record runs f on a goroutine of its own, which Fatal and Skip end, and returns what it reported.
-func record(tb testing.TB, f func(testing.TB)) *recorder {
-	r := &recorder{TB: tb}
+func record(tb testing.TB, f func(testing.TB)) *recordingTB {
+	r := &recordingTB{TB: tb}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -60,7 +60,7 @@ func record(tb testing.TB, f func(testing.TB)) *recorder {
 	return r
 }
 
-func (r *recorder) note(failed, skipped bool, text string) {
+func (r *recordingTB) note(failed, skipped bool, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failed = r.failed || failed
@@ -68,24 +68,24 @@ func (r *recorder) note(failed, skipped bool, text string) {
 	r.text += text
 }
 
-func (r *recorder) Helper()         {}
-func (r *recorder) Log(args ...any) { r.note(false, false, fmt.Sprintln(args...)) }
-func (r *recorder) Logf(format string, args ...any) {
+func (r *recordingTB) Helper()         {}
+func (r *recordingTB) Log(args ...any) { r.note(false, false, fmt.Sprintln(args...)) }
+func (r *recordingTB) Logf(format string, args ...any) {
 	r.note(false, false, fmt.Sprintf(format, args...))
 }
-func (r *recorder) Error(args ...any) { r.note(true, false, fmt.Sprintln(args...)) }
-func (r *recorder) Errorf(format string, args ...any) {
+func (r *recordingTB) Error(args ...any) { r.note(true, false, fmt.Sprintln(args...)) }
+func (r *recordingTB) Errorf(format string, args ...any) {
 	r.note(true, false, fmt.Sprintf(format, args...))
 }
-func (r *recorder) Fail()                             { r.note(true, false, "") }
-func (r *recorder) FailNow()                          { r.Fail(); runtime.Goexit() }
-func (r *recorder) Fatal(args ...any)                 { r.Error(args...); runtime.Goexit() }
-func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
-func (r *recorder) SkipNow()                          { r.note(false, true, ""); runtime.Goexit() }
-func (r *recorder) Skip(args ...any)                  { r.Log(args...); r.SkipNow() }
-func (r *recorder) Skipf(format string, args ...any)  { r.Logf(format, args...); r.SkipNow() }
+func (r *recordingTB) Fail()                             { r.note(true, false, "") }
+func (r *recordingTB) FailNow()                          { r.Fail(); runtime.Goexit() }
+func (r *recordingTB) Fatal(args ...any)                 { r.Error(args...); runtime.Goexit() }
+func (r *recordingTB) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
+func (r *recordingTB) SkipNow()                          { r.note(false, true, ""); runtime.Goexit() }
+func (r *recordingTB) Skip(args ...any)                  { r.Log(args...); r.SkipNow() }
+func (r *recordingTB) Skipf(format string, args ...any)  { r.Logf(format, args...); r.SkipNow() }
 
-func (r *recorder) Failed() bool {
+func (r *recordingTB) Failed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failed
@@ -97,8 +97,8 @@ type mutant[H any] struct {
 	harness    func(t *testing.T) H
 }
 
-// suite is what the tests of the suites have in common.
-type suite[H any] struct {
+// suiteTest is what the tests of the suites have in common.
+type suiteTest[H any] struct {
 	checks  []string
 	why     func(tb testing.TB, check string) string
 	run     func(tb testing.TB, check string, h H)
@@ -106,7 +106,7 @@ type suite[H any] struct {
 	mutants []mutant[H]
 	// virtual runs the checks on the virtual clock of package synctest: waiting for what a mutant does not do takes no time, and a machine
 	// that is busy makes nothing late. It is for implementations that wait on channels and timers only, not on mutexes or for I/O.
-	virtual bool
+	virtualClock bool
 }
 
 var (
@@ -115,7 +115,7 @@ var (
 	fewMutants = flag.Bool("few", raceEnabled || strconv.IntSize == 32, "run the first two mutants of each check only")
 )
 
-func (s suite[H]) test(t *testing.T) {
+func (s suiteTest[H]) test(t *testing.T) {
 	t.Run("EachCheckHasAMutant", func(t *testing.T) {
 		caught := make(map[string]bool)
 		for _, m := range s.mutants {
@@ -127,7 +127,7 @@ func (s suite[H]) test(t *testing.T) {
 		}
 	})
 	for _, check := range s.checks {
-		t.Run("Good/"+check, func(t *testing.T) { s.clocked(t, func(t *testing.T) { s.passes(t, check) }) })
+		t.Run("Good/"+check, func(t *testing.T) { s.onClock(t, func(t *testing.T) { s.passes(t, check) }) })
 	}
 	seen := make(map[string]int)
 	for _, m := range s.mutants {
@@ -136,27 +136,27 @@ func (s suite[H]) test(t *testing.T) {
 		}
 		t.Run(m.check+"/"+strings.ReplaceAll(m.bug, " ", "_"), func(t *testing.T) {
 			t.Parallel()
-			s.clocked(t, func(t *testing.T) { s.catches(t, m) })
+			s.onClock(t, func(t *testing.T) { s.catches(t, m) })
 		})
 	}
 }
 
-// clocked runs f on the clock of the suite.
-func (s suite[H]) clocked(t *testing.T, f func(t *testing.T)) {
-	if s.virtual && !*realClock {
+// onClock runs f on the clock of the suite.
+func (s suiteTest[H]) onClock(t *testing.T, f func(t *testing.T)) {
+	if s.virtualClock && !*realClock {
 		synctest.Test(t, f)
 	} else {
 		f(t)
 	}
 }
 
-func (s suite[H]) passes(t *testing.T, check string) {
+func (s suiteTest[H]) passes(t *testing.T, check string) {
 	r := record(t, func(tb testing.TB) { s.run(tb, check, s.good(t)) })
 	require.False(t, r.failed, "the check fails without a bug: %s", r.text)
 	require.False(t, r.skipped, "the good one has everything, nothing may be skipped: %s", r.text)
 }
 
-func (s suite[H]) catches(t *testing.T, m mutant[H]) {
+func (s suiteTest[H]) catches(t *testing.T, m mutant[H]) {
 	r := record(t, func(tb testing.TB) { s.run(tb, m.check, m.harness(t)) })
 	require.True(t, r.failed, "%s did not notice that the mutant %s", m.check, m.bug)
 	for _, part := range []string{"called: ", "wanted: ", "came: ", "why: " + s.why(t, m.check)} {

@@ -35,25 +35,25 @@ type StoreHarness struct {
 // Store proves that a store keeps the promises of storage.Store, and of the optional interfaces it implements.
 func Store(t *testing.T, h StoreHarness) {
 	t.Helper()
-	h.run(t, false)
+	h.runSuite(t, false)
 }
 
-func (h StoreHarness) run(t *testing.T, soak bool) {
+func (h StoreHarness) runSuite(t *testing.T, soak bool) {
 	t.Helper()
 	if h.NewStore == nil {
 		t.Fatal("conformance: StoreHarness.NewStore is nil, but required")
 	}
-	run(t, h.trial(soak), storeChecks(), func(p *probe) *storeCase { return &storeCase{p, h} })
+	runChecks(t, h.newSuite(soak), storeChecks(), func(c *checker) *storeChecker { return &storeChecker{c, h} })
 }
 
-func (h StoreHarness) trial(soak bool) *trial {
-	tr := newTrial("Store", soak, h.Patience, nil)
-	tr.measure = func(ctx context.Context, tb testing.TB) time.Duration { return h.measure(ctx, tb, &tr.first) }
-	return tr
+func (h StoreHarness) newSuite(soak bool) *suite {
+	s := newSuite("Store", soak, h.Patience, nil)
+	s.measure = func(ctx context.Context, tb testing.TB) time.Duration { return h.measure(ctx, tb, &s.measureProblem) }
+	return s
 }
 
 // measure returns how long it takes to put a small body and to get it again, and keeps in first what is wrong with that.
-func (h StoreHarness) measure(ctx context.Context, tb testing.TB, first *atomic.Pointer[wrong]) time.Duration {
+func (h StoreHarness) measure(ctx context.Context, tb testing.TB, first *atomic.Pointer[problem]) time.Duration {
 	s := h.NewStore(tb)
 	if p, ok := s.(storage.Preparer); ok && p.Prepare(ctx) != nil {
 		return 0
@@ -66,40 +66,40 @@ func (h StoreHarness) measure(ctx context.Context, tb testing.TB, first *atomic.
 		return 0
 	}
 	takes := time.Since(start)
-	scramble(body)
+	invertBytes(body)
 	start = time.Now()
 	body, err = s.Get(ctx, id)
 	takes += time.Since(start)
-	first.Store(wrongID("the first Put", id))
+	first.Store(invalidID("the first Put", id))
 	for i := 0; i < 2 && err == nil && first.Load() == nil; i++ {
-		first.Store(mismatch("the first Put, overwrite the body, Get, overwrite it again, Get", id, body, want))
-		scramble(body)
+		first.Store(bodyMismatch("the first Put, overwrite the body, Get, overwrite it again, Get", id, body, want))
+		invertBytes(body)
 		body, err = s.Get(ctx, id)
 	}
 	if err != nil {
-		first.CompareAndSwap(nil, failed("the first Put, Get, Get again", err))
+		first.CompareAndSwap(nil, unexpectedError("the first Put, Get, Get again", err))
 	}
 	return takes
 }
 
 // storeChecks returns the checks in the order in which an author of a store wants them to pass.
-func storeChecks() []check[*storeCase] {
+func storeChecks() []check[*storeChecker] {
 	return slices.Concat(prepareChecks, bodyChecks, sizeChecks, idChecks, expireChecks, batchChecks, sizerChecks, storeUseChecks, storeContextChecks)
 }
 
-// storeCase is one run of one check of a store.
-type storeCase struct {
-	*probe
+// storeChecker is one run of one check of a store.
+type storeChecker struct {
+	*checker
 	harness StoreHarness
 }
 
-// store returns a store that is ready to be used.
-func (c *storeCase) store() storage.Store {
+// newStore returns a store that is ready to be used.
+func (c *storeChecker) newStore() storage.Store {
 	c.Helper()
-	return c.prepared(c.unprepared())
+	return c.prepare(c.newUnprepared())
 }
 
-func (c *storeCase) prepared(s storage.Store) storage.Store {
+func (c *storeChecker) prepare(s storage.Store) storage.Store {
 	c.Helper()
 	if p, ok := s.(storage.Preparer); ok {
 		c.must("Prepare", p.Prepare)
@@ -107,7 +107,7 @@ func (c *storeCase) prepared(s storage.Store) storage.Store {
 	return s
 }
 
-func (c *storeCase) unprepared() storage.Store {
+func (c *storeChecker) newUnprepared() storage.Store {
 	c.Helper()
 	s := c.harness.NewStore(c.TB)
 	if s == nil {
@@ -116,20 +116,20 @@ func (c *storeCase) unprepared() storage.Store {
 	return s
 }
 
-// batch returns a store that can put and get many bodies at once.
-func (c *storeCase) batch() storage.Batch {
+// requireBatch returns a store that can put and get many bodies at once.
+func (c *storeChecker) requireBatch() storage.Batch {
 	c.Helper()
-	s, ok := c.store().(storage.Batch)
+	s, ok := c.newStore().(storage.Batch)
 	if !ok {
 		c.Skip("the store is no storage.Batch")
 	}
 	return s
 }
 
-// sizer returns a store that can leave large bodies unread.
-func (c *storeCase) sizer() storage.Sizer {
+// requireSizer returns a store that can leave large bodies unread.
+func (c *storeChecker) requireSizer() storage.Sizer {
 	c.Helper()
-	s, ok := c.store().(storage.Sizer)
+	s, ok := c.newStore().(storage.Sizer)
 	if !ok {
 		c.Skip("the store is no storage.Sizer")
 	}

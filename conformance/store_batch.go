@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-var batchChecks = []check[*storeCase]{
-	{"PutAllIsPut", "PutAll is Put for each body, in their order, however many there are. A cluster under load puts its attachments this way; an id that belongs to " +
-		"another body makes a node deliver the wrong message.", putAllIsPut},
-	{"GetAllIsGet", "GetAll is Get for each id, in their order, however many there are: nil where there is none, but not for an empty body. One attachment that has " +
-		"expired must not cost the others.", getAllIsGet},
+var batchChecks = []check[*storeChecker]{
+	{"PutAllMatchesPut", "PutAll is Put for each body, in their order, however many there are. A cluster under load puts its attachments this way; an id that belongs to " +
+		"another body makes a node deliver the wrong message.", putAllMatchesPut},
+	{"GetAllMatchesGet", "GetAll is Get for each id, in their order, however many there are: nil where there is none, but not for an empty body. One attachment that has " +
+		"expired must not cost the others.", getAllMatchesGet},
 }
 
 // batchLengths are around those at which pages end, statements are full and numbers of parameters have no more bits.
@@ -36,18 +36,18 @@ func mixedBodies(n int) []string {
 	return bodies
 }
 
-// putAllIsPut reads with Get what short batches have kept, and with GetAll what long ones have.
-func putAllIsPut(c *storeCase) {
-	one, two := c.batch(), c.batch()
+// putAllMatchesPut reads with Get what short batches have kept, and with GetAll what long ones have.
+func putAllMatchesPut(c *storeChecker) {
+	one, two := c.requireBatch(), c.requireBatch()
 	w, all := storeWriters(one)[1], storeReaders(two)
 	for _, n := range batchLengths {
 		bodies := mixedBodies(n)
-		ids := c.write(w, bodies...)
+		ids := c.putWith(w, bodies...)
 		r := all[1]
 		if n <= 101 {
 			r = all[0]
 		}
-		c.read(r, fmt.Sprintf("PutAll of %d bodies", n), ids, bodies...)
+		c.expectWith(r, fmt.Sprintf("PutAll of %d bodies", n), ids, bodies...)
 		slices.Sort(ids)
 		if different := len(slices.Compact(ids)); different != n {
 			c.fail(fmt.Sprintf("PutAll of %d bodies, some of them equal", n), fmt.Sprintf("%d ids, all different", n), "%d different ones", different)
@@ -55,16 +55,16 @@ func putAllIsPut(c *storeCase) {
 	}
 }
 
-func getAllIsGet(c *storeCase) {
-	two := c.batch()
-	c.manyAreOne(storeReaders(two)[1])
+func getAllMatchesGet(c *storeChecker) {
+	two := c.requireBatch()
+	c.expectMatchesGet(storeReaders(two)[1])
 }
 
-// manyAreOne fails unless r, one of the ways to get many bodies, is Get for each of them.
-func (c *storeCase) manyAreOne(r storeReader) {
+// expectMatchesGet fails unless r, one of the ways to get many bodies, is Get for each of them.
+func (c *storeChecker) expectMatchesGet(r storeReader) {
 	c.Helper()
-	one := c.store()
-	bodies := mixedBodies(c.affordable(1000, one))
+	one := c.newStore()
+	bodies := mixedBodies(c.affordableCount(1000, one))
 	ids := c.putMany(one, bodies)
 	unknown := []string{ids[len(ids)-1] + "9", "never given", "\x00", "'; --", "", strings.Repeat("9", 300), "\xff"}
 	for _, n := range batchLengths {
@@ -80,19 +80,19 @@ func (c *storeCase) manyAreOne(r storeReader) {
 			}
 		}
 		called := "Put many bodies"
-		for i, body := range c.find(r, called, asked) {
+		for i, body := range c.getWith(r, called, asked) {
 			if (body == nil) == (want[i] == nil) && (body == nil || string(body) == *want[i]) {
 				continue
 			}
 			at := fmt.Sprintf("%s, %s of %d ids, some of them unknown or malformed or twice, look at body %d", called, r.called, n, i)
 			if want[i] != nil {
-				c.report(mismatch(at, asked[i], body, *want[i]))
+				c.report(bodyMismatch(at, asked[i], body, *want[i]))
 			}
 			c.fail(at+", id "+quote(asked[i]), "none", "%s", showBody(body))
 		}
 	}
 	none := slices.Repeat(unknown, 3)
-	for i, body := range c.find(r, "Put", none) {
+	for i, body := range c.getWith(r, "Put", none) {
 		if body != nil {
 			c.fail(fmt.Sprintf("%s of %d unknown ids, id %s", r.called, len(none), quote(none[i])), "none", "%s", showBody(body))
 		}

@@ -8,15 +8,15 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-var bodyChecks = []check[*storeCase]{
-	{"BodiesAreData", "A body is read byte by byte as it was put: empty, nil, any bytes. Attachments are whole messages, and " +
-		"a single byte that is changed makes one unreadable.", bodiesAreData},
+var bodyChecks = []check[*storeChecker]{
+	{"BodiesAreKeptUnchanged", "A body is read byte by byte as it was put: empty, nil, any bytes. Attachments are whole messages, and " +
+		"a single byte that is changed makes one unreadable.", bodiesAreKeptUnchanged},
 	{"OtherNodesRead", "Any node can read a body as soon as Put has returned. The reference to it is published next, and arrives at " +
 		"once.", otherNodesRead},
-	{"BodiesAreReadAgain", "A body can be read any number of times until it expires. Each node of a cluster reads it.", bodiesAreReadAgain},
+	{"BodiesCanBeReadAgain", "A body can be read any number of times until it expires. Each node of a cluster reads it.", bodiesCanBeReadAgain},
 	{"PutKeepsACopy", "Put and PutAll keep a copy of a body. The caller writes its next message into the same memory.", putKeepsACopy},
-	{"GotBodyBelongsToCaller", "A body that was returned belongs to the caller, by itself. Messages keep parts of it, and may change them, while " +
-		"other nodes read the same body.", gotBodyBelongsToCaller},
+	{"ReturnedBodyBelongsToCaller", "A body that was returned belongs to the caller, by itself. Messages keep parts of it, and may change them, while " +
+		"other nodes read the same body.", returnedBodyBelongsToCaller},
 }
 
 // oddBodies are those that a store may take for something else.
@@ -26,13 +26,13 @@ func oddBodies() []string {
 		"aGk=", "\x1f\x8b\x08\x00", "+OK\r\n", "$-1\r\n", strings.Repeat("x", 1000), strings.Repeat("\x00", 5000), strings.Repeat("\xff", 5000)}
 }
 
-func bodiesAreData(c *storeCase) {
-	c.report(c.trial.first.Load())
-	one, two := c.store(), c.store()
+func bodiesAreKeptUnchanged(c *storeChecker) {
+	c.report(c.suite.measureProblem.Load())
+	one, two := c.newStore(), c.newStore()
 	bodies := append(oddBodies(), "", "")
 	for _, w := range storeWriters(one) {
 		var ids []string
-		c.at(w.called, func(ctx context.Context) (err error) {
+		c.mustLong(w.called, func(ctx context.Context) (err error) {
 			all := make([][]byte, len(bodies))
 			for i, body := range bodies[:len(bodies)-1] {
 				all[i] = []byte(body)
@@ -44,58 +44,58 @@ func bodiesAreData(c *storeCase) {
 			c.fail(w.called, fmt.Sprintf("%d ids", len(bodies)), "%d", len(ids))
 		}
 		for _, r := range storeReaders(two) {
-			c.read(r, w.called+" of bodies with any bytes", ids, bodies...)
+			c.expectWith(r, w.called+" of bodies with any bytes", ids, bodies...)
 		}
 	}
 }
 
-func otherNodesRead(c *storeCase) {
-	one, two := c.store(), c.store()
+func otherNodesRead(c *storeChecker) {
+	one, two := c.newStore(), c.newStore()
 	for i := range 20 {
 		body := fmt.Sprint("body ", i)
-		c.expect(two, "Put in another store", c.put(one, body), body)
-		c.expect(one, "Put in another store", c.put(two, body), body)
+		c.expectBody(two, "Put in another store", c.put(one, body), body)
+		c.expectBody(one, "Put in another store", c.put(two, body), body)
 	}
-	if b := quickest(storeWriters(one)); b.called != "Put" {
+	if b := fewestRoundTrips(storeWriters(one)); b.called != "Put" {
 		for i := range 20 {
 			bodies := numberedBodies(fmt.Sprint("batch ", i), 3)
-			ids := c.write(b, bodies...)
-			c.read(storeReaders(two)[0], "PutAll in another store", ids[2:], bodies[2])
+			ids := c.putWith(b, bodies...)
+			c.expectWith(storeReaders(two)[0], "PutAll in another store", ids[2:], bodies[2])
 		}
 	}
 }
 
-func bodiesAreReadAgain(c *storeCase) {
-	one, two := c.store(), c.store()
+func bodiesCanBeReadAgain(c *storeChecker) {
+	one, two := c.newStore(), c.newStore()
 	id, large := c.put(one, "again"), c.put(one, sizedBody(1<<16, 0))
 	for _, r := range append(storeReaders(one), storeReaders(two)...) {
 		called := fmt.Sprintf("Put, %s many times", r.called)
-		c.each(called, 150, func(ctx context.Context, _ int) *wrong {
+		c.eachInParallel(called, 150, func(ctx context.Context, _ int) *problem {
 			bodies, err := r.get(ctx, []string{id, large})
 			if err != nil || len(bodies) != 2 {
-				return &wrong{called, "2 bodies", fmt.Sprintf("%d, and the error %v", len(bodies), err)}
+				return &problem{called, "2 bodies", fmt.Sprintf("%d, and the error %v", len(bodies), err)}
 			}
-			if w := mismatch(called, id, bodies[0], "again"); w != nil {
+			if w := bodyMismatch(called, id, bodies[0], "again"); w != nil {
 				return w
 			}
-			return mismatch(called, large, bodies[1], sizedBody(1<<16, 0))
+			return bodyMismatch(called, large, bodies[1], sizedBody(1<<16, 0))
 		})
 	}
 }
 
-// ownedSizes are those for which a store may save a copy.
-var ownedSizes = []int{1, 100, 4096, 1 << 16, 1 << 20, 3 << 20}
+// copySizes are those for which a store may save a copy.
+var copySizes = []int{1, 100, 4096, 1 << 16, 1 << 20, 3 << 20}
 
-func putKeepsACopy(c *storeCase) {
-	s := c.store()
+func putKeepsACopy(c *storeChecker) {
+	s := c.newStore()
 	for _, w := range storeWriters(s) {
 		var ids, want []string
 		var bodies [][]byte
-		for i, size := range ownedSizes {
+		for i, size := range copySizes {
 			want = append(want, sizedBody(size, i))
 			bodies = append(bodies, []byte(want[i]))
 		}
-		c.at(w.called, func(ctx context.Context) (err error) {
+		c.mustLong(w.called, func(ctx context.Context) (err error) {
 			ids, err = w.put(ctx, bodies)
 			return err
 		})
@@ -104,88 +104,88 @@ func putKeepsACopy(c *storeCase) {
 		}
 		for i, body := range bodies {
 			if string(body) != want[i] {
-				c.fail(w.called+", look at the body that was put", quote(want[i]), "%s", differing(body, want[i]))
+				c.fail(w.called+", look at the body that was put", quote(want[i]), "%s", describeDifference(body, want[i]))
 			}
-			scramble(body)
+			invertBytes(body)
 		}
-		c.read(storeReaders(s)[0], w.called+", overwrite the bodies", ids, want...)
-		c.eachGroup(s, w.called, w.called == "PutAll", func(ctx context.Context, want []string) (ids []string, err error) {
+		c.expectWith(storeReaders(s)[0], w.called+", overwrite the bodies", ids, want...)
+		c.putGroupsAndRead(s, w.called, w.called == "PutAll", func(ctx context.Context, want []string) (ids []string, err error) {
 			bodies := make([][]byte, len(want))
 			for i := range want {
 				bodies[i] = []byte(want[i])
 			}
 			ids, err = w.put(ctx, bodies)
 			for _, body := range bodies {
-				scramble(body)
+				invertBytes(body)
 			}
 			return ids, err
 		})
 	}
 }
 
-// eachGroup puts more than a thousand small bodies with put, some at a time, or many in one call, and reads them when all are there.
-func (c *storeCase) eachGroup(s storage.Store, called string, batch bool, put func(ctx context.Context, bodies []string) (ids []string, err error)) {
+// putGroupsAndRead puts more than a thousand small bodies with put, some at a time, or many in one call, and reads them when all are there.
+func (c *storeChecker) putGroupsAndRead(s storage.Store, called string, batch bool, put func(ctx context.Context, bodies []string) (ids []string, err error)) {
 	c.Helper()
 	c.makeRoom(s, c.put(s, "what is left")) // what is wrong only after an Expire shows too
 	size := 10
 	if batch {
 		size = 220
 	}
-	bodies := numberedBodies("one of many", max(size, c.affordable(1100, s)/size*size))
+	bodies := numberedBodies("one of many", max(size, c.affordableCount(1100, s)/size*size))
 	ids := make([]string, len(bodies))
 	called = fmt.Sprintf("%s of %d bodies, %d at a time, overwrite them", called, len(bodies), size)
-	c.each(called, len(bodies)/size, func(ctx context.Context, i int) *wrong {
+	c.eachInParallel(called, len(bodies)/size, func(ctx context.Context, i int) *problem {
 		group, err := put(ctx, bodies[i*size:(i+1)*size])
 		if err != nil || len(group) != size {
-			return &wrong{called, "an id for each", fmt.Sprintf("%d ids for %d, and the error %v", len(group), size, err)}
+			return &problem{called, "an id for each", fmt.Sprintf("%d ids for %d, and the error %v", len(group), size, err)}
 		}
 		copy(ids[i*size:], group)
 		return nil
 	})
-	c.each(called+", Get", len(ids), func(ctx context.Context, i int) *wrong {
-		body, err := getOne(ctx, s, ids[i])
+	c.eachInParallel(called+", Get", len(ids), func(ctx context.Context, i int) *problem {
+		body, err := getOrNil(ctx, s, ids[i])
 		if err != nil {
-			return failed(called+", Get "+quote(ids[i]), err)
+			return unexpectedError(called+", Get "+quote(ids[i]), err)
 		}
-		return mismatch(called+", Get", ids[i], body, bodies[i])
+		return bodyMismatch(called+", Get", ids[i], body, bodies[i])
 	})
 }
 
-// scramble changes all bytes of a body, also those beyond its length.
-func scramble(body []byte) {
+// invertBytes changes all bytes of a body, also those beyond its length.
+func invertBytes(body []byte) {
 	body = body[:cap(body)]
 	for i := range body {
 		body[i] ^= 0xff
 	}
 }
 
-func gotBodyBelongsToCaller(c *storeCase) {
-	s := c.store()
+func returnedBodyBelongsToCaller(c *storeChecker) {
+	s := c.newStore()
 	var ids, want []string
-	for i, size := range ownedSizes {
+	for i, size := range copySizes {
 		want = append(want, sizedBody(size, i))
 		ids = append(ids, c.put(s, want[i]))
 	}
 	ids, want = append(ids, ids...), append(want, want...) // each twice
 	for _, r := range storeReaders(s) {
 		called := fmt.Sprintf("%s of %d ids", r.called, len(ids))
-		first, second := c.find(r, "Put", ids), c.find(r, "Put", ids)
+		first, second := c.getWith(r, "Put", ids), c.getWith(r, "Put", ids)
 		for i := range first {
-			c.report(mismatch(called, ids[i], first[i], want[i]))
-			scramble(first[i])
+			c.report(bodyMismatch(called, ids[i], first[i], want[i]))
+			invertBytes(first[i])
 			for j := range first {
 				if j > i {
-					c.report(mismatch(fmt.Sprintf("%s, overwrite body %d, look at body %d", called, i, j), ids[j], first[j], want[j]))
+					c.report(bodyMismatch(fmt.Sprintf("%s, overwrite body %d, look at body %d", called, i, j), ids[j], first[j], want[j]))
 				}
 			}
 		}
 		for i := range second {
-			c.report(mismatch(called+" twice, overwrite the bodies of one call, look at those of the other", ids[i], second[i], want[i]))
+			c.report(bodyMismatch(called+" twice, overwrite the bodies of one call, look at those of the other", ids[i], second[i], want[i]))
 		}
-		c.read(r, r.called+", overwrite the bodies", ids, want...)
+		c.expectWith(r, r.called+", overwrite the bodies", ids, want...)
 	}
 	for _, r := range storeReaders(s) {
-		c.eachGroup(s, r.called, false, func(ctx context.Context, bodies []string) (ids []string, err error) {
+		c.putGroupsAndRead(s, r.called, false, func(ctx context.Context, bodies []string) (ids []string, err error) {
 			for _, body := range bodies {
 				id, err := s.Put(ctx, []byte(body))
 				if err != nil {
@@ -199,7 +199,7 @@ func gotBodyBelongsToCaller(c *storeCase) {
 					return nil, err
 				}
 				for _, body := range found {
-					scramble(body)
+					invertBytes(body)
 				}
 			}
 			return ids, nil

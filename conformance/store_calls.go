@@ -11,8 +11,8 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// users is how many goroutines use a store at once.
-const users = 8
+// parallelCalls is how many goroutines use a store at once.
+const parallelCalls = 8
 
 // storeWriter is one of the ways to put bodies.
 type storeWriter struct {
@@ -47,7 +47,7 @@ func storeReaders(s storage.Store) []storeReader {
 	all := []storeReader{{"Get", func(ctx context.Context, ids []string) ([][]byte, error) {
 		bodies := make([][]byte, len(ids))
 		for i, id := range ids {
-			body, err := getOne(ctx, s, id)
+			body, err := getOrNil(ctx, s, id)
 			if err != nil {
 				return nil, err
 			}
@@ -73,8 +73,8 @@ func storeReaders(s storage.Store) []storeReader {
 	return all
 }
 
-// getOne returns nil if there is no body. Get may return nil for an empty one.
-func getOne(ctx context.Context, s storage.Store, id string) ([]byte, error) {
+// getOrNil returns nil if there is no body. Get may return nil for an empty one.
+func getOrNil(ctx context.Context, s storage.Store, id string) ([]byte, error) {
 	body, err := s.Get(ctx, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -85,14 +85,14 @@ func getOne(ctx context.Context, s storage.Store, id string) ([]byte, error) {
 	return body, err
 }
 
-// quickest returns the way that takes the fewest round trips.
-func quickest[T any](ways []T) T { return ways[len(ways)-1] }
+// fewestRoundTrips returns the way that takes the fewest round trips.
+func fewestRoundTrips[T any](ways []T) T { return ways[len(ways)-1] }
 
-// write puts bodies in one of the ways.
-func (c *storeCase) write(w storeWriter, bodies ...string) (ids []string) {
+// putWith puts bodies in one of the ways.
+func (c *storeChecker) putWith(w storeWriter, bodies ...string) (ids []string) {
 	c.Helper()
 	called := fmt.Sprintf("%s of %s", w.called, countBodies(bodies))
-	c.at(called, func(ctx context.Context) (err error) {
+	c.mustLong(called, func(ctx context.Context) (err error) {
 		all := make([][]byte, len(bodies))
 		for i, body := range bodies {
 			all[i] = []byte(body)
@@ -106,22 +106,22 @@ func (c *storeCase) write(w storeWriter, bodies ...string) (ids []string) {
 	return ids
 }
 
-// read fails unless r finds want under ids.
-func (c *storeCase) read(r storeReader, called string, ids []string, want ...string) {
+// expectWith fails unless r finds want under ids.
+func (c *storeChecker) expectWith(r storeReader, called string, ids []string, want ...string) {
 	c.Helper()
-	bodies := c.find(r, called, ids)
+	bodies := c.getWith(r, called, ids)
 	for i := range ids {
 		if bodies[i] == nil || string(bodies[i]) != want[i] {
-			c.report(mismatch(fmt.Sprintf("%s, %s of %d ids, look at body %d", called, r.called, len(ids), i), ids[i], bodies[i], want[i]))
+			c.report(bodyMismatch(fmt.Sprintf("%s, %s of %d ids, look at body %d", called, r.called, len(ids), i), ids[i], bodies[i], want[i]))
 		}
 	}
 }
 
-// find returns what r finds under ids.
-func (c *storeCase) find(r storeReader, called string, ids []string) (bodies [][]byte) {
+// getWith returns what r finds under ids.
+func (c *storeChecker) getWith(r storeReader, called string, ids []string) (bodies [][]byte) {
 	c.Helper()
 	called = fmt.Sprintf("%s, %s of %d ids", called, r.called, len(ids))
-	c.at(called, func(ctx context.Context) (err error) {
+	c.mustLong(called, func(ctx context.Context) (err error) {
 		bodies, err = r.get(ctx, ids)
 		return err
 	})
@@ -131,46 +131,43 @@ func (c *storeCase) find(r storeReader, called string, ids []string) (bodies [][
 	return bodies
 }
 
-// at is must for calls that put or get much: it has more patience.
-func (c *storeCase) at(called string, f func(ctx context.Context) error) {
+// mustLong is must for calls that put or get much: it has more patience.
+func (c *storeChecker) mustLong(called string, f func(ctx context.Context) error) {
 	c.Helper()
-	if err := c.callFor(c.patience*5/2, called, f); err != nil {
+	if err := c.callWithin(c.patience*5/2, called, f); err != nil {
 		c.fail(called, "no error", "the error %q", err)
 	}
 }
 
-// wrong is what a goroutine of a check has found.
-type wrong struct{ called, wanted, came string }
-
 // report fails if something is wrong.
-func (c *storeCase) report(w *wrong) {
+func (c *storeChecker) report(w *problem) {
 	c.Helper()
 	if w != nil {
-		c.fail(w.called, w.wanted, "%s", w.came)
+		c.fail(w.called, w.wanted, "%s", w.got)
 	}
 }
 
-// mismatch returns nil if the body that was read under id is want.
-func mismatch(called, id string, body []byte, want string) *wrong {
+// bodyMismatch returns nil if the body that was read under id is want.
+func bodyMismatch(called, id string, body []byte, want string) *problem {
 	switch {
 	case body != nil && string(body) == want:
 		return nil
 	case body == nil:
-		return &wrong{called + ", id " + quote(id), quote(want), "none: it is not found"}
+		return &problem{called + ", id " + quote(id), quote(want), "none: it is not found"}
 	}
-	return &wrong{called + ", id " + quote(id), quote(want), differing(body, want)}
+	return &problem{called + ", id " + quote(id), quote(want), describeDifference(body, want)}
 }
 
-// each calls f for 0 to n-1, by some goroutines at once, and fails with the first of what is wrong.
-func (c *storeCase) each(called string, n int, f func(ctx context.Context, i int) *wrong) {
+// eachInParallel calls f for 0 to n-1, by some goroutines at once, and fails with the first of what is wrong.
+func (c *storeChecker) eachInParallel(called string, n int, f func(ctx context.Context, i int) *problem) {
 	c.Helper()
 	var next atomic.Int64
-	var first atomic.Pointer[wrong]
+	var first atomic.Pointer[problem]
 	var waits []func() error
-	for range min(n, users) {
-		waits = append(waits, c.meanwhile(func() error {
+	for range min(n, parallelCalls) {
+		waits = append(waits, c.runAlongside(func() error {
 			for i := int(next.Add(1)) - 1; i < n && first.Load() == nil; i = int(next.Add(1)) - 1 {
-				c.does(called) // so that many calls are not taken for one that hangs
+				c.noteCall(called) // so that many calls are not taken for one that hangs
 				ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 				w := f(ctx, i)
 				cancel()
@@ -183,28 +180,28 @@ func (c *storeCase) each(called string, n int, f func(ctx context.Context, i int
 	}
 	for _, wait := range waits {
 		if err := wait(); err != nil {
-			c.report(failed(called, err))
+			c.report(unexpectedError(called, err))
 		}
 	}
 	c.report(first.Load())
 }
 
-// failed is what is wrong if a call has returned an error.
-func failed(called string, err error) *wrong {
-	return &wrong{called, "no error", fmt.Sprintf("the error %q", err)}
+// unexpectedError is what is wrong if a call has returned an error.
+func unexpectedError(called string, err error) *problem {
+	return &problem{called, "no error", fmt.Sprintf("the error %q", err)}
 }
 
 // putMany puts many bodies in the way that takes the fewest round trips.
-func (c *storeCase) putMany(s storage.Store, bodies []string) (ids []string) {
+func (c *storeChecker) putMany(s storage.Store, bodies []string) (ids []string) {
 	c.Helper()
-	if w := quickest(storeWriters(s)); w.called != "Put" {
-		return c.write(w, bodies...)
+	if w := fewestRoundTrips(storeWriters(s)); w.called != "Put" {
+		return c.putWith(w, bodies...)
 	}
 	ids = make([]string, len(bodies))
-	c.each("Put "+countBodies(bodies), len(bodies), func(ctx context.Context, i int) *wrong {
+	c.eachInParallel("Put "+countBodies(bodies), len(bodies), func(ctx context.Context, i int) *problem {
 		id, err := s.Put(ctx, []byte(bodies[i]))
 		if err != nil {
-			return failed("Put "+quote(bodies[i]), err)
+			return unexpectedError("Put "+quote(bodies[i]), err)
 		}
 		ids[i] = id
 		return nil
@@ -213,16 +210,16 @@ func (c *storeCase) putMany(s storage.Store, bodies []string) (ids []string) {
 }
 
 // getMany returns the bodies of many ids in the way that takes the fewest round trips: nil where there is none.
-func (c *storeCase) getMany(s storage.Store, called string, ids []string) (bodies [][]byte) {
+func (c *storeChecker) getMany(s storage.Store, called string, ids []string) (bodies [][]byte) {
 	c.Helper()
-	if r := quickest(storeReaders(s)); r.called != "Get" {
-		return c.find(r, called, ids)
+	if r := fewestRoundTrips(storeReaders(s)); r.called != "Get" {
+		return c.getWith(r, called, ids)
 	}
 	bodies = make([][]byte, len(ids))
-	c.each(called+fmt.Sprintf(", Get %d ids", len(ids)), len(ids), func(ctx context.Context, i int) *wrong {
-		body, err := getOne(ctx, s, ids[i])
+	c.eachInParallel(called+fmt.Sprintf(", Get %d ids", len(ids)), len(ids), func(ctx context.Context, i int) *problem {
+		body, err := getOrNil(ctx, s, ids[i])
 		if err != nil {
-			return failed("Get "+quote(ids[i]), err)
+			return unexpectedError("Get "+quote(ids[i]), err)
 		}
 		bodies[i] = body
 		return nil
@@ -230,8 +227,8 @@ func (c *storeCase) getMany(s storage.Store, called string, ids []string) (bodie
 	return bodies
 }
 
-// affordable returns n, or fewer if the store takes so long for a call that n of them, by some goroutines, exceed the patience.
-func (c *storeCase) affordable(n int, s storage.Store) int {
+// affordableCount returns n, or fewer if the store takes so long for a call that n of them, by some goroutines, exceed the patience.
+func (c *storeChecker) affordableCount(n int, s storage.Store) int {
 	c.Helper()
 	latency := time.Duration(math.MaxInt64)
 	for range 3 {
@@ -239,25 +236,25 @@ func (c *storeCase) affordable(n int, s storage.Store) int {
 		c.put(s, "to see how long it takes")
 		latency = min(latency, time.Since(start))
 	}
-	return int(min(time.Duration(n), max(200, users*c.patience/max(latency, 1))))
+	return int(min(time.Duration(n), max(200, parallelCalls*c.patience/max(latency, 1))))
 }
 
-// scaled is affordable(quick), and in the soak up to as many as soak, if the store is so quick that they hardly cost more: one that looks at
+// scaledCount is affordable(quick), and in the soak up to as many as soak, if the store is so quick that they hardly cost more: one that looks at
 // all of its bodies to expire some becomes slow by them.
-func (c *storeCase) scaled(quick, soak int, s storage.Store) int {
+func (c *storeChecker) scaledCount(quick, soak int, s storage.Store) int {
 	c.Helper()
-	n := c.affordable(quick, s)
-	if c.trial.soak {
-		n = max(n, c.affordable(16*soak, s)/16)
+	n := c.affordableCount(quick, s)
+	if c.suite.soak {
+		n = max(n, c.affordableCount(16*soak, s)/16)
 	}
 	return n
 }
 
-func (c *storeCase) put(s storage.Store, body string) (id string) {
+func (c *storeChecker) put(s storage.Store, body string) (id string) {
 	c.Helper()
 	put := c.must
 	if len(body) > 1<<20 {
-		put = c.at
+		put = c.mustLong
 	}
 	put("Put "+quote(body), func(ctx context.Context) (err error) {
 		id, err = s.Put(ctx, []byte(body))
@@ -266,19 +263,19 @@ func (c *storeCase) put(s storage.Store, body string) (id string) {
 	return id
 }
 
-// expect fails unless the body of id, which is a small one, is want.
-func (c *storeCase) expect(s storage.Store, called, id, want string) {
+// expectBody fails unless the body of id, which is a small one, is want.
+func (c *storeChecker) expectBody(s storage.Store, called, id, want string) {
 	c.Helper()
 	called += ", Get"
 	var body []byte
 	c.must(called+" "+quote(id), func(ctx context.Context) (err error) {
-		body, err = getOne(ctx, s, id)
+		body, err = getOrNil(ctx, s, id)
 		return err
 	})
-	c.report(mismatch(called, id, body, want))
+	c.report(bodyMismatch(called, id, body, want))
 }
 
-func (c *storeCase) expire(s storage.Store, age time.Duration) {
+func (c *storeChecker) expire(s storage.Store, age time.Duration) {
 	c.Helper()
-	c.at(fmt.Sprintf("Expire %v", age), func(ctx context.Context) error { return s.Expire(ctx, age) })
+	c.mustLong(fmt.Sprintf("Expire %v", age), func(ctx context.Context) error { return s.Expire(ctx, age) })
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-var storeContextChecks = []check[*storeCase]{
+var storeContextChecks = []check[*storeChecker]{
 	{"EndedContextFailsFast", "What waits, ends with its ctx, and does not begin if that has ended before. A server that shuts down must not " +
 		"start to wait for a database.", endedStoreContextFailsFast},
 	{"InterruptedCallsEnd", "Every method returns soon after its context has ended, with the context's error, and the store works as before. A node that gives a slow " +
@@ -34,16 +34,16 @@ type storeCall struct {
 // A call that takes as long as interruptible has to be interrupted, one way or another. If it takes as long as prompt, it has to return
 // earlier for that: some servers have to be asked over another connection to give up what they do.
 const (
-	interruptible = 20 * time.Millisecond
-	prompt        = 150 * time.Millisecond
+	interruptibleTime = 20 * time.Millisecond
+	promptTime        = 150 * time.Millisecond
 )
 
-var errWrong = errors.New("wrong result")
+var errWrongResult = errors.New("wrong result")
 
 // storeCalls returns a call of each method, and of those that put or get one large body and many small ones.
-func (c *storeCase) storeCalls(s storage.Store, large int) []storeCall {
+func (c *storeChecker) storeCalls(s storage.Store, large int) []storeCall {
 	c.Helper()
-	body, small := sizedBody(large, 0), numberedBodies("kept", c.affordable(1000, s))
+	body, small := sizedBody(large, 0), numberedBodies("kept", c.affordableCount(1000, s))
 	id, ids := c.put(s, body), c.putMany(s, small)
 	raw := []byte(body)
 	var all []storeCall
@@ -51,7 +51,7 @@ func (c *storeCase) storeCalls(s storage.Store, large int) []storeCall {
 		all = append(all, storeCall{called, bytes, call, func() {}})
 	}
 	add("Put", nil, func(ctx context.Context) error { _, err := s.Put(ctx, []byte("x")); return err })
-	add("Get", nil, func(ctx context.Context) error { return wantBodies(storeReaders(s)[0], ctx, ids[:1], small) })
+	add("Get", nil, func(ctx context.Context) error { return getExpected(storeReaders(s)[0], ctx, ids[:1], small) })
 	add("Expire", nil, func(ctx context.Context) error { return s.Expire(ctx, time.Hour) })
 	for _, w := range storeWriters(s)[1:] {
 		add(w.called, nil, func(ctx context.Context) error {
@@ -60,41 +60,41 @@ func (c *storeCase) storeCalls(s storage.Store, large int) []storeCall {
 		})
 	}
 	for _, r := range storeReaders(s)[1:] {
-		add(r.called, nil, func(ctx context.Context) error { return wantBodies(r, ctx, ids, small) })
+		add(r.called, nil, func(ctx context.Context) error { return getExpected(r, ctx, ids, small) })
 	}
 	if p, ok := s.(storage.Preparer); ok {
 		add("Prepare", nil, p.Prepare)
 	}
 	add(fmt.Sprintf("Get of %d bytes", large), raw, func(ctx context.Context) error {
-		return wantBodies(storeReaders(s)[0], ctx, []string{id}, []string{body})
+		return getExpected(storeReaders(s)[0], ctx, []string{id}, []string{body})
 	})
 	add(fmt.Sprintf("Put of %d bytes", large), raw, func(ctx context.Context) error { _, err := s.Put(ctx, raw); return err })
 	all[len(all)-1].before = func() { c.makeRoom(s, c.put(s, "what is left")) } // after the others, whose bodies it removes
 	return all
 }
 
-func wantBodies(r storeReader, ctx context.Context, ids, want []string) error {
+func getExpected(r storeReader, ctx context.Context, ids, want []string) error {
 	bodies, err := r.get(ctx, ids)
 	if err != nil {
 		return err
 	}
 	if len(bodies) != len(ids) {
-		return fmt.Errorf("%w: %d bodies for %d ids", errWrong, len(bodies), len(ids))
+		return fmt.Errorf("%w: %d bodies for %d ids", errWrongResult, len(bodies), len(ids))
 	}
 	for i, body := range bodies {
-		if w := mismatch(r.called, ids[i], body, want[i]); w != nil {
-			return fmt.Errorf("%w: %s", errWrong, w.came)
+		if w := bodyMismatch(r.called, ids[i], body, want[i]); w != nil {
+			return fmt.Errorf("%w: %s", errWrongResult, w.got)
 		}
 	}
 	return nil
 }
 
-func endedStoreContextFailsFast(c *storeCase) {
-	s := c.store()
+func endedStoreContextFailsFast(c *storeChecker) {
+	s := c.newStore()
 	c.makeRoom(s, c.put(s, "what is left"))
 	bodies := numberedBodies("kept", 20)
 	ids := c.putMany(s, bodies)
-	time.Sleep(clockTick) // old enough for Expire of all
+	time.Sleep(maxClockTick) // old enough for Expire of all
 	late, release := context.WithTimeout(c.Context(), -time.Second)
 	defer release()
 	caused, cancel := context.WithCancelCause(c.Context())
@@ -102,8 +102,8 @@ func endedStoreContextFailsFast(c *storeCase) {
 	fails := func(o storeCall) {
 		c.Helper()
 		called := o.called + " with a context that has ended"
-		for _, ctx := range []context.Context{ended(c.TB), late, caused} {
-			switch err := c.watch(called, func() error { return o.call(ctx) }); {
+		for _, ctx := range []context.Context{endedContext(c.TB), late, caused} {
+			switch err := c.guard(called, func() error { return o.call(ctx) }); {
 			case err == nil:
 				c.fail(called, fmt.Sprintf("the error %q", ctx.Err()), "no error")
 			case !errors.Is(err, ctx.Err()):
@@ -111,7 +111,7 @@ func endedStoreContextFailsFast(c *storeCase) {
 			}
 		}
 		for i, body := range c.getMany(s, "Put, "+called, ids) {
-			c.report(mismatch("Put, "+called, ids[i], body, bodies[i]))
+			c.report(bodyMismatch("Put, "+called, ids[i], body, bodies[i]))
 		}
 	}
 	fails(storeCall{called: "Expire of all", call: func(ctx context.Context) error { return s.Expire(ctx, 0) }})
@@ -122,8 +122,8 @@ func endedStoreContextFailsFast(c *storeCase) {
 }
 
 // interruptedCallsEnd interrupts what takes long enough by itself, and everything while the place is stalled.
-func interruptedCallsEnd(c *storeCase) {
-	s := c.store()
+func interruptedCallsEnd(c *storeChecker) {
+	s := c.newStore()
 	c.makeRoom(s, c.put(s, "what is left")) // a store in memory takes its time for an Expire of very many
 	large := storage.MinBody / 4
 	if c.harness.NewShortLived == nil { // there is room for one at a time
@@ -131,7 +131,7 @@ func interruptedCallsEnd(c *storeCase) {
 	}
 	for _, o := range c.storeCalls(s, large) {
 		c.interrupt(o)
-		c.expect(s, o.called+" that was interrupted, Put", c.put(s, "after"), "after")
+		c.expectBody(s, o.called+" that was interrupted, Put", c.put(s, "after"), "after")
 	}
 	if c.harness.Stall == nil {
 		return
@@ -141,20 +141,20 @@ func interruptedCallsEnd(c *storeCase) {
 		c.Cleanup(resume)
 		called := o.called + " while the place does not answer, interrupted"
 		ctx, cancel := context.WithTimeout(c.Context(), 20*time.Millisecond)
-		err := c.watch(called, func() error { return o.call(ctx) })
+		err := c.guard(called, func() error { return o.call(ctx) })
 		cancel()
 		resume()
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !timedOut(err) {
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !isTimeout(err) {
 			c.fail(called, fmt.Sprintf("the error %q", context.DeadlineExceeded), "the error %q", err)
 		}
-		c.expect(s, called+", Put when it answers again", c.put(s, "after"), "after")
+		c.expectBody(s, called+", Put when it answers again", c.put(s, "after"), "after")
 	}
 }
 
 // interrupt ends the context of a call at an eighth of the time that it takes, and fails if the call is never interrupted, or not in the first half. That can only be
 // told of a call that takes longer than copying its bytes in memory, which need not be interrupted. The machine may hold up any call: of
 // uninterrupted ones the shortest counts, and of interrupted ones a single early one proves it.
-func (c *storeCase) interrupt(o storeCall) {
+func (c *storeChecker) interrupt(o storeCall) {
 	c.Helper()
 	called := o.called + ", interrupted"
 	takes, copying, calls := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64), 0
@@ -163,7 +163,7 @@ func (c *storeCase) interrupt(o storeCall) {
 		var err error
 		var took time.Duration
 		want := context.Canceled
-		c.at(called, func(ctx context.Context) error {
+		c.mustLong(called, func(ctx context.Context) error {
 			ctx, cancel := context.WithCancel(ctx)
 			if calls++; calls%2 == 0 {
 				want = context.DeadlineExceeded
@@ -177,20 +177,20 @@ func (c *storeCase) interrupt(o storeCall) {
 			took = time.Since(start)
 			return nil
 		})
-		if err != nil && !errors.Is(err, want) && !(want == context.DeadlineExceeded && timedOut(err)) {
+		if err != nil && !errors.Is(err, want) && !(want == context.DeadlineExceeded && isTimeout(err)) {
 			c.fail(called, fmt.Sprintf("the error %q, or what was asked for", want), "the error %q", err)
 		}
 		if err == nil {
 			takes = min(takes, took)
 		}
-		return err != nil && (took < takes/2 || takes < prompt)
+		return err != nil && (took < takes/2 || takes < promptTime)
 	}
 	measure := func() (quick bool) {
 		call(3 * c.patience)
 		start := time.Now()
 		_ = bytes.Clone(o.bytes)
 		copying = min(copying, time.Since(start))
-		return takes < interruptible+8*copying
+		return takes < interruptibleTime+8*copying
 	}
 	for i := range 4 { // a quick call is interrupted at several times: what it returns has to be right
 		if quick := measure(); !quick {
@@ -207,23 +207,23 @@ func (c *storeCase) interrupt(o storeCall) {
 	}
 	const tries = 20
 	for range tries {
-		if call(takes/8) && (again() || call(takes/8)) || takes < interruptible+8*copying {
+		if call(takes/8) && (again() || call(takes/8)) || takes < interruptibleTime+8*copying {
 			return
 		}
 	}
 	c.fail(fmt.Sprintf("%s at an eighth of the %v that it takes, %d times", called, takes, tries), "that it returns soon after", "no return before it was done")
 }
 
-// timedOut tells whether err is that of a connection's deadline, which may be noticed before that of the context.
-func timedOut(err error) bool {
+// isTimeout tells whether err is that of a connection's deadline, which may be noticed before that of the context.
+func isTimeout(err error) bool {
 	var timeout interface{ Timeout() bool }
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // interruptedPutIsAllOrNothing looks for what an interrupted Put has left: under the id that it returned with the error, and under
 // the ids between those of other Puts, if ids are numbers.
-func interruptedPutIsAllOrNothing(c *storeCase) {
-	s := c.store()
+func interruptedPutIsAllOrNothing(c *storeChecker) {
+	s := c.newStore()
 	large := sizedBody(storage.MinBody/8, 0)
 	start := time.Now()
 	first := c.put(s, large)
@@ -232,7 +232,7 @@ func interruptedPutIsAllOrNothing(c *storeCase) {
 		c.Helper()
 		for i, body := range c.getMany(s, called, ids) {
 			if body != nil && string(body) != large && !slices.Contains([]string{"before", "after"}, string(body)) {
-				c.report(mismatch(called, ids[i], body, large))
+				c.report(bodyMismatch(called, ids[i], body, large))
 			}
 		}
 	}
@@ -240,7 +240,7 @@ func interruptedPutIsAllOrNothing(c *storeCase) {
 		before := c.put(s, "before")
 		called := "Put of a large body, interrupted"
 		var ids []string
-		c.at(called, func(ctx context.Context) error {
+		c.mustLong(called, func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, max(1, takes>>i))
 			defer cancel()
 			id, err := s.Put(ctx, []byte(large))
@@ -256,7 +256,7 @@ func interruptedPutIsAllOrNothing(c *storeCase) {
 			ids = append(ids, strconv.FormatInt(id, 10))
 		}
 		whole(called, ids)
-		c.expect(s, called, after, "after")
+		c.expectBody(s, called, after, "after")
 		c.makeRoom(s, first)
 	}
 }

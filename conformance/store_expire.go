@@ -9,33 +9,33 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-var expireChecks = []check[*storeCase]{
-	{"ExpireKeepsTheYoung", "Expire removes what was put longer than age ago, and nothing else, whatever the age. Slower nodes are still " +
-		"about to read the rest.", expireKeepsTheYoung},
-	{"ExpireRemovesTheOld", "Expire removes what was put longer than age ago, and no store finds it any more, also one that has read it before. The place would " +
-		"otherwise grow for ever.", expireRemovesTheOld},
+var expireChecks = []check[*storeChecker]{
+	{"ExpireKeepsYoungBodies", "Expire removes what was put longer than age ago, and nothing else, whatever the age. Slower nodes are still " +
+		"about to read the rest.", expireKeepsYoungBodies},
+	{"ExpireRemovesOldBodies", "Expire removes what was put longer than age ago, and no store finds it any more, also one that has read it before. The place would " +
+		"otherwise grow for ever.", expireRemovesOldBodies},
 	{"ExpireGoesByAge", "Expire removes all that was put longer than age ago, however much that is, and nothing that is younger. Age counts from " +
 		"Put, whoever reads, in the unit of the argument.", expireGoesByAge},
-	{"ExpireOfNothing", "Expire of an empty store is no error, and neither is expiring again. All nodes expire, each in its own time.", expireOfNothing},
-	{"BodiesLiveTheirTime", "A body with a time to live can be read until that has passed since its Put, and is gone when half as much again has passed, " +
-		"whoever reads it and whatever is put meanwhile.", bodiesLiveTheirTime},
+	{"ExpireOfEmptyStoreSucceeds", "Expire of an empty store is no error, and neither is expiring again. All nodes expire, each in its own time.", expireOfEmptyStoreSucceeds},
+	{"BodiesLiveForTheirTTL", "A body with a time to live can be read until that has passed since its Put, and is gone when half as much again has passed, " +
+		"whoever reads it and whatever is put meanwhile.", bodiesLiveForTheirTTL},
 }
 
-// expirable returns a store that has to expire its bodies.
-func (c *storeCase) expirable() storage.Store {
+// newExpirable returns a store that has to expire its bodies.
+func (c *storeChecker) newExpirable() storage.Store {
 	c.Helper()
 	if c.harness.NewShortLived != nil {
 		c.Skip("StoreHarness.NewShortLived is set: bodies have a time to live, and Expire may do nothing")
 	}
-	return c.store()
+	return c.newStore()
 }
 
-func expireKeepsTheYoung(c *storeCase) {
-	s := c.store()
-	many := c.affordable(42_000, s)
+func expireKeepsYoungBodies(c *storeChecker) {
+	s := c.newStore()
+	many := c.affordableCount(42_000, s)
 	bodies := numberedBodies("young", max(min(many, 1500), many/4))
 	ids := c.putMany(s, bodies)
-	for start := time.Now(); time.Since(start) < time.Duration(c.scale(11, 300))*clockTick; time.Sleep(clockTick) { // so long nobody expires them
+	for start := time.Now(); time.Since(start) < time.Duration(c.scale(11, 300))*maxClockTick; time.Sleep(maxClockTick) { // so long nobody expires them
 		c.put(s, "another") // which expires nothing either
 	}
 	const day = 24 * time.Hour
@@ -43,7 +43,7 @@ func expireKeepsTheYoung(c *storeCase) {
 	look := func(ids, bodies []string) {
 		c.Helper()
 		for i, body := range c.getMany(s, called, ids) {
-			c.report(mismatch(called, ids[i], body, bodies[i]))
+			c.report(bodyMismatch(called, ids[i], body, bodies[i]))
 		}
 	}
 	for _, age := range []time.Duration{time.Minute, time.Hour, time.Hour + time.Nanosecond, day, 30 * day, 40 * day, 365 * day, math.MaxInt64} {
@@ -56,12 +56,12 @@ func expireKeepsTheYoung(c *storeCase) {
 
 // expireUntilGone expires all bodies until id is not found: a body that was put this very instant is no older
 // than zero, and the clock is perhaps another machine's.
-func (c *storeCase) expireUntilGone(s storage.Store, id string) {
+func (c *storeChecker) expireUntilGone(s storage.Store, id string) {
 	c.Helper()
 	called := "Put, Expire 0 again and again"
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {
 		c.expire(s, 0)
-		body := c.find(storeReaders(s)[0], called, []string{id})[0]
+		body := c.getWith(storeReaders(s)[0], called, []string{id})[0]
 		if body == nil {
 			return
 		}
@@ -71,43 +71,43 @@ func (c *storeCase) expireUntilGone(s storage.Store, id string) {
 	}
 }
 
-func expireRemovesTheOld(c *storeCase) {
-	one, two := c.expirable(), c.store()
+func expireRemovesOldBodies(c *storeChecker) {
+	one, two := c.newExpirable(), c.newStore()
 	bodies := []string{"old", "", sizedBody(1<<16, 0), sizedBody(1<<20, 0)}
-	ids := append(c.write(storeWriters(one)[0], bodies...), c.write(quickest(storeWriters(two)), bodies...)...)
+	ids := append(c.putWith(storeWriters(one)[0], bodies...), c.putWith(fewestRoundTrips(storeWriters(two)), bodies...)...)
 	for _, s := range []storage.Store{one, two} {
 		for _, r := range storeReaders(s) {
-			c.read(r, "Put", ids, append(bodies, bodies...)...)
+			c.expectWith(r, "Put", ids, append(bodies, bodies...)...)
 		}
 	}
 	c.expireUntilGone(one, ids[0])
 	c.expireUntilGone(one, ids[len(ids)-1])
-	c.wantNotFound(one, "Put, Get, Expire", ids...)
-	c.wantNotFound(two, "Put, Get, Expire in another store", ids...)
-	c.expect(one, "Put, Expire, Put", c.put(one, "new"), "new")
+	c.expectNotFound(one, "Put, Get, Expire", ids...)
+	c.expectNotFound(two, "Put, Get, Expire in another store", ids...)
+	c.expectBody(one, "Put, Expire, Put", c.put(one, "new"), "new")
 }
 
-// clockTick is how coarse the clock of a store may be.
-const clockTick = 100 * time.Millisecond
+// maxClockTick is how coarse the clock of a store may be.
+const maxClockTick = 100 * time.Millisecond
 
-// apart is how far old and young bodies are apart. A short time is enough for a precise clock on a fast machine. Those of more than a second are
+// ageGaps is how far old and young bodies are apart. A short time is enough for a precise clock on a fast machine. Those of more than a second are
 // little more than whole ones, which shows a store that rounds.
-var apart = []time.Duration{25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond,
+var ageGaps = []time.Duration{25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond,
 	1100 * time.Millisecond, 2100 * time.Millisecond, 4100 * time.Millisecond, 8100 * time.Millisecond, 16100 * time.Millisecond}
 
 // expireGoesByAge expires at an age between those of old and young bodies, several times in a row: a clock of whole seconds is right by accident in
 // some of them, but not in all. The time between old and young grows if a coarse clock may be the cause of a mistake, or if the machine was too slow.
-func expireGoesByAge(c *storeCase) {
-	s := c.expirable()
-	many := c.scaled(10_500, 105_000, s)
-	for i, apart := range apart {
+func expireGoesByAge(c *storeChecker) {
+	s := c.newExpirable()
+	many := c.scaledCount(10_500, 105_000, s)
+	for i, apart := range ageGaps {
 		rounds, n := 4+i/5*2, many
 		for rounds > 0 && c.expireBetween(s, n, apart, apart*time.Duration(5-rounds%2*4)/8) {
 			rounds--
 			n = 20
 		}
 		if rounds == 0 {
-			if c.trial.soak { // a twentieth more or less
+			if c.suite.soak { // a twentieth more or less
 				const long = 4100 * time.Millisecond
 				c.expireBetween(s, n, long, long/16)
 				c.expireBetween(s, n, long, long*15/16)
@@ -115,12 +115,12 @@ func expireGoesByAge(c *storeCase) {
 			return
 		}
 	}
-	c.Skipf("nothing proven: it takes longer than %v to Put and to Expire", apart[len(apart)-1]/2)
+	c.Skipf("nothing proven: it takes longer than %v to Put and to Expire", ageGaps[len(ageGaps)-1]/2)
 }
 
 // expireBetween puts old and young bodies so far apart and expires at that age when the young ones have waited. It fails after a mistake that no clock excuses, and
 // tells whether there was none.
-func (c *storeCase) expireBetween(s storage.Store, many int, apart, wait time.Duration) (proven bool) {
+func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time.Duration) (proven bool) {
 	c.Helper()
 	bodies := numberedBodies("old", many)
 	old := c.putMany(s, bodies)
@@ -131,19 +131,19 @@ func (c *storeCase) expireBetween(s storage.Store, many int, apart, wait time.Du
 	since := time.Now()
 	time.Sleep(apart)
 	youngest := time.Now()
-	young := c.write(quickest(storeWriters(s)), numberedBodies("young", 20)...)
+	young := c.putWith(fewestRoundTrips(storeWriters(s)), numberedBodies("young", 20)...)
 	young = append(young, c.put(s, "young 20"))
 	for _, r := range storeReaders(s) { // which must not make them younger
-		c.read(r, "Put", old[many:], bodies[many:]...)
+		c.expectWith(r, "Put", old[many:], bodies[many:]...)
 	}
 	c.getMany(s, "Put", old[max(0, many-200):])
 	time.Sleep(max(0, wait-time.Since(youngest)))
 	called := fmt.Sprintf("Put %d bodies, wait %v, Put %d others, wait %v, Expire %[2]v", len(old), apart, len(young), time.Since(youngest).Round(time.Millisecond))
 
-	late := time.Since(since) > apart+clockTick // what is old has to be removed by any clock
+	late := time.Since(since) > apart+maxClockTick // what is old has to be removed by any clock
 	var meanwhile []string
 	expired := make(chan struct{})
-	putting := c.meanwhile(func() error {
+	putting := c.runAlongside(func() error {
 		for i := range 1000 {
 			id, err := s.Put(c.Context(), fmt.Append(nil, "young ", len(young)+i))
 			if err != nil {
@@ -159,15 +159,15 @@ func (c *storeCase) expireBetween(s storage.Store, many int, apart, wait time.Du
 		return nil
 	})
 	c.expire(s, apart)
-	early := time.Since(youngest) < apart-clockTick // what is young has to be kept by any clock
+	early := time.Since(youngest) < apart-maxClockTick // what is young has to be kept by any clock
 	slow := time.Since(youngest) >= apart || time.Since(before) >= 2*apart
 	close(expired)
 	if err := putting(); err != nil {
-		c.report(failed("Put while another goroutine expires", err))
+		c.report(unexpectedError("Put while another goroutine expires", err))
 	}
 	young = append(young, meanwhile...)
 	for i, body := range c.getMany(s, called, young) {
-		if w := mismatch(called, young[i], body, fmt.Sprint("young ", i)); w != nil {
+		if w := bodyMismatch(called, young[i], body, fmt.Sprint("young ", i)); w != nil {
 			if early {
 				c.report(w)
 			}
@@ -184,13 +184,13 @@ func (c *storeCase) expireBetween(s storage.Store, many int, apart, wait time.Du
 	return !slow
 }
 
-func expireOfNothing(c *storeCase) {
-	one, two := c.store(), c.store()
+func expireOfEmptyStoreSucceeds(c *storeChecker) {
+	one, two := c.newStore(), c.newStore()
 	id := c.put(one, "x")
 	if c.harness.NewShortLived == nil {
 		c.expireUntilGone(one, id)
 	}
-	for _, s := range []storage.Store{one, two, c.store()} {
+	for _, s := range []storage.Store{one, two, c.newStore()} {
 		c.expire(s, time.Hour)
 		if c.harness.NewShortLived == nil {
 			c.expire(s, 0)

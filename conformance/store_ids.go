@@ -11,42 +11,42 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-var idChecks = []check[*storeCase]{
+var idChecks = []check[*storeChecker]{
 	{"IDsAreShortText", "An id is valid UTF-8 without NUL, not empty, and at most 255 bytes. It travels in a notification of limited size.", idsAreShortText},
 	{"IDsAreNotReused", "Each Put has an id of its own, also for an equal body, in any store of the same medium, and also after others have expired. " +
 		"A slow node would read another message in its place.", idsAreNotReused},
 	{"UnknownIDIsNotFound", "An id that was never given is not found, also when it is malformed: ids come from other nodes and are data. The cluster tells by it " +
 		"that a message has expired from a store that is broken, and whoever can publish must not be able to inject a statement.", unknownIDIsNotFound},
-	{"IDsAreExact", "An id is compared byte by byte: what differs from a given one in a space, a leading zero or the case of a letter is another id. Two names of " +
-		"one body would let a foreign node make others read what was not meant for them.", idsAreExact},
+	{"IDsMatchExactly", "An id is compared byte by byte: what differs from a given one in a space, a leading zero or the case of a letter is another id. Two names of " +
+		"one body would let a foreign node make others read what was not meant for them.", idsMatchExactly},
 }
 
-func idsAreShortText(c *storeCase) {
-	s := c.store()
+func idsAreShortText(c *storeChecker) {
+	s := c.newStore()
 	short := func(called string, ids, bodies []string) {
 		c.Helper()
 		for i, id := range ids {
-			c.report(wrongID(fmt.Sprintf("%s of %d bodies, look at the id of body %d, %s", called, len(ids), i, quote(bodies[i])), id))
+			c.report(invalidID(fmt.Sprintf("%s of %d bodies, look at the id of body %d, %s", called, len(ids), i, quote(bodies[i])), id))
 		}
 	}
 	for _, w := range storeWriters(s) {
 		bodies := []string{"", "x", strings.Repeat("x", 1000), allBytes(), sizedBody(1<<16, 0)}
-		short(w.called, c.write(w, bodies...), bodies)
+		short(w.called, c.putWith(w, bodies...), bodies)
 	}
-	many := numberedBodies("one of many", c.affordable(1100, s))
+	many := numberedBodies("one of many", c.affordableCount(1100, s))
 	short("Put", c.putMany(s, many), many)
 }
 
-// wrongID returns nil if id is what an id may be.
-func wrongID(called, id string) *wrong {
+// invalidID returns nil if id is what an id may be.
+func invalidID(called, id string) *problem {
 	if id == "" || len(id) > 255 || !utf8.ValidString(id) || strings.Contains(id, "\x00") {
-		return &wrong{called, "an id of 1 to 255 bytes of UTF-8 without NUL", quote(id)}
+		return &problem{called, "an id of 1 to 255 bytes of UTF-8 without NUL", quote(id)}
 	}
 	return nil
 }
 
-func idsAreNotReused(c *storeCase) {
-	one, two := c.store(), c.store()
+func idsAreNotReused(c *storeChecker) {
+	one, two := c.newStore(), c.newStore()
 	seen := make(map[string]bool)
 	fresh := func(called string, ids ...string) {
 		c.Helper()
@@ -62,10 +62,10 @@ func idsAreNotReused(c *storeCase) {
 			fresh(fmt.Sprintf("Put equal bodies of %d bytes", size), c.put(s, sizedBody(size, 0)))
 		}
 	}
-	equal := c.putMany(one, slices.Repeat([]string{"equal"}, c.scaled(5200, 100_000, one)))
+	equal := c.putMany(one, slices.Repeat([]string{"equal"}, c.scaledCount(5200, 100_000, one)))
 	fresh("Put many equal bodies", equal...)
 	for i, body := range c.getMany(two, "Put many equal bodies", equal) {
-		c.report(mismatch(fmt.Sprintf("Put %d equal bodies, look at body %d", len(equal), i), equal[i], body, "equal"))
+		c.report(bodyMismatch(fmt.Sprintf("Put %d equal bodies, look at body %d", len(equal), i), equal[i], body, "equal"))
 	}
 	for range 3 { // as often as not, a store that begins again does so when it is empty, or when it is made
 		last := c.put(one, "short-lived")
@@ -73,37 +73,37 @@ func idsAreNotReused(c *storeCase) {
 		if c.harness.NewShortLived == nil {
 			c.expireUntilGone(one, last)
 		}
-		three := c.store()
+		three := c.newStore()
 		for _, s := range []storage.Store{one, three, two} {
 			for _, w := range storeWriters(s) {
-				fresh(fmt.Sprintf("Expire, make another store, %s of 3 bodies", w.called), c.write(w, "equal", "short-lived", "equal")...)
+				fresh(fmt.Sprintf("Expire, make another store, %s of 3 bodies", w.called), c.putWith(w, "equal", "short-lived", "equal")...)
 			}
 		}
 	}
 }
 
-// wantNotFound fails if there is a body under one of ids, in any of the ways to get it, or an error.
-func (c *storeCase) wantNotFound(s storage.Store, called string, ids ...string) {
+// expectNotFound fails if there is a body under one of ids, in any of the ways to get it, or an error.
+func (c *storeChecker) expectNotFound(s storage.Store, called string, ids ...string) {
 	c.Helper()
-	c.wantOthers(s, called, ids, func([]byte) bool { return true })
+	c.expectNoneOf(s, called, ids, func([]byte) bool { return true })
 }
 
-// wantOthers fails if the body under one of ids is wrong, as bad tells, or if there is an error.
-func (c *storeCase) wantOthers(s storage.Store, called string, ids []string, bad func(body []byte) bool) {
+// expectNoneOf fails if the body under one of ids is wrong, as bad tells, or if there is an error.
+func (c *storeChecker) expectNoneOf(s storage.Store, called string, ids []string, bad func(body []byte) bool) {
 	c.Helper()
-	c.each(called+", Get ids that were not given", len(ids), func(ctx context.Context, i int) *wrong {
+	c.eachInParallel(called+", Get ids that were not given", len(ids), func(ctx context.Context, i int) *problem {
 		body, err := s.Get(ctx, ids[i])
 		at := called + ", Get " + quote(ids[i])
 		switch {
 		case err == nil && bad(body):
-			return &wrong{at, "storage.ErrNotFound", showBody(body)}
+			return &problem{at, "storage.ErrNotFound", showBody(body)}
 		case err != nil && !errors.Is(err, storage.ErrNotFound):
-			return &wrong{at, "storage.ErrNotFound", fmt.Sprintf("the error %q", err)}
+			return &problem{at, "storage.ErrNotFound", fmt.Sprintf("the error %q", err)}
 		}
 		return nil
 	})
 	for _, r := range storeReaders(s)[1:] {
-		for i, body := range c.find(r, called, ids) {
+		for i, body := range c.getWith(r, called, ids) {
 			if body != nil && bad(body) {
 				c.fail(fmt.Sprintf("%s, %s of %d ids that were not given, id %s", called, r.called, len(ids), quote(ids[i])), "none", "%s", showBody(body))
 			}
@@ -111,32 +111,32 @@ func (c *storeCase) wantOthers(s storage.Store, called string, ids []string, bad
 	}
 }
 
-func unknownIDIsNotFound(c *storeCase) {
-	s := c.store()
-	c.wantNotFound(s, "nothing put", "9007199254740993")
+func unknownIDIsNotFound(c *storeChecker) {
+	s := c.newStore()
+	c.expectNotFound(s, "nothing put", "9007199254740993")
 	id := c.put(s, "known")
-	c.wantNotFound(s, "Put", slices.DeleteFunc([]string{
+	c.expectNotFound(s, "Put", slices.DeleteFunc([]string{
 		"", " ", "-1", "-0", "+1", "1.5", "1.0e3", "0x1", "NaN", "null", "true", "\x00", "\xff", "\ufeff", "\n", "1'; DROP TABLE x; --", "1 OR 1=1", "$1", "%s", "?", "*", "%", "_",
 		"\\", "[]", "{}", "{1}", "{}},{", "1,1", "1\x00", "..", "../../etc/passwd", "/", "GET x\r\nFLUSHALL\r\n", "٣", "१", "9007199254740993", "99999999999999999999999999",
 		"9223372036854775807", "9223372036854775808", "-9223372036854775809", "18446744073709551616", "00000000-0000-4000-8000-000000000000", "deadbeef",
 		"0000000000000000000000000000000000000000", "AAAAAAAAAAAAAAAAAAAAAA==", "01ARZ3NDEKTSV4RRFFQ69G5FAV", strings.Repeat("9", 300), strings.Repeat("9", 1000), strings.Repeat("x", 256),
 		strings.Repeat("x", 1<<16), strings.Repeat("é", 1<<19), id + "9", "9" + id, id + id, id + " OR 1=1", id + "'", id + ";", id + ` OR "1"="1"`,
 	}, func(bad string) bool { return bad == id })...)
-	c.expect(s, "Put, Get of unknown ids", id, "known")
+	c.expectBody(s, "Put, Get of unknown ids", id, "known")
 }
 
-// idsAreExact asks for variants of given ids. Some of them may be ids that were given to others before, so that
+// idsMatchExactly asks for variants of given ids. Some of them may be ids that were given to others before, so that
 // only the bodies of this check must not be found under them.
-func idsAreExact(c *storeCase) {
-	one, two := c.store(), c.store()
+func idsMatchExactly(c *storeChecker) {
+	one, two := c.newStore(), c.newStore()
 	bodies := []string{"exact " + sizedBody(32, 1), "exact " + sizedBody(32, 2)}
 	ids := []string{c.put(one, bodies[0]), c.put(two, bodies[1])}
 	for i, id := range ids {
 		for _, s := range []storage.Store{one, two} { // also those that have read it already
-			c.expect(s, "Put", id, bodies[i])
+			c.expectBody(s, "Put", id, bodies[i])
 		}
-		others := slices.DeleteFunc(variants(id), func(v string) bool { return slices.Contains(ids, v) })
-		c.wantOthers(one, "Put with the id "+quote(id), others, func(body []byte) bool { return slices.Contains(bodies, string(body)) })
-		c.expect(one, "Put, Get of similar ids", id, bodies[i])
+		others := slices.DeleteFunc(similarIDs(id), func(v string) bool { return slices.Contains(ids, v) })
+		c.expectNoneOf(one, "Put with the id "+quote(id), others, func(body []byte) bool { return slices.Contains(bodies, string(body)) })
+		c.expectBody(one, "Put, Get of similar ids", id, bodies[i])
 	}
 }

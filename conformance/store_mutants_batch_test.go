@@ -134,9 +134,9 @@ func (a answers[T]) none() (none T) {
 
 func storeBatchMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
-		puttingAll("returns the ids backwards", func(ids []string) []string { slices.Reverse(ids); return ids }),
-		puttingAll("returns the ids sorted as text", func(ids []string) []string { slices.Sort(ids); return ids }),
-		breaksStore("PutAllIsPut", "fails without bodies", func(_ *testing.T, s *store) {
+		changesPutAllIDs("returns the ids backwards", func(ids []string) []string { slices.Reverse(ids); return ids }),
+		changesPutAllIDs("returns the ids sorted as text", func(ids []string) []string { slices.Sort(ids); return ids }),
+		breaksStore("PutAllMatchesPut", "fails without bodies", func(_ *testing.T, s *store) {
 			s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
 				if len(bodies) == 0 {
 					return nil, errors.New("syntax error at or near )")
@@ -144,7 +144,7 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 				return s.plainPutAll(ctx, bodies)
 			}
 		}),
-		breaksStore("PutAllIsPut", "keeps equal bodies once", func(_ *testing.T, s *store) {
+		breaksStore("PutAllMatchesPut", "keeps equal bodies once", func(_ *testing.T, s *store) {
 			s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
 				seen := make(map[string]string)
 				for _, body := range bodies {
@@ -156,7 +156,7 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 				return ids, err
 			}
 		}),
-		breaksStore("GetAllIsGet", "fails as a whole", func(_ *testing.T, s *store) {
+		breaksStore("GetAllMatchesGet", "fails as a whole", func(_ *testing.T, s *store) {
 			s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
 				for _, id := range ids {
 					body, err := s.Store.Get(ctx, id)
@@ -168,7 +168,7 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 				return bodies, nil
 			}
 		}),
-		breaksStore("GetAllIsGet", "fails if none is known", func(_ *testing.T, s *store) {
+		breaksStore("GetAllMatchesGet", "fails if none is known", func(_ *testing.T, s *store) {
 			s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
 				bodies, err := s.plainGetAll(ctx, ids)
 				if len(ids) > 0 && !slices.ContainsFunc(bodies, func(b []byte) bool { return b != nil }) {
@@ -180,7 +180,7 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 	}
 	for _, most := range []int{100, 999, 1000, 5000, 32_767, 65_535} {
 		all = append(all,
-			breaksStore("PutAllIsPut", fmt.Sprintf("fails with more than %d bodies", most), func(_ *testing.T, s *store) {
+			breaksStore("PutAllMatchesPut", fmt.Sprintf("fails with more than %d bodies", most), func(_ *testing.T, s *store) {
 				s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
 					if len(bodies) > most {
 						return nil, errors.New("too many parameters")
@@ -188,7 +188,7 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 					return s.plainPutAll(ctx, bodies)
 				}
 			}),
-			breaksStore("GetAllIsGet", fmt.Sprintf("fails with more than %d ids", most), func(_ *testing.T, s *store) {
+			breaksStore("GetAllMatchesGet", fmt.Sprintf("fails with more than %d ids", most), func(_ *testing.T, s *store) {
 				s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
 					if len(ids) > most {
 						return nil, errors.New("too many parameters")
@@ -199,19 +199,19 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 	}
 	for _, n := range []int{1, 2, 100, 1000, 5000, 65_536} {
 		all = append(all,
-			puttingAll(fmt.Sprintf("returns the first id again for body %d", n), func(ids []string) []string {
+			changesPutAllIDs(fmt.Sprintf("returns the first id again for body %d", n), func(ids []string) []string {
 				if n < len(ids) {
 					ids[n] = ids[0]
 				}
 				return ids
 			}),
-			puttingAll(fmt.Sprintf("swaps the ids around body %d", n), func(ids []string) []string {
+			changesPutAllIDs(fmt.Sprintf("swaps the ids around body %d", n), func(ids []string) []string {
 				if n < len(ids) {
 					ids[n], ids[n-1] = ids[n-1], ids[n]
 				}
 				return ids
 			}),
-			puttingAll(fmt.Sprintf("loses body %d", n), func(ids []string) []string {
+			changesPutAllIDs(fmt.Sprintf("loses body %d", n), func(ids []string) []string {
 				if n < len(ids) {
 					ids[n] = "lost"
 				}
@@ -219,7 +219,7 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 			}))
 	}
 	for _, page := range []int{100, 1000} {
-		all = append(all, puttingAll(fmt.Sprintf("returns the pages of %d in another order", page), func(ids []string) []string {
+		all = append(all, changesPutAllIDs(fmt.Sprintf("returns the pages of %d in another order", page), func(ids []string) []string {
 			if len(ids) > page {
 				ids = append(slices.Clone(ids[page:]), ids[:page]...)
 			}
@@ -227,7 +227,7 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 		}))
 	}
 	for bug, flaw := range answerFlaws[[]byte]() {
-		all = append(all, breaksStore("GetAllIsGet", bug, func(_ *testing.T, s *store) {
+		all = append(all, breaksStore("GetAllMatchesGet", bug, func(_ *testing.T, s *store) {
 			s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
 				bodies, err := s.plainGetAll(ctx, ids)
 				return flaw(answers[[]byte]{ids, bodies, func(b []byte) bool { return b != nil }}), err
@@ -237,8 +237,8 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 	return all
 }
 
-func puttingAll(bug string, change func(ids []string) []string) mutant[conformance.StoreHarness] {
-	return breaksStore("PutAllIsPut", bug, func(_ *testing.T, s *store) {
+func changesPutAllIDs(bug string, change func(ids []string) []string) mutant[conformance.StoreHarness] {
+	return breaksStore("PutAllMatchesPut", bug, func(_ *testing.T, s *store) {
 		s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
 			ids, err := s.plainPutAll(ctx, bodies)
 			return change(ids), err

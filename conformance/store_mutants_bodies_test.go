@@ -48,41 +48,41 @@ var storePrepareMutants = []mutant[conformance.StoreHarness]{
 }
 
 var storeBodyMutants = []mutant[conformance.StoreHarness]{
-	keeping("takes bodies for text", func(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }),
-	keeping("keeps bodies as JSON strings", func(b []byte) []byte {
+	changesBody("takes bodies for text", func(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }),
+	changesBody("keeps bodies as JSON strings", func(b []byte) []byte {
 		text, _ := json.Marshal(string(b))
 		var back string
 		_ = json.Unmarshal(text, &back)
 		return []byte(back)
 	}),
-	keeping("ends at NUL", func(b []byte) []byte { before, _, _ := bytes.Cut(b, []byte{0}); return before }),
-	keeping("trims NUL at the end", func(b []byte) []byte { return bytes.TrimRight(b, "\x00") }),
-	keeping("trims spaces", bytes.TrimSpace),
-	keeping("trims the end of the last line", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
-	keeping("converts ends of lines", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }),
-	keeping("drops a byte order mark", func(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\ufeff")) }),
-	keeping("decodes percent signs", func(b []byte) []byte {
+	changesBody("ends at NUL", func(b []byte) []byte { before, _, _ := bytes.Cut(b, []byte{0}); return before }),
+	changesBody("trims NUL at the end", func(b []byte) []byte { return bytes.TrimRight(b, "\x00") }),
+	changesBody("trims spaces", bytes.TrimSpace),
+	changesBody("trims the end of the last line", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
+	changesBody("converts ends of lines", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }),
+	changesBody("drops a byte order mark", func(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\ufeff")) }),
+	changesBody("decodes percent signs", func(b []byte) []byte {
 		if text, err := url.PathUnescape(string(b)); err == nil {
 			return []byte(text)
 		}
 		return b
 	}),
-	keeping("decodes entities", func(b []byte) []byte { return []byte(html.UnescapeString(string(b))) }),
-	keeping("unescapes backslashes", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`\\`), []byte(`\`)) }),
-	keeping("takes null for none", func(b []byte) []byte {
+	changesBody("decodes entities", func(b []byte) []byte { return []byte(html.UnescapeString(string(b))) }),
+	changesBody("unescapes backslashes", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`\\`), []byte(`\`)) }),
+	changesBody("takes null for none", func(b []byte) []byte {
 		if string(b) == "null" {
 			return []byte{}
 		}
 		return b
 	}),
-	keeping("clears the eighth bit", func(b []byte) []byte {
+	changesBody("clears the eighth bit", func(b []byte) []byte {
 		b = bytes.Clone(b)
 		for i := range b {
 			b[i] &= 0x7f
 		}
 		return b
 	}),
-	breaksStore("BodiesAreData", "takes an empty body for none in Get", func(_ *testing.T, s *store) {
+	breaksStore("BodiesAreKeptUnchanged", "takes an empty body for none in Get", func(_ *testing.T, s *store) {
 		s.get = func(ctx context.Context, id string) ([]byte, error) {
 			body, err := s.Store.Get(ctx, id)
 			if err == nil && len(body) == 0 {
@@ -91,7 +91,7 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 			return body, err
 		}
 	}),
-	breaksStore("BodiesAreData", "takes an empty body for none in GetAll", func(_ *testing.T, s *store) {
+	breaksStore("BodiesAreKeptUnchanged", "takes an empty body for none in GetAll", func(_ *testing.T, s *store) {
 		s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
 			bodies, err := s.plainGetAll(ctx, ids)
 			for i := range bodies {
@@ -100,12 +100,12 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 			return bodies, err
 		}
 	}),
-	finding("BodiesAreData", "has no body for an empty one in GetUpTo", func(found *storage.Found, _ int) {
+	changesFound("BodiesAreKeptUnchanged", "has no body for an empty one in GetUpTo", func(found *storage.Found, _ int) {
 		if found.Size == 0 {
 			found.Body = nil
 		}
 	}),
-	breaksStore("BodiesAreData", "refuses a nil body", func(_ *testing.T, s *store) {
+	breaksStore("BodiesAreKeptUnchanged", "refuses a nil body", func(_ *testing.T, s *store) {
 		s.put = func(ctx context.Context, body []byte) (string, error) {
 			if body == nil {
 				return "", errors.New("null value in column payload")
@@ -113,7 +113,7 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 			return s.Store.Put(ctx, body)
 		}
 	}),
-	breaksStore("BodiesAreData", "takes a nil body for none in PutAll", func(_ *testing.T, s *store) {
+	breaksStore("BodiesAreKeptUnchanged", "takes a nil body for none in PutAll", func(_ *testing.T, s *store) {
 		s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
 			ids, err = s.plainPutAll(ctx, bodies)
 			for i, body := range bodies {
@@ -129,20 +129,20 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 	shownLater("Put", 50*time.Millisecond, 1),
 	shownLater("Put", time.Millisecond, 7),
 	shownLater("PutAll", time.Millisecond, 1),
-	breaksStore("BodiesAreReadAgain", "removes a body with the first Get", func(_ *testing.T, s *store) {
+	breaksStore("BodiesCanBeReadAgain", "removes a body with the first Get", func(_ *testing.T, s *store) {
 		s.get = func(ctx context.Context, id string) ([]byte, error) {
 			body, err := s.Store.Get(ctx, id)
 			s.Store.Expire(ctx, -1)
 			return body, err
 		}
 	}),
-	shelved("BodiesAreReadAgain", "removes a body after 10 reads", leases(10)),
-	shelved("BodiesAreReadAgain", "removes a body after 100 reads", leases(100)),
+	breaksHookStore("BodiesCanBeReadAgain", "removes a body after 10 reads", removesAfterReads(10)),
+	breaksHookStore("BodiesCanBeReadAgain", "removes a body after 100 reads", removesAfterReads(100)),
 }
 
-// keeping returns a mutant that changes bodies before it keeps them.
-func keeping(bug string, change func([]byte) []byte) mutant[conformance.StoreHarness] {
-	return breaksStore("BodiesAreData", bug, func(_ *testing.T, s *store) {
+// changesBody returns a mutant that changes bodies before it keeps them.
+func changesBody(bug string, change func([]byte) []byte) mutant[conformance.StoreHarness] {
+	return breaksStore("BodiesAreKeptUnchanged", bug, func(_ *testing.T, s *store) {
 		s.put = func(ctx context.Context, body []byte) (string, error) { return s.Store.Put(ctx, change(body)) }
 	})
 }
@@ -193,13 +193,13 @@ func shownLater(method string, lag time.Duration, each int) mutant[conformance.S
 	}}
 }
 
-// leases removes a body that was read so often.
-func leases(most int) func(sh *shelf) {
-	return func(sh *shelf) {
+// removesAfterReads removes a body that was read so often.
+func removesAfterReads(most int) func(hs *hookStore) {
+	return func(hs *hookStore) {
 		reads := make(map[string]int)
-		sh.read = func(sh *shelf, k *kept, _ time.Time) {
+		hs.onRead = func(hs *hookStore, k *storedBody, _ time.Time) {
 			if reads[k.id]++; reads[k.id] == most {
-				delete(sh.bodies, k.id)
+				delete(hs.bodies, k.id)
 			}
 		}
 	}

@@ -59,13 +59,13 @@ var storeMethods = map[string]func(s *store, around func(ctx context.Context, ca
 
 func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 	all = append(all, mutant[conformance.StoreHarness]{"EndedContextFailsFast", "removes a body before it looks at the context", func(*testing.T) conformance.StoreHarness {
-		sh := newShelf(func(*shelf) {})
-		return storeHarnessOn(sh, func(s *store) {
+		hs := newHookStore(func(*hookStore) {})
+		return storeHarnessOn(hs, func(s *store) {
 			s.expire = func(ctx context.Context, age time.Duration) error {
-				if all := sh.ordered(); ctx.Err() != nil && len(all) > 0 && time.Since(all[0].put) > age {
-					delete(sh.bodies, all[0].id)
+				if all := hs.ordered(); ctx.Err() != nil && len(all) > 0 && time.Since(all[0].put) > age {
+					delete(hs.bodies, all[0].id)
 				}
-				return sh.Expire(ctx, age)
+				return hs.Expire(ctx, age)
 			}
 		})
 	}})
@@ -162,7 +162,7 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 		breaksStore("InterruptedCallsEnd", "returns half of a body that is interrupted", func(_ *testing.T, s *store) {
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
 				body, err := s.Store.Get(ctx, id)
-				if err == nil && len(body) > 1000 && !waited(ctx, 40*time.Millisecond) {
+				if err == nil && len(body) > 1000 && !sleepUnlessDone(ctx, 40*time.Millisecond) {
 					return body[:len(body)/2], nil
 				}
 				return body, err
@@ -178,32 +178,32 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 				if unread != nil {
 					body, unread = unread, nil
 				}
-				if err == nil && !waited(ctx, 40*time.Millisecond) {
+				if err == nil && !sleepUnlessDone(ctx, 40*time.Millisecond) {
 					unread = body
 					return nil, ctx.Err()
 				}
 				return body, err
 			}
 		}),
-		halfPut("keeps half of a Put that is interrupted", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
+		interruptedPut("keeps half of a Put that is interrupted", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
 			id, _ := s.Store.Put(context.WithoutCancel(ctx), body[:len(body)/2])
 			return id, err
 		}),
-		halfPut("keeps half of a Put that is interrupted, and does not say where", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
+		interruptedPut("keeps half of a Put that is interrupted, and does not say where", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
 			s.Store.Put(context.WithoutCancel(ctx), body[:len(body)/2])
 			return "", err
 		}),
-		halfPut("has put half when it is interrupted", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
+		interruptedPut("has put half when it is interrupted", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
 			return s.Store.Put(context.WithoutCancel(ctx), body[:len(body)/2])
 		}),
-		halfPut("has put nothing when it is interrupted", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
+		interruptedPut("has put nothing when it is interrupted", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
 			return s.Store.Put(context.WithoutCancel(ctx), nil)
 		}),
 	)
 }
 
-// waited waits, and tells whether it was not interrupted. A timer that is due at once crashes Go 1.26 on a virtual clock with -race.
-func waited(ctx context.Context, d time.Duration) bool {
+// sleepUnlessDone waits, and tells whether it was not interrupted. A timer that is due at once crashes Go 1.26 on a virtual clock with -race.
+func sleepUnlessDone(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}
@@ -215,14 +215,14 @@ func waited(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func halfPut(bug string, interrupted func(ctx context.Context, s *store, body []byte, err error) (string, error)) mutant[conformance.StoreHarness] {
+func interruptedPut(bug string, interrupted func(ctx context.Context, s *store, body []byte, err error) (string, error)) mutant[conformance.StoreHarness] {
 	return breaksStore("InterruptedPutIsAllOrNothing", bug, func(_ *testing.T, s *store) {
 		s.Store = s.Store.(*memory.Store)
 		s.put = func(ctx context.Context, body []byte) (string, error) {
 			if ctx.Err() != nil {
 				return "", ctx.Err()
 			}
-			if len(body) > 1000 && !waited(ctx, 40*time.Millisecond) {
+			if len(body) > 1000 && !sleepUnlessDone(ctx, 40*time.Millisecond) {
 				return interrupted(ctx, s, body, ctx.Err())
 			}
 			return s.Store.Put(ctx, body)

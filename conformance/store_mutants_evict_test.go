@@ -15,32 +15,32 @@ import (
 // storeEvictMutants remove the oldest body to make room for another.
 func storeEvictMutants() (all []mutant[conformance.StoreHarness]) {
 	for _, most := range []int{1, 100, 1000, 5000, 10_000} {
-		all = append(all, shelved("ExpireKeepsTheYoung", fmt.Sprintf("keeps the last %d bodies", most), func(sh *shelf) {
-			sh.put = func(sh *shelf, k *kept, _ time.Time) { delete(sh.bodies, strconv.Itoa(k.n-most)) }
+		all = append(all, breaksHookStore("ExpireKeepsYoungBodies", fmt.Sprintf("keeps the last %d bodies", most), func(hs *hookStore) {
+			hs.onPut = func(hs *hookStore, k *storedBody, _ time.Time) { delete(hs.bodies, strconv.Itoa(k.number-most)) }
 		}))
 	}
 	var large []mutant[conformance.StoreHarness]
 	for _, most := range []int{1 << 20, 1 << 26, 100_000_000} {
-		large = append(large, shelved("BodiesOfAnySize", fmt.Sprintf("keeps the last %d bytes", most), func(sh *shelf) {
-			sh.put = func(sh *shelf, _ *kept, _ time.Time) {
-				for n, bytes := sh.puts, 0; n > 0; n-- {
+		large = append(large, breaksHookStore("BodiesOfAnySize", fmt.Sprintf("keeps the last %d bytes", most), func(hs *hookStore) {
+			hs.onPut = func(hs *hookStore, _ *storedBody, _ time.Time) {
+				for n, bytes := hs.puts, 0; n > 0; n-- {
 					id := strconv.Itoa(n)
-					if k := sh.bodies[id]; k != nil {
+					if k := hs.bodies[id]; k != nil {
 						if bytes += len(k.body); bytes > most {
-							delete(sh.bodies, id)
+							delete(hs.bodies, id)
 						}
 					}
 				}
 			}
 		}))
 	}
-	return append(all, inTurns(large)...)
+	return append(all, limitConcurrency(large)...)
 }
 
 // cached returns a mutant that has a cache for what one of the ways to get has read, which Expire leaves alone.
 func cached(method string, from int) mutant[conformance.StoreHarness] {
 	bug := fmt.Sprintf("serves bodies of %d bytes and more from a cache of %s", from, method)
-	return breaksStore("ExpireRemovesTheOld", bug, func(_ *testing.T, s *store) {
+	return breaksStore("ExpireRemovesOldBodies", bug, func(_ *testing.T, s *store) {
 		cache := make(map[string][]byte)
 		get := func(ctx context.Context, ids []string) ([][]byte, error) {
 			bodies, err := s.plainGetAll(ctx, ids)
@@ -85,7 +85,7 @@ func cached(method string, from int) mutant[conformance.StoreHarness] {
 
 // perStoreExpire returns a mutant whose stores each remove only what they have put themselves.
 func perStoreExpire() mutant[conformance.StoreHarness] {
-	return mutant[conformance.StoreHarness]{"ExpireRemovesTheOld", "removes what this store has put", func(*testing.T) conformance.StoreHarness {
+	return mutant[conformance.StoreHarness]{"ExpireRemovesOldBodies", "removes what this store has put", func(*testing.T) conformance.StoreHarness {
 		all := make(map[string]storage.Store)
 		return storeHarness(func(s *store) {
 			own := memory.NewStore()
@@ -131,8 +131,8 @@ func perStoreExpire() mutant[conformance.StoreHarness] {
 	}}
 }
 
-// perStore returns a mutant whose stores give ids of their own.
-func perStore(check, bug string, name func(store, n int) string) mutant[conformance.StoreHarness] {
+// namesPerStore returns a mutant whose stores give ids of their own.
+func namesPerStore(check, bug string, name func(store, n int) string) mutant[conformance.StoreHarness] {
 	return mutant[conformance.StoreHarness]{check, bug, func(*testing.T) conformance.StoreHarness {
 		stores, inner := 0, make(map[string]string)
 		return storeHarnessOn(memory.NewStore(), func(s *store) {

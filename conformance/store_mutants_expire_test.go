@@ -15,105 +15,105 @@ import (
 
 func storeExpireMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
-		expiring("ExpireKeepsTheYoung", "removes all", func(time.Duration) time.Duration { return -1 }),
-		expiring("ExpireKeepsTheYoung", "has milliseconds of 32 bits", func(age time.Duration) time.Duration {
+		changesAge("ExpireKeepsYoungBodies", "removes all", func(time.Duration) time.Duration { return -1 }),
+		changesAge("ExpireKeepsYoungBodies", "has milliseconds of 32 bits", func(age time.Duration) time.Duration {
 			return time.Duration(int32(age.Milliseconds())) * time.Millisecond
 		}),
-		expiring("ExpireKeepsTheYoung", "loses the upper half of the age", func(age time.Duration) time.Duration { return time.Duration(int32(age)) }),
-		expiring("ExpireKeepsTheYoung", "adds to the longest age", func(age time.Duration) time.Duration { return age + time.Second }),
-		expiring("ExpireKeepsTheYoung", "takes more than a day for nothing", func(age time.Duration) time.Duration {
+		changesAge("ExpireKeepsYoungBodies", "loses the upper half of the age", func(age time.Duration) time.Duration { return time.Duration(int32(age)) }),
+		changesAge("ExpireKeepsYoungBodies", "adds to the longest age", func(age time.Duration) time.Duration { return age + time.Second }),
+		changesAge("ExpireKeepsYoungBodies", "takes more than a day for nothing", func(age time.Duration) time.Duration {
 			if age > 24*time.Hour {
 				return 0
 			}
 			return age
 		}),
-		shelved("ExpireKeepsTheYoung", "keeps the 1,000 youngest", func(sh *shelf) {
-			sh.expires = func(sh *shelf, _ time.Time, _ time.Duration) bool {
-				for id, k := range sh.bodies {
-					if k.n <= sh.puts-1000 {
-						delete(sh.bodies, id)
+		breaksHookStore("ExpireKeepsYoungBodies", "keeps the 1,000 youngest", func(hs *hookStore) {
+			hs.onExpire = func(hs *hookStore, _ time.Time, _ time.Duration) bool {
+				for id, k := range hs.bodies {
+					if k.number <= hs.puts-1000 {
+						delete(hs.bodies, id)
 					}
 				}
 				return true
 			}
 		}),
-		breaksStore("ExpireRemovesTheOld", "removes nothing", func(_ *testing.T, s *store) {
+		breaksStore("ExpireRemovesOldBodies", "removes nothing", func(_ *testing.T, s *store) {
 			s.expire = func(context.Context, time.Duration) error { return nil }
 		}),
 		cached("Get", 0), cached("Get", 1<<20), cached("GetAll", 0), cached("GetUpTo", 1<<16),
-		shelved("ExpireRemovesTheOld", "keeps empty bodies", func(sh *shelf) {
-			sh.expires = func(sh *shelf, now time.Time, age time.Duration) bool {
-				for id, k := range sh.bodies {
+		breaksHookStore("ExpireRemovesOldBodies", "keeps empty bodies", func(hs *hookStore) {
+			hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
+				for id, k := range hs.bodies {
 					if now.Sub(k.put) > age && len(k.body) > 0 {
-						delete(sh.bodies, id)
+						delete(hs.bodies, id)
 					}
 				}
 				return true
 			}
 		}),
 		perStoreExpire(),
-		expiring("ExpireGoesByAge", "takes the age for microseconds", func(age time.Duration) time.Duration { return age / 1000 }),
-		expiring("ExpireGoesByAge", "takes the age for milliseconds", func(age time.Duration) time.Duration { return age * 1000 }),
-		expiring("ExpireGoesByAge", "rounds the age up to seconds", func(age time.Duration) time.Duration {
+		changesAge("ExpireGoesByAge", "takes the age for microseconds", func(age time.Duration) time.Duration { return age / 1000 }),
+		changesAge("ExpireGoesByAge", "takes the age for milliseconds", func(age time.Duration) time.Duration { return age * 1000 }),
+		changesAge("ExpireGoesByAge", "rounds the age up to seconds", func(age time.Duration) time.Duration {
 			return (age + time.Second - 1).Truncate(time.Second)
 		}),
-		expiring("ExpireGoesByAge", "rounds the age down to seconds", func(age time.Duration) time.Duration { return age.Truncate(time.Second) }),
-		expiring("ExpireGoesByAge", "rounds the age to seconds", func(age time.Duration) time.Duration { return age.Round(time.Second) }),
-		expiring("ExpireGoesByAge", "expires at half of the age", func(age time.Duration) time.Duration { return age / 2 }),
-		expiring("ExpireGoesByAge", "expires at twice the age", func(age time.Duration) time.Duration { return age * 2 }),
-		expiring("ExpireGoesByAge", "waits for another minute", func(age time.Duration) time.Duration { return age + time.Minute }),
-		truncating(time.Second), truncating(time.Minute), truncating(2 * time.Second),
+		changesAge("ExpireGoesByAge", "rounds the age down to seconds", func(age time.Duration) time.Duration { return age.Truncate(time.Second) }),
+		changesAge("ExpireGoesByAge", "rounds the age to seconds", func(age time.Duration) time.Duration { return age.Round(time.Second) }),
+		changesAge("ExpireGoesByAge", "expires at half of the age", func(age time.Duration) time.Duration { return age / 2 }),
+		changesAge("ExpireGoesByAge", "expires at twice the age", func(age time.Duration) time.Duration { return age * 2 }),
+		changesAge("ExpireGoesByAge", "waits for another minute", func(age time.Duration) time.Duration { return age + time.Minute }),
+		coarseTimes(time.Second), coarseTimes(time.Minute), coarseTimes(2 * time.Second),
 		prolonging("Get", -1), prolonging("GetAll", -1), prolonging("GetUpTo", -1), prolonging("Get", 1), // the last one only prolongs once
-		shelved("ExpireGoesByAge", "counts from the last Get of a large body", func(sh *shelf) {
-			sh.read = func(_ *shelf, k *kept, now time.Time) {
+		breaksHookStore("ExpireGoesByAge", "counts from the last Get of a large body", func(hs *hookStore) {
+			hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) {
 				if len(k.body) > 1<<16 {
-					k.aux = now
+					k.agedFrom = now
 				}
 			}
 		}),
-		shelved("ExpireGoesByAge", "counts from each 100th Get", func(sh *shelf) {
+		breaksHookStore("ExpireGoesByAge", "counts from each 100th Get", func(hs *hookStore) {
 			gets := 0
-			sh.read = func(_ *shelf, k *kept, now time.Time) {
+			hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) {
 				if gets++; gets%100 == 0 {
-					k.aux = now
+					k.agedFrom = now
 				}
 			}
 		}),
-		expiring("ExpireGoesByAge", "takes less than a second for a second", func(age time.Duration) time.Duration {
+		changesAge("ExpireGoesByAge", "takes less than a second for a second", func(age time.Duration) time.Duration {
 			if age > 0 { // what the tests themselves expire
 				age = max(age, time.Second)
 			}
 			return age
 		}),
-		shelved("ExpireGoesByAge", "counts from the first Get", func(sh *shelf) {
-			sh.put = func(_ *shelf, k *kept, now time.Time) { k.aux = now.Add(time.Hour) }
-			sh.read = func(_ *shelf, k *kept, _ time.Time) { k.aux = k.put }
+		breaksHookStore("ExpireGoesByAge", "counts from the first Get", func(hs *hookStore) {
+			hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) { k.agedFrom = now.Add(time.Hour) }
+			hs.onRead = func(_ *hookStore, k *storedBody, _ time.Time) { k.agedFrom = k.put }
 		}),
-		shelved("ExpireGoesByAge", "keeps one body of each millisecond", func(sh *shelf) {
-			sh.put = func(sh *shelf, k *kept, now time.Time) { k.aux = now.Truncate(time.Millisecond) }
-			sh.expires = func(sh *shelf, now time.Time, age time.Duration) bool {
+		breaksHookStore("ExpireGoesByAge", "keeps one body of each millisecond", func(hs *hookStore) {
+			hs.onPut = func(hs *hookStore, k *storedBody, now time.Time) { k.agedFrom = now.Truncate(time.Millisecond) }
+			hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
 				byTime := make(map[time.Time]string)
-				for id, k := range sh.bodies {
-					byTime[k.aux] = id
+				for id, k := range hs.bodies {
+					byTime[k.agedFrom] = id
 				}
 				for at, id := range byTime {
 					if now.Sub(at) > age {
-						delete(sh.bodies, id)
+						delete(hs.bodies, id)
 					}
 				}
 				return true
 			}
 		}),
-		shelved("ExpireGoesByAge", "removes all up to the last id that it has seen", func(sh *shelf) {
-			sh.expires = func(sh *shelf, now time.Time, age time.Duration) bool {
-				old := slices.ContainsFunc(sh.ordered(), func(k *kept) bool { return now.Sub(k.put) > age })
+		breaksHookStore("ExpireGoesByAge", "removes all up to the last id that it has seen", func(hs *hookStore) {
+			hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
+				old := slices.ContainsFunc(hs.ordered(), func(k *storedBody) bool { return now.Sub(k.put) > age })
 				if old {
-					clear(sh.bodies)
+					clear(hs.bodies)
 				}
 				return true
 			}
 		}),
-		breaksStore("ExpireOfNothing", "takes nothing to do for a failure", func(_ *testing.T, s *store) {
+		breaksStore("ExpireOfEmptyStoreSucceeds", "takes nothing to do for a failure", func(_ *testing.T, s *store) {
 			s.expire = func(ctx context.Context, age time.Duration) error {
 				before := s.Store.(*memory.Store).Len()
 				s.Store.Expire(ctx, age)
@@ -125,11 +125,11 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 		}),
 	}
 	for _, page := range []int{100, 1000, 1001, 5000, 10_000} {
-		all = append(all, shelved("ExpireGoesByAge", fmt.Sprintf("removes %d at a time", page), func(sh *shelf) {
-			sh.expires = func(sh *shelf, now time.Time, age time.Duration) bool {
-				for i, k := range sh.ordered() {
+		all = append(all, breaksHookStore("ExpireGoesByAge", fmt.Sprintf("removes %d at a time", page), func(hs *hookStore) {
+			hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
+				for i, k := range hs.ordered() {
 					if i < page && now.Sub(k.put) > age {
-						delete(sh.bodies, k.id)
+						delete(hs.bodies, k.id)
 					}
 				}
 				return true
@@ -137,14 +137,14 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 		}))
 	}
 	for _, page := range []int{1000, 10_000} {
-		all = append(all, shelved("ExpireGoesByAge", fmt.Sprintf("removes whole pages of %d", page), func(sh *shelf) {
-			sh.expires = func(sh *shelf, now time.Time, age time.Duration) bool {
-				all := sh.ordered()
+		all = append(all, breaksHookStore("ExpireGoesByAge", fmt.Sprintf("removes whole pages of %d", page), func(hs *hookStore) {
+			hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
+				all := hs.ordered()
 				for start := 0; start < len(all); start += page {
 					whole := all[start:min(start+page, len(all))]
 					if now.Sub(whole[0].put) > age {
 						for _, k := range whole {
-							delete(sh.bodies, k.id)
+							delete(hs.bodies, k.id)
 						}
 					}
 				}
@@ -156,33 +156,33 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 }
 
 // ordered returns the bodies in the order in which they were put.
-func (sh *shelf) ordered() (all []*kept) {
-	for _, k := range sh.bodies {
+func (hs *hookStore) ordered() (all []*storedBody) {
+	for _, k := range hs.bodies {
 		all = append(all, k)
 	}
-	slices.SortFunc(all, func(a, b *kept) int { return a.n - b.n })
+	slices.SortFunc(all, func(a, b *storedBody) int { return a.number - b.number })
 	return all
 }
 
-// expiring returns a mutant that changes the age.
-func expiring(check, bug string, change func(time.Duration) time.Duration) mutant[conformance.StoreHarness] {
+// changesAge returns a mutant that changes the age.
+func changesAge(check, bug string, change func(time.Duration) time.Duration) mutant[conformance.StoreHarness] {
 	return breaksStore(check, bug, func(_ *testing.T, s *store) {
 		s.expire = func(ctx context.Context, age time.Duration) error { return s.Store.Expire(ctx, change(age)) }
 	})
 }
 
-// truncating returns a mutant that keeps times in a unit, of the store's clock.
-func truncating(unit time.Duration) mutant[conformance.StoreHarness] {
-	return shelved("ExpireGoesByAge", fmt.Sprintf("has times of %v", unit), coarse(unit))
+// coarseTimes returns a mutant that keeps times in a unit, of the store's clock.
+func coarseTimes(unit time.Duration) mutant[conformance.StoreHarness] {
+	return breaksHookStore("ExpireGoesByAge", fmt.Sprintf("has times of %v", unit), coarse(unit))
 }
 
-func coarse(unit time.Duration) func(sh *shelf) {
-	return func(sh *shelf) {
-		sh.put = func(_ *shelf, k *kept, now time.Time) { k.aux = now.Truncate(unit) }
-		sh.expires = func(sh *shelf, now time.Time, age time.Duration) bool {
-			for id, k := range sh.bodies {
-				if now.Truncate(unit).Sub(k.aux) > age {
-					delete(sh.bodies, id)
+func coarse(unit time.Duration) func(hs *hookStore) {
+	return func(hs *hookStore) {
+		hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) { k.agedFrom = now.Truncate(unit) }
+		hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
+			for id, k := range hs.bodies {
+				if now.Truncate(unit).Sub(k.agedFrom) > age {
+					delete(hs.bodies, id)
 				}
 			}
 			return true
@@ -194,18 +194,18 @@ func coarse(unit time.Duration) func(sh *shelf) {
 func prolonging(method string, most int) mutant[conformance.StoreHarness] {
 	bug := fmt.Sprintf("counts from %s, at most %d times", method, most)
 	return mutant[conformance.StoreHarness]{"ExpireGoesByAge", bug, func(*testing.T) conformance.StoreHarness {
-		sh, reads := newShelf(func(*shelf) {}), make(map[string]int)
+		hs, reads := newHookStore(func(*hookStore) {}), make(map[string]int)
 		touch := func(ids ...string) {
-			sh.mu.Lock()
-			defer sh.mu.Unlock()
+			hs.mu.Lock()
+			defer hs.mu.Unlock()
 			for _, id := range ids {
-				if k := sh.bodies[id]; k != nil && (most < 0 || reads[id] < most) {
+				if k := hs.bodies[id]; k != nil && (most < 0 || reads[id] < most) {
 					reads[id]++
-					k.aux = time.Now()
+					k.agedFrom = time.Now()
 				}
 			}
 		}
-		return storeHarnessOn(sh, func(s *store) {
+		return storeHarnessOn(hs, func(s *store) {
 			switch method {
 			case "Get":
 				s.get = func(ctx context.Context, id string) ([]byte, error) { touch(id); return s.Store.Get(ctx, id) }

@@ -38,16 +38,16 @@ var idKinds = map[string]func(n int) string{
 
 func idHash(n int) string { return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, n))) }
 
-// similar returns a mutant that takes ids for the same if they are after change.
-func similar(bug, kind string, change func(string) string) mutant[conformance.StoreHarness] {
-	return shelved("IDsAreExact", fmt.Sprintf("%s (%s)", bug, kind), func(sh *shelf) {
-		sh.name = func(_ *shelf, n int, _ []byte) string { return idKinds[kind](n) }
-		sh.find = func(sh *shelf, id string) string {
-			if sh.bodies[id] != nil {
+// takesForSame returns a mutant that takes ids for the same if they are after change.
+func takesForSame(bug, kind string, change func(string) string) mutant[conformance.StoreHarness] {
+	return breaksHookStore("IDsMatchExactly", fmt.Sprintf("%s (%s)", bug, kind), func(hs *hookStore) {
+		hs.nameBody = func(_ *hookStore, n int, _ []byte) string { return idKinds[kind](n) }
+		hs.resolveID = func(hs *hookStore, id string) string {
+			if hs.bodies[id] != nil {
 				return id
 			}
 			id = change(id)
-			for _, k := range sh.bodies {
+			for _, k := range hs.bodies {
 				if change(k.id) == id {
 					return k.id
 				}
@@ -59,58 +59,58 @@ func similar(bug, kind string, change func(string) string) mutant[conformance.St
 
 func storeIdMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
-		naming("IDsAreShortText", "gives ids of 256 bytes", func(_ *shelf, n int, _ []byte) string { return fmt.Sprintf("%0256d", n) }),
-		naming("IDsAreShortText", "gives ids that are no text", func(_ *shelf, n int, _ []byte) string { return "\xff" + strconv.Itoa(n) }),
-		naming("IDsAreShortText", "gives ids with NUL", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n) + "\x00" }),
-		naming("IDsAreShortText", "gives an empty id to empty bodies", func(_ *shelf, n int, body []byte) string {
+		namesBodies("IDsAreShortText", "gives ids of 256 bytes", func(_ *hookStore, n int, _ []byte) string { return fmt.Sprintf("%0256d", n) }),
+		namesBodies("IDsAreShortText", "gives ids that are no text", func(_ *hookStore, n int, _ []byte) string { return "\xff" + strconv.Itoa(n) }),
+		namesBodies("IDsAreShortText", "gives ids with NUL", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n) + "\x00" }),
+		namesBodies("IDsAreShortText", "gives an empty id to empty bodies", func(_ *hookStore, n int, body []byte) string {
 			if len(body) == 0 {
 				return ""
 			}
 			return strconv.Itoa(n)
 		}),
-		naming("IDsAreShortText", "gives an id of 256 bytes to each 100th body", func(_ *shelf, n int, _ []byte) string {
+		namesBodies("IDsAreShortText", "gives an id of 256 bytes to each 100th body", func(_ *hookStore, n int, _ []byte) string {
 			return fmt.Sprintf("%0*d", []int{256, 255}[min(n%100, 1)], n)
 		}),
-		naming("IDsAreShortText", "gives an empty id to the 1,000th body", func(_ *shelf, n int, _ []byte) string {
+		namesBodies("IDsAreShortText", "gives an empty id to the 1,000th body", func(_ *hookStore, n int, _ []byte) string {
 			if n == 1000 {
 				return ""
 			}
 			return strconv.Itoa(n)
 		}),
-		naming("IDsAreShortText", "makes ids of bodies", func(_ *shelf, n int, body []byte) string { return fmt.Sprintf("%x", body) }),
-		naming("IDsAreNotReused", "names bodies by their content", func(_ *shelf, _ int, body []byte) string { return fmt.Sprintf("%x", sha256.Sum256(body)) }),
-		naming("IDsAreNotReused", "names large bodies by their content", func(_ *shelf, n int, body []byte) string {
+		namesBodies("IDsAreShortText", "makes ids of bodies", func(_ *hookStore, n int, body []byte) string { return fmt.Sprintf("%x", body) }),
+		namesBodies("IDsAreNotReused", "names bodies by their content", func(_ *hookStore, _ int, body []byte) string { return fmt.Sprintf("%x", sha256.Sum256(body)) }),
+		namesBodies("IDsAreNotReused", "names large bodies by their content", func(_ *hookStore, n int, body []byte) string {
 			if len(body) >= 1<<20 {
 				return fmt.Sprintf("%x", sha256.Sum256(body))
 			}
 			return strconv.Itoa(n)
 		}),
-		naming("IDsAreNotReused", "gives three ids in turn", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n % 3) }),
-		naming("IDsAreNotReused", "gives 100 ids in turn", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n % 100) }),
-		naming("IDsAreNotReused", "gives 5,000 ids in turn", func(_ *shelf, n int, _ []byte) string { return strconv.Itoa(n % 5000) }),
-		naming("IDsAreNotReused", "has ids of 12 bits", func(_ *shelf, n int, _ []byte) string { return idHash(n)[:3] }),
-		naming("IDsAreNotReused", "gives the time in milliseconds", func(*shelf, int, []byte) string { return strconv.FormatInt(time.Now().UnixMilli(), 10) }),
-		naming("IDsAreNotReused", "repeats the id of the 5,000th body", func(_ *shelf, n int, _ []byte) string {
+		namesBodies("IDsAreNotReused", "gives three ids in turn", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n % 3) }),
+		namesBodies("IDsAreNotReused", "gives 100 ids in turn", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n % 100) }),
+		namesBodies("IDsAreNotReused", "gives 5,000 ids in turn", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n % 5000) }),
+		namesBodies("IDsAreNotReused", "has ids of 12 bits", func(_ *hookStore, n int, _ []byte) string { return idHash(n)[:3] }),
+		namesBodies("IDsAreNotReused", "gives the time in milliseconds", func(*hookStore, int, []byte) string { return strconv.FormatInt(time.Now().UnixMilli(), 10) }),
+		namesBodies("IDsAreNotReused", "repeats the id of the 5,000th body", func(_ *hookStore, n int, _ []byte) string {
 			if n == 5000 {
 				return "4999"
 			}
 			return strconv.Itoa(n)
 		}),
-		naming("IDsAreNotReused", "counts from 1 when it is empty", func(sh *shelf, _ int, _ []byte) string {
-			if len(sh.bodies) == 0 {
-				sh.puts = 1
+		namesBodies("IDsAreNotReused", "counts from 1 when it is empty", func(hs *hookStore, _ int, _ []byte) string {
+			if len(hs.bodies) == 0 {
+				hs.puts = 1
 			}
-			return strconv.Itoa(sh.puts)
+			return strconv.Itoa(hs.puts)
 		}),
-		naming("IDsAreNotReused", "gives the smallest free number", func(sh *shelf, _ int, _ []byte) string {
+		namesBodies("IDsAreNotReused", "gives the smallest free number", func(hs *hookStore, _ int, _ []byte) string {
 			n := 1
-			for sh.bodies[strconv.Itoa(n)] != nil {
+			for hs.bodies[strconv.Itoa(n)] != nil {
 				n++
 			}
 			return strconv.Itoa(n)
 		}),
-		perStore("IDsAreNotReused", "counts from 1 in each process", func(_, n int) string { return strconv.Itoa(n) }),
-		perStore("IDsAreNotReused", "names two processes alike", func(store, n int) string { return fmt.Sprintf("%d-%d", store%2, n) }),
+		namesPerStore("IDsAreNotReused", "counts from 1 in each process", func(_, n int) string { return strconv.Itoa(n) }),
+		namesPerStore("IDsAreNotReused", "names two processes alike", func(store, n int) string { return fmt.Sprintf("%d-%d", store%2, n) }),
 		breaksStore("UnknownIDIsNotFound", "has its own error", func(_ *testing.T, s *store) {
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
 				body, err := s.Store.Get(ctx, id)
@@ -138,7 +138,7 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return bodies, err
 			}
 		}),
-		finding("UnknownIDIsNotFound", "takes what is not there for an empty body", func(found *storage.Found, _ int) {
+		changesFound("UnknownIDIsNotFound", "takes what is not there for an empty body", func(found *storage.Found, _ int) {
 			if found.Size == storage.NotFound {
 				*found = storage.Found{Body: []byte{}}
 			}
@@ -169,9 +169,9 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return s.Store.Get(ctx, id)
 			}
 		}),
-		shelved("UnknownIDIsNotFound", "takes an id for a pattern", func(sh *shelf) {
-			sh.find = func(sh *shelf, id string) string {
-				for name := range sh.bodies {
+		breaksHookStore("UnknownIDIsNotFound", "takes an id for a pattern", func(hs *hookStore) {
+			hs.resolveID = func(hs *hookStore, id string) string {
+				for name := range hs.bodies {
 					if ok, _ := path.Match(id, name); ok || id == "%" {
 						return name
 					}
@@ -179,8 +179,8 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return id
 			}
 		}),
-		similar("ignores case", "hex", strings.ToLower), similar("ignores case", "UUID", strings.ToUpper), similar("ignores case", "base64", strings.ToLower), similar("ignores case", "key", strings.ToLower),
-		similar("folds case as Unicode does", "key", func(id string) string {
+		takesForSame("ignores case", "hex", strings.ToLower), takesForSame("ignores case", "UUID", strings.ToUpper), takesForSame("ignores case", "base64", strings.ToLower), takesForSame("ignores case", "key", strings.ToLower),
+		takesForSame("folds case as Unicode does", "key", func(id string) string {
 			return strings.Map(func(r rune) rune {
 				least := r
 				for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
@@ -189,14 +189,14 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return least
 			}, id)
 		}),
-		similar("trims spaces", "number", strings.TrimSpace), similar("trims spaces", "hex", strings.TrimSpace), similar("trims spaces at the end", "base64", func(id string) string { return strings.TrimRight(id, " ") }),
-		similar("trims the end of the line", "key", func(id string) string { return strings.TrimSuffix(id, "\n") }),
-		similar("ends at NUL", "number", func(id string) string { before, _, _ := strings.Cut(id, "\x00"); return before }),
-		similar("trims leading zeros", "number", func(id string) string { return strings.TrimLeft(id, "0") }),
-		similar("trims leading zeros", "padded", func(id string) string { return strings.TrimLeft(id, "0") }),
-		similar("parses a sign", "number", func(id string) string { return strings.TrimPrefix(id, "+") }),
-		similar("parses any base", "number", anyBase), similar("parses floating point", "number", floating),
-		similar("has 32 bits", "number", bits(32)), similar("has 64 bits", "number", func(id string) string {
+		takesForSame("trims spaces", "number", strings.TrimSpace), takesForSame("trims spaces", "hex", strings.TrimSpace), takesForSame("trims spaces at the end", "base64", func(id string) string { return strings.TrimRight(id, " ") }),
+		takesForSame("trims the end of the line", "key", func(id string) string { return strings.TrimSuffix(id, "\n") }),
+		takesForSame("ends at NUL", "number", func(id string) string { before, _, _ := strings.Cut(id, "\x00"); return before }),
+		takesForSame("trims leading zeros", "number", func(id string) string { return strings.TrimLeft(id, "0") }),
+		takesForSame("trims leading zeros", "padded", func(id string) string { return strings.TrimLeft(id, "0") }),
+		takesForSame("parses a sign", "number", func(id string) string { return strings.TrimPrefix(id, "+") }),
+		takesForSame("parses any base", "number", anyBase), takesForSame("parses floating point", "number", floating),
+		takesForSame("has 32 bits", "number", bits(32)), takesForSame("has 64 bits", "number", func(id string) string {
 			n := uint64(0)
 			for _, c := range []byte(id) {
 				if c < '0' || c > '9' {
@@ -206,27 +206,27 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 			}
 			return strconv.FormatUint(n, 10)
 		}),
-		similar("reads digits until something else comes", "number", func(id string) string {
+		takesForSame("reads digits until something else comes", "number", func(id string) string {
 			return id[:len(id)-len(strings.TrimLeft(id, "0123456789"))]
 		}),
-		similar("reads all digits", "number", func(id string) string { return strings.Map(asciiDigit, id) }),
-		similar("drops dashes", "UUID", func(id string) string { return strings.ReplaceAll(id, "-", "") }),
-		similar("drops braces", "UUID", func(id string) string { return strings.Trim(id, "{}") }),
-		similar("drops urn:uuid:", "UUID", func(id string) string { return strings.TrimPrefix(id, "urn:uuid:") }),
-		similar("ignores padding", "base64", func(id string) string { return strings.TrimRight(id, "=") }),
-		similar("ignores the last bits", "base64", func(id string) string {
+		takesForSame("reads all digits", "number", func(id string) string { return strings.Map(asciiDigit, id) }),
+		takesForSame("drops dashes", "UUID", func(id string) string { return strings.ReplaceAll(id, "-", "") }),
+		takesForSame("drops braces", "UUID", func(id string) string { return strings.Trim(id, "{}") }),
+		takesForSame("drops urn:uuid:", "UUID", func(id string) string { return strings.TrimPrefix(id, "urn:uuid:") }),
+		takesForSame("ignores padding", "base64", func(id string) string { return strings.TrimRight(id, "=") }),
+		takesForSame("ignores the last bits", "base64", func(id string) string {
 			raw, err := base64.RawURLEncoding.DecodeString(id)
 			if err != nil {
 				return id
 			}
 			return string(raw)
 		}),
-		similar("ignores the alphabet", "base64", strings.NewReplacer("-", "+", "_", "/").Replace),
-		similar("decodes percent signs", "file", func(id string) string { text, _ := url.PathUnescape(id); return text }),
-		similar("decodes percent signs", "key", func(id string) string { text, _ := url.QueryUnescape(id); return text }),
-		similar("cleans paths", "file", path.Clean), similar("takes the last part of a path", "hex", path.Base), similar("ends at ?", "file", func(id string) string { before, _, _ := strings.Cut(id, "?"); return before }),
-		similar("takes \\ for /", "file", func(id string) string { return strings.ReplaceAll(id, `\`, "/") }),
-		similar("has normal form NFKC", "hex", func(id string) string {
+		takesForSame("ignores the alphabet", "base64", strings.NewReplacer("-", "+", "_", "/").Replace),
+		takesForSame("decodes percent signs", "file", func(id string) string { text, _ := url.PathUnescape(id); return text }),
+		takesForSame("decodes percent signs", "key", func(id string) string { text, _ := url.QueryUnescape(id); return text }),
+		takesForSame("cleans paths", "file", path.Clean), takesForSame("takes the last part of a path", "hex", path.Base), takesForSame("ends at ?", "file", func(id string) string { before, _, _ := strings.Cut(id, "?"); return before }),
+		takesForSame("takes \\ for /", "file", func(id string) string { return strings.ReplaceAll(id, `\`, "/") }),
+		takesForSame("has normal form NFKC", "hex", func(id string) string {
 			return strings.Map(func(r rune) rune {
 				if r > 0xff00 && r < 0xff5f {
 					return r - 0xfee0
@@ -234,23 +234,23 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return r
 			}, id)
 		}),
-		similar("drops what is invisible", "hex", func(id string) string {
+		takesForSame("drops what is invisible", "hex", func(id string) string {
 			return strings.NewReplacer("\u200b", "", "\ufeff", "", "\u00ad", "").Replace(id)
 		}),
-		similar("compares 8 bytes", "hex", func(id string) string { return id[:min(len(id), 8)] }),
-		similar("compares all but the first byte", "hex", func(id string) string { return id[min(len(id), 1):] }),
+		takesForSame("compares 8 bytes", "hex", func(id string) string { return id[:min(len(id), 8)] }),
+		takesForSame("compares all but the first byte", "hex", func(id string) string { return id[min(len(id), 1):] }),
 	}
 	for kind := range idKinds {
-		all = append(all, shelved("IDsAreExact", "ignores quotes ("+kind+")", func(sh *shelf) {
-			sh.name = func(_ *shelf, n int, _ []byte) string { return idKinds[kind](n) }
-			sh.find = func(_ *shelf, id string) string { return strings.Trim(id, `"'`) }
+		all = append(all, breaksHookStore("IDsMatchExactly", "ignores quotes ("+kind+")", func(hs *hookStore) {
+			hs.nameBody = func(_ *hookStore, n int, _ []byte) string { return idKinds[kind](n) }
+			hs.resolveID = func(_ *hookStore, id string) string { return strings.Trim(id, `"'`) }
 		}))
 	}
 	return all
 }
 
-func naming(check, bug string, name func(sh *shelf, n int, body []byte) string) mutant[conformance.StoreHarness] {
-	return shelved(check, bug, func(sh *shelf) { sh.name = name })
+func namesBodies(check, bug string, name func(hs *hookStore, n int, body []byte) string) mutant[conformance.StoreHarness] {
+	return breaksHookStore(check, bug, func(hs *hookStore) { hs.nameBody = name })
 }
 
 func anyBase(id string) string {

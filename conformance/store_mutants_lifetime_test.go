@@ -12,18 +12,18 @@ import (
 
 // TestTimeToLiveSuite runs the checks of stores whose bodies have a time to live, and whose Expire does nothing.
 func TestTimeToLiveSuite(t *testing.T) {
-	suite[conformance.StoreHarness]{
-		checks:  []string{"BodiesLiveTheirTime"},
-		why:     conformance.StoreWhy,
-		run:     conformance.CheckStore,
-		good:    func(*testing.T) conformance.StoreHarness { return lifetimeHarness(func(*shelf, time.Duration) {}) },
-		mutants: storeLifetimeMutants(),
-		virtual: true,
+	suiteTest[conformance.StoreHarness]{
+		checks:       []string{"BodiesLiveForTheirTTL"},
+		why:          conformance.StoreWhy,
+		run:          conformance.CheckStore,
+		good:         func(*testing.T) conformance.StoreHarness { return lifetimeHarness(func(*hookStore, time.Duration) {}) },
+		mutants:      storeLifetimeMutants(),
+		virtualClock: true,
 	}.test(t)
 	for _, check := range conformance.StoreChecks() {
 		t.Run("Good/"+check, func(t *testing.T) {
 			r := record(t, func(tb testing.TB) {
-				conformance.CheckStore(tb, check, lifetimeHarness(func(*shelf, time.Duration) {}))
+				conformance.CheckStore(tb, check, lifetimeHarness(func(*hookStore, time.Duration) {}))
 			})
 			if r.failed {
 				t.Error(r.text)
@@ -33,17 +33,17 @@ func TestTimeToLiveSuite(t *testing.T) {
 }
 
 // lifetimeHarness returns the harness of stores with a time to live: of a minute, unless it is given.
-func lifetimeHarness(change func(sh *shelf, ttl time.Duration)) conformance.StoreHarness {
-	shelves := make(map[time.Duration]*shelf)
+func lifetimeHarness(change func(hs *hookStore, ttl time.Duration)) conformance.StoreHarness {
+	shelves := make(map[time.Duration]*hookStore)
 	store := func(ttl time.Duration) *store {
 		if shelves[ttl] == nil {
-			shelves[ttl] = newShelf(func(sh *shelf) {
-				sh.gone = func(k *kept, now time.Time) bool { return now.Sub(k.aux) >= ttl }
-				sh.expires = func(*shelf, time.Time, time.Duration) bool { return true }
-				change(sh, ttl)
+			shelves[ttl] = newHookStore(func(hs *hookStore) {
+				hs.isGone = func(k *storedBody, now time.Time) bool { return now.Sub(k.agedFrom) >= ttl }
+				hs.onExpire = func(*hookStore, time.Time, time.Duration) bool { return true }
+				change(hs, ttl)
 			})
 		}
-		return &store{Store: shelves[ttl], stalled: new(stall)}
+		return &store{Store: shelves[ttl], stalled: new(stallGate)}
 	}
 	return conformance.StoreHarness{
 		NewStore:      func(testing.TB) storage.Store { return store(time.Minute) },
@@ -52,12 +52,12 @@ func lifetimeHarness(change func(sh *shelf, ttl time.Duration)) conformance.Stor
 }
 
 func storeLifetimeMutants() (all []mutant[conformance.StoreHarness]) {
-	lives := func(bug string, change func(sh *shelf, ttl time.Duration)) {
-		all = append(all, mutant[conformance.StoreHarness]{"BodiesLiveTheirTime", bug, func(*testing.T) conformance.StoreHarness { return lifetimeHarness(change) }})
+	lives := func(bug string, change func(hs *hookStore, ttl time.Duration)) {
+		all = append(all, mutant[conformance.StoreHarness]{"BodiesLiveForTheirTTL", bug, func(*testing.T) conformance.StoreHarness { return lifetimeHarness(change) }})
 	}
 	lasting := func(bug string, lasts func(ttl time.Duration) time.Duration) {
-		lives(bug, func(sh *shelf, ttl time.Duration) {
-			sh.gone = func(k *kept, now time.Time) bool { return now.Sub(k.put) >= lasts(ttl) }
+		lives(bug, func(hs *hookStore, ttl time.Duration) {
+			hs.isGone = func(k *storedBody, now time.Time) bool { return now.Sub(k.put) >= lasts(ttl) }
 		})
 	}
 	lasting("lives half of it", func(ttl time.Duration) time.Duration { return ttl / 2 })
@@ -68,60 +68,60 @@ func storeLifetimeMutants() (all []mutant[conformance.StoreHarness]) {
 	lasting("lives twice as long", func(ttl time.Duration) time.Duration { return ttl * 2 })
 	lasting("lives for ever", func(time.Duration) time.Duration { return 1<<63 - 1 })
 	lasting("lives an hour", func(time.Duration) time.Duration { return time.Hour })
-	lives("is prolonged by reading", func(sh *shelf, _ time.Duration) {
-		sh.read = func(_ *shelf, k *kept, now time.Time) { k.aux = now }
+	lives("is prolonged by reading", func(hs *hookStore, _ time.Duration) {
+		hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) { k.agedFrom = now }
 	})
-	lives("is prolonged by reading in the second half", func(sh *shelf, ttl time.Duration) {
-		sh.read = func(_ *shelf, k *kept, now time.Time) {
-			if now.Sub(k.aux) > ttl/2 {
-				k.aux = now
+	lives("is prolonged by reading in the second half", func(hs *hookStore, ttl time.Duration) {
+		hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) {
+			if now.Sub(k.agedFrom) > ttl/2 {
+				k.agedFrom = now
 			}
 		}
 	})
-	lives("is prolonged by half by the first reading", func(sh *shelf, ttl time.Duration) {
-		sh.read = func(_ *shelf, k *kept, _ time.Time) { k.aux = k.put.Add(ttl * 5 / 8) }
+	lives("is prolonged by half by the first reading", func(hs *hookStore, ttl time.Duration) {
+		hs.onRead = func(_ *hookStore, k *storedBody, _ time.Time) { k.agedFrom = k.put.Add(ttl * 5 / 8) }
 	})
-	lives("counts from the first reading", func(sh *shelf, _ time.Duration) {
-		sh.put = func(_ *shelf, k *kept, now time.Time) { k.aux = now.Add(24 * time.Hour) }
-		sh.read = func(_ *shelf, k *kept, now time.Time) {
-			if k.aux.After(now) {
-				k.aux = now
+	lives("counts from the first reading", func(hs *hookStore, _ time.Duration) {
+		hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) { k.agedFrom = now.Add(24 * time.Hour) }
+		hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) {
+			if k.agedFrom.After(now) {
+				k.agedFrom = now
 			}
 		}
 	})
-	lives("is shortened by reading", func(sh *shelf, ttl time.Duration) {
-		sh.read = func(_ *shelf, k *kept, _ time.Time) { k.aux = k.put.Add(-ttl / 4) }
+	lives("is shortened by reading", func(hs *hookStore, ttl time.Duration) {
+		hs.onRead = func(_ *hookStore, k *storedBody, _ time.Time) { k.agedFrom = k.put.Add(-ttl / 4) }
 	})
-	lives("counts from the first of all bodies", func(sh *shelf, _ time.Duration) {
+	lives("counts from the first of all bodies", func(hs *hookStore, _ time.Duration) {
 		var first time.Time
-		sh.put = func(_ *shelf, k *kept, now time.Time) {
+		hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) {
 			if first.IsZero() {
 				first = now
 			}
-			k.aux = first
+			k.agedFrom = first
 		}
 	})
-	lives("counts from the last of all bodies", func(sh *shelf, ttl time.Duration) {
+	lives("counts from the last of all bodies", func(hs *hookStore, ttl time.Duration) {
 		var last time.Time
-		sh.put = func(_ *shelf, k *kept, now time.Time) { last = now }
-		sh.gone = func(_ *kept, now time.Time) bool { return now.Sub(last) >= ttl }
+		hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) { last = now }
+		hs.isGone = func(_ *storedBody, now time.Time) bool { return now.Sub(last) >= ttl }
 	})
 	for _, unit := range []time.Duration{time.Second, time.Minute} {
-		lives(fmt.Sprintf("has times of %v", unit), func(sh *shelf, _ time.Duration) {
-			sh.put = func(_ *shelf, k *kept, now time.Time) { k.aux = now.Truncate(unit) }
+		lives(fmt.Sprintf("has times of %v", unit), func(hs *hookStore, _ time.Duration) {
+			hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) { k.agedFrom = now.Truncate(unit) }
 		})
 	}
-	lives("removes bodies at fixed times", func(sh *shelf, ttl time.Duration) {
-		sh.gone = func(k *kept, now time.Time) bool { return !k.put.Truncate(ttl).Equal(now.Truncate(ttl)) }
+	lives("removes bodies at fixed times", func(hs *hookStore, ttl time.Duration) {
+		hs.isGone = func(k *storedBody, now time.Time) bool { return !k.put.Truncate(ttl).Equal(now.Truncate(ttl)) }
 	})
-	lives("is removed by Expire all the same", func(sh *shelf, _ time.Duration) {
-		sh.expires = func(sh *shelf, _ time.Time, _ time.Duration) bool { clear(sh.bodies); return true }
+	lives("is removed by Expire all the same", func(hs *hookStore, _ time.Duration) {
+		hs.onExpire = func(hs *hookStore, _ time.Time, _ time.Duration) bool { clear(hs.bodies); return true }
 	})
-	lives("gives ids again when bodies have expired", func(sh *shelf, _ time.Duration) {
-		sh.name = func(sh *shelf, _ int, _ []byte) string {
+	lives("gives ids again when bodies have expired", func(hs *hookStore, _ time.Duration) {
+		hs.nameBody = func(hs *hookStore, _ int, _ []byte) string {
 			n := 1
 			for ; ; n++ {
-				if k := sh.bodies[strconv.Itoa(n)]; k == nil || sh.gone(k, time.Now()) {
+				if k := hs.bodies[strconv.Itoa(n)]; k == nil || hs.isGone(k, time.Now()) {
 					return strconv.Itoa(n)
 				}
 			}

@@ -13,13 +13,13 @@ import (
 
 // storeOwnerMutants share memory with their callers.
 var storeOwnerMutants = []mutant[conformance.StoreHarness]{
-	aliasing("PutKeepsACopy", "keeps the caller's body", 0, true),
-	aliasing("PutKeepsACopy", "keeps the caller's body from 4 KiB on", 4096, true),
-	aliasing("PutKeepsACopy", "keeps the caller's body from 64 KiB on", 1<<16, true),
-	aliasing("PutKeepsACopy", "keeps the caller's body from 1 MiB on", 1<<20, true),
-	aliasingNth("PutKeepsACopy", "keeps the caller's body", 10, true),
-	aliasingNth("PutKeepsACopy", "keeps the caller's body", 100, true),
-	aliasingNth("PutKeepsACopy", "keeps the caller's body", 1000, true),
+	sharesMemory("PutKeepsACopy", "keeps the caller's body", 0, true),
+	sharesMemory("PutKeepsACopy", "keeps the caller's body from 4 KiB on", 4096, true),
+	sharesMemory("PutKeepsACopy", "keeps the caller's body from 64 KiB on", 1<<16, true),
+	sharesMemory("PutKeepsACopy", "keeps the caller's body from 1 MiB on", 1<<20, true),
+	sharesMemoryNth("PutKeepsACopy", "keeps the caller's body", 10, true),
+	sharesMemoryNth("PutKeepsACopy", "keeps the caller's body", 100, true),
+	sharesMemoryNth("PutKeepsACopy", "keeps the caller's body", 1000, true),
 	breaksStore("PutKeepsACopy", "writes into the caller's body", func(_ *testing.T, s *store) {
 		s.put = func(ctx context.Context, body []byte) (string, error) {
 			id, err := s.Store.Put(ctx, body)
@@ -46,20 +46,20 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 			return s.Store.Get(ctx, id)
 		}
 	}),
-	aliasing("GotBodyBelongsToCaller", "gives its own body away", 0, false),
-	aliasing("GotBodyBelongsToCaller", "gives its own body away from 4 KiB on", 4096, false),
-	aliasing("GotBodyBelongsToCaller", "gives its own body away from 1 MiB on", 1<<20, false),
-	aliasingNth("GotBodyBelongsToCaller", "gives its own body away", 10, false),
-	aliasingNth("GotBodyBelongsToCaller", "gives its own body away", 100, false),
-	aliasingNth("GotBodyBelongsToCaller", "gives its own body away", 1000, false),
-	breaksStore("GotBodyBelongsToCaller", "reads into one buffer", func(_ *testing.T, s *store) {
+	sharesMemory("ReturnedBodyBelongsToCaller", "gives its own body away", 0, false),
+	sharesMemory("ReturnedBodyBelongsToCaller", "gives its own body away from 4 KiB on", 4096, false),
+	sharesMemory("ReturnedBodyBelongsToCaller", "gives its own body away from 1 MiB on", 1<<20, false),
+	sharesMemoryNth("ReturnedBodyBelongsToCaller", "gives its own body away", 10, false),
+	sharesMemoryNth("ReturnedBodyBelongsToCaller", "gives its own body away", 100, false),
+	sharesMemoryNth("ReturnedBodyBelongsToCaller", "gives its own body away", 1000, false),
+	breaksStore("ReturnedBodyBelongsToCaller", "reads into one buffer", func(_ *testing.T, s *store) {
 		buffer := make([]byte, 2<<20)
 		s.get = func(ctx context.Context, id string) ([]byte, error) {
 			body, err := s.Store.Get(ctx, id)
 			return buffer[:copy(buffer, body)], err
 		}
 	}),
-	breaksStore("GotBodyBelongsToCaller", "cuts the bodies of GetAll from one piece", func(_ *testing.T, s *store) {
+	breaksStore("ReturnedBodyBelongsToCaller", "cuts the bodies of GetAll from one piece", func(_ *testing.T, s *store) {
 		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
 			piece := make([]byte, 0, 4<<20)
 			for _, id := range ids {
@@ -71,7 +71,7 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 			return bodies, nil
 		}
 	}),
-	breaksStore("GotBodyBelongsToCaller", "returns the same body for the same id", func(_ *testing.T, s *store) {
+	breaksStore("ReturnedBodyBelongsToCaller", "returns the same body for the same id", func(_ *testing.T, s *store) {
 		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
 			found := make(map[string][]byte)
 			for _, id := range ids {
@@ -83,7 +83,7 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 			return bodies, nil
 		}
 	}),
-	breaksStore("GotBodyBelongsToCaller", "cuts the bodies of GetUpTo from one piece", func(_ *testing.T, s *store) {
+	breaksStore("ReturnedBodyBelongsToCaller", "cuts the bodies of GetUpTo from one piece", func(_ *testing.T, s *store) {
 		s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 			all, err := s.plainGetUpTo(ctx, ids, limit)
 			piece := make([]byte, 0, 4<<20)
@@ -97,8 +97,8 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 	}),
 }
 
-// aliasing returns a mutant that shares large bodies with who puts them, or with who gets them.
-func aliasing(check, bug string, from int, putter bool) mutant[conformance.StoreHarness] {
+// sharesMemory returns a mutant that shares large bodies with who puts them, or with who gets them.
+func sharesMemory(check, bug string, from int, putter bool) mutant[conformance.StoreHarness] {
 	return breaksStore(check, bug, func(_ *testing.T, s *store) {
 		shared := make(map[string][]byte)
 		s.put = func(ctx context.Context, body []byte) (string, error) {
@@ -121,8 +121,8 @@ func aliasing(check, bug string, from int, putter bool) mutant[conformance.Store
 	})
 }
 
-// aliasingNth is aliasing of each nth Put or Get.
-func aliasingNth(check, bug string, n int, putter bool) mutant[conformance.StoreHarness] {
+// sharesMemoryNth is aliasing of each nth Put or Get.
+func sharesMemoryNth(check, bug string, n int, putter bool) mutant[conformance.StoreHarness] {
 	return breaksStore(check, fmt.Sprintf("%s, each %d", bug, n), func(_ *testing.T, s *store) {
 		var mu sync.Mutex
 		calls, shared := 0, make(map[string][]byte)

@@ -12,17 +12,17 @@ import (
 
 func storeSizerMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
-		breaksStore("GetUpToLeavesLargeBodies", "ignores the limit", func(_ *testing.T, s *store) {
+		breaksStore("GetUpToSkipsLargeBodies", "ignores the limit", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, _ int) ([]storage.Found, error) {
 				return s.plainGetUpTo(ctx, ids, math.MaxInt)
 			}
 		}),
-		breaksStore("GetUpToLeavesLargeBodies", "has a limit of 16 bits", func(_ *testing.T, s *store) {
+		breaksStore("GetUpToSkipsLargeBodies", "has a limit of 16 bits", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 				return s.plainGetUpTo(ctx, ids, int(int16(limit)))
 			}
 		}),
-		breaksStore("GetUpToLeavesLargeBodies", "has a limit for all together", func(_ *testing.T, s *store) {
+		breaksStore("GetUpToSkipsLargeBodies", "has a limit for all together", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 				found, err := s.plainGetUpTo(ctx, ids, limit)
 				for i := range found {
@@ -33,7 +33,7 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 				return found, err
 			}
 		}),
-		breaksStore("GetUpToLeavesLargeBodies", "reads bodies and drops them", func(_ *testing.T, s *store) {
+		breaksStore("GetUpToSkipsLargeBodies", "reads bodies and drops them", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 				found, err := s.plainGetUpTo(ctx, ids, math.MaxInt)
 				for i := range found {
@@ -44,7 +44,7 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 				return found, err
 			}
 		}),
-		breaksStore("GetUpToLeavesLargeBodies", "reads a body to tell its size", func(_ *testing.T, s *store) {
+		breaksStore("GetUpToSkipsLargeBodies", "reads a body to tell its size", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 				found, err := s.plainGetUpTo(ctx, ids, limit)
 				for i, f := range found {
@@ -56,25 +56,25 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 				return found, err
 			}
 		}),
-		finding("GetUpToLeavesLargeBodies", "tells the limit in place of the size", func(found *storage.Found, limit int) {
+		changesFound("GetUpToSkipsLargeBodies", "tells the limit in place of the size", func(found *storage.Found, limit int) {
 			found.Size = min(found.Size, limit)
 		}),
-		finding("GetUpToLeavesLargeBodies", "returns the beginning of a large body", func(found *storage.Found, limit int) {
+		changesFound("GetUpToSkipsLargeBodies", "returns the beginning of a large body", func(found *storage.Found, limit int) {
 			if found.Size > limit {
 				found.Body = make([]byte, limit)
 			}
 		}),
-		finding("GetUpToLeavesLargeBodies", "returns empty large bodies", func(found *storage.Found, limit int) {
+		changesFound("GetUpToSkipsLargeBodies", "returns empty large bodies", func(found *storage.Found, limit int) {
 			if found.Size > limit {
 				found.Body = []byte{}
 			}
 		}),
-		finding("GetUpToLeavesLargeBodies", "takes large bodies for unknown", func(found *storage.Found, limit int) {
+		changesFound("GetUpToSkipsLargeBodies", "takes large bodies for unknown", func(found *storage.Found, limit int) {
 			if found.Size > limit {
 				found.Size = storage.NotFound
 			}
 		}),
-		finding("GetUpToLeavesLargeBodies", "tells whole kilobytes", func(found *storage.Found, limit int) {
+		changesFound("GetUpToSkipsLargeBodies", "tells whole kilobytes", func(found *storage.Found, limit int) {
 			if found.Size > limit && found.Size > 1024 {
 				found.Size = (found.Size + 1023) / 1024 * 1024
 			}
@@ -82,7 +82,7 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 	}
 	for _, from := range []int{0, 100, 4096, 1 << 16, 1 << 20, 2 << 20} {
 		for bug, by := range map[string]int{"one byte too few": -1, "one byte too many": 1} {
-			all = append(all, breaksStore("GetUpToLeavesLargeBodies", fmt.Sprintf("has a limit of %s from %d on", bug, from), func(_ *testing.T, s *store) {
+			all = append(all, breaksStore("GetUpToSkipsLargeBodies", fmt.Sprintf("has a limit of %s from %d on", bug, from), func(_ *testing.T, s *store) {
 				s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 					if limit >= from && limit < math.MaxInt {
 						limit += by
@@ -93,7 +93,7 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 		}
 	}
 	for bug, flaw := range answerFlaws[storage.Found]() {
-		all = append(all, breaksStore("GetUpToIsGet", bug, func(_ *testing.T, s *store) {
+		all = append(all, breaksStore("GetUpToMatchesGet", bug, func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 				found, err := s.plainGetUpTo(ctx, ids, limit)
 				return flaw(answers[storage.Found]{ids, found, func(f storage.Found) bool { return f.Size != storage.NotFound }}), err
@@ -103,8 +103,8 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 	return all
 }
 
-// finding returns a mutant that changes what it has found.
-func finding(check, bug string, change func(found *storage.Found, limit int)) mutant[conformance.StoreHarness] {
+// changesFound returns a mutant that changes what it has found.
+func changesFound(check, bug string, change func(found *storage.Found, limit int)) mutant[conformance.StoreHarness] {
 	return breaksStore(check, bug, func(_ *testing.T, s *store) {
 		s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 			all, err := s.plainGetUpTo(ctx, ids, limit)

@@ -11,8 +11,8 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// largeTurns lets few mutants at a time hold bodies of many megabytes.
-var largeTurns = make(chan struct{}, 2)
+// largeSlots lets few mutants at a time hold bodies of many megabytes.
+var largeSlots = make(chan struct{}, 2)
 
 // damages are what happens to bodies from some size on.
 var damages = []struct {
@@ -94,16 +94,16 @@ func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 				return s.Store.Put(ctx, body)
 			}
 		}))
-	return inTurns(all)
+	return limitConcurrency(all)
 }
 
-// inTurns lets few mutants run at a time.
-func inTurns(all []mutant[conformance.StoreHarness]) []mutant[conformance.StoreHarness] {
+// limitConcurrency lets few mutants run at a time.
+func limitConcurrency(all []mutant[conformance.StoreHarness]) []mutant[conformance.StoreHarness] {
 	for i := range all {
 		harness := all[i].harness
 		all[i].harness = func(t *testing.T) conformance.StoreHarness {
-			largeTurns <- struct{}{}
-			t.Cleanup(func() { <-largeTurns })
+			largeSlots <- struct{}{}
+			t.Cleanup(func() { <-largeSlots })
 			return harness(t)
 		}
 	}

@@ -9,22 +9,22 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-var sizerChecks = []check[*storeCase]{
-	{"GetUpToIsGet", "GetUpTo is Get for each id, in their order, however many there are, as long as a body has at most limit bytes. A node reads all of its " +
-		"attachments this way.", getUpToIsGet},
-	{"GetUpToLeavesLargeBodies", "GetUpTo tells the size of a body over the limit, and does not read it. A node that is sent a reference to a body of " +
-		"a gigabyte must not hold it for even a moment.", getUpToLeavesLargeBodies},
+var sizerChecks = []check[*storeChecker]{
+	{"GetUpToMatchesGet", "GetUpTo is Get for each id, in their order, however many there are, as long as a body has at most limit bytes. A node reads all of its " +
+		"attachments this way.", getUpToMatchesGet},
+	{"GetUpToSkipsLargeBodies", "GetUpTo tells the size of a body over the limit, and does not read it. A node that is sent a reference to a body of " +
+		"a gigabyte must not hold it for even a moment.", getUpToSkipsLargeBodies},
 }
 
-func getUpToIsGet(c *storeCase) {
-	all := storeReaders(c.sizer())
-	c.manyAreOne(all[len(all)-1])
+func getUpToMatchesGet(c *storeChecker) {
+	all := storeReaders(c.requireSizer())
+	c.expectMatchesGet(all[len(all)-1])
 }
 
-func (c *storeCase) getUpTo(s storage.Sizer, limit int, ids ...string) (found []storage.Found) {
+func (c *storeChecker) getUpTo(s storage.Sizer, limit int, ids ...string) (found []storage.Found) {
 	c.Helper()
 	called := fmt.Sprintf("GetUpTo of %d ids, limit %d", len(ids), limit)
-	c.at(called, func(ctx context.Context) (err error) {
+	c.mustLong(called, func(ctx context.Context) (err error) {
 		found, err = s.GetUpTo(ctx, ids, limit)
 		return err
 	})
@@ -34,8 +34,8 @@ func (c *storeCase) getUpTo(s storage.Sizer, limit int, ids ...string) (found []
 	return found
 }
 
-func getUpToLeavesLargeBodies(c *storeCase) {
-	s := c.sizer()
+func getUpToSkipsLargeBodies(c *storeChecker) {
+	s := c.requireSizer()
 	var ids, bodies []string
 	for i, limit := range []int{0, 1, 100, 4096, 1 << 16, 1 << 20, 2<<20 + 1} {
 		for _, size := range []int{limit + 1, limit, max(0, limit-1)} {
@@ -55,16 +55,16 @@ func getUpToLeavesLargeBodies(c *storeCase) {
 				c.fail(called, fmt.Sprintf("size %d, and the body: %v", size, fits), "size %d, body %s", found.Size, showBody(found.Body))
 			}
 			if fits {
-				c.report(mismatch(called, ids[i], found.Body, bodies[i]))
+				c.report(bodyMismatch(called, ids[i], found.Body, bodies[i]))
 			}
 		}
 	}
-	c.wantUnread(s)
+	c.expectUnread(s)
 }
 
-// wantUnread fails if bodies over the limit take memory all the same. What other goroutines of this process allocate is counted too, so that the
+// expectUnread fails if bodies over the limit take memory all the same. What other goroutines of this process allocate is counted too, so that the
 // least of several times counts.
-func (c *storeCase) wantUnread(s storage.Sizer) {
+func (c *storeChecker) expectUnread(s storage.Sizer) {
 	c.Helper()
 	for _, size := range []int{1 << 20, 8 << 20} {
 		ids := []string{c.put(s, sizedBody(size, 0)), c.put(s, sizedBody(size, 1))}

@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-var sizeChecks = []check[*storeCase]{
+var sizeChecks = []check[*storeChecker]{
 	{"BodiesOfAnySize", "A store keeps bodies of up to 64 MiB (storage.MinBody), whole and byte by byte. A size at which servers and drivers " +
 		"begin to cut, to divide or to store elsewhere must not show, and none makes way for another.", bodiesOfAnySize},
 	{"OversizeIsKeptOrRefused", "A body of more than 64 MiB is kept whole or refused with an error, never cut; so is a batch with such a body in it. A cut message " +
@@ -25,34 +25,34 @@ var largeSizes = []int{1 << 21, 5 << 20, 1<<24 - 1, 1<<24 + 1, storage.MinBody}
 
 // bodiesOfAnySize goes through the sizes once for each way to put. What Put has kept is read with Get and GetUpTo, what PutAll has
 // kept with GetAll.
-func bodiesOfAnySize(c *storeCase) {
-	one, two := c.store(), c.store()
+func bodiesOfAnySize(c *storeChecker) {
+	one, two := c.newStore(), c.newStore()
 	var small []string
 	for i, size := range smallSizes {
 		small = append(small, sizedBody(size, i))
 	}
 	ids := make([]string, len(small))
-	c.each("Put bodies of many sizes", len(small), func(ctx context.Context, i int) *wrong {
+	c.eachInParallel("Put bodies of many sizes", len(small), func(ctx context.Context, i int) *problem {
 		id, err := one.Put(ctx, []byte(small[i]))
 		if err != nil {
-			return failed(fmt.Sprintf("Put of %d bytes", len(small[i])), err)
+			return unexpectedError(fmt.Sprintf("Put of %d bytes", len(small[i])), err)
 		}
 		ids[i] = id
 		return nil
 	})
 	for _, r := range storeReaders(two) {
-		c.read(r, "Put bodies of many sizes", ids, small...)
+		c.expectWith(r, "Put bodies of many sizes", ids, small...)
 	}
 	for _, w := range storeWriters(one)[1:] {
 		mixed := slices.Clone(small)
 		slices.Reverse(mixed[:len(mixed)/2]) // large and small ones by turns
 		for _, r := range storeReaders(two) {
-			c.read(r, w.called+" of bodies of many sizes", c.write(w, mixed...), mixed...)
+			c.expectWith(r, w.called+" of bodies of many sizes", c.putWith(w, mixed...), mixed...)
 		}
 	}
 	for _, size := range largeSizes {
 		for _, w := range storeWriters(one) {
-			c.wantLarge(one, two, w, size)
+			c.putAndReadLarge(one, two, w, size)
 		}
 	}
 	together := make([]string, c.scale(2, 3)) // there is room for them: none makes way for another
@@ -60,13 +60,13 @@ func bodiesOfAnySize(c *storeCase) {
 		together[i] = c.put(one, sizedBody(storage.MinBody, i))
 	}
 	for i, id := range together {
-		c.read(storeReaders(two)[0], fmt.Sprintf("Put %d bodies of %d bytes", len(together), storage.MinBody), []string{id}, sizedBody(storage.MinBody, i))
+		c.expectWith(storeReaders(two)[0], fmt.Sprintf("Put %d bodies of %d bytes", len(together), storage.MinBody), []string{id}, sizedBody(storage.MinBody, i))
 	}
 	c.makeRoom(one, together[0])
 }
 
-// wantLarge puts a large body, in a batch between two small ones, and reads it.
-func (c *storeCase) wantLarge(one, two storage.Store, w storeWriter, size int) {
+// putAndReadLarge puts a large body, in a batch between two small ones, and reads it.
+func (c *storeChecker) putAndReadLarge(one, two storage.Store, w storeWriter, size int) {
 	c.Helper()
 	bodies := []string{sizedBody(size, 7)}
 	called := fmt.Sprintf("%s of %d bytes", w.called, size)
@@ -77,9 +77,9 @@ func (c *storeCase) wantLarge(one, two storage.Store, w storeWriter, size int) {
 	} else if len(all) > 1 {
 		all = slices.DeleteFunc(all, func(r storeReader) bool { return r.called == "GetAll" })
 	}
-	ids := c.write(storeWriter{called, w.put}, bodies...)
+	ids := c.putWith(storeWriter{called, w.put}, bodies...)
 	for _, r := range all {
-		c.read(r, called, ids, bodies...)
+		c.expectWith(r, called, ids, bodies...)
 	}
 	if size >= 1<<24 {
 		c.makeRoom(one, ids[0])
@@ -87,7 +87,7 @@ func (c *storeCase) wantLarge(one, two storage.Store, w storeWriter, size int) {
 }
 
 // makeRoom expires all bodies, unless they have a time to live. That it works is a check of its own.
-func (c *storeCase) makeRoom(s storage.Store, id string) {
+func (c *storeChecker) makeRoom(s storage.Store, id string) {
 	c.Helper()
 	if c.harness.NewShortLived != nil {
 		return
@@ -105,8 +105,8 @@ func (c *storeCase) makeRoom(s storage.Store, id string) {
 	}
 }
 
-func oversizeIsKeptOrRefused(c *storeCase) {
-	s := c.store()
+func oversizeIsKeptOrRefused(c *storeChecker) {
+	s := c.newStore()
 	size := c.scale(storage.MinBody+1, 2*storage.MinBody)
 	for _, w := range storeWriters(s) {
 		bodies := []string{sizedBody(size, 0)}
@@ -116,7 +116,7 @@ func oversizeIsKeptOrRefused(c *storeCase) {
 		var ids []string
 		var refused error
 		called := fmt.Sprintf("%s with a body of %d bytes", w.called, size)
-		c.at(called, func(ctx context.Context) error {
+		c.mustLong(called, func(ctx context.Context) error {
 			all := make([][]byte, len(bodies))
 			for i, body := range bodies {
 				all[i] = []byte(body)
@@ -130,9 +130,9 @@ func oversizeIsKeptOrRefused(c *storeCase) {
 		case refused == nil && len(ids) != len(bodies):
 			c.fail(called, fmt.Sprintf("%d ids", len(bodies)), "%d", len(ids))
 		case refused == nil:
-			c.read(quickest(storeReaders(s)), called, ids, bodies...)
+			c.expectWith(fewestRoundTrips(storeReaders(s)), called, ids, bodies...)
 			c.makeRoom(s, ids[0])
 		}
-		c.expect(s, called+", Put another", c.put(s, "another"), "another")
+		c.expectBody(s, called+", Put another", c.put(s, "another"), "another")
 	}
 }

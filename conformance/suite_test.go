@@ -35,7 +35,7 @@ func TestInChild(t *testing.T) {
 		h.Patience = time.Second / 2
 		newStore := h.NewStore
 		h.NewStore = func(tb testing.TB) storage.Store {
-			if strings.HasSuffix(tb.Name(), "ExpireKeepsTheYoung") {
+			if strings.HasSuffix(tb.Name(), "ExpireKeepsYoungBodies") {
 				tb.Cleanup(func() { select {} })
 			}
 			return newStore(tb)
@@ -83,12 +83,12 @@ func TestABrokenImplementationFailsItsChecksAlone(t *testing.T) {
 		"exits":   "was ended by runtime.Goexit",
 	} {
 		t.Run(suite, func(t *testing.T) {
-			out := child(t, suite, "-test.run=^TestInChild$/^(OtherNodesRead|IDsAreShortText|ExpireKeepsTheYoung|PrepareIsIdempotent)$")
+			out := child(t, suite, "-test.run=^TestInChild$/^(OtherNodesRead|IDsAreShortText|ExpireKeepsYoungBodies|PrepareIsIdempotent)$")
 			require.Contains(t, out, text)
 			if suite != "lingers" {
 				require.Contains(t, out, "why: Expire removes what was put longer than age ago")
 			}
-			require.Regexp(t, `\| ExpireKeepsTheYoung \| FAIL \| [0-9.]+ s \|`, out)
+			require.Regexp(t, `\| ExpireKeepsYoungBodies \| FAIL \| [0-9.]+ s \|`, out)
 			require.Regexp(t, `\| OtherNodesRead \| ok \| [0-9.]+ s \|`, out, "the checks before it have run")
 			require.Regexp(t, `\| PrepareIsIdempotent \| \w+ \| [0-9.]+ s \|`, out, "the checks after it have run")
 		})
@@ -137,7 +137,7 @@ func TestEveryCallIsWatched(t *testing.T) {
 				if check == "" {
 					check = "OwnMessagesArrive"
 				}
-				h := newMutation(transport.Limits{}).harness(change)
+				h := newBusMedium(transport.Limits{}).harness(change)
 				r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, check, h) })
 				require.True(t, r.failed)
 				require.Contains(t, r.text, "why: "+conformance.BusWhy(t, check))

@@ -24,11 +24,11 @@ import (
 
 const (
 	// moment is how long one direction works alone before a connection breaks.
-	moment = 2 * time.Millisecond
+	oneWayTime = 2 * time.Millisecond
 	// window is how many bytes of a client's are on their way at most.
-	window = 256 << 10
+	readBuffer = 256 << 10
 	// resent is how much later than others a connection goes on that was stalled.
-	resent = 20 * time.Millisecond
+	retransmitDelay = 20 * time.Millisecond
 )
 
 // Proxy accepts connections and passes on what is sent over each to a connection of its own to the server. Make it with Start.
@@ -38,7 +38,7 @@ type Proxy struct {
 	running sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
-	links    map[*link]struct{}
+	links    map[*connPair]struct{}
 	barriers map[string]chan struct{} // connections of our own, by address: closed once they were accepted
 	severed  int                      // times
 	stalls   int                      // how many have stalled the proxy
@@ -52,7 +52,7 @@ func Start(tb testing.TB, target string) *Proxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{ln: ln, target: target, links: make(map[*link]struct{}), barriers: make(map[string]chan struct{}), resumed: make(chan struct{})}
+	p := &Proxy{ln: ln, target: target, links: make(map[*connPair]struct{}), barriers: make(map[string]chan struct{}), resumed: make(chan struct{})}
 	close(p.resumed)
 	p.running.Go(p.accept)
 	tb.Cleanup(func() {
@@ -84,13 +84,13 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		client.(*net.TCPConn).SetReadBuffer(window) // or a stalled connection takes 30 MiB on some systems before it makes anybody wait
+		client.(*net.TCPConn).SetReadBuffer(readBuffer) // or a stalled connection takes 30 MiB on some systems before it makes anybody wait
 		p.mu.Lock()
 		if barrier, ours := p.barriers[client.RemoteAddr().String()]; ours {
 			close(barrier)
 			client.Close()
 		} else {
-			l := &link{client: client, severed: make(chan struct{}), done: make(chan struct{})}
+			l := &connPair{client: client, severed: make(chan struct{}), done: make(chan struct{})}
 			p.links[l] = struct{}{}
 			p.running.Go(func() { p.serve(l) })
 		}
@@ -98,17 +98,17 @@ func (p *Proxy) accept() {
 	}
 }
 
-func (p *Proxy) serve(l *link) {
-	l.run(p.target, func(data bool) { p.pass(l, data) })
+func (p *Proxy) serve(l *connPair) {
+	l.forward(p.target, func(data bool) { p.waitWhileStalled(l, data) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.links, l)
 	close(l.done)
 }
 
-// pass waits while the proxy is stalled, unless the connection is to be severed. What was held back comes a little later than what comes over a new
+// waitWhileStalled waits while the proxy is stalled, unless the connection is to be severed. What was held back comes a little later than what comes over a new
 // connection, as with TCP, which waits before it sends again.
-func (p *Proxy) pass(l *link, data bool) {
+func (p *Proxy) waitWhileStalled(l *connPair, data bool) {
 	p.mu.Lock()
 	resumed := p.resumed
 	p.mu.Unlock()
@@ -124,7 +124,7 @@ func (p *Proxy) pass(l *link, data bool) {
 	}
 	if data {
 		select {
-		case <-time.After(resent):
+		case <-time.After(retransmitDelay):
 		case <-l.severed:
 		}
 	}
@@ -134,7 +134,7 @@ func (p *Proxy) pass(l *link, data bool) {
 // lost, or the requests. What the server has been sent by then it has carried out, so that nothing of it happens later; a server that has
 // not done so after two seconds is not waited for. New connections work.
 func (p *Proxy) Sever() {
-	p.acceptAll()
+	p.waitUntilAccepted()
 	p.mu.Lock()
 	links := slices.Collect(maps.Keys(p.links))
 	p.severed++
@@ -150,7 +150,7 @@ func (p *Proxy) Sever() {
 			l.requestsLost.Store(true)
 		}
 	}
-	time.Sleep(moment)
+	time.Sleep(oneWayTime)
 	for _, l := range links {
 		l.sever()
 	}
@@ -159,8 +159,8 @@ func (p *Proxy) Sever() {
 	}
 }
 
-// acceptAll returns once all connections that are established were accepted: the system accepts in order, so one of our own is the last.
-func (p *Proxy) acceptAll() {
+// waitUntilAccepted returns once all connections that are established were accepted: the system accepts in order, so one of our own is the last.
+func (p *Proxy) waitUntilAccepted() {
 	accepted := make(chan struct{})
 	p.mu.Lock()
 	last, err := net.Dial("tcp", p.Address())
@@ -181,16 +181,16 @@ func (p *Proxy) acceptAll() {
 // Stall makes proxies hold back everything, without closing a connection, until resume is called. Calling resume again does nothing.
 func Stall(proxies ...*Proxy) (resume func()) {
 	for _, p := range proxies {
-		p.stall(1)
+		p.addStall(1)
 	}
 	return sync.OnceFunc(func() {
 		for _, p := range proxies {
-			p.stall(-1)
+			p.addStall(-1)
 		}
 	})
 }
 
-func (p *Proxy) stall(change int) {
+func (p *Proxy) addStall(change int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stalls == 0 {

@@ -49,7 +49,7 @@ var concurrencyMutants = []mutant[conformance.Harness]{
 			return nil
 		}
 	}),
-	breaks("ConcurrentSessions", "has one session: the last that was opened", func(t *testing.T, b *bus) {
+	breaks("SessionsAreIndependent", "has one session: the last that was opened", func(t *testing.T, b *bus) {
 		b.open = func(ctx context.Context) (transport.Session, error) {
 			b.Hub.Sever(nil)
 			return b.Hub.Open(ctx)

@@ -16,9 +16,9 @@ import (
 var affixes = []string{" ", "\t", "\n", "\r\n", "\v", "\u00a0", "\u2003", "\u200b", "\ufeff", "\u00ad", "\x00", "\x7f", "\xff", "0", "00", "+", "-", "/", "./", "/.", "//", "../x/", ".", "_", ",", ";", "'", `"`,
 	"`", "%", "*", "?", "#", "#x", "?x=1", "%20", "%00", "\u0301", "\ufe0f", strings.Repeat(" ", 256), strings.Repeat("0", 256), "=", "==", "0x", "0b", "0o", "x", "n", "L", ".0", "e0", "::bigint", "urn:uuid:", "$", "\\"}
 
-// variants returns what differs from id and what a store may take for it all the same. Which kind an id is, a number, a UUID, hex or base64, is
+// similarIDs returns what differs from id and what a store may take for it all the same. Which kind an id is, a number, a UUID, hex or base64, is
 // unknown, so that all are tried.
-func variants(id string) (all []string) {
+func similarIDs(id string) (all []string) {
 	if !utf8.ValidString(id) || id == "" {
 		return nil
 	}
@@ -27,7 +27,7 @@ func variants(id string) (all []string) {
 	}
 	all = append(all, "{"+id+"}", "("+id+")", `"`+id+`"`, " "+id+" ", id[:1]+" "+id[1:], id[:1]+"_"+id[1:], id[:1]+"\x00"+id[1:], id+"\x00"+id, id+"/../"+id, id+" "+id, id+","+id)
 	all = append(all, id[1:], id[:len(id)-1], strings.TrimLeft(id, "0"), strings.TrimRight(id, "="), strings.Trim(id, "-_/:."))
-	for _, change := range []func(rune) rune{unicode.ToUpper, unicode.ToLower, unicode.ToTitle, otherCase, fullWidth, arabicDigit, superscript, foldsTo, cyrillic} {
+	for _, change := range []func(rune) rune{unicode.ToUpper, unicode.ToLower, unicode.ToTitle, otherCase, fullWidth, arabicDigit, superscript, caseFolding, cyrillic} {
 		all = append(all, strings.Map(change, id))
 		for i, r := range id { // one character alone
 			all = append(all, id[:i]+string(change(r))+id[i+len(string(r)):])
@@ -39,9 +39,9 @@ func variants(id string) (all []string) {
 			all = append(all, strings.ReplaceAll(id, mark, other))
 		}
 	}
-	all = append(all, escaped(id), fmt.Sprintf("%%%02X", id[0])+id[1:], fmt.Sprintf("%%%02x", id[0])+id[1:], fmt.Sprintf(`\u%04x`, id[0])+id[1:], fmt.Sprintf(`\x%02x`, id[0])+id[1:],
+	all = append(all, percentEncoded(id), fmt.Sprintf("%%%02X", id[0])+id[1:], fmt.Sprintf("%%%02x", id[0])+id[1:], fmt.Sprintf(`\u%04x`, id[0])+id[1:], fmt.Sprintf(`\x%02x`, id[0])+id[1:],
 		fmt.Sprintf("&#%d;", id[0])+id[1:], url.QueryEscape(id), url.PathEscape(id), hex.EncodeToString([]byte(id)), base64.StdEncoding.EncodeToString([]byte(id)))
-	all = append(append(all, numbers(id)...), lastBits(id)...)
+	all = append(append(all, numberForms(id)...), unusedBitForms(id)...)
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(v string) bool { return v == id })
 }
@@ -63,13 +63,13 @@ func fullWidth(r rune) rune {
 
 // These characters look like others, or are the same after normalization.
 var (
-	arabicDigit = inPlaceOf("0123456789", "٠١٢٣٤٥٦٧٨٩")
-	superscript = inPlaceOf("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-	cyrillic    = inPlaceOf("aceopxABCEHKMOPTX", "асеорхАВСЕНКМОРТХ")
+	arabicDigit = substituting("0123456789", "٠١٢٣٤٥٦٧٨٩")
+	superscript = substituting("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+	cyrillic    = substituting("aceopxABCEHKMOPTX", "асеорхАВСЕНКМОРТХ")
 )
 
-// inPlaceOf replaces each character of usual by the one at the same place of others.
-func inPlaceOf(usual, others string) func(rune) rune {
+// substituting replaces each character of usual by the one at the same place of others.
+func substituting(usual, others string) func(rune) rune {
 	return func(r rune) rune {
 		if i := strings.IndexRune(usual, r); i >= 0 {
 			return []rune(others)[i]
@@ -78,8 +78,8 @@ func inPlaceOf(usual, others string) func(rune) rune {
 	}
 }
 
-// foldsTo returns what is the same as an ASCII letter when case is ignored: the Kelvin sign and the long s.
-func foldsTo(r rune) rune {
+// caseFolding returns what is the same as an ASCII letter when case is ignored: the Kelvin sign and the long s.
+func caseFolding(r rune) rune {
 	switch r {
 	case 'k', 'K':
 		return '\u212a'
@@ -89,7 +89,7 @@ func foldsTo(r rune) rune {
 	return r
 }
 
-func escaped(id string) string {
+func percentEncoded(id string) string {
 	var b strings.Builder
 	for _, c := range []byte(id) {
 		fmt.Fprintf(&b, "%%%02X", c)
@@ -97,8 +97,8 @@ func escaped(id string) string {
 	return b.String()
 }
 
-// numbers returns other ways to write a number, and those that are the same to fewer bits.
-func numbers(id string) (all []string) {
+// numberForms returns other ways to write a number, and those that are the same to fewer bits.
+func numberForms(id string) (all []string) {
 	for base := range 2 {
 		n, ok := new(big.Int).SetString(id, []int{10, 16}[base])
 		if !ok {
@@ -113,8 +113,8 @@ func numbers(id string) (all []string) {
 	return all
 }
 
-// lastBits returns what differs in the bits of the last character that base64 and base32 do not need.
-func lastBits(id string) (all []string) {
+// unusedBitForms returns what differs in the bits of the last character that base64 and base32 do not need.
+func unusedBitForms(id string) (all []string) {
 	body := strings.TrimRight(id, "=")
 	if body == "" {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// stream is a numbered series of messages, in one order. Its message n follows from n, so that whoever receives it knows what
+// sequence is a numbered series of messages, in one order. Its message n follows from n, so that whoever receives it knows what
 // has to be in it without having seen what was published.
-type stream struct {
+type sequence struct {
 	id       int // 0 to 15, in the first byte of each payload
 	channels []string
 	// channel is the index of the channel of message n, size the length of its payload in bytes. A payload of less than mark
@@ -22,24 +22,24 @@ type stream struct {
 	text    bool
 }
 
-// mark is how many bytes at the beginning of a payload tell its stream and number.
-const mark = 6
+// headSize is how many bytes at the beginning of a payload tell its stream and number.
+const headSize = 6
 
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// newStream returns a stream on channels whose payloads are at most largest bytes. Without a size, they are of all sizes up to that.
-func (c *busCase) newStream(id int, limits transport.Limits, largest int, channels ...string) *stream {
-	s := &stream{id: id, text: limits.Text, filler: filler(2*largest+4096, limits.Text)}
+// newSequence returns a stream on channels whose payloads are at most largest bytes. Without a size, they are of all sizes up to that.
+func (c *busChecker) newSequence(id int, limits transport.Limits, largest int, channels ...string) *sequence {
+	s := &sequence{id: id, text: limits.Text, filler: fillerBytes(2*largest+4096, limits.Text)}
 	for _, channel := range channels {
 		s.channels = append(s.channels, c.channel(channel))
 	}
 	s.channel = func(n int) int { return int(hash(n, 1) % uint64(len(channels))) }
-	s.size = func(n int) int { return mixed(n, largest) }
+	s.size = func(n int) int { return mixedSize(n, largest) }
 	return s
 }
 
-// mixed returns a size for message n: half of them tiny, some large, few of the largest.
-func mixed(n, largest int) int {
+// mixedSize returns a size for message n: half of them tiny, some large, few of the largest.
+func mixedSize(n, largest int) int {
 	h := hash(n, 2)
 	most := 100
 	switch kind := h >> 32 % 256; {
@@ -64,59 +64,59 @@ func hash(n, salt int) uint64 {
 }
 
 // head returns what the payload of message n begins with.
-func (s *stream) head(n int) (head [mark]byte) {
+func (s *sequence) head(n int) (head [headSize]byte) {
 	head[0] = digits[s.id<<2|n&3]
-	for i, rest := 1, n>>2; i < mark; i, rest = i+1, rest>>6 {
+	for i, rest := 1, n>>2; i < headSize; i, rest = i+1, rest>>6 {
 		head[i] = digits[rest&63]
 	}
 	return head
 }
 
 // body returns the middle of the payload of message n, and its end, which fills up what is no whole number of characters.
-func (s *stream) body(n, size int) (middle []byte, end string) {
-	rest := max(0, size-mark)
+func (s *sequence) body(n, size int) (middle []byte, end string) {
+	rest := max(0, size-headSize)
 	whole := rest &^ 3
 	offset := int(hash(n, 3)%uint64(len(s.filler)-whole)) &^ 3
 	return s.filler[offset : offset+whole], "xyz"[:rest-whole]
 }
 
-// at returns message n, with its payload in buffer if that is large enough.
-func (s *stream) at(n int, buffer []byte) transport.Message {
+// message returns message n, with its payload in buffer if that is large enough.
+func (s *sequence) message(n int, buffer []byte) transport.Message {
 	size, head := s.size(n), s.head(n)
-	p := append(buffer[:0], head[:min(size, mark)]...)
+	p := append(buffer[:0], head[:min(size, headSize)]...)
 	middle, end := s.body(n, size)
 	return transport.Message{Channel: s.channels[s.channel(n)], Payload: append(append(p, middle...), end...)}
 }
 
-// is tells whether p is the payload of message n.
-func (s *stream) is(n int, p []byte) bool {
+// matches tells whether p is the payload of message n.
+func (s *sequence) matches(n int, p []byte) bool {
 	size := s.size(n)
 	if len(p) != size {
 		return false
 	}
-	if head := s.head(n); size <= mark {
+	if head := s.head(n); size <= headSize {
 		return string(p) == string(head[:size])
-	} else if string(p[:mark]) != string(head[:]) {
+	} else if string(p[:headSize]) != string(head[:]) {
 		return false
 	}
 	middle, end := s.body(n, size)
-	return bytes.Equal(p[mark:mark+len(middle)], middle) && string(p[mark+len(middle):]) == end
+	return bytes.Equal(p[headSize:headSize+len(middle)], middle) && string(p[headSize+len(middle):]) == end
 }
 
-// number returns the stream and the number that a payload claims to be. Only those of at least mark bytes do.
-func number(p []byte) (id, n int, ok bool) {
-	if len(p) < mark {
+// parseNumber returns the stream and the number that a payload claims to be. Only those of at least mark bytes do.
+func parseNumber(p []byte) (id, n int, ok bool) {
+	if len(p) < headSize {
 		return 0, 0, false
 	}
-	for i := mark - 1; i > 0; i-- {
+	for i := headSize - 1; i > 0; i-- {
 		n = n<<6 | strings.IndexByte(digits, p[i])
 	}
 	first := strings.IndexByte(digits, p[0])
 	return first >> 2, n<<2 | first&3, first >= 0 && n >= 0
 }
 
-// filler returns size bytes to make payloads of: any bytes or, if it has to be text, characters of one to four bytes.
-func filler(size int, text bool) []byte {
+// fillerBytes returns size bytes to make payloads of: any bytes or, if it has to be text, characters of one to four bytes.
+func fillerBytes(size int, text bool) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	all := make([]byte, 0, size+8)
 	for len(all) < size {
@@ -137,34 +137,34 @@ func filler(size int, text bool) []byte {
 	return all[:size&^3]
 }
 
-// pace is what a bus was measured to take.
-type pace struct {
-	travel  time.Duration // from the call of Publish until a message is received
-	message time.Duration // for each message of a large batch
+// busTiming is what a bus was measured to take.
+type busTiming struct {
+	latency    time.Duration // from the call of Publish until a message is received
+	perMessage time.Duration // for each message of a large batch
 }
 
-// pace measures how quick bus is, with messages that have to arrive as all others. The session listens to channel.
-func (c *busCase) pace(bus transport.Bus, s transport.Session, channel string) (p pace) {
+// measureTiming measures how quick bus is, with messages that have to arrive as all others. The session listens to channel.
+func (c *busChecker) measureTiming(bus transport.Bus, s transport.Session, channel string) (p busTiming) {
 	c.Helper()
 	measure := func(count int) time.Duration {
 		c.Helper()
-		t := &traffic{busCase: c, called: "Publish some small messages, to see how long they take"}
-		t.publish(c.newStream(15, bus.Limits(), 64, channel), []int{count}, bus)
-		t.read("a session", s, channel)
+		t := &traffic{busChecker: c, called: "Publish some small messages, to see how long they take"}
+		t.addSequence(c.newSequence(15, bus.Limits(), 64, channel), []int{count}, bus)
+		t.addReader("a session", s, channel)
 		start := time.Now()
-		t.run()
+		t.transfer()
 		return max(time.Since(start), time.Microsecond)
 	}
-	p.travel = min(measure(1), measure(1), measure(1))
+	p.latency = min(measure(1), measure(1), measure(1))
 	took := measure(256)
 	if took < 10*time.Millisecond { // it is quick enough for a second look
 		took = min(took, measure(256), measure(256))
 	}
-	p.message = max(took-p.travel, took/16) / 256
+	p.perMessage = max(took-p.latency, took/16) / 256
 	return p
 }
 
-// within returns how often something fits into a time: at least min and at most max times.
-func within(budget, each time.Duration, least, most int) int {
+// countWithin returns how often something fits into a time: at least min and at most max times.
+func countWithin(budget, each time.Duration, least, most int) int {
 	return max(least, int(min(time.Duration(most), budget/max(each, 1))))
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var leftoverChecks = []check[*busCase]{
-	{"NothingIsLeft", "Close frees what a session holds, however it has ended, and so does an Open that fails: no goroutine and no connection outlives it. A server " +
-		"that reconnects for weeks would otherwise run out of memory.", nothingIsLeft},
-	{"NothingIsLeftOutside", "Close frees what a session holds, also at the server, however it has ended, and so does an Open that fails: no " +
-		"connection outlives it. Databases have few of them.", nothingIsLeftOutside},
+var leakChecks = []check[*busChecker]{
+	{"SessionsLeakNothing", "Close frees what a session holds, however it has ended, and so does an Open that fails: no goroutine and no connection outlives it. A server " +
+		"that reconnects for weeks would otherwise run out of memory.", sessionsLeakNothing},
+	{"SessionsLeakNothingAtTheServer", "Close frees what a session holds, also at the server, however it has ended, and so does an Open that fails: no " +
+		"connection outlives it. Databases have few of them.", sessionsLeakNothingAtTheServer},
 }
 
 // resource is something of which a process has a limited amount.
@@ -26,26 +26,26 @@ type resource struct {
 	settled bool // there was no more than before
 }
 
-func nothingIsLeft(c *busCase) {
+func sessionsLeakNothing(c *busChecker) {
 	// What is left each time is a leak. What is left at first may be a pool that has become warm.
 	const attempts = 5
-	count, done := c.ownGoroutines()
+	count, done := c.trackGoroutines()
 	defer done()
-	often := c.often()
-	for _, e := range c.endings(c.bus()) {
-		e.run(1)
-		resources := []*resource{{name: "goroutines", count: count}, {name: "open files and connections", count: descriptors}}
+	often := c.endingRepeats()
+	for _, e := range c.endings(c.newBus()) {
+		e.endSessions(1)
+		resources := []*resource{{name: "goroutines", count: count}, {name: "open files and connections", count: openFiles}}
 		for _, r := range resources {
 			r.before, _ = r.count()
 		}
 		for attempt := 1; slices.ContainsFunc(resources, func(r *resource) bool { return !r.settled }); attempt++ {
-			e.run(often)
+			e.endSessions(often)
 			patience := c.patience
 			if attempt < attempts {
 				patience /= 10
 			}
 			for _, r := range resources {
-				left, now, some := settles(r.count, r.before, patience)
+				left, now, some := waitUntilSettled(r.count, r.before, patience)
 				if left && attempt == attempts && !r.settled {
 					c.fail(fmt.Sprintf("%s, %d times", e.name, attempts*often), "nothing left, or as much after many times as after a few",
 						"each %d times more %s than before, now %d, among them:\n%s\n", often, r.name, now, some)
@@ -56,8 +56,8 @@ func nothingIsLeft(c *busCase) {
 	}
 }
 
-// descriptors returns how many files and connections the process has open, and what some of them are, where the system tells.
-func descriptors() (n int, some string) {
+// openFiles returns how many files and connections the process has open, and what some of them are, where the system tells.
+func openFiles() (n int, some string) {
 	const folder = "/dev/fd/"
 	open, err := os.ReadDir(folder)
 	if err != nil {
@@ -72,8 +72,8 @@ func descriptors() (n int, some string) {
 	return len(open), strings.Join(what, "\n")
 }
 
-// settles waits until there are no more than before.
-func settles(count func() (int, string), before int, patience time.Duration) (left bool, now int, stacks string) {
+// waitUntilSettled waits until there are no more than before.
+func waitUntilSettled(count func() (int, string), before int, patience time.Duration) (left bool, now int, stacks string) {
 	for start := time.Now(); ; time.Sleep(2 * time.Millisecond) {
 		if now, stacks = count(); now <= before {
 			return false, now, stacks
@@ -84,19 +84,19 @@ func settles(count func() (int, string), before int, patience time.Duration) (le
 	}
 }
 
-func nothingIsLeftOutside(c *busCase) {
+func sessionsLeakNothingAtTheServer(c *busChecker) {
 	if c.harness.Leftovers == nil {
 		c.Skip("Harness.Leftovers is nil: not proven")
 	}
-	often := c.often()
-	for _, e := range c.endings(c.bus()) {
-		e.run(often)
-		c.eventuallyNone(fmt.Sprintf("%s, %d times", e.name, often), func() []string { return c.harness.Leftovers(c.TB) })
+	often := c.endingRepeats()
+	for _, e := range c.endings(c.newBus()) {
+		e.endSessions(often)
+		c.expectNoneLeft(fmt.Sprintf("%s, %d times", e.name, often), func() []string { return c.harness.Leftovers(c.TB) })
 	}
 }
 
-// eventuallyNone fails if find still finds something when the patience has passed.
-func (c *busCase) eventuallyNone(called string, find func() []string) {
+// expectNoneLeft fails if find still finds something when the patience has passed.
+func (c *busChecker) expectNoneLeft(called string, find func() []string) {
 	c.Helper()
 	start := time.Now()
 	for {
@@ -112,7 +112,7 @@ func (c *busCase) eventuallyNone(called string, find func() []string) {
 }
 
 // openUnreleased opens a session that the check closes itself.
-func (c *busCase) openUnreleased(bus transport.Bus) (s transport.Session) {
+func (c *busChecker) openUnreleased(bus transport.Bus) (s transport.Session) {
 	c.Helper()
 	c.must("Open", func(ctx context.Context) (err error) {
 		s, err = bus.Open(ctx)

@@ -19,8 +19,8 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// leaks are the moments at which a mutant leaks.
-var leaks = []struct {
+// leakPoints are the moments at which a mutant leaks.
+var leakPoints = []struct {
 	name  string
 	apply func(b *bus, leak func())
 }{
@@ -109,12 +109,12 @@ var leaks = []struct {
 			}
 		}
 	}},
-	{"when Receive has returned a message", onReceive(func(_ context.Context, err error) bool { return err == nil })},
-	{"when Receive is interrupted", onReceive(func(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil })},
-	{"when Receive has found the session severed", onReceive(func(ctx context.Context, err error) bool {
+	{"when Receive has returned a message", leakOnReceive(func(_ context.Context, err error) bool { return err == nil })},
+	{"when Receive is interrupted", leakOnReceive(func(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil })},
+	{"when Receive has found the session severed", leakOnReceive(func(ctx context.Context, err error) bool {
 		return errors.Is(err, memory.ErrOutage)
 	})},
-	{"when a session is closed while Receive waits", onReceive(func(ctx context.Context, err error) bool {
+	{"when a session is closed while Receive waits", leakOnReceive(func(ctx context.Context, err error) bool {
 		return errors.Is(err, transport.ErrClosed)
 	})},
 	{"when a session that was severed is closed", func(b *bus, leak func()) {
@@ -128,9 +128,9 @@ var leaks = []struct {
 			}
 		}
 	}},
-	{"when Listen finds the session severed", onListen(func(_ context.Context, err error) bool { return errors.Is(err, memory.ErrOutage) })},
-	{"when Listen is interrupted", onListen(func(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil })},
-	{"when Listen has a name over the limit", onListen(func(ctx context.Context, err error) bool {
+	{"when Listen finds the session severed", leakOnListen(func(_ context.Context, err error) bool { return errors.Is(err, memory.ErrOutage) })},
+	{"when Listen is interrupted", leakOnListen(func(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil })},
+	{"when Listen has a name over the limit", leakOnListen(func(ctx context.Context, err error) bool {
 		return err != nil && ctx.Err() == nil && !errors.Is(err, memory.ErrOutage)
 	})},
 	{"when Unlisten is interrupted", func(b *bus, leak func()) {
@@ -157,7 +157,7 @@ var leaks = []struct {
 	{"when a session with a message is closed", func(b *bus, leak func()) {
 		b.session = func(s *session) {
 			s.close = func(ctx context.Context) error {
-				if _, err := s.soon(ctx); err == nil {
+				if _, err := s.receiveWaiting(ctx); err == nil {
 					leak()
 				}
 				return s.Session.Close(ctx)
@@ -168,7 +168,7 @@ var leaks = []struct {
 		b.session = func(s *session) {
 			s.close = func(ctx context.Context) error {
 				for {
-					if _, err := s.soon(ctx); errors.Is(err, memory.ErrSlow) {
+					if _, err := s.receiveWaiting(ctx); errors.Is(err, memory.ErrSlow) {
 						leak()
 					} else if err == nil {
 						continue
@@ -203,7 +203,7 @@ var leaks = []struct {
 	}},
 }
 
-func onReceive(leaks func(ctx context.Context, err error) bool) func(b *bus, leak func()) {
+func leakOnReceive(leaks func(ctx context.Context, err error) bool) func(b *bus, leak func()) {
 	return func(b *bus, leak func()) {
 		b.session = func(s *session) {
 			s.receive = func(ctx context.Context) (transport.Message, error) {
@@ -217,7 +217,7 @@ func onReceive(leaks func(ctx context.Context, err error) bool) func(b *bus, lea
 	}
 }
 
-func onListen(leaks func(ctx context.Context, err error) bool) func(b *bus, leak func()) {
+func leakOnListen(leaks func(ctx context.Context, err error) bool) func(b *bus, leak func()) {
 	return func(b *bus, leak func()) {
 		b.session = func(s *session) {
 			s.listen = func(ctx context.Context, channel string) error {
@@ -231,9 +231,9 @@ func onListen(leaks func(ctx context.Context, err error) bool) func(b *bus, leak
 	}
 }
 
-// leftoverMutants leak a goroutine, or something outside, each time or one time in ten.
-func leftoverMutants() (mutants []mutant[conformance.Harness]) {
-	for _, l := range leaks {
+// leakMutants leak a goroutine, or something outside, each time or one time in ten.
+func leakMutants() (mutants []mutant[conformance.Harness]) {
+	for _, l := range leakPoints {
 		for _, every := range []int32{1, 10} {
 			bug := fmt.Sprintf("%s, one time in %d", l.name, every)
 			var now = func(n *atomic.Int32, leak func()) func() {
@@ -244,13 +244,13 @@ func leftoverMutants() (mutants []mutant[conformance.Harness]) {
 				}
 			}
 			mutants = append(mutants,
-				mutant[conformance.Harness]{"NothingIsLeft", "leaves a goroutine behind " + bug, func(t *testing.T) conformance.Harness {
+				mutant[conformance.Harness]{"SessionsLeakNothing", "leaves a goroutine behind " + bug, func(t *testing.T) conformance.Harness {
 					n := new(atomic.Int32)
-					return leaky(func(b *bus) { l.apply(b, now(n, func() { go func() { <-t.Context().Done() }() })) })
+					return smallBufferHarness(func(b *bus) { l.apply(b, now(n, func() { go func() { <-t.Context().Done() }() })) })
 				}},
-				mutant[conformance.Harness]{"NothingIsLeftOutside", "leaves a connection behind " + bug, func(t *testing.T) conformance.Harness {
+				mutant[conformance.Harness]{"SessionsLeakNothingAtTheServer", "leaves a connection behind " + bug, func(t *testing.T) conformance.Harness {
 					n, left := new(atomic.Int32), new(atomic.Int32)
-					h := leaky(func(b *bus) { l.apply(b, now(n, func() { left.Add(1) })) })
+					h := smallBufferHarness(func(b *bus) { l.apply(b, now(n, func() { left.Add(1) })) })
 					h.Leftovers = func(testing.TB) []string { return make([]string, left.Load()) }
 					return h
 				}})
@@ -259,9 +259,9 @@ func leftoverMutants() (mutants []mutant[conformance.Harness]) {
 	return mutants
 }
 
-// leaky returns the harness of a bus with small buffers.
-func leaky(change func(b *bus)) conformance.Harness {
-	m := &mutation{hub: memory.NewHubWithConfig(memory.Config{Limits: textLimits, Buffer: 64, Patience: time.Millisecond})}
+// smallBufferHarness returns the harness of a bus with small buffers.
+func smallBufferHarness(change func(b *bus)) conformance.Harness {
+	m := &busMedium{hub: memory.NewHubWithConfig(memory.Config{Limits: textLimits, Buffer: 64, Patience: time.Millisecond})}
 	return m.harness(change)
 }
 
@@ -270,16 +270,16 @@ func TestOpenFilesAreLeft(t *testing.T) {
 	if files, err := os.ReadDir("/dev/fd"); err != nil || len(files) < 4 {
 		t.Skip("this system does not tell which files are open")
 	}
-	for _, l := range leaks {
+	for _, l := range leakPoints {
 		t.Run(strings.ReplaceAll(l.name, " ", "_"), func(t *testing.T) {
-			h := leaky(func(b *bus) {
+			h := smallBufferHarness(func(b *bus) {
 				l.apply(b, func() {
 					file, err := os.Open(os.DevNull)
 					require.NoError(t, err)
 					t.Cleanup(func() { file.Close() })
 				})
 			})
-			r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, "NothingIsLeft", h) })
+			r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, "SessionsLeakNothing", h) })
 			require.True(t, r.failed)
 			require.Contains(t, r.text, "more open files and connections than before")
 		})
@@ -307,9 +307,9 @@ func TestWhatIsNoLeak(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := record(t, func(tb testing.TB) {
-				h := leaky(func(b *bus) { change(t, b) })
+				h := smallBufferHarness(func(b *bus) { change(t, b) })
 				h.Patience = 2 * time.Second
-				conformance.CheckBus(tb, "NothingIsLeft", h)
+				conformance.CheckBus(tb, "SessionsLeakNothing", h)
 			})
 			require.False(t, r.failed, r.text)
 		})
@@ -327,7 +327,9 @@ func TestWhatIsNoLeak(t *testing.T) {
 				}
 			}
 		})
-		r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, "NothingIsLeft", leaky(func(*bus) {})) })
+		r := record(t, func(tb testing.TB) {
+			conformance.CheckBus(tb, "SessionsLeakNothing", smallBufferHarness(func(*bus) {}))
+		})
 		close(stop)
 		others.Wait()
 		require.False(t, r.failed, r.text)

@@ -13,11 +13,11 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// breakingOff makes a Publish of more than 4 MiB break off after ten messages when the connection breaks meanwhile, and return the error of report.
-func breakingOff(report func() error) func(t *testing.T, b *bus) {
+// breaksMidPublish makes a Publish of more than 4 MiB break off after ten messages when the connection breaks meanwhile, and return the error of report.
+func breaksMidPublish(report func() error) func(t *testing.T, b *bus) {
 	return func(_ *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if !large(msgs) {
+			if !isLarge(msgs) {
 				return b.Hub.Publish(ctx, msgs...)
 			}
 			before, start := b.outages.Load(), time.Now()
@@ -35,7 +35,7 @@ func breakingOff(report func() error) func(t *testing.T, b *bus) {
 	}
 }
 
-func large(msgs []transport.Message) bool {
+func isLarge(msgs []transport.Message) bool {
 	size := 0
 	for _, m := range msgs {
 		size += len(m.Payload)
@@ -45,13 +45,13 @@ func large(msgs []transport.Message) bool {
 
 var errBroken = errors.New("the connection is broken")
 
-var halfMutants = []mutant[conformance.Harness]{
-	halfMutant("says that nothing was accepted", func() error { return &transport.RejectedError{Err: errBroken} }),
-	halfMutant("says that nothing was sent", func() error { return transport.ErrNotSent }),
-	halfMutant("says that what it has written was accepted", func() error {
+var partialPublishMutants = []mutant[conformance.Harness]{
+	partialPublishMutant("says that nothing was accepted", func() error { return &transport.RejectedError{Err: errBroken} }),
+	partialPublishMutant("says that nothing was sent", func() error { return transport.ErrNotSent }),
+	partialPublishMutant("says that what it has written was accepted", func() error {
 		return &transport.RejectedError{Accepted: 100, Err: errBroken}
 	}),
-	halfMutant("says nothing", func() error { return nil }),
+	partialPublishMutant("says nothing", func() error { return nil }),
 	breaks("HalfWrittenPublishIsReported", "sends a part of more than 4 MiB after the next Publish when its context ends", func(_ *testing.T, b *bus) {
 		var rest []transport.Message
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -60,7 +60,7 @@ var halfMutants = []mutant[conformance.Harness]{
 			case err == nil && rest != nil:
 				b.Hub.Publish(ctx, rest...)
 				rest = nil
-			case err != nil && large(msgs):
+			case err != nil && isLarge(msgs):
 				for _, m := range msgs[10:20] {
 					rest = append(rest, transport.Message{Channel: m.Channel, Payload: bytes.Clone(m.Payload)})
 				}
@@ -70,9 +70,9 @@ var halfMutants = []mutant[conformance.Harness]{
 	}),
 	breaks("HalfWrittenPublishIsReported", "does not look at its context while it writes more than 4 MiB", func(_ *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if large(msgs) {
+			if isLarge(msgs) {
 				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 3*impatience)
+				ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 3*mutantPatience)
 				defer cancel()
 			}
 			return b.Hub.Publish(ctx, msgs...)
@@ -80,12 +80,12 @@ var halfMutants = []mutant[conformance.Harness]{
 	}),
 }
 
-func halfMutant(bug string, report func() error) mutant[conformance.Harness] {
-	return breaks("HalfWrittenPublishIsReported", bug+" when the connection breaks after ten messages", breakingOff(report))
+func partialPublishMutant(bug string, report func() error) mutant[conformance.Harness] {
+	return breaks("HalfWrittenPublishIsReported", bug+" when the connection breaks after ten messages", breaksMidPublish(report))
 }
 
 func TestPublishMayBreakOff(t *testing.T) {
-	h := newMutation(transport.Limits{}).harness(func(b *bus) { breakingOff(func() error { return errBroken })(t, b) })
+	h := newBusMedium(transport.Limits{}).harness(func(b *bus) { breaksMidPublish(func() error { return errBroken })(t, b) })
 	h.Patience = 0
 	r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, "HalfWrittenPublishIsReported", h) })
 	require.False(t, r.failed, r.text)

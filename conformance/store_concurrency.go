@@ -10,18 +10,18 @@ import (
 )
 
 // prepareChecks begin with the one that finds nothing prepared.
-var prepareChecks = []check[*storeCase]{
+var prepareChecks = []check[*storeChecker]{
 	{"ConcurrentPrepare", "Many nodes may call Prepare at the same time. When a cluster is deployed, all of them start at once.", concurrentPrepare},
 	{"PrepareIsIdempotent", "Prepare creates what is missing and keeps what is there. Every node calls it each time it starts.", prepareIsIdempotent},
 }
 
-var storeUseChecks = []check[*storeCase]{
+var storeUseChecks = []check[*storeChecker]{
 	{"ConcurrentUse", "A Store is safe for concurrent use, for as many calls as there are: every node of a process uses it, and each fetches several bodies at a time.",
 		concurrentUse},
 }
 
-func prepareIsIdempotent(c *storeCase) {
-	s := c.unprepared()
+func prepareIsIdempotent(c *storeChecker) {
+	s := c.newUnprepared()
 	p, ok := s.(storage.Preparer)
 	if !ok {
 		c.Skip("the store is no storage.Preparer")
@@ -30,25 +30,25 @@ func prepareIsIdempotent(c *storeCase) {
 	id := c.put(s, "kept")
 	for i := range 2 {
 		c.must(fmt.Sprintf("Prepare, call %d", i+2), p.Prepare)
-		c.expect(s, "Prepare, Put, Prepare", id, "kept")
+		c.expectBody(s, "Prepare, Put, Prepare", id, "kept")
 	}
-	c.expect(c.store(), "Prepare, Put, Prepare another store", id, "kept")
+	c.expectBody(c.newStore(), "Prepare, Put, Prepare another store", id, "kept")
 }
 
-func concurrentPrepare(c *storeCase) {
+func concurrentPrepare(c *storeChecker) {
 	var all []storage.Preparer
-	for range users {
-		p, ok := c.unprepared().(storage.Preparer)
+	for range parallelCalls {
+		p, ok := c.newUnprepared().(storage.Preparer)
 		if !ok {
 			c.Skip("the store is no storage.Preparer")
 		}
 		all = append(all, p, p) // a store may be prepared by two nodes of a process
 	}
-	called := fmt.Sprintf("Prepare %d stores at once", users)
+	called := fmt.Sprintf("Prepare %d stores at once", parallelCalls)
 	start := make(chan struct{})
 	var wait sync.WaitGroup
 	errs := make([]error, len(all))
-	c.at(called, func(ctx context.Context) error {
+	c.mustLong(called, func(ctx context.Context) error {
 		for i, p := range all {
 			wait.Go(func() {
 				<-start
@@ -61,30 +61,30 @@ func concurrentPrepare(c *storeCase) {
 	})
 	for _, err := range errs {
 		if err != nil {
-			c.report(failed(called, err))
+			c.report(unexpectedError(called, err))
 		}
 	}
 }
 
 // concurrentUse has some goroutines put bodies into one store and get them from another at once, most of them into the same, so that what goes
 // wrong rarely does.
-func concurrentUse(c *storeCase) {
-	one, two := c.store(), c.store()
+func concurrentUse(c *storeChecker) {
+	one, two := c.newStore(), c.newStore()
 	c.makeRoom(one, c.put(one, "what is left")) // so that Expire is about little
-	n := c.scaled(8000, 160_000, one)
+	n := c.scaledCount(8000, 160_000, one)
 	var mu sync.Mutex
 	given := make(map[string]bool)
-	c.each(fmt.Sprintf("%d goroutines Put, Get and Expire", users), n, func(ctx context.Context, i int) *wrong {
+	c.eachInParallel(fmt.Sprintf("%d goroutines Put, Get and Expire", parallelCalls), n, func(ctx context.Context, i int) *problem {
 		put, get := one, two
 		if i%8 == 7 {
 			put, get = two, one
 		}
-		bodies, ids, w := c.useStore(ctx, put, get, i)
+		bodies, ids, w := c.exerciseStore(ctx, put, get, i)
 		mu.Lock()
 		defer mu.Unlock()
 		for j, id := range ids {
 			if given[id] {
-				return &wrong{"Put " + quote(bodies[j]), "an id that was not given before", quote(id) + " again"}
+				return &problem{"Put " + quote(bodies[j]), "an id that was not given before", quote(id) + " again"}
 			}
 			given[id] = true
 		}
@@ -92,18 +92,18 @@ func concurrentUse(c *storeCase) {
 	})
 }
 
-// useStore puts bodies and gets them, and does something else now and then.
-func (c *storeCase) useStore(ctx context.Context, put, get storage.Store, i int) (bodies, ids []string, w *wrong) {
+// exerciseStore puts bodies and gets them, and does something else now and then.
+func (c *storeChecker) exerciseStore(ctx context.Context, put, get storage.Store, i int) (bodies, ids []string, w *problem) {
 	write, read := storeWriters(put)[0], storeReaders(get)[0]
 	bodies = []string{fmt.Sprint("body ", i)}
 	switch {
 	case i%16 == 1:
-		write, bodies = quickest(storeWriters(put)), append(numberedBodies(bodies[0], 3), "", "equal")
+		write, bodies = fewestRoundTrips(storeWriters(put)), append(numberedBodies(bodies[0], 3), "", "equal")
 	case i%64 == 2:
 		bodies = []string{sizedBody(1<<16, i)}
 	case i%64 == 3:
 		if err := put.Expire(ctx, time.Hour); err != nil {
-			return nil, nil, failed("Expire", err)
+			return nil, nil, unexpectedError("Expire", err)
 		}
 	}
 	if all := storeReaders(get); i%16 < 4 {
@@ -115,14 +115,14 @@ func (c *storeCase) useStore(ctx context.Context, put, get storage.Store, i int)
 	}
 	ids, err := write.put(ctx, all)
 	if err != nil || len(ids) != len(bodies) {
-		return nil, nil, &wrong{write.called + " of " + countBodies(bodies), "an id for each", fmt.Sprintf("%d ids and the error %v", len(ids), err)}
+		return nil, nil, &problem{write.called + " of " + countBodies(bodies), "an id for each", fmt.Sprintf("%d ids and the error %v", len(ids), err)}
 	}
 	found, err := read.get(ctx, ids)
 	if err != nil || len(found) != len(ids) {
-		return bodies, ids, &wrong{fmt.Sprintf("%s of %d ids", read.called, len(ids)), "each body", fmt.Sprintf("%d bodies and the error %v", len(found), err)}
+		return bodies, ids, &problem{fmt.Sprintf("%s of %d ids", read.called, len(ids)), "each body", fmt.Sprintf("%d bodies and the error %v", len(found), err)}
 	}
 	for j := range found {
-		if w := mismatch(write.called+" in one store, "+read.called+" in another", ids[j], found[j], bodies[j]); w != nil {
+		if w := bodyMismatch(write.called+" in one store, "+read.called+" in another", ids[j], found[j], bodies[j]); w != nil {
 			return bodies, ids, w
 		}
 	}

@@ -24,7 +24,7 @@ import (
 type medium struct {
 	limits    transport.Limits
 	queue     int // of each session, in messages
-	far       time.Duration
+	delay     time.Duration
 	noStore   bool
 	noMulti   bool
 	codec     codec.Codec
@@ -41,19 +41,19 @@ func (m medium) harness() conformance.ClusterHarness {
 	return conformance.ClusterHarness{
 		NewConfig: func(testing.TB) core.Config {
 			var bus transport.Bus = hub
-			if m.far > 0 {
-				bus = farBus{bus, m.far}
+			if m.delay > 0 {
+				bus = delayedBus{bus, m.delay}
 			}
 			if m.noMulti {
 				bus = plainBus{bus}
 			}
-			config := core.Config{Bus: &ownBus{Bus: bus}, Store: store, Codec: m.codec, PayloadThreshold: m.threshold}
+			config := core.Config{Bus: &severableBus{Bus: bus}, Store: store, Codec: m.codec, PayloadThreshold: m.threshold}
 			if m.secret {
 				config.Secret = []byte("sixteen bytes or more")
 			}
 			return config
 		},
-		Sever: func(_ testing.TB, config core.Config) { config.Bus.(*ownBus).sever() },
+		Sever: func(_ testing.TB, config core.Config) { config.Bus.(*severableBus).sever() },
 	}
 }
 
@@ -74,11 +74,11 @@ func TestClusterPassesOnRightMedia(t *testing.T) {
 		"Secret":                    {limits: textLimits, secret: true},
 		"WithoutMultiListener":      {limits: textLimits, noMulti: true},
 		"WithoutStore":              {noStore: true},
-		"50ms":                      {limits: textLimits, far: 50 * time.Millisecond},
-		"200ms":                     {limits: textLimits, far: 200 * time.Millisecond},
-		"200msWithoutMultiListener": {limits: textLimits, far: 200 * time.Millisecond, noMulti: true, queue: 64},
-		"200msWithoutStore":         {far: 200 * time.Millisecond, noStore: true, queue: 64},
-		"500ms":                     {far: 500 * time.Millisecond, queue: 64},
+		"50ms":                      {limits: textLimits, delay: 50 * time.Millisecond},
+		"200ms":                     {limits: textLimits, delay: 200 * time.Millisecond},
+		"200msWithoutMultiListener": {limits: textLimits, delay: 200 * time.Millisecond, noMulti: true, queue: 64},
+		"200msWithoutStore":         {delay: 200 * time.Millisecond, noStore: true, queue: 64},
+		"500ms":                     {delay: 500 * time.Millisecond, queue: 64},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, check := range conformance.ClusterChecks() {
@@ -98,7 +98,7 @@ func TestClusterSoaksOnAFarBus(t *testing.T) {
 	for _, check := range conformance.ClusterChecks() {
 		t.Run(check, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := medium{limits: textLimits, far: 50 * time.Millisecond}.harness()
+				h := medium{limits: textLimits, delay: 50 * time.Millisecond}.harness()
 				r := record(t, func(tb testing.TB) { conformance.SoakCluster(tb, check, h) })
 				require.False(t, r.failed, "%s", r.text)
 			})
@@ -116,27 +116,27 @@ func (b plainBus) Open(ctx context.Context) (transport.Session, error) {
 
 type plainSession struct{ transport.Session }
 
-// farBus is a bus to which every way takes some time: of a call, and of a message to each session. Many messages are on their way at once.
-type farBus struct {
+// delayedBus is a bus to which every way takes some time: of a call, and of a message to each session. Many messages are on their way at once.
+type delayedBus struct {
 	transport.Bus
-	far time.Duration
+	delay time.Duration
 }
 
-func (b farBus) wait(ctx context.Context) error {
-	if !waited(ctx, b.far) {
+func (b delayedBus) wait(ctx context.Context) error {
+	if !sleepUnlessDone(ctx, b.delay) {
 		return ctx.Err()
 	}
 	return nil
 }
 
-func (b farBus) Publish(ctx context.Context, msgs ...transport.Message) error {
+func (b delayedBus) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if err := b.wait(ctx); err != nil {
 		return err
 	}
 	return b.Bus.Publish(ctx, msgs...)
 }
 
-func (b farBus) Open(ctx context.Context) (transport.Session, error) {
+func (b delayedBus) Open(ctx context.Context) (transport.Session, error) {
 	if err := b.wait(ctx); err != nil {
 		return nil, err
 	}
@@ -145,14 +145,14 @@ func (b farBus) Open(ctx context.Context) (transport.Session, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &farSession{Session: inner, bus: b, stop: stop, changed: make(chan struct{}, 1)}
+	s := &delayedSession{Session: inner, bus: b, stop: stop, changed: make(chan struct{}, 1)}
 	s.group.Go(func() { s.read(ctx) })
 	return s, nil
 }
 
-type farSession struct {
+type delayedSession struct {
 	transport.Session
-	bus     farBus
+	bus     delayedBus
 	stop    context.CancelFunc
 	group   sync.WaitGroup
 	changed chan struct{}
@@ -168,12 +168,12 @@ type arrival struct {
 }
 
 // read notes when what the session receives will have arrived.
-func (s *farSession) read(ctx context.Context) {
+func (s *delayedSession) read(ctx context.Context) {
 	for {
 		m, err := s.Session.Receive(ctx)
 		s.mu.Lock()
 		if s.ended = err; err == nil {
-			s.coming = append(s.coming, arrival{m, time.Now().Add(s.bus.far)})
+			s.coming = append(s.coming, arrival{m, time.Now().Add(s.bus.delay)})
 		}
 		s.mu.Unlock()
 		select {
@@ -186,7 +186,7 @@ func (s *farSession) read(ctx context.Context) {
 	}
 }
 
-func (s *farSession) Receive(ctx context.Context) (transport.Message, error) {
+func (s *delayedSession) Receive(ctx context.Context) (transport.Message, error) {
 	for {
 		s.mu.Lock()
 		var first *arrival
@@ -205,7 +205,7 @@ func (s *farSession) Receive(ctx context.Context) (transport.Message, error) {
 				return transport.Message{}, ctx.Err()
 			}
 		default:
-			if !waited(ctx, time.Until(first.at)) {
+			if !sleepUnlessDone(ctx, time.Until(first.at)) {
 				return transport.Message{}, ctx.Err()
 			}
 			s.mu.Lock()
@@ -216,28 +216,28 @@ func (s *farSession) Receive(ctx context.Context) (transport.Message, error) {
 	}
 }
 
-func (s *farSession) Listen(ctx context.Context, channel string) error {
+func (s *delayedSession) Listen(ctx context.Context, channel string) error {
 	if err := s.bus.wait(ctx); err != nil {
 		return err
 	}
 	return s.Session.Listen(ctx, channel)
 }
 
-func (s *farSession) ListenAll(ctx context.Context, channels ...string) error {
+func (s *delayedSession) ListenAll(ctx context.Context, channels ...string) error {
 	if err := s.bus.wait(ctx); err != nil {
 		return err
 	}
 	return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 }
 
-func (s *farSession) Unlisten(ctx context.Context, channel string) error {
+func (s *delayedSession) Unlisten(ctx context.Context, channel string) error {
 	if err := s.bus.wait(ctx); err != nil {
 		return err
 	}
 	return s.Session.Unlisten(ctx, channel)
 }
 
-func (s *farSession) Close(ctx context.Context) error {
+func (s *delayedSession) Close(ctx context.Context) error {
 	s.stop()
 	s.group.Wait()
 	return s.Session.Close(ctx)

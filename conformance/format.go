@@ -11,10 +11,10 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// ends numbers the messages that prove that nothing came before them.
-var ends atomic.Int64
+// endMarkers numbers the messages that prove that nothing came before them.
+var endMarkers atomic.Int64
 
-func same(a, b transport.Message) bool {
+func sameMessage(a, b transport.Message) bool {
 	return a.Channel == b.Channel && string(a.Payload) == string(b.Payload)
 }
 
@@ -26,11 +26,11 @@ func quote(s string) string {
 	return fmt.Sprintf("%q…%q (%d bytes)", s[:32], s[len(s)-32:], len(s))
 }
 
-func show(m transport.Message) string {
+func showMessage(m transport.Message) string {
 	return quote(string(m.Payload)) + " on " + quote(m.Channel)
 }
 
-func list(msgs []transport.Message) string {
+func showMessages(msgs []transport.Message) string {
 	const most = 4
 	var b strings.Builder
 	for i, m := range msgs {
@@ -41,7 +41,7 @@ func list(msgs []transport.Message) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(show(m))
+		b.WriteString(showMessage(m))
 	}
 	if len(msgs) == 0 {
 		return "nothing"
@@ -49,8 +49,8 @@ func list(msgs []transport.Message) string {
 	return b.String()
 }
 
-// ended returns a context that has ended.
-func ended(tb testing.TB) context.Context {
+// endedContext returns a context that has ended.
+func endedContext(tb testing.TB) context.Context {
 	ctx, cancel := context.WithCancel(tb.Context())
 	cancel()
 	return ctx

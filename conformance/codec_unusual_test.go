@@ -27,7 +27,7 @@ func TestRightCodecsPass(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			for _, check := range conformance.CodecChecks() {
-				if _, slow := c.(plainCodec); slow && check == "HostileLengthsCostLittle" {
+				if _, slow := c.(plainCodec); slow && check == "HostileLengthsAllocateLittle" {
 					continue // gob takes ten times as long as others to refuse something
 				}
 				t.Run(check, func(t *testing.T) {
@@ -49,7 +49,7 @@ func (r restyled) Append(dst []byte, env *codec.Envelope, f codec.Format) ([]byt
 		return dst, err
 	}
 	if f == codec.Text {
-		p = escaped(indented(turned(p)))
+		p = escaped(indented(reordered(p)))
 	}
 	return append(dst, p...), nil
 }
@@ -83,8 +83,8 @@ func escaped(p []byte) []byte {
 	return out
 }
 
-// turned writes the fields of the message in another order.
-func turned(p []byte) []byte {
+// reordered writes the fields of the message in another order.
+func reordered(p []byte) []byte {
 	var o map[string]json.RawMessage
 	if json.Unmarshal(p, &o) != nil {
 		return p

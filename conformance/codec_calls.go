@@ -11,28 +11,28 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-var codecUseChecks = []check[*codecCase]{
+var codecUseChecks = []check[*codecChecker]{
 	{"ConcurrentUse", "A Codec is safe for concurrent use, and so are the values it parsed. There is one for all namespaces.", concurrentCodecUse},
-	{"LaterCallsAreAlike", "What a codec writes and reads depends on the message and on nothing else: the 5,000th call is as the first. A server makes millions.",
-		laterCallsAreAlike},
+	{"LaterCallsBehaveTheSame", "What a codec writes and reads depends on the message and on nothing else: the 5,000th call is as the first. A server makes millions.",
+		laterCallsBehaveTheSame},
 	{"GoldenMessages", "What another implementation wrote is read, and what it reads is written, byte for byte. That is what the codec's wire is for.", goldenMessages},
 }
 
-// interrupted is an encoding of JSON whose reader lets other goroutines run first: wherever a codec looks at such data, others are in
+// yieldingEncoding is an encoding of JSON whose reader lets other goroutines run first: wherever a codec looks at such data, others are in
 // the middle of something too, also with one processor.
-type interrupted struct{}
+type yieldingEncoding struct{}
 
-func (interrupted) Name() string { return "interrupted" }
+func (yieldingEncoding) Name() string { return "interrupted" }
 
-func (interrupted) Tree(p []byte) (any, error) {
+func (yieldingEncoding) Tree(p []byte) (any, error) {
 	for range 20 {
 		runtime.Gosched()
 	}
 	return codec.JSON.Tree(p)
 }
 
-// interruptions returns messages with such data, in which every word tells whose they are.
-func (c *codecCase) interruptions(name string) (all []sample) {
+// yieldingSamples returns messages with such data, in which every word tells whose they are.
+func (c *codecChecker) yieldingSamples(name string) (all []sample) {
 	c.Helper()
 	for i, n := range []int{1, 10, 300, 5000} {
 		text := fmt.Sprintf("%s of %d, ", name, i)
@@ -41,7 +41,7 @@ func (c *codecCase) interruptions(name string) (all []sample) {
 		if err != nil {
 			c.Fatalf("conformance: a tree as JSON: %v", err)
 		}
-		for _, s := range carry("data of "+name+" in another encoding", codec.Raw(interrupted{}, p), false) {
+		for _, s := range carriersOf("data of "+name+" in another encoding", codec.Raw(yieldingEncoding{}, p), false) {
 			s.env.UID, s.env.NSP = name, "/"+name
 			if len(s.env.Sockets) > 0 { // the same behind what interrupts
 				s.env.Sockets = append(s.env.Sockets, codec.Socket{ID: text, Rooms: []string{text, name}, Data: s.env.Sockets[0].Handshake})
@@ -52,19 +52,19 @@ func (c *codecCase) interruptions(name string) (all []sample) {
 	return all
 }
 
-func concurrentCodecUse(c *codecCase) {
+func concurrentCodecUse(c *codecChecker) {
 	shared := c.samples()
 	for _, n := range []int{4096, 70_000} {
-		shared = append(shared, c.answer(fmt.Sprintf("a Unicode text of %d bytes", n), c.value(unicodeText(n))))
+		shared = append(shared, c.ackSample(fmt.Sprintf("a Unicode text of %d bytes", n), c.newValue(unicodeText(n))))
 	}
 	parsed := make([]*codec.Envelope, len(shared))
 	for i, s := range shared {
-		p, _ := c.write(s, codec.Binary)
-		parsed[i] = c.read("Append "+s.name, p, codec.Binary)
+		p, _ := c.mustAppend(s, codec.Binary)
+		parsed[i] = c.mustParse("Append "+s.name, p, codec.Binary)
 	}
 	peeker, peeks := c.codec.(codec.Peeker)
 	try := func(s sample) error {
-		c.does("Append and Parse in 8 goroutines, last " + s.name)
+		c.noteCall("Append and Parse in 8 goroutines, last " + s.name)
 		for _, f := range forms {
 			p, err := c.codec.Append(nil, s.env, f)
 			if err != nil {
@@ -77,7 +77,7 @@ func concurrentCodecUse(c *codecCase) {
 			if err != nil {
 				return fmt.Errorf("parsing %s: %w", s.name, err)
 			}
-			if d := differ(s.env, env); d != nil {
+			if d := diffEnvelopes(s.env, env); d != nil {
 				return fmt.Errorf("%s of %s is %s instead of %s", d.where, s.name, d.got, d.want)
 			}
 		}
@@ -85,14 +85,14 @@ func concurrentCodecUse(c *codecCase) {
 	}
 	var waits []func() error
 	for g := range 8 {
-		all := append(c.interruptions(fmt.Sprint("sender ", g)), shared...)
-		waits = append(waits, c.meanwhile(func() error {
+		all := append(c.yieldingSamples(fmt.Sprint("sender ", g)), shared...)
+		waits = append(waits, c.runAlongside(func() error {
 			for i := range c.scale(4, 40) * len(all) {
 				if err := try(all[(i+g*5)%len(all)]); err != nil {
 					return err
 				}
 				if k := i % len(shared); i%7 == 0 {
-					if d := differ(shared[k].env, parsed[k]); d != nil {
+					if d := diffEnvelopes(shared[k].env, parsed[k]); d != nil {
 						return fmt.Errorf("%s of a shared envelope is %s instead of %s", d.where, d.got, d.want)
 					}
 				}
@@ -100,12 +100,12 @@ func concurrentCodecUse(c *codecCase) {
 			return nil
 		}))
 	}
-	c.join("8 goroutines Append, Parse and SentBy", waits)
-	c.parseTogether()
+	c.waitAll("8 goroutines Append, Parse and SentBy", waits)
+	c.parseConcurrently()
 }
 
-// join waits for goroutines.
-func (c *codecCase) join(called string, waits []func() error) {
+// waitAll waits for goroutines.
+func (c *codecChecker) waitAll(called string, waits []func() error) {
 	c.Helper()
 	var first error
 	for _, wait := range waits {
@@ -118,21 +118,21 @@ func (c *codecCase) join(called string, waits []func() error) {
 	}
 }
 
-// parseTogether parses messages of several senders until others have run in the middle of a Parse often enough. With one processor that
+// parseConcurrently parses messages of several senders until others have run in the middle of a Parse often enough. With one processor that
 // takes messages that are long enough, and goroutines that do nothing else.
-func (c *codecCase) parseTogether() {
+func (c *codecChecker) parseConcurrently() {
 	c.Helper()
 	var last, overlaps atomic.Int64
 	var waits []func() error
 	for g := range 4 {
 		name := fmt.Sprint("sender ", g)
-		s := c.answer("a long text of "+name, c.value(unicodeText(100_000+g)))
+		s := c.ackSample("a long text of "+name, c.newValue(unicodeText(100_000+g)))
 		s.env.UID, s.env.NSP = name, "/"+name
 		f := forms[g%2]
-		p, _ := c.write(s, f)
-		waits = append(waits, c.meanwhile(func() error {
+		p, _ := c.mustAppend(s, f)
+		waits = append(waits, c.runAlongside(func() error {
 			for i := 0; overlaps.Load() < int64(c.scale(30, 300)) && i < c.scale(10_000, 1_000_000); i++ {
-				c.does("Parse in 4 goroutines, last " + s.name)
+				c.noteCall("Parse in 4 goroutines, last " + s.name)
 				last.Store(int64(g))
 				env, err := c.codec.Parse(p, f)
 				if err != nil {
@@ -143,21 +143,21 @@ func (c *codecCase) parseTogether() {
 				} else if i%8 > 0 {
 					continue
 				}
-				if d := differ(s.env, env); d != nil {
+				if d := diffEnvelopes(s.env, env); d != nil {
 					return fmt.Errorf("%s of %s is %s instead of %s", d.where, s.name, d.got, d.want)
 				}
 			}
 			return nil
 		}))
 	}
-	c.join("4 goroutines Parse", waits)
+	c.waitAll("4 goroutines Parse", waits)
 }
 
-func laterCallsAreAlike(c *codecCase) {
+func laterCallsBehaveTheSame(c *codecChecker) {
 	var all []sample
-	large := c.answer("a text of 5000 bytes", c.value(ascii(5000)))
-	for _, s := range append(c.samples(), c.references()[:2]...) { // every other one is a broadcast
-		all = append(all, sample{name: "BROADCAST", env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.args("event", len(all), "text"), Opts: codec.Opts{Rooms: []string{"room"}}}}, s)
+	large := c.ackSample("a text of 5000 bytes", c.newValue(asciiText(5000)))
+	for _, s := range append(c.samples(), c.referenceSamples()[:2]...) { // every other one is a broadcast
+		all = append(all, sample{name: "BROADCAST", env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.newArgs("event", len(all), "text"), Opts: codec.Opts{Rooms: []string{"room"}}}}, s)
 	}
 	all = append(all, large)
 	peeker, peeks := c.codec.(codec.Peeker)
@@ -166,7 +166,7 @@ func laterCallsAreAlike(c *codecCase) {
 		s := all[i%len(all)]
 		for _, f := range forms {
 			called := fmt.Sprintf("Append %s, %v form, for the %d. time", s.name, f, i+1)
-			p, err := c.append(buffer[:0], s, f)
+			p, err := c.appendSample(buffer[:0], s, f)
 			if err != nil {
 				c.fail(called, "no error", "the error %q", err)
 			}
@@ -176,12 +176,12 @@ func laterCallsAreAlike(c *codecCase) {
 					c.fail(called+", SentBy "+quote(uid), fmt.Sprint(want), "%v", !want)
 				}
 			}
-			c.expect(called+", Parse", s.env, c.read(called, p, f))
+			c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))
 		}
 	}
 }
 
-func goldenMessages(c *codecCase) {
+func goldenMessages(c *codecChecker) {
 	if len(c.harness.Golden) == 0 {
 		c.Skip("CodecHarness.Golden is empty: not proven")
 	}
@@ -196,9 +196,9 @@ func goldenMessages(c *codecCase) {
 		case err != nil:
 			c.fail(called+", Parse", "no error", "the error %q", err)
 		}
-		c.expect(called+", Parse", g.Envelope, env)
+		c.expectSame(called+", Parse", g.Envelope, env)
 		if g.Written {
-			p, err := c.append(nil, sample{g.Name, g.Envelope, true}, g.Format)
+			p, err := c.appendSample(nil, sample{g.Name, g.Envelope, true}, g.Format)
 			if err != nil || !bytes.Equal(p, g.Bytes) {
 				c.fail(called+", Append", quote(string(g.Bytes)), "%s and the error %v", quote(string(p)), err)
 			}

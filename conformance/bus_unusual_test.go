@@ -13,8 +13,8 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// rightBuses keep all promises, but are far away or small.
-var rightBuses = map[string]struct {
+// unusualBuses keep all promises, but are far away or small.
+var unusualBuses = map[string]struct {
 	latency time.Duration
 	config  memory.Config
 }{
@@ -27,13 +27,13 @@ var rightBuses = map[string]struct {
 
 // Right buses that are slow, small, or both pass all checks. The clock is virtual: it shows that nothing waits for a fixed time.
 func TestRightBusesPass(t *testing.T) {
-	for name, right := range rightBuses {
+	for name, right := range unusualBuses {
 		for _, check := range conformance.BusChecks() {
 			t.Run(name+"/"+check, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					m := &mutation{hub: memory.NewHubWithConfig(right.config)}
-					h := m.harness(func(b *bus) { b.delayed(right.latency) })
+					m := &busMedium{hub: memory.NewHubWithConfig(right.config)}
+					h := m.harness(func(b *bus) { b.delayCalls(right.latency) })
 					h.Patience = 0
 					r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, check, h) })
 					require.False(t, r.failed, "%s", r.text)
@@ -44,8 +44,8 @@ func TestRightBusesPass(t *testing.T) {
 	}
 }
 
-// delayed makes each call that goes to the server take so long.
-func (b *bus) delayed(latency time.Duration) {
+// delayCalls makes each call that goes to the server take so long.
+func (b *bus) delayCalls(latency time.Duration) {
 	travel := func(ctx context.Context) error {
 		if latency == 0 || ctx.Err() != nil {
 			return ctx.Err()

@@ -11,17 +11,17 @@ import (
 	"github.com/backplane-go/backplane/core"
 )
 
-var clusterGoneChecks = []check[*clusterCase]{
-	{"CloseSaysGoodbye", "A node that closes is gone for its peers at once: what it sent before arrives, and requests that wait for it end and name it in " +
-		"PartialError.Left. Every deployment closes nodes.", closeSaysGoodbye},
+var clusterLeaveChecks = []check[*clusterChecker]{
+	{"CloseAnnouncesLeaving", "A node that closes is gone for its peers at once: what it sent before arrives, and requests that wait for it end and name it in " +
+		"PartialError.Left. Every deployment closes nodes.", closeAnnouncesLeaving},
 	{"HeartbeatsArrive", "The heartbeats of a node that says nothing else reach its peers, and come back to itself. Its peers would take it for gone, and " +
 		"it would take its session for broken, and open another one again and again.", heartbeatsArrive},
-	{"ClosedNamespaceIsLeft", "A namespace that is closed says goodbye and delivers nothing more; the node's other namespaces go on, and it " +
-		"can be opened again.", closedNamespaceIsLeft},
+	{"ClosedNamespaceAnnouncesLeaving", "A namespace that is closed says goodbye and delivers nothing more; the node's other namespaces go on, and it " +
+		"can be opened again.", closedNamespaceAnnouncesLeaving},
 }
 
-// asks are the kinds of requests.
-var asks = map[string]func(ctx context.Context, to core.Target) error{
+// requestKinds are the kinds of requests.
+var requestKinds = map[string]func(ctx context.Context, to core.Target) error{
 	"EmitWithAck": func(ctx context.Context, to core.Target) error { _, err := to.EmitWithAck(ctx, "question"); return err },
 	"ServerSideEmitWithAck": func(ctx context.Context, to core.Target) error {
 		_, err := to.ServerSideEmitWithAck(ctx, "question")
@@ -30,27 +30,27 @@ var asks = map[string]func(ctx context.Context, to core.Target) error{
 	"FetchSockets": func(ctx context.Context, to core.Target) error { _, err := to.FetchSockets(ctx); return err },
 }
 
-// without returns for which reason a request is incomplete: because these peers were gone, or missing.
-func without(err error) (left, missing []string) {
+// partialPeers returns for which reason a request is incomplete: because these peers were gone, or missing.
+func partialPeers(err error) (left, missing []string) {
 	if p := new(core.PartialError); errors.As(err, &p) {
 		return p.Left, p.Missing
 	}
 	return nil, nil
 }
 
-func closeSaysGoodbye(c *clusterCase) {
+func closeAnnouncesLeaving(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
-	c.meet(a, b)
+	c.waitForPeers(a, b)
 	cl := a.client("1")
 	asked := newInbox[string]()
 	silent := func(args codec.Args) (codec.Value, bool) { asked.put(""); return codec.Value{}, false }
-	b.client("silent").answers(silent)
-	b.answers(silent)
+	b.client("silent").setAnswer(silent)
+	b.setReply(silent)
 	ended := make(map[string]func() error)
-	for kind := range asks {
+	for kind := range requestKinds {
 		if kind != "FetchSockets" { // which its own node answers
-			ended[kind] = c.meanwhile(func() error { return asks[kind](c.Context(), a.Timeout(2*c.patience)) })
-			if _, ok := take(c, asked); !ok {
+			ended[kind] = c.runAlongside(func() error { return requestKinds[kind](c.Context(), a.Timeout(2*c.patience)) })
+			if _, ok := takeNext(c, asked); !ok {
 				c.fail(kind+" on A", "that B is asked", "nothing for %v", c.patience)
 			}
 			if kind == "EmitWithAck" {
@@ -58,30 +58,30 @@ func closeSaysGoodbye(c *clusterCase) {
 			}
 		}
 	}
-	c.async(b, b.Target, "last")
+	c.emitAsync(b, b.Target, "last")
 	c.must("Close B", b.cluster.Close)
 	cl.expect("EmitAsync, Close on B", `["last"]`)
 	for kind, wait := range ended {
-		err := c.watch(kind+" on A, Close B", wait)
-		if left, _ := without(err); !slices.Equal(left, []string{b.UID()}) {
-			c.fail(kind+" on A, Close B while it is asked", "a *PartialError with Left "+quotes([]string{b.UID()}), "%v", err)
+		err := c.guard(kind+" on A, Close B", wait)
+		if left, _ := partialPeers(err); !slices.Equal(left, []string{b.UID()}) {
+			c.fail(kind+" on A, Close B while it is asked", "a *PartialError with Left "+quoteAll([]string{b.UID()}), "%v", err)
 		}
 	}
 	if got := a.Peers(); len(got) > 0 {
-		c.fail("Close B, Peers on A", "none", "%s", quotes(got))
+		c.fail("Close B, Peers on A", "none", "%s", quoteAll(got))
 	}
 }
 
-func heartbeatsArrive(c *clusterCase) {
+func heartbeatsArrive(c *clusterChecker) {
 	beats := newInbox[int]()
 	interval := 20*time.Millisecond + 2*c.latency()
-	a, b := c.node("A"), c.node("B", counted(beats), func(config *core.Config) { config.HeartbeatInterval = interval })
-	c.meet(a, b)
+	a, b := c.node("A"), c.node("B", countPublishes(beats), func(config *core.Config) { config.HeartbeatInterval = interval })
+	c.waitForPeers(a, b)
 	called := fmt.Sprintf("leave B alone with a HeartbeatInterval of %v until it has given 5 signs of life", interval)
 	c.eventually(called, func(ctx context.Context) error { // a machine that is busy may hold one up
 		lost, heard := b.cluster.Stats().SessionsLost, a.cluster.Stats().Received
 		for range 5 {
-			if _, err := beats.find(ctx, after(beats)); err != nil {
+			if _, err := beats.find(ctx, anyLaterItem(beats)); err != nil {
 				return err
 			}
 		}
@@ -95,23 +95,23 @@ func heartbeatsArrive(c *clusterCase) {
 	})
 }
 
-func closedNamespaceIsLeft(c *clusterCase) {
+func closedNamespaceAnnouncesLeaving(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
-	c.meet(a, b)
+	c.waitForPeers(a, b)
 	cl := b.client("1")
-	registry, stays := c.lone("stays")
-	b.open(c.nsp+"/other", registry)
-	sender := a.open(c.nsp+"/other", nobody())
+	registry, stays := c.registryWithClient("stays")
+	b.open(c.namespace+"/other", registry)
+	sender := a.open(c.namespace+"/other", emptyRegistry())
 	c.must("Close the namespace on B", b.Close)
 	const called = "Close one of two namespaces on B"
-	if _, err := await(c, a.left, func(uid string) bool { return uid == b.UID() }); err != nil {
+	if _, err := awaitMatch(c, a.left, func(uid string) bool { return uid == b.UID() }); err != nil {
 		c.fail(called, "Trace.PeerLeft on A", "nothing for %v", c.patience)
 	}
 	c.emit(a, a.Target, "too late")
 	c.emit(a, sender.Target, "hi")
 	stays.expect(called+", Emit in both on A", `["hi"]`)
-	b.Namespace = b.open(c.nsp, b.registry)
-	c.meet(a, b)
+	b.Namespace = b.open(c.namespace, b.registry)
+	c.waitForPeers(a, b)
 	c.emit(a, a.Target, "again")
 	cl.expect(called+", open it again, Emit on A", `["again"]`)
 }

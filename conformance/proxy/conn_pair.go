@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// deaf is how long a connection that is severed waits for the server to close its side.
-const deaf = 2 * time.Second
+// severTimeout is how long a connection that is severed waits for the server to close its side.
+const severTimeout = 2 * time.Second
 
-// link is a connection of a client, and the one to the server that belongs to it.
-type link struct {
+// connPair is a connection of a client, and the one to the server that belongs to it.
+type connPair struct {
 	client  net.Conn
 	severed chan struct{} // closed when the client's side is to end
 	done    chan struct{} // closed when both sides have ended
@@ -23,10 +23,10 @@ type link struct {
 	server net.Conn
 }
 
-// run connects to the server, and passes on until the server has closed its side. pass is called before anything is passed on.
-func (l *link) run(target string, pass func(data bool)) {
+// forward connects to the server, and passes on until the server has closed its side. pass is called before anything is passed on.
+func (l *connPair) forward(target string, waitWhileStalled func(data bool)) {
 	defer l.client.Close()
-	pass(false)
+	waitWhileStalled(false)
 	server, err := net.Dial("tcp", target)
 	if err != nil {
 		return // the client sees a connection that ends
@@ -37,21 +37,21 @@ func (l *link) run(target string, pass func(data bool)) {
 	l.mu.Unlock()
 	var requests sync.WaitGroup
 	requests.Go(func() {
-		copyAll(server, l.client, &l.requestsLost, pass)
+		copyBytes(server, l.client, &l.requestsLost, waitWhileStalled)
 		server.(*net.TCPConn).CloseWrite()
 	})
-	copyAll(l.client, server, &l.answersLost, pass)
+	copyBytes(l.client, server, &l.answersLost, waitWhileStalled)
 	io.Copy(io.Discard, server) // if it was the client's side that failed: nothing else tells when the server has finished
 	l.client.Close()
 	requests.Wait()
 }
 
-// copyAll copies until either side fails.
-func copyAll(to io.Writer, from io.Reader, lost *atomic.Bool, pass func(data bool)) {
+// copyBytes copies until either side fails.
+func copyBytes(to io.Writer, from io.Reader, lost *atomic.Bool, waitWhileStalled func(data bool)) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
-		pass(n > 0)
+		waitWhileStalled(n > 0)
 		if n > 0 && !lost.Load() {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
@@ -64,7 +64,7 @@ func copyAll(to io.Writer, from io.Reader, lost *atomic.Bool, pass func(data boo
 }
 
 // sever ends the client's side. The server is told that nothing more comes, and closes its own side once it has dealt with the rest.
-func (l *link) sever() {
+func (l *connPair) sever() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select {
@@ -77,11 +77,11 @@ func (l *link) sever() {
 }
 
 // wait waits until both sides have ended.
-func (l *link) wait() {
+func (l *connPair) wait() {
 	select {
 	case <-l.done:
 		return
-	case <-time.After(deaf):
+	case <-time.After(severTimeout):
 	}
 	l.mu.Lock()
 	if l.server != nil {

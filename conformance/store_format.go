@@ -22,8 +22,8 @@ func showBody(body []byte) string {
 	return quote(string(body))
 }
 
-// differing describes a body that is not as wanted: a large one by where it begins to differ.
-func differing(body []byte, want string) string {
+// describeDifference describes a body that is not as wanted: a large one by where it begins to differ.
+func describeDifference(body []byte, want string) string {
 	if len(body) <= 80 && len(want) <= 80 {
 		return quote(string(body))
 	}
@@ -35,8 +35,8 @@ func differing(body []byte, want string) string {
 	return fmt.Sprintf("%d bytes of it instead of %d", len(body), len(want))
 }
 
-// noise is random. Its length is a prime, so that bodies made of it repeat nowhere at a distance that a store may cut them at.
-var noise = sync.OnceValue(func() string {
+// noiseText is random. Its length is a prime, so that bodies made of it repeat nowhere at a distance that a store may cut them at.
+var noiseText = sync.OnceValue(func() string {
 	p := make([]byte, 1_048_583)
 	rand.NewChaCha8([32]byte{}).Read(p)
 	return string(p)
@@ -44,7 +44,7 @@ var noise = sync.OnceValue(func() string {
 
 // sizedBody returns a body of some bytes, of any values, that differs from those with other numbers.
 func sizedBody(bytes, number int) string {
-	all := noise()[number:]
+	all := noiseText()[number:]
 	if bytes <= len(all) {
 		return all[:bytes]
 	}

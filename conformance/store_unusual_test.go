@@ -25,7 +25,7 @@ func TestUnusualStoresPass(t *testing.T) {
 			return storeHarness(func(s *store) {
 				for _, wrap := range storeMethods {
 					wrap(s, func(ctx context.Context, call func(context.Context) error) error {
-						if err := s.stalled.wait(ctx); err != nil || !waited(ctx, 200*time.Millisecond) {
+						if err := s.stalled.wait(ctx); err != nil || !sleepUnlessDone(ctx, 200*time.Millisecond) {
 							return ctx.Err()
 						}
 						return call(ctx)
@@ -52,17 +52,17 @@ func TestUnusualStoresPass(t *testing.T) {
 		},
 	}
 	for _, unit := range []time.Duration{time.Millisecond, 16 * time.Millisecond, 100 * time.Millisecond} {
-		harnesses["clock of "+unit.String()] = func() conformance.StoreHarness { return storeHarnessOn(newShelf(coarse(unit)), func(*store) {}) }
+		harnesses["clock of "+unit.String()] = func() conformance.StoreHarness { return storeHarnessOn(newHookStore(coarse(unit)), func(*store) {}) }
 	}
 	for kind, name := range idKinds {
 		harnesses["ids "+kind] = func() conformance.StoreHarness {
-			return storeHarnessOn(newShelf(func(sh *shelf) { sh.name = func(_ *shelf, n int, _ []byte) string { return name(n) } }), func(*store) {})
+			return storeHarnessOn(newHookStore(func(hs *hookStore) { hs.nameBody = func(_ *hookStore, n int, _ []byte) string { return name(n) } }), func(*store) {})
 		}
 	}
 	for name, harness := range harnesses {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			suite[conformance.StoreHarness]{virtual: true}.clocked(t, func(t *testing.T) {
+			suiteTest[conformance.StoreHarness]{virtualClock: true}.onClock(t, func(t *testing.T) {
 				h := harness() // one for all checks, as users have it
 				for _, check := range conformance.StoreChecks() {
 					if (strings.HasPrefix(name, "ids") || strings.HasPrefix(name, "clock")) && !strings.Contains(check, "ID") && !strings.Contains(check, "Expire") {
@@ -80,10 +80,10 @@ func TestUnusualStoresPass(t *testing.T) {
 
 // plainHarness returns the harness of a store without optional abilities, far away.
 func plainHarness(inner storage.Store, latency time.Duration) conformance.StoreHarness {
-	s := &store{Store: inner, stalled: new(stall)}
+	s := &store{Store: inner, stalled: new(stallGate)}
 	for _, method := range []string{"Put", "Get", "Expire"} {
 		storeMethods[method](s, func(ctx context.Context, call func(context.Context) error) error {
-			if latency > 0 && !waited(ctx, latency) {
+			if latency > 0 && !sleepUnlessDone(ctx, latency) {
 				return ctx.Err()
 			}
 			return call(ctx)

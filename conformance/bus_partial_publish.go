@@ -1,0 +1,83 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+var partialPublishChecks = []check[*busChecker]{
+	{"HalfWrittenPublishIsReported", "When its ctx ends or its connection breaks in the middle of a large Publish, that returns soon, with an error that says no more than is " +
+		"known: a part of the messages may have been sent. A publisher that is told that nothing was sent doubles that part, and one that still waits " +
+		"stands still for as long as the network does.", halfWrittenPublishIsReported},
+}
+
+// halfWrittenPublishIsReported publishes more than the buffers of connections hold while the medium is stalled, so that a part of it is on its way.
+func halfWrittenPublishIsReported(c *busChecker) {
+	if c.harness.Stall == nil {
+		c.Skip("Harness.Stall is nil: not proven")
+	}
+	one, two := c.newBus(), c.newBus()
+	rec := c.newRecorder(one, two)
+	each := c.patience
+	for range 3 { // the machine may be busy for a moment
+		start := time.Now()
+		rec.mustPublish("Publish 20 messages", tinySizes(20)...)
+		each = min(each, time.Since(start)/20)
+	}
+	size := rec.fitSize(4 << 10)
+	sizes := slices.Repeat([]int{size}, c.scale(8<<20, 32<<20)/size)
+	if time.Duration(len(sizes))*each > max(c.patience/2, 5*time.Second) {
+		c.Skipf("a Publish of %d messages takes too long: not proven", len(sizes))
+	}
+	start := time.Now()
+	rec.mustPublish("Publish "+countMessages(len(sizes)), sizes...)
+	moment := min(max(slowCallTime, time.Since(start)), c.patience/4)
+	for range c.scale(1, 10) {
+		called := fmt.Sprintf("Publish %s of %d bytes, while the medium swallows everything, with a context that ends", countMessages(len(sizes)), size)
+		resume := c.stall(one)
+		msgs := rec.messages(len(rec.calls), sizes)
+		in, start := c.deadlineAfter(moment), time.Now()
+		err := c.guard(called, func() error { return one.Publish(in.ctx, msgs...) })
+		c.expectPromptReturn(called, time.Since(start)-moment)
+		rec.recordCall(called, sizes, err)
+		in.checkError(called, err)
+		resume()
+		rec.mustPublish(called+", resume, Publish one message", 0)
+		if c.harness.SeverPublisher != nil {
+			for range 2 {
+				rec.severDuringPublish(one, two, sizes, moment)
+			}
+		}
+	}
+	rec.finish("Publish what breaks off in the middle", 0)
+}
+
+// severDuringPublish breaks the connection of a Publish that has written as much as it could while the medium was stalled.
+func (r *recorder) severDuringPublish(one, two transport.Bus, sizes []int, moment time.Duration) {
+	r.c.Helper()
+	called := fmt.Sprintf("Publish %s of %d bytes, and sever the publisher in the middle", countMessages(len(sizes)), sizes[0])
+	resume := r.c.stall(one)
+	msgs := r.messages(len(r.calls), sizes)
+	ctx, cancel := context.WithTimeout(r.c.Context(), r.c.patience)
+	defer cancel()
+	done := r.c.runInBackground(func() error { return one.Publish(ctx, msgs...) })
+	time.Sleep(moment)
+	resume()
+	r.c.noteCall("Harness.SeverPublisher")
+	r.c.harness.SeverPublisher(r.c.TB, one)
+	err := r.c.guard(called, func() error { return <-done })
+	e := r.recordCall(called, sizes, err)
+	e.mayBeLate = err != nil
+	if err == nil {
+		r.received.waitFor(len(r.calls)-1, len(sizes)-1, r.c.patience)
+	}
+	if r.received.hasEnded() { // it used the same connection
+		e.unknown = true
+		r.resumeWithNewSession(called, two)
+	}
+	r.publishUntilWorks(called, tinySizes(1))
+}

@@ -1,0 +1,298 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/backplane-go/backplane/transport"
+)
+
+// recorder holds what one goroutine publishes on one bus, also what fails, and what of it arrives at one session. At the end both
+// are compared: after each Publish the messages that arrived must be those that its error allows, once and in order.
+type recorder struct {
+	c        *busChecker
+	bus      transport.Bus
+	channels []string // that the session listens to
+	spread   bool     // each Publish uses all channels in turn, not only the first
+	calls    []publishCall
+	received *receiverLoop
+	started  time.Time
+	fastest  time.Duration // from Publish to Receive, until now
+}
+
+// publishCall is one Publish.
+type publishCall struct {
+	sizes           []int // of the payloads
+	spread          bool
+	err             error
+	atLeast, atMost int  // how many messages arrive, from the first on
+	unknown         bool // nobody knows: the session broke meanwhile
+	mayBeLate       bool // its connection broke: what the server had read already may arrive after what comes over another one
+}
+
+// newRecorder starts to receive what is published on some channels.
+func (c *busChecker) newRecorder(bus, receiving transport.Bus) *recorder {
+	c.Helper()
+	r := &recorder{c: c, bus: bus, started: time.Now(), fastest: c.patience}
+	c.recorders++
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		r.channels = append(r.channels, fmt.Sprint(name, c.recorders))
+	}
+	r.startReceiving(receiving)
+	return r
+}
+
+func (r *recorder) startReceiving(bus transport.Bus) {
+	r.c.Helper()
+	s := r.c.open(bus)
+	if multi, ok := s.(transport.MultiListener); ok {
+		names := make([]string, len(r.channels))
+		for i, name := range r.channels {
+			names[i] = r.c.channel(name)
+		}
+		r.c.must("ListenAll", func(ctx context.Context) error { return multi.ListenAll(ctx, names...) })
+	} else {
+		for _, name := range r.channels {
+			r.c.listen(s, name)
+		}
+	}
+	r.received = r.c.startReceiver(s)
+}
+
+// resumeWithNewSession goes on with a new session: the old one was severed. What was published before has arrived, and must not arrive again.
+func (r *recorder) resumeWithNewSession(called string, receiving transport.Bus) {
+	r.c.Helper()
+	r.compare(called, true)
+	for n := range r.calls {
+		if e := &r.calls[n]; !e.unknown {
+			e.atLeast, e.atMost = 0, 0
+		}
+	}
+	r.startReceiving(receiving)
+}
+
+// recordedPayload is message i of the n-th Publish. It begins with these numbers, and is never shorter than they are.
+func recordedPayload(n, i, size int) []byte {
+	p := fmt.Appendf(make([]byte, 0, max(size, 16)), "%d.%d:", n, i)
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	for k := n + i; len(p) < size; k = len(p) / 97 { // which differs from place to place
+		rest := letters[k%len(letters):]
+		p = append(p, rest[:min(len(rest), size-len(p))]...)
+	}
+	return p
+}
+
+// messages returns those of the n-th Publish.
+func (r *recorder) messages(n int, sizes []int) []transport.Message {
+	msgs := make([]transport.Message, len(sizes))
+	for i, size := range sizes {
+		msgs[i] = transport.Message{Channel: r.channelOf(i, r.spread), Payload: recordedPayload(n, i, size)}
+	}
+	return msgs
+}
+
+func (r *recorder) channelOf(i int, wide bool) string {
+	if !wide {
+		i = 0
+	}
+	return r.c.channel(r.channels[i%len(r.channels)])
+}
+
+// tinySizes returns the sizes of n small messages.
+func tinySizes(n int) []int { return make([]int, n) }
+
+// fitSize returns the size of a payload that is allowed.
+func (r *recorder) fitSize(size int) int {
+	if limit := r.bus.Limits().Payload; limit > 0 {
+		return min(size, limit)
+	}
+	return size
+}
+
+// tryPublish publishes messages of certain sizes and takes down what comes of it.
+func (r *recorder) tryPublish(ctx context.Context, called string, sizes ...int) error {
+	r.c.Helper()
+	msgs := r.messages(len(r.calls), sizes)
+	err := r.c.guard(called, func() error { return r.bus.Publish(ctx, msgs...) })
+	for _, m := range msgs { // they are not retained, not even those that are still under way
+		overwrite(m.Payload)
+	}
+	r.recordCall(called, sizes, err)
+	return err
+}
+
+// recordCall takes down what came of a Publish.
+func (r *recorder) recordCall(called string, sizes []int, err error) *publishCall {
+	r.c.Helper()
+	e := publishCall{sizes: sizes, spread: r.spread, err: err, atMost: len(sizes)}
+	var rejected *transport.RejectedError
+	switch {
+	case err == nil:
+		e.atLeast = len(sizes)
+	case errors.As(err, &rejected):
+		if rejected.Accepted < 0 || rejected.Accepted > len(sizes) {
+			r.c.fail(called, fmt.Sprintf("an Accepted from 0 to %d", len(sizes)), "a RejectedError with Accepted %d", rejected.Accepted)
+		}
+		e.atLeast, e.atMost = rejected.Accepted, rejected.Accepted
+	case errors.Is(err, transport.ErrClosed):
+		r.c.fail(called, "an error that does not say that the bus was closed: nobody has done that", "the error %q", err)
+	case errors.Is(err, transport.ErrNotSent):
+		e.atMost = 0
+	}
+	r.calls = append(r.calls, e)
+	return &r.calls[len(r.calls)-1]
+}
+
+// mustPublish publishes messages of certain sizes, which must work, and waits until they have arrived.
+func (r *recorder) mustPublish(called string, sizes ...int) {
+	r.c.Helper()
+	ctx, cancel := context.WithTimeout(r.c.Context(), r.c.patience)
+	defer cancel()
+	start := time.Now()
+	if err := r.tryPublish(ctx, called, sizes...); err != nil {
+		r.c.fail(called, "no error", "the error %q", err)
+	}
+	r.waitForLast(called)
+	r.fastest = min(r.fastest, time.Since(start))
+}
+
+// isSlow tells whether the bus is slow, and not only a machine that is busy. Then there are fewer messages.
+func (r *recorder) isSlow() bool { return r.fastest > slowCallTime }
+
+// publishSmall publishes n small messages in batches.
+func (r *recorder) publishSmall(n int) {
+	r.c.Helper()
+	for ; n > 0; n -= 500 {
+		r.mustPublish("Publish up to 500 small messages", tinySizes(min(n, 500))...)
+	}
+}
+
+// waitForLast waits until what was published last has arrived. That must have succeeded.
+func (r *recorder) waitForLast(called string) {
+	r.c.Helper()
+	last := len(r.calls) - 1
+	index := len(r.calls[last].sizes) - 1
+	if !r.received.waitFor(last, index, r.c.patience) {
+		r.compare(called, false)
+		r.c.fail(called+", then Receive", fmt.Sprintf("the last message of Publish %d", last+1), "%s", r.received.describeSilence(r.c.patience))
+	}
+}
+
+// publishInBackground publishes batches in the background until stop is called, which tells whether the session has ended meanwhile.
+func (r *recorder) publishInBackground(called string, sizes ...int) (stop func() (broken bool)) {
+	r.c.Helper()
+	var errs []error
+	first := len(r.calls)
+	started, stopped := make(chan struct{}), make(chan struct{})
+	done := r.c.runInBackground(func() error {
+		for n := 0; ; n++ {
+			select {
+			case <-stopped:
+				return nil
+			case <-r.c.Context().Done(): // the check has failed meanwhile
+				return nil
+			default:
+			}
+			if n == 3 {
+				close(started)
+			}
+			ctx, cancel := context.WithTimeout(r.c.Context(), r.c.patience)
+			err := r.bus.Publish(ctx, r.messages(first+n, sizes)...)
+			cancel()
+			errs = append(errs, err)
+			if err == nil && !r.received.waitFor(first+n, len(sizes)-1, r.c.patience) && !r.received.hasEnded() {
+				return nil // what is lost is found in the end
+			}
+		}
+	})
+	select {
+	case <-started:
+	case <-time.After(r.c.patience):
+	}
+	return func() bool {
+		r.c.Helper()
+		close(stopped)
+		if err := r.c.guard(called, func() error { return <-done }); err != nil {
+			r.c.fail(called, "no panic", "the error %q", err)
+		}
+		for _, err := range errs {
+			if err != nil && isContextError(err) {
+				r.c.fail(called, "no error of a context: its own has not ended", "the error %q", err)
+			}
+			r.recordCall(called, sizes, err).mayBeLate = err != nil
+		}
+		return r.received.hasEnded()
+	}
+}
+
+// settleTime is how long a bus is watched after the last call that was interrupted: a client that sends again waits a while before. In the quick
+// profile it is a part of the time that the check takes anyway.
+func (r *recorder) settleTime() time.Duration {
+	const least, most = 60 * time.Millisecond, 600 * time.Millisecond
+	return time.Duration(r.c.scale(1, 5)) * max(least, min(time.Since(r.started)/2, most))
+}
+
+// finish ends with a Publish that works, and compares. What was published before must not arrive after it, nor for a while.
+func (r *recorder) finish(called string, watch time.Duration) {
+	r.c.Helper()
+	for start, n := time.Now(), 0; n < 2 || time.Since(start) < watch; n++ {
+		r.mustPublish(called+", Publish one message", 0)
+		time.Sleep(watch / 10)
+	}
+	r.compare(called, true)
+}
+
+// compare compares what was published with what has arrived. If complete, everything must have.
+func (r *recorder) compare(called string, complete bool) {
+	r.c.Helper()
+	then := called + ", then Receive"
+	counts := make([]int, len(r.calls))
+	latest := 0
+	for _, a := range r.received.arrivals() {
+		if a.unexpected == "" && (a.publish >= len(r.calls) || a.message >= len(r.calls[a.publish].sizes)) {
+			a.unexpected = fmt.Sprintf("message %d of Publish %d", a.message+1, a.publish+1)
+		}
+		if a.unexpected != "" {
+			r.c.fail(then, "messages as they were published", "%s", a.unexpected)
+		}
+		which := fmt.Sprintf("message %d of Publish %d", a.message+1, a.publish+1)
+		e := r.calls[a.publish]
+		if e.unknown {
+			continue
+		}
+		switch {
+		case a.size != max(e.sizes[a.message], len(recordedPayload(a.publish, a.message, 0))) || a.channel != r.channelOf(a.message, e.spread):
+			r.c.fail(then, fmt.Sprintf("%s with %d bytes on %s", which, e.sizes[a.message], quote(r.channelOf(a.message, e.spread))), "%d bytes on %s", a.size, quote(a.channel))
+		case a.message < counts[a.publish]:
+			r.c.fail(then, "each message once", "%s again; that Publish returned %s", which, e.outcome())
+		case a.publish < latest && !e.mayBeLate:
+			r.c.fail(then, "nothing of a Publish after a message of a later one", "%s, which returned %s, after a message of Publish %d",
+				which, e.outcome(), latest+1)
+		case a.message > counts[a.publish]:
+			r.c.fail(then, "the messages of a Publish from the first on, none left out", "%s without message %d; that Publish returned %s",
+				which, counts[a.publish]+1, e.outcome())
+		case a.message >= e.atMost:
+			r.c.fail(then, fmt.Sprintf("the first %d messages of Publish %d, which returned %s", e.atMost, a.publish+1, e.outcome()), "%s", which)
+		}
+		latest = max(latest, a.publish)
+		counts[a.publish]++
+	}
+	for n, e := range r.calls {
+		if complete && !e.unknown && counts[n] < e.atLeast {
+			r.c.fail(then, fmt.Sprintf("%d messages of Publish %d, which returned %s", e.atLeast, n+1, e.outcome()), "%d", counts[n])
+		}
+	}
+}
+
+func (p publishCall) outcome() string {
+	var rejected *transport.RejectedError
+	switch {
+	case p.err == nil:
+		return fmt.Sprintf("no error for %d messages", len(p.sizes))
+	case errors.As(p.err, &rejected):
+		return fmt.Sprintf("a RejectedError with Accepted %d for %d messages", rejected.Accepted, len(p.sizes))
+	}
+	return fmt.Sprintf("the error %q for %d messages", p.err, len(p.sizes))
+}
