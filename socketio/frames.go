@@ -7,7 +7,7 @@ import (
 )
 
 // encoder leaves room for the header of a WebSocket's frame.
-const encoder parser.Room = engineio.Headroom
+const encoder parser.Encoder = engineio.Headroom
 
 // eventFrame encodes an event. offset, if there is one, is one more argument.
 func eventFrame(namespace string, id int64, args backplane.Args, offset string) (*engineio.Frame, error) {

@@ -18,7 +18,7 @@ func TestMistakesAreNamedWhereTheyAreMade(t *testing.T) {
 	connect(t, n)
 	s := joined.next(t)
 	for want, f := range map[string]func(){
-		`socketio: On("a"): a handler is a func, not nil`:                                                                         func() { s.On("a", nil) },
+		`socketio: On("a"): a handler must be a func, not nil`:                                                                    func() { s.On("a", nil) },
 		`socketio: On("a"): the handler, a func(), is nil`:                                                                        func() { s.Once("a", (func())(nil)) },
 		`socketio: OnServerSide("a"): a func(int) int cannot be a handler: it returns int; a handler returns an error or nothing`: func() { n.OnServerSide("a", func(int) int { return 0 }) },
 	} {

@@ -66,7 +66,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (q
 	case q.transport == webSocket && !q.upgrade:
 		return q, refuse(codeRequest, errNoUpgrade)
 	}
-	if err := s.addresses.Knock(quota.Key(s.config.Address(r))); err != nil {
+	if err := s.addresses.CountHandshake(quota.Key(s.config.Address(r))); err != nil {
 		return q, tooMany(err)
 	}
 	if s.config.Admit != nil {

@@ -8,17 +8,17 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// unwanted is the ack of an event whose sender wants none.
-func unwanted(...any) {}
+// noAck is the ack of an event whose sender wants none.
+func noAck(...any) {}
 
-// ackOf returns what makes a handler's ack, of type t, of a func that sends an acknowledgement.
+// ackOf returns a func that makes a handler's ack of type t from a func that sends an acknowledgement.
 func ackOf(t reflect.Type) (func(send func(values ...any)) reflect.Value, error) {
 	if t.NumOut() > 0 {
-		return nil, fmt.Errorf("%v acknowledges and returns nothing", t)
+		return nil, fmt.Errorf("%v is an acknowledgement, which cannot return anything", t)
 	}
 	for i := range t.NumIn() {
 		if k := t.In(i).Kind(); k == reflect.Func || k == reflect.Chan {
-			return nil, errors.New("no function or channel can be acknowledged with")
+			return nil, errors.New("an acknowledgement cannot have a func or a channel as a value")
 		}
 	}
 	switch t {
@@ -45,7 +45,7 @@ func ackOf(t reflect.Type) (func(send func(values ...any)) reflect.Value, error)
 	}, nil
 }
 
-// values are the arguments of a func of type t, one by one.
+// values returns the arguments of a func of type t, with variadic arguments one by one.
 func values(t reflect.Type, in []reflect.Value) []any {
 	var rest reflect.Value
 	if t.IsVariadic() {

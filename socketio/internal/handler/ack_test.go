@@ -11,7 +11,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
-// Which of them counts is the caller's affair.
+// The handler package passes on every call of an acknowledgement. The caller decides that only the first one
+// counts.
 func TestAcknowledgementsArePassedOn(t *testing.T) {
 	for _, fn := range []any{
 		func(ack func()) { ack(); ack() },
@@ -25,7 +26,7 @@ func TestAcknowledgementsArePassedOn(t *testing.T) {
 		for range 2 {
 			calls := 0
 			require.NoError(t, h.Call(t.Context(), args(t, "a"), func(...any) { calls++ }))
-			assert.Equal(t, 2, calls, "%T, in each of its calls", fn)
+			assert.Equal(t, 2, calls, "%T: both calls are passed on", fn)
 		}
 	}
 }
@@ -47,7 +48,7 @@ func TestAcknowledgementsFromManyGoroutinesLater(t *testing.T) {
 				defer mu.Unlock()
 				calls++
 			}))
-			assert.Zero(t, calls, "the handler has returned without")
+			assert.Zero(t, calls, "the handler has returned before it acknowledges")
 			var group sync.WaitGroup
 			for range 8 {
 				group.Go(later)

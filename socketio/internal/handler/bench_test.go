@@ -10,7 +10,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
-// BenchmarkCall calls handlers of common shapes and, where they are called without reflection, their like with it.
+// BenchmarkCall calls handlers of common types and, for those that are called directly, equal handlers by
+// reflection.
 func BenchmarkCall(b *testing.B) {
 	text := []any{"hello everybody, how are you today?"}
 	type message struct{ Room, Text string }

@@ -8,12 +8,12 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// room is for how many arguments a call needs no allocation to tell them apart.
-const room = 8
+// stackArgs is the number of arguments up to which a call allocates nothing for its lists of arguments.
+const stackArgs = 8
 
-// through returns what calls fn, which is of this shape, by reflection.
-func (s *shape) through(fn reflect.Value) func(context.Context, codec.Args, func(...any)) error {
-	fixed := len(s.params) // parameters, but for variadic ones
+// reflected returns a func that calls fn, which has this shape, by reflection.
+func (s *shape) reflected(fn reflect.Value) func(context.Context, codec.Args, func(...any)) error {
+	fixed := len(s.params) // all parameters but the variadic one
 	if s.ctx {
 		fixed++
 	}
@@ -25,7 +25,7 @@ func (s *shape) through(fn reflect.Value) func(context.Context, codec.Args, func
 		most = math.MaxInt
 	}
 	return func(ctx context.Context, args codec.Args, ack func(...any)) error {
-		var buf [room]codec.Value
+		var buf [stackArgs]codec.Value
 		values, err := args.AppendValues(buf[:0], most)
 		if err != nil {
 			return err
@@ -34,15 +34,15 @@ func (s *shape) through(fn reflect.Value) func(context.Context, codec.Args, func
 		if s.rest != nil {
 			size += max(0, len(values)-len(s.params))
 		}
-		var space [room]reflect.Value
+		var space [stackArgs]reflect.Value
 		in := space[:0]
-		if size > room {
+		if size > stackArgs {
 			in = make([]reflect.Value, 0, size)
 		}
 		if s.ctx {
 			in = append(in, contextValue(ctx))
 		}
-		if s.early {
+		if s.ackFirst {
 			in = append(in, s.ack(ack))
 		}
 		for i := range s.params {
@@ -61,11 +61,11 @@ func (s *shape) through(fn reflect.Value) func(context.Context, codec.Args, func
 				in = append(in, v)
 			}
 		}
-		if s.ack != nil && !s.early {
+		if s.ack != nil && !s.ackFirst {
 			in = append(in, s.ack(ack))
 		}
 		out := fn.Call(in)
-		if s.fails {
+		if s.returnsError {
 			err, _ := out[0].Interface().(error)
 			return err
 		}
@@ -73,7 +73,7 @@ func (s *shape) through(fn reflect.Value) func(context.Context, codec.Args, func
 	}
 }
 
-// argument decodes the i-th of values, the arguments of args.
+// argument decodes argument i of args. values are all arguments.
 func (p *param) argument(args codec.Args, values []codec.Value, i int) (reflect.Value, error) {
 	if i >= len(values) {
 		if p.optional {
@@ -83,12 +83,12 @@ func (p *param) argument(args codec.Args, values []codec.Value, i int) (reflect.
 	}
 	v, err := p.decode(values[i])
 	if err != nil {
-		return v, unfit(args, i, p.typ, values[i], err)
+		return v, decodeError(args, i, p.typ, values[i], err)
 	}
 	return v, nil
 }
 
-// contextValue is ctx as a parameter takes it, even if it is nil.
+// contextValue returns ctx as a parameter, even if it is nil.
 func contextValue(ctx context.Context) reflect.Value {
 	if ctx == nil {
 		return reflect.Zero(contextType)

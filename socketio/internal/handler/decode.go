@@ -8,19 +8,19 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// decoderOf returns what makes a t of an argument. For the commonest types it spares a look through encoding/json.
+// decoderOf returns a func that decodes an argument to a t. For the most common types it avoids encoding/json.
 func decoderOf(t reflect.Type) func(codec.Value) (reflect.Value, error) {
 	switch t {
 	case valueType:
 		return func(v codec.Value) (reflect.Value, error) { return reflect.ValueOf(v), nil }
 	case reflect.TypeFor[string]():
-		return reflected(decodeString)
+		return viaReflection(decodeString)
 	case reflect.TypeFor[int]():
-		return reflected(decodeInt)
+		return viaReflection(decodeInt)
 	case reflect.TypeFor[float64]():
-		return reflected(decodeFloat)
+		return viaReflection(decodeFloat)
 	case reflect.TypeFor[bool]():
-		return reflected(decodeBool)
+		return viaReflection(decodeBool)
 	}
 	return func(v codec.Value) (reflect.Value, error) {
 		into := reflect.New(t)
@@ -29,7 +29,7 @@ func decoderOf(t reflect.Type) func(codec.Value) (reflect.Value, error) {
 	}
 }
 
-func reflected[T any](decode func(codec.Value) (T, error)) func(codec.Value) (reflect.Value, error) {
+func viaReflection[T any](decode func(codec.Value) (T, error)) func(codec.Value) (reflect.Value, error) {
 	return func(v codec.Value) (reflect.Value, error) {
 		out, err := decode(v)
 		return reflect.ValueOf(out), err

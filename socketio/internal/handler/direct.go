@@ -7,7 +7,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// direct returns what calls fn without reflection, nil if it is of no common shape.
+// direct returns a func that calls fn without reflection. It returns nil if fn has no common type.
 func direct(fn any) func(context.Context, codec.Args, func(...any)) error {
 	switch fn := fn.(type) {
 	case func():
@@ -70,7 +70,7 @@ func first[T any](args codec.Args, optional bool, decode func(codec.Value) (T, e
 		return v, err
 	case len(values) > 0:
 		if v, err = decode(values[0]); err != nil {
-			err = unfit(args, 0, reflect.TypeFor[T](), values[0], err)
+			err = decodeError(args, 0, reflect.TypeFor[T](), values[0], err)
 		}
 	case !optional:
 		err = missing(args, 0, reflect.TypeFor[T]())

@@ -13,13 +13,13 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// ArgumentError says which argument of an event does not suit the handler.
+// ArgumentError says which argument of an event does not fit the handler.
 type ArgumentError struct {
 	Event    string
-	Position int          // of the argument, the first one's being 1
-	Want     reflect.Type // of the handler's parameter
-	Got      string       // what came: "a number"; "nothing" if no argument came
-	Err      error        // the decoder's, nil if no argument came
+	Position int          // of the argument, from 1 on
+	Want     reflect.Type // type of the handler's parameter
+	Got      string       // what was received, such as "a number"; "nothing" if the argument is missing
+	Err      error        // of the decoder; nil if the argument is missing
 }
 
 func (e *ArgumentError) Error() string {
@@ -36,17 +36,18 @@ func missing(args codec.Args, i int, want reflect.Type) error {
 	return &ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: "nothing"}
 }
 
-// unfit is the error of an argument that could not be decoded: a panic is no fault of who sent it.
-func unfit(args codec.Args, i int, want reflect.Type, got codec.Value, err error) error {
+// decodeError returns the error for an argument that could not be decoded. A panic while decoding is not the
+// sender's fault, so it stays a *PanicError.
+func decodeError(args codec.Args, i int, want reflect.Type, got codec.Value, err error) error {
 	var p *fault.PanicError
 	if err = guard.Error(err); errors.As(err, &p) {
 		return p
 	}
-	return &ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: kind(got), Err: err}
+	return &ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: describe(got), Err: err}
 }
 
-// kind says in words what v is.
-func kind(v codec.Value) string {
+// describe returns the kind of v in words.
+func describe(v codec.Value) string {
 	if p, ok := v.Bytes(codec.JSON); ok {
 		if p = bytes.TrimLeft(p, " \t\r\n"); len(p) == 0 {
 			return "nothing"

@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
-// tangled has fields of all sorts.
+// tangled has fields of many kinds.
 type tangled struct {
 	point
 	*image
@@ -33,8 +33,8 @@ type tangled struct {
 	Str  int                 `json:"str,string"`
 }
 
-// FuzzCall gives handlers of many shapes what a client may send. None may panic, and what does not suit is an error that
-// says so.
+// FuzzCall calls handlers of many types with anything that a client may send. None may panic, and an argument
+// that does not fit is an ArgumentError.
 func FuzzCall(f *testing.F) {
 	for _, seed := range []string{
 		`["ev"]`, `["ev","a"]`, `["ev",1,2]`, `["ev",null,null,null]`, `["ev","bytes:abc"]`, `["ev",{"x":1,"y":2,"n":"a"},[1,"bytes:"]]`, `["ev",1.5e300,-1,true]`,
@@ -89,7 +89,7 @@ func FuzzCall(f *testing.F) {
 	})
 }
 
-// withBytes is a tree with bytes in the place of the strings that begin with "bytes:".
+// withBytes replaces the strings in a tree that start with "bytes:" by bytes.
 func withBytes(t any) any {
 	switch t := t.(type) {
 	case string:
@@ -108,7 +108,8 @@ func withBytes(t any) any {
 	return t
 }
 
-// FuzzScalars holds the decoding of scalars without encoding/json against the one with it, by way of types of other names.
+// FuzzScalars compares the decoding of scalars without encoding/json to encoding/json itself, which named types
+// go through.
 func FuzzScalars(f *testing.F) {
 	for _, seed := range []string{`"a"`, `"\u00e9\n"`, `"é`, `1`, `-0`, `1.0`, `1e2`, `9223372036854775808`, `1e400`, `true`, `false`, `null`, `[]`, `{}`, ` 1`, `"1"`} {
 		f.Add([]byte(seed))

@@ -1,7 +1,19 @@
-// Package handler calls functions of the application's with the arguments of an event, decoded to what they take.
+// Package handler calls an application's functions with the arguments of an event, decoded to the types of the
+// parameters.
 //
-// What a function takes is looked at once, when it is registered. Common shapes are called as they are, others through
-// reflection. Nothing that a client sends makes a call panic; what the function itself does is the caller's affair.
+// A function's type is inspected once, when the function is registered. Functions of common types are called
+// directly, others by reflection. Nothing that a client sends makes a call panic. A panic of the function
+// itself is left to the caller.
+//
+// # Files
+//
+//   - handler.go: Handler, and which functions can be one
+//   - shape.go: inspection of a function's type
+//   - call.go: calls by reflection
+//   - direct.go: calls without reflection
+//   - decode.go: arguments to Go values
+//   - ack.go: a function's acknowledgement parameter
+//   - errors.go: errors about arguments
 package handler
 
 import (
@@ -13,29 +25,30 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Handler is a function that handles events. It is safe for concurrent use, as far as the function is.
+// Handler is a function that handles events. It is safe for concurrent use if the function is.
 type Handler struct {
 	call func(ctx context.Context, args codec.Args, ack func(values ...any)) error
 }
 
-// New looks at fn, which has to be a
+// New returns a Handler for fn, which must be a
 //
 //	func([ctx context.Context,] [args...,] [ack func(...)]) [error]
 //	func([ctx context.Context,] [ack func(...),] [args...,] rest ...T) [error]
 //
-// Arguments are of any type that codec.Value.Decode can fill. If the last one is variadic, ack is in front of them. The
-// parameters of ack are what it acknowledges with; it may be variadic too. An error says what is wrong with fn's type.
+// An argument can have any type that codec.Value.Decode can fill. If the last argument is variadic, ack
+// precedes the arguments. The parameters of ack are the values of the acknowledgement; ack may be variadic. An
+// error says what is wrong with the type of fn.
 //
-// An argument that did not come is an error, but for a pointer, an interface, a codec.Value and a variadic one. Surplus
-// arguments are ignored, as in JavaScript, and null leaves the zero value, as in encoding/json. Where the sender wants no
-// acknowledgement, ack is there and does nothing. It may be called during the call or later.
+// A missing argument is an error, unless the parameter is a pointer, an interface, a codec.Value or variadic.
+// Surplus arguments are ignored, as in JavaScript. null leaves the zero value, as in encoding/json. If the
+// sender wants no acknowledgement, ack does nothing. ack may be called during the call or later.
 func New(fn any) (*Handler, error) {
 	v := reflect.ValueOf(fn)
 	switch {
 	case fn == nil:
-		return nil, errors.New("a handler is a func, not nil")
+		return nil, errors.New("a handler must be a func, not nil")
 	case v.Kind() != reflect.Func:
-		return nil, fmt.Errorf("a handler is a func, not %v", v.Type())
+		return nil, fmt.Errorf("a handler must be a func, not %v", v.Type())
 	case v.IsNil():
 		return nil, fmt.Errorf("the handler, a %v, is nil", v.Type())
 	}
@@ -46,15 +59,15 @@ func New(fn any) (*Handler, error) {
 	if call := direct(fn); call != nil {
 		return &Handler{call}, nil
 	}
-	return &Handler{s.through(v)}, nil
+	return &Handler{s.reflected(v)}, nil
 }
 
-// Call decodes args and calls the function. ack is nil if the sender wants no acknowledgement; all its calls but the first are
-// to mean nothing, which is for the caller to see to. An error is what the function returned; or an *ArgumentError, and the
-// function was not called.
+// Call decodes args and calls the function. ack is nil if the sender wants no acknowledgement; otherwise the
+// caller makes sure that only its first call has an effect. Call returns the function's error, or an
+// *ArgumentError if an argument could not be decoded; the function was not called then.
 func (h *Handler) Call(ctx context.Context, args codec.Args, ack func(values ...any)) error {
 	if ack == nil {
-		ack = unwanted
+		ack = noAck
 	}
 	return h.call(ctx, args, ack)
 }

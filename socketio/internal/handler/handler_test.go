@@ -22,13 +22,13 @@ type point struct {
 	N string `json:"n,omitempty"`
 }
 
-// image has binary data in it.
+// image contains binary data.
 type image struct {
 	Name string `json:"name"`
 	Data []byte `json:"data"`
 }
 
-// custom decodes itself.
+// custom has an UnmarshalJSON method.
 type custom struct{ text string }
 
 func (c *custom) UnmarshalJSON(p []byte) error {
@@ -52,8 +52,8 @@ func args(t testing.TB, list ...any) codec.Args {
 	return a
 }
 
-// noAck fails the test if the handler acknowledges.
-func noAck(t testing.TB) func(...any) {
+// neverAck fails the test if the handler acknowledges.
+func neverAck(t testing.TB) func(...any) {
 	return func(values ...any) { t.Errorf("acknowledged with %v", values) }
 }
 
@@ -100,7 +100,7 @@ func TestArgumentsAreDecoded(t *testing.T) {
 		{func(ctx context.Context, list ...point) { take(list) }, []any{point{X: 1}, point{X: 2}}, []any{[]point{{X: 1}, {X: 2}}}},
 		{func(list ...int) { take(len(list)) }, make([]any, 20), []any{20}},
 
-		// Arguments that did not come, and null.
+		// Missing arguments, and null.
 		{func(p *point, v any, w codec.Value) { take(p == nil, v, w.IsNull()) }, nil, []any{true, nil, true}},
 		{func(n int, p *point) { take(n, p == nil) }, []any{1}, []any{1, true}},
 		{func(v codec.Value) { take(v.IsNull()) }, nil, []any{true}},
@@ -118,7 +118,7 @@ func TestArgumentsAreDecoded(t *testing.T) {
 	}
 }
 
-// Each shape that is called without reflection gets what it would get with it.
+// Each type that is called directly gets the same arguments as by reflection.
 func TestShapes(t *testing.T) {
 	type got struct {
 		value any
@@ -164,7 +164,7 @@ func TestShapes(t *testing.T) {
 		}), "%T", c.fn)
 		assert.Equal(t, c.want, got{value, acks}, "%T", c.fn)
 		assert.LessOrEqual(t, calls, 1)
-		require.NoError(t, h.Call(t.Context(), args(t, "é", 2), nil), "%T: who wants no acknowledgement need not be known", c.fn)
+		require.NoError(t, h.Call(t.Context(), args(t, "é", 2), nil), "%T: a handler may ignore that no acknowledgement is wanted", c.fn)
 	}
 }
 
@@ -178,18 +178,18 @@ func TestErrorOfAHandlerIsReturned(t *testing.T) {
 	} {
 		h, err := handler.New(fn)
 		require.NoError(t, err)
-		assert.Equal(t, failure, h.Call(t.Context(), args(t, "a"), noAck(t)), "%T", fn)
+		assert.Equal(t, failure, h.Call(t.Context(), args(t, "a"), neverAck(t)), "%T", fn)
 	}
 	h, err := handler.New(func() error { return nil })
 	require.NoError(t, err)
-	assert.NoError(t, h.Call(t.Context(), args(t), noAck(t)))
+	assert.NoError(t, h.Call(t.Context(), args(t), neverAck(t)))
 }
 
-func TestPanicOfAHandlerIsTheCallers(t *testing.T) {
+func TestPanicOfAHandlerReachesTheCaller(t *testing.T) {
 	for _, fn := range []any{func() { panic("p") }, func(string) { panic("p") }, func(any, func(int)) { panic("p") }} {
 		h, err := handler.New(fn)
 		require.NoError(t, err)
-		assert.PanicsWithValue(t, "p", func() { _ = h.Call(t.Context(), args(t, "a"), noAck(t)) }, "%T", fn)
+		assert.PanicsWithValue(t, "p", func() { _ = h.Call(t.Context(), args(t, "a"), neverAck(t)) }, "%T", fn)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
-func TestShapesThatAreRefused(t *testing.T) {
+func TestRefusedHandlerTypes(t *testing.T) {
 	for _, c := range []struct {
 		fn   any
 		want string
@@ -26,7 +26,7 @@ func TestShapesThatAreRefused(t *testing.T) {
 		{42, "not int"},
 		{(func())(nil), "the handler, a func(), is nil"},
 		{func() string { return "" }, "returns string"},
-		{func() (int, error) { return 0, nil }, "more than an error"},
+		{func() (int, error) { return 0, nil }, "more than one result"},
 		{func() *handler.ArgumentError { return nil }, "returns *handler.ArgumentError"},
 		{func(string, context.Context) {}, "parameter 2: a context must be the first parameter"},
 		{func(context.Context, context.Context) {}, "parameter 2"},
@@ -40,15 +40,15 @@ func TestShapesThatAreRefused(t *testing.T) {
 		{func([3]error) {}, "interface error"},
 		{func(io.Reader) {}, "parameter 1: no argument can be decoded to the interface io.Reader"},
 		{func(json.Unmarshaler) {}, "json.Unmarshaler"},
-		{func(func(), string) {}, "parameter 1: there can be one func, which acknowledges"},
+		{func(func(), string) {}, "parameter 1: a handler can have one func parameter"},
 		{func(func(), func()) {}, "parameter 1"},
-		{func(string, func(), ...string) {}, "parameter 2: there can be one func, which acknowledges"},
+		{func(string, func(), ...string) {}, "parameter 2: a handler can have one func parameter"},
 		{func(func(), func(), ...string) {}, "parameter 2"},
 		{func(func(), ...func()) {}, "parameter 2"},
-		{func(func() error, ...string) {}, "parameter 1: func() error acknowledges and returns nothing"},
+		{func(func() error, ...string) {}, "parameter 1: func() error is an acknowledgement, which cannot return anything"},
 		{func(...func()) {}, "parameter 1"},
-		{func(func() error) {}, "parameter 1: func() error acknowledges and returns nothing"},
-		{func(func(func())) {}, "parameter 1: no function or channel can be acknowledged with"},
+		{func(func() error) {}, "parameter 1: func() error is an acknowledgement, which cannot return anything"},
+		{func(func(func())) {}, "parameter 1: an acknowledgement cannot have a func or a channel as a value"},
 		{func(func(chan int)) {}, "parameter 1"},
 	} {
 		h, err := handler.New(c.fn)
@@ -56,7 +56,7 @@ func TestShapesThatAreRefused(t *testing.T) {
 		assert.Nil(t, h)
 		assert.Contains(t, err.Error(), c.want, "%T", c.fn)
 		if k := reflect.TypeOf(c.fn); k != nil && k.Kind() == reflect.Func {
-			assert.Contains(t, err.Error(), k.String(), "which handler it is")
+			assert.Contains(t, err.Error(), k.String(), "the error names the type of the handler")
 		}
 	}
 }
@@ -74,7 +74,7 @@ func TestTypesThatContainThemselves(t *testing.T) {
 	}
 }
 
-func TestArgumentsThatDoNotSuit(t *testing.T) {
+func TestArgumentsThatDoNotFit(t *testing.T) {
 	bin := []byte{1}
 	for _, c := range []struct {
 		fn   any
@@ -109,7 +109,7 @@ func TestArgumentsThatDoNotSuit(t *testing.T) {
 	} {
 		h, err := handler.New(c.fn)
 		require.NoError(t, err, "%T", c.fn)
-		err = h.Call(t.Context(), args(t, c.args...), noAck(t))
+		err = h.Call(t.Context(), args(t, c.args...), neverAck(t))
 		var e *handler.ArgumentError
 		require.ErrorAs(t, err, &e, "%T with %v", c.fn, c.args)
 		assert.Contains(t, err.Error(), c.want, "%T with %v", c.fn, c.args)
@@ -124,7 +124,7 @@ func TestCauseOfAnArgumentErrorIsKept(t *testing.T) {
 	var cause *json.UnmarshalTypeError
 	require.ErrorAs(t, err, &cause)
 	assert.Equal(t, "string", cause.Value)
-	assert.NoError(t, errors.Unwrap(h.Call(t.Context(), args(t, "a"), nil)), "nothing came, so nothing could be decoded")
+	assert.NoError(t, errors.Unwrap(h.Call(t.Context(), args(t, "a"), nil)), "a missing argument has no decoding error")
 }
 
 func TestBrokenArgumentsAreAnError(t *testing.T) {
@@ -135,7 +135,7 @@ func TestBrokenArgumentsAreAnError(t *testing.T) {
 		for _, fn := range []any{func(string) {}, func(int, int) {}, func(...any) {}} {
 			h, err := handler.New(fn)
 			require.NoError(t, err)
-			require.ErrorIs(t, h.Call(t.Context(), broken, noAck(t)), codec.ErrMalformed, "%s to %T", name, fn)
+			require.ErrorIs(t, h.Call(t.Context(), broken, neverAck(t)), codec.ErrMalformed, "%s to %T", name, fn)
 		}
 	}
 	h, err := handler.New(func(string) {})
@@ -143,12 +143,12 @@ func TestBrokenArgumentsAreAnError(t *testing.T) {
 	inside := codec.RawArgs(codec.JSON, []byte(`["ev",x]`), "ev", 1)
 	require.Error(t, h.Call(t.Context(), inside, nil))
 	var e *handler.ArgumentError
-	require.ErrorAs(t, h.Call(t.Context(), codec.Args{}, nil), &e, "no event at all")
+	require.ErrorAs(t, h.Call(t.Context(), codec.Args{}, nil), &e, "the zero Args has no event")
 }
 
-// kinds are what an argument may be, in JSON and as a tree.
-func TestWhatCameIsNamed(t *testing.T) {
-	h, err := handler.New(func(chosen) {})
+// kinds maps arguments, in JSON and as a tree, to the names of their kinds.
+func TestErrorNamesTheKindOfTheArgument(t *testing.T) {
+	h, err := handler.New(func(picky) {})
 	require.NoError(t, err)
 	for want, tree := range map[string]any{
 		"null": nil, "a boolean": true, "a number": 1.5, "a string": "a", "an array": []any{}, "an object": codec.Object{},
@@ -173,7 +173,7 @@ func TestWhatCameIsNamed(t *testing.T) {
 	}
 }
 
-// chosen wants none of what comes.
-type chosen struct{}
+// picky refuses every argument.
+type picky struct{}
 
-func (*chosen) UnmarshalJSON([]byte) error { return errors.New("not this") }
+func (*picky) UnmarshalJSON([]byte) error { return errors.New("not this") }

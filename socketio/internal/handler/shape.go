@@ -20,31 +20,31 @@ var (
 	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// shape is what there is to know about a handler's type.
+// shape describes the type of a handler.
 type shape struct {
-	ctx    bool
-	params []param
-	rest   *param // of a variadic handler: what each of the arguments after params becomes
-	ack    func(send func(values ...any)) reflect.Value
-	early  bool // ack is in front of the arguments, as the last parameter is variadic
-	fails  bool // it returns an error
+	ctx          bool
+	params       []param
+	rest         *param // variadic handler: the type of each argument after params
+	ack          func(send func(values ...any)) reflect.Value
+	ackFirst     bool // ack precedes the arguments, because the last parameter is variadic
+	returnsError bool // it returns an error
 }
 
-// param is one parameter that an argument is decoded to.
+// param is a parameter that an argument is decoded to.
 type param struct {
 	typ      reflect.Type
-	optional bool // the argument need not come
+	optional bool // the argument may be missing
 	decode   func(codec.Value) (reflect.Value, error)
 }
 
-// shapes remembers what was found out: the same functions are registered for every socket.
+// shapes caches the results of shapeOf, because the same functions are registered for every socket.
 var shapes sync.Map // reflect.Type to *shape
 
 func shapeOf(t reflect.Type) (*shape, error) {
 	if known, ok := shapes.Load(t); ok {
 		return known.(*shape), nil
 	}
-	s, err := look(t)
+	s, err := inspect(t)
 	if err != nil {
 		return nil, err
 	}
@@ -52,26 +52,26 @@ func shapeOf(t reflect.Type) (*shape, error) {
 	return known.(*shape), nil
 }
 
-func look(t reflect.Type) (*shape, error) {
+func inspect(t reflect.Type) (*shape, error) {
 	var s shape
 	switch {
 	case t.NumOut() > 1:
-		return nil, errors.New("it returns more than an error")
+		return nil, errors.New("it returns more than one result; a handler returns an error or nothing")
 	case t.NumOut() == 1 && t.Out(0) != errorType:
 		return nil, fmt.Errorf("it returns %v; a handler returns an error or nothing", t.Out(0))
 	}
-	s.fails = t.NumOut() == 1
+	s.returnsError = t.NumOut() == 1
 	first, end := 0, t.NumIn()
 	if end > 0 && t.In(0) == contextType {
 		s.ctx = true
 		first = 1
 	}
-	ack := end - 1 // where it is, if it is
+	ack := end - 1 // its position, if there is one
 	if t.IsVariadic() {
 		ack = first
 	}
 	if first < end && t.In(ack).Kind() == reflect.Func {
-		if s.early = t.IsVariadic(); s.early {
+		if s.ackFirst = t.IsVariadic(); s.ackFirst {
 			first++
 		} else {
 			end--
@@ -104,7 +104,8 @@ func paramOf(t reflect.Type) (param, error) {
 	case t == contextType:
 		return param{}, errors.New("a context must be the first parameter")
 	case t.Kind() == reflect.Func:
-		return param{}, errors.New("there can be one func, which acknowledges; it is the last parameter or, in a variadic handler, the first after the context")
+		return param{}, errors.New("a handler can have one func parameter, the acknowledgement: it must be the last parameter or, " +
+			"in a variadic handler, the first one after the context")
 	}
 	if err := decodable(t, map[reflect.Type]bool{}); err != nil {
 		return param{}, err
@@ -113,8 +114,8 @@ func paramOf(t reflect.Type) (param, error) {
 	return param{typ: t, optional: optional, decode: decoderOf(t)}, nil
 }
 
-// decodable finds types that no argument can be decoded to. Structs are not looked into: what matters there are the
-// fields that a sender names, and an application's struct may have others.
+// decodable returns an error for a type that no argument can be decoded to. It does not inspect the fields of
+// structs: an application's struct may have fields that no sender names.
 func decodable(t reflect.Type, visited map[reflect.Type]bool) error {
 	if visited[t] || t == valueType {
 		return nil
@@ -132,7 +133,7 @@ func decodable(t reflect.Type, visited map[reflect.Type]bool) error {
 		return fmt.Errorf("no argument can be decoded to a %v", t)
 	case reflect.Map:
 		if k := t.Key(); !isKey(k) {
-			return fmt.Errorf("no argument can be decoded to a %v, because of the type of its keys", t)
+			return fmt.Errorf("no argument can be decoded to a %v: its keys cannot come from JSON", t)
 		}
 		return decodable(t.Elem(), visited)
 	case reflect.Pointer, reflect.Slice, reflect.Array:
@@ -141,7 +142,7 @@ func decodable(t reflect.Type, visited map[reflect.Type]bool) error {
 	return nil
 }
 
-// isKey reports whether encoding/json can make map keys of type t.
+// isKey reports whether encoding/json can decode map keys to t.
 func isKey(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,

@@ -16,23 +16,24 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// What is sent, Node.js understands, and it would have sent the same, byte for byte, which is understood here.
+// Node.js understands what the Go encoder sends and encodes the same packet to the same bytes. The Go decoder
+// understands those bytes.
 func TestNodeEncodesTheSame(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	packets := make([]*parser.Packet, 3000)
 	var requests [][]byte
 	for i := range packets {
 		packets[i] = randomPacket(random)
-		text, attachments, err := parser.Room(0).Encode(packets[i])
+		text, attachments, err := parser.Encoder(0).Encode(packets[i])
 		require.NoError(t, err, say(packets[i]))
 		requests = append(requests, marked(t, list(messages(text, attachments))), request(t, packets[i]))
 	}
 	answers := node(t, requests)
 	for i, p := range packets {
-		text, attachments, err := parser.Room(0).Encode(p)
+		text, attachments, err := parser.Encoder(0).Encode(p)
 		require.NoError(t, err)
-		require.Equal(t, list(messages(text, attachments)), unmark(t, answers[2*i+1]), "Node.js encodes %s", say(p))
-		require.Equal(t, understood(t, p), plain(unmark(t, answers[2*i])), "Node.js decodes %q", text)
+		require.Equal(t, list(messages(text, attachments)), unmark(t, answers[2*i+1]), "encoded by Node.js: %s", say(p))
+		require.Equal(t, understood(t, p), plain(unmark(t, answers[2*i])), "decoded by Node.js: %q", text)
 
 		d := parser.Decoder{}
 		again, err := decode(t, &d, messages(text, attachments)...)
@@ -41,8 +42,8 @@ func TestNodeEncodesTheSame(t *testing.T) {
 	}
 }
 
-// Node.js refuses all that is refused here but for a few things, which no client sends and which agrees says; whatever
-// is accepted, both understand alike.
+// Node.js refuses everything that the Go decoder refuses, with the few exceptions in stricter, which no client
+// sends. Both understand accepted packets alike.
 func TestNodeAgrees(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	texts := edges()
@@ -67,19 +68,19 @@ func TestNodeAgrees(t *testing.T) {
 		p, err := decodeAll([]byte(text), []byte{1, 2})
 		refused := strings.HasPrefix(string(answer), `{"error"`)
 		if err != nil {
-			assert.True(t, refused || stricter(text, err), "%.200q is refused, %v, and not by Node.js: %.200s", text, err, answer)
+			assert.True(t, refused || stricter(text, err), "%.200q is refused here (%v), but not by Node.js: %.200s", text, err, answer)
 			continue
 		}
 		accepted++
-		if assert.False(t, refused, "%.200q is refused by Node.js: %s", text, answer) && p.ID != parser.Unasked { // no JavaScript number is exact there
+		if assert.False(t, refused, "%.200q is accepted here, but refused by Node.js: %s", text, answer) && p.ID != parser.UnknownID { // no JavaScript number is exact here
 			assert.Equal(t, understood(t, p), plain(unmark(t, answer)), "%.200q", text)
 		}
 	}
-	assert.Greater(t, accepted, len(texts)/10, "texts that both accept")
-	assert.Less(t, accepted, len(texts)*9/10, "texts that both accept")
+	assert.Greater(t, accepted, len(texts)/10, "number of texts that both accept")
+	assert.Less(t, accepted, len(texts)*9/10, "number of texts that both accept")
 }
 
-// exchange is text with the attachments that it asks for.
+// exchange is a text and the attachments that it announces.
 func exchange(text string) []message {
 	all := []message{text}
 	var d parser.Decoder
@@ -89,31 +90,30 @@ func exchange(text string) []message {
 	return all
 }
 
-// stricter reports whether err is about what only this decoder refuses.
+// stricter reports whether err is one that only the Go decoder returns.
 func stricter(text string, err error) bool {
 	var e *parser.Error
 	if !errors.As(err, &e) {
 		return false
 	}
 	header, _, _ := strings.Cut(strings.NewReplacer("{", "[", `"`, "[").Replace(text), "[")
-	if i := strings.LastIndexByte(text, ','); strings.Contains(header, "/") && i > len(header) { // the name of a namespace may have these in it
+	if i := strings.LastIndexByte(text, ','); strings.Contains(header, "/") && i > len(header) { // the name of a namespace may contain such characters
 		header = text
 	}
 	space := strings.ContainsFunc(header, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' })
 	switch e.Reason {
 	case "unknown packet type": // JavaScript's Number("") and Number(" ") are 0
-		return text == "" || space
-	case "no payload", "no acknowledgement id": // Socket.IO's protocol wants them
+	case "no payload", "no acknowledgement id": // the protocol requires them
 		return true
-	case "illegal acknowledgement id": // an event whose acknowledgement could not name it: no JavaScript number is exact there
+	case "illegal acknowledgement id": // no JavaScript number could name the id in an acknowledgement
 		return true
 	case "illegal number of attachments": // "0x1" and "1e0" are numbers to JavaScript
 		return true
-	case "illegal attachments": // the one of a number that is none of theirs, such as 0.5
+	case "illegal attachments": // the number is not an integer, such as 0.5
 		return true
 	case "too many places of attachments":
 		return true
-	case "invalid payload": // an event named 1e999, or too deep, or white space, which is 0 to JavaScript
+	case "invalid payload": // an event named 1e999, data that is too deep, or white space, which is 0 in JavaScript
 		return errors.Is(err, codec.ErrDepth) || space || strings.Contains(err.Error(), "neither string nor number")
 	}
 	return false
@@ -122,7 +122,7 @@ func stricter(text string, err error) bool {
 var pieces = []string{"[", "]", "{", "}", `"`, ",", ":", "-", "/", "0", "1", "9", "5", "6", " ", "\t", ".", "e", "\\", "\\u00e9", "é", "null", "true", "false", `"a"`,
 	`["a"]`, `{"_placeholder":true,"num":0}`, `{"_placeholder":true,"num":1}`, `"_placeholder"`, "/admin,", "12", "1e3", "connect", "\u2028", "\ufeff", "\x00", "\x7f"}
 
-// mutated is text with a few changes.
+// mutated returns text with a few changes.
 func mutated(random *rand.Rand, text string) string {
 	for range 1 + random.IntN(2) {
 		i := random.IntN(len(text) + 1)
@@ -162,14 +162,14 @@ func randomPacket(random *rand.Rand) *parser.Packet {
 		p.ID = random.Int64N(1 << uint(1+random.IntN(53)))
 	}
 	if g.bytes > 0 && p.Data.Encoding() == nil && !p.Data.IsNull() {
-		if text, err := p.Data.AppendJSON(nil); err == nil && random.IntN(2) == 0 { // it has become no binary packet
+		if text, err := p.Data.AppendJSON(nil); err == nil && random.IntN(2) == 0 { // the packet has no attachments
 			p.Data = codec.Raw(codec.JSON, text)
 		}
 	}
 	return p
 }
 
-// generator makes trees with so many bytes in them at most.
+// generator makes random trees with a bounded number of bytes.
 type generator struct {
 	random *rand.Rand
 	bytes  int
@@ -210,7 +210,7 @@ func (g *generator) object(depth int) codec.Object {
 	for _, i := range g.random.Perm(len(keys))[:g.random.IntN(4)] {
 		m := codec.Member{Key: keys[i], Value: g.value(depth)}
 		if m.Key == "_placeholder" && m.Value == true {
-			m.Value = false // which Encode refuses beside bytes
+			m.Value = false // Encode refuses true together with bytes
 		}
 		out = append(out, m)
 	}

@@ -29,7 +29,7 @@ func TestAttachmentsTakeTheirPlaces(t *testing.T) {
 			[]any{"a", codec.Object{{Key: "__proto__", Value: []byte{1}}}}},
 		{[]message{`51-["a",{"a":{"_placeholder":true,"_placeholder":false},"b":{"_placeholder":true,"num":5,"num":0}}]`, []byte{1}}, parser.Event, parser.NoID,
 			[]any{"a", codec.Object{{Key: "a", Value: codec.Object{{Key: "_placeholder", Value: true}, {Key: "_placeholder", Value: false}}}, {Key: "b", Value: []byte{1}}}}},
-		// One may have several places, or none, as in Node.js's decoder.
+		// An attachment may have several places or none, as in Node.js's decoder.
 		{[]message{`51-["a",{"_placeholder":true,"num":0},{"b":[{"_placeholder":true,"num":0}]}]`, []byte{1, 2}}, parser.Event, parser.NoID,
 			[]any{"a", []byte{1, 2}, codec.Object{{Key: "b", Value: []any{[]byte{1, 2}}}}}},
 		{[]message{`62-1[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`, []byte{}, []byte{2}}, parser.Ack, 1, []any{[]byte{}, []byte{}}},
@@ -44,7 +44,7 @@ func TestAttachmentsTakeTheirPlaces(t *testing.T) {
 		tree, err := p.Data.Tree()
 		require.NoError(t, err)
 		assert.Equal(t, c.want, tree, "%q", c.messages)
-		assert.Equal(t, c.typ, p.Type, "%q: the packet is as one without attachments", c.messages)
+		assert.Equal(t, c.typ, p.Type, "%q: the type is that of a packet without attachments", c.messages)
 		assert.Equal(t, c.id, p.ID, "%q", c.messages)
 		if p.Type == parser.Event {
 			a, err := p.Args()
@@ -57,7 +57,7 @@ func TestAttachmentsTakeTheirPlaces(t *testing.T) {
 	}
 }
 
-// placeholders is an event with n attachments.
+// placeholders returns an event that refers to n attachments.
 func placeholders(n int) []message {
 	var list strings.Builder
 	all := []message{nil}
@@ -91,15 +91,15 @@ func TestBytesOfAPacketAreLimited(t *testing.T) {
 	d = parser.Decoder{MaxBytes: size - 1}
 	_, err = decode(t, &d, all...)
 	require.ErrorIs(t, err, parser.ErrMalformed)
-	assert.False(t, d.Pending(), "nothing is kept of a packet that is refused")
+	assert.False(t, d.Pending(), "nothing of a refused packet is kept")
 
 	d = parser.Decoder{MaxBytes: size - 200}
 	_, err = decode(t, &d, all[:3]...)
-	require.ErrorIs(t, err, parser.ErrMalformed, "the first attachment that is too many bytes is refused, not the last")
+	require.ErrorIs(t, err, parser.ErrMalformed, "the first attachment beyond the limit is refused, not only the last one")
 
 	d = parser.Decoder{MaxBytes: 10}
 	_, err = decode(t, &d, all[0])
-	require.ErrorIs(t, err, parser.ErrMalformed, "the text counts")
+	require.ErrorIs(t, err, parser.ErrMalformed, "the text counts, too")
 	p, err := decode(t, &d, `2["a","a text without attachments is not held, so it has the limit of messages"]`)
 	require.NoError(t, err)
 	assert.NotNil(t, p)
@@ -110,10 +110,10 @@ func TestRefusedPacketLeavesNothing(t *testing.T) {
 	_, err := decode(t, &d, `51-["a",{"_placeholder":true,"num":0}]`, `2["a"]`)
 	require.Error(t, err)
 	_, err = d.Binary([]byte{1})
-	require.ErrorIs(t, err, parser.ErrMalformed, "no attachment is awaited any more")
+	require.ErrorIs(t, err, parser.ErrMalformed, "the decoder no longer waits for attachments")
 }
 
-// An attachment that is named often must not become more than a client may send.
+// An attachment that is named often must not become larger than what a client may send.
 func TestPlacesOfAnAttachmentAreLimited(t *testing.T) {
 	named := func(times int) string {
 		return `51-["a"` + strings.Repeat(`,{"_placeholder":true,"num":0}`, times) + "]"
@@ -121,7 +121,7 @@ func TestPlacesOfAnAttachmentAreLimited(t *testing.T) {
 	_, err := decode(t, new(parser.Decoder), named(10), []byte{1})
 	require.NoError(t, err, "MaxAttachments is inclusive")
 	_, err = decode(t, new(parser.Decoder), named(11), []byte{1})
-	require.ErrorIs(t, err, parser.ErrLimit, "each place is an attachment of what is sent on")
+	require.ErrorIs(t, err, parser.ErrLimit, "each place becomes an attachment when the event is sent on")
 
 	size := len(named(3)) + 3*1000
 	p, err := decode(t, &parser.Decoder{MaxBytes: size}, named(3), make([]byte, 1000))
@@ -131,12 +131,12 @@ func TestPlacesOfAnAttachmentAreLimited(t *testing.T) {
 	var one, two []byte
 	require.NoError(t, args.Decode(&one, &two))
 	one[0] = 1
-	require.Zero(t, two[0], "who changes the one does not change the other")
+	require.Zero(t, two[0], "a change of one copy does not change the other")
 	_, err = decode(t, &parser.Decoder{MaxBytes: size - 1}, named(3), make([]byte, 1000))
 	require.ErrorIs(t, err, parser.ErrLimit)
 }
 
-// docs/reference/socketio.md states the numbers.
+// docs/reference/socketio.md states these numbers.
 func TestDepthIsLimited(t *testing.T) {
 	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 	for form, most := range map[string]int{`2["a",%s]`: 96, `31[%s]`: 95, `0{"a":%s}`: 95} {

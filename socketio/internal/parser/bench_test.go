@@ -61,7 +61,7 @@ func BenchmarkEncodeEvent(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := parser.Room(0).EncodeEvent("/", parser.NoID, c.args, c.extra...); err != nil {
+				if _, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, c.args, c.extra...); err != nil {
 					b.Fatal(err)
 				}
 			}

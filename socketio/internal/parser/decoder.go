@@ -11,30 +11,31 @@ const (
 	defaultMaxBytes       = 16 << 20
 )
 
-// Decoder puts packets together from the messages of one connection. After an error the connection is to be closed. A
-// Decoder is not safe for concurrent use; its zero value is ready.
+// Decoder assembles packets from the messages of one connection. The zero Decoder is ready for use. After an
+// error the connection must be closed. A Decoder is not safe for concurrent use.
 type Decoder struct {
-	// MaxAttachments is how many binary attachments a packet may have, and places for them. 0: 10; negative: none.
+	// MaxAttachments is the most binary attachments of a packet, and the most places that refer to them. 0
+	// means 10; a negative value allows none.
 	MaxAttachments int
-	// MaxBytes is how many bytes a packet with attachments may have, its text included. What has several places counts for each of
-	// them. 0: 16 MiB. It bounds what is held
-	// while attachments are awaited; a packet without any is as large as the message that it came in.
+	// MaxBytes is the most bytes of a packet with attachments, including its text. An attachment with several
+	// places counts once for each place. 0 means 16 MiB. MaxBytes bounds what is held until the last attachment
+	// arrives. A packet without attachments is bounded by the size of its message.
 	MaxBytes int
 
 	pending   *pending
-	namespace string // the last one, so that its name is kept once for all packets
+	namespace string // of the last packet, so that all packets share one string
 }
 
-// pending is a packet whose attachments are still to come.
+// pending is a packet whose attachments have not all arrived.
 type pending struct {
 	packet      *Packet
 	payload     []byte
-	attachments [][]byte // as many as its capacity are awaited
-	bytes       int      // what it may still take
-	places      int      // as many may be named
+	attachments [][]byte // its capacity is the number of expected attachments
+	bytes       int      // bytes that may still come
+	places      int      // places that may refer to attachments
 }
 
-// Text takes a text message, which it keeps. It returns nil, nil if the packet's attachments are still to come.
+// Text decodes a text message and keeps its bytes. It returns nil, nil if attachments of the packet follow.
 func (d *Decoder) Text(data []byte) (*Packet, error) {
 	if d.pending != nil {
 		d.pending = nil
@@ -49,7 +50,7 @@ func (d *Decoder) Text(data []byte) (*Packet, error) {
 	}
 	p := packets.Get().(*Packet)
 	p.Type, p.Namespace, p.ID = h.typ, h.namespace, h.id
-	if err := p.take(h.payload); err != nil {
+	if err := p.setPayload(h.payload); err != nil {
 		return nil, err
 	}
 	if h.attachments == 0 {
@@ -59,13 +60,13 @@ func (d *Decoder) Text(data []byte) (*Packet, error) {
 	if room < 0 {
 		return nil, &Error{Reason: "too many bytes", Err: ErrLimit}
 	}
-	p.Type -= BinaryEvent - Event // and a BinaryAck becomes an Ack
+	p.Type -= BinaryEvent - Event // a BinaryAck becomes an Ack
 	d.pending = &pending{packet: p, payload: h.payload, attachments: make([][]byte, 0, h.attachments), bytes: room,
 		places: orDefault(d.MaxAttachments, defaultMaxAttachments)}
 	return nil, nil
 }
 
-// Binary takes a binary message, which it keeps. It returns nil, nil if more attachments are to come.
+// Binary decodes a binary message and keeps its bytes. It returns nil, nil if more attachments follow.
 func (d *Decoder) Binary(data []byte) (*Packet, error) {
 	p := d.pending
 	if p == nil {
@@ -76,7 +77,7 @@ func (d *Decoder) Binary(data []byte) (*Packet, error) {
 		return nil, &Error{Reason: "too many bytes", Err: ErrLimit}
 	}
 	if data == nil {
-		data = []byte{} // an empty attachment is one too
+		data = []byte{} // an empty attachment is not a missing one
 	}
 	if p.attachments = append(p.attachments, data); len(p.attachments) < cap(p.attachments) {
 		return nil, nil
@@ -85,22 +86,23 @@ func (d *Decoder) Binary(data []byte) (*Packet, error) {
 	return p.complete()
 }
 
-// Pending reports whether attachments of a packet are still to come.
+// Pending reports whether the decoder waits for attachments.
 func (d *Decoder) Pending() bool { return d.pending != nil }
 
-// take checks the packet's payload and keeps it. It is empty where there is none.
-func (p *Packet) take(payload []byte) error {
+// setPayload checks the packet's payload and keeps it. payload may be empty.
+func (p *Packet) setPayload(payload []byte) error {
 	if len(payload) == 0 {
 		if p.Type == Connect || p.Type == Disconnect {
 			return nil
 		}
 		return malformed("no payload")
 	}
-	// JSON may begin with white space, but no encoder writes any here, and Node.js's decoder takes it for a number.
+	// JSON may start with white space. But no encoder writes any here, and Node.js's decoder takes it for a
+	// number.
 	var err error
 	switch c := payload[0]; {
 	case (p.Type == Event || p.Type == BinaryEvent) && c == '[':
-		p.Data = codec.Raw(codec.JSON, payload) // which ArgsOf checks
+		p.Data = codec.Raw(codec.JSON, payload) // ArgsOf checks it
 		if p.args, err = codec.ArgsOf(p.Data); err == nil && Reserved(p.args.Event()) {
 			return malformed("reserved event name")
 		}

@@ -46,7 +46,7 @@ func TestTextPackets(t *testing.T) {
 		require.NoError(t, err, text)
 		assert.Equal(t, want, say(p), text)
 		if !p.Data.IsNull() {
-			assert.Equal(t, codec.JSON, p.Data.Encoding(), "%s: the data stays in the bytes that came", text)
+			assert.Equal(t, codec.JSON, p.Data.Encoding(), "%s: the data keeps the received bytes", text)
 		}
 	}
 }
@@ -107,12 +107,12 @@ func TestMalformedPackets(t *testing.T) {
 			var e *parser.Error
 			require.ErrorAs(t, err, &e, "%.100q", list)
 			assert.Contains(t, e.Reason, reason, "%.100q", list)
-			assert.Less(t, len(err.Error()), 200, "what a client sent does not fill the log")
+			assert.Less(t, len(err.Error()), 200, "a long packet does not fill the log")
 		}
 	}
 }
 
-func TestErrorTellsTheCause(t *testing.T) {
+func TestErrorContainsTheCause(t *testing.T) {
 	var d parser.Decoder
 	_, err := d.Text([]byte(`2["a",` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `]`))
 	require.ErrorIs(t, err, codec.ErrDepth)
@@ -143,13 +143,13 @@ func TestArgumentsOfAnEvent(t *testing.T) {
 	assert.Equal(t, `["a"]`, p.Data.String())
 }
 
-func TestDeepestDataThatMayBeSentOnIsTaken(t *testing.T) {
+func TestDeepestDataThatMayBeSentIsAccepted(t *testing.T) {
 	inner := any("x")
 	for range codec.MaxDepth - 4 {
 		inner = []any{inner}
 	}
-	a := args(t, "a", inner) // no error: as deep as NewArgs lets it be
-	text, _, err := parser.Room(0).EncodeEvent("/", parser.NoID, a)
+	a := args(t, "a", inner) // no error: this is as deep as NewArgs allows
+	text, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, a)
 	require.NoError(t, err)
 	var d parser.Decoder
 	p, err := d.Text(text)
@@ -159,7 +159,7 @@ func TestDeepestDataThatMayBeSentOnIsTaken(t *testing.T) {
 	require.ErrorIs(t, err, codec.ErrDepth, "one more")
 }
 
-func TestManySmallArgumentsCostNothing(t *testing.T) {
+func TestManySmallArgumentsAllocateNothing(t *testing.T) {
 	text := []byte(`2["a"` + strings.Repeat(",1", 100_000) + "]")
 	var d parser.Decoder
 	n := testing.AllocsPerRun(5, func() {
@@ -167,15 +167,15 @@ func TestManySmallArgumentsCostNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	assert.LessOrEqual(t, n, 2.0, "no values are built of what a client sends")
+	assert.LessOrEqual(t, n, 2.0, "no values are built from what a client sends")
 }
 
-func TestNamespaceIsKeptOnce(t *testing.T) {
+func TestPacketsShareTheNamespaceName(t *testing.T) {
 	var d parser.Decoder
 	text := []byte(`3/a-rather-long-name-of-a-namespace,1["a"]`)
 	_, err := d.Text(text)
 	require.NoError(t, err)
 	n := testing.AllocsPerRun(10, func() { _, err = d.Text(text) })
 	require.NoError(t, err)
-	assert.LessOrEqual(t, n, 1.0, "only the packet")
+	assert.LessOrEqual(t, n, 1.0, "only the packet is allocated")
 }

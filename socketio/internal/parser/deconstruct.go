@@ -7,8 +7,8 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// encodeTree encodes an Event or an Ack that is not JSON all through.
-func (r Room) encodeTree(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte, [][]byte, error) {
+// encodeTree encodes an Event or an Ack that contains more than JSON.
+func (e Encoder) encodeTree(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte, [][]byte, error) {
 	tree, err := array.Tree()
 	if err != nil {
 		return nil, nil, fmt.Errorf("socketio: %w", err)
@@ -35,9 +35,9 @@ func (r Room) encodeTree(t Type, namespace string, id int64, array codec.Value, 
 	case len(d.attachments) > 0 && d.ambiguous:
 		return nil, nil, errAmbiguous
 	case len(d.attachments) > 0:
-		t += BinaryEvent - Event // and an Ack becomes a BinaryAck
+		t += BinaryEvent - Event // an Ack becomes a BinaryAck
 	}
-	text, err := appendHeader(make([]byte, r, r+128), t, len(d.attachments), namespace, id)
+	text, err := appendHeader(make([]byte, e, e+128), t, len(d.attachments), namespace, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,17 +47,18 @@ func (r Room) encodeTree(t Type, namespace string, id int64, array codec.Value, 
 	return text, d.attachments, nil
 }
 
-// errAmbiguous is about data of the application's, or of one of its clients', that looks as what stands for attachments:
-// who gets it beside real attachments would break off the connection.
-var errAmbiguous = errors.New(`socketio: an object with "_placeholder" set to true cannot be sent beside binary data`)
+// errAmbiguous is the error for an object of the application that looks like a placeholder, in a packet with
+// real attachments. A client that received it would close the connection.
+var errAmbiguous = errors.New(`socketio: an object with "_placeholder" set to true cannot be sent together with binary data`)
 
-// deconstruction takes the bytes out of a tree.
+// deconstruction collects the bytes of a tree.
 type deconstruction struct {
 	attachments [][]byte
 	ambiguous   bool
 }
 
-// value returns t with placeholders where it has bytes. t itself is left as it is: others may be reading it.
+// value returns t with placeholders in place of bytes. It does not modify t, which other goroutines may be
+// reading.
 func (d *deconstruction) value(t any, depth int) (any, error) {
 	switch t := t.(type) {
 	case []byte:

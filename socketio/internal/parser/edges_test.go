@@ -2,7 +2,7 @@ package parser_test
 
 import "strings"
 
-// edges are texts at the borders of what is a packet, on either side.
+// edges are texts just inside and just outside of what is a valid packet.
 func edges() []string {
 	all := []string{
 		"", " ", "\n", "\x00", "0", "00", "0/", "0/,", "0/admin", "0/admin,", "0/a,{}", "0{}", `0{"a":{"b":[]}}`, "0[]", "0null", `0"a"`, "0 {}", "01{}", "0{", "0{}}",

@@ -13,33 +13,35 @@ import (
 	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
-// Room encodes packets. It is how many bytes are left free before each text, for a header of who sends it.
-type Room int
+// Encoder encodes packets. Its value is the number of bytes that it leaves free before each text, for a frame
+// header.
+type Encoder int
 
-// Encode returns the Engine.IO messages of a packet: its text, then its attachments, which share memory with its data.
-// They are to be sent in this order, with nothing between them. An error is about a packet that clients would not
-// understand.
-func (r Room) Encode(p *Packet) (text []byte, attachments [][]byte, err error) {
+// Encode returns the Engine.IO messages of a packet: its text, then its attachments, which share memory with
+// the packet's data. Send them in this order with nothing between them. Encode returns an error for a packet
+// that clients would not understand.
+func (e Encoder) Encode(p *Packet) (text []byte, attachments [][]byte, err error) {
 	data := p.Data
 	switch p.Type {
 	case Event, BinaryEvent:
-		return r.encode(Event, p.Namespace, p.ID, data, nil)
+		return e.encode(Event, p.Namespace, p.ID, data, nil)
 	case Ack, BinaryAck:
 		if p.ID == NoID {
 			return nil, nil, errors.New("socketio: an acknowledgement needs an id")
 		}
-		return r.encode(Ack, p.Namespace, p.ID, data, nil)
+		return e.encode(Ack, p.Namespace, p.ID, data, nil)
 	case Connect, ConnectError, Disconnect:
 	default:
 		return nil, nil, fmt.Errorf("socketio: there is no %v", p.Type)
 	}
 
 	raw, _ := data.Bytes(codec.JSON)
-	if text, err = appendHeader(make([]byte, r, int(r)+maxHeader+len(p.Namespace)+len(raw)), p.Type, 0, p.Namespace, p.ID); err != nil {
+	if text, err = appendHeader(make([]byte, e, int(e)+maxHeader+len(p.Namespace)+len(raw)), p.Type, 0, p.Namespace, p.ID); err != nil {
 		return nil, nil, err
 	}
 	if p.Type != Disconnect && !data.IsNull() {
-		// These have no attachments. Bytes in them, in an error's data for instance, become what Node.js makes of them.
+		// These packets have no attachments. Bytes in them, for example in the data of an error, are encoded as
+		// Node.js encodes a Buffer in JSON.
 		payload, err := data.AppendJSONBuffers(nil)
 		if err != nil {
 			return nil, nil, fmt.Errorf("socketio: %w", err)
@@ -49,20 +51,20 @@ func (r Room) Encode(p *Packet) (text []byte, attachments [][]byte, err error) {
 	return text, nil, nil
 }
 
-// EncodeEvent is Encode for an event. id is NoID if no acknowledgement is wanted. extra are more arguments, behind those
-// of args.
-func (r Room) EncodeEvent(namespace string, id int64, args codec.Args, extra ...codec.Value) (text []byte, attachments [][]byte, err error) {
-	return r.encode(Event, namespace, id, args.Value(), extra)
+// EncodeEvent encodes an event. id is NoID if no acknowledgement is wanted. extra are additional arguments
+// after those of args.
+func (e Encoder) EncodeEvent(namespace string, id int64, args codec.Args, extra ...codec.Value) (text []byte, attachments [][]byte, err error) {
+	return e.encode(Event, namespace, id, args.Value(), extra)
 }
 
-// EncodeAck is Encode for an acknowledgement with these values, which may be whatever codec.NewValue takes.
-func (r Room) EncodeAck(namespace string, id int64, values ...any) (text []byte, attachments [][]byte, err error) {
-	const usual = 192 // bytes of a value, or a few
-	size := int(r) + maxHeader + len(namespace)
+// EncodeAck encodes an acknowledgement with these values. A value may be anything that codec.NewValue takes.
+func (e Encoder) EncodeAck(namespace string, id int64, values ...any) (text []byte, attachments [][]byte, err error) {
+	const usual = 192 // typical size of the values, in bytes
+	size := int(e) + maxHeader + len(namespace)
 	if len(values) > 0 {
 		size += usual
 	}
-	if text, err = appendHeader(make([]byte, r, size), Ack, 0, namespace, id); err != nil {
+	if text, err = appendHeader(make([]byte, e, size), Ack, 0, namespace, id); err != nil {
 		return nil, nil, err
 	}
 	text = append(text, '[')
@@ -79,25 +81,25 @@ func (r Room) EncodeAck(namespace string, id int64, values ...any) (text []byte,
 			if err != nil {
 				return nil, nil, err
 			}
-			return r.encode(Ack, namespace, id, array, nil)
+			return e.encode(Ack, namespace, id, array, nil)
 		}
 	}
 	return append(text, ']'), nil, nil
 }
 
 // encode encodes an Event or an Ack.
-func (r Room) encode(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte, [][]byte, error) {
+func (e Encoder) encode(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte, [][]byte, error) {
 	if !isJSON(array, extra) {
-		return r.encodeTree(t, namespace, id, array, extra)
+		return e.encodeTree(t, namespace, id, array, extra)
 	}
 	raw, _ := array.Bytes(codec.JSON)
 	raw = trimJSON(raw)
-	size := int(r) + maxHeader + len(namespace) + len(raw)
-	for _, e := range extra {
-		raw, _ := e.Bytes(codec.JSON)
+	size := int(e) + maxHeader + len(namespace) + len(raw)
+	for _, v := range extra {
+		raw, _ := v.Bytes(codec.JSON)
 		size += len(",") + len(raw)
 	}
-	text, err := appendHeader(make([]byte, r, size), t, 0, namespace, id)
+	text, err := appendHeader(make([]byte, e, size), t, 0, namespace, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,8 +110,8 @@ func (r Room) encode(t Type, namespace string, id int64, array codec.Value, extr
 		return append(text, raw...), nil, nil
 	}
 	text = append(text, raw[:len(raw)-1]...)
-	for _, e := range extra {
-		raw, _ := e.Bytes(codec.JSON)
+	for _, v := range extra {
+		raw, _ := v.Bytes(codec.JSON)
 		text = append(append(text, ','), raw...)
 	}
 	return append(text, ']'), nil, nil
@@ -127,7 +129,8 @@ func isJSON(array codec.Value, extra []codec.Value) bool {
 	return true
 }
 
-// trimJSON takes white space off both ends: Node.js's decoder takes white space in front of a payload for an id.
+// trimJSON removes white space from both ends. Node.js's decoder takes white space in front of a payload for an
+// id.
 func trimJSON(p []byte) []byte {
 	if n := len(p); n > 0 && p[0] > ' ' && p[n-1] > ' ' {
 		return p
@@ -135,10 +138,10 @@ func trimJSON(p []byte) []byte {
 	return bytes.TrimSpace(p)
 }
 
-func errNoArray(t Type) error { return fmt.Errorf("socketio: the data of an %v is an array", t) }
+func errNoArray(t Type) error { return fmt.Errorf("socketio: the data of an %v must be an array", t) }
 
-// maxHeader is how long a header gets without its namespace: the type, the number of attachments and its dash, a comma,
-// an id.
+// maxHeader is the most bytes of a header without its namespace: the type, the number of attachments and its
+// dash, a comma, an id.
 const maxHeader = 1 + 20 + 1 + 20
 
 func appendHeader(dst []byte, t Type, attachments int, namespace string, id int64) ([]byte, error) {
@@ -150,7 +153,7 @@ func appendHeader(dst []byte, t Type, attachments int, namespace string, id int6
 	switch {
 	case namespace == "" || namespace == "/":
 	case namespace[0] != '/' || strings.IndexByte(namespace, ',') >= 0 || !utf8.ValidString(namespace):
-		return nil, fmt.Errorf("socketio: no packet can name the namespace %q", excerpt.Of(namespace))
+		return nil, fmt.Errorf("socketio: a packet cannot name the namespace %q", excerpt.Of(namespace))
 	default:
 		dst = append(append(dst, namespace...), ',')
 	}
@@ -160,7 +163,8 @@ func appendHeader(dst []byte, t Type, attachments int, namespace string, id int6
 	return dst, nil
 }
 
-// appendDigits is strconv.AppendUint without its buffer: what was written there a moment ago is slow to read, byte by byte.
+// appendDigits does what strconv.AppendUint does, without an intermediate buffer. The copy from that buffer is
+// slow because its bytes were only just written.
 func appendDigits(dst []byte, n uint64) []byte {
 	digits := 1
 	for rest := n; rest >= 10; rest /= 10 {

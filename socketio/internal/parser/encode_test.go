@@ -39,7 +39,7 @@ func TestEncode(t *testing.T) {
 		{parser.Packet{Type: parser.Event, ID: parser.NoID, Data: codec.FromTree([]any{"a", codec.Object{{Key: "_placeholder", Value: true}}, math.Inf(1), time.UnixMilli(0)})},
 			[]message{`2["a",{"_placeholder":true},null,"1970-01-01T00:00:00.000Z"]`}},
 	} {
-		text, attachments, err := parser.Room(0).Encode(&c.packet)
+		text, attachments, err := parser.Encoder(0).Encode(&c.packet)
 		require.NoError(t, err, say(&c.packet))
 		assert.Equal(t, c.want, messages(text, attachments), say(&c.packet))
 	}
@@ -65,18 +65,18 @@ func TestEncodeEvent(t *testing.T) {
 		{"", 1, binary, nil, []message{`51-1["a",` + hole + `]`, []byte{1}}},
 		{"/a", 1, binary, []codec.Value{offset}, []message{`51-/a,1["a",` + hole + `,"1-2"]`, []byte{1}}},
 	} {
-		text, attachments, err := parser.Room(0).EncodeEvent(c.namespace, c.id, c.args, c.extra...)
+		text, attachments, err := parser.Encoder(0).EncodeEvent(c.namespace, c.id, c.args, c.extra...)
 		require.NoError(t, err)
 		assert.Equal(t, c.want, messages(text, attachments))
 	}
 	a, err := codec.ArgsOf(raw(t, " [ \"a\" ]\r\n"))
 	require.NoError(t, err)
-	text, _, err := parser.Room(0).EncodeEvent("/", parser.NoID, a, offset)
+	text, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, a, offset)
 	require.NoError(t, err)
 	assert.Equal(t, `2[ "a" ,"1-2"]`, string(text), "white space around the array is dropped")
 }
 
-// The short way to an acknowledgement leads where the packet's does, and leaves room.
+// EncodeAck returns the same bytes as Encode does for a packet, and leaves room for a frame header.
 func TestEncodeAck(t *testing.T) {
 	type flat struct {
 		A int    `json:"a"`
@@ -90,23 +90,23 @@ func TestEncodeAck(t *testing.T) {
 			if values == nil {
 				values = []any{}
 			}
-			want, wantAttachments, err := parser.Room(0).Encode(&parser.Packet{Type: parser.Ack, Namespace: "/a", ID: id, Data: value(t, values)})
+			want, wantAttachments, err := parser.Encoder(0).Encode(&parser.Packet{Type: parser.Ack, Namespace: "/a", ID: id, Data: value(t, values)})
 			require.NoError(t, err)
 			for _, room := range []int{0, 11} {
-				text, attachments, err := parser.Room(room).EncodeAck("/a", id, values...)
+				text, attachments, err := parser.Encoder(room).EncodeAck("/a", id, values...)
 				require.NoError(t, err)
 				assert.Equal(t, string(want), string(text[room:]))
 				assert.Equal(t, wantAttachments, attachments)
 			}
 		}
 	}
-	_, _, err := parser.Room(0).EncodeAck("/", 1, 1, make(chan int))
+	_, _, err := parser.Encoder(0).EncodeAck("/", 1, 1, make(chan int))
 	require.Error(t, err)
-	_, _, err = parser.Room(0).EncodeAck("no namespace", 1)
+	_, _, err = parser.Encoder(0).EncodeAck("no namespace", 1)
 	require.Error(t, err)
 }
 
-// What came from another node may be in that codec's encoding.
+// Events from other nodes may be in the encoding of the cluster's codec.
 func TestEncodeFromTheClustersWire(t *testing.T) {
 	for _, list := range [][]any{{"b", 1, nil, 1.5}, {"b", []byte{1}, map[string]any{"c": []byte{2}}}} {
 		a := args(t, "a", list...)
@@ -115,28 +115,28 @@ func TestEncodeFromTheClustersWire(t *testing.T) {
 		env, err := jsonmsgpack.Codec{}.Parse(wire, codec.Binary)
 		require.NoError(t, err)
 		require.NotEqual(t, codec.JSON, env.Args.Value().Encoding())
-		wantText, wantAttachments, err := parser.Room(0).EncodeEvent("/", 1, a, value(t, "x"))
+		wantText, wantAttachments, err := parser.Encoder(0).EncodeEvent("/", 1, a, value(t, "x"))
 		require.NoError(t, err)
-		text, attachments, err := parser.Room(0).EncodeEvent("/", 1, env.Args, value(t, "x"))
+		text, attachments, err := parser.Encoder(0).EncodeEvent("/", 1, env.Args, value(t, "x"))
 		require.NoError(t, err)
 		assert.Equal(t, messages(wantText, wantAttachments), messages(text, attachments))
 	}
 }
 
-func TestEncodeLeavesDataAsItIs(t *testing.T) {
+func TestEncodeDoesNotModifyData(t *testing.T) {
 	inner := codec.Object{{Key: "b", Value: []byte{1}}}
 	tree := []any{"a", inner, []byte{2}}
 	v := codec.FromTree(tree)
 	for range 2 {
-		text, attachments, err := parser.Room(0).Encode(&parser.Packet{Type: parser.Event, ID: parser.NoID, Data: v})
+		text, attachments, err := parser.Encoder(0).Encode(&parser.Packet{Type: parser.Event, ID: parser.NoID, Data: v})
 		require.NoError(t, err)
 		assert.Equal(t, `52-["a",{"b":{"_placeholder":true,"num":0}},{"_placeholder":true,"num":1}]`, string(text))
 		assert.Equal(t, [][]byte{{1}, {2}}, attachments)
 	}
-	assert.Equal(t, []any{"a", codec.Object{{Key: "b", Value: []byte{1}}}, []byte{2}}, tree, "other connections read it too")
+	assert.Equal(t, []any{"a", codec.Object{{Key: "b", Value: []byte{1}}}, []byte{2}}, tree, "other connections read the same tree")
 }
 
-func TestWhatCannotBeEncoded(t *testing.T) {
+func TestEncodeRefusesWhatClientsWouldNotUnderstand(t *testing.T) {
 	endless := []any{"a", nil}
 	endless[1] = endless
 	endlessObject := codec.Object{{Key: "a"}}
@@ -160,38 +160,38 @@ func TestWhatCannotBeEncoded(t *testing.T) {
 		"BrokenWire":       {Type: parser.Event, ID: parser.NoID, Data: codec.Raw(jsonmsgpack.Msgpack, []byte{0xc1})},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text, attachments, err := parser.Room(0).Encode(&p)
+			text, attachments, err := parser.Encoder(0).Encode(&p)
 			require.Error(t, err)
 			assert.Nil(t, text)
 			assert.Nil(t, attachments)
-			assert.NotErrorIs(t, err, parser.ErrMalformed, "that is about clients")
+			assert.NotErrorIs(t, err, parser.ErrMalformed, "ErrMalformed is for packets of clients")
 		})
 	}
-	_, _, err := parser.Room(0).EncodeEvent("/", parser.NoID, args(t, "a"), codec.Raw(jsonmsgpack.Msgpack, []byte{0xc1}))
+	_, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a"), codec.Raw(jsonmsgpack.Msgpack, []byte{0xc1}))
 	require.Error(t, err)
-	_, _, err = parser.Room(0).EncodeEvent("/", parser.NoID, codec.Args{})
+	_, _, err = parser.Encoder(0).EncodeEvent("/", parser.NoID, codec.Args{})
 	require.Error(t, err)
 }
 
-// A client that got such an event would take the object for an attachment and, finding none, break off its connection.
-func TestDataThatLooksAsAnAttachmentIsNotSentBesideOne(t *testing.T) {
+// A client would take the object for an attachment, not find it, and close its connection.
+func TestPlaceholderLookalikeIsNotSentBesideAnAttachment(t *testing.T) {
 	fake := raw(t, `{"x":[{"_placeholder":true,"num":9}]}`)
-	_, _, err := parser.Room(0).EncodeEvent("/", parser.NoID, args(t, "a", fake))
-	require.NoError(t, err, "in a text packet it is what it is")
+	_, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a", fake))
+	require.NoError(t, err, "in a text packet the object has no special meaning")
 	for _, list := range [][]any{{fake, []byte{1}}, {[]byte{1}, fake}, {[]any{[]byte{1}, fake}}} {
-		_, _, err = parser.Room(0).EncodeEvent("/", parser.NoID, args(t, "a", list...))
+		_, _, err = parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a", list...))
 		require.Error(t, err)
 		assert.Contains(t, err.Error(), "_placeholder")
 	}
 	harmless := raw(t, `[{"_placeholder":1,"num":0},{"_placeholder":"true"},{"_placeholder":true,"_placeholder":false}]`)
-	_, _, err = parser.Room(0).EncodeEvent("/", parser.NoID, args(t, "a", harmless, []byte{1}))
+	_, _, err = parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a", harmless, []byte{1}))
 	require.NoError(t, err)
 }
 
 func TestEncodeAllocatesOnceForText(t *testing.T) {
 	a, offset := args(t, "chat message", map[string]any{"text": "hello"}), value(t, "1234")
 	var err error
-	n := testing.AllocsPerRun(10, func() { _, _, err = parser.Room(0).EncodeEvent("/admin", 12, a, offset) })
+	n := testing.AllocsPerRun(10, func() { _, _, err = parser.Encoder(0).EncodeEvent("/admin", 12, a, offset) })
 	require.NoError(t, err)
 	assert.LessOrEqual(t, n, 1.0)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// FuzzDecode gives a decoder a text and as many attachments as it wants.
+// FuzzDecode decodes a text with as many attachments as it announces.
 func FuzzDecode(f *testing.F) {
 	for _, text := range edges() {
 		f.Add([]byte(text), []byte{1, 2})
@@ -25,20 +25,20 @@ func FuzzDecode(f *testing.F) {
 		}
 		checkDecoded(t, p)
 
-		// Encoded and decoded again it is the same, and so are its messages.
-		out, attachments, err := parser.Room(0).Encode(p)
+		// Encoding and decoding the packet again must not change it or its messages.
+		out, attachments, err := parser.Encoder(0).Encode(p)
 		require.NoError(t, err)
 		var d parser.Decoder
 		again, err := decode(t, &d, messages(out, attachments)...)
 		require.NoError(t, err, "%q", out)
 		require.Equal(t, strings.TrimRight(say(p), " \t\r\n"), say(again), "%q", out)
-		out2, attachments2, err := parser.Room(0).Encode(again)
+		out2, attachments2, err := parser.Encoder(0).Encode(again)
 		require.NoError(t, err)
 		require.Equal(t, messages(out, attachments), messages(out2, attachments2))
 	})
 }
 
-// decodeAll decodes text, with attachment in all places.
+// decodeAll decodes text and uses attachment for all of its attachments.
 func decodeAll(text, attachment []byte) (*parser.Packet, error) {
 	var d parser.Decoder
 	p, err := d.Text(bytes.Clone(text))
@@ -48,7 +48,7 @@ func decodeAll(text, attachment []byte) (*parser.Packet, error) {
 	return p, err
 }
 
-// checkDecoded checks what holds for all packets that are decoded.
+// checkDecoded checks what must hold for every decoded packet.
 func checkDecoded(t *testing.T, p *parser.Packet) {
 	t.Helper()
 	require.Equal(t, byte('/'), p.Namespace[0])
@@ -78,7 +78,7 @@ func checkDecoded(t *testing.T, p *parser.Packet) {
 	}
 }
 
-// FuzzEncode encodes any data with bytes in any places.
+// FuzzEncode encodes any data with bytes in any place.
 func FuzzEncode(f *testing.F) {
 	f.Add([]byte(`["a","bytes:1",{"b":"bytes:2","c":[1.5,null]}]`), "/admin", int64(1))
 	f.Add([]byte(`["a",{"_placeholder":true,"num":0}]`), "/", int64(-1))
@@ -90,7 +90,7 @@ func FuzzEncode(f *testing.F) {
 		}
 		n := 0
 		v := codec.FromTree(withBytes(tree, &n))
-		text, attachments, err := parser.Room(0).Encode(&parser.Packet{Type: parser.Event, Namespace: namespace, ID: id, Data: v})
+		text, attachments, err := parser.Encoder(0).Encode(&parser.Packet{Type: parser.Event, Namespace: namespace, ID: id, Data: v})
 		if err != nil {
 			require.NotErrorIs(t, err, parser.ErrMalformed)
 			return
@@ -103,7 +103,7 @@ func FuzzEncode(f *testing.F) {
 			p, err = d.Binary(a)
 		}
 		if err != nil {
-			return // it is no event's data: no name, a reserved one, too deep
+			return // not the data of an event: no name, a reserved name, or too deep
 		}
 		require.Equal(t, v.String(), p.Data.String())
 		require.Equal(t, max(id, parser.NoID), p.ID)
@@ -114,7 +114,7 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
-// withBytes changes a tree: bytes take the place of the strings that begin with "bytes:". It counts them in n.
+// withBytes replaces the strings in a tree that start with "bytes:" by bytes. It counts them in n.
 func withBytes(t any, n *int) any {
 	switch t := t.(type) {
 	case string:

@@ -2,8 +2,8 @@ package parser
 
 import "bytes"
 
-// header is what stands before a packet's payload: its type, then "<attachments>-" in a binary one, "/<namespace>," unless
-// it is "/", and the number of an acknowledgement.
+// header is what precedes a packet's payload: the type, "<attachments>-" in a binary packet, "/<namespace>,"
+// unless the namespace is "/", and the number of an acknowledgement.
 type header struct {
 	typ         Type
 	attachments int
@@ -12,7 +12,7 @@ type header struct {
 	payload     []byte
 }
 
-// maxID is the largest integer that JavaScript can tell from its neighbours.
+// maxID is the largest integer that a JavaScript number represents exactly.
 const maxID = 1<<53 - 1
 
 func (d *Decoder) header(data []byte) (header, error) {
@@ -42,9 +42,9 @@ func (d *Decoder) header(data []byte) (header, error) {
 		id, rest, ok := number(data)
 		if !ok {
 			if h.typ != Ack && h.typ != BinaryAck {
-				return h, malformed("illegal acknowledgement id") // whose answer would not find its question
+				return h, malformed("illegal acknowledgement id") // no acknowledgement could name this id
 			}
-			id, rest = Unasked, bytes.TrimLeft(data, "0123456789")
+			id, rest = UnknownID, bytes.TrimLeft(data, "0123456789")
 		}
 		h.id = id
 		data = rest
@@ -56,13 +56,14 @@ func (d *Decoder) header(data []byte) (header, error) {
 	return h, nil
 }
 
-// longName is from how many bytes on a namespace's name is not kept for the next packet.
+// longName is the length in bytes from which on a namespace's name is not kept for the next packet.
 const longName = 1024
 
-// name is a namespace's name. A connection's packets are for few of them, most often for the one of the packet before.
+// name returns the name of a namespace. It keeps the last name, because most packets of a connection name the
+// same namespace.
 func (d *Decoder) name(p []byte) string {
 	if len(p) > longName {
-		return string(p) // which is not kept while the client is idle
+		return string(p) // not kept, so that an idle client does not hold it
 	}
 	if d.namespace != string(p) {
 		d.namespace = string(p)
@@ -70,7 +71,7 @@ func (d *Decoder) name(p []byte) string {
 	return d.namespace
 }
 
-// number reads the decimal digits that p begins with.
+// number parses the decimal digits at the start of p.
 func number(p []byte) (n int64, rest []byte, ok bool) {
 	i := 0
 	for ; i < len(p) && isDigit(p[i]); i++ {

@@ -10,10 +10,10 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// message is an Engine.IO message: a string is text, a []byte binary.
+// message is an Engine.IO message: a string is a text message, a []byte a binary one.
 type message any
 
-// decode gives a decoder messages, of which the last has to complete a packet. Where one is refused it has to be the last.
+// decode decodes messages, the last of which must complete a packet. Only the last one may be refused.
 func decode(t testing.TB, d *parser.Decoder, messages ...message) (*parser.Packet, error) {
 	t.Helper()
 	for i, m := range messages {
@@ -35,7 +35,7 @@ func decode(t testing.TB, d *parser.Decoder, messages ...message) (*parser.Packe
 	return nil, nil
 }
 
-// messages are what Encode returned.
+// messages returns the result of Encode as a list.
 func messages(text []byte, attachments [][]byte) []message {
 	all := []message{string(text)}
 	for _, a := range attachments {
@@ -44,7 +44,7 @@ func messages(text []byte, attachments [][]byte) []message {
 	return all
 }
 
-// say shows all of a packet.
+// say returns a packet as text, with all of its fields.
 func say(p *parser.Packet) string {
 	return fmt.Sprintf("%v in %s, id %d: %v", p.Type, p.Namespace, p.ID, p.Data)
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// node gives Socket.IO's own parser requests, one a line, and returns its answers. It skips the test where there is none.
+// node sends requests to Socket.IO's own parser, one per line, and returns its answers. It skips the test
+// without Node.js.
 func node(t *testing.T, requests [][]byte) [][]byte {
 	t.Helper()
 	modules := os.Getenv("BACKPLANE_TEST_NODE_MODULES")
@@ -50,7 +51,7 @@ func request(t *testing.T, p *parser.Packet) []byte {
 	return marked(t, o)
 }
 
-// list is messages as a tree.
+// list returns messages as a tree.
 func list(all []message) []any {
 	out := make([]any, len(all))
 	for i := range all {
@@ -59,7 +60,7 @@ func list(all []message) []any {
 	return out
 }
 
-// marked is a tree as JSON, with its bytes as testdata/parser.js has them.
+// marked returns a tree as JSON, with bytes in the form of testdata/parser.js.
 func marked(t *testing.T, tree any) []byte {
 	t.Helper()
 	p, err := codec.FromTree(mark(tree)).AppendJSON(nil)
@@ -88,7 +89,7 @@ func mark(t any) any {
 	return t
 }
 
-// unmark reads what testdata/parser.js wrote.
+// unmark parses the output of testdata/parser.js.
 func unmark(t *testing.T, p []byte) any {
 	t.Helper()
 	tree, err := codec.JSON.Tree(p)
@@ -115,7 +116,8 @@ func unmarked(t *testing.T, tree any) any {
 	return tree
 }
 
-// understood is a packet as testdata/parser.js shows it, with all that JavaScript cannot tell apart made the same.
+// understood returns a packet in the form of testdata/parser.js. Values that JavaScript cannot tell apart
+// become equal.
 func understood(t *testing.T, p *parser.Packet) any {
 	t.Helper()
 	tree, err := p.Data.Tree()
@@ -125,7 +127,7 @@ func understood(t *testing.T, p *parser.Packet) any {
 	})
 }
 
-// plain is a tree as JavaScript sees it: numbers are float64 and the order of keys does not count.
+// plain returns a tree as JavaScript sees it: numbers are float64, and the order of keys does not matter.
 func plain(t any) any {
 	switch t := t.(type) {
 	case int64:
@@ -134,7 +136,7 @@ func plain(t any) any {
 		return float64(t)
 	case float64:
 		if math.IsInf(t, 0) {
-			return nil // which JSON.stringify writes for what is not finite
+			return nil // JSON.stringify writes null for numbers that are not finite
 		}
 	case []any:
 		same := make([]any, len(t))

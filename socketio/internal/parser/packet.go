@@ -1,13 +1,27 @@
-// Package parser turns Socket.IO packets of protocol 5 into Engine.IO messages and back.
+// Package parser converts between the packets of Socket.IO protocol 5 and Engine.IO messages.
 //
-// User data stays as it is: the JSON that a client sends is checked once and then kept in the bytes it came in, and JSON
-// that is sent is copied. Only what holds bytes is walked, since the protocol carries those in messages of their own.
+// The parser does not rewrite user data. It checks the JSON of a client once and keeps its bytes, and it copies
+// the JSON that it sends. It only walks data that contains bytes, because the protocol carries those in
+// messages of their own.
 //
-// The decoder accepts nothing that Node.js's decoder refuses, and understands alike what both accept. It refuses more: an
-// event, an acknowledgement or an error without its payload and an acknowledgement without its id, which the protocol
-// wants; attachments with more places than a packet may have attachments; data that nests deeper than codec.NewValue lets it; events named by a
-// number that is not finite; ids from 2^53 on; and what JavaScript takes for a number where digits belong, such as white
-// space and 0x1.
+// The decoder accepts nothing that Node.js's decoder refuses, and gives the same meaning to what both accept.
+// It refuses more:
+//
+//   - an event, an acknowledgement or an error without a payload, and an acknowledgement without an id: the protocol requires them
+//   - a packet that names its attachments more often than a packet may have attachments
+//   - data that is nested deeper than codec.NewValue allows
+//   - an event whose name is a number that is not finite
+//   - ids of 2^53 and more
+//   - white space, 0x1 and the like in place of digits, which JavaScript accepts as numbers
+//
+// # Files
+//
+//   - packet.go: the types of packets, and the errors
+//   - header.go: what precedes a packet's payload
+//   - decoder.go: messages to packets
+//   - reconstruct.go: attachments into a decoded packet
+//   - encode.go: packets to messages
+//   - deconstruct.go: attachments out of a packet to be encoded
 package parser
 
 import (
@@ -19,11 +33,11 @@ import (
 	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
-// Type says what a packet is for. Its value is the character that stands for it on the wire.
+// Type is the type of a packet. Its value is the character on the wire.
 type Type byte
 
-// The types of packets. A decoded packet is never a BinaryEvent or BinaryAck but an Event or Ack with bytes inside, and
-// Encode needs no telling that there are bytes.
+// The types of packets. The decoder returns an Event or an Ack with bytes inside instead of a BinaryEvent or a
+// BinaryAck. Encode finds out by itself whether there are bytes.
 const (
 	Connect      Type = '0'
 	Disconnect   Type = '1'
@@ -57,32 +71,36 @@ func (t Type) String() string {
 // NoID is the ID of a packet that has none.
 const NoID = -1
 
-// Unasked is the ID of a decoded Ack whose number is larger than any that was ever asked for. As in Node.js, it means nothing.
-const Unasked = maxID + 1
+// UnknownID is the ID of a decoded Ack whose number is too large to be an id that was sent. As in Node.js, such
+// a packet is ignored.
+const UnknownID = maxID + 1
 
-// Packet is what one side tells the other in a namespace.
+// Packet is a Socket.IO packet.
 type Packet struct {
 	Type Type
-	// Namespace is "/" where the packet named none.
+	// Namespace is "/" if the packet names none.
 	Namespace string
-	// ID is the number of an acknowledgement: wanted, in an Event, or given, in an Ack. It is NoID where there is none.
+	// ID is the number of an acknowledgement: an Event with an ID wants one, an Ack is one. It is NoID if there
+	// is none.
 	ID int64
-	// Data is an array in an Event, whose first element names it, and in an Ack. In a Connect it is an object or null,
-	// in a ConnectError an object or a string, in a Disconnect null. It is JSON as it came, or a tree if it holds bytes.
+	// Data is an array in an Event, with the event's name as its first element, and in an Ack. It is an object
+	// or null in a Connect, an object or a string in a ConnectError, and null in a Disconnect. It is the JSON
+	// that was received, or a tree if it contains bytes.
 	Data codec.Value
 
-	args codec.Args // Data of a decoded Event
+	args codec.Args // of a decoded Event: its Data
 }
 
 var packets = sync.Pool{New: func() any { return new(Packet) }}
 
-// Release gives up a decoded packet, which may then become another one. What it held stays as it is.
+// Release returns a decoded packet to a pool. The packet must not be used afterwards; values from it remain
+// valid.
 func (p *Packet) Release() {
 	*p = Packet{}
 	packets.Put(p)
 }
 
-// Args returns an Event's name and arguments. For a decoded packet it costs nothing.
+// Args returns an Event's name and arguments. It is free for a decoded packet.
 func (p *Packet) Args() (codec.Args, error) {
 	if !p.args.Value().IsNull() {
 		return p.args, nil
@@ -93,13 +111,13 @@ func (p *Packet) Args() (codec.Args, error) {
 // ErrMalformed is wrapped by every error about what a client sent.
 var ErrMalformed = errors.New("socketio: malformed packet")
 
-// ErrLimit is wrapped by the error about a packet that has more attachments, or bytes of them, than the Decoder takes.
-var ErrLimit = errors.New("the limit is exceeded")
+// ErrLimit is wrapped by the error about a packet whose attachments exceed a limit of the Decoder.
+var ErrLimit = errors.New("limit exceeded")
 
 // Error says what is wrong with a packet. It wraps ErrMalformed.
 type Error struct {
 	Reason string
-	Err    error // the cause, if there is one
+	Err    error // nil: no further cause
 }
 
 func (e *Error) Error() string {
@@ -119,8 +137,8 @@ func (e *Error) Unwrap() []error {
 
 func malformed(reason string) error { return &Error{Reason: reason} }
 
-// Reserved reports whether an event of this name means something of its own in one of Socket.IO's implementations, so
-// that nobody may emit it.
+// Reserved reports whether an event of this name has a special meaning in one of Socket.IO's implementations.
+// Applications must not emit such events.
 func Reserved(event string) bool {
 	switch event {
 	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":

@@ -2,13 +2,13 @@ package parser
 
 import "github.com/backplane-go/backplane/codec"
 
-// In a packet with attachments an object {"_placeholder":true,"num":n} stands for the n-th of them.
+// In a packet with attachments, an object {"_placeholder":true,"num":n} is the place of attachment n.
 const (
 	placeholderKey = "_placeholder"
 	placeholderNum = "num"
 )
 
-// complete puts the attachments in their places. Its payload has been checked.
+// complete puts the attachments in their places. The payload was checked before.
 func (p *pending) complete() (*Packet, error) {
 	tree, err := codec.JSON.Tree(p.payload)
 	if err != nil {
@@ -30,13 +30,13 @@ func (p *pending) complete() (*Packet, error) {
 	return p.packet, nil
 }
 
-// reconstruction changes a tree that nobody else has seen. An attachment may have several places, or none. Each place further than the
-// first is a copy, and counts as another attachment does.
+// reconstruction modifies a tree that nothing else refers to. An attachment may have several places or none.
+// Each place after the first gets a copy, which counts like another attachment.
 type reconstruction struct {
 	attachments [][]byte
-	used        []bool // those that have a place
-	places      int    // that there may still be
-	bytes       int    // that copies may still have
+	used        []bool // attachments that have a place
+	places      int    // places that may follow
+	bytes       int    // bytes that copies may still take
 	illegal     bool
 }
 
@@ -57,7 +57,7 @@ func (r *reconstruction) value(t any) any {
 	return t
 }
 
-// attachment is what a placeholder stands for.
+// attachment returns the attachment that a placeholder names.
 func (r *reconstruction) attachment(placeholder codec.Object) any {
 	i := -1
 	switch num, _ := placeholder.Lookup(placeholderNum); num := num.(type) {

@@ -6,39 +6,40 @@ import (
 	"sync"
 )
 
-// AddressLimits are the limits of one address. Those that are 0 are the defaults, which do not hold for loopback, private
-// and link-local addresses: these are a proxy's, behind which there may be any number of clients.
+// AddressLimits are the limits of one address. A limit of 0 is the default. The defaults do not apply to
+// loopback, private and link-local addresses: these belong to proxies, and any number of clients can be behind
+// a proxy.
 type AddressLimits struct {
-	Sessions   int // at a time
+	Sessions   int // at the same time
 	Unjoined   int // sessions that have not joined a namespace
 	Handshakes int // per second
 }
 
-// The defaults are what thousands of people behind one address need, all of whom come back after a restart at once.
+// addressDefaults allow for thousands of people behind one address who all reconnect at once after a restart.
 var addressDefaults = AddressLimits{Sessions: 10_000, Unjoined: 5_000, Handshakes: 2_000}
 
-// maxAbsent is how many addresses without a session are remembered, for their rates.
-const maxAbsent = 10_000
+// maxInactive is the most addresses without a session that are kept. They are kept for their rates.
+const maxInactive = 10_000
 
-// Addresses counts the sessions of each address. Those of an IPv6 network of 64 bits, which is what one customer has, are
-// counted together. It is safe for concurrent use.
+// Addresses counts the sessions of each address. Addresses in the same /64 network of IPv6 count as one
+// address, because one customer usually gets a whole /64 network. Addresses is safe for concurrent use.
 type Addresses struct {
 	public, internal AddressLimits
 	clock            func() int64
 
-	mu     sync.Mutex // guards all below, and the addresses
-	all    map[netip.Addr]*Address
-	absent int // addresses without a session
+	mu       sync.Mutex // guards everything below, and the fields of each Address
+	all      map[netip.Addr]*Address
+	inactive int // addresses without a session
 }
 
-// Address is one address that has sessions, or had some lately.
+// Address is one address that has sessions, or had some recently.
 type Address struct {
 	key                netip.Addr
 	sessions, unjoined int
 	rate               Rate // of handshakes
 }
 
-// NewAddresses returns an empty table. clock is the time in nanoseconds.
+// NewAddresses returns an empty table. clock returns the time in nanoseconds.
 func NewAddresses(limits AddressLimits, clock func() int64) *Addresses {
 	t := &Addresses{public: limits, internal: limits, clock: clock, all: make(map[netip.Addr]*Address)}
 	for _, l := range []struct{ limit, fallback *int }{
@@ -53,8 +54,8 @@ func NewAddresses(limits AddressLimits, clock func() int64) *Addresses {
 	return t
 }
 
-// Key returns what an address is counted as: itself, or the network of an IPv6 address. It is invalid if text is no
-// address, with or without a port.
+// Key returns the address that text is counted as: the address itself, or the network of an IPv6 address. text
+// may have a port. The result is invalid if text is not an address.
 func Key(text string) netip.Addr {
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
@@ -66,13 +67,14 @@ func Key(text string) netip.Addr {
 	}
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() && !addr.IsLoopback() {
-		network, _ := addr.Prefix(64) // 64 is a length that there can be
+		network, _ := addr.Prefix(64) // 64 is a valid length
 		addr = network.Addr()
 	}
 	return addr
 }
 
-// limits returns the limits of an address. Those without one, such as a Unix socket's clients, are internal.
+// limits returns the limits of an address. Clients without an address, such as those of a Unix socket, count as
+// internal.
 func (t *Addresses) limits(key netip.Addr) AddressLimits {
 	if !key.IsValid() || key.IsLoopback() || key.IsPrivate() || key.IsLinkLocalUnicast() {
 		return t.internal
@@ -80,8 +82,8 @@ func (t *Addresses) limits(key netip.Addr) AddressLimits {
 	return t.public
 }
 
-// Knock counts a handshake. The error is an *Error.
-func (t *Addresses) Knock(key netip.Addr) error {
+// CountHandshake counts a handshake. It returns an *Error if the address has reached its limit.
+func (t *Addresses) CountHandshake(key netip.Addr) error {
 	limits := t.limits(key)
 	if limits.Handshakes <= 0 {
 		return nil
@@ -94,8 +96,8 @@ func (t *Addresses) Knock(key netip.Addr) error {
 	return nil
 }
 
-// Enter counts a session that has not joined a namespace yet. The error is an *Error. Leave must follow, with what Enter has
-// returned, which is nil for an address without limits.
+// Enter counts a session that has not joined a namespace yet. It returns an *Error if the address has reached a
+// limit. Every Enter needs a Leave with the returned Address, which is nil for an address without limits.
 func (t *Addresses) Enter(key netip.Addr) (*Address, error) {
 	limits := t.limits(key)
 	if limits.Sessions <= 0 && limits.Unjoined <= 0 {
@@ -111,14 +113,14 @@ func (t *Addresses) Enter(key netip.Addr) (*Address, error) {
 		return nil, &Error{Quota: UnjoinedAddress, Limit: limits.Unjoined}
 	}
 	if a.sessions == 0 {
-		t.absent--
+		t.inactive--
 	}
 	a.sessions++
 	a.unjoined++
 	return a, nil
 }
 
-// Joined notes that a session of a has joined a namespace.
+// Joined records that a session of a has joined a namespace.
 func (t *Addresses) Joined(a *Address) {
 	if a == nil {
 		return
@@ -128,7 +130,7 @@ func (t *Addresses) Joined(a *Address) {
 	a.unjoined--
 }
 
-// Leave is called when a session of a has ended.
+// Leave removes a session of a. joined says whether Joined was called for the session.
 func (t *Addresses) Leave(a *Address, joined bool) {
 	if a == nil {
 		return
@@ -139,7 +141,7 @@ func (t *Addresses) Leave(a *Address, joined bool) {
 		a.unjoined--
 	}
 	if a.sessions--; a.sessions == 0 {
-		t.absent++
+		t.inactive++
 	}
 }
 
@@ -147,35 +149,35 @@ func (t *Addresses) Leave(a *Address, joined bool) {
 func (t *Addresses) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.all) - t.absent
+	return len(t.all) - t.inactive
 }
 
-// get returns an address. The caller holds mu.
+// get returns an address and adds it if it is new. The caller holds mu.
 func (t *Addresses) get(key netip.Addr, limits AddressLimits) *Address {
 	a := t.all[key]
 	if a == nil {
-		if t.absent >= maxAbsent {
+		if t.inactive >= maxInactive {
 			t.forget()
 		}
 		a = &Address{key: key, rate: NewRate(RateLimits{Events: limits.Handshakes}, t.clock())}
 		t.all[key] = a
-		t.absent++
+		t.inactive++
 	}
 	return a
 }
 
-// forget removes the addresses without a session whose rate means nothing any more, and half of the others if these are
-// still too many. The caller holds mu.
+// forget removes addresses without a session whose rate limit has recovered. If too many remain, it removes
+// half of them, whatever their rates. The caller holds mu.
 func (t *Addresses) forget() {
 	now := t.clock()
 	for _, least := range []int64{int64(burst), math.MinInt64} {
 		for key, a := range t.all {
-			if t.absent <= maxAbsent/2 {
+			if t.inactive <= maxInactive/2 {
 				return
 			}
 			if a.sessions == 0 && now-a.rate.since >= least {
 				delete(t.all, key)
-				t.absent--
+				t.inactive--
 			}
 		}
 	}

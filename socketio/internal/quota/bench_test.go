@@ -7,7 +7,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
-// BenchmarkSpend is what counting one message costs.
+// BenchmarkSpend measures the cost of counting one message.
 func BenchmarkSpend(b *testing.B) {
 	b.ReportAllocs()
 	limits := quota.RateLimits{Events: math.MaxInt, Bytes: math.MaxInt}
@@ -20,7 +20,7 @@ func BenchmarkSpend(b *testing.B) {
 	}
 }
 
-// BenchmarkSettle is what counting one frame in a queue costs.
+// BenchmarkSettle measures the cost of counting one frame in a queue.
 func BenchmarkSettle(b *testing.B) {
 	b.ReportAllocs()
 	budget := quota.NewBudget(1 << 30)

@@ -1,6 +1,6 @@
 package quota
 
-// Remembered returns how many addresses are kept, those without a session among them.
+// Remembered returns the number of addresses that are kept, including those without a session.
 func (t *Addresses) Remembered() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -3,9 +3,10 @@ package quota
 import "sync/atomic"
 
 const (
-	// grain is how much an account may differ from what was settled, so that small queues cost nothing to count.
+	// grain is how far an account may differ from the settled amount. Counting a small queue costs nothing
+	// because of it.
 	grain = 16 << 10
-	// LeastShare is what every account may hold however much is used.
+	// LeastShare is what every account may hold, however much is in use.
 	LeastShare = 64 << 10
 )
 
@@ -13,23 +14,25 @@ const (
 type Budget struct {
 	limit   int64
 	used    atomic.Int64
-	holders atomic.Int64 // accounts that hold some
+	holders atomic.Int64 // accounts that hold something
 }
 
 // NewBudget returns a budget of limit bytes.
 func NewBudget(limit int) *Budget { return &Budget{limit: int64(limit)} }
 
-// Used returns the bytes that are held, but for up to 16 KiB of each account.
+// Used returns the number of bytes in use. Up to 16 KiB of each account are not counted.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
-// Error is the error of who holds too much.
+// Error returns the error for an account that holds too much.
 func (b *Budget) Error() *Error { return &Error{Quota: Memory, Limit: int(b.limit)} }
 
-// Account is what one queue holds of a Budget. Its owner guards it. The zero value holds nothing.
+// Account is the part of a Budget that one queue holds. The queue's owner guards it. The zero Account holds
+// nothing.
 type Account struct{ settled int64 }
 
-// Settle notes that the queue holds n bytes now. It is false when the budget is used up, and n more than the account's
-// share: all of it divided by those that hold some, but at least LeastShare.
+// Settle records that the queue now holds n bytes. It returns false if the budget is used up and n is more than
+// the account's share. The share is the budget divided by the number of accounts that hold something, but at
+// least LeastShare.
 func (a *Account) Settle(b *Budget, n int) bool {
 	if d := int64(n) - a.settled; d >= grain || d <= -grain || n == 0 && d != 0 {
 		switch {

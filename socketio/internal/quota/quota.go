@@ -1,12 +1,12 @@
-// Package quota counts what clients take of a server, and says when it is too much: a [Rate] of events, the [Memory] of all
-// queues, the sessions and handshakes of [Addresses].
+// Package quota counts the resources that clients use and reports when a limit is reached: a [Rate] of events,
+// the memory [Budget] of all queues, and the sessions and handshakes of [Addresses].
 //
-// In all of it a limit of 0 or less is none.
+// A limit of 0 or less means no limit.
 package quota
 
 import "fmt"
 
-// Name names a limit. It is the reason that clients, logs and metrics get.
+// Name names a limit. Clients, logs and metrics get it as the reason.
 type Name string
 
 // The limits.
@@ -28,15 +28,15 @@ const (
 	HandshakesAddress  Name = "too many handshakes per second from this address"
 )
 
-// All are all limits.
+// All lists all limits.
 var All = []Name{Namespaces, DynamicNamespaces, Rooms, Acks, AuthBytes, Attachments, EventRate, ByteRate, SendQueue, Memory,
 	Unjoined, UnjoinedAddress, Connections, ConnectionsAddress, HandshakesAddress}
 
 // Error says which limit was reached.
 type Error struct {
-	// Quota is the limit's name.
+	// Quota is the name of the limit.
 	Quota Name
-	// Limit is the limit.
+	// Limit is its value.
 	Limit int
 }
 

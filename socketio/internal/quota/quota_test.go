@@ -44,7 +44,7 @@ func TestRate(t *testing.T) {
 		assert.Equal(t, 5, n)
 		assert.Equal(t, quota.ByteRate, reason)
 	})
-	t.Run("AllowsTheLimitForEver", func(t *testing.T) {
+	t.Run("AllowsTheLimitForever", func(t *testing.T) {
 		var c clock
 		r := quota.NewRate(limits, c.read())
 		for i := range 10_000 {
@@ -64,14 +64,14 @@ func TestRate(t *testing.T) {
 		}
 		assert.InDelta(t, 100*10+50, allowed, 1, "in 100 seconds")
 	})
-	t.Run("OfTwiceABurstAtMost", func(t *testing.T) {
+	t.Run("AllowsTwoBurstsAtOnceAtMost", func(t *testing.T) {
 		var c clock
 		r := quota.NewRate(limits, c.read())
 		c.now = time.Hour
 		n, _ := spend(&r, 1, limits, &c)
 		assert.LessOrEqual(t, n, 2*50)
 	})
-	t.Run("WhatIsRefusedTakesNothing", func(t *testing.T) {
+	t.Run("RefusedEventsUseUpNothing", func(t *testing.T) {
 		var c clock
 		r := quota.NewRate(limits, c.read())
 		spend(&r, 1, limits, &c)
@@ -105,14 +105,14 @@ func TestBudget(t *testing.T) {
 		assert.True(t, a.Settle(b, 0))
 		assert.Zero(t, b.Used())
 	})
-	t.Run("OneMayHaveAll", func(t *testing.T) {
+	t.Run("OneAccountMayHoldTheWholeBudget", func(t *testing.T) {
 		b := quota.NewBudget(mb)
 		var a quota.Account
 		assert.True(t, a.Settle(b, mb))
 		assert.False(t, a.Settle(b, 2*mb))
 		assert.True(t, a.Settle(b, mb))
 	})
-	t.Run("TheGreedyLoseAndTheModestDoNot", func(t *testing.T) {
+	t.Run("OnlyAccountsAboveTheirShareAreRefused", func(t *testing.T) {
 		b := quota.NewBudget(mb)
 		var greedy, modest quota.Account
 		assert.True(t, greedy.Settle(b, mb))
@@ -121,7 +121,7 @@ func TestBudget(t *testing.T) {
 		greedy.Settle(b, 0)
 		assert.True(t, modest.Settle(b, mb/2))
 	})
-	t.Run("NothingIsLeftBehind", func(t *testing.T) {
+	t.Run("EmptiedAccountsLeaveTheBudgetEmpty", func(t *testing.T) {
 		b := quota.NewBudget(mb)
 		all := make([]quota.Account, 100)
 		for round := range 50 {
@@ -161,7 +161,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// failed is the limit of an error.
+// failed returns the limit that an error names.
 func failed(t *testing.T, err error) quota.Name {
 	t.Helper()
 	var e *quota.Error
@@ -192,7 +192,7 @@ func TestAddresses(t *testing.T) {
 		_, err = table.Enter(one)
 		require.NoError(t, err)
 	})
-	t.Run("CountsThoseThatHaveNotJoined", func(t *testing.T) {
+	t.Run("CountsSessionsThatHaveNotJoined", func(t *testing.T) {
 		var c clock
 		table := quota.NewAddresses(limits, c.read)
 		first, err := table.Enter(one)
@@ -214,19 +214,19 @@ func TestAddresses(t *testing.T) {
 		var c clock
 		table := quota.NewAddresses(limits, c.read)
 		for range 5 {
-			require.NoError(t, table.Knock(one))
+			require.NoError(t, table.CountHandshake(one))
 		}
-		assert.Equal(t, quota.HandshakesAddress, failed(t, table.Knock(one)))
-		require.NoError(t, table.Knock(other))
+		assert.Equal(t, quota.HandshakesAddress, failed(t, table.CountHandshake(one)))
+		require.NoError(t, table.CountHandshake(other))
 		c.now += time.Second
-		require.NoError(t, table.Knock(one))
+		require.NoError(t, table.CountHandshake(one))
 	})
-	t.Run("DefaultsDoNotHoldForProxies", func(t *testing.T) {
+	t.Run("DefaultsDoNotApplyToProxies", func(t *testing.T) {
 		var c clock
 		table := quota.NewAddresses(quota.AddressLimits{}, c.read)
 		for _, proxy := range []string{"127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "fd00::1", "fe80::1", ""} {
 			for range 50_000 {
-				require.NoError(t, table.Knock(quota.Key(proxy)))
+				require.NoError(t, table.CountHandshake(quota.Key(proxy)))
 				_, err := table.Enter(quota.Key(proxy))
 				require.NoError(t, err)
 			}
@@ -238,7 +238,7 @@ func TestAddresses(t *testing.T) {
 		_, err := table.Enter(one)
 		require.True(t, errors.As(err, new(*quota.Error)))
 	})
-	t.Run("LimitsThatAreSetHoldForAll", func(t *testing.T) {
+	t.Run("ConfiguredLimitsApplyToAllAddresses", func(t *testing.T) {
 		var c clock
 		table := quota.NewAddresses(limits, c.read)
 		for range 2 {
@@ -248,25 +248,25 @@ func TestAddresses(t *testing.T) {
 		_, err := table.Enter(quota.Key("127.0.0.1:2"))
 		require.Error(t, err)
 	})
-	t.Run("NegativeIsNoLimit", func(t *testing.T) {
+	t.Run("NegativeMeansNoLimit", func(t *testing.T) {
 		var c clock
 		table := quota.NewAddresses(quota.AddressLimits{Sessions: -1, Unjoined: -1, Handshakes: -1}, c.read)
 		for range 50_000 {
-			require.NoError(t, table.Knock(one))
+			require.NoError(t, table.CountHandshake(one))
 			a, err := table.Enter(one)
 			require.NoError(t, err)
 			table.Joined(a)
 			table.Leave(a, true)
 		}
 	})
-	t.Run("ForgetsThoseThatHaveGone", func(t *testing.T) {
+	t.Run("ForgetsInactiveAddresses", func(t *testing.T) {
 		var c clock
 		table := quota.NewAddresses(limits, c.read)
 		stays, err := table.Enter(one)
 		require.NoError(t, err)
 		for i := range 100_000 {
 			key := quota.Key(fmt.Sprintf("2001:db8:%x:%x::", i>>16, i&0xffff))
-			require.NoError(t, table.Knock(key))
+			require.NoError(t, table.CountHandshake(key))
 			require.LessOrEqual(t, table.Remembered(), 10_001)
 			if i%100 == 0 {
 				c.now += time.Second

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// burst is how much of what may come in the long run may come at once.
+// burst is how long a client may save up its rate: five seconds' worth may come at once.
 const burst = 5 * time.Second
 
 // RateLimits are the most events and bytes per second.
 type RateLimits struct{ Events, Bytes int }
 
-// Rate is a token bucket for events, and one for bytes. It looks at the clock only when one of them is empty, so that what
-// comes at once can be up to twice the burst, and counting costs next to nothing. It is not safe for concurrent use.
+// Rate is a token bucket for events and another one for bytes. It reads the clock only when one of the buckets
+// is empty, because that makes counting cheap. So up to twice the burst can come at once. Rate is not safe for
+// concurrent use.
 type Rate struct {
-	events, bytes float64 // left
-	since         int64   // when they were filled last
+	events, bytes float64 // tokens left
+	since         int64   // time of the last refill, in nanoseconds
 }
 
 // NewRate returns full buckets. now is the time in nanoseconds.
@@ -30,7 +31,8 @@ func full(limit int) float64 {
 	return float64(limit) * burst.Seconds()
 }
 
-// Spend takes one event of n bytes. It is "", or the limit that was reached: then it takes nothing. clock is the time in nanoseconds.
+// Spend takes one event of n bytes. It returns "", or the name of the limit that was reached; then it takes
+// nothing. clock returns the time in nanoseconds.
 func (r *Rate) Spend(n int, limits RateLimits, clock func() int64) Name {
 	if !r.has(n) {
 		now := clock()
