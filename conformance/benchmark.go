@@ -9,14 +9,15 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// BenchmarkBus measures how many messages per second travel from one bus to a session of another, published in
-// batches of 1, 16 and 256, and how long a single one takes there. An iteration is one message received.
+// BenchmarkBus measures how many messages per second travel from one bus to a session of another bus, in
+// batches of 1, 16 and 256, and the latency of a single message. One iteration is one received message.
 //
-// 262 bytes is the size of a small broadcast. Large messages are as large as the bus carries, up to 64 KiB.
-// No more than 1024 messages (or two batches) are on their way at a time, as is the case in a cluster.
+// A payload of 262 bytes is the size of a small broadcast. The large payloads have the largest size that the
+// bus allows, but at most 64 KiB. At most 1,024 messages (or two batches) are in flight at a time, as in a
+// cluster.
 func BenchmarkBus(b *testing.B, h Harness) {
 	if h.NewBus == nil {
-		b.Fatal("conformance: Harness.NewBus is nil, but required")
+		b.Fatal("conformance: Harness.NewBus is required, but nil")
 	}
 	large := 64 << 10
 	if max := h.NewBus(b).Limits().Payload; max > 0 {
@@ -38,7 +39,7 @@ func BenchmarkBus(b *testing.B, h Harness) {
 }
 
 func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
-	c := newBusChecker(newChecker(b, h.newSuite(false), "A benchmark measures nothing if messages are lost."), h)
+	c := newBusChecker(newChecker(b, h.newSuite(false), "A benchmark result means nothing if messages are lost."), h)
 	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a")
 	batch := make([]transport.Message, size)
@@ -48,7 +49,7 @@ func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
 	}
 
 	batches := max(2, 1024/size)
-	room := make(chan struct{}, batches) // how many batches may be on their way
+	room := make(chan struct{}, batches) // one element per batch in flight
 	ctx, cancel := context.WithCancel(b.Context())
 	published := c.runAlongside(func() error {
 		defer cancel() // ends Receive if Publish fails
@@ -81,7 +82,7 @@ func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
 }
 
 func benchmarkLatency(b *testing.B, h Harness) {
-	c := newBusChecker(newChecker(b, h.newSuite(false), "A benchmark measures nothing if messages are lost."), h)
+	c := newBusChecker(newChecker(b, h.newSuite(false), "A benchmark result means nothing if messages are lost."), h)
 	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a")
 	m := c.message("a", strings.Repeat("x", 262))

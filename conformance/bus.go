@@ -10,37 +10,41 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Harness tells the suite how to use a bus.
+// Harness tells the suite how to create buses and how to inject faults.
 type Harness struct {
-	// NewBus returns a bus that is joined to the same medium as the other buses made in this test: what one
-	// publishes, all receive. It releases what the bus holds in tb.Cleanup. Checks use channel names of their
-	// own, of up to Limits.Channel bytes, so one medium may serve many checks. Required.
+	// NewBus returns a bus on the same medium as the other buses of this test: what one bus publishes, the
+	// sessions of all buses receive. NewBus registers the release of the bus with tb.Cleanup. Each check uses
+	// its own channel names of up to Limits.Channel bytes, so that many checks can share one medium. Required.
 	NewBus func(tb testing.TB) transport.Bus
 
 	// Sever breaks the connections of all open sessions of bus, as an outage would, without closing the
-	// sessions, and returns once that is done: the sessions may notice it later. Afterwards the medium works.
+	// sessions. It returns once the connections are broken; the sessions may notice later. Afterwards the
+	// medium works again.
 	Sever func(tb testing.TB, bus transport.Bus)
 
-	// SeverPublisher breaks the connections on which bus publishes, as an outage would, and returns once that is done. Afterwards the
-	// medium works. If it is nil, what a Publish does after an outage is proven with Sever alone.
+	// SeverPublisher breaks the connections on which bus publishes, as an outage would, and returns once they
+	// are broken. Afterwards the medium works again. If it is nil, the checks of Publish after an outage use
+	// Sever only.
 	SeverPublisher func(tb testing.TB, bus transport.Bus)
 
-	// NoServer returns a bus whose server cannot be reached, such as one with the address of a closed port.
+	// NoServer returns a bus whose server cannot be reached, such as a bus with the address of a closed port.
 	NoServer func(tb testing.TB) transport.Bus
 
-	// Stall makes the medium swallow everything, without closing a connection, until resume is called. What is under way then can
-	// only end with its context.
+	// Stall makes the medium hold back all traffic, without closing a connection, until the test calls resume.
+	// A call in progress can then only end with its context.
 	Stall func(tb testing.TB, bus transport.Bus) (resume func())
 
-	// Leftovers tells what closed sessions left outside of this process, such as connections or temporary
-	// queues: one line each, none at best. It is asked repeatedly until there is nothing, or Patience has passed.
+	// Leftovers lists what closed sessions have left outside this process, such as connections or temporary
+	// queues: one line each, empty if nothing is left. The suite calls it repeatedly until the list is empty or
+	// Patience has passed.
 	Leftovers func(tb testing.TB) []string
 
-	// Patience is how long a check waits for what must happen. The default is 10 seconds, and 40 times what a message was measured to take.
+	// Patience is how long a check waits for something that must happen. The default is 10 seconds plus 40
+	// times the measured latency of a message.
 	Patience time.Duration
 }
 
-// Bus proves that a bus keeps the promises of transport.Bus and transport.Session.
+// Bus runs the checks of the promises of transport.Bus and transport.Session.
 func Bus(t *testing.T, h Harness) {
 	t.Helper()
 	h.runSuite(t, false)
@@ -49,21 +53,21 @@ func Bus(t *testing.T, h Harness) {
 func (h Harness) runSuite(t *testing.T, soak bool) {
 	t.Helper()
 	if h.NewBus == nil {
-		t.Fatal("conformance: Harness.NewBus is nil, but required")
+		t.Fatal("conformance: Harness.NewBus is required, but nil")
 	}
 	runChecks(t, h.newSuite(soak), busChecks(), func(c *checker) *busChecker { return newBusChecker(c, h) })
 }
 
 func (h Harness) newSuite(soak bool) *suite { return newSuite("Bus", soak, h.Patience, h.measure) }
 
-// measure returns how long a message takes from Publish to Receive, or a Listen if that takes longer.
+// measure returns the time from Publish to Receive, or the time of a Listen if that is longer.
 func (h Harness) measure(ctx context.Context, tb testing.TB) time.Duration {
 	c := &busChecker{harness: h, channelPrefix: newID()}
 	bus := h.NewBus(tb)
 	return measureBus(ctx, bus, func(name string) string { return c.channel(name) })
 }
 
-// measureBus is 0 if something fails.
+// measureBus returns the median of three measurements, or 0 if a call fails.
 func measureBus(ctx context.Context, bus transport.Bus, channel func(string) string) time.Duration {
 	s, err := bus.Open(ctx)
 	if err != nil {
@@ -90,7 +94,7 @@ func measureBus(ctx context.Context, bus transport.Bus, channel func(string) str
 	return all[len(all)/2]
 }
 
-// busChecks returns the checks in the order in which an author of a bus wants them to pass.
+// busChecks returns the checks in the order in which the author of a bus should make them pass.
 func busChecks() []check[*busChecker] {
 	return slices.Concat(
 		deliveryChecks,

@@ -12,28 +12,29 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// busChecker is one run of one check of a bus.
+// busChecker runs one check of a bus.
 type busChecker struct {
 	*checker
 	harness       Harness
-	channelPrefix string // makes the channel names of this case its own
+	channelPrefix string // starts all channel names of this check
 
-	recorders                    int // how many there are
-	contextErrors, timeoutErrors int // errors of calls whose deadline has passed: the context's, and those of a connection with the same deadline
+	recorders int // how many recorders the check has made, so that each has its own channels
+	// How many calls failed after their deadline with the context's error, and with the timeout of a connection that has the same deadline.
+	contextErrors, timeoutErrors int
 }
 
 func newBusChecker(c *checker, h Harness) *busChecker {
 	return &busChecker{checker: c, harness: h, channelPrefix: newID()}
 }
 
-// newID returns what makes the names of one case its own.
+// newID returns a random prefix for the names that one check uses.
 func newID() string {
 	id := make([]byte, 4)
 	rand.Read(id)
 	return hex.EncodeToString(id)
 }
 
-// channel returns a channel name that only this case uses.
+// channel returns a channel name that only this check uses.
 func (c *busChecker) channel(name string) string { return c.channelPrefix + "#" + name }
 
 // message returns a message on such a channel.
@@ -51,14 +52,14 @@ func (c *busChecker) newBus() transport.Bus {
 	return bus
 }
 
-// open opens a session that listens to channels, and closes it when the check is over.
+// open opens a session that listens to channels. It is closed at the end of the check.
 func (c *busChecker) open(bus transport.Bus, channels ...string) transport.Session {
 	c.Helper()
 	var s transport.Session
 	c.must("Open", func(ctx context.Context) error {
 		opened, err := bus.Open(ctx)
 		if err == nil && opened != nil {
-			c.closeAtEnd(opened.Close) // also if it comes too late for the check
+			c.closeAtEnd(opened.Close) // even if Open returns too late for the check
 		}
 		s = opened
 		return err
@@ -86,13 +87,13 @@ func (c *busChecker) publish(bus transport.Bus, msgs ...transport.Message) {
 	c.must("Publish "+showMessages(msgs), func(ctx context.Context) error { return bus.Publish(ctx, msgs...) })
 }
 
-// receive returns the next message, which must come.
+// receive returns the next message. It fails the check if no message arrives.
 func (c *busChecker) receive(s transport.Session, called string) transport.Message {
 	c.Helper()
 	m, err := c.tryReceive(s, called)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		c.fail(called+", then Receive", "the next message", "nothing for %v", c.patience)
+		c.fail(called+", then Receive", "the next message", "no message for %v", c.patience)
 	case err != nil:
 		c.fail(called+", then Receive", "the next message", "the error %q", err)
 	}
@@ -108,7 +109,7 @@ func (c *busChecker) tryReceive(s transport.Session, called string) (m transport
 	return m, err
 }
 
-// expect fails unless the next messages are want.
+// expect fails the check unless the next messages are want.
 func (c *busChecker) expect(s transport.Session, called string, want ...transport.Message) {
 	c.Helper()
 	for i, w := range want {
@@ -116,7 +117,7 @@ func (c *busChecker) expect(s transport.Session, called string, want ...transpor
 		nth := fmt.Sprintf("%v as message %d of %d", showMessage(w), i+1, len(want))
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			c.fail(called+", then Receive", nth, "nothing for %v", c.patience)
+			c.fail(called+", then Receive", nth, "no message for %v", c.patience)
 		case err != nil:
 			c.fail(called+", then Receive", nth, "the error %q", err)
 		case !sameMessage(m, w):
@@ -125,7 +126,8 @@ func (c *busChecker) expect(s transport.Session, called string, want ...transpor
 	}
 }
 
-// publishAndExpect publishes msgs and receives them meanwhile: a bus need not have room for all of them.
+// publishAndExpect publishes msgs and receives them at the same time, because a bus need not buffer all of
+// them.
 func (c *busChecker) publishAndExpect(bus transport.Bus, s transport.Session, called string, msgs ...transport.Message) {
 	c.Helper()
 	published := c.runAlongside(func() error { return bus.Publish(c.Context(), msgs...) })
@@ -135,25 +137,25 @@ func (c *busChecker) publishAndExpect(bus transport.Bus, s transport.Session, ca
 	}
 }
 
-// expectNothing fails if a message that was published before, by the same bus, is still to come. The session
+// expectNothing fails the check if a message that bus has published before is still to arrive. The session
 // listens to channel.
 func (c *busChecker) expectNothing(bus transport.Bus, s transport.Session, channel, called string) {
 	c.Helper()
-	end := c.message(channel, "the end "+strconv.Itoa(int(endMarkers.Add(1))))
+	end := c.message(channel, "end marker "+strconv.Itoa(int(endMarkers.Add(1))))
 	c.publish(bus, end)
-	if m := c.receive(s, called+", Publish the end"); !sameMessage(m, end) {
-		c.fail(called+", Publish the end, then Receive", "nothing but the end", "%s", showMessage(m))
+	if m := c.receive(s, called+", Publish an end marker"); !sameMessage(m, end) {
+		c.fail(called+", Publish an end marker, then Receive", "the end marker and nothing before it", "%s", showMessage(m))
 	}
 }
 
-// collectUntilEnd returns what comes before the end, which it publishes itself.
+// collectUntilEnd publishes an end marker and returns the messages that arrive before it.
 func (c *busChecker) collectUntilEnd(bus transport.Bus, s transport.Session, channel, called string) []transport.Message {
 	c.Helper()
-	end := c.message(channel, "the end "+strconv.Itoa(int(endMarkers.Add(1))))
+	end := c.message(channel, "end marker "+strconv.Itoa(int(endMarkers.Add(1))))
 	c.publish(bus, end)
 	var got []transport.Message
 	for {
-		m := c.receive(s, called+", Publish the end")
+		m := c.receive(s, called+", Publish an end marker")
 		if sameMessage(m, end) {
 			return got
 		}
@@ -161,27 +163,27 @@ func (c *busChecker) collectUntilEnd(bus transport.Bus, s transport.Session, cha
 	}
 }
 
-// collectWhile returns what comes while f is called and after it, before the end, which it publishes itself, and f's error. So
-// a bus need not have room for all.
+// collectWhile calls f, publishes an end marker, and returns the messages that arrive before the marker and f's
+// error. It receives while f runs, because a bus need not buffer all messages.
 func (c *busChecker) collectWhile(bus transport.Bus, s transport.Session, channel, called string, f func(ctx context.Context) error) (got []transport.Message, err error) {
 	c.Helper()
 	c.noteCall(called)
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 	defer cancel()
-	end := c.message(channel, "the end "+strconv.Itoa(int(endMarkers.Add(1))))
+	end := c.message(channel, "end marker "+strconv.Itoa(int(endMarkers.Add(1))))
 	published := c.runInBackground(func() error {
 		err = f(ctx)
 		return bus.Publish(ctx, end)
 	})
 	for {
-		m := c.receive(s, called+", Publish the end")
+		m := c.receive(s, called+", Publish an end marker")
 		if sameMessage(m, end) {
 			break
 		}
 		got = append(got, m)
 	}
-	if err := c.guard(called+", Publish the end", func() error { return <-published }); err != nil {
-		c.fail(called+", Publish the end", "no error", "the error %q", err)
+	if err := c.guard(called+", Publish an end marker", func() error { return <-published }); err != nil {
+		c.fail(called+", Publish an end marker", "no error", "the error %q", err)
 	}
 	return got, err
 }
@@ -189,7 +191,7 @@ func (c *busChecker) collectWhile(bus transport.Bus, s transport.Session, channe
 // endedContext returns a context that has ended.
 func (c *busChecker) endedContext() context.Context { return endedContext(c.TB) }
 
-// truncate cuts s so that it is at most max bytes and still valid UTF-8. 0 is no maximum.
+// truncate cuts s to at most max bytes of valid UTF-8. A max of 0 means no limit.
 func truncate(s string, max int) string {
 	if max <= 0 || len(s) <= max {
 		return s

@@ -11,14 +11,16 @@ import (
 )
 
 var closeChecks = []check[*busChecker]{
-	{"CloseIsFinal", "After Close, the methods of a session return ErrClosed, whatever has come of it before, and closing again does nothing. The " +
-		"cluster tells by that error that it ended the session itself, and whoever cleans up need not know who cleaned up before.", closeIsFinal},
-	{"CloseEndsPendingCalls", "Close may be called while another method is under way, which then returns ErrClosed. A server that shuts down would " +
-		"otherwise hang in Receive, or report an outage.", closeEndsPendingCalls},
-	{"CloseDropsQueuedMessages", "Close ends the session at once, also when messages wait that nobody will receive. A server would " +
-		"otherwise hang when it shuts down under load.", closeDropsQueuedMessages},
-	{"CloseEndsOnlyItsSession", "Close ends one session: the bus and its other sessions go on, and lose nothing. The cluster closes a session " +
-		"whenever it reconnects.", closeEndsOnlyItsSession},
+	{"CloseIsFinal", "After Close, the methods of a session return ErrClosed, whatever happened before, and " +
+		"closing again does nothing. The cluster recognizes by that error that it closed the session itself, and " +
+		"cleanup code need not know whether the session is already closed.", closeIsFinal},
+	{"CloseEndsPendingCalls", "Close may be called while another method is in progress, which then returns " +
+		"ErrClosed. Otherwise a server that shuts down hangs in Receive or reports an outage.",
+		closeEndsPendingCalls},
+	{"CloseDropsQueuedMessages", "Close ends the session at once, even if messages wait that nobody will receive. " +
+		"Otherwise a server hangs when it shuts down under load.", closeDropsQueuedMessages},
+	{"CloseEndsOnlyItsSession", "Close ends one session: the bus and its other sessions continue and lose " +
+		"nothing. The cluster closes a session whenever it reconnects.", closeEndsOnlyItsSession},
 }
 
 func (c *busChecker) close(s transport.Session, called string) {
@@ -26,22 +28,23 @@ func (c *busChecker) close(s transport.Session, called string) {
 	c.must(called, s.Close)
 }
 
-// closeWithEndedContext closes a session with a context that has ended: Close may say so, or not.
+// closeWithEndedContext closes a session with a context that has ended. Close may return the context's error or
+// nil.
 func (c *busChecker) closeWithEndedContext(s transport.Session, called string) {
 	c.Helper()
 	called += ", Close with a context that has ended"
 	if err := c.guard(called, func() error { return s.Close(c.endedContext()) }); err != nil && !errors.Is(err, context.Canceled) {
-		c.fail(called, fmt.Sprintf("no error, or %q", context.Canceled), "the error %q", err)
+		c.fail(called, fmt.Sprintf("no error, or the error %q", context.Canceled), "the error %q", err)
 	}
 }
 
-// history is what a session may have behind it when it is closed.
+// history is what a session has been used for before it is closed.
 type history struct {
 	name   string
 	replay func(s transport.Session)
 }
 
-// histories returns them. Each session listens to "a".
+// histories returns the histories to try. Each session listens to "a".
 func (c *busChecker) histories(bus transport.Bus) []history {
 	histories := []history{
 		{"Listen", func(transport.Session) {}},
@@ -89,7 +92,7 @@ func closeIsFinal(c *busChecker) {
 	}
 }
 
-// expectClosed fails unless all methods of s return ErrClosed.
+// expectClosed fails the check unless all methods of s return ErrClosed.
 func (c *busChecker) expectClosed(s transport.Session, called string) {
 	c.Helper()
 	m, err := c.tryReceive(s, called)
@@ -111,7 +114,7 @@ func (c *busChecker) expectErrClosed(called string, err error) {
 	}
 }
 
-// closeConcurrently calls a method Close on several goroutines.
+// closeConcurrently calls a Close method on several goroutines at once.
 func (c *busChecker) closeConcurrently(called string, end func(ctx context.Context) error) {
 	c.Helper()
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
@@ -132,20 +135,20 @@ func (c *busChecker) closeConcurrently(called string, end func(ctx context.Conte
 	}
 }
 
-// closeEndsPendingCalls closes sessions whose other methods are called in a loop, on another goroutine.
+// closeEndsPendingCalls closes sessions while another goroutine calls one of their methods in a loop.
 func closeEndsPendingCalls(c *busChecker) {
 	bus := c.newBus()
 	calls := append(listenCalls(c.open(bus)), listenCall{"Receive", func(ctx context.Context, s transport.Session, _ string) error {
 		m, err := s.Receive(ctx)
 		if err == nil {
-			err = fmt.Errorf("none, and the message %s", showMessage(m))
+			err = fmt.Errorf("no error, but the message %s", showMessage(m))
 		}
 		return err
 	}, false})
 	for _, call := range calls {
 		for i := range c.affordableRounds(10*len(calls), 3, c.scale(12, 150)) {
 			s := c.open(bus, "a")
-			called := fmt.Sprintf("Close while %s is under way", call.name)
+			called := fmt.Sprintf("Close while %s is in progress", call.name)
 			loop := c.startLoop(i/3, func(n int) error { return call.call(c.Context(), s, c.channel(fmt.Sprint("b", n%4))) })
 			if call.name == "Receive" {
 				loop.waitBlocked(c.checker)
@@ -156,12 +159,12 @@ func closeEndsPendingCalls(c *busChecker) {
 			case 0:
 				c.close(s, called)
 			case 1:
-				c.closeWithEndedContext(s, call.name+" is under way on another goroutine")
+				c.closeWithEndedContext(s, call.name+" is in progress on another goroutine")
 			case 2:
 				c.closeConcurrently(called, s.Close)
 			}
 			if err := c.guard(called, loop.waitEnded); !errors.Is(err, transport.ErrClosed) {
-				c.fail(called+"; the error of that", fmt.Sprintf("the error %q", transport.ErrClosed), "%s", showError(err))
+				c.fail(called+"; the error of that call", fmt.Sprintf("the error %q", transport.ErrClosed), "%s", showError(err))
 			}
 		}
 	}
@@ -170,7 +173,7 @@ func closeEndsPendingCalls(c *busChecker) {
 	}
 }
 
-// closeWhileStalled closes sessions while nobody answers.
+// closeWhileStalled closes sessions while the server does not answer.
 func (c *busChecker) closeWhileStalled(bus transport.Bus, calls []listenCall) {
 	c.Helper()
 	for _, call := range calls {
@@ -178,7 +181,7 @@ func (c *busChecker) closeWhileStalled(bus transport.Bus, calls []listenCall) {
 		resume := c.harness.Stall(c.TB, bus)
 		loop := c.startLoop(0, func(int) error { return call.call(c.Context(), s, c.channel("b")) })
 		loop.waitBlocked(c.checker)
-		called := call.name + " while the medium swallows everything"
+		called := call.name + " while the medium is stalled"
 		c.closeWithEndedContext(s, called)
 		err := c.guard(called+", Close", loop.waitEnded)
 		resume()
@@ -200,7 +203,7 @@ func closeDropsQueuedMessages(c *busChecker) {
 	}
 	c.receive(s, "Publish 2000 messages")
 	stopped := make(chan struct{})
-	flowing := c.runInBackground(func() error { // others follow: Close cannot wait until there are no more
+	flowing := c.runInBackground(func() error { // messages keep coming: Close must not wait until they end
 		for {
 			select {
 			case <-stopped:
@@ -212,7 +215,7 @@ func closeDropsQueuedMessages(c *busChecker) {
 			}
 		}
 	})
-	const called = "Publish 2000 messages, Receive one, Close while others follow"
+	const called = "Publish 2000 messages, Receive one, Close while more arrive"
 	stop := sync.OnceFunc(func() { close(stopped) })
 	defer stop()
 	start := time.Now()
@@ -222,11 +225,11 @@ func closeDropsQueuedMessages(c *busChecker) {
 		c.fail(called, "no error of Publish", "the error %q", err)
 	}
 	if took := time.Since(start); took > c.patience/2 {
-		c.fail(called, "that it returns soon", "that after %v", took)
+		c.fail(called, "Close returns soon", "it returned after %v", took)
 	}
 }
 
-// closeEndsOnlyItsSession closes sessions one after the other while a stream flows to all of them.
+// closeEndsOnlyItsSession closes sessions one after the other while messages flow to all sessions.
 func closeEndsOnlyItsSession(c *busChecker) {
 	one, two := c.newBus(), c.newBus()
 	stays, late := c.open(two, "a"), c.open(two)

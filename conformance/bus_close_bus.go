@@ -11,44 +11,48 @@ import (
 )
 
 var busCloseChecks = []check[*busChecker]{
-	{"BusCloseIsIdempotent", "Closing a bus (transport.Closer) again does nothing, also on several goroutines and if ctx has ended; a later Publish or " +
-		"Open works or returns ErrClosed. Two clusters may have been given one bus, and each closes it.", busCloseIsIdempotent},
-	{"BusCloseSilencesNoSession", "When their bus is closed, sessions go on until they are closed themselves, or end with an error. A node that waits in silence " +
-		"would not know that it is deaf.", busCloseSilencesNoSession},
-	{"BusCloseEndsPublish", "A Publish that is under way when its bus is closed succeeds or returns an error, and other buses go on. A server that shuts " +
-		"down would otherwise hang, or take others with it.", busCloseEndsPublish},
+	{"BusCloseIsIdempotent", "Closing a bus (transport.Closer) again does nothing, also on several goroutines and " +
+		"with a context that has ended; a later Publish or Open works or returns ErrClosed. Two clusters may share " +
+		"one bus, and each closes it.", busCloseIsIdempotent},
+	{"BusCloseSilencesNoSession", "When their bus is closed, sessions continue until they are closed themselves, " +
+		"or end with an error. A node whose session waits in silence does not know that it receives nothing any " +
+		"more.", busCloseSilencesNoSession},
+	{"BusCloseEndsPublish", "A Publish in progress when its bus is closed succeeds or returns an error, and other " +
+		"buses continue. Otherwise a server that shuts down hangs, or stops other servers too.", busCloseEndsPublish},
 }
 
-// closeVariants are the ways to close a bus.
+// closeVariants returns the ways to close a bus: normally, with a context that has ended, and on several
+// goroutines.
 func (c *busChecker) closeVariants(closer transport.Closer) []func(called string) {
 	return []func(called string){
 		func(called string) { c.must(called, closer.Close) },
 		func(called string) {
 			called += " with a context that has ended"
 			if err := c.guard(called, func() error { return closer.Close(c.endedContext()) }); err != nil && !errors.Is(err, context.Canceled) {
-				c.fail(called, fmt.Sprintf("no error, or %q", context.Canceled), "the error %q", err)
+				c.fail(called, fmt.Sprintf("no error, or the error %q", context.Canceled), "the error %q", err)
 			}
 		},
 		func(called string) { c.closeConcurrently(called, closer.Close) },
 	}
 }
 
-// newClosableBus returns a bus and another one, and calls of Close for the first. It skips the check if that has none.
+// newClosableBus returns a bus, another bus, and one of the ways to close the first. It skips the check if the
+// bus has no Close.
 func (c *busChecker) newClosableBus(way int) (bus, other transport.Bus, closes func(called string)) {
 	c.Helper()
 	bus, other = c.newBus(), c.newBus()
 	closer, ok := bus.(transport.Closer)
 	if !ok {
-		c.Skip("the bus is no transport.Closer")
+		c.Skip("the bus does not implement transport.Closer")
 	}
 	return bus, other, c.closeVariants(closer)[way%3]
 }
 
-// allowErrClosed fails unless err is nil or ErrClosed.
+// allowErrClosed fails the check unless err is nil or ErrClosed.
 func (c *busChecker) allowErrClosed(called string, err error) {
 	c.Helper()
 	if err != nil && !errors.Is(err, transport.ErrClosed) {
-		c.fail(called, fmt.Sprintf("no error, or %q", transport.ErrClosed), "the error %q", err)
+		c.fail(called, fmt.Sprintf("no error, or the error %q", transport.ErrClosed), "the error %q", err)
 	}
 }
 
@@ -56,7 +60,7 @@ func busCloseIsIdempotent(c *busChecker) {
 	for way := range 6 {
 		bus, other, closes := c.newClosableBus(way)
 		s := c.open(other, "a")
-		if way < 3 { // the others are closed before they were used
+		if way < 3 { // the others are closed before they are used
 			m := c.message("a", "1")
 			c.publish(bus, m)
 			c.expect(s, "Publish", m)
@@ -108,14 +112,14 @@ func busCloseSilencesNoSession(c *busChecker) {
 			c.publish(other, sent[i])
 		}
 		c.expectOrError(idle, called+", Publish with another bus", sent...)
-		c.expectOrError(full, called+" that had a message waiting, Publish with another bus", append([]transport.Message{before}, sent...)...)
-		c.expect(far, called+", Publish with another bus; a session of that", append([]transport.Message{before}, sent...)...)
+		c.expectOrError(full, called+" that has a message waiting, Publish with another bus", append([]transport.Message{before}, sent...)...)
+		c.expect(far, called+", Publish with another bus; a session of the other bus", append([]transport.Message{before}, sent...)...)
 
-		// A session whose Receive was under way receives what follows, or has ended.
+		// A session whose Receive was in progress receives what follows, or ends.
 		for start := time.Now(); waits.calls.Load() < 2 && len(waits.done) == 0; time.Sleep(time.Millisecond) {
-			c.publish(other, c.message("b", "to whom waits"))
+			c.publish(other, c.message("b", "for the waiting session"))
 			if time.Since(start) > c.patience {
-				c.fail(called+" while Receive waits, Publish with another bus", "that Receive returns a message or an error", "nothing for %v", c.patience)
+				c.fail(called+" while Receive waits, Publish with another bus", "Receive returns a message or an error", "it still waits after %v", c.patience)
 			}
 		}
 		for _, s := range []transport.Session{idle, full, waiting} {
@@ -125,7 +129,7 @@ func busCloseSilencesNoSession(c *busChecker) {
 	}
 }
 
-// expectOrError receives want, or its beginning and then an error.
+// expectOrError fails the check unless s receives want, or the beginning of want and then errors only.
 func (c *busChecker) expectOrError(s transport.Session, called string, want ...transport.Message) {
 	c.Helper()
 	for i, w := range want {
@@ -133,12 +137,12 @@ func (c *busChecker) expectOrError(s transport.Session, called string, want ...t
 		nth := fmt.Sprintf("%s as message %d, or an error", showMessage(w), i+1)
 		switch {
 		case waited:
-			c.fail(called+", then Receive", nth, "nothing for %v", c.patience)
+			c.fail(called+", then Receive", nth, "no message for %v", c.patience)
 		case err != nil:
 			if m, err, waited := c.receiveOrTimeout(s, called); waited {
-				c.fail(called+", then Receive twice", "an error each time", "an error, and nothing for %v", c.patience)
+				c.fail(called+", then Receive twice", "an error each time", "an error, then nothing for %v", c.patience)
 			} else if err == nil {
-				c.fail(called+", then Receive twice", "an error each time", "an error, and %s", showMessage(m))
+				c.fail(called+", then Receive twice", "an error each time", "an error, then %s", showMessage(m))
 			}
 			return
 		case !sameMessage(m, w):
@@ -147,11 +151,12 @@ func (c *busChecker) expectOrError(s transport.Session, called string, want ...t
 	}
 }
 
-// busCloseEndsPublish closes buses that publish in a loop, each time some messages that are received before the next ones.
+// busCloseEndsPublish closes buses that publish in a loop. Each batch is received before the next one is
+// published.
 func busCloseEndsPublish(c *busChecker) {
 	for way := range c.affordableRounds(30, 3, c.scale(12, 60)) {
 		bus, other, closes := c.newClosableBus(way)
-		a := fmt.Sprint("a ", way) // of this bus alone: what was under way when the one before was closed may still arrive
+		a := fmt.Sprint("a ", way) // each bus has its own channel: the last batch of the previous bus may still arrive
 		s := c.open(other, a, "end")
 		const called = "Close the bus while it publishes"
 		var closed atomic.Bool
@@ -163,7 +168,7 @@ func busCloseEndsPublish(c *busChecker) {
 			after := closed.Load()
 			if err := bus.Publish(c.Context(), batch...); err != nil {
 				if after && !errors.Is(err, transport.ErrClosed) {
-					return fmt.Errorf("of a Publish that began after Close, %w", err)
+					return fmt.Errorf("Publish, called after Close: %w", err)
 				}
 				return errBusClosed
 			}
@@ -171,9 +176,9 @@ func busCloseEndsPublish(c *busChecker) {
 			defer cancel()
 			for _, want := range batch {
 				if m, err := s.Receive(ctx); err != nil {
-					return fmt.Errorf("of Receive instead of %s, which was published without an error, %w", showMessage(want), err)
+					return fmt.Errorf("Receive instead of %s, which was published without an error: %w", showMessage(want), err)
 				} else if !sameMessage(m, want) {
-					return fmt.Errorf("%s instead of %s", showMessage(m), showMessage(want))
+					return fmt.Errorf("received %s instead of %s", showMessage(m), showMessage(want))
 				}
 			}
 			if after {
@@ -185,9 +190,9 @@ func busCloseEndsPublish(c *busChecker) {
 		closes(called)
 		closed.Store(true)
 		if err := c.guard(called, publishing.waitEnded); err != errBusClosed {
-			c.fail(called, fmt.Sprintf("that it works, or the error %q", transport.ErrClosed), "the error %q", err)
+			c.fail(called, fmt.Sprintf("success, or the error %q", transport.ErrClosed), "the error %q", err)
 		}
-		for i, m := range c.collectUntilEnd(other, s, "end", called) { // what Publish has sent although it failed
+		for i, m := range c.collectUntilEnd(other, s, "end", called) { // messages that Publish has sent although it returned an error
 			if i >= len(batch) || !sameMessage(m, batch[i]) {
 				c.fail(called+", then Receive", "at most the first messages of the last batch", "%s as message %d", showMessage(m), i+1)
 			}
@@ -195,5 +200,5 @@ func busCloseEndsPublish(c *busChecker) {
 	}
 }
 
-// errBusClosed ends a loop of Publish as it may.
+// errBusClosed ends the publishing loop when the bus behaves as it may.
 var errBusClosed = errors.New("the bus was closed")

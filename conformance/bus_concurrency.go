@@ -8,8 +8,8 @@ import (
 )
 
 var concurrencyChecks = []check[*busChecker]{
-	{"SessionsAreIndependent", "Sessions are independent of each other: opening, using and closing some does not disturb the others. " +
-		"Two clusters in one process may share a bus.", sessionsAreIndependent},
+	{"SessionsAreIndependent", "Sessions are independent of each other: opening, using and closing one does not " +
+		"disturb the others. Two clusters in one process may share a bus.", sessionsAreIndependent},
 }
 
 func sessionsAreIndependent(c *busChecker) {
@@ -27,7 +27,7 @@ func sessionsAreIndependent(c *busChecker) {
 			return nil
 		}))
 	}
-	called := fmt.Sprintf("%d goroutines Open, Listen, Publish, Receive and Close", users)
+	called := fmt.Sprintf("%d goroutines call Open, Listen, Publish, Receive and Close", users)
 	for _, wait := range waits {
 		if err := c.guard(called, wait); err != nil {
 			c.fail(called, "no error", "the error %q", err)
@@ -39,7 +39,7 @@ func sessionsAreIndependent(c *busChecker) {
 	c.expectNothing(bus, steady, "common", called+"; another session")
 }
 
-// exerciseSession uses one session from beginning to end.
+// exerciseSession opens a session, uses it and closes it.
 func (c *busChecker) exerciseSession(bus transport.Bus, name string) error {
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 	defer cancel()

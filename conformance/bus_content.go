@@ -8,12 +8,14 @@ import (
 )
 
 var contentChecks = []check[*busChecker]{
-	{"PayloadsArriveUnchanged", "A payload arrives byte by byte as it was sent: any bytes, or any text without NUL if Limits.Text is set. " +
-		"Users write in all languages, and binary messages travel too.", payloadsArriveUnchanged},
-	{"PayloadIsNotRetained", "Payloads are not retained once Publish has returned. The cluster writes its next message into the " +
-		"same memory, which would then arrive in place of the first.", payloadIsNotRetained},
-	{"ReceivedPayloadBelongsToCaller", "A received payload belongs to the caller: nobody else reads or writes it. Messages keep parts " +
-		"of it for as long as they live, on several goroutines.", receivedPayloadBelongsToCaller},
+	{"PayloadsArriveUnchanged", "A payload arrives byte for byte as it was sent: any bytes, or any text without " +
+		"NUL if Limits.Text is set. Users write in all languages, and binary messages travel too.",
+		payloadsArriveUnchanged},
+	{"PayloadIsNotRetained", "The bus does not use the payloads after Publish has returned. The cluster writes " +
+		"its next message into the same memory, which would then arrive in place of the first.",
+		payloadIsNotRetained},
+	{"ReceivedPayloadBelongsToCaller", "A received payload belongs to the caller: nobody else reads or writes it. " +
+		"Messages keep parts of it for as long as they live, on several goroutines.", receivedPayloadBelongsToCaller},
 }
 
 func payloadsArriveUnchanged(c *busChecker) {
@@ -37,11 +39,11 @@ func payloadsArriveUnchanged(c *busChecker) {
 	c.publishAndExpect(one, s, "Publish all kinds of payloads", batch...)
 }
 
-// allText returns every character of the basic plane, and some of the others, without NUL.
+// allText returns every character of the basic multilingual plane except NUL, and some of the other planes.
 func allText() string {
 	var b strings.Builder
 	for r := rune(1); r <= 0xffff; r++ {
-		if r < 0xd800 || r > 0xdfff { // surrogates are no characters
+		if r < 0xd800 || r > 0xdfff { // surrogates are not characters
 			b.WriteRune(r)
 		}
 	}
@@ -84,7 +86,7 @@ func payloadIsNotRetained(c *busChecker) {
 			{Channel: c.channel("a"), Payload: buffer[:size]},
 			{Channel: c.channel("a"), Payload: buffer[size:]},
 		}
-		called := fmt.Sprintf("Publish two payloads of %d bytes, and overwrite them once it has returned", size)
+		called := fmt.Sprintf("Publish two payloads of %d bytes, and overwrite them after it has returned", size)
 		for round := range 3 {
 			letters := digits[round*2:]
 			for i := range buffer {

@@ -10,20 +10,22 @@ import (
 )
 
 var contextChecks = []check[*busChecker]{
-	{"EndedContextFailsFast", "What waits, ends with its ctx, and nothing is begun if that has ended before. A server that shuts down " +
-		"must not start to wait for a network.", endedContextFailsFast},
-	{"ContextEndsOnlyItsCall", "A context is that of one call. A session that ends with the context of Open or Listen, or a deadline that stays " +
-		"on a connection, breaks what is done later, for no reason that anybody sees.", contextEndsOnlyItsCall},
-	{"CallsEndWithTheirContext", "Every method returns soon after its ctx has ended, also while it is being carried out, with the error of ctx. " +
-		"A node could otherwise neither answer its users nor shut down while the network hangs.", callsEndWithTheirContext},
+	{"EndedContextFailsFast", "A call that waits ends with its ctx, and does not start if ctx has already ended. " +
+		"A server that shuts down must not start to wait for a network.", endedContextFailsFast},
+	{"ContextEndsOnlyItsCall", "A context limits one call only. A session that ends with the context of Open or " +
+		"Listen, or a deadline that stays on a connection, breaks later calls for no visible reason.",
+		contextEndsOnlyItsCall},
+	{"CallsEndWithTheirContext", "Every method returns soon after its ctx has ended, also while it is in " +
+		"progress, with the error of ctx. Otherwise a node can neither answer its users nor shut down while the " +
+		"network hangs.", callsEndWithTheirContext},
 }
 
 // operation is a method that takes a context.
 type operation struct {
 	name string
-	// prepare returns a call, each time on a session of its own if it needs one.
+	// prepare returns a call, on a new session if the method belongs to a session.
 	prepare      func() func(ctx context.Context) error
-	mayReturnNil bool // it may also return no error
+	mayReturnNil bool // the call may finish in spite of its ended context
 }
 
 // operations returns all methods of a bus and its sessions.
@@ -113,7 +115,7 @@ func contextEndsOnlyItsCall(c *busChecker) {
 				bus.Publish(ctx, c.message(a, "in time")), receiveAndDiscard(ctx, s))
 		})
 		if err == nil {
-			c.noteCall("waiting for a deadline to pass")
+			c.noteCall("wait until the deadline has passed")
 			<-ctx.Done()
 			break
 		}
@@ -140,11 +142,12 @@ func contextEndsOnlyItsCall(c *busChecker) {
 	c.interruptBesideOthers(bus, other)
 }
 
-// interruptBesideOthers interrupts Publish while another one of the same bus is under way, which must not suffer by it.
+// interruptBesideOthers interrupts some calls of Publish while others are in progress on the same bus. The
+// others must succeed.
 func (c *busChecker) interruptBesideOthers(bus, other transport.Bus) {
 	c.Helper()
 	rec := c.newRecorder(bus, other)
-	const called = "Publish, while others with contexts that end are under way on the same bus"
+	const called = "Publish, while calls with ending contexts are in progress on the same bus"
 	stop := rec.publishInBackground(called, tinySizes(2)...)
 	usual := max(c.latency(), 10*time.Microsecond)
 	rounds, budget := c.scale(60, 2000), time.Duration(c.scale(50, 5000))*time.Millisecond
@@ -157,6 +160,7 @@ func (c *busChecker) interruptBesideOthers(bus, other transport.Bus) {
 	rec.finish(called, 0)
 }
 
+// receiveAndDiscard returns the error of Receive.
 func receiveAndDiscard(ctx context.Context, s transport.Session) error {
 	_, err := s.Receive(ctx)
 	return err

@@ -15,11 +15,11 @@ func callsEndWithTheirContext(c *busChecker) {
 		return
 	}
 	bus, closing := c.newBus(), c.newBus()
-	c.publish(closing, c.message("nobody's", "this opens a connection, if the bus has one"))
+	c.publish(closing, c.message("nobody's", "opens the connection, if the bus has one"))
 	sessions := []transport.Session{c.open(bus, "a"), c.open(bus)}
 	type prepared struct {
 		operation
-		calls []func(ctx context.Context) error // if the first says that a connection had the same deadline, the others must not
+		calls []func(ctx context.Context) error // the next is called if the one before returned the timeout of a connection with the same deadline
 		in    func(after time.Duration) *interruption
 	}
 	var all []prepared
@@ -34,11 +34,11 @@ func callsEndWithTheirContext(c *busChecker) {
 	}
 	resume := c.stall(bus)
 	first := c.cancelledAfter(0)
-	waiting := c.runInBackground(func() error { return bus.Publish(first.ctx, c.message("nobody's", "this holds up the others")) })
-	never := c.runInBackground(func() error { return closing.Publish(c.Context(), c.message("nobody's", "this ends with its bus")) })
+	waiting := c.runInBackground(func() error { return bus.Publish(first.ctx, c.message("nobody's", "blocks the others")) })
+	never := c.runInBackground(func() error { return closing.Publish(c.Context(), c.message("nobody's", "ends with its bus")) })
 	moment := max(2*c.latency(), time.Millisecond)
 	for _, p := range all {
-		called := p.name + " while the medium swallows everything and another Publish is under way"
+		called := p.name + " while the medium is stalled and another Publish is in progress"
 		for n, call := range p.calls {
 			in := p.in(moment)
 			start := time.Now()
@@ -52,7 +52,7 @@ func callsEndWithTheirContext(c *busChecker) {
 				break
 			}
 			if n == 2 {
-				c.fail(called, fmt.Sprintf("the error %q", in.want), "the error %q, each time", err)
+				c.fail(called, fmt.Sprintf("the error %q", in.want), "the error %q each time", err)
 			}
 		}
 	}
@@ -63,29 +63,30 @@ func callsEndWithTheirContext(c *busChecker) {
 	for _, close := range closers {
 		in := c.deadlineAfter(moment)
 		start := time.Now()
-		c.guard("Close while the medium swallows everything", func() error { close(in.ctx); return nil })
-		c.expectPromptReturn("Close while the medium swallows everything", time.Since(start)-moment)
+		c.guard("Close while the medium is stalled", func() error { close(in.ctx); return nil })
+		c.expectPromptReturn("Close while the medium is stalled", time.Since(start)-moment)
 		in.cancel()
 	}
 	first.cancel()
-	c.guard("Publish while the medium swallows everything, and cancel its context", func() error { return <-waiting })
+	c.guard("Publish while the medium is stalled, cancel its context", func() error { return <-waiting })
 	resume()
-	c.guard("Close the bus while Publish is stalled, resume", func() error { <-never; return nil })
+	c.guard("Publish while the medium is stalled, Close the bus, resume", func() error { <-never; return nil })
 	m := c.message("z", "usable")
 	fresh := c.open(bus, "z")
 	c.publish(bus, m)
-	c.expect(fresh, "interrupt calls while the medium swallows everything, resume, Open, Listen, Publish", m)
+	c.expect(fresh, "interrupt calls while the medium is stalled, resume, Open, Listen, Publish", m)
 }
 
-// expectPromptReturn fails if a call has returned late after its context had ended: not at once would do, on a machine that is busy.
+// expectPromptReturn fails the check if a call has returned too late after its context had ended. It allows for
+// a busy machine.
 func (c *busChecker) expectPromptReturn(called string, late time.Duration) {
 	c.Helper()
 	if late > c.patience/2 {
-		c.fail(called, "that it returns soon after its context has ended", "its return %v later", late)
+		c.fail(called, "a return soon after its context has ended", "it returned %v later", late)
 	}
 }
 
-// stall stalls the medium until resume is called, at the latest until the check is over.
+// stall stalls the medium until resume is called, at the latest until the end of the check.
 func (c *busChecker) stall(bus transport.Bus) (resume func()) {
 	c.Helper()
 	c.noteCall("Harness.Stall")
@@ -94,10 +95,10 @@ func (c *busChecker) stall(bus transport.Bus) (resume func()) {
 	return resume
 }
 
-// slowCallTime is how long a call has to take so that it can be told whether it was interrupted.
+// slowCallTime is how long a call must take so that the check can tell whether it was interrupted.
 const slowCallTime = 20 * time.Millisecond
 
-// slowCallsEnd interrupts what takes noticeably long by itself.
+// slowCallsEnd interrupts the calls that take long without a stalled medium.
 func (c *busChecker) slowCallsEnd() {
 	bus := c.newBus()
 	slow := false
@@ -107,14 +108,15 @@ func (c *busChecker) slowCallsEnd() {
 		}
 	}
 	if !slow {
-		c.Skip("Harness.Stall is nil, and no call takes long enough to be interrupted: not proven")
+		c.Skip("Harness.Stall is nil, and no call takes long enough to be interrupted: not checked")
 	}
 }
 
-// slowCallEnds tells whether a call is slow enough. Of several interrupted ones the fastest must take less than half as long as of those that were not.
+// slowCallEnds tells whether op is slow enough to be interrupted. The fastest interrupted call must take less
+// than half as long as the fastest uninterrupted one.
 func (c *busChecker) slowCallEnds(op operation) bool {
 	c.Helper()
-	called := op.name + ", and its context ends while it is being carried out"
+	called := op.name + ", and its context ends during the call"
 	fastest := func(enough time.Duration, in func() *interruption) time.Duration {
 		best := time.Duration(1<<63 - 1)
 		for n := 0; n < 3 && best > enough; n++ {
@@ -129,7 +131,7 @@ func (c *busChecker) slowCallEnds(op operation) bool {
 	uninterrupted := func() time.Duration {
 		return fastest(slowCallTime, func() *interruption { return c.deadlineAfter(c.patience) })
 	}
-	for attempt := 1; ; attempt++ { // a machine may be busy for a while
+	for attempt := 1; ; attempt++ { // the machine may be busy for a while
 		usual := uninterrupted()
 		if usual <= slowCallTime {
 			return false
@@ -142,13 +144,13 @@ func (c *busChecker) slowCallEnds(op operation) bool {
 			return c.cancelledAfter(moment)
 		})
 		if interrupted <= usual/2 {
-			usual = min(usual, uninterrupted()) // it may have been busy before, and not be so now
+			usual = min(usual, uninterrupted()) // the machine may have been busy for the first measurement
 		}
 		switch {
 		case interrupted <= usual/2 || usual <= slowCallTime:
 			return usual > slowCallTime
 		case attempt == 3:
-			c.fail(called, fmt.Sprintf("that it returns soon after: the context ends after %v", moment), "its return after %v; without that it takes %v",
+			c.fail(called, fmt.Sprintf("a return soon after its context ends, which is after %v", moment), "it returned after %v; uninterrupted, it takes %v",
 				interrupted, usual)
 		}
 	}

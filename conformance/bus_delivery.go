@@ -10,18 +10,20 @@ import (
 )
 
 var deliveryChecks = []check[*busChecker]{
-	{"OwnMessagesArrive", "Open: a session also receives what its own node publishes. A cluster that does not hear its own " +
-		"heartbeat takes itself for cut off and reconnects for ever.", ownMessagesArrive},
-	{"EverySessionReceives", "A bus is a broadcast: every session that listens gets every message. If they shared the messages " +
-		"out, each client would hear only what its own server happened to get.", everySessionReceives},
-	{"NoCrossTalk", "A session receives the channels it listens to and no other. Channels are namespaces: a message that " +
-		"strays into another one shows private data to strangers.", noCrossTalk},
-	{"PublishNeedsNoListeners", "Publish is no request: it does not matter whether anybody listens. The first node of a " +
-		"cluster would otherwise be unable to start.", publishNeedsNoListeners},
-	{"EmptyPublishDoesNothing", "Publishing nothing does nothing. An empty batch must neither fail nor send an empty message.",
-		emptyPublishDoesNothing},
-	{"EqualMessagesAreDistinct", "Equal messages are distinct. A server that merges equal notifications (PostgreSQL does within " +
-		"a transaction) loses the second \"hi\" of a chat unless the bus keeps them apart.", equalMessagesAreDistinct},
+	{"OwnMessagesArrive", "A session also receives what its own node publishes. A cluster that does not receive " +
+		"its own heartbeats concludes that its connection is broken and reconnects forever.", ownMessagesArrive},
+	{"EverySessionReceives", "A bus is a broadcast: every session that listens gets every message. If sessions " +
+		"shared the messages out, each client would hear only what its own server happened to get.",
+		everySessionReceives},
+	{"NoCrossTalk", "A session receives the channels it listens to and no others. Channels are namespaces: a " +
+		"message that strays into another one shows private data to the wrong users.", noCrossTalk},
+	{"PublishNeedsNoListeners", "Publish succeeds whether or not anybody listens. Otherwise the first node of a " +
+		"cluster cannot start.", publishNeedsNoListeners},
+	{"EmptyPublishDoesNothing", "Publishing nothing does nothing. An empty batch must neither fail nor send an " +
+		"empty message.", emptyPublishDoesNothing},
+	{"EqualMessagesAreDistinct", "Equal messages are distinct. A server that merges equal notifications " +
+		"(PostgreSQL does so within a transaction) loses the second \"hi\" of a chat unless the bus makes the " +
+		"messages differ.", equalMessagesAreDistinct},
 }
 
 func ownMessagesArrive(c *busChecker) {
@@ -50,7 +52,7 @@ func everySessionReceives(c *busChecker) {
 	}
 }
 
-// sampleSizes returns a few sizes of payloads that bus can carry, none of them 0.
+// sampleSizes returns a few payload sizes that bus can carry, none of them 0.
 func (c *busChecker) sampleSizes(bus transport.Bus) (sizes []int) {
 	top := capPayload(bus.Limits(), 128<<10)
 	for _, size := range []int{1, 20, 300, 4096, 64 << 10} {

@@ -7,12 +7,12 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// diagnose says what is wrong with a message that is not the one that has to come: by that an author finds the bug.
+// diagnose says what is wrong with a message that is not the expected one, so that the author can find the bug.
 func (r *reader) diagnose(ctx context.Context, m transport.Message) *problem {
 	if !r.channels[m.Channel] {
-		return r.problem("%s, a channel that this session does not listen to: it strayed", showMessage(m))
+		return r.problem("%s, although this session does not listen to that channel: it strayed", showMessage(m))
 	}
-	// Most payloads tell their number. Of the others, the nearest message that looks alike is meant.
+	// Most payloads contain their number. For the others, assume the nearest message with the same payload.
 	const near = 300
 	i, exact, numbered := parseNumber(m.Payload)
 	if numbered && (i >= len(r.sequences) || exact >= r.sequences[i].count) {
@@ -33,29 +33,29 @@ func (r *reader) diagnose(ctx context.Context, m transport.Message) *problem {
 			return r.diagnoseNumbered(ctx, m, i, exact)
 		}
 		want := r.sequences[i].message(exact, nil).Payload
-		difference := "one with other bytes"
+		difference := "a payload with other bytes"
 		switch {
 		case len(m.Payload) < len(want) && bytes.HasPrefix(want, m.Payload):
-			difference = "one that is cut"
+			difference = "a payload that is cut"
 		case len(m.Payload) != len(want):
-			difference = "one of another length"
+			difference = "a payload of another length"
 		}
 		return r.problemInstead(r.describe(i, exact), "%s of %d bytes, %s: it was changed", difference, len(m.Payload), quote(string(m.Payload)))
 	}
-	return r.problem("%s, which nobody has published: it was changed", showMessage(m))
+	return r.problem("%s, which nobody published: it was changed", showMessage(m))
 }
 
-// diagnoseNumbered says what is wrong with the right message at the wrong time or place.
+// diagnoseNumbered says what is wrong with an intact message at the wrong time or place.
 func (r *reader) diagnoseNumbered(ctx context.Context, m transport.Message, i, n int) *problem {
 	f, next := r.sequences[i], int(r.next[i].Load())
 	switch {
 	case m.Channel != f.sequence.channels[f.channel(n)]:
-		return r.problemInstead(r.describe(i, n), "it on %s: it strayed", quote(m.Channel))
+		return r.problemInstead(r.describe(i, n), "that message on %s: it strayed", quote(m.Channel))
 	case n < next:
-		return r.problem("%s, again: it was doubled", r.describe(i, n))
+		return r.problem("%s again: it was delivered twice", r.describe(i, n))
 	}
 	instead := r.describe(i, n)
-	// The one that is missing may have been overtaken, or it is lost.
+	// The missing message may have been overtaken, or it is lost.
 	ctx, cancel := context.WithTimeout(ctx, r.patience/10)
 	defer cancel()
 	for range 1000 {
@@ -65,8 +65,8 @@ func (r *reader) diagnoseNumbered(ctx context.Context, m transport.Message, i, n
 		}
 		r.progress.Add(1)
 		if late.Channel == f.sequence.channels[f.channel(next)] && f.matches(next, late.Payload) {
-			return r.problemInstead(r.describe(i, next), "%s, and the other one later: out of order", instead)
+			return r.problemInstead(r.describe(i, next), "%s, and the expected message later: out of order", instead)
 		}
 	}
-	return r.problemInstead(r.describe(i, next), "%s: the one before is lost", instead)
+	return r.problemInstead(r.describe(i, next), "%s: the message before it is lost", instead)
 }

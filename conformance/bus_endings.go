@@ -10,20 +10,20 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// sessionsAtOnce is how many sessions end at a time.
+// sessionsAtOnce is how many sessions end at the same time.
 const sessionsAtOnce = 10
 
-// endingRepeats returns how many sessions end in each way before it is looked for what they left.
+// endingRepeats returns how many sessions end in each way before the check looks for leaks.
 func (c *busChecker) endingRepeats() int { return c.affordableRounds(100, 20, c.scale(40, 200)) }
 
 // ending is one of the ways in which sessions end.
 type ending struct {
 	name string
-	// run lets n sessions end in this way.
+	// endSessions ends n sessions in this way.
 	endSessions func(n int)
 }
 
-// endings returns those that the harness allows. Most sessions listen to "a".
+// endings returns the endings that the harness allows. Most sessions listen to "a".
 func (c *busChecker) endings(bus transport.Bus) []ending {
 	endings := c.sessionEndings(bus)
 	endings = append(endings, ending{"Open with a context that ends", func(n int) { c.openInterrupted(bus, n) }})
@@ -46,7 +46,8 @@ func (c *busChecker) endings(bus transport.Bus) []ending {
 	return endings
 }
 
-// sessionEndings are those of a session that listens. Before each one ends, something may happen to all.
+// sessionEndings returns the endings of a session that listens. The func before, if any, runs once all sessions
+// are open.
 func (c *busChecker) sessionEndings(bus transport.Bus) []ending {
 	var endings []ending
 	add := func(name string, before func(), end func(ctx context.Context, s transport.Session, i int) error) {
@@ -144,10 +145,11 @@ func (c *busChecker) sessionEndings(bus transport.Bus) []ending {
 	return endings
 }
 
-// stalledEndings interrupt calls while the medium swallows everything. What they have left is carried out or given up afterwards.
+// stalledEndings interrupts calls while the medium is stalled. Their effects happen, or are dropped, after it
+// resumes.
 func (c *busChecker) stalledEndings(bus transport.Bus) (endings []ending) {
 	add := func(name string, call func(ctx context.Context, s transport.Session, i int) error) {
-		name += " with a context that ends while the medium swallows everything"
+		name += " with a context that ends while the medium is stalled"
 		endings = append(endings, ending{name, func(n int) {
 			sessions := make([]transport.Session, n)
 			c.inParallel("Open", n, func(ctx context.Context, i int) (err error) {
@@ -168,9 +170,9 @@ func (c *busChecker) stalledEndings(bus transport.Bus) (endings []ending) {
 	for _, call := range listenCalls(some) {
 		add(call.name, func(ctx context.Context, s transport.Session, _ int) error { return call.call(ctx, s, c.channel("b")) })
 	}
-	return append(endings, ending{"Open with a context that ends while the medium swallows everything", func(n int) {
+	return append(endings, ending{"Open with a context that ends while the medium is stalled", func(n int) {
 		resume := c.stall(bus)
-		c.interruptInParallel("Open while the medium swallows everything", n, func(ctx context.Context, _ int) {
+		c.interruptInParallel("Open while the medium is stalled", n, func(ctx context.Context, _ int) {
 			if s, err := bus.Open(ctx); err == nil {
 				s.Close(ctx)
 			}
@@ -179,7 +181,8 @@ func (c *busChecker) stalledEndings(bus transport.Bus) (endings []ending) {
 	}})
 }
 
-// overflowsSoon tells whether a session that receives nothing ends before long. In the quick profile it is not waited for the others.
+// overflowsSoon tells whether a session that receives nothing ends soon. The quick profile does not wait for
+// slower ones.
 func (c *busChecker) overflowsSoon(bus transport.Bus) bool {
 	c.Helper()
 	s := c.openUnreleased(bus)
@@ -190,8 +193,8 @@ func (c *busChecker) overflowsSoon(bus transport.Bus) bool {
 	return err != nil
 }
 
-// flood publishes to sessions that receive nothing. They may end, or Publish may wait for them: it is interrupted after a while, and when that
-// has happened twice, that is enough.
+// flood publishes to sessions that receive nothing. The sessions may end, or Publish may wait for them: then
+// flood interrupts it after a while, and stops after two interruptions.
 func (c *busChecker) flood(bus transport.Bus, while time.Duration) {
 	batch := make([]transport.Message, 100)
 	for i := range batch {
@@ -210,7 +213,7 @@ func (c *busChecker) flood(bus transport.Bus, while time.Duration) {
 	})
 }
 
-// openInterrupted opens sessions with contexts that have ended, or do so meanwhile.
+// openInterrupted opens sessions with contexts that have ended or end during the call.
 func (c *busChecker) openInterrupted(bus transport.Bus, n int) {
 	c.Helper()
 	start := time.Now()
@@ -230,7 +233,7 @@ func (c *busChecker) openInterrupted(bus transport.Bus, n int) {
 	}
 }
 
-// closeBuses uses and closes buses, and releases each of them.
+// closeBuses creates, uses, closes and releases buses.
 func (c *busChecker) closeBuses(n int) {
 	c.Helper()
 	for i := range (n + 1) / 2 { // a bus takes longer than a session

@@ -9,20 +9,21 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// gaplessReader is a session that receives a stream from some message on and may end: then it has received a run without a gap, and a final error.
+// gaplessReader receives a sequence in one session, from some message on. The session may end: then it must
+// have returned the messages without a gap, and then a final error.
 type gaplessReader struct {
 	c             *busChecker
 	called        string
 	session       transport.Session
 	sequence      *sequence
-	next          atomic.Int64     // the number of the next message
-	target        atomic.Int64     // what next is waited to become
-	reachedTarget chan struct{}    // has an element when next has become that
-	mayBeMissing  func(n int) bool // tells whether message n need not come: its Publish has failed
-	err           error            // final
+	next          atomic.Int64     // number of the next message
+	target        atomic.Int64     // the number that waitForMessage waits for
+	reachedTarget chan struct{}    // has an element when next has reached target
+	mayBeMissing  func(n int) bool // message n may be missing, because its Publish failed
+	err           error            // the final error
 }
 
-// receiveOne receives once. A context that ends is no finding.
+// receiveOne receives once. It is not a problem if ctx ends.
 func (r *gaplessReader) receiveOne(ctx context.Context) *problem {
 	m, err := r.session.Receive(ctx)
 	if err != nil {
@@ -30,7 +31,7 @@ func (r *gaplessReader) receiveOne(ctx context.Context) *problem {
 		case !isContextError(err):
 			r.err = err
 		case ctx.Err() == nil:
-			return r.problem("a message, or an error that is not of a context", "the error %q", err)
+			return r.problem("a message, or an error that is not a context's error", "the error %q", err)
 		}
 		return nil
 	}
@@ -38,13 +39,13 @@ func (r *gaplessReader) receiveOne(ctx context.Context) *problem {
 	next := int(r.next.Load())
 	switch {
 	case !ok || id != r.sequence.id || m.Channel != r.sequence.channels[r.sequence.channel(n)] || !r.sequence.matches(n, m.Payload):
-		return r.problem(fmt.Sprintf("message %d, or a final error", next), "%s, which nobody has published", showMessage(m))
+		return r.problem(fmt.Sprintf("message %d, or a final error", next), "%s, which nobody published", showMessage(m))
 	case n < next:
-		return r.problem(fmt.Sprintf("message %d, or a final error", next), "message %d again: it was doubled, or is out of order", n)
+		return r.problem(fmt.Sprintf("message %d, or a final error", next), "message %d again: it was delivered twice, or out of order", n)
 	}
 	for ; next < n; next++ {
 		if r.mayBeMissing == nil || !r.mayBeMissing(next) {
-			return r.problem(fmt.Sprintf("message %d, or a final error", next), "message %d, although the one before is lost to this session", n)
+			return r.problem(fmt.Sprintf("message %d, or a final error", next), "message %d, although this session has lost the message before it", n)
 		}
 	}
 	r.next.Store(int64(n + 1))
@@ -61,7 +62,8 @@ func (r *gaplessReader) problem(wanted, format string, args ...any) *problem {
 	return &problem{r.called + ", then Receive", wanted, fmt.Sprintf(format, args...)}
 }
 
-// receiveUntil receives in good time until the session has ended or message n has come, or fails.
+// receiveUntil receives until the session has ended or message n has arrived. It fails the check if neither
+// happens in time.
 func (r *gaplessReader) receiveUntil(n int) {
 	r.c.Helper()
 	for r.err == nil && int(r.next.Load()) < n {
@@ -76,7 +78,7 @@ func (r *gaplessReader) receiveUntil(n int) {
 			return nil
 		})
 		if found == nil && late && r.next.Load() == before {
-			found = r.problem(fmt.Sprintf("message %d, or a final error", before), "nothing for %v", r.c.patience)
+			found = r.problem(fmt.Sprintf("message %d, or a final error", before), "no message for %v", r.c.patience)
 		}
 		if found != nil {
 			r.c.fail(found.called, found.wanted, "%s", found.got)
@@ -84,13 +86,13 @@ func (r *gaplessReader) receiveUntil(n int) {
 	}
 }
 
-// expectErrorForever fails unless a session that has ended returns errors for ever.
+// expectErrorForever fails the check unless a session that has ended keeps returning errors.
 func (r *gaplessReader) expectErrorForever() {
 	r.c.Helper()
 	r.rejectErrClosed(r.err)
 	for range 3 {
 		m, err := r.c.tryReceive(r.session, r.called+", Receive the final error")
-		wanted := fmt.Sprintf("an error, as %q before", r.err)
+		wanted := fmt.Sprintf("an error, such as %q before", r.err)
 		switch {
 		case err == nil:
 			r.c.fail(r.called+", Receive the final error, then Receive", wanted, "%s", showMessage(m))
@@ -101,10 +103,10 @@ func (r *gaplessReader) expectErrorForever() {
 	}
 }
 
-// rejectErrClosed fails if err says that Close was called.
+// rejectErrClosed fails the check if err says that Close was called.
 func (r *gaplessReader) rejectErrClosed(err error) {
 	r.c.Helper()
 	if errors.Is(err, transport.ErrClosed) {
-		r.c.fail(r.called+", then Receive", "the error of an outage: nobody has called Close", "the error %q", err)
+		r.c.fail(r.called+", then Receive", "an outage's error: nobody has called Close", "the error %q", err)
 	}
 }

@@ -11,14 +11,15 @@ import (
 )
 
 var interruptChecks = []check[*busChecker]{
-	{"InterruptedPublishIsNotSentLater", "What a Publish has left behind that its ctx has ended is a prefix of its messages, each once, and none " +
-		"after a message of a later Publish; the next Publish works. After \"your turn\" was given up and \"game over\" was sent, \"your turn\" " +
-		"must not come.", interruptedPublishIsNotSentLater},
-	{"UnsentMessagesDoNotArrive", "ErrNotSent, and a RejectedError for all but its first Accepted messages, say for certain that a message was not " +
-		"sent, and that the others were. Who is told so sends the rest again, and it would arrive twice, or never.", unsentMessagesDoNotArrive},
+	{"InterruptedPublishIsNotSentLater", "A Publish whose ctx ends has sent a prefix of its messages, each once, " +
+		"and none after a message of a later Publish; the next Publish works. After the caller gave up \"your " +
+		"turn\" and sent \"game over\", \"your turn\" must not arrive.", interruptedPublishIsNotSentLater},
+	{"UnsentMessagesDoNotArrive", "ErrNotSent, and a RejectedError for all but its first Accepted messages, " +
+		"guarantee that a message was not sent, and that the others were. The caller sends the rest again, which " +
+		"would otherwise arrive twice or never.", unsentMessagesDoNotArrive},
 }
 
-// batchShapes returns the sizes of the messages of one Publish, in several ways.
+// batchShapes returns the payload sizes of several kinds of batches.
 func (r *recorder) batchShapes(large int) [][]int {
 	mixed := make([]int, 60)
 	for i := range mixed {
@@ -49,11 +50,11 @@ func interruptedPublishIsNotSentLater(c *busChecker) {
 		start := time.Now()
 		for attempt := 0; attempt < rounds && (attempt < least || time.Since(start) < budget); attempt++ {
 			kind := n % len(shapes)
-			if len(shapes[kind]) > 500 && n%(3*len(shapes)) != kind { // they take long
+			if len(shapes[kind]) > 500 && n%(3*len(shapes)) != kind { // a large batch takes long
 				kind = 0
 			}
 			rec.spread = n%2 == 1
-			called := "Publish " + countMessages(len(shapes[kind])) + " with a context that ends meanwhile"
+			called := "Publish " + countMessages(len(shapes[kind])) + " with a context that ends during the call"
 			in, began := c.interruption(n, latencies[kind].estimate(n/3)), time.Now()
 			err := rec.tryPublish(in.ctx, called, shapes[kind]...)
 			if err == nil {
@@ -61,21 +62,21 @@ func interruptedPublishIsNotSentLater(c *busChecker) {
 			}
 			in.checkError(called, err)
 			if n%4 != 3 {
-				rec.mustPublish(called+", Publish another with one that does not end", 0)
+				rec.mustPublish(called+", Publish one message with a context that does not end", 0)
 			}
 			n++
 		}
 	}
 	interrupt()
-	rec.publishSmall(5000) // what a bus does wrong only later
+	rec.publishSmall(5000) // some bugs only appear after many messages
 	interrupt()
 	if c.harness.Stall != nil {
 		for n, shape := range shapes {
-			called := "Publish " + countMessages(len(shape)) + " with a context that ends, while the medium swallows everything"
+			called := "Publish " + countMessages(len(shape)) + " with a context that ends, while the medium is stalled"
 			resume := c.stall(one)
 			in := c.deadlineAfter(max(latencies[n].fastest, time.Millisecond))
 			in.checkError(called, rec.tryPublish(in.ctx, called, shape...))
-			if n%3 == 2 { // two of them
+			if n%3 == 2 { // two interrupted calls in a row
 				in := c.cancelledAfter(time.Millisecond)
 				in.checkError(called, rec.tryPublish(in.ctx, called, shape...))
 			}
@@ -83,9 +84,10 @@ func interruptedPublishIsNotSentLater(c *busChecker) {
 			rec.mustPublish(called+", resume, Publish", 0)
 		}
 	}
-	rec.finish("Publish with contexts that end meanwhile", rec.settleTime())
+	rec.finish("Publish with contexts that end during the call", rec.settleTime())
 }
 
+// countMessages returns "one message" or the number of messages.
 func countMessages(n int) string {
 	if n == 1 {
 		return "one message"
@@ -93,7 +95,7 @@ func countMessages(n int) string {
 	return fmt.Sprint(n, " messages")
 }
 
-// forbiddenMessage is what the limits of a bus forbid.
+// forbiddenMessage is a message that the limits of a bus forbid.
 type forbiddenMessage struct {
 	what string
 	m    transport.Message
@@ -120,7 +122,7 @@ func unsentMessagesDoNotArrive(c *busChecker) {
 	one, two := c.newBus(), c.newBus()
 	bad := c.forbiddenMessages(one.Limits())
 	if len(bad) == 0 {
-		c.Skip("the bus has no limits: nothing is refused")
+		c.Skip("the bus has no limits: it rejects nothing")
 	}
 	rec := c.newRecorder(one, two)
 	type place struct{ before, after int }
@@ -132,7 +134,8 @@ func unsentMessagesDoNotArrive(c *busChecker) {
 			called := fmt.Sprintf("%sPublish %s, of which message %d is %s", after, countMessages(at.before+1+at.after), at.before+1, b.what)
 			rec.publishRefused(called, at.before, at.after, b.m)
 			if after != "" && i == 0 {
-				// A bus that refuses without asking its server has not noticed yet that the connection is broken.
+				// A bus that rejects without asking its server has not noticed yet that the connection is
+				// broken.
 				_ = rec.tryPublish(rec.c.Context(), called+", Publish one message", 0)
 			}
 			rec.mustPublish(called+", Publish one message", 0)
@@ -145,10 +148,11 @@ func unsentMessagesDoNotArrive(c *busChecker) {
 		rec.resumeWithNewSession("Publish, and "+sever.name, two)
 		refuse(sever.name + ", ")
 	}
-	rec.finish("Publish what is refused", 0)
+	rec.finish("Publish rejected batches", 0)
 }
 
-// publishRefused publishes bad among good messages, which must fail. bad cannot have been sent, nor what comes after it.
+// publishRefused publishes bad among good messages. Publish must fail, and must not have sent bad or the
+// messages after it.
 func (r *recorder) publishRefused(called string, before, after int, bad transport.Message) {
 	r.c.Helper()
 	sizes := tinySizes(before + 1 + after)
@@ -156,14 +160,14 @@ func (r *recorder) publishRefused(called string, before, after int, bad transpor
 	msgs[before] = bad
 	err := r.c.call(called, func(ctx context.Context) error { return r.bus.Publish(ctx, msgs...) })
 	if err == nil {
-		r.c.fail(called, "an error", "none")
+		r.c.fail(called, "an error", "no error")
 	}
 	e := r.recordCall(called, sizes, err)
 	if e.atLeast > before {
-		r.c.fail(called, fmt.Sprintf("an Accepted of at most %d", before), "a RejectedError with Accepted %d", e.atLeast)
+		r.c.fail(called, fmt.Sprintf("Accepted at most %d", before), "a RejectedError with Accepted %d", e.atLeast)
 	}
 	e.atMost = min(e.atMost, before)
 	if errors.Is(err, transport.ErrClosed) {
-		r.c.fail(called, "an error that is not ErrClosed: nobody has closed the bus", "the error %q", err)
+		r.c.fail(called, "an error other than ErrClosed: nobody has closed the bus", "the error %q", err)
 	}
 }

@@ -12,22 +12,25 @@ import (
 )
 
 var leakChecks = []check[*busChecker]{
-	{"SessionsLeakNothing", "Close frees what a session holds, however it has ended, and so does an Open that fails: no goroutine and no connection outlives it. A server " +
-		"that reconnects for weeks would otherwise run out of memory.", sessionsLeakNothing},
-	{"SessionsLeakNothingAtTheServer", "Close frees what a session holds, also at the server, however it has ended, and so does an Open that fails: no " +
-		"connection outlives it. Databases have few of them.", sessionsLeakNothingAtTheServer},
+	{"SessionsLeakNothing", "Close frees what a session holds, however the session has ended, and so does an Open " +
+		"that fails: no goroutine and no connection outlives it. Otherwise a server that reconnects for weeks runs " +
+		"out of memory.", sessionsLeakNothing},
+	{"SessionsLeakNothingAtTheServer", "Close frees what a session holds at the server, however the session has " +
+		"ended, and so does an Open that fails: no connection outlives it. Databases allow few connections.",
+		sessionsLeakNothingAtTheServer},
 }
 
 // resource is something of which a process has a limited amount.
 type resource struct {
 	name    string
-	count   func() (n int, some string) // how much is in use, and what some of it is
+	count   func() (n int, some string) // how much is in use, and a description of some of it
 	before  int
-	settled bool // there was no more than before
+	settled bool // at least one round left no more than before
 }
 
 func sessionsLeakNothing(c *busChecker) {
-	// What is left each time is a leak. What is left at first may be a pool that has become warm.
+	// What every round leaves behind is a leak. What only the first ones leave may be a pool that has warmed
+	// up.
 	const attempts = 5
 	count, done := c.trackGoroutines()
 	defer done()
@@ -48,7 +51,7 @@ func sessionsLeakNothing(c *busChecker) {
 				left, now, some := waitUntilSettled(r.count, r.before, patience)
 				if left && attempt == attempts && !r.settled {
 					c.fail(fmt.Sprintf("%s, %d times", e.name, attempts*often), "nothing left, or as much after many times as after a few",
-						"each %d times more %s than before, now %d, among them:\n%s\n", often, r.name, now, some)
+						"more %[2]s than before in each round of %[1]d, now %[3]d, among them:\n%[4]s\n", often, r.name, now, some)
 				}
 				r.before, r.settled = now, r.settled || !left
 			}
@@ -56,7 +59,8 @@ func sessionsLeakNothing(c *busChecker) {
 	}
 }
 
-// openFiles returns how many files and connections the process has open, and what some of them are, where the system tells.
+// openFiles returns how many files and connections the process has open, and some of their names. It returns 0
+// on systems that do not tell.
 func openFiles() (n int, some string) {
 	const folder = "/dev/fd/"
 	open, err := os.ReadDir(folder)
@@ -72,7 +76,8 @@ func openFiles() (n int, some string) {
 	return len(open), strings.Join(what, "\n")
 }
 
-// waitUntilSettled waits until there are no more than before.
+// waitUntilSettled waits until there are no more than before. It returns left = true if that does not happen in
+// time.
 func waitUntilSettled(count func() (int, string), before int, patience time.Duration) (left bool, now int, stacks string) {
 	for start := time.Now(); ; time.Sleep(2 * time.Millisecond) {
 		if now, stacks = count(); now <= before {
@@ -86,7 +91,7 @@ func waitUntilSettled(count func() (int, string), before int, patience time.Dura
 
 func sessionsLeakNothingAtTheServer(c *busChecker) {
 	if c.harness.Leftovers == nil {
-		c.Skip("Harness.Leftovers is nil: not proven")
+		c.Skip("Harness.Leftovers is nil: not checked")
 	}
 	often := c.endingRepeats()
 	for _, e := range c.endings(c.newBus()) {
@@ -95,7 +100,7 @@ func sessionsLeakNothingAtTheServer(c *busChecker) {
 	}
 }
 
-// expectNoneLeft fails if find still finds something when the patience has passed.
+// expectNoneLeft fails the check if find still returns something when the patience has passed.
 func (c *busChecker) expectNoneLeft(called string, find func() []string) {
 	c.Helper()
 	start := time.Now()

@@ -10,23 +10,26 @@ import (
 )
 
 var limitChecks = []check[*busChecker]{
-	{"LimitsAreConstant", "Limits is constant and does no I/O. The cluster reads it once and lays out its messages accordingly.", limitsAreConstant},
-	{"LimitsSuffice", "Limits.Payload is at least transport.MinPayload, and Limits.Channel at least transport.MinChannel, or 0. References to " +
-		"large messages, and the names of namespaces, would otherwise not fit in.", limitsSuffice},
-	{"LimitIsInclusive", "A payload of exactly Limits.Payload bytes is carried; without a limit, so is a megabyte. Messages just " +
-		"below the limit would otherwise be refused, now and then.", limitIsInclusive},
-	{"OverLimitIsRejectedAlone", "A payload over Limits.Payload makes Publish fail: it is neither cut nor dropped silently. After a " +
-		"RejectedError exactly the first Accepted messages were sent, so that the cluster can send the others without doubling any.",
-		overLimitIsRejectedAlone},
-	{"NonTextIsRejectedAlone", "If Limits.Text is set, a payload that is not UTF-8 or holds NUL makes Publish fail, and is not " +
-		"repaired or cut. The messages around it must not be lost with it unnoticed.", nonTextIsRejectedAlone},
+	{"LimitsAreConstant", "Limits is constant and does no I/O. The cluster reads it once and splits its messages " +
+		"accordingly.", limitsAreConstant},
+	{"LimitsSuffice", "Limits.Payload is at least transport.MinPayload, and Limits.Channel at least " +
+		"transport.MinChannel, or 0. Otherwise references to large messages, or the names of namespaces, do not " +
+		"fit.", limitsSuffice},
+	{"LimitIsInclusive", "A payload of exactly Limits.Payload bytes is carried; without a limit, so is a " +
+		"megabyte. Otherwise messages just below the limit fail now and then.", limitIsInclusive},
+	{"OverLimitIsRejectedAlone", "A payload over Limits.Payload makes Publish fail: the bus neither cuts it nor " +
+		"drops it silently. After a RejectedError exactly the first Accepted messages were sent, so that the " +
+		"cluster can send the others without sending any twice.", overLimitIsRejectedAlone},
+	{"NonTextIsRejectedAlone", "If Limits.Text is set, a payload that is not UTF-8 or contains NUL makes Publish " +
+		"fail; the bus does not repair or cut it. The messages around it must not be lost silently with it.",
+		nonTextIsRejectedAlone},
 }
 
 func limitsAreConstant(c *busChecker) {
 	bus := c.newBus()
 	first := bus.Limits()
 	if first.Payload < 0 || first.Channel < 0 {
-		c.fail("Limits", "no negative limit", "%+v", first)
+		c.fail("Limits", "no negative limits", "%+v", first)
 	}
 	again := func(bus transport.Bus, called string) {
 		if limits := bus.Limits(); limits != first {
@@ -43,7 +46,7 @@ func limitsAreConstant(c *busChecker) {
 	bus.Publish(c.endedContext(), m)
 	again(bus, "Publish with a context that has ended")
 	if c.harness.Stall != nil {
-		const called = "Limits, while the medium swallows everything"
+		const called = "Limits, while the medium is stalled"
 		resume := c.stall(bus)
 		var limits transport.Limits
 		c.guard(called, func() error { limits = bus.Limits(); return nil })
@@ -57,14 +60,14 @@ func limitsAreConstant(c *busChecker) {
 func limitsSuffice(c *busChecker) {
 	limits := c.newBus().Limits()
 	if limits.Payload > 0 && limits.Payload < transport.MinPayload {
-		c.fail("Limits", fmt.Sprintf("a Payload of 0 or at least %d", transport.MinPayload), "%+v", limits)
+		c.fail("Limits", fmt.Sprintf("Payload 0, or at least %d", transport.MinPayload), "%+v", limits)
 	}
 	if limits.Channel > 0 && limits.Channel < transport.MinChannel {
-		c.fail("Limits", fmt.Sprintf("a Channel of 0 or at least %d", transport.MinChannel), "%+v", limits)
+		c.fail("Limits", fmt.Sprintf("Channel 0, or at least %d", transport.MinChannel), "%+v", limits)
 	}
 }
 
-// largeLimit is the limit in bytes from which on a check sends no more than it must.
+// largeLimit is the limit in bytes above which a check sends only what it must.
 const largeLimit = 4 << 20
 
 func limitIsInclusive(c *busChecker) {
@@ -87,8 +90,8 @@ func limitIsInclusive(c *busChecker) {
 	}
 	c.publishAndExpect(one, s, fmt.Sprintf("Publish %d bytes on a channel with a long name", size), c.message(longest, strings.Repeat("x", size)))
 	c.publishAndExpect(one, s, fmt.Sprintf("Publish %d bytes", size-1), c.message("a", strings.Repeat("x", size-1)))
-	c.publishAndExpect(one, s, fmt.Sprintf("Publish messages of %d bytes and small ones at once", size), batch...)
-	c.publishAndExpect(one, s, fmt.Sprintf("Publish messages of %d bytes and small ones at once", size), batch[1:]...)
+	c.publishAndExpect(one, s, fmt.Sprintf("Publish messages of %d bytes and small ones in one batch", size), batch...)
+	c.publishAndExpect(one, s, fmt.Sprintf("Publish messages of %d bytes and small ones in one batch", size), batch[1:]...)
 }
 
 func overLimitIsRejectedAlone(c *busChecker) {
@@ -122,14 +125,15 @@ func nonTextIsRejectedAlone(c *busChecker) {
 	}
 }
 
-// expectRejectedAlone proves that bad is refused at every place of a batch, and that nothing else is lost unnoticed.
+// expectRejectedAlone fails the check unless Publish rejects bad at every place of a batch and loses no other
+// message silently.
 func (c *busChecker) expectRejectedAlone(kind string, bad transport.Message) {
 	c.Helper()
 	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a")
 	good := func(n int) (msgs []transport.Message) {
 		for i := range n {
-			msgs = append(msgs, c.message("a", fmt.Sprint(i/2))) // in pairs of equal ones
+			msgs = append(msgs, c.message("a", fmt.Sprint(i/2))) // pairs of equal messages
 		}
 		return msgs
 	}
@@ -139,16 +143,16 @@ func (c *busChecker) expectRejectedAlone(kind string, bad transport.Message) {
 		called := fmt.Sprintf("Publish %d good messages, %s, %d good messages", len(before), kind, len(after))
 		got, err := c.collectWhile(one, s, "a", called, func(ctx context.Context) error { return one.Publish(ctx, batch...) })
 		if err == nil {
-			c.fail(called, "an error", "none; %d messages arrived", len(got))
+			c.fail(called, "an error", "no error, and %d messages", len(got))
 		}
 		for i, m := range got {
 			if i >= len(before) || !sameMessage(m, before[i]) {
-				c.fail(called+", then Receive", fmt.Sprintf("at most the %d messages before it", len(before)), "%s as message %d", showMessage(m), i+1)
+				c.fail(called+", then Receive", fmt.Sprintf("at most the %d messages before the rejected one", len(before)), "%s as message %d", showMessage(m), i+1)
 			}
 		}
 		var rejected *transport.RejectedError
 		if errors.As(err, &rejected) && len(got) != rejected.Accepted {
-			c.fail(called, "as many messages as RejectedError.Accepted says", "Accepted %d, and %d messages", rejected.Accepted, len(got))
+			c.fail(called, "as many messages as RejectedError.Accepted says", "Accepted %d, but %d messages", rejected.Accepted, len(got))
 		}
 	}
 }

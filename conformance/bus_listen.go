@@ -11,24 +11,27 @@ import (
 )
 
 var listenChecks = []check[*busChecker]{
-	{"ListenIsActiveOnReturn", "Listen returns once messages published from now on are sure to arrive. A node announces itself " +
-		"right after it: if the answers are missed, it knows no peers for seconds and its requests come back empty.",
-		listenIsActiveOnReturn},
-	{"ListenTwiceDeliversOnce", "Listening twice is as once. After a reconnection a cluster listens to all of its channels, " +
-		"perhaps again; its clients must not hear everything twice from then on.", listenTwiceDeliversOnce},
-	{"UnlistenStopsDelivery", "Unlisten returns once messages published from now on do not arrive, not even if the channel is listened to " +
-		"again. A namespace that was closed must not cost anything, and may be opened again.", unlistenStopsDelivery},
-	{"UnlistenKeepsOtherChannels", "Unlisten ends one channel, in one session. The other namespaces of the node, and its other " +
-		"sessions, go on.", unlistenKeepsOtherChannels},
-	{"UnlistenOfUnknownIsNoError", "Unlisten of a channel that is not listened to is no error. After a reconnection nobody " +
-		"remembers.", unlistenOfUnknownIsNoError},
-	{"ListenLosesNothing", "Whatever flows on the channels of a session while it calls Listen, Unlisten or ListenAll is neither lost, doubled " +
-		"nor reordered, and listening again to a channel changes nothing. Namespaces are created and closed while traffic flows.",
-		listenLosesNothing},
+	{"ListenIsActiveOnReturn", "When Listen returns, all messages published from then on arrive. A node announces " +
+		"itself right after Listen: if it misses the answers, it knows no peers for seconds and its requests come " +
+		"back empty.", listenIsActiveOnReturn},
+	{"ListenTwiceDeliversOnce", "Listening twice has the effect of listening once. After a reconnection a cluster " +
+		"listens to all of its channels, perhaps again; its clients must not receive everything twice from then on.",
+		listenTwiceDeliversOnce},
+	{"UnlistenStopsDelivery", "When Unlisten returns, messages published from then on do not arrive, not even if " +
+		"the session listens to the channel again later. A closed namespace must cost nothing, and may be opened " +
+		"again.", unlistenStopsDelivery},
+	{"UnlistenKeepsOtherChannels", "Unlisten ends one channel, in one session. The other namespaces of the node, " +
+		"and its other sessions, continue.", unlistenKeepsOtherChannels},
+	{"UnlistenOfUnknownIsNoError", "Unlisten of a channel that the session does not listen to is no error. After " +
+		"a reconnection nobody remembers which channels those are.", unlistenOfUnknownIsNoError},
+	{"ListenLosesNothing", "Messages on the channels of a session are neither lost, delivered twice nor reordered " +
+		"while it calls Listen, Unlisten or ListenAll, and listening again to a channel changes nothing. " +
+		"Namespaces are created and closed while traffic flows.", listenLosesNothing},
 }
 
-// affordableRounds returns how often something can be done that takes as long as so many messages, or calls of Listen, one after the other: for
-// about two seconds in the quick profile and half a minute in the other, between least and most times.
+// affordableRounds returns how often a check can do something that takes as long as the given number of calls
+// one after the other. The budget is about two seconds in the quick profile and half a minute in the soak
+// profile; the result is between least and most.
 func (c *busChecker) affordableRounds(calls, least, most int) int {
 	each := time.Duration(calls) * c.latency()
 	if each <= 0 {
@@ -44,16 +47,16 @@ func listenIsActiveOnReturn(c *busChecker) {
 	for i := range c.affordableRounds(3, 20, c.scale(1000, 5000)) {
 		name := fmt.Sprint("new ", i)
 		var want []transport.Message
-		if i%4 >= 2 { // others wait
+		if i%4 >= 2 { // other messages wait
 			want = append(want, c.message("always", fmt.Sprint("before ", i)))
 			c.publish([]transport.Bus{one, two}[i%2], want...)
 		}
 		m := c.message(name, "the first")
 		c.listen(s, name)
 		c.publish([]transport.Bus{one, two}[i%2], m)
-		c.expect(s, fmt.Sprintf("Listen to channel %d, and Publish as soon as it has returned", i+2), append(want, m)...)
+		c.expect(s, fmt.Sprintf("Listen to channel %d, Publish as soon as Listen has returned", i+2), append(want, m)...)
 	}
-	c.expectNothing(one, s, "always", "Listen to a channel, Publish, Receive, again and again")
+	c.expectNothing(one, s, "always", "Listen to a channel, Publish, Receive, many times")
 }
 
 func listenTwiceDeliversOnce(c *busChecker) {
@@ -114,8 +117,8 @@ func unlistenOfUnknownIsNoError(c *busChecker) {
 	c.expect(s, "Unlisten of unknown channels, Listen, Publish", m)
 }
 
-// listenLosesNothing calls everything that changes what a session listens to while messages of its other channels wait, arrive, and
-// follow.
+// listenLosesNothing makes every kind of call that changes what a session listens to, while messages of the
+// session's other channels wait, arrive and follow.
 func listenLosesNothing(c *busChecker) {
 	one, two := c.newBus(), c.newBus()
 	flowing := []string{"a", "b", "c"}
@@ -150,7 +153,7 @@ func listenLosesNothing(c *busChecker) {
 		c.publish(one, early...)
 		first := c.receiveFor(s, called, c.latency()*time.Duration(i%5)/4)
 		c.publish(one, waiting...)
-		var arriving []transport.Message // one after the other, from before the call until it has returned
+		var arriving []transport.Message // published one after the other, from before the call until it has returned
 		begun, returned := make(chan struct{}), make(chan struct{})
 		published := c.runAlongside(func() error {
 			defer close(begun)
@@ -187,10 +190,10 @@ func listenLosesNothing(c *busChecker) {
 		}
 		c.expect(s, called, want[len(first):]...)
 	}
-	c.expectNothing(one, s, "a", "Publish, and change what is listened to, again and again")
+	c.expectNothing(one, s, "a", "Publish, change the channels of the session, many times")
 }
 
-// receiveFor receives for that long, as a cluster that is about to Listen.
+// receiveFor receives for the duration d, as a cluster does before it calls Listen.
 func (c *busChecker) receiveFor(s transport.Session, called string, d time.Duration) (msgs []transport.Message) {
 	c.Helper()
 	ctx, cancel := context.WithTimeout(c.Context(), d)
@@ -205,7 +208,7 @@ func (c *busChecker) receiveFor(s transport.Session, called string, d time.Durat
 		}
 	})
 	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
-		c.fail(called+", then Receive", "a message, or the error of the context", "the error %q", err)
+		c.fail(called+", then Receive", "a message, or the context's error", "the error %q", err)
 	}
 	return msgs
 }

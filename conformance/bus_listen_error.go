@@ -11,11 +11,12 @@ import (
 )
 
 var listenErrorChecks = []check[*busChecker]{
-	{"ListenErrorEndsTheSession", "Any error of Listen, Unlisten or ListenAll ends the session: Receive may still return what had arrived before, " +
-		"then a final error. A cluster then opens another session, and would miss what a half-alive one has taken, or hear it twice.",
-		listenErrorEndsTheSession},
-	{"InterruptedListenEndsTheSession", "If the context of Listen, Unlisten or ListenAll ends while it is carried out, it has succeeded, or it returns " +
-		"the error of the context and the session has ended. There is nothing in between: the channel is heard, or the cluster knows that it is not.",
+	{"ListenErrorEndsTheSession", "Any error of Listen, Unlisten or ListenAll ends the session: Receive may still " +
+		"return what had arrived before, then a final error. The cluster then opens another session. If the old " +
+		"one stayed half alive, messages would be lost or delivered twice.", listenErrorEndsTheSession},
+	{"InterruptedListenEndsTheSession", "If the context of Listen, Unlisten or ListenAll ends during the call, " +
+		"the call succeeds, or it returns the context's error and the session has ended. There is no third result: " +
+		"either messages of the channel arrive, or the cluster knows that they do not.",
 		interruptedListenEndsTheSession},
 }
 
@@ -23,11 +24,12 @@ var listenErrorChecks = []check[*busChecker]{
 type listenCall struct {
 	name string
 	call func(ctx context.Context, s transport.Session, channel string) error
-	// fails tells that a name over the limit must be an error. Unlisten may take it for a channel that is not listened to.
+	// rejectsLongNames tells that the call must fail for a name over the limit. Unlisten may succeed, because
+	// the session does not listen to it.
 	rejectsLongNames bool
 }
 
-// listenCalls returns those that s has.
+// listenCalls returns the calls that s supports.
 func listenCalls(s transport.Session) []listenCall {
 	calls := []listenCall{
 		{"Listen", func(ctx context.Context, s transport.Session, channel string) error { return s.Listen(ctx, channel) }, true},
@@ -58,19 +60,19 @@ func listenErrorEndsTheSession(c *busChecker) {
 			s := c.open(two, "a")
 			before := c.publishWaiting(one, 1)
 			name := c.channel(strings.Repeat("n", limit+1-len(c.channel(""))))
-			called := fmt.Sprintf("%s with a name of %d bytes, the limit being %d", call.name, len(name), limit)
+			called := fmt.Sprintf("%s with a name of %d bytes (limit %d)", call.name, len(name), limit)
 			err := c.call(called, func(ctx context.Context) error { return call.call(ctx, s, name) })
 			switch {
 			case err != nil:
 				c.expectSessionEnded(one, s, called, before)
 			case call.rejectsLongNames:
-				c.fail(called, "an error", "none")
+				c.fail(called, "an error", "no error")
 			}
 		}
 	}
 }
 
-// publishWaiting publishes messages that wait in a session that listens to "a".
+// publishWaiting publishes n messages that wait in a session that listens to "a".
 func (c *busChecker) publishWaiting(bus transport.Bus, n int) (msgs []transport.Message) {
 	c.Helper()
 	for i := range n {
@@ -80,7 +82,8 @@ func (c *busChecker) publishWaiting(bus transport.Bus, n int) (msgs []transport.
 	return msgs
 }
 
-// expectSessionEnded fails unless s, which listens to "a", returns at most some of the first of the messages before, and then nothing but errors.
+// expectSessionEnded fails the check unless s, which listens to "a", returns at most the first of the messages
+// before, and then only errors.
 func (c *busChecker) expectSessionEnded(bus transport.Bus, s transport.Session, called string, before []transport.Message) {
 	c.Helper()
 	called += ", Publish"
@@ -89,7 +92,7 @@ func (c *busChecker) expectSessionEnded(bus transport.Bus, s transport.Session, 
 		m, err, waited := c.receiveOrTimeout(s, called)
 		switch {
 		case waited:
-			c.fail(called+", then Receive", "a final error", "nothing for %v", c.patience)
+			c.fail(called+", then Receive", "a final error", "no error for %v", c.patience)
 		case err == nil && (ended > 0 || i >= len(before) || !sameMessage(m, before[i])):
 			c.fail(called+", then Receive", fmt.Sprintf("at most %s, then a final error", showMessages(before)), "%s", showMessage(m))
 		case err == nil:
@@ -100,13 +103,14 @@ func (c *busChecker) expectSessionEnded(bus transport.Bus, s transport.Session, 
 	}
 	for _, call := range listenCalls(s) {
 		if err := c.call(called+", "+call.name, func(ctx context.Context) error { return call.call(ctx, s, c.channel("c")) }); err == nil {
-			c.fail(called+", "+call.name, "an error", "none")
+			c.fail(called+", "+call.name, "an error", "no error")
 		}
 	}
 	c.close(s, called+", Close")
 }
 
-// receiveOrTimeout calls Receive and tells if it has waited until its own context ended: the final error of a session may be that of another.
+// receiveOrTimeout calls Receive. It tells whether Receive waited until its own context ended, because the
+// final error of a session may be the error of another context.
 func (c *busChecker) receiveOrTimeout(s transport.Session, called string) (m transport.Message, err error, waited bool) {
 	c.Helper()
 	err = c.call(called+", then Receive", func(ctx context.Context) (err error) {
@@ -117,6 +121,7 @@ func (c *busChecker) receiveOrTimeout(s transport.Session, called string) (m tra
 	return m, err, waited
 }
 
+// showError describes err for a failure's text.
 func showError(err error) string {
 	if err == nil {
 		return "no error"
@@ -124,8 +129,8 @@ func showError(err error) string {
 	return fmt.Sprintf("the error %q", err)
 }
 
-// interruptedListenEndsTheSession ends contexts at moments that are spread over the time that a call takes, and while the medium
-// swallows everything.
+// interruptedListenEndsTheSession ends contexts at times spread over the duration of a call, and while the
+// medium is stalled.
 func interruptedListenEndsTheSession(c *busChecker) {
 	one, two := c.newBus(), c.newBus()
 	for _, call := range listenCalls(c.open(two)) {
@@ -136,12 +141,13 @@ func interruptedListenEndsTheSession(c *busChecker) {
 		}
 		if c.harness.Stall != nil {
 			after := max(2*c.latency(), time.Millisecond)
-			c.interruptListen(one, two, call, after, call.name+" with a context that ends while the medium swallows everything", func() func() { return c.stall(two) })
+			c.interruptListen(one, two, call, after, call.name+" with a context that ends while the medium is stalled", func() func() { return c.stall(two) })
 		}
 	}
 }
 
-// interruptListen opens a session that listens to "a", ends the context of a call for "b" and judges what came of it.
+// interruptListen opens a session that listens to "a", ends the context of a call for "b", and checks the
+// result.
 func (c *busChecker) interruptListen(one, two transport.Bus, call listenCall, after time.Duration, called string, stall func() (resume func())) {
 	c.Helper()
 	s := c.open(two, "a")
@@ -164,7 +170,7 @@ func (c *busChecker) interruptListen(one, two transport.Bus, call listenCall, af
 		}
 		c.expect(s, called+", which succeeded, Publish", want...)
 	case ended == nil || !errors.Is(err, ended):
-		c.fail(called, "that it succeeds, or returns the error of its context", "the error %q", err)
+		c.fail(called, "success, or the context's error", "the error %q", err)
 	default:
 		c.expectSessionEnded(one, s, called, nil)
 	}

@@ -11,26 +11,30 @@ import (
 )
 
 var listenManyChecks = []check[*busChecker]{
-	{"ManyChannelsDeliver", "A session may listen to many channels: each is heard, once, and none of another. A node listens to one " +
-		"channel for each of its namespaces, and remote clients may choose those.", manyChannelsDeliver},
-	{"ListenAllListensToEach", "ListenAll (transport.MultiListener) is Listen for each of the channels: when it returns, later " +
-		"messages on all of them are sure to arrive, once. A cluster listens to its namespaces in this way after an outage; one " +
-		"that is left out is deaf for good.", listenAllListensToEach},
-	{"ListenAllTakesOneRoundTrip", "ListenAll takes about the time of one Listen, however many channels there are. A node with thousands of " +
-		"namespaces is deaf until it listens to all of them again.", listenAllTakesOneRoundTrip},
+	{"ManyChannelsDeliver", "A session may listen to many channels: each delivers, once, and none delivers the " +
+		"messages of another. A node listens to one channel for each of its namespaces, and remote clients may " +
+		"choose those.", manyChannelsDeliver},
+	{"ListenAllListensToEach", "ListenAll (transport.MultiListener) has the effect of Listen for each channel: " +
+		"when it returns, later messages on all of them arrive, once. A cluster listens to its namespaces this way " +
+		"after an outage; a namespace that is left out receives nothing any more.", listenAllListensToEach},
+	{"ListenAllTakesOneRoundTrip", "ListenAll takes about as long as one Listen, however many channels there are. " +
+		"A node with thousands of namespaces receives nothing until it listens to all of them again.",
+		listenAllTakesOneRoundTrip},
 }
 
-// channelBatch is how many channels are published on before the messages are received: a bus need not have room for many more.
+// channelBatch is how many channels a check publishes on before it receives: a bus need not buffer many more
+// messages.
 const channelBatch = 50
 
-// expectEachChannel publishes a message on each of channels, and on others that are like them but not listened to.
+// expectEachChannel publishes a message on each channel, and on channels with similar names that nobody listens
+// to. It fails the check unless exactly the messages of the channels arrive, except those that silent selects.
 func (c *busChecker) expectEachChannel(bus transport.Bus, s transport.Session, called string, channels []string, silent func(i int) bool) {
 	c.Helper()
 	for len(channels) > 0 {
 		n := min(len(channels), channelBatch)
 		var sent, want []transport.Message
 		for i, name := range channels[:n] {
-			m := c.message(name, fmt.Sprint("heard ", endMarkers.Add(1)))
+			m := c.message(name, fmt.Sprint("message ", endMarkers.Add(1)))
 			sent = append(sent, c.message(name+"x", "another"), m, c.message(strings.ToUpper(name), "another"))
 			if silent == nil || !silent(i) {
 				want = append(want, m)
@@ -42,6 +46,7 @@ func (c *busChecker) expectEachChannel(bus transport.Bus, s transport.Session, c
 	}
 }
 
+// manyNames returns n channel names.
 func manyNames(n int) (channels []string) {
 	for i := range n {
 		channels = append(channels, fmt.Sprint("many ", i+1))
@@ -75,12 +80,12 @@ func manyChannelsDeliver(c *busChecker) {
 	c.expectNothing(one, s, channels[0], called+", Publish on each")
 }
 
-// listenAll listens to many channels at once, and skips the check when the session cannot.
+// listenAll listens to many channels in one call. It skips the check if the session cannot.
 func (c *busChecker) listenAll(s transport.Session, channels ...string) {
 	c.Helper()
 	multi, ok := s.(transport.MultiListener)
 	if !ok {
-		c.Skip("the session is no transport.MultiListener")
+		c.Skip("the session does not implement transport.MultiListener")
 	}
 	names := make([]string, len(channels))
 	for i, channel := range channels {
@@ -95,12 +100,12 @@ func listenAllListensToEach(c *busChecker) {
 	c.listenAll(s)
 	for _, n := range []int{1, 2, 17, 64, 100, 257, c.scale(1025, 10000)} {
 		channels := manyNames(n)
-		c.listenAll(s, channels...) // of which some are listened to
+		c.listenAll(s, channels...) // the session listens to some of them already
 		if n == 17 {
 			c.listenAll(s)
 		}
-		slices.Reverse(channels) // the last is what is listened to last
-		c.expectEachChannel(one, s, fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as it has returned", n), channels, nil)
+		slices.Reverse(channels) // the last channel is the last one to be listened to
+		c.expectEachChannel(one, s, fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as ListenAll has returned", n), channels, nil)
 	}
 	c.unlisten(s, "many 2")
 	c.listenAll(s, "a", "many 1", "a", "a")
@@ -112,7 +117,8 @@ func listenAllListensToEach(c *busChecker) {
 	c.expectNothing(one, s, "b", "ListenAll with a channel twice, and again, Unlisten, Publish")
 }
 
-// listenAllTakesOneRoundTrip compares: only a bus whose server is far away takes clearly longer for many calls of Listen.
+// listenAllTakesOneRoundTrip compares times: only a bus whose server is far away takes clearly longer for many
+// calls of Listen.
 func listenAllTakesOneRoundTrip(c *busChecker) {
 	const far, few, many, attempts = time.Millisecond, 5, 1000, 3
 	bus := c.newBus()
@@ -142,6 +148,6 @@ func listenAllTakesOneRoundTrip(c *busChecker) {
 		}
 	}) / few
 	if most := many / 2 * single; all > most {
-		c.fail(fmt.Sprintf("ListenAll of %d channels", many), fmt.Sprintf("about the %v of one Listen, and less than %v", single, most), "%v", all)
+		c.fail(fmt.Sprintf("ListenAll of %d channels", many), fmt.Sprintf("about as long as one Listen, which takes %v, and less than %v", single, most), "%v", all)
 	}
 }

@@ -10,20 +10,22 @@ import (
 )
 
 var lossChecks = []check[*busChecker]{
-	{"NothingIsReceivedAfterALoss", "A session whose connection breaks returns what had arrived, then a final error, not that of a context, and nothing " +
-		"more: it does not reconnect. The cluster opens another one, which receives each message from its Listen on, once, and reports the " +
-		"gap. If a session goes on as if nothing had happened, a node has missed messages and nobody knows.", nothingIsReceivedAfterALoss},
+	{"NothingIsReceivedAfterALoss", "A session whose connection breaks returns what had arrived, then a final " +
+		"error that is not a context's error, and nothing more: it does not reconnect. The cluster opens another " +
+		"session, which receives each message from its Listen on, once, and reports the gap. If a session " +
+		"continued as if nothing had happened, a node would have missed messages and nobody would know.",
+		nothingIsReceivedAfterALoss},
 }
 
-// severMoment is one at which sessions are severed.
+// severMoment is a moment at which sessions are severed.
 type severMoment struct {
 	after int  // how many messages the sessions have received before
-	busy  bool // whether messages flow at that moment
+	busy  bool // messages flow at that moment
 }
 
 func (m severMoment) String() string {
 	if m.busy {
-		return fmt.Sprintf("sever the sessions after %d messages, while others follow", m.after)
+		return fmt.Sprintf("sever the sessions after %d messages, while more arrive", m.after)
 	}
 	return fmt.Sprintf("sever the sessions after %d messages, while Receive waits", m.after)
 }
@@ -36,7 +38,7 @@ func nothingIsReceivedAfterALoss(c *busChecker) {
 	c.call("Close", s.Close)
 	sender := &sender{c: c, sequence: c.newSequence(0, one.Limits(), capPayload(one.Limits(), 8000), "a", "b"), failed: make(map[int]bool), latency: timing.latency}
 	size := sender.sequence.size
-	sender.sequence.size = func(n int) int { return max(headSize, size(n)) } // each tells its number
+	sender.sequence.size = func(n int) int { return max(headSize, size(n)) } // each contains its number
 	sender.usualBatch = countWithin(timing.latency, 100*time.Microsecond, 1, 100)
 	moments := []severMoment{{20, true}, {0, false}, {5200, true}, {3, false}, {0, true}, {100, false}, {1, true}, {1, false}, {300, true}}
 	rounds := countWithin(5*time.Second, 40*timing.latency, 4, len(moments)) * c.scale(1, 20)
@@ -45,13 +47,14 @@ func nothingIsReceivedAfterALoss(c *busChecker) {
 	}
 }
 
-// severAndCompare severs two sessions, one of which is received from, while a stream goes on, and opens another one.
+// severAndCompare severs two sessions while a sequence is published, one of which has a reader, and then opens
+// a third. It fails the check unless each session receives what it must.
 func (c *busChecker) severAndCompare(s *sender, one, two transport.Bus, m severMoment) {
 	c.Helper()
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
 	sessions := []transport.Session{c.open(two, "a", "b"), c.open(two, "a", "b")}
-	if m.after == 1 || m.after == 3 { // with many channels too
+	if m.after == 1 || m.after == 3 { // also with many channels
 		for _, session := range sessions {
 			for _, name := range manyNames(countWithin(time.Second, s.latency, 10, 300)) {
 				c.listen(session, name)
@@ -59,8 +62,8 @@ func (c *busChecker) severAndCompare(s *sender, one, two transport.Bus, m severM
 		}
 	}
 	read := s.newReader(sessions[0], m.String())
-	unread := s.newReader(sessions[1], m.String()+"; a session that was not received from")
-	if m.after > 1000 { // more than a session can keep, perhaps
+	unread := s.newReader(sessions[1], m.String()+"; a session that nobody received from")
+	if m.after > 1000 { // perhaps more than a session can buffer
 		c.call("Close", sessions[1].Close)
 		unread = nil
 	}
@@ -92,11 +95,11 @@ func (c *busChecker) severAndCompare(s *sender, one, two transport.Bus, m severM
 		published = c.runAlongside(func() error { return s.publishUntilSevered(ctx, one, read, severed, s.next+1_000_000) })
 	}
 	if err := c.guard(m.String()+", Publish on another bus", published); err != nil {
-		c.fail(m.String()+", Publish on another bus", "that it works again", "the error %q, for %v", err, c.patience)
+		c.fail(m.String()+", Publish on another bus", "success within the patience", "the error %q for %v", err, c.patience)
 	}
 	if err := c.call(m.String()+", then Receive", ended); err != nil {
 		stop()
-		c.fail(m.String()+", then Receive", "an error that is not of a context", "the messages up to number %d, and then nothing for %v", read.next.Load()-1, c.patience)
+		c.fail(m.String()+", then Receive", "an error that is not a context's error", "the messages up to number %d, then nothing for %v", read.next.Load()-1, c.patience)
 	}
 	if found := stop(); found != nil {
 		c.fail(found.called, found.wanted, "%s", found.got)
@@ -127,7 +130,7 @@ func (c *busChecker) severAndCompare(s *sender, one, two transport.Bus, m severM
 	}
 }
 
-// waitForMessage waits until message n-1 was received, with nothing severed yet.
+// waitForMessage waits until message n-1 has been received, before anything is severed.
 func (c *busChecker) waitForMessage(r *gaplessReader, n int, ended func(context.Context) error, stop func() *problem) {
 	c.Helper()
 	tick := time.NewTicker(c.patience / 100)
@@ -146,7 +149,7 @@ func (c *busChecker) waitForMessage(r *gaplessReader, n int, ended func(context.
 		}
 		found := stop()
 		if found == nil {
-			found = r.problem(fmt.Sprintf("message %d", last), "nothing for %v", c.patience)
+			found = r.problem(fmt.Sprintf("message %d", last), "no message for %v", c.patience)
 		}
 		if r.err != nil {
 			found = r.problem(fmt.Sprintf("message %d", last), "the error %q, before anything was severed", r.err)
@@ -155,7 +158,7 @@ func (c *busChecker) waitForMessage(r *gaplessReader, n int, ended func(context.
 	}
 }
 
-// receiveInBackground receives in the background until the session ends. Ended waits for that, stop stops it.
+// receiveInBackground receives until the session ends. The func ended waits for that, stop ends it early.
 func (r *gaplessReader) receiveInBackground() (ended func(context.Context) error, stop func() *problem) {
 	ctx, cancel := context.WithCancel(r.c.Context())
 	var found *problem
@@ -183,7 +186,8 @@ func (r *gaplessReader) receiveInBackground() (ended func(context.Context) error
 	return ended, r.stopFunc(cancel, done, &found)
 }
 
-// stopFunc returns a func that ends what receives in the background, and returns what that has found. It may be called again.
+// stopFunc returns a func that stops a background reader and returns the problem it has found. It may be called
+// again.
 func (r *gaplessReader) stopFunc(cancel context.CancelFunc, done <-chan error, found **problem) func() *problem {
 	return sync.OnceValue(func() *problem {
 		cancel()
@@ -193,7 +197,7 @@ func (r *gaplessReader) stopFunc(cancel context.CancelFunc, done <-chan error, f
 				return r.problem("a message, or a final error", "%v", err)
 			}
 		case <-time.After(r.c.patience):
-			return r.problem("that it returns when its context has ended", "nothing for %v", r.c.patience)
+			return r.problem("a return when its context ends", "it still waits after %v", r.c.patience)
 		}
 		return *found
 	})

@@ -10,19 +10,22 @@ import (
 )
 
 var outageChecks = []check[*busChecker]{
-	{"PublishAfterOutage", "A Publish after an outage arrives once or returns an error, and so does a batch, from its first message on; the Publish after " +
-		"the first error works. A bus that sends again what may have been sent doubles it; one that says nothing loses it unnoticed.", publishAfterOutage},
-	{"NoServerFailsAtOnce", "Open and Publish fail, rather than wait, when the server cannot be reached, with an error that is not of a context, and leave " +
-		"nothing behind. A node tries again, and tells its users meanwhile.", noServerFailsAtOnce},
+	{"PublishAfterOutage", "A Publish after an outage arrives once or returns an error, and so does a batch, from " +
+		"its first message on; the Publish after the first error works. A bus that sends again what may have been " +
+		"sent delivers it twice; a bus that says nothing loses it silently.", publishAfterOutage},
+	{"NoServerFailsAtOnce", "Open and Publish fail, rather than wait, when the server cannot be reached, with an " +
+		"error that is not a context's error, and leave nothing behind. A node retries, and informs its users in " +
+		"the meantime.", noServerFailsAtOnce},
 }
 
 // severHook is a hook that breaks connections.
 type severHook struct {
 	name           string
 	sever          func(bus transport.Bus)
-	breaksSessions bool // those of the bus are broken by it
+	breaksSessions bool // it also breaks the sessions of the bus
 }
 
+// severHooks returns the hooks that the harness has.
 func (c *busChecker) severHooks() (all []severHook) {
 	if c.harness.SeverPublisher != nil {
 		all = append(all, severHook{"sever the publisher", func(bus transport.Bus) {
@@ -39,7 +42,7 @@ func (c *busChecker) severHooks() (all []severHook) {
 func publishAfterOutage(c *busChecker) {
 	hooks := c.severHooks()
 	if len(hooks) == 0 {
-		c.Skip("Harness.SeverPublisher and Harness.Sever are nil: not proven")
+		c.Skip("Harness.SeverPublisher and Harness.Sever are nil: not checked")
 	}
 	one, two := c.newBus(), c.newBus()
 	rec := c.newRecorder(one, two)
@@ -48,7 +51,7 @@ func publishAfterOutage(c *busChecker) {
 	}
 	slow := rec.isSlow()
 	for _, hook := range hooks {
-		c.open(one, "a") // or there is nothing to sever
+		c.open(one, "a") // otherwise there may be no connection to sever
 		afterwards := func(shape []int) {
 			hook.sever(one)
 			rec.resumeWithNewSession("Publish, and "+hook.name, two)
@@ -58,7 +61,7 @@ func publishAfterOutage(c *busChecker) {
 			rec.spread = n/2%2 == 1
 			afterwards(shape)
 			if n < 4 && !slow {
-				afterwards(shape) // again: the first after the second outage
+				afterwards(shape) // again: the first Publish after the second outage
 			}
 		}
 		rec.publishSmall(100)
@@ -82,7 +85,7 @@ func (r *recorder) publishUntilWorks(name string, shape []int) {
 	defer cancel()
 	if err := r.tryPublish(ctx, called, shape...); err != nil {
 		if isContextError(err) {
-			r.c.fail(called, "no error, or one that is not of a context", "the error %q", err)
+			r.c.fail(called, "no error, or one that is not a context's error", "the error %q", err)
 		}
 		called += " with an error"
 	}
@@ -91,8 +94,8 @@ func (r *recorder) publishUntilWorks(name string, shape []int) {
 	}
 }
 
-// severWhilePublishing publishes batches of these sizes while there is an outage, which begins a while after Publish was called: before it has sent
-// anything, or when only the answer is still to come.
+// severWhilePublishing publishes batches of the given sizes while there is an outage. The outage begins a while
+// after Publish was called: before the bus has sent anything, or when only the answer is missing.
 func (r *recorder) severWhilePublishing(hook severHook, one, two transport.Bus, sizes []int, after time.Duration) {
 	r.c.Helper()
 	called := fmt.Sprintf("%s while Publish sends batches of %d", hook.name, len(sizes))
@@ -111,7 +114,7 @@ func (r *recorder) severWhilePublishing(hook severHook, one, two transport.Bus, 
 
 func noServerFailsAtOnce(c *busChecker) {
 	if c.harness.NoServer == nil {
-		c.Skip("Harness.NoServer is nil: not proven")
+		c.Skip("Harness.NoServer is nil: not checked")
 	}
 	c.noteCall("Harness.NoServer")
 	bus := c.harness.NoServer(c.TB)
@@ -132,12 +135,12 @@ func noServerFailsAtOnce(c *busChecker) {
 			return func(ctx context.Context) error { return bus.Publish(ctx, c.message("a", "1"), c.message("a", "2")) }
 		}},
 	}
-	const wanted = "soon an error that is not of a context"
+	const wanted = "an error soon, and not a context's error"
 	fastest := make([]time.Duration, len(calls))
 	fails := func() {
 		for i, call := range calls {
 			start := time.Now()
-			ctx, cancel := context.WithCancel(c.Context()) // without a deadline: that is no excuse to wait
+			ctx, cancel := context.WithCancel(c.Context()) // without a deadline: the bus must not wait for one
 			err := c.guard(call.name, func() error { return call.prepare()(ctx) })
 			cancel()
 			var rejected *transport.RejectedError
@@ -150,7 +153,7 @@ func noServerFailsAtOnce(c *busChecker) {
 			case isContextError(err) || errors.Is(err, transport.ErrClosed):
 				c.fail(call.name, wanted, "the error %q", err)
 			case errors.As(err, &rejected) && rejected.Accepted != 0:
-				c.fail(call.name, "an error, and nothing accepted", "a RejectedError with Accepted %d", rejected.Accepted)
+				c.fail(call.name, "an error, and Accepted 0", "a RejectedError with Accepted %d", rejected.Accepted)
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// interruptInParallel calls f on n goroutines with a context that ends a moment after all have been called.
+// interruptInParallel calls f on n goroutines with a context that ends shortly after all have started.
 func (c *busChecker) interruptInParallel(called string, n int, f func(ctx context.Context, i int)) {
 	c.Helper()
 	ctx, cancel := context.WithCancel(c.Context())
@@ -27,12 +27,12 @@ func (c *busChecker) interruptInParallel(called string, n int, f func(ctx contex
 	})
 }
 
-// endInParallel opens n sessions, and ends them at the same time.
+// endInParallel opens n sessions and ends them at the same time.
 func (c *busChecker) endInParallel(bus transport.Bus, called string, n int, before func(), end func(ctx context.Context, s transport.Session, i int) error) {
 	c.Helper()
 	sessions := make([]transport.Session, n)
 	c.inParallel("Open, Listen", n, func(_ context.Context, i int) (err error) {
-		ctx := c.Context() // which goes on: nothing may wait for its end
+		ctx := c.Context() // a context that goes on: nothing may wait for its end
 		if sessions[i], err = bus.Open(ctx); err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (c *busChecker) endInParallel(bus transport.Bus, called string, n int, befo
 	c.inParallel(called, n, func(ctx context.Context, i int) error { return end(ctx, sessions[i], i) })
 }
 
-// inParallel calls f on n goroutines.
+// inParallel calls f on n goroutines and fails the check if a call returns an error.
 func (c *busChecker) inParallel(called string, n int, f func(ctx context.Context, i int) error) {
 	c.Helper()
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)

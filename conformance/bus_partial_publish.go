@@ -10,15 +10,17 @@ import (
 )
 
 var partialPublishChecks = []check[*busChecker]{
-	{"HalfWrittenPublishIsReported", "When its ctx ends or its connection breaks in the middle of a large Publish, that returns soon, with an error that says no more than is " +
-		"known: a part of the messages may have been sent. A publisher that is told that nothing was sent doubles that part, and one that still waits " +
-		"stands still for as long as the network does.", halfWrittenPublishIsReported},
+	{"HalfWrittenPublishIsReported", "When its ctx ends or its connection breaks in the middle of a large " +
+		"Publish, Publish returns soon, and its error does not claim more than is known: some of the messages may " +
+		"have been sent. A publisher that learns that nothing was sent sends that part again, and one that still " +
+		"waits hangs for as long as the network does.", halfWrittenPublishIsReported},
 }
 
-// halfWrittenPublishIsReported publishes more than the buffers of connections hold while the medium is stalled, so that a part of it is on its way.
+// halfWrittenPublishIsReported publishes more than connection buffers hold while the medium is stalled, so that
+// part of it is in flight.
 func halfWrittenPublishIsReported(c *busChecker) {
 	if c.harness.Stall == nil {
-		c.Skip("Harness.Stall is nil: not proven")
+		c.Skip("Harness.Stall is nil: not checked")
 	}
 	one, two := c.newBus(), c.newBus()
 	rec := c.newRecorder(one, two)
@@ -31,13 +33,13 @@ func halfWrittenPublishIsReported(c *busChecker) {
 	size := rec.fitSize(4 << 10)
 	sizes := slices.Repeat([]int{size}, c.scale(8<<20, 32<<20)/size)
 	if time.Duration(len(sizes))*each > max(c.patience/2, 5*time.Second) {
-		c.Skipf("a Publish of %d messages takes too long: not proven", len(sizes))
+		c.Skipf("a Publish of %d messages takes too long: not checked", len(sizes))
 	}
 	start := time.Now()
 	rec.mustPublish("Publish "+countMessages(len(sizes)), sizes...)
 	moment := min(max(slowCallTime, time.Since(start)), c.patience/4)
 	for range c.scale(1, 10) {
-		called := fmt.Sprintf("Publish %s of %d bytes, while the medium swallows everything, with a context that ends", countMessages(len(sizes)), size)
+		called := fmt.Sprintf("Publish %s of %d bytes, while the medium is stalled, with a context that ends", countMessages(len(sizes)), size)
 		resume := c.stall(one)
 		msgs := rec.messages(len(rec.calls), sizes)
 		in, start := c.deadlineAfter(moment), time.Now()
@@ -53,10 +55,11 @@ func halfWrittenPublishIsReported(c *busChecker) {
 			}
 		}
 	}
-	rec.finish("Publish what breaks off in the middle", 0)
+	rec.finish("Publish large batches that are interrupted", 0)
 }
 
-// severDuringPublish breaks the connection of a Publish that has written as much as it could while the medium was stalled.
+// severDuringPublish breaks the connection of a Publish that has written as much as it could while the medium
+// was stalled.
 func (r *recorder) severDuringPublish(one, two transport.Bus, sizes []int, moment time.Duration) {
 	r.c.Helper()
 	called := fmt.Sprintf("Publish %s of %d bytes, and sever the publisher in the middle", countMessages(len(sizes)), sizes[0])
@@ -75,7 +78,7 @@ func (r *recorder) severDuringPublish(one, two transport.Bus, sizes []int, momen
 	if err == nil {
 		r.received.waitFor(len(r.calls)-1, len(sizes)-1, r.c.patience)
 	}
-	if r.received.hasEnded() { // it used the same connection
+	if r.received.hasEnded() { // the session used the same connection
 		e.unknown = true
 		r.resumeWithNewSession(called, two)
 	}

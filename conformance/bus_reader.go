@@ -8,7 +8,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// overwrite writes over p as somebody does to whom it belongs. It leaves out what would only take time.
+// overwrite writes over p, as its owner may do. To save time, it changes only some bytes of a large p.
 func overwrite(p []byte) {
 	p = p[:cap(p)]
 	for i := 0; i < len(p); i += 1 + len(p)/64 {
@@ -16,24 +16,25 @@ func overwrite(p []byte) {
 	}
 }
 
-// reader receives from one session, and knows what has to come.
+// reader receives from one session and compares with what must arrive.
 type reader struct {
 	*traffic
 	name     string
 	session  transport.Session
 	channels map[string]bool
-	next     []atomic.Int64   // by stream, the number of the message that has to come next
-	recent   [256]keptPayload // what was received last
+	next     []atomic.Int64   // by sequence: the number of the next message that must arrive
+	recent   [256]keptPayload // the messages that were received last
 	received int
 }
 
-// keptPayload is a message that is looked at again later: nobody else may have written into it.
+// keptPayload is a received payload to look at again later: nobody else may have written into it.
 type keptPayload struct {
 	i, n    int
 	payload []byte
 }
 
-// advance sets what has to come next of stream i: the first message from n on that the session listens to.
+// advance sets the next expected message of sequence i: the first message from n on that the session listens
+// to.
 func (r *reader) advance(i, n int) {
 	f := r.sequences[i]
 	for n < f.count && !r.channels[f.sequence.channels[f.channel(n)]] {
@@ -46,7 +47,7 @@ func (r *reader) advance(i, n int) {
 	}
 }
 
-// complete tells whether everything has come.
+// complete tells whether everything has arrived.
 func (r *reader) complete() bool {
 	for i, f := range r.sequences {
 		if int(r.next[i].Load()) < f.count {
@@ -61,7 +62,7 @@ func (r *reader) receiveAll(ctx context.Context) *problem {
 		m, err := r.session.Receive(ctx)
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return r.problem("nothing for %v: lost", r.patience)
+			return r.problem("no message for %v: it is lost", r.patience)
 		case err != nil:
 			return r.problem("the error %q", err)
 		}
@@ -79,7 +80,7 @@ func (r *reader) receiveAll(ctx context.Context) *problem {
 	return nil
 }
 
-// isNext tells which message m is, if it is one that has to come next.
+// isNext tells which message m is, if it is the next message of a sequence.
 func (r *reader) isNext(m transport.Message) (i, n int, ok bool) {
 	for i, f := range r.sequences {
 		n := int(r.next[i].Load())
@@ -90,7 +91,7 @@ func (r *reader) isNext(m transport.Message) (i, n int, ok bool) {
 	return 0, 0, false
 }
 
-// recheckAndKeep looks at an earlier message again and overwrites it, and keeps this one in its place.
+// recheckAndKeep checks and overwrites an earlier message, and keeps this one in its place.
 func (r *reader) recheckAndKeep(i, n int, payload []byte) *problem {
 	slot := &r.recent[r.received%len(r.recent)]
 	if old := *slot; old.payload != nil {
@@ -103,9 +104,9 @@ func (r *reader) recheckAndKeep(i, n int, payload []byte) *problem {
 	return nil
 }
 
-// problem says what came instead of what had to.
+// problem describes what came instead of the expected message.
 func (r *reader) problem(format string, args ...any) *problem {
-	wanted := "nothing more"
+	wanted := "no more messages"
 	for i, f := range r.sequences {
 		if n := int(r.next[i].Load()); n < f.count {
 			wanted = r.describe(i, n)
@@ -119,7 +120,7 @@ func (r *reader) problemInstead(wanted, format string, args ...any) *problem {
 	return &problem{fmt.Sprintf("%s; %s, Receive %d", r.called, r.name, r.received), wanted, fmt.Sprintf(format, args...)}
 }
 
-// describe describes message n of stream i.
+// describe describes message n of sequence i.
 func (r *reader) describe(i, n int) string {
 	f := r.sequences[i]
 	publisher := ""

@@ -9,10 +9,12 @@ import (
 )
 
 var receiveChecks = []check[*busChecker]{
-	{"ReceiveEndsWithItsContext", "When its ctx ends, Receive returns ctx.Err() and the session is still usable. Any other error is " +
-		"final: the cluster would reconnect, and report a gap, each time it stops waiting.", receiveEndsWithItsContext},
-	{"CancelledReceiveLosesNothing", "When its ctx ends, Receive has lost nothing, even if a message arrives at that very moment. " +
-		"The cluster interrupts Receive to Listen: each new namespace would otherwise cost a message.", cancelledReceiveLosesNothing},
+	{"ReceiveEndsWithItsContext", "When its ctx ends, Receive returns ctx.Err() and the session is still usable. " +
+		"Any other error is final: the cluster would reconnect, and report a gap, each time it stops waiting.",
+		receiveEndsWithItsContext},
+	{"CancelledReceiveLosesNothing", "When its ctx ends, Receive has lost nothing, even if a message arrives at " +
+		"that very moment. The cluster interrupts Receive to call Listen: otherwise each new namespace costs a " +
+		"message.", cancelledReceiveLosesNothing},
 }
 
 func receiveEndsWithItsContext(c *busChecker) {
@@ -36,10 +38,10 @@ func receiveEndsWithItsContext(c *busChecker) {
 		interrupt(c.cancelledAfter(5 * time.Millisecond))
 		usable(i)
 	}
-	// Thousands of interruptions cost neither messages nor memory.
+	// Thousands of interruptions must cost neither messages nor memory.
 	before := goroutines()
 	times, budget := c.scale(6000, 200000), max(c.patience, 5*time.Second)
-	const together = 100 // in one goroutine
+	const together = 100 // calls in one goroutine
 	start, n := time.Now(), 0
 	for n < times && (n < 2*together || time.Since(start) < budget) {
 		var last *interruption
@@ -50,7 +52,7 @@ func receiveEndsWithItsContext(c *busChecker) {
 					looks = 4
 				}
 				last = c.cancelledAfterLooks(looks)
-				timer := time.AfterFunc(time.Millisecond, last.cancel) // a bus need not look so often
+				timer := time.AfterFunc(time.Millisecond, last.cancel) // for a bus that rarely looks at its context
 				err = receiveAndDiscard(last.ctx, s)
 				timer.Stop()
 				if n++; !errors.Is(err, last.want) {
@@ -76,19 +78,20 @@ func receiveEndsWithItsContext(c *busChecker) {
 	})
 }
 
-// cancelledReceiveLosesNothing receives a stream of messages of all sizes with contexts that end at all moments while one is on its way.
+// cancelledReceiveLosesNothing receives messages of all sizes with contexts that end at every moment while a
+// message is in flight.
 func cancelledReceiveLosesNothing(c *busChecker) {
 	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "stream")
 	rec := &recorder{c: c, bus: one, channels: []string{"stream"}}
 	sizes := []int{0, rec.fitSize(4 << 10), 0, rec.fitSize(64 << 10), 1, rec.fitSize(c.scale(256<<10, 4<<20)), rec.fitSize(1000)}
-	latencies := make([]callLatency, 2*len(sizes)) // of a message that is on its way, and of one that is there
+	latencies := make([]callLatency, 2*len(sizes)) // first for messages in flight, then for messages that have arrived
 	const called = "Publish while the context of Receive ends"
 	interruptions, start := 0, time.Now()
 	rounds, least, budget := c.scale(1200, 20000), 110*len(sizes), time.Duration(c.scale(100, 20000))*time.Millisecond
 	fastest := c.patience
 	for n := 0; n < rounds && (n < least || time.Since(start) < budget); n++ {
-		if n == 2*len(sizes) && fastest > slowCallTime { // not a machine that is busy, but a bus that is slow
+		if n == 2*len(sizes) && fastest > slowCallTime { // the bus itself is slow, not only the machine busy
 			least = 6 * len(sizes)
 		}
 		kind := n % len(sizes)
@@ -125,7 +128,7 @@ func cancelledReceiveLosesNothing(c *busChecker) {
 			case err == nil && !sameMessage(m, want):
 				c.fail(called, wanted, "%s", showMessage(m))
 			case err != nil && time.Since(sent) > c.patience:
-				c.fail(called, wanted, "nothing for %v", c.patience)
+				c.fail(called, wanted, "no message for %v", c.patience)
 			}
 			in.checkError(called, err)
 			if err == nil {
@@ -140,10 +143,10 @@ func cancelledReceiveLosesNothing(c *busChecker) {
 	c.expectNothing(one, s, "stream", called)
 }
 
-// callLatency is how long a call was seen to take, by which it is interrupted in the middle.
+// callLatency is the measured latency of a call. The checks use it to interrupt the call in the middle.
 type callLatency struct {
 	fastest, last time.Duration
-	interruptions int // how often it was interrupted
+	interruptions int // how often the call was interrupted
 }
 
 func (a *callLatency) add(d time.Duration) {
@@ -153,7 +156,7 @@ func (a *callLatency) add(d time.Duration) {
 	}
 }
 
-// estimate returns the one and the other in turn: when a machine is busy they are far apart.
+// estimate returns the fastest and the last duration alternately: on a busy machine they differ much.
 func (a *callLatency) estimate(n int) time.Duration {
 	if n%2 == 0 {
 		return a.fastest

@@ -12,16 +12,17 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// receiverLoop receives from a session for a ledger, as fast as it can.
+// receiverLoop receives from a session for a recorder, as fast as it can.
 type receiverLoop struct {
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the following fields
 	changed chan struct{}
 	arrived []arrival
 	err     error
-	checked int // by wait
+	checked int // how many elements of arrived waitFor has looked at
 }
 
-// arrival is what is kept of a message: its place, its size and its channel. odd describes what cannot have been published.
+// arrival describes a received message: which message of which Publish it is, its size and its channel. If
+// unexpected is not empty, it describes a message that nobody has published.
 type arrival struct {
 	publish, message, size int
 	channel                string
@@ -107,14 +108,14 @@ func (r *receiverLoop) arrivals() []arrival {
 	return r.arrived
 }
 
-// describeSilence says why nothing more has come.
+// describeSilence says why no more messages have arrived.
 func (r *receiverLoop) describeSilence(patience time.Duration) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
 		return fmt.Sprintf("the error %q", r.err)
 	}
-	return fmt.Sprintf("nothing for %v", patience)
+	return fmt.Sprintf("no message for %v", patience)
 }
 
 // hasEnded tells whether the session has ended.

@@ -9,8 +9,9 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// recorder holds what one goroutine publishes on one bus, also what fails, and what of it arrives at one session. At the end both
-// are compared: after each Publish the messages that arrived must be those that its error allows, once and in order.
+// recorder records what one goroutine publishes on one bus, including what fails, and what arrives at one
+// session. At the end it compares the two: of each Publish, the messages that its error allows must have
+// arrived, once and in order.
 type recorder struct {
 	c        *busChecker
 	bus      transport.Bus
@@ -19,20 +20,20 @@ type recorder struct {
 	calls    []publishCall
 	received *receiverLoop
 	started  time.Time
-	fastest  time.Duration // from Publish to Receive, until now
+	fastest  time.Duration // shortest time from Publish to Receive so far
 }
 
-// publishCall is one Publish.
+// publishCall is one call of Publish.
 type publishCall struct {
 	sizes           []int // of the payloads
 	spread          bool
 	err             error
-	atLeast, atMost int  // how many messages arrive, from the first on
-	unknown         bool // nobody knows: the session broke meanwhile
-	mayBeLate       bool // its connection broke: what the server had read already may arrive after what comes over another one
+	atLeast, atMost int  // how many messages arrive, counted from the first
+	unknown         bool // any of them may have arrived: the session broke at the same time
+	mayBeLate       bool // what the server had read from the broken connection may arrive after messages of a new connection
 }
 
-// newRecorder starts to receive what is published on some channels.
+// newRecorder starts to receive what is published on five channels of its own.
 func (c *busChecker) newRecorder(bus, receiving transport.Bus) *recorder {
 	c.Helper()
 	r := &recorder{c: c, bus: bus, started: time.Now(), fastest: c.patience}
@@ -61,7 +62,8 @@ func (r *recorder) startReceiving(bus transport.Bus) {
 	r.received = r.c.startReceiver(s)
 }
 
-// resumeWithNewSession goes on with a new session: the old one was severed. What was published before has arrived, and must not arrive again.
+// resumeWithNewSession continues with a new session after the old one was severed. What was published before
+// has arrived, and must not arrive again.
 func (r *recorder) resumeWithNewSession(called string, receiving transport.Bus) {
 	r.c.Helper()
 	r.compare(called, true)
@@ -73,18 +75,19 @@ func (r *recorder) resumeWithNewSession(called string, receiving transport.Bus) 
 	r.startReceiving(receiving)
 }
 
-// recordedPayload is message i of the n-th Publish. It begins with these numbers, and is never shorter than they are.
+// recordedPayload is the payload of message i of the n-th Publish. It begins with these two numbers, and is
+// never shorter than they are.
 func recordedPayload(n, i, size int) []byte {
 	p := fmt.Appendf(make([]byte, 0, max(size, 16)), "%d.%d:", n, i)
 	const letters = "abcdefghijklmnopqrstuvwxyz"
-	for k := n + i; len(p) < size; k = len(p) / 97 { // which differs from place to place
+	for k := n + i; len(p) < size; k = len(p) / 97 { // varies along the payload
 		rest := letters[k%len(letters):]
 		p = append(p, rest[:min(len(rest), size-len(p))]...)
 	}
 	return p
 }
 
-// messages returns those of the n-th Publish.
+// messages returns the messages of the n-th Publish.
 func (r *recorder) messages(n int, sizes []int) []transport.Message {
 	msgs := make([]transport.Message, len(sizes))
 	for i, size := range sizes {
@@ -100,10 +103,10 @@ func (r *recorder) channelOf(i int, wide bool) string {
 	return r.c.channel(r.channels[i%len(r.channels)])
 }
 
-// tinySizes returns the sizes of n small messages.
+// tinySizes returns the sizes of n messages that contain nothing but their numbers.
 func tinySizes(n int) []int { return make([]int, n) }
 
-// fitSize returns the size of a payload that is allowed.
+// fitSize returns size, or the limit of the bus if that is smaller.
 func (r *recorder) fitSize(size int) int {
 	if limit := r.bus.Limits().Payload; limit > 0 {
 		return min(size, limit)
@@ -111,19 +114,19 @@ func (r *recorder) fitSize(size int) int {
 	return size
 }
 
-// tryPublish publishes messages of certain sizes and takes down what comes of it.
+// tryPublish publishes messages of the given sizes and records the result.
 func (r *recorder) tryPublish(ctx context.Context, called string, sizes ...int) error {
 	r.c.Helper()
 	msgs := r.messages(len(r.calls), sizes)
 	err := r.c.guard(called, func() error { return r.bus.Publish(ctx, msgs...) })
-	for _, m := range msgs { // they are not retained, not even those that are still under way
+	for _, m := range msgs { // the bus must not use them any more, even if they are still in flight
 		overwrite(m.Payload)
 	}
 	r.recordCall(called, sizes, err)
 	return err
 }
 
-// recordCall takes down what came of a Publish.
+// recordCall records the result of a Publish.
 func (r *recorder) recordCall(called string, sizes []int, err error) *publishCall {
 	r.c.Helper()
 	e := publishCall{sizes: sizes, spread: r.spread, err: err, atMost: len(sizes)}
@@ -133,11 +136,11 @@ func (r *recorder) recordCall(called string, sizes []int, err error) *publishCal
 		e.atLeast = len(sizes)
 	case errors.As(err, &rejected):
 		if rejected.Accepted < 0 || rejected.Accepted > len(sizes) {
-			r.c.fail(called, fmt.Sprintf("an Accepted from 0 to %d", len(sizes)), "a RejectedError with Accepted %d", rejected.Accepted)
+			r.c.fail(called, fmt.Sprintf("Accepted from 0 to %d", len(sizes)), "a RejectedError with Accepted %d", rejected.Accepted)
 		}
 		e.atLeast, e.atMost = rejected.Accepted, rejected.Accepted
 	case errors.Is(err, transport.ErrClosed):
-		r.c.fail(called, "an error that does not say that the bus was closed: nobody has done that", "the error %q", err)
+		r.c.fail(called, "an error other than ErrClosed: nobody has closed the bus", "the error %q", err)
 	case errors.Is(err, transport.ErrNotSent):
 		e.atMost = 0
 	}
@@ -145,7 +148,8 @@ func (r *recorder) recordCall(called string, sizes []int, err error) *publishCal
 	return &r.calls[len(r.calls)-1]
 }
 
-// mustPublish publishes messages of certain sizes, which must work, and waits until they have arrived.
+// mustPublish publishes messages of the given sizes and waits until they have arrived. It fails the check if
+// Publish fails.
 func (r *recorder) mustPublish(called string, sizes ...int) {
 	r.c.Helper()
 	ctx, cancel := context.WithTimeout(r.c.Context(), r.c.patience)
@@ -158,7 +162,7 @@ func (r *recorder) mustPublish(called string, sizes ...int) {
 	r.fastest = min(r.fastest, time.Since(start))
 }
 
-// isSlow tells whether the bus is slow, and not only a machine that is busy. Then there are fewer messages.
+// isSlow tells whether the bus itself is slow, not only a busy machine. Then the checks send fewer messages.
 func (r *recorder) isSlow() bool { return r.fastest > slowCallTime }
 
 // publishSmall publishes n small messages in batches.
@@ -169,7 +173,7 @@ func (r *recorder) publishSmall(n int) {
 	}
 }
 
-// waitForLast waits until what was published last has arrived. That must have succeeded.
+// waitForLast waits until the last published message has arrived. Its Publish must have succeeded.
 func (r *recorder) waitForLast(called string) {
 	r.c.Helper()
 	last := len(r.calls) - 1
@@ -180,7 +184,8 @@ func (r *recorder) waitForLast(called string) {
 	}
 }
 
-// publishInBackground publishes batches in the background until stop is called, which tells whether the session has ended meanwhile.
+// publishInBackground publishes batches until stop is called. Stop tells whether the session has ended in
+// between.
 func (r *recorder) publishInBackground(called string, sizes ...int) (stop func() (broken bool)) {
 	r.c.Helper()
 	var errs []error
@@ -191,7 +196,7 @@ func (r *recorder) publishInBackground(called string, sizes ...int) (stop func()
 			select {
 			case <-stopped:
 				return nil
-			case <-r.c.Context().Done(): // the check has failed meanwhile
+			case <-r.c.Context().Done(): // the check has failed
 				return nil
 			default:
 			}
@@ -203,7 +208,7 @@ func (r *recorder) publishInBackground(called string, sizes ...int) (stop func()
 			cancel()
 			errs = append(errs, err)
 			if err == nil && !r.received.waitFor(first+n, len(sizes)-1, r.c.patience) && !r.received.hasEnded() {
-				return nil // what is lost is found in the end
+				return nil // compare finds what is lost
 			}
 		}
 	})
@@ -219,7 +224,7 @@ func (r *recorder) publishInBackground(called string, sizes ...int) (stop func()
 		}
 		for _, err := range errs {
 			if err != nil && isContextError(err) {
-				r.c.fail(called, "no error of a context: its own has not ended", "the error %q", err)
+				r.c.fail(called, "no context error, because its own context has not ended", "the error %q", err)
 			}
 			r.recordCall(called, sizes, err).mayBeLate = err != nil
 		}
@@ -227,14 +232,15 @@ func (r *recorder) publishInBackground(called string, sizes ...int) (stop func()
 	}
 }
 
-// settleTime is how long a bus is watched after the last call that was interrupted: a client that sends again waits a while before. In the quick
-// profile it is a part of the time that the check takes anyway.
+// settleTime is how long the check watches the bus after the last interrupted call, because a client that
+// retries waits before it does. In the quick profile it is a fraction of the time that the check takes anyway.
 func (r *recorder) settleTime() time.Duration {
 	const least, most = 60 * time.Millisecond, 600 * time.Millisecond
 	return time.Duration(r.c.scale(1, 5)) * max(least, min(time.Since(r.started)/2, most))
 }
 
-// finish ends with a Publish that works, and compares. What was published before must not arrive after it, nor for a while.
+// finish publishes messages that must succeed for the duration watch, and compares. What was published before
+// must not arrive after them.
 func (r *recorder) finish(called string, watch time.Duration) {
 	r.c.Helper()
 	for start, n := time.Now(), 0; n < 2 || time.Since(start) < watch; n++ {
@@ -244,7 +250,7 @@ func (r *recorder) finish(called string, watch time.Duration) {
 	r.compare(called, true)
 }
 
-// compare compares what was published with what has arrived. If complete, everything must have.
+// compare compares what was published with what has arrived. If complete is true, everything must have arrived.
 func (r *recorder) compare(called string, complete bool) {
 	r.c.Helper()
 	then := called + ", then Receive"
@@ -255,7 +261,7 @@ func (r *recorder) compare(called string, complete bool) {
 			a.unexpected = fmt.Sprintf("message %d of Publish %d", a.message+1, a.publish+1)
 		}
 		if a.unexpected != "" {
-			r.c.fail(then, "messages as they were published", "%s", a.unexpected)
+			r.c.fail(then, "the published messages only", "%s", a.unexpected)
 		}
 		which := fmt.Sprintf("message %d of Publish %d", a.message+1, a.publish+1)
 		e := r.calls[a.publish]
@@ -266,15 +272,15 @@ func (r *recorder) compare(called string, complete bool) {
 		case a.size != max(e.sizes[a.message], len(recordedPayload(a.publish, a.message, 0))) || a.channel != r.channelOf(a.message, e.spread):
 			r.c.fail(then, fmt.Sprintf("%s with %d bytes on %s", which, e.sizes[a.message], quote(r.channelOf(a.message, e.spread))), "%d bytes on %s", a.size, quote(a.channel))
 		case a.message < counts[a.publish]:
-			r.c.fail(then, "each message once", "%s again; that Publish returned %s", which, e.outcome())
+			r.c.fail(then, "each message once", "%s twice; its Publish returned %s", which, e.outcome())
 		case a.publish < latest && !e.mayBeLate:
-			r.c.fail(then, "nothing of a Publish after a message of a later one", "%s, which returned %s, after a message of Publish %d",
+			r.c.fail(then, "no message of a Publish after a message of a later one", "%s, which returned %s, after a message of Publish %d",
 				which, e.outcome(), latest+1)
 		case a.message > counts[a.publish]:
-			r.c.fail(then, "the messages of a Publish from the first on, none left out", "%s without message %d; that Publish returned %s",
+			r.c.fail(then, "the messages of a Publish from the first on, without a gap", "%s but not message %d; its Publish returned %s",
 				which, counts[a.publish]+1, e.outcome())
 		case a.message >= e.atMost:
-			r.c.fail(then, fmt.Sprintf("the first %d messages of Publish %d, which returned %s", e.atMost, a.publish+1, e.outcome()), "%s", which)
+			r.c.fail(then, fmt.Sprintf("only the first %d messages of Publish %d, which returned %s", e.atMost, a.publish+1, e.outcome()), "%s", which)
 		}
 		latest = max(latest, a.publish)
 		counts[a.publish]++
@@ -286,6 +292,7 @@ func (r *recorder) compare(called string, complete bool) {
 	}
 }
 
+// outcome describes the result of a Publish.
 func (p publishCall) outcome() string {
 	var rejected *transport.RejectedError
 	switch {

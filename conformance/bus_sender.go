@@ -8,20 +8,22 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// sender publishes a stream through outages. One goroutine at a time uses it.
+// sender publishes a sequence of messages before, during and after outages. Only one goroutine at a time may
+// use it.
 type sender struct {
 	c          *busChecker
 	sequence   *sequence
-	latency    time.Duration // of a message
-	usualBatch int           // how many messages one Publish has
-	batch      int           // the same at present
-	next       int           // the number of the next message
+	latency    time.Duration // from Publish to Receive
+	usualBatch int           // batch size at other times
+	batch      int           // current batch size
+	next       int           // number of the next message
 
 	mu     sync.Mutex
-	failed map[int]bool // the messages of a Publish that failed; guarded by mu
+	failed map[int]bool // messages of calls of Publish that failed; guarded by mu
 }
 
-// publishBatch publishes the next batch. After an error, each of its messages may have been sent or not, and the next ones follow.
+// publishBatch publishes the next batch. After an error, each of its messages may have been sent or not; the
+// next batch continues after them.
 func (s *sender) publishBatch(ctx context.Context, bus transport.Bus) error {
 	batch := make([]transport.Message, s.batch)
 	for i := range batch {
@@ -39,7 +41,7 @@ func (s *sender) publishBatch(ctx context.Context, bus transport.Bus) error {
 	return err
 }
 
-// newReader returns a tail that begins with the next message.
+// newReader returns a reader that starts with the next message.
 func (s *sender) newReader(session transport.Session, called string) *gaplessReader {
 	r := &gaplessReader{c: s.c, called: called, session: session, sequence: s.sequence, reachedTarget: make(chan struct{}, 1)}
 	r.next.Store(int64(s.next))
@@ -51,8 +53,8 @@ func (s *sender) newReader(session transport.Session, called string) *gaplessRea
 	return r
 }
 
-// publishUntilSevered publishes up to message end, but not much more than was received, until the sessions are severed, and then a little more.
-// Meanwhile Publish may fail, but not for longer than the patience.
+// publishUntilSevered publishes up to message end, at most slightly ahead of the reader, until severed is
+// closed, and then a few more batches. Publish may fail in between, but not for longer than the patience.
 func (s *sender) publishUntilSevered(ctx context.Context, bus transport.Bus, read *gaplessReader, severed <-chan struct{}, end int) error {
 	more := countWithin(2*time.Second, s.latency, 5, 30)
 	var failing time.Time

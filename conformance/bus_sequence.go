@@ -9,25 +9,26 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// sequence is a numbered series of messages, in one order. Its message n follows from n, so that whoever receives it knows what
-// has to be in it without having seen what was published.
+// sequence is a numbered sequence of messages. The number of a message determines its channel and payload, so
+// that a receiver can check a message without knowing what was published.
 type sequence struct {
 	id       int // 0 to 15, in the first byte of each payload
 	channels []string
-	// channel is the index of the channel of message n, size the length of its payload in bytes. A payload of less than mark
-	// bytes does not tell its number, an empty one not even its stream.
+	// channel returns the index of the channel of message n, and size the length of its payload in bytes. A
+	// payload shorter than headSize does not contain the number, an empty one not even the sequence.
 	channel func(n int) int
 	size    func(n int) int
 	filler  []byte
 	text    bool
 }
 
-// headSize is how many bytes at the beginning of a payload tell its stream and number.
+// headSize is how many bytes at the beginning of a payload contain its sequence and number.
 const headSize = 6
 
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// newSequence returns a stream on channels whose payloads are at most largest bytes. Without a size, they are of all sizes up to that.
+// newSequence returns a sequence on channels. Its payloads have mixed sizes of at most largest bytes, unless
+// the caller sets size.
 func (c *busChecker) newSequence(id int, limits transport.Limits, largest int, channels ...string) *sequence {
 	s := &sequence{id: id, text: limits.Text, filler: fillerBytes(2*largest+4096, limits.Text)}
 	for _, channel := range channels {
@@ -38,7 +39,7 @@ func (c *busChecker) newSequence(id int, limits transport.Limits, largest int, c
 	return s
 }
 
-// mixedSize returns a size for message n: half of them tiny, some large, few of the largest.
+// mixedSize returns a size for message n: half of them are tiny, some large, few of the largest size.
 func mixedSize(n, largest int) int {
 	h := hash(n, 2)
 	most := 100
@@ -55,7 +56,7 @@ func mixedSize(n, largest int) int {
 	return 1 + int(h%uint64(min(most, largest)))
 }
 
-// hash spreads n.
+// hash returns a pseudo-random number that depends on n and salt.
 func hash(n, salt int) uint64 {
 	h := uint64(n)*0x9E3779B97F4A7C15 + uint64(salt)*0xBF58476D1CE4E5B9
 	h ^= h >> 29
@@ -63,7 +64,7 @@ func hash(n, salt int) uint64 {
 	return h ^ h>>32
 }
 
-// head returns what the payload of message n begins with.
+// head returns the beginning of the payload of message n.
 func (s *sequence) head(n int) (head [headSize]byte) {
 	head[0] = digits[s.id<<2|n&3]
 	for i, rest := 1, n>>2; i < headSize; i, rest = i+1, rest>>6 {
@@ -72,7 +73,8 @@ func (s *sequence) head(n int) (head [headSize]byte) {
 	return head
 }
 
-// body returns the middle of the payload of message n, and its end, which fills up what is no whole number of characters.
+// body returns the middle of the payload of message n, and its end, which fills the space that is too short for
+// a character.
 func (s *sequence) body(n, size int) (middle []byte, end string) {
 	rest := max(0, size-headSize)
 	whole := rest &^ 3
@@ -80,7 +82,7 @@ func (s *sequence) body(n, size int) (middle []byte, end string) {
 	return s.filler[offset : offset+whole], "xyz"[:rest-whole]
 }
 
-// message returns message n, with its payload in buffer if that is large enough.
+// message returns message n. It uses buffer for the payload if buffer is large enough.
 func (s *sequence) message(n int, buffer []byte) transport.Message {
 	size, head := s.size(n), s.head(n)
 	p := append(buffer[:0], head[:min(size, headSize)]...)
@@ -103,7 +105,7 @@ func (s *sequence) matches(n int, p []byte) bool {
 	return bytes.Equal(p[headSize:headSize+len(middle)], middle) && string(p[headSize+len(middle):]) == end
 }
 
-// parseNumber returns the stream and the number that a payload claims to be. Only those of at least mark bytes do.
+// parseNumber returns the sequence and the number that a payload contains, if it has at least headSize bytes.
 func parseNumber(p []byte) (id, n int, ok bool) {
 	if len(p) < headSize {
 		return 0, 0, false
@@ -115,7 +117,7 @@ func parseNumber(p []byte) (id, n int, ok bool) {
 	return first >> 2, n<<2 | first&3, first >= 0 && n >= 0
 }
 
-// fillerBytes returns size bytes to make payloads of: any bytes or, if it has to be text, characters of one to four bytes.
+// fillerBytes returns size bytes for payloads: any bytes or, if text is true, characters of one to four bytes.
 func fillerBytes(size int, text bool) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	all := make([]byte, 0, size+8)
@@ -137,13 +139,13 @@ func fillerBytes(size int, text bool) []byte {
 	return all[:size&^3]
 }
 
-// busTiming is what a bus was measured to take.
+// busTiming is the measured speed of a bus.
 type busTiming struct {
 	latency    time.Duration // from the call of Publish until a message is received
 	perMessage time.Duration // for each message of a large batch
 }
 
-// measureTiming measures how quick bus is, with messages that have to arrive as all others. The session listens to channel.
+// measureTiming measures the speed of bus, with messages that must arrive. The session listens to channel.
 func (c *busChecker) measureTiming(bus transport.Bus, s transport.Session, channel string) (p busTiming) {
 	c.Helper()
 	measure := func(count int) time.Duration {
@@ -157,14 +159,15 @@ func (c *busChecker) measureTiming(bus transport.Bus, s transport.Session, chann
 	}
 	p.latency = min(measure(1), measure(1), measure(1))
 	took := measure(256)
-	if took < 10*time.Millisecond { // it is quick enough for a second look
+	if took < 10*time.Millisecond { // fast enough to measure again
 		took = min(took, measure(256), measure(256))
 	}
 	p.perMessage = max(took-p.latency, took/16) / 256
 	return p
 }
 
-// countWithin returns how often something fits into a time: at least min and at most max times.
+// countWithin returns how often an action that takes each fits into budget, but at least least and at most most
+// times.
 func countWithin(budget, each time.Duration, least, most int) int {
 	return max(least, int(min(time.Duration(most), budget/max(each, 1))))
 }

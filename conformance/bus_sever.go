@@ -9,15 +9,15 @@ import (
 )
 
 var severChecks = []check[*busChecker]{
-	{"SeveredListenFails", "When its connection breaks, a session's Listen fails too: it must not promise what cannot be kept.",
-		severedListenFails},
+	{"SeveredListenFails", "When its connection breaks, the session's Listen fails too: it must not promise what " +
+		"it cannot keep.", severedListenFails},
 }
 
-// requireSever skips the check if nothing can be severed.
+// requireSever skips the check if the harness has no Sever.
 func (c *busChecker) requireSever() {
 	c.Helper()
 	if c.harness.Sever == nil {
-		c.Skip("Harness.Sever is nil: not proven")
+		c.Skip("Harness.Sever is nil: not checked")
 	}
 }
 
@@ -27,7 +27,7 @@ func (c *busChecker) sever(bus transport.Bus) {
 	c.harness.Sever(c.TB, bus)
 }
 
-// receiveFinalError receives until there is an error, and returns that.
+// receiveFinalError receives until Receive fails, and returns that error.
 func (c *busChecker) receiveFinalError(s transport.Session, called string) error {
 	c.Helper()
 	start := time.Now()
@@ -35,15 +35,16 @@ func (c *busChecker) receiveFinalError(s transport.Session, called string) error
 		_, err := c.tryReceive(s, called)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded) && time.Since(start) >= c.patience:
-			c.fail(called+", then Receive", "an error that is not of a context", "nothing for %v", c.patience)
+			c.fail(called+", then Receive", "an error that is not a context's error", "no error for %v", c.patience)
 		case isContextError(err):
-			c.fail(called+", then Receive", "an error that is not of a context", "the error %q", err)
+			c.fail(called+", then Receive", "an error that is not a context's error", "the error %q", err)
 		case err != nil:
 			return err
 		}
 	}
 }
 
+// isContextError tells whether err is the error of a context.
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
@@ -56,6 +57,6 @@ func severedListenFails(c *busChecker) {
 	c.receiveFinalError(s, "sever the session")
 	const called = "sever the session, Receive its final error, Listen"
 	if err := c.call(called, func(ctx context.Context) error { return s.Listen(ctx, c.channel("b")) }); err == nil {
-		c.fail(called, "an error", "none")
+		c.fail(called, "an error", "no error")
 	}
 }

@@ -10,14 +10,16 @@ import (
 )
 
 var slowChecks = []check[*busChecker]{
-	{"SlowSessionBlocksNobody", "A session that is read slowly, or not at all, holds up neither Publish nor other sessions for longer than " +
-		"a moment, and ends rather than drops: it returns all, or all up to a loss and then a final error. One node that hangs would stop " +
-		"the whole cluster otherwise, and one that misses messages without being told is wrong for ever.", slowSessionBlocksNobody},
+	{"SlowSessionBlocksNobody", "A session that receives slowly, or not at all, blocks neither Publish nor other " +
+		"sessions for longer than a moment, and ends rather than dropping messages: it returns all messages, or " +
+		"all up to a loss and then a final error. Otherwise one node that hangs stops the whole cluster, and one " +
+		"that misses messages without an error is wrong forever.", slowSessionBlocksNobody},
 }
 
-// slowSessionBlocksNobody publishes more than the usual buffers hold: of 64 to 65,536 messages, and up to 64 MiB, if the bus is quick.
+// slowSessionBlocksNobody publishes more than the usual buffers hold: up to 65,536 messages and 64 MiB, if the
+// bus is fast.
 func slowSessionBlocksNobody(c *busChecker) {
-	const attempts = 3 // the machine may have been busy during one, and not when it was measured
+	const attempts = 3 // the machine may have been busy during one, but not during the measurement
 	for round := range c.scale(1, 4) {
 		for attempt := range attempts {
 			late := c.trySlowSession(fmt.Sprintf("a%d %d", round, attempt), []int{1000, 16 << 10}[round%2])
@@ -25,13 +27,14 @@ func slowSessionBlocksNobody(c *busChecker) {
 				break
 			}
 			if attempt == attempts-1 {
-				c.fail(late.called, late.wanted, "%s, and much the same each time", late.got)
+				c.fail(late.called, late.wanted, "%s, and similar each time", late.got)
 			}
 		}
 	}
 }
 
-// trySlowSession tells whether the slow session has held up the others. Whatever else is wrong fails.
+// trySlowSession returns a problem if the slow session has blocked the others. It fails the check for any other
+// problem.
 func (c *busChecker) trySlowSession(name string, size int) (late *problem) {
 	one, two := c.newBus(), c.newBus()
 	near := c.open(one, name)
@@ -46,13 +49,13 @@ func (c *busChecker) trySlowSession(name string, size int) (late *problem) {
 	count = calls * batch
 	s := c.newSequence(0, one.Limits(), capPayload(one.Limits(), size), name)
 	s.size = func(n int) int {
-		if n > 6500 { // the rest is there to fill buffers that count messages; in quick without much memory
+		if n > 6500 { // the rest fills buffers that count messages; small in the quick profile to save memory
 			return capPayload(one.Limits(), c.scale(100, size))
 		}
 		return capPayload(one.Limits(), size)
 	}
 
-	// others receives a part of the stream in two sessions.
+	// others makes two sessions receive a part of the sequence.
 	others := func(called string, calls int, run func(t *traffic)) {
 		t := &traffic{busChecker: c, called: called}
 		near, far := c.open(one, name), c.open(two, name)
@@ -68,15 +71,15 @@ func (c *busChecker) trySlowSession(name string, size int) (late *problem) {
 	usual := 2 * time.Since(start)
 
 	slow := c.open(two, name)
-	called := fmt.Sprintf("Publish %d messages of up to %d bytes, which one of three sessions receives slowly or not at all", count, s.size(0))
-	const inTime = "that it holds up Publish and the other sessions for a second at most"
+	called := fmt.Sprintf("Publish %d messages of up to %d bytes, while one of three sessions receives slowly or not at all", count, s.size(0))
+	const inTime = "the slow session delays Publish and the other sessions by a second at most"
 	slowReader := &gaplessReader{c: c, called: called + "; the slow session", session: slow, sequence: s}
 	others(called, calls, func(t *traffic) {
 		t.limit = time.Second + c.patience/2 + 4*usual
 		stop := slowReader.receiveSlowly(t, max(c.patience/100, 4*timing.latency))
 		defer stop()
 		if !t.transfer() {
-			late = &problem{called, inTime, fmt.Sprintf("only %d messages received by the other sessions in %v; without a slow session all take %v",
+			late = &problem{called, inTime, fmt.Sprintf("the other sessions received only %d messages in %v; without a slow session they receive all in %v",
 				t.progress.Load(), t.limit, usual)}
 		}
 		if found := stop(); found != nil {
@@ -88,7 +91,7 @@ func (c *busChecker) trySlowSession(name string, size int) (late *problem) {
 		return late
 	}
 
-	// While the rest is received, others follow: nothing may be missing between.
+	// While the session receives the rest, more messages follow: none may be missing in between.
 	for range 20 {
 		var more []transport.Message
 		for range 3 {
@@ -106,7 +109,8 @@ func (c *busChecker) trySlowSession(name string, size int) (late *problem) {
 	return nil
 }
 
-// receiveSlowly receives nothing until t comes to a halt, and then one message each time. Stop may be called again.
+// receiveSlowly receives nothing until the traffic stops, and then one message per tick. Stop may be called
+// again.
 func (r *gaplessReader) receiveSlowly(traffic *traffic, each time.Duration) (stop func() *problem) {
 	ctx, cancel := context.WithCancel(r.c.Context())
 	var found *problem

@@ -9,38 +9,38 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// A traffic is streams that are published and sessions that have to receive them, all at the same time. No more is on its way at
-// once than one batch or a window: a bus need not have room for all.
+// traffic publishes sequences and receives them in sessions, all at the same time. At most one batch or one
+// window of messages is in flight: a bus need not buffer everything.
 type traffic struct {
 	*busChecker
 	called     string
 	sequences  []*trafficSequence
 	readers    []*reader
-	progress   atomic.Int64 // counts whatever happens, so that silence is seen
-	publishing atomic.Int32 // how many are under way
+	progress   atomic.Int64 // counts every event, so that silence is noticed
+	publishing atomic.Int32 // calls of Publish in progress
 
-	limit time.Duration // how long all may take; 0 is no limit but the patience for each step
+	limit time.Duration // for everything; 0 means no limit but the patience for each step
 }
 
-// So many messages and bytes are on their way at once, unless one batch has more.
+// At most this many messages and bytes are in flight, unless one batch has more.
 const (
 	windowMessages = 500
 	windowBytes    = 2 << 20
 )
 
-// trafficSequence is a stream on its way.
+// trafficSequence is a sequence that is being published.
 type trafficSequence struct {
 	*sequence
 	buses     []transport.Bus // they publish the batches in turn
-	batches   []int           // how many messages are in each
-	count     int             // the sum of batches
+	batches   []int           // number of messages in each
+	count     int             // sum of batches
 	roomFreed chan struct{}   // has an element when a reader has received something
 }
 
-// problem is what is wrong.
+// problem is why a check fails.
 type problem struct{ called, wanted, got string }
 
-// addSequence makes a stream part of the traffic. Batches are published by the buses in turn.
+// addSequence adds a sequence to the traffic. The buses publish its batches in turn.
 func (t *traffic) addSequence(s *sequence, batches []int, buses ...transport.Bus) {
 	f := &trafficSequence{sequence: s, buses: buses, batches: batches, roomFreed: make(chan struct{}, 1)}
 	for _, n := range batches {
@@ -49,7 +49,7 @@ func (t *traffic) addSequence(s *sequence, batches []int, buses ...transport.Bus
 	t.sequences = append(t.sequences, f)
 }
 
-// addReader makes a session part of the traffic that listens to channels. All streams have to be there already.
+// addReader adds a session that listens to channels. All sequences must have been added before.
 func (t *traffic) addReader(name string, s transport.Session, channels ...string) {
 	r := &reader{traffic: t, name: name, session: s, channels: make(map[string]bool)}
 	for _, channel := range channels {
@@ -62,7 +62,8 @@ func (t *traffic) addReader(name string, s transport.Session, channels ...string
 	t.readers = append(t.readers, r)
 }
 
-// transfer publishes and receives everything, or fails. If it is not done within the limit, it stops, and returns false.
+// transfer publishes and receives everything, or fails the check. It stops and returns false when the limit has
+// passed.
 func (t *traffic) transfer() (inTime bool) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -112,14 +113,14 @@ func (t *traffic) transfer() (inTime bool) {
 			switch {
 			case ctx.Err() == nil:
 				if t.publishing.Load() > 0 {
-					first = &problem{t.called, "that Publish returns", fmt.Sprintf("nothing: it still waits after %v, while all sessions are received from", t.patience)}
+					first = &problem{t.called, "Publish returns", fmt.Sprintf("it still waits after %v, although all sessions receive", t.patience)}
 				}
 				cancel()
 				since = time.Now()
 			case first != nil:
 				t.fail(first.called, first.wanted, "%s", first.got)
 			default:
-				t.fail(t.called, "that all calls return when their context has ended", "nothing: some still wait after %v", t.patience)
+				t.fail(t.called, "all calls return when their context has ended", "some still wait after %v", t.patience)
 			}
 		}
 	}
@@ -129,7 +130,7 @@ func (t *traffic) transfer() (inTime bool) {
 	return !late
 }
 
-// startWorker calls f in the background. A panic is a finding too.
+// startWorker calls f in the background. A panic is a problem too.
 func (t *traffic) startWorker(findings chan<- *problem, f func() *problem) {
 	var found *problem
 	done := t.runInBackground(func() error {
@@ -138,17 +139,17 @@ func (t *traffic) startWorker(findings chan<- *problem, f func() *problem) {
 	})
 	go func() {
 		if err := <-done; err != nil {
-			found = &problem{t.called, "that calls return", err.Error()}
+			found = &problem{t.called, "all calls return", err.Error()}
 		}
 		findings <- found
 	}()
 }
 
-// sendSequence publishes a stream. What was published is overwritten: the bus must not need it any more.
+// sendSequence publishes a sequence. It overwrites what it has published: the bus must not need it any more.
 func (t *traffic) sendSequence(ctx context.Context, i int) *problem {
 	f := t.sequences[i]
 	var batch []transport.Message
-	var bytes int64 // on their way
+	var bytes int64 // in flight
 	sizes := make([]int32, f.count)
 	n, acknowledged := 0, 0
 	for call, count := range f.batches {
@@ -183,7 +184,7 @@ func (t *traffic) sendSequence(ctx context.Context, i int) *problem {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return &problem{t.called, "no error", fmt.Sprintf("the error %q of a batch of %d messages with %d bytes in all", err, count, size)}
+			return &problem{t.called, "no error", fmt.Sprintf("the error %q for a batch of %d messages with %d bytes in total", err, count, size)}
 		}
 		t.progress.Add(1)
 		for j := range batch {
@@ -194,7 +195,8 @@ func (t *traffic) sendSequence(ctx context.Context, i int) *problem {
 	return nil
 }
 
-// receivedByAll is up to which message all readers have what they have to get of stream i, of which n were published.
+// receivedByAll returns the number up to which all readers have received sequence i, of which n messages were
+// published.
 func (t *traffic) receivedByAll(i, n int) int {
 	for _, r := range t.readers {
 		n = min(n, int(r.next[i].Load()))

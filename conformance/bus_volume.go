@@ -9,27 +9,27 @@ import (
 )
 
 var volumeChecks = []check[*busChecker]{
-	{"AllSizesArrive", "A payload of any size up to Limits.Payload arrives as it was sent, alone and in a batch. Buffers, frames and " +
-		"packets have sizes of their own, at which the usual bugs are.", allSizesArrive},
-	{"EachMessageArrivesOnceInOrder", "Publish sends all of msgs, in order, however many; nothing is lost, delivered twice or changed while " +
-		"a session is intact. A chat is scrambled otherwise, and a counter that is increased by messages is wrong for ever.",
-		eachMessageArrivesOnceInOrder},
-	{"OrderIsKeptAcrossChannels", "The order holds on all channels together, and a session receives exactly those that it listens to. Of two " +
-		"messages to two namespaces the second may only make sense after the first, and one that strays shows private data to strangers.",
-		orderIsKeptAcrossChannels},
-	{"OrderIsKeptBetweenBuses", "What a Publish has sent that has returned arrives before what a later Publish sends, on whichever " +
-		"bus. An answer must not come before its question; and a cluster concludes from a message of its own that came back that " +
-		"it has missed nothing until then.", orderIsKeptBetweenBuses},
-	{"ConcurrentPublishIsSafe", "A Bus is safe for concurrent use, and the messages of each caller stay in order. The handlers of a " +
-		"server's clients publish at once.", concurrentPublishIsSafe},
+	{"AllSizesArrive", "A payload of any size up to Limits.Payload arrives as it was sent, alone and in a batch. " +
+		"Buffers, frames and packets have sizes at which bugs are common.", allSizesArrive},
+	{"EachMessageArrivesOnceInOrder", "Publish sends all of msgs, in order, however many; nothing is lost, " +
+		"delivered twice or changed while the session is intact. Otherwise a chat is scrambled, and a counter that " +
+		"messages increment is wrong forever.", eachMessageArrivesOnceInOrder},
+	{"OrderIsKeptAcrossChannels", "The order holds across all channels, and a session receives exactly the " +
+		"channels it listens to. The second of two messages to two namespaces may only make sense after the first, " +
+		"and a message that strays shows private data to the wrong users.", orderIsKeptAcrossChannels},
+	{"OrderIsKeptBetweenBuses", "Messages of a Publish that has returned arrive before those of a later Publish, " +
+		"on whichever bus. An answer must not arrive before its question; and when a cluster receives its own " +
+		"message, it concludes that it has missed nothing until then.", orderIsKeptBetweenBuses},
+	{"ConcurrentPublishIsSafe", "A Bus is safe for concurrent use, and the messages of each caller stay in order. " +
+		"The handlers of a server's clients publish at the same time.", concurrentPublishIsSafe},
 }
 
-// budget is about how long one scenario takes, if the bus can carry what has to be proven in that time.
+// budget is the approximate duration of one scenario, if the bus can carry enough messages in that time.
 func (c *checker) budget() time.Duration {
 	return time.Duration(c.scale(120, 20_000)) * time.Millisecond
 }
 
-// capPayload returns the size of the largest payload that limits allow, or most if that is less.
+// capPayload returns the size of the largest payload that limits allow, but at most most.
 func capPayload(limits transport.Limits, most int) int {
 	if limits.Payload > 0 && limits.Payload < most {
 		return limits.Payload
@@ -43,7 +43,7 @@ func allSizesArrive(c *busChecker) {
 	timing := c.measureTiming(one, far, "a")
 	top := capPayload(one.Limits(), c.scale(4<<20, 16<<20))
 	sizes := boundarySizes(top)
-	// Some travel alone: the largest in any case, and as many of the others as there is time for.
+	// Some payloads are sent alone: the largest in any case, and as many of the others as there is time for.
 	alone := countWithin(c.budget(), timing.latency, 12, len(sizes))
 	var order []int
 	for i := range alone {
@@ -72,7 +72,8 @@ func allSizesArrive(c *busChecker) {
 	t.transfer()
 }
 
-// boundarySizes returns sizes up to top: all small ones, and those around the powers of two and of ten and the top, where buffers end.
+// boundarySizes returns sizes up to top: all small ones, and those near the powers of two and ten and near top,
+// where buffers end.
 func boundarySizes(top int) (sizes []int) {
 	add := func(around int, distances ...int) {
 		for _, d := range distances {
@@ -93,7 +94,7 @@ func boundarySizes(top int) (sizes []int) {
 		}
 		add(around, 0)
 	}
-	for around := 1000; around <= min(top, 1_000_000); around *= 10 { // some count in tens
+	for around := 1000; around <= min(top, 1_000_000); around *= 10 { // some limits are decimal
 		add(around, -1, 0, 1)
 	}
 	if top <= 256<<10 {
@@ -104,7 +105,8 @@ func boundarySizes(top int) (sizes []int) {
 	return slices.Compact(sizes)
 }
 
-// batchSizes returns how large batches are that have count messages in all: of one to thousands, and many of one if the bus is quick.
+// batchSizes returns the sizes of batches with count messages in total: from one to thousands, and many of one
+// message if the bus is fast.
 func (c *busChecker) batchSizes(count int, travel time.Duration) (sizes []int) {
 	sum := 0
 	add := func(n int) {
@@ -151,7 +153,7 @@ func orderIsKeptAcrossChannels(c *busChecker) {
 	for i := range names {
 		names[i] = fmt.Sprint(i)
 	}
-	most, some := names[:len(names)-1], names[len(names)/2:] // nobody listens to all
+	most, some := names[:len(names)-1], names[len(names)/2:] // no session listens to all channels
 	far, half := c.open(two, most...), c.open(two, some...)
 	count := countWithin(2*c.budget(), 8*timing.perMessage, 11_500, c.scale(30_000, 1_000_000))
 	s := c.newSequence(0, one.Limits(), capPayload(one.Limits(), 70_000), names...)
@@ -186,10 +188,10 @@ func orderIsKeptBetweenBuses(c *busChecker) {
 	}
 	s := c.newSequence(0, one.Limits(), capPayload(one.Limits(), 8000), "a", "b")
 
-	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish on one bus, and when it has returned on another, %d times", len(batches)/2)}
+	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish on one bus, and after it has returned on another, %d times", len(batches)/2)}
 	t.addSequence(s, batches, one, two)
-	t.addReader("a session of the first", near, "a", "b")
-	t.addReader("a session of the other", far, "a", "b")
+	t.addReader("a session of the first bus", near, "a", "b")
+	t.addReader("a session of the other bus", far, "a", "b")
 	t.transfer()
 }
 
@@ -205,7 +207,7 @@ func concurrentPublishIsSafe(c *busChecker) {
 		s := c.newSequence(p, one.Limits(), capPayload(one.Limits(), 8000), "a", "b")
 		t.addSequence(s, c.batchSizes(each, publishers*timing.latency), []transport.Bus{one, two}[p%2])
 	}
-	t.addReader("a session of one", near, "a", "b")
-	t.addReader("a session of the other", far, "a", "b")
+	t.addReader("a session of one bus", near, "a", "b")
+	t.addReader("a session of the other bus", far, "a", "b")
 	t.transfer()
 }

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// callLoop calls something again and again on a goroutine of its own, until it returns an error or the test has ended.
+// callLoop makes a call repeatedly on its own goroutine, until the call returns an error or the test has ended.
 type callLoop struct {
-	goroutine atomic.Pointer[string] // of the goroutine
-	calls     atomic.Int64           // that have begun
-	begun     chan struct{}          // closed when enough of them have
+	goroutine atomic.Pointer[string] // its number
+	calls     atomic.Int64           // calls that have begun
+	begun     chan struct{}          // closed when enough calls have begun
 	done      <-chan error
 }
 
-// startLoop begins such a loop. Enough calls have begun when f is called with n, which counts from 0.
+// startLoop starts such a loop. Enough calls have begun when f is called with n = enough; n counts from 0.
 func (c *checker) startLoop(enough int, f func(n int) error) *callLoop {
 	l := &callLoop{begun: make(chan struct{})}
 	l.done = c.runInBackground(func() error {
@@ -36,7 +36,7 @@ func (c *checker) startLoop(enough int, f func(n int) error) *callLoop {
 	return l
 }
 
-// waitEnded waits until a call has returned an error, and returns it.
+// waitEnded waits until a call has returned an error, and returns the error.
 func (l *callLoop) waitEnded() error { return <-l.done }
 
 // waitBegun waits until enough calls have begun.
@@ -49,8 +49,8 @@ func (l *callLoop) waitBegun(c *checker) {
 	}
 }
 
-// waitBlocked waits until the goroutine waits for something, as it does in a call that has nothing to do. An implementation that never
-// waits is given some time.
+// waitBlocked waits until the goroutine is blocked, as in a call that has nothing to do. It gives up after some
+// time if the goroutine never blocks.
 func (l *callLoop) waitBlocked(c *checker) {
 	for start, seen := time.Now(), 0; seen < 2 && time.Since(start) < c.patience/10; time.Sleep(10 * time.Microsecond) {
 		id := l.goroutine.Load()
@@ -66,7 +66,7 @@ func (l *callLoop) waitBlocked(c *checker) {
 	}
 }
 
-// goroutineID returns what a stack begins with, such as "goroutine 12".
+// goroutineID returns the beginning of this goroutine's stack, such as "goroutine 12".
 func goroutineID() string {
 	var buf [64]byte
 	header, _, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte(" ["))

@@ -12,17 +12,18 @@ import (
 	"time"
 )
 
-// checker is what the cases of all suites have in common. Its methods that may fail are called from the check's own goroutine only.
+// checker is the part of a check's run that all suites share: deadlines, background calls and failure texts.
+// Its methods that may fail the check must be called on the check's own goroutine.
 type checker struct {
 	testing.TB
 	why           string
 	patience      time.Duration
 	suite         *suite
 	start         time.Time
-	skipReason    string                 // why
-	backgroundErr atomic.Pointer[error]  // the first one in the background
-	lastCall      atomic.Pointer[string] // what was called last
-	abandoned     atomic.Bool            // the check was given up: it must not report any more
+	skipReason    string                 // of a skipped check
+	backgroundErr atomic.Pointer[error]  // the first error in the background
+	lastCall      atomic.Pointer[string] // the last step that was started
+	abandoned     atomic.Bool            // the check hung and was given up: it must not report any more
 }
 
 func newChecker(tb testing.TB, s *suite, why string) *checker {
@@ -30,10 +31,11 @@ func newChecker(tb testing.TB, s *suite, why string) *checker {
 	return &checker{TB: guardedCleanup{tb, hangLimit(patience)}, why: why, patience: patience, suite: s, start: time.Now()}
 }
 
-// hangLimit is how long nothing happens until a check is given up.
+// hangLimit is how long a check may make no progress before it is given up.
 func hangLimit(patience time.Duration) time.Duration { return max(4*patience, 2*time.Second) }
 
-// guardedCleanup is a testing.TB whose Cleanup may hang or panic, as that of a bus may that is closed in it: the check fails, and the others still run.
+// guardedCleanup is a testing.TB that tolerates cleanup funcs that hang or panic, such as the Close of a broken
+// bus: the check fails, and the other checks still run.
 type guardedCleanup struct {
 	testing.TB
 	limit time.Duration
@@ -46,7 +48,7 @@ func (c guardedCleanup) Cleanup(f func()) {
 			defer close(done)
 			defer func() {
 				if v := recover(); v != nil {
-					c.Errorf("a function given to Cleanup panics: %v\n%s", v, debug.Stack())
+					c.Errorf("a func passed to Cleanup panicked: %v\n%s", v, debug.Stack())
 				}
 			}()
 			f()
@@ -56,15 +58,16 @@ func (c guardedCleanup) Cleanup(f func()) {
 		select {
 		case <-done:
 		case <-limit.C:
-			c.Errorf("a function given to Cleanup, such as the Close of what the harness returned, still runs after %v", c.limit)
+			c.Errorf("a func passed to Cleanup, such as the Close of a bus or store of the harness, still runs after %v", c.limit)
 		}
 	})
 }
 
-// latency is what the slowest usual call of the implementation was measured to take: for a bus, a message from Publish to Receive, or a Listen.
+// latency returns the measured duration of the implementation's slowest usual call: for a bus, of a message
+// from Publish to Receive, or of a Listen.
 func (c *checker) latency() time.Duration { return c.suite.measureLatency(c.TB) }
 
-// scale returns how many, or how large: quick in the quick profile, soak in that of Soak.
+// scale returns quick in the quick profile and soak in the soak profile.
 func (c *checker) scale(quick, soak int) int {
 	if c.suite.soak {
 		return soak
@@ -72,8 +75,8 @@ func (c *checker) scale(quick, soak int) int {
 	return quick
 }
 
-// runWatched runs a check on a goroutine of its own and returns when it has ended. A panic fails the check, and so does a call that hangs
-// where nothing else watches it: then the goroutine is left behind.
+// runWatched runs a check on its own goroutine and returns when it has ended. A panic fails the check, and so
+// does a call that hangs and that nothing else watches: its goroutine is left behind.
 func (c *checker) runWatched(body func()) {
 	done := make(chan struct{})
 	go func() {
@@ -97,9 +100,9 @@ func (c *checker) runWatched(body func()) {
 			c.abandoned.Store(true)
 			called := "the check"
 			if watched != nil {
-				called = "what comes after " + *watched
+				called = "the step after " + *watched
 			}
-			c.TB.Fatal(c.failureText(called, "that it returns", "nothing for %v", limit))
+			c.TB.Fatal(c.failureText(called, "a return", "it still runs after %v", limit))
 		}
 	}
 }
@@ -109,16 +112,16 @@ func (c *checker) failOnPanic() {
 	if v := recover(); v != nil {
 		called := "the check"
 		if step := c.lastCall.Load(); step != nil {
-			called = "what comes after " + *step
+			called = "the step after " + *step
 		}
 		c.fail(called, "no panic", "the panic %v\n%s", v, debug.Stack())
 	}
 }
 
-// noteCall remembers what is called next, by which a check that hangs is described.
+// noteCall stores the step that starts now. It describes a check that hangs.
 func (c *checker) noteCall(called string) { c.lastCall.Store(&called) }
 
-// fail ends the check.
+// fail ends the check with a failure.
 func (c *checker) fail(called, wanted, format string, args ...any) {
 	c.Helper()
 	c.Fatal(c.failureText(called, wanted, format, args...))
@@ -127,12 +130,13 @@ func (c *checker) fail(called, wanted, format string, args ...any) {
 func (c *checker) failureText(called, wanted, format string, args ...any) string {
 	came := fmt.Sprintf(format, args...)
 	if trouble := c.backgroundErr.Load(); trouble != nil && !strings.Contains(came, strconv.Quote((*trouble).Error())) {
-		came += fmt.Sprintf("; meanwhile another goroutine got the error %q", *trouble)
+		came += fmt.Sprintf("; meanwhile a call on another goroutine returned the error %q", *trouble)
 	}
-	return fmt.Sprintf("\n called: %s\n wanted: %s\n   came: %s\n    why: %s", called, wanted, came, c.why)
+	return fmt.Sprintf("\n called: %s\n wanted: %s\n    got: %s\n    why: %s", called, wanted, came, c.why)
 }
 
-// Fatal, Fatalf, Errorf, Skip and Skipf say nothing once the check was given up: the test is over.
+// Fatal, Fatalf, Errorf, Skip and Skipf end the goroutine silently if the check was given up, because its test
+// is over.
 
 func (c *checker) Fatal(args ...any) {
 	c.Helper()
@@ -169,7 +173,7 @@ func (c *checker) exitIfAbandoned() {
 	}
 }
 
-// panicError is the error of a call that has panicked.
+// panicError is the error of a call that panicked.
 type panicError struct {
 	value any
 	stack []byte
@@ -177,11 +181,11 @@ type panicError struct {
 
 func (p *panicError) Error() string { return fmt.Sprintf("the panic %v\n%s", p.value, p.stack) }
 
-// runInBackground calls f on a goroutine of its own. A panic is its error.
+// runInBackground calls f on a new goroutine. The channel returns its error, or a panic as an error.
 func (c *checker) runInBackground(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() {
-		err := fmt.Errorf("the goroutine was ended by runtime.Goexit, or a test function that ends tests")
+		err := fmt.Errorf("the goroutine was ended by runtime.Goexit, or by a method of testing.TB that ends tests")
 		defer func() {
 			if v := recover(); v != nil {
 				err = &panicError{v, debug.Stack()}
@@ -193,7 +197,8 @@ func (c *checker) runInBackground(f func() error) <-chan error {
 	return done
 }
 
-// runAlongside calls f in the background. Wait returns its error, which is part of every failure's text.
+// runAlongside calls f in the background. Wait returns its error, which is also added to the text of every
+// failure.
 func (c *checker) runAlongside(f func() error) (wait func() error) {
 	done := c.runInBackground(func() error {
 		err := f()
@@ -205,7 +210,7 @@ func (c *checker) runAlongside(f func() error) (wait func() error) {
 	return func() error { return <-done }
 }
 
-// call calls f with a context that ends after the patience, and fails if f outlives it.
+// call calls f with a context that ends after the patience. It fails the check if f does not return then.
 func (c *checker) call(called string, f func(ctx context.Context) error) error {
 	c.Helper()
 	return c.callWithin(c.patience, called, f)
@@ -219,7 +224,7 @@ func (c *checker) callWithin(patience time.Duration, called string, f func(ctx c
 	return c.guardFor(patience, called, func() error { return f(ctx) })
 }
 
-// guard calls f and fails if it panics, or takes clearly longer than the patience.
+// guard calls f. It fails the check if f panics, or takes clearly longer than the patience.
 func (c *checker) guard(called string, f func() error) error {
 	c.Helper()
 	return c.guardFor(c.patience, called, f)
@@ -238,18 +243,18 @@ func (c *checker) guardFor(patience time.Duration, called string, f func() error
 		}
 		return err
 	case <-limit.C:
-		c.Cleanup(func() { // whatever is cleaned up next, such as its session, is not for two goroutines at once
+		c.Cleanup(func() { // the next cleanup, such as closing its session, must not run concurrently with f
 			select {
 			case <-done:
 			case <-time.After(patience):
 			}
 		})
-		c.fail(called, "that it returns, at the latest when its context ends", "nothing: it still waits after %v", patience+patience/2)
+		c.fail(called, "a return, at the latest when its context ends", "it still waits after %v", patience+patience/2)
 		return nil
 	}
 }
 
-// must calls f as call does and fails if it returns an error.
+// must calls f like call, and fails the check if f returns an error.
 func (c *checker) must(called string, f func(ctx context.Context) error) {
 	c.Helper()
 	if err := c.call(called, f); err != nil {
@@ -257,7 +262,7 @@ func (c *checker) must(called string, f func(ctx context.Context) error) {
 	}
 }
 
-// eventually calls f until it works, which must be before the patience has passed.
+// eventually calls f until it succeeds. It fails the check if that takes longer than the patience.
 func (c *checker) eventually(called string, f func(ctx context.Context) error) {
 	c.Helper()
 	start := time.Now()
@@ -267,19 +272,19 @@ func (c *checker) eventually(called string, f func(ctx context.Context) error) {
 			return
 		}
 		if time.Since(start) > c.patience {
-			c.fail(called, "that it works again", "the error %q, for %v", err, c.patience)
+			c.fail(called, "success within the patience", "the error %q for %v", err, c.patience)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// closeAtEnd calls f when the check is over, whatever has come of it. It waits no longer than the patience.
+// closeAtEnd calls f at the end of the check, whatever its result. It waits no longer than the patience.
 func (c *checker) closeAtEnd(f func(ctx context.Context) error) {
 	c.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), c.patience)
 		defer cancel()
 		select {
-		case <-c.runInBackground(func() error { return f(ctx) }): // what Close must do is a check of its own
+		case <-c.runInBackground(func() error { return f(ctx) }): // the checks of Close look at its error
 		case <-time.After(c.patience + c.patience/2):
 		}
 	})

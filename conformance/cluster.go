@@ -12,26 +12,30 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// ClusterHarness tells the suite how to make the nodes of a cluster.
+// ClusterHarness tells the suite how to create the nodes of a cluster.
 type ClusterHarness struct {
-	// NewConfig returns the Config of one more node on the same medium as the others made in this test. Its Bus is
-	// its own, or one whose Close leaves the other nodes alone, as a memory.Hub is. Bus, Store, Codec and
-	// ChannelPrefix are used as they are, the rest is set by the checks. What the node closes not itself is released in
-	// tb.Cleanup. Checks use namespaces of their own, of at most 30 bytes, so one medium may serve many. Required.
+	// NewConfig returns the Config of another node on the same medium as the other nodes of this test. Each
+	// node needs its own Bus, or one whose Close does not affect the other nodes, such as a memory.Hub. The
+	// checks use Bus, Store, Codec and ChannelPrefix as they are, and set the other fields. NewConfig releases
+	// with tb.Cleanup what the node does not close itself. Each check uses its own namespaces, with names of at
+	// most 30 bytes, so that many checks can share one medium. Required.
 	NewConfig func(tb testing.TB) core.Config
 
-	// Sever breaks the receiving sessions of the node that was made with config, and perhaps of others, as an outage
-	// would, and returns once that is done: the node may notice it later. Afterwards the medium works.
+	// Sever breaks the receiving sessions of the node that was created with config, and perhaps those of
+	// others, as an outage would. It returns once they are broken; the node may notice later. Afterwards the
+	// medium works again.
 	Sever func(tb testing.TB, config core.Config)
 
-	// Patience is how long a check waits for what must happen. The default is 10 seconds, and 40 times what a message was measured to take.
+	// Patience is how long a check waits for something that must happen. The default is 10 seconds plus 40
+	// times the measured latency of a message.
 	Patience time.Duration
 }
 
-// Cluster proves what a cluster promises its applications as far as that depends on its bus, store and codec working together: messages of any size
-// around the limits, binary data over buses of text, names, requests, peers that leave, and outages. It is for authors of a bus, a store or a
-// codec, beside the suite of each: it finds what only their combination breaks, such as a codec that is right by itself but writes more bytes than a
-// reference may have. What package core promises whatever they do is proven by the tests of core.
+// Cluster runs the checks of what a cluster promises its applications, as far as that depends on its bus, store
+// and codec working together: messages of sizes near the limits, binary data over text buses, names, requests,
+// peers that leave, and outages. It is for authors of a bus, a store or a codec, in addition to the suite of
+// each: it finds bugs of their combination, such as a codec that is correct by itself but writes references
+// that are too large. The tests of package core check what core promises independently of them.
 func Cluster(t *testing.T, h ClusterHarness) {
 	t.Helper()
 	h.runSuite(t, false)
@@ -40,7 +44,7 @@ func Cluster(t *testing.T, h ClusterHarness) {
 func (h ClusterHarness) runSuite(t *testing.T, soak bool) {
 	t.Helper()
 	if h.NewConfig == nil {
-		t.Fatal("conformance: ClusterHarness.NewConfig is nil, but required")
+		t.Fatal("conformance: ClusterHarness.NewConfig is required, but nil")
 	}
 	runChecks(t, h.newSuite(soak), clusterChecks(), func(c *checker) *clusterChecker { return newClusterChecker(c, h) })
 }
@@ -49,7 +53,7 @@ func (h ClusterHarness) newSuite(soak bool) *suite {
 	return newSuite("Cluster", soak, h.Patience, h.measure)
 }
 
-// measure returns how long a message takes from Publish to Receive, or a Listen if that takes longer.
+// measure returns the time from Publish to Receive, or the time of a Listen if that is longer.
 func (h ClusterHarness) measure(ctx context.Context, tb testing.TB) time.Duration {
 	bus := h.NewConfig(tb).Bus
 	id := newID()
@@ -60,24 +64,24 @@ func (h ClusterHarness) measure(ctx context.Context, tb testing.TB) time.Duratio
 	return took
 }
 
-// clusterChecks returns the checks in the order in which one wants them to pass.
+// clusterChecks returns the checks in the order in which an author should make them pass.
 func clusterChecks() []check[*clusterChecker] {
 	return slices.Concat(clusterBroadcastChecks, clusterContentChecks, clusterSizeChecks, clusterRoomChecks, clusterRequestChecks,
 		clusterLeaveChecks, clusterSeverChecks, clusterManyChecks)
 }
 
-// clusterChecker is one run of one check of a cluster.
+// clusterChecker runs one check of a cluster.
 type clusterChecker struct {
 	*checker
 	harness   ClusterHarness
-	namespace string // the namespace of this case alone
+	namespace string // the namespace of this check alone
 }
 
 func newClusterChecker(c *checker, h ClusterHarness) *clusterChecker {
 	return &clusterChecker{checker: c, harness: h, namespace: "/" + newID()}
 }
 
-// newConfig returns the harness's Config with the defaults that checks look at.
+// newConfig returns the harness's Config with the defaults that the checks need.
 func (c *clusterChecker) newConfig() core.Config {
 	c.Helper()
 	config := c.harness.NewConfig(c.TB)
@@ -95,21 +99,22 @@ func (c *clusterChecker) newConfig() core.Config {
 	}
 	config.MinBackoff, config.MaxBackoff = 5*time.Millisecond, 100*time.Millisecond
 	config.PublishTimeout, config.RequestTimeout = c.patience, c.patience
-	// What is lost must not be made good by the next heartbeat before the patience ends.
+	// The next heartbeat must not repair what is lost before the patience ends.
 	config.HeartbeatInterval, config.HeartbeatTimeout = 2*c.patience, 4*c.patience
 	return config
 }
 
-// detectBrokenSession makes a node notice in time a session that is broken and does not say so: it gives up one on which its heartbeats do not come back.
-// It does not do that so often that a session which is deaf to some channels is replaced before a check has found that out.
+// detectBrokenSession makes a node detect a broken session that does not report it: the node gives up a session
+// on which its own heartbeats do not come back. The interval is long enough that the node does not replace a
+// session before a check has found out that it is deaf to some channels.
 func (c *clusterChecker) detectBrokenSession(config *core.Config) {
 	config.HeartbeatInterval = c.patience / 4
 }
 
-// batchSize is how many messages are under way at a time: buses may keep few.
+// batchSize is how many messages are in flight at a time: buses may buffer few.
 const batchSize = 16
 
-// inBatches calls send for 0 to n-1, and after each portion arrived for each of it.
+// inBatches calls send for 0 to n-1 in batches, and after each batch arrived for each of its elements.
 func inBatches(n, size int, send, arrived func(i int)) {
 	for from := 0; from < n; from += size {
 		to := min(from+size, n)

@@ -12,18 +12,20 @@ import (
 )
 
 var clusterBroadcastChecks = []check[*clusterChecker]{
-	{"BroadcastReachesEveryNodeOnce", "A broadcast reaches the clients of all nodes, the emitting one included, each once. It is what a " +
-		"cluster is for.", broadcastReachesEveryNodeOnce},
-	{"RoomsAndExceptSelect", "A broadcast reaches the clients in at least one of its rooms, once each, and none that is in an excepted one, " +
-		"on every node. Others must not read what is not for them.", roomsAndExceptSelect},
-	{"OrderIsKept", "Messages of one node reach another in the order they were sent, whether they are small, large or binary, awaited " +
-		"or not. A small \"delete\" that overtakes a large \"create\" leaves the clients with a ghost.", orderIsKept},
-	{"EqualBroadcastsAllArrive", "Equal broadcasts are distinct. A database that merges equal notifications swallows the second \"hi\" of a " +
-		"chat.", equalBroadcastsAllArrive},
-	{"NamespacesAreSeparate", "What is sent in one namespace reaches no other, however similar their names. Namespaces keep the " +
-		"administrators' messages from the guests.", namespacesAreSeparate},
-	{"FlagsArrive", "Volatile, Compress and Timeout arrive as they were set, and are unset when they were not. The other node's server " +
-		"sends with them.", flagsArrive},
+	{"BroadcastReachesEveryNodeOnce", "A broadcast reaches the clients of all nodes, including the emitting node, " +
+		"each once. That is the purpose of a cluster.", broadcastReachesEveryNodeOnce},
+	{"RoomsAndExceptSelect", "A broadcast reaches the clients in at least one of its rooms, once each, but none " +
+		"that is in an excepted room, on every node. Other users must not read messages that are not for them.",
+		roomsAndExceptSelect},
+	{"OrderIsKept", "Messages of one node reach another in the order they were sent, whether they are small, " +
+		"large or binary, awaited or not. A small \"delete\" that overtakes a large \"create\" leaves the " +
+		"clients with an object that no longer exists.", orderIsKept},
+	{"EqualBroadcastsAllArrive", "Equal broadcasts are distinct. A database that merges equal notifications " +
+		"swallows the second \"hi\" of a chat.", equalBroadcastsAllArrive},
+	{"NamespacesAreSeparate", "A message sent in one namespace reaches no other, however similar their names. " +
+		"Namespaces keep the administrators' messages from the guests.", namespacesAreSeparate},
+	{"FlagsArrive", "Volatile, Compress and Timeout arrive as they were set, and are unset if they were not set. " +
+		"The other node's server sends with them.", flagsArrive},
 }
 
 func broadcastReachesEveryNodeOnce(c *clusterChecker) {
@@ -76,7 +78,7 @@ func roomsAndExceptSelect(c *clusterChecker) {
 	c.expectNothingMore("To(the id of a client of B).Emit on A", a, clients["Ay"])
 }
 
-// orderIsKept sends events of all kinds, of which every second one has to be fetched from the store.
+// orderIsKept sends events of all kinds. Every second one must be fetched from the store.
 func orderIsKept(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B", func(config *core.Config) { config.PayloadThreshold = 600 })
 	if a.config.Store == nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/backplane-go/backplane/core"
 )
 
-// client is a socket of a node.
+// client is a client that is connected to a node.
 type client struct {
 	c           *clusterChecker
 	id          string
 	events      *inbox[receivedEvent]
 	disconnects *inbox[bool]
 
-	mu        sync.Mutex // guards all below
+	mu        sync.Mutex // guards the following fields
 	handshake core.Handshake
 	data      codec.Value
 	answer    func(codec.Args) (codec.Value, bool) // nil: the client's id
@@ -28,7 +28,7 @@ var (
 	_ core.DescribedSocket = (*client)(nil)
 )
 
-// receivedEvent is an event as a client got it.
+// receivedEvent is an event as a client received it.
 type receivedEvent struct {
 	args  codec.Args
 	flags codec.Flags
@@ -36,7 +36,7 @@ type receivedEvent struct {
 
 func (p receivedEvent) String() string { return argsJSON(p.args) }
 
-// argsJSON returns args as JSON, bytes as base64.
+// argsJSON returns args as JSON, with bytes as base64.
 func argsJSON(args codec.Args) string {
 	p, err := args.MarshalJSON()
 	if err != nil {
@@ -88,31 +88,31 @@ func (cl *client) Describe() (core.Handshake, codec.Value) {
 	return cl.handshake, cl.data
 }
 
-// setDescription says what Describe returns.
+// setDescription sets what Describe returns.
 func (cl *client) setDescription(h core.Handshake, data codec.Value) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	cl.handshake, cl.data = h, data
 }
 
-// setAnswer says how the client acknowledges.
+// setAnswer sets how the client acknowledges events. If f returns false, it does not acknowledge.
 func (cl *client) setAnswer(f func(codec.Args) (codec.Value, bool)) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	cl.answer = f
 }
 
-// next returns the next event that the client gets.
+// next returns the next event that the client receives.
 func (cl *client) next(called, wanted string) receivedEvent {
 	cl.c.Helper()
 	p, ok := takeNext(cl.c, cl.events)
 	if !ok {
-		cl.c.fail(called, fmt.Sprintf("%s as the next event of client %s", wanted, cl.id), "nothing for %v", cl.c.patience)
+		cl.c.fail(called, fmt.Sprintf("%s as the next event of client %s", wanted, cl.id), "no event for %v", cl.c.patience)
 	}
 	return p
 }
 
-// expect fails unless the next events of the client are want, as JSON.
+// expect fails the check unless the next events of the client are want, as JSON.
 func (cl *client) expect(called string, want ...string) {
 	cl.c.Helper()
 	for i, w := range want {
@@ -122,23 +122,24 @@ func (cl *client) expect(called string, want ...string) {
 	}
 }
 
-// expectNothingMore fails if one of the clients gets anything of what was sent before, from node from: what that sends to all of them now comes next.
+// expectNothingMore fails the check if one of the clients receives another event that was sent before by node
+// from. It emits an end marker, which must be the next event of each.
 func (c *clusterChecker) expectNothingMore(called string, from *node, clients ...*client) {
 	c.Helper()
-	end := fmt.Sprintf("the end %d", endMarkers.Add(1))
+	end := fmt.Sprintf("end marker %d", endMarkers.Add(1))
 	var rooms []string
 	for _, cl := range clients {
 		rooms = append(rooms, cl.id)
 	}
 	c.emit(from, from.To(rooms...), end)
 	for _, cl := range clients {
-		if got := cl.next(called+", Emit the end", quote(end)); got.String() != fmt.Sprintf("[%q]", end) {
-			c.fail(called, "nothing for client "+quote(cl.id), "%s", quote(got.String()))
+		if got := cl.next(called+", Emit an end marker", quote(end)); got.String() != fmt.Sprintf("[%q]", end) {
+			c.fail(called, "no more events for client "+quote(cl.id), "%s", quote(got.String()))
 		}
 	}
 }
 
-// emitAsync sends an event and does not wait.
+// emitAsync sends an event without waiting for the bus.
 func (c *clusterChecker) emitAsync(n *node, to core.Target, event string, args ...any) {
 	c.Helper()
 	if err := to.EmitAsync(event, args...); err != nil {
@@ -146,7 +147,7 @@ func (c *clusterChecker) emitAsync(n *node, to core.Target, event string, args .
 	}
 }
 
-// emit sends an event and waits for the bus.
+// emit sends an event and waits until the bus has accepted it.
 func (c *clusterChecker) emit(n *node, to core.Target, event string, args ...any) {
 	c.Helper()
 	c.must(fmt.Sprintf("Emit %s on %s", quote(event), n.name), func(ctx context.Context) error { return to.Emit(ctx, event, args...) })
@@ -169,7 +170,7 @@ func valuesJSON(values []codec.Value) []string {
 	return out
 }
 
-// quoteAll shows a list in a failure's text.
+// quoteAll formats a list for a failure's text.
 func quoteAll(list []string) string {
 	short := make([]string, 0, len(list))
 	for _, s := range list {

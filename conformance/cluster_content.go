@@ -9,12 +9,13 @@ import (
 )
 
 var clusterContentChecks = []check[*clusterChecker]{
-	{"ValuesArriveUnchanged", "An argument arrives as the value that it was: text of any language, numbers, null, nested lists and maps. What is " +
-		"sent to the clients must not depend on the node they are on.", valuesArriveUnchanged},
-	{"BinaryAtAnyDepth", "[]byte arrives as bytes, at any depth of an argument, not as base64. Pictures and files travel that way.",
-		binaryAtAnyDepth},
-	{"NamesAreLiteral", "Namespaces, rooms and events are data: quotes, backslashes, emoji, SQL, and NUL where Limits allow it. Remote " +
-		"clients choose them; one that is pasted into a statement is an injection.", namesAreLiteral},
+	{"ValuesArriveUnchanged", "An argument arrives as the value that was sent: text in any language, numbers, " +
+		"null, nested lists and maps. What clients receive must not depend on their node.", valuesArriveUnchanged},
+	{"BinaryAtAnyDepth", "A []byte arrives as bytes, at any depth of an argument, not as base64. Pictures and " +
+		"files are sent this way.", binaryAtAnyDepth},
+	{"NamesAreLiteral", "Names of namespaces, rooms and events are data: quotes, backslashes, emoji, SQL, and NUL " +
+		"where Limits allow it. Remote clients choose them; a name that is pasted into a statement is an injection.",
+		namesAreLiteral},
 }
 
 func valuesArriveUnchanged(c *clusterChecker) {
@@ -62,7 +63,7 @@ func binaryAtAnyDepth(c *clusterChecker) {
 		all[i] = byte(i)
 	}
 	for depth, arg := range []any{all, []any{1, all}, map[string]any{"a": all}, map[string]any{"a": []any{map[string]any{"b": all}, "c"}}, []byte{}} {
-		called := fmt.Sprintf("Emit bytes, %d deep, on A", depth%4)
+		called := fmt.Sprintf("Emit bytes at depth %d on A", depth%4)
 		c.emit(a, a.Target, "bytes", arg, "text")
 		for _, cl := range []*client{near, far} {
 			got := cl.next(called, "the event")
@@ -77,16 +78,16 @@ func binaryAtAnyDepth(c *clusterChecker) {
 	}
 	c.waitForPeers(a, b)
 	far.setAnswer(func(codec.Args) (codec.Value, bool) { return c.value(map[string]any{"a": all}), true })
-	acks := c.acks(a, a.To("far"), "EmitWithAck on A, whose client on B answers with bytes")
+	acks := c.acks(a, a.To("far"), "EmitWithAck on A, which a client on B answers with bytes")
 	if len(acks) != 1 {
-		c.fail("EmitWithAck on A, whose client on B answers with bytes", "one answer", "%v", valuesJSON(acks))
+		c.fail("EmitWithAck on A, which a client on B answers with bytes", "one answer", "%v", valuesJSON(acks))
 	}
 	if tree, err := acks[0].Tree(); err != nil || !holdsBytes(tree, all) {
-		c.fail("EmitWithAck on A, whose client on B answers with bytes", "the bytes", "%s (%v)", acks[0], err)
+		c.fail("EmitWithAck on A, which a client on B answers with bytes", "the bytes", "%s (%v)", acks[0], err)
 	}
 }
 
-// findBytes returns the bytes in args.
+// findBytes returns the first bytes in args.
 func findBytes(args codec.Args) ([]byte, bool) {
 	tree, err := args.Value().Tree()
 	if err != nil {
@@ -136,7 +137,7 @@ func namesAreLiteral(c *clusterChecker) {
 			c.fail(called, "the event "+quote("e"+names[i]), "%s", quote(got.args.Event()))
 		}
 	})
-	c.expectNothingMore("Emit to rooms with odd names, one by one", a, clients...)
+	c.expectNothingMore("Emit to rooms with unusual names, one by one", a, clients...)
 	limit := a.config.Bus.Limits().Channel
 	for _, suffix := range []string{`it's`, `"quoted"`, `back\`, `'; DROP TABLE x; --`, `"; NOTIFY x; --`, "$1", "%", "🎉", "É", " "} {
 		nsp := c.namespace + suffix

@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// inbox keeps what comes, in order, for whoever waits for it.
+// inbox is an unbounded queue of received values, in order.
 type inbox[T any] struct {
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the following fields
 	items   []T
 	read    int
-	changed chan struct{} // closed when something comes
+	changed chan struct{} // closed when a value arrives
 }
 
 func newInbox[T any]() *inbox[T] { return &inbox[T]{changed: make(chan struct{})} }
@@ -23,7 +23,7 @@ func (b *inbox[T]) put(v T) {
 	b.changed = make(chan struct{})
 }
 
-// all returns what has come, also what was taken.
+// all returns all values that have arrived, including those that next has taken.
 func (b *inbox[T]) all() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -36,7 +36,7 @@ func (b *inbox[T]) len() int {
 	return len(b.items)
 }
 
-// next takes the next one.
+// next takes the next value.
 func (b *inbox[T]) next(ctx context.Context) (v T, err error) {
 	for {
 		b.mu.Lock()
@@ -56,7 +56,7 @@ func (b *inbox[T]) next(ctx context.Context) (v T, err error) {
 	}
 }
 
-// find returns the first one, of all that have come or will, that is wanted. It takes nothing.
+// find returns the first value that has arrived or will arrive, and that is wanted. It takes nothing.
 func (b *inbox[T]) find(ctx context.Context, wanted func(T) bool) (v T, err error) {
 	for i := 0; ; {
 		b.mu.Lock()
@@ -75,7 +75,7 @@ func (b *inbox[T]) find(ctx context.Context, wanted func(T) bool) (v T, err erro
 	}
 }
 
-// takeNext takes the next of an inbox, unless the case's patience ends first.
+// takeNext takes the next value of an inbox. It returns false if none arrives within the patience.
 func takeNext[T any](c *clusterChecker, b *inbox[T]) (T, bool) {
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 	defer cancel()
@@ -83,7 +83,7 @@ func takeNext[T any](c *clusterChecker, b *inbox[T]) (T, bool) {
 	return v, err == nil
 }
 
-// awaitMatch finds something in an inbox before the case's patience ends.
+// awaitMatch finds a value in an inbox, within the patience.
 func awaitMatch[T any](c *clusterChecker, b *inbox[T], wanted func(T) bool) (T, error) {
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 	defer cancel()

@@ -12,12 +12,15 @@ import (
 )
 
 var clusterLeaveChecks = []check[*clusterChecker]{
-	{"CloseAnnouncesLeaving", "A node that closes is gone for its peers at once: what it sent before arrives, and requests that wait for it end and name it in " +
-		"PartialError.Left. Every deployment closes nodes.", closeAnnouncesLeaving},
-	{"HeartbeatsArrive", "The heartbeats of a node that says nothing else reach its peers, and come back to itself. Its peers would take it for gone, and " +
-		"it would take its session for broken, and open another one again and again.", heartbeatsArrive},
-	{"ClosedNamespaceAnnouncesLeaving", "A namespace that is closed says goodbye and delivers nothing more; the node's other namespaces go on, and it " +
-		"can be opened again.", closedNamespaceAnnouncesLeaving},
+	{"CloseAnnouncesLeaving", "When a node closes, its peers remove it at once: what it sent before arrives, and " +
+		"requests that wait for it end and name it in PartialError.Left. Every deployment closes nodes.",
+		closeAnnouncesLeaving},
+	{"HeartbeatsArrive", "The heartbeats of a node that sends nothing else reach its peers and the node itself. " +
+		"Otherwise its peers consider it dead, and the node considers its session broken and opens another one " +
+		"again and again.", heartbeatsArrive},
+	{"ClosedNamespaceAnnouncesLeaving", "A namespace that is closed sends a leave message and delivers nothing " +
+		"more; the node's other namespaces continue, and the namespace can be opened again.",
+		closedNamespaceAnnouncesLeaving},
 }
 
 // requestKinds are the kinds of requests.
@@ -30,7 +33,7 @@ var requestKinds = map[string]func(ctx context.Context, to core.Target) error{
 	"FetchSockets": func(ctx context.Context, to core.Target) error { _, err := to.FetchSockets(ctx); return err },
 }
 
-// partialPeers returns for which reason a request is incomplete: because these peers were gone, or missing.
+// partialPeers returns why a request is incomplete: because these peers left or did not answer.
 func partialPeers(err error) (left, missing []string) {
 	if p := new(core.PartialError); errors.As(err, &p) {
 		return p.Left, p.Missing
@@ -48,10 +51,10 @@ func closeAnnouncesLeaving(c *clusterChecker) {
 	b.setReply(silent)
 	ended := make(map[string]func() error)
 	for kind := range requestKinds {
-		if kind != "FetchSockets" { // which its own node answers
+		if kind != "FetchSockets" { // its own node answers FetchSockets
 			ended[kind] = c.runAlongside(func() error { return requestKinds[kind](c.Context(), a.Timeout(2*c.patience)) })
 			if _, ok := takeNext(c, asked); !ok {
-				c.fail(kind+" on A", "that B is asked", "nothing for %v", c.patience)
+				c.fail(kind+" on A", "B receives the request", "no request for %v", c.patience)
 			}
 			if kind == "EmitWithAck" {
 				cl.expect(kind+" on A", `["question"]`)
@@ -68,7 +71,7 @@ func closeAnnouncesLeaving(c *clusterChecker) {
 		}
 	}
 	if got := a.Peers(); len(got) > 0 {
-		c.fail("Close B, Peers on A", "none", "%s", quoteAll(got))
+		c.fail("Close B, Peers on A", "no peers", "%s", quoteAll(got))
 	}
 }
 
@@ -77,8 +80,8 @@ func heartbeatsArrive(c *clusterChecker) {
 	interval := 20*time.Millisecond + 2*c.latency()
 	a, b := c.node("A"), c.node("B", countPublishes(beats), func(config *core.Config) { config.HeartbeatInterval = interval })
 	c.waitForPeers(a, b)
-	called := fmt.Sprintf("leave B alone with a HeartbeatInterval of %v until it has given 5 signs of life", interval)
-	c.eventually(called, func(ctx context.Context) error { // a machine that is busy may hold one up
+	called := fmt.Sprintf("let B send 5 heartbeats, with a HeartbeatInterval of %v", interval)
+	c.eventually(called, func(ctx context.Context) error { // a busy machine may delay one
 		lost, heard := b.cluster.Stats().SessionsLost, a.cluster.Stats().Received
 		for range 5 {
 			if _, err := beats.find(ctx, anyLaterItem(beats)); err != nil {
@@ -88,8 +91,8 @@ func heartbeatsArrive(c *clusterChecker) {
 		if more := b.cluster.Stats().SessionsLost - lost; more > 0 {
 			return fmt.Errorf("node B gave up %d sessions", more)
 		}
-		if more := a.cluster.Stats().Received - heard; more < 4 { // the last one may be on its way
-			return fmt.Errorf("node A heard %d of 5 heartbeats", more)
+		if more := a.cluster.Stats().Received - heard; more < 4 { // the last one may be in flight
+			return fmt.Errorf("node A received %d of 5 heartbeats", more)
 		}
 		return nil
 	})
@@ -105,7 +108,7 @@ func closedNamespaceAnnouncesLeaving(c *clusterChecker) {
 	c.must("Close the namespace on B", b.Close)
 	const called = "Close one of two namespaces on B"
 	if _, err := awaitMatch(c, a.left, func(uid string) bool { return uid == b.UID() }); err != nil {
-		c.fail(called, "Trace.PeerLeft on A", "nothing for %v", c.patience)
+		c.fail(called, "a call of Trace.PeerLeft on A", "no call for %v", c.patience)
 	}
 	c.emit(a, a.Target, "too late")
 	c.emit(a, sender.Target, "hi")

@@ -10,17 +10,18 @@ import (
 )
 
 var clusterManyChecks = []check[*clusterChecker]{
-	{"ManyNamespacesListenAgain", "A node with many namespaces listens to all of them again after an outage: in few round trips if its sessions are " +
-		"transport.MultiListeners, else one by one. One that is left out stays silent for ever.", manyNamespacesListenAgain},
+	{"ManyNamespacesListenAgain", "A node with many namespaces listens to all of them again after an outage: in " +
+		"few round trips if its sessions are transport.MultiListeners, otherwise one by one. A namespace that is " +
+		"left out stays silent forever.", manyNamespacesListenAgain},
 }
 
 func manyNamespacesListenAgain(c *clusterChecker) {
 	if c.harness.Sever == nil {
-		c.Skip("ClusterHarness.Sever is nil: not proven")
+		c.Skip("ClusterHarness.Sever is nil: not checked")
 	}
 	a, b := c.node("A"), c.node("B", c.detectBrokenSession)
 	n := c.scale(100, 1000)
-	if !c.hasMultiListener(b.config.Bus) { // each takes as long as all
+	if !c.hasMultiListener(b.config.Bus) { // each Listen takes as long as one ListenAll
 		n = int(min(time.Duration(n), max(2, c.patience/4/(c.latency()+time.Microsecond))))
 	}
 	first := b.client("first")
@@ -56,7 +57,7 @@ func manyNamespacesListenAgain(c *clusterChecker) {
 	}
 }
 
-// openNamespaceAsync opens a namespace and does not wait for it.
+// openNamespaceAsync opens a namespace and does not wait until it is ready.
 func (c *clusterChecker) openNamespaceAsync(n *node, i int, local core.LocalSockets) *core.Namespace {
 	c.Helper()
 	ns, err := n.cluster.NamespaceAsync(fmt.Sprint(c.namespace, "/", i), local)

@@ -22,18 +22,18 @@ type node struct {
 	reply        atomic.Pointer[func(codec.Args) (codec.Value, bool)]
 	errs         *inbox[error]
 	gaps         *inbox[*core.GapError]
-	left         *inbox[string] // peers
+	left         *inbox[string] // UIDs of peers that left
 }
 
-// serverEvent is a server-side event as it was received.
+// serverEvent is a server-side event as the node received it.
 type serverEvent struct {
 	args        codec.Args
-	wantsAnswer bool // an answer
+	wantsAnswer bool // the sender wants an answer
 }
 
 func (s serverEvent) String() string { return argsJSON(s.args) }
 
-// node starts a node and opens the case's namespace.
+// node starts a node and opens the check's namespace.
 func (c *clusterChecker) node(name string, change ...func(*core.Config)) *node {
 	c.Helper()
 	config := c.newConfig()
@@ -79,7 +79,7 @@ func (n *node) handleServerEvent(args codec.Args, reply func(codec.Value)) {
 	}
 }
 
-// setReply says how the node's server answers.
+// setReply sets how the node's server answers.
 func (n *node) setReply(f func(codec.Args) (codec.Value, bool)) { n.reply.Store(&f) }
 
 // waitForPeers returns once each of nodes knows the others.
@@ -95,17 +95,17 @@ func (c *clusterChecker) waitForPeers(nodes ...*node) {
 func (n *node) expectReported(called, wanted string, is func(error) bool) {
 	n.c.Helper()
 	if _, err := awaitMatch(n.c, n.errs, is); err != nil {
-		n.c.fail(called, "that the ErrorHandler of "+n.name+" is told of "+wanted, "%d other errors in %v: %v", n.errs.len(), n.c.patience, n.errs.all())
+		n.c.fail(called, "a call of the ErrorHandler of "+n.name+" with "+wanted, "%d other errors in %v: %v", n.errs.len(), n.c.patience, n.errs.all())
 	}
 }
 
-// publishHook sees what a node publishes. It is put upon the node's bus.
+// publishHook wraps a node's bus and calls publish in place of its Publish.
 type publishHook struct {
 	transport.Bus
 	publish func(ctx context.Context, next transport.Bus, msgs []transport.Message) error
 }
 
-// withPublishHook is a change of a node's Config.
+// withPublishHook returns a change of a node's Config.
 func withPublishHook(publish func(ctx context.Context, next transport.Bus, msgs []transport.Message) error) func(*core.Config) {
 	return func(config *core.Config) { config.Bus = &publishHook{config.Bus, publish} }
 }
@@ -121,7 +121,7 @@ func (h *publishHook) Close(ctx context.Context) error {
 	return nil
 }
 
-// countPublishes is a change of a node's Config that notes each time the node has published.
+// countPublishes returns a change of a node's Config that reports each Publish of the node.
 func countPublishes(published *inbox[int]) func(*core.Config) {
 	return withPublishHook(func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
 		err := next.Publish(ctx, msgs...)

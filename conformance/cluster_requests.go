@@ -10,15 +10,15 @@ import (
 )
 
 var clusterRequestChecks = []check[*clusterChecker]{
-	{"PeersAreKnown", "Nodes know each other as soon as they have started, not after a heartbeat. Requests ask the peers that are known, so the " +
-		"first ones would come back empty.", peersAreKnown},
-	{"EmitWithAckAsksEveryClient", "EmitWithAck returns one answer of each selected client of every node, and ends when the last has come, " +
-		"not at the timeout.", emitWithAckAsksEveryClient},
-	{"ServerSideEmitReachesOtherNodes", "ServerSideEmit reaches every other node's server, not this one's and no client.",
-		serverSideEmitReachesOtherNodes},
-	{"ServerSideEmitWithAckAsksOtherNodes", "ServerSideEmitWithAck returns the first answer of each other node, and ends with the last.",
-		serverSideEmitWithAckAsksOtherNodes},
-	{"ManyRequestsAtOnce", "Each of many requests that are under way at the same time gets its own answers.", manyRequestsAtOnce},
+	{"PeersAreKnown", "Nodes know each other as soon as they have started, not only after a heartbeat. Requests " +
+		"ask the known peers, so the first requests would come back empty.", peersAreKnown},
+	{"EmitWithAckAsksEveryClient", "EmitWithAck returns one answer from each selected client of every node, and " +
+		"ends when the last answer has arrived, not at the timeout.", emitWithAckAsksEveryClient},
+	{"ServerSideEmitReachesOtherNodes", "ServerSideEmit reaches the server of every other node, but not the " +
+		"sender's own server, and no client.", serverSideEmitReachesOtherNodes},
+	{"ServerSideEmitWithAckAsksOtherNodes", "ServerSideEmitWithAck returns the first answer of each other node, " +
+		"and ends with the last of them.", serverSideEmitWithAckAsksOtherNodes},
+	{"ManyRequestsAtOnce", "Each of many concurrent requests gets its own answers.", manyRequestsAtOnce},
 }
 
 func peersAreKnown(c *clusterChecker) {
@@ -56,7 +56,7 @@ func emitWithAckAsksEveryClient(c *clusterChecker) {
 	}
 }
 
-// acks asks the clients and returns all of their answers.
+// acks sends an event to the clients and returns all of their answers.
 func (c *clusterChecker) acks(n *node, to core.Target, called string) (values []codec.Value) {
 	c.Helper()
 	c.must(called, func(ctx context.Context) (err error) {
@@ -79,7 +79,7 @@ func serverSideEmitReachesOtherNodes(c *clusterChecker) {
 		for _, want := range t.want {
 			got, ok := takeNext(c, t.n.serverEvents)
 			if !ok || got.String() != want || got.wantsAnswer {
-				c.fail(called+" and on B; "+t.n.name+"'s server", want+", no answer wanted", "%v, answer wanted %v (any: %v)", got, got.wantsAnswer, ok)
+				c.fail(called+" and on B; "+t.n.name+"'s server", want+", without a request for an answer", "%v, request for an answer: %v (event received: %v)", got, got.wantsAnswer, ok)
 			}
 		}
 	}
@@ -104,7 +104,7 @@ func serverSideEmitWithAckAsksOtherNodes(c *clusterChecker) {
 	for _, v := range values {
 		var r struct{ Name, Got any }
 		if err := v.Decode(&r); err != nil {
-			c.fail(called, "answers", "%s (%v)", v, err)
+			c.fail(called, "answers that decode", "%s (%v)", v, err)
 		}
 		got = append(got, fmt.Sprintf("%v got %v", r.Name, r.Got))
 	}

@@ -10,12 +10,13 @@ import (
 )
 
 var clusterRoomChecks = []check[*clusterChecker]{
-	{"JoinLeaveDisconnectReachAllNodes", "SocketsJoin, SocketsLeave and DisconnectSockets reach the sockets of all nodes, and those that are selected " +
-		"only. A user who was banned must be gone everywhere.", joinLeaveDisconnectReachAllNodes},
-	{"FetchSocketsFindsAll", "FetchSockets returns the selected sockets of all nodes with their rooms, handshake and data. Without it " +
-		"nobody knows who is online.", fetchSocketsFindsAll},
-	{"RemoteSocketsCanBeUsed", "A fetched socket can be sent to, asked, moved between rooms and disconnected, wherever it is, and no " +
-		"other is touched.", remoteSocketsCanBeUsed},
+	{"JoinLeaveDisconnectReachAllNodes", "SocketsJoin, SocketsLeave and DisconnectSockets reach the selected " +
+		"sockets of all nodes, and no others. A banned user must be disconnected everywhere.",
+		joinLeaveDisconnectReachAllNodes},
+	{"FetchSocketsFindsAll", "FetchSockets returns the selected sockets of all nodes with their rooms, handshake " +
+		"and data. Without it nobody knows who is online.", fetchSocketsFindsAll},
+	{"RemoteSocketsCanBeUsed", "A fetched socket can be sent to, asked, moved between rooms and disconnected, " +
+		"wherever it is, without affecting other sockets.", remoteSocketsCanBeUsed},
 }
 
 func joinLeaveDisconnectReachAllNodes(c *clusterChecker) {
@@ -28,7 +29,7 @@ func joinLeaveDisconnectReachAllNodes(c *clusterChecker) {
 	op := func(called string, f func(ctx context.Context) error) {
 		c.Helper()
 		c.must(called+" on A", f)
-		c.emit(a, a.Target, "done") // what B has got, it has done
+		c.emit(a, a.Target, "done") // when B has received this, it has carried out what was sent before
 		for _, cl := range clients {
 			cl.expect(called+", Emit, on A", `["done"]`)
 		}
@@ -59,12 +60,12 @@ func joinLeaveDisconnectReachAllNodes(c *clusterChecker) {
 		want := id[1] == '1'
 		if got := cl.disconnects.all(); len(got) != 1 || got[0] != want {
 			c.fail(`To("x").DisconnectSockets(true), To("y").DisconnectSockets(false) on A`,
-				fmt.Sprintf("client %s disconnected once, its connection closed: %v", id, want), "%v", got)
+				fmt.Sprintf("client %s disconnected once, with close %v", id, want), "%v", got)
 		}
 	}
 }
 
-// fetch fetches sockets, ordered by their ids.
+// fetch fetches sockets, sorted by their ids.
 func (c *clusterChecker) fetch(n *node, to core.Target, called string) (all []*core.RemoteSocket) {
 	c.Helper()
 	c.must(called+" on "+n.name, func(ctx context.Context) (err error) {
@@ -159,12 +160,12 @@ func remoteSocketsCanBeUsed(c *clusterChecker) {
 	}
 	c.must("Disconnect on a fetched socket of B", func(ctx context.Context) error { return s.Disconnect(ctx, true) })
 	if closed, ok := takeNext(c, one.disconnects); !ok || !closed {
-		c.fail("Disconnect(true) on a fetched socket of B", "that it is disconnected, its connection closed", "disconnected %v, closed %v", ok, closed)
+		c.fail("Disconnect(true) on a fetched socket of B", "a disconnected client and a closed connection", "disconnected %v, closed %v", ok, closed)
 	}
 	c.expectNothingMore("use a fetched socket of B", a, two, here)
 	for _, cl := range []*client{two, here} {
 		if n := cl.disconnects.len(); n > 0 {
-			c.fail("Disconnect on a fetched socket of B", "that the others stay", "that client %s was disconnected", cl.id)
+			c.fail("Disconnect on a fetched socket of B", "the other clients stay", "client %s was disconnected", cl.id)
 		}
 	}
 }

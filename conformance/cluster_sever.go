@@ -11,28 +11,30 @@ import (
 )
 
 var clusterSeverChecks = []check[*clusterChecker]{
-	{"SeveredNodeReconnects", "A node whose session breaks opens another, listens to all of its namespaces again and says how long it was deaf, " +
-		"however often that happens. A node that is deaf and does not know is the worst of all.", severedNodeReconnects},
-	{"SeveredNodeKeepsItsPeers", "A node that was deaf for a moment does not take its peers for gone: they could not be heard.",
-		severedNodeKeepsItsPeers},
-	{"LossesAreReported", "What a node misses was sent within the time of a GapError, and what it gets comes once and in order. Applications fetch " +
-		"from their database what they have missed, and a gap that is too short hides a loss.", lossesAreReported},
+	{"SeveredNodeReconnects", "A node whose session breaks opens another, listens to all of its namespaces again " +
+		"and reports how long it was deaf (without a session), however often that happens. A node that is deaf " +
+		"without knowing it gives wrong answers indefinitely.", severedNodeReconnects},
+	{"SeveredNodeKeepsItsPeers", "A node that was deaf for a moment does not consider its peers dead: it could " +
+		"not hear them.", severedNodeKeepsItsPeers},
+	{"LossesAreReported", "The time of every message that a node misses is within the time of a GapError, and the " +
+		"messages that it receives arrive once and in order. Applications fetch from their database what they have " +
+		"missed, and a gap that is too short hides a loss.", lossesAreReported},
 }
 
 // severAndRecover breaks the sessions of a node and waits until it has recovered.
 func (n *node) severAndRecover(round int) {
 	n.c.Helper()
 	if n.c.harness.Sever == nil {
-		n.c.Skip("ClusterHarness.Sever is nil: not proven")
+		n.c.Skip("ClusterHarness.Sever is nil: not checked")
 	}
 	later, before := anyLaterItem(n.gaps), time.Now()
 	n.c.harness.Sever(n.c.TB, n.config)
 	gap, err := awaitMatch(n.c, n.gaps, later)
 	if err != nil {
-		n.c.fail(fmt.Sprintf("sever B for the %d. time", round), "that B recovers and says so: Trace.SessionRecovered", "nothing for %v", n.c.patience)
+		n.c.fail(fmt.Sprintf("sever B, round %d", round), "B recovers and calls Trace.SessionRecovered", "no call for %v", n.c.patience)
 	}
 	if gap.Err == nil || gap.Deaf < 0 || gap.Since.After(time.Now()) || gap.Since.Add(gap.Deaf).Before(before) {
-		n.c.fail(fmt.Sprintf("sever B for the %d. time", round), "a GapError with the session's error, since when B was deaf and for how long", "%+v", *gap)
+		n.c.fail(fmt.Sprintf("sever B, round %d", round), "a GapError with the session's error, the start and the duration of the gap", "%+v", *gap)
 	}
 	n.expectReported("sever B", "the *GapError", func(err error) bool { return errors.As(err, new(*core.GapError)) })
 }
@@ -45,25 +47,26 @@ func severedNodeReconnects(c *clusterChecker) {
 	sender := a.open(c.namespace+"/second", emptyRegistry())
 	for round := 1; round <= c.scale(3, 30); round++ {
 		b.severAndRecover(round)
-		called := fmt.Sprintf("sever B for the %d. time, wait until it has recovered, Emit", round)
+		called := fmt.Sprintf("sever B, round %d, wait until it has recovered, Emit", round)
 		c.expectDelivery(called+" on A", a.Target, far)
 		c.expectDelivery(called+" on A in another namespace", sender.Target, second)
 		c.expectEventualDelivery(called+" on B", b.Target, near)
 	}
 }
 
-// expectDelivery emits until that works, since the outage may have broken what the sender publishes on. Then the client must get the event: its node
-// has said that it listens again.
+// expectDelivery emits until Emit succeeds, because the outage may have broken the sender's connection too.
+// Then the client must receive the event: its node has reported that it listens again.
 func (c *clusterChecker) expectDelivery(called string, from core.Target, to *client) {
 	c.Helper()
 	mark := fmt.Sprintf("mark %d", endMarkers.Add(1))
 	c.eventually(called, func(ctx context.Context) error { return from.Emit(ctx, mark) })
 	if _, err := awaitMatch(c, to.events, func(p receivedEvent) bool { return p.args.Event() == mark }); err != nil {
-		c.fail(called, "that it arrives", "nothing for %v", c.patience)
+		c.fail(called, "the event", "no event for %v", c.patience)
 	}
 }
 
-// expectEventualDelivery emits until the client gets it: the sender, too, may have been severed, and may not have noticed yet.
+// expectEventualDelivery emits until the client receives an event: the sender may have been severed too,
+// without having noticed yet.
 func (c *clusterChecker) expectEventualDelivery(called string, from core.Target, to *client) {
 	c.Helper()
 	start := time.Now()
@@ -79,7 +82,7 @@ func (c *clusterChecker) expectEventualDelivery(called string, from core.Target,
 			break
 		}
 		if time.Since(start) > c.patience {
-			c.fail(called, "that it arrives", "nothing for %v: %v", c.patience, err)
+			c.fail(called, "the event", "no event for %v: %v", c.patience, err)
 		}
 	}
 }
@@ -90,17 +93,17 @@ func severedNodeKeepsItsPeers(c *clusterChecker) {
 	far := b.client("far")
 	for round := 1; round <= 2; round++ {
 		b.severAndRecover(round)
-		c.expectDelivery(fmt.Sprintf("sever B for the %d. time, wait until it has recovered, Emit on A", round), a.Target, far)
+		c.expectDelivery(fmt.Sprintf("sever B, round %d, wait until it has recovered, Emit on A", round), a.Target, far)
 		if got := b.Peers(); len(got) != 1 || got[0] != a.UID() {
 			c.fail("sever B, Peers", "A: "+quote(a.UID()), "%s", quoteAll(got))
 		}
 	}
 	if b.left.len() > 0 || a.left.len() > 0 {
-		c.fail("sever B, Trace.PeerLeft", "no call", "on A %s, on B %s", quoteAll(a.left.all()), quoteAll(b.left.all()))
+		c.fail("sever B, Trace.PeerLeft", "no calls", "on A %s, on B %s", quoteAll(a.left.all()), quoteAll(b.left.all()))
 	}
 }
 
-// emittedEvent is an event that was emitted, and when.
+// emittedEvent is the time of an Emit, and its error.
 type emittedEvent struct {
 	begun, done time.Time
 	err         error
@@ -108,14 +111,14 @@ type emittedEvent struct {
 
 func lossesAreReported(c *clusterChecker) {
 	if c.harness.Sever == nil {
-		c.Skip("ClusterHarness.Sever is nil: not proven")
+		c.Skip("ClusterHarness.Sever is nil: not checked")
 	}
 	beats := newInbox[int]()
 	quick := func(config *core.Config) { config.HeartbeatInterval = 40*time.Millisecond + 4*c.latency() }
 	a, b := c.node("A"), c.node("B", quick, countPublishes(beats))
 	c.waitForPeers(a, b)
 	far := b.client("far")
-	var sent []emittedEvent // of the goroutine that emits, until it has ended
+	var sent []emittedEvent // used by the goroutine that emits, until it has ended
 	stop := make(chan struct{})
 	emitted := c.runAlongside(func() error {
 		for i := 0; ; i++ {
@@ -126,7 +129,7 @@ func lossesAreReported(c *clusterChecker) {
 			sent = append(sent, e)
 			cancel()
 			pause := time.Duration(0)
-			if i%8 == 7 { // a slow bus can keep few at a time
+			if i%8 == 7 { // a slow bus can buffer few
 				pause = 2*time.Millisecond + 2*c.latency()
 			}
 			select {
@@ -143,9 +146,9 @@ func lossesAreReported(c *clusterChecker) {
 	defer end()
 	for round := 1; round <= c.scale(3, 10); round++ {
 		c.waitForEvents(far, c.scale(50, 200))
-		for range 2 { // what has come before a heartbeat of B is before every gap from then on
+		for range 2 { // what arrived before a heartbeat of B is before every later gap
 			if _, err := awaitMatch(c, beats, anyLaterItem(beats)); err != nil {
-				c.fail("leave B alone", "a heartbeat", "nothing for %v", c.patience)
+				c.fail("wait for B", "a heartbeat", "no heartbeat for %v", c.patience)
 			}
 			c.waitForEvents(far, 1)
 		}
@@ -161,7 +164,7 @@ func lossesAreReported(c *clusterChecker) {
 			continue
 		}
 		if i <= last {
-			c.fail("Emit numbered events on A while B is severed", fmt.Sprintf("on B after event %d only later ones", last), "event %d", i)
+			c.fail("Emit numbered events on A while B is severed", fmt.Sprintf("only events after %d on B", last), "event %d", i)
 		}
 		for lost := last + 1; lost < i; lost++ {
 			c.expectReportedGap(b, lost, sent[lost])
@@ -173,7 +176,7 @@ func lossesAreReported(c *clusterChecker) {
 	}
 }
 
-// eventNumber returns which of the numbered events p is, -1 if it is another one.
+// eventNumber returns the number of a numbered event, or -1 for any other event.
 func eventNumber(p receivedEvent) int {
 	i := -1
 	if p.args.Event() != "n" || p.args.Decode(&i) != nil {
@@ -182,27 +185,28 @@ func eventNumber(p receivedEvent) int {
 	return i
 }
 
-// anyLaterItem finds what comes into an inbox from now on.
+// anyLaterItem returns a func for find that selects the first value that arrives from now on.
 func anyLaterItem[T any](b *inbox[T]) func(T) bool {
 	n := b.len()
 	return func(T) bool { n--; return n < 0 }
 }
 
-// waitForEvents returns once a client has got so many more events.
+// waitForEvents returns once a client has received the given number of further events.
 func (c *clusterChecker) waitForEvents(cl *client, more int) {
 	c.Helper()
-	called := fmt.Sprintf("Emit events on A, one after the other, until client %s has got %d more", cl.id, more)
+	called := fmt.Sprintf("Emit events on A, one after the other, until client %s has received %d more", cl.id, more)
 	c.noteCall(called)
 	for n := cl.events.len(); more > 0; more-- {
 		n++
 		left := n
 		if _, err := awaitMatch(c, cl.events, func(receivedEvent) bool { left--; return left == 0 }); err != nil {
-			c.fail(called, "that they arrive", "%d fewer, and nothing for %v", more, c.patience)
+			c.fail(called, "all of them", "%d fewer, and nothing for %v", more, c.patience)
 		}
 	}
 }
 
-// expectReportedGap fails if an event is missing on a node and not within the time of a GapError.
+// expectReportedGap fails the check if an event is missing on a node and no GapError covers the time of its
+// Emit.
 func (c *clusterChecker) expectReportedGap(n *node, i int, e emittedEvent) {
 	c.Helper()
 	if e.err != nil {
@@ -217,7 +221,7 @@ func (c *clusterChecker) expectReportedGap(n *node, i int, e emittedEvent) {
 			from := gap.Since.Sub(e.begun)
 			windows = append(windows, fmt.Sprintf("from %v to %v", from, from+gap.Deaf))
 		}
-		c.fail(fmt.Sprintf("Emit event %d on A while B is severed", i), "that it arrives on B, or that B reports a GapError for that time",
-			"neither; the gaps, counted from when it was sent, are %s, and sending took %v", quoteAll(windows), e.done.Sub(e.begun))
+		c.fail(fmt.Sprintf("Emit event %d on A while B is severed", i), "the event on B, or a GapError of B for that time",
+			"neither; relative to the start of the Emit, the gaps are %s; the Emit took %v", quoteAll(windows), e.done.Sub(e.begun))
 	}
 }

@@ -13,19 +13,21 @@ import (
 )
 
 var clusterSizeChecks = []check[*clusterChecker]{
-	{"MessagesOfAnySizeArrive", "A message arrives whatever its size: around the limit of the bus, to the byte, and a megabyte. The largest " +
-		"message of the week must not be the one that gets lost.", messagesOfAnySizeArrive},
-	{"AnswersOfAnySizeArrive", "Acknowledgements and the data of sockets arrive whatever their size. They take the same way as messages, and " +
-		"are read by who has asked only.", answersOfAnySizeArrive},
-	{"LargeMessagesOfAllNodesArrive", "What several nodes put into the store at the same time, all others can read, and nobody reads what another one has put. An " +
-		"id that two nodes give makes one message out of two.", largeMessagesOfAllNodesArrive},
+	{"MessagesOfAnySizeArrive", "A message arrives whatever its size: near the limit of the bus, to the byte, and " +
+		"a megabyte. The largest message of the week must not be the one that gets lost.", messagesOfAnySizeArrive},
+	{"AnswersOfAnySizeArrive", "Acknowledgements and the data of sockets arrive whatever their size. They are " +
+		"transported like messages, but only the requester reads them.", answersOfAnySizeArrive},
+	{"LargeMessagesOfAllNodesArrive", "All nodes can read what several nodes put into the store at the same time, " +
+		"and no node reads another message in its place. An id that two nodes use at the same time merges two " +
+		"messages.", largeMessagesOfAllNodesArrive},
 }
 
-// maxMessage is the most that a message may have by default, core.Config.MaxMessageBytes.
+// maxMessage is the default limit of a message, core.Config.MaxMessageBytes.
 const maxMessage = 16 << 20
 
-// textSizes returns sizes of texts in bytes, the smallest first: small ones, those with which an event is about as large as the bus can carry, and, if there is
-// a store or no limit, large ones. Measure returns the size of an event with a text of so many bytes, as it is published.
+// textSizes returns sizes of texts in bytes, in ascending order: small ones, those with which an event is about
+// as large as the bus can carry, and, if there is a store or no limit, large ones. Measure returns the size of
+// a published event with a text of the given size.
 func (c *clusterChecker) textSizes(n *node, measure func(text int) int) (all []int) {
 	limit, unlimited := n.config.Bus.Limits().Payload, n.config.Store != nil
 	if t := n.config.PayloadThreshold; t > 0 && (limit == 0 || t < limit) {
@@ -42,7 +44,7 @@ func (c *clusterChecker) textSizes(n *node, measure func(text int) int) (all []i
 	}
 	few, more := measure(300), measure(420) // codecs that write base64 need four bytes for three
 	if more <= few {
-		return all // they were too large already
+		return all // they exceeded the limit already
 	}
 	largest := 300 + (limit-few)*120/(more-few)
 	for size := largest - 5; size <= largest+4; size++ {
@@ -83,7 +85,7 @@ func messagesOfAnySizeArrive(c *clusterChecker) {
 	}
 	inBatches(small, batchSize, send, arrived)
 	sizes = sizes[small:]
-	inBatches(len(sizes), 2, send, arrived) // few at a time: what the store and the queues may hold is measured in bytes as well
+	inBatches(len(sizes), 2, send, arrived) // few at a time: the store and the queues may limit bytes as well
 	if limit := a.config.Bus.Limits().Payload; a.config.Store != nil || limit == 0 {
 		wide := strings.Repeat("é", 100+min(limit, maxMessage/4)/2)
 		c.emit(a, a.Target, "wide", wide)
@@ -116,7 +118,7 @@ func answersOfAnySizeArrive(c *clusterChecker) {
 		for i, kind := range []string{"EmitWithAck", "ServerSideEmitWithAck", "FetchSockets"} {
 			called := fmt.Sprintf("%s on A, answered with %d bytes on B", kind, size)
 			if len(acks) != 3 {
-				c.fail(called, "one answer, as to two other requests", "%d answers in all", len(acks))
+				c.fail(called, "one answer to each of three requests", "%d answers in total", len(acks))
 			}
 			var got string
 			if err := acks[i].Decode(&got); err != nil || got != text {
@@ -134,7 +136,7 @@ func largeMessagesOfAllNodesArrive(c *clusterChecker) {
 		nodes, clients = append(nodes, n), append(clients, n.client("of "+name))
 	}
 	if nodes[0].config.Store == nil {
-		c.Skip("Config.Store is nil: nothing is put into a store")
+		c.Skip("Config.Store is nil: no messages are stored")
 	}
 	size := min(max(nodes[0].config.Bus.Limits().Payload, 32<<10), maxMessage/2)
 	const called = "EmitAsync large texts on A, B and C at the same time"
@@ -148,10 +150,10 @@ func largeMessagesOfAllNodesArrive(c *clusterChecker) {
 		for _, cl := range clients {
 			came := make(map[string]bool)
 			for range nodes {
-				p := cl.next(called, fmt.Sprintf("one of %v that has not come yet, beside %v,", slices.Sorted(maps.Keys(wanted)), slices.Sorted(maps.Keys(came))))
+				p := cl.next(called, fmt.Sprintf("one of %v, except those that have arrived (%v),", slices.Sorted(maps.Keys(wanted)), slices.Sorted(maps.Keys(came))))
 				event, text := p.args.Event(), ""
 				if err := p.args.Decode(&text); err != nil || !wanted[event] || came[event] || text != strings.Repeat(event[:1], size) {
-					c.fail(called, fmt.Sprintf("each text once, with %d bytes, for client %q", size, cl.id), "%q with %d bytes, which begin with %q (%v)",
+					c.fail(called, fmt.Sprintf("each text once, with %d bytes, for client %q", size, cl.id), "%q with %d bytes that begin with %q (%v)",
 						event, len(text), text[:min(1, len(text))], err)
 				}
 				came[event] = true

@@ -10,35 +10,38 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// CodecHarness tells the suite how to use a codec.
+// CodecHarness tells the suite which codec to check.
 type CodecHarness struct {
-	// Codec is proven. Required.
+	// Codec is the codec to check. Required.
 	Codec codec.Codec
 
-	// Golden are messages whose bytes are known, such as those that another implementation has written.
+	// Golden are messages with known bytes, such as those that another implementation has written.
 	Golden []Golden
 
-	// Seed determines the random messages, to have those of a failure again. 0: the same ones in each quick run, and others in each
-	// soak, which logs its seed.
+	// Seed is the seed of the random messages. Set it to reproduce a failure. With 0, each quick run uses the
+	// same messages, and each soak run uses others and logs its seed.
 	Seed uint64
 }
 
-// Golden is a message whose bytes are known.
+// Golden is a message with known bytes.
 type Golden struct {
-	// Name says what it is about.
+	// Name describes the message.
 	Name   string
 	Format codec.Format
 	Bytes  []byte
-	// Envelope is what Parse must make of Bytes. nil: an error that wraps codec.ErrMalformed.
+	// Envelope is the result of Parse for Bytes. If it is nil, Parse must return an error that wraps
+	// codec.ErrMalformed.
 	Envelope *codec.Envelope
 	// Written tells that Append must write exactly Bytes.
 	Written bool
 }
 
-// Codec proves that a codec keeps the promises of codec.Codec, and of the optional interfaces it implements.
+// Codec runs the checks of the promises of codec.Codec, and of the optional interfaces that the codec
+// implements.
 //
-// Envelopes are compared by what they say: nil and empty lists are the same, and so are numbers that JSON writes
-// with the same digits, and a time and its text. A form may refuse bytes with codec.ErrBinary, but it must not change them.
+// The suite compares envelopes by their meaning: nil and empty lists are equal, and so are numbers that JSON
+// writes with the same digits, and a time and its text. A form may refuse bytes with codec.ErrBinary, but it
+// must not change them.
 func Codec(t *testing.T, h CodecHarness) {
 	t.Helper()
 	h.runSuite(t, false)
@@ -47,7 +50,7 @@ func Codec(t *testing.T, h CodecHarness) {
 func (h CodecHarness) runSuite(t *testing.T, soak bool) {
 	t.Helper()
 	if h.Codec == nil {
-		t.Fatal("conformance: CodecHarness.Codec is nil, but required")
+		t.Fatal("conformance: CodecHarness.Codec is required, but nil")
 	}
 	runChecks(t, h.newSuite(soak), codecChecks(), func(c *checker) *codecChecker { return newCodecChecker(c, h) })
 }
@@ -61,7 +64,7 @@ func codecChecks() []check[*codecChecker] {
 // forms are the two forms of every message.
 var forms = []codec.Format{codec.Text, codec.Binary}
 
-// codecChecker is one run of one check of a codec.
+// codecChecker runs one check of a codec.
 type codecChecker struct {
 	*checker
 	harness CodecHarness
@@ -76,12 +79,12 @@ func (c *codecChecker) appendSample(dst []byte, s sample, f codec.Format) (p []b
 	called := fmt.Sprintf("Append %s, %v form", s.name, f)
 	c.guardPanic(called, func() { p, err = c.codec.Append(dst, s.env, f) })
 	if errors.Is(err, codec.ErrBinary) && (!s.hasBytes || f != codec.Text) {
-		c.fail(called, "no ErrBinary: it holds no bytes, or the form carries them", "the error %q", err)
+		c.fail(called, "no ErrBinary: the message has no bytes, or the form carries them", "the error %q", err)
 	}
 	return p, err
 }
 
-// mustAppend returns the bytes of a sample. ok is false if the text form refuses its bytes.
+// mustAppend returns the encoded sample. It returns ok = false if the text form refuses its bytes.
 func (c *codecChecker) mustAppend(s sample, f codec.Format) (p []byte, ok bool) {
 	c.Helper()
 	p, err := c.appendSample(nil, s, f)
@@ -104,7 +107,7 @@ func (c *codecChecker) mustParse(called string, p []byte, f codec.Format) *codec
 	return env
 }
 
-// parse calls Parse, which must not panic, nor return neither an envelope nor an error, nor both.
+// parse calls Parse. It must not panic, and must return either an envelope or an error.
 func (c *codecChecker) parse(called string, p []byte, f codec.Format) (env *codec.Envelope, err error) {
 	c.Helper()
 	c.guardPanic(called+", Parse", func() { env, err = c.codec.Parse(p, f) })
@@ -114,7 +117,7 @@ func (c *codecChecker) parse(called string, p []byte, f codec.Format) (env *code
 	return env, err
 }
 
-// guardPanic calls f and fails if it panics.
+// guardPanic calls f and fails the check if f panics.
 func (c *codecChecker) guardPanic(called string, f func()) {
 	c.Helper()
 	c.noteCall(called)
@@ -133,7 +136,7 @@ func (c *codecChecker) guardPanic(called string, f func()) {
 	}
 }
 
-// roundTrip proves that a sample survives Append and Parse in both forms.
+// roundTrip fails the check unless a sample survives Append and Parse in both forms.
 func (c *codecChecker) roundTrip(s sample) {
 	c.Helper()
 	for _, f := range forms {
@@ -144,17 +147,17 @@ func (c *codecChecker) roundTrip(s sample) {
 	}
 }
 
-// expectSame fails unless got says what want says.
+// expectSame fails the check unless got means the same as want.
 func (c *codecChecker) expectSame(called string, want, got *codec.Envelope) {
 	c.Helper()
 	var d *difference
-	c.guardPanic(called+", look at the data", func() { d = diffEnvelopes(want, got) })
+	c.guardPanic(called+", decode the data", func() { d = diffEnvelopes(want, got) })
 	if d != nil {
 		c.fail(called, d.where+" is "+d.want, "%s", d.got)
 	}
 }
 
-// newValue makes a Value of v, as a program that uses a cluster does.
+// newValue encodes v as a Value, as a program that uses a cluster does.
 func (c *codecChecker) newValue(v any) codec.Value {
 	c.Helper()
 	out, err := codec.NewValue(v)
@@ -164,7 +167,7 @@ func (c *codecChecker) newValue(v any) codec.Value {
 	return out
 }
 
-// rawJSON makes a Value of JSON.
+// rawJSON returns a Value of encoded JSON.
 func (c *codecChecker) rawJSON(text string) codec.Value {
 	c.Helper()
 	out, err := codec.RawJSON([]byte(text))

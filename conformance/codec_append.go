@@ -11,16 +11,21 @@ import (
 )
 
 var appendChecks = []check[*codecChecker]{
-	{"TextIsText", "The text form is valid UTF-8 without NUL, whatever is in the message. PostgreSQL refuses any other notification.", textIsText},
-	{"AppendAppends", "Append extends dst and leaves what is in it alone, whether there is room behind it or not. The cluster writes into buffers " +
-		"that it uses again.", appendAppends},
-	{"AppendRetainsNothing", "What Append returned is the caller's: later calls do not change it, and it does not change them. Thousands of messages wait in the " +
-		"cluster's queue at a time, and its buffers are used again.", appendRetainsNothing},
-	{"AppendLeavesTheEnvelope", "Append only reads the envelope. The same one is delivered to this node's own clients.", appendLeavesTheEnvelope},
-	{"ErrBinaryLeavesDst", "When the text form cannot carry bytes, Append returns ErrBinary, and dst's content is unchanged, as after any other error. The cluster " +
-		"then writes the binary form into the same buffer.", errBinaryLeavesDst},
-	{"NonceTellsEqualMessagesApart", "A Nonce makes the bytes differ, and says nothing else. PostgreSQL delivers two equal notifications of one transaction once: " +
-		"two equal messages would be one.", nonceTellsEqualMessagesApart},
+	{"TextIsText", "The text form is valid UTF-8 without NUL, whatever the message contains. PostgreSQL rejects " +
+		"any other notification.", textIsText},
+	{"AppendAppends", "Append extends dst and leaves its contents alone, whether there is spare capacity or not. " +
+		"The cluster writes into buffers that it reuses.", appendAppends},
+	{"AppendRetainsNothing", "The bytes that Append returned belong to the caller: later calls do not change " +
+		"them, and changes of them do not affect later calls. Thousands of messages wait in the cluster's queue at " +
+		"a time, and its buffers are reused.", appendRetainsNothing},
+	{"AppendLeavesTheEnvelope", "Append only reads the envelope. The same envelope is delivered to this node's " +
+		"own clients.", appendLeavesTheEnvelope},
+	{"ErrBinaryLeavesDst", "When the text form cannot carry bytes, Append returns ErrBinary, and the contents " +
+		"of dst are unchanged, as after any other error. The cluster then writes the binary form into the same " +
+		"buffer.", errBinaryLeavesDst},
+	{"NonceTellsEqualMessagesApart", "A Nonce makes the bytes differ and has no other meaning. PostgreSQL " +
+		"delivers two equal notifications of one transaction once: two equal messages would become one.",
+		nonceTellsEqualMessagesApart},
 }
 
 // allSamples returns samples of everything.
@@ -82,16 +87,16 @@ func appendAppends(c *codecChecker) {
 	}
 }
 
-// appendTo appends a sample to what is there before.
+// appendTo appends a sample to a dst that contains before.
 func (c *codecChecker) appendTo(s sample, f codec.Format, before string, room int) {
 	c.Helper()
 	dst := append(make([]byte, 0, len(before)+room), before...)
 	p, err := c.appendSample(dst, s, f)
 	called := fmt.Sprintf("Append %s to %s with room for %d more bytes, %v form", s.name, quote(before), room, f)
 	if err != nil || len(p) <= len(before) || string(p[:len(before)]) != before || string(dst) != before {
-		c.fail(called, quote(before)+" with the message behind it", "%s and the error %v", quote(string(p)), err)
+		c.fail(called, quote(before)+" followed by the message", "%s and the error %v", quote(string(p)), err)
 	}
-	c.expectSame(called+", Parse what was appended", s.env, c.mustParse(called, slices.Clone(p[len(before):]), f))
+	c.expectSame(called+", Parse the appended bytes", s.env, c.mustParse(called, slices.Clone(p[len(before):]), f))
 }
 
 func appendRetainsNothing(c *codecChecker) {
@@ -115,7 +120,7 @@ func appendRetainsNothing(c *codecChecker) {
 			c.fail(fmt.Sprintf("Append %s, %v form, Append others, look at the first again", k.s.name, k.f), quote(string(k.copy)), "%s", quote(string(k.p)))
 		}
 	}
-	for _, k := range all { // they are the caller's: to write over them changes nothing
+	for _, k := range all { // the bytes are the caller's: overwriting them must change nothing
 		for i := range k.p {
 			k.p[i] = 0xff
 		}
@@ -125,13 +130,13 @@ func appendRetainsNothing(c *codecChecker) {
 	}
 }
 
-// appendLeavesTheEnvelope also changes an envelope afterwards: it is the caller's, and may be written again.
+// appendLeavesTheEnvelope also changes an envelope afterwards: it belongs to the caller, who may reuse it.
 func appendLeavesTheEnvelope(c *codecChecker) {
 	all := func() []sample {
 		all := c.allSamples()
 		for _, env := range c.selectorEnvelopes(codec.Opts{Rooms: []string{"b", "a", "b"}, Except: []string{"z", "", "y"}}) {
 			env.NSP, env.Nonce = "", 7
-			all = append(all, sample{name: env.Type.String() + " without a namespace, with rooms in no order", env: env})
+			all = append(all, sample{name: env.Type.String() + " without a namespace, with unsorted rooms", env: env})
 		}
 		return all
 	}
@@ -168,7 +173,7 @@ func errBinaryLeavesDst(c *codecChecker) {
 		}
 	}
 	refused := false
-	all := carriersOf("bytes behind a long text", codec.FromTree([]any{asciiText(100_000), []byte{1}}), true)
+	all := carriersOf("bytes after a long text", codec.FromTree([]any{asciiText(100_000), []byte{1}}), true)
 	for _, b := range binaryValues {
 		all = append(all, c.carriers(b.name, b.value, true)...)
 	}
@@ -179,7 +184,7 @@ func errBinaryLeavesDst(c *codecChecker) {
 		case err == nil:
 			continue
 		case !errors.Is(err, codec.ErrBinary):
-			c.fail(called, fmt.Sprintf("no error, or %q", codec.ErrBinary), "the error %q", err)
+			c.fail(called, fmt.Sprintf("no error, or the error %q", codec.ErrBinary), "the error %q", err)
 		}
 		refused = true
 		p, err := c.appendSample(dst, s, codec.Binary)
@@ -193,7 +198,8 @@ func errBinaryLeavesDst(c *codecChecker) {
 	}
 }
 
-// appendRefusable appends a sample that may be refused to what is there before, in all forms, and returns what came of the text form.
+// appendRefusable appends a sample that may be refused to a dst that contains before, in both forms. It
+// returns the result of the text form.
 func (c *codecChecker) appendRefusable(s sample, before string) (dst []byte, err error) {
 	c.Helper()
 	for _, f := range []codec.Format{codec.Binary, codec.Text} {
@@ -219,7 +225,7 @@ func nonceTellsEqualMessagesApart(c *codecChecker) {
 				}
 				called := fmt.Sprintf("Append %s, %v form, with Nonce %d", s.name, f, nonce)
 				if other, ok := seen[string(p)]; ok {
-					c.fail(called, fmt.Sprintf("other bytes than with Nonce %d", other), "%s again", quote(string(p)))
+					c.fail(called, fmt.Sprintf("other bytes than with Nonce %d", other), "the same bytes %s", quote(string(p)))
 				}
 				seen[string(p)] = nonce
 				c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))

@@ -12,14 +12,17 @@ import (
 )
 
 var codecUseChecks = []check[*codecChecker]{
-	{"ConcurrentUse", "A Codec is safe for concurrent use, and so are the values it parsed. There is one for all namespaces.", concurrentCodecUse},
-	{"LaterCallsBehaveTheSame", "What a codec writes and reads depends on the message and on nothing else: the 5,000th call is as the first. A server makes millions.",
+	{"ConcurrentUse", "A Codec is safe for concurrent use, and so are the values it parsed. One codec serves all " +
+		"namespaces.", concurrentCodecUse},
+	{"LaterCallsBehaveTheSame", "What a codec writes and reads depends on the message and on nothing else: the " +
+		"5,000th call gives the same result as the first. A server makes millions of calls.",
 		laterCallsBehaveTheSame},
-	{"GoldenMessages", "What another implementation wrote is read, and what it reads is written, byte for byte. That is what the codec's wire is for.", goldenMessages},
+	{"GoldenMessages", "The codec reads what another implementation wrote, and writes what the other reads, byte " +
+		"for byte. That is the purpose of its wire format.", goldenMessages},
 }
 
-// yieldingEncoding is an encoding of JSON whose reader lets other goroutines run first: wherever a codec looks at such data, others are in
-// the middle of something too, also with one processor.
+// yieldingEncoding is an encoding of JSON whose reader lets other goroutines run first. Wherever a codec
+// decodes such data, other goroutines are in the middle of a call too, even with one processor.
 type yieldingEncoding struct{}
 
 func (yieldingEncoding) Name() string { return "interrupted" }
@@ -31,7 +34,7 @@ func (yieldingEncoding) Tree(p []byte) (any, error) {
 	return codec.JSON.Tree(p)
 }
 
-// yieldingSamples returns messages with such data, in which every word tells whose they are.
+// yieldingSamples returns messages with such data. Each word names their sender.
 func (c *codecChecker) yieldingSamples(name string) (all []sample) {
 	c.Helper()
 	for i, n := range []int{1, 10, 300, 5000} {
@@ -43,7 +46,7 @@ func (c *codecChecker) yieldingSamples(name string) (all []sample) {
 		}
 		for _, s := range carriersOf("data of "+name+" in another encoding", codec.Raw(yieldingEncoding{}, p), false) {
 			s.env.UID, s.env.NSP = name, "/"+name
-			if len(s.env.Sockets) > 0 { // the same behind what interrupts
+			if len(s.env.Sockets) > 0 { // a socket after the one whose data yields
 				s.env.Sockets = append(s.env.Sockets, codec.Socket{ID: text, Rooms: []string{text, name}, Data: s.env.Sockets[0].Handshake})
 			}
 			all = append(all, s)
@@ -64,14 +67,14 @@ func concurrentCodecUse(c *codecChecker) {
 	}
 	peeker, peeks := c.codec.(codec.Peeker)
 	try := func(s sample) error {
-		c.noteCall("Append and Parse in 8 goroutines, last " + s.name)
+		c.noteCall("Append and Parse on 8 goroutines, last " + s.name)
 		for _, f := range forms {
 			p, err := c.codec.Append(nil, s.env, f)
 			if err != nil {
 				return fmt.Errorf("appending %s: %w", s.name, err)
 			}
 			if peeks && peeker.SentBy(p, f, s.env.UID+"x") {
-				return fmt.Errorf("SentBy takes %s for one of another sender", s.name)
+				return fmt.Errorf("SentBy returns true for %s and another sender", s.name)
 			}
 			env, err := c.codec.Parse(p, f)
 			if err != nil {
@@ -100,11 +103,11 @@ func concurrentCodecUse(c *codecChecker) {
 			return nil
 		}))
 	}
-	c.waitAll("8 goroutines Append, Parse and SentBy", waits)
+	c.waitAll("8 goroutines call Append, Parse and SentBy", waits)
 	c.parseConcurrently()
 }
 
-// waitAll waits for goroutines.
+// waitAll waits for goroutines and fails the check with the first error.
 func (c *codecChecker) waitAll(called string, waits []func() error) {
 	c.Helper()
 	var first error
@@ -118,8 +121,8 @@ func (c *codecChecker) waitAll(called string, waits []func() error) {
 	}
 }
 
-// parseConcurrently parses messages of several senders until others have run in the middle of a Parse often enough. With one processor that
-// takes messages that are long enough, and goroutines that do nothing else.
+// parseConcurrently parses messages of several senders until other goroutines have run during a Parse often
+// enough. With one processor, that needs long messages and goroutines that do nothing else.
 func (c *codecChecker) parseConcurrently() {
 	c.Helper()
 	var last, overlaps atomic.Int64
@@ -132,7 +135,7 @@ func (c *codecChecker) parseConcurrently() {
 		p, _ := c.mustAppend(s, f)
 		waits = append(waits, c.runAlongside(func() error {
 			for i := 0; overlaps.Load() < int64(c.scale(30, 300)) && i < c.scale(10_000, 1_000_000); i++ {
-				c.noteCall("Parse in 4 goroutines, last " + s.name)
+				c.noteCall("Parse on 4 goroutines, last " + s.name)
 				last.Store(int64(g))
 				env, err := c.codec.Parse(p, f)
 				if err != nil {
@@ -150,7 +153,7 @@ func (c *codecChecker) parseConcurrently() {
 			return nil
 		}))
 	}
-	c.waitAll("4 goroutines Parse", waits)
+	c.waitAll("4 goroutines call Parse", waits)
 }
 
 func laterCallsBehaveTheSame(c *codecChecker) {
@@ -165,7 +168,7 @@ func laterCallsBehaveTheSame(c *codecChecker) {
 	for i := range c.scale(11_000, 500_000) {
 		s := all[i%len(all)]
 		for _, f := range forms {
-			called := fmt.Sprintf("Append %s, %v form, for the %d. time", s.name, f, i+1)
+			called := fmt.Sprintf("Append %s, %v form, call %d", s.name, f, i+1)
 			p, err := c.appendSample(buffer[:0], s, f)
 			if err != nil {
 				c.fail(called, "no error", "the error %q", err)
@@ -183,7 +186,7 @@ func laterCallsBehaveTheSame(c *codecChecker) {
 
 func goldenMessages(c *codecChecker) {
 	if len(c.harness.Golden) == 0 {
-		c.Skip("CodecHarness.Golden is empty: not proven")
+		c.Skip("CodecHarness.Golden is empty: not checked")
 	}
 	for _, g := range c.harness.Golden {
 		called := fmt.Sprintf("the golden message %s, %v form", quote(g.Name), g.Format)

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// difference is what two envelopes, or two trees of data, differ in first.
+// difference is the first difference between two envelopes, or two trees of data.
 type difference struct{ where, want, got string }
 
 func newDifference(where string, want, got any) *difference {
@@ -35,7 +35,7 @@ func brief(v any) string {
 	return s
 }
 
-// diffEnvelopes tells in what got differs from want, nil if both say the same.
+// diffEnvelopes returns the first difference between want and got, or nil if both mean the same.
 func diffEnvelopes(want, got *codec.Envelope) *difference {
 	fields := [...]struct {
 		name      string
@@ -109,7 +109,7 @@ func diffSockets(want, got *codec.Socket) *difference {
 	return diffValues("Data", want.Data, got.Data)
 }
 
-// diffNames takes nil and empty lists for the same.
+// diffNames treats nil and empty lists as equal.
 func diffNames(where string, want, got []string) *difference {
 	for i := range min(len(want), len(got)) {
 		if want[i] != got[i] {
@@ -122,7 +122,7 @@ func diffNames(where string, want, got []string) *difference {
 	return nil
 }
 
-// flagsText is f without its pointer.
+// flagsText returns f as text, without its pointer.
 func flagsText(f codec.Flags) string {
 	compress := "unset"
 	if f.Compress != nil {
@@ -143,7 +143,7 @@ func diffValues(where string, want, got codec.Value) *difference {
 	return diffTrees(where, w, g)
 }
 
-// diffTrees compares data, whatever it was kept in.
+// diffTrees compares decoded data.
 func diffTrees(where string, want, got any) *difference {
 	same := false
 	switch w := want.(type) {
@@ -190,8 +190,9 @@ func diffTrees(where string, want, got any) *difference {
 	return nil
 }
 
-// sameNumber compares numbers by the digits that JSON writes, which are different for different integers and for different float64s:
-// then they stay the same number wherever they go next. A float64 may also become the integer that it is.
+// sameNumber compares numbers by the digits that JSON writes. They differ for different integers and for
+// different float64s, so that the number stays the same wherever it goes next. A float64 may also become the
+// equal integer.
 func sameNumber(want, got any) bool {
 	switch w := want.(type) {
 	case int64, uint64:

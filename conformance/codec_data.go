@@ -10,21 +10,24 @@ import (
 )
 
 var dataChecks = []check[*codecChecker]{
-	{"TextRoundTrips", "All of Unicode arrives as it was sent, NUL included, wherever users put it. Users write in all languages.", textRoundTrips},
-	{"ShapesRoundTrip", "Null, false, 0, \"\", [] and {} are six different values, and stay where they are. Programs tell them apart.", shapesRoundTrip},
-	{"TimesRoundTrip", "A time arrives as the same instant, to the millisecond, in the years 1 to 9999, or as its text. Birthdays are before 1970, expiries after 2038.",
-		timesRoundTrip},
-	{"RawDataIsKept", "Data that is already encoded is passed on as it is: escapes, the order of keys, keys that come twice, text that looks like something else. " +
-		"Clients depend on all of it.", rawDataIsKept},
-	{"BytesRoundTrip", "The binary form carries bytes at any depth, and bytes stay bytes; the text form does so too, or refuses them with ErrBinary. " +
-		"Bytes that come out as text, or as an object, are a broken image at the client.", bytesRoundTrip},
-	{"NestingRoundTrips", "What NewValue and NewArgs take, a codec carries, however deep. A message that is refused because of its depth was accepted from a client before.",
-		nestingRoundTrips},
-	{"DeepDataIsAnError", "Data that nests deeper than MaxDepth is an error of Append, never a crash or a message that no peer can read. Users hand " +
-		"in what their clients sent.", deepDataIsAnError},
+	{"TextRoundTrips", "All of Unicode arrives as it was sent, including NUL, wherever users put it. Users write " +
+		"in all languages.", textRoundTrips},
+	{"ShapesRoundTrip", "Null, false, 0, \"\", [] and {} are six different values, and stay where they are. " +
+		"Programs tell them apart.", shapesRoundTrip},
+	{"TimesRoundTrip", "A time arrives as the same instant, to the millisecond, in the years 1 to 9999, or as its " +
+		"text. Birthdays are before 1970, expiry dates after 2038.", timesRoundTrip},
+	{"RawDataIsKept", "Data that is already encoded is passed on unchanged: escapes, the order of keys, repeated " +
+		"keys, text that looks like something else. Clients depend on all of it.", rawDataIsKept},
+	{"BytesRoundTrip", "The binary form carries bytes at any depth, and bytes stay bytes; the text form does " +
+		"so too, or refuses them with ErrBinary. Bytes that become text, or an object, are a broken image at the " +
+		"client.", bytesRoundTrip},
+	{"NestingRoundTrips", "A codec carries everything that NewValue and NewArgs accept, however deep. The depth " +
+		"of a client's message was accepted before, so the message must not be refused later.", nestingRoundTrips},
+	{"DeepDataIsAnError", "Data that nests deeper than MaxDepth is an error of Append, never a crash or a message " +
+		"that no peer can read. Users pass on what their clients sent.", deepDataIsAnError},
 }
 
-// trickyTexts are texts that have been trouble somewhere.
+// trickyTexts are texts that often cause bugs.
 var trickyTexts = []string{
 	" ", "  two spaces ", "\n", "\r\n\t", "\x00", "a\x00b", "\x01\x1f\x7f", "\b\f\v\x1b", `"`, `\`, `\\`, `\u0041`, `'`, "`", "/", "</script>", "<>&", "\u2028\u2029", "{}", "[]", "null",
 	"true", "0", "-1", "1e3", "0x10", "undefined", "NaN", "constructor", "type", "uid", "é", "e\u0301", "ß", "\u0130", "日本語", "עברית", "\u202e", "\ufeff", "\ufffd",
@@ -89,7 +92,7 @@ func timesRoundTrip(c *codecChecker) {
 	}
 }
 
-// rawTexts are JSON as other programs write it.
+// rawTexts is JSON as other programs write it.
 var rawTexts = []string{
 	`"\u0000"`, `"\/"`, `"\b\f\n\r\t\"\\"`, `"\u00e9\u65E5"`, `"\ud83d\ude00"`, `"\uD83D\uDE00"`, `"\ud800"`, `"\udc00x"`, `"\ud800\u0041"`, `"\ud800\ud800\udc00"`, `"\u003c\u2028"`, `"\\u0041"`,
 	" [ 1 ,\r\n\t{ \"a\" : [ ] , \"b\" : { } } ] ", `{"":1}`, `{"":{"":""}}`, `{"\u0061":1}`, `{"\u0000\/":1,"\ud83d\ude00":2}`, `{"z":1,"a":2,"10":3,"2":4,"-1":5,"":6}`,
@@ -128,7 +131,7 @@ func rawDataIsKept(c *codecChecker) {
 	}
 }
 
-// binaryValue is a value with bytes in it.
+// binaryValue is a value that contains bytes.
 type binaryValue struct {
 	name  string
 	value any

@@ -12,24 +12,30 @@ import (
 )
 
 var foreignChecks = []check[*codecChecker]{
-	{"ForeignBytesAreMalformed", "Parse never panics on foreign bytes: what it cannot read is an error that wraps ErrMalformed. Whoever can publish can " +
-		"send anything, and a panic takes the whole server down.", foreignBytesAreMalformed},
-	{"BrokenMessagesAreMalformed", "A message that was cut or changed on its way is read, or is an error that wraps ErrMalformed, but never a panic, " +
-		"neither in Parse nor when its data is decoded later.", brokenMessagesAreMalformed},
-	{"TrailingBytesAreMalformed", "Bytes behind the message are an error that wraps ErrMalformed; only white space may stand behind the text form. They were never written by " +
-		"Append: two messages have run into each other.", trailingBytesAreMalformed},
-	{"HostileLengthsAllocateLittle", "Parse does not believe a length: what it allocates is in proportion to what came. A message of ten bytes that claims " +
-		"a list of four billion would otherwise end the server.", hostileLengthsAllocateLittle},
-	{"DeepNestingIsMalformed", "Foreign bytes that nest deeper than MaxDepth are an error that wraps ErrMalformed, never an overflow of the stack, which no program survives.",
-		deepNestingIsMalformed},
-	{"UnknownTypesAreNoError", "A type that the codec does not know is no error: the envelope has that Type. Newer nodes say things that older ones need " +
-		"not understand.", unknownTypesAreNoError},
-	{"ParseLeavesItsInput", "Parse only reads p. Several namespaces, or a test, may read the same bytes.", parseLeavesItsInput},
-	{"ParsedEnvelopesBelongToCaller", "A parsed envelope is the caller's: later calls do not change it, and it does not change them. Thousands wait in the cluster's lanes at a time.",
+	{"ForeignBytesAreMalformed", "Parse never panics on foreign bytes: what it cannot read is an error that wraps " +
+		"ErrMalformed. Anybody who can publish can send anything, and a panic stops the whole server.",
+		foreignBytesAreMalformed},
+	{"BrokenMessagesAreMalformed", "Parse reads a message that was cut or changed in transit, or returns an error " +
+		"that wraps ErrMalformed, but never panics, neither in Parse nor when its data is decoded later.",
+		brokenMessagesAreMalformed},
+	{"TrailingBytesAreMalformed", "Bytes after the message are an error that wraps ErrMalformed; only white space " +
+		"may follow the text form. Append never wrote them: two messages have been joined.",
+		trailingBytesAreMalformed},
+	{"HostileLengthsAllocateLittle", "Parse does not trust a length: it allocates in proportion to the input. " +
+		"Otherwise a message of ten bytes that claims a list of four billion elements stops the server.",
+		hostileLengthsAllocateLittle},
+	{"DeepNestingIsMalformed", "Foreign bytes that nest deeper than MaxDepth are an error that wraps " +
+		"ErrMalformed, never a stack overflow, which no program survives.", deepNestingIsMalformed},
+	{"UnknownTypesAreNoError", "A type that the codec does not know is no error: the envelope has that Type. " +
+		"Newer nodes send messages that older nodes need not understand.", unknownTypesAreNoError},
+	{"ParseLeavesItsInput", "Parse only reads p. Several namespaces, or a test, may read the same bytes.",
+		parseLeavesItsInput},
+	{"ParsedEnvelopesBelongToCaller", "A parsed envelope belongs to the caller: later calls do not change it, and " +
+		"changes of it do not affect later calls. Thousands wait in the cluster's receive queues at a time.",
 		parsedEnvelopesBelongToCaller},
 }
 
-// parseForeign parses bytes of which nothing is known, and looks at whatever comes of them.
+// parseForeign parses bytes of unknown origin, and decodes the result if there is one.
 func (c *codecChecker) parseForeign(called string, p []byte, f codec.Format) (env *codec.Envelope, err error) {
 	c.Helper()
 	env, err = c.parse(called, p, f)
@@ -56,7 +62,7 @@ func (c *codecChecker) parseForeign(called string, p []byte, f codec.Format) (en
 	return env, nil
 }
 
-// garbageInputs are bytes that no codec should mistake for a message.
+// garbageInputs returns bytes that no codec should accept as a message.
 func garbageInputs() []string {
 	all := []string{
 		"", " ", "\x00", "x", "null", "true", "0", "-", "1e999", `"text"`, `"`, "{", "}", "{}", "[]", "[", "[]]", "{}{}", "{}x", `{"`, `{"a"`, `{"a":`, `{"a":}`, `{a:1}`, `{'a':1}`, `{"type":}`,
@@ -86,7 +92,7 @@ func foreignBytesAreMalformed(c *codecChecker) {
 	}
 }
 
-// appendedSamples returns the bytes of samples in a form, each of which the caller may change.
+// appendedSamples returns encoded samples in a form. The caller may change the bytes.
 func (c *codecChecker) appendedSamples(f codec.Format) (names []string, all [][]byte) {
 	c.Helper()
 	samples := append(c.samples(), c.referenceSamples()[:3]...)
@@ -99,7 +105,8 @@ func (c *codecChecker) appendedSamples(f codec.Format) (names []string, all [][]
 	return names, all
 }
 
-// breakPositions returns the places at which bytes are broken: all, or in long messages and in the quick profile a few hundred of them.
+// breakPositions returns the positions at which a check breaks a message: all, or a few hundred of a long
+// message in the quick profile.
 func (c *codecChecker) breakPositions(p []byte, first int) (all []int) {
 	step := 1
 	if most := c.scale(300, math.MaxInt); len(p) > most {
@@ -122,7 +129,7 @@ func brokenMessagesAreMalformed(c *codecChecker) {
 				c.parseForeign(fmt.Sprintf("%s, %v form, cut to %d of %d bytes", names[i], f, n, len(p)), bytes.Clone(p[:n]), f)
 			}
 			for _, n := range c.breakPositions(p, 1) {
-				for _, change := range []byte{0x01, 0x80, 0xff, p[n]} { // one bit, the sign, all, zero
+				for _, change := range []byte{0x01, 0x80, 0xff, p[n]} { // one bit, the sign, all bits, the byte to zero
 					q := bytes.Clone(p)
 					q[n] ^= change
 					c.parseForeign(fmt.Sprintf("%s, %v form, byte %d of %d xor %#x", names[i], f, n, len(p), change), q, f)
@@ -142,7 +149,7 @@ func trailingBytesAreMalformed(c *codecChecker) {
 		names, all := c.appendedSamples(f)
 		for i, p := range all {
 			for _, end := range append(ends, string(p), string(p[:1]), string(p[len(p)-1:])) {
-				called := fmt.Sprintf("%s, %v form, with %s behind it", names[i], f, quote(end))
+				called := fmt.Sprintf("%s, %v form, followed by %s", names[i], f, quote(end))
 				want := c.mustParse(called, bytes.Clone(p), f)
 				env, err := c.parseForeign(called, append(bytes.Clone(p), end...), f)
 				if err != nil {
@@ -175,7 +182,7 @@ func unknownTypesAreNoError(c *codecChecker) {
 		}
 	}
 	if !tried {
-		c.Skip("Append writes no unknown types: put one in CodecHarness.Golden")
+		c.Skip("Append does not write unknown types: add a message with one to CodecHarness.Golden")
 	}
 }
 
@@ -197,7 +204,7 @@ func parseLeavesItsInput(c *codecChecker) {
 	}
 }
 
-// parseTwice proves that bytes are as before when they have been parsed.
+// parseTwice fails the check if Parse changes its input.
 func (c *codecChecker) parseTwice(called string, p []byte, f codec.Format) {
 	c.Helper()
 	q := bytes.Clone(p)
@@ -231,10 +238,10 @@ func parsedEnvelopesBelongToCaller(c *codecChecker) {
 	for _, k := range all {
 		c.expectSame(k.called+", Parse, Parse others, look at the first again", k.s.env, k.env)
 	}
-	for _, k := range all { // they are the caller's: to write over them changes nothing
+	for _, k := range all { // the envelopes are the caller's: overwriting them must change nothing
 		for _, list := range [][]string{k.env.Rooms, k.env.Opts.Rooms, k.env.Opts.Except} {
 			for i := range list {
-				list[i] = "written over"
+				list[i] = "overwritten"
 			}
 		}
 		clear(k.env.Sockets)

@@ -9,11 +9,12 @@ import (
 )
 
 var forwardChecks = []check[*codecChecker]{
-	{"ForwardedDataIsKept", "What one node parsed it can send on, in either form: data stays encoded on its way through. A message that came from the " +
-		"store as binary may go out as text.", forwardedDataIsKept},
-	{"ParsedDataDecodes", "Args and Value of a parsed envelope decode into Go's types. That is what a program finally does with them.", parsedDataDecodes},
-	{"RandomMessagesRoundTrip", "Whatever an Envelope can say arrives, in any combination. What is wrong with one in a thousand messages is wrong every second in production.",
-		randomMessagesRoundTrip},
+	{"ForwardedDataIsKept", "A node can send on what it has parsed, in either form: the data stays encoded on " +
+		"the way. A message that came from the store as binary may be sent as text.", forwardedDataIsKept},
+	{"ParsedDataDecodes", "Args and Value of a parsed envelope decode into Go types. That is what programs " +
+		"finally do with them.", parsedDataDecodes},
+	{"RandomMessagesRoundTrip", "Every combination of the fields of an Envelope arrives. A bug in one of a " +
+		"thousand messages occurs every second in production.", randomMessagesRoundTrip},
 }
 
 func forwardedDataIsKept(c *codecChecker) {
@@ -25,14 +26,14 @@ func forwardedDataIsKept(c *codecChecker) {
 		all = append(all, c.ackSample(fmt.Sprintf("a Unicode text of %d bytes", n), c.newValue(unicodeText(n))))
 	}
 	all = append(all, c.carriers("numbers", codec.FromTree(sampleNumbers()), false)...)
-	all = append(all, c.carriers("numbers as they are written", c.rawJSON("[1e2,-0,9223372036854775807,18446744073709551615,-9007199254740993,0.1]"), false)...)
+	all = append(all, c.carriers("numbers as other programs write them", c.rawJSON("[1e2,-0,9223372036854775807,18446744073709551615,-9007199254740993,0.1]"), false)...)
 	all = append(all, c.yieldingSamples("another codec")...)
 	for _, s := range all {
 		c.expectForwarded(s)
 	}
 }
 
-// expectForwarded proves that a sample survives two nodes.
+// expectForwarded fails the check unless a sample survives two nodes.
 func (c *codecChecker) expectForwarded(s sample) {
 	c.Helper()
 	for _, f := range forms {
@@ -68,7 +69,7 @@ func parsedDataDecodes(c *codecChecker) {
 		var text string
 		err := got.Args.Decode(&u, &n, &text)
 		if err != nil || u.Name != want.Name || !slices.Equal(u.Tags, want.Tags) || n != 7 || text != "text" {
-			c.fail(called, "the same", "%+v, %d, %q and the error %v", u, n, text, err)
+			c.fail(called, "the same values", "%+v, %d, %q and the error %v", u, n, text, err)
 		}
 		if p, ok := c.mustAppend(sample{"BROADCAST_ACK", answer, true}, f); ok {
 			called := fmt.Sprintf("Append BROADCAST_ACK with bytes, %v form, Parse, Value.Decode", f)
@@ -95,7 +96,7 @@ func randomMessagesRoundTrip(c *codecChecker) {
 	}
 	g := newGenerator(seed)
 	for i := range c.scale(1500, 200_000) {
-		s := g.sample(fmt.Sprintf("random message %d of the seed %d", i, seed))
+		s := g.sample(fmt.Sprintf("random message %d of seed %d", i, seed))
 		c.roundTrip(s)
 		if i%4 == 0 {
 			c.expectForwarded(s)

@@ -10,11 +10,11 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// generator makes messages, the same ones for the same seed.
+// generator makes random messages, the same ones for the same seed.
 type generator struct {
 	*rand.Rand
-	allowSpecial bool // bytes and times are allowed in data
-	hasBytes     bool // bytes are in it
+	allowSpecial bool // data may contain bytes and times
+	hasBytes     bool // the current message contains bytes
 }
 
 func newGenerator(seed uint64) *generator { return &generator{Rand: rand.New(rand.NewPCG(seed, 0))} }
@@ -45,7 +45,7 @@ func (g *generator) sample(name string) sample {
 	return sample{fmt.Sprintf("%v, %s", t, name), env, g.hasBytes}
 }
 
-// fill sets what a message of its type has.
+// fill sets the fields that a message of its type has.
 func (g *generator) fill(env *codec.Envelope) {
 	switch env.Type {
 	case codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets:
@@ -78,7 +78,7 @@ func (g *generator) fill(env *codec.Envelope) {
 	}
 }
 
-// length is mostly small.
+// length is usually small.
 func (g *generator) length() int { return g.IntN(1 << g.IntN(8)) }
 
 func (g *generator) text() string {
@@ -121,7 +121,7 @@ func (g *generator) flags() codec.Flags {
 	return f
 }
 
-// value returns data as a tree or, if JSON can say it, as JSON.
+// value returns data as a tree or, if JSON can express it, as JSON.
 func (g *generator) value() codec.Value {
 	v := codec.FromTree(g.tree(5))
 	if g.allowSpecial || g.IntN(2) == 0 {
@@ -147,7 +147,7 @@ func (g *generator) args() codec.Args {
 	return args
 }
 
-// tree returns data of at most depth levels.
+// tree returns data with at most depth levels.
 func (g *generator) tree(depth int) any {
 	kind := g.IntN(11)
 	switch {

@@ -19,11 +19,11 @@ func hostileLengthsAllocateLittle(c *codecChecker) {
 	for _, f := range forms {
 		names, all := c.appendedSamples(f)
 		for i, p := range all {
-			if i%3 != 0 && i < len(all)-5 { // the last hold bytes
+			if i%3 != 0 && i < len(all)-5 { // the last samples contain bytes
 				continue
 			}
 			for k, length := range lengths {
-				if f == codec.Text && k%3 > 0 { // no length as it is
+				if f == codec.Text && k%3 > 0 { // the text form contains no binary lengths
 					continue
 				}
 				places := c.breakPositions(p, k)
@@ -42,7 +42,7 @@ func hostileLengthsAllocateLittle(c *codecChecker) {
 				}) < 2*most {
 					continue
 				}
-				for _, n := range places { // look for the one that cost so much
+				for _, n := range places { // find the position that costs so much
 					least := uint64(1 << 62)
 					for try := 0; try < 100 && least > most; try++ { // other goroutines may allocate too
 						least = min(least, allocatedBytes(func() { parse(n) }))
@@ -56,10 +56,10 @@ func hostileLengthsAllocateLittle(c *codecChecker) {
 	}
 }
 
-// allocatedBytes returns how many bytes the program allocates while f runs.
+// allocatedBytes returns how many bytes the process allocates while f runs.
 func allocatedBytes(f func()) uint64 {
 	var before, after runtime.MemStats
-	runtime.Gosched() // so that this goroutine has some time before others have theirs
+	runtime.Gosched() // give this goroutine a fresh time slice
 	runtime.ReadMemStats(&before)
 	f()
 	runtime.ReadMemStats(&after)
@@ -84,23 +84,23 @@ func deepNestingIsMalformed(c *codecChecker) {
 				c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
 			}
 			if stack := c.stackGrowth(p, f); stack > levels*20 {
-				c.fail(called+", Parse", fmt.Sprintf("a stack for at most %d levels: a message of 16 MiB must not exhaust it", codec.MaxDepth), "one that grows by %d bytes", stack)
+				c.fail(called+", Parse", fmt.Sprintf("stack growth for at most %d levels, so that a message of 16 MiB cannot exhaust the stack", codec.MaxDepth), "%d bytes of growth", stack)
 			}
 		}
 	}
-	// Where data stands as JSON in a message, deeper data can be put in its place.
-	const core = "the core of the data"
-	for _, s := range carriersOf("a text", c.newValue(core), false) {
+	// Where a message contains data as JSON, put deeper data in its place.
+	const innermost = "innermost data"
+	for _, s := range carriersOf("a text", c.newValue(innermost), false) {
 		for _, f := range forms {
 			p, _ := c.mustAppend(s, f)
-			if bytes.Count(p, []byte(`"`+core+`"`)) != 1 || f == codec.Binary && !bytes.Contains(p, []byte(`:"`+core+`"`)) {
-				continue // in a binary form a length may stand before it
+			if bytes.Count(p, []byte(`"`+innermost+`"`)) != 1 || f == codec.Binary && !bytes.Contains(p, []byte(`:"`+innermost+`"`)) {
+				continue // in a binary form, a length may precede it
 			}
 			for _, levels := range []int{codec.MaxDepth + 1, codec.MaxDepth + 2, 128, 129, 256, 1000, 10_000, levels} {
 				for _, b := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
 					deep := strings.Repeat(b[0], levels) + "1" + strings.Repeat(b[1], levels)
 					called := fmt.Sprintf("%v with %d levels of %s, %v form", s.env.Type, levels, b[0], f)
-					if _, err := c.parseForeign(called, bytes.Replace(p, []byte(`"`+core+`"`), []byte(deep), 1), f); err == nil {
+					if _, err := c.parseForeign(called, bytes.Replace(p, []byte(`"`+innermost+`"`), []byte(deep), 1), f); err == nil {
 						c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
 					}
 				}
@@ -109,7 +109,8 @@ func deepNestingIsMalformed(c *codecChecker) {
 	}
 }
 
-// stackGrowth returns by how many bytes the stack grows for a Parse. Others may use or free stacks at the same time, so the median of several times counts.
+// stackGrowth returns by how many bytes the stack grows during a Parse. Other goroutines may use or free stacks
+// at the same time, so it returns the median of several measurements.
 func (c *codecChecker) stackGrowth(p []byte, f codec.Format) int64 {
 	var times [5]int64
 	for i := range times {

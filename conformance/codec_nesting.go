@@ -25,12 +25,12 @@ var nestings = []struct {
 	{"empty arrays", func(_ int, inner any) any { return []any{inner} }, []any{}},
 }
 
-// nestedValue returns a value in which levels arrays and objects stand inside each other.
+// nestedValue returns a value in which the given number of arrays and objects are nested.
 func nestedValue(i, levels int) codec.Value {
 	n := nestings[i]
 	tree := n.innermost
 	if list, ok := tree.([]any); ok && len(list) == 0 {
-		levels-- // the core is one itself
+		levels-- // the innermost value is a level itself
 	}
 	for level := range levels {
 		tree = n.wrap(level, tree)
@@ -38,7 +38,7 @@ func nestedValue(i, levels int) codec.Value {
 	return codec.FromTree(tree)
 }
 
-// userDepth is how deep a value may nest that users hand in: what NewValue takes.
+// userDepth returns how deep a user's value may nest: as deep as NewValue accepts.
 func userDepth() int {
 	for depth := codec.MaxDepth; ; depth-- {
 		if _, err := codec.RawJSON([]byte(strings.Repeat("[", depth) + strings.Repeat("]", depth))); err == nil {
@@ -47,7 +47,7 @@ func userDepth() int {
 	}
 }
 
-// carriersOf returns an envelope of each type that carries a value, with value right in it.
+// carriersOf returns an envelope of each type that carries a value, with value itself in it.
 func carriersOf(name string, value codec.Value, binary bool) (all []sample) {
 	args, err := codec.ArgsOf(codec.FromTree([]any{"event"}))
 	if err == nil {
@@ -55,7 +55,7 @@ func carriersOf(name string, value codec.Value, binary bool) (all []sample) {
 			args = codec.Args{} // too deep
 		}
 	}
-	answer := codec.Value{}.WithRest(value) // of an answer of more than one argument: value if it is an array
+	answer := codec.Value{}.WithRest(value) // the further arguments of an answer: null unless value is an array
 	for _, env := range []codec.Envelope{
 		{Type: codec.Broadcast, Args: args},
 		{Type: codec.ServerSideEmit, Args: args},
@@ -103,7 +103,7 @@ func nestingRoundTrips(c *codecChecker) {
 
 func deepDataIsAnError(c *codecChecker) {
 	for i := range nestings {
-		for levels := userDepth() + 1; levels <= codec.MaxDepth; levels++ { // depends on the levels of the message: refused, or carried
+		for levels := userDepth() + 1; levels <= codec.MaxDepth; levels++ { // depends on the levels of the message itself: refused, or carried
 			for _, s := range c.nestedSamples(i, levels) {
 				for _, f := range forms {
 					if p, err := c.appendSample(nil, s, f); err == nil {
@@ -117,7 +117,7 @@ func deepDataIsAnError(c *codecChecker) {
 			for _, s := range c.nestedSamples(i, levels) {
 				for _, f := range forms {
 					if p, err := c.appendSample(nil, s, f); err == nil {
-						c.fail(fmt.Sprintf("Append %s, %v form", s.name, f), "an error", "none, but %s", quote(strings.ToValidUTF8(string(p), "?")))
+						c.fail(fmt.Sprintf("Append %s, %v form", s.name, f), "an error", "no error, but %s", quote(strings.ToValidUTF8(string(p), "?")))
 					}
 				}
 			}

@@ -12,11 +12,12 @@ import (
 )
 
 var numberChecks = []check[*codecChecker]{
-	{"NumbersRoundTrip", "A number arrives as the same number, to the last digit: exactly if it is an integer of up to 64 bits, else as the same float64, " +
-		"the sign of -0 included. Ids of other systems are such integers.", numbersRoundTrip},
+	{"NumbersRoundTrip", "A number arrives as the same number, to the last digit: exactly if it is an integer of " +
+		"up to 64 bits, otherwise as the same float64, including the sign of -0. Ids of other systems are such " +
+		"integers.", numbersRoundTrip},
 }
 
-// sampleNumbers are numbers of all sizes, as they are in a tree.
+// sampleNumbers returns numbers of all sizes, as they are in a tree.
 func sampleNumbers() (all []any) {
 	random := rand.New(rand.NewPCG(1, 2)) // the same in each run
 	for bits := range 65 {

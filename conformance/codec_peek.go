@@ -13,24 +13,27 @@ import (
 )
 
 var peekChecks = []check[*codecChecker]{
-	{"PeekFindsOwnMessages", "SentBy is true for what Append wrote with a UID as nodes have them, 16 hexadecimal digits, or with EmitterUID: of every type and size, in " +
-		"both forms. Otherwise a node parses everything that it has sent itself.", peekFindsOwnMessages},
-	{"PeekAgreesWithParse", "If SentBy says yes, Parse finds this sender. The cluster drops its own messages by it without reading on: a yes about another's " +
-		"loses a peer's message.", peekAgreesWithParse},
-	{"PeekNeverPanics", "SentBy does not validate, but it never panics either. It sees foreign bytes first.", peekNeverPanics},
-	{"PeekIsCheap", "SentBy allocates nothing and reads no further than the sender, however large the message is. It is asked about every message.", peekIsCheap},
+	{"PeekFindsOwnMessages", "SentBy is true for every message that Append wrote with EmitterUID or with the kind " +
+		"of UID that nodes have, 16 hexadecimal digits: for every type and size, in both forms. Otherwise a node " +
+		"parses everything that it has sent itself.", peekFindsOwnMessages},
+	{"PeekAgreesWithParse", "If SentBy returns true, Parse finds this sender. The cluster drops its own messages " +
+		"this way without parsing them: a true for another node's message loses that message.", peekAgreesWithParse},
+	{"PeekNeverPanics", "SentBy does not validate, but it never panics either. It is the first to read foreign " +
+		"bytes.", peekNeverPanics},
+	{"PeekIsCheap", "SentBy allocates nothing and reads no further than the sender, however large the message is. " +
+		"It is called for every message.", peekIsCheap},
 }
 
 func (c *codecChecker) requirePeeker() codec.Peeker {
 	c.Helper()
 	p, ok := c.codec.(codec.Peeker)
 	if !ok {
-		c.Skip("the codec is no codec.Peeker")
+		c.Skip("the codec does not implement codec.Peeker")
 	}
 	return p
 }
 
-// sentByWhich asks about p and returns for which of uids SentBy says yes.
+// sentByWhich returns those of uids for which SentBy returns true.
 func (c *codecChecker) sentByWhich(peeker codec.Peeker, called string, p []byte, f codec.Format, uids ...string) (yes []string) {
 	c.Helper()
 	for _, uid := range uids {
@@ -79,7 +82,7 @@ func peekAgreesWithParse(c *codecChecker) {
 			sample{name: "HEARTBEAT of the uid " + quote(text), env: &codec.Envelope{Type: codec.Heartbeat, UID: text, NSP: "/"}},
 			sample{name: "BROADCAST of " + quote(text), env: &codec.Envelope{Type: codec.Broadcast, UID: "u" + text, NSP: text, Args: c.newArgs("e", map[string]any{"uid": "x", "type": 1, "nsp": "y"})}})
 	}
-	// Another's uid wherever it may stand.
+	// Another node's uid in every field that may contain it.
 	opts := codec.Opts{Rooms: []string{otherUID}, Except: []string{otherUID}}
 	for _, env := range []codec.Envelope{
 		{Type: codec.Heartbeat, Process: otherUID, CloseHash: otherUID, Clock: 1, Nonce: 1},
@@ -111,7 +114,8 @@ func peekAgreesWithParse(c *codecChecker) {
 	}
 }
 
-// expectPeekAgrees asks whether p is from its sender, and whether it is from others who could be taken for it.
+// expectPeekAgrees fails the check if SentBy returns true for a uid other than the sender's. It tries uids that
+// resemble it.
 func (c *codecChecker) expectPeekAgrees(peeker codec.Peeker, called string, p []byte, f codec.Format) {
 	c.Helper()
 	env := c.mustParse(called, bytes.Clone(p), f)
@@ -123,7 +127,7 @@ func (c *codecChecker) expectPeekAgrees(peeker codec.Peeker, called string, p []
 	uids = append(uids, string(escaped[1:len(escaped)-1]), string(bytes.ReplaceAll(escaped[1:len(escaped)-1], []byte(`\`), nil)))
 	for _, uid := range c.sentByWhich(peeker, called, p, f, uids...) {
 		if uid != env.UID {
-			c.fail(called+", SentBy "+quote(uid), "false: Parse finds "+quote(env.UID), "true")
+			c.fail(called+", SentBy "+quote(uid), "false, because Parse finds the sender "+quote(env.UID), "true")
 		}
 	}
 }
@@ -172,12 +176,13 @@ func peekIsCheap(c *codecChecker) {
 	}
 }
 
-// allocationsPerCall returns how many allocations f makes at least. Other goroutines may allocate too, so the best of many runs counts.
+// allocationsPerCall returns the number of allocations of f. Other goroutines may allocate too, so it returns
+// the least of many measurements.
 func allocationsPerCall(f func()) (least uint64) {
 	const calls = 20
 	var before, after runtime.MemStats
 	for run := range 500 {
-		runtime.Gosched() // so that this goroutine has some time before others have theirs
+		runtime.Gosched() // give this goroutine a fresh time slice
 		runtime.ReadMemStats(&before)
 		for range calls {
 			f()
@@ -193,7 +198,7 @@ func allocationsPerCall(f func()) (least uint64) {
 	return least
 }
 
-// expectQuickPeek proves that SentBy of a large message looks at its beginning only.
+// expectQuickPeek fails the check if SentBy reads more than the beginning of a large message.
 func (c *codecChecker) expectQuickPeek(peeker codec.Peeker, called string, p []byte, f codec.Format) {
 	c.Helper()
 	const head = 4096
@@ -201,12 +206,12 @@ func (c *codecChecker) expectQuickPeek(peeker codec.Peeker, called string, p []b
 	for i := head; i < len(q); i++ {
 		q[i] = 0xff
 	}
-	for what, q := range map[string][]byte{"cut to": p[:head], "made foreign behind": q} {
+	for what, q := range map[string][]byte{"cut to": p[:head], "overwritten after": q} {
 		if !peeker.SentBy(q, f, sampleUID) {
-			c.fail(fmt.Sprintf("%s, %s %d bytes", called, what, head), "true: the sender has been read before", "false")
+			c.fail(fmt.Sprintf("%s, %s %d bytes", called, what, head), "true, because the sender comes before that", "false")
 		}
 	}
-	// One that looks at all bytes, yet does not care, takes longer than the quickest way to do that.
+	// A SentBy that reads all bytes takes longer than the fastest way to read them.
 	scan := func() { bytes.Count(p, []byte{'x'}) }
 	peek := func() { peeker.SentBy(p, f, sampleUID); peeker.SentBy(p, f, otherUID) }
 	calls := 1
@@ -214,17 +219,17 @@ func (c *codecChecker) expectQuickPeek(peeker codec.Peeker, called string, p []b
 		calls *= 2
 	}
 	scans, peeks := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
-	for range 30 { // the best counts, as others may have the processor meanwhile
+	for range 30 { // the best counts, because other goroutines may use the processor
 		scans = min(scans, timeCalls(calls, time.Minute, scan))
 		peeks = min(peeks, timeCalls(calls, 10*scans, peek))
 	}
 	if peeks >= scans/2 {
-		c.fail(fmt.Sprintf("%s, %d times, of %d bytes", called, 2*calls, len(p)), fmt.Sprintf("that it takes much less than the %v that it takes to count a letter in them %d times", scans, calls),
+		c.fail(fmt.Sprintf("%s, %d times, of %d bytes", called, 2*calls, len(p)), fmt.Sprintf("much less than %v, the time to count a letter in these bytes %d times", scans, calls),
 			"%v", peeks)
 	}
 }
 
-// timeCalls returns how long it takes to call f so many times, or less often if that takes more than most.
+// timeCalls returns how long n calls of f take, or fewer calls if they take longer than most.
 func timeCalls(calls int, most time.Duration, f func()) time.Duration {
 	start := time.Now()
 	for range calls {
@@ -235,7 +240,7 @@ func timeCalls(calls int, most time.Duration, f func()) time.Duration {
 	return time.Since(start)
 }
 
-// clockResolution returns the smallest step of the clock that can be seen.
+// clockResolution returns the smallest step of the clock.
 func clockResolution() time.Duration {
 	for start := time.Now(); ; {
 		if d := time.Since(start); d > 0 {

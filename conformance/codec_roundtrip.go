@@ -11,16 +11,19 @@ import (
 )
 
 var roundTripChecks = []check[*codecChecker]{
-	{"EveryTypeRoundTrips", "What Append wrote in either form, Parse reads again: every type, with all of its fields and with none but those " +
-		"it cannot be without. Nodes speak to each other in no other way.", everyTypeRoundTrips},
-	{"OptsRoundTrip", "Rooms, Except and Flags arrive as they were sent, in every combination, and what is not set arrives as not set: Except alone selects " +
-		"everybody else, compress has three states, a timeout of 0 is the receiver's default.", optsRoundTrip},
-	{"NobodyIsNeverEverybody", "A message to nobody (Opts.Nobody) is refused with ErrNobody, or read as one to nobody again. Written without rooms it " +
-		"would disconnect everybody.", nobodyIsNeverEverybody},
-	{"HeadersRoundTrip", "The header holds any text of any length, and may lack the namespace: the receiver then takes it from the channel. Namespaces are " +
-		"chosen by remote clients, uids and request ids by other nodes.", headersRoundTrip},
-	{"ReferencesRoundTrip", "With an AttachmentID the envelope is a reference: it has a header and no data, whatever the type, and its id is text, also " +
-		"if it looks like a number. The AttachmentKey stands in the reference and in the message that is stored: it tells a row that was replaced.", referencesRoundTrip},
+	{"EveryTypeRoundTrips", "Parse reads what Append wrote in either form: every type, with all of its fields " +
+		"and with only the required ones. Nodes have no other way to talk to each other.", everyTypeRoundTrips},
+	{"OptsRoundTrip", "Rooms, Except and Flags arrive as they were sent, in every combination, and unset fields " +
+		"arrive unset: Except alone selects everybody else, compress has three states, a timeout of 0 is the " +
+		"receiver's default.", optsRoundTrip},
+	{"NobodyIsNeverEverybody", "A message to nobody (Opts.Nobody) is refused with ErrNobody, or parsed as a " +
+		"message to nobody again. Written without rooms it would disconnect everybody.", nobodyIsNeverEverybody},
+	{"HeadersRoundTrip", "The header holds any text of any length, and may lack the namespace: the receiver then " +
+		"takes it from the channel. Remote clients choose namespaces, other nodes choose uids and request ids.",
+		headersRoundTrip},
+	{"ReferencesRoundTrip", "With an AttachmentID the envelope is a reference: it has a header and no data, " +
+		"whatever its type, and its id is text, even if it looks like a number. The AttachmentKey is in the " +
+		"reference and in the stored message: it reveals a row that was replaced.", referencesRoundTrip},
 }
 
 func everyTypeRoundTrips(c *codecChecker) {
@@ -85,14 +88,14 @@ func nobodyIsNeverEverybody(c *codecChecker) {
 					continue
 				}
 				if got := c.mustParse(called, p, f); !got.Opts.Nobody {
-					c.fail(called+", Parse", "that Append refuses it with ErrNobody, or Opts.Nobody", "Opts %+v", got.Opts)
+					c.fail(called+", Parse", "ErrNobody from Append, or Opts.Nobody", "Opts %+v", got.Opts)
 				}
 			}
 		}
 	}
 }
 
-// headerTexts are texts of the lengths at which a codec may write a length in another way, and odd ones.
+// headerTexts returns texts of the lengths at which a codec may encode a length differently, and tricky ones.
 func headerTexts() []string {
 	all := []string{"", "/", "/admin", sampleUID, codec.EmitterUID}
 	for _, n := range []int{1, 15, 16, 17, 23, 24, 31, 32, 255, 256, 257, 1000, 65535, 65536} {
@@ -130,7 +133,7 @@ func referencesRoundTrip(c *codecChecker) {
 	for _, s := range c.referenceSamples() {
 		c.roundTrip(s)
 	}
-	for _, text := range headerTexts()[1:] { // without an id it is no reference
+	for _, text := range headerTexts()[1:] { // without an id it is not a reference
 		env := codec.Envelope{Type: codec.FetchSocketsResponse, UID: sampleUID, NSP: "/", AttachmentID: text, RequesterUID: text, AttachmentKey: text}
 		c.roundTrip(sample{name: "reference to " + quote(text), env: &env})
 	}

@@ -7,11 +7,11 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// sample is an envelope to try a codec with.
+// sample is an envelope for the checks of a codec.
 type sample struct {
 	name     string
 	env      *codec.Envelope
-	hasBytes bool // holds bytes
+	hasBytes bool // contains bytes
 }
 
 const (
@@ -19,7 +19,7 @@ const (
 	otherUID  = "02468ace13579bdf"
 )
 
-// samples returns an envelope of each type with everything in it, and one with as little as there may be.
+// samples returns an envelope of each type with all of its fields, and one with only the required fields.
 func (c *codecChecker) samples() []sample {
 	c.Helper()
 	yes := true
@@ -78,12 +78,12 @@ func (c *codecChecker) samples() []sample {
 	}
 	for _, env := range least {
 		env.UID, env.NSP = sampleUID, "/"
-		all = append(all, sample{name: "the least " + env.Type.String(), env: &env})
+		all = append(all, sample{name: "minimal " + env.Type.String(), env: &env})
 	}
 	return all
 }
 
-// carriers returns an envelope of each type that carries a value of users, with v in it.
+// carriers returns an envelope of each type that carries user data, with v in it.
 func (c *codecChecker) carriers(name string, v any, binary bool) []sample {
 	c.Helper()
 	value := c.newValue(v)
@@ -103,12 +103,12 @@ func (c *codecChecker) carriers(name string, v any, binary bool) []sample {
 	return all
 }
 
-// ackSample returns an answer that is v.
+// ackSample returns an acknowledgement whose value is v.
 func (c *codecChecker) ackSample(name string, v codec.Value) sample {
 	return sample{name: "BROADCAST_ACK with " + name, env: &codec.Envelope{Type: codec.BroadcastAck, UID: sampleUID, NSP: "/", RequestID: "1", Value: v}}
 }
 
-// rawBroadcast returns a broadcast of an event as it was encoded somewhere else.
+// rawBroadcast returns a broadcast of an event that was encoded elsewhere.
 func (c *codecChecker) rawBroadcast(text string) sample {
 	c.Helper()
 	args, err := codec.ArgsOf(c.rawJSON(text))
@@ -118,7 +118,8 @@ func (c *codecChecker) rawBroadcast(text string) sample {
 	return sample{name: "BROADCAST of the event " + quote(text), env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: args}}
 }
 
-// referenceSamples returns a reference in place of a message of each type, and the message that a reference with a key stands for.
+// referenceSamples returns a reference in place of a message of each type, and the stored message that belongs
+// to a reference with a key.
 func (c *codecChecker) referenceSamples() []sample {
 	var all []sample
 	types := []codec.Type{codec.RequestRefused}

@@ -10,12 +10,15 @@ import (
 )
 
 var codecSizeChecks = []check[*codecChecker]{
-	{"LargeDataRoundTrips", "Texts and bytes of any size arrive whole. Lengths are written in different ways when they grow, and buffers end.", largeDataRoundTrips},
-	{"LongListsRoundTrip", "Lists, objects and the arguments of an event arrive whole and in order, however many there are.", longListsRoundTrip},
-	{"ManyRoomsRoundTrip", "Any number of rooms, exceptions and sockets arrives, in the same order: in a large cluster all three are lists of thousands.", manyRoomsRoundTrip},
+	{"LargeDataRoundTrips", "Texts and bytes of any size arrive whole. The encoding of lengths changes as they " +
+		"grow, and buffers end.", largeDataRoundTrips},
+	{"LongListsRoundTrip", "Lists, objects and the arguments of an event arrive whole and in order, however many " +
+		"there are.", longListsRoundTrip},
+	{"ManyRoomsRoundTrip", "Any number of rooms, exceptions and sockets arrives, in the same order: in a large " +
+		"cluster all three are lists of thousands.", manyRoomsRoundTrip},
 }
 
-// asciiText returns n bytes of text in which every part is different.
+// asciiText returns n bytes of text that does not repeat itself.
 func asciiText(n int) string {
 	p := make([]byte, 0, n+8)
 	for i := 0; len(p) < n; i++ {
@@ -24,7 +27,7 @@ func asciiText(n int) string {
 	return string(p[:n])
 }
 
-// unicodeText returns about n bytes of text with characters of all lengths, and some that have to be escaped.
+// unicodeText returns about n bytes of text with characters of all lengths, and some that must be escaped.
 func unicodeText(n int) string {
 	parts := []string{"a", "é", "日", "\U0001F389", `"`, "\\", "\n", "\x00", "</", "\u2028"}
 	random := rand.New(rand.NewPCG(3, uint64(n))) // the same in each run
@@ -45,7 +48,7 @@ func randomBytes(n int) []byte {
 	return p
 }
 
-// dataSizes are those at which lengths are written in another way, or buffers end.
+// dataSizes are the sizes at which the encoding of lengths changes or buffers end.
 var dataSizes = []int{0, 1, 2, 3, 15, 16, 17, 23, 24, 25, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 700, 1000, 1023, 1024, 1025, 1500, 2047, 2048, 2049, 3000, 4095, 4096, 4097,
 	6000, 8000, 8191, 8192, 8193, 12_000, 16_383, 16_384, 16_385, 24_000, 32_767, 32_768, 32_769, 50_000, 65_534, 65_535, 65_536, 65_537}
 
@@ -64,7 +67,7 @@ func largeDataRoundTrips(c *codecChecker) {
 		if n > 1<<20 {
 			text = text[:2]
 		}
-		if n > 100_000 { // in JSON, which holds them in a FETCH_SOCKETS_RESPONSE, bytes are four times as many
+		if n > 100_000 { // in JSON, which a FETCH_SOCKETS_RESPONSE uses, bytes need four times as much
 			bytes = bytes[:2]
 		}
 		for _, s := range append(text, bytes...) {
@@ -83,7 +86,7 @@ func longListsRoundTrip(c *codecChecker) {
 	}
 }
 
-// listsRoundTrip tries lists and objects of n. everywhere: in all types that carry data.
+// listsRoundTrip tries lists and objects with n elements: in all types that carry data if everywhere is true.
 func (c *codecChecker) listsRoundTrip(n int, everywhere bool) {
 	c.Helper()
 	list, object := make([]any, n), make(codec.Object, n)

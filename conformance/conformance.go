@@ -1,33 +1,110 @@
-// Package conformance proves that a bus, a store or a codec keeps the promises of its interface.
+// Package conformance checks that a bus, a store, a codec or a whole cluster keeps the promises of its interface. To check
+// your own implementation, call a suite in a test of your module:
 //
 //	func TestConformance(t *testing.T) {
-//		conformance.Bus(t, conformance.Harness{NewBus: newBus, Sever: killSessions})
+//		server := startServer(t)
+//		conformance.Bus(t, conformance.Harness{
+//			NewBus: func(tb testing.TB) transport.Bus { return mybus.New(tb, server.Address()) },
+//			Sever:  func(tb testing.TB, bus transport.Bus) { server.DropConnections() },
+//		})
 //	}
 //
-// Every check is a subtest whose name is the promise it proves: run one with
+// Each check is a subtest whose name is the promise that it checks. To run a single check:
 //
 //	go test -run 'TestConformance/EachMessageArrivesOnceInOrder$'
 //
-// A failure says what was called, what was wanted, what came instead, and why that matters. A harness is a
-// struct of funcs: a nil optional one skips its checks, each saying so by name. What else a bus can do is read
-// from its Limits and from the optional interfaces it implements.
+// A failure says what was called, what was wanted, what came instead, and why it matters. A harness is a struct of funcs.
+// If an optional func is nil, the suite skips the checks that need it and says so. The suite reads from the bus's Limits and
+// from its optional interfaces what else it can do.
 //
-// The checks wait for events, never for time to pass: their deadline (Patience) only costs time when something
-// is wrong, and that nothing arrives is proven by publishing something that must arrive next. A panic or a hang of the
-// implementation fails its check, and the others still run; only a panic on a goroutine that the implementation has started ends the process.
+// The checks wait for events, not for time to pass: their deadline (Patience) costs time only when something is wrong. To
+// show that no message arrives, a check publishes another message that must arrive next. A panic or a hang of the
+// implementation fails its check, and the other checks still run. Only a panic on a goroutine that the implementation
+// started ends the process.
 //
 // # Profiles
 //
-// Bus, Store, Codec and Cluster are quick: seconds, for every commit. Soak runs the same checks with more messages, larger ones, more
-// faults and more time: minutes, for every night.
+// Bus, Store, Codec and Cluster use the quick profile: they take seconds and belong in every commit's tests. Soak runs the
+// same checks with more and larger messages, more faults and more time: it takes minutes and belongs in a nightly run.
 //
 // # Reports
 //
-// At its end a suite logs a table of the promises, their results and times in Markdown, and one line for a README (go test -v shows them). With
-// go test -json each check has its own events, as every subtest has, and the line is the attribute "conformance".
+// At its end a suite logs a Markdown table of the promises, their results and times, and one line for a README. "go test -v"
+// shows both. With "go test -json" each check has its own events, and the line is the attribute "conformance".
 //
-// The suites themselves are tested with mutants: for each check there is at least one bus, store or codec with
-// exactly one bug that this check catches.
+// # How the suites are tested
+//
+// Mutants test the suites: for each check there is at least one bus, store, codec or cluster with exactly one bug, which the
+// check must find.
+//
+// # Files
+//
+// All suites:
+//
+//   - conformance.go: the type check, Soak, and the loop that runs all checks
+//   - suite.go: one run of a suite: measured latency, patience, results
+//   - report.go: the table and the line at the end
+//   - checker.go: what the checkers share: deadlines, hangs, panics, failure texts
+//   - call_loop.go: a goroutine that makes a call in a loop
+//   - goroutines.go: counting goroutines
+//   - format.go: messages in failure texts
+//
+// Suite of a bus, tools:
+//
+//   - bus.go: Harness, Bus, and the order of the checks
+//   - bus_checker.go: calls that every check makes: open, listen, publish, expect
+//   - bus_sequence.go: numbered messages whose content follows from their number
+//   - bus_traffic.go, bus_reader.go, bus_diagnose.go: publish sequences, receive them, name what went wrong
+//   - bus_sender.go, bus_gapless_reader.go: publish through outages, receive until a final error
+//   - bus_recorder.go, bus_receiver_loop.go: record each Publish and what arrives of it, compare
+//   - bus_interruption.go: contexts that end at chosen moments
+//   - bus_parallel.go: the same call on many goroutines
+//   - bus_endings.go: the ways in which sessions end
+//   - benchmark.go: BenchmarkBus
+//
+// Suite of a bus, checks:
+//
+//   - bus_delivery.go, bus_volume.go, bus_content.go: delivery, sizes, order, payloads
+//   - bus_listen.go, bus_listen_many.go, bus_listen_error.go: Listen, Unlisten, ListenAll
+//   - bus_receive.go: Receive and its context
+//   - bus_context.go, bus_context_calls.go: contexts of all methods
+//   - bus_interrupt.go, bus_partial_publish.go: Publish that is interrupted or rejected
+//   - bus_names.go, bus_limits.go: channel names and Limits
+//   - bus_concurrency.go: concurrent sessions
+//   - bus_close.go, bus_close_bus.go: Close of a session and of a bus
+//   - bus_sever.go, bus_outage.go, bus_loss.go: broken connections
+//   - bus_slow.go: slow sessions
+//   - bus_leaks.go: leaks
+//
+// Suite of a store:
+//
+//   - store.go: StoreHarness, Store, and the order of the checks
+//   - store_calls.go, store_format.go: the ways to put and get bodies, and failure texts
+//   - store_concurrency.go: Prepare and concurrent use
+//   - store_bodies.go, store_sizes.go: bodies
+//   - store_ids.go, store_similar_ids.go: ids
+//   - store_batch.go, store_sizer.go: storage.Batch and storage.Sizer
+//   - store_expire.go, store_lifetime.go: Expire and times to live
+//   - store_context.go: contexts
+//
+// Suite of a codec:
+//
+//   - codec.go: CodecHarness, Codec, and the order of the checks
+//   - codec_samples.go, codec_generator.go: messages to encode, fixed and random
+//   - codec_compare.go: differences between envelopes
+//   - codec_roundtrip.go, codec_data.go, codec_numbers.go, codec_nesting.go, codec_sizes.go, codec_forward.go: round trips
+//   - codec_append.go: Append
+//   - codec_foreign.go, codec_hostile.go: Parse of foreign bytes
+//   - codec_peek.go: codec.Peeker
+//   - codec_calls.go: concurrent and repeated calls, golden messages
+//
+// Suite of a cluster:
+//
+//   - cluster.go: ClusterHarness, Cluster, and the order of the checks
+//   - cluster_node.go, cluster_client.go, cluster_inbox.go: nodes, clients, and what they receive
+//   - cluster_broadcast.go, cluster_content.go, cluster_sizes.go: broadcasts
+//   - cluster_rooms.go, cluster_requests.go: rooms, sockets, requests
+//   - cluster_leave.go, cluster_sever.go, cluster_many.go: peers that leave, outages, many namespaces
 package conformance
 
 import (
@@ -35,16 +112,18 @@ import (
 	"time"
 )
 
-// check proves one promise to a C, which is the suite's case.
+// check checks one promise with the checker C of its suite.
 type check[C any] struct {
 	// name is the promise, in CamelCase.
 	name string
-	// why cites the promise, and tells what goes wrong for users of a cluster if it is broken.
-	why    string
+	// why states the promise, and what goes wrong for users of a cluster if an implementation breaks it.
+	why string
+	// verify fails the test if the implementation breaks the promise.
 	verify func(C)
 }
 
-// Soak is Bus, Store, Codec or Cluster, whichever the harness is for, with more messages, faults and time. It takes minutes.
+// Soak runs the suite that belongs to the harness, Bus, Store, Codec or Cluster, with more messages, faults and time. It takes
+// minutes.
 func Soak[H Harness | StoreHarness | CodecHarness | ClusterHarness](t *testing.T, h H) {
 	t.Helper()
 	switch h := any(h).(type) {
@@ -59,7 +138,7 @@ func Soak[H Harness | StoreHarness | CodecHarness | ClusterHarness](t *testing.T
 	}
 }
 
-// runChecks runs all checks as subtests and reports on them.
+// runChecks runs all checks as subtests and logs a report. The func wrap makes the checker of the suite.
 func runChecks[C any](t *testing.T, s *suite, checks []check[C], wrap func(*checker) C) {
 	t.Helper()
 	s.checkCount = len(checks)

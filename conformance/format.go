@@ -11,10 +11,11 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// endMarkers numbers the messages that prove that nothing came before them.
+// endMarkers counts the end markers: messages that show that nothing arrives before them.
 var endMarkers atomic.Int64
 
 func sameMessage(a, b transport.Message) bool {
+	// sameMessage tells whether a and b have the same channel and payload.
 	return a.Channel == b.Channel && string(a.Payload) == string(b.Payload)
 }
 

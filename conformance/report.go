@@ -43,7 +43,7 @@ func (s *suite) profile() string {
 	return "quick"
 }
 
-// readmeLine tells in one line what was proven, by which version.
+// readmeLine says in one line what was checked, and the versions.
 func (s *suite) readmeLine(count map[string]int) string {
 	what := fmt.Sprintf("%s %d of %d", s.name, count["ok"], s.checkCount)
 	if n := count["skipped"]; n > 0 {

@@ -10,29 +10,33 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// StoreHarness tells the suite how to use a store.
+// StoreHarness tells the suite how to create stores and how to inject faults.
 type StoreHarness struct {
-	// NewStore returns a store that shares its bodies with the other stores made in this test: what one keeps,
-	// all find. It releases what the store holds in tb.Cleanup. If it is a storage.Preparer, the suite prepares
-	// it. The suite expires all bodies, so the place must not be shared with other tests that run at the same
-	// time. It has to have room for 256 MiB. Required.
+	// NewStore returns a store that shares its bodies with the other stores of this test: what one store keeps,
+	// all find. NewStore registers the release of the store with tb.Cleanup. If the store is a
+	// storage.Preparer, the suite prepares it. The suite expires all bodies, so no other test may use the same
+	// place at the same time. The place needs room for 256 MiB. Required.
 	NewStore func(tb testing.TB) storage.Store
 
-	// NewShortLived is for a store whose bodies have a time to live: it returns a store as NewStore does, whose bodies have the given one, a whole
-	// number of seconds. Those of NewStore should live for a minute or more. If it is set, Expire may do nothing, and bodies cannot be
-	// removed in between: the place has to have room for 1 GiB. If it is nil, Expire has to remove them.
+	// NewShortLived is for stores whose bodies have a time to live. It returns a store like NewStore, whose
+	// bodies have the given time to live, a whole number of seconds. The bodies of NewStore should live for a
+	// minute or more. If NewShortLived is set, Expire may do nothing, and the suite cannot remove bodies in
+	// between: the place needs room for 1 GiB. If it is nil, Expire must remove them.
 	NewShortLived func(tb testing.TB, timeToLive time.Duration) storage.Store
 
-	// Stall makes the place swallow everything, without closing a connection, until resume is called. What is under way then can only
-	// end with its context. If it is nil, calls are only interrupted as long as they take by themselves.
+	// Stall makes the place hold back all traffic, without closing a connection, until the test calls resume. A
+	// call in progress can then only end with its context. If Stall is nil, the suite interrupts only calls
+	// that take long by themselves.
 	Stall func(tb testing.TB, s storage.Store) (resume func())
 
-	// Patience is how long a check waits for what must happen. The default is 10 seconds, and 40 times what a Put and a Get were measured to take.
-	// Calls that put or get much have more than twice as long.
+	// Patience is how long a check waits for something that must happen. The default is 10 seconds plus 40
+	// times the measured latency of a Put and a Get. Calls that put or get a lot may take more than twice as
+	// long.
 	Patience time.Duration
 }
 
-// Store proves that a store keeps the promises of storage.Store, and of the optional interfaces it implements.
+// Store runs the checks of the promises of storage.Store, and of the optional interfaces that the store
+// implements.
 func Store(t *testing.T, h StoreHarness) {
 	t.Helper()
 	h.runSuite(t, false)
@@ -41,7 +45,7 @@ func Store(t *testing.T, h StoreHarness) {
 func (h StoreHarness) runSuite(t *testing.T, soak bool) {
 	t.Helper()
 	if h.NewStore == nil {
-		t.Fatal("conformance: StoreHarness.NewStore is nil, but required")
+		t.Fatal("conformance: StoreHarness.NewStore is required, but nil")
 	}
 	runChecks(t, h.newSuite(soak), storeChecks(), func(c *checker) *storeChecker { return &storeChecker{c, h} })
 }
@@ -52,7 +56,7 @@ func (h StoreHarness) newSuite(soak bool) *suite {
 	return s
 }
 
-// measure returns how long it takes to put a small body and to get it again, and keeps in first what is wrong with that.
+// measure returns the time of a Put and a Get of a small body, and stores in first what is wrong with them.
 func (h StoreHarness) measure(ctx context.Context, tb testing.TB, first *atomic.Pointer[problem]) time.Duration {
 	s := h.NewStore(tb)
 	if p, ok := s.(storage.Preparer); ok && p.Prepare(ctx) != nil {
@@ -82,18 +86,18 @@ func (h StoreHarness) measure(ctx context.Context, tb testing.TB, first *atomic.
 	return takes
 }
 
-// storeChecks returns the checks in the order in which an author of a store wants them to pass.
+// storeChecks returns the checks in the order in which the author of a store should make them pass.
 func storeChecks() []check[*storeChecker] {
 	return slices.Concat(prepareChecks, bodyChecks, sizeChecks, idChecks, expireChecks, batchChecks, sizerChecks, storeUseChecks, storeContextChecks)
 }
 
-// storeChecker is one run of one check of a store.
+// storeChecker runs one check of a store.
 type storeChecker struct {
 	*checker
 	harness StoreHarness
 }
 
-// newStore returns a store that is ready to be used.
+// newStore returns a store that is prepared.
 func (c *storeChecker) newStore() storage.Store {
 	c.Helper()
 	return c.prepare(c.newUnprepared())
@@ -116,22 +120,23 @@ func (c *storeChecker) newUnprepared() storage.Store {
 	return s
 }
 
-// requireBatch returns a store that can put and get many bodies at once.
+// requireBatch returns a store that can put and get many bodies in one call. It skips the check if the store
+// cannot.
 func (c *storeChecker) requireBatch() storage.Batch {
 	c.Helper()
 	s, ok := c.newStore().(storage.Batch)
 	if !ok {
-		c.Skip("the store is no storage.Batch")
+		c.Skip("the store does not implement storage.Batch")
 	}
 	return s
 }
 
-// requireSizer returns a store that can leave large bodies unread.
+// requireSizer returns a store that can skip large bodies. It skips the check if the store cannot.
 func (c *storeChecker) requireSizer() storage.Sizer {
 	c.Helper()
 	s, ok := c.newStore().(storage.Sizer)
 	if !ok {
-		c.Skip("the store is no storage.Sizer")
+		c.Skip("the store does not implement storage.Sizer")
 	}
 	return s
 }

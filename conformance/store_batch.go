@@ -7,16 +7,19 @@ import (
 )
 
 var batchChecks = []check[*storeChecker]{
-	{"PutAllMatchesPut", "PutAll is Put for each body, in their order, however many there are. A cluster under load puts its attachments this way; an id that belongs to " +
-		"another body makes a node deliver the wrong message.", putAllMatchesPut},
-	{"GetAllMatchesGet", "GetAll is Get for each id, in their order, however many there are: nil where there is none, but not for an empty body. One attachment that has " +
-		"expired must not cost the others.", getAllMatchesGet},
+	{"PutAllMatchesPut", "PutAll has the effect of Put for each body, in order, however many there are. A cluster " +
+		"under load puts its attachments this way; an id that belongs to another body makes a node deliver the " +
+		"wrong message.", putAllMatchesPut},
+	{"GetAllMatchesGet", "GetAll has the effect of Get for each id, in order, however many there are: nil where " +
+		"there is no body, but not for an empty body. One expired attachment must not cost the others.",
+		getAllMatchesGet},
 }
 
-// batchLengths are around those at which pages end, statements are full and numbers of parameters have no more bits.
+// batchLengths are near the lengths at which pages end, statements are full and parameter numbers run out of
+// bits.
 var batchLengths = []int{0, 1, 2, 3, 99, 100, 101, 255, 256, 257, 999, 1000, 1001, 1023, 1024, 1025, 5000, 32_768, 70_000}
 
-// mixedBodies returns n bodies of which some are equal, some empty, and some larger.
+// mixedBodies returns n bodies: some equal, some empty, and some larger.
 func mixedBodies(n int) []string {
 	bodies := make([]string, n)
 	for i := range bodies {
@@ -36,7 +39,7 @@ func mixedBodies(n int) []string {
 	return bodies
 }
 
-// putAllMatchesPut reads with Get what short batches have kept, and with GetAll what long ones have.
+// putAllMatchesPut reads short batches with Get, and long ones with GetAll.
 func putAllMatchesPut(c *storeChecker) {
 	one, two := c.requireBatch(), c.requireBatch()
 	w, all := storeWriters(one)[1], storeReaders(two)
@@ -50,7 +53,7 @@ func putAllMatchesPut(c *storeChecker) {
 		c.expectWith(r, fmt.Sprintf("PutAll of %d bodies", n), ids, bodies...)
 		slices.Sort(ids)
 		if different := len(slices.Compact(ids)); different != n {
-			c.fail(fmt.Sprintf("PutAll of %d bodies, some of them equal", n), fmt.Sprintf("%d ids, all different", n), "%d different ones", different)
+			c.fail(fmt.Sprintf("PutAll of %d bodies, some of them equal", n), fmt.Sprintf("%d different ids", n), "%d different ids", different)
 		}
 	}
 }
@@ -60,7 +63,8 @@ func getAllMatchesGet(c *storeChecker) {
 	c.expectMatchesGet(storeReaders(two)[1])
 }
 
-// expectMatchesGet fails unless r, one of the ways to get many bodies, is Get for each of them.
+// expectMatchesGet fails the check unless r, one of the ways to get many bodies, has the same result as Get for
+// each of them.
 func (c *storeChecker) expectMatchesGet(r storeReader) {
 	c.Helper()
 	one := c.newStore()
@@ -70,12 +74,12 @@ func (c *storeChecker) expectMatchesGet(r storeReader) {
 	for _, n := range batchLengths {
 		asked, want := make([]string, n), make([]*string, n)
 		for i := range asked {
-			k := (i*7 + i/len(ids)) % len(ids) // in another order than they were put, and again and again
+			k := (i*7 + i/len(ids)) % len(ids) // in another order than they were put, and repeatedly
 			asked[i], want[i] = ids[k], &bodies[k]
 			if len(bodies[k]) > 1000 && i >= 5000 {
 				asked[i], want[i] = unknown[1], nil // so that large ones are not read all the time
 			}
-			if i%10 == 1 || n == 1000 && i%2 == 0 { // the latter have their ends among the unknown
+			if i%10 == 1 || n == 1000 && i%2 == 0 { // the lists of 1,000 ids end with unknown ones
 				asked[i], want[i] = unknown[i/10%len(unknown)], nil
 			}
 		}
@@ -84,17 +88,17 @@ func (c *storeChecker) expectMatchesGet(r storeReader) {
 			if (body == nil) == (want[i] == nil) && (body == nil || string(body) == *want[i]) {
 				continue
 			}
-			at := fmt.Sprintf("%s, %s of %d ids, some of them unknown or malformed or twice, look at body %d", called, r.called, n, i)
+			at := fmt.Sprintf("%s, %s of %d ids (some unknown, malformed or repeated), look at body %d", called, r.called, n, i)
 			if want[i] != nil {
 				c.report(bodyMismatch(at, asked[i], body, *want[i]))
 			}
-			c.fail(at+", id "+quote(asked[i]), "none", "%s", showBody(body))
+			c.fail(at+", id "+quote(asked[i]), "no body", "%s", showBody(body))
 		}
 	}
 	none := slices.Repeat(unknown, 3)
 	for i, body := range c.getWith(r, "Put", none) {
 		if body != nil {
-			c.fail(fmt.Sprintf("%s of %d unknown ids, id %s", r.called, len(none), quote(none[i])), "none", "%s", showBody(body))
+			c.fail(fmt.Sprintf("%s of %d unknown ids, id %s", r.called, len(none), quote(none[i])), "no body", "%s", showBody(body))
 		}
 	}
 }

@@ -9,17 +9,19 @@ import (
 )
 
 var bodyChecks = []check[*storeChecker]{
-	{"BodiesAreKeptUnchanged", "A body is read byte by byte as it was put: empty, nil, any bytes. Attachments are whole messages, and " +
-		"a single byte that is changed makes one unreadable.", bodiesAreKeptUnchanged},
-	{"OtherNodesRead", "Any node can read a body as soon as Put has returned. The reference to it is published next, and arrives at " +
-		"once.", otherNodesRead},
-	{"BodiesCanBeReadAgain", "A body can be read any number of times until it expires. Each node of a cluster reads it.", bodiesCanBeReadAgain},
-	{"PutKeepsACopy", "Put and PutAll keep a copy of a body. The caller writes its next message into the same memory.", putKeepsACopy},
-	{"ReturnedBodyBelongsToCaller", "A body that was returned belongs to the caller, by itself. Messages keep parts of it, and may change them, while " +
-		"other nodes read the same body.", returnedBodyBelongsToCaller},
+	{"BodiesAreKeptUnchanged", "A body is returned byte for byte as it was put: empty, nil, any bytes. " +
+		"Attachments are whole messages, and one changed byte makes a message unreadable.", bodiesAreKeptUnchanged},
+	{"OtherNodesRead", "Any node can read a body as soon as Put has returned. The reference to it is published " +
+		"next, and arrives at once.", otherNodesRead},
+	{"BodiesCanBeReadAgain", "A body can be read any number of times until it expires. Each node of a cluster " +
+		"reads it.", bodiesCanBeReadAgain},
+	{"PutKeepsACopy", "Put and PutAll keep a copy of a body. The caller writes its next message into the same " +
+		"memory.", putKeepsACopy},
+	{"ReturnedBodyBelongsToCaller", "A body that was returned belongs to the caller alone. Messages keep parts of " +
+		"it, and may change them, while other nodes read the same body.", returnedBodyBelongsToCaller},
 }
 
-// oddBodies are those that a store may take for something else.
+// oddBodies returns bodies that a store may confuse with something else.
 func oddBodies() []string {
 	return []string{"x", "\x00", "\xff", allBytes(), "'; DROP TABLE x; --", `\x00`, `\`, `\\`, `"`, "\u00e9e\u0301\uffff\U0001F389", "\ufeffmark", "\xfe\xff\x00x",
 		"\r\n", "line\r\nline\nline\rline\n\n", " spaces ", "\ttabs\t", "end\n", "end\x00", "\x00begin", "a\x1ab", "%00%41", "&amp;", "null", "0", "-1", "1e3", "{}", "[1]",
@@ -44,7 +46,7 @@ func bodiesAreKeptUnchanged(c *storeChecker) {
 			c.fail(w.called, fmt.Sprintf("%d ids", len(bodies)), "%d", len(ids))
 		}
 		for _, r := range storeReaders(two) {
-			c.expectWith(r, w.called+" of bodies with any bytes", ids, bodies...)
+			c.expectWith(r, w.called+" of bodies with arbitrary bytes", ids, bodies...)
 		}
 	}
 }
@@ -83,7 +85,7 @@ func bodiesCanBeReadAgain(c *storeChecker) {
 	}
 }
 
-// copySizes are those for which a store may save a copy.
+// copySizes are sizes for which a store may avoid a copy.
 var copySizes = []int{1, 100, 4096, 1 << 16, 1 << 20, 3 << 20}
 
 func putKeepsACopy(c *storeChecker) {
@@ -104,7 +106,7 @@ func putKeepsACopy(c *storeChecker) {
 		}
 		for i, body := range bodies {
 			if string(body) != want[i] {
-				c.fail(w.called+", look at the body that was put", quote(want[i]), "%s", describeDifference(body, want[i]))
+				c.fail(w.called+", look at the caller's body", quote(want[i]), "%s", describeDifference(body, want[i]))
 			}
 			invertBytes(body)
 		}
@@ -123,10 +125,11 @@ func putKeepsACopy(c *storeChecker) {
 	}
 }
 
-// putGroupsAndRead puts more than a thousand small bodies with put, some at a time, or many in one call, and reads them when all are there.
+// putGroupsAndRead puts more than a thousand small bodies with put, in small groups or in one call, and then
+// reads them all.
 func (c *storeChecker) putGroupsAndRead(s storage.Store, called string, batch bool, put func(ctx context.Context, bodies []string) (ids []string, err error)) {
 	c.Helper()
-	c.makeRoom(s, c.put(s, "what is left")) // what is wrong only after an Expire shows too
+	c.makeRoom(s, c.put(s, "left over")) // some bugs only appear after an Expire
 	size := 10
 	if batch {
 		size = 220
@@ -151,7 +154,7 @@ func (c *storeChecker) putGroupsAndRead(s storage.Store, called string, batch bo
 	})
 }
 
-// invertBytes changes all bytes of a body, also those beyond its length.
+// invertBytes changes all bytes of a body, including those beyond its length.
 func invertBytes(body []byte) {
 	body = body[:cap(body)]
 	for i := range body {
@@ -193,7 +196,7 @@ func returnedBodyBelongsToCaller(c *storeChecker) {
 				}
 				ids = append(ids, id)
 			}
-			for range 2 { // so that what was changed can be seen
+			for range 2 { // the second read sees changes of the first result
 				found, err := r.get(ctx, ids)
 				if err != nil {
 					return nil, err

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// parallelCalls is how many goroutines use a store at once.
+// parallelCalls is how many goroutines use a store at the same time.
 const parallelCalls = 8
 
 // storeWriter is one of the ways to put bodies.
@@ -37,7 +37,7 @@ func storeWriters(s storage.Store) []storeWriter {
 	return all
 }
 
-// storeReader is one of the ways to get bodies: nil where there is none.
+// storeReader is one of the ways to get bodies. Its result is nil where there is no body.
 type storeReader struct {
 	called string
 	get    func(ctx context.Context, ids []string) (bodies [][]byte, err error)
@@ -63,7 +63,7 @@ func storeReaders(s storage.Store) []storeReader {
 			found, err := z.GetUpTo(ctx, ids, math.MaxInt)
 			for _, f := range found {
 				if (f.Body == nil) != (f.Size == storage.NotFound) || f.Body != nil && f.Size != len(f.Body) {
-					return nil, fmt.Errorf("wrong answer: size %d, body %s", f.Size, showBody(f.Body))
+					return nil, fmt.Errorf("inconsistent result: size %d, body %s", f.Size, showBody(f.Body))
 				}
 				bodies = append(bodies, f.Body)
 			}
@@ -73,7 +73,7 @@ func storeReaders(s storage.Store) []storeReader {
 	return all
 }
 
-// getOrNil returns nil if there is no body. Get may return nil for an empty one.
+// getOrNil returns nil if there is no body. Get itself may return nil for an empty body.
 func getOrNil(ctx context.Context, s storage.Store, id string) ([]byte, error) {
 	body, err := s.Get(ctx, id)
 	switch {
@@ -85,7 +85,7 @@ func getOrNil(ctx context.Context, s storage.Store, id string) ([]byte, error) {
 	return body, err
 }
 
-// fewestRoundTrips returns the way that takes the fewest round trips.
+// fewestRoundTrips returns the way that needs the fewest round trips.
 func fewestRoundTrips[T any](ways []T) T { return ways[len(ways)-1] }
 
 // putWith puts bodies in one of the ways.
@@ -106,7 +106,7 @@ func (c *storeChecker) putWith(w storeWriter, bodies ...string) (ids []string) {
 	return ids
 }
 
-// expectWith fails unless r finds want under ids.
+// expectWith fails the check unless r finds want under ids.
 func (c *storeChecker) expectWith(r storeReader, called string, ids []string, want ...string) {
 	c.Helper()
 	bodies := c.getWith(r, called, ids)
@@ -131,7 +131,7 @@ func (c *storeChecker) getWith(r storeReader, called string, ids []string) (bodi
 	return bodies
 }
 
-// mustLong is must for calls that put or get much: it has more patience.
+// mustLong is must with more patience, for calls that put or get a lot.
 func (c *storeChecker) mustLong(called string, f func(ctx context.Context) error) {
 	c.Helper()
 	if err := c.callWithin(c.patience*5/2, called, f); err != nil {
@@ -139,7 +139,7 @@ func (c *storeChecker) mustLong(called string, f func(ctx context.Context) error
 	}
 }
 
-// report fails if something is wrong.
+// report fails the check if p is not nil.
 func (c *storeChecker) report(w *problem) {
 	c.Helper()
 	if w != nil {
@@ -153,12 +153,12 @@ func bodyMismatch(called, id string, body []byte, want string) *problem {
 	case body != nil && string(body) == want:
 		return nil
 	case body == nil:
-		return &problem{called + ", id " + quote(id), quote(want), "none: it is not found"}
+		return &problem{called + ", id " + quote(id), quote(want), "no body: it is not found"}
 	}
 	return &problem{called + ", id " + quote(id), quote(want), describeDifference(body, want)}
 }
 
-// eachInParallel calls f for 0 to n-1, by some goroutines at once, and fails with the first of what is wrong.
+// eachInParallel calls f for 0 to n-1 on several goroutines, and fails the check with the first problem.
 func (c *storeChecker) eachInParallel(called string, n int, f func(ctx context.Context, i int) *problem) {
 	c.Helper()
 	var next atomic.Int64
@@ -167,7 +167,7 @@ func (c *storeChecker) eachInParallel(called string, n int, f func(ctx context.C
 	for range min(n, parallelCalls) {
 		waits = append(waits, c.runAlongside(func() error {
 			for i := int(next.Add(1)) - 1; i < n && first.Load() == nil; i = int(next.Add(1)) - 1 {
-				c.noteCall(called) // so that many calls are not taken for one that hangs
+				c.noteCall(called) // each call is progress: many calls are not a call that hangs
 				ctx, cancel := context.WithTimeout(c.Context(), c.patience)
 				w := f(ctx, i)
 				cancel()
@@ -186,12 +186,12 @@ func (c *storeChecker) eachInParallel(called string, n int, f func(ctx context.C
 	c.report(first.Load())
 }
 
-// unexpectedError is what is wrong if a call has returned an error.
+// unexpectedError returns the problem that a call returned an error.
 func unexpectedError(called string, err error) *problem {
 	return &problem{called, "no error", fmt.Sprintf("the error %q", err)}
 }
 
-// putMany puts many bodies in the way that takes the fewest round trips.
+// putMany puts many bodies in the way that needs the fewest round trips.
 func (c *storeChecker) putMany(s storage.Store, bodies []string) (ids []string) {
 	c.Helper()
 	if w := fewestRoundTrips(storeWriters(s)); w.called != "Put" {
@@ -209,7 +209,8 @@ func (c *storeChecker) putMany(s storage.Store, bodies []string) (ids []string) 
 	return ids
 }
 
-// getMany returns the bodies of many ids in the way that takes the fewest round trips: nil where there is none.
+// getMany returns the bodies of many ids in the way that needs the fewest round trips. The result is nil where
+// there is no body.
 func (c *storeChecker) getMany(s storage.Store, called string, ids []string) (bodies [][]byte) {
 	c.Helper()
 	if r := fewestRoundTrips(storeReaders(s)); r.called != "Get" {
@@ -227,20 +228,21 @@ func (c *storeChecker) getMany(s storage.Store, called string, ids []string) (bo
 	return bodies
 }
 
-// affordableCount returns n, or fewer if the store takes so long for a call that n of them, by some goroutines, exceed the patience.
+// affordableCount returns n, or fewer if the store is so slow that n parallel calls would exceed the patience.
 func (c *storeChecker) affordableCount(n int, s storage.Store) int {
 	c.Helper()
 	latency := time.Duration(math.MaxInt64)
 	for range 3 {
 		start := time.Now()
-		c.put(s, "to see how long it takes")
+		c.put(s, "measures the latency")
 		latency = min(latency, time.Since(start))
 	}
 	return int(min(time.Duration(n), max(200, parallelCalls*c.patience/max(latency, 1))))
 }
 
-// scaledCount is affordable(quick), and in the soak up to as many as soak, if the store is so quick that they hardly cost more: one that looks at
-// all of its bodies to expire some becomes slow by them.
+// scaledCount returns affordableCount(quick). In the soak profile it returns up to soak if the store is fast
+// enough that they hardly take longer: a store that scans all of its bodies to expire some becomes slow with
+// many.
 func (c *storeChecker) scaledCount(quick, soak int, s storage.Store) int {
 	c.Helper()
 	n := c.affordableCount(quick, s)
@@ -263,7 +265,7 @@ func (c *storeChecker) put(s storage.Store, body string) (id string) {
 	return id
 }
 
-// expectBody fails unless the body of id, which is a small one, is want.
+// expectBody fails the check unless the body of id, which is small, is want.
 func (c *storeChecker) expectBody(s storage.Store, called, id, want string) {
 	c.Helper()
 	called += ", Get"

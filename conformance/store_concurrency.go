@@ -9,22 +9,24 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// prepareChecks begin with the one that finds nothing prepared.
+// prepareChecks start with the check that finds nothing prepared.
 var prepareChecks = []check[*storeChecker]{
-	{"ConcurrentPrepare", "Many nodes may call Prepare at the same time. When a cluster is deployed, all of them start at once.", concurrentPrepare},
-	{"PrepareIsIdempotent", "Prepare creates what is missing and keeps what is there. Every node calls it each time it starts.", prepareIsIdempotent},
+	{"ConcurrentPrepare", "Many nodes may call Prepare at the same time. When a cluster is deployed, all of them " +
+		"start at once.", concurrentPrepare},
+	{"PrepareIsIdempotent", "Prepare creates what is missing and keeps what is there. Every node calls it each " +
+		"time it starts.", prepareIsIdempotent},
 }
 
 var storeUseChecks = []check[*storeChecker]{
-	{"ConcurrentUse", "A Store is safe for concurrent use, for as many calls as there are: every node of a process uses it, and each fetches several bodies at a time.",
-		concurrentUse},
+	{"ConcurrentUse", "A Store is safe for concurrent use, for any number of calls: every node of a process uses " +
+		"it, and each fetches several bodies at a time.", concurrentUse},
 }
 
 func prepareIsIdempotent(c *storeChecker) {
 	s := c.newUnprepared()
 	p, ok := s.(storage.Preparer)
 	if !ok {
-		c.Skip("the store is no storage.Preparer")
+		c.Skip("the store does not implement storage.Preparer")
 	}
 	c.must("Prepare", p.Prepare)
 	id := c.put(s, "kept")
@@ -40,9 +42,9 @@ func concurrentPrepare(c *storeChecker) {
 	for range parallelCalls {
 		p, ok := c.newUnprepared().(storage.Preparer)
 		if !ok {
-			c.Skip("the store is no storage.Preparer")
+			c.Skip("the store does not implement storage.Preparer")
 		}
-		all = append(all, p, p) // a store may be prepared by two nodes of a process
+		all = append(all, p, p) // two nodes of a process may prepare the same store
 	}
 	called := fmt.Sprintf("Prepare %d stores at once", parallelCalls)
 	start := make(chan struct{})
@@ -66,15 +68,15 @@ func concurrentPrepare(c *storeChecker) {
 	}
 }
 
-// concurrentUse has some goroutines put bodies into one store and get them from another at once, most of them into the same, so that what goes
-// wrong rarely does.
+// concurrentUse puts bodies into one store and gets them from another on several goroutines. Most of them use
+// the same two stores, so that rare bugs have many chances.
 func concurrentUse(c *storeChecker) {
 	one, two := c.newStore(), c.newStore()
-	c.makeRoom(one, c.put(one, "what is left")) // so that Expire is about little
+	c.makeRoom(one, c.put(one, "left over")) // keep the work of Expire small
 	n := c.scaledCount(8000, 160_000, one)
 	var mu sync.Mutex
 	given := make(map[string]bool)
-	c.eachInParallel(fmt.Sprintf("%d goroutines Put, Get and Expire", parallelCalls), n, func(ctx context.Context, i int) *problem {
+	c.eachInParallel(fmt.Sprintf("%d goroutines call Put, Get and Expire", parallelCalls), n, func(ctx context.Context, i int) *problem {
 		put, get := one, two
 		if i%8 == 7 {
 			put, get = two, one
@@ -84,7 +86,7 @@ func concurrentUse(c *storeChecker) {
 		defer mu.Unlock()
 		for j, id := range ids {
 			if given[id] {
-				return &problem{"Put " + quote(bodies[j]), "an id that was not given before", quote(id) + " again"}
+				return &problem{"Put " + quote(bodies[j]), "a new id", quote(id) + " again"}
 			}
 			given[id] = true
 		}
@@ -92,7 +94,7 @@ func concurrentUse(c *storeChecker) {
 	})
 }
 
-// exerciseStore puts bodies and gets them, and does something else now and then.
+// exerciseStore puts bodies and gets them, and sometimes makes another call.
 func (c *storeChecker) exerciseStore(ctx context.Context, put, get storage.Store, i int) (bodies, ids []string, w *problem) {
 	write, read := storeWriters(put)[0], storeReaders(get)[0]
 	bodies = []string{fmt.Sprint("body ", i)}

@@ -15,24 +15,27 @@ import (
 )
 
 var storeContextChecks = []check[*storeChecker]{
-	{"EndedContextFailsFast", "What waits, ends with its ctx, and does not begin if that has ended before. A server that shuts down must not " +
-		"start to wait for a database.", endedStoreContextFailsFast},
-	{"InterruptedCallsEnd", "Every method returns soon after its context has ended, with the context's error, and the store works as before. A node that gives a slow " +
-		"database up must get its goroutine back.", interruptedCallsEnd},
-	{"InterruptedPutIsAllOrNothing", "A Put that was interrupted has kept the body or has not, but no part of it. Get returns what was put or ErrNotFound.",
-		interruptedPutIsAllOrNothing},
+	{"EndedContextFailsFast", "A call that waits ends with its ctx, and does not start if ctx has already ended. " +
+		"A server that shuts down must not start to wait for a database.", endedStoreContextFailsFast},
+	{"InterruptedCallsEnd", "Every method returns soon after its context has ended, with the context's error, and " +
+		"the store works as before. A node that gives up on a slow database must get its goroutine back.",
+		interruptedCallsEnd},
+	{"InterruptedPutIsAllOrNothing", "An interrupted Put has kept the whole body or nothing. Get returns what was " +
+		"put or ErrNotFound.", interruptedPutIsAllOrNothing},
 }
 
-// storeCall is a call that can be interrupted. It proves what it gets, so that an error is the call's own.
+// storeCall is a call to interrupt. It verifies its result itself, so that its error is either the store's or
+// errWrongResult.
 type storeCall struct {
 	called string
-	bytes  []byte // that it copies, roughly
+	bytes  []byte // approximately what the call copies
 	call   func(ctx context.Context) error
-	before func() // makes room for it
+	before func() // makes room for the call
 }
 
-// A call that takes as long as interruptible has to be interrupted, one way or another. If it takes as long as prompt, it has to return
-// earlier for that: some servers have to be asked over another connection to give up what they do.
+// A call that takes at least interruptibleTime must react to an interruption. If it takes at least promptTime,
+// it must also return earlier because of it: some servers can only be asked over another connection to stop
+// what they do.
 const (
 	interruptibleTime = 20 * time.Millisecond
 	promptTime        = 150 * time.Millisecond
@@ -40,7 +43,7 @@ const (
 
 var errWrongResult = errors.New("wrong result")
 
-// storeCalls returns a call of each method, and of those that put or get one large body and many small ones.
+// storeCalls returns a call of each method, including calls that put or get one large body or many small ones.
 func (c *storeChecker) storeCalls(s storage.Store, large int) []storeCall {
 	c.Helper()
 	body, small := sizedBody(large, 0), numberedBodies("kept", c.affordableCount(1000, s))
@@ -69,7 +72,7 @@ func (c *storeChecker) storeCalls(s storage.Store, large int) []storeCall {
 		return getExpected(storeReaders(s)[0], ctx, []string{id}, []string{body})
 	})
 	add(fmt.Sprintf("Put of %d bytes", large), raw, func(ctx context.Context) error { _, err := s.Put(ctx, raw); return err })
-	all[len(all)-1].before = func() { c.makeRoom(s, c.put(s, "what is left")) } // after the others, whose bodies it removes
+	all[len(all)-1].before = func() { c.makeRoom(s, c.put(s, "left over")) } // runs after the other calls, because it removes their bodies
 	return all
 }
 
@@ -91,14 +94,14 @@ func getExpected(r storeReader, ctx context.Context, ids, want []string) error {
 
 func endedStoreContextFailsFast(c *storeChecker) {
 	s := c.newStore()
-	c.makeRoom(s, c.put(s, "what is left"))
+	c.makeRoom(s, c.put(s, "left over"))
 	bodies := numberedBodies("kept", 20)
 	ids := c.putMany(s, bodies)
 	time.Sleep(maxClockTick) // old enough for Expire of all
 	late, release := context.WithTimeout(c.Context(), -time.Second)
 	defer release()
 	caused, cancel := context.WithCancelCause(c.Context())
-	cancel(errors.New("the cause is not the error"))
+	cancel(errors.New("a cause that must not be returned"))
 	fails := func(o storeCall) {
 		c.Helper()
 		called := o.called + " with a context that has ended"
@@ -121,12 +124,13 @@ func endedStoreContextFailsFast(c *storeChecker) {
 	}
 }
 
-// interruptedCallsEnd interrupts what takes long enough by itself, and everything while the place is stalled.
+// interruptedCallsEnd interrupts the calls that take long enough by themselves, and all calls while the place
+// is stalled.
 func interruptedCallsEnd(c *storeChecker) {
 	s := c.newStore()
-	c.makeRoom(s, c.put(s, "what is left")) // a store in memory takes its time for an Expire of very many
+	c.makeRoom(s, c.put(s, "left over")) // Expire in a store in memory takes long if there are very many bodies
 	large := storage.MinBody / 4
-	if c.harness.NewShortLived == nil { // there is room for one at a time
+	if c.harness.NewShortLived == nil { // there is room for one body at a time
 		large = c.scale(large, storage.MinBody)
 	}
 	for _, o := range c.storeCalls(s, large) {
@@ -139,7 +143,7 @@ func interruptedCallsEnd(c *storeChecker) {
 	for _, o := range c.storeCalls(s, 1<<20) {
 		resume := sync.OnceFunc(c.harness.Stall(c.TB, s))
 		c.Cleanup(resume)
-		called := o.called + " while the place does not answer, interrupted"
+		called := o.called + " while the place is stalled, interrupted"
 		ctx, cancel := context.WithTimeout(c.Context(), 20*time.Millisecond)
 		err := c.guard(called, func() error { return o.call(ctx) })
 		cancel()
@@ -147,13 +151,14 @@ func interruptedCallsEnd(c *storeChecker) {
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !isTimeout(err) {
 			c.fail(called, fmt.Sprintf("the error %q", context.DeadlineExceeded), "the error %q", err)
 		}
-		c.expectBody(s, called+", Put when it answers again", c.put(s, "after"), "after")
+		c.expectBody(s, called+", Put after it resumes", c.put(s, "after"), "after")
 	}
 }
 
-// interrupt ends the context of a call at an eighth of the time that it takes, and fails if the call is never interrupted, or not in the first half. That can only be
-// told of a call that takes longer than copying its bytes in memory, which need not be interrupted. The machine may hold up any call: of
-// uninterrupted ones the shortest counts, and of interrupted ones a single early one proves it.
+// interrupt ends the context of a call at an eighth of its usual duration. It fails the check if the call never
+// returns early, or not in the first half. Only a call that takes longer than copying its bytes in memory can
+// be judged; a faster one need not be interruptible. The machine may delay any call: of uninterrupted calls the
+// shortest counts, and of interrupted ones a single early return is enough.
 func (c *storeChecker) interrupt(o storeCall) {
 	c.Helper()
 	called := o.called + ", interrupted"
@@ -178,7 +183,7 @@ func (c *storeChecker) interrupt(o storeCall) {
 			return nil
 		})
 		if err != nil && !errors.Is(err, want) && !(want == context.DeadlineExceeded && isTimeout(err)) {
-			c.fail(called, fmt.Sprintf("the error %q, or what was asked for", want), "the error %q", err)
+			c.fail(called, fmt.Sprintf("the error %q, or a correct result", want), "the error %q", err)
 		}
 		if err == nil {
 			takes = min(takes, took)
@@ -192,7 +197,7 @@ func (c *storeChecker) interrupt(o storeCall) {
 		copying = min(copying, time.Since(start))
 		return takes < interruptibleTime+8*copying
 	}
-	for i := range 4 { // a quick call is interrupted at several times: what it returns has to be right
+	for i := range 4 { // a fast call is interrupted at several times, and its result must be right
 		if quick := measure(); !quick {
 			break
 		}
@@ -211,17 +216,18 @@ func (c *storeChecker) interrupt(o storeCall) {
 			return
 		}
 	}
-	c.fail(fmt.Sprintf("%s at an eighth of the %v that it takes, %d times", called, takes, tries), "that it returns soon after", "no return before it was done")
+	c.fail(fmt.Sprintf("%s after an eighth of its usual %v, %d times", called, takes, tries), "an early return", "no return before the call was complete")
 }
 
-// isTimeout tells whether err is that of a connection's deadline, which may be noticed before that of the context.
+// isTimeout tells whether err is a timeout of a connection, which may notice the deadline before the context
+// does.
 func isTimeout(err error) bool {
 	var timeout interface{ Timeout() bool }
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// interruptedPutIsAllOrNothing looks for what an interrupted Put has left: under the id that it returned with the error, and under
-// the ids between those of other Puts, if ids are numbers.
+// interruptedPutIsAllOrNothing looks for what an interrupted Put has left: under the id that it returned with
+// the error, and under the ids between those of other Puts, if ids are numbers.
 func interruptedPutIsAllOrNothing(c *storeChecker) {
 	s := c.newStore()
 	large := sizedBody(storage.MinBody/8, 0)

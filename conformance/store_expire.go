@@ -10,18 +10,21 @@ import (
 )
 
 var expireChecks = []check[*storeChecker]{
-	{"ExpireKeepsYoungBodies", "Expire removes what was put longer than age ago, and nothing else, whatever the age. Slower nodes are still " +
-		"about to read the rest.", expireKeepsYoungBodies},
-	{"ExpireRemovesOldBodies", "Expire removes what was put longer than age ago, and no store finds it any more, also one that has read it before. The place would " +
-		"otherwise grow for ever.", expireRemovesOldBodies},
-	{"ExpireGoesByAge", "Expire removes all that was put longer than age ago, however much that is, and nothing that is younger. Age counts from " +
-		"Put, whoever reads, in the unit of the argument.", expireGoesByAge},
-	{"ExpireOfEmptyStoreSucceeds", "Expire of an empty store is no error, and neither is expiring again. All nodes expire, each in its own time.", expireOfEmptyStoreSucceeds},
-	{"BodiesLiveForTheirTTL", "A body with a time to live can be read until that has passed since its Put, and is gone when half as much again has passed, " +
-		"whoever reads it and whatever is put meanwhile.", bodiesLiveForTheirTTL},
+	{"ExpireKeepsYoungBodies", "Expire removes what was put longer than age ago, and nothing else, whatever the " +
+		"age. Slower nodes are still about to read the rest.", expireKeepsYoungBodies},
+	{"ExpireRemovesOldBodies", "Expire removes what was put longer than age ago, and no store finds it any more, " +
+		"including a store that has read it before. Otherwise the place grows forever.", expireRemovesOldBodies},
+	{"ExpireGoesByAge", "Expire removes everything that was put longer than age ago, however much that is, and " +
+		"nothing that is younger. Age counts from Put, whoever reads, in the unit of the argument.", expireGoesByAge},
+	{"ExpireOfEmptyStoreSucceeds", "Expire of an empty store is no error, and neither is expiring again. All " +
+		"nodes expire, each at its own times.", expireOfEmptyStoreSucceeds},
+	{"BodiesLiveForTheirTTL", "A body with a time to live can be read until that time has passed since its Put, " +
+		"and is gone when half as much again has passed, whoever reads it and whatever is put in between.",
+		bodiesLiveForTheirTTL},
 }
 
-// newExpirable returns a store that has to expire its bodies.
+// newExpirable returns a store whose bodies only Expire removes. It skips the check if bodies have a time to
+// live.
 func (c *storeChecker) newExpirable() storage.Store {
 	c.Helper()
 	if c.harness.NewShortLived != nil {
@@ -35,8 +38,8 @@ func expireKeepsYoungBodies(c *storeChecker) {
 	many := c.affordableCount(42_000, s)
 	bodies := numberedBodies("young", max(min(many, 1500), many/4))
 	ids := c.putMany(s, bodies)
-	for start := time.Now(); time.Since(start) < time.Duration(c.scale(11, 300))*maxClockTick; time.Sleep(maxClockTick) { // so long nobody expires them
-		c.put(s, "another") // which expires nothing either
+	for start := time.Now(); time.Since(start) < time.Duration(c.scale(11, 300))*maxClockTick; time.Sleep(maxClockTick) { // nobody expires them in the meantime
+		c.put(s, "another") // a Put expires nothing either
 	}
 	const day = 24 * time.Hour
 	called := fmt.Sprintf("Put %d bodies", len(bodies))
@@ -54,11 +57,11 @@ func expireKeepsYoungBodies(c *storeChecker) {
 	look(ids, bodies)
 }
 
-// expireUntilGone expires all bodies until id is not found: a body that was put this very instant is no older
-// than zero, and the clock is perhaps another machine's.
+// expireUntilGone expires all bodies until id is not found. A body that was put this very instant is not older
+// than zero, and the clock may be another machine's.
 func (c *storeChecker) expireUntilGone(s storage.Store, id string) {
 	c.Helper()
-	called := "Put, Expire 0 again and again"
+	called := "Put, Expire 0 repeatedly"
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {
 		c.expire(s, 0)
 		body := c.getWith(storeReaders(s)[0], called, []string{id})[0]
@@ -87,16 +90,18 @@ func expireRemovesOldBodies(c *storeChecker) {
 	c.expectBody(one, "Put, Expire, Put", c.put(one, "new"), "new")
 }
 
-// maxClockTick is how coarse the clock of a store may be.
+// maxClockTick is the coarsest resolution that the clock of a store may have.
 const maxClockTick = 100 * time.Millisecond
 
-// ageGaps is how far old and young bodies are apart. A short time is enough for a precise clock on a fast machine. Those of more than a second are
-// little more than whole ones, which shows a store that rounds.
+// ageGaps are the differences between the ages of old and young bodies. A short one suffices for a precise
+// clock on a fast machine. Those of more than a second are slightly more than whole seconds, which reveals a
+// store that rounds.
 var ageGaps = []time.Duration{25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond,
 	1100 * time.Millisecond, 2100 * time.Millisecond, 4100 * time.Millisecond, 8100 * time.Millisecond, 16100 * time.Millisecond}
 
-// expireGoesByAge expires at an age between those of old and young bodies, several times in a row: a clock of whole seconds is right by accident in
-// some of them, but not in all. The time between old and young grows if a coarse clock may be the cause of a mistake, or if the machine was too slow.
+// expireGoesByAge expires with an age between those of old and young bodies, several times in a row: a store
+// with a clock of whole seconds is right by accident in some rounds, but not in all. The gap between old and
+// young grows if a coarse clock may explain a mistake, or if the machine was too slow.
 func expireGoesByAge(c *storeChecker) {
 	s := c.newExpirable()
 	many := c.scaledCount(10_500, 105_000, s)
@@ -107,7 +112,7 @@ func expireGoesByAge(c *storeChecker) {
 			n = 20
 		}
 		if rounds == 0 {
-			if c.suite.soak { // a twentieth more or less
+			if c.suite.soak { // the age differs from the limit by a sixteenth
 				const long = 4100 * time.Millisecond
 				c.expireBetween(s, n, long, long/16)
 				c.expireBetween(s, n, long, long*15/16)
@@ -115,11 +120,12 @@ func expireGoesByAge(c *storeChecker) {
 			return
 		}
 	}
-	c.Skipf("nothing proven: it takes longer than %v to Put and to Expire", ageGaps[len(ageGaps)-1]/2)
+	c.Skipf("not checked: Put and Expire take longer than %v", ageGaps[len(ageGaps)-1]/2)
 }
 
-// expireBetween puts old and young bodies so far apart and expires at that age when the young ones have waited. It fails after a mistake that no clock excuses, and
-// tells whether there was none.
+// expireBetween puts old and young bodies with a gap between them, lets the young ones wait, and expires with
+// the gap as the age. It fails the check after a mistake that no clock explains, and returns false if there was
+// another mistake or the machine was too slow.
 func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time.Duration) (proven bool) {
 	c.Helper()
 	bodies := numberedBodies("old", many)
@@ -133,14 +139,14 @@ func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time
 	youngest := time.Now()
 	young := c.putWith(fewestRoundTrips(storeWriters(s)), numberedBodies("young", 20)...)
 	young = append(young, c.put(s, "young 20"))
-	for _, r := range storeReaders(s) { // which must not make them younger
+	for _, r := range storeReaders(s) { // reading must not make them younger
 		c.expectWith(r, "Put", old[many:], bodies[many:]...)
 	}
 	c.getMany(s, "Put", old[max(0, many-200):])
 	time.Sleep(max(0, wait-time.Since(youngest)))
 	called := fmt.Sprintf("Put %d bodies, wait %v, Put %d others, wait %v, Expire %[2]v", len(old), apart, len(young), time.Since(youngest).Round(time.Millisecond))
 
-	late := time.Since(since) > apart+maxClockTick // what is old has to be removed by any clock
+	late := time.Since(since) > apart+maxClockTick // any clock must remove the old bodies
 	var meanwhile []string
 	expired := make(chan struct{})
 	putting := c.runAlongside(func() error {
@@ -159,11 +165,11 @@ func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time
 		return nil
 	})
 	c.expire(s, apart)
-	early := time.Since(youngest) < apart-maxClockTick // what is young has to be kept by any clock
+	early := time.Since(youngest) < apart-maxClockTick // any clock must keep the young bodies
 	slow := time.Since(youngest) >= apart || time.Since(before) >= 2*apart
 	close(expired)
 	if err := putting(); err != nil {
-		c.report(unexpectedError("Put while another goroutine expires", err))
+		c.report(unexpectedError("Put while another goroutine calls Expire", err))
 	}
 	young = append(young, meanwhile...)
 	for i, body := range c.getMany(s, called, young) {
@@ -177,7 +183,7 @@ func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time
 	if left := c.getMany(s, called, old); slices.ContainsFunc(left, func(body []byte) bool { return body != nil }) {
 		left = slices.DeleteFunc(left, func(body []byte) bool { return body == nil })
 		if late {
-			c.fail(called+", Get those that are old", "storage.ErrNotFound for each", "%d of them, such as %s", len(left), showBody(left[0]))
+			c.fail(called+", Get the old bodies", "storage.ErrNotFound for each", "%d bodies, such as %s", len(left), showBody(left[0]))
 		}
 		return false
 	}

@@ -22,27 +22,28 @@ func showBody(body []byte) string {
 	return quote(string(body))
 }
 
-// describeDifference describes a body that is not as wanted: a large one by where it begins to differ.
+// describeDifference describes an unexpected body: a large one by the first byte that differs.
 func describeDifference(body []byte, want string) string {
 	if len(body) <= 80 && len(want) <= 80 {
 		return quote(string(body))
 	}
 	for i := range min(len(body), len(want)) {
 		if body[i] != want[i] {
-			return fmt.Sprintf("%s, %d bytes, in which byte %d is %#02x instead of %#02x", quote(string(body)), len(body), i, body[i], want[i])
+			return fmt.Sprintf("%s, %d bytes; byte %d is %#02x instead of %#02x", quote(string(body)), len(body), i, body[i], want[i])
 		}
 	}
-	return fmt.Sprintf("%d bytes of it instead of %d", len(body), len(want))
+	return fmt.Sprintf("only %d of its %d bytes", len(body), len(want))
 }
 
-// noiseText is random. Its length is a prime, so that bodies made of it repeat nowhere at a distance that a store may cut them at.
+// noiseText is random. Its length is a prime, so that a body made of it does not repeat at a distance at which
+// a store may divide bodies.
 var noiseText = sync.OnceValue(func() string {
 	p := make([]byte, 1_048_583)
 	rand.NewChaCha8([32]byte{}).Read(p)
 	return string(p)
 })
 
-// sizedBody returns a body of some bytes, of any values, that differs from those with other numbers.
+// sizedBody returns a body of the given size, with arbitrary bytes, that differs from those with other numbers.
 func sizedBody(bytes, number int) string {
 	all := noiseText()[number:]
 	if bytes <= len(all) {
@@ -51,7 +52,7 @@ func sizedBody(bytes, number int) string {
 	return strings.Repeat(all, bytes/len(all)+1)[:bytes]
 }
 
-// numberedBodies returns n small bodies that differ.
+// numberedBodies returns n different small bodies.
 func numberedBodies(kind string, n int) []string {
 	bodies := make([]string, n)
 	for i := range bodies {

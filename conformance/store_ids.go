@@ -12,13 +12,17 @@ import (
 )
 
 var idChecks = []check[*storeChecker]{
-	{"IDsAreShortText", "An id is valid UTF-8 without NUL, not empty, and at most 255 bytes. It travels in a notification of limited size.", idsAreShortText},
-	{"IDsAreNotReused", "Each Put has an id of its own, also for an equal body, in any store of the same medium, and also after others have expired. " +
-		"A slow node would read another message in its place.", idsAreNotReused},
-	{"UnknownIDIsNotFound", "An id that was never given is not found, also when it is malformed: ids come from other nodes and are data. The cluster tells by it " +
-		"that a message has expired from a store that is broken, and whoever can publish must not be able to inject a statement.", unknownIDIsNotFound},
-	{"IDsMatchExactly", "An id is compared byte by byte: what differs from a given one in a space, a leading zero or the case of a letter is another id. Two names of " +
-		"one body would let a foreign node make others read what was not meant for them.", idsMatchExactly},
+	{"IDsAreShortText", "An id is valid UTF-8 without NUL, not empty, and at most 255 bytes long. It is sent in a " +
+		"notification of limited size.", idsAreShortText},
+	{"IDsAreNotReused", "Each Put returns a new id, also for an equal body, in any store of the same medium, and " +
+		"also after other bodies have expired. Otherwise a slow node reads another message in its place.",
+		idsAreNotReused},
+	{"UnknownIDIsNotFound", "An id that was never returned by Put is not found, even if it is malformed: ids come " +
+		"from other nodes and are data. Because of this error the cluster can tell an expired message from a " +
+		"broken store, and nobody who can publish must be able to inject a statement.", unknownIDIsNotFound},
+	{"IDsMatchExactly", "Ids are compared byte by byte: an id that differs in a space, a leading zero or the case " +
+		"of a letter is another id. Two names for one body would let a foreign node make others read what was not " +
+		"meant for them.", idsMatchExactly},
 }
 
 func idsAreShortText(c *storeChecker) {
@@ -37,7 +41,7 @@ func idsAreShortText(c *storeChecker) {
 	short("Put", c.putMany(s, many), many)
 }
 
-// invalidID returns nil if id is what an id may be.
+// invalidID returns nil if id is valid.
 func invalidID(called, id string) *problem {
 	if id == "" || len(id) > 255 || !utf8.ValidString(id) || strings.Contains(id, "\x00") {
 		return &problem{called, "an id of 1 to 255 bytes of UTF-8 without NUL", quote(id)}
@@ -52,7 +56,7 @@ func idsAreNotReused(c *storeChecker) {
 		c.Helper()
 		for _, id := range ids {
 			if seen[id] {
-				c.fail(called, "ids that were not given before", "%s again, after %d", quote(id), len(seen))
+				c.fail(called, "new ids", "%s again, after %d ids", quote(id), len(seen))
 			}
 			seen[id] = true
 		}
@@ -67,7 +71,7 @@ func idsAreNotReused(c *storeChecker) {
 	for i, body := range c.getMany(two, "Put many equal bodies", equal) {
 		c.report(bodyMismatch(fmt.Sprintf("Put %d equal bodies, look at body %d", len(equal), i), equal[i], body, "equal"))
 	}
-	for range 3 { // as often as not, a store that begins again does so when it is empty, or when it is made
+	for range 3 { // a store may restart its ids when it is empty, or when it is created
 		last := c.put(one, "short-lived")
 		fresh("Put, Expire, Put", last)
 		if c.harness.NewShortLived == nil {
@@ -82,16 +86,17 @@ func idsAreNotReused(c *storeChecker) {
 	}
 }
 
-// expectNotFound fails if there is a body under one of ids, in any of the ways to get it, or an error.
+// expectNotFound fails the check if there is a body under one of ids, or an error, with any of the ways to get
+// it.
 func (c *storeChecker) expectNotFound(s storage.Store, called string, ids ...string) {
 	c.Helper()
 	c.expectNoneOf(s, called, ids, func([]byte) bool { return true })
 }
 
-// expectNoneOf fails if the body under one of ids is wrong, as bad tells, or if there is an error.
+// expectNoneOf fails the check if bad selects a body under one of ids, or if there is an error.
 func (c *storeChecker) expectNoneOf(s storage.Store, called string, ids []string, bad func(body []byte) bool) {
 	c.Helper()
-	c.eachInParallel(called+", Get ids that were not given", len(ids), func(ctx context.Context, i int) *problem {
+	c.eachInParallel(called+", Get ids that Put did not return", len(ids), func(ctx context.Context, i int) *problem {
 		body, err := s.Get(ctx, ids[i])
 		at := called + ", Get " + quote(ids[i])
 		switch {
@@ -105,7 +110,7 @@ func (c *storeChecker) expectNoneOf(s storage.Store, called string, ids []string
 	for _, r := range storeReaders(s)[1:] {
 		for i, body := range c.getWith(r, called, ids) {
 			if body != nil && bad(body) {
-				c.fail(fmt.Sprintf("%s, %s of %d ids that were not given, id %s", called, r.called, len(ids), quote(ids[i])), "none", "%s", showBody(body))
+				c.fail(fmt.Sprintf("%s, %s of %d ids that Put did not return, id %s", called, r.called, len(ids), quote(ids[i])), "no body", "%s", showBody(body))
 			}
 		}
 	}
@@ -113,7 +118,7 @@ func (c *storeChecker) expectNoneOf(s storage.Store, called string, ids []string
 
 func unknownIDIsNotFound(c *storeChecker) {
 	s := c.newStore()
-	c.expectNotFound(s, "nothing put", "9007199254740993")
+	c.expectNotFound(s, "no Put", "9007199254740993")
 	id := c.put(s, "known")
 	c.expectNotFound(s, "Put", slices.DeleteFunc([]string{
 		"", " ", "-1", "-0", "+1", "1.5", "1.0e3", "0x1", "NaN", "null", "true", "\x00", "\xff", "\ufeff", "\n", "1'; DROP TABLE x; --", "1 OR 1=1", "$1", "%s", "?", "*", "%", "_",
@@ -125,14 +130,14 @@ func unknownIDIsNotFound(c *storeChecker) {
 	c.expectBody(s, "Put, Get of unknown ids", id, "known")
 }
 
-// idsMatchExactly asks for variants of given ids. Some of them may be ids that were given to others before, so that
-// only the bodies of this check must not be found under them.
+// idsMatchExactly gets variants of known ids. Another test may have been given some of them, so only the bodies
+// of this check must not be found under them.
 func idsMatchExactly(c *storeChecker) {
 	one, two := c.newStore(), c.newStore()
 	bodies := []string{"exact " + sizedBody(32, 1), "exact " + sizedBody(32, 2)}
 	ids := []string{c.put(one, bodies[0]), c.put(two, bodies[1])}
 	for i, id := range ids {
-		for _, s := range []storage.Store{one, two} { // also those that have read it already
+		for _, s := range []storage.Store{one, two} { // including stores that have read the body already
 			c.expectBody(s, "Put", id, bodies[i])
 		}
 		others := slices.DeleteFunc(similarIDs(id), func(v string) bool { return slices.Contains(ids, v) })

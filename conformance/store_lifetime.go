@@ -14,17 +14,17 @@ type timedBody struct {
 	putStarted, putReturned time.Time // before and after its Put
 }
 
-// bodiesLiveForTheirTTL puts bodies of which some are read all the time, and another one when they have lived for nine tenths of theirs. If the
-// machine was so slow that reading has proven nothing, the time is doubled.
+// bodiesLiveForTheirTTL puts bodies, reads some of them all the time, and puts another one when nine tenths of
+// their time to live have passed. If the machine was too slow to tell anything, it doubles the time.
 func bodiesLiveForTheirTTL(c *storeChecker) {
 	if c.harness.NewShortLived == nil {
-		c.Skip("StoreHarness.NewShortLived is nil: no time to live is known")
+		c.Skip("StoreHarness.NewShortLived is nil: the time to live is unknown")
 	}
 	for ttl := 2 * time.Second; !c.tryTTL(ttl); ttl *= 2 {
 	}
 }
 
-// tryTTL tells whether something is proven.
+// tryTTL returns false if the machine was too slow to tell anything.
 func (c *storeChecker) tryTTL(ttl time.Duration) bool {
 	c.Helper()
 	one, two := c.prepare(c.harness.NewShortLived(c.TB, ttl)), c.prepare(c.harness.NewShortLived(c.TB, ttl))
@@ -38,7 +38,7 @@ func (c *storeChecker) tryTTL(ttl time.Duration) bool {
 		unread = append(unread, keep(w, "not read"))
 	}
 	called := fmt.Sprintf("Put with a time to live of %v", ttl)
-	var again bool // somebody has read in the second half
+	var again bool // a read in the second half succeeded
 	check := func(b timedBody) {
 		for _, r := range append(storeReaders(one), storeReaders(two)...) {
 			started := time.Now()
@@ -62,7 +62,7 @@ func (c *storeChecker) tryTTL(ttl time.Duration) bool {
 	late := keep(fewestRoundTrips(storeWriters(one)), "late")
 	last := unread[len(unread)-1].putReturned
 	until(last.Add(ttl+ttl/2), append(read, late)...)
-	if slow := time.Now().After(last.Add(ttl*3/2 + ttl/16)); !again || slow && ttl < 8*time.Second { // so late, a body that lived too long may be gone too
+	if slow := time.Now().After(last.Add(ttl*3/2 + ttl/16)); !again || slow && ttl < 8*time.Second { // so late that a body that lived too long may be gone too
 		return false
 	}
 	c.expectGone(one, called+", read several times, Put another, wait half as long again", read)
@@ -73,11 +73,12 @@ func (c *storeChecker) tryTTL(ttl time.Duration) bool {
 		ids = append(ids, b.id)
 	}
 	if id := c.put(one, "read"); slices.Contains(ids, id) {
-		c.fail(called+", wait until the body has expired, Put", "an id that was not given before", "%s again", quote(id))
+		c.fail(called+", wait until the body has expired, Put", "a new id", "%s again", quote(id))
 	}
 	return true
 }
 
+// expectGone fails the check if one of the bodies is found.
 func (c *storeChecker) expectGone(s storage.Store, called string, bodies []timedBody) {
 	c.Helper()
 	for _, b := range bodies {

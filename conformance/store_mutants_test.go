@@ -30,9 +30,9 @@ func TestMissingStoreAbilitiesSkipByName(t *testing.T) {
 	plain := struct{ storage.Store }{memory.NewStore()}
 	h := conformance.StoreHarness{NewStore: func(testing.TB) storage.Store { return plain }}
 	for check, text := range map[string]string{
-		"PrepareIsIdempotent": "no storage.Preparer", "ConcurrentPrepare": "no storage.Preparer",
-		"PutAllMatchesPut": "no storage.Batch", "GetAllMatchesGet": "no storage.Batch",
-		"GetUpToMatchesGet": "no storage.Sizer", "GetUpToSkipsLargeBodies": "no storage.Sizer",
+		"PrepareIsIdempotent": "not implement storage.Preparer", "ConcurrentPrepare": "not implement storage.Preparer",
+		"PutAllMatchesPut": "not implement storage.Batch", "GetAllMatchesGet": "not implement storage.Batch",
+		"GetUpToMatchesGet": "not implement storage.Sizer", "GetUpToSkipsLargeBodies": "not implement storage.Sizer",
 		"BodiesLiveForTheirTTL": "NewShortLived is nil",
 	} {
 		r := record(t, func(tb testing.TB) { conformance.CheckStore(tb, check, h) })

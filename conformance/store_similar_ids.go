@@ -12,12 +12,12 @@ import (
 	"unicode/utf8"
 )
 
-// affixes are what parsers, servers and file systems are known to ignore before or after a name.
+// affixes are what parsers, servers and file systems ignore before or after a name.
 var affixes = []string{" ", "\t", "\n", "\r\n", "\v", "\u00a0", "\u2003", "\u200b", "\ufeff", "\u00ad", "\x00", "\x7f", "\xff", "0", "00", "+", "-", "/", "./", "/.", "//", "../x/", ".", "_", ",", ";", "'", `"`,
 	"`", "%", "*", "?", "#", "#x", "?x=1", "%20", "%00", "\u0301", "\ufe0f", strings.Repeat(" ", 256), strings.Repeat("0", 256), "=", "==", "0x", "0b", "0o", "x", "n", "L", ".0", "e0", "::bigint", "urn:uuid:", "$", "\\"}
 
-// similarIDs returns what differs from id and what a store may take for it all the same. Which kind an id is, a number, a UUID, hex or base64, is
-// unknown, so that all are tried.
+// similarIDs returns strings that differ from id but that a store may treat as the same. The kind of the id,
+// such as a number, a UUID, hex or base64, is unknown, so all variants are tried.
 func similarIDs(id string) (all []string) {
 	if !utf8.ValidString(id) || id == "" {
 		return nil
@@ -53,7 +53,7 @@ func otherCase(r rune) rune {
 	return unicode.ToUpper(r)
 }
 
-// fullWidth returns the form of an ASCII character that normal form NFKC takes for the same.
+// fullWidth returns the character that Unicode's normal form NFKC treats as equal to an ASCII character.
 func fullWidth(r rune) rune {
 	if r > ' ' && r <= '~' {
 		return r + 0xfee0
@@ -61,14 +61,14 @@ func fullWidth(r rune) rune {
 	return r
 }
 
-// These characters look like others, or are the same after normalization.
+// These characters look like others, or are equal to them after normalization.
 var (
 	arabicDigit = substituting("0123456789", "٠١٢٣٤٥٦٧٨٩")
 	superscript = substituting("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 	cyrillic    = substituting("aceopxABCEHKMOPTX", "асеорхАВСЕНКМОРТХ")
 )
 
-// substituting replaces each character of usual by the one at the same place of others.
+// substituting returns a func that replaces each character of usual by the one at the same place of others.
 func substituting(usual, others string) func(rune) rune {
 	return func(r rune) rune {
 		if i := strings.IndexRune(usual, r); i >= 0 {
@@ -78,7 +78,7 @@ func substituting(usual, others string) func(rune) rune {
 	}
 }
 
-// caseFolding returns what is the same as an ASCII letter when case is ignored: the Kelvin sign and the long s.
+// caseFolding returns what equals an ASCII letter when case is ignored: the Kelvin sign and the long s.
 func caseFolding(r rune) rune {
 	switch r {
 	case 'k', 'K':
@@ -89,6 +89,7 @@ func caseFolding(r rune) rune {
 	return r
 }
 
+// percentEncoded encodes every byte with a percent sign.
 func percentEncoded(id string) string {
 	var b strings.Builder
 	for _, c := range []byte(id) {
@@ -97,7 +98,7 @@ func percentEncoded(id string) string {
 	return b.String()
 }
 
-// numberForms returns other ways to write a number, and those that are the same to fewer bits.
+// numberForms returns other ways to write a number, and the numbers that are equal to it in fewer bits.
 func numberForms(id string) (all []string) {
 	for base := range 2 {
 		n, ok := new(big.Int).SetString(id, []int{10, 16}[base])
@@ -113,7 +114,7 @@ func numberForms(id string) (all []string) {
 	return all
 }
 
-// unusedBitForms returns what differs in the bits of the last character that base64 and base32 do not need.
+// unusedBitForms returns ids that differ in the bits of the last character that base64 and base32 do not use.
 func unusedBitForms(id string) (all []string) {
 	body := strings.TrimRight(id, "=")
 	if body == "" {

@@ -10,10 +10,11 @@ import (
 )
 
 var sizerChecks = []check[*storeChecker]{
-	{"GetUpToMatchesGet", "GetUpTo is Get for each id, in their order, however many there are, as long as a body has at most limit bytes. A node reads all of its " +
-		"attachments this way.", getUpToMatchesGet},
-	{"GetUpToSkipsLargeBodies", "GetUpTo tells the size of a body over the limit, and does not read it. A node that is sent a reference to a body of " +
-		"a gigabyte must not hold it for even a moment.", getUpToSkipsLargeBodies},
+	{"GetUpToMatchesGet", "GetUpTo has the effect of Get for each id, in order, however many there are, if a body " +
+		"has at most limit bytes. A node reads all of its attachments this way.", getUpToMatchesGet},
+	{"GetUpToSkipsLargeBodies", "GetUpTo returns the size of a body over the limit and does not read the body. A " +
+		"node that receives a reference to a body of a gigabyte must not hold the body in memory for even a moment.",
+		getUpToSkipsLargeBodies},
 }
 
 func getUpToMatchesGet(c *storeChecker) {
@@ -29,7 +30,7 @@ func (c *storeChecker) getUpTo(s storage.Sizer, limit int, ids ...string) (found
 		return err
 	})
 	if len(found) != len(ids) {
-		c.fail(called, fmt.Sprintf("%d times Found", len(ids)), "%d", len(found))
+		c.fail(called, fmt.Sprintf("%d results", len(ids)), "%d", len(found))
 	}
 	return found
 }
@@ -43,7 +44,7 @@ func getUpToSkipsLargeBodies(c *storeChecker) {
 			ids = append(ids, c.put(s, bodies[len(bodies)-1]))
 		}
 	}
-	bodies, ids = append(bodies, ""), append(ids, ids[len(ids)-1]+"9") // unknown
+	bodies, ids = append(bodies, ""), append(ids, ids[len(ids)-1]+"9") // the last id is unknown
 	for _, limit := range []int{0, 1, 2, 99, 100, 101, 4095, 4096, 4097, 1<<16 - 1, 1 << 16, 1<<16 + 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 2 << 20, 2<<20 + 1, 2<<20 + 2, math.MaxInt32, math.MaxInt} {
 		for i, found := range c.getUpTo(s, limit, ids...) {
 			size, fits := len(bodies[i]), len(bodies[i]) <= limit
@@ -52,7 +53,7 @@ func getUpToSkipsLargeBodies(c *storeChecker) {
 				called, size, fits = fmt.Sprintf("GetUpTo of %d ids with a limit of %d, look at an unknown one", len(ids), limit), storage.NotFound, false
 			}
 			if found.Size != size || (found.Body != nil) != fits {
-				c.fail(called, fmt.Sprintf("size %d, and the body: %v", size, fits), "size %d, body %s", found.Size, showBody(found.Body))
+				c.fail(called, fmt.Sprintf("size %d, with a body: %v", size, fits), "size %d, body %s", found.Size, showBody(found.Body))
 			}
 			if fits {
 				c.report(bodyMismatch(called, ids[i], found.Body, bodies[i]))
@@ -62,8 +63,8 @@ func getUpToSkipsLargeBodies(c *storeChecker) {
 	c.expectUnread(s)
 }
 
-// expectUnread fails if bodies over the limit take memory all the same. What other goroutines of this process allocate is counted too, so that the
-// least of several times counts.
+// expectUnread fails the check if GetUpTo allocates memory for bodies over the limit. Other goroutines of this
+// process may allocate too, so the least of several measurements counts.
 func (c *storeChecker) expectUnread(s storage.Sizer) {
 	c.Helper()
 	for _, size := range []int{1 << 20, 8 << 20} {
@@ -80,7 +81,7 @@ func (c *storeChecker) expectUnread(s storage.Sizer) {
 			}
 		}
 		if least >= uint64(size)/2 {
-			c.fail(fmt.Sprintf("GetUpTo of 2 bodies of %d bytes with a limit of one byte less", size), "that it does not read them", "%d bytes of memory were allocated", least)
+			c.fail(fmt.Sprintf("GetUpTo of 2 bodies of %d bytes with a limit of one byte less", size), "no reading of the bodies", "%d allocated bytes", least)
 		}
 	}
 }

@@ -10,21 +10,23 @@ import (
 )
 
 var sizeChecks = []check[*storeChecker]{
-	{"BodiesOfAnySize", "A store keeps bodies of up to 64 MiB (storage.MinBody), whole and byte by byte. A size at which servers and drivers " +
-		"begin to cut, to divide or to store elsewhere must not show, and none makes way for another.", bodiesOfAnySize},
-	{"OversizeIsKeptOrRefused", "A body of more than 64 MiB is kept whole or refused with an error, never cut; so is a batch with such a body in it. A cut message " +
-		"cannot be read, and its publisher learns nothing of it.", oversizeIsKeptOrRefused},
+	{"BodiesOfAnySize", "A store keeps bodies of up to 64 MiB (storage.MinBody), whole and byte for byte. Sizes " +
+		"at which servers and drivers start to cut, to split or to store elsewhere must not matter, and no body " +
+		"replaces another.", bodiesOfAnySize},
+	{"OversizeIsKeptOrRefused", "A body of more than 64 MiB is kept whole or refused with an error, never cut; so " +
+		"is a batch that contains one. Nobody can read a cut message, and its publisher does not learn of it.",
+		oversizeIsKeptOrRefused},
 }
 
-// smallSizes are around those at which lengths need another byte, and pages and buffers end.
+// smallSizes are near the sizes at which lengths need another byte and pages and buffers end.
 var smallSizes = []int{0, 1, 2, 127, 128, 255, 256, 1023, 1024, 2000, 2048, 4095, 4096, 4097, 7999, 8000, 8191, 8192, 16383, 16384, 32767, 32768, 65535, 65536, 65537,
 	100_000, 1 << 18, 1 << 19, 1<<20 - 1, 1 << 20, 1<<20 + 1}
 
 // largeSizes are put one at a time.
 var largeSizes = []int{1 << 21, 5 << 20, 1<<24 - 1, 1<<24 + 1, storage.MinBody}
 
-// bodiesOfAnySize goes through the sizes once for each way to put. What Put has kept is read with Get and GetUpTo, what PutAll has
-// kept with GetAll.
+// bodiesOfAnySize tries each size with each way to put. It reads what Put has kept with Get and GetUpTo, and
+// what PutAll has kept with GetAll.
 func bodiesOfAnySize(c *storeChecker) {
 	one, two := c.newStore(), c.newStore()
 	var small []string
@@ -45,7 +47,7 @@ func bodiesOfAnySize(c *storeChecker) {
 	}
 	for _, w := range storeWriters(one)[1:] {
 		mixed := slices.Clone(small)
-		slices.Reverse(mixed[:len(mixed)/2]) // large and small ones by turns
+		slices.Reverse(mixed[:len(mixed)/2]) // alternates large and small bodies
 		for _, r := range storeReaders(two) {
 			c.expectWith(r, w.called+" of bodies of many sizes", c.putWith(w, mixed...), mixed...)
 		}
@@ -55,7 +57,7 @@ func bodiesOfAnySize(c *storeChecker) {
 			c.putAndReadLarge(one, two, w, size)
 		}
 	}
-	together := make([]string, c.scale(2, 3)) // there is room for them: none makes way for another
+	together := make([]string, c.scale(2, 3)) // there is room for all of them: none may replace another
 	for i := range together {
 		together[i] = c.put(one, sizedBody(storage.MinBody, i))
 	}
@@ -86,7 +88,7 @@ func (c *storeChecker) putAndReadLarge(one, two storage.Store, w storeWriter, si
 	}
 }
 
-// makeRoom expires all bodies, unless they have a time to live. That it works is a check of its own.
+// makeRoom expires all bodies, unless they have a time to live. Other checks look at its result.
 func (c *storeChecker) makeRoom(s storage.Store, id string) {
 	c.Helper()
 	if c.harness.NewShortLived != nil {

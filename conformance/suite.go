@@ -8,27 +8,28 @@ import (
 	"time"
 )
 
-// defaultPatience is how long a check waits for what must happen, beside what the implementation was measured to take.
+// defaultPatience is how long a check waits for something that must happen, in addition to the measured
+// latency.
 const defaultPatience = 10 * time.Second
 
-// suite is one run of a suite: what its checks have in common.
+// suite is one run of a suite: what its checks share.
 type suite struct {
 	name       string
 	soak       bool
 	checkCount int
-	// measure returns how long the implementation's slowest usual call takes, and releases what it has used.
+	// measure returns the duration of the implementation's slowest usual call, and releases what it has used.
 	measure func(ctx context.Context, tb testing.TB) time.Duration
 
-	measureProblem atomic.Pointer[problem] // what is wrong with the calls that were measured
+	measureProblem atomic.Pointer[problem] // what is wrong with the measured calls
 	measureOnce    sync.Once               // sets latency
 	latency        time.Duration
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the following fields
 	patience time.Duration
 	results  []result
 }
 
-// result is what came of one check.
+// result is the result of one check.
 type result struct {
 	check   string
 	outcome string // "ok", "FAIL" or "skipped"
@@ -36,12 +37,13 @@ type result struct {
 	took    time.Duration
 }
 
-// newSuite returns a trial that waits for patience, or by default for as long as suits what was measured.
+// newSuite returns a suite with the given patience. With 0, the patience follows from the measured latency.
 func newSuite(name string, soak bool, patience time.Duration, measure func(ctx context.Context, tb testing.TB) time.Duration) *suite {
 	return &suite{name: name, soak: soak, patience: patience, measure: measure}
 }
 
-// measureLatency measures the implementation once. One that does not work takes no time: the checks say what is wrong with it.
+// measureLatency measures the implementation once. The latency of an implementation that does not work is 0:
+// the checks say what is wrong with it.
 func (s *suite) measureLatency(tb testing.TB) time.Duration {
 	s.measureOnce.Do(func() {
 		if s.measure == nil {
@@ -72,7 +74,7 @@ func (s *suite) measureLatency(tb testing.TB) time.Duration {
 	return s.latency
 }
 
-// currentPatience returns how long a check waits for what must happen.
+// currentPatience returns how long a check waits for something that must happen.
 func (s *suite) currentPatience(tb testing.TB) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,8 +84,8 @@ func (s *suite) currentPatience(tb testing.TB) time.Duration {
 	return s.patience
 }
 
-// addResult keeps what came of a check. After one that failed by waiting, the others wait for less: the suite ends in time, also
-// if everything hangs.
+// addResult stores the result of a check. After a check that failed by waiting, the following checks wait less,
+// so that the suite ends in time even if every call hangs.
 func (s *suite) addResult(tb testing.TB, check string, c *checker) {
 	r := result{check: check, outcome: "ok", took: time.Since(c.start)}
 	switch {
@@ -100,7 +102,7 @@ func (s *suite) addResult(tb testing.TB, check string, c *checker) {
 	}
 }
 
-// cleanupScope is a testing.TB whose cleanups are run when the scope ends.
+// cleanupScope is a testing.TB whose cleanups run when the scope ends.
 type cleanupScope struct {
 	testing.TB
 	cleanups []func()

@@ -77,9 +77,9 @@ func child(t *testing.T, suite string, args ...string) string {
 
 func TestABrokenImplementationFailsItsChecksAlone(t *testing.T) {
 	for suite, text := range map[string]string{
-		"panics":  "came: the panic out of order",
-		"hangs":   "wanted: that it returns, at the latest when its context ends",
-		"lingers": "given to Cleanup, such as the Close of what the harness returned, still runs",
+		"panics":  "got: the panic out of order",
+		"hangs":   "wanted: a return, at the latest when its context ends",
+		"lingers": "passed to Cleanup, such as the Close of a bus or store of the harness, still runs",
 		"exits":   "was ended by runtime.Goexit",
 	} {
 		t.Run(suite, func(t *testing.T) {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// severTimeout is how long a connection that is severed waits for the server to close its side.
+// severTimeout is how long a severed connection waits for the server to close its side.
 const severTimeout = 2 * time.Second
 
-// connPair is a connection of a client, and the one to the server that belongs to it.
+// connPair is a client's connection and the connection to the server that belongs to it.
 type connPair struct {
 	client  net.Conn
-	severed chan struct{} // closed when the client's side is to end
+	severed chan struct{} // closed when the client's side must end
 	done    chan struct{} // closed when both sides have ended
 
 	requestsLost, answersLost atomic.Bool
@@ -23,7 +23,8 @@ type connPair struct {
 	server net.Conn
 }
 
-// forward connects to the server, and passes on until the server has closed its side. pass is called before anything is passed on.
+// forward connects to the server and passes bytes on until the server has closed its side. It calls
+// waitWhileStalled before it passes anything on.
 func (l *connPair) forward(target string, waitWhileStalled func(data bool)) {
 	defer l.client.Close()
 	waitWhileStalled(false)
@@ -41,7 +42,7 @@ func (l *connPair) forward(target string, waitWhileStalled func(data bool)) {
 		server.(*net.TCPConn).CloseWrite()
 	})
 	copyBytes(l.client, server, &l.answersLost, waitWhileStalled)
-	io.Copy(io.Discard, server) // if it was the client's side that failed: nothing else tells when the server has finished
+	io.Copy(io.Discard, server) // if the client's side failed, this is the only way to learn when the server has finished
 	l.client.Close()
 	requests.Wait()
 }
@@ -63,7 +64,8 @@ func copyBytes(to io.Writer, from io.Reader, lost *atomic.Bool, waitWhileStalled
 	}
 }
 
-// sever ends the client's side. The server is told that nothing more comes, and closes its own side once it has dealt with the rest.
+// sever ends the client's side. The server sees the end of its input, and closes its side once it has handled
+// the rest.
 func (l *connPair) sever() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package proxy stands between a bus and its server while conformance is proven: it breaks connections, or stalls them, so that the hooks of
-// conformance.Harness need no help of the server.
+// Package proxy stands between a bus and its server during the checks of package conformance. It breaks or
+// stalls connections, so that the hooks of conformance.Harness need no support of the server.
 //
 //	sessions, publishers := proxy.Start(t, address), proxy.Start(t, address)
 //	conformance.Bus(t, conformance.Harness{
@@ -10,7 +10,8 @@
 //		Leftovers:      func(testing.TB) []string { return sessions.Connections() },
 //	})
 //
-// It passes on bytes over TCP and does not look at them, so TLS between bus and server works too. That a peer has finished to send is passed on.
+// It passes on bytes over TCP without looking at them, so TLS between bus and server works too. It passes on
+// that a peer has finished sending.
 package proxy
 
 import (
@@ -23,26 +24,27 @@ import (
 )
 
 const (
-	// moment is how long one direction works alone before a connection breaks.
+	// oneWayTime is how long only one direction works before a connection breaks.
 	oneWayTime = 2 * time.Millisecond
-	// window is how many bytes of a client's are on their way at most.
+	// readBuffer is how many bytes of a client can be in flight at most.
 	readBuffer = 256 << 10
-	// resent is how much later than others a connection goes on that was stalled.
+	// retransmitDelay is how much later than others a connection continues after a stall.
 	retransmitDelay = 20 * time.Millisecond
 )
 
-// Proxy accepts connections and passes on what is sent over each to a connection of its own to the server. Make it with Start.
+// Proxy accepts connections and forwards each over a connection of its own to the server. Use Start to create
+// one.
 type Proxy struct {
 	ln      net.Listener
 	target  string
 	running sync.WaitGroup
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the following fields
 	links    map[*connPair]struct{}
-	barriers map[string]chan struct{} // connections of our own, by address: closed once they were accepted
-	severed  int                      // times
-	stalls   int                      // how many have stalled the proxy
-	resumed  chan struct{}            // closed unless it is stalled
+	barriers map[string]chan struct{} // the proxy's own connections, by address: closed once they are accepted
+	severed  int                      // number of calls of Sever
+	stalls   int                      // number of current stalls
+	resumed  chan struct{}            // closed unless the proxy is stalled
 }
 
 // Start starts a proxy for the server at a TCP address. It runs until the test ends.
@@ -64,10 +66,10 @@ func Start(tb testing.TB, target string) *Proxy {
 	return p
 }
 
-// Address is where the proxy accepts connections.
+// Address returns the address at which the proxy accepts connections.
 func (p *Proxy) Address() string { return p.ln.Addr().String() }
 
-// Connections lists the connections that there are, for the hook Leftovers.
+// Connections lists the open connections, for the hook Leftovers.
 func (p *Proxy) Connections() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +86,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		client.(*net.TCPConn).SetReadBuffer(readBuffer) // or a stalled connection takes 30 MiB on some systems before it makes anybody wait
+		client.(*net.TCPConn).SetReadBuffer(readBuffer) // otherwise a stalled connection accepts 30 MiB on some systems before the sender has to wait
 		p.mu.Lock()
 		if barrier, ours := p.barriers[client.RemoteAddr().String()]; ours {
 			close(barrier)
@@ -106,8 +108,8 @@ func (p *Proxy) serve(l *connPair) {
 	close(l.done)
 }
 
-// waitWhileStalled waits while the proxy is stalled, unless the connection is to be severed. What was held back comes a little later than what comes over a new
-// connection, as with TCP, which waits before it sends again.
+// waitWhileStalled waits while the proxy is stalled, unless the connection is to be severed. Data that was held
+// back arrives a little later than data on a new connection, as with TCP, which waits before it retransmits.
 func (p *Proxy) waitWhileStalled(l *connPair, data bool) {
 	p.mu.Lock()
 	resumed := p.resumed
@@ -130,9 +132,10 @@ func (p *Proxy) waitWhileStalled(l *connPair, data bool) {
 	}
 }
 
-// Sever breaks all connections, and returns once that is done. A moment before, only one direction works: in turn the answers of the server are
-// lost, or the requests. What the server has been sent by then it has carried out, so that nothing of it happens later; a server that has
-// not done so after two seconds is not waited for. New connections work.
+// Sever breaks all connections, and returns once they are broken. For a moment before, only one direction
+// works: Sever loses the server's answers and the client's requests alternately. The server has handled
+// everything that it received, so that nothing happens later; Sever waits at most two seconds for that. New
+// connections work.
 func (p *Proxy) Sever() {
 	p.waitUntilAccepted()
 	p.mu.Lock()
@@ -159,7 +162,8 @@ func (p *Proxy) Sever() {
 	}
 }
 
-// waitUntilAccepted returns once all connections that are established were accepted: the system accepts in order, so one of our own is the last.
+// waitUntilAccepted returns once all established connections are accepted. The system accepts them in order, so
+// it opens a connection of its own and waits for that.
 func (p *Proxy) waitUntilAccepted() {
 	accepted := make(chan struct{})
 	p.mu.Lock()
@@ -178,7 +182,8 @@ func (p *Proxy) waitUntilAccepted() {
 	last.Close()
 }
 
-// Stall makes proxies hold back everything, without closing a connection, until resume is called. Calling resume again does nothing.
+// Stall makes proxies hold back all traffic, without closing a connection, until resume is called. Calling
+// resume again does nothing.
 func Stall(proxies ...*Proxy) (resume func()) {
 	for _, p := range proxies {
 		p.addStall(1)
