@@ -3,99 +3,78 @@ package socketio
 import (
 	"sync/atomic"
 
-	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/socketio/internal/acks"
+	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// await has f called once with the client's acknowledgement of this id, or with ErrDisconnected when it goes; by the
-// goroutine that reads, so f must not block. It returns ErrDisconnected when the client has gone already, and a *QuotaError
-// when too many acknowledgements of it are awaited.
-func (s *Socket) await(id int64, f func(backplane.Value, error)) error {
-	if s.client.server.config.over(QuotaAcks, int(s.client.awaiting.Load())) {
-		return s.client.reached(QuotaAcks, s)
+// awaitAck makes f wait for the client's acknowledgement with this id. f gets ErrDisconnected if the client disconnects
+// before. awaitAck returns ErrDisconnected if the client has disconnected already, and a *QuotaError if the server waits for
+// too many acknowledgements of the client.
+func (s *Socket) awaitAck(id int64, f acks.Func) error {
+	if s.env.config.over(QuotaAcks, s.client.Awaited()) {
+		return s.quotaReached(QuotaAcks)
 	}
-	s.mu.Lock()
-	if s.lost.Load() {
-		s.mu.Unlock()
+	if !s.acks.Add(id, f) {
 		return ErrDisconnected
 	}
-	if s.acks == nil {
-		s.acks = make(map[int64]func(backplane.Value, error), 1)
-	}
-	s.acks[id] = f
-	s.mu.Unlock()
-	if c := s.client; c.awaiting.Add(1) == 1 {
-		c.mu.Lock()
-		c.resume(c.paused && !c.full()) // the acknowledgement may be behind events that are not read yet
-	}
+	s.client.Await(1)
 	return nil
 }
 
-// forget waits no more for the acknowledgement of this id.
-func (s *Socket) forget(id int64) { s.claim(id) }
-
-// claim takes what waits for the acknowledgement of this id, nil if nothing does.
-func (s *Socket) claim(id int64) func(backplane.Value, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.acks[id]
-	if f == nil {
-		return nil
+// removeAck stops waiting for the acknowledgement with this id. It returns the function that has waited, or nil.
+func (s *Socket) removeAck(id int64) acks.Func {
+	f := s.acks.Remove(id)
+	if f != nil {
+		s.client.Await(-1)
 	}
-	delete(s.acks, id)
-	if len(s.acks) == 0 {
-		s.acks = nil
-	}
-	s.client.awaiting.Add(-1)
 	return f
 }
 
-// acknowledged hands an acknowledgement to who waits for it. As in Node.js, one that nobody waits for means nothing.
+// acknowledged passes on an acknowledgement of the client. As in Node.js, one that nothing waits for is ignored.
 func (s *Socket) acknowledged(p *parser.Packet) {
-	f := s.claim(p.ID)
-	if f == nil {
-		return
+	if f := s.removeAck(p.ID); f != nil {
+		v, _ := codec.Acked(p.Data) // the decoder has checked it
+		f(v, nil)
 	}
-	v, _ := codec.Acked(p.Data) // the decoder has looked at it
-	f(v, nil)
 }
 
-// acknowledgement answers one event of the client's, once.
-type acknowledgement struct {
+// reply acknowledges one event of the client, once.
+type reply struct {
 	s    *Socket
 	id   int64
 	sent atomic.Bool
 }
 
-func (a *acknowledgement) send(values ...any) {
-	if !a.sent.CompareAndSwap(false, true) {
+// send sends the values of the acknowledgement. Only the first call has an effect.
+func (r *reply) send(values ...any) {
+	if !r.sent.CompareAndSwap(false, true) {
 		return
 	}
 	guard.Do(func() {
-		if err := a.try(values...); err != nil {
-			a.sorry(values, err)
+		if err := r.encodeAndSend(values...); err != nil {
+			r.fail(values, err)
 		}
-	}, func(err error) { a.sorry(values, err) })
+	}, func(err error) { r.fail(values, err) })
 }
 
-// try sends values if they can be encoded.
-func (a *acknowledgement) try(values ...any) error {
-	frame, err := newFrame(encoder.EncodeAck(a.s.name, a.id, values...))
-	if err == nil && a.s.state.Load() != gone {
-		a.s.client.send(frame, engineio.SendOptions{})
+func (r *reply) encodeAndSend(values ...any) error {
+	frame, err := newFrame(encoder.EncodeAck(r.s.name, r.id, values...))
+	if err == nil && r.s.state.Load() != client.Disconnected {
+		r.s.client.Send(frame, engineio.SendOptions{})
 	}
 	return err
 }
 
-// sorry reports that values cannot be encoded, and sends what the client can be told of them.
-func (a *acknowledgement) sorry(values []any, err error) {
-	a.s.report("acknowledgement", err)
-	text := told{Error: errPanicked.Error()}
-	if t, is := values[0].(told); is && len(values) == 1 {
-		text.Error = t.Error
+// fail reports that values cannot be encoded, and acknowledges with an error instead.
+func (r *reply) fail(values []any, err error) {
+	r.s.report("acknowledgement", err)
+	text := ackError{Error: errInternal.Error()}
+	if e, is := values[0].(ackError); is && len(values) == 1 {
+		text.Error = e.Error // without its data
 	}
-	_ = a.try(text) // a text can be encoded
+	_ = r.encodeAndSend(text) // a text can be encoded
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
@@ -256,7 +257,16 @@ func (c *Config) address(r *http.Request) string {
 	return host(r.RemoteAddr)
 }
 
-func (c Config) engine() engineio.Config {
+// clients returns the configuration of the server's clients.
+func (c *Config) clients() client.Config {
+	return client.Config{
+		MaxAttachments: c.MaxAttachments, MaxAttachmentBytes: c.MaxAttachmentBytes, MaxEvents: c.MaxEvents,
+		MaxEventBytes: c.MaxEventBytes, MaxNamespaces: c.MaxNamespaces, MaxAuthBytes: c.MaxAuthBytes, Logger: c.Logger,
+	}
+}
+
+// engine returns the configuration of the Engine.IO server.
+func (c *Config) engine() engineio.Config {
 	return engineio.Config{
 		Path: c.Path, PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout,
 		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout, ShutdownTimeout: c.ShutdownTimeout,

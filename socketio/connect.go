@@ -7,125 +7,136 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// connect lets a client join a namespace, or tells it why not.
-func (c *client) connect(s *Socket) {
+// connect lets a socket join its namespace, or tells the client why it may not.
+func (s *Server) connect(socket *Socket) {
 	var ns *Namespace
-	err := errPanicked
+	err := errInternal
 	joined := false
-	defer func() { // also when a func of the application's ends this goroutine
+	defer func() { // also when a function of the application ends this goroutine
 		if joined {
 			return
 		}
 		if ns != nil {
-			defer ns.release()
+			defer ns.owner.release(ns)
 		}
-		c.refuse(s, err)
+		socket.refuse(err)
 	}()
-	if ns, err = c.server.enter(s.name, s.auth); err != nil {
-		var over *QuotaError
+	if ns, err = s.enter(socket.name, socket.auth); err != nil {
+		var quota *QuotaError
 		switch {
-		case errors.As(err, &over):
-			err = c.reached(over.Quota, s)
+		case errors.As(err, &quota):
+			err = socket.quotaReached(quota.Quota)
 		case !errors.Is(err, errInvalidNamespace):
-			c.server.report(&HandlerError{Namespace: s.name, Event: "namespace", Err: err})
+			s.env.report(&HandlerError{Namespace: socket.name, Event: "namespace", Err: err})
 			err = errInvalidNamespace
 		}
 		return
 	}
-	s.ns = ns
-	s.issued = time.Now().UnixMilli()
-	s.restore()
-	middleware, connected := ns.funcs()
-	if s.Recovered() && !ns.log.RunMiddlewares {
+	socket.ns = ns
+	socket.issued = time.Now().UnixMilli()
+	socket.startSession()
+	middleware, connection := ns.listeners()
+	if socket.Recovered() && !ns.log.RunMiddlewares {
 		middleware = nil
 	}
 	for _, f := range middleware {
-		err = errPanicked
-		s.guard("middleware", func() { err = f(s) })
+		err = errInternal
+		socket.protect("middleware", func() { err = f(socket) })
 		if err != nil {
 			return
 		}
 	}
-	if joined = s.join(); !joined {
+	if joined = socket.join(); !joined {
 		return
 	}
-	guard.All(connected, func(f *func(*Socket)) { (*f)(s) }, func(err error) { s.report("connection", err) })
+	guard.All(connection, func(f *func(*Socket)) { (*f)(socket) }, func(err error) { socket.report("connection", err) })
 }
 
-// errPanicked is what a client is told when a func of the application's has panicked.
-var errPanicked = errors.New("internal error")
+// errInternal is what a client gets instead of an error that is not meant for it, such as a panic.
+var errInternal = errors.New("internal error")
 
-// refuse ends a socket that has not joined, and tells the client why, if err is not nil.
-func (c *client) refuse(s *Socket, err error) {
-	superseded := !s.state.CompareAndSwap(connecting, gone)
+// refuse ends a socket that has not joined its namespace. It tells the client why if err is not nil.
+func (s *Socket) refuse(err error) {
+	superseded := !s.state.CompareAndSwap(client.Connecting, client.Disconnected)
 	if s.ns != nil {
-		s.ns.arrivals.remove(s)
+		s.ns.pending.remove(s)
 	}
-	s.cut()
-	c.drop(s)
+	s.disconnected()
+	s.client.Remove((*endpoint)(s))
 	if s.Recovered() {
-		s.save() // it may try again
+		s.saveSession() // the client may try again
 	} else if s.ns != nil {
-		s.forfeit()
+		s.dropSession()
 	}
-	c.release()
+	s.client.Release()
 	if err != nil && !superseded {
-		c.tellRefused(s.name, s.id, err)
+		s.env.refuse(s.client, s.name, s.id, err)
 	}
 }
 
-// tellRefused tells the client why it cannot join a namespace.
-func (c *client) tellRefused(namespace, id string, err error) {
+// refuse tells a client why it cannot join a namespace. id is that of its socket, if there is one.
+func (e *environment) refuse(c *client.Client, namespace, id string, err error) {
 	err = guard.Error(err)
-	told := struct {
+	payload := struct {
 		Message string `json:"message"`
 		Data    any    `json:"data,omitempty"`
 	}{Message: err.Error()}
 	var panicked *PanicError
-	var e *Error
-	var over *QuotaError
+	var ours *Error
+	var quota *QuotaError
 	switch {
-	case errors.As(err, &panicked), errors.Is(err, ErrExited): // the middleware got it from somewhere, or the error itself cannot be used
-		c.server.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: err})
-		told.Message = errPanicked.Error()
-	case errors.As(err, &e):
-		told.Message, told.Data = e.Message, e.Data
-	case errors.As(err, &over):
-		told.Message = string(over.Quota)
+	case errors.As(err, &panicked), errors.Is(err, ErrExited): // the middleware has returned such an error, or a method of the error failed
+		e.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: err})
+		payload.Message = errInternal.Error()
+	case errors.As(err, &ours):
+		payload.Message, payload.Data = ours.Message, ours.Data
+	case errors.As(err, &quota):
+		payload.Message = string(quota.Quota)
 	}
-	c.audit(AuditEvent{Kind: AuditRefuse, Namespace: namespace, SID: id, Reason: told.Message, Err: err})
+	e.auditClient(c, AuditEvent{Kind: AuditRefuse, Namespace: namespace, SID: id, Reason: payload.Message, Err: err})
 	var data backplane.Value
-	encode := func() { data, err = backplane.NewValue(told) }
-	if told.Data == nil {
+	encode := func() { data, err = backplane.NewValue(payload) }
+	if payload.Data == nil {
 		encode()
 	} else if fault := guard.Apart(encode); fault != nil || err != nil {
-		c.server.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: cmp.Or(fault, err)})
-		told.Data = nil
+		e.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: cmp.Or(fault, err)})
+		payload.Data = nil
 		encode()
 	}
-	c.packet(&parser.Packet{Type: parser.ConnectError, Namespace: namespace, ID: parser.NoID, Data: data})
+	e.sendPacket(c, &parser.Packet{Type: parser.ConnectError, Namespace: namespace, ID: parser.NoID, Data: data})
 }
 
-// greeting is what a client is told when it has joined.
+// sendPacket sends a packet that is not an event.
+func (e *environment) sendPacket(c *client.Client, p *parser.Packet) {
+	frame, err := newFrame(encoder.Encode(p))
+	if err != nil {
+		e.report(err)
+		return
+	}
+	c.Send(frame, engineio.SendOptions{})
+}
+
+// greeting is the payload of the packet that tells a client that it has joined.
 type greeting struct {
 	SID string `json:"sid"`
 	PID string `json:"pid,omitempty"`
 }
 
-// join makes the socket a member of its namespace and greets the client. It is false when the client has gone or tried
-// again meanwhile, or the namespace is closed.
+// join makes the socket a member of its namespace and greets the client. It returns false if the client has disconnected or
+// tried again in the meantime, or if the namespace is closed.
 func (s *Socket) join() bool {
 	pid := ""
-	if s.resume != nil {
-		pid = s.resume.pid
+	if s.session != nil {
+		pid = s.session.pid
 	}
 	data, err := backplane.NewValue(greeting{SID: s.id, PID: pid})
 	if err != nil {
-		return false // two strings can be encoded
+		return false // does not happen: two strings can be encoded
 	}
 	hello, _, err := encoder.Encode(&parser.Packet{Type: parser.Connect, Namespace: s.name, ID: parser.NoID, Data: data})
 	if err != nil {
@@ -133,60 +144,38 @@ func (s *Socket) join() bool {
 		return false
 	}
 
-	if s.resume != nil {
-		s.resume.joining.Lock()
-		defer s.resume.joining.Unlock()
+	if s.session != nil {
+		s.session.joining.Lock()
+		defer s.session.joining.Unlock()
 	}
-	if !s.client.enter() {
+	if !s.client.EnterNamespace() {
 		return false
 	}
 	s.mu.Lock()
-	if !s.state.CompareAndSwap(connecting, held) {
+	if !s.state.CompareAndSwap(client.Connecting, client.Registered) {
 		s.mu.Unlock()
-		s.client.leave()
+		s.client.LeaveNamespace()
 		return false
 	}
 	rooms := s.rooms
 	s.mu.Unlock()
-	s.begin()
+	s.startOffsets()
 	s.ns.registry.Add((*member)(s), rooms...)
-	s.ns.arrivals.remove(s)
+	s.ns.pending.remove(s)
 	s.mu.Lock()
-	if s.state.Load() != gone { // else they are what it was in
+	if s.state.Load() != client.Disconnected { // else they are the rooms that the socket was in
 		s.rooms = nil
 	}
 	s.mu.Unlock()
 	missed, known := s.missed()
 	if !known {
-		s.forfeit()
-		s.leave(nil)
-		s.client.close(engineio.ForcedClose) // it comes back, as a new client then
+		s.dropSession()
+		s.leaveNamespace(nil)
+		s.client.Close(engineio.ForcedClose) // the client comes back as a new one
 		return false
 	}
-	s.client.joined()
-	s.client.audit(AuditEvent{Kind: AuditConnect, Namespace: s.name, SID: s.id})
+	s.client.Joined()
+	s.env.auditClient(s.client, AuditEvent{Kind: AuditConnect, Namespace: s.name, SID: s.id})
 	s.greet(hello, missed)
 	return true
-}
-
-// deliver sends a frame to the client as soon as that may get it. It is false if that was dropped.
-func (s *Socket) deliver(f *engineio.Frame, o engineio.SendOptions, offset string) bool {
-	if s.state.Load() == open {
-		return s.client.send(f, o)
-	}
-	s.mu.Lock()
-	switch state := s.state.Load(); {
-	case state == open:
-		defer s.mu.Unlock()
-		return s.client.send(f, o)
-	case state == gone:
-		s.mu.Unlock()
-		return false
-	}
-	kept := s.keep(f, o, offset)
-	s.mu.Unlock()
-	if !kept {
-		go s.client.expel(QuotaSendQueue) // the caller may hold the log, and Audit is the application's
-	}
-	return kept
 }

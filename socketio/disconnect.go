@@ -1,146 +1,120 @@
 package socketio
 
 import (
-	"fmt"
-
 	"github.com/backplane-go/backplane"
-	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// The reasons that are not Engine.IO's.
-const (
-	reasonServerDisconnect  = "server namespace disconnect"
-	reasonClientDisconnect  = "client namespace disconnect"
-	reasonForcedServerClose = engineio.Reason("forced server close")
-)
+const reasonServerDisconnect = "server namespace disconnect"
 
-// recoverable are the reasons after which a client may come back as the one it was.
-var recoverable = map[string]bool{
-	string(engineio.TransportError): true,
-	string(engineio.TransportClose): true,
-	string(engineio.ForcedClose):    true,
-	string(engineio.PingTimeout):    true,
-	string(engineio.ServerShutdown): true,
-	string(reasonForcedServerClose): true,
+// recoverableReasons are the reasons after which a client can be recovered.
+var recoverableReasons = map[string]bool{
+	string(engineio.TransportError):  true,
+	string(engineio.TransportClose):  true,
+	string(engineio.ForcedClose):     true,
+	string(engineio.PingTimeout):     true,
+	string(engineio.ServerShutdown):  true,
+	string(client.ForcedServerClose): true,
 }
 
-// stateError says which packet came when it must not.
-type stateError struct{ p *parser.Packet }
-
-func (e *stateError) Error() string {
-	return fmt.Sprintf("%v packet for namespace %q out of turn", e.p.Type, excerpt.Of(e.p.Namespace))
-}
-
-// Disconnect disconnects the client from the namespace, and close from all others too, whose connection is then closed.
-// The reason is "server namespace disconnect"; clients do not come back from it by themselves. What is emitted before
-// still arrives. The socket leaves its rooms at once, and the funcs of OnDisconnecting and OnDisconnect are called after
-// the one that runs. It does nothing while the socket is not connected.
+// Disconnect disconnects the client from the namespace. With close, it disconnects the client from all namespaces and closes
+// the connection. The reason is "server namespace disconnect"; official clients do not reconnect after it by themselves. What
+// was emitted before still arrives. The socket leaves its rooms at once. The functions of OnDisconnecting and OnDisconnect are
+// called after the one that runs. Disconnect does nothing while the socket is not connected.
 func (s *Socket) Disconnect(close bool) {
 	if !close {
 		s.kick()
 		return
 	}
-	if s.state.Load() == connecting {
+	if s.state.Load() == client.Connecting {
 		return
 	}
-	c := s.client
-	c.mu.Lock()
-	sockets := c.sockets.all()
-	c.mu.Unlock()
-	for _, s := range sockets {
-		s.kick()
+	for _, member := range s.client.Sockets() {
+		(*Socket)(member.(*endpoint)).kick()
 	}
-	c.close(reasonForcedServerClose)
+	s.client.Close(client.ForcedServerClose)
 }
 
 // kick ends the socket from the server's side.
 func (s *Socket) kick() {
-	if s.state.Load() == connecting || !s.begun() {
+	if s.state.Load() == client.Connecting || !s.claimEnd() {
 		return
 	}
-	s.forfeit()
+	s.dropSession()
 	rooms := s.ns.registry.SocketRooms(s.id)
-	s.leave(rooms)
-	s.cut()
-	s.client.packet(&parser.Packet{Type: parser.Disconnect, Namespace: s.name, ID: parser.NoID})
-	s.client.append(work{kind: toFarewell, socket: s, reason: reasonServerDisconnect})
+	s.leaveNamespace(rooms)
+	s.disconnected()
+	s.env.sendPacket(s.client, &parser.Packet{Type: parser.Disconnect, Namespace: s.name, ID: parser.NoID})
+	s.client.Finish((*endpoint)(s), reasonServerDisconnect)
 }
 
-// begun claims the end of the socket. It is false if somebody else has.
-func (s *Socket) begun() bool {
+// claimEnd returns true for the first caller, which has to end the socket.
+func (s *Socket) claimEnd() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return false
 	}
 	s.ended = true
-	if s.funcs != nil && len(s.funcs.outgoing) > 0 {
-		s.ns.curious.Add(-1)
+	if s.listeners != nil && len(s.listeners.outgoing) > 0 {
+		s.ns.outgoingListeners.Add(-1)
 	}
 	return true
 }
 
-// end ends the socket because the client has gone. Its worker calls it.
-func (s *Socket) end(reason string) {
-	if s.state.CompareAndSwap(connecting, gone) || !s.begun() {
-		return
-	}
-	s.farewell(reason)
-}
-
-// farewell calls what is to be called when a socket ends.
-func (s *Socket) farewell(reason string) {
-	s.client.audit(AuditEvent{Kind: AuditDisconnect, Namespace: s.name, SID: s.id, Reason: reason})
-	fs := s.current()
-	tell := func(event string, all []*func(string)) {
+// finish calls the functions for the end of a socket, and takes it out of its namespace.
+func (s *Socket) finish(reason string) {
+	s.env.auditClient(s.client, AuditEvent{Kind: AuditDisconnect, Namespace: s.name, SID: s.id, Reason: reason})
+	listeners := s.currentListeners()
+	call := func(event string, all []*func(string)) {
 		guard.All(all, func(f *func(string)) { (*f)(reason) }, func(err error) { s.report(event, err) })
 	}
-	// Deferred, so that it is all done even if a func ends the goroutine.
-	defer s.client.release()
-	defer s.ns.release()
-	defer tell("disconnect", fs.disconnect)
+	// Deferred, so that all of it is done even if a function ends the goroutine.
+	defer s.client.Release()
+	defer s.ns.owner.release(s.ns)
+	defer call("disconnect", listeners.disconnect)
 	defer func() {
-		if recoverable[reason] {
-			s.save()
+		if recoverableReasons[reason] {
+			s.saveSession()
 		} else {
-			s.forfeit()
+			s.dropSession()
 		}
-		s.leave(nil)
-		s.cut()
+		s.leaveNamespace(nil)
+		s.disconnected()
 	}()
-	tell("disconnecting", fs.disconnecting)
+	call("disconnecting", listeners.disconnecting)
 }
 
-// leave takes the socket out of its namespace. rooms are those that it shows from then on.
-func (s *Socket) leave(rooms []string) {
+// leaveNamespace takes the socket out of its namespace. From then on Rooms returns rooms.
+func (s *Socket) leaveNamespace(rooms []string) {
 	s.ns.registry.Remove((*member)(s))
 	s.mu.Lock()
-	before := s.state.Swap(gone)
+	before := s.state.Swap(client.Disconnected)
 	s.rooms, s.backlog = rooms, nil
 	s.mu.Unlock()
-	if before == held || before == open {
-		s.client.leave()
+	if before == client.Registered || before == client.Connected {
+		s.client.LeaveNamespace()
 	}
 }
 
-var nothing backplane.Value
+var noValue backplane.Value
 
-// cut notes that nothing reaches the client any more.
-func (s *Socket) cut() {
+// disconnected records that nothing reaches the client any more. It ends the socket's context and fails what waits for
+// acknowledgements.
+func (s *Socket) disconnected() {
 	s.mu.Lock()
 	s.lost.Store(true)
-	acks := s.acks
-	s.acks = nil
+	waiting := s.acks.Close()
 	cancel := s.cancel
 	s.mu.Unlock()
-	s.client.awaiting.Add(int32(-len(acks)))
+	s.client.Await(-len(waiting))
 	if cancel != nil {
 		cancel(ErrDisconnected)
 	}
-	for _, f := range acks {
-		f(nothing, ErrDisconnected)
+	for _, f := range waiting {
+		f(noValue, ErrDisconnected)
 	}
 }

@@ -134,22 +134,22 @@ func (e Sender) Send(args ...any) error { return e.Emit("message", args...) }
 
 // Emit is Socket.Emit.
 func (e Sender) Emit(event string, args ...any) error {
-	data, err := e.event(event, args)
+	data, err := e.encode(event, args)
 	if err != nil {
 		return err
 	}
 	s, o := e.s, sendOptions(e.flags)
 	if s.ns != nil && s.ns.log != nil {
-		return s.emitLogged(data, o)
+		return s.emitWithOffset(data, o)
 	}
-	if !s.Connected() && !s.arriving() {
+	if !s.Connected() && !s.isPending() {
 		return ErrDisconnected
 	}
 	frame, err := eventFrame(s.name, parser.NoID, data, "")
 	if err != nil {
 		return err
 	}
-	s.announce(data)
+	s.callOutgoingListeners(data)
 	if !s.deliver(frame, o, "") && !o.Volatile {
 		return ErrDisconnected
 	}
@@ -158,7 +158,7 @@ func (e Sender) Emit(event string, args ...any) error {
 
 // EmitWithAck is Socket.EmitWithAck. It returns ErrDropped for a volatile event that was dropped.
 func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
-	data, err := e.event(event, args)
+	data, err := e.encode(event, args)
 	if err != nil {
 		return backplane.Value{}, err
 	}
@@ -176,7 +176,7 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 	if !s.Connected() {
 		return backplane.Value{}, ErrDisconnected
 	}
-	id := s.ns.nextID()
+	id := s.ns.nextAckID()
 	frame, err := eventFrame(s.name, id, data, "")
 	if err != nil {
 		return backplane.Value{}, err
@@ -186,12 +186,12 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 		err   error
 	}
 	answered := make(chan answer, 1)
-	if err := s.await(id, func(v backplane.Value, err error) { answered <- answer{v, err} }); err != nil {
+	if err := s.awaitAck(id, func(v backplane.Value, err error) { answered <- answer{v, err} }); err != nil {
 		return backplane.Value{}, err
 	}
-	s.announce(data)
+	s.callOutgoingListeners(data)
 	if !s.deliver(frame, o, "") {
-		s.forget(id)
+		s.removeAck(id)
 		if o.Volatile && s.Connected() {
 			return backplane.Value{}, ErrDropped
 		}
@@ -201,13 +201,13 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 	case a := <-answered:
 		return a.value, a.err
 	case <-ctx.Done():
-		s.forget(id)
+		s.removeAck(id)
 		return backplane.Value{}, context.Cause(ctx)
 	}
 }
 
 // event encodes an event of the sender's.
-func (e Sender) event(event string, args []any) (backplane.Args, error) {
+func (e Sender) encode(event string, args []any) (backplane.Args, error) {
 	if err := e.check(); err != nil {
 		return backplane.Args{}, err
 	}

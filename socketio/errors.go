@@ -27,8 +27,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// told is an Error as a client gets it in an acknowledgement.
-type told struct {
+// ackError is an Error as a client gets it in an acknowledgement.
+type ackError struct {
 	Error string `json:"error"`
 	Data  any    `json:"data,omitempty"`
 }

@@ -2,8 +2,8 @@ package socketio
 
 // Owners returns how many sockets have a session of the namespace.
 func Owners(ns *Namespace) int {
-	ns.log.moving.Lock()
-	defer ns.log.moving.Unlock()
+	ns.log.owning.Lock()
+	defer ns.log.owning.Unlock()
 	return len(ns.log.owners)
 }
 

@@ -34,9 +34,6 @@ func eventParts(namespace string, args backplane.Args, offset string) ([]enginei
 	return frameParts(text, attachments), nil
 }
 
-// packetFrame encodes a packet.
-func packetFrame(p *parser.Packet) (*engineio.Frame, error) { return newFrame(encoder.Encode(p)) }
-
 func newFrame(text []byte, attachments [][]byte, err error) (*engineio.Frame, error) {
 	if err != nil {
 		return nil, err

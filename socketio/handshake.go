@@ -14,11 +14,11 @@ import (
 func (s *Socket) Auth() backplane.Value { return s.auth }
 
 // Header returns the headers of the request that the connection began with.
-func (s *Socket) Header() http.Header { return s.client.conn.Handshake().Header }
+func (s *Socket) Header() http.Header { return s.client.Conn().Handshake().Header }
 
 // Query returns the query of that request. EIO, transport and the like are Engine.IO's.
 func (s *Socket) Query() url.Values {
-	if u := s.client.conn.Handshake().URL; u != nil {
+	if u := s.client.Conn().Handshake().URL; u != nil {
 		return u.Query()
 	}
 	return nil
@@ -30,7 +30,7 @@ const dateFormat = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 // Handshake returns how the client has connected, in the form that Socket.IO has on all nodes: names of headers are in
 // lower case, what comes several times in a header is joined by commas, and in the query it is a list.
 func (s *Socket) Handshake() backplane.Handshake {
-	request := s.client.conn.Handshake()
+	request := s.client.Conn().Handshake()
 	issued := time.UnixMilli(s.issued)
 	h := backplane.Handshake{
 		Headers: make(map[string]any, len(request.Header)),

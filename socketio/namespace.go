@@ -5,52 +5,60 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
-// Namespace is one audience: the clients that have joined it, on all nodes. What can be done to all of them, or to those in
-// a room, is what a cluster's namespace can do; see backplane.Namespace and backplane.Target. It is safe for
-// concurrent use.
+// Namespace is an audience: the clients that have joined it, on all nodes. It has the methods of a backplane.Namespace and of
+// a backplane.Target, which act on all of these clients or on those in a room. It is safe for concurrent use.
 //
-// Funcs given to OnConnection, Use and the other methods here are called for clients that come later, in the order in
+// Functions given to OnConnection, Use and the other methods here are called for clients that join later, in the order in
 // which they were given.
 type Namespace struct {
 	*backplane.Namespace
 
-	waited   atomic.Bool // for it to be ready
+	env      *environment
+	owner    namespaceOwner
 	server   *Server
 	name     string
 	parent   *ParentNamespace // nil: none
 	registry *backplane.Registry
-	log      *recoveryLog // nil: no connection state recovery
-	prepared chan struct{}
-	closed   chan struct{}
-	once     sync.Once
+	log      *recoveryLog  // nil: no connection state recovery
+	prepared chan struct{} // closed when clients may join
+	closed   chan struct{} // closed when the namespace is closed
+	ready    atomic.Bool   // waitReady has waited
+	closing  sync.Once
 
-	arrivals arrivals
-	ids      atomic.Int64 // of acknowledgements
-	curious  atomic.Int32 // how many sockets have OnAnyOutgoing funcs
+	pending           pendingSockets
+	ackIDs            atomic.Int64
+	outgoingListeners atomic.Int32 // sockets with functions of OnAnyOutgoing
 
-	// guarded by the server's mu
-	users   int  // clients that have joined it, or are about to
-	dynamic bool // a client has opened it, and the application has not asked for it
-	closing bool
+	reservation // guarded by the owner
 
 	mu         sync.Mutex // guards all below
 	middleware []func(*Socket) error
-	connected  funcList[func(*Socket)]
+	connection funcList[func(*Socket)]
 	serverSide map[string][]*handler.Handler
 	rooms      roomEvents
 }
 
+// namespaceOwner is the server, as a namespace knows it. It keeps the namespaces that are open.
+type namespaceOwner interface {
+	// release is called when a client that reserve was called for has left the namespace, or may not join it.
+	release(*Namespace)
+	// close closes a namespace.
+	close(context.Context, *Namespace) error
+	// isClosing reports whether a namespace was closed, or is about to be, while the server goes on.
+	isClosing(*Namespace) bool
+}
+
 func newNamespace(s *Server, name string, parent *ParentNamespace) *Namespace {
-	ns := &Namespace{server: s, name: name, parent: parent, registry: backplane.NewRegistry(backplane.RegistryConfig{}),
+	ns := &Namespace{env: &s.env, owner: (*namespaceTable)(s), server: s, name: name, parent: parent,
+		registry: backplane.NewRegistry(backplane.RegistryConfig{}),
 		prepared: make(chan struct{}), closed: make(chan struct{})}
-	if s.config.Recovery != nil {
-		ns.log = newRecoveryLog(s.config.Recovery, name)
+	if recovery := s.env.config.Recovery; recovery != nil {
+		ns.log = newRecoveryLog(recovery, name)
 	}
 	return ns
 }
@@ -61,36 +69,31 @@ func (ns *Namespace) Name() string { return ns.name }
 // Server returns the server.
 func (ns *Namespace) Server() *Server { return ns.server }
 
-// OnConnection calls f for each client that joins the namespace, before any event of it is handled. off removes f.
+// OnConnection calls f for each client that joins the namespace, before any of its events is handled. off removes f.
 func (ns *Namespace) OnConnection(f func(*Socket)) (off func()) {
-	return ns.add(&ns.connected, f)
-}
-
-// add adds f to one of the namespace's lists, and returns what removes it.
-func (ns *Namespace) add(to *funcList[func(*Socket)], f func(*Socket)) (off func()) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	kept := to.add(f, false)
+	added := ns.connection.add(f, false)
 	return func() {
 		ns.mu.Lock()
 		defer ns.mu.Unlock()
-		to.drop(kept)
+		ns.connection.drop(added)
 	}
 }
 
-// Use lets f decide about each client that wants to join. An error refuses it: the client gets a connect_error with the
-// error's text as its message and, if it is an *Error, with its Data. f may take its time, and call what a Socket has:
-// Join, SetData, On and so forth. What it emits to the socket, or broadcasts to a room that the socket has joined, reaches the client
-// after its connection, in order, and is dropped if the client is refused.
+// Use makes f decide about each client that wants to join. An error refuses the client: it gets a connect_error with the
+// error's text as the message and, for an *Error, with its Data. f may block, and may call methods of the socket such as Join,
+// SetData and On. What f emits to the socket, or to a room that the socket has joined, reaches the client after it is
+// connected, in order. It is dropped if the client is refused.
 func (ns *Namespace) Use(f func(*Socket) error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	ns.middleware = append(ns.middleware, given(f))
+	ns.middleware = append(ns.middleware, notNil(f))
 }
 
-// OnServerSide calls fn for the event that other nodes' ServerSideEmit sends; fn has the form that Socket.On takes. Its
-// first call of ack, if it has one, answers ServerSideEmitWithAck. It must not block: it holds up what comes from other
-// nodes. off removes fn. It panics when fn is no such func.
+// OnServerSide calls fn for an event that another node sends with ServerSideEmit. fn has the form that Socket.On takes. Its
+// first call of ack, if it has one, answers ServerSideEmitWithAck. fn must not block: messages of other nodes wait for it.
+// off removes fn. OnServerSide panics if fn has another form.
 func (ns *Namespace) OnServerSide(event string, fn any) (off func()) {
 	h := mustHandler("OnServerSide", event, fn)
 	ns.mu.Lock()
@@ -106,21 +109,21 @@ func (ns *Namespace) OnServerSide(event string, fn any) (off func()) {
 	}
 }
 
-// OffServerSide removes all funcs that OnServerSide was given for an event.
+// OffServerSide removes all functions that OnServerSide was given for an event.
 func (ns *Namespace) OffServerSide(event string) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	delete(ns.serverSide, event)
 }
 
-// Sockets returns the clients of this node, in the order in which they connected. FetchSockets finds those of other nodes.
+// Sockets returns the clients of this node, in the order in which they have connected. FetchSockets finds those of all nodes.
 func (ns *Namespace) Sockets() []*Socket {
 	var all []*Socket
 	ns.registry.Each(backplane.Selector{}, func(m backplane.Socket) { all = append(all, (*Socket)(m.(*member))) })
 	return all
 }
 
-// Socket returns this node's client of this id, nil if there is none.
+// Socket returns this node's client with this id, nil if there is none.
 func (ns *Namespace) Socket(id string) *Socket {
 	var found *Socket
 	ns.registry.Each(backplane.Selector{Rooms: []string{id}}, func(m backplane.Socket) {
@@ -134,90 +137,19 @@ func (ns *Namespace) Socket(id string) *Socket {
 // SocketsCount returns the number of clients of this node.
 func (ns *Namespace) SocketsCount() int { return ns.registry.Len() }
 
-// Rooms returns the names of this node's rooms. Those of single clients, named as their ids, are among them.
+// Rooms returns the names of this node's rooms. They include the rooms of single clients, whose names are the clients' ids.
 func (ns *Namespace) Rooms() []string { return ns.registry.Rooms() }
 
-// Close disconnects the namespace's clients of this node and leaves the cluster, which is told so. Clients cannot join it
-// any more, until it is opened again.
-func (ns *Namespace) Close(ctx context.Context) error {
-	ns.server.mu.Lock()
-	ns.closing = true
-	ns.server.mu.Unlock()
-	for _, s := range ns.Sockets() {
-		s.Disconnect(false)
-	}
-	return ns.shut(ctx)
-}
+// Close disconnects the namespace's clients of this node, and leaves the cluster's namespace. Clients cannot join the
+// namespace any more until it is opened again.
+func (ns *Namespace) Close(ctx context.Context) error { return ns.owner.close(ctx, ns) }
 
-// isClosing reports whether the namespace is closed, or about to be, by itself: because its last client has left, or by Close.
-func (ns *Namespace) isClosing() bool {
-	ns.server.mu.Lock()
-	defer ns.server.mu.Unlock()
-	return ns.closing
-}
+// nextAckID returns an id for an acknowledgement. It is unique in the namespace, so that one frame serves all clients.
+func (ns *Namespace) nextAckID() int64 { return ns.ackIDs.Add(1) - 1 }
 
-// shut leaves the cluster and forgets the namespace. It is called once closing is set, or the server is closed.
-func (ns *Namespace) shut(ctx context.Context) error {
-	var err error
-	ns.once.Do(func() {
-		err = ns.Namespace.Close(ctx)
-		s := ns.server
-		s.mu.Lock()
-		if !s.closed && s.namespaces[ns.name] == ns {
-			delete(s.namespaces, ns.name)
-			ns.count(-1)
-		}
-		s.mu.Unlock()
-		if ns.parent != nil {
-			ns.parent.forget(ns)
-		}
-		if ns.log != nil {
-			ns.log.forget()
-		}
-		close(ns.closed)
-	})
-	return err
-}
-
-// count adds n to the number of namespaces that clients have opened, if this is one. The caller holds the server's mu.
-func (ns *Namespace) count(n int) {
-	if ns.dynamic {
-		ns.server.dynamic += n
-	}
-}
-
-// release takes back a reservation. The last client of a namespace that a client has opened closes it.
-func (ns *Namespace) release() {
-	s := ns.server
-	s.mu.Lock()
-	ns.users--
-	empty := ns.users == 0 && !ns.closing && !s.closed && ns.dynamic && !s.config.KeepEmptyNamespaces
-	if empty && ns.log != nil {
-		if wait := ns.log.expected(); wait > 0 {
-			ns.users++ // those who may come back
-			time.AfterFunc(wait, ns.release)
-			empty = false
-		}
-	}
-	if empty {
-		ns.closing = true
-	}
-	s.mu.Unlock()
-	if empty {
-		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
-		defer cancel()
-		if err := ns.shut(ctx); err != nil {
-			s.report(err)
-		}
-	}
-}
-
-// nextID returns an id for an acknowledgement. It is unique in the namespace, so that one frame serves all its clients.
-func (ns *Namespace) nextID() int64 { return ns.ids.Add(1) - 1 }
-
-// funcs returns what was given to Use and OnConnection.
-func (ns *Namespace) funcs() (middleware []func(*Socket) error, connected funcList[func(*Socket)]) {
+// listeners returns the functions of Use and OnConnection.
+func (ns *Namespace) listeners() (middleware []func(*Socket) error, connection funcList[func(*Socket)]) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	return ns.middleware, ns.connected
+	return ns.middleware, ns.connection
 }

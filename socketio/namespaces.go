@@ -13,11 +13,19 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// Of returns the namespace of this name and opens it if it was not open. A missing slash in front is added. Clients
-// can join it from then on. Of waits until the node receives what other nodes send there, but no longer than 5 s: a bus
-// that is away holds up nobody, and delivery on this node works meanwhile.
+// reservation says who needs a namespace.
+type reservation struct {
+	users   int  // clients that have joined the namespace, or are about to
+	dynamic bool // a client has opened it, and the application has not asked for it
+	closes  bool // it is closed, or about to be, while the server goes on
+}
+
+// Of returns the namespace with this name, and opens it if necessary. A missing slash in front is added. Clients can join the
+// namespace from then on. Of waits until the node receives what other nodes send there, but no longer than 5 s: when the bus
+// is down, the clients of this node can use the namespace all the same.
 //
-// It panics for a name that the cluster's bus cannot carry, and for one that was opened without the Server in its cluster.
+// Of panics for a name that the cluster's bus cannot carry, and for a namespace that was opened in the cluster without the
+// Server.
 func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -32,25 +40,25 @@ func (s *Server) Of(name string) *Namespace {
 	if err == nil {
 		s.mu.Lock()
 		ns.users-- // no client needs it yet
-		ns.count(-1)
-		ns.dynamic = false // the application has it now
+		s.countDynamic(ns, -1)
+		ns.dynamic = false
 		s.mu.Unlock()
 	}
 	ns.waitReady()
 	return ns
 }
 
-// OfFunc lets clients join every namespace that allow accepts, which is called with the name and the client's auth
-// payload. Such a namespace is opened when the first client joins it, and closed when the last client of this node has
-// left it, unless Config.KeepEmptyNamespaces is set or the application has called Of for it; see ParentNamespace. allow may be called by any
-// goroutine, and holds up nobody but that client.
+// OfFunc lets clients join every namespace that allow accepts. allow gets the name and the client's auth payload. The namespace
+// is opened when the first client joins it. It is closed when the last client of this node has left it, unless
+// Config.KeepEmptyNamespaces is set or the application has called Of for it; see ParentNamespace. Any goroutine may call
+// allow; only the client waits for it.
 func (s *Server) OfFunc(allow func(name string, auth backplane.Value) bool) *ParentNamespace {
-	return s.addParent(&ParentNamespace{server: s, allow: allow})
+	return s.addParent(&ParentNamespace{env: &s.env, allow: allow})
 }
 
-// OfPattern is OfFunc for the names that pattern matches. Of returns a namespace of the ParentNamespace for them too.
+// OfPattern is OfFunc for the names that pattern matches. Of returns a namespace of the ParentNamespace for these names, too.
 func (s *Server) OfPattern(pattern *regexp.Regexp) *ParentNamespace {
-	return s.addParent(&ParentNamespace{server: s, pattern: pattern})
+	return s.addParent(&ParentNamespace{env: &s.env, pattern: pattern})
 }
 
 func (s *Server) addParent(p *ParentNamespace) *ParentNamespace {
@@ -65,18 +73,16 @@ func (s *Server) addParent(p *ParentNamespace) *ParentNamespace {
 func (s *Server) OnNewNamespace(f func(*Namespace)) (off func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept := s.created.add(f, false)
+	added := s.created.add(f, false)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.created.drop(kept)
+		s.created.drop(added)
 	}
 }
 
-// Namespaces returns the open namespaces, in the order of their names.
-func (s *Server) Namespaces() []*Namespace { return s.all() }
-
-func (s *Server) all() []*Namespace {
+// Namespaces returns the open namespaces, ordered by name.
+func (s *Server) Namespaces() []*Namespace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []*Namespace
@@ -86,10 +92,10 @@ func (s *Server) all() []*Namespace {
 	return all
 }
 
-var errInvalidNamespace = errors.New("Invalid namespace") //lint:ignore ST1005 the client is told so, in Socket.IO's words
+var errInvalidNamespace = errors.New("Invalid namespace") //lint:ignore ST1005 clients get this text, which is Socket.IO's
 
-// enter returns the namespace that a client wants to join, which stays open until it is released. The error is
-// errInvalidNamespace if there is none, and a *QuotaError if clients have opened too many.
+// enter returns the namespace that a client wants to join. The namespace stays open until it is released. The error is
+// errInvalidNamespace if there is no such namespace, and a *QuotaError if clients have opened too many.
 func (s *Server) enter(name string, auth backplane.Value) (*Namespace, error) {
 	ns, err := s.reserve(name, true, func(name string) *ParentNamespace {
 		s.mu.Lock()
@@ -125,8 +131,8 @@ func (s *Server) patternFor(name string) *ParentNamespace {
 // maxDynamicName is the most bytes of the name of a namespace that a client can open. Buses may allow less.
 const maxDynamicName = 1024
 
-// reserve returns the namespace of this name, or makes it a child of the parent that find returns. It stays open until it is
-// released. dynamic: a client wants it.
+// reserve returns the namespace with this name, or opens it as a child of the parent that find returns. The namespace stays
+// open until it is released. dynamic: a client wants it.
 func (s *Server) reserve(name string, dynamic bool, find func(string) *ParentNamespace) (*Namespace, error) {
 	if ns := s.existing(name); ns != nil {
 		return ns, nil
@@ -141,7 +147,7 @@ func (s *Server) reserve(name string, dynamic bool, find func(string) *ParentNam
 	return s.create(name, parent, dynamic)
 }
 
-// existing returns an open namespace, reserved, or nil. One that is being closed is waited for.
+// existing returns an open namespace, reserved, or nil. It waits for one that is being closed.
 func (s *Server) existing(name string) *Namespace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +156,7 @@ func (s *Server) existing(name string) *Namespace {
 		if ns == nil {
 			return nil
 		}
-		if !ns.closing || s.closed {
+		if !ns.closes || s.closed {
 			ns.users++
 			return ns
 		}
@@ -160,7 +166,7 @@ func (s *Server) existing(name string) *Namespace {
 	}
 }
 
-// create opens a namespace, reserved, unless it is open. With ErrServerClosed comes one on which nothing works.
+// create opens a namespace, reserved, unless it is open. With ErrServerClosed it returns one on which nothing works.
 func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Namespace, error) {
 	for {
 		if ns := s.existing(name); ns != nil {
@@ -172,18 +178,18 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 			s.mu.Unlock()
 			continue
 		}
-		if dynamic && s.config.over(QuotaDynamicNamespaces, s.dynamic) {
+		if dynamic && s.env.config.over(QuotaDynamicNamespaces, s.dynamic) {
 			s.mu.Unlock()
-			return nil, &QuotaError{Quota: QuotaDynamicNamespaces, Limit: s.config.MaxDynamicNamespaces}
+			return nil, &QuotaError{Quota: QuotaDynamicNamespaces, Limit: s.env.config.MaxDynamicNamespaces}
 		}
 		closed := s.closed
 		var err error
-		ns.Namespace, err = s.cluster.NamespaceAsync(name, &local{Registry: ns.registry, ns: ns})
+		ns.Namespace, err = s.cluster.NamespaceAsync(name, &localSockets{Registry: ns.registry, ns: ns})
 		if err == nil && !closed {
 			ns.users++
 			s.namespaces[name] = ns
 			ns.dynamic = dynamic
-			ns.count(1)
+			s.countDynamic(ns, 1)
 		}
 		created := s.created
 		s.mu.Unlock()
@@ -193,9 +199,9 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 		case err != nil:
 			return ns, err
 		case closed:
-			over, cancel := context.WithCancel(context.Background())
+			ended, cancel := context.WithCancel(context.Background())
 			cancel()
-			_ = ns.Namespace.Close(over) // nobody knows of it yet
+			_ = ns.Namespace.Close(ended) // no other node knows of it yet
 			return ns, ErrServerClosed
 		}
 		if parent != nil {
@@ -203,7 +209,7 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 		}
 		if name != "/" {
 			for _, f := range created {
-				s.apart(ns.name, "", "new namespace", func() { (*f)(ns) })
+				s.env.isolate(ns.name, "", "new namespace", func() { (*f)(ns) })
 			}
 		}
 		close(ns.prepared)
@@ -211,17 +217,94 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 	}
 }
 
-// readyTimeout bounds how long a new namespace is waited for.
+// countDynamic adds n to the number of namespaces that clients have opened, if ns is one of them. The caller holds mu.
+func (s *Server) countDynamic(ns *Namespace, n int) {
+	if ns.dynamic {
+		s.dynamic += n
+	}
+}
+
+// readyTimeout bounds how long Of and clients wait for a new namespace, and how long the last client waits for it to close.
 const readyTimeout = 5 * time.Second
 
-// waitReady waits until the namespace hears other nodes, unless it has been waited for before. A bus that is away does not keep
-// clients of this node from each other.
+// waitReady waits, the first time, until the namespace receives what other nodes send. It gives up after readyTimeout, so that
+// the clients of this node reach each other while the bus is down.
 func (ns *Namespace) waitReady() {
-	if ns.waited.Load() {
+	if ns.ready.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	_ = ns.WaitReady(ctx)
-	ns.waited.Store(true)
+	ns.ready.Store(true)
+}
+
+// namespaceTable is the Server as the owner of its namespaces.
+type namespaceTable Server
+
+var _ namespaceOwner = (*namespaceTable)(nil)
+
+// close implements namespaceOwner.
+func (t *namespaceTable) close(ctx context.Context, ns *Namespace) error {
+	t.mu.Lock()
+	ns.closes = true
+	t.mu.Unlock()
+	for _, s := range ns.Sockets() {
+		s.Disconnect(false)
+	}
+	return (*Server)(t).shut(ctx, ns)
+}
+
+// isClosing implements namespaceOwner.
+func (t *namespaceTable) isClosing(ns *Namespace) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return ns.closes
+}
+
+// release implements namespaceOwner. The last client of a namespace that a client has opened closes it.
+func (t *namespaceTable) release(ns *Namespace) {
+	t.mu.Lock()
+	ns.users--
+	empty := ns.users == 0 && !ns.closes && !t.closed && ns.dynamic && !t.env.config.KeepEmptyNamespaces
+	if empty && ns.log != nil {
+		if wait := ns.log.recoverable(); wait > 0 {
+			ns.users++ // for the clients that may come back
+			time.AfterFunc(wait, func() { t.release(ns) })
+			empty = false
+		}
+	}
+	if empty {
+		ns.closes = true
+	}
+	t.mu.Unlock()
+	if empty {
+		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+		defer cancel()
+		if err := (*Server)(t).shut(ctx, ns); err != nil {
+			t.env.report(err)
+		}
+	}
+}
+
+// shut leaves the cluster's namespace and forgets ns. It is called once ns.closes is set or the server is closed.
+func (s *Server) shut(ctx context.Context, ns *Namespace) error {
+	var err error
+	ns.closing.Do(func() {
+		err = ns.Namespace.Close(ctx)
+		s.mu.Lock()
+		if !s.closed && s.namespaces[ns.name] == ns {
+			delete(s.namespaces, ns.name)
+			s.countDynamic(ns, -1)
+		}
+		s.mu.Unlock()
+		if ns.parent != nil {
+			ns.parent.forget(ns)
+		}
+		if ns.log != nil {
+			ns.log.forget()
+		}
+		close(ns.closed)
+	})
+	return err
 }

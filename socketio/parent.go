@@ -18,14 +18,14 @@ import (
 type ParentNamespace struct {
 	ParentTarget
 
-	server  *Server
+	env     *environment
 	allow   func(name string, auth backplane.Value) bool
 	pattern *regexp.Regexp // in place of allow
 
 	mu         sync.Mutex            // guards all below
 	children   map[string]*Namespace // by name
 	middleware []func(*Socket) error
-	connected  funcList[func(*Socket)]
+	connection funcList[func(*Socket)]
 }
 
 // OnConnection is Namespace.OnConnection for the namespaces that come into being from now on. off removes f for those that come
@@ -33,11 +33,11 @@ type ParentNamespace struct {
 func (p *ParentNamespace) OnConnection(f func(*Socket)) (off func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	kept := p.connected.add(f, false)
+	added := p.connection.add(f, false)
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.connected.drop(kept)
+		p.connection.drop(added)
 	}
 }
 
@@ -45,7 +45,7 @@ func (p *ParentNamespace) OnConnection(f func(*Socket)) (off func()) {
 func (p *ParentNamespace) Use(f func(*Socket) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.middleware = append(p.middleware, given(f))
+	p.middleware = append(p.middleware, notNil(f))
 }
 
 // Children returns the namespaces that are open on this node, in the order of their names.
@@ -62,7 +62,7 @@ func (p *ParentNamespace) accepts(name string, auth backplane.Value) (ok bool) {
 	if p.pattern != nil {
 		return p.pattern.MatchString(name)
 	}
-	p.server.apart(name, "", "namespace", func() { ok = p.allow(name, auth) })
+	p.env.isolate(name, "", "namespace", func() { ok = p.allow(name, auth) })
 	return ok
 }
 
@@ -76,7 +76,7 @@ func (p *ParentNamespace) adopt(ns *Namespace) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	ns.middleware = slices.Concat(p.middleware, ns.middleware)
-	ns.connected = slices.Concat(p.connected, ns.connected)
+	ns.connection = slices.Concat(p.connection, ns.connection)
 }
 
 func (p *ParentNamespace) forget(ns *Namespace) {

@@ -15,39 +15,40 @@ const (
 	reasonReauthentication = engineio.Reason("reauthentication failed")
 	// reauthenticateTimeout bounds how long it may take to decide about one client.
 	reauthenticateTimeout = 10 * time.Second
-	// maxReviews is the most clients that are decided about at a time.
+	// maxReviews is the most clients that are decided about at the same time.
 	maxReviews = 16
 )
 
-// reauthenticator asks again and again whether clients may stay. All have the same interval, so that its list is in the order
-// in which they are due.
+// reauthenticator asks the application again and again whether clients may stay. The interval is the same for all clients, so
+// the list is in the order in which they are due.
 type reauthenticator struct {
-	server *Server
-	slots  chan struct{} // one for each client that is being decided about
-	wake   chan struct{} // the list is not empty any more
-	done   chan struct{} // closed when run has ended
+	env     *environment
+	closing <-chan struct{} // closed when the server closes
+	slots   chan struct{}   // one for each client that is being decided about
+	wake    chan struct{}   // the list is no longer empty
+	done    chan struct{}   // closed when reviewLoop has ended
 
-	mu   sync.Mutex // guards all below, and the clients' review
+	mu   sync.Mutex // guards all below, and the review of each connection
 	list *list.List // of review
 }
 
-// review is a client that is to be decided about.
+// review is a client that has to be decided about.
 type review struct {
-	client *client
-	due    time.Time
+	connection *connection
+	due        time.Time
 }
 
-func newReauthenticator(s *Server) *reauthenticator {
-	a := &reauthenticator{server: s, slots: make(chan struct{}, maxReviews), wake: make(chan struct{}, 1),
+func newReauthenticator(env *environment, closing <-chan struct{}) *reauthenticator {
+	a := &reauthenticator{env: env, closing: closing, slots: make(chan struct{}, maxReviews), wake: make(chan struct{}, 1),
 		done: make(chan struct{}), list: list.New()}
-	go a.run()
+	go a.reviewLoop()
 	return a
 }
 
-// add has a client decided about when the interval is over.
-func (a *reauthenticator) add(c *client) {
+// add schedules the next decision about a client.
+func (a *reauthenticator) add(c *connection) {
 	a.mu.Lock()
-	c.review = a.list.PushBack(review{c, time.Now().Add(a.server.config.Reauthenticate)})
+	c.review = a.list.PushBack(review{c, time.Now().Add(a.env.config.Reauthenticate)})
 	first := a.list.Len() == 1
 	a.mu.Unlock()
 	if first {
@@ -58,8 +59,8 @@ func (a *reauthenticator) add(c *client) {
 	}
 }
 
-// remove is called when a client has gone.
-func (a *reauthenticator) remove(c *client) {
+// remove removes a client that has disconnected.
+func (a *reauthenticator) remove(c *connection) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if c.review != nil {
@@ -68,8 +69,9 @@ func (a *reauthenticator) remove(c *client) {
 	}
 }
 
-// next takes the first client off the list if it is due, and else says how long to wait, negative: until there is one.
-func (a *reauthenticator) next() (c *client, wait time.Duration) {
+// next removes the first client from the list and returns it if it is due. Otherwise it returns how long to wait; a negative
+// time means until a client is added.
+func (a *reauthenticator) next() (c *connection, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	first := a.list.Front()
@@ -81,12 +83,12 @@ func (a *reauthenticator) next() (c *client, wait time.Duration) {
 		return nil, wait
 	}
 	a.list.Remove(first)
-	r.client.review = nil
-	return r.client, 0
+	r.connection.review = nil
+	return r.connection, 0
 }
 
-// run decides about clients until the server is closed.
-func (a *reauthenticator) run() {
+// reviewLoop starts a decision about each client that is due, until the server closes.
+func (a *reauthenticator) reviewLoop() {
 	defer close(a.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -99,7 +101,7 @@ func (a *reauthenticator) run() {
 				due = timer.C
 			}
 			select {
-			case <-a.server.closing:
+			case <-a.closing:
 				return
 			case <-a.wake:
 			case <-due:
@@ -107,74 +109,53 @@ func (a *reauthenticator) run() {
 			continue
 		}
 		select {
-		case <-a.server.closing:
+		case <-a.closing:
 			return
 		case a.slots <- struct{}{}:
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), reauthenticateTimeout)
-		if !c.hold(cancel) {
+		if !c.Hold(cancel) {
 			cancel()
 			<-a.slots
 			continue
 		}
-		go func() { // Shutdown waits for it, as for all that is done for a client
+		go func() { // Shutdown waits for c.Release
 			defer func() { <-a.slots }()
-			defer c.release()
+			defer c.Release()
 			defer cancel()
-			a.decide(ctx, c)
+			a.review(ctx, c)
 		}()
 	}
 }
 
-// decide disconnects a client that may not stay, and has it decided about again otherwise.
-func (a *reauthenticator) decide(ctx context.Context, c *client) {
-	err := c.reauthenticate(ctx)
+// review disconnects a client that may not stay, and schedules the next decision about one that may.
+func (a *reauthenticator) review(ctx context.Context, c *connection) {
+	err := a.ask(ctx, c)
 	switch {
-	case c.ended():
+	case c.Ended():
 	case err != nil:
-		c.audit(AuditEvent{Kind: AuditReauthenticate, Reason: string(reasonReauthentication), Err: err})
-		c.close(reasonReauthentication)
+		a.env.auditClient(&c.Client, AuditEvent{Kind: AuditReauthenticate, Reason: string(reasonReauthentication), Err: err})
+		c.Close(reasonReauthentication)
 	default:
 		a.add(c)
-		if c.ended() { // meanwhile
+		if c.Ended() { // in the meantime
 			a.remove(c)
 		}
 	}
 }
 
-// hold keeps the client from being released, and has cancel called when it goes. It is false when it has gone.
-func (c *client) hold(cancel func()) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return false
-	}
-	c.live++
-	c.cancel = cancel
-	return true
-}
-
-// ended reports whether the connection has ended.
-func (c *client) ended() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closed
-}
-
-// reauthenticate asks the application whether the client may stay.
-func (c *client) reauthenticate(ctx context.Context) error {
-	config := &c.server.config
+// ask asks the application whether a client may stay.
+func (a *reauthenticator) ask(ctx context.Context, c *connection) error {
+	config := &a.env.config
 	var err error
 	if config.Admit != nil {
-		err = config.Admit(c.conn.Request(ctx))
+		err = config.Admit(c.Conn().Request(ctx))
 	}
 	if err != nil || config.ReauthenticateSocket == nil {
 		return err
 	}
-	c.mu.Lock()
-	sockets := c.sockets.all()
-	c.mu.Unlock()
-	for _, s := range sockets {
+	for _, member := range c.Sockets() {
+		s := (*Socket)(member.(*endpoint))
 		if !s.Connected() {
 			continue
 		}

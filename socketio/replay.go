@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
@@ -10,37 +11,38 @@ type replay struct {
 	offsets map[string]bool
 }
 
-// begin notes the offset at which the session begins or goes on, before the socket is in the registry.
-func (s *Socket) begin() {
-	log, r := s.ns.log, s.resume
+// startOffsets notes the offset at which the session begins or continues. It is called before the socket is in the registry.
+func (s *Socket) startOffsets() {
+	log, own := s.ns.log, s.session
 	if log == nil {
 		return
 	}
 	log.mu.Lock()
 	defer log.mu.Unlock()
-	r.joined = true
+	own.registered = true
 	switch {
-	case r.restored != nil:
-		r.offset = r.restored.Offset
-	case r.offset == "": // no event waits for it
-		r.offset = log.position()
+	case own.restored != nil:
+		own.offset = own.restored.Offset
+	case own.offset == "": // no event waits in the backlog
+		own.offset = log.position()
 	}
 }
 
-// missed returns the events that the client has missed. It is false when some are not kept any more, or when they are too many to be sent.
+// missed returns the events that the client has missed. It returns false if some are not kept any more, or if they are too many
+// to be sent.
 func (s *Socket) missed() (replay, bool) {
 	if !s.Recovered() {
 		return replay{}, true
 	}
-	log, r := s.ns.log, s.resume
+	log, own := s.ns.log, s.session
 	rooms := s.ns.registry.SocketRooms(s.id)
-	// While mu is held no event is kept but not delivered yet: such an event would be delivered twice.
+	// While mu is held, no event is kept but not delivered yet: such an event would be delivered twice.
 	log.mu.Lock()
-	events, ok := log.Sessions.Missed(log.namespace, r.offset, rooms)
+	events, ok := log.Sessions.Missed(log.namespace, own.offset, rooms)
 	if ok && len(events) > 0 {
-		r.replayed = true
-		if r.sent == "" { // else a later one waits for the greeting
-			r.sent = events[len(events)-1].Offset
+		own.replayed = true
+		if own.sent == "" { // else a later event waits in the backlog
+			own.sent = events[len(events)-1].Offset
 		}
 	}
 	log.mu.Unlock()
@@ -52,7 +54,7 @@ func (s *Socket) missed() (replay, bool) {
 	for _, e := range events {
 		parts, err := eventParts(s.name, e.Args, e.Offset)
 		if err != nil {
-			s.report("recovery", err) // nobody has got it
+			s.report("recovery", err) // no other client has received it either
 			continue
 		}
 		for _, p := range parts {
@@ -61,12 +63,12 @@ func (s *Socket) missed() (replay, bool) {
 		missed.offsets[e.Offset] = true
 		missed.parts = append(missed.parts, parts...)
 	}
-	return missed, bytes <= s.client.conn.MaxQueued()
+	return missed, bytes <= s.client.Conn().MaxQueued()
 }
 
-// greet sends hello, the packet that tells the client that it is connected, and what has waited for that. Events that the client has missed
-// come before hello, in the same frame, as with Node.js: official clients keep what comes before hello, and hand it to the
-// application before their "connect" event.
+// greet sends hello, the packet that says that the client is connected, and then the backlog. Missed events are sent before
+// hello, in the same frame, as with Node.js: official clients keep what comes before hello and pass it to the application
+// before their "connect" event.
 func (s *Socket) greet(hello []byte, missed replay) {
 	frame := engineio.NewTextFrame(hello)
 	if len(missed.parts) > 0 {
@@ -74,12 +76,12 @@ func (s *Socket) greet(hello []byte, missed replay) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.client.send(frame, engineio.SendOptions{})
+	s.client.Send(frame, engineio.SendOptions{})
 	for _, m := range s.backlog {
 		if m.offset == "" || !missed.offsets[m.offset] {
-			s.client.send(m.frame, m.options)
+			s.client.Send(m.frame, m.options)
 		}
 	}
 	s.backlog = nil
-	s.state.CompareAndSwap(held, open)
+	s.state.CompareAndSwap(client.Registered, client.Connected)
 }

@@ -4,55 +4,43 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/backplane-go/backplane"
-	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/acks"
+	"github.com/backplane-go/backplane/socketio/internal/client"
 )
 
 // Socket is one client in one namespace. It is safe for concurrent use.
 //
-// The funcs that a socket is given are called one after the other, in the order in which things happened, by a goroutine that
-// all sockets of the client's connection share; the client's next event waits for them. A func that takes long, or waits
-// for another event of the client, starts a goroutine. Waiting for an acknowledgement is fine.
+// The functions that a socket is given are called one after the other, in the order of the events. All sockets of a client's
+// connection share the goroutine, and the client's next event waits until the function returns. A function that takes long, or
+// waits for another event of the same client, has to start a goroutine. A function may wait for an acknowledgement.
 type Socket struct {
-	client *client
-	ns     *Namespace
-	name   string // the namespace's
-	id     string
-	auth   backplane.Value
-	issued int64 // when it was made, milliseconds since 1970
-	resume *resume
+	client  *client.Client
+	env     *environment
+	ns      *Namespace // nil until connect has found it
+	name    string     // of the namespace
+	id      string
+	auth    backplane.Value
+	issued  int64    // time of the handshake, in milliseconds since 1970
+	session *session // nil: no recovery
 
-	state atomic.Int32 // connecting, …
+	state atomic.Int32 // client.Connecting, …
 	lost  atomic.Bool  // nothing reaches the client any more
+	acks  acks.Table
 
 	mu           sync.Mutex // guards all below
-	ended        bool       // somebody takes care of its end
+	ended        bool       // see claimEnd
 	data         any
-	rooms        []string   // before it is in the registry, and after that
-	backlog      []backward // what was sent before it was open
+	rooms        []string       // before the socket is in the registry, and after that
+	backlog      []waitingEvent // until the client has been greeted
 	backlogBytes int
-	acks         map[int64]func(backplane.Value, error)
-	funcs        *funcs
+	listeners    *listeners // nil: none
 	ctx          context.Context
 	cancel       context.CancelCauseFunc
-}
-
-// The states of a socket, in their order.
-const (
-	connecting int32 = 0 // the middlewares decide; what is sent to it has to wait for the packet that greets the client
-	held       int32 = 1 // in the registry; what is sent to it has to wait as before
-	open       int32 = 2
-	gone       int32 = 3 // not in the registry any more, or it never was
-)
-
-// backward is an event that has to wait.
-type backward struct {
-	frame   *engineio.Frame
-	options engineio.SendOptions
-	offset  string
 }
 
 // newID returns 20 random characters of base64url.
@@ -62,31 +50,30 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// ID returns the socket's id, which is a room of its own. It is not the id of the connection, which is nobody else's
-// business.
+// ID returns the socket's id. The socket is in a room of this name. It is not the id of the connection, which is secret.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace that the socket has joined, or wants to join.
 func (s *Socket) Namespace() *Namespace { return s.ns }
 
 // Server returns the server.
-func (s *Socket) Server() *Server { return s.client.server }
+func (s *Socket) Server() *Server { return s.ns.server }
 
-// Connected reports whether the client is there, as far as is known.
+// Connected reports whether the client is connected, as far as the server knows.
 func (s *Socket) Connected() bool {
 	state := s.state.Load()
-	return (state == held || state == open) && !s.lost.Load()
+	return (state == client.Registered || state == client.Connected) && !s.lost.Load()
 }
 
-// Recovered reports whether the client has come back with the id, rooms and data that it had, and gets all that it has missed.
-// See Config.Recovery.
-func (s *Socket) Recovered() bool { return s.resume != nil && s.resume.restored != nil }
+// Recovered reports whether the client has come back with its id, rooms and data, and gets all events that it has missed. See
+// Config.Recovery.
+func (s *Socket) Recovered() bool { return s.session != nil && s.session.restored != nil }
 
-// Transport returns what the client uses now: "polling" or "websocket".
-func (s *Socket) Transport() string { return s.client.conn.Transport() }
+// Transport returns the transport that the client uses now: "polling" or "websocket".
+func (s *Socket) Transport() string { return s.client.Conn().Transport() }
 
-// Context returns a context that ends with ErrDisconnected as its cause as soon as the client is known to be gone, also
-// while a func of the socket's runs. Handlers get it. What has to be finished all the same uses context.WithoutCancel.
+// Context returns a context that ends as soon as the client is known to be disconnected, even while a handler runs. Its cause
+// is ErrDisconnected. Handlers get this context. Use context.WithoutCancel for work that has to be finished all the same.
 func (s *Socket) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,61 +86,62 @@ func (s *Socket) Context() context.Context {
 	return s.ctx
 }
 
-// Data returns what SetData has attached to the socket, nil at first.
+// Data returns the value that SetData has attached to the socket, nil at first.
 func (s *Socket) Data() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.data
 }
 
-// SetData attaches data to the socket, which FetchSockets shows on all nodes: it should be what JSON can express, and not be
-// changed afterwards.
+// SetData attaches data to the socket. FetchSockets returns it on all nodes, so JSON must be able to express it. Do not modify
+// data afterwards.
 func (s *Socket) SetData(data any) {
 	s.mu.Lock()
 	s.data = data
 	s.mu.Unlock()
-	if heir := s.successor(); heir != s {
-		heir.SetData(data)
+	if successor := s.latest(); successor != s {
+		successor.SetData(data)
 	}
 }
 
-// Join makes the socket join rooms, on this node at once. In a middleware (Namespace.Use) the socket joins them when it is connected;
-// what is broadcast to the rooms meanwhile reaches the client after that. Once the socket is disconnected, Join does nothing. If the
-// socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow, it joins none of them, and Join returns a *QuotaError.
+// Join makes the socket join rooms. On this node it takes effect at once. In a middleware (Namespace.Use) the socket joins the
+// rooms when it is connected; events that are broadcast to the rooms in the meantime reach the client after that. Join does
+// nothing once the socket is disconnected. If the socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow, it
+// joins none of them, and Join returns a *QuotaError.
 func (s *Socket) Join(rooms ...string) error {
 	err := s.joinRooms(rooms)
-	switch heir, fits := s.moved(rooms, true); {
-	case heir != nil:
-		return heir.Join(rooms...)
+	switch successor, fits := s.noteRooms(rooms, true); {
+	case successor != nil:
+		return successor.Join(rooms...)
 	case !fits:
-		return s.client.reached(QuotaRooms, s)
+		return s.quotaReached(QuotaRooms)
 	}
 	return err
 }
 
 func (s *Socket) joinRooms(rooms []string) error {
-	config := &s.client.server.config
+	config := &s.env.config
 	s.mu.Lock()
-	if s.state.Load() == connecting {
+	if s.state.Load() == client.Connecting {
 		fits := config.roomsFit(s.rooms, rooms)
 		if fits {
 			s.rooms = append(s.rooms, rooms...)
 		}
 		s.mu.Unlock()
 		if !fits {
-			return s.client.reached(QuotaRooms, s)
+			return s.quotaReached(QuotaRooms)
 		}
-		s.ns.arrivals.add(s)
+		s.ns.pending.add(s)
 		return nil
 	}
 	s.mu.Unlock()
-	if s.state.Load() != gone && !s.ns.registry.JoinIDWithin(s.id, config.MaxRooms, config.MaxRoomBytes, rooms...) {
-		return s.client.reached(QuotaRooms, s)
+	if s.state.Load() != client.Disconnected && !s.ns.registry.JoinIDWithin(s.id, config.MaxRooms, config.MaxRoomBytes, rooms...) {
+		return s.quotaReached(QuotaRooms)
 	}
 	return nil
 }
 
-// roomsFit reports whether a socket that is to join rooms may join more.
+// roomsFit reports whether a socket that is going to join rooms may join more.
 func (c *Config) roomsFit(rooms, more []string) bool {
 	bytes := 0
 	for _, list := range [][]string{rooms, more} {
@@ -167,32 +155,29 @@ func (c *Config) roomsFit(rooms, more []string) bool {
 // Leave makes the socket leave rooms.
 func (s *Socket) Leave(rooms ...string) {
 	s.leaveRooms(rooms)
-	if heir, _ := s.moved(rooms, false); heir != nil {
-		heir.Leave(rooms...)
+	if successor, _ := s.noteRooms(rooms, false); successor != nil {
+		successor.Leave(rooms...)
 	}
 }
 
 func (s *Socket) leaveRooms(rooms []string) {
 	s.mu.Lock()
-	if s.state.Load() == connecting {
+	if s.state.Load() == client.Connecting {
 		s.rooms = without(s.rooms, rooms)
 		s.mu.Unlock()
 		return
 	}
 	s.mu.Unlock()
-	if s.state.Load() == gone {
-		return
-	}
-	for _, room := range rooms {
-		s.ns.registry.LeaveID(s.id, room)
+	if s.state.Load() != client.Disconnected {
+		s.ns.registry.LeaveID(s.id, rooms...)
 	}
 }
 
-// Rooms returns the rooms that the socket is in, its own id among them. OnDisconnecting still finds them, OnDisconnect does
-// not.
+// Rooms returns the rooms that the socket is in, including the room with its id. In OnDisconnecting the socket is still in its
+// rooms, in OnDisconnect it is not.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
-	if state := s.state.Load(); state == connecting || state == gone {
+	if state := s.state.Load(); state == client.Connecting || state == client.Disconnected {
 		defer s.mu.Unlock()
 		return append([]string(nil), s.rooms...)
 	}
@@ -201,15 +186,5 @@ func (s *Socket) Rooms() []string {
 }
 
 func without(rooms, left []string) []string {
-	var kept []string
-	for _, room := range rooms {
-		out := false
-		for _, l := range left {
-			out = out || l == room
-		}
-		if !out {
-			kept = append(kept, room)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(rooms), func(room string) bool { return slices.Contains(left, room) })
 }

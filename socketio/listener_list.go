@@ -11,7 +11,7 @@ type funcList[F any] []*F
 
 // add puts f at the end, or in front, and returns the pointer to it.
 func (l *funcList[F]) add(f F, front bool) *F {
-	f = given(f)
+	f = notNil(f)
 	if front {
 		*l = append(funcList[F]{&f}, *l...)
 	} else {
@@ -20,8 +20,8 @@ func (l *funcList[F]) add(f F, front bool) *F {
 	return &f
 }
 
-// given returns f, a func of the application's, and panics if it is nil.
-func given[F any](f F) F {
+// notNil returns f, a func of the application's, and panics if it is nil.
+func notNil[F any](f F) F {
 	if reflect.ValueOf(f).IsNil() {
 		panic("socketio: a func to be called is nil")
 	}

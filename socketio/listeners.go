@@ -11,8 +11,8 @@ import (
 
 // funcs are the funcs of the application's that are called for a socket. Elements of the slices do not change, so they can be read
 // without a lock.
-type funcs struct {
-	events        []eventFunc
+type listeners struct {
+	events        []eventListener
 	any           funcList[func(string, backplane.Args)]
 	outgoing      funcList[func(string, backplane.Args)]
 	middleware    funcList[func(backplane.Args) error]
@@ -20,30 +20,30 @@ type funcs struct {
 	disconnect    funcList[func(string)]
 }
 
-type eventFunc struct {
-	event string
-	h     *handler.Handler
-	once  bool
+type eventListener struct {
+	event   string
+	handler *handler.Handler
+	once    bool
 }
 
 // change changes the socket's funcs.
-func (s *Socket) change(f func(*funcs)) {
+func (s *Socket) changeListeners(f func(*listeners)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.funcs == nil {
-		s.funcs = new(funcs)
+	if s.listeners == nil {
+		s.listeners = new(listeners)
 	}
-	f(s.funcs)
+	f(s.listeners)
 }
 
 // current returns the socket's funcs as they are now.
-func (s *Socket) current() funcs {
+func (s *Socket) currentListeners() listeners {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.funcs == nil {
-		return funcs{}
+	if s.listeners == nil {
+		return listeners{}
 	}
-	return *s.funcs
+	return *s.listeners
 }
 
 // Ack is the type of a handler's parameter that acknowledges an event with any values. Any other func type without results will do as
@@ -74,28 +74,28 @@ func (s *Socket) Once(event string, fn any) (off func()) { return s.on(event, fn
 
 func (s *Socket) on(event string, fn any, once bool) (off func()) {
 	h := mustHandler("On", event, fn)
-	s.change(func(f *funcs) { f.events = append(f.events, eventFunc{event: event, h: h, once: once}) })
-	return func() { s.dropEvents(func(e eventFunc) bool { return e.h == h }) }
+	s.changeListeners(func(f *listeners) { f.events = append(f.events, eventListener{event: event, handler: h, once: once}) })
+	return func() { s.dropHandlers(func(e eventListener) bool { return e.handler == h }) }
 }
 
 // Off removes all funcs that On and Once were given for an event.
 func (s *Socket) Off(event string) {
-	s.dropEvents(func(e eventFunc) bool { return e.event == event })
+	s.dropHandlers(func(e eventListener) bool { return e.event == event })
 }
 
 // OffAll removes all funcs that On, Once, OnDisconnecting and OnDisconnect were given (Node.js: removeAllListeners).
 func (s *Socket) OffAll() {
-	s.change(func(f *funcs) { f.events, f.disconnecting, f.disconnect = nil, nil, nil })
+	s.changeListeners(func(f *listeners) { f.events, f.disconnecting, f.disconnect = nil, nil, nil })
 }
 
-func (s *Socket) dropEvents(drop func(eventFunc) bool) {
-	s.change(func(f *funcs) { f.events = slices.DeleteFunc(slices.Clone(f.events), drop) })
+func (s *Socket) dropHandlers(drop func(eventListener) bool) {
+	s.changeListeners(func(f *listeners) { f.events = slices.DeleteFunc(slices.Clone(f.events), drop) })
 }
 
 // ListenerCount returns how many funcs On and Once were given for an event.
 func (s *Socket) ListenerCount(event string) int {
 	n := 0
-	for _, e := range s.current().events {
+	for _, e := range s.currentListeners().events {
 		if e.event == event {
 			n++
 		}
@@ -106,7 +106,7 @@ func (s *Socket) ListenerCount(event string) int {
 // EventNames returns the names of the events that On and Once were given funcs for, in the order in which that happened first.
 func (s *Socket) EventNames() []string {
 	var names []string
-	for _, e := range s.current().events {
+	for _, e := range s.currentListeners().events {
 		if !slices.Contains(names, e.event) {
 			names = append(names, e.event)
 		}
@@ -117,25 +117,25 @@ func (s *Socket) EventNames() []string {
 // Use lets f look at each event of the client before any other func: an error keeps the event from all of them and is
 // treated as a handler's.
 func (s *Socket) Use(f func(args backplane.Args) error) {
-	s.change(func(fs *funcs) { fs.middleware.add(f, false) })
+	s.changeListeners(func(all *listeners) { all.middleware.add(f, false) })
 }
 
 // OnDisconnecting calls f when the socket is about to be disconnected, while Rooms still finds its rooms. off removes f.
 func (s *Socket) OnDisconnecting(f func(reason string)) (off func()) {
-	return add(s, f, false, func(fs *funcs) *funcList[func(string)] { return &fs.disconnecting })
+	return addListener(s, f, false, func(all *listeners) *funcList[func(string)] { return &all.disconnecting })
 }
 
 // OnDisconnect calls f when the socket was disconnected, after the events that came before. The reason is one of
 // Socket.IO's, see the package's documentation. off removes f.
 func (s *Socket) OnDisconnect(f func(reason string)) (off func()) {
-	return add(s, f, false, func(fs *funcs) *funcList[func(string)] { return &fs.disconnect })
+	return addListener(s, f, false, func(all *listeners) *funcList[func(string)] { return &all.disconnect })
 }
 
 // add adds f to one of the socket's lists, and returns what removes it.
-func add[F any](s *Socket, f F, front bool, of func(*funcs) *funcList[F]) (off func()) {
-	var kept *F
-	s.change(func(fs *funcs) { kept = of(fs).add(f, front) })
-	return func() { s.change(func(fs *funcs) { of(fs).drop(kept) }) }
+func addListener[F any](s *Socket, f F, front bool, of func(*listeners) *funcList[F]) (off func()) {
+	var added *F
+	s.changeListeners(func(all *listeners) { added = of(all).add(f, front) })
+	return func() { s.changeListeners(func(all *listeners) { of(all).drop(added) }) }
 }
 
 // mustHandler makes a handler of a func that a method was given for an event.

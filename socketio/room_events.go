@@ -33,12 +33,12 @@ func (ns *Namespace) OnDeleteRoom(f func(room string)) (off func()) {
 func onRoom[F any](ns *Namespace, to *funcList[F], f F, configure func(*backplane.RegistryConfig)) (off func()) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	kept := to.add(f, false)
+	added := to.add(f, false)
 	ns.registry.Configure(configure)
 	return func() {
 		ns.mu.Lock()
 		defer ns.mu.Unlock()
-		to.drop(kept)
+		to.drop(added)
 		ns.registry.Configure(configure)
 	}
 }
@@ -48,7 +48,7 @@ func each(ns *Namespace, event string, all funcList[func(string)]) func(string) 
 		return nil
 	}
 	return func(room string) {
-		apartAll(ns.server, ns.name, "", event, all, func(f *func(string)) { (*f)(room) })
+		isolateAll(ns.env, ns.name, "", event, all, func(f *func(string)) { (*f)(room) })
 	}
 }
 
@@ -57,6 +57,6 @@ func eachOf(ns *Namespace, event string, all funcList[func(string, string)]) fun
 		return nil
 	}
 	return func(room, id string) {
-		apartAll(ns.server, ns.name, id, event, all, func(f *func(string, string)) { (*f)(room, id) })
+		isolateAll(ns.env, ns.name, id, event, all, func(f *func(string, string)) { (*f)(room, id) })
 	}
 }

@@ -131,7 +131,7 @@ func (t ParentTarget) each(f func(backplane.Target) error) error {
 			target = t.target(target)
 		}
 		err := f(target)
-		if errors.Is(err, backplane.ErrClosed) && ns.isClosing() {
+		if errors.Is(err, backplane.ErrClosed) && ns.owner.isClosing(ns) {
 			return nil // its last client has left meanwhile: it is no target any more
 		}
 		return err

@@ -12,41 +12,41 @@ import (
 )
 
 // local is what the cluster sees of a namespace on this node: its registry, but for what is encoded once for all sockets.
-type local struct {
+type localSockets struct {
 	*backplane.Registry
 	ns *Namespace
 }
 
-var _ backplane.LocalSockets = (*local)(nil)
+var _ backplane.LocalSockets = (*localSockets)(nil)
 
 // Broadcast implements backplane.LocalSockets.
-func (l *local) Broadcast(p *backplane.Packet, to backplane.Selector) {
+func (l *localSockets) Broadcast(p *backplane.Packet, to backplane.Selector) {
 	if !l.ns.sendable(p) {
 		return
 	}
-	l.announce(p, to)
+	l.callOutgoingListeners(p, to)
 	o := sendOptions(p.Flags)
 	var err error
 	if l.ns.log == nil {
 		err = l.send(p, to, o, "")
 	} else {
-		err = l.sendStamped(p, to, o)
+		err = l.sendWithOffset(p, to, o)
 	}
 	if err != nil {
-		l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
+		l.ns.env.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
 	}
 }
 
-// sendStamped is send where there is recovery.
-func (l *local) sendStamped(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions) error {
+// sendWithOffset is send where there is recovery.
+func (l *localSockets) sendWithOffset(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions) error {
 	log := l.ns.log
 	log.mu.Lock()
 	defer log.mu.Unlock()
-	return l.send(p, to, o, log.stamp(p.Args, to, o.Volatile))
+	return l.send(p, to, o, log.assignOffset(p.Args, to, o.Volatile))
 }
 
 // send gives the event to all who are selected. It is encoded when the first is found.
-func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions, offset string) (err error) {
+func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions, offset string) (err error) {
 	var frame *engineio.Frame
 	deliver := func(s *Socket) {
 		if frame == nil && err == nil {
@@ -59,7 +59,7 @@ func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.Send
 			s.deliver(frame, o, "")
 		default:
 			o.Copy++
-			s.deliverStamped(frame, o, offset)
+			s.deliverWithOffset(frame, o, offset)
 		}
 	}
 	l.selected(to, deliver)
@@ -67,29 +67,29 @@ func (l *local) send(p *backplane.Packet, to backplane.Selector, o engineio.Send
 }
 
 // selected calls f once for each socket that is selected, also while its middlewares decide.
-func (l *local) selected(to backplane.Selector, f func(*Socket)) {
-	arriving := l.ns.arrivals.in(to)
+func (l *localSockets) selected(to backplane.Selector, f func(*Socket)) {
+	pending := l.ns.pending.in(to)
 	l.Each(to, func(m backplane.Socket) {
-		if s := (*Socket)(m.(*member)); !slices.Contains(arriving, s) {
+		if s := (*Socket)(m.(*member)); !slices.Contains(pending, s) {
 			f(s)
 		}
 	})
-	for _, s := range arriving {
+	for _, s := range pending {
 		f(s)
 	}
 }
 
 // BroadcastAck implements backplane.LocalSockets.
-func (l *local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector, asked func(clients int), answer func(backplane.Value)) {
+func (l *localSockets) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector, asked func(clients int), answer func(backplane.Value)) {
 	var sockets []*Socket
-	id := l.ns.nextID()
+	id := l.ns.nextAckID()
 	var frame *engineio.Frame
 	if l.ns.sendable(p) {
 		var err error
 		if frame, err = eventFrame(l.ns.name, id, p.Args, ""); err != nil {
-			l.ns.server.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
+			l.ns.env.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
 		} else {
-			l.announce(p, to)
+			l.callOutgoingListeners(p, to)
 			l.selected(to, func(s *Socket) { sockets = append(sockets, s) })
 		}
 	}
@@ -104,32 +104,32 @@ func (l *local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backpl
 		}
 	}
 	for _, s := range sockets {
-		if err := s.await(id, answered); err != ErrDisconnected {
+		if err := s.awaitAck(id, answered); err != ErrDisconnected {
 			o.Copy++
 			s.deliver(frame, o, "") // also if its acknowledgement is one too many to wait for
 		}
 	}
 	context.AfterFunc(ctx, func() {
 		for _, s := range sockets {
-			s.forget(id)
+			s.removeAck(id)
 		}
 	})
 }
 
 // Join implements backplane.LocalSockets. A socket that would be in too many rooms joins none of them.
-func (l *local) Join(to backplane.Selector, rooms []string) {
+func (l *localSockets) Join(to backplane.Selector, rooms []string) {
 	l.Each(to, func(m backplane.Socket) { _ = (*Socket)(m.(*member)).Join(rooms...) }) // it has been counted
 }
 
 // ServerSideEmit implements backplane.LocalSockets.
-func (l *local) ServerSideEmit(args backplane.Args, reply func(backplane.Value)) {
+func (l *localSockets) ServerSideEmit(args backplane.Args, reply func(backplane.Value)) {
 	l.ns.handleServerSide(args, reply)
 }
 
 // announce tells the OnAnyOutgoing funcs of the selected sockets.
-func (l *local) announce(p *backplane.Packet, to backplane.Selector) {
-	if l.ns.curious.Load() > 0 {
-		l.selected(to, func(s *Socket) { s.announce(p.Args) })
+func (l *localSockets) callOutgoingListeners(p *backplane.Packet, to backplane.Selector) {
+	if l.ns.outgoingListeners.Load() > 0 {
+		l.selected(to, func(s *Socket) { s.callOutgoingListeners(p.Args) })
 	}
 }
 
@@ -138,7 +138,7 @@ func (ns *Namespace) sendable(p *backplane.Packet) bool {
 	if !parser.Reserved(p.Args.Event()) {
 		return true
 	}
-	ns.server.report(&backplane.ReservedEventError{Event: p.Args.Event()})
+	ns.env.report(&backplane.ReservedEventError{Event: p.Args.Event()})
 	return false
 }
 
@@ -162,7 +162,7 @@ func (m *member) Describe() (backplane.Handshake, backplane.Value) {
 	var v backplane.Value
 	if data := s.Data(); data != nil {
 		var err error
-		s.client.server.apart(s.name, s.id, "data", func() { v, err = backplane.NewValue(data) })
+		s.env.isolate(s.name, s.id, "data", func() { v, err = backplane.NewValue(data) })
 		if err != nil {
 			s.report("data", err)
 		}
@@ -173,7 +173,7 @@ func (m *member) Describe() (backplane.Handshake, backplane.Value) {
 // Send implements backplane.Socket.
 func (m *member) Send(p *backplane.Packet) {
 	if m.ns.log != nil {
-		_ = (*Socket)(m).emitLogged(p.Args, sendOptions(p.Flags)) // it has gone, or gets nothing of the kind
+		_ = (*Socket)(m).emitWithOffset(p.Args, sendOptions(p.Flags)) // it has gone, or gets nothing of the kind
 		return
 	}
 	if frame, err := eventFrame(m.ns.name, parser.NoID, p.Args, ""); err == nil {
@@ -183,12 +183,12 @@ func (m *member) Send(p *backplane.Packet) {
 
 // SendAck implements backplane.AckSocket.
 func (m *member) SendAck(ctx context.Context, p *backplane.Packet, answer func(backplane.Value)) {
-	s, id := (*Socket)(m), m.ns.nextID()
+	s, id := (*Socket)(m), m.ns.nextAckID()
 	frame, err := eventFrame(m.ns.name, id, p.Args, "")
 	if err != nil {
 		return
 	}
-	if s.await(id, func(v backplane.Value, err error) {
+	if s.awaitAck(id, func(v backplane.Value, err error) {
 		if err == nil {
 			answer(v)
 		}
@@ -196,5 +196,5 @@ func (m *member) SendAck(ctx context.Context, p *backplane.Packet, answer func(b
 		return
 	}
 	s.deliver(frame, sendOptions(p.Flags), "")
-	context.AfterFunc(ctx, func() { s.forget(id) })
+	context.AfterFunc(ctx, func() { s.removeAck(id) })
 }

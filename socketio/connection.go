@@ -1,0 +1,84 @@
+package socketio
+
+import (
+	"container/list"
+	"errors"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio/internal/client"
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+)
+
+// connection is a client as the server knows it. It implements client.Host.
+type connection struct {
+	client.Client
+	server *Server
+	waiter *waiter       // its place among the clients that have not joined a namespace
+	review *list.Element // in the reauthenticator, which guards it
+}
+
+var _ client.Host = (*connection)(nil)
+
+// open is called for every new connection.
+func (s *Server) open(conn *engineio.Conn) engineio.Receiver {
+	s.mu.Lock()
+	s.unreleased++
+	s.mu.Unlock()
+	s.connected.Add(1)
+	c := &connection{server: s}
+	c.Init(conn, &s.clients, c)
+	for _, old := range s.unjoined.add(c, conn.Kept()) {
+		old.Expel(QuotaUnjoined)
+	}
+	if s.reauthenticator != nil {
+		s.reauthenticator.add(c)
+	}
+	return &c.Client
+}
+
+// NewSocket implements client.Host.
+func (c *connection) NewSocket(namespace string, auth backplane.Value) client.Socket {
+	return (*endpoint)(&Socket{client: &c.Client, env: &c.server.env, name: namespace, auth: auth})
+}
+
+// Connect implements client.Host.
+func (c *connection) Connect(s client.Socket) { c.server.connect((*Socket)(s.(*endpoint))) }
+
+// Refuse implements client.Host.
+func (c *connection) Refuse(namespace string, err error) {
+	c.server.env.refuse(&c.Client, namespace, "", err)
+}
+
+// OnQuota implements client.Host.
+func (c *connection) OnQuota(q Quota) error { return c.server.env.quotaReached(&c.Client, q, "", "") }
+
+// OnJoined implements client.Host.
+func (c *connection) OnJoined() { c.server.unjoined.remove(c.waiter) }
+
+// OnClosed implements client.Host.
+func (c *connection) OnClosed(reason engineio.Reason, err error) {
+	env := &c.server.env
+	var quota *QuotaError
+	if errors.As(err, &quota) {
+		env.countQuota(quota)
+		env.auditClient(&c.Client, AuditEvent{Kind: AuditQuota, Reason: string(quota.Quota), Err: quota})
+	}
+	env.auditClient(&c.Client, AuditEvent{Kind: AuditDisconnect, Reason: string(reason), Err: err})
+	c.server.unjoined.remove(c.waiter)
+	if c.server.reauthenticator != nil {
+		c.server.reauthenticator.remove(c)
+	}
+}
+
+// OnLeft implements client.Host.
+func (c *connection) OnLeft() { c.server.connected.Add(-1) }
+
+// OnReleased implements client.Host.
+func (c *connection) OnReleased() {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unreleased--; s.unreleased == 0 && s.closed {
+		close(s.idle)
+	}
+}

@@ -1,0 +1,115 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/socketio/internal/client"
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/quota"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
+)
+
+// environment is what all parts of a server share: the configuration, and the ways to report what happens.
+type environment struct {
+	config    Config
+	memory    *quota.Budget
+	scheduler sched.Scheduler          // of the goroutines that call the application's functions
+	reached   map[Quota]*atomic.Uint64 // how often each quota was reached
+}
+
+func (e *environment) init(config Config) {
+	e.config = config
+	e.memory = quota.NewBudget(config.MaxMemory)
+	e.reached = make(map[Quota]*atomic.Uint64, len(quota.All))
+	for _, q := range quota.All {
+		e.reached[q] = new(atomic.Uint64)
+	}
+}
+
+// report reports an error that no caller is there to receive.
+func (e *environment) report(err error) {
+	r := e.reporter()
+	r.Report(err)
+}
+
+func (e *environment) reporter() guard.Reporter {
+	return guard.Reporter{Message: "socketio: error", Logger: e.config.Logger, Handler: e.config.ErrorHandler}
+}
+
+// isolate calls a function of the application on a goroutine of its own and waits for it. Use it for functions that are
+// called rarely, and on goroutines that must not end: f may call runtime.Goexit. A panic is reported. The result is false if
+// f did not return.
+func (e *environment) isolate(namespace, socket, event string, f func()) bool {
+	err := guard.Apart(f)
+	if err != nil {
+		e.report(&HandlerError{Namespace: namespace, Socket: socket, Event: event, Err: err})
+	}
+	return err == nil
+}
+
+// isolateAll is isolate for several functions.
+func isolateAll[F any](e *environment, namespace, socket, event string, all []F, call func(F)) {
+	_ = guard.Apart(func() { // guard.All reports the error
+		guard.All(all, call, func(err error) {
+			e.report(&HandlerError{Namespace: namespace, Socket: socket, Event: event, Err: err})
+		})
+	})
+}
+
+// audit calls Config.Audit.
+func (e *environment) audit(event AuditEvent) {
+	if e.config.Audit == nil {
+		return
+	}
+	event.Time, event.Namespace, event.Reason = time.Now(), excerpt.Of(event.Namespace), excerpt.Of(event.Reason)
+	e.config.Audit(event)
+}
+
+// auditClient calls Config.Audit with an event that is about a client.
+func (e *environment) auditClient(c *client.Client, event AuditEvent) {
+	if e.config.Audit == nil {
+		return
+	}
+	event.Address = e.config.address(c.Conn().Request(context.Background()))
+	e.audit(event)
+}
+
+// quotaReached counts and audits that a client has reached a quota, and returns the error for it. namespace and socket say
+// which of the client's sockets it is about; both may be empty.
+func (e *environment) quotaReached(c *client.Client, q Quota, namespace, socket string) *QuotaError {
+	err := &QuotaError{Quota: q, Limit: e.config.limit(q)}
+	e.countQuota(err)
+	e.auditClient(c, AuditEvent{Kind: AuditQuota, Namespace: namespace, SID: socket, Reason: string(q), Err: err})
+	return err
+}
+
+// countQuota counts and logs that a quota was reached.
+func (e *environment) countQuota(err *QuotaError) {
+	if n := e.reached[err.Quota]; n != nil {
+		n.Add(1)
+	}
+	e.config.Logger.Debug("socketio: quota reached", slog.String("quota", string(err.Quota)), slog.Int("limit", err.Limit))
+}
+
+// requestRefused counts, audits and reports a request that was refused.
+func (e *environment) requestRefused(err error) {
+	var refused *engineio.RefusedError
+	var quota *QuotaError
+	event := AuditEvent{Kind: AuditRefuse, Reason: "forbidden", Err: err}
+	if errors.As(err, &refused) {
+		event.Address, event.Reason = refused.Address, refused.Reason()
+	}
+	if errors.As(err, &quota) {
+		event.Reason = string(quota.Quota)
+		e.countQuota(quota)
+	}
+	e.audit(event)
+	r := e.reporter()
+	r.Handle(err)
+}

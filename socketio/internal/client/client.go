@@ -1,0 +1,317 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/parser"
+	"github.com/backplane-go/backplane/socketio/internal/quota"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
+)
+
+// Client is one connection and its sockets. Its reader is the goroutine that calls Message. It is safe for concurrent use.
+type Client struct {
+	host   Host
+	config *Config
+	conn   *engineio.Conn
+
+	// only for the reader
+	decoder  parser.Decoder
+	size     int           // bytes of the messages of an incomplete packet
+	partial  quota.Account // of size
+	violated bool          // the client has broken the protocol, so what it sends is ignored
+
+	awaited atomic.Int32 // acknowledgements that the server waits for
+
+	mu      sync.Mutex // guards all below
+	sockets sockets    // those that the client may send to, or has just been removed from
+	queue   queue
+	account quota.Account // of the queue
+	working bool          // a goroutine works on the queue
+	paused  bool          // nothing is read until Conn.Resume
+	dead    bool          // what the client sends is ignored
+	closed  bool          // the connection has ended
+	left    bool          // Host.OnLeft was called
+	cancel  func()        // see Hold; may be nil
+	members int32         // sockets that are in their namespaces, or about to be
+	live    int32         // sockets that have not ended, holds, and the connection
+}
+
+var (
+	_ engineio.Receiver = (*Client)(nil)
+	_ sched.Task        = (*Client)(nil)
+)
+
+// Init prepares a zero Client for a new connection.
+func (c *Client) Init(conn *engineio.Conn, config *Config, host Host) {
+	c.host, c.config, c.conn, c.live = host, config, conn, 1
+	c.decoder.MaxAttachments = config.MaxAttachments
+	c.decoder.MaxBytes = config.MaxAttachmentBytes
+}
+
+// Conn returns the connection.
+func (c *Client) Conn() *engineio.Conn { return c.conn }
+
+// Message implements engineio.Receiver.
+func (c *Client) Message(binary bool, data []byte, here *sched.Slot) (more bool) {
+	if c.violated {
+		return true
+	}
+	c.size += len(data)
+	var p *parser.Packet
+	var err error
+	if binary {
+		p, err = c.decoder.Binary(data)
+	} else {
+		p, err = c.decoder.Text(data)
+	}
+	switch {
+	case err != nil:
+		if errors.Is(err, parser.ErrLimit) {
+			_ = c.host.OnQuota(quota.Attachments)
+		}
+		c.violate("packet", err)
+		c.Close(engineio.ParseError)
+	case p != nil:
+		size := c.size
+		c.size = 0
+		c.partial.Settle(c.config.Memory, 0)
+		return c.route(p, size, here)
+	case !c.partial.Settle(c.config.Memory, c.size):
+		c.violated = true
+		c.Expel(quota.Memory)
+	}
+	return true
+}
+
+// route passes a packet of size bytes on to its socket. more: there is room for another packet.
+func (c *Client) route(p *parser.Packet, size int, here *sched.Slot) (more bool) {
+	s := c.find(p.Namespace)
+	state := Connecting
+	if s != nil {
+		state = s.State()
+	}
+	switch {
+	case p.Type == parser.Connect && (s == nil || state == Connecting || state == Disconnected):
+		if err := c.mayJoin(s, size); err != nil {
+			c.host.Refuse(p.Namespace, err)
+			return true
+		}
+		return c.push(task{kind: toConnect, socket: c.newSocket(p), size: size}, here)
+	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError || state == Connecting:
+		c.violate("state", fmt.Errorf("unexpected %v packet for namespace %q", p.Type, excerpt.Of(p.Namespace)))
+		c.Close(ForcedServerClose)
+	case p.Type == parser.Event:
+		return c.push(task{kind: toHandle, socket: s, packet: p, size: size}, here)
+	case p.Type == parser.Ack:
+		s.Acknowledge(p)
+	case p.Type == parser.Disconnect:
+		c.Remove(s)
+		s.Lost(ClientDisconnect)
+		return c.push(task{kind: toEnd, socket: s, reason: ClientDisconnect, size: size}, here)
+	}
+	return true
+}
+
+// violate records that the client has broken the protocol.
+func (c *Client) violate(kind string, err error) {
+	c.violated = true
+	c.config.Logger.Debug("socketio: protocol violation", slog.String("kind", kind), slog.String("error", excerpt.Error(err)))
+}
+
+// Closed implements engineio.Receiver.
+func (c *Client) Closed(reason engineio.Reason, err error) {
+	if err != nil {
+		c.config.Logger.Debug("socketio: connection ended", slog.String("reason", string(reason)),
+			slog.String("error", excerpt.Error(err)))
+	}
+	c.host.OnClosed(reason, err)
+	c.partial.Settle(c.config.Memory, 0)
+	c.decoder = parser.Decoder{} // nothing is read any more
+	c.mu.Lock()
+	c.closed, c.dead = true, true
+	sockets, cancel := c.sockets.all(), c.cancel
+	left := c.leftLocked()
+	c.mu.Unlock()
+	if left {
+		c.host.OnLeft()
+	}
+	if cancel != nil {
+		cancel()
+	}
+	for _, s := range sockets {
+		s.Lost(string(reason))
+	}
+	c.enqueueFor(task{kind: toClose, reason: string(reason)})
+}
+
+// newSocket makes the socket for a namespace that the client wants to join. It replaces one that has not joined yet, as
+// when a client gives up and tries again at once.
+func (c *Client) newSocket(p *parser.Packet) Socket {
+	auth := p.Data
+	if auth.IsNull() {
+		auth = noAuth
+	}
+	s := c.host.NewSocket(p.Namespace, auth)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live++
+	if old := c.sockets.find(p.Namespace); old != nil {
+		old.Supersede()
+	}
+	c.sockets.put(s)
+	return s
+}
+
+// noAuth replaces an auth payload that the client has not sent, as in Node.js.
+var noAuth = codec.FromTree(codec.Object{})
+
+// mayJoin returns an error if a quota keeps the client from joining a namespace with a packet of size bytes. old is its
+// socket there, nil if there is none.
+func (c *Client) mayJoin(old Socket, size int) error {
+	if limit := c.config.MaxAuthBytes; limit >= 0 && size > limit {
+		return c.host.OnQuota(quota.AuthBytes)
+	}
+	if old != nil {
+		return nil
+	}
+	c.mu.Lock()
+	if c.hasAllNamespaces() {
+		c.sockets.removeDisconnected()
+	}
+	full := c.hasAllNamespaces()
+	c.mu.Unlock()
+	if full {
+		return c.host.OnQuota(quota.Namespaces)
+	}
+	return nil
+}
+
+// hasAllNamespaces reports whether the client may not join another namespace. The caller holds mu.
+func (c *Client) hasAllNamespaces() bool {
+	return c.config.MaxNamespaces >= 0 && c.sockets.len() >= c.config.MaxNamespaces
+}
+
+// find returns the socket of a namespace, nil if there is none.
+func (c *Client) find(namespace string) Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sockets.find(namespace)
+}
+
+// Sockets returns the client's sockets, in no particular order.
+func (c *Client) Sockets() []Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sockets.all()
+}
+
+// Remove removes a socket, unless another one has replaced it.
+func (c *Client) Remove(s Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sockets.remove(s)
+}
+
+// Send sends a frame to the client. It returns false if the frame was dropped.
+func (c *Client) Send(f *engineio.Frame, o engineio.SendOptions) bool {
+	if c.conn.Send(f, o) {
+		return true
+	}
+	if !o.Volatile {
+		c.ignore() // the connection has ended
+	}
+	return false
+}
+
+// Close ends the connection.
+func (c *Client) Close(reason engineio.Reason) {
+	c.ignore()
+	c.conn.Close(reason)
+}
+
+// Expel ends the connection because the client has reached a quota.
+func (c *Client) Expel(q quota.Name) {
+	_ = c.host.OnQuota(q)
+	c.Close(engineio.Reason(q))
+}
+
+// ignore makes the client ignore everything that is received from now on.
+func (c *Client) ignore() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dead = true
+}
+
+// EnterNamespace counts a socket that is about to enter its namespace. It returns false if the connection has ended.
+func (c *Client) EnterNamespace() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.members++
+	}
+	return !c.closed
+}
+
+// LeaveNamespace is called after EnterNamespace, when the socket is not in its namespace any more.
+func (c *Client) LeaveNamespace() {
+	c.mu.Lock()
+	c.members--
+	left := c.leftLocked()
+	c.mu.Unlock()
+	if left {
+		c.host.OnLeft()
+	}
+}
+
+// leftLocked reports whether Host.OnLeft is to be called now. The caller holds mu.
+func (c *Client) leftLocked() bool {
+	if c.left || !c.closed || c.members > 0 {
+		return false
+	}
+	c.left = true
+	return true
+}
+
+// Joined records that the client has joined a namespace.
+func (c *Client) Joined() {
+	c.host.OnJoined()
+	c.conn.Joined()
+}
+
+// Hold delays Host.OnReleased until Release is called. cancel is called if the connection ends before. Hold returns false if
+// the connection has ended.
+func (c *Client) Hold(cancel func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.live++
+	c.cancel = cancel
+	return true
+}
+
+// Release is called after Hold, and when a socket has ended and no more functions will be called for it.
+func (c *Client) Release() {
+	c.mu.Lock()
+	c.live--
+	last := c.live == 0
+	c.mu.Unlock()
+	if last {
+		c.host.OnReleased()
+	}
+}
+
+// Ended reports whether the connection has ended.
+func (c *Client) Ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}

@@ -1,0 +1,153 @@
+package client
+
+import (
+	"runtime"
+
+	"github.com/backplane-go/backplane/fault"
+	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/socketio/internal/sched"
+)
+
+// awaitingFactor is how many times as many events may wait, but not bytes, while the server waits for acknowledgements. These
+// come behind events, and a handler may wait for one.
+const awaitingFactor = 16
+
+// push queues a task that the reader has received. The reader's goroutine offers here for it. more: there is room for another.
+func (c *Client) push(t task, here *sched.Slot) (more bool) {
+	c.mu.Lock()
+	if c.dead {
+		if t.kind == toConnect {
+			c.live--
+		}
+		c.mu.Unlock()
+		return true
+	}
+	idle := c.enqueue(t)
+	c.paused = c.full()
+	more = !c.paused
+	c.mu.Unlock()
+	if idle {
+		c.config.Scheduler.Start(c, here)
+	}
+	return more
+}
+
+// enqueueFor queues a task for another goroutine.
+func (c *Client) enqueueFor(t task) {
+	c.mu.Lock()
+	idle := c.enqueue(t)
+	c.mu.Unlock()
+	if idle {
+		c.config.Scheduler.Start(c, nil)
+	}
+}
+
+// Finish has Socket.Finish called after what is queued.
+func (c *Client) Finish(s Socket, reason string) {
+	c.enqueueFor(task{kind: toFinish, socket: s, reason: reason})
+}
+
+// FinishNow is Finish. When it returns, Socket.Finish has been called, unless another goroutine works on the queue and calls
+// it later.
+func (c *Client) FinishNow(s Socket, reason string) {
+	c.mu.Lock()
+	idle := c.enqueue(task{kind: toFinish, socket: s, reason: reason})
+	c.mu.Unlock()
+	if idle {
+		c.config.Scheduler.Run(c)
+	}
+}
+
+// enqueue queues a task. idle: no goroutine works on the queue, so the caller has to start one. The caller holds mu.
+func (c *Client) enqueue(t task) (idle bool) {
+	c.queue.push(t)
+	idle = !c.working
+	c.working = true
+	return idle
+}
+
+// full reports whether there is no room for another event. The caller holds mu.
+func (c *Client) full() bool {
+	limit := c.config.MaxEvents
+	if c.awaited.Load() > 0 {
+		limit *= awaitingFactor
+	}
+	return !c.account.Settle(c.config.Memory, c.queue.bytes) || c.queue.len() >= limit || c.queue.bytes >= c.config.MaxEventBytes
+}
+
+// drained reports whether reading may resume. It waits for a half-empty queue, because pausing costs more than handling an
+// event. The caller holds mu.
+func (c *Client) drained() bool {
+	return c.queue.len() <= c.config.MaxEvents/2 && c.queue.bytes <= c.config.MaxEventBytes/2
+}
+
+// unlock unlocks mu, and resumes reading if resume is true.
+func (c *Client) unlock(resume bool) {
+	if resume {
+		c.paused = false
+	}
+	c.mu.Unlock()
+	if resume {
+		c.conn.Resume()
+	}
+}
+
+// Awaited returns the number of acknowledgements that the server waits for.
+func (c *Client) Awaited() int { return int(c.awaited.Load()) }
+
+// Await changes the number of acknowledgements that the server waits for.
+func (c *Client) Await(change int) {
+	if n := c.awaited.Add(int32(change)); change > 0 && n == 1 {
+		c.mu.Lock()
+		c.unlock(c.paused && !c.full()) // the acknowledgement may be behind events that have not been read
+	}
+}
+
+// yieldAfter is the number of events of one client after which other goroutines get a turn. The writer needs one most:
+// without it the answers to a burst of events would fill the client's send queue on a machine with one processor.
+const yieldAfter = 256
+
+// Work implements sched.Task. It does what is queued.
+func (c *Client) Work() {
+	for n := 1; ; n++ {
+		if n%yieldAfter == 0 {
+			runtime.Gosched()
+		}
+		c.mu.Lock()
+		if c.queue.len() == 0 {
+			c.queue.shrink()
+			c.working = false
+			c.mu.Unlock()
+			return
+		}
+		t := c.queue.pop()
+		c.account.Settle(c.config.Memory, c.queue.bytes)
+		c.unlock(c.paused && c.drained())
+		c.perform(t)
+	}
+}
+
+func (c *Client) perform(t task) {
+	switch t.kind {
+	case toConnect:
+		c.host.Connect(t.socket)
+	case toHandle:
+		t.socket.Handle(t.packet)
+		t.packet.Release()
+	case toEnd:
+		t.socket.End(t.reason)
+	case toFinish:
+		t.socket.Finish(t.reason)
+	case toClose:
+		defer c.Release()
+		c.mu.Lock()
+		all := c.sockets.all()
+		c.sockets = sockets{}
+		c.mu.Unlock()
+		guard.All(all, func(s Socket) { s.End(t.reason) }, func(err error) {
+			if err != fault.ErrExited { // a function has ended the goroutine, and that was reported
+				c.config.Report(err)
+			}
+		})
+	}
+}
