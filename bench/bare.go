@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// bare is the least that moves the same bytes in the same batches: one connection that publishes what has gathered
-// while the statement before was under way, one that listens, and nothing else.
+// bare is the lower bound: it moves the same bytes in the same batches and does nothing else. One connection publishes
+// the messages that queued up during the previous statement, another one listens.
 type bare struct {
 	url                 string
 	expected            *atomic.Pointer[expectation]
@@ -31,7 +31,7 @@ type bareMessage struct {
 
 const bareChannel = "socket.io#/"
 
-// join connects.
+// join opens both connections.
 func (b *bare) join(ctx context.Context) error {
 	var err error
 	if b.publisher, err = pgx.Connect(ctx, b.url); err != nil {
@@ -87,10 +87,10 @@ func (b *bare) publish(ctx context.Context) {
 	}
 }
 
-// do sends what a Node-compatible broadcast of the same argument would be.
+// do sends the text of a broadcast with this argument, as a Node-compatible node encodes it.
 func (b *bare) do(ctx context.Context, c command, i uint32) (int, error) {
 	if c.Kind != "json" || c.Op != "emit" {
-		return 0, fmt.Errorf("the bare limit is measured with JSON broadcasts only")
+		return 0, fmt.Errorf("the bare limit supports JSON broadcasts only")
 	}
 	a := jsonArgument(c.Size, c.Run, i)
 	var s strings.Builder
@@ -116,9 +116,9 @@ func (b *bare) populate(int, int)                {}
 func (b *bare) leave(ctx context.Context) error {
 	b.cancel()
 	b.group.Wait()
-	_ = b.publisher.Close(ctx) // all that matters is that they end
+	_ = b.publisher.Close(ctx) // errors do not matter: the connection ends
 	_ = b.listener.Close(ctx)
 	return nil
 }
 
-func (b *bare) close(context.Context) error { return nil } // the process ends
+func (b *bare) close(context.Context) error { return nil } // the end of the process is enough

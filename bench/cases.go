@@ -1,21 +1,21 @@
 package main
 
-// benchCase is one kind of load.
+// benchCase describes a load.
 type benchCase struct {
 	Name      string
 	About     string
-	N         int // messages or requests of one round
+	N         int // messages or requests per round
 	Op        string
-	InFlight  int // 0: one loop that does not wait, if Rate is 0 too
+	InFlight  int // 0 with Rate 0: one loop that does not wait
 	Rate      float64
 	Kind      string
 	Size      int
 	Receivers int
 	Rooms     int
-	Sockets   int // clients of each receiver, in Rooms rooms
+	Sockets   int // clients per receiver, spread over Rooms rooms
 }
 
-// group is a number of receivers and the cases that want it: the processes are started once for all of them.
+// groups sorts the cases by their number of receivers, so that the processes start once for each number.
 func groups(all []benchCase) (sizes []int, by map[int][]benchCase) {
 	by = make(map[int][]benchCase)
 	for _, c := range all {
@@ -60,16 +60,16 @@ func init() {
 	}
 }
 
-// for reports whether a contender can do the case: the bare limit knows inline broadcasts only.
+// suits reports whether a contender supports the case: the bare limit supports small broadcasts only.
 func (c benchCase) suits(contender string) bool {
 	return contender != "bare" || c.Kind == "json" && c.Op == "emit" && c.Size < 7000 && c.Sockets == 0
 }
 
-// command is what the workers are told.
+// command returns the command for the workers.
 func (c benchCase) command(cmd string, run uint32) command {
 	k := command{Cmd: cmd, Run: run, N: c.N, Idle: 3, InFlight: c.InFlight, Rate: c.Rate, Kind: c.Kind, Size: c.Size, Rooms: c.Rooms, Op: c.Op}
 	if c.Op != "emit" {
-		k.Rooms = 0 // requests ask everybody
+		k.Rooms = 0 // requests go to all nodes
 	}
 	return k
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
-// settings of one comparison.
+// settings are those of one comparison.
 type settings struct {
 	figures.Options
 	url string
 }
 
-// outcome is what one round of a case gave for one contender.
+// outcome holds the figures of one contender in one round of a case.
 type outcome struct {
 	PerSecond  float64
 	P50, P99   float64 // microseconds
@@ -26,14 +26,14 @@ type outcome struct {
 	Errors     int
 }
 
-// The parts of outcome.CPU, in seconds per message.
+// Indexes of outcome.CPU, which holds seconds per message.
 const (
 	cpuPublisher = iota
 	cpuReceiver
 	cpuPostgres
 )
 
-// outcomes are those of all rounds, by contender.
+// outcomes holds the outcome of every round, by contender.
 type outcomes map[string][]outcome
 
 const patience = 2 * time.Minute
@@ -64,7 +64,7 @@ func compare(ctx context.Context, s settings) error {
 	return write(s, srv, chosen, results)
 }
 
-// group runs the cases that want so many receivers.
+// group runs the cases with this number of receivers.
 func (s settings) group(ctx context.Context, srv *server, receivers int, all []benchCase, results map[string]outcomes) error {
 	var teams []*team
 	defer func() {
@@ -97,7 +97,7 @@ func (s settings) group(ctx context.Context, srv *server, receivers int, all []b
 				if err := t.join(); err != nil {
 					return err
 				}
-				o, err := t.run(srv, c)
+				o, err := t.measure(srv, c)
 				if err != nil {
 					return fmt.Errorf("%s: %w", c.Name, err)
 				}

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/process"
 )
 
-// argument is the JSON argument of a message: which it is, when it was made, and padding.
+// argument is the JSON argument of a message: its run, its number, the time it was made (Unix nanoseconds), and padding.
 type argument struct {
 	Run uint32 `json:"run"`
 	I   uint32 `json:"i"`
@@ -20,8 +20,8 @@ type argument struct {
 	Pad string `json:"pad"`
 }
 
-// padding is text made of words in no order, which a server that compresses can make about a third as long. noise, for binary
-// arguments, cannot be compressed. Both are the same in every contender.
+// padding is text of words in random order, which compresses to about a third. noise is for binary arguments and does
+// not compress. All contenders use the same.
 var padding, noise = fill(1 << 20)
 
 func fill(size int) (string, []byte) {
@@ -41,7 +41,7 @@ func fill(size int) (string, []byte) {
 	return text.String(), bytes
 }
 
-// jsonArgument makes an argument of size bytes of JSON.
+// jsonArgument returns an argument that is size bytes long as JSON.
 func jsonArgument(size int, run, i uint32) argument {
 	const fixed = len(`{"run":,"i":,"t":1700000000000000000,"pad":""}`)
 	return argument{run, i, time.Now().UnixNano(), padding[:max(0, size-fixed-digits(run)-digits(i))]}
@@ -64,7 +64,7 @@ func binaryArgument(size int, run, i uint32) []byte {
 	return b
 }
 
-// expectation counts the messages of one run.
+// expectation counts the messages that a receiver gets in one run.
 type expectation struct {
 	command
 	done chan struct{}
@@ -80,7 +80,7 @@ func newExpectation(c command) *expectation {
 	return &expectation{command: c, done: make(chan struct{}), seen: make([]bool, c.N), late: make([]int64, 0, c.N), cpu0: process.CPUSeconds()}
 }
 
-// packet counts a broadcast, which is found in its bytes: decoding it is the application's business.
+// packet counts a broadcast. It searches the encoded bytes, because decoding is not part of what is measured.
 func (e *expectation) packet(p *backplane.Packet) {
 	if e.Kind != "bin" {
 		if text, err := p.Args.AppendJSON(nil); err == nil {
@@ -94,7 +94,7 @@ func (e *expectation) packet(p *backplane.Packet) {
 	}
 }
 
-// text counts the message whose argument is somewhere in p.
+// text counts the message whose argument occurs somewhere in p.
 func (e *expectation) text(p []byte) {
 	e.got(uint32(number(p, `"run":`)), uint32(number(p, `"i":`)), number(p, `"t":`))
 }
@@ -132,7 +132,7 @@ func (e *expectation) got(run, i uint32, t int64) {
 	}
 }
 
-// wait returns the outcome once all has come, or nothing comes any more.
+// wait returns the outcome once all messages have arrived, or none has arrived for the idle time.
 func (e *expectation) wait() reply {
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// footprints prints what an idle namespace, a pending request and a socket in the registry cost in heap.
+// footprints prints how much heap an idle namespace, a pending request and a socket in the registry use.
 func footprints(ctx context.Context, w io.Writer) error {
 	hub := memory.NewHub()
 	open := func() (*backplane.Cluster, error) { return backplane.Open(ctx, backplane.Config{Bus: hub}) }
@@ -46,7 +46,7 @@ func footprints(ctx context.Context, w io.Writer) error {
 	return pending(ctx, w, cluster, open, local)
 }
 
-// pending asks a peer that never answers.
+// pending measures requests to a peer that never answers.
 func pending(ctx context.Context, w io.Writer, cluster *backplane.Cluster, open func() (*backplane.Cluster, error), local backplane.LocalSockets) error {
 	peer, err := open()
 	if err != nil {
@@ -87,10 +87,10 @@ func pending(ctx context.Context, w io.Writer, cluster *backplane.Cluster, open 
 	return nil
 }
 
-// heap returns the bytes in use after a collection.
+// heap returns the bytes in use after a garbage collection.
 func heap() uint64 {
 	runtime.GC()
-	runtime.GC() // what finalizers and pools held until the first
+	runtime.GC() // frees what finalizers and pools kept alive during the first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc

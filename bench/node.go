@@ -10,11 +10,11 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// clusterNode is a node of backplane.
+// clusterNode is a node that uses backplane.
 type clusterNode struct {
 	cluster  *backplane.Cluster
 	expected *atomic.Pointer[expectation]
-	ns       *backplane.Namespace // while it has joined
+	ns       *backplane.Namespace // set while the node has joined
 	registry *backplane.Registry
 }
 
@@ -41,7 +41,7 @@ func (n *clusterNode) do(ctx context.Context, c command, i uint32) (int, error) 
 			if err := target.EmitAsync("m", arg); !errors.Is(err, backplane.ErrQueueFull) {
 				return 0, err
 			}
-			runtime.Gosched() // the queue is bounded, and nothing may be missing: try again
+			runtime.Gosched() // the queue is full; every message counts, so try again
 		}
 	}
 	return 0, target.Emit(ctx, "m", arg)
@@ -69,7 +69,7 @@ func (n *clusterNode) populate(count, rooms int) {
 	}
 }
 
-// silentClient is a client to whom nothing is written and who acknowledges at once.
+// silentClient is a client that discards events and acknowledges at once.
 type silentClient struct{ id string }
 
 func (c *silentClient) ID() string             { return c.id }
@@ -77,16 +77,16 @@ func (c *silentClient) Send(*backplane.Packet) {}
 func (c *silentClient) Disconnect(bool)        {}
 
 func (c *silentClient) SendAck(_ context.Context, _ *backplane.Packet, answer func(backplane.Value)) {
-	v, _ := backplane.NewValue("ok") // a string can be encoded
+	v, _ := backplane.NewValue("ok") // a string can always be encoded
 	go answer(v)
 }
 
 func (c *silentClient) Describe() (backplane.Handshake, backplane.Value) {
-	v, _ := backplane.NewValue(map[string]string{"name": c.id}) // strings can be encoded
+	v, _ := backplane.NewValue(map[string]string{"name": c.id}) // strings can always be encoded
 	return backplane.Handshake{Address: "127.0.0.1", URL: "/"}, v
 }
 
-// counter counts the broadcasts of others, and hands them to its clients.
+// counter counts the broadcasts of other nodes and delivers them to its clients.
 type counter struct {
 	*backplane.Registry
 	expected *atomic.Pointer[expectation]

@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// server is the PostgreSQL under test.
+// server is the PostgreSQL server that all contenders use.
 type server struct {
 	url        string
 	postmaster int
@@ -35,20 +35,20 @@ func openServer(ctx context.Context, url string) (*server, error) {
 	}
 	pidFile, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
 	if err != nil {
-		return nil, fmt.Errorf("the CPU time of PostgreSQL cannot be read: %w", err)
+		return nil, fmt.Errorf("cannot read the CPU time of PostgreSQL: %w", err)
 	}
 	s.postmaster, err = strconv.Atoi(strings.SplitN(string(pidFile), "\n", 2)[0])
 	return s, err
 }
 
-// warmUp brings the write-ahead log to the size that it keeps. A new server makes new files for it at first, which takes several times as
-// long as writing over old ones, and those who store much would pay for it, whoever comes first.
+// warmUp grows the write-ahead log to its final size. A new server creates files for it, which takes several times as
+// long as overwriting old ones. Without warmUp the first contender that stores large messages would pay for that.
 func (s *server) warmUp(ctx context.Context) error {
 	return execute(ctx, s.url, `SELECT pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20))
 FROM generate_series(1, (SELECT setting::int FROM pg_settings WHERE name = 'max_wal_size')) -- in MB`)
 }
 
-// settle has the server write what is dirty, so that no run pays for what the one before it has left.
+// settle makes the server write its dirty pages, so that no run pays for the previous one.
 func (s *server) settle(ctx context.Context) error { return execute(ctx, s.url, "CHECKPOINT") }
 
 func execute(ctx context.Context, url, statement string) error {
@@ -61,7 +61,7 @@ func execute(ctx context.Context, url, statement string) error {
 	return err
 }
 
-// database creates a database, so that contenders do not wake each other's listeners.
+// database creates a database for a contender, so that contenders do not wake each other's listeners.
 func (s *server) database(ctx context.Context, name string) (string, error) {
 	name = fmt.Sprintf("bench_%d_%d_%s", os.Getpid(), len(s.databases), name)
 	if err := execute(ctx, s.url, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
@@ -76,7 +76,7 @@ func (s *server) database(ctx context.Context, name string) (string, error) {
 	return u.String(), createTable(ctx, u.String())
 }
 
-// createTable creates the table for attachments, which Node.js's adapter leaves to its user.
+// createTable creates the table for attachments, which Node.js's adapter does not create.
 func createTable(ctx context.Context, url string) error {
 	schema, err := postgres.Schema(postgres.DefaultTable)
 	if err != nil {
@@ -85,7 +85,7 @@ func createTable(ctx context.Context, url string) error {
 	return execute(ctx, url, schema)
 }
 
-// drop drops what database has created.
+// drop drops all databases that database created.
 func (s *server) drop(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.url)
 	if err != nil {
@@ -100,16 +100,16 @@ func (s *server) drop(ctx context.Context) error {
 	return nil
 }
 
-// cpu returns the CPU seconds that the server and its processes, also those that have ended, have used.
+// cpu returns the CPU time in seconds of the server and all its processes, including those that have ended.
 func (s *server) cpu() float64 {
 	var ticks int64
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
 		line, err := os.ReadFile(path)
 		if err != nil {
-			continue // the process has ended
+			continue // the process has ended meanwhile
 		}
-		// The name, in parentheses, may hold anything; after it come the state, the parent's pid and so on (see proc(5)).
+		// The name is in parentheses and may contain any character. The state, the parent's PID and so on follow it (proc(5)).
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		fields := strings.Fields(string(line[strings.LastIndexByte(string(line), ')')+1:]))
 		field := func(n int) int64 { // numbered as in proc(5)

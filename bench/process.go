@@ -10,10 +10,10 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/process"
 )
 
-// worker is a contender's process, seen from the coordinator.
+// worker is the process of a contender, as the coordinator sees it.
 type worker struct{ *process.Process }
 
-// spawn starts a worker of a contender on the database at url.
+// spawn starts a worker that uses the database at url.
 func spawn(ctx context.Context, contender, url, profiles string) (*worker, error) {
 	var cmd *exec.Cmd
 	if contender == "node" {

@@ -8,7 +8,7 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
-// print writes the medians of a case.
+// print writes the medians of a case to w.
 func print(w io.Writer, c benchCase, contenders []string, results map[string][]outcome) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer t.Flush()

@@ -11,9 +11,9 @@ import (
 // resultFile is bench/results/peers.json.
 type resultFile = figures.Results[resultCase]
 
-// resultCase compares one driver with the others in one case. Figures are medians over the rounds: messages (or requests)
-// per second, or, for the cases whose names begin with p99, the 99th percentile of the latency in microseconds. A ratio
-// above 1 means that ours is better.
+// resultCase compares one driver with the other contenders in one case. Node, Ours and Bare are medians over the rounds:
+// messages or requests per second, or the 99th percentile of the latency in microseconds if the name of the case begins
+// with p99. Each ratio is the median over the rounds of the ratio within a round; above 1, ours is better.
 type resultCase struct {
 	Name       string              `json:"name"`
 	About      string              `json:"about"`
@@ -34,15 +34,15 @@ type resultCase struct {
 	Detail     map[string]measured `json:"detail"`
 }
 
-// ratios tell how many times better ours is in one figure, as the median over the rounds.
+// ratios says how many times better ours is in one figure: the median over the rounds of the ratio within a round.
 type ratios struct {
 	Figure string  `json:"figure"`
 	Node   float64 `json:"node"`
 	Bare   float64 `json:"bare,omitempty"`
 }
 
-// judged are what a case is judged by.
-var judged = []struct {
+// comparedFigures are the figures for which resultCase has ratios.
+var comparedFigures = []struct {
 	name         string
 	value        func(outcome) float64
 	lessIsBetter bool
@@ -50,7 +50,7 @@ var judged = []struct {
 	{"per_second", perSecond, false}, {"p50", p50, true}, {"p99", p99, true}, {"cpu", totalCPU, true}, {"postgres_cpu", part(cpuPostgres), true},
 }
 
-// measured are the medians of one contender.
+// measured holds the medians of one contender.
 type measured struct {
 	PerSecond    float64 `json:"per_second"`
 	P50          float64 `json:"p50_us"`
@@ -69,7 +69,7 @@ func measure(all []outcome) measured {
 	}
 }
 
-// write writes the results, and the chart made from them, to the folder of s.Out.
+// write writes the results to s.Out and the chart beside it.
 func write(s settings, srv *server, chosen []benchCase, results map[string]outcomes) error {
 	settings := map[string]any{"rounds": s.Rounds, "quick": s.Quick, "time": time.Now().UTC().Format(time.RFC3339), "node_pool": 10}
 	file := figures.NewResults[resultCase](settings, "socket.io", "@socket.io/postgres-adapter", "socket.io-adapter", "pg")
@@ -103,7 +103,7 @@ func compareCase(c benchCase, driver string, r outcomes) resultCase {
 	k.RatioCPU = timesBetter(r[driver], r["node"], totalCPU, true)
 	k.Missing = figures.Sum(r[driver], func(o outcome) int { return o.Missing })
 	k.Duplicated = figures.Sum(r[driver], func(o outcome) int { return o.Duplicated })
-	for _, j := range judged {
+	for _, j := range comparedFigures {
 		k.Ratios = append(k.Ratios, ratios{j.name, timesBetter(r[driver], r["node"], j.value, j.lessIsBetter), timesBetter(r[driver], r["bare"], j.value, j.lessIsBetter)})
 	}
 	for _, name := range []string{"node", driver, "bare"} {
@@ -114,8 +114,8 @@ func compareCase(c benchCase, driver string, r outcomes) resultCase {
 	return k
 }
 
-// timesBetter is the median of how many times better ours was than the other's in the same round, 0 without the other: what
-// else happens on a machine troubles both of them.
+// timesBetter returns the median over the rounds of how many times better ours was in the same round, 0 if the other did
+// not take part. Comparing within a round cancels out changes in the load of the machine.
 func timesBetter(ours, other []outcome, value func(outcome) float64, lessIsBetter bool) float64 {
 	ratios := make([]float64, min(len(ours), len(other)))
 	for i := range ratios {

@@ -14,11 +14,11 @@ import (
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
-// soakRate is how many messages a second the soak sends.
+// soakRate is the number of messages that the soak test sends per second.
 const soakRate = 50_000
 
-// soak sends soakRate messages a second from one node to another for a time, and shows that the heap stays flat: the
-// median of its last third is at most a quarter above that of its first.
+// soak sends soakRate messages per second from one node to another and returns an error if the heap grows: if its median
+// in the last third of the time is more than a quarter above that in the first third.
 func soak(ctx context.Context, w io.Writer, url string, during time.Duration) error {
 	srv, err := openServer(ctx, url)
 	if err != nil {
@@ -43,7 +43,7 @@ func soak(ctx context.Context, w io.Writer, url string, during time.Duration) er
 		return err
 	}
 	var sent, refused int64
-	var heaps []outcome // the figure is in P50
+	var heaps []outcome // MiB, in P50
 	start, next := time.Now(), during/20
 	for time.Since(start) < during && ctx.Err() == nil {
 		for due := int64(time.Since(start).Seconds() * soakRate); sent < due; sent++ {

@@ -10,13 +10,13 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
-// row is one figure of a case.
+// row is one row of the table: a figure of a case.
 type row struct {
 	about, figure string
 	value         func(measured) float64
 }
 
-// rows are the figures of a case: its rate, or with an open loop the latencies.
+// rows returns the rows of a case: its rate, or the latencies if messages were sent at a fixed rate.
 func rows(c resultCase) []row {
 	if c.Rate == 0 {
 		return []row{{c.About, "per_second", func(m measured) float64 { return m.PerSecond }}}
@@ -28,7 +28,7 @@ func rows(c resultCase) []row {
 	}
 }
 
-// better returns the ratios of one figure.
+// better returns the ratios for one figure.
 func (c resultCase) better(figure string) ratios {
 	if i := slices.IndexFunc(c.Ratios, func(r ratios) bool { return r.Figure == figure }); i >= 0 {
 		return c.Ratios[i]
@@ -39,7 +39,7 @@ func (c resultCase) better(figure string) ratios {
 func table(file resultFile) []byte {
 	var b bytes.Buffer
 	v := file.Versions
-	fmt.Fprintf(&b, "Messages or requests per second, or latencies in microseconds where a row says so; medians of %v rounds; %v cores (%v), PostgreSQL %s, Node.js %s, socket.io %s, `@socket.io/postgres-adapter` %s, %s. %s Printed by `make bench-peers`. × tells how many times better.\n\n",
+	fmt.Fprintf(&b, "Messages or requests per second, or latencies in microseconds where the row says so; medians of %v rounds; %v cores (%v), PostgreSQL %s, Node.js %s, socket.io %s, `@socket.io/postgres-adapter` %s, %s. %s Printed by `make bench-peers`. × means times better: the median over the rounds of the ratio within a round.\n\n",
 		file.Settings["rounds"], file.Machine["cpus"], file.Machine["cpu"], v["postgres"], v["node"], v["socket.io"], v["@socket.io/postgres-adapter"], v["go"], lost(file))
 	b.WriteString("| case | Node.js | pgx | lib/pq | bare limit | pgx to Node.js | lib/pq to Node.js | pgx to bare | CPU, pgx to Node.js | PostgreSQL's CPU, pgx to Node.js |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, c := range file.Cases {
@@ -64,9 +64,9 @@ func lost(file resultFile) string {
 	missing := figures.Sum(file.Cases, func(c resultCase) int { return c.Missing })
 	doubled := figures.Sum(file.Cases, func(c resultCase) int { return c.Duplicated })
 	if missing+doubled == 0 {
-		return "Nothing was missing or doubled."
+		return "No message was missing or delivered twice."
 	}
-	return fmt.Sprintf("%d were missing, %d doubled.", missing, doubled)
+	return fmt.Sprintf("%d messages were missing, %d were delivered twice.", missing, doubled)
 }
 
 func times(f float64) string {

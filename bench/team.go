@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// team is a publisher and the receivers of one contender, each a process, on a database of their own.
+// team is the publisher and the receivers of one contender. Each is a process; the team has its own database.
 //
-// PostgreSQL keeps the notifications of all databases in one queue, and all who listen go through all of it. So only those listen
-// whose run it is, and Node.js's, whose adapter needs up to 5 s to know its peers after it has joined.
+// PostgreSQL keeps the notifications of all databases in one queue, and every listening session reads all of it. So a team
+// listens only during its own runs. The team of Node.js listens all the time, because its adapter needs up to 5 s after
+// joining until it knows its peers.
 type team struct {
 	name      string
 	publisher *worker
 	receivers []*worker
 }
 
-// runs numbers the rounds, so that no message is counted for another.
+// runs numbers the rounds, so that a late message is not counted in a later round.
 var runs atomic.Uint32
 
 func startTeam(ctx context.Context, srv *server, name string, receivers int, profiles string) (*team, error) {
@@ -47,10 +48,10 @@ func startTeam(ctx context.Context, srv *server, name string, receivers int, pro
 	return t, nil
 }
 
-// stays reports whether the team listens all the time.
+// stays reports whether the team listens between its runs too.
 func (t *team) stays() bool { return t.name == "node" }
 
-// join has all listen.
+// join makes all processes listen.
 func (t *team) join() error {
 	if t.stays() {
 		return nil
@@ -68,7 +69,7 @@ func (t *team) leave() error {
 	return t.each(command{Cmd: "leave"})
 }
 
-// each gives all the command.
+// each sends the command to all processes.
 func (t *team) each(c command) error {
 	for _, p := range t.all() {
 		if _, err := p.ask(c, patience); err != nil {
@@ -91,7 +92,7 @@ func (t *team) stop() {
 	}
 }
 
-// tell gives every receiver the command, and adds up what they answer.
+// tell sends the command to every receiver and returns the sum of their CPU times.
 func (t *team) tell(c command) (total reply, err error) {
 	for _, p := range t.receivers {
 		r, err := p.ask(c, patience)
@@ -103,8 +104,8 @@ func (t *team) tell(c command) (total reply, err error) {
 	return total, nil
 }
 
-// run is one round.
-func (t *team) run(srv *server, c benchCase) (outcome, error) {
+// measure runs one round.
+func (t *team) measure(srv *server, c benchCase) (outcome, error) {
 	run := runs.Add(1)
 	if _, err := t.tell(command{Cmd: "populate", N: c.Sockets, Rooms: max(c.Rooms, 1)}); err != nil {
 		return outcome{}, err

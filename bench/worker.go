@@ -21,21 +21,21 @@ import (
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
 
-// command is what the coordinator tells a worker, one JSON object a line.
+// command is what the coordinator sends to a worker, as one line of JSON.
 type command struct {
 	Cmd      string  `json:"cmd"` // "join", "leave", "peers", "populate", "cpu", "expect" or "publish"
 	Op       string  `json:"op"`  // "emit", "ack" or "fetch"
 	Run      uint32  `json:"run"`
 	N        int     `json:"n"`
-	Idle     float64 `json:"idle"`     // seconds of silence after which what is missing is taken for lost
+	Idle     float64 `json:"idle"`     // seconds without a message after which missing messages count as lost
 	InFlight int     `json:"inFlight"` // 0: one loop that does not wait
 	Rate     float64 `json:"rate"`     // messages per second, open loop; 0: as fast as InFlight allows
 	Kind     string  `json:"kind"`     // "json" or "bin"
 	Size     int     `json:"size"`     // bytes of the argument
-	Rooms    int     `json:"rooms"`    // message i goes to room i modulo this; 0: to everybody
+	Rooms    int     `json:"rooms"`    // message i goes to room i modulo Rooms; 0: to all clients
 }
 
-// reply is what a worker answers. Times are Unix nanoseconds, CPU in seconds.
+// reply is a worker's answer to a command. Times are Unix nanoseconds; CPU is in seconds.
 type reply struct {
 	Ready      bool    `json:"ready,omitempty"`
 	Peers      int     `json:"peers,omitempty"`
@@ -51,21 +51,21 @@ type reply struct {
 	P99        float64 `json:"p99,omitempty"`
 }
 
-// node is what a Go worker drives: backplane, or the bare limit.
+// node is what a Go worker measures: backplane or the bare limit.
 type node interface {
-	// do carries out operation i of the command, and returns how many answers it got.
+	// do performs operation i of the command and returns the number of answers.
 	do(ctx context.Context, c command, i uint32) (answers int, err error)
-	// peers returns once n other nodes are known.
+	// peers waits until the node knows n other nodes.
 	peers(ctx context.Context, n int) error
-	// populate gives the node, which has just joined, n clients in so many rooms.
+	// populate adds n clients, spread over the rooms. It is called after join.
 	populate(n, rooms int)
-	// join listens, and leave does not any more.
+	// join starts to listen, leave stops.
 	join(ctx context.Context) error
 	leave(ctx context.Context) error
 	close(ctx context.Context) error
 }
 
-// work is a worker's main: it carries out what comes on standard input until that ends.
+// work is the main function of a worker: it executes the commands on standard input until that ends.
 func work(contender, url string) error {
 	ctx := context.Background()
 	var expected atomic.Pointer[expectation]
@@ -144,7 +144,7 @@ func open(ctx context.Context, contender, url string, expected *atomic.Pointer[e
 	return &clusterNode{cluster: cluster, expected: expected}, nil
 }
 
-// publish does what the command says, n times.
+// publish performs the operations of the command.
 func publish(ctx context.Context, n node, c command) reply {
 	var errors, answers, next atomic.Int64
 	var group sync.WaitGroup

@@ -14,53 +14,54 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/process"
 )
 
-// attack is one way to hurt a server.
+// attack is one kind of attack on a server.
 type attack struct {
 	name, what string
 	server     setting
-	run        func(ctx context.Context, a *arena) error
-	// after is how long the server has to get rid of what the attack left behind.
+	mount      func(ctx context.Context, a *arena) error
+	// after is how long the server may take to free what the attack left behind.
 	after time.Duration
 	bound bound
 }
 
-// bound is what an attack may cost at most. What is 0 is not looked at, but for what is left behind, which has a default.
+// bound limits the cost of an attack. 0 means no limit for peakMB and cpuSeconds, and the default for the others.
 type bound struct {
-	peakMB     float64 // live heap above that of the server at rest, while the attack goes on
-	cpuSeconds float64 // of the server, the well-behaved client's share included
-	leftMB     float64 // live heap above that at rest, in the end; 0: 10
-	goroutines int     // more than at rest, in the end; 0: as many as the server keeps for the next clients: 32, 16 for each processor, and a few
-	files      int     // descriptors more than at rest, in the end; 0: 5
+	peakMB     float64 // most live heap during the attack, above that of the idle server
+	cpuSeconds float64 // of the server, including the well-behaved client's share
+	leftMB     float64 // live heap at the end, above that of the idle server; default 10
+	// goroutines at the end, more than the idle server has. The default is 40, and 16 for each processor: the server keeps
+	// some for the next clients.
+	goroutines int
+	files      int // descriptors at the end, more than the idle server has; default 5
 }
 
-// The well-behaved client's bounds are wide: the attacker works on the same processors.
-const (
-	slowest = 3 * time.Second // its slowest answer
-)
+// slowest limits the time of the well-behaved client's slowest call. It is long, because the attacker uses the same
+// processors.
+const slowest = 3 * time.Second
 
-// arena is where an attack takes place.
+// arena is the server under attack and what the attacker did to it.
 type arena struct {
 	victim *process.Process
 	place  place
-	sent   atomic.Int64 // bytes that the attacker has sent
-	conns  atomic.Int64 // connections that it has opened
-	notes  []string     // what an attack found out
-	broken []string     // what it found to be wrong
+	sent   atomic.Int64 // bytes sent by the attacker
+	conns  atomic.Int64 // connections opened by the attacker
+	notes  []string     // observations of the attack
+	broken []string     // requirements that the server did not meet
 }
 
-// note adds a remark to the row of the attack.
+// note adds an observation to the row of the attack.
 func (a *arena) note(format string, args ...any) {
 	a.notes = append(a.notes, fmt.Sprintf(format, args...))
 }
 
-// require notes that something is wrong unless ok.
+// require adds a failed requirement unless ok.
 func (a *arena) require(ok bool, format string, args ...any) {
 	if !ok {
 		a.broken = append(a.broken, fmt.Sprintf(format, args...))
 	}
 }
 
-// attacker is the address that attackers come from. The well-behaved client comes from another one.
+// attacker is the address of all attackers. The well-behaved client uses another one.
 var attacker = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}
 
 // connect opens an attacker's connection to the server.
@@ -74,7 +75,7 @@ func (a *arena) connect() (net.Conn, error) {
 	return &counted{Conn: nc, sent: &a.sent}, nil
 }
 
-// counted counts what is written.
+// counted counts the bytes that are written.
 type counted struct {
 	net.Conn
 	sent *atomic.Int64
@@ -86,17 +87,17 @@ func (c *counted) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ask asks the server for its figures, or to do something.
+// ask sends a question to the server process and returns its answer.
 func (a *arena) ask(q question) (state, error) {
 	var s state
 	err := a.victim.Ask(q, time.Minute, &s)
 	return s, err
 }
 
-// row is what became of an attack.
+// row is the result of an attack.
 type row struct {
 	attack attack
-	err    error // it could not be carried out
+	err    error // the attack itself failed
 	broken []string
 	notes  []string
 
@@ -112,7 +113,7 @@ type row struct {
 
 const megabyte = 1 << 20
 
-// carryOut runs an attack against a server of its own.
+// carryOut runs an attack against a new server.
 func carryOut(ctx context.Context, what attack) (r row) {
 	r.attack = what
 	fail := func(err error) row {
@@ -137,7 +138,7 @@ func carryOut(ctx context.Context, what attack) (r row) {
 		return fail(err)
 	}
 	cpu := process.CPUSeconds()
-	if err := what.run(ctx, a); err != nil {
+	if err := what.mount(ctx, a); err != nil {
 		return fail(err)
 	}
 	r.attackerCPU = process.CPUSeconds() - cpu
@@ -156,7 +157,7 @@ func carryOut(ctx context.Context, what attack) (r row) {
 	return r
 }
 
-// start starts the server, and returns what ends it.
+// start starts the server and returns a func that stops it.
 func (a *arena) start(what setting) (stop func(), err error) {
 	drop := func() {}
 	if what.Cluster {
@@ -185,7 +186,7 @@ func (a *arena) start(what setting) (stop func(), err error) {
 	return stop, nil
 }
 
-// settle waits until nothing is left of the attack, or its time for that is over.
+// settle waits until the server is within the bounds for the end, or the time for that is over.
 func (a *arena) settle(ctx context.Context, rest state, what attack) (state, error) {
 	b := what.bound.left()
 	for end := time.Now().Add(what.after); ; {
@@ -202,7 +203,7 @@ func (a *arena) settle(ctx context.Context, rest state, what attack) (state, err
 	}
 }
 
-// left returns the bounds with the defaults for what may be left behind.
+// left returns the bounds with the defaults filled in.
 func (b bound) left() bound {
 	if b.leftMB == 0 {
 		b.leftMB = 10
@@ -218,7 +219,7 @@ func (b bound) left() bound {
 
 var errSkipped = errors.New("skipped: " + postgresVariable + " is not set")
 
-// judge compares what was measured with the bounds.
+// judge compares the measurements with the bounds.
 func (r *row) judge() {
 	b := r.attack.bound.left()
 	over := func(bad bool, format string, args ...any) {
@@ -226,12 +227,12 @@ func (r *row) judge() {
 			r.broken = append(r.broken, fmt.Sprintf(format, args...))
 		}
 	}
-	over(b.peakMB > 0 && r.peakMB > b.peakMB, "the heap grew by %.0f MB, %.0f are allowed", r.peakMB, b.peakMB)
-	over(b.cpuSeconds > 0 && r.cpu > b.cpuSeconds, "it took %.1f s of CPU, %.1f are allowed", r.cpu, b.cpuSeconds)
-	over(r.leftMB > b.leftMB, "%.0f MB of heap are left, %.0f are allowed", r.leftMB, b.leftMB)
-	over(r.goroutines > b.goroutines, "%d goroutines are left, %d are allowed", r.goroutines, b.goroutines)
-	over(r.files > b.files, "%d descriptors are left, %d are allowed", r.files, b.files)
+	over(b.peakMB > 0 && r.peakMB > b.peakMB, "the heap grew by %.0f MB, the limit is %.0f", r.peakMB, b.peakMB)
+	over(b.cpuSeconds > 0 && r.cpu > b.cpuSeconds, "the server used %.1f s of CPU time, the limit is %.1f", r.cpu, b.cpuSeconds)
+	over(r.leftMB > b.leftMB, "%.0f MB of heap are left, the limit is %.0f", r.leftMB, b.leftMB)
+	over(r.goroutines > b.goroutines, "%d goroutines are left, the limit is %d", r.goroutines, b.goroutines)
+	over(r.files > b.files, "%d descriptors are left, the limit is %d", r.files, b.files)
 	over(r.calls == 0, "the well-behaved client got no answer at all")
 	over(r.unserved > 0, "the well-behaved client got no answer to %d calls", r.unserved)
-	over(r.worst > slowest, "the well-behaved client waited for %v, %v are allowed", r.worst.Round(time.Millisecond), slowest)
+	over(r.worst > slowest, "the well-behaved client waited for %v, the limit is %v", r.worst.Round(time.Millisecond), slowest)
 }

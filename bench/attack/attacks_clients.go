@@ -14,10 +14,11 @@ import (
 	"github.com/gobwas/ws/wsflate"
 )
 
-// refused tells nothing is wrong with err, which a server that ends an attack causes.
+// refused ignores the error of a client whose connection the server has closed, as it may during an attack.
 func refused(error) error { return nil }
 
-// each calls f for each client at the same time, and returns when all are done. What f returns is the server's right.
+// each calls f for all clients concurrently and waits until all calls have returned. Errors are ignored: the server may
+// disconnect the clients.
 func each(all []*client, f func(*client) error) {
 	var group sync.WaitGroup
 	for _, c := range all {
@@ -26,10 +27,10 @@ func each(all []*client, f func(*client) error) {
 	group.Wait()
 }
 
-// sendLimit bounds how long an attacker tries to send: the server need not read.
+// sendLimit limits how long an attacker tries to send, because the server may stop reading.
 const sendLimit = 5 * time.Second
 
-// send sends the same message n times, for as long as the server takes it.
+// send sends the same message n times, or until the server closes the connection or sendLimit is over.
 func (c *client) send(n int, message string) error {
 	_ = c.nc.SetWriteDeadline(time.Now().Add(sendLimit))
 	for range n {
@@ -89,12 +90,12 @@ func leaveSilently(clients, events int) func(context.Context, *arena) error {
 			return err
 		}
 		each(all, func(c *client) error { return c.send(events, `42["wait",1]`) })
-		time.Sleep(pingInterval + pingTimeout + 2*time.Second) // the server has to see that they do not answer its pings
+		time.Sleep(pingInterval + pingTimeout + 2*time.Second) // until the ping timeout is over
 		s, err := a.ask(question{Do: "settle"})
 		if err != nil {
 			return err
 		}
-		a.require(s.Files < clients/2, "%d descriptors are open after the ping timeout, although no client has answered a ping", s.Files)
+		a.require(s.Files < clients/2, "%d descriptors are open after the ping timeout, although no client answered a ping", s.Files)
 		leave(all)
 		return nil
 	}
@@ -133,7 +134,7 @@ func namespaces(n int) func(context.Context, *arena) error {
 		}
 		reading.Wait()
 		a.note("%d joined, %d refused", joined, refusals)
-		a.require(joined < n, "a client has joined %d namespaces", joined)
+		a.require(joined < n, "a client joined %d namespaces", joined)
 		return nil
 	}
 }
@@ -148,7 +149,7 @@ func rooms(n int) func(context.Context, *arena) error {
 		_ = c.nc.SetWriteDeadline(time.Now().Add(20 * time.Second))
 		for i := range n {
 			if err := c.text(fmt.Sprintf(`42["join","room-%d"]`, i)); err != nil {
-				break // the server has had enough
+				break // the server has closed the connection
 			}
 		}
 		return nil
@@ -178,7 +179,7 @@ func flood(clients int, length time.Duration) func(context.Context, *arena) erro
 	}
 }
 
-func deaf(clients, events, size int) func(context.Context, *arena) error {
+func notReading(clients, events, size int) func(context.Context, *arena) error {
 	return func(_ context.Context, a *arena) error {
 		all, err := a.members(clients)
 		if err != nil {
@@ -199,7 +200,7 @@ func deaf(clients, events, size int) func(context.Context, *arena) error {
 			if err := c.text(fmt.Sprintf(`42["broadcast",%d]`, size)); err != nil {
 				break
 			}
-			time.Sleep(5 * time.Millisecond) // the others are to get what they can
+			time.Sleep(5 * time.Millisecond) // give the other clients time to read
 		}
 		leave(append(all, c))
 		return nil
@@ -217,7 +218,7 @@ func halfMessages(clients, size int) func(context.Context, *arena) error {
 			f := ws.NewFrame(ws.OpText, false, []byte(`42["data","`+strings.Repeat("x", size)))
 			return ws.WriteFrame(c.nc, ws.MaskFrameInPlace(f))
 		})
-		time.Sleep(time.Second) // they wait for nothing
+		time.Sleep(time.Second) // give the server time to read
 		leave(all)
 		return nil
 	}
@@ -245,7 +246,7 @@ func attachments(clients, n, size int) func(context.Context, *arena) error {
 			}
 			return nil
 		})
-		time.Sleep(time.Second) // they wait for nothing
+		time.Sleep(time.Second) // give the server time to read
 		leave(all)
 		return nil
 	}
@@ -270,7 +271,7 @@ func deflate(n, size int) func(context.Context, *arena) error {
 		if err != nil {
 			return err
 		}
-		_, _ = io.WriteString(w, `42["data","`+strings.Repeat("x", size)+`"]`) // a Buffer takes everything
+		_, _ = io.WriteString(w, `42["data","`+strings.Repeat("x", size)+`"]`) // writing to a Buffer never fails
 		_ = w.Flush()
 		f := ws.NewTextFrame(bytes.TrimSuffix(packed.Bytes(), []byte{0, 0, 0xff, 0xff}))
 		f.Header.Rsv = ws.Rsv(true, false, false)
@@ -316,13 +317,13 @@ func number(digits int) func(context.Context, *arena) error {
 			return err
 		}
 		s, err := a.ask(question{Do: "state"})
-		a.note("the longest line of the log has %d bytes", s.Line)
-		a.require(s.Line <= 4096, "the log has a line of %d bytes", s.Line)
+		a.note("the longest log line has %d bytes", s.Line)
+		a.require(s.Line <= 4096, "a log line has %d bytes, the limit is 4096", s.Line)
 		return err
 	}
 }
 
-// echo waits until the server has handled what was sent before.
+// echo waits until the server has handled all earlier messages of the client.
 func (c *client) echo() error {
 	_ = c.nc.SetDeadline(time.Now().Add(time.Minute))
 	if err := c.text(`427["echo",7]`); err != nil {

@@ -13,17 +13,17 @@ import (
 
 const postgresVariable = "BACKPLANE_TEST_POSTGRES"
 
-// channel is that of the main namespace.
+// channel is the channel of the main namespace.
 const channel = "socket.io#/"
 
-// newDatabase creates a database, and returns its URL and what drops it.
+// newDatabase creates a database and returns its URL and a func that drops it.
 func newDatabase() (database string, drop func(), err error) {
 	server, err := url.Parse(os.Getenv(postgresVariable))
 	if err != nil {
 		return "", nil, err
 	}
 	name := fmt.Sprintf("attack_%d_%d", os.Getpid(), time.Now().UnixNano())
-	run := func(sql string) error {
+	execute := func(sql string) error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		conn, err := pgx.Connect(ctx, server.String())
@@ -34,38 +34,38 @@ func newDatabase() (database string, drop func(), err error) {
 		_, err = conn.Exec(ctx, sql)
 		return err
 	}
-	if err := run("CREATE DATABASE " + name); err != nil {
+	if err := execute("CREATE DATABASE " + name); err != nil {
 		return "", nil, err
 	}
 	at := *server
 	at.Path = "/" + name
 	return at.String(), func() {
-		if err := run("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+		if err := execute("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
 			fmt.Fprintln(os.Stderr, "attack:", err)
 		}
 	}, nil
 }
 
-// peerAttacks are those of somebody who may connect to the database.
+// peerAttacks returns the attacks of an intruder who may connect to the database.
 func peerAttacks() []attack {
 	cluster := setting{Cluster: true}
 	return []attack{
-		{name: "strangers", what: "6000 made-up nodes give one sign of life each",
-			server: cluster, run: strangers(6000), after: afterWhile + 20*time.Second, bound: bound{peakMB: 60, leftMB: 15}},
-		{name: "goodbye", what: "somebody says goodbye in the name of the other node",
-			server: cluster, run: forgedGoodbye, after: afterWhile, bound: bound{peakMB: 60}},
-		{name: "answers", what: "somebody who was not asked answers a request",
-			server: cluster, run: forgedAnswers, after: afterWhile, bound: bound{peakMB: 60}},
+		{name: "invented-nodes", what: "6000 invented nodes send one heartbeat each",
+			server: cluster, mount: inventedNodes(6000), after: afterWhile + 20*time.Second, bound: bound{peakMB: 60, leftMB: 15}},
+		{name: "forged-leave", what: "an intruder sends the leave message of the other node",
+			server: cluster, mount: forgedLeave, after: afterWhile, bound: bound{peakMB: 60}},
+		{name: "answers", what: "an intruder answers a request that was not sent to it",
+			server: cluster, mount: forgedAnswers, after: afterWhile, bound: bound{peakMB: 60}},
 		{name: "requests", what: "5000 requests for all sockets of a node with 1000",
-			server: cluster, run: requests(5000), after: afterWhile, bound: bound{peakMB: 120, cpuSeconds: 8}},
+			server: cluster, mount: requests(5000), after: afterWhile, bound: bound{peakMB: 120, cpuSeconds: 8}},
 		{name: "body", what: "a message of 200 MB in the table",
-			server: cluster, run: references(1, 200<<20), after: afterWhile, bound: bound{peakMB: 40}},
+			server: cluster, mount: references(1, 200<<20), after: afterWhile, bound: bound{peakMB: 40}},
 		{name: "references", what: "3000 references to one message of 1 MB in the table",
-			server: cluster, run: references(3000, 1<<20), after: afterWhile + 20*time.Second, bound: bound{peakMB: 220}},
+			server: cluster, mount: references(3000, 1<<20), after: afterWhile + 20*time.Second, bound: bound{peakMB: 220}},
 	}
 }
 
-// intruder is a connection to the cluster's database.
+// intruder opens a connection to the cluster's database.
 func (a *arena) intruder(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := pgx.Connect(ctx, a.place.Postgres)
 	if err == nil {
@@ -89,47 +89,47 @@ func (a *arena) notify(ctx context.Context, conn *pgx.Conn, payloads ...string) 
 	return nil
 }
 
-// fetch has the server fetch all sockets. Those of the well-behaved client and of the other node must be there.
+// fetch makes the server fetch all sockets, which must include the well-behaved client and those of the other node.
 func (a *arena) fetch(limit time.Duration) (state, error) {
 	s, err := a.ask(question{Do: "fetch"})
 	if err != nil {
 		return s, err
 	}
 	a.note("FetchSockets found %d sockets in %v, %d peers known; %s", s.Sockets, s.Took.Round(time.Millisecond), s.Peers, s.Err)
-	a.require(s.Sockets >= otherSockets+1 || s.Partial, "FetchSockets has returned %d of %d sockets and no error", s.Sockets, otherSockets+1)
-	a.require(s.Sockets <= otherSockets+1, "FetchSockets has returned %d sockets, there are %d", s.Sockets, otherSockets+1)
-	a.require(s.Took <= limit, "FetchSockets took %v, %v are allowed", s.Took, limit)
+	a.require(s.Sockets >= otherSockets+1 || s.Partial, "FetchSockets returned %d of %d sockets and no error", s.Sockets, otherSockets+1)
+	a.require(s.Sockets <= otherSockets+1, "FetchSockets returned %d sockets, there are %d", s.Sockets, otherSockets+1)
+	a.require(s.Took <= limit, "FetchSockets took %v, the limit is %v", s.Took, limit)
 	return s, nil
 }
 
-func strangers(n int) func(context.Context, *arena) error {
+func inventedNodes(n int) func(context.Context, *arena) error {
 	return func(ctx context.Context, a *arena) error {
 		conn, err := a.intruder(ctx)
 		if err != nil {
 			return err
 		}
 		defer conn.Close(ctx)
-		signs := make([]string, n)
-		for i := range signs {
-			signs[i] = fmt.Sprintf(`{"uid":"%016x","type":2,"nsp":"/"}`, i)
+		heartbeats := make([]string, n)
+		for i := range heartbeats {
+			heartbeats[i] = fmt.Sprintf(`{"uid":"%016x","type":2,"nsp":"/"}`, i)
 		}
-		if err := a.notify(ctx, conn, signs...); err != nil {
+		if err := a.notify(ctx, conn, heartbeats...); err != nil {
 			return err
 		}
 		s, err := a.fetch(4 * time.Second) // the default timeout is 5 s
 		if err != nil {
 			return err
 		}
-		a.require(s.Sockets == otherSockets+1, "FetchSockets has found %d of %d sockets", s.Sockets, otherSockets+1)
+		a.require(s.Sockets == otherSockets+1, "FetchSockets found %d of %d sockets", s.Sockets, otherSockets+1)
 		time.Sleep(3 * time.Second)
 		s, err = a.ask(question{Do: "fetch"})
-		a.require(s.Sockets == otherSockets+1 && !s.Partial, "3 s later FetchSockets returns %d sockets, %s", s.Sockets, s.Err)
-		a.require(s.Peers == 1, "3 s later %d peers are known, there is one", s.Peers)
+		a.require(s.Sockets == otherSockets+1 && !s.Partial, "FetchSockets returned %d sockets 3 s later, %s", s.Sockets, s.Err)
+		a.require(s.Peers == 1, "%d peers are known 3 s later, there is one", s.Peers)
 		return err
 	}
 }
 
-func forgedGoodbye(ctx context.Context, a *arena) error {
+func forgedLeave(ctx context.Context, a *arena) error {
 	conn, err := a.intruder(ctx)
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func forgedGoodbye(ctx context.Context, a *arena) error {
 	if err := a.notify(ctx, conn, fmt.Sprintf(`{"uid":"%s","type":13,"nsp":"/"}`, a.place.UIDs[1])); err != nil {
 		return err
 	}
-	time.Sleep(100 * time.Millisecond) // until it has arrived
+	time.Sleep(100 * time.Millisecond) // until the message has arrived
 	_, err = a.fetch(4 * time.Second)
 	return err
 }
@@ -205,7 +205,7 @@ func requests(n int) func(context.Context, *arena) error {
 		if err := a.notify(ctx, conn, all...); err != nil {
 			return err
 		}
-		time.Sleep(2 * time.Second) // they are being answered, or not
+		time.Sleep(2 * time.Second) // until the node handles the requests
 		_, err = a.fetch(5 * time.Second)
 		return err
 	}
@@ -233,7 +233,7 @@ func references(n, size int) func(context.Context, *arena) error {
 		if err := a.notify(ctx, conn, all...); err != nil {
 			return err
 		}
-		time.Sleep(2 * time.Second) // until they are on their way
+		time.Sleep(2 * time.Second) // until the nodes handle the messages
 		_, err = a.fetch(30 * time.Second)
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// open opens n connections and sends the text that first returns on each, and then, if drip, a byte each second.
+// open opens n connections and sends the text that first returns on each. If drip is true, it then sends a byte per second.
 func (a *arena) open(n int, first func(i int) (text string, drip bool)) (held []net.Conn, err error) {
 	for i := range n {
 		nc, err := a.connect()
@@ -38,7 +38,7 @@ func (a *arena) open(n int, first func(i int) (text string, drip bool)) (held []
 	return held, nil
 }
 
-// ended waits for the server to close the connections, and returns how many it has not closed in time.
+// ended waits until the server has closed the connections and returns how many are open after the limit.
 func (a *arena) ended(ctx context.Context, held []net.Conn, limit time.Duration) int {
 	var open atomic.Int64
 	var group sync.WaitGroup
@@ -61,7 +61,7 @@ func (a *arena) ended(ctx context.Context, held []net.Conn, limit time.Duration)
 	return int(open.Load())
 }
 
-// bodies sends heads of requests whose bodies do not come.
+// bodies sends requests without the announced body.
 func bodies(n int) func(context.Context, *arena) error {
 	return func(ctx context.Context, a *arena) error {
 		held, err := a.open(n, func(i int) (string, bool) {
@@ -72,12 +72,12 @@ func bodies(n int) func(context.Context, *arena) error {
 			return err
 		}
 		left := a.ended(ctx, held, afterHead)
-		a.require(left == 0, "%d of %d connections are held after %v", left, n, afterHead)
+		a.require(left == 0, "%d of %d connections are still open after %v", left, n, afterHead)
 		return nil
 	}
 }
 
-// heads opens connections on which no head of a request is completed.
+// heads opens connections that never complete the header of a request.
 func heads(n int) func(context.Context, *arena) error {
 	return func(ctx context.Context, a *arena) error {
 		held, err := a.open(n, func(i int) (string, bool) {
@@ -93,7 +93,7 @@ func heads(n int) func(context.Context, *arena) error {
 			return err
 		}
 		left := a.ended(ctx, held, afterHead)
-		a.require(left == 0, "%d of %d connections are held after %v", left, n, afterHead)
+		a.require(left == 0, "%d of %d connections are still open after %v", left, n, afterHead)
 		return nil
 	}
 }

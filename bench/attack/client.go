@@ -18,13 +18,13 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// client is a Socket.IO client over WebSocket that does nothing by itself.
+// client is a Socket.IO client over WebSocket that sends nothing on its own.
 type client struct {
 	nc net.Conn
 	rw io.ReadWriter
 }
 
-// dial opens a WebSocket over nc, on which messages may be compressed if extensions says so.
+// dial opens a WebSocket over nc and offers the extensions.
 func dial(nc net.Conn, extensions ...httphead.Option) (*client, error) {
 	d := ws.Dialer{Timeout: 30 * time.Second, Extensions: extensions,
 		NetDial: func(context.Context, string, string) (net.Conn, error) { return nc, nil }}
@@ -64,7 +64,7 @@ func (c *client) join() error {
 // text sends a message.
 func (c *client) text(p string) error { return wsutil.WriteClientText(c.nc, []byte(p)) }
 
-// next returns the next message of the server. It answers pings.
+// next returns the next message of the server and answers pings.
 func (c *client) next() (string, error) {
 	for {
 		p, err := wsutil.ReadServerText(c.rw)
@@ -97,7 +97,7 @@ func (a *arena) member() (*client, error) {
 	return c, nil
 }
 
-// members is member for each of n.
+// members connects n of an attacker's clients.
 func (a *arena) members(n int) ([]*client, error) {
 	all := make([]*client, n)
 	for i := range all {
@@ -116,7 +116,7 @@ func leave(all []*client) {
 	}
 }
 
-// honest is the well-behaved client: it asks the server something at all times, one question after the other.
+// honest is the well-behaved client: it calls the server all the time, one call after the other.
 type honest struct {
 	client *client
 	over   chan struct{}
@@ -126,7 +126,7 @@ type honest struct {
 	err  error
 }
 
-// pause is how long the well-behaved client waits between an answer and the next question.
+// pause is the time between two calls of the well-behaved client.
 const pause = 10 * time.Millisecond
 
 func newHonest(addr string) (*honest, error) {
@@ -142,12 +142,12 @@ func newHonest(addr string) (*honest, error) {
 		return nil, fmt.Errorf("the well-behaved client: %w", err)
 	}
 	h := &honest{client: c, over: make(chan struct{})}
-	h.done.Go(h.run)
+	h.done.Go(h.callUntilStopped)
 	return h, nil
 }
 
-func (h *honest) run() {
-	for n := 0; ; n++ { // it asks once at least, however short an attack is
+func (h *honest) callUntilStopped() {
+	for n := 0; ; n++ { // at least one call, even during a short attack
 		start := time.Now()
 		if h.err = h.call(n); h.err != nil {
 			return
@@ -161,9 +161,9 @@ func (h *honest) run() {
 	}
 }
 
-// call asks for an answer and waits for it.
+// call sends an event and waits for its acknowledgement.
 func (h *honest) call(n int) error {
-	_ = h.client.nc.SetReadDeadline(time.Now().Add(30 * time.Second)) // reading tells if the connection is closed
+	_ = h.client.nc.SetReadDeadline(time.Now().Add(30 * time.Second)) // a closed connection shows when reading
 	if err := h.client.text(fmt.Sprintf(`42%d["echo",%d]`, n, n)); err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (h *honest) call(n int) error {
 	}
 }
 
-// stop ends the client, and writes down what it felt.
+// stop stops the client and writes its figures to r.
 func (h *honest) stop(r *row) {
 	close(h.over)
 	h.done.Wait()

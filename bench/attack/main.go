@@ -1,11 +1,20 @@
-// Command attack attacks a Socket.IO server, and a cluster on PostgreSQL, in ways that are known to hurt servers. Each attack has
-// a fresh server and runs beside a well-behaved client. In the end a table tells what each attack cost the server, what it
-// cost the attacker, and what the other client felt of it. The exit status is 1 if anything was over its bound.
+// Command attack runs known attacks against a Socket.IO server and against a cluster on PostgreSQL. Each attack has a new
+// server and runs beside a well-behaved client. At the end a table shows what each attack cost the server and the attacker,
+// and how long the calls of the well-behaved client took. The exit status is 1 if a cost was over its bound.
 //
 //	go run ./bench/attack [-run regexp] [-list]
 //
-// Everything happens on the loopback interface of this machine. The attacks on the cluster need the variable
-// BACKPLANE_TEST_POSTGRES, the URL of a PostgreSQL on which databases may be created; make attack sets it.
+// All traffic stays on the loopback interface. The attacks on the cluster need the environment variable
+// BACKPLANE_TEST_POSTGRES, the URL of a PostgreSQL server whose role may create databases; make attack sets it.
+//
+// # Files
+//
+//   - attacks.go: the list of the attacks on a server
+//   - attacks_clients.go, attacks_requests.go, attacks_peers.go: what the attackers do
+//   - attack.go: how one attack is run, measured and judged
+//   - client.go: the clients of the attackers, and the well-behaved client
+//   - victim.go: the server, a process of its own
+//   - table.go: the table of results
 package main
 
 import (
@@ -23,7 +32,7 @@ import (
 func main() {
 	pattern := flag.String("run", "", "run only the attacks whose names match this regular expression")
 	names := flag.Bool("list", false, "list the attacks and run none")
-	asVictim := flag.String("victim", "", "be the server that is attacked; used by the command itself")
+	asVictim := flag.String("victim", "", "internal: be the server under attack")
 	flag.Parse()
 	if *asVictim != "" {
 		exit(serveVictim(*asVictim))
@@ -38,7 +47,7 @@ func main() {
 		return
 	}
 	if runtime.GOOS != "linux" {
-		exit(errors.New("it runs on Linux only: the attackers come from 127.0.0.2, and what the server has open is read from /proc"))
+		exit(errors.New("this program needs Linux: the attackers use the address 127.0.0.2, and open files are counted in /proc"))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// verdict is what became of an attack, in a line.
+// verdict returns the result of an attack in a line.
 func (r row) verdict() string {
 	switch {
 	case errors.Is(r.err, errSkipped):
 		return r.err.Error()
 	case r.err != nil:
-		return "could not be carried out: " + r.err.Error()
+		return "the attack failed: " + r.err.Error()
 	case len(r.broken) > 0:
 		return "NOT HELD: " + strings.Join(r.broken, "; ")
 	}
 	return strings.Join(append([]string{"held"}, r.notes...), "; ")
 }
 
-// held reports whether an attack stayed within its bounds, or was skipped.
+// held reports whether the attack stayed within its bounds or was skipped.
 func (r row) held() bool {
 	return errors.Is(r.err, errSkipped) || r.err == nil && len(r.broken) == 0
 }
 
-// printTable writes what all attacks cost, and reports whether all were held.
+// printTable writes the costs of all attacks and reports whether all were held.
 func printTable(w io.Writer, rows []row) bool {
 	fmt.Fprintf(w, "\n%-22s | %-27s | %-41s | %-29s |\n", "", "the attacker", "the server", "the other client")
 	fmt.Fprintf(w, "%-22s | %9s %6s %10s | %8s %8s %7s %7s %7s | %6s %10s %11s | %s\n", "attack", "MB sent", "conns", "CPU s",
@@ -47,7 +47,7 @@ func printTable(w io.Writer, rows []row) bool {
 			r.calls, ms(r.typical), ms(r.worst), mark)
 		all = all && r.held()
 	}
-	fmt.Fprintln(w, "\npeak MB: most live heap above that at rest while it went on; MB, gorout., files: heap, goroutines and descriptors left in the end.")
+	fmt.Fprintln(w, "\npeak MB: most live heap during the attack above that of the idle server; MB, gorout., files: heap, goroutines and descriptors left at the end.")
 	return all
 }
 

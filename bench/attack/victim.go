@@ -23,51 +23,51 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// setting is what server is attacked.
+// setting describes the server under attack.
 type setting struct {
-	HTTP     bool   // it is the handler of an http.Server, instead of Server.Serve
-	Compress bool   // WebSocket messages may be compressed
-	Cluster  bool   // it is one of two nodes on PostgreSQL
-	Postgres string // their database
+	HTTP     bool   // use an http.Server instead of Server.Serve
+	Compress bool   // allow compressed WebSocket messages
+	Cluster  bool   // make it one of two nodes on PostgreSQL
+	Postgres string // URL of their database
 }
 
 func (s setting) String() string {
-	text, _ := json.Marshal(s) // of plain fields
+	text, _ := json.Marshal(s) // never fails for these fields
 	return string(text)
 }
 
-// place is where the server is.
+// place is the address of the server.
 type place struct {
 	Addr, Postgres string
 	UIDs           []string // of the nodes
 }
 
-// question is what the server is asked on its standard input.
+// question is a request to the server process on its standard input.
 type question struct {
 	// Do is "state"; "settle", which collects garbage first; "fetch", which fetches all sockets of the cluster.
 	Do string
 }
 
-// state is what it answers.
+// state is the answer to a question.
 type state struct {
-	Heap, Peak        float64 // bytes: live now, and at most since the last answer
-	CPU               float64 // seconds since it started
+	Heap, Peak        float64 // bytes: now, and the maximum so far
+	CPU               float64 // seconds since the process started
 	Goroutines, Files int
 	Sockets, Peers    int
-	Partial           bool // FetchSockets has returned an error
+	Partial           bool // FetchSockets returned an error
 	Err               string
 	Took              time.Duration
-	Line              int // the longest line of the log, in bytes
+	Line              int // length of the longest log line in bytes
 }
 
 const (
 	pingInterval = 2 * time.Second
 	pingTimeout  = 2 * time.Second
-	// otherSockets are those of the other node of a cluster.
+	// otherSockets is the number of sockets on the other node of a cluster.
 	otherSockets = 1000
 )
 
-// victim is the server that is attacked.
+// victim is the server under attack.
 type victim struct {
 	io    *socketio.Server
 	nodes []*backplane.Namespace
@@ -75,19 +75,19 @@ type victim struct {
 	line  longest
 }
 
-// serveVictim is the main of the server. It ends with its standard input.
+// serveVictim is the main function of the server. It returns when standard input ends.
 func serveVictim(text string) error {
 	var s setting
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return err
 	}
-	debug.SetGCPercent(50) // so that the peak is that of what is alive
+	debug.SetGCPercent(50) // so that the peak has little garbage in it
 	v := new(victim)
 	at, err := v.start(s)
 	if err != nil {
 		return err
 	}
-	go v.watch()
+	go v.recordPeak()
 	say := json.NewEncoder(os.Stdout)
 	if err := say.Encode(at); err != nil {
 		return err
@@ -140,15 +140,15 @@ func (v *victim) start(s setting) (at place, err error) {
 	return at, nil
 }
 
-// handle does what the attackers ask for.
+// handle registers the handlers that the attacks use.
 func (v *victim) handle() {
 	v.io.OfPattern(regexp.MustCompile(`^/dynamic-\d+$`))
 	v.io.OnConnection(func(s *socketio.Socket) {
 		s.On("echo", func(n int, ack func(int)) { ack(n) })
 		s.On("wait", func(ctx context.Context, _ backplane.Value) { <-ctx.Done() })
-		s.On("ask", func(ctx context.Context) { _, _ = s.EmitWithAck(ctx, "question") }) // the client has gone
+		s.On("ask", func(ctx context.Context) { _, _ = s.EmitWithAck(ctx, "question") }) // the client disconnects
 		s.On("join", func(room string) { s.Join(room) })
-		s.On("broadcast", func(ctx context.Context, n int) { _ = v.io.Emit(ctx, "news", string(make([]byte, n))) }) // to those who are there
+		s.On("broadcast", func(ctx context.Context, n int) { _ = v.io.Emit(ctx, "news", string(make([]byte, n))) }) // to all clients that are connected
 		s.On("data", func(backplane.Value) {})
 	})
 }
@@ -162,7 +162,7 @@ func (v *victim) join(database string, logger *slog.Logger) (*backplane.Cluster,
 	return backplane.Open(context.Background(), backplane.Config{Bus: pgxdriver.New(pool), Logger: logger})
 }
 
-// addNode opens the other node, and its clients, and waits until the nodes know each other.
+// addNode opens the other node with its clients and waits until the nodes know each other.
 func (v *victim) addNode(database string, logger *slog.Logger) error {
 	cluster, err := v.join(database, logger)
 	if err != nil {
@@ -187,8 +187,8 @@ func (v *victim) addNode(database string, logger *slog.Logger) error {
 	return nil
 }
 
-// watch keeps the peak of the live heap.
-func (v *victim) watch() {
+// recordPeak records the maximum of the heap.
+func (v *victim) recordPeak() {
 	for range time.Tick(5 * time.Millisecond) {
 		heap := heap()
 		for old := v.peak.Load(); heap > old && !v.peak.CompareAndSwap(old, heap); old = v.peak.Load() {
@@ -196,7 +196,7 @@ func (v *victim) watch() {
 	}
 }
 
-// heap returns the bytes of the objects on the heap, those that are garbage among them.
+// heap returns the bytes of the objects on the heap, including garbage.
 func heap() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
@@ -227,7 +227,7 @@ func (v *victim) answer(q question) (s state) {
 	return s
 }
 
-// longest is a log of which only the length of its longest line is kept.
+// longest is a log that keeps only the length of its longest line.
 type longest struct{ atomic.Int64 }
 
 func (l *longest) Write(p []byte) (int, error) {

@@ -6,46 +6,46 @@ import (
 	"github.com/backplane-go/backplane/bench/server/internal/load"
 )
 
-// benchCase is a load, and the figures that are taken from it.
+// benchCase describes a load and the figures that are taken from it.
 type benchCase struct {
 	Name    string
 	Load    load.Command
 	Figures []figure
-	// More are rounds besides: a moment's disturbance decides what the slowest hundredth is.
-	More int
-	// Pairs are who is compared with whom: Node.js and one Go node, unless there are others.
+	// MoreRounds are added to the usual rounds, because a short disturbance changes the 99th percentile.
+	MoreRounds int
+	// Pairs says which contenders are compared; nil: Node.js and one Go node.
 	Pairs []pair
 }
 
-// figure is what is compared.
+// figure is a number that is compared.
 type figure struct {
 	Name  string
 	About string
 	Unit  string
 	Of    func(outcome) float64
-	// Floor and Aim are ratios to Node.js; those of figures that are better when less are below 1. 0: none.
+	// Floor and Aim are ratios to Node.js, below 1 if smaller figures are better; 0: none.
 	Floor, Aim float64
 }
 
-// pair is a contender, and the one that it is compared with.
+// pair is a contender and the contender that it is compared with.
 type pair struct {
 	Base, Ours string
-	Suffix     string // of the figure's name
-	About      string // what is said of it besides the figure
-	// Floor and Aim are in place of the figure's, unless 0.
+	Suffix     string // is appended to the figure's name
+	About      string // is appended to the figure's description
+	// Floor and Aim replace those of the figure unless 0.
 	Floor, Aim float64
 }
 
-var usual = []pair{{Base: node, Ours: one}}
+var defaultPairs = []pair{{Base: node, Ours: one}}
 
 func (c benchCase) pairs() []pair {
 	if c.Pairs == nil {
-		return usual
+		return defaultPairs
 	}
 	return c.Pairs
 }
 
-// contenders returns those of all who take part in a case.
+// contenders returns the elements of all that take part in the case.
 func (c benchCase) contenders(all []string) (chosen []string) {
 	for _, name := range all {
 		if slices.ContainsFunc(c.pairs(), func(p pair) bool { return p.Base == name || p.Ours == name }) {
@@ -58,15 +58,15 @@ func (c benchCase) contenders(all []string) (chosen []string) {
 // The contenders.
 const (
 	node   = "node"
-	one    = "go"       // one node, whose cluster's bus is in memory: io.Emit
-	async  = "async"    // the same: io.EmitAsync
-	onPG   = "postgres" // one node, whose cluster's bus is PostgreSQL: io.Emit
-	two    = "go2"      // a cluster of two nodes in one process, with half of the clients each: io.Emit
-	others = "centrifuge"
+	one    = "go"         // one node, in-memory bus, io.Emit
+	async  = "async"      // one node, in-memory bus, io.EmitAsync
+	onPG   = "postgres"   // one node, PostgreSQL bus, io.Emit
+	two    = "go2"        // two nodes in one process with half of the clients each, in-memory bus, io.Emit
+	others = "centrifuge" // a server on the Go library centrifuge
 )
 
-// calls are those of the cases that fan out: both ways to emit, on both buses, beside Node.js; and the other Go library.
-var calls = []pair{
+// fanoutPairs compares both ways to emit and both buses with Node.js, and Emit with centrifuge.
+var fanoutPairs = []pair{
 	{Base: node, Ours: one, About: ": Emit", Floor: 12, Aim: 16},
 	{Base: node, Ours: async, Suffix: "_async", About: ": EmitAsync", Floor: 12, Aim: 16},
 	{Base: node, Ours: onPG, Suffix: "_postgres", About: ": Emit, on PostgreSQL", Floor: 12, Aim: 16},
@@ -75,11 +75,11 @@ var calls = []pair{
 }
 
 var cases = []benchCase{
-	{Name: "fanout_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1.5, Measure: 3}, Pairs: calls, Figures: []figure{
+	{Name: "fanout_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1.5, Measure: 3}, Pairs: fanoutPairs, Figures: []figure{
 		{Name: "fanout_500", About: "to 500 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
-	{Name: "fanout_2000", Load: load.Command{Do: "fanout", Clients: 2000, InFlight: 20, Size: 100, Warm: 1.5, Measure: 3}, Pairs: calls[:3], Figures: []figure{
+	{Name: "fanout_2000", Load: load.Command{Do: "fanout", Clients: 2000, InFlight: 20, Size: 100, Warm: 1.5, Measure: 3}, Pairs: fanoutPairs[:3], Figures: []figure{
 		{Name: "fanout_2000", About: "to 2 000 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
-	{Name: "paced_500", Load: load.Command{Do: "paced", Clients: 500, Rate: 20, Size: 100, Warm: 1.5, Measure: 5}, More: 2, Figures: []figure{
+	{Name: "paced_500", Load: load.Command{Do: "paced", Clients: 500, Rate: 20, Size: 100, Warm: 1.5, Measure: 5}, MoreRounds: 2, Figures: []figure{
 		{Name: "cpu_500", About: "20 broadcasts/s, 500 clients: CPU", Unit: "µs/delivery", Of: cpuEach, Floor: 0.7, Aim: 0.6},
 		{Name: "p99_500", About: "20 broadcasts/s, 500 clients: p99", Unit: "µs", Of: p99, Floor: 0.8, Aim: 0.7}}},
 	{Name: "paced_2000", Load: load.Command{Do: "paced", Clients: 2000, Rate: 20, Size: 100, Warm: 1.5, Measure: 5}, Figures: []figure{
@@ -98,14 +98,14 @@ var cases = []benchCase{
 		{Name: "cluster_500", About: "to 500 clients on two Go nodes, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
 }
 
-// outcome is what one run gave.
+// outcome holds the figures of one run.
 type outcome struct {
 	load.Reply
-	ServerCPU float64 // seconds
-	Others    float64 // seconds that all other processes of the machine used meanwhile
-	Before    float64 // bytes resident before what was measured
-	After     float64 // at its end
-	Collected float64 // after a garbage collection besides
+	ServerCPU float64 // seconds of the measured part
+	Others    float64 // CPU seconds of all other processes of the machine during the run
+	Before    float64 // resident bytes before the measured part
+	After     float64 // resident bytes at its end
+	Collected float64 // resident bytes after a garbage collection
 }
 
 func perSecond(o outcome) float64     { return o.Count64() / o.Seconds }
@@ -118,5 +118,5 @@ func loadBusy(o outcome) float64      { return 100 * o.CPU / o.Seconds }
 
 func othersBusy(o outcome) float64 { return 100 * o.Others / o.Seconds }
 
-// Count64 is what was counted, at least 1.
+// Count64 returns the count, at least 1.
 func (o outcome) Count64() float64 { return max(1, float64(o.Count)) }

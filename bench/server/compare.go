@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
-// settings of one comparison.
+// settings are those of one comparison.
 type settings struct {
 	figures.Options
 	serverCore int
@@ -19,16 +19,16 @@ type settings struct {
 	repeated   int    // how many runs were repeated because the machine was busy
 }
 
-// outcomes are those of all rounds, by contender.
+// outcomes holds the outcome of every round, by contender.
 type outcomes map[string][]outcome
 
-var errLost = errors.New("messages were missing or came twice")
+var errLost = errors.New("messages were missing or delivered twice")
 
 func (s *settings) compare(ctx context.Context) error {
 	if s.Quick {
 		s.Rounds = 1
 	}
-	done, err := s.build(ctx)
+	done, err := s.buildCentrifuge(ctx)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (s *settings) compare(ctx context.Context) error {
 	lost := false
 	header(os.Stdout)
 	for _, c := range s.chosen() {
-		rounds := s.Rounds + c.More
+		rounds := s.Rounds + c.MoreRounds
 		if s.Quick {
 			rounds = s.Rounds
 			c.Load.Measure /= 2.5
@@ -46,7 +46,7 @@ func (s *settings) compare(ctx context.Context) error {
 		for round := range rounds {
 			for _, name := range c.contenders(s.Contenders) {
 				figures.Progress("%-15s round %d of %d: %-4s", c.Name, round+1, rounds, name)
-				o, err := s.undisturbed(ctx, name, c)
+				o, err := s.runUndisturbed(ctx, name, c)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -73,25 +73,24 @@ func (s *settings) compare(ctx context.Context) error {
 	return nil
 }
 
-// chosen are the cases that are run.
+// chosen returns the cases to run.
 func (s *settings) chosen() []benchCase {
 	return slices.DeleteFunc(slices.Clone(cases), func(c benchCase) bool {
 		return !s.Chosen(c.Name)
 	})
 }
 
-// disturbance is how much of a core everything else on the machine may use while something is measured, and repeats how often that
-// is measured again in all when it was more. A third time it is taken as it is.
 const (
-	disturbance = 10 // percent
-	repeats     = 6
+	maxDisturbance = 10 // percent of a core that other processes may use during a run
+	maxTries       = 3  // tries of one run before its result is used in any case
+	maxRepeated    = 6  // repeated runs of the whole comparison
 )
 
-// undisturbed is run, repeated if the machine was busy with something else.
-func (s *settings) undisturbed(ctx context.Context, name string, c benchCase) (outcome, error) {
+// runUndisturbed calls run. It repeats the run if other processes used more than maxDisturbance of a core.
+func (s *settings) runUndisturbed(ctx context.Context, name string, c benchCase) (outcome, error) {
 	for try := 1; ; try++ {
 		o, err := s.run(ctx, name, c)
-		if err != nil || othersBusy(o) <= disturbance || try == 3 || s.repeated == repeats {
+		if err != nil || othersBusy(o) <= maxDisturbance || try == maxTries || s.repeated == maxRepeated {
 			return o, err
 		}
 		s.repeated++

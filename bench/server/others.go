@@ -9,12 +9,12 @@ import (
 	"slices"
 )
 
-// centrifugeVersion is the one in centrifuge/go.mod.
+// centrifugeVersion is the version in centrifuge/go.mod.
 const centrifugeVersion = "0.40.1"
 
-// build builds the server of the other Go library, a module of its own, if it takes part. It takes no part if it cannot be built,
-// as when its modules cannot be loaded.
-func (s *settings) build(ctx context.Context) (done func(), err error) {
+// buildCentrifuge builds the server on centrifuge if it takes part. If the build fails, for example because its modules
+// cannot be downloaded, the comparison goes on without it.
+func (s *settings) buildCentrifuge(ctx context.Context) (done func(), err error) {
 	done = func() {}
 	if !slices.ContainsFunc(s.chosen(), func(c benchCase) bool { return slices.Contains(c.contenders(s.Contenders), others) }) {
 		return done, nil
@@ -27,9 +27,9 @@ func (s *settings) build(ctx context.Context) (done func(), err error) {
 	s.centrifuge = filepath.Join(folder, others)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.centrifuge, ".")
 	cmd.Dir = filepath.Join("bench", "server", others)
-	cmd.Env = append(os.Environ(), "GOWORK=off") // its module is not part of the workspace
+	cmd.Env = append(os.Environ(), "GOWORK=off") // the workspace does not include its module
 	if out, err := cmd.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "bench/server: without centrifuge, which cannot be built: %v\n%s", err, out)
+		fmt.Fprintf(os.Stderr, "bench/server: continuing without centrifuge, which cannot be built: %v\n%s", err, out)
 		s.Contenders = slices.DeleteFunc(s.Contenders, func(name string) bool { return name == others })
 	}
 	return done, nil

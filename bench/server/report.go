@@ -8,37 +8,37 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/figures"
 )
 
-// row compares the medians of one figure of a pair. Ratio is ours to the base's.
+// row compares the medians of one figure of a pair. Ratio is the ratio of the medians, ours divided by the base's.
 type row struct {
-	Name       string              `json:"name"`
-	About      string              `json:"about"`
-	Unit       string              `json:"unit"`
-	Base       float64             `json:"base"`
-	BaseName   string              `json:"base_name"`
-	Ours       float64             `json:"ours"`
-	OursName   string              `json:"ours_name"`
-	Ratio      float64             `json:"ratio"`
-	Floor      float64             `json:"floor,omitempty"`
-	Aim        float64             `json:"aim,omitempty"`
-	ServerBusy [2]float64          `json:"server_busy_percent"`
-	LoadBusy   [2]float64          `json:"load_generator_busy_percent"`
-	Each       [2]float64          `json:"messages_per_read"`
-	OthersBusy float64             `json:"others_busy_percent"` // the most of any round
-	Missing    int                 `json:"missing"`
-	Doubled    int                 `json:"doubled"`
-	Rounds     map[string][]rounds `json:"rounds"`
-	Time       string              `json:"time,omitempty"`
+	Name       string                    `json:"name"`
+	About      string                    `json:"about"`
+	Unit       string                    `json:"unit"`
+	Base       float64                   `json:"base"`
+	BaseName   string                    `json:"base_name"`
+	Ours       float64                   `json:"ours"`
+	OursName   string                    `json:"ours_name"`
+	Ratio      float64                   `json:"ratio"`
+	Floor      float64                   `json:"floor,omitempty"`
+	Aim        float64                   `json:"aim,omitempty"`
+	ServerBusy [2]float64                `json:"server_busy_percent"`
+	LoadBusy   [2]float64                `json:"load_generator_busy_percent"`
+	Each       [2]float64                `json:"messages_per_read"`
+	OthersBusy float64                   `json:"others_busy_percent"` // the maximum over the rounds
+	Missing    int                       `json:"missing"`
+	Doubled    int                       `json:"doubled"`
+	Rounds     map[string][]roundFigures `json:"rounds"`
+	Time       string                    `json:"time,omitempty"`
 }
 
-// rounds are the figures of each round.
-type rounds struct {
+// roundFigures are the figures of one round.
+type roundFigures struct {
 	Value      float64 `json:"value"`
 	ServerBusy float64 `json:"server_busy_percent"`
 	LoadBusy   float64 `json:"load_generator_busy_percent"`
 	Each       float64 `json:"messages_per_read"`
 }
 
-// rows compares all pairs of a case that took part.
+// rows compares all pairs of the case whose contenders took part.
 func (c benchCase) rows(by outcomes) (all []row) {
 	for _, f := range c.Figures {
 		for _, p := range c.pairs() {
@@ -52,7 +52,7 @@ func (c benchCase) rows(by outcomes) (all []row) {
 
 func compareFigure(f figure, p pair, by outcomes) row {
 	base, ours := p.Base, p.Ours
-	r := row{Name: f.Name + p.Suffix, About: f.About + p.About, Unit: f.Unit, BaseName: base, OursName: ours, Floor: f.Floor, Aim: f.Aim, Rounds: make(map[string][]rounds)}
+	r := row{Name: f.Name + p.Suffix, About: f.About + p.About, Unit: f.Unit, BaseName: base, OursName: ours, Floor: f.Floor, Aim: f.Aim, Rounds: make(map[string][]roundFigures)}
 	if p.Floor != 0 {
 		r.Floor, r.Aim = p.Floor, p.Aim
 	}
@@ -65,24 +65,24 @@ func compareFigure(f figure, p pair, by outcomes) row {
 		r.Doubled += figures.Sum(by[name], func(o outcome) int { return o.Doubled })
 		for _, o := range by[name] {
 			r.OthersBusy = max(r.OthersBusy, othersBusy(o))
-			r.Rounds[name] = append(r.Rounds[name], rounds{f.Of(o), serverBusy(o), loadBusy(o), o.Each})
+			r.Rounds[name] = append(r.Rounds[name], roundFigures{f.Of(o), serverBusy(o), loadBusy(o), o.Each})
 		}
 	}
 	return r
 }
 
-// less reports whether the figure is the better the smaller it is.
-func (r row) less() bool { return !strings.HasSuffix(r.Unit, "/s") }
+// lessIsBetter reports whether smaller figures are better.
+func (r row) lessIsBetter() bool { return !strings.HasSuffix(r.Unit, "/s") }
 
-// better is a ratio of this figure turned so that more is better.
+// better inverts a ratio of this figure if smaller figures are better, so that more is better.
 func (r row) better(ratio float64) float64 {
-	if r.less() {
+	if r.lessIsBetter() {
 		return 1 / ratio
 	}
 	return ratio
 }
 
-// verdict says whether the floor and the aim are reached.
+// verdict returns which goal is reached: "aim", "floor" or "below", and an empty string if there is none.
 func (r row) verdict() string {
 	reached := func(goal float64) bool { return r.better(r.Ratio) >= r.better(goal) }
 	switch {
@@ -101,14 +101,15 @@ func header(w io.Writer) {
 		"", "", "beside", "", "ours", "", "ratio", "floor", "aim", "reached", "server %", "load %", "per read", "others", "missing", "doubled")
 }
 
-// print writes a line. How busy both servers kept their core, and the load generator its own meanwhile, is in pairs; others is what
-// everything else on the machine took in the worst round, in percent of a core: figures with much of it are worth little.
+// print writes a line. The columns "server %" and "load %" say how busy the servers and the load generator kept their core;
+// "others" is what all other processes of the machine used in the worst round, in percent of a core. A high value there
+// makes the figures unreliable.
 func print(w io.Writer, r row) {
 	fmt.Fprintf(w, "%-52s %-14s %-10s %10s %-8s %10s %6.2f %6s %5s %-7s %5.0f %5.0f %5.0f %5.0f %5.1f %5.1f %7.0f %8d %7d\n", r.About, r.Unit, r.BaseName, number(r.Base), r.OursName, number(r.Ours), r.Ratio,
 		goal(r.Floor), goal(r.Aim), r.verdict(), r.ServerBusy[0], r.ServerBusy[1], r.LoadBusy[0], r.LoadBusy[1], r.Each[0], r.Each[1], r.OthersBusy, r.Missing, r.Doubled)
 }
 
-// goal is a floor or an aim in writing.
+// goal formats a floor or an aim.
 func goal(v float64) string {
 	if v == 0 {
 		return "-"

@@ -14,26 +14,26 @@ import (
 	"github.com/backplane-go/backplane/bench/server/internal/load"
 )
 
-// question is what a server is asked, and stat what it answers.
+// question is a request to a server process, and stat is its answer.
 type question struct {
-	Name    string `json:"name"`    // of the case, for profiles
-	Begin   bool   `json:"begin"`   // what follows is measured
-	Collect bool   `json:"collect"` // garbage first
+	Name    string `json:"name"`    // name of the case, for profiles
+	Begin   bool   `json:"begin"`   // the measured part begins
+	Collect bool   `json:"collect"` // collect garbage first
 }
 
 type stat struct {
-	CPU float64 `json:"cpu"` // seconds the process has used
-	RSS float64 `json:"rss"` // bytes resident
+	CPU float64 `json:"cpu"` // seconds that the process has used
+	RSS float64 `json:"rss"` // resident bytes
 }
 
-// listening is what a server says first.
+// listening is the first line of a server.
 type listening struct {
 	Addrs []string `json:"addrs"`
 }
 
 const patience = 90 * time.Second
 
-// run is one run: a fresh server, and a fresh load generator.
+// run runs a case once, with a new server and a new load generator.
 func (s *settings) run(ctx context.Context, contender string, c benchCase) (o outcome, err error) {
 	server, err := s.server(ctx, contender, c)
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *settings) run(ctx context.Context, contender string, c benchCase) (o ou
 	return o, err
 }
 
-// phase waits for the load generator to say that it has come to a phase.
+// phase waits until the load generator reports that it has reached the phase.
 func phase(generator *process.Process, want string) (r load.Reply, err error) {
 	if err := generator.Answer(patience, &r); err != nil {
 		return r, err
@@ -92,7 +92,7 @@ func phase(generator *process.Process, want string) (r load.Reply, err error) {
 		return r, errors.New(r.Error)
 	}
 	if r.Phase != want {
-		return r, errors.New("the load generator is at " + r.Phase + " instead of " + want)
+		return r, errors.New("the load generator reported phase " + r.Phase + " instead of " + want)
 	}
 	return r, nil
 }
@@ -119,7 +119,7 @@ func (s *settings) server(ctx context.Context, contender string, c benchCase) (*
 	return process.Start(contender, s.goProgram(ctx, self, "-serve", nodes, "-profiles", s.Profiles, "-call", contender))
 }
 
-// goProgram is a Go server on one core.
+// goProgram returns the command of a Go server that runs on one core.
 func (s *settings) goProgram(ctx context.Context, command ...string) *exec.Cmd {
 	cmd := pinned(ctx, s.serverCore, command...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
@@ -134,7 +134,7 @@ func (s *settings) generator(ctx context.Context) (*process.Process, error) {
 	return process.Start("load", pinned(ctx, s.loadCore, self, "-load"))
 }
 
-// pinned is a command that has one core.
+// pinned returns a command that runs on this core only.
 func pinned(ctx context.Context, core int, command ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "taskset", append([]string{"-c", strconv.Itoa(core)}, command...)...)
 }

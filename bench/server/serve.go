@@ -21,13 +21,13 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// message is the argument of the events.
+// message is the argument of all events.
 type message struct {
 	I   int    `json:"i"`
 	Pad string `json:"pad"`
 }
 
-// serve is a Go server's main: it answers questions on standard input until that ends.
+// serve is the main function of a Go server: it answers the questions on standard input until that ends.
 func serve(nodes int, call, profiles string) error {
 	var at listening
 	config := backplane.Config{Bus: memory.NewHub()}
@@ -50,14 +50,14 @@ func serve(nodes int, call, profiles string) error {
 	if err := say.Encode(at); err != nil {
 		return err
 	}
-	w := watch{folder: profiles}
+	p := profiler{folder: profiles}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var q question
 		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
 			return err
 		}
-		if err := w.before(q); err != nil {
+		if err := p.before(q); err != nil {
 			return err
 		}
 		rss, err := resident()
@@ -67,14 +67,14 @@ func serve(nodes int, call, profiles string) error {
 		if err := say.Encode(stat{CPU: process.CPUSeconds(), RSS: rss}); err != nil {
 			return err
 		}
-		if err := w.after(q); err != nil {
+		if err := p.after(q); err != nil {
 			return err
 		}
 	}
 	return lines.Err()
 }
 
-// listen starts a node, which does what node/server.js does.
+// listen starts a node that does the same as node/server.js.
 func listen(config backplane.Config, async bool) (addr string, err error) {
 	fail := func(err error) { fmt.Fprintln(os.Stderr, "go:", err) }
 	config.ErrorHandler = fail
@@ -103,7 +103,7 @@ func listen(config backplane.Config, async bool) (addr string, err error) {
 	return listener.Addr().String(), nil
 }
 
-// resident is how many bytes of memory this process has.
+// resident returns the resident memory of this process in bytes.
 func resident() (float64, error) {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -116,21 +116,21 @@ func resident() (float64, error) {
 	return float64(pages * os.Getpagesize()), nil
 }
 
-// watch makes profiles of what is measured, if a folder is named.
-type watch struct {
+// profiler writes profiles of the measured part, unless folder is empty.
+type profiler struct {
 	folder string
 	cpu    *os.File
 }
 
-func (w *watch) create(name string) (*os.File, error) {
-	return os.Create(filepath.Join(w.folder, fmt.Sprintf("%s-%d.prof", name, os.Getpid())))
+func (p *profiler) create(name string) (*os.File, error) {
+	return os.Create(filepath.Join(p.folder, fmt.Sprintf("%s-%d.prof", name, os.Getpid())))
 }
 
-func (w *watch) before(q question) error {
-	if w.cpu != nil {
+func (p *profiler) before(q question) error {
+	if p.cpu != nil {
 		pprof.StopCPUProfile()
-		file := w.cpu
-		w.cpu = nil
+		file := p.cpu
+		p.cpu = nil
 		if err := file.Close(); err != nil {
 			return err
 		}
@@ -141,15 +141,15 @@ func (w *watch) before(q question) error {
 	return nil
 }
 
-func (w *watch) after(q question) (err error) {
+func (p *profiler) after(q question) (err error) {
 	switch {
-	case w.folder == "":
+	case p.folder == "":
 	case q.Begin:
-		if w.cpu, err = w.create(q.Name + "-cpu"); err == nil {
-			err = pprof.StartCPUProfile(w.cpu)
+		if p.cpu, err = p.create(q.Name + "-cpu"); err == nil {
+			err = pprof.StartCPUProfile(p.cpu)
 		}
 	case q.Collect:
-		file, err := w.create(q.Name + "-heap")
+		file, err := p.create(q.Name + "-heap")
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// MachineSeconds is the CPU time that all processes have used since the machine started, 0 if the system does not tell.
+// MachineSeconds returns the CPU time of all processes since the machine started, 0 where /proc/stat does not exist.
 func MachineSeconds() float64 {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -16,10 +16,10 @@ func MachineSeconds() float64 {
 	var ticks float64
 	for i, field := range strings.Fields(line) {
 		if i == 0 || i == 4 || i == 5 || i > 7 {
-			continue // the name, idle, waiting for the disk, guests (they are in the others)
+			continue // the name, idle, iowait, and guests, which are included in user and nice
 		}
-		n, _ := strconv.ParseFloat(field, 64) // a number by its format
+		n, _ := strconv.ParseFloat(field, 64) // always a number
 		ticks += n
 	}
-	return ticks / 100 // Linux shows hundredths of a second everywhere
+	return ticks / 100 // USER_HZ, the same on every Linux platform that Go supports
 }

@@ -1,5 +1,4 @@
-// Package figures has what the benchmarks' tables and files of results share: the machine and the versions they name, and
-// how figures are put together.
+// Package figures is shared by the benchmarks: their flags, result files, charts, and the description of the machine.
 package figures
 
 import (
@@ -12,7 +11,7 @@ import (
 	"strings"
 )
 
-// Machine describes this machine.
+// Machine returns the number of processors, the system and the model of the CPU.
 func Machine() map[string]any {
 	m := map[string]any{"cpus": runtime.NumCPU(), "os": runtime.GOOS, "arch": runtime.GOARCH}
 	if f, err := os.Open("/proc/cpuinfo"); err == nil {
@@ -27,7 +26,7 @@ func Machine() map[string]any {
 	return m
 }
 
-// NodeVersion returns the version of the Node.js in the PATH, empty if there is none.
+// NodeVersion returns the version of the Node.js in PATH, or an empty string.
 func NodeVersion() string {
 	out, err := exec.Command("node", "--version").Output()
 	if err != nil {
@@ -36,7 +35,7 @@ func NodeVersion() string {
 	return strings.TrimSpace(string(out))
 }
 
-// PackageVersion returns the version of an npm package that the Node.js workers load, empty if there is none.
+// PackageVersion returns the version of an npm package that the Node.js workers load, or an empty string.
 func PackageVersion(name string) string {
 	text, err := os.ReadFile(filepath.Join(os.Getenv("BACKPLANE_TEST_NODE_MODULES"), name, "package.json"))
 	if err != nil {

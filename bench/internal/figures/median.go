@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Median returns the median of what f finds in all, 0 if there is nothing.
+// Median returns the median of f over all, 0 if all is empty.
 func Median[T any](all []T, f func(T) float64) float64 {
 	if len(all) == 0 {
 		return 0
@@ -19,7 +19,7 @@ func Median[T any](all []T, f func(T) float64) float64 {
 	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }
 
-// Sum adds up what f finds in all.
+// Sum returns the sum of f over all.
 func Sum[T any](all []T, f func(T) int) (n int) {
 	for _, o := range all {
 		n += f(o)
@@ -27,7 +27,7 @@ func Sum[T any](all []T, f func(T) int) (n int) {
 	return n
 }
 
-// Quotient is a/b to two digits, 0 if b is.
+// Quotient returns a/b rounded to two decimal places, 0 if b is 0.
 func Quotient(a, b float64) float64 {
 	if b == 0 {
 		return 0
@@ -35,7 +35,7 @@ func Quotient(a, b float64) float64 {
 	return float64(int(a/b*100+0.5)) / 100
 }
 
-// Progress shows what is under way in place of what it showed before: on a terminal only, so that logs stay readable.
+// Progress replaces the progress line on the terminal. It prints nothing if standard error is not a terminal.
 func Progress(format string, args ...any) {
 	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		fmt.Fprintf(os.Stderr, "\r\x1b[K"+format, args...)

@@ -1,4 +1,4 @@
-// Package process starts the workers of a benchmark and talks to them, one JSON object a line on standard input and output.
+// Package process starts the workers of a benchmark and talks to them in lines of JSON on standard input and output.
 package process
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/internal/child"
 )
 
-// Process is a worker, seen from the coordinator.
+// Process is a worker, as the coordinator sees it.
 type Process struct {
 	name  string
 	cmd   *exec.Cmd
@@ -22,8 +22,8 @@ type Process struct {
 	lines chan []byte
 }
 
-// Start starts the command of a worker. What it writes to standard error is shown, and on Linux it ends with this process, also if
-// that is killed.
+// Start starts the command of a worker. Its standard error goes to that of this process. On Linux it is killed when this
+// process ends for any reason.
 func Start(name string, cmd *exec.Cmd) (*Process, error) {
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = new(syscall.SysProcAttr)
@@ -44,7 +44,7 @@ func Start(name string, cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// read hands on the lines that are JSON objects, and shows the others.
+// read forwards the lines that are JSON and prints all others.
 func (p *Process) read(stdout io.Reader) {
 	defer close(p.lines)
 	lines := bufio.NewScanner(stdout)
@@ -71,7 +71,7 @@ func (p *Process) Tell(command any) error {
 	return nil
 }
 
-// Answer waits for the next reply, and decodes it into what reply points to.
+// Answer waits for the next reply and decodes it into reply, a pointer.
 func (p *Process) Answer(limit time.Duration, reply any) error {
 	select {
 	case line, ok := <-p.lines:
@@ -83,11 +83,11 @@ func (p *Process) Answer(limit time.Duration, reply any) error {
 		}
 		return nil
 	case <-time.After(limit):
-		return fmt.Errorf("worker %s has not answered within %v", p.name, limit)
+		return fmt.Errorf("worker %s did not answer within %v", p.name, limit)
 	}
 }
 
-// Ask is Tell and Answer.
+// Ask sends a command and waits for the reply.
 func (p *Process) Ask(command any, limit time.Duration, reply any) error {
 	if err := p.Tell(command); err != nil {
 		return err
@@ -95,13 +95,12 @@ func (p *Process) Ask(command any, limit time.Duration, reply any) error {
 	return p.Answer(limit, reply)
 }
 
-// Stop ends the worker, and waits until it has ended. A worker ends when its input does; one that has not after ten seconds
-// is killed.
+// Stop closes the worker's standard input and waits until the worker has ended. It kills the worker after ten seconds.
 func (p *Process) Stop() {
 	_ = p.stdin.Close()
 	timer := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
-	for range p.lines { // Wait may only be called when all is read
+	for range p.lines { // Wait must not be called before all output is read
 	}
 	_ = p.cmd.Wait()
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/backplane-go/backplane/internal/cputime"
 )
 
-// CPUSeconds is what this process has used.
+// CPUSeconds returns the CPU time that this process has used.
 func CPUSeconds() float64 { return cputime.Used().Seconds() }
 
-// Profiled runs f and leaves a CPU profile of it in folder, if one is named.
+// Profiled runs f and writes a CPU profile of it to folder, unless folder is empty.
 func Profiled(folder string, f func() error) error {
 	if folder == "" {
 		return f()

@@ -1,5 +1,5 @@
-// Command centrifuge is a server of the benchmark beside it, built on the library centrifuge: what a client sends is published to
-// all. It is a module of its own, so that nobody who uses backplane depends on that library.
+// Command centrifuge is a server for bench/server, built on the Go library centrifuge: it publishes what a client sends to
+// all clients. It is a module of its own, so that users of backplane do not depend on that library.
 package main
 
 import (
@@ -53,7 +53,7 @@ func serve() error {
 	return answer(map[string][]string{"addrs": {listener.Addr().String()}})
 }
 
-// answer says hello, and then answers each line of standard input with what the process has used.
+// answer writes hello, and then for each line of standard input the CPU time that the process has used.
 func answer(hello any) error {
 	say := json.NewEncoder(os.Stdout)
 	if err := say.Encode(hello); err != nil {

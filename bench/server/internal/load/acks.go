@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// acks has every client emit an event with an acknowledgement, and the next one when it has come.
+// acks makes every client emit an event with an acknowledgement, and the next event when the acknowledgement arrives.
 func (r *run) acks() error {
 	count, doubled, waiting, stop := 0, 0, 0, false
 	var want []byte
@@ -46,17 +46,17 @@ func (r *run) acks() error {
 			return err
 		}
 	}
-	if err := r.rounds(seconds(r.Warm), never); err != nil {
+	if err := r.readUntil(seconds(r.Warm), never); err != nil {
 		return err
 	}
 	before := count
 	r.begin()
-	if err := r.rounds(seconds(r.Measure), never); err != nil {
+	if err := r.readUntil(seconds(r.Measure), never); err != nil {
 		return err
 	}
 	r.end(count-before, Reply{})
 	stop = true
-	if err := r.rounds(patience, func() bool { return waiting == 0 }); err != nil {
+	if err := r.readUntil(patience, func() bool { return waiting == 0 }); err != nil {
 		return err
 	}
 	r.done(waiting, doubled)

@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// ring is the most broadcasts outstanding.
+// ring is the maximum number of outstanding broadcasts.
 const ring = 4096
 
-// broadcasts counts what the server sends to everybody. A broadcast is triggered by the event "go" of client 0, whose argument
-// the server sends to all as the event "m".
+// broadcasts counts what the server sends to all clients. Client 0 triggers a broadcast with the event "go"; the server
+// sends its argument to all clients as the event "m".
 type broadcasts struct {
 	loop    *loop
 	clients int
 	size    int
 
 	sent      int // broadcasts triggered
-	done      int // that all have got
+	done      int // broadcasts that have reached all clients
 	delivered int
 	missing   int
 	doubled   int
-	due       [ring][]byte // the bytes of a broadcast
-	waiting   [ring]int    // clients that have not got it
-	at        [ring]int64  // when it was triggered
-	late      []int32      // microseconds, while they are measured
+	due       [ring][]byte // the bytes of each outstanding broadcast
+	waiting   [ring]int    // how many clients have not received it
+	at        [ring]int64  // when it was triggered, Unix nanoseconds
+	late      []int32      // latencies in microseconds, while measuring
 	measuring bool
 }
 
@@ -40,10 +40,10 @@ func (r *run) broadcasts() error {
 	if r.loop.connected < r.Clients {
 		return errSlow
 	}
-	drive := func(length float64) error { return r.closed(b, seconds(length)) }
+	drive := func(length float64) error { return r.closedLoop(b, seconds(length)) }
 	if r.Do == "paced" {
 		b.late = make([]int32, 0, int(float64(r.Clients)*r.Rate*(r.Measure+1)))
-		drive = func(length float64) error { return r.paced(b, seconds(length)) }
+		drive = func(length float64) error { return r.openLoop(b, seconds(length)) }
 	}
 	if err := drive(r.Warm); err != nil {
 		return err
@@ -56,7 +56,7 @@ func (r *run) broadcasts() error {
 	}
 	b.measuring = false
 	r.end(b.delivered-before, b.latency())
-	err := r.rounds(patience, func() bool { return b.done == b.sent })
+	err := r.readUntil(patience, func() bool { return b.done == b.sent })
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func (r *run) broadcasts() error {
 	return nil
 }
 
-// closed keeps so many broadcasts outstanding: as many more are triggered as have reached all.
-func (r *run) closed(b *broadcasts, length time.Duration) error {
+// closedLoop keeps InFlight broadcasts outstanding: it triggers a new one for each that has reached all clients.
+func (r *run) closedLoop(b *broadcasts, length time.Duration) error {
 	for end := time.Now().Add(length); ; {
 		if more := r.InFlight - (b.sent - b.done); more > 0 {
 			if err := b.trigger(more); err != nil {
@@ -85,10 +85,10 @@ func (r *run) closed(b *broadcasts, length time.Duration) error {
 	}
 }
 
-// paced triggers broadcasts at a fixed rate, whether those before have arrived or not. While one is on its way it does not sleep:
-// a server whose client is on another machine does not pay for waking it up, and over the loopback interface that would cost
-// it more than sending.
-func (r *run) paced(b *broadcasts, length time.Duration) error {
+// openLoop triggers broadcasts at a fixed rate, whether or not the previous ones have arrived. While a broadcast is
+// outstanding it polls instead of sleeping: over the loopback interface, a server that writes to a sleeping process pays for
+// waking it up, which costs more than the write itself. A server with clients on other machines does not.
+func (r *run) openLoop(b *broadcasts, length time.Duration) error {
 	pace := seconds(1 / r.Rate)
 	start := time.Now()
 	for i := 0; ; {
@@ -106,7 +106,7 @@ func (r *run) paced(b *broadcasts, length time.Duration) error {
 		}
 		wait := min(next, length) - elapsed
 		if b.done < b.sent {
-			wait = 0 // see paced
+			wait = 0 // poll
 		}
 		if err := r.loop.round(wait); err != nil {
 			return err
@@ -114,10 +114,10 @@ func (r *run) paced(b *broadcasts, length time.Duration) error {
 	}
 }
 
-// trigger has the server broadcast n times.
+// trigger makes the server broadcast n times.
 func (b *broadcasts) trigger(n int) error {
 	if b.sent-b.done+n > ring {
-		return fmt.Errorf("%d broadcasts have not arrived: %w", b.sent-b.done, errSlow)
+		return fmt.Errorf("%d broadcasts are outstanding: %w", b.sent-b.done, errSlow)
 	}
 	out := b.loop.out[:0]
 	for range n {
@@ -139,7 +139,7 @@ func (b *broadcasts) message(c *conn, p []byte) error {
 		b.got(c)
 		return nil
 	}
-	// Not the one that is due: find out which it is.
+	// It is not the expected broadcast. Find out which one it is.
 	text, ok := bytes.CutPrefix(p, []byte(b.loop.dialect.broadcast[0]+`{"i":`))
 	number, _, _ := bytes.Cut(text, []byte(","))
 	i, err := strconv.Atoi(string(number))
@@ -158,7 +158,7 @@ func (b *broadcasts) message(c *conn, p []byte) error {
 	return nil
 }
 
-// got counts the delivery that was due.
+// got counts the delivery of the expected broadcast.
 func (b *broadcasts) got(c *conn) {
 	b.delivered++
 	if b.measuring && b.late != nil {
@@ -175,7 +175,7 @@ func (b *broadcasts) settle(c *conn) {
 	}
 }
 
-// latency is the percentiles of what was measured.
+// latency returns the percentiles of the measured latencies.
 func (b *broadcasts) latency() (r Reply) {
 	slices.Sort(b.late)
 	if n := len(b.late); n > 0 {
@@ -186,7 +186,7 @@ func (b *broadcasts) latency() (r Reply) {
 
 var padding = strings.Repeat("the quick brown fox jumps over a lazy dog ", 100)
 
-// argument is JSON of that many bytes that says which message it is.
+// argument returns the argument of message i, size bytes of JSON.
 func argument(size, i int) string {
 	number := strconv.Itoa(i)
 	return `{"i":` + number + `,"pad":"` + padding[:max(0, size-len(`{"i":,"pad":""}`)-len(number))] + `"}`

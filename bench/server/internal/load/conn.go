@@ -7,43 +7,43 @@ import (
 	"net/netip"
 )
 
-// conn is a client.
+// conn is the connection of a client.
 type conn struct {
 	fd    int
 	index int
 	addr  netip.AddrPort
 	state state
-	sid   string // of Engine.IO, for polling
-	rest  []byte // what was read of a frame that is not complete
+	sid   string // the Engine.IO session, for polling
+	rest  []byte // the part of an incomplete frame that was read
 
-	next int   // the message that is due, or the acknowledgement
-	sent int64 // when the request under way was sent
+	next int   // number of the next message or acknowledgement
+	sent int64 // when the outstanding request was sent, Unix nanoseconds
 }
 
 type state byte
 
 const (
-	responding state = iota // a response of HTTP is awaited: of the upgrade, or of polling's three requests
-	joining                 // polling: the answer to the request that carries CONNECT
-	polling                 // polling: the answer that carries the server's CONNECT
-	opening                 // WebSocket: the OPEN packet
-	connecting              // WebSocket: the server's CONNECT
+	responding state = iota // waits for an HTTP response: to the upgrade, or to the first request of polling
+	joining                 // polling: waits for the response to the request with CONNECT
+	polling                 // polling: waits for the response with the server's CONNECT
+	opening                 // WebSocket: waits for the OPEN packet
+	connecting              // WebSocket: waits for the server's CONNECT
 	ready
 )
 
-// The key and the answer to it are RFC 6455's example.
+// The example of RFC 6455, section 1.3.
 const (
 	secret = "dGhlIHNhbXBsZSBub25jZQ=="
 	accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
 
-// upgrade asks for a WebSocket with the headers that the npm package ws sends.
+// upgrade requests a WebSocket with the headers that the npm package ws sends.
 func (c *conn) upgrade(path string) error {
 	return c.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"+
 		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nHost: %s\r\n\r\n", path, secret, c.addr))
 }
 
-// handle handles what came from a client, and returns what is left of it.
+// handle handles what a client received and returns the incomplete rest.
 func (l *loop) handle(c *conn, b []byte) (rest []byte, err error) {
 	if l.polling {
 		return l.poll(c, b)
@@ -76,7 +76,7 @@ func (l *loop) handle(c *conn, b []byte) (rest []byte, err error) {
 	}
 }
 
-// packet handles a packet of Engine.IO.
+// packet handles an Engine.IO packet.
 func (l *loop) packet(c *conn, p []byte) error {
 	switch {
 	case p[0] == '4' && c.state == ready:
@@ -101,8 +101,8 @@ func (l *loop) joined(c *conn) {
 
 var errFrame = errors.New("not a text message in one frame")
 
-// frame returns the payload of the first frame of b, nil if it is not complete. Servers send whole messages as text, neither
-// compressed nor masked.
+// frame returns the payload of the first frame of b, nil if it is incomplete. It supports what the servers send: messages
+// of text in one frame, not compressed and not masked.
 func frame(b []byte) (payload, rest []byte, err error) {
 	if len(b) < 2 {
 		return nil, b, nil
@@ -126,7 +126,7 @@ func frame(b []byte) (payload, rest []byte, err error) {
 	return b[at : at+n], b[at+n:], nil
 }
 
-// masked appends a client's frame.
+// masked appends a frame as clients send it.
 func masked(b []byte, payload string) []byte {
 	mask := [4]byte{0x5a, 0xc3, 0x17, 0x8e}
 	b = append(b, 0x81)

@@ -2,8 +2,9 @@ package load
 
 import "time"
 
-// connects makes connections that stay. The first few are not measured. "connect" measures how long they take, for as long as
-// Measure says at most, and "idle" leaves a server with all of them for so long and measures nothing but that.
+// connects opens connections and keeps them open. The first Warm connections are not measured. The command "connect"
+// measures how many connections succeed within Measure seconds. The command "idle" opens all connections and then waits for
+// Measure seconds.
 func (r *run) connects() error {
 	if err := r.loop.openAll(int(r.Warm), r.InFlight, patience); err != nil {
 		return err
@@ -12,11 +13,11 @@ func (r *run) connects() error {
 		return errSlow
 	}
 	if r.Do == "idle" {
-		time.Sleep(time.Second) // what the first connections left behind is settled, too
+		time.Sleep(time.Second) // until the server is idle again
 	}
 	r.begin()
 	if r.Do == "idle" {
-		time.Sleep(time.Second) // while the server is looked at
+		time.Sleep(time.Second) // while the coordinator measures the server
 	}
 	limit := seconds(r.Measure)
 	if r.Do == "idle" {
@@ -27,7 +28,7 @@ func (r *run) connects() error {
 	}
 	count := r.loop.connected - int(r.Warm)
 	if r.Do == "idle" {
-		if err := r.rounds(seconds(r.Measure), never); err != nil {
+		if err := r.readUntil(seconds(r.Measure), never); err != nil {
 			return err
 		}
 	}

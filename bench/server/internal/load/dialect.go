@@ -5,28 +5,29 @@ import (
 	"fmt"
 )
 
-// dialect is how a server is talked to over its WebSocket.
+// dialect is the protocol of a server over WebSocket.
 type dialect struct {
-	path   string // of the request
-	hello  string // what a client says first, if it speaks first
+	path   string // of the HTTP request
+	hello  string // the client's first message; empty: the server sends first
 	packet func(l *loop, c *conn, p []byte) error
 
-	// A client makes the server broadcast an argument by sending trigger and the argument between these.
+	// A client sends trigger[0], an argument and trigger[1] to make the server broadcast the argument.
 	trigger [2]string
-	// All clients get it between these.
+	// All clients receive broadcast[0], the argument and broadcast[1].
 	broadcast [2]string
 }
 
-// dialects by their names. "" is Socket.IO's.
+// dialects are the protocols by name. Socket.IO has the empty name.
 var dialects = map[string]*dialect{
 	"": {path: "/socket.io/?EIO=4&transport=websocket", packet: (*loop).packet,
 		trigger: [2]string{`42["go",`, `]`}, broadcast: [2]string{`42["m",`, `]`}},
-	// Centrifuge's JSON protocol; its server subscribes all clients to the channel "m", and publishes there what a client sends.
+	// The JSON protocol of centrifuge. Its server subscribes all clients to the channel "m" and publishes there what a
+	// client sends.
 	"centrifuge": {path: "/connection/websocket", hello: `{"id":1,"connect":{}}`, packet: (*loop).reply,
 		trigger: [2]string{`{"send":{"data":`, `}}`}, broadcast: [2]string{`{"push":{"channel":"m","pub":{"data":`, `}}}`}},
 }
 
-// reply handles a frame of centrifuge's: replies and pushes, one a line.
+// reply handles a frame of centrifuge, which has a reply or a push on each line.
 func (l *loop) reply(c *conn, frame []byte) error {
 	for len(frame) > 0 {
 		var line []byte

@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// epoll tells which connections can be read.
+// epoll finds the connections that can be read.
 type epoll struct {
 	fd     int
 	byFD   []*conn
@@ -23,13 +23,13 @@ func newEpoll() (epoll, error) {
 
 func (e *epoll) close() { _ = syscall.Close(e.fd) }
 
-// connect connects a client, and has it watched.
+// connect connects a client and registers its descriptor.
 func (e *epoll) connect(c *conn) error {
 	var err error
 	if c.fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	// On the loopback interface this does not wait while the server's backlog has room.
+	// On the loopback interface this does not block while the server's backlog has room.
 	if err := syscall.Connect(c.fd, &syscall.SockaddrInet4{Port: int(c.addr.Port()), Addr: c.addr.Addr().As4()}); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -49,7 +49,7 @@ func (e *epoll) connect(c *conn) error {
 	return nil
 }
 
-// wait waits until something can be read, at most so long, and returns from whom. They are valid until the next call.
+// wait waits until connections can be read, at most for limit, and returns them. The slice is valid until the next call.
 func (e *epoll) wait(limit time.Duration) ([]*conn, error) {
 	n, err := syscall.EpollWait(e.fd, e.events, int((limit+time.Millisecond-1)/time.Millisecond))
 	if err == syscall.EINTR {
@@ -67,7 +67,8 @@ func (e *epoll) wait(limit time.Duration) ([]*conn, error) {
 
 func (c *conn) close() { _ = syscall.Close(c.fd) }
 
-// read reads without telling the scheduler: it does not block, and that saves a quarter of its time. again: nothing has come.
+// read reads with a raw system call, which does not inform Go's scheduler: the call never blocks, and this saves a quarter of
+// its time. again reports that there was nothing to read.
 func (c *conn) read(b []byte) (n int, again bool, err error) {
 	r, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 	switch errno {
@@ -79,7 +80,7 @@ func (c *conn) read(b []byte) (n int, again bool, err error) {
 	return 0, false, errno
 }
 
-// write writes to a client. What is written is so little that it always fits.
+// write writes to a client's connection. The data is so small that it always fits into the socket's buffer.
 func (c *conn) write(b []byte) error {
 	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 	if errno != 0 {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// errSystem is returned for every command where there is no epoll.
+// errSystem is the error of every command on systems without epoll.
 var errSystem = errors.New("the load generator reads its clients through epoll, which only Linux has")
 
 type epoll struct{}

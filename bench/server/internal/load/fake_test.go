@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// fake is a server that knows just as much of Socket.IO, and of centrifuge's protocol, as the load generator asks of one. Broadcasts that have come together
-// are written together.
+// fake is a server with the parts of Socket.IO and of centrifuge's protocol that the load generator uses. It writes
+// broadcasts together if their triggers arrived together.
 type fake struct {
-	// tamper returns what client number i gets instead of frame.
+	// tamper returns what client i receives instead of frame.
 	tamper func(i int, frame string) string
 
 	mu      sync.Mutex // guards all below
@@ -49,7 +49,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/socket.io/" {
 		_, _ = io.WriteString(conn, frame(`0{"sid":"abc"}`)+frame("2"))
 	}
-	var all string // frames for everybody
+	var all string // frames for all clients
 	for {
 		p, err := receive(buffered.Reader)
 		if err != nil {
@@ -62,7 +62,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.join(conn, frame(`{"id":1,"connect":{"client":"abc"}}`+"\n{}"))
 		case strings.HasPrefix(p, `{"send":{"data":`):
 			push := `{"push":{"channel":"m","pub":{"data":` + p[len(`{"send":{"data":`):] + "}"
-			if buffered.Reader.Buffered() > 0 { // what has come together is one frame
+			if buffered.Reader.Buffered() > 0 { // answer all buffered frames with one write
 				all += push + "\n"
 			} else {
 				f.broadcast(frame(all + push))
@@ -112,7 +112,7 @@ func frame(payload string) string {
 	return "\x81\x7e" + string([]byte{byte(n >> 8), byte(n)}) + payload
 }
 
-// receive reads a client's frame.
+// receive reads a frame of a client.
 func receive(r *bufio.Reader) (string, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

@@ -1,6 +1,17 @@
-// Package load is the load generator of bench/server: Socket.IO clients that cost far less than what a server does for them.
-// One thread reads all connections through epoll into one buffer, walks the frames' headers and compares every message with
-// the bytes that are due, so that nothing missing, doubled or changed goes unseen. It runs on Linux only.
+// Package load is the load generator of bench/server: Socket.IO clients that need far less CPU time than the server.
+//
+// One thread reads all connections with epoll into one buffer, parses the frame headers and compares every message with the
+// expected bytes, so it notices messages that are missing, delivered twice or changed. It needs Linux.
+//
+// # Files
+//
+//   - load.go: the commands, replies and phases; the main loop
+//   - loop.go: all connections of a run
+//   - conn.go: one connection, its handshake and frames
+//   - polling.go: the handshake over long-polling
+//   - dialect.go: Socket.IO's and centrifuge's protocol
+//   - broadcasts.go, acks.go, connects.go: the kinds of load
+//   - epoll_linux.go, epoll_other.go: waiting, reading and writing
 package load
 
 import (
@@ -15,44 +26,44 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/process"
 )
 
-// Command says what to do to a server.
+// Command describes the load.
 type Command struct {
 	Do       string   `json:"do"` // "fanout", "paced", "ack", "connect" or "idle"
 	Addrs    []string `json:"addrs"`
 	Polling  bool     `json:"polling"`
-	Dialect  string   `json:"dialect"` // "" is Socket.IO's; "centrifuge", for "fanout" and "paced"
+	Dialect  string   `json:"dialect"` // empty: Socket.IO; "centrifuge" supports "fanout" and "paced"
 	Clients  int      `json:"clients"`
-	InFlight int      `json:"inFlight"` // broadcasts or, while connecting, handshakes outstanding
-	Rate     float64  `json:"rate"`     // broadcasts a second, for "paced"
+	InFlight int      `json:"inFlight"` // outstanding broadcasts, or handshakes while connecting
+	Rate     float64  `json:"rate"`     // broadcasts per second, for "paced"
 	Size     int      `json:"size"`     // bytes of a message
-	Warm     float64  `json:"warm"`     // seconds; connections for "connect" and "idle"
+	Warm     float64  `json:"warm"`     // seconds that are not measured; for "connect" and "idle" connections
 	Measure  float64  `json:"measure"`  // seconds
 }
 
 // The phases of a run.
 const (
-	Begin = "begin" // the server is warm, and what follows is measured
-	End   = "end"   // measuring is over
-	Done  = "done"  // what was outstanding has come, or is given up
+	Begin = "begin" // the measured part begins
+	End   = "end"   // the measured part has ended
+	Done  = "done"  // outstanding messages have arrived or timed out
 )
 
-// Reply tells of a phase. Figures come with End, what went wrong with Done.
+// Reply reports a phase. End comes with the figures, Done with the numbers of missing and doubled messages.
 type Reply struct {
 	Phase   string  `json:"phase"`
 	Error   string  `json:"error,omitempty"`
 	Count   int     `json:"count,omitempty"`   // deliveries, acknowledgements or connections
-	Seconds float64 `json:"seconds,omitempty"` // they took
-	CPU     float64 `json:"cpu,omitempty"`     // seconds the load generator used
-	P50     float64 `json:"p50,omitempty"`     // microseconds from sending to delivery
+	Seconds float64 `json:"seconds,omitempty"` // length of the measured part
+	CPU     float64 `json:"cpu,omitempty"`     // seconds that the load generator used
+	P50     float64 `json:"p50,omitempty"`     // microseconds from trigger to delivery
 	P99     float64 `json:"p99,omitempty"`
-	Each    float64 `json:"each,omitempty"` // messages to a read that brought any
+	Each    float64 `json:"each,omitempty"` // messages per read that returned data
 	Missing int     `json:"missing,omitempty"`
 	Doubled int     `json:"doubled,omitempty"`
 }
 
-// Run carries out the commands on in, one JSON object a line, and writes replies to out.
+// Run executes the commands on in, one JSON object per line, and writes replies to out.
 func Run(in io.Reader, out io.Writer) error {
-	debug.SetGCPercent(400) // nothing is allocated for a message
+	debug.SetGCPercent(400) // messages allocate nothing
 	lines := bufio.NewScanner(in)
 	var last *loop
 	defer func() { last.close() }()
@@ -61,7 +72,7 @@ func Run(in io.Reader, out io.Writer) error {
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			return err
 		}
-		last.close() // the clients stay until the next command, so that the server can be looked at
+		last.close() // clients stay connected until the next command, so that the server can be measured
 		r := &run{Command: c, say: json.NewEncoder(out)}
 		if err := r.do(); err != nil {
 			_ = r.say.Encode(Reply{Phase: Done, Error: err.Error()})
@@ -71,7 +82,7 @@ func Run(in io.Reader, out io.Writer) error {
 	return lines.Err()
 }
 
-// run is one command being carried out.
+// run is the execution of one command.
 type run struct {
 	Command
 	say   *json.Encoder
@@ -96,13 +107,13 @@ func (r *run) do() (err error) {
 	return fmt.Errorf("unknown command %q", r.Do)
 }
 
-// begin marks the beginning of what is measured.
+// begin begins the measured part.
 func (r *run) begin() {
 	r.start, r.cpu, r.reads = time.Now(), process.CPUSeconds(), r.loop.reads
-	_ = r.say.Encode(Reply{Phase: Begin}) // whoever reads it is gone if this fails, and so are we soon
+	_ = r.say.Encode(Reply{Phase: Begin}) // fails only if the coordinator has ended, which ends this process too
 }
 
-// end marks its end.
+// end ends the measured part.
 func (r *run) end(count int, reply Reply) {
 	reply.Phase, reply.Count = End, count
 	reply.Seconds, reply.CPU = time.Since(r.start).Seconds(), process.CPUSeconds()-r.cpu
@@ -110,13 +121,13 @@ func (r *run) end(count int, reply Reply) {
 	_ = r.say.Encode(reply)
 }
 
-// done says what is missing or came twice.
+// done reports the numbers of missing and doubled messages.
 func (r *run) done(missing, doubled int) {
 	_ = r.say.Encode(Reply{Phase: Done, Missing: missing, Doubled: doubled})
 }
 
-// rounds reads until enough() or the time is over.
-func (r *run) rounds(limit time.Duration, enough func() bool) error {
+// readUntil reads until enough returns true or the time is over.
+func (r *run) readUntil(limit time.Duration, enough func() bool) error {
 	for end := time.Now().Add(limit); !enough(); {
 		left := time.Until(end)
 		if left <= 0 {
@@ -133,7 +144,7 @@ func never() bool { return false }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// patience is how long what is outstanding may take.
+// patience is the limit of each wait for outstanding messages.
 const patience = 10 * time.Second
 
 var errSlow = errors.New("the server does not answer")

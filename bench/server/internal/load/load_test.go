@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/bench/server/internal/load"
 )
 
-// run carries out a command, and returns its three replies.
+// run executes a command and returns its three replies.
 func run(t testing.TB, f *fake, c load.Command) (begin, end, done load.Reply) {
 	c.Addrs = []string{f.start(t)}
 	line, err := json.Marshal(c)
@@ -56,7 +56,7 @@ func TestLoad(t *testing.T) {
 			}
 		})
 	}
-	// Both tamper with the frames that have the tenth broadcast, which come to client 3.
+	// Both change the frames with the tenth broadcast to client 3.
 	tenth := func(change func(frame string) string) *fake {
 		return &fake{tamper: func(i int, frames string) string {
 			at := strings.Index(frames, `{"i":10,`)
@@ -90,7 +90,7 @@ func TestLoad(t *testing.T) {
 	})
 }
 
-// BenchmarkCeiling is what the load generator can take from a server that does nothing but write.
+// BenchmarkCeiling measures how much the load generator can receive from a server that only writes.
 func BenchmarkCeiling(b *testing.B) {
 	for _, clients := range []int{500, 2000} {
 		b.Run(fmt.Sprint(clients), func(b *testing.B) {

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// loop reads all connections, on one thread.
+// loop reads all connections on one thread.
 type loop struct {
 	epoll
 	addrs   []netip.AddrPort
 	polling bool
 	dialect *dialect
-	conns   []*conn // in the order they were made
+	conns   []*conn // in the order in which they were opened
 	buffer  []byte
-	out     []byte // frames being made
+	out     []byte // buffer for outgoing frames
 
-	opening   int // connections whose handshake is under way
+	opening   int // connections whose handshake has not finished
 	connected int
-	reads     int                                 // that brought something
-	message   func(c *conn, payload []byte) error // gets the messages of connected clients
+	reads     int                                 // reads that returned data
+	message   func(c *conn, payload []byte) error // is called for each message of a connected client
 }
 
 func newLoop(addrs []string, polling bool, dialect string) (*loop, error) {
@@ -52,7 +52,7 @@ func (l *loop) close() {
 	l.epoll.close()
 }
 
-// open begins one more connection. The connections go round the addresses.
+// open opens another connection. The connections use the addresses in turn.
 func (l *loop) open() error {
 	addr := l.addrs[len(l.conns)%len(l.addrs)]
 	c := &conn{fd: -1, index: len(l.conns), addr: addr}
@@ -67,7 +67,7 @@ func (l *loop) open() error {
 	return c.upgrade(l.dialect.path)
 }
 
-// openAll connects until there are n clients, so many at a time, and returns then or at the end of the time.
+// openAll connects until there are n clients or the time is over, with at most inFlight handshakes at a time.
 func (l *loop) openAll(n, inFlight int, limit time.Duration) error {
 	end := time.Now().Add(limit)
 	for l.connected < n {
@@ -87,7 +87,7 @@ func (l *loop) openAll(n, inFlight int, limit time.Duration) error {
 	return nil
 }
 
-// round waits until something can be read, at most so long, and reads it.
+// round waits until connections can be read, at most for wait, and reads them.
 func (l *loop) round(wait time.Duration) error {
 	ready, err := l.wait(wait)
 	if err != nil {
@@ -111,7 +111,7 @@ func (l *loop) read(c *conn) error {
 		case again:
 			return nil
 		case n == 0:
-			return fmt.Errorf("the server closed the connection; before: %.200q", c.rest)
+			return fmt.Errorf("the server closed the connection after %.200q", c.rest)
 		}
 		l.reads++
 		rest, err := l.handle(c, l.buffer[:kept+n])
@@ -123,7 +123,7 @@ func (l *loop) read(c *conn) error {
 			c.rest = nil
 		}
 		if n < len(l.buffer)-kept {
-			return nil // epoll tells if more comes
+			return nil // epoll reports when more arrives
 		}
 	}
 }

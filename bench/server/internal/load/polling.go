@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// pollingHandshake asks for a session. A client sends its requests one after the other on one connection.
+// pollingHandshake requests a session. A client sends its requests one after the other on one connection.
 func (c *conn) pollingHandshake() error {
 	return c.request("GET", "/socket.io/?EIO=4&transport=polling", "")
 }
@@ -19,7 +19,8 @@ func (c *conn) request(method, url, body string) error {
 	return c.write(append(append(b, "\r\n"...), body...))
 }
 
-// poll handles the answers of a client that connects over polling: OPEN, "ok" to the request with CONNECT, the server's CONNECT.
+// poll handles the responses while a client connects over polling: OPEN, "ok" for the request with CONNECT, and the server's
+// CONNECT.
 func (l *loop) poll(c *conn, b []byte) (rest []byte, err error) {
 	body, rest, err := response(b)
 	if err != nil || body == nil {
@@ -31,7 +32,7 @@ func (l *loop) poll(c *conn, b []byte) (rest []byte, err error) {
 		sid := body[len(`0{"sid":"`):]
 		end := bytes.IndexByte(sid, '"')
 		if end < 0 {
-			return nil, fmt.Errorf("unexpected answer %.200q", body)
+			return nil, fmt.Errorf("unexpected response %.200q", body)
 		}
 		c.sid, c.state = string(sid[:end]), joining
 		return rest, c.request("POST", session(), "40")
@@ -42,10 +43,10 @@ func (l *loop) poll(c *conn, b []byte) (rest []byte, err error) {
 		l.joined(c)
 		return rest, nil
 	}
-	return nil, fmt.Errorf("unexpected answer %.200q", body)
+	return nil, fmt.Errorf("unexpected response %.200q", body)
 }
 
-// response returns the body of the first response in b, nil if it is not complete.
+// response returns the body of the first response in b, nil if it is incomplete.
 func response(b []byte) (body, rest []byte, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
