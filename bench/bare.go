@@ -80,7 +80,8 @@ func (b *bare) publish(ctx context.Context) {
 		for i, m := range batch {
 			payloads[i] = m.payload
 		}
-		_, err := b.publisher.Exec(ctx, "SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS m(p)", bareChannel, payloads)
+		_, err := b.publisher.Exec(ctx, "SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS m(p)", bareChannel,
+			payloads)
 		for _, m := range batch {
 			m.done <- err
 		}
@@ -94,7 +95,9 @@ func (b *bare) do(ctx context.Context, c command, i uint32) (int, error) {
 	}
 	a := jsonArgument(c.Size, c.Run, i)
 	var s strings.Builder
-	fmt.Fprintf(&s, `{"uid":"0123456789abcdef","type":3,"nsp":"/","source":"_sio_adapter","data":{"packet":{"type":2,"data":["m",{"run":%d,"i":%d,"t":%d,"pad":"%s"}]},"opts":{"rooms":[],"except":[],"flags":{}}}}`,
+	fmt.Fprintf(&s, `{"uid":"0123456789abcdef","type":3,"nsp":"/","source":"_sio_adapter",`+
+		`"data":{"packet":{"type":2,"data":["m",{"run":%d,"i":%d,"t":%d,"pad":"%s"}]},`+
+		`"opts":{"rooms":[],"except":[],"flags":{}}}}`,
 		a.Run, a.I, a.T, a.Pad)
 	m := bareMessage{s.String(), make(chan error, 1)}
 	b.mu.Lock()

@@ -40,12 +40,18 @@ var cases = []benchCase{
 	{Name: "bin64k", About: "64 KiB binary, 64 in flight", N: 2000, InFlight: 64, Kind: "bin", Size: 64 << 10},
 	{Name: "rooms_1", About: "100 B JSON to 1 room", N: 40000, InFlight: 64, Kind: "json", Size: 100, Rooms: 1},
 	{Name: "rooms_100", About: "100 B JSON to 100 rooms", N: 40000, InFlight: 64, Kind: "json", Size: 100, Rooms: 100},
-	{Name: "rooms_10k", About: "100 B JSON to 10 000 rooms", N: 40000, InFlight: 64, Kind: "json", Size: 100, Rooms: 10000},
-	{Name: "sockets_10k", About: "to 1 000 rooms, 10 000 clients", N: 40000, InFlight: 64, Kind: "json", Size: 100, Rooms: 1000, Sockets: 10000},
-	{Name: "receivers_4", About: "100 B JSON, 4 receiving nodes", N: 30000, InFlight: 64, Kind: "json", Size: 100, Receivers: 4},
-	{Name: "ack_8", About: "acknowledged by a client on each of 8 nodes", N: 1200, Op: "ack", InFlight: 16, Kind: "json", Size: 100, Receivers: 8, Rooms: 1, Sockets: 1},
-	{Name: "fetch_8", About: "fetchSockets over 8 nodes of 10 clients", N: 800, Op: "fetch", InFlight: 16, Kind: "json", Size: 100, Receivers: 8, Rooms: 1, Sockets: 10},
-	{Name: "receivers_16", About: "100 B JSON, 16 receiving nodes", N: 12000, InFlight: 64, Kind: "json", Size: 100, Receivers: 16},
+	{Name: "rooms_10k", About: "100 B JSON to 10 000 rooms", N: 40000, InFlight: 64, Kind: "json", Size: 100,
+		Rooms: 10000},
+	{Name: "sockets_10k", About: "to 1 000 rooms, 10 000 clients", N: 40000, InFlight: 64, Kind: "json", Size: 100,
+		Rooms: 1000, Sockets: 10000},
+	{Name: "receivers_4", About: "100 B JSON, 4 receiving nodes", N: 30000, InFlight: 64, Kind: "json", Size: 100,
+		Receivers: 4},
+	{Name: "ack_8", About: "acknowledged by a client on each of 8 nodes", N: 1200, Op: "ack", InFlight: 16,
+		Kind: "json", Size: 100, Receivers: 8, Rooms: 1, Sockets: 1},
+	{Name: "fetch_8", About: "fetchSockets over 8 nodes of 10 clients", N: 800, Op: "fetch", InFlight: 16, Kind: "json",
+		Size: 100, Receivers: 8, Rooms: 1, Sockets: 10},
+	{Name: "receivers_16", About: "100 B JSON, 16 receiving nodes", N: 12000, InFlight: 64, Kind: "json", Size: 100,
+		Receivers: 16},
 }
 
 func init() {
@@ -67,7 +73,8 @@ func (c benchCase) suits(contender string) bool {
 
 // command returns the command for the workers.
 func (c benchCase) command(cmd string, run uint32) command {
-	k := command{Cmd: cmd, Run: run, N: c.N, Idle: 3, InFlight: c.InFlight, Rate: c.Rate, Kind: c.Kind, Size: c.Size, Rooms: c.Rooms, Op: c.Op}
+	k := command{Cmd: cmd, Run: run, N: c.N, Idle: 3, InFlight: c.InFlight, Rate: c.Rate, Kind: c.Kind, Size: c.Size,
+		Rooms: c.Rooms, Op: c.Op}
 	if c.Op != "emit" {
 		k.Rooms = 0 // requests go to all nodes
 	}

@@ -65,7 +65,8 @@ func compare(ctx context.Context, s settings) error {
 }
 
 // group runs the cases with this number of receivers.
-func (s settings) group(ctx context.Context, srv *server, receivers int, all []benchCase, results map[string]outcomes) error {
+func (s settings) group(ctx context.Context, srv *server, receivers int, all []benchCase,
+	results map[string]outcomes) error {
 	var teams []*team
 	defer func() {
 		for _, t := range teams {

@@ -12,7 +12,8 @@ import (
 	"github.com/backplane-go/backplane/bench/internal/process"
 )
 
-// argument is the JSON argument of a message: its run, its number, the time it was made (Unix nanoseconds), and padding.
+// argument is the JSON argument of a message: its run, its number, the time it was made (Unix nanoseconds), and
+// padding.
 type argument struct {
 	Run uint32 `json:"run"`
 	I   uint32 `json:"i"`
@@ -25,7 +26,8 @@ type argument struct {
 var padding, noise = fill(1 << 20)
 
 func fill(size int) (string, []byte) {
-	words := strings.Fields("the quick brown fox jumps over a lazy dog while seven wizards box with liquid jugs and my sphinx of quartz judges")
+	words := strings.Fields("the quick brown fox jumps over a lazy dog while seven wizards box with liquid jugs and " +
+		"my sphinx of quartz judges")
 	var text strings.Builder
 	bytes := make([]byte, size)
 	for i, n := 0, uint32(1); text.Len() < size || i < size; i++ {
@@ -77,7 +79,8 @@ type expectation struct {
 }
 
 func newExpectation(c command) *expectation {
-	return &expectation{command: c, done: make(chan struct{}), seen: make([]bool, c.N), late: make([]int64, 0, c.N), cpu0: process.CPUSeconds()}
+	return &expectation{command: c, done: make(chan struct{}), seen: make([]bool, c.N), late: make([]int64, 0, c.N),
+		cpu0: process.CPUSeconds()}
 }
 
 // packet counts a broadcast. It searches the encoded bytes, because decoding is not part of what is measured.

@@ -1,5 +1,16 @@
-// Command bench compares backplane with Node.js's Postgres adapter: the same messages, the same number in flight, one
-// after the other on the same server, several rounds. See docs/explanation/performance.md.
+// Command bench compares backplane with Node.js's Postgres adapter: the same messages, the same number in flight,
+// one after the other on the same server, several rounds. See docs/explanation/performance.md.
+//
+// # Files
+//
+//   - main.go: the flags
+//   - cases.go: the list of the loads
+//   - compare.go, team.go, process.go: the coordinator, which starts the contenders' processes and runs each case
+//   - worker.go: a Go worker; node.go: on backplane; bare.go: the lower bound; node/worker.js: on Node.js
+//   - expectation.go: the messages, and how receivers count them
+//   - postgres.go: the databases and the CPU time of the server
+//   - results.go, report.go, table.go, chart.go: what is printed and written
+//   - memory.go, soak.go: the flags -memory and -soak
 package main
 
 import (

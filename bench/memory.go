@@ -29,7 +29,8 @@ func footprints(ctx context.Context, w io.Writer) error {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "idle namespace: %d bytes of heap, and %d goroutines\n", (heap()-before)/namespaces, (runtime.NumGoroutine()-running)/namespaces)
+	fmt.Fprintf(w, "idle namespace: %d bytes of heap, and %d goroutines\n", (heap()-before)/namespaces,
+		(runtime.NumGoroutine()-running)/namespaces)
 
 	registry := backplane.NewRegistry(backplane.RegistryConfig{})
 	const sockets = 100_000
@@ -41,19 +42,23 @@ func footprints(ctx context.Context, w io.Writer) error {
 	for i, c := range clients {
 		registry.Add(c, room(i, 1000))
 	}
-	fmt.Fprintf(w, "socket in the registry, in its own room and one of 1000: %d bytes of heap\n", (heap()-before)/sockets)
+	fmt.Fprintf(w, "socket in the registry, in its own room and one of 1000: %d bytes of heap\n",
+		(heap()-before)/sockets)
 	runtime.KeepAlive(registry)
 	return pending(ctx, w, cluster, open, local)
 }
 
 // pending measures requests to a peer that never answers.
-func pending(ctx context.Context, w io.Writer, cluster *backplane.Cluster, open func() (*backplane.Cluster, error), local backplane.LocalSockets) error {
+func pending(ctx context.Context, w io.Writer, cluster *backplane.Cluster, open func() (*backplane.Cluster, error),
+	local backplane.LocalSockets) error {
 	peer, err := open()
 	if err != nil {
 		return err
 	}
 	defer peer.Close(ctx)
-	mute := backplane.NewRegistry(backplane.RegistryConfig{ServerSideEmit: func(backplane.Args, func(backplane.Value)) {}})
+	mute := backplane.NewRegistry(backplane.RegistryConfig{ServerSideEmit: func(backplane.Args,
+		func(backplane.Value)) {
+	}})
 	if _, err := peer.Namespace(ctx, "/pending", mute); err != nil {
 		return err
 	}

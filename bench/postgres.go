@@ -30,7 +30,8 @@ func openServer(ctx context.Context, url string) (*server, error) {
 	defer conn.Close(ctx)
 	s := &server{url: url}
 	var dir string
-	if err := conn.QueryRow(ctx, "SELECT current_setting('data_directory'), current_setting('server_version')").Scan(&dir, &s.version); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT current_setting('data_directory'), current_setting('server_version')").Scan(
+		&dir, &s.version); err != nil {
 		return nil, err
 	}
 	pidFile, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
@@ -109,7 +110,8 @@ func (s *server) cpu() float64 {
 		if err != nil {
 			continue // the process has ended meanwhile
 		}
-		// The name is in parentheses and may contain any character. The state, the parent's PID and so on follow it (proc(5)).
+		// The name is in parentheses and may contain any character. The state, the parent's PID and so on follow it
+		// (proc(5)).
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		fields := strings.Fields(string(line[strings.LastIndexByte(string(line), ')')+1:]))
 		field := func(n int) int64 { // numbered as in proc(5)

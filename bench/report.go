@@ -13,7 +13,8 @@ func print(w io.Writer, c benchCase, contenders []string, results map[string][]o
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer t.Flush()
 	fmt.Fprintln(w, c.About)
-	fmt.Fprintf(t, "%s\t\tper s\tof node\tp50 µs\tp99 µs\tCPU µs: pub\trecv\tpg\tall\tof node\tmissing\tdouble\terrors\t\n", c.Name)
+	fmt.Fprintf(t, "%s\t\tper s\tof node\tp50 µs\tp99 µs\tCPU µs: pub\trecv\tpg\tall\tof "+
+		"node\tmissing\tdouble\terrors\t\n", c.Name)
 	node := results["node"]
 	for _, name := range contenders {
 		all := results[name]
@@ -24,9 +25,12 @@ func print(w io.Writer, c benchCase, contenders []string, results map[string][]o
 		fmt.Fprintf(t, "\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t%.1f\t%s\t%d\t%d\t%d\t\n", name, rate,
 			ratio(rate, figures.Median(node, perSecond)),
 			figures.Median(all, p50), figures.Median(all, p99),
-			1e6*figures.Median(all, part(cpuPublisher)), 1e6*figures.Median(all, part(cpuReceiver)), 1e6*figures.Median(all, part(cpuPostgres)),
-			1e6*cpu, ratio(figures.Median(node, totalCPU), cpu), figures.Sum(all, func(o outcome) int { return o.Missing }),
-			figures.Sum(all, func(o outcome) int { return o.Duplicated }), figures.Sum(all, func(o outcome) int { return o.Errors }))
+			1e6*figures.Median(all, part(cpuPublisher)), 1e6*figures.Median(all, part(cpuReceiver)),
+			1e6*figures.Median(all, part(cpuPostgres)),
+			1e6*cpu, ratio(figures.Median(node, totalCPU), cpu),
+			figures.Sum(all, func(o outcome) int { return o.Missing }),
+			figures.Sum(all, func(o outcome) int { return o.Duplicated }),
+			figures.Sum(all, func(o outcome) int { return o.Errors }))
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 // soakRate is the number of messages that the soak test sends per second.
 const soakRate = 50_000
 
-// soak sends soakRate messages per second from one node to another and returns an error if the heap grows: if its median
-// in the last third of the time is more than a quarter above that in the first third.
+// soak sends soakRate messages per second from one node to another and returns an error if the heap grows: if its
+// median in the last third of the time is more than a quarter above that in the first third.
 func soak(ctx context.Context, w io.Writer, url string, during time.Duration) error {
 	srv, err := openServer(ctx, url)
 	if err != nil {
@@ -55,7 +55,8 @@ func soak(ctx context.Context, w io.Writer, url string, during time.Duration) er
 			next += during / 20
 			h := float64(heap()) / (1 << 20)
 			heaps = append(heaps, outcome{P50: h})
-			fmt.Fprintf(w, "%6.0f s  %9d sent  %9d received  %6d refused  heap %5.1f MiB\n", elapsed.Seconds(), sent, sink.n.Load(), refused, h)
+			fmt.Fprintf(w, "%6.0f s  %9d sent  %9d received  %6d refused  heap %5.1f MiB\n", elapsed.Seconds(), sent,
+				sink.n.Load(), refused, h)
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -67,7 +68,8 @@ func soak(ctx context.Context, w io.Writer, url string, during time.Duration) er
 	}
 	third := len(heaps) / 3
 	first, last := figures.Median(heaps[:third], p50), figures.Median(heaps[len(heaps)-third:], p50)
-	fmt.Fprintf(w, "%.0f messages/s for %v: %d sent, %d refused, %d received; heap %.1f MiB in the first third, %.1f in the last\n",
+	fmt.Fprintf(w, "%.0f messages/s for %v: %d sent, %d refused, %d received; heap %.1f MiB in the first third, "+
+		"%.1f in the last\n",
 		float64(sent)/during.Seconds(), during, sent, refused, sink.n.Load(), first, last)
 	if got := sink.n.Load(); got != sent-refused {
 		return fmt.Errorf("%d messages are missing", sent-refused-got)

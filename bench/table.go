@@ -39,22 +39,31 @@ func (c resultCase) better(figure string) ratios {
 func table(file resultFile) []byte {
 	var b bytes.Buffer
 	v := file.Versions
-	fmt.Fprintf(&b, "Messages or requests per second, or latencies in microseconds where the row says so; medians of %v rounds; %v cores (%v), PostgreSQL %s, Node.js %s, socket.io %s, `@socket.io/postgres-adapter` %s, %s. %s Printed by `make bench-peers`. × means times better: the median over the rounds of the ratio within a round.\n\n",
-		file.Settings["rounds"], file.Machine["cpus"], file.Machine["cpu"], v["postgres"], v["node"], v["socket.io"], v["@socket.io/postgres-adapter"], v["go"], lost(file))
-	b.WriteString("| case | Node.js | pgx | lib/pq | bare limit | pgx to Node.js | lib/pq to Node.js | pgx to bare | CPU, pgx to Node.js | PostgreSQL's CPU, pgx to Node.js |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "Messages or requests per second, or latencies in microseconds where the row says so; medians "+
+		"of %v rounds; %v cores (%v), PostgreSQL %s, Node.js %s, socket.io %s, `@socket.io/postgres-adapter` %s, "+
+		"%s. %s Printed by `make bench-peers`. × means times better: the median over the rounds of the ratio within "+
+		"a round.\n\n",
+		file.Settings["rounds"], file.Machine["cpus"], file.Machine["cpu"], v["postgres"], v["node"], v["socket.io"],
+		v["@socket.io/postgres-adapter"], v["go"], lost(file))
+	b.WriteString("| case | Node.js | pgx | lib/pq | bare limit | pgx to Node.js | lib/pq to Node.js | pgx to bare " +
+		"| CPU, pgx to Node.js | PostgreSQL's CPU, pgx to Node.js |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, c := range file.Cases {
 		if c.Driver != "pgx" {
 			continue
 		}
 		var pq resultCase
-		if j := slices.IndexFunc(file.Cases, func(o resultCase) bool { return o.Name == c.Name && o.Driver == "pq" }); j >= 0 {
+		if j := slices.IndexFunc(file.Cases, func(o resultCase) bool {
+			return o.Name == c.Name &&
+				o.Driver == "pq"
+		}); j >= 0 {
 			pq = file.Cases[j]
 		}
 		node, pgx, bare, other := c.Detail["node"], c.Detail["pgx"], c.Detail["bare"], pq.Detail["pq"]
 		for _, r := range rows(c) {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.about,
 				thousands(r.value(node)), thousands(r.value(pgx)), thousands(r.value(other)), thousands(r.value(bare)),
-				times(c.better(r.figure).Node), times(pq.better(r.figure).Node), times(c.better(r.figure).Bare), times(c.better("cpu").Node), times(c.better("postgres_cpu").Node))
+				times(c.better(r.figure).Node), times(pq.better(r.figure).Node), times(c.better(r.figure).Bare),
+				times(c.better("cpu").Node), times(c.better("postgres_cpu").Node))
 		}
 	}
 	return b.Bytes()

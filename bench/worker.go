@@ -182,7 +182,8 @@ func publish(ctx context.Context, n node, c command) reply {
 		}
 	}
 	group.Wait()
-	r := reply{Start: start.UnixNano(), End: time.Now().UnixNano(), CPU: process.CPUSeconds() - cpu0, Errors: int(errors.Load()), Answers: int(answers.Load())}
+	r := reply{Start: start.UnixNano(), End: time.Now().UnixNano(), CPU: process.CPUSeconds() - cpu0,
+		Errors: int(errors.Load()), Answers: int(answers.Load())}
 	slices.Sort(late)
 	r.P50, r.P99 = float64(late[len(late)/2]), float64(late[len(late)*99/100])
 	return r

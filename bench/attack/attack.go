@@ -29,8 +29,8 @@ type bound struct {
 	peakMB     float64 // most live heap during the attack, above that of the idle server
 	cpuSeconds float64 // of the server, including the well-behaved client's share
 	leftMB     float64 // live heap at the end, above that of the idle server; default 10
-	// goroutines at the end, more than the idle server has. The default is 40, and 16 for each processor: the server keeps
-	// some for the next clients.
+	// goroutines at the end, more than the idle server has. The default is 40, and 16 for each processor: the server
+	// keeps some for the next clients.
 	goroutines int
 	files      int // descriptors at the end, more than the idle server has; default 5
 }
@@ -191,7 +191,8 @@ func (a *arena) settle(ctx context.Context, rest state, what attack) (state, err
 	b := what.bound.left()
 	for end := time.Now().Add(what.after); ; {
 		s, err := a.ask(question{Do: "settle"})
-		over := s.Heap-rest.Heap > b.leftMB*megabyte || s.Goroutines-rest.Goroutines > b.goroutines || s.Files-rest.Files > b.files
+		over := s.Heap-rest.Heap > b.leftMB*megabyte || s.Goroutines-rest.Goroutines > b.goroutines ||
+			s.Files-rest.Files > b.files
 		if err != nil || !over || time.Now().After(end) {
 			return s, err
 		}
@@ -228,11 +229,13 @@ func (r *row) judge() {
 		}
 	}
 	over(b.peakMB > 0 && r.peakMB > b.peakMB, "the heap grew by %.0f MB, the limit is %.0f", r.peakMB, b.peakMB)
-	over(b.cpuSeconds > 0 && r.cpu > b.cpuSeconds, "the server used %.1f s of CPU time, the limit is %.1f", r.cpu, b.cpuSeconds)
+	over(b.cpuSeconds > 0 && r.cpu > b.cpuSeconds, "the server used %.1f s of CPU time, the limit is %.1f", r.cpu,
+		b.cpuSeconds)
 	over(r.leftMB > b.leftMB, "%.0f MB of heap are left, the limit is %.0f", r.leftMB, b.leftMB)
 	over(r.goroutines > b.goroutines, "%d goroutines are left, the limit is %d", r.goroutines, b.goroutines)
 	over(r.files > b.files, "%d descriptors are left, the limit is %d", r.files, b.files)
 	over(r.calls == 0, "the well-behaved client got no answer at all")
 	over(r.unserved > 0, "the well-behaved client got no answer to %d calls", r.unserved)
-	over(r.worst > slowest, "the well-behaved client waited for %v, the limit is %v", r.worst.Round(time.Millisecond), slowest)
+	over(r.worst > slowest, "the well-behaved client waited for %v, the limit is %v", r.worst.Round(time.Millisecond),
+		slowest)
 }

@@ -12,13 +12,17 @@ const (
 // attacks returns all attacks.
 func attacks() []attack {
 	all := []attack{
-		{name: "leave-waiting", what: "200 clients send 300 events to a handler that waits until they disconnect, and disconnect",
+		{name: "leave-waiting", what: "200 clients send 300 events to a handler that waits until they disconnect, " +
+			"and disconnect",
 			mount: leaveWaiting(200, 300), after: afterPing, bound: bound{peakMB: 60}},
-		{name: "leave-asked", what: "50 clients send 5000 events while the server waits for their acknowledgement, and disconnect",
+		{name: "leave-asked", what: "50 clients send 5000 events while the server waits for their acknowledgement, " +
+			"and disconnect",
 			mount: leaveAsked(50, 5000), after: afterPing, bound: bound{peakMB: 150}},
-		{name: "leave-large", what: "10 clients send 70 MB each to a handler that waits until they disconnect, and disconnect",
+		{name: "leave-large", what: "10 clients send 70 MB each to a handler that waits until they disconnect, and " +
+			"disconnect",
 			mount: leaveLarge(10, 70), after: afterPing, bound: bound{peakMB: 100}},
-		{name: "leave-silently", what: "100 clients send 300 events to a handler that waits until they disconnect, and fall silent",
+		{name: "leave-silently", what: "100 clients send 300 events to a handler that waits until they disconnect, " +
+			"and fall silent",
 			mount: leaveSilently(100, 300), after: afterPing, bound: bound{peakMB: 60}},
 		{name: "namespaces", what: "a client joins 20,000 namespaces that a pattern allows",
 			mount: namespaces(20_000), after: afterPing, bound: bound{peakMB: 20, cpuSeconds: 6}},
@@ -46,7 +50,8 @@ func attacks() []attack {
 		server setting
 	}{{"", setting{}}, {"-http", setting{HTTP: true}}} {
 		all = append(all,
-			attack{name: "bodies" + s.suffix, what: "300 requests announce a body and send nothing of it, or a byte per second",
+			attack{name: "bodies" + s.suffix, what: "300 requests announce a body and send nothing of it, or a byte " +
+				"per second",
 				server: s.server, mount: bodies(300), after: afterHead, bound: bound{peakMB: 40}},
 			attack{name: "heads" + s.suffix, what: "300 connections send nothing, or a byte of a request per second",
 				server: s.server, mount: heads(300), after: afterHead, bound: bound{peakMB: 40}})

@@ -95,7 +95,8 @@ func leaveSilently(clients, events int) func(context.Context, *arena) error {
 		if err != nil {
 			return err
 		}
-		a.require(s.Files < clients/2, "%d descriptors are open after the ping timeout, although no client answered a ping", s.Files)
+		a.require(s.Files < clients/2, "%d descriptors are open after the ping timeout, although no client answered "+
+			"a ping", s.Files)
 		leave(all)
 		return nil
 	}
@@ -308,7 +309,9 @@ func number(digits int) func(context.Context, *arena) error {
 		}
 		defer c.nc.Close()
 		long := strings.Repeat("9", digits)
-		for _, message := range []string{`42["echo",` + long + `]`, `421["echo",` + long + `]`, `42["` + long + `"]`, `40/` + long + `,`} {
+		for _, message := range []string{
+			`42["echo",` + long + `]`, `421["echo",` + long + `]`, `42["` + long + `"]`, `40/` + long + `,`,
+		} {
 			if err := c.text(message); err != nil {
 				return err
 			}

@@ -51,7 +51,8 @@ func peerAttacks() []attack {
 	cluster := setting{Cluster: true}
 	return []attack{
 		{name: "invented-nodes", what: "6000 invented nodes send one heartbeat each",
-			server: cluster, mount: inventedNodes(6000), after: afterWhile + 20*time.Second, bound: bound{peakMB: 60, leftMB: 15}},
+			server: cluster, mount: inventedNodes(6000), after: afterWhile + 20*time.Second,
+			bound: bound{peakMB: 60, leftMB: 15}},
 		{name: "forged-leave", what: "an intruder sends the leave message of the other node",
 			server: cluster, mount: forgedLeave, after: afterWhile, bound: bound{peakMB: 60}},
 		{name: "answers", what: "an intruder answers a request that was not sent to it",
@@ -61,7 +62,8 @@ func peerAttacks() []attack {
 		{name: "body", what: "a message of 200 MB in the table",
 			server: cluster, mount: references(1, 200<<20), after: afterWhile, bound: bound{peakMB: 40}},
 		{name: "references", what: "3000 references to one message of 1 MB in the table",
-			server: cluster, mount: references(3000, 1<<20), after: afterWhile + 20*time.Second, bound: bound{peakMB: 220}},
+			server: cluster, mount: references(3000, 1<<20), after: afterWhile + 20*time.Second,
+			bound: bound{peakMB: 220}},
 	}
 }
 
@@ -78,7 +80,8 @@ func (a *arena) intruder(ctx context.Context) (*pgx.Conn, error) {
 func (a *arena) notify(ctx context.Context, conn *pgx.Conn, payloads ...string) error {
 	for len(payloads) > 0 {
 		n := min(len(payloads), 500)
-		if _, err := conn.Exec(ctx, "SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS p", channel, payloads[:n]); err != nil {
+		if _, err := conn.Exec(ctx, "SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS p", channel,
+			payloads[:n]); err != nil {
 			return err
 		}
 		for _, p := range payloads[:n] {
@@ -95,8 +98,10 @@ func (a *arena) fetch(limit time.Duration) (state, error) {
 	if err != nil {
 		return s, err
 	}
-	a.note("FetchSockets found %d sockets in %v, %d peers known; %s", s.Sockets, s.Took.Round(time.Millisecond), s.Peers, s.Err)
-	a.require(s.Sockets >= otherSockets+1 || s.Partial, "FetchSockets returned %d of %d sockets and no error", s.Sockets, otherSockets+1)
+	a.note("FetchSockets found %d sockets in %v, %d peers known; %s", s.Sockets, s.Took.Round(time.Millisecond),
+		s.Peers, s.Err)
+	a.require(s.Sockets >= otherSockets+1 || s.Partial, "FetchSockets returned %d of %d sockets and no error",
+		s.Sockets, otherSockets+1)
 	a.require(s.Sockets <= otherSockets+1, "FetchSockets returned %d sockets, there are %d", s.Sockets, otherSockets+1)
 	a.require(s.Took <= limit, "FetchSockets took %v, the limit is %v", s.Took, limit)
 	return s, nil
@@ -123,7 +128,8 @@ func inventedNodes(n int) func(context.Context, *arena) error {
 		a.require(s.Sockets == otherSockets+1, "FetchSockets found %d of %d sockets", s.Sockets, otherSockets+1)
 		time.Sleep(3 * time.Second)
 		s, err = a.ask(question{Do: "fetch"})
-		a.require(s.Sockets == otherSockets+1 && !s.Partial, "FetchSockets returned %d sockets 3 s later, %s", s.Sockets, s.Err)
+		a.require(s.Sockets == otherSockets+1 && !s.Partial, "FetchSockets returned %d sockets 3 s later, %s",
+			s.Sockets, s.Err)
 		a.require(s.Peers == 1, "%d peers are known 3 s later, there is one", s.Peers)
 		return err
 	}
@@ -178,7 +184,9 @@ func forgedAnswers(ctx context.Context, a *arena) error {
 			if json.Unmarshal([]byte(n.Payload), &request) != nil || request.Type != 7 {
 				continue
 			}
-			_ = a.notify(ctx, other, fmt.Sprintf(`{"uid":"%016x","type":8,"nsp":"/","data":{"requestId":%q,"sockets":[{"id":"forged","rooms":[],"handshake":{},"data":null}]}}`, i, request.Data.RequestID))
+			_ = a.notify(ctx, other, fmt.Sprintf(`{"uid":"%016x","type":8,"nsp":"/",`+
+				`"data":{"requestId":%q,"sockets":[{"id":"forged","rooms":[],"handshake":{},"data":null}]}}`,
+				i, request.Data.RequestID))
 		}
 	}()
 	for range 5 {
@@ -200,7 +208,8 @@ func requests(n int) func(context.Context, *arena) error {
 		defer conn.Close(ctx)
 		all := make([]string, n)
 		for i := range all {
-			all[i] = fmt.Sprintf(`{"uid":"intruder00000000","type":7,"nsp":"/","data":{"requestId":"%d","opts":{"rooms":[],"except":[],"flags":{}}}}`, i)
+			all[i] = fmt.Sprintf(`{"uid":"intruder00000000","type":7,"nsp":"/",`+
+				`"data":{"requestId":"%d","opts":{"rooms":[],"except":[],"flags":{}}}}`, i)
 		}
 		if err := a.notify(ctx, conn, all...); err != nil {
 			return err
@@ -218,10 +227,13 @@ func references(n, size int) func(context.Context, *arena) error {
 			return err
 		}
 		defer conn.Close(ctx)
-		// A map in msgpack: {uid, type, nsp, data: {packet: {type, data: ["data", <size bytes>]}, opts: {rooms: ["none"]}}}.
+		// A map in msgpack: {uid, type, nsp, data: {packet: {type, data: ["data", <size bytes>]}, opts: {rooms:
+		// ["none"]}}}.
 		const insert = `INSERT INTO socket_io_attachments (payload) SELECT
-			'\x84a3756964b0696e7472756465723030303030303030a47479706503a36e7370a12fa46461746182a67061636b657482a47479706502a46461746192a464617461c6'::bytea
-			|| int4send($1::int) || convert_to(repeat('x', $1::int), 'UTF8') || '\xa46f70747381a5726f6f6d7391a46e6f6e65'::bytea RETURNING id::text`
+			'\x84a3756964b0696e7472756465723030303030303030a47479706503a36e7370a12fa464617461'::bytea
+			|| '\x82a67061636b657482a47479706502a46461746192a464617461c6'::bytea
+			|| int4send($1::int) || convert_to(repeat('x', $1::int), 'UTF8')
+			|| '\xa46f70747381a5726f6f6d7391a46e6f6e65'::bytea RETURNING id::text`
 		var id string
 		if err := conn.QueryRow(ctx, insert, size).Scan(&id); err != nil {
 			return err

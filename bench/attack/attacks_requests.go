@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// open opens n connections and sends the text that first returns on each. If drip is true, it then sends a byte per second.
+// open opens n connections and sends the text that first returns on each. If drip is true, it then sends a byte per
+// second.
 func (a *arena) open(n int, first func(i int) (text string, drip bool)) (held []net.Conn, err error) {
 	for i := range n {
 		nc, err := a.connect()
@@ -65,8 +66,10 @@ func (a *arena) ended(ctx context.Context, held []net.Conn, limit time.Duration)
 func bodies(n int) func(context.Context, *arena) error {
 	return func(ctx context.Context, a *arena) error {
 		held, err := a.open(n, func(i int) (string, bool) {
-			target := []string{"/other", "/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=3&transport=polling", "/socket.io/?EIO=4&transport=polling&sid=unknown", "/socket.io/?EIO=4&transport=websocket"}[i%5]
-			return "POST " + target + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n", i%2 == 0
+			target := []string{"/other", "/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=3&transport=polling",
+				"/socket.io/?EIO=4&transport=polling&sid=unknown", "/socket.io/?EIO=4&transport=websocket"}[i%5]
+			return "POST " + target + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: " +
+				"100000\r\n\r\n", i%2 == 0
 		})
 		if err != nil {
 			return err
@@ -109,7 +112,8 @@ func sessions(n, header int) func(context.Context, *arena) error {
 		answer := make([]byte, 4096)
 		refusals := 0
 		for range n {
-			_, err := fmt.Fprintf(nc, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", header))
+			_, err := fmt.Fprintf(nc, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: "+
+				"127.0.0.1\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", header))
 			k := 0
 			if err == nil {
 				k, err = nc.Read(answer)

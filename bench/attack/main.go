@@ -1,6 +1,7 @@
-// Command attack runs known attacks against a Socket.IO server and against a cluster on PostgreSQL. Each attack has a new
-// server and runs beside a well-behaved client. At the end a table shows what each attack cost the server and the attacker,
-// and how long the calls of the well-behaved client took. The exit status is 1 if a cost was over its bound.
+// Command attack runs known attacks against a Socket.IO server and against a cluster on PostgreSQL. Each attack has a
+// new server and runs beside a well-behaved client. At the end a table shows what each attack cost the server and the
+// attacker, and how long the calls of the well-behaved client took. The exit status is 1 if a cost was over its
+// bound.
 //
 //	go run ./bench/attack [-run regexp] [-list]
 //
@@ -47,7 +48,8 @@ func main() {
 		return
 	}
 	if runtime.GOOS != "linux" {
-		exit(errors.New("this program needs Linux: the attackers use the address 127.0.0.2, and open files are counted in /proc"))
+		exit(errors.New("this program needs Linux: the attackers use the address 127.0.0.2, and open files are " +
+			"counted in /proc"))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

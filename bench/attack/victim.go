@@ -107,7 +107,8 @@ func serveVictim(text string) error {
 
 func (v *victim) start(s setting) (at place, err error) {
 	logger := slog.New(slog.NewTextHandler(&v.line, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	config := socketio.Config{PingInterval: pingInterval, PingTimeout: pingTimeout, Compress: s.Compress, Logger: logger}
+	config := socketio.Config{PingInterval: pingInterval, PingTimeout: pingTimeout, Compress: s.Compress,
+		Logger: logger}
 	if s.Cluster {
 		if config.Cluster, err = v.join(s.Postgres, logger); err != nil {
 			return at, err
@@ -148,7 +149,8 @@ func (v *victim) handle() {
 		s.On("wait", func(ctx context.Context, _ backplane.Value) { <-ctx.Done() })
 		s.On("ask", func(ctx context.Context) { _, _ = s.EmitWithAck(ctx, "question") }) // the client disconnects
 		s.On("join", func(room string) { s.Join(room) })
-		s.On("broadcast", func(ctx context.Context, n int) { _ = v.io.Emit(ctx, "news", string(make([]byte, n))) }) // to all clients that are connected
+		// to all clients that are connected
+		s.On("broadcast", func(ctx context.Context, n int) { _ = v.io.Emit(ctx, "news", string(make([]byte, n))) })
 		s.On("data", func(backplane.Value) {})
 	})
 }

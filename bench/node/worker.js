@@ -1,6 +1,6 @@
-// A Socket.IO node as a benchmark worker: it publishes or receives what main.go tells it to, one JSON object a line.
-// It runs the adapter at its best: a pool of 10 connections, no debug output, no client, and no work but the adapter's
-// own (the in-memory part is replaced by a counter, on the publishing side by nothing).
+// A worker of the benchmark with Socket.IO's Postgres adapter. It executes the commands on standard input, one JSON
+// object per line. The adapter runs under the best conditions: a pool of 10 connections, no debug output, no client. A counter
+// replaces the in-memory adapter, so that only the adapter itself is measured.
 "use strict";
 const { createRequire } = require("node:module");
 const path = require("node:path");
@@ -13,7 +13,8 @@ const { Pool } = load("pg");
 
 const url = process.argv[2];
 const say = (o) => process.stdout.write(JSON.stringify(o) + "\n");
-const now = () => Math.round((performance.timeOrigin + performance.now()) * 1e6); // Unix nanoseconds, to the microsecond
+// now returns Unix nanoseconds, with the precision of a microsecond.
+const now = () => Math.round((performance.timeOrigin + performance.now()) * 1e6);
 const cpu = () => { const u = process.cpuUsage(); return (u.user + u.system) / 1e6; };
 
 let expected = null;
@@ -31,7 +32,7 @@ Adapter.prototype.broadcast = function (packet, opts) {
   }
 };
 
-// populate gives the node so many clients in so many rooms, to whom nothing is written and who acknowledge at once.
+// populate adds n clients, spread over the rooms, that discard events and acknowledge at once.
 function populate(n, rooms) {
   const nsp = io.of("/");
   for (const id of nsp.sockets.keys()) adapter.delAll(id);
@@ -43,10 +44,19 @@ function populate(n, rooms) {
     acks.set = (_, ack) => setImmediate(ack, "ok");
     nsp.sockets.set(id, {
       id, acks, data: { name: id }, rooms: new Set([id, "room-" + (i % rooms)]), client: { writeToEngine() {} },
-      handshake: { headers: {}, time: "", address: "127.0.0.1", xdomain: false, secure: false, issued: 0, url: "/", query: {}, auth: {} },
+      handshake: {
+        headers: {}, time: "", address: "127.0.0.1", xdomain: false, secure: false, issued: 0,
+        url: "/", query: {}, auth: {},
+      },
     });
     adapter.addAll(id, new Set([id, "room-" + (i % rooms)]));
   }
+}
+
+// quantiles returns a function that returns the quantile q of the values, 0 if there are none.
+function quantiles(values) {
+  const sorted = Float64Array.from(values).sort();
+  return (q) => (sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] : 0);
 }
 
 class Expectation {
@@ -65,9 +75,9 @@ class Expectation {
   end() {
     clearInterval(this.timer);
     expected = null;
-    const l = Float64Array.from(this.latencies).sort();
-    const at = (q) => (l.length ? l[Math.min(l.length - 1, Math.floor(q * l.length))] : 0);
-    say({ received: this.received, duplicated: this.duplicated, last: this.last, cpu: cpu() - this.cpu0, p50: at(0.5), p99: at(0.99) });
+    const at = quantiles(this.latencies);
+    const { received, duplicated, last } = this;
+    say({ received, duplicated, last, cpu: cpu() - this.cpu0, p50: at(0.5), p99: at(0.99) });
   }
 }
 
@@ -78,8 +88,9 @@ io.adapter(createAdapter(pool, { errorHandler: () => errors++ }));
 const adapter = io.of("/").adapter;
 const opts = (room) => ({ rooms: new Set(room === undefined ? [] : [room]), except: new Set(), flags: {} });
 
-// padding and noise are those of expectation.go.
-const words = "the quick brown fox jumps over a lazy dog while seven wizards box with liquid jugs and my sphinx of quartz judges".split(" ");
+// padding and noise are the same as in expectation.go.
+const words = ("the quick brown fox jumps over a lazy dog while seven wizards box with liquid jugs and " +
+  "my sphinx of quartz judges").split(" ");
 const noise = Buffer.alloc(1 << 20);
 let padding = [];
 for (let i = 0, n = 1, length = 0; i < noise.length; i++) {
@@ -138,7 +149,7 @@ async function publish({ run, n, inFlight, rate, kind, size, rooms, op }) {
       step();
     });
     await Promise.all(sent);
-  } else if (inFlight === 0) { // nobody waits: as many as the loop can start
+  } else if (inFlight === 0) { // one loop that does not wait
     const sent = [];
     while (next < n) {
       sent.push(one(next++));
@@ -148,8 +159,7 @@ async function publish({ run, n, inFlight, rate, kind, size, rooms, op }) {
   } else {
     await Promise.all(Array.from({ length: inFlight }, async () => { while (next < n) await timed(next++); }));
   }
-  latencies.sort((a, b) => a - b);
-  const at = (q) => (latencies.length ? latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))] : 0);
+  const at = quantiles(latencies);
   say({ start, end: now(), cpu: cpu() - cpu0, errors, answers, p50: at(0.5), p99: at(0.99) });
 }
 

@@ -75,27 +75,42 @@ var fanoutPairs = []pair{
 }
 
 var cases = []benchCase{
-	{Name: "fanout_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1.5, Measure: 3}, Pairs: fanoutPairs, Figures: []figure{
-		{Name: "fanout_500", About: "to 500 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
-	{Name: "fanout_2000", Load: load.Command{Do: "fanout", Clients: 2000, InFlight: 20, Size: 100, Warm: 1.5, Measure: 3}, Pairs: fanoutPairs[:3], Figures: []figure{
+	{Name: "fanout_500", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1.5, Measure: 3},
+		Pairs: fanoutPairs, Figures: []figure{
+			{Name: "fanout_500", About: "to 500 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
+	{Name: "fanout_2000", Load: load.Command{Do: "fanout", Clients: 2000, InFlight: 20, Size: 100, Warm: 1.5,
+		Measure: 3}, Pairs: fanoutPairs[:3], Figures: []figure{
 		{Name: "fanout_2000", About: "to 2 000 clients, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
-	{Name: "paced_500", Load: load.Command{Do: "paced", Clients: 500, Rate: 20, Size: 100, Warm: 1.5, Measure: 5}, MoreRounds: 2, Figures: []figure{
-		{Name: "cpu_500", About: "20 broadcasts/s, 500 clients: CPU", Unit: "µs/delivery", Of: cpuEach, Floor: 0.7, Aim: 0.6},
-		{Name: "p99_500", About: "20 broadcasts/s, 500 clients: p99", Unit: "µs", Of: p99, Floor: 0.8, Aim: 0.7}}},
-	{Name: "paced_2000", Load: load.Command{Do: "paced", Clients: 2000, Rate: 20, Size: 100, Warm: 1.5, Measure: 5}, Figures: []figure{
-		{Name: "cpu_2000", About: "20 broadcasts/s, 2 000 clients: CPU", Unit: "µs/delivery", Of: cpuEach, Floor: 0.85, Aim: 0.75},
-		{Name: "p99_2000", About: "20 broadcasts/s, 2 000 clients: p99", Unit: "µs", Of: p99}}},
+	{Name: "paced_500", Load: load.Command{Do: "paced", Clients: 500, Rate: 20, Size: 100, Warm: 1.5, Measure: 5},
+		MoreRounds: 2, Figures: []figure{
+			{Name: "cpu_500", About: "20 broadcasts/s, 500 clients: CPU", Unit: "µs/delivery", Of: cpuEach, Floor: 0.7,
+				Aim: 0.6},
+			{Name: "p99_500", About: "20 broadcasts/s, 500 clients: p99", Unit: "µs", Of: p99, Floor: 0.8, Aim: 0.7}}},
+	{Name: "paced_2000", Load: load.Command{Do: "paced", Clients: 2000, Rate: 20, Size: 100, Warm: 1.5, Measure: 5},
+		Figures: []figure{
+			{Name: "cpu_2000", About: "20 broadcasts/s, 2 000 clients: CPU", Unit: "µs/delivery", Of: cpuEach,
+				Floor: 0.85,
+				Aim:   0.75},
+			{Name: "p99_2000", About: "20 broadcasts/s, 2 000 clients: p99", Unit: "µs", Of: p99}}},
 	{Name: "ack_200", Load: load.Command{Do: "ack", Clients: 200, Size: 100, Warm: 1, Measure: 3}, Figures: []figure{
-		{Name: "ack_200", About: "emit with ack, 200 clients, closed loop", Unit: "acks/s", Of: perSecond, Floor: 2.5, Aim: 3.5}}},
-	{Name: "connect", Load: load.Command{Do: "connect", Clients: 9000, InFlight: 64, Warm: 500, Measure: 2.5}, Figures: []figure{
-		{Name: "connect", About: "connections over WebSocket", Unit: "connections/s", Of: perSecond, Floor: 5, Aim: 8}}},
-	{Name: "connect_polling", Load: load.Command{Do: "connect", Polling: true, Clients: 9000, InFlight: 64, Warm: 500, Measure: 2.5}, Figures: []figure{
+		{Name: "ack_200", About: "emit with ack, 200 clients, closed loop", Unit: "acks/s", Of: perSecond, Floor: 2.5,
+			Aim: 3.5}}},
+	{Name: "connect", Load: load.Command{Do: "connect", Clients: 9000, InFlight: 64, Warm: 500, Measure: 2.5},
+		Figures: []figure{
+			{Name: "connect", About: "connections over WebSocket", Unit: "connections/s", Of: perSecond, Floor: 5,
+				Aim: 8}}},
+	{Name: "connect_polling", Load: load.Command{Do: "connect", Polling: true, Clients: 9000, InFlight: 64, Warm: 500,
+		Measure: 2.5}, Figures: []figure{
 		{Name: "connect_polling", About: "connections over long-polling", Unit: "connections/s", Of: perSecond}}},
 	{Name: "idle", Load: load.Command{Do: "idle", Clients: 5050, InFlight: 64, Warm: 50, Measure: 3}, Figures: []figure{
-		{Name: "memory_5000", About: "5 000 idle connections: resident memory", Unit: "KB/connection", Of: residentEach, Floor: 0.75, Aim: 0.5},
-		{Name: "collected_5000", About: "the same after a garbage collection", Unit: "KB/connection", Of: collectedEach}}},
-	{Name: "cluster", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 2}, Pairs: []pair{{Base: one, Ours: two}}, Figures: []figure{
-		{Name: "cluster_500", About: "to 500 clients on two Go nodes, 20 outstanding", Unit: "deliveries/s", Of: perSecond}}},
+		{Name: "memory_5000", About: "5 000 idle connections: resident memory", Unit: "KB/connection", Of: residentEach,
+			Floor: 0.75, Aim: 0.5},
+		{Name: "collected_5000", About: "the same after a garbage collection", Unit: "KB/connection",
+			Of: collectedEach}}},
+	{Name: "cluster", Load: load.Command{Do: "fanout", Clients: 500, InFlight: 20, Size: 100, Warm: 1, Measure: 2},
+		Pairs: []pair{{Base: one, Ours: two}}, Figures: []figure{
+			{Name: "cluster_500", About: "to 500 clients on two Go nodes, 20 outstanding", Unit: "deliveries/s",
+				Of: perSecond}}},
 }
 
 // outcome holds the figures of one run.

@@ -1,5 +1,14 @@
-// Command server compares package socketio with Node.js's Socket.IO server under the same load: new processes in turn, the
-// server on one core and the load generator on another. See docs/explanation/server-performance.md.
+// Command server compares package socketio with Node.js's Socket.IO server under the same load: new processes in
+// turn, the server on one core and the load generator on another. See docs/explanation/server-performance.md.
+//
+// # Files
+//
+//   - main.go: the flags
+//   - cases.go: the list of the loads and of the contenders
+//   - compare.go, run.go: the coordinator, which starts the processes and runs each case
+//   - serve.go: a Go server; centrifuge: a server on that library; node: Node.js's server
+//   - others.go: building the server on centrifuge
+//   - results.go, report.go, table.go, chart.go: what is printed and written
 package main
 
 import (

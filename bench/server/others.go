@@ -16,7 +16,10 @@ const centrifugeVersion = "0.40.1"
 // cannot be downloaded, the comparison goes on without it.
 func (s *settings) buildCentrifuge(ctx context.Context) (done func(), err error) {
 	done = func() {}
-	if !slices.ContainsFunc(s.chosen(), func(c benchCase) bool { return slices.Contains(c.contenders(s.Contenders), others) }) {
+	if !slices.ContainsFunc(s.chosen(), func(c benchCase) bool {
+		return slices.Contains(c.contenders(s.Contenders),
+			others)
+	}) {
 		return done, nil
 	}
 	folder, err := os.MkdirTemp("", "backplane-bench-")

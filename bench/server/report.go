@@ -52,7 +52,8 @@ func (c benchCase) rows(by outcomes) (all []row) {
 
 func compareFigure(f figure, p pair, by outcomes) row {
 	base, ours := p.Base, p.Ours
-	r := row{Name: f.Name + p.Suffix, About: f.About + p.About, Unit: f.Unit, BaseName: base, OursName: ours, Floor: f.Floor, Aim: f.Aim, Rounds: make(map[string][]roundFigures)}
+	r := row{Name: f.Name + p.Suffix, About: f.About + p.About, Unit: f.Unit, BaseName: base, OursName: ours,
+		Floor: f.Floor, Aim: f.Aim, Rounds: make(map[string][]roundFigures)}
 	if p.Floor != 0 {
 		r.Floor, r.Aim = p.Floor, p.Aim
 	}
@@ -98,15 +99,18 @@ func (r row) verdict() string {
 
 func header(w io.Writer) {
 	fmt.Fprintf(w, "%-52s %-14s %-10s %10s %-8s %10s %6s %6s %5s %-7s %11s %11s %11s %7s %8s %7s\n",
-		"", "", "beside", "", "ours", "", "ratio", "floor", "aim", "reached", "server %", "load %", "per read", "others", "missing", "doubled")
+		"", "", "beside", "", "ours", "", "ratio", "floor", "aim", "reached", "server %", "load %", "per read",
+		"others", "missing", "doubled")
 }
 
-// print writes a line. The columns "server %" and "load %" say how busy the servers and the load generator kept their core;
-// "others" is what all other processes of the machine used in the worst round, in percent of a core. A high value there
-// makes the figures unreliable.
+// print writes a line. The columns "server %" and "load %" say how busy the servers and the load generator kept their
+// core; "others" is what all other processes of the machine used in the worst round, in percent of a core. A high
+// value there makes the figures unreliable.
 func print(w io.Writer, r row) {
-	fmt.Fprintf(w, "%-52s %-14s %-10s %10s %-8s %10s %6.2f %6s %5s %-7s %5.0f %5.0f %5.0f %5.0f %5.1f %5.1f %7.0f %8d %7d\n", r.About, r.Unit, r.BaseName, number(r.Base), r.OursName, number(r.Ours), r.Ratio,
-		goal(r.Floor), goal(r.Aim), r.verdict(), r.ServerBusy[0], r.ServerBusy[1], r.LoadBusy[0], r.LoadBusy[1], r.Each[0], r.Each[1], r.OthersBusy, r.Missing, r.Doubled)
+	fmt.Fprintf(w, "%-52s %-14s %-10s %10s %-8s %10s %6.2f %6s %5s %-7s %5.0f %5.0f %5.0f %5.0f %5.1f %5.1f %7.0f "+
+		"%8d %7d\n", r.About, r.Unit, r.BaseName, number(r.Base), r.OursName, number(r.Ours), r.Ratio,
+		goal(r.Floor), goal(r.Aim), r.verdict(), r.ServerBusy[0], r.ServerBusy[1], r.LoadBusy[0], r.LoadBusy[1],
+		r.Each[0], r.Each[1], r.OthersBusy, r.Missing, r.Doubled)
 }
 
 // goal formats a floor or an aim.

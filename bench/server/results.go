@@ -14,7 +14,8 @@ type resultFile = figures.Results[row]
 
 // write writes the results and the chart made from them. Rows of cases that were not run stay as they were.
 func (s *settings) write(all map[string]outcomes) error {
-	settings := map[string]any{"rounds": s.Rounds, "quick": s.Quick, "server_core": s.serverCore, "load_core": s.loadCore, "repeated": s.repeated}
+	settings := map[string]any{"rounds": s.Rounds, "quick": s.Quick, "server_core": s.serverCore,
+		"load_core": s.loadCore, "repeated": s.repeated}
 	file := figures.NewResults[row](settings, "socket.io", "engine.io", "ws", "bufferutil")
 	var before resultFile
 	if text, err := os.ReadFile(s.Out); err == nil {

@@ -103,7 +103,8 @@ func (s *settings) server(ctx context.Context, contender string, c benchCase) (*
 		if c.Load.Polling {
 			transport = "polling"
 		}
-		return process.Start(node, pinned(ctx, s.serverCore, "node", "--expose-gc", filepath.Join("bench", "server", "node", "server.js"), transport))
+		return process.Start(node, pinned(ctx, s.serverCore, "node", "--expose-gc",
+			filepath.Join("bench", "server", "node", "server.js"), transport))
 	}
 	if contender == others {
 		return process.Start(others, s.goProgram(ctx, s.centrifuge))
@@ -116,7 +117,8 @@ func (s *settings) server(ctx context.Context, contender string, c benchCase) (*
 	if contender == two {
 		nodes = "2"
 	}
-	return process.Start(contender, s.goProgram(ctx, self, "-serve", nodes, "-profiles", s.Profiles, "-call", contender))
+	return process.Start(contender, s.goProgram(ctx, self, "-serve", nodes, "-profiles", s.Profiles, "-call",
+		contender))
 }
 
 // goProgram returns the command of a Go server that runs on one core.

@@ -64,8 +64,10 @@ func (c Chart) SVG() []byte {
 	}
 	total, height := c.Left+width+70, y+42
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">
-<style>text{font:13px system-ui,sans-serif;fill:#1f2937}.n{font-size:11px}.a{font-size:11px;fill:#6b7280}.h{font-weight:600;font-size:15px}</style>
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d"
+ role="img" aria-label="%s">
+<style>text{font:13px system-ui,sans-serif;fill:#1f2937}
+.n{font-size:11px}.a{font-size:11px;fill:#6b7280}.h{font-weight:600;font-size:15px}</style>
 <rect width="100%%" height="100%%" rx="6" fill="#ffffff"/>
 <text x="20" y="28" class="h">%s</text>
 <text x="20" y="48" class="a">%s</text>
@@ -75,7 +77,8 @@ func (c Chart) SVG() []byte {
 		if tick == 1 {
 			dash = ""
 		}
-		fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="#9ca3af"%s/>`, x(tick), x(tick), top, y+8, dash)
+		fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="#9ca3af"%s/>`, x(tick), x(tick), top, y+8,
+			dash)
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle" class="a">%g×</text>`+"\n", x(tick), y+24, tick)
 	}
 	for i, key := range c.Legend {

@@ -22,8 +22,8 @@ type Process struct {
 	lines chan []byte
 }
 
-// Start starts the command of a worker. Its standard error goes to that of this process. On Linux it is killed when this
-// process ends for any reason.
+// Start starts the command of a worker. Its standard error goes to that of this process. On Linux it is killed when
+// this process ends for any reason.
 func Start(name string, cmd *exec.Cmd) (*Process, error) {
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = new(syscall.SysProcAttr)

@@ -1,5 +1,5 @@
-// Command centrifuge is a server for bench/server, built on the Go library centrifuge: it publishes what a client sends to
-// all clients. It is a module of its own, so that users of backplane do not depend on that library.
+// Command centrifuge is a server for bench/server, built on the Go library centrifuge: it publishes what a client
+// sends to all clients. It is a module of its own, so that users of backplane do not depend on that library.
 package main
 
 import (
@@ -31,7 +31,8 @@ func serve() error {
 		return err
 	}
 	node.OnConnecting(func(context.Context, centrifuge.ConnectEvent) (centrifuge.ConnectReply, error) {
-		return centrifuge.ConnectReply{Credentials: &centrifuge.Credentials{}, Subscriptions: map[string]centrifuge.SubscribeOptions{channel: {}}}, nil
+		return centrifuge.ConnectReply{Credentials: &centrifuge.Credentials{},
+			Subscriptions: map[string]centrifuge.SubscribeOptions{channel: {}}}, nil
 	})
 	node.OnConnect(func(client *centrifuge.Client) {
 		client.OnMessage(func(m centrifuge.MessageEvent) {

@@ -1,5 +1,5 @@
-// Node.js's Socket.IO server at its best, as a benchmark's worker: one transport, no compression, no client to serve, the
-// request of the handshake let go as Socket.IO's page on memory advises, and no work but Socket.IO's own.
+// A server of the benchmark with Node.js's Socket.IO under the best conditions: one transport, no compression, no
+// client files to serve. It releases the handshake request, as Socket.IO's page on memory usage recommends.
 "use strict";
 const { createRequire } = require("node:module");
 const http = require("node:http");

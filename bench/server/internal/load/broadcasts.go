@@ -86,8 +86,8 @@ func (r *run) closedLoop(b *broadcasts, length time.Duration) error {
 }
 
 // openLoop triggers broadcasts at a fixed rate, whether or not the previous ones have arrived. While a broadcast is
-// outstanding it polls instead of sleeping: over the loopback interface, a server that writes to a sleeping process pays for
-// waking it up, which costs more than the write itself. A server with clients on other machines does not.
+// outstanding it polls instead of sleeping: over the loopback interface, a server that writes to a sleeping process
+// pays for waking it up, which costs more than the write itself. A server with clients on other machines does not.
 func (r *run) openLoop(b *broadcasts, length time.Duration) error {
 	pace := seconds(1 / r.Rate)
 	start := time.Now()

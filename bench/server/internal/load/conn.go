@@ -40,7 +40,8 @@ const (
 // upgrade requests a WebSocket with the headers that the npm package ws sends.
 func (c *conn) upgrade(path string) error {
 	return c.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"+
-		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nHost: %s\r\n\r\n", path, secret, c.addr))
+		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Extensions: permessage-deflate; "+
+		"client_max_window_bits\r\nHost: %s\r\n\r\n", path, secret, c.addr))
 }
 
 // handle handles what a client received and returns the incomplete rest.
@@ -101,8 +102,8 @@ func (l *loop) joined(c *conn) {
 
 var errFrame = errors.New("not a text message in one frame")
 
-// frame returns the payload of the first frame of b, nil if it is incomplete. It supports what the servers send: messages
-// of text in one frame, not compressed and not masked.
+// frame returns the payload of the first frame of b, nil if it is incomplete. It supports what the servers
+// send: text messages in one frame, not compressed and not masked.
 func frame(b []byte) (payload, rest []byte, err error) {
 	if len(b) < 2 {
 		return nil, b, nil

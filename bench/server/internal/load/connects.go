@@ -3,8 +3,8 @@ package load
 import "time"
 
 // connects opens connections and keeps them open. The first Warm connections are not measured. The command "connect"
-// measures how many connections succeed within Measure seconds. The command "idle" opens all connections and then waits for
-// Measure seconds.
+// measures how many connections succeed within Measure seconds. The command "idle" opens all connections and then
+// waits for Measure seconds.
 func (r *run) connects() error {
 	if err := r.loop.openAll(int(r.Warm), r.InFlight, patience); err != nil {
 		return err

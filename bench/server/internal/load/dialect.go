@@ -24,7 +24,8 @@ var dialects = map[string]*dialect{
 	// The JSON protocol of centrifuge. Its server subscribes all clients to the channel "m" and publishes there what a
 	// client sends.
 	"centrifuge": {path: "/connection/websocket", hello: `{"id":1,"connect":{}}`, packet: (*loop).reply,
-		trigger: [2]string{`{"send":{"data":`, `}}`}, broadcast: [2]string{`{"push":{"channel":"m","pub":{"data":`, `}}}`}},
+		trigger:   [2]string{`{"send":{"data":`, `}}`},
+		broadcast: [2]string{`{"push":{"channel":"m","pub":{"data":`, `}}}`}},
 }
 
 // reply handles a frame of centrifuge, which has a reply or a push on each line.

@@ -30,7 +30,8 @@ func (e *epoll) connect(c *conn) error {
 		return fmt.Errorf("socket: %w", err)
 	}
 	// On the loopback interface this does not block while the server's backlog has room.
-	if err := syscall.Connect(c.fd, &syscall.SockaddrInet4{Port: int(c.addr.Port()), Addr: c.addr.Addr().As4()}); err != nil {
+	if err := syscall.Connect(c.fd, &syscall.SockaddrInet4{Port: int(c.addr.Port()),
+		Addr: c.addr.Addr().As4()}); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	if err := syscall.SetsockoptInt(c.fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1); err != nil {
@@ -43,13 +44,15 @@ func (e *epoll) connect(c *conn) error {
 		e.byFD = append(e.byFD, nil)
 	}
 	e.byFD[c.fd] = c
-	if err := syscall.EpollCtl(e.fd, syscall.EPOLL_CTL_ADD, c.fd, &syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(c.fd)}); err != nil {
+	if err := syscall.EpollCtl(e.fd, syscall.EPOLL_CTL_ADD, c.fd,
+		&syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(c.fd)}); err != nil {
 		return fmt.Errorf("epoll: %w", err)
 	}
 	return nil
 }
 
-// wait waits until connections can be read, at most for limit, and returns them. The slice is valid until the next call.
+// wait waits until connections can be read, at most for limit, and returns them. The slice is valid until the next
+// call.
 func (e *epoll) wait(limit time.Duration) ([]*conn, error) {
 	n, err := syscall.EpollWait(e.fd, e.events, int((limit+time.Millisecond-1)/time.Millisecond))
 	if err == syscall.EINTR {
@@ -67,8 +70,8 @@ func (e *epoll) wait(limit time.Duration) ([]*conn, error) {
 
 func (c *conn) close() { _ = syscall.Close(c.fd) }
 
-// read reads with a raw system call, which does not inform Go's scheduler: the call never blocks, and this saves a quarter of
-// its time. again reports that there was nothing to read.
+// read reads with a raw system call, which does not inform Go's scheduler: the call never blocks, and this saves a
+// quarter of its time. again reports that there was nothing to read.
 func (c *conn) read(b []byte) (n int, again bool, err error) {
 	r, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 	switch errno {

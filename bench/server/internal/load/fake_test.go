@@ -45,7 +45,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
-	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: "+
+		"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
 	if r.URL.Path == "/socket.io/" {
 		_, _ = io.WriteString(conn, frame(`0{"sid":"abc"}`)+frame("2"))
 	}

@@ -1,7 +1,7 @@
 // Package load is the load generator of bench/server: Socket.IO clients that need far less CPU time than the server.
 //
-// One thread reads all connections with epoll into one buffer, parses the frame headers and compares every message with the
-// expected bytes, so it notices messages that are missing, delivered twice or changed. It needs Linux.
+// One thread reads all connections with epoll into one buffer, parses the frame headers and compares every message
+// with the expected bytes, so it notices messages that are missing, delivered twice or changed. It needs Linux.
 //
 // # Files
 //

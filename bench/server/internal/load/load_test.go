@@ -35,12 +35,13 @@ func run(t testing.TB, f *fake, c load.Command) (begin, end, done load.Reply) {
 func TestLoad(t *testing.T) {
 	fanout := load.Command{Do: "fanout", Clients: 20, InFlight: 5, Size: 300, Warm: 0.05, Measure: 0.1}
 	for name, c := range map[string]load.Command{
-		"Fanout":     fanout,
-		"Centrifuge": {Do: "fanout", Dialect: "centrifuge", Clients: 20, InFlight: 5, Size: 100, Warm: 0.05, Measure: 0.1},
-		"Paced":      {Do: "paced", Clients: 20, Rate: 100, Size: 100, Warm: 0.05, Measure: 0.2},
-		"Acks":       {Do: "ack", Clients: 20, Size: 100, Warm: 0.05, Measure: 0.1},
-		"Connect":    {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10},
-		"Polling":    {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10, Polling: true},
+		"Fanout": fanout,
+		"Centrifuge": {Do: "fanout", Dialect: "centrifuge", Clients: 20, InFlight: 5, Size: 100, Warm: 0.05,
+			Measure: 0.1},
+		"Paced":   {Do: "paced", Clients: 20, Rate: 100, Size: 100, Warm: 0.05, Measure: 0.2},
+		"Acks":    {Do: "ack", Clients: 20, Size: 100, Warm: 0.05, Measure: 0.1},
+		"Connect": {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10},
+		"Polling": {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10, Polling: true},
 	} {
 		t.Run(name+"CountsWhatComes", func(t *testing.T) {
 			_, end, done := run(t, new(fake), c)
@@ -95,7 +96,8 @@ func BenchmarkCeiling(b *testing.B) {
 	for _, clients := range []int{500, 2000} {
 		b.Run(fmt.Sprint(clients), func(b *testing.B) {
 			for b.Loop() {
-				_, end, _ := run(b, new(fake), load.Command{Do: "fanout", Clients: clients, InFlight: 20, Size: 100, Warm: 0.2, Measure: 1})
+				_, end, _ := run(b, new(fake), load.Command{Do: "fanout", Clients: clients, InFlight: 20, Size: 100,
+					Warm: 0.2, Measure: 1})
 				b.ReportMetric(float64(end.Count)/end.Seconds, "deliveries/s")
 				b.ReportMetric(1e9*end.CPU/float64(end.Count), "ns-CPU/delivery")
 			}

@@ -12,15 +12,16 @@ func (c *conn) pollingHandshake() error {
 }
 
 func (c *conn) request(method, url, body string) error {
-	b := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nConnection: keep-alive\r\n", method, url, c.addr)
+	b := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nConnection: keep-alive\r\n", method, url,
+		c.addr)
 	if body != "" {
 		b = fmt.Appendf(b, "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: %d\r\n", len(body))
 	}
 	return c.write(append(append(b, "\r\n"...), body...))
 }
 
-// poll handles the responses while a client connects over polling: OPEN, "ok" for the request with CONNECT, and the server's
-// CONNECT.
+// poll handles the responses while a client connects over polling: OPEN, "ok" for the request with CONNECT, and the
+// server's CONNECT.
 func (l *loop) poll(c *conn, b []byte) (rest []byte, err error) {
 	body, rest, err := response(b)
 	if err != nil || body == nil {
