@@ -12,19 +12,15 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// A mutant of a bus whose messages suffer on their way is made of three parts, in one line:
-//
-//	flawed("AllSizesArrive", receiving, atLeast(4096), lost)
-//
-// On which side, which messages, and what becomes of them.
+// A mutant whose messages are damaged in transit consists of three parts, in one line:
 
-// side is where a flaw is.
+// side is where the flaw is.
 type side struct {
 	name  string
 	apply func(b *bus, flaw func() *flaw)
 }
 
-// publishing is a flaw of Publish, with its own state for each bus.
+// publishing is a flaw of Publish. Each bus has its own state.
 var publishing = side{"publishing", func(b *bus, newFlaw func() *flaw) {
 	f, outages := newFlaw(), int32(0)
 	b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -42,7 +38,7 @@ var publishing = side{"publishing", func(b *bus, newFlaw func() *flaw) {
 	}
 }}
 
-// receiving is a flaw of Receive, with its own state for each session.
+// receiving is a flaw of Receive. Each session has its own state.
 var receiving = side{"receiving", func(b *bus, newFlaw func() *flaw) {
 	b.session = func(s *session) {
 		f := newFlaw()
@@ -65,18 +61,18 @@ var receiving = side{"receiving", func(b *bus, newFlaw func() *flaw) {
 	}
 }}
 
-// messageInfo is what a flaw knows of a message on its way. All counts begin with 1.
+// messageInfo describes a message to a selector. All counts begin with 1.
 type messageInfo struct {
-	size, limit  int // of its payload, in bytes; a limit of 0 is none
-	nth          int // of its bus when publishing, of its session when receiving
-	onChannel    int // nth of its channel
-	channel      int // its channel is the nth that was used
-	batch, index int // it is the index-th of a batch; 0 when receiving
-	sinceOutage  int // nth since the last outage or, when receiving, of a session that was opened after one; 0 without an outage
-	sinceListen  int // nth since the last Listen; when publishing the same as nth
+	size, limit  int // of the payload, in bytes; a limit of 0 means none
+	nth          int // counts the messages of the bus when publishing, of the session when receiving
+	onChannel    int // counts the messages of the same channel
+	channel      int // the message's channel is the n-th that was used
+	batch, index int // the message is the index-th of a batch; 0 when receiving
+	sinceOutage  int // counts since the last outage, or the messages of a session that was opened after one; 0 without an outage
+	sinceListen  int // counts since the last Listen; when publishing, equal to nth
 }
 
-// selector tells the messages that suffer.
+// selector selects the messages that the flaw affects.
 type selector struct {
 	name    string
 	matches func(p messageInfo) bool
@@ -125,19 +121,19 @@ func (w selector) and(other selector) selector {
 	return selector{w.name + ", if it is " + other.name, func(p messageInfo) bool { return w.matches(p) && other.matches(p) }}
 }
 
-// effect is what becomes of a message. It returns what is sent in its place.
+// effect is what happens to a selected message. It returns the messages that are sent in its place.
 type effect struct {
 	name      string
 	apply     func(f *flaw, m transport.Message) []transport.Message
-	needsLast bool // it needs the payload of the message before
+	needsLast bool // needs the payload of the previous message
 }
 
 var (
 	lost    = effect{name: "is lost", apply: func(*flaw, transport.Message) []transport.Message { return nil }}
 	doubled = effect{name: "is doubled", apply: func(_ *flaw, m transport.Message) []transport.Message { return []transport.Message{m, m} }}
-	// swapped lets the next message pass first.
+	// swapped lets the next message overtake.
 	swapped = overtaken(1)
-	// changed flips a bit of a letter, so that text stays text.
+	// changed flips one bit of a letter, so that text stays valid text.
 	changed = altering("has a byte changed", func(p []byte) []byte {
 		for i := len(p) / 2; i < len(p); i++ {
 			if letter := p[i] | 0x20; letter >= 'b' && letter <= 'y' {
@@ -159,12 +155,12 @@ var (
 		}
 		return []transport.Message{m}
 	}}
-	// repeated sends the payload of the one before, as a buffer that is used twice.
+	// repeated sends the payload of the previous message, like a buffer that is used twice.
 	repeated = effect{name: "gets the payload of the one before", apply: func(f *flaw, m transport.Message) []transport.Message {
 		m.Payload = f.last.Payload
 		return []transport.Message{m}
 	}, needsLast: true}
-	// merged loses what equals the message before it.
+	// merged loses a message that equals the previous one.
 	merged = effect{name: "is merged with an equal neighbour", apply: func(f *flaw, m transport.Message) []transport.Message {
 		if equal(f.last, m) {
 			return nil
@@ -173,7 +169,7 @@ var (
 	}, needsLast: true}
 )
 
-// overtaken lets n later messages pass first.
+// overtaken lets the next n messages overtake.
 func overtaken(n int) effect {
 	return effect{name: fmt.Sprintf("is overtaken by %d", n), apply: func(f *flaw, m transport.Message) []transport.Message {
 		f.later(n, m)
@@ -181,7 +177,7 @@ func overtaken(n int) effect {
 	}}
 }
 
-// doubledLater sends again after n messages, as a retry does.
+// doubledLater sends the message again after n others, as a retry does.
 func doubledLater(n int) effect {
 	return effect{name: fmt.Sprintf("is sent again after %d others", n), apply: func(f *flaw, m transport.Message) []transport.Message {
 		f.later(n, m)
@@ -204,7 +200,7 @@ type flaw struct {
 	effect   effect
 	limit    int
 
-	mu          sync.Mutex // guards what follows
+	mu          sync.Mutex // guards the following fields
 	nth         int
 	sinceListen int
 	outage      bool
@@ -218,7 +214,7 @@ type flaw struct {
 // heldMessage is a message that others overtake.
 type heldMessage struct {
 	m    transport.Message
-	wait int // how many
+	wait int // number of messages that still overtake it
 }
 
 func (f *flaw) later(n int, m transport.Message) {
@@ -226,7 +222,7 @@ func (f *flaw) later(n int, m transport.Message) {
 	f.held = append(f.held, heldMessage{m, n + 1})
 }
 
-// apply returns what comes of m.
+// apply returns the messages that are sent in place of m.
 func (f *flaw) apply(m transport.Message, p messageInfo) []transport.Message {
 	f.nth++
 	f.sinceListen++
@@ -257,7 +253,7 @@ func (f *flaw) apply(m transport.Message, p messageInfo) []transport.Message {
 	return sent
 }
 
-// flawed returns a mutant of an unlimited bus, on one side of which certain messages have a certain fate.
+// flawed returns a mutant of an unlimited bus: on one side, the effect applies to the selected messages.
 func flawed(check string, side side, selector selector, effect effect) mutant[conformance.Harness] {
 	return flawedLimited(check, transport.Limits{}, side, selector, effect)
 }
@@ -274,7 +270,7 @@ func flawedLimited(check string, limits transport.Limits, side side, selector se
 				return &flaw{selector: selector, effect: effect, limit: limits.Payload, counts: make(map[string]int), order: make(map[string]int)}
 			})
 		})
-		h.Patience = time.Second // what is caught must be the flaw, not a machine that is busy
+		h.Patience = time.Second // the flaw must be caught, not a busy machine
 		return h
 	}}
 }

@@ -14,17 +14,17 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// pendingCallMutants are closed while another method is under way.
+// pendingCallMutants have bugs in closing while another method is in progress.
 func pendingCallMutants() (mutants []mutant[conformance.Harness]) {
 	for name, final := range map[string]error{
-		"the end of the file":           io.EOF,
-		"a closed connection":           net.ErrClosed,
-		"a cancellation":                context.Canceled,
-		"a timeout":                     context.DeadlineExceeded,
-		"an error of its own":           errors.New("shutting down"),
-		"nothing, and an empty message": nil,
+		"an end of file":                  io.EOF,
+		"a closed connection":             net.ErrClosed,
+		"a cancellation":                  context.Canceled,
+		"a timeout":                       context.DeadlineExceeded,
+		"its own error":                   errors.New("shutting down"),
+		"no error, with an empty message": nil,
 	} {
-		mutants = append(mutants, breaksSession("CloseEndsPendingCalls", "takes Close for "+name+" in Receive", func(_ *testing.T, s *session) {
+		mutants = append(mutants, breaksSession("CloseEndsPendingCalls", "reports Close as "+name+" in Receive", func(_ *testing.T, s *session) {
 			s.receive = func(ctx context.Context) (transport.Message, error) {
 				m, err := s.Session.Receive(ctx)
 				if errors.Is(err, transport.ErrClosed) {
@@ -37,7 +37,7 @@ func pendingCallMutants() (mutants []mutant[conformance.Harness]) {
 			continue
 		}
 		for _, call := range []string{"Listen", "Unlisten", "ListenAll"} {
-			mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call, "takes Close for "+name, transport.Limits{},
+			mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call, "reports Close as "+name, transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
 					err := right(ctx)
 					if errors.Is(err, transport.ErrClosed) {
@@ -48,7 +48,7 @@ func pendingCallMutants() (mutants []mutant[conformance.Harness]) {
 		}
 	}
 	for _, call := range []string{"Listen", "Unlisten", "ListenAll"} {
-		mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call, "does not end with Close while nobody answers", transport.Limits{},
+		mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call, "does not end when Close is called and the server does not answer", transport.Limits{},
 			func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
 				err := right(ctx)
 				if errors.Is(err, transport.ErrClosed) {
@@ -94,7 +94,7 @@ func pendingCallMutants() (mutants []mutant[conformance.Harness]) {
 		}))
 }
 
-// doesNotWake makes a mutant whose Close marks the session only, in some cases, while Receive waits.
+// doesNotWake makes a mutant whose Close does not wake Receive, in the cases that sleeps selects.
 func (s *session) doesNotWake(t *testing.T, sleeps func(ctx context.Context) bool) {
 	var closed atomic.Bool
 	s.receive = func(ctx context.Context) (transport.Message, error) {
@@ -113,7 +113,7 @@ func (s *session) doesNotWake(t *testing.T, sleeps func(ctx context.Context) boo
 	t.Cleanup(func() { s.Session.Close(context.Background()) })
 }
 
-// closing makes a mutant a transport.Closer whose Close does something.
+// closing makes a mutant that is a transport.Closer. Its Close sets closed, unless change replaces it.
 func closing(check, bug string, change func(t *testing.T, b *bus, closed *atomic.Bool)) mutant[conformance.Harness] {
 	return breaks(check, bug, func(t *testing.T, b *bus) {
 		closed := new(atomic.Bool)
@@ -128,7 +128,7 @@ func closing(check, bug string, change func(t *testing.T, b *bus, closed *atomic
 
 func busCloseMutants() []mutant[conformance.Harness] {
 	return []mutant[conformance.Harness]{
-		closing("BusCloseIsIdempotent", "fails oddly to Open after Close", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseIsIdempotent", "returns an odd error from Open after Close", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.open = func(ctx context.Context) (transport.Session, error) {
 				if closed.Load() {
 					return nil, errors.New("nil pool")
@@ -136,7 +136,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return b.Hub.Open(ctx)
 			}
 		}),
-		closing("BusCloseIsIdempotent", "opens deaf sessions after Close", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseIsIdempotent", "opens sessions that receive nothing after Close", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.session = func(s *session) {
 				if closed.Load() {
 					s.listen = func(context.Context, string) error { return nil }
@@ -152,7 +152,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return b.Hub.Publish(ctx, msgs...)
 			}
 		}),
-		closing("BusCloseIsIdempotent", "closes for good without a word if its context has ended", func(_ *testing.T, b *bus, _ *atomic.Bool) {
+		closing("BusCloseIsIdempotent", "fails to close if the context has ended", func(_ *testing.T, b *bus, _ *atomic.Bool) {
 			b.close = func(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return errors.New("broken pipe")
@@ -173,7 +173,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return nil
 			}
 		}),
-		closing("BusCloseIsIdempotent", "fails to close on two goroutines at once", func(_ *testing.T, b *bus, _ *atomic.Bool) {
+		closing("BusCloseIsIdempotent", "fails if two goroutines close it at the same time", func(_ *testing.T, b *bus, _ *atomic.Bool) {
 			var busy atomic.Int32
 			b.close = func(context.Context) error {
 				defer busy.Add(-1)
@@ -184,7 +184,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return nil
 			}
 		}),
-		closing("BusCloseIsIdempotent", "waits for ever if it was closed before", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseIsIdempotent", "waits forever if it was closed before", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.close = func(ctx context.Context) error {
 				if closed.Swap(true) {
 					<-ctx.Done()
@@ -193,10 +193,10 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return nil
 			}
 		}),
-		closing("BusCloseSilencesNoSession", "leaves its sessions in silence", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseSilencesNoSession", "leaves its sessions open but silent", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.filterReceived(func(*transport.Message) bool { return !closed.Load() })
 		}),
-		closing("BusCloseSilencesNoSession", "leaves its sessions in silence while they wait", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseSilencesNoSession", "leaves its sessions open but silent while they wait", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.session = func(s *session) {
 				s.receive = func(ctx context.Context) (transport.Message, error) {
 					before := closed.Load()
@@ -208,7 +208,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				}
 			}
 		}),
-		closing("BusCloseSilencesNoSession", "costs its sessions a message", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseSilencesNoSession", "loses a message of its sessions", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.session = func(s *session) {
 				cost := false
 				s.receive = func(ctx context.Context) (transport.Message, error) {
@@ -252,7 +252,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				}
 			}
 		}),
-		closing("BusCloseEndsPublish", "leaves a Publish under way", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseEndsPublish", "leaves a pending Publish waiting", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				before := closed.Load()
 				err := b.Hub.Publish(ctx, msgs...)
@@ -263,7 +263,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return err
 			}
 		}),
-		closing("BusCloseEndsPublish", "loses a Publish under way without an error", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseEndsPublish", "loses a pending Publish without an error", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				before := closed.Load()
 				time.Sleep(time.Millisecond)
@@ -273,7 +273,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return b.Hub.Publish(ctx, msgs...)
 			}
 		}),
-		closing("BusCloseEndsPublish", "loses the end of a batch under way without an error", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseEndsPublish", "loses the end of a pending batch without an error", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				before := closed.Load()
 				time.Sleep(time.Millisecond)
@@ -283,7 +283,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return b.Hub.Publish(ctx, msgs...)
 			}
 		}),
-		closing("BusCloseEndsPublish", "sends a Publish under way twice", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseEndsPublish", "sends a pending Publish twice", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				before := closed.Load()
 				time.Sleep(time.Millisecond)
@@ -293,7 +293,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return b.Hub.Publish(ctx, msgs...)
 			}
 		}),
-		closing("BusCloseEndsPublish", "panics in a Publish under way", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseEndsPublish", "panics in a pending Publish", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				before := closed.Load()
 				time.Sleep(time.Millisecond)
@@ -303,7 +303,7 @@ func busCloseMutants() []mutant[conformance.Harness] {
 				return b.Hub.Publish(ctx, msgs...)
 			}
 		}),
-		closing("BusCloseEndsPublish", "fails oddly after Close", func(_ *testing.T, b *bus, closed *atomic.Bool) {
+		closing("BusCloseEndsPublish", "returns an odd error from Publish after Close", func(_ *testing.T, b *bus, closed *atomic.Bool) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				if closed.Load() {
 					return errors.New("nil connection")

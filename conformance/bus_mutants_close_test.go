@@ -15,7 +15,7 @@ import (
 )
 
 var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []mutant[conformance.Harness]{
-	breaksSession("CloseIsFinal", "is at its end", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "returns io.EOF after Close", func(_ *testing.T, s *session) {
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			m, err := s.Session.Receive(ctx)
 			if errors.Is(err, transport.ErrClosed) {
@@ -24,7 +24,7 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 			return m, err
 		}
 	}),
-	breaksSession("CloseIsFinal", "delivers what waits after Close", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "delivers waiting messages after Close", func(_ *testing.T, s *session) {
 		var waiting []transport.Message
 		s.close = func(ctx context.Context) error {
 			if m, err := s.receiveWaiting(ctx); err == nil {
@@ -55,12 +55,12 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 	}),
 	breaksSession("CloseIsFinal", "cannot be closed after an error", func(_ *testing.T, s *session) {
 		s.close = func(ctx context.Context) error {
-			err := s.Session.Listen(ctx, "x") // is it still alive?
+			err := s.Session.Listen(ctx, "x") // tests whether the session is still alive
 			s.Session.Close(ctx)
 			return err
 		}
 	}),
-	breaksSession("CloseIsFinal", "stays at its first error", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "keeps returning its first error", func(_ *testing.T, s *session) {
 		var first error
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			if first != nil {
@@ -73,10 +73,10 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 			return m, err
 		}
 	}),
-	breaksSession("CloseIsFinal", "fails to close again", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "fails when it is closed again", func(_ *testing.T, s *session) {
 		s.close = closeOnce(s.Session.Close)
 	}),
-	breaksSession("CloseDropsQueuedMessages", "closes once all was received", func(_ *testing.T, s *session) {
+	breaksSession("CloseDropsQueuedMessages", "closes only when all messages have been received", func(_ *testing.T, s *session) {
 		s.close = func(ctx context.Context) error {
 			for {
 				m, err := s.receiveWaiting(ctx)
@@ -84,13 +84,13 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 					return s.Session.Close(ctx)
 				}
 				if len(m.Payload) > 0 {
-					<-ctx.Done() // nobody takes it
+					<-ctx.Done() // nobody receives it
 					return ctx.Err()
 				}
 			}
 		}
 	}),
-	breaksSession("CloseDropsQueuedMessages", "closes once nothing has come for 200 ms", func(_ *testing.T, s *session) {
+	breaksSession("CloseDropsQueuedMessages", "closes only after 200 ms without messages", func(_ *testing.T, s *session) {
 		s.close = func(ctx context.Context) error {
 			for {
 				soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
@@ -118,14 +118,14 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 			}
 		}
 	}),
-	breaks("BusCloseIsIdempotent", "fails to close again", func(_ *testing.T, b *bus) {
+	breaks("BusCloseIsIdempotent", "fails when it is closed again", func(_ *testing.T, b *bus) {
 		b.closer = true
 		b.close = closeOnce(func(context.Context) error { return nil })
 	}),
-	breaks("BusCloseIsIdempotent", "fails oddly after Close", func(_ *testing.T, b *bus) {
+	breaks("BusCloseIsIdempotent", "returns an odd error from Publish after Close", func(_ *testing.T, b *bus) {
 		b.closesWith(errors.New("nil connection"))
 	}),
-	breaks("BusCloseIsIdempotent", "publishes into the void after Close", func(_ *testing.T, b *bus) {
+	breaks("BusCloseIsIdempotent", "loses what is published after Close", func(_ *testing.T, b *bus) {
 		b.closesWith(nil)
 	}),
 	breaksSession("CloseIsFinal", "lets a closed session listen to many", func(_ *testing.T, s *session) {
@@ -142,7 +142,7 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 			return s.Session.Close(ctx)
 		}
 	}),
-	breaksSession("CloseIsFinal", "cannot say goodbye if its context has ended", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "returns a network error if the context has ended", func(_ *testing.T, s *session) {
 		s.close = func(ctx context.Context) error {
 			s.Session.Close(ctx)
 			if ctx.Err() != nil {
@@ -151,7 +151,7 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 			return nil
 		}
 	}),
-	breaksSession("CloseIsFinal", "waits for a session that was closed already", func(_ *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "waits if the session is already closed", func(_ *testing.T, s *session) {
 		var closed atomic.Bool
 		s.close = func(ctx context.Context) error {
 			if closed.Swap(true) {
@@ -161,7 +161,7 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 			return s.Session.Close(ctx)
 		}
 	}),
-	breaksSession("CloseIsFinal", "panics when it is closed on two goroutines at once", func(t *testing.T, s *session) {
+	breaksSession("CloseIsFinal", "panics if two goroutines close it at the same time", func(t *testing.T, s *session) {
 		var closing, closed atomic.Int32
 		s.close = func(ctx context.Context) error {
 			if closed.Load() > 0 {
@@ -189,7 +189,7 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 			return s.Session.Close(ctx)
 		}
 	}),
-	breaks("CloseEndsOnlyItsSession", "costs the others a message", func(_ *testing.T, b *bus) {
+	breaks("CloseEndsOnlyItsSession", "loses a message of the other sessions", func(_ *testing.T, b *bus) {
 		var closed atomic.Int32
 		b.session = func(s *session) {
 			seen := int32(0)
@@ -206,7 +206,7 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 			}
 		}
 	}),
-	breaks("CloseEndsOnlyItsSession", "ends its channels for all sessions", func(_ *testing.T, b *bus) {
+	breaks("CloseEndsOnlyItsSession", "ends its channels in all sessions", func(_ *testing.T, b *bus) {
 		var mu sync.Mutex
 		var all []*session
 		b.session = func(s *session) {
@@ -243,7 +243,7 @@ func closeOnce(close func(context.Context) error) func(context.Context) error {
 	}
 }
 
-// closesWith makes a mutant a transport.Closer whose Publish returns err after Close.
+// closesWith makes a mutant that is a transport.Closer and whose Publish returns err after Close.
 func (b *bus) closesWith(err error) {
 	var closed atomic.Bool
 	b.closer = true

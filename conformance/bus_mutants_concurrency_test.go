@@ -12,7 +12,7 @@ import (
 )
 
 var concurrencyMutants = []mutant[conformance.Harness]{
-	breaks("ConcurrentPublishIsSafe", "loses what is published while it is busy", func(t *testing.T, b *bus) {
+	breaks("ConcurrentPublishIsSafe", "loses what is published concurrently", func(t *testing.T, b *bus) {
 		var busy atomic.Int32
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			defer busy.Add(-1)
@@ -23,7 +23,7 @@ var concurrencyMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	breaks("ConcurrentPublishIsSafe", "fails while it is busy", func(t *testing.T, b *bus) {
+	breaks("ConcurrentPublishIsSafe", "fails during another Publish", func(t *testing.T, b *bus) {
 		var busy atomic.Int32
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			defer busy.Add(-1)
@@ -35,7 +35,7 @@ var concurrencyMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	breaks("ConcurrentPublishIsSafe", "uses two connections in turn and waits for neither", func(t *testing.T, b *bus) {
+	breaks("ConcurrentPublishIsSafe", "uses two connections in turn without waiting for them", func(t *testing.T, b *bus) {
 		var turn atomic.Int32
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if turn.Add(1)%2 == 0 {
@@ -49,7 +49,7 @@ var concurrencyMutants = []mutant[conformance.Harness]{
 			return nil
 		}
 	}),
-	breaks("SessionsAreIndependent", "has one session: the last that was opened", func(t *testing.T, b *bus) {
+	breaks("SessionsAreIndependent", "supports only one session, the last that was opened", func(t *testing.T, b *bus) {
 		b.open = func(ctx context.Context) (transport.Session, error) {
 			b.Hub.Sever(nil)
 			return b.Hub.Open(ctx)
@@ -58,7 +58,7 @@ var concurrencyMutants = []mutant[conformance.Harness]{
 }
 
 var severMutants = []mutant[conformance.Harness]{
-	breaksSession("SeveredListenFails", "promises to listen without a connection", func(_ *testing.T, s *session) {
+	breaksSession("SeveredListenFails", "listens successfully without a connection", func(_ *testing.T, s *session) {
 		s.listen = func(ctx context.Context, channel string) error {
 			s.Session.Listen(ctx, channel)
 			return nil

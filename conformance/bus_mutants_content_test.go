@@ -13,9 +13,9 @@ import (
 )
 
 var contentMutants = []mutant[conformance.Harness]{
-	changesPayload("PayloadsArriveUnchanged", "repairs what is no text", func(p []byte) []byte { return bytes.ToValidUTF8(p, []byte("\ufffd")) }),
-	changesPayload("PayloadsArriveUnchanged", "trims payloads, as a line protocol", bytes.TrimSpace),
-	changesPayload("PayloadsArriveUnchanged", "ends at NUL, as a C string", func(p []byte) []byte {
+	changesPayload("PayloadsArriveUnchanged", "repairs what is not text", func(p []byte) []byte { return bytes.ToValidUTF8(p, []byte("\ufffd")) }),
+	changesPayload("PayloadsArriveUnchanged", "trims payloads, as a line protocol does", bytes.TrimSpace),
+	changesPayload("PayloadsArriveUnchanged", "ends at NUL, as a C string does", func(p []byte) []byte {
 		before, _, _ := bytes.Cut(p, []byte{0})
 		return before
 	}),
@@ -25,7 +25,7 @@ var contentMutants = []mutant[conformance.Harness]{
 		}
 		return p
 	}),
-	changesPayload("PayloadsArriveUnchanged", "knows the basic plane only", func(p []byte) []byte {
+	changesPayload("PayloadsArriveUnchanged", "supports the basic multilingual plane only", func(p []byte) []byte {
 		return bytes.Map(func(r rune) rune {
 			if r > 0xffff {
 				return utf8.RuneError
@@ -33,7 +33,7 @@ var contentMutants = []mutant[conformance.Harness]{
 			return r
 		}, p)
 	}),
-	breaksLimited("PayloadsArriveUnchanged", "takes U+FFFF for the end of the text", textLimits, func(t *testing.T, b *bus) {
+	breaksLimited("PayloadsArriveUnchanged", "treats U+FFFF as the end of the text", textLimits, func(t *testing.T, b *bus) {
 		b.changeEach(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte("\uffff")) })
 	}),
 	breaks("PayloadsArriveUnchanged", "drops empty payloads", func(t *testing.T, b *bus) {
@@ -100,7 +100,7 @@ func changesPayload(check, bug string, change func([]byte) []byte) mutant[confor
 	})
 }
 
-// byReference returns a mutant whose payloads stay in memory, while their numbers travel.
+// byReference returns a mutant that keeps payloads in memory and sends their numbers only.
 func byReference(check, bug string, in, out func([]byte) []byte) mutant[conformance.Harness] {
 	return mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
 		var mu sync.Mutex
@@ -123,7 +123,7 @@ func byReference(check, bug string, in, out func([]byte) []byte) mutant[conforma
 	}}
 }
 
-// reusesBuffers returns a mutant that receives into so many buffers in turn what has at least so many bytes.
+// reusesBuffers returns a mutant that receives payloads of at least some bytes into a few buffers in turn.
 func reusesBuffers(check, bug string, buffers, bytes int) mutant[conformance.Harness] {
 	return breaksSession(check, bug, func(_ *testing.T, s *session) {
 		turn, all := 0, make([][]byte, buffers)

@@ -15,25 +15,25 @@ import (
 )
 
 var contextMutants = slices.Concat([]mutant[conformance.Harness]{
-	breaks("EndedContextFailsFast", "publishes whatever the context says", func(t *testing.T, b *bus) {
+	breaks("EndedContextFailsFast", "publishes without looking at the context", func(t *testing.T, b *bus) {
 		b.publish = func(_ context.Context, msgs ...transport.Message) error { return b.Hub.Publish(t.Context(), msgs...) }
 	}),
-	breaks("EndedContextFailsFast", "opens whatever the context says", func(t *testing.T, b *bus) {
+	breaks("EndedContextFailsFast", "opens without looking at the context", func(t *testing.T, b *bus) {
 		b.open = func(context.Context) (transport.Session, error) { return b.Hub.Open(t.Context()) }
 	}),
-	breaksSession("EndedContextFailsFast", "listens whatever the context says", func(t *testing.T, s *session) {
+	breaksSession("EndedContextFailsFast", "listens without looking at the context", func(t *testing.T, s *session) {
 		s.listen = func(_ context.Context, channel string) error { return s.Session.Listen(t.Context(), channel) }
 	}),
-	breaksReceive("EndedContextFailsFast", "breaks at a context that has ended", func(ctx context.Context, s *session) (transport.Message, error) {
+	breaksReceive("EndedContextFailsFast", "breaks the session if the context has ended", func(ctx context.Context, s *session) (transport.Message, error) {
 		if ctx.Err() != nil {
 			s.Session.Close(ctx)
 		}
 		return s.Session.Receive(ctx)
 	}),
-	breaksSession("EndedContextFailsFast", "receives whatever the context says", func(t *testing.T, s *session) {
+	breaksSession("EndedContextFailsFast", "receives without looking at the context", func(t *testing.T, s *session) {
 		s.receive = func(context.Context) (transport.Message, error) { return s.Session.Receive(t.Context()) }
 	}),
-	breaks("EndedContextFailsFast", "publishes and then returns the error of the context", func(t *testing.T, b *bus) {
+	breaks("EndedContextFailsFast", "publishes, and then returns the context's error", func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			return errors.Join(b.Hub.Publish(context.WithoutCancel(ctx), msgs...), ctx.Err())
 		}
@@ -46,7 +46,7 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	breaks("EndedContextFailsFast", "always says that the deadline has passed", func(t *testing.T, b *bus) {
+	breaks("EndedContextFailsFast", "always returns DeadlineExceeded", func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if ctx.Err() != nil {
 				return context.DeadlineExceeded
@@ -54,10 +54,10 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	breaksSession("EndedContextFailsFast", "unlistens whatever the context says", func(t *testing.T, s *session) {
+	breaksSession("EndedContextFailsFast", "unlistens without looking at the context", func(t *testing.T, s *session) {
 		s.unlisten = func(_ context.Context, channel string) error { return s.Session.Unlisten(t.Context(), channel) }
 	}),
-	breaksSession("EndedContextFailsFast", "listens to many whatever the context says", func(t *testing.T, s *session) {
+	breaksSession("EndedContextFailsFast", "calls ListenAll without looking at the context", func(t *testing.T, s *session) {
 		s.listenAll = func(_ context.Context, channels []string) error {
 			return s.Session.(transport.MultiListener).ListenAll(t.Context(), channels...)
 		}
@@ -85,7 +85,7 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the connection", func(t *testing.T, b *bus) {
 		b.publish = leavesDeadline(b.Hub.Publish)
 	}),
-	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the connection of the first session", func(t *testing.T, b *bus) {
+	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the session's connection", func(t *testing.T, b *bus) {
 		var deadline atomic.Pointer[time.Time]
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if d, ok := ctx.Deadline(); ok {
@@ -102,7 +102,7 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			}
 		}
 	}),
-	withMorePatience(breaks("ContextEndsOnlyItsCall", "gives all that publish at the same time the context of the first", func(t *testing.T, b *bus) {
+	withMorePatience(breaks("ContextEndsOnlyItsCall", "publishes concurrent calls with the context of the first", func(t *testing.T, b *bus) {
 		var mu sync.Mutex
 		var shared context.Context
 		users := 0
@@ -126,7 +126,7 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			}
 		}
 	})),
-	withMorePatience(breaks("ContextEndsOnlyItsCall", "loses what else is under way when a Publish is interrupted", func(t *testing.T, b *bus) {
+	withMorePatience(breaks("ContextEndsOnlyItsCall", "loses pending calls of Publish when another one is interrupted", func(t *testing.T, b *bus) {
 		var interrupted atomic.Int32
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			before := interrupted.Load()
@@ -154,7 +154,7 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 	}),
 }, stalledMutants(), slowCallMutants())
 
-// leavesDeadline returns a Publish that leaves its deadline behind, for one that has none.
+// leavesDeadline returns a Publish that leaves its deadline on the connection, for a call without one.
 func leavesDeadline(publish publishFunc) publishFunc {
 	var mu sync.Mutex
 	var deadline time.Time
@@ -170,7 +170,7 @@ func leavesDeadline(publish publishFunc) publishFunc {
 	}
 }
 
-// contextBugs returns what is wrong with a call that is interrupted while it is carried out.
+// contextBugs are bugs of a call that is interrupted while it is in progress.
 var contextBugs = map[string]func(t *testing.T, ctx context.Context, call func(context.Context) error) error{
 	"looks at its context only before it starts": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
 		if err := ctx.Err(); err != nil {
@@ -178,7 +178,7 @@ var contextBugs = map[string]func(t *testing.T, ctx context.Context, call func(c
 		}
 		return call(t.Context())
 	},
-	"has a timeout of its own": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+	"has its own timeout": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -203,14 +203,14 @@ var contextBugs = map[string]func(t *testing.T, ctx context.Context, call func(c
 		}
 		return err
 	},
-	"calls the context's end a closed connection": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+	"returns ErrClosed when its context ends": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
 		err := call(ctx)
 		if err != nil && ctx.Err() != nil {
 			return transport.ErrClosed
 		}
 		return err
 	},
-	"always says that it was cancelled": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+	"always returns Canceled": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
 		err := call(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
 			return context.Canceled
@@ -219,10 +219,10 @@ var contextBugs = map[string]func(t *testing.T, ctx context.Context, call func(c
 	},
 }
 
-// stalledMutants returns mutants that a stalled medium shows.
+// stalledMutants returns mutants whose bugs appear while the medium is stalled.
 func stalledMutants() (all []mutant[conformance.Harness]) {
 	const check = "CallsEndWithTheirContext"
-	all = append(all, breaks(check, "Close of a bus waits for a Publish under way", func(_ *testing.T, b *bus) {
+	all = append(all, breaks(check, "Close of a bus waits for a pending Publish", func(_ *testing.T, b *bus) {
 		var under sync.RWMutex
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			under.RLock()
@@ -288,7 +288,7 @@ func stalledMutants() (all []mutant[conformance.Harness]) {
 			}))
 	}
 	return append(all,
-		breaks(check, "Publish waits for another one whatever its context says", func(t *testing.T, b *bus) {
+		breaks(check, "Publish waits for another one without looking at its context", func(t *testing.T, b *bus) {
 			var mu sync.Mutex
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				mu.Lock()
@@ -311,7 +311,7 @@ func stalledMutants() (all []mutant[conformance.Harness]) {
 				return nil
 			}
 		}),
-		breaks(check, "cannot open a session after one was interrupted", func(t *testing.T, b *bus) {
+		breaks(check, "cannot open a session after an interrupted Open", func(t *testing.T, b *bus) {
 			var broken atomic.Bool
 			b.open = func(ctx context.Context) (transport.Session, error) {
 				if broken.Load() {
@@ -324,22 +324,23 @@ func stalledMutants() (all []mutant[conformance.Harness]) {
 				return s, err
 			}
 		}),
-		breaksSession(check, "says goodbye before it closes, whatever the context says", func(t *testing.T, s *session) {
+		breaksSession(check, "sends a last command before it closes, without looking at the context", func(t *testing.T, s *session) {
 			s.close = func(ctx context.Context) error {
-				s.Session.Unlisten(t.Context(), "goodbye")
+				s.Session.Unlisten(t.Context(), "last")
 				return s.Session.Close(ctx)
 			}
 		}),
-		breaks(check, "the bus says goodbye before it closes, whatever the context says", func(t *testing.T, b *bus) {
+		breaks(check, "the bus sends a last message before it closes, without looking at the context", func(t *testing.T, b *bus) {
 			b.closer = true
 			b.close = func(ctx context.Context) error {
-				b.Hub.Publish(t.Context(), transport.Message{Channel: "goodbye"})
+				b.Hub.Publish(t.Context(), transport.Message{Channel: "last"})
 				return nil
 			}
 		}))
 }
 
-// slowCallMutants returns mutants whose harness cannot stall the medium, but which take long enough to be interrupted.
+// slowCallMutants returns mutants whose harness cannot stall the medium, and whose calls are slow enough to
+// interrupt.
 func slowCallMutants() (all []mutant[conformance.Harness]) {
 	const check, long = "CallsEndWithTheirContext", 60 * time.Millisecond
 	unstalled := func(bug string, change func(t *testing.T, b *bus)) {
@@ -349,25 +350,25 @@ func slowCallMutants() (all []mutant[conformance.Harness]) {
 			return h
 		}})
 	}
-	unstalled("takes 60 ms for a Publish, whatever its context says", func(t *testing.T, b *bus) {
+	unstalled("takes 60 ms for a Publish, without looking at its context", func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			time.Sleep(long)
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	})
-	unstalled("takes 200 µs for each message of a batch, whatever its context says", func(t *testing.T, b *bus) {
+	unstalled("takes 200 µs for each message of a batch, without looking at its context", func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			time.Sleep(time.Duration(len(msgs)) * 200 * time.Microsecond)
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	})
-	unstalled("takes 60 ms to open a session, whatever its context says", func(t *testing.T, b *bus) {
+	unstalled("takes 60 ms to open a session, without looking at its context", func(t *testing.T, b *bus) {
 		b.open = func(ctx context.Context) (transport.Session, error) {
 			time.Sleep(long)
 			return b.Hub.Open(ctx)
 		}
 	})
-	unstalled("takes 60 ms to listen, whatever its context says", func(t *testing.T, b *bus) {
+	unstalled("takes 60 ms to listen, without looking at its context", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
 			s.listen = func(ctx context.Context, channel string) error {
 				time.Sleep(long)
@@ -375,7 +376,7 @@ func slowCallMutants() (all []mutant[conformance.Harness]) {
 			}
 		}
 	})
-	unstalled("takes 60 ms to unlisten, whatever its context says", func(t *testing.T, b *bus) {
+	unstalled("takes 60 ms to unlisten, without looking at its context", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
 			s.unlisten = func(ctx context.Context, channel string) error {
 				time.Sleep(long)

@@ -15,7 +15,7 @@ import (
 )
 
 var deliveryMutants = []mutant[conformance.Harness]{
-	breaks("OwnMessagesArrive", "hides from a node what it published itself", func(t *testing.T, b *bus) {
+	breaks("OwnMessagesArrive", "does not deliver a node's own messages", func(t *testing.T, b *bus) {
 		var own sync.Map
 		b.filterReceived(func(m *transport.Message) bool {
 			_, mine := own.Load(string(m.Payload))
@@ -28,7 +28,7 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	sharesMessages("EverySessionReceives", "is a queue: sessions share the messages out"),
+	sharesMessages("EverySessionReceives", "is a queue: each message goes to one session"),
 	breaks("EverySessionReceives", "delivers to the first session of a bus only", func(t *testing.T, b *bus) {
 		opened := 0
 		b.session = func(s *session) {
@@ -59,7 +59,7 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
-	breaks("NoCrossTalk", "delivers all channels to everybody", func(t *testing.T, b *bus) {
+	breaks("NoCrossTalk", "delivers all channels to all sessions", func(t *testing.T, b *bus) {
 		b.useOneChannel(func(string, map[string]int) int { return 1 })
 	}),
 	breaks("PublishNeedsNoListeners", "fails when nobody listens", func(t *testing.T, b *bus) {
@@ -77,7 +77,7 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	breaks("EmptyPublishDoesNothing", "takes an empty batch for a mistake", func(t *testing.T, b *bus) {
+	breaks("EmptyPublishDoesNothing", "rejects an empty batch", func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if len(msgs) == 0 {
 				return errors.New("nothing to publish")
@@ -120,7 +120,7 @@ var deliveryMutants = []mutant[conformance.Harness]{
 	flawed("EqualMessagesAreDistinct", publishing, every(100), merged),
 	flawed("EqualMessagesAreDistinct", publishing, inBatch(257), merged),
 	flawedLimited("EqualMessagesAreDistinct", textLimits, publishing, nearLimit, merged),
-	breaks("EqualMessagesAreDistinct", "merges equal payloads of one publish after the other", func(t *testing.T, b *bus) {
+	breaks("EqualMessagesAreDistinct", "merges equal messages of consecutive calls", func(t *testing.T, b *bus) {
 		var last transport.Message
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if len(msgs) == 1 && equal(last, msgs[0]) {
@@ -152,7 +152,7 @@ var orderMutants = []mutant[conformance.Harness]{
 		slices.SortStableFunc(msgs, func(a, b transport.Message) int { return len(a.Payload) - len(b.Payload) })
 		return msgs
 	}),
-	breaks("EachMessageArrivesOnceInOrder", "sends each batch once the next one is there", func(t *testing.T, b *bus) {
+	breaks("EachMessageArrivesOnceInOrder", "sends a batch only after the next one", func(t *testing.T, b *bus) {
 		var held []transport.Message
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			now := held
@@ -169,7 +169,7 @@ var orderMutants = []mutant[conformance.Harness]{
 		})
 		return msgs
 	}),
-	breaks("OrderIsKeptBetweenBuses", "sends what it was given after Publish has returned", func(t *testing.T, b *bus) {
+	breaks("OrderIsKeptBetweenBuses", "sends messages after Publish has returned", func(t *testing.T, b *bus) {
 		var sending sync.WaitGroup
 		t.Cleanup(sending.Wait)
 		before := make(chan struct{})
@@ -188,7 +188,7 @@ var orderMutants = []mutant[conformance.Harness]{
 	}),
 }
 
-// deepClone returns what a bus may keep when Publish has returned.
+// deepClone returns a copy that a bus may keep after Publish has returned.
 func deepClone(msgs []transport.Message) []transport.Message {
 	msgs = slices.Clone(msgs)
 	for i := range msgs {
@@ -201,7 +201,7 @@ func equal(a, b transport.Message) bool {
 	return a.Channel == b.Channel && string(a.Payload) == string(b.Payload)
 }
 
-// changesBatch returns a mutant whose Publish sends other messages than it was given.
+// changesBatch returns a mutant whose Publish changes the batch.
 func changesBatch(check, bug string, change func([]transport.Message) []transport.Message) mutant[conformance.Harness] {
 	return breaks(check, bug, func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -210,7 +210,7 @@ func changesBatch(check, bug string, change func([]transport.Message) []transpor
 	})
 }
 
-// sharesMessages returns a mutant each of whose messages goes to whichever session asks first.
+// sharesMessages returns a mutant that delivers each message to one session only.
 func sharesMessages(check, bug string) mutant[conformance.Harness] {
 	return mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
 		var taken sync.Map
@@ -223,8 +223,8 @@ func sharesMessages(check, bug string) mutant[conformance.Harness] {
 	}}
 }
 
-// useOneChannel makes a mutant send everything over one channel. A session's copies tells how often it gets a
-// message on a channel when it listens to channels so many times.
+// useOneChannel makes a mutant that sends everything over one channel. The func copies returns how often a
+// session delivers a message on a channel, given how often it listens to which channels.
 func (b *bus) useOneChannel(copies func(channel string, listening map[string]int) int) {
 	const all = "all"
 	b.changeEach(func(m *transport.Message) {

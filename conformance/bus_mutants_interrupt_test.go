@@ -15,19 +15,19 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// interruptState is the state of a bus that does something wrong when a Publish is interrupted.
+// interruptState is the state of a bus that misbehaves when a Publish is interrupted.
 type interruptState struct {
-	publish     publishFunc // the hub's
+	publish     publishFunc // Publish of the hub
 	held        []transport.Message
-	wait        int // how many Publish until held is sent
+	wait        int // sends held after so many further calls of Publish
 	closed      bool
 	locked      bool
 	loses       bool
-	interrupted int // times
-	published   int // messages
+	interrupted int // number of interruptions
+	published   int // number of messages
 }
 
-// occasion tells which interruptions go wrong.
+// occasion selects the interruptions after which the bus misbehaves.
 type occasion struct {
 	name    string
 	matches func(b *interruptState, ctx context.Context, msgs []transport.Message) bool
@@ -51,7 +51,7 @@ var occasions = []occasion{
 	}},
 	{"a Publish after message 100", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.published > 100 }},
 	{"a Publish after message 5,000", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.published > 5000 }},
-	{"each 20th Publish", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.interrupted%20 == 0 }},
+	{"every 20th Publish", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.interrupted%20 == 0 }},
 	{"a Publish with a deadline", func(_ *interruptState, ctx context.Context, _ []transport.Message) bool {
 		return errors.Is(ctx.Err(), context.DeadlineExceeded)
 	}},
@@ -60,11 +60,11 @@ var occasions = []occasion{
 	}},
 }
 
-// misbehavior is what happens then. It returns the error of Publish.
+// misbehavior is what the bus does then. It returns the error of Publish.
 type misbehavior struct {
 	name           string
 	apply          func(b *interruptState, ctx context.Context, msgs []transport.Message) error
-	onAllOccasions bool // on all occasions, not only always
+	onAllOccasions bool // combined with all occasions, not only with always
 }
 
 func sentLater(n int) func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
@@ -135,25 +135,25 @@ var misbehaviors = []misbehavior{
 		return ctx.Err()
 	}, true},
 	{"returns no error", func(b *interruptState, ctx context.Context, msgs []transport.Message) error { return nil }, true},
-	{"is sent, and said not to be", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"is sent, but reported as not sent", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
 		return errors.Join(ctx.Err(), transport.ErrNotSent)
 	}, true},
-	{"is sent, and none is said to be accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"is sent, but reported as not accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
 		return &transport.RejectedError{Err: ctx.Err()}
 	}, true},
-	{"is not sent, and all are said to be accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"is not sent, but reported as accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		return &transport.RejectedError{Accepted: len(msgs), Err: ctx.Err()}
 	}, true},
-	{"is sent but for its last message, and all are said to be accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"is sent without its last message, but reported as accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs[:len(msgs)-1]...)
 		return &transport.RejectedError{Accepted: len(msgs), Err: ctx.Err()}
 	}, false},
-	{"has more accepted than there were", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"is reported with more accepted messages than it has", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		return &transport.RejectedError{Accepted: len(msgs) + 1, Err: ctx.Err()}
 	}, false},
-	{"fails with a timeout of the network", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"fails with a network timeout", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		return errors.New("i/o timeout")
 	}, true},
 	{"fails with the error of a connection with the same deadline", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
@@ -176,11 +176,11 @@ func interruptMutants() (all []mutant[conformance.Harness]) {
 			}
 		}
 	}
-	all = append(all, withMorePatience(breaks("InterruptedPublishIsNotSentLater", "keeps the payloads of a Publish that is interrupted", keepsInterrupted)))
+	all = append(all, withMorePatience(breaks("InterruptedPublishIsNotSentLater", "keeps the payloads of an interrupted Publish", keepsInterrupted)))
 	return append(all, rejectedMutants()...)
 }
 
-// keepsInterrupted carries out with the next Publish what an interruption has kept from being sent, and has no copy of it.
+// keepsInterrupted sends the messages of an interrupted Publish with the next one, without having copied them.
 func keepsInterrupted(_ *testing.T, b *bus) {
 	var mu sync.Mutex
 	var kept []transport.Message
@@ -199,7 +199,7 @@ func keepsInterrupted(_ *testing.T, b *bus) {
 	}
 }
 
-// withMorePatience gives a mutant time, so that what is caught is its bug and not a machine that is busy.
+// withMorePatience gives a mutant more time, so that its bug is caught and not a busy machine.
 func withMorePatience(m mutant[conformance.Harness]) mutant[conformance.Harness] {
 	harness := m.harness
 	m.harness = func(t *testing.T) conformance.Harness {
@@ -210,7 +210,7 @@ func withMorePatience(m mutant[conformance.Harness]) mutant[conformance.Harness]
 	return m
 }
 
-// misbehavesWhen returns a bus whose Publish takes a moment, and goes wrong when that is interrupted.
+// misbehavesWhen returns a bus whose Publish takes a moment, and misbehaves when it is interrupted.
 func misbehavesWhen(occasion occasion, misbehavior misbehavior) func(t *testing.T, b *bus) {
 	return func(t *testing.T, bus *bus) {
 		var mu sync.Mutex
@@ -254,10 +254,10 @@ func misbehavesWhen(occasion occasion, misbehavior misbehavior) func(t *testing.
 	}
 }
 
-// rejectedMutants say something wrong of what was refused.
+// rejectedMutants report rejected messages incorrectly.
 func rejectedMutants() (all []mutant[conformance.Harness]) {
 	const check = "UnsentMessagesDoNotArrive"
-	// refusing returns a mutant that reports otherwise how many messages there were before one that is refused, or sends others.
+	// refusing returns a mutant that changes the error of a rejected batch, or sends other messages.
 	refusing := func(bug string, of func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error) {
 		all = append(all, withMorePatience(breaksLimited(check, bug, textLimits, func(_ *testing.T, b *bus) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -271,7 +271,7 @@ func rejectedMutants() (all []mutant[conformance.Harness]) {
 		})))
 	}
 	for _, n := range []int{0, 1, 50, 64, 1000, 2000, 4500} {
-		name := fmt.Sprintf(" if there are more than %d messages before it", n)
+		name := fmt.Sprintf(" if more than %d messages precede it", n)
 		if n == 0 {
 			name = ""
 		}
@@ -287,32 +287,32 @@ func rejectedMutants() (all []mutant[conformance.Harness]) {
 			}
 			return err
 		})
-		refusing("says that nothing was sent"+name, func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
+		refusing("reports that nothing was sent"+name, func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
 			if accepted > n {
 				return errors.Join(err.Err, transport.ErrNotSent)
 			}
 			return err
 		})
-		refusing("sends the one before it again"+name, func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error {
+		refusing("sends the message before it again"+name, func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error {
 			if accepted > n {
 				b.Hub.Publish(context.Background(), msgs[accepted-1])
 			}
 			return err
 		})
 	}
-	refusing("counts what is refused as accepted", func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
+	refusing("counts the rejected message as accepted", func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
 		err.Accepted++
 		return err
 	})
 	for _, n := range []int{1, 99, 2000} {
 		name := fmt.Sprintf(" if at least %d follow", n)
-		refusing("sends the last one too"+name, func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error {
+		refusing("also sends the last message"+name, func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error {
 			if rest := msgs[accepted+1:]; len(rest) >= n {
 				b.Hub.Publish(context.Background(), rest[len(rest)-1])
 			}
 			return err
 		})
-		refusing("leaves out what is refused and sends the rest"+name, func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error {
+		refusing("leaves out the rejected message and sends the rest"+name, func(b *bus, accepted int, msgs []transport.Message, err *transport.RejectedError) error {
 			if rest := msgs[accepted+1:]; len(rest) >= n {
 				b.Hub.Publish(context.Background(), rest...)
 				return nil
@@ -320,7 +320,7 @@ func rejectedMutants() (all []mutant[conformance.Harness]) {
 			return err
 		})
 	}
-	refusing("says that the bus is closed", func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
+	refusing("reports that the bus is closed", func(_ *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {
 		return transport.ErrClosed
 	})
 	refusing("counts wrong after an outage", func(b *bus, accepted int, _ []transport.Message, err *transport.RejectedError) error {

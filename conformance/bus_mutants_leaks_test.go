@@ -130,7 +130,7 @@ var leakPoints = []struct {
 	}},
 	{"when Listen finds the session severed", leakOnListen(func(_ context.Context, err error) bool { return errors.Is(err, memory.ErrOutage) })},
 	{"when Listen is interrupted", leakOnListen(func(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil })},
-	{"when Listen has a name over the limit", leakOnListen(func(ctx context.Context, err error) bool {
+	{"when Listen rejects a name over the limit", leakOnListen(func(ctx context.Context, err error) bool {
 		return err != nil && ctx.Err() == nil && !errors.Is(err, memory.ErrOutage)
 	})},
 	{"when Unlisten is interrupted", func(b *bus, leak func()) {
@@ -154,7 +154,7 @@ var leakPoints = []struct {
 			}
 		}
 	}},
-	{"when a session with a message is closed", func(b *bus, leak func()) {
+	{"when a session with a waiting message is closed", func(b *bus, leak func()) {
 		b.session = func(s *session) {
 			s.close = func(ctx context.Context) error {
 				if _, err := s.receiveWaiting(ctx); err == nil {
@@ -164,7 +164,7 @@ var leakPoints = []struct {
 			}
 		}
 	}},
-	{"when a session that is full is closed", func(b *bus, leak func()) {
+	{"when a session whose buffer is full is closed", func(b *bus, leak func()) {
 		b.session = func(s *session) {
 			s.close = func(ctx context.Context) error {
 				for {
@@ -185,7 +185,7 @@ var leakPoints = []struct {
 			return nil
 		}
 	}},
-	{"when a bus is closed and its session after it", func(b *bus, leak func()) {
+	{"when a session is closed after its bus", func(b *bus, leak func()) {
 		var closed atomic.Bool
 		b.closer = true
 		b.close = func(context.Context) error {
@@ -231,7 +231,7 @@ func leakOnListen(leaks func(ctx context.Context, err error) bool) func(b *bus, 
 	}
 }
 
-// leakMutants leak a goroutine, or something outside, each time or one time in ten.
+// leakMutants leak a goroutine, or something outside the process, every time or one time in ten.
 func leakMutants() (mutants []mutant[conformance.Harness]) {
 	for _, l := range leakPoints {
 		for _, every := range []int32{1, 10} {
@@ -265,7 +265,7 @@ func smallBufferHarness(change func(b *bus)) conformance.Harness {
 	return m.harness(change)
 }
 
-// Mutants that leave a file open run one by one: the suite counts the files of the whole process.
+// Mutants that leave a file open run one by one, because the suite counts the files of the whole process.
 func TestOpenFilesAreLeft(t *testing.T) {
 	if files, err := os.ReadDir("/dev/fd"); err != nil || len(files) < 4 {
 		t.Skip("this system does not tell which files are open")

@@ -23,7 +23,7 @@ var limitMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	breaks("LimitsAreConstant", "says minus one for no limit", func(t *testing.T, b *bus) {
+	breaks("LimitsAreConstant", "returns -1 for no limit", func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return transport.Limits{Payload: -1} }
 	}),
 	breaks("LimitsAreConstant", "asks its server for the limits", func(t *testing.T, b *bus) {
@@ -38,12 +38,12 @@ var limitMutants = []mutant[conformance.Harness]{
 	breaks("LimitsSuffice", "carries short names", func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return transport.Limits{Channel: transport.MinChannel - 1} }
 	}),
-	refusesInBatch("refuses the largest payload behind others", func(i int, m transport.Message, _ int) bool { return i > 0 && len(m.Payload) == textLimits.Payload }),
-	refusesInBatch("refuses the largest payload in the middle", func(i int, m transport.Message, of int) bool {
+	refusesInBatch("rejects the largest payload after others", func(i int, m transport.Message, _ int) bool { return i > 0 && len(m.Payload) == textLimits.Payload }),
+	refusesInBatch("rejects the largest payload in the middle", func(i int, m transport.Message, of int) bool {
 		return i > 1 && i < of-1 && len(m.Payload) == textLimits.Payload
 	}),
-	refusesInBatch("limits a batch", func(i int, m transport.Message, of int) bool { return i > 1 && len(m.Payload) == textLimits.Payload }),
-	refusesInBatch("counts a long name", func(i int, m transport.Message, _ int) bool {
+	refusesInBatch("limits the size of a batch", func(i int, m transport.Message, of int) bool { return i > 1 && len(m.Payload) == textLimits.Payload }),
+	refusesInBatch("counts the channel name too", func(i int, m transport.Message, _ int) bool {
 		return len(m.Payload)+len(m.Channel) > textLimits.Payload+10
 	}),
 	refusesInBatch("counts line ends twice", func(i int, m transport.Message, _ int) bool {
@@ -52,10 +52,10 @@ var limitMutants = []mutant[conformance.Harness]{
 	refusesInBatch("counts wide characters as six bytes", func(i int, m transport.Message, _ int) bool {
 		return len(m.Payload)+2*bytes.Count(m.Payload, []byte("\U0001F389")) > textLimits.Payload
 	}),
-	breaks("LimitIsInclusive", "has a limit and says it has none", func(t *testing.T, b *bus) {
+	breaks("LimitIsInclusive", "has a limit but reports none", func(t *testing.T, b *bus) {
 		b.refuses(func(m transport.Message) bool { return len(m.Payload) > 1<<16 })
 	}),
-	breaksLimited("LimitIsInclusive", "counts the NUL behind a C string", textLimits, func(t *testing.T, b *bus) {
+	breaksLimited("LimitIsInclusive", "counts the NUL at the end of a C string", textLimits, func(t *testing.T, b *bus) {
 		b.refuses(func(m transport.Message) bool { return len(m.Payload)+1 > textLimits.Payload })
 	}),
 	breaksLimited("LimitIsInclusive", "counts the bytes of the escaped payload", textLimits, func(t *testing.T, b *bus) {
@@ -79,7 +79,7 @@ var limitMutants = []mutant[conformance.Harness]{
 		}
 		return b.Hub.Publish(ctx, msgs...)
 	}),
-	overLimit("says that nothing was accepted", func(b *bus, ctx context.Context, msgs []transport.Message) error {
+	overLimit("reports that nothing was accepted", func(b *bus, ctx context.Context, msgs []transport.Message) error {
 		err := b.Hub.Publish(ctx, msgs...)
 		if rejected := (*transport.RejectedError)(nil); errors.As(err, &rejected) {
 			rejected.Accepted = 0
@@ -93,7 +93,7 @@ var limitMutants = []mutant[conformance.Harness]{
 		}
 		return err
 	}),
-	overLimit("says accepted for what a rolled back statement has taken back", func(b *bus, ctx context.Context, msgs []transport.Message) error {
+	overLimit("counts messages of a statement that was rolled back as accepted", func(b *bus, ctx context.Context, msgs []transport.Message) error {
 		if i := slices.IndexFunc(msgs, tooLarge); i >= 0 {
 			return &transport.RejectedError{Accepted: i, Err: errTooLarge}
 		}
@@ -113,7 +113,7 @@ var limitMutants = []mutant[conformance.Harness]{
 		}
 		return err
 	}),
-	overLimit("drops a payload over the limit silently behind 16 others", func(b *bus, ctx context.Context, msgs []transport.Message) error {
+	overLimit("drops a payload over the limit silently after 16 others", func(b *bus, ctx context.Context, msgs []transport.Message) error {
 		if i := slices.IndexFunc(msgs, tooLarge); i > 16 {
 			msgs = slices.Delete(msgs, i, i+1)
 		}
@@ -135,20 +135,20 @@ var limitMutants = []mutant[conformance.Harness]{
 		b.limits = func() transport.Limits { return textLimits }
 		b.refuses(func(m transport.Message) bool { return utf8.RuneCount(m.Payload) > textLimits.Payload })
 	}),
-	breaksLimited("NonTextIsRejectedAlone", "repairs what is no text", textLimits, func(t *testing.T, b *bus) {
+	breaksLimited("NonTextIsRejectedAlone", "repairs what is not text", textLimits, func(t *testing.T, b *bus) {
 		b.changeEach(func(m *transport.Message) { m.Payload = bytes.ToValidUTF8(m.Payload, []byte("?")) })
 	}),
 	breaksLimited("NonTextIsRejectedAlone", "ends at NUL", textLimits, func(t *testing.T, b *bus) {
 		b.changeEach(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte{0}) })
 	}),
-	breaksLimited("NonTextIsRejectedAlone", "looks at the first 4 KiB", transport.Limits{}, func(t *testing.T, b *bus) {
+	breaksLimited("NonTextIsRejectedAlone", "checks only the first 4 KiB", transport.Limits{}, func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return textLimits }
 		b.refuses(func(m transport.Message) bool {
 			head := m.Payload[:min(len(m.Payload), 4096)]
 			return !utf8.Valid(head) || bytes.IndexByte(head, 0) >= 0
 		})
 	}),
-	breaksLimited("NonTextIsRejectedAlone", "looks at the first of a batch", transport.Limits{}, func(t *testing.T, b *bus) {
+	breaksLimited("NonTextIsRejectedAlone", "checks only the first message of a batch", transport.Limits{}, func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return textLimits }
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if m := msgs[0].Payload; !utf8.Valid(m) || bytes.IndexByte(m, 0) >= 0 {
@@ -157,29 +157,29 @@ var limitMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	breaksLimited("NonTextIsRejectedAlone", "looks for NUL only", transport.Limits{}, func(t *testing.T, b *bus) {
+	breaksLimited("NonTextIsRejectedAlone", "checks for NUL only", transport.Limits{}, func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return textLimits }
 		b.refuses(func(m transport.Message) bool { return bytes.IndexByte(m.Payload, 0) >= 0 })
 	}),
-	breaksLimited("NonTextIsRejectedAlone", "looks for UTF-8 only", transport.Limits{}, func(t *testing.T, b *bus) {
+	breaksLimited("NonTextIsRejectedAlone", "checks for UTF-8 only", transport.Limits{}, func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return textLimits }
 		b.refuses(func(m transport.Message) bool { return !utf8.Valid(m.Payload) })
 	}),
-	breaksLimited("NonTextIsRejectedAlone", "carries bytes and says it does not", transport.Limits{}, func(t *testing.T, b *bus) {
+	breaksLimited("NonTextIsRejectedAlone", "carries bytes although Limits.Text is set", transport.Limits{}, func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return textLimits }
 	}),
 }
 
 func tooLarge(m transport.Message) bool { return len(m.Payload) > textLimits.Payload }
 
-// overLimit returns a mutant that treats payloads over the limit in its own way.
+// overLimit returns a mutant that handles payloads over the limit in its own way.
 func overLimit(bug string, publish func(b *bus, ctx context.Context, msgs []transport.Message) error) mutant[conformance.Harness] {
 	return breaksLimited("OverLimitIsRejectedAlone", bug, textLimits, func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error { return publish(b, ctx, slices.Clone(msgs)) }
 	})
 }
 
-// refusesInBatch returns a mutant that refuses some messages of a batch.
+// refusesInBatch returns a mutant that rejects some messages of a batch.
 func refusesInBatch(bug string, bad func(i int, m transport.Message, of int) bool) mutant[conformance.Harness] {
 	return breaksLimited("LimitIsInclusive", bug, textLimits, func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -193,7 +193,7 @@ func refusesInBatch(bug string, bad func(i int, m transport.Message, of int) boo
 	})
 }
 
-// refuses makes a mutant's Publish refuse some messages, correctly.
+// refuses makes a mutant's Publish reject some messages, correctly.
 func (b *bus) refuses(bad func(m transport.Message) bool) {
 	b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 		i := slices.IndexFunc(msgs, bad)

@@ -11,13 +11,13 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// survivals is what a session does after an error of Listen, Unlisten or ListenAll that it survives.
+// survivals are what a session does after an error of Listen, Unlisten or ListenAll, instead of ending.
 var survivals = []struct {
 	name  string
 	apply func(s *session)
 }{
-	{"goes on", func(*session) {}},
-	{"hears nothing any more and says nothing", func(s *session) {
+	{"continues", func(*session) {}},
+	{"receives nothing more, without an error", func(s *session) {
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			<-ctx.Done()
 			return transport.Message{}, ctx.Err()
@@ -34,7 +34,7 @@ var survivals = []struct {
 			return m, err
 		}
 	}},
-	{"fails once and goes on", func(s *session) {
+	{"fails once and continues", func(s *session) {
 		s.receive = func(context.Context) (transport.Message, error) {
 			s.receive = nil
 			return transport.Message{}, errors.New("listening has failed")
@@ -47,7 +47,8 @@ var survivals = []struct {
 	}},
 }
 
-// breaksCall returns a mutant with another Listen, Unlisten or ListenAll. The call gets the right one.
+// breaksCall returns a mutant with another Listen, Unlisten or ListenAll. The func call is given the correct
+// one.
 func breaksCall(check, name, bug string, limits transport.Limits, call func(ctx context.Context, s *session, channels []string, right func(context.Context) error) error) mutant[conformance.Harness] {
 	return breaksLimited(check, name+": "+bug, limits, func(_ *testing.T, b *bus) {
 		b.session = func(s *session) {
@@ -93,7 +94,7 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 						}
 						return right(ctx)
 					}),
-				breaksCall("InterruptedListenEndsTheSession", name, after.name+" after an interruption while nothing moves", transport.Limits{},
+				breaksCall("InterruptedListenEndsTheSession", name, after.name+" after an interruption while the medium is stalled", transport.Limits{},
 					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
 						if ctx.Err() != nil {
 							return right(ctx)
@@ -118,18 +119,18 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 					}))
 		}
 		mutants = append(mutants,
-			breaksCall("ListenErrorEndsTheSession", name, "listens whatever the context says", transport.Limits{},
+			breaksCall("ListenErrorEndsTheSession", name, "does not look at the context", transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
 					return right(context.WithoutCancel(ctx))
 				}),
-			breaksCall("InterruptedListenEndsTheSession", name, "calls it a success", transport.Limits{},
+			breaksCall("InterruptedListenEndsTheSession", name, "reports an interruption as success", transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
 					if roundTrip(ctx) != nil {
 						return nil
 					}
 					return right(ctx)
 				}),
-			breaksCall("InterruptedListenEndsTheSession", name, "calls it a timeout", transport.Limits{},
+			breaksCall("InterruptedListenEndsTheSession", name, "reports an interruption as a timeout", transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
 					if roundTrip(ctx) != nil {
 						right(ctx)
@@ -138,7 +139,7 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 					return right(ctx)
 				}))
 	}
-	// One Listen after the other takes too long for a thousand.
+	// Listening to a thousand channels one after the other takes too long.
 	for _, distance := range []time.Duration{1500 * time.Microsecond, 10 * time.Millisecond} {
 		mutants = append(mutants, mutant[conformance.Harness]{"ListenAllTakesOneRoundTrip",
 			fmt.Sprintf("waits %v for each channel", distance), func(*testing.T) conformance.Harness {

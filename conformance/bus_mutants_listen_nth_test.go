@@ -10,7 +10,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// listenBug is what goes wrong with one Listen, or with one channel of ListenAll. The channels are those that were asked for before.
+// listenBug is a bug in one Listen, or in one channel of ListenAll. Its func gets the channels that were
+// requested before.
 type listenBug struct {
 	check, name string
 	nths        []int
@@ -18,7 +19,7 @@ type listenBug struct {
 	listen      func(ctx context.Context, s *session, channel string, channels []string) error
 }
 
-// countedChannels tells which channels count for the n-th: new ones, those that are listened to again, or both.
+// countedChannels selects the channels that count for the n-th: new ones, repeated ones, or both.
 type countedChannels struct{ fresh, known bool }
 
 var (
@@ -27,7 +28,8 @@ var (
 	either = countedChannels{true, true}
 )
 
-// few and far are the calls that go wrong: the first ones, those at the sizes of usual tables, the last one.
+// earlyCalls and manyCalls are the calls that go wrong: the first ones, those at the sizes of usual tables, the
+// last one.
 var (
 	earlyCalls = []int{4, 17, 100}
 	manyCalls  = []int{2, 17, 65, 100, 257, 1000}
@@ -61,14 +63,14 @@ func hearsAnotherToo(ctx context.Context, s *session, channel string, _ []string
 
 var listenBugs = []listenBug{
 	{"ManyChannelsDeliver", "forgets channel %d", manyCalls, fresh, forgets},
-	{"ManyChannelsDeliver", "forgets the first for channel %d", manyCalls, fresh, replacesTheFirst},
-	{"ManyChannelsDeliver", "hears channel %d twice", manyCalls, fresh, hearsItTwice},
-	{"ManyChannelsDeliver", "takes another for channel %d", manyCalls, fresh, hearsAnotherInstead},
-	{"ManyChannelsDeliver", "takes another and channel %d for one", manyCalls, fresh, hearsAnotherToo},
+	{"ManyChannelsDeliver", "forgets the first channel at channel %d", manyCalls, fresh, replacesTheFirst},
+	{"ManyChannelsDeliver", "delivers channel %d twice", manyCalls, fresh, hearsItTwice},
+	{"ManyChannelsDeliver", "listens to another channel instead of channel %d", manyCalls, fresh, hearsAnotherInstead},
+	{"ManyChannelsDeliver", "listens to another channel as well as channel %d", manyCalls, fresh, hearsAnotherToo},
 	{"ListenAllListensToEach", "forgets channel %d", manyCalls, fresh, forgets},
-	{"ListenAllListensToEach", "forgets the first for channel %d", manyCalls, fresh, replacesTheFirst},
-	{"ListenAllListensToEach", "hears channel %d twice", manyCalls, fresh, hearsItTwice},
-	{"ListenIsActiveOnReturn", "listens to channel %d with the next Receive", manyCalls, fresh, func(ctx context.Context, s *session, channel string, _ []string) error {
+	{"ListenAllListensToEach", "forgets the first channel at channel %d", manyCalls, fresh, replacesTheFirst},
+	{"ListenAllListensToEach", "delivers channel %d twice", manyCalls, fresh, hearsItTwice},
+	{"ListenIsActiveOnReturn", "listens to channel %d only with the next Receive", manyCalls, fresh, func(ctx context.Context, s *session, channel string, _ []string) error {
 		receive := s.receive
 		s.receive = func(ctx context.Context) (transport.Message, error) {
 			s.receive = receive
@@ -77,17 +79,17 @@ var listenBugs = []listenBug{
 		}
 		return nil
 	}},
-	{"ListenLosesNothing", "drops a message that waits, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
+	{"ListenLosesNothing", "drops a waiting message, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
 		s.receiveWaiting(ctx)
 		return s.Session.Listen(ctx, channel)
 	}},
-	{"ListenLosesNothing", "doubles a message that waits, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
+	{"ListenLosesNothing", "delivers a waiting message twice, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
 		if m, err := s.receiveWaiting(ctx); err == nil {
 			s.receiveFirst(m, m)
 		}
 		return s.Session.Listen(ctx, channel)
 	}},
-	{"ListenLosesNothing", "turns two messages that wait round, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
+	{"ListenLosesNothing", "swaps two waiting messages, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
 		if m, err := s.receiveWaiting(ctx); err == nil {
 			if n, err := s.receiveWaiting(ctx); err == nil {
 				s.receiveFirst(n, m)
@@ -97,7 +99,7 @@ var listenBugs = []listenBug{
 		}
 		return s.Session.Listen(ctx, channel)
 	}},
-	{"ListenLosesNothing", "drops what waits on the channel that it listens to again, in call %d", earlyCalls, known,
+	{"ListenLosesNothing", "drops waiting messages of the repeated channel, in call %d", earlyCalls, known,
 		func(ctx context.Context, s *session, channel string, _ []string) error {
 			var others []transport.Message
 			for {
@@ -146,7 +148,7 @@ func nthListenMutants() (mutants []mutant[conformance.Harness]) {
 	return mutants
 }
 
-// nthUnlistenMutants go wrong in one call of Unlisten.
+// nthUnlistenMutants have a bug in one call of Unlisten.
 func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 	bugs := []struct {
 		check, name string
@@ -154,7 +156,7 @@ func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 		unlisten    func(ctx context.Context, s *session, channel string, channels []string) error
 	}{
 		{"UnlistenStopsDelivery", "does nothing in call %d of Unlisten", []int{1, 2, 17, 100, 257}, forgets},
-		{"UnlistenStopsDelivery", "returns before call %d of Unlisten is carried out", []int{1, 2, 17, 100, 257},
+		{"UnlistenStopsDelivery", "returns before call %d of Unlisten is complete", []int{1, 2, 17, 100, 257},
 			func(ctx context.Context, s *session, channel string, _ []string) error {
 				receive := s.receive
 				s.receive = func(ctx context.Context) (transport.Message, error) {
@@ -180,7 +182,7 @@ func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 				}
 				return nil
 			}},
-		{"ListenLosesNothing", "drops a message that waits, in call %d of Unlisten", earlyCalls,
+		{"ListenLosesNothing", "drops a waiting message, in call %d of Unlisten", earlyCalls,
 			func(ctx context.Context, s *session, channel string, _ []string) error {
 				s.receiveWaiting(ctx)
 				return s.Session.Unlisten(ctx, channel)
@@ -207,7 +209,7 @@ func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 	return mutants
 }
 
-// mapReceived makes Receive return what of returns for each message.
+// mapReceived makes Receive return the result of the func for each message.
 func (s *session) mapReceived(of func(m transport.Message) []transport.Message) {
 	receive := s.receive
 	if receive == nil {

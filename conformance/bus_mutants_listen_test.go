@@ -13,7 +13,7 @@ import (
 )
 
 var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), listenErrorMutants(), []mutant[conformance.Harness]{
-	breaksSession("ListenIsActiveOnReturn", "listens with the next Receive", func(_ *testing.T, s *session) {
+	breaksSession("ListenIsActiveOnReturn", "listens only with the next Receive", func(_ *testing.T, s *session) {
 		var waiting []string
 		s.listen = func(_ context.Context, channel string) error {
 			waiting = append(waiting, channel)
@@ -27,7 +27,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			return s.Session.Receive(ctx)
 		}
 	}),
-	{"ListenIsActiveOnReturn", "listens with the next Receive while messages wait", func(*testing.T) conformance.Harness {
+	{"ListenIsActiveOnReturn", "listens only with the next Receive while messages wait", func(*testing.T) conformance.Harness {
 		var waiting atomic.Int64
 		return newBusMedium(transport.Limits{}).harness(func(b *bus) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -57,26 +57,26 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			}
 		})
 	}},
-	breaksSession("ListenLosesNothing", "is deaf for a moment when it listens again", func(_ *testing.T, s *session) {
+	breaksSession("ListenLosesNothing", "misses messages for a moment when it listens again", func(_ *testing.T, s *session) {
 		s.listen = func(ctx context.Context, channel string) error {
 			s.Session.Unlisten(ctx, channel)
 			time.Sleep(100 * time.Microsecond)
 			return s.Session.Listen(ctx, channel)
 		}
 	}),
-	breaks("ListenTwiceDeliversOnce", "delivers as often as was listened", func(t *testing.T, b *bus) {
+	breaks("ListenTwiceDeliversOnce", "delivers a message once per Listen", func(t *testing.T, b *bus) {
 		b.useOneChannel(func(channel string, listening map[string]int) int { return listening[channel] })
 	}),
-	breaks("ListenTwiceDeliversOnce", "has to be unlistened as often as was listened", func(t *testing.T, b *bus) {
+	breaks("ListenTwiceDeliversOnce", "needs as many calls of Unlisten as of Listen", func(t *testing.T, b *bus) {
 		b.useOneChannel(func(channel string, listening map[string]int) int { return min(listening[channel], 1) })
 	}),
-	breaksSession("ListenLosesNothing", "starts afresh with Listen", func(_ *testing.T, s *session) {
+	breaksSession("ListenLosesNothing", "drops waiting messages in Listen", func(_ *testing.T, s *session) {
 		s.listen = func(ctx context.Context, channel string) error {
 			s.discardWaiting(ctx)
 			return s.Session.Listen(ctx, channel)
 		}
 	}),
-	breaksSession("ListenLosesNothing", "starts afresh with Unlisten", func(_ *testing.T, s *session) {
+	breaksSession("ListenLosesNothing", "drops waiting messages in Unlisten", func(_ *testing.T, s *session) {
 		s.unlisten = func(ctx context.Context, channel string) error {
 			s.discardWaiting(ctx)
 			return s.Session.Unlisten(ctx, channel)
@@ -113,7 +113,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			return nil
 		}
 	}),
-	breaks("UnlistenKeepsOtherChannels", "ends the channel for all sessions", func(_ *testing.T, b *bus) {
+	breaks("UnlistenKeepsOtherChannels", "ends the channel in all sessions", func(_ *testing.T, b *bus) {
 		var sessions []*session
 		b.session = func(s *session) {
 			sessions = append(sessions, s)
@@ -125,7 +125,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			}
 		}
 	}),
-	breaksSession("UnlistenOfUnknownIsNoError", "insists that Unlisten follows Listen", func(_ *testing.T, s *session) {
+	breaksSession("UnlistenOfUnknownIsNoError", "fails in Unlisten without a Listen before", func(_ *testing.T, s *session) {
 		known := make(map[string]bool)
 		s.listen = func(ctx context.Context, channel string) error {
 			known[channel] = true
@@ -139,7 +139,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			return s.Session.Unlisten(ctx, channel)
 		}
 	}),
-	breaksSession("UnlistenStopsDelivery", "remembers a channel after Unlisten", func(_ *testing.T, s *session) {
+	breaksSession("UnlistenStopsDelivery", "ignores a Listen after Unlisten", func(_ *testing.T, s *session) {
 		known := make(map[string]bool)
 		s.listen = func(ctx context.Context, channel string) error {
 			if known[channel] {
@@ -152,7 +152,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 	breaksListenAll("ListenAllListensToEach", "forgets the last channel", func(ctx context.Context, s *session, channels []string) error {
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels[:max(0, len(channels)-1)]...)
 	}),
-	breaksListenAll("ListenAllListensToEach", "listens to so many and no more", func(ctx context.Context, s *session, channels []string) error {
+	breaksListenAll("ListenAllListensToEach", "listens to at most 999 channels", func(ctx context.Context, s *session, channels []string) error {
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels[:min(len(channels), 999)]...)
 	}),
 	breaksListenAll("ListenAllListensToEach", "returns before it listens", func(ctx context.Context, s *session, channels []string) error {
@@ -165,13 +165,13 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 		}
 		return nil
 	}),
-	breaksListenAll("ListenAllListensToEach", "insists on at least one channel", func(ctx context.Context, s *session, channels []string) error {
+	breaksListenAll("ListenAllListensToEach", "fails without channels", func(ctx context.Context, s *session, channels []string) error {
 		if len(channels) == 0 {
 			return errors.New("no channels")
 		}
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 	}),
-	breaks("ListenAllListensToEach", "delivers as often as was listened", func(t *testing.T, b *bus) {
+	breaks("ListenAllListensToEach", "delivers a message once per listed channel", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
 			heard := make(map[string]int)
 			s.listenAll = func(ctx context.Context, channels []string) error {
@@ -194,11 +194,11 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			}
 		}
 	}),
-	breaksListenAll("ListenLosesNothing", "starts afresh", func(ctx context.Context, s *session, channels []string) error {
+	breaksListenAll("ListenLosesNothing", "drops waiting messages in ListenAll", func(ctx context.Context, s *session, channels []string) error {
 		s.discardWaiting(ctx)
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 	}),
-	breaksSession("ListenAllListensToEach", "listens to the last of many channels with the next Receive", func(_ *testing.T, s *session) {
+	breaksSession("ListenAllListensToEach", "listens to the last of many channels only with the next Receive", func(_ *testing.T, s *session) {
 		last := ""
 		s.listenAll = func(ctx context.Context, channels []string) error {
 			if len(channels) > 200 {
@@ -214,10 +214,10 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			return s.Session.Receive(ctx)
 		}
 	}),
-	breaksListenAll("ListenAllListensToEach", "listens to at most 1024 channels at once", func(ctx context.Context, s *session, channels []string) error {
+	breaksListenAll("ListenAllListensToEach", "listens to at most 1,024 channels", func(ctx context.Context, s *session, channels []string) error {
 		return s.Session.(transport.MultiListener).ListenAll(ctx, channels[:min(len(channels), 1024)]...)
 	}),
-	breaksSession("ListenAllListensToEach", "takes none for all in ListenAll", func(_ *testing.T, s *session) {
+	breaksSession("ListenAllListensToEach", "ends all channels in ListenAll without channels", func(_ *testing.T, s *session) {
 		var all []string
 		s.listenAll = func(ctx context.Context, channels []string) error {
 			if len(channels) == 0 {
@@ -229,7 +229,7 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 		}
 	}),
-	breaksSession("ListenLosesNothing", "replaces the channels", func(_ *testing.T, s *session) {
+	breaksSession("ListenLosesNothing", "replaces the channels in ListenAll", func(_ *testing.T, s *session) {
 		var all []string
 		s.listen = func(ctx context.Context, channel string) error {
 			all = append(all, channel)

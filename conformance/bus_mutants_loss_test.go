@@ -22,7 +22,7 @@ var lossMutants = []mutant[conformance.Harness]{
 			return s.Session.Receive(ctx)
 		})
 	}),
-	breaks("NothingIsReceivedAfterALoss", "fails once, reconnects and goes on", func(t *testing.T, b *bus) {
+	breaks("NothingIsReceivedAfterALoss", "fails once, reconnects and continues", func(t *testing.T, b *bus) {
 		b.reconnectAfterOutage(t, func(int, int) bool { return true }, func(ctx context.Context, s *session, channels []string, err error) (transport.Message, error) {
 			return transport.Message{}, errors.Join(err, s.listenTo(ctx, channels))
 		})
@@ -55,9 +55,9 @@ var lossMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
-	reportsOutageAs("NothingIsReceivedAfterALoss", "says that it was closed", func(*testing.T, context.Context) error { return transport.ErrClosed }),
-	reportsOutageAs("NothingIsReceivedAfterALoss", "takes it for a cancellation", func(*testing.T, context.Context) error { return context.Canceled }),
-	reportsOutageAs("NothingIsReceivedAfterALoss", "does not notice", func(t *testing.T, ctx context.Context) error {
+	reportsOutageAs("NothingIsReceivedAfterALoss", "reports that it was closed", func(*testing.T, context.Context) error { return transport.ErrClosed }),
+	reportsOutageAs("NothingIsReceivedAfterALoss", "reports a cancellation", func(*testing.T, context.Context) error { return context.Canceled }),
+	reportsOutageAs("NothingIsReceivedAfterALoss", "does not notice the outage", func(t *testing.T, ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}),
@@ -94,8 +94,8 @@ var lossMutants = []mutant[conformance.Harness]{
 	flawed("NothingIsReceivedAfterALoss", receiving, afterOutage(5000), lost),
 }
 
-// reconnecting returns a mutant whose sessions reconnect behind the cluster's back and listen again. When tells whether, by how many
-// messages a session has received and how many outages there were.
+// reconnecting returns a mutant whose sessions reconnect and listen again without the cluster's knowledge. The
+// func when decides whether, from the messages that the session has received and the number of outages.
 func reconnecting(bug string, when func(received, outages int) bool) mutant[conformance.Harness] {
 	return breaks("NothingIsReceivedAfterALoss", bug, func(t *testing.T, b *bus) {
 		b.reconnectAfterOutage(t, when, func(ctx context.Context, s *session, channels []string, _ error) (transport.Message, error) {
@@ -105,7 +105,8 @@ func reconnecting(bug string, when func(received, outages int) bool) mutant[conf
 	})
 }
 
-// reconnectAfterOutage makes the sessions of a mutant go on after an outage: then does that, with a new session in the place of the old one.
+// reconnectAfterOutage makes the sessions of a mutant continue after an outage with a new inner session, which
+// then uses.
 func (b *bus) reconnectAfterOutage(t *testing.T, when func(received, outages int) bool,
 	then func(ctx context.Context, s *session, channels []string, err error) (transport.Message, error)) {
 	b.session = func(s *session) {
@@ -144,7 +145,7 @@ func (s *session) listenTo(ctx context.Context, channels []string) (err error) {
 	return err
 }
 
-// reportsOutageAs returns a mutant whose Receive reports a broken connection in its own way.
+// reportsOutageAs returns a mutant whose Receive reports a broken connection as another error.
 func reportsOutageAs(check, bug string, report func(t *testing.T, ctx context.Context) error) mutant[conformance.Harness] {
 	return breaksSession(check, bug, func(t *testing.T, s *session) {
 		s.receive = func(ctx context.Context) (transport.Message, error) {

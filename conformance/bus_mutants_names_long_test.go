@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// longNameMutants go wrong with long names, or with those over the limit.
+// longNameMutants have bugs with long names, or with names over the limit.
 func longNameMutants() (mutants []mutant[conformance.Harness]) {
 	for _, n := range []int{16, 20, 31, 32, 40, 48, 62, 63, 64, 100, 127, 128, 200, 255, 256, 512, 998, 999, 1000, 4096, 4998, 4999} {
 		mutants = append(mutants,
@@ -69,7 +69,7 @@ func longNameMutants() (mutants []mutant[conformance.Harness]) {
 		renaming("ChannelLimitIsInclusive", "cuts a character in two and drops it, above 900 bytes", func(s string) string {
 			return strings.ToValidUTF8(s[:min(len(s), 999)], "") + s[min(len(s), 999):]
 		}),
-		breaks("ChannelLimitIsInclusive", "has a limit for names and says it has none", func(t *testing.T, b *bus) {
+		breaks("ChannelLimitIsInclusive", "has a limit for names but reports none", func(t *testing.T, b *bus) {
 			b.refuses(func(m transport.Message) bool { return len(m.Channel) > 255 })
 		}),
 		breaksLimited("ChannelLimitIsInclusive", "cuts the longest name in Listen", textLimits, func(t *testing.T, b *bus) {
@@ -81,7 +81,7 @@ func longNameMutants() (mutants []mutant[conformance.Harness]) {
 			b.changeEach(func(m *transport.Message) { m.Channel = strings.ToValidUTF8(cutTo(textLimits.Channel)(m.Channel), "") })
 		}),
 		overLong("cuts the name", func(channel string) (string, bool) { return cutTo(textLimits.Channel)(channel), true }),
-		overLong("hears nothing", func(channel string) (string, bool) { return "nothing", true }),
+		overLong("listens to nothing", func(channel string) (string, bool) { return "nothing", true }),
 		overLong("counts characters", func(channel string) (string, bool) {
 			return "nothing", len([]rune(channel)) <= textLimits.Channel
 		}),
@@ -106,7 +106,7 @@ func longNameMutants() (mutants []mutant[conformance.Harness]) {
 		}))
 }
 
-// overLong returns a mutant whose Listen takes some names over the limit for others.
+// overLong returns a mutant whose Listen replaces some names over the limit.
 func overLong(bug string, other func(channel string) (string, bool)) mutant[conformance.Harness] {
 	return breaksLimited("OverLongChannelIsRejected", bug+" in Listen", textLimits, func(t *testing.T, b *bus) {
 		b.session = func(s *session) {

@@ -46,41 +46,41 @@ var nameMutants = slices.Concat(renameMutants(), patternMutants(), longNameMutan
 	}),
 })
 
-// renames are what a bus may make of a name.
+// renames are what a bus may turn a name into.
 var renames = map[string]func(string) string{
-	"folds case, as an unquoted identifier": strings.ToLower,
+	"folds case, as an unquoted identifier does": strings.ToLower,
 	"folds case of ASCII": func(s string) string {
 		return mapASCII(s, func(r rune) rune { return []rune(strings.ToLower(string(r)))[0] })
 	},
-	"cuts names to 11 bytes":              cutTo(11),
-	"trims names":                         strings.TrimSpace,
-	"trims names at their end":            func(s string) string { return strings.TrimRight(s, " \t\r\n") },
-	"trims names at their beginning":      func(s string) string { return strings.TrimLeft(s, " \t\r\n") },
-	"removes quotes":                      func(s string) string { return strings.NewReplacer(`"`, "", `'`, "", "`", "").Replace(s) },
-	"halves doubled quotes":               func(s string) string { return strings.NewReplacer(`""`, `"`, `''`, `'`).Replace(s) },
-	"halves backslashes":                  func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
-	"expands escapes":                     func(s string) string { return strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(s) },
-	"halves dollars":                      func(s string) string { return strings.ReplaceAll(s, "$$", "$") },
-	"takes names for parts of an address": func(s string) string { return ignoreError(url.QueryUnescape(s)) },
-	"takes names for files":               path.Clean,
-	"has one kind of spaces":              func(s string) string { return strings.Join(strings.FieldsFunc(s, isSpace), " ") },
-	"has one kind of line ends":           func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") },
-	"ends names at a line's end":          func(s string) string { return textBefore(s, "\n") },
-	"ends names at a space":               func(s string) string { return textBefore(s, " ") },
-	"ends names at a comma":               func(s string) string { return textBefore(s, ",") },
+	"cuts names to 11 bytes":          cutTo(11),
+	"trims names":                     strings.TrimSpace,
+	"trims names at their end":        func(s string) string { return strings.TrimRight(s, " \t\r\n") },
+	"trims names at their beginning":  func(s string) string { return strings.TrimLeft(s, " \t\r\n") },
+	"removes quotes":                  func(s string) string { return strings.NewReplacer(`"`, "", `'`, "", "`", "").Replace(s) },
+	"halves doubled quotes":           func(s string) string { return strings.NewReplacer(`""`, `"`, `''`, `'`).Replace(s) },
+	"halves backslashes":              func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
+	"expands escapes":                 func(s string) string { return strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(s) },
+	"halves dollars":                  func(s string) string { return strings.ReplaceAll(s, "$$", "$") },
+	"decodes names as parts of a URL": func(s string) string { return ignoreError(url.QueryUnescape(s)) },
+	"cleans names as file paths":      path.Clean,
+	"merges spaces":                   func(s string) string { return strings.Join(strings.FieldsFunc(s, isSpace), " ") },
+	"converts line ends":              func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") },
+	"ends names at a line's end":      func(s string) string { return textBefore(s, "\n") },
+	"ends names at a space":           func(s string) string { return textBefore(s, " ") },
+	"ends names at a comma":           func(s string) string { return textBefore(s, ",") },
 	"drops control characters": func(s string) string {
 		return mapASCII(s, func(r rune) rune { return dropIf(r, r < ' ' || r == 0x7f) })
 	},
-	"writes an underscore for what is no word": func(s string) string { return regexp.MustCompile(`\W`).ReplaceAllString(s, "_") },
-	"knows the basic plane only":               func(s string) string { return mapAbove(s, 0xffff) },
-	"knows Latin-1 only":                       func(s string) string { return mapAbove(s, 0xff) },
-	"composes accents":                         func(s string) string { return strings.ReplaceAll(s, "e\u0301", "é") },
-	"drops byte order marks":                   func(s string) string { return strings.ReplaceAll(s, "\ufeff", "") },
-	"takes numbers for numbers":                func(s string) string { return regexp.MustCompile(`\b0+(\d)`).ReplaceAllString(s, "$1") },
-	"takes backslashes for slashes":            func(s string) string { return strings.ReplaceAll(s, `\`, "/") },
-	"keeps 16 bits of a character":             func(s string) string { return strings.Map(func(r rune) rune { return r & 0xffff }, s) },
-	"keeps 8 bits of a character":              func(s string) string { return strings.Map(func(r rune) rune { return r & 0xff }, s) },
-	"hashes names with CRC-32":                 func(s string) string { return strconv.Itoa(int(crc32.ChecksumIEEE([]byte(s)))) },
+	"replaces non-word characters by underscores": func(s string) string { return regexp.MustCompile(`\W`).ReplaceAllString(s, "_") },
+	"supports the basic multilingual plane only":  func(s string) string { return mapAbove(s, 0xffff) },
+	"supports Latin-1 only":                       func(s string) string { return mapAbove(s, 0xff) },
+	"composes accents":                            func(s string) string { return strings.ReplaceAll(s, "e\u0301", "é") },
+	"drops byte order marks":                      func(s string) string { return strings.ReplaceAll(s, "\ufeff", "") },
+	"drops leading zeros":                         func(s string) string { return regexp.MustCompile(`\b0+(\d)`).ReplaceAllString(s, "$1") },
+	"treats backslashes as slashes":               func(s string) string { return strings.ReplaceAll(s, `\`, "/") },
+	"keeps 16 bits of a character":                func(s string) string { return strings.Map(func(r rune) rune { return r & 0xffff }, s) },
+	"keeps 8 bits of a character":                 func(s string) string { return strings.Map(func(r rune) rune { return r & 0xff }, s) },
+	"hashes names with CRC-32":                    func(s string) string { return strconv.Itoa(int(crc32.ChecksumIEEE([]byte(s)))) },
 	"hashes names with CRC-32C": func(s string) string {
 		return strconv.Itoa(int(crc32.Checksum([]byte(s), crc32.MakeTable(crc32.Castagnoli))))
 	},
@@ -95,24 +95,24 @@ var renames = map[string]func(string) string{
 		h.Write([]byte(s))
 		return strconv.Itoa(int(h.Sum32()))
 	},
-	"hashes names by 31": func(s string) string { return multiplyHash(s, 31) },
-	"hashes names by 33": func(s string) string { return multiplyHash(s, 33) },
+	"hashes names with the factor 31": func(s string) string { return multiplyHash(s, 31) },
+	"hashes names with the factor 33": func(s string) string { return multiplyHash(s, 33) },
 }
 
-// renameMutants change names, or only the decision who hears a message by them.
+// renameMutants change names, or use changed names only to decide which sessions receive a message.
 func renameMutants() (mutants []mutant[conformance.Harness]) {
 	for bug, rename := range renames {
 		if !strings.HasPrefix(bug, "hashes") {
 			mutants = append(mutants, renaming("ChannelNamesAreLiteral", bug, rename))
 		}
-		mutants = append(mutants, matching("ChannelNamesAreLiteral", bug+" to decide who hears it", func(listening, channel string) bool {
+		mutants = append(mutants, matching("ChannelNamesAreLiteral", bug+" to select the sessions", func(listening, channel string) bool {
 			return rename(listening) == rename(channel)
 		}))
 	}
 	return mutants
 }
 
-// patternMutants take the names that are listened to for patterns, or those that are published on.
+// patternMutants treat the names that sessions listen to as patterns, or the names that are published on.
 func patternMutants() (mutants []mutant[conformance.Harness]) {
 	for bug, match := range map[string]func(pattern, name string) bool{
 		"prefixes": func(pattern, name string) bool { return strings.HasPrefix(name, pattern) },
@@ -128,22 +128,23 @@ func patternMutants() (mutants []mutant[conformance.Harness]) {
 		"routing keys of AMQP": func(pattern, name string) bool {
 			return matchesTranslated(pattern, name, `\.`, "*", `[^.]+`, "#", ".*")
 		},
-		"topic filters of MQTT":     func(pattern, name string) bool { return matchesTranslated(pattern, name, "/", "+", `[^/]*`, "#", ".*") },
-		"names in any order":        func(pattern, name string) bool { return sortedBytes(pattern) == sortedBytes(name) },
-		"lists separated by commas": func(pattern, name string) bool { return slices.Contains(strings.Split(pattern, ","), name) },
+		"topic filters of MQTT":        func(pattern, name string) bool { return matchesTranslated(pattern, name, "/", "+", `[^/]*`, "#", ".*") },
+		"names with sorted characters": func(pattern, name string) bool { return sortedBytes(pattern) == sortedBytes(name) },
+		"lists separated by commas":    func(pattern, name string) bool { return slices.Contains(strings.Split(pattern, ","), name) },
 	} {
 		mutants = append(mutants,
-			matching("ChannelNamesAreLiteral", "takes what is listened to for "+bug, func(listening, channel string) bool {
+			matching("ChannelNamesAreLiteral", "treats the names of Listen as "+bug, func(listening, channel string) bool {
 				return listening == channel || match(listening, channel)
 			}),
-			matching("ChannelNamesAreLiteral", "takes what is published on for "+bug, func(listening, channel string) bool {
+			matching("ChannelNamesAreLiteral", "treats the names of Publish as "+bug, func(listening, channel string) bool {
 				return listening == channel || match(channel, listening)
 			}))
 	}
 	return mutants
 }
 
-// matchesTranslated matches a pattern whose wildcards stand for regular expressions. If there is a separator, they stand for whole words.
+// matchesTranslated matches a pattern whose wildcards stand for regular expressions. With a separator, they
+// stand for whole words.
 func matchesTranslated(pattern, name, separator string, wildcards ...string) bool {
 	words, by := strings.Split(pattern, ""), ""
 	if separator != "" {
@@ -161,7 +162,7 @@ func matchesTranslated(pattern, name, separator string, wildcards ...string) boo
 	return ignoreError(regexp.MatchString("(?s)^"+strings.Join(words, by)+"$", name))
 }
 
-// matching returns a mutant in which a rule decides who hears a message.
+// matching returns a mutant in which a rule decides which sessions receive a message.
 func matching(check, bug string, rule func(listening, channel string) bool) mutant[conformance.Harness] {
 	return breaks(check, bug, func(_ *testing.T, b *bus) {
 		b.useOneChannel(func(channel string, listening map[string]int) int {

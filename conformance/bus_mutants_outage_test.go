@@ -13,18 +13,18 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// outageState is the state of a bus that does something wrong when it publishes after an outage.
+// outageState is the state of a bus that misbehaves when it publishes after an outage.
 type outageState struct {
-	publish   publishFunc // the hub's
+	publish   publishFunc // Publish of the hub
 	last      []transport.Message
 	held      []transport.Message
-	outage    int // how many there were
-	failed    int // how many Publish in a row
+	outage    int // number of outages
+	failed    int // number of calls of Publish that are still to fail
 	dead      bool
-	published int // messages
+	published int // number of messages
 }
 
-// outageMisbehaviors a bus does wrong with the first Publish after an outage.
+// outageMisbehaviors are what a bus may do wrong with the first Publish after an outage.
 var outageMisbehaviors = map[string]func(a *outageState, msgs []transport.Message) error{
 	"is sent twice, as by a client that retries": func(a *outageState, msgs []transport.Message) error {
 		a.send(msgs...)
@@ -41,19 +41,19 @@ var outageMisbehaviors = map[string]func(a *outageState, msgs []transport.Messag
 		a.send(msgs[:len(msgs)-1]...)
 		return nil
 	},
-	"returns an error and is sent with the next one": func(a *outageState, msgs []transport.Message) error {
+	"returns an error, and is sent with the next one": func(a *outageState, msgs []transport.Message) error {
 		a.held = slices.Clone(msgs)
 		return errors.New("broken pipe")
 	},
-	"is sent, and none is said to be accepted": func(a *outageState, msgs []transport.Message) error {
+	"is sent, but reported as not accepted": func(a *outageState, msgs []transport.Message) error {
 		a.send(msgs...)
 		return &transport.RejectedError{Err: errors.New("broken pipe")}
 	},
-	"is sent, and said not to be": func(a *outageState, msgs []transport.Message) error {
+	"is sent, but reported as not sent": func(a *outageState, msgs []transport.Message) error {
 		a.send(msgs...)
 		return fmt.Errorf("broken pipe (%w)", transport.ErrNotSent)
 	},
-	"sends what was published before the outage again": func(a *outageState, msgs []transport.Message) error {
+	"sends again what was published before the outage": func(a *outageState, msgs []transport.Message) error {
 		a.send(append(slices.Clone(a.last), msgs...)...)
 		return nil
 	},
@@ -65,7 +65,7 @@ var outageMisbehaviors = map[string]func(a *outageState, msgs []transport.Messag
 		a.failed = 1
 		return errors.New("broken pipe")
 	},
-	"fails with the error of a context": func(a *outageState, msgs []transport.Message) error {
+	"fails with a context's error": func(a *outageState, msgs []transport.Message) error {
 		return fmt.Errorf("connecting again: %w", context.DeadlineExceeded)
 	},
 }
@@ -107,9 +107,9 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 		}
 		all = append(all, m)
 	}
-	only("loses what is published first when its sessions were severed", func(h *conformance.Harness) { h.SeverPublisher = nil })
-	only("loses what is published first when its publisher was severed", func(h *conformance.Harness) { h.Sever = nil })
-	all = append(all, withMorePatience(breaks(check, "meets every second message with a dead connection of its pool", func(_ *testing.T, b *bus) {
+	only("loses the first Publish after its sessions were severed", func(h *conformance.Harness) { h.SeverPublisher = nil })
+	only("loses the first Publish after its publisher was severed", func(h *conformance.Harness) { h.Sever = nil })
+	all = append(all, withMorePatience(breaks(check, "uses a dead connection of its pool for every second message", func(_ *testing.T, b *bus) {
 		n := 0
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if n++; b.outages.Load() > 0 && n%2 == 0 {
@@ -137,16 +137,17 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 	return append(all, noServerMutants()...)
 }
 
-// lostAnswerMisbehaviors is what a bus may do when it has sent messages and the connection breaks before their answer has come.
+// lostAnswerMisbehaviors are what a bus may do wrong when it has sent messages and the connection breaks before
+// the answer has arrived.
 var lostAnswerMisbehaviors = map[string]func(ctx context.Context, b *bus, msgs []transport.Message) error{
 	"is sent again": func(ctx context.Context, b *bus, msgs []transport.Message) error { return b.Hub.Publish(ctx, msgs...) },
-	"says that nothing was sent": func(context.Context, *bus, []transport.Message) error {
+	"reports that nothing was sent": func(context.Context, *bus, []transport.Message) error {
 		return fmt.Errorf("broken pipe (%w)", transport.ErrNotSent)
 	},
-	"says that none was accepted": func(context.Context, *bus, []transport.Message) error {
+	"reports that none was accepted": func(context.Context, *bus, []transport.Message) error {
 		return &transport.RejectedError{Err: errors.New("broken pipe")}
 	},
-	"says that the bus was closed": func(context.Context, *bus, []transport.Message) error { return transport.ErrClosed },
+	"reports that the bus was closed": func(context.Context, *bus, []transport.Message) error { return transport.ErrClosed },
 }
 
 func misbehavesAfterOutage(b *bus, when func(*outageState, []transport.Message) bool, wrong func(*outageState, []transport.Message) error) publishFunc {
@@ -205,7 +206,7 @@ func noServerMutants() []mutant[conformance.Harness] {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}),
-		opens("Open waits for a server and then says that it was refused", func(ctx context.Context, _ *bus, err error) (transport.Session, error) {
+		opens("Open waits for a server and then returns that the connection was refused", func(ctx context.Context, _ *bus, err error) (transport.Session, error) {
 			<-ctx.Done()
 			return nil, err
 		}),
@@ -213,16 +214,16 @@ func noServerMutants() []mutant[conformance.Harness] {
 			time.Sleep(100 * time.Millisecond)
 			return nil, err
 		}),
-		opens("Open returns the error of a context of its own", func(context.Context, *bus, error) (transport.Session, error) {
+		opens("Open returns the error of its own context", func(context.Context, *bus, error) (transport.Session, error) {
 			return nil, context.DeadlineExceeded
 		}),
-		opens("Open connects later", func(_ context.Context, _ *bus, err error) (transport.Session, error) {
+		opens("Open succeeds and connects later", func(_ context.Context, _ *bus, err error) (transport.Session, error) {
 			return new(session), nil
 		}),
-		opens("Open says that the bus is closed", func(context.Context, *bus, error) (transport.Session, error) {
+		opens("Open reports that the bus is closed", func(context.Context, *bus, error) (transport.Session, error) {
 			return nil, transport.ErrClosed
 		}),
-		breaks(check, "Open leaves a goroutine behind that goes on connecting", func(t *testing.T, b *bus) {
+		breaks(check, "Open leaves a goroutine behind that continues connecting", func(t *testing.T, b *bus) {
 			b.open = func(ctx context.Context) (transport.Session, error) {
 				s, err := b.Hub.Open(ctx)
 				if err != nil {
@@ -242,10 +243,10 @@ func noServerMutants() []mutant[conformance.Harness] {
 			}
 			return refused
 		}),
-		publishes("Publish counts what it has not sent as accepted", func(_ *testing.T, _ context.Context, msgs []transport.Message) error {
+		publishes("Publish reports unsent messages as accepted", func(_ *testing.T, _ context.Context, msgs []transport.Message) error {
 			return &transport.RejectedError{Accepted: len(msgs), Err: refused}
 		}),
-		publishes("Publish returns the error of a context of its own", func(*testing.T, context.Context, []transport.Message) error {
+		publishes("Publish returns the error of its own context", func(*testing.T, context.Context, []transport.Message) error {
 			return fmt.Errorf("dial: %w", context.DeadlineExceeded)
 		}),
 		publishes("Publish leaves a goroutine behind", func(t *testing.T, _ context.Context, _ []transport.Message) error {

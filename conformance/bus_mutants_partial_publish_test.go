@@ -13,7 +13,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// breaksMidPublish makes a Publish of more than 4 MiB break off after ten messages when the connection breaks meanwhile, and return the error of report.
+// breaksMidPublish makes a Publish of more than 4 MiB stop after ten messages if the connection breaks during
+// the call, and return the error of report.
 func breaksMidPublish(report func() error) func(t *testing.T, b *bus) {
 	return func(_ *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -46,13 +47,13 @@ func isLarge(msgs []transport.Message) bool {
 var errBroken = errors.New("the connection is broken")
 
 var partialPublishMutants = []mutant[conformance.Harness]{
-	partialPublishMutant("says that nothing was accepted", func() error { return &transport.RejectedError{Err: errBroken} }),
-	partialPublishMutant("says that nothing was sent", func() error { return transport.ErrNotSent }),
-	partialPublishMutant("says that what it has written was accepted", func() error {
+	partialPublishMutant("reports that nothing was accepted", func() error { return &transport.RejectedError{Err: errBroken} }),
+	partialPublishMutant("reports that nothing was sent", func() error { return transport.ErrNotSent }),
+	partialPublishMutant("reports that what it has written was accepted", func() error {
 		return &transport.RejectedError{Accepted: 100, Err: errBroken}
 	}),
-	partialPublishMutant("says nothing", func() error { return nil }),
-	breaks("HalfWrittenPublishIsReported", "sends a part of more than 4 MiB after the next Publish when its context ends", func(_ *testing.T, b *bus) {
+	partialPublishMutant("returns no error", func() error { return nil }),
+	breaks("HalfWrittenPublishIsReported", "sends part of a batch of more than 4 MiB after the next Publish if its context ends", func(_ *testing.T, b *bus) {
 		var rest []transport.Message
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			err := b.Hub.Publish(ctx, msgs...)

@@ -14,14 +14,14 @@ import (
 )
 
 var receiveMutants = slices.Concat([]mutant[conformance.Harness]{
-	breaksReceive("ReceiveEndsWithItsContext", "calls it a timeout", func(ctx context.Context, s *session) (transport.Message, error) {
+	breaksReceive("ReceiveEndsWithItsContext", "reports the end of its context as a timeout", func(ctx context.Context, s *session) (transport.Message, error) {
 		m, err := s.Session.Receive(ctx)
 		if err != nil && ctx.Err() != nil {
 			err = errors.New("i/o timeout")
 		}
 		return m, err
 	}),
-	breaksReceive("ReceiveEndsWithItsContext", "says cancelled when the deadline has passed", func(ctx context.Context, s *session) (transport.Message, error) {
+	breaksReceive("ReceiveEndsWithItsContext", "returns Canceled when the deadline has passed", func(ctx context.Context, s *session) (transport.Message, error) {
 		m, err := s.Session.Receive(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = context.Canceled
@@ -35,7 +35,7 @@ var receiveMutants = slices.Concat([]mutant[conformance.Harness]{
 		}
 		return m, err
 	}),
-	breaksReceive("ReceiveEndsWithItsContext", "loses its connection when interrupted", func(ctx context.Context, s *session) (transport.Message, error) {
+	breaksReceive("ReceiveEndsWithItsContext", "loses its connection when it is interrupted", func(ctx context.Context, s *session) (transport.Message, error) {
 		m, err := s.Session.Receive(ctx)
 		if ctx.Err() != nil {
 			s.Session.Close(ctx)
@@ -60,13 +60,13 @@ var receiveMutants = slices.Concat([]mutant[conformance.Harness]{
 	breaksReceive("CancelledReceiveLosesNothing", "drops what arrives as the context ends", func(ctx context.Context, s *session) (transport.Message, error) {
 		m, err := s.Session.Receive(ctx)
 		if err == nil {
-			time.Sleep(200 * time.Microsecond) // is in the middle of reading
+			time.Sleep(200 * time.Microsecond) // in the middle of reading
 			err = ctx.Err()
 		}
 		return m, err
 	}),
-	afterInterruptions(100, "has closed itself"), afterInterruptions(1000, "has closed itself"), afterInterruptions(5000, "has closed itself"),
-	breaksReceive("ReceiveEndsWithItsContext", "leaves a goroutine behind for each tenth interruption", func() func(context.Context, *session) (transport.Message, error) {
+	afterInterruptions(100, "closes itself"), afterInterruptions(1000, "closes itself"), afterInterruptions(5000, "closes itself"),
+	breaksReceive("ReceiveEndsWithItsContext", "leaves a goroutine behind after every tenth interruption", func() func(context.Context, *session) (transport.Message, error) {
 		var n atomic.Int32
 		return func(ctx context.Context, s *session) (transport.Message, error) {
 			m, err := s.Session.Receive(ctx)
@@ -94,14 +94,15 @@ func afterInterruptions(n int, bug string) mutant[conformance.Harness] {
 	}))
 }
 
-// partialRead is a session that reads a message in two pieces, and does something wrong if it is interrupted between them.
+// partialRead is the state of a session that reads a message in two pieces, and misbehaves if it is interrupted
+// between them.
 type partialRead struct {
-	m           *transport.Message // its first piece was read
+	m           *transport.Message // its first piece has been read
 	again       *transport.Message // to be delivered once more
 	interrupted int
 }
 
-// partialMisbehaviors is done wrong with it.
+// partialMisbehaviors are what the session does wrong with the message.
 var partialMisbehaviors = map[string]func(p *partialRead){
 	"loses it":                    func(p *partialRead) { p.m = nil },
 	"loses its first half":        func(p *partialRead) { p.m.Payload = p.m.Payload[len(p.m.Payload)/2:] },
@@ -111,13 +112,13 @@ var partialMisbehaviors = map[string]func(p *partialRead){
 }
 
 var partialOccasions = map[string]func(p *partialRead, ctx context.Context) bool{
-	"a message":                       func(*partialRead, context.Context) bool { return true },
-	"a message of 4 KiB or more":      func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) >= 4<<10 },
-	"a message of 64 KiB or more":     func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) >= 64<<10 },
-	"a small message":                 func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) < 100 },
-	"each 50th message":               func(p *partialRead, _ context.Context) bool { return p.interrupted%50 == 0 },
-	"a message, with a deadline,":     func(_ *partialRead, ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) },
-	"a message, with a cancellation,": func(_ *partialRead, ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) },
+	"a message":                     func(*partialRead, context.Context) bool { return true },
+	"a message of 4 KiB or more":    func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) >= 4<<10 },
+	"a message of 64 KiB or more":   func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) >= 64<<10 },
+	"a small message":               func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) < 100 },
+	"every 50th message":            func(p *partialRead, _ context.Context) bool { return p.interrupted%50 == 0 },
+	"a message, by a deadline,":     func(_ *partialRead, ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) },
+	"a message, by a cancellation,": func(_ *partialRead, ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) },
 }
 
 func partialMutants() (all []mutant[conformance.Harness]) {
@@ -154,7 +155,7 @@ func partialMutants() (all []mutant[conformance.Harness]) {
 	return all
 }
 
-// breaksSession returns a mutant each of whose sessions is changed.
+// breaksSession returns a mutant whose sessions are changed.
 func breaksSession(check, bug string, change func(t *testing.T, s *session)) mutant[conformance.Harness] {
 	return breaks(check, bug, func(t *testing.T, b *bus) {
 		b.session = func(s *session) { change(t, s) }
@@ -168,7 +169,7 @@ func breaksReceive(check, bug string, receive func(ctx context.Context, s *sessi
 	})
 }
 
-// discardWaiting receives and forgets what waits.
+// discardWaiting receives and discards the waiting messages.
 func (s *session) discardWaiting(ctx context.Context) {
 	for {
 		if _, err := s.receiveWaiting(ctx); err != nil {
@@ -177,12 +178,12 @@ func (s *session) discardWaiting(ctx context.Context) {
 	}
 }
 
-// receiveWaiting receives what is there already, whatever the machine does meanwhile.
+// receiveWaiting receives a message that has already arrived, however busy the machine is.
 func (s *session) receiveWaiting(ctx context.Context) (transport.Message, error) {
 	return s.Session.Receive(&noWaitContext{Context: ctx})
 }
 
-// noWaitContext is a context that ends when somebody wants to wait for its end.
+// noWaitContext is a context that ends when a caller starts to wait for its end.
 type noWaitContext struct {
 	context.Context
 	waited bool

@@ -14,16 +14,16 @@ import (
 )
 
 var slowMutants = []mutant[conformance.Harness]{
-	overflowMutant("drops what is new", 64, dropNewest),
-	overflowMutant("drops what is new", 100, dropNewest),
-	overflowMutant("drops what is new", 256, dropNewest),
-	overflowMutant("drops what is new", 1000, dropNewest),
-	overflowMutant("drops what is new", 4096, dropNewest),
-	overflowMutant("drops what is new", 6000, dropNewest),
-	overflowMutant("drops what is old", 64, dropOldest),
-	overflowMutant("drops what is old", 1000, dropOldest),
-	overflowMutant("drops what is old", 4096, dropOldest),
-	overflowMutant("drops everything and starts afresh", 256, func(c *queueSession, m transport.Message) { c.queue = append(c.queue[:0], m) }),
+	overflowMutant("drops new messages", 64, dropNewest),
+	overflowMutant("drops new messages", 100, dropNewest),
+	overflowMutant("drops new messages", 256, dropNewest),
+	overflowMutant("drops new messages", 1000, dropNewest),
+	overflowMutant("drops new messages", 4096, dropNewest),
+	overflowMutant("drops new messages", 6000, dropNewest),
+	overflowMutant("drops old messages", 64, dropOldest),
+	overflowMutant("drops old messages", 1000, dropOldest),
+	overflowMutant("drops old messages", 4096, dropOldest),
+	overflowMutant("drops everything and starts again", 256, func(c *queueSession, m transport.Message) { c.queue = append(c.queue[:0], m) }),
 	overflowMutant("drops every second message", 1000, func(c *queueSession, m transport.Message) {
 		if c.dropped++; c.dropped%2 == 0 {
 			c.queue = append(c.queue, m)
@@ -37,13 +37,13 @@ var slowMutants = []mutant[conformance.Harness]{
 		}
 	}),
 	overflowMutant("falls silent", 4096, func(c *queueSession, _ transport.Message) { c.silent = true }),
-	overflowMutant("takes it for a cancellation", 1000, func(c *queueSession, _ transport.Message) { c.err = context.Canceled }),
+	overflowMutant("reports a cancellation", 1000, func(c *queueSession, _ transport.Message) { c.err = context.Canceled }),
 	overflowMutant("drops bytes", 1<<20, dropNewest),
 	overflowMutant("drops bytes", 5<<20, dropOldest),
-	blockingMutant("waits for ever for a session with 64 messages", memory.Config{Buffer: 64, Patience: time.Hour}, nil),
-	blockingMutant("waits for ever for a session with 4096 messages", memory.Config{Buffer: 4096, Patience: time.Hour}, nil),
-	blockingMutant("waits for ever for a session with 5 MiB", memory.Config{BufferBytes: 5 << 20, Patience: time.Hour}, nil),
-	blockingMutant("waits for a second with each batch, while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
+	blockingMutant("waits forever for a session with 64 messages", memory.Config{Buffer: 64, Patience: time.Hour}, nil),
+	blockingMutant("waits forever for a session with 4096 messages", memory.Config{Buffer: 4096, Patience: time.Hour}, nil),
+	blockingMutant("waits forever for a session with 5 MiB", memory.Config{BufferBytes: 5 << 20, Patience: time.Hour}, nil),
+	blockingMutant("waits a second for each batch while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if lag() > 1000 {
 				time.Sleep(time.Second)
@@ -69,7 +69,8 @@ var slowMutants = []mutant[conformance.Harness]{
 	}),
 }
 
-// overflowMutant returns a mutant whose sessions have a queue of their own, as that of a client library, with a bug when it is full.
+// overflowMutant returns a mutant whose sessions have their own queue, like that of a client library, with a
+// bug when it is full.
 func overflowMutant(bug string, size int, overflow func(c *queueSession, m transport.Message)) mutant[conformance.Harness] {
 	return slowMutant(fmt.Sprintf("%s when more than %d wait", bug, size), memory.Config{}, func(b *bus) {
 		b.session = func(s *session) {
@@ -79,13 +80,14 @@ func overflowMutant(bug string, size int, overflow func(c *queueSession, m trans
 	})
 }
 
-// blockingMutant returns a mutant that does not leave a slow session alone. Lag tells how many messages wait for the slowest.
+// blockingMutant returns a mutant in which a slow session disturbs others. The func lag returns how many
+// messages wait for the slowest session.
 func blockingMutant(bug string, config memory.Config, change func(b *bus, lag func() int)) mutant[conformance.Harness] {
 	return slowMutant(bug, config, func(b *bus) {
 		if change == nil {
 			return
 		}
-		var mu sync.Mutex // guards what follows
+		var mu sync.Mutex // guards the following fields
 		waiting := make(map[*session]int)
 		change(b, func() (most int) {
 			mu.Lock()
@@ -152,10 +154,10 @@ func dropOldest(c *queueSession, m transport.Message) {
 // queueSession is a session with a goroutine that reads into a queue.
 type queueSession struct {
 	capacity   int
-	countBytes bool // most is bytes, not messages
+	countBytes bool // capacity counts bytes, not messages
 	overflow   func(c *queueSession, m transport.Message)
 
-	mu          sync.Mutex // guards what follows
+	mu          sync.Mutex // guards the following fields
 	queue       []transport.Message
 	queuedBytes int // bytes
 	dropped     int
@@ -194,7 +196,7 @@ func (c *queueSession) take() (m transport.Message, ok bool, err error) {
 	return m, true, nil
 }
 
-// attach makes s a session of the client.
+// attach replaces the methods of s by those of the queue.
 func (c *queueSession) attach(s *session) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var reading sync.WaitGroup

@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// textLimits are those of PostgreSQL.
+// textLimits are the limits of PostgreSQL.
 var textLimits = transport.Limits{Payload: 7999, Channel: 63, Text: true}
 
 func TestBusSuite(t *testing.T) {
@@ -47,10 +47,10 @@ func TestMissingHooksSkipByName(t *testing.T) {
 	}
 }
 
-// busMedium is the good bus, prepared to be broken.
+// busMedium is the medium of correct buses that mutants change.
 type busMedium struct {
 	hub     *memory.Hub
-	outages atomic.Int32 // how many there were
+	outages atomic.Int32 // number of outages
 }
 
 func newBusMedium(limits transport.Limits) *busMedium {
@@ -106,7 +106,7 @@ type (
 	receiveFunc func(ctx context.Context) (transport.Message, error)
 )
 
-// bus is a hub whose parts can be replaced.
+// bus is a correct bus whose parts can be replaced.
 type bus struct {
 	*memory.Hub
 	outages *atomic.Int32
@@ -159,7 +159,7 @@ func (b closableBus) Close(ctx context.Context) error {
 	return nil
 }
 
-// session is a session whose parts can be replaced.
+// session is a correct session whose parts can be replaced.
 type session struct {
 	transport.Session
 	listen, unlisten channelFunc

@@ -10,7 +10,7 @@ import (
 // megabyte is the limit of NATS.
 var megabyte = transport.Limits{Payload: 1 << 20}
 
-// volumeMutants are wrong with certain messages only: large ones, late ones, few of many.
+// volumeMutants have bugs with certain messages only: large ones, late ones, a few of many.
 var volumeMutants = slices.Concat(sizeMutants, rateMutants, channelMutants, publisherMutants)
 
 var sizeMutants = []mutant[conformance.Harness]{

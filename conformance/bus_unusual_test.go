@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// unusualBuses keep all promises, but are far away or small.
+// unusualBuses keep all promises, but are far away or have small buffers and limits.
 var unusualBuses = map[string]struct {
 	latency time.Duration
 	config  memory.Config
@@ -25,8 +25,9 @@ var unusualBuses = map[string]struct {
 	"SmallAndFar": {50 * time.Millisecond, memory.Config{Buffer: 64, Limits: transport.Limits{Payload: transport.MinPayload, Text: true}}},
 }
 
-// Right buses that are slow, small, or both pass all checks. The clock is virtual: it shows that nothing waits for a fixed time.
-func TestRightBusesPass(t *testing.T) {
+// Correct buses that are slow, small, or both pass all checks. The clock is virtual, which shows that no check
+// waits for a fixed time.
+func TestUnusualBusesPass(t *testing.T) {
 	for name, right := range unusualBuses {
 		for _, check := range conformance.BusChecks() {
 			t.Run(name+"/"+check, func(t *testing.T) {
@@ -44,7 +45,7 @@ func TestRightBusesPass(t *testing.T) {
 	}
 }
 
-// delayCalls makes each call that goes to the server take so long.
+// delayCalls makes each call to the server take the given time.
 func (b *bus) delayCalls(latency time.Duration) {
 	travel := func(ctx context.Context) error {
 		if latency == 0 || ctx.Err() != nil {

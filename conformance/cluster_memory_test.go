@@ -29,7 +29,8 @@ func TestMemoryCluster(t *testing.T) {
 	})
 }
 
-// memoryCluster joins all nodes in one hub and one store, which change may change for each by itself.
+// memoryCluster connects all nodes to one hub and one store. The func change may change the Config of each
+// node.
 func memoryCluster(limits transport.Limits, c codec.Codec, change func(*core.Config)) conformance.ClusterHarness {
 	hub, store := memory.NewHubWithConfig(memory.Config{Limits: limits}), memstore.NewStore()
 	return conformance.ClusterHarness{
@@ -44,11 +45,11 @@ func memoryCluster(limits transport.Limits, c codec.Codec, change func(*core.Con
 	}
 }
 
-// severableBus is one node's way to a hub. Its sessions can be severed without touching those of the other nodes.
+// severableBus is one node's access to a hub. Severing its sessions does not affect those of other nodes.
 type severableBus struct {
 	transport.Bus
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards the following fields
 	sessions []*severableSession
 }
 
@@ -92,7 +93,7 @@ type severableSession struct {
 	cut  context.CancelCauseFunc
 }
 
-// severableMultiListener is an ownSession that can listen to many channels at once.
+// severableMultiListener is a severableSession that can listen to many channels at once.
 type severableMultiListener struct {
 	*severableSession
 	multi transport.MultiListener

@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// clusterBusMutants break the bus of each node.
+// clusterBusMutants have a bug in the bus of each node.
 func clusterBusMutants() (all []mutant[conformance.ClusterHarness]) {
 	unlimited, small, large := transport.Limits{}, transport.Limits{Payload: transport.MinPayload}, transport.Limits{Payload: 1 << 20}
 	unlimited.Distinct = true // which is not the zero value
@@ -58,7 +58,7 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 			}
 		}
 	}),
-	breaksCluster("OrderIsKept", "publishes a batch backwards", func(_ *testing.T, m *clusterMedium) {
+	breaksCluster("OrderIsKept", "publishes a batch in reverse order", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				backwards := slices.Clone(msgs)
@@ -67,7 +67,7 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 			}
 		}
 	}),
-	breaksCluster("NamespacesAreSeparate", "folds the case of channels, and names no namespace", func(_ *testing.T, m *clusterMedium) {
+	breaksCluster("NamespacesAreSeparate", "folds the case of channels, and omits the namespace", func(_ *testing.T, m *clusterMedium) {
 		m.changeAppended(func(env *codec.Envelope) { env.NSP = "" })
 		m.bus = func(b *bus) {
 			b.session = func(s *session) {
@@ -89,7 +89,7 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 			b.changeEach(func(m *transport.Message) { m.Channel = strings.ReplaceAll(m.Channel, "'", "''") })
 		}
 	}),
-	breaksCluster("MessagesOfAnySizeArrive", "accepts more than it carries", func(_ *testing.T, m *clusterMedium) {
+	breaksCluster("MessagesOfAnySizeArrive", "reports a higher limit than it has", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			b.limits = func() transport.Limits { return transport.Limits{Payload: 8100, Channel: 63, Text: true} }
 		}
@@ -122,13 +122,13 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 			b.filterReceived(func(msg *transport.Message) bool { _, mine := own.Load(string(msg.Payload)); return !mine })
 		}
 	}),
-	breaksCluster("PeersAreKnown", "listens after a moment", func(_ *testing.T, m *clusterMedium) {
+	breaksCluster("PeersAreKnown", "listens late", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			b.session = func(s *session) {
 				late, first := "", true
 				s.listen = func(_ context.Context, channel string) error { late = channel; return nil }
 				s.receive = func(ctx context.Context) (transport.Message, error) {
-					if late != "" && first { // when it is asked for messages a second time
+					if late != "" && first { // when the node calls Receive for the second time
 						first = false
 						<-ctx.Done()
 						return transport.Message{}, ctx.Err()
@@ -146,7 +146,7 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 	}),
 }
 
-// listenedChannels are the channels that a session was told to listen to.
+// listenedChannels are the channels that a session was asked to listen to.
 type listenedChannels struct{ all []string }
 
 func (n *listenedChannels) track(s *session) {
@@ -160,9 +160,9 @@ func (n *listenedChannels) track(s *session) {
 	}
 }
 
-// clusterSeverMutants break what comes after an outage.
+// clusterSeverMutants have a bug after an outage.
 func clusterSeverMutants() (all []mutant[conformance.ClusterHarness]) {
-	// again makes a session that is opened after an outage other than the first ones.
+	// again makes a mutant whose sessions have a bug if they are opened after an outage.
 	again := func(check, bug string, change func(s *session)) {
 		all = append(all, breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
 			m.bus = func(b *bus) {
@@ -205,13 +205,13 @@ func clusterSeverMutants() (all []mutant[conformance.ClusterHarness]) {
 		}
 	})
 	all = append(all,
-		breaksCluster("SeveredNodeKeepsItsPeers", "takes a reconnection for everybody's goodbye", func(_ *testing.T, m *clusterMedium) {
+		breaksCluster("SeveredNodeKeepsItsPeers", "reports all peers as left after a reconnection", func(_ *testing.T, m *clusterMedium) {
 			m.bus = func(b *bus) {
 				peers := map[string]bool{}
 				b.session = func(s *session) {
 					fresh := b.outages.Load() > 0
 					s.changeReceived(m.codec.good, func(msg transport.Message, env *codec.Envelope) []transport.Message {
-						if env.CloseHash != "" { // it asks for no proof of a goodbye
+						if env.CloseHash != "" { // it requires no proof in a leave message
 							env.CloseHash = ""
 							msg = encoded(msg, *env)
 						}

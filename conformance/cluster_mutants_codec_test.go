@@ -18,13 +18,13 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// clusterCodecMutants break the codec, as if nodes said or understood something else.
+// clusterCodecMutants have a bug in the codec, so that nodes send or understand something else.
 var clusterCodecMutants = []mutant[conformance.ClusterHarness]{
-	changesAppended("RoomsAndExceptSelect", "forgets the exceptions", func(env *codec.Envelope) { env.Opts.Except = nil }),
+	changesAppended("RoomsAndExceptSelect", "omits the exceptions", func(env *codec.Envelope) { env.Opts.Except = nil }),
 	changesAppended("RoomsAndExceptSelect", "sends to one room only", func(env *codec.Envelope) { env.Opts.Rooms = env.Opts.Rooms[:min(1, len(env.Opts.Rooms))] }),
-	changesAppended("FlagsArrive", "forgets volatile", func(env *codec.Envelope) { env.Opts.Flags.Volatile = false }),
+	changesAppended("FlagsArrive", "omits volatile", func(env *codec.Envelope) { env.Opts.Flags.Volatile = false }),
 	changesAppended("FlagsArrive", "compresses always", func(env *codec.Envelope) { yes := true; env.Opts.Flags.Compress = &yes }),
-	changesAppended("FlagsArrive", "takes milliseconds for seconds", func(env *codec.Envelope) { env.Opts.Flags.Timeout *= 1000 }),
+	changesAppended("FlagsArrive", "confuses milliseconds with seconds", func(env *codec.Envelope) { env.Opts.Flags.Timeout *= 1000 }),
 	changesParsed("ValuesArriveUnchanged", "drops the last argument", func(env *codec.Envelope) {
 		if values, err := env.Args.Values(); err == nil && len(values) > 1 && isEvent(env) {
 			anys := make([]any, len(values)-1)
@@ -34,7 +34,7 @@ var clusterCodecMutants = []mutant[conformance.ClusterHarness]{
 			env.Args, _ = codec.NewArgs(env.Args.Event(), anys...)
 		}
 	}),
-	changesParsed("BinaryAtAnyDepth", "makes base64 of bytes", func(env *codec.Envelope) {
+	changesParsed("BinaryAtAnyDepth", "turns bytes into base64", func(env *codec.Envelope) {
 		if text, err := env.Args.MarshalJSON(); err == nil && isEvent(env) && env.AttachmentID == "" {
 			v, _ := codec.RawJSON(text)
 			env.Args, _ = codec.ArgsOf(v)
@@ -57,34 +57,34 @@ var clusterCodecMutants = []mutant[conformance.ClusterHarness]{
 			env.Opts.Rooms = nil
 		}
 	}),
-	changesAppended("FetchSocketsFindsAll", "forgets the data", changeSockets(func(s *codec.Socket) { s.Data = codec.Value{} })),
-	changesAppended("FetchSocketsFindsAll", "forgets the rooms", changeSockets(func(s *codec.Socket) { s.Rooms = nil })),
-	changesAppended("FetchSocketsFindsAll", "forgets the handshake", changeSockets(func(s *codec.Socket) { s.Handshake, _ = codec.NewValue(map[string]any{}) })),
-	changesAppended("FetchSocketsFindsAll", "tells of one socket only", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
+	changesAppended("FetchSocketsFindsAll", "omits the data", changeSockets(func(s *codec.Socket) { s.Data = codec.Value{} })),
+	changesAppended("FetchSocketsFindsAll", "omits the rooms", changeSockets(func(s *codec.Socket) { s.Rooms = nil })),
+	changesAppended("FetchSocketsFindsAll", "omits the handshake", changeSockets(func(s *codec.Socket) { s.Handshake, _ = codec.NewValue(map[string]any{}) })),
+	changesAppended("FetchSocketsFindsAll", "returns one socket only", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
 	changesAppended("RemoteSocketsCanBeUsed", "disconnects everybody", func(env *codec.Envelope) {
 		if env.Type == codec.DisconnectSockets {
 			env.Opts.Rooms = nil
 		}
 	}),
-	changesAppended("EmitWithAckAsksEveryClient", "counts a client too few", func(env *codec.Envelope) { env.ClientCount = max(0, env.ClientCount-1) }),
-	changesAppended("EmitWithAckAsksEveryClient", "counts a client too many", func(env *codec.Envelope) { env.ClientCount++ }),
-	changesAppended("ServerSideEmitReachesOtherNodes", "does not know its own events", func(env *codec.Envelope) {
+	changesAppended("EmitWithAckAsksEveryClient", "counts one client too few", func(env *codec.Envelope) { env.ClientCount = max(0, env.ClientCount-1) }),
+	changesAppended("EmitWithAckAsksEveryClient", "counts one client too many", func(env *codec.Envelope) { env.ClientCount++ }),
+	changesAppended("ServerSideEmitReachesOtherNodes", "does not recognize its own events", func(env *codec.Envelope) {
 		if env.Type == codec.ServerSideEmit {
 			env.UID = "x" + env.UID[1:]
 		}
 	}),
-	changesAppended("ServerSideEmitReachesOtherNodes", "wants an answer always", func(env *codec.Envelope) {
+	changesAppended("ServerSideEmitReachesOtherNodes", "always requests an answer", func(env *codec.Envelope) {
 		if env.RequestID == "" {
 			env.RequestID = "1"
 		}
 	}),
-	changesParsed("ServerSideEmitWithAckAsksOtherNodes", "forgets the answers", func(env *codec.Envelope) { env.Value = codec.Value{} }),
+	changesParsed("ServerSideEmitWithAckAsksOtherNodes", "drops the answers", func(env *codec.Envelope) { env.Value = codec.Value{} }),
 	changesParsed("ManyRequestsAtOnce", "cuts the ids of requests", func(env *codec.Envelope) {
 		if isType(codec.BroadcastAck, codec.BroadcastClientCount)(env) && env.RequestID != "" {
 			env.RequestID = env.RequestID[:len(env.RequestID)-1]
 		}
 	}),
-	changesParsed("AnswersOfAnySizeArrive", "forgets whom a reference is for", func(env *codec.Envelope) {
+	changesParsed("AnswersOfAnySizeArrive", "omits the requester of a reference", func(env *codec.Envelope) {
 		if env.AttachmentID != "" && env.Type.Response() {
 			env.RequesterUID = "x"
 		}
@@ -100,9 +100,9 @@ func changeSockets(change func(s *codec.Socket)) func(env *codec.Envelope) {
 	}
 }
 
-// clusterStoreMutants break the store.
+// clusterStoreMutants have a bug in the store.
 var clusterStoreMutants = []mutant[conformance.ClusterHarness]{
-	changesBodies("MessagesOfAnySizeArrive", "keeps no large bodies", func(body []byte) ([]byte, error) {
+	changesBodies("MessagesOfAnySizeArrive", "refuses large bodies", func(body []byte) ([]byte, error) {
 		if len(body) > 100<<10 {
 			return nil, errors.New("too large")
 		}
@@ -112,25 +112,25 @@ var clusterStoreMutants = []mutant[conformance.ClusterHarness]{
 	changesBodies("MessagesOfAnySizeArrive", "cuts bodies at 1 MiB", cutting(1<<20)),
 	changesBodies("AnswersOfAnySizeArrive", "cuts bodies at 64 KiB", cutting(64<<10)),
 	changesBodies("AnswersOfAnySizeArrive", "cuts bodies at 9,000 bytes", cutting(9000)),
-	changesBodies("BinaryAtAnyDepth", "takes bodies for text", func(body []byte) ([]byte, error) { return []byte(strings.ToValidUTF8(string(body), "?")), nil }),
+	changesBodies("BinaryAtAnyDepth", "treats bodies as text", func(body []byte) ([]byte, error) { return []byte(strings.ToValidUTF8(string(body), "?")), nil }),
 	breaksCluster("OrderIsKept", "fails to keep one body in 20", func(_ *testing.T, m *clusterMedium) {
 		var n atomic.Int32
 		m.store = func(s storage.Store) storage.Store {
 			return changedStore{s, func(body []byte) ([]byte, error) {
 				if n.Add(1)%20 == 0 {
-					return nil, errors.New("once in a while it fails")
+					return nil, errors.New("occasional failure")
 				}
 				return body, nil
 			}}
 		}
 	}),
-	breaksCluster("LargeMessagesOfAllNodesArrive", "gives ids that other nodes give too", func(_ *testing.T, m *clusterMedium) {
+	breaksCluster("LargeMessagesOfAllNodesArrive", "uses ids that other nodes use too", func(_ *testing.T, m *clusterMedium) {
 		bodies := new(sync.Map)
 		m.store = func(storage.Store) storage.Store {
 			return countingStore{bodies: bodies, last: new(atomic.Int64), get: bodies.Load}
 		}
 	}),
-	breaksCluster("LargeMessagesOfAllNodesArrive", "keeps a body for one reader", func(_ *testing.T, m *clusterMedium) {
+	breaksCluster("LargeMessagesOfAllNodesArrive", "keeps a body for one reader only", func(_ *testing.T, m *clusterMedium) {
 		bodies, last := new(sync.Map), new(atomic.Int64)
 		m.store = func(storage.Store) storage.Store {
 			return countingStore{bodies: bodies, last: last, get: bodies.LoadAndDelete}
@@ -138,7 +138,7 @@ var clusterStoreMutants = []mutant[conformance.ClusterHarness]{
 	}),
 }
 
-// countingStore gives numbers as ids.
+// countingStore uses consecutive numbers as ids.
 type countingStore struct {
 	bodies *sync.Map
 	last   *atomic.Int64
@@ -171,7 +171,7 @@ func changesBodies(check, bug string, change func(body []byte) ([]byte, error)) 
 	})
 }
 
-// changedStore puts something else than it is given.
+// changedStore changes a body before it puts it.
 type changedStore struct {
 	storage.Store
 	change func(body []byte) ([]byte, error)
@@ -185,7 +185,7 @@ func (s changedStore) Put(ctx context.Context, body []byte) (string, error) {
 	return s.Store.Put(ctx, body)
 }
 
-// clusterHearingMutants lose, double or invent messages of a kind.
+// clusterHearingMutants lose, duplicate or invent messages of a kind.
 var clusterHearingMutants = []mutant[conformance.ClusterHarness]{
 	changesReceived("BroadcastReachesEveryNodeOnce", "delivers broadcasts twice", func() receiveChange {
 		return func(m transport.Message, env *codec.Envelope) []transport.Message {
@@ -196,19 +196,19 @@ var clusterHearingMutants = []mutant[conformance.ClusterHarness]{
 		}
 	}),
 	dropsMessages("BroadcastReachesEveryNodeOnce", "loses broadcasts", isEvent),
-	changesReceived("OrderIsKept", "lets a small message overtake a reference", holdsReferences),
+	changesReceived("OrderIsKept", "lets the next message overtake a reference", holdsReferences),
 	dropsMessages("RemoteSocketsCanBeUsed", "does not move sockets", isType(codec.SocketsJoin)),
 	dropsMessages("PeersAreKnown", "loses the answers to announcements", isType(codec.Heartbeat)),
 	dropsMessages("PeersAreKnown", "loses announcements", isType(codec.InitialHeartbeat)),
-	dropsMessages("EmitWithAckAsksEveryClient", "does not say that nobody is there", func(env *codec.Envelope) bool {
+	dropsMessages("EmitWithAckAsksEveryClient", "loses the report of zero clients", func(env *codec.Envelope) bool {
 		return env.Type == codec.BroadcastClientCount && env.ClientCount == 0
 	}),
-	dropsMessages("CloseAnnouncesLeaving", "loses goodbyes", isType(codec.AdapterClose)),
-	dropsMessages("ClosedNamespaceAnnouncesLeaving", "loses goodbyes", isType(codec.AdapterClose)),
+	dropsMessages("CloseAnnouncesLeaving", "loses leave messages", isType(codec.AdapterClose)),
+	dropsMessages("ClosedNamespaceAnnouncesLeaving", "loses leave messages", isType(codec.AdapterClose)),
 	dropsMessages("HeartbeatsArrive", "loses heartbeats", isType(codec.Heartbeat)),
 }
 
-// holdsReferences holds each reference back until the message behind it has come.
+// holdsReferences holds each reference back until the next message has arrived.
 func holdsReferences() receiveChange {
 	var held []transport.Message
 	return func(m transport.Message, env *codec.Envelope) []transport.Message {

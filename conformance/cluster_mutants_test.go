@@ -52,12 +52,12 @@ func TestMissingClusterHooksSkipByName(t *testing.T) {
 	}
 }
 
-// clusterMedium is the good medium of a cluster, prepared to be broken.
+// clusterMedium is the medium of correct clusters that mutants change.
 type clusterMedium struct {
-	limits transport.Limits // textLimits, if they are zero
+	limits transport.Limits // textLimits if zero
 	codec  mutableCodec
-	bus    func(b *bus)                      // changes each node's bus
-	store  func(storage.Store) storage.Store // returns that of the next node
+	bus    func(b *bus)                      // changes the bus of each node
+	store  func(storage.Store) storage.Store // returns the store of the next node
 }
 
 func (m *clusterMedium) harness() conformance.ClusterHarness {
@@ -90,7 +90,7 @@ func (m *clusterMedium) harness() conformance.ClusterHarness {
 	return h
 }
 
-// orGood returns the codec that checks recognise, if nothing was changed.
+// orGood returns the unchanged codec if there is no change, because the checks recognize it.
 func (m *mutableCodec) orGood() codec.Codec {
 	if m.append == nil && m.parse == nil && m.peek == nil {
 		return m.good
@@ -107,7 +107,7 @@ func breaksCluster(check, bug string, change func(t *testing.T, m *clusterMedium
 	}}
 }
 
-// flawedCluster returns a mutant on one side of whose buses certain messages have a certain fate.
+// flawedCluster returns a mutant with a flaw on one side of the buses.
 func flawedCluster(check string, limits transport.Limits, side side, selector selector, effect effect) mutant[conformance.ClusterHarness] {
 	bug := fmt.Sprintf("when %s with a limit of %d, %s %s", side.name, limits.Payload, selector.name, effect.name)
 	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
@@ -120,7 +120,7 @@ func flawedCluster(check string, limits transport.Limits, side side, selector se
 	})
 }
 
-// changesAppended returns a mutant whose nodes publish something else than they should.
+// changesAppended returns a mutant whose nodes publish changed envelopes.
 func changesAppended(check, bug string, change func(env *codec.Envelope)) mutant[conformance.ClusterHarness] {
 	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) { m.changeAppended(change) })
 }
@@ -133,7 +133,7 @@ func (m *clusterMedium) changeAppended(change func(env *codec.Envelope)) {
 	}
 }
 
-// changesParsed returns a mutant whose nodes read something else than was published.
+// changesParsed returns a mutant whose nodes change the envelopes they parse.
 func changesParsed(check, bug string, change func(env *codec.Envelope)) mutant[conformance.ClusterHarness] {
 	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
 		m.codec.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
@@ -148,7 +148,8 @@ func changesParsed(check, bug string, change func(env *codec.Envelope)) mutant[c
 
 type receiveChange = func(transport.Message, *codec.Envelope) []transport.Message
 
-// changesReceived returns a mutant whose sessions receive other messages than were published: what change returns for each.
+// changesReceived returns a mutant whose sessions receive other messages than were published: the result of
+// change for each.
 func changesReceived(check, bug string, change func() receiveChange) mutant[conformance.ClusterHarness] {
 	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) { b.session = func(s *session) { s.changeReceived(m.codec.good, change()) } }
@@ -167,7 +168,8 @@ func dropsMessages(check, bug string, lost func(env *codec.Envelope) bool) mutan
 	})
 }
 
-// changeReceived makes a session receive what change returns for each message. Messages that are none are passed on.
+// changeReceived makes a session receive the result of change for each message. It passes on messages that it
+// cannot parse.
 func (s *session) changeReceived(c codec.Codec, change receiveChange) {
 	var waiting []transport.Message
 	s.receive = func(ctx context.Context) (transport.Message, error) {
@@ -190,7 +192,7 @@ func (s *session) changeReceived(c codec.Codec, change receiveChange) {
 	}
 }
 
-// encoded returns a message that says env, in place of m.
+// encoded returns a message with the envelope env, in place of m.
 func encoded(m transport.Message, env codec.Envelope) transport.Message {
 	payload, err := new(mutableCodec).good.Append(nil, &env, codec.Text)
 	if err != nil {

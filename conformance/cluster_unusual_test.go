@@ -20,7 +20,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// medium is a right one, of which authors of buses have had each kind.
+// medium describes a correct but unusual medium. Authors of buses have had each kind.
 type medium struct {
 	limits    transport.Limits
 	queue     int // of each session, in messages
@@ -57,8 +57,8 @@ func (m medium) harness() conformance.ClusterHarness {
 	}
 }
 
-// TestClusterPassesOnRightMedia runs the suite on media that are right, but not usual.
-func TestClusterPassesOnRightMedia(t *testing.T) {
+// TestClusterPassesOnUnusualMedia runs the suite on media that are correct, but unusual.
+func TestClusterPassesOnUnusualMedia(t *testing.T) {
 	least := transport.Limits{Payload: transport.MinPayload, Channel: transport.MinChannel}
 	for name, m := range map[string]medium{
 		"1MiBAndAQueueOf64":         {limits: transport.Limits{Payload: 1 << 20}, queue: 64},
@@ -93,8 +93,8 @@ func TestClusterPassesOnRightMedia(t *testing.T) {
 	}
 }
 
-// TestClusterSoaksOnAFarBus has, among others, 1,000 namespaces that are listened to again after an outage.
-func TestClusterSoaksOnAFarBus(t *testing.T) {
+// TestClusterSoaksOnSlowBus has, among others, 1,000 namespaces that a node listens to again after an outage.
+func TestClusterSoaksOnSlowBus(t *testing.T) {
 	for _, check := range conformance.ClusterChecks() {
 		t.Run(check, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestClusterSoaksOnAFarBus(t *testing.T) {
 	}
 }
 
-// plainBus has sessions that can do no more than they must.
+// plainBus has sessions without optional interfaces.
 type plainBus struct{ transport.Bus }
 
 func (b plainBus) Open(ctx context.Context) (transport.Session, error) {
@@ -116,7 +116,7 @@ func (b plainBus) Open(ctx context.Context) (transport.Session, error) {
 
 type plainSession struct{ transport.Session }
 
-// delayedBus is a bus to which every way takes some time: of a call, and of a message to each session. Many messages are on their way at once.
+// delayedBus delays every call, and every message to each session. Many messages can be in flight.
 type delayedBus struct {
 	transport.Bus
 	delay time.Duration
@@ -157,7 +157,7 @@ type delayedSession struct {
 	group   sync.WaitGroup
 	changed chan struct{}
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the following fields
 	coming []arrival
 	ended  error
 }
@@ -167,7 +167,7 @@ type arrival struct {
 	at time.Time
 }
 
-// read notes when what the session receives will have arrived.
+// read records when each message of the session will have arrived.
 func (s *delayedSession) read(ctx context.Context) {
 	for {
 		m, err := s.Session.Receive(ctx)

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/conformance"
 )
 
-// appending returns a mutant that does something else after a right Append.
+// appending returns a mutant that changes the result of a correct Append.
 func appending(check, bug string, change func(m *mutableCodec, dst, p []byte, env *codec.Envelope, f codec.Format, err error) ([]byte, error)) mutant[conformance.CodecHarness] {
 	return breaksCodec(check, bug, func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
@@ -21,7 +21,7 @@ func appending(check, bug string, change func(m *mutableCodec, dst, p []byte, en
 	})
 }
 
-// rewritesText returns a mutant that writes one thing in place of another in its text form.
+// rewritesText returns a mutant that replaces bytes in its text form.
 func rewritesText(check, bug, old, new string) mutant[conformance.CodecHarness] {
 	return appending(check, bug, func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, f codec.Format, err error) ([]byte, error) {
 		if f == codec.Text {
@@ -31,7 +31,7 @@ func rewritesText(check, bug, old, new string) mutant[conformance.CodecHarness] 
 	})
 }
 
-// levels returns how deep a value nests.
+// levels returns the nesting depth of a value.
 func levels(v codec.Value) int {
 	tree, err := v.Tree()
 	if err != nil {
@@ -56,7 +56,7 @@ func levelsOf(tree any) (n int) {
 	return n
 }
 
-// nesting returns a mutant that refuses messages with data of some depths.
+// nesting returns a mutant that refuses data of some depths.
 func nesting(bug string, refused func(levels int) bool) mutant[conformance.CodecHarness] {
 	return appending("NestingRoundTrips", bug, func(_ *mutableCodec, dst, p []byte, env *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
 		if refused(levels(env.Value)) {
@@ -66,7 +66,7 @@ func nesting(bug string, refused func(levels int) bool) mutant[conformance.Codec
 	})
 }
 
-// cuttingDepth returns a mutant that leaves out data of some depths above the limit.
+// cuttingDepth returns a mutant that drops data of some depths above the limit, without an error.
 func cuttingDepth(bug string, cut func(levels int) bool) mutant[conformance.CodecHarness] {
 	return appending("DeepDataIsAnError", bug, func(m *mutableCodec, dst, p []byte, env *codec.Envelope, f codec.Format, err error) ([]byte, error) {
 		if !errors.Is(err, codec.ErrDepth) || !cut(levels(env.Value)) {
@@ -80,8 +80,8 @@ func cuttingDepth(bug string, cut func(levels int) bool) mutant[conformance.Code
 
 var appendMutants = []mutant[conformance.CodecHarness]{
 	rewritesText("TextIsText", "does not escape NUL", `\u0000`, "\x00"),
-	rewritesText("TextIsText", "does not look at what it is given", "\ufffd", "\xff"),
-	rewritesText("TextIsText", "writes U+10FFFF in another way", "\U0010ffff", "\xed\xaf\xbf\xed\xbf\xbf"),
+	rewritesText("TextIsText", "does not validate texts", "\ufffd", "\xff"),
+	rewritesText("TextIsText", "encodes U+10FFFF as surrogates", "\U0010ffff", "\xed\xaf\xbf\xed\xbf\xbf"),
 	appending("TextIsText", "cuts characters in long texts", func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, f codec.Format, err error) ([]byte, error) {
 		if i := 65_000; f == codec.Text && len(p) > i+4 {
 			for p[i] < 0x80 {
@@ -95,12 +95,12 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 	breaksCodec("AppendAppends", "returns the message alone", func(m *mutableCodec) {
 		m.append = func(_ []byte, env *codec.Envelope, f codec.Format) ([]byte, error) { return m.good.Append(nil, env, f) }
 	}),
-	breaksCodec("AppendAppends", "writes over what is there", func(m *mutableCodec) {
+	breaksCodec("AppendAppends", "overwrites the contents of dst", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			return m.good.Append(dst[:0], env, f)
 		}
 	}),
-	breaksCodec("AppendAppends", "writes over what is there if there is much of it", func(m *mutableCodec) {
+	breaksCodec("AppendAppends", "overwrites the contents of dst if they are long", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			if len(dst) > 1<<17 {
 				dst = dst[:0]
@@ -108,7 +108,7 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return m.good.Append(dst, env, f)
 		}
 	}),
-	appending("AppendAppends", "uses the end of dst's room as a scratch", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+	appending("AppendAppends", "uses the spare capacity of dst as scratch space", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
 		if err == nil && cap(dst) >= 1<<16 {
 			p[len(p)-1] = '?'
 		}
@@ -120,7 +120,7 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 		}
 		return p, err
 	}),
-	appending("AppendAppends", "writes before dst's end", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+	appending("AppendAppends", "changes the last byte of dst", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
 		if len(dst) > 0 {
 			dst[len(dst)-1] ^= 1
 		}
@@ -147,7 +147,7 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return m.good.Append(dst, env, f)
 		}
 	}),
-	breaksCodec("AppendLeavesTheEnvelope", "remembers what it has written of an envelope", func(m *mutableCodec) {
+	breaksCodec("AppendLeavesTheEnvelope", "caches the encoding of an envelope", func(m *mutableCodec) {
 		type key struct {
 			env *codec.Envelope
 			f   codec.Format
@@ -167,7 +167,7 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return p, err
 		}
 	}),
-	breaksCodec("AppendLeavesTheEnvelope", "fills in the envelope", func(m *mutableCodec) {
+	breaksCodec("AppendLeavesTheEnvelope", "fills in the requester", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			if env.RequesterUID == "" {
 				env.RequesterUID = env.UID
@@ -175,7 +175,7 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return m.good.Append(dst, env, f)
 		}
 	}),
-	breaksCodec("AppendLeavesTheEnvelope", "takes the sockets of an answer when it has written them", func(m *mutableCodec) {
+	breaksCodec("AppendLeavesTheEnvelope", "clears the sockets of an answer after it has written them", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			p, err := m.good.Append(dst, env, f)
 			clear(env.Sockets)
@@ -183,19 +183,19 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 		}
 	}),
 
-	appending("ErrBinaryLeavesDst", "writes until it meets bytes", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+	appending("ErrBinaryLeavesDst", "writes into dst until it finds bytes", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
 		if errors.Is(err, codec.ErrBinary) {
 			copy(dst, `{"type":3`)
 		}
 		return p, err
 	}),
-	appending("ErrBinaryLeavesDst", "writes until it is too deep", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+	appending("ErrBinaryLeavesDst", "writes into dst until the data is too deep", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
 		if errors.Is(err, codec.ErrDepth) {
 			copy(dst, `{"type":3`)
 		}
 		return p, err
 	}),
-	appending("ErrBinaryLeavesDst", "writes until it meets nobody", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+	appending("ErrBinaryLeavesDst", "writes into dst until it finds Opts.Nobody", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
 		if errors.Is(err, codec.ErrNobody) {
 			copy(dst, `{"type":3`)
 		}
@@ -227,9 +227,9 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 	nesting("refuses more than 64 levels", func(n int) bool { return n > 64 }),
 	nesting("refuses more than 95 levels", func(n int) bool { return n > 95 }),
 	nesting("refuses exactly 16 levels", func(n int) bool { return n == 16 }),
-	cuttingDepth("cuts what is too deep", func(int) bool { return true }),
-	cuttingDepth("cuts one level too much", func(n int) bool { return n == codec.MaxDepth+1 }),
+	cuttingDepth("drops data that is too deep", func(int) bool { return true }),
+	cuttingDepth("drops data with one level too many", func(n int) bool { return n == codec.MaxDepth+1 }),
 	cuttingDepth("counts levels in 7 bits", func(n int) bool { return n == 128 }),
 	cuttingDepth("counts levels in 8 bits", func(n int) bool { return n == 256 }),
-	cuttingDepth("cuts what is very deep", func(n int) bool { return n > 50_000 }),
+	cuttingDepth("drops data that is very deep", func(n int) bool { return n > 50_000 }),
 }

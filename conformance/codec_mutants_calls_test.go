@@ -9,12 +9,12 @@ import (
 	"github.com/backplane-go/backplane/conformance"
 )
 
-// codecCallMutants do something else in one call of many, or keep something from one call to the next.
+// codecCallMutants have a bug in one call of many, or keep state from one call to the next.
 func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 	const check = "LaterCallsBehaveTheSame"
 	for _, nth := range []int64{100, 1000, 5000} {
 		due := func(count *atomic.Int64) bool { return count.Add(1)%nth == 0 }
-		call := fmt.Sprintf(" in the %d. call", nth)
+		call := fmt.Sprintf(" in every call number %d", nth)
 		all = append(all,
 			breaksCodec(check, "fails"+call+" of Append", func(m *mutableCodec) {
 				var count atomic.Int64
@@ -38,7 +38,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 					return m.good.Append(dst, env, f)
 				}
 			}),
-			breaksCodec(check, "loses the last argument of a broadcast"+call+" of Append for one in text", func(m *mutableCodec) {
+			breaksCodec(check, "loses the last argument of a broadcast"+call+" of Append in the text form", func(m *mutableCodec) {
 				var count atomic.Int64
 				m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 					if values, err := env.Args.Values(); err == nil && len(values) > 0 && env.Type == codec.Broadcast && f == codec.Text && due(&count) {
@@ -59,7 +59,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 					return env, err
 				}
 			}),
-			breaksCodec(check, "is unsure"+call+" of SentBy", func(m *mutableCodec) {
+			breaksCodec(check, "returns false"+call+" of SentBy", func(m *mutableCodec) {
 				var count atomic.Int64
 				m.peek = func(p []byte, f codec.Format, uid string) bool { return !due(&count) && m.good.SentBy(p, f, uid) }
 			}))
@@ -67,7 +67,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 	for _, n := range []int64{1, 2, 100, 5000} {
 		buffers := fmt.Sprintf("%d buffers", n)
 		all = append(all,
-			breaksCodec("AppendRetainsNothing", "writes into "+buffers+" of its own, in turn", func(m *mutableCodec) {
+			breaksCodec("AppendRetainsNothing", "writes into its own "+buffers+" in turn", func(m *mutableCodec) {
 				ring, count := make([][]byte, n), 0
 				m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 					if dst != nil {
@@ -80,7 +80,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 					return p, err
 				}
 			}),
-			breaksCodec("ParsedEnvelopesBelongToCaller", "copies what it reads into "+buffers+" of its own, in turn", func(m *mutableCodec) {
+			breaksCodec("ParsedEnvelopesBelongToCaller", "copies its input into its own "+buffers+" in turn", func(m *mutableCodec) {
 				ring, count := make([][]byte, n), 0
 				m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 					count++
@@ -89,7 +89,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 					return m.good.Parse(*at, f)
 				}
 			}),
-			breaksCodec("ParsedEnvelopesBelongToCaller", fmt.Sprintf("reads into %d envelopes, in turn", n), func(m *mutableCodec) {
+			breaksCodec("ParsedEnvelopesBelongToCaller", fmt.Sprintf("reads into %d envelopes in turn", n), func(m *mutableCodec) {
 				ring, count := make([]codec.Envelope, n), 0
 				m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 					env, err := m.good.Parse(p, f)
@@ -104,7 +104,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 			}))
 	}
 	return append(all,
-		breaksCodec("AppendRetainsNothing", "remembers what it wrote for an envelope", func(m *mutableCodec) {
+		breaksCodec("AppendRetainsNothing", "caches the encoding of an envelope", func(m *mutableCodec) {
 			type key struct {
 				env *codec.Envelope
 				f   codec.Format
@@ -142,7 +142,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 				return env, err
 			}
 		}),
-		breaksCodec("ParseLeavesItsInput", "takes escapes apart in place", func(m *mutableCodec) {
+		breaksCodec("ParseLeavesItsInput", "decodes escapes in place", func(m *mutableCodec) {
 			m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 				env, err := m.good.Parse(bytes.Clone(p), f)
 				if i := bytes.Index(p, []byte(`\n`)); i >= 0 {
@@ -151,7 +151,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 				return env, err
 			}
 		}),
-		breaksCodec("ParseLeavesItsInput", "puts an end behind more than 65536 bytes", func(m *mutableCodec) {
+		breaksCodec("ParseLeavesItsInput", "terminates more than 65536 bytes with NUL", func(m *mutableCodec) {
 			m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 				env, err := m.good.Parse(bytes.Clone(p), f)
 				if len(p) > 65536 {
@@ -160,7 +160,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 				return env, err
 			}
 		}),
-		breaksCodec("ConcurrentUse", "has one envelope at a time", func(m *mutableCodec) {
+		breaksCodec("ConcurrentUse", "supports one envelope at a time", func(m *mutableCodec) {
 			var current atomic.Pointer[codec.Envelope]
 			m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 				current.Store(env)
@@ -170,7 +170,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 				return m.good.Append(dst, current.Load(), f)
 			}
 		}),
-		breaksCodec("ConcurrentUse", "measures first, and keeps the length for itself", func(m *mutableCodec) {
+		breaksCodec("ConcurrentUse", "measures first, and shares the length between calls", func(m *mutableCodec) {
 			var length atomic.Int64
 			m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 				before := len(dst)
@@ -183,7 +183,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 				return q[:min(before+int(length.Load()), len(q))], err
 			}
 		}),
-		breaksCodec("ConcurrentUse", "reads one message at a time", func(m *mutableCodec) {
+		breaksCodec("ConcurrentUse", "supports one message at a time", func(m *mutableCodec) {
 			var sender atomic.Pointer[string]
 			m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 				env, err := m.good.Parse(p, f)
@@ -197,7 +197,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 				return env, err
 			}
 		}),
-		breaksCodec("ConcurrentUse", "panics when two write", func(m *mutableCodec) {
+		breaksCodec("ConcurrentUse", "panics if two goroutines write", func(m *mutableCodec) {
 			var writing atomic.Bool
 			m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 				if !writing.CompareAndSwap(false, true) {

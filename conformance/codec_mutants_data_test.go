@@ -21,7 +21,7 @@ func texts(check, bug string, change func(string) string) mutant[conformance.Cod
 	})
 }
 
-// objects returns a mutant that changes the objects of users. It is given a copy.
+// objects returns a mutant that changes the objects of users. The func change gets a copy.
 func objects(check, bug string, change func(codec.Object) codec.Object) mutant[conformance.CodecHarness] {
 	return data(check, bug, func(tree any) any {
 		if o, ok := tree.(codec.Object); ok {
@@ -42,7 +42,7 @@ func times(bug string, change func(time.Time) any) mutant[conformance.CodecHarne
 }
 
 var dataMutants = []mutant[conformance.CodecHarness]{
-	texts("TextRoundTrips", "ends at NUL, as a C string", func(s string) string {
+	texts("TextRoundTrips", "ends at NUL, as a C string does", func(s string) string {
 		before, _, _ := strings.Cut(s, "\x00")
 		return before
 	}),
@@ -50,10 +50,10 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 	texts("TextRoundTrips", "drops the byte order mark", func(s string) string { return strings.TrimPrefix(s, "\ufeff") }),
 	texts("TextRoundTrips", "escapes for HTML", func(s string) string { return strings.ReplaceAll(s, "<", "&lt;") }),
 	texts("TextRoundTrips", "escapes for HTML in JSON, twice", func(s string) string { return strings.ReplaceAll(s, "<", `\u003c`) }),
-	texts("TextRoundTrips", "makes lines of U+2028", func(s string) string { return strings.ReplaceAll(s, "\u2028", "\n") }),
-	texts("TextRoundTrips", "knows the line ends of one system", func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }),
+	texts("TextRoundTrips", "turns U+2028 into a line end", func(s string) string { return strings.ReplaceAll(s, "\u2028", "\n") }),
+	texts("TextRoundTrips", "converts line ends", func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }),
 	texts("TextRoundTrips", "composes characters", func(s string) string { return strings.ReplaceAll(s, "e\u0301", "é") }),
-	texts("TextRoundTrips", "knows the basic plane only", func(s string) string {
+	texts("TextRoundTrips", "supports the basic multilingual plane only", func(s string) string {
 		return strings.Map(func(r rune) rune { return min(r, 0xffff) }, s)
 	}),
 	texts("TextRoundTrips", "reads escapes twice", func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) }),
@@ -79,20 +79,20 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		return time.Unix(t.Unix()&(1<<34-1), int64(t.Nanosecond())).UTC()
 	}),
 	times("writes nanoseconds in 64 bits", func(t time.Time) any { return time.Unix(0, t.UnixNano()).UTC() }),
-	times("rounds towards 1970", func(t time.Time) any {
+	times("rounds toward 1970", func(t time.Time) any {
 		if t.Unix() < 0 && t.Nanosecond() > 0 {
 			return t.Add(time.Second)
 		}
 		return t
 	}),
-	times("takes the zero time for null", func(t time.Time) any {
+	times("turns the zero time into null", func(t time.Time) any {
 		if t.IsZero() {
 			return nil
 		}
 		return t
 	}),
-	times("makes numbers of times", func(t time.Time) any { return t.UnixMilli() }),
-	writing("TimesRoundTrip", "writes the clock of a time's zone as if it were UTC", func(env *codec.Envelope) {
+	times("turns times into numbers", func(t time.Time) any { return t.UnixMilli() }),
+	writing("TimesRoundTrip", "writes the local clock of a time as if it were UTC", func(env *codec.Envelope) {
 		env.Sockets = slices.Clone(env.Sockets)
 		changeData(env, func(tree any) any {
 			if t, ok := tree.(time.Time); ok {
@@ -110,19 +110,19 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		}
 		return tree
 	}),
-	data("ShapesRoundTrip", "takes an empty list for null", func(tree any) any {
+	data("ShapesRoundTrip", "turns an empty list into null", func(tree any) any {
 		if list, ok := tree.([]any); ok && len(list) == 0 {
 			return nil
 		}
 		return tree
 	}),
-	data("ShapesRoundTrip", "takes an empty list for an empty object, as PHP", func(tree any) any {
+	data("ShapesRoundTrip", "turns an empty object into an empty list, as PHP does", func(tree any) any {
 		if object, ok := tree.(codec.Object); ok && len(object) == 0 {
 			return []any{}
 		}
 		return tree
 	}),
-	data("ShapesRoundTrip", "takes false for 0", func(tree any) any {
+	data("ShapesRoundTrip", "turns false into 0", func(tree any) any {
 		if tree == false {
 			return int64(0)
 		}
@@ -175,21 +175,21 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 	objects("RawDataIsKept", "drops the key __proto__", func(o codec.Object) codec.Object {
 		return slices.DeleteFunc(o, func(m codec.Member) bool { return m.Key == "__proto__" })
 	}),
-	objects("RawDataIsKept", "takes keys without regard to case", func(o codec.Object) codec.Object {
+	objects("RawDataIsKept", "folds the case of keys", func(o codec.Object) codec.Object {
 		for i := range o {
 			o[i].Key = strings.ToLower(o[i].Key)
 		}
 		return o
 	}),
 	texts("RawDataIsKept", "drops half surrogates", func(s string) string { return strings.ReplaceAll(s, "\ufffd", "") }),
-	data("RawDataIsKept", "makes times of texts", func(tree any) any {
+	data("RawDataIsKept", "turns texts into times", func(tree any) any {
 		s, _ := tree.(string)
 		if t, err := time.Parse(time.RFC3339, s); err == nil {
 			return t
 		}
 		return tree
 	}),
-	data("RawDataIsKept", "makes bytes of what looks like a Buffer", func(tree any) any {
+	data("RawDataIsKept", "turns objects that look like a Buffer into bytes", func(tree any) any {
 		if o, ok := tree.(codec.Object); ok {
 			if p, ok := codec.BufferBytes(o); ok {
 				return p
@@ -197,26 +197,26 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		}
 		return tree
 	}),
-	data("RawDataIsKept", "makes bytes of data urls", func(tree any) any {
+	data("RawDataIsKept", "turns data URLs into bytes", func(tree any) any {
 		if s, ok := tree.(string); ok && strings.HasPrefix(s, "data:") {
 			return []byte(s)
 		}
 		return tree
 	}),
 
-	data("BytesRoundTrip", "makes text of bytes", func(tree any) any {
+	data("BytesRoundTrip", "turns bytes into text", func(tree any) any {
 		if p, ok := tree.([]byte); ok {
 			return base64.StdEncoding.EncodeToString(p)
 		}
 		return tree
 	}),
-	data("BytesRoundTrip", "takes no bytes for null", func(tree any) any {
+	data("BytesRoundTrip", "turns empty bytes into null", func(tree any) any {
 		if p, ok := tree.([]byte); ok && len(p) == 0 {
 			return nil
 		}
 		return tree
 	}),
-	data("BytesRoundTrip", "makes Node.js's Buffer of bytes", func(tree any) any {
+	data("BytesRoundTrip", "turns bytes into the JSON of a Node.js Buffer", func(tree any) any {
 		if p, ok := tree.([]byte); ok {
 			list := make([]any, len(p))
 			for i, b := range p {

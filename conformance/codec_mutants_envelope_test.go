@@ -12,13 +12,13 @@ import (
 )
 
 var envelopeMutants = []mutant[conformance.CodecHarness]{
-	writing("EveryTypeRoundTrips", "forgets Close", func(env *codec.Envelope) { env.Close = false }),
-	writing("EveryTypeRoundTrips", "asks for an answer though none is wanted", func(env *codec.Envelope) {
+	writing("EveryTypeRoundTrips", "omits Close", func(env *codec.Envelope) { env.Close = false }),
+	writing("EveryTypeRoundTrips", "requests an answer that nobody wants", func(env *codec.Envelope) {
 		if env.RequestID == "" {
 			env.RequestID = "0"
 		}
 	}),
-	reading("EveryTypeRoundTrips", "takes a client count of 0 for 1", func(env *codec.Envelope) {
+	reading("EveryTypeRoundTrips", "turns a client count of 0 into 1", func(env *codec.Envelope) {
 		if env.Type == codec.BroadcastClientCount {
 			env.ClientCount = max(env.ClientCount, 1)
 		}
@@ -26,20 +26,20 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 	writing("EveryTypeRoundTrips", "writes the client count in 8 bits", func(env *codec.Envelope) { env.ClientCount = int(uint8(env.ClientCount)) }),
 	writing("EveryTypeRoundTrips", "writes the client count in 16 bits", func(env *codec.Envelope) { env.ClientCount = int(uint16(env.ClientCount)) }),
 	writing("EveryTypeRoundTrips", "writes the client count in 32 bits", func(env *codec.Envelope) { env.ClientCount = int(uint32(env.ClientCount)) }),
-	writing("EveryTypeRoundTrips", "writes the first argument of an answer only", func(env *codec.Envelope) {
+	writing("EveryTypeRoundTrips", "writes only the first argument of an answer", func(env *codec.Envelope) {
 		env.Value = env.Value.WithRest(codec.Value{})
 	}),
-	reading("EveryTypeRoundTrips", "forgets the process of a heartbeat", func(env *codec.Envelope) { env.Process = "" }),
+	reading("EveryTypeRoundTrips", "omits the process of a heartbeat", func(env *codec.Envelope) { env.Process = "" }),
 	writing("EveryTypeRoundTrips", "writes the clock in 32 bits", func(env *codec.Envelope) { env.Clock = uint64(uint32(env.Clock)) }),
-	writing("EveryTypeRoundTrips", "loses the hash of the key to close with", func(env *codec.Envelope) { env.CloseHash = "" }),
-	writing("EveryTypeRoundTrips", "loses the key of a goodbye", func(env *codec.Envelope) { env.CloseKey = "" }),
-	reading("EveryTypeRoundTrips", "knows one socket per answer", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
+	writing("EveryTypeRoundTrips", "omits the close hash", func(env *codec.Envelope) { env.CloseHash = "" }),
+	writing("EveryTypeRoundTrips", "omits the key of a leave message", func(env *codec.Envelope) { env.CloseKey = "" }),
+	reading("EveryTypeRoundTrips", "supports one socket per answer", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
 
-	writing("NobodyIsNeverEverybody", "does not know nobody", func(env *codec.Envelope) { env.Opts.Nobody = false }),
-	writing("NobodyIsNeverEverybody", "does not know nobody where there are rooms", func(env *codec.Envelope) {
+	writing("NobodyIsNeverEverybody", "does not support Opts.Nobody", func(env *codec.Envelope) { env.Opts.Nobody = false }),
+	writing("NobodyIsNeverEverybody", "ignores Opts.Nobody if there are rooms", func(env *codec.Envelope) {
 		env.Opts.Nobody = env.Opts.Nobody && len(env.Opts.Rooms) == 0
 	}),
-	writing("NobodyIsNeverEverybody", "does not know nobody where somebody is excepted", func(env *codec.Envelope) {
+	writing("NobodyIsNeverEverybody", "ignores Opts.Nobody if there are exceptions", func(env *codec.Envelope) {
 		env.Opts.Nobody = env.Opts.Nobody && len(env.Opts.Except) == 0
 	}),
 	writing("NobodyIsNeverEverybody", "disconnects everybody instead of nobody", func(env *codec.Envelope) {
@@ -76,12 +76,12 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 		})
 		env.Value = env.Value.WithRest(only.Value)
 	}),
-	writing("OptsRoundTrip", "writes exceptions only beside rooms", func(env *codec.Envelope) {
+	writing("OptsRoundTrip", "writes exceptions only if there are rooms", func(env *codec.Envelope) {
 		if len(env.Opts.Rooms) == 0 {
 			env.Opts.Except = nil
 		}
 	}),
-	writing("OptsRoundTrip", "writes rooms only without exceptions", func(env *codec.Envelope) {
+	writing("OptsRoundTrip", "writes rooms only if there are no exceptions", func(env *codec.Envelope) {
 		if len(env.Opts.Except) > 0 {
 			env.Opts.Rooms = nil
 		}
@@ -95,58 +95,58 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 		}
 		env.Opts.Rooms = once
 	}),
-	writing("OptsRoundTrip", "excepts nobody from a disconnect", func(env *codec.Envelope) {
+	writing("OptsRoundTrip", "omits the exceptions of a disconnect", func(env *codec.Envelope) {
 		if env.Type == codec.DisconnectSockets {
 			env.Opts.Except = nil
 		}
 	}),
-	writing("OptsRoundTrip", "writes one of two flags", func(env *codec.Envelope) {
+	writing("OptsRoundTrip", "writes one of two flags only", func(env *codec.Envelope) {
 		if f := &env.Opts.Flags; f.Volatile && f.Compress != nil && *f.Compress {
 			f.ExpectSingleResponse = false
 		}
 	}),
 
-	reading("HeadersRoundTrip", "takes a missing namespace for the main one", func(env *codec.Envelope) {
+	reading("HeadersRoundTrip", "replaces a missing namespace by the main one", func(env *codec.Envelope) {
 		if env.NSP == "" {
 			env.NSP = "/"
 		}
 	}),
 	writing("HeadersRoundTrip", "trims namespaces", func(env *codec.Envelope) { env.NSP = strings.TrimSpace(env.NSP) }),
-	writing("HeadersRoundTrip", "has room for uids of 16 bytes", func(env *codec.Envelope) { env.UID = env.UID[:min(16, len(env.UID))] }),
-	writing("HeadersRoundTrip", "has room for uids of 255 bytes", func(env *codec.Envelope) { env.UID = env.UID[:min(255, len(env.UID))] }),
+	writing("HeadersRoundTrip", "cuts uids to 16 bytes", func(env *codec.Envelope) { env.UID = env.UID[:min(16, len(env.UID))] }),
+	writing("HeadersRoundTrip", "cuts uids to 255 bytes", func(env *codec.Envelope) { env.UID = env.UID[:min(255, len(env.UID))] }),
 	writing("HeadersRoundTrip", "writes the length of a request id in 8 bits", func(env *codec.Envelope) { env.RequestID = env.RequestID[:len(env.RequestID)&255] }),
 	writing("HeadersRoundTrip", "writes the length of a namespace in 16 bits", func(env *codec.Envelope) { env.NSP = env.NSP[:len(env.NSP)&65535] }),
-	writing("HeadersRoundTrip", "has room for processes of 31 bytes", func(env *codec.Envelope) { env.Process = env.Process[:min(31, len(env.Process))] }),
-	reading("HeadersRoundTrip", "takes the sender for a hexadecimal number", func(env *codec.Envelope) {
+	writing("HeadersRoundTrip", "cuts processes to 31 bytes", func(env *codec.Envelope) { env.Process = env.Process[:min(31, len(env.Process))] }),
+	reading("HeadersRoundTrip", "parses the sender as a hexadecimal number", func(env *codec.Envelope) {
 		if n, err := strconv.ParseUint(env.UID, 16, 64); err == nil {
 			env.UID = strconv.FormatUint(n, 16)
 		}
 	}),
 
-	reading("ReferencesRoundTrip", "takes attachment ids for numbers", func(env *codec.Envelope) {
+	reading("ReferencesRoundTrip", "parses attachment ids as numbers", func(env *codec.Envelope) {
 		if n, err := strconv.ParseFloat(env.AttachmentID, 64); err == nil {
 			env.AttachmentID = strconv.FormatFloat(n, 'f', -1, 64)
 		}
 	}),
-	reading("ReferencesRoundTrip", "takes attachment ids for numbers of 64 bits", func(env *codec.Envelope) {
+	reading("ReferencesRoundTrip", "parses attachment ids as numbers of 64 bits", func(env *codec.Envelope) {
 		if n, err := strconv.ParseUint(env.AttachmentID, 10, 64); err == nil {
 			env.AttachmentID = fmt.Sprint(n)
 		}
 	}),
-	reading("ReferencesRoundTrip", "has room for ids of 255 bytes", func(env *codec.Envelope) { env.AttachmentID = env.AttachmentID[:min(255, len(env.AttachmentID))] }),
-	reading("ReferencesRoundTrip", "forgets for whom an answer is", func(env *codec.Envelope) { env.RequesterUID = "" }),
-	reading("ReferencesRoundTrip", "writes no key into what is stored", func(env *codec.Envelope) {
+	reading("ReferencesRoundTrip", "cuts attachment ids to 255 bytes", func(env *codec.Envelope) { env.AttachmentID = env.AttachmentID[:min(255, len(env.AttachmentID))] }),
+	reading("ReferencesRoundTrip", "omits the requester of an answer", func(env *codec.Envelope) { env.RequesterUID = "" }),
+	reading("ReferencesRoundTrip", "omits the key of a stored message", func(env *codec.Envelope) {
 		if env.AttachmentID == "" {
 			env.AttachmentKey = ""
 		}
 	}),
-	reading("ReferencesRoundTrip", "writes no key into references", func(env *codec.Envelope) {
+	reading("ReferencesRoundTrip", "omits the key of a reference", func(env *codec.Envelope) {
 		if env.AttachmentID != "" {
 			env.AttachmentKey = ""
 		}
 	}),
 
-	breaksCodec("ForwardedDataIsKept", "forwards only what came in the same form", func(m *mutableCodec) {
+	breaksCodec("ForwardedDataIsKept", "forwards data only in the form in which it came", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			if enc := env.Value.Encoding(); f == codec.Text && enc != nil && enc != codec.JSON {
 				env.Value = codec.Value{}
@@ -154,12 +154,12 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 			return m.good.Append(dst, env, f)
 		}
 	}),
-	writing("ForwardedDataIsKept", "does not know other codecs' encodings", func(env *codec.Envelope) {
+	writing("ForwardedDataIsKept", "does not support the encodings of other codecs", func(env *codec.Envelope) {
 		if enc := env.Value.Encoding(); enc != nil && enc.Name() != "json" && enc.Name() != "msgpack" {
 			env.Value = codec.Value{}
 		}
 	}),
-	breaksCodec("ForwardedDataIsKept", "encodes twice what it forwards as text", func(m *mutableCodec) {
+	breaksCodec("ForwardedDataIsKept", "encodes forwarded data twice in the text form", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			if enc := env.Value.Encoding(); f == codec.Text && enc != nil && enc.Name() == "msgpack" {
 				if text, err := env.Value.JSON(); err == nil && len(text) > 4096 {

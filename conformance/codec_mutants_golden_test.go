@@ -6,7 +6,7 @@ import (
 )
 
 var goldenMutants = []mutant[conformance.CodecHarness]{
-	breaksCodec("GoldenMessages", "insists on a namespace", func(m *mutableCodec) {
+	breaksCodec("GoldenMessages", "requires a namespace", func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 			env, err := m.good.Parse(p, f)
 			if err == nil && env.NSP == "" {
@@ -15,7 +15,7 @@ var goldenMutants = []mutant[conformance.CodecHarness]{
 			return env, err
 		}
 	}),
-	breaksCodec("GoldenMessages", "takes no room that it can read for everybody", func(m *mutableCodec) {
+	breaksCodec("GoldenMessages", "treats a list of unreadable rooms as everybody", func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 			env, err := m.good.Parse(p, f)
 			if err == nil {
@@ -24,7 +24,7 @@ var goldenMutants = []mutant[conformance.CodecHarness]{
 			return env, err
 		}
 	}),
-	breaksCodec("GoldenMessages", "refuses a message for one odd value", func(m *mutableCodec) {
+	breaksCodec("GoldenMessages", "refuses a message because of one invalid value", func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 			env, err := m.good.Parse(p, f)
 			if err == nil && env.Skipped > 0 {
@@ -42,13 +42,13 @@ var goldenMutants = []mutant[conformance.CodecHarness]{
 			return env, err
 		}
 	}),
-	breaksCodec("GoldenMessages", "writes in its own way", func(m *mutableCodec) {
+	breaksCodec("GoldenMessages", "appends a space", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			p, err := m.good.Append(dst, env, f)
 			return append(p, ' '), err
 		}
 	}),
-	failing("GoldenMessages", "does not mind trailing bytes", func([]byte, codec.Format) (*codec.Envelope, error) {
+	failing("GoldenMessages", "accepts trailing bytes", func([]byte, codec.Format) (*codec.Envelope, error) {
 		return &codec.Envelope{Type: codec.Heartbeat}, nil
 	}),
 }

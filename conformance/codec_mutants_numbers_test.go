@@ -48,7 +48,7 @@ var numberMutants = []mutant[conformance.CodecHarness]{
 		}
 		return int64(math.MaxInt64 - 1023)
 	}),
-	integers("makes floats of integers beyond 2^53", func(n int64) any {
+	integers("turns integers beyond 2^53 into floats", func(n int64) any {
 		if n > 1<<53 || n < -1<<53 {
 			return float64(n)
 		}
@@ -72,19 +72,19 @@ var numberMutants = []mutant[conformance.CodecHarness]{
 		}
 		return n
 	}),
-	integers("takes 2^32-1 for -1", func(n int64) any {
+	integers("turns 2^32-1 into -1", func(n int64) any {
 		if n == math.MaxUint32 {
 			return int64(-1)
 		}
 		return n
 	}),
-	integers("takes -129 for 127", func(n int64) any {
+	integers("turns -129 into 127", func(n int64) any {
 		if n < -128 && n >= -256 {
 			return n + 256
 		}
 		return n
 	}),
-	integers("makes texts of integers beyond 2^53", func(n int64) any {
+	integers("turns integers beyond 2^53 into texts", func(n int64) any {
 		if n > 1<<53 {
 			return strconv.FormatInt(n, 10)
 		}
@@ -96,17 +96,17 @@ var numberMutants = []mutant[conformance.CodecHarness]{
 		}
 		return tree
 	}),
-	data("NumbersRoundTrip", "takes integers beyond 2^63 for negative", func(tree any) any {
+	data("NumbersRoundTrip", "turns integers beyond 2^63 into negative ones", func(tree any) any {
 		if n, ok := tree.(uint64); ok {
 			return int64(n)
 		}
 		return tree
 	}),
-	floats("forgets the sign of -0", func(f float64) any { return f + 0 }),
-	floats("writes 6 digits behind the point", func(f float64) any { return reformat(f, 'f', 6) }),
+	floats("drops the sign of -0", func(f float64) any { return f + 0 }),
+	floats("writes 6 digits after the point", func(f float64) any { return reformat(f, 'f', 6) }),
 	floats("writes 15 digits", func(f float64) any { return reformat(f, 'g', 15) }),
 	floats("writes 16 digits", func(f float64) any { return reformat(f, 'g', 16) }),
-	floats("knows no denormal numbers", func(f float64) any {
+	floats("does not support denormal numbers", func(f float64) any {
 		if math.Abs(f) < 2.2250738585072014e-308 {
 			return math.Copysign(0, f)
 		}
@@ -118,7 +118,7 @@ var numberMutants = []mutant[conformance.CodecHarness]{
 		}
 		return f
 	}),
-	floats("takes the largest numbers for null", func(f float64) any {
+	floats("turns the largest numbers into null", func(f float64) any {
 		if math.Abs(f) > 1e308 {
 			return nil
 		}

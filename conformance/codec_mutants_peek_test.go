@@ -13,14 +13,14 @@ import (
 
 type peekFunc func(p []byte, f codec.Format, uid string) bool
 
-// peeking returns a mutant whose SentBy does something else, given the right one.
+// peeking returns a mutant with another SentBy. The func change gets the correct one.
 func peeking(check, bug string, change func(good peekFunc) peekFunc) mutant[conformance.CodecHarness] {
 	return breaksCodec(check, bug, func(m *mutableCodec) { m.peek = change(m.good.SentBy) })
 }
 
-// missesOwn returns a mutant whose SentBy says false for some of the codec's own messages.
+// missesOwn returns a mutant whose SentBy returns false for some of the codec's own messages.
 func missesOwn(bug string, when func(p []byte, f codec.Format, uid string) bool) mutant[conformance.CodecHarness] {
-	return peeking("PeekFindsOwnMessages", "does not know its own messages "+bug, func(good peekFunc) peekFunc {
+	return peeking("PeekFindsOwnMessages", "does not recognize its own messages "+bug, func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool { return !when(p, f, uid) && good(p, f, uid) }
 	})
 }
@@ -41,28 +41,28 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 	missesOwn("with a nonce", containing("nonce")),
 	missesOwn("with the key of a reference", containing("attachmentKey")),
 	missesOwn("with a process", containing("process")),
-	missesOwn("of the type 12", containing(`"type":12`)),
+	missesOwn("of type 12", containing(`"type":12`)),
 	missesOwn("of the emitter", func(_ []byte, _ codec.Format, uid string) bool { return uid == codec.EmitterUID }),
 	missesOwn("of uids with letters", func(_ []byte, _ codec.Format, uid string) bool {
 		return strings.ContainsAny(uid, "abcdef") && len(uid) == 16
 	}),
 	missesOwn("of uids that begin with 0", func(_ []byte, _ codec.Format, uid string) bool { return strings.HasPrefix(uid, "0") }),
 
-	peeking("PeekAgreesWithParse", "says yes to everything", func(peekFunc) peekFunc { return func([]byte, codec.Format, string) bool { return true } }),
-	peeking("PeekAgreesWithParse", "looks whether the sender is in there somewhere", func(peekFunc) peekFunc {
+	peeking("PeekAgreesWithParse", "always returns true", func(peekFunc) peekFunc { return func([]byte, codec.Format, string) bool { return true } }),
+	peeking("PeekAgreesWithParse", "searches the message for the sender", func(peekFunc) peekFunc {
 		return func(p []byte, _ codec.Format, uid string) bool { return bytes.Contains(p, []byte(uid)) }
 	}),
-	peeking("PeekAgreesWithParse", "looks whether the sender's uid is in there somewhere", func(peekFunc) peekFunc {
+	peeking("PeekAgreesWithParse", "searches the message for a uid field with the sender", func(peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return f == codec.Text && bytes.Contains(p, []byte(`"uid":"`+uid+`"`))
 		}
 	}),
-	peeking("PeekAgreesWithParse", "does not look where the sender ends", func(peekFunc) peekFunc {
+	peeking("PeekAgreesWithParse", "does not check where the sender ends", func(peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`+uid))
 		}
 	}),
-	peeking("PeekAgreesWithParse", "does not know escapes", func(peekFunc) peekFunc {
+	peeking("PeekAgreesWithParse", "does not support escapes", func(peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`+uid+`"`))
 		}
@@ -77,24 +77,24 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 			return good(p, f, uid) || f == codec.Text && len(uid) > 1 && bytes.HasPrefix(p, []byte(`{"uid":"`+uid[:len(uid)-1]))
 		}
 	}),
-	peeking("PeekAgreesWithParse", "does not mind case", func(good peekFunc) peekFunc {
+	peeking("PeekAgreesWithParse", "ignores case", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return good(p, f, uid) || good(p, f, strings.ToLower(uid))
 		}
 	}),
-	peeking("PeekAgreesWithParse", "takes the requester for the sender", func(good peekFunc) peekFunc {
+	peeking("PeekAgreesWithParse", "confuses the requester with the sender", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return good(p, f, uid) || uid != "" && bytes.Contains(p, []byte(`"requesterUid":"`+uid+`"`))
 		}
 	}),
 
-	peeking("PeekNeverPanics", "looks at the first byte of nothing", func(good peekFunc) peekFunc {
+	peeking("PeekNeverPanics", "reads the first byte of empty input", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool { return p[0] != 0 && good(p, f, uid) }
 	}),
-	peeking("PeekNeverPanics", "looks at the 60th byte", func(good peekFunc) peekFunc {
+	peeking("PeekNeverPanics", "reads the 60th byte", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool { return good(p, f, uid) && p[60] != 0 }
 	}),
-	peeking("PeekNeverPanics", "believes that the sender is there", func(good peekFunc) peekFunc {
+	peeking("PeekNeverPanics", "assumes that the sender is complete", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			if f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid":"`)) {
 				return string(p[8:8+len(uid)]) == uid && good(p, f, uid)
@@ -102,7 +102,7 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 			return good(p, f, uid)
 		}
 	}),
-	peeking("PeekNeverPanics", "believes the length of the sender", func(good peekFunc) peekFunc {
+	peeking("PeekNeverPanics", "trusts the length of the sender", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			if f == codec.Binary && len(p) > 5 && p[5]&0xe0 == 0xa0 {
 				return string(p[6:6+p[5]&0x1f]) != "" && good(p, f, uid)
@@ -111,10 +111,10 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 		}
 	}),
 
-	peeking("PeekIsCheap", "formats what it looks for", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "formats the sender", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool { return fmt.Sprint(uid) == uid && good(p, f, uid) }
 	}),
-	peeking("PeekIsCheap", "makes a copy if the answer is yes", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "makes a copy if the result is true", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			if good(p, f, uid) {
 				keepAlive(bytes.Clone(p[:len(uid)]))
@@ -123,17 +123,17 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 			return false
 		}
 	}),
-	peeking("PeekIsCheap", "checks all of the text", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "validates the whole text", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return (f != codec.Text || utf8.Valid(p)) && good(p, f, uid)
 		}
 	}),
-	peeking("PeekIsCheap", "checks all of the text of its own", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "validates the whole text of its own messages", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return good(p, f, uid) && (f != codec.Text || json.Valid(p))
 		}
 	}),
-	peeking("PeekIsCheap", "looks for the sender in all of the message", func(good peekFunc) peekFunc {
+	peeking("PeekIsCheap", "searches the whole message", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
 			return !bytes.Contains(p, []byte("\x00not there")) && good(p, f, uid)
 		}

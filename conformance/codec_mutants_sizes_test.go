@@ -59,7 +59,7 @@ func codecSizeMutants() (all []mutant[conformance.CodecHarness]) {
 			}))
 	}
 	for _, n := range []int{1, 15, 255, 65_535} {
-		all = append(all, reading("LongListsRoundTrip", fmt.Sprintf("reads %d other arguments of an answer at most", n), func(env *codec.Envelope) {
+		all = append(all, reading("LongListsRoundTrip", fmt.Sprintf("reads at most %d other arguments of an answer", n), func(env *codec.Envelope) {
 			if rest, _ := env.Value.Rest().Elements(); len(rest) > n {
 				tree, _ := env.Value.Rest().Tree()
 				env.Value = env.Value.WithRest(codec.FromTree(tree.([]any)[:n]))
@@ -67,32 +67,32 @@ func codecSizeMutants() (all []mutant[conformance.CodecHarness]) {
 		}))
 	}
 	for _, n := range []int{15, 255, 4096, 9999} {
-		most := fmt.Sprintf(" %d at most", n)
+		most := fmt.Sprintf(" at most %d", n)
 		cut := func(names *[]string) { *names = (*names)[:min(n, len(*names))] }
 		all = append(all,
-			writing("ManyRoomsRoundTrip", "writes rooms to join,"+most, func(env *codec.Envelope) { cut(&env.Rooms) }),
-			writing("ManyRoomsRoundTrip", "writes rooms,"+most, func(env *codec.Envelope) { cut(&env.Opts.Rooms) }),
-			writing("ManyRoomsRoundTrip", "writes exceptions,"+most, func(env *codec.Envelope) { cut(&env.Opts.Except) }),
-			writing("ManyRoomsRoundTrip", "writes sockets,"+most, func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(n, len(env.Sockets))] }),
-			reading("ManyRoomsRoundTrip", "reads rooms of sockets,"+most, func(env *codec.Envelope) {
+			writing("ManyRoomsRoundTrip", "writes"+most+" rooms to join", func(env *codec.Envelope) { cut(&env.Rooms) }),
+			writing("ManyRoomsRoundTrip", "writes"+most+" rooms", func(env *codec.Envelope) { cut(&env.Opts.Rooms) }),
+			writing("ManyRoomsRoundTrip", "writes"+most+" exceptions", func(env *codec.Envelope) { cut(&env.Opts.Except) }),
+			writing("ManyRoomsRoundTrip", "writes"+most+" sockets", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(n, len(env.Sockets))] }),
+			reading("ManyRoomsRoundTrip", "reads"+most+" rooms of a socket", func(env *codec.Envelope) {
 				for i := range env.Sockets {
 					cut(&env.Sockets[i].Rooms)
 				}
 			}),
-			reading("ManyRoomsRoundTrip", "reads bytes of a room's name,"+most, func(env *codec.Envelope) {
+			reading("ManyRoomsRoundTrip", "reads"+most+" bytes of a room's name", func(env *codec.Envelope) {
 				for i, name := range env.Opts.Rooms {
 					env.Opts.Rooms[i] = name[:min(n, len(name))]
 				}
 			}))
 	}
 	return append(all,
-		writing("ManyRoomsRoundTrip", "writes 65535 rooms at most", func(env *codec.Envelope) { env.Rooms = env.Rooms[:min(len(env.Rooms), 65535)] }),
-		reading("ManyRoomsRoundTrip", "reads 65535 rooms of a socket at most", func(env *codec.Envelope) {
+		writing("ManyRoomsRoundTrip", "writes at most 65535 rooms", func(env *codec.Envelope) { env.Rooms = env.Rooms[:min(len(env.Rooms), 65535)] }),
+		reading("ManyRoomsRoundTrip", "reads at most 65535 rooms of a socket", func(env *codec.Envelope) {
 			for i, s := range env.Sockets {
 				env.Sockets[i].Rooms = s.Rooms[:min(len(s.Rooms), 65535)]
 			}
 		}),
-		writing("ManyRoomsRoundTrip", "writes 65535 sockets at most", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(len(env.Sockets), 65535)] }),
+		writing("ManyRoomsRoundTrip", "writes at most 65535 sockets", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(len(env.Sockets), 65535)] }),
 		texts("LargeDataRoundTrips", "writes lengths in 16 bits", func(s string) string { return s[:len(s)%65536] }),
 		texts("LargeDataRoundTrips", "cuts characters between blocks of 4096 bytes", func(s string) string {
 			if len(s) > 4096 && !utf8.RuneStart(s[4096]) {

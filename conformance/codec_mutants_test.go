@@ -80,7 +80,7 @@ func breaksCodec(check, bug string, change func(m *mutableCodec)) mutant[conform
 	}}
 }
 
-// writing returns a mutant that writes another envelope than it was given.
+// writing returns a mutant that changes an envelope before it writes it.
 func writing(check, bug string, change func(env *codec.Envelope)) mutant[conformance.CodecHarness] {
 	return breaksCodec(check, bug, func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
@@ -91,7 +91,7 @@ func writing(check, bug string, change func(env *codec.Envelope)) mutant[conform
 	})
 }
 
-// reading returns a mutant that changes what it has parsed.
+// reading returns a mutant that changes an envelope after it has parsed it.
 func reading(check, bug string, change func(env *codec.Envelope)) mutant[conformance.CodecHarness] {
 	return breaksCodec(check, bug, func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
@@ -104,7 +104,7 @@ func reading(check, bug string, change func(env *codec.Envelope)) mutant[conform
 	})
 }
 
-// data returns a mutant that changes the data of users, which it is given as trees.
+// data returns a mutant that changes the data of users, as trees.
 func data(check, bug string, change func(tree any) any) mutant[conformance.CodecHarness] {
 	return reading(check, bug, func(env *codec.Envelope) { changeData(env, change) })
 }
@@ -148,7 +148,7 @@ func changeTree(tree any, change func(any) any) any {
 	return change(tree)
 }
 
-// failing returns a mutant that makes something else of Parse's errors.
+// failing returns a mutant with another result in place of Parse's errors.
 func failing(check, bug string, change func(p []byte, f codec.Format) (*codec.Envelope, error)) mutant[conformance.CodecHarness] {
 	return breaksCodec(check, bug, func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {

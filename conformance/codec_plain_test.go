@@ -12,10 +12,11 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// plainCodec is the simplest codec: gob of a struct, or JSON of it, with data as JSON or in an encoding of its own.
+// plainCodec is the simplest possible codec: it writes a struct as gob or JSON, with data as JSON or in its own
+// encoding.
 type plainCodec struct{}
 
-// plainMessage is an envelope without what gob and JSON cannot write.
+// plainMessage is an envelope without fields that gob and JSON cannot write.
 type plainMessage struct {
 	Type                                                                      codec.Type
 	UID, NSP, AttachmentID, AttachmentKey, RequesterUID, Process, RequestID   string
@@ -38,7 +39,7 @@ type plainSocket struct {
 func (plainCodec) Append(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 	m, err := plainOf(env)
 	if err == nil {
-		_, err = m.envelope() // what could not be read is not written
+		_, err = m.envelope() // refuses to write what it could not read
 	}
 	if err != nil {
 		return dst, err
@@ -137,7 +138,7 @@ func (m *plainMessage) envelope() (*codec.Envelope, error) {
 	return env, nil
 }
 
-// plainValue returns data as JSON, or behind a t as tagged.
+// plainValue returns data as JSON, or after a '#' in the tagged encoding.
 func plainValue(v codec.Value) ([]byte, error) {
 	if v.IsNull() {
 		return nil, nil
@@ -171,7 +172,7 @@ func valueOf(p []byte) (codec.Value, error) {
 	return codec.Raw(codec.JSON, p), err
 }
 
-// tagged is JSON in which lists, objects, bytes and times are lists that begin with their kind.
+// tagged is an encoding in JSON: lists, objects, bytes and times are lists that begin with their kind.
 type tagged struct{}
 
 func (tagged) Name() string { return "tagged" }

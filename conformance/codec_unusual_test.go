@@ -15,8 +15,8 @@ import (
 	"github.com/backplane-go/backplane/conformance"
 )
 
-// TestRightCodecsPass: what is done in another way than in the codecs of this module is not wrong.
-func TestRightCodecsPass(t *testing.T) {
+// TestUnusualCodecsPass runs the suite on correct codecs that work differently from those of this module.
+func TestUnusualCodecsPass(t *testing.T) {
 	if raceEnabled {
 		t.Skip("takes many minutes with the race detector; test-norace runs it")
 	}
@@ -28,7 +28,7 @@ func TestRightCodecsPass(t *testing.T) {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			for _, check := range conformance.CodecChecks() {
 				if _, slow := c.(plainCodec); slow && check == "HostileLengthsAllocateLittle" {
-					continue // gob takes ten times as long as others to refuse something
+					continue // gob needs ten times as long as others to refuse input
 				}
 				t.Run(check, func(t *testing.T) {
 					t.Parallel()
@@ -40,7 +40,8 @@ func TestRightCodecsPass(t *testing.T) {
 	}
 }
 
-// restyled is the default codec without Peeker, its JSON with white space, other escapes and the fields in another order.
+// restyled is the default codec without Peeker; its JSON has white space, other escapes and another order of
+// fields.
 type restyled struct{ good jsonmsgpack.Codec }
 
 func (r restyled) Append(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
@@ -64,7 +65,7 @@ func indented(p []byte) []byte {
 	return b.Bytes()
 }
 
-// escaped escapes what HTML and JavaScript take for something else, and all that is not ASCII.
+// escaped escapes the characters that are special in HTML and JavaScript, and all that are not ASCII.
 func escaped(p []byte) []byte {
 	var b bytes.Buffer
 	json.HTMLEscape(&b, p)
@@ -96,7 +97,7 @@ func reordered(p []byte) []byte {
 	return out
 }
 
-// noBytesInText is CBOR whose text form refuses bytes.
+// noBytesInText is CBOR with a text form that refuses bytes.
 type noBytesInText struct{ cbor.Codec }
 
 func (c noBytesInText) Append(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {

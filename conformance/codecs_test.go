@@ -17,7 +17,7 @@ func TestCBORCodec(t *testing.T) {
 	conformance.Codec(t, conformance.CodecHarness{Codec: cbor.Codec{}, Golden: oddCBOR()})
 }
 
-// golden are messages as Node.js's adapters and this library write them.
+// golden are messages as the adapters of Node.js and this library write them.
 func golden() []conformance.Golden {
 	const uid = "0123456789abcdef"
 	args, err := codec.NewArgs("hello", 1)
@@ -45,26 +45,26 @@ func golden() []conformance.Golden {
 			Written:  true,
 		},
 		{
-			Name:     "a type of the future",
+			Name:     "an unknown type",
 			Format:   codec.Text,
 			Bytes:    []byte(`{"type":77,"uid":"` + uid + `","nsp":"/","data":{"news":[1,2]}}`),
 			Envelope: &codec.Envelope{Type: 77, UID: uid, NSP: "/"},
 		},
 		{
-			Name:   "rooms of which one is null, as of Node.js's to(undefined), and an unknown field",
+			Name:   "rooms with a null, as from to(undefined) in Node.js, and an unknown field",
 			Format: codec.Text,
 			Bytes:  []byte(`{"type":3,"data":{"packet":{"type":2,"data":["hello",1],"nsp":"/"},"opts":{"rooms":["a",null],"except":[null,"b"],"flags":{"volatile":1}}},"uid":"` + uid + `","later":{}}`),
 			Envelope: &codec.Envelope{Type: codec.Broadcast, UID: uid, Args: args, Skipped: 4,
 				Opts: codec.Opts{Rooms: []string{"a"}, Except: []string{"b"}}},
 		},
 		{
-			Name:     "rooms none of which is one",
+			Name:     "rooms without a valid name",
 			Format:   codec.Text,
 			Bytes:    []byte(`{"type":6,"data":{"opts":{"rooms":[null]},"close":true},"uid":"` + uid + `"}`),
 			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, UID: uid, Close: true, Skipped: 1, Opts: codec.Opts{Nobody: true}},
 		},
 		{
-			Name:   "sockets of which one has an odd room, and one no id",
+			Name:   "sockets with an invalid room, and one without an id",
 			Format: codec.Text,
 			Bytes:  []byte(`{"type":8,"data":{"requestId":"1","sockets":[{"id":"s","rooms":["s",true]},{"rooms":[]}]},"uid":"` + uid + `"}`),
 			Envelope: &codec.Envelope{Type: codec.FetchSocketsResponse, UID: uid, RequestID: "1", Skipped: 2,
@@ -74,23 +74,23 @@ func golden() []conformance.Golden {
 	}
 }
 
-// oddCBOR are messages with something odd in them.
+// oddCBOR are messages with invalid parts.
 func oddCBOR() []conformance.Golden {
 	return []conformance.Golden{
 		{
-			Name:     "rooms of which one is null, and an unknown key",
+			Name:     "rooms with a null, and an unknown key",
 			Format:   codec.Binary,
 			Bytes:    []byte("\xa3\x01\x06\x07\xa1\x01\x82\x61a\xf6\x18\x64\x01"),
 			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, Skipped: 2, Opts: codec.Opts{Rooms: []string{"a"}}},
 		},
 		{
-			Name:     "rooms none of which is one",
+			Name:     "rooms without a valid name",
 			Format:   codec.Binary,
 			Bytes:    []byte("\xa2\x01\x06\x07\xa1\x01\x81\xf6"),
 			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, Skipped: 1, Opts: codec.Opts{Nobody: true}},
 		},
 		{
-			Name:     "sockets of which one has no id",
+			Name:     "sockets, one without an id",
 			Format:   codec.Binary,
 			Bytes:    []byte("\xa2\x01\x08\x0b\x82\xa1\x01\x61s\xa0"),
 			Envelope: &codec.Envelope{Type: codec.FetchSocketsResponse, Skipped: 1, Sockets: []codec.Socket{{ID: "s"}}},

@@ -13,7 +13,7 @@ func CheckBus(tb testing.TB, name string, h Harness) {
 // CodecChecks returns the names of the checks of a codec.
 func CodecChecks() []string { return names(codecChecks()) }
 
-// CodecWhy returns what a failure of a check of a codec must cite.
+// CodecWhy returns the promise that a failure of a check of a codec must cite.
 func CodecWhy(tb testing.TB, name string) string { return named(tb, codecChecks(), name).why }
 
 // CheckCodec runs one check of a codec.
@@ -28,13 +28,13 @@ func names[C any](checks []check[C]) (all []string) {
 	return all
 }
 
-// BusWhy returns what a failure of a check of a bus must cite.
+// BusWhy returns the promise that a failure of a check of a bus must cite.
 func BusWhy(tb testing.TB, name string) string { return named(tb, busChecks(), name).why }
 
 // StoreChecks returns the names of the checks of a store.
 func StoreChecks() []string { return names(storeChecks()) }
 
-// StoreWhy returns what a failure of a check of a store must cite.
+// StoreWhy returns the promise that a failure of a check of a store must cite.
 func StoreWhy(tb testing.TB, name string) string { return named(tb, storeChecks(), name).why }
 
 // CheckStore runs one check of a store.
@@ -42,7 +42,7 @@ func CheckStore(tb testing.TB, name string, h StoreHarness) {
 	checkNamed(tb, h.newSuite(false), storeChecks(), name, func(c *checker) *storeChecker { return &storeChecker{c, h} })
 }
 
-// checkNamed runs the check of a name.
+// checkNamed runs the check with the given name.
 func checkNamed[C any](tb testing.TB, s *suite, checks []check[C], name string, wrap func(*checker) C) {
 	check := named(tb, checks, name)
 	c := newChecker(tb, s, check.why)

@@ -35,20 +35,20 @@ func flagIfSet(name string) (found *flag.Flag) {
 	return found
 }
 
-// mutantPatience is how long checks wait for what a mutant does not do.
+// mutantPatience is how long checks wait for something that a mutant does not do.
 const mutantPatience = 150 * time.Millisecond
 
-// recordingTB is a testing.TB that keeps a failure to itself.
+// recordingTB is a testing.TB that records a failure instead of failing the test.
 type recordingTB struct {
 	testing.TB
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the following fields
 	failed  bool
 	skipped bool
 	text    string
 }
 
-// record runs f on a goroutine of its own, which Fatal and Skip end, and returns what it reported.
+// record runs f on a new goroutine, which Fatal and Skip end, and returns what f reported.
 func record(tb testing.TB, f func(testing.TB)) *recordingTB {
 	r := &recordingTB{TB: tb}
 	done := make(chan struct{})
@@ -91,27 +91,28 @@ func (r *recordingTB) Failed() bool {
 	return r.failed
 }
 
-// mutant is something with exactly one bug, which the check must catch.
+// mutant is an implementation with exactly one bug, which the check must catch.
 type mutant[H any] struct {
 	check, bug string
 	harness    func(t *testing.T) H
 }
 
-// suiteTest is what the tests of the suites have in common.
+// suiteTest tests a suite: each check passes a correct implementation and catches its mutants.
 type suiteTest[H any] struct {
 	checks  []string
 	why     func(tb testing.TB, check string) string
 	run     func(tb testing.TB, check string, h H)
 	good    func(t *testing.T) H
 	mutants []mutant[H]
-	// virtual runs the checks on the virtual clock of package synctest: waiting for what a mutant does not do takes no time, and a machine
-	// that is busy makes nothing late. It is for implementations that wait on channels and timers only, not on mutexes or for I/O.
+	// virtualClock runs the checks on the virtual clock of package synctest: waiting for something that a
+	// mutant does not do takes no time, and a busy machine delays nothing. The implementation may wait on
+	// channels and timers only, not on mutexes or for I/O.
 	virtualClock bool
 }
 
 var (
 	realClock = flag.Bool("realclock", false, "run all checks of mutants on the real clock")
-	// All mutants take many minutes with the race detector, which has nothing to find in most of them.
+	// All mutants take many minutes with the race detector, which finds nothing in most of them.
 	fewMutants = flag.Bool("few", raceEnabled || strconv.IntSize == 32, "run the first two mutants of each check only")
 )
 
@@ -122,7 +123,7 @@ func (s suiteTest[H]) test(t *testing.T) {
 			caught[m.check] = true
 		}
 		for _, check := range s.checks {
-			require.True(t, caught[check], "nothing shows that %s catches anything: add a mutant", check)
+			require.True(t, caught[check], "no mutant tests %s: add one", check)
 			require.True(t, strings.ToUpper(check[:1]) == check[:1], check)
 		}
 	})
@@ -152,8 +153,8 @@ func (s suiteTest[H]) onClock(t *testing.T, f func(t *testing.T)) {
 
 func (s suiteTest[H]) passes(t *testing.T, check string) {
 	r := record(t, func(tb testing.TB) { s.run(tb, check, s.good(t)) })
-	require.False(t, r.failed, "the check fails without a bug: %s", r.text)
-	require.False(t, r.skipped, "the good one has everything, nothing may be skipped: %s", r.text)
+	require.False(t, r.failed, "the check fails a correct implementation: %s", r.text)
+	require.False(t, r.skipped, "the correct implementation supports everything, so nothing may be skipped: %s", r.text)
 }
 
 func (s suiteTest[H]) catches(t *testing.T, m mutant[H]) {

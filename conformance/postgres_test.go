@@ -17,14 +17,14 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// postgresDriver is a bus and a store that have to be closed.
+// postgresDriver is a bus and a store that must be closed.
 type postgresDriver interface {
 	transport.Bus
 	transport.Closer
 	storage.Store
 }
 
-// postgresDrivers make a driver on a database. What they need for it is released with the test.
+// postgresDrivers open a driver on a database. Their resources are released at the end of the test.
 var postgresDrivers = map[string]func(tb testing.TB, database string) postgresDriver{
 	"pgx": func(tb testing.TB, database string) postgresDriver {
 		pool, err := pgxpool.New(tb.Context(), database)
@@ -73,7 +73,7 @@ func newPostgresDriver(tb testing.TB, newDriver func(testing.TB, string) postgre
 	return driver
 }
 
-// postgresHarness joins all buses of a test in one database, which they reach through a proxy.
+// postgresHarness connects all buses of a test to one database, through a proxy.
 func postgresHarness(tb testing.TB, newDriver func(testing.TB, string) postgresDriver) conformance.Harness {
 	database := pgtest.Database(tb)
 	proxy := pgtest.NewProxy(tb, database)

@@ -12,18 +12,18 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// hookStore is a good store whose ids and ages can be made to be wrong.
+// hookStore is a correct store in memory with hooks that change its ids and ages.
 type hookStore struct {
 	mu     sync.Mutex
 	bodies map[string]*storedBody
 	puts   int
 
-	nameBody  func(hs *hookStore, n int, body []byte) string             // of the nth body
-	resolveID func(hs *hookStore, id string) string                      // the name that an id is taken for
-	onRead    func(hs *hookStore, k *storedBody, now time.Time)          // when one is read
-	onPut     func(hs *hookStore, k *storedBody, now time.Time)          // when one was put
-	isGone    func(k *storedBody, now time.Time) bool                    // without Expire
-	onExpire  func(hs *hookStore, now time.Time, age time.Duration) bool // in place of Expire
+	nameBody  func(hs *hookStore, n int, body []byte) string             // returns the id of the n-th body
+	resolveID func(hs *hookStore, id string) string                      // returns the id that an id is treated as
+	onRead    func(hs *hookStore, k *storedBody, now time.Time)          // called when a body is read
+	onPut     func(hs *hookStore, k *storedBody, now time.Time)          // called when a body has been put
+	isGone    func(k *storedBody, now time.Time) bool                    // the body expires by itself
+	onExpire  func(hs *hookStore, now time.Time, age time.Duration) bool // called in place of Expire
 }
 
 // storedBody is a body and its times.
@@ -41,7 +41,7 @@ func newHookStore(change func(hs *hookStore)) *hookStore {
 	return hs
 }
 
-// breaksHookStore returns a mutant whose stores share a shelf.
+// breaksHookStore returns a mutant whose stores share a hookStore.
 func breaksHookStore(check, bug string, change func(hs *hookStore)) mutant[conformance.StoreHarness] {
 	return mutant[conformance.StoreHarness]{check, bug, func(*testing.T) conformance.StoreHarness {
 		return storeHarnessOn(newHookStore(change), func(*store) {})

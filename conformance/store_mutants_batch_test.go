@@ -11,20 +11,21 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// answers are what many ids are answered with: bodies, or sizes and bodies, one for each id in their order unless there is a bug.
+// answers is the result for many ids: bodies, or sizes and bodies, one for each id in order unless there is a
+// bug.
 type answers[T any] struct {
 	ids []string
 	all []T
-	is  func(T) bool // there is a body
+	is  func(T) bool // tells whether there is a body
 }
 
 // answerFlaw returns the answers with a bug.
 type answerFlaw[T any] func(a answers[T]) []T
 
-// answerFlaws are the same for GetAll and GetUpTo.
+// answerFlaws are the bugs that GetAll and GetUpTo share.
 func answerFlaws[T any]() map[string]answerFlaw[T] {
 	flaws := map[string]answerFlaw[T]{
-		"returns what it finds, one after the other": func(a answers[T]) (found []T) {
+		"returns only what it finds": func(a answers[T]) (found []T) {
 			for _, one := range a.all {
 				if a.is(one) {
 					found = append(found, one)
@@ -32,7 +33,7 @@ func answerFlaws[T any]() map[string]answerFlaw[T] {
 			}
 			return found
 		},
-		"returns what it finds, one after the other, and the rest at the end": func(a answers[T]) []T {
+		"returns what it finds first, and the rest at the end": func(a answers[T]) []T {
 			all := slices.Clone(a.all)
 			slices.SortStableFunc(all, func(x, y T) int {
 				if a.is(x) == a.is(y) {
@@ -44,14 +45,14 @@ func answerFlaws[T any]() map[string]answerFlaw[T] {
 			})
 			return all
 		},
-		"drops the unknown at the end": func(a answers[T]) []T {
+		"drops unknown ids at the end": func(a answers[T]) []T {
 			all := a.all
 			for len(all) > 0 && !a.is(all[len(all)-1]) {
 				all = all[:len(all)-1]
 			}
 			return all
 		},
-		"answers an id once": func(a answers[T]) (found []T) {
+		"answers a repeated id once": func(a answers[T]) (found []T) {
 			seen := make(map[string]bool)
 			for i, id := range a.ids {
 				if !seen[id] {
@@ -61,7 +62,7 @@ func answerFlaws[T any]() map[string]answerFlaw[T] {
 			}
 			return found
 		},
-		"answers an id once and nothing the second time": func(a answers[T]) []T {
+		"answers a repeated id with nothing": func(a answers[T]) []T {
 			seen := make(map[string]bool)
 			for i, id := range a.ids {
 				if seen[id] {
@@ -71,7 +72,7 @@ func answerFlaws[T any]() map[string]answerFlaw[T] {
 			}
 			return a.all
 		},
-		"answers in the order of ids": func(a answers[T]) []T {
+		"answers in the sort order of the ids": func(a answers[T]) []T {
 			order := make([]int, len(a.ids))
 			for i := range order {
 				order[i] = i
@@ -92,10 +93,10 @@ func answerFlaws[T any]() map[string]answerFlaw[T] {
 		},
 	}
 	for _, most := range []int{1, 100, 999, 1000, 5000, 32_767, 65_535} {
-		flaws[fmt.Sprintf("answers no more than %d", most)] = func(a answers[T]) []T { return a.all[:min(most, len(a.all))] }
+		flaws[fmt.Sprintf("answers at most %d ids", most)] = func(a answers[T]) []T { return a.all[:min(most, len(a.all))] }
 	}
 	for _, n := range []int{2, 100, 1000, 4999, 65_536} {
-		flaws[fmt.Sprintf("swaps the answers from %d on", n)] = func(a answers[T]) []T {
+		flaws[fmt.Sprintf("swaps two answers every %d", n)] = func(a answers[T]) []T {
 			for i := n; i < len(a.all); i += n {
 				a.all[i-1], a.all[i] = a.all[i], a.all[i-1]
 			}
@@ -103,13 +104,13 @@ func answerFlaws[T any]() map[string]answerFlaw[T] {
 		}
 	}
 	for _, page := range []int{100, 1000, 10_000} {
-		flaws[fmt.Sprintf("begins each page of %d with the first ones", page)] = func(a answers[T]) []T {
+		flaws[fmt.Sprintf("repeats the answers of the first page in each page of %d", page)] = func(a answers[T]) []T {
 			for i := page; i < len(a.all); i++ {
 				a.all[i] = a.all[i%page]
 			}
 			return a.all
 		}
-		flaws[fmt.Sprintf("loses the answers of the last page of %d that is not full", page)] = func(a answers[T]) []T {
+		flaws[fmt.Sprintf("loses the answers of an incomplete last page of %d", page)] = func(a answers[T]) []T {
 			for i := len(a.all) / page * page; i < len(a.all) && len(a.all) > page; i++ {
 				a.all[i] = a.none()
 			}
@@ -134,7 +135,7 @@ func (a answers[T]) none() (none T) {
 
 func storeBatchMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
-		changesPutAllIDs("returns the ids backwards", func(ids []string) []string { slices.Reverse(ids); return ids }),
+		changesPutAllIDs("returns the ids in reverse order", func(ids []string) []string { slices.Reverse(ids); return ids }),
 		changesPutAllIDs("returns the ids sorted as text", func(ids []string) []string { slices.Sort(ids); return ids }),
 		breaksStore("PutAllMatchesPut", "fails without bodies", func(_ *testing.T, s *store) {
 			s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
@@ -168,7 +169,7 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 				return bodies, nil
 			}
 		}),
-		breaksStore("GetAllMatchesGet", "fails if none is known", func(_ *testing.T, s *store) {
+		breaksStore("GetAllMatchesGet", "fails if no id is known", func(_ *testing.T, s *store) {
 			s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
 				bodies, err := s.plainGetAll(ctx, ids)
 				if len(ids) > 0 && !slices.ContainsFunc(bodies, func(b []byte) bool { return b != nil }) {

@@ -29,10 +29,10 @@ var storePrepareMutants = []mutant[conformance.StoreHarness]{
 			return nil
 		}
 	}),
-	breaksStore("PrepareIsIdempotent", "creates the table anew", func(_ *testing.T, s *store) {
+	breaksStore("PrepareIsIdempotent", "creates the table again", func(_ *testing.T, s *store) {
 		s.prepare = func(ctx context.Context) error { return s.Store.Expire(ctx, -1) }
 	}),
-	{"ConcurrentPrepare", "looks for the table and creates it in two steps", func(*testing.T) conformance.StoreHarness {
+	{"ConcurrentPrepare", "checks for the table and creates it in two steps", func(*testing.T) conformance.StoreHarness {
 		var preparing atomic.Int32
 		return storeHarness(func(s *store) {
 			s.prepare = func(context.Context) error {
@@ -48,7 +48,7 @@ var storePrepareMutants = []mutant[conformance.StoreHarness]{
 }
 
 var storeBodyMutants = []mutant[conformance.StoreHarness]{
-	changesBody("takes bodies for text", func(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }),
+	changesBody("treats bodies as text", func(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }),
 	changesBody("keeps bodies as JSON strings", func(b []byte) []byte {
 		text, _ := json.Marshal(string(b))
 		var back string
@@ -69,7 +69,7 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 	}),
 	changesBody("decodes entities", func(b []byte) []byte { return []byte(html.UnescapeString(string(b))) }),
 	changesBody("unescapes backslashes", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`\\`), []byte(`\`)) }),
-	changesBody("takes null for none", func(b []byte) []byte {
+	changesBody("treats null as empty", func(b []byte) []byte {
 		if string(b) == "null" {
 			return []byte{}
 		}
@@ -82,7 +82,7 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 		}
 		return b
 	}),
-	breaksStore("BodiesAreKeptUnchanged", "takes an empty body for none in Get", func(_ *testing.T, s *store) {
+	breaksStore("BodiesAreKeptUnchanged", "treats an empty body as missing in Get", func(_ *testing.T, s *store) {
 		s.get = func(ctx context.Context, id string) ([]byte, error) {
 			body, err := s.Store.Get(ctx, id)
 			if err == nil && len(body) == 0 {
@@ -91,7 +91,7 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 			return body, err
 		}
 	}),
-	breaksStore("BodiesAreKeptUnchanged", "takes an empty body for none in GetAll", func(_ *testing.T, s *store) {
+	breaksStore("BodiesAreKeptUnchanged", "treats an empty body as missing in GetAll", func(_ *testing.T, s *store) {
 		s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
 			bodies, err := s.plainGetAll(ctx, ids)
 			for i := range bodies {
@@ -113,7 +113,7 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 			return s.Store.Put(ctx, body)
 		}
 	}),
-	breaksStore("BodiesAreKeptUnchanged", "takes a nil body for none in PutAll", func(_ *testing.T, s *store) {
+	breaksStore("BodiesAreKeptUnchanged", "treats a nil body as missing in PutAll", func(_ *testing.T, s *store) {
 		s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
 			ids, err = s.plainPutAll(ctx, bodies)
 			for i, body := range bodies {
@@ -124,7 +124,7 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 			return ids, err
 		}
 	}),
-	breaksStore("OtherNodesRead", "keeps bodies for its own node", func(_ *testing.T, s *store) { s.Store = memory.NewStore() }),
+	breaksStore("OtherNodesRead", "keeps bodies for its own node only", func(_ *testing.T, s *store) { s.Store = memory.NewStore() }),
 	shownLater("Put", time.Millisecond, 1),
 	shownLater("Put", 50*time.Millisecond, 1),
 	shownLater("Put", time.Millisecond, 7),
@@ -147,9 +147,9 @@ func changesBody(bug string, change func([]byte) []byte) mutant[conformance.Stor
 	})
 }
 
-// shownLater returns a mutant in which other stores find each nth body only after some time.
+// shownLater returns a mutant in which other stores find every n-th body only after some time.
 func shownLater(method string, lag time.Duration, each int) mutant[conformance.StoreHarness] {
-	bug := fmt.Sprintf("shows what %s has kept to others after %v, each %d", method, lag, each)
+	bug := fmt.Sprintf("shows bodies of %s to other stores after %v, one in %d", method, lag, each)
 	return mutant[conformance.StoreHarness]{"OtherNodesRead", bug, func(*testing.T) conformance.StoreHarness {
 		type news struct {
 			by    *store
@@ -193,7 +193,7 @@ func shownLater(method string, lag time.Duration, each int) mutant[conformance.S
 	}}
 }
 
-// removesAfterReads removes a body that was read so often.
+// removesAfterReads removes a body that was read the given number of times.
 func removesAfterReads(most int) func(hs *hookStore) {
 	return func(hs *hookStore) {
 		reads := make(map[string]int)

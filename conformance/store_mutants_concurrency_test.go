@@ -16,7 +16,7 @@ import (
 func storeUseMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
 		busyStore("Put"), busyStore("Get"), busyStore("Expire"), busyStore("Put and Get"),
-		breaksStore("ConcurrentUse", "returns the last id of whoever was last", func(_ *testing.T, s *store) {
+		breaksStore("ConcurrentUse", "returns the id of the last concurrent Put", func(_ *testing.T, s *store) {
 			var mu sync.Mutex
 			last := ""
 			s.put = func(ctx context.Context, body []byte) (string, error) {
@@ -30,7 +30,7 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 				return last, err
 			}
 		}),
-		breaksStore("ConcurrentUse", "reads into the buffer of whoever was last", func(_ *testing.T, s *store) {
+		breaksStore("ConcurrentUse", "returns the body of the last concurrent Get", func(_ *testing.T, s *store) {
 			var mu sync.Mutex
 			var buffer []byte
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
@@ -44,7 +44,7 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 				return buffer, err
 			}
 		}),
-		breaksStore("ConcurrentUse", "loses what is put while it expires", func(_ *testing.T, s *store) {
+		breaksStore("ConcurrentUse", "loses bodies that are put during Expire", func(_ *testing.T, s *store) {
 			var expiring atomic.Bool
 			s.expire = func(ctx context.Context, age time.Duration) error {
 				expiring.Store(true)
@@ -64,16 +64,16 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 	}
 	for _, n := range []int64{1, 100, 1000, 5000} {
 		all = append(all,
-			eachPut("loses body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) { return "lost", nil }),
-			eachPut("fails for body", "Put", n, func(*store, context.Context, string) (string, error) { return "", errors.New("bad connection") }),
-			eachPut("gives another id to body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) {
+			eachPut("loses the body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) { return "lost", nil }),
+			eachPut("fails for the body", "Put", n, func(*store, context.Context, string) (string, error) { return "", errors.New("bad connection") }),
+			eachPut("returns the id of another body for the body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) {
 				other, err := s.Store.Put(ctx, []byte("body 0"))
 				return other, err
 			}))
-		for how, err := range map[string]error{"does not find the body of read": storage.ErrNotFound, "fails for read": errors.New("bad connection")} {
+		for how, err := range map[string]error{"does not find the body of every Get number": storage.ErrNotFound, "fails in every Get number": errors.New("bad connection")} {
 			all = append(all, eachGet(how, n, func([]byte) ([]byte, error) { return nil, err }))
 		}
-		all = append(all, eachGet("changes a byte of read", n, func(body []byte) ([]byte, error) {
+		all = append(all, eachGet("changes a byte in every Get number", n, func(body []byte) ([]byte, error) {
 			if len(body) == 0 {
 				return []byte("x"), nil
 			}
@@ -116,9 +116,9 @@ func busyStore(methods string) mutant[conformance.StoreHarness] {
 	})
 }
 
-// eachPut returns a mutant in which each nth Put of a store has a bug.
+// eachPut returns a mutant with a bug in every n-th Put of a store.
 func eachPut(bug, method string, n int64, flaw func(s *store, ctx context.Context, id string) (string, error)) mutant[conformance.StoreHarness] {
-	return breaksStore("ConcurrentUse", fmt.Sprintf("%s %d of a %s", bug, n, method), func(_ *testing.T, s *store) {
+	return breaksStore("ConcurrentUse", fmt.Sprintf("%s of every %[3]s number %[2]d", bug, n, method), func(_ *testing.T, s *store) {
 		var puts atomic.Int64
 		s.put = func(ctx context.Context, body []byte) (string, error) {
 			id, err := s.Store.Put(ctx, body)

@@ -13,7 +13,8 @@ import (
 	"github.com/backplane-go/backplane/storage/memory"
 )
 
-// storeMethods are all that have a context, as one func: it calls in place of the method's own way.
+// storeMethods wrap each method that has a context: the func around is called in place of the method, and gets
+// the method's own call.
 var storeMethods = map[string]func(s *store, around func(ctx context.Context, call func(ctx context.Context) error) error){
 	"Put": func(s *store, around func(context.Context, func(context.Context) error) error) {
 		s.put = func(ctx context.Context, body []byte) (id string, err error) {
@@ -75,7 +76,7 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 				wrap(s, func(ctx context.Context, call func(context.Context) error) error { return around(s, ctx, call) })
 			}))
 		}
-		mutate("EndedContextFailsFast", "does whatever the context says", func(_ *store, ctx context.Context, call func(context.Context) error) error {
+		mutate("EndedContextFailsFast", "does not look at the context", func(_ *store, ctx context.Context, call func(context.Context) error) error {
 			return call(context.WithoutCancel(ctx))
 		})
 		mutate("EndedContextFailsFast", "returns the cause", func(_ *store, ctx context.Context, call func(context.Context) error) error {
@@ -84,31 +85,31 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 			}
 			return call(ctx)
 		})
-		mutate("EndedContextFailsFast", "always says canceled", func(_ *store, ctx context.Context, call func(context.Context) error) error {
+		mutate("EndedContextFailsFast", "always returns Canceled", func(_ *store, ctx context.Context, call func(context.Context) error) error {
 			if ctx.Err() != nil {
 				return context.Canceled
 			}
 			return call(ctx)
 		})
-		mutate("EndedContextFailsFast", "has an error of its own", func(_ *store, ctx context.Context, call func(context.Context) error) error {
+		mutate("EndedContextFailsFast", "has its own error", func(_ *store, ctx context.Context, call func(context.Context) error) error {
 			if ctx.Err() != nil {
 				return fmt.Errorf("i/o timeout: %v", ctx.Err())
 			}
 			return call(ctx)
 		})
 		for _, takes := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond} {
-			mutate("InterruptedCallsEnd", fmt.Sprintf("takes %v and looks at the context before", takes), func(_ *store, ctx context.Context, call func(context.Context) error) error {
+			mutate("InterruptedCallsEnd", fmt.Sprintf("takes %v and looks at the context only before", takes), func(_ *store, ctx context.Context, call func(context.Context) error) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
 				time.Sleep(takes)
 				return call(context.WithoutCancel(ctx))
 			})
-			mutate("InterruptedCallsEnd", fmt.Sprintf("takes %v and looks at the context afterwards", 4*takes), func(_ *store, ctx context.Context, call func(context.Context) error) error {
+			mutate("InterruptedCallsEnd", fmt.Sprintf("takes %v and looks at the context only afterwards", 4*takes), func(_ *store, ctx context.Context, call func(context.Context) error) error {
 				time.Sleep(4 * takes)
 				return call(ctx)
 			})
-			mutate("InterruptedCallsEnd", fmt.Sprintf("takes %v and has an error of its own", takes), func(_ *store, ctx context.Context, call func(context.Context) error) error {
+			mutate("InterruptedCallsEnd", fmt.Sprintf("takes %v and has its own error", takes), func(_ *store, ctx context.Context, call func(context.Context) error) error {
 				select {
 				case <-time.After(takes):
 					return call(ctx)
@@ -137,7 +138,7 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 	}
 	for _, size := range []int{1 << 20, 16 << 20} {
 		for method := range map[string]bool{"Put": true, "Get": true} {
-			all = append(all, breaksStore("InterruptedCallsEnd", fmt.Sprintf("%s of %d bytes and more looks at the context in the end", method, size), func(_ *testing.T, s *store) {
+			all = append(all, breaksStore("InterruptedCallsEnd", fmt.Sprintf("%s of %d bytes or more looks at the context only at the end", method, size), func(_ *testing.T, s *store) {
 				slow := func(body []byte) { time.Sleep(time.Duration(len(body)>>20) * 20 * time.Millisecond) }
 				if method == "Put" {
 					s.put = func(ctx context.Context, body []byte) (string, error) {
@@ -159,7 +160,7 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 		}
 	}
 	return append(all,
-		breaksStore("InterruptedCallsEnd", "returns half of a body that is interrupted", func(_ *testing.T, s *store) {
+		breaksStore("InterruptedCallsEnd", "returns half of a body if Get is interrupted", func(_ *testing.T, s *store) {
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
 				body, err := s.Store.Get(ctx, id)
 				if err == nil && len(body) > 1000 && !sleepUnlessDone(ctx, 40*time.Millisecond) {
@@ -168,7 +169,7 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 				return body, err
 			}
 		}),
-		breaksStore("InterruptedCallsEnd", "answers the next call with the interrupted one", func(_ *testing.T, s *store) {
+		breaksStore("InterruptedCallsEnd", "returns the body of an interrupted Get from the next one", func(_ *testing.T, s *store) {
 			var mu sync.Mutex
 			var unread []byte
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
@@ -185,24 +186,25 @@ func storeContextMutants() (all []mutant[conformance.StoreHarness]) {
 				return body, err
 			}
 		}),
-		interruptedPut("keeps half of a Put that is interrupted", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
+		interruptedPut("keeps half of an interrupted Put", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
 			id, _ := s.Store.Put(context.WithoutCancel(ctx), body[:len(body)/2])
 			return id, err
 		}),
-		interruptedPut("keeps half of a Put that is interrupted, and does not say where", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
+		interruptedPut("keeps half of an interrupted Put, and returns no id", func(ctx context.Context, s *store, body []byte, err error) (string, error) {
 			s.Store.Put(context.WithoutCancel(ctx), body[:len(body)/2])
 			return "", err
 		}),
-		interruptedPut("has put half when it is interrupted", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
+		interruptedPut("succeeds with half of an interrupted Put", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
 			return s.Store.Put(context.WithoutCancel(ctx), body[:len(body)/2])
 		}),
-		interruptedPut("has put nothing when it is interrupted", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
+		interruptedPut("succeeds with an empty body for an interrupted Put", func(ctx context.Context, s *store, body []byte, _ error) (string, error) {
 			return s.Store.Put(context.WithoutCancel(ctx), nil)
 		}),
 	)
 }
 
-// sleepUnlessDone waits, and tells whether it was not interrupted. A timer that is due at once crashes Go 1.26 on a virtual clock with -race.
+// sleepUnlessDone waits, and returns false if ctx ended first. A timer that is due at once crashes Go 1.26 on a
+// virtual clock with -race.
 func sleepUnlessDone(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

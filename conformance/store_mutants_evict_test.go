@@ -37,9 +37,9 @@ func storeEvictMutants() (all []mutant[conformance.StoreHarness]) {
 	return append(all, limitConcurrency(large)...)
 }
 
-// cached returns a mutant that has a cache for what one of the ways to get has read, which Expire leaves alone.
+// cached returns a mutant with a cache for one of the ways to get bodies, which Expire does not clear.
 func cached(method string, from int) mutant[conformance.StoreHarness] {
-	bug := fmt.Sprintf("serves bodies of %d bytes and more from a cache of %s", from, method)
+	bug := fmt.Sprintf("serves bodies of %d bytes or more from a cache of %s", from, method)
 	return breaksStore("ExpireRemovesOldBodies", bug, func(_ *testing.T, s *store) {
 		cache := make(map[string][]byte)
 		get := func(ctx context.Context, ids []string) ([][]byte, error) {
@@ -83,9 +83,9 @@ func cached(method string, from int) mutant[conformance.StoreHarness] {
 	})
 }
 
-// perStoreExpire returns a mutant whose stores each remove only what they have put themselves.
+// perStoreExpire returns a mutant whose stores expire only what they have put themselves.
 func perStoreExpire() mutant[conformance.StoreHarness] {
-	return mutant[conformance.StoreHarness]{"ExpireRemovesOldBodies", "removes what this store has put", func(*testing.T) conformance.StoreHarness {
+	return mutant[conformance.StoreHarness]{"ExpireRemovesOldBodies", "removes only what this store has put", func(*testing.T) conformance.StoreHarness {
 		all := make(map[string]storage.Store)
 		return storeHarness(func(s *store) {
 			own := memory.NewStore()
@@ -131,7 +131,7 @@ func perStoreExpire() mutant[conformance.StoreHarness] {
 	}}
 }
 
-// namesPerStore returns a mutant whose stores give ids of their own.
+// namesPerStore returns a mutant whose stores choose ids independently.
 func namesPerStore(check, bug string, name func(store, n int) string) mutant[conformance.StoreHarness] {
 	return mutant[conformance.StoreHarness]{check, bug, func(*testing.T) conformance.StoreHarness {
 		stores, inner := 0, make(map[string]string)

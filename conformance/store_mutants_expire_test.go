@@ -20,8 +20,8 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 			return time.Duration(int32(age.Milliseconds())) * time.Millisecond
 		}),
 		changesAge("ExpireKeepsYoungBodies", "loses the upper half of the age", func(age time.Duration) time.Duration { return time.Duration(int32(age)) }),
-		changesAge("ExpireKeepsYoungBodies", "adds to the longest age", func(age time.Duration) time.Duration { return age + time.Second }),
-		changesAge("ExpireKeepsYoungBodies", "takes more than a day for nothing", func(age time.Duration) time.Duration {
+		changesAge("ExpireKeepsYoungBodies", "overflows with the longest age", func(age time.Duration) time.Duration { return age + time.Second }),
+		changesAge("ExpireKeepsYoungBodies", "treats more than a day as zero", func(age time.Duration) time.Duration {
 			if age > 24*time.Hour {
 				return 0
 			}
@@ -52,8 +52,8 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 			}
 		}),
 		perStoreExpire(),
-		changesAge("ExpireGoesByAge", "takes the age for microseconds", func(age time.Duration) time.Duration { return age / 1000 }),
-		changesAge("ExpireGoesByAge", "takes the age for milliseconds", func(age time.Duration) time.Duration { return age * 1000 }),
+		changesAge("ExpireGoesByAge", "treats the age as microseconds", func(age time.Duration) time.Duration { return age / 1000 }),
+		changesAge("ExpireGoesByAge", "treats the age as milliseconds", func(age time.Duration) time.Duration { return age * 1000 }),
 		changesAge("ExpireGoesByAge", "rounds the age up to seconds", func(age time.Duration) time.Duration {
 			return (age + time.Second - 1).Truncate(time.Second)
 		}),
@@ -63,7 +63,7 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 		changesAge("ExpireGoesByAge", "expires at twice the age", func(age time.Duration) time.Duration { return age * 2 }),
 		changesAge("ExpireGoesByAge", "waits for another minute", func(age time.Duration) time.Duration { return age + time.Minute }),
 		coarseTimes(time.Second), coarseTimes(time.Minute), coarseTimes(2 * time.Second),
-		prolonging("Get", -1), prolonging("GetAll", -1), prolonging("GetUpTo", -1), prolonging("Get", 1), // the last one only prolongs once
+		prolonging("Get", -1), prolonging("GetAll", -1), prolonging("GetUpTo", -1), prolonging("Get", 1), // the last one extends the age once only
 		breaksHookStore("ExpireGoesByAge", "counts from the last Get of a large body", func(hs *hookStore) {
 			hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) {
 				if len(k.body) > 1<<16 {
@@ -71,7 +71,7 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 				}
 			}
 		}),
-		breaksHookStore("ExpireGoesByAge", "counts from each 100th Get", func(hs *hookStore) {
+		breaksHookStore("ExpireGoesByAge", "counts from every 100th Get", func(hs *hookStore) {
 			gets := 0
 			hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) {
 				if gets++; gets%100 == 0 {
@@ -79,8 +79,8 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 				}
 			}
 		}),
-		changesAge("ExpireGoesByAge", "takes less than a second for a second", func(age time.Duration) time.Duration {
-			if age > 0 { // what the tests themselves expire
+		changesAge("ExpireGoesByAge", "treats less than a second as a second", func(age time.Duration) time.Duration {
+			if age > 0 { // the tests themselves expire with age 0
 				age = max(age, time.Second)
 			}
 			return age
@@ -89,7 +89,7 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 			hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) { k.agedFrom = now.Add(time.Hour) }
 			hs.onRead = func(_ *hookStore, k *storedBody, _ time.Time) { k.agedFrom = k.put }
 		}),
-		breaksHookStore("ExpireGoesByAge", "keeps one body of each millisecond", func(hs *hookStore) {
+		breaksHookStore("ExpireGoesByAge", "tracks one body of each millisecond", func(hs *hookStore) {
 			hs.onPut = func(hs *hookStore, k *storedBody, now time.Time) { k.agedFrom = now.Truncate(time.Millisecond) }
 			hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
 				byTime := make(map[time.Time]string)
@@ -104,7 +104,7 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 				return true
 			}
 		}),
-		breaksHookStore("ExpireGoesByAge", "removes all up to the last id that it has seen", func(hs *hookStore) {
+		breaksHookStore("ExpireGoesByAge", "removes all bodies if one is old", func(hs *hookStore) {
 			hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
 				old := slices.ContainsFunc(hs.ordered(), func(k *storedBody) bool { return now.Sub(k.put) > age })
 				if old {
@@ -113,7 +113,7 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 				return true
 			}
 		}),
-		breaksStore("ExpireOfEmptyStoreSucceeds", "takes nothing to do for a failure", func(_ *testing.T, s *store) {
+		breaksStore("ExpireOfEmptyStoreSucceeds", "fails if there is nothing to do", func(_ *testing.T, s *store) {
 			s.expire = func(ctx context.Context, age time.Duration) error {
 				before := s.Store.(*memory.Store).Len()
 				s.Store.Expire(ctx, age)
@@ -155,7 +155,7 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 	return all
 }
 
-// ordered returns the bodies in the order in which they were put.
+// ordered returns the bodies in the order of their Put.
 func (hs *hookStore) ordered() (all []*storedBody) {
 	for _, k := range hs.bodies {
 		all = append(all, k)
@@ -171,9 +171,9 @@ func changesAge(check, bug string, change func(time.Duration) time.Duration) mut
 	})
 }
 
-// coarseTimes returns a mutant that keeps times in a unit, of the store's clock.
+// coarseTimes returns a mutant that stores times with a coarse resolution.
 func coarseTimes(unit time.Duration) mutant[conformance.StoreHarness] {
-	return breaksHookStore("ExpireGoesByAge", fmt.Sprintf("has times of %v", unit), coarse(unit))
+	return breaksHookStore("ExpireGoesByAge", fmt.Sprintf("has times with a resolution of %v", unit), coarse(unit))
 }
 
 func coarse(unit time.Duration) func(hs *hookStore) {

@@ -38,7 +38,7 @@ var idKinds = map[string]func(n int) string{
 
 func idHash(n int) string { return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, n))) }
 
-// takesForSame returns a mutant that takes ids for the same if they are after change.
+// takesForSame returns a mutant that treats ids as equal if they are equal after change.
 func takesForSame(bug, kind string, change func(string) string) mutant[conformance.StoreHarness] {
 	return breaksHookStore("IDsMatchExactly", fmt.Sprintf("%s (%s)", bug, kind), func(hs *hookStore) {
 		hs.nameBody = func(_ *hookStore, n int, _ []byte) string { return idKinds[kind](n) }
@@ -59,37 +59,37 @@ func takesForSame(bug, kind string, change func(string) string) mutant[conforman
 
 func storeIdMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
-		namesBodies("IDsAreShortText", "gives ids of 256 bytes", func(_ *hookStore, n int, _ []byte) string { return fmt.Sprintf("%0256d", n) }),
-		namesBodies("IDsAreShortText", "gives ids that are no text", func(_ *hookStore, n int, _ []byte) string { return "\xff" + strconv.Itoa(n) }),
-		namesBodies("IDsAreShortText", "gives ids with NUL", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n) + "\x00" }),
-		namesBodies("IDsAreShortText", "gives an empty id to empty bodies", func(_ *hookStore, n int, body []byte) string {
+		namesBodies("IDsAreShortText", "uses ids of 256 bytes", func(_ *hookStore, n int, _ []byte) string { return fmt.Sprintf("%0256d", n) }),
+		namesBodies("IDsAreShortText", "uses ids that are not text", func(_ *hookStore, n int, _ []byte) string { return "\xff" + strconv.Itoa(n) }),
+		namesBodies("IDsAreShortText", "uses ids with NUL", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n) + "\x00" }),
+		namesBodies("IDsAreShortText", "uses an empty id for empty bodies", func(_ *hookStore, n int, body []byte) string {
 			if len(body) == 0 {
 				return ""
 			}
 			return strconv.Itoa(n)
 		}),
-		namesBodies("IDsAreShortText", "gives an id of 256 bytes to each 100th body", func(_ *hookStore, n int, _ []byte) string {
+		namesBodies("IDsAreShortText", "uses an id of 256 bytes for every 100th body", func(_ *hookStore, n int, _ []byte) string {
 			return fmt.Sprintf("%0*d", []int{256, 255}[min(n%100, 1)], n)
 		}),
-		namesBodies("IDsAreShortText", "gives an empty id to the 1,000th body", func(_ *hookStore, n int, _ []byte) string {
+		namesBodies("IDsAreShortText", "uses an empty id for the 1,000th body", func(_ *hookStore, n int, _ []byte) string {
 			if n == 1000 {
 				return ""
 			}
 			return strconv.Itoa(n)
 		}),
-		namesBodies("IDsAreShortText", "makes ids of bodies", func(_ *hookStore, n int, body []byte) string { return fmt.Sprintf("%x", body) }),
-		namesBodies("IDsAreNotReused", "names bodies by their content", func(_ *hookStore, _ int, body []byte) string { return fmt.Sprintf("%x", sha256.Sum256(body)) }),
-		namesBodies("IDsAreNotReused", "names large bodies by their content", func(_ *hookStore, n int, body []byte) string {
+		namesBodies("IDsAreShortText", "uses the bodies as ids", func(_ *hookStore, n int, body []byte) string { return fmt.Sprintf("%x", body) }),
+		namesBodies("IDsAreNotReused", "uses hashes of bodies as ids", func(_ *hookStore, _ int, body []byte) string { return fmt.Sprintf("%x", sha256.Sum256(body)) }),
+		namesBodies("IDsAreNotReused", "uses hashes of large bodies as ids", func(_ *hookStore, n int, body []byte) string {
 			if len(body) >= 1<<20 {
 				return fmt.Sprintf("%x", sha256.Sum256(body))
 			}
 			return strconv.Itoa(n)
 		}),
-		namesBodies("IDsAreNotReused", "gives three ids in turn", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n % 3) }),
-		namesBodies("IDsAreNotReused", "gives 100 ids in turn", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n % 100) }),
-		namesBodies("IDsAreNotReused", "gives 5,000 ids in turn", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n % 5000) }),
+		namesBodies("IDsAreNotReused", "uses three ids in turn", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n % 3) }),
+		namesBodies("IDsAreNotReused", "uses 100 ids in turn", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n % 100) }),
+		namesBodies("IDsAreNotReused", "uses 5,000 ids in turn", func(_ *hookStore, n int, _ []byte) string { return strconv.Itoa(n % 5000) }),
 		namesBodies("IDsAreNotReused", "has ids of 12 bits", func(_ *hookStore, n int, _ []byte) string { return idHash(n)[:3] }),
-		namesBodies("IDsAreNotReused", "gives the time in milliseconds", func(*hookStore, int, []byte) string { return strconv.FormatInt(time.Now().UnixMilli(), 10) }),
+		namesBodies("IDsAreNotReused", "uses the time in milliseconds", func(*hookStore, int, []byte) string { return strconv.FormatInt(time.Now().UnixMilli(), 10) }),
 		namesBodies("IDsAreNotReused", "repeats the id of the 5,000th body", func(_ *hookStore, n int, _ []byte) string {
 			if n == 5000 {
 				return "4999"
@@ -102,7 +102,7 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 			}
 			return strconv.Itoa(hs.puts)
 		}),
-		namesBodies("IDsAreNotReused", "gives the smallest free number", func(hs *hookStore, _ int, _ []byte) string {
+		namesBodies("IDsAreNotReused", "uses the smallest free number", func(hs *hookStore, _ int, _ []byte) string {
 			n := 1
 			for hs.bodies[strconv.Itoa(n)] != nil {
 				n++
@@ -110,7 +110,7 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 			return strconv.Itoa(n)
 		}),
 		namesPerStore("IDsAreNotReused", "counts from 1 in each process", func(_, n int) string { return strconv.Itoa(n) }),
-		namesPerStore("IDsAreNotReused", "names two processes alike", func(store, n int) string { return fmt.Sprintf("%d-%d", store%2, n) }),
+		namesPerStore("IDsAreNotReused", "uses the same ids in two processes", func(store, n int) string { return fmt.Sprintf("%d-%d", store%2, n) }),
 		breaksStore("UnknownIDIsNotFound", "has its own error", func(_ *testing.T, s *store) {
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
 				body, err := s.Store.Get(ctx, id)
@@ -138,12 +138,12 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return bodies, err
 			}
 		}),
-		changesFound("UnknownIDIsNotFound", "takes what is not there for an empty body", func(found *storage.Found, _ int) {
+		changesFound("UnknownIDIsNotFound", "treats a missing body as an empty one", func(found *storage.Found, _ int) {
 			if found.Size == storage.NotFound {
 				*found = storage.Found{Body: []byte{}}
 			}
 		}),
-		breaksStore("UnknownIDIsNotFound", "calls it a syntax error in Get", func(_ *testing.T, s *store) {
+		breaksStore("UnknownIDIsNotFound", "returns a syntax error from Get", func(_ *testing.T, s *store) {
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
 				if _, err := strconv.ParseInt(id, 10, 64); err != nil {
 					return nil, err
@@ -151,7 +151,7 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return s.Store.Get(ctx, id)
 			}
 		}),
-		breaksStore("UnknownIDIsNotFound", "calls it a syntax error in GetAll", func(_ *testing.T, s *store) {
+		breaksStore("UnknownIDIsNotFound", "returns a syntax error from GetAll", func(_ *testing.T, s *store) {
 			s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
 				for _, id := range ids {
 					if _, err := strconv.ParseInt(id, 10, 64); err != nil {
@@ -161,7 +161,7 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return s.plainGetAll(ctx, ids)
 			}
 		}),
-		breaksStore("UnknownIDIsNotFound", "has an error for long ids", func(_ *testing.T, s *store) {
+		breaksStore("UnknownIDIsNotFound", "has its own error for long ids", func(_ *testing.T, s *store) {
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
 				if len(id) > 255 {
 					return nil, errors.New("file name too long")
@@ -169,7 +169,7 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return s.Store.Get(ctx, id)
 			}
 		}),
-		breaksHookStore("UnknownIDIsNotFound", "takes an id for a pattern", func(hs *hookStore) {
+		breaksHookStore("UnknownIDIsNotFound", "treats an id as a pattern", func(hs *hookStore) {
 			hs.resolveID = func(hs *hookStore, id string) string {
 				for name := range hs.bodies {
 					if ok, _ := path.Match(id, name); ok || id == "%" {
@@ -206,10 +206,10 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 			}
 			return strconv.FormatUint(n, 10)
 		}),
-		takesForSame("reads digits until something else comes", "number", func(id string) string {
+		takesForSame("parses leading digits only", "number", func(id string) string {
 			return id[:len(id)-len(strings.TrimLeft(id, "0123456789"))]
 		}),
-		takesForSame("reads all digits", "number", func(id string) string { return strings.Map(asciiDigit, id) }),
+		takesForSame("parses digits of other scripts", "number", func(id string) string { return strings.Map(asciiDigit, id) }),
 		takesForSame("drops dashes", "UUID", func(id string) string { return strings.ReplaceAll(id, "-", "") }),
 		takesForSame("drops braces", "UUID", func(id string) string { return strings.Trim(id, "{}") }),
 		takesForSame("drops urn:uuid:", "UUID", func(id string) string { return strings.TrimPrefix(id, "urn:uuid:") }),
@@ -221,12 +221,12 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 			}
 			return string(raw)
 		}),
-		takesForSame("ignores the alphabet", "base64", strings.NewReplacer("-", "+", "_", "/").Replace),
+		takesForSame("ignores which base64 alphabet is used", "base64", strings.NewReplacer("-", "+", "_", "/").Replace),
 		takesForSame("decodes percent signs", "file", func(id string) string { text, _ := url.PathUnescape(id); return text }),
 		takesForSame("decodes percent signs", "key", func(id string) string { text, _ := url.QueryUnescape(id); return text }),
 		takesForSame("cleans paths", "file", path.Clean), takesForSame("takes the last part of a path", "hex", path.Base), takesForSame("ends at ?", "file", func(id string) string { before, _, _ := strings.Cut(id, "?"); return before }),
-		takesForSame("takes \\ for /", "file", func(id string) string { return strings.ReplaceAll(id, `\`, "/") }),
-		takesForSame("has normal form NFKC", "hex", func(id string) string {
+		takesForSame("treats \\ as /", "file", func(id string) string { return strings.ReplaceAll(id, `\`, "/") }),
+		takesForSame("applies normal form NFKC", "hex", func(id string) string {
 			return strings.Map(func(r rune) rune {
 				if r > 0xff00 && r < 0xff5f {
 					return r - 0xfee0
@@ -234,7 +234,7 @@ func storeIdMutants() []mutant[conformance.StoreHarness] {
 				return r
 			}, id)
 		}),
-		takesForSame("drops what is invisible", "hex", func(id string) string {
+		takesForSame("drops invisible characters", "hex", func(id string) string {
 			return strings.NewReplacer("\u200b", "", "\ufeff", "", "\u00ad", "").Replace(id)
 		}),
 		takesForSame("compares 8 bytes", "hex", func(id string) string { return id[:min(len(id), 8)] }),

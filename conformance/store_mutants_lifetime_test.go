@@ -10,7 +10,8 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// TestTimeToLiveSuite runs the checks of stores whose bodies have a time to live, and whose Expire does nothing.
+// TestTimeToLiveSuite runs the checks on stores whose bodies have a time to live, and whose Expire does
+// nothing.
 func TestTimeToLiveSuite(t *testing.T) {
 	suiteTest[conformance.StoreHarness]{
 		checks:       []string{"BodiesLiveForTheirTTL"},
@@ -32,7 +33,8 @@ func TestTimeToLiveSuite(t *testing.T) {
 	}
 }
 
-// lifetimeHarness returns the harness of stores with a time to live: of a minute, unless it is given.
+// lifetimeHarness returns the harness of stores with a time to live: of a minute, unless the suite asks for
+// another.
 func lifetimeHarness(change func(hs *hookStore, ttl time.Duration)) conformance.StoreHarness {
 	shelves := make(map[time.Duration]*hookStore)
 	store := func(ttl time.Duration) *store {
@@ -60,28 +62,28 @@ func storeLifetimeMutants() (all []mutant[conformance.StoreHarness]) {
 			hs.isGone = func(k *storedBody, now time.Time) bool { return now.Sub(k.put) >= lasts(ttl) }
 		})
 	}
-	lasting("lives half of it", func(ttl time.Duration) time.Duration { return ttl / 2 })
-	lasting("lives nine tenths of it", func(ttl time.Duration) time.Duration { return ttl * 9 / 10 })
-	lasting("lives a second less", func(ttl time.Duration) time.Duration { return ttl - time.Second })
-	lasting("lives as many milliseconds", func(ttl time.Duration) time.Duration { return ttl / 1000 })
-	lasting("lives as many minutes", func(ttl time.Duration) time.Duration { return ttl * 60 })
-	lasting("lives twice as long", func(ttl time.Duration) time.Duration { return ttl * 2 })
-	lasting("lives for ever", func(time.Duration) time.Duration { return 1<<63 - 1 })
-	lasting("lives an hour", func(time.Duration) time.Duration { return time.Hour })
-	lives("is prolonged by reading", func(hs *hookStore, _ time.Duration) {
+	lasting("keeps bodies half as long", func(ttl time.Duration) time.Duration { return ttl / 2 })
+	lasting("keeps bodies nine tenths as long", func(ttl time.Duration) time.Duration { return ttl * 9 / 10 })
+	lasting("keeps bodies a second less", func(ttl time.Duration) time.Duration { return ttl - time.Second })
+	lasting("treats seconds as milliseconds", func(ttl time.Duration) time.Duration { return ttl / 1000 })
+	lasting("treats seconds as minutes", func(ttl time.Duration) time.Duration { return ttl * 60 })
+	lasting("keeps bodies twice as long", func(ttl time.Duration) time.Duration { return ttl * 2 })
+	lasting("keeps bodies forever", func(time.Duration) time.Duration { return 1<<63 - 1 })
+	lasting("keeps bodies for an hour", func(time.Duration) time.Duration { return time.Hour })
+	lives("restarts the time with every read", func(hs *hookStore, _ time.Duration) {
 		hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) { k.agedFrom = now }
 	})
-	lives("is prolonged by reading in the second half", func(hs *hookStore, ttl time.Duration) {
+	lives("restarts the time with reads in the second half", func(hs *hookStore, ttl time.Duration) {
 		hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) {
 			if now.Sub(k.agedFrom) > ttl/2 {
 				k.agedFrom = now
 			}
 		}
 	})
-	lives("is prolonged by half by the first reading", func(hs *hookStore, ttl time.Duration) {
+	lives("extends the time with the first read", func(hs *hookStore, ttl time.Duration) {
 		hs.onRead = func(_ *hookStore, k *storedBody, _ time.Time) { k.agedFrom = k.put.Add(ttl * 5 / 8) }
 	})
-	lives("counts from the first reading", func(hs *hookStore, _ time.Duration) {
+	lives("counts from the first read", func(hs *hookStore, _ time.Duration) {
 		hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) { k.agedFrom = now.Add(24 * time.Hour) }
 		hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) {
 			if k.agedFrom.After(now) {
@@ -89,10 +91,10 @@ func storeLifetimeMutants() (all []mutant[conformance.StoreHarness]) {
 			}
 		}
 	})
-	lives("is shortened by reading", func(hs *hookStore, ttl time.Duration) {
+	lives("shortens the time with every read", func(hs *hookStore, ttl time.Duration) {
 		hs.onRead = func(_ *hookStore, k *storedBody, _ time.Time) { k.agedFrom = k.put.Add(-ttl / 4) }
 	})
-	lives("counts from the first of all bodies", func(hs *hookStore, _ time.Duration) {
+	lives("counts from the Put of the first body", func(hs *hookStore, _ time.Duration) {
 		var first time.Time
 		hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) {
 			if first.IsZero() {
@@ -101,23 +103,23 @@ func storeLifetimeMutants() (all []mutant[conformance.StoreHarness]) {
 			k.agedFrom = first
 		}
 	})
-	lives("counts from the last of all bodies", func(hs *hookStore, ttl time.Duration) {
+	lives("counts from the Put of the last body", func(hs *hookStore, ttl time.Duration) {
 		var last time.Time
 		hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) { last = now }
 		hs.isGone = func(_ *storedBody, now time.Time) bool { return now.Sub(last) >= ttl }
 	})
 	for _, unit := range []time.Duration{time.Second, time.Minute} {
-		lives(fmt.Sprintf("has times of %v", unit), func(hs *hookStore, _ time.Duration) {
+		lives(fmt.Sprintf("has times with a resolution of %v", unit), func(hs *hookStore, _ time.Duration) {
 			hs.onPut = func(_ *hookStore, k *storedBody, now time.Time) { k.agedFrom = now.Truncate(unit) }
 		})
 	}
 	lives("removes bodies at fixed times", func(hs *hookStore, ttl time.Duration) {
 		hs.isGone = func(k *storedBody, now time.Time) bool { return !k.put.Truncate(ttl).Equal(now.Truncate(ttl)) }
 	})
-	lives("is removed by Expire all the same", func(hs *hookStore, _ time.Duration) {
+	lives("removes all bodies with Expire", func(hs *hookStore, _ time.Duration) {
 		hs.onExpire = func(hs *hookStore, _ time.Time, _ time.Duration) bool { clear(hs.bodies); return true }
 	})
-	lives("gives ids again when bodies have expired", func(hs *hookStore, _ time.Duration) {
+	lives("reuses ids of expired bodies", func(hs *hookStore, _ time.Duration) {
 		hs.nameBody = func(hs *hookStore, _ int, _ []byte) string {
 			n := 1
 			for ; ; n++ {

@@ -29,7 +29,7 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 			return id, err
 		}
 	}),
-	breaksStore("PutKeepsACopy", "copies what PutAll was given later", func(_ *testing.T, s *store) {
+	breaksStore("PutKeepsACopy", "copies the bodies of PutAll only later", func(_ *testing.T, s *store) {
 		var kept [][]byte
 		s.putAll = func(_ context.Context, bodies [][]byte) (ids []string, err error) {
 			for range bodies {
@@ -46,12 +46,12 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 			return s.Store.Get(ctx, id)
 		}
 	}),
-	sharesMemory("ReturnedBodyBelongsToCaller", "gives its own body away", 0, false),
-	sharesMemory("ReturnedBodyBelongsToCaller", "gives its own body away from 4 KiB on", 4096, false),
-	sharesMemory("ReturnedBodyBelongsToCaller", "gives its own body away from 1 MiB on", 1<<20, false),
-	sharesMemoryNth("ReturnedBodyBelongsToCaller", "gives its own body away", 10, false),
-	sharesMemoryNth("ReturnedBodyBelongsToCaller", "gives its own body away", 100, false),
-	sharesMemoryNth("ReturnedBodyBelongsToCaller", "gives its own body away", 1000, false),
+	sharesMemory("ReturnedBodyBelongsToCaller", "returns its own body", 0, false),
+	sharesMemory("ReturnedBodyBelongsToCaller", "returns its own body from 4 KiB on", 4096, false),
+	sharesMemory("ReturnedBodyBelongsToCaller", "returns its own body from 1 MiB on", 1<<20, false),
+	sharesMemoryNth("ReturnedBodyBelongsToCaller", "returns its own body", 10, false),
+	sharesMemoryNth("ReturnedBodyBelongsToCaller", "returns its own body", 100, false),
+	sharesMemoryNth("ReturnedBodyBelongsToCaller", "returns its own body", 1000, false),
 	breaksStore("ReturnedBodyBelongsToCaller", "reads into one buffer", func(_ *testing.T, s *store) {
 		buffer := make([]byte, 2<<20)
 		s.get = func(ctx context.Context, id string) ([]byte, error) {
@@ -59,7 +59,7 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 			return buffer[:copy(buffer, body)], err
 		}
 	}),
-	breaksStore("ReturnedBodyBelongsToCaller", "cuts the bodies of GetAll from one piece", func(_ *testing.T, s *store) {
+	breaksStore("ReturnedBodyBelongsToCaller", "returns the bodies of GetAll in one buffer", func(_ *testing.T, s *store) {
 		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
 			piece := make([]byte, 0, 4<<20)
 			for _, id := range ids {
@@ -83,7 +83,7 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 			return bodies, nil
 		}
 	}),
-	breaksStore("ReturnedBodyBelongsToCaller", "cuts the bodies of GetUpTo from one piece", func(_ *testing.T, s *store) {
+	breaksStore("ReturnedBodyBelongsToCaller", "returns the bodies of GetUpTo in one buffer", func(_ *testing.T, s *store) {
 		s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 			all, err := s.plainGetUpTo(ctx, ids, limit)
 			piece := make([]byte, 0, 4<<20)
@@ -97,7 +97,7 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 	}),
 }
 
-// sharesMemory returns a mutant that shares large bodies with who puts them, or with who gets them.
+// sharesMemory returns a mutant that shares large bodies with the caller of Put, or with the caller of Get.
 func sharesMemory(check, bug string, from int, putter bool) mutant[conformance.StoreHarness] {
 	return breaksStore(check, bug, func(_ *testing.T, s *store) {
 		shared := make(map[string][]byte)
@@ -121,9 +121,9 @@ func sharesMemory(check, bug string, from int, putter bool) mutant[conformance.S
 	})
 }
 
-// sharesMemoryNth is aliasing of each nth Put or Get.
+// sharesMemoryNth is sharesMemory for every n-th Put or Get.
 func sharesMemoryNth(check, bug string, n int, putter bool) mutant[conformance.StoreHarness] {
-	return breaksStore(check, fmt.Sprintf("%s, each %d", bug, n), func(_ *testing.T, s *store) {
+	return breaksStore(check, fmt.Sprintf("%s, one in %d", bug, n), func(_ *testing.T, s *store) {
 		var mu sync.Mutex
 		calls, shared := 0, make(map[string][]byte)
 		s.put = func(ctx context.Context, body []byte) (string, error) {

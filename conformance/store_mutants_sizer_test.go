@@ -22,7 +22,7 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 				return s.plainGetUpTo(ctx, ids, int(int16(limit)))
 			}
 		}),
-		breaksStore("GetUpToSkipsLargeBodies", "has a limit for all together", func(_ *testing.T, s *store) {
+		breaksStore("GetUpToSkipsLargeBodies", "applies the limit to the sum of the sizes", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 				found, err := s.plainGetUpTo(ctx, ids, limit)
 				for i := range found {
@@ -44,7 +44,7 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 				return found, err
 			}
 		}),
-		breaksStore("GetUpToSkipsLargeBodies", "reads a body to tell its size", func(_ *testing.T, s *store) {
+		breaksStore("GetUpToSkipsLargeBodies", "reads a body to get its size", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 				found, err := s.plainGetUpTo(ctx, ids, limit)
 				for i, f := range found {
@@ -56,7 +56,7 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 				return found, err
 			}
 		}),
-		changesFound("GetUpToSkipsLargeBodies", "tells the limit in place of the size", func(found *storage.Found, limit int) {
+		changesFound("GetUpToSkipsLargeBodies", "returns the limit in place of the size", func(found *storage.Found, limit int) {
 			found.Size = min(found.Size, limit)
 		}),
 		changesFound("GetUpToSkipsLargeBodies", "returns the beginning of a large body", func(found *storage.Found, limit int) {
@@ -69,20 +69,20 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 				found.Body = []byte{}
 			}
 		}),
-		changesFound("GetUpToSkipsLargeBodies", "takes large bodies for unknown", func(found *storage.Found, limit int) {
+		changesFound("GetUpToSkipsLargeBodies", "treats large bodies as unknown", func(found *storage.Found, limit int) {
 			if found.Size > limit {
 				found.Size = storage.NotFound
 			}
 		}),
-		changesFound("GetUpToSkipsLargeBodies", "tells whole kilobytes", func(found *storage.Found, limit int) {
+		changesFound("GetUpToSkipsLargeBodies", "rounds sizes up to kilobytes", func(found *storage.Found, limit int) {
 			if found.Size > limit && found.Size > 1024 {
 				found.Size = (found.Size + 1023) / 1024 * 1024
 			}
 		}),
 	}
 	for _, from := range []int{0, 100, 4096, 1 << 16, 1 << 20, 2 << 20} {
-		for bug, by := range map[string]int{"one byte too few": -1, "one byte too many": 1} {
-			all = append(all, breaksStore("GetUpToSkipsLargeBodies", fmt.Sprintf("has a limit of %s from %d on", bug, from), func(_ *testing.T, s *store) {
+		for bug, by := range map[string]int{"one byte too low": -1, "one byte too high": 1} {
+			all = append(all, breaksStore("GetUpToSkipsLargeBodies", fmt.Sprintf("has a limit that is %s, from %d on", bug, from), func(_ *testing.T, s *store) {
 				s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 					if limit >= from && limit < math.MaxInt {
 						limit += by

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// largeSlots lets few mutants at a time hold bodies of many megabytes.
+// largeSlots limits how many mutants with bodies of many megabytes run at the same time.
 var largeSlots = make(chan struct{}, 2)
 
 // damages are what happens to bodies from some size on.
@@ -25,16 +25,17 @@ var damages = []struct {
 	{"changes a byte in the middle of", func(body []byte, size int) []byte { body[size-1] ^= 1; return body }},
 	{"doubles a piece of", func(body []byte, size int) []byte { return append(body, body[size-1:]...) }},
 	{"clears", func(body []byte, _ int) []byte { clear(body); return body }},
-	{"has none of", func([]byte, int) []byte { return nil }},
+	{"loses", func([]byte, int) []byte { return nil }},
 }
 
-// storeSizeMutants damage bodies from each size on, in each way to put and to get, each with another damage: 5 times 7 of them.
+// storeSizeMutants damage bodies from each size on, in each way to put and to get, each in another way: 5 times
+// 7 mutants.
 func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 	sizes := []int{1, 4096, 4097, 1 << 16, 1 << 20, 1 << 24, storage.MinBody}
 	for i, size := range sizes {
 		for j, method := range []string{"Put", "PutAll", "Get", "GetAll", "GetUpTo"} {
 			d := damages[(i+2*j)%len(damages)]
-			bug := fmt.Sprintf("%s: %s bodies of %d bytes and more", method, d.name, size)
+			bug := fmt.Sprintf("%s: %s bodies of %d bytes or more", method, d.name, size)
 			all = append(all, damaging("BodiesOfAnySize", bug, method, func(body []byte) []byte {
 				if len(body) < size {
 					return body
@@ -62,7 +63,7 @@ func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 		}),
 		damaging("OversizeIsKeptOrRefused", "cuts bodies at 64 MiB in Put", "Put", func(body []byte) []byte { return body[:min(len(body), storage.MinBody)] }),
 		damaging("OversizeIsKeptOrRefused", "cuts bodies at 64 MiB in PutAll", "PutAll", func(body []byte) []byte { return body[:min(len(body), storage.MinBody)] }),
-		breaksStore("OversizeIsKeptOrRefused", "leaves what is too large out of a batch", func(_ *testing.T, s *store) {
+		breaksStore("OversizeIsKeptOrRefused", "leaves bodies that are too large out of a batch", func(_ *testing.T, s *store) {
 			s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
 				for _, body := range bodies {
 					if len(body) <= storage.MinBody {
@@ -73,7 +74,7 @@ func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 				return ids, nil
 			}
 		}),
-		breaksStore("OversizeIsKeptOrRefused", "returns the ids that it has, and an error", func(_ *testing.T, s *store) {
+		breaksStore("OversizeIsKeptOrRefused", "returns some ids and an error", func(_ *testing.T, s *store) {
 			s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
 				for _, body := range bodies {
 					if len(body) > storage.MinBody {
@@ -97,7 +98,7 @@ func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 	return limitConcurrency(all)
 }
 
-// limitConcurrency lets few mutants run at a time.
+// limitConcurrency lets few mutants run at the same time.
 func limitConcurrency(all []mutant[conformance.StoreHarness]) []mutant[conformance.StoreHarness] {
 	for i := range all {
 		harness := all[i].harness
@@ -110,7 +111,8 @@ func limitConcurrency(all []mutant[conformance.StoreHarness]) []mutant[conforman
 	return all
 }
 
-// damaging returns a mutant in which bodies are damaged in one of the ways to put or to get them. nil is no body.
+// damaging returns a mutant that damages bodies in one of the ways to put or get them. A nil body means no
+// body.
 func damaging(check, bug, method string, damage func(body []byte) []byte) mutant[conformance.StoreHarness] {
 	return breaksStore(check, bug, func(_ *testing.T, s *store) {
 		damageAll := func(bodies [][]byte) {

@@ -41,9 +41,9 @@ func TestMissingStoreAbilitiesSkipByName(t *testing.T) {
 	}
 }
 
-// store is a good store with all abilities, whose parts can be replaced.
+// store is a correct store with all optional interfaces, whose parts can be replaced.
 type store struct {
-	storage.Store // of memory, or a shelf
+	storage.Store // memory.Store or hookStore
 	stalled       *stallGate
 	put           func(ctx context.Context, body []byte) (string, error)
 	get           func(ctx context.Context, id string) ([]byte, error)
@@ -57,7 +57,7 @@ type store struct {
 // stallGate makes calls wait.
 type stallGate struct {
 	mu    sync.Mutex
-	until chan struct{} // nil if nothing waits
+	until chan struct{} // nil if calls need not wait
 }
 
 func (s *stallGate) begin() (resume func()) {
@@ -75,7 +75,7 @@ func (s *stallGate) set(until chan struct{}) {
 	s.until = until
 }
 
-// wait waits until calls need not wait, or until ctx has ended.
+// wait waits until calls need not wait any more, or until ctx ends.
 func (s *stallGate) wait(ctx context.Context) error {
 	s.mu.Lock()
 	until := s.until

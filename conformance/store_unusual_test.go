@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/storage/memory"
 )
 
-// TestUnusualStoresPass runs the suite against stores that are right, but unlike those of this module.
+// TestUnusualStoresPass runs the suite on correct stores that differ from those of this module.
 func TestUnusualStoresPass(t *testing.T) {
 	if raceEnabled {
 		t.Skip("takes minutes with the race detector, with which the suite runs on other stores; test-norace runs it")
@@ -78,7 +78,7 @@ func TestUnusualStoresPass(t *testing.T) {
 	}
 }
 
-// plainHarness returns the harness of a store without optional abilities, far away.
+// plainHarness returns the harness of a slow store without optional interfaces.
 func plainHarness(inner storage.Store, latency time.Duration) conformance.StoreHarness {
 	s := &store{Store: inner, stalled: new(stallGate)}
 	for _, method := range []string{"Put", "Get", "Expire"} {
@@ -92,7 +92,7 @@ func plainHarness(inner storage.Store, latency time.Duration) conformance.StoreH
 	return conformance.StoreHarness{NewStore: func(testing.TB) storage.Store { return struct{ storage.Store }{s} }}
 }
 
-// limited refuses what is over the least limit that a store may have.
+// limited refuses bodies over the smallest limit that a store may have.
 type limited struct{ *memory.Store }
 
 func (l limited) Put(ctx context.Context, body []byte) (string, error) {

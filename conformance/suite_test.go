@@ -18,10 +18,10 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// inChild says that the process was started by a test, which reads what a suite prints.
+// inChild is the environment variable of a process that a test started to read what a suite prints.
 const inChild = "BACKPLANE_TEST_SUITE"
 
-// TestInChild runs the suite that the parent asks for.
+// TestInChild runs the suite that the parent process asks for.
 func TestInChild(t *testing.T) {
 	switch os.Getenv(inChild) {
 	case "":
@@ -49,7 +49,7 @@ func TestInChild(t *testing.T) {
 	}
 }
 
-// brokenStore breaks when it is told to expire.
+// brokenStore breaks when Expire is called.
 func brokenStore(breaks func()) conformance.StoreHarness {
 	h := storeHarness(func(s *store) {
 		s.expire = func(context.Context, time.Duration) error {
@@ -75,7 +75,7 @@ func child(t *testing.T, suite string, args ...string) string {
 	return string(out)
 }
 
-func TestABrokenImplementationFailsItsChecksAlone(t *testing.T) {
+func TestBrokenImplementationFailsOnlyItsChecks(t *testing.T) {
 	for suite, text := range map[string]string{
 		"panics":  "got: the panic out of order",
 		"hangs":   "wanted: a return, at the latest when its context ends",
@@ -107,7 +107,7 @@ func TestReport(t *testing.T) {
 
 	out = child(t, "good", "-test.v", "-test.run=^TestInChild$/^OwnMessagesArrive$")
 	require.Contains(t, out, "1 passed, 0 failed, 0 skipped")
-	require.NotContains(t, out, "ATTR", "a part of the suite proves nothing to a reader")
+	require.NotContains(t, out, "ATTR", "a part of the suite must not print the README line")
 }
 
 func TestEveryCallIsWatched(t *testing.T) {
@@ -151,7 +151,7 @@ func TestPatienceFollowsTheLatency(t *testing.T) {
 		gets := 0
 		h := storeHarness(func(s *store) {
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
-				if gets++; gets > 3 { // the first are measured
+				if gets++; gets > 3 { // the first calls are measured
 					<-ctx.Done()
 					return nil, ctx.Err()
 				}
