@@ -23,7 +23,7 @@ func NewArgs(event string, args ...any) (Args, error) {
 	w := newJSONWriter()
 	defer w.release()
 	w.p = jsontext.AppendString(append(w.p, '['), event)
-	v, err := w.encodeArgs(func() ([]any, error) { return []any{event}, nil }, args)
+	v, err := w.encodeArgs(args)
 	if err != nil {
 		return Args{}, err
 	}
@@ -63,7 +63,7 @@ func argsOfJSON(v Value, p []byte) (Args, error) {
 	n := 0
 	err := eachElement(p, maxUserDepth, func(elem []byte) {
 		if n == 0 {
-			first := treeReader{p: elem}
+			first := treeReader{p: elem, text: string(elem)}
 			switch c := elem[0]; {
 			case c == '"':
 				event, named = first.string(), true
@@ -219,8 +219,20 @@ func (a Args) Append(extra ...any) (Args, error) {
 			return Args{}, errNoEvent
 		}
 		w.p = append(w.p, p...)
+	} else {
+		list, err := a.list()
+		if err != nil {
+			return Args{}, err
+		}
+		w.p = append(w.p, '[')
+		for i, t := range list {
+			if i > 0 {
+				w.p = append(w.p, ',')
+			}
+			w.putAside(t)
+		}
 	}
-	v, err := w.encodeArgs(a.list, extra)
+	v, err := w.encodeArgs(extra)
 	if err != nil {
 		return Args{}, shift(err, a.n)
 	}

@@ -108,7 +108,7 @@ func throughJSON(t any, v reflect.Value, as bytesAs) error {
 
 // follow goes through pointers, which it makes where there are none, to what is to be set.
 func follow(v reflect.Value) reflect.Value {
-	for range maxSearch { // a pointer may point to itself
+	for range maxPointers { // a pointer may point to itself
 		if v.Kind() == reflect.Interface && !v.IsNil() {
 			if e := v.Elem(); e.Kind() == reflect.Pointer && !e.IsNil() {
 				v = e
@@ -246,7 +246,7 @@ func (n *node) decodeEntry(key string, v reflect.Value) error {
 }
 
 func (n *node) decodeField(key string, v reflect.Value) error {
-	f, ok := fieldsOf(v.Type()).match(key)
+	f, ok := shapeOf(v.Type()).fields.match(key)
 	if !ok {
 		return nil
 	}

@@ -1,251 +1,110 @@
 package codec
 
 import (
-	"bytes"
-	"encoding"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
-	"reflect"
-	"slices"
-	"strconv"
-	"strings"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
-	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/fault"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// encodeTree makes a tree of a value that holds bytes, by the rules of encoding/json for all else.
-func encodeTree(v any) (any, error) {
-	e := treeEncoder{depth: maxUserDepth, steps: maxSearch}
-	return e.value(reflect.ValueOf(v))
+// PanicError is the error of a value whose MarshalJSON, MarshalText, UnmarshalJSON or the like panicked.
+type PanicError = fault.PanicError
+
+// EncodeError says which value could not be encoded.
+type EncodeError struct {
+	// Arg is the index of the argument, the event not counted, -1 if there is only one value.
+	Arg int
+	Err error
 }
 
-type treeEncoder struct {
-	depth int // how many more arrays and maps may stand inside each other
-	steps int // the same with pointers and interfaces
+func (e *EncodeError) Error() string {
+	if e.Arg < 0 {
+		return fmt.Sprintf("codec: cannot encode: %v", e.Err)
+	}
+	return fmt.Sprintf("codec: cannot encode argument %d: %v", e.Arg, e.Err)
 }
 
-func (e treeEncoder) value(v reflect.Value) (any, error) {
-	if !v.IsValid() {
-		return nil, nil
+func (e *EncodeError) Unwrap() error { return e.Err }
+
+var errTooDeep = fmt.Errorf("%w, or contains itself", ErrDepth)
+
+func encodeValue(v any) (out Value, err error) {
+	defer guard.Catch(&err)
+	switch v := v.(type) {
+	case Value:
+		return v, nil
+	case Args:
+		return v.v, nil
 	}
-	if e.steps--; e.steps < 0 {
-		return nil, errTooDeep
+	w := newJSONWriter()
+	defer w.release()
+	if err := w.value(v, maxUserDepth); err != nil {
+		return Value{}, err
 	}
-	if t, done, err := e.marshaled(v); done || err != nil {
-		return t, err
-	}
-	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
-		if v.IsNil() {
-			return nil, nil
-		}
-		return e.value(v.Elem())
-	case reflect.Slice:
-		if v.IsNil() {
-			return nil, nil
-		}
-		if isByteSlice(v.Type()) {
-			return bytes.Clone(v.Bytes()), nil
-		}
-		return e.array(v)
-	case reflect.Array:
-		return e.array(v)
-	case reflect.Map:
-		return e.object(v)
-	case reflect.Struct:
-		return e.structure(v)
-	}
-	return scalarTree(v)
+	return w.result(), nil
 }
 
-// marshaled handles what encodes itself.
-func (e treeEncoder) marshaled(v reflect.Value) (t any, done bool, err error) {
-	switch v.Type() {
-	case valueType:
-		return e.spliced(v.Interface().(Value))
-	case argsType:
-		return e.spliced(v.Interface().(Args).v)
-	}
-	m := v
-	if v.Kind() != reflect.Pointer && v.CanAddr() && marshals(reflect.PointerTo(v.Type())) {
-		m = v.Addr()
-	}
-	if !marshals(m.Type()) || !m.CanInterface() {
-		return nil, false, nil
-	}
-	if (m.Kind() == reflect.Pointer || m.Kind() == reflect.Interface) && m.IsNil() {
-		return nil, true, nil
-	}
-	if m.Type().Implements(marshalerType) {
-		p, err := m.Interface().(json.Marshaler).MarshalJSON()
-		if err == nil {
-			p = jsontext.ValidUTF8(p)
-			err = checkJSON(p, e.depth)
-		}
-		if err != nil {
-			return nil, true, fmt.Errorf("%v: %w", v.Type(), err)
-		}
-		t, err = JSON.Tree(p)
-		return t, true, err
-	}
-	p, err := m.Interface().(encoding.TextMarshaler).MarshalText()
-	if err != nil {
-		return nil, true, fmt.Errorf("%v: %w", v.Type(), err)
-	}
-	return string(p), true, nil
-}
-
-func (e treeEncoder) spliced(v Value) (any, bool, error) {
-	t, err := v.Tree()
-	return t, true, err
-}
-
-// inside is e for the elements of an array or a map.
-func (e treeEncoder) inside() (treeEncoder, error) {
-	if e.depth--; e.depth < 0 {
-		return e, errTooDeep
-	}
-	return e, nil
-}
-
-func (e treeEncoder) array(v reflect.Value) (any, error) {
-	e, err := e.inside()
-	if err != nil {
-		return nil, err
-	}
-	list := make([]any, v.Len())
-	for i := range list {
-		if list[i], err = e.value(v.Index(i)); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-func (e treeEncoder) object(v reflect.Value) (any, error) {
-	if v.IsNil() {
-		return nil, nil
-	}
-	e, err := e.inside()
-	if err != nil {
-		return nil, err
-	}
-	o := make(Object, 0, v.Len())
-	for it := v.MapRange(); it.Next(); {
-		var m Member
-		if m.Key, err = mapKey(it.Key()); err != nil {
-			return nil, err
-		}
-		if m.Value, err = e.value(it.Value()); err != nil {
-			return nil, err
-		}
-		o = append(o, m)
-	}
-	slices.SortFunc(o, func(a, b Member) int { return strings.Compare(a.Key, b.Key) })
-	return o, nil
-}
-
-func mapKey(k reflect.Value) (string, error) {
-	if k.Kind() == reflect.String {
-		return k.String(), nil
-	}
-	if k.Type().Implements(textMarshalerType) {
-		if k.Kind() == reflect.Pointer && k.IsNil() {
-			return "", nil
-		}
-		p, err := k.Interface().(encoding.TextMarshaler).MarshalText()
-		return string(p), err
-	}
+// AppendJSON appends to dst what NewValue(v) is as JSON. binary: it holds bytes, so it cannot be JSON; dst is as it was.
+func AppendJSON(dst []byte, v any) (out []byte, binary bool, err error) {
+	w := newJSONWriter()
+	own := w.p
+	defer func() {
+		w.p = own
+		w.release()
+	}()
+	w.p, w.refuse = dst, true
+	err = w.guarded(v)
 	switch {
-	case k.CanInt():
-		return strconv.FormatInt(k.Int(), 10), nil
-	case k.CanUint():
-		return strconv.FormatUint(k.Uint(), 10), nil
+	case w.binary:
+		return dst, true, nil
+	case err != nil:
+		return dst, false, encodeError(err)
 	}
-	return "", &json.UnsupportedTypeError{Type: k.Type()}
+	return w.p, false, nil
 }
 
-func (e treeEncoder) structure(v reflect.Value) (any, error) {
-	e, err := e.inside()
-	if err != nil {
-		return nil, err
+func (w *jsonWriter) guarded(v any) (err error) {
+	defer guard.Catch(&err)
+	return w.value(v, maxUserDepth)
+}
+
+// encodeError is err, if there is one, about a value that stands alone.
+func encodeError(err error) error {
+	if err == nil {
+		return nil
 	}
-	fields := fieldsOf(v.Type()).list
-	o := make(Object, 0, len(fields))
-	for i := range fields {
-		f := &fields[i]
-		fv, ok := f.in(v)
-		if !ok || f.omit(fv) {
-			continue
+	return &EncodeError{Arg: -1, Err: guard.Error(err)}
+}
+
+// encodeArgs appends args to an event's array, of which w holds all but the closing bracket.
+func (w *jsonWriter) encodeArgs(args []any) (Value, error) {
+	at := 0
+	if err := w.arguments(args, &at); err != nil {
+		return Value{}, &EncodeError{Arg: at, Err: guard.Error(err)}
+	}
+	w.p = append(w.p, ']')
+	return w.result(), nil
+}
+
+// arguments writes args. at is the index of the one that is being written.
+func (w *jsonWriter) arguments(args []any, at *int) (err error) {
+	defer guard.Catch(&err)
+	for i, arg := range args {
+		*at = i
+		w.p = append(w.p, ',')
+		if err := w.value(arg, maxUserDepth); err != nil {
+			return err
 		}
-		t, err := e.value(fv)
-		if err != nil {
-			return nil, fmt.Errorf("%v.%s: %w", v.Type(), f.name, err)
-		}
-		if f.quoted && t != nil {
-			t = quote(fv, t)
-		}
-		o = append(o, Member{f.name, t})
 	}
-	return o, nil
+	return nil
 }
 
-// quote does what the option "string" asks for: a scalar becomes a string of its JSON.
-func quote(v reflect.Value, t any) any {
-	if marshals(v.Type()) || v.CanAddr() && marshals(reflect.PointerTo(v.Type())) {
-		return t
+// shift makes an error about an argument count the n arguments before it.
+func shift(err error, n int) error {
+	var enc *EncodeError
+	if errors.As(err, &enc) {
+		enc.Arg += n
 	}
-	p, err := appendTree(nil, t, bytesRefused, 0)
-	if err != nil {
-		return t
-	}
-	return string(p)
-}
-
-// scalarTree handles what holds nothing else.
-func scalarTree(v reflect.Value) (any, error) {
-	switch {
-	case v.Kind() == reflect.Bool:
-		return v.Bool(), nil
-	case v.CanInt():
-		return v.Int(), nil
-	case v.CanUint():
-		if u := v.Uint(); u > math.MaxInt64 {
-			return u, nil
-		}
-		return int64(v.Uint()), nil
-	case v.CanFloat():
-		return floatTree(v)
-	case v.Type() == numberType:
-		return numberTree(v.String())
-	case v.Kind() == reflect.String:
-		return v.String(), nil
-	}
-	return nil, &json.UnsupportedTypeError{Type: v.Type()}
-}
-
-// floatTree widens a float32 so that it keeps its decimal form.
-func floatTree(v reflect.Value) (any, error) {
-	f := v.Float()
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return nil, &json.UnsupportedValueError{Value: v, Str: strconv.FormatFloat(f, 'g', -1, 64)}
-	}
-	if v.Kind() == reflect.Float32 {
-		return strconv.ParseFloat(strconv.FormatFloat(f, 'g', -1, 32), 64)
-	}
-	return f, nil
-}
-
-var numberType = reflect.TypeFor[json.Number]()
-
-func numberTree(s string) (any, error) {
-	if s == "" {
-		return int64(0), nil // as encoding/json does
-	}
-	if end, err := jsontext.SkipNumber([]byte(s), 0); err != nil || end != len(s) {
-		return nil, fmt.Errorf("json: invalid number %q", excerpt.Of(s))
-	}
-	return parseNumber(s), nil
+	return err
 }

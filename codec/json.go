@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
@@ -21,8 +22,7 @@ func (jsonEncoding) Tree(p []byte) (any, error) {
 	if err := checkJSON(p, MaxDepth); err != nil {
 		return nil, err
 	}
-	r := treeReader{p: p}
-	return r.value(), nil
+	return buildTree(p, nil), nil
 }
 
 // checkJSON reports whether p is one JSON text that nests no deeper than depth.
@@ -52,15 +52,41 @@ func malformedJSON(err error) error {
 	return fmt.Errorf("%w: %w", ErrMalformed, err)
 }
 
-// treeReader makes a tree of JSON that checkJSON has checked.
+// treeReader makes a tree of JSON that is known to be valid.
 type treeReader struct {
 	p       []byte
+	text    string // a copy of p, whose parts are the strings of the tree
 	i       int
 	scratch []byte
+	asides  []aside // parts of the tree that are not in p, in the order of their places
+
+	// The elements of the arrays and objects that are being read.
+	values  []any
+	members []Member
+}
+
+var treeReaders = sync.Pool{New: func() any { return new(treeReader) }}
+
+// buildTree makes a tree of p, which is valid JSON.
+func buildTree(p []byte, asides []aside) any {
+	r := treeReaders.Get().(*treeReader)
+	r.p, r.text, r.asides = p, string(p), asides
+	t := r.value()
+	if max(cap(r.scratch), cap(r.values), cap(r.members)) <= maxIdle/32 {
+		*r = treeReader{scratch: r.scratch, values: r.values, members: r.members}
+		treeReaders.Put(r)
+	}
+	return t
 }
 
 func (r *treeReader) value() any {
 	r.i = jsontext.Space(r.p, r.i)
+	if len(r.asides) > 0 && r.asides[0].from == r.i {
+		t := r.asides[0].tree
+		r.i = r.asides[0].to
+		r.asides = r.asides[1:]
+		return t
+	}
 	switch r.p[r.i] {
 	case '"':
 		return r.string()
@@ -85,12 +111,13 @@ func (r *treeReader) value() any {
 
 func (r *treeReader) string() string {
 	start := r.i
-	r.i, _ = jsontext.SkipString(r.p, r.i)
-	text := jsontext.Unquote(r.p[start:r.i], r.scratch[:0])
-	if cap(text) > cap(r.scratch) && len(text) < r.i-start-2 { // it had escapes, so text is a grown scratch
-		r.scratch = text
+	if end := jsontext.Plain(r.p, start+1); r.p[end] == '"' {
+		r.i = end + 1
+		return r.text[start+1 : end]
 	}
-	return string(text)
+	r.i, _ = jsontext.SkipString(r.p, r.i)
+	r.scratch = jsontext.Unquote(r.p[start:r.i], r.scratch[:0])
+	return string(r.scratch)
 }
 
 // more moves behind the comma or the closing bracket, and reports whether an element follows.
@@ -112,22 +139,35 @@ func (r *treeReader) empty() bool {
 }
 
 func (r *treeReader) array() []any {
-	list := []any{}
+	start := len(r.values)
 	for more := !r.empty(); more; more = r.more() {
-		list = append(list, r.value())
+		v := r.value()
+		r.values = append(r.values, v)
 	}
+	list := make([]any, len(r.values)-start)
+	r.values = take(list, r.values, start)
 	return list
 }
 
 func (r *treeReader) object() Object {
-	o := Object{}
+	start := len(r.members)
 	for more := !r.empty(); more; more = r.more() {
 		r.i = jsontext.Space(r.p, r.i)
 		key := r.string()
 		r.i, _ = jsontext.Colon(r.p, r.i)
-		o = append(o, Member{key, r.value()})
+		v := r.value()
+		r.members = append(r.members, Member{key, v})
 	}
+	o := make(Object, len(r.members)-start)
+	r.members = take(o, r.members, start)
 	return o
+}
+
+// take moves the elements of stack from start on to list, and returns what is left.
+func take[E any](list, stack []E, start int) []E {
+	copy(list, stack[start:])
+	clear(stack[start:])
+	return stack[:start]
 }
 
 // parseNumber reads a JSON number: an integer stays one if it fits in 64 bits. -0 is a float64, since no integer has its sign.

@@ -1,8 +1,11 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -11,12 +14,23 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// jsonWriter writes values that hold no bytes as JSON.stringify would write them. The usual types it knows itself, for all
-// others it has encoding/json's encoder, which writes straight behind what is there.
+// jsonWriter writes values as JSON.stringify would write them. The usual types are in value, all others in reflected. Bytes, which JSON
+// has not, are kept aside: a value that holds bytes becomes a tree at the end.
 type jsonWriter struct {
-	p    []byte
-	enc  *json.Encoder
-	keys []string // of the maps that are being written
+	p        []byte
+	enc      *json.Encoder // writes to the writer; it is used for what it finds wrong
+	keys     []string      // of the maps that are being written
+	pointers int           // that led to the present value
+
+	asides []aside
+	binary bool // some of asides hold bytes
+	refuse bool // bytes are errHoldsBytes
+}
+
+// aside is a part of a tree that stands in the place of some of the text.
+type aside struct {
+	from, to int // the text
+	tree     any
 }
 
 var jsonWriters = sync.Pool{New: func() any {
@@ -35,16 +49,42 @@ func (w *jsonWriter) release() {
 	w.p = w.p[:0]
 	clear(w.keys)
 	w.keys = w.keys[:0]
-	if cap(w.p) <= maxIdle && cap(w.keys) <= maxIdle/16 {
+	clear(w.asides)
+	w.asides = w.asides[:0]
+	w.pointers, w.binary, w.refuse = 0, false, false
+	if cap(w.p) <= maxIdle && max(cap(w.keys), cap(w.asides)) <= maxIdle/32 {
 		jsonWriters.Put(w)
 	}
 }
 
-// result is what was written, in memory of its own.
+// result returns what was written. It shares no memory with the writer.
 func (w *jsonWriter) result() Value {
-	p := make([]byte, len(w.p))
-	copy(p, w.p)
-	return Raw(JSON, p)
+	if !w.binary {
+		p := make([]byte, len(w.p))
+		copy(p, w.p)
+		return Raw(JSON, p)
+	}
+	return FromTree(buildTree(w.p, w.asides))
+}
+
+// bytes puts a copy of p aside.
+func (w *jsonWriter) bytes(p []byte) error {
+	w.binary = true
+	if w.refuse {
+		return errHoldsBytes
+	}
+	w.putAside(bytes.Clone(p))
+	return nil
+}
+
+var errHoldsBytes = errors.New("codec: the value holds bytes")
+
+// putAside keeps t, with null in its place in the text.
+func (w *jsonWriter) putAside(t any) {
+	w.binary = true
+	start := len(w.p)
+	w.p = append(w.p, "null"...)
+	w.asides = append(w.asides, aside{start, len(w.p), t})
 }
 
 // Write takes what the encoder writes.
@@ -78,7 +118,7 @@ func (w *jsonWriter) value(v any, depth int) error {
 		if math.IsNaN(t) || math.IsInf(t, 0) {
 			return w.encode(v, depth) // which says what is wrong
 		}
-		w.p = appendFloat(w.p, t)
+		w.p = appendFloat(w.p, t, 64)
 	case map[string]any:
 		return object(w, t, depth, w.value)
 	case map[string]string:
@@ -89,16 +129,21 @@ func (w *jsonWriter) value(v any, depth int) error {
 		return array(w, t, depth, w.text)
 	case []map[string]any:
 		return array(w, t, depth, func(m map[string]any, depth int) error { return object(w, m, depth, w.value) })
-	case json.RawMessage:
-		return w.raw(v, t, depth)
-	case Value:
-		return w.spliced(v, t, depth)
-	case Args:
-		return w.spliced(v, t.v, depth)
-	default:
-		if !w.flat(v, depth) {
-			return w.encode(v, depth)
+	case []byte:
+		if t != nil {
+			return w.bytes(t)
 		}
+		w.p = append(w.p, "null"...)
+	case json.RawMessage:
+		if !w.raw(t, depth) {
+			return w.encode(v, depth) // which takes nil for null, or says what is wrong
+		}
+	case Value:
+		return w.spliced(t, depth)
+	case Args:
+		return w.spliced(t.v, depth)
+	default:
+		return w.reflected(shapeOf(reflect.TypeOf(v)), reflect.ValueOf(v), depth)
 	}
 	return nil
 }
@@ -131,28 +176,48 @@ func (w *jsonWriter) unescape(start int) {
 	w.p = jsontext.AppendUnescaped(w.p[:start], p)
 }
 
-// raw writes p, JSON that may be wrong, as encoding/json writes what a json.Marshaler like v returns.
-func (w *jsonWriter) raw(v any, p []byte, depth int) error {
+// raw writes p as encoding/json writes what a json.Marshaler returns. It writes nothing and returns false if p is not JSON, or too deep.
+func (w *jsonWriter) raw(p []byte, depth int) bool {
 	end, err := jsontext.Skip(p, 0, depth)
 	if err != nil || jsontext.Space(p, end) != len(p) {
-		return w.encode(v, depth) // which takes nil for null, or says what is wrong
+		return false
 	}
 	start := len(w.p)
 	w.p = jsontext.AppendCompact(w.p, p)
 	w.unescape(start)
-	return nil
+	return true
 }
 
-// spliced writes the Value of v, which is a Value or Args: as it is if it stands alone, else as encoding/json would.
-func (w *jsonWriter) spliced(v any, of Value, depth int) (err error) {
-	if depth == maxUserDepth {
-		w.p, err = of.AppendJSON(w.p)
+// spliced writes v: as it is if it stands alone, else as encoding/json would.
+func (w *jsonWriter) spliced(v Value, depth int) error {
+	if p, ok := v.Bytes(JSON); ok {
+		if depth == maxUserDepth {
+			w.p = append(w.p, p...)
+			return nil
+		}
+		if !w.raw(p, depth) {
+			return w.encode(v, depth)
+		}
+		return nil
+	}
+	t, err := v.Tree()
+	if err != nil {
 		return err
 	}
-	if p, ok := of.Bytes(JSON); ok {
-		return w.raw(v, p, depth)
+	start := len(w.p)
+	w.p, err = appendTree(w.p, t, bytesRefused, MaxDepth)
+	switch {
+	case err == ErrBinary:
+		if w.p = w.p[:start]; w.refuse {
+			return w.bytes(nil)
+		}
+		w.putAside(t)
+		return nil
+	case err == nil && depth < maxUserDepth && jsontext.Deeper(w.p[start:], depth):
+		return errTooDeep
 	}
-	return w.encode(v, depth)
+	w.asides = append(w.asides, aside{start, len(w.p), t}) // a time is text in JSON, and a time in a tree
+	return err
 }
 
 // array writes a list; each writes its elements.

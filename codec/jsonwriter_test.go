@@ -34,7 +34,9 @@ func FuzzNative(f *testing.F) {
 		require.Equal(t, want, raw.String())
 
 		var v any
-		require.NoError(t, json.Unmarshal(p, &v))
+		if json.Unmarshal(p, &v) != nil {
+			return // a number that no float64 can hold
+		}
 		v = plainZero(v)
 		for _, v := range []any{v, map[string]any{"k": json.RawMessage(p), "v": v}, []any{raw, v}, []map[string]any{{"\xff": v}, nil}} {
 			want, wantErr := encodingJSON(v)

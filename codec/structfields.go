@@ -4,40 +4,47 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
+
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
 // field is a field of a struct as encoding/json sees it.
 type field struct {
 	name      string
+	key       string // what is written before the value: ,"name":
 	typ       reflect.Type
+	shape     *shape
 	index     []int // the way to it, through embedded structs
 	tagged    bool  // its name comes from a tag
 	quoted    bool  // option "string"
 	omitEmpty bool
 	omitZero  bool
+	omits     bool // one of them
+	simple    bool // a scalar without methods: its zero value is omitted, not what an IsZero method says
 }
 
 // structFields are the fields of one struct type, in their order.
 type structFields struct {
 	list   []field
 	byName map[string]int
+	flat   bool // all fields are simple, stand in the struct itself and can be read by readFlat
 }
 
-// structs remembers the fields of each struct type.
-var structs sync.Map // reflect.Type to *structFields
-
-func fieldsOf(t reflect.Type) *structFields {
-	if known, ok := structs.Load(t); ok {
-		return known.(*structFields)
-	}
+func newStructFields(t reflect.Type, made map[reflect.Type]*shape) *structFields {
 	s := &structFields{list: visible(collect(t)), byName: map[string]int{}}
-	for i, f := range s.list {
+	s.flat = len(s.list) > 0
+	for i := range s.list {
+		f := &s.list[i]
 		s.byName[f.name] = i
+		f.key = string(append(jsontext.AppendString([]byte{','}, f.name), ':'))
+		f.shape = newShape(f.typ, made)
+		f.omits = f.omitEmpty || f.omitZero
+		p := reflect.PointerTo(f.typ)
+		f.simple = f.shape.form == formScalar && f.shape.addr == methodNone && !p.Implements(zeroerType)
+		s.flat = s.flat && f.simple && !f.quoted && len(f.index) == 1 && !decodesItself(f.typ)
 	}
-	known, _ := structs.LoadOrStore(t, s)
-	return known.(*structFields)
+	return s
 }
 
 // match finds the field for a key, if need be without regard to case.
@@ -181,6 +188,9 @@ func visible(all []field) []field {
 
 // in returns the field in a struct, false if it stands behind a nil pointer.
 func (f *field) in(v reflect.Value) (reflect.Value, bool) {
+	if len(f.index) == 1 {
+		return v.Field(f.index[0]), true
+	}
 	for _, i := range f.index {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
@@ -193,8 +203,11 @@ func (f *field) in(v reflect.Value) (reflect.Value, bool) {
 	return v, true
 }
 
-// omit reports whether a value is left out because of what it is.
+// omit reports whether a value of a field that omits is left out.
 func (f *field) omit(v reflect.Value) bool {
+	if f.simple {
+		return v.IsZero()
+	}
 	return f.omitEmpty && empty(v) || f.omitZero && zero(v)
 }
 

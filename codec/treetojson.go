@@ -31,7 +31,7 @@ func appendTree(dst []byte, t any, as bytesAs, depth int) ([]byte, error) {
 	case uint64:
 		return strconv.AppendUint(dst, t, 10), nil
 	case float64:
-		return appendFloat(dst, t), nil
+		return appendFloat(dst, t, 64), nil
 	case string:
 		return jsontext.AppendString(dst, t), nil
 	case time.Time:
@@ -93,7 +93,7 @@ func appendBytes(dst, p []byte, as bytesAs) ([]byte, error) {
 }
 
 // appendFloat writes f as JSON.stringify does, but for -0: JSON.stringify writes 0, yet JSON.parse reads -0.
-func appendFloat(dst []byte, f float64) []byte {
+func appendFloat(dst []byte, f float64, bits int) []byte {
 	switch {
 	case math.IsNaN(f) || math.IsInf(f, 0):
 		return append(dst, "null"...)
@@ -102,10 +102,10 @@ func appendFloat(dst []byte, f float64) []byte {
 	case f == 0:
 		return append(dst, '0')
 	}
-	if abs := math.Abs(f); abs >= 1e-6 && abs < 1e21 {
-		return strconv.AppendFloat(dst, f, 'f', -1, 64)
+	if abs := math.Abs(f); abs >= 1e-6 && abs < 1e21 || bits == 32 && float32(abs) >= 1e-6 && float32(abs) < 1e21 {
+		return strconv.AppendFloat(dst, f, 'f', -1, bits)
 	}
-	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
+	dst = strconv.AppendFloat(dst, f, 'e', -1, bits)
 	if n := len(dst); dst[n-4] == 'e' && dst[n-2] == '0' { // e-07 is e-7 in JavaScript
 		dst[n-2] = dst[n-1]
 		dst = dst[:n-1]
