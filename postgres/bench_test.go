@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// BenchmarkPublish measures publishing alone, while one session listens. Messages of 262 bytes are as large as a
-// small broadcast. Equal messages need a transaction each.
+// BenchmarkPublish measures publishing alone, while one session listens. A message of 262 bytes is as large as
+// a small broadcast. Equal messages need a separate transaction each.
 func BenchmarkPublish(b *testing.B) {
 	for _, k := range kinds {
 		for _, c := range []struct {
@@ -40,7 +40,8 @@ func BenchmarkPublish(b *testing.B) {
 					if c.equal {
 						text = "0 "
 					}
-					msgs[i] = transport.Message{Channel: "socket.io#/", Payload: []byte(text + strings.Repeat("x", 262-len(text)))}
+					msgs[i] = transport.Message{Channel: "socket.io#/",
+						Payload: []byte(text + strings.Repeat("x", 262-len(text)))}
 				}
 				b.ReportAllocs()
 				for b.Loop() {
@@ -54,7 +55,7 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// BenchmarkReceive measures receiving alone, of what was published before.
+// BenchmarkReceive measures receiving alone, of messages that were published before.
 func BenchmarkReceive(b *testing.B) {
 	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) {
@@ -63,7 +64,8 @@ func BenchmarkReceive(b *testing.B) {
 			msgs := make([]transport.Message, 1000)
 			for i := range msgs {
 				text := fmt.Sprint(i, " ")
-				msgs[i] = transport.Message{Channel: "socket.io#/", Payload: []byte(text + strings.Repeat("x", 262-len(text)))}
+				msgs[i] = transport.Message{Channel: "socket.io#/",
+					Payload: []byte(text + strings.Repeat("x", 262-len(text)))}
 			}
 			ctx := b.Context()
 			b.ReportAllocs()

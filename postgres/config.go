@@ -3,34 +3,36 @@ package postgres
 // DefaultTable is the attachment table of the Node.js adapter.
 const DefaultTable = "socket_io_attachments"
 
-// Limits of a stock PostgreSQL server, in bytes.
+// The limits of a PostgreSQL server with default build options, in bytes.
 const (
-	// MaxPayload is the largest payload NOTIFY takes: the manual says "shorter than 8000 bytes".
+	// MaxPayload is the size of the largest payload of NOTIFY: the manual says "shorter than 8000 bytes".
 	MaxPayload = 7999
-	// MaxName is the longest identifier, NAMEDATALEN - 1. LISTEN truncates a longer channel silently, and
-	// then hears nothing.
+	// MaxName is the length of the longest identifier, NAMEDATALEN - 1. LISTEN silently truncates a longer
+	// channel name, and then receives nothing.
 	MaxName = 63
 )
 
-// Config is the part of a driver's options that does not depend on the driver. The zero value is ready.
+// Config holds the options that both drivers have. The zero value is ready to use.
 type Config struct {
-	// Table is the table attachments are kept in: "table", found along the search_path, or "schema.table".
+	// Table is the name of the table for attachments: "table", found along the search_path, or "schema.table".
 	// It is taken literally, as if quoted: letters keep their case. Default: DefaultTable.
 	Table string
 
-	// NoAutoCreate forbids Prepare to create the table. A missing table is then a *SetupError whose Hint is
-	// the SQL to run, as returned by Schema.
+	// NoAutoCreate forbids Prepare to create the table. If the table is missing, Prepare then returns a
+	// *SetupError whose Hint contains the SQL to run, as returned by Schema.
 	NoAutoCreate bool
 
-	// TableOwner is a role that may own the table and its schema, besides the role of the connection, the roles that this is a
-	// member of, superusers and the owner of the database. An owner can have code of his own run with the privileges of whoever
-	// uses the table, so Prepare refuses any other (ErrUntrustedTable). Default: none.
+	// TableOwner is an additional role that may own the table and its schema. Always allowed are the role of
+	// the connection, the roles that it is a member of, superusers and the owner of the database. An owner can
+	// run code with the privileges of every role that uses the table, so Prepare refuses all others with
+	// ErrUntrustedTable. Default: none.
 	TableOwner string
 
-	// DurableAttachments makes storing an attachment wait for the disk, if the server's synchronous_commit says so.
-	// By default it does not: a crash of the server also loses every notification under way, and cuts every listener. A
-	// node that had received the notification but not yet read the attachment reports the message as lost, also when
-	// the server gives its id to another one after the crash (core.ErrAttachmentReplaced). Node.js's adapter would take the
-	// other one for it. The setting is made for the transaction that stores, so that nothing stays behind in the connection.
+	// DurableAttachments makes storing an attachment wait for the disk, if the server's synchronous_commit
+	// requires it. By default storing does not wait: a crash of the server also loses every notification in
+	// transit and ends every session. A node that received the notification but had not read the attachment yet
+	// reports the message as lost, even if the server assigns the id to another attachment after the crash
+	// (core.ErrAttachmentReplaced). Node.js's adapter would mistake the other attachment for it. The setting
+	// applies to the transaction that stores, so it does not affect the connection afterwards.
 	DurableAttachments bool
 }

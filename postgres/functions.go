@@ -6,30 +6,33 @@ import (
 	"strings"
 )
 
-// FunctionsVersion is the version of the SQL functions that Functions returns.
+// FunctionsVersion is the version of the SQL functions that Functions installs.
 const FunctionsVersion = 3
 
-// defaultSchema is where the functions are created when the table names no schema.
+// defaultSchema is the schema of the functions if the table's name contains none.
 const defaultSchema = "public"
 
 //go:embed functions/*.sql
 var functions embed.FS
 
-// Functions returns the SQL that installs, or upgrades, the functions through which a trigger or a psql session emits:
+// Functions returns the SQL that installs or upgrades the functions through which a trigger or a psql session
+// emits:
 //
 //	SELECT backplane_emit('/', ARRAY['room1'], 'order.updated', '[{"id": 1}]')
 //
-// They live in the schema of table, "public" if it names none, which is also where they expect the table. It has to exist
-// only when a message of 8000 bytes or more is emitted. prefix is the channel prefix of the cluster, "socket.io" if empty.
-// The SQL may be run any number of times; run it in a transaction (psql -1). It needs PostgreSQL 13.
+// The functions are created in the schema of table, or in "public" if the name contains none, and expect the
+// table there. The table must exist only when a message of 8000 bytes or more is emitted. prefix is the channel
+// prefix of the cluster; an empty one means "socket.io". The SQL can be run any number of times; run it in a
+// transaction (psql -1). It needs PostgreSQL 13.
 //
-// Nobody but their owner may call the functions until FunctionGrants are given.
+// Until FunctionGrants are given, only the owner of the functions can call them.
 func Functions(table, prefix string) (string, error) {
 	if prefix == "" {
 		prefix = "socket.io"
 	}
 	if len(prefix) > MaxName-len("#/") {
-		return "", &NameError{Kind: "channel", Name: prefix, Problem: "is longer than 61 bytes, which leaves no room for a namespace"}
+		problem := "is longer than 61 bytes, which leaves no room for a namespace"
+		return "", &NameError{Kind: "channel", Name: prefix, Problem: problem}
 	}
 	if _, err := quoteIdentifier("channel", prefix); err != nil {
 		return "", err
@@ -46,13 +49,13 @@ func Functions(table, prefix string) (string, error) {
 	return version + "\n" + msgpack + "\n" + emit, err
 }
 
-// DropFunctions returns the SQL that removes what Functions installed. Triggers that call them fail from then on.
+// DropFunctions returns the SQL that removes the functions. Triggers that call them fail afterwards.
 func DropFunctions(table string) (string, error) { return functionsSQL("drop.sql", table, "", "") }
 
-// FunctionGrants returns the SQL that lets role emit through the functions, with the least privileges: to execute them, to
-// insert attachments into table, which must exist, and to learn their ids, but neither to read nor to delete any. The
-// privileges are needed by the role that runs the statement, or whose trigger function calls the functions if that is a
-// SECURITY DEFINER.
+// FunctionGrants returns the SQL that lets role emit through the functions, with the least privileges: to
+// execute them, to insert attachments into table, which must exist, and to learn their ids, but not to read or
+// delete attachments. The role that needs the privileges is the one that runs the statement, or the owner of
+// the trigger function that calls the functions if that is SECURITY DEFINER.
 func FunctionGrants(table, role string) (string, error) {
 	to, err := quoteIdentifier("role", role)
 	if err != nil {
@@ -61,20 +64,22 @@ func FunctionGrants(table, role string) (string, error) {
 	return functionsSQL("grants.sql", table, "", to)
 }
 
-// FunctionsVersionQuery returns a query that yields one integer: the version of the installed functions, 0 if there are
-// none. It needs no privileges.
+// FunctionsVersionQuery returns a query that yields one integer: the version of the installed functions, or 0
+// if there are none. The query needs no privileges.
 func FunctionsVersionQuery(table string) (string, error) {
 	schema, _, err := functionNames(table)
-	return installed(schema), err
+	return installedVersion(schema), err
 }
 
-// installed reads the version out of the source of the function that returns it.
-func installed(schema string) string {
+// installedVersion returns an SQL expression that extracts the version from the source of the function that
+// returns it.
+func installedVersion(schema string) string {
 	name := quoteLiteral(schema + ".backplane_functions_version()")
-	return "SELECT coalesce(max(substring(prosrc FROM '[0-9]+')::integer), 0) FROM pg_catalog.pg_proc WHERE oid = pg_catalog.to_regprocedure(" + name + ")"
+	return "SELECT coalesce(max(substring(prosrc FROM '[0-9]+')::integer), 0) FROM pg_catalog.pg_proc " +
+		"WHERE oid = pg_catalog.to_regprocedure(" + name + ")"
 }
 
-// functionNames returns the schema and the table as they are written in SQL, both with the schema.
+// functionNames returns the schema and the qualified table as they are written in SQL.
 func functionNames(table string) (schema, qualified string, err error) {
 	if table == "" {
 		table = DefaultTable
@@ -89,7 +94,7 @@ func functionNames(table string) (schema, qualified string, err error) {
 	return quote(schema), qualified, nil
 }
 
-// functionsSQL fills in one of the files. role is quoted already.
+// functionsSQL fills in the placeholders of one of the files. role is quoted already.
 func functionsSQL(file, table, prefix, role string) (string, error) {
 	schema, qualified, err := functionNames(table)
 	if err != nil {
@@ -105,14 +110,14 @@ func functionsSQL(file, table, prefix, role string) (string, error) {
 	if !strings.Contains(table, ".") {
 		table = defaultSchema + "." + table
 	}
-	// What is filled in may hold anything, even the quotes around the bodies of the functions.
+	// The names may contain anything, even the quotes around the bodies of the functions.
 	tag := "$backplane$"
 	for i := 1; strings.Contains(schema+qualified+prefix, tag); i++ {
 		tag = "$backplane" + strconv.Itoa(i) + "$"
 	}
 	return strings.NewReplacer(
 		"@version@", strconv.Itoa(FunctionsVersion),
-		"@installed@", installed(schema),
+		"@installed@", installedVersion(schema),
 		"@schema@", schema,
 		"@table@", qualified,
 		"@sequence@", sequence(table),
@@ -122,7 +127,7 @@ func functionsSQL(file, table, prefix, role string) (string, error) {
 	).Replace(string(text)), nil
 }
 
-// quoteLiteral returns s as a string in SQL, whatever standard_conforming_strings says.
+// quoteLiteral returns s as an SQL string that means the same whatever standard_conforming_strings is.
 func quoteLiteral(s string) string {
 	quoted := "'" + strings.ReplaceAll(s, "'", "''") + "'"
 	if strings.Contains(s, `\`) {

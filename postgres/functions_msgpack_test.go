@@ -17,11 +17,12 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// msgpackOf is what our codec makes of a JSON text.
-func msgpackOf(tb testing.TB, text string) ([]byte, error) {
+// encodeWithCodec returns the MessagePack that the codec writes for a JSON text.
+func encodeWithCodec(tb testing.TB, text string) ([]byte, error) {
 	tb.Helper()
 	message := func(v codec.Value) ([]byte, error) {
-		return jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, UID: "u", RequestID: "r", Value: v}, codec.Binary)
+		e := &codec.Envelope{Type: codec.BroadcastAck, UID: "u", RequestID: "r", Value: v}
+		return jsonmsgpack.Codec{}.Append(nil, e, codec.Binary)
 	}
 	null, err := message(codec.Value{})
 	require.NoError(tb, err)
@@ -35,24 +36,25 @@ func msgpackOf(tb testing.TB, text string) ([]byte, error) {
 	return p[start : len(p)-(len(null)-start-1)], nil
 }
 
-// comparePacked holds what the SQL function makes of a document against what our codec makes of it, byte for byte.
-func comparePacked(tb testing.TB, conn *pgx.Conn, document string) {
+// compareEncodings compares the output of the SQL function for a document with that of the codec, byte for
+// byte.
+func compareEncodings(tb testing.TB, conn *pgx.Conn, document string) {
 	tb.Helper()
 	var text string
 	err := conn.QueryRow(within(tb), "SELECT $1::text::jsonb::text", document).Scan(&text)
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
-		return // it is no jsonb
+		return // not valid jsonb
 	}
 	require.NoError(tb, err)
 	if depth(text) > 96 {
 		return
 	}
-	want, wantErr := msgpackOf(tb, text)
+	want, wantErr := encodeWithCodec(tb, text)
 	var got []byte
 	err = conn.QueryRow(within(tb), "SELECT backplane_msgpack($1::text::jsonb)", document).Scan(&got)
 	if wantErr != nil {
-		require.Error(tb, err, "the codec says %v of %.200s", wantErr, document)
+		require.Error(tb, err, "the codec fails with %v for %.200s", wantErr, document)
 		return
 	}
 	require.NoError(tb, err, "%.200s", document)
@@ -62,7 +64,8 @@ func comparePacked(tb testing.TB, conn *pgx.Conn, document string) {
 			at++
 		}
 		from := max(0, at-20)
-		tb.Fatalf("backplane_msgpack(%.300s)\nfrom byte %d = %.60x\nwant %.60x", document, from, got[from:], want[from:])
+		tb.Fatalf("backplane_msgpack(%.300s)\nfrom byte %d = %.60x\nwant %.60x", document, from, got[from:],
+			want[from:])
 	}
 }
 
@@ -84,15 +87,21 @@ func depth(text string) (most int) {
 	return most
 }
 
-// edges are documents around every size at which msgpack changes its form.
+// edges returns documents around every size at which MessagePack changes its format.
 func edges() []string {
-	all := []string{`null`, `true`, `false`, `""`, `[]`, `{}`, `[[],{},[{}]]`, `{"":""}`, `{"__proto__":1}`, `{"a":{"__proto__":[]}}`,
+	all := []string{
+		`null`, `true`, `false`, `""`, `[]`, `{}`,
+		`[[],{},[{}]]`, `{"":""}`, `{"__proto__":1}`, `{"a":{"__proto__":[]}}`,
 		`"\u2028 ü 😀 \" \\ \n \u001f"`, `{"ü😀":"ü😀"}`, `"\ud83d\ude00"`,
-		`0`, `-0`, `-0.0`, `1.0`, `1e2`, `1.5`, `-1.5`, `0.1`, `1e21`, `1e-7`, `123456789.123456789`, `1.00000000000000000001`,
-		`1e308`, `1.7976931348623157e308`, `1.7976931348623158e308`, `1.7976931348623159e308`, `-1e309`, `1e400`, `-1e5000`,
+		`0`, `-0`, `-0.0`, `1.0`, `1e2`, `1.5`, `-1.5`, `0.1`, `1e21`, `1e-7`,
+		`123456789.123456789`, `1.00000000000000000001`,
+		`1e308`, `1.7976931348623157e308`, `1.7976931348623158e308`, `1.7976931348623159e308`,
+		`-1e309`, `1e400`, `-1e5000`,
 		`5e-324`, `2.5e-324`, `2e-324`, `1e-400`, `-1e-400`, `-5e-324`, `4.9406564584124654e-324`,
-		`9007199254740993`, `-9007199254740993`, `18446744073709551615`, `18446744073709551616`, `9223372036854775808`, `-9223372036854775809`,
-		strings.Repeat("[", 96) + strings.Repeat("]", 96)}
+		`9007199254740993`, `-9007199254740993`, `18446744073709551615`, `18446744073709551616`,
+		`9223372036854775808`, `-9223372036854775809`,
+		strings.Repeat("[", 96) + strings.Repeat("]", 96),
+	}
 	for _, n := range []int64{1 << 5, 1 << 7, 1 << 8, 1 << 15, 1 << 16, 1 << 31, 1 << 32, 1 << 53, math.MaxInt64 - 1} {
 		for d := int64(-1); d <= 1; d++ {
 			for _, v := range []int64{n + d, -n - d} {
@@ -114,10 +123,10 @@ func edges() []string {
 	return all
 }
 
-func TestFunctionsWriteMsgpackAsOurCodecDoes(t *testing.T) {
+func TestFunctionsEncodeMsgpackLikeTheCodec(t *testing.T) {
 	conn := connect(t, functionsDatabase(t, "", ""), "")
 	for _, document := range edges() {
-		comparePacked(t, conn, document)
+		compareEncodings(t, conn, document)
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -125,7 +134,7 @@ func TestFunctionsWriteMsgpackAsOurCodecDoes(t *testing.T) {
 	for range 400 {
 		p, err := json.Marshal(randomValue(r, 5))
 		require.NoError(t, err)
-		comparePacked(t, conn, string(p))
+		compareEncodings(t, conn, string(p))
 	}
 }
 
@@ -179,7 +188,7 @@ func FuzzFunctionsMsgpack(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, document string) {
 		if len(document) < 100_000 {
-			comparePacked(t, conn, document)
+			compareEncodings(t, conn, document)
 		}
 	})
 }

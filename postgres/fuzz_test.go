@@ -16,15 +16,20 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// FuzzQuoting has a server read the names that were quoted, and create what they name.
+// FuzzQuoting lets a server read quoted names and create what they name.
 func FuzzQuoting(f *testing.F) {
 	conn := connect(f, pgtest.Database(f), "")
-	for _, name := range []string{"", "plain", `"; DROP TABLE x; --`, "socket.io#/", "a.b", "a.b.c", "ü" + strings.Repeat("ä", 31), "\x00", "\xff",
-		strings.Repeat("t", 63), strings.Repeat("t", 64), strings.Repeat("ß", 30) + "xyz", "$backplane$", `\`, "%s", "'"} {
+	for _, name := range []string{
+		"", "plain", `"; DROP TABLE x; --`, "socket.io#/", "a.b", "a.b.c", "\x00", "\xff", "$backplane$", `\`,
+		"%s", "'",
+		"ü" + strings.Repeat("ä", 31), strings.Repeat("t", 63), strings.Repeat("t", 64), strings.Repeat("ß",
+			30) + "xyz",
+	} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		representable := name != "" && len(name) <= postgres.MaxName && utf8.ValidString(name) && !strings.Contains(name, "\x00")
+		representable := name != "" && len(name) <= postgres.MaxName &&
+			utf8.ValidString(name) && !strings.Contains(name, "\x00")
 		quoted, err := postgres.QuoteChannel(name)
 		require.Equal(t, representable, err == nil, "QuoteChannel(%q): %v", name, err)
 		if err == nil {
@@ -42,24 +47,27 @@ func FuzzQuoting(f *testing.F) {
 	})
 }
 
-// requireListens listens to a channel by its quoted name.
+// requireListens requires that LISTEN with the quoted name listens to the channel.
 func requireListens(t *testing.T, conn *pgx.Conn, name, quoted string) {
 	t.Helper()
 	_, err := conn.Exec(within(t), "LISTEN "+quoted)
 	require.NoError(t, err)
 	var channels []string
-	require.NoError(t, conn.QueryRow(within(t), "SELECT array_agg(c) FROM pg_listening_channels() AS c").Scan(&channels))
+	require.NoError(t,
+		conn.QueryRow(within(t), "SELECT array_agg(c) FROM pg_listening_channels() AS c").Scan(&channels))
 	require.Equal(t, []string{name}, channels)
 	_, err = conn.Exec(within(t), "UNLISTEN *")
 	require.NoError(t, err)
 }
 
-// requireCreates creates a table, in a transaction that is rolled back, and grants its use to the role of the same name.
+// requireCreates requires that the table can be created, in a transaction that is rolled back, and granted to a
+// role of the same name.
 func requireCreates(t *testing.T, conn *pgx.Conn, name string, parts []string) {
 	t.Helper()
 	table := parts[len(parts)-1]
-	if len(parts) == 2 && strings.HasPrefix(parts[0], "pg_") || strings.HasPrefix(table, "pg_") || table == "public" || table == "none" {
-		return // names that PostgreSQL keeps for itself
+	if len(parts) == 2 && strings.HasPrefix(parts[0], "pg_") || strings.HasPrefix(table, "pg_") ||
+		table == "public" || table == "none" {
+		return // PostgreSQL reserves these names
 	}
 	tx, err := conn.Begin(within(t))
 	require.NoError(t, err)
@@ -71,7 +79,7 @@ func requireCreates(t *testing.T, conn *pgx.Conn, name string, parts []string) {
 	_, err = tx.Exec(within(t), "CREATE ROLE "+pgx.Identifier{table}.Sanitize())
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == "42710" {
-		return // the name of a role that exists
+		return // a role of that name exists already
 	}
 	require.NoError(t, err)
 	for _, sql := range []string{mustSQL(t)(postgres.Schema(name)), mustSQL(t)(postgres.Grants(name, table))} {
@@ -79,11 +87,13 @@ func requireCreates(t *testing.T, conn *pgx.Conn, name string, parts []string) {
 		require.NoError(t, err, sql)
 	}
 	var created int
-	require.NoError(t, tx.QueryRow(within(t), "SELECT count(*) FROM pg_class WHERE relname = $1 AND relkind = 'r'", table).Scan(&created))
+	const count = "SELECT count(*) FROM pg_class WHERE relname = $1 AND relkind = 'r'"
+	require.NoError(t, tx.QueryRow(within(t), count, table).Scan(&created))
 	require.Equal(t, 1, created)
 }
 
-// FuzzEmitArguments holds what backplane_emit sends against what it was given, inline and stored.
+// FuzzEmitArguments compares what backplane_emit sends with its arguments, for messages in notifications and in
+// the table.
 func FuzzEmitArguments(f *testing.F) {
 	conn := connect(f, functionsDatabase(f, "", ""), "")
 	f.Add("/", "room", "other", "", "event", `[1, "two", {"three": [null]}]`, byte(0), "socket.io", 0)
@@ -114,12 +124,14 @@ func FuzzEmitArguments(f *testing.F) {
 			compress = &yes
 		}
 		rooms := []string{room, second, strings.Repeat("r", padding)}
-		_, err = conn.Exec(within(t), "SELECT backplane_emit($1, $2::text[], $3, $4::text::jsonb, $5::text[], $6, $7, $8)",
+		_, err = conn.Exec(within(t),
+			"SELECT backplane_emit($1, $2::text[], $3, $4::text::jsonb, $5::text[], $6, $7, $8)",
 			nsp, rooms, event, args, []string{except}, flags&1 != 0, compress, prefix)
 		if err != nil {
 			var refused *pgconn.PgError
 			require.ErrorAs(t, err, &refused)
-			require.Contains(t, []string{"22", "42", "54"}, refused.Code[:2], "an error of who calls, and not of the function: %v", err)
+			require.Contains(t, []string{"22", "42", "54"}, refused.Code[:2], "only the caller may be at fault: %v",
+				err)
 			return
 		}
 		n, err := conn.WaitForNotification(within(t))
@@ -129,7 +141,8 @@ func FuzzEmitArguments(f *testing.F) {
 		require.NoError(t, err, n.Payload)
 		if env.AttachmentID != "" {
 			var body []byte
-			require.NoError(t, conn.QueryRow(within(t), "SELECT payload FROM socket_io_attachments WHERE id = $1::text::bigint", env.AttachmentID).Scan(&body))
+			const find = "SELECT payload FROM socket_io_attachments WHERE id = $1::text::bigint"
+			require.NoError(t, conn.QueryRow(within(t), find, env.AttachmentID).Scan(&body))
 			env, err = jsonmsgpack.Codec{}.Parse(body, codec.Binary)
 			require.NoError(t, err)
 		}
@@ -144,7 +157,8 @@ func FuzzEmitArguments(f *testing.F) {
 		sent, err := env.Args.AppendJSON(nil)
 		require.NoError(t, err)
 		var same bool
-		require.NoError(t, conn.QueryRow(within(t), "SELECT jsonb_build_array($1::text) || $2::text::jsonb = $3::text::jsonb", event, args, string(sent)).Scan(&same))
+		const compare = "SELECT jsonb_build_array($1::text) || $2::text::jsonb = $3::text::jsonb"
+		require.NoError(t, conn.QueryRow(within(t), compare, event, args, string(sent)).Scan(&same))
 		require.True(t, same, "sent %.500s for %.500s", sent, args)
 	})
 }

@@ -28,10 +28,10 @@ func halfOpen(tb testing.TB, k kind) (d driver, proxy *pgtest.Proxy, database st
 	return d, proxy, database
 }
 
-// prompt is how soon after its context a call has to return.
+// prompt is how soon after the end of its context a call must return.
 const prompt = 2 * time.Second
 
-// returnsInTime makes a call with a context that ends soon, which the call can only notice by itself.
+// returnsInTime makes a call with a context that ends soon. Nothing but the context ends the call.
 func returnsInTime(tb testing.TB, what string, call func(ctx context.Context) error) error {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
@@ -39,7 +39,8 @@ func returnsInTime(tb testing.TB, what string, call func(ctx context.Context) er
 	start := time.Now()
 	err := call(ctx)
 	if took := time.Since(start); took > prompt {
-		tb.Errorf("%s returned after %s, with a context of 100ms: the network swallows bytes and nothing else will end it", what, took)
+		tb.Errorf("%s returned after %s with a context of 100ms: packets are dropped, so only the context ends it",
+			what, took)
 	}
 	return err
 }
@@ -49,19 +50,19 @@ func TestHalfOpenPublishReturnsWithItsContext(t *testing.T) {
 		for _, direction := range []pgtest.Direction{pgtest.ToServer, pgtest.ToClient, pgtest.Both} {
 			d, proxy, _ := halfOpen(t, k)
 			s := listen(t, d, "a")
-			require.NoError(t, d.Publish(within(t), messages("a", "1", "1")...)) // all is prepared
+			require.NoError(t, d.Publish(within(t), messages("a", "1", "1")...)) // everything is prepared
 			expect(t, d, s, "a", "1", "1")
 			proxy.Stall(direction)
 			err := returnsInTime(t, "Publish", func(ctx context.Context) error {
 				return d.Publish(ctx, messages("a", "maybe", "maybe")...)
 			})
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.NotErrorIs(t, err, transport.ErrNotSent, "nobody knows")
+			require.NotErrorIs(t, err, transport.ErrNotSent, "the outcome is unknown")
 			err = returnsInTime(t, "Publish on a new connection", func(ctx context.Context) error {
 				return d.Publish(ctx, messages("a", "never")...)
 			})
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.ErrorIs(t, err, transport.ErrNotSent, "there was no connection")
+			require.ErrorIs(t, err, transport.ErrNotSent, "without a connection nothing can have been sent")
 			proxy.Resume()
 			require.NoError(t, d.Publish(within(t), messages("a", "again")...))
 		}
@@ -81,7 +82,7 @@ func TestHalfOpenSessionReturnsWithItsContext(t *testing.T) {
 		err = returnsInTime(t, "Listen", func(ctx context.Context) error { return s.Listen(ctx, "b") })
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		_, err = s.Receive(within(t))
-		require.Error(t, err, "whether LISTEN has happened is not known: the session is over")
+		require.Error(t, err, "it is unknown whether LISTEN took effect, so the session must have ended")
 		_ = returnsInTime(t, "Session.Close", s.Close)
 		err = returnsInTime(t, "Open", func(ctx context.Context) error {
 			_, err := d.Open(ctx)
@@ -93,7 +94,7 @@ func TestHalfOpenSessionReturnsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestHalfOpenReceiveGoesOnWhenTheNetworkIsBack(t *testing.T) {
+func TestHalfOpenReceiveContinuesWhenTheNetworkWorksAgain(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d, proxy, database := halfOpen(t, k)
 		s := listen(t, d, "a")
@@ -117,7 +118,7 @@ func TestHalfOpenCloseReturnsWithItsContext(t *testing.T) {
 		proxy.Stall(pgtest.Both)
 		publishing := make(chan error)
 		go func() { publishing <- d.Publish(within(t), messages("a", "stuck")...) }()
-		require.Eventually(t, func() bool { return inFlight(d, proxy) }, patience, time.Millisecond)
+		require.Eventually(t, func() bool { return publishInProgress(d) }, patience, time.Millisecond)
 
 		_ = returnsInTime(t, "Driver.Close while a Publish is stuck", d.Close)
 		require.Error(t, <-publishing)
@@ -126,12 +127,12 @@ func TestHalfOpenCloseReturnsWithItsContext(t *testing.T) {
 
 		proxy.Cut()
 		proxy.Resume()
-		vanish(t, database, "application_name LIKE 'backplane%'", "a connection was left behind")
+		waitUntilNone(t, database, "application_name LIKE 'backplane%'", "no connection may be left")
 	})
 }
 
-// inFlight tells whether a Publish holds its turn: another one does not get it.
-func inFlight(d driver, _ *pgtest.Proxy) bool {
+// publishInProgress reports whether a Publish is in progress: a second one cannot start.
+func publishInProgress(d driver) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	return d.Publish(ctx, transport.Message{Channel: "probe"}) != nil
@@ -145,7 +146,7 @@ func TestCutConnectionsAreReplaced(t *testing.T) {
 		require.Equal(t, 2, proxy.Cut())
 		_, err := s.Receive(within(t))
 		require.Error(t, err)
-		require.NoError(t, d.Publish(within(t), messages("a", "nobody listens")...))
+		require.NoError(t, d.Publish(within(t), messages("a", "no session listens")...))
 		expect(t, d, listen(t, d, "a"), "a")
 		require.Equal(t, 4, proxy.Accepted())
 	})

@@ -17,7 +17,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// uses are the calls that find the connections of a driver dead after an idle time. Each is made twice, and has to work.
+// uses are the calls that find the connections of a driver dead after an idle time. Each is made twice and must
+// succeed.
 var uses = map[string]func(ctx context.Context, t *testing.T, on subject) error{
 	"Publish": func(ctx context.Context, _ *testing.T, on subject) error {
 		return on.Publish(ctx, messages("a", "1")...)
@@ -53,20 +54,21 @@ var uses = map[string]func(ctx context.Context, t *testing.T, on subject) error{
 	},
 }
 
-// TestFirstUseOfDeadConnections: whatever has ended the connections between two uses, the second works as the first did.
-func TestFirstUseOfDeadConnections(t *testing.T) {
-	type world struct {
+// TestFirstUseOfDeadConnectionsSucceeds: whatever ended the connections between two calls, the second call
+// succeeds like the first.
+func TestFirstUseOfDeadConnectionsSucceeds(t *testing.T) {
+	type environment struct {
 		database string
 		proxy    *pgtest.Proxy
 	}
 	for name, c := range map[string]struct {
-		end     func(t *testing.T, w world)
-		patient bool // it takes an idle time to notice: the test is shorter
+		end  func(t *testing.T, w environment)
+		slow bool // detection takes an idle time, so the test makes fewer rounds
 	}{
-		"Terminated": {end: func(t *testing.T, w world) { pgtest.Kill(t, w.database, "true") }},
-		"Cut":        {end: func(_ *testing.T, w world) { w.proxy.Cut() }},
-		"Swallowed": {patient: true, end: func(_ *testing.T, w world) {
-			time.Sleep(1100 * time.Millisecond) // what was heard of within a second is believed to live
+		"Terminated": {end: func(t *testing.T, w environment) { pgtest.Kill(t, w.database, "true") }},
+		"Cut":        {end: func(_ *testing.T, w environment) { w.proxy.Cut() }},
+		"PacketsDropped": {slow: true, end: func(_ *testing.T, w environment) {
+			time.Sleep(1100 * time.Millisecond) // connections with data in the last second count as alive
 			w.proxy.Swallow()
 		}},
 	} {
@@ -76,14 +78,14 @@ func TestFirstUseOfDeadConnections(t *testing.T) {
 				for name, use := range uses {
 					t.Run(name, func(t *testing.T) {
 						rounds := 2
-						if c.patient {
+						if c.slow {
 							if slices.Contains([]string{"PutAll", "GetUpTo", "Open"}, name) {
-								t.Skip("as the others")
+								t.Skip("covered by the other calls")
 							}
 							t.Parallel()
 							rounds = 1
 						}
-						w := world{database: database}
+						w := environment{database: database}
 						w.proxy = pgtest.NewProxy(t, w.database)
 						on := subject{}
 						on.driver, _ = k.open(t, w.proxy.URL(), w.proxy.URL(), postgres.Config{})
@@ -95,12 +97,12 @@ func TestFirstUseOfDeadConnections(t *testing.T) {
 						var err error
 						on.id, err = on.Put(within(t), make([]byte, 100))
 						require.NoError(t, err)
-						require.NoError(t, use(within(t), t, on), "the first use")
+						require.NoError(t, use(within(t), t, on), "the first call")
 						require.Positive(t, w.proxy.Open())
 						for range rounds {
 							c.end(t, w)
-							require.NoError(t, use(within(t), t, on), "the first use after that")
-							require.NoError(t, use(within(t), t, on), "the second")
+							require.NoError(t, use(within(t), t, on), "the first call afterwards")
+							require.NoError(t, use(within(t), t, on), "the second call")
 						}
 					})
 				}
@@ -109,7 +111,7 @@ func TestFirstUseOfDeadConnections(t *testing.T) {
 	}
 }
 
-// receiveAll receives what was published on "a" before now.
+// receiveAll receives the messages that were published on "a" before the call.
 func receiveAll(t *testing.T, database string, k kind, s transport.Session) (payloads []string) {
 	t.Helper()
 	require.NoError(t, newDriver(t, k, database).Publish(within(t), messages("a", "the end")...))
@@ -123,9 +125,9 @@ func receiveAll(t *testing.T, database string, k kind, s transport.Session) (pay
 	}
 }
 
-// TestGoodbyeInsteadOfAnAnswer: the server ends the session while the statement is on its way, which it never gets. It says so
-// before it has answered anything, which proves that.
-func TestGoodbyeInsteadOfAnAnswer(t *testing.T) {
+// TestTerminationInsteadOfAnAnswerIsRetried: the server ends the session while the statement is on its way, and
+// never receives it. Its termination message comes before any answer, which proves that.
+func TestTerminationInsteadOfAnAnswerIsRetried(t *testing.T) {
 	for name, payloads := range map[string][]string{"One": {"1"}, "Many": {"1", "2"}, "Equal": {"1", "1"}} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, k kind) {
@@ -136,18 +138,20 @@ func TestGoodbyeInsteadOfAnAnswer(t *testing.T) {
 				proxy.StallStanding(pgtest.ToServer)
 				published := make(chan error)
 				go func() { published <- d.Publish(within(t), messages("a", payloads...)...) }()
-				require.Eventually(t, func() bool { return proxy.Held() > 0 }, patience, time.Millisecond, "the statement is on its way")
+				require.Eventually(t, func() bool { return proxy.Held() > 0 }, patience, time.Millisecond,
+					"the statement must be on its way")
 				require.Equal(t, 1, pgtest.KillPublishers(t, database))
-				require.NoError(t, <-published, "it goes over another connection")
+				require.NoError(t, <-published, "the message must be sent over another connection")
 				proxy.Resume()
-				require.Equal(t, append([]string{"0", "0", "0"}, payloads...), receiveAll(t, database, k, s), "each exactly once")
+				want := append([]string{"0", "0", "0"}, payloads...)
+				require.Equal(t, want, receiveAll(t, database, k, s), "each message must arrive exactly once")
 			})
 		})
 	}
 }
 
-// TestOpenFateIsNeverSentAgain: the statement has reached the server, and what became of it nobody says.
-func TestOpenFateIsNeverSentAgain(t *testing.T) {
+// TestMessageWithUnknownOutcomeIsNeverSentAgain: the statement has reached the server, but no answer arrived.
+func TestMessageWithUnknownOutcomeIsNeverSentAgain(t *testing.T) {
 	for name, payloads := range map[string][]string{"One": {"1"}, "Many": {"1", "2"}} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, k kind) {
@@ -157,23 +161,26 @@ func TestOpenFateIsNeverSentAgain(t *testing.T) {
 				proxy.StallStanding(pgtest.ToClient)
 				published := make(chan error)
 				go func() { published <- d.Publish(within(t), messages("a", payloads...)...) }()
-				require.Eventually(t, func() bool { return proxy.Held() > 0 }, patience, time.Millisecond, "the answer is on its way")
+				require.Eventually(t, func() bool { return proxy.Held() > 0 }, patience, time.Millisecond,
+					"the answer must be on its way")
 				proxy.Cut()
 				err := <-published
 				require.Error(t, err)
-				require.NotErrorIs(t, err, transport.ErrNotSent, "nobody knows")
+				require.NotErrorIs(t, err, transport.ErrNotSent, "the outcome is unknown")
 				var rejected *transport.RejectedError
-				require.NotErrorAs(t, err, &rejected, "nobody knows")
+				require.NotErrorAs(t, err, &rejected, "the outcome is unknown")
 				proxy.Resume()
 				require.NoError(t, d.Publish(within(t), messages("a", "later")...))
-				require.Equal(t, append(append([]string{"0"}, payloads...), "later"), receiveAll(t, database, k, s), "each exactly once")
+				want := append(append([]string{"0"}, payloads...), "later")
+				require.Equal(t, want, receiveAll(t, database, k, s), "each message must arrive exactly once")
 			})
 		})
 	}
 }
 
-// TestFirstUseOfDeadConnectionsOverTLS: the goodbye cannot be read where the bytes are watched, but the end of the connection is seen.
-func TestFirstUseOfDeadConnectionsOverTLS(t *testing.T) {
+// TestFirstUseOfDeadConnectionsOverTLSSucceeds: the termination message is encrypted, but the end of the
+// connection is visible.
+func TestFirstUseOfDeadConnectionsOverTLSSucceeds(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		proxy := pgtest.NewProxy(t, pgtest.Encrypted(t, database))
@@ -190,13 +197,14 @@ func TestFirstUseOfDeadConnectionsOverTLS(t *testing.T) {
 				require.NoError(t, uses[use](within(t), t, on), use)
 			}
 			pgtest.Kill(t, database, "true")
-			require.Eventually(t, func() bool { return proxy.Open() == 0 }, patience, time.Millisecond, "the end has come through")
+			require.Eventually(t, func() bool { return proxy.Open() == 0 }, patience, time.Millisecond,
+				"the end of the connections must have come through")
 		}
 	})
 }
 
-// TestServerThatIsDownIsToldAtOnce: the one other connection that is tried does not hide what is wrong.
-func TestServerThatIsDownIsToldAtOnce(t *testing.T) {
+// TestUnreachableServerIsReportedAtOnce: retrying on another connection does not hide the error.
+func TestUnreachableServerIsReportedAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d, proxy, _ := halfOpen(t, k)
 		require.NoError(t, d.Publish(within(t), messages("a", "0")...))
@@ -207,14 +215,15 @@ func TestServerThatIsDownIsToldAtOnce(t *testing.T) {
 		require.ErrorIs(t, err, postgres.ErrUnreachable)
 		require.ErrorIs(t, err, transport.ErrNotSent)
 		require.NoError(t, within(t).Err())
-		require.LessOrEqual(t, proxy.Accepted()-before, 2, "it is tried once, with and without TLS at most")
+		require.LessOrEqual(t, proxy.Accepted()-before, 2, "one attempt to connect at most, with and without TLS")
 		proxy.Refuse(false)
 		require.NoError(t, d.Publish(within(t), messages("a", "2")...))
 	})
 }
 
-// TestIdleClientsOfPgBouncer: PgBouncer says goodbye in its own way to those who are idle, unless it pools whole sessions.
-func TestIdleClientsOfPgBouncer(t *testing.T) {
+// TestClientsThatPgBouncerClosesAreReplaced: unless it pools sessions, PgBouncer ends idle clients, with a
+// message of its own.
+func TestClientsThatPgBouncerClosesAreReplaced(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		proxy := pgtest.NewProxy(t, pgtest.NewBouncer(t, database, pgtest.PoolTransactions, "client_idle_timeout = 1"))
@@ -227,13 +236,15 @@ func TestIdleClientsOfPgBouncer(t *testing.T) {
 			_, err = d.Get(within(t), id)
 			require.NoError(t, err)
 			require.NoError(t, d.Expire(within(t), time.Hour))
-			require.Eventually(t, func() bool { return proxy.Open() == 0 }, patience, 10*time.Millisecond, "PgBouncer ends idle clients")
+			require.Eventually(t, func() bool { return proxy.Open() == 0 }, patience, 10*time.Millisecond,
+				"PgBouncer must end idle clients")
 		}
 	})
 }
 
-// TestConnectionsEndedOneAfterTheOther: a call finds its connection ended, and so each other one that was idle. It is made until one lives.
-func TestConnectionsEndedOneAfterTheOther(t *testing.T) {
+// TestCallIsRetriedUntilAConnectionWorks: a call finds its connection terminated, and then each other idle
+// connection as well. It is retried until a connection works.
+func TestCallIsRetriedUntilAConnectionWorks(t *testing.T) {
 	for _, name := range []string{"Put", "PutAll", "Get", "Expire"} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, k kind) {
@@ -248,7 +259,7 @@ func TestConnectionsEndedOneAfterTheOther(t *testing.T) {
 				require.NoError(t, err)
 				for range 3 {
 					var busy sync.WaitGroup
-					for range 8 { // several connections stand
+					for range 8 { // opens several connections
 						busy.Go(func() {
 							assert.NoError(t, uses["Put"](within(t), t, on))
 							assert.NoError(t, uses["Get"](within(t), t, on))
@@ -256,19 +267,21 @@ func TestConnectionsEndedOneAfterTheOther(t *testing.T) {
 					}
 					busy.Wait()
 					proxy.StallStanding(pgtest.ToServer)
-					backends := "datname = current_database() AND pid <> pg_backend_pid()"
+					const next = "SELECT coalesce(min(pid), 0) FROM pg_stat_activity " +
+						"WHERE pid > $1 AND datname = current_database() AND pid <> pg_backend_pid()"
 					var pids []int
 					for last := 0; ; pids = append(pids, last) {
-						if last = pgtest.QueryInt(t, database, "SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE pid > $1 AND "+backends, last); last == 0 {
+						if last = pgtest.QueryInt(t, database, next, last); last == 0 {
 							break
 						}
 					}
 					used := make(chan error, 1)
 					go func() { used <- uses[name](within(t), t, on) }()
-					require.Eventually(t, func() bool { return proxy.Held() > 0 }, patience, time.Millisecond, "the statement is on its way")
+					require.Eventually(t, func() bool { return proxy.Held() > 0 }, patience, time.Millisecond,
+						"the statement must be on its way")
 					for _, pid := range pids {
 						pgtest.Kill(t, database, fmt.Sprint("pid = ", pid))
-						time.Sleep(10 * time.Millisecond) // it goes to another one, if the connection was its own
+						time.Sleep(10 * time.Millisecond) // time for a retry, if the call used this connection
 					}
 					require.NoError(t, <-used)
 					proxy.Resume()
@@ -278,8 +291,8 @@ func TestConnectionsEndedOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// TestPublisherEndedWhileItIsOpened: nothing was sent over it, so another one is opened.
-func TestPublisherEndedWhileItIsOpened(t *testing.T) {
+// TestPublishingConnectionTerminatedWhileOpeningIsReplaced: nothing was sent over it, so another one is opened.
+func TestPublishingConnectionTerminatedWhileOpeningIsReplaced(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d, proxy, database := halfOpen(t, k)
 		s := listen(t, newDriver(t, k, database), "a")

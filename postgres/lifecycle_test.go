@@ -20,7 +20,7 @@ func TestNewDoesNoIO(t *testing.T) {
 		const nowhere = "postgres://nobody@127.0.0.1:1/nothing?sslmode=disable&connect_timeout=1"
 		d, _ := k.open(t, nowhere, nowhere, postgres.Config{})
 		require.Equal(t, 7999, d.Limits().Payload)
-		require.NoError(t, d.Close(within(t)), "closing what was never opened does nothing")
+		require.NoError(t, d.Close(within(t)), "Close without connections does nothing")
 		require.Error(t, d.Publish(within(t), messages("a", "x")...))
 		_, err := d.Open(within(t))
 		require.Error(t, err)
@@ -28,7 +28,7 @@ func TestNewDoesNoIO(t *testing.T) {
 	})
 }
 
-func TestTwoConnectionsOfItsOwn(t *testing.T) {
+func TestBusUsesTwoConnectionsOfItsOwn(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		d, poolConnections := k.open(t, database, database, postgres.Config{})
@@ -50,18 +50,18 @@ func TestTwoConnectionsOfItsOwn(t *testing.T) {
 		publishing.Wait()
 		require.Equal(t, 1, pgtest.Backends(t, database, "application_name = 'backplane listen'"))
 		require.Equal(t, 1, pgtest.Backends(t, database, "application_name = 'backplane publish'"))
-		require.Zero(t, poolConnections(), "the bus never uses the caller's pool")
+		require.Zero(t, poolConnections(), "the bus must not use the caller's pool")
 
 		require.NoError(t, s.Close(within(t)))
 		require.NoError(t, d.Close(within(t)))
-		require.NoError(t, d.Close(within(t)), "closing again does nothing")
-		vanish(t, database, "true", "a connection was left behind")
+		require.NoError(t, d.Close(within(t)), "a second Close does nothing")
+		waitUntilNone(t, database, "true", "no connection may be left")
 
-		require.NoError(t, d.Prepare(within(t)), "the pool is the caller's, and usable after Close")
-		require.LessOrEqual(t, poolConnections(), 2, "one to work with, and one to compare with: see pqdriver's pool")
-		vanish(t, database, "application_name LIKE 'backplane%'", "the store opened a connection that is not the pool's")
+		require.NoError(t, d.Prepare(within(t)), "the caller's pool must be usable after Close")
+		require.LessOrEqual(t, poolConnections(), 2, "one for the statements, and one for pqdriver to compare backends")
+		waitUntilNone(t, database, "application_name LIKE 'backplane%'", "Prepare must use the caller's pool only")
 
-		expect(t, d, listen(t, d, "a"), "a") // the bus opens its connections again
+		expect(t, d, listen(t, d, "a"), "a") // the bus must open its connections again
 		require.NoError(t, d.Close(within(t)))
 	})
 }
@@ -79,11 +79,11 @@ func TestCloseEndsOpenSessions(t *testing.T) {
 		require.NoError(t, d.Close(within(t)))
 		require.Error(t, <-received)
 		require.NoError(t, s.Close(within(t)))
-		vanish(t, database, "true", "a connection was left behind")
+		waitUntilNone(t, database, "true", "no connection may be left")
 	})
 }
 
-func TestCancelledOpenLeavesNothing(t *testing.T) {
+func TestCanceledOpenLeavesNothing(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		d := newDriver(t, k, database)
@@ -92,11 +92,11 @@ func TestCancelledOpenLeavesNothing(t *testing.T) {
 		_, err := d.Open(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, d.Publish(ctx, messages("a", "x")...), context.Canceled)
-		vanish(t, database, "true", "a connection was left behind")
+		waitUntilNone(t, database, "true", "no connection may be left")
 	})
 }
 
-func TestApplicationNameOfTheUserIsKept(t *testing.T) {
+func TestApplicationNameOfTheCallerIsKept(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		own := pgtest.With(t, database, func(u *url.URL) {
@@ -108,7 +108,8 @@ func TestApplicationNameOfTheUserIsKept(t *testing.T) {
 		t.Cleanup(func() { _ = d.Close(within(t)) })
 		expect(t, d, listen(t, d, "a"), "a")
 		require.Equal(t, 2, pgtest.Backends(t, database, "application_name = 'it''s-mine'"))
-		require.Equal(t, 1, pgtest.KillListeners(t, database), "the listener is found by what it does")
+		require.Equal(t, 1, pgtest.KillListeners(t, database),
+			"KillListeners must find the listening connection by its statement")
 	})
 }
 

@@ -12,9 +12,12 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// awkward are names of channels that need care in SQL, and some that are long.
-func awkward(n int) []string {
-	names := []string{`a"b`, `a'b`, `$$`, `$b$`, `END; DROP TABLE x; --`, `\`, "line\nbreak", "😀", ";", `"; UNLISTEN *; --`, strings.Repeat("é", 31)}
+// awkwardNames returns n long channel names, and some that need care in SQL.
+func awkwardNames(n int) []string {
+	names := []string{
+		`a"b`, `a'b`, `$$`, `$b$`, `END; DROP TABLE x; --`, `\`, "line\nbreak", "😀", ";", `"; UNLISTEN *; --`,
+		strings.Repeat("é", 31),
+	}
 	for i := range n {
 		name := fmt.Sprintf("socket.io#/%d/", i)
 		names = append(names, name+strings.Repeat("x", postgres.MaxName-len(name)))
@@ -26,14 +29,14 @@ func TestListenAllListensToEveryChannel(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d := newDriver(t, k, pgtest.Database(t))
 		s := listen(t, d, "first")
-		names := awkward(1500) // of about 120 KB: several statements
+		names := awkwardNames(1500) // about 120 KB, which takes several statements
 		require.NoError(t, s.(transport.MultiListener).ListenAll(within(t)))
 		require.NoError(t, s.(transport.MultiListener).ListenAll(within(t), names...))
-		hears(t, d, s, append(names, "first"))
+		requireReceives(t, d, s, append(names, "first"))
 	})
 }
 
-func TestListenAllWithoutTheRightToUsePLpgSQL(t *testing.T) {
+func TestListenAllWithoutThePrivilegeToUsePLpgSQL(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		pgtest.Exec(t, database, "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
@@ -41,25 +44,26 @@ func TestListenAllWithoutTheRightToUsePLpgSQL(t *testing.T) {
 		d, _ := k.open(t, asRole, asRole, postgres.Config{})
 		t.Cleanup(func() { _ = d.Close(within(t)) })
 		s := listen(t, d)
-		names := awkward(300)
+		names := awkwardNames(300)
 		require.NoError(t, s.(transport.MultiListener).ListenAll(within(t), names...))
-		hears(t, d, s, names)
+		requireReceives(t, d, s, names)
 	})
 }
 
-func TestListenAllRefusesNamesThatPostgreSQLWouldCut(t *testing.T) {
+func TestListenAllRefusesNamesThatPostgreSQLWouldTruncate(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d := newDriver(t, k, pgtest.Database(t))
 		s := listen(t, d, "a")
-		var wrong *postgres.NameError
-		require.ErrorAs(t, s.(transport.MultiListener).ListenAll(within(t), "b", strings.Repeat("x", postgres.MaxName+1)), &wrong)
-		_, err := s.Receive(within(t))
-		require.ErrorAs(t, err, &wrong, "an error of Listen ends the session")
+		var invalid *postgres.NameError
+		err := s.(transport.MultiListener).ListenAll(within(t), "b", strings.Repeat("x", postgres.MaxName+1))
+		require.ErrorAs(t, err, &invalid)
+		_, err = s.Receive(within(t))
+		require.ErrorAs(t, err, &invalid, "an error of ListenAll must end the session")
 	})
 }
 
-// hears publishes a message on each channel and expects them all.
-func hears(t *testing.T, d driver, s transport.Session, channels []string) {
+// requireReceives publishes a message on each channel and requires that all arrive.
+func requireReceives(t *testing.T, d driver, s transport.Session, channels []string) {
 	t.Helper()
 	var msgs []transport.Message
 	for _, channel := range channels {

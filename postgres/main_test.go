@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// driver is what both drivers promise to be.
+// driver is the interface that both drivers implement.
 type driver interface {
 	transport.Bus
 	transport.Closer
@@ -34,8 +34,8 @@ type driver interface {
 // kind is one of the drivers.
 type kind struct {
 	name string
-	// open returns a driver whose pool goes to one URL and whose own connections go to another, and a function
-	// that tells how many connections the pool has opened so far.
+	// open returns a driver whose pool connects to one URL and whose own connections go to another, and a
+	// function that returns the number of connections that the pool has opened.
 	open func(tb testing.TB, pool, own string, config postgres.Config) (driver, func() int)
 }
 
@@ -58,18 +58,18 @@ var kinds = []kind{
 	}},
 }
 
-// each runs a promise on both drivers, in parallel.
-func each(t *testing.T, promise func(t *testing.T, k kind)) {
+// each runs a test on both drivers, in parallel.
+func each(t *testing.T, test func(t *testing.T, k kind)) {
 	t.Helper()
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			promise(t, k)
+			test(t, k)
 		})
 	}
 }
 
-// newDriver returns a driver on a database, closed when the test ends.
+// newDriver returns a driver for a database. It is closed when the test ends.
 func newDriver(tb testing.TB, k kind, database string) driver {
 	tb.Helper()
 	d, _ := k.open(tb, database, database, postgres.Config{})
@@ -81,7 +81,7 @@ func newDriver(tb testing.TB, k kind, database string) driver {
 	return d
 }
 
-// listen opens a session that listens to channels, closed when the test ends.
+// listen opens a session that listens to channels. It is closed when the test ends.
 func listen(tb testing.TB, d driver, channels ...string) transport.Session {
 	tb.Helper()
 	s, err := d.Open(within(tb))
@@ -93,7 +93,7 @@ func listen(tb testing.TB, d driver, channels ...string) transport.Session {
 	return s
 }
 
-// patience is how long a test waits for what must happen.
+// patience limits how long a test waits for an event that must happen.
 const patience = 20 * time.Second
 
 func within(tb testing.TB) context.Context {
@@ -110,7 +110,8 @@ func messages(channel string, payloads ...string) []transport.Message {
 	return msgs
 }
 
-// expect receives exactly the payloads, in order, then a marker that it publishes itself: nothing else came.
+// expect receives exactly the payloads, in order, and then a marker that it publishes itself, so that no other
+// message can have arrived.
 func expect(tb testing.TB, d driver, s transport.Session, channel string, payloads ...string) {
 	tb.Helper()
 	ctx := within(tb)
@@ -120,19 +121,23 @@ func expect(tb testing.TB, d driver, s transport.Session, channel string, payloa
 		m, err := s.Receive(ctx)
 		require.NoErrorf(tb, err, "Receive of message %d of %d", i, len(payloads))
 		if m.Channel != channel || string(m.Payload) != want {
-			tb.Fatalf("message %d of %d: got %.40q on %q, want %.40q on %q", i, len(payloads), m.Payload, m.Channel, want, channel)
+			tb.Fatalf("message %d of %d: got %.40q on %q, want %.40q on %q", i, len(payloads), m.Payload, m.Channel,
+				want, channel)
 		}
 	}
 }
 
-// publisherPID is the backend of the publishing connection, 0 if there is none.
+// publisherPID returns the process id of the publishing connection's backend, or 0 if there is none.
 func publisherPID(tb testing.TB, database string) int {
 	tb.Helper()
-	return pgtest.QueryInt(tb, database, "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'backplane publish'")
+	return pgtest.QueryInt(tb, database, "SELECT coalesce(max(pid), 0) FROM pg_stat_activity "+
+		"WHERE datname = current_database() AND application_name = 'backplane publish'")
 }
 
-// vanish waits until the database has no connection that meets a condition.
-func vanish(tb testing.TB, database, condition, why string) {
+// waitUntilNone waits until the database has no connection that meets a condition.
+func waitUntilNone(tb testing.TB, database, condition, why string) {
 	tb.Helper()
-	require.Eventually(tb, func() bool { return pgtest.Backends(tb, database, condition) == 0 }, patience, 10*time.Millisecond, why)
+	require.Eventually(tb, func() bool {
+		return pgtest.Backends(tb, database, condition) == 0
+	}, patience, 10*time.Millisecond, why)
 }

@@ -9,9 +9,9 @@ import (
 type NameError struct {
 	// Kind is "table", "schema", "role" or "channel".
 	Kind string
-	// Name is the name as it was given.
+	// Name is the name as it was passed.
 	Name string
-	// Problem says what is wrong with it.
+	// Problem says what is wrong with the name.
 	Problem string
 }
 
@@ -23,7 +23,8 @@ func (e *NameError) Error() string {
 	return "postgres: " + e.Kind + " name " + quote(strings.ToValidUTF8(name, "\uFFFD")) + " " + e.Problem
 }
 
-// QuoteTable returns table, "table" or "schema.table", as it is written in SQL: each part a quoted identifier.
+// QuoteTable returns table ("table" or "schema.table") as it is written in SQL: each part is a quoted
+// identifier.
 func QuoteTable(table string) (string, error) {
 	schema, name, qualified := strings.Cut(table, ".")
 	if !qualified {

@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
-// A pool behind a proxy that pools transactions cannot use prepared statements.
+// A pool behind a proxy that pools transactions cannot use prepared statements, so other modes must work, too.
 func TestPgxStoreInEveryQueryMode(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
@@ -42,13 +42,13 @@ func TestPgxStoreInEveryQueryMode(t *testing.T) {
 	}
 }
 
-func TestPgxHooksOfThePoolRun(t *testing.T) {
+func TestPgxHooksOfThePoolRunForOwnConnections(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Database(t)
 	config, err := pgxpool.ParseConfig(pgtest.With(t, database, func(u *url.URL) { u.User = url.User("nobody") }))
 	require.NoError(t, err)
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
-		c.User = "postgres" // as a token would be filled in
+		c.User = "postgres" // like a hook that fills in a token
 		return nil
 	}
 	connected := 0
@@ -67,7 +67,7 @@ func TestPgxHooksOfThePoolRun(t *testing.T) {
 	require.Zero(t, pool.Stat().NewConnsCount())
 }
 
-func TestPgxSaysThatThePoolIsExhausted(t *testing.T) {
+func TestPgxErrorNamesAnExhaustedPool(t *testing.T) {
 	t.Parallel()
 	config, err := pgxpool.ParseConfig(pgtest.Database(t))
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// lockedDown makes a role that may do nothing but connect, and returns the database's URL for it.
+// lockedDown creates a role that may do nothing but connect, and returns the database's URL for it.
 func lockedDown(tb testing.TB, database string) (role, asRole string) {
 	tb.Helper()
 	u, err := url.Parse(database)
@@ -29,7 +29,7 @@ func prepared(tb testing.TB, k kind, database string, config postgres.Config) er
 	return d.Prepare(within(tb))
 }
 
-// requireSetupError requires a reason, and a hint that names what to do.
+// requireSetupError requires a reason, and hints that say what to do.
 func requireSetupError(tb testing.TB, err, reason error, hints ...string) *postgres.SetupError {
 	tb.Helper()
 	var setup *postgres.SetupError
@@ -41,7 +41,7 @@ func requireSetupError(tb testing.TB, err, reason error, hints ...string) *postg
 	return setup
 }
 
-func TestPrepareManyAtOnce(t *testing.T) {
+func TestConcurrentPrepare(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		d := newDriver(t, k, database)
@@ -69,7 +69,7 @@ func TestPrepareWithoutAutoCreate(t *testing.T) {
 		require.Equal(t, "attachments", setup.Table)
 		pgtest.Exec(t, database, schema)
 		require.NoError(t, prepared(t, k, database, config))
-		pgtest.Exec(t, database, schema) // may be run again
+		pgtest.Exec(t, database, schema) // must be repeatable
 	})
 }
 
@@ -103,7 +103,8 @@ func TestGrantsAreEnough(t *testing.T) {
 		role, asRole := lockedDown(t, database)
 		pgtest.Exec(t, database, `CREATE SCHEMA "Own"`)
 		for _, table := range []string{
-			"attachments", `a"b`, "Own.attachments", strings.Repeat("t", 63), strings.Repeat("ü", 31), strings.Repeat("🚀", 15),
+			"attachments", `a"b`, "Own.attachments", strings.Repeat("t", 63), strings.Repeat("ü",
+				31), strings.Repeat("🚀", 15),
 		} {
 			schema, err := postgres.Schema(table)
 			require.NoError(t, err)
@@ -125,7 +126,7 @@ func TestGrantsAreEnough(t *testing.T) {
 	})
 }
 
-func TestPrepareFindsWhatIsWrong(t *testing.T) {
+func TestPrepareNamesTheProblem(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		readOnly := pgtest.With(t, database, func(u *url.URL) {
@@ -139,11 +140,13 @@ func TestPrepareFindsWhatIsWrong(t *testing.T) {
 			reason                     error
 			hint                       string
 		}{
-			{"AServerThatOnlyReads", readOnly, "t", "", postgres.ErrReadOnly, "primary"},
-			{"AMissingSchema", database, "nowhere.t", "", postgres.ErrNoTable, "create the schema"},
-			{"AMissingDatabase", missingDatabase, "t", "", postgres.ErrUnreachable, ""},
-			{"OtherColumns", database, "other", "CREATE TABLE other (id bigserial, body bytea)", postgres.ErrBadTable, "created_at timestamptz, payload bytea"},
-			{"OtherTypes", database, "typed", "CREATE TABLE typed (id uuid, created_at timestamptz, payload text)", postgres.ErrBadTable, "id bigint, payload bytea"},
+			{"ReadOnlyServer", readOnly, "t", "", postgres.ErrReadOnly, "primary"},
+			{"MissingSchema", database, "nowhere.t", "", postgres.ErrNoTable, "create the schema"},
+			{"MissingDatabase", missingDatabase, "t", "", postgres.ErrUnreachable, ""},
+			{"OtherColumns", database, "other", "CREATE TABLE other (id bigserial, body bytea)",
+				postgres.ErrBadTable, "created_at timestamptz, payload bytea"},
+			{"OtherTypes", database, "typed", "CREATE TABLE typed (id uuid, created_at timestamptz, payload text)",
+				postgres.ErrBadTable, "id bigint, payload bytea"},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				if c.sql != "" {
@@ -153,15 +156,18 @@ func TestPrepareFindsWhatIsWrong(t *testing.T) {
 			})
 		}
 		role, asRole := lockedDown(t, database)
-		pgtest.Exec(t, database, `CREATE SCHEMA hidden; CREATE TABLE hidden.t (); GRANT SELECT ON hidden.t TO "`+role+`"`)
-		requireSetupError(t, prepared(t, k, asRole, postgres.Config{Table: "hidden.t"}), postgres.ErrPrivilege, `GRANT USAGE ON SCHEMA "hidden" TO "`+role+`"`)
+		pgtest.Exec(t, database,
+			`CREATE SCHEMA hidden; CREATE TABLE hidden.t (); GRANT SELECT ON hidden.t TO "`+role+`"`)
+		requireSetupError(t, prepared(t, k, asRole, postgres.Config{Table: "hidden.t"}), postgres.ErrPrivilege,
+			`GRANT USAGE ON SCHEMA "hidden" TO "`+role+`"`)
 	})
 }
 
-func TestPrepareAcceptsTablesMadeOtherwise(t *testing.T) {
+func TestPrepareAcceptsOtherSuitableTables(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
-		pgtest.Exec(t, database, `CREATE TABLE identity (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, created_at timestamp DEFAULT now(), payload bytea, more text);
+		pgtest.Exec(t, database, `CREATE TABLE identity (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+				created_at timestamp DEFAULT now(), payload bytea, more text);
 			CREATE VIEW view AS SELECT * FROM identity`)
 		role, asRole := lockedDown(t, database)
 		pgtest.Exec(t, database, `GRANT SELECT, INSERT, DELETE ON identity, view TO "`+role+`"`)
@@ -174,7 +180,8 @@ func TestPrepareAcceptsTablesMadeOtherwise(t *testing.T) {
 	})
 }
 
-// roleFor makes a role that may create tables in a database, and returns its name, quoted, and the database's URL for it.
+// roleFor creates a role that may create tables in a database, and returns its quoted name and the database's
+// URL for it.
 func roleFor(tb testing.TB, database, name string) (role, asRole string) {
 	tb.Helper()
 	u, err := url.Parse(database)
@@ -186,8 +193,8 @@ func roleFor(tb testing.TB, database, name string) (role, asRole string) {
 	return role, pgtest.With(tb, database, func(u *url.URL) { u.User = url.User(plain) })
 }
 
-// What another role can have run as the role of a node is refused, whoever that is.
-func TestPrepareRefusesWhatItCannotTrust(t *testing.T) {
+// A table is refused if another role, whichever it is, can run code with the privileges of the node's role.
+func TestPrepareRefusesUntrustedTables(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		evil, asEvil := roleFor(t, database, "evil")
@@ -197,30 +204,40 @@ func TestPrepareRefusesWhatItCannotTrust(t *testing.T) {
 		hook := `CREATE FUNCTION hook() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 			CREATE FUNCTION id() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
 			CREATE FUNCTION fits(bytea) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'; `
-		public := `; GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO PUBLIC`
-		trap := `CREATE SCHEMA trap; GRANT ALL ON SCHEMA trap TO PUBLIC; CREATE TABLE trap.t (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea);
+		public := `; GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC;
+			GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO PUBLIC`
+		trap := `CREATE SCHEMA trap; GRANT ALL ON SCHEMA trap TO PUBLIC;
+			CREATE TABLE trap.t (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea);
 			GRANT ALL ON ALL TABLES IN SCHEMA trap TO PUBLIC; GRANT ALL ON ALL SEQUENCES IN SCHEMA trap TO PUBLIC; `
 		for _, c := range []struct {
 			name, table  string
-			sql, evilSQL string // run by the owner of the database, and then by the hostile role
+			sql, evilSQL string // run by the owner of the database, then by the hostile role
 			hint         string
 		}{
-			{"ATableOfAnotherRole", "t", ``, schema, "t belongs to the role " + evil},
-			{"ATableInTheSchemaOfAnotherRole", "trap.t", trap + `ALTER SCHEMA trap OWNER TO ` + evil, ``, "the schema trap belongs to the role " + evil},
-			{"ATrigger", "t", hook + schema + `; GRANT TRIGGER ON t TO ` + evil, `CREATE TRIGGER spy BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION hook()`, "t has the trigger spy"},
-			{"ADisabledTrigger", "t", hook + schema + `; CREATE TRIGGER spy AFTER DELETE ON t EXECUTE FUNCTION hook(); ALTER TABLE t DISABLE TRIGGER spy`, ``, "t has the trigger spy"},
-			{"ARule", "t", schema + `; CREATE RULE spy AS ON INSERT TO t DO ALSO NOTIFY x`, ``, "t has the rule spy"},
-			{"ADefault", "t", ``, hook + `GRANT EXECUTE ON FUNCTION id() TO PUBLIC`, "t calls id(), which belongs to the role " + evil},
-			{"ACheck", "t", ``, hook, "t calls fits(bytea), which belongs to the role " + evil},
-			{"AnIndex", "t", ``, hook, "t calls fits(bytea), which belongs to the role " + evil},
-			{"APolicy", "t", ``, hook, "t calls fits(bytea), which belongs to the role " + evil},
-			{"AChildOfAnotherRole", "t", schema + `; ALTER TABLE t OWNER TO ` + evil, `CREATE TABLE child () INHERITS (t)`, "child belongs to the role " + evil},
-			{"AViewOnATableOfAnotherRole", "v", ``, schema + public, "t belongs to the role " + evil},
-			{"ASequenceOfAnotherRole", "t", ``, `CREATE SEQUENCE s`, "s belongs to the role " + evil},
+			{"TableOfAnotherRole", "t", ``, schema, "t belongs to the role " + evil},
+			{"SchemaOfAnotherRole", "trap.t", trap + `ALTER SCHEMA trap OWNER TO ` + evil, ``,
+				"the schema trap belongs to the role " + evil},
+			{"Trigger", "t", hook + schema + `; GRANT TRIGGER ON t TO ` + evil,
+				`CREATE TRIGGER spy BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION hook()`, "t has the trigger spy"},
+			{"DisabledTrigger", "t", hook + schema +
+				`; CREATE TRIGGER spy AFTER DELETE ON t EXECUTE FUNCTION hook(); ALTER TABLE t DISABLE TRIGGER spy`, ``,
+				"t has the trigger spy"},
+			{"Rule", "t", schema + `; CREATE RULE spy AS ON INSERT TO t DO ALSO NOTIFY x`, ``, "t has the rule spy"},
+			{"Default", "t", ``, hook + `GRANT EXECUTE ON FUNCTION id() TO PUBLIC`,
+				"t calls id(), which belongs to the role " + evil},
+			{"Check", "t", ``, hook, "t calls fits(bytea), which belongs to the role " + evil},
+			{"Index", "t", ``, hook, "t calls fits(bytea), which belongs to the role " + evil},
+			{"Policy", "t", ``, hook, "t calls fits(bytea), which belongs to the role " + evil},
+			{"ChildOfAnotherRole", "t", schema + `; ALTER TABLE t OWNER TO ` + evil,
+				`CREATE TABLE child () INHERITS (t)`, "child belongs to the role " + evil},
+			{"ViewOfATableOfAnotherRole", "v", ``, schema + public, "t belongs to the role " + evil},
+			{"SequenceOfAnotherRole", "t", ``, `CREATE SEQUENCE s`, "s belongs to the role " + evil},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				t.Cleanup(func() {
-					pgtest.Exec(t, database, `DROP TABLE IF EXISTS child, t CASCADE; DROP FUNCTION IF EXISTS hook, id, fits CASCADE; DROP SEQUENCE IF EXISTS s CASCADE; DROP SCHEMA IF EXISTS trap CASCADE`)
+					pgtest.Exec(t, database,
+						`DROP TABLE IF EXISTS child, t CASCADE; DROP FUNCTION IF EXISTS hook, id, fits CASCADE;
+							DROP SEQUENCE IF EXISTS s CASCADE; DROP SCHEMA IF EXISTS trap CASCADE`)
 				})
 				if c.sql != "" {
 					pgtest.Exec(t, database, c.sql)
@@ -228,25 +245,26 @@ func TestPrepareRefusesWhatItCannotTrust(t *testing.T) {
 				if c.evilSQL != "" {
 					pgtest.Exec(t, asEvil, c.evilSQL)
 				}
-				switch c.name { // what only the owner of the database could be tricked into
-				case "ADefault":
+				switch c.name { // statements that only the owner of the database can run
+				case "Default":
 					pgtest.Exec(t, database, schema+`; ALTER TABLE t ALTER id SET DEFAULT id()`)
-				case "ACheck":
+				case "Check":
 					pgtest.Exec(t, database, schema+`; ALTER TABLE t ADD CHECK (fits(payload))`)
-				case "AnIndex":
+				case "Index":
 					pgtest.Exec(t, database, schema+`; CREATE INDEX ON t (fits(payload))`)
-				case "APolicy":
+				case "Policy":
 					pgtest.Exec(t, database, schema+`; CREATE POLICY p ON t USING (fits(payload))`)
-				case "AChildOfAnotherRole":
+				case "ChildOfAnotherRole":
 					pgtest.Exec(t, database, `ALTER TABLE t OWNER TO CURRENT_USER`)
-				case "AViewOnATableOfAnotherRole":
+				case "ViewOfATableOfAnotherRole":
 					pgtest.Exec(t, database, `CREATE VIEW v AS SELECT * FROM t`)
-				case "ASequenceOfAnotherRole":
+				case "SequenceOfAnotherRole":
 					pgtest.Exec(t, database, schema+`; ALTER TABLE t ALTER id SET DEFAULT nextval('s')`)
 				}
 				pgtest.Exec(t, database, `SELECT 1`+public)
 				for name, as := range map[string]string{"superuser": database, "app": asApp} {
-					setup := requireSetupError(t, prepared(t, k, as, postgres.Config{Table: c.table}), postgres.ErrUntrustedTable, c.hint)
+					setup := requireSetupError(t, prepared(t, k, as, postgres.Config{Table: c.table}),
+						postgres.ErrUntrustedTable, c.hint)
 					require.Contains(t, setup.Hint, "TableOwner", name)
 				}
 			})
@@ -262,15 +280,19 @@ func TestPrepareRefusesWhatItCannotTrust(t *testing.T) {
 				owner  string
 				config postgres.Config
 			}{
-				{app, postgres.Config{}}, {group, postgres.Config{}}, {"CURRENT_USER", postgres.Config{}}, {owner, postgres.Config{TableOwner: name}},
+				{app, postgres.Config{}}, {group, postgres.Config{}}, {"CURRENT_USER", postgres.Config{}}, {owner,
+					postgres.Config{TableOwner: name}},
 			} {
 				c.config.Table = "t"
 				pgtest.Exec(t, database, `ALTER TABLE t OWNER TO `+c.owner+public)
 				require.NoError(t, prepared(t, k, asApp, c.config), "the table belongs to %s", c.owner)
 			}
-			requireSetupError(t, prepared(t, k, asApp, postgres.Config{Table: "t"}), postgres.ErrUntrustedTable, "TableOwner")
-			requireSetupError(t, prepared(t, k, database, postgres.Config{Table: "t"}), postgres.ErrUntrustedTable, "TableOwner")
-			requireSetupError(t, prepared(t, k, asApp, postgres.Config{Table: "t", TableOwner: "somebody else"}), postgres.ErrUntrustedTable)
+			requireSetupError(t, prepared(t, k, asApp, postgres.Config{Table: "t"}), postgres.ErrUntrustedTable,
+				"TableOwner")
+			requireSetupError(t, prepared(t, k, database, postgres.Config{Table: "t"}), postgres.ErrUntrustedTable,
+				"TableOwner")
+			requireSetupError(t, prepared(t, k, asApp, postgres.Config{Table: "t", TableOwner: "another role"}),
+				postgres.ErrUntrustedTable)
 		})
 	})
 }

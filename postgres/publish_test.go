@@ -20,7 +20,7 @@ func TestEqualMessagesAllArrive(t *testing.T) {
 		require.NoError(t, d.Publish(within(t), messages("a", "x", "x", "y", "x", "y", "y", "", "")...))
 		expect(t, d, s, "a", "x", "x", "y", "x", "y", "y", "", "")
 
-		// Equal payloads on different channels are no reason to split, nor to merge.
+		// Equal payloads on different channels are distinct messages and need not be split.
 		require.NoError(t, d.Publish(within(t), append(messages("a", "x"), messages("b", "x")...)...))
 		for _, channel := range []string{"a", "b"} {
 			m, err := s.Receive(within(t))
@@ -41,7 +41,7 @@ func TestOrderIsKept(t *testing.T) {
 			for i := range batch {
 				batch[i] = fmt.Sprint(len(want) + i)
 				switch {
-				case i%100 == 7: // equal to the one before
+				case i%100 == 7: // equal to the previous message
 					batch[i] = batch[i-1]
 				case i%50 == 9:
 					batch[i] += large
@@ -70,14 +70,15 @@ func TestLimitsAreInclusive(t *testing.T) {
 
 func TestHostileChannelNamesAreData(t *testing.T) {
 	names := []string{
-		`a"b`, `"`, `""`, `a'b`, `\`, `a\`, `a b`, "tab\tnewline\n", "🚀#/admin", `x"; DROP TABLE t; --`, `$1`, `{"a",b}`, `NULL`, `%s`, "*",
+		`a"b`, `"`, `""`, `a'b`, `\`, `a\`, `a b`, "tab\tnewline\n", "🚀#/admin", `x"; DROP TABLE t; --`,
+		`$1`, `{"a",b}`, `NULL`, `%s`, "*",
 		"UPPER", "upper", strings.Repeat(`"`, 63),
 	}
 	each(t, func(t *testing.T, k kind) {
 		d := newDriver(t, k, pgtest.Database(t))
 		s := listen(t, d, names...)
 		for i, name := range names {
-			// One message and several go out in different statements.
+			// A single message and several use different statements.
 			require.NoErrorf(t, d.Publish(within(t), messages(name, fmt.Sprint("single ", i))...), "channel %q", name)
 			expect(t, d, s, name, fmt.Sprint("single ", i))
 			require.NoError(t, d.Publish(within(t), messages(name, name, fmt.Sprint(i))...))
@@ -87,15 +88,16 @@ func TestHostileChannelNamesAreData(t *testing.T) {
 	})
 }
 
-func TestChannelsThatCannotBeListenedToAreRefused(t *testing.T) {
+func TestInvalidChannelNamesAreRefused(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d := newDriver(t, k, pgtest.Database(t))
 		for _, name := range []string{"", "a\x00b", "\xff", strings.Repeat("c", 64), strings.Repeat("🚀", 16)} {
 			var e *postgres.NameError
 			s := listen(t, d)
-			require.ErrorAsf(t, s.Listen(within(t), name), &e, "Listen(%q): it would be truncated, or hear nothing", name)
+			require.ErrorAsf(t, s.Listen(within(t), name), &e,
+				"Listen(%q): the name would be truncated, or nothing would be received", name)
 			require.Equal(t, name, e.Name)
-			require.Error(t, s.Listen(within(t), "another"), "an error of Listen ends the session")
+			require.Error(t, s.Listen(within(t), "another"), "an error of Listen must end the session")
 			require.ErrorAs(t, listen(t, d).Unlisten(within(t), name), &e)
 		}
 	})
@@ -105,7 +107,8 @@ func TestOtherDatabaseEncodings(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		name := "latin1_" + k.name + "_" + strings.TrimPrefix(pathOf(t, database), "/")
-		pgtest.Exec(t, database, "CREATE DATABASE "+name+" ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+		pgtest.Exec(t, database,
+			"CREATE DATABASE "+name+" ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
 		t.Cleanup(func() { pgtest.Exec(t, database, "DROP DATABASE "+name+" WITH (FORCE)") })
 		latin1 := pgtest.With(t, database, func(u *url.URL) { u.Path = "/" + name })
 
@@ -114,7 +117,8 @@ func TestOtherDatabaseEncodings(t *testing.T) {
 		require.NoError(t, d.Publish(within(t), messages("salon privé", "à", "é")...))
 		expect(t, d, s, "salon privé", "à", "é")
 		var rejected *transport.RejectedError
-		require.ErrorAs(t, d.Publish(within(t), messages("salon privé", "🚀")...), &rejected, "LATIN1 has no such character")
+		require.ErrorAs(t, d.Publish(within(t), messages("salon privé", "🚀")...), &rejected,
+			"LATIN1 does not have this character")
 		expect(t, d, s, "salon privé")
 	})
 }

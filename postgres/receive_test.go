@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-func TestCancelledReceiveLosesNothing(t *testing.T) {
+func TestCanceledReceiveLosesNothing(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d := newDriver(t, k, pgtest.Database(t))
 		s := listen(t, d, "a")
@@ -35,7 +35,7 @@ func TestCancelledReceiveLosesNothing(t *testing.T) {
 				i += n
 			}
 		})
-		cancelled, overall := 0, within(t)
+		canceled, overall := 0, within(t)
 		for i := 0; i < total; {
 			ctx, cancel := context.WithTimeout(overall, time.Duration(rand.IntN(300))*time.Microsecond)
 			m, err := s.Receive(ctx)
@@ -43,8 +43,8 @@ func TestCancelledReceiveLosesNothing(t *testing.T) {
 			if err != nil {
 				require.ErrorIs(t, err, context.DeadlineExceeded, "only the context may end Receive")
 				require.NoError(t, overall.Err(), "after %d messages", i)
-				cancelled++
-				if cancelled%50 == 0 { // other calls work in between, too
+				canceled++
+				if canceled%50 == 0 { // other calls must work in between, too
 					require.NoError(t, s.Listen(overall, "b"))
 					require.NoError(t, s.Unlisten(overall, "b"))
 				}
@@ -53,12 +53,12 @@ func TestCancelledReceiveLosesNothing(t *testing.T) {
 			require.Equal(t, fmt.Sprint(i), string(m.Payload))
 			i++
 		}
-		t.Logf("%d calls of Receive were cancelled", cancelled)
-		require.Positive(t, cancelled)
+		t.Logf("%d calls of Receive were canceled", canceled)
+		require.Positive(t, canceled)
 	})
 }
 
-func TestReceiveEndsWithItsContext(t *testing.T) {
+func TestReceiveReturnsWhenItsContextEnds(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d := newDriver(t, k, pgtest.Database(t))
 		s := listen(t, d, "a")
@@ -79,13 +79,13 @@ func TestListenAndUnlistenTakeEffectOnReturn(t *testing.T) {
 		d := newDriver(t, k, pgtest.Database(t))
 		s := listen(t, d, "always", "always")
 		for i := range 20 {
-			require.NoError(t, d.Publish(within(t), messages("sometimes", "unheard")...))
+			require.NoError(t, d.Publish(within(t), messages("sometimes", "unreceived")...))
 			require.NoError(t, s.Listen(within(t), "sometimes"))
 			require.NoError(t, d.Publish(within(t), messages("sometimes", fmt.Sprint(i))...))
 			expect(t, d, s, "sometimes", fmt.Sprint(i))
 			require.NoError(t, s.Unlisten(within(t), "sometimes"))
 			require.NoError(t, s.Unlisten(within(t), "never listened to"))
-			require.NoError(t, d.Publish(within(t), messages("sometimes", "unheard")...))
+			require.NoError(t, d.Publish(within(t), messages("sometimes", "unreceived")...))
 			expect(t, d, s, "always")
 		}
 	})
@@ -100,18 +100,19 @@ func TestListenWhileThousandsArrive(t *testing.T) {
 			payloads[i] = fmt.Sprint(i)
 		}
 		require.NoError(t, d.Publish(within(t), messages("a", payloads...)...))
-		require.NoError(t, s.Listen(within(t), "b"), "the answer stands behind 5000 notifications nobody has received yet")
+		require.NoError(t, s.Listen(within(t), "b"),
+			"the answer comes after 5000 notifications that are not received yet")
 		expect(t, d, s, "a", payloads...)
 	})
 }
 
-func TestClosedSessionSaysSo(t *testing.T) {
+func TestClosedSessionReturnsErrClosed(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d := newDriver(t, k, pgtest.Database(t))
 		s := listen(t, d, "a")
 		require.NoError(t, d.Publish(within(t), messages("a", "unread")...))
 		require.NoError(t, s.Close(within(t)))
-		require.NoError(t, s.Close(within(t)), "closing again does nothing")
+		require.NoError(t, s.Close(within(t)), "a second Close does nothing")
 		_, err := s.Receive(within(t))
 		require.ErrorIs(t, err, transport.ErrClosed)
 		require.ErrorIs(t, s.Listen(within(t), "a"), transport.ErrClosed)

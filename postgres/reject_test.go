@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// The messages the server refuses.
+// refused are messages that the server refuses.
 var refused = map[string]transport.Message{
 	"LargePayload":   {Channel: "a", Payload: []byte(strings.Repeat("p", 8000))},
 	"LongChannel":    {Channel: strings.Repeat("c", 64), Payload: []byte("p")},
@@ -24,8 +24,8 @@ var refused = map[string]transport.Message{
 	"HalfACharacter": {Channel: "a", Payload: []byte("é")[:1]},
 }
 
-// The batches a refused message is put into, and where: alone, in one statement with others, and between
-// statements, because equal messages need one each.
+// around are the batches into which a refused message is put, and its position: alone, in one statement with
+// others, and between statements, because equal messages need a statement each.
 var around = []struct {
 	name          string
 	before, after []string
@@ -64,16 +64,17 @@ func TestRejectedMessagesAreCountedExactly(t *testing.T) {
 					msgs = append(msgs, messages("a", batch.after...)...)
 					err := d.Publish(within(t), msgs...)
 					var rejected *transport.RejectedError
-					require.ErrorAs(t, err, &rejected, "the server said no: what was sent is known")
-					require.LessOrEqual(t, rejected.Accepted, len(batch.before), "the bad message was not sent")
+					require.ErrorAs(t, err, &rejected, "the server refused the message, so it is known what was sent")
+					require.LessOrEqual(t, rejected.Accepted, len(batch.before),
+						"the refused message must not count as sent")
 					expect(t, d, s, "a", batch.before[:rejected.Accepted]...)
-					// The cluster goes on with what was not accepted, one by one around the bad message.
+					// The cluster continues with the messages that were not accepted, without the refused one.
 					rest := messages("a", batch.before[rejected.Accepted:]...)
 					require.NoError(t, d.Publish(within(t), append(rest, messages("a", batch.after...)...)...))
 					expect(t, d, s, "a", slices.Concat(batch.before[rejected.Accepted:], batch.after)...)
 				})
 			}
 		}
-		require.Equal(t, pid, publisherPID(t, database), "a rejected message must not cost the connection")
+		require.Equal(t, pid, publisherPID(t, database), "a refused message must not end the connection")
 	})
 }

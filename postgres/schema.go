@@ -2,8 +2,8 @@ package postgres
 
 import "strings"
 
-// Schema returns the SQL that creates table, "table" or "schema.table", for attachments. It is the table of the
-// Node.js adapter and may be run any number of times.
+// Schema returns the SQL that creates the attachment table ("table" or "schema.table"). It is the table of the
+// Node.js adapter. The SQL can be run any number of times.
 func Schema(table string) (string, error) {
 	name, err := QuoteTable(table)
 	if err != nil {
@@ -15,10 +15,10 @@ func Schema(table string) (string, error) {
 
 // Grants returns the SQL that lets role use table, with the least privileges:
 //
-//   - SELECT on the columns, for Get, for Expire's condition and for INSERT … RETURNING id
+//   - SELECT on the columns, for Get, for the condition of Expire and for INSERT … RETURNING id
 //   - INSERT on payload, for Put
 //   - DELETE, for Expire
-//   - USAGE on the sequence that Schema makes for the column id, for Put
+//   - USAGE on the sequence that Schema creates for the column id, for Put
 //   - USAGE on the schema, if table names one
 //
 // LISTEN and NOTIFY need no privilege but CONNECT on the database.
@@ -40,8 +40,8 @@ func Grants(table, role string) (string, error) {
 	return sql.String(), nil
 }
 
-// sequence is the name PostgreSQL gives to the sequence of the column id, quoted. It shortens the table's name
-// to make room for "_id_seq", at a character boundary.
+// sequence returns the quoted name that PostgreSQL gives to the sequence of the column id. PostgreSQL shortens
+// the table's name at a character boundary to make room for "_id_seq".
 func sequence(table string) string {
 	const suffix = "_id_seq"
 	schema, name, qualified := strings.Cut(table, ".")

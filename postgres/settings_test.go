@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// set makes a setting of the database, a time, that every session begins with.
+// set sets a time as a setting of the database, with which every session starts.
 func set(t *testing.T, database, setting string, value time.Duration) {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -22,8 +22,8 @@ func set(t *testing.T, database, setting string, value time.Duration) {
 	pgtest.Exec(t, database, "ALTER DATABASE "+u.Path[1:]+" SET "+setting+" = "+strconv.Itoa(int(value.Milliseconds())))
 }
 
-// TestSettingsOfTheDatabaseDoNotEndConnections: they are made for others.
-func TestSettingsOfTheDatabaseDoNotEndConnections(t *testing.T) {
+// TestIdleTimeoutsOfTheDatabaseDoNotEndConnections: these timeouts are meant for other clients.
+func TestIdleTimeoutsOfTheDatabaseDoNotEndConnections(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		if pgtest.QueryInt(t, database, "SELECT current_setting('server_version_num')::int") < 140000 {
@@ -42,7 +42,8 @@ func TestSettingsOfTheDatabaseDoNotEndConnections(t *testing.T) {
 			var pids []int
 			for _, name := range []string{"listen", "publish", "store"} {
 				pids = append(pids, pgtest.QueryInt(t, database,
-					"SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'backplane "+name+"'"))
+					"SELECT coalesce(max(pid), 0) FROM pg_stat_activity "+
+						"WHERE datname = current_database() AND application_name = 'backplane "+name+"'"))
 			}
 			return pids
 		}
@@ -50,14 +51,15 @@ func TestSettingsOfTheDatabaseDoNotEndConnections(t *testing.T) {
 		quiet, cancel := context.WithTimeout(context.Background(), 3*limit)
 		defer cancel()
 		_, err = s.Receive(quiet)
-		require.ErrorIs(t, err, context.DeadlineExceeded, "the session goes on")
-		require.Equal(t, before, own(), "the connections that listen, publish and store are those that there were")
+		require.ErrorIs(t, err, context.DeadlineExceeded, "the session must continue")
+		require.Equal(t, before, own(), "the connections that listen, publish and store must still be the same")
 		expect(t, d, s, "a")
 	})
 }
 
-// TestLimitsForQueriesDoNotFailMessages: a message that has to wait for others to commit waits, as long as its own deadline allows.
-func TestLimitsForQueriesDoNotFailMessages(t *testing.T) {
+// TestQueryTimeoutsDoNotFailMessages: a message that has to wait for other commits waits as long as its own
+// deadline allows.
+func TestQueryTimeoutsDoNotFailMessages(t *testing.T) {
 	server := pgtest.OwnServer(t)
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -71,8 +73,11 @@ func TestLimitsForQueriesDoNotFailMessages(t *testing.T) {
 			release := holdNotifications(t, database)
 			published := make(chan error)
 			go func() { published <- d.Publish(within(t), messages("a", "1")...) }()
-			const waiting = "wait_event_type = 'Lock' AND now() - query_start > interval '1500 ms' AND application_name = 'backplane publish'"
-			require.Eventually(t, func() bool { return pgtest.Backends(t, database, waiting) == 1 }, patience, 10*time.Millisecond)
+			const waiting = "wait_event_type = 'Lock' AND now() - query_start > interval '1500 ms' " +
+				"AND application_name = 'backplane publish'"
+			require.Eventually(t, func() bool {
+				return pgtest.Backends(t, database, waiting) == 1
+			}, patience, 10*time.Millisecond)
 			release()
 			require.NoError(t, <-published)
 			expect(t, d, s, "a", "1")
@@ -93,9 +98,12 @@ func TestSettingsOfEachConnection(t *testing.T) {
 		statement string
 		want      map[string]string
 	}{
-		"Listening":  {engine.Listening, map[string]string{"statement_timeout": "0", "lock_timeout": "0", "tcp_user_timeout": "60000"}},
-		"Publishing": {engine.Publishing, map[string]string{"statement_timeout": "0", "lock_timeout": "0", "tcp_user_timeout": "0"}},
-		"Storing":    {engine.Storing, map[string]string{"statement_timeout": "1min", "lock_timeout": "1min", "tcp_user_timeout": "0"}},
+		"Listening": {engine.ListenSettings,
+			map[string]string{"statement_timeout": "0", "lock_timeout": "0", "tcp_user_timeout": "60000"}},
+		"Publishing": {engine.PublishSettings,
+			map[string]string{"statement_timeout": "0", "lock_timeout": "0", "tcp_user_timeout": "0"}},
+		"Storing": {engine.StoreSettings,
+			map[string]string{"statement_timeout": "1min", "lock_timeout": "1min", "tcp_user_timeout": "0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := pgx.Connect(within(t), database)
@@ -107,7 +115,9 @@ func TestSettingsOfEachConnection(t *testing.T) {
 			if version >= 140000 {
 				c.want["idle_session_timeout"] = "0"
 			}
-			c.want["tcp_keepalives_idle"], c.want["tcp_keepalives_interval"], c.want["tcp_keepalives_count"] = "15", "5", "3"
+			c.want["tcp_keepalives_idle"] = "15"
+			c.want["tcp_keepalives_interval"] = "5"
+			c.want["tcp_keepalives_count"] = "3"
 			for setting, want := range c.want {
 				var got string
 				require.NoError(t, conn.QueryRow(within(t), "SHOW "+setting).Scan(&got))
@@ -117,20 +127,22 @@ func TestSettingsOfEachConnection(t *testing.T) {
 	}
 }
 
-// TestUnknownSettingsAreLeftOut, as those of a newer server are by an older one, which goes on as if nothing had been asked.
-func TestUnknownSettingsAreLeftOut(t *testing.T) {
+// TestUnknownSettingsAreSkipped: an older server does not know the settings of a newer one, and works as if
+// they had not been requested.
+func TestUnknownSettingsAreSkipped(t *testing.T) {
 	conn, err := pgx.Connect(within(t), pgtest.Database(t))
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
-	_, err = conn.Exec(within(t), "BEGIN; "+engine.Settings([]string{"no_such_timeout", "0"}, []string{"lock_timeout", "1234"})+"; COMMIT")
+	set := engine.SetStatement([]string{"no_such_timeout", "0"}, []string{"lock_timeout", "1234"})
+	_, err = conn.Exec(within(t), "BEGIN; "+set+"; COMMIT")
 	require.NoError(t, err)
 	var got string
 	require.NoError(t, conn.QueryRow(within(t), "SHOW lock_timeout").Scan(&got))
 	require.Equal(t, "1234ms", got)
 }
 
-// TestRoleThatMayMakeNoSettings: it does without them.
-func TestRoleThatMayMakeNoSettings(t *testing.T) {
+// TestDriverWorksWithoutThePrivilegeToChangeSettings: the settings are optional.
+func TestDriverWorksWithoutThePrivilegeToChangeSettings(t *testing.T) {
 	server := pgtest.OwnServer(t)
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {

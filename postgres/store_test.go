@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-func TestBodiesComeBackAsTheyWere(t *testing.T) {
+func TestBodiesAreReturnedUnchanged(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		d := newDriver(t, k, pgtest.Database(t))
 		require.NoError(t, d.Prepare(within(t)))
@@ -31,7 +31,8 @@ func TestBodiesComeBackAsTheyWere(t *testing.T) {
 			for range 2 {
 				got, err := d.Get(within(t), id)
 				require.NoError(t, err)
-				require.Truef(t, bytes.Equal(body, got), "put %d bytes, got %d others back", len(body), len(got))
+				require.Truef(t, bytes.Equal(body, got), "Put of %d bytes, but Get returned %d bytes that differ",
+					len(body), len(got))
 			}
 		}
 	})
@@ -44,7 +45,8 @@ func TestForeignIDsAreData(t *testing.T) {
 		id, err := d.Put(within(t), []byte("body"))
 		require.NoError(t, err)
 		for _, foreign := range []string{
-			"", "0", "-1", "+" + id, " " + id, id + " ", id + ";", "1.0", "1e0", "0x1", "NaN", "one", "1; DROP TABLE t", "'", "\x00", "\xff", "١",
+			"", "0", "-1", "+" + id, " " + id, id + " ", id + ";", "1.0", "1e0", "0x1", "NaN", "one",
+			"1; DROP TABLE t", "'", "\x00", "\xff", "١",
 			"999999999", strconv.FormatInt(math.MaxInt64, 10), "9223372036854775808", "99999999999999999999999999",
 		} {
 			_, err := d.Get(within(t), foreign)
@@ -53,7 +55,7 @@ func TestForeignIDsAreData(t *testing.T) {
 	})
 }
 
-func TestExpireRemovesWhatIsOlder(t *testing.T) {
+func TestExpireRemovesOnlyOlderBodies(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		d := newDriver(t, k, database)
@@ -65,7 +67,8 @@ func TestExpireRemovesWhatIsOlder(t *testing.T) {
 		require.NoError(t, err)
 		for _, age := range []time.Duration{math.MaxInt64, time.Hour, 62 * time.Second} {
 			require.NoError(t, d.Expire(within(t), age))
-			require.Equal(t, 2, pgtest.QueryInt(t, database, "SELECT count(*) FROM socket_io_attachments"), "nothing is older than %s", age)
+			require.Equal(t, 2, pgtest.QueryInt(t, database, "SELECT count(*) FROM socket_io_attachments"),
+				"no body is older than %s", age)
 		}
 		require.NoError(t, d.Expire(within(t), time.Minute))
 		_, err = d.Get(within(t), old)
@@ -82,7 +85,8 @@ func TestTableNamesAreData(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		pgtest.Exec(t, database, `CREATE SCHEMA "my ""Schema"`)
-		for _, table := range []string{`a"b`, `UPPER`, `my "Schema.t`, `drop table x; --`, `ünïcode 🚀`, `select`, `$1`} {
+		for _, table := range []string{`a"b`, `UPPER`, `my "Schema.t`, `drop table x; --`, `ünïcode 🚀`, `select`,
+			`$1`} {
 			d, _ := k.open(t, database, database, postgres.Config{Table: table})
 			require.NoErrorf(t, d.Prepare(within(t)), "table %q", table)
 			require.NoErrorf(t, d.Prepare(within(t)), "table %q, again", table)
@@ -95,10 +99,11 @@ func TestTableNamesAreData(t *testing.T) {
 	})
 }
 
-func TestImpossibleTableNamesAreRefused(t *testing.T) {
+func TestInvalidTableNamesAreRefused(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
-		for _, table := range []string{".", "a.", ".a", "a.b.c", "a\x00b", "\xff", string(bytes.Repeat([]byte("t"), 64))} {
+		for _, table := range []string{".", "a.", ".a", "a.b.c", "a\x00b", "\xff",
+			string(bytes.Repeat([]byte("t"), 64))} {
 			d, connections := k.open(t, database, database, postgres.Config{Table: table})
 			var e *postgres.NameError
 			require.ErrorAsf(t, d.Prepare(within(t)), &e, "table %q", table)
@@ -112,7 +117,7 @@ func TestImpossibleTableNamesAreRefused(t *testing.T) {
 	})
 }
 
-func TestStoreReturnsWithItsContext(t *testing.T) {
+func TestStoreReturnsWhenItsContextEnds(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		proxy := pgtest.NewProxy(t, database)
@@ -133,8 +138,9 @@ func TestStoreReturnsWithItsContext(t *testing.T) {
 	})
 }
 
-// TestLargeBodiesComeBackAsTheyWere: however a driver passes bytes, bodies of more than one piece are put together again.
-func TestLargeBodiesComeBackAsTheyWere(t *testing.T) {
+// TestLargeBodiesAreReturnedUnchanged: bodies of more than one piece are put together again, however the driver
+// passes bytes.
+func TestLargeBodiesAreReturnedUnchanged(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		modes := []string{""}
@@ -160,10 +166,12 @@ func TestLargeBodiesComeBackAsTheyWere(t *testing.T) {
 				require.NoError(t, err)
 				got, err := d.Get(within(t), id)
 				require.NoError(t, err)
-				require.Truef(t, bytes.Equal(body, got), "mode %q: put %d bytes, got %d others back", mode, len(body), len(got))
+				require.Truef(t, bytes.Equal(body, got),
+					"mode %q: Put of %d bytes, but Get returned %d bytes that differ", mode, len(body), len(got))
 				found, err := any(d).(storage.Sizer).GetUpTo(within(t), []string{id, "nobody's", id}, size-1)
 				require.NoError(t, err)
-				require.Equal(t, []storage.Found{{Size: size}, {Size: storage.NotFound}, {Size: size}}, found, "mode %q: one byte over the limit", mode)
+				want := []storage.Found{{Size: size}, {Size: storage.NotFound}, {Size: size}}
+				require.Equal(t, want, found, "mode %q: the body is one byte over the limit", mode)
 			}
 		}
 	})

@@ -1,5 +1,6 @@
--- backplane_emit sends an event to the clients in at least one of rooms (NULL: all; '{}': nobody) and in none of except_rooms, when
--- the transaction commits. Its privileges are the caller's.
+-- backplane_emit sends an event when the transaction commits. The event goes to all clients that are in at least one
+-- of rooms (NULL: all clients; '{}': no client) and in none of except_rooms. The function runs with the privileges of
+-- the caller.
 CREATE OR REPLACE FUNCTION @schema@.backplane_emit(
   nsp text,
   rooms text[],
@@ -25,16 +26,20 @@ BEGIN
     OR EXISTS (SELECT FROM unnest(except_rooms) AS r (room) WHERE room IS NULL)
   THEN
     RAISE EXCEPTION 'backplane: an argument of backplane_emit, or a room, is NULL'
-      USING ERRCODE = 'null_value_not_allowed', HINT = 'Only rooms (NULL: everybody) and compress may be NULL. For no arguments pass ''[]''. Aggregates such as array_agg are NULL when there are no rows.';
+      USING ERRCODE = 'null_value_not_allowed',
+        HINT = 'Only rooms (NULL: all clients) and compress may be NULL. For no arguments pass ''[]''. '
+          'Aggregates such as array_agg are NULL when there are no rows.';
   ELSIF event IN ('connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener') THEN
     RAISE EXCEPTION '"%" is a reserved event name', event
-      USING ERRCODE = 'invalid_parameter_value', HINT = 'Socket.IO keeps it for itself: choose another name.';
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Socket.IO reserves this name: choose another one.';
   ELSIF jsonb_typeof(args) <> 'array' THEN
     RAISE EXCEPTION 'backplane: args is a JSON %, not an array', jsonb_typeof(args)
-      USING ERRCODE = 'invalid_parameter_value', HINT = 'Put a single argument into an array: jsonb_build_array(argument).';
+      USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'Put a single argument into an array: jsonb_build_array(argument).';
   ELSIF jsonb_path_exists(args, 'strict $.**{97} ? (@.type() == "array" || @.type() == "object")') THEN
     RAISE EXCEPTION 'backplane: an argument has more than 96 levels of arrays and objects'
-      USING ERRCODE = 'program_limit_exceeded', HINT = 'Nodes read 100 levels, 4 of which are the message around the arguments.';
+      USING ERRCODE = 'program_limit_exceeded',
+        HINT = 'Nodes read up to 100 levels, and the message around the arguments takes 4.';
   END IF;
 
   IF left(nsp, 1) <> '/' OR nsp = '' THEN
@@ -47,7 +52,7 @@ BEGIN
   END IF;
 
   IF cardinality(rooms) = 0 THEN
-    RETURN; -- nobody is meant, which the message could not say
+    RETURN; -- there are no recipients; in a message, an empty list of rooms would mean all clients
   END IF;
   IF is_volatile THEN
     flags := flags || '{"volatile": true}';
@@ -57,27 +62,32 @@ BEGIN
   END IF;
   content := jsonb_build_object(
     'packet', jsonb_build_object('type', 2, 'data', jsonb_build_array(event) || args),
-    'opts', jsonb_build_object('rooms', to_jsonb(ARRAY(SELECT unnest(rooms))), 'except', to_jsonb(ARRAY(SELECT unnest(except_rooms))), 'flags', flags));
-  -- PostgreSQL delivers equal notifications of one transaction once: the nonce makes them differ.
-  payload := '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter","nonce":"' || gen_random_uuid()::text ||
-    '","data":' || content::text || '}';
+    'opts', jsonb_build_object(
+      'rooms', to_jsonb(ARRAY(SELECT unnest(rooms))),
+      'except', to_jsonb(ARRAY(SELECT unnest(except_rooms))),
+      'flags', flags));
+  -- PostgreSQL delivers equal notifications of one transaction only once. The nonce makes them differ.
+  payload := '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter","nonce":"' ||
+    gen_random_uuid()::text || '","data":' || content::text || '}';
 
   IF octet_length(payload) < 8000 THEN
     PERFORM pg_notify(channel, payload);
     RETURN;
   END IF;
-  -- The key stands in the row and in the reference: a row that was replaced under the same id is not taken for this one.
+  -- The key is part of the row and of the reference. So another row with the same id is not mistaken for this one.
   key := gen_random_uuid()::text;
   INSERT INTO @table@ AS stored (payload)
     VALUES (@schema@.backplane_msgpack(
-      jsonb_build_object('uid', 'emitter', 'type', 3, 'nsp', nsp, 'source', '_sio_adapter', 'attachmentKey', key, 'data', content)))
+      jsonb_build_object('uid', 'emitter', 'type', 3, 'nsp', nsp, 'source', '_sio_adapter',
+        'attachmentKey', key, 'data', content)))
     RETURNING stored.id INTO attachment;
-  PERFORM pg_notify(channel, '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter","attachmentKey":"' || key ||
-    '","attachmentId":"' || attachment::text || '"}');
+  PERFORM pg_notify(channel, '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter",' ||
+    '"attachmentKey":"' || key || '","attachmentId":"' || attachment::text || '"}');
 END
 @quote@;
 
 REVOKE ALL ON FUNCTION @schema@.backplane_emit(text, text[], text, jsonb, text[], boolean, boolean, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @schema@.backplane_msgpack(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION @schema@.backplane_emit(text, text[], text, jsonb, text[], boolean, boolean, text) IS
-  'Sends an event to Socket.IO clients when the transaction commits: namespace, rooms (NULL: all, none: nobody), event, arguments as a JSON array.';
+  'Sends an event to Socket.IO clients when the transaction commits. Arguments: namespace, rooms (NULL: all clients, '
+  'an empty array: none), event, arguments of the event as a JSON array.';

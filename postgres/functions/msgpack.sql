@@ -1,6 +1,6 @@
--- backplane_msgpack writes a document as Node.js's adapter reads it: msgpack with the smallest form of everything, and
--- numbers as JavaScript has them, so 2^53 and more, and what is no integer, is a float64. It works on all nodes of the
--- document at once; a loop or a recursion would call a function for each.
+-- backplane_msgpack encodes a document as Node.js's adapter reads it: MessagePack with the smallest format for each
+-- value, and numbers as in JavaScript, so fractions and numbers from 2^53 on are float64. It processes all values of
+-- the document at once, because a loop or a recursion would call a function for each.
 CREATE OR REPLACE FUNCTION @schema@.backplane_msgpack(document jsonb) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS @quote@
@@ -9,17 +9,19 @@ DECLARE
   forbidden boolean;
 BEGIN
   WITH RECURSIVE node (path, key, value, kind) AS (
-    -- path holds the positions on the way to a node: sorted by it, a container stands before what is in it.
+    -- path contains the positions from the root to the node. Sorted by path, a container comes before its contents.
     SELECT ARRAY[]::integer[], NULL::text, document, jsonb_typeof(document)
     UNION ALL
     SELECT node.path || child.place::integer, child.key, child.value, jsonb_typeof(child.value)
     FROM node
     CROSS JOIN LATERAL (
       SELECT NULL::text AS key, e.value, e.place
-      FROM jsonb_array_elements(CASE node.kind WHEN 'array' THEN node.value ELSE '[]' END) WITH ORDINALITY AS e (value, place)
+      FROM jsonb_array_elements(CASE node.kind WHEN 'array' THEN node.value ELSE '[]' END)
+        WITH ORDINALITY AS e (value, place)
       UNION ALL
       SELECT e.key, e.value, e.place
-      FROM jsonb_each(CASE node.kind WHEN 'object' THEN node.value ELSE '{}' END) WITH ORDINALITY AS e (key, value, place)
+      FROM jsonb_each(CASE node.kind WHEN 'object' THEN node.value ELSE '{}' END)
+        WITH ORDINALITY AS e (key, value, place)
     ) AS child
     WHERE node.kind IN ('array', 'object')
   ), leaf AS MATERIALIZED (
@@ -32,7 +34,7 @@ BEGIN
       END AS size,
       CASE kind WHEN 'number' THEN
         CASE
-          -- from half a step above the largest float64 on it is infinite, and below half the smallest one it is 0
+          -- From half a step above the largest float64 on, it is infinite. Below half the smallest one, it is 0.
           WHEN abs(value::numeric) >= 1.7976931348623158079372897140530341507993e308
             THEN sign(value::numeric)::float8 * 'Infinity'::float8
           WHEN abs(value::numeric) < 2.4703282292062328e-324 THEN 0::float8
@@ -49,11 +51,13 @@ BEGIN
       END AS whole
     FROM leaf
   ), written AS MATERIALIZED (
-    -- digits are the fewest that say a float64, as JavaScript writes it
+    -- digits is the number with the fewest digits that identify the float64, as JavaScript writes it.
     SELECT *,
       CASE
-        WHEN round(whole, 15 - length(abs(whole)::text))::float8 = number THEN round(whole, 15 - length(abs(whole)::text))
-        WHEN round(whole, 16 - length(abs(whole)::text))::float8 = number THEN round(whole, 16 - length(abs(whole)::text))
+        WHEN round(whole, 15 - length(abs(whole)::text))::float8 = number
+          THEN round(whole, 15 - length(abs(whole)::text))
+        WHEN round(whole, 16 - length(abs(whole)::text))::float8 = number
+          THEN round(whole, 16 - length(abs(whole)::text))
         ELSE round(whole, 17 - length(abs(whole)::text))
       END AS digits
     FROM exact
@@ -92,12 +96,13 @@ BEGIN
         ELSE
           CASE
             WHEN number = 0 AND value::numeric < 0 THEN decode('cb8000000000000000', 'hex')
-            WHEN digits <> value::numeric THEN -- an integer whose digits a float64 does not keep
+            WHEN digits <> value::numeric THEN -- an integer whose digits a float64 cannot represent
               CASE
                 WHEN value::numeric <= 9223372036854775807 THEN decode('d3', 'hex') || int8send(value::numeric::bigint)
                 ELSE decode('cf', 'hex') || int8send((value::numeric - 18446744073709551616)::bigint)
               END
-            WHEN number <> trunc(number) OR abs(number) > 9007199254740991 THEN decode('cb', 'hex') || float8send(number)
+            WHEN number <> trunc(number) OR abs(number) > 9007199254740991
+              THEN decode('cb', 'hex') || float8send(number)
             WHEN number BETWEEN 0 AND 127 THEN set_byte(decode('00', 'hex'), 0, number::integer)
             WHEN number BETWEEN -32 AND -1 THEN set_byte(decode('00', 'hex'), 0, 256 + number::integer)
             WHEN number BETWEEN 0 AND 255 THEN set_byte(decode('cc00', 'hex'), 1, number::integer)
@@ -115,7 +120,8 @@ BEGIN
 
   IF forbidden THEN
     RAISE EXCEPTION 'backplane: the message has the key "__proto__"'
-      USING ERRCODE = 'invalid_parameter_value', HINT = 'The msgpack of Node.js, which carries large messages, refuses this key.';
+      USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'Large messages use the MessagePack library of Node.js, which refuses this key.';
   END IF;
   RETURN packed;
 END

@@ -1,10 +1,10 @@
--- SQL functions of backplane, version @version@. Safe to run again, and on top of an older version.
+-- SQL functions of backplane, version @version@. This can be run again, and over an older version.
 
 DO @quote@
 BEGIN
   IF (@installed@) > @version@ THEN
     RAISE EXCEPTION 'version % of the functions is installed, this is version @version@', (@installed@)
-      USING HINT = 'Drop them first if an older version is what you want.';
+      USING HINT = 'To install the older version, drop the functions first.';
   END IF;
 END @quote@;
 

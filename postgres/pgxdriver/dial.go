@@ -11,7 +11,8 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// dialer opens the driver's own connections, with the settings of the pool unless told otherwise.
+// dialer opens the driver's own connections. It uses the settings of the pool, unless Config.ConnConfig
+// replaces them.
 type dialer struct {
 	pool   *pgxpool.Pool
 	config Config
@@ -19,9 +20,11 @@ type dialer struct {
 
 var _ engine.Dialer = (*dialer)(nil)
 
-// dial connects, with the settings that adjust, if any, leaves. The connection is used at the level of pgconn; pgx is asked
-// to open it because the pool's hooks want its type.
-func (d *dialer) dial(ctx context.Context, link *engine.Link, name string, adjust func(*pgx.ConnConfig)) (*pgconn.PgConn, error) {
+// dial opens a connection. adjust, if not nil, changes the settings last. The driver uses the connection at the
+// level of pgconn. pgx opens it because the pool's hooks expect its type.
+func (d *dialer) dial(
+	ctx context.Context, handle *engine.Handle, name string, adjust func(*pgx.ConnConfig),
+) (*pgconn.PgConn, error) {
 	pool := d.pool.Config()
 	config := pool.ConnConfig
 	if d.config.ConnConfig != nil {
@@ -39,9 +42,9 @@ func (d *dialer) dial(ctx context.Context, link *engine.Link, name string, adjus
 		config.RuntimeParams["application_name"] = name
 	}
 	config.RuntimeParams["client_encoding"] = "UTF8" // the server's default is the encoding of the database
-	config.DialFunc = link.Dial(config.DialFunc)
+	config.DialFunc = handle.Dial(config.DialFunc)
 	config.OnNotification = nil
-	// The hooks and the handshake are ended by their context at once, without asking the server to cancel.
+	// A context ends the handshake and the hooks at once, without asking the server to cancel.
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.DeadlineContextWatcherHandler{Conn: conn.Conn()}
 	}
@@ -54,17 +57,17 @@ func (d *dialer) dial(ctx context.Context, link *engine.Link, name string, adjus
 	}
 	if pool.AfterConnect != nil {
 		if err := pool.AfterConnect(ctx, conn); err != nil {
-			link.Cut()
-			end(conn.PgConn())
+			handle.Cut()
+			closeConn(conn.PgConn())
 			return nil, err
 		}
 	}
 	return conn.PgConn(), nil
 }
 
-// end closes a connection and waits until pgconn's goroutine for it, if there is one, has ended: at once if
-// its link is cut.
-func end(conn *pgconn.PgConn) {
+// closeConn closes a connection and waits for pgconn's goroutine for it to end, if there is one. If the handle
+// is cut, both happen at once.
+func closeConn(conn *pgconn.PgConn) {
 	_ = conn.Close(context.Background())
 	<-conn.CleanupDone()
 }

@@ -11,16 +11,18 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// DialListener has pgx open the connection, with all that belongs to that, and takes it over.
-func (d *dialer) DialListener(ctx context.Context, link *engine.Link, deliver func(channel string, payload []byte)) (engine.Listener, error) {
-	var from io.Reader // what pgconn reads from: the connection, after what pgconn may have read ahead of itself
-	conn, err := d.dial(ctx, link, "backplane listen", func(config *pgx.ConnConfig) {
+// DialListener lets pgx open the connection, including TLS, authentication and hooks, and then hijacks it.
+func (d *dialer) DialListener(
+	ctx context.Context, handle *engine.Handle, deliver func(channel string, payload []byte),
+) (engine.ListenConn, error) {
+	var reader io.Reader // what pgconn reads from: the connection, preceded by bytes that pgconn may have read ahead
+	conn, err := d.dial(ctx, handle, "backplane listen", func(config *pgx.ConnConfig) {
 		build := config.BuildFrontend
 		config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-			from = r
+			reader = r
 			return build(r, w)
 		}
-		config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { // a hook listens
+		config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { // for a hook that listens
 			deliver(n.Channel, []byte(n.Payload))
 		}
 	})
@@ -29,38 +31,38 @@ func (d *dialer) DialListener(ctx context.Context, link *engine.Link, deliver fu
 	}
 	hijacked, err := conn.Hijack()
 	if err != nil {
-		link.Cut()
-		end(conn)
+		handle.Cut()
+		closeConn(conn)
 		return nil, err
 	}
-	s := newStream(from)
+	s := newStream(reader)
 	l := newListener(hijacked.Conn, s, deliver)
 	if err = s.adopt(hijacked.Frontend); err == nil {
-		err = l.handle()
+		err = l.processBuffered()
 	}
 	if err != nil {
-		link.Cut()
+		handle.Cut()
 		l.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
-// adopt puts what frontend has read already ahead of what is still to be read.
+// adopt fills the buffer with the messages that frontend has read but not returned.
 func (s *stream) adopt(frontend *pgproto3.Frontend) error {
-	var read []byte
+	var buffered []byte
 	for frontend.ReadBufferLen() > 0 {
 		message, err := frontend.Receive()
 		if err != nil {
 			return err
 		}
-		if read, err = message.Encode(read); err != nil {
+		if buffered, err = message.Encode(buffered); err != nil {
 			return err
 		}
 	}
-	if len(read) > len(s.buf) {
-		s.buf = make([]byte, len(read))
+	if len(buffered) > len(s.buf) {
+		s.buf = make([]byte, len(buffered))
 	}
-	s.end = copy(s.buf, read)
+	s.end = copy(s.buf, buffered)
 	return nil
 }

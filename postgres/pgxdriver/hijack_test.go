@@ -17,9 +17,12 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// dialTo opens a listening connection to a server that the test plays, which has let the client in and goes on with serve.
-// The hook is the pool's AfterConnect.
-func dialTo(t *testing.T, welcome []pgproto3.BackendMessage, hook func(ctx context.Context, conn *pgx.Conn) error, serve func(p *peer)) (engine.Listener, *[]note, error) {
+// dialTo opens a listening connection to a server that the test plays: it lets the client in, sends welcome,
+// and continues with serve. hook is the pool's AfterConnect.
+func dialTo(
+	t *testing.T, welcome []pgproto3.BackendMessage, hook func(ctx context.Context, conn *pgx.Conn) error,
+	serve func(p *peer),
+) (engine.ListenConn, *[]note, error) {
 	t.Helper()
 	config, err := pgxpool.ParseConfig("postgres://somebody@127.0.0.1:1/somewhere?sslmode=disable")
 	require.NoError(t, err)
@@ -49,7 +52,7 @@ func dialTo(t *testing.T, welcome []pgproto3.BackendMessage, hook func(ctx conte
 		}
 	})
 	got := new([]note)
-	l, err := (&dialer{pool: pool}).DialListener(within(t), new(engine.Link), func(channel string, payload []byte) {
+	l, err := (&dialer{pool: pool}).DialListener(within(t), new(engine.Handle), func(channel string, payload []byte) {
 		*got = append(*got, note{channel, string(payload)})
 	})
 	if err == nil {
@@ -58,21 +61,25 @@ func dialTo(t *testing.T, welcome []pgproto3.BackendMessage, hook func(ctx conte
 	return l, got, err
 }
 
-func TestWhatPgconnHasReadIsNotLost(t *testing.T) {
+func TestDataThatPgconnHasReadIsNotLost(t *testing.T) {
 	half := encode(t, notification("a", "half"))
-	l, got, err := dialTo(t, []pgproto3.BackendMessage{notification("a", "1"), &pgproto3.NoticeResponse{Message: "hello"}, notification("a", "2")}, nil,
+	welcome := []pgproto3.BackendMessage{
+		notification("a", "1"), &pgproto3.NoticeResponse{Message: "hello"}, notification("a", "2"),
+	}
+	l, got, err := dialTo(t, welcome, nil,
 		func(p *peer) { p.send(append(half, half...), len(half)-2) })
 	require.NoError(t, err)
-	require.Equal(t, []note{{"a", "1"}, {"a", "2"}}, *got, "they came with the welcome, in one piece")
+	require.Equal(t, []note{{"a", "1"}, {"a", "2"}}, *got, "these arrive together with the welcome")
 	for len(*got) < 4 {
 		require.NoError(t, l.Wait(within(t)))
 	}
 	require.Equal(t, []note{{"a", "half"}, {"a", "half"}}, (*got)[2:])
 }
 
-// pgconn reads in the background when writing takes long, and what it has read there, and is about to, is ahead of the
-// connection. The server here answers before it has read the statement, so that the answer is read in the background.
-func TestWhatPgconnReadsInTheBackgroundIsNotLost(t *testing.T) {
+// pgconn reads in the background when writing takes long. What it has read there, and is about to read, comes
+// before the data of the connection. This server answers before it has read the statement, so that the answer
+// is read in the background.
+func TestDataThatPgconnReadsInTheBackgroundIsNotLost(t *testing.T) {
 	behind := encode(t, notification("a", "3"), notification("a", "4"))
 	l, got, err := dialTo(t, nil,
 		func(ctx context.Context, conn *pgx.Conn) error {
@@ -92,7 +99,7 @@ func TestWhatPgconnReadsInTheBackgroundIsNotLost(t *testing.T) {
 	require.Equal(t, []note{{"a", "1"}, {"a", "2"}, {"a", "3"}, {"a", "4"}}, *got)
 }
 
-func TestTheLastWordWithTheWelcomeIsTheError(t *testing.T) {
+func TestFatalErrorWithTheWelcomeIsReturned(t *testing.T) {
 	_, got, err := dialTo(t, []pgproto3.BackendMessage{notification("a", "1"), fault("FATAL", "57P01")}, nil, nil)
 	var last *pgconn.PgError
 	require.ErrorAs(t, err, &last)
@@ -100,7 +107,7 @@ func TestTheLastWordWithTheWelcomeIsTheError(t *testing.T) {
 	require.Len(t, *got, 1)
 }
 
-func TestAHookThatFailsOrLeavesTheConnectionUnusable(t *testing.T) {
+func TestHookThatFailsOrClosesTheConnection(t *testing.T) {
 	refused := errors.New("refused")
 	_, _, err := dialTo(t, nil, func(context.Context, *pgx.Conn) error { return refused }, nil)
 	require.Equal(t, refused, err)

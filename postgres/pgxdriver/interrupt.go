@@ -6,44 +6,44 @@ import (
 	"time"
 )
 
-// watch wakes who reads a connection when a context ends: by a deadline in the past, with which a read returns at once and
-// loses nothing.
+// interrupter ends the reads of a connection when a context ends. It sets a read deadline in the past, which
+// makes a read return at once and loses no data.
 //
-// It stays on from one call to the next with the same context, because turning it on costs as much as receiving several
-// messages. While it is on, a context that has ended fails any read; so it is turned off for what the context does not
-// concern.
-type watch struct {
-	conn  net.Conn
-	done  <-chan struct{} // of the context that is watched, nil if there is none
-	stop  func() bool
-	woken chan struct{} // closed once the deadline is set
+// It stays armed from one call to the next with the same context, because arming it costs as much as receiving
+// several messages. While it is armed, a context that has ended fails every read. So it must be disarmed for
+// reads that are independent of the context.
+type interrupter struct {
+	conn        net.Conn
+	done        <-chan struct{} // of the context; nil if not armed
+	stop        func() bool
+	deadlineSet chan struct{} // closed when the deadline is set
 }
 
-// on watches ctx, and nothing else.
-func (w *watch) on(ctx context.Context) {
-	if ctx.Done() == w.done {
+// arm makes the interrupter observe ctx only.
+func (i *interrupter) arm(ctx context.Context) {
+	if ctx.Done() == i.done {
 		return
 	}
-	w.off()
+	i.disarm()
 	if ctx.Done() == nil {
 		return
 	}
-	woken := make(chan struct{})
-	w.done, w.woken = ctx.Done(), woken
-	w.stop = context.AfterFunc(ctx, func() {
-		_ = w.conn.SetReadDeadline(time.Unix(1, 0))
-		close(woken)
+	deadlineSet := make(chan struct{})
+	i.done, i.deadlineSet = ctx.Done(), deadlineSet
+	i.stop = context.AfterFunc(ctx, func() {
+		_ = i.conn.SetReadDeadline(time.Unix(1, 0))
+		close(deadlineSet)
 	})
 }
 
-// off watches nothing. Reading works again afterwards.
-func (w *watch) off() {
-	if w.done == nil {
+// disarm makes reads work again, independently of any context.
+func (i *interrupter) disarm() {
+	if i.done == nil {
 		return
 	}
-	if !w.stop() {
-		<-w.woken
-		_ = w.conn.SetReadDeadline(time.Time{})
+	if !i.stop() {
+		<-i.deadlineSet
+		_ = i.conn.SetReadDeadline(time.Time{})
 	}
-	w.done, w.stop, w.woken = nil, nil, nil
+	i.done, i.stop, i.deadlineSet = nil, nil, nil
 }

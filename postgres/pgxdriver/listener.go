@@ -12,30 +12,31 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// listener waits for notifications. It reads a connection that pgconn has opened.
+// listener receives notifications on a connection that was hijacked from pgconn.
 type listener struct {
 	conn      net.Conn
 	stream    *stream
-	watch     watch
+	interrupt interrupter
 	deliver   func(channel string, payload []byte)
-	delivered int // notifications so far
-	channels  names
+	delivered int // number of notifications so far
+	channels  nameCache
 
-	answered bool            // since the last statement
-	refused  *pgconn.PgError // what the server had against it
+	answered bool            // the last statement was answered
+	refused  *pgconn.PgError // the error with which the server refused it
 }
 
-var _ engine.Listener = (*listener)(nil)
+var _ engine.ListenConn = (*listener)(nil)
 
-// newListener returns a listener on a connection that nobody else reads from now on.
+// newListener returns a listener on a connection that nothing else reads from now on.
 func newListener(conn net.Conn, stream *stream, deliver func(channel string, payload []byte)) *listener {
-	return &listener{conn: conn, stream: stream, watch: watch{conn: conn}, deliver: deliver}
+	return &listener{conn: conn, stream: stream, interrupt: interrupter{conn: conn}, deliver: deliver}
 }
 
-// Exec writes the statement and reads until it is answered. A statement is small, and there is one at a time: it fits into
-// what the network holds, so that it can be written also while the server waits for its notifications to be read.
-func (l *listener) Exec(statement string) (intact bool, err error) {
-	l.watch.off()
+// Exec writes the statement and reads until it is answered. Statements are small and sent one at a time: each
+// fits into the buffers of the network, so it can be written even while the server waits for its notifications
+// to be read.
+func (l *listener) Exec(statement string) (refused bool, err error) {
+	l.interrupt.disarm()
 	l.answered, l.refused = false, nil
 	query, err := (&pgproto3.Query{String: statement}).Encode(nil)
 	if err != nil {
@@ -55,9 +56,9 @@ func (l *listener) Exec(statement string) (intact bool, err error) {
 	return false, nil
 }
 
-// Wait reads until something was delivered. What is read together is delivered together.
+// Wait reads until a notification was delivered. All notifications of one read are delivered.
 func (l *listener) Wait(ctx context.Context) error {
-	l.watch.on(ctx)
+	l.interrupt.arm(ctx)
 	for before := l.delivered; l.delivered == before; {
 		if err := l.read(); err != nil {
 			var timeout net.Error
@@ -70,16 +71,16 @@ func (l *listener) Wait(ctx context.Context) error {
 	return nil
 }
 
-// read reads once, and handles the messages that are complete.
+// read reads once and processes the complete messages.
 func (l *listener) read() error {
 	if err := l.stream.fill(); err != nil {
 		return err
 	}
-	return l.handle()
+	return l.processBuffered()
 }
 
-// handle handles the messages that have been read in full. Its error is the end of the connection.
-func (l *listener) handle() error {
+// processBuffered processes the complete messages in the buffer. Its error ends the connection.
+func (l *listener) processBuffered() error {
 	for {
 		kind, body, ok, err := l.stream.next()
 		switch {
@@ -90,14 +91,14 @@ func (l *listener) handle() error {
 		}
 		switch kind {
 		case 'A': // NotificationResponse
-			err = l.notify(body)
+			err = l.processNotification(body)
 		case 'E': // ErrorResponse
-			err = l.refuse(body)
+			err = l.processError(body)
 		case 'Z': // ReadyForQuery
 			l.answered = true
-		case 'N', 'S', 'C', 'I', 'T', 'D': // notices, settings, and what else belongs to an answer
+		case 'N', 'S', 'C', 'I', 'T', 'D': // notices, settings, and the other parts of an answer
 		default:
-			err = malformed(kind, "a connection that listens does not get")
+			err = malformed(kind, "a listening connection does not receive")
 		}
 		if err != nil {
 			return err
@@ -105,29 +106,29 @@ func (l *listener) handle() error {
 	}
 }
 
-// notify delivers a notification: the number of the process that sent it, the channel and the payload, each with a NUL after
-// it. The payload is copied to where it does not hold the buffer.
-func (l *listener) notify(body []byte) error {
+// processNotification delivers a notification. Its body is the process id of the sender, and the channel and
+// the payload, each terminated by NUL. The payload is copied so that it does not keep the buffer in memory.
+func (l *listener) processNotification(body []byte) error {
 	const pid = 4
 	if len(body) < pid {
-		return malformed('A', "is cut short")
+		return malformed('A', "is truncated")
 	}
 	channel, rest, found := bytes.Cut(body[pid:], []byte{0})
 	if n := len(rest) - 1; !found || bytes.IndexByte(rest, 0) != n || n < 0 {
-		return malformed('A', "is not a channel and a payload")
+		return malformed('A', "does not consist of a channel and a payload")
 	}
 	payload := make([]byte, len(rest)-1)
 	copy(payload, rest)
 	l.delivered++
-	l.deliver(l.channels.of(channel), payload)
+	l.deliver(l.channels.get(channel), payload)
 	return nil
 }
 
-// refuse notes an error, and returns it if the server ends the connection with it.
-func (l *listener) refuse(body []byte) error {
+// processError records an error. It returns the error if the server ends the connection with it.
+func (l *listener) processError(body []byte) error {
 	var response pgproto3.ErrorResponse
 	if err := response.Decode(body); err != nil {
-		return malformed('E', "is cut short")
+		return malformed('E', "is truncated")
 	}
 	e := pgconn.ErrorResponseToPgError(&response)
 	severity := e.SeverityUnlocalized
@@ -141,22 +142,22 @@ func (l *listener) refuse(body []byte) error {
 	return nil
 }
 
-// Close frees the connection, whose link is cut already: there is nobody to say goodbye to.
+// Close releases the connection. Its handle is cut already, so the server is not notified.
 func (l *listener) Close() {
-	l.watch.off()
+	l.interrupt.disarm()
 	_ = l.conn.Close()
 }
 
-// names makes strings of the names of channels, each of them once.
-type names struct {
+// nameCache converts the names of channels to strings, each of them only once.
+type nameCache struct {
 	last string
 	all  map[string]string
 }
 
-// maxNames is how many names are kept, those that are not listened to any more among them.
+// maxNames limits the cache, which also contains names of channels that are not listened to any more.
 const maxNames = 1024
 
-func (n *names) of(name []byte) string {
+func (n *nameCache) get(name []byte) string {
 	if string(name) == n.last {
 		return n.last
 	}

@@ -11,18 +11,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestExecDeliversWhatStandsBeforeTheAnswer(t *testing.T) {
+func TestExecDeliversNotificationsBeforeTheAnswer(t *testing.T) {
 	l, p, got := connect(t)
 	for _, size := range []int{1, 7, 1000} {
 		*got = nil
 		var server sync.WaitGroup
 		server.Go(func() {
 			p.expectQuery(`LISTEN "a"`)
-			p.send(encode(t, notification("b", "1"), notification("b", "2"), done(), ready(), notification("a", "3")), size)
+			p.send(encode(t, notification("b", "1"), notification("b", "2"), done(), ready(), notification("a", "3")),
+				size)
 		})
-		intact, err := l.Exec(`LISTEN "a"`)
+		refused, err := l.Exec(`LISTEN "a"`)
 		require.NoError(t, err)
-		require.False(t, intact)
+		require.False(t, refused)
 		for len(*got) < 3 {
 			require.NoError(t, l.Wait(within(t)))
 		}
@@ -31,7 +32,7 @@ func TestExecDeliversWhatStandsBeforeTheAnswer(t *testing.T) {
 	}
 }
 
-func TestExecRefusedLeavesTheConnectionIntact(t *testing.T) {
+func TestRefusedStatementLeavesTheConnectionUsable(t *testing.T) {
 	l, p, got := connect(t)
 	var server sync.WaitGroup
 	defer server.Wait()
@@ -41,17 +42,17 @@ func TestExecRefusedLeavesTheConnectionIntact(t *testing.T) {
 		p.expectQuery(`LISTEN "a"`)
 		p.send(encode(t, done(), ready()), 5)
 	})
-	intact, err := l.Exec("LISTEN")
-	var refused *pgconn.PgError
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, "42601", refused.Code)
-	require.True(t, intact)
+	refused, err := l.Exec("LISTEN")
+	var serverError *pgconn.PgError
+	require.ErrorAs(t, err, &serverError)
+	require.Equal(t, "42601", serverError.Code)
+	require.True(t, refused)
 	_, err = l.Exec(`LISTEN "a"`)
 	require.NoError(t, err)
 	require.Equal(t, []note{{"b", "1"}}, *got)
 }
 
-func TestTheServersLastWordIsTheError(t *testing.T) {
+func TestFatalErrorOfTheServerIsTheFinalError(t *testing.T) {
 	for _, severity := range []string{"FATAL", "PANIC"} {
 		l, p, got := connect(t)
 		var server sync.WaitGroup
@@ -59,11 +60,11 @@ func TestTheServersLastWordIsTheError(t *testing.T) {
 			p.expectQuery("LISTEN a")
 			p.send(encode(t, notification("b", "1"), fault(severity, "57P01")), 9)
 		})
-		intact, err := l.Exec("LISTEN a")
+		refused, err := l.Exec("LISTEN a")
 		var last *pgconn.PgError
 		require.ErrorAs(t, err, &last)
 		require.Equal(t, "57P01", last.Code)
-		require.False(t, intact)
+		require.False(t, refused)
 		server.Wait()
 		require.Len(t, *got, 1)
 
@@ -73,15 +74,15 @@ func TestTheServersLastWordIsTheError(t *testing.T) {
 		})
 		require.ErrorAs(t, l.Wait(within(t)), &last)
 		require.Equal(t, "57P01", last.Code)
-		require.Len(t, *got, 1, "what came before it is delivered")
+		require.Len(t, *got, 1, "notifications before the error must be delivered")
 		server.Wait()
 	}
 }
 
-func TestOldServersNameTheirSeverityOnce(t *testing.T) {
+func TestSeverityOfOldServersIsRecognized(t *testing.T) {
 	l, _, _ := connect(t)
-	require.NoError(t, l.refuse([]byte("SERROR\x00C1\x00\x00")))
-	require.Error(t, l.refuse([]byte("SFATAL\x00C1\x00\x00")))
+	require.NoError(t, l.processError([]byte("SERROR\x00C1\x00\x00")))
+	require.Error(t, l.processError([]byte("SFATAL\x00C1\x00\x00")))
 }
 
 func TestBrokenConnectionEndsExecAndWait(t *testing.T) {
@@ -95,9 +96,9 @@ func TestBrokenConnectionEndsExecAndWait(t *testing.T) {
 	require.NoError(t, l.Wait(within(t)))
 	require.ErrorIs(t, l.Wait(within(t)), io.ErrUnexpectedEOF)
 	server.Wait()
-	intact, err := l.Exec("LISTEN a")
+	refused, err := l.Exec("LISTEN a")
 	require.Error(t, err)
-	require.False(t, intact)
+	require.False(t, refused)
 	require.Equal(t, []note{{"a", "whole"}}, *got)
 
 	l, p, _ = connect(t)
@@ -105,14 +106,14 @@ func TestBrokenConnectionEndsExecAndWait(t *testing.T) {
 		p.expectQuery("LISTEN a")
 		_ = p.conn.Close()
 	})
-	intact, err = l.Exec("LISTEN a")
+	refused, err = l.Exec("LISTEN a")
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	require.False(t, intact)
+	require.False(t, refused)
 	server.Wait()
 }
 
-// A context may end anywhere in a message, and in any call.
-func TestWaitEndsWithItsContextAndLosesNothing(t *testing.T) {
+// A context may end at any byte of a message, and during any call.
+func TestCanceledWaitLosesNothing(t *testing.T) {
 	l, p, got := connect(t)
 	wire := encode(t, notification("a", "first"), done(), notification("a", "second"))
 	for cut := 1; cut < len(wire); cut++ {
@@ -121,7 +122,7 @@ func TestWaitEndsWithItsContextAndLosesNothing(t *testing.T) {
 		var server sync.WaitGroup
 		server.Go(func() {
 			p.send(wire[:cut], 1<<20)
-			cancel() // all of it has been read
+			cancel() // after everything was read
 			p.expectQuery("LISTEN b")
 			p.send(wire[cut:], 1<<20)
 			p.send(encode(t, done(), ready()), 1<<20)
@@ -132,18 +133,19 @@ func TestWaitEndsWithItsContextAndLosesNothing(t *testing.T) {
 		}
 		require.Equal(t, context.Canceled, err)
 		_, err = l.Exec("LISTEN b")
-		require.NoError(t, err, "the end of that context does not concern it")
+		require.NoError(t, err, "the context of Wait must not affect Exec")
 		server.Wait()
 		require.Equal(t, []note{{"a", "first"}, {"a", "second"}}, *got)
 	}
 }
 
-func TestWaitGoesOnWithAnotherContext(t *testing.T) {
+func TestWaitContinuesWithAnotherContext(t *testing.T) {
 	l, p, got := connect(t)
 	endless := context.Background()
 	kept, cancelKept := context.WithCancel(endless)
 	defer cancelKept()
-	for i, ctx := range []context.Context{endless, kept, kept, context.WithValue(kept, l, 1), within(t), endless, kept} {
+	for i, ctx := range []context.Context{endless, kept, kept, context.WithValue(kept, l, 1), within(t), endless,
+		kept} {
 		ended, cancel := context.WithCancel(endless)
 		cancel()
 		if i%2 == 0 {
@@ -155,7 +157,7 @@ func TestWaitGoesOnWithAnotherContext(t *testing.T) {
 		server.Wait()
 		require.Len(t, *got, i+1)
 	}
-	cancelKept() // while nobody waits
+	cancelKept() // while no call waits
 	require.Equal(t, context.Canceled, l.Wait(kept))
 	var server sync.WaitGroup
 	server.Go(func() { p.send(encode(t, notification("a", "1")), 4) })
@@ -165,8 +167,8 @@ func TestWaitGoesOnWithAnotherContext(t *testing.T) {
 
 func TestCutConnectionEndsEveryCall(t *testing.T) {
 	for name, call := range map[string]func(l *listener) error{
-		"Wait":         func(l *listener) error { return l.Wait(within(t)) },
-		"Wait forever": func(l *listener) error { return l.Wait(context.Background()) },
+		"Wait":        func(l *listener) error { return l.Wait(within(t)) },
+		"WaitForever": func(l *listener) error { return l.Wait(context.Background()) },
 		"Exec": func(l *listener) error {
 			_, err := l.Exec("LISTEN a")
 			return err
@@ -176,29 +178,29 @@ func TestCutConnectionEndsEveryCall(t *testing.T) {
 			l, _, _ := connect(t)
 			ended := make(chan error)
 			go func() { ended <- call(l) }()
-			_ = l.conn.Close() // as a link does
+			_ = l.conn.Close() // like a handle that is cut
 			select {
 			case err := <-ended:
 				require.ErrorIs(t, err, io.ErrClosedPipe)
 			case <-within(t).Done():
-				t.Fatal("the call goes on")
+				t.Fatal("the call did not return")
 			}
 		})
 	}
 }
 
-// deaf is a connection to a dead peer: what is written does not arrive, and nothing says so.
-type deaf struct {
+// deadPeer is a connection to a dead peer: what is written does not arrive, and no error says so.
+type deadPeer struct {
 	net.Conn
 	writes int
 }
 
-func (d *deaf) Write(b []byte) (int, error) { d.writes++; return len(b), nil }
+func (d *deadPeer) Write(b []byte) (int, error) { d.writes++; return len(b), nil }
 
-func TestCloseSaysNothing(t *testing.T) {
+func TestCloseWritesNothing(t *testing.T) {
 	client, server := net.Pipe()
 	defer server.Close()
-	conn := &deaf{Conn: client}
+	conn := &deadPeer{Conn: client}
 	l := newListener(conn, newStream(conn), nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

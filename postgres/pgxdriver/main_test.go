@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen.
+// patience limits how long a test waits for an event that must happen.
 const patience = 20 * time.Second
 
 func within(tb testing.TB) context.Context {
@@ -24,7 +24,7 @@ func within(tb testing.TB) context.Context {
 	return ctx
 }
 
-// note is what was delivered.
+// note is a delivered notification.
 type note struct{ channel, payload string }
 
 func notification(channel, payload string) pgproto3.BackendMessage {
@@ -51,13 +51,13 @@ func encode(tb testing.TB, messages ...pgproto3.BackendMessage) []byte {
 	return wire
 }
 
-// peer is the server's end of a connection that a test plays.
+// peer is the server's end of a connection; the test plays the server.
 type peer struct {
 	tb   testing.TB
 	conn net.Conn
 }
 
-// connect returns a listener whose server is the test, and what it has delivered.
+// connect returns a listener, the server's end of its connection, and the delivered notifications.
 func connect(tb testing.TB) (*listener, *peer, *[]note) {
 	client, server := net.Pipe()
 	got := new([]note)
@@ -70,7 +70,7 @@ func connect(tb testing.TB) (*listener, *peer, *[]note) {
 	return l, &peer{tb: tb, conn: server}, got
 }
 
-// send writes bytes in pieces of a size, as the network may split them. It returns once all are read.
+// send writes bytes in pieces of the given size, as the network may split them. It returns when all are read.
 func (p *peer) send(wire []byte, size int) {
 	for len(wire) > 0 {
 		n := min(size, len(wire))
@@ -82,7 +82,7 @@ func (p *peer) send(wire []byte, size int) {
 	}
 }
 
-// expectQuery reads one statement.
+// expectQuery reads a statement and compares it.
 func (p *peer) expectQuery(statement string) {
 	want, err := (&pgproto3.Query{String: statement}).Encode(nil)
 	if err != nil {

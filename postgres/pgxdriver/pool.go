@@ -15,136 +15,132 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// db is the pool of the caller. pgx prepares the statements, unless the pool is told otherwise, under names made of their
-// text. A proxy that pools transactions and does not know of prepared statements loses them, or has them already: from
-// then on they are not prepared.
-type db struct {
-	pool   *pgxpool.Pool
-	shared atomic.Bool  // there is such a proxy
-	broke  atomic.Int64 // when a connection broke last, in nanoseconds since 1970
+// poolConns runs statements on the caller's pool. Unless the pool is configured otherwise, pgx prepares them
+// under names that are derived from their text. Behind a proxy that pools transactions and does not know
+// prepared statements, they may be missing or exist already. After the first such error, statements are not
+// prepared any more.
+type poolConns struct {
+	pool         *pgxpool.Pool
+	behindPooler atomic.Bool
+	brokeAt      atomic.Int64 // when a connection broke last, in nanoseconds since 1970
 }
 
-var _ engine.DB = (*db)(nil)
+var _ engine.Pool = (*poolConns)(nil)
 
-func (d *db) QueryRow(ctx context.Context, statement string, args []any, dest ...any) (bool, error) {
-	err := d.try(ctx, args, func(conn *pgxpool.Conn, args []any) error {
+func (p *poolConns) QueryRow(ctx context.Context, statement string, args []any, dest ...any) (bool, error) {
+	return found(p.call(ctx, args, func(conn *pgxpool.Conn, args []any) error {
 		return conn.QueryRow(ctx, statement, args...).Scan(dest...)
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
+	}))
 }
 
-func (d *db) Rows(ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error) error {
-	return d.try(ctx, args, func(conn *pgxpool.Conn, args []any) error {
+// Rows passes the bytes as they are in pgx's buffer. row copies them if it needs to keep them.
+func (p *poolConns) Rows(
+	ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error,
+) error {
+	return p.call(ctx, args, func(conn *pgxpool.Conn, args []any) error {
 		rows, err := conn.Query(ctx, statement, args...)
-		return each(rows, err, row)
+		if err != nil {
+			return err
+		}
+		var n, size int64
+		var bytes pgtype.DriverBytes
+		_, err = pgx.ForEachRow(rows, []any{&n, &size, &bytes}, func() error { return row(n, size, bytes) })
+		return err
 	})
 }
 
-// each calls row for each of rows. The bytes stay in pgx's buffer: a copy is made only where they are to go.
-func each(rows pgx.Rows, err error, row func(n, size int64, bytes []byte) error) error {
-	if err != nil {
-		return err
-	}
-	var n, size int64
-	var bytes pgtype.DriverBytes
-	_, err = pgx.ForEachRow(rows, []any{&n, &size, &bytes}, func() error { return row(n, size, bytes) })
-	return err
-}
-
-func (d *db) Exec(ctx context.Context, statement string, args ...any) error {
-	return d.try(ctx, args, func(conn *pgxpool.Conn, args []any) error {
+func (p *poolConns) Exec(ctx context.Context, statement string, args ...any) error {
+	return p.call(ctx, args, func(conn *pgxpool.Conn, args []any) error {
 		_, err := conn.Exec(ctx, statement, args...)
 		return err
 	})
 }
 
-// try makes a call, and makes it again without a prepared statement if there turns out to be a proxy: the server has
-// done nothing yet.
-func (d *db) try(ctx context.Context, args []any, call func(conn *pgxpool.Conn, args []any) error) (err error) {
-	conn, err := d.acquire(ctx)
+// call runs f with a connection. If the error reveals a proxy that pools transactions, it runs f again without
+// prepared statements: the server has not done anything yet.
+func (p *poolConns) call(ctx context.Context, args []any, f func(conn *pgxpool.Conn, args []any) error) (err error) {
+	conn, err := p.acquireAlive(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err != nil && d.Broken(err) {
-			d.broke.Store(time.Now().UnixNano())
+		if err != nil && p.IsBroken(err) {
+			p.brokeAt.Store(time.Now().UnixNano())
 		}
 		conn.Release()
 	}()
-	if !d.shared.Load() {
-		err := call(conn, args)
-		if !engine.NotPrepared(err) {
+	if !p.behindPooler.Load() {
+		err := f(conn, args)
+		if !engine.IsPreparedStatementError(err) {
 			return err
 		}
-		d.shared.Store(true)
+		p.behindPooler.Store(true)
 	}
-	if len(args) > 0 { // else it is sent as it is anyway
+	if len(args) > 0 { // without args, pgx prepares nothing
 		args = append([]any{pgx.QueryExecModeExec}, args...)
 	}
-	return call(conn, args)
+	return f(conn, args)
 }
 
-// acquire takes a connection of the pool that is alive. The pool itself pings those that were idle for a second; this finds those that
-// have died since. When one has just broken, the others may be about to, and are pinged too.
-func (d *db) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+// acquireAlive acquires a connection that is alive. The pool itself pings connections that were idle for a
+// second. This method finds those that died since. If a connection broke less than a second ago, others may be
+// about to break, so they are pinged, too.
+func (p *poolConns) acquireAlive(ctx context.Context) (*pgxpool.Conn, error) {
 	for {
-		conn, err := d.take(ctx)
+		conn, err := p.acquire(ctx)
 		if err != nil {
 			return nil, err
 		}
-		doubtful := time.Since(time.Unix(0, d.broke.Load())) < engine.MaxIdle
-		if quiet, known := engine.Quiet(conn.Conn().PgConn().Conn()); (quiet || !known) && !doubtful {
+		suspect := time.Since(time.Unix(0, p.brokeAt.Load())) < engine.MaxIdle
+		if quiet, known := engine.Quiet(conn.Conn().PgConn().Conn()); (quiet || !known) && !suspect {
 			return conn, nil
 		}
-		bounded, cancel := engine.Ping(ctx)
-		err = conn.Ping(bounded)
+		pingCtx, cancel := engine.Ping(ctx)
+		err = conn.Ping(pingCtx)
 		cancel()
 		if err == nil {
 			return conn, nil
 		}
-		conn.Release() // it is closed, so that the pool forgets it
+		conn.Release() // the failed ping has closed it, so the pool discards it
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// take takes a connection of the pool. The pool pings it and waits for the answer until the context ends, unless PingTimeout is set. So
-// while there are idle connections, the first two attempts have a shorter time: a connection that does not answer is then closed. If there is no
-// idle connection, there is one attempt, so that the caller keeps its turn.
-func (d *db) take(ctx context.Context) (*pgxpool.Conn, error) {
+// acquire acquires a connection. Unless PingTimeout is set, the pool may ping it until the context ends. So
+// while there are idle connections, the first two attempts have a shorter timeout: a connection that does not
+// answer is then closed. Without idle connections there is only one attempt, so that the caller keeps its place
+// in the pool's queue.
+func (p *poolConns) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	for range 2 {
-		if d.pool.Stat().IdleConns() == 0 {
+		if p.pool.Stat().IdleConns() == 0 {
 			break
 		}
-		bounded, cancel := engine.Ping(ctx)
-		conn, err := d.pool.Acquire(bounded)
+		pingCtx, cancel := engine.Ping(ctx)
+		conn, err := p.pool.Acquire(pingCtx)
 		cancel()
 		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 			return conn, err
 		}
 	}
-	conn, err := d.pool.Acquire(ctx)
+	conn, err := p.pool.Acquire(ctx)
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("waiting for a connection of the pool: %w", err)
 	}
 	return conn, err
 }
 
-// Bytes are sent as they are.
-func (*db) Bytes(p []byte) (string, any) { return "$1::bytea", p }
+func (*poolConns) Bytes(p []byte) (string, any) { return binaryBytes(p) }
 
-// Writer is the pool itself.
-func (d *db) Writer(context.Context, string) engine.DB { return d }
+// Writer returns the pool itself, because pgx passes bytes in binary format.
+func (p *poolConns) Writer(context.Context, string) engine.Querier { return p }
 
-// Broken implements engine.DB.
-func (*db) Broken(err error) bool {
+// IsBroken implements engine.Pool.
+func (*poolConns) IsBroken(err error) bool {
 	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) || engine.OfContext(err) {
+	if errors.As(err, &connect) || engine.IsContextError(err) {
 		return false
 	}
-	return pgconn.SafeToRetry(err) || errors.Is(err, pgconn.ErrConnClosed) || engine.Broken(err)
+	return pgconn.SafeToRetry(err) || errors.Is(err, pgconn.ErrConnClosed) || engine.IsBrokenConn(err)
 }

@@ -12,27 +12,30 @@ import (
 // publisher publishes with prepared statements.
 type publisher struct {
 	conn      *pgconn.PgConn
-	link      *engine.Link
+	handle    *engine.Handle
 	one, many *pgconn.StatementDescription
 
-	begin, commit *pgconn.StatementDescription // prepared when first needed
+	begin, commit *pgconn.StatementDescription // prepared when they are first needed
 }
 
 var (
-	_ engine.Publisher = (*publisher)(nil)
+	_ engine.PublishConn = (*publisher)(nil)
 
-	inBinary = []int16{1}
+	binaryFormat = []int16{1}
 )
 
-func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.Publisher, error) {
-	conn, err := d.dial(ctx, link, "backplane publish", nil)
+func (d *dialer) DialPublisher(ctx context.Context, handle *engine.Handle) (engine.PublishConn, error) {
+	conn, err := d.dial(ctx, handle, "backplane publish", nil)
 	if err != nil {
 		return nil, err
 	}
-	p := &publisher{conn: conn, link: link}
-	err = errors.Join(p.prepare(&p.one, "backplane_one", engine.NotifyOne), p.prepare(&p.many, "backplane_many", engine.NotifyMany))
+	p := &publisher{conn: conn, handle: handle}
+	err = errors.Join(
+		p.prepare(&p.one, "backplane_one", engine.NotifyOne),
+		p.prepare(&p.many, "backplane_many", engine.NotifyMany),
+	)
 	if err != nil {
-		link.Cut()
+		handle.Cut()
 		p.Close()
 		return nil, err
 	}
@@ -40,7 +43,7 @@ func (d *dialer) DialPublisher(ctx context.Context, link *engine.Link) (engine.P
 }
 
 func (p *publisher) prepare(statement **pgconn.StatementDescription, name, sql string) error {
-	p.link.Begin()
+	p.handle.BeginStatement()
 	var err error
 	*statement, err = p.conn.Prepare(context.Background(), name, sql, nil)
 	return err
@@ -53,33 +56,36 @@ func (p *publisher) statement(b engine.Batch) *pgconn.StatementDescription {
 	return p.many
 }
 
-func (p *publisher) Notify(batches []engine.Batch) (committed int, fate engine.Fate, err error) {
-	p.link.Begin()
+func (p *publisher) Notify(batches []engine.Batch) (committed int, outcome engine.Outcome, err error) {
+	p.handle.BeginStatement()
 	if len(batches) == 1 {
 		b := batches[0]
-		_, err = p.conn.ExecStatement(context.Background(), p.statement(b), [][]byte{b.Channels, b.Payloads}, inBinary, nil).Close()
+		args := [][]byte{b.Channels, b.Payloads}
+		_, err = p.conn.ExecStatement(context.Background(), p.statement(b), args, binaryFormat, nil).Close()
 		if err == nil {
-			return 1, fate, nil
+			return 1, outcome, nil
 		}
-		return 0, p.fate(err), err
+		return 0, p.handle.Outcome(isRefused(p.conn, err)), err
 	}
 	return p.pipeline(batches)
 }
 
 // pipeline sends all batches in one round trip. They share one synchronization point, so that the server skips
-// what follows a failing batch, and each is a transaction block of its own.
-func (p *publisher) pipeline(batches []engine.Batch) (committed int, fate engine.Fate, err error) {
+// the rest after a batch that fails. Each batch is its own transaction block.
+func (p *publisher) pipeline(batches []engine.Batch) (committed int, outcome engine.Outcome, err error) {
 	if p.begin == nil {
-		err := errors.Join(p.prepare(&p.begin, "backplane_begin", "BEGIN"), p.prepare(&p.commit, "backplane_commit", "COMMIT"))
+		err := errors.Join(
+			p.prepare(&p.begin, "backplane_begin", "BEGIN"), p.prepare(&p.commit, "backplane_commit", "COMMIT"),
+		)
 		if err != nil {
-			return 0, engine.Unsent, err
+			return 0, engine.StatementNotRun, err
 		}
-		p.link.Begin()
+		p.handle.BeginStatement()
 	}
 	pipeline := p.conn.StartPipeline(context.Background())
 	for _, b := range batches {
 		pipeline.SendQueryStatement(p.begin, nil, nil, nil)
-		pipeline.SendQueryStatement(p.statement(b), [][]byte{b.Channels, b.Payloads}, inBinary, nil)
+		pipeline.SendQueryStatement(p.statement(b), [][]byte{b.Channels, b.Payloads}, binaryFormat, nil)
 		pipeline.SendQueryStatement(p.commit, nil, nil, nil)
 	}
 	err = pipeline.Sync()
@@ -97,39 +103,28 @@ func (p *publisher) pipeline(batches []engine.Batch) (committed int, fate engine
 		err = closeErr
 	}
 	if err == nil {
-		return committed, fate, nil
+		return committed, outcome, nil
 	}
-	fate = p.fate(err)
-	if fate == engine.Refused && p.conn.TxStatus() != 'I' {
+	outcome = p.handle.Outcome(isRefused(p.conn, err))
+	if outcome == engine.StatementRefused && p.conn.TxStatus() != 'I' {
 		if _, rollbackErr := p.conn.Exec(context.Background(), "ROLLBACK").ReadAll(); rollbackErr != nil {
-			return committed, engine.Open, err
+			return committed, engine.OutcomeUnknown, err
 		}
 	}
-	return committed, fate, err
-}
-
-// fate is that of what was sent since the link's Begin.
-func (p *publisher) fate(err error) engine.Fate {
-	switch {
-	case p.link.Untouched():
-		return engine.Unsent
-	case refused(p.conn, err):
-		return engine.Refused
-	}
-	return engine.Open
+	return committed, outcome, err
 }
 
 func (p *publisher) Ping() error { return p.conn.Ping(context.Background()) }
 
-func (p *publisher) Exec(statements string) (intact bool, err error) {
+func (p *publisher) Exec(statements string) (refused bool, err error) {
 	_, err = p.conn.Exec(context.Background(), statements).ReadAll()
-	return refused(p.conn, err), err
+	return isRefused(p.conn, err), err
 }
 
-func (p *publisher) Close() { end(p.conn) }
+func (p *publisher) Close() { closeConn(p.conn) }
 
-// refused tells whether the server itself refused a statement and the connection survived it.
-func refused(conn *pgconn.PgConn, err error) bool {
+// isRefused reports whether the server itself refused a statement and the connection survived.
+func isRefused(conn *pgconn.PgConn, err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && !conn.IsClosed()
 }

@@ -13,10 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readAll lets a listener read until its stream ends, and returns what it delivered and why it ended.
-func readAll(from io.Reader) ([]note, *listener, error) {
+// readAll lets a listener read until its stream ends. It returns what was delivered, the listener and the final
+// error.
+func readAll(reader io.Reader) ([]note, *listener, error) {
 	var got []note
-	l := newListener(nil, newStream(from), func(channel string, payload []byte) {
+	l := newListener(nil, newStream(reader), func(channel string, payload []byte) {
 		got = append(got, note{channel, string(payload)})
 	})
 	for {
@@ -26,7 +27,7 @@ func readAll(from io.Reader) ([]note, *listener, error) {
 	}
 }
 
-// pieces reads with at most size bytes at a time.
+// pieces reads at most size bytes at a time.
 type pieces struct {
 	from io.Reader
 	size int
@@ -34,12 +35,13 @@ type pieces struct {
 
 func (p pieces) Read(b []byte) (int, error) { return p.from.Read(b[:min(p.size, len(b))]) }
 
-func TestStreamCutAnywhere(t *testing.T) {
-	want := []note{{"a", "1"}, {"b", ""}, {"", "no name"}, {"a", strings.Repeat("ü", 3999)}, {"a", "last"}}
+func TestStreamSplitAnywhere(t *testing.T) {
+	want := []note{{"a", "1"}, {"b", ""}, {"", "no channel"}, {"a", strings.Repeat("ü", 3999)}, {"a", "last"}}
 	wire := encode(t,
 		notification("a", "1"), notification("b", ""), &pgproto3.NoticeResponse{Severity: "NOTICE", Message: "hello"},
-		notification("", "no name"), &pgproto3.ParameterStatus{Name: "TimeZone", Value: "UTC"}, done(), ready(),
-		notification("a", want[3].payload), fault("ERROR", "42501"), &pgproto3.EmptyQueryResponse{}, notification("a", "last"),
+		notification("", "no channel"), &pgproto3.ParameterStatus{Name: "TimeZone", Value: "UTC"}, done(), ready(),
+		notification("a", want[3].payload), fault("ERROR", "42501"), &pgproto3.EmptyQueryResponse{}, notification("a",
+			"last"),
 	)
 	for _, size := range []int{1, 2, 3, 4, 5, 6, 7, 11, 64, 1000, 8192, 1 << 20} {
 		got, l, err := readAll(pieces{bytes.NewReader(wire), size})
@@ -50,14 +52,14 @@ func TestStreamCutAnywhere(t *testing.T) {
 	}
 	got, _, err := readAll(iotest.DataErrReader(bytes.NewReader(wire)))
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	require.Equal(t, want, got, "what comes with an error is not lost")
+	require.Equal(t, want, got, "data that is returned together with an error must not be lost")
 }
 
-func TestStreamFillsManyBuffers(t *testing.T) {
+func TestStreamOfManyBuffers(t *testing.T) {
 	var want []note
 	var wire []byte
 	for i := range 2000 {
-		n := note{fmt.Sprint("channel ", i%1500), strings.Repeat("x", i*7%8000)} // more channels than names are kept
+		n := note{fmt.Sprint("channel ", i%1500), strings.Repeat("x", i*7%8000)} // more channels than the cache keeps
 		want = append(want, n)
 		wire = append(wire, encode(t, notification(n.channel, n.payload))...)
 	}
@@ -68,10 +70,13 @@ func TestStreamFillsManyBuffers(t *testing.T) {
 	require.LessOrEqual(t, len(l.channels.all), maxNames)
 }
 
-func TestStreamIsLargeOnlyForALargeMessage(t *testing.T) {
+func TestBufferGrowsOnlyForALargeMessage(t *testing.T) {
 	large := encode(t, &pgproto3.NoticeResponse{Severity: "NOTICE", Message: strings.Repeat("x", 300_000)})
 	var sizes []int
-	from := io.MultiReader(bytes.NewReader(encode(t, notification("a", "1"))), bytes.NewReader(large), bytes.NewReader(encode(t, notification("a", "2"))))
+	from := io.MultiReader(
+		bytes.NewReader(encode(t, notification("a", "1"))), bytes.NewReader(large),
+		bytes.NewReader(encode(t, notification("a", "2"))),
+	)
 	s := newStream(from)
 	got := 0
 	l := newListener(nil, s, func(string, []byte) {
@@ -87,8 +92,9 @@ func TestStreamIsLargeOnlyForALargeMessage(t *testing.T) {
 	require.Equal(t, []int{streamSize, streamSize}, sizes)
 }
 
-func TestPayloadsAndNamesAreNotOfTheBuffer(t *testing.T) {
-	s := newStream(bytes.NewReader(encode(t, notification("a", "one"), notification("a", "two"), notification("b", ""))))
+func TestPayloadsAndNamesDoNotShareTheBuffer(t *testing.T) {
+	s := newStream(bytes.NewReader(encode(t, notification("a", "one"), notification("a", "two"),
+		notification("b", ""))))
 	var names []string
 	var payloads [][]byte
 	l := newListener(nil, s, func(channel string, payload []byte) {
@@ -98,29 +104,29 @@ func TestPayloadsAndNamesAreNotOfTheBuffer(t *testing.T) {
 	clear(s.buf)
 	require.Equal(t, []string{"a", "a", "b"}, names)
 	require.Equal(t, [][]byte{[]byte("one"), []byte("two"), {}}, payloads)
-	require.Less(t, cap(payloads[0]), 64, "a message that is kept keeps nothing else")
+	require.Less(t, cap(payloads[0]), 64, "a message must not keep other memory alive")
 	_ = append(payloads[0], "more"...)
 	require.Equal(t, "two", string(payloads[1]))
 }
 
-// malformedStreams are none that a server sends.
+// malformedStreams are streams that no server sends.
 var malformedStreams = map[string]string{
-	"length of nothing":        "A\x00\x00\x00\x00",
-	"length below its own":     "Z\x00\x00\x00\x03",
+	"zero length":              "A\x00\x00\x00\x00",
+	"length below the minimum": "Z\x00\x00\x00\x03",
 	"length of a megabyte":     "N\x00\x10\x00\x00",
 	"negative length":          "A\xff\xff\xff\xff",
 	"unknown kind":             "x\x00\x00\x00\x04",
-	"copying":                  "G\x00\x00\x00\x07\x00\x00\x00",
+	"copy response":            "G\x00\x00\x00\x07\x00\x00\x00",
 	"authentication":           "R\x00\x00\x00\x08\x00\x00\x00\x00",
 	"plain text":               "HTTP/1.1 400 Bad Request\r\n\r\n",
 	"no process":               "A\x00\x00\x00\x07\x00\x00\x00",
 	"no channel":               "A\x00\x00\x00\x08\x00\x00\x00\x07",
-	"channel without an end":   "A\x00\x00\x00\x09\x00\x00\x00\x07a",
+	"unterminated channel":     "A\x00\x00\x00\x09\x00\x00\x00\x07a",
 	"no payload":               "A\x00\x00\x00\x0a\x00\x00\x00\x07a\x00",
-	"payload without an end":   "A\x00\x00\x00\x0b\x00\x00\x00\x07a\x00p",
-	"more than a payload":      "A\x00\x00\x00\x0d\x00\x00\x00\x07a\x00p\x00x",
-	"more than an end":         "A\x00\x00\x00\x0d\x00\x00\x00\x07a\x00p\x00\x00",
-	"error without an end":     "E\x00\x00\x00\x09SERRO",
+	"unterminated payload":     "A\x00\x00\x00\x0b\x00\x00\x00\x07a\x00p",
+	"data after the payload":   "A\x00\x00\x00\x0d\x00\x00\x00\x07a\x00p\x00x",
+	"two terminators":          "A\x00\x00\x00\x0d\x00\x00\x00\x07a\x00p\x00\x00",
+	"unterminated error":       "E\x00\x00\x00\x09SERRO",
 	"error without its fields": "E\x00\x00\x00\x04",
 }
 
@@ -135,7 +141,7 @@ func TestMalformedStreamEndsTheConnection(t *testing.T) {
 	}
 }
 
-func TestStreamThatYieldsNothingEnds(t *testing.T) {
+func TestReaderWithoutProgressEndsTheStream(t *testing.T) {
 	_, _, err := readAll(pieces{strings.NewReader("A"), 0})
 	require.ErrorIs(t, err, io.ErrNoProgress)
 	broken := errors.New("broken")
@@ -143,7 +149,8 @@ func TestStreamThatYieldsNothingEnds(t *testing.T) {
 	require.Equal(t, broken, err)
 }
 
-// FuzzStream compares with pgproto3 what is delivered of any bytes, however they are split.
+// FuzzStream compares the notifications in arbitrary bytes, however they are split, with those that pgproto3
+// finds.
 func FuzzStream(f *testing.F) {
 	f.Add(encode(f, notification("a", "1"), ready(), notification("a", "2"), fault("FATAL", "57P01")), byte(3))
 	for _, wire := range malformedStreams {
@@ -158,7 +165,8 @@ func FuzzStream(f *testing.F) {
 		frontend := pgproto3.NewFrontend(bytes.NewReader(wire), io.Discard)
 		for _, n := range got {
 			for {
-				m, err := frontend.Receive() // refuses malformed messages of the kinds that are skipped here, and goes on
+				// It refuses malformed messages of the kinds that the stream skips, and continues.
+				m, err := frontend.Receive()
 				require.NotErrorIs(t, err, io.ErrUnexpectedEOF, "before %v", n)
 				if m, ok := m.(*pgproto3.NotificationResponse); ok {
 					require.Equal(t, note{m.Channel, m.Payload}, n)
@@ -169,7 +177,7 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
-// BenchmarkStream measures reading alone: without a network and a server.
+// BenchmarkStream measures reading alone, without a network and a server.
 func BenchmarkStream(b *testing.B) {
 	wire := bytes.Repeat(encode(b, notification("socket.io#/", strings.Repeat("x", 262))), 100)
 	from := bytes.NewReader(nil)

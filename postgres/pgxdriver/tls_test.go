@@ -15,8 +15,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Contexts end in the middle of TLS's own messages, too.
-func TestReceivingOverTLS(t *testing.T) {
+// Contexts also end in the middle of TLS records.
+func TestCanceledReceiveOverTLSLosesNothing(t *testing.T) {
 	database := pgtest.Encrypted(t, pgtest.Database(t))
 	pool, err := pgxpool.New(within(t), database)
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func TestReceivingOverTLS(t *testing.T) {
 		}
 	})
 	overall := within(t)
-	cancelled := 0
+	canceled := 0
 	for i := 0; i < total; {
 		ctx, cancel := context.WithTimeout(overall, time.Duration(rand.IntN(300))*time.Microsecond)
 		m, err := s.Receive(ctx)
@@ -53,7 +53,7 @@ func TestReceivingOverTLS(t *testing.T) {
 		if err != nil {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.NoError(t, overall.Err(), "after %d messages", i)
-			if cancelled++; cancelled%50 == 0 {
+			if canceled++; canceled%50 == 0 {
 				require.NoError(t, s.Listen(overall, "b"))
 			}
 			continue
@@ -64,5 +64,5 @@ func TestReceivingOverTLS(t *testing.T) {
 		require.Equal(t, i, n)
 		i++
 	}
-	require.Positive(t, cancelled)
+	require.Positive(t, canceled)
 }

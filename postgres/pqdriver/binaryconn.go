@@ -12,42 +12,44 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// direct is a connection of the driver's own for queries with large arguments, on the interfaces of database/sql/driver: a
-// sql.DB would need a goroutine, and a Close where nobody closes a store. One goroutine at a time uses it; cutting its link
-// ends any call.
-type direct struct {
+// binaryConn is a connection of the driver for queries with large arguments, which it sends in binary format.
+// It uses the interfaces of database/sql/driver. A sql.DB would need a goroutine, and a call of Close even if
+// only the store is used. Only one goroutine at a time uses a binaryConn. Cutting its handle ends any call.
+type binaryConn struct {
 	conn     driver.Conn
-	link     *engine.Link
+	handle   *engine.Handle
 	prepared map[string]driver.StmtQueryContext
 }
 
-func (d *dialer) dialDirect(ctx context.Context) (*direct, error) {
-	link := new(engine.Link)
-	conn, err := d.dialBinary(ctx, link, "backplane store")
-	link.Seal()
+func (d *dialer) dialWriter(ctx context.Context) (*binaryConn, error) {
+	handle := new(engine.Handle)
+	conn, err := d.dialBinary(ctx, handle, "backplane store")
+	handle.ForbidDial()
 	if err != nil {
-		link.Cut()
+		handle.Cut()
 		return nil, err
 	}
-	opened := &direct{conn: conn, link: link, prepared: make(map[string]driver.StmtQueryContext)}
-	stop := link.CutWhen(ctx)
-	for _, settings := range []string{engine.Storing, engine.Abandonable} { // those that are refused are done without
-		if _, err = conn.(driver.ExecerContext).ExecContext(context.Background(), settings, nil); !opened.usable() {
+	c := &binaryConn{conn: conn, handle: handle, prepared: make(map[string]driver.StmtQueryContext)}
+	stop := handle.CutOnDone(ctx)
+	for _, settings := range []string{engine.StoreSettings, engine.CheckClientSettings} {
+		// The connection works without settings that the server refuses.
+		_, err = conn.(driver.ExecerContext).ExecContext(context.Background(), settings, nil)
+		if !c.isUsable() {
 			break
 		}
 	}
-	if whole := stop(); !whole || !opened.usable() {
-		opened.close()
-		if !whole {
+	if uncut := stop(); !uncut || !c.isUsable() {
+		c.close()
+		if !uncut {
 			err = ctx.Err()
 		}
 		return nil, err
 	}
-	return opened, nil
+	return c, nil
 }
 
-// dialBinary opens a connection on which []byte is sent as it is.
-func (d *dialer) dialBinary(ctx context.Context, link *engine.Link, name string) (driver.Conn, error) {
+// dialBinary opens a connection on which lib/pq sends []byte in binary format.
+func (d *dialer) dialBinary(ctx context.Context, handle *engine.Handle, name string) (driver.Conn, error) {
 	config, err := d.settings(name)
 	if err != nil {
 		return nil, err
@@ -57,35 +59,35 @@ func (d *dialer) dialBinary(ctx context.Context, link *engine.Link, name string)
 	if err != nil {
 		return nil, err
 	}
-	connector.Dialer(netDialer{link})
-	stop := link.CutWhen(ctx)
+	connector.Dialer(netDialer{handle})
+	stop := handle.CutOnDone(ctx)
 	conn, err := connector.Connect(ctx)
-	if whole := stop(); err == nil && !whole {
+	if uncut := stop(); err == nil && !uncut {
 		_ = conn.Close()
 		err = ctx.Err()
 	}
 	return conn, err
 }
 
-func (d *direct) ping() error { return d.conn.(driver.Pinger).Ping(context.Background()) }
+func (c *binaryConn) ping() error { return c.conn.(driver.Pinger).Ping(context.Background()) }
 
-func (d *direct) usable() bool { return d.conn.(driver.Validator).IsValid() }
+func (c *binaryConn) isUsable() bool { return c.conn.(driver.Validator).IsValid() }
 
-func (d *direct) close() {
-	_ = d.conn.Close() // it is given up
-	d.link.Cut()
+func (c *binaryConn) close() {
+	_ = c.conn.Close() // an error does not matter: the connection is not used any more
+	c.handle.Cut()
 }
 
-// queryRow scans the first row into dest, pointers to int64, string or bool, and tells whether there was one.
-func (d *direct) queryRow(statement string, args []any, dest ...any) (found bool, err error) {
-	stmt := d.prepared[statement]
+// queryRow scans the first row into dest, pointers to int64, string or bool, and reports whether there was one.
+func (c *binaryConn) queryRow(statement string, args []any, dest ...any) (found bool, err error) {
+	stmt := c.prepared[statement]
 	if stmt == nil {
-		prepared, err := d.conn.Prepare(statement)
+		prepared, err := c.conn.Prepare(statement)
 		if err != nil {
 			return false, err
 		}
 		stmt = prepared.(driver.StmtQueryContext)
-		d.prepared[statement] = stmt
+		c.prepared[statement] = stmt
 	}
 	named := make([]driver.NamedValue, len(args))
 	for i, arg := range args {

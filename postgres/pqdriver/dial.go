@@ -18,7 +18,7 @@ type dialer struct{ dsn string }
 
 var _ engine.Dialer = (*dialer)(nil)
 
-// settings parses the DSN and fills in what it leaves open.
+// settings parses the DSN and fills in the defaults.
 func (d *dialer) settings(name string) (pq.Config, error) {
 	config, err := pq.NewConfig(d.dsn)
 	if err != nil {
@@ -33,7 +33,7 @@ func (d *dialer) settings(name string) (pq.Config, error) {
 	return config, nil
 }
 
-// listenDSN returns the DSN with what it leaves open, for the part of lib/pq that takes nothing else.
+// listenDSN returns the DSN with the defaults filled in, for the part of lib/pq that only accepts a DSN.
 func (d *dialer) listenDSN(name string) (string, error) {
 	config, err := d.settings(name)
 	if err != nil {
@@ -52,17 +52,19 @@ func (d *dialer) listenDSN(name string) (string, error) {
 		return u.String(), nil
 	}
 	escape := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-	// In front, where it cannot become the value of a key that ends the DSN without one.
-	return "application_name='" + escape.Replace(config.ApplicationName) + "' connect_timeout='" + timeout + "' " + d.dsn, nil
+	// The defaults are at the start, where they cannot become the value of an incomplete key at the end of the
+	// DSN.
+	defaults := "application_name='" + escape.Replace(config.ApplicationName) + "' connect_timeout='" + timeout + "' "
+	return defaults + d.dsn, nil
 }
 
-// netDialer lets lib/pq dial through a link.
-type netDialer struct{ link *engine.Link }
+// netDialer makes lib/pq dial through a handle.
+type netDialer struct{ handle *engine.Handle }
 
 var _ pq.DialerContext = netDialer{}
 
 func (d netDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return d.link.Dial(new(net.Dialer).DialContext)(ctx, network, address)
+	return d.handle.Dial(new(net.Dialer).DialContext)(ctx, network, address)
 }
 
 func (d netDialer) Dial(network, address string) (net.Conn, error) {

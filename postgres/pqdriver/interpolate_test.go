@@ -16,8 +16,8 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// FuzzInline has a server read what inline wrote, with both meanings of a backslash in a string.
-func FuzzInline(f *testing.F) {
+// FuzzInterpolate lets a server read what interpolate wrote, with both meanings of a backslash in a string.
+func FuzzInterpolate(f *testing.F) {
 	db, err := sql.Open("postgres", pgtest.Database(f))
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = db.Close() })
@@ -38,10 +38,11 @@ func FuzzInline(f *testing.F) {
 		if b == nil {
 			b = []byte{}
 		}
-		const statement = `SELECT $1::bytea, $2::text, $3::bigint, $4::float8, '$1', "c$2" FROM (SELECT $2::text AS "c$2") AS c`
-		whole, err := inline(statement, []any{b, s, n, x})
+		const statement = `SELECT $1::bytea, $2::text, $3::bigint, $4::float8, '$1', "c$2"
+			FROM (SELECT $2::text AS "c$2") AS c`
+		whole, err := interpolate(statement, []any{b, s, n, x})
 		if strings.Contains(s, "\x00") {
-			require.Error(t, err, "PostgreSQL's text has no NUL")
+			require.Error(t, err, "PostgreSQL's text cannot contain NUL")
 			return
 		}
 		require.NoError(t, err)
@@ -55,7 +56,7 @@ func FuzzInline(f *testing.F) {
 			cancel()
 			if !utf8.ValidString(s) {
 				var refused *pq.Error
-				require.True(t, errors.As(err, &refused), "text that is not UTF-8: %v", err)
+				require.True(t, errors.As(err, &refused), "the server must refuse text that is not UTF-8: %v", err)
 				require.EqualValues(t, "22021", refused.Code)
 				continue
 			}

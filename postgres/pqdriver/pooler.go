@@ -6,42 +6,45 @@ import (
 	"time"
 )
 
-// A proxy that pools transactions may run each statement on another server connection, and lets others use that one next.
-// A prepared statement is then missing, or worse, another one: lib/pq calls its statements 1, 2 and so on. So the pool
-// prepares nothing unless it has seen that its connections are the server's.
+// A proxy that pools transactions may run each statement on another server connection, which other clients use
+// next. There a prepared statement may be missing, or worse, may be a different one: lib/pq names its
+// statements 1, 2 and so on. So the pool prepares statements only after it has verified that its connections
+// lead to the server itself.
 
-// lookAgain is how often backends are compared. One look may be lucky: a busy proxy hands out different ones.
-const lookAgain = 3
+const (
+	// comparisons is how often backends are compared. A busy proxy may pass a single comparison by luck.
+	comparisons = 3
+	// maxWaitForSecond limits the time to wait for a second connection of the pool to compare with.
+	maxWaitForSecond = time.Second
+)
 
-// patienceForSecond is how long the comparison waits for a second connection of the pool.
-const patienceForSecond = time.Second
-
-// pooled tells whether transactions may be pooled: when two connections of the pool, both open, have the same backend,
-// or one of them changes its backend. A pool that has only one connection to give cannot tell.
-func (p *pool) pooled(ctx context.Context) (bool, error) {
-	if p.db.Stats().MaxOpenConnections == 1 {
+// mayPoolTransactions reports whether transactions may be pooled: two open connections of the pool have the
+// same backend, or one of them changes its backend. If the pool provides only one connection, pooling cannot be
+// ruled out.
+func mayPoolTransactions(ctx context.Context, db *sql.DB) (bool, error) {
+	if db.Stats().MaxOpenConnections == 1 {
 		return true, nil
 	}
-	first, err := p.db.Conn(ctx)
+	first, err := db.Conn(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer first.Close()
-	bounded, cancel := context.WithTimeout(ctx, patienceForSecond)
+	waitCtx, cancel := context.WithTimeout(ctx, maxWaitForSecond)
 	defer cancel()
-	second, err := p.db.Conn(bounded)
+	second, err := db.Conn(waitCtx)
 	if err != nil {
 		return true, ctx.Err()
 	}
 	defer second.Close()
 	var backends [2]int
-	for look := range lookAgain {
+	for n := range comparisons {
 		for i, conn := range []*sql.Conn{first, second} {
 			var backend int
 			if err := conn.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&backend); err != nil {
 				return false, err
 			}
-			if look > 0 && backend != backends[i] {
+			if n > 0 && backend != backends[i] {
 				return true, nil
 			}
 			backends[i] = backend

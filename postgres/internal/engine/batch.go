@@ -7,17 +7,17 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// The statements that publish. count keeps the answer at one row; the arrays are unnested, and so notified, in
-// their order. synchronous_commit is left alone: a transaction that only notifies writes nothing to the log but
-// its commit record, and PostgreSQL does not wait for the disk for that alone.
+// The statements that publish. count reduces the answer to one row. The arrays are unnested, and so notified,
+// in their order. synchronous_commit stays as it is: a transaction that only notifies writes nothing but its
+// commit record to the log, and PostgreSQL does not wait for the disk for that alone.
 const (
 	NotifyOne  = "SELECT pg_notify($1::text, $2::text)"
 	NotifyMany = "SELECT count(pg_notify(c, p)) FROM unnest($1::text[], $2::text[]) AS m(c, p)"
 )
 
-// A batch is capped because the server holds a lock that all notifying transactions of the database need until
-// it has committed, and builds the arrays in memory. Beyond a few hundred items a larger batch gains nothing.
-// Batches go out in rounds, so that a large Publish needs memory for one round only.
+// The size of a batch is limited because the server holds a lock that all notifying transactions of the
+// database need until it has committed, and builds the arrays in memory. Beyond a few hundred items a larger
+// batch gains nothing. Batches are sent in rounds, so that a large Publish needs the memory of one round only.
 const (
 	maxBatchItems = 1024
 	maxBatchBytes = 256 << 10
@@ -25,16 +25,16 @@ const (
 	maxRound      = 256
 )
 
-// Batch is what one statement sends.
+// Batch is the content of one statement.
 type Batch struct {
-	// Items is how many messages there are, at least 1.
+	// Items is the number of messages, at least 1.
 	Items int
-	// Channels and Payloads are the parameters of the statement in binary form: of NotifyOne, two values of
-	// type text, if Items is 1; of NotifyMany, two of type text[], otherwise.
+	// Channels and Payloads are the parameters of the statement in binary format: two values of type text for
+	// NotifyOne if Items is 1, else two of type text[] for NotifyMany.
 	Channels, Payloads []byte
 }
 
-// batcher cuts messages into batches. Its buffers are used again by each round.
+// batcher divides messages into batches. Each round reuses its buffers.
 type batcher struct {
 	seed    maphash.Seed
 	seen    map[uint64]struct{}
@@ -46,7 +46,7 @@ func newBatcher() *batcher {
 	return &batcher{seed: maphash.MakeSeed(), seen: make(map[uint64]struct{})}
 }
 
-// round returns the next batches of msgs and how many messages are in them.
+// round returns the next batches of msgs and the number of messages in them.
 func (b *batcher) round(msgs []transport.Message) ([]Batch, int) {
 	b.batches = b.batches[:0]
 	b.buf = b.buf[:0]
@@ -62,9 +62,9 @@ func (b *batcher) round(msgs []transport.Message) ([]Batch, int) {
 	return b.batches, taken
 }
 
-// batch returns how many messages go into one statement. It ends before a message equal to an earlier one,
-// which PostgreSQL would merge with it. Messages are compared by a hash: two that collide are only sent in two
-// statements instead of one.
+// batch returns the number of messages for the next statement. The statement ends before a message that equals
+// an earlier one, because PostgreSQL would merge the two. Messages are compared by a hash: if two collide, they
+// are just sent in two statements instead of one.
 func (b *batcher) batch(msgs []transport.Message) int {
 	if len(msgs) == 1 {
 		return 1
@@ -76,11 +76,11 @@ func (b *batcher) batch(msgs []transport.Message) int {
 		if i > 0 && (i == maxBatchItems || size > maxBatchBytes) {
 			return i
 		}
-		sum := maphash.Bytes(b.seed, m.Payload)*31 + maphash.String(b.seed, m.Channel)
-		if _, dup := b.seen[sum]; dup {
+		hash := maphash.Bytes(b.seed, m.Payload)*31 + maphash.String(b.seed, m.Channel)
+		if _, duplicate := b.seen[hash]; duplicate {
 			return i
 		}
-		b.seen[sum] = struct{}{}
+		b.seen[hash] = struct{}{}
 	}
 	return len(msgs)
 }
@@ -92,7 +92,7 @@ func (b *batcher) append(msgs []transport.Message) {
 		b.buf = append(b.buf, m.Channel...)
 		middle := len(b.buf)
 		b.buf = append(b.buf, m.Payload...)
-		b.batches = append(b.batches, Batch{Items: 1, Channels: b.slice(start, middle), Payloads: b.slice(middle, len(b.buf))})
+		b.addBatch(1, start, middle)
 		return
 	}
 	start := len(b.buf)
@@ -107,11 +107,18 @@ func (b *batcher) append(msgs []transport.Message) {
 		b.buf = binary.BigEndian.AppendUint32(b.buf, uint32(len(m.Payload)))
 		b.buf = append(b.buf, m.Payload...)
 	}
-	b.batches = append(b.batches, Batch{Items: len(msgs), Channels: b.slice(start, middle), Payloads: b.slice(middle, len(b.buf))})
+	b.addBatch(len(msgs), start, middle)
 }
 
-// slice is never nil, which would be NULL. It stays valid when the buffer grows: that copies, and what was
-// written before does not change.
+// addBatch adds the batch whose channels are in the buffer between start and middle, and whose payloads follow.
+func (b *batcher) addBatch(items, start, middle int) {
+	b.batches = append(b.batches, Batch{
+		Items: items, Channels: b.slice(start, middle), Payloads: b.slice(middle, len(b.buf)),
+	})
+}
+
+// slice never returns nil, which would be NULL. The result stays valid when the buffer grows: growing copies
+// the buffer, and bytes that were written are never changed.
 func (b *batcher) slice(from, to int) []byte {
 	if from == to {
 		return []byte{}
@@ -119,10 +126,10 @@ func (b *batcher) slice(from, to int) []byte {
 	return b.buf[from:to:to]
 }
 
-// arrayHeader begins a one-dimensional text[] in the binary format of array_recv.
+// arrayHeader appends the header of a one-dimensional text[] in the binary format of array_recv.
 func (b *batcher) arrayHeader(items int) {
 	const oidText = 25
-	for _, word := range []uint32{1, 0, oidText, uint32(items), 1} { // dimensions, has NULLs, type, length, lower bound
+	for _, word := range []uint32{1, 0, oidText, uint32(items), 1} { // dimensions, NULL flag, type, length, lower bound
 		b.buf = binary.BigEndian.AppendUint32(b.buf, word)
 	}
 }

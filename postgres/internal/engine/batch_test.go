@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// texts decodes a parameter of a batch the way the server does.
+// texts decodes a parameter of a batch like the server.
 func texts(tb testing.TB, b Batch, p []byte) []string {
 	tb.Helper()
 	if b.Items == 1 {
@@ -33,7 +33,7 @@ func texts(tb testing.TB, b Batch, p []byte) []string {
 	return items
 }
 
-func TestRoundsKeepEverythingInOrderAndApart(t *testing.T) {
+func TestRoundsKeepAllMessagesInOrderAndEqualOnesApart(t *testing.T) {
 	for range 20 {
 		msgs := make([]transport.Message, rand.IntN(5000))
 		for i := range msgs {
@@ -58,9 +58,10 @@ func TestRoundsKeepEverythingInOrderAndApart(t *testing.T) {
 				}
 				seen := make(map[[2]string]bool)
 				for i := range channels {
-					require.Equal(t, msgs[done+sum], transport.Message{Channel: channels[i], Payload: []byte(payloads[i])})
+					require.Equal(t, msgs[done+sum],
+						transport.Message{Channel: channels[i], Payload: []byte(payloads[i])})
 					pair := [2]string{channels[i], payloads[i]}
-					require.False(t, seen[pair], "PostgreSQL would merge the two")
+					require.False(t, seen[pair], "PostgreSQL would merge equal messages")
 					seen[pair] = true
 					sum++
 				}

@@ -14,18 +14,18 @@ import (
 // Bus is the transport.Bus of both drivers.
 type Bus struct {
 	dialer Dialer
-	fence  string // what a connection runs before it publishes
+	fence  string // the statements that a connection runs before it publishes
 
-	// turn holds one token: who has it may use publisher, link and batcher. A channel, because waiting for it
-	// has to end with the context.
-	turn      chan struct{}
-	publisher Publisher
-	link      *Link
-	batcher   *batcher
+	// slot holds one token while a goroutine uses conn, handle and batcher. It is a channel because waiting for
+	// it must end with the context.
+	slot    chan struct{}
+	conn    PublishConn
+	handle  *Handle
+	batcher *batcher
 
 	mu       sync.Mutex // guards the fields below
-	current  *Link      // of the publishing connection, also while it is dialled, for Close to cut
-	closing  int        // calls of Close whose context has ended: nothing is dialled
+	current  *Handle    // of the publishing connection, even while it is being opened, so that Close can cut it
+	closing  int        // calls of Close whose context has ended; while there are any, nothing is dialed
 	sessions map[*Session]struct{}
 }
 
@@ -34,16 +34,16 @@ func NewBus(dialer Dialer) *Bus {
 	return &Bus{
 		dialer:   dialer,
 		fence:    newFence(),
-		turn:     make(chan struct{}, 1),
+		slot:     make(chan struct{}, 1),
 		batcher:  newBatcher(),
 		sessions: make(map[*Session]struct{}),
 	}
 }
 
-// limits are what NOTIFY accepts.
+// limits are the limits of NOTIFY.
 var limits = transport.Limits{Payload: postgres.MaxPayload, Channel: postgres.MaxName, Text: true, Distinct: true}
 
-// Limits returns what NOTIFY accepts.
+// Limits returns the limits of NOTIFY.
 func (b *Bus) Limits() transport.Limits { return limits }
 
 // Publish implements transport.Bus.
@@ -55,66 +55,67 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 		return notSent(err)
 	}
 	select {
-	case b.turn <- struct{}{}:
+	case b.slot <- struct{}{}:
 	case <-ctx.Done():
 		return notSent(ctx.Err())
 	}
-	defer func() { <-b.turn }()
-	if b.publisher != nil && !b.link.Alive(ctx, b.publisher.Ping) {
-		b.drop()
+	defer func() { <-b.slot }()
+	if b.conn != nil && !b.handle.Alive(ctx, b.conn.Ping) {
+		b.dropConn()
 	}
 	sent := 0
-	for made := 1; ; made++ {
-		if b.publisher == nil {
-			switch ended, err := b.dial(ctx); {
-			case ended && Again(ctx, made):
+	for attempts := 1; ; attempts++ {
+		if b.conn == nil {
+			switch broke, err := b.dial(ctx); {
+			case broke && MayRetry(ctx, attempts):
 				continue
 			case err != nil:
-				return unsent(sent, err)
+				return sentOnly(sent, err)
 			}
 		}
-		accepted, fate, err := b.attempt(ctx, msgs[sent:])
+		accepted, outcome, err := b.attempt(ctx, msgs[sent:])
 		sent += accepted
 		switch {
 		case err == nil:
 			return nil
-		case fate == Refused:
+		case outcome == StatementRefused:
 			return &transport.RejectedError{Accepted: sent, Err: err}
-		case fate == Open:
+		case outcome == OutcomeUnknown:
 			return err
-		case !Again(ctx, made):
-			return unsent(sent, err)
+		case !MayRetry(ctx, attempts):
+			return sentOnly(sent, err)
 		}
-		// The connection was gone, and the server has not seen the rest of msgs: they go over another one.
+		// The connection was gone, and the server has not seen the rest of msgs: send them over another one.
 	}
 }
 
-// attempt sends msgs over the connection there is, and gives it up if that breaks. accepted were certainly sent; the fate is that of
-// the others.
-func (b *Bus) attempt(ctx context.Context, msgs []transport.Message) (accepted int, fate Fate, err error) {
-	stop := b.link.CutWhen(ctx)
-	accepted, fate, err = b.send(msgs)
-	whole := stop()
+// attempt sends msgs over the current connection, and drops the connection if it breaks. accepted messages were
+// certainly sent; the outcome applies to the others.
+func (b *Bus) attempt(ctx context.Context, msgs []transport.Message) (accepted int, outcome Outcome, err error) {
+	stop := b.handle.CutOnDone(ctx)
+	accepted, outcome, err = b.send(msgs)
+	uncut := stop()
 	switch {
-	case err == nil && whole:
-		return accepted, fate, nil
-	case err == nil: // everything was sent, and the connection cut right after it
-		b.drop()
-		return accepted, fate, nil
-	case fate == Refused && whole:
-		return accepted, fate, explain(err)
-	case fate == Refused:
-		fate = Open
+	case err == nil && uncut:
+		return accepted, outcome, nil
+	case err == nil: // everything was sent, and then the connection was cut
+		b.dropConn()
+		return accepted, outcome, nil
+	case outcome == StatementRefused && uncut:
+		return accepted, outcome, explain(err)
+	case outcome == StatementRefused:
+		outcome = OutcomeUnknown
 	}
-	b.drop()
+	b.dropConn()
 	if ctx.Err() != nil {
-		return accepted, fate, ctx.Err()
+		return accepted, outcome, ctx.Err()
 	}
-	return accepted, fate, explain(err)
+	return accepted, outcome, explain(err)
 }
 
-// unsent is the error when exactly the first sent messages were sent, for a reason that has nothing to do with the others.
-func unsent(sent int, err error) error {
+// sentOnly returns the error for a Publish that sent exactly the first messages, for a reason unrelated to the
+// others.
+func sentOnly(sent int, err error) error {
 	if sent > 0 {
 		return &transport.RejectedError{Accepted: sent, Err: err}
 	}
@@ -123,93 +124,95 @@ func unsent(sent int, err error) error {
 
 func notSent(err error) error { return fmt.Errorf("%w (%w)", err, transport.ErrNotSent) }
 
-// send hands msgs to the publisher in rounds.
-func (b *Bus) send(msgs []transport.Message) (accepted int, fate Fate, err error) {
+// send passes msgs to the connection in rounds.
+func (b *Bus) send(msgs []transport.Message) (accepted int, outcome Outcome, err error) {
 	for accepted < len(msgs) {
 		batches, n := b.batcher.round(msgs[accepted:])
-		committed, fate, err := b.publisher.Notify(batches)
+		committed, outcome, err := b.conn.Notify(batches)
 		if err != nil {
 			for _, batch := range batches[:committed] {
 				accepted += batch.Items
 			}
-			return accepted, fate, err
+			return accepted, outcome, err
 		}
 		accepted += n
 	}
-	return accepted, Refused, nil
+	return accepted, StatementRefused, nil
 }
 
-// dial opens a connection to publish on. ended: it stood, but broke before it could be used.
-func (b *Bus) dial(ctx context.Context) (ended bool, err error) {
-	link := new(Link)
+// dial opens a connection for publishing. broke reports that it was established but broke before it could be
+// used.
+func (b *Bus) dial(ctx context.Context) (broke bool, err error) {
+	handle := new(Handle)
 	b.mu.Lock()
 	if b.closing > 0 {
 		b.mu.Unlock()
 		return false, transport.ErrClosed
 	}
-	b.current = link
+	b.current = handle
 	b.mu.Unlock()
-	stop := link.CutWhen(ctx)
-	publisher, err := b.dialer.DialPublisher(ctx, link)
-	link.Seal()
+	stop := handle.CutOnDone(ctx)
+	conn, err := b.dialer.DialPublisher(ctx, handle)
+	handle.ForbidDial()
 	if err != nil {
 		stop()
-		link.Cut()
-		return link.Untouched(), unreachable(ctx, err)
+		handle.Cut()
+		return handle.Outcome(false) == StatementNotRun, unreachable(ctx, err)
 	}
-	intact, err := publisher.Exec(Publishing + ";\n" + b.fence)
-	if err != nil && intact { // it may be the settings that are refused
-		intact, err = publisher.Exec(b.fence)
+	refused, err := conn.Exec(PublishSettings + ";\n" + b.fence)
+	if err != nil && refused { // perhaps only the settings were refused
+		refused, err = conn.Exec(b.fence)
 	}
-	if whole := stop(); !whole {
+	if uncut := stop(); !uncut {
 		err = ctx.Err()
 	}
 	if err != nil {
-		link.Cut()
-		publisher.Close()
-		return !intact, fmt.Errorf("%w: %w", postgres.ErrUnfenced, err)
+		handle.Cut()
+		conn.Close()
+		return !refused, fmt.Errorf("%w: %w", postgres.ErrUnfenced, err)
 	}
-	b.publisher, b.link = publisher, link
+	b.conn, b.handle = conn, handle
 	return false, nil
 }
 
-// drop gives the publishing connection up without a word to the server, which may not be listening.
-func (b *Bus) drop() {
-	b.link.Cut()
-	b.publisher.Close()
-	b.publisher, b.link = nil, nil
+// dropConn closes the publishing connection without telling the server, which may not be listening.
+func (b *Bus) dropConn() {
+	b.handle.Cut()
+	b.conn.Close()
+	b.conn, b.handle = nil, nil
 }
 
-// Close implements transport.Closer. It waits for a Publish under way until ctx ends, then cuts it.
+// Close implements transport.Closer. It waits for a Publish in progress until ctx ends, then cuts its
+// connection.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
 	sessions := slices.Collect(maps.Keys(b.sessions))
 	b.mu.Unlock()
 	for _, s := range sessions {
-		s.link.Cut()
+		s.handle.Cut()
 	}
 	var err error
 	select {
-	case b.turn <- struct{}{}:
+	case b.slot <- struct{}{}:
 	case <-ctx.Done():
 		err = ctx.Err()
-		b.takeTurnNow()
+		b.acquireByCutting()
 	}
-	defer func() { <-b.turn }()
-	if b.publisher == nil {
+	defer func() { <-b.slot }()
+	if b.conn == nil {
 		return err
 	}
-	stop := b.link.CutWhen(ctx)
-	b.publisher.Close()
+	stop := b.handle.CutOnDone(ctx)
+	b.conn.Close()
 	stop()
-	b.link.Cut()
-	b.publisher, b.link = nil, nil
+	b.handle.Cut()
+	b.conn, b.handle = nil, nil
 	return err
 }
 
-// takeTurnNow cuts the connection of the Publish under way, and keeps those that wait behind it from dialling
-// another one.
-func (b *Bus) takeTurnNow() {
+// acquireByCutting acquires the slot. It cuts the connection of the Publish in progress, and keeps those that
+// wait behind it from dialing another one.
+func (b *Bus) acquireByCutting() {
 	b.mu.Lock()
 	b.closing++
 	current := b.current
@@ -217,7 +220,7 @@ func (b *Bus) takeTurnNow() {
 	if current != nil {
 		current.Cut()
 	}
-	b.turn <- struct{}{}
+	b.slot <- struct{}{}
 	b.mu.Lock()
 	b.closing--
 	b.mu.Unlock()
@@ -228,27 +231,27 @@ func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &Session{bus: b, link: new(Link)}
-	stop := s.link.CutWhen(ctx)
-	listener, err := b.dialer.DialListener(ctx, s.link, s.deliver)
-	s.link.Seal()
+	s := &Session{bus: b, handle: new(Handle)}
+	stop := s.handle.CutOnDone(ctx)
+	conn, err := b.dialer.DialListener(ctx, s.handle, s.deliver)
+	s.handle.ForbidDial()
 	if err == nil {
-		var intact bool
-		if intact, err = listener.Exec(Listening); intact {
-			err = nil // settings that are refused are done without
+		var refused bool
+		if refused, err = conn.Exec(ListenSettings); refused {
+			err = nil // the session works without the settings
 		}
 	}
-	if whole := stop(); err == nil && !whole {
+	if uncut := stop(); err == nil && !uncut {
 		err = ctx.Err()
 	}
 	if err != nil {
-		s.link.Cut()
-		if listener != nil {
-			listener.Close()
+		s.handle.Cut()
+		if conn != nil {
+			conn.Close()
 		}
 		return nil, unreachable(ctx, err)
 	}
-	s.listener = listener
+	s.conn = conn
 	b.mu.Lock()
 	b.sessions[s] = struct{}{}
 	b.mu.Unlock()

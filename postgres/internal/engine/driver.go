@@ -1,9 +1,30 @@
-// Package engine is the one implementation of bus and store that both PostgreSQL drivers share. What differs
-// between pgx and lib/pq stands behind the interfaces in this file, a handful of calls.
+// Package engine implements the bus and the store of both PostgreSQL drivers. The differences between pgx and
+// lib/pq are hidden behind the driver interface: Dialer, PublishConn, ListenConn, Querier and Pool.
 //
-// None of the calls on a driver's own connection takes a context: the engine ties the connection's Link to the
-// caller's context, and cutting the link ends any call. That way a network that swallows bytes cannot hold a
-// caller, whichever driver it is.
+// The methods of PublishConn and ListenConn take no context. Instead, the engine ties the Handle of the
+// connection to the caller's context: closing the connection through its handle ends any call. So a network
+// that drops packets cannot block a caller, whichever driver it uses.
+//
+// # Files
+//
+//   - driver.go: the driver interface
+//   - bus.go: Bus, which publishes and opens sessions
+//   - batch.go: how messages are divided into statements
+//   - fence.go: the lock that keeps an earlier connection from publishing late
+//   - session.go: Session, which receives
+//   - listenall.go: listening to many channels in one round trip
+//   - store.go: Store and how its calls are repeated
+//   - store_put.go: storing attachments
+//   - store_get.go: reading attachments
+//   - prepare.go: checking and creating the table
+//   - untrusted.go: the SQL that finds reasons not to trust the table
+//   - tx.go: Tx, which publishes and stores in a transaction of the caller
+//   - handle.go: Handle, which closes a connection from another goroutine
+//   - liveness.go: whether an idle connection can still be used
+//   - quiet_unix.go, quiet_other.go: peeking at a socket
+//   - tracker.go: whether the server can have run a statement that failed
+//   - settings.go: the settings of the driver's own connections
+//   - errors.go: SQLSTATEs, and what an error means
 package engine
 
 import (
@@ -12,70 +33,82 @@ import (
 
 // Dialer opens the driver's own connections.
 type Dialer interface {
-	// DialPublisher opens a connection to publish on. What it opens is attached to link.
-	DialPublisher(ctx context.Context, link *Link) (Publisher, error)
-	// DialListener opens a connection to listen on, which hands each notification to deliver, only from
-	// within DialListener, Exec and Wait. The payload is the receiver's from then on. What it opens is attached
-	// to link.
-	DialListener(ctx context.Context, link *Link, deliver func(channel string, payload []byte)) (Listener, error)
+	// DialPublisher opens a connection for publishing and registers it with handle.
+	DialPublisher(ctx context.Context, handle *Handle) (PublishConn, error)
+	// DialListener opens a connection for listening and registers it with handle. The connection passes each
+	// notification to deliver, but only during DialListener, Exec and Wait. The payload then belongs to
+	// deliver.
+	DialListener(ctx context.Context, handle *Handle, deliver func(channel string, payload []byte)) (ListenConn, error)
 }
 
-// Fate is what an error tells of the statement that has failed.
-type Fate int
+// Outcome is what is known about a statement that failed.
+type Outcome int
 
 const (
-	// Open: the connection broke in the middle. The statement may have been run, or may still be.
-	Open Fate = iota
-	// Unsent: it was certainly not run, because the connection was gone. On another one it may be sent.
-	Unsent
-	// Refused: it was certainly not run, and sending it again has no purpose: the server has refused it, there is no server, or the
-	// caller's context has ended.
-	Refused
+	// OutcomeUnknown: the connection broke after the statement was sent. The server may have run it or may
+	// still run it.
+	OutcomeUnknown Outcome = iota
+	// StatementNotRun: the server certainly did not run the statement, because the connection was gone. The
+	// statement may be sent over another connection.
+	StatementNotRun
+	// StatementRefused: the server certainly did not run the statement, and there is no point in sending it
+	// again: the server refused it, there is no server, or the caller's context has ended.
+	StatementRefused
 )
 
-// Publisher is a connection that publishes. One goroutine at a time calls it; cutting its link ends any call.
-type Publisher interface {
-	// Ping returns once the server has answered.
+// PublishConn is a connection for publishing. Only one goroutine at a time calls it. Closing it through its
+// handle ends any call.
+type PublishConn interface {
+	// Ping returns when the server has answered.
 	Ping() error
-	// Exec runs statements without parameters, sent as one message. If intact, the server refused them and the connection can be
-	// used again.
-	Exec(statements string) (intact bool, err error)
-	// Notify commits the batches in order, each as a transaction of its own, and stops at the first that fails.
-	// committed is how many were. The fate is that of the failed batch and those after it. The connection can be used
-	// again only if they were Refused.
-	Notify(batches []Batch) (committed int, fate Fate, err error)
-	// Close ends the connection. It does not fail: the link is cut after it.
+	// Exec runs statements without parameters as one message. refused reports that the server refused them and
+	// that the connection is still usable.
+	Exec(statements string) (refused bool, err error)
+	// Notify commits the batches in order, each in its own transaction, and stops at the first that fails.
+	// committed is the number of batches that were committed. The outcome applies to the failed batch and those
+	// after it. The connection is still usable only after StatementRefused.
+	Notify(batches []Batch) (committed int, outcome Outcome, err error)
+	// Close closes the connection. It does not fail: the handle is cut afterwards.
 	Close()
 }
 
-// Listener is a connection that listens. One goroutine at a time calls it; cutting its link ends any call.
-type Listener interface {
-	// Exec runs one statement that returns no rows. If intact, the server refused it and the connection can be used again.
-	Exec(statement string) (intact bool, err error)
-	// Wait returns once at least one notification was delivered, or with ctx.Err() when ctx ends, which
-	// loses nothing. Any other error is final.
+// ListenConn is a connection for listening. Only one goroutine at a time calls it. Closing it through its
+// handle ends any call.
+type ListenConn interface {
+	// Exec runs one statement that returns no rows. refused reports that the server refused it and that the
+	// connection is still usable.
+	Exec(statement string) (refused bool, err error)
+	// Wait returns when at least one notification was delivered, or with ctx.Err() when ctx ends, which loses
+	// no notification. Any other error is final.
 	Wait(ctx context.Context) error
-	// Close ends the connection and frees what it holds. It does not fail: the link is cut before it.
+	// Close closes the connection and releases its resources. It does not fail: the handle is cut before.
 	Close()
 }
 
-// DB is the pool of the caller. It is safe for concurrent use.
-type DB interface {
-	// QueryRow scans the first row into dest and tells whether there was one. After an error dest is not the
-	// caller's any more: a call that was given up may still write to it.
+// Querier runs statements on the caller's pool, on a connection of the driver, or in a transaction of the
+// caller.
+type Querier interface {
+	// QueryRow scans the first row into dest and reports whether there was one. After an error the caller must
+	// not use dest any more: an abandoned call may still write to it.
 	QueryRow(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
-	// Rows runs a statement that returns two bigints and a bytea in each row, and calls row for each. bytes is nil for NULL,
-	// and row's only until it returns. After an error, what row has written is not the caller's any more: a call that was
-	// given up may go on.
-	Rows(ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error) error
-	// Exec runs a statement, or several separated by semicolons in one transaction if there are no args.
+	// Exec runs one statement, or without args several that are separated by semicolons, in one transaction.
 	Exec(ctx context.Context, statement string, args ...any) error
-	// Bytes returns how the driver passes bytes fastest: what to write in a statement for the parameter $1, and what
-	// to pass for it.
+	// Bytes returns the fastest way to pass bytes: the SQL expression that reads the parameter $1, and the
+	// argument.
 	Bytes(p []byte) (expression string, arg any)
-	// Writer returns what to write attachments to table, as it is written in SQL, with: itself, or what passes bytes
-	// faster.
-	Writer(ctx context.Context, table string) DB
-	// Broken tells whether err means that a connection that stood was gone, or broke: on another one the statement may work.
-	Broken(err error) bool
+}
+
+// Pool is the connection pool of the caller. It is safe for concurrent use.
+type Pool interface {
+	Querier
+	// Rows runs a statement whose rows consist of two bigints and a bytea, and calls row for each. bytes is nil
+	// for NULL, and only valid until row returns. After an error the caller must not use what row has written:
+	// an abandoned call may continue.
+	Rows(ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error) error
+	// Writer returns the Querier that writes attachments to table, a quoted name: the pool itself, or one that
+	// passes bytes faster.
+	Writer(ctx context.Context, table string) Querier
+	// IsBroken reports whether err means that an established connection was gone or broke. The statement may
+	// succeed on another connection.
+	IsBroken(err error) bool
 }

@@ -28,8 +28,9 @@ const (
 	invalidPassword       = "28P01"
 )
 
-// stateOf returns the code the server gave with err, "" if err is not the server's. The errors of both drivers know it.
-func stateOf(err error) string {
+// sqlState returns the SQLSTATE of an error of the server, or "" for other errors. It works with the errors of
+// both drivers.
+func sqlState(err error) string {
 	var e interface{ SQLState() string }
 	if errors.As(err, &e) {
 		return e.SQLState()
@@ -37,47 +38,48 @@ func stateOf(err error) string {
 	return ""
 }
 
-// OfContext tells whether err is that of a context that has ended.
-func OfContext(err error) bool {
+// IsContextError reports whether err is the error of a context that has ended.
+func IsContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Broken tells whether err is the end of a connection that stood: not that of an attempt to connect, nor of a context.
-func Broken(err error) bool {
+// IsBrokenConn reports whether err is the end of an established connection. It is false for failed attempts to
+// connect and for the errors of contexts.
+func IsBrokenConn(err error) bool {
 	var net *net.OpError
 	switch {
-	case OfContext(err):
+	case IsContextError(err):
 		return false
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return true
 	case errors.As(err, &net):
 		return net.Op != "dial"
 	}
-	state := stateOf(err)
+	state := sqlState(err)
 	return state == adminShutdown || state == idleSessionTimeout || state == crashShutdown
 }
 
-// NotPrepared tells whether err means that a prepared statement is missing, or there already: a proxy gives the
-// statements of one client different server connections.
-func NotPrepared(err error) bool {
-	state := stateOf(err)
+// IsPreparedStatementError reports whether err means that a prepared statement does not exist or exists
+// already. That happens if a proxy spreads the statements of one client over several server connections.
+func IsPreparedStatementError(err error) bool {
+	state := sqlState(err)
 	return state == unknownStatement || state == duplicateStatement
 }
 
 // explain adds to an error of the driver's own connections what it means for them.
 func explain(err error) error {
-	switch state := stateOf(err); {
+	switch state := sqlState(err); {
 	case state == readOnlyTransaction:
 		return fmt.Errorf("%w: %w (%s)", postgres.ErrReadOnly, err, readOnlyHint)
-	case NotPrepared(err):
+	case IsPreparedStatementError(err):
 		return fmt.Errorf("%w: %w", postgres.ErrPooled, err)
 	}
 	return err
 }
 
-// endOf returns the error of a context that has ended. Its deadline may have passed on a connection, where it was set too, before
-// the context's own timer has run: that is its end all the same.
-func endOf(ctx context.Context) error {
+// contextError returns the error of ctx if it has ended. A connection that has the same deadline may notice
+// that it has passed before the timer of the context runs. That counts as the end of the context, too.
+func contextError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -87,32 +89,33 @@ func endOf(ctx context.Context) error {
 	return nil
 }
 
-// unreachable explains why a connection could not be made before ctx ended.
+// unreachable explains why a connection could not be opened before ctx ended.
 func unreachable(ctx context.Context, err error) error {
-	if ended := endOf(ctx); ended != nil {
-		err = ended // what the driver says is a consequence
+	if ended := contextError(ctx); ended != nil {
+		err = ended // the driver's error is a consequence
 	}
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	if explained := explain(err); errors.Is(explained, postgres.ErrReadOnly) || errors.Is(explained, postgres.ErrPooled) {
+	explained := explain(err)
+	if errors.Is(explained, postgres.ErrReadOnly) || errors.Is(explained, postgres.ErrPooled) {
 		return explained
 	}
-	return fmt.Errorf("%w: %w (%s)", postgres.ErrUnreachable, err, remedy(err))
+	return fmt.Errorf("%w: %w (%s)", postgres.ErrUnreachable, err, hintFor(err))
 }
 
-const readOnlyHint = "connect to the primary server, with transactions that may write"
+const readOnlyHint = "connect to the primary server, with transactions that are not read-only"
 
-// remedy says what to do about a server that does not let one in.
-func remedy(err error) string {
-	switch stateOf(err) {
+// hintFor returns what to do about a server that refuses a connection.
+func hintFor(err error) string {
+	switch sqlState(err) {
 	case invalidAuthorization, invalidPassword:
 		return "check the user and the password, and pg_hba.conf on the server"
 	case invalidDatabase:
 		return "create the database, or correct its name"
 	case "":
-		return "check the host and the port, and that the server runs and accepts connections from here"
+		return "check the host and the port, and that the server is running and accepts connections from here"
 	default:
-		return "the server's own message says why"
+		return "see the server's message"
 	}
 }

@@ -11,19 +11,19 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// due is a context whose deadline has passed, but whose timer has not run yet.
-type due struct{ context.Context }
+// dueContext is a context whose deadline has passed, but whose timer has not run yet.
+type dueContext struct{ context.Context }
 
-func (due) Deadline() (time.Time, bool) { return time.Now(), true }
+func (dueContext) Deadline() (time.Time, bool) { return time.Now(), true }
 
-// A connection has the deadline of the context too, and may notice first that it has passed.
-func TestDeadlineThatAConnectionNoticesFirstIsThatOfTheContext(t *testing.T) {
+// A connection has the same deadline as the context and may be the first to notice that it has passed.
+func TestTimeoutOfAConnectionCountsAsTheDeadlineOfTheContext(t *testing.T) {
 	timeout := errors.New("dial: i/o timeout")
-	err := unreachable(due{t.Context()}, timeout)
+	err := unreachable(dueContext{t.Context()}, timeout)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorIs(t, err, postgres.ErrUnreachable)
 
-	err = repeatable(due{t.Context()}, nil, func() error { return timeout })
+	err = withRetry(dueContext{t.Context()}, nil, func() error { return timeout })
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorIs(t, err, timeout)
 

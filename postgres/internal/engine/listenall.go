@@ -12,15 +12,16 @@ import (
 
 var _ transport.MultiListener = (*Session)(nil)
 
-// maxStatement is how many bytes one statement that listens to many channels has at most. It must fit into what the network
-// holds: a server whose notifications are not read, while the statement is written, does not read either.
+// maxStatement limits the size in bytes of a statement that listens to many channels. The statement must fit
+// into the buffers of the network: a server whose notifications are not read while the statement is written
+// does not read either.
 const maxStatement = 16 << 10
 
-// ListenAll implements transport.MultiListener. The statements are wrapped in a DO block, since lib/pq takes only one
-// statement at a time on a connection that listens. A server that refuses the block, for example because the role may not
-// use PL/pgSQL, gets one LISTEN after the other.
+// ListenAll implements transport.MultiListener. The statements are wrapped in a DO block, because lib/pq
+// accepts only one statement at a time on a connection that listens. If the server refuses the block, for
+// example because the role may not use PL/pgSQL, the session sends one LISTEN after the other.
 func (s *Session) ListenAll(ctx context.Context, channels ...string) error {
-	return s.final(ctx, func() error {
+	return s.endOnError(ctx, func() error {
 		names := make([]string, len(channels))
 		for i, channel := range channels {
 			name, err := postgres.QuoteChannel(channel)
@@ -33,15 +34,15 @@ func (s *Session) ListenAll(ctx context.Context, channels ...string) error {
 	})
 }
 
-// listenAll listens to quoted names. The caller holds turn.
+// listenAll listens to quoted names. The caller holds callMu.
 func (s *Session) listenAll(ctx context.Context, names []string) error {
 	for len(names) > 0 {
 		block, n := listenBlock(names)
-		intact, err := false, error(nil)
+		refused, err := false, error(nil)
 		if n > 1 {
-			intact, err = s.exec(ctx, block)
+			refused, err = s.exec(ctx, block)
 		}
-		if n == 1 || intact {
+		if n == 1 || refused {
 			for _, name := range names[:n] {
 				if _, err = s.exec(ctx, "LISTEN "+name); err != nil {
 					break
@@ -64,7 +65,7 @@ func listenBlock(names []string) (block string, n int) {
 		b.WriteString(names[n])
 		b.WriteString("; ")
 	}
-	// Nobody who chooses a name can guess the tag that ends the block.
+	// The tag that ends the block is random, so that no channel name can contain it.
 	var random [16]byte
 	rand.Read(random[:]) // never fails, see its documentation
 	tag := "$b" + hex.EncodeToString(random[:]) + "$"

@@ -9,11 +9,12 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// inspection tells what the role of the pool finds of the table, which stands as $1 the way it is written in
-// SQL: whether it exists, whether transactions may write, the columns that are missing or of another type, and
-// the privileges that are missing, whether the server knows lz4, and why the table is not to be trusted. It reads the catalogue only, so that no privilege is needed to run it.
-// to_regclass also sees a table that was committed after the statement began, the rest does not: pg_class decides.
-const inspection = `
+// inspectTable returns what the role of the pool finds about the table $1, a quoted name: whether it exists,
+// whether transactions are read-only, the columns that are missing or of another type, the missing privileges,
+// whether the server supports lz4, and the reasons not to trust the table. It only reads the catalog, so it
+// needs no privileges. to_regclass also sees a table that was committed after the statement began, unlike the
+// rest of the statement: so the table must also be in pg_class.
+const inspectTable = `
 SELECT t.id IS NOT NULL,
        current_setting('transaction_read_only') = 'on',
        coalesce((
@@ -26,7 +27,8 @@ SELECT t.id IS NOT NULL,
              AND a.atttypid IN (need.type, need.other))), ''),
        coalesce((
          SELECT string_agg(need.privilege || coalesce(' (' || need.name || ')', ''), ', ')
-         FROM (VALUES ('SELECT', 'id'), ('SELECT', 'created_at'), ('SELECT', 'payload'), ('INSERT', 'payload'), ('DELETE', NULL))
+         FROM (VALUES ('SELECT', 'id'), ('SELECT', 'created_at'), ('SELECT', 'payload'),
+                      ('INSERT', 'payload'), ('DELETE', NULL))
               AS need(privilege, name)
          LEFT JOIN pg_attribute a ON a.attrelid = t.id AND a.attname = need.name
          WHERE NOT CASE WHEN need.name IS NULL THEN has_table_privilege(t.id, need.privilege)
@@ -40,11 +42,11 @@ SELECT t.id IS NOT NULL,
          WHERE a.attrelid = t.id AND a.attname = 'id' AND NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE')
          LIMIT 1), ''),
        EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)),
-       coalesce((` + distrust + `), '')
+       coalesce((` + untrustedReasons + `), '')
 FROM (SELECT (SELECT oid FROM pg_class WHERE oid = to_regclass($1)) AS id) AS t`
 
-// creationLock is the advisory lock under which tables are created: CREATE TABLE IF NOT EXISTS by itself fails
-// with a unique violation when two run at once. The number is "backplan" in ASCII.
+// creationLock is the advisory lock for creating tables: without it, CREATE TABLE IF NOT EXISTS fails with a
+// unique violation if two run at the same time. The number is "backplan" in ASCII.
 const creationLock int64 = 0x6261636b706c616e
 
 // Prepare implements storage.Preparer.
@@ -52,7 +54,7 @@ func (s *Store) Prepare(ctx context.Context) error {
 	if s.err != nil {
 		return s.err
 	}
-	return repeatable(ctx, s.db, func() error { return s.prepare(ctx) })
+	return withRetry(ctx, s.pool.IsBroken, func() error { return s.prepare(ctx) })
 }
 
 func (s *Store) prepare(ctx context.Context) error {
@@ -68,31 +70,33 @@ func (s *Store) prepare(ctx context.Context) error {
 		return s.setupError("inspect", postgres.ErrNoTable, nil, "create it with: "+schema)
 	}
 	create := fmt.Sprintf("SELECT pg_advisory_xact_lock(%d); %s", creationLock, schema)
-	if err = s.db.Exec(ctx, create); err == nil {
+	if err = s.pool.Exec(ctx, create); err == nil {
 		return nil
 	}
-	switch stateOf(err) {
-	case duplicateTable, uniqueViolation: // created by somebody who does not take the lock
+	switch sqlState(err) {
+	case duplicateTable, uniqueViolation: // created by a program that does not take the lock
 		if exists, inspectErr := s.inspect(ctx); inspectErr != nil || exists {
 			return inspectErr
 		}
 	case invalidSchema:
 		return s.setupError("create", postgres.ErrNoTable, err, "create the schema first, then: "+schema)
 	case insufficientPrivilege:
-		return s.setupError("create", postgres.ErrPrivilege, err, "have it created by a role that may: "+schema+"; "+s.grants(ctx))
+		hint := "let a role with that privilege create it: " + schema + "; " + s.grants(ctx)
+		return s.setupError("create", postgres.ErrPrivilege, err, hint)
 	}
 	return s.classify(ctx, "create", err)
 }
 
-// inspect tells whether the table exists, and returns an error if it does but cannot be used.
+// inspect reports whether the table exists. It returns an error if the table exists but cannot be used.
 func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
 	var readOnly, lz4 bool
 	var columns, privileges, sequence, reasons string
-	_, err = s.db.QueryRow(ctx, inspection, []any{s.name, s.owner}, &exists, &readOnly, &columns, &privileges, &sequence, &lz4, &reasons)
+	_, err = s.pool.QueryRow(ctx, inspectTable, []any{s.name, s.owner},
+		&exists, &readOnly, &columns, &privileges, &sequence, &lz4, &reasons)
 	if err != nil {
 		return false, s.classify(ctx, "inspect", err)
 	}
-	s.write(lz4)
+	s.inserter.useSettings(lz4)
 	if sequence != "" {
 		privileges = strings.TrimPrefix(privileges+", USAGE on sequence "+sequence, ", ")
 	}
@@ -100,34 +104,36 @@ func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
 	case readOnly:
 		return exists, s.setupError("inspect", postgres.ErrReadOnly, nil, readOnlyHint)
 	case columns != "":
-		return exists, s.setupError("inspect", postgres.ErrBadTable, nil, "missing: "+columns+"; choose another table, or drop this one")
+		hint := "missing: " + columns + "; choose another table, or drop this one"
+		return exists, s.setupError("inspect", postgres.ErrBadTable, nil, hint)
 	case reasons != "":
-		return exists, s.setupError("inspect", postgres.ErrUntrustedTable, nil, reasons+"; its owner could run code as this role: choose another table, "+
-			"or drop this one; or set TableOwner if the owner is trusted")
+		hint := reasons + "; its owner could run code as this role: choose another table, or drop this one; " +
+			"or set TableOwner if the owner is trusted"
+		return exists, s.setupError("inspect", postgres.ErrUntrustedTable, nil, hint)
 	case exists && privileges != "":
 		return exists, s.setupError("inspect", postgres.ErrPrivilege, nil, "missing: "+privileges+"; "+s.grants(ctx))
 	}
 	return exists, nil
 }
 
-// classify turns an error of the server into what it means for the caller.
+// classify turns an error of the server into a SetupError.
 func (s *Store) classify(ctx context.Context, op string, err error) error {
-	switch stateOf(err) {
+	switch sqlState(err) {
 	case readOnlyTransaction:
 		return s.setupError(op, postgres.ErrReadOnly, err, readOnlyHint)
 	case insufficientPrivilege:
 		return s.setupError(op, postgres.ErrPrivilege, err, s.grants(ctx))
 	}
-	if ended := endOf(ctx); ended != nil {
+	if ended := contextError(ctx); ended != nil {
 		err = errors.Join(ended, err)
 	}
-	return s.setupError(op, postgres.ErrUnreachable, err, remedy(err))
+	return s.setupError(op, postgres.ErrUnreachable, err, hintFor(err))
 }
 
-// grants is the hint when a privilege is missing.
+// grants returns the hint for a missing privilege.
 func (s *Store) grants(ctx context.Context) string {
-	role := "role" // to be replaced, if the server does not tell
-	_, _ = s.db.QueryRow(ctx, "SELECT current_user::text", nil, &role)
+	role := "role" // a placeholder, in case the query fails
+	_, _ = s.pool.QueryRow(ctx, "SELECT current_user::text", nil, &role)
 	sql, err := postgres.Grants(s.table, role)
 	if err != nil {
 		return ""

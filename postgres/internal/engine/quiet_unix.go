@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// peeker returns a function that looks at the first byte which has arrived on a connection and was not read. None means that all is quiet; the end
-// of the stream, or an error, means that the connection is gone. One goroutine at a time calls it.
+// peeker returns a function that peeks at the first unread byte of a connection. If there is none, the
+// connection is quiet. The end of the stream or an error means that the connection is gone. Only one goroutine
+// at a time may call the result.
 func peeker(conn net.Conn) func() (quiet, known bool) {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
@@ -20,7 +21,7 @@ func peeker(conn net.Conn) func() (quiet, known bool) {
 		return func() (quiet, known bool) { return false, true }
 	}
 	var b [1]byte
-	look := func(fd uintptr) {
+	peek := func(fd uintptr) {
 		for {
 			_, _, err = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
 			if !errors.Is(err, syscall.EINTR) {
@@ -29,8 +30,8 @@ func peeker(conn net.Conn) func() (quiet, known bool) {
 		}
 	}
 	return func() (quiet, known bool) {
-		// Control and not Read, which would wait for whoever is reading. The socket does not block.
-		gone := raw.Control(look)
+		// Control and not Read, which would wait for a goroutine that is reading. The socket does not block.
+		gone := raw.Control(peek)
 		return gone == nil && (err == syscall.EAGAIN || err == syscall.EWOULDBLOCK), true
 	}
 }

@@ -10,55 +10,55 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// maxHeld is how many bytes of notifications a session holds that arrived while it was not asked for any.
-const maxHeld = 64 << 20
+// maxQueuedBytes limits the notifications that a session keeps which arrived while Receive was not waiting.
+const maxQueuedBytes = 64 << 20
 
-// errInterrupted is the final error of a session after the context of Listen or Unlisten has ended: unlike the error of that call, it
-// is not taken for the end of the context of a Receive.
-var errInterrupted = errors.New("postgres: Listen or Unlisten was interrupted, which ends the session")
+// errInterrupted is the final error of a session after the context of Listen or Unlisten has ended. It differs
+// from the error of that call, so that it is not mistaken for the end of the context of a Receive.
+var errInterrupted = errors.New("postgres: the session has ended because Listen or Unlisten was interrupted")
 
-// Session is the transport.Session of both drivers. One goroutine at a time calls it, except for Close; Bus.Close cuts its link
-// from another.
+// Session is the transport.Session of both drivers. Only one goroutine at a time calls it, except for Close.
+// Bus.Close cuts its handle from another goroutine.
 type Session struct {
-	bus      *Bus
-	link     *Link
-	listener Listener
-	closed   atomic.Bool
+	bus    *Bus
+	handle *Handle
+	conn   ListenConn
+	closed atomic.Bool
 
-	// turn guards what follows, and the listener. It is held while a call waits for the server: Close cuts the link first, which
-	// ends that call, and frees the connection after it.
-	turn      sync.Mutex
-	held      []transport.Message // what arrived and was not received yet, from head on
-	head      int
-	heldBytes int
-	err       error // final
+	// callMu guards conn and the fields below. A call holds it while it waits for the server. Close cuts the
+	// handle first, which ends that call, and releases the connection after it.
+	callMu      sync.Mutex
+	queue       []transport.Message // not received yet, from head on
+	head        int
+	queuedBytes int
+	err         error // final
 }
 
-// deliver is called by the listener, from within its calls.
+// deliver queues a notification. The connection calls it from within its methods.
 func (s *Session) deliver(channel string, payload []byte) {
-	s.heldBytes += len(channel) + len(payload)
-	if s.heldBytes > maxHeld {
+	s.queuedBytes += len(channel) + len(payload)
+	if s.queuedBytes > maxQueuedBytes {
 		if s.err == nil {
 			s.err = postgres.ErrOverflow
 		}
-		s.link.Cut()
+		s.handle.Cut()
 		return
 	}
-	s.held = append(s.held, transport.Message{Channel: channel, Payload: payload})
+	s.queue = append(s.queue, transport.Message{Channel: channel, Payload: payload})
 }
 
 // Listen implements transport.Session.
 func (s *Session) Listen(ctx context.Context, channel string) error {
-	return s.change(ctx, "LISTEN ", channel)
+	return s.execOnChannel(ctx, "LISTEN ", channel)
 }
 
 // Unlisten implements transport.Session.
 func (s *Session) Unlisten(ctx context.Context, channel string) error {
-	return s.change(ctx, "UNLISTEN ", channel)
+	return s.execOnChannel(ctx, "UNLISTEN ", channel)
 }
 
-func (s *Session) change(ctx context.Context, command, channel string) error {
-	return s.final(ctx, func() error {
+func (s *Session) execOnChannel(ctx context.Context, command, channel string) error {
+	return s.endOnError(ctx, func() error {
 		name, err := postgres.QuoteChannel(channel)
 		if err == nil {
 			_, err = s.exec(ctx, command+name)
@@ -67,25 +67,25 @@ func (s *Session) change(ctx context.Context, command, channel string) error {
 	})
 }
 
-// final runs f, whose error ends the session: what the server listens to then is not known.
-func (s *Session) final(ctx context.Context, f func() error) error {
-	s.turn.Lock()
-	defer s.turn.Unlock()
+// endOnError calls f and ends the session if f fails: it is then unknown which channels the server has.
+func (s *Session) endOnError(ctx context.Context, f func() error) error {
+	s.callMu.Lock()
+	defer s.callMu.Unlock()
 	if s.err == nil && ctx.Err() != nil {
-		s.fail(errInterrupted)
+		s.end(errInterrupted)
 		return s.orClosed(ctx.Err())
 	}
-	err := s.usable(ctx)
+	err := s.checkUsable(ctx)
 	if err == nil {
 		err = f()
 	}
 	if err != nil && s.err == nil {
-		s.fail(err)
+		s.end(err)
 	}
 	return s.orClosed(err)
 }
 
-// orClosed returns ErrClosed instead of the error that Close has caused.
+// orClosed replaces an error by ErrClosed if Close was called and so has caused it.
 func (s *Session) orClosed(err error) error {
 	if err != nil && s.closed.Load() {
 		return transport.ErrClosed
@@ -93,64 +93,66 @@ func (s *Session) orClosed(err error) error {
 	return err
 }
 
-// exec runs a statement. If intact, the server refused it and the session can be used again. The caller holds turn.
-func (s *Session) exec(ctx context.Context, statement string) (intact bool, err error) {
-	stop := s.link.CutWhen(ctx)
-	intact, err = s.listener.Exec(statement)
+// exec runs a statement. refused reports that the server refused it and that the session is still usable. The
+// caller holds callMu.
+func (s *Session) exec(ctx context.Context, statement string) (refused bool, err error) {
+	stop := s.handle.CutOnDone(ctx)
+	refused, err = s.conn.Exec(statement)
 	err = explain(err)
 	if !stop() {
-		s.fail(errInterrupted)
+		s.end(errInterrupted)
 		return false, ctx.Err()
 	}
-	if s.err == nil && err != nil && !intact {
-		s.fail(err)
+	if s.err == nil && err != nil && !refused {
+		s.end(err)
 	}
 	if s.err != nil {
 		return false, s.err
 	}
-	return intact && err != nil, err
+	return refused && err != nil, err
 }
 
-// Receive implements transport.Session. What arrived before the connection broke is returned before the error.
+// Receive implements transport.Session. Messages that arrived before the connection broke are returned before
+// the error.
 func (s *Session) Receive(ctx context.Context) (transport.Message, error) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	if s.head < len(s.held) {
+	s.callMu.Lock()
+	defer s.callMu.Unlock()
+	if s.head < len(s.queue) {
 		return s.next(), nil
 	}
-	if err := s.usable(ctx); err != nil {
+	if err := s.checkUsable(ctx); err != nil {
 		return transport.Message{}, err
 	}
-	if err := s.listener.Wait(ctx); err != nil {
+	if err := s.conn.Wait(ctx); err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return transport.Message{}, s.orClosed(ctx.Err())
 		}
 		if s.err == nil {
-			s.fail(err)
+			s.end(err)
 		}
 	}
-	if s.head < len(s.held) {
+	if s.head < len(s.queue) {
 		return s.next(), nil
 	}
 	return transport.Message{}, s.orClosed(s.err)
 }
 
 func (s *Session) next() transport.Message {
-	m := s.held[s.head]
-	s.held[s.head] = transport.Message{}
-	s.heldBytes -= len(m.Channel) + len(m.Payload)
+	m := s.queue[s.head]
+	s.queue[s.head] = transport.Message{}
+	s.queuedBytes -= len(m.Channel) + len(m.Payload)
 	s.head++
-	if s.head == len(s.held) {
+	if s.head == len(s.queue) {
 		s.head = 0
-		s.held = s.held[:0]
-		if cap(s.held) > 4096 {
-			s.held = nil
+		s.queue = s.queue[:0]
+		if cap(s.queue) > 4096 {
+			s.queue = nil
 		}
 	}
 	return m
 }
 
-func (s *Session) usable(ctx context.Context) error {
+func (s *Session) checkUsable(ctx context.Context) error {
 	switch {
 	case s.closed.Load():
 		return transport.ErrClosed
@@ -161,22 +163,22 @@ func (s *Session) usable(ctx context.Context) error {
 	}
 }
 
-func (s *Session) fail(err error) {
+func (s *Session) end(err error) {
 	s.err = err
-	s.link.Cut()
+	s.handle.Cut()
 }
 
-// Close implements transport.Session. It cuts the connection, which the server takes as its end: there is
-// nothing to wait for, also when the network swallows everything.
+// Close implements transport.Session. It cuts the connection, which ends the session on the server. There is no
+// answer to wait for, even if the network drops all packets.
 func (s *Session) Close(context.Context) error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	s.link.Cut()
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	s.held, s.head = nil, 0
-	s.listener.Close()
+	s.handle.Cut()
+	s.callMu.Lock()
+	defer s.callMu.Unlock()
+	s.queue, s.head = nil, 0
+	s.conn.Close()
 	s.bus.forget(s)
 	return nil
 }

@@ -13,19 +13,21 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// flood is a connection on which the answer to LISTEN stands behind megabytes of notifications.
+// flood is a driver whose connection sends megabytes of notifications before its answer to LISTEN.
 type flood struct {
-	link      *Link
+	handle    *Handle
 	deliver   func(channel string, payload []byte)
 	megabytes int
 	cut       bool
 }
 
-func (f *flood) DialPublisher(context.Context, *Link) (Publisher, error) { panic("not used") }
+func (f *flood) DialPublisher(context.Context, *Handle) (PublishConn, error) { panic("not used") }
 
-func (f *flood) DialListener(_ context.Context, link *Link, deliver func(channel string, payload []byte)) (Listener, error) {
-	f.link, f.deliver = link, deliver
-	link.Attach(func() { f.cut = true })
+func (f *flood) DialListener(
+	_ context.Context, handle *Handle, deliver func(channel string, payload []byte),
+) (ListenConn, error) {
+	f.handle, f.deliver = handle, deliver
+	handle.OnCut(func() { f.cut = true })
 	return f, nil
 }
 
@@ -47,9 +49,9 @@ func (f *flood) Wait(context.Context) error { return errors.New("not used") }
 
 func (f *flood) Close() {}
 
-func TestSessionHoldsNoMoreThanItMay(t *testing.T) {
+func TestSessionEndsWhenItsQueueIsFull(t *testing.T) {
 	ctx := t.Context()
-	f := &flood{megabytes: maxHeld>>20 - 1}
+	f := &flood{megabytes: maxQueuedBytes>>20 - 1}
 	s, err := NewBus(f).Open(ctx)
 	require.NoError(t, err)
 	require.NoError(t, s.Listen(ctx, "c"))
@@ -66,7 +68,7 @@ func TestSessionHoldsNoMoreThanItMay(t *testing.T) {
 	for ; err == nil; received++ {
 		_, err = s.Receive(ctx)
 	}
-	require.ErrorIs(t, err, postgres.ErrOverflow, "the session is over once what it holds is received")
+	require.ErrorIs(t, err, postgres.ErrOverflow, "the queued messages must be received before the final error")
 	require.Less(t, received, 65)
 	require.NoError(t, s.Close(ctx))
 	_, err = s.Receive(ctx)

@@ -5,36 +5,43 @@ import (
 	"strings"
 )
 
-// The settings of the driver's own connections, which override those of the server, the database and the role (ALTER ROLE … SET).
-// They are sent as a statement once the connection is open, and not as startup parameters, because PgBouncer refuses those that it
-// does not know, and so does a server that is older than a setting. docs/howto/deploy.md has the reasons.
+// The settings of the driver's own connections. They override those of the server, the database and the role
+// (ALTER ROLE … SET). They are sent as a statement when the connection is open and not as startup parameters,
+// because PgBouncer refuses parameters that it does not know, and so does a server that is older than a
+// setting. docs/howto/deploy.md has the reasons.
 var (
-	// standing is for every connection: being idle is no reason to end it, and a client that has died is noticed in half a minute,
-	// as KeepAlive does on this side.
-	standing = []string{
+	// keepOpen is for every connection: the server does not end it because it is idle, and detects a dead
+	// client within half a minute, as KeepAlive does on the client's side.
+	keepOpen = []string{
 		"idle_session_timeout", "0", // since PostgreSQL 14
 		"idle_in_transaction_session_timeout", "0",
 		"tcp_keepalives_idle", "15", "tcp_keepalives_interval", "5", "tcp_keepalives_count", "3",
 	}
-	// unhurried is for those that listen and publish: the deadlines of the cluster bound what they do. A message that waits for
-	// others to commit is not to fail because of a limit that was meant for queries.
-	unhurried = []string{"statement_timeout", "0", "lock_timeout", "0", "transaction_timeout", "0"} // the last since 17
-	// read is for those that listen: one whose client is gone, or has not read for a minute, holds back the queue of
-	// all notifications of the server. Keepalives do not find it while there is something to send.
-	read = []string{"tcp_user_timeout", "60000"} // since 12
+	// noTimeouts is for connections that listen or publish. The deadlines of the cluster limit what they do. A
+	// message that waits for others to commit must not fail because of a limit that is meant for queries.
+	noTimeouts = []string{
+		"statement_timeout", "0", "lock_timeout", "0",
+		"transaction_timeout", "0", // since PostgreSQL 17
+	}
+	// dropDeadClient is for connections that listen. A client that is gone, or has not read for a minute, holds
+	// back the notification queue of the whole server. Keepalives do not detect it while there is data to send.
+	dropDeadClient = []string{"tcp_user_timeout", "60000"} // since PostgreSQL 12
 
-	// The statements for the three kinds of connection.
-	Publishing = Settings(standing, unhurried)
-	Listening  = Settings(standing, unhurried, read)
-	Storing    = Settings(standing) // how long storing may take is up to the settings of the server
+	// PublishSettings, ListenSettings and StoreSettings are the statements for the three kinds of connections.
+	// The server's own timeouts limit how long storing may take.
+	PublishSettings = SetStatement(keepOpen, noTimeouts)
+	ListenSettings  = SetStatement(keepOpen, noTimeouts, dropDeadClient)
+	StoreSettings   = SetStatement(keepOpen)
 
-	// Abandonable has the server end a statement, such as one that waits for a lock, when its connection was cut, also since 14. It is a statement
-	// of its own, because servers on systems that do not tell refuse it.
-	Abandonable = Settings([]string{"client_connection_check_interval", "1000"})
+	// CheckClientSettings makes the server end a statement, such as one that waits for a lock, when its
+	// connection was closed (since PostgreSQL 14). It is a statement of its own, because servers refuse it on
+	// operating systems that cannot detect a closed connection.
+	CheckClientSettings = SetStatement([]string{"client_connection_check_interval", "1000"})
 )
 
-// Settings returns a statement that makes settings, given as names and values in turn. Those that the server does not know are left out.
-func Settings(lists ...[]string) string {
+// SetStatement returns a statement that applies settings, given as alternating names and values. It skips those
+// that the server does not know.
+func SetStatement(lists ...[]string) string {
 	var rows []string
 	for _, list := range lists {
 		for i := 0; i < len(list); i += 2 {

@@ -5,54 +5,123 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/backplane-go/backplane/storage"
 )
 
-// The statement that stores many bodies in one round trip. They are sent end to end, with their lengths beside: one bytea travels the
-// same way in every driver, and the server cuts it without parsing.
-//
-// Rows get their ids in the order of the bodies, because the default of id is computed above the sort.
-const putAll = `WITH m AS (
+var _ storage.Batch = (*Store)(nil)
+
+// insertOne stores one body. The first argument is the expression that reads it, the second the settings.
+const insertOne = `INSERT INTO %s (payload) SELECT %s FROM %s RETURNING id`
+
+// insertMany stores many bodies in one round trip. They are sent as one concatenated bytea and their lengths:
+// every driver can pass that, and the server divides it without parsing. The ids have the order of the bodies,
+// because the default of the column id is computed above the sort.
+const insertMany = `WITH m AS (
   SELECT len, n, sum(len) OVER (ORDER BY n) - len + 1 AS start
-  FROM %s, unnest($2::text::int[]) WITH ORDINALITY AS m(len, n)
+  FROM %[3]s, unnest($2::text::int[]) WITH ORDINALITY AS m(len, n)
 ), put AS (
-  INSERT INTO %s (payload)
-  SELECT substring(whole.bytes FROM start::int FOR len) FROM (SELECT %s AS bytes OFFSET 0) AS whole, m ORDER BY n
+  INSERT INTO %[1]s (payload)
+  SELECT substring(whole.bytes FROM start::int FOR len) FROM (SELECT %[2]s AS bytes OFFSET 0) AS whole, m ORDER BY n
   RETURNING id
 )
 SELECT string_agg(id::text, ',' ORDER BY id) FROM put`
 
-// PutAll implements storage.Batch.
-func (s *Store) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
-	if s.err != nil || len(bodies) == 0 {
-		return nil, s.err
+// inserter stores bodies in one table.
+type inserter struct {
+	table    string // as it is written in SQL
+	durable  bool
+	settings atomic.Pointer[string] // applied in the transaction that stores
+
+	statements sync.Map // insertKey → insertStatements
+}
+
+// insertKey is what the statements depend on: the expression that reads the bytes, and the settings.
+type insertKey struct{ bytes, settings string }
+
+type insertStatements struct{ one, many string }
+
+func newInserter(table string, durable bool) *inserter {
+	i := &inserter{table: table, durable: durable}
+	i.useSettings(false)
+	return i
+}
+
+// useSettings chooses the settings. They apply to the transaction only, and are set before the row is stored.
+// For compressible bodies lz4, where the server has it, takes a fifth of the time of the default. Readers do
+// not notice.
+func (i *inserter) useSettings(lz4 bool) {
+	settings := []string{"1"}
+	if !i.durable {
+		settings = append(settings, "set_config('synchronous_commit', 'off', true)")
 	}
+	if lz4 {
+		settings = append(settings, "set_config('default_toast_compression', 'lz4', true)")
+	}
+	from := "(SELECT " + strings.Join(settings, ", ") + " OFFSET 0) AS settings"
+	i.settings.Store(&from)
+}
+
+func (i *inserter) statementsFor(db Querier) insertStatements {
+	expression, _ := db.Bytes(nil)
+	key := insertKey{expression, *i.settings.Load()}
+	if s, ok := i.statements.Load(key); ok {
+		return s.(insertStatements)
+	}
+	s := insertStatements{
+		one:  fmt.Sprintf(insertOne, i.table, expression, key.settings),
+		many: fmt.Sprintf(insertMany, i.table, expression, key.settings),
+	}
+	i.statements.Store(key, s)
+	return s
+}
+
+// put stores body and returns its id.
+func (i *inserter) put(ctx context.Context, db Querier, body []byte) (string, error) {
+	if body == nil {
+		body = []byte{} // nil would be NULL
+	}
+	var id int64
+	_, arg := db.Bytes(body)
+	found, err := db.QueryRow(ctx, i.statementsFor(db).one, []any{arg}, &id)
+	if err != nil {
+		return "", err
+	}
+	if !found { // a trigger or a rule discarded the row
+		return "", fmt.Errorf("postgres: INSERT INTO %s returned no row", i.table)
+	}
+	return strconv.FormatInt(id, 10), nil
+}
+
+// concatenate returns all bodies as one, and their lengths.
+func concatenate(bodies [][]byte) (all []byte, lengths []string) {
 	size := 0
-	lengths := make([]string, len(bodies))
+	lengths = make([]string, len(bodies))
 	for i, body := range bodies {
 		size += len(body)
 		lengths[i] = strconv.Itoa(len(body))
 	}
-	all := make([]byte, 0, size)
+	all = make([]byte, 0, size)
 	for _, body := range bodies {
 		all = append(all, body...)
 	}
+	return all, lengths
+}
+
+// putAll stores concatenated bodies and returns their ids.
+func (i *inserter) putAll(ctx context.Context, db Querier, all []byte, lengths []string) ([]string, error) {
 	var list string
-	db, statements := s.writer(ctx)
 	_, arg := db.Bytes(all)
-	err := repeatable(ctx, db, func() error {
-		_, err := db.QueryRow(ctx, statements.putAll, []any{arg, "{" + strings.Join(lengths, ",") + "}"}, &list)
-		return err
-	})
-	if err != nil {
+	args := []any{arg, "{" + strings.Join(lengths, ",") + "}"}
+	if _, err := db.QueryRow(ctx, i.statementsFor(db).many, args, &list); err != nil {
 		return nil, err
 	}
 	ids := strings.Split(list, ",")
-	if len(ids) != len(bodies) { // a trigger or a rule swallowed rows
-		return nil, fmt.Errorf("postgres: INSERT INTO %s returned %d rows for %d attachments", s.name, len(ids), len(bodies))
+	if len(ids) != len(lengths) { // a trigger or a rule discarded rows
+		return nil, fmt.Errorf("postgres: INSERT INTO %s returned %d rows for %d attachments",
+			i.table, len(ids), len(lengths))
 	}
 	return ids, nil
 }
-
-var _ storage.Batch = (*Store)(nil)

@@ -8,122 +8,126 @@ import (
 	"time"
 )
 
-// exchange watches the bytes of one connection from one statement to the next. After an error it tells whether the server can have
-// run the statement.
+// statementTracker follows the bytes of one connection from one statement to the next. After an error it knows
+// whether the server can have run the statement.
 //
-// The server has certainly not run it in three cases.
+// The server has certainly not run it in three cases:
 //
 //   - Nothing was written.
-//   - The first thing that came after it was written is the goodbye with which the server ends a session between two messages:
-//     FATAL, with SQLSTATE 57P01 (pg_terminate_backend, or a shutdown) or 57P05 (idle_session_timeout), from
-//     ProcessInterrupts in the server's source. The statements of this library for which that matters are sent in the extended
-//     protocol. There the server puts its answers into one stream in order: BindComplete before it runs the statement,
-//     CommandComplete when it has, and only then does it commit. A goodbye that stands in front of all of these was said before
-//     the statement was run: the server had not read it yet, or not all of it. The transaction that it would have been is
-//     rolled back.
-//   - The goodbye came before, right after the answer to the previous statement.
+//   - The first data after the statement is the termination message with which the server ends a session
+//     between two messages: FATAL, with SQLSTATE 57P01 (pg_terminate_backend, or a shutdown) or 57P05
+//     (idle_session_timeout), from ProcessInterrupts in the server's source. The statements for which this
+//     matters use the extended protocol. There the server sends its answers in order in one stream:
+//     BindComplete before it runs the statement, CommandComplete after it ran, and only then it commits. A
+//     termination message in front of all of these was sent before the statement ran: the server had not read
+//     it yet, or not all of it. Its transaction is rolled back.
+//   - The termination message came earlier, right after the answer to the previous statement.
 //
-// In all other cases it may have, for example when the connection ends without a message (the statement or its answer may have been
-// lost), after the goodbye of a proxy (which does not know what the server does), and after a crash (57P02, which can be sent in the
-// middle of a statement). With TLS the bytes cannot be read here, so only the first case is known.
-type exchange struct {
-	mu       sync.Mutex // guards all below
-	watching bool
-	written  bool      // something, since begin
-	answered bool      // what came first is no error
-	first    []byte    // what came first, if it is an error, as far as it matters
-	heard    time.Time // when something came last
+// In all other cases the server may have run it. Examples are a connection that ends without a message (the
+// statement or its answer may have been lost), the termination message of a proxy (which does not know what the
+// server does), and a crash (57P02, which can be sent in the middle of a statement). With TLS the tracker sees
+// only encrypted bytes, so it recognizes the first case only.
+type statementTracker struct {
+	mu       sync.Mutex // guards the fields below
+	active   bool       // begin was called
+	written  bool       // bytes were written since begin
+	answered bool       // the first data since begin is not an error
+	first    []byte     // the start of the first data since begin, if it is an error
+	lastRead time.Time  // when data arrived last
 
-	// The server may end a session right after it has answered. The driver may then read the goodbye together with the answer, and nothing of
-	// it is left to be seen in the connection.
-	ready bool   // the server has said since begin that it waits for a statement
-	since []byte // what came after that, as far as it matters
-	ended bool   // the goodbye came before begin
+	// The server may end a session right after an answer. The driver may then read the termination message
+	// together with the answer, and nothing of it remains to be seen on the connection.
+	ready       bool   // the server has sent ReadyForQuery since begin
+	afterReady  []byte // the start of the data after ReadyForQuery
+	endedBefore bool   // the termination message came before begin
 }
 
 // readyForQuery is the message with which the server waits for the next statement, outside of a transaction.
 var readyForQuery = []byte{'Z', 0, 0, 0, 5, 'I'}
 
 // begin is called before a statement is sent.
-func (x *exchange) begin() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.ended = x.over()
-	x.ready, x.since = false, x.since[:0]
-	x.watching, x.written, x.answered, x.first = true, false, false, nil
+func (t *statementTracker) begin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endedBefore = t.terminatedLocked()
+	t.ready, t.afterReady = false, t.afterReady[:0]
+	t.active, t.written, t.answered, t.first = true, false, false, nil
 }
 
-// untouched tells whether the server has certainly not run the statement that was sent since begin.
-func (x *exchange) untouched() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.watching && (x.ended || !x.written || !x.answered && isGoodbye(x.first))
+// notRun reports whether the server has certainly not run the statement that was sent since begin.
+func (t *statementTracker) notRun() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.active && (t.endedBefore || !t.written || !t.answered && isTermination(t.first))
 }
 
-// over tells whether the server has ended the session after its last answer. The caller holds mu.
-func (x *exchange) over() bool { return x.ended || x.ready && isGoodbye(x.since) }
-
-// isOver is over for callers that do not hold mu.
-func (x *exchange) isOver() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.over()
+// terminatedLocked reports whether the server has ended the session after its last answer. The caller holds mu.
+func (t *statementTracker) terminatedLocked() bool {
+	return t.endedBefore || t.ready && isTermination(t.afterReady)
 }
 
-// idle is how long nothing came.
-func (x *exchange) idle() time.Duration {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return time.Since(x.heard)
+// terminated is terminatedLocked for callers that do not hold mu.
+func (t *statementTracker) terminated() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.terminatedLocked()
 }
 
-func (x *exchange) wrote(n int) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.written = x.written || n > 0
+// idle returns how long no data has arrived.
+func (t *statementTracker) idle() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return time.Since(t.lastRead)
 }
 
-// maxGoodbye is how many bytes of an error are looked at. One with a long translation is not understood.
-const maxGoodbye = 1024
+func (t *statementTracker) wrote(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.written = t.written || n > 0
+}
 
-func (x *exchange) read(p []byte) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+// maxTermination is the number of bytes of an error that are examined. A longer one, such as one with a long
+// translation, is not recognized.
+const maxTermination = 1024
+
+func (t *statementTracker) read(p []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if len(p) == 0 {
 		return
 	}
-	x.heard = time.Now()
+	t.lastRead = time.Now()
 	rest := p
 	if i := bytes.LastIndex(p, readyForQuery); i >= 0 {
-		x.ready, x.since, rest = true, x.since[:0], p[i+len(readyForQuery):]
+		t.ready, t.afterReady, rest = true, t.afterReady[:0], p[i+len(readyForQuery):]
 	}
-	if x.ready {
-		x.since = append(x.since, rest[:min(len(rest), maxGoodbye-len(x.since))]...)
+	if t.ready {
+		t.afterReady = append(t.afterReady, rest[:min(len(rest), maxTermination-len(t.afterReady))]...)
 	}
-	if !x.watching {
+	if !t.active {
 		return
 	}
-	if len(x.first) == 0 && p[0] != 'E' {
-		x.answered = true
+	if len(t.first) == 0 && p[0] != 'E' {
+		t.answered = true
 	}
-	if !x.answered {
-		x.first = append(x.first, p[:min(len(p), maxGoodbye-len(x.first))]...)
+	if !t.answered {
+		t.first = append(t.first, p[:min(len(p), maxTermination-len(t.first))]...)
 	}
 }
 
-// isGoodbye tells whether a message, or the beginning of several, is an ErrorResponse with which the server itself ends an idle
-// session. The fields of it are in section "Error and Notice Message Fields" of PostgreSQL's manual.
-func isGoodbye(message []byte) bool {
-	const header = 5 // its kind, and its length, which counts itself
-	if len(message) < header || message[0] != 'E' {
+// isTermination reports whether data starts with an ErrorResponse by which the server itself ends an idle
+// session. See "Error and Notice Message Fields" in PostgreSQL's manual.
+func isTermination(data []byte) bool {
+	const header = 5 // the kind, and the length, which includes itself
+	if len(data) < header || data[0] != 'E' {
 		return false
 	}
-	length := int64(binary.BigEndian.Uint32(message[1:])) + 1
-	if length < header || length > int64(len(message)) {
+	length := int64(binary.BigEndian.Uint32(data[1:])) + 1
+	if length < header || length > int64(len(data)) {
 		return false
 	}
-	var severity, code, routine string // untranslated; SQLSTATE; the function in the server that has reported it
-	for fields := message[header:length]; len(fields) > 0 && fields[0] != 0; {
+	var severity, code, routine string // untranslated; SQLSTATE; the function in the server that reported it
+	for fields := data[header:length]; len(fields) > 0 && fields[0] != 0; {
 		value, rest, found := bytes.Cut(fields[1:], []byte{0})
 		if !found {
 			return false
@@ -138,26 +142,27 @@ func isGoodbye(message []byte) bool {
 		}
 		fields = rest
 	}
-	return severity == "FATAL" && (code == adminShutdown || code == idleSessionTimeout) && routine == "ProcessInterrupts"
+	return severity == "FATAL" && (code == adminShutdown || code == idleSessionTimeout) &&
+		routine == "ProcessInterrupts"
 }
 
-// watched is a connection whose bytes are watched.
-type watched struct {
+// trackedConn reports the bytes of a connection to a tracker.
+type trackedConn struct {
 	net.Conn
-	exchange *exchange
+	tracker *statementTracker
 }
 
-// NetConn returns what is below.
-func (w *watched) NetConn() net.Conn { return w.Conn }
+// NetConn returns the connection below.
+func (c *trackedConn) NetConn() net.Conn { return c.Conn }
 
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
-	w.exchange.read(p[:n])
+func (c *trackedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.tracker.read(p[:n])
 	return n, err
 }
 
-func (w *watched) Write(p []byte) (int, error) {
-	n, err := w.Conn.Write(p)
-	w.exchange.wrote(n)
+func (c *trackedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.tracker.wrote(n)
 	return n, err
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -10,30 +11,31 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// notifyText is NotifyMany with both arrays written as text, which travels the same way in every driver.
-const notifyText = "SELECT count(pg_notify(c, p)) FROM unnest($1::text::text[], $2::text::text[]) AS m(c, p)"
+// notifyManyText is NotifyMany with both arrays written as text, which every driver can pass.
+const notifyManyText = "SELECT count(pg_notify(c, p)) FROM unnest($1::text::text[], $2::text::text[]) AS m(c, p)"
 
-// Tx is the sending half of a bus and of a store, in a transaction of the caller's. It takes no connection, opens none
-// and changes no setting of the transaction. What can be known to fail is refused before it reaches the server, where it
-// would abort the transaction.
+// Tx publishes messages and stores attachments in a transaction of the caller. It opens no connection and
+// changes no setting of the transaction. It refuses what is known to fail before it reaches the server, where
+// it would abort the transaction.
 type Tx struct {
-	db    DB
-	store *Store
+	db       Querier
+	inserter *inserter
+	err      error // of the table's name
 }
 
-// NewTx returns what sends in a transaction.
-func NewTx(db DB, config postgres.Config) *Tx {
-	config.DurableAttachments = true // synchronous_commit is the caller's
-	return &Tx{db: db, store: NewStore(db, config)}
+// NewTx returns a Tx that uses db and the table of config.
+func NewTx(db Querier, config postgres.Config) *Tx {
+	name, err := postgres.QuoteTable(tableOf(config))
+	return &Tx{db: db, inserter: newInserter(name, true), err: err} // synchronous_commit is up to the caller
 }
 
-// InTx is NewTx with the table of s.
-func (s *Store) InTx(db DB) *Tx { return NewTx(db, postgres.Config{Table: s.table}) }
+// InTx returns a Tx that uses db and the table of s.
+func (s *Store) InTx(db Querier) *Tx { return NewTx(db, postgres.Config{Table: s.table}) }
 
-// Limits returns what NOTIFY accepts.
+// Limits returns the limits of NOTIFY.
 func (t *Tx) Limits() transport.Limits { return limits }
 
-// Publish notifies of msgs when the transaction commits. Either all are accepted or none.
+// Publish sends msgs when the transaction commits. It accepts all of them or none.
 func (t *Tx) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return nil
@@ -42,7 +44,7 @@ func (t *Tx) Publish(ctx context.Context, msgs ...transport.Message) error {
 		return err
 	}
 	for _, m := range msgs {
-		if err := check(m); err != nil {
+		if err := checkMessage(m); err != nil {
 			return &transport.RejectedError{Err: err}
 		}
 	}
@@ -57,14 +59,15 @@ func (t *Tx) Publish(ctx context.Context, msgs ...transport.Message) error {
 			payloads = appendElement(payloads, n, msgs[n].Payload)
 		}
 		msgs = msgs[n:]
-		if err := t.db.Exec(ctx, notifyText, string(append(channels, '}')), string(append(payloads, '}'))); err != nil {
+		err := t.db.Exec(ctx, notifyManyText, string(append(channels, '}')), string(append(payloads, '}')))
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// appendElement appends one element to the text of an array.
+// appendElement appends element number i to the text form of an array.
 func appendElement[T string | []byte](dst []byte, i int, s T) []byte {
 	if i > 0 {
 		dst = append(dst, ',')
@@ -79,15 +82,15 @@ func appendElement[T string | []byte](dst []byte, i int, s T) []byte {
 	return append(dst, '"')
 }
 
-// check refuses what pg_notify would.
-func check(m transport.Message) error {
+// checkMessage refuses the messages that pg_notify would refuse.
+func checkMessage(m transport.Message) error {
 	problem := ""
 	switch {
 	case m.Channel == "":
 		problem = "is empty"
 	case len(m.Channel) > limits.Channel:
 		problem = "is longer than 63 bytes"
-	case !text(m.Channel):
+	case !isText(m.Channel):
 		problem = "is not valid UTF-8 without NUL"
 	}
 	if problem != "" {
@@ -95,27 +98,44 @@ func check(m transport.Message) error {
 	}
 	switch {
 	case len(m.Payload) > limits.Payload:
-		return fmt.Errorf("postgres: a payload of %d bytes, NOTIFY takes %d", len(m.Payload), limits.Payload)
-	case !text(string(m.Payload)):
-		return fmt.Errorf("postgres: a payload that is not valid UTF-8 without NUL")
+		return fmt.Errorf("postgres: the payload has %d bytes, NOTIFY accepts %d", len(m.Payload), limits.Payload)
+	case !isText(string(m.Payload)):
+		return errors.New("postgres: the payload is not valid UTF-8 without NUL")
 	}
 	return nil
 }
 
-func text(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// Put keeps body, and returns its id, once the transaction commits.
-func (t *Tx) Put(ctx context.Context, body []byte) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	return t.store.Put(ctx, body)
+// Put stores body in the transaction and returns its id.
+func (t *Tx) Put(ctx context.Context, body []byte) (id string, err error) {
+	err = t.once(ctx, func() (err error) {
+		id, err = t.inserter.put(ctx, t.db, body)
+		return err
+	})
+	return id, err
 }
 
-// PutAll is Put for each of bodies, in one round trip.
-func (t *Tx) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
+// PutAll does what Put does for each of bodies, in one round trip.
+func (t *Tx) PutAll(ctx context.Context, bodies [][]byte) (ids []string, err error) {
+	err = t.once(ctx, func() (err error) {
+		if len(bodies) > 0 {
+			all, lengths := concatenate(bodies)
+			ids, err = t.inserter.putAll(ctx, t.db, all, lengths)
+		}
+		return err
+	})
+	return ids, err
+}
+
+// once makes a call unless ctx has ended or the table's name is invalid. It never repeats the call: after an
+// error the transaction is over.
+func (t *Tx) once(ctx context.Context, call func() error) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	return t.store.PutAll(ctx, bodies)
+	if t.err != nil {
+		return t.err
+	}
+	return withRetry(ctx, func(error) bool { return false }, call)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-func TestKilledSessionEndsWithAnError(t *testing.T) {
+func TestTerminatedSessionReturnsAFinalError(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		d := newDriver(t, k, database)
@@ -21,9 +21,9 @@ func TestKilledSessionEndsWithAnError(t *testing.T) {
 
 		_, err := s.Receive(within(t))
 		require.Error(t, err)
-		require.NotErrorIs(t, err, transport.ErrClosed, "nobody closed it")
+		require.NotErrorIs(t, err, transport.ErrClosed, "Close was not called")
 		_, again := s.Receive(within(t))
-		require.Equal(t, err, again, "the error is final")
+		require.Equal(t, err, again, "a final error must not change")
 		require.Error(t, s.Listen(within(t), "b"))
 		require.NoError(t, s.Close(within(t)))
 
@@ -31,7 +31,7 @@ func TestKilledSessionEndsWithAnError(t *testing.T) {
 	})
 }
 
-func TestListenOnAKilledSessionFails(t *testing.T) {
+func TestListenOnATerminatedSessionFails(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		d := newDriver(t, k, database)
@@ -43,7 +43,7 @@ func TestListenOnAKilledSessionFails(t *testing.T) {
 	})
 }
 
-func TestServerRestart(t *testing.T) {
+func TestDriverWorksAgainAfterAServerRestart(t *testing.T) {
 	server := pgtest.OwnServer(t)
 	for _, mode := range []struct {
 		name string

@@ -16,17 +16,18 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// soon is how long after its context a call may return on a busy machine. What holds it up in these tests lasts longer.
-const soon = 700 * time.Millisecond
+// maxLateness is how long after the end of its context a call may return on a busy machine. The obstacles in
+// these tests last longer.
+const maxLateness = 700 * time.Millisecond
 
-// subject is a driver, a session of it, if there is one, and the id of an attachment.
+// subject is a driver, a session of it (if there is one) and the id of an attachment.
 type subject struct {
 	driver
 	session transport.Session
 	id      string
 }
 
-// operations are all calls of a driver that take a context, and of a session.
+// operations are all methods of a driver that take a context.
 var operations = map[string]func(ctx context.Context, on subject) error{
 	"Publish": func(ctx context.Context, on subject) error { return on.Publish(ctx, messages("a", "maybe")...) },
 	"Publish2": func(ctx context.Context, on subject) error {
@@ -52,7 +53,7 @@ var operations = map[string]func(ctx context.Context, on subject) error{
 	"Close": func(ctx context.Context, on subject) error { return on.Close(ctx) },
 }
 
-// sessionOperations need a session.
+// sessionOperations are the methods of a session.
 var sessionOperations = map[string]func(ctx context.Context, on subject) error{
 	"Listen":        func(ctx context.Context, on subject) error { return on.session.Listen(ctx, "b") },
 	"Unlisten":      func(ctx context.Context, on subject) error { return on.session.Unlisten(ctx, "a") },
@@ -62,24 +63,28 @@ var sessionOperations = map[string]func(ctx context.Context, on subject) error{
 
 func ignore[T any](_ T, err error) error { return err }
 
-// limit is when the context of a call ends.
-const limit = 100 * time.Millisecond
+// contextTime is how long the context of a call lasts.
+const contextTime = 100 * time.Millisecond
 
-// inTime makes a call with a context that ends after limit.
+// inTime makes a call with a context that ends after contextTime, and requires that the call returns soon
+// after.
 func inTime(t *testing.T, call func(ctx context.Context) error) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), contextTime)
 	defer cancel()
 	start := time.Now()
 	err := call(ctx)
-	assert.Less(t, time.Since(start), limit+soon, "it returned %v", err)
+	assert.Less(t, time.Since(start), contextTime+maxLateness, "the call returned late, with %v", err)
 	return err
 }
 
-// eachOperation runs a test for each operation, on a driver all of whose connections go through a proxy. If warm, they stand.
-func eachOperation(t *testing.T, warm bool, test func(t *testing.T, proxy *pgtest.Proxy, call func(ctx context.Context) error)) {
+// eachOperation runs a test for each operation, on a driver all of whose connections go through a proxy. If
+// connected, the connections are open already.
+func eachOperation(
+	t *testing.T, connected bool, test func(t *testing.T, proxy *pgtest.Proxy, call func(ctx context.Context) error),
+) {
 	all := maps.Clone(operations)
-	if warm {
+	if connected {
 		maps.Copy(all, sessionOperations)
 	}
 	each(t, func(t *testing.T, k kind) {
@@ -93,10 +98,10 @@ func eachOperation(t *testing.T, warm bool, test func(t *testing.T, proxy *pgtes
 				on := subject{id: "1"}
 				on.driver, _ = k.open(t, proxy.URL(), proxy.URL(), postgres.Config{})
 				t.Cleanup(func() {
-					proxy.Cut() // or what was given up waits for the pool's own timeouts
+					proxy.Cut() // otherwise abandoned calls wait for the pool's own timeouts
 					_ = on.Close(within(t))
 				})
-				if warm {
+				if connected {
 					on.session = listen(t, on, "a")
 					expect(t, on, on.session, "a")
 					on.id, err = on.Put(within(t), []byte("body"))
@@ -108,13 +113,13 @@ func eachOperation(t *testing.T, warm bool, test func(t *testing.T, proxy *pgtes
 	})
 }
 
-func TestNoCallIsLateWhenTheNetworkSwallows(t *testing.T) {
-	for name, warm := range map[string]bool{"Standing": true, "Dialling": false} {
+func TestNoCallIsLateWhenTheNetworkDropsPackets(t *testing.T) {
+	for name, connected := range map[string]bool{"Connected": true, "Connecting": false} {
 		t.Run(name, func(t *testing.T) {
-			eachOperation(t, warm, func(t *testing.T, proxy *pgtest.Proxy, call func(ctx context.Context) error) {
+			eachOperation(t, connected, func(t *testing.T, proxy *pgtest.Proxy, call func(ctx context.Context) error) {
 				proxy.Stall(pgtest.Both)
 				_ = inTime(t, call)
-				_ = inTime(t, call) // on what the first has left
+				_ = inTime(t, call) // in the state that the first call leaves
 			})
 		})
 	}
@@ -131,12 +136,13 @@ func TestNoCallIsLateWhenTheTableIsLocked(t *testing.T) {
 	})
 }
 
-// TestServerEndsWhatWasGivenUp, while the table is still locked: else each attempt would leave a connection behind, until the server has none to give.
-func TestServerEndsWhatWasGivenUp(t *testing.T) {
+// TestServerEndsAbandonedStatements, while the table is still locked. Otherwise each attempt would leave a
+// connection behind, until the server has none left.
+func TestServerEndsAbandonedStatements(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		if pgtest.QueryInt(t, database, "SELECT current_setting('server_version_num')::int") < 140000 {
-			t.Skip("needs client_connection_check_interval, of PostgreSQL 14")
+			t.Skip("needs client_connection_check_interval of PostgreSQL 14")
 		}
 		on := subject{driver: newDriver(t, k, database)}
 		require.NoError(t, on.Prepare(within(t)))
@@ -152,10 +158,10 @@ func TestServerEndsWhatWasGivenUp(t *testing.T) {
 			for range 3 {
 				require.Error(t, inTime(t, func(ctx context.Context) error { return operations[name](ctx, on) }), name)
 			}
-			vanish(t, database, "wait_event_type = 'Lock'", name)
+			waitUntilNone(t, database, "wait_event_type = 'Lock'", name)
 		}
 		_, err = conn.Exec(within(t), "ROLLBACK")
 		require.NoError(t, err)
-		require.NoError(t, operations["Put"](within(t), on), "it works again")
+		require.NoError(t, operations["Put"](within(t), on), "the driver must work again")
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
 
-// usedPool returns a pool of lib/pq's on which a driver has prepared statements.
+// usedPool returns a pool of lib/pq in which a driver has prepared statements.
 func usedPool(t *testing.T, url string) (*sql.DB, *pqdriver.Driver) {
 	t.Helper()
 	db, err := sql.Open("postgres", url)
@@ -26,7 +26,7 @@ func usedPool(t *testing.T, url string) (*sql.DB, *pqdriver.Driver) {
 	return db, d
 }
 
-func TestCloseTidiesThePool(t *testing.T) {
+func TestCloseRemovesPreparedStatementsFromThePool(t *testing.T) {
 	db, d := usedPool(t, pgtest.Database(t))
 	count := func() (n int) {
 		var conns []*sql.Conn
@@ -38,19 +38,20 @@ func TestCloseTidiesThePool(t *testing.T) {
 		}
 		for _, conn := range conns {
 			var here int
-			require.NoError(t, conn.QueryRowContext(within(t), "SELECT count(*) FROM pg_prepared_statements").Scan(&here))
+			require.NoError(t,
+				conn.QueryRowContext(within(t), "SELECT count(*) FROM pg_prepared_statements").Scan(&here))
 			n += here
 		}
 		return n
 	}
-	require.Positive(t, count(), "statements are prepared")
+	require.Positive(t, count(), "the driver must have prepared statements")
 	require.NoError(t, d.Close(within(t)))
-	require.Zero(t, count(), "they are the driver's, and the connections are not")
+	require.Zero(t, count(), "Close must remove the driver's statements from the caller's connections")
 }
 
-// TestCloseBehindADeadNetworkLeavesThePoolToItsOwner shows that the driver does not hold up the pool for ever when its
-// connections do not answer.
-func TestCloseBehindADeadNetworkLeavesThePoolToItsOwner(t *testing.T) {
+// TestCloseBehindADeadNetworkDoesNotBlockThePool: the driver must not block the pool if its connections do not
+// answer.
+func TestCloseBehindADeadNetworkDoesNotBlockThePool(t *testing.T) {
 	proxy := pgtest.NewProxy(t, pgtest.Database(t))
 	db, d := usedPool(t, proxy.URL())
 	proxy.Stall(pgtest.Both)
@@ -61,7 +62,7 @@ func TestCloseBehindADeadNetworkLeavesThePoolToItsOwner(t *testing.T) {
 	case err := <-closed:
 		require.NoError(t, err)
 	case <-time.After(10 * time.Second):
-		t.Error("the pool cannot be closed: somebody waits for the network with its lock")
+		t.Error("the pool cannot be closed: a call waits for the network while it holds the pool's lock")
 		proxy.Resume()
 		<-closed
 	}

@@ -11,12 +11,14 @@ import (
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
 
-// lib/pq writes attachments over connections of its own, but only where these lead to the table that the pool reads.
+// With lib/pq, the driver writes attachments over its own connections, but only if these lead to the table that
+// the pool reads.
 func TestAttachmentsAreWrittenWhereTheyAreRead(t *testing.T) {
-	const written = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'backplane store' AND datname = current_database()"
+	const count = "SELECT count(*) FROM pg_stat_activity " +
+		"WHERE application_name = 'backplane store' AND datname = current_database()"
 	for name, c := range map[string]struct {
 		elsewhere bool // dsn leads to another database
-		own       int  // connections to write with
+		own       int  // the number of own connections that write
 	}{"SameDatabase": {false, 1}, "AnotherDatabase": {true, 0}} {
 		t.Run(name, func(t *testing.T) {
 			database := pgtest.Database(t)
@@ -27,7 +29,7 @@ func TestAttachmentsAreWrittenWhereTheyAreRead(t *testing.T) {
 				require.NoError(t, err)
 				t.Cleanup(func() { require.NoError(t, there.Close()) })
 				d := pqdriver.New(there, dsn)
-				require.NoError(t, d.Prepare(within(t)), "a table of the same name is there too")
+				require.NoError(t, d.Prepare(within(t)), "the other database must have a table of the same name")
 				require.NoError(t, d.Close(within(t)))
 			}
 			db, err := sql.Open("postgres", database)
@@ -43,10 +45,12 @@ func TestAttachmentsAreWrittenWhereTheyAreRead(t *testing.T) {
 				require.Equal(t, [][]byte{{1}, {2}}, bodies)
 			}
 			var n int
-			require.NoError(t, db.QueryRow(written).Scan(&n))
+			require.NoError(t, db.QueryRow(count).Scan(&n))
 			require.Equal(t, c.own, n)
 			require.NoError(t, d.Close(within(t)))
-			require.Eventually(t, func() bool { return db.QueryRow(written).Scan(&n) == nil && n == 0 }, patience, 10*time.Millisecond, "Close leaves no connection")
+			require.Eventually(t, func() bool {
+				return db.QueryRow(count).Scan(&n) == nil && n == 0
+			}, patience, 10*time.Millisecond, "Close must leave no connection")
 		})
 	}
 }

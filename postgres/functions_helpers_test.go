@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// functionsDatabase is a database with the functions and their table.
+// functionsDatabase returns a database with the functions and their table.
 func functionsDatabase(tb testing.TB, table, prefix string) string {
 	tb.Helper()
 	database := pgtest.Database(tb)
@@ -31,7 +31,7 @@ func mustSQL(tb testing.TB) func(sql string, err error) string {
 	}
 }
 
-// connect opens a connection as a role, or as the URL's if that is empty.
+// connect opens a connection as role, or as the user of the URL if role is empty.
 func connect(tb testing.TB, database, role string) *pgx.Conn {
 	tb.Helper()
 	if role != "" {
@@ -43,7 +43,7 @@ func connect(tb testing.TB, database, role string) *pgx.Conn {
 	return conn
 }
 
-// failsWith runs SQL that must fail with a code.
+// failsWith runs a statement that must fail with an SQLSTATE.
 func failsWith(tb testing.TB, conn *pgx.Conn, code, statement string, args ...any) *pgconn.PgError {
 	tb.Helper()
 	_, err := conn.Exec(within(tb), statement, args...)
