@@ -78,7 +78,7 @@ func TestDoctorRefusesATableThatIsNotToBeTrusted(t *testing.T) {
 	for _, driver := range drivers {
 		found := sick(doctor(t, 1, "--postgres", database, "--driver", driver))
 		require.Len(t, found, 1)
-		require.Contains(t, found["table"][1], "not to be trusted")
+		require.Contains(t, found["table"][1], "is not trusted")
 		require.Contains(t, found["table"][2], "belongs to the role "+owner)
 		require.Empty(t, sick(doctor(t, 0, "--postgres", database, "--driver", driver, "--table-owner", owner)))
 	}
