@@ -61,6 +61,16 @@ func (e *ReservedEventError) Error() string {
 	return fmt.Sprintf("%q is a reserved event name", excerpt.Of(e.Event))
 }
 
+// Reserved reports whether Socket.IO reserves an event name: it emits an event of this name itself, on the client or on the
+// server, or its EventEmitter does.
+func Reserved(event string) bool {
+	switch event {
+	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
+		return true
+	}
+	return false
+}
+
 // ConfigError is returned for a Config that cannot work, and by the methods of a zero Target or of a Target with a
 // negative timeout.
 type ConfigError struct {

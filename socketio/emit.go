@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
@@ -211,7 +212,7 @@ func (e Sender) encode(event string, args []any) (backplane.Args, error) {
 	if err := e.check(); err != nil {
 		return backplane.Args{}, err
 	}
-	if parser.Reserved(event) {
+	if fault.Reserved(event) {
 		return backplane.Args{}, &backplane.ReservedEventError{Event: event}
 	}
 	return backplane.NewArgs(event, args...)

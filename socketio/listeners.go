@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
-	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
 // funcs are the funcs of the application's that are called for a socket. Elements of the slices do not change, so they can be read
@@ -140,7 +140,7 @@ func addListener[F any](s *Socket, f F, front bool, of func(*listeners) *funcLis
 
 // mustHandler makes a handler of a func that a method was given for an event.
 func mustHandler(method, event string, fn any) *handler.Handler {
-	if parser.Reserved(event) {
+	if fault.Reserved(event) {
 		panic(fmt.Sprintf("socketio: %s(%q): the name is reserved, so no such event can come; for the end of a connection there is OnDisconnect", method, event))
 	}
 	h, err := handler.New(fn)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
@@ -135,7 +136,7 @@ func (l *localSockets) callOutgoingListeners(p *backplane.Packet, to backplane.S
 
 // sendable reports whether clients take the event. Other nodes can send what clients would answer by closing.
 func (ns *Namespace) sendable(p *backplane.Packet) bool {
-	if !parser.Reserved(p.Args.Event()) {
+	if !fault.Reserved(p.Args.Event()) {
 		return true
 	}
 	ns.env.report(&backplane.ReservedEventError{Event: p.Args.Event()})

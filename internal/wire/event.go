@@ -9,19 +9,10 @@ import (
 
 // Event encodes an event and its arguments.
 func Event(name string, args []any) (codec.Args, error) {
-	if Reserved(name) {
+	if fault.Reserved(name) {
 		return codec.Args{}, &fault.ReservedEventError{Event: name}
 	}
 	return codec.NewArgs(name, args...)
-}
-
-// Reserved reports whether Socket.IO keeps event for itself.
-func Reserved(event string) bool {
-	switch event {
-	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
-		return true
-	}
-	return false
 }
 
 // Union returns the elements of a and of b, each once, in a slice of its own.

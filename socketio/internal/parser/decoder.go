@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 )
 
 const (
@@ -103,7 +104,7 @@ func (p *Packet) setPayload(payload []byte) error {
 	switch c := payload[0]; {
 	case (p.Type == Event || p.Type == BinaryEvent) && c == '[':
 		p.Data = codec.Raw(codec.JSON, payload) // ArgsOf checks it
-		if p.args, err = codec.ArgsOf(p.Data); err == nil && Reserved(p.args.Event()) {
+		if p.args, err = codec.ArgsOf(p.Data); err == nil && fault.Reserved(p.args.Event()) {
 			return malformed("reserved event name")
 		}
 	case (p.Type == Ack || p.Type == BinaryAck) && c == '[',

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
@@ -59,7 +60,7 @@ func checkDecoded(t *testing.T, p *parser.Packet) {
 	case parser.Event:
 		a, err := p.Args()
 		require.NoError(t, err)
-		require.False(t, parser.Reserved(a.Event()))
+		require.False(t, fault.Reserved(a.Event()))
 		values, err := a.Values()
 		require.NoError(t, err)
 		require.Len(t, tree, 1+len(values))

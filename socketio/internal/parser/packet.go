@@ -136,13 +136,3 @@ func (e *Error) Unwrap() []error {
 }
 
 func malformed(reason string) error { return &Error{Reason: reason} }
-
-// Reserved reports whether an event of this name has a special meaning in one of Socket.IO's implementations.
-// Applications must not emit such events.
-func Reserved(event string) bool {
-	switch event {
-	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
-		return true
-	}
-	return false
-}

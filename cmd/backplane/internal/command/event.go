@@ -13,7 +13,6 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/fault"
-	"github.com/backplane-go/backplane/internal/wire"
 )
 
 // maxBinary is how many bytes of files become arguments of one event. PostgreSQL keeps no more than 1 GiB in a row, and a message is
@@ -44,7 +43,7 @@ type event struct {
 // read makes an event of a name and arguments.
 func (f *eventFlags) read(stdin io.Reader, name string, texts []string) (*event, error) {
 	e := &event{name: name}
-	if wire.Reserved(name) {
+	if fault.Reserved(name) {
 		return nil, usage(&fault.ReservedEventError{Event: name})
 	}
 	if err := checkNames("EVENT", []string{name}); err != nil {
