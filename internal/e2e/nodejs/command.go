@@ -6,16 +6,16 @@ import (
 	"fmt"
 )
 
-// Command is one line to a process.
+// Command is a command for a process.
 type Command struct {
 	Name string
-	// Worker is the process behind the process that is meant. 0: itself, or the first.
+	// Worker is the number of the cluster worker that executes the command. 0: the process itself, or the first worker.
 	Worker int
 	// In holds the parameters.
 	In any
 }
 
-// reply is what a command returned.
+// reply is the result of a command.
 type reply struct {
 	OK    json.RawMessage
 	Error string
@@ -40,7 +40,7 @@ func (p *Process) reply(line []byte) {
 	}
 }
 
-// abandon tells everybody who still waits for a reply that none will come.
+// abandon ends all waits for replies with ErrExited.
 func (p *Process) abandon() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,7 +50,7 @@ func (p *Process) abandon() {
 	}
 }
 
-// Call runs a command and waits for its reply, which it decodes into out unless that is nil.
+// Call sends a command, waits for its reply and decodes it into out, unless out is nil.
 func (p *Process) Call(ctx context.Context, c Command, out any) error {
 	waiter := make(chan reply, 1)
 	p.mu.Lock()
@@ -74,14 +74,14 @@ func (p *Process) Call(ctx context.Context, c Command, out any) error {
 		return fmt.Errorf("%s in Node.js: %w", c.Name, context.Cause(ctx))
 	}
 	select {
-	case r := <-waiter: // it came with the process's last words
+	case r := <-waiter: // the reply came just before the process ended
 		return r.result(c.Name, out)
 	default:
 		return fmt.Errorf("%s in Node.js: %w", c.Name, ErrExited)
 	}
 }
 
-// Tell sends a command whose reply nobody waits for.
+// Tell sends a command and does not wait for a reply.
 func (p *Process) Tell(c Command) error { return p.send(0, c) }
 
 func (r reply) result(cmd string, out any) error {
@@ -92,7 +92,7 @@ func (r reply) result(cmd string, out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(r.OK, out); err != nil {
-		return fmt.Errorf("%s in Node.js: its reply: %w", cmd, err)
+		return fmt.Errorf("%s in Node.js: decode reply: %w", cmd, err)
 	}
 	return nil
 }

@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// Inbox is an unbounded queue that a test waits on. Its zero value is empty. It is safe for concurrent use.
+// Inbox is an unbounded queue that tests wait on. The zero value is an empty queue. It is safe for concurrent use.
 type Inbox[T any] struct {
 	mu      sync.Mutex
 	items   []T
-	changed chan struct{} // closed by the next Put; nil when nobody waits
+	changed chan struct{} // closed by the next Put; nil if nobody waits
 }
 
 // Put appends v.
@@ -24,12 +24,13 @@ func (b *Inbox[T]) Put(v T) {
 	}
 }
 
-// Next takes the oldest item, and waits for one if there is none.
+// Next removes and returns the oldest item. It waits for one if the queue is empty.
 func (b *Inbox[T]) Next(ctx context.Context) (T, error) {
 	return b.Await(ctx, func(T) bool { return true })
 }
 
-// Await takes the oldest item that matches and leaves the others in their order.
+// Await removes and returns the oldest item that matches, and waits for one if there is none. The other items keep
+// their order.
 func (b *Inbox[T]) Await(ctx context.Context, match func(T) bool) (T, error) {
 	var none T
 	for {
@@ -49,13 +50,12 @@ func (b *Inbox[T]) Await(ctx context.Context, match func(T) bool) (T, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return none, fmt.Errorf("nothing came that was waited for (%d others did): %w", waiting, context.Cause(ctx))
+			return none, fmt.Errorf("no matching item (%d others): %w", waiting, context.Cause(ctx))
 		}
 	}
 }
 
-// remove takes an item out. Those before it, which nobody has waited for yet, make room: most often they are few. The caller
-// holds mu.
+// remove removes item i. It moves the items before it, because usually there are few. The caller holds mu.
 func (b *Inbox[T]) remove(i int) {
 	copy(b.items[1:i+1], b.items[:i])
 	var none T
@@ -63,7 +63,7 @@ func (b *Inbox[T]) remove(i int) {
 	b.items = b.items[1:]
 }
 
-// Take takes all items.
+// Take removes and returns all items.
 func (b *Inbox[T]) Take() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()

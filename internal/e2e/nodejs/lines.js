@@ -1,8 +1,8 @@
 "use strict";
 
-// One JSON value per line, in on stdin and out on stdout. What JSON has no word for travels as an object with one key:
-// bytes as {"$bin": base64}, a date as {"$date": milliseconds}, undefined as {"$undefined": true}, and, inwards only, text
-// that is no valid Unicode as {"$utf16": [code units]} and bytes in another view than a Buffer as {"$view": its class, "$bin":
+// One JSON value per line, commands on stdin and replies and events on stdout. Values that JSON does not have are
+// objects: bytes {"$bin": base64}, a date {"$date": milliseconds}, undefined {"$undefined": true}. Only on stdin: text
+// that is not valid Unicode {"$utf16": [code units]}, and bytes in a class other than Buffer {"$view": class, "$bin":
 // base64}.
 
 const readline = require("readline");
@@ -58,7 +58,8 @@ function report(ev, fields) {
   write(out);
 }
 
-// serve answers each line with what the command of its name returns. It exits with its parent: when stdin ends.
+// serve executes the command of each line and writes its result. The process exits when stdin ends, so it ends with its
+// parent.
 function serve(commands) {
   const input = readline.createInterface({ input: process.stdin, crlfDelay: Infinity });
   input.on("line", async (line) => {
@@ -75,9 +76,9 @@ function serve(commands) {
   input.on("close", () => process.exit(0));
 }
 
-// NO_REPLY, returned by a command, means that somebody else answers.
+// NO_REPLY is returned by a command whose reply comes from elsewhere.
 const NO_REPLY = Symbol("no reply");
-// OTHERS is the key of the command that takes those of no other name.
+// OTHERS is the key of the command for all names without a command of their own.
 const OTHERS = Symbol("others");
 
 module.exports = { report, serve, NO_REPLY, OTHERS };

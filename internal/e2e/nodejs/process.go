@@ -15,29 +15,29 @@ import (
 	"time"
 )
 
-// EnvModules names the variable with the path of the node_modules folder that scripts find their packages in.
+// EnvModules names the environment variable with the path of the node_modules directory.
 const EnvModules = "BACKPLANE_TEST_NODE_MODULES"
 
-// patience bounds the start and the end of a process.
+// patience limits how long the start and the end of a process may take.
 const patience = 30 * time.Second
 
-// ErrExited is what commands to a process return that has ended.
+// ErrExited is the error of commands to a process that has ended.
 var ErrExited = errors.New("the process has ended")
 
-// Config says what to run.
+// Config describes a process.
 type Config struct {
-	// Name is what messages call the process.
+	// Name names the process in messages.
 	Name string
-	// Script is the path of the script, which serves commands as lines.js says and reports "ready" once it does. It is
-	// given Arg as JSON.
+	// Script is the path of the script. It executes commands in the format of lines.js and reports the event "ready"
+	// when it has started. Its argument is Arg as JSON.
 	Script string
 	Arg    any
-	// Event is called for each event but "ready", in their order. It must not wait for the process. Its error is shown
-	// with what the process complained about.
+	// Event is called for each event except "ready", in order. It must not wait for the process. Its error is printed
+	// with the standard error of the process.
 	Event func(line []byte) error
 }
 
-// Process is one Node.js process.
+// Process is a Node.js process.
 type Process struct {
 	name   string
 	event  func(line []byte) error
@@ -45,16 +45,16 @@ type Process struct {
 	stdin  io.WriteCloser
 	stderr lockedBuffer
 	ready  chan struct{} // closed by the ready event
-	exited chan struct{} // closed once the process ended and all its lines were handled
+	exited chan struct{} // closed when the process has ended and all its lines are handled
 
 	writing sync.Mutex // guards stdin
 
-	mu      sync.Mutex // guards the rest
+	mu      sync.Mutex // guards the fields below
 	lastID  int
 	replies map[int]chan reply
 }
 
-// Start starts a process and returns once it is ready. It skips the test where Node.js or its packages (EnvModules) are
+// Start starts a process and waits until it is ready. It skips the test if Node.js or the packages (EnvModules) are
 // missing. The process ends with the test.
 func Start(t testing.TB, c Config) *Process {
 	t.Helper()
@@ -97,20 +97,20 @@ func Start(t testing.TB, c Config) *Process {
 	select {
 	case <-p.ready:
 	case <-p.exited:
-		t.Fatalf("%s ended at once: %s", p.name, p.stderr.String())
+		t.Fatalf("%s ended during its start: %s", p.name, p.stderr.String())
 	case <-timer.C:
 		t.Fatalf("%s is not ready after %v: %s", p.name, patience, p.stderr.String())
 	}
 	return p
 }
 
-// finish ends the process, if it has not ended yet, and shows what it complained about if the test failed.
+// finish ends the process. If the test failed, it prints the standard error of the process.
 func (p *Process) finish(t testing.TB) {
-	p.CloseInput() // the process then ends
+	p.CloseInput() // ends the process
 	select {
 	case <-p.exited:
 	case <-time.After(patience / 3):
-		t.Errorf("%s does not end when its stdin does", p.name)
+		t.Errorf("%s did not end after its stdin was closed", p.name)
 		p.Kill()
 	}
 	if text := p.stderr.String(); t.Failed() && text != "" {
@@ -118,7 +118,7 @@ func (p *Process) finish(t testing.TB) {
 	}
 }
 
-// read handles the lines of the process until it ends.
+// read handles the output of the process until that ends.
 func (p *Process) read(stdout io.Reader) {
 	defer close(p.exited)
 	in := bufio.NewReaderSize(stdout, 1<<16)
@@ -147,10 +147,10 @@ func (p *Process) read(stdout io.Reader) {
 	}
 }
 
-// CloseInput closes the stdin of the process, which then exits.
+// CloseInput closes the stdin of the process, which makes it exit.
 func (p *Process) CloseInput() { _ = p.stdin.Close() }
 
-// Exited waits for the process to end.
+// Exited waits until the process has ended.
 func (p *Process) Exited(ctx context.Context) error {
 	select {
 	case <-p.exited:
@@ -160,18 +160,18 @@ func (p *Process) Exited(ctx context.Context) error {
 	}
 }
 
-// Kill ends the process with SIGKILL: it says goodbye to nobody.
+// Kill ends the process with SIGKILL: it sends no leave message.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }
 
-// complain adds to what the process has written to its stderr.
+// complain appends to the standard error of the process.
 func (p *Process) complain(format string, args ...any) {
 	_, _ = fmt.Fprintf(&p.stderr, format, args...)
 }
 
-// lockedBuffer is a bytes.Buffer that may be read while it is written.
+// lockedBuffer is a bytes.Buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// UTF16 is a JavaScript string that Go's cannot express: one with surrogates that are no pairs.
+// UTF16 is a JavaScript string that is not valid Unicode: it has surrogates without a partner.
 type UTF16 []uint16
 
-// View is bytes that a JavaScript program sees through that class: "ArrayBuffer", "DataView", "Float32Array" and the like.
+// View is binary data in a JavaScript class other than Buffer: "ArrayBuffer", "DataView", "Float32Array" and so on.
 type View struct {
 	Class string
 	Bytes []byte
 }
 
-// toLine makes value fit for JSON, as lines.js says: bytes and times become objects with one key.
+// toLine converts a value for JSON in the format of lines.js: bytes and times become objects with one key.
 func toLine(value any) any {
 	switch v := value.(type) {
 	case []byte:
@@ -44,7 +44,7 @@ func toLine(value any) any {
 	return value
 }
 
-// fromLine undoes toLine. Undefined becomes nil.
+// fromLine is the inverse of toLine. Undefined becomes nil.
 func fromLine(value any) any {
 	switch v := value.(type) {
 	case []any:
@@ -72,7 +72,8 @@ func fromLine(value any) any {
 	return value
 }
 
-// Value is anything a peer sends or is sent: nil, bool, float64, string, []byte, time.Time, []any, map[string]any.
+// Value is a value that JavaScript and Go exchange: nil, bool, float64, string, []byte, time.Time, []any,
+// map[string]any.
 type Value struct{ V any }
 
 // MarshalJSON implements json.Marshaler.
@@ -88,8 +89,8 @@ func (v *Value) UnmarshalJSON(p []byte) error {
 	return nil
 }
 
-// Canon makes values of different decoders comparable: every number becomes a float64, every list a []any, every map
-// a map[string]any, and a time the text that JavaScript's toJSON makes of it.
+// Canon makes values of different decoders comparable: numbers become float64, slices []any, maps map[string]any, and
+// times the text that JavaScript's toJSON returns.
 func Canon(value any) any {
 	switch v := value.(type) {
 	case nil, bool, float64, string, []byte:

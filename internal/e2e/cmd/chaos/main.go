@@ -1,5 +1,5 @@
-// Command chaos injects faults into a cluster of three Go nodes and one Node.js node and follows every message: see package
-// chaos. It exits with 1 if something happened that must not.
+// Command chaos injects faults into a cluster of three Go nodes and one Node.js node and follows every message; see
+// package chaos. The exit status is 1 if a promise was broken.
 //
 //	make chaos [CHAOS=10m] [SEED=7]
 package main
@@ -24,13 +24,15 @@ import (
 
 func main() {
 	chaos.MaybeNode()
-	length := flag.Duration("for", 2*time.Minute, "how long the nodes send")
-	seed := flag.Uint64("seed", 0, "what determines the faults; 0 chooses one")
-	rate := flag.Int("rate", 60, "messages a second of each of the two streams of a Go node")
-	only := flag.String("only", "", "kinds of faults, separated by commas: "+strings.Join(chaos.Kinds(), ", ")+". Default: all")
-	secret := flag.String("secret", "", "16 bytes or more that the nodes sign their messages with; there is no Node.js node then")
-	log := flag.String("log", "", "a file for what happens, in addition to the screen")
-	events := flag.String("events", "", "a file for every event of every node")
+	length := flag.Duration("for", 2*time.Minute, "how long the nodes send messages")
+	seed := flag.Uint64("seed", 0, "seed of the random faults; 0: choose one")
+	rate := flag.Int("rate", 60, "messages per second of each of the two streams of a Go node")
+	only := flag.String("only", "", "inject only these kinds of faults, separated by commas: "+strings.Join(
+		chaos.Kinds(), ", "))
+	secret := flag.String("secret", "", "secret of at least 16 bytes that the nodes sign their messages with; the "+
+		"cluster then has no Node.js node")
+	log := flag.String("log", "", "write the log to this file too")
+	events := flag.String("events", "", "write every event of every node to this file")
 	flag.Parse()
 	var kinds []string
 	if *only != "" {
@@ -38,11 +40,11 @@ func main() {
 	}
 	for _, kind := range kinds {
 		if !slices.Contains(chaos.Kinds(), kind) {
-			fmt.Fprintf(os.Stderr, "chaos: there is no fault %q; there are: %s\n", kind, strings.Join(chaos.Kinds(), ", "))
+			fmt.Fprintf(os.Stderr, "chaos: unknown fault %q; known: %s\n", kind, strings.Join(chaos.Kinds(), ", "))
 			os.Exit(2)
 		}
 	}
-	ok, err := run(*length, *seed, kinds, *rate, *secret, *log, *events)
+	ok, err := inject(*length, *seed, kinds, *rate, *secret, *log, *events)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 	}
@@ -51,7 +53,8 @@ func main() {
 	}
 }
 
-func run(length time.Duration, seed uint64, kinds []string, rate int, secret, log, events string) (ok bool, err error) {
+func inject(length time.Duration, seed uint64, kinds []string, rate int, secret, log, events string) (ok bool,
+	err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	var out io.Writer = os.Stdout
@@ -63,7 +66,8 @@ func run(length time.Duration, seed uint64, kinds []string, rate int, secret, lo
 		defer func() { err = errors.Join(err, file.Close()) }()
 		out = io.MultiWriter(os.Stdout, file)
 	}
-	options := chaos.Options{Secret: secret, Length: length, Rate: rate, Modules: os.Getenv(nodejs.EnvModules), Log: out}
+	options := chaos.Options{Secret: secret, Length: length, Rate: rate, Modules: os.Getenv(nodejs.EnvModules),
+		Log: out}
 	if events != "" {
 		file, createErr := os.Create(events)
 		if createErr != nil {

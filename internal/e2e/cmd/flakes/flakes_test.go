@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// flaky is a package with a test that fails in every other run.
+// flaky returns a package with a test that fails in every second run.
 func flaky(t *testing.T) pkg {
 	t.Helper()
 	folder := t.TempDir()
@@ -25,9 +25,9 @@ import (
 	"testing"
 )
 
-func TestEveryOther(t *testing.T) {
+func TestEverySecond(t *testing.T) {
 	if os.Remove("marker") == nil {
-		t.Fatal("the marker was there")
+		t.Fatal("the marker exists")
 	}
 	if err := os.WriteFile("marker", nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -41,9 +41,9 @@ func TestEveryOther(t *testing.T) {
 	return all[0]
 }
 
-func TestRunsThatFailAreCounted(t *testing.T) {
+func TestFailedRunsAreCounted(t *testing.T) {
 	p := plan{runs: 4, timeout: time.Minute}
-	r, err := p.run(t.Context(), filepath.Join(t.TempDir(), "tests"), flaky(t))
+	r, err := p.runPackage(t.Context(), filepath.Join(t.TempDir(), "tests"), flaky(t))
 	require.NoError(t, err)
 	require.Equal(t, 4, r.runs)
 	require.Equal(t, 2, r.failed)
@@ -51,16 +51,16 @@ func TestRunsThatFailAreCounted(t *testing.T) {
 	var table strings.Builder
 	print(&table, []result{{pkg: "good", runs: 4}, r})
 	lines := strings.Split(table.String(), "\n")
-	require.Contains(t, lines[2], "example.test/flaky", "what failed stands first")
+	require.Contains(t, lines[2], "example.test/flaky", "packages with failures come first")
 	require.Contains(t, table.String(), "2 of 8 runs failed")
 }
 
-func TestTheSeedIsFound(t *testing.T) {
+func TestSeedIsFound(t *testing.T) {
 	require.Equal(t, "1234", seed([]byte("-test.shuffle 1234\nPASS\n")))
 	require.Equal(t, "on", seed([]byte("killed")))
 }
 
-// suite has a check that fails without a bug in every other run, and misses one of its two mutants then.
+// suite has a check that in every second run fails on a correct implementation and misses one of its two mutants.
 const suite = `package suite
 
 import (
@@ -70,7 +70,7 @@ import (
 
 var n int
 
-var _ = flag.Bool("few", true, "as the tests of conformance have it")
+var _ = flag.Bool("few", true, "a flag of the tests of conformance")
 
 func TestBusSuite(t *testing.T) {
 	n++
@@ -89,7 +89,8 @@ func even(t *testing.T) {
 
 func TestChecksAndMutantsAreCounted(t *testing.T) {
 	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "go.mod"), []byte("module example.test/suite\n\ngo 1.25\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "go.mod"), []byte("module example.test/suite\n\ngo 1.25\n"),
+		0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "suite_test.go"), []byte(suite), 0o600))
 	t.Chdir(folder)
 	p := plan{runs: 4, timeout: time.Minute, test: "Order"}
@@ -104,12 +105,13 @@ func TestTablesOfChecksAndMutants(t *testing.T) {
 	c.note(event{Test: "TestBusSuite/OrderIsKept/a"}, false)
 	c.note(event{Test: "TestBusSuite/OrderIsKept/b"}, true)
 	c.note(event{Test: "TestBusSuite/OrderIsKept/b"}, false)
-	c.note(event{Test: "TestBusSuite/OrderIsKept"}, true) // its parts are counted
+	c.note(event{Test: "TestBusSuite/OrderIsKept"}, true) // only its subtests are counted
 	var text strings.Builder
 	require.Equal(t, 1, c.print(&text))
 	require.Regexp(t, `4 +1 +1\.0  Bus OrderIsKept`, text.String())
 	require.Regexp(t, `2 +3 +2  Bus OrderIsKept`, text.String())
-	require.Contains(t, text.String(), "0 of 1 runs without a bug failed, 0 processes ended without a result, 1 of 3 mutants were missed")
+	require.Contains(t, text.String(), "0 of 1 runs on correct implementations failed, 0 processes ended without a "+
+		"result, 1 of 3 mutants were missed")
 }
 
 func TestInternalPackages(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// startLoad starts processes that compute. They end when stop is called, and with this process, however that ends: their
-// standard input does.
+// startLoad starts processes that keep processors busy. They end when stop is called or when this process ends for any
+// reason, because that closes their standard input.
 func startLoad(processes int) (stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -20,10 +20,10 @@ func startLoad(processes int) (stop func(), err error) {
 	var inputs []io.Closer
 	stop = func() {
 		for _, in := range inputs {
-			_ = in.Close() // the process has ended if this fails
+			_ = in.Close() // fails only if the process has ended
 		}
 		for _, cmd := range running {
-			_ = cmd.Wait() // how the load ends tells nothing about the tests
+			_ = cmd.Wait() // the exit status does not matter
 		}
 	}
 	for range processes {
@@ -44,7 +44,7 @@ func startLoad(processes int) (stop func(), err error) {
 
 // compute keeps one processor busy until the standard input ends.
 func compute() {
-	runtime.GOMAXPROCS(2) // the one that reads must get its turn
+	runtime.GOMAXPROCS(2) // one for the goroutine that reads
 	var over atomic.Bool
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)

@@ -1,14 +1,22 @@
-// Command flakes runs the tests of each package many times and counts the runs that fail.
+// Command flakes finds flaky tests: it runs the tests of each package many times and counts the runs that fail.
 //
 //	go run ./internal/e2e/cmd/flakes [-runs 300] [-internal 30] [-load 2] [-for 0] [packages]
 //	go run ./internal/e2e/cmd/flakes -suites [-runs 300] [-run check] [-load 2] [-for 0] ./conformance
 //
-// Each run is a process of its own with shuffled tests. Runs with and without the race detector take turns, and so do
-// one processor and all of them, beside a load that keeps every processor busy. The exit status is 1 if any run failed.
-// The output of the runs that failed is printed, with the command that repeats them.
+// Each run is a new process with shuffled tests. The runs alternate between with and without the race detector, and
+// between one processor and all processors. Other processes keep the processors busy meanwhile. The command prints
+// the output of each failed run with a command that repeats it. The exit status is 1 if any run failed.
 //
-// With -suites it runs the tests of the suites of package conformance, so often with and without the race detector and on 1, 2 and 8 processors,
-// and counts for each check the runs on what is right, and how often it caught each of its mutants.
+// With -suites it runs the tests of the suites of package conformance, with and without the race detector, on 1, 2
+// and 8 processors. For each check it counts the runs on correct implementations and how often the check caught each
+// of its mutants.
+//
+// # Files
+//
+//   - main.go: the flags and the plan
+//   - run.go: the runs of a package
+//   - suites.go: the flag -suites
+//   - load.go: the load on the processors
 package main
 
 import (
@@ -24,14 +32,15 @@ import (
 
 func main() {
 	var p plan
-	flag.IntVar(&p.runs, "runs", 300, "runs of each package that is not below a folder internal")
-	flag.IntVar(&p.internal, "internal", 30, "runs of each package that is")
-	flag.IntVar(&p.load, "load", 2, "processes that compute beside the tests; 0: none")
-	flag.DurationVar(&p.limit, "for", 0, "stop after this time and print what was found so far; 0: no limit")
-	flag.DurationVar(&p.timeout, "timeout", 8*time.Minute, "end a run that takes longer, as a failure")
+	flag.IntVar(&p.runs, "runs", 300, "runs of each package that is not below a directory internal")
+	flag.IntVar(&p.internal, "internal", 30, "runs of each package below a directory internal")
+	flag.IntVar(&p.load, "load", 2, "processes that keep processors busy during the tests; 0: none")
+	flag.DurationVar(&p.limit, "for", 0, "stop after this time and print the results so far; 0: no limit")
+	flag.DurationVar(&p.timeout, "timeout", 8*time.Minute, "kill a run that takes longer and count it as failed")
 	flag.StringVar(&p.test, "run", "", "run only the tests that match this regular expression")
-	flag.BoolVar(&p.suites, "suites", false, "run the tests of conformance suites and count for each check: -run is then the name of a check or TestBusSuite, and -runs counts for each variant")
-	spin := flag.Bool("spin", false, "compute until the standard input ends: used by the command itself for its load")
+	flag.BoolVar(&p.suites, "suites", false, "run the suites of package conformance and count for each check; -run "+
+		"is then the name of a check or a suite, such as TestBusSuite, and -runs applies to each variant")
+	spin := flag.Bool("spin", false, "internal: keep a processor busy until standard input ends")
 	flag.Parse()
 	if *spin {
 		compute()
@@ -43,7 +52,7 @@ func main() {
 	if len(patterns) == 0 {
 		patterns = []string{"work"}
 	}
-	failed, err := p.carryOut(ctx, patterns)
+	failed, err := p.runAll(ctx, patterns)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "flakes:", err)
 		os.Exit(2)
@@ -53,7 +62,7 @@ func main() {
 	}
 }
 
-// plan says how often to run what.
+// plan has the settings of the command.
 type plan struct {
 	runs, internal int
 	load           int
@@ -62,8 +71,8 @@ type plan struct {
 	suites         bool
 }
 
-// carryOut runs the tests of the packages and returns how many runs have failed.
-func (p *plan) carryOut(ctx context.Context, patterns []string) (failed int, err error) {
+// runAll runs the tests of the packages and returns the number of failed runs.
+func (p *plan) runAll(ctx context.Context, patterns []string) (failed int, err error) {
 	if p.limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.limit)
@@ -89,14 +98,14 @@ func (p *plan) carryOut(ctx context.Context, patterns []string) (failed int, err
 	var results []result
 	for i, pkg := range packages {
 		fmt.Printf("[%d/%d] %s\n", i+1, len(packages), pkg.ImportPath)
-		r, err := p.run(ctx, filepath.Join(folder, fmt.Sprint(i)), pkg)
+		r, err := p.runPackage(ctx, filepath.Join(folder, fmt.Sprint(i)), pkg)
 		if err != nil && ctx.Err() == nil {
 			return 0, err
 		}
 		failed += r.failed
 		results = append(results, r)
 		if ctx.Err() != nil {
-			fmt.Println("stopped before all was run:", context.Cause(ctx))
+			fmt.Println("stopped before all runs were done:", context.Cause(ctx))
 			break
 		}
 	}

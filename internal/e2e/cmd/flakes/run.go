@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// pkg is a package that has tests.
+// pkg is a package with tests.
 type pkg struct {
 	ImportPath, Dir           string
 	TestGoFiles, XTestGoFiles []string
@@ -23,7 +23,8 @@ type pkg struct {
 
 // list returns the packages with tests.
 func list(ctx context.Context, patterns []string) ([]pkg, error) {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles"}, patterns...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles"},
+		patterns...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -44,17 +45,17 @@ func list(ctx context.Context, patterns []string) ([]pkg, error) {
 	}
 }
 
-// isInternal tells whether a package is below a folder "internal". Many of those test with servers and browsers, which takes
-// its time.
+// isInternal reports whether a package is below a directory "internal". Many of those packages test with servers and
+// browsers, which takes long.
 func isInternal(importPath string) bool { return strings.Contains(importPath+"/", "/internal/") }
 
-// variant is a way to run the tests of a package.
+// variant is a way to run tests.
 type variant struct {
 	race       bool
-	processors string // GOMAXPROCS, empty: all
+	processors string // GOMAXPROCS; empty: all processors
 }
 
-// The variants take turns.
+// variants are used in turn.
 var variants = []variant{{true, "1"}, {false, "1"}, {true, ""}, {false, ""}}
 
 func (v variant) String() string {
@@ -69,16 +70,16 @@ func (v variant) String() string {
 	return s
 }
 
-// result is what became of a package.
+// result counts the runs of a package.
 type result struct {
 	pkg          string
 	runs, failed int
 	took         time.Duration
 }
 
-// run builds the tests of a package and runs them as often as planned. It runs them one after the other: what else happens on
-// the machine is the load's business.
-func (p *plan) run(ctx context.Context, binary string, pkg pkg) (result, error) {
+// runPackage builds the tests of a package and runs them as often as planned, one run after the other: only startLoad
+// adds to the load of the machine.
+func (p *plan) runPackage(ctx context.Context, binary string, pkg pkg) (result, error) {
 	r := result{pkg: pkg.ImportPath}
 	if err := build(ctx, binary, pkg.ImportPath); err != nil {
 		return r, err
@@ -92,14 +93,15 @@ func (p *plan) run(ctx context.Context, binary string, pkg pkg) (result, error) 
 	start := time.Now()
 	for n := range runs {
 		v := variants[n%len(variants)]
-		out, err := p.once(ctx, name(binary, v.race), pkg.Dir, v)
+		out, err := p.runBinary(ctx, name(binary, v.race), pkg.Dir, v)
 		if ctx.Err() != nil {
-			break // it was interrupted
+			break // the command was interrupted
 		}
 		r.runs++
 		if err != nil {
 			r.failed++
-			fmt.Printf("--- run %d of %s failed: %v\n%s\n--- to repeat: %s -shuffle=%s %s\n", n+1, pkg.ImportPath, err, out, v, seed(out), pkg.ImportPath)
+			fmt.Printf("--- run %d of %s failed: %v\n%s\n--- to repeat: %s -shuffle=%s %s\n", n+1, pkg.ImportPath, err,
+				out, v, seed(out), pkg.ImportPath)
 		}
 	}
 	r.took = time.Since(start)
@@ -129,8 +131,8 @@ func name(binary string, race bool) string {
 	return binary + ".test"
 }
 
-// once runs a test binary in the folder of its package.
-func (p *plan) once(ctx context.Context, binary, dir string, v variant) (output []byte, err error) {
+// runBinary runs a test binary once, in the directory of its package.
+func (p *plan) runBinary(ctx context.Context, binary, dir string, v variant) (output []byte, err error) {
 	args := []string{"-test.shuffle=on", "-test.timeout=" + p.timeout.String()}
 	if p.test != "" {
 		args = append(args, "-test.run="+p.test)
@@ -150,7 +152,7 @@ func (p *plan) once(ctx context.Context, binary, dir string, v variant) (output 
 
 var shuffled = regexp.MustCompile(`(?m)^-test\.shuffle (\d+)$`)
 
-// seed is that of a run, as its output tells.
+// seed returns the shuffle seed from the output of a run.
 func seed(output []byte) string {
 	if m := shuffled.FindSubmatch(output); m != nil {
 		return string(m[1])
@@ -158,7 +160,7 @@ func seed(output []byte) string {
 	return "on"
 }
 
-// print writes what became of all packages, those with failures first.
+// print writes a table of all packages, those with failures first.
 func print(w io.Writer, results []result) {
 	failed, runs := 0, 0
 	var bad, good strings.Builder
@@ -170,5 +172,6 @@ func print(w io.Writer, results []result) {
 		fmt.Fprintf(line, "%8d %8d %8.1f  %s\n", r.failed, r.runs, r.took.Seconds(), r.pkg)
 		failed, runs = failed+r.failed, runs+r.runs
 	}
-	fmt.Fprintf(w, "\n%8s %8s %8s\n%s%s\n%d of %d runs failed\n", "failed", "runs", "seconds", bad.String(), good.String(), failed, runs)
+	fmt.Fprintf(w, "\n%8s %8s %8s\n%s%s\n%d of %d runs failed\n", "failed", "runs", "seconds", bad.String(),
+		good.String(), failed, runs)
 }

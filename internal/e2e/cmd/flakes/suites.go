@@ -16,43 +16,45 @@ import (
 	"time"
 )
 
-// turn is how many runs a process makes before another variant has its turn. With a time limit it is one, so that all have theirs.
-const turn = 10
+// runsPerProcess is the number of runs of one process before the next variant is used. With a time limit it is one,
+// so that all variants are used.
+const runsPerProcess = 10
 
-// suiteVariants take turns.
+// suiteVariants are used in turn.
 var suiteVariants = []variant{{false, "1"}, {true, "1"}, {false, "2"}, {true, "2"}, {false, "8"}, {true, "8"}}
 
-// tally counts what became of the checks of suites, and of the mutants that they have to catch. The tests of a suite are
+// tally counts the results of the checks of all suites and of their mutants. The tests of a suite are
 //
-//	TestBusSuite/Good/OrderIsKept           the check passes on what is right
+//	TestBusSuite/Good/OrderIsKept           the check passes on a correct implementation
 //	TestBusSuite/OrderIsKept/loses_messages the check catches a mutant
 type tally struct {
-	checks    map[string]*count // by suite and check
-	processes count             // that ended without a result of theirs, such as by a panic or the time limit
+	checks map[string]*count // by suite and name of the check
+	// processes that ended without the result of a test, for example by a panic or at the time limit
+	processes count
 }
 
-// count is of one check.
+// count has the results of one check.
 type count struct {
 	runs, failed  int
 	took          time.Duration
 	mutants       map[string]bool // their names
-	tried, missed int             // runs with mutants, and those in which they were not caught
+	tried, missed int             // runs with mutants, and runs that missed the mutant
 }
 
-// event is one of those of "go tool test2json".
+// event is an event of "go tool test2json".
 type event struct {
 	Action, Test, Output string
 	Elapsed              float64
 }
 
-// proveSuites runs the tests of all suites of a package in all variants, beside the load.
+// proveSuites runs the tests of all suites of a package in all variants, with the load.
 func (p *plan) proveSuites(ctx context.Context, folder, pattern string) (failed int, err error) {
 	packages, err := list(ctx, []string{pattern})
 	if err != nil {
 		return 0, err
 	}
 	if len(packages) != 1 {
-		return 0, fmt.Errorf("%s is not one package with tests", pattern)
+		return 0, fmt.Errorf("%s must be exactly one package with tests", pattern)
 	}
 	binary := filepath.Join(folder, "suites")
 	if err := build(ctx, binary, packages[0].ImportPath); err != nil {
@@ -69,7 +71,7 @@ func (p *plan) proveSuites(ctx context.Context, folder, pattern string) (failed 
 	defer stopLoad()
 	t := tally{checks: make(map[string]*count)}
 	done := make(map[variant]int)
-	most := turn
+	most := runsPerProcess
 	if p.limit > 0 {
 		most = 1
 	}
@@ -80,8 +82,10 @@ func (p *plan) proveSuites(ctx context.Context, folder, pattern string) (failed 
 				break
 			}
 			started := time.Now()
-			cmd := exec.CommandContext(ctx, strings.TrimSpace(string(converter)), name(binary, v.race), "-test.v=test2json", "-test.shuffle=on",
-				fmt.Sprint("-test.count=", runs), "-test.timeout="+p.timeout.String(), "-test.run="+suiteTests(p.test), "-few=false")
+			cmd := exec.CommandContext(ctx, strings.TrimSpace(string(converter)), name(binary, v.race),
+				"-test.v=test2json", "-test.shuffle=on",
+				fmt.Sprint("-test.count=", runs), "-test.timeout="+p.timeout.String(), "-test.run="+suiteTests(p.test),
+				"-few=false")
 			cmd.Dir = packages[0].Dir
 			cmd.Env = append(os.Environ(), "GOMAXPROCS="+v.processors)
 			if err := t.follow(ctx, cmd, v); err != nil {
@@ -99,7 +103,8 @@ func (p *plan) proveSuites(ctx context.Context, folder, pattern string) (failed 
 	return t.print(os.Stdout), nil
 }
 
-// suiteTests is the pattern of the tests of the checks that match one, of all suites. The name of a suite is one too.
+// suiteTests returns the -run pattern for the checks that match checks, in all suites. checks may also be the name of
+// a suite.
 func suiteTests(checks string) string {
 	switch {
 	case checks == "":
@@ -110,7 +115,7 @@ func suiteTests(checks string) string {
 	return fmt.Sprintf("Suite$/^Good$/(%s)|Suite$/(%s)", checks, checks)
 }
 
-// follow runs a command and counts what it tells of its tests. The output of those that fail is printed.
+// follow runs a command, counts the results of its tests and prints the output of those that fail.
 func (t *tally) follow(ctx context.Context, cmd *exec.Cmd, v variant) error {
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -142,7 +147,7 @@ func (t *tally) follow(ctx context.Context, cmd *exec.Cmd, v variant) error {
 			delete(output, e.Test)
 		case "fail":
 			if ctx.Err() != nil {
-				break // it was interrupted
+				break // the command was interrupted
 			}
 			crashed = crashed || e.Test == ""
 			if t.note(e, true) {
@@ -161,7 +166,7 @@ func (t *tally) follow(ctx context.Context, cmd *exec.Cmd, v variant) error {
 	return nil
 }
 
-// note counts the result of a test, and reports whether it is one of a check.
+// note counts the result of a test and reports whether the test belongs to a check.
 func (t *tally) note(e event, failed bool) bool {
 	parts := strings.SplitN(e.Test, "/", 3)
 	if len(parts) < 3 || strings.Contains(parts[2], "/") && parts[1] == "Good" {
@@ -192,7 +197,7 @@ func (t *tally) note(e event, failed bool) bool {
 	return true
 }
 
-// print writes a table of the checks and one of their mutants, and returns how many runs have failed.
+// print writes a table of the checks and a table of their mutants. It returns the number of failed runs.
 func (t *tally) print(w io.Writer) (failed int) {
 	names := slices.Sorted(maps.Keys(t.checks))
 	sum := count{failed: t.processes.failed}
@@ -209,7 +214,9 @@ func (t *tally) print(w io.Writer) (failed int) {
 		c := t.checks[name]
 		fmt.Fprintf(w, "%8d %10d %10d  %s\n", len(c.mutants), c.tried, c.tried-c.missed, name)
 	}
-	fmt.Fprintf(w, "%8d %10d %10d  all\n\n%d of %d runs without a bug failed, %d processes ended without a result, %d of %d mutants were missed\n",
-		mutants, sum.tried, sum.tried-sum.missed, sum.failed-t.processes.failed, sum.runs, t.processes.failed, sum.missed, sum.tried)
+	fmt.Fprintf(w, "%8d %10d %10d  all\n\n%d of %d runs on correct implementations failed, %d processes ended "+
+		"without a result, %d of %d mutants were missed\n",
+		mutants, sum.tried, sum.tried-sum.missed, sum.failed-t.processes.failed, sum.runs, t.processes.failed,
+		sum.missed, sum.tried)
 	return sum.failed + sum.missed
 }

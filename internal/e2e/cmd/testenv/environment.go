@@ -12,14 +12,14 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// environment is what the command finds.
+// environment is what the tests need, as far as it is available.
 type environment struct {
-	variables []string // as in os.Environ
-	missing   []string // what there is not, and why
+	variables []string // in the form of os.Environ
+	missing   []string // what is not available, and why
 	server    *pgtest.Server
 }
 
-// prepare installs what is missing and starts a server, as far as that is possible.
+// prepare installs what is missing and starts a server, as far as possible.
 func prepare(ctx context.Context, settings []string, setup bool) (*environment, error) {
 	root, err := repositoryRoot()
 	if err != nil {
@@ -38,7 +38,7 @@ func prepare(ctx context.Context, settings []string, setup bool) (*environment, 
 	}
 	env.node(root)
 	if _, err := browser.Find(); err != nil {
-		env.missing = append(env.missing, "Chromium, and with it the tests of the demo's page: "+err.Error())
+		env.missing = append(env.missing, "Chromium, needed by the tests of the demo's page: "+err.Error())
 	}
 	return env, nil
 }
@@ -55,7 +55,7 @@ func (e *environment) postgres(ctx context.Context, settings []string) error {
 		return nil
 	}
 	if err != nil {
-		e.missing = append(e.missing, "PostgreSQL, and with it all tests that need a server: "+err.Error())
+		e.missing = append(e.missing, "PostgreSQL, needed by all tests with a server: "+err.Error())
 		return nil
 	}
 	if e.server, err = pgtest.Start(ctx, settings...); err != nil {
@@ -71,12 +71,12 @@ func (e *environment) node(root string) {
 		return
 	}
 	if _, err := exec.LookPath("node"); err != nil {
-		e.missing = append(e.missing, "Node.js, and with it the interoperability tests: node is not in the PATH")
+		e.missing = append(e.missing, "Node.js, needed by the interoperability tests: node is not in the PATH")
 		return
 	}
 	modules := filepath.Join(root, "internal", "e2e", "interop", "node", "node_modules")
 	if _, err := os.Stat(modules); err != nil {
-		e.missing = append(e.missing, "the Node.js packages, and with them the interoperability tests: "+err.Error())
+		e.missing = append(e.missing, "the npm packages, needed by the interoperability tests: "+err.Error())
 		return
 	}
 	e.set(variable, modules)
@@ -91,7 +91,7 @@ func (e *environment) stop() error {
 	return e.server.Stop()
 }
 
-// repositoryRoot is the folder of go.work, here or above.
+// repositoryRoot returns the closest directory with a go.work, from the current one upwards.
 func repositoryRoot() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
@@ -103,7 +103,7 @@ func repositoryRoot() (string, error) {
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			return "", errors.New("no go.work here or above")
+			return "", errors.New("no go.work in this directory or above it")
 		}
 		folder = parent
 	}

@@ -1,17 +1,23 @@
-// Command testenv runs a command with everything the tests need: a throwaway PostgreSQL, and Node.js with the
-// packages of the Node world. What is missing is installed where that is possible; otherwise the tests that need
-// it skip, and testenv says in the end what was skipped and why.
+// Command testenv runs a command with everything the tests need: a temporary PostgreSQL server, and Node.js with the
+// npm packages. It installs what is missing if it can. Otherwise the tests that need it are skipped, and testenv
+// prints at the end which tests were skipped and why.
 //
 //	go run ./internal/e2e/cmd/testenv [-summary] [-setup=false] [-set name=value] -- command [arguments]
 //
-// The command finds these variables, which can also be given to testenv:
+// testenv sets these environment variables for the command. Variables that are set already are kept:
 //
-//   - BACKPLANE_TEST_POSTGRES: URL of the server. If it is given, no server is started.
+//   - BACKPLANE_TEST_POSTGRES: URL of the server. If it is set, testenv starts no server.
 //   - BACKPLANE_TEST_PGBIN: folder of PostgreSQL's programs.
 //   - BACKPLANE_TEST_POSTGRES_OWN: 1 if tests may start servers of their own.
 //   - BACKPLANE_TEST_NODE_MODULES: folder with the Node.js packages.
 //
-// The server ends with testenv, also if that is killed (on Linux). The exit status is the command's.
+// On Linux the server ends with testenv even if testenv is killed. The exit status is the status of the command.
+//
+// # Files
+//
+//   - main.go: the flags, and running the command
+//   - environment.go: what the tests need
+//   - report.go: the output of go test -json, and the lists of skipped and failed tests
 package main
 
 import (
@@ -28,9 +34,10 @@ import (
 
 func main() {
 	var settings []string
-	summary := flag.Bool("summary", false, "the command is go test -json: print what go test prints, and in the end the skipped and the failed tests")
+	summary := flag.Bool("summary", false, "the command is go test -json: print the usual output of go test, and at "+
+		"the end the skipped and failed tests")
 	setup := flag.Bool("setup", true, "install what is missing (scripts/setup.sh)")
-	flag.Func("set", "a setting of the throwaway server, as name=value; may be repeated", func(setting string) error {
+	flag.Func("set", "setting of the temporary server, name=value; may be repeated", func(setting string) error {
 		settings = append(settings, setting)
 		return nil
 	})
@@ -39,7 +46,7 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	status, err := run(flag.Args(), settings, *setup, *summary)
+	status, err := runCommand(flag.Args(), settings, *setup, *summary)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testenv:", err)
 		status = max(status, 1)
@@ -47,8 +54,8 @@ func main() {
 	os.Exit(status)
 }
 
-func run(command, settings []string, setup, summary bool) (status int, err error) {
-	// An interrupt is the command's business; testenv waits for it to end and cleans up.
+func runCommand(command, settings []string, setup, summary bool) (status int, err error) {
+	// The command handles an interrupt. testenv waits until it has ended and cleans up.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	env, err := prepare(ctx, settings, setup)
@@ -72,7 +79,7 @@ func run(command, settings []string, setup, summary bool) (status int, err error
 	}
 	go func() {
 		<-ctx.Done()
-		_ = child.Process.Signal(syscall.SIGINT) // fails only if it has ended
+		_ = child.Process.Signal(syscall.SIGINT) // fails only if the process has ended
 	}()
 	if summary {
 		results.read(pipe)

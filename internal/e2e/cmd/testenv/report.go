@@ -10,11 +10,12 @@ import (
 	"strings"
 )
 
-// report turns the events of go test -json back into what go test prints. Its end lists the skipped tests by reason,
-// and repeats what the failed tests printed: the end of a long log is what people and CI services show first.
+// report converts the events of go test -json to the usual output of go test. At the end it lists the skipped tests
+// by reason and repeats the output of the failed tests, because people and CI services look at the end of a long log
+// first.
 type report struct {
 	out     io.Writer
-	pending map[testName]*strings.Builder // output of tests and packages that have not ended
+	pending map[testName]*strings.Builder // output of running tests and packages
 	skipped map[string][]testName         // by reason
 	failed  []failure
 }
@@ -28,7 +29,7 @@ type failure struct {
 // testName names a test, or a package if Test is empty.
 type testName struct{ Package, Test string }
 
-// event is what go doc test2json describes.
+// event is an event of go test -json; see go doc test2json.
 type event struct {
 	testName
 	Action     string
@@ -56,10 +57,10 @@ func (r *report) read(events io.Reader) {
 	}
 }
 
-// verdict matches the lines of a package that go test always prints.
+// verdict matches the result lines of packages, which go test always prints.
 var verdict = regexp.MustCompile(`^(ok  |\?   |FAIL|---)\s`)
 
-// progress matches what go test prints only with -v.
+// progress matches lines that go test prints only with -v.
 var progress = regexp.MustCompile(`^=== (RUN|PAUSE|CONT|NAME|ATTR)\s`)
 
 func (r *report) event(e event) {
@@ -78,7 +79,7 @@ func (r *report) event(e event) {
 		}
 	case "skip":
 		text := r.take(e.testName)
-		if e.Test != "" { // a package without tests is "skipped", too
+		if e.Test != "" { // a package without tests counts as skipped too
 			reason := reasonOf(text)
 			r.skipped[reason] = append(r.skipped[reason], e.testName)
 		}
@@ -101,7 +102,7 @@ func (r *report) unfinished(pkg string) {
 	}
 }
 
-// fail prints the output of a test or a package that failed, and keeps it for the end.
+// fail prints the output of a failed test or package and keeps it for the end.
 func (r *report) fail(name testName) {
 	output := r.take(name)
 	fmt.Fprint(r.out, output)
@@ -123,10 +124,11 @@ func (r *report) take(name testName) string {
 	return text
 }
 
-// place matches where a test said why it skips.
+// place matches the source position before the reason of a skip.
 var place = regexp.MustCompile(`(?m)^\s*[\w.-]+\.go:\d+: `)
 
-// reasonOf is the text of Skip in the output of a test, without the place and the line that names the test.
+// reasonOf returns the text of Skip from the output of a test, without the source position and the line with the
+// test's name.
 func reasonOf(output string) string {
 	var reason []string
 	for line := range strings.Lines(place.ReplaceAllString(output, "")) {
@@ -158,7 +160,7 @@ func (r *report) printSkips() {
 	}
 }
 
-// maxRepeated is how many bytes of each failure are repeated at the end.
+// maxRepeated limits how many bytes of each failure are repeated at the end.
 const maxRepeated = 4 << 10
 
 func (r *report) printFailures() {
