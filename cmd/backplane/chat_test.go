@@ -207,12 +207,12 @@ func TestBadInputIsRefused(t *testing.T) {
 		{"chat message", `{"text":"a","room":"` + strings.Repeat("x", 65) + `"}`, "at most 64 characters"},
 		{"chat message", `{"text":"a","room":"a\u0000b"}`, "printable"},
 		{"join", `""`, "needs a name"},
-		{"join", `"` + two.id + `"`, "clients' own rooms"},
-		{"leave", `"` + one.id + `"`, "the room of its own"},
-		{"rename", `" \u200b "`, "needs a letter"},
-		{"image", `{"data":"text"}`, "no PNG"},
+		{"join", `"` + two.id + `"`, "a client's own room"},
+		{"leave", `"` + one.id + `"`, "cannot leave its own room"},
+		{"rename", `" \u200b "`, "needs a visible character"},
+		{"image", `{"data":"text"}`, "not a PNG"},
 		{"image", `{"data":7}`, "argument"},
-		{"image", `{}`, "no PNG"},
+		{"image", `{}`, "not a PNG"},
 		{"ask", `{"text":"a","choices":["b"]}`, "2 to 4 answers"},
 		{"ask", `{"text":"a","choices":["b",""]}`, "there is no text"},
 		{"ask", `{"text":"","choices":["a","b"]}`, "there is no text"},
@@ -225,7 +225,7 @@ func TestBadInputIsRefused(t *testing.T) {
 		picture []byte
 		want    string
 	}{
-		{[]byte("<svg onload='alert(1)'/>"), "no PNG"},
+		{[]byte("<svg onload='alert(1)'/>"), "not a PNG"},
 		{append([]byte("\x89PNG\r\n\x1a\n"), make([]byte, 700_000)...), "too large"},
 	} {
 		require.Contains(t, one.ask("image", `{"data":{"_placeholder":true,"num":0}}`, c.picture), c.want)

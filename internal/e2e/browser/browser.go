@@ -13,20 +13,23 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
-// EnvChromium names the variable with the path of the Chromium to use, where it is not in the PATH.
+// EnvChromium is the environment variable with the path of Chromium, for when it is not in the PATH.
 const EnvChromium = "BACKPLANE_TEST_CHROMIUM"
 
-// Patience bounds each wait for a page. It is long: other tests run at the same time, and a browser wants much of a machine.
+// Patience bounds each wait for a page. It is long because other tests run at the same time and a browser is slow then.
 const Patience = time.Minute
 
-// Browser is one Chromium with a profile of its own, for a test.
+// packages are the npm packages that browser.js requires.
+var packages = []string{"axe-core", "playwright-core"}
+
+// Browser is one Chromium process, as seen by one test.
 type Browser struct {
 	t       testing.TB
 	process *nodejs.Process
 	pages   []*Page // that are open
 }
 
-// Start starts a browser, which ends with the test, or skips the test.
+// Start starts a browser that is stopped when the test ends. It skips the test if something is missing.
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	path, err := Find()
@@ -34,8 +37,10 @@ func Start(t testing.TB) *Browser {
 		t.Skip("needs Chromium: ", err)
 	}
 	if modules := os.Getenv(nodejs.EnvModules); modules != "" {
-		if _, err := os.Stat(filepath.Join(modules, "playwright-core")); err != nil {
-			t.Skip("needs the npm package playwright-core: ", err)
+		for _, name := range packages {
+			if _, err := os.Stat(filepath.Join(modules, name)); err != nil {
+				t.Skipf("needs the npm package %s: %v", name, err)
+			}
 		}
 	}
 	b := &Browser{t: t}
@@ -50,11 +55,11 @@ func Start(t testing.TB) *Browser {
 	return b.For(t)
 }
 
-// For returns the same browser for a test within the one that has started it.
+// For returns the same browser for a subtest. It closes the subtest's pages when that ends.
 func (b *Browser) For(t testing.TB) *Browser {
-	of := &Browser{t: t, process: b.process}
-	t.Cleanup(of.finish)
-	return of
+	sub := &Browser{t: t, process: b.process}
+	t.Cleanup(sub.closePages)
+	return sub
 }
 
 // Find returns the path of Chromium.
@@ -70,18 +75,19 @@ func Find() (string, error) {
 	return "", errors.New("no chromium in the PATH, and " + EnvChromium + " is not set")
 }
 
-// script is browser.js, beside this file.
+// script returns the path of browser.js.
 func script() string { return filepath.Join(folder(), "browser.js") }
 
+// folder returns the folder of this file.
 func folder() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(file)
 }
 
-// Screenshots is the folder that screenshots are left in.
+// Screenshots returns the folder that screenshots are written to.
 func Screenshots() string { return filepath.Join(folder(), "..", "..", "..", "bin", "screenshots") }
 
-// call runs a command of browser.js, which has to succeed.
+// call runs a command of browser.js and fails the test if the command fails.
 func (b *Browser) call(name string, in map[string]any, out any) {
 	b.t.Helper()
 	if err := b.try(name, in, out); err != nil {
@@ -95,8 +101,8 @@ func (b *Browser) try(name string, in map[string]any, out any) error {
 	return b.process.Call(ctx, nodejs.Command{Name: name, In: in}, out)
 }
 
-// finish closes the pages, and fails the test if one complained about anything.
-func (b *Browser) finish() {
+// closePages closes the pages, which fails the test if one of them has reported an error.
+func (b *Browser) closePages() {
 	for len(b.pages) > 0 {
 		b.pages[0].Close()
 	}

@@ -14,80 +14,82 @@ func twoBrowsersOnTwoNodes(t *testing.T, b *browser.Browser) {
 	for _, other := range []int{1, 2} {
 		laptop.See(".empty:has-text('Open another node') a", d.name(other))
 	}
-	laptop.Shoot("empty")
+	laptop.Screenshot("empty")
 	phone := d.open(b, 1, "phone", browser.Phone)
 
-	// Who is where, found by fetchSockets.
+	// The list of people, which fetchSockets fills.
 	laptop.See("#nodes section:has-text('"+d.name(1)+"') li", "phone")
 	phone.Click("#who")
 	phone.See("#nodes section:has-text('"+d.name(0)+"') li", "laptop")
-	phone.Shoot("people-phone")
+	phone.Screenshot("people-phone")
 	phone.Click("#closepeople")
-	phone.Miss("#people", "")
+	phone.NotSee("#people", "")
 
 	// Typing.
 	laptop.Fill("#text", "Hello fr")
 	phone.See("#typing", "laptop is typing")
-	phone.Shoot("typing-phone")
+	phone.Screenshot("typing-phone")
 	laptop.Enter("#text", "Hello from the laptop")
 	phone.See(".theirs .text", "Hello from the laptop")
-	phone.Miss("#typing", "typing")
+	phone.NotSee("#typing", "typing")
 	laptop.See(".mine .text", "Hello from the laptop")
 	phone.Enter("#text", "Hello from the phone")
 	laptop.See(".theirs .text", "Hello from the phone")
 	laptop.See(".theirs .tag", d.name(1))
 
-	// A picture, dropped on the page.
+	// A picture that is dropped on the page.
 	file := painting(t)
 	laptop.Drag("#chat", file, "image/png")
 	laptop.See(".drop", "it goes to Everyone")
-	laptop.Shoot("drop")
+	laptop.Screenshot("drop")
 	laptop.Drop("#chat", file, "image/png")
-	laptop.Miss(".drop", "")
+	laptop.NotSee(".drop", "")
 	for _, p := range []*browser.Page{laptop, phone} {
 		p.See("figure img", "")
 		p.Until("document.querySelector('figure img').naturalWidth === 640")
 	}
 
 	// A question to everybody.
-	third := d.open(b, 2, "tablet", browser.Device{Width: 820, Height: 1100, Dark: true, Still: true})
+	third := d.open(b, 2, "tablet", browser.Device{Width: 820, Height: 1100, Dark: true, ReducedMotion: true})
 	laptop.See("#nodes li", "tablet")
 	laptop.Click("#askpoll")
 	laptop.Fill("#question", "Release today?")
-	laptop.Shoot("question")
+	laptop.Screenshot("question")
 	laptop.Press("#question", "Enter")
-	laptop.See(".card .state", "0 of 2 answered so far")
+	laptop.See(".card .status", "0 of 2 answered so far")
 	phone.See(".card .question", "Release today?")
 	phone.Click(".choices button >> text=Yes")
-	phone.See(".card .state", "You answered: Yes")
-	laptop.See(".card .state", "1 of 2 answered so far")
+	phone.See(".card .status", "You answered: Yes")
+	laptop.See(".card .status", "1 of 2 answered so far")
 	laptop.See(".bars li:has-text('Yes') output", "1")
-	laptop.Shoot("answers")
+	laptop.Screenshot("answers")
 	third.See(".card .question", "Release today?")
-	third.Shoot("question-tablet-dark")
+	third.Screenshot("question-tablet-dark")
 	third.Click(".choices button >> text=No")
-	laptop.See(".card.over .state", "2 of 2 answered")
+	laptop.See(".card.over .status", "2 of 2 answered")
 	laptop.See(".bars li:has-text('No') output", "1")
-	phone.Shoot("answered-phone")
+	phone.Screenshot("answered-phone")
 }
 
 func rooms(t *testing.T, b *browser.Browser) {
 	d := startDemo(t)
-	one, two, three := d.open(b, 0, "one", still), d.open(b, 1, "two", browser.Device{Dark: true, Still: true}), d.open(b, 2, "three", still)
+	one := d.open(b, 0, "one", still)
+	two := d.open(b, 1, "two", browser.Device{Dark: true, ReducedMotion: true})
+	three := d.open(b, 2, "three", still)
 	one.Enter("#room", "red")
 	one.See("#current", "red")
 	two.See("#rooms", "red")
-	two.Click("#rooms button >> text=red") // it is listed, since somebody is in it
+	two.Click("#rooms button >> text=red") // a room with clients in it is listed
 	one.See("#audience", "2 clients on 2 nodes")
 	one.Enter("#text", "only for red")
 	two.See(".theirs .text", "only for red")
 	three.Enter("#text", "for everyone")
 	two.See("#rooms li:has-text('Everyone') b", "1")
-	two.Miss("#logs .text", "for everyone")
-	two.Shoot("room-dark")
+	two.NotSee("#logs .text", "for everyone")
+	two.Screenshot("room-dark")
 	two.Click("#rooms button >> text=Everyone")
 	two.See(".theirs .text", "for everyone")
-	two.Miss("#rooms b", "1")
+	two.NotSee("#rooms b", "1")
 	require.Zero(t, three.Count("text=only for red"))
 	two.Click("#rooms button >> text=red")
 	two.Click("#leave")
@@ -101,7 +103,7 @@ func rooms(t *testing.T, b *browser.Browser) {
 	one.See("body.connected #nodes li.own", "renamed")
 }
 
-func whatIsSaidIsTextAndNoMarkup(t *testing.T, b *browser.Browser) {
+func userTextIsNeverMarkup(t *testing.T, b *browser.Browser) {
 	d := startDemo(t, "--nodes", "2")
 	evil := `<img src=x onerror="document.title='evil'"><b>bold</b>`
 	one, two := d.open(b, 0, "one", still), d.open(b, 1, "two", still)
@@ -116,12 +118,50 @@ func whatIsSaidIsTextAndNoMarkup(t *testing.T, b *browser.Browser) {
 	var title string
 	two.Evaluate("document.title", &title)
 	require.NotContains(t, title, "evil")
-	two.Shoot("markup")
+	two.Screenshot("markup")
+}
+
+// leftToRight returns what contains the Hebrew word and is not written from right to left.
+const leftToRight = `(() => {
+	const found = [...document.querySelectorAll('input, textarea')]
+		.filter(e => e.value.includes('שלום') && getComputedStyle(e).direction !== 'rtl').map(e => e.id || e.ariaLabel);
+	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT,
+		n => n.data.includes('שלום') ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_REJECT);
+	while (texts.nextNode()) {
+		const e = texts.currentNode.parentElement;
+		if (getComputedStyle(e).direction !== 'rtl') found.push(e.outerHTML);
+	}
+	return found;
+})()`
+
+func userTextHasItsOwnDirection(t *testing.T, b *browser.Browser) {
+	d := startDemo(t, "--nodes", "2")
+	one, two := d.open(b, 0, "שלום", still), d.open(b, 1, "two", still)
+	one.Enter("#room", "שלום")
+	two.Click("#rooms button >> text=שלום")
+	one.Enter("#text", "שלום!")
+	two.See(".theirs .text", "שלום!")
+	one.Fill("#text", "שלום?")
+	two.See("#typing", "שלום is typing")
+	one.Click("#askpoll")
+	one.Fill("[aria-label='Answer 1']", "שלום.")
+	one.Enter("#question", "שלום?")
+	two.Click(".choices button >> text=שלום")
+	two.See(".card .status", "You answered: שלום")
+	one.See(".card .status", "1 of 1 answered")
+	two.Fill("#room", "שלום 2")
+	two.Screenshot("right-to-left")
+	for _, p := range []*browser.Page{one, two} {
+		var found []string
+		p.Evaluate(leftToRight, &found)
+		require.Empty(t, found)
+	}
 }
 
 func withoutWebSocketThePagePolls(t *testing.T, b *browser.Browser) {
 	d := startDemo(t, "--nodes", "2")
-	one, two := d.open(b, 0, "one", browser.Device{NoWebSocket: true, Still: true}), d.open(b, 1, "two", still)
+	one := d.open(b, 0, "one", browser.Device{NoWebSocket: true, ReducedMotion: true})
+	two := d.open(b, 1, "two", still)
 	var transport string
 	one.Evaluate("chat.socket.transport", &transport)
 	require.Equal(t, "polling", transport)
@@ -134,5 +174,40 @@ func withoutWebSocketThePagePolls(t *testing.T, b *browser.Browser) {
 	two.Click("#askpoll")
 	two.Enter("#question", "Here?")
 	one.Click(".choices button >> text=No")
-	two.See(".card.over .state", "1 of 1 answered")
+	two.See(".card.over .status", "1 of 1 answered")
+}
+
+func newMessagesBelowAreCounted(t *testing.T, b *browser.Browser) {
+	d := startDemo(t, "--nodes", "2")
+	one := d.open(b, 0, "one", still)
+	two := d.open(b, 1, "two", browser.Device{Width: 390, Height: 700, Touch: true, ReducedMotion: true})
+	one.Evaluate("for (let i = 0; i < 40; i++) chat.socket.emit('chat message', { text: 'message ' + i })", nil)
+	two.See(".theirs .text", "message 39")
+	require.Zero(t, two.Count("#newer:not([hidden])"), "the newest message is in sight")
+	two.Evaluate("document.getElementById('logs').scrollTo(0, 0)", nil)
+	two.Until("!chat.viewport.atEnd")
+	one.Enter("#text", "one more")
+	two.See("#newer", "1 new message")
+	one.Enter("#text", "and another")
+	two.See("#newer", "2 new messages")
+	two.Until("document.getElementById('logs').scrollTop === 0")
+	two.Screenshot("new-messages-phone")
+	two.Tap("#newer")
+	two.NotSee("#newer", "")
+	two.Until(newestInSight)
+	two.Until("document.activeElement.id === 'logs'")
+
+	// It disappears for users who scroll down themselves, or send something.
+	for _, end := range []func(){
+		func() { two.Evaluate("document.getElementById('logs').scrollTo(0, 1e6)", nil) },
+		func() { two.Enter("#text", "of their own") },
+	} {
+		two.Evaluate("document.getElementById('logs').scrollTo(0, 0)", nil)
+		two.Until("!chat.viewport.atEnd")
+		one.Enter("#text", "once more")
+		two.See("#newer", "1 new message")
+		end()
+		two.NotSee("#newer", "")
+		two.Until(newestInSight)
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,36 +16,17 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/browser"
 )
 
-// binary is the backplane command, built once.
-var binary string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "backplane-browser")
-	if err != nil {
-		panic(err)
-	}
-	binary = filepath.Join(dir, "backplane")
-	code := 1
-	if out, err := exec.Command("go", "build", "-o", binary, "../../../cmd/backplane").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
 // demo is a running demo.
 type demo struct {
-	t     *testing.T
-	stdin io.Writer
-	said  chan string // lines of its stderr
-	links []string    // to its pages, without the slash at the end
+	t      *testing.T
+	stdin  io.Writer
+	stderr chan string // lines
+	links  []string    // to the pages of its nodes, without the slash at the end
 }
 
 var link = regexp.MustCompile(`http://127\.0\.0\.1:\d+/`)
 
-// startDemo starts a demo on free ports. It ends with the test.
+// startDemo starts a demo on free ports. It is stopped when the test ends.
 func startDemo(t *testing.T, args ...string) *demo {
 	t.Helper()
 	return startDemoAt(t, "127.0.0.1:0", args...)
@@ -55,7 +35,7 @@ func startDemo(t *testing.T, args ...string) *demo {
 func startDemoAt(t *testing.T, addr string, args ...string) *demo {
 	t.Helper()
 	cmd := exec.Command(binary, append([]string{"demo", "--addr", addr}, args...)...)
-	d := &demo{t: t, said: make(chan string, 1024)}
+	d := &demo{t: t, stderr: make(chan string, 1024)}
 	var err error
 	d.stdin, err = cmd.StdinPipe()
 	require.NoError(t, err)
@@ -65,15 +45,15 @@ func startDemoAt(t *testing.T, addr string, args ...string) *demo {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	go func() {
-		defer close(d.said)
+		defer close(d.stderr)
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			d.said <- lines.Text()
+			d.stderr <- lines.Text()
 		}
 	}()
 	t.Cleanup(func() {
 		require.NoError(t, cmd.Process.Signal(os.Interrupt))
-		_, _ = io.Copy(io.Discard, stdout) // until it has ended
-		for range d.said {
+		_, _ = io.Copy(io.Discard, stdout) // Wait must not be called before all output is read
+		for range d.stderr {
 		}
 		require.NoError(t, cmd.Wait())
 	})
@@ -90,35 +70,36 @@ func startDemoAt(t *testing.T, addr string, args ...string) *demo {
 	}
 }
 
-// name is what a node is called.
+// name returns the name of a node, which is its port.
 func (d *demo) name(node int) string {
 	return d.links[node][strings.LastIndex(d.links[node], ":")+1:]
 }
 
-// toggle stops a node, or starts it again, and waits for the demo to say so.
-func (d *demo) toggle(node int, wanted string) {
+// toggle stops a node, or starts it again, and waits until the demo reports that.
+func (d *demo) toggle(node int, report string) {
 	d.t.Helper()
 	_, err := io.WriteString(d.stdin, d.name(node)+"\n")
 	require.NoError(d.t, err)
 	limit := time.After(browser.Patience)
 	for {
 		select {
-		case line, open := <-d.said:
+		case line, open := <-d.stderr:
 			require.True(d.t, open, "the demo has ended")
-			if line == "node "+d.name(node)+" "+wanted {
+			if line == "node "+d.name(node)+" "+report {
 				return
 			}
 		case <-limit:
-			require.Fail(d.t, "the demo does not say that the node "+wanted)
+			require.Fail(d.t, "the demo does not report that the node "+report)
 		}
 	}
 }
 
-// open opens the page of a node for somebody of that name, and waits until it shows all clients that are there by then.
+// open opens the page of a node for a user, and waits until it shows all nodes and the user.
 func (d *demo) open(b *browser.Browser, node int, name string, device browser.Device) *browser.Page {
 	d.t.Helper()
 	p := b.Open(name, d.links[node]+"/?name="+name, device)
-	p.See("body.connected #stations .own", d.name(node))
-	p.Until(fmt.Sprintf("document.querySelectorAll('#nodes li.own').length === 1 && document.querySelectorAll('#stations li').length >= %d", len(d.links)))
+	p.See("body.connected #diagram .own", d.name(node))
+	p.Until(fmt.Sprintf("document.querySelectorAll('#nodes li.own').length === 1 && "+
+		"document.querySelectorAll('#diagram li').length >= %d", len(d.links)))
 	return p
 }

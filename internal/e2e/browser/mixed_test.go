@@ -16,8 +16,8 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// node starts a script of examples/mixed and returns what follows prefix on a line that it writes. It is killed when the
-// test ends.
+// node starts a script of examples/mixed and returns the rest of the line of output that begins with prefix. The script
+// is killed when the test ends.
 func node(t *testing.T, database, prefix, script string, args ...string) (*exec.Cmd, string) {
 	t.Helper()
 	cmd := exec.Command("node", append([]string{filepath.Join("..", "..", "..", "examples", "mixed", script)}, args...)...)
@@ -28,7 +28,7 @@ func node(t *testing.T, database, prefix, script string, args ...string) (*exec.
 	require.NoError(t, cmd.Start())
 	lines := bufio.NewReader(stdout)
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Process.Kill() // fails if it has ended
 		_, _ = io.Copy(io.Discard, lines)
 		_ = cmd.Wait()
 	})
@@ -41,13 +41,13 @@ func node(t *testing.T, database, prefix, script string, args ...string) (*exec.
 	}
 }
 
-// The demo over PostgreSQL, and the Node.js server of examples/mixed beside it.
-func aNodeJSServerIsInTheStrip(t *testing.T, b *browser.Browser) {
+// aNodeJSServerIsInTheDiagram runs the demo over PostgreSQL, together with the Node.js server of examples/mixed.
+func aNodeJSServerIsInTheDiagram(t *testing.T, b *browser.Browser) {
 	database := pgtest.Database(t)
 	d := startDemo(t, "--nodes", "2", "--postgres", database)
 	laptop := d.open(b, 0, "laptop", browser.Device{})
 	server, url := node(t, database, "Node.js server on ", "server.js")
-	laptop.See("#stations b", "Node.js")
+	laptop.See("#diagram b", "Node.js")
 	laptop.See("#summary", "3 nodes, 1 client, over PostgreSQL")
 	node(t, database, "ann: ", "client.js", "--name", "ann", url, "hello", "from", "Node.js")
 	laptop.See(".theirs .text", "hello from Node.js")
@@ -56,7 +56,7 @@ func aNodeJSServerIsInTheStrip(t *testing.T, b *browser.Browser) {
 	laptop.Enter("#text", "hello from the page")
 	laptop.Until("document.querySelectorAll('#arcs g').length > 0")
 	laptop.See("#last", "Node.js")
-	laptop.Shoot("nodejs")
+	laptop.Screenshot("nodejs")
 	require.NoError(t, server.Process.Signal(os.Interrupt))
-	laptop.See("#stations .gone", "Node.js")
+	laptop.See("#diagram .gone", "Node.js")
 }

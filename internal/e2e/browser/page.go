@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// Device is what a page is looked at with. The zero Device is a laptop, in daylight.
+// Device is what a page is shown on. The zero Device is a laptop whose user prefers light colors.
 type Device struct {
 	Width, Height int  // of the page in CSS pixels; default 1440 by 900
-	Scale         int  // pixels per CSS pixel; default 1
+	Scale         int  // device pixels per CSS pixel; default 1
 	Touch         bool // it has a touch screen and no mouse
-	Dark          bool // its user prefers dark colours
-	Still         bool // its user prefers reduced motion
-	NoWebSocket   bool // something on the way lets no WebSocket through
+	Dark          bool // its user prefers dark colors
+	ReducedMotion bool // its user prefers reduced motion
+	NoWebSocket   bool // its network does not let WebSockets through
 }
 
 // Phone is a small device with a touch screen.
@@ -26,67 +26,106 @@ func (d Device) withDefaults() Device {
 	return d
 }
 
-// Page is a page in a browser: each has cookies and storage of its own.
+// Page is a page in a browser. Each page has its own cookies and storage.
 type Page struct {
 	b    *Browser
 	name string
 	id   int
 }
 
-// Open opens a page; its name is what complaints and screenshots call it.
+// Open opens a page. Its name is used in error messages.
 func (b *Browser) Open(name, url string, d Device) *Page {
 	b.t.Helper()
 	d = d.withDefaults()
 	p := &Page{b: b, name: name}
-	b.call("open", map[string]any{"name": name, "url": url, "width": d.Width, "height": d.Height, "scale": max(d.Scale, 1),
-		"touch": d.Touch, "dark": d.Dark, "still": d.Still, "noWebSocket": d.NoWebSocket}, &p.id)
+	b.call("open", map[string]any{
+		"name": name, "url": url, "width": d.Width, "height": d.Height, "scale": max(d.Scale, 1), "touch": d.Touch,
+		"dark": d.Dark, "reducedMotion": d.ReducedMotion, "noWebSocket": d.NoWebSocket,
+	}, &p.id)
 	b.pages = append(b.pages, p)
 	return p
 }
 
-// Turn makes the page's device another one: its size and its colours, not what it is made of.
-func (p *Page) Turn(d Device) {
+// call runs a command of browser.js on this page.
+func (p *Page) call(name string, in map[string]any, out any) {
 	p.b.t.Helper()
-	d = d.withDefaults()
-	p.b.call("turn", map[string]any{"page": p.id, "width": d.Width, "height": d.Height, "dark": d.Dark}, nil)
+	all := map[string]any{"page": p.id}
+	for key, value := range in {
+		all[key] = value
+	}
+	p.b.call(name, all, out)
 }
 
-// Close closes the page, and fails the test if it complained about anything. It is closed with the test at the latest.
+// Emulate gives the page the size and the color scheme of another device.
+func (p *Page) Emulate(d Device) {
+	p.b.t.Helper()
+	d = d.withDefaults()
+	p.call("emulate", map[string]any{"width": d.Width, "height": d.Height, "dark": d.Dark}, nil)
+}
+
+// SetOffline takes the page's network away, or gives it back.
+func (p *Page) SetOffline(offline bool) {
+	p.b.t.Helper()
+	p.call("setOffline", map[string]any{"offline": offline}, nil)
+}
+
+// Close closes the page, and fails the test if the page has reported an error. It is called at the end of the test too.
 func (p *Page) Close() {
 	p.b.t.Helper()
 	p.b.pages = slices.DeleteFunc(p.b.pages, func(other *Page) bool { return other == p })
-	var complaints []string
-	if err := p.b.try("shut", map[string]any{"page": p.id}, &complaints); err != nil {
+	var problems []string
+	if err := p.b.try("closePage", map[string]any{"page": p.id}, &problems); err != nil {
 		p.b.t.Error(err)
 	}
-	for _, c := range complaints {
-		p.b.t.Error(c)
+	for _, problem := range problems {
+		p.b.t.Error(problem)
 	}
 }
 
-// do acts on the first element that the selector finds, once it is there and can be acted on.
-func (p *Page) do(method, selector string, args ...any) {
+// locate calls a method of the first element that the selector finds, as soon as the element is ready for it.
+func (p *Page) locate(method, selector string, args ...any) {
 	p.b.t.Helper()
-	p.b.call("do", map[string]any{"page": p.id, "method": method, "selector": selector, "args": args}, nil)
+	p.call("locate", map[string]any{"method": method, "selector": selector, "args": args}, nil)
 }
 
-// Click clicks, or taps.
-func (p *Page) Click(selector string) { p.b.t.Helper(); p.do("click", selector) }
+// Click clicks an element. It fails if something covers the element.
+func (p *Page) Click(selector string) { p.b.t.Helper(); p.locate("click", selector) }
 
-// Fill replaces what is in a field.
-func (p *Page) Fill(selector, text string) { p.b.t.Helper(); p.do("fill", selector, text) }
+// Tap taps an element on a touch screen. It fails if something covers the element.
+func (p *Page) Tap(selector string) { p.b.t.Helper(); p.locate("tap", selector) }
 
-// Press presses a key, such as "Enter".
-func (p *Page) Press(selector, key string) { p.b.t.Helper(); p.do("press", selector, key) }
+// Focus moves the focus to an element.
+func (p *Page) Focus(selector string) { p.b.t.Helper(); p.locate("focus", selector) }
 
-// Key presses a key wherever the focus is.
-func (p *Page) Key(key string) {
+// Fill replaces the text of a field.
+func (p *Page) Fill(selector, text string) { p.b.t.Helper(); p.locate("fill", selector, text) }
+
+// Press focuses an element and presses a key, such as "Enter".
+func (p *Page) Press(selector, key string) { p.b.t.Helper(); p.locate("press", selector, key) }
+
+// PressKey presses a key wherever the focus is.
+func (p *Page) PressKey(key string) {
 	p.b.t.Helper()
-	p.b.call("key", map[string]any{"page": p.id, "key": key}, nil)
+	p.call("pressKey", map[string]any{"key": key}, nil)
+}
+
+// MouseDown presses the mouse button on an element, and MouseUp releases it.
+func (p *Page) MouseDown(selector string) {
+	p.b.t.Helper()
+	p.call("mouseDown", map[string]any{"selector": selector}, nil)
+}
+
+// MouseUp releases the mouse button.
+func (p *Page) MouseUp() {
+	p.b.t.Helper()
+	p.call("mouseUp", nil, nil)
 }
 
 // Choose chooses a file in a file field, which may be hidden.
-func (p *Page) Choose(selector, path string) { p.b.t.Helper(); p.do("setInputFiles", selector, path) }
+func (p *Page) Choose(selector, path string) {
+	p.b.t.Helper()
+	p.locate("setInputFiles", selector, path)
+}
 
 // Enter fills a field and presses Enter.
 func (p *Page) Enter(selector, text string) {
@@ -95,69 +134,82 @@ func (p *Page) Enter(selector, text string) {
 	p.Press(selector, "Enter")
 }
 
-// Drag holds a file of that type over an element, and Drop lets go of it there.
+// Drag holds a file of a MIME type over an element.
 func (p *Page) Drag(selector, path, kind string) {
 	p.b.t.Helper()
-	p.drag("drag", selector, path, kind)
+	p.dragAndDrop("drag", selector, path, kind)
 }
 
-// Drop drops a file of that type on an element.
+// DragOut moves the file away from the element again.
+func (p *Page) DragOut(selector, path, kind string) {
+	p.b.t.Helper()
+	p.dragAndDrop("dragOut", selector, path, kind)
+}
+
+// Drop drops a file of a MIME type on an element.
 func (p *Page) Drop(selector, path, kind string) {
 	p.b.t.Helper()
-	p.drag("drop", selector, path, kind)
+	p.dragAndDrop("drop", selector, path, kind)
 }
 
-func (p *Page) drag(command, selector, path, kind string) {
+func (p *Page) dragAndDrop(command, selector, path, kind string) {
 	p.b.t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		p.b.t.Fatal(err)
 	}
-	p.b.call(command, map[string]any{"page": p.id, "selector": selector, "name": filepath.Base(path), "kind": kind, "data": data}, nil)
+	p.call(command, map[string]any{"selector": selector, "name": filepath.Base(path), "kind": kind, "data": data}, nil)
 }
 
-// See waits until the selector finds a visible element with that text in it.
+// See waits until the selector finds a visible element that contains the text.
 func (p *Page) See(selector, text string) {
 	p.b.t.Helper()
-	p.b.call("see", map[string]any{"page": p.id, "selector": selector, "text": text}, nil)
+	p.call("see", map[string]any{"selector": selector, "text": text}, nil)
 }
 
-// Miss waits until the selector finds no visible element with that text in it.
-func (p *Page) Miss(selector, text string) {
+// NotSee waits until the selector finds no visible element that contains the text.
+func (p *Page) NotSee(selector, text string) {
 	p.b.t.Helper()
-	p.b.call("miss", map[string]any{"page": p.id, "selector": selector, "text": text}, nil)
+	p.call("notSee", map[string]any{"selector": selector, "text": text}, nil)
 }
 
 // Count returns how many elements the selector finds.
 func (p *Page) Count(selector string) (n int) {
 	p.b.t.Helper()
-	p.b.call("count", map[string]any{"page": p.id, "selector": selector}, &n)
+	p.call("count", map[string]any{"selector": selector}, &n)
 	return n
 }
 
-// Evaluate runs JavaScript in the page and decodes its result.
+// Evaluate runs JavaScript in the page and decodes its result into out.
 func (p *Page) Evaluate(expression string, out any) {
 	p.b.t.Helper()
-	p.b.call("evaluate", map[string]any{"page": p.id, "expression": expression}, out)
+	p.call("evaluate", map[string]any{"expression": expression}, out)
 }
 
 // Until waits until a JavaScript expression is true.
 func (p *Page) Until(expression string) {
 	p.b.t.Helper()
-	p.b.call("until", map[string]any{"page": p.id, "expression": expression}, nil)
+	p.call("until", map[string]any{"expression": expression}, nil)
 }
 
-// Shoot leaves a screenshot in Screenshots.
-func (p *Page) Shoot(name string) {
+// Violations returns what axe-core objects to: rules of accessibility and the elements that break them.
+func (p *Page) Violations() (violations []string) {
+	p.b.t.Helper()
+	p.call("violations", nil, &violations)
+	return violations
+}
+
+// Screenshot writes a screenshot to the folder Screenshots.
+func (p *Page) Screenshot(name string) {
 	p.b.t.Helper()
 	if err := os.MkdirAll(Screenshots(), 0o755); err != nil {
 		p.b.t.Fatal(err)
 	}
-	p.ShootTo(filepath.Join(Screenshots(), name+".png"))
+	p.ScreenshotTo(filepath.Join(Screenshots(), name+".png"))
 }
 
-// ShootTo writes a screenshot to a file.
-func (p *Page) ShootTo(path string) {
+// ScreenshotTo writes a screenshot to a file.
+func (p *Page) ScreenshotTo(path string) {
 	p.b.t.Helper()
-	p.b.call("shoot", map[string]any{"page": p.id, "path": path}, nil)
+	p.call("screenshot", map[string]any{"path": path}, nil)
 }

@@ -18,8 +18,7 @@ const (
 	paintingHeight = 360
 )
 
-// painting writes a picture to a file of the test's: hills at dusk. It is larger than what one notification of PostgreSQL
-// carries.
+// painting writes a picture of hills at dusk to a temporary file. It is too large for a notification of PostgreSQL.
 func painting(t *testing.T) string {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, paintingWidth, paintingHeight))
@@ -30,9 +29,9 @@ func painting(t *testing.T) string {
 		for i, hill := range hills {
 			ridge := hill.ridge(float64(x))
 			for y := int(ridge); y < paintingHeight; y++ {
-				cover := min(1, float64(y)+1-ridge)                // the edge is smooth
-				mist := min(1, max(0, (float64(y)-ridge)/160)) / 2 // and the valley bright
-				img.Set(x, y, mix(img.RGBAAt(x, y), mix(hill.colour, haze, mist*(1-float64(i)/4)), cover))
+				cover := min(1, float64(y)+1-ridge)                // a smooth edge
+				mist := min(1, max(0, (float64(y)-ridge)/160)) / 2 // a bright valley
+				img.Set(x, y, mix(img.RGBAAt(x, y), mix(hill.color, haze, mist*(1-float64(i)/4)), cover))
 			}
 		}
 	}
@@ -61,9 +60,9 @@ func sky(x, y int) color.RGBA {
 	return mix(c, sun, min(1, max(0, 27-far)))
 }
 
-// hill is a row of hills: a colour, and waves that add up to its ridge.
+// hill is a range of hills: a color, and the waves that add up to its ridge.
 type hill struct {
-	colour            color.RGBA
+	color             color.RGBA
 	base, height, far float64
 }
 
@@ -78,7 +77,7 @@ func (h hill) ridge(x float64) float64 {
 	return h.base - h.height*(math.Sin(x/97+h.far*3)+0.5*math.Sin(x/41+h.far*7)+0.22*math.Sin(x/17+h.far*11))
 }
 
-// mix blends two colours: none of b at 0, nothing else at 1.
+// mix blends two colors. part is the share of b, from 0 to 1.
 func mix(a, b color.RGBA, part float64) color.RGBA {
 	blend := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + (float64(b)-float64(a))*part)) }
 	return color.RGBA{blend(a.R, b.R), blend(a.G, b.G), blend(a.B, b.B), 255}

@@ -15,16 +15,22 @@ var picturePath = flag.String("picture", "", "write the README's picture of the 
 
 // frame puts the screenshots of a laptop and of a phone side by side.
 const frame = `<!doctype html><style>
-	body { margin: 0; height: 880px; width: 1560px; position: relative; background: linear-gradient(150deg, #e9ecf0, #d3d9e0); overflow: hidden }
-	img { display: block; position: absolute; box-shadow: 0 2px 4px rgb(20 23 26 / 12%), 0 24px 60px rgb(20 23 26 / 24%) }
+	body {
+		background: linear-gradient(150deg, #e9ecf0, #d3d9e0);
+		height: 880px; margin: 0; overflow: hidden; position: relative; width: 1560px
+	}
+	img {
+		box-shadow: 0 2px 4px rgb(20 23 26 / 12%), 0 24px 60px rgb(20 23 26 / 24%);
+		display: block; position: absolute
+	}
 	.laptop { left: 44px; top: 44px; width: 1136px; border-radius: 12px }
 	.phone { right: 44px; bottom: 72px; width: 284px; border-radius: 30px; border: 8px solid #0b0d0f }
 </style><img class="laptop" src="laptop.png"><img class="phone" src="phone.png">`
 
-// TestPicture takes the picture that the README begins with, when it is asked to: make picture.
+// TestPicture takes the picture at the beginning of the README. It is skipped unless "make picture" runs it.
 func TestPicture(t *testing.T) {
 	if *picturePath == "" {
-		t.Skip("takes a picture when it is told where to put it: make picture")
+		t.Skip("needs the flag -picture: make picture")
 	}
 	b := browser.Start(t)
 	d := startDemoAt(t, "127.0.0.1:3000")
@@ -52,23 +58,23 @@ func TestPicture(t *testing.T) {
 	laptop.Enter("#question", "Shall we release today?")
 	for _, p := range []*browser.Page{desktop, phone} {
 		p.Click(".choices button >> text=Yes")
-		p.See(".card .state", "You answered")
+		p.See(".card .status", "You answered")
 	}
-	laptop.See(".card .state", "2 of 3")
+	laptop.See(".card .status", "2 of 3")
 	say(desktop, "Then let us do it.")
 	tablet.Fill("#text", "Wait")
 	laptop.See("#typing", "tablet is typing")
-	laptop.Click("#current") // so that the pointer rests on nothing
+	laptop.Click("#current") // moves the pointer away from the buttons
 	phone.Evaluate("document.querySelector('.rooms').scrollTo(0, 0)", nil)
-	laptop.Until("document.querySelectorAll('#arcs g').length >= 4 && document.querySelectorAll('#arcs g circle').length === 0")
+	laptop.Until("document.querySelectorAll('#arcs g').length >= 4 && !document.querySelector('#arcs g circle')")
 
 	folder := t.TempDir()
-	laptop.ShootTo(filepath.Join(folder, "laptop.png"))
-	phone.ShootTo(filepath.Join(folder, "phone.png"))
+	laptop.ScreenshotTo(filepath.Join(folder, "laptop.png"))
+	phone.ScreenshotTo(filepath.Join(folder, "phone.png"))
 	page := filepath.Join(folder, "frame.html")
 	require.NoError(t, os.WriteFile(page, []byte(frame), 0o600))
 	both := b.Open("frame", "file://"+page, browser.Device{Width: 1560, Height: 880})
 	both.Until("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
 	require.NoError(t, os.MkdirAll(filepath.Dir(*picturePath), 0o755))
-	both.ShootTo(*picturePath)
+	both.ScreenshotTo(*picturePath)
 }

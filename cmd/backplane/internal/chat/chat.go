@@ -1,12 +1,23 @@
-// Package chat is what the servers of the demo do: a chat that spans the nodes of a cluster, and a strip that shows the
-// cluster at it. The page in front of it is embedded.
+// Package chat implements the chat of the demo. It spans the nodes of a cluster. Its page, which is embedded, also draws
+// a diagram of the cluster.
 //
-// Clients send "chat message" {room?, text}, "image" {room?, data}, "typing" {room?}, "ask" {room?, text, choices}, "join" and
-// "leave" with a room, and "rename" with a name. Each is acknowledged, with {error} if it is refused. What is said goes to
-// the clients in the room, or to all, under the same name, with from, node, room and at added. Clients get "question" too,
-// which they acknowledge with the number of their choice, and for the strip "cluster" and "flow".
+// Clients send these events: "chat message" {room?, text}, "image" {room?, data}, "typing" {room?}, "ask" {room?, text,
+// choices}, "join" and "leave" with a room, and "rename" with a name. The server acknowledges each except "typing", with
+// {error} if it refuses. It sends messages to the clients in the room, or to all clients, as an event of the same name
+// with from, node, room and at added. It sends "question", which clients acknowledge with the number of their choice, and
+// for the diagram "cluster" and "flow".
 //
-// Servers tell each other about themselves with a server-side event "node": see report.
+// The servers report about themselves to each other with a server-side event "node": see report.
+//
+// # Files
+//
+//   - chat.go: the chat of one node
+//   - participant.go: one client and the events that it sends
+//   - poll.go: a question to everybody
+//   - rules.go: the limits of what clients may send
+//   - overview.go: the nodes and clients that the diagram shows
+//   - traffic.go: counts the messages that this node delivers
+//   - page.go: serves the page in the folder page
 package chat
 
 import (
@@ -18,13 +29,13 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// Config says what the strip shows of this node.
+// Config describes this node to the page.
 type Config struct {
-	// Name is what the node is called: its port.
+	// Name is the name of the node, usually its port.
 	Name string
-	// URL is where its page is.
+	// URL is the address of its page.
 	URL string
-	// Bus says what the cluster goes over.
+	// Bus describes what the cluster communicates over.
 	Bus string
 	// PollTime is how long a question waits for answers. Default: 20 s.
 	PollTime time.Duration
@@ -32,45 +43,46 @@ type Config struct {
 
 // Chat is the chat of one node.
 type Chat struct {
-	io     *socketio.Server
-	config Config
-	strip  *strip
-	polls  sync.WaitGroup
+	io       *socketio.Server
+	config   Config
+	overview *overview
+	polls    sync.WaitGroup
 }
 
-// New makes io a chat.
+// New adds the chat to a server.
 func New(io *socketio.Server, config Config) *Chat {
 	if config.PollTime <= 0 {
 		config.PollTime = 20 * time.Second
 	}
-	c := &Chat{io: io, config: config, strip: newStrip(io, config)}
-	io.OnServerSide("node", c.strip.heard)
-	io.OnConnection(c.connection)
+	c := &Chat{io: io, config: config, overview: newOverview(io, config)}
+	io.OnServerSide("node", c.overview.receiveReport)
+	io.OnConnection(c.accept)
 	return c
 }
 
-// Wait returns once nothing of the chat runs any more, after Run has ended and io was shut down.
+// Wait waits until the goroutines of the chat have ended. Call it after Run has returned and the server was shut down.
 func (c *Chat) Wait() { c.polls.Wait() }
 
-// Run keeps the strips up to date, the clients' and those of other nodes, until ctx ends.
-func (c *Chat) Run(ctx context.Context) { c.strip.run(ctx) }
+// Run keeps the diagrams of this node's clients and of the other nodes up to date until ctx ends.
+func (c *Chat) Run(ctx context.Context) { c.overview.run(ctx) }
 
-func (c *Chat) connection(s *socketio.Socket) {
-	m := &member{chat: c, socket: s}
-	m.introduce()
-	s.OnAnyOutgoing(c.strip.traffic.sent)
-	s.On("chat message", m.say)
-	s.On("image", m.show)
-	s.On("typing", m.typing)
-	s.On("ask", m.ask)
-	s.On("join", m.join)
-	s.On("leave", m.leave)
-	s.On("rename", m.rename)
-	s.OnDisconnect(func(string) { c.strip.changed() })
-	c.strip.changed()
+// accept sets the handlers of a new connection.
+func (c *Chat) accept(s *socketio.Socket) {
+	p := &participant{chat: c, socket: s}
+	p.chooseName()
+	s.OnAnyOutgoing(c.overview.traffic.sent)
+	s.On("chat message", p.sendText)
+	s.On("image", p.sendPicture)
+	s.On("typing", p.sendTyping)
+	s.On("ask", p.ask)
+	s.On("join", p.join)
+	s.On("leave", p.leave)
+	s.On("rename", p.rename)
+	s.OnDisconnect(func(string) { c.overview.clientsChanged() })
+	c.overview.clientsChanged()
 }
 
-// to targets the clients in a room, or all.
+// to targets the clients in a room, or all clients if room is empty.
 func (c *Chat) to(room string) backplane.Target {
 	if room == "" {
 		return c.io.Target

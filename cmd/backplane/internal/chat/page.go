@@ -13,13 +13,16 @@ import (
 //go:embed page
 var files embed.FS
 
-// The parts of the page, in their order.
+// The parts of the page, in the order in which they are joined.
 var (
-	styles  = []string{"base.css", "strip.css", "chat.css"}
-	scripts = []string{"dom.js", "socket.js", "strip.js", "log.js", "polls.js", "pictures.js", "people.js", "main.js"}
+	styles  = []string{"base.css", "diagram.css", "chat.css"}
+	scripts = []string{
+		"dom.js", "engine.js", "socket.js", "diagram.js", "log.js", "outbox.js", "polls.js", "pictures.js", "people.js",
+		"main.js",
+	}
 )
 
-// Page serves the chat's page: one file that needs nothing else, for a server whose Socket.IO path is path.
+// Page serves the page of the chat as one file that loads nothing else. path is the server's Socket.IO path.
 func Page(path string) http.Handler {
 	style, script := join(styles), join(scripts)
 	page := strings.NewReplacer(
@@ -27,7 +30,7 @@ func Page(path string) http.Handler {
 		"/*script*/", script,
 		`data-path="/socket.io/"`, `data-path="`+html.EscapeString(path)+`"`,
 	).Replace(read("index.html"))
-	// Nothing but the page's own code runs, whatever is said in the chat.
+	// The browser runs the page's own code and nothing that a message might bring in.
 	policy := fmt.Sprintf("default-src 'none'; script-src %s; style-src %s; img-src blob: data:; connect-src 'self'; "+
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'", hash(script), hash(style))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -52,12 +55,12 @@ func join(names []string) string {
 func read(name string) string {
 	content, err := files.ReadFile("page/" + name)
 	if err != nil {
-		panic(err) // it is embedded
+		panic(err) // the file is embedded
 	}
 	return string(content)
 }
 
-// hash is how a Content-Security-Policy names text that it allows.
+// hash returns the source expression by which a Content-Security-Policy allows an inline script or style.
 func hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

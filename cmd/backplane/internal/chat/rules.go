@@ -12,23 +12,23 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// What clients may send.
+// Limits of what clients may send.
 const (
 	maxName     = 24      // characters
 	maxRoom     = 64      // characters
-	maxRooms    = 20      // that one client is in
+	maxRooms    = 20      // of one client
 	maxText     = 2000    // characters
 	maxQuestion = 200     // characters
 	maxChoice   = 40      // characters
 	maxChoices  = 4       // of a question
-	maxPicture  = 700_000 // bytes, so that it fits into a long-polling request as base64
+	maxPicture  = 700_000 // bytes; as base64 it fits into a long-polling request
 )
 
-// refuse is an error that the client is told.
+// refuse returns an error that is sent to the client.
 func refuse(reason string) error { return &socketio.Error{Message: reason} }
 
-// tidy makes a name of what somebody wants to be called: one line of printable characters, empty if nothing is left.
-func tidy(name string) string {
+// cleanName returns a name as one line of printable characters, cut to maxName. It is empty if nothing is left.
+func cleanName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -45,8 +45,8 @@ func tidy(name string) string {
 	return name
 }
 
-// roomOf checks the name of a room. Empty is everyone.
-func roomOf(name string) (string, error) {
+// checkRoom checks the name of a room and trims it. An empty name means everyone.
+func checkRoom(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	if utf8.RuneCountInString(name) > maxRoom {
 		return "", refuse("a room's name has at most " + strconv.Itoa(maxRoom) + " characters")
@@ -61,31 +61,31 @@ func roomOf(name string) (string, error) {
 
 var id = regexp.MustCompile(`^[\w-]{20}$`)
 
-// looksLikeID reports whether a room could be the one of a single client.
+// looksLikeID reports whether a room could be the own room of a client, whose name is the client's id.
 func looksLikeID(room string) bool { return id.MatchString(room) }
 
-// textOf checks what somebody says.
-func textOf(text string, most int) (string, error) {
+// checkText checks the length of a text in characters and trims it.
+func checkText(text string, limit int) (string, error) {
 	text = strings.TrimSpace(text)
 	switch n := utf8.RuneCountInString(text); {
 	case n == 0:
 		return "", refuse("there is no text")
-	case n > most:
-		return "", refuse("this is too long: at most " + strconv.Itoa(most) + " characters")
+	case n > limit:
+		return "", refuse("this is too long: at most " + strconv.Itoa(limit) + " characters")
 	}
 	return text, nil
 }
 
 var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
-// pictureOf returns the type of a picture, as its first bytes tell it.
-func pictureOf(data []byte) (string, error) {
+// checkPicture checks a picture and returns its MIME type, which its first bytes tell.
+func checkPicture(data []byte) (string, error) {
 	if len(data) > maxPicture {
 		return "", refuse("this picture is too large: at most " + strconv.Itoa(maxPicture) + " bytes")
 	}
 	kind := http.DetectContentType(data)
 	if !slices.Contains(pictures, kind) {
-		return "", refuse("this is no PNG, JPEG, GIF or WebP picture")
+		return "", refuse("this is not a PNG, JPEG, GIF or WebP picture")
 	}
 	return kind, nil
 }

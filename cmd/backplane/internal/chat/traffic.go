@@ -6,24 +6,24 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// traffic counts what this node gives its clients.
+// traffic counts the messages that this node delivers to its clients.
 type traffic struct {
 	mu    sync.Mutex // guards all below
 	count int
-	from  map[string]int // messages by the uid of the node where they were said
+	from  map[string]int // messages by the uid of the node where they were sent
 }
 
-// maxSenders bounds how many nodes are told apart until the next report.
+// maxSenders limits how many nodes are counted separately until the next report.
 const maxSenders = 64
 
-// sent is called for each event that goes to a client. What the strip sends itself does not count.
+// sent is called for each event that goes to a client. It does not count the events of the diagram.
 func (t *traffic) sent(event string, args backplane.Args) {
 	if event == "cluster" || event == "flow" {
 		return
 	}
 	var from struct{ Node string }
 	if event != "typing" && event != "answer" {
-		if args.Decode(&from) != nil { // somebody else's event
+		if args.Decode(&from) != nil { // an event that is not part of this chat
 			from.Node = ""
 		}
 	}
@@ -41,8 +41,8 @@ func (t *traffic) sent(event string, args backplane.Args) {
 	}
 }
 
-// senders returns the nodes that messages have come from since the last call.
-func (t *traffic) senders() map[string]int {
+// takeSenders returns the counts by node and resets them.
+func (t *traffic) takeSenders() map[string]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	from := t.from
@@ -50,8 +50,8 @@ func (t *traffic) senders() map[string]int {
 	return from
 }
 
-// total returns the number of events since the last call.
-func (t *traffic) total() int {
+// takeTotal returns the number of events and resets it.
+func (t *traffic) takeTotal() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := t.count

@@ -1,83 +1,88 @@
 "use strict";
 
-// The chat: what the page sends, and what it does with what comes.
+// The chat: what the page sends, and what it does with the events that come.
 
 /** Chat is the page. */
 class Chat {
   constructor() {
     this.room = ""; // everyone
-    this.logs = new Map();
-    this.sent = []; // own messages that have not come back yet
-    this.strip = new Strip();
+    this.online = false; // connected, and the node has said who it is
+    this.logs = new Map(); // by room
+    this.viewport = new Viewport();
+    this.outbox = new Outbox(this);
+    this.diagram = new Diagram();
     this.people = new People(this);
-    this.typists = new Typists();
-    this.name = new URLSearchParams(location.search).get("name") || sessionStorage.getItem("name") || `guest ${100 + Math.floor(Math.random() * 900)}`;
+    this.typing = new Typing();
+    this.name = new URLSearchParams(location.search).get("name") || sessionStorage.getItem("name")
+      || `guest ${100 + Math.floor(Math.random() * 900)}`;
     $("name").value = this.name;
     this.socket = new Socket({ path: document.body.dataset.path, auth: () => ({ name: this.name }) });
-    this.listen();
-    this.controls();
+    this.bindEvents();
+    this.bindControls();
     this.enter("");
   }
 
-  listen() {
+  bindEvents() {
     this.socket
       .on("connect", () => {
         this.notice();
         document.body.classList.add("connected");
-        for (const room of this.logs.keys()) if (room) this.socket.ask("join", room).catch(() => {});
+        for (const room of this.logs.keys()) if (room) this.socket.emit("join", room);
       })
-      .on("connect_error", (reason) => this.notice(`The server refuses: ${reason}`))
+      .on("connect_error", (reason) => this.notice(`The server refuses the connection: ${reason}`))
       .on("disconnect", () => {
+        this.online = false;
         document.body.classList.remove("connected");
-        this.strip.lost();
+        this.diagram.disconnected();
         this.people.render();
+        this.title();
       })
-      .on("waiting", () => this.notice(...this.elsewhere()))
+      .on("waiting", () => this.notice(...this.offline()))
       .on("cluster", (state) => {
-        this.strip.show(state);
-        document.body.dataset.hue = this.strip.node(state.uid).hue;
-        document.title = `${this.unread ? `(${this.unread}) ` : ""}${this.strip.node(state.uid).name} · backplane`;
+        this.online = true;
+        this.diagram.show(state);
+        document.body.dataset.color = this.diagram.node(state.uid).color;
+        this.title();
         this.people.show(state);
         this.invite();
+        this.outbox.resume();
       })
-      .on("flow", (flow) => this.strip.flow(flow))
-      .on("typing", (t) => this.typists.seen(t))
-      .on("chat message", (m) => {
-        this.typists.forget(m);
-        this.arrive(m, this.own(m), h("p", { class: "text" }, m.text));
-      })
-      .on("image", (m) => {
-        this.typists.forget(m);
-        this.arrive(m, this.own(m), picture(m));
-      })
-      .on("question", (q, ack) => this.arrive(q, false, ballot(q, ack)))
+      .on("flow", (deliveries) => this.diagram.drawDeliveries(deliveries))
+      .on("typing", (t) => this.typing.seen(t))
+      .on("chat message", (m) => this.message(m, h("p", { class: "text", dir: "auto" }, m.text), m.text))
+      .on("image", (m) => this.message(m, picture(m), m.data.byteLength))
+      .on("question", (q, ack) => this.add(q, false, ballot(q, ack)))
       .on("answer", ({ choice }) => this.tally?.answer(choice));
   }
 
-  controls() {
-    $("composer").addEventListener("submit", (e) => { e.preventDefault(); this.say(); });
-    $("text").addEventListener("keydown", (e) => {
-      if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); this.say(); }
-    });
-    $("text").addEventListener("input", () => { this.grow(); this.type(); });
-    $("join").addEventListener("submit", (e) => {
+  bindControls() {
+    const submit = (form, action) => $(form).addEventListener("submit", (e) => {
       e.preventDefault();
-      const room = $("room").value.trim();
-      $("room").value = "";
-      if (room) this.enter(room);
+      action();
+    });
+    submit("composer", () => this.sendText());
+    submit("join", () => this.join());
+    submit("rename", () => $("name").blur());
+    submit("poll", () => this.ask());
+    $("text").addEventListener("keydown", (e) => {
+      if (e.key !== "Enter" || e.shiftKey || e.isComposing) return;
+      e.preventDefault();
+      this.sendText();
+    });
+    $("text").addEventListener("input", () => {
+      this.resizeText();
+      this.sendTyping();
     });
     $("leave").addEventListener("click", () => this.leave());
-    $("rename").addEventListener("submit", (e) => { e.preventDefault(); $("name").blur(); });
     $("name").addEventListener("change", () => this.rename());
-    $("askpoll").addEventListener("click", () => this.polling($("poll").hidden));
-    $("nopoll").addEventListener("click", () => this.polling(false));
-    $("poll").addEventListener("submit", (e) => { e.preventDefault(); this.ask(); });
-    $("poll").addEventListener("keydown", (e) => e.key === "Escape" && this.polling(false));
-    for (const id of ["who", "closepeople"]) $(id).addEventListener("click", () => this.peopleShown(!document.body.classList.contains("people-shown")));
-    addEventListener("keydown", (e) => e.key === "Escape" && this.peopleShown(false));
-    addEventListener("click", (e) => e.target === document.querySelector("main") && this.peopleShown(false));
-    $("logs").addEventListener("shown", (e) => e.target.closest("li") === this.log().list.lastElementChild && this.log().end());
-    takePictures((file) => this.drop(file));
+    $("askpoll").addEventListener("click", () => this.showPoll($("poll").hidden));
+    $("nopoll").addEventListener("click", () => this.showPoll(false));
+    $("poll").addEventListener("keydown", (e) => e.key === "Escape" && this.showPoll(false));
+    $("who").addEventListener("click", () => this.showPeople(true));
+    $("closepeople").addEventListener("click", () => this.showPeople(false));
+    addEventListener("keydown", (e) => e.key === "Escape" && this.showPeople(false));
+    addEventListener("click", (e) => e.target === document.querySelector("main") && this.showPeople(false));
+    acceptPictures((file) => this.sendPicture(file));
   }
 
   log(room = this.room) {
@@ -85,76 +90,67 @@ class Chat {
     return this.logs.get(room);
   }
 
-  /** arrive shows what came, in the room it is for. */
-  arrive(m, mine, ...content) {
+  /** message shows a text or a picture. what tells it apart from other messages of the same person. */
+  message(m, content, what) {
+    this.typing.remove(m);
+    const mine = m.from === this.name && m.node === this.diagram.own && this.outbox.confirm(m.room ?? "", what);
+    this.add(m, mine, content);
+  }
+
+  /** add shows something in the room it is for. */
+  add(m, mine, content) {
     const room = m.room ?? "";
-    const log = this.log(room);
-    log.list.querySelector(".empty")?.remove();
-    log.add({ ...m, node: this.strip.node(m.node), mine }, ...content);
-    if (room !== this.room) {
-      log.unread++;
-      this.people.render();
-    }
+    this.log(room).add({ ...m, node: this.diagram.node(m.node), mine }, content);
+    if (room === this.room) return this.viewport.added(mine);
+    this.log(room).unread++;
+    this.people.render();
+    this.title();
   }
 
-  /** own is whether a message is one that this page has sent: it comes back like everybody's. */
-  own(m) {
-    if (m.from !== this.name || m.node !== this.strip.own) return false;
-    const i = this.sent.findIndex((s) => s.room === (m.room ?? "") && s.what === (m.text ?? m.data.byteLength));
-    if (i >= 0) this.sent.splice(i, 1);
-    return i >= 0;
-  }
-
-  /** send emits an event for the current room. It is false if the server does not take it. */
-  async send(event, message, what) {
-    const sent = { room: this.room, what };
-    if (what !== undefined) this.sent.push(sent);
-    try {
-      const { error } = (await this.socket.ask(event, { ...message, room: this.room || undefined })) ?? {};
-      if (!error) return true;
-      this.notice(error, 5000);
-    } catch (e) {
-      this.notice(...(this.socket.id ? [e.message, 5000] : this.elsewhere()));
-    }
-    this.sent = this.sent.filter((s) => s !== sent);
-    return false;
-  }
-
-  async say() {
+  sendText() {
     const text = $("text").value.trim();
     if (!text) return;
     $("text").value = "";
-    this.grow();
+    this.resizeText();
     this.typed = 0;
-    if (!(await this.send("chat message", { text }, text)) && !$("text").value) $("text").value = text;
+    this.outbox.send("chat message", { text }, text, h("p", { class: "text", dir: "auto" }, text));
   }
 
-  async drop(file) {
+  async sendPicture(file) {
     try {
       const data = await shrink(file);
-      await this.send("image", { data }, data.byteLength);
+      this.outbox.send("image", { data }, data.byteLength, picture({ data, from: "you", type: file.type }));
     } catch (e) {
       this.notice(e.message, 5000);
     }
   }
 
-  type() {
+  sendTyping() {
     if (!$("text").value || Date.now() - (this.typed ?? 0) < 1500) return;
     this.typed = Date.now();
     this.socket.emit("typing", { room: this.room || undefined });
+  }
+
+  /** request emits an event and returns true if the server accepts it. Otherwise it says why not. */
+  async request(event, argument) {
+    const { error } = (await this.socket.emitWithAck(event, argument).catch(() => ({ error: true }))) ?? {};
+    if (error === true) this.notice(...this.offline());
+    else if (error) this.notice(error, 5000);
+    return !error;
   }
 
   async ask() {
     const text = $("question").value.trim() || $("question").placeholder;
     const choices = [...$("poll").querySelectorAll("fieldset input")].map((i) => i.value.trim()).filter(Boolean);
     if (choices.length < 2) return this.notice("A question needs two answers to choose from.", 4000);
-    this.polling(false);
+    if (!this.socket.id) return this.notice(...this.offline()); // the form keeps its text
+    this.showPoll(false);
     $("question").value = "";
     const room = this.room;
-    const tally = (this.tally = new Tally(text, choices, Math.max(0, this.people.in(room) - 1)));
-    this.arrive({ from: this.name, node: this.strip.own, room, at: Date.now() }, true, tally.card);
+    const tally = (this.tally = new Tally(text, choices, Math.max(0, this.people.count(room) - 1)));
+    this.add({ from: this.name, node: this.diagram.own, room, at: Date.now() }, true, tally.card);
     try {
-      const { answers, error } = await this.socket.ask("ask", { room: room || undefined, text, choices });
+      const { answers, error } = await this.socket.emitWithAck("ask", { room: room || undefined, text, choices });
       if (error) tally.fail(error);
       else tally.end(answers);
     } catch {
@@ -162,93 +158,110 @@ class Chat {
     }
   }
 
-  /** enter shows a room, and joins it. */
+  /** join enters the room in the field, which keeps its text if that fails. */
+  async join() {
+    const room = $("room").value.trim();
+    if (room && (await this.enter(room))) $("room").value = "";
+  }
+
+  /** enter shows a room, after joining it if necessary. It returns false if that fails. */
   async enter(room) {
-    if (room && !this.logs.has(room)) {
-      const { error } = (await this.socket.ask("join", room).catch((e) => ({ error: e.message }))) ?? {};
-      if (error) return this.notice(error, 5000);
-    }
+    if (room && !this.logs.has(room) && !(await this.request("join", room))) return false;
     this.room = room;
-    this.log();
-    for (const [name, log] of this.logs) log.show(name === room);
-    $("current").textContent = $("droproom").textContent = room || "Everyone";
+    this.log().unread = 0;
+    for (const [name, log] of this.logs) log.element.hidden = name !== room;
+    this.viewport.end();
+    for (const id of ["current", "droproom"]) $(id).textContent = room || "Everyone";
     $("leave").hidden = !room;
-    $("text").placeholder = room ? `Message ${room}` : "Message everyone";
-    this.typists.show(room);
+    $("text").placeholder = room ? `Message \u2068${room}\u2069` : "Message everyone"; // isolates the name's direction
+    this.typing.show(room);
     this.people.render();
     this.invite();
-    if (matchMedia("(hover: hover)").matches) $("text").focus();
+    this.title();
+    if (matchMedia("(hover: hover)").matches) $("text").focus(); // on a phone that would open the keyboard
+    return true;
   }
 
   leave() {
     const room = this.room;
-    this.socket.ask("leave", room).catch(() => {});
-    this.logs.get(room).list.remove();
+    this.socket.emit("leave", room);
+    this.outbox.leave(room);
+    this.logs.get(room).element.remove();
     this.logs.delete(room);
     this.enter("");
   }
 
   async rename() {
     const name = $("name").value.trim();
-    const { error } = (await this.socket.ask("rename", name).catch((e) => ({ error: e.message }))) ?? {};
-    if (error) {
-      this.notice(error, 4000);
-      $("name").value = this.name;
-      return;
+    // Without a connection the name goes to the server with the next one.
+    if (name && (!this.socket.id || (await this.request("rename", name)))) {
+      this.name = name;
+      sessionStorage.setItem("name", name);
+      history.replaceState(null, "", location.pathname); // without the old name
     }
-    sessionStorage.setItem("name", (this.name = name));
-    history.replaceState(null, "", location.pathname); // it is not the name in the address any more
+    $("name").value = this.name;
   }
 
-  get unread() { return [...this.logs.values()].reduce((n, l) => n + l.unread, 0); }
-
-  polling(open) {
-    $("poll").hidden = !open;
-    $("askpoll").setAttribute("aria-expanded", open);
-    (open ? $("question") : $("text")).focus();
+  title() {
+    const unread = [...this.logs.values()].reduce((n, log) => n + log.unread, 0);
+    const where = this.online ? this.diagram.node(this.diagram.own).name : "offline";
+    document.title = `${unread ? `(${unread}) ` : ""}${where} · backplane`;
   }
 
-  peopleShown(shown) {
+  showPoll(shown) {
+    $("poll").hidden = !shown;
+    $("askpoll").setAttribute("aria-expanded", shown);
+    (shown ? $("question") : $("text")).focus();
+  }
+
+  showPeople(shown) {
+    if (shown === document.body.classList.contains("people-shown")) return;
     document.body.classList.toggle("people-shown", shown);
     $("who").setAttribute("aria-expanded", shown);
+    (shown ? $("closepeople") : $("who")).focus();
   }
 
-  grow() {
+  /** resizeText fits the field's height to its text. */
+  resizeText() {
     const t = $("text");
     t.style.height = "auto";
     if (t.value) t.style.height = `${Math.min(t.scrollHeight + 2, 140)}px`;
   }
 
-  /** others are links to the other nodes' pages. */
+  /** others returns links to the pages of the other nodes. */
   others() {
-    return this.strip.sorted().filter((n) => n.uid !== this.strip.own && !n.gone && link(n))
-      .map((n) => h("a", { href: link(n), target: "_blank", rel: "noopener", "data-hue": n.hue }, n.name));
+    const nodes = this.diagram.sorted().filter((n) => n.uid !== this.diagram.own && !n.gone && pageOf(n));
+    return join(nodes.map((n) =>
+      h("a", { href: pageOf(n), target: "_blank", rel: "noopener", "data-color": n.color }, user(n.name))), " or ");
   }
 
-  /** invite fills an empty log with what to do. */
+  /** invite says in an empty log what to do. */
   invite() {
-    const { list } = this.log();
-    if (list.children.length && !list.querySelector(".empty")) return;
-    const links = this.others().flatMap((a, i) => [i ? " or " : "", a]);
-    const words = this.room ? ["Nothing has been said in ", h("b", {}, this.room), " yet. Who joins it, on any node, gets what you say."]
-      : links.length ? ["Open another node, ", ...links, ", beside this page and say something on either. It reaches the clients of all nodes."]
-        : ["Say something. It reaches the clients of all nodes."];
-    list.replaceChildren(h("li", { class: "empty" }, h("p", {}, ...words)));
+    const others = this.others();
+    const everyNode = "It reaches the clients of all nodes.";
+    this.log().invite(...(this.room
+      ? ["Nobody has said anything in ", h("b", {}, user(this.room)),
+        " yet. Clients that join it on any node get what you say."]
+      : others.length
+        ? ["Open another node, ", ...others, `, beside this page and say something on either. ${everyNode}`]
+        : [`Say something. ${everyNode}`]));
   }
 
-  /** elsewhere is what to say when the node is out of reach. */
-  elsewhere() {
-    const links = this.others().flatMap((a, i) => [i ? " or " : " ", a]);
-    const name = this.strip.nodes.get(this.strip.own)?.name ?? "The server";
-    return [h("span", {}, `${name} is out of reach. Trying again…`, ...(links.length ? [" Meanwhile, go to", ...links, "."] : []))];
+  /** offline returns what to say while the node is out of reach. */
+  offline() {
+    const name = this.diagram.nodes.get(this.diagram.own)?.name ?? "the server";
+    const others = this.others();
+    return [h("span", {},
+      "Offline: ", user(name), " is out of reach. Trying again… What you write is sent when it is back.",
+      ...(others.length ? [" Meanwhile, go to ", ...others, "."] : []))];
   }
 
-  /** notice shows a line above the chat, for so many milliseconds or until the next. */
+  /** notice shows a line above the chat until the next one, or for a time. */
   notice(words, ms) {
     clearTimeout(this.noticed);
     $("notice").hidden = !words;
-    $("notice").replaceChildren(...(words ? [words] : []));
-    if (ms) this.noticed = setTimeout(() => this.notice(...(this.socket.id ? [] : this.elsewhere())), ms);
+    replace($("notice"), ...(words ? [words] : []));
+    if (ms) this.noticed = setTimeout(() => this.notice(...(this.socket.id ? [] : this.offline())), ms);
   }
 }
 

@@ -1,13 +1,15 @@
 "use strict";
 
-// Who is on which node, and the rooms, as the server's fetchSockets tells.
+// The lists beside the chat: who is on which node, and the rooms. Both come from fetchSockets on the server.
 
-/** People is the list of clients by node, and of rooms. */
+const byName = (a, b) => a.localeCompare(b, "en");
+
+/** People has the clients of the cluster and shows them by node. */
 class People {
   constructor(chat) {
     this.chat = chat;
     this.sockets = [];
-    this.more = 0;
+    this.more = 0; // clients that the server has counted and not listed
   }
 
   show({ sockets, more }) {
@@ -16,44 +18,61 @@ class People {
     this.render();
   }
 
-  /** in counts the clients in a room, "" being everyone. */
-  in(room) {
+  /** count returns the number of clients in a room; "" is everyone. */
+  count(room) {
     return room === "" ? this.sockets.length + this.more : this.sockets.filter((s) => s.rooms.includes(room)).length;
-  }
-
-  render() {
-    const { strip, socket, logs, room } = this.chat;
-    const groups = strip.sorted().filter((n) => !n.gone).map((n) => {
-      const all = this.sockets.filter((s) => s.node === n.uid).sort((a, b) => a.name.localeCompare(b.name, "en"));
-      const own = n.uid === strip.own;
-      return h("section", { "data-hue": n.hue },
-        h("h3", {}, h("i", {}), n.name, own && h("span", { class: "tag" }, "this page")),
-        all.length ? h("ul", {}, ...all.map((s) => this.person(s, s.id === socket.id))) : h("p", { class: "nobody" }, "nobody"));
-    });
-    if (this.more) groups.push(h("p", { class: "nobody" }, `and ${this.more.toLocaleString("en")} more`));
-    $("nodes").replaceChildren(...groups);
-
-    const rooms = new Map([["", this.in("")]]);
-    for (const s of this.sockets) for (const r of s.rooms) rooms.set(r, (rooms.get(r) ?? 0) + 1);
-    for (const r of logs.keys()) if (!rooms.has(r)) rooms.set(r, 0);
-    const names = [...rooms.keys()].sort((a, b) => a.localeCompare(b, "en"));
-    $("rooms").replaceChildren(...names.map((r) => this.room(r, rooms.get(r), logs.get(r), r === room)));
-    $("audience").textContent = `${plural(this.in(room), "client")} on ${plural(this.nodesOf(room), "node")}`;
   }
 
   nodesOf(room) {
     return new Set(this.sockets.filter((s) => room === "" || s.rooms.includes(room)).map((s) => s.node)).size;
   }
 
-  person({ name, rooms }, own) {
-    return h("li", { class: own ? "own" : undefined }, h("span", {}, own ? `${name} (you)` : name),
-      ...rooms.slice(0, 4).map((r) => h("span", { class: "chip" }, r)));
+  render() {
+    const { diagram, room } = this.chat;
+    const nodes = diagram.sorted().filter((n) => !n.gone);
+    const groups = nodes.map((n) => this.group(n, n.uid === diagram.own));
+    if (this.more) groups.push(h("p", { class: "nobody" }, `and ${this.more.toLocaleString("en")} more`));
+    replace($("nodes"), ...groups);
+    this.renderRooms();
+    $("audience").textContent = `${plural(this.count(room), "client")} on ${plural(this.nodesOf(room), "node")}`;
   }
 
-  room(name, count, log, current) {
-    return h("li", {}, h("button", { type: "button", "aria-current": current && "true", class: log ? "in" : undefined,
-      title: log ? undefined : "join", onclick: () => this.chat.enter(name) },
-      h("span", { class: "name" }, name === "" ? "Everyone" : name),
-      log?.unread ? h("b", { "aria-label": `${log.unread} unread` }, String(log.unread)) : h("span", { class: "count", "aria-label": plural(count, "client") }, String(count))));
+  group(node, own) {
+    const all = this.sockets.filter((s) => s.node === node.uid).sort((a, b) => byName(a.name, b.name));
+    return h("section", { "data-color": node.color },
+      h("h3", {}, h("i", {}), user(node.name), own && h("span", { class: "tag" }, "this page")),
+      all.length ? h("ul", {}, ...all.map((s) => this.person(s))) : h("p", { class: "nobody" }, "nobody"));
+  }
+
+  person({ id, name, rooms }) {
+    const own = id === this.chat.socket.id;
+    return h("li", { class: own ? "own" : undefined }, h("span", {}, user(name), own && " (you)"),
+      ...rooms.slice(0, 4).map((r) => user(r, { class: "chip" })));
+  }
+
+  renderRooms() {
+    const { logs, room: current } = this.chat;
+    const names = new Set(["", ...this.sockets.flatMap((s) => s.rooms), ...logs.keys()]);
+    const keys = [...names].sort(byName);
+    reconcile($("rooms"), keys, (room) => this.roomButton(room)).forEach((li, i) => {
+      const log = logs.get(keys[i]);
+      const button = li.firstElementChild;
+      const [, unread, count] = button.children;
+      button.classList.toggle("in", Boolean(log));
+      button.title = log ? "" : "join";
+      if (keys[i] === current) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+      unread.hidden = !log?.unread;
+      count.hidden = !unread.hidden;
+      unread.firstChild.data = log?.unread ?? 0;
+      count.firstChild.data = this.count(keys[i]);
+    });
+  }
+
+  roomButton(room) {
+    const number = (tag, unit) => h(tag, { class: "count" }, "0", h("span", { class: "visually-hidden" }, unit));
+    return h("li", {}, h("button", { type: "button", onclick: () => this.chat.enter(room) },
+      room === "" ? h("span", { class: "name" }, "Everyone") : user(room, { class: "name" }),
+      number("b", " unread"), number("span", " clients")));
   }
 }
