@@ -11,9 +11,9 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// awaitAck makes f wait for the client's acknowledgement with this id. f gets ErrDisconnected if the client disconnects
-// before. awaitAck returns ErrDisconnected if the client has disconnected already, and a *QuotaError if the server waits for
-// too many acknowledgements of the client.
+// awaitAck makes f wait for the client's acknowledgement with this id. f gets ErrDisconnected if the client
+// disconnects before. awaitAck returns ErrDisconnected if the client has disconnected already, and a *QuotaError
+// if the server waits for too many acknowledgements of the client.
 func (s *Socket) awaitAck(id int64, f acks.Func) error {
 	if s.env.config.over(QuotaAcks, s.client.Awaited()) {
 		return s.quotaReached(QuotaAcks)

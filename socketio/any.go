@@ -22,8 +22,8 @@ func (s *Socket) ListenersAny() []func(event string, args backplane.Args) {
 	return s.currentListeners().any.funcs()
 }
 
-// OnAnyOutgoing calls f for each event that is about to be sent to the client. Who sends it waits for that: f must not
-// block. An event for which there is no room is among them, acknowledgements are not. off removes f.
+// OnAnyOutgoing calls f for each event that is about to be sent to the client. Who sends it waits for that: f
+// must not block. An event for which there is no room is among them, acknowledgements are not. off removes f.
 func (s *Socket) OnAnyOutgoing(f func(event string, args backplane.Args)) (off func()) {
 	return s.onAnyOutgoing(f, false)
 }
@@ -44,12 +44,14 @@ func (s *Socket) OffAnyOutgoing() {
 	s.changeOutgoing(func(l *funcList[func(string, backplane.Args)]) { *l = nil })
 }
 
-// ListenersAnyOutgoing returns the listeners of OnAnyOutgoing and PrependAnyOutgoing, in the order in which they are called.
+// ListenersAnyOutgoing returns the listeners of OnAnyOutgoing and PrependAnyOutgoing, in the order in which they
+// are called.
 func (s *Socket) ListenersAnyOutgoing() []func(event string, args backplane.Args) {
 	return s.currentListeners().outgoing.funcs()
 }
 
-// changeOutgoing changes the listeners that are told of what is sent, and keeps count of the sockets that have any.
+// changeOutgoing changes the listeners that are told of what is sent, and keeps count of the sockets that have
+// any.
 func (s *Socket) changeOutgoing(f func(*funcList[func(string, backplane.Args)])) {
 	s.changeListeners(func(all *listeners) {
 		before := len(all.outgoing) > 0

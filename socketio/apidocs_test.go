@@ -89,6 +89,7 @@ func TestTheTablesOfTheAPIAreComplete(t *testing.T) {
 	}
 }
 
-// forClusters are methods of a cluster's namespace, which docs/howto/own-hub.md and the package documentation tell of.
+// forClusters are methods of a cluster's namespace, which docs/howto/own-hub.md and the package documentation
+// tell of.
 var forClusters = map[string]bool{"CustomRequest": true, "OnCustomRequest": true, "RemoteJoin": true, "RemoteLeave": true, "RemoteDisconnect": true,
 	"Peers": true, "UID": true, "WaitForPeers": true, "WaitReady": true}

@@ -11,11 +11,12 @@ type AuditEvent struct {
 	Kind AuditKind
 	// Address is the client's: the result of Config.ClientAddress, by default the host of the connection.
 	Address string
-	// Namespace and SID identify the socket. They are empty if the event is about the whole connection. A long name of a
-	// namespace is cut to 256 bytes.
+	// Namespace and SID identify the socket. They are empty if the event is about the whole connection. A long
+	// name of a namespace is cut to 256 bytes.
 	Namespace string
 	SID       string
-	// Reason is the reason of a disconnection, a Quota, or the message of a connect_error. It is empty for AuditConnect.
+	// Reason is the reason of a disconnection, a Quota, or the message of a connect_error. It is empty for
+	// AuditConnect.
 	Reason string
 	// Err has details. It may be nil.
 	Err error

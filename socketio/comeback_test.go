@@ -14,8 +14,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// The client comes back while a handler of its old socket still runs: its session moves at once, and what the handler does
-// from then on counts for the new socket.
+// The client comes back while a handler of its old socket still runs: its session moves at once, and what the
+// handler does from then on counts for the new socket.
 func TestRecoveryWhileAHandlerRuns(t *testing.T) {
 	for _, lost := range []string{"TheLossWasNoticed", "TheLossWasNotNoticed"} {
 		t.Run(lost, func(t *testing.T) {
@@ -72,8 +72,8 @@ func TestRecoveryWhileAHandlerRuns(t *testing.T) {
 	}
 }
 
-// The client comes back before the server has noticed that it was lost: the new connection takes over, and the old one is
-// closed.
+// The client comes back before the server has noticed that it was lost: the new connection takes over, and the
+// old one is closed.
 func TestRecoveryTakesOver(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	n.OnConnection(func(s *socketio.Socket) {

@@ -13,7 +13,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// Negative times and limits are an error that names the field, unless the field's documentation says what they mean.
+// Negative times and limits are an error that names the field, unless the field's documentation says what they
+// mean.
 func TestNegativeOptions(t *testing.T) {
 	source, err := os.ReadFile("config.go")
 	require.NoError(t, err)

@@ -127,8 +127,8 @@ type greeting struct {
 	PID string `json:"pid,omitempty"`
 }
 
-// join makes the socket a member of its namespace and greets the client. It returns false if the client has disconnected or
-// tried again in the meantime, or if the namespace is closed.
+// join makes the socket a member of its namespace and greets the client. It returns false if the client has
+// disconnected or tried again in the meantime, or if the namespace is closed.
 func (s *Socket) join() bool {
 	pid := ""
 	if s.session != nil {

@@ -20,10 +20,11 @@ var recoverableReasons = map[string]bool{
 	string(client.ForcedServerClose): true,
 }
 
-// Disconnect disconnects the client from the namespace. With close, it disconnects the client from all namespaces and closes
-// the connection. The reason is "server namespace disconnect"; official clients do not reconnect after it by themselves. What
-// was emitted before still arrives. The socket leaves its rooms at once. The functions of OnDisconnecting and OnDisconnect are
-// called after the one that runs. Disconnect does nothing while the socket is not connected.
+// Disconnect disconnects the client from the namespace. With close, it disconnects the client from all namespaces
+// and closes the connection. The reason is "server namespace disconnect"; official clients do not reconnect after
+// it by themselves. What was emitted before still arrives. The socket leaves its rooms at once. The functions of
+// OnDisconnecting and OnDisconnect are called after the one that runs. Disconnect does nothing while the socket
+// is not connected.
 func (s *Socket) Disconnect(close bool) {
 	if !close {
 		s.kick()
@@ -102,8 +103,8 @@ func (s *Socket) leaveNamespace(rooms []string) {
 
 var noValue backplane.Value
 
-// disconnected records that nothing reaches the client any more. It ends the socket's context and fails what waits for
-// acknowledgements.
+// disconnected records that nothing reaches the client any more. It ends the socket's context and fails what
+// waits for acknowledgements.
 func (s *Socket) disconnected() {
 	s.mu.Lock()
 	s.lost.Store(true)

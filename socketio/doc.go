@@ -1,21 +1,21 @@
 // Package socketio is a Socket.IO server whose namespaces live in a backplane cluster: clients connect with
-// socket.io-client 4, in browsers, Node.js and elsewhere, and what one node sends reaches the clients of all nodes, be they
-// written in Go or run Socket.IO in Node.js.
+// socket.io-client 4, in browsers, Node.js and elsewhere, and what one node sends reaches the clients of all
+// nodes, be they written in Go or run Socket.IO in Node.js.
 //
 // It speaks Engine.IO protocol 4, over HTTP long-polling and WebSocket, and Socket.IO protocol 5
-// (https://socket.io/docs/v4/engine-io-protocol/ and https://socket.io/docs/v4/socket-io-protocol/). A [Server] is an
-// http.Handler, and can serve a listener by itself.
+// (https://socket.io/docs/v4/engine-io-protocol/ and https://socket.io/docs/v4/socket-io-protocol/). A [Server]
+// is an http.Handler, and can serve a listener by itself.
 //
 // # Delivery
 //
-// Events are delivered at most once, in the order in which they were sent. An event is lost when the client's connection breaks before
-// the client has got it, when it is volatile and the client is not ready, and when the client's queue is full: then the client is
-// disconnected. With [Config.Recovery] a client that comes back to its node in time gets what it has missed.
-// Between nodes the promises are those of the cluster.
+// Events are delivered at most once, in the order in which they were sent. An event is lost when the client's
+// connection breaks before the client has got it, when it is volatile and the client is not ready, and when the
+// client's queue is full: then the client is disconnected. With [Config.Recovery] a client that comes back to its
+// node in time gets what it has missed. Between nodes the promises are those of the cluster.
 //
-// No client holds up another one, nor the sender: each has a queue, bounded by [Config.SendQueue] and [Config.SendQueueBytes],
-// and what is queued together is written together. Events of a client are handled one at a time; while
-// [Config.MaxEvents] of them wait, nothing more is read from it.
+// No client holds up another one, nor the sender: each has a queue, bounded by [Config.SendQueue] and
+// [Config.SendQueueBytes], and what is queued together is written together. Events of a client are handled one at
+// a time; while [Config.MaxEvents] of them wait, nothing more is read from it.
 //
 // # Reasons of disconnection
 //
@@ -35,8 +35,8 @@
 //
 // # Serving
 //
-// A server that has a port for itself serves it by [Server.Serve]. As the handler of an http.Server it shares one with other pages; that
-// should have a ReadHeaderTimeout, against clients that never end their request; bodies and connections are bounded by the Server
-// itself. Its ReadTimeout and WriteTimeout would cut polls off, which last for up to PingInterval. At the end call
-// Server.Shutdown before that of the http.Server.
+// A server that has a port for itself serves it by [Server.Serve]. As the handler of an http.Server it shares one
+// with other pages; that should have a ReadHeaderTimeout, against clients that never end their request; bodies
+// and connections are bounded by the Server itself. Its ReadTimeout and WriteTimeout would cut polls off, which
+// last for up to PingInterval. At the end call Server.Shutdown before that of the http.Server.
 package socketio

@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// Sender sends to one socket, or for it, in a way that its flags say. It is immutable: its methods return another one. A Sender
-// comes from a Socket: the zero Sender sends nothing and returns an error.
+// Sender sends to one socket, or for it, in a way that its flags say. It is immutable: its methods return another
+// one. A Sender comes from a Socket: the zero Sender sends nothing and returns an error.
 type Sender struct {
 	s     *Socket
 	flags backplane.Flags
@@ -30,22 +30,24 @@ func (e Sender) check() error {
 	return nil
 }
 
-// Emit sends an event to the client. Arguments are whatever JSON can express; []byte, at any depth, is sent as binary. What
-// one goroutine emits arrives in its order. Emit does not wait: it returns an error when the arguments cannot be encoded,
-// and ErrDisconnected when the client is known to be gone. What a middleware (Namespace.Use) emits reaches the client after its
-// connection. The event is lost when the connection breaks before the client has got it. With Config.Recovery it is kept for a
-// client that may come back, and goes to the socket that has taken over from this one.
+// Emit sends an event to the client. Arguments are whatever JSON can express; []byte, at any depth, is sent as
+// binary. What one goroutine emits arrives in its order. Emit does not wait: it returns an error when the
+// arguments cannot be encoded, and ErrDisconnected when the client is known to be gone. What a middleware
+// (Namespace.Use) emits reaches the client after its connection. The event is lost when the connection breaks
+// before the client has got it. With Config.Recovery it is kept for a client that may come back, and goes to the
+// socket that has taken over from this one.
 func (s *Socket) Emit(event string, args ...any) error { return Sender{s: s}.Emit(event, args...) }
 
 // Send is Emit of an event "message".
 func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
 
-// EmitWithAck sends an event to the client and returns the first argument of its acknowledgement, null if that has none. Value.All
-// returns all arguments: a client that calls callback(err, a, b) has sent three.
+// EmitWithAck sends an event to the client and returns the first argument of its acknowledgement, null if that
+// has none. Value.All returns all arguments: a client that calls callback(err, a, b) has sent three.
 //
-// It returns ErrDisconnected when the client is not connected, or disconnects before it has acknowledged, and ctx's error when ctx
-// ends; if ctx has ended before the call, nothing is sent. Without a deadline it may wait for as long as the client is connected. When
-// Config.MaxAcks acknowledgements are awaited already, it sends nothing and returns a *QuotaError.
+// It returns ErrDisconnected when the client is not connected, or disconnects before it has acknowledged, and
+// ctx's error when ctx ends; if ctx has ended before the call, nothing is sent. Without a deadline it may wait
+// for as long as the client is connected. When Config.MaxAcks acknowledgements are awaited already, it sends
+// nothing and returns a *QuotaError.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
 	return Sender{s: s}.EmitWithAck(ctx, event, args...)
 }
@@ -56,9 +58,9 @@ func (s *Socket) Volatile() Sender { return Sender{s: s}.Volatile() }
 // Compress says whether events are compressed, where Config.Compress allows it.
 func (s *Socket) Compress(compress bool) Sender { return Sender{s: s}.Compress(compress) }
 
-// Timeout bounds how long EmitWithAck waits, in addition to its context. It then returns backplane.ErrTimeout. 0 means that no time is
-// left: it returns that at once, and sends nothing. With a negative duration the Sender sends nothing and returns a
-// *backplane.ConfigError.
+// Timeout bounds how long EmitWithAck waits, in addition to its context. It then returns backplane.ErrTimeout. 0
+// means that no time is left: it returns that at once, and sends nothing. With a negative duration the Sender
+// sends nothing and returns a *backplane.ConfigError.
 func (s *Socket) Timeout(d time.Duration) Sender { return Sender{s: s}.Timeout(d) }
 
 // Local leaves out all other nodes in what To, In, Except and Broadcast of the Sender return.

@@ -42,9 +42,9 @@ func (e *environment) reporter() guard.Reporter {
 	return guard.Reporter{Message: "socketio: error", Logger: e.config.Logger, Handler: e.config.ErrorHandler}
 }
 
-// isolate calls a function of the application on a goroutine of its own and waits for it. Use it for functions that are
-// called rarely, and on goroutines that must not end: f may call runtime.Goexit. A panic is reported. The result is false if
-// f did not return.
+// isolate calls a function of the application on a goroutine of its own and waits for it. Use it for functions
+// that are called rarely, and on goroutines that must not end: f may call runtime.Goexit. A panic is reported.
+// The result is false if f did not return.
 func (e *environment) isolate(namespace, socket, event string, f func()) bool {
 	err := guard.Apart(f)
 	if err != nil {
@@ -80,8 +80,8 @@ func (e *environment) auditClient(c *client.Client, event AuditEvent) {
 	e.audit(event)
 }
 
-// quotaReached counts and audits that a client has reached a quota, and returns the error for it. namespace and socket say
-// which of the client's sockets it is about; both may be empty.
+// quotaReached counts and audits that a client has reached a quota, and returns the error for it. namespace and
+// socket say which of the client's sockets it is about; both may be empty.
 func (e *environment) quotaReached(c *client.Client, q Quota, namespace, socket string) *QuotaError {
 	err := &QuotaError{Quota: q, Limit: e.config.limit(q)}
 	e.countQuota(err)

@@ -19,7 +19,8 @@ var (
 )
 
 // Error is an error that is meant for the client. Returned by a middleware of a namespace, it is the client's
-// connect_error, with Data as its data; returned by a handler or by a middleware of a socket, it is the acknowledgement.
+// connect_error, with Data as its data; returned by a handler or by a middleware of a socket, it is the
+// acknowledgement.
 type Error struct {
 	Message string
 	Data    any // nil: none
@@ -60,6 +61,6 @@ type ArgumentError = handler.ArgumentError
 // PanicError is wrapped by the HandlerError of a func of the application's that has panicked.
 type PanicError = fault.PanicError
 
-// ErrExited is wrapped by the HandlerError of a func of the application's that has ended its goroutine with runtime.Goexit, as
-// testing.T.FailNow does.
+// ErrExited is wrapped by the HandlerError of a func of the application's that has ended its goroutine with
+// runtime.Goexit, as testing.T.FailNow does.
 var ErrExited = fault.ErrExited

@@ -74,8 +74,8 @@ func (s *Socket) appendHandlers(dst []*handler.Handler, event string) []*handler
 	return dst
 }
 
-// handlerFailed reports the error of a handler, and acknowledges with it if the client wants an acknowledgement. A nil err is
-// no failure. ack does nothing if it was called before.
+// handlerFailed reports the error of a handler, and acknowledges with it if the client wants an acknowledgement.
+// A nil err is no failure. ack does nothing if it was called before.
 func (s *Socket) handlerFailed(event string, err error, ack func(...any)) {
 	if err == nil {
 		return
@@ -110,8 +110,8 @@ func (s *Socket) quotaReached(q Quota) *QuotaError {
 	return s.env.quotaReached(s.client, q, s.name, s.id)
 }
 
-// protect calls a function of the application on this goroutine, and reports a panic. It returns false after a panic. It does
-// not return if f ends the goroutine.
+// protect calls a function of the application on this goroutine, and reports a panic. It returns false after a
+// panic. It does not return if f ends the goroutine.
 func (s *Socket) protect(event string, f func()) bool {
 	return guard.Do(f, func(err error) { s.report(event, err) })
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// A server behind proxies that can be trusted. It looks again every five minutes whether its clients may stay, and tells who was
-// refused and why.
+// A server behind proxies that can be trusted. It looks again every five minutes whether its clients may stay,
+// and tells who was refused and why.
 func ExampleConfig_quotas() {
 	expired := func(token string) bool { return token == "" }
 	config := socketio.Config{

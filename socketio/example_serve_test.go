@@ -30,7 +30,8 @@ func ExampleServer_Serve() {
 	// Output: <nil>
 }
 
-// A server behind nginx or haproxy, whose configurations are in examples/proxy. They are believed who the client is.
+// A server behind nginx or haproxy, whose configurations are in examples/proxy. They are believed who the client
+// is.
 func ExampleConfig_trustedProxies() {
 	config := socketio.Config{
 		TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},

@@ -78,7 +78,8 @@ func ExampleConfig_cluster() {
 	// <nil>
 }
 
-// A node that was cut off from the cluster may have missed events. It asks its own clients to load again what they show.
+// A node that was cut off from the cluster may have missed events. It asks its own clients to load again what
+// they show.
 func ExampleServer_missedEvents() {
 	ctx := context.Background()
 	cluster, err := backplane.Open(ctx, backplane.Config{Bus: memory.NewHub()})

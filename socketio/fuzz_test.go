@@ -13,8 +13,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// FuzzSessions asks for sessions and events by any pid and offset. Only what was given out finds anything, and then it finds
-// the events behind it.
+// FuzzSessions asks for sessions and events by any pid and offset. Only what was given out finds anything, and
+// then it finds the events behind it.
 func FuzzSessions(f *testing.F) {
 	sessions := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxDisconnection: time.Hour, MaxEvents: 100})
 	offsets := make(map[string]int) // how many events came behind
@@ -56,8 +56,8 @@ func FuzzSessions(f *testing.F) {
 	})
 }
 
-// FuzzRecovery joins with any auth payload where there is recovery. The client is greeted as a new one, unless it was not a
-// payload at all; then it is disconnected.
+// FuzzRecovery joins with any auth payload where there is recovery. The client is greeted as a new one, unless it
+// was not a payload at all; then it is disconnected.
 func FuzzRecovery(f *testing.F) {
 	n := serve(f, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })
 	n.OnConnection(func(s *socketio.Socket) { assert.False(f, s.Recovered()) })

@@ -27,8 +27,8 @@ func (s *Socket) Query() url.Values {
 // dateFormat is how JavaScript writes a date.
 const dateFormat = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
-// Handshake returns how the client has connected, in the form that Socket.IO has on all nodes: names of headers are in
-// lower case, what comes several times in a header is joined by commas, and in the query it is a list.
+// Handshake returns how the client has connected, in the form that Socket.IO has on all nodes: names of headers
+// are in lower case, what comes several times in a header is joined by commas, and in the query it is a list.
 func (s *Socket) Handshake() backplane.Handshake {
 	request := s.client.Conn().Handshake()
 	issued := time.UnixMilli(s.issued)

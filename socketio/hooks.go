@@ -7,8 +7,8 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// isolateHooks wraps the functions of the configuration, and its Sessions, so that any goroutine can call them. A panic is
-// reported, and the result is the safe one, such as a refusal.
+// isolateHooks wraps the functions of the configuration, and its Sessions, so that any goroutine can call them. A
+// panic is reported, and the result is the safe one, such as a refusal.
 func (e *environment) isolateHooks() {
 	c := &e.config
 	if f := c.Admit; f != nil {
@@ -45,7 +45,8 @@ func (e *environment) isolateHooks() {
 	}
 }
 
-// isolatedSessions are Sessions of the application. When one of their methods panics, the client is not recovered.
+// isolatedSessions are Sessions of the application. When one of their methods panics, the client is not
+// recovered.
 type isolatedSessions struct {
 	env      *environment
 	sessions Sessions

@@ -32,7 +32,8 @@ type node struct {
 	errors *events[error] // what ErrorHandler was told
 }
 
-// serve starts a server, which ends with the test. What it reports has to be fetched by the test from errors, or not to be.
+// serve starts a server, which ends with the test. What it reports has to be fetched by the test from errors, or
+// not to be.
 func serve(t testing.TB, change ...func(*socketio.Config)) *node {
 	t.Helper()
 	n := &node{errors: newEvents[error]()}

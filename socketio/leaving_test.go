@@ -285,7 +285,8 @@ func (c *pollingClient) status(t testing.TB) int {
 	return response.StatusCode
 }
 
-// A slow handler is not the client's fault: one that is alive stays, however much it has sent, and none of that is lost.
+// A slow handler is not the client's fault: one that is alive stays, however much it has sent, and none of that
+// is lost.
 func TestClientIsKeptBehindASlowHandler(t *testing.T) {
 	for way := range ways {
 		for name, size := range map[string]int{"LittleIsSent": 10, "MoreThanIsReadAhead": 2000} {

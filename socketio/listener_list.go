@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// funcList holds funcs of the application's, in the order in which they are called. It is appended to, or else replaced, so a copy of it
-// can be read without the lock that guards it. Funcs cannot be compared, so each is kept behind a pointer, which can be.
+// funcList holds funcs of the application's, in the order in which they are called. It is appended to, or else
+// replaced, so a copy of it can be read without the lock that guards it. Funcs cannot be compared, so each is
+// kept behind a pointer, which can be.
 type funcList[F any] []*F
 
 // add puts f at the end, or in front, and returns the pointer to it.

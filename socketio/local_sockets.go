@@ -12,7 +12,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// local is what the cluster sees of a namespace on this node: its registry, but for what is encoded once for all sockets.
+// local is what the cluster sees of a namespace on this node: its registry, but for what is encoded once for all
+// sockets.
 type localSockets struct {
 	*backplane.Registry
 	ns *Namespace

@@ -101,8 +101,8 @@ func TestRecoveryOfAQuietClient(t *testing.T) {
 	})
 }
 
-// A client that has missed more packets than may wait for it gets all of them, and one that has missed more bytes comes back as
-// a new one.
+// A client that has missed more packets than may wait for it gets all of them, and one that has missed more bytes
+// comes back as a new one.
 func TestRecoveryOfAClientThatHasMissedMuch(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	r := enter(t, n, "")

@@ -11,7 +11,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// TestMistakesAreNamedWhereTheyAreMade holds what a program is told that uses the API wrongly: at the call, and by the names that it knows.
+// TestMistakesAreNamedWhereTheyAreMade holds what a program is told that uses the API wrongly: at the call, and
+// by the names that it knows.
 func TestMistakesAreNamedWhereTheyAreMade(t *testing.T) {
 	n := serve(t)
 	joined := connected(n.Namespace)

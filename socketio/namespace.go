@@ -10,11 +10,12 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
-// Namespace is an audience: the clients that have joined it, on all nodes. It has the methods of a backplane.Namespace and of
-// a backplane.Target, which act on all of these clients or on those in a room. It is safe for concurrent use.
+// Namespace is an audience: the clients that have joined it, on all nodes. It has the methods of a
+// backplane.Namespace and of a backplane.Target, which act on all of these clients or on those in a room. It is
+// safe for concurrent use.
 //
-// Functions given to OnConnection, Use and the other methods here are called for clients that join later, in the order in
-// which they were given.
+// Functions given to OnConnection, Use and the other methods here are called for clients that join later, in the
+// order in which they were given.
 type Namespace struct {
 	*backplane.Namespace
 
@@ -69,7 +70,8 @@ func (ns *Namespace) Name() string { return ns.name }
 // Server returns the server.
 func (ns *Namespace) Server() *Server { return ns.server }
 
-// OnConnection calls f for each client that joins the namespace, before any of its events is handled. off removes f.
+// OnConnection calls f for each client that joins the namespace, before any of its events is handled. off removes
+// f.
 func (ns *Namespace) OnConnection(f func(*Socket)) (off func()) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -81,19 +83,19 @@ func (ns *Namespace) OnConnection(f func(*Socket)) (off func()) {
 	}
 }
 
-// Use makes f decide about each client that wants to join. An error refuses the client: it gets a connect_error with the
-// error's text as the message and, for an *Error, with its Data. f may block, and may call methods of the socket such as Join,
-// SetData and On. What f emits to the socket, or to a room that the socket has joined, reaches the client after it is
-// connected, in order. It is dropped if the client is refused.
+// Use makes f decide about each client that wants to join. An error refuses the client: it gets a connect_error
+// with the error's text as the message and, for an *Error, with its Data. f may block, and may call methods of
+// the socket such as Join, SetData and On. What f emits to the socket, or to a room that the socket has joined,
+// reaches the client after it is connected, in order. It is dropped if the client is refused.
 func (ns *Namespace) Use(f func(*Socket) error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	ns.middleware = append(ns.middleware, notNil(f))
 }
 
-// OnServerSide calls fn for an event that another node sends with ServerSideEmit. fn has the form that Socket.On takes. Its
-// first call of ack, if it has one, answers ServerSideEmitWithAck. fn must not block: messages of other nodes wait for it.
-// off removes fn. OnServerSide panics if fn has another form.
+// OnServerSide calls fn for an event that another node sends with ServerSideEmit. fn has the form that Socket.On
+// takes. Its first call of ack, if it has one, answers ServerSideEmitWithAck. fn must not block: messages of
+// other nodes wait for it. off removes fn. OnServerSide panics if fn has another form.
 func (ns *Namespace) OnServerSide(event string, fn any) (off func()) {
 	h := mustHandler("OnServerSide", event, fn)
 	ns.mu.Lock()
@@ -116,7 +118,8 @@ func (ns *Namespace) OffServerSide(event string) {
 	delete(ns.serverSide, event)
 }
 
-// Sockets returns the clients of this node, in the order in which they have connected. FetchSockets finds those of all nodes.
+// Sockets returns the clients of this node, in the order in which they have connected. FetchSockets finds those
+// of all nodes.
 func (ns *Namespace) Sockets() []*Socket {
 	var all []*Socket
 	ns.registry.Each(backplane.Selector{}, func(m backplane.Socket) { all = append(all, (*Socket)(m.(*member))) })
@@ -137,14 +140,16 @@ func (ns *Namespace) Socket(id string) *Socket {
 // SocketsCount returns the number of clients of this node.
 func (ns *Namespace) SocketsCount() int { return ns.registry.Len() }
 
-// Rooms returns the names of this node's rooms. They include the rooms of single clients, whose names are the clients' ids.
+// Rooms returns the names of this node's rooms. They include the rooms of single clients, whose names are the
+// clients' ids.
 func (ns *Namespace) Rooms() []string { return ns.registry.Rooms() }
 
-// Close disconnects the namespace's clients of this node, and leaves the cluster's namespace. Clients cannot join the
-// namespace any more until it is opened again.
+// Close disconnects the namespace's clients of this node, and leaves the cluster's namespace. Clients cannot join
+// the namespace any more until it is opened again.
 func (ns *Namespace) Close(ctx context.Context) error { return ns.owner.close(ctx, ns) }
 
-// nextAckID returns an id for an acknowledgement. It is unique in the namespace, so that one frame serves all clients.
+// nextAckID returns an id for an acknowledgement. It is unique in the namespace, so that one frame serves all
+// clients.
 func (ns *Namespace) nextAckID() int64 { return ns.ackIDs.Add(1) - 1 }
 
 // listeners returns the functions of Use and OnConnection.

@@ -20,12 +20,12 @@ type reservation struct {
 	closes  bool // it is closed, or about to be, while the server goes on
 }
 
-// Of returns the namespace with this name, and opens it if necessary. A missing slash in front is added. Clients can join the
-// namespace from then on. Of waits until the node receives what other nodes send there, but no longer than 5 s: when the bus
-// is down, the clients of this node can use the namespace all the same.
+// Of returns the namespace with this name, and opens it if necessary. A missing slash in front is added. Clients
+// can join the namespace from then on. Of waits until the node receives what other nodes send there, but no
+// longer than 5 s: when the bus is down, the clients of this node can use the namespace all the same.
 //
-// Of panics for a name that the cluster's bus cannot carry, and for a namespace that was opened in the cluster without the
-// Server.
+// Of panics for a name that the cluster's bus cannot carry, and for a namespace that was opened in the cluster
+// without the Server.
 func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -48,15 +48,16 @@ func (s *Server) Of(name string) *Namespace {
 	return ns
 }
 
-// OfFunc lets clients join every namespace that allow accepts. allow gets the name and the client's auth payload. The namespace
-// is opened when the first client joins it. It is closed when the last client of this node has left it, unless
-// Config.KeepEmptyNamespaces is set or the application has called Of for it; see ParentNamespace. Any goroutine may call
-// allow; only the client waits for it.
+// OfFunc lets clients join every namespace that allow accepts. allow gets the name and the client's auth payload.
+// The namespace is opened when the first client joins it. It is closed when the last client of this node has left
+// it, unless Config.KeepEmptyNamespaces is set or the application has called Of for it; see ParentNamespace. Any
+// goroutine may call allow; only the client waits for it.
 func (s *Server) OfFunc(allow func(name string, auth backplane.Value) bool) *ParentNamespace {
 	return s.addParent(&ParentNamespace{env: &s.env, allow: allow})
 }
 
-// OfPattern is OfFunc for the names that pattern matches. Of returns a namespace of the ParentNamespace for these names, too.
+// OfPattern is OfFunc for the names that pattern matches. Of returns a namespace of the ParentNamespace for these
+// names, too.
 func (s *Server) OfPattern(pattern *regexp.Regexp) *ParentNamespace {
 	return s.addParent(&ParentNamespace{env: &s.env, pattern: pattern})
 }
@@ -69,7 +70,8 @@ func (s *Server) addParent(p *ParentNamespace) *ParentNamespace {
 	return p
 }
 
-// OnNewNamespace calls f for each namespace that is opened from now on, except "/", before a client can join it. off removes f.
+// OnNewNamespace calls f for each namespace that is opened from now on, except "/", before a client can join it.
+// off removes f.
 func (s *Server) OnNewNamespace(f func(*Namespace)) (off func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,8 +96,8 @@ func (s *Server) Namespaces() []*Namespace {
 
 var errInvalidNamespace = errors.New("Invalid namespace") //lint:ignore ST1005 clients get this text, which is Socket.IO's
 
-// enter returns the namespace that a client wants to join. The namespace stays open until it is released. The error is
-// errInvalidNamespace if there is no such namespace, and a *QuotaError if clients have opened too many.
+// enter returns the namespace that a client wants to join. The namespace stays open until it is released. The
+// error is errInvalidNamespace if there is no such namespace, and a *QuotaError if clients have opened too many.
 func (s *Server) enter(name string, auth backplane.Value) (*Namespace, error) {
 	ns, err := s.reserve(name, true, func(name string) *ParentNamespace {
 		s.mu.Lock()
@@ -131,8 +133,8 @@ func (s *Server) patternFor(name string) *ParentNamespace {
 // maxDynamicName is the most bytes of the name of a namespace that a client can open. Buses may allow less.
 const maxDynamicName = 1024
 
-// reserve returns the namespace with this name, or opens it as a child of the parent that find returns. The namespace stays
-// open until it is released. dynamic: a client wants it.
+// reserve returns the namespace with this name, or opens it as a child of the parent that find returns. The
+// namespace stays open until it is released. dynamic: a client wants it.
 func (s *Server) reserve(name string, dynamic bool, find func(string) *ParentNamespace) (*Namespace, error) {
 	if ns := s.existing(name); ns != nil {
 		return ns, nil
@@ -166,7 +168,8 @@ func (s *Server) existing(name string) *Namespace {
 	}
 }
 
-// create opens a namespace, reserved, unless it is open. With ErrServerClosed it returns one on which nothing works.
+// create opens a namespace, reserved, unless it is open. With ErrServerClosed it returns one on which nothing
+// works.
 func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Namespace, error) {
 	for {
 		if ns := s.existing(name); ns != nil {
@@ -217,18 +220,20 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 	}
 }
 
-// countDynamic adds n to the number of namespaces that clients have opened, if ns is one of them. The caller holds mu.
+// countDynamic adds n to the number of namespaces that clients have opened, if ns is one of them. The caller
+// holds mu.
 func (s *Server) countDynamic(ns *Namespace, n int) {
 	if ns.dynamic {
 		s.dynamic += n
 	}
 }
 
-// readyTimeout bounds how long Of and clients wait for a new namespace, and how long the last client waits for it to close.
+// readyTimeout bounds how long Of and clients wait for a new namespace, and how long the last client waits for it
+// to close.
 const readyTimeout = 5 * time.Second
 
-// waitReady waits, the first time, until the namespace receives what other nodes send. It gives up after readyTimeout, so that
-// the clients of this node reach each other while the bus is down.
+// waitReady waits, the first time, until the namespace receives what other nodes send. It gives up after
+// readyTimeout, so that the clients of this node reach each other while the bus is down.
 func (ns *Namespace) waitReady() {
 	if ns.ready.Load() {
 		return

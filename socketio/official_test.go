@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// official does with packets what socket.io-client 4.8 does: what comes before the greeting is kept until that comes, and the last
-// string of an event is the offset, once the event's listeners have been called.
+// official does with packets what socket.io-client 4.8 does: what comes before the greeting is kept until that
+// comes, and the last string of an event is the offset, once the event's listeners have been called.
 type official struct {
 	t           *testing.T
 	pid, offset string

@@ -15,8 +15,9 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// Official clients take any string that stands last in an event for their offset, the event's name too. So every event has one,
-// wherever it comes from, but for those with an acknowledgement, whose last argument is a func there.
+// Official clients take any string that stands last in an event for their offset, the event's name too. So every
+// event has one, wherever it comes from, but for those with an acknowledgement, whose last argument is a func
+// there.
 func TestEveryEventHasAnOffset(t *testing.T) {
 	hub := memory.NewHub()
 	a, b := pairOn(t, hub, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })

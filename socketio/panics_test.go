@@ -56,7 +56,8 @@ var harms = map[string]func(){
 	"Goexit":         runtime.Goexit,
 }
 
-// stage is what an act is played on: two nodes, of which the first does harm. Its client p has joined; s is its socket.
+// stage is what an act is played on: two nodes, of which the first does harm. Its client p has joined; s is its
+// socket.
 type stage struct {
 	t    *testing.T
 	a, b *node
@@ -67,7 +68,8 @@ type stage struct {
 
 const failed = `[{"error":"internal error"}]`
 
-// acts are what leads to a call of the application's func, which fails, with the name that the report gives to it.
+// acts are what leads to a call of the application's func, which fails, with the name that the report gives to
+// it.
 var acts = map[string]struct {
 	event string
 	play  func(s stage)

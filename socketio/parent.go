@@ -10,9 +10,9 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// ParentNamespace stands for namespaces that come into being when a client joins them. Each gets the funcs that the
-// parent has at that time. It is closed when the last client of this node has left it, unless Config.KeepEmptyNamespaces
-// is set or the application has called Of for it.
+// ParentNamespace stands for namespaces that come into being when a client joins them. Each gets the funcs that
+// the parent has at that time. It is closed when the last client of this node has left it, unless
+// Config.KeepEmptyNamespaces is set or the application has called Of for it.
 //
 // It also has all methods of a ParentTarget, for all sockets of these namespaces.
 type ParentNamespace struct {
@@ -28,8 +28,8 @@ type ParentNamespace struct {
 	connection funcList[func(*Socket)]
 }
 
-// OnConnection is Namespace.OnConnection for the namespaces that come into being from now on. off removes f for those that come
-// into being after it.
+// OnConnection is Namespace.OnConnection for the namespaces that come into being from now on. off removes f for
+// those that come into being after it.
 func (p *ParentNamespace) OnConnection(f func(*Socket)) (off func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,12 +10,12 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// ParentTarget is a backplane.Target in each of the namespaces of a ParentNamespace that are open on this node, with their clients on
-// other nodes. A namespace that is open only on other nodes is left out. It is immutable: its methods return another one. When
-// several namespaces fail, the error holds all of their errors.
+// ParentTarget is a backplane.Target in each of the namespaces of a ParentNamespace that are open on this node,
+// with their clients on other nodes. A namespace that is open only on other nodes is left out. It is immutable:
+// its methods return another one. When several namespaces fail, the error holds all of their errors.
 //
-// FetchSockets, EmitWithAck and the like ask all these namespaces at the same time, and return all their answers together.
-// Node.js's ParentNamespace supports none of these.
+// FetchSockets, EmitWithAck and the like ask all these namespaces at the same time, and return all their answers
+// together. Node.js's ParentNamespace supports none of these.
 type ParentTarget struct {
 	parent *ParentNamespace
 	target func(backplane.Target) backplane.Target // nil: as it is
@@ -84,7 +84,8 @@ func (t ParentTarget) SocketsLeave(ctx context.Context, rooms ...string) error {
 	return t.each(func(target backplane.Target) error { return target.SocketsLeave(ctx, rooms...) })
 }
 
-// DisconnectSockets disconnects the sockets of the target from their namespaces; close: their underlying connections too.
+// DisconnectSockets disconnects the sockets of the target from their namespaces; close: their underlying
+// connections too.
 func (t ParentTarget) DisconnectSockets(ctx context.Context, close bool) error {
 	return t.each(func(target backplane.Target) error { return target.DisconnectSockets(ctx, close) })
 }
@@ -94,14 +95,16 @@ func (t ParentTarget) ServerSideEmit(ctx context.Context, event string, args ...
 	return t.each(func(target backplane.Target) error { return target.ServerSideEmit(ctx, event, args...) })
 }
 
-// EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, one value for each socket.
+// EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, one value for each
+// socket.
 func (t ParentTarget) EmitWithAck(ctx context.Context, event string, args ...any) ([]backplane.Value, error) {
 	return gather(t, func(target backplane.Target) ([]backplane.Value, error) {
 		return target.EmitWithAck(ctx, event, args...)
 	})
 }
 
-// ServerSideEmitWithAck sends an event to the other nodes' servers and returns their answers, one of each node for each namespace.
+// ServerSideEmitWithAck sends an event to the other nodes' servers and returns their answers, one of each node
+// for each namespace.
 func (t ParentTarget) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]backplane.Value, error) {
 	return gather(t, func(target backplane.Target) ([]backplane.Value, error) {
 		return target.ServerSideEmitWithAck(ctx, event, args...)

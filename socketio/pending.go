@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// Until a client has been greeted, events for it wait in its socket's backlog. They are sent after the packet that tells the
-// client that it has joined, or dropped if the middlewares refuse the client.
+// Until a client has been greeted, events for it wait in its socket's backlog. They are sent after the packet
+// that tells the client that it has joined, or dropped if the middlewares refuse the client.
 
 // waitingEvent is an event in a backlog.
 type waitingEvent struct {
@@ -20,8 +20,8 @@ type waitingEvent struct {
 	offset  string
 }
 
-// deliver sends a frame to the client, or lets it wait until the client has been greeted. It returns false if the frame was
-// dropped.
+// deliver sends a frame to the client, or lets it wait until the client has been greeted. It returns false if the
+// frame was dropped.
 func (s *Socket) deliver(f *engineio.Frame, o engineio.SendOptions, offset string) bool {
 	if s.state.Load() == client.Connected {
 		return s.client.Send(f, o)
@@ -43,8 +43,8 @@ func (s *Socket) deliver(f *engineio.Frame, o engineio.SendOptions, offset strin
 	return kept
 }
 
-// keep adds an event to the backlog. It returns false if there is no room. The limits are those of the send queue, in which
-// the greeting takes one place. The caller holds mu.
+// keep adds an event to the backlog. It returns false if there is no room. The limits are those of the send
+// queue, in which the greeting takes one place. The caller holds mu.
 func (s *Socket) keep(f *engineio.Frame, o engineio.SendOptions, offset string) bool {
 	config := &s.env.config
 	if len(s.backlog)+1 >= config.SendQueue || s.backlogBytes >= config.SendQueueBytes {
@@ -58,8 +58,8 @@ func (s *Socket) keep(f *engineio.Frame, o engineio.SendOptions, offset string) 
 // isPending reports whether the middlewares have not decided about the client yet.
 func (s *Socket) isPending() bool { return s.state.Load() == client.Connecting && !s.lost.Load() }
 
-// pendingSockets are the sockets of a namespace that have joined rooms in a middleware, and are not in the registry yet. A
-// broadcast to one of their rooms waits for them in their backlogs.
+// pendingSockets are the sockets of a namespace that have joined rooms in a middleware, and are not in the
+// registry yet. A broadcast to one of their rooms waits for them in their backlogs.
 type pendingSockets struct {
 	count atomic.Int32
 
@@ -89,8 +89,8 @@ func (p *pendingSockets) remove(s *Socket) {
 	p.count.Store(int32(len(p.all)))
 }
 
-// in returns the selected sockets. A caller that needs the sockets in the registry, too, has to look there afterwards: a socket
-// enters the registry before it is removed here.
+// in returns the selected sockets. A caller that needs the sockets in the registry, too, has to look there
+// afterwards: a socket enters the registry before it is removed here.
 func (p *pendingSockets) in(to backplane.Selector) (selected []*Socket) {
 	if p.count.Load() == 0 || len(to.Rooms) == 0 {
 		return nil

@@ -19,8 +19,8 @@ const (
 	maxReviews = 16
 )
 
-// reauthenticator asks the application again and again whether clients may stay. The interval is the same for all clients, so
-// the list is in the order in which they are due.
+// reauthenticator asks the application again and again whether clients may stay. The interval is the same for all
+// clients, so the list is in the order in which they are due.
 type reauthenticator struct {
 	env     *environment
 	closing <-chan struct{} // closed when the server closes
@@ -69,8 +69,8 @@ func (a *reauthenticator) remove(c *connection) {
 	}
 }
 
-// next removes the first client from the list and returns it if it is due. Otherwise it returns how long to wait; a negative
-// time means until a client is added.
+// next removes the first client from the list and returns it if it is due. Otherwise it returns how long to wait;
+// a negative time means until a client is added.
 func (a *reauthenticator) next() (c *connection, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

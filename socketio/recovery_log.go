@@ -17,15 +17,16 @@ type recoveryLog struct {
 	namespace string
 	lastSaved atomic.Int64 // when a session was saved last, in Unix nanoseconds; 0: never
 
-	// owning guards owners, away and sweepAt. It is held while a session moves from a socket to Sessions, and from there to
-	// another socket, so that a client never finds it in between. It is locked before mu.
+	// owning guards owners, away and sweepAt. It is held while a session moves from a socket to Sessions, and
+	// from there to another socket, so that a client never finds it in between. It is locked before mu.
 	owning  sync.Mutex
 	owners  map[string]*Socket              // by pid. The hash is seeded, so the time of a look-up reveals nothing about pids.
 	away    map[string]weak.Pointer[Socket] // by pid: sockets whose sessions were saved
 	sweepAt int                             // the size of away at which dead pointers are removed
 
-	// mu makes the order of the log the order in which every client receives the events, so that the offset of the last event
-	// says which ones a client has received. Events are sent while mu is held; sending does not block.
+	// mu makes the order of the log the order in which every client receives the events, so that the offset of
+	// the last event says which ones a client has received. Events are sent while mu is held; sending does not
+	// block.
 	mu     sync.Mutex
 	last   string // the offset of the last event, "" if there was none
 	before string // the offset of the event before
@@ -35,9 +36,9 @@ func newRecoveryLog(r *Recovery, namespace string) *recoveryLog {
 	return &recoveryLog{Recovery: r, namespace: namespace, owners: make(map[string]*Socket), away: make(map[string]weak.Pointer[Socket])}
 }
 
-// assignOffset returns the offset of an event, and keeps the event unless it is volatile. A volatile event gets the offset of
-// the event before it: no event may be without one, because official clients take any string that is the last argument of an
-// event for an offset. The caller holds mu.
+// assignOffset returns the offset of an event, and keeps the event unless it is volatile. A volatile event gets
+// the offset of the event before it: no event may be without one, because official clients take any string that
+// is the last argument of an event for an offset. The caller holds mu.
 func (l *recoveryLog) assignOffset(args backplane.Args, to backplane.Selector, volatile bool) (offset string) {
 	l.before = l.position()
 	if volatile {
@@ -47,7 +48,8 @@ func (l *recoveryLog) assignOffset(args backplane.Args, to backplane.Selector, v
 	return l.last
 }
 
-// position returns the offset of the last event. If there was none, it appends an event for no socket. The caller holds mu.
+// position returns the offset of the last event. If there was none, it appends an event for no socket. The caller
+// holds mu.
 func (l *recoveryLog) position() string {
 	if l.last == "" {
 		l.last = l.Sessions.Append(l.namespace, SessionEvent{Rooms: []string{newID()}})
@@ -71,8 +73,8 @@ func (l *recoveryLog) recoverable() time.Duration {
 	return l.MaxDisconnection - time.Since(time.Unix(0, saved))
 }
 
-// takeOver takes the session of a pid from the socket that owns it. It returns that socket, nil if there is none. It waits
-// while the socket joins its namespace. It leaves owning locked.
+// takeOver takes the session of a pid from the socket that owns it. It returns that socket, nil if there is none.
+// It waits while the socket joins its namespace. It leaves owning locked.
 func (l *recoveryLog) takeOver(pid string) *Socket {
 	for {
 		l.owning.Lock()
@@ -87,7 +89,8 @@ func (l *recoveryLog) takeOver(pid string) *Socket {
 	}
 }
 
-// disown takes the session from a socket. It returns false if the socket does not own it any more. The caller holds owning.
+// disown takes the session from a socket. It returns false if the socket does not own it any more. The caller
+// holds owning.
 func (l *recoveryLog) disown(s *Socket) bool {
 	if s.session == nil || l.owners[s.session.pid] != s {
 		return false
@@ -96,8 +99,8 @@ func (l *recoveryLog) disown(s *Socket) bool {
 	return true
 }
 
-// remember keeps a weak pointer to a socket whose session was saved. If the socket is still in use when the client comes back,
-// for example in a handler that runs, it gets a successor. The caller holds owning.
+// remember keeps a weak pointer to a socket whose session was saved. If the socket is still in use when the
+// client comes back, for example in a handler that runs, it gets a successor. The caller holds owning.
 func (l *recoveryLog) remember(s *Socket) {
 	l.away[s.session.pid] = weak.Make(s)
 	if len(l.away) < l.sweepAt {

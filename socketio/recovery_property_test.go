@@ -19,9 +19,10 @@ import (
 
 var recoveryRuns = flag.Int("recovery.runs", 1, "how many random histories TestRecoveryProperty runs of each kind")
 
-// TestRecoveryProperty lets clients lose their connections at any byte, with or without the server's noticing, and come back at
-// once or later, while events are sent to all, to rooms, to all but a room, and to the client, some of them binary or volatile.
-// Each client gets every event that is for it once and in order, or is told that it was not recovered.
+// TestRecoveryProperty lets clients lose their connections at any byte, with or without the server's noticing,
+// and come back at once or later, while events are sent to all, to rooms, to all but a room, and to the client,
+// some of them binary or volatile. Each client gets every event that is for it once and in order, or is told that
+// it was not recovered.
 func TestRecoveryProperty(t *testing.T) {
 	for _, serving := range []string{"HTTPHandler", "Serve"} {
 		for _, transport := range []string{"websocket", "polling", "any"} {

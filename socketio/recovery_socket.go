@@ -14,9 +14,9 @@ import (
 
 // session is a socket's part in recovery.
 //
-// A session is owned by one socket, or by Sessions while its client is away. When the client comes back, the session moves to a
-// new socket, the successor. The old socket may still be in use, for example in a handler that runs. What is done to it from
-// then on is done to the successor.
+// A session is owned by one socket, or by Sessions while its client is away. When the client comes back, the
+// session moves to a new socket, the successor. The old socket may still be in use, for example in a handler that
+// runs. What is done to it from then on is done to the successor.
 type session struct {
 	pid      string
 	restored *Session   // the session that the client has come back to; nil: a new one
@@ -53,8 +53,8 @@ func (s *Socket) startSession() {
 	log.owners[s.session.pid] = s
 }
 
-// restoreSession gives s the session of this pid, and ends a socket that still owns it. It returns false if there is no such
-// session.
+// restoreSession gives s the session of this pid, and ends a socket that still owns it. It returns false if there
+// is no such session.
 func (s *Socket) restoreSession(pid, offset string) bool {
 	log := s.ns.log
 	old := log.takeOver(pid)
@@ -86,8 +86,8 @@ func (s *Socket) restoreSession(pid, offset string) bool {
 	return ok
 }
 
-// suspend returns the session of a socket that does not own it any more. No event is sent to the socket from then on, so the
-// client misses what comes.
+// suspend returns the session of a socket that does not own it any more. No event is sent to the socket from then
+// on, so the client misses what comes.
 func (s *Socket) suspend() Session {
 	log, own := s.ns.log, s.session
 	log.mu.Lock()
@@ -101,8 +101,8 @@ func (s *Socket) suspend() Session {
 	return saved
 }
 
-// handOver makes another socket, which nothing else uses yet, the successor of a suspended one. The successor gets the changes
-// that were made to s since then.
+// handOver makes another socket, which nothing else uses yet, the successor of a suspended one. The successor
+// gets the changes that were made to s since then.
 func (s *Socket) handOver(successor *Socket) {
 	log := s.ns.log
 	log.mu.Lock()
@@ -118,8 +118,8 @@ func (s *Socket) handOver(successor *Socket) {
 	successor.data = s.Data()
 }
 
-// noteRooms notes that a socket has joined or left rooms after its session has moved away. It returns the successor, nil if
-// there is none. fits is false if the rooms are more than the socket may join.
+// noteRooms notes that a socket has joined or left rooms after its session has moved away. It returns the
+// successor, nil if there is none. fits is false if the rooms are more than the socket may join.
 func (s *Socket) noteRooms(rooms []string, joined bool) (successor *Socket, fits bool) {
 	if s.ns == nil || s.ns.log == nil {
 		return nil, true
@@ -144,8 +144,8 @@ func (s *Socket) noteRooms(rooms []string, joined bool) (successor *Socket, fits
 	return nil, true
 }
 
-// retire ends a socket whose session was taken over, and its connection. When it returns, the functions of OnDisconnect have
-// been called, unless another function still runs for that client.
+// retire ends a socket whose session was taken over, and its connection. When it returns, the functions of
+// OnDisconnect have been called, unless another function still runs for that client.
 func (s *Socket) retire() {
 	log := s.ns.log
 	log.mu.Lock()

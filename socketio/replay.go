@@ -11,7 +11,8 @@ type replay struct {
 	offsets map[string]bool
 }
 
-// startOffsets notes the offset at which the session begins or continues. It is called before the socket is in the registry.
+// startOffsets notes the offset at which the session begins or continues. It is called before the socket is in
+// the registry.
 func (s *Socket) startOffsets() {
 	log, own := s.ns.log, s.session
 	if log == nil {
@@ -28,8 +29,8 @@ func (s *Socket) startOffsets() {
 	}
 }
 
-// missed returns the events that the client has missed. It returns false if some are not kept any more, or if they are too many
-// to be sent.
+// missed returns the events that the client has missed. It returns false if some are not kept any more, or if
+// they are too many to be sent.
 func (s *Socket) missed() (replay, bool) {
 	if !s.Recovered() {
 		return replay{}, true
@@ -66,9 +67,9 @@ func (s *Socket) missed() (replay, bool) {
 	return missed, bytes <= s.client.Conn().MaxQueued()
 }
 
-// greet sends hello, the packet that says that the client is connected, and then the backlog. Missed events are sent before
-// hello, in the same frame, as with Node.js: official clients keep what comes before hello and pass it to the application
-// before their "connect" event.
+// greet sends hello, the packet that says that the client is connected, and then the backlog. Missed events are
+// sent before hello, in the same frame, as with Node.js: official clients keep what comes before hello and pass
+// it to the application before their "connect" event.
 func (s *Socket) greet(hello []byte, missed replay) {
 	frame := engineio.NewTextFrame(hello)
 	if len(missed.parts) > 0 {

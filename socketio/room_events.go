@@ -8,8 +8,9 @@ type roomEvents struct {
 	join, leave    funcList[func(room, id string)]
 }
 
-// OnCreateRoom calls f when the first client of this node is about to join a room (Socket.IO's adapter: create-room). The
-// funcs of rooms' events are called one at a time, in the order in which things happened, and must not block. off removes f.
+// OnCreateRoom calls f when the first client of this node is about to join a room (Socket.IO's adapter:
+// create-room). The funcs of rooms' events are called one at a time, in the order in which things happened, and
+// must not block. off removes f.
 func (ns *Namespace) OnCreateRoom(f func(room string)) (off func()) {
 	return onRoom(ns, &ns.rooms.create, f, func(c *backplane.RegistryConfig) { c.CreateRoom = each(ns, "create-room", ns.rooms.create) })
 }

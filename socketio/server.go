@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// Server serves Socket.IO clients. It has the methods of its main namespace, "/"; Close closes the whole server. It is safe
-// for concurrent use.
+// Server serves Socket.IO clients. It has the methods of its main namespace, "/"; Close closes the whole server.
+// It is safe for concurrent use.
 type Server struct {
 	*Namespace // "/"
 
@@ -40,7 +40,8 @@ type Server struct {
 
 var _ http.Handler = (*Server)(nil)
 
-// NewServer returns a server. An error says what is wrong with config, or why the cluster refuses the namespace "/".
+// NewServer returns a server. An error says what is wrong with config, or why the cluster refuses the namespace
+// "/".
 func NewServer(config Config) (*Server, error) {
 	s := &Server{cluster: config.Cluster, namespaces: make(map[string]*Namespace), closing: make(chan struct{}),
 		idle: make(chan struct{})}
@@ -89,6 +90,6 @@ func NewServer(config Config) (*Server, error) {
 // ServeHTTP serves a request. Requests for other paths than Config.Path get status 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// ClientsCount returns the number of connected clients, whatever namespaces they have joined. A client that has disconnected
-// counts until its sockets have left their namespaces.
+// ClientsCount returns the number of connected clients, whatever namespaces they have joined. A client that has
+// disconnected counts until its sockets have left their namespaces.
 func (s *Server) ClientsCount() int { return int(s.connected.Load()) }

@@ -9,8 +9,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
-// handleServerSide calls the namespace's functions for an event that another node has sent with ServerSideEmit. reply is nil if
-// that node wants no answer.
+// handleServerSide calls the namespace's functions for an event that another node has sent with ServerSideEmit.
+// reply is nil if that node wants no answer.
 func (ns *Namespace) handleServerSide(args backplane.Args, reply func(backplane.Value)) {
 	ns.mu.Lock()
 	handlers := ns.serverSide[args.Event()]

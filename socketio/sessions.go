@@ -1,27 +1,27 @@
 package socketio
 
 import (
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/socketio/internal/retention"
 )
 
-// MemorySessionsConfig bounds what a MemorySessions keeps. The zero value of every field is its default. What exceeds a
-// limit pushes out the oldest. A client comes back as a new one if its session, or an event that it has missed, was pushed out;
-// events that were not for it may come and go.
+// MemorySessionsConfig limits what a MemorySessions keeps. The zero value of every field is its default. What
+// exceeds a limit evicts the oldest. A client is not recovered if its session, or an event that it has missed,
+// was evicted. Eviction of events that were not for the client does not matter.
 type MemorySessionsConfig struct {
-	// MaxDisconnection is for how long sessions and events are kept. Default: 2 min.
+	// MaxDisconnection is how long sessions and events are kept. Default: 2 min.
 	MaxDisconnection time.Duration
 	// MaxEvents is the most events, of all namespaces. Default: 100 000.
 	MaxEvents int
-	// MaxBytes is the same in bytes of their arguments. Default: 64 MiB.
+	// MaxBytes is the most bytes of the arguments of these events. Default: 64 MiB.
 	MaxBytes int
-	// MaxSessions is the most sessions of clients that are away. Default: 10 000.
+	// MaxSessions is the most sessions of disconnected clients. Default: 10 000.
 	MaxSessions int
-	// MaxSessionBytes is the same in bytes of their rooms' names. What Socket.SetData has attached does not count. Default:
-	// 64 MiB.
+	// MaxSessionBytes is the most bytes of the names of these sessions' rooms. The data of Socket.SetData does
+	// not count. Default: 64 MiB.
 	MaxSessionBytes int
 }
 
@@ -47,64 +47,33 @@ func (c MemorySessionsConfig) withDefaults() MemorySessionsConfig {
 // MemorySessions keeps sessions in the memory of this process.
 type MemorySessions struct {
 	config MemorySessionsConfig
-	prefix string // begins the offsets, so that those of an earlier process mean nothing
 
 	mu       sync.Mutex // guards all below
-	events   fifo[keptEvent]
-	first    uint64 // the number of the first of events, from 1 on
-	out      pushedOut
-	bytes    int
-	sessions map[string]keptSession // by pid
-	held     int                    // bytes of sessions
-	order    fifo[savedSession]     // as they were saved; some were restored since
-	saved    uint64                 // how many were
-	timer    bool                   // one is set, which will remove what is too old
+	log      *retention.Log[backplane.Args]
+	sessions retention.Table[Session]
+	timer    bool // a timer that removes what is too old is set
 }
 
 var _ Sessions = (*MemorySessions)(nil)
 
-type keptEvent struct {
-	namespace string
-	event     SessionEvent
-	size      int
-	at        time.Time
-}
-
-type keptSession struct {
-	namespace string
-	session   Session
-	size      int
-	number    uint64 // of the saving
-}
-
-// savedSession is a session that was saved, and may have been restored since.
-type savedSession struct {
-	pid    string
-	number uint64
-	at     time.Time
-}
-
-// NewMemorySessions returns sessions in memory.
+// NewMemorySessions returns a MemorySessions.
 func NewMemorySessions(config MemorySessionsConfig) *MemorySessions {
-	return &MemorySessions{config: config.withDefaults(), prefix: newID()[:4], first: 1, sessions: make(map[string]keptSession)}
+	return &MemorySessions{config: config.withDefaults(), log: retention.NewLog[backplane.Args](newID()[:4])}
 }
 
 // Append implements Sessions.
 func (m *MemorySessions) Append(namespace string, e SessionEvent) string {
-	size := sizeOf(e)
+	size := sizeOfEvent(e)
 	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e.Offset = m.offset(m.first + uint64(m.events.len()))
-	e.Rooms, e.Except = slices.Clone(e.Rooms), slices.Clone(e.Except)
-	m.events.push(keptEvent{namespace: namespace, event: e, size: size, at: now})
-	m.bytes += size
-	m.clean(now)
-	return e.Offset
+	offset := m.log.Append(retention.Event[backplane.Args]{Namespace: namespace, Rooms: e.Rooms, Except: e.Except, Payload: e.Args}, size, now)
+	m.evict(now)
+	return offset
 }
 
-// sizeOf estimates what an event takes.
-func sizeOf(e SessionEvent) int {
+// sizeOfEvent estimates the memory of an event.
+func sizeOfEvent(e SessionEvent) int {
 	const overhead = 256
 	if p, err := e.Args.Value().AppendJSONBuffers(nil); err == nil {
 		return overhead + len(p)
@@ -112,33 +81,16 @@ func sizeOf(e SessionEvent) int {
 	return overhead
 }
 
-func (m *MemorySessions) offset(n uint64) string { return m.prefix + strconv.FormatUint(n, 36) }
-
-// number returns the number of the event that has this offset, 0 for "". It is false when no event has it.
-func (m *MemorySessions) number(offset string) (uint64, bool) {
-	if offset == "" {
-		return 0, true
-	}
-	digits, ours := strings.CutPrefix(offset, m.prefix)
-	n, err := strconv.ParseUint(digits, 36, 64)
-	return n, ours && err == nil && n > 0 && n < m.first+uint64(m.events.len())
-}
-
 // Save implements Sessions.
 func (m *MemorySessions) Save(namespace string, s Session) {
 	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.forget(s.PID)
-	m.saved++
-	kept := keptSession{namespace: namespace, session: s, size: sizeOfSession(s), number: m.saved}
-	m.sessions[s.PID] = kept
-	m.held += kept.size
-	m.order.push(savedSession{pid: s.PID, number: m.saved, at: now})
-	m.clean(now)
+	m.sessions.Save(namespace, s.PID, s, sizeOfSession(s), now)
+	m.evict(now)
 }
 
-// sizeOfSession estimates what a session takes.
+// sizeOfSession estimates the memory of a session.
 func sizeOfSession(s Session) int {
 	const overhead, room = 256, 16
 	size := overhead
@@ -148,66 +100,54 @@ func sizeOfSession(s Session) int {
 	return size
 }
 
-// forget removes a session, if there is one. The caller holds mu.
-func (m *MemorySessions) forget(pid string) {
-	if kept, ok := m.sessions[pid]; ok {
-		m.held -= kept.size
-		delete(m.sessions, pid)
-	}
-}
-
 // Restore implements Sessions.
 func (m *MemorySessions) Restore(namespace, pid, offset string) (Session, bool) {
-	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.clean(now)
-	kept, ok := m.sessions[pid]
-	if !ok || kept.namespace != namespace {
+	m.evict(time.Now())
+	s, ok := m.sessions.Find(namespace, pid)
+	if !ok {
 		return Session{}, false
 	}
-	s := kept.session
-	from, known := m.goesOn(s, offset)
-	if !known || m.out.after(from, namespace, s.Rooms) {
+	from, known := m.resumesAfter(s, offset)
+	if !known || m.log.Evicted(from, namespace, s.Rooms) {
 		return Session{}, false
 	}
-	m.forget(pid)
-	s.Offset, s.Replayed, s.Sent, s.Until = m.offset(from), false, "", ""
+	m.sessions.Remove(pid)
+	s.Offset, s.Replayed, s.Sent, s.Until = m.log.Offset(from), false, "", ""
 	return s, true
 }
 
-// goesOn returns the number of the event after which a client goes on that has got the one with this offset. The caller
-// holds mu.
-func (m *MemorySessions) goesOn(s Session, offset string) (n uint64, known bool) {
+// resumesAfter returns the number of the event after which a client may have missed events. offset is that of the
+// last event that the client has received. The caller holds mu.
+func (m *MemorySessions) resumesAfter(s Session, offset string) (n uint64, known bool) {
 	if offset == "" && s.Offset == "" {
 		return 0, false
 	}
-	got, known := m.number(offset)
-	began, _ := m.number(s.Offset)
-	sent, _ := m.number(s.Sent)
-	until, _ := m.number(s.Until)
+	received, known := m.log.Number(offset)
+	began, _ := m.log.Number(s.Offset)
+	sent, _ := m.log.Number(s.Sent)
+	until, _ := m.log.Number(s.Until)
 	switch {
-	case !known, s.Replayed && got <= began:
+	case !known, s.Replayed && received <= began:
 		return 0, false
-	case got < sent:
-		return max(got, began), true // an offset from before is that of an earlier session
+	case received < sent:
+		return max(received, began), true // an offset before began is from an earlier session
 	}
-	return max(got, began, until), true
+	return max(received, began, until), true
 }
 
 // Missed implements Sessions.
 func (m *MemorySessions) Missed(namespace, offset string, rooms []string) ([]SessionEvent, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n, known := m.number(offset)
-	if !known || m.out.after(n, namespace, rooms) {
+	n, known := m.log.Number(offset)
+	if !known || m.log.Evicted(n, namespace, rooms) {
 		return nil, false
 	}
 	var missed []SessionEvent
-	for _, kept := range m.events.all()[max(n+1, m.first)-m.first:] {
-		if kept.namespace == namespace && kept.event.reaches(rooms) {
-			missed = append(missed, kept.event)
-		}
+	for e := range m.log.After(n, namespace, rooms) {
+		missed = append(missed, SessionEvent{Args: e.Payload, Rooms: e.Rooms, Except: e.Except, Offset: e.Offset})
 	}
 	return missed, true
 }
@@ -216,61 +156,21 @@ func (m *MemorySessions) Missed(namespace, offset string, rooms []string) ([]Ses
 func (m *MemorySessions) Forget(namespace string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for pid, kept := range m.sessions {
-		if kept.namespace == namespace {
-			m.forget(pid)
-		}
-	}
+	m.sessions.RemoveNamespace(namespace)
 }
 
-// reaches reports whether the event was sent to a socket in rooms.
-func (e SessionEvent) reaches(rooms []string) bool {
-	in := len(e.Rooms) == 0
-	for _, room := range rooms {
-		if slices.Contains(e.Except, room) {
-			return false
-		}
-		in = in || slices.Contains(e.Rooms, room)
-	}
-	return in
-}
-
-// clean removes what is too old or too much. The caller holds mu.
-func (m *MemorySessions) clean(now time.Time) {
-	limit := now.Add(-m.config.MaxDisconnection)
-	for m.events.len() > 0 {
-		if e := m.events.front(); m.events.len() <= m.config.MaxEvents && m.bytes <= m.config.MaxBytes && e.at.After(limit) {
-			break
-		}
-		e := m.events.pop()
-		m.out.add(m.first, e)
-		m.bytes -= e.size
-		m.first++
-	}
-	for m.order.len() > 0 {
-		s := m.order.front()
-		current := m.current(*s)
-		if current && len(m.sessions) <= m.config.MaxSessions && m.held <= m.config.MaxSessionBytes && s.at.After(limit) {
-			break
-		}
-		if current {
-			m.forget(s.pid)
-		}
-		m.order.pop()
-	}
-	if m.order.len() > 2*len(m.sessions)+16 { // most of them were restored, behind one that was not
-		m.order.keep(m.current)
-	}
-	if !m.timer && m.events.len()+m.order.len() > 0 {
+// evict removes what is too old or too much. The caller holds mu.
+func (m *MemorySessions) evict(now time.Time) {
+	oldest := now.Add(-m.config.MaxDisconnection)
+	m.log.Evict(retention.Limits{Items: m.config.MaxEvents, Bytes: m.config.MaxBytes, Oldest: oldest})
+	m.sessions.Evict(retention.Limits{Items: m.config.MaxSessions, Bytes: m.config.MaxSessionBytes, Oldest: oldest})
+	if _, noted := m.sessions.Len(); !m.timer && m.log.Len()+noted > 0 {
 		m.timer = true
 		time.AfterFunc(m.config.MaxDisconnection, func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.timer = false
-			m.clean(time.Now())
+			m.evict(time.Now())
 		})
 	}
 }
-
-// current reports whether a session is there as it was saved. The caller holds mu.
-func (m *MemorySessions) current(s savedSession) bool { return m.sessions[s.pid].number == s.number }

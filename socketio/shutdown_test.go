@@ -93,8 +93,8 @@ func TestCloseDoesNotWaitForHandlers(t *testing.T) {
 	close(hold)
 }
 
-// Server.Close closes the whole server, not only "/", whose methods it has otherwise. An ended context does not keep it from
-// that.
+// Server.Close closes the whole server, not only "/", whose methods it has otherwise. An ended context does not
+// keep it from that.
 func TestCloseClosesAllNamespaces(t *testing.T) {
 	for name, canceled := range map[string]bool{"InTime": false, "AfterItsContextHasEnded": true} {
 		t.Run(name, func(t *testing.T) {

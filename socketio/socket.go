@@ -15,9 +15,10 @@ import (
 
 // Socket is one client in one namespace. It is safe for concurrent use.
 //
-// The functions that a socket is given are called one after the other, in the order of the events. All sockets of a client's
-// connection share the goroutine, and the client's next event waits until the function returns. A function that takes long, or
-// waits for another event of the same client, has to start a goroutine. A function may wait for an acknowledgement.
+// The functions that a socket is given are called one after the other, in the order of the events. All sockets of
+// a client's connection share the goroutine, and the client's next event waits until the function returns. A
+// function that takes long, or waits for another event of the same client, has to start a goroutine. A function
+// may wait for an acknowledgement.
 type Socket struct {
 	client  *client.Client
 	env     *environment
@@ -50,7 +51,8 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// ID returns the socket's id. The socket is in a room of this name. It is not the id of the connection, which is secret.
+// ID returns the socket's id. The socket is in a room of this name. It is not the id of the connection, which is
+// secret.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace that the socket has joined, or wants to join.
@@ -65,15 +67,16 @@ func (s *Socket) Connected() bool {
 	return (state == client.Registered || state == client.Connected) && !s.lost.Load()
 }
 
-// Recovered reports whether the client has come back with its id, rooms and data, and gets all events that it has missed. See
-// Config.Recovery.
+// Recovered reports whether the client has come back with its id, rooms and data, and gets all events that it has
+// missed. See Config.Recovery.
 func (s *Socket) Recovered() bool { return s.session != nil && s.session.restored != nil }
 
 // Transport returns the transport that the client uses now: "polling" or "websocket".
 func (s *Socket) Transport() string { return s.client.Conn().Transport() }
 
-// Context returns a context that ends as soon as the client is known to be disconnected, even while a handler runs. Its cause
-// is ErrDisconnected. Handlers get this context. Use context.WithoutCancel for work that has to be finished all the same.
+// Context returns a context that ends as soon as the client is known to be disconnected, even while a handler
+// runs. Its cause is ErrDisconnected. Handlers get this context. Use context.WithoutCancel for work that has to
+// be finished all the same.
 func (s *Socket) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,8 +96,8 @@ func (s *Socket) Data() any {
 	return s.data
 }
 
-// SetData attaches data to the socket. FetchSockets returns it on all nodes, so JSON must be able to express it. Do not modify
-// data afterwards.
+// SetData attaches data to the socket. FetchSockets returns it on all nodes, so JSON must be able to express it.
+// Do not modify data afterwards.
 func (s *Socket) SetData(data any) {
 	s.mu.Lock()
 	s.data = data
@@ -104,10 +107,10 @@ func (s *Socket) SetData(data any) {
 	}
 }
 
-// Join makes the socket join rooms. On this node it takes effect at once. In a middleware (Namespace.Use) the socket joins the
-// rooms when it is connected; events that are broadcast to the rooms in the meantime reach the client after that. Join does
-// nothing once the socket is disconnected. If the socket would be in more rooms than Config.MaxRooms and MaxRoomBytes allow, it
-// joins none of them, and Join returns a *QuotaError.
+// Join makes the socket join rooms. On this node it takes effect at once. In a middleware (Namespace.Use) the
+// socket joins the rooms when it is connected; events that are broadcast to the rooms in the meantime reach the
+// client after that. Join does nothing once the socket is disconnected. If the socket would be in more rooms than
+// Config.MaxRooms and MaxRoomBytes allow, it joins none of them, and Join returns a *QuotaError.
 func (s *Socket) Join(rooms ...string) error {
 	err := s.joinRooms(rooms)
 	switch successor, fits := s.noteRooms(rooms, true); {
@@ -173,8 +176,8 @@ func (s *Socket) leaveRooms(rooms []string) {
 	}
 }
 
-// Rooms returns the rooms that the socket is in, including the room with its id. In OnDisconnecting the socket is still in its
-// rooms, in OnDisconnect it is not.
+// Rooms returns the rooms that the socket is in, including the room with its id. In OnDisconnecting the socket is
+// still in its rooms, in OnDisconnect it is not.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	if state := s.state.Load(); state == client.Connecting || state == client.Disconnected {

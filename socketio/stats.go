@@ -6,12 +6,13 @@ type Stats struct {
 	Clients int
 	// Unjoined is the number of clients that have not joined a namespace yet.
 	Unjoined int
-	// Namespaces is the number of open namespaces. DynamicNamespaces is the number of those that clients have opened.
+	// Namespaces is the number of open namespaces. DynamicNamespaces is the number of those that clients have
+	// opened.
 	Namespaces, DynamicNamespaces int
 	// Addresses is the number of addresses that clients come from. Addresses without limits do not count.
 	Addresses int
-	// QueuedBytes is the number of bytes in all queues and in incomplete messages: what MaxMemory bounds. Up to 16 KiB of each
-	// queue do not count.
+	// QueuedBytes is the number of bytes in all queues and in incomplete messages: what MaxMemory bounds. Up to
+	// 16 KiB of each queue do not count.
 	QueuedBytes int64
 	// Reached is how often each quota was reached since the server was made. It contains all quotas.
 	Reached map[Quota]uint64

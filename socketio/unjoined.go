@@ -7,8 +7,9 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/client"
 )
 
-// unjoined lists the clients that have not joined a namespace, in the order in which they have connected. When there are too
-// many, the oldest ones are expelled: a real client joins a namespace at once, so the oldest are the least likely to.
+// unjoined lists the clients that have not joined a namespace, in the order in which they have connected. When
+// there are too many, the oldest ones are expelled: a real client joins a namespace at once, so the oldest are
+// the least likely to.
 type unjoined struct {
 	config *Config
 

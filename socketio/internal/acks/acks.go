@@ -7,12 +7,12 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Func is called once: with the client's acknowledgement, or with an error because there will be none. The goroutine that
-// reads from the client calls it, so it must not block.
+// Func is called once: with the client's acknowledgement, or with an error because there will be none. The
+// goroutine that reads from the client calls it, so it must not block.
 type Func = func(codec.Value, error)
 
-// Table has the functions that wait for acknowledgements, by the ids of these. The zero Table is empty. It is safe for
-// concurrent use.
+// Table has the functions that wait for acknowledgements, by the ids of these. The zero Table is empty. It is
+// safe for concurrent use.
 type Table struct {
 	mu      sync.Mutex // guards all below
 	waiting map[int64]Func
@@ -33,7 +33,8 @@ func (t *Table) Add(id int64, f Func) bool {
 	return true
 }
 
-// Remove removes the function that waits for the acknowledgement with this id, and returns it. It returns nil if there is none.
+// Remove removes the function that waits for the acknowledgement with this id, and returns it. It returns nil if
+// there is none.
 func (t *Table) Remove(id int64) Func {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -15,7 +15,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
-// Client is one connection and its sockets. Its reader is the goroutine that calls Message. It is safe for concurrent use.
+// Client is one connection and its sockets. Its reader is the goroutine that calls Message. It is safe for
+// concurrent use.
 type Client struct {
 	host   Host
 	config *Config
@@ -151,8 +152,8 @@ func (c *Client) Closed(reason engineio.Reason, err error) {
 	c.enqueueFor(task{kind: toClose, reason: string(reason)})
 }
 
-// newSocket makes the socket for a namespace that the client wants to join. It replaces one that has not joined yet, as
-// when a client gives up and tries again at once.
+// newSocket makes the socket for a namespace that the client wants to join. It replaces one that has not joined
+// yet, as when a client gives up and tries again at once.
 func (c *Client) newSocket(p *parser.Packet) Socket {
 	auth := p.Data
 	if auth.IsNull() {
@@ -172,8 +173,8 @@ func (c *Client) newSocket(p *parser.Packet) Socket {
 // noAuth replaces an auth payload that the client has not sent, as in Node.js.
 var noAuth = codec.FromTree(codec.Object{})
 
-// mayJoin returns an error if a quota keeps the client from joining a namespace with a packet of size bytes. old is its
-// socket there, nil if there is none.
+// mayJoin returns an error if a quota keeps the client from joining a namespace with a packet of size bytes. old
+// is its socket there, nil if there is none.
 func (c *Client) mayJoin(old Socket, size int) error {
 	if limit := c.config.MaxAuthBytes; limit >= 0 && size > limit {
 		return c.host.OnQuota(quota.AuthBytes)
@@ -249,7 +250,8 @@ func (c *Client) ignore() {
 	c.dead = true
 }
 
-// EnterNamespace counts a socket that is about to enter its namespace. It returns false if the connection has ended.
+// EnterNamespace counts a socket that is about to enter its namespace. It returns false if the connection has
+// ended.
 func (c *Client) EnterNamespace() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -285,8 +287,8 @@ func (c *Client) Joined() {
 	c.conn.Joined()
 }
 
-// Hold delays Host.OnReleased until Release is called. cancel is called if the connection ends before. Hold returns false if
-// the connection has ended.
+// Hold delays Host.OnReleased until Release is called. cancel is called if the connection ends before. Hold
+// returns false if the connection has ended.
 func (c *Client) Hold(cancel func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

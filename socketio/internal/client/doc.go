@@ -1,11 +1,13 @@
-// Package client serves one client of a Socket.IO server: a connection, the sockets that it has in its namespaces, and the
-// queue of what the application's functions have to handle.
+// Package client serves one client of a Socket.IO server: a connection, the sockets that it has in its
+// namespaces, and the queue of what the application's functions have to handle.
 //
-// The way of a packet: the connection's reader calls [Client.Message], which decodes a packet and finds the [Socket] it is
-// for. Acknowledgements are handled at once. Everything that calls functions of the application goes to the client's queue,
-// and one goroutine at a time handles what is queued, in its order. When the queue is full, the reader pauses.
+// The way of a packet: the connection's reader calls [Client.Message], which decodes a packet and finds the
+// [Socket] it is for. Acknowledgements are handled at once. Everything that calls functions of the application
+// goes to the client's queue, and one goroutine at a time handles what is queued, in its order. When the queue is
+// full, the reader pauses.
 //
-// The package knows nothing of namespaces and of the server. What it needs of them is in two interfaces: [Host] and [Socket].
+// The package knows nothing of namespaces and of the server. What it needs of them is in two interfaces: [Host]
+// and [Socket].
 //
 // # Files
 //
@@ -68,7 +70,8 @@ type Socket interface {
 	Supersede()
 	// Acknowledge passes on an acknowledgement of the client. It does not block.
 	Acknowledge(*parser.Packet)
-	// Lost is called at once when the client has left the namespace or its connection has ended. It does not block.
+	// Lost is called at once when the client has left the namespace or its connection has ended. It does not
+	// block.
 	Lost(reason string)
 	// Handle calls the functions for an event.
 	Handle(*parser.Packet)

@@ -8,11 +8,12 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
-// awaitingFactor is how many times as many events may wait, but not bytes, while the server waits for acknowledgements. These
-// come behind events, and a handler may wait for one.
+// awaitingFactor is how many times as many events may wait, but not bytes, while the server waits for
+// acknowledgements. These come behind events, and a handler may wait for one.
 const awaitingFactor = 16
 
-// push queues a task that the reader has received. The reader's goroutine offers here for it. more: there is room for another.
+// push queues a task that the reader has received. The reader's goroutine offers here for it. more: there is room
+// for another.
 func (c *Client) push(t task, here *sched.Slot) (more bool) {
 	c.mu.Lock()
 	if c.dead {
@@ -47,8 +48,8 @@ func (c *Client) Finish(s Socket, reason string) {
 	c.enqueueFor(task{kind: toFinish, socket: s, reason: reason})
 }
 
-// FinishNow is Finish. When it returns, Socket.Finish has been called, unless another goroutine works on the queue and calls
-// it later.
+// FinishNow is Finish. When it returns, Socket.Finish has been called, unless another goroutine works on the
+// queue and calls it later.
 func (c *Client) FinishNow(s Socket, reason string) {
 	c.mu.Lock()
 	idle := c.enqueue(task{kind: toFinish, socket: s, reason: reason})
@@ -58,7 +59,8 @@ func (c *Client) FinishNow(s Socket, reason string) {
 	}
 }
 
-// enqueue queues a task. idle: no goroutine works on the queue, so the caller has to start one. The caller holds mu.
+// enqueue queues a task. idle: no goroutine works on the queue, so the caller has to start one. The caller holds
+// mu.
 func (c *Client) enqueue(t task) (idle bool) {
 	c.queue.push(t)
 	idle = !c.working
@@ -75,8 +77,8 @@ func (c *Client) full() bool {
 	return !c.account.Settle(c.config.Memory, c.queue.bytes) || c.queue.len() >= limit || c.queue.bytes >= c.config.MaxEventBytes
 }
 
-// drained reports whether reading may resume. It waits for a half-empty queue, because pausing costs more than handling an
-// event. The caller holds mu.
+// drained reports whether reading may resume. It waits for a half-empty queue, because pausing costs more than
+// handling an event. The caller holds mu.
 func (c *Client) drained() bool {
 	return c.queue.len() <= c.config.MaxEvents/2 && c.queue.bytes <= c.config.MaxEventBytes/2
 }
@@ -103,8 +105,9 @@ func (c *Client) Await(change int) {
 	}
 }
 
-// yieldAfter is the number of events of one client after which other goroutines get a turn. The writer needs one most:
-// without it the answers to a burst of events would fill the client's send queue on a machine with one processor.
+// yieldAfter is the number of events of one client after which other goroutines get a turn. The writer needs one
+// most: without it the answers to a burst of events would fill the client's send queue on a machine with one
+// processor.
 const yieldAfter = 256
 
 // Work implements sched.Task. It does what is queued.

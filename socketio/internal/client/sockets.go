@@ -5,11 +5,12 @@ import (
 	"slices"
 )
 
-// fewNamespaces is the number of namespaces up to which a client's sockets are kept in a slice. Most clients join one or two.
+// fewNamespaces is the number of namespaces up to which a client's sockets are kept in a slice. Most clients join
+// one or two.
 const fewNamespaces = 16
 
-// sockets are the sockets of one client, one for each namespace. A map replaces the slice when there are many, so that
-// finding a socket takes the same time whatever their number. The zero value is empty.
+// sockets are the sockets of one client, one for each namespace. A map replaces the slice when there are many, so
+// that finding a socket takes the same time whatever their number. The zero value is empty.
 type sockets struct {
 	few  []Socket
 	many map[string]Socket // by namespace; nil: all are in few

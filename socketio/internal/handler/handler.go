@@ -2,8 +2,8 @@
 // parameters.
 //
 // A function's type is inspected once, when the function is registered. Functions of common types are called
-// directly, others by reflection. Nothing that a client sends makes a call panic. A panic of the function
-// itself is left to the caller.
+// directly, others by reflection. Nothing that a client sends makes a call panic. A panic of the function itself
+// is left to the caller.
 //
 // # Files
 //
@@ -35,13 +35,13 @@ type Handler struct {
 //	func([ctx context.Context,] [args...,] [ack func(...)]) [error]
 //	func([ctx context.Context,] [ack func(...),] [args...,] rest ...T) [error]
 //
-// An argument can have any type that codec.Value.Decode can fill. If the last argument is variadic, ack
-// precedes the arguments. The parameters of ack are the values of the acknowledgement; ack may be variadic. An
-// error says what is wrong with the type of fn.
+// An argument can have any type that codec.Value.Decode can fill. If the last argument is variadic, ack precedes
+// the arguments. The parameters of ack are the values of the acknowledgement; ack may be variadic. An error says
+// what is wrong with the type of fn.
 //
 // A missing argument is an error, unless the parameter is a pointer, an interface, a codec.Value or variadic.
-// Surplus arguments are ignored, as in JavaScript. null leaves the zero value, as in encoding/json. If the
-// sender wants no acknowledgement, ack does nothing. ack may be called during the call or later.
+// Surplus arguments are ignored, as in JavaScript. null leaves the zero value, as in encoding/json. If the sender
+// wants no acknowledgement, ack does nothing. ack may be called during the call or later.
 func New(fn any) (*Handler, error) {
 	v := reflect.ValueOf(fn)
 	switch {

@@ -15,8 +15,8 @@ const (
 // Decoder assembles packets from the messages of one connection. The zero Decoder is ready for use. After an
 // error the connection must be closed. A Decoder is not safe for concurrent use.
 type Decoder struct {
-	// MaxAttachments is the most binary attachments of a packet, and the most places that refer to them. 0
-	// means 10; a negative value allows none.
+	// MaxAttachments is the most binary attachments of a packet, and the most places that refer to them. 0 means
+	// 10; a negative value allows none.
 	MaxAttachments int
 	// MaxBytes is the most bytes of a packet with attachments, including its text. An attachment with several
 	// places counts once for each place. 0 means 16 MiB. MaxBytes bounds what is held until the last attachment

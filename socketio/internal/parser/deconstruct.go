@@ -47,8 +47,8 @@ func (e Encoder) encodeTree(t Type, namespace string, id int64, array codec.Valu
 	return text, d.attachments, nil
 }
 
-// errAmbiguous is the error for an object of the application that looks like a placeholder, in a packet with
-// real attachments. A client that received it would close the connection.
+// errAmbiguous is the error for an object of the application that looks like a placeholder, in a packet with real
+// attachments. A client that received it would close the connection.
 var errAmbiguous = errors.New(`socketio: an object with "_placeholder" set to true cannot be sent together with binary data`)
 
 // deconstruction collects the bytes of a tree.

@@ -17,9 +17,9 @@ import (
 // header.
 type Encoder int
 
-// Encode returns the Engine.IO messages of a packet: its text, then its attachments, which share memory with
-// the packet's data. Send them in this order with nothing between them. Encode returns an error for a packet
-// that clients would not understand.
+// Encode returns the Engine.IO messages of a packet: its text, then its attachments, which share memory with the
+// packet's data. Send them in this order with nothing between them. Encode returns an error for a packet that
+// clients would not understand.
 func (e Encoder) Encode(p *Packet) (text []byte, attachments [][]byte, err error) {
 	data := p.Data
 	switch p.Type {
@@ -51,8 +51,8 @@ func (e Encoder) Encode(p *Packet) (text []byte, attachments [][]byte, err error
 	return text, nil, nil
 }
 
-// EncodeEvent encodes an event. id is NoID if no acknowledgement is wanted. extra are additional arguments
-// after those of args.
+// EncodeEvent encodes an event. id is NoID if no acknowledgement is wanted. extra are additional arguments after
+// those of args.
 func (e Encoder) EncodeEvent(namespace string, id int64, args codec.Args, extra ...codec.Value) (text []byte, attachments [][]byte, err error) {
 	return e.encode(Event, namespace, id, args.Value(), extra)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// node sends requests to Socket.IO's own parser, one per line, and returns its answers. It skips the test
-// without Node.js.
+// node sends requests to Socket.IO's own parser, one per line, and returns its answers. It skips the test without
+// Node.js.
 func node(t *testing.T, requests [][]byte) [][]byte {
 	t.Helper()
 	modules := os.Getenv("BACKPLANE_TEST_NODE_MODULES")
@@ -116,8 +116,8 @@ func unmarked(t *testing.T, tree any) any {
 	return tree
 }
 
-// understood returns a packet in the form of testdata/parser.js. Values that JavaScript cannot tell apart
-// become equal.
+// understood returns a packet in the form of testdata/parser.js. Values that JavaScript cannot tell apart become
+// equal.
 func understood(t *testing.T, p *parser.Packet) any {
 	t.Helper()
 	tree, err := p.Data.Tree()

@@ -1,11 +1,11 @@
 // Package parser converts between the packets of Socket.IO protocol 5 and Engine.IO messages.
 //
 // The parser does not rewrite user data. It checks the JSON of a client once and keeps its bytes, and it copies
-// the JSON that it sends. It only walks data that contains bytes, because the protocol carries those in
-// messages of their own.
+// the JSON that it sends. It only walks data that contains bytes, because the protocol carries those in messages
+// of their own.
 //
-// The decoder accepts nothing that Node.js's decoder refuses, and gives the same meaning to what both accept.
-// It refuses more:
+// The decoder accepts nothing that Node.js's decoder refuses, and gives the same meaning to what both accept. It
+// refuses more:
 //
 //   - an event, an acknowledgement or an error without a payload, and an acknowledgement without an id: the protocol requires them
 //   - a packet that names its attachments more often than a packet may have attachments
@@ -71,8 +71,8 @@ func (t Type) String() string {
 // NoID is the ID of a packet that has none.
 const NoID = -1
 
-// UnknownID is the ID of a decoded Ack whose number is too large to be an id that was sent. As in Node.js, such
-// a packet is ignored.
+// UnknownID is the ID of a decoded Ack whose number is too large to be an id that was sent. As in Node.js, such a
+// packet is ignored.
 const UnknownID = maxID + 1
 
 // Packet is a Socket.IO packet.
@@ -83,9 +83,9 @@ type Packet struct {
 	// ID is the number of an acknowledgement: an Event with an ID wants one, an Ack is one. It is NoID if there
 	// is none.
 	ID int64
-	// Data is an array in an Event, with the event's name as its first element, and in an Ack. It is an object
-	// or null in a Connect, an object or a string in a ConnectError, and null in a Disconnect. It is the JSON
-	// that was received, or a tree if it contains bytes.
+	// Data is an array in an Event, with the event's name as its first element, and in an Ack. It is an object or
+	// null in a Connect, an object or a string in a ConnectError, and null in a Disconnect. It is the JSON that
+	// was received, or a tree if it contains bytes.
 	Data codec.Value
 
 	args codec.Args // of a decoded Event: its Data

@@ -7,8 +7,8 @@ import (
 )
 
 // AddressLimits are the limits of one address. A limit of 0 is the default. The defaults do not apply to
-// loopback, private and link-local addresses: these belong to proxies, and any number of clients can be behind
-// a proxy.
+// loopback, private and link-local addresses: these belong to proxies, and any number of clients can be behind a
+// proxy.
 type AddressLimits struct {
 	Sessions   int // at the same time
 	Unjoined   int // sessions that have not joined a namespace
@@ -21,8 +21,8 @@ var addressDefaults = AddressLimits{Sessions: 10_000, Unjoined: 5_000, Handshake
 // maxInactive is the most addresses without a session that are kept. They are kept for their rates.
 const maxInactive = 10_000
 
-// Addresses counts the sessions of each address. Addresses in the same /64 network of IPv6 count as one
-// address, because one customer usually gets a whole /64 network. Addresses is safe for concurrent use.
+// Addresses counts the sessions of each address. Addresses in the same /64 network of IPv6 count as one address,
+// because one customer usually gets a whole /64 network. Addresses is safe for concurrent use.
 type Addresses struct {
 	public, internal AddressLimits
 	clock            func() int64
@@ -166,8 +166,8 @@ func (t *Addresses) get(key netip.Addr, limits AddressLimits) *Address {
 	return a
 }
 
-// forget removes addresses without a session whose rate limit has recovered. If too many remain, it removes
-// half of them, whatever their rates. The caller holds mu.
+// forget removes addresses without a session whose rate limit has recovered. If too many remain, it removes half
+// of them, whatever their rates. The caller holds mu.
 func (t *Addresses) forget() {
 	now := t.clock()
 	for _, least := range []int64{int64(burst), math.MinInt64} {

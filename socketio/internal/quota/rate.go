@@ -11,8 +11,8 @@ const burst = 5 * time.Second
 // RateLimits are the most events and bytes per second.
 type RateLimits struct{ Events, Bytes int }
 
-// Rate is a token bucket for events and another one for bytes. It reads the clock only when one of the buckets
-// is empty, because that makes counting cheap. So up to twice the burst can come at once. Rate is not safe for
+// Rate is a token bucket for events and another one for bytes. It reads the clock only when one of the buckets is
+// empty, because that makes counting cheap. So up to twice the burst can come at once. Rate is not safe for
 // concurrent use.
 type Rate struct {
 	events, bytes float64 // tokens left

@@ -1,4 +1,4 @@
-package socketio
+package retention
 
 // fifo is a queue in a slice.
 type fifo[T any] struct {
@@ -22,7 +22,7 @@ func (q *fifo[T]) pop() T {
 	return v
 }
 
-// keep removes all that ok does not want.
+// keep removes the items for which ok returns false.
 func (q *fifo[T]) keep(ok func(T) bool) {
 	var kept []T
 	for _, v := range q.all() {
