@@ -12,8 +12,9 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// asker makes calls with a time limit, one after the other, and notes how long they took and whom requests left out.
-type asker struct {
+// caller makes calls with a time limit, one after the other. It records how long they took and which nodes the
+// results of requests lack.
+type caller struct {
 	node    int
 	visits  bool
 	cluster *backplane.Cluster
@@ -21,10 +22,10 @@ type asker struct {
 	record  *recorder
 	random  *rand.Rand
 	peers   *peers
-	opened  int // namespaces
+	opened  int // how many namespaces it has opened
 }
 
-// peers counts how often each peer has left, as Trace tells it.
+// peers counts how often each peer has left, as reported by Trace.
 type peers struct {
 	mu   sync.Mutex
 	left map[string]int
@@ -46,7 +47,8 @@ func (p *peers) departures(uids []string) []int {
 	return counts
 }
 
-func (a *asker) run(ctx context.Context, pause time.Duration) {
+// callUntil makes a call every pause until ctx ends.
+func (a *caller) callUntil(ctx context.Context, pause time.Duration) {
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for {
@@ -67,9 +69,9 @@ func (a *asker) run(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// ask makes one request. Peers that were known before and after, and have not left in between, have to be among those that
-// answered or those that the error names.
-func (a *asker) ask(limit time.Duration) {
+// ask makes a request. Peers that were known before and after and did not leave in between must be among the nodes that
+// answered or that the error names.
+func (a *caller) ask(limit time.Duration) {
 	target := a.ns.Timeout(limit)
 	ctx := context.Background()
 	before := a.ns.Peers()
@@ -128,19 +130,22 @@ func texts(values []backplane.Value) []string {
 	return out
 }
 
-// change makes a call that asks nobody.
-func (a *asker) change(limit time.Duration) {
+// change makes a call that does not wait for answers, or one of the old adapter's requests.
+func (a *caller) change(limit time.Duration) {
 	switch a.random.IntN(5) {
 	case 0:
-		_ = timed(a.record, "SocketsJoin", limit, func(ctx context.Context) error { return a.ns.SocketsJoin(ctx, "room") })
+		_ = timed(a.record, "SocketsJoin", limit,
+			func(ctx context.Context) error { return a.ns.SocketsJoin(ctx, "room") })
 	case 1:
-		_ = timed(a.record, "SocketsLeave", limit, func(ctx context.Context) error { return a.ns.SocketsLeave(ctx, "room") })
+		_ = timed(a.record, "SocketsLeave", limit,
+			func(ctx context.Context) error { return a.ns.SocketsLeave(ctx, "room") })
 	case 2:
 		_ = timed(a.record, "DisconnectSockets", limit, func(ctx context.Context) error {
 			return a.ns.To("nobody is in this room").DisconnectSockets(ctx, true)
 		})
 	case 3:
-		_ = timed(a.record, "ServerSideEmit", limit, func(ctx context.Context) error { return a.ns.ServerSideEmit(ctx, "remark") })
+		_ = timed(a.record, "ServerSideEmit", limit,
+			func(ctx context.Context) error { return a.ns.ServerSideEmit(ctx, "remark") })
 	case 4:
 		_ = timed(a.record, "AllRooms", limit, func(ctx context.Context) error {
 			_, err := a.ns.AllRooms(ctx)
@@ -149,8 +154,8 @@ func (a *asker) change(limit time.Duration) {
 	}
 }
 
-// visit opens a namespace, sends to it, and closes it again.
-func (a *asker) visit(limit time.Duration) {
+// visit opens a namespace, sends a message to it, and closes it again.
+func (a *caller) visit(limit time.Duration) {
 	a.opened++
 	name := fmt.Sprintf("/visit-%d-%d", a.node, a.opened)
 	registry := backplane.NewRegistry(backplane.RegistryConfig{})
@@ -162,16 +167,17 @@ func (a *asker) visit(limit time.Duration) {
 			return err
 		})
 	} else if ns, err = a.cluster.NamespaceAsync(name, registry); err == nil {
-		_ = timed(a.record, "WaitReady", limit, ns.WaitReady) // it is closed in any case
+		_ = timed(a.record, "WaitReady", limit, ns.WaitReady) // it is closed below in any case
 	}
 	if err != nil {
 		return
 	}
-	_ = timed(a.record, "Emit", limit, func(ctx context.Context) error { return ns.Emit(ctx, "remark") }) // only its time matters
+	// only the time matters
+	_ = timed(a.record, "Emit", limit, func(ctx context.Context) error { return ns.Emit(ctx, "remark") })
 	_ = timed(a.record, "Namespace.Close", limit, ns.Close)
 }
 
-// timed makes a call with a time limit and notes how long it took.
+// timed makes a call with a time limit and records how long it took.
 func timed(record *recorder, name string, limit time.Duration, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

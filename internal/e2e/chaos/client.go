@@ -11,21 +11,23 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// eventName is the event that carries the messages which are followed.
+// eventName is the event of the messages that are followed.
 const eventName = "message"
 
-// client is the only client of a node in a namespace. It notes what it is sent and acknowledges with the node's uid.
+// client is the only client of a node in a namespace. It records the messages it receives and acknowledges with the
+// node's uid.
 type client struct {
 	uid    string
 	record *recorder
-	slow   *atomic.Int64 // until when, in microseconds since 1970, it takes its time
+	slow   *atomic.Int64 // until when it delays messages, in microseconds since 1970
 }
 
 func (c *client) ID() string { return c.uid }
 
 func (c *client) Disconnect(bool) {}
 
-// Send notes a message. Its arguments are the sender's number, the stream, the sequence number, its size and its body.
+// Send records a message. Its arguments are the sender's number, the stream, the sequence number, its size and its
+// body.
 func (c *client) Send(p *backplane.Packet) {
 	if p.Args.Event() != eventName {
 		return
@@ -50,13 +52,13 @@ func (c *client) SendAck(_ context.Context, _ *backplane.Packet, answer func(cod
 	}
 }
 
-// text is the body of a message: it names the message all along.
+// text returns the body of a message, which repeats the message's name.
 func text(from, stream, seq, size int) string {
 	unit := fmt.Sprintf("%d.%d.%d ", from, stream, seq)
 	return strings.Repeat(unit, size/len(unit)+1)[:size]
 }
 
-// wrong says what is wrong with a body, if anything is.
+// wrong returns what is wrong with a body, or an empty string.
 func wrong(body codec.Value, e Event, size int) string {
 	tree, err := body.Tree()
 	if err != nil {

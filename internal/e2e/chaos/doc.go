@@ -1,10 +1,19 @@
-// Package chaos breaks a cluster on purpose and follows every message through it.
+// Package chaos injects faults into a cluster and follows every message.
 //
-// Run starts a PostgreSQL, three Go nodes and one Node.js node, each a process of its own behind a proxy of its own, and lets
-// them send to each other. Meanwhile it injects the faults of a Plan, which a seed determines: the network stalls, loses, delays
-// and refuses; backends are terminated, tables locked and recreated, the server crashes; processes are stopped, starved and
-// killed. Each node reports what it sends, what it receives and which errors it is told of. Judge compares all of that in the
-// end: see Verdict for what it looks for.
+// Run starts a PostgreSQL server, three Go nodes and one Node.js node, each in a process with its own proxy, and lets
+// them send messages to each other. Meanwhile it injects the faults of a Plan, which is derived from a seed: the
+// network stalls, loses, delays and refuses; backends are terminated, tables locked and recreated, the server
+// crashes; processes are paused, starved and killed. Each node reports the messages it sends and receives and the
+// errors it gets. At the end Judge compares these reports; Verdict says what counts as a violation.
 //
-// The Node.js node is a witness. What it loses or reorders is counted, and is no fault of this library.
+// The Node.js node is a witness: messages that it loses or reorders are counted, but are not violations.
+//
+// # Files
+//
+//   - plan.go, faults.go, inject.go: which faults are injected and when, and how
+//   - run.go, members.go, process.go, settle.go: the run: processes, their start and end
+//   - node.go, open.go, client.go, traffic.go, calls.go, recorder.go, leaks.go: what a Go node does in its process
+//   - witness.js: the Node.js node
+//   - event.go, history.go: what nodes report
+//   - judge.go, losses.go, print.go: the verdict
 package chaos

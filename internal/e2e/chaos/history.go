@@ -2,52 +2,52 @@ package chaos
 
 import "math"
 
-// History is what has happened to all nodes.
+// History has the events of all nodes.
 type History struct {
 	Nodes []*Node // by their number
 }
 
-// Node is the life of one process. A process that is started anew is another node.
+// Node has the events of one process. A restarted process is another node.
 type Node struct {
 	Number int
 	Name   string            // such as "a (pgx)"
 	Go     bool              // a node of this library
 	UIDs   map[string]string // by namespace
-	Peers  map[string]string // their uids, as last told
+	Peers  map[string]string // their uids, from the last report
 
 	Opened int64 // 0: never
-	Ended  int64 // math.MaxInt64 while it runs
+	Ended  int64 // math.MaxInt64 while it is running
 	Killed bool  // it ended without closing
 
 	Sent    map[int]map[int]Message // by stream and sequence number
-	Got     map[Source][]Delivery   // in the order in which they came
+	Got     map[Source][]Delivery   // in order of arrival
 	Gaps    []Event
 	Drops   []Event
 	Failed  []Event
 	Noise   []Event
 	Calls   []Event
-	Deaf    bool // the session is lost at the end
+	Deaf    bool // the listening session was lost and not recovered
 	Leaks   []string
 	Remarks []Event
 }
 
-// Source is where a message comes from.
+// Source is the origin of a message.
 type Source struct{ Node, Stream int }
 
-// Message is what its sender says of a message.
+// Message is what the sender reported about a message.
 type Message struct {
 	Begin, End int64
 	Outcome    Outcome
 }
 
-// Delivery is a message that a node's application was given.
+// Delivery is a message that the application of a node received.
 type Delivery struct {
 	Seq  int
 	At   int64
 	Text string // what is wrong with it
 }
 
-// Add adds a node, which runs.
+// Add adds a running node.
 func (h *History) Add(name string, isGo bool) *Node {
 	n := &Node{Number: len(h.Nodes), Name: name, Go: isGo, Ended: math.MaxInt64,
 		Sent: make(map[int]map[int]Message), Got: make(map[Source][]Delivery)}
@@ -55,7 +55,7 @@ func (h *History) Add(name string, isGo bool) *Node {
 	return n
 }
 
-// Note adds what a node has written.
+// Note adds an event of the node.
 func (n *Node) Note(e Event) {
 	switch e.Kind {
 	case Opened:

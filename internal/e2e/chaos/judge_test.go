@@ -8,10 +8,10 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/chaos"
 )
 
-// Times in these tests are microseconds: one second is this many.
+// second is a second in the unit of these tests, microseconds.
 const second = 1_000_000
 
-// story is a history in which a, a Go node, sends one message a second, from second 1 on, to b and c.
+// story is a history in which the Go node a sends a message per second to b and c, from second 1.
 type story struct {
 	chaos.History
 	a, b, c *chaos.Node
@@ -36,7 +36,7 @@ func newStory() *story {
 	return s
 }
 
-// send has a send a message, or send it otherwise, and deliver it to its own client.
+// send makes a send a message and deliver it to its own client; change modifies the event first.
 func (s *story) send(seq int, o chaos.Outcome) {
 	begin := int64(seq) * second
 	_, again := s.a.Sent[0][seq]
@@ -46,12 +46,12 @@ func (s *story) send(seq int, o chaos.Outcome) {
 	}
 }
 
-// give delivers a message of a, a moment after it was sent.
+// give delivers a message of a shortly after it was sent.
 func (s *story) give(n *chaos.Node, seq int) {
 	n.Note(chaos.Event{Kind: chaos.Got, From: s.a.Number, Seq: seq, At: int64(seq)*second + 2000})
 }
 
-// take takes a delivery back.
+// take removes a delivery.
 func (s *story) take(n *chaos.Node, seqs ...int) {
 	source := chaos.Source{Node: s.a.Number}
 	var left []chaos.Delivery
@@ -69,9 +69,9 @@ func (s *story) take(n *chaos.Node, seqs ...int) {
 
 func (s *story) judge() *chaos.Verdict { return chaos.Judge(&s.History, (told+1)*second) }
 
-// kinds returns the kinds of the faults that are found.
-func kinds(v *chaos.Verdict) (kinds []chaos.FaultKind) {
-	for _, f := range v.Faults {
+// kinds returns the kinds of the violations.
+func kinds(v *chaos.Verdict) (kinds []chaos.ViolationKind) {
+	for _, f := range v.Violations {
 		kinds = append(kinds, f.Kind)
 	}
 	return kinds
@@ -79,129 +79,135 @@ func kinds(v *chaos.Verdict) (kinds []chaos.FaultKind) {
 
 func gap(since, at int64) chaos.Event { return chaos.Event{Kind: chaos.Gap, Since: since, At: at} }
 
-// TestJudgeFinds feeds the judge what must not happen, one thing at a time.
+// TestJudgeFinds gives the judge one violation at a time.
 func TestJudgeFinds(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		tell func(*story)
-		want []chaos.FaultKind
+		want []chaos.ViolationKind
 	}{
 		{"NothingWhereAllIsWell", func(*story) {}, nil},
-		{"ALostMessage", func(s *story) { s.take(s.b, 5) }, []chaos.FaultKind{chaos.Silent}},
-		{"TheLastMessageLost", func(s *story) { s.take(s.b, told) }, []chaos.FaultKind{chaos.Silent}},
-		{"AMessageThatNobodyGot", func(s *story) { s.take(s.b, 5); s.take(s.c, 5) }, []chaos.FaultKind{chaos.Silent, chaos.Silent}},
+		{"ALostMessage", func(s *story) { s.take(s.b, 5) }, []chaos.ViolationKind{chaos.Silent}},
+		{"TheLastMessageLost", func(s *story) { s.take(s.b, told) }, []chaos.ViolationKind{chaos.Silent}},
+		{"AMessageThatNobodyGot", func(s *story) { s.take(s.b, 5); s.take(s.c, 5) },
+			[]chaos.ViolationKind{chaos.Silent, chaos.Silent}},
 		{"ALossBeforeTheReportedWindow", func(s *story) {
 			s.take(s.b, 5)
 			s.b.Note(gap(5*second+200_000, 6*second))
-		}, []chaos.FaultKind{chaos.Outside}},
+		}, []chaos.ViolationKind{chaos.Outside}},
 		{"ALossAfterTheReportedWindow", func(s *story) {
 			s.take(s.b, 5)
 			s.b.Note(gap(3*second, 5*second-200_000))
-		}, []chaos.FaultKind{chaos.Outside}},
+		}, []chaos.ViolationKind{chaos.Outside}},
 		{"ALossThatAnotherNodeReports", func(s *story) {
 			s.take(s.b, 5)
 			s.c.Note(gap(3*second, 6*second))
-		}, []chaos.FaultKind{chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Silent}},
 		{"ALossOfAMessageWhoseFateWasUnknown", func(s *story) {
 			s.send(5, chaos.Unknown)
 			s.take(s.b, 5)
-		}, []chaos.FaultKind{chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Silent}},
 		{"MoreLossesThanDropsReported", func(s *story) {
 			s.take(s.b, 5, 6)
 			s.b.Note(chaos.Event{Kind: chaos.Drop, At: 5*second + 2000, UID: "uid of a"})
-		}, []chaos.FaultKind{chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Silent}},
 		{"ADropReportedOfAnotherSender", func(s *story) {
 			s.take(s.b, 5)
 			s.b.Note(chaos.Event{Kind: chaos.Drop, At: 5*second + 2000, UID: "uid of c"})
-		}, []chaos.FaultKind{chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Silent}},
 		{"ADropReportedOfALaterMessage", func(s *story) {
 			s.take(s.b, 5)
 			s.b.Note(chaos.Event{Kind: chaos.Drop, At: 7*second + 2000, UID: "uid of a"})
-		}, []chaos.FaultKind{chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Silent}},
 		{"AQueuedMessageLostWithoutAnError", func(s *story) {
 			s.send(5, chaos.Queued)
 			s.take(s.b, 5)
 			s.take(s.c, 5)
-		}, []chaos.FaultKind{chaos.Silent, chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Silent, chaos.Silent}},
 		{"AQueuedMessageLostWithAnErrorOfALaterOne", func(s *story) {
 			s.send(5, chaos.Queued)
 			s.take(s.b, 5)
 			s.take(s.c, 5)
 			s.a.Note(chaos.Event{Kind: chaos.Failed, At: 8 * second})
-		}, []chaos.FaultKind{chaos.Silent, chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Silent, chaos.Silent}},
 		{"AQueuedMessageLostWithAnErrorOfAnotherStream", func(s *story) {
 			s.send(5, chaos.Queued)
 			s.take(s.b, 5)
 			s.take(s.c, 5)
 			s.a.Note(chaos.Event{Kind: chaos.Failed, At: 5*second + 500_000, Stream: 1})
-		}, []chaos.FaultKind{chaos.Silent, chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Silent, chaos.Silent}},
 		{"AQueuedMessageLostWithAnErrorAfterALaterOneOfAnotherStreamWentOut", func(s *story) {
 			s.send(5, chaos.Queued)
 			s.take(s.b, 5)
 			s.take(s.c, 5)
-			s.a.Note(chaos.Event{Kind: chaos.Sent, Stream: 1, Seq: 1, Begin: 5*second + 100_000, At: 5*second + 200_000, Outcome: chaos.OK})
+			s.a.Note(chaos.Event{Kind: chaos.Sent, Stream: 1, Seq: 1, Begin: 5*second + 100_000, At: 5*second + 200_000,
+				Outcome: chaos.OK})
 			for _, n := range []*chaos.Node{s.a, s.b, s.c} {
 				n.Note(chaos.Event{Kind: chaos.Got, From: s.a.Number, Stream: 1, Seq: 1, At: 5*second + 200_000})
 			}
 			s.a.Note(chaos.Event{Kind: chaos.Failed, At: 5*second + 500_000})
-		}, []chaos.FaultKind{chaos.Silent, chaos.Silent}},
-		{"AMessageThatTheSendersOwnClientMissed", func(s *story) { s.take(s.a, 5) }, []chaos.FaultKind{chaos.Silent}},
-		{"ADoubledMessage", func(s *story) { s.give(s.b, told) }, []chaos.FaultKind{chaos.Doubled}},
-		{"AMessageDoubledMuchLater", func(s *story) { s.give(s.b, 2) }, []chaos.FaultKind{chaos.Doubled}},
-		{"AMessageAfterALaterOne", func(s *story) { s.take(s.b, 5); s.give(s.b, 5) }, []chaos.FaultKind{chaos.Disordered}},
+		}, []chaos.ViolationKind{chaos.Silent, chaos.Silent}},
+		{"AMessageThatTheSendersOwnClientMissed", func(s *story) { s.take(s.a, 5) },
+			[]chaos.ViolationKind{chaos.Silent}},
+		{"ADoubledMessage", func(s *story) { s.give(s.b, told) }, []chaos.ViolationKind{chaos.Doubled}},
+		{"AMessageDoubledMuchLater", func(s *story) { s.give(s.b, 2) }, []chaos.ViolationKind{chaos.Doubled}},
+		{"AMessageAfterALaterOne", func(s *story) { s.take(s.b, 5); s.give(s.b, 5) },
+			[]chaos.ViolationKind{chaos.Disordered}},
 		{"AFailedMessageBehindItsSuccessors", func(s *story) {
 			s.send(5, chaos.Unknown)
 			for _, n := range []*chaos.Node{s.b, s.c} {
 				s.take(n, 5)
 				s.give(n, 5)
 			}
-		}, []chaos.FaultKind{chaos.Disordered, chaos.Disordered}},
+		}, []chaos.ViolationKind{chaos.Disordered, chaos.Disordered}},
 		{"AnotherBody", func(s *story) {
 			s.b.Note(chaos.Event{Kind: chaos.Got, Seq: told + 1, At: told * second, Text: "its body is another"})
 			s.a.Note(chaos.Event{Kind: chaos.Sent, Seq: told + 1, Outcome: chaos.Unknown})
-		}, []chaos.FaultKind{chaos.Corrupt}},
+		}, []chaos.ViolationKind{chaos.Corrupt}},
 		{"AMessageThatWasNeverSent", func(s *story) {
 			s.b.Note(chaos.Event{Kind: chaos.Got, Seq: told + 1, At: told * second})
-		}, []chaos.FaultKind{chaos.Corrupt}},
+		}, []chaos.ViolationKind{chaos.Corrupt}},
 		{"AMessageOfNobody", func(s *story) {
 			s.b.Note(chaos.Event{Kind: chaos.Got, From: 99, Seq: 1, At: second})
-		}, []chaos.FaultKind{chaos.Corrupt}},
+		}, []chaos.ViolationKind{chaos.Corrupt}},
 		{"ARefusedMessageThatArrives", func(s *story) {
 			s.send(5, chaos.Refused)
 			s.take(s.b, 5)
-		}, []chaos.FaultKind{chaos.Untrue, chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Untrue, chaos.Silent}},
 		{"AnAnswerThatIsIncomplete", func(s *story) {
 			s.a.Note(chaos.Event{Kind: chaos.Call, At: second, Begin: second, Lacks: []string{"uid of b"}})
-		}, []chaos.FaultKind{chaos.Untrue}},
+		}, []chaos.ViolationKind{chaos.Untrue}},
 		{"ALateCall", func(s *story) {
 			s.a.Note(chaos.Event{Kind: chaos.Call, Begin: second, Limit: 300_000, At: second + 401_000})
-		}, []chaos.FaultKind{chaos.Late}},
+		}, []chaos.ViolationKind{chaos.Late}},
 		{"ALateCallOfAProcessThatStoodStillBefore", func(s *story) {
 			s.a.Note(chaos.Event{Kind: chaos.Noise, At: second - 1, Excess: 500_000})
 			s.a.Note(chaos.Event{Kind: chaos.Call, Begin: second, Limit: 300_000, At: second + 401_000})
-		}, []chaos.FaultKind{chaos.Late}},
+		}, []chaos.ViolationKind{chaos.Late}},
 		{"ALateSend", func(s *story) {
-			s.a.Note(chaos.Event{Kind: chaos.Sent, Seq: told, Begin: told * second, Limit: 300_000, At: told*second + 500_000, Outcome: chaos.OK})
-		}, []chaos.FaultKind{chaos.Late}},
+			s.a.Note(chaos.Event{Kind: chaos.Sent, Seq: told, Begin: told * second, Limit: 300_000,
+				At: told*second + 500_000, Outcome: chaos.OK})
+		}, []chaos.ViolationKind{chaos.Late}},
 		{"ALeak", func(s *story) {
 			s.a.Note(chaos.Event{Kind: chaos.Closed, Begin: (told + 1) * second, Leaks: []string{"3 goroutines"}})
-		}, []chaos.FaultKind{chaos.Leak}},
-		{"ANodeThatStaysDeaf", func(s *story) { s.b.Note(chaos.Event{Kind: chaos.Deaf, At: second}) }, []chaos.FaultKind{chaos.Leak}},
+		}, []chaos.ViolationKind{chaos.Leak}},
+		{"ANodeThatStaysDeaf", func(s *story) { s.b.Note(chaos.Event{Kind: chaos.Deaf, At: second}) },
+			[]chaos.ViolationKind{chaos.Leak}},
 		{"ALossLongBeforeTheReceiverClosed", func(s *story) {
 			s.take(s.b, told)
 			s.b.Note(chaos.Event{Kind: chaos.Closed, Begin: 100 * second})
-		}, []chaos.FaultKind{chaos.Silent}},
+		}, []chaos.ViolationKind{chaos.Silent}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newStory()
 			tc.tell(s)
 			v := s.judge()
-			require.ElementsMatch(t, tc.want, kinds(v), "%v", v.Faults)
+			require.ElementsMatch(t, tc.want, kinds(v), "%v", v.Violations)
 		})
 	}
 }
 
-// TestJudgeAccepts feeds the judge what may happen.
+// TestJudgeAccepts gives the judge histories without violations.
 func TestJudgeAccepts(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -269,13 +275,14 @@ func TestJudgeAccepts(t *testing.T) {
 			s := newStory()
 			tc.tell(s)
 			v := s.judge()
-			require.Empty(t, v.Faults)
+			require.Empty(t, v.Violations)
 			require.Equal(t, tc.n, tc.want(v))
 		})
 	}
 }
 
-// TestJudgeCountsTheWitness shows that what a Node.js node misses is no fault, and that what it sends is followed.
+// TestJudgeCountsTheWitness shows that messages missed by a Node.js node are not violations, and that its messages are
+// followed.
 func TestJudgeCountsTheWitness(t *testing.T) {
 	s := newStory()
 	d := s.Add("d", false)
@@ -287,7 +294,7 @@ func TestJudgeCountsTheWitness(t *testing.T) {
 		at := int64(seq) * second
 		d.Note(chaos.Event{Kind: chaos.Sent, Seq: seq, Begin: at, At: at, Outcome: chaos.Queued})
 		if seq == 3 {
-			continue // lost by its sender: nobody got it
+			continue // its sender lost it: nobody received it
 		}
 		for _, n := range []*chaos.Node{s.a, s.b, s.c} {
 			if n != s.c || seq != 2 {
@@ -296,7 +303,8 @@ func TestJudgeCountsTheWitness(t *testing.T) {
 		}
 	}
 	v := s.judge()
-	require.Equal(t, []chaos.FaultKind{chaos.Silent}, kinds(v), "c missed a message that a and b got: %v", v.Faults)
+	require.Equal(t, []chaos.ViolationKind{chaos.Silent}, kinds(v), "c missed a message that a and b got: %v",
+		v.Violations)
 	require.Equal(t, 5, v.Witness.Delivered)
 	require.Equal(t, told-4, v.Witness.Missed)
 	require.Equal(t, 1, v.Witness.Doubled)

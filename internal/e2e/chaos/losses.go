@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// stream looks at the messages of one stream: who missed which, and whether somebody was told.
+// stream finds the messages of one stream that nodes missed, and whether the losses were reported.
 func (j *judge) stream(sender *Node, stream int) {
 	sent := j.timeline(sender, stream)
 	j.Sent += len(sent)
@@ -21,17 +21,17 @@ func (j *judge) stream(sender *Node, stream int) {
 // Hears reports whether a node takes part in the namespace of a stream.
 func (n *Node) Hears(stream int) bool { return n.Go || stream == 0 }
 
-// sighting is a message and what is known about when it was published.
+// sighting is a message with what is known about its publishing.
 type sighting struct {
 	Message
 	seq      int
 	seen     bool  // another node received it, so it was published
-	until    int64 // no later than this
-	required bool  // it was published, or its sender was told nothing else
+	until    int64 // the latest time at which it may have been published
+	required bool  // it was published, or its sender got no error
 }
 
-// timeline returns the messages of a stream in their order. A node sends one message after the other: one that nobody waited for
-// has become something by the time that a later one of the node, which somebody waited for, was published.
+// timeline returns the messages of a stream in order. A node publishes in order, so the outcome of an asynchronous
+// message is settled when a later message of the node, sent by a call that waited, is published.
 func (j *judge) timeline(sender *Node, stream int) []sighting {
 	seen := j.evidence[Source{sender.Number, stream}]
 	sent := make([]sighting, 0, len(sender.Sent[stream]))
@@ -56,8 +56,8 @@ func (j *judge) timeline(sender *Node, stream int) []sighting {
 	return sent
 }
 
-// settled returns the messages of a node that were published for sure in the order in which they were handed over, each with the
-// earliest time at which it or a later one was known to be.
+// settled returns the messages of a node that were certainly published, in the order in which they were sent. The End
+// of each is the earliest time at which it or a later one was known to be published.
 func (n *Node) settled() []Message {
 	var all []Message
 	for _, stream := range n.Sent {
@@ -76,7 +76,7 @@ func (n *Node) settled() []Message {
 
 func beginsFrom(m Message, at int64) int { return cmp.Compare(m.Begin, at) }
 
-// unsent finds the messages that nobody received and whose sender was told: by the outcome, or by a report later.
+// unsent finds the messages that nobody received and whose sender got an error, from the call or reported later.
 func (j *judge) unsent(sender *Node, stream int, sent []sighting) {
 	var open []claim
 	for i := range sent {
@@ -94,14 +94,14 @@ func (j *judge) unsent(sender *Node, stream int, sent []sighting) {
 	}
 }
 
-// unexplained reports whether some node that missed a message, as all have, does not say that it was deaf.
+// unexplained reports whether a node that missed the message did not report that it was deaf.
 func (j *judge) unexplained(sender *Node, m *sighting) bool {
 	return slices.ContainsFunc(j.Nodes, func(n *Node) bool {
 		return n != sender && n.Go && n.Opened > 0 && n.Opened < m.Begin && m.Begin < n.Ended && !n.reportsGap(m)
 	})
 }
 
-// missed finds the messages that a node should have been given and was not.
+// missed finds the messages that a node should have received and did not.
 func (j *judge) missed(n, sender *Node, stream int, sent []sighting) {
 	got := n.Got[Source{sender.Number, stream}]
 	at := make(map[int]int64, len(got))
@@ -111,7 +111,7 @@ func (j *judge) missed(n, sender *Node, stream int, sent []sighting) {
 		last = max(last, d.Seq)
 	}
 	var open []claim
-	next := int64(math.MaxInt64) // when the next message came that did
+	next := int64(math.MaxInt64) // when the next received message arrived
 	for i := len(sent) - 1; i >= 0; i-- {
 		m := &sent[i]
 		if t, came := at[m.seq]; came {
@@ -120,9 +120,9 @@ func (j *judge) missed(n, sender *Node, stream int, sent []sighting) {
 		}
 		switch {
 		case m.Begin <= n.Opened || m.Begin >= n.Ended:
-		case n == sender: // a node's own clients are served in any case
+		case n == sender: // a node always delivers to its own clients
 			if sender.Go && !sender.Killed {
-				j.fault(Silent, n, m.Begin, "its own message %d of stream %d (%s)", m.seq, stream, m.Outcome)
+				j.violation(Silent, n, m.Begin, "its own message %d of stream %d (%s)", m.seq, stream, m.Outcome)
 			}
 		case !m.required:
 		case !n.Go:
@@ -157,12 +157,12 @@ func (m *sighting) begins() int64 {
 	return max(m.Begin, m.until)
 }
 
-// reportsGap reports whether a message may have been published while n was deaf, as n itself says.
+// reportsGap reports whether the message may have been published during a gap that n reported.
 func (n *Node) reportsGap(m *sighting) bool {
 	return slices.ContainsFunc(n.Gaps, func(g Event) bool { return m.until >= g.Since-slack && m.Begin <= g.At+slack })
 }
 
-// dropsOf returns the reports of n of messages of a sender, or of one that it could not tell.
+// dropsOf returns the drops that n reported for messages of a sender or of an unknown sender.
 func (n *Node) dropsOf(sender *Node) (drops []Event) {
 	for _, d := range n.Drops {
 		if d.UID == "" {
@@ -179,7 +179,7 @@ func (n *Node) dropsOf(sender *Node) (drops []Event) {
 	return drops
 }
 
-// lost notes a message that n has missed without a word that covers it.
+// lost adds a violation for a message that n missed and did not report.
 func (j *judge) lost(n, sender *Node, stream int, m *sighting) {
 	kind, nearest := Silent, int64(around)
 	var near string
@@ -187,29 +187,34 @@ func (j *judge) lost(n, sender *Node, stream int, m *sighting) {
 		distance := max(g.Since-m.begins(), m.Begin-g.At, 0)
 		if distance <= nearest {
 			kind, nearest = Outside, distance
-			near = "; the nearest report covers " + clock(g.Since) + " to " + clock(g.At) + ", which is " + ms(distance) + " off: " + g.Text
+			near = "; the nearest report covers " + clock(g.Since) + " to " + clock(g.At) + ", which is " +
+				ms(distance) + " off: " + g.Text
 		}
 	}
-	j.fault(kind, n, m.Begin, "message %d of stream %d of %s, %s, sent at %s, published by %s%s", m.seq, stream, sender.Name,
+	j.violation(kind, n, m.Begin, "message %d of stream %d of %s, %s, sent at %s, published by %s%s", m.seq, stream,
+		sender.Name,
 		m.Outcome, clock(m.Begin), clock(m.until), near)
 }
 
-// claim is a message that some report between two times must account for.
+// claim is a message that a report between two times must explain.
 type claim struct {
 	message  *sighting
 	from, to int64
-	last     bool // nothing of the stream came after it
+	last     bool // no later message of the stream was received
 	matched  bool
 }
 
-// match gives each claim a report of its own, as far as there are any, and returns those that have one: the claim that ends
-// first takes the first report.
+// match assigns a different report to each claim, as far as possible, and returns the claims that have one. The claim
+// that ends first takes the first report.
 func match(claims []claim, reports []Event) (matched []*claim) {
 	byEnd := make([]*claim, len(claims))
 	for i := range claims {
 		byEnd[i] = &claims[i]
 	}
-	slices.SortStableFunc(byEnd, func(a, b *claim) int { return cmp.Or(cmp.Compare(a.to, b.to), cmp.Compare(a.from, b.from)) })
+	slices.SortStableFunc(byEnd, func(a, b *claim) int {
+		return cmp.Or(cmp.Compare(a.to, b.to),
+			cmp.Compare(a.from, b.from))
+	})
 	reports = slices.Clone(reports)
 	slices.SortStableFunc(reports, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
 	used := make([]bool, len(reports))

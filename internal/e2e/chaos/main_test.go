@@ -9,6 +9,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	chaos.MaybeNode() // the nodes of a run are processes of this very program
+	chaos.MaybeNode() // the nodes are processes of this program
 	goleak.VerifyTestMain(m)
 }

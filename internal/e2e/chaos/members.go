@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// start starts a process at a place, and returns an error of before too.
+// start starts a process at a place. It joins its error with before.
 func (r *run) start(place int, before error) error {
 	m, p := r.nodes[place], places[place]
 	r.mu.Lock()
 	life := r.history.Add(p.name, p.driver != "node")
 	life.Name = fmt.Sprintf("%s #%d", p.name, life.Number)
 	r.mu.Unlock()
-	config := nodeConfig{Number: life.Number, Driver: p.driver, URL: m.proxy.URL(), Rate: r.options.Rate, Heartbeat: p.heartbeat, Visits: p.visits, Secret: r.options.Secret,
+	config := nodeConfig{Number: life.Number, Driver: p.driver, URL: m.proxy.URL(), Rate: r.options.Rate,
+		Heartbeat: p.heartbeat, Visits: p.visits, Secret: r.options.Secret,
 		Seed: r.options.Plan.Seed<<8 | uint64(life.Number)}
 	cmd, err := r.command(config)
 	if err != nil {
@@ -33,7 +34,7 @@ func (r *run) start(place int, before error) error {
 		r.mu.Lock()
 		life.Note(e)
 		if r.options.Events != nil {
-			line, _ := json.Marshal(e) // it was JSON a moment ago
+			line, _ := json.Marshal(e) // it was decoded from JSON
 			fmt.Fprintf(r.options.Events, "%d %s\n", life.Number, line)
 		}
 		r.mu.Unlock()
@@ -48,21 +49,21 @@ func (r *run) start(place int, before error) error {
 	return errors.Join(before, err)
 }
 
-// running returns the process at a place, or nil if there is none.
+// running returns the process at a place, nil if there is none.
 func (r *run) running(place int) *process {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.nodes[place].process
 }
 
-// gone notes that there is no process at a place.
+// gone records that there is no process at a place.
 func (r *run) gone(place int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.nodes[place].process = nil
 }
 
-// command is what runs as a node.
+// command returns the command that runs a node.
 func (r *run) command(c nodeConfig) (*exec.Cmd, error) {
 	arg, err := json.Marshal(c)
 	if err != nil {
@@ -83,12 +84,12 @@ func (r *run) command(c nodeConfig) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// kill ends the process at a place without a word.
+// kill kills the process at a place.
 func (r *run) kill(place int) {
 	m := r.nodes[place]
 	select {
 	case <-m.process.ended:
-		r.fault(Crash, m.life.Name, "ended by itself: %v: %s", m.process.err, m.process.stderr.String())
+		r.violation(Crash, m.life.Name, "ended unexpectedly: %v: %s", m.process.err, m.process.stderr.String())
 	default:
 	}
 	r.mu.Lock()
@@ -98,7 +99,7 @@ func (r *run) kill(place int) {
 	r.gone(place)
 }
 
-// close closes the node at a place, and waits until its process has ended. One that has not opened yet is killed.
+// close closes the node at a place and waits until its process has ended. A node that has not opened yet is killed.
 func (r *run) close(ctx context.Context, place int) error {
 	m := r.nodes[place]
 	if m.process == nil {
@@ -108,27 +109,27 @@ func (r *run) close(ctx context.Context, place int) error {
 		r.kill(place)
 		return nil
 	}
-	_ = m.process.tell(Order{Do: DoClose}) // if it has ended, await says so
+	_ = m.process.tell(Order{Do: DoClose}) // await reports if the process has ended
 	err := m.process.await(Closed, patience)
 	if err != nil {
-		_ = m.process.signal(syscall.SIGQUIT) // a Go process then says what its goroutines do; if it has ended, it fails
+		_ = m.process.signal(syscall.SIGQUIT) // makes a Go process print its goroutines; fails if the process has ended
 		select {
 		case <-m.process.ended:
 		case <-time.After(5 * time.Second):
 		}
-		r.leak(m.life.Name, "does not close: %v: %s", err, m.process.stderr.String())
+		r.leak(m.life.Name, "did not close: %v: %s", err, m.process.stderr.String())
 		r.kill(place)
 		return nil
 	}
 	select {
 	case <-m.process.ended:
 		if m.process.err != nil {
-			r.fault(Crash, m.life.Name, "did not end well: %v: %s", m.process.err, m.process.stderr.String())
+			r.violation(Crash, m.life.Name, "ended with an error: %v: %s", m.process.err, m.process.stderr.String())
 		}
 		r.gone(place)
 		return nil
 	case <-time.After(patience):
-		r.leak(m.life.Name, "does not end once it has closed")
+		r.leak(m.life.Name, "did not end after it had closed")
 		r.kill(place)
 		return nil
 	case <-ctx.Done():
@@ -136,7 +137,7 @@ func (r *run) close(ctx context.Context, place int) error {
 	}
 }
 
-// killAll ends what still runs.
+// killAll kills all processes that still run.
 func (r *run) killAll() {
 	for i, m := range r.nodes {
 		if m.process != nil {
@@ -145,7 +146,7 @@ func (r *run) killAll() {
 	}
 }
 
-// witnessed returns how many messages of others the Node.js nodes have been given.
+// witnessed returns how many messages of other nodes the Node.js nodes have received.
 func (r *run) witnessed() (count int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -159,17 +160,18 @@ func (r *run) witnessed() (count int) {
 	return count
 }
 
-// revive replaces a Node.js node to which nothing comes any more: a connection that is lost without a word it never notices.
+// revive restarts a Node.js node that receives nothing any more: its adapter does not notice a silently lost
+// connection.
 func (r *run) revive() {
 	for i, m := range r.nodes {
-		if places[i].driver != "node" || !m.trouble.TryLock() {
+		if places[i].driver != "node" || !m.fault.TryLock() {
 			continue
 		}
-		r.log("%s hears nothing any more, and is started anew", m.life.Name)
+		r.log("%s receives nothing any more; restarting it", m.life.Name)
 		r.kill(i)
 		if err := r.start(i, nil); err != nil {
 			r.log("%s: %v", places[i].name, err)
 		}
-		m.trouble.Unlock()
+		m.fault.Unlock()
 	}
 }

@@ -14,33 +14,33 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// envNode names the variable that makes a process a node. It holds a nodeConfig as JSON.
+// envNode names the environment variable that makes a process a node. Its value is a nodeConfig as JSON.
 const envNode = "BACKPLANE_CHAOS_NODE"
 
-// nodeConfig is what a node is told when it starts.
+// nodeConfig is the configuration of a node.
 type nodeConfig struct {
 	Number int    `json:"number"`
 	Driver string `json:"driver"` // "pgx", "pq"
 	URL    string `json:"url"`
 	Seed   uint64 `json:"seed"`
-	Rate   int    `json:"rate"` // messages a second, of each stream
+	Rate   int    `json:"rate"` // messages per second of each stream
 
 	Heartbeat time.Duration `json:"heartbeat"`
-	Visits    bool          `json:"visits"` // it opens and closes namespaces
+	Visits    bool          `json:"visits"` // open and close namespaces
 	Secret    string        `json:"secret"`
 }
 
-// namespaces are those of the streams, by number. The Node.js node is in the first.
+// namespaces are the namespaces of the streams, by number. The Node.js node is in the first.
 var namespaces = []string{"/", "/async"}
 
-// What all nodes have in common. heartbeatTimeout is longer than any node's heartbeat, so that they agree on who is alive.
+// Settings of all nodes. heartbeatTimeout is longer than the heartbeat interval of any node.
 const (
 	heartbeatTimeout = 6 * time.Second
 	publishTimeout   = 2 * time.Second
 )
 
-// MaybeNode makes this process a node if it was started as one, and then does not return. A program that calls Run calls
-// it first.
+// MaybeNode runs a node and exits if Run started this process as a node. A program that calls Run must call MaybeNode
+// first.
 func MaybeNode() {
 	text := os.Getenv(envNode)
 	if text == "" {
@@ -58,7 +58,7 @@ func MaybeNode() {
 	os.Exit(0)
 }
 
-// node is what runs in a process of its own.
+// node is a Go node, the only one in its process.
 type node struct {
 	config  nodeConfig
 	record  *recorder
@@ -67,26 +67,26 @@ type node struct {
 	cluster *backplane.Cluster
 	streams []*stream
 	spaces  []*backplane.Namespace
-	closers []func() // of pools
+	closers []func() // close the pools
 
 	traffic sync.WaitGroup
 	stop    context.CancelFunc
 }
 
-// serve runs a node until it is told to close, or its input ends.
+// serve runs a node until it gets the command to close or its input ends.
 func serve(c nodeConfig) error {
 	n := &node{config: c, record: newRecorder(os.Stdout), peers: &peers{left: make(map[string]int)}}
 	orders := make(chan Order)
 	go read(orders)
-	before := takeStock()
-	listening, quiet := context.WithCancel(context.Background())
-	defer quiet()
-	var ear sync.WaitGroup
-	ear.Go(func() { n.record.listenToItself(listening) })
+	before := countResources()
+	measuring, stopMeasuring := context.WithCancel(context.Background())
+	defer stopMeasuring()
+	var pauses sync.WaitGroup
+	pauses.Go(func() { n.record.measurePauses(measuring) })
 	if err := n.open(orders); err != nil {
 		return err
 	}
-	open := takeStock()
+	open := countResources()
 	n.start()
 	for o := range orders {
 		switch o.Do {
@@ -121,8 +121,8 @@ func serve(c nodeConfig) error {
 		case DoClose:
 			n.halt()
 			e := n.close()
-			quiet()
-			ear.Wait()
+			stopMeasuring()
+			pauses.Wait()
 			e.Leaks = append(e.Leaks, before.leaks()...)
 			n.record.note(e)
 			n.record.close()
@@ -132,7 +132,7 @@ func serve(c nodeConfig) error {
 	return nil
 }
 
-// read reads orders. A process whose input ends has no parent any more.
+// read reads commands. It exits when the input ends, because then the parent has ended.
 func read(orders chan<- Order) {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
@@ -146,24 +146,25 @@ func read(orders chan<- Order) {
 	os.Exit(3)
 }
 
-// start begins to send and to ask.
+// start starts the streams and the calls.
 func (n *node) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
 	for _, s := range n.streams {
-		n.traffic.Go(func() { s.run(ctx, n.config.Rate) })
+		n.traffic.Go(func() { s.sendUntil(ctx, n.config.Rate) })
 	}
-	a := &asker{node: n.config.Number, visits: n.config.Visits, cluster: n.cluster, ns: n.spaces[0], record: n.record, peers: n.peers, random: rand.New(rand.NewPCG(n.config.Seed, 99))}
-	n.traffic.Go(func() { a.run(ctx, 100*time.Millisecond) })
+	a := &caller{node: n.config.Number, visits: n.config.Visits, cluster: n.cluster, ns: n.spaces[0], record: n.record,
+		peers: n.peers, random: rand.New(rand.NewPCG(n.config.Seed, 99))}
+	n.traffic.Go(func() { a.callUntil(ctx, 100*time.Millisecond) })
 }
 
-// halt ends what start began, and waits for the calls under way.
+// halt stops the streams and the calls and waits until they have returned.
 func (n *node) halt() {
 	n.stop()
 	n.traffic.Wait()
 }
 
-// close closes the cluster and the pool.
+// close closes the cluster and its pool.
 func (n *node) close() Event {
 	e := Event{Kind: Closed, Begin: now()}
 	if err := timed(n.record, "Close", closeLimit, n.cluster.Close); err != nil {
@@ -176,7 +177,7 @@ func (n *node) close() Event {
 	return e
 }
 
-// burn keeps goroutines computing for a while.
+// burn keeps count goroutines busy for d.
 func burn(count int, d time.Duration) {
 	end := time.Now().Add(d)
 	for range count {

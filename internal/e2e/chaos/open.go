@@ -20,7 +20,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// open opens the cluster. It tries again as long as the server or the network is away.
+// open opens the cluster. It retries until the server can be reached.
 func (n *node) open(orders <-chan Order) error {
 	for {
 		err := n.tryOpen()
@@ -34,7 +34,7 @@ func (n *node) open(orders <-chan Order) error {
 		}
 		n.record.note(Event{Kind: Remarked, Text: "open: " + err.Error()})
 		if n.cluster != nil {
-			_ = timed(n.record, "Close", closeLimit, n.cluster.Close) // it is given up
+			_ = timed(n.record, "Close", closeLimit, n.cluster.Close) // the cluster is abandoned
 			n.cluster = nil
 		}
 		for _, closing := range n.closers {
@@ -44,19 +44,19 @@ func (n *node) open(orders <-chan Order) error {
 		select {
 		case o := <-orders:
 			if o.Do == DoClose {
-				return errors.New("told to close before it could open")
+				return errors.New("got the command to close before it could open")
 			}
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }
 
-// How long a node lets its own opening and closing take.
+// Time limits of opening, closing and Emit.
 const (
 	openLimit  = 10 * time.Second
 	closeLimit = 8 * time.Second
-	// emitLimit is how long Emit may take without a deadline of its own: a store that does not answer costs one and a half
-	// timeouts, a batch that is on its way one, and so does its own.
+	// emitLimit is how long Emit may take without a deadline: one and a half publish timeouts for a store that does not
+	// answer, one for the batch before it, and one for its own batch.
 	emitLimit = publishTimeout * 7 / 2
 )
 
@@ -89,7 +89,8 @@ func (n *node) tryOpen() (err error) {
 		return err
 	}
 	for number, name := range namespaces {
-		registry := backplane.NewRegistry(backplane.RegistryConfig{ServerSideEmit: func(_ backplane.Args, reply func(backplane.Value)) {
+		registry := backplane.NewRegistry(backplane.RegistryConfig{ServerSideEmit: func(_ backplane.Args,
+			reply func(backplane.Value)) {
 			if v, err := codec.NewValue(config.UID); err == nil && reply != nil {
 				reply(v)
 			}
@@ -104,13 +105,14 @@ func (n *node) tryOpen() (err error) {
 			return err
 		}
 		n.spaces = append(n.spaces, ns)
-		n.streams = append(n.streams, &stream{node: n.config.Number, number: number, ns: ns, record: n.record, limit: emitLimit,
+		n.streams = append(n.streams, &stream{node: n.config.Number, number: number, ns: ns, record: n.record,
+			limit:  emitLimit,
 			random: rand.New(rand.NewPCG(n.config.Seed, uint64(number)))})
 	}
 	return nil
 }
 
-// bus is a bus on a pool of the node's own.
+// bus returns a bus on a new pool.
 func (n *node) bus() (transport.Bus, error) {
 	if n.config.Driver == "pq" {
 		db, err := sql.Open("postgres", n.config.URL)
@@ -128,7 +130,7 @@ func (n *node) bus() (transport.Bus, error) {
 	return pgxdriver.New(pool), nil
 }
 
-// report notes what ErrorHandler is told.
+// report records an error that ErrorHandler received.
 func (n *node) report(err error) {
 	e := Event{At: now(), Text: err.Error()}
 	var gap *backplane.GapError
@@ -140,7 +142,8 @@ func (n *node) report(err error) {
 	case errors.As(err, &drop):
 		e.Kind, e.Name, e.UID = Drop, string(drop.Reason), drop.UID
 	case errors.As(err, &op) && (op.Op == "publish" || op.Op == "store attachment"):
-		e.Kind, e.Stream = Failed, slices.IndexFunc(namespaces, func(name string) bool { return strings.HasSuffix(op.Channel, "#"+name) })
+		e.Kind, e.Stream = Failed, slices.IndexFunc(namespaces,
+			func(name string) bool { return strings.HasSuffix(op.Channel, "#"+name) })
 	default:
 		e.Kind = Remarked
 	}

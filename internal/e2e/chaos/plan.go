@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// Plan is what is done to the nodes and the server, and when.
+// Plan is the list of the faults of a run.
 type Plan struct {
 	Seed  uint64
 	Steps []Step
 }
 
-// Step is one fault: it begins at a time after the start of the run and lasts for a while.
+// Step is one fault. It begins At after the start of the run.
 type Step struct {
 	At   time.Duration
-	What Trouble
-	Node int // the place of the node, from 0 on; -1: the server
+	What Fault
+	Node int // the place of the node, from 0; -1: the server
 	For  time.Duration
 }
 
@@ -38,12 +38,12 @@ func (p Plan) String() string {
 	return b.String()
 }
 
-// places are the nodes. A process that ends is replaced by another one at the same place.
+// places are the nodes. A process that ends is replaced by a new one at the same place.
 var places = []struct {
 	name, driver string
-	heartbeat    time.Duration // the longer, the later a node notices that nothing arrives
-	visits       bool          // it opens and closes namespaces, and so notices earlier
-	processors   int           // that it may use; 0: all
+	heartbeat    time.Duration // a node with a longer interval notices a silent connection later
+	visits       bool          // it opens and closes namespaces, so it notices earlier
+	processors   int           // processors that it may use; 0: all
 }{
 	{name: "a (pgx)", driver: "pgx", heartbeat: 1500 * time.Millisecond, visits: true},
 	{name: "b (lib/pq)", driver: "pq", heartbeat: 2500 * time.Millisecond, visits: true},
@@ -51,21 +51,22 @@ var places = []struct {
 	{name: "d (Node.js)", driver: "node", heartbeat: 1500 * time.Millisecond},
 }
 
-// rest is how long all is well before the first fault and after the last.
+// rest is the time without faults at the start and at the end.
 const rest = 2 * time.Second
 
-// NewPlan makes a plan of faults for so long, of all kinds or of those that are named. The same arguments make the same plan.
-// Every kind comes once before any comes again. A node, and the server, has one trouble at a time; several of them may be in
-// trouble together.
+// NewPlan returns a plan for a run of this length with faults of all kinds, or only of the named ones. The same
+// arguments return the same plan. Each kind occurs once before any kind occurs again. A node, and the server, has one
+// fault at a time; faults of different nodes may overlap.
 func NewPlan(seed uint64, length time.Duration, only ...string) Plan {
 	random := rand.New(rand.NewPCG(seed, 0))
 	p := Plan{Seed: seed}
-	kinds := slices.DeleteFunc(slices.Clone(troubles), func(t Trouble) bool { return len(only) > 0 && !slices.Contains(only, t.name) })
+	kinds := slices.DeleteFunc(slices.Clone(faultKinds),
+		func(t Fault) bool { return len(only) > 0 && !slices.Contains(only, t.name) })
 	if len(kinds) == 0 {
 		return p
 	}
-	busy := make(map[int]time.Duration) // until when
-	var bag []Trouble
+	busy := make(map[int]time.Duration) // until when each place has a fault
+	var bag []Fault
 	for at := rest; ; at += 700*time.Millisecond + time.Duration(random.Int64N(int64(2500*time.Millisecond))) {
 		if len(bag) == 0 {
 			bag = append(bag, kinds...)
@@ -94,9 +95,9 @@ func NewPlan(seed uint64, length time.Duration, only ...string) Plan {
 	}
 }
 
-// Kinds are the names of the faults that there are.
+// Kinds returns the names of all faults.
 func Kinds() (names []string) {
-	for _, t := range troubles {
+	for _, t := range faultKinds {
 		names = append(names, t.name)
 	}
 	return names

@@ -23,7 +23,7 @@ func TestPlan(t *testing.T) {
 			}
 		}
 	})
-	t.Run("ANodeHasOneTroubleAtATime", func(t *testing.T) {
+	t.Run("NodeHasOneFaultAtATime", func(t *testing.T) {
 		for seed := range uint64(50) {
 			until := make(map[int]time.Duration)
 			for _, s := range chaos.NewPlan(seed, 5*time.Minute).Steps {

@@ -7,8 +7,7 @@ import (
 	"slices"
 )
 
-// Print writes the tables, and the first few of what must not happen with their evidence. It reports whether nothing of the kind
-// has happened.
+// Print writes the tables and details of the first violations. It reports whether there were none.
 func (r *Result) Print(out io.Writer) bool {
 	v := r.Verdict
 	fmt.Fprintf(out, "\n%-28s %9s\n", "injected", "times")
@@ -43,33 +42,34 @@ func (r *Result) Print(out io.Writer) bool {
 			reasons[d.Name]++
 		}
 	}
-	fmt.Fprintf(out, "%-28s %9d   windows of %s together, of %s at most\n", "GapErrors", gaps, seconds(together), seconds(longest))
+	fmt.Fprintf(out, "%-28s %9d   windows of %s in total, at most %s each\n", "GapErrors", gaps, seconds(together),
+		seconds(longest))
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
 		fmt.Fprintf(out, "%-28s %9d\n", "DropError: "+reason, reasons[reason])
 	}
 
-	byKind := make(map[FaultKind][]Fault)
-	for _, f := range v.Faults {
+	byKind := make(map[ViolationKind][]Violation)
+	for _, f := range v.Violations {
 		byKind[f.Kind] = append(byKind[f.Kind], f)
 	}
-	fmt.Fprintf(out, "\n%s\n", "must not happen")
-	for _, kind := range FaultKinds {
+	fmt.Fprintf(out, "\n%s\n", "violations")
+	for _, kind := range ViolationKinds {
 		fmt.Fprintf(out, "%-28s %9d\n", kind, len(byKind[kind]))
 	}
-	for _, kind := range FaultKinds {
-		if faults := byKind[kind]; len(faults) > 0 {
-			evidence(out, kind, faults)
+	for _, kind := range ViolationKinds {
+		if violations := byKind[kind]; len(violations) > 0 {
+			evidence(out, kind, violations)
 		}
 	}
-	return len(v.Faults) == 0
+	return len(v.Violations) == 0
 }
 
-// evidence writes the first few faults of a kind of each node.
-func evidence(out io.Writer, kind FaultKind, faults []Fault) {
+// evidence writes the first few violations of a kind for each node.
+func evidence(out io.Writer, kind ViolationKind, violations []Violation) {
 	const most = 5
 	fmt.Fprintf(out, "\n%s:\n", kind)
 	shown := make(map[string]int)
-	for _, f := range faults {
+	for _, f := range violations {
 		if shown[f.Node]++; shown[f.Node] <= most {
 			fmt.Fprintf(out, "  %s %s: %.1200s\n", clock(f.At), f.Node, f.Text)
 		}

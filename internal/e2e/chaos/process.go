@@ -16,19 +16,19 @@ import (
 	"github.com/backplane-go/backplane/internal/child"
 )
 
-// process is a node's.
+// process is the process of a node.
 type process struct {
 	cmd   *exec.Cmd
 	input io.WriteCloser
-	ended chan struct{} // closed once it has ended and all its lines were read
+	ended chan struct{} // closed when it has ended and all its output is read
 	err   error         // how it ended; read after ended
 
-	mu     sync.Mutex // guards all below, and writing
+	mu     sync.Mutex // guards the fields below and writing to stdin
 	heard  map[string]chan struct{}
 	stderr tail
 }
 
-// startProcess starts a node, whose events note gets one at a time.
+// startProcess starts a node. It calls note for each event, one at a time.
 func startProcess(cmd *exec.Cmd, note func(Event)) (*process, error) {
 	p := &process{cmd: cmd, ended: make(chan struct{}), heard: make(map[string]chan struct{})}
 	for _, kind := range []string{Opened, Stopped, Fenced, Closed} {
@@ -46,7 +46,7 @@ func startProcess(cmd *exec.Cmd, note func(Event)) (*process, error) {
 		return nil, err
 	}
 	started := make(chan error)
-	go func() { // the signal that EndWithParent asks for is bound to the thread which starts the process
+	go func() { // the signal of EndWithParent depends on the thread that starts the process
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -61,13 +61,13 @@ func startProcess(cmd *exec.Cmd, note func(Event)) (*process, error) {
 	return p, <-started
 }
 
-// read reads the process's lines until it has ended.
+// read reads the output of the process until it has ended.
 func (p *process) read(output io.Reader, note func(Event)) {
 	lines := bufio.NewReaderSize(output, 1<<16)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
-			return // a line that is cut short is none
+			return // an incomplete line is ignored
 		}
 		var e Event
 		if err := json.Unmarshal(line, &e); err != nil {
@@ -84,7 +84,7 @@ func (p *process) read(output io.Reader, note func(Event)) {
 	}
 }
 
-// tell gives the process an order. It fails if the process has ended.
+// tell sends a command to the process. It fails if the process has ended.
 func (p *process) tell(o Order) error {
 	line, err := json.Marshal(o)
 	if err != nil {
@@ -98,20 +98,20 @@ func (p *process) tell(o Order) error {
 
 func (p *process) signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 
-// kill ends the process at once.
+// kill kills the process and waits for its end.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it fails if the process has ended
+	_ = p.cmd.Process.Kill() // fails only if the process has ended
 	<-p.ended
 }
 
-// await waits for an event of a kind, for so long.
+// await waits for an event of this kind.
 func (p *process) await(kind string, patience time.Duration) error {
 	select {
 	case <-p.heard[kind]:
 		return nil
 	case <-p.ended:
 		select {
-		case <-p.heard[kind]: // among its last words
+		case <-p.heard[kind]: // it came just before the end
 			return nil
 		default:
 		}
@@ -121,7 +121,7 @@ func (p *process) await(kind string, patience time.Duration) error {
 	}
 }
 
-// tail keeps the end of what is written.
+// tail keeps the end of the output.
 type tail struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// recorder writes a node's events. Whoever notes one does not wait for who reads them.
+// recorder writes a node's events. note does not wait for the reader.
 type recorder struct {
 	out io.Writer
 
@@ -24,7 +24,7 @@ func newRecorder(out io.Writer) *recorder {
 	return r
 }
 
-// note notes an event, at this moment unless it has a time.
+// note writes an event. Its time is now if it has none.
 func (r *recorder) note(e Event) {
 	r.mu.Lock()
 	if e.At == 0 {
@@ -49,34 +49,35 @@ func (r *recorder) write() {
 		for _, e := range events {
 			line, err := json.Marshal(e)
 			if err != nil {
-				panic(err) // an Event holds nothing that JSON cannot express
+				panic(err) // an Event can always be encoded
 			}
 			lines = append(append(lines, line...), '\n')
 		}
 		if _, err := r.out.Write(lines); err != nil {
-			return // who reads has gone, and will end this process
+			return // the reader has ended and will end this process
 		}
 	}
 }
 
-// close writes what is left.
+// close writes the remaining events.
 func (r *recorder) close() {
 	close(r.wake)
 	<-r.done
 }
 
-// beat is how often a node looks whether it runs at all.
-const beat = 5 * time.Millisecond
+// pauseInterval is how often a node checks whether its process runs.
+const pauseInterval = 5 * time.Millisecond
 
-// listenToItself notes for how long the process did not run, until ctx ends: it is stopped, or short of processors.
-func (r *recorder) listenToItself(ctx context.Context) {
-	ticker := time.NewTicker(beat)
+// measurePauses records for how long the process did not run, because it was paused or had no processor, until ctx
+// ends.
+func (r *recorder) measurePauses(ctx context.Context) {
+	ticker := time.NewTicker(pauseInterval)
 	defer ticker.Stop()
 	last := time.Now()
 	for ctx.Err() == nil {
 		<-ticker.C
 		t := time.Now()
-		if excess := t.Sub(last) - beat; excess > beat {
+		if excess := t.Sub(last) - pauseInterval; excess > pauseInterval {
 			r.note(Event{Kind: Noise, At: t.UnixMicro(), Excess: excess.Microseconds()})
 		}
 		last = t

@@ -15,32 +15,32 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// Options say what Run does.
+// Options configure Run.
 type Options struct {
 	Plan Plan
-	// Length is how long the nodes send.
+	// Length is how long the nodes send messages.
 	Length time.Duration
-	// Rate is how many messages a second each stream of each node sends. There are two in each Go node.
+	// Rate is the number of messages per second of each stream. A Go node has two streams.
 	Rate int
-	// Modules is the node_modules folder with the packages of the Node.js node. Empty: there is none.
+	// Modules is the node_modules directory with the packages of the Node.js node. Empty: no Node.js node.
 	Modules string
-	// Secret, if not empty, makes the nodes sign their messages, and use the codec for clusters without Node.js. Modules is
-	// then not used.
+	// Secret, if not empty, makes the nodes sign their messages and use the codec for clusters without Node.js.
+	// Modules is ignored then.
 	Secret string
-	// Log gets what happens, as it happens.
+	// Log receives a line for everything that happens.
 	Log io.Writer
-	// Events, if not nil, gets every event of every node: the node's number, and the event as JSON.
+	// Events, if not nil, receives every event of every node: the node's number and the event as JSON.
 	Events io.Writer
 }
 
-// Result is how a run has ended.
+// Result is the result of a run.
 type Result struct {
 	Verdict *Verdict
 	History *History
 	Faults  map[string]int // injected, by kind
 }
 
-// run is a run under way.
+// run is a run of Run.
 type run struct {
 	options Options
 	server  *pgtest.Server
@@ -51,22 +51,22 @@ type run struct {
 	mu      sync.Mutex // guards all below
 	history History
 	faults  map[string]int
-	found   []Fault
+	found   []Violation
 }
 
-// member is one place of the cluster, and the process that is there now. One fault at a time changes it; run.mu guards
-// process against others that read it.
+// member is one place of the cluster with its current process. Only the fault that holds the mutex fault changes it;
+// run.mu guards process against concurrent reads.
 type member struct {
-	trouble sync.Mutex // held while there is one
+	fault   sync.Mutex // held during a fault
 	proxy   *pgtest.Proxy
-	process *process // nil: there is none
+	process *process // nil: no process
 	life    *Node
 }
 
-// patience is how long what must happen may take while all is well.
+// patience limits each wait while there are no faults.
 const patience = 60 * time.Second
 
-// Run does what the plan says and judges it. An error means that there is nothing to judge.
+// Run carries out the plan and judges the result. It returns an error if it could not finish the run.
 func Run(ctx context.Context, o Options) (result *Result, err error) {
 	if o.Secret != "" {
 		o.Modules = ""
@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	defer r.killAll()
 	for i := range places {
 		if places[i].driver == "node" && o.Modules == "" {
-			r.log("without the Node.js node: its packages are not there, or a secret is set")
+			r.log("no Node.js node: its packages are missing, or a secret is set")
 			continue
 		}
 		proxy, err := pgtest.StartProxy(r.server.URL())
@@ -96,7 +96,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 		}
 	}
 	r.began = time.Now()
-	r.trouble(ctx)
+	r.inject(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -108,12 +108,12 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	verdict := Judge(&r.history, ended)
-	verdict.Faults = append(verdict.Faults, r.found...)
+	verdict.Violations = append(verdict.Violations, r.found...)
 	return &Result{Verdict: verdict, History: &r.history, Faults: r.faults}, nil
 }
 
-// trouble carries the plan out, and returns once everything is mended.
-func (r *run) trouble(ctx context.Context) {
+// inject injects the faults of the plan and returns when all are over.
+func (r *run) inject(ctx context.Context) {
 	var steps sync.WaitGroup
 	defer steps.Wait()
 	steps.Go(func() { r.progress(ctx) })
@@ -124,8 +124,8 @@ func (r *run) trouble(ctx context.Context) {
 		if wait(ctx, time.Until(r.began.Add(s.At))) != nil {
 			return
 		}
-		if s.Node >= 0 && !r.nodes[s.Node].trouble.TryLock() {
-			r.log("left out, as the one before lasts longer than planned: %v", s)
+		if s.Node >= 0 && !r.nodes[s.Node].fault.TryLock() {
+			r.log("skipped, because the previous fault of the node is not over yet: %v", s)
 			continue
 		}
 		r.log("%v", s)
@@ -134,7 +134,7 @@ func (r *run) trouble(ctx context.Context) {
 		r.mu.Unlock()
 		steps.Go(func() {
 			if s.Node >= 0 {
-				defer r.nodes[s.Node].trouble.Unlock()
+				defer r.nodes[s.Node].fault.Unlock()
 			}
 			if err := s.What.do(ctx, r, s); err != nil {
 				r.log("%s: %v", s.What.name, err)
@@ -144,7 +144,7 @@ func (r *run) trouble(ctx context.Context) {
 	_ = wait(ctx, time.Until(r.began.Add(r.options.Length)))
 }
 
-// progress says every few seconds how far the run is, and looks after the witness.
+// progress logs the state of the run every ten seconds and restarts the witness if it receives nothing.
 func (r *run) progress(ctx context.Context) {
 	heard := 0
 	for end := r.began.Add(r.options.Length); time.Until(end) > 10*time.Second && wait(ctx, 10*time.Second) == nil; {
@@ -166,14 +166,15 @@ func (r *run) progress(ctx context.Context) {
 		} else {
 			heard = now
 		}
-		r.log("---- %v to go: %d messages sent, %d delivered, %d gaps and %d drops reported", time.Until(end).Round(time.Second), sent, got, gaps, drops)
+		r.log("---- %v left: %d messages sent, %d delivered, %d gaps and %d drops reported",
+			time.Until(end).Round(time.Second), sent, got, gaps, drops)
 	}
 }
 
-func (r *run) leak(node, format string, args ...any) { r.fault(Leak, node, format, args...) }
+func (r *run) leak(node, format string, args ...any) { r.violation(Leak, node, format, args...) }
 
-func (r *run) fault(kind FaultKind, node, format string, args ...any) {
-	f := Fault{kind, node, now(), fmt.Sprintf(format, args...)}
+func (r *run) violation(kind ViolationKind, node, format string, args ...any) {
+	f := Violation{kind, node, now(), fmt.Sprintf(format, args...)}
 	r.log("%s: %s", f.Node, f.Text)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -184,7 +185,7 @@ func (r *run) log(format string, args ...any) {
 	line := fmt.Sprintf("%s %7.2f s  %s\n", clock(now()), time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 	r.logging.Lock()
 	defer r.logging.Unlock()
-	_, _ = io.WriteString(r.options.Log, line) // who cannot read it misses it
+	_, _ = io.WriteString(r.options.Log, line) // a failed log line does not matter
 }
 
 func (r *run) connect(ctx context.Context) (*pgx.Conn, error) {
@@ -193,7 +194,7 @@ func (r *run) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.Connect(ctx, r.server.URL())
 }
 
-// exec runs SQL on a connection of its own, one statement after the other.
+// exec runs SQL statements one after the other, on a new connection.
 func (r *run) exec(ctx context.Context, sql string) error {
 	conn, err := r.connect(ctx)
 	if err != nil {
@@ -210,7 +211,7 @@ func (r *run) exec(ctx context.Context, sql string) error {
 	return nil
 }
 
-// count returns how many backends meet a condition, or a large number if there is no telling.
+// count returns the number of backends that meet a condition, math.MaxInt if the server cannot be asked.
 func (r *run) count(ctx context.Context, condition string) int {
 	conn, err := r.connect(ctx)
 	if err != nil {
@@ -224,8 +225,8 @@ func (r *run) count(ctx context.Context, condition string) int {
 	return n
 }
 
-// comeUp starts the server again, also when ctx has ended meanwhile. What is left of a killed one may be in the way for
-// a while.
+// comeUp starts the server again, even after the end of the run's context. It retries, because the remaining
+// processes of a killed server may block the start for a while.
 func (r *run) comeUp(before error) error {
 	for end := time.Now().Add(patience); ; {
 		err := r.server.ComeUp(context.Background())

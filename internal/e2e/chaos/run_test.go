@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// TestChaos is a short run. make chaos is the long one.
+// TestChaos is a short run. make chaos makes longer ones.
 func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
@@ -23,16 +23,18 @@ func TestChaos(t *testing.T) {
 		t.Skip("needs a PostgreSQL of its own to crash: set " + pgtest.EnvOwn + "=1, or run the tests with make test")
 	}
 	const length = 22 * time.Second
-	plan := chaos.NewPlan(255885, length) // it has the server crash, rows given again, processes stopped and starved
+	// its faults include crashes of the server, reused row numbers, paused and starved processes
+	plan := chaos.NewPlan(255885, length)
 	var log bytes.Buffer
-	result, err := chaos.Run(t.Context(), chaos.Options{Plan: plan, Length: length, Rate: 30, Modules: os.Getenv(nodejs.EnvModules), Log: &log})
+	result, err := chaos.Run(t.Context(), chaos.Options{Plan: plan, Length: length, Rate: 30,
+		Modules: os.Getenv(nodejs.EnvModules), Log: &log})
 	if errors.Is(err, pgtest.ErrNoBinaries) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
 	ok := result.Print(&log)
 	t.Logf("%s\n%s", plan, log.String())
-	require.True(t, ok, "something happened that must not: see above; make chaos CHAOS=22s SEED=%d tries it again", plan.Seed)
+	require.True(t, ok, "there were violations, see above; make chaos CHAOS=22s SEED=%d repeats the run", plan.Seed)
 	require.Greater(t, result.Verdict.Delivered, 500, "messages were followed")
-	require.Positive(t, result.Verdict.Gaps, "the faults did their work")
+	require.Positive(t, result.Verdict.Gaps, "the faults had an effect")
 }

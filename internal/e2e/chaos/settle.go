@@ -8,9 +8,10 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// settle waits until all nodes hear again, lets them say a last word, and waits until it has arrived everywhere.
+// settle waits until all nodes listen again, lets each send a last message, and waits until that has arrived
+// everywhere.
 func (r *run) settle(ctx context.Context) error {
-	r.log("all is mended; waiting until everybody hears again")
+	r.log("all faults are over; waiting until all nodes listen again")
 	for i, m := range r.nodes {
 		if m.process == nil {
 			if err := r.start(i, nil); err != nil {
@@ -18,15 +19,16 @@ func (r *run) settle(ctx context.Context) error {
 			}
 		}
 		if err := m.process.await(Opened, patience); err != nil {
-			r.leak(m.life.Name, "does not open although all is well: %v", err)
+			r.leak(m.life.Name, "does not open although all faults are over: %v", err)
 			r.kill(i)
 		}
 	}
-	r.eventually(ctx, "a node is still deaf", func() bool { return !r.anybody(func(n *Node) bool { return n.Deaf && n.Go }) })
+	r.eventually(ctx, "a node is still deaf",
+		func() bool { return !r.anybody(func(n *Node) bool { return n.Deaf && n.Go }) })
 	for _, step := range []struct{ do, answer string }{{DoStop, Stopped}, {DoFence, Fenced}} {
 		for _, m := range r.nodes {
 			if m.process != nil {
-				_ = m.process.tell(Order{Do: step.do}) // if it has ended, await says so
+				_ = m.process.tell(Order{Do: step.do}) // await reports if the process has ended
 			}
 		}
 		for _, m := range r.nodes {
@@ -39,11 +41,11 @@ func (r *run) settle(ctx context.Context) error {
 		}
 	}
 	r.eventually(ctx, "", r.arrived)
-	r.eventually(ctx, "a node knows others than those that are there", r.acquainted)
+	r.eventually(ctx, "a node's peers are not the running nodes", r.peersAreRight)
 	return ctx.Err()
 }
 
-// arrived reports whether every Go node that runs has got the last message of every other one.
+// arrived reports whether every running Go node has received the last message of every other one.
 func (r *run) arrived() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,9 +65,9 @@ func (r *run) arrived() bool {
 	return true
 }
 
-// acquainted asks the Go nodes whom they know, and reports whether by their last answers that is everybody else who is there, and
-// nobody who has gone.
-func (r *run) acquainted() bool {
+// peersAreRight asks the Go nodes for their peers and reports whether their last answers name exactly the other running
+// nodes.
+func (r *run) peersAreRight() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	there := make(map[string]*Node)
@@ -79,7 +81,7 @@ func (r *run) acquainted() bool {
 		if m.process == nil || !m.life.Go {
 			continue
 		}
-		_ = m.process.tell(Order{Do: DoPeers}) // if it has ended, it does not answer
+		_ = m.process.tell(Order{Do: DoPeers}) // fails if the process has ended
 		all = all && len(m.life.Peers) == len(there)-1
 		for uid := range m.life.Peers {
 			all = all && there[uid] != nil && there[uid] != m.life
@@ -88,7 +90,7 @@ func (r *run) acquainted() bool {
 	return all
 }
 
-// eventually waits until something is so, and notes a leak if it never is and what is not empty.
+// eventually waits until so returns true. If it never does, it adds a leak with the text what, unless what is empty.
 func (r *run) eventually(ctx context.Context, what string, so func() bool) {
 	for end := time.Now().Add(patience / 2); !so(); {
 		if time.Now().After(end) || wait(ctx, 50*time.Millisecond) != nil {
@@ -100,7 +102,7 @@ func (r *run) eventually(ctx context.Context, what string, so func() bool) {
 	}
 }
 
-// closeAll closes the nodes and looks at what is left in the server.
+// closeAll closes the nodes and checks that no backends are left in the server.
 func (r *run) closeAll(ctx context.Context) {
 	const ours = "application_name LIKE 'backplane%'"
 	nodes := 0
@@ -111,7 +113,7 @@ func (r *run) closeAll(ctx context.Context) {
 	}
 	for what, condition := range map[string]string{"listen": pgtest.Listeners, "publish": pgtest.Publishers} {
 		var count int
-		r.eventually(ctx, "the nodes have more connections than they need to "+what, func() bool {
+		r.eventually(ctx, "the nodes have more connections than necessary to "+what, func() bool {
 			count = r.count(ctx, condition+" AND "+ours)
 			return count <= nodes
 		})

@@ -4,7 +4,7 @@ package chaos
 
 import "syscall"
 
-// There is no such thing here: Process.Signal returns an error.
+// This system has no such signals: Process.Signal returns an error.
 const (
 	stop   = syscall.Signal(-1)
 	resume = syscall.Signal(-2)

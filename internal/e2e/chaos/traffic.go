@@ -20,12 +20,12 @@ type stream struct {
 	random *rand.Rand
 	seq    int
 	burst  atomic.Int64 // small messages to send without waiting
-	large  atomic.Int64 // messages that are too large for a notification, likewise
+	large  atomic.Int64 // messages too large for a notification to send without waiting
 	limit  time.Duration
 }
 
-// run sends rate messages a second until ctx ends.
-func (s *stream) run(ctx context.Context, rate int) {
+// sendUntil sends rate messages per second until ctx ends.
+func (s *stream) sendUntil(ctx context.Context, rate int) {
 	pause := time.Second / time.Duration(rate)
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
@@ -45,7 +45,7 @@ func (s *stream) run(ctx context.Context, rate int) {
 	}
 }
 
-// next sends one message of a random kind. Stream 0 mixes all ways to send; the others wait for few.
+// next sends a message in a random way. Stream 0 uses all ways to send; the others mostly do not wait.
 func (s *stream) next() {
 	way := s.random.IntN(100)
 	size, binary := s.body()
@@ -64,7 +64,8 @@ func (s *stream) next() {
 	}
 }
 
-// body is how large the next message's body is. Those of the first stream may be too large for a notification, or binary.
+// body returns the size and kind of the next message's body. Those of stream 0 may be too large for a notification, or
+// binary.
 func (s *stream) body() (size int, binary bool) {
 	size = s.random.IntN(200)
 	if s.number > 0 {
@@ -88,7 +89,7 @@ func (s *stream) args(size int, binary bool) []any {
 	return []any{s.node, s.number, s.seq, size, body}
 }
 
-// wait sends a message and waits for what becomes of it.
+// wait sends a message and waits for its outcome.
 func (s *stream) wait(ctx context.Context, name string, limit time.Duration, size int, binary bool) bool {
 	args := s.args(size, binary)
 	e := Event{Kind: Sent, Name: name, Stream: s.number, Seq: s.seq, Begin: now(), Limit: limit.Microseconds()}
@@ -104,7 +105,8 @@ func (s *stream) wait(ctx context.Context, name string, limit time.Duration, siz
 	return err == nil
 }
 
-// computing is how long a call may take that waits for nothing: a single thread may not run for a while without the process noticing.
+// computing is the time limit of a call that does not wait: its thread may not run for a while without the process
+// noticing.
 const computing = 200 * time.Millisecond
 
 // queue sends a message without waiting.
@@ -122,7 +124,7 @@ func (s *stream) queue(size int, binary bool) {
 	s.record.note(e)
 }
 
-// outcome is what an error says of a message.
+// outcome returns what an error means for the message.
 func outcome(err error, good Outcome) Outcome {
 	switch {
 	case err == nil:
@@ -134,7 +136,7 @@ func outcome(err error, good Outcome) Outcome {
 	}
 }
 
-// fence sends a message, and others until one has gone out for sure, or ctx ends.
+// fence sends messages until one was certainly published, or ctx ends.
 func (s *stream) fence(ctx context.Context) error {
 	for ctx.Err() == nil {
 		bounded, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -145,5 +147,5 @@ func (s *stream) fence(ctx context.Context) error {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return fmt.Errorf("stream %d: no message gets out", s.number)
+	return fmt.Errorf("stream %d: no message was published", s.number)
 }

@@ -1,7 +1,7 @@
 "use strict";
 
-// The Node.js node: a Socket.IO server with the real adapter and one client, which sends numbered messages and reports what it
-// is sent. It reads orders and writes events as the Go nodes do: see event.go.
+// The Node.js node: a Socket.IO server with the real adapter and one client. It sends numbered messages and reports
+// those it receives. It reads commands and writes events in the format of event.go, as the Go nodes do.
 
 const http = require("http");
 const readline = require("readline");
@@ -22,13 +22,16 @@ async function main() {
   pool.on("error", remark("pool"));
   const server = http.createServer();
   const io = new Server(server, {
-    adapter: createAdapter(pool, { errorHandler: remark("adapter"), heartbeatInterval: config.heartbeat / 1e6, heartbeatTimeout: 6000 }),
+    adapter: createAdapter(pool, {
+      errorHandler: remark("adapter"), heartbeatInterval: config.heartbeat / 1e6, heartbeatTimeout: 6000,
+    }),
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const client = connect(`http://127.0.0.1:${server.address().port}/`, { transports: ["websocket"] });
   client.on("message", (from, stream, seq, size, body) => {
     const event = { k: "got", f: from, s: stream, q: seq };
-    if (typeof body === "string" ? body.length !== size : body.byteLength !== size) event.e = "its body has another size";
+    const got = typeof body === "string" ? body.length : body.byteLength;
+    if (got !== size) event.e = "its body has another size";
     note(event);
   });
   client.on("question", (answer) => answer(io.of("/").adapter.uid));

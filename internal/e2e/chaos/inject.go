@@ -10,11 +10,12 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-const endListeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + pgtest.Listeners + " AND pid <> pg_backend_pid()"
+const endListeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + pgtest.Listeners +
+	" AND pid <> pg_backend_pid()"
 
 const ms1 = time.Millisecond
 
-// wait waits for d. When ctx ends first, what was under way is ended early, and mended.
+// wait waits for d. It returns an error if ctx ends first; the fault then ends early.
 func wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -69,36 +70,37 @@ func lockTable(ctx context.Context, r *run, s Step) error {
 	return wait(ctx, s.For)
 }
 
-// recreateTable loses all attachments, and numbers later ones from 1 on.
+// recreateTable drops all attachments. Later ones are numbered from 1 again.
 func recreateTable(ctx context.Context, r *run, _ Step) error {
 	schema, err := postgres.Schema(postgres.DefaultTable)
 	if err != nil {
 		return err
 	}
-	return r.exec(ctx, fmt.Sprintf("BEGIN; SET lock_timeout = '3s'; DROP TABLE %s; %s; COMMIT", postgres.DefaultTable, schema))
+	return r.exec(ctx, fmt.Sprintf("BEGIN; SET lock_timeout = '3s'; DROP TABLE %s; %s; COMMIT", postgres.DefaultTable,
+		schema))
 }
 
-// crashUnderLoad crashes the server when many attachments are neither on its disk nor read by everybody, and makes as many
-// afterwards: a row may be given again under an old number.
+// crashUnderLoad crashes the server while many attachments are neither on its disk nor read by all nodes, and makes
+// as many afterwards: a new row may then have the number of a lost one.
 func crashUnderLoad(ctx context.Context, r *run, s Step) error {
-	heap := func(slow time.Duration) {
+	sendLarge := func(slow time.Duration) {
 		for place := range r.nodes {
 			if p := r.running(place); p != nil && places[place].driver != "node" {
-				_ = p.tell(Order{Do: DoSlow, For: slow.Microseconds()}) // it may have been killed
+				_ = p.tell(Order{Do: DoSlow, For: slow.Microseconds()}) // fails if the process was killed
 				_ = p.tell(Order{Do: DoHeap, Count: 200})
 			}
 		}
 	}
-	heap(3 * time.Second)
+	sendLarge(3 * time.Second)
 	if err := wait(ctx, 300*ms1); err != nil {
 		return err
 	}
 	err := down(pgtest.Immediate)(ctx, r, s)
-	heap(0)
+	sendLarge(0)
 	return err
 }
 
-// during runs SQL, and other SQL a while later, until that succeeds.
+// during runs first, and then at the end of the fault, which it repeats until it succeeds.
 func during(first, then string) func(context.Context, *run, Step) error {
 	return func(ctx context.Context, r *run, s Step) error {
 		err := r.exec(ctx, "SET lock_timeout = '2s'; "+first)
@@ -109,15 +111,16 @@ func during(first, then string) func(context.Context, *run, Step) error {
 	}
 }
 
-// blockNotifications lets a transaction that has notified wait, in the middle of its commit, for a standby that does not exist. It
-// holds the lock which every NOTIFY of the server needs.
+// blockNotifications makes a transaction with a NOTIFY wait during its commit for a standby that does not exist. It
+// holds the lock that every NOTIFY of the server needs.
 func blockNotifications(ctx context.Context, r *run, s Step) error {
 	conn, err := r.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	err = r.exec(ctx, "CREATE TABLE IF NOT EXISTS chaos (x int); ALTER SYSTEM SET synchronous_standby_names = 'nobody'; SELECT pg_reload_conf()")
+	err = r.exec(ctx, "CREATE TABLE IF NOT EXISTS chaos (x int); ALTER SYSTEM SET synchronous_standby_names = "+
+		"'nobody'; SELECT pg_reload_conf()")
 	bounded, cancel := context.WithTimeout(ctx, s.For+5*time.Second)
 	defer cancel()
 	if err == nil {
@@ -126,12 +129,13 @@ func blockNotifications(ctx context.Context, r *run, s Step) error {
 			_, err := conn.Exec(bounded, "BEGIN; INSERT INTO chaos VALUES (1); NOTIFY chaos; COMMIT")
 			done <- err
 		}()
-		err = errors.Join(wait(ctx, s.For), r.insist("ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()"), <-done)
+		err = errors.Join(wait(ctx, s.For), r.insist(
+			"ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()"), <-done)
 	}
 	return err
 }
 
-// insist runs SQL until it succeeds, also when the run is interrupted.
+// insist runs SQL until it succeeds, even if the run is interrupted.
 func (r *run) insist(sql string) error {
 	for end := time.Now().Add(patience); ; time.Sleep(100 * ms1) {
 		err := r.exec(context.Background(), sql)

@@ -1,0 +1,68 @@
+package chaos
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"time"
+)
+
+// resources are the numbers of goroutines and open files of this process.
+type resources struct{ goroutines, files int }
+
+// countResources counts them. files is 0 where there is no /proc.
+func countResources() resources {
+	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		_ = l.Close() // the runtime keeps files open after the first listener
+	}
+	files, _ := os.ReadDir("/proc/self/fd")
+	return resources{runtime.NumGoroutine(), len(files)}
+}
+
+// settling is how long goroutines and files may take to end after they were closed.
+const settling = 5 * time.Second
+
+// leaks returns what this process has more of than before.
+func (before resources) leaks() (leaks []string) {
+	after := before.await(func(after resources) bool {
+		return after.goroutines <= before.goroutines && after.files <= before.files
+	})
+	if more := after.goroutines - before.goroutines; more > 0 {
+		leaks = append(leaks, fmt.Sprintf("%d goroutines are left after closing: %s", more, stacks()))
+	}
+	if more := after.files - before.files; more > 0 {
+		leaks = append(leaks, fmt.Sprintf("%d open files are left after closing", more))
+	}
+	return leaks
+}
+
+// spare is how many goroutines more than at the start an idle node may have: occasional work, and those of the pool.
+const spare = 4
+
+// growth returns whether an idle node has more goroutines than just after it opened.
+func (before resources) growth() (leaks []string) {
+	after := before.await(func(after resources) bool { return after.goroutines <= before.goroutines+spare })
+	if after.goroutines > before.goroutines+spare {
+		leaks = append(leaks, fmt.Sprintf("the idle node has %d goroutines, %d at the start: %s", after.goroutines,
+			before.goroutines, stacks()))
+	}
+	return leaks
+}
+
+// await waits until enough returns true, at most for settling.
+func (resources) await(enough func(resources) bool) resources {
+	for end := time.Now().Add(settling); ; time.Sleep(20 * time.Millisecond) {
+		if after := countResources(); enough(after) || time.Now().After(end) {
+			return after
+		}
+	}
+}
+
+func stacks() string {
+	var b strings.Builder
+	_ = pprof.Lookup("goroutine").WriteTo(&b, 1) // writing to a Builder never fails
+	return b.String()
+}
