@@ -45,8 +45,12 @@ var layers = map[string][]string{
 	"socketio/internal/wsframe":   {"socketio/internal/quota"},
 	"socketio/internal/netpoll":   {"socketio/internal/sched"},
 	"socketio/internal/accept":    {"fault", "internal/guard", "socketio/internal/header", "socketio/internal/netpoll", "socketio/internal/sched", "socketio/internal/timers"},
+	"socketio/internal/engineio": {
+		"internal/excerpt", "socketio/internal/accept", "socketio/internal/header", "socketio/internal/netpoll", "socketio/internal/quota",
+		"socketio/internal/sched", "socketio/internal/timers", "socketio/internal/wsframe",
+	},
 	"socketio/internal/acks":      {"codec"},
-	"socketio/internal/client":    {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/engineio", "socketio/internal/parser", "socketio/internal/quota", "socketio/internal/sched"},
+	"socketio/internal/client":    {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/engineio", "socketio/internal/parser", "socketio/internal/quota", "socketio/internal/sched", "socketio/internal/wsframe"},
 	"socketio/internal/retention": {},
 	"socketio":                    {"fault", "", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
 	"socketio/internal/...":       {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},

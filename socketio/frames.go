@@ -4,13 +4,14 @@ import (
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // encoder leaves room for the header of a WebSocket's frame.
-const encoder parser.Encoder = engineio.Headroom
+const encoder parser.Encoder = wsframe.Headroom
 
 // eventFrame encodes an event. offset, if there is one, is one more argument.
-func eventFrame(namespace string, id int64, args backplane.Args, offset string) (*engineio.Frame, error) {
+func eventFrame(namespace string, id int64, args backplane.Args, offset string) (*wsframe.Frame, error) {
 	return newFrame(encodeWith(offset, namespace, id, args))
 }
 
@@ -26,7 +27,7 @@ func encodeWith(offset, namespace string, id int64, args backplane.Args) ([]byte
 }
 
 // eventParts is eventFrame for an event that is a part of a larger frame.
-func eventParts(namespace string, args backplane.Args, offset string) ([]engineio.Part, error) {
+func eventParts(namespace string, args backplane.Args, offset string) ([]wsframe.Part, error) {
 	text, attachments, err := encodeWith(offset, namespace, parser.NoID, args)
 	if err != nil {
 		return nil, err
@@ -34,21 +35,21 @@ func eventParts(namespace string, args backplane.Args, offset string) ([]enginei
 	return frameParts(text, attachments), nil
 }
 
-func newFrame(text []byte, attachments [][]byte, err error) (*engineio.Frame, error) {
+func newFrame(text []byte, attachments [][]byte, err error) (*wsframe.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
 	if len(attachments) == 0 {
-		return engineio.NewTextFrame(text), nil
+		return wsframe.NewTextFrame(text), nil
 	}
-	return engineio.NewFrame(frameParts(text, attachments)...), nil
+	return wsframe.NewFrame(frameParts(text, attachments)...), nil
 }
 
-func frameParts(text []byte, attachments [][]byte) []engineio.Part {
-	parts := make([]engineio.Part, 1, 1+len(attachments))
+func frameParts(text []byte, attachments [][]byte) []wsframe.Part {
+	parts := make([]wsframe.Part, 1, 1+len(attachments))
 	parts[0].Data = text[encoder:]
 	for _, a := range attachments {
-		parts = append(parts, engineio.Part{Binary: true, Data: a})
+		parts = append(parts, wsframe.Part{Binary: true, Data: a})
 	}
 	return parts
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // local is what the cluster sees of a namespace on this node: its registry, but for what is encoded once for all
@@ -49,7 +50,7 @@ func (l *localSockets) sendWithOffset(p *backplane.Packet, to backplane.Selector
 
 // send gives the event to all who are selected. It is encoded when the first is found.
 func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions, offset string) (err error) {
-	var frame *engineio.Frame
+	var frame *wsframe.Frame
 	deliver := func(s *Socket) {
 		if frame == nil && err == nil {
 			frame, err = eventFrame(l.ns.name, parser.NoID, p.Args, offset)
@@ -85,7 +86,7 @@ func (l *localSockets) selected(to backplane.Selector, f func(*Socket)) {
 func (l *localSockets) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector, asked func(clients int), answer func(backplane.Value)) {
 	var sockets []*Socket
 	id := l.ns.nextAckID()
-	var frame *engineio.Frame
+	var frame *wsframe.Frame
 	if l.ns.sendable(p) {
 		var err error
 		if frame, err = eventFrame(l.ns.name, id, p.Args, ""); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // Until a client has been greeted, events for it wait in its socket's backlog. They are sent after the packet
@@ -15,14 +16,14 @@ import (
 
 // waitingEvent is an event in a backlog.
 type waitingEvent struct {
-	frame   *engineio.Frame
+	frame   *wsframe.Frame
 	options engineio.SendOptions
 	offset  string
 }
 
 // deliver sends a frame to the client, or lets it wait until the client has been greeted. It returns false if the
 // frame was dropped.
-func (s *Socket) deliver(f *engineio.Frame, o engineio.SendOptions, offset string) bool {
+func (s *Socket) deliver(f *wsframe.Frame, o engineio.SendOptions, offset string) bool {
 	if s.state.Load() == client.Connected {
 		return s.client.Send(f, o)
 	}
@@ -45,7 +46,7 @@ func (s *Socket) deliver(f *engineio.Frame, o engineio.SendOptions, offset strin
 
 // keep adds an event to the backlog. It returns false if there is no room. The limits are those of the send
 // queue, in which the greeting takes one place. The caller holds mu.
-func (s *Socket) keep(f *engineio.Frame, o engineio.SendOptions, offset string) bool {
+func (s *Socket) keep(f *wsframe.Frame, o engineio.SendOptions, offset string) bool {
 	config := &s.env.config
 	if len(s.backlog)+1 >= config.SendQueue || s.backlogBytes >= config.SendQueueBytes {
 		return false

@@ -10,6 +10,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // session is a socket's part in recovery.
@@ -243,7 +244,7 @@ func (s *Socket) isAway() bool {
 }
 
 // deliverWithOffset is deliver for an event that has an offset. The caller holds the log's mu.
-func (s *Socket) deliverWithOffset(f *engineio.Frame, o engineio.SendOptions, offset string) {
+func (s *Socket) deliverWithOffset(f *wsframe.Frame, o engineio.SendOptions, offset string) {
 	own := s.session
 	if !own.registered && own.offset == "" {
 		own.offset = s.ns.log.before

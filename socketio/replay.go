@@ -3,11 +3,12 @@ package socketio
 import (
 	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // replay is what a client has missed.
 type replay struct {
-	parts   []engineio.Part
+	parts   []wsframe.Part
 	offsets map[string]bool
 }
 
@@ -71,9 +72,9 @@ func (s *Socket) missed() (replay, bool) {
 // sent before hello, in the same frame, as with Node.js: official clients keep what comes before hello and pass
 // it to the application before their "connect" event.
 func (s *Socket) greet(hello []byte, missed replay) {
-	frame := engineio.NewTextFrame(hello)
+	frame := wsframe.NewTextFrame(hello)
 	if len(missed.parts) > 0 {
-		frame = engineio.NewFrame(append(missed.parts, engineio.Part{Data: hello[encoder:]})...)
+		frame = wsframe.NewFrame(append(missed.parts, wsframe.Part{Data: hello[encoder:]})...)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

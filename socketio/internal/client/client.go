@@ -13,6 +13,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 	"github.com/backplane-go/backplane/socketio/internal/sched"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // Client is one connection and its sockets. Its reader is the goroutine that calls Message. It is safe for
@@ -221,7 +222,7 @@ func (c *Client) Remove(s Socket) {
 }
 
 // Send sends a frame to the client. It returns false if the frame was dropped.
-func (c *Client) Send(f *engineio.Frame, o engineio.SendOptions) bool {
+func (c *Client) Send(f *wsframe.Frame, o engineio.SendOptions) bool {
 	if c.conn.Send(f, o) {
 		return true
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/backplane-go/backplane/internal/cputime"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/sched"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // crowd is the sessions of a benchmark. What a client sends goes back to it.
@@ -26,7 +27,7 @@ type crowd struct {
 type echoing struct{ c *engineio.Conn }
 
 func (e echoing) Message(binary bool, data []byte, _ *sched.Slot) (more bool) {
-	e.c.Send(engineio.NewFrame(engineio.Part{Binary: binary, Data: data}), engineio.SendOptions{})
+	e.c.Send(wsframe.NewFrame(wsframe.Part{Binary: binary, Data: data}), engineio.SendOptions{})
 	return true
 }
 func (echoing) Closed(engineio.Reason, error) {}

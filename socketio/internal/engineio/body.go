@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// BoundBodies returns a handler whose requests have timeout to bring their body. See boundBody.
+// BoundBodies returns a handler that gives each request timeout to send its body. See boundBody.
 func BoundBodies(h http.Handler, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		boundBody(w, r, timeout)
@@ -16,24 +16,24 @@ func BoundBodies(h http.Handler, timeout time.Duration) http.Handler {
 	})
 }
 
-// boundBody has reading r's body fail when it has not all come after timeout. An answer that is given before the whole body has
-// come closes the connection: net/http would wait for the body otherwise.
+// boundBody makes reading r's body fail if it has not come completely after timeout. A response that is written before that closes the
+// connection, because net/http would wait for the rest of the body otherwise.
 func boundBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
 	if !hasBody(r) {
 		return
 	}
 	response := http.NewResponseController(w)
-	_ = response.SetReadDeadline(time.Now().Add(timeout)) // where it cannot be set, the application bounds it
+	_ = response.SetReadDeadline(time.Now().Add(timeout)) // if it cannot be set, the application has to bound the body
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
 	r.Body = &boundedBody{ReadCloser: r.Body, header: w.Header(), response: response}
 }
 
-// hasBody reports whether a body is to come: of what length, or -1 for who knows.
+// hasBody reports whether r has a body. Its length may be unknown (-1).
 func hasBody(r *http.Request) bool { return r.ContentLength != 0 }
 
-// boundedBody is a body that ends what boundBody has begun when all of it has come.
+// boundedBody undoes what boundBody did when the body has come completely.
 type boundedBody struct {
 	io.ReadCloser
 	header   http.Header
@@ -44,14 +44,14 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err == io.EOF && b.response != nil {
 		b.header.Del("Connection")
-		_ = b.response.SetReadDeadline(time.Time{}) // it does not mean the wait for the answer
+		_ = b.response.SetReadDeadline(time.Time{}) // the deadline must not end the wait for the response
 		b.response = nil
 	}
 	return n, err
 }
 
-// answer answers a request. The client has timeout to take it.
-func answer(w http.ResponseWriter, response *http.ResponseController, timeout time.Duration, contentType string, body []byte) error {
+// respond responds to a request. The client has timeout to read the response.
+func respond(w http.ResponseWriter, response *http.ResponseController, timeout time.Duration, contentType string, body []byte) error {
 	_ = response.SetWriteDeadline(time.Now().Add(timeout))
 	header := w.Header()
 	header.Set("Content-Type", contentType)
@@ -63,6 +63,6 @@ func answer(w http.ResponseWriter, response *http.ResponseController, timeout ti
 			err = nil
 		}
 	}
-	_ = response.SetWriteDeadline(time.Time{}) // the connection is the next request's
+	_ = response.SetWriteDeadline(time.Time{}) // the connection may serve other requests
 	return err
 }

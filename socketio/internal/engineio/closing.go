@@ -6,87 +6,77 @@ import (
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// closed handles a close frame.
-func (s *socket) closed(payload []byte) {
+var errCloseCode = errors.New("engineio: close frame with a code that no endpoint may send")
+
+// handleClose handles a close frame. Its answer has the same code.
+func (s *socket) handleClose(payload []byte) {
 	last := goodbyeNormal
 	if len(payload) > 0 {
 		code, reason := ws.ParseCloseFrameData(payload)
 		switch {
-		case !isCloseCode(code):
+		case !wsframe.ValidCloseCode(code):
 			s.fail(errCloseCode, goodbyeProtocol)
 			return
 		case !utf8.ValidString(reason):
-			s.fail(errNoUTF8, goodbyeText)
+			s.fail(wsframe.ErrNotUTF8, goodbyeText)
 			return
 		}
-		last = fixedFrame(ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))), nil)
+		last = wsframe.NewEncodedFrame(ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))), nil)
 	}
 	s.broken = true // nothing may follow
 	if s.probing {
-		s.reject(last)
+		s.rejectProbe(last)
 		return
 	}
-	s.conn.goodbye(last)
+	s.session.answerGoodbye(last)
 }
 
-var errCloseCode = errors.New("engineio: a close frame with a code that no endpoint may send")
-
-// isCloseCode reports whether an endpoint may send a code: those of RFC 6455, 7.4, those registered since, and those that are for libraries
-// and applications.
-func isCloseCode(code ws.StatusCode) bool {
-	switch code {
-	case 1004, 1005, 1006: // without a meaning yet, or for what never was a frame
-		return false
-	}
-	return code >= 1000 && code <= 1014 || code >= 3000 && code <= 4999
-}
-
-// violation is the goodbye to a client whose frames are against the rules.
-func violation(err error) *Frame {
+// violationGoodbye returns the goodbye to a client whose frames break the rules.
+func violationGoodbye(err error) *wsframe.Frame {
 	switch err {
-	case errTooLarge:
+	case wsframe.ErrTooLarge:
 		return goodbyeTooBig
-	case errNoUTF8:
+	case wsframe.ErrNotUTF8:
 		return goodbyeText
 	}
 	return goodbyeProtocol
 }
 
-// reject ends a probe, with a close frame if last is not nil. The session can be upgraded anew before the client knows.
-func (s *socket) reject(last *Frame) {
+// rejectProbe ends a probe, with a close frame if last is not nil. The session can be upgraded again before the client knows.
+func (s *socket) rejectProbe(last *wsframe.Frame) {
 	s.broken = true
-	s.conn.disown(s)
+	s.session.removeProbe(s)
 	if last != nil {
-		if nc, ok := s.nc.(interface{ SetWriteDeadline(time.Time) error }); ok { // where a write may wait
-			_ = nc.SetWriteDeadline(time.Now().Add(lingerTimeout))
-		}
-		_, _ = s.nc.Write(last.webSocket()) // what a probe is sent is so little that there is room
+		_ = s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+		_, _ = s.conn.Write(last.Plain()) // a probe gets so little that there is room
 	}
-	s.cut()
+	s.conn.Cut()
 }
 
-// goodbye is called when the client has said its own: the session ends, and the connection when last has been written.
-func (c *Conn) goodbye(last *Frame) {
+// answerGoodbye is called when the client has said goodbye. The session ends, and the connection after last has been written.
+func (c *Conn) answerGoodbye(last *wsframe.Frame) {
 	c.mu.Lock()
-	c.answered = true
-	departed := c.departed
+	c.clientClosed = true
+	flushed := c.flushed
 	c.mu.Unlock()
-	if departed {
+	if flushed {
 		c.end("", nil, nil)
 		return
 	}
 	c.end(TransportClose, nil, last)
 }
 
-// parting reports whether frames and a close frame are still to be sent to a client that has closed its side of the connection.
-func (c *Conn) parting() bool {
+// owesGoodbye reports whether frames and a goodbye still have to be sent to a client that has closed its side of the connection.
+func (c *Conn) owesGoodbye() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase.Load() != isClosing || c.departed {
+	if c.phase.Load() != isClosing || c.flushed {
 		return false
 	}
-	c.answered = true
+	c.clientClosed = true
 	return true
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 const offer = "permessage-deflate; client_max_window_bits"
@@ -58,7 +59,7 @@ func TestDeflate(t *testing.T) {
 		one, c := connect(t)
 		two, d := connect(t)
 		plain, e := h.connect(t)
-		f := engineio.NewFrame(engineio.Part{Data: []byte(long)}, engineio.Part{Binary: true, Data: []byte("short")}, engineio.Part{Binary: true, Data: []byte(long)})
+		f := wsframe.NewFrame(wsframe.Part{Data: []byte(long)}, wsframe.Part{Binary: true, Data: []byte("short")}, wsframe.Part{Binary: true, Data: []byte(long)})
 		for _, c := range []*session{c, d, e} {
 			require.True(t, c.Send(f, engineio.SendOptions{}))
 		}
@@ -86,7 +87,7 @@ func TestDeflate(t *testing.T) {
 			x = x*1664525 + 1013904223
 			noise[i] = byte(x >> 24)
 		}
-		c.Send(engineio.NewFrame(engineio.Part{Binary: true, Data: noise}), engineio.SendOptions{})
+		c.Send(wsframe.NewFrame(wsframe.Part{Binary: true, Data: noise}), engineio.SendOptions{})
 		got, was := s.unsqueeze(t)
 		require.Equal(t, string(noise), got)
 		require.False(t, was)
@@ -100,7 +101,7 @@ func TestDeflate(t *testing.T) {
 		p := squeeze(t, []byte(long))
 		_, err = s.Write(append(compressedFrame(ws.OpBinary, false, p[:10]), masked(ws.NewFrame(ws.OpContinuation, true, p[10:]))...))
 		require.NoError(t, err)
-		require.Equal(t, engineio.Part{Binary: true, Data: []byte(long)}, receive(t, c.messages, "a message"))
+		require.Equal(t, wsframe.Part{Binary: true, Data: []byte(long)}, receive(t, c.messages, "a message"))
 		s.send(t, "4plain")
 		require.Equal(t, "plain", c.text(t))
 	})

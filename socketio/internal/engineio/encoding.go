@@ -12,19 +12,19 @@ import (
 	"sync"
 )
 
-// encoder is one of the compressing writers of the standard library.
+// encoder is a compressing writer of the standard library.
 type encoder interface {
 	io.WriteCloser
 	Reset(io.Writer)
 }
 
-// encodings are the content codings of polls, the first being preferred (RFC 9110, 8.4.1: "deflate" is the zlib format).
+// encodings are the content codings of polls. The first is preferred (RFC 9110, 8.4.1: "deflate" is the zlib format).
 var encodings = []struct {
 	name  string
-	other string // another name of it
+	other string // an alias
 	pool  *sync.Pool
 }{
-	// Level 1: an answer is compressed for one client, in the time of its request.
+	// The fastest level, because a response is compressed for one client, during its request.
 	{"gzip", "x-gzip", &sync.Pool{New: func() any {
 		w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is valid
 		return w
@@ -35,11 +35,11 @@ var encodings = []struct {
 	}}},
 }
 
-// compressing bounds how many answers are compressed at a time, as each takes a processor, and about a megabyte.
+// compressing bounds how many responses are compressed at a time. Each takes a processor and about a megabyte.
 var compressing = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 
-// encode compresses the answer to r if the client accepts that and it becomes smaller. While as many answers as allowed are being compressed,
-// further ones are sent as they are.
+// encode compresses the response to r, if the client accepts that and the response becomes smaller. It is sent uncompressed if too many
+// responses are being compressed.
 func encode(header http.Header, r *http.Request, body []byte) []byte {
 	header.Add("Vary", "Accept-Encoding")
 	i := acceptedEncoding(r.Header.Values("Accept-Encoding"))
@@ -67,7 +67,7 @@ func encode(header http.Header, r *http.Request, body []byte) []byte {
 }
 
 // acceptedEncoding returns the index of the coding that the client prefers, -1 for none (RFC 9110, 12.5.3). A coding that the client does not
-// mention is not accepted, unless "*" is. One with a lower weight than no coding at all is not used.
+// mention is not accepted, unless "*" is. A coding is not used if its weight is below that of no coding.
 func acceptedEncoding(header []string) int {
 	identity, others := 0.0, 0.0
 	quality := make([]float64, len(encodings))
@@ -104,7 +104,7 @@ func acceptedEncoding(header []string) int {
 	return best
 }
 
-// qualityOf reads the weight of an element of a header, 1 if it has none. An invalid weight is 0: not accepted.
+// qualityOf parses the weight of an element, 1 if it has none. It returns 0, which means not accepted, for an invalid weight.
 func qualityOf(parameters string) float64 {
 	for _, p := range strings.Split(parameters, ";") {
 		name, value, _ := strings.Cut(p, "=")

@@ -10,29 +10,9 @@ func (c *Conn) Polls() bool {
 }
 
 // Queued returns the number of frames that wait for c's client.
-func (c *Conn) Queued() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.queue.frames
-}
+func (c *Conn) Queued() int { return (*source)(c).Waiting() }
 
-// Gather has a writer gather what send queues for c, and returns how many frames that is.
-func (c *Conn) Gather(send func()) int {
-	w := &writer{}
-	w.push(c)
-	go send()
-	w.gather()
-	return c.Queued()
-}
-
-// Push queues a frame for c, without telling its writer.
-func (c *Conn) Push(f *Frame) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.queue.push(queued{frame: f})
-}
-
-// Encode compresses the answer to a poll whose client accepts that.
+// Encode compresses the response to a poll whose client accepts that.
 func Encode(accept string, body []byte) []byte {
 	return encode(http.Header{}, &http.Request{Header: http.Header{"Accept-Encoding": {accept}}}, body)
 }

@@ -4,24 +4,25 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/backplane-go/backplane/socketio/internal/header"
 )
 
-// element is what one proxy says about a request that it has got, as a member of the header Forwarded (RFC 7239, 4).
+// element is what one proxy says about a request that it has received: a member of the header Forwarded (RFC 7239, 4).
 type element struct{ node, host, proto string }
 
-// parseElement parses an element. Values with characters that have to be quoted, such as the colon before a port, are accepted without
-// quotes too.
+// parseElement parses an element. It accepts values without quotes that should have them, such as those with a colon before a port.
 func parseElement(text string) (e element, ok bool) {
 	seen := make(map[string]bool, 4)
 	for more := true; more; {
 		var pair string
-		if text, pair, more = cutLast(text, ';'); strings.Trim(pair, " \t") == "" {
+		if text, pair, more = header.CutLast(text, ';'); strings.Trim(pair, " \t") == "" {
 			continue
 		}
 		name, value, found := strings.Cut(strings.Trim(pair, " \t"), "=")
 		name = strings.ToLower(name)
 		value, valid := unquote(value)
-		if !found || !isToken(name) || !valid || seen[name] {
+		if !found || !header.IsToken(name) || !valid || seen[name] {
 			return element{}, false
 		}
 		seen[name] = true
@@ -37,7 +38,7 @@ func parseElement(text string) (e element, ok bool) {
 	return e, len(seen) > 0
 }
 
-// unquote returns what a token, or a string in quotes, stands for. ok is false if it is neither.
+// unquote returns the value of a token or a quoted string. ok is false if text is neither.
 func unquote(text string) (value string, ok bool) {
 	if !strings.HasPrefix(text, `"`) {
 		return text, text != "" && !strings.ContainsAny(text, "\" \t\\")
@@ -57,8 +58,8 @@ func unquote(text string) (value string, ok bool) {
 	return "", false
 }
 
-// parseNode parses a member of X-Forwarded-For, or the for of a Forwarded: an address and a port, 0 if there is none. An IPv6 address with a
-// port is in brackets. hidden: the proxy does not tell the address (RFC 7239, 6).
+// parseNode parses a member of X-Forwarded-For, or the value of for in Forwarded: an address and a port, 0 if there is none. An IPv6 address
+// with a port is in brackets. hidden says that the proxy does not reveal the address (RFC 7239, 6).
 func parseNode(text string) (node netip.AddrPort, hidden, ok bool) {
 	host, port := text, ""
 	if i := strings.LastIndexByte(text, ':'); i > 0 && (text[i-1] == ']' || strings.IndexByte(text, ':') == i) {
@@ -67,11 +68,11 @@ func parseNode(text string) (node netip.AddrPort, hidden, ok bool) {
 			return node, false, false
 		}
 	}
-	if strings.EqualFold(host, "unknown") || strings.HasPrefix(host, "_") && made(host, "._-") {
+	if strings.EqualFold(host, "unknown") || strings.HasPrefix(host, "_") && header.ConsistsOf(host, "._-") {
 		return node, true, true
 	}
 	number := uint64(0)
-	if port != "" && !(strings.HasPrefix(port, "_") && made(port, "._-")) {
+	if port != "" && !(strings.HasPrefix(port, "_") && header.ConsistsOf(port, "._-")) {
 		var err error
 		if number, err = strconv.ParseUint(port, 10, 16); err != nil {
 			return node, false, false
@@ -88,5 +89,5 @@ func parseNode(text string) (node netip.AddrPort, hidden, ok bool) {
 	return netip.AddrPortFrom(plain(addr), uint16(number)), false, true
 }
 
-// plain returns an address without its zone, which only has a meaning on its own machine. It turns an IPv4 address within IPv6 into IPv4.
+// plain returns an address without its zone, which is only meaningful on its own machine. It converts an IPv4-mapped IPv6 address to IPv4.
 func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }

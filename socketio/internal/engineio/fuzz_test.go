@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // FuzzWebSocketClient sends anything after a handshake. Whatever it is, the session ends, the server goes on, and what
@@ -30,7 +31,7 @@ func FuzzWebSocketClient(f *testing.F) {
 		<-h.sessions
 		c.handle = func(binary bool, data []byte) {
 			require.LessOrEqual(t, len(data), 1000)
-			c.Send(engineio.NewFrame(engineio.Part{Binary: binary, Data: data}), engineio.SendOptions{})
+			c.Send(wsframe.NewFrame(wsframe.Part{Binary: binary, Data: data}), engineio.SendOptions{})
 		}
 		if text {
 			data = masked(ws.NewTextFrame(data))

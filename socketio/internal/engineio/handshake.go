@@ -10,9 +10,11 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// Handshake is what matters of the request that a session began with.
+// Handshake is what a session keeps of its first request.
 type Handshake struct {
 	Header     http.Header // with the Host
 	URL        *url.URL
@@ -21,41 +23,41 @@ type Handshake struct {
 	Time       time.Time
 }
 
-// Handshake returns what matters of the first request. It is kept in a small form and made anew by each call.
+// Handshake returns what the session keeps of its first request. The session has it in a compact form: each call returns a new Handshake.
 func (c *Conn) Handshake() *Handshake {
 	lines := strings.Split(c.request, "\n")
-	h := &Handshake{Header: make(http.Header, len(lines)-requestHead), RemoteAddr: lines[1], TLS: lines[2] != "", Time: time.Unix(0, c.since)}
+	h := &Handshake{Header: make(http.Header, len(lines)-packedHead), RemoteAddr: lines[1], TLS: lines[2] != "", Time: time.Unix(0, c.since)}
 	if u, err := url.ParseRequestURI(lines[0]); err == nil {
 		h.URL = u
 	} else {
-		h.URL = new(url.URL) // such as a request for "*"
+		h.URL = new(url.URL) // as for a request for "*"
 	}
-	for _, line := range lines[requestHead:] {
+	for _, line := range lines[packedHead:] {
 		key, value, _ := strings.Cut(line, ":")
 		h.Header[key] = append(h.Header[key], value)
 	}
 	return h
 }
 
-// Request returns the request that the session began with, as far as it is kept: for who decides about it again.
+// Request returns the session's first request, as far as it is kept, for a function that decides about the client again.
 func (c *Conn) Request(ctx context.Context) *http.Request {
 	h := c.Handshake()
 	r := &http.Request{Method: http.MethodGet, URL: h.URL, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h.Header,
 		Host: h.Header.Get("Host"), RemoteAddr: h.RemoteAddr, RequestURI: h.URL.RequestURI(), Body: http.NoBody}
-	delete(r.Header, "Host") // as in net/http's
+	delete(r.Header, "Host") // net/http does the same
 	if h.TLS {
 		r.TLS = new(tls.ConnectionState)
 	}
 	return r.WithContext(ctx)
 }
 
-// Kept returns how many bytes are kept of the request that the session began with.
+// Kept returns how many bytes the session keeps of its first request.
 func (c *Conn) Kept() int { return len(c.request) }
 
-// requestHead is the number of lines before the headers in a packed request.
-const requestHead = 3
+// packedHead is the number of lines before the headers in a packed request.
+const packedHead = 3
 
-// pack keeps what Handshake returns: lines, since neither a URL nor a header can hold a line's end.
+// pack returns what Handshake needs of a request, as lines. Neither a URL nor a header can contain a line feed.
 func pack(r *http.Request) string {
 	var b strings.Builder
 	b.Grow(requestSize(r))
@@ -79,7 +81,7 @@ func pack(r *http.Request) string {
 	return b.String()
 }
 
-// requestSize is about as many bytes as the request's URL and headers have.
+// requestSize returns roughly the size of a request's URL and headers.
 func requestSize(r *http.Request) int {
 	n := len(r.RequestURI) + len(r.RemoteAddr) + len(r.Host) + 16
 	for key, values := range r.Header {
@@ -90,15 +92,15 @@ func requestSize(r *http.Request) int {
 	return n
 }
 
-// newID returns a session id that nobody can guess.
+// newID returns a session id that cannot be guessed.
 func newID() string {
 	var b [15]byte
-	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
+	_, _ = rand.Read(b[:]) // it never fails: it ends the program instead
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// hello is the data of an open packet.
-type hello struct {
+// openData is the data of an open packet.
+type openData struct {
 	SID          string   `json:"sid"`
 	Upgrades     []string `json:"upgrades"`
 	PingInterval int64    `json:"pingInterval"` // milliseconds
@@ -106,25 +108,25 @@ type hello struct {
 	MaxPayload   int      `json:"maxPayload"`
 }
 
-// helloBegin stands before the session's id in an open packet.
-const helloBegin = `0{"sid":"`
+// openBegin comes before the session's id in an open packet.
+const openBegin = `0{"sid":"`
 
-// helloEnd is what stands behind the session's id in an open packet.
-func (s *Server) helloEnd(transport string) string {
-	h := hello{Upgrades: []string{}, PingInterval: s.config.PingInterval.Milliseconds(),
+// openEnd returns what follows the session's id in an open packet.
+func (s *Server) openEnd(transport string) string {
+	d := openData{Upgrades: []string{}, PingInterval: s.config.PingInterval.Milliseconds(),
 		PingTimeout: s.config.PingTimeout.Milliseconds(), MaxPayload: s.config.MaxPayload}
 	if transport == polling && s.upgrades() {
-		h.Upgrades = append(h.Upgrades, webSocket)
+		d.Upgrades = append(d.Upgrades, webSocket)
 	}
-	p, _ := json.Marshal(h) // it has nothing that could not be encoded
-	return string(p[len(helloBegin)-1:])
+	p, _ := json.Marshal(d) // strings and numbers can be encoded
+	return string(p[len(openBegin)-1:])
 }
 
-// helloFrame is the first packet of a session.
-func (s *Server) helloFrame(id, transport string) *Frame {
-	end := s.hello
+// openFrame returns the open packet of a session.
+func (s *Server) openFrame(id, transport string) *wsframe.Frame {
+	end := s.open
 	if transport == polling {
-		end = s.pollingHello
+		end = s.openPolled
 	}
-	return packetFrame(helloBegin + id + end)
+	return wsframe.NewPacketFrame(openBegin + id + end)
 }

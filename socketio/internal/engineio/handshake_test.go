@@ -196,10 +196,10 @@ func TestWhatWasRefusedIsNamed(t *testing.T) {
 	errs := make(chan error, 10)
 	h := serve(t, engineio.Config{Logger: log.logger(), Hosts: []string{"x"}, ErrorHandler: func(err error) { errs <- err }})
 	for _, c := range []struct{ head, told, body string }{
-		{"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example", `origin that is not allowed: "http://evil.example"`, `"reason":"origin \"http://evil.example\" is not allowed"`},
+		{"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example", `origin is not allowed: "http://evil.example"`, `"reason":"origin \"http://evil.example\" is not allowed"`},
 		{asking + "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: file://", `"file://"`, `"reason":"origin \"file://\" is not allowed"`},
 		{"OPTIONS /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://<b>.example", `"http://<b>.example"`, `\u003cb\u003e`},
-		{"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: rebound.example", `host that is not the server's: "rebound.example"`, `"reason":"host \"rebound.example\" is not allowed"`},
+		{"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: rebound.example", `host is not allowed: "rebound.example"`, `"reason":"host \"rebound.example\" is not allowed"`},
 		{"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://" + strings.Repeat("y", 10_000), "yyy… (10007 bytes)", "yyy… (10007 bytes)"},
 	} {
 		s := h.say(t, c.head+"\r\n\r\n")

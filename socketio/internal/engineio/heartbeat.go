@@ -1,15 +1,17 @@
 package engineio
 
-// heartbeat is what a session knows of its client's signs of life. The connection's mu guards it.
+import "github.com/backplane-go/backplane/socketio/internal/wsframe"
+
+// heartbeat is the state of a session's pings. The connection's mu guards it.
 type heartbeat struct {
-	due      int64 // when the next ping is due; when one is out, when its pong is too late
+	due      int64 // when the next ping is sent; if the client has to answer one, when the answer is too late
 	asked    int64 // when the last ping was queued
-	waiting  bool  // a ping is out
-	extended bool  // the client has shown life since, which grants it one more timeout, as in Node.js
+	waiting  bool  // the client has to answer a ping
+	extended bool  // the client has sent something since the ping, which extends the time by one timeout, as in Node.js
 }
 
-// heard notes that something came.
-func (b *heartbeat) heard(s *Server) {
+// noteInput notes that the client has sent something.
+func (b *heartbeat) noteInput(s *Server) {
 	if b.waiting && !b.extended {
 		b.extended = true
 		b.due = s.clock() + int64(s.config.PingTimeout)
@@ -21,52 +23,58 @@ func (c *Conn) pong() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.Load() == isOpen {
-		c.ponged(c.server.clock())
+		c.noteAlive(c.server.clock())
 	}
 }
 
-// ponged notes that the client was alive at a time after the last ping. The caller holds mu.
-func (c *Conn) ponged(at int64) {
+// noteAlive notes that the client was alive at a time after the last ping. The caller holds mu.
+func (c *Conn) noteAlive(at int64) {
 	c.beat.waiting = false
 	c.beat.due = at + int64(c.server.config.PingInterval)
-	c.server.alarms.set(&c.alarm, c.beat.due)
+	c.server.timers.Set(&c.timer, c.beat.due)
 }
 
-// ring implements ringer: it sends a ping, or ends what has not been heard of for too long.
-func (c *Conn) ring(now int64) {
+// sessionTimer is a Conn as its timer sees it.
+type sessionTimer Conn
+
+// Expire implements timers.Expirer.
+func (t *sessionTimer) Expire(now int64) { (*Conn)(t).checkHeartbeat(now) }
+
+// checkHeartbeat sends a ping if it is time for one. It ends a session whose client has not answered, or one that has not closed in time.
+func (c *Conn) checkHeartbeat(now int64) {
 	c.mu.Lock()
 	switch {
 	case c.phase.Load() != isOpen: // it has not closed in time
 		c.mu.Unlock()
 		c.end("", nil, nil)
 		return
-	case now < c.beat.due: // it has been heard of since the alarm was set
-	case c.beat.waiting && c.alive(now):
-		c.ponged(c.pause.seen)
+	case now < c.beat.due: // due was moved after the timer had been set
+	case c.beat.waiting && c.isAlive(now):
+		c.noteAlive(c.pause.seen)
 	case c.beat.waiting:
 		c.mu.Unlock()
 		c.end(PingTimeout, nil, nil)
 		return
 	default:
-		// If the alarm was a little late, the time for the answer is not extended by that. If it was very late, such as after a pause of
-		// the machine, the client still gets its time.
+		// If the timer is a little late, the time for the answer is not extended. If it is very late, such as after the machine was
+		// suspended, the client gets the time that it needs.
 		timeout := int64(c.server.config.PingTimeout)
 		planned := max(c.beat.due, now-timeout/4)
 		c.beat = heartbeat{waiting: true, asked: now, due: planned + timeout}
-		c.queue.push(queued{frame: pingFrame})
+		c.queue.Push(wsframe.Item{Frame: pingFrame})
 		c.wake()
 	}
-	c.server.alarms.set(&c.alarm, c.beat.due)
+	c.server.timers.Set(&c.timer, c.beat.due)
 	c.mu.Unlock()
 }
 
-// overdue ends the session if its client should have given a sign of life by now, whether or not the alarm has rung.
-func (c *Conn) overdue(now int64) bool {
+// endOverdue ends the session if the client should have answered a ping by now, even if the timer is late. It reports whether it did.
+func (c *Conn) endOverdue(now int64) bool {
 	c.mu.Lock()
-	over := c.phase.Load() == isOpen && c.beat.waiting && now >= c.beat.due && !c.alive(now)
+	overdue := c.phase.Load() == isOpen && c.beat.waiting && now >= c.beat.due && !c.isAlive(now)
 	c.mu.Unlock()
-	if over {
+	if overdue {
 		c.end(PingTimeout, nil, nil)
 	}
-	return over
+	return overdue
 }

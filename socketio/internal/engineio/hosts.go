@@ -4,38 +4,40 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/backplane-go/backplane/socketio/internal/header"
 )
 
-// host is a name and a port; "" is any port.
+// host is a name and a port. The port "" stands for any port.
 type host struct{ name, port string }
 
-// hosts are those that a server answers for; nil: any.
+// hosts are the hosts that a server responds for. nil stands for any host.
 type hosts []host
 
 func newHosts(listed []string) hosts {
 	var all hosts
 	for _, text := range listed {
-		h, _ := parseHost(text) // validate has looked at it
+		h, _ := parseHost(text) // validate has checked it
 		all = append(all, h)
 	}
 	return all
 }
 
-// parseHost takes a Host header apart: a name, or an address, in brackets if it has colons, and perhaps a port.
+// parseHost parses a Host header: a name or an address, in brackets if it has colons, and an optional port.
 func parseHost(text string) (h host, ok bool) {
 	name, port, found := cutPort(text)
 	if found && (port == "" || strings.Trim(port, "0123456789") != "") {
 		return host{}, false
 	}
-	name = strings.TrimSuffix(name, ".") // a name may end with the root's dot
+	name = strings.TrimSuffix(name, ".") // the dot of the root
 	if !strings.HasPrefix(name, "[") {
-		return host{name: strings.ToLower(name), port: port}, name != "" && made(name, "-_.")
+		return host{name: strings.ToLower(name), port: port}, name != "" && header.ConsistsOf(name, "-_.")
 	}
 	name, ok = literal(name)
 	return host{name: name, port: port}, ok
 }
 
-// cutPort cuts text, a host, at the colon before its port.
+// cutPort cuts a host at the colon before its port.
 func cutPort(text string) (name, port string, found bool) {
 	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, ']') {
 		return text[:i], text[i+1:], true
@@ -43,7 +45,7 @@ func cutPort(text string) (name, port string, found bool) {
 	return text, "", false
 }
 
-// literal returns an IPv6 address in brackets in the form in which browsers write it: the same address has many.
+// literal returns an IPv6 address in brackets as browsers write it. The same address has many forms.
 func literal(text string) (string, bool) {
 	inner, opened := strings.CutPrefix(text, "[")
 	inner, closed := strings.CutSuffix(inner, "]")

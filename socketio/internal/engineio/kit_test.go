@@ -21,6 +21,7 @@ import (
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/sched"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // patience is how long a test waits for what has to happen.
@@ -38,7 +39,7 @@ type host struct {
 // session is a Receiver that notes what comes.
 type session struct {
 	*engineio.Conn
-	messages chan engineio.Part
+	messages chan wsframe.Part
 	closed   chan ending
 	handle   func(binary bool, data []byte)
 }
@@ -53,14 +54,14 @@ func (s *session) Message(binary bool, data []byte, _ *sched.Slot) (more bool) {
 		s.handle(binary, data)
 		return true
 	}
-	s.messages <- engineio.Part{Binary: binary, Data: data}
+	s.messages <- wsframe.Part{Binary: binary, Data: data}
 	return true
 }
 
 func (s *session) Closed(reason engineio.Reason, err error) { s.closed <- ending{reason, err} }
 
 func newSession(c *engineio.Conn) *session {
-	return &session{Conn: c, messages: make(chan engineio.Part, 1024), closed: make(chan ending, 2)}
+	return &session{Conn: c, messages: make(chan wsframe.Part, 1024), closed: make(chan ending, 2)}
 }
 
 // serve starts a server; the test's end stops it. Config.Open is set unless config has one.
@@ -139,7 +140,7 @@ func (s *session) text(t testing.TB) string {
 	return string(p.Data)
 }
 
-func text(s string) *engineio.Frame { return engineio.NewFrame(engineio.Part{Data: []byte(s)}) }
+func text(s string) *wsframe.Frame { return wsframe.NewFrame(wsframe.Part{Data: []byte(s)}) }
 
 // answer is an HTTP response, read.
 type answer struct {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// The types of packets: the first character of a text message, or of a packet in a polling payload.
+// The types of packets: the first character of a text message, or of a packet in a payload.
 const (
 	typeOpen    = '0'
 	typeClose   = '1'
@@ -17,71 +19,87 @@ const (
 	typeMessage = '4'
 	typeUpgrade = '5'
 	typeNoop    = '6'
-	typeBinary  = 'b' // base64, in polling payloads only
+	typeBinary  = 'b' // base64, in payloads only
 )
 
-// separator stands between the packets of a polling payload.
+// separator separates the packets of a payload.
 const separator = 0x1e
 
-// Frames that are the same for everybody.
+// The frames that are the same for all clients.
 var (
-	pingFrame   = packetFrame(string(rune(typePing)))
-	probeAnswer = packetFrame("3probe")
+	pingFrame   = wsframe.NewPacketFrame(string(rune(typePing)))
+	probeAnswer = wsframe.NewPacketFrame("3probe")
 )
 
 var (
-	errNoPacket  = errors.New("engineio: an unknown type of packet")
-	errNoUTF8    = errors.New("engineio: text that is not UTF-8")
-	errDirection = errors.New("engineio: a ping from a client")
-	errOrder     = errors.New("engineio: a packet that is not the client's to send now")
+	errPacketType = errors.New("engineio: unknown packet type")
+	errPing       = errors.New("engineio: only the server sends ping packets")
+	errOrder      = errors.New("engineio: packet that the client must not send now")
 )
 
-// packet is one packet that came: for a message, data is what follows the type.
+// packet is a packet from a client. data is what follows the type.
 type packet struct {
 	kind byte
 	data []byte
 }
 
-// textPacket takes a packet apart that came as text. Its data is part of p.
+// textPacket parses a packet that is text. Its data is part of p.
 func textPacket(p []byte) (packet, error) {
 	if len(p) == 0 || p[0] < typeOpen || p[0] > typeNoop {
-		return packet{}, errNoPacket
+		return packet{}, errPacketType
 	}
 	return packet{kind: p[0], data: p[1:]}, nil
 }
 
-// eachPacket calls do for each packet of a polling payload, until do returns false. Packets before a malformed one are
-// given to do, as Node.js gives them. What do gets is part of p.
-func eachPacket(p []byte, do func(packet) bool) error {
+// eachPacket calls f for each packet of a payload, until f returns false. It calls f for the packets before a malformed one too, as Node.js
+// does. The data of the packets is part of p.
+func eachPacket(p []byte, f func(packet) bool) error {
 	if !utf8.Valid(p) {
-		return errNoUTF8
+		return wsframe.ErrNotUTF8
 	}
 	for {
 		text, after, more := bytes.Cut(p, []byte{separator})
-		one, err := polledPacket(text)
+		one, err := payloadPacket(text)
 		if err != nil {
 			return err
 		}
-		if !do(one) || !more {
+		if !f(one) || !more {
 			return nil
 		}
 		p = after
 	}
 }
 
-// polledPacket is textPacket for a payload's packets, which may be base64. It decodes in place.
-func polledPacket(p []byte) (packet, error) {
+// payloadPacket is textPacket for the packets of a payload, which may be base64. It decodes in place.
+func payloadPacket(p []byte) (packet, error) {
 	if len(p) == 0 || p[0] != typeBinary {
 		return textPacket(p)
 	}
 	data := p[1:]
-	enc := base64.StdEncoding
-	if len(data)%4 != 0 { // without padding: nothing says that there must be some
-		enc = base64.RawStdEncoding
+	encoding := base64.StdEncoding
+	if len(data)%4 != 0 { // without padding, which the protocol does not require
+		encoding = base64.RawStdEncoding
 	}
-	n, err := enc.Decode(data, data)
+	n, err := encoding.Decode(data, data)
 	if err != nil {
 		return packet{}, fmt.Errorf("engineio: binary packet: %w", err)
 	}
 	return packet{kind: typeBinary, data: data[:n]}, nil
+}
+
+// payloadOf returns a frame as packets of a payload. It may be empty.
+func payloadOf(f *wsframe.Frame) []byte { return f.Other(encodePayload) }
+
+func encodePayload(parts []wsframe.Part) (p []byte) {
+	for i, part := range parts {
+		if i > 0 {
+			p = append(p, separator)
+		}
+		if part.Binary {
+			p = base64.StdEncoding.AppendEncode(append(p, typeBinary), part.Data)
+		} else {
+			p = append(append(p, typeMessage), part.Data...)
+		}
+	}
+	return p
 }

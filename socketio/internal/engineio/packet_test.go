@@ -7,11 +7,12 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// FuzzPayload takes payloads apart. What is accepted, put together again, is the same packets.
+// FuzzPayload parses payloads. A payload that is accepted is the same after its packets have been encoded again.
 func FuzzPayload(f *testing.F) {
 	f.Add([]byte("4hello\x1ebAQID\x1e3\x1e6"))
 	f.Add([]byte("bAQ"))
@@ -52,54 +53,10 @@ func FuzzPayload(f *testing.F) {
 	})
 }
 
-// collected is a sink that keeps everything.
-type collected struct{ got []string }
-
-func (c *collected) message(binary bool, data []byte, shared bool) bool {
-	kind := "text "
-	if binary {
-		kind = "binary "
+func TestTextFramesHaveTheirPayload(t *testing.T) {
+	for _, size := range []int{0, 1, 125, 70000} {
+		data := bytes.Repeat([]byte("x"), size)
+		text := wsframe.NewTextFrame(append(make([]byte, wsframe.Headroom), data...))
+		require.Equal(t, payloadOf(wsframe.NewFrame(wsframe.Part{Data: data})), payloadOf(text), "%d bytes", size)
 	}
-	c.got = append(c.got, kind+string(data))
-	return true
-}
-
-func (c *collected) control(op ws.OpCode, payload []byte) bool {
-	c.got = append(c.got, string(rune('a'+op))+string(payload))
-	return op != ws.OpClose
-}
-
-// feedAll gives p to a new inbound in pieces of size bytes.
-func feedAll(t testing.TB, p []byte, size int, deflate bool) ([]string, error) {
-	in := inbound{limit: 500, deflate: deflate}
-	sc := &scratch{buf: make([]byte, 2048)}
-	var to collected
-	for len(p) > 0 {
-		n := copy(in.space(sc.buf), p[:min(size, len(p))])
-		p = p[n:]
-		if _, err := in.feed(sc, n, &to); err != nil {
-			return to.got, err
-		}
-		require.LessOrEqual(t, cap(in.message), 600, "more than the limit is held")
-		require.LessOrEqual(t, cap(in.commands), 256)
-	}
-	return to.got, nil
-}
-
-// FuzzInbound reads WebSocket frames. However they are cut up, the same comes out.
-func FuzzInbound(f *testing.F) {
-	frame := func(x ws.Frame) []byte { return ws.MustCompileFrame(ws.MaskFrameWith(x, [4]byte{1, 2, 3, 4})) }
-	f.Add(frame(ws.NewTextFrame([]byte("hello"))), 1, false)
-	f.Add(bytes.Join([][]byte{frame(ws.NewFrame(ws.OpText, false, []byte("he"))), frame(ws.NewPingFrame([]byte("p"))), frame(ws.NewFrame(ws.OpContinuation, true, []byte("llo")))}, nil), 3, false)
-	f.Add(frame(ws.Frame{Header: ws.Header{Fin: true, Rsv: ws.Rsv(true, false, false), OpCode: ws.OpText, Length: 7}, Payload: []byte("\xf2H\xcd\xc9\xc9\x07\x00")}), 2, true)
-	f.Add(frame(ws.NewBinaryFrame(make([]byte, 400))), 100, true)
-	f.Fuzz(func(t *testing.T, p []byte, size int, deflate bool) {
-		if size < 1 || len(p) > 1500 {
-			return
-		}
-		whole, errWhole := feedAll(t, p, 1500, deflate)
-		pieces, errPieces := feedAll(t, p, size, deflate)
-		require.Equal(t, whole, pieces)
-		require.Equal(t, errWhole == nil, errPieces == nil, "%v, in pieces %v", errWhole, errPieces)
-	})
 }

@@ -1,27 +1,26 @@
 package engineio
 
-// readAhead is how many bytes are read from a client while its receiver has no room for them. A WebSocket with so many is not
-// read any more.
+// readAhead is how many bytes are read from a client while its receiver has no room for them. When a WebSocket has so many, it is not read
+// any more.
 const readAhead = 64 << 10
 
 // pause is the state of a session whose receiver has no room for another message. The connection's mu guards it.
 type pause struct {
-	on      bool          // what has come from the client waits for the receiver
+	on      bool          // input waits for the receiver
 	full    bool          // readAhead is reached
 	seen    int64         // when the last byte came, on the server's clock
-	resumed bool          // Resume was called since the last message was handed over
-	posts   bool          // it is a request's packets that wait
-	room    chan struct{} // closed when they wait no longer
+	resumed bool          // Resume was called after the last message
+	posts   bool          // the packets of a request wait
+	room    chan struct{} // closed when they need not wait any longer
 }
 
-// Resume has the session hand over messages again. The receiver calls it when it has room, after Message has told that it had
-// none.
+// Resume has the session pass on messages again. The receiver calls it when it has room, after its Message has returned false.
 func (c *Conn) Resume() {
 	c.mu.Lock()
 	s := c.resume()
 	c.mu.Unlock()
 	if s != nil {
-		s.wake()
+		s.conn.Wake()
 	}
 }
 
@@ -32,9 +31,9 @@ func (c *Conn) resume() *socket {
 		return nil
 	}
 	if c.beat.waiting {
-		if c.alive(c.server.clock()) {
-			c.ponged(c.pause.seen)
-		} else if c.pause.full { // the pong may be among what is read now
+		if c.isAlive(c.server.clock()) {
+			c.noteAlive(c.pause.seen)
+		} else if c.pause.full { // what is read next may contain the pong
 			c.beat.due = c.beat.asked + 2*int64(c.server.config.PingTimeout)
 		}
 	}
@@ -46,7 +45,7 @@ func (c *Conn) resume() *socket {
 	return c.socket
 }
 
-// hold begins a pause. It is false if the receiver has made room meanwhile, or the session is over. The caller holds mu.
+// hold begins a pause. It is false if the receiver has made room meanwhile, or if the session is over. The caller holds mu.
 func (c *Conn) hold() bool {
 	if c.pause.resumed || c.phase.Load() != isOpen {
 		c.pause.resumed = false
@@ -56,9 +55,9 @@ func (c *Conn) hold() bool {
 	return true
 }
 
-// wait lets the receiver make room for the next packet of a request. The caller has entered, and has again when it is true. It
-// is false if the session has ended. gone is closed when the client gives the request up.
-func (c *Conn) wait(gone <-chan struct{}) bool {
+// waitForRoom waits until the receiver has room for the next packet of a request. The caller has entered, and still has if it is true. It is
+// false if the session has ended. gone is closed when the client gives up the request.
+func (c *Conn) waitForRoom(gone <-chan struct{}) bool {
 	c.mu.Lock()
 	if !c.hold() {
 		c.mu.Unlock()
@@ -79,53 +78,40 @@ func (c *Conn) wait(gone <-chan struct{}) bool {
 	return c.begin()
 }
 
-// held reports whether the pause of s goes on.
-func (s *socket) held() bool {
-	s.conn.mu.Lock()
-	defer s.conn.mu.Unlock()
-	return s.conn.pause.on
+// isPaused reports whether the pause of a session goes on.
+func (c *Conn) isPaused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pause.on
+}
+
+// isAlive reports whether a client that has to answer a ping has shown during a pause that it is alive. Its pong may wait behind messages
+// that the receiver has no room for, so any byte counts. When no more bytes are read, it counts that the client's system has acknowledged
+// everything that was sent, including the ping. The caller holds mu.
+func (c *Conn) isAlive(now int64) bool {
+	if !c.pause.on {
+		return false
+	}
+	if c.pause.full && c.queue.Empty() && !c.scheduled && c.socket.conn.Delivered() {
+		c.pause.seen = now
+	}
+	return c.pause.seen > c.beat.asked
 }
 
 // pause begins a pause, unless the receiver has made room meanwhile.
 func (s *socket) pause() {
-	s.conn.mu.Lock()
-	defer s.conn.mu.Unlock()
-	s.paused = s.conn.hold()
+	s.session.mu.Lock()
+	defer s.session.mu.Unlock()
+	s.paused = s.session.hold()
 }
 
-// keep keeps what has come during a pause.
+// keep keeps input for after the pause.
 func (s *socket) keep(p []byte) {
-	s.ahead = append(s.ahead, p...)
-	c := s.conn
-	s.reserve.Settle(c.server.config.Memory, len(s.ahead))
+	s.kept = append(s.kept, p...)
+	c := s.session
+	s.reserve.Settle(c.server.config.Memory, len(s.kept))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pause.seen = c.server.clock()
-	c.pause.full = c.pause.on && len(s.ahead) >= readAhead
-}
-
-// full reports whether s is not to be read, because there is no room for what would come.
-func (s *socket) full() bool { return s.paused && len(s.ahead) >= readAhead }
-
-// replay hands over some of what was read ahead.
-func (s *socket) replay(sc *scratch) {
-	n := copy(s.in.space(sc.buf), s.ahead)
-	rest := s.feed(sc, n)
-	if s.ahead = s.ahead[n-len(rest):]; len(s.ahead) == 0 {
-		s.ahead = nil
-	}
-	s.reserve.Settle(s.conn.server.config.Memory, len(s.ahead))
-}
-
-// alive reports whether a client that was asked for a sign of life has shown one during a pause, where its pong may be behind
-// what the receiver has no room for: any byte is one. When no further byte is read, it is one that the client's system has
-// got all that was sent, the ping included. The caller holds mu.
-func (c *Conn) alive(now int64) bool {
-	if !c.pause.on {
-		return false
-	}
-	if c.pause.full && c.queue.empty() && !c.scheduled && c.socket.delivered() {
-		c.pause.seen = now
-	}
-	return c.pause.seen > c.beat.asked
+	c.pause.full = c.pause.on && len(s.kept) >= readAhead
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/sched"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // working is a Receiver whose messages are handled by tasks.
@@ -52,7 +53,7 @@ func serveWork(t *testing.T, work func(s *session, text string)) *host {
 }
 
 func sendBack(s *session, text string) {
-	s.Send(engineio.NewFrame(engineio.Part{Data: []byte(text)}), engineio.SendOptions{})
+	s.Send(wsframe.NewFrame(wsframe.Part{Data: []byte(text)}), engineio.SendOptions{})
 }
 
 // Work may take as long as it likes: neither other clients wait for it nor what the same client sends.

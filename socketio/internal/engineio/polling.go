@@ -8,25 +8,27 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/socketio/internal/quota"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// noopDelay is how long a poll waits that comes while an upgrade is going on; so long does Node.js's engine.io wait.
+// noopDelay is how long a poll waits that comes during an upgrade, as in Node.js's engine.io.
 const noopDelay = 100 * time.Millisecond
 
 var (
-	errOverlap  = errors.New("engineio: a request while the one before is not answered")
-	errGivenUp  = errors.New("engineio: a poll was given up by the client")
-	errContent  = errors.New("engineio: a binary body, which version 4 of the protocol does not have")
-	errNotTaken = errors.New("engineio: the session ended while the request was read")
+	errOverlap  = errors.New("engineio: request before the previous one was answered")
+	errGivenUp  = errors.New("engineio: the client gave up its poll")
+	errContent  = errors.New("engineio: binary body, which protocol version 4 does not have")
+	errBodySize = errors.New("engineio: body is larger than the limit")
+	errLate     = errors.New("engineio: the session ended while the request was read")
 )
 
-// openPolling answers a handshake.
+// openPolling begins a session over polling.
 func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) *refusal {
-	c, no := s.newConn(r, polling)
+	c, no := s.newConn(r)
 	if no != nil {
 		return no
 	}
-	c.queue.push(queued{frame: s.helloFrame(c.id, polling)})
+	c.queue.Push(wsframe.Item{Frame: s.openFrame(c.id, polling)})
 	c.open()
 	c.leave()
 	if k := s.cookie(c.id); k != nil {
@@ -35,6 +37,7 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) *refusal {
 	return c.servePoll(w, r)
 }
 
+// cookie returns the cookie of a session, nil if none is configured.
 func (s *Server) cookie(id string) *http.Cookie {
 	if s.config.Cookie == nil {
 		return nil
@@ -44,7 +47,7 @@ func (s *Server) cookie(id string) *http.Cookie {
 	return &k
 }
 
-// servePoll waits until there is something for the client, and answers with all there is.
+// servePoll waits until there is something for the client, and responds with everything that is queued.
 func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	wake := make(chan struct{}, 1)
 	c.mu.Lock()
@@ -54,20 +57,20 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 		return refuse(codeSession, errUnknown)
 	case c.socket != nil:
 		c.mu.Unlock()
-		return refuse(codeRequest, errMismatch)
+		return refuse(codeRequest, errTransport)
 	case c.poll != nil:
 		c.mu.Unlock()
 		c.end(TransportError, errOverlap, nil)
 		return refuse(codeRequest, errOverlap)
 	}
 	c.poll = wake
-	c.pause.seen = c.server.clock() // whoever polls is alive, though a request of its waits
+	c.pause.seen = c.server.clock() // a client that polls is alive, even if a request of it waits
 	probed := c.probe != nil && c.probe.confirmed
 	c.wake()
 	c.mu.Unlock()
 
 	response := http.NewResponseController(w)
-	_ = response.SetReadDeadline(time.Time{}) // a deadline for the request, if there was one, does not mean the wait
+	_ = response.SetReadDeadline(time.Time{}) // a deadline for the request must not end the wait
 	var noop <-chan time.Time
 	if probed {
 		timer := time.NewTimer(noopDelay)
@@ -81,16 +84,16 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 		c.end(TransportError, errGivenUp, nil)
 	}
 	payload, plain, last, share := c.takePayload()
-	if least := c.server.config.HTTPCompression; least >= 0 && len(payload) >= least && !plain {
+	config := &c.server.config
+	if least := config.HTTPCompression; least >= 0 && len(payload) >= least && !plain {
 		payload = encode(w.Header(), r, payload)
 	}
-	// A client that does not read its answer is gone when its pong would be too late.
-	config := &c.server.config
-	err := answer(w, response, config.PingInterval+config.PingTimeout, "text/plain; charset=UTF-8", payload)
+	// A client that has not read the response when its pong would be too late is gone.
+	err := respond(w, response, config.PingInterval+config.PingTimeout, "text/plain; charset=UTF-8", payload)
 	c.mu.Lock()
 	if c.phase.Load() != isClosed {
-		c.queue.sent(held{share: share})
-		c.account.Settle(c.server.config.Memory, c.queue.share)
+		c.queue.Remove(wsframe.Total{Share: share})
+		c.account.Settle(config.Memory, c.queue.Share)
 	}
 	c.mu.Unlock()
 	if last || err != nil {
@@ -99,35 +102,35 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	return nil
 }
 
-// takePayload ends the waiting of a poll, and returns its answer, and the share of memory that it counts for until it has
-// been written. plain: nothing in it is to be compressed. last: it is the goodbye. That is sent for itself, as in
-// Node.js: clients heed it at once, and drop what came in the same answer and is not handled yet.
+// takePayload ends the wait of a poll. It returns the response, and the share of memory that it counts for until it has been written. plain:
+// nothing in it may be compressed. last: it is the goodbye, which is sent in a response of its own, as in Node.js, because clients drop what
+// came with it and is not handled yet.
 func (c *Conn) takePayload() (payload []byte, plain, last bool, share int) {
 	c.mu.Lock()
 	c.poll = nil
-	var l line
-	if c.socket == nil { // else the queue is the socket's
+	var l wsframe.Line
+	if c.socket == nil { // otherwise the queue is written to the socket
 		closing := c.phase.Load() == isClosing
-		last = closing && c.queue.frames <= 1
-		var goodbye queued
+		last = closing && c.queue.Frames <= 1
+		var goodbye wsframe.Item
 		if closing && !last {
-			goodbye = c.queue.pull()
+			goodbye = c.queue.PopLast()
 		}
-		l = c.queue.take()
-		share = c.queue.share
-		c.queue.sent(held{frames: c.queue.frames, bytes: c.queue.bytes})
+		l = c.queue.Take()
+		share = c.queue.Share
+		c.queue.Remove(wsframe.Total{Frames: c.queue.Frames, Bytes: c.queue.Bytes})
 		if closing && !last {
-			c.queue.push(goodbye)
+			c.queue.Push(goodbye)
 		}
 	}
 	closed := c.phase.Load() == isClosed && c.reason != TransportClose
 	c.mu.Unlock()
 
 	plain = true
-	for ; !l.empty(); l.pop() {
-		item := &l.head.items[l.first]
-		plain = plain && item.plain
-		p := item.frame.payload()
+	for ; !l.Empty(); l.Pop() {
+		item := l.First()
+		plain = plain && item.Plain
+		p := payloadOf(item.Frame)
 		if len(p) > 0 {
 			if payload != nil {
 				payload = append(payload, separator)
@@ -145,9 +148,10 @@ func (c *Conn) takePayload() (payload []byte, plain, last bool, share int) {
 	return payload, plain, last, share
 }
 
-// servePost takes the packets of a request.
+// servePost handles a request with packets.
 func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
-	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.EqualFold(strings.TrimSpace(kind), "application/octet-stream") {
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if strings.EqualFold(strings.TrimSpace(kind), "application/octet-stream") {
 		c.end(TransportError, errContent, nil)
 		return refuse(codeRequest, errContent)
 	}
@@ -178,70 +182,71 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	if no != nil {
 		return no
 	}
-	// HTML as in Node.js: browsers may offer a plain text for download. A client that does not get it sends no more.
-	_ = answer(w, response, c.server.config.BodyTimeout, "text/html", []byte("ok"))
+	// HTML as in Node.js, because browsers may offer plain text for download. A client that does not get the response sends no more.
+	_ = respond(w, response, c.server.config.BodyTimeout, "text/html", []byte("ok"))
 	return nil
 }
 
-// readBody reads a request's packets. What is too large ends the session. The client gets Node.js's answer, which has no body.
+// readBody reads the packets of a request. If they are too large, the session ends, and the client gets the response of Node.js, which has no
+// body.
 func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	limit := int64(c.server.config.MaxPayload)
-	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, code: codeRequest, err: errTooLarge, empty: true}
+	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, code: codeRequest, err: errBodySize, empty: true}
 	if r.ContentLength > limit {
-		c.end(TransportError, errTooLarge, nil)
+		c.end(TransportError, errBodySize, nil)
 		return nil, tooLarge
 	}
 	memory := c.server.config.Memory
-	counted := &counted{Reader: http.MaxBytesReader(w, r.Body, limit), memory: memory}
+	counted := &countedReader{Reader: http.MaxBytesReader(w, r.Body, limit), memory: memory}
 	defer counted.account.Settle(memory, 0)
-	body, err := io.ReadAll(counted) // grows with what comes
+	body, err := io.ReadAll(counted) // allocates as the body comes
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		c.end(TransportError, errTooLarge, nil)
+		c.end(TransportError, errBodySize, nil)
 		return nil, tooLarge
 	case err != nil:
-		if c.phase.Load() == isOpen { // else the client may still poll for what is queued
-			c.end(reasonOf(err, TransportError), err, nil)
+		if c.phase.Load() == isOpen { // otherwise the client may still poll for what is queued
+			c.end(quotaReason(err), err, nil)
 		}
 		return nil, refuse(codeRequest, err)
 	}
 	return body, nil
 }
 
-// counted is a body whose bytes count as memory while it is read.
-type counted struct {
+// countedReader counts what has been read of a body as memory.
+type countedReader struct {
 	io.Reader
 	memory  *quota.Budget
 	account quota.Account
 	n       int
 }
 
-func (b *counted) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	b.n += n
-	if !b.account.Settle(b.memory, b.n) {
-		return n, b.memory.Error()
+func (r *countedReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n += n
+	if !r.account.Settle(r.memory, r.n) {
+		return n, r.memory.Error()
 	}
 	return n, err
 }
 
-// receivePayload gives the packets of a body to the receiver, and waits for room. gone is closed when the client gives the
-// request up.
+// receivePayload passes the packets of a body to the receiver, and waits while the receiver has no room. gone is closed when the client gives
+// up the request.
 func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 	if !c.enter() {
 		if c.phase.Load() == isClosing {
-			c.farewell(body)
+			c.findClosePacket(body)
 			return nil
 		}
-		c.end(TransportError, errOverlap, nil) // the receiver is called from a WebSocket, unless the session is over
-		return refuse(codeRequest, errNotTaken)
+		c.end(TransportError, errOverlap, nil) // a WebSocket calls the receiver, unless the session is over
+		return refuse(codeRequest, errLate)
 	}
 	var o outcome
 	over := false // the session has ended while the receiver had no room
 	err := eachPacket(body, func(p packet) bool {
 		o = c.receive(p, nil)
-		over = o.full && !c.wait(gone)
+		over = o.full && !c.waitForRoom(gone)
 		return o.reason == "" && !over
 	})
 	if over {
@@ -260,14 +265,14 @@ func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 	return nil
 }
 
-// farewell looks for the goodbye in what the client of a closing session sends. It has not to poll for ours then.
-func (c *Conn) farewell(body []byte) {
-	over := false
-	_ = eachPacket(body, func(p packet) bool { // the rest means nothing any more
-		over = over || p.kind == typeClose
-		return !over
+// findClosePacket looks for a close packet from the client of a closing session. Then the client need not poll for the server's goodbye.
+func (c *Conn) findClosePacket(body []byte) {
+	found := false
+	_ = eachPacket(body, func(p packet) bool { // nothing else counts any more
+		found = found || p.kind == typeClose
+		return !found
 	})
-	if over {
+	if found {
 		c.end("", nil, nil)
 	}
 }

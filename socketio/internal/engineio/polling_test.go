@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 func TestPolling(t *testing.T) {
@@ -34,19 +35,19 @@ func TestPolling(t *testing.T) {
 		require.Equal(t, answer{200, "ok", a.header}, a)
 		require.Equal(t, "text/html", a.header.Get("Content-Type"))
 		require.Equal(t, "hello", c.text(t))
-		require.Equal(t, engineio.Part{Binary: true, Data: []byte{1, 2, 3, 4}}, receive(t, c.messages, "a message"))
+		require.Equal(t, wsframe.Part{Binary: true, Data: []byte{1, 2, 3, 4}}, receive(t, c.messages, "a message"))
 		require.Equal(t, "", c.text(t))
 		require.Equal(t, "ü", c.text(t))
-		require.Equal(t, engineio.Part{Binary: true, Data: []byte{1}}, receive(t, c.messages, "base64 without padding"))
-		require.Equal(t, engineio.Part{Binary: true, Data: []byte{}}, receive(t, c.messages, "no bytes"))
+		require.Equal(t, wsframe.Part{Binary: true, Data: []byte{1}}, receive(t, c.messages, "base64 without padding"))
+		require.Equal(t, wsframe.Part{Binary: true, Data: []byte{}}, receive(t, c.messages, "no bytes"))
 	})
 
 	t.Run("APollGetsAllThatIsQueued", func(t *testing.T) {
 		p, c := h.poll(t)
 		c.Send(text("one"), engineio.SendOptions{})
-		c.Send(engineio.NewFrame(engineio.Part{Data: []byte("two")}, engineio.Part{Binary: true, Data: []byte{1, 2, 3, 4}}), engineio.SendOptions{})
+		c.Send(wsframe.NewFrame(wsframe.Part{Data: []byte("two")}, wsframe.Part{Binary: true, Data: []byte{1, 2, 3, 4}}), engineio.SendOptions{})
 		c.Send(text(""), engineio.SendOptions{})
-		c.Send(engineio.NewFrame(), engineio.SendOptions{})
+		c.Send(wsframe.NewFrame(), engineio.SendOptions{})
 		require.Equal(t, "4one\x1e4two\x1ebAQIDBA==\x1e4", p.get(t).body)
 	})
 
@@ -254,7 +255,7 @@ func TestPollingLimits(t *testing.T) {
 				a := readAnswer(nc)
 				require.Equal(t, 413, a.status)
 				require.Empty(t, a.body, "as in Node.js")
-				require.ErrorContains(t, c.ended(t, engineio.TransportError), "more than")
+				require.ErrorContains(t, c.ended(t, engineio.TransportError), "larger than")
 				require.Contains(t, []int{200, 400}, receive(t, waiting, "the answer to the poll").status, "it ends, or comes too late")
 				require.Equal(t, 400, p.get(t).status)
 				require.Empty(t, c.messages)

@@ -11,20 +11,21 @@ import (
 	"sync/atomic"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/socketio/internal/header"
 )
 
-// unixPeers stands for the clients of a Unix socket, which have no address.
+// unixPeers stands for all clients of a Unix socket. They have no address.
 const unixPeers = "unix"
 
-// proxies are the peers whose headers about their clients are used.
+// proxies are the trusted peers: their headers about clients are used.
 type proxies struct {
 	ranges []netip.Prefix
 	unix   bool
 	logger *slog.Logger
-	warned atomic.Bool // that one of them has sent a header that cannot be read
+	warned atomic.Bool // a malformed header has been logged
 }
 
-// newProxies returns nil if there are none. validate has looked at the list.
+// newProxies returns nil if no proxies are configured. validate has checked the list.
 func newProxies(c *Config) *proxies {
 	if len(c.TrustedProxies) == 0 {
 		return nil
@@ -40,7 +41,7 @@ func newProxies(c *Config) *proxies {
 	return p
 }
 
-// parseRange takes an address, or a range of addresses in CIDR's form.
+// parseRange parses an address, or a range of addresses in CIDR notation.
 func parseRange(text string) (netip.Prefix, error) {
 	if !strings.Contains(text, "/") {
 		addr, err := netip.ParseAddr(text)
@@ -55,7 +56,7 @@ func parseRange(text string) (netip.Prefix, error) {
 	}
 	const mapped = 128 - 32
 	if r.Bits() < mapped {
-		return netip.Prefix{}, errors.New("it is more than the IPv4 addresses within IPv6")
+		return netip.Prefix{}, errors.New("the range has more than the IPv4-mapped IPv6 addresses")
 	}
 	return r.Addr().Unmap().Prefix(r.Bits() - mapped)
 }
@@ -69,7 +70,7 @@ func (p *proxies) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// trustsPeer reports whether the peer that r comes from is one of the proxies.
+// trustsPeer reports whether r comes from one of the proxies.
 func (p *proxies) trustsPeer(r *http.Request) bool {
 	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		return p.trusts(plain(peer.Addr()))
@@ -78,14 +79,14 @@ func (p *proxies) trustsPeer(r *http.Request) bool {
 	return p.unix && ok && local.Network() == "unix"
 }
 
-// origination is how a request has reached the outermost proxy. What is not known is empty.
+// origination is how a request has reached the outermost proxy. Fields that are not known are empty.
 type origination struct {
 	client       netip.AddrPort
 	host, scheme string
 }
 
-// unwrap returns r as its client has sent it to the outermost proxy, and the scheme of that request, "" if it is not known. It returns r
-// itself if its peer is not trusted.
+// unwrap returns r as the client has sent it to the outermost proxy, and the scheme of that request, "" if it is not known. It returns r
+// itself if r does not come from a trusted proxy.
 func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	if p == nil || !p.trustsPeer(r) {
 		return r, ""
@@ -93,14 +94,14 @@ func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	var o origination
 	switch h := r.Header; {
 	case h["X-Forwarded-For"] != nil || h["X-Forwarded-Host"] != nil || h["X-Forwarded-Proto"] != nil:
-		// Forwarded is ignored beside these: a proxy that sets them may pass on one that the client has forged.
-		o = p.customary(h)
+		// Forwarded is ignored beside these: a proxy that sets them may pass on a Forwarded that the client has forged.
+		o = p.parseXForwarded(h)
 	case h["Forwarded"] != nil:
-		o = p.standard(h)
+		o = p.parseForwarded(h)
 	default:
 		return r, ""
 	}
-	r = r.WithContext(r.Context()) // a copy: r is not ours to change
+	r = r.WithContext(r.Context()) // a copy, because r must not change
 	if o.client.IsValid() {
 		r.RemoteAddr = o.client.String()
 	}
@@ -108,7 +109,7 @@ func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 		if _, ok := parseHost(o.host); ok {
 			r.Host = o.host
 		} else {
-			p.nonsense("host", o.host)
+			p.logMalformed("host", o.host)
 		}
 	}
 	switch strings.ToLower(o.scheme) {
@@ -123,21 +124,21 @@ func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 		r.TLS = nil
 		return r, "http"
 	}
-	p.nonsense("proto", o.scheme)
+	p.logMalformed("proto", o.scheme)
 	return r, ""
 }
 
-// customary reads X-Forwarded-For, -Host and -Proto. Each proxy has appended the address of its peer, so the client is the first address
-// from the end that is not a trusted proxy's.
-func (p *proxies) customary(h http.Header) (o origination) {
-	passed := 0 // proxies
-	for member := range members(h["X-Forwarded-For"]) {
+// parseXForwarded parses X-Forwarded-For, -Host and -Proto. Each proxy has appended the address of its peer, so the client is the first
+// address from the end that is not a trusted proxy's.
+func (p *proxies) parseXForwarded(h http.Header) (o origination) {
+	passed := 0 // trusted proxies
+	for member := range header.Members(h["X-Forwarded-For"]) {
 		node, hidden, ok := parseNode(member)
 		if !ok {
-			p.nonsense("X-Forwarded-For", member)
+			p.logMalformed("X-Forwarded-For", member)
 		}
 		if !ok || hidden {
-			break // the client is not known: what is left is the proxy that is nearest to it
+			break // the client is not known: use the proxy that is nearest to it
 		}
 		o.client = node
 		if !p.trusts(node.Addr()) {
@@ -145,13 +146,13 @@ func (p *proxies) customary(h http.Header) (o origination) {
 		}
 		passed++
 	}
-	o.host, o.scheme = at(h["X-Forwarded-Host"], passed), at(h["X-Forwarded-Proto"], passed)
+	o.host, o.scheme = memberAt(h["X-Forwarded-Host"], passed), memberAt(h["X-Forwarded-Proto"], passed)
 	return o
 }
 
-// at returns the member of a list behind which there are n others, or the first one if there are fewer because some proxies append none.
-func at(lines []string, n int) (last string) {
-	for last = range members(lines) {
+// memberAt returns the member of a list that n others follow. If there are fewer, because some proxies append none, it returns the first one.
+func memberAt(lines []string, n int) (last string) {
+	for last = range header.Members(lines) {
 		if n--; n < 0 {
 			break
 		}
@@ -159,12 +160,12 @@ func at(lines []string, n int) (last string) {
 	return last
 }
 
-// standard reads Forwarded. Each proxy has appended an element about the request that it has received.
-func (p *proxies) standard(h http.Header) (o origination) {
-	for member := range members(h["Forwarded"]) {
+// parseForwarded parses Forwarded. Each proxy has appended an element about the request that it has received.
+func (p *proxies) parseForwarded(h http.Header) (o origination) {
+	for member := range header.Members(h["Forwarded"]) {
 		e, ok := parseElement(member)
 		if !ok {
-			p.nonsense("Forwarded", member)
+			p.logMalformed("Forwarded", member)
 			break
 		}
 		o.host, o.scheme = e.host, e.proto
@@ -173,7 +174,7 @@ func (p *proxies) standard(h http.Header) (o origination) {
 		}
 		node, hidden, ok := parseNode(e.node)
 		if !ok {
-			p.nonsense("Forwarded", member)
+			p.logMalformed("Forwarded", member)
 		}
 		if !ok || hidden {
 			break
@@ -186,10 +187,10 @@ func (p *proxies) standard(h http.Header) (o origination) {
 	return o
 }
 
-// nonsense logs a value that cannot be read and is ignored, once.
-func (p *proxies) nonsense(what, value string) {
+// logMalformed logs the first value that is malformed, and ignored.
+func (p *proxies) logMalformed(what, value string) {
 	if p.warned.CompareAndSwap(false, true) {
-		p.logger.Warn("engineio: a trusted proxy has sent a header that cannot be read; it is ignored, and further ones are not logged",
+		p.logger.Warn("engineio: ignored a malformed header of a trusted proxy; further ones are not logged",
 			"what", what, "value", excerpt.Of(value))
 	}
 }

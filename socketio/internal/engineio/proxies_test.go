@@ -182,7 +182,7 @@ func TestWhatProxiesForwardCounts(t *testing.T) {
 		for range 3 {
 			require.Equal(t, 200, h.say(t, asking("X-Forwarded-For: nonsense", "X-Forwarded-Host: /", "X-Forwarded-Proto: x")).status(t))
 		}
-		require.Equal(t, 1, strings.Count(log.text(), "cannot be read"), log.text())
+		require.Equal(t, 1, strings.Count(log.text(), "malformed header"), log.text())
 		require.Contains(t, log.text(), "what=X-Forwarded-For value=nonsense")
 	})
 }

@@ -1,7 +1,6 @@
 package engineio_test
 
 import (
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -10,10 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // stall sends to a client that does not read, until its socket takes no more. It returns how many frames were sent.
-func stall(t testing.TB, c *session, f *engineio.Frame) int {
+func stall(t testing.TB, c *session, f *wsframe.Frame) int {
 	t.Helper()
 	for n := 1; n < 10_000; n++ {
 		require.True(t, c.Send(f, engineio.SendOptions{}), "after %d frames", n)
@@ -131,35 +131,4 @@ func TestSlowReader(t *testing.T) {
 		c.ended(t, engineio.SendQueueFull)
 		require.Equal(t, 400, p.get(t).status)
 	})
-}
-
-func TestWriterWaitsWhileMoreIsQueued(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector makes the scheduler run goroutines in random order")
-	}
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	h := serve(t, engineio.Config{})
-	_, c := h.connect(t)
-	f := text("x")
-	bus := make(chan chan bool)
-	go func() { // answers as the bus of a cluster in this process does
-		for answer := range bus {
-			answer <- true
-		}
-	}()
-	sent := make(chan struct{})
-	defer func() {
-		<-sent
-		close(bus)
-	}()
-	n := c.Gather(func() {
-		defer close(sent)
-		for range 20 {
-			c.Push(f)
-			answer := make(chan bool)
-			bus <- answer
-			<-answer
-		}
-	})
-	require.Greater(t, n, 1, "frames for one write; 20 when nothing else of this process runs")
 }

@@ -11,14 +11,14 @@ import (
 
 // RefusedError says why a request was refused.
 type RefusedError struct {
-	// Code is what the client was told, as in Node.js's engine.io: 0 unknown transport, 1 unknown session, 2 bad
-	// handshake method, 3 bad request, 4 forbidden, 5 unsupported protocol version.
+	// Code is what the client is told, as in Node.js's engine.io: 0 unknown transport, 1 unknown session, 2 bad handshake method, 3 bad
+	// request, 4 forbidden, 5 unsupported protocol version.
 	Code int
 	// RemoteAddr is the client's.
 	RemoteAddr string
-	// Address is what the request counts for, as Config.Address says.
+	// Address is the address that the request counts for, as Config.Address returns it.
 	Address string
-	// Err is more than the client was told.
+	// Err says more than the client is told.
 	Err error
 }
 
@@ -26,12 +26,12 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("engineio: %s: refused (%s): %v", e.RemoteAddr, messages[e.Code], excerpt.Error(e.Err))
 }
 
-// Reason is what the client was told.
+// Reason returns the text that the client is told.
 func (e *RefusedError) Reason() string { return messages[e.Code] }
 
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// The codes and what they say; both are Engine.IO's.
+// The codes of refusals and their texts. Both are Engine.IO's.
 const (
 	codeTransport = 0
 	codeSession   = 1
@@ -50,13 +50,13 @@ var messages = [...]string{
 	codeProtocol:  "Unsupported protocol version",
 }
 
-// refusal is an answer to a request that is not served.
+// refusal is the response to a request that is not served.
 type refusal struct {
 	status int
 	code   int
 	err    error
-	reason string // what else the client is told
-	empty  bool   // it gets no body
+	reason string // more for the client, may be ""
+	empty  bool   // the response has no body
 }
 
 func refuse(code int, err error) *refusal {
@@ -67,14 +67,22 @@ func refuse(code int, err error) *refusal {
 	return &refusal{status: status, code: code, err: err}
 }
 
-// tooMany is the answer to an address that wants too much.
-func tooMany(err error) *refusal {
+// refuseAddress is the refusal of an address that has reached a limit.
+func refuseAddress(err error) *refusal {
 	return &refusal{status: http.StatusTooManyRequests, code: codeRequest, err: err}
 }
 
-// refuse answers r and reports it.
+// refuseValue is the refusal of a request because of a header's value. The client is told as much as the log. The value is quoted, so that
+// nothing in it can be taken for something else.
+func refuseValue(err error, what, value string) *refusal {
+	no := refuse(codeForbidden, fmt.Errorf("%w: %q", err, excerpt.Of(value)))
+	no.reason = fmt.Sprintf("%s %q is not allowed", what, excerpt.Of(value))
+	return no
+}
+
+// refuse responds to r and reports the refusal.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
-	s.closing(w, r)
+	s.closeAfterResponse(w, r)
 	if no.empty {
 		w.WriteHeader(no.status)
 	} else {
@@ -87,26 +95,27 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 		w.WriteHeader(no.status)
 		_, _ = w.Write(body)
 	}
-	s.refused(r, no)
+	s.reportRefusal(r, no)
 }
 
-// closing has the connection closed when a request that is not served has been answered. What it still sends is not waited for
+// closeAfterResponse has the connection closed after the response to a request that is not served. The rest of its body is not waited for
 // longer than after any other goodbye.
-func (s *Server) closing(w http.ResponseWriter, r *http.Request) {
+func (s *Server) closeAfterResponse(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
-		if w.Header().Get("Upgrade") != "" { // which is for this connection only, and has to be named: on a line of its own for net/http
+		if w.Header().Get("Upgrade") != "" { // Connection has to name it; net/http wants that on a line of its own
 			w.Header().Add("Connection", "Upgrade")
 		}
 	}
-	response := http.NewResponseController(w) // what cannot be set is bounded by others
+	response := http.NewResponseController(w) // where a deadline cannot be set, the application has to bound requests
 	_ = response.SetWriteDeadline(time.Now().Add(s.config.BodyTimeout))
 	if hasBody(r) {
 		_ = response.SetReadDeadline(time.Now().Add(min(lingerTimeout, s.config.BodyTimeout)))
 	}
 }
 
-func (s *Server) refused(r *http.Request, no *refusal) {
+// reportRefusal logs a refusal, and calls Config.ErrorHandler with it.
+func (s *Server) reportRefusal(r *http.Request, no *refusal) {
 	err := &RefusedError{Code: no.code, RemoteAddr: r.RemoteAddr, Address: s.config.Address(r), Err: no.err}
 	s.config.Logger.Debug("engineio: request refused", "remote", r.RemoteAddr, "code", no.code, "error", excerpt.Error(no.err))
 	if s.config.ErrorHandler != nil {

@@ -7,43 +7,43 @@ import (
 	"slices"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/socketio/internal/header"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
-// maxHeader is the most bytes of a request's URL and headers, as much as Node.js's HTTP server takes. A session keeps
-// them.
+// maxHeader is the most bytes of a request's URL and headers, as in Node.js's HTTP server. A session keeps them.
 const maxHeader = 16 << 10
 
 var (
-	errMethod     = errors.New("engineio: a method that is not for this")
-	errNoUpgrade  = errors.New("engineio: a WebSocket without a WebSocket's handshake")
-	errOrigin     = errors.New("engineio: an origin that is not allowed")
-	errHost       = errors.New("engineio: a host that is not the server's")
-	errBody       = errors.New("engineio: a body where none belongs")
-	errHeaderSize = errors.New("engineio: headers of more than 16 KiB")
+	errMethod     = errors.New("engineio: method is not allowed here")
+	errNoUpgrade  = errors.New("engineio: transport websocket without the handshake of a WebSocket")
+	errUpgrade    = errors.New("engineio: handshake of a WebSocket for another transport")
+	errOrigin     = errors.New("engineio: origin is not allowed")
+	errHost       = errors.New("engineio: host is not allowed")
+	errBody       = errors.New("engineio: GET request with a body")
+	errHeaderSize = errors.New("engineio: URL and headers are larger than 16 KiB")
 	errUnknown    = errors.New("engineio: no such session")
-	errMismatch   = errors.New("engineio: the session does not use this transport")
-	errTaken      = errors.New("engineio: a WebSocket for a session that has one, or is about to")
+	errTransport  = errors.New("engineio: the session does not use this transport")
+	errTaken      = errors.New("engineio: the session has a WebSocket, or is being upgraded to one")
 	errStopping   = errors.New("engineio: the server is shutting down")
-	errTooLarge   = errors.New("engineio: more than the most that a client may send at a time")
 )
 
 // query is what a request asks for.
 type query struct {
 	transport string
-	upgrade   bool // a WebSocket's handshake
+	upgrade   bool // the request is the handshake of a WebSocket
 	offer     offer
 	conn      *Conn
 }
 
-// check decides whether a request is served, in the order in which Node.js's engine.io looks at it. scheme is the one by which the client
-// has come, "" if that is not known.
+// check decides whether a request is served. The checks are in the order of Node.js's engine.io. scheme is the client's, "" if it is not
+// known.
 func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (query, *refusal) {
 	if requestSize(r) > maxHeader {
 		return query{}, &refusal{status: http.StatusRequestHeaderFieldsTooLarge, code: codeRequest, err: errHeaderSize}
 	}
 	values := r.URL.Query()
-	q := query{transport: values.Get("transport"), upgrade: isUpgrade(r)}
+	q := query{transport: values.Get("transport"), upgrade: header.IsWebSocket(r)}
 	if !slices.Contains(s.config.Transports, q.transport) {
 		return q, refuse(codeTransport, fmt.Errorf("engineio: transport %q", excerpt.Of(q.transport)))
 	}
@@ -52,7 +52,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (q
 	}
 	switch {
 	case q.upgrade && q.transport != webSocket:
-		return q, refuse(codeRequest, errNoUpgrade)
+		return q, refuse(codeRequest, errUpgrade)
 	case r.Method == http.MethodGet && hasBody(r):
 		return q, refuse(codeRequest, errBody)
 	}
@@ -67,7 +67,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (q
 		return q, refuse(codeRequest, errNoUpgrade)
 	}
 	if err := s.addresses.CountHandshake(quota.Key(s.config.Address(r))); err != nil {
-		return q, tooMany(err)
+		return q, refuseAddress(err)
 	}
 	if s.config.Admit != nil {
 		if err := s.config.Admit(r); err != nil {
@@ -84,28 +84,23 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (q
 func (s *Server) checkSession(q *query, r *http.Request, sid, version string) *refusal {
 	q.conn = s.session(sid)
 	switch {
-	case q.conn == nil || q.conn.overdue(s.clock()):
+	case q.conn == nil || q.conn.endOverdue(s.clock()):
 		return refuse(codeSession, errUnknown)
 	case version != "4":
 		return refuse(codeRequest, fmt.Errorf("engineio: protocol version %q", excerpt.Of(version)))
 	case q.upgrade && !s.upgrades():
-		return refuse(codeRequest, errMismatch)
+		return refuse(codeRequest, errTransport)
 	case q.upgrade:
-		return nil // whether the session can be upgraded is found out when it is
+		return nil // probeWebSocket checks whether the session can be upgraded
 	case q.transport == webSocket || q.conn.Transport() != polling:
-		return refuse(codeRequest, errMismatch)
+		return refuse(codeRequest, errTransport)
 	case r.Method != http.MethodGet && r.Method != http.MethodPost:
 		return refuse(codeRequest, errMethod)
 	}
 	return nil
 }
 
-// upgrades reports whether sessions may go from polling to WebSocket.
+// upgrades reports whether sessions may be upgraded from polling to WebSocket.
 func (s *Server) upgrades() bool {
 	return !s.config.NoUpgrades && slices.Contains(s.config.Transports, webSocket) && slices.Contains(s.config.Transports, polling)
-}
-
-// isUpgrade reports whether r asks for a WebSocket (RFC 9110, 7.8). Whether it does so by the rules is checkOffer's to say.
-func isUpgrade(r *http.Request) bool {
-	return r.ProtoMajor == 1 && lists(r.Header["Upgrade"], webSocket) && lists(r.Header["Connection"], "upgrade")
 }

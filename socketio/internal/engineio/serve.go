@@ -8,29 +8,32 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/backplane-go/backplane/socketio/internal/accept"
 )
 
-// front is what accepts connections where Serve was called.
+// front is what accepts connections for Serve.
 type front struct {
 	mu        sync.Mutex // guards all below
 	listeners map[*net.Listener]struct{}
-	http      *http.Server // serves what is no WebSocket's handshake; nil: not needed yet
-	handed    *handed      // its connections
-	arriving  map[*arrival]struct{}
-	leaving   map[net.Conn]struct{} // those that linger
-	over      bool
-	group     sync.WaitGroup // arrivals, connections that linger, the HTTP server's connections, and goroutines that accept
+	acceptor  *accept.Acceptor      // serves handshakes of WebSockets without net/http; nil before the first call of Serve
+	http      *http.Server          // serves everything else; nil before the first call of Serve
+	handed    *handedListener       // its connections from the acceptor
+	lingering map[net.Conn]struct{} // see linger
+	stopped   bool
+	group     sync.WaitGroup // lingering connections, connections of the HTTP server, and goroutines that accept
 }
 
-// Serve accepts connections from l, which it closes at the end, and serves them. It returns http.ErrServerClosed after
-// Shutdown and Close, and else l's error.
+// Serve accepts connections from l and serves them. It closes l at the end. It returns http.ErrServerClosed after Shutdown and Close, and
+// otherwise l's error.
 //
-// On Linux a WebSocket of a *net.TCPListener does not pass through net/http.
+// On Linux the WebSockets of a *net.TCPListener do not pass through net/http: see package accept, which the build tag backplane_nethttp
+// leaves out.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	f := &s.front
 	f.mu.Lock()
-	if f.over {
+	if f.stopped {
 		f.mu.Unlock()
 		return http.ErrServerClosed
 	}
@@ -38,38 +41,39 @@ func (s *Server) Serve(l net.Listener) error {
 		f.start(s)
 	}
 	f.listeners[&l] = struct{}{}
-	rest := f.http
 	f.group.Add(1)
 	f.mu.Unlock()
 	defer f.group.Done()
 
 	var err error
-	if tcp, ok := l.(*net.TCPListener); ok && s.polls() {
-		err = s.acceptTCP(tcp)
+	if tcp, ok := l.(*net.TCPListener); ok && accept.Available && s.startPollers() {
+		err = f.acceptor.Serve(tcp)
 	} else {
-		err = rest.Serve(l)
+		err = f.http.Serve(l)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.listeners, &l)
-	if f.over {
+	if f.stopped {
 		return http.ErrServerClosed
 	}
 	return err
 }
 
-// start begins to serve what is no WebSocket's handshake. The caller holds mu.
+// start makes the servers of the front. The caller holds mu.
 func (f *front) start(s *Server) {
 	f.listeners = make(map[*net.Listener]struct{})
-	f.arriving = make(map[*arrival]struct{})
-	f.handed = &handed{conns: make(chan net.Conn), closed: make(chan struct{})}
-	f.http = &http.Server{Handler: s, ReadHeaderTimeout: s.config.HeaderTimeout, IdleTimeout: s.config.IdleTimeout, MaxHeaderBytes: maxHeader,
-		ConnState: f.changed, ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug)}
-	f.group.Go(func() { _ = f.http.Serve(f.handed) }) // it ends with handed
+	f.lingering = make(map[net.Conn]struct{})
+	f.handed = &handedListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	f.http = &http.Server{Handler: s, ReadHeaderTimeout: s.config.HeaderTimeout, IdleTimeout: s.config.IdleTimeout,
+		MaxHeaderBytes: maxHeader, ConnState: f.countConn, ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug)}
+	f.acceptor = accept.New(accept.Config{Handler: s, Path: s.config.Path, MaxHeader: maxHeader, HeaderTimeout: s.config.HeaderTimeout,
+		LingerTimeout: lingerTimeout, Pollers: &s.pollers, Timers: s.timers, Rest: f.handed.give, Logger: s.config.Logger})
+	f.group.Go(func() { _ = f.http.Serve(f.handed) }) // it ends when handed is closed
 }
 
-// changed is told of the HTTP server's connections, each of which has a goroutine.
-func (f *front) changed(_ net.Conn, state http.ConnState) {
+// countConn counts the HTTP server's connections, each of which has a goroutine.
+func (f *front) countConn(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		f.group.Add(1)
@@ -78,69 +82,46 @@ func (f *front) changed(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// stopServing ends Serve. There are no sessions any more; requests that are being answered have until ctx ends, and no more than
-// timeout.
-func (s *Server) stopServing(ctx context.Context, timeout time.Duration) {
-	f := &s.front
+// stop ends Serve. There are no sessions any more. Requests that are being served have time until ctx ends, and at most timeout.
+func (f *front) stop(ctx context.Context, timeout time.Duration) {
 	f.mu.Lock()
-	f.over = true
-	rest := f.http
+	f.stopped = true
+	started := f.http != nil
 	for l := range f.listeners {
 		_ = (*l).Close()
 	}
-	for a := range f.arriving {
-		a.cut()
-	}
-	for nc := range f.leaving {
+	for nc := range f.lingering {
 		_ = nc.Close()
 	}
 	f.mu.Unlock()
-	if rest != nil {
+	if started {
+		f.acceptor.Close()
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		_ = rest.Shutdown(ctx)
-		_ = rest.Close() // those that have not ended
+		_ = f.http.Shutdown(ctx)
+		_ = f.http.Close() // the requests that have not ended
+		f.acceptor.Wait()
 	}
 	f.group.Wait()
 }
 
-// add notes a new connection. It is false if there are to be none any more.
-func (f *front) add(a *arrival) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.over {
-		return false
-	}
-	f.group.Add(1)
-	f.arriving[a] = struct{}{}
-	return true
-}
-
-// remove is called when a connection has become something else, or ended.
-func (f *front) remove(a *arrival) {
-	f.mu.Lock()
-	delete(f.arriving, a)
-	f.mu.Unlock()
-	f.group.Done()
-}
-
-// linger closes a connection after its last answer, once the client has closed its side. If it was closed at once, a client that is still
-// sending would get a reset, and lose the answer. It does not block.
+// linger closes a connection after its last response, when the client has closed its side. If it were closed at once, a client that is still
+// sending would get a reset, and lose the response. linger does not block.
 func (f *front) linger(nc net.Conn) {
-	if h, ok := nc.(interface{ linger() }); ok {
-		h.linger()
+	if h, ok := nc.(accept.Hijacked); ok {
+		h.Linger()
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.over {
+	if f.stopped {
 		_ = nc.Close()
 		return
 	}
-	if f.leaving == nil {
-		f.leaving = make(map[net.Conn]struct{})
+	if f.lingering == nil { // Serve was not called
+		f.lingering = make(map[net.Conn]struct{})
 	}
-	f.leaving[nc] = struct{}{}
+	f.lingering[nc] = struct{}{}
 	f.group.Go(func() {
 		if half, ok := nc.(interface{ CloseWrite() error }); ok {
 			_ = half.CloseWrite()
@@ -150,63 +131,38 @@ func (f *front) linger(nc net.Conn) {
 		_ = nc.Close()
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		delete(f.leaving, nc)
+		delete(f.lingering, nc)
 	})
 }
 
-// handed is the listener of the HTTP server behind Serve.
-type handed struct {
+// handedListener is the net.Listener of the HTTP server. It accepts the connections that it is given.
+type handedListener struct {
 	conns  chan net.Conn
 	once   sync.Once
 	closed chan struct{}
 }
 
-// give hands a connection over.
-func (h *handed) give(nc net.Conn) {
+// give hands a connection to the HTTP server.
+func (l *handedListener) give(nc net.Conn) {
 	select {
-	case h.conns <- nc:
-	case <-h.closed:
+	case l.conns <- nc:
+	case <-l.closed:
 		_ = nc.Close()
 	}
 }
 
-func (h *handed) Accept() (net.Conn, error) {
+func (l *handedListener) Accept() (net.Conn, error) {
 	select {
-	case nc := <-h.conns:
+	case nc := <-l.conns:
 		return nc, nil
-	case <-h.closed:
+	case <-l.closed:
 		return nil, net.ErrClosed
 	}
 }
 
-func (h *handed) Close() error {
-	h.once.Do(func() { close(h.closed) })
+func (l *handedListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
 	return nil
 }
 
-func (h *handed) Addr() net.Addr { return &net.TCPAddr{} }
-
-// replayed is a connection of whose first request some has been read.
-type replayed struct {
-	net.Conn
-	head []byte
-}
-
-func (c *replayed) Read(p []byte) (int, error) {
-	if len(c.head) == 0 {
-		return c.Conn.Read(p)
-	}
-	n := copy(p, c.head)
-	if c.head = c.head[n:]; len(c.head) == 0 {
-		c.head = nil
-	}
-	return n, nil
-}
-
-// CloseWrite tells the client that nothing follows.
-func (c *replayed) CloseWrite() error {
-	if nc, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return nc.CloseWrite()
-	}
-	return nil
-}
+func (l *handedListener) Addr() net.Addr { return &net.TCPAddr{} }

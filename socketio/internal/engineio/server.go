@@ -7,33 +7,36 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/backplane-go/backplane/socketio/internal/netpoll"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 	"github.com/backplane-go/backplane/socketio/internal/sched"
+	"github.com/backplane-go/backplane/socketio/internal/timers"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// Server serves the sessions of one path. It is an http.Handler. Its own goroutines start with the first session and end
-// with Shutdown or Close.
+// Server serves the sessions of one path. It is an http.Handler. Its own goroutines start with the first session, and end with Shutdown or
+// Close.
 type Server struct {
-	config              Config
-	origins             origins
-	hosts               hosts
-	proxies             *proxies
-	began               time.Time
-	alarms              *alarms
-	addresses           *quota.Addresses
-	writers             writers
-	pollers             pollers
-	front               front
-	hello, pollingHello string         // helloEnd
-	live                atomic.Int64   // sessions that are open
-	group               sync.WaitGroup // sessions, and the goroutines that serve one
-	stop                chan struct{}  // ends what serves all sessions
-	helpers             sync.WaitGroup // and waits for it
+	config           Config
+	origins          origins
+	hosts            hosts
+	proxies          *proxies
+	began            time.Time
+	addresses        *quota.Addresses
+	writers          netpoll.Writers
+	pollers          netpoll.Pollers
+	timers           *timers.Heap
+	front            front
+	open, openPolled string         // what follows the session's id in the open packet, over WebSocket and over polling
+	live             atomic.Int64   // open sessions
+	group            sync.WaitGroup // sessions, and the goroutines that serve one session
+	stopTimers       chan struct{}
+	timersDone       sync.WaitGroup
 
 	mu       sync.Mutex // guards all below
 	sessions map[string]*Conn
-	running  bool // the helpers are
-	stopping bool // no new sessions
+	started  bool // the pollers, writers and timers
+	stopping bool // there are no new sessions
 	stopped  bool
 }
 
@@ -45,26 +48,28 @@ func NewServer(config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, origins: newOrigins(&config), hosts: newHosts(config.Hosts), proxies: newProxies(&config), began: time.Now(), stop: make(chan struct{}), sessions: make(map[string]*Conn)}
+	s := &Server{config: config, origins: newOrigins(&config), hosts: newHosts(config.Hosts), proxies: newProxies(&config),
+		began: time.Now(), stopTimers: make(chan struct{}), sessions: make(map[string]*Conn)}
 	s.addresses = quota.NewAddresses(config.PerAddress, s.clock)
-	s.hello, s.pollingHello = s.helloEnd(webSocket), s.helloEnd(polling)
-	s.alarms = newAlarms(s.clock, min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/256))
+	s.open, s.openPolled = s.openEnd(webSocket), s.openEnd(polling)
+	slack := min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/256)
+	s.timers = timers.New(s.clock, slack)
 	return s, nil
 }
 
-// clock is the time since the server was made, in nanoseconds.
+// clock returns the time since the server was made, in nanoseconds.
 func (s *Server) clock() int64 { return int64(time.Since(s.began)) }
 
-// ServeHTTP serves one request. It returns when a poll has got something; at once when it has become a WebSocket.
+// ServeHTTP serves one request. A poll returns when there is something for the client, a WebSocket at once.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	boundBody(w, r, s.config.BodyTimeout)
 	r, scheme := s.proxies.unwrap(r)
 	switch {
 	case !s.hosts.allow(r):
-		s.refuse(w, r, refuseFor(errHost, "host", r.Host))
+		s.refuse(w, r, refuseValue(errHost, "host", r.Host))
 		return
 	case r.URL.Path != s.config.Path && r.URL.Path+"/" != s.config.Path:
-		s.closing(w, r)
+		s.closeAfterResponse(w, r)
 		http.NotFound(w, r)
 		return
 	case r.Method == http.MethodOptions && r.Header.Get("Origin") != "":
@@ -96,16 +101,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// newConn makes a session, which its client knows nothing of yet. Its open packet waits in its queue, and it counts as
-// being called, so that Open comes first.
-func (s *Server) newConn(r *http.Request, transport string) (*Conn, *refusal) {
+// newConn makes a session. It counts as being called, so that Open is the receiver's first call.
+func (s *Server) newConn(r *http.Request) (*Conn, *refusal) {
 	address, err := s.addresses.Enter(quota.Key(s.config.Address(r)))
 	if err != nil {
-		return nil, tooMany(err)
+		return nil, refuseAddress(err)
 	}
 	c := &Conn{server: s, id: newID(), request: pack(r), since: time.Now().UnixNano(), delivering: true, holds: 2,
 		address: address, rate: quota.NewRate(s.config.Rates, s.clock())}
-	c.alarm.owner = c
+	c.timer.Owner, c.output.Source = (*sessionTimer)(c), (*source)(c)
 	if no := s.admit(c); no != nil {
 		s.addresses.Leave(address, false)
 		return nil, no
@@ -113,7 +117,7 @@ func (s *Server) newConn(r *http.Request, transport string) (*Conn, *refusal) {
 	return c, nil
 }
 
-// admit makes c one of the server's sessions, if there may be more of them.
+// admit adds c to the server's sessions, if there may be one more.
 func (s *Server) admit(c *Conn) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,31 +128,41 @@ func (s *Server) admit(c *Conn) *refusal {
 		return &refusal{status: http.StatusServiceUnavailable, code: codeRequest,
 			err: &quota.Error{Quota: quota.Connections, Limit: s.config.MaxConnections}}
 	}
-	s.startHelpers()
+	s.start()
 	s.sessions[c.id] = c
 	s.group.Add(1)
 	s.live.Add(1)
 	return nil
 }
 
-// startHelpers starts what serves all sessions. The caller holds mu.
-func (s *Server) startHelpers() {
-	if s.running {
+// start starts the pollers, writers and timers. The caller holds mu.
+func (s *Server) start() {
+	if s.started {
 		return
 	}
-	s.running = true
-	s.helpers.Go(func() { s.alarms.run(s.stop) })
-	s.writers.start(s)
-	s.pollers.start()
+	s.started = true
+	s.timersDone.Go(func() { s.timers.Serve(s.stopTimers) })
+	s.writers.Start(s.clock, wsframe.MergeSize)
+	s.pollers.Start()
 }
 
-// open calls Config.Open and starts the heartbeat. What must be the first that the client gets is in the queue.
+// startPollers starts the pollers, unless the server is stopping, and reports whether there are any.
+func (s *Server) startPollers() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopping {
+		s.start()
+	}
+	return s.pollers.Running()
+}
+
+// open calls Config.Open and starts the heartbeat. The packets that the client has to get first are queued.
 func (c *Conn) open() {
 	s := c.server
 	opened := false
 	defer func() {
 		if !opened { // Open panicked
-			c.receiver = nobody{}
+			c.receiver = discard{}
 			c.end(ForcedClose, nil, nil)
 			c.leave()
 		}
@@ -158,16 +172,16 @@ func (c *Conn) open() {
 	c.mu.Lock()
 	if c.phase.Load() == isOpen {
 		c.beat.due = s.clock() + int64(s.config.PingInterval)
-		s.alarms.set(&c.alarm, c.beat.due)
+		s.timers.Set(&c.timer, c.beat.due)
 	}
 	c.mu.Unlock()
 }
 
-// nobody is a Receiver for a session that nobody wanted.
-type nobody struct{}
+// discard is the Receiver of a session that has failed before it had one.
+type discard struct{}
 
-func (nobody) Message(bool, []byte, *sched.Slot) bool { return true }
-func (nobody) Closed(Reason, error)                   {}
+func (discard) Message(bool, []byte, *sched.Slot) bool { return true }
+func (discard) Closed(Reason, error)                   {}
 
 func (s *Server) session(id string) *Conn {
 	s.mu.Lock()
@@ -181,20 +195,19 @@ func (s *Server) remove(c *Conn) {
 	delete(s.sessions, c.id)
 }
 
-// Addresses returns the number of addresses that have sessions, as far as they have limits.
+// Addresses returns the number of addresses that have sessions and limits.
 func (s *Server) Addresses() int { return s.addresses.Len() }
 
 // Len returns the number of open sessions.
 func (s *Server) Len() int { return int(s.live.Load()) }
 
-// Shutdown refuses new sessions, ends all with ServerShutdown, and returns when every client has got what was queued for
-// it, and a goodbye, or Config.ShutdownTimeout was not enough for that. When ctx ends, it does what Close does, and returns
-// ctx's error.
+// Shutdown refuses new sessions and ends the others with ServerShutdown. It returns when all clients have got what was queued for them and a
+// goodbye, or after Config.ShutdownTimeout. When ctx ends before, Shutdown does what Close does, and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	latest := s.clock() + int64(s.config.ShutdownTimeout)
 	for _, c := range s.refuseMore() {
 		c.end(ServerShutdown, nil, goodbye(ServerShutdown))
-		s.alarms.hasten(&c.alarm, latest) // that of one that was closing before, too
+		s.timers.Advance(&c.timer, latest) // also for sessions that were closing before
 	}
 	done := make(chan struct{})
 	go func() {
@@ -204,35 +217,36 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	var err error
 	select {
 	case <-done:
-		s.stopServing(ctx, time.Duration(latest-s.clock()))
+		s.front.stop(ctx, time.Duration(latest-s.clock()))
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	_ = s.Close() // never fails
+	_ = s.Close() // it never fails
 	<-done
 	return err
 }
 
-// Close ends all sessions at once, without goodbyes, and waits until nothing of the server runs any more. It must not be
-// called by a Receiver.
+// Close ends all sessions at once, without goodbyes, and waits until all goroutines of the server have ended. A Receiver must not call it.
 func (s *Server) Close() error {
 	for _, c := range s.refuseMore() {
 		c.end(ServerShutdown, nil, nil)
 	}
 	s.group.Wait()
-	s.stopServing(context.Background(), 0)
+	s.front.stop(context.Background(), 0)
 	s.mu.Lock()
-	if !s.stopped {
-		s.stopped = true
-		close(s.stop)
-	}
+	stopped := s.stopped
+	s.stopped = true
 	s.mu.Unlock()
-	s.pollers.close()
-	s.helpers.Wait()
+	if !stopped {
+		close(s.stopTimers)
+	}
+	s.writers.Close()
+	s.pollers.Close()
+	s.timersDone.Wait()
 	return nil
 }
 
-// refuseMore lets no session begin from now on, and returns those there are.
+// refuseMore has new sessions refused from now on, and returns those that there are.
 func (s *Server) refuseMore() []*Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,29 +7,34 @@ import (
 
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 	"github.com/backplane-go/backplane/socketio/internal/sched"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 const (
-	// flushTimeout is how long a client may take to get what is queued when its session has been closed.
+	// flushTimeout is how long a client may take to get what is queued after its session has been closed.
 	flushTimeout = 30 * time.Second
 	// lingerTimeout is how long a client may take after that to close its side of a WebSocket.
 	lingerTimeout = 5 * time.Second
 )
 
-// Goodbyes are the last that a client gets: a close frame over WebSocket, a close packet in a poll.
+// The goodbyes, the last that a client gets: a close frame over WebSocket, a close packet in a poll.
 var (
-	goodbyeNormal    = fixedFrame(ws.CompiledCloseNormalClosure, []byte{typeClose})
-	goodbyeGoingAway = fixedFrame(ws.CompiledCloseGoingAway, []byte{typeClose})
-	goodbyeProtocol  = fixedFrame(ws.CompiledCloseProtocolError, []byte{typeClose})
-	goodbyeText      = fixedFrame(ws.CompiledCloseInvalidFramePayloadData, []byte{typeClose})
-	goodbyeTooBig    = fixedFrame(ws.CompiledCloseMessageTooBig, []byte{typeClose})
+	goodbyeNormal    = newGoodbye(ws.CompiledCloseNormalClosure)
+	goodbyeGoingAway = newGoodbye(ws.CompiledCloseGoingAway)
+	goodbyeProtocol  = newGoodbye(ws.CompiledCloseProtocolError)
+	goodbyeText      = newGoodbye(ws.CompiledCloseInvalidFramePayloadData)
+	goodbyeTooBig    = newGoodbye(ws.CompiledCloseMessageTooBig)
 )
 
-// goodbye returns what a client gets at the end, nil: nothing, it is cut off.
-func goodbye(reason Reason) *Frame {
+func newGoodbye(closeFrame []byte) *wsframe.Frame {
+	return wsframe.NewEncodedFrame(closeFrame, []byte{typeClose})
+}
+
+// goodbye returns the goodbye for a reason, nil if the client is cut off without one.
+func goodbye(reason Reason) *wsframe.Frame {
 	switch reason {
 	case Reason(quota.EventRate), Reason(quota.ByteRate), Reason(quota.Memory), Reason(quota.Unjoined):
-		return nil // who takes too much is cut off, and what it sends is not read any more
+		return nil // a client that takes too much is not read any more
 	case ServerShutdown:
 		return goodbyeGoingAway
 	case TransportError, ParseError:
@@ -38,68 +43,67 @@ func goodbye(reason Reason) *Frame {
 	return goodbyeNormal
 }
 
-// enter begins calls of the receiver. It is false when the session is over, or when somebody else is calling: that is no
-// client's right to have. leave must follow.
+// enter begins calls of the receiver. It is false if the session is over, or if another goroutine calls the receiver, which a client must not
+// cause. leave must follow if it is true.
 func (c *Conn) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.pause.posts && c.begin()
 }
 
-// begin is enter for who may call the receiver. The caller holds mu.
+// begin is enter for a request that continues after a pause. The caller holds mu.
 func (c *Conn) begin() bool {
 	if c.phase.Load() != isOpen || c.delivering {
 		return false
 	}
 	c.delivering, c.pause.resumed = true, false
-	c.beat.heard(c.server)
+	c.beat.noteInput(c.server)
 	return true
 }
 
-// leave ends calls of the receiver, and tells it of the end of the session if that came meanwhile.
+// leave ends calls of the receiver. It calls Closed if the session has ended meanwhile.
 func (c *Conn) leave() {
 	c.mu.Lock()
-	untold := c.untold
-	c.untold = false
-	c.delivering = untold
+	pending := c.closedPending
+	c.closedPending = false
+	c.delivering = pending
 	c.mu.Unlock()
-	if untold {
-		c.tell()
+	if pending {
+		c.callClosed()
 	}
 }
 
-// outcome is what has come of a packet.
+// outcome is the result of a packet.
 type outcome struct {
 	full   bool   // the receiver has no room for another message
-	reason Reason // why the session is to end, if not ""
+	reason Reason // why the session has to end, "" if it has not
 	err    error
 }
 
-// receive handles a packet of the client. The caller has entered, and offers here for the work that the packet brings.
+// receive handles a packet of the client. The caller has entered.
 func (c *Conn) receive(p packet, here *sched.Slot) (o outcome) {
 	if o.reason, o.err = c.spend(len(p.data)); o.err != nil {
 		return o
 	}
 	switch p.kind {
 	case typeMessage, typeBinary:
-		if c.phase.Load() != isOpen {
-			return o
+		if c.phase.Load() == isOpen {
+			o.full = !c.receiver.Message(p.kind == typeBinary, p.data, here)
 		}
-		o.full = !c.receiver.Message(p.kind == typeBinary, p.data, here)
 	case typePong:
 		c.pong()
 	case typeClose:
 		o.reason = TransportClose
 	case typeNoop:
 	case typePing:
-		o.reason, o.err = TransportError, errDirection
+		o.reason, o.err = TransportError, errPing
 	default:
 		o.reason, o.err = TransportError, errOrder
 	}
 	return o
 }
 
-// spend counts a message of n bytes. With an error, the session is to end. The caller has entered.
+// spend counts a message of n bytes. If it returns an error, the session has to end. The caller has entered.
 func (c *Conn) spend(n int) (Reason, error) {
 	rates := c.server.config.Rates
 	name := c.rate.Spend(n, rates, c.server.clock)
@@ -112,55 +116,55 @@ func (c *Conn) spend(n int) (Reason, error) {
 	return Reason(name), &quota.Error{Quota: name, Limit: rates.Bytes}
 }
 
-// end ends the session, if it is open, and tells the receiver why. With last, the client gets what is queued and then
-// last; without, the transport is cut off, even if the session was closing in peace.
-func (c *Conn) end(reason Reason, err error, last *Frame) {
+// end ends the session, if it is open, and has the receiver's Closed called. If last is not nil, the client gets what is queued and then
+// last. Otherwise the transport is cut off, even if the session is closing already.
+func (c *Conn) end(reason Reason, err error, last *wsframe.Frame) {
 	c.mu.Lock()
-	tell := false
+	callClosed := false
 	var woken *socket
 	if c.phase.Load() == isOpen {
 		woken = c.resume() // what it reads from now on is dropped
 		c.reason, c.err = reason, err
 		c.server.live.Add(-1)
-		c.untold = c.delivering
-		tell = !c.delivering
-		c.delivering = true // for good
+		c.closedPending = c.delivering
+		callClosed = !c.delivering
+		c.delivering = true // nobody else may call the receiver
 		if last != nil {
 			c.phase.Store(isClosing)
-			c.queue.push(queued{frame: last})
-			c.server.alarms.set(&c.alarm, c.server.clock()+int64(flushTimeout))
+			c.queue.Push(wsframe.Item{Frame: last})
+			c.server.timers.Set(&c.timer, c.server.clock()+int64(flushTimeout))
 			c.abortPost()
 			c.wake()
 		}
 	}
 	var cut []*socket
 	if last == nil && c.phase.Load() != isClosed {
-		cut = c.finish()
+		cut = c.endTransport()
 	}
 	c.mu.Unlock()
 	if woken != nil {
-		woken.wake()
+		woken.conn.Wake()
 	}
 	for _, s := range cut {
-		s.cut()
+		s.conn.Cut()
 	}
-	if tell {
-		go c.tell() // not here: whoever ends a session may hold locks that the receiver wants
+	if callClosed {
+		go c.callClosed() // on another goroutine, because the caller may hold locks that the receiver needs
 	}
 }
 
-// tell calls Closed. It is called once, by whoever turned delivering on for the last time.
-func (c *Conn) tell() {
-	c.receiver.Closed(c.reason, c.err) // written before tell was called for, and not changed any more
+// callClosed calls Closed. It is called once, by the goroutine that set delivering for the last time.
+func (c *Conn) callClosed() {
+	c.receiver.Closed(c.reason, c.err) // they do not change any more
 	c.release()
 }
 
-// finish ends the transport. It returns the sockets to cut off, which must not be done under mu. The caller holds mu.
-func (c *Conn) finish() []*socket {
+// endTransport ends the transport. It returns the sockets that have to be cut, which must not be done under mu. The caller holds mu.
+func (c *Conn) endTransport() []*socket {
 	c.phase.Store(isClosed)
 	c.server.remove(c)
-	c.server.alarms.stop(&c.alarm)
-	c.queue.drop()
+	c.server.timers.Stop(&c.timer)
+	c.queue.Drop()
 	c.account.Settle(c.server.config.Memory, 0)
 	c.server.addresses.Leave(c.address, c.joined)
 	c.abortPost()
@@ -169,7 +173,7 @@ func (c *Conn) finish() []*socket {
 		cut = append(cut, c.socket)
 	}
 	if c.probe != nil {
-		c.server.alarms.stop(&c.probe.alarm)
+		c.server.timers.Stop(&c.probe.timer)
 		if c.probe.socket != nil {
 			cut = append(cut, c.probe.socket)
 		}
@@ -194,19 +198,9 @@ func (c *Conn) release() {
 	}
 }
 
-// abortPost ends a request whose body comes too late. The caller holds mu, and so the request has not ended.
+// abortPost ends a request whose body is being read. The caller holds mu, so that the request cannot end meanwhile.
 func (c *Conn) abortPost() {
 	if c.body != nil {
-		_ = c.body.SetReadDeadline(time.Unix(1, 0)) // where it cannot be set, the body's own deadline ends it
+		_ = c.body.SetReadDeadline(time.Unix(1, 0)) // if it cannot be set, the body's own deadline ends the request
 	}
-}
-
-// flushed is called when all that was queued has been written to the socket, goodbye included. The caller holds mu.
-func (c *Conn) flushed() outlook {
-	c.departed = true
-	if c.answered {
-		return socketDone
-	}
-	c.server.alarms.hasten(&c.alarm, c.server.clock()+int64(lingerTimeout))
-	return socketHalf
 }

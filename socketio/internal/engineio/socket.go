@@ -3,119 +3,134 @@ package engineio
 import (
 	"errors"
 	"io"
-	"net"
 
 	"github.com/gobwas/ws"
 
+	"github.com/backplane-go/backplane/socketio/internal/accept"
+	"github.com/backplane-go/backplane/socketio/internal/netpoll"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 	"github.com/backplane-go/backplane/socketio/internal/sched"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// socket is a WebSocket of a session: its transport, or a probe that wants to become it. One goroutine at a time reads from it.
+// socket is a WebSocket: a session's transport, or a probe that is to become it. It is the connection's netpoll.Handler.
 type socket struct {
-	conn    *Conn
-	nc      io.WriteCloser
-	raw     rawWriter // nil: nc cannot be written without blocking, as with TLS
-	writer  *writer   // nil: a goroutine of its own writes while there is something to write
-	polled  polled
-	arrival *arrival      // not nil: it is none yet
-	woken   chan struct{} // tells a reader that waits; nil: a poller reads
+	session *Conn
+	conn    netpoll.Conn
+	writer  *netpoll.Writer // nil if a goroutine writes, because writes may block
+	form    wsframe.Form
 
-	// The reader's own.
-	in      inbound
-	ahead   []byte // has been read, but not handed over
+	// of the reader
+	in      wsframe.Decoder
+	kept    []byte // input that has not been decoded
 	reserve quota.Account
-	paused  bool // because the receiver has no room
-	last    bool // the client has gone: the receiver gets what there is
+	paused  bool // the receiver has no room
+	last    bool // there is no more input: the receiver gets what there is
 	probing bool
-	broken  bool        // the client broke the rules: what comes is not looked at any more
-	entered bool        // the session's receiver may be called
-	here    *sched.Slot // of the poller's goroutine that reads; nil: a goroutine of its own reads
+	broken  bool // input is ignored: the client broke the protocol's rules, or has said goodbye
+	entered bool // the receiver may be called
 }
 
-// rawWriter is the part of a syscall.RawConn that writes.
-type rawWriter interface {
-	Write(f func(fd uintptr) (done bool)) error
-}
-
-// newSocket makes a socket of an accepted WebSocket.
+// newSocket returns a socket for a WebSocket whose handshake has succeeded.
 func newSocket(c *Conn, a *accepted) *socket {
-	in := inbound{limit: int64(c.server.config.MaxPayload), deflate: a.deflate, memory: c.server.config.Memory}
-	if s := arrived(a.nc); s != nil {
-		s.conn, s.in, s.writer = c, in, c.server.writers.pick()
-		return s
+	config := &c.server.config
+	s := &socket{session: c, in: wsframe.Decoder{Limit: int64(config.MaxPayload), Memory: config.Memory, Deflate: a.deflate}}
+	if a.deflate {
+		s.form = wsframe.Form(config.CompressMin)
 	}
-	s := &socket{conn: c, nc: a.nc, in: in, ahead: a.early}
-	switch server := c.server; {
-	case server.pollers.adopt(s, a.nc):
-		s.writer = server.writers.pick()
-	default:
-		s.woken = make(chan struct{}, 1)
-		if raw := rawConn(a.nc); raw != nil {
-			s.raw, s.writer = raw, server.writers.pick()
-		}
+	if h, ok := a.nc.(accept.Hijacked); ok {
+		s.conn, s.kept = h.TakeOver()
+	} else {
+		s.conn, s.kept = c.server.pollers.Conn(a.nc), a.early
+	}
+	if !s.conn.Blocks() {
+		s.writer = c.server.writers.Pick()
 	}
 	return s
 }
 
-// start begins to read, which ends at once if s was cut. a is what s was made of.
-func (s *socket) start(a *accepted) {
-	if s.arrival != nil {
-		return // the poller is at it
+// start begins to read. If the connection has been cut, reading ends at once.
+func (s *socket) start() { s.conn.Start(s, len(s.kept) > 0) }
+
+// Next implements netpoll.Handler. It decodes input that was kept.
+func (s *socket) Next(buf []byte, here *sched.Slot) netpoll.Step {
+	s.paused = s.paused && s.session.isPaused()
+	switch {
+	case !s.paused && len(s.kept) > 0:
+		s.replay(buf, here)
+		return netpoll.Again
+	case s.paused && len(s.kept) >= readAhead:
+		return netpoll.Wait
 	}
-	if s.polled.poller != nil {
-		s.polled.poller.watch(s)
-		return
-	}
-	go func() {
-		in := &reader{socket: s, nc: a.nc}
-		s.finish(in.read())
-	}()
+	return netpoll.Read
 }
 
-// drained hands over what was read ahead when nothing more comes from the client. It is false if a close frame is still to be sent: then
-// reading ends only with the session.
-func (s *socket) drained(sc *scratch, err error) bool {
-	s.last, s.paused = true, false
-	for len(s.ahead) > 0 {
-		s.replay(sc)
+// replay decodes some of the input that was kept.
+func (s *socket) replay(buf []byte, here *sched.Slot) {
+	n := copy(buf[netpoll.Reserve:], s.kept)
+	rest := s.decode(buf, n, here)
+	if s.kept = s.kept[n-len(rest):]; len(s.kept) == 0 {
+		s.kept = nil
 	}
-	return err != io.EOF || s.probing || !s.conn.parting()
+	s.reserve.Settle(s.session.server.config.Memory, len(s.kept))
 }
 
-// finish is called when reading has come to an end.
-func (s *socket) finish(err error) {
-	if s.probing {
-		s.conn.abandon(s)
-	} else {
-		s.conn.end(TransportClose, err, nil)
-	}
-	s.in.account.Settle(s.conn.server.config.Memory, 0)
-	_ = s.nc.Close() // it may be closed already; with TLS it says goodbye
-	s.conn.server.group.Done()
-}
-
-// handle handles n bytes that were read to s.in.space(sc.buf).
-func (s *socket) handle(sc *scratch, n int) {
+// Input implements netpoll.Handler.
+func (s *socket) Input(buf []byte, n int, here *sched.Slot) (more bool) {
 	if s.paused {
-		s.keep(sc.buf[:n])
-	} else if rest := s.feed(sc, n); len(rest) > 0 {
+		s.keep(buf[netpoll.Reserve : netpoll.Reserve+n])
+	} else if rest := s.decode(buf, n, here); len(rest) > 0 {
 		s.keep(rest)
 	}
+	return !s.paused && len(s.kept) > 0
 }
 
-// feed hands over what was read. It returns what the receiver has no room for.
-func (s *socket) feed(sc *scratch, n int) (rest []byte) {
+// End implements netpoll.Handler. It decodes what was kept. The connection stays open if a goodbye still has to be sent to the client.
+func (s *socket) End(buf []byte, err error, here *sched.Slot) (done bool) {
+	s.last, s.paused = true, false
+	for len(s.kept) > 0 {
+		s.replay(buf, here)
+	}
+	return err != io.EOF || s.probing || !s.session.owesGoodbye()
+}
+
+// Closed implements netpoll.Handler.
+func (s *socket) Closed(err error) {
+	if s.probing {
+		s.session.abandonProbe(s)
+	} else {
+		s.session.end(TransportClose, err, nil)
+	}
+	s.in.Reset()
+	_ = s.conn.Close() // it may be closed already; with TLS it sends a close_notify
+	s.session.server.group.Done()
+}
+
+// decode handles the events in buf[netpoll.Reserve:netpoll.Reserve+n]. It returns the input that the receiver has no room for.
+func (s *socket) decode(buf []byte, n int, here *sched.Slot) (rest []byte) {
 	if s.broken {
 		return nil
 	}
-	rest, err := s.in.feed(sc, n, s)
-	if err != nil {
-		s.fail(err, violation(err))
+	rest = s.in.Join(buf[:netpoll.Reserve+n], netpoll.Reserve)
+	for more := true; more; {
+		var e wsframe.Event
+		var err error
+		e, rest, err = s.in.Next(rest)
+		switch {
+		case err != nil:
+			s.fail(err, violationGoodbye(err))
+			more = false
+		case e.Op == 0:
+			more = false
+		case e.Op.IsControl():
+			more = s.handleControl(e)
+		default:
+			more = s.handleMessage(e, here)
+		}
 	}
 	if s.entered {
 		s.entered = false
-		s.conn.leave()
+		s.session.leave()
 	}
 	if s.broken {
 		return nil
@@ -123,129 +138,107 @@ func (s *socket) feed(sc *scratch, n int) (rest []byte) {
 	return rest
 }
 
-// fail ends the session, or the probe, because the client broke the rules of WebSocket.
-func (s *socket) fail(err error, last *Frame) {
-	s.broken = true
-	if s.probing {
-		s.reject(last)
-		return
-	}
-	reason := reasonOf(err, TransportError)
-	if reason != TransportError {
-		last = nil
-	}
-	s.conn.end(reason, err, last)
-}
-
-// reasonOf is the name of the limit that an error tells of, otherwise if it tells of none.
-func reasonOf(err error, otherwise Reason) Reason {
-	var e *quota.Error
-	if errors.As(err, &e) {
-		return Reason(e.Quota)
-	}
-	return otherwise
-}
-
-// message implements sink. After the session's end it drops what comes, and waits for a close frame.
-func (s *socket) message(binary bool, data []byte, shared bool) bool {
-	p, err := packet{kind: typeBinary, data: data}, error(nil)
-	if !binary {
-		p, err = textPacket(data)
+// handleMessage handles a message. more is false if the receiver has no room for another one. After the session's end messages are
+// dropped until the client sends a close frame.
+func (s *socket) handleMessage(e wsframe.Event, here *sched.Slot) (more bool) {
+	p, err := packet{kind: typeBinary, data: e.Data}, error(nil)
+	if e.Op == ws.OpText {
+		p, err = textPacket(e.Data)
 	}
 	if s.probing {
-		return s.probed(p, err)
+		return s.handleProbe(p, err)
 	}
 	if !s.enter() {
-		// If the session is open, a request of the time before the upgrade is still being handled. No client sends
-		// messages before it has its answer.
-		s.conn.end(TransportError, errOverlap, goodbyeProtocol)
+		// If the session is open, a request from before the upgrade is still being handled. Clients send no messages over the WebSocket
+		// until they have its response.
+		s.session.end(TransportError, errOverlap, goodbyeProtocol)
 		return true
 	}
 	o := outcome{reason: ParseError, err: err}
 	if err == nil {
-		if shared && (p.kind == typeMessage || p.kind == typeBinary) {
+		if e.Shared && (p.kind == typeMessage || p.kind == typeBinary) {
 			p.data = append(make([]byte, 0, len(p.data)), p.data...)
 		}
-		o = s.conn.receive(p, s.here)
+		o = s.session.receive(p, here)
 	}
 	switch {
 	case o.reason != "":
-		s.conn.end(o.reason, o.err, goodbye(o.reason))
+		s.session.end(o.reason, o.err, goodbye(o.reason))
 	case o.full && !s.last:
 		s.pause()
 	}
 	return !s.paused
 }
 
-// enter is Conn.enter, unless that was called since something was read.
+// enter is Conn.enter, once for all that is decoded together.
 func (s *socket) enter() bool {
 	if !s.entered {
-		s.entered = s.conn.enter()
+		s.entered = s.session.enter()
 	}
 	return s.entered
 }
 
-// control implements sink.
-func (s *socket) control(op ws.OpCode, payload []byte) bool {
-	switch {
-	case op == ws.OpClose:
-		s.closed(payload)
+// handleControl handles a control frame. more is false if nothing that follows counts.
+func (s *socket) handleControl(e wsframe.Event) (more bool) {
+	switch e.Op {
+	case ws.OpClose:
+		s.handleClose(e.Data)
 		return false
-	case op == ws.OpPing && s.probing:
-		pong := ws.MustCompileFrame(ws.NewPongFrame(payload))
-		if n, err := s.nc.Write(pong); err != nil || n < len(pong) {
-			s.reject(nil) // it sends pings, and reads nothing
-			return false
-		}
-	case op == ws.OpPing:
-		if s.enter() {
-			if reason, err := s.conn.spend(len(payload)); err != nil {
-				s.conn.end(reason, err, goodbye(reason))
-				return false
-			}
-		}
-		return s.conn.answer(payload)
+	case ws.OpPing:
+		return s.answerPing(e.Data)
 	}
 	return true
 }
 
-// cut closes the connection under whoever reads and writes.
-func (s *socket) cut() {
-	if s.woken != nil {
-		select {
-		case s.woken <- struct{}{}: // to a reader that waits for this
-		default:
+// answerPing sends a pong. It is false if the client sends too many pings, or does not read the pongs.
+func (s *socket) answerPing(payload []byte) bool {
+	pong := ws.MustCompileFrame(ws.NewPongFrame(payload))
+	if s.probing {
+		if n, err := s.conn.Write(pong); err != nil || n < len(pong) {
+			s.rejectProbe(nil)
+			return false
+		}
+		return true
+	}
+	c := s.session
+	if s.enter() {
+		if reason, err := c.spend(len(payload)); err != nil {
+			c.end(reason, err, goodbye(reason))
+			return false
 		}
 	}
-	switch nc := s.nc.(type) {
-	case interface{ cut() }:
-		nc.cut()
-	case interface{ NetConn() net.Conn }:
-		_ = nc.NetConn().Close() // TLS would wait for its goodbye to be written
-	default:
-		_ = nc.Close()
-	}
+	return c.phase.Load() != isOpen || c.Send(wsframe.NewEncodedFrame(pong, nil), SendOptions{NoCompress: true})
 }
 
-// halfClose tells the client that nothing follows, while it may still be sending.
-func (s *socket) halfClose() {
-	if nc, ok := s.nc.(interface{ CloseWrite() error }); ok {
-		_ = nc.CloseWrite() // if the client is gone, reading will tell
-	}
-}
-
-// schedule has c's queue written. The caller holds c.mu and has set c.scheduled.
-func (s *socket) schedule(c *Conn) {
-	if s.writer != nil {
-		s.writer.push(c)
+// fail ends the session or the probe because the client broke the rules of WebSocket.
+func (s *socket) fail(err error, last *wsframe.Frame) {
+	s.broken = true
+	if s.probing {
+		s.rejectProbe(last)
 		return
 	}
-	c.server.group.Add(1)
-	go s.writeBlocking()
+	reason := quotaReason(err)
+	if reason != TransportError {
+		last = nil
+	}
+	s.session.end(reason, err, last)
 }
 
-// answer sends a pong. It is false when the client sends pings and reads nothing.
-func (c *Conn) answer(payload []byte) bool {
-	pong := fixedFrame(ws.MustCompileFrame(ws.NewPongFrame(payload)), nil)
-	return c.phase.Load() != isOpen || c.Send(pong, SendOptions{NoCompress: true})
+// quotaReason returns the name of the quota that err is about, or TransportError.
+func quotaReason(err error) Reason {
+	var e *quota.Error
+	if errors.As(err, &e) {
+		return Reason(e.Quota)
+	}
+	return TransportError
+}
+
+// schedule has the session's queue written. The caller holds the session's mu and has set scheduled.
+func (s *socket) schedule() {
+	if s.writer != nil {
+		s.writer.Push(&s.session.output)
+		return
+	}
+	s.session.server.group.Add(1)
+	go s.writeBlocking()
 }

@@ -3,30 +3,33 @@ package engineio
 import (
 	"errors"
 	"net/http"
+
+	"github.com/backplane-go/backplane/socketio/internal/timers"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // openWebSocket begins a session over WebSocket.
 func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, o offer) *refusal {
-	c, no := s.newConn(r, webSocket)
+	c, no := s.newConn(r)
 	if no != nil {
 		return no
 	}
 	a, no := s.accept(w, o, s.cookie(c.id))
 	if no != nil {
-		c.receiver = nobody{}
+		c.receiver = discard{}
 		c.end(TransportError, nil, nil)
 		c.leave()
 		return no
 	}
 	sock := newSocket(c, a)
-	c.queue.push(queued{frame: fixedFrame(a.answer, nil)})
-	c.queue.push(queued{frame: s.helloFrame(c.id, webSocket)})
+	c.queue.Push(wsframe.Item{Frame: wsframe.NewEncodedFrame(a.response, nil)})
+	c.queue.Push(wsframe.Item{Frame: s.openFrame(c.id, webSocket)})
 	s.group.Add(1)
 	opened := false
 	defer func() {
-		if !opened { // Open panicked, and net/http does not know the connection any more
+		if !opened { // Open panicked, and net/http no longer closes the connection
 			s.group.Done()
-			_ = sock.nc.Close()
+			_ = sock.conn.Close()
 		}
 	}()
 	c.open()
@@ -40,31 +43,31 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, o offer) 
 	}
 	c.mu.Unlock()
 	if over {
-		sock.cut()
+		sock.conn.Cut()
 	}
 	c.leave()
-	sock.start(a)
+	sock.start()
 	return nil
 }
 
-// probe is a WebSocket that wants to become a session's transport.
+// probe is a WebSocket that is to become a session's transport.
 type probe struct {
 	conn      *Conn
-	socket    *socket // nil: its handshake is going on
-	confirmed bool    // it has asked whether the socket works, and was told so
-	alarm     alarm   // of the upgrade's timeout
+	socket    *socket // nil during the handshake
+	confirmed bool    // the probe packet has been answered
+	timer     timers.Timer
 }
 
-// ring implements ringer: the upgrade has not been finished in time.
-func (p *probe) ring(int64) { p.conn.abandon(p.socket) }
+// Expire implements timers.Expirer: the upgrade has taken too long.
+func (p *probe) Expire(int64) { p.conn.abandonProbe(p.socket) }
 
-var errWhile = errors.New("engineio: the session ended during the handshake of a WebSocket")
+var errEnded = errors.New("engineio: the session ended during the handshake of a WebSocket")
 
-// probeWebSocket begins an upgrade. If the session has a WebSocket, or is about to have one, another one is accepted and closed, as in
+// probeWebSocket begins an upgrade. If the session has a WebSocket, or is being upgraded to one, the new one is accepted and closed, as in
 // Node.js's engine.io.
 func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, o offer) *refusal {
 	p := &probe{conn: c}
-	p.alarm.owner = p
+	p.timer.Owner = p
 	c.mu.Lock()
 	if c.phase.Load() != isOpen {
 		c.mu.Unlock()
@@ -91,38 +94,38 @@ func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn,
 		return nil
 	case c.probe != p:
 		c.mu.Unlock()
-		s.dismiss(a, r, refuse(codeSession, errWhile))
+		s.dismiss(a, r, refuse(codeSession, errEnded))
 		return nil
 	}
 	sock := newSocket(c, a)
 	sock.probing = true
 	p.socket = sock
-	s.alarms.set(&p.alarm, s.clock()+int64(s.config.UpgradeTimeout))
-	s.group.Add(1) // the session has its hold still
+	s.timers.Set(&p.timer, s.clock()+int64(s.config.UpgradeTimeout))
+	s.group.Add(1) // while the session holds the group
 	c.mu.Unlock()
-	_, _ = sock.nc.Write(a.answer) // to a new connection: it has room. If it is gone, reading will tell.
-	sock.start(a)
+	_, _ = sock.conn.Write(a.response) // a new connection has room for it. If it fails, the reader finds out why.
+	sock.start()
 	return nil
 }
 
-// probed handles a packet from a probe, or what is none.
-func (s *socket) probed(p packet, err error) bool {
+// handleProbe handles a packet from a probe. err says that it is none.
+func (s *socket) handleProbe(p packet, err error) (more bool) {
 	switch {
 	case err != nil:
-	case p.kind == typePing && string(p.data) == "probe" && s.conn.confirm(s):
-		_, _ = s.nc.Write(probeAnswer.webSocket()) // once, so that there is room; if it fails, reading will tell
+	case p.kind == typePing && string(p.data) == "probe" && s.session.confirmProbe(s):
+		_, _ = s.conn.Write(probeAnswer.Plain()) // there is room for it. If it fails, the reader finds out why.
 		return true
-	case p.kind == typeUpgrade && s.conn.takeOver(s):
+	case p.kind == typeUpgrade && s.session.completeUpgrade(s):
 		s.probing = false
 		return true
 	}
-	s.reject(nil)
+	s.rejectProbe(nil)
 	return false
 }
 
-// confirm notes that a probe works, and gives the client's poll an answer, so that it can stop polling. It is false when
-// the probe is none any more, or asks again.
-func (c *Conn) confirm(s *socket) bool {
+// confirmProbe notes that a probe works, and ends the client's poll, so that it can stop polling. It is false if s is not the session's probe
+// any more, or has been confirmed before.
+func (c *Conn) confirmProbe(s *socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.probe == nil || c.probe.socket != s || c.probe.confirmed {
@@ -133,37 +136,37 @@ func (c *Conn) confirm(s *socket) bool {
 	return true
 }
 
-// takeOver makes a confirmed probe the session's transport.
-func (c *Conn) takeOver(s *socket) bool {
+// completeUpgrade makes a confirmed probe the session's transport.
+func (c *Conn) completeUpgrade(s *socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.probe == nil || c.probe.socket != s || !c.probe.confirmed {
 		return false
 	}
-	c.server.alarms.stop(&c.probe.alarm)
+	c.server.timers.Stop(&c.probe.timer)
 	c.probe = nil
 	c.socket = s
-	c.deflates.Store(s.in.deflate)
+	c.deflates.Store(s.in.Deflate)
 	c.endPoll()
 	c.wake()
 	return true
 }
 
-// abandon gives an upgrade up. The session goes on as it was.
-func (c *Conn) abandon(s *socket) {
-	if c.disown(s) {
-		s.cut()
+// abandonProbe gives up an upgrade. The session continues as it was.
+func (c *Conn) abandonProbe(s *socket) {
+	if c.removeProbe(s) {
+		s.conn.Cut()
 	}
 }
 
-// disown has the session forget a probe, so that there may be another one. It is false if s is no probe of its any more.
-func (c *Conn) disown(s *socket) bool {
+// removeProbe removes a probe from its session, so that there may be another one. It is false if s is not the session's probe any more.
+func (c *Conn) removeProbe(s *socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.probe == nil || c.probe.socket != s {
 		return false
 	}
-	c.server.alarms.stop(&c.probe.alarm)
+	c.server.timers.Stop(&c.probe.timer)
 	c.probe = nil
 	return true
 }

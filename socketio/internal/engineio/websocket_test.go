@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 func TestWebSocket(t *testing.T) {
@@ -38,10 +39,10 @@ func TestWebSocket(t *testing.T) {
 		s.send(t, "4")
 		require.Equal(t, "", c.text(t), "an empty message is a message")
 		s.write(t, ws.NewBinaryFrame([]byte{0, 1, 2}))
-		require.Equal(t, engineio.Part{Binary: true, Data: []byte{0, 1, 2}}, receive(t, c.messages, "a binary message"))
+		require.Equal(t, wsframe.Part{Binary: true, Data: []byte{0, 1, 2}}, receive(t, c.messages, "a binary message"))
 
 		require.True(t, c.Send(text("grüße"), engineio.SendOptions{}))
-		require.True(t, c.Send(engineio.NewFrame(engineio.Part{Data: []byte("51-x")}, engineio.Part{Binary: true, Data: []byte{9, 8}}), engineio.SendOptions{}))
+		require.True(t, c.Send(wsframe.NewFrame(wsframe.Part{Data: []byte("51-x")}, wsframe.Part{Binary: true, Data: []byte{9, 8}}), engineio.SendOptions{}))
 		require.Equal(t, "4grüße", s.text(t))
 		require.Equal(t, "451-x", s.text(t))
 		f := s.read(t)
@@ -130,7 +131,7 @@ func TestWebSocket(t *testing.T) {
 
 	t.Run("EmptyFrameIsNothing", func(t *testing.T) {
 		s, c := h.connect(t)
-		c.Send(engineio.NewFrame(), engineio.SendOptions{})
+		c.Send(wsframe.NewFrame(), engineio.SendOptions{})
 		c.Send(text("x"), engineio.SendOptions{})
 		require.Equal(t, "4x", s.text(t))
 	})

@@ -1,0 +1,263 @@
+package netpoll
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"github.com/backplane-go/backplane/socketio/internal/sched"
+)
+
+const (
+	// maxStandby is how many goroutines of a poller stay when they have nothing to do. Their stacks have grown already.
+	maxStandby = 16
+	// edgeTriggered is EPOLLET: there is an event when something changes, and not for as long as there is input.
+	edgeTriggered = 1 << 31
+)
+
+// poller reads the connections of one epoll instance. One of its goroutines waits for events. When there is an event, the same goroutine
+// reads the connection, calls the handler, and does the task that the handler has started. As this may take long, another goroutine takes
+// its place as soon as the scheduler of Go's runtime lets it. On a single core that is when the first one waits for something, so in
+// general a single goroutine serves all connections that have sent something, without a switch of goroutines between them.
+type poller struct {
+	file *os.File // the epoll instance; the runtime waits for it as for any file
+	raw  syscall.RawConn
+	poll func(fd uintptr) bool // pollEvents, made once
+
+	// of the goroutine that waits for events
+	events [256]syscall.EpollEvent
+	n      int
+
+	mu         sync.Mutex // guards all below
+	conns      []*Polled  // by descriptor
+	head, tail *Polled    // the connections to be read
+	waiting    bool       // a goroutine waits for events
+	coming     int        // goroutines that are about to look for something to do
+	called     int        // goroutines on standby that are coming
+	standby    int
+	standbys   sync.Cond
+	active     int // goroutines, without those that do a task
+	closed     bool
+	done       chan struct{} // closed when the poller is closed and no goroutine is active
+}
+
+func newPoller() (*poller, error) {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		_ = syscall.Close(fd)
+		return nil, err
+	}
+	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), done: make(chan struct{})}
+	p.standbys.L = &p.mu
+	p.poll = p.pollEvents
+	if p.raw, err = p.file.SyscallConn(); err != nil {
+		_ = p.file.Close()
+		return nil, err
+	}
+	p.active, p.coming = 1, 1
+	go p.serve()
+	return p, nil
+}
+
+// close ends the goroutines, and waits for those that do not do a task. All connections have been closed. It may be called again.
+func (p *poller) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.standbys.Broadcast()
+	p.mu.Unlock()
+	_ = p.file.Close()
+	<-p.done
+}
+
+// watch begins to read c. kept says that c's handler has input.
+func (p *poller) watch(c *Polled, kept bool) {
+	p.mu.Lock()
+	for c.fd >= len(p.conns) {
+		p.conns = append(p.conns, make([]*Polled, max(64, len(p.conns)))...)
+	}
+	p.conns[c.fd] = c
+	if kept {
+		c.state.Store(busy)
+		p.push(c)
+		p.callAnother()
+	}
+	p.mu.Unlock()
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edgeTriggered, Fd: int32(c.fd)}
+	var err error
+	controlled := p.raw.Control(func(epoll uintptr) {
+		err = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_ADD, c.fd, &event)
+	})
+	if err != nil || controlled != nil { // the system has no room for more
+		c.ending.Store(true)
+		c.Cut()
+		p.wake(c)
+	}
+}
+
+// forget has events of c ignored. It must be called before c is closed.
+func (p *poller) forget(c *Polled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conns[c.fd] == c {
+		p.conns[c.fd] = nil
+	}
+}
+
+// unwatch removes a descriptor that is not closed.
+func (p *poller) unwatch(fd int) {
+	_ = p.raw.Control(func(epoll uintptr) { _ = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_DEL, fd, nil) })
+}
+
+// wake has c read.
+func (p *poller) wake(c *Polled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.notify() {
+		p.push(c)
+		p.callAnother()
+	}
+}
+
+// requeue has c, which is busy, read after the others.
+func (p *poller) requeue(c *Polled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.push(c)
+	p.callAnother()
+}
+
+// push appends c, which is busy, to the connections to be read. The caller holds mu.
+func (p *poller) push(c *Polled) {
+	if p.tail == nil {
+		p.head = c
+	} else {
+		p.tail.next = c
+	}
+	p.tail = c
+}
+
+// callAnother calls another goroutine if there is a connection to be read, or if no goroutine waits for events. The caller holds mu.
+func (p *poller) callAnother() {
+	if p.coming > 0 || p.waiting && p.head == nil || p.closed {
+		return
+	}
+	p.coming++
+	if p.standby > p.called {
+		p.called++
+		p.standbys.Signal()
+		return
+	}
+	p.active++
+	go p.serve()
+}
+
+// serve is what each goroutine of the poller does.
+func (p *poller) serve() {
+	buf := make([]byte, bufferSize)
+	var here sched.Slot
+	p.mu.Lock()
+	p.coming--
+	for c := p.nextConn(); c != nil; c = p.nextConn() {
+		p.mu.Unlock()
+		c.readAvailable(buf, &here)
+		if here.Full() {
+			p.mu.Lock()
+			p.leave()
+			p.mu.Unlock()
+			here.Run() // it may end this goroutine; another one reads, or is coming
+			p.mu.Lock()
+			if p.closed {
+				p.mu.Unlock()
+				return
+			}
+			p.active++
+			continue
+		}
+		p.mu.Lock()
+	}
+	p.leave()
+	p.mu.Unlock()
+}
+
+// leave is called by a goroutine that ends or does a task. The caller holds mu.
+func (p *poller) leave() {
+	if p.active--; p.active == 0 && p.closed {
+		close(p.done)
+	}
+}
+
+// nextConn returns a connection to be read. It waits for events, or until the goroutine is called. It returns nil if the goroutine is not
+// needed any more. The caller holds mu.
+func (p *poller) nextConn() *Polled {
+	for !p.closed {
+		switch {
+		case p.head != nil:
+			c := p.head
+			p.head, c.next = c.next, nil
+			if p.head == nil {
+				p.tail = nil
+			}
+			p.callAnother()
+			return c
+		case !p.waiting:
+			p.waiting = true
+			p.mu.Unlock()
+			p.wait()
+			p.mu.Lock()
+			p.waiting = false
+			p.pushEvents()
+		case p.standby >= maxStandby:
+			return nil
+		default:
+			p.standby++
+			for p.called == 0 && !p.closed {
+				p.standbys.Wait()
+			}
+			p.standby--
+			if p.called > 0 {
+				p.called--
+				p.coming--
+			}
+		}
+	}
+	return nil
+}
+
+// wait waits for events.
+func (p *poller) wait() {
+	// All goroutines that can run go first: they send what there will be more of to read, and write what was sent.
+	runtime.Gosched()
+	p.n = 0
+	if err := p.raw.Read(p.poll); err != nil {
+		p.n = 0 // the poller is closed
+	}
+}
+
+// pollEvents asks for events. It is false if there are none.
+func (p *poller) pollEvents(fd uintptr) bool {
+	n, err := syscall.EpollWait(int(fd), p.events[:], 0)
+	p.n = max(0, n)
+	return n > 0 || err != nil && err != syscall.EINTR
+}
+
+// pushEvents puts the connections that have events into the list of those to be read. The caller holds mu.
+func (p *poller) pushEvents() {
+	for i := range p.events[:p.n] {
+		e := &p.events[i]
+		c := p.conns[e.Fd]
+		if c == nil {
+			continue // it has been closed
+		}
+		if e.Events&^syscall.EPOLLIN != 0 {
+			c.ending.Store(true)
+		}
+		if c.notify() {
+			p.push(c)
+		}
+	}
+	p.n = 0
+}

@@ -1,0 +1,73 @@
+package netpoll
+
+import (
+	"net"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+)
+
+// Pollers reads connections that are nothing but sockets. The zero Pollers has no poller until Start.
+type Pollers struct {
+	all  []*poller
+	last atomic.Uint32
+}
+
+// Start starts one poller for each processor that Go uses, or fewer if there are not enough descriptors. Without any, connections are
+// read by a goroutine each.
+func (p *Pollers) Start() {
+	for range runtime.GOMAXPROCS(0) {
+		one, err := newPoller()
+		if err != nil {
+			return
+		}
+		p.all = append(p.all, one)
+	}
+}
+
+// Close ends the pollers. It waits for their goroutines, except those that do a task. All connections must have been closed.
+func (p *Pollers) Close() {
+	for _, one := range p.all {
+		one.close()
+	}
+}
+
+// Running reports whether there is a poller.
+func (p *Pollers) Running() bool { return len(p.all) > 0 }
+
+// Conn returns nc as a Conn, which is polled if that is possible. nc must not be used any more.
+func (p *Pollers) Conn(nc net.Conn) Conn {
+	if p.Running() {
+		if c := p.Adopt(nc); c != nil {
+			return c
+		}
+	}
+	return newGoroutineConn(nc)
+}
+
+// Adopt takes the socket of nc from Go's runtime, and closes nc. It returns nil, and leaves nc as it was, if nc is more than a socket, or
+// if there is no descriptor left. There must be a poller.
+func (p *Pollers) Adopt(nc net.Conn) *Polled {
+	raw := rawConn(nc)
+	if raw == nil {
+		return nil
+	}
+	fd := -1
+	err := raw.Control(func(original uintptr) {
+		if copied, _, errno := syscall.Syscall(syscall.SYS_FCNTL, original, syscall.F_DUPFD_CLOEXEC, 0); errno == 0 {
+			fd = int(copied)
+		}
+	})
+	if err != nil || fd < 0 {
+		return nil
+	}
+	_ = nc.Close() // the copy keeps the socket open
+	return p.AdoptFD(fd)
+}
+
+// AdoptFD returns a connection for a socket that does not block. There must be a poller.
+func (p *Pollers) AdoptFD(fd int) *Polled {
+	c := &Polled{fd: fd, poller: p.all[p.last.Add(1)%uint32(len(p.all))]}
+	c.users.Store(1)
+	return c
+}
