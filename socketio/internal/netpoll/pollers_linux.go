@@ -52,21 +52,23 @@ func (p *Pollers) Adopt(nc net.Conn) *Polled {
 	if raw == nil {
 		return nil
 	}
-	fd := -1
-	err := raw.Control(func(original uintptr) {
-		if copied, _, errno := syscall.Syscall(syscall.SYS_FCNTL, original, syscall.F_DUPFD_CLOEXEC, 0); errno == 0 {
-			fd = int(copied)
+	c := p.newPolled(-1)
+	err := raw.Control(func(fd uintptr) {
+		if copied, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD_CLOEXEC, 0); errno == 0 {
+			c.fd = int(copied)
 		}
 	})
-	if err != nil || fd < 0 {
+	if err != nil || c.fd < 0 {
 		return nil
 	}
 	_ = nc.Close() // the copy keeps the socket open
-	return p.AdoptFD(fd)
+	return c
 }
 
 // AdoptFD returns a connection for a socket that does not block. There must be a poller.
-func (p *Pollers) AdoptFD(fd int) *Polled {
+func (p *Pollers) AdoptFD(fd int) *Polled { return p.newPolled(fd) }
+
+func (p *Pollers) newPolled(fd int) *Polled {
 	c := &Polled{fd: fd, poller: p.all[p.last.Add(1)%uint32(len(p.all))]}
 	c.users.Store(1)
 	return c
