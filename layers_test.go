@@ -34,8 +34,8 @@ var layers = map[string][]string{
 	"postgres/pgxdriver":        {"postgres", "postgres/internal/engine", "storage", "transport"},
 	"postgres/pqdriver":         {"internal/guard", "postgres", "postgres/internal/engine", "storage", "transport"},
 	"internal/wire":             {"fault", "internal/excerpt", "internal/guard", "codec", "storage", "transport"},
-	"core":                      {"fault", "internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
-	"emitter":                   {"fault", "internal/excerpt", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"core":                      {"fault", "internal/excerpt", "internal/groupcommit", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
+	"emitter":                   {"fault", "internal/excerpt", "internal/groupcommit", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
 	"":                          {"codec", "core"},
 	"conformance":               {"codec", "codec/jsonmsgpack", "core", "storage", "transport"}, // the codec that core defaults to
 	"conformance/proxy":         {},

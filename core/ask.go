@@ -25,7 +25,7 @@ func (t Target) send(ctx context.Context, q *request, env *codec.Envelope, local
 	env.RequestID = q.id
 	o := t.ns.operation(env)
 	defer o.release()
-	o.instead, o.forPeers = local, true
+	o.localPart, o.forPeers = local, true
 	if err := o.publish(ctx); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)

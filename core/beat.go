@@ -13,7 +13,7 @@ func (ns *Namespace) tick(now, heard time.Time) (doubtful bool) {
 	if ns.refused.CompareAndSwap(true, false) {
 		ns.open()
 	}
-	if !ns.announced.Load() {
+	if !ns.listening.Load() {
 		return false
 	}
 	c := ns.cluster
@@ -58,8 +58,8 @@ func (ns *Namespace) beat(leaving func()) {
 	ns.owing.Store(false)
 	o := ns.operation(&codec.Envelope{Type: codec.Heartbeat})
 	defer o.release()
-	o.leaving, o.failed = leaving, func() { ns.owing.Store(true) }
-	if err := o.queue(); err != nil {
+	o.onTaken, o.onFailed = leaving, func() { ns.owing.Store(true) }
+	if err := o.publishAsync(); err != nil {
 		if leaving != nil {
 			leaving()
 		}
@@ -82,8 +82,8 @@ func (ns *Namespace) attempt(failed func()) {
 	ns.unheard.Store(false)
 	o := ns.operation(&codec.Envelope{Type: codec.InitialHeartbeat})
 	defer o.release()
-	o.failed = failed
-	if err := o.queue(); err != nil {
+	o.onFailed = failed
+	if err := o.publishAsync(); err != nil {
 		ns.unheard.Store(true)
 		ns.later(err)
 	}

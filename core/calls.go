@@ -79,9 +79,9 @@ func (ns *Namespace) failedAsked(q *request, call string, err error) {
 	}
 }
 
-// failedHere notes that Local has failed at an operation of this process. Whoever waits for it is told, unless that goroutine
+// localPartFailed notes that Local has failed at an operation of this process. Whoever waits for it is told, unless that goroutine
 // ends.
-func (o *outgoing) failedHere(err error) {
+func (o *outgoing) localPartFailed(err error) {
 	fault := &CallError{Namespace: o.ns.name, Call: callOf(&o.env), Err: err}
 	if err != ErrExited {
 		o.fault = fault

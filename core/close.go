@@ -33,11 +33,11 @@ func (c *Cluster) shutdown(ctx context.Context) {
 	for _, ns := range c.all() {
 		ns.farewell(ctx)
 	}
-	c.publisher.storing.close()
-	defer c.publisher.storing.giveUpBefore(ctx)()
+	c.publisher.offload.close()
+	defer c.publisher.offload.giveUpBefore(ctx)()
 	if c.isRunning() {
 		select {
-		case <-c.flushed:
+		case <-c.publisher.group.Done():
 		case <-ctx.Done():
 		}
 	}

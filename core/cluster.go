@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/groupcommit"
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage"
@@ -28,11 +29,10 @@ type Cluster struct {
 	lives     *lives
 	began     time.Time // for clocks that do not jump
 
-	ctx     context.Context // ends the goroutines: Close cancels it
-	cancel  context.CancelFunc
-	group   sync.WaitGroup // the goroutines
-	flushed chan struct{}  // closed when the publisher has ended
-	closed  chan struct{}  // closed when Close has finished
+	ctx    context.Context // ends the goroutines: Close cancels it
+	cancel context.CancelFunc
+	group  sync.WaitGroup // the goroutines
+	closed chan struct{}  // closed when Close has finished
 
 	mu         sync.RWMutex // guards all below
 	state      state
@@ -54,7 +54,7 @@ func New(config Config) (*Cluster, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{config: config, began: time.Now(), flushed: make(chan struct{}), closed: make(chan struct{}),
+	c := &Cluster{config: config, began: time.Now(), closed: make(chan struct{}),
 		namespaces: make(map[string]*Namespace)}
 	c.SetTrace(config.Trace)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -63,19 +63,19 @@ func New(config Config) (*Cluster, error) {
 		Secrets: [][]byte{config.Secret, config.PreviousSecret}})
 	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Timeout: config.PublishTimeout,
 		Published: func() { c.counts.publishBatches.Add(1) }}
-	c.publisher = newPublisher(&publisher{ctx: c.ctx, sender: sender, trace: &c.hooks, call: c.trace, counts: &c.counts, report: c.report,
-		queue: newQueue[*outgoing](config.PublishQueue, config.PublishQueueBytes)})
-	storing := &storing{storer: wire.NewStorer(c.wire, config.Store, config.PublishTimeout, c.group.Go),
-		queue: c.publisher.queue, fail: c.publisher.fail, counts: &c.counts, trace: &c.hooks, call: c.trace,
-		room: capacity{maxItems: config.PublishQueue, maxBytes: config.PublishQueueBytes}}
-	storing.ctx, storing.giveUp = context.WithCancelCause(c.ctx)
-	c.publisher.storing = storing
+	p := &publisher{ctx: c.ctx, sender: sender, solo: &solo{}, trace: &c.hooks, call: c.trace, counts: &c.counts, report: c.report}
+	p.group = newGroup(p, config, c.group.Go)
+	p.offload = &offload{storer: wire.NewStorer(c.wire, config.Store, config.PublishTimeout, c.group.Go),
+		group: p.group, fail: p.failQueued, solo: p.solo, counts: &c.counts, trace: &c.hooks, call: c.trace,
+		room: groupcommit.Capacity{MaxItems: config.PublishQueue, MaxBytes: config.PublishQueueBytes}}
+	p.offload.ctx, p.offload.giveUp = context.WithCancelCause(c.ctx)
+	c.publisher = p
 	c.process, c.lives = c.newProcess(), newLives(c.began)
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
 		maxWait: config.MaxBackoff, patience: config.HeartbeatInterval * 9 / 10, doubt: config.HeartbeatTimeout, channels: make(map[string]struct{}),
 		changes: map[string]*change{c.process.self.channel: {on: true}}, deliver: c.deliver, lost: c.lost,
 		recovered: c.recovered, failed: c.report, spawn: c.group.Go}
-	c.publisher.expects = c.listener.expects
+	c.publisher.expect = c.listener.expects
 	return c, nil
 }
 
@@ -164,10 +164,6 @@ func (c *Cluster) launch(session transport.Session) bool {
 		return false
 	}
 	c.running = true
-	c.group.Go(func() {
-		defer close(c.flushed)
-		c.publisher.run()
-	})
 	c.group.Go(func() { c.listener.run(c.ctx, session) })
 	c.group.Go(c.tick)
 	if c.config.Store != nil {
@@ -262,7 +258,7 @@ func (c *Cluster) recovered(gap *GapError) {
 	c.process.back = time.Now() // the namespaces announce themselves
 	for _, ns := range c.all() {
 		ns.members.forgive()
-		if ns.announced.Load() {
+		if ns.listening.Load() {
 			ns.announce()
 		}
 	}

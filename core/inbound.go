@@ -278,7 +278,7 @@ func (ns *Namespace) respond(request, answer *codec.Envelope) {
 	answer.RequestID, answer.RequesterUID = request.RequestID, request.UID
 	o := ns.operation(answer)
 	defer o.release()
-	err := o.queue()
+	err := o.publishAsync()
 	if err == nil {
 		return
 	}

@@ -11,7 +11,7 @@ import (
 // has hardly any room for the answer.
 func (ns *Namespace) admit(env *codec.Envelope) *account {
 	var a *account
-	if !ns.cluster.publisher.queue.crowded() {
+	if !ns.cluster.publisher.group.Crowded() {
 		a = ns.members.admit(env.UID, env.Type == codec.Broadcast, time.Now())
 	}
 	if a == nil {

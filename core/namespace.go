@@ -28,17 +28,17 @@ type Namespace struct {
 	lanes     lanes
 	held      heldBack // from the queue for the bus
 
-	custom   atomic.Pointer[func(data codec.Value, answer func(any))] // see OnCustomRequest
-	greeting atomic.Bool                                              // a Heartbeat that answers newcomers is queued
-	ready    chan struct{}                                            // closed when it listens
-	opening  sync.Mutex                                               // held while open asks to listen
-	closing  atomic.Bool                                              // Close was called, or is not needed
-	closed   chan struct{}                                            // closed when Close has finished
-	departed atomic.Bool                                              // the goodbye is on its way: the last message of all
+	custom    atomic.Pointer[func(data codec.Value, answer func(any))] // see OnCustomRequest
+	greeting  atomic.Bool                                              // a Heartbeat that answers newcomers is queued
+	ready     chan struct{}                                            // closed when it listens
+	opening   sync.Mutex                                               // held while open asks to listen
+	closing   atomic.Bool                                              // Close was called, or is not needed
+	closed    chan struct{}                                            // closed when Close has finished
+	leaveSent atomic.Bool                                              // the goodbye is on its way: the last message of all
 
 	ctx       context.Context // ends with the namespace
 	cancel    context.CancelFunc
-	announced atomic.Bool // it listens, so the peers may know of it
+	listening atomic.Bool // it listens, so the peers may know of it
 	refused   atomic.Bool // NamespaceAsync could not listen: it is to be tried again
 	unheard   atomic.Bool // the peers have not been told that it listens again
 	owing     atomic.Bool // a Heartbeat did not go out that peers wait for
@@ -119,7 +119,7 @@ func (c *Cluster) newNamespace(name string, local LocalSockets) (*Namespace, err
 // listens notes that the node receives what is sent to the namespace.
 func (ns *Namespace) listens() {
 	ns.spoke.Store(int64(time.Since(ns.cluster.began)))
-	ns.announced.Store(true)
+	ns.listening.Store(true)
 	close(ns.ready)
 }
 
@@ -171,8 +171,8 @@ func (ns *Namespace) Peers() []string { return ns.members.uids() }
 // ServerCount returns the number of nodes that are known, as Peers has it: the peers and this one.
 func (ns *Namespace) ServerCount() int { return 1 + ns.members.count() }
 
-// alone reports whether the node knows for certain that it has no peers: it can hear them, and none answers.
-func (ns *Namespace) alone(now time.Time) bool {
+// hasNoPeers reports whether the node knows for certain that it has no peers: it can hear them, and none answers.
+func (ns *Namespace) hasNoPeers(now time.Time) bool {
 	return ns.members.empty(now) && !ns.cluster.listener.heardUntil().IsZero()
 }
 
@@ -241,7 +241,7 @@ func (ns *Namespace) publish(ctx context.Context, env *codec.Envelope) error {
 func (ns *Namespace) post(env *codec.Envelope) {
 	o := ns.operation(env)
 	defer o.release()
-	if err := o.queue(); err != nil {
+	if err := o.publishAsync(); err != nil {
 		ns.unsent(err)
 	}
 }

@@ -8,46 +8,42 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/groupcommit"
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// outgoing is an operation: a message on its way to the bus, and what it does to this process's sockets. It is used again
-// once nobody holds it any more: who made it, and the publisher while it has it.
+// outgoing is one operation: a message to the other nodes, and what it does to this process's sockets. Its maker holds it, and so
+// does the publisher from queueing to the outcome. When both have released it, its memory is reused.
 type outgoing struct {
 	wire.Outgoing
 	env codec.Envelope
 	ns  *Namespace
 
-	forPeers bool // nobody but peers has a use for it
+	forPeers bool // nobody but peers uses the message
 
-	applies bool   // in this process the message does what it does on the other nodes,
-	instead func() // or this, if not nil
+	// applies says that the operation is applied to this process's sockets as it is on the other nodes. localPart, unless nil,
+	// is called in place of that.
+	applies   bool
+	localPart func()
 
-	fault   error        // of the local part: a *CallError
-	done    chan error   // gets the outcome if waits is set
-	waits   bool         // somebody waits for the outcome
-	leaving func()       // called when the publisher takes it, if not nil
-	failed  func()       // called when it was not sent, if not nil
-	state   atomic.Int32 // isQueued, isTaken, isOver
-	holders atomic.Int32
-	returns bool // the node hears it itself once it is sent
+	fault    error      // of the local part: a *CallError
+	done     chan error // gets the outcome if waits is set
+	waits    bool       // a caller waits for the outcome
+	onTaken  func()     // called when the message leaves the queue; may be nil
+	onFailed func()     // called when the message was not published; may be nil
+	ticket   groupcommit.Ticket
+	holders  atomic.Int32
+	returns  bool // this node receives the message too once it is published
 
-	spilled bool      // it goes through the store. The rest is storing's:
-	size    int       // bytes when it was queued there
-	held    time.Time // when that was
-	ready   bool      // it does not wait for the store any more
+	// The rest belongs to offload.
+	offloaded bool      // the message has an attachment
+	size      int       // bytes when offload got it
+	since     time.Time // when that was
+	ready     bool      // it no longer waits for the store
 }
 
-// The states of an outgoing. Exactly one change of each happens, so that done gets at most one outcome, and only while
-// somebody waits for it.
-const (
-	isQueued = iota
-	isTaken  // by the publisher
-	isOver   // its outcome was told, or who waited for it has left
-)
-
-// operation makes an outgoing of env, which its maker has to release.
+// operation returns an outgoing for env, which its maker has to release.
 func (ns *Namespace) operation(env *codec.Envelope) *outgoing {
 	o, ok := ns.cluster.outgoings.Get().(*outgoing)
 	if !ok {
@@ -58,7 +54,7 @@ func (ns *Namespace) operation(env *codec.Envelope) *outgoing {
 	return o
 }
 
-// encode makes the message of o. It is ErrClosed once the namespace is closed.
+// encode encodes the message. It returns ErrClosed if the namespace is closed.
 func (o *outgoing) encode() error {
 	ns := o.ns
 	if ns.ctx.Err() != nil {
@@ -79,57 +75,57 @@ func (o *outgoing) encode() error {
 	return err
 }
 
-// publish sends o, does its local part without waiting for the bus, and waits for the outcome. An error of publishing does
-// not stop the local part, but for ErrClosed.
+// publish publishes the message, applies the operation here, and waits for the outcome. The operation is applied here even if
+// publishing fails, unless the namespace is closed.
 func (o *outgoing) publish(ctx context.Context) error {
 	switch err := o.encode(); {
 	case tooLate(err):
 		return err
 	case err != nil:
-		o.here()
-		return o.with(err)
+		o.applyHere()
+		return o.withFault(err)
 	}
-	return o.with(o.ns.cluster.publisher.publish(ctx, o))
+	return o.withFault(o.ns.cluster.publisher.publish(ctx, o))
 }
 
-// queue sends o without waiting.
-func (o *outgoing) queue() error {
+// publishAsync publishes the message without waiting. It does not apply the operation here.
+func (o *outgoing) publishAsync() error {
 	if err := o.encode(); err != nil {
 		return err
 	}
-	return o.ns.cluster.publisher.send(o)
+	return o.ns.cluster.publisher.publishAsync(o)
 }
 
-// alone does the local part only.
-func (o *outgoing) alone() error {
+// applyOnlyHere applies the operation here and publishes nothing.
+func (o *outgoing) applyOnlyHere() error {
 	if o.ns.ctx.Err() != nil {
 		return ErrClosed
 	}
-	o.here()
-	return o.with(nil)
+	o.applyHere()
+	return o.withFault(nil)
 }
 
-// here does to this process's sockets what there is to do.
-func (o *outgoing) here() {
+// applyHere applies the operation to this process's sockets.
+func (o *outgoing) applyHere() {
 	guard.Do(func() {
 		switch {
-		case o.instead != nil:
-			o.instead()
+		case o.localPart != nil:
+			o.localPart()
 		case o.applies:
 			o.ns.apply(&o.env)
 		}
-	}, o.failedHere)
+	}, o.localPartFailed)
 }
 
-// with adds to err, which may be nil, what has gone wrong in the local part.
-func (o *outgoing) with(err error) error {
+// withFault joins err, which may be nil, and the error of the local part.
+func (o *outgoing) withFault(err error) error {
 	if err == nil || o.fault == nil {
 		return cmp.Or(err, o.fault)
 	}
 	return errors.Join(err, o.fault)
 }
 
-// release ends the use of o by one of those who hold it.
+// release is called once by each holder.
 func (o *outgoing) release() {
 	if o.holders.Add(-1) > 0 {
 		return
@@ -140,19 +136,19 @@ func (o *outgoing) release() {
 	pool.Put(o)
 }
 
-// leave is for who waits no longer, because of err. It returns the outcome if that is there. Otherwise a message that was still queued is
-// not sent.
-func (o *outgoing) leave(err error) error {
+// stopWaiting is called by a caller that cannot wait longer because of err. It returns the outcome if there is one. A message
+// that is still queued will not be published.
+func (o *outgoing) stopWaiting(err error) error {
 	switch {
-	case o.state.CompareAndSwap(isQueued, isOver):
-		return err // it is not sent
-	case o.state.CompareAndSwap(isTaken, isOver):
+	case o.ticket.Withdraw():
+		return err
+	case o.ticket.Abandon():
 		return unconfirmed(o, err)
 	}
 	return <-o.done
 }
 
-// unconfirmed is the error of a message whose outcome did not come in time.
+// unconfirmed returns the error of a message whose outcome is unknown.
 func unconfirmed(o *outgoing, err error) error {
 	return &OpError{Op: "publish", Channel: o.ns.channel, Err: wire.Unconfirmed(err)}
 }

@@ -55,7 +55,7 @@ func (p *process) wentOut(clock uint64) bool {
 func (c *Cluster) newProcess() *process {
 	self := &Namespace{cluster: c, channel: wire.ProcessChannel(c.config.ChannelPrefix), uid: randomID()}
 	self.ctx, self.cancel = context.WithCancel(c.ctx)
-	self.announced.Store(true)
+	self.listening.Store(true)
 	p := &process{self: self, back: time.Now()}
 	p.rename()
 	return p

@@ -3,55 +3,57 @@ package core
 import (
 	"context"
 	"errors"
-	"runtime"
-	"sync"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/groupcommit"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/transport"
 )
 
-// publisher sends what is queued, in order: what arrives while a batch is on its way is the next batch.
+// publisher publishes the messages of all namespaces in order. A message passes through offload, which waits for the store if the
+// message is too large for the bus, to group, which publishes in batches.
+//
+// A bus must return when its context ends, but the cluster does not rely on it. If the bus has not returned wire.Grace after
+// the deadline, it is stuck: the callers that wait for the batch learn that the outcome is unknown, and nothing is queued until
+// the bus returns. wire.Storer does the same for the store.
 type publisher struct {
 	ctx     context.Context
 	sender  *wire.Sender
-	queue   *queue[*outgoing]
-	storing *storing // before the queue
+	group   *groupcommit.Group[*outgoing]
+	offload *offload
+	solo    *solo
 	trace   *atomic.Pointer[Trace]
-	call    func(name string, f func()) // calls a func of trace
+	call    func(name string, f func()) // calls a function of trace
 	counts  *counters
 	report  func(error)
-	expects func(handed time.Time, doubtful bool) // called when the bus has taken messages that come back, or, doubtful, may have
+	// expect is called when messages that come back to this node were published. doubtful: they may have been published.
+	expect func(handed time.Time, doubtful bool)
 
-	failing  atomic.Bool // the latest batch did not go out whole
-	watchdog *time.Timer // calls overdue; it runs while a batch is on its way
-	mu       sync.Mutex  // guards all below
-	flight   []*outgoing // the batch on its way, nil when there is none
-	deadline time.Time   // by when the bus must have returned
-	stuck    bool        // see overdue
+	handed time.Time // when the bus got the batch that it has; like err, it belongs to the goroutine of group
+	err    error     // what the bus returned
 }
 
-// send queues a message without waiting for anything. What becomes of it is reported.
-func (p *publisher) send(o *outgoing) error {
-	err := p.push(o)
-	if errors.Is(err, ErrQueueFull) {
-		p.counts.queueDropped.Add(1)
-		if f := p.trace.Load().QueueFull; f != nil {
-			p.call("QueueFull", func() { f(o.ns.name, o.env.Type) })
-		}
-	}
-	return err
+func (p *publisher) limit() time.Duration { return p.sender.Timeout + wire.Grace }
+
+func newGroup(p *publisher, config Config, spawn func(func())) *groupcommit.Group[*outgoing] {
+	return groupcommit.New(groupcommit.Config[*outgoing]{
+		Publisher: p, Capacity: groupcommit.Capacity{MaxItems: config.PublishQueue, MaxBytes: config.PublishQueueBytes},
+		Split: batchLength, Limit: p.limit(), Spawn: spawn, Stay: true,
+		Full: ErrQueueFull, Closed: ErrClosed, Stuck: &OpError{Op: "publish", Err: wire.ErrStuck},
+	})
 }
 
-// push queues a message if there is room for it. From then on the publisher holds it too.
-func (p *publisher) push(o *outgoing) error {
+// enqueue queues a message and never waits. It returns ErrQueueFull when there is no room. Otherwise the publisher holds the
+// message too.
+func (p *publisher) enqueue(o *outgoing) error {
 	_, err := p.offer(o, false)
 	return err
 }
 
-// pushWaiting is push as soon as there is room.
-func (p *publisher) pushWaiting(ctx context.Context, o *outgoing) error {
+// enqueueWhenFree waits until there is room for the message.
+func (p *publisher) enqueueWhenFree(ctx context.Context, o *outgoing) error {
 	for {
 		space, err := p.offer(o, true)
 		if space == nil {
@@ -67,30 +69,41 @@ func (p *publisher) pushWaiting(ctx context.Context, o *outgoing) error {
 
 func (p *publisher) offer(o *outgoing, wait bool) (space <-chan struct{}, err error) {
 	o.holders.Add(1)
-	if space, err = p.storing.offer(o, wait); space != nil || err != nil {
+	if space, err = p.offload.offer(o, wait); space != nil || err != nil {
 		o.release()
 	}
 	return space, err
 }
 
-// publish queues a message, does its local part, and waits for the message's outcome, but no longer than ctx. The local part
-// comes once the message has its place in the queue, so that what it makes the application send comes after it; when there
-// is no place yet, it does not wait for one. It does not come after Close.
+// publishAsync queues a message and does not wait. What goes wrong later is reported.
+func (p *publisher) publishAsync(o *outgoing) error {
+	err := p.enqueue(o)
+	if errors.Is(err, ErrQueueFull) {
+		p.counts.queueDropped.Add(1)
+		if f := p.trace.Load().QueueFull; f != nil {
+			p.call("QueueFull", func() { f(o.ns.name, o.env.Type) })
+		}
+	}
+	return err
+}
+
+// publish queues a message, applies it to this process's sockets, and waits for the outcome, but not longer than ctx. The message
+// is applied once it has its place in the queue, so that whatever this makes the application send comes after it. If the queue
+// is full, the message is applied at once and then waits for its place. It is not applied after Close.
 //
-// What only peers have a use for is not waited for while there are none. If it then fails, that is reported, and from then on
-// callers wait and are told, until the bus takes a message again, or the store an attachment.
+// Callers do not wait for the outcome of messages that only peers use while there are no peers: see solo.
 func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	if ctx.Err() != nil {
-		o.here()
+		o.applyHere()
 		return ctx.Err()
 	}
-	o.waits = !o.forPeers || p.fails(o) || !o.ns.alone(time.Now())
-	err := p.push(o)
+	o.waits = p.solo.mustWait(o, time.Now())
+	err := p.enqueue(o)
 	if !tooLate(err) {
-		o.here()
+		o.applyHere()
 	}
 	if errors.Is(err, ErrQueueFull) {
-		err = p.pushWaiting(ctx, o)
+		err = p.enqueueWhenFree(ctx, o)
 	}
 	if err != nil || !o.waits {
 		return err
@@ -99,136 +112,130 @@ func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	case err := <-o.done:
 		return err
 	case <-ctx.Done():
-		return o.leave(ctx.Err())
+		return o.stopWaiting(ctx.Err())
 	}
 }
 
-// fails reports whether the latest that went the way of o did not arrive.
-func (p *publisher) fails(o *outgoing) bool {
-	return p.failing.Load() || o.Spills() && p.storing.failing.Load()
-}
-
-// run sends until the queue is closed and empty.
-func (p *publisher) run() {
-	defer p.watchdog.Stop()
-	var batch []*outgoing
-	for {
-		// Let those who were just told the outcome of a batch put their next message into this one.
-		runtime.Gosched()
-		var more bool
-		if batch, more = p.queue.take(batch); !more {
-			return
-		}
-		for rest := batch; len(rest) > 0; {
-			n := round(rest)
-			p.flush(p.ctx, rest[:n:n])
-			rest = rest[n:]
-		}
-	}
-}
-
-// A batch goes to the bus in rounds, each within the publish timeout.
+// A batch has at most so many messages and bytes. Each gets the whole publish timeout.
 const (
-	roundItems = 4096
-	roundBytes = 8 << 20
+	batchItems = 4096
+	batchBytes = 8 << 20
 )
 
-// round returns how many messages of batch, at least one, are sent together.
-func round(batch []*outgoing) int {
+// batchLength returns how many of the queued messages, at least one, are published together.
+func batchLength(queued []*outgoing) int {
 	size := 0
-	for n, o := range batch {
-		if size += o.Size(); n > 0 && (n == roundItems || size > roundBytes) {
+	for n, o := range queued {
+		if size += o.Size(); n > 0 && (n == batchItems || size > batchBytes) {
 			return n
 		}
 	}
-	return len(batch)
+	return len(queued)
 }
 
-// flush sends a batch, and tells what became of each message.
-func (p *publisher) flush(ctx context.Context, batch []*outgoing) {
-	start := time.Now()
-	live := p.claim(batch)
-	if len(live) == 0 {
-		return
-	}
-	sending := make([]*wire.Outgoing, len(live))
-	spilled := 0
-	for i, o := range live {
-		sending[i] = &o.Outgoing
-		if o.spilled {
-			spilled++
-		}
-	}
-	p.departs(live, start)
-	err := p.sender.Send(ctx, sending)
-	p.returned()
-	p.failing.Store(err != nil)
-	p.await(live, start, err)
-	for _, o := range live {
-		if o.Err == nil {
-			p.counts.published.Add(1)
-		} else {
-			p.counts.publishErrors.Add(1)
-		}
-		if o.waits && ctx.Err() != nil && errors.Is(o.Err, ctx.Err()) {
-			o.Err = unconfirmed(o, ErrClosed) // the cluster's Close has not waited for it
-		}
-		p.settle(o, o.Err)
-		o.release()
-	}
-	if f := p.trace.Load().Published; f != nil {
-		p.call("Published", func() { f(len(live), spilled, time.Since(start), err) })
-	}
-}
-
-// claim returns those of batch, in its place, that are still to be sent.
-func (p *publisher) claim(batch []*outgoing) (live []*outgoing) {
+// Take implements groupcommit.Publisher. It skips messages whose callers have left, and ends those of namespaces whose leave
+// message was published.
+func (p *publisher) Take(batch []*outgoing) (live []*outgoing) {
 	live = batch[:0]
 	for _, o := range batch {
-		if !o.state.CompareAndSwap(isQueued, isTaken) {
+		if !o.ticket.Take() {
 			o.release()
 			continue
 		}
 		switch {
-		case o.ns.departed.Load():
+		case o.ns.leaveSent.Load():
 			p.settle(o, ErrClosed)
 			o.release()
 			continue
-		case o.isGoodbye():
-			o.ns.departed.Store(true)
+		case o.isLeave():
+			o.ns.leaveSent.Store(true)
 		default:
-			o.returns = o.ns.announced.Load()
+			o.returns = o.ns.listening.Load()
 		}
-		if o.leaving != nil {
-			o.leaving()
+		if o.onTaken != nil {
+			o.onTaken()
 		}
 		live = append(live, o)
 	}
 	return live
 }
 
-// await notes that messages come back, if the bus has taken any that do. Those that it was not given, or has refused, do not. If it
-// has not answered in time, nobody knows; if the connection broke, they may come, but need not.
-func (p *publisher) await(batch []*outgoing, start time.Time, err error) {
-	late := errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, transport.ErrNotSent)
+// Publish implements groupcommit.Publisher.
+func (p *publisher) Publish(batch []*outgoing, start time.Time) {
+	sending := make([]*wire.Outgoing, len(batch))
+	for i, o := range batch {
+		sending[i] = &o.Outgoing
+	}
+	p.handed = start
+	p.err = p.sender.Send(p.ctx, sending)
+}
+
+// Settle implements groupcommit.Publisher.
+func (p *publisher) Settle(batch []*outgoing) {
+	p.solo.published(p.err)
+	p.expectReturn(batch)
+	attachments := 0
+	for _, o := range batch {
+		if o.offloaded {
+			attachments++
+		}
+		if o.Err == nil {
+			p.counts.published.Add(1)
+		} else {
+			p.counts.publishErrors.Add(1)
+		}
+		if o.waits && p.ctx.Err() != nil && errors.Is(o.Err, p.ctx.Err()) {
+			o.Err = unconfirmed(o, ErrClosed) // the cluster's Close did not wait for it
+		}
+		p.settle(o, o.Err)
+		o.release()
+	}
+	if f := p.trace.Load().Published; f != nil {
+		p.call("Published", func() { f(len(batch), attachments, time.Since(p.handed), p.err) })
+	}
+}
+
+// expectReturn tells the listener that messages of the batch come back, if the bus accepted any that do. Messages that the
+// bus did not get, or refused, do not come back. If the bus did not answer in time, they may; if the connection broke, they
+// may too, but then the listener has no reason to expect them.
+func (p *publisher) expectReturn(batch []*outgoing) {
+	late := errors.Is(p.err, context.DeadlineExceeded) && !errors.Is(p.err, transport.ErrNotSent)
 	doubtful := false
 	for _, o := range batch {
 		if o.returns && o.Err == nil {
-			p.expects(start, false)
+			p.expect(p.handed, false)
 			return
 		}
 		doubtful = doubtful || o.returns && late
 	}
 	if doubtful {
-		p.expects(start, true)
+		p.expect(p.handed, true)
 	}
 }
 
-// fail ends a message that was still queued, and is not sent.
-func (p *publisher) fail(o *outgoing, err error) {
-	if o.state.CompareAndSwap(isQueued, isTaken) {
-		if o.leaving != nil {
-			o.leaving()
+// Stuck implements groupcommit.Publisher.
+func (p *publisher) Stuck(batch, queued []*outgoing, handed time.Time) (unlocked func()) {
+	batch = slices.Clone(batch)
+	for _, o := range batch {
+		o.holders.Add(1)
+	}
+	return func() {
+		p.expect(handed, true)
+		for _, o := range batch {
+			p.settle(o, unconfirmed(o, context.DeadlineExceeded))
+			o.release()
+		}
+		for _, o := range queued {
+			p.failQueued(o, &OpError{Op: "publish", Channel: o.Channel, Err: wire.ErrStuck})
+		}
+	}
+}
+
+// failQueued ends a message that was queued and will not be published.
+func (p *publisher) failQueued(o *outgoing, err error) {
+	if o.ticket.Take() {
+		if o.onTaken != nil {
+			o.onTaken()
 		}
 		p.counts.publishErrors.Add(1)
 		p.settle(o, err)
@@ -236,13 +243,14 @@ func (p *publisher) fail(o *outgoing, err error) {
 	o.release()
 }
 
-// settle tells who waits for o, or reports, what became of it, unless that was done already.
+// settle passes the outcome of o to the caller that waits for it, or reports an error. It does nothing if the caller has left
+// or the outcome was passed on before.
 func (p *publisher) settle(o *outgoing, err error) {
-	if !o.state.CompareAndSwap(isTaken, isOver) {
+	if !o.ticket.Settle() {
 		return
 	}
-	if err != nil && o.failed != nil {
-		o.failed()
+	if err != nil && o.onFailed != nil {
+		o.onFailed()
 	}
 	switch {
 	case o.waits:

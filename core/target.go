@@ -121,13 +121,13 @@ func (t Target) EmitAsync(name string, args ...any) error {
 	o := t.operation(&codec.Envelope{Type: codec.Broadcast, Args: data})
 	defer o.release()
 	if t.local || t.nobody {
-		return o.alone()
+		return o.applyOnlyHere()
 	}
-	err = o.queue()
+	err = o.publishAsync()
 	if !tooLate(err) {
-		o.here()
+		o.applyHere()
 	}
-	return o.with(err)
+	return o.withFault(err)
 }
 
 // tooLate reports whether err means that the namespace is closed, and so its local part too.
@@ -173,7 +173,7 @@ func (t Target) carryOut(ctx context.Context, env *codec.Envelope) error {
 	o := t.operation(env)
 	defer o.release()
 	if t.local || t.nobody {
-		return o.alone()
+		return o.applyOnlyHere()
 	}
 	return o.publish(ctx)
 }

@@ -66,15 +66,15 @@ type Stats struct {
 }
 
 type counters struct {
-	published, publishErrors, publishBatches, spilled, queueDropped  atomic.Uint64
-	received, receivedOwn, receiveDropped, attachmentReads, sessions atomic.Uint64
-	unsigned, skipped                                                atomic.Uint64
+	published, publishErrors, publishBatches, attachmentsStored, queueDropped atomic.Uint64
+	received, receivedOwn, receiveDropped, attachmentReads, sessions          atomic.Uint64
+	unsigned, skipped                                                         atomic.Uint64
 }
 
 func (c *counters) snapshot() Stats {
 	return Stats{
 		Published: c.published.Load(), PublishErrors: c.publishErrors.Load(), PublishBatches: c.publishBatches.Load(),
-		AttachmentsStored: c.spilled.Load(), QueueDropped: c.queueDropped.Load(), Received: c.received.Load(),
+		AttachmentsStored: c.attachmentsStored.Load(), QueueDropped: c.queueDropped.Load(), Received: c.received.Load(),
 		ReceivedOwn: c.receivedOwn.Load(), ReceiveDropped: c.receiveDropped.Load(),
 		PartsSkipped: c.skipped.Load(), Unsigned: c.unsigned.Load(), AttachmentReads: c.attachmentReads.Load(), SessionsLost: c.sessions.Load(),
 	}

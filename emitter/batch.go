@@ -58,7 +58,7 @@ func (b *Batch) Send(ctx context.Context) error {
 		return nil
 	}
 	large := slices.ContainsFunc(items, (*wire.Outgoing).Spills)
-	ours, err := b.emitter.post.sendAll(ctx, items)
+	ours, err := b.emitter.publisher.publishAll(ctx, items)
 	switch {
 	case err == nil:
 	case ours && !large:

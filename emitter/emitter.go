@@ -16,9 +16,9 @@ import (
 type Emitter struct {
 	Target
 
-	config Config
-	post   *post
-	nonces *nonces // shared with those that With returns
+	config    Config
+	publisher *publisher
+	nonces    *nonces // shared with those that With returns
 }
 
 // New returns an emitter. It does no I/O.
@@ -27,7 +27,7 @@ func New(config Config) (*Emitter, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	e := &Emitter{config: config, post: newPost(config), nonces: newNonces()}
+	e := &Emitter{config: config, publisher: newPublisher(config), nonces: newNonces()}
 	e.Target = Target{sink: e, nsp: namespace(config.Namespace)}
 	return e, nil
 }
@@ -49,7 +49,7 @@ func (e *Emitter) With(bus Publisher) *Emitter {
 	if nonces == nil { // of the zero Emitter
 		nonces = newNonces()
 	}
-	with := &Emitter{config: config, post: newPost(config), nonces: nonces}
+	with := &Emitter{config: config, publisher: newPublisher(config), nonces: nonces}
 	with.Target = e.Target
 	with.Target.sink = with
 	return with
@@ -87,10 +87,10 @@ func (e *Emitter) encode(nsp string, env *codec.Envelope) (o wire.Outgoing, send
 	nobody := env.Opts.Nobody
 	env.Opts.Nobody = false
 	env.UID, env.NSP = codec.EmitterUID, nsp
-	if e.post.sender.Serial {
+	if e.publisher.sender.Serial {
 		env.Nonce = e.nonces.next()
 	}
-	if o, err = e.post.sender.Wire.Outgoing(channel, env); err == nil && nobody {
+	if o, err = e.publisher.sender.Wire.Outgoing(channel, env); err == nil && nobody {
 		o.Release()
 	}
 	return o, err == nil && !nobody, err
@@ -102,7 +102,7 @@ func (e *Emitter) take(ctx context.Context, nsp string, env *codec.Envelope) err
 	if !send {
 		return err
 	}
-	return e.post.sendOne(ctx, o)
+	return e.publisher.publishOne(ctx, o)
 }
 
 // nonces are numbers of which no two are equal, nor, most likely, equal to those of another emitter in the same
