@@ -48,7 +48,7 @@ func TestInterruptedMessageNeverArrivesAfterALaterOne(t *testing.T) {
 				s := listen(t, other, "a")
 				for i := range 4 {
 					require.NoError(t, d.Publish(within(t), messages("a", fmt.Sprint(i, " before"))...))
-					proxy.StallStanding(c.direction)
+					proxy.StallExisting(c.direction)
 					ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 					interrupted := messages("a", fmt.Sprint(i, " interrupted"))
 					if i%2 == 1 {
@@ -155,7 +155,7 @@ func TestConnectionOfAnotherBusIsNotTerminated(t *testing.T) {
 		pid := publisherPID(t, database)
 		for range 3 {
 			require.NoError(t, d.Publish(within(t), messages("a", "1")...))
-			proxy.StallStanding(pgtest.ToServer)
+			proxy.StallExisting(pgtest.ToServer)
 			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 			require.Error(t, d.Publish(ctx, messages("a", "interrupted")...))
 			cancel()
@@ -189,7 +189,7 @@ func TestDriverWaitsForAForeignSessionWithTheLock(t *testing.T) {
 			return pgtest.QueryInt(t, database, "SELECT count(*) "+lock) == 2
 		}, patience, 10*time.Millisecond)
 
-		proxy.StallStanding(pgtest.ToServer)
+		proxy.StallExisting(pgtest.ToServer)
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
 		require.Error(t, d.Publish(ctx, messages("a", "interrupted")...))

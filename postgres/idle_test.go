@@ -69,7 +69,7 @@ func TestFirstUseOfDeadConnectionsSucceeds(t *testing.T) {
 		"Cut":        {end: func(_ *testing.T, w environment) { w.proxy.Cut() }},
 		"PacketsDropped": {slow: true, end: func(_ *testing.T, w environment) {
 			time.Sleep(1100 * time.Millisecond) // connections with data in the last second count as alive
-			w.proxy.Swallow()
+			w.proxy.DropPackets()
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestTerminationInsteadOfAnAnswerIsRetried(t *testing.T) {
 				s := listen(t, newDriver(t, k, database), "a")
 				require.NoError(t, d.Publish(within(t), messages("a", "0")...))
 				require.NoError(t, d.Publish(within(t), messages("a", "0", "0")...)) // all is prepared
-				proxy.StallStanding(pgtest.ToServer)
+				proxy.StallExisting(pgtest.ToServer)
 				published := make(chan error)
 				go func() { published <- d.Publish(within(t), messages("a", payloads...)...) }()
 				require.Eventually(t, func() bool { return proxy.Held() > 0 }, patience, time.Millisecond,
@@ -158,7 +158,7 @@ func TestMessageWithUnknownOutcomeIsNeverSentAgain(t *testing.T) {
 				d, proxy, database := halfOpen(t, k)
 				s := listen(t, newDriver(t, k, database), "a")
 				require.NoError(t, d.Publish(within(t), messages("a", "0")...))
-				proxy.StallStanding(pgtest.ToClient)
+				proxy.StallExisting(pgtest.ToClient)
 				published := make(chan error)
 				go func() { published <- d.Publish(within(t), messages("a", payloads...)...) }()
 				require.Eventually(t, func() bool { return proxy.Held() > 0 }, patience, time.Millisecond,
@@ -266,7 +266,7 @@ func TestCallIsRetriedUntilAConnectionWorks(t *testing.T) {
 						})
 					}
 					busy.Wait()
-					proxy.StallStanding(pgtest.ToServer)
+					proxy.StallExisting(pgtest.ToServer)
 					const next = "SELECT coalesce(min(pid), 0) FROM pg_stat_activity " +
 						"WHERE pid > $1 AND datname = current_database() AND pid <> pg_backend_pid()"
 					var pids []int

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/internal/child"
 )
 
-// attributes of the programs of PostgreSQL, which refuse to run as root.
+// attributes returns the process attributes for PostgreSQL's programs. These refuse to run as root.
 func attributes() (*syscall.SysProcAttr, error) {
 	a := new(syscall.SysProcAttr)
 	child.EndWithParent(a, quit)
@@ -27,7 +27,7 @@ func attributes() (*syscall.SysProcAttr, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("pgtest: PostgreSQL does not run as root, and there is no account to run it as: %w", err)
+		return nil, fmt.Errorf("pgtest: PostgreSQL refuses to run as root, and no other account was found: %w", err)
 	}
 	uid, err := strconv.ParseUint(account.Uid, 10, 32)
 	if err != nil {

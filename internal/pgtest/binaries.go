@@ -9,12 +9,13 @@ import (
 	"strconv"
 )
 
-// EnvBin names the variable with the folder of initdb and postgres. Without it they are looked for in the PATH,
-// and where Debian puts them.
+// EnvBin is the environment variable for the folder of initdb and postgres. If it is not set, they are searched
+// in the PATH and in the folders of Debian.
 const EnvBin = "BACKPLANE_TEST_PGBIN"
 
-// ErrNoBinaries is returned by Start when PostgreSQL's programs are not installed.
-var ErrNoBinaries = errors.New("pgtest: initdb and postgres not found: install PostgreSQL, or set " + EnvBin + " to their folder")
+// ErrNoBinaries is returned by Start if PostgreSQL's programs are not installed.
+var ErrNoBinaries = errors.New("pgtest: initdb and postgres not found: install PostgreSQL, or set " +
+	EnvBin + " to their folder")
 
 // Binaries returns the folder of initdb and postgres, or ErrNoBinaries.
 func Binaries() (string, error) {
@@ -38,7 +39,7 @@ func Binaries() (string, error) {
 	return "", ErrNoBinaries
 }
 
-// version is the 15 in /usr/lib/postgresql/15/bin.
+// version returns the 15 in /usr/lib/postgresql/15/bin.
 func version(folder string) int {
 	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(folder)))
 	return n

@@ -13,14 +13,14 @@ import (
 	"testing"
 )
 
-// What a PgBouncer keeps a server connection for.
+// The pool modes of PgBouncer: for how long a client keeps a server connection.
 const (
 	PoolSessions     = "session"
 	PoolTransactions = "transaction"
 )
 
-// NewBouncer starts a PgBouncer in front of the server of a URL, until the test ends, and returns the URL to connect
-// to instead. Whoever connects becomes the user of the server's URL. It skips the test when PgBouncer is not installed.
+// NewBouncer starts a PgBouncer in front of a server until the test ends, and returns the URL of the PgBouncer.
+// All clients connect as the user of the server's URL. It skips the test if PgBouncer is not installed.
 func NewBouncer(tb testing.TB, server, poolMode string, settings ...string) string {
 	tb.Helper()
 	binary, err := bouncerBinary()
@@ -44,7 +44,7 @@ func NewBouncer(tb testing.TB, server, poolMode string, settings ...string) stri
 	return bouncer
 }
 
-// bouncerBinary finds pgbouncer in the PATH, or where Debian puts it.
+// bouncerBinary finds pgbouncer in the PATH or in the folder of Debian.
 func bouncerBinary() (string, error) {
 	if path, err := exec.LookPath("pgbouncer"); err == nil {
 		return path, nil
@@ -75,7 +75,7 @@ func startBouncer(tb testing.TB, binary, folder, server, poolMode string, settin
 	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		return nil, "", err
 	}
-	attributes, err := attributes() // PgBouncer does not run as root either
+	attributes, err := attributes() // PgBouncer refuses to run as root, too
 	if err != nil {
 		return nil, "", err
 	}
@@ -84,17 +84,18 @@ func startBouncer(tb testing.TB, binary, folder, server, poolMode string, settin
 	}
 	bouncer := exec.Command(binary, config)
 	bouncer.SysProcAttr, bouncer.Dir = attributes, folder
-	var log bytes.Buffer // read once the process has ended
+	var log bytes.Buffer // read after the process has ended
 	bouncer.Stdout, bouncer.Stderr = &log, &log
 	p, err := start(bouncer)
 	if err != nil {
 		return nil, "", err
 	}
-	through := With(tb, server, func(u *url.URL) { u.Host = fmt.Sprintf("127.0.0.1:%d", port) })
+	proxied := With(tb, server, func(u *url.URL) { u.Host = fmt.Sprintf("127.0.0.1:%d", port) })
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := p.answers(ctx, through); err != nil {
-		return nil, "", fmt.Errorf("pgtest: pgbouncer: %w\n%s", errors.Join(err, p.end(quit)), log.Bytes()[:min(log.Len(), 4096)])
+	if err := p.waitUntilReady(ctx, proxied); err != nil {
+		err = errors.Join(err, p.end(quit))
+		return nil, "", fmt.Errorf("pgtest: pgbouncer: %w\n%s", err, log.Bytes()[:min(log.Len(), 4096)])
 	}
-	return p, through, nil
+	return p, proxied, nil
 }

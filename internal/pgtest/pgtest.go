@@ -1,8 +1,22 @@
-// Package pgtest gives tests a PostgreSQL: the server of the test run, a database of one's own on it, a server
-// of one's own that may be restarted, and a proxy that can lose the network.
+// Package pgtest provides PostgreSQL servers for tests: the server of the test run, a separate database on it
+// for each test, servers that a test may restart, PgBouncer, and a proxy that simulates network failures.
 //
-// Without a server the tests that need one are skipped, and say which variable would have run them. make test
-// starts one.
+// Without a server, the tests that need one are skipped and name the environment variable to set. make test
+// starts a server.
+//
+// # Files
+//
+//   - pgtest.go: the server of the test run and databases on it
+//   - server.go: starting and stopping a server
+//   - replica.go: a hot standby of a server
+//   - password.go: a server that requires a password
+//   - backends.go: counting and terminating connections in the server
+//   - proxy.go: a proxy that simulates network failures
+//   - tls.go: a proxy that adds TLS
+//   - pgbouncer.go: PgBouncer
+//   - process.go: running a program
+//   - binaries.go: finding PostgreSQL's programs
+//   - account_unix.go, account_other.go: the account that runs them
 package pgtest
 
 import (
@@ -17,11 +31,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// EnvURL names the variable with the URL of the server to use, such as
+// EnvURL is the environment variable for the URL of the server, such as
 // "postgres://postgres@127.0.0.1:5433/postgres?sslmode=disable". The role must be a superuser.
 const EnvURL = "BACKPLANE_TEST_POSTGRES"
 
-// URL returns the URL of the server of this test run, or skips the test.
+// URL returns the URL of the server of the test run, or skips the test.
 func URL(tb testing.TB) string {
 	tb.Helper()
 	server := os.Getenv(EnvURL)
@@ -31,14 +45,15 @@ func URL(tb testing.TB) string {
 	return server
 }
 
-// Database creates a database for this test alone on the server of the test run, and returns its URL. It is
-// dropped when the test ends. NOTIFY does not cross databases, so tests in parallel do not hear each other.
+// Database creates a database for this test on the server of the test run and returns its URL. The database is
+// dropped when the test ends. NOTIFY does not cross databases, so parallel tests do not receive each other's
+// messages.
 func Database(tb testing.TB) string {
 	tb.Helper()
 	return DatabaseOn(tb, URL(tb))
 }
 
-// DatabaseOn is Database on another server.
+// DatabaseOn does what Database does, on another server.
 func DatabaseOn(tb testing.TB, server string) string {
 	tb.Helper()
 	name := "test_" + randomHex()
@@ -47,7 +62,7 @@ func DatabaseOn(tb testing.TB, server string) string {
 	return With(tb, server, func(u *url.URL) { u.Path = "/" + name })
 }
 
-// Exec runs SQL on a connection of its own.
+// Exec runs SQL on a new connection.
 func Exec(tb testing.TB, server, sql string) {
 	tb.Helper()
 	if err := execute(server, sql); err != nil {
@@ -55,7 +70,7 @@ func Exec(tb testing.TB, server, sql string) {
 	}
 }
 
-// QueryInt returns the one number that a query yields, run on a connection of its own.
+// QueryInt runs a query that yields one number on a new connection, and returns the number.
 func QueryInt(tb testing.TB, server, sql string, args ...any) int {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -72,7 +87,7 @@ func QueryInt(tb testing.TB, server, sql string, args ...any) int {
 	return n
 }
 
-// With returns server after change has been made to it.
+// With returns the URL server after change has modified it.
 func With(tb testing.TB, server string, change func(u *url.URL)) string {
 	tb.Helper()
 	u, err := url.Parse(server)
@@ -83,7 +98,7 @@ func With(tb testing.TB, server string, change func(u *url.URL)) string {
 	return u.String()
 }
 
-// patience bounds every step of this package, so that a test fails rather than hangs.
+// patience limits each step of this package, so that a test fails instead of hanging.
 const patience = 30 * time.Second
 
 func execute(server, sql string) error {

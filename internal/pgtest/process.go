@@ -12,15 +12,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// process is a running server.
+// process is a running program.
 type process struct {
 	cmd  *exec.Cmd
-	done chan struct{} // closed once it has ended
-	err  error         // how it ended; read after done
+	done chan struct{} // closed when it has ended
+	err  error         // why it ended; read after done
 }
 
-// start runs cmd. The signal that the kernel sends to the child of a dead parent is bound to the thread that
-// forked it, so that thread waits for the child.
+// start runs cmd. The kernel sends the signal for the death of the parent when the thread that forked the child
+// ends. So that thread waits for the child.
 func start(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
@@ -37,8 +37,8 @@ func start(cmd *exec.Cmd) (*process, error) {
 	return p, <-started
 }
 
-// answers waits until what runs serves connections to a URL.
-func (p *process) answers(ctx context.Context, server string) error {
+// waitUntilReady waits until the program accepts connections at a URL.
+func (p *process) waitUntilReady(ctx context.Context, server string) error {
 	for {
 		conn, err := pgx.Connect(ctx, server)
 		if err == nil {
@@ -46,7 +46,7 @@ func (p *process) answers(ctx context.Context, server string) error {
 		}
 		select {
 		case <-p.done:
-			return errors.Join(fmt.Errorf("ended at once: %w", p.err), err)
+			return errors.Join(fmt.Errorf("the program has ended: %w", p.err), err)
 		case <-ctx.Done():
 			return err
 		case <-time.After(20 * time.Millisecond):
@@ -54,10 +54,10 @@ func (p *process) answers(ctx context.Context, server string) error {
 	}
 }
 
-// quit ends a server at once, without a word to its clients.
+// quit ends a server at once, without notifying its clients.
 const quit = syscall.SIGQUIT
 
-// end signals the process and waits, with less patience and stronger signals in the end.
+// end signals the process and waits for its end. If the process does not end, it sends stronger signals.
 func (p *process) end(signal syscall.Signal) error {
 	if p == nil {
 		return nil

@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// A Direction is which way bytes go through a Proxy.
+// Direction is the direction of data through a Proxy.
 type Direction int
 
 const (
-	// ToServer is what clients say.
+	// ToServer is data from clients to the server.
 	ToServer Direction = 1
-	// ToClient is what the server answers.
+	// ToClient is data from the server to clients.
 	ToClient Direction = 2
-	// Both is everything.
+	// Both is data in both directions.
 	Both = ToServer | ToClient
 )
 
-// Proxy stands in front of a server and can lose the network: hold bytes back without a word, as when a cable is
-// pulled, lose them, delay them, or cut and refuse connections.
+// Proxy is a proxy in front of a server that simulates network failures. It can hold data back silently, like
+// an unplugged cable, drop it, delay it, or cut and refuse connections.
 type Proxy struct {
 	listener net.Listener
 	target   string // host:port
@@ -31,32 +31,32 @@ type Proxy struct {
 
 	wg   sync.WaitGroup
 	mu   sync.Mutex // guards the fields below
-	wake *sync.Cond // when they change
+	wake *sync.Cond // signaled when they change
 
 	stalled Direction
-	only    string // which connections are stalled
+	only    string // stalls only connections whose first data contains this text
 
-	stalledStanding Direction
-	standing        int // the last connection that is stalled that way
+	stalledExisting Direction
+	lastStalled     int // the number of the last connection that stalledExisting applies to
 
 	delay    time.Duration
 	refused  bool
-	held     int // connections, by direction, with bytes that are held back
+	held     int // number of connections and directions with data that is held back
 	pairs    map[*pair]struct{}
 	accepted int
 	closed   bool
 }
 
-// pair is a client's connection and its counterpart.
+// pair consists of a client's connection and the corresponding connection to the server.
 type pair struct {
 	client, server net.Conn
-	greeting       string // the first that the client says, with its application_name unless it is encrypted
+	firstData      string // the first data from the client, which contains its application_name unless encrypted
 	cut            bool
 	number         int  // from 1 on
-	swallowed      bool // what is sent is lost
+	dropped        bool // all data is dropped
 }
 
-// NewProxy starts a proxy in front of the server of a URL, until the test ends.
+// NewProxy starts a proxy in front of a server until the test ends.
 func NewProxy(tb testing.TB, server string) *Proxy {
 	tb.Helper()
 	p, err := StartProxy(server)
@@ -67,7 +67,7 @@ func NewProxy(tb testing.TB, server string) *Proxy {
 	return p
 }
 
-// StartProxy starts a proxy in front of the server of a URL, until Close.
+// StartProxy starts a proxy in front of a server until Close is called.
 func StartProxy(server string) (*Proxy, error) {
 	u, err := url.Parse(server)
 	if err != nil {
@@ -85,28 +85,28 @@ func StartProxy(server string) (*Proxy, error) {
 	return p, nil
 }
 
-// URL returns the URL to connect to instead of the server's.
+// URL returns the URL of the proxy.
 func (p *Proxy) URL() string { return p.url }
 
-// Stall holds back the bytes of all connections, also of new ones, in a direction: the other side sees nothing.
-// They are not lost: Resume sends them on.
+// Stall holds back the data of all connections, including new ones, in one direction. The receiver sees
+// nothing. The data is not lost: Resume forwards it.
 func (p *Proxy) Stall(d Direction) { p.set(d, "") }
 
-// StallOnly is Stall for those connections whose application_name, or anything else that the client says first,
-// contains a text.
+// StallOnly does what Stall does, but only for connections whose first data contains a text, such as an
+// application_name.
 func (p *Proxy) StallOnly(d Direction, text string) { p.set(d, text) }
 
-// StallStanding is Stall for the connections that there are now. New ones work.
-func (p *Proxy) StallStanding(d Direction) {
+// StallExisting does what Stall does for the existing connections. New ones work.
+func (p *Proxy) StallExisting(d Direction) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.standing, p.stalledStanding = p.accepted, d
+	p.lastStalled, p.stalledExisting = p.accepted, d
 	p.wake.Broadcast()
 }
 
-// Resume ends Stall.
+// Resume ends Stall, StallOnly and StallExisting.
 func (p *Proxy) Resume() {
-	p.StallStanding(0)
+	p.StallExisting(0)
 	p.set(0, "")
 }
 
@@ -117,14 +117,14 @@ func (p *Proxy) set(d Direction, only string) {
 	p.wake.Broadcast()
 }
 
-// Held returns on how many connections bytes are held back now, counting each direction.
+// Held returns the number of connections on which data is held back now. Each direction counts.
 func (p *Proxy) Held() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.held
 }
 
-// Delay makes every piece of bytes wait, in both directions. Zero ends it.
+// Delay delays each piece of data in both directions. Zero ends the delay.
 func (p *Proxy) Delay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,19 +138,19 @@ func (p *Proxy) Refuse(refused bool) {
 	p.refused = refused
 }
 
-// Swallow loses whatever is sent from now on over the connections that exist, in both directions, and tells neither side. It
-// returns how many there are. New connections work.
-func (p *Proxy) Swallow() int {
+// DropPackets drops all data that is sent from now on over the existing connections, in both directions,
+// without notifying either side. It returns the number of connections. New connections work.
+func (p *Proxy) DropPackets() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for pair := range p.pairs {
-		pair.swallowed = true
+		pair.dropped = true
 	}
 	p.wake.Broadcast()
 	return len(p.pairs)
 }
 
-// Cut closes all connections and returns how many there were. New ones are accepted.
+// Cut closes all connections and returns their number. New ones are accepted.
 func (p *Proxy) Cut() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -171,14 +171,14 @@ func (p *Proxy) cutLocked() int {
 	return n
 }
 
-// Accepted returns how many connections were ever made.
+// Accepted returns the number of connections that were ever made.
 func (p *Proxy) Accepted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.accepted
 }
 
-// Open returns how many connections there are.
+// Open returns the number of open connections.
 func (p *Proxy) Open() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -204,7 +204,7 @@ func (p *Proxy) accept() {
 		}
 		server, err := net.Dial("tcp", p.target)
 		if err != nil {
-			_ = client.Close() // the server is down, and so are we
+			_ = client.Close() // the server is down
 			continue
 		}
 		c := &pair{client: client, server: server}
@@ -239,7 +239,7 @@ func (p *Proxy) serve(c *pair) {
 	p.mu.Unlock()
 }
 
-// forward copies until one side ends, and then ends the other.
+// forward copies data until one side ends, and then closes both.
 func (p *Proxy) forward(c *pair, to, from net.Conn, d Direction) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -247,7 +247,7 @@ func (p *Proxy) forward(c *pair, to, from net.Conn, d Direction) {
 		if !p.pass(c, d, buf[:n]) {
 			return
 		}
-		if n > 0 && !p.loses(c) {
+		if n > 0 && !p.drops(c) {
 			if _, err := to.Write(buf[:n]); err != nil {
 				break
 			}
@@ -260,12 +260,12 @@ func (p *Proxy) forward(c *pair, to, from net.Conn, d Direction) {
 	_ = from.Close()
 }
 
-// pass waits until bytes may pass and tells whether the connection still exists.
+// pass waits until the data may pass, and reports whether the connection still exists.
 func (p *Proxy) pass(c *pair, d Direction, bytes []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d == ToServer && c.greeting == "" {
-		c.greeting = string(bytes)
+	if d == ToServer && c.firstData == "" {
+		c.firstData = string(bytes)
 	}
 	if wait := p.delay; wait > 0 && len(bytes) > 0 {
 		p.mu.Unlock()
@@ -282,17 +282,18 @@ func (p *Proxy) pass(c *pair, d Direction, bytes []byte) bool {
 	return !c.cut && !p.closed
 }
 
-// holds reports whether bytes are held back. The caller holds mu.
+// holds reports whether data is held back. The caller holds mu.
 func (p *Proxy) holds(c *pair, d Direction) bool {
-	if c.cut || c.swallowed || p.closed {
+	if c.cut || c.dropped || p.closed {
 		return false
 	}
-	return p.stalledStanding&d != 0 && c.number <= p.standing || p.stalled&d != 0 && strings.Contains(c.greeting, p.only)
+	return p.stalledExisting&d != 0 && c.number <= p.lastStalled ||
+		p.stalled&d != 0 && strings.Contains(c.firstData, p.only)
 }
 
-// loses reports whether what is sent over the connection is lost.
-func (p *Proxy) loses(c *pair) bool {
+// drops reports whether data that is sent over the connection is dropped.
+func (p *Proxy) drops(c *pair) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return c.swallowed
+	return c.dropped
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Replica starts a hot standby that follows the server by streaming replication, and answers queries that only
-// read. It ends with the test. It skips the test when pg_basebackup is not among PostgreSQL's programs.
+// Replica starts a hot standby that follows the server by streaming replication and answers read-only queries.
+// It ends with the test. Replica skips the test if pg_basebackup is not installed.
 func (s *Server) Replica(tb testing.TB) *Server {
 	tb.Helper()
 	if !isFile(filepath.Join(s.bin, basebackup)) {
@@ -33,7 +33,7 @@ func (s *Server) Replica(tb testing.TB) *Server {
 	if err := r.copyOf(ctx, s); err != nil {
 		tb.Fatal(err)
 	}
-	for range 5 { // another process may take the port in between
+	for range 5 { // another process may take the port in the meantime
 		if r.port, err = freePort(); err == nil {
 			if err = r.up(ctx); err == nil {
 				return r
@@ -46,7 +46,7 @@ func (s *Server) Replica(tb testing.TB) *Server {
 
 const basebackup = "pg_basebackup"
 
-// copyOf copies the data of a running server, and notes that it is to be followed.
+// copyOf copies the data of a running server and configures the copy to follow it.
 func (s *Server) copyOf(ctx context.Context, primary *Server) error {
 	attributes, err := attributes()
 	if err != nil {

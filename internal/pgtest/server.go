@@ -14,24 +14,24 @@ import (
 	"testing"
 )
 
-// EnvOwn names the variable that, set to 1, allows tests to start a PostgreSQL of their own, which they restart.
-// make test sets it when PostgreSQL's programs are there.
+// EnvOwn is the environment variable that allows tests to start their own PostgreSQL servers, which they
+// restart, if it is 1. make test sets it if PostgreSQL's programs are installed.
 const EnvOwn = "BACKPLANE_TEST_POSTGRES_OWN"
 
-// A Mode is how a server goes down.
+// Mode is how a server shuts down.
 type Mode syscall.Signal
 
 const (
 	// Fast disconnects the clients with an error message first.
 	Fast = Mode(syscall.SIGINT)
-	// Immediate is a crash: clients are cut off, and the next start recovers.
+	// Immediate is a crash: clients are disconnected, and the next start recovers.
 	Immediate = Mode(syscall.SIGQUIT)
-	// Killed ends the first process of the server, which cannot do anything about it. The others notice, and end.
+	// Killed kills the main process of the server, which cannot react. The other processes notice and end.
 	Killed = Mode(syscall.SIGKILL)
 )
 
-// Server is a throwaway PostgreSQL with default settings, on a port and in a folder of its own. It ends with
-// this process, also if that is killed (on Linux).
+// Server is a temporary PostgreSQL server with default settings, with its own port and folder. It ends with
+// this process, even if the process is killed (on Linux).
 type Server struct {
 	bin      string
 	folder   string
@@ -40,12 +40,12 @@ type Server struct {
 	process  *process
 }
 
-// OwnServer starts a server for this test alone, which may take it down, and stops it when the test ends. It
-// skips the test unless EnvOwn is 1. The settings are those of Start.
+// OwnServer starts a server for this test, which may shut it down, and stops it when the test ends. It skips
+// the test unless EnvOwn is 1. The settings are those of Start.
 func OwnServer(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
 	if os.Getenv(EnvOwn) != "1" {
-		tb.Skip("needs a PostgreSQL of its own to restart: set " + EnvOwn + "=1, or run the tests with make test")
+		tb.Skip("needs to start its own PostgreSQL: set " + EnvOwn + "=1, or run the tests with make test")
 	}
 	s, err := Start(context.Background(), settings...)
 	if errors.Is(err, ErrNoBinaries) {
@@ -62,8 +62,8 @@ func OwnServer(tb testing.TB, settings ...string) *Server {
 	return s
 }
 
-// Start makes a database cluster in a temporary folder and starts a server on it, with the default settings but
-// for those given as "name=value".
+// Start creates a database cluster in a temporary folder and starts a server on it. It uses the default
+// settings, except for those given as "name=value".
 func Start(ctx context.Context, settings ...string) (*Server, error) {
 	bin, err := Binaries()
 	if err != nil {
@@ -77,7 +77,7 @@ func Start(ctx context.Context, settings ...string) (*Server, error) {
 	if err := s.create(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	for range 5 { // another process may take the port in between
+	for range 5 { // another process may take the port in the meantime
 		if s.port, err = freePort(); err == nil {
 			if err = s.up(ctx); err == nil {
 				return s, nil
@@ -104,12 +104,12 @@ func (s *Server) create(ctx context.Context) error {
 	return nil
 }
 
-// URL returns where the server is, for its superuser.
+// URL returns the URL of the server, for its superuser.
 func (s *Server) URL() string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
 }
 
-// Exec runs SQL on a connection of its own.
+// Exec runs SQL on a new connection.
 func (s *Server) Exec(tb testing.TB, sql string) {
 	tb.Helper()
 	Exec(tb, s.URL(), sql)
@@ -118,26 +118,26 @@ func (s *Server) Exec(tb testing.TB, sql string) {
 // Down shuts the server down and waits until it has ended.
 func (s *Server) Down(tb testing.TB, mode Mode) {
 	tb.Helper()
-	if err := s.GoDown(mode); err != nil {
+	if err := s.ShutDown(mode); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-// GoDown is Down for programs that are no tests.
-func (s *Server) GoDown(mode Mode) error { return s.process.end(syscall.Signal(mode)) }
+// ShutDown is Down for programs that are not tests.
+func (s *Server) ShutDown(mode Mode) error { return s.process.end(syscall.Signal(mode)) }
 
-// Up starts the server again after Down, at the same URL, and waits until it answers.
+// Up starts the server again after Down, at the same URL, and waits until it accepts connections.
 func (s *Server) Up(tb testing.TB) {
 	tb.Helper()
-	if err := s.ComeUp(context.Background()); err != nil {
+	if err := s.StartUp(context.Background()); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-// ComeUp is Up for programs that are no tests. An error leaves the server down.
-func (s *Server) ComeUp(ctx context.Context) error { return s.up(ctx) }
+// StartUp is Up for programs that are not tests. After an error the server is down.
+func (s *Server) StartUp(ctx context.Context) error { return s.up(ctx) }
 
-// Restart is Down and Up.
+// Restart calls Down and Up.
 func (s *Server) Restart(tb testing.TB, mode Mode) {
 	tb.Helper()
 	s.Down(tb, mode)
@@ -164,12 +164,12 @@ func (s *Server) up(ctx context.Context) error {
 		server.Args = append(server.Args, "-c", setting)
 	}
 	server.SysProcAttr, server.Dir = attributes, s.folder
-	var log bytes.Buffer // read once the process has ended
+	var log bytes.Buffer // read after the process has ended
 	server.Stdout, server.Stderr = &log, &log
 	if s.process, err = start(server); err != nil {
 		return err
 	}
-	if err := s.process.answers(ctx, s.URL()); err != nil {
+	if err := s.process.waitUntilReady(ctx, s.URL()); err != nil {
 		return fmt.Errorf("pgtest: postgres: %w\n%s", errors.Join(err, s.process.end(quit)), log.Bytes())
 	}
 	return nil

@@ -14,10 +14,10 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// Encrypted returns the URL under which the database of a URL can be reached by TLS alone, until the test ends.
+// Encrypted returns a URL at which a database is reachable through TLS only, until the test ends.
 func Encrypted(tb testing.TB, database string) string {
 	tb.Helper()
-	server := httptest.NewTLSServer(nil) // for its certificate
+	server := httptest.NewTLSServer(nil) // only for its certificate
 	certificate := server.TLS.Certificates[0]
 	server.Close()
 	target, err := pgx.ParseConfig(database)

@@ -45,7 +45,7 @@ var faultKinds = []Fault{
 			return errors.Join(err, wait(ctx, s.For-s.For/5))
 		}},
 	{name: "half-open", most: 0, do: func(_ context.Context, r *run, s Step) error {
-		r.nodes[s.Node].proxy.Swallow()
+		r.nodes[s.Node].proxy.DropPackets()
 		return nil
 	}},
 	{name: "cut", most: 0, do: func(_ context.Context, r *run, s Step) error {

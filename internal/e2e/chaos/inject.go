@@ -50,7 +50,7 @@ func statement(sql string) func(context.Context, *run, Step) error {
 
 func down(mode pgtest.Mode) func(context.Context, *run, Step) error {
 	return func(ctx context.Context, r *run, s Step) error {
-		if err := r.server.GoDown(mode); err != nil {
+		if err := r.server.ShutDown(mode); err != nil {
 			return err
 		}
 		err := wait(ctx, s.For)

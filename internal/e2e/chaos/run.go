@@ -229,7 +229,7 @@ func (r *run) count(ctx context.Context, condition string) int {
 // processes of a killed server may block the start for a while.
 func (r *run) comeUp(before error) error {
 	for end := time.Now().Add(patience); ; {
-		err := r.server.ComeUp(context.Background())
+		err := r.server.StartUp(context.Background())
 		if err == nil || time.Now().After(end) {
 			return errors.Join(before, err)
 		}

@@ -105,7 +105,7 @@ var recoveryScenarios = []scenario{
 		id := c.id
 		f.must(emit("seen"))
 		offset(f, c, "seen")
-		p.Swallow() // neither side learns of it
+		p.DropPackets() // neither side learns of it
 		f.must(emit("missed", 1).to("den"))
 		c.do("closeEngine", map[string]any{})
 		c.disconnected()

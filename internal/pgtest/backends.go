@@ -8,34 +8,36 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The backends of a database that listen or publish, told by the name the drivers give themselves, or by the
-// last statement they ran if a test named them otherwise.
+// Conditions on pg_stat_activity for the backends that listen or publish. They are recognized by the
+// application_name that the drivers set, or by their last statement if a test has set another name.
 const (
 	Listeners  = "(application_name = 'backplane listen' OR query LIKE 'LISTEN%' OR query LIKE 'UNLISTEN%')"
 	Publishers = "(application_name = 'backplane publish' OR query LIKE '%pg_notify%')"
 )
 
-// Backends returns how many connections to the database of a URL meet a condition on pg_stat_activity, not
-// counting the one that asks.
+// Backends returns the number of connections to a database that meet a condition on pg_stat_activity, without
+// its own.
 func Backends(tb testing.TB, database, condition string) int {
 	tb.Helper()
-	return QueryInt(tb, database, "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() AND "+condition)
+	return QueryInt(tb, database, "SELECT count(*) FROM pg_stat_activity "+
+		"WHERE pid <> pg_backend_pid() AND datname = current_database() AND "+condition)
 }
 
-// KillListeners terminates the backends that listen, as an operator or a failover does, and returns how many
-// there were, once they are gone.
+// KillListeners terminates the backends that listen, like an operator or a failover. It returns their number
+// when they are gone.
 func KillListeners(tb testing.TB, database string) int {
 	tb.Helper()
 	return Kill(tb, database, Listeners)
 }
 
-// KillPublishers terminates the backends that publish.
+// KillPublishers terminates the backends that publish. It returns their number when they are gone.
 func KillPublishers(tb testing.TB, database string) int {
 	tb.Helper()
 	return Kill(tb, database, Publishers)
 }
 
-// Kill terminates the backends that meet a condition on pg_stat_activity.
+// Kill terminates the backends that meet a condition on pg_stat_activity. It returns their number when they are
+// gone.
 func Kill(tb testing.TB, database, condition string) int {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -49,7 +51,7 @@ func Kill(tb testing.TB, database, condition string) int {
 		"WHERE pid <> pg_backend_pid() AND datname = current_database() AND "+condition)
 	pids, err := pgx.CollectRows(rows, pgx.RowTo[int32])
 	if err != nil {
-		tb.Fatalf("pgtest: looking for backends: %v", err)
+		tb.Fatalf("pgtest: listing backends: %v", err)
 	}
 	for {
 		var left int

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// RequirePassword makes the server ask a role for its password. It trusts all others.
+// RequirePassword makes the server require a password for role. It trusts all other roles.
 func (s *Server) RequirePassword(tb testing.TB, role string) {
 	tb.Helper()
 	path := filepath.Join(s.data(), "pg_hba.conf")
@@ -15,7 +15,7 @@ func (s *Server) RequirePassword(tb testing.TB, role string) {
 		tb.Fatal(err)
 	}
 	rules = append([]byte("host all \""+role+"\" 127.0.0.1/32 scram-sha-256\n"), rules...)
-	if err := os.WriteFile(path, rules, 0o600); err != nil { // it exists: its owner stays
+	if err := os.WriteFile(path, rules, 0o600); err != nil { // the file exists, so its owner does not change
 		tb.Fatal(err)
 	}
 	s.Exec(tb, "SELECT pg_reload_conf()")
