@@ -9,10 +9,9 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/pgtest"
-	"github.com/backplane-go/backplane/postgres"
 )
 
-// slowClient is a client whose connection takes nothing until it is released.
+// slowClient is a client whose connection accepts nothing until it is released.
 type slowClient struct {
 	client
 	released chan struct{}
@@ -23,8 +22,8 @@ func (c *slowClient) Send(p *backplane.Packet) {
 	c.client.Send(p)
 }
 
-// laggard opens a namespace whose one client takes nothing until it is released.
-func (n *node) laggard(tb testing.TB, name string) (*slowClient, *room) {
+// joinWithSlowClient opens a namespace with one client, which accepts nothing until it is released.
+func (n *node) joinWithSlowClient(tb testing.TB, name string) (*slowClient, *room) {
 	tb.Helper()
 	c := &slowClient{client: client{id: "slow"}, released: make(chan struct{})}
 	registry := backplane.NewRegistry(backplane.RegistryConfig{})
@@ -34,8 +33,8 @@ func (n *node) laggard(tb testing.TB, name string) (*slowClient, *room) {
 	return c, &room{Namespace: ns}
 }
 
-// emitLarge emits count messages that go through the table, numbered from first on. It returns those that were sent
-// without an error.
+// emitLarge emits count messages that are stored as attachments, numbered from first on. It returns the numbers
+// of those that were sent without an error.
 func emitLarge(tb testing.TB, r *room, first, count int) (sent []int) {
 	tb.Helper()
 	for i := range count {
@@ -46,13 +45,13 @@ func emitLarge(tb testing.TB, r *room, first, count int) (sent []int) {
 	return sent
 }
 
-// arrived waits until a node has received so many broadcasts in a namespace.
-func (n *node) arrived(tb testing.TB, nsp string, count int) {
+// waitForBroadcasts waits until a node has received a number of broadcasts in a namespace.
+func (n *node) waitForBroadcasts(tb testing.TB, nsp string, count int) {
 	tb.Helper()
-	n.received.wait(tb, "broadcasts", 0, count, func(a arrival) bool { return a.nsp == nsp && a.typ == 3 })
+	n.received.wait(tb, "broadcasts", 0, count, func(a receivedMessage) bool { return a.nsp == nsp && a.typ == 3 })
 }
 
-// numbers are those of the events that a client was sent.
+// numbers returns the numbers of events.
 func numbers(events []event) (all []int) {
 	for _, e := range events {
 		all = append(all, e.number)
@@ -60,31 +59,33 @@ func numbers(events []event) (all []int) {
 	return all
 }
 
-// TestRowsReplacedUnderTheirIDs sets the sequence back, as a crash may, while a receiver lags behind: the rows that it finds
-// are those of later messages of the same sender.
-func TestRowsReplacedUnderTheirIDs(t *testing.T) {
+// TestReplacedRowsAreReportedAsLost resets the sequence, as a crash may, while a receiver lags behind. The rows
+// that it finds then belong to later messages of the same sender.
+func TestReplacedRowsAreReportedAsLost(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, k kind) {
 		t.Parallel()
 		database := pgtest.Database(t)
 		const nsp, count = "/lag", 20
-		receiver := start(t, k.open(t, database, database, postgres.Config{}))
-		slow, _ := receiver.laggard(t, nsp)
-		sender := start(t, k.open(t, database, database, postgres.Config{}))
+		receiver := startNode(t, k.openAt(t, database))
+		slow, _ := receiver.joinWithSlowClient(t, nsp)
+		sender := startNode(t, k.openAt(t, database))
 		from := sender.join(t, nsp)
 
 		require.NoError(t, from.Emit(within(t), "n", "", 0))
-		receiver.arrived(t, nsp, 1) // and waits for the client
+		receiver.waitForBroadcasts(t, nsp, 1) // now the receiver waits for its client
 		require.Len(t, emitLarge(t, from, 1, count), count)
-		pgtest.Exec(t, database, "DELETE FROM socket_io_attachments; SELECT setval('socket_io_attachments_id_seq', 1, false)")
+		pgtest.Exec(t, database,
+			"DELETE FROM socket_io_attachments; SELECT setval('socket_io_attachments_id_seq', 1, false)")
 		require.Len(t, emitLarge(t, from, 101, count), count)
-		receiver.arrived(t, nsp, 1+2*count)
+		receiver.waitForBroadcasts(t, nsp, 1+2*count)
 		mark := receiver.errors.mark()
 		close(slow.released)
 
 		replaced := func(err error) bool {
 			var drop *backplane.DropError
-			return errors.As(err, &drop) && drop.Reason == "attachment missing" && errors.Is(err, backplane.ErrAttachmentReplaced)
+			return errors.As(err, &drop) && drop.Reason == "attachment missing" &&
+				errors.Is(err, backplane.ErrAttachmentReplaced)
 		}
 		receiver.errors.wait(t, "reports of lost messages", mark, count, replaced)
 		events, _ := slow.got.wait(t, "messages", 0, 1+count, nil)
@@ -92,45 +93,45 @@ func TestRowsReplacedUnderTheirIDs(t *testing.T) {
 		for i := range count {
 			want = append(want, 101+i)
 		}
-		require.Equal(t, want, numbers(events), "each of the later messages comes once, in order")
+		require.Equal(t, want, numbers(events), "each later message must arrive once, in order")
 		lost, _ := receiver.errors.since(mark, nil)
-		require.Len(t, lost, count, "each of the earlier ones is reported, and nothing else")
+		require.Len(t, lost, count, "each earlier message must be reported, and nothing else")
 	})
 }
 
-// TestCrashLosesNothingInSilence crashes PostgreSQL while a receiver lags behind. Attachments do not wait for the disk, so
-// the crash takes rows, and their ids are given again. The log is written page by page: what is on the last page is what a
-// crash of the server, but not of its machine, takes.
-func TestCrashLosesNothingInSilence(t *testing.T) {
+// TestCrashLosesNothingSilently crashes PostgreSQL while a receiver lags behind. Storing attachments does not
+// wait for the disk, so the crash loses rows, and their ids are issued again. The log is written page by page:
+// a crash of the server, but not of its machine, loses the last page.
+func TestCrashLosesNothingSilently(t *testing.T) {
 	t.Parallel()
 	server := pgtest.OwnServer(t, "fsync=off", "full_page_writes=off", "wal_writer_delay=10s", "autovacuum=off")
 	for _, k := range kinds {
-		t.Run(k.name, func(t *testing.T) { crash(t, server, k) })
+		t.Run(k.name, func(t *testing.T) { testCrash(t, server, k) })
 	}
 }
 
-func crash(t *testing.T, server *pgtest.Server, k kind) {
+func testCrash(t *testing.T, server *pgtest.Server, k kind) {
 	database := pgtest.DatabaseOn(t, server.URL())
 	const nsp, count = "/lag", 9
-	receiver := start(t, k.open(t, database, database, postgres.Config{}))
-	slow, _ := receiver.laggard(t, nsp)
-	sender := start(t, k.open(t, database, database, postgres.Config{}))
+	receiver := startNode(t, k.openAt(t, database))
+	slow, _ := receiver.joinWithSlowClient(t, nsp)
+	sender := startNode(t, k.openAt(t, database))
 	from := sender.join(t, nsp)
 	require.NoError(t, from.Emit(within(t), "n", "", 0))
-	receiver.arrived(t, nsp, 1)
+	receiver.waitForBroadcasts(t, nsp, 1)
 	pgtest.Exec(t, database, "CHECKPOINT")
-	pgtest.Exec(t, database, "SELECT pg_switch_wal()") // the sequence, and what comes now, is on one page
+	pgtest.Exec(t, database, "SELECT pg_switch_wal()") // the sequence and the following rows are on one page
 	sent := append([]int{0}, emitLarge(t, from, 1, count)...)
 	require.Len(t, sent, 1+count)
-	receiver.arrived(t, nsp, len(sent))
+	receiver.waitForBroadcasts(t, nsp, len(sent))
 	before := pgtest.QueryInt(t, database, "SELECT max(id) FROM socket_io_attachments")
-	back := []int{receiver.back.mark(), sender.back.mark()}
+	recovered := []int{receiver.recovered.mark(), sender.recovered.mark()}
 	server.Down(t, pgtest.Immediate)
 	server.Up(t)
 	for i, n := range []*node{receiver, sender} {
-		n.back.wait(t, "SessionRecovered", back[i], 1, nil)
+		n.recovered.wait(t, "SessionRecovered", recovered[i], 1, nil)
 	}
-	until(t, func() bool { return from.Emit(within(t), "n", "", 100, large) == nil }, "sending works again")
+	eventually(t, func() bool { return from.Emit(within(t), "n", "", 100, large) == nil }, "sending must work again")
 	sent = append(sent, emitLarge(t, from, 101, count)...)
 	require.Len(t, sent, 1+2*count)
 	after := pgtest.QueryInt(t, database, "SELECT min(id) FROM socket_io_attachments")
@@ -145,7 +146,7 @@ func crash(t *testing.T, server *pgtest.Server, k kind) {
 	got, drops := make(map[int]int), 0
 	for _, number := range numbers(events) {
 		got[number]++
-		require.Equal(t, 1, got[number], "message %d comes twice: %v", number, numbers(events))
+		require.Equal(t, 1, got[number], "message %d arrived twice: %v", number, numbers(events))
 	}
 	errs, _ := receiver.errors.since(mark, nil)
 	for _, err := range errs {
@@ -153,6 +154,7 @@ func crash(t *testing.T, server *pgtest.Server, k kind) {
 		require.ErrorAs(t, err, &drop)
 		drops++
 	}
-	delete(got, 100) // was sent again until it worked
-	require.Equal(t, len(sent), len(got)+drops, "every message is delivered or reported; delivered: %v", numbers(events))
+	delete(got, 100) // was sent repeatedly until it succeeded
+	require.Equal(t, len(sent), len(got)+drops, "every message must be delivered or reported; delivered: %v",
+		numbers(events))
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// TestCloseDuringAnOutage: nobody answers, so the goodbye fails, and all the same nothing is left.
+// TestCloseDuringAnOutage: the server does not answer, so the leave message cannot be sent. Nevertheless Close
+// leaves nothing behind.
 func TestCloseDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds {
-		for name, begin := range map[string]func(*pgtest.Proxy){
+		for name, startOutage := range map[string]func(*pgtest.Proxy){
 			"HalfOpen": func(p *pgtest.Proxy) { p.Stall(pgtest.Both) },
 			"Lost":     func(p *pgtest.Proxy) { p.Stall(pgtest.Both); p.Cut() },
 		} {
@@ -21,18 +22,19 @@ func TestCloseDuringAnOutage(t *testing.T) {
 				t.Parallel()
 				database := pgtest.Database(t)
 				proxy := pgtest.NewProxy(t, database)
-				n := start(t, k.open(t, database, impatient(t, proxy.URL()), postgres.Config{}), brisk)
-				lost, errs := n.lost.mark(), n.errors.mark()
-				begin(proxy)
+				n := startNode(t, k.open(t, database, withConnectTimeout(t, proxy.URL()), postgres.Config{}),
+					fastHeartbeats)
+				lost, errs := n.sessionsLost.mark(), n.errors.mark()
+				startOutage(proxy)
 				if name == "Lost" {
-					n.lost.wait(t, "SessionLost", lost, 1, nil)
+					n.sessionsLost.wait(t, "SessionLost", lost, 1, nil)
 				}
-				n.shut(t)
-				n.errors.wait(t, "the goodbye that nobody heard", errs, 1, isOp("publish"))
-				require.NoError(t, n.handle.query(within(t)), "the pool is usable after Close")
+				n.requireClose(t)
+				n.errors.wait(t, "the error of the leave message", errs, 1, isOpError("publish"))
+				require.NoError(t, n.driver.query(within(t)), "the pool must be usable after Close")
 				proxy.Cut()
 				proxy.Resume()
-				vanish(t, database)
+				waitForNoConnections(t, database)
 			})
 		}
 	}

@@ -15,14 +15,17 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// TestNoCallIsLate makes many calls at the same time, each with 300 ms, while the way to the server swallows bytes, and while the
-// table of attachments is locked and an attachment is on its way. They wait for each other as well as for the server.
-func TestNoCallIsLate(t *testing.T) {
+// TestCallsReturnWhenTheirContextEnds makes many concurrent calls with 300 ms each, while the network drops all
+// packets, or while the table is locked and an attachment is being stored. The calls wait for each other as
+// well as for the server.
+func TestCallsReturnWhenTheirContextEnds(t *testing.T) {
 	const limit, busyMachine = 300 * time.Millisecond, 1500 * time.Millisecond
 	calls := map[string]func(ctx context.Context, ns *backplane.Namespace) error{
-		"Emit":       func(ctx context.Context, ns *backplane.Namespace) error { return ns.Emit(ctx, "a") },
-		"Emit/Large": func(ctx context.Context, ns *backplane.Namespace) error { return ns.Emit(ctx, "a", make([]byte, 100)) },
-		"Join":       func(ctx context.Context, ns *backplane.Namespace) error { return ns.SocketsJoin(ctx, "a") },
+		"Emit": func(ctx context.Context, ns *backplane.Namespace) error { return ns.Emit(ctx, "a") },
+		"Emit/Large": func(ctx context.Context, ns *backplane.Namespace) error {
+			return ns.Emit(ctx, "a", make([]byte, 100))
+		},
+		"Join": func(ctx context.Context, ns *backplane.Namespace) error { return ns.SocketsJoin(ctx, "a") },
 		"FetchSockets": func(_ context.Context, ns *backplane.Namespace) error {
 			_, err := ns.Timeout(limit).FetchSockets(context.Background())
 			return err
@@ -38,8 +41,8 @@ func TestNoCallIsLate(t *testing.T) {
 		"Namespace": func(ctx context.Context, ns *backplane.Namespace) error { return ns.Close(ctx) },
 	}
 	for name, hold := range map[string]func(t *testing.T, database string, proxy *pgtest.Proxy){
-		"Swallowed": func(_ *testing.T, _ string, proxy *pgtest.Proxy) { proxy.Stall(pgtest.Both) },
-		"Locked": func(t *testing.T, database string, _ *pgtest.Proxy) {
+		"PacketsDropped": func(_ *testing.T, _ string, proxy *pgtest.Proxy) { proxy.Stall(pgtest.Both) },
+		"TableLocked": func(t *testing.T, database string, _ *pgtest.Proxy) {
 			conn, err := pgx.Connect(within(t), database)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = conn.Close(context.Background()) })
@@ -52,9 +55,9 @@ func TestNoCallIsLate(t *testing.T) {
 				t.Parallel()
 				database := pgtest.Database(t)
 				proxy := pgtest.NewProxy(t, database)
-				url := impatient(t, proxy.URL())
-				a, b := start(t, k.open(t, url, url, postgres.Config{})), start(t, k.open(t, database, database, postgres.Config{}))
-				known(t, a, b)
+				url := withConnectTimeout(t, proxy.URL())
+				a, b := startNode(t, k.openAt(t, url)), startNode(t, k.openAt(t, database))
+				waitForPeers(t, a, b)
 				hold(t, database, proxy)
 				require.NoError(t, a.rooms["/chat"].EmitAsync("ahead", make([]byte, 100)))
 				var group sync.WaitGroup
@@ -81,7 +84,7 @@ func TestNoCallIsLate(t *testing.T) {
 				assert.Less(t, time.Since(start), limit+busyMachine, "Close returned %v", err)
 				proxy.Cut()
 				proxy.Resume()
-				require.NoError(t, a.Close(within(t)), "what was given up ends")
+				require.NoError(t, a.Close(within(t)), "abandoned calls must end")
 			})
 		}
 	}

@@ -13,13 +13,13 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-var lastFlow atomic.Int64
+var lastDelivery atomic.Int64
 
-// large is the part of a message that makes it too large for NOTIFY.
+// large is an argument that makes a message too large for NOTIFY.
 var large = strings.Repeat("ü", 8000)
 
-// known waits until all nodes know each other, and nobody else, in every namespace.
-func known(tb testing.TB, nodes ...*node) {
+// waitForPeers waits until all nodes know each other, and no other nodes, in every namespace.
+func waitForPeers(tb testing.TB, nodes ...*node) {
 	tb.Helper()
 	for name := range nodes[0].rooms {
 		for i, n := range nodes {
@@ -30,18 +30,19 @@ func known(tb testing.TB, nodes ...*node) {
 				}
 			}
 			slices.Sort(peers)
-			until(tb, func() bool { return slices.Equal(n.rooms[name].Peers(), peers) },
-				"in %q node %d should know exactly its peers", name, i)
+			eventually(tb, func() bool { return slices.Equal(n.rooms[name].Peers(), peers) },
+				"in %q, node %d must know exactly its peers", name, i)
 			require.Equal(tb, len(nodes), n.rooms[name].ServerCount())
 		}
 	}
 }
 
-// flows requires that all nodes reach each other's clients in every namespace, in order, small and large mixed.
-func flows(tb testing.TB, nodes ...*node) {
+// requireDelivery requires that all nodes reach each other's clients in every namespace, in order, with small
+// and large messages.
+func requireDelivery(tb testing.TB, nodes ...*node) {
 	tb.Helper()
 	const count = 6
-	name := fmt.Sprint("flow", lastFlow.Add(1))
+	name := fmt.Sprint("delivery", lastDelivery.Add(1))
 	var sending sync.WaitGroup
 	for i, n := range nodes {
 		sending.Go(func() {
@@ -58,7 +59,7 @@ func flows(tb testing.TB, nodes ...*node) {
 						err = r.Emit(within(tb), name, args...)
 					}
 					if err != nil {
-						tb.Errorf("node %d in %q, message %d: %v", i, nsp, number, err)
+						tb.Errorf("message %d of node %d in %q: %v", number, i, nsp, err)
 					}
 				}
 			}
@@ -69,21 +70,23 @@ func flows(tb testing.TB, nodes ...*node) {
 		for nsp := range nodes[i].rooms {
 			for j, to := range nodes {
 				from := fmt.Sprint(i)
-				got, _ := to.rooms[nsp].client.got.wait(tb, fmt.Sprintf("messages of node %d to node %d in %q", i, j, nsp), 0, count,
+				what := fmt.Sprintf("messages of node %d to node %d in %q", i, j, nsp)
+				got, _ := to.rooms[nsp].client.got.wait(tb, what, 0, count,
 					func(e event) bool { return e.name == name && e.from == from })
 				for number, e := range got {
-					require.Equal(tb, number, e.number, "order of what node %d sent to node %d in %q: %v", i, j, nsp, got)
+					require.Equal(tb, number, e.number, "the messages of node %d to node %d in %q are out of order: %v",
+						i, j, nsp, got)
 				}
 			}
 		}
 	}
 }
 
-// ownConnections requires that there is one listening and one publishing connection for each of n nodes.
-func ownConnections(tb testing.TB, database string, n int) {
+// requireOwnConnections requires one listening and one publishing connection for each of n nodes.
+func requireOwnConnections(tb testing.TB, database string, n int) {
 	tb.Helper()
 	for _, name := range []string{"backplane listen", "backplane publish"} {
-		until(tb, func() bool { return pgtest.Backends(tb, database, "application_name = '"+name+"'") == n },
-			"%d nodes should have %d connections %q", n, n, name)
+		eventually(tb, func() bool { return pgtest.Backends(tb, database, "application_name = '"+name+"'") == n },
+			"%d nodes must have %d connections %q", n, n, name)
 	}
 }

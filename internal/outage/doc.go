@@ -1,7 +1,7 @@
-// Package outage holds no code. Its tests run whole clusters, over each of the drivers, through what happens to a
-// PostgreSQL in operation: killed connections, restarts, networks that swallow bytes, proxies, replicas, roles that may
-// do nothing, and names that look like SQL.
+// Package outage contains only tests. They run whole clusters, over each driver, through what happens to
+// PostgreSQL in operation: terminated connections, restarts, networks that drop packets, poolers, replicas,
+// roles without privileges, and names that look like SQL.
 //
-// The tests wait for events and compare counts, never the time of day: what has to happen within two heartbeats is
-// shown by counting heartbeats.
+// The tests wait for events and compare counts, not times: what must happen within two heartbeats is shown by
+// counting heartbeats.
 package outage

@@ -20,14 +20,14 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if !given("test.parallel") { // the tests wait much and compute little
+	if !isSet("test.parallel") { // the tests mostly wait
 		_ = flag.Set("test.parallel", "5")
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// given tells whether a flag is on the command line.
-func given(name string) (found bool) {
+// isSet reports whether a flag is set on the command line.
+func isSet(name string) (found bool) {
 	flag.Visit(func(f *flag.Flag) { found = found || f.Name == name })
 	return found
 }
@@ -35,23 +35,29 @@ func given(name string) (found bool) {
 // kind is one of the drivers.
 type kind struct {
 	name string
-	// open returns a driver whose pool goes to one URL and whose own connections go to another.
-	open func(tb testing.TB, pool, own string, config postgres.Config) *handle
+	// open returns a driver whose pool connects to one URL and whose own connections go to another.
+	open func(tb testing.TB, pool, own string, config postgres.Config) *driver
 }
 
-// handle is a driver on a pool.
-type handle struct {
+// openAt returns a driver all of whose connections go to one URL.
+func (k kind) openAt(tb testing.TB, url string) *driver {
+	return k.open(tb, url, url, postgres.Config{})
+}
+
+// driver is a driver on a pool.
+type driver struct {
 	bus   transport.Bus
-	query func(ctx context.Context) error // uses the pool as its owner does
-	idle  func()                          // closes what the pool does not need
-	hold  func(tb testing.TB) func()      // takes every connection of the pool, until what it returns is called
+	query func(ctx context.Context) error // uses the pool directly
+	idle  func()                          // closes the idle connections of the pool
+	hold  func(tb testing.TB) func()      // acquires all connections of the pool until the returned function is called
 	close func()
 }
 
-// poolSize keeps the tests within the 100 connections of a server with default settings, which others use too.
+// poolSize keeps the tests within the 100 connections of a server with default settings, which other tests use,
+// too.
 const poolSize = 3
 
-var pgxKind = kind{"pgx", func(tb testing.TB, poolURL, own string, config postgres.Config) *handle {
+var pgxKind = kind{"pgx", func(tb testing.TB, poolURL, own string, config postgres.Config) *driver {
 	settings, err := pgxpool.ParseConfig(poolURL)
 	require.NoError(tb, err)
 	settings.MaxConns = poolSize
@@ -63,7 +69,7 @@ var pgxKind = kind{"pgx", func(tb testing.TB, poolURL, own string, config postgr
 		c.ConnConfig, err = pgx.ParseConfig(own)
 		require.NoError(tb, err)
 	}
-	return &handle{
+	return &driver{
 		bus: pgxdriver.NewWithConfig(pool, c),
 		query: func(ctx context.Context) error {
 			_, err := pool.Exec(ctx, "SELECT 1")
@@ -87,12 +93,12 @@ var pgxKind = kind{"pgx", func(tb testing.TB, poolURL, own string, config postgr
 	}
 }}
 
-var pqKind = kind{"pq", func(tb testing.TB, poolURL, own string, config postgres.Config) *handle {
+var pqKind = kind{"pq", func(tb testing.TB, poolURL, own string, config postgres.Config) *driver {
 	db, err := sql.Open("postgres", poolURL)
 	require.NoError(tb, err)
 	db.SetMaxOpenConns(poolSize)
 	tb.Cleanup(func() { _ = db.Close() })
-	return &handle{
+	return &driver{
 		bus: pqdriver.NewWithConfig(db, own, pqdriver.Config{Config: config}),
 		query: func(ctx context.Context) error {
 			_, err := db.ExecContext(ctx, "SELECT 1")
@@ -118,29 +124,29 @@ var pqKind = kind{"pq", func(tb testing.TB, poolURL, own string, config postgres
 
 var kinds = []kind{pgxKind, pqKind}
 
-// each runs a test over each driver.
+// each runs a test with each driver.
 func each(t *testing.T, test func(t *testing.T, k kind)) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) { test(t, k) })
 	}
 }
 
-// patience is how long a test waits for what must happen.
+// patience limits how long a test waits for an event that must happen.
 const patience = 30 * time.Second
 
-// within returns a context whose end is the failure of a test.
+// within returns a context that ends when the test has waited too long.
 func within(tb testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	tb.Cleanup(cancel)
 	return ctx
 }
 
-// until waits for a condition that no event tells of.
-func until(tb testing.TB, condition func() bool, format string, args ...any) {
+// eventually waits for a condition for which there is no event.
+func eventually(tb testing.TB, condition func() bool, format string, args ...any) {
 	tb.Helper()
 	for limit := time.Now().Add(patience); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(limit) {
-			require.FailNowf(tb, "waited in vain", format, args...)
+			require.FailNowf(tb, "timeout", format, args...)
 		}
 	}
 }

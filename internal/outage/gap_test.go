@@ -12,28 +12,28 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// TestGapCoversAllThatIsMissing stalls the network to a receiver, and ends its session meanwhile: what is read after the stall says
-// nothing of what was lost by then.
-func TestGapCoversAllThatIsMissing(t *testing.T) {
+// TestGapCoversAllLostMessages stalls the network to a receiver and terminates its session in the meantime.
+// Messages that are read after the stall say nothing about those that were lost by then.
+func TestGapCoversAllLostMessages(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		t.Parallel()
 		database := pgtest.Database(t)
 		proxy := pgtest.NewProxy(t, database)
-		a := start(t, k.open(t, database, proxy.URL(), postgres.Config{}))
-		b := start(t, k.open(t, database, database, postgres.Config{}))
-		known(t, a, b)
-		back := a.back.mark()
+		a := startNode(t, k.open(t, database, proxy.URL(), postgres.Config{}))
+		b := startNode(t, k.openAt(t, database))
+		waitForPeers(t, a, b)
+		recovered := a.recovered.mark()
 		sent := make(map[int]time.Time)
 		var stalled, killed, resumed bool
-		begun := time.Now()
-		for i := 0; time.Since(begun) < 5*time.Second; i++ {
-			switch since := time.Since(begun); {
+		start := time.Now()
+		for i := 0; time.Since(start) < 5*time.Second; i++ {
+			switch since := time.Since(start); {
 			case since > time.Second && !stalled:
 				stalled = true
 				proxy.StallOnly(pgtest.ToClient, "backplane listen")
 			case since > 1500*time.Millisecond && !killed:
 				killed = true
-				require.Equal(t, 2, pgtest.KillListeners(t, database), "the sender's is among them, which does not matter")
+				require.Equal(t, 2, pgtest.KillListeners(t, database), "the sessions of the receiver and of the sender")
 			case since > 3500*time.Millisecond && !resumed:
 				resumed = true
 				proxy.Resume()
@@ -44,35 +44,36 @@ func TestGapCoversAllThatIsMissing(t *testing.T) {
 			}
 			time.Sleep(3 * time.Millisecond)
 		}
-		a.back.wait(t, "SessionRecovered", back, 1, nil)
+		a.recovered.wait(t, "SessionRecovered", recovered, 1, nil)
 		require.NoError(t, b.rooms["/"].Emit(within(t), "end", "b", 0))
-		a.rooms["/"].client.got.wait(t, "the end", 0, 1, func(e event) bool { return e.name == "end" })
+		a.rooms["/"].client.got.wait(t, "the last message", 0, 1, func(e event) bool { return e.name == "end" })
 
 		got, _ := a.rooms["/"].client.got.since(0, func(e event) bool { return e.name == "n" })
 		for _, e := range got {
 			delete(sent, e.number)
 		}
-		gaps, _ := a.back.since(back, nil)
-		require.NotEmpty(t, sent, "something is lost, or the test tests nothing")
+		gaps, _ := a.recovered.since(recovered, nil)
+		require.NotEmpty(t, sent, "no message was lost, so the test shows nothing")
 		for i, at := range sent {
 			covered := false
 			for _, gap := range gaps {
 				covered = covered || !at.Before(gap.Since) && at.Before(gap.Since.Add(gap.Deaf))
 			}
-			require.True(t, covered, "message %d of %v is lost, %v after the start at %v, and the gaps are %v", i, at, at.Sub(begun), begun, gaps)
+			require.True(t, covered, "message %d was lost %v after the start at %v, outside of the gaps %v", i,
+				at.Sub(start), start, gaps)
 		}
-		t.Logf("%d lost, %v", len(sent), gaps)
+		t.Logf("%d messages lost, gaps: %v", len(sent), gaps)
 	})
 }
 
-// TestThousandsOfNamespacesListenAgain kills the session of a node with many channels.
+// TestThousandsOfNamespacesListenAgain terminates the session of a node with many channels.
 func TestThousandsOfNamespacesListenAgain(t *testing.T) {
 	const n = 3000
 	each(t, func(t *testing.T, k kind) {
 		t.Parallel()
 		database := pgtest.Database(t)
-		a := start(t, k.open(t, database, database, postgres.Config{}))
-		begun := time.Now()
+		a := startNode(t, k.openAt(t, database))
+		start := time.Now()
 		var all []*backplane.Namespace
 		for i := range n {
 			ns, err := a.NamespaceAsync(fmt.Sprintf("/many/%d", i), backplane.NewRegistry(backplane.RegistryConfig{}))
@@ -82,15 +83,15 @@ func TestThousandsOfNamespacesListenAgain(t *testing.T) {
 		for _, ns := range all {
 			require.NoError(t, ns.WaitReady(within(t)))
 		}
-		t.Logf("%d namespaces listen after %v", n, time.Since(begun))
-		back := a.back.mark()
-		begun = time.Now()
+		t.Logf("%d namespaces listen after %v", n, time.Since(start))
+		recovered := a.recovered.mark()
+		start = time.Now()
 		require.Equal(t, 1, pgtest.KillListeners(t, database))
-		a.back.wait(t, "SessionRecovered", back, 1, nil)
-		t.Logf("they listen again after %v", time.Since(begun))
+		a.recovered.wait(t, "SessionRecovered", recovered, 1, nil)
+		t.Logf("they listen again after %v", time.Since(start))
 
-		// They hear: each gets what another node says.
-		b := start(t, k.open(t, database, database, postgres.Config{}))
+		// Each namespace must receive the messages of another node.
+		b := startNode(t, k.openAt(t, database))
 		for _, i := range []int{0, 1, n / 2, n - 1} {
 			other := b.join(t, fmt.Sprintf("/many/%d", i))
 			require.NoError(t, other.WaitForPeers(within(t), 1))

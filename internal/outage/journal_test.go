@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// journal collects what happens, and when.
+// journal records events and their times.
 type journal[T any] struct {
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	entries []T
 	times   []time.Time
-	changed chan struct{} // closed with the next entry
+	changed chan struct{} // closed when the next entry is added
 }
 
 func (j *journal[T]) add(v T) {
@@ -26,14 +26,14 @@ func (j *journal[T]) add(v T) {
 	}
 }
 
-// mark is the place from which on later entries are.
+// mark returns the position of the next entry.
 func (j *journal[T]) mark() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return len(j.entries)
 }
 
-// since returns the entries from mark on that match, and their times.
+// since returns the matching entries from mark on, and their times.
 func (j *journal[T]) since(mark int, match func(T) bool) (found []T, times []time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -45,7 +45,7 @@ func (j *journal[T]) since(mark int, match func(T) bool) (found []T, times []tim
 	return found, times
 }
 
-// wait returns the entries from mark on that match, once there are n.
+// wait waits for n matching entries from mark on and returns all that match.
 func (j *journal[T]) wait(tb testing.TB, what string, mark, n int, match func(T) bool) ([]T, []time.Time) {
 	tb.Helper()
 	limit := time.After(patience)
@@ -64,7 +64,7 @@ func (j *journal[T]) wait(tb testing.TB, what string, mark, n int, match func(T)
 		case <-changed:
 		case <-limit:
 			all, _ := j.since(mark, nil)
-			require.FailNowf(tb, "waited in vain", "%s: %d of %d came, among %v", what, len(found), n, all)
+			require.FailNowf(tb, "timeout", "%s: %d of %d arrived, among %v", what, len(found), n, all)
 		}
 	}
 }

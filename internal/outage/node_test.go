@@ -13,25 +13,25 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// namespaces are what every node listens to. A name is data, also if it looks like SQL.
+// namespaces are the namespaces of every node. A name is data, even if it looks like SQL.
 var namespaces = []string{"/", "/chat", `/a"; DROP TABLE x; --\'🚀`}
 
-// node is one member of a cluster, and the journal of what happens to it.
+// node is a member of a cluster with a record of its events.
 type node struct {
 	*backplane.Cluster
-	handle *handle
+	driver *driver
 	rooms  map[string]*room // by namespace
 
-	errors   journal[error] // given to ErrorHandler
-	lost     journal[error]
-	back     journal[*backplane.GapError]
-	received journal[arrival]
-	sent     journal[error] // the outcome of each batch
-	left     journal[string]
+	errors       journal[error] // passed to ErrorHandler
+	sessionsLost journal[error]
+	recovered    journal[*backplane.GapError]
+	received     journal[receivedMessage]
+	published    journal[error] // the result of each batch
+	peersLeft    journal[string]
 }
 
-// arrival is a message of another node.
-type arrival struct {
+// receivedMessage is a message of another node.
+type receivedMessage struct {
 	nsp string
 	typ codec.Type
 	uid string
@@ -43,17 +43,17 @@ type room struct {
 	client *client
 }
 
-// start opens a node in every namespace, with a driver on a pool.
-func start(tb testing.TB, h *handle, change ...func(*backplane.Config)) *node {
+// startNode opens a node in every namespace, with a driver on a pool.
+func startNode(tb testing.TB, h *driver, change ...func(*backplane.Config)) *node {
 	tb.Helper()
-	n := &node{handle: h, rooms: make(map[string]*room)}
+	n := &node{driver: h, rooms: make(map[string]*room)}
 	config := backplane.Config{Bus: h.bus, MinBackoff: 20 * time.Millisecond, MaxBackoff: 500 * time.Millisecond,
 		ErrorHandler: n.errors.add,
 		Trace: backplane.Trace{
-			SessionLost: n.lost.add, SessionRecovered: n.back.add,
-			Received:  func(nsp string, t codec.Type, uid string) { n.received.add(arrival{nsp, t, uid}) },
-			Published: func(_, _ int, _ time.Duration, err error) { n.sent.add(err) },
-			PeerLeft:  func(_, uid string, _ bool) { n.left.add(uid) },
+			SessionLost: n.sessionsLost.add, SessionRecovered: n.recovered.add,
+			Received:  func(nsp string, t codec.Type, uid string) { n.received.add(receivedMessage{nsp, t, uid}) },
+			Published: func(_, _ int, _ time.Duration, err error) { n.published.add(err) },
+			PeerLeft:  func(_, uid string, _ bool) { n.peersLeft.add(uid) },
 		}}
 	for _, f := range change {
 		f(&config)
@@ -65,7 +65,7 @@ func start(tb testing.TB, h *handle, change ...func(*backplane.Config)) *node {
 		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 			break
 		}
-		tb.Logf("Open took longer than the short PublishTimeout of this test, on a busy machine: %v", err)
+		tb.Logf("Open exceeded the short PublishTimeout of this test on a busy machine: %v", err)
 	}
 	require.NoError(tb, err, "Open")
 	tb.Cleanup(func() { _ = n.Close(within(tb)) })
@@ -92,27 +92,27 @@ func (n *node) join(tb testing.TB, name string) *room {
 	return r
 }
 
-// shut closes a node and requires that nothing of it is left.
-func (n *node) shut(tb testing.TB) {
+// requireClose closes a node.
+func (n *node) requireClose(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, n.Close(within(tb)), "Close")
 }
 
-// vanish waits until a database has no connection of any driver's own.
-func vanish(tb testing.TB, database string) {
+// waitForNoConnections waits until a database has none of the drivers' own connections.
+func waitForNoConnections(tb testing.TB, database string) {
 	tb.Helper()
-	until(tb, func() bool { return pgtest.Backends(tb, database, "application_name LIKE 'backplane%'") == 0 },
-		"after Close a connection of the driver's own is left")
+	eventually(tb, func() bool { return pgtest.Backends(tb, database, "application_name LIKE 'backplane%'") == 0 },
+		"Close must not leave a connection of the driver")
 }
 
-// client is a connected client that notes what it is sent.
+// client is a connected client that records what it is sent.
 type client struct {
 	id   string
 	got  journal[event]
 	mute bool // it never acknowledges
 }
 
-// event is what a client was sent.
+// event is an event that a client was sent.
 type event struct {
 	name, from string
 	number     int

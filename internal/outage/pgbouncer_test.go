@@ -14,41 +14,43 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// TestPgBouncerPoolsTransactions: the first node does not hear itself; others may find the prepared statements of the
-// first.
-func TestPgBouncerPoolsTransactions(t *testing.T) {
+// TestOpenBehindATransactionPooler: the first node does not receive its own messages, and later nodes may find
+// its prepared statements.
+func TestOpenBehindATransactionPooler(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, k kind) {
 		t.Parallel()
-		through := pgtest.NewBouncer(t, pgtest.Database(t), pgtest.PoolTransactions)
+		bouncer := pgtest.NewBouncer(t, pgtest.Database(t), pgtest.PoolTransactions)
 		for i := range 3 {
-			_, err := backplane.Open(within(t), backplane.Config{Bus: k.open(t, through, through, postgres.Config{}).bus, PublishTimeout: 3 * beat})
+			config := backplane.Config{Bus: k.openAt(t, bouncer).bus, PublishTimeout: 3 * heartbeat}
+			_, err := backplane.Open(within(t), config)
 			require.Error(t, err)
-			require.True(t, errors.Is(err, backplane.ErrNoLoopback) || errors.Is(err, postgres.ErrPooled), "node %d: %v", i, err)
-			require.Contains(t, err.Error(), "direct connection", "node %d is told what to do", i)
+			pooled := errors.Is(err, backplane.ErrNoLoopback) || errors.Is(err, postgres.ErrPooled)
+			require.True(t, pooled, "node %d: %v", i, err)
+			require.Contains(t, err.Error(), "direct connection", "the error of node %d must say what to do", i)
 		}
 	})
 }
 
-func TestPgBouncerPoolsSessions(t *testing.T) {
+func TestClusterBehindASessionPooler(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, k kind) {
 		t.Parallel()
 		database := pgtest.Database(t)
-		through := pgtest.NewBouncer(t, database, pgtest.PoolSessions)
-		a := start(t, k.open(t, through, through, postgres.Config{}))
-		b := start(t, k.open(t, through, through, postgres.Config{}))
-		known(t, a, b)
-		flows(t, a, b)
+		bouncer := pgtest.NewBouncer(t, database, pgtest.PoolSessions)
+		a := startNode(t, k.openAt(t, bouncer))
+		b := startNode(t, k.openAt(t, bouncer))
+		waitForPeers(t, a, b)
+		requireDelivery(t, a, b)
 		pgtest.KillListeners(t, database)
 		pgtest.KillPublishers(t, database)
-		settle(t, database, a, b)
+		requireRecovery(t, database, a, b)
 	})
 }
 
-// TestPgBouncerPoolsTransactionsOfThePool: attachments go through the proxy, on any server connection, also where
-// statements are prepared. The driver's own connections go to the server.
-func TestPgBouncerPoolsTransactionsOfThePool(t *testing.T) {
+// TestAttachmentsThroughATransactionPooler: attachments go through the pooler, on any server connection, even
+// in modes that prepare statements. The driver's own connections go to the server.
+func TestAttachmentsThroughATransactionPooler(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, key, value string
@@ -64,7 +66,8 @@ func TestPgBouncerPoolsTransactionsOfThePool(t *testing.T) {
 			t.Parallel()
 			database := pgtest.Database(t)
 			const table = `at"tach'ments $1 \ 🚀`
-			through := pgtest.With(t, pgtest.NewBouncer(t, database, pgtest.PoolTransactions, "default_pool_size = 3"), func(u *url.URL) {
+			bouncer := pgtest.NewBouncer(t, database, pgtest.PoolTransactions, "default_pool_size = 3")
+			bouncer = pgtest.With(t, bouncer, func(u *url.URL) {
 				if query := u.Query(); c.key != "" {
 					query.Set(c.key, c.value)
 					u.RawQuery = query.Encode()
@@ -72,27 +75,28 @@ func TestPgBouncerPoolsTransactionsOfThePool(t *testing.T) {
 			})
 			var nodes []*node
 			for range 2 {
-				nodes = append(nodes, start(t, c.kind.open(t, through, database, postgres.Config{Table: table})))
+				nodes = append(nodes, startNode(t, c.kind.open(t, bouncer, database, postgres.Config{Table: table})))
 			}
-			known(t, nodes...)
+			waitForPeers(t, nodes...)
 			var busy sync.WaitGroup
 			for range 4 {
-				busy.Go(func() { flows(t, nodes...) })
+				busy.Go(func() { requireDelivery(t, nodes...) })
 			}
 			busy.Wait()
 			for _, n := range nodes {
-				require.Zero(t, n.errors.mark(), "nothing went wrong on the way")
+				require.Zero(t, n.errors.mark(), "no error may be reported")
 			}
 			quoted, err := postgres.QuoteTable(table)
 			require.NoError(t, err)
 			require.Positive(t, pgtest.QueryInt(t, database, "SELECT count(*) FROM "+quoted))
-			require.NoError(t, nodes[0].handle.bus.(storage.Store).Expire(within(t), 0))
-			require.Zero(t, pgtest.QueryInt(t, database, "SELECT count(*) FROM "+quoted), "attachments are removed")
+			require.NoError(t, nodes[0].driver.bus.(storage.Store).Expire(within(t), 0))
+			require.Zero(t, pgtest.QueryInt(t, database, "SELECT count(*) FROM "+quoted),
+				"Expire must remove all attachments")
 			for _, n := range nodes {
-				n.shut(t)
-				require.NoError(t, n.handle.query(within(t)), "the pool is usable after Close")
+				n.requireClose(t)
+				require.NoError(t, n.driver.query(within(t)), "the pool must be usable after Close")
 			}
-			vanish(t, database)
+			waitForNoConnections(t, database)
 		})
 	}
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// TestOpenOnAnotherServer needs servers that are not as the server of the test run is: one that asks for a password,
-// and its replica.
-func TestOpenOnAnotherServer(t *testing.T) {
+// TestOpenOnASpecialServer needs its own servers: one that requires a password, and its replica.
+func TestOpenOnASpecialServer(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.OwnServer(t, "fsync=off")
 	database := pgtest.DatabaseOn(t, primary.URL())
@@ -27,17 +26,21 @@ func TestOpenOnAnotherServer(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name+"/WrongPassword", func(t *testing.T) {
 			wrong := guest("wrong")
-			until(t, func() bool { return k.open(t, wrong, wrong, postgres.Config{}).query(within(t)) != nil }, "the server asks for the password")
-			refusedSetup(t, k.open(t, wrong, wrong, postgres.Config{}), postgres.ErrUnreachable, "check the user and the password")
-			refused(t, k.open(t, database, wrong, postgres.Config{}), postgres.ErrUnreachable, "check the user and the password")
-			right := start(t, k.open(t, guest("right"), guest("right"), postgres.Config{}))
-			flows(t, right)
-			right.shut(t)
+			eventually(t, func() bool { return k.openAt(t, wrong).query(within(t)) != nil },
+				"the server must require the password")
+			requireSetupFails(t, k.openAt(t, wrong), postgres.ErrUnreachable, "check the user and the password")
+			requireOpenFails(t, k.open(t, database, wrong, postgres.Config{}), postgres.ErrUnreachable,
+				"check the user and the password")
+			right := startNode(t, k.openAt(t, guest("right")))
+			requireDelivery(t, right)
+			right.requireClose(t)
 		})
 		t.Run(k.name+"/Replica", func(t *testing.T) {
-			refusedSetup(t, k.open(t, copied, copied, postgres.Config{}), postgres.ErrReadOnly, "connect to the primary")
-			refused(t, k.open(t, database, copied, postgres.Config{}), postgres.ErrReadOnly, "connect to the primary")
-			refusedSetup(t, k.open(t, copied, database, postgres.Config{}), postgres.ErrReadOnly, "connect to the primary")
+			requireSetupFails(t, k.openAt(t, copied), postgres.ErrReadOnly, "connect to the primary")
+			requireOpenFails(t, k.open(t, database, copied, postgres.Config{}), postgres.ErrReadOnly,
+				"connect to the primary")
+			requireSetupFails(t, k.open(t, copied, database, postgres.Config{}), postgres.ErrReadOnly,
+				"connect to the primary")
 		})
 	}
 }

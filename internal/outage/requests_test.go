@@ -13,53 +13,56 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// asked is what the three kinds of request came back with.
-type asked struct {
+// responses are the results of the three kinds of requests.
+type responses struct {
 	acks, answers []backplane.Value
 	sockets       []*backplane.RemoteSocket
 	err           [3]error // of EmitWithAck, FetchSockets, ServerSideEmitWithAck
 }
 
-// ask makes one request of each kind at a time, with a timeout.
-func ask(tb testing.TB, r *room, timeout time.Duration) (wait func() *asked) {
+// sendRequests makes one request of each kind concurrently, with a timeout.
+func sendRequests(tb testing.TB, r *room, timeout time.Duration) (wait func() *responses) {
 	tb.Helper()
-	a, ctx := new(asked), within(tb)
+	a, ctx := new(responses), within(tb)
 	var group sync.WaitGroup
 	to := r.Timeout(timeout)
 	group.Go(func() { a.acks, a.err[0] = to.EmitWithAck(ctx, "question", "", 0) })
 	group.Go(func() { a.sockets, a.err[1] = to.FetchSockets(ctx) })
 	group.Go(func() { a.answers, a.err[2] = to.ServerSideEmitWithAck(ctx, "question") })
-	return func() *asked {
+	return func() *responses {
 		group.Wait()
-		require.NoError(tb, ctx.Err(), "a request ends at its timeout at the latest")
+		require.NoError(tb, ctx.Err(), "a request must end at its timeout at the latest")
 		return a
 	}
 }
 
-// arrived waits until a node has received one request of each kind.
-func arrived(t *testing.T, n *node, mark int) {
+// waitForRequests waits until a node has received one request of each kind.
+func waitForRequests(t *testing.T, n *node, mark int) {
 	t.Helper()
 	for _, typ := range []codec.Type{codec.Broadcast, codec.FetchSockets, codec.ServerSideEmit} {
-		n.received.wait(t, "the requests", mark, 1, func(a arrival) bool { return a.nsp == "/" && a.typ == typ })
+		n.received.wait(t, "the requests", mark, 1,
+			func(a receivedMessage) bool { return a.nsp == "/" && a.typ == typ })
 	}
 }
 
-// TestRequestWhilePeerIsKilled asks three nodes, one of which dies before it has answered, without a goodbye.
-func TestRequestWhilePeerIsKilled(t *testing.T) {
+// TestRequestsWhileAPeerDies sends requests to two peers, one of which dies before it has answered, without a
+// leave message.
+func TestRequestsWhileAPeerDies(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, k kind) {
 		t.Parallel()
 		database := pgtest.Database(t)
 		proxy := pgtest.NewProxy(t, database)
-		a := start(t, k.open(t, database, database, postgres.Config{}), brisk)
-		b := start(t, k.open(t, database, database, postgres.Config{}), brisk)
-		victim := start(t, k.open(t, database, impatient(t, proxy.URL()), postgres.Config{}), brisk)
-		known(t, a, b, victim)
+		a := startNode(t, k.openAt(t, database), fastHeartbeats)
+		b := startNode(t, k.openAt(t, database), fastHeartbeats)
+		victim := startNode(t, k.open(t, database, withConnectTimeout(t, proxy.URL()), postgres.Config{}),
+			fastHeartbeats)
+		waitForPeers(t, a, b, victim)
 
-		mark, lost := victim.received.mark(), victim.lost.mark()
-		proxy.StallOnly(pgtest.ToServer, "backplane publish") // its answers get nowhere
-		wait := ask(t, a.rooms["/"], patience/2)
-		arrived(t, victim, mark)
+		mark, lost := victim.received.mark(), victim.sessionsLost.mark()
+		proxy.StallOnly(pgtest.ToServer, "backplane publish") // its answers are held back
+		wait := sendRequests(t, a.rooms["/"], patience/2)
+		waitForRequests(t, victim, mark)
 		proxy.Stall(pgtest.Both)
 		proxy.Cut()
 		got := wait()
@@ -67,53 +70,55 @@ func TestRequestWhilePeerIsKilled(t *testing.T) {
 		gone := []string{victim.rooms["/"].UID()}
 		for i, err := range got.err {
 			partial := requirePartial(t, err, nil, gone)
-			require.NoError(t, partial.Err, "request %d ends when the peer is known to be gone, not at its timeout", i)
+			require.NoError(t, partial.Err, "request %d must end when the peer is known to be gone, not at its timeout",
+				i)
 		}
-		require.Len(t, got.acks, 2, "the clients of the other nodes have answered")
+		require.Len(t, got.acks, 2, "the clients of the other nodes must have answered")
 		require.Len(t, got.sockets, 2)
 		require.Len(t, got.answers, 1)
-		known(t, a, b)
+		waitForPeers(t, a, b)
 
-		victim.lost.wait(t, "SessionLost", lost, 1, nil)
+		victim.sessionsLost.wait(t, "SessionLost", lost, 1, nil)
 		proxy.Resume()
-		settle(t, database, a, b, victim) // it comes back, and is known again
+		requireRecovery(t, database, a, b, victim) // the peer recovers and is known again
 	})
 }
 
-// TestRequestWhileTheDatabaseGoesAway asks, and then there is no way left for the answers.
-func TestRequestWhileTheDatabaseGoesAway(t *testing.T) {
+// TestRequestsDuringAnOutage sends requests, and then the answers cannot be sent any more.
+func TestRequestsDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, k kind) {
 		t.Parallel()
 		database := pgtest.Database(t)
 		proxyA, proxyB := pgtest.NewProxy(t, database), pgtest.NewProxy(t, database)
-		a := start(t, k.open(t, database, impatient(t, proxyA.URL()), postgres.Config{}), brisk)
-		b := start(t, k.open(t, database, impatient(t, proxyB.URL()), postgres.Config{}), brisk)
-		known(t, a, b)
+		a := startNode(t, k.open(t, database, withConnectTimeout(t, proxyA.URL()), postgres.Config{}), fastHeartbeats)
+		b := startNode(t, k.open(t, database, withConnectTimeout(t, proxyB.URL()), postgres.Config{}), fastHeartbeats)
+		waitForPeers(t, a, b)
 		peer := []string{b.rooms["/"].UID()}
 
-		heard, lostA, lostB := b.received.mark(), a.lost.mark(), b.lost.mark()
+		received, lostA, lostB := b.received.mark(), a.sessionsLost.mark(), b.sessionsLost.mark()
 		proxyB.StallOnly(pgtest.ToServer, "backplane publish")
-		wait := ask(t, a.rooms["/"], 2*beat)
-		arrived(t, b, heard)
-		require.NoError(t, a.rooms["/"].ServerSideEmit(within(t), "what was published before is settled"))
-		for _, p := range []*pgtest.Proxy{proxyA, proxyB} { // for both nodes, what they have breaks and nothing new works
+		wait := sendRequests(t, a.rooms["/"], 2*heartbeat)
+		waitForRequests(t, b, received)
+		require.NoError(t, a.rooms["/"].ServerSideEmit(within(t), "after the requests"))
+		for _, p := range []*pgtest.Proxy{proxyA,
+			proxyB} { // for both nodes, connections break and new ones do not work
 			p.Stall(pgtest.Both)
 			p.Cut()
 		}
-		a.lost.wait(t, "SessionLost", lostA, 1, nil)
-		b.lost.wait(t, "SessionLost", lostB, 1, nil)
+		a.sessionsLost.wait(t, "SessionLost", lostA, 1, nil)
+		b.sessionsLost.wait(t, "SessionLost", lostB, 1, nil)
 		got := wait()
 		for _, err := range got.err {
 			partial := requirePartial(t, err, peer, nil)
 			require.ErrorIs(t, partial, backplane.ErrTimeout)
 		}
-		require.Len(t, got.acks, 1, "this node's client has answered")
+		require.Len(t, got.acks, 1, "this node's client must have answered")
 		require.Len(t, got.sockets, 1)
 		require.Empty(t, got.answers)
 
 		proxyA.Resume()
 		proxyB.Resume()
-		settle(t, database, a, b)
+		requireRecovery(t, database, a, b)
 	})
 }

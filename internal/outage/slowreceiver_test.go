@@ -9,29 +9,28 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/pgtest"
-	"github.com/backplane-go/backplane/postgres"
 )
 
-// stuck is a Local whose Broadcast does not return until it is released.
-type stuck struct {
+// blockedRegistry is a registry whose Broadcast does not return until it is released.
+type blockedRegistry struct {
 	*backplane.Registry
 	release chan struct{}
 }
 
-func (s stuck) Broadcast(*backplane.Packet, backplane.Selector) { <-s.release }
+func (s blockedRegistry) Broadcast(*backplane.Packet, backplane.Selector) { <-s.release }
 
-// TestSlowReceiver: a namespace whose server does not take its messages costs itself messages, which are counted and
-// reported. It costs the process no more memory than its queue, the other namespaces nothing, and PostgreSQL's queue
-// of notifications, which every listener of the server shares, is read on.
+// TestSlowReceiver: a namespace whose server does not accept its messages loses messages, which are counted and
+// reported. The process needs no more memory for it than its queue, other namespaces are not affected, and
+// PostgreSQL's notification queue, which all listeners of the server share, continues to be read.
 func TestSlowReceiver(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		const queue = 100
-		sender := start(t, k.open(t, database, database, postgres.Config{}))
-		receiver := start(t, k.open(t, database, database, postgres.Config{}), func(c *backplane.Config) { c.ReceiveQueue = queue })
-		known(t, sender, receiver)
+		sender := startNode(t, k.openAt(t, database))
+		receiver := startNode(t, k.openAt(t, database), func(c *backplane.Config) { c.ReceiveQueue = queue })
+		waitForPeers(t, sender, receiver)
 		ctx := within(t)
-		local := stuck{backplane.NewRegistry(backplane.RegistryConfig{}), make(chan struct{})}
+		local := blockedRegistry{backplane.NewRegistry(backplane.RegistryConfig{}), make(chan struct{})}
 		_, err := receiver.Namespace(ctx, "/slow", local)
 		require.NoError(t, err)
 		defer close(local.release)
@@ -42,21 +41,23 @@ func TestSlowReceiver(t *testing.T) {
 		const messages = 5000
 		text := strings.Repeat("x", 4000)
 		for range messages {
-			for slow.EmitAsync("flood", text) != nil { // the sender's own queue is bounded too
+			for slow.EmitAsync("flood", text) != nil { // the sender's own queue is limited, too
 				require.NoError(t, slow.Emit(ctx, "flood", text))
 			}
 		}
 		require.NoError(t, slow.Emit(ctx, "flood", text))
-		flows(t, sender, receiver) // so the receiver has read all that was before
+		requireDelivery(t, sender, receiver) // after this, the receiver has read all earlier messages
 
 		dropped := receiver.Stats().ReceiveDropped
-		assert.GreaterOrEqual(t, dropped, uint64(messages-3*queue), "what does not fit into the queue is dropped and counted")
+		assert.GreaterOrEqual(t, dropped, uint64(messages-3*queue),
+			"messages that do not fit into the queue must be dropped and counted")
 		reports, _ := receiver.errors.since(0, func(err error) bool {
 			drop, ok := err.(*backplane.DropError)
 			return ok && drop.Namespace == "/slow"
 		})
-		assert.EqualValues(t, dropped, len(reports), "each drop is reported")
+		assert.EqualValues(t, dropped, len(reports), "each drop must be reported")
 		waiting := pgtest.QueryInt(t, database, "SELECT (pg_notification_queue_usage() * 1000000)::int")
-		assert.Less(t, waiting, 1000, "20 MB of notifications that nobody read would be over 2000 millionths of the server's queue")
+		assert.Less(t, waiting, 1000,
+			"20 MB of unread notifications would be more than 2000 millionths of the server's queue")
 	})
 }

@@ -13,72 +13,74 @@ import (
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/pgtest"
-	"github.com/backplane-go/backplane/postgres"
 )
 
-// TestKilledAnyNumberOfTimes is not parallel: it counts goroutines.
-func TestKilledAnyNumberOfTimes(t *testing.T) {
+// TestNodesSurviveRepeatedTermination is not parallel, because it counts goroutines.
+func TestNodesSurviveRepeatedTermination(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		before := goleak.IgnoreCurrent()
 		database := pgtest.Database(t)
-		a := start(t, k.open(t, database, database, postgres.Config{}))
-		b := start(t, k.open(t, database, database, postgres.Config{}))
-		known(t, a, b)
-		flows(t, a, b)
+		a := startNode(t, k.openAt(t, database))
+		b := startNode(t, k.openAt(t, database))
+		waitForPeers(t, a, b)
+		requireDelivery(t, a, b)
 
 		goroutines := 0
 		for round := range 10 {
 			switch round % 3 {
 			case 0:
-				publishersKilled(t, database, a, b)
+				terminatePublishers(t, database, a, b)
 			case 1:
-				listenersKilled(t, database, a, b)
+				terminateListeners(t, database, a, b)
 			case 2:
 				require.Equal(t, 2, pgtest.KillPublishers(t, database))
-				listenersKilled(t, database, a, b)
+				terminateListeners(t, database, a, b)
 			}
-			settle(t, database, a, b)
+			requireRecovery(t, database, a, b)
 			if round == 2 {
-				goroutines = settledGoroutines(t, database, a, b)
+				goroutines = stableGoroutines(t, database, a, b)
 			}
 		}
-		require.LessOrEqual(t, settledGoroutines(t, database, a, b), goroutines, "goroutines after ten outages, and after three")
+		require.LessOrEqual(t, stableGoroutines(t, database, a, b), goroutines,
+			"ten outages must not leave more goroutines than three")
 
 		for _, n := range []*node{a, b} {
-			n.shut(t)
+			n.requireClose(t)
 		}
-		vanish(t, database)
+		waitForNoConnections(t, database)
 		for _, n := range []*node{a, b} {
-			require.NoError(t, n.handle.query(within(t)), "the pool is its owner's, and usable after Close")
-			n.handle.close()
+			require.NoError(t, n.driver.query(within(t)), "the caller's pool must be usable after Close")
+			n.driver.close()
 		}
-		until(t, func() bool { return pgtest.Backends(t, database, "true") == 0 }, "no connection of any kind is left")
+		eventually(t, func() bool { return pgtest.Backends(t, database, "true") == 0 }, "no connection may be left")
 		goleak.VerifyNone(t, before)
 	})
 }
 
-// settle makes sure that everything works, once connections have broken.
-func settle(t *testing.T, database string, nodes ...*node) {
+// requireRecovery requires that everything works again after connections have broken.
+func requireRecovery(t *testing.T, database string, nodes ...*node) {
 	t.Helper()
 	for _, n := range nodes {
-		until(t, func() bool { return n.back.mark() == n.lost.mark() }, "it listens again")
-		// What was on its way when a connection broke may fail.
-		until(t, func() bool { return n.rooms["/"].Emit(within(t), "after an outage", "", 0) == nil }, "publishing works again")
+		eventually(t, func() bool { return n.recovered.mark() == n.sessionsLost.mark() }, "the node must listen again")
+		// Messages in transit when a connection broke may fail.
+		eventually(t, func() bool { return n.rooms["/"].Emit(within(t), "after an outage", "", 0) == nil },
+			"publishing must work again")
 	}
-	known(t, nodes...)
-	flows(t, nodes...)
-	ownConnections(t, database, len(nodes))
+	waitForPeers(t, nodes...)
+	requireDelivery(t, nodes...)
+	requireOwnConnections(t, database, len(nodes))
 }
 
-// settledGoroutines counts goroutines once the pools have closed what they do not need.
-func settledGoroutines(t *testing.T, database string, nodes ...*node) int {
+// stableGoroutines counts the goroutines after the pools have closed their idle connections.
+func stableGoroutines(t *testing.T, database string, nodes ...*node) int {
 	t.Helper()
 	for _, n := range nodes {
-		n.handle.idle()
+		n.driver.idle()
 	}
-	until(t, func() bool { return pgtest.Backends(t, database, "application_name NOT LIKE 'backplane%'") == 0 }, "the pools are empty")
+	eventually(t, func() bool { return pgtest.Backends(t, database, "application_name NOT LIKE 'backplane%'") == 0 },
+		"the pools must be empty")
 	count, same := runtime.NumGoroutine(), 0
-	until(t, func() bool {
+	eventually(t, func() bool {
 		now := runtime.NumGoroutine()
 		if now == count {
 			same++
@@ -86,17 +88,17 @@ func settledGoroutines(t *testing.T, database string, nodes ...*node) int {
 			count, same = now, 0
 		}
 		return same == 20
-	}, "the number of goroutines does not settle")
+	}, "the number of goroutines must become stable")
 	return count
 }
 
-// publishersKilled kills the publishing connections, which are idle. Nobody notices: the next message and the next answer go over
-// other connections, once.
-func publishersKilled(t *testing.T, database string, n, peer *node) {
+// terminatePublishers terminates the publishing connections, which are idle. This must not be noticeable: the
+// next message and the next answer are sent once, over other connections.
+func terminatePublishers(t *testing.T, database string, n, peer *node) {
 	t.Helper()
 	r, failed := n.rooms["/chat"], n.Stats().PublishErrors+peer.Stats().PublishErrors
-	for _, size := range []int{1, 20_000} { // the larger one needs the store too
-		name := fmt.Sprint("after the publisher was killed, ", size)
+	for _, size := range []int{1, 20_000} { // the larger one needs the store
+		name := fmt.Sprint("after the publisher was terminated, ", size)
 		got := peer.rooms["/chat"].client.got.mark()
 		require.Equal(t, 2, pgtest.KillPublishers(t, database))
 		require.NoError(t, r.Emit(within(t), name, strings.Repeat("x", size), 1))
@@ -105,54 +107,55 @@ func publishersKilled(t *testing.T, database string, n, peer *node) {
 		require.NoError(t, err, "the answer of the peer")
 		require.Len(t, sockets, 2)
 		events, _ := peer.rooms["/chat"].client.got.since(got, func(e event) bool { return e.name == name })
-		require.Len(t, events, 1, "what is published after it has arrived, and it did not arrive twice")
+		require.Len(t, events, 1, "the message must arrive once")
 	}
 	require.Equal(t, failed, n.Stats().PublishErrors+peer.Stats().PublishErrors)
 }
 
-// listenersKilled kills the listening connections and waits until the nodes listen again, and have said so.
-func listenersKilled(t *testing.T, database string, nodes ...*node) {
+// terminateListeners terminates the listening connections and waits until the nodes listen again and have
+// reported it.
+func terminateListeners(t *testing.T, database string, nodes ...*node) {
 	t.Helper()
-	var lost, back, heard, errs []int
+	var lost, recovered, received, errs []int
 	for _, n := range nodes {
-		lost, back = append(lost, n.lost.mark()), append(back, n.back.mark())
-		heard, errs = append(heard, n.received.mark()), append(errs, n.errors.mark())
+		lost, recovered = append(lost, n.sessionsLost.mark()), append(recovered, n.recovered.mark())
+		received, errs = append(received, n.received.mark()), append(errs, n.errors.mark())
 	}
 	require.Equal(t, len(nodes), pgtest.KillListeners(t, database))
 	for i, n := range nodes {
-		n.lost.wait(t, "SessionLost", lost[i], 1, nil)
-		gaps, _ := n.back.wait(t, "SessionRecovered", back[i], 1, nil)
-		require.Positive(t, gaps[0].Deaf, "how long it was deaf")
-		require.Error(t, gaps[0].Err, "and why")
-		told, _ := n.errors.wait(t, "GapError", errs[i], 1, func(err error) bool {
+		n.sessionsLost.wait(t, "SessionLost", lost[i], 1, nil)
+		gaps, _ := n.recovered.wait(t, "SessionRecovered", recovered[i], 1, nil)
+		require.Positive(t, gaps[0].Deaf, "the gap must say how long the node was deaf")
+		require.Error(t, gaps[0].Err, "the gap must say why")
+		reported, _ := n.errors.wait(t, "GapError", errs[i], 1, func(err error) bool {
 			var gap *backplane.GapError
 			return errors.As(err, &gap)
 		})
-		require.Same(t, gaps[0], told[0], "the application is told of the gap")
+		require.Same(t, gaps[0], reported[0], "the ErrorHandler must receive the gap")
 	}
-	// The last who came back was heard by all others when it announced itself, in every namespace.
+	// The last node to recover announces itself, and all others receive that, in every namespace.
 	for name := range nodes[0].rooms {
-		announced := func(a arrival) bool { return a.nsp == name && a.typ == codec.InitialHeartbeat }
-		until(t, func() bool {
+		announced := func(a receivedMessage) bool { return a.nsp == name && a.typ == codec.InitialHeartbeat }
+		eventually(t, func() bool {
 			for i, n := range nodes {
-				if found, _ := n.received.since(heard[i], announced); len(found) > 0 {
+				if found, _ := n.received.since(received[i], announced); len(found) > 0 {
 					return true
 				}
 			}
 			return false
-		}, "nobody announced itself in %q", name)
+		}, "no node announced itself in %q", name)
 	}
 }
 
-// isOp matches an error of an operation.
-func isOp(op string) func(error) bool {
+// isOpError matches an *OpError of an operation.
+func isOpError(op string) func(error) bool {
 	return func(err error) bool {
 		var e *backplane.OpError
 		return errors.As(err, &e) && e.Op == op
 	}
 }
 
-func requireOp(tb testing.TB, err error, op string) {
+func requireOpError(tb testing.TB, err error, op string) {
 	tb.Helper()
-	require.Truef(tb, isOp(op)(err), "want an *OpError of %q, got %T: %v", op, err, err)
+	require.Truef(tb, isOpError(op)(err), "want an *OpError of %q, got %T: %v", op, err, err)
 }

@@ -56,7 +56,8 @@ func (s *Server) copyOf(ctx context.Context, primary *Server) error {
 		return err
 	}
 	backup := exec.CommandContext(ctx, filepath.Join(s.bin, basebackup), "--pgdata="+s.data(), "--host=127.0.0.1",
-		"--port="+strconv.Itoa(primary.port), "--username=postgres", "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+		"--port="+strconv.Itoa(primary.port), "--username=postgres", "--write-recovery-conf",
+		"--checkpoint=fast", "--no-sync")
 	backup.SysProcAttr, backup.Dir = attributes, s.folder
 	if out, err := backup.CombinedOutput(); err != nil {
 		return fmt.Errorf("pgtest: %s: %w\n%s", basebackup, err, out)
