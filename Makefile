@@ -58,7 +58,7 @@ test-postgres: ## run the tests of the drivers, of outages, and the core of inte
 	done
 
 # The tests of interop that another version of PostgreSQL tells nothing new. The three packages mostly wait, so they run at once (-p 3).
-NOT_CORE = ^Test(Peer|Client$$|Interop(Classic|EmittersAre|Goodbye|GoToGo|Killed|Mixed|Namespaces|NodeToNode|Options|Shape|Three))
+NOT_CORE = ^Test(Peer|Client$$|Interop(Classic|EmittersAre|GoToGo|LeaveMessage|Killed|Mixed|Namespaces|NodeToNode|Options|Shape|Three))
 
 .PHONY: flakes
 flakes: ## run the tests of each package RUNS times (300; INTERNAL=30 below internal), shuffled, with and without -race, on one processor, beside a load (FOR=10m: no longer)

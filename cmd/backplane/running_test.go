@@ -28,7 +28,7 @@ type running struct {
 
 // transcript is what a command writes, line by line.
 type transcript struct {
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	text    strings.Builder
 	changed chan struct{} // closed by the next line
 	ended   bool

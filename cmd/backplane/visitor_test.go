@@ -26,7 +26,7 @@ type visitor struct {
 	packets chan packet
 	early   []packet // that came while another was awaited
 
-	writing sync.Mutex // guards all below
+	writing sync.Mutex // guards the fields below
 	asked   int
 }
 

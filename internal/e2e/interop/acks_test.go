@@ -12,7 +12,7 @@ import (
 
 const ackTimeout = 10 * time.Second
 
-// ask emits with acknowledgement and takes all answers.
+// ask emits with acknowledgement and returns all answers.
 func (f *fixture) ask(s side, to interop.Target, event string, args ...any) []any {
 	f.Helper()
 	answer, err := s.EmitWithAck(f.ctx, to.Timeout(ackTimeout), event, args...)
@@ -26,7 +26,7 @@ func (f *fixture) answering(s side, ack *interop.Ack, rooms ...string) client {
 	return f.connect(s, interop.ClientSpec{Ack: ack, Rooms: rooms})
 }
 
-// The sender of types 11 and 12 answers; the other side asks.
+// The sender of types 11 and 12 answers; the other side requests.
 func ackScenarios() []scenario {
 	all := []scenario{
 		{types: codec.BroadcastClientCount, name: "countsItsClients", brief: true, run: func(f *fixture) {
@@ -60,7 +60,7 @@ func ackScenarios() []scenario {
 			c := f.join(f.to, "a")
 			other := f.join(f.to)
 			contents := [][]any{{}, {"text", 1}, {map[string]any{"b": []byte{1, 2}}}, {strings.Repeat("x", 9000)}}
-			if f.from.kind().doublesSpilled() {
+			if f.from.kind().doublesAttached() {
 				contents = contents[:2]
 			}
 			for _, args := range contents {
@@ -75,7 +75,7 @@ func ackScenarios() []scenario {
 			f.answering(f.from, interop.Reply("near"))
 			f.answering(f.to, interop.Reply("far"))
 			if !f.from.kind().isGo() {
-				f.Skip("upstream: Node.js waits for the counts of all servers, and a local request times out")
+				f.Skip("upstream: Node.js waits for the counts of all servers, so a local request times out")
 			}
 			f.same([]any{"near"}, f.ask(f.from, interop.Target{Local: true}, "ask"))
 		}},

@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// TestInteropClassicRequests: the requests of the old adapter reach sockets of a Node.js node and of another Go node, which
-// know nothing of them but the messages that carry them.
+// TestInteropClassicRequests: the methods with the names of the old adapter reach the sockets of a Node.js node and of
+// another Go node. On the wire they are ordinary messages, so those nodes need not know them.
 func TestInteropClassicRequests(t *testing.T) {
 	t.Parallel()
 	ctx := patient(t)
@@ -44,7 +44,8 @@ func TestInteropClassicRequests(t *testing.T) {
 		require.NoError(t, ours.RemoteJoin(ctx, id, "moved"))
 		got, err = ours.ClientRooms(ctx, id)
 		require.NoError(t, err)
-		assert.Equal(t, sortedStrings([]string{id, "a", "moved"}), sortedStrings(got), "a socket of side %d, right after RemoteJoin", i)
+		assert.Equal(t, sortedStrings([]string{id, "a", "moved"}), sortedStrings(got),
+			"a socket of side %d, right after RemoteJoin", i)
 		require.NoError(t, ours.RemoteLeave(ctx, id, "moved"))
 		got, err = ours.ClientRooms(ctx, id)
 		require.NoError(t, err)

@@ -6,20 +6,20 @@ import (
 	"sync/atomic"
 )
 
-// ClientSpec says how a client connects.
+// ClientSpec describes a client.
 type ClientSpec struct {
-	// Rooms that the server makes it join, and the Data that the server gives its socket.
+	// Rooms and Data are what the server gives the client's socket.
 	Rooms []string
 	Data  any
-	// Auth, Query and Headers are the client's handshake.
+	// Auth, Query and Headers are sent in the client's handshake.
 	Auth    map[string]any
 	Query   map[string]string
 	Headers map[string]string
-	// Ack is how it acknowledges. Default: Echo.
+	// Ack says how the client acknowledges events. Default: Echo.
 	Ack *Ack
 }
 
-// Client is a Socket.IO client that is connected to a Namespace.
+// Client is a Socket.IO client connected to a Namespace.
 type Client struct {
 	ns   *Namespace
 	name string
@@ -32,7 +32,7 @@ type Client struct {
 
 var lastClient atomic.Int64
 
-// Connect connects a client and returns once its socket has joined its rooms.
+// Connect connects a client and waits until its socket has joined its rooms.
 func (ns *Namespace) Connect(ctx context.Context, c ClientSpec) (*Client, error) {
 	p := ns.node.peer
 	client := &Client{ns: ns, name: fmt.Sprintf("client%d", lastClient.Add(1))}
@@ -57,28 +57,28 @@ func (ns *Namespace) Connect(ctx context.Context, c ClientSpec) (*Client, error)
 	return client, nil
 }
 
-// ID is the id of the client's socket.
+// ID returns the id of the client's socket.
 func (c *Client) ID() string { return c.id }
 
-// Next returns the next event that the client received.
+// Next waits for the next event of the client and returns it.
 func (c *Client) Next(ctx context.Context) (Event, error) {
 	e, err := c.events.Next(ctx)
 	if err != nil {
-		return e, fmt.Errorf("an event to %s: %w", c.name, err)
+		return e, fmt.Errorf("wait for an event to %s: %w", c.name, err)
 	}
 	return e, nil
 }
 
-// Disconnected waits until the client is disconnected and returns the reason that it was told.
+// Disconnected waits until the client is disconnected and returns the reason that the client got.
 func (c *Client) Disconnected(ctx context.Context) (string, error) {
 	e, err := c.disconnects.Next(ctx)
 	if err != nil {
-		return "", fmt.Errorf("%s to be disconnected: %w", c.name, err)
+		return "", fmt.Errorf("wait until %s is disconnected: %w", c.name, err)
 	}
 	return e.Reason, nil
 }
 
-// Joined waits until the client's socket has joined room, after it connected.
+// Joined waits until the client's socket has joined room after the connect.
 func (c *Client) Joined(ctx context.Context, room string) error {
 	return c.roomEvent(ctx, "join-room", room)
 }
@@ -96,14 +96,15 @@ func (c *Client) roomEvent(ctx context.Context, kind, room string) error {
 	return nil
 }
 
-// Rooms are the rooms that the server has the client's socket in, that of its own id included.
+// Rooms returns the rooms of the client's socket on the server, including the room of its own id.
 func (c *Client) Rooms(ctx context.Context) ([]string, error) {
 	var rooms []string
 	err := c.ns.call(ctx, "rooms", spec{Client: c.name}, &rooms)
 	return rooms, err
 }
 
-// Odd does something with an odd value to the client's socket: "join", or sets its "data" or what is in its "handshake".
+// Odd does something with an odd value to the client's socket: it joins the value ("join"), or sets "data" or
+// "handshake".
 func (c *Client) Odd(ctx context.Context, op, value string) error {
 	return c.ns.call(ctx, "odd", spec{Client: c.name, Op: op, Value: value}, nil)
 }

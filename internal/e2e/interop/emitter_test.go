@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// emitterSide is a side that only sends, and is no node.
+// emitterSide is a side that only sends and is not a node.
 type emitterSide struct{ nodeSide }
 
 func (emitterSide) AwaitServerCount(context.Context, int) error { return nil }
@@ -28,8 +28,8 @@ func (o emitterOpener) open(ctx context.Context, nsp string) (side, error) {
 
 func (emitterOpener) nodes() int { return 0 }
 
-// TestInteropEmitter: @socket.io/postgres-emitter 0.1.1 names no namespace in its messages. Adapter 0.5 drops them
-// (so that is not tested here), 0.3 and our nodes take the namespace from the channel.
+// TestInteropEmitter: the messages of @socket.io/postgres-emitter 0.1.1 do not name the namespace. Adapter 0.5 drops
+// them, so it is not tested here. Adapter 0.3 and our nodes take the namespace from the channel.
 func TestInteropEmitter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -42,7 +42,8 @@ func TestInteropEmitter(t *testing.T) {
 		})
 	}
 	t.Run("EmitterToNode-0.3", func(t *testing.T) {
-		runScenarios(t, w, emitter, w.start(t, interop.Adapter03), func(s scenario) bool { return s.emitter && s.brief })
+		runScenarios(t, w, emitter, w.start(t, interop.Adapter03),
+			func(s scenario) bool { return s.emitter && s.brief })
 	})
 	t.Run("IsNoPeer", func(t *testing.T) {
 		f := newFixture(t, w, emitter, w.startGo(t, pgxDriver), scenario{})

@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
 
-// outside is a side that is no node of the cluster: it only sends. What it does not have is not to be called.
+// outside is a side that is not a node of the cluster: it only sends. Other methods must not be called.
 type outside struct{ side }
 
 func (outside) kind() kind                                  { return kind{adapter: adapterGo} }
@@ -24,10 +24,10 @@ func (outside) UID() string                                 { return codec.Emitt
 func (outside) AwaitServerCount(context.Context, int) error { return nil }
 func (outside) Close(context.Context) error                 { return nil }
 
-// sending hands an emitter to do and sends what that emitted.
+// sending calls do with an emitter and sends what do emitted.
 type sending func(ctx context.Context, do func(e emitter.Target) error) error
 
-// ourEmitter opens sides that are our emitter, in the way of a sending.
+// ourEmitter opens sides that use our emitter with this way of sending.
 type ourEmitter struct{ send sending }
 
 func (o ourEmitter) nodes() int { return 0 }
@@ -44,7 +44,7 @@ type emitterOf struct {
 func (s emitterOf) do(ctx context.Context, to interop.Target, do func(t emitter.Target) error) error {
 	return s.send(ctx, func(e emitter.Target) error {
 		t := e.Of(s.nsp).Except(to.Except...)
-		if len(to.To) > 0 { // none is everybody in a Target of these tests
+		if len(to.To) > 0 { // no rooms means all sockets in a Target of these tests
 			t = t.To(to.To...)
 		}
 		if to.Volatile {
@@ -77,7 +77,7 @@ func (s emitterOf) ServerSideEmit(ctx context.Context, event string, args ...any
 	return s.do(ctx, interop.Target{}, func(t emitter.Target) error { return t.ServerSideEmit(ctx, event, args...) })
 }
 
-// ways are those in which our emitter sends.
+// ways are the ways in which our emitter can send.
 const (
 	oneByOne      = "oneByOne"
 	inBatches     = "inBatches"
@@ -103,7 +103,7 @@ func (w *world) ourEmitter(t *testing.T, driver, way string) ourEmitter {
 	return ourEmitter{func(_ context.Context, do func(emitter.Target) error) error { return do(e.Target) }}
 }
 
-// transactions sends each in a transaction of its own.
+// transactions sends each message in its own transaction.
 func (w *world) transactions(t *testing.T, driver string, e *emitter.Emitter) sending {
 	t.Helper()
 	if driver == pqDriver {
@@ -136,10 +136,12 @@ func (w *world) transactions(t *testing.T, driver string, e *emitter.Emitter) se
 	}
 }
 
-// fromOutside are the scenarios for senders that are no nodes. Ours keep their order, and spill at 8000 bytes.
+// fromOutside are the scenarios for senders that are not nodes. Ours keep the order and use an attachment from 8000
+// bytes.
 func fromOutside(s scenario) bool {
 	switch s.name {
-	case "payloadOf8000Bytes", "mixedInlineAndSpilledKeepTheirOrder", "noFlags", "volatile", "compressFalse", "compressTrue":
+	case "payloadOf8000Bytes", "mixedInlineAndAttachedKeepTheirOrder", "noFlags", "volatile", "compressFalse",
+		"compressTrue":
 		return true
 	}
 	return s.emitter
@@ -147,7 +149,7 @@ func fromOutside(s scenario) bool {
 
 func briefFromOutside(s scenario) bool { return fromOutside(s) && s.brief }
 
-// TestInteropGoEmitter: our emitter reaches Node.js's nodes of all versions and ours, in all the ways it has.
+// TestInteropGoEmitter: our emitter reaches Node.js nodes of all versions and our nodes, in all its ways of sending.
 func TestInteropGoEmitter(t *testing.T) {
 	for _, c := range []struct {
 		receiver, driver, way string

@@ -14,12 +14,13 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// createTable creates the table of the attachments, which our nodes do, but an emitter does not.
+// createTable creates the table of the attachments. Our nodes create it themselves, an emitter does not.
 func (w *world) createTable(t *testing.T) {
-	pgtest.Exec(t, w.url, "CREATE TABLE IF NOT EXISTS socket_io_attachments (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea)")
+	pgtest.Exec(t, w.url, "CREATE TABLE IF NOT EXISTS socket_io_attachments (id bigserial UNIQUE, created_at "+
+		"timestamptz DEFAULT now(), payload bytea)")
 }
 
-// line is one of the cheat sheet. The clients c are in the rooms {}, {room1}, {room2}, {room1, room2}, {room3}.
+// line is a line of the cheat sheet. The clients are in the rooms {}, {room1}, {room2}, {room1, room2}, {room3}.
 type line struct {
 	name string
 	do   func(f *fixture, c []client) error
@@ -28,22 +29,28 @@ type line struct {
 }
 
 func emitted(name string, to interop.Target, hits []int, args ...any) line {
-	return line{name, func(f *fixture, c []client) error { return f.from.Emit(f.ctx, socketsOf(to, c), "hello", args...) }, 3, hits}
+	return line{name, func(f *fixture, c []client) error {
+		return f.from.Emit(f.ctx, socketsOf(to, c), "hello",
+			args...)
+	}, 3, hits}
 }
 
 func joined(name string, to interop.Target, rooms ...string) line {
-	return line{name, func(f *fixture, c []client) error { return f.from.Join(f.ctx, socketsOf(to, c), rooms...) }, 4, nil}
+	return line{name, func(f *fixture, c []client) error { return f.from.Join(f.ctx, socketsOf(to, c), rooms...) }, 4,
+		nil}
 }
 
 func left(name string, to interop.Target, rooms ...string) line {
-	return line{name, func(f *fixture, c []client) error { return f.from.Leave(f.ctx, socketsOf(to, c), rooms...) }, 5, nil}
+	return line{name, func(f *fixture, c []client) error { return f.from.Leave(f.ctx, socketsOf(to, c), rooms...) }, 5,
+		nil}
 }
 
 func disconnected(name string, to interop.Target, closing bool) line {
-	return line{name, func(f *fixture, c []client) error { return f.from.Disconnect(f.ctx, socketsOf(to, c), closing) }, 6, nil}
+	return line{name, func(f *fixture, c []client) error { return f.from.Disconnect(f.ctx, socketsOf(to, c), closing) },
+		6, nil}
 }
 
-// socketsOf puts the id of client n in the place of the room "#n".
+// socketsOf replaces the room "#n" by the id of client n.
 func socketsOf(t interop.Target, c []client) interop.Target {
 	for _, rooms := range []*[]string{&t.To, &t.Except} {
 		*rooms = slices.Clone(*rooms)
@@ -60,7 +67,7 @@ func except(rooms ...string) interop.Target { return interop.Target{Except: room
 
 var everybody = []int{0, 1, 2, 3, 4}
 
-// sheet are the lines of Socket.IO's emitter cheat sheet, and some that follow from them.
+// sheet has the lines of Socket.IO's emitter cheat sheet and some variations of them.
 var sheet = []line{
 	emitted("emit", interop.Target{}, everybody, 1, "2", map[string]any{"3": []any{4, nil}}),
 	emitted("emitBinary", interop.Target{}, everybody, []byte{4, 0, 255}),
@@ -84,11 +91,12 @@ var sheet = []line{
 	disconnected("disconnectSocketsOfARoom", interop.To("room1"), false),
 	disconnected("disconnectSocketsAndClose", interop.To("room2"), true),
 	disconnected("disconnectOneSocket", interop.To("#0"), true),
-	{"serverSideEmit", func(f *fixture, c []client) error { return f.from.ServerSideEmit(f.ctx, "hello", 1, "2") }, 9, nil},
+	{"serverSideEmit", func(f *fixture, c []client) error { return f.from.ServerSideEmit(f.ctx, "hello", 1, "2") }, 9,
+		nil},
 }
 
-// TestInteropEmittersAreEqual: for every line of the cheat sheet, the same clients receive the same from Node.js's emitter
-// and from ours. (Adapter 0.5 drops what Node.js's emitter sends.)
+// TestInteropEmittersAreEqual: for every line of the cheat sheet, the same clients receive the same events from
+// Node.js's emitter and from ours. (Adapter 0.5 drops the messages of Node.js's emitter.)
 func TestInteropEmittersAreEqual(t *testing.T) {
 	for _, receiver := range []string{interop.Adapter03, adapterGo} {
 		t.Run("To"+receiver, func(t *testing.T) {
@@ -113,20 +121,21 @@ func TestInteropEmittersAreEqual(t *testing.T) {
 	}
 }
 
-// effect runs a line, and returns what the clients and the server saw of it, and the rooms that they are in then.
+// effect runs a line. It returns what the clients and the server received, and the rooms of the clients afterwards.
 func effect(f *fixture, l line) []string {
 	f.Helper()
 	for _, event := range []string{"hello", "fence"} {
 		require.NoError(f, f.to.OnServerSide(f.ctx, event, nil))
 	}
-	c := []client{f.join(f.to), f.join(f.to, "room1"), f.join(f.to, "room2"), f.join(f.to, "room1", "room2"), f.join(f.to, "room3")}
+	c := []client{f.join(f.to), f.join(f.to, "room1"), f.join(f.to, "room2"), f.join(f.to, "room1", "room2"),
+		f.join(f.to, "room3")}
 	require.NoError(f, l.do(f, c))
-	f.sent(f.from, l.sent) // Node.js's emitter does not wait for it
+	f.sent(f.from, l.sent) // Node.js's emitter does not wait until it is sent
 	var seen []string
 	saw := func(who string, e interop.Event) {
 		seen = append(seen, fmt.Sprintf("%s: %s %s", who, e.Event, brief(values(e.Args))))
 	}
-	for _, i := range l.hits { // attachments are overtaken by what follows
+	for _, i := range l.hits { // later messages overtake attachments
 		saw(fmt.Sprint("client ", i), f.next(c[i]))
 	}
 	require.NoError(f, f.from.ServerSideEmit(f.ctx, "fence"))
@@ -158,7 +167,7 @@ func effect(f *fixture, l line) []string {
 	return seen
 }
 
-// brief shows the beginning of large values, and enough to tell them apart.
+// brief shortens large values so that they can still be told apart.
 func brief(args []any) string {
 	text := fmt.Sprintf("%v", args)
 	return fmt.Sprintf("%.60s (%d, %08x)", text, len(text), crc32.ChecksumIEEE([]byte(text)))

@@ -5,20 +5,21 @@ import (
 	"fmt"
 )
 
-// Event is something that happened in a peer.
+// Event is an event that a peer reported.
 type Event struct {
 	Ev     string `json:"ev"`
 	Worker int    `json:"worker"`
 	NSP    string `json:"nsp"`
 	Client string `json:"client"`
 
-	// Event and Args came to a client, or to the server from another server. WithAck: an answer is wanted.
+	// Event and Args were received by a client, or by the server from another server. WithAck: the sender wants an
+	// answer.
 	Event   string  `json:"event"`
 	Args    []Value `json:"args"`
 	WithAck bool    `json:"withAck"`
 
 	Reason  string `json:"reason"` // why a client was disconnected
-	Where   string `json:"where"`  // where an error came up
+	Where   string `json:"where"`  // where an error occurred
 	Message string `json:"message"`
 	Code    string `json:"code"`
 
@@ -65,7 +66,7 @@ func (p *Peer) client(name string) *Client {
 	return p.clients[name]
 }
 
-// serverSide returns the inbox of the server-side events of a namespace in a worker.
+// serverSide returns the inbox of a worker's server-side events in a namespace.
 func (p *Peer) serverSide(worker int, nsp string) *Inbox[Event] {
 	key := fmt.Sprint(worker, nsp)
 	p.mu.Lock()

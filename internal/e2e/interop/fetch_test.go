@@ -32,7 +32,7 @@ func (f *fixture) fetchOne(s side, id string) interop.Socket {
 	return sockets[0]
 }
 
-// The sender of type 7 asks; the sender of type 8 answers.
+// The sender of type 7 requests; the sender of type 8 answers.
 var fetchScenarios = []scenario{
 	{types: codec.FetchSockets, name: "findsTheSocketsOfAllNodes", brief: true, run: func(f *fixture) {
 		near, far, far2 := f.join(f.from), f.join(f.to), f.join(f.to)
@@ -71,7 +71,8 @@ var fetchScenarios = []scenario{
 	}},
 	{types: codec.FetchSocketsResponse, name: "handshake", brief: true, run: func(f *fixture) {
 		auth := map[string]any{"token": "t😀", "nested": map[string]any{"n": 1}}
-		c := f.connect(f.from, interop.ClientSpec{Auth: auth, Query: map[string]string{"q": "1"}, Headers: map[string]string{"x-test": "yes"}})
+		c := f.connect(f.from, interop.ClientSpec{Auth: auth, Query: map[string]string{"q": "1"},
+			Headers: map[string]string{"x-test": "yes"}})
 		h := f.fetchOne(f.to, c.ID()).Handshake
 		f.same(auth, h["auth"])
 		require.Equal(f, "yes", h["headers"].(map[string]any)["x-test"])
@@ -87,7 +88,7 @@ var fetchScenarios = []scenario{
 	}},
 	{types: codec.FetchSocketsResponse, name: "noDataIsAnEmptyObject", run: func(f *fixture) {
 		c := f.join(f.from)
-		f.same(map[string]any{}, f.fetchOne(f.to, c.ID()).Data) // whoever reads data.user must not crash
+		f.same(map[string]any{}, f.fetchOne(f.to, c.ID()).Data) // code that reads data.user must not crash
 	}},
 	fetchesData("data", true, map[string]any{"name": "ünï😀", "n": 1.5, "list": []any{1, nil, true}}),
 	fetchesData("dataOverTheThreshold", false, map[string]any{"text": strings.Repeat("x", 9000)}),
@@ -95,7 +96,7 @@ var fetchScenarios = []scenario{
 	{types: codec.FetchSocketsResponse, name: "binaryDataUnderTheThreshold", brief: true, run: func(f *fixture) {
 		c := f.connect(f.from, interop.ClientSpec{Data: map[string]any{"b": []byte{1, 2, 255}}})
 		data := f.fetchOne(f.to, c.ID()).Data.(map[string]any)
-		// it travels as what JSON.stringify makes of a Buffer; in Node.js it stays that, our nodes turn it back
+		// JSON.stringify turns a Buffer into an object. Node.js leaves it like that, our nodes decode it.
 		want := any(map[string]any{"type": "Buffer", "data": []any{1, 2, 255}})
 		if f.to.kind().isGo() {
 			want = []byte{1, 2, 255}

@@ -14,25 +14,25 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// patience bounds each scenario. It is generous: only a failure takes that long.
+// patience limits each scenario. It is long, because only a failure takes that long.
 const patience = time.Minute
 
-// The heartbeats of the matrix. Those of Node.js are frequent, because a node that starts while its LISTEN is not active
-// yet learns of its peers with their next one. Ours are not: a node gives up a session that did not bring back its
-// own heartbeat in time, and the machine may be busy.
+// The heartbeats of the matrix. Node.js nodes send them often, because a node whose LISTEN was not active when it
+// announced itself learns of its peers only with their next heartbeat. Our nodes send them rarely: a node closes a
+// session that does not deliver the node's own heartbeat in time, and the machine may be busy.
 const (
 	nodeHeartbeat    = time.Second
 	goHeartbeat      = 2 * time.Second
 	heartbeatTimeout = 6 * time.Second
 )
 
-// fixture is what a scenario gets: two sides that know each other, in a namespace of their own.
+// fixture is what a scenario works with: two sides that know each other, in a new namespace.
 type fixture struct {
 	*testing.T
 	ctx      context.Context
 	nsp      string
 	from, to side
-	size     int // nodes in the cluster
+	size     int // number of nodes in the cluster
 	fences   int
 
 	recording *interop.Recording
@@ -40,7 +40,7 @@ type fixture struct {
 
 var lastNamespace atomic.Int64
 
-// newFixture opens the sides, first the one or the other, and waits until they know each other.
+// newFixture opens the sides in the order that the scenario wants and waits until they know each other.
 func newFixture(t *testing.T, w *world, from, to opener, s scenario) *fixture {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -83,7 +83,7 @@ func (f *fixture) connect(s side, spec interop.ClientSpec) client {
 	return c
 }
 
-// join connects a client that is in rooms.
+// join connects a client with these rooms.
 func (f *fixture) join(s side, rooms ...string) client {
 	f.Helper()
 	return f.connect(s, interop.ClientSpec{Rooms: rooms})
@@ -94,7 +94,7 @@ func (f *fixture) emit(s side, to interop.Target, event string, args ...any) {
 	require.NoError(f, s.Emit(f.ctx, to, event, args...))
 }
 
-// next returns the next event that c received.
+// next waits for the next event of c and returns it.
 func (f *fixture) next(c client) interop.Event {
 	f.Helper()
 	e, err := c.Next(f.ctx)
@@ -102,7 +102,7 @@ func (f *fixture) next(c client) interop.Event {
 	return e
 }
 
-// expect: the next event of each client is that one.
+// expect requires that the next event of each client is this one.
 func (f *fixture) expect(clients []client, event string, args ...any) {
 	f.Helper()
 	for i, c := range clients {
@@ -112,7 +112,8 @@ func (f *fixture) expect(clients []client, event string, args ...any) {
 	}
 }
 
-// fence: nothing but an event to everyone, sent by s after all that was awaited, comes next to the clients.
+// fence requires that the clients have received nothing else: it sends an event from s to all, which must be their
+// next.
 func (f *fixture) fence(s side, clients ...client) {
 	f.Helper()
 	f.fences++
@@ -120,7 +121,7 @@ func (f *fixture) fence(s side, clients ...client) {
 	f.expect(clients, "fence", f.fences)
 }
 
-// sent returns the next message of that type that s sent.
+// sent waits for the next message of this type from s and returns it.
 func (f *fixture) sent(s side, messageType int) interop.Message {
 	f.Helper()
 	m, err := f.recording.Await(f.ctx, s.UID(), messageType)
@@ -128,7 +129,7 @@ func (f *fixture) sent(s side, messageType int) interop.Message {
 	return m
 }
 
-// same compares values without their number types, and shows only the beginning of large ones.
+// same compares values regardless of their number types. Failures show only the beginning of large values.
 func (f *fixture) same(want, got any) {
 	f.Helper()
 	want, got = interop.Canon(want), interop.Canon(got)
@@ -137,7 +138,7 @@ func (f *fixture) same(want, got any) {
 	}
 }
 
-// sameSet is same for two lists in any order.
+// sameSet compares two lists in any order.
 func (f *fixture) sameSet(want, got []any) {
 	f.Helper()
 	f.same(sorted(want), sorted(got))

@@ -30,7 +30,8 @@ var flagScenarios = []scenario{
 	flagged("volatile", interop.Target{Volatile: true}, map[string]any{"volatile": true}),
 	flagged("compressFalse", interop.Target{Compress: ptr(false)}, map[string]any{"compress": false}),
 	flagged("compressTrue", interop.Target{Compress: ptr(true)}, map[string]any{"compress": true}),
-	flagged("timeoutInMilliseconds", interop.Target{}.Timeout(1500*time.Millisecond), map[string]any{"timeout": 1500.0}),
+	flagged("timeoutInMilliseconds", interop.Target{}.Timeout(1500*time.Millisecond),
+		map[string]any{"timeout": 1500.0}),
 	flagged("allFlags", interop.Target{Volatile: true, Compress: ptr(true)}.Timeout(time.Second),
 		map[string]any{"volatile": true, "compress": true, "timeout": 1000.0}),
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// goClient is a client of a Go side: a socket in the registry that answers as it was told to.
+// goClient is a client of a Go side: a socket in the registry with configured answers.
 type goClient struct {
 	side      *goSide
 	id        string
@@ -87,7 +87,7 @@ func (c *goClient) Disconnect(closing bool) {
 // Describe implements backplane.DescribedSocket.
 func (c *goClient) Describe() (backplane.Handshake, backplane.Value) { return c.handshake, c.data }
 
-// Next implements client, as do the following.
+// Next and the methods below implement client.
 func (c *goClient) Next(ctx context.Context) (interop.Event, error) { return c.events.Next(ctx) }
 
 func (c *goClient) Disconnected(ctx context.Context) (string, error) { return c.disconnects.Next(ctx) }
@@ -118,7 +118,7 @@ func (s *goSide) roomEvent(kind, room, id string) {
 	}
 }
 
-// serverSide handles the server-side events that OnServerSide named.
+// serverSide handles the server-side events that OnServerSide has registered.
 func (s *goSide) serverSide(args backplane.Args, reply func(backplane.Value)) {
 	s.mu.Lock()
 	ack := s.answers[args.Event()]
@@ -149,7 +149,7 @@ func eventOf(args backplane.Args, withAck bool) interop.Event {
 	return e
 }
 
-// acknowledge does what node/clients.js does.
+// acknowledge does the same as node/clients.js.
 func acknowledge(ack *interop.Ack, args []any, answer func(backplane.Value)) {
 	var v any
 	var rest []any

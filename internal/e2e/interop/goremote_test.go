@@ -38,7 +38,7 @@ func (s *goSide) FetchSockets(ctx context.Context, to interop.Target) ([]interop
 	return out, nil
 }
 
-// goRemote finds its socket each time, as interop.Remote does.
+// goRemote looks up its socket for each call, as interop.Remote does.
 type goRemote struct {
 	side *goSide
 	id   string

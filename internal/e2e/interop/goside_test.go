@@ -25,17 +25,17 @@ const (
 	pqDriver  = "pq"
 )
 
-// goOpener opens sides in one Go cluster.
+// goOpener opens sides on one Go node.
 type goOpener struct {
 	cluster *backplane.Cluster
-	errors  *interop.Inbox[error] // that reached the ErrorHandler
+	errors  *interop.Inbox[error] // errors that ErrorHandler received
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when a peer joins or leaves any namespace
 }
 
-// startGo opens a cluster on a driver. It ends with the test, which fails if anything was reported to its ErrorHandler
-// that the test did not take out of errors.
+// startGo opens a cluster on a driver. It is closed at the end of the test, which fails if ErrorHandler received an
+// error that the test did not take from errors.
 func (w *world) startGo(t *testing.T, driver string) *goOpener {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -117,7 +117,7 @@ type goSide struct {
 
 	mu      sync.Mutex // guards the maps
 	clients map[string]*goClient
-	answers map[string]*interop.Ack // to server-side events that are handled
+	answers map[string]*interop.Ack // answers to server-side events
 }
 
 func (s *goSide) kind() kind  { return kind{adapter: adapterGo} }
@@ -128,7 +128,7 @@ func (s *goSide) target(to interop.Target) backplane.Target {
 	if to.TimeoutMS > 0 {
 		t = t.Timeout(time.Duration(to.TimeoutMS) * time.Millisecond)
 	}
-	if len(to.To) > 0 { // none is everybody in a Target of these tests
+	if len(to.To) > 0 { // no rooms means all sockets in a Target of these tests
 		t = t.To(to.To...)
 	}
 	if to.Volatile {
@@ -151,7 +151,8 @@ func (s *goSide) EmitAsync(to interop.Target, event string, args ...any) error {
 	return s.target(to).EmitAsync(event, args...)
 }
 
-func (s *goSide) EmitWithAck(ctx context.Context, to interop.Target, event string, args ...any) (interop.Answer, error) {
+func (s *goSide) EmitWithAck(ctx context.Context, to interop.Target, event string, args ...any) (interop.Answer,
+	error) {
 	return answerOf(s.target(to).EmitWithAck(ctx, event, args...))
 }
 
@@ -207,7 +208,7 @@ func (s *goSide) AwaitServerCount(ctx context.Context, count int) error {
 
 func (s *goSide) Close(ctx context.Context) error { return s.ns.Close(ctx) }
 
-// answerOf translates what a request returned. A PartialError is an answer too.
+// answerOf converts the result of a request. A PartialError is part of the answer.
 func answerOf(got []backplane.Value, err error) (interop.Answer, error) {
 	a := interop.Answer{Values: []any{}}
 	var partial *backplane.PartialError

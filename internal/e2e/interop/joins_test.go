@@ -7,7 +7,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// rooms: exactly these, besides the one of its own id.
+// rooms requires that c is in exactly these rooms and that of its own id.
 func (f *fixture) rooms(c client, want ...any) {
 	f.Helper()
 	rooms, err := c.Rooms(f.ctx)
@@ -120,5 +120,5 @@ func disconnects(name string, closing bool) scenario {
 	}}
 }
 
-// closedByServer is the reason that a Go side's client is told when its connection is closed too.
+// closedByServer is the reason that a Go side's client gets when its connection is closed too.
 const closedByServer = "closed by the server"

@@ -14,14 +14,14 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// patient is a context for a test that is no scenario.
+// patient returns a context for a test that is not a scenario.
 func patient(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// opened opens the namespace "/" on openers, in their order, and waits until all know each other.
+// opened opens the namespace "/" on the openers in order and waits until all know each other.
 func opened(t *testing.T, ctx context.Context, openers ...opener) []side {
 	t.Helper()
 	var sides []side
@@ -38,7 +38,7 @@ func opened(t *testing.T, ctx context.Context, openers ...opener) []side {
 	return sides
 }
 
-// TestInteropKilledNode: who dies without a word expires, and requests under way then complete without it.
+// TestInteropKilledNode: a killed node expires, and pending requests then complete without it.
 func TestInteropKilledNode(t *testing.T) {
 	for _, adapter := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03} {
 		t.Run("Node-"+adapter+"DiesForGo", func(t *testing.T) {
@@ -94,10 +94,10 @@ func TestInteropKilledNode(t *testing.T) {
 	}
 }
 
-// helperURL is the environment variable that makes the test binary a Go node of its own, to be killed.
+// helperURL is the environment variable that makes the test binary a Go node in its own process, which can be killed.
 const helperURL = "INTEROP_HELPER_DATABASE"
 
-// startHelper starts this test binary as a node that has "/" open, and returns once it has.
+// startHelper starts this test binary as a node and waits until it has opened "/".
 func startHelper(t *testing.T, url string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperNode$", "-test.v")
@@ -123,15 +123,15 @@ func startHelper(t *testing.T, url string) *exec.Cmd {
 	return nil
 }
 
-// TestHelperNode is the node that startHelper starts. By itself it does nothing.
+// TestHelperNode is the node that startHelper starts. It is not a test.
 func TestHelperNode(t *testing.T) {
 	url := os.Getenv(helperURL)
 	if url == "" {
-		t.Skip("only a helper of other tests")
+		t.Skip("not a test: a process of other tests")
 	}
 	w := &world{url: url, prefix: "interop"}
 	_, err := w.startGo(t, pgxDriver).open(patient(t), "/")
 	require.NoError(t, err)
 	_, _ = os.Stdout.WriteString("\nopen\n")
-	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or its parent ends
+	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed or its parent ends
 }

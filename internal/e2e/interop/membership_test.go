@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// The fixture itself holds that both sides count each other.
+// newFixture already checks that both sides count each other.
 var membershipScenarios = []scenario{
 	{types: codec.InitialHeartbeat, name: "AnnouncesItself", opens: toFirst, brief: true, run: func(f *fixture) {
 		f.sent(f.from, 1)
@@ -24,7 +24,7 @@ var membershipScenarios = []scenario{
 	}},
 	{types: codec.Heartbeat, name: "IsRepeatedWhenSilent", run: func(f *fixture) {
 		if f.from.kind().isGo() && f.to.kind().isGo() {
-			// One heartbeat of the process serves all namespaces.
+			// A process sends one heartbeat for all its namespaces.
 			time.Sleep(heartbeatTimeout + goHeartbeat)
 			count, err := f.to.ServerCount(f.ctx)
 			require.NoError(f, err)
@@ -39,11 +39,12 @@ var membershipScenarios = []scenario{
 		from, to := f.from.kind(), f.to.kind()
 		require.NoError(f, f.from.Close(f.ctx))
 		ctx := f.ctx
-		if from.saysGoodbye() {
+		if from.announcesLeaving() {
 			f.sent(f.from, 13)
-			// Else it expires. So it may between two Node.js nodes: their messages go over a pool, one may overtake the
-			// goodbye, and a late message brings the sender back. Ours do not overtake, and do not bring back.
-			if to.saysGoodbye() && (from.isGo() || to.isGo()) {
+			// Otherwise it expires. That can happen between two Node.js nodes: they send over a pool, so another
+			// message may arrive after ADAPTER_CLOSE and bring the sender back. Our nodes send in order, and ignore
+			// such messages.
+			if to.announcesLeaving() && (from.isGo() || to.isGo()) {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, heartbeatTimeout-goHeartbeat-time.Second/2)
 				defer cancel()
@@ -52,8 +53,8 @@ var membershipScenarios = []scenario{
 		require.NoError(f, f.to.AwaitServerCount(ctx, f.size-1))
 	}},
 	{types: codec.AdapterClose, name: "RequestsCompleteWithoutIt", run: func(f *fixture) {
-		if !f.from.kind().saysGoodbye() || !f.to.kind().saysGoodbye() {
-			f.Skip("0.3 knows no ADAPTER_CLOSE: its requests fail after 5 s")
+		if !f.from.kind().announcesLeaving() || !f.to.kind().announcesLeaving() {
+			f.Skip("0.3 does not know ADAPTER_CLOSE: its requests fail after 5 s")
 		}
 		require.NoError(f, f.from.Close(f.ctx))
 		require.NoError(f, f.to.AwaitServerCount(f.ctx, f.size-1))

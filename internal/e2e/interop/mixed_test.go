@@ -8,8 +8,8 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// TestInteropMixedVersions: adapters 0.3 and 0.5 on one database do not understand each other, because 0.3 names no
-// namespace and 0.5 drops what names none. One of our nodes talks to all of them.
+// TestInteropMixedVersions: adapters 0.3 and 0.5 on one database do not understand each other, because messages of
+// 0.3 do not name the namespace and 0.5 drops such messages. Our nodes understand both.
 func TestInteropMixedVersions(t *testing.T) {
 	t.Parallel()
 	ctx := patient(t)

@@ -8,13 +8,13 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
-// Node is a node of the cluster in a Peer: the process itself, or a worker.
+// Node is a node of the cluster in a Peer: the process itself or a worker.
 type Node struct {
 	peer   *Peer
-	worker int // 0: the process, or the first worker
+	worker int // 0: the process or the first worker
 }
 
-// Namespace opens a namespace and returns once the node hears what is sent to it. Opening it again returns the same.
+// Namespace opens a namespace and waits until the node listens to it. Opening it again returns the same namespace.
 func (n *Node) Namespace(ctx context.Context, nsp string) (*Namespace, error) {
 	ns := &Namespace{node: n, nsp: nsp}
 	var out struct{ UID string }
@@ -50,27 +50,27 @@ type spec struct {
 	Headers map[string]string `json:"headers,omitempty"`
 }
 
-// Target selects sockets and says how to send to them.
+// Target selects sockets and the options of sending.
 type Target struct {
 	To       []string `json:"to,omitempty"`
 	Except   []string `json:"except,omitempty"`
 	Volatile bool     `json:"volatile,omitempty"`
 	Local    bool     `json:"local,omitempty"`
 	Compress *bool    `json:"compress,omitempty"`
-	// TimeoutMS is how long acknowledgements are waited for. Node.js has no default and waits for 1 ms.
+	// TimeoutMS is how long to wait for acknowledgements. Node.js has no default; without a timeout it waits for 1 ms.
 	TimeoutMS int64 `json:"timeout,omitempty"`
 }
 
 // To selects the sockets in rooms.
 func To(rooms ...string) Target { return Target{To: rooms} }
 
-// Timeout returns the target with a timeout.
+// Timeout returns the target with a timeout for acknowledgements.
 func (t Target) Timeout(d time.Duration) Target {
 	t.TimeoutMS = d.Milliseconds()
 	return t
 }
 
-// Ack says how a client or a server acknowledges.
+// Ack describes how a client or a server acknowledges.
 type Ack struct {
 	Mode  string `json:"mode"`
 	Value *Value `json:"value,omitempty"`
@@ -92,14 +92,14 @@ func Empty() *Ack { return &Ack{Mode: "empty"} }
 // Never does not acknowledge.
 func Never() *Ack { return &Ack{Mode: "none"} }
 
-// After returns the acknowledgement, given after d.
+// After returns the acknowledgement with a delay of d.
 func (a *Ack) After(d time.Duration) *Ack {
 	return &Ack{Mode: a.Mode, Value: a.Value, Delay: d.Milliseconds()}
 }
 
-// Answer is what a request for acknowledgements or answers brought.
+// Answer is the result of a request for acknowledgements or answers.
 type Answer struct {
-	// Values are one of each who answered; in a request to one socket, One.
+	// Values has a value for each client or server that answered; a request to a single socket sets One instead.
 	Values []any
 	One    any
 	// Error is the text of the error that Node.js passed to the callback.
@@ -130,10 +130,10 @@ func list(args []any) *Value {
 	return &Value{V: args}
 }
 
-// UID is the uid of the node's adapter in the namespace.
+// UID returns the uid of the node's adapter in the namespace.
 func (ns *Namespace) UID() string { return ns.uid }
 
-// Emit broadcasts an event. It returns when Node.js has begun to, in the order of the calls.
+// Emit broadcasts an event. It returns when Node.js has called emit. Calls keep their order.
 func (ns *Namespace) Emit(ctx context.Context, to Target, event string, args ...any) error {
 	return ns.call(ctx, "emit", spec{Target: to, Event: event, Args: list(args)}, nil)
 }
@@ -153,25 +153,27 @@ func (ns *Namespace) Leave(ctx context.Context, to Target, rooms ...string) erro
 	return ns.call(ctx, "socketsLeave", spec{Target: to, Rooms: rooms}, nil)
 }
 
-// Disconnect disconnects the selected sockets; closing: their connections too.
+// Disconnect disconnects the selected sockets; closing also closes their connections.
 func (ns *Namespace) Disconnect(ctx context.Context, to Target, closing bool) error {
 	return ns.call(ctx, "disconnectSockets", spec{Target: to, Close: closing}, nil)
 }
 
-// OddValues are what JavaScript allows in the place of a room, by the names that Odd knows them by, with their texts in JavaScript.
-var OddValues = map[string]string{"undefined": "undefined", "null": "null", "true": "true", "seven": "7", "NaN": "NaN", "object": "[object Object]", "list": "a"}
+// OddValues are values that JavaScript accepts as a room, by their name in Odd. The map's values are their texts in
+// JavaScript.
+var OddValues = map[string]string{"undefined": "undefined", "null": "null", "true": "true", "seven": "7", "NaN": "NaN",
+	"object": "[object Object]", "list": "a"}
 
-// Odd does something with an odd value: to to, or except, it and to's rooms. See odd in node/server.js.
+// Odd does something with an odd value as a room, together with the rooms of to. See odd in node/server.js.
 func (ns *Namespace) Odd(ctx context.Context, op, value string, to Target, event string, args ...any) error {
 	return ns.call(ctx, "odd", spec{Op: op, Value: value, Target: to, Event: event, Args: list(args)}, nil)
 }
 
-// OddAck is Odd for operations that are answered: the error is the text of Node.js's.
+// OddAck is Odd for operations with answers. The error has the text of Node.js's error.
 func (ns *Namespace) OddAck(ctx context.Context, value string, to Target, event string) (Answer, error) {
 	return ns.answer(ctx, "odd", spec{Op: "toWithAck", Value: value, Target: to, Event: event})
 }
 
-// OddFetch returns the ids of the sockets in to's rooms and an odd one.
+// OddFetch returns the ids of the sockets in the rooms of to and an odd one.
 func (ns *Namespace) OddFetch(ctx context.Context, value string, to Target) ([]string, error) {
 	var ids []string
 	err := ns.call(ctx, "odd", spec{Op: "fetchSockets", Value: value, Target: to}, &ids)
@@ -188,24 +190,24 @@ func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, ar
 	return ns.answer(ctx, "serverSideEmitWithAck", spec{Event: event, Args: list(args)})
 }
 
-// OnServerSide makes the server handle a server-side event, and answer as ack says if it is asked to (nil: Echo).
+// OnServerSide makes the server handle a server-side event. ack says how it answers requests (nil: Echo).
 func (ns *Namespace) OnServerSide(ctx context.Context, event string, ack *Ack) error {
 	return ns.call(ctx, "onServerSide", spec{Event: event, Ack: ack}, nil)
 }
 
-// NextServerSide returns the next server-side event that the server handled.
+// NextServerSide waits for the next server-side event that the server handled and returns it.
 func (ns *Namespace) NextServerSide(ctx context.Context) (Event, error) {
 	return ns.node.peer.serverSide(ns.node.worker, ns.nsp).Next(ctx)
 }
 
-// ServerCount is how many servers the node counts, itself included.
+// ServerCount returns the number of servers that the node counts, including itself.
 func (ns *Namespace) ServerCount(ctx context.Context) (int, error) {
 	var count int
 	err := ns.call(ctx, "serverCount", spec{}, &count)
 	return count, err
 }
 
-// AwaitServerCount waits until the node counts exactly that many servers.
+// AwaitServerCount waits until the node counts exactly this many servers.
 func (ns *Namespace) AwaitServerCount(ctx context.Context, count int) error {
 	if err := ns.call(ctx, "awaitServerCount", spec{Count: count}, nil); err != nil {
 		return fmt.Errorf("waiting for %d servers: %w", count, err)
@@ -213,14 +215,14 @@ func (ns *Namespace) AwaitServerCount(ctx context.Context, count int) error {
 	return nil
 }
 
-// Peers are the uids of the other servers that the node has heard of.
+// Peers returns the uids of the other servers that the node knows.
 func (ns *Namespace) Peers(ctx context.Context) ([]string, error) {
 	var uids []string
 	err := ns.call(ctx, "peers", spec{}, &uids)
 	return uids, err
 }
 
-// Close closes the namespace's adapter, which tells the others.
+// Close closes the namespace's adapter, which sends ADAPTER_CLOSE.
 func (ns *Namespace) Close(ctx context.Context) error {
 	return ns.call(ctx, "closeNamespace", spec{}, nil)
 }

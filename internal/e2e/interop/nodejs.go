@@ -2,13 +2,13 @@ package interop
 
 import "github.com/backplane-go/backplane/internal/e2e/nodejs"
 
-// What peers and other Node.js processes of tests have in common.
+// Names from package nodejs.
 type (
-	// Inbox is a queue that a test waits on.
+	// Inbox is a queue that tests wait on.
 	Inbox[T any] = nodejs.Inbox[T]
-	// Value is anything a peer sends or is sent.
+	// Value is a value that JavaScript and Go exchange.
 	Value = nodejs.Value
-	// UTF16 is a JavaScript string that Go's cannot express.
+	// UTF16 is a JavaScript string that is not valid Unicode.
 	UTF16 = nodejs.UTF16
 )
 

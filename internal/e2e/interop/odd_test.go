@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// TestInteropOddRooms: JavaScript lets applications join, and send to, what is no name, such as undefined. Our nodes use the rest
-// of what a Node.js node then says, and never take such a room for everybody.
+// TestInteropOddRooms: JavaScript applications can join, and send to, rooms that are not strings, such as undefined.
+// Our nodes use the rest of such a message and never treat such a room as all sockets.
 func TestInteropOddRooms(t *testing.T) {
 	for _, adapter := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03} {
 		t.Run("Node-"+adapter, func(t *testing.T) {
@@ -50,11 +50,11 @@ func oddValue(t *testing.T, ctx context.Context, node nodeSide, ours *goSide, va
 	far := connect(node, room).(*interop.Client)
 	large := strings.Repeat("x", 9000)
 
-	// To a room and to the odd one, small and, as msgpack, large. To the odd one alone it is nobody of ours.
+	// Small and (as msgpack) large events to a room and the odd one. The odd one alone selects none of our sockets.
 	for _, arg := range []string{"", large} {
 		require.NoError(t, node.Odd(ctx, "to", value, interop.Target{}, "nobody", arg))
 		require.NoError(t, node.Odd(ctx, "to", value, interop.To(room), "both", arg))
-		next(in, "both") // before the next is sent: in Node.js small events overtake large ones
+		next(in, "both") // before the next is sent, because in Node.js small events overtake large ones
 		next(far, "both")
 	}
 	require.NoError(t, node.Odd(ctx, "except", value, interop.Target{}, "all"))
@@ -62,7 +62,7 @@ func oddValue(t *testing.T, ctx context.Context, node nodeSide, ours *goSide, va
 		next(c, "all")
 	}
 
-	// Requests are answered: no node is missing.
+	// Requests are answered, so no node is missing.
 	ids, err := node.OddFetch(ctx, value, interop.Target{})
 	require.NoError(t, err)
 	require.Empty(t, ids)
@@ -74,7 +74,7 @@ func oddValue(t *testing.T, ctx context.Context, node nodeSide, ours *goSide, va
 	require.Empty(t, answer.Error)
 	require.Empty(t, answer.Values)
 
-	// A number is the room of its text, all else no room of ours.
+	// A number is the room with its text as a name. Other values select no room of ours.
 	require.NoError(t, node.Odd(ctx, "socketsJoin", value, interop.Target{}, ""))
 	if value == "seven" {
 		require.NoError(t, in.Joined(ctx, "7"))
@@ -95,7 +95,7 @@ func oddValue(t *testing.T, ctx context.Context, node nodeSide, ours *goSide, va
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{in.ID(), room, "settled"}, rooms)
 
-	// A socket that is in an odd room, whose data or handshake is odd, is found with all the rest.
+	// fetchSockets finds a socket with an odd room, data or handshake, and all others.
 	require.NoError(t, far.Odd(ctx, "join", value))
 	require.NoError(t, far.Odd(ctx, "data", value))
 	require.NoError(t, far.Odd(ctx, "handshake", value))
@@ -112,7 +112,7 @@ func oddValue(t *testing.T, ctx context.Context, node nodeSide, ours *goSide, va
 		require.Equal(t, "/x", h.URL)
 	}
 
-	// Who is in the odd room is disconnected, which is nobody of ours, who have got nothing else.
+	// The sockets in the odd room are disconnected. None of ours is, and they have received nothing else.
 	require.NoError(t, node.Odd(ctx, "disconnectSockets", value, interop.Target{}, ""))
 	_, err = far.Disconnected(ctx)
 	require.NoError(t, err)

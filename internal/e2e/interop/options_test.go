@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// TestInteropOptions: the channel prefix, the table and the threshold mean the same on both.
+// TestInteropOptions: the channel prefix, the table and the threshold have the same meaning on both sides.
 func TestInteropOptions(t *testing.T) {
 	for _, driver := range []string{pgxDriver, pqDriver} {
 		t.Run(driver, func(t *testing.T) {
@@ -28,27 +28,27 @@ func TestInteropOptions(t *testing.T) {
 	}
 }
 
-// thresholds sends something on both sides of the threshold, and something binary.
+// thresholds sends messages just below and above the threshold, and a binary one.
 func thresholds(f *fixture) {
 	c := f.join(f.to)
 	for _, s := range []struct {
-		arg     any
-		spilled bool
+		arg      any
+		attached bool
 	}{{strings.Repeat("x", 500), false}, {strings.Repeat("x", 1500), true}, {[]byte("binary"), true}} {
 		f.emit(f.from, interop.Target{}, "event", s.arg)
 		f.expect([]client{c}, "event", s.arg)
-		require.Equal(f, s.spilled, f.sent(f.from, 3).AttachmentID != "")
+		require.Equal(f, s.attached, f.sent(f.from, 3).AttachmentID != "")
 	}
 }
 
-// TestInteropNamespaces: names of all kinds, and the longest that a channel can have. (A quotation mark in a name breaks
-// the SQL of Node.js's adapters, so that is for the tests between our own nodes.)
+// TestInteropNamespaces: unusual names, and the longest that fits into a channel's name. A quotation mark in a name
+// breaks the SQL of Node.js's adapters, so the tests between our own nodes have that.
 func TestInteropNamespaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	node, ours := w.start(t, interop.Adapter05), w.startGo(t, pgxDriver)
 	longest := "/" + strings.Repeat("n", 63-len("interop#/"))
-	// "/" is the last, because an adapter that closed its last namespace never listens again
+	// "/" comes last, because an adapter that has closed its last namespace never listens again
 	for _, nsp := range []string{"/Chat", "/chat", "/a b", "/a/b", "/it's", "/%s;--", "/ключ😀", longest, "/"} {
 		t.Run(nsp, func(t *testing.T) {
 			f := newFixture(t, w, node, ours, scenario{nsp: nsp})

@@ -10,21 +10,21 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// asyncSide is a side that can emit without waiting for anything.
+// asyncSide is a side that can emit without waiting.
 type asyncSide interface {
 	EmitAsync(to interop.Target, event string, args ...any) error
 }
 
-// orderScenarios: our nodes send in order and hand on in the order received. Node.js's do neither: their messages race
-// each other through the pool, and when they receive, a small message overtakes an earlier attachment.
+// orderScenarios: our nodes send in order and deliver in the order received. Node.js nodes do neither: their messages
+// race through the pool, and on receipt a small message overtakes an earlier attachment.
 var orderScenarios = []scenario{
-	{types: codec.Broadcast, name: "mixedInlineAndSpilledKeepTheirOrder", brief: true, run: func(f *fixture) {
+	{types: codec.Broadcast, name: "mixedInlineAndAttachedKeepTheirOrder", brief: true, run: func(f *fixture) {
 		mixed(f, func(i int, arg any) { f.emit(f.from, interop.Target{}, "mixed", i, arg) })
 	}},
 	{types: codec.Broadcast, name: "mixedWithoutWaitingKeepTheirOrder", run: func(f *fixture) {
 		async, ok := f.from.(asyncSide)
 		if !ok {
-			f.Skip("this side never waits")
+			f.Skip("this side has no EmitAsync")
 		}
 		mixed(f, func(i int, arg any) { require.NoError(f, async.EmitAsync(interop.Target{}, "mixed", i, arg)) })
 	}},
@@ -60,7 +60,7 @@ func mixed(f *fixture, emit func(i int, arg any)) {
 	f.fence(f.from, c)
 }
 
-// wireNumber is the number of the next message of mixed on the wire.
+// wireNumber returns the number in the next message on the wire.
 func wireNumber(f *fixture) int {
 	f.Helper()
 	packet, _ := f.sent(f.from, 3).Data()["packet"].(map[string]any)

@@ -11,27 +11,27 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
-// The adapters that a Peer can run.
+// The adapters and emitter that a Peer can use.
 const (
 	Adapter05 = "0.5"     // @socket.io/postgres-adapter 0.5
-	Adapter04 = "0.4"     // the same, 0.4
-	Adapter03 = "0.3"     // the same, 0.3
-	Cluster   = "cluster" // workers with @socket.io/cluster-adapter behind setupPrimary of 0.5
+	Adapter04 = "0.4"     // @socket.io/postgres-adapter 0.4
+	Adapter03 = "0.3"     // @socket.io/postgres-adapter 0.3
+	Cluster   = "cluster" // workers with @socket.io/cluster-adapter and a primary with setupPrimary of 0.5
 	Emitter   = "emitter" // @socket.io/postgres-emitter: sends only
 )
 
-// Config says what to start.
+// Config describes a peer.
 type Config struct {
 	Adapter     string
 	DatabaseURL string
-	// PoolSize bounds the connections of the peer. Default: 5.
+	// PoolSize limits the connections of the peer. Default: 5.
 	PoolSize int
-	// Workers is how many workers a Cluster has at first. Default: 2.
+	// Workers is the number of workers that a Cluster starts with. Default: 2.
 	Workers int
 	Options Options
 }
 
-// Options are the adapter's own; zero leaves the adapter's default.
+// Options are the options of the adapter. Zero means the adapter's default.
 type Options struct {
 	ChannelPrefix     string
 	TableName         string
@@ -41,7 +41,7 @@ type Options struct {
 	CleanupInterval   time.Duration
 }
 
-// arg is what peer.js is given.
+// arg is the argument of peer.js.
 func (c Config) arg() any {
 	type options struct {
 		ChannelPrefix     string `json:"channelPrefix,omitempty"`
@@ -64,23 +64,23 @@ func (c Config) arg() any {
 	}}
 }
 
-// Peer is one Node.js process. It is a Node itself; in a Cluster that is its first worker.
+// Peer is a Node.js process. It is also a Node: itself or, in a Cluster, the first worker.
 type Peer struct {
 	*Node
-	// Errors are those that reached the adapter's errorHandler, the pool or nobody at all.
+	// Errors are the errors of the adapter's errorHandler, of the pool, and unhandled ones.
 	Errors Inbox[Event]
-	// Exits are the numbers of workers that ended.
+	// Exits are the numbers of the workers that have ended.
 	Exits Inbox[int]
 
 	process *nodejs.Process
 
-	mu      sync.Mutex // guards the rest
+	mu      sync.Mutex // guards the fields below
 	clients map[string]*Client
 	emitted map[string]*Inbox[Event] // server-side events, by worker and namespace
 }
 
-// Start starts a peer and returns once it listens on its namespace "/". It skips the test where Node.js or its packages
-// are missing. The peer ends with the test.
+// Start starts a peer and waits until it listens on its namespace "/". It skips the test if Node.js or the packages are
+// missing. The peer ends with the test.
 func Start(t testing.TB, c Config) *Peer {
 	t.Helper()
 	_, self, _, _ := runtime.Caller(0)
@@ -95,12 +95,13 @@ func Start(t testing.TB, c Config) *Peer {
 		}
 	})
 	p.process = nodejs.Start(t, nodejs.Config{
-		Name: "the peer " + c.Adapter, Script: filepath.Join(filepath.Dir(self), "node", "peer.js"), Arg: c.arg(), Event: p.event,
+		Name: "the peer " + c.Adapter, Script: filepath.Join(filepath.Dir(self), "node", "peer.js"), Arg: c.arg(),
+		Event: p.event,
 	})
 	return p
 }
 
-// Stop closes the server and the pool in good order and waits for the process to end.
+// Stop closes the server and the pool and waits until the process has ended.
 func (p *Peer) Stop(ctx context.Context) error {
 	if err := p.call(ctx, "close", nil, nil); err != nil {
 		return err
@@ -109,13 +110,13 @@ func (p *Peer) Stop(ctx context.Context) error {
 	return p.Exited(ctx)
 }
 
-// Exited waits for the process to end.
+// Exited waits until the process has ended.
 func (p *Peer) Exited(ctx context.Context) error { return p.process.Exited(ctx) }
 
-// Kill ends the process with SIGKILL: it says goodbye to nobody.
+// Kill ends the process with SIGKILL: it sends no leave message.
 func (p *Peer) Kill() { p.process.Kill() }
 
-// Exit makes the process exit by itself, without closing anything.
+// Exit makes the process call process.exit without closing anything.
 func (p *Peer) Exit(ctx context.Context) error {
 	if err := p.process.Tell(nodejs.Command{Name: "exit"}); err != nil {
 		return err
@@ -123,20 +124,20 @@ func (p *Peer) Exit(ctx context.Context) error {
 	return p.Exited(ctx)
 }
 
-// Worker returns a worker of a Cluster; they are numbered from 1.
+// Worker returns a worker of a Cluster, numbered from 1.
 func (p *Peer) Worker(number int) *Node { return &Node{peer: p, worker: number} }
 
-// Fork starts one more worker and waits until it is ready.
+// Fork starts another worker and waits until it is ready.
 func (p *Peer) Fork(ctx context.Context, number int) error {
 	return p.call(ctx, "fork", map[string]int{"worker": number}, nil)
 }
 
-// KillWorker ends a worker with SIGKILL. Exits tells when it has ended.
+// KillWorker ends a worker with SIGKILL. Exits gets its number when it has ended.
 func (p *Peer) KillWorker(ctx context.Context, number int) error {
 	return p.call(ctx, "killWorker", map[string]int{"worker": number}, nil)
 }
 
-// call runs a command in the primary or only process and waits for its reply.
+// call runs a command in the primary or the only process and waits for its reply.
 func (p *Peer) call(ctx context.Context, cmd string, in, out any) error {
 	return p.process.Call(ctx, nodejs.Command{Name: cmd, In: in}, out)
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// These hold what the driver itself promises to other tests.
+// These tests check what this package promises to other tests.
 
 func TestPeerStops(t *testing.T) {
 	t.Parallel()
-	for _, adapter := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03, interop.Cluster, interop.Emitter} {
+	for _, adapter := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03, interop.Cluster,
+		interop.Emitter} {
 		t.Run(adapter, func(t *testing.T) {
 			ctx := patient(t)
 			p := interop.Start(t, interop.Config{Adapter: adapter, DatabaseURL: pgtest.Database(t)})
@@ -32,7 +33,7 @@ func TestPeerExits(t *testing.T) {
 	require.NoError(t, p.Exit(ctx))
 }
 
-func TestPeerReportsWhatGoesWrong(t *testing.T) {
+func TestPeerReportsErrors(t *testing.T) {
 	t.Parallel()
 	ctx := patient(t)
 	p := interop.Start(t, interop.Config{Adapter: interop.Adapter05, DatabaseURL: pgtest.Database(t),
@@ -40,7 +41,7 @@ func TestPeerReportsWhatGoesWrong(t *testing.T) {
 	ns, err := p.Namespace(ctx, "/")
 	require.NoError(t, err)
 	require.ErrorContains(t, ns.Emit(ctx, interop.Target{}, "connect"), "reserved event name")
-	// (an error of an attachment would reach no handler in 0.5)
+	// (in 0.5 an error of an attachment reaches no handler)
 	require.NoError(t, ns.Emit(ctx, interop.Target{}, "event", strings.Repeat("x", 10000)))
 	e, err := p.Errors.Next(ctx)
 	require.NoError(t, err)

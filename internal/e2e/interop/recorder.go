@@ -13,38 +13,39 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Message is one notification as it went over a channel.
+// Message is a notification on a channel.
 type Message struct {
 	Channel string
 	Payload string
 
-	// Type, UID and NSP of the notification. 0 or empty: it has none.
+	// Type, UID and NSP of the notification; 0 or empty if it has none.
 	Type int
 	UID  string
 	NSP  string
-	// AttachmentID is set on a reference; Attachment is then the row's payload, or nil if there was none any more.
+	// AttachmentID is set if the notification refers to an attachment. Attachment is then the payload of the row, nil
+	// if the row was gone.
 	AttachmentID string
 	Attachment   []byte
-	// Body is the message, the attachment's if there is one. Its numbers are float64.
+	// Body is the decoded message, from the attachment if there is one. Its numbers are float64.
 	Body map[string]any
 }
 
-// Data is the message's data.
+// Data returns the field data of the message.
 func (m Message) Data() map[string]any {
 	data, _ := m.Body["data"].(map[string]any)
 	return data
 }
 
-// Recorder listens to channels.
+// Recorder records the messages on channels.
 type Recorder struct {
 	conn  *pgx.Conn
 	fetch *pgx.Conn
 	table string
 
-	mu        sync.Mutex // guards all below
+	mu        sync.Mutex // guards the fields below
 	channels  map[string]*Recording
 	requests  []listenRequest
-	interrupt context.CancelFunc // ends the wait under way
+	interrupt context.CancelFunc // ends the current wait
 }
 
 type listenRequest struct {
@@ -52,13 +53,13 @@ type listenRequest struct {
 	done    chan error
 }
 
-// Recording is what went over one channel.
+// Recording has the messages of one channel.
 type Recording struct {
-	// Messages that Await has not taken, and all messages.
+	// The messages that Await has not returned yet, and all messages.
 	Messages, Seen Inbox[Message]
 }
 
-// Record starts a recorder. table is that of the attachments. It ends with the test.
+// Record starts a recorder, which ends with the test. table is the table of the attachments.
 func Record(t testing.TB, databaseURL, table string) *Recorder {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -91,7 +92,7 @@ func Record(t testing.TB, databaseURL, table string) *Recorder {
 	return r
 }
 
-// Listen starts recording a channel, and returns once it does.
+// Listen starts to record a channel.
 func (r *Recorder) Listen(ctx context.Context, channel string) (*Recording, error) {
 	recording, request := new(Recording), listenRequest{channel, make(chan error, 1)}
 	r.mu.Lock()
@@ -109,7 +110,7 @@ func (r *Recorder) Listen(ctx context.Context, channel string) (*Recording, erro
 	}
 }
 
-// serve carries out what was requested and takes one notification.
+// serve executes the pending requests and records one notification.
 func (r *Recorder) serve(ctx context.Context) error {
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -172,7 +173,8 @@ func (r *Recorder) read(ctx context.Context, channel, payload string) (Message, 
 	return m, nil
 }
 
-// Await returns the oldest message of that sender and type that was not returned yet; uid "" is any sender.
+// Await waits for a message of this sender and type and returns the oldest that it has not returned yet. An empty uid
+// means any sender.
 func (r *Recording) Await(ctx context.Context, uid string, messageType int) (Message, error) {
 	m, err := r.Messages.Await(ctx, func(m Message) bool {
 		return m.Type == messageType && (uid == "" || m.UID == uid)

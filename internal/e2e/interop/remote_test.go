@@ -7,7 +7,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// remoteScenarios use what fetchSockets found: a socket of the other side.
+// remoteScenarios use a socket of the other side that fetchSockets returned.
 var remoteScenarios = []scenario{
 	{types: codec.Broadcast, name: "remoteSocketEmits", brief: true, run: func(f *fixture) {
 		c, other := f.join(f.to), f.join(f.to)

@@ -7,7 +7,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// addressed emits to a target and holds that exactly the clients with a true among want receive it, once, on both
+// addressed emits to a target and requires that exactly the clients with true in want receive the event, once, on both
 // sides. The clients are in the rooms {}, {a}, {b}, {a, b}.
 func addressed(name string, brief bool, target func(clients []client) interop.Target, want [4]bool) scenario {
 	return scenario{types: codec.Broadcast, name: name, brief: brief, run: func(f *fixture) {
@@ -37,10 +37,12 @@ var roomScenarios = []scenario{
 	addressed("toTwoRoomsOnce", false, fixed(interop.To("a", "b")), [4]bool{false, true, true, true}),
 	addressed("toRoomThatNobodyIsIn", false, fixed(interop.To("nobody")), [4]bool{}),
 	addressed("exceptRoom", false, fixed(interop.Target{Except: []string{"b"}}), [4]bool{true, true, false, false}),
-	addressed("exceptTwoRooms", false, fixed(interop.Target{Except: []string{"a", "b"}}), [4]bool{true, false, false, false}),
-	addressed("toRoomExceptRoom", true, fixed(interop.Target{To: []string{"a"}, Except: []string{"b"}}), [4]bool{false, true, false, false}),
+	addressed("exceptTwoRooms", false, fixed(interop.Target{Except: []string{"a", "b"}}),
+		[4]bool{true, false, false, false}),
+	addressed("toRoomExceptRoom", true, fixed(interop.Target{To: []string{"a"}, Except: []string{"b"}}),
+		[4]bool{false, true, false, false}),
 	addressed("toSocketExceptSocket", false, func(c []client) interop.Target {
-		// the third of each side, and the second, but of these not the second of the sender's
+		// the third client of each side, and the second of the other side
 		return interop.Target{To: []string{c[2].ID(), c[6].ID(), c[1].ID()}, Except: []string{c[1].ID()}}
 	}, [4]bool{false, false, true, false}),
 	{types: codec.Broadcast, name: "roomNamesOfAllKinds", run: func(f *fixture) {

@@ -7,23 +7,24 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// A scenario is about one message type that goes from one side to the other. Its name says what is promised of it.
+// scenario is a test of a message type that goes from one side to the other. Its name is a promise.
 type scenario struct {
 	types codec.Type
 	name  string
-	// opens says which side is opened first. Default: one on Node.js, because one that comes second does not know the
-	// first until its next heartbeat (it announces itself before its LISTEN is active, and misses the answer).
+	// opens says which side is opened first. Default: the side on Node.js. A Node.js node that is opened second does
+	// not know the first until its next heartbeat, because it announces itself before its LISTEN is active and misses
+	// the answer.
 	opens order
-	// nsp is the namespace. Default: one that was never used.
+	// nsp is the namespace. Default: a new one.
 	nsp string
-	// brief scenarios are those that also run where not the whole matrix does: one at least of each type.
+	// brief scenarios also run where the whole matrix does not. There is at least one for each type.
 	brief bool
-	// emitter: it can run with a sender that is no node of the cluster.
+	// emitter scenarios can run with a sender that is not a node of the cluster.
 	emitter bool
 	run     func(f *fixture)
 }
 
-// order is that in which the sides are opened.
+// order is the order in which the sides are opened.
 type order int
 
 const (
@@ -44,10 +45,10 @@ func scenarios() []scenario {
 	return all
 }
 
-// title is like type03_BROADCAST/unicode.
+// title returns a name like type03_BROADCAST/unicode.
 func (s scenario) title() string { return fmt.Sprintf("type%02d_%s/%s", s.types, s.types, s.name) }
 
-// runScenarios runs those that keep accepts, in one direction.
+// runScenarios runs the scenarios that keep accepts, in one direction.
 func runScenarios(t *testing.T, w *world, from, to opener, keep func(scenario) bool) {
 	for _, s := range scenarios() {
 		if keep(s) {

@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// TestInteropShape: for the same call our node and adapter 0.5 send messages that differ in nothing but their ids, and
-// in the source, which 0.5 itself does not send.
+// TestInteropShape: for the same call our node and adapter 0.5 send the same message, except for ids and the key
+// source, which 0.5 does not send.
 func TestInteropShape(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -19,10 +19,13 @@ func TestInteropShape(t *testing.T) {
 	target := interop.Target{To: []string{"a", "b"}, Except: []string{"c"}}
 	for _, c := range []struct {
 		name  string
-		types []codec.Type // of the messages of who calls
+		types []codec.Type // types of the caller's messages
 		call  func(f *fixture, s side) error
 	}{
-		{"emit", []codec.Type{3}, func(f *fixture, s side) error { return s.Emit(f.ctx, interop.Target{}, "e", 1, "x", nil) }},
+		{"emit", []codec.Type{3}, func(f *fixture,
+			s side) error {
+			return s.Emit(f.ctx, interop.Target{}, "e", 1, "x", nil)
+		}},
 		{"emitBinary", []codec.Type{3}, func(f *fixture, s side) error {
 			return s.Emit(f.ctx, target, "e", []byte{1}, map[string]any{"b": []byte{2}})
 		}},
@@ -37,12 +40,18 @@ func TestInteropShape(t *testing.T) {
 		{"join", []codec.Type{4}, func(f *fixture, s side) error { return s.Join(f.ctx, target, "x", "y") }},
 		{"leave", []codec.Type{5}, func(f *fixture, s side) error { return s.Leave(f.ctx, interop.Target{}, "x") }},
 		{"disconnect", []codec.Type{6}, func(f *fixture, s side) error { return s.Disconnect(f.ctx, target, false) }},
-		{"disconnectAndClose", []codec.Type{6}, func(f *fixture, s side) error { return s.Disconnect(f.ctx, target, true) }},
+		{"disconnectAndClose", []codec.Type{6}, func(f *fixture,
+			s side) error {
+			return s.Disconnect(f.ctx, target, true)
+		}},
 		{"fetchSockets", []codec.Type{7}, func(f *fixture, s side) error {
 			_, err := s.FetchSockets(f.ctx, target)
 			return err
 		}},
-		{"serverSideEmit", []codec.Type{9}, func(f *fixture, s side) error { return s.ServerSideEmit(f.ctx, "e", 1, "x") }},
+		{"serverSideEmit", []codec.Type{9}, func(f *fixture,
+			s side) error {
+			return s.ServerSideEmit(f.ctx, "e", 1, "x")
+		}},
 		{"serverSideEmitWithAck", []codec.Type{9}, func(f *fixture, s side) error {
 			_, err := s.ServerSideEmitWithAck(f.ctx, "ask", "x")
 			return err
@@ -65,11 +74,12 @@ func TestInteropShape(t *testing.T) {
 	t.Run("answers", func(t *testing.T) { shapeOfAnswers(newFixture(t, w, node, ours, scenario{})) })
 }
 
-// shapeOfAnswers has both sides ask each other for the same.
+// shapeOfAnswers compares the answers of both sides to the same request.
 func shapeOfAnswers(f *fixture) {
 	sides := []side{f.from, f.to}
 	for _, s := range sides {
-		f.connect(s, interop.ClientSpec{Rooms: []string{"ask"}, Ack: interop.Reply("yes"), Data: map[string]any{"n": 1}})
+		f.connect(s, interop.ClientSpec{Rooms: []string{"ask"}, Ack: interop.Reply("yes"),
+			Data: map[string]any{"n": 1}})
 		require.NoError(f, s.OnServerSide(f.ctx, "ask", interop.Reply([]any{"yes", nil})))
 	}
 	for _, s := range sides {
@@ -84,12 +94,12 @@ func shapeOfAnswers(f *fixture) {
 	}
 	for _, messageType := range []int{1, 2} {
 		want, got := scrubbed(f.sent(f.from, 2)), scrubbed(f.sent(f.to, messageType))
-		want["type"] = float64(messageType) // the first one of Node.js may be older than the recording
+		want["type"] = float64(messageType) // Node.js may have sent its first one before the recording
 		require.Equal(f, want, got)
 	}
 }
 
-// scrubbed is the body without what differs from one message or connection to the next.
+// scrubbed returns the body without the values that differ between messages and connections.
 func scrubbed(m interop.Message) map[string]any {
 	body := interop.Canon(m.Body).(map[string]any) // a copy
 	scrub(body)
@@ -103,7 +113,9 @@ func scrub(v any) {
 			scrub(e)
 		}
 	case map[string]any:
-		for _, key := range []string{"source", "requesterUid", "process", "closeHash", "closeKey", "attachmentKey", "clock"} { // which ours add, and Node.js skips
+		// keys that our nodes add and Node.js ignores
+		for _, key := range []string{"source", "requesterUid", "process", "closeHash", "closeKey", "attachmentKey",
+			"clock"} {
 			delete(v, key)
 		}
 		for _, key := range []string{"uid", "requestId", "id", "issued", "time", "headers", "query", "url"} {

@@ -6,8 +6,8 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// A side is a namespace on one node of the cluster, Node.js or Go. Each scenario is written against sides, once, and
-// run in both directions. It has the methods of interop.Namespace.
+// side is a namespace on a node of the cluster, Node.js or Go. Each scenario is written once, for sides, and runs in
+// both directions. The methods are those of interop.Namespace.
 type side interface {
 	kind() kind
 	UID() string
@@ -39,7 +39,7 @@ type client interface {
 	Rooms(ctx context.Context) ([]string, error)
 }
 
-// remote is a socket of any side, reached through the cluster.
+// remote is a socket of any side, used through the cluster.
 type remote interface {
 	Emit(ctx context.Context, event string, args ...any) error
 	EmitWithAck(ctx context.Context, event string, args ...any) (interop.Answer, error)
@@ -48,9 +48,9 @@ type remote interface {
 	Disconnect(ctx context.Context, closing bool) error
 }
 
-// kind tells sides apart where they promise different things.
+// kind distinguishes sides where their promises differ.
 type kind struct {
-	adapter string // of interop, or "go"
+	adapter string // an adapter of package interop, or "go"
 	peer    *interop.Peer
 }
 
@@ -58,18 +58,18 @@ const adapterGo = "go"
 
 func (k kind) isGo() bool { return k.adapter == adapterGo }
 
-// saysGoodbye: the adapter sends ADAPTER_CLOSE and understands it.
-func (k kind) saysGoodbye() bool { return k.adapter != interop.Adapter03 }
+// announcesLeaving reports whether the adapter sends and understands ADAPTER_CLOSE.
+func (k kind) announcesLeaving() bool { return k.adapter != interop.Adapter03 }
 
-// doublesSpilled: workers of one primary get each other's large and binary messages twice, directly and, because the
-// reference that the primary publishes does not say where it comes from, once more over Postgres. A request of that
-// size is then answered twice, and completes too early or with too much.
-func (k kind) doublesSpilled() bool { return k.adapter == interop.Cluster }
+// doublesAttached reports whether workers receive large and binary messages of each other twice: workers of one
+// primary get them directly and once more over PostgreSQL, because the reference that the primary publishes does not
+// name its sender. A request of that size is answered twice, so it completes too early or with too many answers.
+func (k kind) doublesAttached() bool { return k.adapter == interop.Cluster }
 
-// opener opens sides, each in a namespace of its own.
+// opener opens sides, each in another namespace.
 type opener interface {
 	open(ctx context.Context, nsp string) (side, error)
-	// nodes is how many nodes of the cluster one side stands for.
+	// nodes is the number of nodes that a side consists of.
 	nodes() int
 }
 
@@ -96,7 +96,7 @@ func (o nodeOpener) open(ctx context.Context, nsp string) (side, error) {
 
 func (nodeOpener) nodes() int { return 1 }
 
-// clusterSide is a side on the first worker of a cluster; the second one is a node without clients.
+// clusterSide is a side on the first worker of a cluster. The second worker is a node without clients.
 type clusterSide struct {
 	nodeSide
 	second *interop.Namespace

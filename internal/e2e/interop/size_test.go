@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// sizeScenarios are broadcasts whose whole notification has exactly that many bytes, so long as it is one.
+// sizeScenarios are broadcasts whose notification has exactly this many bytes, unless it becomes an attachment.
 func sizeScenarios() []scenario {
 	var all []scenario
 	for _, size := range []int{7999, 8000, 8001, 64 << 10, 1 << 20} {
@@ -38,7 +38,7 @@ func sized(f *fixture, size int) {
 	f.emit(f.from, interop.Target{}, "sized", pad)
 
 	if k := f.from.kind(); !k.isGo() && size == 8000 {
-		// upstream: the adapters spill above 8000 bytes, PostgreSQL refuses from 8000 on, and the message is lost
+		// upstream: the adapters use attachments above 8000 bytes, but PostgreSQL refuses 8000, so the message is lost
 		e, err := k.peer.Errors.Next(f.ctx)
 		require.NoError(f, err)
 		require.Equal(f, "22023", e.Code, "%s", e.Message)

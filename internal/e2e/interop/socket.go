@@ -2,7 +2,7 @@ package interop
 
 import "context"
 
-// Socket is what fetchSockets told of a socket.
+// Socket is a socket as returned by fetchSockets.
 type Socket struct {
 	ID        string
 	Handshake map[string]any
@@ -10,7 +10,7 @@ type Socket struct {
 	Data      any
 }
 
-// FetchSockets lists the selected sockets of all servers.
+// FetchSockets returns the selected sockets of all servers.
 func (ns *Namespace) FetchSockets(ctx context.Context, to Target) ([]Socket, error) {
 	var out []struct {
 		ID        string
@@ -29,13 +29,13 @@ func (ns *Namespace) FetchSockets(ctx context.Context, to Target) ([]Socket, err
 	return sockets, nil
 }
 
-// Remote is a socket of any server, found with fetchSockets each time it is used.
+// Remote is a socket of any server. Each call looks it up with fetchSockets.
 type Remote struct {
 	ns *Namespace
 	id string
 }
 
-// Remote returns the socket with that id.
+// Remote returns the socket with this id.
 func (ns *Namespace) Remote(id string) *Remote { return &Remote{ns, id} }
 
 func (r *Remote) op(op string, s spec) spec {

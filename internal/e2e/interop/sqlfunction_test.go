@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// installFunctions installs the SQL functions for the prefix of w.
+// installFunctions installs the SQL functions with the channel prefix of w.
 func (w *world) installFunctions(t *testing.T) {
 	t.Helper()
 	w.createTable(t)
@@ -25,7 +25,7 @@ func (w *world) installFunctions(t *testing.T) {
 	pgtest.Exec(t, w.url, functions)
 }
 
-// sqlOpener opens sides that only call backplane_emit.
+// sqlOpener opens sides that only send, by calling backplane_emit.
 type sqlOpener struct{ pool *pgxpool.Pool }
 
 func (w *world) sql(t *testing.T) sqlOpener {
@@ -58,18 +58,20 @@ func (s sqlSide) Emit(ctx context.Context, to interop.Target, event string, args
 	return err
 }
 
-// fromSQL are the scenarios that SQL can play: there is no binary data in JSON, and no NUL in PostgreSQL.
+// fromSQL returns the scenarios that work from SQL: JSON has no binary data, and PostgreSQL's text has no NUL.
 func fromSQL(s scenario) bool {
 	switch {
-	case s.types != codec.Broadcast, s.name == "eventNames", s.name == "controlCharactersAndNUL", strings.HasPrefix(s.name, "mixed"):
+	case s.types != codec.Broadcast, s.name == "eventNames", s.name == "controlCharactersAndNUL",
+		strings.HasPrefix(s.name, "mixed"):
 		return false
 	}
 	return fromOutside(s) && !strings.Contains(strings.ToLower(s.name), "binary")
 }
 
-// TestInteropSQLFunction: what SQL alone sends reaches the clients of Node.js's nodes and of ours, small and large.
+// TestInteropSQLFunction: small and large events sent by SQL reach the clients of Node.js nodes and of ours.
 func TestInteropSQLFunction(t *testing.T) {
-	for _, receiver := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03, interop.Cluster, adapterGo} {
+	for _, receiver := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03, interop.Cluster,
+		adapterGo} {
 		t.Run("To"+receiver, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -106,7 +108,8 @@ func sqlRooms(f *fixture) {
 	for _, c := range []struct {
 		client client
 		events []string
-	}{{none, []string{"not b"}}, {one, []string{"a", "a or b", "not b", "a, not b"}}, {two, []string{"a or b", "one socket"}}, {both, []string{"a", "a or b"}}} {
+	}{{none, []string{"not b"}}, {one, []string{"a", "a or b", "not b", "a, not b"}},
+		{two, []string{"a or b", "one socket"}}, {both, []string{"a", "a or b"}}} {
 		for _, event := range c.events {
 			f.expect([]client{c.client}, event)
 		}
@@ -114,9 +117,10 @@ func sqlRooms(f *fixture) {
 	f.fence(f.from, none, one, two, both)
 }
 
-// sqlHostile: names and contents that would break out of SQL or of JSON.
+// sqlHostile sends names and contents that would break out of SQL or JSON if they were not quoted.
 func sqlHostile(f *fixture) {
-	for _, s := range []string{`'; DROP TABLE socket_io_attachments; --`, `"}],"type":6`, `\`, `\\"`, "\u2028\n\t\x7f", `$backplane$`, `%s %I`, "", "__proto__", "😀"} {
+	for _, s := range []string{`'; DROP TABLE socket_io_attachments; --`, `"}],"type":6`, `\`, `\\"`, "\u2028\n\t\x7f",
+		`$backplane$`, `%s %I`, "", "__proto__", "😀"} {
 		c := f.join(f.to, s)
 		f.emit(f.from, interop.To(s), s, s, map[string]any{s + "x": s})
 		f.expect([]client{c}, s, s, map[string]any{s + "x": s})
@@ -144,7 +148,8 @@ func sqlRolledBack(f *fixture, w *world) {
 	before := pgtest.QueryInt(f, w.url, rows)
 	tx, err := s.pool.Begin(f.ctx)
 	require.NoError(f, err)
-	_, err = tx.Exec(f.ctx, "SELECT backplane_emit($1, NULL, 'undone', jsonb_build_array(repeat('x', n))) FROM generate_series(0, 9000, 9000) AS n", s.nsp)
+	_, err = tx.Exec(f.ctx, "SELECT backplane_emit($1, NULL, 'undone', jsonb_build_array(repeat('x', n))) FROM "+
+		"generate_series(0, 9000, 9000) AS n", s.nsp)
 	require.NoError(f, err)
 	require.NoError(f, tx.Rollback(f.ctx))
 	f.fence(f.from, c)

@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// party is several sides with two clients each: the first in the room "a", the second in "b".
+// party has several sides with two clients each, in the rooms "a" and "b".
 type party struct {
 	*fixture
 	sides   []side
@@ -24,7 +24,7 @@ func newParty(t *testing.T, ctx context.Context, sides []side) *party {
 	return p
 }
 
-// in returns the clients in rooms "a" (0), "b" (1).
+// in returns the clients in the rooms "a" (0) and "b" (1).
 func (p *party) in(rooms ...int) []client {
 	var out []client
 	for _, pair := range p.clients {
@@ -35,7 +35,7 @@ func (p *party) in(rooms ...int) []client {
 	return out
 }
 
-// TestInteropThreeNodes: two Go nodes on two drivers and a Node.js node do everything to each other.
+// TestInteropThreeNodes: two Go nodes on two drivers and a Node.js node do all operations on each other.
 func TestInteropThreeNodes(t *testing.T) {
 	t.Parallel()
 	ctx := patient(t)
@@ -52,7 +52,7 @@ func TestInteropThreeNodes(t *testing.T) {
 		{"fetchesSockets", partyFetches},
 		{"asksServers", partyAsksServers},
 		{"movesSockets", partyMoves},
-		{"disconnects", partyDisconnects}, // one pair of clients for each actor
+		{"disconnects", partyDisconnects}, // a pair of clients for each acting side
 	} {
 		for actor, name := range names {
 			t.Run(name+"/"+step.name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func partyMoves(p *party, actor int) {
 	for _, c := range p.in(0) {
 		p.joined(c, "moved")
 	}
-	// whoever emits, they are reached
+	// the clients are reached, whichever side emits
 	for _, emitter := range p.sides {
 		p.emit(emitter, interop.To("moved"), "moved")
 		p.expect(p.in(0), "moved")
@@ -148,7 +148,7 @@ func partyMoves(p *party, actor int) {
 }
 
 func partyDisconnects(p *party, actor int) {
-	// the next side's clients
+	// the clients of the next side
 	victims := p.clients[(actor+1)%len(p.clients)]
 	require.NoError(p, p.sides[actor].Disconnect(p.ctx, interop.To(victims[0].ID(), victims[1].ID()), actor == 0))
 	for _, c := range victims {

@@ -14,7 +14,7 @@ import (
 
 var uidPattern = regexp.MustCompile("^[0-9a-f]{16}$")
 
-// checkWire holds every message that a Go side sent in a scenario against the rules that Node.js breaks on.
+// checkWire checks every message that a Go side sent in a scenario against the rules that Node.js relies on.
 func checkWire(f *fixture) {
 	ours := make(map[string]bool)
 	for _, s := range []side{f.from, f.to} {
@@ -41,7 +41,7 @@ func checkMessage(f *fixture, m interop.Message) {
 	if m.UID != codec.EmitterUID {
 		require.Regexp(f, uidPattern, m.UID)
 	}
-	require.Equal(f, f.nsp, m.NSP, "the notification names the namespace, also when it is only a reference")
+	require.Equal(f, f.nsp, m.NSP, "the notification names the namespace, even if it refers to an attachment")
 	if m.AttachmentID != "" {
 		var header map[string]any
 		require.NoError(f, json.Unmarshal([]byte(m.Payload), &header))
@@ -60,7 +60,7 @@ func checkMessage(f *fixture, m interop.Message) {
 func checkData(f *fixture, messageType int, data map[string]any) {
 	f.Helper()
 	if id, has := data["requestId"]; has {
-		require.IsType(f, "", id, "null counts as wanted")
+		require.IsType(f, "", id, "Node.js treats null as a request for an answer")
 		require.NotEmpty(f, id)
 	} else {
 		require.NotContains(f, []int{7, 8, 10, 11, 12}, messageType, "requestId")

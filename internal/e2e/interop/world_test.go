@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// TestMain lets more tests run at a time than there are processors, because they mostly wait. Each holds some 15
-// connections to PostgreSQL, which by default allows 100.
+// TestMain runs more tests at a time than there are processors, because tests mostly wait. Each uses about 15
+// connections to PostgreSQL, which allows 100 by default.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "4"); err != nil {
@@ -20,12 +20,12 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// world is one database for some nodes.
+// world is a database for some nodes.
 type world struct {
 	url      string
 	recorder *interop.Recorder
 	prefix   string
-	// table and threshold are the nodes' options; empty and 0: their defaults.
+	// table and threshold are options of the nodes; empty and 0 mean the defaults.
 	table     string
 	threshold int
 }
@@ -35,7 +35,7 @@ func newWorld(t *testing.T) *world {
 	return &world{url: url, recorder: interop.Record(t, url, "socket_io_attachments"), prefix: "interop"}
 }
 
-// start starts a peer and returns the opener of its sides.
+// start starts a peer and returns an opener for its sides.
 func (w *world) start(t *testing.T, adapter string) opener {
 	p := interop.Start(t, interop.Config{Adapter: adapter, DatabaseURL: w.url, PoolSize: 3, Options: interop.Options{
 		ChannelPrefix: w.prefix, TableName: w.table, PayloadThreshold: w.threshold,
@@ -48,8 +48,8 @@ func (w *world) start(t *testing.T, adapter string) opener {
 	return nodeOpener{k}
 }
 
-// TestInterop is the matrix: each message type, in both directions, with each version of Node.js's adapter. On pgx it is
-// whole, on lib/pq one scenario at least of each type.
+// TestInterop is the matrix: each message type, in both directions, with each version of Node.js's adapter. pgx runs
+// all scenarios, lib/pq at least one of each type.
 func TestInterop(t *testing.T) {
 	for _, c := range []struct {
 		adapter, driver string
@@ -72,7 +72,7 @@ func TestInterop(t *testing.T) {
 	}
 }
 
-// TestInteropGoToGo holds the same between two of our nodes, on different drivers.
+// TestInteropGoToGo runs the scenarios between two of our nodes on different drivers.
 func TestInteropGoToGo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -81,7 +81,7 @@ func TestInteropGoToGo(t *testing.T) {
 	t.Run("pqToPgx", func(t *testing.T) { runScenarios(t, w, pq, pgx, onlyBrief) })
 }
 
-// TestInteropNodeToNode holds what the Node.js adapters promise each other: it checks the harness and the scenarios.
+// TestInteropNodeToNode runs the scenarios between Node.js nodes, which checks the scenarios themselves.
 func TestInteropNodeToNode(t *testing.T) {
 	for _, adapter := range []string{interop.Adapter05, interop.Adapter04, interop.Adapter03} {
 		t.Run("Node-"+adapter, func(t *testing.T) {

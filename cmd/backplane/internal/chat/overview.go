@@ -46,7 +46,7 @@ type overview struct {
 	own     chan struct{} // signals a change of this node, which is reported to the others
 	any     chan struct{} // signals a change of any node, which is shown to the clients
 
-	mu    sync.Mutex        // guards all below
+	mu    sync.Mutex        // guards the fields below
 	nodes map[string]report // the last report of each other node, by uid
 	rate  float64
 }

@@ -8,7 +8,7 @@ import (
 
 // traffic counts the messages that this node delivers to its clients.
 type traffic struct {
-	mu    sync.Mutex // guards all below
+	mu    sync.Mutex // guards the fields below
 	count int
 	from  map[string]int // messages by the uid of the node where they were sent
 }

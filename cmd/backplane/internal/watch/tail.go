@@ -160,7 +160,7 @@ type printer struct {
 	stop     func()
 	endless  bool
 
-	mu   sync.Mutex // guards all below
+	mu   sync.Mutex // guards the fields below
 	left int        // lines, unless it is endless
 	err  error
 }

@@ -35,7 +35,7 @@ type Watcher struct {
 	own     string // a channel on which the watcher hears itself
 	session transport.Session
 
-	mu    sync.Mutex // guards all below
+	mu    sync.Mutex // guards the fields below
 	heard time.Time  // when anything was last heard
 	spoke time.Time  // when the first thing since then was said that must come back
 }

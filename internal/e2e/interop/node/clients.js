@@ -1,13 +1,13 @@
 "use strict";
 
-// Real Socket.IO clients, in the process of the node they connect to.
+// Real Socket.IO clients in the process of the node that they connect to.
 
 const { io } = require("socket.io-client");
 const { report } = require("../../nodejs/lines");
 
 const clients = new Map();
 
-// answer calls an acknowledgement the way a test asked for: {mode: "value", value, delay}, "values", "echo" (the arguments),
+// answer calls an acknowledgement as configured: {mode: "value", value, delay}, "values", "echo" (the arguments),
 // "empty" (without a value) or "none" (never).
 function answer(how, ack, args) {
   const give = () => {
@@ -28,7 +28,7 @@ function answer(how, ack, args) {
   else give();
 }
 
-// connect resolves with the connected client.
+// connect resolves to the connected client.
 function connect(port, spec) {
   const socket = io(`http://127.0.0.1:${port}${spec.nsp}`, {
     transports: ["websocket"],

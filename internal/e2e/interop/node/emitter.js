@@ -1,11 +1,11 @@
 "use strict";
 
-// The commands of a peer that is @socket.io/postgres-emitter: a process outside the cluster, which only sends.
+// The commands of a peer with @socket.io/postgres-emitter: a process outside the cluster that only sends.
 
 const { Emitter } = require("@socket.io/postgres-emitter");
 
 function start(config, pool) {
-  // emitter.of() forgets the options, so each namespace gets an emitter of its own.
+  // emitter.of() loses the options, so each namespace has its own emitter.
   function target(spec) {
     let op = new Emitter(pool, spec.nsp || "/", config.adapterOptions || {});
     if (spec.to && spec.to.length) op = op.to(spec.to);

@@ -1,7 +1,7 @@
 "use strict";
 
-// A node of the Node.js world for tests. Its only argument is its configuration as JSON; see Config in ../peer.go.
-// It takes commands and writes replies and events as ../../nodejs/lines.js says, and ends when stdin does.
+// A Node.js peer for tests. Its only argument is its configuration as JSON; see Config in ../peer.go. It executes
+// commands and writes replies and events in the format of ../../nodejs/lines.js, and exits when stdin ends.
 
 const cluster = require("cluster");
 const { report, serve } = require("../../nodejs/lines");
@@ -34,10 +34,10 @@ async function main() {
 
 function worker(config) {
   const { createAdapter } = require("@socket.io/cluster-adapter");
-  process.setMaxListeners(0); // it adds a listener for each namespace
+  process.setMaxListeners(0); // the adapter adds a listener for each namespace
   return require("./server").start(config, {
     adapter: createAdapter(config.adapterOptions),
-    listens: async () => {}, // the primary knows
+    listens: async () => {}, // the primary listens
   });
 }
 

@@ -1,7 +1,6 @@
 "use strict";
 
-// The pool that a peer hands to its adapter, and what the tests need to know of it: when a LISTEN has become active,
-// which the adapters tell nobody.
+// The pool of a peer's adapter. It shows the tests when a LISTEN has become active, which the adapters do not report.
 
 const { Pool, Client } = require("pg");
 const { report } = require("../../nodejs/lines");
@@ -9,8 +8,8 @@ const { report } = require("../../nodejs/lines");
 const listening = new Set();
 let waiters = [];
 
-// listens resolves once this process listens on channel and its adapter has had a chance to add its handler (adapters
-// up to 0.4 add it after the LISTEN).
+// listens resolves when this process listens on channel and its adapter has added its handler (adapters up to 0.4 add
+// it after the LISTEN).
 function listens(channel) {
   if (listening.has(channel)) return Promise.resolve();
   return new Promise((resolve) => waiters.push({ channel, resolve }));
@@ -41,8 +40,8 @@ function createPool(config) {
   return pool;
 }
 
-// createTable makes the attachments table, which no adapter does. Peers that start at the same time race in
-// PostgreSQL's catalog, IF NOT EXISTS or not.
+// createTable creates the attachments table, which no adapter does. Peers that start at the same time race in
+// PostgreSQL's catalog, even with IF NOT EXISTS.
 async function createTable(pool, config) {
   const table = (config.adapterOptions || {}).tableName || "socket_io_attachments";
   try {
@@ -58,7 +57,7 @@ function channelOf(config, nsp) {
   return `${(config.adapterOptions || {}).channelPrefix || "socket.io"}#${nsp}`;
 }
 
-// adapterOptions are the caller's, with errors reported as events.
+// adapterOptions returns the options with an errorHandler that reports errors as events.
 function adapterOptions(config) {
   return Object.assign({}, config.adapterOptions, {
     errorHandler: (err) => report("error", { where: "adapter", message: err.message, code: err.code }),

@@ -1,10 +1,10 @@
 "use strict";
 
-// A primary with 0.5's setupPrimary and its workers. Commands go to the worker they name over its stdin and not over
-// the IPC channel, because setupPrimary publishes whatever a worker sends over that.
+// A primary with 0.5's setupPrimary and its workers. Commands go to a worker over its stdin instead of the IPC channel,
+// because setupPrimary publishes everything that a worker sends over that channel.
 
 const cluster = require("cluster");
-// setupPrimary of 0.5.0 asks for require("cluster").default, which Node.js does not have, and throws without it
+// setupPrimary of 0.5.0 uses require("cluster").default, which Node.js does not have, and throws without it
 cluster.default = cluster;
 const readline = require("readline");
 const { setupPrimary } = require("@socket.io/postgres-adapter");
@@ -15,7 +15,7 @@ async function start(config) {
   const pool = createPool(config);
   await createTable(pool, config);
   const primary = setupPrimary(pool, adapterOptions(config));
-  // without "advanced", binary data between the workers and the primary turns into {type: "Buffer"}
+  // without "advanced", binary data between the workers and the primary becomes {type: "Buffer"}
   cluster.setupPrimary({ silent: true, serialization: "advanced" });
 
   const workers = new Map();

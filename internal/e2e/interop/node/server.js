@@ -1,14 +1,14 @@
 "use strict";
 
-// A Socket.IO server with a real adapter: the commands of a peer that is a node of the cluster.
+// The commands of a peer that is a node of the cluster: a Socket.IO server with a real adapter.
 
 const http = require("http");
 const { Server } = require("socket.io");
 const { report } = require("../../nodejs/lines");
 const clients = require("./clients");
 
-// start listens and returns the commands. hooks.adapter makes adapters; hooks.listens(nsp) resolves once the node
-// hears what is sent to the namespace; hooks.close releases what hooks hold.
+// start listens and returns the commands. hooks.adapter creates adapters; hooks.listens(nsp) resolves when the node
+// listens to the namespace; hooks.close releases the resources of hooks.
 async function start(config, hooks) {
   const server = http.createServer();
   const io = new Server(server, { adapter: hooks.adapter, maxHttpBufferSize: 1e8, serveClient: false });
@@ -39,7 +39,7 @@ async function start(config, hooks) {
     return op;
   }
 
-  // collected emits with an acknowledgement and hands back the error's text next to the answers.
+  // collected emits with an acknowledgement and returns the text of the error together with the answers.
   function collected(op, event, args, method = "emit") {
     return new Promise((resolve) => {
       op[method](event, ...args, (err, values) => {
@@ -74,10 +74,12 @@ async function start(config, hooks) {
     throw new Error(`unknown operation ${spec.op}`);
   }
 
-  // oddValues are what JavaScript allows as the name of a room.
-  const oddValues = { undefined: undefined, null: null, true: true, seven: 7, NaN: NaN, object: { a: 1 }, list: [["a"]] };
+  // oddValues are values that JavaScript accepts as a room.
+  const oddValues = {
+    undefined: undefined, null: null, true: true, seven: 7, NaN: NaN, object: { a: 1 }, list: [["a"]],
+  };
 
-  // odd does something with such a value.
+  // odd does something with an odd value.
   async function odd(spec) {
     const nsp = namespace(spec.nsp);
     const value = oddValues[spec.value];
@@ -101,7 +103,7 @@ async function start(config, hooks) {
         return void both.disconnectSockets(true);
       case "data":
         return void (socketOf(spec.client).data = value);
-      case "handshake": // without one, the adapters throw
+      case "handshake": // the adapters throw without one
         return void (socketOf(spec.client).handshake = { issued: value, headers: value, url: "/x" });
     }
     throw new Error(`unknown operation ${spec.op}`);
@@ -111,7 +113,7 @@ async function start(config, hooks) {
   async function counted(spec) {
     const { adapter } = namespace(spec.nsp);
     for (;;) {
-      // adapters up to 0.3 notice that a peer expired only when they next send a request
+      // adapters up to 0.3 notice an expired peer only when they send the next request
       if (adapter.getExpectedResponseCount) adapter.getExpectedResponseCount();
       const count = await adapter.serverCount();
       if (count === spec.count) return count;
@@ -162,7 +164,7 @@ async function start(config, hooks) {
     peers: (spec) => [...namespace(spec.nsp).adapter.nodesMap.keys()],
     closeNamespace: (spec) => {
       const { adapter } = namespace(spec.nsp);
-      // adapters up to 0.3 start their heartbeat again, for ever, when a publish under way ends after the close
+      // adapters up to 0.3 restart their heartbeat for ever if a pending publish ends after the close
       if (adapter.getExpectedResponseCount) adapter.scheduleHeartbeat = () => {};
       adapter.close();
     },

@@ -8,9 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestInteropGoodbyeIsTheLastWord: Node.js takes any message after an ADAPTER_CLOSE as a sign of life, and then counts,
-// and waits for, a node that is gone. So nothing may follow it, however much a node is talked to while it closes.
-func TestInteropGoodbyeIsTheLastWord(t *testing.T) {
+// TestInteropLeaveMessageIsTheLast: after an ADAPTER_CLOSE, Node.js takes any message as a heartbeat and would count,
+// and wait for, a node that has left. So ADAPTER_CLOSE must be a node's last message, whatever it receives while it
+// closes.
+func TestInteropLeaveMessageIsTheLast(t *testing.T) {
 	t.Parallel()
 	ctx := patient(t)
 	w := newWorld(t)
@@ -31,8 +32,9 @@ func TestInteropGoodbyeIsTheLastWord(t *testing.T) {
 			if i == 100 {
 				go func() { closed <- f.from.Close(ctx) }()
 			}
-			// strangers announce themselves, and are answered
-			_, err := conn.Exec(ctx, `SELECT pg_notify($1, json_build_object('type', 1, 'uid', 'stranger', 'nsp', $2::text)::text)`,
+			// new nodes announce themselves, and the closing node answers
+			_, err := conn.Exec(ctx,
+				`SELECT pg_notify($1, json_build_object('type', 1, 'uid', 'new', 'nsp', $2::text)::text)`,
 				channel, f.nsp)
 			require.NoError(t, err)
 		}
