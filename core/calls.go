@@ -51,7 +51,7 @@ func callOf(env *codec.Envelope) string {
 
 // trace calls a func of the Trace. Since that is done by goroutines that must not end, it is done apart.
 func (c *Cluster) trace(name string, f func()) {
-	if err := guard.Apart(f); err != nil {
+	if err := guard.Isolate(f); err != nil {
 		c.traced(name, err)
 	}
 }

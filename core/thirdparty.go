@@ -19,7 +19,7 @@ func receive(ctx context.Context, session transport.Session) (m transport.Messag
 
 // openSession calls bus.Open.
 func openSession(ctx context.Context, bus transport.Bus) (session transport.Session, err error) {
-	fault := guard.Apart(func() { session, err = bus.Open(ctx) })
+	fault := guard.Isolate(func() { session, err = bus.Open(ctx) })
 	if fault != nil {
 		return nil, fault
 	}
@@ -28,7 +28,7 @@ func openSession(ctx context.Context, bus transport.Bus) (session transport.Sess
 
 // rarely makes another call of a bus or a store.
 func rarely(call func() error) (err error) {
-	if fault := guard.Apart(func() { err = call() }); fault != nil {
+	if fault := guard.Isolate(func() { err = call() }); fault != nil {
 		return fault
 	}
 	return guard.Error(err)

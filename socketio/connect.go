@@ -103,7 +103,7 @@ func (e *environment) refuse(c *client.Client, namespace, id string, err error) 
 	encode := func() { data, err = backplane.NewValue(payload) }
 	if payload.Data == nil {
 		encode()
-	} else if fault := guard.Apart(encode); fault != nil || err != nil {
+	} else if fault := guard.Isolate(encode); fault != nil || err != nil {
 		e.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: cmp.Or(fault, err)})
 		payload.Data = nil
 		encode()

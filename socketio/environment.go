@@ -46,7 +46,7 @@ func (e *environment) reporter() guard.Reporter {
 // that are called rarely, and on goroutines that must not end: f may call runtime.Goexit. A panic is reported.
 // The result is false if f did not return.
 func (e *environment) isolate(namespace, socket, event string, f func()) bool {
-	err := guard.Apart(f)
+	err := guard.Isolate(f)
 	if err != nil {
 		e.report(&HandlerError{Namespace: namespace, Socket: socket, Event: event, Err: err})
 	}
@@ -55,7 +55,7 @@ func (e *environment) isolate(namespace, socket, event string, f func()) bool {
 
 // isolateAll is isolate for several functions.
 func isolateAll[F any](e *environment, namespace, socket, event string, all []F, call func(F)) {
-	_ = guard.Apart(func() { // guard.All reports the error
+	_ = guard.Isolate(func() { // guard.All reports the error
 		guard.All(all, call, func(err error) {
 			e.report(&HandlerError{Namespace: namespace, Socket: socket, Event: event, Err: err})
 		})

@@ -14,8 +14,9 @@ import (
 //
 // Serve is for a server that has the port for itself: paths other than Config.Path get status 404. On Linux a
 // WebSocket on a *net.TCPListener does not pass through net/http, so clients connect faster than to an
-// http.Server. All else is the same, with two exceptions: the request that Config.Admit gets has no context of an
-// http.Server, and Shutdown and Close wait for Admit.
+// http.Server. All else is the same, with two exceptions: the request that Config.Admit gets has no context of
+// an http.Server, and Shutdown and Close wait for Admit. The build tag backplane_nethttp switches this off: then
+// net/http serves all connections.
 //
 // A client has Config.HeaderTimeout for the header of a request, of at most 16 KiB, and Config.BodyTimeout for
 // the body. A connection without a request is closed after Config.IdleTimeout.

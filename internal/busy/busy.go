@@ -1,4 +1,4 @@
-// Package busy keeps processors busy, for tests of what happens when there is too little time for everything.
+// Package busy keeps processors busy. It is for tests of what happens when there is too little processor time.
 package busy
 
 import (
@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// Burn computes on n goroutines until stop is called, which waits for them to end.
+// Burn computes on n goroutines until stop is called. stop waits until the goroutines have ended.
 func Burn(n int) (stop func()) {
 	var group sync.WaitGroup
 	var done atomic.Bool

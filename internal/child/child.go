@@ -1,2 +1,2 @@
-// Package child is about the processes that tests and benchmarks start.
+// Package child helps tests and benchmarks with the processes that they start.
 package child

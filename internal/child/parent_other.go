@@ -4,5 +4,6 @@ package child
 
 import "syscall"
 
-// EndWithParent does nothing here: only Linux ends a process with its parent. A child whose parent was killed may stay behind.
+// EndWithParent does nothing on this system: only Linux can end a process with its parent. A child may outlive a
+// parent that is killed.
 func EndWithParent(*syscall.SysProcAttr, syscall.Signal) {}

@@ -1,2 +1,2 @@
-// Package cputime tells how much processor time this process has used. Tests and benchmarks use it.
+// Package cputime measures the processor time of this process, for tests and benchmarks.
 package cputime

@@ -4,5 +4,5 @@ package cputime
 
 import "time"
 
-// Used returns 0: this system does not tell.
+// Used returns 0: the processor time is not available on this system.
 func Used() time.Duration { return 0 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Used returns the processor time that this process has used, or 0 if the system does not tell.
+// Used returns the processor time that this process has used, or 0 if it is not available.
 func Used() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Used returns the processor time that this process has used, or 0 if the system does not tell.
+// Used returns the processor time that this process has used, or 0 if it is not available.
 func Used() time.Duration {
 	process, err := syscall.GetCurrentProcess()
 	if err != nil {
@@ -18,7 +18,7 @@ func Used() time.Duration {
 	return span(kernel) + span(user)
 }
 
-// span is a length of time, which Windows counts in steps of 100 ns.
+// span converts a duration, which Windows counts in steps of 100 ns.
 func span(f syscall.Filetime) time.Duration {
 	return time.Duration(uint64(f.HighDateTime)<<32|uint64(f.LowDateTime)) * 100
 }

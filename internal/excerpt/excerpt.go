@@ -1,5 +1,5 @@
-// Package excerpt shortens what clients and other nodes have sent before it becomes a part of an error's text or of a log: nobody's
-// message should be able to fill a log.
+// Package excerpt shortens texts that come from clients and other nodes before they become a part of an error or
+// a log record, so that no message can fill a log.
 package excerpt
 
 import (
@@ -10,21 +10,22 @@ import (
 )
 
 const (
-	// Max is the most bytes that are shown of a text.
+	// Max is the most bytes of a text that Of returns.
 	Max = 256
-	// MaxError is the most bytes that are shown of another error's text, which may quote what was sent.
+	// MaxError is the most bytes of an error's text that Error returns. The text may quote a message.
 	MaxError = 1024
-	// maxListed is the most names that are shown of a list.
+	// maxListed is the most names that List returns.
 	maxListed = 8
 )
 
-// Of returns s, or the beginning of it and its length if it has more than Max bytes.
+// Of returns s. If s has more than Max bytes, it returns the beginning of s and its length.
 func Of(s string) string { return cut(s, Max) }
 
-// Error returns err's text, or the beginning of it and its length if it has more than MaxError bytes.
+// Error returns err's text. If the text has more than MaxError bytes, it returns the beginning of the text and
+// its length.
 func Error(err error) string { return cut(Text(err), MaxError) }
 
-// Text returns what v says of itself, whatever its methods do: one that panics cannot be used, such as those of a nil pointer.
+// Text returns the text of v, or Opaque if a method of v panics, as methods of a nil pointer may.
 func Text(v any) (text string) {
 	defer func() {
 		if recover() != nil {
@@ -37,8 +38,8 @@ func Text(v any) (text string) {
 	return fmt.Sprint(v)
 }
 
-// Opaque is the text of what cannot say what it is.
-func Opaque(v any) string { return fmt.Sprintf("(a %T that cannot say what it is)", v) }
+// Opaque is the text of a value whose methods panic.
+func Opaque(v any) string { return fmt.Sprintf("(a %T whose methods panic)", v) }
 
 func cut(s string, limit int) string {
 	if len(s) <= limit {
@@ -46,12 +47,13 @@ func cut(s string, limit int) string {
 	}
 	n := limit
 	for n > limit-utf8.UTFMax && !utf8.RuneStart(s[n]) {
-		n-- // no character is shown in part
+		n-- // do not cut a character
 	}
 	return s[:n] + "… (" + strconv.Itoa(len(s)) + " bytes)"
 }
 
-// List returns names with commas between them, or the first few of them and how many there are more.
+// List returns names, separated by commas. If there are more than eight, it returns the first eight and the
+// number of the others.
 func List(names []string) string {
 	var b strings.Builder
 	for i, name := range names {

@@ -16,12 +16,12 @@ func TestExcerpts(t *testing.T) {
 	require.Equal(t, whole, excerpt.Of(whole))
 	require.Equal(t, whole+"… (257 bytes)", excerpt.Of(whole+"y"))
 	require.Equal(t, "", excerpt.Of(""))
-	for i := range 4 { // wherever it is cut, what is left is text
+	for i := range 4 { // the excerpt is valid text wherever it is cut
 		s := excerpt.Of(strings.Repeat("x", i) + strings.Repeat("😀", 100))
 		require.True(t, utf8.ValidString(s), "%q", s)
 		require.LessOrEqual(t, len(s), excerpt.Max+30)
 	}
-	require.LessOrEqual(t, len(excerpt.Of(strings.Repeat("\xbf", 1000))), excerpt.Max+30, "what is no text")
+	require.LessOrEqual(t, len(excerpt.Of(strings.Repeat("\xbf", 1000))), excerpt.Max+30, "text that is not valid UTF-8")
 	long := errors.New(strings.Repeat("x", 100_000))
 	require.Equal(t, long.Error()[:excerpt.MaxError]+"… (100000 bytes)", excerpt.Error(long))
 

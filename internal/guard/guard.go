@@ -1,10 +1,14 @@
-// Package guard calls code that is not this library's on goroutines that are: handlers, hooks, implementations of interfaces,
-// and methods of values such as MarshalJSON and Error.
+// Package guard calls code of the application on goroutines of this library: handlers, hooks, implementations of
+// interfaces, and methods of values such as MarshalJSON and Error.
 //
-// A panic of that code becomes a *fault.PanicError. It may also end its goroutine with runtime.Goexit, as testing.T.FailNow does, which
-// cannot be stopped. There are two ways to survive that. Do and All call the code on the caller's goroutine: the caller does all
-// that must be done in deferred calls; if it empties a queue, these start another goroutine for what is left. Apart calls the code on a
-// goroutine of its own, and its caller is not affected. That costs more, so it is for what is called rarely.
+// A panic of that code becomes a *fault.PanicError. The code may also end its goroutine with runtime.Goexit, as
+// testing.T.FailNow does. Nothing can stop that, but there are two ways to survive it:
+//
+//   - Do, Call, All and Until call the code on the caller's goroutine. The caller has to do everything that
+//     must be done in deferred functions. If it empties a queue, a deferred function has to start another
+//     goroutine for what is left.
+//   - Isolate calls the code on another goroutine, and does not affect its caller. It costs more, so it is for
+//     calls that are rare.
 package guard
 
 import (
@@ -15,18 +19,19 @@ import (
 	"github.com/backplane-go/backplane/fault"
 )
 
-// caught makes an error of what recover has returned, nil being runtime.Goexit's.
+// caught returns the error for what recover has returned. recover returns nil after runtime.Goexit.
 func caught(p any) error {
 	switch p := p.(type) {
 	case nil:
 		return fault.ErrExited
-	case *fault.PanicError: // of a goroutine that has passed it on
+	case *fault.PanicError: // the panic of another goroutine that was passed on
 		return p
 	}
-	return &fault.PanicError{Value: p, Stack: debug.Stack(), Opaque: fails(func() { ask(p) })}
+	return &fault.PanicError{Value: p, Stack: debug.Stack(), Opaque: fails(func() { callMethods(p) })}
 }
 
-// fails reports whether f panics or ends its goroutine, which is another one. Unlike Apart it does not look at what f panics with.
+// fails calls f on another goroutine and reports whether f panics or ends the goroutine. Unlike Isolate, it
+// ignores the value of the panic.
 func fails(f func()) bool {
 	done := make(chan bool, 1)
 	go func() {
@@ -41,8 +46,8 @@ func fails(f func()) bool {
 	return <-done
 }
 
-// Do calls f. If that panics, or ends the goroutine, failed is called with the reason. It is false after a panic; it does not return
-// when the goroutine ends.
+// Do calls f. If f panics or ends the goroutine, Do calls failed with the error. It returns false after a panic.
+// It does not return if the goroutine ends.
 func Do(f func(), failed func(error)) (ok bool) {
 	defer func() {
 		if !ok {
@@ -53,22 +58,23 @@ func Do(f func(), failed func(error)) (ok bool) {
 	return true
 }
 
-// Call is Do that returns the error of a panic. It too does not return when the goroutine ends.
+// Call calls f and returns the error of a panic. It does not return if f ends the goroutine.
 func Call(f func()) (err error) {
 	defer Catch(&err)
 	f()
 	return nil
 }
 
-// Catch, deferred by a function, makes a panic its error.
+// Catch has to be deferred. It sets *err to the error of a panic.
 func Catch(err *error) {
 	if p := recover(); p != nil {
 		*err = caught(p)
 	}
 }
 
-// All calls f for each element of list. A call that panics, or ends the goroutine, keeps none of the others from being made: failed
-// is told the reason. All does not return when the goroutine ends, but makes all calls first.
+// All calls f for each element of list. If a call panics or ends the goroutine, All calls failed with the error
+// and makes the other calls all the same. If a call ends the goroutine, All does not return, but makes all calls
+// first.
 func All[T any](list []T, f func(T), failed func(error)) {
 	n := 0
 	Until(func() {
@@ -79,32 +85,33 @@ func All[T any](list []T, f func(T), failed func(error)) {
 	}, func() bool { return n == len(list) }, failed)
 }
 
-// Until calls run, and calls it again after each failure, until over reports that nothing is left to do. It is All for a loop whose
-// time matters.
-func Until(run func(), over func() bool, failed func(error)) {
-	for !over() {
-		attempt(run, over, failed)
+// Until calls loop again after each panic, or end of the goroutine, until done reports that nothing is left to
+// do. It calls failed with each error. It is All for loops that must not pay for one func call per element.
+func Until(loop func(), done func() bool, failed func(error)) {
+	for !done() {
+		attempt(loop, done, failed)
 	}
 }
 
-func attempt(run func(), over func() bool, failed func(error)) {
-	done := false
+func attempt(loop func(), done func() bool, failed func(error)) {
+	returned := false
 	defer func() {
-		if done {
+		if returned {
 			return
 		}
 		err := caught(recover())
 		failed(err)
 		if err == fault.ErrExited {
-			Until(run, over, failed)
+			Until(loop, done, failed)
 		}
 	}()
-	run()
-	done = true
+	loop()
+	returned = true
 }
 
-// Apart calls f on another goroutine, waits for it, and returns the error of a panic, or fault.ErrExited.
-func Apart(f func()) error {
+// Isolate calls f on another goroutine and waits for it. It returns the error of a panic, or fault.ErrExited if
+// f ended the goroutine.
+func Isolate(f func()) error {
 	done := make(chan error, 1)
 	go func() {
 		if Do(f, func(err error) { done <- err }) {
@@ -114,32 +121,33 @@ func Apart(f func()) error {
 	return <-done
 }
 
-// Error returns err, or, if its methods panic, as those of a nil pointer may, or end the goroutine, the error of that. Every error of
-// the application's passes through it before anything else is done with it.
+// Error returns err if its methods can be called. If one of them panics, as methods of a nil pointer may, or
+// ends the goroutine, Error returns the error of that. All errors of the application pass through Error before
+// anything else is done with them.
 func Error(err error) error {
 	if err == nil {
 		return nil
 	}
-	if failed := Apart(func() { ask(err) }); failed != nil {
+	if failed := Isolate(func() { callMethods(err) }); failed != nil {
 		return failed
 	}
 	return err
 }
 
-// ask calls all methods of what was returned, or panicked with, that may be called later.
-func ask(v any) {
+// callMethods calls all methods of v that may be called later.
+func callMethods(v any) {
 	err, is := v.(error)
 	if !is {
 		_ = fmt.Sprint(v)
 		return
 	}
-	var target *nobodys
+	var target *unique
 	_ = err.Error()
 	_ = errors.Is(err, target)
 	_ = errors.As(err, &target)
 }
 
-// nobodys is a type that no other error has.
-type nobodys struct{}
+// unique is a type that no other error has.
+type unique struct{}
 
-func (*nobodys) Error() string { return "" }
+func (*unique) Error() string { return "" }

@@ -18,7 +18,7 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// hostile is an error none of whose methods can be called.
+// hostile is an error whose methods all panic.
 type hostile struct{ p *int }
 
 func (h *hostile) Error() string        { return fmt.Sprint(*h.p) }
@@ -28,7 +28,7 @@ func (h *hostile) As(any) bool          { panic(h) }
 func (h *hostile) String() string       { panic(h) }
 func (h *hostile) LogValue() slog.Value { panic(h) }
 
-// exits and exitsText end the goroutine of who asks for their text.
+// exits and exitsText end the goroutine that asks for their text.
 type (
 	exits     struct{}
 	exitsText struct{}
@@ -37,11 +37,11 @@ type (
 func (exits) Error() string      { runtime.Goexit(); return "" }
 func (exitsText) String() string { runtime.Goexit(); return "" }
 
-// harms are what code can do to who calls it.
+// harms are what a function can do to its caller.
 var harms = map[string]func(){
 	"Panic":           func() { panic("p") },
 	"PanicOfAnError":  func() { panic(errors.New("p")) },
-	"PanicOfNil":      func() { panic(nil) }, //nolint:govet // it is what is tested
+	"PanicOfNil":      func() { panic(nil) }, //nolint:govet // this is what is tested
 	"PanicOfTypedNil": func() { panic((*hostile)(nil)) },
 	"PanicOfHostile":  func() { panic(&hostile{}) },
 	"PanicOfExits":    func() { panic(exits{}) },
@@ -50,7 +50,7 @@ var harms = map[string]func(){
 	"Goexit":          runtime.Goexit,
 }
 
-func TestDoTellsWhatHasHappened(t *testing.T) {
+func TestErrorSaysHowTheCallFailed(t *testing.T) {
 	for name, harm := range harms {
 		t.Run(name, func(t *testing.T) {
 			var failed error
@@ -61,18 +61,18 @@ func TestDoTellsWhatHasHappened(t *testing.T) {
 			}()
 			<-done
 			check(t, name, failed)
-			check(t, name, guard.Apart(harm))
+			check(t, name, guard.Isolate(harm))
 			if name != "Goexit" {
 				check(t, name, guard.Call(harm))
 			}
 		})
 	}
 	assert.True(t, guard.Do(func() {}, func(error) { t.Error("failed") }))
-	assert.NoError(t, guard.Apart(func() {}))
+	assert.NoError(t, guard.Isolate(func() {}))
 	assert.NoError(t, guard.Call(func() {}))
 }
 
-// check checks the error of a harm, and that everything can be asked of it that a log asks.
+// check checks the error of a harm, and that a log can call all of its methods.
 func check(t *testing.T, name string, err error) {
 	t.Helper()
 	require.Error(t, err)
@@ -87,7 +87,7 @@ func check(t *testing.T, name string, err error) {
 	assert.Contains(t, string(p.Stack), "guard_test.go", "the stack shows where the panic came from")
 }
 
-func TestAllMakesTheOtherCalls(t *testing.T) {
+func TestAllMakesTheCallsAfterAFailure(t *testing.T) {
 	for name, harm := range harms {
 		t.Run(name, func(t *testing.T) {
 			var called []int
@@ -112,12 +112,12 @@ func TestAllMakesTheOtherCalls(t *testing.T) {
 	}
 }
 
-func TestAPanicThatIsPassedOnKeepsItsStack(t *testing.T) {
+func TestPanicThatIsPassedOnKeepsItsStack(t *testing.T) {
 	first := guard.Call(harms["Panic"])
 	assert.Same(t, first, guard.Call(func() { panic(first) }))
 }
 
-func TestAnErrorThatCannotBeUsedIsAPanic(t *testing.T) {
+func TestErrorWhoseMethodsPanicIsReplacedByThePanic(t *testing.T) {
 	for _, err := range []error{&hostile{}, (*hostile)(nil), fmt.Errorf("x: %w", &hostile{}), errors.Join(errors.New("x"), &hostile{})} {
 		got := guard.Error(err)
 		var p *fault.PanicError
@@ -129,10 +129,10 @@ func TestAnErrorThatCannotBeUsedIsAPanic(t *testing.T) {
 	err := fmt.Errorf("x: %w", fault.ErrExited)
 	assert.Same(t, err, guard.Error(err))
 	assert.NoError(t, guard.Error(nil))
-	assert.ErrorIs(t, guard.Call(func() { panic(err) }), fault.ErrExited, "a value that can be used is in the error")
+	assert.ErrorIs(t, guard.Call(func() { panic(err) }), fault.ErrExited, "the error must wrap a value that is a usable error")
 }
 
-// log is a slog.Handler that does harm.
+// badLog is a slog.Handler that does harm.
 type badLog struct{ harm func() }
 
 func (l badLog) Enabled(context.Context, slog.Level) bool  { l.harm(); return true }
@@ -140,7 +140,7 @@ func (l badLog) Handle(context.Context, slog.Record) error { l.harm(); return ni
 func (l badLog) WithAttrs([]slog.Attr) slog.Handler        { l.harm(); return l }
 func (l badLog) WithGroup(string) slog.Handler             { l.harm(); return l }
 
-func TestAReporterEndsWithItself(t *testing.T) {
+func TestReporterSurvivesItsHandlerAndLogger(t *testing.T) {
 	var out bytes.Buffer
 	t.Cleanup(guard.SetStderr(&out))
 	for name, harm := range harms {
@@ -184,6 +184,6 @@ func BenchmarkApart(b *testing.B) {
 	b.ReportAllocs()
 	n := 0
 	for b.Loop() {
-		_ = guard.Apart(func() { n++ })
+		_ = guard.Isolate(func() { n++ })
 	}
 }

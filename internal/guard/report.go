@@ -7,38 +7,39 @@ import (
 	"os"
 )
 
-// Reporter reports errors that no caller is there to receive. A panic of its Handler or its Logger does no harm.
+// Reporter reports errors that have no caller to return to. It survives panics of its Handler and its Logger.
 type Reporter struct {
-	Message string       // what is logged
-	Logger  *slog.Logger // one that Logger has returned
+	Message string       // the text of the log record
+	Logger  *slog.Logger // a result of Logger
 	Handler func(error)  // may be nil
 }
 
-// Report logs an error and hands it to the Handler.
+// Report logs an error and calls the Handler with it.
 func (r *Reporter) Report(err error) {
 	r.Logger.Warn(r.Message, slog.Any("error", err))
 	r.Handle(err)
 }
 
-// Handle hands an error to the Handler. What goes wrong there is written to the standard error: it is the last resort.
+// Handle calls the Handler with an error. If the Handler panics, Handle writes that to the standard error, the
+// last resort.
 func (r *Reporter) Handle(err error) {
 	if r.Handler == nil {
 		return
 	}
-	if fault := Apart(func() { r.Handler(err) }); fault != nil {
+	if fault := Isolate(func() { r.Handler(err) }); fault != nil {
 		lastResort("ErrorHandler", fault)
 	}
 }
 
-// stderr is where the last resort writes.
+// stderr is where lastResort writes.
 var stderr io.Writer = os.Stderr
 
 func lastResort(what string, fault error) {
-	_, _ = io.WriteString(stderr, "backplane: "+what+": "+fault.Error()+"\n") // there is nobody left to tell
+	_, _ = io.WriteString(stderr, "backplane: "+what+": "+fault.Error()+"\n") // an error of this cannot be reported
 }
 
-// Logger returns a logger that writes where l does; if l is nil, it discards everything. A handler of the application's, or a value that is
-// logged, may panic or end its goroutine.
+// Logger returns a logger that calls l's handler. It survives a handler of the application, or a logged value,
+// that panics or ends its goroutine. If l is nil, it discards everything.
 func Logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return slog.New(slog.DiscardHandler)
@@ -49,32 +50,32 @@ func Logger(l *slog.Logger) *slog.Logger {
 	return slog.New(guarded{l.Handler()})
 }
 
-// guarded is a slog.Handler that calls another one with Apart.
+// guarded is a slog.Handler that calls another one with Isolate.
 type guarded struct{ to slog.Handler }
 
 func (g guarded) Enabled(ctx context.Context, level slog.Level) (is bool) {
-	if fault := Apart(func() { is = g.to.Enabled(ctx, level) }); fault != nil {
+	if fault := Isolate(func() { is = g.to.Enabled(ctx, level) }); fault != nil {
 		lastResort("Logger", fault)
 	}
 	return is
 }
 
 func (g guarded) Handle(ctx context.Context, r slog.Record) (err error) {
-	if fault := Apart(func() { err = g.to.Handle(ctx, r) }); fault != nil {
+	if fault := Isolate(func() { err = g.to.Handle(ctx, r) }); fault != nil {
 		lastResort("Logger", fault)
 	}
 	return err
 }
 
 func (g guarded) WithAttrs(attrs []slog.Attr) slog.Handler {
-	if err := Apart(func() { g = guarded{g.to.WithAttrs(attrs)} }); err != nil {
+	if err := Isolate(func() { g = guarded{g.to.WithAttrs(attrs)} }); err != nil {
 		lastResort("Logger", err)
 	}
 	return g
 }
 
 func (g guarded) WithGroup(name string) slog.Handler {
-	if err := Apart(func() { g = guarded{g.to.WithGroup(name)} }); err != nil {
+	if err := Isolate(func() { g = guarded{g.to.WithGroup(name)} }); err != nil {
 		lastResort("Logger", err)
 	}
 	return g

@@ -51,7 +51,7 @@ func putTogether(ctx context.Context, store Store, bodies [][]byte) (ids []strin
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if fault := guard.Apart(func() { ids, err = put(ctx, store, bodies) }); fault != nil {
+	if fault := guard.Isolate(func() { ids, err = put(ctx, store, bodies) }); fault != nil {
 		return nil, fault
 	}
 	return ids, guard.Error(err)

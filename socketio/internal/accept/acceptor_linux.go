@@ -36,8 +36,8 @@ func New(config Config) *Acceptor {
 	return &Acceptor{config: config, stop: make(chan struct{}), pending: make(map[*pendingConn]struct{})}
 }
 
-// Close closes all pending connections, and those that are accepted from now on. It does not close the listeners. It may be called
-// again.
+// Close closes all pending connections, and those that are accepted from now on. It does not close the
+// listeners. It may be called again.
 func (a *Acceptor) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -72,8 +72,8 @@ func (a *Acceptor) remove(p *pendingConn) {
 	a.group.Done()
 }
 
-// Serve accepts connections until l is closed, and returns l's error. Go's runtime waits for the first connection, and never sees those
-// that come with it.
+// Serve accepts connections until l is closed, and returns l's error. Go's runtime waits for the first
+// connection, and never sees those that come with it.
 func (a *Acceptor) Serve(l *net.TCPListener) error {
 	raw, err := l.SyscallConn()
 	if err != nil {
@@ -108,7 +108,8 @@ func (a *Acceptor) Serve(l *net.TCPListener) error {
 	}
 }
 
-// acceptMore accepts the connections that wait, without waiting for more. It ignores errors, which Accept returns next.
+// acceptMore accepts the connections that wait, without waiting for more. It ignores errors, which Accept
+// returns next.
 func (a *Acceptor) acceptMore(listener uintptr) {
 	for range maxAccepts {
 		fd, from, err := syscall.Accept4(int(listener), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)

@@ -1,14 +1,15 @@
-// Package accept is the fast way for a client to open a WebSocket: it accepts TCP connections and serves the handshakes of WebSockets
-// without net/http. That makes opening a WebSocket about 37 % faster, because no goroutine has to be started for the connection, and its
-// socket has not to be taken from Go's runtime.
+// Package accept is the fast way for a client to open a WebSocket: it accepts TCP connections and serves the
+// handshakes of WebSockets without net/http. That makes opening a WebSocket about 37 % faster, because no
+// goroutine has to be started for the connection, and its socket has not to be taken from Go's runtime.
 //
-// The package has one door, New, and everything it needs is in Config. A new connection is read by a poller until the head of its first
-// request has come. A handshake is given to Config.Handler, which hijacks the connection in the usual way; what it gets is a Hijacked. All
-// other connections are given to Config.Rest, with what has been read, for net/http to serve. So does everything that net/http might
-// refuse: this package only serves requests that it is sure about.
+// The package has one door, New, and everything it needs is in Config. A new connection is read by a poller
+// until the head of its first request has come. A handshake is given to Config.Handler, which hijacks the
+// connection in the usual way; what it gets is a Hijacked. All other connections are given to Config.Rest, with
+// what has been read, for net/http to serve. So does everything that net/http might refuse: this package only
+// serves requests that it is sure about.
 //
-// It is only available on Linux. The build tag backplane_nethttp leaves it out. Without it net/http serves all connections, and nothing
-// else changes.
+// It is only available on Linux. The build tag backplane_nethttp leaves it out. Without it net/http serves all
+// connections, and nothing else changes.
 //
 // # Files
 //
@@ -51,12 +52,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Hijacked is the connection that Handler gets by http.ResponseController.Hijack. Until TakeOver is called, only Write and Close work.
+// Hijacked is the connection that Handler gets by http.ResponseController.Hijack. Until TakeOver is called, only
+// Write and Close work.
 type Hijacked interface {
 	net.Conn
-	// TakeOver makes the caller the owner of the connection, and returns it with the input that came after the handshake. Handler has to
-	// call the connection's Start before it returns.
+	// TakeOver makes the caller the owner of the connection, and returns it with the input that came after the
+	// handshake. Handler has to call the connection's Start before it returns.
 	TakeOver() (c netpoll.Conn, early []byte)
-	// Linger closes the connection when the client has closed its side, or after Config.LingerTimeout. It does not block.
+	// Linger closes the connection when the client has closed its side, or after Config.LingerTimeout. It does
+	// not block.
 	Linger()
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/timers"
 )
 
-// pendingConn is a connection that has been accepted, and of which the head of the first request has not come yet. It is the connection's
-// netpoll.Handler until the handshake has been served.
+// pendingConn is a connection that has been accepted, and of which the head of the first request has not come
+// yet. It is the connection's netpoll.Handler until the handshake has been served.
 type pendingConn struct {
 	acceptor *Acceptor
 	conn     *netpoll.Polled

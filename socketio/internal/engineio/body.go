@@ -16,8 +16,8 @@ func BoundBodies(h http.Handler, timeout time.Duration) http.Handler {
 	})
 }
 
-// boundBody makes reading r's body fail if it has not come completely after timeout. A response that is written before that closes the
-// connection, because net/http would wait for the rest of the body otherwise.
+// boundBody makes reading r's body fail if it has not come completely after timeout. A response that is written
+// before that closes the connection, because net/http would wait for the rest of the body otherwise.
 func boundBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
 	if !hasBody(r) {
 		return
@@ -51,7 +51,9 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 }
 
 // respond responds to a request. The client has timeout to read the response.
-func respond(w http.ResponseWriter, response *http.ResponseController, timeout time.Duration, contentType string, body []byte) error {
+func respond(
+	w http.ResponseWriter, response *http.ResponseController, timeout time.Duration, contentType string, body []byte,
+) error {
 	_ = response.SetWriteDeadline(time.Now().Add(timeout))
 	header := w.Header()
 	header.Set("Content-Type", contentType)

@@ -46,7 +46,8 @@ func violationGoodbye(err error) *wsframe.Frame {
 	return goodbyeProtocol
 }
 
-// rejectProbe ends a probe, with a close frame if last is not nil. The session can be upgraded again before the client knows.
+// rejectProbe ends a probe, with a close frame if last is not nil. The session can be upgraded again before the
+// client knows.
 func (s *socket) rejectProbe(last *wsframe.Frame) {
 	s.broken = true
 	s.session.removeProbe(s)
@@ -57,7 +58,8 @@ func (s *socket) rejectProbe(last *wsframe.Frame) {
 	s.conn.Cut()
 }
 
-// answerGoodbye is called when the client has said goodbye. The session ends, and the connection after last has been written.
+// answerGoodbye is called when the client has said goodbye. The session ends, and the connection after last has
+// been written.
 func (c *Conn) answerGoodbye(last *wsframe.Frame) {
 	c.mu.Lock()
 	c.clientClosed = true
@@ -70,7 +72,8 @@ func (c *Conn) answerGoodbye(last *wsframe.Frame) {
 	c.end(TransportClose, nil, last)
 }
 
-// owesGoodbye reports whether frames and a goodbye still have to be sent to a client that has closed its side of the connection.
+// owesGoodbye reports whether frames and a goodbye still have to be sent to a client that has closed its side of
+// the connection.
 func (c *Conn) owesGoodbye() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

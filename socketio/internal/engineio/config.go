@@ -17,11 +17,11 @@ const (
 	webSocket = "websocket"
 )
 
-// Config configures a Server. Only Open is required; the zero value of every other field is its default. Where Socket.IO has the option,
-// the default is Socket.IO's.
+// Config configures a Server. Only Open is required; the zero value of every other field is its default. Where
+// Socket.IO has the option, the default is Socket.IO's.
 //
-// If a Server is the handler of an http.Server, that has to bound how long the headers of a request, and a connection without a request,
-// may take: set its ReadHeaderTimeout and IdleTimeout.
+// If a Server is the handler of an http.Server, that has to bound how long the headers of a request, and a
+// connection without a request, may take: set its ReadHeaderTimeout and IdleTimeout.
 type Config struct {
 	// Path is the path of all requests. A missing slash at its end is added. Default: "/socket.io/".
 	Path string
@@ -29,66 +29,72 @@ type Config struct {
 	PingInterval time.Duration
 	// PingTimeout is how long the client may take to answer a ping (Node.js: pingTimeout). Default: 20 s.
 	PingTimeout time.Duration
-	// HeaderTimeout is how long a client may take to send the headers of a request. It is for Serve; an http.Server has its own.
-	// Default: 10 s.
+	// HeaderTimeout is how long a client may take to send the headers of a request. It is for Serve; an
+	// http.Server has its own. Default: 10 s.
 	HeaderTimeout time.Duration
 	// BodyTimeout is how long a client may take to send the body of a request. Default: PingTimeout.
 	BodyTimeout time.Duration
-	// IdleTimeout is how long a connection is kept open between requests. It is for Serve; an http.Server has its own. Default: 1 minute.
+	// IdleTimeout is how long a connection is kept open between requests. It is for Serve; an http.Server has
+	// its own. Default: 1 minute.
 	IdleTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade to WebSocket may take (Node.js: upgradeTimeout). Default: 10 s.
 	UpgradeTimeout time.Duration
-	// ShutdownTimeout is how long Shutdown waits for clients to get what is queued for them and a goodbye. Clients that poll get the
-	// goodbye with their next poll. (Node.js cuts off all clients at once.) Default: 5 s.
+	// ShutdownTimeout is how long Shutdown waits for clients to get what is queued for them and a goodbye.
+	// Clients that poll get the goodbye with their next poll. (Node.js cuts off all clients at once.) Default: 5
+	// s.
 	ShutdownTimeout time.Duration
-	// MaxPayload is the most bytes of an HTTP body, or of a decompressed WebSocket message, from a client (Node.js: maxHttpBufferSize).
-	// Default: 1 000 000.
+	// MaxPayload is the most bytes of an HTTP body, or of a decompressed WebSocket message, from a client
+	// (Node.js: maxHttpBufferSize). Default: 1 000 000.
 	MaxPayload int
 	// SendQueue is the most frames that wait for one client. Default: 4096.
 	SendQueue int
-	// SendQueueBytes is the most bytes that may wait for one client before a frame is refused. A frame is refused only when the limit is
-	// already reached. Default: 4 MiB.
+	// SendQueueBytes is the most bytes that may wait for one client before a frame is refused. A frame is
+	// refused only when the limit is already reached. Default: 4 MiB.
 	SendQueueBytes int
-	// Transports are the transports that clients may use (Node.js: transports). Default: "polling" and "websocket".
+	// Transports are the transports that clients may use (Node.js: transports). Default: "polling" and
+	// "websocket".
 	Transports []string
 	// NoUpgrades keeps clients on the transport that they began with (Node.js: allowUpgrades: false).
 	NoUpgrades bool
-	// Origins are the origins, such as "https://example.com", "file://" or "null", whose pages may connect, in addition to those of the
-	// server's own host. "*" stands for any origin. Clients that are not browsers send no origin, and may connect. Default: none.
+	// Origins are the origins, such as "https://example.com", "file://" or "null", whose pages may connect, in
+	// addition to those of the server's own host. "*" stands for any origin. Clients that are not browsers send
+	// no origin, and may connect. Default: none.
 	Origins []string
-	// Hosts are the hosts that requests may be for, such as "example.com", or "example.com:3000" for this port only. Requests for other
-	// hosts are refused with status 403. Default: any host.
+	// Hosts are the hosts that requests may be for, such as "example.com", or "example.com:3000" for this port
+	// only. Requests for other hosts are refused with status 403. Default: any host.
 	Hosts []string
-	// TrustedProxies are the addresses of proxies, or ranges of them such as "10.0.0.0/8", whose headers say the client's address and the
-	// host and scheme of its request. "unix" stands for all that connect over a Unix socket. Default: none.
+	// TrustedProxies are the addresses of proxies, or ranges of them such as "10.0.0.0/8", whose headers say the
+	// client's address and the host and scheme of its request. "unix" stands for all that connect over a Unix
+	// socket. Default: none.
 	TrustedProxies []string
 	// Credentials lets pages of Origins send cookies. It cannot be combined with "*".
 	Credentials bool
-	// Cookie is the template of a cookie with the session's id, for load balancers that have to find the process with the session. Its
-	// Value is ignored, and scripts cannot read the cookie. The defaults of its fields are those of Node.js: Name "io", Path "/", SameSite
-	// lax. Default: no cookie.
+	// Cookie is the template of a cookie with the session's id, for load balancers that have to find the process
+	// with the session. Its Value is ignored, and scripts cannot read the cookie. The defaults of its fields are
+	// those of Node.js: Name "io", Path "/", SameSite lax. Default: no cookie.
 	Cookie *http.Cookie
 	// Compress offers clients permessage-deflate, without context between messages (Node.js: perMessageDeflate).
 	Compress bool
 	// CompressMin is the size in bytes from which on a message is compressed. Default: 1024.
 	CompressMin int
-	// HTTPCompression is the size in bytes from which on the response to a poll is compressed with gzip or deflate, if the client accepts
-	// that (Node.js: httpCompression.threshold). Default: 1024. If negative, no response is compressed.
+	// HTTPCompression is the size in bytes from which on the response to a poll is compressed with gzip or
+	// deflate, if the client accepts that (Node.js: httpCompression.threshold). Default: 1024. If negative, no
+	// response is compressed.
 	HTTPCompression int
 	// MaxConnections is the most sessions at a time. More are refused with status 503. Default: no limit.
 	MaxConnections int
-	// Rates are the most messages, and bytes of messages, that a client may send per second, in the long run. A client that sends more is
-	// disconnected. The name of the limit is the reason. Default: no limit.
+	// Rates are the most messages, and bytes of messages, that a client may send per second, in the long run. A
+	// client that sends more is disconnected. The name of the limit is the reason. Default: no limit.
 	Rates quota.RateLimits
-	// Memory bounds the queues of all clients together, with what has come of unfinished messages. When it is used up, clients that hold
-	// more than their share are disconnected. Default: no limit.
+	// Memory bounds the queues of all clients together, with what has come of unfinished messages. When it is
+	// used up, clients that hold more than their share are disconnected. Default: no limit.
 	Memory *quota.Budget
 	// PerAddress are the limits of one address. Requests above them are refused with status 429.
 	PerAddress quota.AddressLimits
 	// Address returns the address that a request counts for, "" for none. Default: the request's RemoteAddr.
 	Address func(*http.Request) string
-	// Admit decides about each handshake (Node.js: allowRequest). If it returns an error, the handshake is refused with status 403. The
-	// client is not told the error.
+	// Admit decides about each handshake (Node.js: allowRequest). If it returns an error, the handshake is
+	// refused with status 403. The client is not told the error.
 	Admit func(*http.Request) error
 	// Open is called once for each session, before its first message. It must not return nil.
 	Open func(*Conn) Receiver
@@ -163,8 +169,9 @@ func (c *Config) validate() error {
 		name  string
 		value int64
 	}{
-		{"PingInterval", int64(c.PingInterval)}, {"PingTimeout", int64(c.PingTimeout)}, {"UpgradeTimeout", int64(c.UpgradeTimeout)},
-		{"HeaderTimeout", int64(c.HeaderTimeout)}, {"BodyTimeout", int64(c.BodyTimeout)}, {"IdleTimeout", int64(c.IdleTimeout)},
+		{"PingInterval", int64(c.PingInterval)}, {"PingTimeout", int64(c.PingTimeout)},
+		{"UpgradeTimeout", int64(c.UpgradeTimeout)}, {"HeaderTimeout", int64(c.HeaderTimeout)},
+		{"BodyTimeout", int64(c.BodyTimeout)}, {"IdleTimeout", int64(c.IdleTimeout)},
 		{"ShutdownTimeout", int64(c.ShutdownTimeout)}, {"MaxPayload", int64(c.MaxPayload)},
 		{"SendQueue", int64(c.SendQueue)}, {"SendQueueBytes", int64(c.SendQueueBytes)},
 		{"CompressMin", int64(c.CompressMin)},
@@ -188,7 +195,8 @@ func (c *Config) validate() error {
 	}
 	for _, text := range c.Origins {
 		if _, err := parseOrigin(text); err != nil && text != "*" && text != "null" {
-			return fmt.Errorf("socketio: Origins: %q is not an origin such as https://example.com or file://: %w", text, err)
+			return fmt.Errorf("socketio: Origins: %q is not an origin such as https://example.com or file://: %w",
+				text, err)
 		}
 	}
 	for _, text := range c.Hosts {
@@ -198,7 +206,8 @@ func (c *Config) validate() error {
 	}
 	for _, text := range c.TrustedProxies {
 		if _, err := parseRange(text); err != nil && text != unixPeers {
-			return fmt.Errorf("socketio: TrustedProxies: %q is not an address such as 192.0.2.1, a range such as 10.0.0.0/8, or \"unix\"", text)
+			return fmt.Errorf("socketio: TrustedProxies: %q is not an address such as 192.0.2.1, "+
+				"a range such as 10.0.0.0/8, or \"unix\"", text)
 		}
 	}
 	if c.Cookie != nil {

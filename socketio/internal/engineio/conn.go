@@ -15,19 +15,21 @@ import (
 
 // Receiver gets what one client sends. Calls for one connection never overlap, and must not block.
 type Receiver interface {
-	// Message is called for each message. data belongs to the receiver. If the message brings work, the receiver starts a task with
-	// here, which may be nil. more is false if the receiver has no room for another message. Then it gets none until it has called
-	// Conn.Resume. If the client closes the connection before that, the receiver still gets what has been read, up to 64 KiB.
+	// Message is called for each message. data belongs to the receiver. If the message brings work, the receiver
+	// starts a task with here, which may be nil. more is false if the receiver has no room for another message.
+	// Then it gets none until it has called Conn.Resume. If the client closes the connection before that, the
+	// receiver still gets what has been read, up to 64 KiB.
 	Message(binary bool, data []byte, here *sched.Slot) (more bool)
-	// Closed is called last, once, when the session is over for both sides. Nothing that is sent afterwards arrives. What was queued
-	// before may still be on its way. err may be nil.
+	// Closed is called last, once, when the session is over for both sides. Nothing that is sent afterwards
+	// arrives. What was queued before may still be on its way. err may be nil.
 	Closed(reason Reason, err error)
 }
 
 // Reason says why a session ended, in the words of Socket.IO.
 type Reason string
 
-// The reasons, besides the names of the quotas that a client has reached. "send queue full" is not Socket.IO's, which has no such limit.
+// The reasons, besides the names of the quotas that a client has reached. "send queue full" is not Socket.IO's,
+// which has no such limit.
 const (
 	TransportClose Reason = "transport close" // the client has closed the connection
 	TransportError Reason = "transport error" // the client broke the protocol's rules, or gave up a poll
@@ -44,8 +46,8 @@ type SendOptions struct {
 	Volatile bool
 	// NoCompress sends the frame uncompressed.
 	NoCompress bool
-	// Copy numbers the clients that get the same frame, from 1 on; 0 means that there is one client. The frame's memory counts in full for
-	// the first client, for a half for the second, and so on.
+	// Copy numbers the clients that get the same frame, from 1 on; 0 means that there is one client. The frame's
+	// memory counts in full for the first client, for a half for the second, and so on.
 	Copy int
 }
 
@@ -115,8 +117,9 @@ func (c *Conn) Transport() string {
 	return polling
 }
 
-// Send queues a frame. It never blocks. It is false if the frame was dropped: because the session is over, because the frame is volatile and
-// the client is not ready, or because the queue is full. A full queue ends the session with SendQueueFull, unless the frame is volatile.
+// Send queues a frame. It never blocks. It is false if the frame was dropped: because the session is over,
+// because the frame is volatile and the client is not ready, or because the queue is full. A full queue ends the
+// session with SendQueueFull, unless the frame is volatile.
 func (c *Conn) Send(f *wsframe.Frame, o SendOptions) bool {
 	if c.deflates.Load() && !o.NoCompress {
 		f.Compressed(c.server.config.CompressMin) // on the sender's goroutine, because the writer has to serve others
@@ -200,6 +203,6 @@ func (c *Conn) endPoll() {
 	}
 }
 
-// Close ends the session. The receiver's Closed is called with reason. The client gets what is queued and a goodbye, if it takes them within
-// 30 seconds. Close does not wait.
+// Close ends the session. The receiver's Closed is called with reason. The client gets what is queued and a
+// goodbye, if it takes them within 30 seconds. Close does not wait.
 func (c *Conn) Close(reason Reason) { c.end(reason, nil, goodbye(reason)) }

@@ -1,8 +1,10 @@
-// Package engineio serves version 4 of the Engine.IO protocol: sessions of clients over HTTP long-polling and WebSocket, with upgrades
-// from the first to the second, heartbeats and limits. It does not know what the messages mean: a Receiver gets them.
+// Package engineio serves version 4 of the Engine.IO protocol: sessions of clients over HTTP long-polling and
+// WebSocket, with upgrades from the first to the second, heartbeats and limits. It does not know what the
+// messages mean: a Receiver gets them.
 //
-// The packages below it do the rest: wsframe encodes and decodes WebSocket frames, netpoll reads and writes connections, accept serves the
-// handshakes of WebSockets without net/http, sched decides which goroutine handles a message, and timers has the timeouts.
+// The packages below it do the rest: wsframe encodes and decodes WebSocket frames, netpoll reads and writes
+// connections, accept serves the handshakes of WebSockets without net/http, sched decides which goroutine
+// handles a message, and timers has the timeouts.
 //
 // # Files
 //

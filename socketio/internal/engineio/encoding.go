@@ -18,7 +18,8 @@ type encoder interface {
 	Reset(io.Writer)
 }
 
-// encodings are the content codings of polls. The first is preferred (RFC 9110, 8.4.1: "deflate" is the zlib format).
+// encodings are the content codings of polls. The first is preferred (RFC 9110, 8.4.1: "deflate" is the zlib
+// format).
 var encodings = []struct {
 	name  string
 	other string // an alias
@@ -38,8 +39,8 @@ var encodings = []struct {
 // compressing bounds how many responses are compressed at a time. Each takes a processor and about a megabyte.
 var compressing = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 
-// encode compresses the response to r, if the client accepts that and the response becomes smaller. It is sent uncompressed if too many
-// responses are being compressed.
+// encode compresses the response to r, if the client accepts that and the response becomes smaller. It is sent
+// uncompressed if too many responses are being compressed.
 func encode(header http.Header, r *http.Request, body []byte) []byte {
 	header.Add("Vary", "Accept-Encoding")
 	i := acceptedEncoding(r.Header.Values("Accept-Encoding"))
@@ -66,8 +67,9 @@ func encode(header http.Header, r *http.Request, body []byte) []byte {
 	return out.Bytes()
 }
 
-// acceptedEncoding returns the index of the coding that the client prefers, -1 for none (RFC 9110, 12.5.3). A coding that the client does not
-// mention is not accepted, unless "*" is. A coding is not used if its weight is below that of no coding.
+// acceptedEncoding returns the index of the coding that the client prefers, -1 for none (RFC 9110, 12.5.3). A
+// coding that the client does not mention is not accepted, unless "*" is. A coding is not used if its weight is
+// below that of no coding.
 func acceptedEncoding(header []string) int {
 	identity, others := 0.0, 0.0
 	quality := make([]float64, len(encodings))
@@ -104,7 +106,8 @@ func acceptedEncoding(header []string) int {
 	return best
 }
 
-// qualityOf parses the weight of an element, 1 if it has none. It returns 0, which means not accepted, for an invalid weight.
+// qualityOf parses the weight of an element, 1 if it has none. It returns 0, which means not accepted, for an
+// invalid weight.
 func qualityOf(parameters string) float64 {
 	for _, p := range strings.Split(parameters, ";") {
 		name, value, _ := strings.Cut(p, "=")

@@ -118,7 +118,8 @@ func (s *socket) tryWrite(l *wsframe.Line, buf []byte) (done written) {
 	return done
 }
 
-// writeBlocking writes what is queued to a connection whose writes may block. It returns when there is nothing left.
+// writeBlocking writes what is queued to a connection whose writes may block. It returns when there is nothing
+// left.
 func (s *socket) writeBlocking() {
 	c := s.session
 	defer c.server.group.Done()

@@ -8,10 +8,12 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/header"
 )
 
-// element is what one proxy says about a request that it has received: a member of the header Forwarded (RFC 7239, 4).
+// element is what one proxy says about a request that it has received: a member of the header Forwarded (RFC
+// 7239, 4).
 type element struct{ node, host, proto string }
 
-// parseElement parses an element. It accepts values without quotes that should have them, such as those with a colon before a port.
+// parseElement parses an element. It accepts values without quotes that should have them, such as those with a
+// colon before a port.
 func parseElement(text string) (e element, ok bool) {
 	seen := make(map[string]bool, 4)
 	for more := true; more; {
@@ -58,8 +60,9 @@ func unquote(text string) (value string, ok bool) {
 	return "", false
 }
 
-// parseNode parses a member of X-Forwarded-For, or the value of for in Forwarded: an address and a port, 0 if there is none. An IPv6 address
-// with a port is in brackets. hidden says that the proxy does not reveal the address (RFC 7239, 6).
+// parseNode parses a member of X-Forwarded-For, or the value of for in Forwarded: an address and a port, 0 if
+// there is none. An IPv6 address with a port is in brackets. hidden says that the proxy does not reveal the
+// address (RFC 7239, 6).
 func parseNode(text string) (node netip.AddrPort, hidden, ok bool) {
 	host, port := text, ""
 	if i := strings.LastIndexByte(text, ':'); i > 0 && (text[i-1] == ']' || strings.IndexByte(text, ':') == i) {
@@ -89,5 +92,6 @@ func parseNode(text string) (node netip.AddrPort, hidden, ok bool) {
 	return netip.AddrPortFrom(plain(addr), uint16(number)), false, true
 }
 
-// plain returns an address without its zone, which is only meaningful on its own machine. It converts an IPv4-mapped IPv6 address to IPv4.
+// plain returns an address without its zone, which is only meaningful on its own machine. It converts an
+// IPv4-mapped IPv6 address to IPv4.
 func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }

@@ -23,10 +23,12 @@ type Handshake struct {
 	Time       time.Time
 }
 
-// Handshake returns what the session keeps of its first request. The session has it in a compact form: each call returns a new Handshake.
+// Handshake returns what the session keeps of its first request. The session has it in a compact form: each call
+// returns a new Handshake.
 func (c *Conn) Handshake() *Handshake {
 	lines := strings.Split(c.request, "\n")
-	h := &Handshake{Header: make(http.Header, len(lines)-packedHead), RemoteAddr: lines[1], TLS: lines[2] != "", Time: time.Unix(0, c.since)}
+	h := &Handshake{Header: make(http.Header, len(lines)-packedHead), RemoteAddr: lines[1], TLS: lines[2] != "",
+		Time: time.Unix(0, c.since)}
 	if u, err := url.ParseRequestURI(lines[0]); err == nil {
 		h.URL = u
 	} else {
@@ -39,11 +41,13 @@ func (c *Conn) Handshake() *Handshake {
 	return h
 }
 
-// Request returns the session's first request, as far as it is kept, for a function that decides about the client again.
+// Request returns the session's first request, as far as it is kept, for a function that decides about the
+// client again.
 func (c *Conn) Request(ctx context.Context) *http.Request {
 	h := c.Handshake()
-	r := &http.Request{Method: http.MethodGet, URL: h.URL, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h.Header,
-		Host: h.Header.Get("Host"), RemoteAddr: h.RemoteAddr, RequestURI: h.URL.RequestURI(), Body: http.NoBody}
+	r := &http.Request{Method: http.MethodGet, URL: h.URL, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h.Header, Host: h.Header.Get("Host"), RemoteAddr: h.RemoteAddr, RequestURI: h.URL.RequestURI(),
+		Body: http.NoBody}
 	delete(r.Header, "Host") // net/http does the same
 	if h.TLS {
 		r.TLS = new(tls.ConnectionState)

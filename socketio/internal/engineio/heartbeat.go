@@ -40,7 +40,8 @@ type sessionTimer Conn
 // Expire implements timers.Expirer.
 func (t *sessionTimer) Expire(now int64) { (*Conn)(t).checkHeartbeat(now) }
 
-// checkHeartbeat sends a ping if it is time for one. It ends a session whose client has not answered, or one that has not closed in time.
+// checkHeartbeat sends a ping if it is time for one. It ends a session whose client has not answered, or one
+// that has not closed in time.
 func (c *Conn) checkHeartbeat(now int64) {
 	c.mu.Lock()
 	switch {
@@ -56,8 +57,8 @@ func (c *Conn) checkHeartbeat(now int64) {
 		c.end(PingTimeout, nil, nil)
 		return
 	default:
-		// If the timer is a little late, the time for the answer is not extended. If it is very late, such as after the machine was
-		// suspended, the client gets the time that it needs.
+		// If the timer is a little late, the time for the answer is not extended. If it is very late, such as
+		// after the machine was suspended, the client gets the time that it needs.
 		timeout := int64(c.server.config.PingTimeout)
 		planned := max(c.beat.due, now-timeout/4)
 		c.beat = heartbeat{waiting: true, asked: now, due: planned + timeout}
@@ -68,7 +69,8 @@ func (c *Conn) checkHeartbeat(now int64) {
 	c.mu.Unlock()
 }
 
-// endOverdue ends the session if the client should have answered a ping by now, even if the timer is late. It reports whether it did.
+// endOverdue ends the session if the client should have answered a ping by now, even if the timer is late. It
+// reports whether it did.
 func (c *Conn) endOverdue(now int64) bool {
 	c.mu.Lock()
 	overdue := c.phase.Load() == isOpen && c.beat.waiting && now >= c.beat.due && !c.isAlive(now)

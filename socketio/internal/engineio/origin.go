@@ -15,12 +15,13 @@ type origins struct {
 	credentials bool
 }
 
-// origin is a scheme and a host, with the port unless it is the scheme's default. Origins that do not belong to web pages, such as "file://",
-// may have no host.
+// origin is a scheme and a host, with the port unless it is the scheme's default. Origins that do not belong to
+// web pages, such as "file://", may have no host.
 type origin struct{ scheme, host string }
 
 func newOrigins(c *Config) origins {
-	o := origins{credentials: c.Credentials, any: slices.Contains(c.Origins, "*"), null: slices.Contains(c.Origins, "null")}
+	o := origins{credentials: c.Credentials, any: slices.Contains(c.Origins, "*"),
+		null: slices.Contains(c.Origins, "null")}
 	for _, text := range c.Origins {
 		if listed, err := parseOrigin(text); err == nil {
 			o.listed = append(o.listed, listed)
@@ -55,7 +56,7 @@ func parseOrigin(text string) (origin, error) {
 			return origin{}, errors.New("the host is neither a name nor an address; IPv6 addresses need brackets")
 		}
 	}
-	return origin{scheme: u.Scheme, host: withoutPort(u.Host, u.Scheme)}, nil // url.Parse has converted the scheme to lower case
+	return origin{scheme: u.Scheme, host: withoutPort(u.Host, u.Scheme)}, nil // the scheme is in lower case
 }
 
 // isWeb reports whether a scheme is one of web pages, whose origins have a host.
@@ -74,8 +75,9 @@ func withoutPort(host, scheme string) string {
 	return name + ":" + port
 }
 
-// allow decides whether the page that sent r may connect, and sets the headers that tell its browser so. The server has to check this itself,
-// because browsers do not ask before they open a WebSocket or send a simple request. scheme is the client's, "" if it is not known.
+// allow decides whether the page that sent r may connect, and sets the headers that tell its browser so. The
+// server has to check this itself, because browsers do not ask before they open a WebSocket or send a simple
+// request. scheme is the client's, "" if it is not known.
 func (o *origins) allow(header http.Header, r *http.Request, scheme string) *refusal {
 	text := strings.Join(r.Header["Origin"], ", ") // several origins are not a known one
 	if text == "" {
@@ -98,8 +100,8 @@ func (o *origins) allow(header http.Header, r *http.Request, scheme string) *ref
 	return nil
 }
 
-// isHost reports whether the page belongs to the host of the request. If the scheme is not known, http and https both count: a proxy may have
-// ended TLS.
+// isHost reports whether the page belongs to the host of the request. If the scheme is not known, http and https
+// both count: a proxy may have ended TLS.
 func (o origin) isHost(host, scheme string) bool {
 	return isWeb(o.scheme) && (scheme == "" || scheme == o.scheme) && o.host == withoutPort(host, o.scheme)
 }

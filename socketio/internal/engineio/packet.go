@@ -51,8 +51,8 @@ func textPacket(p []byte) (packet, error) {
 	return packet{kind: p[0], data: p[1:]}, nil
 }
 
-// eachPacket calls f for each packet of a payload, until f returns false. It calls f for the packets before a malformed one too, as Node.js
-// does. The data of the packets is part of p.
+// eachPacket calls f for each packet of a payload, until f returns false. It calls f for the packets before a
+// malformed one too, as Node.js does. The data of the packets is part of p.
 func eachPacket(p []byte, f func(packet) bool) error {
 	if !utf8.Valid(p) {
 		return wsframe.ErrNotUTF8

@@ -1,7 +1,7 @@
 package engineio
 
-// readAhead is how many bytes are read from a client while its receiver has no room for them. When a WebSocket has so many, it is not read
-// any more.
+// readAhead is how many bytes are read from a client while its receiver has no room for them. When a WebSocket
+// has so many, it is not read any more.
 const readAhead = 64 << 10
 
 // pause is the state of a session whose receiver has no room for another message. The connection's mu guards it.
@@ -14,7 +14,8 @@ type pause struct {
 	room    chan struct{} // closed when they need not wait any longer
 }
 
-// Resume has the session pass on messages again. The receiver calls it when it has room, after its Message has returned false.
+// Resume has the session pass on messages again. The receiver calls it when it has room, after its Message has
+// returned false.
 func (c *Conn) Resume() {
 	c.mu.Lock()
 	s := c.resume()
@@ -24,7 +25,8 @@ func (c *Conn) Resume() {
 	}
 }
 
-// resume ends a pause. It returns the socket that has to be woken, which must not be done under mu. The caller holds mu.
+// resume ends a pause. It returns the socket that has to be woken, which must not be done under mu. The caller
+// holds mu.
 func (c *Conn) resume() *socket {
 	c.pause.resumed = true
 	if !c.pause.on {
@@ -45,7 +47,8 @@ func (c *Conn) resume() *socket {
 	return c.socket
 }
 
-// hold begins a pause. It is false if the receiver has made room meanwhile, or if the session is over. The caller holds mu.
+// hold begins a pause. It is false if the receiver has made room meanwhile, or if the session is over. The
+// caller holds mu.
 func (c *Conn) hold() bool {
 	if c.pause.resumed || c.phase.Load() != isOpen {
 		c.pause.resumed = false
@@ -55,8 +58,9 @@ func (c *Conn) hold() bool {
 	return true
 }
 
-// waitForRoom waits until the receiver has room for the next packet of a request. The caller has entered, and still has if it is true. It is
-// false if the session has ended. gone is closed when the client gives up the request.
+// waitForRoom waits until the receiver has room for the next packet of a request. The caller has entered, and
+// still has if it is true. It is false if the session has ended. gone is closed when the client gives up the
+// request.
 func (c *Conn) waitForRoom(gone <-chan struct{}) bool {
 	c.mu.Lock()
 	if !c.hold() {
@@ -85,9 +89,10 @@ func (c *Conn) isPaused() bool {
 	return c.pause.on
 }
 
-// isAlive reports whether a client that has to answer a ping has shown during a pause that it is alive. Its pong may wait behind messages
-// that the receiver has no room for, so any byte counts. When no more bytes are read, it counts that the client's system has acknowledged
-// everything that was sent, including the ping. The caller holds mu.
+// isAlive reports whether a client that has to answer a ping has shown during a pause that it is alive. Its pong
+// may wait behind messages that the receiver has no room for, so any byte counts. When no more bytes are read,
+// it counts that the client's system has acknowledged everything that was sent, including the ping. The caller
+// holds mu.
 func (c *Conn) isAlive(now int64) bool {
 	if !c.pause.on {
 		return false

@@ -102,9 +102,9 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	return nil
 }
 
-// takePayload ends the wait of a poll. It returns the response, and the share of memory that it counts for until it has been written. plain:
-// nothing in it may be compressed. last: it is the goodbye, which is sent in a response of its own, as in Node.js, because clients drop what
-// came with it and is not handled yet.
+// takePayload ends the wait of a poll. It returns the response, and the share of memory that it counts for until
+// it has been written. plain: nothing in it may be compressed. last: it is the goodbye, which is sent in a
+// response of its own, as in Node.js, because clients drop what came with it and is not handled yet.
 func (c *Conn) takePayload() (payload []byte, plain, last bool, share int) {
 	c.mu.Lock()
 	c.poll = nil
@@ -182,13 +182,14 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	if no != nil {
 		return no
 	}
-	// HTML as in Node.js, because browsers may offer plain text for download. A client that does not get the response sends no more.
+	// HTML as in Node.js, because browsers may offer plain text for download. A client that does not get the
+	// response sends no more.
 	_ = respond(w, response, c.server.config.BodyTimeout, "text/html", []byte("ok"))
 	return nil
 }
 
-// readBody reads the packets of a request. If they are too large, the session ends, and the client gets the response of Node.js, which has no
-// body.
+// readBody reads the packets of a request. If they are too large, the session ends, and the client gets the
+// response of Node.js, which has no body.
 func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	limit := int64(c.server.config.MaxPayload)
 	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, code: codeRequest, err: errBodySize, empty: true}
@@ -231,8 +232,8 @@ func (r *countedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// receivePayload passes the packets of a body to the receiver, and waits while the receiver has no room. gone is closed when the client gives
-// up the request.
+// receivePayload passes the packets of a body to the receiver, and waits while the receiver has no room. gone is
+// closed when the client gives up the request.
 func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 	if !c.enter() {
 		if c.phase.Load() == isClosing {
@@ -265,7 +266,8 @@ func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 	return nil
 }
 
-// findClosePacket looks for a close packet from the client of a closing session. Then the client need not poll for the server's goodbye.
+// findClosePacket looks for a close packet from the client of a closing session. Then the client need not poll
+// for the server's goodbye.
 func (c *Conn) findClosePacket(body []byte) {
 	found := false
 	_ = eachPacket(body, func(p packet) bool { // nothing else counts any more

@@ -85,8 +85,8 @@ type origination struct {
 	host, scheme string
 }
 
-// unwrap returns r as the client has sent it to the outermost proxy, and the scheme of that request, "" if it is not known. It returns r
-// itself if r does not come from a trusted proxy.
+// unwrap returns r as the client has sent it to the outermost proxy, and the scheme of that request, "" if it is
+// not known. It returns r itself if r does not come from a trusted proxy.
 func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	if p == nil || !p.trustsPeer(r) {
 		return r, ""
@@ -94,7 +94,8 @@ func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	var o origination
 	switch h := r.Header; {
 	case h["X-Forwarded-For"] != nil || h["X-Forwarded-Host"] != nil || h["X-Forwarded-Proto"] != nil:
-		// Forwarded is ignored beside these: a proxy that sets them may pass on a Forwarded that the client has forged.
+		// Forwarded is ignored beside these: a proxy that sets them may pass on a Forwarded that the client has
+		// forged.
 		o = p.parseXForwarded(h)
 	case h["Forwarded"] != nil:
 		o = p.parseForwarded(h)
@@ -128,8 +129,8 @@ func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	return r, ""
 }
 
-// parseXForwarded parses X-Forwarded-For, -Host and -Proto. Each proxy has appended the address of its peer, so the client is the first
-// address from the end that is not a trusted proxy's.
+// parseXForwarded parses X-Forwarded-For, -Host and -Proto. Each proxy has appended the address of its peer, so
+// the client is the first address from the end that is not a trusted proxy's.
 func (p *proxies) parseXForwarded(h http.Header) (o origination) {
 	passed := 0 // trusted proxies
 	for member := range header.Members(h["X-Forwarded-For"]) {
@@ -150,7 +151,8 @@ func (p *proxies) parseXForwarded(h http.Header) (o origination) {
 	return o
 }
 
-// memberAt returns the member of a list that n others follow. If there are fewer, because some proxies append none, it returns the first one.
+// memberAt returns the member of a list that n others follow. If there are fewer, because some proxies append
+// none, it returns the first one.
 func memberAt(lines []string, n int) (last string) {
 	for last = range header.Members(lines) {
 		if n--; n < 0 {

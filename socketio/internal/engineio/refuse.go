@@ -11,8 +11,8 @@ import (
 
 // RefusedError says why a request was refused.
 type RefusedError struct {
-	// Code is what the client is told, as in Node.js's engine.io: 0 unknown transport, 1 unknown session, 2 bad handshake method, 3 bad
-	// request, 4 forbidden, 5 unsupported protocol version.
+	// Code is what the client is told, as in Node.js's engine.io: 0 unknown transport, 1 unknown session, 2 bad
+	// handshake method, 3 bad request, 4 forbidden, 5 unsupported protocol version.
 	Code int
 	// RemoteAddr is the client's.
 	RemoteAddr string
@@ -72,8 +72,8 @@ func refuseAddress(err error) *refusal {
 	return &refusal{status: http.StatusTooManyRequests, code: codeRequest, err: err}
 }
 
-// refuseValue is the refusal of a request because of a header's value. The client is told as much as the log. The value is quoted, so that
-// nothing in it can be taken for something else.
+// refuseValue is the refusal of a request because of a header's value. The client is told as much as the log.
+// The value is quoted, so that nothing in it can be taken for something else.
 func refuseValue(err error, what, value string) *refusal {
 	no := refuse(codeForbidden, fmt.Errorf("%w: %q", err, excerpt.Of(value)))
 	no.reason = fmt.Sprintf("%s %q is not allowed", what, excerpt.Of(value))
@@ -98,8 +98,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 	s.reportRefusal(r, no)
 }
 
-// closeAfterResponse has the connection closed after the response to a request that is not served. The rest of its body is not waited for
-// longer than after any other goodbye.
+// closeAfterResponse has the connection closed after the response to a request that is not served. The rest of
+// its body is not waited for longer than after any other goodbye.
 func (s *Server) closeAfterResponse(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
@@ -117,7 +117,8 @@ func (s *Server) closeAfterResponse(w http.ResponseWriter, r *http.Request) {
 // reportRefusal logs a refusal, and calls Config.ErrorHandler with it.
 func (s *Server) reportRefusal(r *http.Request, no *refusal) {
 	err := &RefusedError{Code: no.code, RemoteAddr: r.RemoteAddr, Address: s.config.Address(r), Err: no.err}
-	s.config.Logger.Debug("engineio: request refused", "remote", r.RemoteAddr, "code", no.code, "error", excerpt.Error(no.err))
+	s.config.Logger.Debug("engineio: request refused",
+		"remote", r.RemoteAddr, "code", no.code, "error", excerpt.Error(no.err))
 	if s.config.ErrorHandler != nil {
 		s.config.ErrorHandler(err)
 	}

@@ -36,8 +36,8 @@ type query struct {
 	conn      *Conn
 }
 
-// check decides whether a request is served. The checks are in the order of Node.js's engine.io. scheme is the client's, "" if it is not
-// known.
+// check decides whether a request is served. The checks are in the order of Node.js's engine.io. scheme is the
+// client's, "" if it is not known.
 func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (query, *refusal) {
 	if requestSize(r) > maxHeader {
 		return query{}, &refusal{status: http.StatusRequestHeaderFieldsTooLarge, code: codeRequest, err: errHeaderSize}
@@ -102,5 +102,6 @@ func (s *Server) checkSession(q *query, r *http.Request, sid, version string) *r
 
 // upgrades reports whether sessions may be upgraded from polling to WebSocket.
 func (s *Server) upgrades() bool {
-	return !s.config.NoUpgrades && slices.Contains(s.config.Transports, webSocket) && slices.Contains(s.config.Transports, polling)
+	transports := s.config.Transports
+	return !s.config.NoUpgrades && slices.Contains(transports, webSocket) && slices.Contains(transports, polling)
 }

@@ -16,19 +16,19 @@ import (
 type front struct {
 	mu        sync.Mutex // guards all below
 	listeners map[*net.Listener]struct{}
-	acceptor  *accept.Acceptor      // serves handshakes of WebSockets without net/http; nil before the first call of Serve
-	http      *http.Server          // serves everything else; nil before the first call of Serve
+	acceptor  *accept.Acceptor      // serves handshakes of WebSockets; nil before Serve
+	http      *http.Server          // serves everything else; nil before Serve
 	handed    *handedListener       // its connections from the acceptor
 	lingering map[net.Conn]struct{} // see linger
 	stopped   bool
 	group     sync.WaitGroup // lingering connections, connections of the HTTP server, and goroutines that accept
 }
 
-// Serve accepts connections from l and serves them. It closes l at the end. It returns http.ErrServerClosed after Shutdown and Close, and
-// otherwise l's error.
+// Serve accepts connections from l and serves them. It closes l at the end. It returns http.ErrServerClosed
+// after Shutdown and Close, and otherwise l's error.
 //
-// On Linux the WebSockets of a *net.TCPListener do not pass through net/http: see package accept, which the build tag backplane_nethttp
-// leaves out.
+// On Linux the WebSockets of a *net.TCPListener do not pass through net/http: see package accept, which the
+// build tag backplane_nethttp leaves out.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	f := &s.front
@@ -65,10 +65,13 @@ func (f *front) start(s *Server) {
 	f.listeners = make(map[*net.Listener]struct{})
 	f.lingering = make(map[net.Conn]struct{})
 	f.handed = &handedListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	f.http = &http.Server{Handler: s, ReadHeaderTimeout: s.config.HeaderTimeout, IdleTimeout: s.config.IdleTimeout,
-		MaxHeaderBytes: maxHeader, ConnState: f.countConn, ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug)}
-	f.acceptor = accept.New(accept.Config{Handler: s, Path: s.config.Path, MaxHeader: maxHeader, HeaderTimeout: s.config.HeaderTimeout,
-		LingerTimeout: lingerTimeout, Pollers: &s.pollers, Timers: s.timers, Rest: f.handed.give, Logger: s.config.Logger})
+	config := &s.config
+	f.http = &http.Server{Handler: s, ReadHeaderTimeout: config.HeaderTimeout, IdleTimeout: config.IdleTimeout,
+		MaxHeaderBytes: maxHeader, ConnState: f.countConn,
+		ErrorLog: slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug)}
+	f.acceptor = accept.New(accept.Config{Handler: s, Path: config.Path, MaxHeader: maxHeader,
+		HeaderTimeout: config.HeaderTimeout, LingerTimeout: lingerTimeout, Pollers: &s.pollers, Timers: s.timers,
+		Rest: f.handed.give, Logger: config.Logger})
 	f.group.Go(func() { _ = f.http.Serve(f.handed) }) // it ends when handed is closed
 }
 
@@ -82,7 +85,8 @@ func (f *front) countConn(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// stop ends Serve. There are no sessions any more. Requests that are being served have time until ctx ends, and at most timeout.
+// stop ends Serve. There are no sessions any more. Requests that are being served have time until ctx ends, and
+// at most timeout.
 func (f *front) stop(ctx context.Context, timeout time.Duration) {
 	f.mu.Lock()
 	f.stopped = true
@@ -105,8 +109,8 @@ func (f *front) stop(ctx context.Context, timeout time.Duration) {
 	f.group.Wait()
 }
 
-// linger closes a connection after its last response, when the client has closed its side. If it were closed at once, a client that is still
-// sending would get a reset, and lose the response. linger does not block.
+// linger closes a connection after its last response, when the client has closed its side. If it were closed at
+// once, a client that is still sending would get a reset, and lose the response. linger does not block.
 func (f *front) linger(nc net.Conn) {
 	if h, ok := nc.(accept.Hijacked); ok {
 		h.Linger()

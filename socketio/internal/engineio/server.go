@@ -14,8 +14,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// Server serves the sessions of one path. It is an http.Handler. Its own goroutines start with the first session, and end with Shutdown or
-// Close.
+// Server serves the sessions of one path. It is an http.Handler. Its own goroutines start with the first
+// session, and end with Shutdown or Close.
 type Server struct {
 	config           Config
 	origins          origins
@@ -48,8 +48,9 @@ func NewServer(config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, origins: newOrigins(&config), hosts: newHosts(config.Hosts), proxies: newProxies(&config),
-		began: time.Now(), stopTimers: make(chan struct{}), sessions: make(map[string]*Conn)}
+	s := &Server{config: config, origins: newOrigins(&config), hosts: newHosts(config.Hosts),
+		proxies: newProxies(&config), began: time.Now(), stopTimers: make(chan struct{}),
+		sessions: make(map[string]*Conn)}
 	s.addresses = quota.NewAddresses(config.PerAddress, s.clock)
 	s.open, s.openPolled = s.openEnd(webSocket), s.openEnd(polling)
 	slack := min(50*time.Millisecond, min(config.PingInterval, config.PingTimeout, config.UpgradeTimeout)/256)
@@ -201,8 +202,9 @@ func (s *Server) Addresses() int { return s.addresses.Len() }
 // Len returns the number of open sessions.
 func (s *Server) Len() int { return int(s.live.Load()) }
 
-// Shutdown refuses new sessions and ends the others with ServerShutdown. It returns when all clients have got what was queued for them and a
-// goodbye, or after Config.ShutdownTimeout. When ctx ends before, Shutdown does what Close does, and returns ctx's error.
+// Shutdown refuses new sessions and ends the others with ServerShutdown. It returns when all clients have got
+// what was queued for them and a goodbye, or after Config.ShutdownTimeout. When ctx ends before, Shutdown does
+// what Close does, and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	latest := s.clock() + int64(s.config.ShutdownTimeout)
 	for _, c := range s.refuseMore() {
@@ -226,7 +228,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Close ends all sessions at once, without goodbyes, and waits until all goroutines of the server have ended. A Receiver must not call it.
+// Close ends all sessions at once, without goodbyes, and waits until all goroutines of the server have ended. A
+// Receiver must not call it.
 func (s *Server) Close() error {
 	for _, c := range s.refuseMore() {
 		c.end(ServerShutdown, nil, nil)

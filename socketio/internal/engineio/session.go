@@ -43,8 +43,8 @@ func goodbye(reason Reason) *wsframe.Frame {
 	return goodbyeNormal
 }
 
-// enter begins calls of the receiver. It is false if the session is over, or if another goroutine calls the receiver, which a client must not
-// cause. leave must follow if it is true.
+// enter begins calls of the receiver. It is false if the session is over, or if another goroutine calls the
+// receiver, which a client must not cause. leave must follow if it is true.
 func (c *Conn) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,8 +116,8 @@ func (c *Conn) spend(n int) (Reason, error) {
 	return Reason(name), &quota.Error{Quota: name, Limit: rates.Bytes}
 }
 
-// end ends the session, if it is open, and has the receiver's Closed called. If last is not nil, the client gets what is queued and then
-// last. Otherwise the transport is cut off, even if the session is closing already.
+// end ends the session, if it is open, and has the receiver's Closed called. If last is not nil, the client gets
+// what is queued and then last. Otherwise the transport is cut off, even if the session is closing already.
 func (c *Conn) end(reason Reason, err error, last *wsframe.Frame) {
 	c.mu.Lock()
 	callClosed := false
@@ -159,7 +159,8 @@ func (c *Conn) callClosed() {
 	c.release()
 }
 
-// endTransport ends the transport. It returns the sockets that have to be cut, which must not be done under mu. The caller holds mu.
+// endTransport ends the transport. It returns the sockets that have to be cut, which must not be done under mu.
+// The caller holds mu.
 func (c *Conn) endTransport() []*socket {
 	c.phase.Store(isClosed)
 	c.server.remove(c)
@@ -198,7 +199,8 @@ func (c *Conn) release() {
 	}
 }
 
-// abortPost ends a request whose body is being read. The caller holds mu, so that the request cannot end meanwhile.
+// abortPost ends a request whose body is being read. The caller holds mu, so that the request cannot end
+// meanwhile.
 func (c *Conn) abortPost() {
 	if c.body != nil {
 		_ = c.body.SetReadDeadline(time.Unix(1, 0)) // if it cannot be set, the body's own deadline ends the request

@@ -13,7 +13,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// socket is a WebSocket: a session's transport, or a probe that is to become it. It is the connection's netpoll.Handler.
+// socket is a WebSocket: a session's transport, or a probe that is to become it. It is the connection's
+// netpoll.Handler.
 type socket struct {
 	session *Conn
 	conn    netpoll.Conn
@@ -34,7 +35,8 @@ type socket struct {
 // newSocket returns a socket for a WebSocket whose handshake has succeeded.
 func newSocket(c *Conn, a *accepted) *socket {
 	config := &c.server.config
-	s := &socket{session: c, in: wsframe.Decoder{Limit: int64(config.MaxPayload), Memory: config.Memory, Deflate: a.deflate}}
+	s := &socket{session: c}
+	s.in.Limit, s.in.Memory, s.in.Deflate = int64(config.MaxPayload), config.Memory, a.deflate
 	if a.deflate {
 		s.form = wsframe.Form(config.CompressMin)
 	}
@@ -85,7 +87,8 @@ func (s *socket) Input(buf []byte, n int, here *sched.Slot) (more bool) {
 	return !s.paused && len(s.kept) > 0
 }
 
-// End implements netpoll.Handler. It decodes what was kept. The connection stays open if a goodbye still has to be sent to the client.
+// End implements netpoll.Handler. It decodes what was kept. The connection stays open if a goodbye still has to
+// be sent to the client.
 func (s *socket) End(buf []byte, err error, here *sched.Slot) (done bool) {
 	s.last, s.paused = true, false
 	for len(s.kept) > 0 {
@@ -106,7 +109,8 @@ func (s *socket) Closed(err error) {
 	s.session.server.group.Done()
 }
 
-// decode handles the events in buf[netpoll.Reserve:netpoll.Reserve+n]. It returns the input that the receiver has no room for.
+// decode handles the events in buf[netpoll.Reserve:netpoll.Reserve+n]. It returns the input that the receiver
+// has no room for.
 func (s *socket) decode(buf []byte, n int, here *sched.Slot) (rest []byte) {
 	if s.broken {
 		return nil
@@ -138,8 +142,8 @@ func (s *socket) decode(buf []byte, n int, here *sched.Slot) (rest []byte) {
 	return rest
 }
 
-// handleMessage handles a message. more is false if the receiver has no room for another one. After the session's end messages are
-// dropped until the client sends a close frame.
+// handleMessage handles a message. more is false if the receiver has no room for another one. After the
+// session's end messages are dropped until the client sends a close frame.
 func (s *socket) handleMessage(e wsframe.Event, here *sched.Slot) (more bool) {
 	p, err := packet{kind: typeBinary, data: e.Data}, error(nil)
 	if e.Op == ws.OpText {
@@ -149,8 +153,8 @@ func (s *socket) handleMessage(e wsframe.Event, here *sched.Slot) (more bool) {
 		return s.handleProbe(p, err)
 	}
 	if !s.enter() {
-		// If the session is open, a request from before the upgrade is still being handled. Clients send no messages over the WebSocket
-		// until they have its response.
+		// If the session is open, a request from before the upgrade is still being handled. Clients send no
+		// messages over the WebSocket until they have its response.
 		s.session.end(TransportError, errOverlap, goodbyeProtocol)
 		return true
 	}

@@ -63,8 +63,8 @@ func (p *probe) Expire(int64) { p.conn.abandonProbe(p.socket) }
 
 var errEnded = errors.New("engineio: the session ended during the handshake of a WebSocket")
 
-// probeWebSocket begins an upgrade. If the session has a WebSocket, or is being upgraded to one, the new one is accepted and closed, as in
-// Node.js's engine.io.
+// probeWebSocket begins an upgrade. If the session has a WebSocket, or is being upgraded to one, the new one is
+// accepted and closed, as in Node.js's engine.io.
 func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, o offer) *refusal {
 	p := &probe{conn: c}
 	p.timer.Owner = p
@@ -123,8 +123,8 @@ func (s *socket) handleProbe(p packet, err error) (more bool) {
 	return false
 }
 
-// confirmProbe notes that a probe works, and ends the client's poll, so that it can stop polling. It is false if s is not the session's probe
-// any more, or has been confirmed before.
+// confirmProbe notes that a probe works, and ends the client's poll, so that it can stop polling. It is false if
+// s is not the session's probe any more, or has been confirmed before.
 func (c *Conn) confirmProbe(s *socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -159,7 +159,8 @@ func (c *Conn) abandonProbe(s *socket) {
 	}
 }
 
-// removeProbe removes a probe from its session, so that there may be another one. It is false if s is not the session's probe any more.
+// removeProbe removes a probe from its session, so that there may be another one. It is false if s is not the
+// session's probe any more.
 func (c *Conn) removeProbe(s *socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

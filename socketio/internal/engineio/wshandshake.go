@@ -101,11 +101,12 @@ func (s *Server) accept(w http.ResponseWriter, o offer, cookie *http.Cookie) (*a
 	return a, nil
 }
 
-// response returns the response to a handshake (RFC 6455, 4.2.2). The subprotocol is the client's first one, as in Node.js's engine.io,
-// because browsers require that one of theirs is chosen.
+// response returns the response to a handshake (RFC 6455, 4.2.2). The subprotocol is the client's first one, as
+// in Node.js's engine.io, because browsers require that one of theirs is chosen.
 func (o *offer) response(cookie *http.Cookie) []byte {
 	p := make([]byte, 0, 256)
-	p = append(p, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	p = append(p, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Accept: "...)
 	sum := sha1.Sum([]byte(o.key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	p = base64.StdEncoding.AppendEncode(p, sum[:])
 	line := ""
@@ -122,8 +123,8 @@ func (o *offer) response(cookie *http.Cookie) []byte {
 	return append(p, "\r\n\r\n"...)
 }
 
-// dismiss answers the handshake of a WebSocket that is not wanted, and closes the connection with a close frame without a code, as
-// Node.js's engine.io does.
+// dismiss answers the handshake of a WebSocket that is not wanted, and closes the connection with a close frame
+// without a code, as Node.js's engine.io does.
 func (s *Server) dismiss(a *accepted, r *http.Request, no *refusal) {
 	_, _ = a.nc.Write(append(a.response, ws.CompiledClose...)) // a new connection has room for it
 	s.front.linger(a.nc)

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// Members returns the members of a header that is a list (RFC 9110, 5.6.1), the last one first. A list may span several lines. Empty
-// members are left out. Commas within quotes do not separate members. The list is parsed from its end, so that what a client has sent,
-// which comes first, cannot change how the members are parsed that proxies have appended.
+// Members returns the members of a header that is a list (RFC 9110, 5.6.1), the last one first. A list may span
+// several lines. Empty members are left out. Commas within quotes do not separate members. The list is parsed
+// from its end, so that what a client has sent, which comes first, cannot change how the members are parsed that
+// proxies have appended.
 func Members(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := len(lines) - 1; i >= 0; i-- {
@@ -59,7 +60,8 @@ func Has(lines []string, token string) bool {
 func ConsistsOf(s, others string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if letter := c | 0x20; (letter < 'a' || letter > 'z') && (c < '0' || c > '9') && strings.IndexByte(others, c) < 0 {
+		letter := c | 0x20
+		if (letter < 'a' || letter > 'z') && (c < '0' || c > '9') && strings.IndexByte(others, c) < 0 {
 			return false
 		}
 	}
@@ -69,7 +71,8 @@ func ConsistsOf(s, others string) bool {
 // IsToken reports whether s is a token (RFC 9110, 5.6.2).
 func IsToken(s string) bool { return s != "" && ConsistsOf(s, "!#$%&'*+-.^_`|~") }
 
-// IsWebSocket reports whether r asks for a WebSocket (RFC 9110, 7.8). It does not check the rest of the handshake.
+// IsWebSocket reports whether r asks for a WebSocket (RFC 9110, 7.8). It does not check the rest of the
+// handshake.
 func IsWebSocket(r *http.Request) bool {
 	return r.ProtoMajor == 1 && Has(r.Header["Upgrade"], "websocket") && Has(r.Header["Connection"], "upgrade")
 }

@@ -21,25 +21,27 @@ const (
 	Wait              // read nothing until Conn.Wake is called: the handler has no room
 )
 
-// Handler handles the input of one Conn. Calls never overlap. here is the slot of the goroutine that calls, nil if it has none. buf is
-// only valid during the call.
+// Handler handles the input of one Conn. Calls never overlap. here is the slot of the goroutine that calls, nil
+// if it has none. buf is only valid during the call.
 type Handler interface {
 	// Next says what to do next. It may use buf to handle input that the handler has kept.
 	Next(buf []byte, here *sched.Slot) Step
-	// Input handles buf[Reserve:Reserve+n], which has been read. more says that Next is to be called before more is read.
+	// Input handles buf[Reserve:Reserve+n], which has been read. more says that Next is to be called before more
+	// is read.
 	Input(buf []byte, n int, here *sched.Slot) (more bool)
-	// End is called when there is no more input. err is io.EOF if the peer has closed its side. done is false if the connection has to
-	// stay open, as there is something to write. Then End is called again after Conn.Wake or Conn.Cut.
+	// End is called when there is no more input. err is io.EOF if the peer has closed its side. done is false if
+	// the connection has to stay open, as there is something to write. Then End is called again after Conn.Wake
+	// or Conn.Cut.
 	End(buf []byte, err error, here *sched.Slot) (done bool)
 	// Closed is called last. It must call Conn.Close.
 	Closed(err error)
 }
 
-// Conn is a connection. The Handler's methods are called after Start. All methods but Start, TryWrite and Close are safe for concurrent
-// use.
+// Conn is a connection. The Handler's methods are called after Start. All methods but Start, TryWrite and Close
+// are safe for concurrent use.
 type Conn interface {
-	// Start begins to read. It is called once, or again by the Handler's Input to change the handler. kept says that Next is to be called
-	// at once, because h has input.
+	// Start begins to read. It is called once, or again by the Handler's Input to change the handler. kept says
+	// that Next is to be called at once, because h has input.
 	Start(h Handler, kept bool)
 	// Wake has the reader call Next after it has returned Wait, or End after it has returned false.
 	Wake()
@@ -53,11 +55,12 @@ type Conn interface {
 	SetWriteDeadline(t time.Time) error
 	// CloseWrite tells the peer that nothing follows.
 	CloseWrite() error
-	// Cut ends the connection at once. The reader notices, and calls the Handler's End. Close must still be called.
+	// Cut ends the connection at once. The reader notices, and calls the Handler's End. Close must still be
+	// called.
 	Cut()
 	// Close frees the connection. Only the reader may call it, or whoever has not called Start.
 	Close() error
-	// Delivered reports whether the peer's system has acknowledged everything that was written, and neither side has closed the
-	// connection. It is false where the system does not tell.
+	// Delivered reports whether the peer's system has acknowledged everything that was written, and neither side
+	// has closed the connection. It is false where the system does not tell.
 	Delivered() bool
 }

@@ -1,11 +1,12 @@
 // Package netpoll reads and writes many network connections with few goroutines.
 //
-// A connection that is nothing but a socket is polled on Linux: a Pollers takes its descriptor from Go's runtime and has epoll say when
-// there is something to read. An idle connection then costs neither a goroutine nor a buffer. All other connections, such as those with
-// TLS, and all connections on other systems, are read by a goroutine each. Both kinds are a Conn and call a Handler.
+// A connection that is nothing but a socket is polled on Linux: a Pollers takes its descriptor from Go's runtime
+// and has epoll say when there is something to read. An idle connection then costs neither a goroutine nor a
+// buffer. All other connections, such as those with TLS, and all connections on other systems, are read by a
+// goroutine each. Both kinds are a Conn and call a Handler.
 //
-// What is sent is written by a Writer, which serves many connections and never waits for one. A connection whose writes may block has to
-// be written by a goroutine of its own instead.
+// What is sent is written by a Writer, which serves many connections and never waits for one. A connection whose
+// writes may block has to be written by a goroutine of its own instead.
 //
 // The package knows nothing of what is read and written.
 //

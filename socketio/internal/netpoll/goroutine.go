@@ -108,7 +108,8 @@ func (c *goroutineConn) end(err error) {
 	}
 }
 
-// readOnce reads once. If the connection is a socket, only the goroutine waits for input: a buffer is borrowed when there is some.
+// readOnce reads once. If the connection is a socket, only the goroutine waits for input: a buffer is borrowed
+// when there is some.
 func (c *goroutineConn) readOnce() error {
 	if c.raw == nil {
 		n, err := c.Read(c.own[Reserve:])

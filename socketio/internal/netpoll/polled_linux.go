@@ -14,8 +14,8 @@ import (
 // maxReads is how often one connection is read before others are.
 const maxReads = 16
 
-// Polled is a connection that a poller reads. Go's runtime does not know its descriptor: it would keep a goroutine with a stack for each
-// connection, and wake it for each message.
+// Polled is a connection that a poller reads. Go's runtime does not know its descriptor: it would keep a
+// goroutine with a stack for each connection, and wake it for each message.
 type Polled struct {
 	fd     int
 	users  atomic.Int32 // how many use fd, plus one until Close is called; the last one closes it
@@ -38,7 +38,8 @@ const (
 	renewed int32 = 2 // busy, and there was another event
 )
 
-// notify notes an event. first is true if the connection was idle: the caller has to put it into the list of those to be read.
+// notify notes an event. first is true if the connection was idle: the caller has to put it into the list of
+// those to be read.
 func (c *Polled) notify() (first bool) {
 	for {
 		if c.state.CompareAndSwap(idle, busy) {
@@ -71,7 +72,8 @@ func (c *Polled) Start(h Handler, kept bool) {
 // Wake implements Conn.
 func (c *Polled) Wake() { c.poller.wake(c) }
 
-// readAvailable reads what there is. It returns when there is nothing left, when others have to be read, or when here is full.
+// readAvailable reads what there is. It returns when there is nothing left, when others have to be read, or when
+// here is full.
 func (c *Polled) readAvailable(buf []byte, here *sched.Slot) {
 	for range maxReads {
 		more := true
@@ -115,7 +117,8 @@ func (c *Polled) readAvailable(buf []byte, here *sched.Slot) {
 	c.poller.requeue(c)
 }
 
-// end ends reading, unless the handler wants the connection to stay open. Then Wake or Cut has it read, and end called, once more.
+// end ends reading, unless the handler wants the connection to stay open. Then Wake or Cut has it read, and end
+// called, once more.
 func (c *Polled) end(buf []byte, err error, here *sched.Slot) {
 	for !c.handler.End(buf, err, here) {
 		if c.settle() {
@@ -171,7 +174,7 @@ func (c *Polled) CloseWrite() error { return c.shutdown(syscall.SHUT_WR) }
 // Cut implements Conn. The poller gets an event.
 func (c *Polled) Cut() {
 	if !c.closed.Load() {
-		_ = c.shutdown(syscall.SHUT_RDWR) // an error means that the peer has closed the connection, of which there is an event too
+		_ = c.shutdown(syscall.SHUT_RDWR) // if it fails, the peer has closed the connection, which is an event too
 	}
 }
 
@@ -199,7 +202,8 @@ func (c *Polled) Delivered() bool {
 	return delivered(uintptr(c.fd))
 }
 
-// Detach ends reading without an end of the connection. Only the handler's Input may call it. Closed is not called afterwards.
+// Detach ends reading without an end of the connection. Only the handler's Input may call it. Closed is not
+// called afterwards.
 func (c *Polled) Detach() {
 	c.detached = true
 	c.poller.forget(c)
@@ -209,7 +213,8 @@ func (c *Polled) Detach() {
 	}
 }
 
-// NetConn returns a connection of Go's runtime that shares the socket. It is for detached connections, and does not close them.
+// NetConn returns a connection of Go's runtime that shares the socket. It is for detached connections, and does
+// not close them.
 func (c *Polled) NetConn() (net.Conn, error) {
 	copied, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(c.fd), syscall.F_DUPFD_CLOEXEC, 0)
 	if errno != 0 {

@@ -10,16 +10,18 @@ import (
 )
 
 const (
-	// maxStandby is how many goroutines of a poller stay when they have nothing to do. Their stacks have grown already.
+	// maxStandby is how many goroutines of a poller stay when they have nothing to do. Their stacks have grown
+	// already.
 	maxStandby = 16
 	// edgeTriggered is EPOLLET: there is an event when something changes, and not for as long as there is input.
 	edgeTriggered = 1 << 31
 )
 
-// poller reads the connections of one epoll instance. One of its goroutines waits for events. When there is an event, the same goroutine
-// reads the connection, calls the handler, and does the task that the handler has started. As this may take long, another goroutine takes
-// its place as soon as the scheduler of Go's runtime lets it. On a single core that is when the first one waits for something, so in
-// general a single goroutine serves all connections that have sent something, without a switch of goroutines between them.
+// poller reads the connections of one epoll instance. One of its goroutines waits for events. When there is an
+// event, the same goroutine reads the connection, calls the handler, and does the task that the handler has
+// started. As this may take long, another goroutine takes its place as soon as the scheduler of Go's runtime
+// lets it. On a single core that is when the first one waits for something, so in general a single goroutine
+// serves all connections that have sent something, without a switch of goroutines between them.
 type poller struct {
 	file *os.File // the epoll instance; the runtime waits for it as for any file
 	raw  syscall.RawConn
@@ -63,7 +65,8 @@ func newPoller() (*poller, error) {
 	return p, nil
 }
 
-// close ends the goroutines, and waits for those that do not do a task. All connections have been closed. It may be called again.
+// close ends the goroutines, and waits for those that do not do a task. All connections have been closed. It may
+// be called again.
 func (p *poller) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -140,7 +143,8 @@ func (p *poller) push(c *Polled) {
 	p.tail = c
 }
 
-// callAnother calls another goroutine if there is a connection to be read, or if no goroutine waits for events. The caller holds mu.
+// callAnother calls another goroutine if there is a connection to be read, or if no goroutine waits for events.
+// The caller holds mu.
 func (p *poller) callAnother() {
 	if p.coming > 0 || p.waiting && p.head == nil || p.closed {
 		return
@@ -190,8 +194,8 @@ func (p *poller) leave() {
 	}
 }
 
-// nextConn returns a connection to be read. It waits for events, or until the goroutine is called. It returns nil if the goroutine is not
-// needed any more. The caller holds mu.
+// nextConn returns a connection to be read. It waits for events, or until the goroutine is called. It returns
+// nil if the goroutine is not needed any more. The caller holds mu.
 func (p *poller) nextConn() *Polled {
 	for !p.closed {
 		switch {
@@ -229,7 +233,8 @@ func (p *poller) nextConn() *Polled {
 
 // wait waits for events.
 func (p *poller) wait() {
-	// All goroutines that can run go first: they send what there will be more of to read, and write what was sent.
+	// All goroutines that can run go first: they send what there will be more of to read, and write what was
+	// sent.
 	runtime.Gosched()
 	p.n = 0
 	if err := p.raw.Read(p.poll); err != nil {

@@ -13,8 +13,8 @@ type Pollers struct {
 	last atomic.Uint32
 }
 
-// Start starts one poller for each processor that Go uses, or fewer if there are not enough descriptors. Without any, connections are
-// read by a goroutine each.
+// Start starts one poller for each processor that Go uses, or fewer if there are not enough descriptors. Without
+// any, connections are read by a goroutine each.
 func (p *Pollers) Start() {
 	for range runtime.GOMAXPROCS(0) {
 		one, err := newPoller()
@@ -25,7 +25,8 @@ func (p *Pollers) Start() {
 	}
 }
 
-// Close ends the pollers. It waits for their goroutines, except those that do a task. All connections must have been closed.
+// Close ends the pollers. It waits for their goroutines, except those that do a task. All connections must have
+// been closed.
 func (p *Pollers) Close() {
 	for _, one := range p.all {
 		one.close()
@@ -45,8 +46,8 @@ func (p *Pollers) Conn(nc net.Conn) Conn {
 	return newGoroutineConn(nc)
 }
 
-// Adopt takes the socket of nc from Go's runtime, and closes nc. It returns nil, and leaves nc as it was, if nc is more than a socket, or
-// if there is no descriptor left. There must be a poller.
+// Adopt takes the socket of nc from Go's runtime, and closes nc. It returns nil, and leaves nc as it was, if nc
+// is more than a socket, or if there is no descriptor left. There must be a poller.
 func (p *Pollers) Adopt(nc net.Conn) *Polled {
 	raw := rawConn(nc)
 	if raw == nil {

@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// receive reads from a socket that does not block. recv and send save the kernel the work that read and write do for files: together
-// about 5 % of a small message's processor time in the server. The race detector does not see these calls, so it gets those of
-// transfer_other.go.
+// receive reads from a socket that does not block. recv and send save the kernel the work that read and write do
+// for files: together about 5 % of a small message's processor time in the server. The race detector does not
+// see these calls, so it gets those of transfer_other.go.
 func receive(fd uintptr, p []byte) (int, error) {
 	return transfer(syscall.SYS_RECVFROM, fd, p, syscall.MSG_DONTWAIT)
 }
@@ -20,7 +20,8 @@ func transmit(fd uintptr, p []byte) (int, error) {
 }
 
 func transfer(call, fd uintptr, p []byte, flags uintptr) (int, error) {
-	n, _, errno := syscall.Syscall6(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
+	data := unsafe.Pointer(unsafe.SliceData(p))
+	n, _, errno := syscall.Syscall6(call, fd, uintptr(data), uintptr(len(p)), flags, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

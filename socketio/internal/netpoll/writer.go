@@ -26,7 +26,8 @@ const (
 
 // Source is what waits to be written to one connection. One goroutine at a time calls its methods.
 type Source interface {
-	// Flush writes what waits, and does not block. buf is scratch space that it may use. progress says that something was written.
+	// Flush writes what waits, and does not block. buf is scratch space that it may use. progress says that
+	// something was written.
 	Flush(buf []byte) (left Flushed, progress bool)
 	// Waiting returns the number of frames that wait.
 	Waiting() int
@@ -38,7 +39,8 @@ type Output struct {
 	next   *Output // guarded by the Writer
 }
 
-// Writers writes all connections of a server that can be written without blocking. The zero Writers has no goroutine until Start.
+// Writers writes all connections of a server that can be written without blocking. The zero Writers has no
+// goroutine until Start.
 type Writers struct {
 	all  []*Writer
 	last atomic.Uint32
@@ -47,7 +49,8 @@ type Writers struct {
 	done sync.WaitGroup
 }
 
-// Start starts one Writer for each processor that Go uses, each with a buffer of size bytes. clock returns nanoseconds.
+// Start starts one Writer for each processor that Go uses, each with a buffer of size bytes. clock returns
+// nanoseconds.
 func (w *Writers) Start(clock func() int64, size int) {
 	w.stop = make(chan struct{})
 	for range runtime.GOMAXPROCS(0) {
@@ -70,8 +73,8 @@ func (w *Writers) Close() {
 // Pick returns the Writer of a new connection. Start must have been called.
 func (w *Writers) Pick() *Writer { return w.all[w.last.Add(1)%uint32(len(w.all))] }
 
-// Writer is one goroutine that writes. It merges what waits for a connection into few writes, since a system call costs more than
-// everything else that is done for a frame.
+// Writer is one goroutine that writes. It merges what waits for a connection into few writes, since a system
+// call costs more than everything else that is done for a frame.
 type Writer struct {
 	clock func() int64
 	stop  chan struct{}
@@ -94,7 +97,8 @@ type retry struct {
 	wait   time.Duration
 }
 
-// Push has what waits in o written. o must not be in the list: it may be pushed again after its Flush has returned Empty.
+// Push has what waits in o written. o must not be in the list: it may be pushed again after its Flush has
+// returned Empty.
 func (w *Writer) Push(o *Output) {
 	w.mu.Lock()
 	if w.tail == nil {
@@ -161,9 +165,9 @@ func (w *Writer) wait(timer *time.Timer) bool {
 	return true
 }
 
-// gather lets all goroutines run that can, for as long as they queue more frames for the first connection of the list. So events that are
-// emitted one after the other share one write, even if each Emit waits for a bus in this process. It does not wait for goroutines that
-// cannot run.
+// gather lets all goroutines run that can, for as long as they queue more frames for the first connection of the
+// list. So events that are emitted one after the other share one write, even if each Emit waits for a bus in
+// this process. It does not wait for goroutines that cannot run.
 func (w *Writer) gather() {
 	const (
 		maxQuiet = 3  // rounds without a new frame: an Emit that waits for a bus in this process needs two
@@ -190,7 +194,8 @@ func (w *Writer) firstWaiting() int {
 	return o.Source.Waiting()
 }
 
-// flush writes what waits in o. If the connection has no room, it is tried again after wait, or sooner if something was written.
+// flush writes what waits in o. If the connection has no room, it is tried again after wait, or sooner if
+// something was written.
 func (w *Writer) flush(o *Output, wait time.Duration) {
 	switch left, progress := o.Source.Flush(w.buf); {
 	case left == More:

@@ -1,56 +1,64 @@
-// Package sched decides which goroutine does a client's work: the one that has read the client's packet, or another one.
+// Package sched decides which goroutine does a client's work: the one that has read the client's packet, or
+// another one.
 //
 // # The way of a packet
 //
 // A packet takes one straight line from the network to the application's handler:
 //
 //  1. A goroutine reads from a connection. The decoder of WebSocket frames returns the messages in what was read.
-//  2. The session passes each message to its receiver, which decodes a Socket.IO packet and appends it to the queue of the client.
-//  3. If the client has no goroutine that works on its queue, the receiver calls Scheduler.Start with the client as the Task.
-//  4. Some goroutine calls Task.Work, which calls the handlers of the queued packets, one after the other, until the queue is empty.
+//  2. The session passes each message to its receiver, which decodes a Socket.IO packet and appends
+//     it to the queue of the client.
+//  3. If the client has no goroutine that works on its queue, the receiver calls Scheduler.Start
+//     with the client as the Task.
+//  4. Some goroutine calls Task.Work, which calls the handlers of the queued packets, one after the other, until
+//     the queue is empty.
 //
-// Start never calls Work itself, for two reasons. The reader may have read more packets, which have to be queued first. And a handler
-// may block for as long as it likes; while it does, neither the same client nor the others may go unread. So Start answers one
-// question: which goroutine calls Work?
+// Start never calls Work itself, for two reasons. The reader may have read more packets, which have to be queued
+// first. And a handler may block for as long as it likes; while it does, neither the same client nor the others
+// may go unread. So Start answers one question: which goroutine calls Work?
 //
 // # Here
 //
-// The reader itself, if it can be replaced. This is the case for the goroutines of package netpoll, each of which reads from many
-// connections. Such a goroutine owns a Slot and passes it along with what it reads. Start puts the task into the slot if that is empty.
-// When the goroutine has passed on everything that it has read from the connection, it looks into its slot. If there is a task, it lets
-// another goroutine continue to read, and calls Slot.Run. Then it offers itself as a reader again.
+// The reader itself, if it can be replaced. This is the case for the goroutines of package netpoll, each of
+// which reads from many connections. Such a goroutine owns a Slot and passes it along with what it reads. Start
+// puts the task into the slot if that is empty. When the goroutine has passed on everything that it has read
+// from the connection, it looks into its slot. If there is a task, it lets another goroutine continue to read,
+// and calls Slot.Run. Then it offers itself as a reader again.
 //
-// This is the fast way: the packet's bytes are still in the processor's cache, and no goroutine has to be woken. On a machine with
-// little to do a single goroutine reads, decodes and handles the packets of one client after the other.
+// This is the fast way: the packet's bytes are still in the processor's cache, and no goroutine has to be woken.
+// On a machine with little to do a single goroutine reads, decodes and handles the packets of one client after
+// the other.
 //
 // # Elsewhere
 //
-// A worker, in all other cases: the message came in an HTTP request, or from a connection that has a goroutine of its own for reading,
-// as with TLS; or the work is not due to a message at all, such as the end of a connection; or the slot is taken. Readers that have no
-// slot pass nil. Start prefers an idle worker to a new goroutine, because its stack has grown already, and growing a stack costs more
-// than a typical handler. At most 32 workers stay idle. There is no limit to how many workers are busy, since handlers may block:
-// there are as many as there are clients with work.
+// A worker, in all other cases: the message came in an HTTP request, or from a connection that has a goroutine
+// of its own for reading, as with TLS; or the work is not due to a message at all, such as the end of a
+// connection; or the slot is taken. Readers that have no slot pass nil. Start prefers an idle worker to a new
+// goroutine, because its stack has grown already, and growing a stack costs more than a typical handler. At most
+// 32 workers stay idle. There is no limit to how many workers are busy, since handlers may block: there are as
+// many as there are clients with work.
 //
 // # Handlers that end their goroutine
 //
-// An application's handler may call runtime.Goexit, as testing.T.FailNow does. Wherever Work runs, what is left of the task is then
-// given to another goroutine. So Work must not hold a lock while it calls a handler, and must have removed a packet from its queue
-// before it calls the packet's handler.
+// An application's handler may call runtime.Goexit, as testing.T.FailNow does. Wherever Work runs, what is left
+// of the task is then given to another goroutine. So Work must not hold a lock while it calls a handler, and
+// must have removed a packet from its queue before it calls the packet's handler.
 //
-// The client, not the scheduler, knows whether it has a goroutine, because it has to decide that under the lock of its queue: see
-// client.enqueue in package socketio.
+// The client, not the scheduler, knows whether it has a goroutine, because it has to decide that under the lock
+// of its queue: see client.enqueue in package socketio.
 package sched
 
 import "sync"
 
 // Task is the queued work of one client.
 type Task interface {
-	// Work does the work until nothing is left. It may block. It is called again after a handler has ended its goroutine.
+	// Work does the work until nothing is left. It may block. It is called again after a handler has ended its
+	// goroutine.
 	Work()
 }
 
-// Slot is the offer of a reading goroutine to do one task itself, later. It belongs to that goroutine and is not safe for concurrent
-// use. The zero Slot is empty.
+// Slot is the offer of a reading goroutine to do one task itself, later. It belongs to that goroutine and is not
+// safe for concurrent use. The zero Slot is empty.
 type Slot struct {
 	scheduler *Scheduler
 	task      Task // nil: the slot is empty
@@ -124,7 +132,8 @@ func (s *Scheduler) serveTasks(t Task) {
 	}
 }
 
-// Close ends the idle workers. The busy ones end after their task. Start may still be called; its workers do not stay.
+// Close ends the idle workers. The busy ones end after their task. Start may still be called; its workers do not
+// stay.
 func (s *Scheduler) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package timers has a heap of timers. One goroutine serves all timers of a server, so that the heartbeat of a connection costs no timer of
-// the runtime.
+// Package timers has a heap of timers. One goroutine serves all timers of a server, so that the heartbeat of a
+// connection costs no timer of the runtime.
 package timers
 
 import (
@@ -10,11 +10,13 @@ import (
 
 // Expirer is called by a Timer that it has set.
 type Expirer interface {
-	// Expire is called when the timer is due. now is the heap's clock. It must not block. It may set the timer again.
+	// Expire is called when the timer is due. now is the heap's clock. It must not block. It may set the timer
+	// again.
 	Expire(now int64)
 }
 
-// Timer is a point in time at which an Expirer is called. It is meant to be a field of the Expirer. The Heap that it is set in guards it.
+// Timer is a point in time at which an Expirer is called. It is meant to be a field of the Expirer. The Heap
+// that it is set in guards it.
 type Timer struct {
 	// Owner is what the timer calls. It must be set before the timer is, and not change while it is set.
 	Owner Expirer
@@ -107,7 +109,8 @@ func (h *Heap) Serve(stop <-chan struct{}) {
 	}
 }
 
-// expireDue calls the owners of all timers that are due. It returns how long to wait for the next timer, or -1 if there is none.
+// expireDue calls the owners of all timers that are due. It returns how long to wait for the next timer, or -1
+// if there is none.
 func (h *Heap) expireDue() time.Duration {
 	for {
 		now := h.clock()

@@ -18,8 +18,8 @@ var (
 
 // Event is what a Decoder finds in a client's frames.
 type Event struct {
-	// Op is ws.OpText or ws.OpBinary for a whole message, and ws.OpPing, ws.OpPong or ws.OpClose for a control frame. It is 0 if there is
-	// no event.
+	// Op is ws.OpText or ws.OpBinary for a whole message, and ws.OpPing, ws.OpPong or ws.OpClose for a control
+	// frame. It is 0 if there is no event.
 	Op ws.OpCode
 	// Data is the message, or the payload of the control frame.
 	Data []byte
@@ -27,8 +27,8 @@ type Event struct {
 	Shared bool
 }
 
-// Decoder assembles the messages of one WebSocket. The rules for headers are those of package ws. It buffers no more than a part of a
-// header, and what has come of an unfinished message.
+// Decoder assembles the messages of one WebSocket. The rules for headers are those of package ws. It buffers no
+// more than a part of a header, and what has come of an unfinished message.
 type Decoder struct {
 	Limit   int64         // the most bytes of a message
 	Memory  *quota.Budget // what bounds the unfinished messages of all connections
@@ -50,8 +50,8 @@ type Decoder struct {
 	state      wsflate.MessageState
 }
 
-// Join returns buf[at:] with what the decoder has kept of an incomplete header before it. at must be at least ws.MaxHeaderSize, and
-// buf[:at] is the decoder's to overwrite.
+// Join returns buf[at:] with what the decoder has kept of an incomplete header before it. at must be at least
+// ws.MaxHeaderSize, and buf[:at] is the decoder's to overwrite.
 func (d *Decoder) Join(buf []byte, at int) []byte {
 	at -= d.saved
 	copy(buf[at:], d.rest[:d.saved])
@@ -59,8 +59,8 @@ func (d *Decoder) Join(buf []byte, at int) []byte {
 	return buf[at:]
 }
 
-// Next returns the next event in p, which Join has returned, and what follows it in p. The event's Op is 0 when p has no more of them. Next
-// unmasks p in place. After an error the decoder cannot be used.
+// Next returns the next event in p, which Join has returned, and what follows it in p. The event's Op is 0 when
+// p has no more of them. Next unmasks p in place. After an error the decoder cannot be used.
 func (d *Decoder) Next(p []byte) (e Event, rest []byte, err error) {
 	for {
 		if !d.inFrame {
@@ -162,8 +162,8 @@ func (d *Decoder) addCommand(p []byte) Event {
 	return Event{Op: d.frame.OpCode, Data: p, Shared: shared}
 }
 
-// keep appends p to the unfinished message. It allocates at most twice what has come, and no more than the frame needs. The error is the
-// budget's.
+// keep appends p to the unfinished message. It allocates at most twice what has come, and no more than the frame
+// needs. The error is the budget's.
 func (d *Decoder) keep(p []byte) error {
 	have := len(d.message)
 	if need := have + len(p); need > cap(d.message) {

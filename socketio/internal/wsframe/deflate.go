@@ -12,9 +12,10 @@ import (
 	"github.com/gobwas/ws/wsflate"
 )
 
-// Negotiate answers a client's offers of extensions. It accepts the first acceptable offer of permessage-deflate, without context takeover
-// on either side, so that a compressed frame can be sent on all connections, and an idle connection holds no window. The answer is "" if
-// no offer is accepted. ok is false if an offer is malformed.
+// Negotiate answers a client's offers of extensions. It accepts the first acceptable offer of
+// permessage-deflate, without context takeover on either side, so that a compressed frame can be sent on all
+// connections, and an idle connection holds no window. The answer is "" if no offer is accepted. ok is false if
+// an offer is malformed.
 func Negotiate(offers []string) (answer string, ok bool) {
 	extension := wsflate.Extension{Parameters: wsflate.DefaultParameters}
 	for _, text := range offers {
@@ -47,8 +48,8 @@ var (
 	tail = slices.Concat(blockEnd, []byte{1, 0, 0, 0xff, 0xff})
 )
 
-// appendCompressed appends p as a compressed frame, or as a plain one if it is smaller than least, or if compression does not make it
-// smaller.
+// appendCompressed appends p as a compressed frame, or as a plain one if it is smaller than least, or if
+// compression does not make it smaller.
 func appendCompressed(out []byte, p Part, least int) []byte {
 	op, head := ws.OpBinary, []byte(nil)
 	if !p.Binary {
@@ -72,7 +73,8 @@ func appendCompressed(out []byte, p Part, least int) []byte {
 	return append(appendHeader(out, op, compressed, len(small)), small...)
 }
 
-// inflate decompresses a message of at most limit bytes. Memory grows with what is decompressed, not with what the client announces.
+// inflate decompresses a message of at most limit bytes. Memory grows with what is decompressed, not with what
+// the client announces.
 func inflate(p []byte, limit int) ([]byte, error) {
 	r := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(r)

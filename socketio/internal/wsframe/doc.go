@@ -1,8 +1,9 @@
-// Package wsframe encodes and decodes the WebSocket frames (RFC 6455) of a server, with permessage-deflate (RFC 7692). It also has the
-// queue in which frames wait for a client, and merges what is queued into few large writes.
+// Package wsframe encodes and decodes the WebSocket frames (RFC 6455) of a server, with permessage-deflate (RFC
+// 7692). It also has the queue in which frames wait for a client, and merges what is queued into few large
+// writes.
 //
-// It knows nothing of sessions or connections. Of Engine.IO it knows one rule: a text message begins with the packet type '4', and a
-// binary message has no type.
+// It knows nothing of sessions or connections. Of Engine.IO it knows one rule: a text message begins with the
+// packet type '4', and a binary message has no type.
 //
 // # Files
 //

@@ -11,15 +11,17 @@ import (
 type Part struct {
 	// Binary says that Data is bytes. Otherwise Data is text, which must be valid UTF-8.
 	Binary bool
-	// Data is the message without Engine.IO's packet type. It must not change after it has become part of a Frame.
+	// Data is the message without Engine.IO's packet type. It must not change after it has become part of a
+	// Frame.
 	Data []byte
 }
 
 // textType is Engine.IO's packet type before each text message.
 const textType = '4'
 
-// Frame is what one send gives a client: a few messages that nothing else comes between. It is encoded once for any number of
-// connections. Each encoding is made when the first connection needs it. A Frame is safe for concurrent use.
+// Frame is what one send gives a client: a few messages that nothing else comes between. It is encoded once for
+// any number of connections. Each encoding is made when the first connection needs it. A Frame is safe for
+// concurrent use.
 type Frame struct {
 	parts []Part
 	one   [1]Part // the memory of parts if there is one part
@@ -44,8 +46,8 @@ func NewFrame(parts ...Part) *Frame {
 // Headroom is the room that NewTextFrame needs: for a header of up to 10 bytes, and for the packet type.
 const Headroom = 10 + 1
 
-// NewTextFrame returns a frame of one text message, buf[Headroom:]. It writes the header to the room before the message, so that the
-// message is not copied. buf must not change afterwards.
+// NewTextFrame returns a frame of one text message, buf[Headroom:]. It writes the header to the room before the
+// message, so that the message is not copied. buf must not change afterwards.
 func NewTextFrame(buf []byte) *Frame {
 	f := &Frame{size: len(buf) - Headroom, ready: true}
 	f.one[0].Data = buf[Headroom:]
@@ -62,7 +64,8 @@ func NewPacketFrame(packet string) *Frame {
 	return NewEncodedFrame(plain, plain[header:])
 }
 
-// NewEncodedFrame returns a frame whose encodings are given: plain for WebSocket, and other for Other. It is never compressed.
+// NewEncodedFrame returns a frame whose encodings are given: plain for WebSocket, and other for Other. It is
+// never compressed.
 func NewEncodedFrame(plain, other []byte) *Frame {
 	f := &Frame{size: len(plain), plain: plain, ready: true}
 	f.other.Store(&other)
@@ -97,7 +100,8 @@ func appendPart(out []byte, p Part) []byte {
 	return append(out, p.Data...)
 }
 
-// Compressed returns the frame as WebSocket frames. Messages of at least least bytes are compressed, if that makes them smaller.
+// Compressed returns the frame as WebSocket frames. Messages of at least least bytes are compressed, if that
+// makes them smaller.
 func (f *Frame) Compressed(least int) []byte {
 	if f.size < least || f.parts == nil {
 		return f.Plain()
@@ -113,8 +117,8 @@ func (f *Frame) Compressed(least int) []byte {
 	return *f.deflated.Load()
 }
 
-// Other returns an encoding that is not WebSocket's. encode makes it of the parts when it is needed for the first time. All calls for a
-// frame must pass the same encode.
+// Other returns an encoding that is not WebSocket's. encode makes it of the parts when it is needed for the
+// first time. All calls for a frame must pass the same encode.
 func (f *Frame) Other(encode func([]Part) []byte) []byte {
 	if p := f.other.Load(); p != nil {
 		return *p

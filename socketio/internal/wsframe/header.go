@@ -38,8 +38,8 @@ func headerSize(n int) int {
 	return 10
 }
 
-// parseHeader parses the header at the start of p, as ws.ReadHeader does, but without allocations. size is the header's size, 0 if p ends
-// before the header does.
+// parseHeader parses the header at the start of p, as ws.ReadHeader does, but without allocations. size is the
+// header's size, 0 if p ends before the header does.
 func parseHeader(p []byte) (h ws.Header, size int, err error) {
 	if len(p) < 2 {
 		return h, 0, nil
@@ -76,8 +76,8 @@ func parseHeader(p []byte) (h ws.Header, size int, err error) {
 	return h, size, nil
 }
 
-// ValidCloseCode reports whether an endpoint may send a code in a close frame: the codes of RFC 6455, 7.4, those that have been registered
-// since, and those for libraries and applications.
+// ValidCloseCode reports whether an endpoint may send a code in a close frame: the codes of RFC 6455, 7.4, those
+// that have been registered since, and those for libraries and applications.
 func ValidCloseCode(code ws.StatusCode) bool {
 	switch code {
 	case 1004, 1005, 1006: // they have no meaning yet, or are never sent

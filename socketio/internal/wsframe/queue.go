@@ -9,7 +9,8 @@ type Item struct {
 	Share uint32 // bytes of memory that count for this client
 }
 
-// Form says in which form a connection gets frames: with messages of at least Form bytes compressed. 0: none are.
+// Form says in which form a connection gets frames: with messages of at least Form bytes compressed. 0: none
+// are.
 type Form int
 
 func (least Form) of(i Item) []byte {
@@ -124,8 +125,8 @@ const MergeSize = 64 << 10
 // mergeMax is the size from which on a frame is written on its own, without a copy.
 const mergeMax = 16 << 10
 
-// Merge returns the bytes that are to be written next: all of l, if it fits into the capacity of buf. They are valid until buf is used
-// again. l must not be empty.
+// Merge returns the bytes that are to be written next: all of l, if it fits into the capacity of buf. They are
+// valid until buf is used again. l must not be empty.
 func (l *Line) Merge(buf []byte, form Form) []byte {
 	first := form.of(l.First())[l.offset:]
 	alone := l.head == l.tail && l.first+1 == l.head.n
@@ -146,8 +147,8 @@ func (l *Line) Merge(buf []byte, form Form) []byte {
 	return buf
 }
 
-// Advance notes that the next n bytes have been written. It returns what the frames amount to that are written completely, and removes
-// them.
+// Advance notes that the next n bytes have been written. It returns what the frames amount to that are written
+// completely, and removes them.
 func (l *Line) Advance(n int, form Form) (whole Total) {
 	for !l.Empty() {
 		item := l.First()
@@ -198,8 +199,8 @@ func (q *Queue) PopLast() Item {
 	return item
 }
 
-// Take removes the line, but not from the Total, so that it can be written. Remove must be called for what is written of it, and PutBack
-// with what is left.
+// Take removes the line, but not from the Total, so that it can be written. Remove must be called for what is
+// written of it, and PutBack with what is left.
 func (q *Queue) Take() Line {
 	l := q.Line
 	q.Line = Line{}
