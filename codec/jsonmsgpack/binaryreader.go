@@ -1,8 +1,6 @@
 package jsonmsgpack
 
 import (
-	"github.com/vmihailenco/msgpack/v5/msgpcode"
-
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
@@ -84,7 +82,7 @@ func (r *binaryReader) boolean() (bool, error) {
 		return false, errNotBool
 	}
 	r.i++
-	return r.p[r.i-1] == msgpcode.True, nil
+	return r.p[r.i-1] == codeTrue, nil
 }
 
 func (r *binaryReader) openMap() error   { return r.enter(headMap, errNotMap) }

@@ -8,9 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vmihailenco/msgpack/v5"
-	"github.com/vmihailenco/msgpack/v5/msgpcode"
-
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
@@ -20,34 +17,16 @@ const protoKey = "__proto__"
 
 var errProto = fmt.Errorf("codec/jsonmsgpack: Node.js cannot read the key %s", protoKey)
 
-// output is where msgpack goes. It never fails, so the errors of the encoder that writes to it are always nil.
-type output []byte
-
-func (o *output) Write(p []byte) (int, error) {
-	*o = append(*o, p...)
-	return len(p), nil
-}
-
-func (o *output) WriteByte(c byte) error {
-	*o = append(*o, c)
-	return nil
-}
-
 // binaryWriter writes msgpack as @msgpack/msgpack 2.8 does.
 type binaryWriter struct {
-	out  output
-	enc  *msgpack.Encoder
+	out  []byte
 	open int // containers of the message itself that are open
 
 	counts  []int  // of the containers of JSON that is being translated
 	scratch []byte // for strings with escapes
 }
 
-var binaryWriters = sync.Pool{New: func() any {
-	w := &binaryWriter{}
-	w.enc = msgpack.NewEncoder(&w.out)
-	return w
-}}
+var binaryWriters = sync.Pool{New: func() any { return new(binaryWriter) }}
 
 func newBinaryWriter(dst []byte) *binaryWriter {
 	w := binaryWriters.Get().(*binaryWriter)
@@ -75,60 +54,56 @@ func (w *binaryWriter) release() []byte {
 
 func (w *binaryWriter) openMap(n int) {
 	w.open++
-	_ = w.enc.EncodeMapLen(n)
+	w.out = appendMapHead(w.out, n)
 }
 
 func (w *binaryWriter) openArray(n int) {
 	w.open++
-	_ = w.enc.EncodeArrayLen(n)
+	w.out = appendArrayHead(w.out, n)
 }
 
 func (w *binaryWriter) close() { w.open-- }
 
-func (w *binaryWriter) key(k string) { _ = w.enc.EncodeString(k) }
+func (w *binaryWriter) key(k string) { w.out = append(appendStringHead(w.out, len(k)), k...) }
 
-func (w *binaryWriter) str(s string) { _ = w.enc.EncodeString(message.Text(s)) }
+func (w *binaryWriter) str(s string) { w.key(message.Text(s)) }
 
-// strBytes is str for UTF-8 in bytes: the encoder takes only a string, which would be a copy.
-func (w *binaryWriter) strBytes(p []byte) {
-	switch n := len(p); {
-	case n < 32:
-		w.out = append(w.out, msgpcode.FixedStrLow|byte(n))
-	case n <= math.MaxUint8:
-		w.out = append(w.out, msgpcode.Str8, byte(n))
-	case n <= math.MaxUint16:
-		w.out = append(w.out, msgpcode.Str16, byte(n>>8), byte(n))
-	default:
-		w.out = append(w.out, msgpcode.Str32, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+// strBytes is str for bytes that are known to be UTF-8.
+func (w *binaryWriter) strBytes(p []byte) { w.out = append(appendStringHead(w.out, len(p)), p...) }
+
+func (w *binaryWriter) null() { w.out = append(w.out, codeNil) }
+
+func (w *binaryWriter) boolean(b bool) {
+	code := byte(codeFalse)
+	if b {
+		code = codeTrue
 	}
-	w.out = append(w.out, p...)
+	w.out = append(w.out, code)
 }
-
-func (w *binaryWriter) boolean(b bool) { _ = w.enc.EncodeBool(b) }
 
 // num writes an integer as JavaScript would: beyond message.MaxSafe it is a float. An integer that JavaScript cannot say is written in 64
 // bits, so that nothing is lost between Go nodes. Node.js's decoder reads them, and rounds.
 func (w *binaryWriter) num(n int64) {
 	if -message.MaxSafe <= n && n <= message.MaxSafe {
-		_ = w.enc.EncodeInt(n)
+		w.out = appendInt(w.out, n)
 		return
 	}
 	var digits [20]byte
 	if f := float64(n); floatHas(f, strconv.AppendInt(digits[:0], n, 10)) {
-		_ = w.enc.EncodeFloat64(f)
+		w.out = appendFloat64(w.out, f)
 		return
 	}
-	_ = w.enc.EncodeInt64(n)
+	w.out = appendUint64(w.out, codeInt64, uint64(n))
 }
 
 // unum is num for integers that an int64 cannot hold.
 func (w *binaryWriter) unum(n uint64) {
 	var digits [20]byte
 	if f := float64(n); floatHas(f, strconv.AppendUint(digits[:0], n, 10)) {
-		_ = w.enc.EncodeFloat64(f)
+		w.out = appendFloat64(w.out, f)
 		return
 	}
-	_ = w.enc.EncodeUint64(n)
+	w.out = appendUint64(w.out, codeUint64, n)
 }
 
 // floatHas reports whether f is written with these digits, in JavaScript and by package codec: then it stays the same number.
@@ -141,13 +116,13 @@ func floatHas(f float64, digits []byte) bool {
 func (w *binaryWriter) float(f float64) {
 	switch {
 	case f == 0 && math.Signbit(f):
-		_ = w.enc.EncodeFloat64(f)
+		w.out = appendFloat64(w.out, f)
 	case f == math.Trunc(f) && math.Abs(f) <= message.MaxSafe:
-		_ = w.enc.EncodeInt(int64(f))
+		w.out = appendInt(w.out, int64(f))
 	case f != f:
-		_ = w.enc.EncodeFloat64(math.Float64frombits(0x7ff8_0000_0000_0000)) // JavaScript's NaN; Go's has another bit
+		w.out = appendFloat64(w.out, math.Float64frombits(0x7ff8_0000_0000_0000)) // JavaScript's NaN; Go's has another bit
 	default:
-		_ = w.enc.EncodeFloat64(f)
+		w.out = appendFloat64(w.out, f)
 	}
 }
 
@@ -172,7 +147,7 @@ func (w *binaryWriter) value(v codec.Value) error {
 func (w *binaryWriter) tree(t any, depth int) error {
 	switch t := t.(type) {
 	case nil:
-		_ = w.enc.EncodeNil()
+		w.null()
 	case bool:
 		w.boolean(t)
 	case int64:
@@ -184,15 +159,14 @@ func (w *binaryWriter) tree(t any, depth int) error {
 	case string:
 		w.str(t)
 	case []byte:
-		_ = w.enc.EncodeBytesLen(len(t))
-		w.out = append(w.out, t...)
+		w.out = append(appendBytesHead(w.out, len(t)), t...)
 	case time.Time:
-		_ = w.enc.EncodeTime(t)
+		w.out = appendTime(w.out, t)
 	case []any:
 		if depth == 0 {
 			return codec.ErrDepth
 		}
-		_ = w.enc.EncodeArrayLen(len(t))
+		w.out = appendArrayHead(w.out, len(t))
 		for _, e := range t {
 			if err := w.tree(e, depth-1); err != nil {
 				return err
@@ -202,7 +176,7 @@ func (w *binaryWriter) tree(t any, depth int) error {
 		if depth == 0 {
 			return codec.ErrDepth
 		}
-		_ = w.enc.EncodeMapLen(len(t))
+		w.out = appendMapHead(w.out, len(t))
 		for _, m := range t {
 			if m.Key == protoKey {
 				return errProto

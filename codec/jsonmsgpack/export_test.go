@@ -6,3 +6,15 @@ import "github.com/backplane-go/backplane/codec"
 var FastBroadcast = fastBroadcast
 
 var ParseText = func(p []byte) (*codec.Envelope, error) { return parse(&textReader{p: p}) }
+
+// How msgpack is written.
+var (
+	AppendInt        = appendInt
+	AppendUint       = appendUint
+	AppendFloat64    = appendFloat64
+	AppendTime       = appendTime
+	AppendMapHead    = appendMapHead
+	AppendArrayHead  = appendArrayHead
+	AppendStringHead = appendStringHead
+	AppendBytesHead  = appendBytesHead
+)

@@ -95,7 +95,7 @@ func (t *translation) value() error {
 		t.w.boolean(false)
 		t.i, err = jsontext.Literal(t.p, t.i, "false")
 	case 'n':
-		_ = t.w.enc.EncodeNil()
+		t.w.null()
 		t.i, err = jsontext.Literal(t.p, t.i, "null")
 	default:
 		return t.number()
@@ -132,7 +132,7 @@ func (t *translation) number() error {
 	text := t.p[t.i:end]
 	t.i = end
 	if n, ok := smallInteger(text); ok {
-		_ = t.w.enc.EncodeInt(n)
+		t.w.out = appendInt(t.w.out, n)
 		return nil
 	}
 	if len(text) > 15 && len(text) <= 20 && bytes.IndexFunc(text[1:], notDigit) < 0 {
@@ -206,7 +206,7 @@ func (t *translation) array() error {
 	if err != nil {
 		return err
 	}
-	_ = t.w.enc.EncodeArrayLen(n)
+	t.w.out = appendArrayHead(t.w.out, n)
 	if n == 0 {
 		t.depth++
 		return t.leave(0, ']')
@@ -229,7 +229,7 @@ func (t *translation) object() error {
 	if err != nil {
 		return err
 	}
-	_ = t.w.enc.EncodeMapLen(n)
+	t.w.out = appendMapHead(t.w.out, n)
 	if n == 0 {
 		t.depth++
 		return t.leave(0, '}')

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/vmihailenco/msgpack/v5/msgpcode"
-
 	"github.com/backplane-go/backplane/codec"
 )
 
@@ -51,40 +49,40 @@ func readHead(p []byte, i int) (head, error) {
 	h := head{at: i}
 	var size int // bytes of a length that follows
 	switch {
-	case msgpcode.IsFixedNum(c):
+	case c < codeFixMap || c >= codeNegative:
 		h.kind = headFix
 		return h, nil
-	case msgpcode.IsFixedString(c):
-		h.kind, h.n = headStr, int(c&msgpcode.FixedStrMask)
-	case msgpcode.IsFixedArray(c):
-		h.kind, h.n = headArray, int(c&msgpcode.FixedArrayMask)
-	case msgpcode.IsFixedMap(c):
-		h.kind, h.n = headMap, int(c&msgpcode.FixedMapMask)
+	case c < codeFixArray:
+		h.kind, h.n = headMap, int(c-codeFixMap)
+	case c < codeFixStr:
+		h.kind, h.n = headArray, int(c-codeFixArray)
+	case c < codeNil:
+		h.kind, h.n = headStr, int(c-codeFixStr)
 	default:
 		switch c {
-		case msgpcode.Nil:
+		case codeNil:
 			return h, nil
-		case msgpcode.False, msgpcode.True:
+		case codeFalse, codeTrue:
 			h.kind = headBool
 			return h, nil
-		case msgpcode.Uint8, msgpcode.Uint16, msgpcode.Uint32, msgpcode.Uint64:
-			h.kind, h.n = headUint, 1<<(c-msgpcode.Uint8)
-		case msgpcode.Int8, msgpcode.Int16, msgpcode.Int32, msgpcode.Int64:
-			h.kind, h.n = headInt, 1<<(c-msgpcode.Int8)
-		case msgpcode.Float, msgpcode.Double:
-			h.kind, h.n = headFloat, 4<<(c-msgpcode.Float)
-		case msgpcode.Str8, msgpcode.Str16, msgpcode.Str32:
-			h.kind, size = headStr, 1<<(c-msgpcode.Str8)
-		case msgpcode.Bin8, msgpcode.Bin16, msgpcode.Bin32:
-			h.kind, size = headBin, 1<<(c-msgpcode.Bin8)
-		case msgpcode.Array16, msgpcode.Array32:
-			h.kind, size = headArray, 2<<(c-msgpcode.Array16)
-		case msgpcode.Map16, msgpcode.Map32:
-			h.kind, size = headMap, 2<<(c-msgpcode.Map16)
-		case msgpcode.FixExt1, msgpcode.FixExt2, msgpcode.FixExt4, msgpcode.FixExt8, msgpcode.FixExt16:
-			h.kind, h.n = headTime, 1<<(c-msgpcode.FixExt1)
-		case msgpcode.Ext8, msgpcode.Ext16, msgpcode.Ext32:
-			h.kind, size = headTime, 1<<(c-msgpcode.Ext8)
+		case codeBin8, codeBin16, codeBin32:
+			h.kind, size = headBin, 1<<(c-codeBin8)
+		case codeExt8, codeExt16, codeExt32:
+			h.kind, size = headTime, 1<<(c-codeExt8)
+		case codeFloat32, codeFloat64:
+			h.kind, h.n = headFloat, 4<<(c-codeFloat32)
+		case codeUint8, codeUint16, codeUint32, codeUint64:
+			h.kind, h.n = headUint, 1<<(c-codeUint8)
+		case codeInt8, codeInt16, codeInt32, codeInt64:
+			h.kind, h.n = headInt, 1<<(c-codeInt8)
+		case codeFixExt1, codeFixExt2, codeFixExt4, codeFixExt8, codeFixExt16:
+			h.kind, h.n = headTime, 1<<(c-codeFixExt1)
+		case codeStr8, codeStr16, codeStr32:
+			h.kind, size = headStr, 1<<(c-codeStr8)
+		case codeArray16, codeArray32:
+			h.kind, size = headArray, 2<<(c-codeArray16)
+		case codeMap16, codeMap32:
+			h.kind, size = headMap, 2<<(c-codeMap16)
 		default:
 			return h, errCode
 		}
@@ -101,7 +99,7 @@ func readHead(p []byte, i int) (head, error) {
 		if h.at >= len(p) {
 			return h, errShort
 		}
-		if p[h.at] != 0xff || h.n != 4 && h.n != 8 && h.n != 12 {
+		if p[h.at] != extTime || h.n != 4 && h.n != 8 && h.n != 12 {
 			return h, errExt
 		}
 		h.at++

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/vmihailenco/msgpack/v5/msgpcode"
-
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
@@ -42,7 +40,7 @@ func tree(p []byte, i int) (any, int) {
 	end := i + h.n
 	switch h.kind {
 	case headBool:
-		return first == msgpcode.True, i
+		return first == codeTrue, i
 	case headStr:
 		return message.Text(string(p[i:end])), end
 	case headBin:

@@ -3,8 +3,6 @@ package jsonmsgpack
 import (
 	"bytes"
 
-	"github.com/vmihailenco/msgpack/v5/msgpcode"
-
 	"github.com/backplane-go/backplane/codec"
 )
 
@@ -26,7 +24,7 @@ func (Codec) SentBy(p []byte, f codec.Format, uid string) bool {
 		return ok && len(p) > len(uid) && string(p[:len(uid)]) == uid && starts(p[len(uid):], textAfterUID) &&
 			bytes.IndexByte(p[:len(uid)], '\\') < 0 && bytes.IndexByte(p[:len(uid)], '"') < 0
 	case codec.Binary:
-		if len(p) == 0 || !msgpcode.IsFixedMap(p[0]) {
+		if len(p) == 0 || p[0] < codeFixMap || p[0] >= codeFixArray {
 			return false
 		}
 		p, ok := cut(p[1:], binaryBeforeUID)

@@ -1,0 +1,50 @@
+package jsonmsgpack_test
+
+import (
+	"bytes"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+)
+
+// TestMsgpackIsWrittenAsTheLibraryWritesIt compares each head and number, at the limits of its lengths, with another implementation.
+func TestMsgpackIsWrittenAsTheLibraryWritesIt(t *testing.T) {
+	var want bytes.Buffer
+	enc := msgpack.NewEncoder(&want)
+	check := func(name string, value any, got []byte, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.Equal(t, want.Bytes(), got, "%s of %v", name, value)
+		want.Reset()
+	}
+	var numbers []uint64
+	for bits := range 64 {
+		for _, d := range []uint64{math.MaxUint64, 0, 1} { // one less, the power, one more
+			numbers = append(numbers, 1<<bits+d)
+		}
+	}
+	for _, n := range append(numbers, math.MaxUint64) {
+		for _, i := range []int64{int64(n), -int64(n)} {
+			check("appendInt", i, jsonmsgpack.AppendInt(nil, i), enc.EncodeInt(i))
+			check("appendFloat64", i, jsonmsgpack.AppendFloat64(nil, float64(i)), enc.EncodeFloat64(float64(i)))
+		}
+		check("appendUint", n, jsonmsgpack.AppendUint(nil, n), enc.EncodeUint(n))
+		if length := int(n); n <= math.MaxUint32 {
+			check("appendMapHead", n, jsonmsgpack.AppendMapHead(nil, length), enc.EncodeMapLen(length))
+			check("appendArrayHead", n, jsonmsgpack.AppendArrayHead(nil, length), enc.EncodeArrayLen(length))
+			check("appendBytesHead", n, jsonmsgpack.AppendBytesHead(nil, length), enc.EncodeBytesLen(length))
+		}
+		if n <= 1<<17 {
+			text := string(make([]byte, n))
+			check("appendStringHead", n, append(jsonmsgpack.AppendStringHead(nil, len(text)), text...), enc.EncodeString(text))
+		}
+		for _, at := range []time.Time{time.Unix(int64(n>>1), 0), time.Unix(int64(n>>1), 123456789), time.Unix(-int64(n>>2), 1)} {
+			check("appendTime", at, jsonmsgpack.AppendTime(nil, at), enc.EncodeTime(at))
+		}
+	}
+}
