@@ -44,7 +44,7 @@ func ackedJSON(p []byte) (Value, error) {
 	start := jsontext.Space(p, 0) + 1
 	end, err := jsontext.Skip(p, jsontext.Space(p, start), MaxDepth)
 	if err != nil {
-		return Value{}, malformedJSON(err)
+		return Value{}, malformed(err)
 	}
 	comma := jsontext.Space(p, end)
 	return first.WithRest(Raw(JSON, append([]byte{'['}, p[comma+1:]...))), nil

@@ -118,7 +118,7 @@ func eachElement(p []byte, depth int, do func(elem []byte)) error {
 		start := jsontext.Space(p, i+1)
 		end, err := jsontext.Skip(p, start, depth)
 		if err != nil {
-			return malformedJSON(err)
+			return malformed(err)
 		}
 		do(p[start:end:end])
 		i = jsontext.Space(p, end)

@@ -5,7 +5,11 @@
 // adapter and is the default; package codec/cbor is smaller, for clusters without Node.js.
 package codec
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
+)
 
 // Format tells which of a codec's two forms is meant.
 type Format int
@@ -35,7 +39,7 @@ var (
 	// ErrMalformed is wrapped by every error about bytes that cannot be parsed.
 	ErrMalformed = errors.New("codec: malformed")
 	// ErrDepth is wrapped, with ErrMalformed, when a value nests deeper than MaxDepth.
-	ErrDepth = errors.New("codec: nested too deeply")
+	ErrDepth = jsontext.ErrDepth
 )
 
 // MaxDepth is how many arrays and maps may stand inside each other, the outermost being the envelope. It is the

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -32,7 +31,7 @@ func checkJSON(p []byte, depth int) error {
 	}
 	i, err := jsontext.Skip(p, 0, depth)
 	if err != nil {
-		return malformedJSON(err)
+		return malformed(err)
 	}
 	return endJSON(p, i)
 }
@@ -45,12 +44,7 @@ func endJSON(p []byte, i int) error {
 	return nil
 }
 
-func malformedJSON(err error) error {
-	if errors.Is(err, jsontext.ErrDepth) {
-		return fmt.Errorf("%w: %w", ErrMalformed, ErrDepth)
-	}
-	return fmt.Errorf("%w: %w", ErrMalformed, err)
-}
+func malformed(err error) error { return fmt.Errorf("%w: %w", ErrMalformed, err) }
 
 // treeReader makes a tree of JSON that is known to be valid.
 type treeReader struct {

@@ -171,7 +171,7 @@ func (w *jsonWriter) encode(v any, depth int) error {
 func (w *jsonWriter) unescape(start int) {
 	p := w.p[start:]
 	if !utf8.Valid(p) {
-		p = jsontext.ValidUTF8(p)
+		p = []byte(jsontext.ValidUTF8(string(p)))
 	}
 	w.p = jsontext.AppendUnescaped(w.p[:start], p)
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/backplane-go/backplane/codec"
+	shape "github.com/backplane-go/backplane/codec/internal/message"
 )
 
 // Codec writes and reads both forms. The zero value is ready for use.
@@ -107,17 +108,11 @@ func (Codec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 	return m.envelope()
 }
 
-// malformed makes err an error about bytes that cannot be parsed. field is empty for the message itself.
+// malformed is shape.Malformed for an error of the library too.
 func malformed(field string, err error) error {
 	var deep *cbor.MaxNestedLevelError
-	switch {
-	case errors.Is(err, codec.ErrMalformed):
-		return err
-	case errors.As(err, &deep):
+	if errors.As(err, &deep) {
 		err = codec.ErrDepth
 	}
-	if field == "" {
-		return fmt.Errorf("%w: %w", codec.ErrMalformed, err)
-	}
-	return fmt.Errorf("%w: %s: %w", codec.ErrMalformed, field, err)
+	return shape.Malformed(field, err)
 }

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec"
-	shape "github.com/backplane-go/backplane/codec/internal/message"
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
 // The major types of CBOR, in the first byte's upper three bits.
@@ -106,7 +106,7 @@ func appendTree(buf *bytes.Buffer, t any, depth int) error {
 	case time.Time:
 		return appendTime(buf, t)
 	case string:
-		return encMode.MarshalToBuffer(shape.Text(t), buf)
+		return encMode.MarshalToBuffer(jsontext.ValidUTF8(t), buf)
 	case []any:
 		if depth == 0 {
 			return codec.ErrDepth
@@ -123,7 +123,7 @@ func appendTree(buf *bytes.Buffer, t any, depth int) error {
 		}
 		buf.Write(appendHead(head[:0], majorMap, uint64(len(t))))
 		for _, m := range t {
-			if err := encMode.MarshalToBuffer(shape.Text(m.Key), buf); err != nil {
+			if err := encMode.MarshalToBuffer(jsontext.ValidUTF8(m.Key), buf); err != nil {
 				return err
 			}
 			if err := appendTree(buf, m.Value, depth-1); err != nil {

@@ -176,9 +176,6 @@ func checkedJSON(p []byte, level int) (codec.Value, error) {
 		return codec.Value{}, errUTF8
 	}
 	end, err := jsontext.Skip(p, 0, codec.MaxDepth-level)
-	if errors.Is(err, jsontext.ErrDepth) {
-		return codec.Value{}, codec.ErrDepth
-	}
 	if err != nil {
 		return codec.Value{}, err
 	}

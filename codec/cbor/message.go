@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
 	shape "github.com/backplane-go/backplane/codec/internal/message"
 )
 
@@ -65,19 +66,19 @@ func newMessage(env *codec.Envelope) (*message, error) {
 	typ := int64(env.Type)
 	m := &message{
 		Type:    &typ,
-		UID:     shape.Text(env.UID),
-		NSP:     shape.Text(env.NSP),
+		UID:     jsontext.ValidUTF8(env.UID),
+		NSP:     jsontext.ValidUTF8(env.NSP),
 		Nonce:   env.Nonce,
-		Process: shape.Text(env.Process),
+		Process: jsontext.ValidUTF8(env.Process),
 		Clock:   env.Clock & shape.MaxSafe,
 
-		CloseHash:     shape.Text(env.CloseHash),
-		CloseKey:      shape.Text(env.CloseKey),
-		AttachmentKey: shape.Text(env.AttachmentKey),
+		CloseHash:     jsontext.ValidUTF8(env.CloseHash),
+		CloseKey:      jsontext.ValidUTF8(env.CloseKey),
+		AttachmentKey: jsontext.ValidUTF8(env.AttachmentKey),
 	}
 	if env.AttachmentID != "" {
-		m.AttachmentID = shape.Text(env.AttachmentID)
-		m.RequesterUID = shape.Text(env.RequesterUID)
+		m.AttachmentID = jsontext.ValidUTF8(env.AttachmentID)
+		m.RequesterUID = jsontext.ValidUTF8(env.RequesterUID)
 		return m, nil
 	}
 	if !env.Type.Known() {
@@ -87,7 +88,7 @@ func newMessage(env *codec.Envelope) (*message, error) {
 	has := shape.FieldsOf(env.Type)
 	var err error
 	if has.Has(shape.RequestID) {
-		m.RequestID = shape.Text(env.RequestID)
+		m.RequestID = jsontext.ValidUTF8(env.RequestID)
 	}
 	if has.Has(shape.Opts) {
 		if env.Opts.Nobody {
@@ -149,7 +150,7 @@ func newSockets(in []codec.Socket) ([]socket, error) {
 		if err != nil {
 			return nil, fmt.Errorf("data of socket %q: %w", s.ID, err)
 		}
-		out[i] = socket{ID: shape.Text(s.ID), Handshake: handshake, Rooms: clean(s.Rooms), Data: own}
+		out[i] = socket{ID: jsontext.ValidUTF8(s.ID), Handshake: handshake, Rooms: clean(s.Rooms), Data: own}
 	}
 	return out, nil
 }
@@ -267,12 +268,12 @@ func list(names []string) []string {
 // clean makes all names valid UTF-8, in a copy if need be.
 func clean(names []string) []string {
 	for i, s := range names {
-		if shape.Text(s) == s {
+		if jsontext.ValidUTF8(s) == s {
 			continue
 		}
 		names = slices.Clone(names)
 		for ; i < len(names); i++ {
-			names[i] = shape.Text(names[i])
+			names[i] = jsontext.ValidUTF8(names[i])
 		}
 		break
 	}

@@ -2,7 +2,7 @@ package jsonmsgpack
 
 import (
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/message"
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
 // binaryReader reads msgpack.
@@ -52,7 +52,7 @@ func (r *binaryReader) bytes() ([]byte, error) {
 
 func (r *binaryReader) str() (string, error) {
 	p, err := r.bytes()
-	return message.Text(string(p)), err
+	return jsontext.ValidUTF8(string(p)), err
 }
 
 func (r *binaryReader) num() (number, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
@@ -66,7 +67,7 @@ func (w *binaryWriter) close() { w.open-- }
 
 func (w *binaryWriter) key(k string) { w.out = append(appendStringHead(w.out, len(k)), k...) }
 
-func (w *binaryWriter) str(s string) { w.key(message.Text(s)) }
+func (w *binaryWriter) str(s string) { w.key(jsontext.ValidUTF8(s)) }
 
 // strBytes is str for bytes that are known to be UTF-8.
 func (w *binaryWriter) strBytes(p []byte) { w.out = append(appendStringHead(w.out, len(p)), p...) }

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
 // Codec writes and reads both forms. The zero value is ready for use.
@@ -54,7 +55,7 @@ func (Codec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 	switch f {
 	case codec.Text:
 		if !utf8.Valid(p) {
-			return nil, malformed("", errors.New("not valid UTF-8"))
+			return nil, message.Malformed("", errors.New("not valid UTF-8"))
 		}
 		if env := fastBroadcast(p); env != nil {
 			return env, nil
@@ -64,15 +65,4 @@ func (Codec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 		return parse(&binaryReader{p: p})
 	}
 	return nil, fmt.Errorf("codec/jsonmsgpack: %v", f)
-}
-
-// malformed makes err an error about bytes that cannot be parsed. field is empty for the message itself.
-func malformed(field string, err error) error {
-	if errors.Is(err, codec.ErrMalformed) {
-		return err
-	}
-	if field == "" {
-		return fmt.Errorf("%w: %w", codec.ErrMalformed, err)
-	}
-	return fmt.Errorf("%w: %s: %w", codec.ErrMalformed, field, err)
 }

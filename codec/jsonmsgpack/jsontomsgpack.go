@@ -2,11 +2,11 @@ package jsonmsgpack
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
 // json translates JSON into msgpack in two passes and without a tree: msgpack says the length of a map or an array
@@ -100,20 +100,13 @@ func (t *translation) value() error {
 	default:
 		return t.number()
 	}
-	return malformedJSON(err)
-}
-
-func malformedJSON(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", codec.ErrMalformed, err)
+	return message.Malformed("", err)
 }
 
 func (t *translation) string() ([]byte, error) {
 	end, err := jsontext.SkipString(t.p, t.i)
 	if err != nil {
-		return nil, malformedJSON(err)
+		return nil, message.Malformed("", err)
 	}
 	raw := t.p[t.i:end]
 	t.i = end
@@ -127,7 +120,7 @@ func (t *translation) string() ([]byte, error) {
 func (t *translation) number() error {
 	end, err := jsontext.SkipNumber(t.p, t.i)
 	if err != nil {
-		return malformedJSON(err)
+		return message.Malformed("", err)
 	}
 	text := t.p[t.i:end]
 	t.i = end
@@ -179,7 +172,7 @@ func (t *translation) enter() (int, error) {
 		return 0, codec.ErrDepth
 	}
 	if len(t.counts) == 0 {
-		return 0, malformedJSON(errEnd)
+		return 0, message.Malformed("", errEnd)
 	}
 	n := t.counts[0]
 	t.counts = t.counts[1:]
@@ -195,7 +188,7 @@ func (t *translation) leave(left int, closing byte) error {
 		want = closing
 	}
 	if t.peek() != want {
-		return malformedJSON(errComma)
+		return message.Malformed("", errComma)
 	}
 	t.i++
 	return nil
@@ -236,7 +229,7 @@ func (t *translation) object() error {
 	}
 	for n > 0 {
 		if t.peek() != '"' {
-			return malformedJSON(errKey)
+			return message.Malformed("", errKey)
 		}
 		key, err := t.string()
 		if err != nil {
@@ -247,7 +240,7 @@ func (t *translation) object() error {
 		}
 		t.w.strBytes(key)
 		if t.i, err = jsontext.Colon(t.p, t.i); err != nil {
-			return malformedJSON(err)
+			return message.Malformed("", err)
 		}
 		if err := t.value(); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/jsontext"
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
@@ -23,7 +24,7 @@ func (encoding) Tree(p []byte) (any, error) {
 		err = errTrailing
 	}
 	if err != nil {
-		return nil, malformed("msgpack", err)
+		return nil, message.Malformed("msgpack", err)
 	}
 	t, _ := tree(p, 0)
 	return t, nil
@@ -42,7 +43,7 @@ func tree(p []byte, i int) (any, int) {
 	case headBool:
 		return first == codeTrue, i
 	case headStr:
-		return message.Text(string(p[i:end])), end
+		return jsontext.ValidUTF8(string(p[i:end])), end
 	case headBin:
 		return p[i:end:end], end
 	case headTime:

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
 // reader walks one message. It reads maps and arrays of the message itself step by step, and user data in one piece.
@@ -100,7 +101,7 @@ type parser struct {
 
 func (p *parser) fail(field string, err error) {
 	if p.err == nil && err != nil {
-		p.err = malformed(field, err)
+		p.err = message.Malformed(field, err)
 	}
 }
 

@@ -56,14 +56,6 @@ func (r *textReader) kind() kind {
 
 func (r *textReader) null() { r.i += len("null") }
 
-// checked turns err into one that the rest of the codec knows.
-func checked(err error) error {
-	if errors.Is(err, jsontext.ErrDepth) {
-		return codec.ErrDepth
-	}
-	return err
-}
-
 // raw reads a string with its quotes.
 func (r *textReader) raw() ([]byte, error) {
 	if r.peek() != '"' {
@@ -170,7 +162,7 @@ func (r *textReader) elem() (bool, error) { return r.more(']') }
 func (r *textReader) skip() error {
 	end, err := jsontext.Skip(r.p, r.i, codec.MaxDepth-r.open)
 	if err != nil {
-		return checked(err)
+		return err
 	}
 	r.i = end
 	return nil

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// ErrDepth is returned when more arrays and objects stand inside each other than allowed.
-var ErrDepth = errors.New("json nested too deeply")
+// ErrDepth is codec.ErrDepth: more arrays and objects stand inside each other than allowed.
+var ErrDepth = errors.New("codec: nested too deeply")
 
 // SyntaxError says what is wrong, and where.
 type SyntaxError struct {

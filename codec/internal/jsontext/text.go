@@ -5,16 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// ValidUTF8 returns p with one U+FFFD in the place of each byte that is not UTF-8.
-func ValidUTF8(p []byte) []byte {
-	if utf8.Valid(p) {
-		return p
+// ValidUTF8 returns s with one U+FFFD in place of each byte that is not UTF-8, as encoding/json writes it.
+func ValidUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
 	}
-	var out []byte
-	for _, r := range string(p) {
-		out = utf8.AppendRune(out, r)
-	}
-	return out
+	return string([]rune(s))
 }
 
 // Deeper reports whether more than limit arrays and objects stand inside each other in p, which is valid.
