@@ -7,28 +7,28 @@ func (s *Socket) OnAny(f func(event string, args backplane.Args)) (off func()) {
 	return addListener(s, f, false, incoming)
 }
 
-// PrependAny is OnAny, but f is called before the listeners that are there.
+// PrependAny is OnAny, but f is called before the functions that were added before.
 func (s *Socket) PrependAny(f func(event string, args backplane.Args)) (off func()) {
 	return addListener(s, f, true, incoming)
 }
 
 func incoming(l *listeners) *funcList[func(string, backplane.Args)] { return &l.any }
 
-// OffAny removes the listeners of OnAny and PrependAny.
+// OffAny removes the functions of OnAny and PrependAny.
 func (s *Socket) OffAny() { s.changeListeners(func(l *listeners) { l.any = nil }) }
 
-// ListenersAny returns the listeners of OnAny and PrependAny, in the order in which they are called.
+// ListenersAny returns the functions of OnAny and PrependAny, in the order in which they are called.
 func (s *Socket) ListenersAny() []func(event string, args backplane.Args) {
 	return s.currentListeners().any.funcs()
 }
 
-// OnAnyOutgoing calls f for each event that is about to be sent to the client. Who sends it waits for that: f
-// must not block. An event for which there is no room is among them, acknowledgements are not. off removes f.
+// OnAnyOutgoing calls f for each event that is about to be sent to the client, even if the send queue has no room
+// for it. It is not called for acknowledgements. The sender waits for f, so f must not block. off removes f.
 func (s *Socket) OnAnyOutgoing(f func(event string, args backplane.Args)) (off func()) {
 	return s.onAnyOutgoing(f, false)
 }
 
-// PrependAnyOutgoing is OnAnyOutgoing, but f is called before the listeners that are there.
+// PrependAnyOutgoing is OnAnyOutgoing, but f is called before the functions that were added before.
 func (s *Socket) PrependAnyOutgoing(f func(event string, args backplane.Args)) (off func()) {
 	return s.onAnyOutgoing(f, true)
 }
@@ -39,19 +39,18 @@ func (s *Socket) onAnyOutgoing(f func(string, backplane.Args), front bool) (off 
 	return func() { s.changeOutgoing(func(l *funcList[func(string, backplane.Args)]) { l.drop(added) }) }
 }
 
-// OffAnyOutgoing removes the listeners of OnAnyOutgoing and PrependAnyOutgoing.
+// OffAnyOutgoing removes the functions of OnAnyOutgoing and PrependAnyOutgoing.
 func (s *Socket) OffAnyOutgoing() {
 	s.changeOutgoing(func(l *funcList[func(string, backplane.Args)]) { *l = nil })
 }
 
-// ListenersAnyOutgoing returns the listeners of OnAnyOutgoing and PrependAnyOutgoing, in the order in which they
+// ListenersAnyOutgoing returns the functions of OnAnyOutgoing and PrependAnyOutgoing, in the order in which they
 // are called.
 func (s *Socket) ListenersAnyOutgoing() []func(event string, args backplane.Args) {
 	return s.currentListeners().outgoing.funcs()
 }
 
-// changeOutgoing changes the listeners that are told of what is sent, and keeps count of the sockets that have
-// any.
+// changeOutgoing changes the functions of OnAnyOutgoing, and counts the sockets that have any.
 func (s *Socket) changeOutgoing(f func(*funcList[func(string, backplane.Args)])) {
 	s.changeListeners(func(all *listeners) {
 		before := len(all.outgoing) > 0
@@ -66,12 +65,13 @@ func (s *Socket) changeOutgoing(f func(*funcList[func(string, backplane.Args)]))
 	})
 }
 
-// announce tells the OnAnyOutgoing listeners of an event.
+// callOutgoingListeners calls the functions of OnAnyOutgoing for an event.
 func (s *Socket) callOutgoingListeners(args backplane.Args) {
 	if s.ns.outgoingListeners.Load() == 0 {
 		return
 	}
 	if all := s.currentListeners().outgoing; len(all) > 0 {
-		isolateAll(s.env, s.name, s.id, args.Event(), all, func(f *func(string, backplane.Args)) { (*f)(args.Event(), args) })
+		isolateAll(s.env, s.name, s.id, args.Event(), all,
+			func(f *func(string, backplane.Args)) { (*f)(args.Event(), args) })
 	}
 }

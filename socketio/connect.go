@@ -90,7 +90,7 @@ func (e *environment) refuse(c *client.Client, namespace, id string, err error) 
 	var ours *Error
 	var quota *QuotaError
 	switch {
-	case errors.As(err, &panicked), errors.Is(err, ErrExited): // the middleware has returned such an error, or a method of the error failed
+	case errors.As(err, &panicked), errors.Is(err, ErrExited): // returned by the middleware, or a method of err failed
 		e.report(&HandlerError{Namespace: namespace, Socket: id, Event: "middleware", Err: err})
 		payload.Message = errInternal.Error()
 	case errors.As(err, &ours):
@@ -138,7 +138,8 @@ func (s *Socket) join() bool {
 	if err != nil {
 		return false // does not happen: two strings can be encoded
 	}
-	hello, _, err := encoder.Encode(&parser.Packet{Type: parser.Connect, Namespace: s.name, ID: parser.NoID, Data: data})
+	hello, _, err := encoder.Encode(&parser.Packet{Type: parser.Connect, Namespace: s.name, ID: parser.NoID,
+		Data: data})
 	if err != nil {
 		s.report("connection", err)
 		return false

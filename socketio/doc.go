@@ -1,42 +1,77 @@
-// Package socketio is a Socket.IO server whose namespaces live in a backplane cluster: clients connect with
-// socket.io-client 4, in browsers, Node.js and elsewhere, and what one node sends reaches the clients of all
-// nodes, be they written in Go or run Socket.IO in Node.js.
+// Package socketio is a Socket.IO server whose namespaces are in a backplane cluster. Clients connect with
+// socket.io-client 4, in browsers, Node.js and elsewhere. What one node sends reaches the clients of all nodes,
+// whether these are written in Go or run Socket.IO in Node.js.
 //
-// It speaks Engine.IO protocol 4, over HTTP long-polling and WebSocket, and Socket.IO protocol 5
-// (https://socket.io/docs/v4/engine-io-protocol/ and https://socket.io/docs/v4/socket-io-protocol/). A [Server]
-// is an http.Handler, and can serve a listener by itself.
+// The package speaks Engine.IO protocol 4 (https://socket.io/docs/v4/engine-io-protocol/), over HTTP long-polling
+// and WebSocket, and Socket.IO protocol 5 (https://socket.io/docs/v4/socket-io-protocol/). A [Server] has
+// namespaces, a [Namespace] has sockets, and a [Socket] is one client in one namespace.
 //
 // # Delivery
 //
-// Events are delivered at most once, in the order in which they were sent. An event is lost when the client's
-// connection breaks before the client has got it, when it is volatile and the client is not ready, and when the
-// client's queue is full: then the client is disconnected. With [Config.Recovery] a client that comes back to its
-// node in time gets what it has missed. Between nodes the promises are those of the cluster.
+// Events are delivered at most once, in the order in which they were sent. An event is lost if the client's
+// connection breaks before it has arrived, if it is volatile and the client cannot receive it at once, and if the
+// client's send queue is full; the client is then disconnected. With [Config.Recovery] a client that comes back
+// to its node in time gets the events that it has missed. Between nodes the guarantees of the cluster apply: see
+// package backplane.
 //
-// No client holds up another one, nor the sender: each has a queue, bounded by [Config.SendQueue] and
-// [Config.SendQueueBytes], and what is queued together is written together. Events of a client are handled one at
-// a time; while [Config.MaxEvents] of them wait, nothing more is read from it.
+// A slow client delays neither other clients nor the sender. Each client has a send queue, which
+// [Config.SendQueue] and [Config.SendQueueBytes] limit; everything in the queue is written together. The events
+// of a client are handled one at a time. While [Config.MaxEvents] of them wait, the server does not read from the
+// client.
 //
 // # Reasons of disconnection
 //
-// OnDisconnecting and OnDisconnect tell them as Socket.IO names them:
+// OnDisconnecting and OnDisconnect get a reason. Most reasons are Socket.IO's:
 //
 //   - "client namespace disconnect": the client has left the namespace
-//   - "server namespace disconnect": Socket.Disconnect, or the namespace was closed
-//   - "transport close": the client has gone, or its connection was lost
+//   - "server namespace disconnect": Socket.Disconnect was called, or the namespace was closed
+//   - "transport close": the client has closed the connection, or the connection was lost
 //   - "transport error": the client broke the rules of its transport, or gave up a poll
-//   - "ping timeout": the client gave no sign of life for PingInterval and PingTimeout together
-//   - "parse error": the client sent what is no packet
-//   - "forced close", "forced server close": the server closed the connection, because of packets in a forbidden order among others
-//   - "server shutting down": Server.Shutdown or Close
-//   - "send queue full": the client is slower than what it is sent. Socket.IO has no such limit.
-//   - "too many events per second" and the like: the client has reached a limit of [Config], which a [Quota] names
+//   - "ping timeout": the server received nothing from the client for PingInterval and PingTimeout together
+//   - "parse error": the client sent an invalid packet
+//   - "forced close", "forced server close": the server closed the connection, for example after an
+//     unexpected packet
+//   - "server shutting down": Server.Shutdown or Server.Close was called
+//   - "send queue full": the client receives more slowly than the server sends. Socket.IO has no such limit.
+//   - "too many events per second" and the like: the client has reached a limit of [Config]; see [Quota]
 //   - "reauthentication failed": the client may not stay; see [Config.Reauthenticate]
 //
 // # Serving
 //
-// A server that has a port for itself serves it by [Server.Serve]. As the handler of an http.Server it shares one
-// with other pages; that should have a ReadHeaderTimeout, against clients that never end their request; bodies
-// and connections are bounded by the Server itself. Its ReadTimeout and WriteTimeout would cut polls off, which
-// last for up to PingInterval. At the end call Server.Shutdown before that of the http.Server.
+// A server with a port of its own uses [Server.Serve]. To share a port with other pages, use the Server as the
+// handler of an http.Server, such as the one that [HTTPServer] returns. Set the ReadHeaderTimeout of another
+// http.Server, against clients that never finish their request; the Server bounds bodies and connections itself.
+// Do not set its ReadTimeout and WriteTimeout: they would end polls, which last for up to PingInterval. At the
+// end, call Server.Shutdown before that of the http.Server.
+//
+// # Files
+//
+// The server:
+//
+//   - server.go: Server and NewServer; shutdown.go: Shutdown and Close; serve.go: Serve and HTTPServer
+//   - config.go: Config; quotas.go: its limits; stats.go, audit.go, errors.go: what the server reports
+//   - environment.go: what all parts of the server share; hooks.go: protection against panics of Config's functions
+//   - connection.go: a client as the server knows it; unjoined.go: clients without a namespace
+//   - reauthenticate.go: decides again and again which clients may stay
+//
+// Namespaces:
+//
+//   - namespaces.go: opens and closes namespaces; connect.go: clients join them
+//   - namespace.go: Namespace; room_events.go: OnJoinRoom and the like
+//   - server_side.go: events from other nodes' servers
+//   - local_sockets.go: what the cluster does with this node's sockets
+//   - parent.go, parent_target.go: namespaces that clients open
+//
+// Sockets:
+//
+//   - socket.go: Socket; handshake.go: how it has connected; endpoint.go: the Socket as its client knows it
+//   - listeners.go, any.go, listener_list.go: the functions of a socket; events.go: calls them
+//   - emit.go: Sender; frames.go: encodes events; pending.go: events that wait until the client is greeted
+//   - acks.go: acknowledgements in both directions; disconnect.go: the end of a socket
+//
+// Recovery:
+//
+//   - recovery.go: its configuration, and the interface Sessions; sessions.go: Sessions in memory
+//   - recovery_log.go: the order of a namespace's events, and the owners of sessions
+//   - recovery_socket.go: the session of a socket; replay.go: what a client has missed
 package socketio

@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// Sender sends to one socket, or for it, in a way that its flags say. It is immutable: its methods return another
-// one. A Sender comes from a Socket: the zero Sender sends nothing and returns an error.
+// Sender sends to one socket, or on its behalf, with certain flags. It is immutable: its methods return a new
+// Sender. A Sender comes from a Socket; the zero Sender sends nothing and returns an error.
 type Sender struct {
 	s     *Socket
 	flags backplane.Flags
@@ -19,7 +19,7 @@ type Sender struct {
 	timed bool // Timeout was called
 }
 
-// check returns why nothing can be sent.
+// check returns an error if nothing can be sent.
 func (e Sender) check() error {
 	switch {
 	case e.s == nil:
@@ -30,52 +30,54 @@ func (e Sender) check() error {
 	return nil
 }
 
-// Emit sends an event to the client. Arguments are whatever JSON can express; []byte, at any depth, is sent as
-// binary. What one goroutine emits arrives in its order. Emit does not wait: it returns an error when the
-// arguments cannot be encoded, and ErrDisconnected when the client is known to be gone. What a middleware
-// (Namespace.Use) emits reaches the client after its connection. The event is lost when the connection breaks
-// before the client has got it. With Config.Recovery it is kept for a client that may come back, and goes to the
-// socket that has taken over from this one.
+// Emit sends an event to the client. Arguments are anything that JSON can express; a []byte, at any depth, is
+// sent as binary. The events of one goroutine arrive in order.
+//
+// Emit does not wait. It returns an error if the arguments cannot be encoded, and ErrDisconnected if the client
+// is known to be disconnected. The event is lost if the connection breaks before it has arrived. With
+// Config.Recovery it is kept for a client that may come back, and sent to the socket that has replaced this one.
+// In a middleware (Namespace.Use) the event is sent once the client is connected.
 func (s *Socket) Emit(event string, args ...any) error { return Sender{s: s}.Emit(event, args...) }
 
-// Send is Emit of an event "message".
+// Send emits an event "message".
 func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
 
-// EmitWithAck sends an event to the client and returns the first argument of its acknowledgement, null if that
-// has none. Value.All returns all arguments: a client that calls callback(err, a, b) has sent three.
+// EmitWithAck sends an event to the client and waits for its acknowledgement. It returns the acknowledgement's
+// first argument, null if there is none. Value.All returns all arguments: a client that calls callback(err, a, b)
+// has sent three.
 //
-// It returns ErrDisconnected when the client is not connected, or disconnects before it has acknowledged, and
-// ctx's error when ctx ends; if ctx has ended before the call, nothing is sent. Without a deadline it may wait
-// for as long as the client is connected. When Config.MaxAcks acknowledgements are awaited already, it sends
-// nothing and returns a *QuotaError.
+// EmitWithAck returns ErrDisconnected if the client is not connected or disconnects before it has acknowledged,
+// and ctx's error if ctx ends. If ctx has ended before the call, it sends nothing. Without a deadline it may wait
+// for as long as the client is connected. If the server already waits for Config.MaxAcks acknowledgements of the
+// client, it sends nothing and returns a *QuotaError.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
 	return Sender{s: s}.EmitWithAck(ctx, event, args...)
 }
 
-// Volatile lets events be dropped when the client is not ready for them at once.
+// Volatile lets events be dropped if the client cannot receive them at once.
 func (s *Socket) Volatile() Sender { return Sender{s: s}.Volatile() }
 
-// Compress says whether events are compressed, where Config.Compress allows it.
+// Compress says whether events are compressed. It has an effect if Config.Compress is set.
 func (s *Socket) Compress(compress bool) Sender { return Sender{s: s}.Compress(compress) }
 
-// Timeout bounds how long EmitWithAck waits, in addition to its context. It then returns backplane.ErrTimeout. 0
-// means that no time is left: it returns that at once, and sends nothing. With a negative duration the Sender
+// Timeout bounds how long EmitWithAck waits, in addition to its context. EmitWithAck then returns
+// backplane.ErrTimeout. With 0 it returns that at once, and sends nothing. With a negative duration the Sender
 // sends nothing and returns a *backplane.ConfigError.
 func (s *Socket) Timeout(d time.Duration) Sender { return Sender{s: s}.Timeout(d) }
 
-// Local leaves out all other nodes in what To, In, Except and Broadcast of the Sender return.
+// Local restricts the targets that the Sender's To, In, Except and Broadcast return to this node.
 func (s *Socket) Local() Sender { return Sender{s: s}.Local() }
 
-// To targets the sockets in at least one of rooms, on all nodes, but not this one.
+// To targets the sockets in at least one of rooms, on all nodes, except this socket.
 func (s *Socket) To(rooms ...string) backplane.Target { return Sender{s: s}.To(rooms...) }
 
 // In is To.
 func (s *Socket) In(rooms ...string) backplane.Target { return Sender{s: s}.To(rooms...) }
 
-// Except targets all sockets of the namespace but this one and those in one of rooms.
+// Except targets all sockets of the namespace except this one and those in one of rooms.
 func (s *Socket) Except(rooms ...string) backplane.Target { return Sender{s: s}.Except(rooms...) }
 
-// Broadcast targets all sockets of the namespace but this one.
+// Broadcast targets all sockets of the namespace except this one.
 func (s *Socket) Broadcast() backplane.Target { return Sender{s: s}.Broadcast() }
 
 // Volatile is Socket.Volatile.
@@ -159,7 +161,7 @@ func (e Sender) Emit(event string, args ...any) error {
 	return nil
 }
 
-// EmitWithAck is Socket.EmitWithAck. It returns ErrDropped for a volatile event that was dropped.
+// EmitWithAck is Socket.EmitWithAck. It returns ErrDropped if a volatile event was dropped.
 func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
 	data, err := e.encode(event, args)
 	if err != nil {
@@ -209,7 +211,7 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 	}
 }
 
-// event encodes an event of the sender's.
+// encode checks and encodes an event.
 func (e Sender) encode(event string, args []any) (backplane.Args, error) {
 	if err := e.check(); err != nil {
 		return backplane.Args{}, err

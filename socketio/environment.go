@@ -94,7 +94,8 @@ func (e *environment) countQuota(err *QuotaError) {
 	if n := e.reached[err.Quota]; n != nil {
 		n.Add(1)
 	}
-	e.config.Logger.Debug("socketio: quota reached", slog.String("quota", string(err.Quota)), slog.Int("limit", err.Limit))
+	e.config.Logger.Debug("socketio: quota reached", slog.String("quota", string(err.Quota)),
+		slog.Int("limit", err.Limit))
 }
 
 // requestRefused counts, audits and reports a request that was refused.

@@ -10,16 +10,16 @@ import (
 )
 
 var (
-	// ErrDisconnected is returned when a socket is not connected, not yet or no more.
+	// ErrDisconnected is returned when a socket is not connected: not yet, or no longer.
 	ErrDisconnected = errors.New("socketio: the client is not connected")
 	// ErrDropped is returned by EmitWithAck when a volatile event was dropped.
 	ErrDropped = errors.New("socketio: the client was not ready for a volatile event")
-	// ErrServerClosed is returned by what is called on a Server that is closed.
+	// ErrServerClosed is returned by methods of a Server that is closed.
 	ErrServerClosed = errors.New("socketio: the server is closed")
 )
 
-// Error is an error that is meant for the client. Returned by a middleware of a namespace, it is the client's
-// connect_error, with Data as its data; returned by a handler or by a middleware of a socket, it is the
+// Error is an error for the client. If a middleware of a namespace returns it, the client gets a connect_error
+// with the Message and Data. If a handler or a middleware of a socket returns it, the client gets it as the
 // acknowledgement.
 type Error struct {
 	Message string
@@ -28,39 +28,41 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// ackError is an Error as a client gets it in an acknowledgement.
+// ackError is the form of an Error in an acknowledgement.
 type ackError struct {
 	Error string `json:"error"`
 	Data  any    `json:"data,omitempty"`
 }
 
-// HandlerError is reported when a func of the application's could not be called, returned an error, or panicked.
+// HandlerError is reported when a function of the application has returned an error or panicked, or could not be
+// called.
 type HandlerError struct {
 	Namespace string
-	Socket    string // its id, empty if it was for none
-	Event     string // its name, or what was called: "connection", "disconnect", "middleware", …
-	Err       error  // an *ArgumentError, a *PanicError, ErrExited, or what was returned
+	Socket    string // id; empty if the function was not called for a socket
+	Event     string // name of the event, or what was called: "connection", "disconnect", "middleware", …
+	Err       error  // *ArgumentError, *PanicError, ErrExited, or the returned error
 }
 
 func (e *HandlerError) Error() string {
 	text := ""
 	if p, is := e.Err.(*PanicError); is {
-		text = p.Error() // bounds itself
+		text = p.Error() // bounded
 	} else if e.Err != nil {
 		text = excerpt.Error(e.Err)
 	}
-	return fmt.Sprintf("socketio: namespace %q, socket %q, %q: %s", excerpt.Of(e.Namespace), e.Socket, excerpt.Of(e.Event), text)
+	return fmt.Sprintf("socketio: namespace %q, socket %q, %q: %s", excerpt.Of(e.Namespace), e.Socket,
+		excerpt.Of(e.Event), text)
 }
 
 // Unwrap returns Err.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
-// ArgumentError says which argument of an event does not suit the handler.
+// ArgumentError says which argument of an event does not fit the handler.
 type ArgumentError = handler.ArgumentError
 
-// PanicError is wrapped by the HandlerError of a func of the application's that has panicked.
+// PanicError is wrapped by the HandlerError of a function that has panicked.
 type PanicError = fault.PanicError
 
-// ErrExited is wrapped by the HandlerError of a func of the application's that has ended its goroutine with
-// runtime.Goexit, as testing.T.FailNow does.
+// ErrExited is wrapped by the HandlerError of a function that has ended its goroutine with runtime.Goexit, as
+// testing.T.FailNow does.
 var ErrExited = fault.ErrExited

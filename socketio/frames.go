@@ -7,10 +7,10 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// encoder leaves room for the header of a WebSocket's frame.
+// encoder leaves room for the header of a WebSocket frame.
 const encoder parser.Encoder = wsframe.Headroom
 
-// eventFrame encodes an event. offset, if there is one, is one more argument.
+// eventFrame encodes an event. A nonempty offset becomes the last argument.
 func eventFrame(namespace string, id int64, args backplane.Args, offset string) (*wsframe.Frame, error) {
 	return newFrame(encodeWith(offset, namespace, id, args))
 }
@@ -26,7 +26,7 @@ func encodeWith(offset, namespace string, id int64, args backplane.Args) ([]byte
 	return encoder.EncodeEvent(namespace, id, args, extra)
 }
 
-// eventParts is eventFrame for an event that is a part of a larger frame.
+// eventParts encodes an event that becomes a part of a larger frame.
 func eventParts(namespace string, args backplane.Args, offset string) ([]wsframe.Part, error) {
 	text, attachments, err := encodeWith(offset, namespace, parser.NoID, args)
 	if err != nil {

@@ -10,13 +10,14 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// Auth returns what the client has sent as its auth payload: an object, which is empty if there was none.
+// Auth returns the auth payload of the client: an object, which is empty if the client has sent none.
 func (s *Socket) Auth() backplane.Value { return s.auth }
 
-// Header returns the headers of the request that the connection began with.
+// Header returns the headers of the request that has opened the connection.
 func (s *Socket) Header() http.Header { return s.client.Conn().Handshake().Header }
 
-// Query returns the query of that request. EIO, transport and the like are Engine.IO's.
+// Query returns the query of the request that has opened the connection. It includes Engine.IO's parameters, such
+// as EIO and transport.
 func (s *Socket) Query() url.Values {
 	if u := s.client.Conn().Handshake().URL; u != nil {
 		return u.Query()
@@ -24,7 +25,7 @@ func (s *Socket) Query() url.Values {
 	return nil
 }
 
-// dateFormat is how JavaScript writes a date.
+// dateFormat is the format in which JavaScript writes a date.
 const dateFormat = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
 // Handshake returns how the client has connected, in the form that Socket.IO has on all nodes: names of headers

@@ -74,7 +74,9 @@ func (i *isolatedSessions) Save(namespace string, session Session) {
 func (i *isolatedSessions) Restore(namespace, pid, offset string) (Session, bool) {
 	var session Session
 	found := false
-	if !i.env.isolate(namespace, "", "Sessions.Restore", func() { session, found = i.sessions.Restore(namespace, pid, offset) }) {
+	if !i.env.isolate(namespace, "", "Sessions.Restore", func() {
+		session, found = i.sessions.Restore(namespace, pid, offset)
+	}) {
 		return Session{}, false
 	}
 	return session, found
@@ -84,7 +86,9 @@ func (i *isolatedSessions) Restore(namespace, pid, offset string) (Session, bool
 func (i *isolatedSessions) Missed(namespace, offset string, rooms []string) ([]SessionEvent, bool) {
 	var events []SessionEvent
 	known := false
-	if !i.env.isolate(namespace, "", "Sessions.Missed", func() { events, known = i.sessions.Missed(namespace, offset, rooms) }) {
+	if !i.env.isolate(namespace, "", "Sessions.Missed", func() {
+		events, known = i.sessions.Missed(namespace, offset, rooms)
+	}) {
 		return nil, false
 	}
 	return events, known

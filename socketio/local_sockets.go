@@ -13,8 +13,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// local is what the cluster sees of a namespace on this node: its registry, but for what is encoded once for all
-// sockets.
+// localSockets is what the cluster sees of a namespace on this node: the registry, with methods that encode an
+// event once for all sockets.
 type localSockets struct {
 	*backplane.Registry
 	ns *Namespace
@@ -40,7 +40,7 @@ func (l *localSockets) Broadcast(p *backplane.Packet, to backplane.Selector) {
 	}
 }
 
-// sendWithOffset is send where there is recovery.
+// sendWithOffset is send with recovery.
 func (l *localSockets) sendWithOffset(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions) error {
 	log := l.ns.log
 	log.mu.Lock()
@@ -48,8 +48,9 @@ func (l *localSockets) sendWithOffset(p *backplane.Packet, to backplane.Selector
 	return l.send(p, to, o, log.assignOffset(p.Args, to, o.Volatile))
 }
 
-// send gives the event to all who are selected. It is encoded when the first is found.
-func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions, offset string) (err error) {
+// send sends the event to all selected sockets. It encodes the event when it finds the first one.
+func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions,
+	offset string) (err error) {
 	var frame *wsframe.Frame
 	deliver := func(s *Socket) {
 		if frame == nil && err == nil {
@@ -69,7 +70,7 @@ func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, o engine
 	return err
 }
 
-// selected calls f once for each socket that is selected, also while its middlewares decide.
+// selected calls f once for each selected socket, including those that the middlewares have not decided about.
 func (l *localSockets) selected(to backplane.Selector, f func(*Socket)) {
 	pending := l.ns.pending.in(to)
 	l.Each(to, func(m backplane.Socket) {
@@ -83,7 +84,8 @@ func (l *localSockets) selected(to backplane.Selector, f func(*Socket)) {
 }
 
 // BroadcastAck implements backplane.LocalSockets.
-func (l *localSockets) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector, asked func(clients int), answer func(backplane.Value)) {
+func (l *localSockets) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector,
+	asked func(clients int), answer func(backplane.Value)) {
 	var sockets []*Socket
 	id := l.ns.nextAckID()
 	var frame *wsframe.Frame
@@ -109,7 +111,7 @@ func (l *localSockets) BroadcastAck(ctx context.Context, p *backplane.Packet, to
 	for _, s := range sockets {
 		if err := s.awaitAck(id, answered); err != ErrDisconnected {
 			o.Copy++
-			s.deliver(frame, o, "") // also if its acknowledgement is one too many to wait for
+			s.deliver(frame, o, "") // even if the server already waits for too many acknowledgements of the client
 		}
 	}
 	context.AfterFunc(ctx, func() {
@@ -121,7 +123,7 @@ func (l *localSockets) BroadcastAck(ctx context.Context, p *backplane.Packet, to
 
 // Join implements backplane.LocalSockets. A socket that would be in too many rooms joins none of them.
 func (l *localSockets) Join(to backplane.Selector, rooms []string) {
-	l.Each(to, func(m backplane.Socket) { _ = (*Socket)(m.(*member)).Join(rooms...) }) // it has been counted
+	l.Each(to, func(m backplane.Socket) { _ = (*Socket)(m.(*member)).Join(rooms...) }) // the quota has been counted
 }
 
 // ServerSideEmit implements backplane.LocalSockets.
@@ -129,14 +131,15 @@ func (l *localSockets) ServerSideEmit(args backplane.Args, reply func(backplane.
 	l.ns.handleServerSide(args, reply)
 }
 
-// announce tells the OnAnyOutgoing funcs of the selected sockets.
+// callOutgoingListeners calls the OnAnyOutgoing functions of the selected sockets.
 func (l *localSockets) callOutgoingListeners(p *backplane.Packet, to backplane.Selector) {
 	if l.ns.outgoingListeners.Load() > 0 {
 		l.selected(to, func(s *Socket) { s.callOutgoingListeners(p.Args) })
 	}
 }
 
-// sendable reports whether clients take the event. Other nodes can send what clients would answer by closing.
+// sendable reports whether clients accept the event. A client would close its connection if another node sent a
+// reserved event.
 func (ns *Namespace) sendable(p *backplane.Packet) bool {
 	if !fault.Reserved(p.Args.Event()) {
 		return true
@@ -176,7 +179,8 @@ func (m *member) Describe() (backplane.Handshake, backplane.Value) {
 // Send implements backplane.Socket.
 func (m *member) Send(p *backplane.Packet) {
 	if m.ns.log != nil {
-		_ = (*Socket)(m).emitWithOffset(p.Args, sendOptions(p.Flags)) // it has gone, or gets nothing of the kind
+		// the client is disconnected, or the event cannot be encoded
+		_ = (*Socket)(m).emitWithOffset(p.Args, sendOptions(p.Flags))
 		return
 	}
 	if frame, err := eventFrame(m.ns.name, parser.NoID, p.Args, ""); err == nil {

@@ -30,7 +30,7 @@ func TestMistakesAreNamedWhereTheyAreMade(t *testing.T) {
 		func() { s.Use(nil) }, func() { s.OnAny(nil) }, func() { s.PrependAnyOutgoing(nil) }, func() { s.OnDisconnect(nil) },
 		func() { n.OfFunc(func(string, backplane.Value) bool { return true }).Use(nil) },
 	} {
-		assert.PanicsWithValue(t, "socketio: a func to be called is nil", f)
+		assert.PanicsWithValue(t, "socketio: the func is nil", f)
 	}
 	require.EqualError(t, n.Timeout(-time.Second).Emit(t.Context(), "a"), "backplane: a timeout of -1s is negative")
 	require.EqualError(t, s.Timeout(-time.Second).Emit("a"), "backplane: a timeout of -1s is negative")

@@ -107,7 +107,8 @@ func (ns *Namespace) OnServerSide(event string, fn any) (off func()) {
 	return func() {
 		ns.mu.Lock()
 		defer ns.mu.Unlock()
-		ns.serverSide[event] = slices.DeleteFunc(slices.Clone(ns.serverSide[event]), func(e *handler.Handler) bool { return e == h })
+		ns.serverSide[event] = slices.DeleteFunc(slices.Clone(ns.serverSide[event]),
+			func(e *handler.Handler) bool { return e == h })
 	}
 }
 

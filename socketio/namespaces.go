@@ -94,7 +94,7 @@ func (s *Server) Namespaces() []*Namespace {
 	return all
 }
 
-var errInvalidNamespace = errors.New("Invalid namespace") //lint:ignore ST1005 clients get this text, which is Socket.IO's
+var errInvalidNamespace = errors.New("Invalid namespace") //lint:ignore ST1005 clients get this text of Socket.IO's
 
 // enter returns the namespace that a client wants to join. The namespace stays open until it is released. The
 // error is errInvalidNamespace if there is no such namespace, and a *QuotaError if clients have opened too many.

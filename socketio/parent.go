@@ -10,17 +10,17 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// ParentNamespace stands for namespaces that come into being when a client joins them. Each gets the funcs that
-// the parent has at that time. It is closed when the last client of this node has left it, unless
+// ParentNamespace stands for namespaces that are opened when a client joins them. A new namespace gets the
+// functions that the parent has at that time. It is closed when the last client of this node has left it, unless
 // Config.KeepEmptyNamespaces is set or the application has called Of for it.
 //
-// It also has all methods of a ParentTarget, for all sockets of these namespaces.
+// A ParentNamespace has all methods of a ParentTarget, which act on the sockets of all these namespaces.
 type ParentNamespace struct {
 	ParentTarget
 
 	env     *environment
 	allow   func(name string, auth backplane.Value) bool
-	pattern *regexp.Regexp // in place of allow
+	pattern *regexp.Regexp // instead of allow
 
 	mu         sync.Mutex            // guards all below
 	children   map[string]*Namespace // by name
@@ -28,8 +28,8 @@ type ParentNamespace struct {
 	connection funcList[func(*Socket)]
 }
 
-// OnConnection is Namespace.OnConnection for the namespaces that come into being from now on. off removes f for
-// those that come into being after it.
+// OnConnection calls f for each client that joins a namespace that is opened from now on. See
+// Namespace.OnConnection. off removes f for the namespaces that are opened after it.
 func (p *ParentNamespace) OnConnection(f func(*Socket)) (off func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -41,14 +41,14 @@ func (p *ParentNamespace) OnConnection(f func(*Socket)) (off func()) {
 	}
 }
 
-// Use is Namespace.Use for the namespaces that come into being from now on.
+// Use makes f decide about the clients of the namespaces that are opened from now on. See Namespace.Use.
 func (p *ParentNamespace) Use(f func(*Socket) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.middleware = append(p.middleware, notNil(f))
 }
 
-// Children returns the namespaces that are open on this node, in the order of their names.
+// Children returns the namespaces that are open on this node, ordered by name.
 func (p *ParentNamespace) Children() []*Namespace {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,7 +57,7 @@ func (p *ParentNamespace) Children() []*Namespace {
 	return children
 }
 
-// accepts reports whether a client may join the namespace of this name.
+// accepts reports whether a client may join the namespace with this name.
 func (p *ParentNamespace) accepts(name string, auth backplane.Value) (ok bool) {
 	if p.pattern != nil {
 		return p.pattern.MatchString(name)
@@ -82,7 +82,7 @@ func (p *ParentNamespace) adopt(ns *Namespace) {
 func (p *ParentNamespace) forget(ns *Namespace) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.children[ns.name] == ns { // else it has been opened again
+	if p.children[ns.name] == ns { // else it was opened again
 		delete(p.children, ns.name)
 	}
 }

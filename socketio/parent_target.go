@@ -10,18 +10,19 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// ParentTarget is a backplane.Target in each of the namespaces of a ParentNamespace that are open on this node,
-// with their clients on other nodes. A namespace that is open only on other nodes is left out. It is immutable:
-// its methods return another one. When several namespaces fail, the error holds all of their errors.
+// ParentTarget is a backplane.Target in each namespace of a ParentNamespace that is open on this node. It
+// includes the clients of these namespaces on other nodes, but not namespaces that are open on other nodes only.
+// It is immutable: its methods return a new ParentTarget. If several namespaces fail, the error wraps all of
+// their errors.
 //
-// FetchSockets, EmitWithAck and the like ask all these namespaces at the same time, and return all their answers
-// together. Node.js's ParentNamespace supports none of these.
+// FetchSockets, EmitWithAck and the like ask all namespaces at the same time, and return all answers together.
+// Node.js's ParentNamespace does not have these methods.
 type ParentTarget struct {
 	parent *ParentNamespace
-	target func(backplane.Target) backplane.Target // nil: as it is
+	target func(backplane.Target) backplane.Target // nil: without changes
 }
 
-// then is t with one more change.
+// then returns t with one more change.
 func (t ParentTarget) then(change func(backplane.Target) backplane.Target) ParentTarget {
 	before := t.target
 	t.target = func(target backplane.Target) backplane.Target {
@@ -48,18 +49,18 @@ func (t ParentTarget) Except(rooms ...string) ParentTarget {
 	return t.then(func(target backplane.Target) backplane.Target { return target.Except(rooms...) })
 }
 
-// Local leaves out all other nodes.
+// Local excludes all other nodes.
 func (t ParentTarget) Local() ParentTarget { return t.then(backplane.Target.Local) }
 
-// Volatile allows the event to be dropped for a client that is not ready to receive.
+// Volatile lets the event be dropped for clients that cannot receive it at once.
 func (t ParentTarget) Volatile() ParentTarget { return t.then(backplane.Target.Volatile) }
 
-// Compress says whether the event is compressed on its way to the clients, where that can be chosen.
+// Compress says whether the event is compressed for clients whose connection can be compressed.
 func (t ParentTarget) Compress(compress bool) ParentTarget {
 	return t.then(func(target backplane.Target) backplane.Target { return target.Compress(compress) })
 }
 
-// Timeout bounds how long answers are waited for. See backplane.Target.
+// Timeout bounds how long to wait for answers. See backplane.Target.
 func (t ParentTarget) Timeout(d time.Duration) ParentTarget {
 	return t.then(func(target backplane.Target) backplane.Target { return target.Timeout(d) })
 }
@@ -69,7 +70,7 @@ func (t ParentTarget) Emit(ctx context.Context, event string, args ...any) error
 	return t.each(func(target backplane.Target) error { return target.Emit(ctx, event, args...) })
 }
 
-// EmitAsync is Emit without waiting for the bus.
+// EmitAsync sends an event without waiting for the bus.
 func (t ParentTarget) EmitAsync(event string, args ...any) error {
 	return t.each(func(target backplane.Target) error { return target.EmitAsync(event, args...) })
 }
@@ -84,8 +85,8 @@ func (t ParentTarget) SocketsLeave(ctx context.Context, rooms ...string) error {
 	return t.each(func(target backplane.Target) error { return target.SocketsLeave(ctx, rooms...) })
 }
 
-// DisconnectSockets disconnects the sockets of the target from their namespaces; close: their underlying
-// connections too.
+// DisconnectSockets disconnects the sockets of the target from their namespaces. With close, it closes their
+// connections.
 func (t ParentTarget) DisconnectSockets(ctx context.Context, close bool) error {
 	return t.each(func(target backplane.Target) error { return target.DisconnectSockets(ctx, close) })
 }
@@ -95,7 +96,7 @@ func (t ParentTarget) ServerSideEmit(ctx context.Context, event string, args ...
 	return t.each(func(target backplane.Target) error { return target.ServerSideEmit(ctx, event, args...) })
 }
 
-// EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, one value for each
+// EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, one value per
 // socket.
 func (t ParentTarget) EmitWithAck(ctx context.Context, event string, args ...any) ([]backplane.Value, error) {
 	return gather(t, func(target backplane.Target) ([]backplane.Value, error) {
@@ -103,8 +104,8 @@ func (t ParentTarget) EmitWithAck(ctx context.Context, event string, args ...any
 	})
 }
 
-// ServerSideEmitWithAck sends an event to the other nodes' servers and returns their answers, one of each node
-// for each namespace.
+// ServerSideEmitWithAck sends an event to the other nodes' servers and returns their answers, one per node and
+// namespace.
 func (t ParentTarget) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]backplane.Value, error) {
 	return gather(t, func(target backplane.Target) ([]backplane.Value, error) {
 		return target.ServerSideEmitWithAck(ctx, event, args...)
@@ -113,20 +114,24 @@ func (t ParentTarget) ServerSideEmitWithAck(ctx context.Context, event string, a
 
 // FetchSockets returns the sockets of the target.
 func (t ParentTarget) FetchSockets(ctx context.Context) ([]*backplane.RemoteSocket, error) {
-	return gather(t, func(target backplane.Target) ([]*backplane.RemoteSocket, error) { return target.FetchSockets(ctx) })
+	return gather(t, func(target backplane.Target) ([]*backplane.RemoteSocket,
+		error) {
+		return target.FetchSockets(ctx)
+	})
 }
 
-// maxAtATime is in how many namespaces a ParentTarget acts at a time.
-const maxAtATime = 64
+// maxConcurrent is the most namespaces that a ParentTarget acts on at the same time.
+const maxConcurrent = 64
 
-// each calls f for the target in each namespace, for many at the same time.
+// each calls f for the target in each namespace, concurrently.
 func (t ParentTarget) each(f func(backplane.Target) error) error {
 	if t.parent == nil {
-		return &backplane.ConfigError{Reason: "a zero ParentTarget has no namespaces: use one that a ParentNamespace has returned"}
+		return &backplane.ConfigError{
+			Reason: "a zero ParentTarget has no namespaces: use one that a ParentNamespace has returned"}
 	}
 	children := t.parent.Children()
 	errs := make([]error, len(children))
-	slots := make(chan struct{}, maxAtATime)
+	slots := make(chan struct{}, maxConcurrent)
 	var group sync.WaitGroup
 	call := func(ns *Namespace) error {
 		target := ns.Target
@@ -135,7 +140,7 @@ func (t ParentTarget) each(f func(backplane.Target) error) error {
 		}
 		err := f(target)
 		if errors.Is(err, backplane.ErrClosed) && ns.owner.isClosing(ns) {
-			return nil // its last client has left meanwhile: it is no target any more
+			return nil // its last client has left, so it is no longer part of the target
 		}
 		return err
 	}
@@ -153,7 +158,7 @@ func (t ParentTarget) each(f func(backplane.Target) error) error {
 	return errors.Join(errs...)
 }
 
-// gather is each for what has answers.
+// gather is each for functions that return answers.
 func gather[T any](t ParentTarget, f func(backplane.Target) ([]T, error)) ([]T, error) {
 	var mu sync.Mutex // guards all
 	var all []T

@@ -39,7 +39,8 @@ type review struct {
 }
 
 func newReauthenticator(env *environment, closing <-chan struct{}) *reauthenticator {
-	a := &reauthenticator{env: env, closing: closing, slots: make(chan struct{}, maxReviews), wake: make(chan struct{}, 1),
+	a := &reauthenticator{env: env, closing: closing, slots: make(chan struct{}, maxReviews),
+		wake: make(chan struct{}, 1),
 		done: make(chan struct{}), list: list.New()}
 	go a.reviewLoop()
 	return a
@@ -134,7 +135,8 @@ func (a *reauthenticator) review(ctx context.Context, c *connection) {
 	switch {
 	case c.Ended():
 	case err != nil:
-		a.env.auditClient(&c.Client, AuditEvent{Kind: AuditReauthenticate, Reason: string(reasonReauthentication), Err: err})
+		a.env.auditClient(&c.Client, AuditEvent{Kind: AuditReauthenticate, Reason: string(reasonReauthentication),
+			Err: err})
 		c.Close(reasonReauthentication)
 	default:
 		a.add(c)

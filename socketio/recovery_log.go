@@ -19,8 +19,9 @@ type recoveryLog struct {
 
 	// owning guards owners, away and sweepAt. It is held while a session moves from a socket to Sessions, and
 	// from there to another socket, so that a client never finds it in between. It is locked before mu.
-	owning  sync.Mutex
-	owners  map[string]*Socket              // by pid. The hash is seeded, so the time of a look-up reveals nothing about pids.
+	owning sync.Mutex
+	// by pid. The hash is seeded, so the time of a look-up reveals nothing about pids.
+	owners  map[string]*Socket
 	away    map[string]weak.Pointer[Socket] // by pid: sockets whose sessions were saved
 	sweepAt int                             // the size of away at which dead pointers are removed
 
@@ -33,7 +34,8 @@ type recoveryLog struct {
 }
 
 func newRecoveryLog(r *Recovery, namespace string) *recoveryLog {
-	return &recoveryLog{Recovery: r, namespace: namespace, owners: make(map[string]*Socket), away: make(map[string]weak.Pointer[Socket])}
+	return &recoveryLog{Recovery: r, namespace: namespace, owners: make(map[string]*Socket),
+		away: make(map[string]weak.Pointer[Socket])}
 }
 
 // assignOffset returns the offset of an event, and keeps the event unless it is volatile. A volatile event gets
@@ -79,7 +81,8 @@ func (l *recoveryLog) takeOver(pid string) *Socket {
 	for {
 		l.owning.Lock()
 		old := l.owners[pid]
-		if old == nil || old.state.CompareAndSwap(client.Connecting, client.Disconnected) || old.state.Load() != client.Registered {
+		if old == nil || old.state.CompareAndSwap(client.Connecting, client.Disconnected) ||
+			old.state.Load() != client.Registered {
 			delete(l.owners, pid)
 			return old
 		}

@@ -24,14 +24,15 @@ type session struct {
 	joining  sync.Mutex // held while the socket joins its namespace
 
 	// guarded by the log's mu
-	registered bool            // the socket has been in the registry
-	suspended  bool            // the session has moved away: no event is sent to this socket any more
-	movedAt    time.Time       // when it has
-	successor  *Socket         // nil: none yet
-	lateRooms  map[string]bool // rooms joined (true) or left since the session has moved away, until there is a successor
-	offset     string          // see Session
-	replayed   bool
-	sent       string
+	registered bool      // the socket has been in the registry
+	suspended  bool      // the session has moved away: no event is sent to this socket any more
+	movedAt    time.Time // when it has
+	successor  *Socket   // nil: none yet
+	// rooms joined (true) or left since the session has moved away, until there is a successor
+	lateRooms map[string]bool
+	offset    string // see Session
+	replayed  bool
+	sent      string
 }
 
 // startSession gives the socket its id. If the client has a session to come back to, it is the id from then.
@@ -93,7 +94,8 @@ func (s *Socket) suspend() Session {
 	log, own := s.ns.log, s.session
 	log.mu.Lock()
 	own.suspended, own.movedAt = true, time.Now()
-	saved := Session{PID: own.pid, ID: s.id, Offset: own.offset, Replayed: own.replayed, Sent: own.sent, Until: log.position()}
+	saved := Session{PID: own.pid, ID: s.id, Offset: own.offset, Replayed: own.replayed, Sent: own.sent,
+		Until: log.position()}
 	if !own.registered && own.restored != nil {
 		saved = *own.restored
 	}

@@ -2,35 +2,48 @@ package socketio
 
 import "github.com/backplane-go/backplane"
 
-// roomEvents are the events of Socket.IO's adapter.
+// roomEvents has the functions for the events of Socket.IO's adapter.
 type roomEvents struct {
 	create, remove funcList[func(room string)]
 	join, leave    funcList[func(room, id string)]
 }
 
-// OnCreateRoom calls f when the first client of this node is about to join a room (Socket.IO's adapter:
-// create-room). The funcs of rooms' events are called one at a time, in the order in which things happened, and
-// must not block. off removes f.
+// OnCreateRoom calls f when the first client of this node is about to join a room (event create-room of
+// Socket.IO's adapter). The functions for rooms are called one at a time, in the order of the events. They must
+// not block. off removes f.
 func (ns *Namespace) OnCreateRoom(f func(room string)) (off func()) {
-	return onRoom(ns, &ns.rooms.create, f, func(c *backplane.RegistryConfig) { c.CreateRoom = each(ns, "create-room", ns.rooms.create) })
+	return onRoom(ns, &ns.rooms.create, f, func(c *backplane.RegistryConfig) {
+		c.CreateRoom = each(ns, "create-room",
+			ns.rooms.create)
+	})
 }
 
 // OnJoinRoom calls f when a client of this node has joined a room (join-room). off removes f.
 func (ns *Namespace) OnJoinRoom(f func(room, id string)) (off func()) {
-	return onRoom(ns, &ns.rooms.join, f, func(c *backplane.RegistryConfig) { c.JoinRoom = eachOf(ns, "join-room", ns.rooms.join) })
+	return onRoom(ns, &ns.rooms.join, f, func(c *backplane.RegistryConfig) {
+		c.JoinRoom = eachOf(ns, "join-room",
+			ns.rooms.join)
+	})
 }
 
 // OnLeaveRoom calls f when a client of this node has left a room (leave-room). off removes f.
 func (ns *Namespace) OnLeaveRoom(f func(room, id string)) (off func()) {
-	return onRoom(ns, &ns.rooms.leave, f, func(c *backplane.RegistryConfig) { c.LeaveRoom = eachOf(ns, "leave-room", ns.rooms.leave) })
+	return onRoom(ns, &ns.rooms.leave, f, func(c *backplane.RegistryConfig) {
+		c.LeaveRoom = eachOf(ns, "leave-room",
+			ns.rooms.leave)
+	})
 }
 
 // OnDeleteRoom calls f when the last client of this node has left a room (delete-room). off removes f.
 func (ns *Namespace) OnDeleteRoom(f func(room string)) (off func()) {
-	return onRoom(ns, &ns.rooms.remove, f, func(c *backplane.RegistryConfig) { c.DeleteRoom = each(ns, "delete-room", ns.rooms.remove) })
+	return onRoom(ns, &ns.rooms.remove, f, func(c *backplane.RegistryConfig) {
+		c.DeleteRoom = each(ns, "delete-room",
+			ns.rooms.remove)
+	})
 }
 
-// onRoom adds f to one of the lists of roomEvents, and has the registry call what the list holds then.
+// onRoom adds f to one of the lists of roomEvents, and configures the registry to call the functions of that
+// list.
 func onRoom[F any](ns *Namespace, to *funcList[F], f F, configure func(*backplane.RegistryConfig)) (off func()) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()

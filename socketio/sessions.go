@@ -67,7 +67,8 @@ func (m *MemorySessions) Append(namespace string, e SessionEvent) string {
 	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	offset := m.log.Append(retention.Event[backplane.Args]{Namespace: namespace, Rooms: e.Rooms, Except: e.Except, Payload: e.Args}, size, now)
+	offset := m.log.Append(retention.Event[backplane.Args]{Namespace: namespace, Rooms: e.Rooms, Except: e.Except,
+		Payload: e.Args}, size, now)
 	m.evict(now)
 	return offset
 }

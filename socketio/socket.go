@@ -138,7 +138,8 @@ func (s *Socket) joinRooms(rooms []string) error {
 		return nil
 	}
 	s.mu.Unlock()
-	if s.state.Load() != client.Disconnected && !s.ns.registry.JoinIDWithin(s.id, config.MaxRooms, config.MaxRoomBytes, rooms...) {
+	if s.state.Load() != client.Disconnected && !s.ns.registry.JoinIDWithin(s.id, config.MaxRooms, config.MaxRoomBytes,
+		rooms...) {
 		return s.quotaReached(QuotaRooms)
 	}
 	return nil

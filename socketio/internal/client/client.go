@@ -124,7 +124,8 @@ func (c *Client) route(p *parser.Packet, size int, here *sched.Slot) (more bool)
 // violate records that the client has broken the protocol.
 func (c *Client) violate(kind string, err error) {
 	c.violated = true
-	c.config.Logger.Debug("socketio: protocol violation", slog.String("kind", kind), slog.String("error", excerpt.Error(err)))
+	c.config.Logger.Debug("socketio: protocol violation", slog.String("kind", kind),
+		slog.String("error", excerpt.Error(err)))
 }
 
 // Closed implements engineio.Receiver.

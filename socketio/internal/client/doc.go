@@ -86,7 +86,7 @@ type State = int32
 
 // The states of a socket, in their order.
 const (
-	Connecting   State = 0 // the middlewares decide; what is sent to the socket waits for the packet that greets the client
+	Connecting   State = 0 // the middlewares decide; what is sent to the socket waits until the client is greeted
 	Registered   State = 1 // in the namespace's registry; what is sent waits as before
 	Connected    State = 2 // greeted
 	Disconnected State = 3 // not in the registry any more, or never was

@@ -74,7 +74,8 @@ func (c *Client) full() bool {
 	if c.awaited.Load() > 0 {
 		limit *= awaitingFactor
 	}
-	return !c.account.Settle(c.config.Memory, c.queue.bytes) || c.queue.len() >= limit || c.queue.bytes >= c.config.MaxEventBytes
+	return !c.account.Settle(c.config.Memory, c.queue.bytes) || c.queue.len() >= limit ||
+		c.queue.bytes >= c.config.MaxEventBytes
 }
 
 // drained reports whether reading may resume. It waits for a half-empty queue, because pausing costs more than

@@ -33,8 +33,16 @@ func TestAcknowledgementsArePassedOn(t *testing.T) {
 
 func TestAcknowledgementsFromManyGoroutinesLater(t *testing.T) {
 	for name, shape := range map[string]func(keep func(func())) any{
-		"Direct":    func(keep func(func())) any { return func(_ string, ack func(string)) { keep(func() { ack("a") }) } },
-		"Reflected": func(keep func(func())) any { return func(_ int, ack func(point)) { keep(func() { ack(point{}) }) } },
+		"Direct": func(keep func(func())) any {
+			return func(_ string, ack func(string)) {
+				keep(func() { ack("a") })
+			}
+		},
+		"Reflected": func(keep func(func())) any {
+			return func(_ int, ack func(point)) {
+				keep(func() { ack(point{}) })
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var later func()

@@ -31,7 +31,8 @@ func BenchmarkCall(b *testing.B) {
 		{"StringAck", func(s string, ack func(string)) { ack(s) }, text},
 		{"StringAck/Reflected", func(s string, ack func(string)) error { ack(s); return nil }, text},
 		{"Struct", func(context.Context, message) {}, []any{message{"kitchen", "hello everybody"}}},
-		{"StructAck", func(_ context.Context, m message, ack func(message)) { ack(m) }, []any{message{"kitchen", "hello everybody"}}},
+		{"StructAck", func(_ context.Context, m message, ack func(message)) { ack(m) },
+			[]any{message{"kitchen", "hello everybody"}}},
 		{"IntStringBool", func(int, string, bool) {}, []any{12, "hello", true}},
 		{"Rest", func(...codec.Value) {}, []any{12, "hello", true}},
 	} {

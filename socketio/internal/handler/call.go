@@ -12,7 +12,7 @@ import (
 const stackArgs = 8
 
 // reflected returns a func that calls fn, which has this shape, by reflection.
-func (s *shape) reflected(fn reflect.Value) func(context.Context, codec.Args, func(...any)) error {
+func (s *shape) reflected(fn reflect.Value) caller {
 	fixed := len(s.params) // all parameters but the variadic one
 	if s.ctx {
 		fixed++

@@ -8,7 +8,7 @@ import (
 )
 
 // direct returns a func that calls fn without reflection. It returns nil if fn has no common type.
-func direct(fn any) func(context.Context, codec.Args, func(...any)) error {
+func direct(fn any) caller {
 	switch fn := fn.(type) {
 	case func():
 		return func(context.Context, codec.Args, func(...any)) error {
@@ -40,7 +40,7 @@ func direct(fn any) func(context.Context, codec.Args, func(...any)) error {
 	return nil
 }
 
-func direct1[T any](fn func(T), optional bool, decode func(codec.Value) (T, error)) func(context.Context, codec.Args, func(...any)) error {
+func direct1[T any](fn func(T), optional bool, decode func(codec.Value) (T, error)) caller {
 	return func(_ context.Context, args codec.Args, _ func(...any)) error {
 		v, err := first(args, optional, decode)
 		if err == nil {
@@ -50,7 +50,8 @@ func direct1[T any](fn func(T), optional bool, decode func(codec.Value) (T, erro
 	}
 }
 
-func direct2[T, A any](fn func(T, A), optional bool, decode func(codec.Value) (T, error), toAck func(func(...any)) A) func(context.Context, codec.Args, func(...any)) error {
+func direct2[T, A any](fn func(T, A), optional bool, decode func(codec.Value) (T, error),
+	toAck func(func(...any)) A) caller {
 	return func(_ context.Context, args codec.Args, ack func(...any)) error {
 		v, err := first(args, optional, decode)
 		if err == nil {

@@ -37,23 +37,30 @@ type tangled struct {
 // that does not fit is an ArgumentError.
 func FuzzCall(f *testing.F) {
 	for _, seed := range []string{
-		`["ev"]`, `["ev","a"]`, `["ev",1,2]`, `["ev",null,null,null]`, `["ev","bytes:abc"]`, `["ev",{"x":1,"y":2,"n":"a"},[1,"bytes:"]]`, `["ev",1.5e300,-1,true]`,
+		`["ev"]`, `["ev","a"]`, `["ev",1,2]`, `["ev",null,null,null]`, `["ev","bytes:abc"]`,
+		`["ev",{"x":1,"y":2,"n":"a"},[1,"bytes:"]]`, `["ev",1.5e300,-1,true]`,
 		`["ev",{"self":{"self":null,"image":"bytes:a","data":"bytes:b"},"list":[{"any":"bytes:c"}],"map":{"a":{"raw":"bytes:d"}}}]`,
 		`["ev",{"keys":{"1":"bytes:","300":"bytes:x"},"args":["a","bytes:e"],"time":"2024-01-02T03:04:05Z","text":"bytes:","four":"bytes:12345","odd":1,"face":{},"str":"5"}]`,
-		`["ev",{"type":"Buffer","data":[1,2,3]}]`, `["ev",{"any":{"type":"Buffer","data":[1]},"four":{"type":"Buffer","data":[1,2,3,4,5,6]},"face":"bytes:"}]`,
+		`["ev",{"type":"Buffer","data":[1,2,3]}]`,
+		`["ev",{"any":{"type":"Buffer","data":[1]},"four":{"type":"Buffer","data":[1,2,3,4,5,6]},"face":"bytes:"}]`,
 	} {
 		f.Add([]byte(seed))
 	}
 	var calls int
 	shapes := map[string]any{
 		"nothing": func() { calls++ }, "string": func(string) { calls++ }, "value": func(codec.Value) { calls++ },
-		"any": func(any, any, any) { calls++ }, "int": func(int) { calls++ }, "float": func(float64, int8) { calls++ }, "bool": func(bool) { calls++ },
-		"bytes": func([]byte, [3]byte) { calls++ }, "tangled": func(tangled) { calls++ }, "tangledPointer": func(*tangled, *[]tangled) { calls++ },
-		"map": func(map[string]any) { calls++ }, "keys": func(map[int]tangled) { calls++ }, "args": func(codec.Args) { calls++ },
-		"rest": func(...tangled) { calls++ }, "strings": func(string, ...string) { calls++ }, "time": func(time.Time) { calls++ },
-		"raw": func(json.RawMessage, json.Number) { calls++ }, "custom": func(custom, *custom) { calls++ }, "endless": func(endless, endless3) { calls++ },
-		"ack":  func(_ string, ack func(string)) { calls++; ack("a") },
-		"full": func(_ context.Context, _ *point, _ any, ack func(any, ...int)) error { calls++; ack(1); return nil },
+		"any": func(any, any, any) { calls++ }, "int": func(int) { calls++ }, "float": func(float64, int8) { calls++ },
+		"bool":  func(bool) { calls++ },
+		"bytes": func([]byte, [3]byte) { calls++ }, "tangled": func(tangled) { calls++ },
+		"tangledPointer": func(*tangled, *[]tangled) { calls++ },
+		"map":            func(map[string]any) { calls++ }, "keys": func(map[int]tangled) { calls++ },
+		"args": func(codec.Args) { calls++ },
+		"rest": func(...tangled) { calls++ }, "strings": func(string, ...string) { calls++ },
+		"time": func(time.Time) { calls++ },
+		"raw":  func(json.RawMessage, json.Number) { calls++ }, "custom": func(custom, *custom) { calls++ },
+		"endless": func(endless, endless3) { calls++ },
+		"ack":     func(_ string, ack func(string)) { calls++; ack("a") },
+		"full":    func(_ context.Context, _ *point, _ any, ack func(any, ...int)) error { calls++; ack(1); return nil },
 	}
 	handlers := make(map[string]*handler.Handler)
 	for name, fn := range shapes {
@@ -111,7 +118,8 @@ func withBytes(t any) any {
 // FuzzScalars compares the decoding of scalars without encoding/json to encoding/json itself, which named types
 // go through.
 func FuzzScalars(f *testing.F) {
-	for _, seed := range []string{`"a"`, `"\u00e9\n"`, `"é`, `1`, `-0`, `1.0`, `1e2`, `9223372036854775808`, `1e400`, `true`, `false`, `null`, `[]`, `{}`, ` 1`, `"1"`} {
+	for _, seed := range []string{`"a"`, `"\u00e9\n"`, `"é`, `1`, `-0`, `1.0`, `1e2`, `9223372036854775808`, `1e400`,
+		`true`, `false`, `null`, `[]`, `{}`, ` 1`, `"1"`} {
 		f.Add([]byte(seed))
 	}
 	type (

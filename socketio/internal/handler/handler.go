@@ -26,9 +26,10 @@ import (
 )
 
 // Handler is a function that handles events. It is safe for concurrent use if the function is.
-type Handler struct {
-	call func(ctx context.Context, args codec.Args, ack func(values ...any)) error
-}
+type Handler struct{ call caller }
+
+// caller calls a function with the arguments of an event.
+type caller func(ctx context.Context, args codec.Args, ack func(values ...any)) error
 
 // New returns a Handler for fn, which must be a
 //

@@ -73,31 +73,39 @@ func TestArgumentsAreDecoded(t *testing.T) {
 		{func(s string) { take(s) }, []any{"a\n\"é", "surplus"}, []any{"a\n\"é"}},
 		{func(n name) { take(n) }, []any{"a"}, []any{name("a")}},
 		{handle(func(n name) { take(n) }), []any{"a"}, []any{name("a")}},
-		{func(n int, f float64, b, c bool) { take(n, f, b, c) }, []any{-12, 1.5, true, false}, []any{-12, 1.5, true, false}},
+		{func(n int, f float64, b, c bool) { take(n, f, b, c) }, []any{-12, 1.5, true, false},
+			[]any{-12, 1.5, true, false}},
 		{func(n int, f float64) { take(n, f) }, []any{0, 12}, []any{0, 12.0}},
-		{func(a int8, b uint64, c float32, d string) { take(a, b, c, d) }, []any{-8, uint64(1 << 63), 0.5, ""}, []any{int8(-8), uint64(1 << 63), float32(0.5), ""}},
+		{func(a int8, b uint64, c float32, d string) { take(a, b, c, d) }, []any{-8, uint64(1 << 63), 0.5, ""},
+			[]any{int8(-8), uint64(1 << 63), float32(0.5), ""}},
 		{func(p point) { take(p) }, []any{point{X: 1, Y: &seven}}, []any{point{X: 1, Y: &seven}}},
 		{func(p *point) { take(*p) }, []any{map[string]any{"x": 1, "more": nil}}, []any{point{X: 1}}},
 		{func(p **point) { take((**p).X) }, []any{point{X: 1}}, []any{1}},
-		{func(l []point, m map[string]int, a [2]int) { take(l, m, a) }, []any{[]point{{X: 1}}, map[string]int{"a": 1}, []int{1, 2}}, []any{[]point{{X: 1}}, map[string]int{"a": 1}, [2]int{1, 2}}},
+		{func(l []point, m map[string]int, a [2]int) { take(l, m, a) },
+			[]any{[]point{{X: 1}}, map[string]int{"a": 1}, []int{1, 2}},
+			[]any{[]point{{X: 1}}, map[string]int{"a": 1}, [2]int{1, 2}}},
 		{func(m map[int]string) { take(m) }, []any{map[int]string{1: "a"}}, []any{map[int]string{1: "a"}}},
-		{func(v any) { take(v) }, []any{map[string]any{"a": []any{1, nil}}}, []any{map[string]any{"a": []any{1.0, nil}}}},
+		{func(v any) { take(v) }, []any{map[string]any{"a": []any{1, nil}}},
+			[]any{map[string]any{"a": []any{1.0, nil}}}},
 		{func(v any) { take(v) }, []any{[]byte{1}}, []any{[]byte{1}}},
-		{func(p []byte, i image) { take(p, i) }, []any{[]byte{1, 2}, image{"a", []byte{3}}}, []any{[]byte{1, 2}, image{"a", []byte{3}}}},
+		{func(p []byte, i image) { take(p, i) }, []any{[]byte{1, 2}, image{"a", []byte{3}}},
+			[]any{[]byte{1, 2}, image{"a", []byte{3}}}},
 		{func(p [2]byte) { take(p) }, []any{[]byte{1, 2}}, []any{[2]byte{1, 2}}},
 		{func(x time.Time) { take(x) }, []any{now}, []any{now}},
 		{func(c custom, d *custom) { take(c.text, d.text) }, []any{[]int{1}, "x"}, []any{"[1]", `"x"`}},
 		{func(r json.RawMessage) { take(string(r)) }, []any{point{X: 1}}, []any{`{"x":1}`}},
 		{func(n json.Number) { take(n) }, []any{12}, []any{json.Number("12")}},
 		{func(v codec.Value) { take(v.String()) }, []any{point{X: 1}}, []any{`{"x":1}`}},
-		{func(v codec.Value, w *codec.Value) { take(v.String(), w.String()) }, []any{1, []byte{0}}, []any{`1`, `"AA=="`}},
+		{func(v codec.Value, w *codec.Value) { take(v.String(), w.String()) }, []any{1, []byte{0}},
+			[]any{`1`, `"AA=="`}},
 		{func(ctx context.Context) { take(ctx.Value(name("k"))) }, []any{1}, []any{"v"}},
 		{func(ctx context.Context, n int) { take(ctx.Value(name("k")), n) }, []any{1}, []any{"v", 1}},
 		{func(list ...string) { take(len(list), strings.Join(list, "")) }, nil, []any{0, ""}},
 		{func(list ...string) { take(len(list), strings.Join(list, "")) }, []any{"a", "b", "c"}, []any{3, "abc"}},
 		{func(n int, list ...any) { take(append([]any{n}, list...)...) }, []any{1, "a", nil}, []any{1, "a", nil}},
 		{func(n int, list ...codec.Value) { take(n, len(list)) }, []any{1}, []any{1, 0}},
-		{func(ctx context.Context, list ...point) { take(list) }, []any{point{X: 1}, point{X: 2}}, []any{[]point{{X: 1}, {X: 2}}}},
+		{func(ctx context.Context, list ...point) { take(list) }, []any{point{X: 1}, point{X: 2}},
+			[]any{[]point{{X: 1}, {X: 2}}}},
 		{func(list ...int) { take(len(list)) }, make([]any, 20), []any{20}},
 
 		// Missing arguments, and null.
@@ -134,7 +142,8 @@ func TestShapes(t *testing.T) {
 		{func(v codec.Value) { value = v.String() }, got{`"é"`, nil}},
 		{func(s string) { value = s }, got{"é", nil}},
 		{func(v codec.Value, ack func()) { value = v.String(); ack() }, got{`"é"`, []any{}}},
-		{func(v codec.Value, ack func(codec.Value)) { value = v.String(); ack(codec.FromTree(int64(1))) }, got{`"é"`, []any{codec.FromTree(int64(1))}}},
+		{func(v codec.Value, ack func(codec.Value)) { value = v.String(); ack(codec.FromTree(int64(1))) },
+			got{`"é"`, []any{codec.FromTree(int64(1))}}},
 		{func(v codec.Value, ack func(any)) { value = v.String(); ack(nil) }, got{`"é"`, []any{nil}}},
 		{func(s string, ack func()) { value = s; ack() }, got{"é", []any{}}},
 		{func(s string, ack func(string)) { value = s; ack("b") }, got{"é", []any{"b"}}},
@@ -149,9 +158,11 @@ func TestShapes(t *testing.T) {
 		{func(ack func(string, ...int)) { ack("a", 1, 2) }, got{nil, []any{"a", 1, 2}}},
 		{func(ack func(string, ...int)) { ack("a") }, got{nil, []any{"a"}}},
 		{func(ack func(...any), all ...any) { value = all; ack(all...) }, got{[]any{"é", 2.0}, []any{"é", 2.0}}},
-		{func(_ context.Context, ack func(int), s string, n ...int) error { value = s; ack(n[0]); return nil }, got{"é", []any{2}}},
+		{func(_ context.Context, ack func(int), s string, n ...int) error { value = s; ack(n[0]); return nil },
+			got{"é", []any{2}}},
 		{func(ack func(), _ string, _ int, none ...bool) { value = len(none); ack() }, got{0, []any{}}},
-		{func(ctx context.Context, s string, ack func(*point)) error { value = s; ack(nil); return ctx.Err() }, got{"é", []any{(*point)(nil)}}},
+		{func(ctx context.Context, s string, ack func(*point)) error { value = s; ack(nil); return ctx.Err() },
+			got{"é", []any{(*point)(nil)}}},
 	} {
 		h, err := handler.New(c.fn)
 		require.NoError(t, err, "%T", c.fn)
@@ -164,7 +175,8 @@ func TestShapes(t *testing.T) {
 		}), "%T", c.fn)
 		assert.Equal(t, c.want, got{value, acks}, "%T", c.fn)
 		assert.LessOrEqual(t, calls, 1)
-		require.NoError(t, h.Call(t.Context(), args(t, "é", 2), nil), "%T: a handler may ignore that no acknowledgement is wanted", c.fn)
+		require.NoError(t, h.Call(t.Context(), args(t, "é", 2), nil),
+			"%T: a handler may ignore that no acknowledgement is wanted", c.fn)
 	}
 }
 

@@ -45,7 +45,8 @@ func TestRefusedHandlerTypes(t *testing.T) {
 		{func(string, func(), ...string) {}, "parameter 2: a handler can have one func parameter"},
 		{func(func(), func(), ...string) {}, "parameter 2"},
 		{func(func(), ...func()) {}, "parameter 2"},
-		{func(func() error, ...string) {}, "parameter 1: func() error is an acknowledgement, which cannot return anything"},
+		{func(func() error, ...string) {},
+			"parameter 1: func() error is an acknowledgement, which cannot return anything"},
 		{func(...func()) {}, "parameter 1"},
 		{func(func() error) {}, "parameter 1: func() error is an acknowledgement, which cannot return anything"},
 		{func(func(func())) {}, "parameter 1: an acknowledgement cannot have a func or a channel as a value"},
@@ -82,13 +83,16 @@ func TestArgumentsThatDoNotFit(t *testing.T) {
 		want string
 	}{
 		{func(string) {}, nil, `argument 1 of "ev": want string, got nothing`},
-		{func(string) {}, []any{1}, `argument 1 of "ev": want string, got a number: json: cannot unmarshal number into Go value of type string`},
-		{func(string) {}, []any{bin}, `argument 1 of "ev": want string, got binary data: json: cannot unmarshal bytes into Go value of type string`},
+		{func(string) {}, []any{1},
+			`argument 1 of "ev": want string, got a number: json: cannot unmarshal number into Go value of type string`},
+		{func(string) {}, []any{bin},
+			`argument 1 of "ev": want string, got binary data: json: cannot unmarshal bytes into Go value of type string`},
 		{func(string, func(string)) {}, nil, `argument 1 of "ev": want string, got nothing`},
 		{func(string, func(string)) {}, []any{true}, `argument 1 of "ev": want string, got a boolean`},
 		{func(int, point) {}, []any{1}, `argument 2 of "ev": want handler_test.point, got nothing`},
 		{func(int, point) {}, []any{1, "a"}, `argument 2 of "ev": want handler_test.point, got a string`},
-		{func(int, point) {}, []any{1, map[string]any{"n": 1}}, `argument 2 of "ev": want handler_test.point, got an object: json: cannot unmarshal number into Go struct field point.n of type string`},
+		{func(int, point) {}, []any{1, map[string]any{"n": 1}},
+			`argument 2 of "ev": want handler_test.point, got an object: json: cannot unmarshal number into Go struct field point.n of type string`},
 		{func(context.Context, int) {}, []any{"1"}, `argument 1 of "ev": want int, got a string`},
 		{func(int) {}, []any{1.5}, `want int, got a number`},
 		{func(int8) {}, []any{1000}, `want int8, got a number`},
@@ -151,7 +155,8 @@ func TestErrorNamesTheKindOfTheArgument(t *testing.T) {
 	h, err := handler.New(func(picky) {})
 	require.NoError(t, err)
 	for want, tree := range map[string]any{
-		"null": nil, "a boolean": true, "a number": 1.5, "a string": "a", "an array": []any{}, "an object": codec.Object{},
+		"null": nil, "a boolean": true, "a number": 1.5, "a string": "a", "an array": []any{},
+		"an object": codec.Object{},
 	} {
 		for _, second := range []any{"text", []byte("binary")} {
 			a, err := codec.ArgsOf(codec.FromTree([]any{"ev", tree, second}))

@@ -68,11 +68,14 @@ func TestNodeAgrees(t *testing.T) {
 		p, err := decodeAll([]byte(text), []byte{1, 2})
 		refused := strings.HasPrefix(string(answer), `{"error"`)
 		if err != nil {
-			assert.True(t, refused || stricter(text, err), "%.200q is refused here (%v), but not by Node.js: %.200s", text, err, answer)
+			assert.True(t, refused || stricter(text, err), "%.200q is refused here (%v), but not by Node.js: %.200s",
+				text, err, answer)
 			continue
 		}
 		accepted++
-		if assert.False(t, refused, "%.200q is accepted here, but refused by Node.js: %s", text, answer) && p.ID != parser.UnknownID { // no JavaScript number is exact here
+		// no JavaScript number is exact here
+		if assert.False(t, refused, "%.200q is accepted here, but refused by Node.js: %s", text, answer) &&
+			p.ID != parser.UnknownID {
 			assert.Equal(t, understood(t, p), plain(unmark(t, answer)), "%.200q", text)
 		}
 	}
@@ -97,7 +100,8 @@ func stricter(text string, err error) bool {
 		return false
 	}
 	header, _, _ := strings.Cut(strings.NewReplacer("{", "[", `"`, "[").Replace(text), "[")
-	if i := strings.LastIndexByte(text, ','); strings.Contains(header, "/") && i > len(header) { // the name of a namespace may contain such characters
+	// the name of a namespace may contain such characters
+	if i := strings.LastIndexByte(text, ','); strings.Contains(header, "/") && i > len(header) {
 		header = text
 	}
 	space := strings.ContainsFunc(header, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' })
@@ -119,8 +123,10 @@ func stricter(text string, err error) bool {
 	return false
 }
 
-var pieces = []string{"[", "]", "{", "}", `"`, ",", ":", "-", "/", "0", "1", "9", "5", "6", " ", "\t", ".", "e", "\\", "\\u00e9", "é", "null", "true", "false", `"a"`,
-	`["a"]`, `{"_placeholder":true,"num":0}`, `{"_placeholder":true,"num":1}`, `"_placeholder"`, "/admin,", "12", "1e3", "connect", "\u2028", "\ufeff", "\x00", "\x7f"}
+var pieces = []string{"[", "]", "{", "}", `"`, ",", ":", "-", "/", "0", "1", "9", "5", "6", " ", "\t", ".", "e", "\\",
+	"\\u00e9", "é", "null", "true", "false", `"a"`,
+	`["a"]`, `{"_placeholder":true,"num":0}`, `{"_placeholder":true,"num":1}`, `"_placeholder"`, "/admin,", "12", "1e3",
+	"connect", "\u2028", "\ufeff", "\x00", "\x7f"}
 
 // mutated returns text with a few changes.
 func mutated(random *rand.Rand, text string) string {
@@ -217,12 +223,14 @@ func (g *generator) object(depth int) codec.Object {
 	return out
 }
 
-var keys = []string{"a", "b", "num", "_placeholder", "", "ключ", "\u2028", "a\"\\\n", "constructor", "hasOwnProperty", "toJSON", "toString"}
+var keys = []string{"a", "b", "num", "_placeholder", "", "ключ", "\u2028", "a\"\\\n", "constructor",
+	"hasOwnProperty", "toJSON", "toString"}
 
 func (g *generator) text() string {
 	var b strings.Builder
 	for range g.random.IntN(6) {
-		b.WriteString([]string{"a", "hello", "\"", "\\", "\x00", "\n", "\x1f", "é", "\u2028", "😀", "\ufffd", "\u007f", "/", ",", "<"}[g.random.IntN(15)])
+		b.WriteString([]string{"a", "hello", "\"", "\\", "\x00", "\n", "\x1f", "é", "\u2028", "😀", "\ufffd",
+			"\u007f", "/", ",", "<"}[g.random.IntN(15)])
 	}
 	return b.String()
 }

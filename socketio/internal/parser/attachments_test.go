@@ -19,21 +19,31 @@ func TestAttachmentsTakeTheirPlaces(t *testing.T) {
 		id       int64
 		want     any
 	}{
-		{[]message{`51-["a",{"_placeholder":true,"num":0}]`, []byte{1, 2}}, parser.Event, parser.NoID, []any{"a", []byte{1, 2}}},
-		{[]message{`51-/admin,7["a",{"num":0.0,"_placeholder":true,"more":{}}]`, []byte{}}, parser.Event, 7, []any{"a", []byte{}}},
-		{[]message{`51-["a",{"_placeholder":true,"num":0}]`, []byte(nil)}, parser.Event, parser.NoID, []any{"a", []byte{}}},
-		{[]message{`501-[3,{"x":[{"_placeholder":true,"num":-0}],"y":1.5,"_placeholder":false}]`, []byte{1}}, parser.Event, parser.NoID,
-			[]any{int64(3), codec.Object{{Key: "x", Value: []any{[]byte{1}}}, {Key: "y", Value: 1.5}, {Key: "_placeholder", Value: false}}}},
-		{[]message{`62-1[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]`, []byte{1}, []byte{2}}, parser.Ack, 1, []any{[]byte{2}, []byte{1}}},
+		{[]message{`51-["a",{"_placeholder":true,"num":0}]`, []byte{1, 2}}, parser.Event, parser.NoID,
+			[]any{"a", []byte{1, 2}}},
+		{[]message{`51-/admin,7["a",{"num":0.0,"_placeholder":true,"more":{}}]`, []byte{}}, parser.Event, 7,
+			[]any{"a", []byte{}}},
+		{[]message{`51-["a",{"_placeholder":true,"num":0}]`, []byte(nil)}, parser.Event, parser.NoID,
+			[]any{"a", []byte{}}},
+		{[]message{`501-[3,{"x":[{"_placeholder":true,"num":-0}],"y":1.5,"_placeholder":false}]`, []byte{1}},
+			parser.Event, parser.NoID,
+			[]any{int64(3), codec.Object{{Key: "x", Value: []any{[]byte{1}}}, {Key: "y", Value: 1.5},
+				{Key: "_placeholder", Value: false}}}},
+		{[]message{`62-1[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]`, []byte{1}, []byte{2}},
+			parser.Ack, 1, []any{[]byte{2}, []byte{1}}},
 		{[]message{`51-["a",{"__proto__":{"_placeholder":true,"num":0}}]`, []byte{1}}, parser.Event, parser.NoID,
 			[]any{"a", codec.Object{{Key: "__proto__", Value: []byte{1}}}}},
 		{[]message{`51-["a",{"a":{"_placeholder":true,"_placeholder":false},"b":{"_placeholder":true,"num":5,"num":0}}]`, []byte{1}}, parser.Event, parser.NoID,
-			[]any{"a", codec.Object{{Key: "a", Value: codec.Object{{Key: "_placeholder", Value: true}, {Key: "_placeholder", Value: false}}}, {Key: "b", Value: []byte{1}}}}},
+			[]any{"a", codec.Object{{Key: "a", Value: codec.Object{{Key: "_placeholder", Value: true},
+				{Key: "_placeholder", Value: false}}}, {Key: "b", Value: []byte{1}}}}},
 		// An attachment may have several places or none, as in Node.js's decoder.
-		{[]message{`51-["a",{"_placeholder":true,"num":0},{"b":[{"_placeholder":true,"num":0}]}]`, []byte{1, 2}}, parser.Event, parser.NoID,
+		{[]message{`51-["a",{"_placeholder":true,"num":0},{"b":[{"_placeholder":true,"num":0}]}]`, []byte{1, 2}},
+			parser.Event, parser.NoID,
 			[]any{"a", []byte{1, 2}, codec.Object{{Key: "b", Value: []any{[]byte{1, 2}}}}}},
-		{[]message{`62-1[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`, []byte{}, []byte{2}}, parser.Ack, 1, []any{[]byte{}, []byte{}}},
-		{[]message{`52-["a",{"_placeholder":true,"num":1}]`, []byte{1}, []byte{2}}, parser.Event, parser.NoID, []any{"a", []byte{2}}},
+		{[]message{`62-1[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`, []byte{}, []byte{2}},
+			parser.Ack, 1, []any{[]byte{}, []byte{}}},
+		{[]message{`52-["a",{"_placeholder":true,"num":1}]`, []byte{1}, []byte{2}}, parser.Event, parser.NoID,
+			[]any{"a", []byte{2}}},
 		{[]message{`51-["a",{"_placeholder":1,"num":0}]`, []byte{1}}, parser.Event, parser.NoID,
 			[]any{"a", codec.Object{{Key: "_placeholder", Value: int64(1)}, {Key: "num", Value: int64(0)}}}},
 		{[]message{`51-["a"]`, []byte{1}}, parser.Event, parser.NoID, []any{"a"}},
@@ -95,7 +105,8 @@ func TestBytesOfAPacketAreLimited(t *testing.T) {
 
 	d = parser.Decoder{MaxBytes: size - 200}
 	_, err = decode(t, &d, all[:3]...)
-	require.ErrorIs(t, err, parser.ErrMalformed, "the first attachment beyond the limit is refused, not only the last one")
+	require.ErrorIs(t, err, parser.ErrMalformed,
+		"the first attachment beyond the limit is refused, not only the last one")
 
 	d = parser.Decoder{MaxBytes: 10}
 	_, err = decode(t, &d, all[0])

@@ -16,7 +16,8 @@ func BenchmarkDecode(b *testing.B) {
 		"EventInRoom": {`2/admin,12["chat message","hello everybody, how are you today?"]`},
 		"Ack":         {`312["done"]`},
 		"Event10KB":   {`2["chat message",{"text":"` + strings.Repeat("hello everybody ", 640) + `"}]`},
-		"OneImage":    {`51-["image",{"name":"a.png","data":{"_placeholder":true,"num":0}}]`, strings.Repeat("x", 10_000)},
+		"OneImage": {`51-["image",{"name":"a.png","data":{"_placeholder":true,"num":0}}]`,
+			strings.Repeat("x", 10_000)},
 	} {
 		b.Run(name, func(b *testing.B) {
 			text := []byte(messages[0])

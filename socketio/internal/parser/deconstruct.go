@@ -8,7 +8,8 @@ import (
 )
 
 // encodeTree encodes an Event or an Ack that contains more than JSON.
-func (e Encoder) encodeTree(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte, [][]byte, error) {
+func (e Encoder) encodeTree(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte,
+	[][]byte, error) {
 	tree, err := array.Tree()
 	if err != nil {
 		return nil, nil, fmt.Errorf("socketio: %w", err)
@@ -49,7 +50,8 @@ func (e Encoder) encodeTree(t Type, namespace string, id int64, array codec.Valu
 
 // errAmbiguous is the error for an object of the application that looks like a placeholder, in a packet with real
 // attachments. A client that received it would close the connection.
-var errAmbiguous = errors.New(`socketio: an object with "_placeholder" set to true cannot be sent together with binary data`)
+var errAmbiguous = errors.New(
+	`socketio: an object with "_placeholder" set to true cannot be sent together with binary data`)
 
 // deconstruction collects the bytes of a tree.
 type deconstruction struct {
@@ -63,7 +65,8 @@ func (d *deconstruction) value(t any, depth int) (any, error) {
 	switch t := t.(type) {
 	case []byte:
 		d.attachments = append(d.attachments, t)
-		return codec.Object{{Key: placeholderKey, Value: true}, {Key: placeholderNum, Value: int64(len(d.attachments) - 1)}}, nil
+		return codec.Object{{Key: placeholderKey, Value: true},
+			{Key: placeholderNum, Value: int64(len(d.attachments) - 1)}}, nil
 	case []any:
 		return d.array(t, depth)
 	case codec.Object:

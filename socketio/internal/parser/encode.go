@@ -36,7 +36,8 @@ func (e Encoder) Encode(p *Packet) (text []byte, attachments [][]byte, err error
 	}
 
 	raw, _ := data.Bytes(codec.JSON)
-	if text, err = appendHeader(make([]byte, e, int(e)+maxHeader+len(p.Namespace)+len(raw)), p.Type, 0, p.Namespace, p.ID); err != nil {
+	if text, err = appendHeader(make([]byte, e, int(e)+maxHeader+len(p.Namespace)+len(raw)), p.Type, 0, p.Namespace,
+		p.ID); err != nil {
 		return nil, nil, err
 	}
 	if p.Type != Disconnect && !data.IsNull() {
@@ -53,7 +54,8 @@ func (e Encoder) Encode(p *Packet) (text []byte, attachments [][]byte, err error
 
 // EncodeEvent encodes an event. id is NoID if no acknowledgement is wanted. extra are additional arguments after
 // those of args.
-func (e Encoder) EncodeEvent(namespace string, id int64, args codec.Args, extra ...codec.Value) (text []byte, attachments [][]byte, err error) {
+func (e Encoder) EncodeEvent(namespace string, id int64, args codec.Args, extra ...codec.Value) (text []byte,
+	attachments [][]byte, err error) {
 	return e.encode(Event, namespace, id, args.Value(), extra)
 }
 
@@ -88,7 +90,8 @@ func (e Encoder) EncodeAck(namespace string, id int64, values ...any) (text []by
 }
 
 // encode encodes an Event or an Ack.
-func (e Encoder) encode(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte, [][]byte, error) {
+func (e Encoder) encode(t Type, namespace string, id int64, array codec.Value, extra []codec.Value) ([]byte, [][]byte,
+	error) {
 	if !isJSON(array, extra) {
 		return e.encodeTree(t, namespace, id, array, extra)
 	}

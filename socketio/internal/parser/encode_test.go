@@ -21,22 +21,30 @@ func TestEncode(t *testing.T) {
 		want   []message
 	}{
 		{parser.Packet{Type: parser.Connect, ID: parser.NoID}, []message{`0`}},
-		{parser.Packet{Type: parser.Connect, Namespace: "/", ID: parser.NoID, Data: raw(t, ` {"sid":"a"}`)}, []message{`0{"sid":"a"}`}},
-		{parser.Packet{Type: parser.Connect, Namespace: "/admin", ID: parser.NoID, Data: raw(t, "null")}, []message{`0/admin,`}},
+		{parser.Packet{Type: parser.Connect, Namespace: "/", ID: parser.NoID, Data: raw(t, ` {"sid":"a"}`)},
+			[]message{`0{"sid":"a"}`}},
+		{parser.Packet{Type: parser.Connect, Namespace: "/admin", ID: parser.NoID, Data: raw(t, "null")},
+			[]message{`0/admin,`}},
 		{parser.Packet{Type: parser.Disconnect, Namespace: "/admin", ID: parser.NoID}, []message{`1/admin,`}},
-		{parser.Packet{Type: parser.ConnectError, Namespace: "/a", ID: parser.NoID, Data: value(t, map[string]any{"message": "no", "data": b})},
+		{parser.Packet{Type: parser.ConnectError, Namespace: "/a", ID: parser.NoID,
+			Data: value(t, map[string]any{"message": "no", "data": b})},
 			[]message{`4/a,{"data":{"type":"Buffer","data":[1,2]},"message":"no"}`}},
 		{parser.Packet{Type: parser.ConnectError, ID: parser.NoID, Data: value(t, "no")}, []message{`4"no"`}},
-		{parser.Packet{Type: parser.Event, Namespace: "/a", ID: 12, Data: raw(t, `["a", {"b":1} ]`)}, []message{`2/a,12["a", {"b":1} ]`}},
+		{parser.Packet{Type: parser.Event, Namespace: "/a", ID: 12, Data: raw(t, `["a", {"b":1} ]`)},
+			[]message{`2/a,12["a", {"b":1} ]`}},
 		{parser.Packet{Type: parser.Event, ID: 0, Data: raw(t, "\n[\"a\"]\n")}, []message{`20["a"]`}},
 		{parser.Packet{Type: parser.Ack, ID: 0, Data: raw(t, `[]`)}, []message{`30[]`}},
 		{parser.Packet{Type: parser.Ack, Namespace: "/a", ID: 1, Data: value(t, []any{b, nil, []byte{}})},
 			[]message{`62-/a,1[{"_placeholder":true,"num":0},null,{"_placeholder":true,"num":1}]`, b, []byte{}}},
 		{parser.Packet{Type: parser.BinaryAck, ID: 1, Data: raw(t, `["a"]`)}, []message{`31["a"]`}},
-		{parser.Packet{Type: parser.BinaryEvent, ID: parser.NoID, Data: value(t, []any{"a", b})}, []message{`51-["a",{"_placeholder":true,"num":0}]`, b}},
-		{parser.Packet{Type: parser.Event, ID: parser.NoID, Data: value(t, []any{"a", map[string]any{"x": []any{1, b}, "y": []byte{3}}, "z", []byte{4}})},
+		{parser.Packet{Type: parser.BinaryEvent, ID: parser.NoID, Data: value(t, []any{"a", b})},
+			[]message{`51-["a",{"_placeholder":true,"num":0}]`, b}},
+		{parser.Packet{Type: parser.Event, ID: parser.NoID,
+			Data: value(t, []any{"a", map[string]any{"x": []any{1, b}, "y": []byte{3}}, "z", []byte{4}})},
 			[]message{`53-["a",{"x":[1,{"_placeholder":true,"num":0}],"y":{"_placeholder":true,"num":1}},"z",{"_placeholder":true,"num":2}]`, b, []byte{3}, []byte{4}}},
-		{parser.Packet{Type: parser.Event, ID: parser.NoID, Data: codec.FromTree([]any{"a", codec.Object{{Key: "_placeholder", Value: true}}, math.Inf(1), time.UnixMilli(0)})},
+		{parser.Packet{Type: parser.Event, ID: parser.NoID,
+			Data: codec.FromTree([]any{"a", codec.Object{{Key: "_placeholder", Value: true}}, math.Inf(1),
+				time.UnixMilli(0)})},
 			[]message{`2["a",{"_placeholder":true},null,"1970-01-01T00:00:00.000Z"]`}},
 	} {
 		text, attachments, err := parser.Encoder(0).Encode(&c.packet)
@@ -61,7 +69,8 @@ func TestEncodeEvent(t *testing.T) {
 		{"", 3, plain, []codec.Value{offset}, []message{`23["a","b","1-2"]`}},
 		{"", parser.NoID, plain, []codec.Value{offset, raw(t, "[1 ]")}, []message{`2["a","b","1-2",[1 ]]`}},
 		{"", parser.NoID, plain, []codec.Value{{}}, []message{`2["a","b",null]`}},
-		{"", parser.NoID, plain, []codec.Value{offset, attached}, []message{`51-["a","b","1-2",{"x":` + hole + `}]`, []byte{2}}},
+		{"", parser.NoID, plain, []codec.Value{offset, attached},
+			[]message{`51-["a","b","1-2",{"x":` + hole + `}]`, []byte{2}}},
 		{"", 1, binary, nil, []message{`51-1["a",` + hole + `]`, []byte{1}}},
 		{"/a", 1, binary, []codec.Value{offset}, []message{`51-/a,1["a",` + hole + `,"1-2"]`, []byte{1}}},
 	} {
@@ -90,7 +99,8 @@ func TestEncodeAck(t *testing.T) {
 			if values == nil {
 				values = []any{}
 			}
-			want, wantAttachments, err := parser.Encoder(0).Encode(&parser.Packet{Type: parser.Ack, Namespace: "/a", ID: id, Data: value(t, values)})
+			want, wantAttachments, err := parser.Encoder(0).Encode(&parser.Packet{Type: parser.Ack, Namespace: "/a",
+				ID: id, Data: value(t, values)})
 			require.NoError(t, err)
 			for _, room := range []int{0, 11} {
 				text, attachments, err := parser.Encoder(room).EncodeAck("/a", id, values...)
@@ -110,7 +120,8 @@ func TestEncodeAck(t *testing.T) {
 func TestEncodeFromTheClustersWire(t *testing.T) {
 	for _, list := range [][]any{{"b", 1, nil, 1.5}, {"b", []byte{1}, map[string]any{"c": []byte{2}}}} {
 		a := args(t, "a", list...)
-		wire, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{UID: "u", NSP: "/", Type: codec.Broadcast, Args: a}, codec.Binary)
+		wire, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{UID: "u", NSP: "/", Type: codec.Broadcast,
+			Args: a}, codec.Binary)
 		require.NoError(t, err)
 		env, err := jsonmsgpack.Codec{}.Parse(wire, codec.Binary)
 		require.NoError(t, err)
@@ -133,7 +144,8 @@ func TestEncodeDoesNotModifyData(t *testing.T) {
 		assert.Equal(t, `52-["a",{"b":{"_placeholder":true,"num":0}},{"_placeholder":true,"num":1}]`, string(text))
 		assert.Equal(t, [][]byte{{1}, {2}}, attachments)
 	}
-	assert.Equal(t, []any{"a", codec.Object{{Key: "b", Value: []byte{1}}}, []byte{2}}, tree, "other connections read the same tree")
+	assert.Equal(t, []any{"a", codec.Object{{Key: "b", Value: []byte{1}}}, []byte{2}}, tree,
+		"other connections read the same tree")
 }
 
 func TestEncodeRefusesWhatClientsWouldNotUnderstand(t *testing.T) {
@@ -151,13 +163,14 @@ func TestEncodeRefusesWhatClientsWouldNotUnderstand(t *testing.T) {
 		"Comma":            {Type: parser.Event, ID: parser.NoID, Namespace: "/a,b", Data: raw(t, `["a"]`)},
 		"NoSlash":          {Type: parser.Event, ID: parser.NoID, Namespace: "a", Data: raw(t, `["a"]`)},
 		"NoSlashConnect":   {Type: parser.Connect, ID: parser.NoID, Namespace: "a"},
-		"NoSlashBinary":    {Type: parser.Event, ID: parser.NoID, Namespace: "a", Data: value(t, []any{"a", []byte{1}})},
-		"NoUTF8":           {Type: parser.Event, ID: parser.NoID, Namespace: "/\xff", Data: raw(t, `["a"]`)},
-		"Endless":          {Type: parser.Event, ID: parser.NoID, Data: codec.FromTree(endless)},
-		"EndlessObject":    {Type: parser.Event, ID: parser.NoID, Data: codec.FromTree([]any{"a", endlessObject})},
-		"NoTree":           {Type: parser.Event, ID: parser.NoID, Data: codec.FromTree([]any{"a", t})},
-		"NoTreeConnect":    {Type: parser.Connect, ID: parser.NoID, Data: codec.FromTree(t)},
-		"BrokenWire":       {Type: parser.Event, ID: parser.NoID, Data: codec.Raw(jsonmsgpack.Msgpack, []byte{0xc1})},
+		"NoSlashBinary": {Type: parser.Event, ID: parser.NoID, Namespace: "a",
+			Data: value(t, []any{"a", []byte{1}})},
+		"NoUTF8":        {Type: parser.Event, ID: parser.NoID, Namespace: "/\xff", Data: raw(t, `["a"]`)},
+		"Endless":       {Type: parser.Event, ID: parser.NoID, Data: codec.FromTree(endless)},
+		"EndlessObject": {Type: parser.Event, ID: parser.NoID, Data: codec.FromTree([]any{"a", endlessObject})},
+		"NoTree":        {Type: parser.Event, ID: parser.NoID, Data: codec.FromTree([]any{"a", t})},
+		"NoTreeConnect": {Type: parser.Connect, ID: parser.NoID, Data: codec.FromTree(t)},
+		"BrokenWire":    {Type: parser.Event, ID: parser.NoID, Data: codec.Raw(jsonmsgpack.Msgpack, []byte{0xc1})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, attachments, err := parser.Encoder(0).Encode(&p)
@@ -167,7 +180,8 @@ func TestEncodeRefusesWhatClientsWouldNotUnderstand(t *testing.T) {
 			assert.NotErrorIs(t, err, parser.ErrMalformed, "ErrMalformed is for packets of clients")
 		})
 	}
-	_, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a"), codec.Raw(jsonmsgpack.Msgpack, []byte{0xc1}))
+	_, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a"),
+		codec.Raw(jsonmsgpack.Msgpack, []byte{0xc1}))
 	require.Error(t, err)
 	_, _, err = parser.Encoder(0).EncodeEvent("/", parser.NoID, codec.Args{})
 	require.Error(t, err)
@@ -183,7 +197,8 @@ func TestPlaceholderLookalikeIsNotSentBesideAnAttachment(t *testing.T) {
 		require.Error(t, err)
 		assert.Contains(t, err.Error(), "_placeholder")
 	}
-	harmless := raw(t, `[{"_placeholder":1,"num":0},{"_placeholder":"true"},{"_placeholder":true,"_placeholder":false}]`)
+	harmless := raw(t,
+		`[{"_placeholder":1,"num":0},{"_placeholder":"true"},{"_placeholder":true,"_placeholder":false}]`)
 	_, _, err = parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a", harmless, []byte{1}))
 	require.NoError(t, err)
 }
@@ -198,8 +213,9 @@ func TestEncodeAllocatesOnceForText(t *testing.T) {
 
 func TestTypesHaveNames(t *testing.T) {
 	for typ, want := range map[parser.Type]string{
-		parser.Connect: "connect", parser.Disconnect: "disconnect", parser.Event: "event", parser.Ack: "ack", parser.ConnectError: "connect error",
-		parser.BinaryEvent: "binary event", parser.BinaryAck: "binary ack", 'x': `packet type 'x'`,
+		parser.Connect: "connect", parser.Disconnect: "disconnect", parser.Event: "event", parser.Ack: "ack",
+		parser.ConnectError: "connect error",
+		parser.BinaryEvent:  "binary event", parser.BinaryAck: "binary ack", 'x': `packet type 'x'`,
 	} {
 		assert.Equal(t, want, typ.String())
 	}

@@ -91,7 +91,8 @@ func FuzzEncode(f *testing.F) {
 		}
 		n := 0
 		v := codec.FromTree(withBytes(tree, &n))
-		text, attachments, err := parser.Encoder(0).Encode(&parser.Packet{Type: parser.Event, Namespace: namespace, ID: id, Data: v})
+		text, attachments, err := parser.Encoder(0).Encode(&parser.Packet{Type: parser.Event, Namespace: namespace,
+			ID: id, Data: v})
 		if err != nil {
 			require.NotErrorIs(t, err, parser.ErrMalformed)
 			return

@@ -44,7 +44,8 @@ func request(t *testing.T, p *parser.Packet) []byte {
 	t.Helper()
 	tree, err := p.Data.Tree()
 	require.NoError(t, err)
-	o := codec.Object{{Key: "type", Value: int64(p.Type - '0')}, {Key: "nsp", Value: p.Namespace}, {Key: "data", Value: tree}}
+	o := codec.Object{{Key: "type", Value: int64(p.Type - '0')}, {Key: "nsp", Value: p.Namespace},
+		{Key: "data", Value: tree}}
 	if p.ID != parser.NoID {
 		o = append(o, codec.Member{Key: "id", Value: p.ID})
 	}
@@ -123,7 +124,8 @@ func understood(t *testing.T, p *parser.Packet) any {
 	tree, err := p.Data.Tree()
 	require.NoError(t, err)
 	return plain(codec.Object{
-		{Key: "type", Value: int64(p.Type - '0')}, {Key: "namespace", Value: p.Namespace}, {Key: "id", Value: p.ID}, {Key: "data", Value: tree},
+		{Key: "type", Value: int64(p.Type - '0')}, {Key: "namespace", Value: p.Namespace}, {Key: "id", Value: p.ID},
+		{Key: "data", Value: tree},
 	})
 }
 

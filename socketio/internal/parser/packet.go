@@ -7,7 +7,8 @@
 // The decoder accepts nothing that Node.js's decoder refuses, and gives the same meaning to what both accept. It
 // refuses more:
 //
-//   - an event, an acknowledgement or an error without a payload, and an acknowledgement without an id: the protocol requires them
+//   - an event, an acknowledgement or an error without a payload, and an acknowledgement without an id: the
+//     protocol requires them
 //   - a packet that names its attachments more often than a packet may have attachments
 //   - data that is nested deeper than codec.NewValue allows
 //   - an event whose name is a number that is not finite

@@ -14,7 +14,8 @@ func (p *pending) complete() (*Packet, error) {
 	if err != nil {
 		return nil, &Error{Reason: "invalid payload", Err: err}
 	}
-	r := reconstruction{attachments: p.attachments, used: make([]bool, len(p.attachments)), places: p.places, bytes: p.bytes}
+	r := reconstruction{attachments: p.attachments, used: make([]bool, len(p.attachments)), places: p.places,
+		bytes: p.bytes}
 	switch tree = r.value(tree); {
 	case r.illegal:
 		return nil, malformed("illegal attachments")

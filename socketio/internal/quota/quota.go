@@ -29,7 +29,8 @@ const (
 )
 
 // All lists all limits.
-var All = []Name{Namespaces, DynamicNamespaces, Rooms, Acks, AuthBytes, Attachments, EventRate, ByteRate, SendQueue, Memory,
+var All = []Name{Namespaces, DynamicNamespaces, Rooms, Acks, AuthBytes, Attachments, EventRate, ByteRate, SendQueue,
+	Memory,
 	Unjoined, UnjoinedAddress, Connections, ConnectionsAddress, HandshakesAddress}
 
 // Error says which limit was reached.

@@ -5,8 +5,9 @@ import "hash/maphash"
 // evicted remembers the rooms of evicted events, because a client that has missed none of these can still be
 // recovered. The zero value remembers none.
 type evicted struct {
-	last  map[uint64]uint64 // number of the last event, by the hash of its target; if hashes collide, a client seems to have missed more
-	floor uint64            // nothing is known about events up to this one
+	// number of the last event, by the hash of its target; if hashes collide, a client seems to have missed more
+	last  map[uint64]uint64
+	floor uint64 // nothing is known about events up to this one
 	seed  maphash.Seed
 }
 

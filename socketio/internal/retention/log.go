@@ -107,7 +107,8 @@ func (e *Event[P]) reaches(rooms []string) bool {
 // Evict removes the oldest events until the rest is within the limits.
 func (l *Log[P]) Evict(limits Limits) {
 	for l.events.len() > 0 {
-		if e := l.events.front(); l.events.len() <= limits.Items && l.bytes <= limits.Bytes && e.at.After(limits.Oldest) {
+		if e := l.events.front(); l.events.len() <= limits.Items && l.bytes <= limits.Bytes &&
+			e.at.After(limits.Oldest) {
 			return
 		}
 		e := l.events.pop()
