@@ -16,20 +16,23 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/emitter"
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
+	"github.com/backplane-go/backplane/socketio"
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
 // option is a row of an options table.
 type option struct{ field, text, node string }
 
+// options returns the rows of the n-th table of the page, from 1.
 func options(t *testing.T, n int) []option {
 	t.Helper()
-	readme, err := os.ReadFile("README.md")
+	page, err := os.ReadFile("docs/reference/options.md")
 	require.NoError(t, err)
 	var all []option
-	for _, row := range table(t, string(readme), "Field", n) {
+	for _, row := range table(t, string(page), "Field", n) {
 		all = append(all, option{unquoted(row[0]), unquoted(row[2]), unquoted(row[3])})
 	}
 	return all
@@ -47,12 +50,14 @@ func fields(of any) []string {
 }
 
 func TestOptionsTablesHaveEveryField(t *testing.T) {
-	for i, config := range []any{backplane.Config{}, postgres.Config{}, pgxdriver.Config{}} {
+	for i, config := range []any{
+		backplane.Config{}, postgres.Config{}, pgxdriver.Config{}, emitter.Config{}, socketio.Config{}, socketio.Recovery{},
+	} {
 		var names []string
 		for _, o := range options(t, i+1) {
 			names = append(names, o.field)
 		}
-		require.Equal(t, fields(config), names, "README.md lists the fields of %T in their order", config)
+		require.Equal(t, fields(config), names, "docs/reference/options.md lists the fields of %T in their order", config)
 	}
 }
 

@@ -52,13 +52,13 @@ func TestDemoPrintsLinksToItsPages(t *testing.T) {
 	require.Empty(t, r.stderr.String())
 }
 
-// The README shows what the demo prints, on the ports where it is by default.
-func TestReadmeShowsTheDemo(t *testing.T) {
+// docs/reference/cli.md shows what the demo prints on its default ports.
+func TestDocsShowTheDemo(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/reference/cli.md")
 	require.NoError(t, err)
-	_, shown, found := strings.Cut(string(readme), "```\nbackplane demo: 3 Socket.IO servers")
-	require.True(t, found, "the README has a block with the demo")
+	_, shown, found := strings.Cut(string(page), "```\nbackplane demo: 3 Socket.IO servers")
+	require.True(t, found, "the page has a block with the output of the demo")
 	shown, _, _ = strings.Cut(shown, "\n```")
 	r := start(t, "demo", "--addr", "127.0.0.1:0")
 	_, printed, _ := strings.Cut(r.stdout.String(), "backplane demo: 3 Socket.IO servers")
