@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// hub is a server that knows its own clients and nothing of clusters: it is its registry.
+// hub is a server that knows its own clients and nothing about clusters. Its registry is what the cluster calls.
 type hub struct{ *backplane.Registry }
 
 // connect is called when a client has connected.
@@ -19,7 +19,7 @@ func (h hub) connect(id string, rooms ...string) *client {
 	return c
 }
 
-// client is one connection. A goroutine of the server would write its outbox to a websocket.
+// client is one connection. In a real server a goroutine writes its outbox to a WebSocket.
 type client struct {
 	id     string
 	hub    hub
@@ -28,11 +28,11 @@ type client struct {
 
 func (c *client) ID() string { return c.id }
 
-// Send must not block: a client that does not keep up is disconnected.
+// Send must not block, so a client that does not keep up is disconnected.
 func (c *client) Send(p *backplane.Packet) {
 	text, err := p.Args.AppendJSON(nil)
 	if err != nil {
-		return // the event holds binary data, which these clients do not speak
+		return // the event contains binary data, which these clients do not understand
 	}
 	select {
 	case c.outbox <- string(text):

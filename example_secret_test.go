@@ -2,6 +2,7 @@ package backplane_test
 
 import (
 	"context"
+	"log"
 	"os"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,17 +16,17 @@ func Example_secret() {
 	ctx := context.Background()
 	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	defer pool.Close()
 
-	secret, err := os.ReadFile("/run/secrets/backplane") // at least 16 bytes, best 32 random ones
+	secret, err := os.ReadFile("/run/secrets/backplane") // at least 16 bytes, better 32 random ones
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	cluster, err := backplane.Open(ctx, backplane.Config{Bus: pgxdriver.New(pool), Secret: secret})
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	defer cluster.Close(ctx)
 }

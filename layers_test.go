@@ -13,9 +13,9 @@ import (
 
 const module = "github.com/backplane-go/backplane"
 
-// layers says which packages of this module a package may import. docs/explanation/architecture.md draws the picture. Packages
-// that are not listed, such as commands, examples and helpers of tests, may import what they like, but no listed package
-// imports them.
+// layers says which packages of this module a package may import. docs/explanation/architecture.md draws the picture.
+// Packages that are not listed, such as commands, examples and helpers of tests, may import what they like, but no
+// listed package imports them.
 var layers = map[string][]string{
 	"internal/excerpt":          {},
 	"fault":                     {"internal/excerpt"},

@@ -17,14 +17,14 @@ func TestMessagesInTheProtocolAreReal(t *testing.T) {
 	page, err := os.ReadFile("docs/reference/protocol.md")
 	require.NoError(t, err)
 	shown := make(map[codec.Type]bool)
-	for _, block := range blocks(string(page), "json") {
+	for _, block := range blocksIn(string(page), "json") {
 		for line := range strings.Lines(block) {
 			shown[roundTrip(t, strings.TrimSpace(line), codec.Text).Type] = true
 		}
 	}
 	require.Len(t, shown, 14, "every type has an example")
 
-	dumps := blocks(string(page), "hex")
+	dumps := blocksIn(string(page), "hex")
 	require.Len(t, dumps, 1)
 	env := roundTrip(t, undump(t, dumps[0]), codec.Binary)
 	var picture []byte

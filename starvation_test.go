@@ -27,7 +27,8 @@ var (
 	orderBurn = flag.Int("order.burn", 20, "how many goroutines compute meanwhile")
 )
 
-// The messages of one sender arrive in order, and once, also when goroutines that compute leave the processes little time.
+// The messages of one sender arrive in order, and once, also when goroutines that compute leave the processes little
+// time.
 func TestOrderUnderStarvation(t *testing.T) {
 	for _, bus := range []struct {
 		name string

@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
 
-// The code of docs/howto/emit-from-outside.md. It runs where there is a server (make test starts one); here it is only compiled.
+// The code of docs/howto/emit-from-outside.md. TestCodeOfTheDocuments runs it if there is a PostgreSQL server.
 
 type order struct {
 	ID   int
@@ -37,7 +37,7 @@ func cheatSheet(ctx context.Context, pool *pgxpool.Pool, socketID string) error 
 		e.To("room1").Except("room2").Emit(ctx, "hello"),
 		// in a namespace; "admin" is "/admin"
 		e.Of("/admin").To("room1").Emit(ctx, "hello"),
-		// what may be lost, or need not be compressed
+		// may be lost, need not be compressed
 		e.Volatile().Compress(false).Emit(ctx, "tick"),
 
 		// join, leave, disconnect: all, those in a room, one
@@ -75,7 +75,7 @@ func sendOrders(ctx context.Context, e *emitter.Emitter, orders []order) error {
 			return err // this one cannot be encoded; nothing was sent
 		}
 	}
-	return batch.Send(ctx) // a *BatchError says which were not sent
+	return batch.Send(ctx) // a *BatchError lists those that were not sent
 }
 
 // Insert a row and tell the room, or neither.

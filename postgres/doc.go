@@ -45,7 +45,7 @@
 // silently lost.
 //
 // On its own connections, a driver turns idle_session_timeout off and TCP keepalives on. On those that listen
-// or publish, it also turns off statement_timeout and lock_timeout. docs/howto/deploy.md has the whole list. The
+// or publish, it also turns off statement_timeout and lock_timeout. docs/reference/postgres.md has the whole list. The
 // settings of the pool's connections are not changed.
 //
 // # Files

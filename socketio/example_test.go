@@ -32,7 +32,7 @@ func Example() {
 			ack(time.Now())
 			return io.To(room).Emit(ctx, "message", s.Data(), text)
 		})
-		s.OnDisconnect(func(reason string) { log.Printf("%v has gone: %s", s.Data(), reason) })
+		s.OnDisconnect(func(reason string) { log.Printf("%v has left: %s", s.Data(), reason) })
 	})
 	server := socketio.HTTPServer(":3000", io)
 	_ = server // log.Fatal(server.ListenAndServe())

@@ -7,17 +7,19 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// Adapter is a server's adapter in a cluster. Joining and leaving of the server's own sockets remain Memory's; what is for
-// the sockets of all servers goes to the namespace, which comes back to Memory for those of this one.
+// Adapter is a server's adapter in a cluster. Memory keeps the rooms of the server's own sockets. Calls for the
+// sockets of all servers go to the namespace, which calls Memory for the sockets of this server.
 type Adapter struct {
 	*Memory
 	namespace *backplane.Namespace
-	report    func(error)    // is told what these methods cannot return
+	report    func(error)    // receives the errors that these methods cannot return
 	asking    sync.WaitGroup // requests that wait for answers
 }
 
 // New opens a namespace for the sockets of own.
-func New(ctx context.Context, cluster *backplane.Cluster, name string, own *Memory, report func(error)) (*Adapter, error) {
+func New(
+	ctx context.Context, cluster *backplane.Cluster, name string, own *Memory, report func(error),
+) (*Adapter, error) {
 	namespace, err := cluster.Namespace(ctx, name, local{own})
 	if err != nil {
 		return nil, err
@@ -25,7 +27,7 @@ func New(ctx context.Context, cluster *backplane.Cluster, name string, own *Memo
 	return &Adapter{Memory: own, namespace: namespace, report: report}, nil
 }
 
-// Close leaves the cluster's namespace. Requests under way end.
+// Close leaves the cluster's namespace. Pending requests end.
 func (a *Adapter) Close() {
 	a.failed(a.namespace.Close(context.Background()))
 	a.asking.Wait()
@@ -37,13 +39,13 @@ func (a *Adapter) failed(err error) {
 	}
 }
 
-// target is whom o is for.
+// target returns the sockets that o selects, on all servers.
 func (a *Adapter) target(o Options) backplane.Target {
 	t := a.namespace.Except(o.Except...)
 	if o.Timeout > 0 {
 		t = t.Timeout(o.Timeout)
 	}
-	if len(o.Rooms) > 0 { // none means everybody here, but nobody to To
+	if len(o.Rooms) > 0 { // no rooms: everybody for Options, but nobody for To
 		t = t.To(o.Rooms...)
 	}
 	if o.Local {
@@ -61,33 +63,35 @@ func (a *Adapter) target(o Options) backplane.Target {
 // ServerCount returns the number of servers.
 func (a *Adapter) ServerCount() int { return a.namespace.ServerCount() }
 
-// Broadcast sends data to the sockets of all servers. It does not wait for the bus, because nobody could be told how that went.
+// Broadcast sends data to the sockets of all servers. It does not wait for the bus, because it could not return the
+// outcome.
 func (a *Adapter) Broadcast(data []any, o Options) {
 	a.failed(a.target(o).EmitAsync(data[0].(string), data[1:]...))
 }
 
-// BroadcastWithAck sends data to the sockets of all servers. It returns at once, calls ack for each answer, and when there is
-// nobody left to wait for, count for each server.
+// BroadcastWithAck sends data to the sockets of all servers. It returns at once, calls ack for each answer and, when no
+// answer is missing any more, count once for each server.
 func (a *Adapter) BroadcastWithAck(data []any, o Options, count func(clients int), ack func(answer any)) {
 	servers := a.ServerCount()
 	a.asking.Go(func() {
 		answers := 0
 		for v, err := range a.target(o).Acks(context.Background(), data[0].(string), data[1:]...) {
 			if err != nil {
-				a.failed(err) // and who called has a timeout too
+				a.failed(err) // the caller has a timeout, too
 				return
 			}
 			answers++
 			ack(plain(v))
 		}
-		count(answers) // the cluster has counted already, so one number says it all
+		count(answers) // the cluster has counted already, so one number is enough
 		for range servers - 1 {
 			count(0)
 		}
 	})
 }
 
-// FetchSockets tells about the sockets of all servers: those that were found, also when it was not all.
+// FetchSockets describes the sockets of all servers. If not all servers answer, it returns those found so far and an
+// error.
 func (a *Adapter) FetchSockets(o Options, found func([]Details, error)) {
 	a.asking.Go(func() {
 		sockets, err := a.target(o).FetchSockets(context.Background())
@@ -118,7 +122,7 @@ func (a *Adapter) DisconnectSockets(o Options, close bool) {
 	a.failed(a.target(o).DisconnectSockets(context.Background(), close))
 }
 
-// ServerSideEmit sends data to the other servers. answered, if not nil, gets one answer of each.
+// ServerSideEmit sends data to the other servers. answered, if not nil, receives one answer of each.
 func (a *Adapter) ServerSideEmit(data []any, answered func([]any, error)) error {
 	name, args := data[0].(string), data[1:]
 	if answered == nil {

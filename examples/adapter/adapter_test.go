@@ -21,7 +21,7 @@ const patience = 20 * time.Second
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// client is a socket that keeps what it gets, and answers with its id when it is asked.
+// client is a socket that keeps what it receives, and acknowledges with its id.
 type client struct {
 	id  string
 	got chan []any

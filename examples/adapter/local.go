@@ -6,15 +6,18 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// local is what the cluster asks of this server, for calls of any server. It calls Memory: calling Adapter would send
-// everything out again.
+// local is the part of this server that the cluster calls, for calls of any server. It calls Memory: calling Adapter
+// would send everything out again.
 type local struct{ own *Memory }
 
 var _ backplane.LocalSockets = local{}
 
-// options are Options as the cluster says them.
+// options converts a selector and flags of the cluster.
 func options(to backplane.Selector, flags backplane.Flags) Options {
-	return Options{Rooms: to.Rooms, Except: to.Except, Volatile: flags.Volatile, Compress: flags.Compress, Timeout: flags.Timeout}
+	return Options{
+		Rooms: to.Rooms, Except: to.Except,
+		Volatile: flags.Volatile, Compress: flags.Compress, Timeout: flags.Timeout,
+	}
 }
 
 // Broadcast implements backplane.LocalSockets.
@@ -25,14 +28,16 @@ func (l local) Broadcast(p *backplane.Packet, to backplane.Selector) {
 }
 
 // BroadcastAck implements backplane.LocalSockets.
-func (l local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector, asked func(clients int), answer func(backplane.Value)) {
+func (l local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backplane.Selector,
+	asked func(clients int), answer func(backplane.Value),
+) {
 	data, ok := plain(p.Args.Value()).([]any)
 	if !ok {
-		asked(0) // in any case, or it would be waited for
+		asked(0) // in any case: the requester waits for the number
 		return
 	}
 	l.own.BroadcastWithAck(data, options(to, p.Flags), asked, func(v any) {
-		if ctx.Err() == nil { // later answers are nobody's
+		if ctx.Err() == nil { // nobody waits for later answers
 			answer(encoded(v))
 		}
 	})
@@ -42,7 +47,9 @@ func (l local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backpla
 func (l local) Sockets(to backplane.Selector) (all []backplane.SocketInfo) {
 	l.own.FetchSockets(options(to, backplane.Flags{}), func(sockets []Details, _ error) {
 		for _, s := range sockets {
-			all = append(all, backplane.SocketInfo{ID: s.ID, Rooms: s.Rooms, Handshake: encoded(s.Handshake), Data: encoded(s.Data)})
+			all = append(all, backplane.SocketInfo{
+				ID: s.ID, Rooms: s.Rooms, Handshake: encoded(s.Handshake), Data: encoded(s.Data),
+			})
 		}
 	})
 	return all
@@ -76,7 +83,7 @@ func (l local) ServerSideEmit(args backplane.Args, reply func(backplane.Value)) 
 	l.own.OnServerSideEmit(data, ack)
 }
 
-// plain is a value as Go has it: text, numbers, []byte, slices and maps; nil if it is malformed.
+// plain decodes a value to strings, float64, []byte, slices and maps; nil if it is malformed.
 func plain(v backplane.Value) (plain any) {
 	if v.Decode(&plain) != nil {
 		return nil
@@ -84,7 +91,7 @@ func plain(v backplane.Value) (plain any) {
 	return plain
 }
 
-// encoded is a value as the cluster has it, or null if it cannot be encoded.
+// encoded encodes a value, or returns null if it cannot be encoded.
 func encoded(v any) backplane.Value {
 	value, err := backplane.NewValue(v)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package adapter joins a Socket.IO server of another make to a cluster, through the server's own adapter interface. Memory,
-// in this file, stands for what such a server has already; docs/howto/own-hub.md says how its methods are called elsewhere.
+// Package adapter connects another Socket.IO server to a cluster, through the server's adapter interface. Memory, in
+// this file, stands for the adapter that such a server already has. docs/howto/socketio-adapter.md lists the names of
+// its methods in other servers.
 package adapter
 
 import (
@@ -8,7 +9,7 @@ import (
 	"time"
 )
 
-// Options say whom a call is for, and how: Socket.IO's BroadcastOptions with their flags.
+// Options select sockets and say how to send to them: Socket.IO's BroadcastOptions with their flags.
 type Options struct {
 	Rooms, Except   []string
 	Local, Volatile bool
@@ -16,7 +17,7 @@ type Options struct {
 	Timeout         time.Duration
 }
 
-// Details are what a server tells about a socket.
+// Details describe a socket.
 type Details struct {
 	ID        string
 	Rooms     []string
@@ -33,7 +34,7 @@ type Socket struct {
 
 // Memory is the adapter of a single server: it knows the server's sockets and their rooms.
 type Memory struct {
-	OnServerSideEmit func(data []any, ack func(answer any)) // ack is nil when no answer is wanted
+	OnServerSideEmit func(data []any, ack func(answer any)) // ack is nil if no answer is wanted
 
 	mu      sync.Mutex // guards sockets and their rooms
 	sockets map[string]*Socket
@@ -68,7 +69,7 @@ func (m *Memory) Del(id, room string) {
 	})
 }
 
-// DelAll forgets a socket.
+// DelAll removes a socket.
 func (m *Memory) DelAll(id string) {
 	m.change(id, func(*Socket) { delete(m.sockets, id) })
 }
@@ -88,7 +89,7 @@ func (m *Memory) Broadcast(data []any, o Options) {
 	}
 }
 
-// BroadcastWithAck sends data to the sockets. It calls count with the number of them, and ack for each that answers.
+// BroadcastWithAck sends data to the sockets. It calls count with their number, and ack for each answer.
 func (m *Memory) BroadcastWithAck(data []any, o Options, count func(clients int), ack func(answer any)) {
 	all := m.selected(o)
 	count(len(all))
@@ -97,7 +98,7 @@ func (m *Memory) BroadcastWithAck(data []any, o Options, count func(clients int)
 	}
 }
 
-// FetchSockets tells about the sockets.
+// FetchSockets describes the sockets.
 func (m *Memory) FetchSockets(o Options, found func([]Details, error)) {
 	var all []Details
 	for _, s := range m.selected(o) {

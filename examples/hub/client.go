@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	maxQueue  = 64          // frames that may wait for a client
-	lastWords = time.Second // how long a client may take to hear why it is disconnected
+	maxQueue  = 64          // maximum number of frames that wait for a client
+	lastWords = time.Second // time for a client to receive the reason of its disconnection
 )
 
-// client is one WebSocket. One goroutine reads it and one writes it; all others only put frames into its queue.
+// client is one WebSocket. One goroutine reads from it and one writes to it; all others only put frames into its queue.
 type client struct {
 	id    string
 	hub   *hub
@@ -30,8 +30,8 @@ type client struct {
 	queue chan []byte
 
 	ending sync.Once
-	last   []byte        // the frame that ends the connection
-	ended  chan struct{} // closed once last is set
+	last   []byte        // the close frame
+	ended  chan struct{} // closed when last is set
 }
 
 var _ backplane.Socket = (*client)(nil)
@@ -46,10 +46,11 @@ func (c *client) ID() string { return c.id }
 // Send implements backplane.Socket.
 func (c *client) Send(p *backplane.Packet) { c.push(frameOf(p.Args), p.Flags.Volatile) }
 
-// Disconnect implements backplane.Socket. There is one namespace, so there is nothing else to keep the connection for.
+// Disconnect implements backplane.Socket. There is only one namespace, so it always closes the connection.
 func (c *client) Disconnect(bool) { c.end(ws.StatusNormalClosure, "disconnected by the server") }
 
-// push queues a frame. It never waits: a client that does not keep up is disconnected, or misses what is volatile.
+// push queues a frame. It never waits: a client that does not keep up misses volatile events, and is disconnected at
+// any other event.
 func (c *client) push(frame []byte, volatile bool) {
 	if frame == nil {
 		return
@@ -63,15 +64,15 @@ func (c *client) push(frame []byte, volatile bool) {
 	}
 }
 
-// tell sends this client alone an event.
+// tell sends an event to this client only.
 func (c *client) tell(event string, args ...any) {
 	if encoded, err := backplane.NewArgs(event, args...); err == nil {
 		c.push(frameOf(encoded), false)
 	}
 }
 
-// end ends the connection: the client is in no room from now on, gets what is queued and the reason, and is cut off if that
-// takes too long. Only the first call counts.
+// end ends the connection. The client leaves all rooms at once, gets what is queued and the reason, and is cut off if
+// that takes too long. Only the first call has an effect.
 func (c *client) end(status ws.StatusCode, reason string) {
 	c.ending.Do(func() {
 		c.hub.Remove(c)
@@ -81,7 +82,7 @@ func (c *client) end(status ws.StatusCode, reason string) {
 	})
 }
 
-// serve returns when the connection has ended.
+// serve reads and writes until the connection ends.
 func (c *client) serve(ctx context.Context, source *bufio.ReadWriter) {
 	var writing sync.WaitGroup
 	writing.Go(c.write)
@@ -96,12 +97,12 @@ func (c *client) serve(ctx context.Context, source *bufio.ReadWriter) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.end(ws.StatusPolicyViolation, "no answer to a ping")
 	default:
-		c.end(ws.StatusProtocolError, "not WebSocket") // or it is gone, and nobody reads this
+		c.end(ws.StatusProtocolError, "not WebSocket") // or the connection is broken, and nobody reads this
 	}
 	writing.Wait()
 }
 
-// write writes what is queued, all of it at once, and a ping every now and then.
+// write writes everything that is queued at once, and a ping from time to time.
 func (c *client) write() {
 	pings := time.NewTicker(c.hub.config.heartbeat)
 	defer pings.Stop()
@@ -123,17 +124,18 @@ func (c *client) write() {
 		}
 		_ = c.conn.SetWriteDeadline(time.Now().Add(c.hub.config.heartbeat))
 		if _, err := frames.WriteTo(c.conn); err != nil {
-			_ = c.conn.Close() // reading ends too
+			_ = c.conn.Close() // ends read, too
 			return
 		}
 	}
 }
 
-// read handles what the client sends, until it ends the connection or has to be refused.
+// read handles the messages of the client until it closes the connection or breaks a rule.
 func (c *client) read(ctx context.Context, source io.Reader) error {
-	reader := &wsutil.Reader{Source: source, State: ws.StateServerSide, CheckUTF8: true, MaxFrameSize: maxMessage, OnIntermediate: c.control}
+	reader := &wsutil.Reader{Source: source, State: ws.StateServerSide, CheckUTF8: true, MaxFrameSize: maxMessage,
+		OnIntermediate: c.control}
 	for {
-		_ = c.conn.SetReadDeadline(time.Now().Add(2 * c.hub.config.heartbeat)) // for all of the message
+		_ = c.conn.SetReadDeadline(time.Now().Add(2 * c.hub.config.heartbeat)) // for the whole message
 		header, err := reader.NextFrame()
 		switch {
 		case err != nil:
@@ -150,7 +152,7 @@ func (c *client) read(ctx context.Context, source io.Reader) error {
 	}
 }
 
-// message handles a message of any number of frames.
+// message handles a message, which may have several frames.
 func (c *client) message(ctx context.Context, reader io.Reader) error {
 	message, err := io.ReadAll(io.LimitReader(reader, maxMessage+1))
 	switch {
@@ -161,15 +163,15 @@ func (c *client) message(ctx context.Context, reader io.Reader) error {
 	}
 	select {
 	case <-c.ended:
-		return nil // only the answer to the reason is waited for
+		return nil // the connection is closing: wait only for the client's close frame
 	default:
 		return c.hub.handle(ctx, c, message)
 	}
 }
 
-// control answers a ping, or the end. A pong has done its work by arriving.
+// control answers a ping or a close frame. A pong needs no answer: its arrival has extended the read deadline.
 func (c *client) control(header ws.Header, r io.Reader) error {
-	payload := make([]byte, header.Length) // at most 125, or NextFrame had refused it
+	payload := make([]byte, header.Length) // at most 125: NextFrame refuses longer ones
 	if _, err := io.ReadFull(r, payload); err != nil {
 		return err
 	}
@@ -177,7 +179,7 @@ func (c *client) control(header ws.Header, r io.Reader) error {
 	case ws.OpPing:
 		c.push(ws.MustCompileFrame(ws.NewPongFrame(payload)), false)
 	case ws.OpClose:
-		return refuse(ws.StatusNormalClosure, "") // any code of the client's is answered so
+		return refuse(ws.StatusNormalClosure, "") // whatever code the client sent
 	}
 	return nil
 }

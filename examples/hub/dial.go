@@ -11,7 +11,8 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// talk is a client: it sends each line of in as a message and prints those that come, until in, ctx or the server ends it.
+// talk is a client. It sends each line of in as a message and prints the messages that arrive, until in ends, ctx
+// ends or the server closes the connection.
 func talk(ctx context.Context, url string, in io.Reader, out io.Writer) error {
 	conn, early, _, err := ws.Dial(ctx, url)
 	if err != nil {
@@ -21,13 +22,15 @@ func talk(ctx context.Context, url string, in io.Reader, out io.Writer) error {
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	go func() {
 		for lines := bufio.NewScanner(in); lines.Scan(); {
-			_, _ = conn.Write(ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(lines.Bytes())))) // if it is gone, reading will tell
+			// An error of writing shows when reading, too.
+			_, _ = conn.Write(ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(lines.Bytes()))))
 		}
-		_, _ = conn.Write(ws.MustCompileFrame(ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))))
+		farewell := ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))
+		_, _ = conn.Write(ws.MustCompileFrame(ws.MaskFrame(farewell)))
 	}()
 	source := io.Reader(conn)
 	if early != nil {
-		source = early // what came with the answer to the handshake is in it
+		source = early // contains what came with the answer to the handshake
 	}
 	for {
 		text, err := wsutil.ReadServerText(struct { // answers pings

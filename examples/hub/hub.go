@@ -16,19 +16,19 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// What one client may ask of the server.
+// Limits of one client.
 const (
 	maxMessage = 16 << 10 // bytes of a message
 	maxRooms   = 100      // rooms at once
 )
 
-// hub is what the cluster sees of this node: a registry of its clients and their rooms, but for what is encoded once for
-// all of them.
+// hub is this node's part of the cluster: a registry of its clients and their rooms. It replaces Broadcast of the
+// registry to encode each event once for all clients.
 type hub struct {
 	*backplane.Registry
-	chat    *backplane.Namespace // the clients of all nodes
+	chat    *backplane.Namespace // reaches the clients of all nodes
 	config  config
-	clients sync.WaitGroup // whose connections are open
+	clients sync.WaitGroup // one for each open connection
 }
 
 var _ backplane.LocalSockets = (*hub)(nil)
@@ -37,14 +37,15 @@ func newHub(c config) *hub {
 	return &hub{Registry: backplane.NewRegistry(backplane.RegistryConfig{}), config: c}
 }
 
-// Broadcast implements backplane.LocalSockets: an event of any node, for clients of this one. It becomes a frame when the first
-// of them is found, and all the others get the same frame.
+// Broadcast implements backplane.LocalSockets: it sends an event of any node to clients of this one. The first selected
+// client encodes the frame, and the others get the same frame.
 func (h *hub) Broadcast(p *backplane.Packet, to backplane.Selector) {
 	frame := sync.OnceValue(func() []byte { return frameOf(p.Args) })
 	h.Each(to, func(s backplane.Socket) { s.(*client).push(frame(), p.Flags.Volatile) })
 }
 
-// frameOf returns an event as a WebSocket frame, or nil when it holds binary data, which these clients do not speak.
+// frameOf returns an event as a WebSocket frame, or nil if it contains binary data, which these clients do not
+// understand.
 func frameOf(event backplane.Args) []byte {
 	text, err := event.AppendJSON(nil)
 	if err != nil {
@@ -54,7 +55,8 @@ func frameOf(event backplane.Args) []byte {
 	return ws.MustCompileFrame(ws.NewTextFrame(text))
 }
 
-// missed tells the clients that this node was deaf for a while: it is time to fetch again what they show.
+// missed tells the clients that they may have missed events because this node could not hear the others, so that they
+// load their state again.
 func (h *hub) missed(*backplane.GapError) {
 	event, err := backplane.NewArgs("missed")
 	if err == nil {
@@ -62,7 +64,7 @@ func (h *hub) missed(*backplane.GapError) {
 	}
 }
 
-// ServeHTTP makes a request a client until it is gone.
+// ServeHTTP upgrades a request to a WebSocket and serves the client until its connection ends.
 func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.clients.Add(1)
 	defer h.clients.Done()
@@ -71,7 +73,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	conn, buffered, _, err := ws.HTTPUpgrader{Timeout: patience}.Upgrade(r, w)
-	if err != nil { // and it has been answered
+	if err != nil { // Upgrade has answered the request
 		if conn != nil {
 			_ = conn.Close()
 		}
@@ -84,23 +86,23 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.serve(r.Context(), buffered)
 }
 
-// allows reports whether the page that sent r may connect. A browser lets every page open a WebSocket to every host, with
-// the host's cookies, so the server has to look for itself.
+// allows reports whether the page that sent r may connect. A browser lets every page open a WebSocket to every host,
+// with the host's cookies, so the server has to check the origin.
 func (h *hub) allows(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" || slices.Contains(strings.Split(h.config.origins, ","), origin) {
-		return true // no browser, or a page that was named
+		return true // no browser, or an allowed page
 	}
 	page, err := url.Parse(origin)
 	return err == nil && strings.EqualFold(page.Host, r.Host)
 }
 
-// refuse is an error that ends the connection, and is told to the client.
+// refuse returns an error that ends the connection with a status and a reason for the client.
 func refuse(status ws.StatusCode, reason string) error {
 	return wsutil.ClosedError{Code: status, Reason: reason}
 }
 
-// handle does what a message of a client asks for. This is the place to ask whether it may.
+// handle executes a message of a client. Check here whether the client may do that.
 func (h *hub) handle(ctx context.Context, c *client, message []byte) error {
 	var event backplane.Args
 	if json.Unmarshal(message, &event) != nil {
@@ -112,7 +114,7 @@ func (h *hub) handle(ctx context.Context, c *client, message []byte) error {
 	}
 	switch event.Event() {
 	case "join":
-		if len(h.SocketRooms(c.id)) > maxRooms { // the one of its id is among them
+		if len(h.SocketRooms(c.id)) > maxRooms { // the room of its own id counts too
 			return refuse(ws.StatusPolicyViolation, "too many rooms")
 		}
 		h.JoinID(c.id, room)
@@ -122,11 +124,11 @@ func (h *hub) handle(ctx context.Context, c *client, message []byte) error {
 		c.tell("left", room)
 	case "say":
 		if err := h.chat.To(room).Emit(ctx, "said", room, text); err != nil {
-			c.tell("failed", "say", room) // this node's clients got it all the same
+			c.tell("failed", "say", room) // the clients of this node have received it anyway
 		}
 	case "who":
 		if ids, err := h.chat.Clients(ctx, room); err != nil {
-			c.tell("failed", "who", room) // ids are those of the nodes that did answer
+			c.tell("failed", "who", room) // ids has only those of the nodes that answered
 		} else {
 			c.tell("here", room, len(ids))
 		}

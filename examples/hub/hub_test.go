@@ -47,7 +47,7 @@ func TestRoomsReachAcrossTheNodes(t *testing.T) {
 	})
 }
 
-func TestSlowClientIsDisconnectedAndHoldsNobodyUp(t *testing.T) {
+func TestSlowClientIsDisconnectedAndDelaysNobody(t *testing.T) {
 	onEachBus(t, func(t *testing.T, c config) {
 		n := start(t, c)
 		fast, remote, slow := join(t, n.urls[0], "r"), join(t, n.urls[1], "r"), deaf(t, n.urls[0], "r")
@@ -72,7 +72,7 @@ func TestSlowClientIsDisconnectedAndHoldsNobodyUp(t *testing.T) {
 	})
 }
 
-func TestShutdownSaysGoodbyeAndLeavesNothing(t *testing.T) {
+func TestShutdownDisconnectsClientsAndLeavesNothing(t *testing.T) {
 	onEachBus(t, func(t *testing.T, c config) {
 		n := start(t, c)
 		a, b := join(t, n.urls[0], "r"), join(t, n.urls[1])
@@ -116,7 +116,7 @@ func TestFrameIsSharedAndVolatileIsDropped(t *testing.T) {
 	require.Equal(t, 2, h.Len(), "nobody is disconnected for what may be missed")
 }
 
-func TestClientsLearnThatTheNodeWasDeaf(t *testing.T) {
+func TestClientsLearnAboutGaps(t *testing.T) {
 	proxy := pgtest.NewProxy(t, pgtest.Database(t))
 	n := start(t, config{listen: "127.0.0.1:0", postgres: proxy.URL(), heartbeat: 25 * time.Second})
 	v := join(t, n.urls[0], "r")
@@ -126,7 +126,7 @@ func TestClientsLearnThatTheNodeWasDeaf(t *testing.T) {
 	v.expect(t, `["here","r",1]`)
 }
 
-func TestBadMessagesEndTheirClientOnly(t *testing.T) {
+func TestBadMessageDisconnectsOnlyItsClient(t *testing.T) {
 	n := start(t, config{listen: "127.0.0.1:0", heartbeat: 25 * time.Second})
 	other := join(t, n.urls[0], "r")
 	fragment := func(op ws.OpCode, fin bool, size int) []byte {
@@ -136,15 +136,16 @@ func TestBadMessagesEndTheirClientOnly(t *testing.T) {
 		sent []byte
 		want string
 	}{
-		"NoJSON":        {masked(ws.NewTextFrame([]byte("hello"))), "closed 1007 no event"},
-		"NoEvent":       {masked(ws.NewTextFrame([]byte("{}"))), "closed 1007 no event"},
-		"NoStrings":     {masked(ws.NewTextFrame([]byte(`["join",{}]`))), "closed 1007 arguments are strings"},
-		"Unknown":       {masked(ws.NewTextFrame([]byte(`["said","r","x"]`))), "closed 1008 unknown event"},
-		"NotUTF8":       {masked(ws.NewTextFrame([]byte{0xff})), "closed 1007 not UTF-8"},
-		"Binary":        {masked(ws.NewBinaryFrame([]byte("x"))), "closed 1003 not text"},
-		"Unmasked":      {ws.MustCompileFrame(ws.NewTextFrame([]byte("x"))), "closed 1002 not WebSocket"},
-		"TooLarge":      {fragment(ws.OpText, true, maxMessage+1), "closed 1009 message too large"},
-		"TooManyParts":  {append(fragment(ws.OpText, false, maxMessage), fragment(ws.OpContinuation, true, 1)...), "closed 1009 message too large"},
+		"NoJSON":    {masked(ws.NewTextFrame([]byte("hello"))), "closed 1007 no event"},
+		"NoEvent":   {masked(ws.NewTextFrame([]byte("{}"))), "closed 1007 no event"},
+		"NoStrings": {masked(ws.NewTextFrame([]byte(`["join",{}]`))), "closed 1007 arguments are strings"},
+		"Unknown":   {masked(ws.NewTextFrame([]byte(`["said","r","x"]`))), "closed 1008 unknown event"},
+		"NotUTF8":   {masked(ws.NewTextFrame([]byte{0xff})), "closed 1007 not UTF-8"},
+		"Binary":    {masked(ws.NewBinaryFrame([]byte("x"))), "closed 1003 not text"},
+		"Unmasked":  {ws.MustCompileFrame(ws.NewTextFrame([]byte("x"))), "closed 1002 not WebSocket"},
+		"TooLarge":  {fragment(ws.OpText, true, maxMessage+1), "closed 1009 message too large"},
+		"TooManyParts": {append(fragment(ws.OpText, false, maxMessage), fragment(ws.OpContinuation, true, 1)...),
+			"closed 1009 message too large"},
 		"Goodbye":       {masked(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "bye"))), "closed 1000"},
 		"RoomAfterRoom": {masked(ws.NewTextFrame([]byte(`["join","one more"]`))), "closed 1008 too many rooms"},
 	} {
@@ -187,7 +188,8 @@ func TestHeartbeat(t *testing.T) {
 }
 
 func TestOrigin(t *testing.T) {
-	n := start(t, config{listen: "127.0.0.1:0", origins: "https://friend.example,https://other.example", heartbeat: 25 * time.Second})
+	n := start(t, config{listen: "127.0.0.1:0", heartbeat: 25 * time.Second,
+		origins: "https://friend.example,https://other.example"})
 	host := strings.TrimSuffix(strings.TrimPrefix(n.urls[0], "ws://"), "/")
 	for origin, want := range map[string]int{
 		"":                           http.StatusSwitchingProtocols,
@@ -211,7 +213,7 @@ func TestOrigin(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-func TestNodesThatCannotStartSaySo(t *testing.T) {
+func TestRunReturnsTheErrorOfANodeThatCannotStart(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
@@ -221,7 +223,7 @@ func TestNodesThatCannotStartSaySo(t *testing.T) {
 	require.Error(t, run(t.Context(), c, io.Discard))
 }
 
-// What README.md says to type.
+// README.md says to type these lines.
 func TestTalk(t *testing.T) {
 	n := start(t, config{listen: "127.0.0.1:0,127.0.0.1:0", heartbeat: 25 * time.Second})
 	listener := join(t, n.urls[1], "lobby")

@@ -20,7 +20,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// forever bounds how long a test waits for what has to come.
+// forever is how long a test waits for something that must happen.
 const forever = 20 * time.Second
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,10 +35,10 @@ func onEachBus(t *testing.T, test func(t *testing.T, c config)) {
 	})
 }
 
-// nodes are those of one run.
+// nodes are the nodes of one call of run.
 type nodes struct {
 	urls []string
-	stop func() // returns once they have ended and left nothing behind
+	stop func() // returns when they have ended without leaving a goroutine
 }
 
 func start(t *testing.T, c config) *nodes {
@@ -76,14 +76,14 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 	}
 }
 
-// visitor is a client of a node that reads all it gets.
+// visitor is a client of a node that reads everything it gets.
 type visitor struct {
 	conn net.Conn
-	got  chan string // messages, "ping", and at last "closed" with the code and the reason
-	stop func()      // hangs up
+	got  chan string // messages, "ping", and at the end "closed" with the code and the reason
+	stop func()      // closes the connection
 }
 
-// connect dials a node. It does not answer pings unless polite.
+// connect dials a node. The visitor answers pings only if polite.
 func connect(t *testing.T, url string, polite bool) *visitor {
 	t.Helper()
 	conn, early, _, err := ws.Dial(t.Context(), url)
@@ -140,7 +140,7 @@ func (v *visitor) send(t *testing.T, messages ...string) {
 	}
 }
 
-// expect waits for messages, in this order, with nothing in between.
+// expect waits for these messages, in this order, with no other in between.
 func (v *visitor) expect(t *testing.T, messages ...string) {
 	t.Helper()
 	for _, want := range messages {
@@ -159,7 +159,7 @@ func join(t *testing.T, url string, rooms ...string) *visitor {
 	return v
 }
 
-// meet waits until the nodes know of each other: then a node counts all clients of a room.
+// meet waits until the nodes know each other: until a node counts the clients of all nodes in a room.
 func (v *visitor) meet(t *testing.T, room string, count int) {
 	t.Helper()
 	want := fmt.Sprintf(`["here","%s",%d]`, room, count)
@@ -173,7 +173,7 @@ func (v *visitor) meet(t *testing.T, room string, count int) {
 	}
 }
 
-// deaf connects a client that never reads, and for which the system keeps little.
+// deaf connects a client that never reads and has a small receive buffer.
 func deaf(t *testing.T, url string, rooms ...string) net.Conn {
 	t.Helper()
 	conn, _, _, err := ws.Dial(t.Context(), url)
@@ -186,11 +186,14 @@ func deaf(t *testing.T, url string, rooms ...string) net.Conn {
 	return conn
 }
 
-// request asks for a WebSocket with headers and returns the status of the answer.
+// request requests a WebSocket with these headers and returns the status of the answer.
 func request(t *testing.T, url string, header http.Header) int {
 	t.Helper()
 	status := http.StatusSwitchingProtocols
-	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP(header), OnStatusError: func(s int, _ []byte, _ io.Reader) { status = s }}
+	dialer := ws.Dialer{
+		Header:        ws.HandshakeHeaderHTTP(header),
+		OnStatusError: func(s int, _ []byte, _ io.Reader) { status = s },
+	}
 	conn, _, _, err := dialer.Dial(t.Context(), url)
 	if err == nil {
 		require.NoError(t, conn.Close())

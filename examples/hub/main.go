@@ -1,4 +1,11 @@
-// Command hub is a WebSocket server whose nodes are one cluster, and a client of it: see README.md beside it.
+// Command hub is a WebSocket server whose nodes form a cluster, and a client for it. See README.md in this folder.
+//
+// # Files
+//
+//   - main.go: starts the nodes and stops them
+//   - hub.go: the clients of one node
+//   - client.go: one client
+//   - dial.go: the client of the command line
 package main
 
 import (
@@ -25,21 +32,21 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// config is what the flags say.
+// config has the values of the flags.
 type config struct {
-	listen    string        // addresses separated by commas, a node for each
-	postgres  string        // URL of the database that carries the messages; empty: this process's memory does
-	origins   string        // pages of other hosts that may connect, such as "https://example.com", separated by commas
-	heartbeat time.Duration // how often a client is pinged; one that is silent for twice as long is gone
+	listen    string        // addresses separated by commas; one node for each
+	postgres  string        // URL of the database that carries the messages; empty: this process's memory
+	origins   string        // other origins that may connect, such as "https://example.com", separated by commas
+	heartbeat time.Duration // time between pings; a client that is silent for twice as long is disconnected
 }
 
 func main() {
 	var c config
-	flag.StringVar(&c.listen, "listen", "127.0.0.1:8081,127.0.0.1:8082", "`addresses` to listen on, a node for each")
-	flag.StringVar(&c.postgres, "postgres", "", "`URL` of a database, which joins the nodes of several processes")
-	flag.StringVar(&c.origins, "origins", "", "`pages` of other hosts that may connect, such as https://example.com")
-	flag.DurationVar(&c.heartbeat, "heartbeat", 25*time.Second, "how often clients are pinged")
-	node := flag.String("dial", "", "be a client of the node at this `URL`, such as ws://127.0.0.1:8081/")
+	flag.StringVar(&c.listen, "listen", "127.0.0.1:8081,127.0.0.1:8082", "`addresses` to listen on, one node for each")
+	flag.StringVar(&c.postgres, "postgres", "", "`URL` of a database that connects the nodes of several processes")
+	flag.StringVar(&c.origins, "origins", "", "`origins` of other pages that may connect, such as https://example.com")
+	flag.DurationVar(&c.heartbeat, "heartbeat", 25*time.Second, "time between pings")
+	node := flag.String("dial", "", "connect to the node at this `URL` as a client, such as ws://127.0.0.1:8081/")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -54,7 +61,7 @@ func main() {
 	}
 }
 
-// run runs the nodes until ctx ends. It returns once they have said goodbye to their clients and to the cluster.
+// run runs the nodes until ctx ends. It returns when they have disconnected their clients and left the cluster.
 func run(ctx context.Context, c config, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -78,12 +85,12 @@ func run(ctx context.Context, c config, out io.Writer) error {
 		if err := <-ended; first == nil {
 			first = err
 		}
-		stop() // one that fails takes the others with it
+		stop() // if one node fails, all stop
 	}
 	return first
 }
 
-// serve is one node.
+// serve runs one node until ctx ends.
 func serve(ctx context.Context, address string, bus transport.Bus, c config, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -115,13 +122,13 @@ func serve(ctx context.Context, address string, bus transport.Bus, c config, out
 	if err = server.Serve(listener); errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
-	stop() // tells the clients, who do not belong to the http.Server any more
+	stop() // disconnects the clients, which the http.Server does not know any more
 	<-shut
 	h.clients.Wait()
 	return err
 }
 
-// patience bounds the steps of connecting and of shutting down.
+// patience is the time limit of each step of connecting and shutting down.
 const patience = 5 * time.Second
 
 func within(d time.Duration, end func(context.Context) error) {

@@ -1,12 +1,15 @@
 "use strict";
 
-// A Socket.IO client: node client.js [--name NAME] [--room ROOM] [URL [what to say]]. It prints what it gets until it is
-// interrupted.
+// A Socket.IO client: node client.js [--name NAME] [--room ROOM] [URL [TEXT]]. It sends TEXT, and prints what it
+// receives until it is interrupted.
 
 const { parseArgs } = require("util");
 const { io } = require("socket.io-client");
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { name: { type: "string" }, room: { type: "string" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { name: { type: "string" }, room: { type: "string" } },
+});
 const { name, room } = values;
 const [url = "http://127.0.0.1:3003", ...words] = positionals;
 const socket = io(url, { transports: ["websocket"], auth: { name } });

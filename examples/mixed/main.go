@@ -1,5 +1,5 @@
-// Command mixed is the Go half of a cluster of a Node.js and a Go server: see README.md beside it. Its clients read
-// server-sent events, so that curl is one.
+// Command mixed is the Go half of a cluster of a Node.js and a Go server. See README.md in this folder. Its clients
+// read server-sent events, so curl can be one.
 package main
 
 import (
@@ -80,7 +80,7 @@ func closeWithin(patience time.Duration, close func(context.Context) error) {
 	}
 }
 
-// server is this node: its clients are those of the registry, the namespace is everybody's.
+// server is this node: the registry has its clients, the namespace reaches the clients of all servers.
 type server struct {
 	registry  *backplane.Registry
 	namespace *backplane.Namespace
@@ -94,7 +94,7 @@ func (s *server) routes() http.Handler {
 	return mux
 }
 
-// message is what a chat's clients get, those of "backplane demo" too.
+// message is what the clients of the chat receive, including those of "backplane demo".
 type message struct {
 	From string  `json:"from"`
 	Node string  `json:"node"` // the uid of the server where it was said
@@ -103,7 +103,7 @@ type message struct {
 	At   int64   `json:"at"` // milliseconds since 1970
 }
 
-// say sends what is posted to everybody, or to ?room=, on all servers.
+// say sends the body of the request to the clients of all servers, or to those in ?room=.
 func (s *server) say(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *server) say(w http.ResponseWriter, r *http.Request) {
 		m.Room, to = &room, s.namespace.To(room)
 	}
 	if err := to.Emit(r.Context(), "chat message", m); err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway) // this server's own clients got it all the same
+		http.Error(w, err.Error(), http.StatusBadGateway) // the clients of this server have received it anyway
 	}
 }
 
@@ -127,6 +127,6 @@ func (s *server) who(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "server %s  client %s\n", socket.Node(), socket.ID())
 	}
 	if err != nil {
-		fmt.Fprintln(w, err) // a server did not answer: the list is what the others said
+		fmt.Fprintln(w, err) // a server did not answer: the list is that of the others
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// patience bounds every step. The servers may need a heartbeat (five seconds) to learn of each other.
+// patience is the time limit of each step. The servers may need a heartbeat (five seconds) to know each other.
 const patience = 60 * time.Second
 
 func TestBothServersAreOneCluster(t *testing.T) {
@@ -56,7 +56,7 @@ func TestBothServersAreOneCluster(t *testing.T) {
 	require.Equal(t, name+" in red: red from Go", ann.expect(t, name))
 	start(t, modules, database, "node", "client.js", nodeURL, "hello", "from", "Node")
 	require.Contains(t, client.expect(t, "somebody on Node.js: "), "hello from Node")
-	onNode := said(t, events) // nothing of what was said in red
+	onNode := said(t, events) // this client got nothing from the room red
 	require.Equal(t, chat{From: "somebody on Node.js", Text: "hello from Node"}, onNode.of())
 	require.Regexp(t, "^[0-9a-f]{16}$", onNode.Node)
 	require.NotEqual(t, onGo.Node, onNode.Node)
@@ -67,14 +67,15 @@ func TestBothServersAreOneCluster(t *testing.T) {
 	say(t, goURL+"/say", large)
 	require.Contains(t, client.expect(t, name+": "), large)
 
-	require.Eventually(t, func() bool { return strings.Count(get(t, goURL+"/who"), "client ") == 5 }, patience, 100*time.Millisecond,
+	count := func(what string) int { return strings.Count(get(t, goURL+"/who"), what) }
+	require.Eventually(t, func() bool { return count("client ") == 5 }, patience, 100*time.Millisecond,
 		"the Go server lists its own two clients and the three of Node.js")
 	node.interrupt(t)
-	require.Eventually(t, func() bool { return strings.Count(get(t, goURL+"/who"), "server ") == 2 }, patience, 100*time.Millisecond,
+	require.Eventually(t, func() bool { return count("server ") == 2 }, patience, 100*time.Millisecond,
 		"a server that was ended with Ctrl-C is not waited for, and its clients are gone")
 }
 
-// chat is a message without what is different each time.
+// chat is a message without the parts that differ each time.
 type chat struct{ From, Room, Text string }
 
 func (m message) of() chat {
@@ -85,7 +86,7 @@ func (m message) of() chat {
 	return c
 }
 
-// said is the next message that a client of the Go server gets.
+// said returns the next message that a client of the Go server receives.
 func said(t *testing.T, events <-chan string) message {
 	t.Helper()
 	var event string
@@ -96,13 +97,14 @@ func said(t *testing.T, events <-chan string) message {
 	return m
 }
 
-// nodeModules is where the Node.js packages are: installed here, or those of the interoperability tests.
+// nodeModules returns the folder of the Node.js packages: installed here, or those of the interoperability tests.
 func nodeModules(t *testing.T) string {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("needs Node.js")
 	}
-	for _, dir := range []string{"node_modules", os.Getenv(nodejs.EnvModules), "../../internal/e2e/interop/node/node_modules"} {
+	shared := "../../internal/e2e/interop/node/node_modules"
+	for _, dir := range []string{"node_modules", os.Getenv(nodejs.EnvModules), shared} {
 		if _, err := os.Stat(filepath.Join(dir, "socket.io")); err == nil {
 			path, err := filepath.Abs(dir)
 			require.NoError(t, err)
@@ -130,14 +132,14 @@ func start(t *testing.T, modules, database, name string, args ...string) *proces
 	p := &process{lines(stdout), cmd}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		for range p.lines { // until it has ended
+		for range p.lines { // until the process has ended
 		}
 		_ = cmd.Wait()
 	})
 	return p
 }
 
-// interrupt ends it as Ctrl-C does.
+// interrupt ends the process like Ctrl-C.
 func (p *process) interrupt(t *testing.T) {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
@@ -194,7 +196,7 @@ func lines(r io.Reader) <-chan string {
 	return all
 }
 
-// follow is a client of the Go server.
+// follow connects a client to the Go server.
 func follow(t *testing.T, url string) <-chan string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)

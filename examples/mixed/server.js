@@ -1,6 +1,6 @@
 "use strict";
 
-// The Node.js half of the cluster: a Socket.IO server with its Postgres adapter, exactly as without Go. It is a chat.
+// The Node.js half of the cluster: a Socket.IO server with its Postgres adapter, exactly as without Go. It serves a chat.
 
 const { createServer } = require("http");
 const { createAdapter } = require("@socket.io/postgres-adapter");
@@ -10,9 +10,9 @@ const { announce } = require("./strip");
 
 const isText = (value, most) => typeof value === "string" && value.trim() !== "" && value.length <= most;
 
-/** chat is what the servers of "backplane demo" do too, in so far as it is about text. */
+/** chat handles the text messages of a client, like the servers of "backplane demo". */
 function chat(io, socket) {
-  const uid = io.of("/").adapter.uid; // what the other servers know this one by
+  const uid = io.of("/").adapter.uid; // the name of this server in the cluster
   const { name } = socket.handshake.auth;
   socket.data.name = isText(name, 24) ? name : "somebody on Node.js"; // fetchSockets shows it on every server
 

@@ -8,10 +8,10 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// name is what all clients of this server are called.
+// name is the name of all clients of this server.
 const name = "somebody on Go"
 
-// stream is one client: a request that stays open and is written events.
+// stream is one client: a request that stays open and receives events.
 type stream struct {
 	id     string
 	outbox chan string
@@ -35,13 +35,13 @@ func (s *stream) Send(p *backplane.Packet) {
 
 func (s *stream) Disconnect(bool) { s.cancel() }
 
-// Describe is what FetchSockets tells of the client on every server: data with a name, as the Node.js server has it.
+// Describe returns what FetchSockets shows of the client on every server: data with a name, like the Node.js server.
 func (s *stream) Describe() (backplane.Handshake, backplane.Value) {
-	data, _ := backplane.NewValue(map[string]string{"name": name}) // it is JSON
+	data, _ := backplane.NewValue(map[string]string{"name": name}) // never fails for strings
 	return backplane.Handshake{}, data
 }
 
-// events makes the request a client until it is gone, in ?room= if there is one.
+// events makes the request a client until it ends, in ?room= if there is one.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	done := make(chan struct{}, 1)
 	client := &stream{id: rand.Text(), outbox: make(chan string, 64), cancel: func() {

@@ -1,16 +1,16 @@
 "use strict";
 
-// For the page of "backplane demo": its strip names the servers of the cluster and draws what goes from one to another,
-// as they tell each other with the server-side event "node". A server that does not tell is in the strip too, under its uid.
+// For the page of "backplane demo". Its strip shows the servers of the cluster and the messages between them. The
+// servers announce themselves with the server-side event "node". A server that does not is shown under its uid.
 
-/** announce tells the others about this server, five times a second if there is news and once a second if there is none. */
+/** announce announces this server to the others: five times a second after a change, otherwise once a second. */
 function announce(io, { name, url = "" }) {
   const { uid } = io.of("/").adapter;
   let beat = 0;
-  let changed = true; // who is connected
-  let sent = 0; // events to clients in this second
+  let changed = true; // whether clients have come or gone
+  let sent = 0; // events that were sent to clients in this second
   let rate = 0;
-  let got = {}; // how many of what was said on which server, since the last time
+  let got = {}; // messages received since the last announcement, by the server where they were sent
 
   io.on("connection", (socket) => {
     changed = true;

@@ -1,10 +1,11 @@
-// Package ttlstore is a whole store whose bodies have a time to live, in one file: it keeps them in a server that speaks the protocol of Redis
-// (RESP), with SET and PX, which removes them by itself. Expire has nothing to do.
+// Package ttlstore is a complete store whose bodies have a time to live, in one file. It keeps them in a server with
+// the protocol of Redis (RESP), using SET with PX, so the server removes them by itself. Expire has nothing to do.
 //
 // # Delivery
 //
-// A body is gone when the TTL has passed since its Put, or earlier if the server restarts or runs out of memory: set its maxmemory-policy to
-// noeviction. TTL has to be at least the cluster's AttachmentAge. The server's limit for a body, proto-max-bulk-len, is 512 MiB by default.
+// A body is gone when the TTL has passed since its Put, or earlier if the server restarts or runs out of memory: set
+// its maxmemory-policy to noeviction. TTL has to be at least the cluster's AttachmentAge. The server's limit for a
+// body, proto-max-bulk-len, is 512 MiB by default.
 package ttlstore
 
 import (
@@ -24,7 +25,7 @@ import (
 
 var _ storage.Store = Store{}
 
-// Store is a storage.Store. Two with the same Addr share their bodies.
+// Store is a storage.Store. Stores with the same Addr share their bodies.
 type Store struct {
 	// Addr is the address of the server, such as "127.0.0.1:6379".
 	Addr string
@@ -32,33 +33,35 @@ type Store struct {
 	TTL time.Duration
 }
 
-// Put keeps body until the TTL has passed. Its id is random: a counter at the server would begin anew when that has lost its data, and give ids twice.
+// Put keeps body until the TTL has passed. The id is random: a counter at the server would start again after a loss
+// of data and give ids twice.
 func (s Store) Put(ctx context.Context, body []byte) (string, error) {
 	id, ttl := rand.Text(), s.TTL
 	if ttl <= 0 {
 		ttl = time.Hour
 	}
-	_, err := s.do(ctx, "SET", key(id), string(body), "PX", strconv.FormatInt(ttl.Milliseconds(), 10))
+	_, err := s.send(ctx, "SET", key(id), string(body), "PX", strconv.FormatInt(ttl.Milliseconds(), 10))
 	if err != nil {
 		return "", err
 	}
 	return id, nil
 }
 
-// Get returns the body of id. GET does not prolong its life.
+// Get returns the body of id. It does not extend its time to live.
 func (s Store) Get(ctx context.Context, id string) ([]byte, error) {
-	return s.do(ctx, "GET", key(id))
+	return s.send(ctx, "GET", key(id))
 }
 
-// Expire does nothing: the server does.
+// Expire does nothing: the server removes bodies by itself.
 func (s Store) Expire(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// key keeps bodies apart from what else is in the server. The protocol counts bytes, so that an id may have any.
+// key separates bodies from other keys in the server. The protocol counts bytes, so an id may contain any byte.
 func key(id string) string { return "backplane:body:" + id }
 
-// do sends one command and returns its answer: ErrNotFound if that is nil. It connects anew each time, which is simple, and leaves nothing
-// behind when it is interrupted. A quick store would keep connections that have given a whole answer.
-func (s Store) do(ctx context.Context, command ...string) ([]byte, error) {
+// send sends one command and returns its answer: ErrNotFound if that is nil. It opens a connection each time, which
+// is simple and leaves nothing behind when it is interrupted. A fast store would keep connections whose answer was
+// complete.
+func (s Store) send(ctx context.Context, command ...string) ([]byte, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Addr)
 	if err != nil {
 		return nil, orEnded(ctx, err)
@@ -79,7 +82,8 @@ func (s Store) do(ctx context.Context, command ...string) ([]byte, error) {
 	return answer, orEnded(ctx, err)
 }
 
-// orEnded returns ctx's error in place of what came of ending the connection. A connection may notice a deadline before ctx does.
+// orEnded returns ctx's error instead of the error that closing the connection caused. A connection may notice a
+// deadline before ctx does.
 func orEnded(ctx context.Context, err error) error {
 	if deadline, ok := ctx.Deadline(); err != nil && ctx.Err() == nil && ok && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
@@ -90,7 +94,7 @@ func orEnded(ctx context.Context, err error) error {
 	return err
 }
 
-// read reads an answer.
+// read reads one answer.
 func read(r *bufio.Reader) ([]byte, error) {
 	line, err := r.ReadString('\n')
 	if err != nil {

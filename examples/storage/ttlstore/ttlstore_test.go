@@ -44,8 +44,10 @@ func TestConformanceOnRedis(t *testing.T) {
 
 func harness(addr string) conformance.StoreHarness {
 	return conformance.StoreHarness{
-		NewStore:      func(testing.TB) storage.Store { return ttlstore.Store{Addr: addr} },
-		NewShortLived: func(_ testing.TB, ttl time.Duration) storage.Store { return ttlstore.Store{Addr: addr, TTL: ttl} },
+		NewStore: func(testing.TB) storage.Store { return ttlstore.Store{Addr: addr} },
+		NewShortLived: func(_ testing.TB, ttl time.Duration) storage.Store {
+			return ttlstore.Store{Addr: addr, TTL: ttl}
+		},
 	}
 }
 
@@ -76,11 +78,11 @@ func Example() {
 	// storage: not found
 }
 
-// server knows as much of Redis as the store needs.
+// server implements the part of Redis that the store needs.
 type server struct {
-	stalled sync.RWMutex // holds answers up
+	stalled sync.RWMutex // locked while the server sends no answers
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards bodies
 	bodies map[string]body
 }
 
@@ -145,7 +147,7 @@ func (s *server) answer(conn net.Conn) {
 			}
 			args[i] = string(arg[:size])
 		}
-		answer := s.do(args)
+		answer := s.execute(args)
 		s.stalled.RLock()
 		w.WriteString(answer)
 		w.Flush()
@@ -153,7 +155,7 @@ func (s *server) answer(conn net.Conn) {
 	}
 }
 
-func (s *server) do(args []string) string {
+func (s *server) execute(args []string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key, now := args[1], time.Now()

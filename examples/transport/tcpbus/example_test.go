@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/examples/transport/tcpbus"
 )
 
-// client is a connection that shows what it gets.
+// client is a connection that records what it receives.
 type client struct {
 	id  string
 	got chan string
@@ -20,7 +20,7 @@ func (c *client) ID() string               { return c.id }
 func (c *client) Send(p *backplane.Packet) { c.got <- c.id + " got " + p.Args.String() }
 func (c *client) Disconnect(bool)          {}
 
-// Two nodes become a cluster over the hub, which may run anywhere.
+// Two nodes form a cluster over the hub, which may run anywhere.
 func Example() {
 	ctx := context.Background()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

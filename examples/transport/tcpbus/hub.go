@@ -9,11 +9,11 @@ import (
 
 // Hub is the broker. Its zero value is ready to use.
 type Hub struct {
-	mu      sync.Mutex // guards what follows, and makes the one order of all messages; never held while waiting
+	mu      sync.Mutex // guards the fields below and defines the order of all messages; never held while waiting
 	clients map[*client]struct{}
 }
 
-// What waits for a client that does not read: more than that, and it loses its connection.
+// Limits of what waits for a client that does not read. Above them the hub closes its connection.
 const (
 	maxPackets = 1 << 16
 	maxBytes   = 64 << 20
@@ -48,7 +48,7 @@ func (h *Hub) Serve(ln net.Listener) {
 	running.Wait()
 }
 
-// serve carries out the client's requests.
+// serve executes the client's requests.
 func (h *Hub) serve(c *client) {
 	in := bufio.NewReader(c.conn)
 	for {
@@ -59,15 +59,15 @@ func (h *Hub) serve(c *client) {
 			h.mu.Unlock()
 			return
 		}
-		h.do(c, request)
+		h.execute(c, request)
 		h.mu.Unlock()
 	}
 }
 
-// do carries out a request. The caller holds mu.
-func (h *Hub) do(c *client, request packet) {
+// execute executes a request. The caller holds mu.
+func (h *Hub) execute(c *client, request packet) {
 	if _, connected := h.clients[c]; !connected {
-		return // whoever has asked knows already that the connection is broken, and may have published something else since
+		return // the client knows that the connection is broken, and may have published something else since
 	}
 	switch request.kind {
 	case listen:
@@ -91,7 +91,7 @@ func (h *Hub) do(c *client, request packet) {
 	h.send(c, packet{kind: done}.bytes())
 }
 
-// send leaves a packet to write, if the client is still connected. The caller holds mu.
+// send queues a packet if the client is still connected. The caller holds mu.
 func (h *Hub) send(c *client, p []byte) {
 	if _, connected := h.clients[c]; !connected {
 		return
@@ -113,12 +113,12 @@ func (c *client) write() {
 		out.Write(p)
 		c.bytes.Add(-int64(len(p)))
 		if len(c.packets) == 0 {
-			out.Flush() // when it fails, so does reading
+			out.Flush() // if it fails, reading fails too
 		}
 	}
 }
 
-// drop ends a client's connection, if it has not ended yet. The caller holds mu.
+// drop closes a client's connection, if it is still open. The caller holds mu.
 func (h *Hub) drop(c *client) {
 	if _, connected := h.clients[c]; !connected {
 		return

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// packet is what is sent in either direction: its kind in a byte, the number of its items, and for each item its length and its bytes.
-// Numbers are in the format of binary.Uvarint.
+// packet is the unit of both directions: one byte for its kind, the number of its items, and for each item its length
+// and its bytes. Numbers are in the format of binary.Uvarint.
 type packet struct {
 	kind  byte
 	items [][]byte
@@ -35,7 +35,7 @@ func (p packet) bytes() []byte {
 	return b
 }
 
-// maxItem is the size of an item that is believed to be one.
+// maxItem is the largest item that read accepts, so that a wrong length does not allocate without bound.
 const maxItem = 1 << 30
 
 func read(in *bufio.Reader) (p packet, err error) {

@@ -1,11 +1,18 @@
-// Package tcpbus is a whole transport: Bus is the bus over a broker, and Hub is a small broker for it. Package broker does what all
-// such buses have in common, so this file is little more than the protocol: a client sends requests, the hub answers each one
-// when it is done, and in between it sends the messages of the channels that were listened to.
+// Package tcpbus is a complete transport: Bus is the bus over a broker, and Hub is a small broker. Package broker
+// does what all such buses have in common, so this file is little more than the protocol: a client sends requests,
+// and the hub answers each one when it is done. In between, the hub sends the messages of the channels to which the
+// client listens.
 //
 // # Delivery
 //
-// The hub passes messages on in the order in which it gets them. It ends the connection of a client that does not read what is sent to
-// it, so that messages are lost only to a session that ends.
+// The hub passes messages on in the order in which it receives them. It closes the connection of a client that does
+// not read, so messages are lost only for a session that ends.
+//
+// # Files
+//
+//   - tcpbus.go: the bus
+//   - hub.go: the broker
+//   - packet.go: the packets between them
 package tcpbus
 
 import (
@@ -20,22 +27,23 @@ var (
 	_ transport.Closer = (*Bus)(nil)
 )
 
-// Bus is a transport.Bus. Its medium is the hub at an address.
+// Bus is a transport.Bus over the hub at an address.
 type Bus struct {
 	dialer    broker.Dialer
 	publisher *broker.Publisher
 }
 
-// New returns a bus that connects to the hub when it has to.
+// New returns a bus that connects to the hub when it needs to.
 func New(address string) *Bus {
 	dialer := broker.TCP(address)
 	return &Bus{dialer: dialer, publisher: broker.NewPublisher(dialer)}
 }
 
-// Limits are none.
+// Limits returns no limits.
 func (b *Bus) Limits() transport.Limits { return transport.Limits{} }
 
-// Publish sends one request with all messages in it. It waits for the answer: without it, another bus that publishes next could be faster.
+// Publish sends one request with all messages. It waits for the answer; otherwise another bus that publishes next
+// could be faster.
 func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return nil
@@ -53,7 +61,7 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 	})
 }
 
-// Open connects to the hub, and reads what it sends from that connection.
+// Open connects to the hub and receives from that connection.
 func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 	conn, err := b.dialer.Connect(ctx)
 	if err != nil {
@@ -75,7 +83,7 @@ func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 	}), nil
 }
 
-// receive hands what the hub sends to s, until the connection breaks.
+// receive passes the packets of the hub to s until the connection breaks.
 func receive(conn *broker.Conn, s *broker.Session) error {
 	for {
 		p, err := read(conn.In)
@@ -90,5 +98,5 @@ func receive(conn *broker.Conn, s *broker.Session) error {
 	}
 }
 
-// Close ends the connection on which the bus publishes. The cluster calls it.
+// Close closes the publishing connection. The cluster calls it.
 func (b *Bus) Close(ctx context.Context) error { return b.publisher.Close(ctx) }

@@ -20,7 +20,9 @@ func TestConformance(t *testing.T) {
 	address := startHub(t)
 	sessions, publishers := proxy.Start(t, address), proxy.Start(t, address)
 	conformance.Bus(t, conformance.Harness{
-		NewBus:         func(tb testing.TB) transport.Bus { return newBus(tb, sessions.Address(), publishers.Address()) },
+		NewBus: func(tb testing.TB) transport.Bus {
+			return newBus(tb, sessions.Address(), publishers.Address())
+		},
 		Sever:          func(testing.TB, transport.Bus) { sessions.Sever() },
 		SeverPublisher: func(testing.TB, transport.Bus) { publishers.Sever() },
 		NoServer:       func(tb testing.TB) transport.Bus { return newBus(tb, "127.0.0.1:1", "127.0.0.1:1") },

@@ -156,9 +156,9 @@ func sqlRolledBack(f *fixture, w *world) {
 	require.Equal(f, before, pgtest.QueryInt(f, w.url, rows))
 }
 
-// TestInteropSQLFunctionInATrigger runs the trigger of docs/howto/emit-from-outside.md.
+// TestInteropSQLFunctionInATrigger runs the trigger of docs/howto/emit-from-sql.md.
 func TestInteropSQLFunctionInATrigger(t *testing.T) {
-	p, err := os.ReadFile("../../../docs/howto/emit-from-outside.md")
+	p, err := os.ReadFile("../../../docs/howto/emit-from-sql.md")
 	require.NoError(t, err)
 	_, example, found := strings.Cut(string(p), "<!-- trigger: a test runs this -->\n\n```sql\n")
 	require.True(t, found)

@@ -8,7 +8,7 @@ import (
 // The settings of the driver's own connections. They override those of the server, the database and the role
 // (ALTER ROLE … SET). They are sent as a statement when the connection is open and not as startup parameters,
 // because PgBouncer refuses parameters that it does not know, and so does a server that is older than a
-// setting. docs/howto/deploy.md has the reasons.
+// setting. docs/reference/postgres.md has the reasons.
 var (
 	// keepOpen is for every connection: the server does not end it because it is idle, and detects a dead
 	// client within half a minute, as KeepAlive does on the client's side.
