@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,59 +16,85 @@ import (
 const module = "github.com/backplane-go/backplane"
 
 // layers says which packages of this module a package may import. docs/explanation/architecture.md draws the picture.
-// Packages that are not listed, such as commands, examples and helpers of tests, may import what they like, but no
-// listed package imports them.
+// Packages that are not listed, such as examples and helpers of tests, may import anything, but no listed package imports
+// them.
 var layers = map[string][]string{
-	"internal/excerpt":          {},
-	"fault":                     {"internal/excerpt"},
-	"internal/guard":            {"fault"},
-	"transport":                 {},
-	"storage":                   {},
-	"codec":                     {"fault", "codec/internal/...", "internal/excerpt", "internal/guard"},
-	"codec/internal/...":        {"codec", "codec/internal/..."},
-	"codec/cbor":                {"codec", "codec/internal/..."},
-	"codec/jsonmsgpack":         {"codec", "codec/internal/..."},
-	"transport/memory":          {"transport"},
-	"transport/broker":          {"transport"},
-	"storage/memory":            {"storage"},
-	"postgres":                  {},
-	"postgres/internal/engine":  {"postgres", "storage", "transport"},
-	"postgres/pgxdriver":        {"postgres", "postgres/internal/engine", "storage", "transport"},
-	"postgres/pqdriver":         {"internal/guard", "postgres", "postgres/internal/engine", "storage", "transport"},
-	"internal/wire":             {"fault", "internal/excerpt", "internal/guard", "codec", "storage", "transport"},
-	"core":                      {"fault", "internal/excerpt", "internal/groupcommit", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
-	"emitter":                   {"fault", "internal/excerpt", "internal/groupcommit", "internal/guard", "codec", "codec/jsonmsgpack", "internal/wire", "storage", "transport"},
-	"":                          {"codec", "core"},
-	"conformance":               {"codec", "codec/jsonmsgpack", "core", "storage", "transport"}, // the codec that core defaults to
+	"internal/excerpt":         {},
+	"fault":                    {"internal/excerpt"},
+	"internal/guard":           {"fault"},
+	"transport":                {},
+	"storage":                  {},
+	"codec":                    {"fault", "codec/internal/...", "internal/excerpt", "internal/guard"},
+	"codec/internal/...":       {"codec", "codec/internal/..."},
+	"codec/cbor":               {"codec", "codec/internal/..."},
+	"codec/jsonmsgpack":        {"codec", "codec/internal/..."},
+	"internal/groupcommit":     {},
+	"transport/memory":         {"transport"},
+	"transport/broker":         {"transport"},
+	"storage/memory":           {"storage"},
+	"postgres":                 {"storage", "transport"},
+	"postgres/internal/engine": {"postgres", "storage", "transport"},
+	"postgres/pgxdriver":       {"postgres", "postgres/internal/engine", "storage", "transport"},
+	"postgres/pqdriver":        {"internal/guard", "postgres", "postgres/internal/engine", "storage", "transport"},
+	"internal/wire":            {"fault", "internal/excerpt", "internal/guard", "codec", "storage", "transport"},
+	"core": {
+		"fault", "internal/excerpt", "internal/groupcommit", "internal/guard", "codec", "codec/jsonmsgpack",
+		"internal/wire", "storage", "transport",
+	},
+	"emitter": {
+		"fault", "internal/excerpt", "internal/groupcommit", "internal/guard", "codec", "codec/jsonmsgpack",
+		"internal/wire", "storage", "transport",
+	},
+	"": {"codec", "core"},
+	"conformance": { // the codec that core defaults to
+		"codec", "codec/jsonmsgpack", "core", "storage", "transport",
+	},
 	"conformance/proxy":         {},
 	"socketio/internal/sched":   {},
 	"socketio/internal/header":  {},
 	"socketio/internal/timers":  {},
 	"socketio/internal/wsframe": {"socketio/internal/quota"},
 	"socketio/internal/netpoll": {"socketio/internal/sched"},
-	"socketio/internal/accept":  {"fault", "internal/guard", "socketio/internal/header", "socketio/internal/netpoll", "socketio/internal/sched", "socketio/internal/timers"},
+	"socketio/internal/accept": {
+		"fault", "internal/guard", "socketio/internal/header", "socketio/internal/netpoll",
+		"socketio/internal/sched", "socketio/internal/timers",
+	},
 	"socketio/internal/engineio": {
 		"internal/excerpt", "socketio/internal/accept", "socketio/internal/header", "socketio/internal/netpoll", "socketio/internal/quota",
 		"socketio/internal/sched", "socketio/internal/timers", "socketio/internal/wsframe",
 	},
-	"socketio/internal/acks":      {"codec"},
-	"socketio/internal/client":    {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/engineio", "socketio/internal/parser", "socketio/internal/quota", "socketio/internal/sched", "socketio/internal/wsframe"},
+	"socketio/internal/acks": {"codec"},
+	"socketio/internal/client": {
+		"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/engineio",
+		"socketio/internal/parser", "socketio/internal/quota", "socketio/internal/sched",
+		"socketio/internal/wsframe",
+	},
 	"socketio/internal/retention": {},
-	"socketio":                    {"fault", "", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory"}, // what anybody's hub has, and no more
-	"socketio/internal/...":       {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
+	"socketio": { // what anybody's hub has, and no more
+		"fault", "", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory",
+	},
+	"socketio/internal/...": {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
 }
 
-// strangers says what must not be linked into a program by importing a package, not even through other packages.
-var strangers = map[string][]string{
-	"":                   {"github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
-	"emitter":            {"fault", "github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
-	"postgres/pgxdriver": {"github.com/lib/...", "github.com/stretchr/..."},
-	"postgres/pqdriver":  {"fault", "github.com/jackc/...", "github.com/stretchr/..."},
-	"conformance":        {"github.com/jackc/...", "github.com/lib/...", "github.com/stretchr/...", "go.uber.org/goleak"},
-	"socketio":           {"fault", "github.com/jackc/...", "github.com/lib/...", "database/sql", "github.com/stretchr/...", "go.uber.org/goleak"},
+// unlinked says what a program must not link when it imports a package, not even through other packages.
+var unlinked = map[string][]string{
+	"":                   {modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
+	"emitter":            {modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
+	"postgres/pgxdriver": {modulePq, moduleTestify},
+	"postgres/pqdriver":  {modulePgx, moduleTestify},
+	"conformance":        {modulePgx, modulePq, moduleTestify, moduleGoleak},
+	"socketio":           {modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
 }
 
-// listed is a package as go list tells it.
+// Modules whose packages unlinked names.
+const (
+	modulePgx     = "github.com/jackc/..."
+	modulePq      = "github.com/lib/..."
+	moduleTestify = "github.com/stretchr/..."
+	moduleGoleak  = "go.uber.org/goleak"
+)
+
+// listed is a package as go list describes it.
 type listed struct {
 	ImportPath string
 	Imports    []string
@@ -86,14 +114,53 @@ func TestImportsPointDown(t *testing.T) {
 	}
 }
 
-func TestNobodyLinksWhatTheyDoNotUse(t *testing.T) {
+func TestNoPackageLinksWhatItDoesNotUse(t *testing.T) {
 	all := packages(t)
-	for path, unwanted := range strangers {
+	for path, unwanted := range unlinked {
 		p, exists := all[path]
 		require.True(t, exists, "package %q", path)
 		for _, dep := range p.Deps {
 			require.False(t, matchesAny(dep, unwanted), "%s links %s", p.ImportPath, dep)
 		}
+	}
+}
+
+// The picture in docs/explanation/architecture.md has every package of the library, each below those that import it.
+func TestPictureOfThePackagesIsThatOfGoList(t *testing.T) {
+	all := blocks(read(t, "docs/explanation/architecture.md"))
+	i := slices.IndexFunc(all, func(b block) bool { return b.marker == "picture: packages" })
+	require.GreaterOrEqual(t, i, 0, "the page has a picture of the packages")
+	place := make(map[string]int) // the line of a package
+	for n, line := range strings.Split(strings.TrimRight(all[i].text, "\n"), "\n") {
+		columns := regexp.MustCompile(` {2,}`).Split(line, 3) // the layer, the package, what it does
+		require.Len(t, columns, 3, line)
+		require.NotContains(t, place, columns[1], "twice in the picture")
+		place[columns[1]] = n
+	}
+	drawn := func(path string) string {
+		if path == "" {
+			return "backplane"
+		}
+		return regexp.MustCompile(`^(socketio/internal)/.*`).ReplaceAllString(path, "$1/...")
+	}
+	found := make(map[string]bool)
+	for path, p := range packages(t) {
+		if _, known := rule(path); !known {
+			continue
+		}
+		name := drawn(path)
+		found[name] = true
+		require.Contains(t, place, name, "the picture lacks a package")
+		for _, imported := range p.Imports {
+			ours, is := relative(imported)
+			if below := drawn(ours); is && below != name {
+				require.Contains(t, place, below, "%s imports a package that the picture lacks", name)
+				require.Less(t, place[name], place[below], "%s imports %s, which is drawn above it", name, below)
+			}
+		}
+	}
+	for name := range place {
+		require.True(t, found[name], "the picture has %s, and go list does not", name)
 	}
 }
 
@@ -124,8 +191,9 @@ func relative(path string) (string, bool) {
 }
 
 // rule returns the layers that a package may import: those of its own entry, else those of a pattern.
+// rule returns what a package may import. The most specific entry of layers counts.
 func rule(path string) (allowed []string, known bool) {
-	if allowed, known := layers[path]; known {
+	if allowed, known = layers[path]; known {
 		return allowed, true
 	}
 	for pattern, allowed := range layers {
