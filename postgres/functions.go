@@ -37,16 +37,15 @@ func Functions(table, prefix string) (string, error) {
 	if _, err := quoteIdentifier("channel", prefix); err != nil {
 		return "", err
 	}
-	version, err := functionsSQL("version.sql", table, "", "")
-	if err != nil {
-		return "", err
+	var parts []string
+	for _, file := range []string{"version.sql", "msgpack.sql", "emit.sql"} {
+		sql, err := functionsSQL(file, table, prefix, "")
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, sql)
 	}
-	msgpack, err := functionsSQL("msgpack.sql", table, "", "")
-	if err != nil {
-		return "", err
-	}
-	emit, err := functionsSQL("emit.sql", table, prefix, "")
-	return version + "\n" + msgpack + "\n" + emit, err
+	return strings.Join(parts, "\n"), nil
 }
 
 // DropFunctions returns the SQL that removes the functions. Triggers that call them fail afterwards.
@@ -79,14 +78,20 @@ func installedVersion(schema string) string {
 		"WHERE oid = pg_catalog.to_regprocedure(" + name + ")"
 }
 
-// functionNames returns the schema and the qualified table as they are written in SQL.
-func functionNames(table string) (schema, qualified string, err error) {
+// withSchema returns the name of the table with its schema, and fills in the defaults of both.
+func withSchema(table string) string {
 	if table == "" {
 		table = DefaultTable
 	}
 	if !strings.Contains(table, ".") {
 		table = defaultSchema + "." + table
 	}
+	return table
+}
+
+// functionNames returns the schema and the qualified table as they are written in SQL.
+func functionNames(table string) (schema, qualified string, err error) {
+	table = withSchema(table)
 	if qualified, err = QuoteTable(table); err != nil {
 		return "", "", err
 	}
@@ -104,12 +109,6 @@ func functionsSQL(file, table, prefix, role string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if table == "" {
-		table = DefaultTable
-	}
-	if !strings.Contains(table, ".") {
-		table = defaultSchema + "." + table
-	}
 	// The names may contain anything, even the quotes around the bodies of the functions.
 	tag := "$backplane$"
 	for i := 1; strings.Contains(schema+qualified+prefix, tag); i++ {
@@ -120,7 +119,7 @@ func functionsSQL(file, table, prefix, role string) (string, error) {
 		"@installed@", installedVersion(schema),
 		"@schema@", schema,
 		"@table@", qualified,
-		"@sequence@", sequence(table),
+		"@sequence@", sequence(withSchema(table)),
 		"@prefix@", quoteLiteral(prefix),
 		"@role@", role,
 		"@quote@", tag,

@@ -100,8 +100,8 @@ type Session interface {
 	Receive(ctx context.Context) (Message, error)
 
 	// Close ends the session and releases its resources, even after a final error and even if ctx has ended. In
-	// the latter case it does not say goodbye to the server, and may return ctx.Err(). Closing again does
-	// nothing. Messages that were not received are dropped.
+	// the latter case it does not notify the server, and may return ctx.Err(). Closing again does nothing.
+	// Messages that were not received are dropped.
 	//
 	// Close is the only method that may be called during another call. That call then returns ErrClosed, or the
 	// error that it was about to return. After Close, all methods return ErrClosed.

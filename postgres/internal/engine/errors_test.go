@@ -23,7 +23,7 @@ func TestTimeoutOfAConnectionCountsAsTheDeadlineOfTheContext(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorIs(t, err, postgres.ErrUnreachable)
 
-	err = withRetry(dueContext{t.Context()}, nil, func() error { return timeout })
+	_, err = retry(dueContext{t.Context()}, nil, func() (int, error) { return 0, timeout })
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorIs(t, err, timeout)
 

@@ -54,7 +54,7 @@ func (s *Store) Prepare(ctx context.Context) error {
 	if s.err != nil {
 		return s.err
 	}
-	return withRetry(ctx, s.pool.IsBroken, func() error { return s.prepare(ctx) })
+	return s.retry(ctx, func() error { return s.prepare(ctx) })
 }
 
 func (s *Store) prepare(ctx context.Context) error {

@@ -41,36 +41,21 @@ func tableOf(config postgres.Config) string {
 }
 
 // Put implements storage.Store.
-func (s *Store) Put(ctx context.Context, body []byte) (id string, err error) {
+func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	if s.err != nil {
 		return "", s.err
 	}
 	db := s.pool.Writer(ctx, s.name)
-	err = withRetry(ctx, s.pool.IsBroken, func() (err error) {
-		id, err = s.inserter.put(ctx, db, body)
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	return id, nil
+	return retry(ctx, s.pool.IsBroken, func() (string, error) { return s.inserter.put(ctx, db, body) })
 }
 
 // PutAll implements storage.Batch.
-func (s *Store) PutAll(ctx context.Context, bodies [][]byte) (ids []string, err error) {
+func (s *Store) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
 	if s.err != nil || len(bodies) == 0 {
 		return nil, s.err
 	}
 	db := s.pool.Writer(ctx, s.name)
-	all, lengths := concatenate(bodies)
-	err = withRetry(ctx, s.pool.IsBroken, func() (err error) {
-		ids, err = s.inserter.putAll(ctx, db, all, lengths)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return ids, nil
+	return retry(ctx, s.pool.IsBroken, func() ([]string, error) { return s.inserter.putAll(ctx, db, bodies) })
 }
 
 // Expire implements storage.Store.
@@ -78,7 +63,7 @@ func (s *Store) Expire(ctx context.Context, age time.Duration) error {
 	if s.err != nil {
 		return s.err
 	}
-	return withRetry(ctx, s.pool.IsBroken, func() error { return s.pool.Exec(ctx, s.deleteExpired, age.Seconds()) })
+	return s.retry(ctx, func() error { return s.pool.Exec(ctx, s.deleteExpired, age.Seconds()) })
 }
 
 // maxAttempts is how often a call is attempted whose connection was gone. All idle connections may have been
@@ -90,19 +75,26 @@ func MayRetry(ctx context.Context, attempts int) bool {
 	return attempts < maxAttempts && ctx.Err() == nil
 }
 
-// withRetry makes a call, and repeats it if the connection was gone or broke. All calls of a store may be
-// repeated: if a body is stored twice, the id of one row is unknown to everyone, and Expire removes it.
-func withRetry(ctx context.Context, isBroken func(error) bool, call func() error) error {
+// retry makes a call, and repeats it if the connection was gone or broke. All calls of a store may be repeated:
+// if a body is stored twice, the id of one row is unknown to everyone, and Expire removes it.
+func retry[T any](ctx context.Context, isBroken func(error) bool, call func() (T, error)) (T, error) {
 	for attempts := 1; ; attempts++ {
-		err := call()
+		result, err := call()
 		if err == nil {
-			return nil
+			return result, nil
 		}
+		var none T
 		if ended := contextError(ctx); ended != nil && !errors.Is(err, ended) {
-			return errors.Join(ended, err)
+			return none, errors.Join(ended, err)
 		}
 		if !MayRetry(ctx, attempts) || !isBroken(err) {
-			return err
+			return none, err
 		}
 	}
+}
+
+// retry is the function retry for calls without a result.
+func (s *Store) retry(ctx context.Context, call func() error) error {
+	_, err := retry(ctx, s.pool.IsBroken, func() (struct{}, error) { return struct{}{}, call() })
+	return err
 }

@@ -66,19 +66,16 @@ func (s *Store) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage
 	if s.err != nil || len(ids) == 0 {
 		return nil, s.err
 	}
-	var all []storage.Found
-	err := withRetry(ctx, s.pool.IsBroken, func() (err error) {
-		all, err = s.getSmall(ctx, ids, min(limit, pieceSize))
-		return err
+	all, err := retry(ctx, s.pool.IsBroken, func() ([]storage.Found, error) {
+		return s.getSmall(ctx, ids, min(limit, pieceSize))
 	})
 	if err != nil {
 		return nil, err
 	}
 	for i, id := range ids {
 		if all[i].Size > pieceSize && all[i].Size <= limit {
-			err := withRetry(ctx, s.pool.IsBroken, func() (err error) {
-				all[i], err = s.getLarge(ctx, id, limit)
-				return err
+			all[i], err = retry(ctx, s.pool.IsBroken, func() (storage.Found, error) {
+				return s.getLarge(ctx, id, limit)
 			})
 			if err != nil {
 				return nil, err

@@ -95,23 +95,18 @@ func (i *inserter) put(ctx context.Context, db Querier, body []byte) (string, er
 	return strconv.FormatInt(id, 10), nil
 }
 
-// concatenate returns all bodies as one, and their lengths.
-func concatenate(bodies [][]byte) (all []byte, lengths []string) {
+// putAll stores bodies and returns their ids.
+func (i *inserter) putAll(ctx context.Context, db Querier, bodies [][]byte) ([]string, error) {
 	size := 0
-	lengths = make([]string, len(bodies))
-	for i, body := range bodies {
+	lengths := make([]string, len(bodies))
+	for n, body := range bodies {
 		size += len(body)
-		lengths[i] = strconv.Itoa(len(body))
+		lengths[n] = strconv.Itoa(len(body))
 	}
-	all = make([]byte, 0, size)
+	all := make([]byte, 0, size)
 	for _, body := range bodies {
 		all = append(all, body...)
 	}
-	return all, lengths
-}
-
-// putAll stores concatenated bodies and returns their ids.
-func (i *inserter) putAll(ctx context.Context, db Querier, all []byte, lengths []string) ([]string, error) {
 	var list string
 	_, arg := db.Bytes(all)
 	args := []any{arg, "{" + strings.Join(lengths, ",") + "}"}
@@ -119,9 +114,9 @@ func (i *inserter) putAll(ctx context.Context, db Querier, all []byte, lengths [
 		return nil, err
 	}
 	ids := strings.Split(list, ",")
-	if len(ids) != len(lengths) { // a trigger or a rule discarded rows
+	if len(ids) != len(bodies) { // a trigger or a rule discarded rows
 		return nil, fmt.Errorf("postgres: INSERT INTO %s returned %d rows for %d attachments",
-			i.table, len(ids), len(lengths))
+			i.table, len(ids), len(bodies))
 	}
 	return ids, nil
 }

@@ -108,34 +108,27 @@ func checkMessage(m transport.Message) error {
 func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // Put stores body in the transaction and returns its id.
-func (t *Tx) Put(ctx context.Context, body []byte) (id string, err error) {
-	err = t.once(ctx, func() (err error) {
-		id, err = t.inserter.put(ctx, t.db, body)
-		return err
-	})
-	return id, err
+func (t *Tx) Put(ctx context.Context, body []byte) (string, error) {
+	if err := t.check(ctx); err != nil {
+		return "", err
+	}
+	return retry(ctx, never, func() (string, error) { return t.inserter.put(ctx, t.db, body) })
 }
 
 // PutAll does what Put does for each of bodies, in one round trip.
-func (t *Tx) PutAll(ctx context.Context, bodies [][]byte) (ids []string, err error) {
-	err = t.once(ctx, func() (err error) {
-		if len(bodies) > 0 {
-			all, lengths := concatenate(bodies)
-			ids, err = t.inserter.putAll(ctx, t.db, all, lengths)
-		}
-		return err
-	})
-	return ids, err
+func (t *Tx) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
+	if err := t.check(ctx); err != nil || len(bodies) == 0 {
+		return nil, err
+	}
+	return retry(ctx, never, func() ([]string, error) { return t.inserter.putAll(ctx, t.db, bodies) })
 }
 
-// once makes a call unless ctx has ended or the table's name is invalid. It never repeats the call: after an
-// error the transaction is over.
-func (t *Tx) once(ctx context.Context, call func() error) error {
+func (t *Tx) check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if t.err != nil {
-		return t.err
-	}
-	return withRetry(ctx, func(error) bool { return false }, call)
+	return t.err
 }
+
+// never makes retry not repeat a call: after an error the transaction is over.
+func never(error) bool { return false }
