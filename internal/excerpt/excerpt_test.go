@@ -21,7 +21,8 @@ func TestExcerpts(t *testing.T) {
 		require.True(t, utf8.ValidString(s), "%q", s)
 		require.LessOrEqual(t, len(s), excerpt.Max+30)
 	}
-	require.LessOrEqual(t, len(excerpt.Of(strings.Repeat("\xbf", 1000))), excerpt.Max+30, "text that is not valid UTF-8")
+	require.LessOrEqual(t, len(excerpt.Of(strings.Repeat("\xbf", 1000))), excerpt.Max+30,
+		"text that is not valid UTF-8")
 	long := errors.New(strings.Repeat("x", 100_000))
 	require.Equal(t, long.Error()[:excerpt.MaxError]+"… (100000 bytes)", excerpt.Error(long))
 

@@ -118,7 +118,8 @@ func TestPanicThatIsPassedOnKeepsItsStack(t *testing.T) {
 }
 
 func TestErrorWhoseMethodsPanicIsReplacedByThePanic(t *testing.T) {
-	for _, err := range []error{&hostile{}, (*hostile)(nil), fmt.Errorf("x: %w", &hostile{}), errors.Join(errors.New("x"), &hostile{})} {
+	for _, err := range []error{&hostile{}, (*hostile)(nil), fmt.Errorf("x: %w", &hostile{}),
+		errors.Join(errors.New("x"), &hostile{})} {
 		got := guard.Error(err)
 		var p *fault.PanicError
 		require.ErrorAs(t, got, &p)
@@ -129,7 +130,8 @@ func TestErrorWhoseMethodsPanicIsReplacedByThePanic(t *testing.T) {
 	err := fmt.Errorf("x: %w", fault.ErrExited)
 	assert.Same(t, err, guard.Error(err))
 	assert.NoError(t, guard.Error(nil))
-	assert.ErrorIs(t, guard.Call(func() { panic(err) }), fault.ErrExited, "the error must wrap a value that is a usable error")
+	assert.ErrorIs(t, guard.Call(func() { panic(err) }), fault.ErrExited,
+		"the error must wrap a value that is a usable error")
 }
 
 // badLog is a slog.Handler that does harm.
@@ -145,7 +147,8 @@ func TestReporterSurvivesItsHandlerAndLogger(t *testing.T) {
 	t.Cleanup(guard.SetStderr(&out))
 	for name, harm := range harms {
 		out.Reset()
-		r := guard.Reporter{Message: "m", Logger: guard.Logger(slog.New(badLog{harm}).With()), Handler: func(error) { harm() }}
+		r := guard.Reporter{Message: "m", Logger: guard.Logger(slog.New(badLog{harm}).With()),
+			Handler: func(error) { harm() }}
 		r.Report(&hostile{})
 		r.Logger.With("a", 1).WithGroup("g").Info("x")
 		text := out.String()

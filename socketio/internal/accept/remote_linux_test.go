@@ -11,7 +11,8 @@ import (
 )
 
 func TestRemoteAddrIsWrittenAsByPackageNet(t *testing.T) {
-	mapped, six, local := netip.MustParseAddr("::ffff:10.1.2.3"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("fe80::1")
+	mapped, six := netip.MustParseAddr("::ffff:10.1.2.3"), netip.MustParseAddr("2001:db8::1")
+	local := netip.MustParseAddr("fe80::1")
 	for want, from := range map[string]syscall.Sockaddr{
 		"10.1.2.3:80":          &syscall.SockaddrInet4{Port: 80, Addr: [4]byte{10, 1, 2, 3}},
 		"10.1.2.3:81":          &syscall.SockaddrInet6{Port: 81, Addr: mapped.As16()},

@@ -19,27 +19,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The clients of the benchmarks are another process, so that what is measured of this one is the server's. They can be
-// given a processor of their own: ENGINEIO_CLIENT_CPU=1 taskset -c 0 go test -bench . -cpu 1
+// The clients of the benchmarks run in another process, so that the processor time and the memory of this
+// process are the server's. The clients can have a processor of their own: ENGINEIO_CLIENT_CPU=1 taskset -c 0 go
+// test -bench . -cpu 1
 const (
 	clientRole = "ENGINEIO_CLIENT_ROLE"
 	clientCPU  = "ENGINEIO_CLIENT_CPU"
 )
 
-// clients starts that process. It talks to the benchmark over its standard input and output.
+// clients is the process of the clients. It talks to the benchmark over its standard input and output.
 type clients struct {
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-func startClients(b *testing.B, h *host, role string, n int) *clients {
+func startClients(b *testing.B, h *testServer, role string, n int) *clients {
 	b.Helper()
 	args := []string{os.Args[0]}
 	if cpu := os.Getenv(clientCPU); cpu != "" {
 		args = append([]string{"taskset", "-c", cpu}, args...)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), clientRole+"="+strings.Join([]string{role, h.http.Listener.Addr().String(), strconv.Itoa(n)}, " "))
+	cmd.Env = append(os.Environ(), clientRole+"="+strings.Join([]string{role, h.http.Listener.Addr().String(),
+		strconv.Itoa(n)}, " "))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(b, err)
@@ -47,13 +49,13 @@ func startClients(b *testing.B, h *host, role string, n int) *clients {
 	require.NoError(b, err)
 	require.NoError(b, cmd.Start())
 	b.Cleanup(func() {
-		in.Close() // which ends it
+		in.Close() // this ends the process
 		_ = cmd.Wait()
 	})
 	return &clients{in: in, out: bufio.NewReader(out)}
 }
 
-// line waits for a line.
+// line waits for a line and returns it.
 func (c *clients) line(b *testing.B) string {
 	b.Helper()
 	s, err := c.out.ReadString('\n')
@@ -61,7 +63,7 @@ func (c *clients) line(b *testing.B) string {
 	return strings.TrimSpace(s)
 }
 
-// benchClient is the other process's main function, if this is it.
+// benchClient is the main function of the clients' process. It is false in the process of the tests.
 func benchClient() bool {
 	role := strings.Fields(os.Getenv(clientRole))
 	if len(role) == 0 {
@@ -92,8 +94,10 @@ func benchDial(addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = fmt.Fprintf(nc, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n", addr)
+	_, err = fmt.Fprintf(nc, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\nConnection: "+
+		"Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\nSec-WebSocket-Extensions: "+
+		"permessage-deflate; client_max_window_bits\r\n\r\n", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -130,15 +134,15 @@ func benchDialAll(addr string, n int) []net.Conn {
 	return all
 }
 
-// benchFrame is the size on the wire of what the benchmarks broadcast: about 100 bytes, as a Socket.IO event has.
+// benchFrame is the size of a broadcast on the wire: about 100 bytes, a typical Socket.IO event.
 const benchFrame = 2 + 1 + len(benchText)
 
 const benchText = `2["news","0123456789012345678901234567890123456789012345678901234567890123456789012345678901"]`
 
-// listen reads broadcasts, and prints a dot for each that all clients have got.
+// listen reads broadcasts, and prints a dot for each that all clients have received.
 func listen(addr string, n int) {
 	all := benchDialAll(addr, n)
-	var got [1 << 12]atomic.Int32 // of each broadcast, as many as can be under way
+	var got [1 << 12]atomic.Int32 // clients that have received a broadcast, for as many broadcasts as can be in flight
 	done := make(chan struct{}, len(got))
 	go func() {
 		fmt.Println("connected")
@@ -174,7 +178,8 @@ func listen(addr string, n int) {
 	}
 }
 
-// echo sends a message on each connection, and the next when the answer has come. It prints how many there were.
+// echo sends a message on each connection, and the next when the answer has come. It prints the number of
+// answers.
 func echo(addr string, n int) {
 	all := benchDialAll(addr, n)
 	var count atomic.Int64
@@ -215,7 +220,7 @@ func connectOften(addr string, n int) {
 				if err != nil {
 					panic(err)
 				}
-				_ = nc.(*net.TCPConn).SetLinger(0) // or ports run out
+				_ = nc.(*net.TCPConn).SetLinger(0) // otherwise ports run out
 				nc.Close()
 			}
 		})

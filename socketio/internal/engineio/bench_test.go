@@ -18,8 +18,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// crowd is the sessions of a benchmark. What a client sends goes back to it.
-type crowd struct {
+// sessionList is the sessions of a benchmark. They echo what a client sends.
+type sessionList struct {
 	mu  sync.Mutex
 	all []*engineio.Conn
 }
@@ -32,21 +32,21 @@ func (e echoing) Message(binary bool, data []byte, _ *sched.Slot) (more bool) {
 }
 func (echoing) Closed(engineio.Reason, error) {}
 
-func (c *crowd) open(conn *engineio.Conn) engineio.Receiver {
+func (c *sessionList) open(conn *engineio.Conn) engineio.Receiver {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = append(c.all, conn)
 	return echoing{conn}
 }
 
-func (c *crowd) broadcast() {
+func (c *sessionList) broadcast() {
 	f := text(benchText)
 	for _, conn := range c.all {
 		conn.Send(f, engineio.SendOptions{})
 	}
 }
 
-// resident is the process's memory.
+// resident returns the size of the process's resident memory.
 func resident(b *testing.B) int {
 	b.Helper()
 	p, err := os.ReadFile("/proc/self/statm")
@@ -59,8 +59,8 @@ func resident(b *testing.B) int {
 	return pages * os.Getpagesize()
 }
 
-func benchServe(b *testing.B, role string, n int) (*crowd, *clients) {
-	var all crowd
+func benchServe(b *testing.B, role string, n int) (*sessionList, *clients) {
+	var all sessionList
 	h := serve(b, engineio.Config{Open: all.open})
 	c := startClients(b, h, role, n)
 	require.Equal(b, "connected", c.line(b))
@@ -94,7 +94,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// BenchmarkPaced broadcasts 20 times a second. Its figure is the processor time for one client.
+// BenchmarkPaced broadcasts 20 times a second. It measures the processor time per client.
 func BenchmarkPaced(b *testing.B) {
 	for _, n := range []int{500, 2000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
@@ -154,15 +154,15 @@ func BenchmarkConnect(b *testing.B) {
 	b.ReportMetric((cputime.Used()-used).Seconds()*1e6/float64(b.N), "µs-cpu/connection")
 }
 
-// BenchmarkIdle measures the memory of connections that do nothing, b.N of them: run it with -benchtime 5000x.
+// BenchmarkIdle measures the memory of b.N idle connections. Run it with -benchtime 5000x.
 func BenchmarkIdle(b *testing.B) {
 	if b.N == 1 {
-		return // to find out whether there is anything to measure
+		return // the first run of each benchmark; there is nothing to measure
 	}
 	before := resident(b)
 	all, _ := benchServe(b, "listen", b.N)
 	b.StopTimer()
-	time.Sleep(time.Second) // as idle as it gets
+	time.Sleep(time.Second) // until the connections are idle
 	b.ReportMetric(float64(resident(b)-before)/float64(b.N), "B-resident/connection")
 	var m runtime.MemStats
 	runtime.GC()

@@ -18,32 +18,33 @@ func closeFrame(code uint16, reason string) []byte {
 	return masked(ws.NewCloseFrame(append(binary.BigEndian.AppendUint16(nil, code), reason...)))
 }
 
-// A close frame is answered by its code, and by 1002 if that is none that an endpoint may send.
-func TestCloseCodes(t *testing.T) {
+// A close frame is answered with its code, or with 1002 if no endpoint may send that code.
+func TestCloseFrameIsAnsweredWithItsCode(t *testing.T) {
 	h := serve(t, engineio.Config{})
-	for _, code := range []uint16{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999} {
+	for _, code := range []uint16{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999,
+		4000, 4999} {
 		s, c := h.connect(t)
 		_, err := s.Write(closeFrame(code, "grüße"))
 		require.NoError(t, err)
-		s.closedWith(t, ws.StatusCode(code))
+		s.requireCloseFrame(t, ws.StatusCode(code))
 		require.NoError(t, c.ended(t, engineio.TransportClose))
 	}
 	for _, code := range []uint16{0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, 5001, 32768, 65535} {
 		s, c := h.connect(t)
 		_, err := s.Write(closeFrame(code, ""))
 		require.NoError(t, err)
-		s.closedWith(t, ws.StatusProtocolError)
+		s.requireCloseFrame(t, ws.StatusProtocolError)
 		require.ErrorContains(t, c.ended(t, engineio.TransportError), "code", "%d", code)
 	}
 	s, c := h.connect(t)
 	_, err := s.Write(closeFrame(1000, "\xff"))
 	require.NoError(t, err)
-	s.closedWith(t, ws.StatusInvalidFramePayloadData)
+	s.requireCloseFrame(t, ws.StatusInvalidFramePayloadData)
 	require.Error(t, c.ended(t, engineio.TransportError))
 }
 
-// What ends a session is answered although the client has ended its side of the connection already.
-func TestTheGoodbyeIsSentAfterTheClientsEnd(t *testing.T) {
+// The server sends its close frame even if the client has closed its side of the connection already.
+func TestCloseFrameIsSentAfterTheClientsHalfClose(t *testing.T) {
 	h := serve(t, engineio.Config{})
 	for name, c := range map[string]struct {
 		says []byte
@@ -54,23 +55,24 @@ func TestTheGoodbyeIsSentAfterTheClientsEnd(t *testing.T) {
 		"ForbiddenCode":         {closeFrame(5000, ""), ws.StatusProtocolError},
 		"ClosePacket":           {masked(ws.NewTextFrame([]byte("1"))), ws.StatusNormalClosure},
 		"Violation":             {masked(ws.NewFrame(3, true, nil)), ws.StatusProtocolError},
-		"BehindMessages":        {append(bytes.Repeat(masked(ws.NewTextFrame([]byte("6"))), 5000), closeFrame(1001, "")...), ws.StatusGoingAway},
+		"BehindMessages": {append(bytes.Repeat(masked(ws.NewTextFrame([]byte("6"))), 5000),
+			closeFrame(1001, "")...), ws.StatusGoingAway},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for range 20 { // who is faster, the reader or the writer, is chance
+			for range 20 { // either the reader or the writer may be faster
 				s, session := h.connect(t)
 				_, err := s.Write(c.says)
 				require.NoError(t, err)
 				require.NoError(t, s.Conn.(*net.TCPConn).CloseWrite())
-				s.closedWith(t, c.code)
+				s.requireCloseFrame(t, c.code)
 				receive(t, session.closed, "the end of the session")
 			}
 		})
 	}
 
-	t.Run("WhatIsQueuedComesBeforeIt", func(t *testing.T) {
+	t.Run("QueuedFramesComeBeforeIt", func(t *testing.T) {
 		s, session := h.connect(t)
-		large := strings.Repeat("x", 1<<20) // more than the connection takes at once
+		large := strings.Repeat("x", 1<<20) // more than the socket takes at once
 		for range 3 {
 			require.True(t, session.Send(text(large), engineio.SendOptions{}))
 		}
@@ -81,7 +83,7 @@ func TestTheGoodbyeIsSentAfterTheClientsEnd(t *testing.T) {
 		for range 3 {
 			require.Len(t, s.text(t), 1+len(large))
 		}
-		s.closedWith(t, ws.StatusNormalClosure)
+		s.requireCloseFrame(t, ws.StatusNormalClosure)
 	})
 
 	t.Run("Probe", func(t *testing.T) {
@@ -90,42 +92,42 @@ func TestTheGoodbyeIsSentAfterTheClientsEnd(t *testing.T) {
 		_, err := s.Write(closeFrame(4321, ""))
 		require.NoError(t, err)
 		require.NoError(t, s.Conn.(*net.TCPConn).CloseWrite())
-		s.closedWith(t, 4321)
+		s.requireCloseFrame(t, 4321)
 		require.Equal(t, 200, p.post(t, "4x").status)
-		require.Equal(t, "x", session.text(t), "the session goes on")
+		require.Equal(t, "x", session.text(t), "the session must continue")
 	})
 
 	t.Run("AfterAPause", func(t *testing.T) {
-		h, room := pausing(t)
+		h, room := serveWithoutRoom(t)
 		s, c := h.connect(t)
 		for range 2 {
 			s.send(t, "4x")
 		}
-		receive(t, c.messages, "the first message") // and there is no room for the second
+		receive(t, c.messages, "the first message") // there is no room for the second
 		_, err := s.Write(closeFrame(4321, ""))
 		require.NoError(t, err)
 		require.NoError(t, s.Conn.(*net.TCPConn).CloseWrite())
-		s.closedWith(t, 4321)
+		s.requireCloseFrame(t, 4321)
 		room()
 	})
 }
 
-// pausing starts a server whose sessions have room for one message.
-func pausing(t *testing.T) (h *host, room func()) {
+// serveWithoutRoom starts a server whose receivers have room for one message until room is called.
+func serveWithoutRoom(t *testing.T) (h *testServer, room func()) {
 	var one *engineio.Conn
 	h = serve(t, engineio.Config{Open: func(c *engineio.Conn) engineio.Receiver {
 		s := newSession(c)
 		one = c
 		h.byID.Store(c.ID(), s)
-		return full{s}
+		return fullReceiver{s}
 	}})
 	return h, func() { one.Resume() }
 }
 
-// full is a session that has no room for another message.
-type full struct{ *session }
+// fullReceiver has no room for another message.
+type fullReceiver struct{ *session }
 
-func (f full) Message(binary bool, data []byte, here *sched.Slot) bool {
+func (f fullReceiver) Message(binary bool, data []byte, here *sched.Slot) bool {
 	f.session.Message(binary, data, here)
 	return false
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// decoded is the body of an answer without its content coding, and the coding.
-func decoded(t testing.TB, a answer) (body, coding string) {
+// decodeBody returns the body of a response without its content coding, and the coding.
+func decodeBody(t testing.TB, a answer) (body, coding string) {
 	t.Helper()
 	var r io.Reader = strings.NewReader(a.body)
 	var err error
@@ -33,9 +33,9 @@ func decoded(t testing.TB, a answer) (body, coding string) {
 }
 
 func TestPollsAreCompressed(t *testing.T) {
-	for name, start := range map[string]func(*testing.T, engineio.Config) *host{
-		"Handler": func(t *testing.T, c engineio.Config) *host { return serve(t, c) },
-		"Serve":   itself,
+	for name, start := range map[string]func(*testing.T, engineio.Config) *testServer{
+		"Handler": func(t *testing.T, c engineio.Config) *testServer { return serve(t, c) },
+		"Serve":   serveByServe,
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, engineio.Config{})
@@ -46,34 +46,37 @@ func TestPollsAreCompressed(t *testing.T) {
 				a = p.request(t, "GET", p.query(), "", "Accept-Encoding", accept)
 				require.Equal(t, 200, a.status)
 				assert.Equal(t, "no-store", a.header.Get("Cache-Control"))
-				body, coding = decoded(t, a)
+				body, coding = decodeBody(t, a)
 				return body, coding, a
 			}
 			large := strings.Repeat("large ", 200)
 			for accept, want := range map[string]string{
-				"gzip": "gzip", "deflate": "deflate", "gzip, deflate, br": "gzip", "deflate, gzip": "gzip", "br, DEFLATE": "deflate", "x-gzip": "gzip",
-				"deflate;q=1, gzip;q=0.5": "deflate", "gzip;q=0, deflate": "deflate", "*": "gzip", "gzip;q=0, *;q=0.3": "deflate", "gzip ; q=0.8 , identity ; q=0.5": "gzip",
-				"": "", "identity": "", "br": "", "gzip;q=0": "", "*;q=0": "", "gzip;q=0.5, identity": "", "gzip;q=2": "", "gzip;q=x": "", "gzipped": "", ";q=1": "", "gzip;q=NaN": "",
+				"gzip": "gzip", "deflate": "deflate", "gzip, deflate, br": "gzip", "deflate, gzip": "gzip",
+				"br, DEFLATE": "deflate", "x-gzip": "gzip",
+				"deflate;q=1, gzip;q=0.5": "deflate", "gzip;q=0, deflate": "deflate", "*": "gzip",
+				"gzip;q=0, *;q=0.3": "deflate", "gzip ; q=0.8 , identity ; q=0.5": "gzip",
+				"": "", "identity": "", "br": "", "gzip;q=0": "", "*;q=0": "", "gzip;q=0.5, identity": "",
+				"gzip;q=2": "", "gzip;q=x": "", "gzipped": "", ";q=1": "", "gzip;q=NaN": "",
 			} {
 				body, coding, a := ask(accept, engineio.SendOptions{}, large)
 				assert.Equal(t, want, coding, "Accept-Encoding: %s", accept)
 				require.Equal(t, "4"+large, body)
-				assert.Contains(t, a.header.Values("Vary"), "Accept-Encoding", "it depends on it")
+				assert.Contains(t, a.header.Values("Vary"), "Accept-Encoding", "the response depends on this header")
 				if coding != "" {
 					assert.Less(t, len(a.body), len(large)/2)
 				}
 			}
-			exact := strings.Repeat("x", 1023) // and the packet's type
+			exact := strings.Repeat("x", 1023) // 1024 with the packet type
 			_, coding, _ := ask("gzip", engineio.SendOptions{}, exact)
 			assert.Equal(t, "gzip", coding)
 			_, coding, a := ask("gzip", engineio.SendOptions{}, exact[1:])
 			assert.Empty(t, coding, "less than 1024 bytes")
 			assert.Empty(t, a.header.Values("Vary"))
 			_, coding, _ = ask("gzip", engineio.SendOptions{NoCompress: true}, large)
-			assert.Empty(t, coding, "an event that is not to be compressed")
+			assert.Empty(t, coding, "NoCompress")
 			require.True(t, c.Send(text("small"), engineio.SendOptions{}))
 			body, coding, _ := ask("gzip", engineio.SendOptions{NoCompress: true}, large)
-			assert.Equal(t, "gzip", coding, "as in Node.js, one that may be is enough")
+			assert.Equal(t, "gzip", coding, "one event without NoCompress is enough, as in Node.js")
 			assert.Equal(t, "4small\x1e4"+large, body)
 
 			noise := make([]byte, 3000)
@@ -82,7 +85,8 @@ func TestPollsAreCompressed(t *testing.T) {
 			}
 			body, _, a = ask("gzip", engineio.SendOptions{}, string(noise))
 			assert.Equal(t, "4"+string(noise), body)
-			assert.LessOrEqual(t, len(a.body), len(noise)+1, "what would get larger stays as it is")
+			assert.LessOrEqual(t, len(a.body), len(noise)+1,
+				"a response that compression would not make smaller is sent plain")
 		})
 	}
 }
@@ -93,7 +97,7 @@ func TestHTTPCompressionCanBeSwitchedOff(t *testing.T) {
 		h := serve(t, engineio.Config{HTTPCompression: least})
 		p, c := h.poll(t)
 		require.True(t, c.Send(text(large), engineio.SendOptions{}))
-		body, coding := decoded(t, p.request(t, "GET", p.query(), "", "Accept-Encoding", "gzip"))
+		body, coding := decodeBody(t, p.request(t, "GET", p.query(), "", "Accept-Encoding", "gzip"))
 		assert.Equal(t, "4"+large, body)
 		assert.Equal(t, want, coding, "HTTPCompression: %d", least)
 	}
@@ -107,7 +111,7 @@ func TestManyPollsAreAnsweredWhileOthersAreCompressed(t *testing.T) {
 		p, c := h.poll(t)
 		require.True(t, c.Send(text(large), engineio.SendOptions{}))
 		group.Go(func() {
-			body, _ := decoded(t, p.request(t, "GET", p.query(), "", "Accept-Encoding", "gzip, deflate"))
+			body, _ := decodeBody(t, p.request(t, "GET", p.query(), "", "Accept-Encoding", "gzip, deflate"))
 			assert.True(t, body == "4"+large)
 		})
 	}
@@ -116,7 +120,8 @@ func TestManyPollsAreAnsweredWhileOthersAreCompressed(t *testing.T) {
 
 func BenchmarkPollEncoding(b *testing.B) {
 	for _, size := range []int{1 << 10, 16 << 10, 256 << 10} {
-		body := []byte(strings.Repeat(`{"id":12345,"text":"some text of a message","at":"2026-01-01"},`, size/63+1))[:size]
+		body := []byte(strings.Repeat(`{"id":12345,"text":"some text of a message","at":"2026-01-01"},`,
+			size/63+1))[:size]
 		b.Run(sizeName(size), func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(size))

@@ -7,5 +7,5 @@ import (
 	"testing"
 )
 
-// maxFiles is how many files this process may have open: there is no limit to ask for here.
+// maxFiles returns how many files this process may have open. This system has no limit that can be queried.
 func maxFiles(*testing.T) int { return math.MaxInt32 }

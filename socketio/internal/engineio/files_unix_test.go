@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// maxFiles is how many files this process may have open.
+// maxFiles returns how many files this process may have open.
 func maxFiles(t *testing.T) int {
 	t.Helper()
 	var files syscall.Rlimit

@@ -10,10 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzForwarded puts anything before what a trusted proxy says. Nothing of it counts.
+// FuzzForwarded puts arbitrary text before what a trusted proxy says. The text must have no effect.
 func FuzzForwarded(f *testing.F) {
 	for _, before := range []string{
-		"", "for=1.1.1.1", `for="1.1.1.1`, `for="\`, `for="1.1.1.1\"`, `"`, `\`, `""`, `,",`, "for=unknown;proto=https", "1.1.1.1, unknown", "[::1]:1", `for="[::1]:_x";by=a;BY=b`,
+		"", "for=1.1.1.1", `for="1.1.1.1`, `for="\`, `for="1.1.1.1\"`, `"`, `\`, `""`, `,",`, "for=unknown;" +
+			"proto=https", "1.1.1.1, unknown", "[::1]:1", `for="[::1]:_x";by=a;BY=b`,
 		"10.0.0.1", "for=10.0.0.1;host=a,for=_hidden",
 	} {
 		f.Add(before)
@@ -28,7 +29,8 @@ func FuzzForwarded(f *testing.F) {
 			{"Forwarded", `for="203.0.113.7:4711";host="chat.example";proto=https`},
 			{"X-Forwarded-For", "203.0.113.7:4711"},
 		} {
-			for _, lines := range [][]string{{before, said.value}, {before + ", " + said.value}, {before + "," + said.value + ", ,"}} {
+			for _, lines := range [][]string{{before, said.value}, {before + ", " + said.value},
+				{before + "," + said.value + ", ,"}} {
 				r := httptest.NewRequest("GET", "/", nil)
 				r.RemoteAddr = "10.1.2.3:80"
 				r.Header[said.name] = lines
@@ -39,8 +41,10 @@ func FuzzForwarded(f *testing.F) {
 					require.Equal(t, "https", scheme, "%q", lines)
 				}
 			}
-			// What a proxy itself has got wrong is survived, and leaves an address that can be counted.
-			for _, header := range []http.Header{{said.name: {before}}, {"X-Forwarded-Host": {before}, "X-Forwarded-Proto": {before}}} {
+			// After a malformed header of the proxy itself, the request still has an address that can be
+			// counted.
+			for _, header := range []http.Header{{said.name: {before}},
+				{"X-Forwarded-Host": {before}, "X-Forwarded-Proto": {before}}} {
 				r := httptest.NewRequest("GET", "/", nil)
 				r.RemoteAddr, r.Header = "10.1.2.3:80", header
 				r, scheme := p.unwrap(r)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzOrigins asks for anything to be allowed. Only what is the same, letter by letter, as an origin that is listed, or as the host that was
-// asked, is.
+// FuzzOrigins sends arbitrary origins. Only an origin that equals a listed one, or that of the requested host,
+// is allowed.
 func FuzzOrigins(f *testing.F) {
 	f.Add("https://listed.example", "own.example")
 	f.Add("https://LISTED.example:443/", "own.example")
@@ -36,7 +36,7 @@ func FuzzOrigins(f *testing.F) {
 		if origin != "" {
 			scheme, rest, _ := strings.Cut(strings.ToLower(origin), "://")
 			rest = strings.TrimSuffix(rest, "/")
-			plain := func(host string) string { // without the port that says nothing
+			plain := func(host string) string { // without the default port
 				switch scheme {
 				case "http":
 					return strings.TrimSuffix(host, ":80")
@@ -51,16 +51,18 @@ func FuzzOrigins(f *testing.F) {
 		is := o.allow(w.Header(), r, "") == nil
 		require.False(t, is && !allowed, "%q is allowed to ask %q", origin, host)
 		if !is {
-			require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), "%q is told that it may read", origin)
+			require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), "%q gets a header that allows it to read",
+				origin)
 			require.Empty(t, w.Header().Get("Access-Control-Allow-Credentials"))
 		}
 		require.Equal(t, is, o.preflight(httptest.NewRecorder(), r, "") == nil)
 	})
 }
 
-// FuzzHosts asks for any host. None is taken for one that is listed that is not.
+// FuzzHosts requests arbitrary hosts. Only listed hosts are allowed.
 func FuzzHosts(f *testing.F) {
-	for _, seed := range []string{"example.com", "EXAMPLE.com.:3000", "[::1]:80", "[0::0001]:80", "example.com:3000:1", "", ":", "a@example.com", "[", "]:"} {
+	for _, seed := range []string{"example.com", "EXAMPLE.com.:3000", "[::1]:80", "[0::0001]:80",
+		"example.com:3000:1", "", ":", "a@example.com", "[", "]:"} {
 		f.Add(seed)
 	}
 	all := newHosts([]string{"example.com", "[::1]:80"})
@@ -78,9 +80,10 @@ func FuzzHosts(f *testing.F) {
 	})
 }
 
-// FuzzHandshakes keeps what anybody's request says. What is made of it again is the same.
+// FuzzHandshakes packs arbitrary requests. Unpacking returns the same request.
 func FuzzHandshakes(f *testing.F) {
-	f.Add("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nCookie: a=b; c=d\r\nA: 1\r\nA: 2\r\n\r\n", "192.0.2.1:80")
+	f.Add("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nCookie: a=b; c=d\r\nA: 1\r\nA: 2\r\n\r\n",
+		"192.0.2.1:80")
 	f.Add("GET http://y/socket.io/?a=%20b#c HTTP/1.1\r\nHost: x\r\nA: b:c\r\n\r\n", "[::1%eth0]:1")
 	f.Add("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "")
 	f.Add("GET /%0a%0d HTTP/1.1\r\nHost: x\r\nEmpty:\r\n\r\n", "@")

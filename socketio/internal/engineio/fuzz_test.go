@@ -12,21 +12,22 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// FuzzWebSocketClient sends anything after a handshake. Whatever it is, the session ends, the server goes on, and what
-// it sends back are whole frames.
+// FuzzWebSocketClient sends arbitrary bytes after a handshake. The session ends, the server continues, and it
+// sends only whole frames.
 func FuzzWebSocketClient(f *testing.F) {
 	f.Add([]byte("4hello"), true)
 	f.Add(masked(ws.NewTextFrame([]byte("4hello"))), false)
-	f.Add(append(masked(ws.NewFrame(ws.OpText, false, []byte("4a"))), masked(ws.NewFrame(ws.OpContinuation, true, []byte("b")))...), false)
+	f.Add(append(masked(ws.NewFrame(ws.OpText, false, []byte("4a"))),
+		masked(ws.NewFrame(ws.OpContinuation, true, []byte("b")))...), false)
 	f.Add(masked(ws.NewPingFrame([]byte("x"))), false)
 	f.Add(masked(ws.NewCloseFrame(ws.NewCloseFrameBody(1000, "bye"))), false)
 	f.Add([]byte{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}, false)
 	f.Add(compressedFrame(ws.OpText, true, []byte{0xaa, 0x56, 0x4a, 4, 0}), false)
 	h := serve(f, engineio.Config{MaxPayload: 1000, Compress: true})
 	f.Fuzz(func(t *testing.T, data []byte, text bool) {
-		s, status, _ := h.tryDial(t, "", "Sec-WebSocket-Extensions", offer)
+		s, status, _ := h.tryDial(t, "", "Sec-WebSocket-Extensions", deflateOffer)
 		require.Equal(t, 101, status)
-		c := h.of(t, parseHello(t, s.text(t)).SID)
+		c := h.sessionOf(t, parseHello(t, s.text(t)).SID)
 		defer h.byID.Delete(c.ID())
 		<-h.sessions
 		c.handle = func(binary bool, data []byte) {
@@ -37,7 +38,7 @@ func FuzzWebSocketClient(f *testing.F) {
 			data = masked(ws.NewTextFrame(data))
 		}
 		go func() {
-			_, _ = s.Write(data) // the server may have closed by then
+			_, _ = s.Write(data) // the server may have closed the connection
 			_ = s.Conn.(interface{ CloseWrite() error }).CloseWrite()
 		}()
 		require.NoError(t, s.SetReadDeadline(time.Now().Add(patience)))
@@ -53,7 +54,7 @@ func FuzzWebSocketClient(f *testing.F) {
 	})
 }
 
-// FuzzPollingClient posts anything.
+// FuzzPollingClient posts arbitrary bodies.
 func FuzzPollingClient(f *testing.F) {
 	f.Add([]byte("4hello\x1ebAQID\x1e3"))
 	f.Add([]byte("\x1e\x1e"))

@@ -11,10 +11,11 @@ import (
 func TestTimeForAPongBeginsWhenThePingIsDue(t *testing.T) {
 	const timeout, due = 200 * time.Millisecond, int64(time.Hour)
 	conn := func(t *testing.T) *Conn {
-		s, err := NewServer(Config{PingInterval: 300 * time.Millisecond, PingTimeout: timeout, Open: func(*Conn) Receiver { return discard{} }})
+		s, err := NewServer(Config{PingInterval: 300 * time.Millisecond, PingTimeout: timeout,
+			Open: func(*Conn) Receiver { return discard{} }})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		require.LessOrEqual(t, s.timers.Slack, time.Millisecond, "short intervals are kept")
+		require.LessOrEqual(t, s.timers.Slack, time.Millisecond, "the timers must be exact enough for short intervals")
 		c := &Conn{server: s, receiver: discard{}, holds: 2, id: "x"}
 		c.timer.Owner, c.output.Source, c.beat.due = (*sessionTimer)(c), (*source)(c), due
 		s.sessions[c.id] = c

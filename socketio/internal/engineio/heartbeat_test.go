@@ -11,13 +11,13 @@ import (
 )
 
 func TestHeartbeat(t *testing.T) {
-	const interval, timeout = 30 * time.Millisecond, 2 * time.Second // that much, since a busy machine has to answer in time
+	const interval, timeout = 30 * time.Millisecond, 2 * time.Second // a client on a busy machine has to answer in time
 	h := serve(t, engineio.Config{PingInterval: interval, PingTimeout: timeout})
 
 	t.Run("OverWebSocket", func(t *testing.T) {
 		t.Parallel()
 		s, c := h.connect(t)
-		var began time.Time // when the last ping had not been sent yet
+		var began time.Time // before the last ping was sent
 		for range 5 {
 			require.Equal(t, "2", s.text(t))
 			began = time.Now()
@@ -26,7 +26,7 @@ func TestHeartbeat(t *testing.T) {
 		require.Equal(t, "2", s.text(t))
 		c.ended(t, engineio.PingTimeout)
 		require.GreaterOrEqual(t, time.Since(began), timeout, "the client had no time to answer")
-		s.gone(t)
+		s.requireClosed(t)
 	})
 
 	t.Run("OverPolling", func(t *testing.T) {
@@ -37,19 +37,19 @@ func TestHeartbeat(t *testing.T) {
 			require.Equal(t, 200, p.post(t, "3").status)
 		}
 		require.Equal(t, "2", p.get(t).body)
-		later := p.later(t)
+		later := p.getAsync(t)
 		c.ended(t, engineio.PingTimeout)
 		require.Equal(t, "1", receive(t, later, "the poll's answer").body)
 		require.Equal(t, 400, p.get(t).status)
 	})
 
-	t.Run("AClientThatNeverPollsAgain", func(t *testing.T) {
+	t.Run("ClientThatStopsPollingTimesOut", func(t *testing.T) {
 		t.Parallel()
 		_, c := h.poll(t)
 		c.ended(t, engineio.PingTimeout)
 	})
 
-	t.Run("ASignOfLifeIsWorthOneMoreTimeout", func(t *testing.T) {
+	t.Run("MessageExtendsTheTimeByOneTimeout", func(t *testing.T) {
 		t.Parallel()
 		h := serve(t, engineio.Config{PingInterval: 10 * time.Millisecond, PingTimeout: 2 * time.Second})
 		s, c := h.connect(t)
@@ -59,10 +59,10 @@ func TestHeartbeat(t *testing.T) {
 		s.send(t, "4x")
 		c.text(t)
 		c.ended(t, engineio.PingTimeout)
-		require.GreaterOrEqual(t, time.Since(began), 2800*time.Millisecond, "the message did not count")
+		require.GreaterOrEqual(t, time.Since(began), 2800*time.Millisecond, "the message did not extend the time")
 	})
 
-	t.Run("OnlyOnce", func(t *testing.T) {
+	t.Run("FurtherMessagesDoNotExtendTheTime", func(t *testing.T) {
 		t.Parallel()
 		h := serve(t, engineio.Config{PingInterval: 10 * time.Millisecond, PingTimeout: 100 * time.Millisecond})
 		s, c := h.connect(t)
@@ -80,14 +80,14 @@ func TestHeartbeat(t *testing.T) {
 				}
 			}
 		}()
-		c.ended(t, engineio.PingTimeout) // messages do not stand for pongs for ever
+		c.ended(t, engineio.PingTimeout) // messages must not replace pongs
 	})
 
-	t.Run("ThePongStartsTheInterval", func(t *testing.T) {
+	t.Run("PongStartsTheInterval", func(t *testing.T) {
 		t.Parallel()
 		h := serve(t, engineio.Config{PingInterval: 50 * time.Millisecond, PingTimeout: 10 * time.Second})
 		s, _ := h.connect(t)
-		for range 3 { // each long before the timeout that its ping has set
+		for range 3 { // each long before the timeout of the previous ping
 			require.Equal(t, "2", s.text(t))
 			s.send(t, "3")
 		}

@@ -24,11 +24,11 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// patience is how long a test waits for what has to happen.
+// patience is how long a test waits for something that must happen.
 const patience = 20 * time.Second
 
-// host is a Server behind a real HTTP server, and the sessions that it opens.
-type host struct {
+// testServer is a Server behind an HTTP server, and the sessions that it has opened.
+type testServer struct {
 	*engineio.Server
 	http     *httptest.Server
 	client   *http.Client
@@ -36,7 +36,7 @@ type host struct {
 	byID     sync.Map
 }
 
-// session is a Receiver that notes what comes.
+// session is a Receiver that records its calls.
 type session struct {
 	*engineio.Conn
 	messages chan wsframe.Part
@@ -64,10 +64,10 @@ func newSession(c *engineio.Conn) *session {
 	return &session{Conn: c, messages: make(chan wsframe.Part, 1024), closed: make(chan ending, 2)}
 }
 
-// serve starts a server; the test's end stops it. Config.Open is set unless config has one.
-func serve(t testing.TB, config engineio.Config, configure ...func(*httptest.Server)) *host {
+// serve starts a server and stops it at the end of the test. It sets Config.Open unless config has one.
+func serve(t testing.TB, config engineio.Config, configure ...func(*httptest.Server)) *testServer {
 	t.Helper()
-	h := &host{sessions: make(chan *session, 20_000)}
+	h := &testServer{sessions: make(chan *session, 20_000)}
 	if config.Open == nil {
 		config.Open = func(c *engineio.Conn) engineio.Receiver {
 			s := newSession(c)
@@ -86,8 +86,8 @@ func serve(t testing.TB, config engineio.Config, configure ...func(*httptest.Ser
 	switch {
 	case h.http.TLS != nil:
 		h.http.StartTLS()
-	case byServe:
-		h.serveItself(t)
+	case useServe:
+		h.startServe(t)
 		return h
 	default:
 		h.http.Start()
@@ -111,14 +111,14 @@ func receive[T any](t testing.TB, from <-chan T, what string) T {
 	}
 }
 
-// session returns the next session that has been opened.
-func (h *host) session(t testing.TB) *session {
+// session returns the next session that is opened.
+func (h *testServer) session(t testing.TB) *session {
 	t.Helper()
 	return receive(t, h.sessions, "a session")
 }
 
-// of returns the session of this id, which has been opened.
-func (h *host) of(t testing.TB, sid string) *session {
+// sessionOf returns the open session with an id.
+func (h *testServer) sessionOf(t testing.TB, sid string) *session {
 	t.Helper()
 	s, ok := h.byID.Load(sid)
 	require.True(t, ok, "a session of id %q", sid)
@@ -142,7 +142,7 @@ func (s *session) text(t testing.TB) string {
 
 func text(s string) *wsframe.Frame { return wsframe.NewFrame(wsframe.Part{Data: []byte(s)}) }
 
-// answer is an HTTP response, read.
+// answer is an HTTP response with its body.
 type answer struct {
 	status int
 	body   string
@@ -150,14 +150,15 @@ type answer struct {
 }
 
 // request sends an HTTP request to the server. query follows "/socket.io/?EIO=4&".
-func (h *host) request(t testing.TB, method, query, body string, headers ...string) answer {
+func (h *testServer) request(t testing.TB, method, query, body string, headers ...string) answer {
 	t.Helper()
-	a, err := h.try(context.Background(), method, h.http.URL+"/socket.io/?EIO=4&"+query, strings.NewReader(body), headers...)
+	a, err := h.try(context.Background(), method, h.http.URL+"/socket.io/?EIO=4&"+query, strings.NewReader(body),
+		headers...)
 	require.NoError(t, err, "%s %s", method, query)
 	return a
 }
 
-func (h *host) try(ctx context.Context, method, url string, body io.Reader, headers ...string) (answer, error) {
+func (h *testServer) try(ctx context.Context, method, url string, body io.Reader, headers ...string) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return answer{}, err
@@ -177,9 +178,9 @@ func (h *host) try(ctx context.Context, method, url string, body io.Reader, head
 	return answer{status: response.StatusCode, body: string(b), header: response.Header}, err
 }
 
-// poller is a client that polls.
-type poller struct {
-	*host
+// pollingClient is a client that polls.
+type pollingClient struct {
+	*testServer
 	sid string
 }
 
@@ -201,28 +202,28 @@ func parseHello(t testing.TB, packet string) hello {
 }
 
 // poll opens a session that polls.
-func (h *host) poll(t testing.TB) (*poller, *session) {
+func (h *testServer) poll(t testing.TB) (*pollingClient, *session) {
 	t.Helper()
 	a := h.request(t, "GET", "transport=polling", "")
 	require.Equal(t, 200, a.status, a.body)
-	p := &poller{host: h, sid: parseHello(t, a.body).SID}
-	return p, h.of(t, p.sid)
+	p := &pollingClient{testServer: h, sid: parseHello(t, a.body).SID}
+	return p, h.sessionOf(t, p.sid)
 }
 
-func (p *poller) query() string { return "transport=polling&sid=" + p.sid }
+func (p *pollingClient) query() string { return "transport=polling&sid=" + p.sid }
 
-func (p *poller) get(t testing.TB) answer {
+func (p *pollingClient) get(t testing.TB) answer {
 	t.Helper()
 	return p.request(t, "GET", p.query(), "")
 }
 
-func (p *poller) post(t testing.TB, body string) answer {
+func (p *pollingClient) post(t testing.TB, body string) answer {
 	t.Helper()
 	return p.request(t, "POST", p.query(), body, "Content-Type", "text/plain;charset=UTF-8")
 }
 
-// later starts a poll and returns its answer to come, once the server has the request.
-func (p *poller) later(t testing.TB) <-chan answer {
+// getAsync starts a poll and returns a channel for its response.
+func (p *pollingClient) getAsync(t testing.TB) <-chan answer {
 	t.Helper()
 	out := make(chan answer, 1)
 	go func() {
@@ -235,27 +236,27 @@ func (p *poller) later(t testing.TB) <-chan answer {
 	return out
 }
 
-// socket is a client with a WebSocket, which says what a test wants said, right or wrong.
+// socket is a client with a WebSocket. It sends what the test wants, whether or not the protocol allows it.
 type socket struct {
 	net.Conn
 	r *bufio.Reader
 }
 
 // dial opens a WebSocket. query follows "EIO=4&transport=websocket".
-func (h *host) dial(t testing.TB, query string, headers ...string) *socket {
+func (h *testServer) dial(t testing.TB, query string, headers ...string) *socket {
 	t.Helper()
 	s, status, body := h.tryDial(t, query, headers...)
 	require.Equal(t, 101, status, body)
 	return s
 }
 
-func (h *host) tryDial(t testing.TB, query string, headers ...string) (s *socket, status int, body string) {
+func (h *testServer) tryDial(t testing.TB, query string, headers ...string) (s *socket, status int, body string) {
 	t.Helper()
 	return h.handshake(t, h.dialRaw(t), query, headers...)
 }
 
 // dialRaw opens a TCP connection.
-func (h *host) dialRaw(t testing.TB) net.Conn {
+func (h *testServer) dialRaw(t testing.TB) net.Conn {
 	t.Helper()
 	nc, err := net.Dial("tcp", h.http.Listener.Addr().String())
 	require.NoError(t, err)
@@ -264,10 +265,12 @@ func (h *host) dialRaw(t testing.TB) net.Conn {
 	return nc
 }
 
-func (h *host) handshake(t testing.TB, nc net.Conn, query string, headers ...string) (s *socket, status int, body string) {
+func (h *testServer) handshake(t testing.TB, nc net.Conn, query string, headers ...string) (s *socket, status int,
+	body string) {
 	t.Helper()
 	var head strings.Builder
-	head.WriteString("GET /socket.io/?EIO=4&transport=websocket" + query + " HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	head.WriteString("GET /socket.io/?EIO=4&transport=websocket" + query + " HTTP/1.1\r\nConnection: Upgrade\r\n" +
+		"Upgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n")
 	host := h.http.Listener.Addr().String()
 	for i := 0; i < len(headers); i += 2 {
@@ -291,13 +294,13 @@ func (h *host) handshake(t testing.TB, nc net.Conn, query string, headers ...str
 }
 
 // connect opens a session over WebSocket.
-func (h *host) connect(t testing.TB, headers ...string) (*socket, *session) {
+func (h *testServer) connect(t testing.TB, headers ...string) (*socket, *session) {
 	t.Helper()
 	s := h.dial(t, "", headers...)
-	return s, h.of(t, parseHello(t, s.text(t)).SID)
+	return s, h.sessionOf(t, parseHello(t, s.text(t)).SID)
 }
 
-// write sends a frame, masked as a client's has to be.
+// write sends a masked frame.
 func (s *socket) write(t testing.TB, f ws.Frame) {
 	t.Helper()
 	_, err := s.Write(masked(f))
@@ -326,28 +329,28 @@ func (s *socket) text(t testing.TB) string {
 	return string(f.Payload)
 }
 
-// closedWith checks that a close frame comes next, and then nothing.
-func (s *socket) closedWith(t testing.TB, want ws.StatusCode) {
+// requireCloseFrame checks that a close frame with the code want is next, and that nothing follows.
+func (s *socket) requireCloseFrame(t testing.TB, want ws.StatusCode) {
 	t.Helper()
 	f := s.read(t)
 	require.Equal(t, ws.OpClose, f.Header.OpCode, "a close frame, got %v %q", f.Header.OpCode, f.Payload)
 	code, _ := ws.ParseCloseFrameData(f.Payload)
 	require.Equal(t, want, code, "the close frame's code")
-	s.gone(t)
+	s.requireClosed(t)
 }
 
-// gone checks that the server has closed the connection.
-func (s *socket) gone(t testing.TB) {
+// requireClosed checks that the server has closed the connection.
+func (s *socket) requireClosed(t testing.TB) {
 	t.Helper()
 	rest, err := io.ReadAll(s.r)
 	if errors.Is(err, syscall.ECONNRESET) {
-		err = nil // as closed as can be
+		err = nil // the connection is closed
 	}
 	require.NoError(t, err)
-	require.Empty(t, rest, "after the end")
+	require.Empty(t, rest, "bytes after the end")
 }
 
-// readAnswer reads an HTTP response, status 0: there was none.
+// readAnswer reads an HTTP response. The status is 0 if there is none.
 func readAnswer(nc net.Conn) answer {
 	response, err := http.ReadResponse(bufio.NewReader(nc), nil)
 	if err != nil {
@@ -358,7 +361,7 @@ func readAnswer(nc net.Conn) answer {
 	return answer{status: response.StatusCode, body: string(b), header: response.Header}
 }
 
-// readHead reads an HTTP response's headers.
+// readHead reads the headers of an HTTP response.
 func readHead(t testing.TB, nc net.Conn) http.Header {
 	t.Helper()
 	response, err := http.ReadResponse(bufio.NewReader(nc), nil)
@@ -366,5 +369,5 @@ func readHead(t testing.TB, nc net.Conn) http.Header {
 	return response.Header
 }
 
-// quietly keeps the HTTP server from logging.
-func quietly(s *httptest.Server) { s.Config.ErrorLog = log.New(io.Discard, "", 0) }
+// withoutLog keeps the HTTP server from logging.
+func withoutLog(s *httptest.Server) { s.Config.ErrorLog = log.New(io.Discard, "", 0) }

@@ -6,7 +6,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain proves, beside everything else, that no test leaves a goroutine behind.
+// TestMain also checks that no test leaves a goroutine behind.
 func TestMain(m *testing.M) {
 	if benchClient() {
 		return

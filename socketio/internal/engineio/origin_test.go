@@ -15,13 +15,15 @@ import (
 
 func TestOrigins(t *testing.T) {
 	own := serve(t, engineio.Config{})
-	listed := serve(t, engineio.Config{Origins: []string{"https://app.example", "http://Dev.Example:8080/"}, Credentials: true})
+	listed := serve(t, engineio.Config{Origins: []string{"https://app.example", "http://Dev.Example:8080/"},
+		Credentials: true})
 	anyone := serve(t, engineio.Config{Origins: []string{"*"}})
-	apps := serve(t, engineio.Config{Origins: []string{"file://", "null", "app://x", "chrome-extension://AbC", "capacitor://localhost", "ionic://", "https://app.example",
+	apps := serve(t, engineio.Config{Origins: []string{"file://", "null", "app://x", "chrome-extension://AbC",
+		"capacitor://localhost", "ionic://", "https://app.example",
 		"http://[0:0:0:0:0:0:0:1]:03000", "https://[2001:DB8:0::7]:443"}})
 	for _, c := range []struct {
 		name         string
-		h            *host
+		h            *testServer
 		host, origin string
 		allowed      bool
 		header       string // Access-Control-Allow-Origin
@@ -75,7 +77,8 @@ func TestOrigins(t *testing.T) {
 			a := c.h.request(t, "GET", "transport=polling", "", headers...)
 			require.Equal(t, c.allowed, a.status == 200, "status %d %s", a.status, a.body)
 			require.Equal(t, c.header, a.header.Get("Access-Control-Allow-Origin"))
-			require.Equal(t, c.h == listed && c.header != "", a.header.Get("Access-Control-Allow-Credentials") == "true")
+			require.Equal(t, c.h == listed && c.header != "",
+				a.header.Get("Access-Control-Allow-Credentials") == "true")
 			require.Equal(t, c.origin != "", strings.Contains(a.header.Get("Vary"), "Origin"))
 			if !c.allowed {
 				require.Equal(t, 403, a.status)
@@ -101,8 +104,9 @@ func TestOrigins(t *testing.T) {
 			continue
 		}
 		t.Run("Preflight"+c.name, func(t *testing.T) {
-			a := c.h.request(t, "OPTIONS", "transport=polling&sid=x", "", append(headers, "Access-Control-Request-Method", "POST",
-				"Access-Control-Request-Headers", "authorization")...)
+			a := c.h.request(t, "OPTIONS", "transport=polling&sid=x", "",
+				append(headers, "Access-Control-Request-Method", "POST",
+					"Access-Control-Request-Headers", "authorization")...)
 			if !c.allowed {
 				require.Equal(t, 403, a.status)
 				require.Contains(t, a.body, "is not allowed")
@@ -117,16 +121,21 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// Who configures an origin that no browser sends learns what is wrong with it.
-func TestOriginsThatCannotBeListed(t *testing.T) {
+// NewServer says what is wrong with an origin that no browser sends.
+func TestInvalidOriginsAreRefused(t *testing.T) {
 	for text, why := range map[string]string{
-		"example.com": "scheme", "localhost:3000": "scheme", "": "scheme", "https:example.com": "scheme", "data:": "scheme", "*.example.com": "scheme",
-		"https://": "no host", "http:///": "no host", "https://*.example.com": "wildcards", "https://example.com:": "port", "https://example.com:x": "port",
-		"https://bücher.example": "xn--", "https://example.com/chat": "path", "https://a@example.com": "user", "file:///index.html": "path",
-		"https://example.com?": "query", "https://example.com:65536": "65535", "https://example.com:123456": "65535", "https://exa mple.com": "invalid",
-		"http://::1": "brackets", "http://::1:3000": "brackets", "http://[fe80::1%25eth0]": "brackets",
+		"example.com": "scheme", "localhost:3000": "scheme", "": "scheme", "https:example.com": "scheme",
+		"data:": "scheme", "*.example.com": "scheme",
+		"https://": "no host", "http:///": "no host", "https://*.example.com": "wildcards",
+		"https://example.com:": "port", "https://example.com:x": "port",
+		"https://bücher.example": "xn--", "https://example.com/chat": "path", "https://a@example.com": "user",
+		"file:///index.html":   "path",
+		"https://example.com?": "query", "https://example.com:65536": "65535", "https://example.com:123456": "65535",
+		"https://exa mple.com": "invalid",
+		"http://::1":           "brackets", "http://::1:3000": "brackets", "http://[fe80::1%25eth0]": "brackets",
 	} {
-		_, err := engineio.NewServer(engineio.Config{Origins: []string{text}, Open: func(*engineio.Conn) engineio.Receiver { return nil }})
+		_, err := engineio.NewServer(engineio.Config{Origins: []string{text},
+			Open: func(*engineio.Conn) engineio.Receiver { return nil }})
 		require.ErrorContains(t, err, why, "%q", text)
 		require.ErrorContains(t, err, fmt.Sprintf("Origins: %q", text))
 	}
@@ -143,26 +152,29 @@ func TestCookie(t *testing.T) {
 		h := serve(t, engineio.Config{Cookie: &http.Cookie{}})
 		a := h.request(t, "GET", "transport=polling", "")
 		sid := parseHello(t, a.body).SID
-		require.Equal(t, &http.Cookie{Name: "io", Value: sid, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}, parse(t, a.header.Get("Set-Cookie")))
-		p := &poller{host: h, sid: sid}
-		h.of(t, sid).Send(text("x"), engineio.SendOptions{})
-		require.Empty(t, p.get(t).header.Get("Set-Cookie"), "only the handshake sets it")
+		require.Equal(t, &http.Cookie{Name: "io", Value: sid, Path: "/", HttpOnly: true,
+			SameSite: http.SameSiteLaxMode}, parse(t, a.header.Get("Set-Cookie")))
+		p := &pollingClient{testServer: h, sid: sid}
+		h.sessionOf(t, sid).Send(text("x"), engineio.SendOptions{})
+		require.Empty(t, p.get(t).header.Get("Set-Cookie"), "only the handshake sets the cookie")
 	})
 	t.Run("OverWebSocket", func(t *testing.T) {
-		h := serve(t, engineio.Config{Cookie: &http.Cookie{Name: "node", Value: "ignored", Secure: true, SameSite: http.SameSiteNoneMode, MaxAge: 60}})
+		h := serve(t, engineio.Config{Cookie: &http.Cookie{Name: "node", Value: "ignored", Secure: true,
+			SameSite: http.SameSiteNoneMode, MaxAge: 60}})
 		nc := h.dialRaw(t)
-		_, err := nc.Write([]byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n"))
+		_, err := nc.Write([]byte(handshakeRequest))
 		require.NoError(t, err)
 		a := readHead(t, nc)
-		require.Equal(t, &http.Cookie{Name: "node", Value: h.session(t).ID(), Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode, MaxAge: 60},
+		require.Equal(t, &http.Cookie{Name: "node", Value: h.session(t).ID(), Path: "/", Secure: true, HttpOnly: true,
+			SameSite: http.SameSiteNoneMode, MaxAge: 60},
 			parse(t, a.Get("Set-Cookie")))
 	})
 }
 
-func TestHandshakeIsNotTheServersToShare(t *testing.T) {
+func TestHandshakeReturnsACopy(t *testing.T) {
 	h := serve(t, engineio.Config{})
-	_, err := h.try(context.Background(), "GET", h.http.URL+"/socket.io/?EIO=4&transport=polling", nil, "X-Token", "mine")
+	_, err := h.try(context.Background(), "GET", h.http.URL+"/socket.io/?EIO=4&transport=polling", nil, "X-Token",
+		"mine")
 	require.NoError(t, err)
 	c := h.session(t)
 	c.Handshake().Header.Set("X-Token", "changed")

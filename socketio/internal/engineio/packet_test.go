@@ -37,7 +37,7 @@ func FuzzPayload(f *testing.F) {
 		want := strings.Split(string(whole), string(rune(separator)))
 		require.Len(t, again, len(want))
 		for i := range want {
-			if want[i][0] != typeBinary { // base64 may be written in more than one way
+			if want[i][0] != typeBinary { // base64 has several forms
 				require.Equal(t, want[i], again[i])
 			}
 		}

@@ -25,8 +25,9 @@ func TestPolling(t *testing.T) {
 		require.Empty(t, a.header.Get("Set-Cookie"))
 		got := parseHello(t, a.body)
 		require.Len(t, got.SID, 20)
-		require.Equal(t, hello{SID: got.SID, Upgrades: []string{"websocket"}, PingInterval: 25000, PingTimeout: 20000, MaxPayload: 10000}, got)
-		require.Equal(t, "polling", h.of(t, got.SID).Transport())
+		require.Equal(t, hello{SID: got.SID, Upgrades: []string{"websocket"}, PingInterval: 25000, PingTimeout: 20000,
+			MaxPayload: 10000}, got)
+		require.Equal(t, "polling", h.sessionOf(t, got.SID).Transport())
 	})
 
 	t.Run("MessagesOfAPayload", func(t *testing.T) {
@@ -42,33 +43,35 @@ func TestPolling(t *testing.T) {
 		require.Equal(t, wsframe.Part{Binary: true, Data: []byte{}}, receive(t, c.messages, "no bytes"))
 	})
 
-	t.Run("APollGetsAllThatIsQueued", func(t *testing.T) {
+	t.Run("PollGetsEverythingThatIsQueued", func(t *testing.T) {
 		p, c := h.poll(t)
 		c.Send(text("one"), engineio.SendOptions{})
-		c.Send(wsframe.NewFrame(wsframe.Part{Data: []byte("two")}, wsframe.Part{Binary: true, Data: []byte{1, 2, 3, 4}}), engineio.SendOptions{})
+		c.Send(wsframe.NewFrame(wsframe.Part{Data: []byte("two")},
+			wsframe.Part{Binary: true, Data: []byte{1, 2, 3, 4}}), engineio.SendOptions{})
 		c.Send(text(""), engineio.SendOptions{})
 		c.Send(wsframe.NewFrame(), engineio.SendOptions{})
 		require.Equal(t, "4one\x1e4two\x1ebAQIDBA==\x1e4", p.get(t).body)
 	})
 
-	t.Run("APollWaits", func(t *testing.T) {
+	t.Run("PollWaits", func(t *testing.T) {
 		p, c := h.poll(t)
-		later := p.later(t)
-		c.waiting(t)
-		require.True(t, c.Send(text("now"), engineio.SendOptions{Volatile: true}), "a volatile frame is sent when a poll waits")
+		later := p.getAsync(t)
+		c.waitForPoll(t)
+		require.True(t, c.Send(text("now"), engineio.SendOptions{Volatile: true}),
+			"a volatile frame is sent when a poll waits")
 		require.Equal(t, "4now", receive(t, later, "the poll's answer").body)
 		require.False(t, c.Send(text("now"), engineio.SendOptions{Volatile: true}), "no poll waits")
 	})
 
 	t.Run("DuplicatePollEndsTheSession", func(t *testing.T) {
 		p, c := h.poll(t)
-		first := p.later(t)
-		c.waiting(t)
+		first := p.getAsync(t)
+		c.waitForPoll(t)
 		second := p.get(t)
 		require.Equal(t, 400, second.status)
 		a := receive(t, first, "the first poll's answer")
 		require.Equal(t, 200, a.status)
-		require.Equal(t, "1", a.body, "the first poll is told of the end")
+		require.Equal(t, "1", a.body, "the first poll gets a close packet")
 		require.Error(t, c.ended(t, engineio.TransportError))
 		require.JSONEq(t, `{"code":1,"message":"Session ID unknown"}`, p.get(t).body)
 	})
@@ -77,12 +80,12 @@ func TestPolling(t *testing.T) {
 		p, c := h.poll(t)
 		slow, write := h.slowBody(t, p)
 		write("4")
-		p.overlap(t)
+		p.postUntilRefused(t)
 		require.Error(t, c.ended(t, engineio.TransportError))
 		require.NotEqual(t, 200, receive(t, slow, "the first request's answer").status)
 	})
 
-	t.Run("APollThatIsGivenUpEndsTheSession", func(t *testing.T) {
+	t.Run("AbortedPollEndsTheSession", func(t *testing.T) {
 		p, c := h.poll(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})
@@ -90,7 +93,7 @@ func TestPolling(t *testing.T) {
 			defer close(done)
 			_, _ = p.try(ctx, "GET", p.http.URL+"/socket.io/?EIO=4&"+p.query(), nil)
 		}()
-		c.waiting(t)
+		c.waitForPoll(t)
 		cancel()
 		require.Error(t, c.ended(t, engineio.TransportError))
 		<-done
@@ -98,8 +101,8 @@ func TestPolling(t *testing.T) {
 
 	t.Run("ClosePacketEndsTheSession", func(t *testing.T) {
 		p, c := h.poll(t)
-		later := p.later(t)
-		c.waiting(t)
+		later := p.getAsync(t)
+		c.waitForPoll(t)
 		require.Equal(t, "ok", p.post(t, "4last\x1e1\x1e4late").body)
 		require.Equal(t, "6", receive(t, later, "the poll's answer").body)
 		require.NoError(t, c.ended(t, engineio.TransportClose))
@@ -117,7 +120,7 @@ func TestPolling(t *testing.T) {
 		{"EmptyPacket", "4x\x1e", engineio.ParseError},
 		{"NotUTF8", "4\xff", engineio.ParseError},
 		{"NotBase64", "bA*==", engineio.ParseError},
-		{"TruncatedBase64", "bAQIDB", engineio.ParseError}, // five characters: there is no such length
+		{"TruncatedBase64", "bAQIDB", engineio.ParseError}, // base64 never has five characters
 		{"Open", "0{}", engineio.TransportError},
 		{"Ping", "2", engineio.TransportError},
 		{"Upgrade", "5", engineio.TransportError},
@@ -142,18 +145,18 @@ func TestPolling(t *testing.T) {
 		require.Error(t, c.ended(t, engineio.TransportError))
 	})
 
-	t.Run("CloseFlushes", func(t *testing.T) {
+	t.Run("CloseSendsQueuedFrames", func(t *testing.T) {
 		p, c := h.poll(t)
 		c.Send(text("one"), engineio.SendOptions{})
 		c.Close(engineio.ForcedClose)
 		require.NoError(t, c.ended(t, engineio.ForcedClose))
 		require.False(t, c.Send(text("late"), engineio.SendOptions{}))
-		require.Equal(t, "4one", p.get(t).body, "what was queued waits for the client")
-		require.Equal(t, "1", p.get(t).body, "and a goodbye for itself: clients would miss what came with it")
+		require.Equal(t, "4one", p.get(t).body, "queued frames wait for the client")
+		require.Equal(t, "1", p.get(t).body, "the goodbye comes alone, because clients drop what comes with it")
 		require.Equal(t, 400, p.get(t).status)
 	})
 
-	t.Run("CloseFlushesHoweverMuchIsQueued", func(t *testing.T) {
+	t.Run("CloseSendsQueuedFramesHoweverManyThereAre", func(t *testing.T) {
 		for n := range 40 {
 			p, c := h.poll(t)
 			for range n {
@@ -168,7 +171,7 @@ func TestPolling(t *testing.T) {
 		}
 	})
 
-	t.Run("AGoodbyeOfTheClientEndsWhatCloses", func(t *testing.T) {
+	t.Run("ClosePacketEndsAClosingSession", func(t *testing.T) {
 		p, c := h.poll(t)
 		c.Send(text("one"), engineio.SendOptions{})
 		c.Close(engineio.ForcedClose)
@@ -182,8 +185,8 @@ func TestPolling(t *testing.T) {
 
 	t.Run("CloseAnswersAPoll", func(t *testing.T) {
 		p, c := h.poll(t)
-		later := p.later(t)
-		c.waiting(t)
+		later := p.getAsync(t)
+		c.waitForPoll(t)
 		c.Close(engineio.ForcedClose)
 		require.Equal(t, "1", receive(t, later, "the poll's answer").body)
 		c.ended(t, engineio.ForcedClose)
@@ -197,27 +200,28 @@ func TestPolling(t *testing.T) {
 		require.Equal(t, "1", p.get(t).body)
 	})
 
-	require.Zero(t, h.open(t), "sessions that are left count")
+	require.Zero(t, h.closeAll(t), "sessions that have ended are counted")
 }
 
-// open closes what the tests have left open, and returns how many sessions remain.
-func (h *host) open(t testing.TB) int {
+// closeAll closes all sessions, and returns how many remain open.
+func (h *testServer) closeAll(t testing.TB) int {
 	t.Helper()
 	h.byID.Range(func(_, s any) bool { s.(*session).Close(engineio.ForcedClose); return true })
 	return h.Len()
 }
 
-// waiting returns once a poll waits.
-func (s *session) waiting(t testing.TB) {
+// waitForPoll waits until a poll waits.
+func (s *session) waitForPoll(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, s.Polls, patience, time.Millisecond, "no poll waits")
 }
 
-// slowBody begins a request with packets, whose body the test writes.
-func (h *host) slowBody(t testing.TB, p *poller) (<-chan answer, func(string)) {
+// slowBody begins a request with packets. The test writes its body with the func that slowBody returns.
+func (h *testServer) slowBody(t testing.TB, p *pollingClient) (<-chan answer, func(string)) {
 	t.Helper()
 	nc := h.dialRaw(t)
-	_, err := fmt.Fprintf(nc, "POST /socket.io/?EIO=4&%s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", p.query())
+	_, err := fmt.Fprintf(nc, "POST /socket.io/?EIO=4&%s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
+		p.query())
 	require.NoError(t, err)
 	out := make(chan answer, 1)
 	go func() { out <- readAnswer(nc) }()
@@ -227,10 +231,12 @@ func (h *host) slowBody(t testing.TB, p *poller) (<-chan answer, func(string)) {
 	}
 }
 
-// overlap posts until that ends the session: another request, that is being read, may not have been there yet.
-func (p *poller) overlap(t testing.TB) {
+// postUntilRefused posts until that ends the session. The server may not have begun to read the request that is
+// to overlap.
+func (p *pollingClient) postUntilRefused(t testing.TB) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.post(t, "6").status == http.StatusBadRequest }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return p.post(t, "6").status == http.StatusBadRequest }, patience,
+		time.Millisecond)
 }
 
 func TestPollingLimits(t *testing.T) {
@@ -240,15 +246,17 @@ func TestPollingLimits(t *testing.T) {
 		require.Equal(t, 200, p.post(t, "4"+strings.Repeat("x", 99)).status, "the limit is inclusive")
 		require.Len(t, c.text(t), 99)
 		for name, body := range map[string]string{
-			"OfKnownLength":    "Content-Length: 101\r\n\r\n4" + strings.Repeat("x", 100),
-			"OfUnknownLength":  "Transfer-Encoding: chunked\r\n\r\n65\r\n4" + strings.Repeat("x", 100) + "\r\n0\r\n\r\n",
-			"ThatHasNotCome":   "Content-Length: 1000000000\r\n\r\n4x",
-			"OfEndlessChunks":  "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("a\r\n4xxxxxxxxx\r\n", 100),
-			"WithAContentType": "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: 101\r\n\r\n4" + strings.Repeat("x", 100),
+			"OfKnownLength": "Content-Length: 101\r\n\r\n4" + strings.Repeat("x", 100),
+			"OfUnknownLength": "Transfer-Encoding: chunked\r\n\r\n65\r\n4" + strings.Repeat("x",
+				100) + "\r\n0\r\n\r\n",
+			"ThatHasNotCome":  "Content-Length: 1000000000\r\n\r\n4x",
+			"OfEndlessChunks": "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("a\r\n4xxxxxxxxx\r\n", 100),
+			"WithAContentType": "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: 101\r\n\r\n4" +
+				strings.Repeat("x", 100),
 		} {
 			t.Run(name, func(t *testing.T) {
 				p, c := h.poll(t)
-				waiting := p.later(t)
+				waiting := p.getAsync(t)
 				nc := h.dialRaw(t)
 				_, err := fmt.Fprintf(nc, "POST /socket.io/?EIO=4&%s HTTP/1.1\r\nHost: x\r\n%s", p.query(), body)
 				require.NoError(t, err)
@@ -256,7 +264,8 @@ func TestPollingLimits(t *testing.T) {
 				require.Equal(t, 413, a.status)
 				require.Empty(t, a.body, "as in Node.js")
 				require.ErrorContains(t, c.ended(t, engineio.TransportError), "larger than")
-				require.Contains(t, []int{200, 400}, receive(t, waiting, "the answer to the poll").status, "it ends, or comes too late")
+				require.Contains(t, []int{200, 400}, receive(t, waiting, "the answer to the poll").status,
+					"the poll ends, or comes too late")
 				require.Equal(t, 400, p.get(t).status)
 				require.Empty(t, c.messages)
 			})
@@ -276,19 +285,20 @@ func TestPollingLimits(t *testing.T) {
 		h := serve(t, engineio.Config{})
 		p, c := h.poll(t)
 		nc := h.dialRaw(t)
-		_, err := fmt.Fprintf(nc, "POST /socket.io/?EIO=4&%s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n4abc", p.query())
+		_, err := fmt.Fprintf(nc, "POST /socket.io/?EIO=4&%s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n4abc",
+			p.query())
 		require.NoError(t, err)
 		require.NoError(t, nc.Close())
 		require.Error(t, c.ended(t, engineio.TransportError))
-		require.Empty(t, c.messages, "half a body is none")
+		require.Empty(t, c.messages, "packets of an incomplete body")
 	})
 
-	t.Run("TheEndOfTheSessionEndsABody", func(t *testing.T) {
+	t.Run("EndOfTheSessionAbortsABody", func(t *testing.T) {
 		h := serve(t, engineio.Config{})
 		p, c := h.poll(t)
 		slow, write := h.slowBody(t, p)
 		write("4aaaa")
-		p.overlap(t)
+		p.postUntilRefused(t)
 		require.Equal(t, 400, receive(t, slow, "the answer, long before the body's deadline").status)
 		c.ended(t, engineio.TransportError)
 	})

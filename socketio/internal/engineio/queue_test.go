@@ -12,48 +12,49 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// stall sends to a client that does not read, until its socket takes no more. It returns how many frames were sent.
-func stall(t testing.TB, c *session, f *wsframe.Frame) int {
+// fillSocket sends frames to a client that does not read, until its socket is full. It returns how many frames
+// were sent.
+func fillSocket(t testing.TB, c *session, f *wsframe.Frame) int {
 	t.Helper()
 	for n := 1; n < 10_000; n++ {
 		require.True(t, c.Send(f, engineio.SendOptions{}), "after %d frames", n)
-		for looks := 0; c.Queued() > 0; looks++ { // and not a time, which may pass while nothing runs
+		for looks := 0; c.Queued() > 0; looks++ { // not a time, which may pass while nothing runs
 			if looks == 100 {
-				return n // it has been tried for a while
+				return n // the writer has tried for a while
 			}
 			time.Sleep(time.Millisecond)
 		}
 	}
-	t.Fatal("the socket takes everything")
+	t.Fatal("the socket never becomes full")
 	return 0
 }
 
 func TestSlowReader(t *testing.T) {
 	const queue, large = 100, 100_000
 
-	t.Run("AFullQueueEndsTheSession", func(t *testing.T) {
+	t.Run("FullQueueEndsTheSession", func(t *testing.T) {
 		h := serve(t, engineio.Config{SendQueue: queue})
 		_, slow := h.connect(t)
 		fast, other := h.connect(t)
 		f := text(strings.Repeat("x", large))
-		stall(t, slow, f)
+		fillSocket(t, slow, f)
 		sent := 0
 		for slow.Send(f, engineio.SendOptions{}) {
 			sent++
 			other.Send(f, engineio.SendOptions{})
-			require.Len(t, fast.text(t), 1+large, "the other client is not held up")
+			require.Len(t, fast.text(t), 1+large, "the other client must not be held up")
 			require.LessOrEqual(t, sent, queue)
 		}
 		slow.ended(t, engineio.SendQueueFull)
 		require.False(t, slow.Send(f, engineio.SendOptions{}))
-		require.Equal(t, 0, slow.Queued(), "and what was queued is not kept")
+		require.Equal(t, 0, slow.Queued(), "the queue must be dropped")
 	})
 
-	t.Run("TheQueueIsBoundedInBytes", func(t *testing.T) {
+	t.Run("QueueIsBoundedInBytes", func(t *testing.T) {
 		h := serve(t, engineio.Config{SendQueueBytes: 5 * large})
 		_, slow := h.connect(t)
 		f := text(strings.Repeat("x", large))
-		stall(t, slow, f)
+		fillSocket(t, slow, f)
 		sent := 0
 		for slow.Send(f, engineio.SendOptions{}) {
 			sent++
@@ -69,18 +70,19 @@ func TestSlowReader(t *testing.T) {
 		require.Len(t, s.text(t), 1+large)
 	})
 
-	t.Run("VolatileFramesAreDroppedAndHarmNobody", func(t *testing.T) {
+	t.Run("VolatileFramesAreDroppedWhenTheSocketIsFull", func(t *testing.T) {
 		h := serve(t, engineio.Config{SendQueue: queue})
 		s, c := h.connect(t)
 		f := text(strings.Repeat("x", large))
-		n := stall(t, c, f)
+		n := fillSocket(t, c, f)
 		require.False(t, c.Send(text("dropped"), engineio.SendOptions{Volatile: true}))
 		require.True(t, c.Send(text("kept"), engineio.SendOptions{}))
 		for range n {
 			require.Len(t, s.text(t), 1+large)
 		}
-		require.Equal(t, "4kept", s.text(t), "the frames that were accepted come whole, and in their order")
-		require.Eventually(t, func() bool { return c.Send(text("taken"), engineio.SendOptions{Volatile: true}) }, patience, time.Millisecond)
+		require.Equal(t, "4kept", s.text(t), "accepted frames must arrive completely and in their order")
+		require.Eventually(t, func() bool { return c.Send(text("taken"), engineio.SendOptions{Volatile: true}) },
+			patience, time.Millisecond)
 		require.Equal(t, "4taken", s.text(t))
 	})
 
@@ -88,17 +90,18 @@ func TestSlowReader(t *testing.T) {
 		h := serve(t, engineio.Config{})
 		s, c := h.connect(t)
 		f := text(strings.Repeat("x", large))
-		n := stall(t, c, f)
+		n := fillSocket(t, c, f)
 		c.Close(engineio.ForcedClose)
 		c.ended(t, engineio.ForcedClose)
 		for range n {
 			require.Len(t, s.text(t), 1+large)
 		}
-		s.closedWith(t, ws.StatusNormalClosure)
+		s.requireCloseFrame(t, ws.StatusNormalClosure)
 	})
 
-	t.Run("AClientThatReadsNothingIsGoneWithItsHeartbeat", func(t *testing.T) {
-		h := serve(t, engineio.Config{PingInterval: 200 * time.Millisecond, PingTimeout: 200 * time.Millisecond, SendQueueBytes: 100 << 20})
+	t.Run("ClientThatReadsNothingTimesOut", func(t *testing.T) {
+		h := serve(t, engineio.Config{PingInterval: 200 * time.Millisecond, PingTimeout: 200 * time.Millisecond,
+			SendQueueBytes: 100 << 20})
 		_, c := h.connect(t)
 		f := text(strings.Repeat("x", 1_000_000))
 		for range 10 {
@@ -110,7 +113,7 @@ func TestSlowReader(t *testing.T) {
 	t.Run("PingsOfAClientThatReadsNothingAreBounded", func(t *testing.T) {
 		h := serve(t, engineio.Config{SendQueue: queue})
 		s, c := h.connect(t)
-		stall(t, c, text(strings.Repeat("x", large)))
+		fillSocket(t, c, text(strings.Repeat("x", large)))
 		ping := masked(ws.NewPingFrame([]byte("x")))
 		for range 2 * queue {
 			if _, err := s.Write(ping); err != nil {
@@ -120,7 +123,7 @@ func TestSlowReader(t *testing.T) {
 		c.ended(t, engineio.SendQueueFull)
 	})
 
-	t.Run("APollersQueueIsBounded", func(t *testing.T) {
+	t.Run("QueueOfAPollingClientIsBounded", func(t *testing.T) {
 		h := serve(t, engineio.Config{SendQueue: queue})
 		p, c := h.poll(t)
 		for i := range queue {

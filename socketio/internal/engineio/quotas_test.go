@@ -15,8 +15,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
-// reached waits for the end of a session that has reached a limit.
-func (s *session) reached(t *testing.T, name quota.Name) {
+// endedByQuota waits for the end of a session by a quota.
+func (s *session) endedByQuota(t *testing.T, name quota.Name) {
 	t.Helper()
 	var e *quota.Error
 	require.ErrorAs(t, s.ended(t, engineio.Reason(name)), &e)
@@ -24,8 +24,8 @@ func (s *session) reached(t *testing.T, name quota.Name) {
 	require.Positive(t, e.Limit)
 }
 
-// echoes makes sure that a client is served.
-func echoes(t *testing.T, client *socket, s *session) {
+// requireEcho checks that a client is served.
+func requireEcho(t *testing.T, client *socket, s *session) {
 	t.Helper()
 	client.send(t, "4hello")
 	require.Equal(t, "hello", s.text(t))
@@ -75,13 +75,13 @@ func TestRates(t *testing.T) {
 		}, quota.ByteRate},
 	} {
 		t.Run(name+"AreCutOff", func(t *testing.T) {
-			attack.by(t).reached(t, attack.reached)
+			attack.by(t).endedByQuota(t, attack.reached)
 		})
 	}
-	echoes(t, honest, member)
+	requireEcho(t, honest, member)
 }
 
-// byHeader counts clients by a header, since all of a test's have one address.
+// byHeader counts clients by a header, because all clients of a test have the same address.
 func byHeader(r *http.Request) string { return r.Header.Get("X-From") }
 
 func TestLimitsOfAnAddress(t *testing.T) {
@@ -95,7 +95,7 @@ func TestLimitsOfAnAddress(t *testing.T) {
 		require.Equal(t, http.StatusTooManyRequests, status)
 		require.Equal(t, http.StatusTooManyRequests, h.request(t, "GET", "transport=polling", "", "X-From", one).status)
 		honest, member := h.connect(t, "X-From", other)
-		echoes(t, honest, member)
+		requireEcho(t, honest, member)
 		require.Equal(t, 2, h.Addresses())
 		_ = first.Close()
 		c.ended(t, engineio.TransportClose)
@@ -107,7 +107,7 @@ func TestLimitsOfAnAddress(t *testing.T) {
 		h.connect(t, "X-From", one)
 		_, status, _ := h.tryDial(t, "", "X-From", one)
 		require.Equal(t, http.StatusTooManyRequests, status)
-		for range 3 { // counts once
+		for range 3 { // only the first call counts
 			c.Joined()
 		}
 		h.connect(t, "X-From", one)
@@ -124,12 +124,13 @@ func TestLimitsOfAnAddress(t *testing.T) {
 				refused++
 			}
 		}
-		require.GreaterOrEqual(t, refused, 20, "five seconds' worth may come at once")
-		require.Equal(t, 50-refused, asked, "Admit is not asked about what is refused")
+		require.GreaterOrEqual(t, refused, 20, "handshakes of five seconds may come at once")
+		require.Equal(t, 50-refused, asked, "Admit must not be called for requests that are refused")
 		require.Equal(t, 200, h.request(t, "GET", "transport=polling", "", "X-From", other).status)
 	})
 	t.Run("RefusedHandshakesLeaveNothing", func(t *testing.T) {
-		h := serve(t, engineio.Config{Address: byHeader, PerAddress: quota.AddressLimits{Sessions: 2}, MaxConnections: 1})
+		h := serve(t, engineio.Config{Address: byHeader, PerAddress: quota.AddressLimits{Sessions: 2},
+			MaxConnections: 1})
 		h.connect(t, "X-From", one)
 		for range 5 {
 			_, status, _ := h.tryDial(t, "", "X-From", other)
@@ -141,19 +142,20 @@ func TestLimitsOfAnAddress(t *testing.T) {
 
 func TestMemoryOfAllQueues(t *testing.T) {
 	const mb = 1 << 20
-	begin := func(t *testing.T) (h *host, memory *quota.Budget) {
+	begin := func(t *testing.T) (h *testServer, memory *quota.Budget) {
 		memory = quota.NewBudget(mb)
 		h = serve(t, engineio.Config{Memory: memory})
 		honest, member := h.connect(t)
 		t.Cleanup(func() {
-			echoes(t, honest, member)
+			requireEcho(t, honest, member)
 			require.NoError(t, h.Close())
-			require.Eventually(t, func() bool { return memory.Used() == 0 }, patience, time.Millisecond, "nothing is held any more")
+			require.Eventually(t, func() bool { return memory.Used() == 0 }, patience, time.Millisecond,
+				"memory must be released")
 		})
 		return h, memory
 	}
-	// some of these must lose, and not all.
-	lose := func(t *testing.T, all []*session) {
+	// requireSomeLose checks that some sessions are ended, and not all.
+	requireSomeLose := func(t *testing.T, all []*session) {
 		t.Helper()
 		lost := 0
 		require.Eventually(t, func() bool {
@@ -177,9 +179,9 @@ func TestMemoryOfAllQueues(t *testing.T) {
 			s, c := h.connect(t)
 			all = append(all, c)
 			p := masked(ws.NewTextFrame([]byte("4" + strings.Repeat("x", 700_000))))
-			_, _ = s.Write(p[:len(p)-10]) // whose connection is cut off gets an error
+			_, _ = s.Write(p[:len(p)-10]) // the connection may be cut
 		}
-		lose(t, all)
+		requireSomeLose(t, all)
 		require.LessOrEqual(t, memory.Used(), int64(3*mb))
 	})
 	t.Run("HalfBodies", func(t *testing.T) {
@@ -189,10 +191,11 @@ func TestMemoryOfAllQueues(t *testing.T) {
 			p, c := h.poll(t)
 			all = append(all, c)
 			nc := h.dialRaw(t)
-			_, _ = fmt.Fprintf(nc, "POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n4", p.sid)
+			_, _ = fmt.Fprintf(nc, "POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n"+
+				"Content-Length: 900000\r\n\r\n4", p.sid)
 			_, _ = io.WriteString(nc, strings.Repeat("x", 700_000))
 		}
-		lose(t, all)
+		requireSomeLose(t, all)
 	})
 	t.Run("QueuesOfClientsThatDoNotRead", func(t *testing.T) {
 		h, memory := begin(t)
@@ -204,7 +207,7 @@ func TestMemoryOfAllQueues(t *testing.T) {
 				c.Send(text(strings.Repeat("x", 70_000)), engineio.SendOptions{})
 			}
 		}
-		lose(t, all)
+		requireSomeLose(t, all)
 		require.LessOrEqual(t, memory.Used(), int64(2*mb))
 	})
 	t.Run("BroadcastsCountOnce", func(t *testing.T) {
@@ -215,6 +218,6 @@ func TestMemoryOfAllQueues(t *testing.T) {
 			require.True(t, c.Send(frame, engineio.SendOptions{Copy: i + 1}))
 			require.True(t, c.Send(text("x"), engineio.SendOptions{}))
 		}
-		require.LessOrEqual(t, memory.Used(), int64(6*500_000), "not 100 times")
+		require.LessOrEqual(t, memory.Used(), int64(6*500_000), "the frame must not count 100 times")
 	})
 }

@@ -37,22 +37,28 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"NoTransport", "GET", base + "EIO=4", nil, 400, 0, "Transport unknown"},
 		{"UnknownTransport", "GET", base + "EIO=4&transport=webtransport", nil, 400, 0, "Transport unknown"},
-		{"UnknownTransportBeforeAllElse", "POST", base + "transport=x&sid=x", []string{"Origin", "https://evil.example"}, 400, 0, "Transport unknown"},
+		{"UnknownTransportBeforeAllElse", "POST", base + "transport=x&sid=x",
+			[]string{"Origin", "https://evil.example"}, 400, 0, "Transport unknown"},
 		{"UnknownSession", "GET", base + "EIO=4&transport=polling&sid=x", nil, 400, 1, "Session ID unknown"},
 		{"UnknownSessionOfAPost", "POST", base + "EIO=4&transport=polling&sid=x", nil, 400, 1, "Session ID unknown"},
 		{"HandshakeByPost", "POST", base + "EIO=4&transport=polling", nil, 400, 2, "Bad handshake method"},
 		{"HandshakeByOptions", "OPTIONS", base + "EIO=4&transport=polling", nil, 400, 2, "Bad handshake method"},
 		{"WebSocketWithoutUpgrade", "GET", base + "EIO=4&transport=websocket", nil, 400, 3, "Bad request"},
-		{"WebSocketWithoutUpgradeOfASession", "GET", base + "EIO=4&transport=websocket&sid=" + sid, nil, 400, 3, "Bad request"},
-		{"UpgradeOfPolling", "GET", base + "EIO=4&transport=polling", []string{"Connection", "Upgrade", "Upgrade", "websocket"}, 400, 3, "Bad request"},
+		{"WebSocketWithoutUpgradeOfASession", "GET", base + "EIO=4&transport=websocket&sid=" + sid, nil, 400, 3,
+			"Bad request"},
+		{"UpgradeOfPolling", "GET", base + "EIO=4&transport=polling",
+			[]string{"Connection", "Upgrade", "Upgrade", "websocket"}, 400, 3, "Bad request"},
 		{"OtherVersionForASession", "GET", base + "EIO=3&transport=polling&sid=" + sid, nil, 400, 3, "Bad request"},
 		{"OtherMethodForASession", "DELETE", base + "EIO=4&transport=polling&sid=" + sid, nil, 400, 3, "Bad request"},
 		{"NotAdmitted", "GET", base + "EIO=4&transport=polling", []string{"X-Banned", "yes"}, 403, 4, "Forbidden"},
-		{"NotAdmittedBeforeTheVersion", "GET", base + "EIO=3&transport=polling", []string{"X-Banned", "yes"}, 403, 4, "Forbidden"},
+		{"NotAdmittedBeforeTheVersion", "GET", base + "EIO=3&transport=polling", []string{"X-Banned", "yes"}, 403, 4,
+			"Forbidden"},
 		{"OldVersion", "GET", base + "EIO=3&transport=polling", nil, 400, 5, "Unsupported protocol version"},
 		{"NoVersion", "GET", base + "transport=polling", nil, 400, 5, "Unsupported protocol version"},
-		{"TooMuchHeader", "GET", base + "EIO=4&transport=polling", []string{"X-Large", strings.Repeat("x", 17<<10)}, 431, 3, "Bad request"},
-		{"TooLongURL", "GET", base + "EIO=4&transport=polling&x=" + strings.Repeat("x", 17<<10), nil, 431, 3, "Bad request"},
+		{"TooMuchHeader", "GET", base + "EIO=4&transport=polling", []string{"X-Large", strings.Repeat("x", 17<<10)},
+			431, 3, "Bad request"},
+		{"TooLongURL", "GET", base + "EIO=4&transport=polling&x=" + strings.Repeat("x", 17<<10), nil, 431, 3,
+			"Bad request"},
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			a, err := h.try(context.Background(), r.method, h.http.URL+r.url, nil, r.headers...)
@@ -69,7 +75,7 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	require.Equal(t, 1, h.Len(), "nothing but the one session")
+	require.Equal(t, 1, h.Len(), "the number of sessions")
 
 	for name, headers := range map[string][]string{
 		"BadKey":     {"Sec-WebSocket-Key", "short", "Sec-WebSocket-Version", "13"},
@@ -77,7 +83,8 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run("WebSocketHandshake"+name, func(t *testing.T) {
 			nc := h.dialRaw(t)
-			r := "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+			r := "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " +
+				"websocket\r\n"
 			for i := 0; i < len(headers); i += 2 {
 				r += headers[i] + ": " + headers[i+1] + "\r\n"
 			}
@@ -90,12 +97,12 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 
-	t.Run("ElsewhereIsNothing", func(t *testing.T) {
+	t.Run("OtherPathsAreNotFound", func(t *testing.T) {
 		a, err := h.try(context.Background(), "GET", h.http.URL+"/other/", nil)
 		require.NoError(t, err)
 		require.Equal(t, 404, a.status)
 	})
-	t.Run("TheSlashAtTheEndMayBeMissing", func(t *testing.T) {
+	t.Run("SlashAtTheEndMayBeMissing", func(t *testing.T) {
 		a, err := h.try(context.Background(), "GET", h.http.URL+"/socket.io?EIO=4&transport=polling", nil)
 		require.NoError(t, err)
 		require.Equal(t, 200, a.status)

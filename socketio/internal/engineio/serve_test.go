@@ -19,10 +19,10 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// Everything is as behind an HTTP server.
-func TestServeIsNoDifferent(t *testing.T) {
-	byServe = true
-	defer func() { byServe = false }()
+// Serve does the same as an http.Server.
+func TestServeDoesTheSameAsAnHTTPServer(t *testing.T) {
+	useServe = true
+	defer func() { useServe = false }()
 	for name, test := range map[string]func(*testing.T){
 		"Refusals":                        TestRefusals,
 		"Transports":                      TestTransports,
@@ -35,11 +35,11 @@ func TestServeIsNoDifferent(t *testing.T) {
 		"Deflate":                         TestDeflate,
 		"Origins":                         TestOrigins,
 		"Cookie":                          TestCookie,
-		"HandshakeIsNotTheServersToShare": TestHandshakeIsNotTheServersToShare,
-		"WorkHoldsUpNobody":               TestWorkHoldsUpNobody,
-		"WorkMayEndItsGoroutine":          TestWorkMayEndItsGoroutine,
-		"AllIsReadBeforeTheEnd":           TestAllIsReadBeforeTheEnd,
-		"CloseDoesNotWaitForWork":         TestCloseDoesNotWaitForWork,
+		"HandshakeReturnsACopy":           TestHandshakeReturnsACopy,
+		"TaskThatBlocksHoldsUpNoMessages": TestTaskThatBlocksHoldsUpNoMessages,
+		"TaskMayEndItsGoroutine":          TestTaskMayEndItsGoroutine,
+		"EverythingIsReadBeforeTheEnd":    TestEverythingIsReadBeforeTheEnd,
+		"CloseDoesNotWaitForTasks":        TestCloseDoesNotWaitForTasks,
 		"Polling":                         TestPolling,
 		"PollingLimits":                   TestPollingLimits,
 		"SlowReader":                      TestSlowReader,
@@ -48,37 +48,37 @@ func TestServeIsNoDifferent(t *testing.T) {
 		"NoUpgrades":                      TestNoUpgrades,
 		"WebSocket":                       TestWebSocket,
 		"WebSocketRules":                  TestWebSocketRules,
-		"Heads":                           TestHandshakesHeaders,
-		"Subprotocols":                    TestTheFirstSubprotocolIsChosen,
-		"Extensions":                      TestOffersOfExtensions,
-		"CloseCodes":                      TestCloseCodes,
-		"Goodbyes":                        TestTheGoodbyeIsSentAfterTheClientsEnd,
-		"EndsOnTime":                      TestSessionsEndOnTime,
-		"NamesWhatItRefuses":              TestWhatWasRefusedIsNamed,
+		"HandshakeHeaders":                TestHandshakeHeadersAreParsedAsLists,
+		"Subprotocols":                    TestFirstSubprotocolIsChosen,
+		"Extensions":                      TestExtensionOffersAreParsedAsAList,
+		"CloseCodes":                      TestCloseFrameIsAnsweredWithItsCode,
+		"CloseFrameAfterHalfClose":        TestCloseFrameIsSentAfterTheClientsHalfClose,
+		"SessionsEndOnTime":               TestSessionsEndOnTime,
+		"RefusalNamesTheOriginOrHost":     TestRefusalNamesTheOriginOrHost,
 		"TrustedProxies":                  TestTrustedProxies,
-		"WhatProxiesForward":              TestWhatProxiesForwardCounts,
+		"ChecksUseForwardedValues":        TestChecksUseForwardedValues,
 	} {
 		t.Run(name, test)
 	}
 }
 
 func TestServe(t *testing.T) {
-	h := itself(t, engineio.Config{})
+	h := serveByServe(t, engineio.Config{})
 
-	t.Run("AHeadMayComeByteByByte", func(t *testing.T) {
-		s := h.say(t, "")
-		for _, b := range []byte(asking + rules + "\r\n") {
+	t.Run("HeadMayComeByteByByte", func(t *testing.T) {
+		s := h.sendRaw(t, "")
+		for _, b := range []byte(requestLine + handshakeHeaders + "\r\n") {
 			_, err := s.Write([]byte{b})
 			require.NoError(t, err)
 		}
-		c := h.opened(t, s)
+		c := h.sessionOpenedBy(t, s)
 		s.send(t, "4x")
 		require.Equal(t, "x", c.text(t))
 	})
 
 	t.Run("FramesMayFollowTheHeadAtOnce", func(t *testing.T) {
-		s := h.say(t, asking+rules+"\r\n"+string(masked(ws.NewTextFrame([]byte("4early"))))+"\x81")
-		c := h.opened(t, s)
+		s := h.sendRaw(t, requestLine+handshakeHeaders+"\r\n"+string(masked(ws.NewTextFrame([]byte("4early"))))+"\x81")
+		c := h.sessionOpenedBy(t, s)
 		require.Equal(t, "early", c.text(t))
 		_, err := s.Write(masked(ws.NewTextFrame([]byte("4split")))[1:])
 		require.NoError(t, err)
@@ -86,8 +86,8 @@ func TestServe(t *testing.T) {
 	})
 
 	t.Run("LinesMayEndWithoutACarriageReturn", func(t *testing.T) {
-		h.opened(t, h.say(t, strings.ReplaceAll(asking+rules+"\r\n", "\r", "")))
-		h.opened(t, h.say(t, strings.ReplaceAll(asking+rules, "\r", "")+"\r\n"))
+		h.sessionOpenedBy(t, h.sendRaw(t, strings.ReplaceAll(requestLine+handshakeHeaders+"\r\n", "\r", "")))
+		h.sessionOpenedBy(t, h.sendRaw(t, strings.ReplaceAll(requestLine+handshakeHeaders, "\r", "")+"\r\n"))
 	})
 
 	t.Run("ManyAtOnce", func(t *testing.T) {
@@ -96,18 +96,19 @@ func TestServe(t *testing.T) {
 			all[i] = h.dialRaw(t)
 		}
 		for _, nc := range all {
-			_, err := io.WriteString(nc, asking+rules+"\r\n")
+			_, err := io.WriteString(nc, requestLine+handshakeHeaders+"\r\n")
 			require.NoError(t, err)
 		}
 		for _, nc := range all {
-			c := h.opened(t, &socket{Conn: nc, r: bufio.NewReader(nc)})
+			c := h.sessionOpenedBy(t, &socket{Conn: nc, r: bufio.NewReader(nc)})
 			require.Equal(t, nc.LocalAddr().String(), c.Handshake().RemoteAddr)
 		}
 	})
 
 	t.Run("TheHandshakeIsKept", func(t *testing.T) {
-		s := h.say(t, strings.Replace(asking, "EIO", "a=b%20c&EIO", 1)+rules+"Cookie: a=1\r\nx-two: 1\r\nX-Two: 2\r\n\r\n")
-		k := h.opened(t, s).Handshake()
+		s := h.sendRaw(t, strings.Replace(requestLine, "EIO", "a=b%20c&EIO",
+			1)+handshakeHeaders+"Cookie: a=1\r\nx-two: 1\r\nX-Two: 2\r\n\r\n")
+		k := h.sessionOpenedBy(t, s).Handshake()
 		require.Equal(t, "b c", k.URL.Query().Get("a"))
 		require.Equal(t, "a=1", k.Header.Get("Cookie"))
 		require.Equal(t, []string{"1", "2"}, k.Header.Values("X-Two"))
@@ -120,46 +121,48 @@ func TestServe(t *testing.T) {
 		head   string
 		status int
 	}{
-		"OtherMethod":    {strings.Replace(asking, "GET", "PUT", 1) + rules, 400},
-		"OtherPath":      {strings.Replace(asking, "/socket.io/", "/other/", 1) + rules, 404},
-		"LongerPath":     {strings.Replace(asking, "/socket.io/", "/socket.io/x", 1) + rules, 404},
-		"OtherVersion":   {strings.Replace(asking, "EIO=4", "EIO=3", 1) + rules, 400},
-		"OldHTTP":        {strings.Replace(asking, "HTTP/1.1", "HTTP/1.0", 1) + rules, 505},
-		"NoHTTP":         {strings.Replace(asking, "HTTP/1.1", "HTTX/1.1", 1) + rules, 400},
-		"NoKey":          {asking + strings.Replace(rules, "Sec-WebSocket-Key", "X-Key", 1), 400},
-		"NoHost":         {asking + strings.Replace(rules, "Host", "X-Host", 1), 400},
-		"NoUpgrade":      {asking + strings.Replace(rules, "Upgrade: websocket", "X: y", 1), 400},
-		"OtherUpgrade":   {asking + strings.Replace(rules, "Upgrade: websocket", "Upgrade: h2c", 1), 400},
-		"VersionOf12":    {asking + strings.Replace(rules, "13", "12", 1), 426},
-		"OtherOrigin":    {asking + rules + "Origin: http://evil.example\r\n", 403},
-		"UnknownSession": {strings.Replace(asking, "EIO", "sid=x&EIO", 1) + rules, 400},
-		"NoHeader":       {asking + rules + "no header\r\n", 400},
-		"HugeHeader":     {asking + rules + "X-Huge: " + strings.Repeat("x", 17<<10) + "\r\n", 431},
-		"HugeURL":        {strings.Replace(asking, "EIO", "x="+strings.Repeat("x", 17<<10)+"&EIO", 1) + rules, 431},
-		"Expectation":    {asking + rules + "Expect: 100-continue\r\n", 101},
-		"OtherExpected":  {asking + rules + "Expect: 200-ok\r\n", 417},
-		"WithALength":    {asking + rules + "Content-Length: 0\r\n", 101},
+		"OtherMethod":  {strings.Replace(requestLine, "GET", "PUT", 1) + handshakeHeaders, 400},
+		"OtherPath":    {strings.Replace(requestLine, "/socket.io/", "/other/", 1) + handshakeHeaders, 404},
+		"LongerPath":   {strings.Replace(requestLine, "/socket.io/", "/socket.io/x", 1) + handshakeHeaders, 404},
+		"OtherVersion": {strings.Replace(requestLine, "EIO=4", "EIO=3", 1) + handshakeHeaders, 400},
+		"OldHTTP":      {strings.Replace(requestLine, "HTTP/1.1", "HTTP/1.0", 1) + handshakeHeaders, 505},
+		"NoHTTP":       {strings.Replace(requestLine, "HTTP/1.1", "HTTX/1.1", 1) + handshakeHeaders, 400},
+		"NoKey":        {requestLine + strings.Replace(handshakeHeaders, "Sec-WebSocket-Key", "X-Key", 1), 400},
+		"NoHost":       {requestLine + strings.Replace(handshakeHeaders, "Host", "X-Host", 1), 400},
+		"NoUpgrade":    {requestLine + strings.Replace(handshakeHeaders, "Upgrade: websocket", "X: y", 1), 400},
+		"OtherUpgrade": {requestLine + strings.Replace(handshakeHeaders, "Upgrade: websocket", "Upgrade: h2c", 1),
+			400},
+		"VersionOf12":    {requestLine + strings.Replace(handshakeHeaders, "13", "12", 1), 426},
+		"OtherOrigin":    {requestLine + handshakeHeaders + "Origin: http://evil.example\r\n", 403},
+		"UnknownSession": {strings.Replace(requestLine, "EIO", "sid=x&EIO", 1) + handshakeHeaders, 400},
+		"NoHeader":       {requestLine + handshakeHeaders + "no header\r\n", 400},
+		"HugeHeader":     {requestLine + handshakeHeaders + "X-Huge: " + strings.Repeat("x", 17<<10) + "\r\n", 431},
+		"HugeURL": {strings.Replace(requestLine, "EIO", "x="+strings.Repeat("x", 17<<10)+"&EIO",
+			1) + handshakeHeaders, 431},
+		"Expectation":   {requestLine + handshakeHeaders + "Expect: 100-continue\r\n", 101},
+		"OtherExpected": {requestLine + handshakeHeaders + "Expect: 200-ok\r\n", 417},
+		"WithALength":   {requestLine + handshakeHeaders + "Content-Length: 0\r\n", 101},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := h.say(t, r.head+"\r\n")
+			s := h.sendRaw(t, r.head+"\r\n")
 			require.Equal(t, r.status, s.status(t))
 		})
 	}
 
-	t.Run("AHugeHeadWithoutAnEndIsCutOff", func(t *testing.T) {
-		s := h.say(t, asking+"X-Huge: "+strings.Repeat("x", 15<<10))
-		_, _ = io.WriteString(s, strings.Repeat("x", 64<<10)) // it may be refused meanwhile
+	t.Run("HugeHeadWithoutAnEndIsRefused", func(t *testing.T) {
+		s := h.sendRaw(t, requestLine+"X-Huge: "+strings.Repeat("x", 15<<10))
+		_, _ = io.WriteString(s, strings.Repeat("x", 64<<10)) // the server may refuse it meanwhile
 		require.Equal(t, 431, s.status(t))
 	})
 
-	t.Run("ARefusedClientIsClosed", func(t *testing.T) {
-		s := h.say(t, strings.Replace(asking, "EIO=4", "EIO=3", 1)+rules+"\r\n")
+	t.Run("ConnectionIsClosedAfterARefusal", func(t *testing.T) {
+		s := h.sendRaw(t, strings.Replace(requestLine, "EIO=4", "EIO=3", 1)+handshakeHeaders+"\r\n")
 		require.Equal(t, 400, s.status(t))
-		s.gone(t)
+		s.requireClosed(t)
 	})
 
 	t.Run("PollsAndThenAWebSocketOnOneConnection", func(t *testing.T) {
-		s := h.say(t, "")
+		s := h.sendRaw(t, "")
 		ask := func(head string) string {
 			_, err := io.WriteString(s, head+"Host: x\r\n\r\n")
 			require.NoError(t, err)
@@ -171,34 +174,36 @@ func TestServe(t *testing.T) {
 		}
 		const polling = "GET /socket.io/?EIO=4&transport=polling"
 		sid := parseHello(t, ask(polling+" HTTP/1.1\r\n")).SID
-		c := h.of(t, sid)
+		c := h.sessionOf(t, sid)
 		c.Send(text("one"), engineio.SendOptions{})
 		require.Equal(t, "4one", ask(polling+"&sid="+sid+" HTTP/1.1\r\n"))
-		_, err := io.WriteString(s, strings.Replace(asking, "EIO", "sid="+sid+"&EIO", 1)+rules+"\r\n")
+		_, err := io.WriteString(s, strings.Replace(requestLine, "EIO", "sid="+sid+"&EIO", 1)+handshakeHeaders+"\r\n")
 		require.NoError(t, err)
 		require.Equal(t, 101, s.status(t))
 		h.upgrade(t, s, c)
 	})
 
-	t.Run("WhoPollsMayOfferAnotherProtocol", func(t *testing.T) { // such as HTTP/2, as Java's client does
-		const offer = " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n"
-		s := h.say(t, "GET /socket.io/?EIO=4&transport=polling"+offer)
+	t.Run("PollingClientMayOfferAnotherProtocol", func(t *testing.T) { // such as HTTP/2, as Java's client does
+		const offer = " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" +
+			"HTTP2-Settings: \r\n\r\n"
+		s := h.sendRaw(t, "GET /socket.io/?EIO=4&transport=polling"+offer)
 		response, err := http.ReadResponse(s.r, nil)
 		require.NoError(t, err)
 		require.False(t, response.Close)
 		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
 		sid := parseHello(t, string(body)).SID
-		c := h.of(t, sid)
-		waits := h.say(t, "GET /socket.io/?EIO=4&transport=polling&sid="+sid+offer)
-		c.waiting(t)
+		c := h.sessionOf(t, sid)
+		waits := h.sendRaw(t, "GET /socket.io/?EIO=4&transport=polling&sid="+sid+offer)
+		c.waitForPoll(t)
 		require.NoError(t, waits.Close())
-		require.Error(t, c.ended(t, engineio.TransportError), "a poll that its client gives up ends the session")
+		require.Error(t, c.ended(t, engineio.TransportError), "an aborted poll must end the session")
 	})
 
-	t.Run("AnUpgradeOnAConnectionOfItsOwn", func(t *testing.T) {
+	t.Run("UpgradeOnAnotherConnection", func(t *testing.T) {
 		p, c := h.poll(t)
-		s := h.say(t, strings.Replace(asking, "EIO", "sid="+p.sid+"&EIO", 1)+rules+"\r\n"+string(masked(ws.NewTextFrame([]byte("2probe")))))
+		s := h.sendRaw(t, strings.Replace(requestLine, "EIO", "sid="+p.sid+"&EIO",
+			1)+handshakeHeaders+"\r\n"+string(masked(ws.NewTextFrame([]byte("2probe")))))
 		require.Equal(t, 101, s.status(t))
 		require.Equal(t, "3probe", s.text(t))
 		s.send(t, "5")
@@ -214,23 +219,24 @@ func TestServe(t *testing.T) {
 		const many = 300
 		before := runtime.NumGoroutine()
 		for range many {
-			h.say(t, asking)
+			h.sendRaw(t, requestLine)
 		}
-		h.connect(t) // behind them
-		require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+many/3 }, 5*time.Second, time.Millisecond,
+		h.connect(t) // it is accepted after them
+		require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+many/3 }, 5*time.Second,
+			time.Millisecond,
 			"long before HeaderTimeout")
 	})
 
 	t.Run("ClientsThatGoInTheMiddleOfAHead", func(t *testing.T) {
-		for _, head := range []string{"", "G", asking, asking + rules, "POST / HTTP/1.1\r\n"} {
-			require.NoError(t, h.say(t, head).Close())
+		for _, head := range []string{"", "G", requestLine, requestLine + handshakeHeaders, "POST / HTTP/1.1\r\n"} {
+			require.NoError(t, h.sendRaw(t, head).Close())
 		}
 		h.connect(t)
 	})
 }
 
-// upgrade does a client's part of an upgrade.
-func (h *host) upgrade(t *testing.T, s *socket, c *session) {
+// upgrade does what a client does in an upgrade.
+func (h *testServer) upgrade(t *testing.T, s *socket, c *session) {
 	t.Helper()
 	s.send(t, "2probe")
 	require.Equal(t, "3probe", s.text(t))
@@ -243,41 +249,41 @@ func (h *host) upgrade(t *testing.T, s *socket, c *session) {
 }
 
 func TestServeAdmits(t *testing.T) {
-	h := itself(t, engineio.Config{Cookie: &http.Cookie{Name: "node"}, Admit: func(r *http.Request) error {
+	h := serveByServe(t, engineio.Config{Cookie: &http.Cookie{Name: "node"}, Admit: func(r *http.Request) error {
 		if r.Header.Get("X-Banned") != "" || r.RemoteAddr == "" || r.URL.Path != "/socket.io/" {
 			return fmt.Errorf("not this one")
 		}
 		return nil
 	}})
-	require.Equal(t, 403, h.say(t, asking+rules+"X-Banned: yes\r\n\r\n").status(t))
-	s := h.say(t, asking+rules+"\r\n")
+	require.Equal(t, 403, h.sendRaw(t, requestLine+handshakeHeaders+"X-Banned: yes\r\n\r\n").status(t))
+	s := h.sendRaw(t, requestLine+handshakeHeaders+"\r\n")
 	require.Contains(t, readHead(t, s.Conn).Get("Set-Cookie"), "node=")
 }
 
 func TestServeEnds(t *testing.T) {
-	t.Run("WithHandshakesUnderWay", func(t *testing.T) {
-		h := itself(t, engineio.Config{ShutdownTimeout: patience})
-		var under []*socket
-		for _, head := range []string{"", "GET /", asking, asking + rules, "POST / HTTP/1.1\r\n"} {
-			under = append(under, h.say(t, head))
+	t.Run("WithPendingHandshakes", func(t *testing.T) {
+		h := serveByServe(t, engineio.Config{ShutdownTimeout: patience})
+		var pending []*socket
+		for _, head := range []string{"", "GET /", requestLine, requestLine + handshakeHeaders, "POST / HTTP/1.1\r\n"} {
+			pending = append(pending, h.sendRaw(t, head))
 		}
-		s, c := h.connect(t) // behind them
-		require.NoError(t, receive(t, returns(func() error {
-			go s.closedWith(t, ws.StatusGoingAway)
+		s, c := h.connect(t) // it is accepted after them
+		require.NoError(t, receive(t, async(func() error {
+			go s.requireCloseFrame(t, ws.StatusGoingAway)
 			ctx, cancel := context.WithTimeout(context.Background(), patience/2)
 			defer cancel()
 			return h.Shutdown(ctx)
 		}), "Shutdown"))
 		c.ended(t, engineio.ServerShutdown)
-		for _, s := range under {
-			s.gone(t)
+		for _, s := range pending {
+			s.requireClosed(t)
 		}
 		_, err := net.Dial("tcp", h.http.Listener.Addr().String())
 		require.Error(t, err, "the listener is closed")
 	})
 
 	t.Run("BeforeItBegins", func(t *testing.T) {
-		h := itself(t, engineio.Config{})
+		h := serveByServe(t, engineio.Config{})
 		require.NoError(t, h.Close())
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -286,20 +292,20 @@ func TestServeEnds(t *testing.T) {
 		require.ErrorIs(t, err, net.ErrClosed)
 	})
 
-	t.Run("WithItsListener", func(t *testing.T) {
+	t.Run("WhenItsListenerIsClosed", func(t *testing.T) {
 		h := serve(t, engineio.Config{})
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		done := returns(func() error { return h.Serve(l) })
+		done := async(func() error { return h.Serve(l) })
 		require.NoError(t, l.Close())
 		require.ErrorIs(t, receive(t, done, "Serve"), net.ErrClosed)
 	})
 
 	t.Run("SeveralListenersOfAnyKind", func(t *testing.T) {
-		h := itself(t, engineio.Config{})
+		h := serveByServe(t, engineio.Config{})
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		done := returns(func() error { return h.Serve(struct{ net.Listener }{l}) })
+		done := async(func() error { return h.Serve(struct{ net.Listener }{l}) })
 		h.connect(t)
 		h.http.Listener = l
 		s, c := h.connect(t)
@@ -310,12 +316,12 @@ func TestServeEnds(t *testing.T) {
 	})
 }
 
-// A head has to come in time, however much of it comes.
-func TestServeGivesUpOnSlowHeads(t *testing.T) {
-	h := itself(t, engineio.Config{HeaderTimeout: time.Second})
+// A connection is closed if the head of its request does not come in time, however much of it comes.
+func TestServeClosesConnectionsWithSlowHeads(t *testing.T) {
+	h := serveByServe(t, engineio.Config{HeaderTimeout: time.Second})
 	var slow []*socket
-	for _, head := range []string{"", asking, asking + "Host: x\r\n", "POST / HTTP/1.1\r\n"} {
-		slow = append(slow, h.say(t, head))
+	for _, head := range []string{"", requestLine, requestLine + "Host: x\r\n", "POST / HTTP/1.1\r\n"} {
+		slow = append(slow, h.sendRaw(t, head))
 	}
 	for _, s := range slow {
 		rest, _ := io.ReadAll(s.r)

@@ -13,12 +13,12 @@ import (
 )
 
 func TestShutdown(t *testing.T) {
-	t.Run("SaysGoodbyeToAll", func(t *testing.T) {
+	t.Run("SendsAGoodbyeToAllClients", func(t *testing.T) {
 		h := serve(t, engineio.Config{ShutdownTimeout: patience})
 		s, c := h.connect(t)
 		p, polling := h.poll(t)
-		later := p.later(t)
-		polling.waiting(t)
+		later := p.getAsync(t)
+		polling.waitForPoll(t)
 		idle, idleSession := h.poll(t)
 		for range 100 {
 			c.Send(text("x"), engineio.SendOptions{})
@@ -27,9 +27,9 @@ func TestShutdown(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- h.Shutdown(context.Background()) }()
 		for range 100 {
-			require.Equal(t, "4x", s.text(t), "what was queued comes first")
+			require.Equal(t, "4x", s.text(t), "queued frames must come first")
 		}
-		s.closedWith(t, ws.StatusGoingAway)
+		s.requireCloseFrame(t, ws.StatusGoingAway)
 		require.NoError(t, s.Close())
 		require.Equal(t, "1", receive(t, later, "the poll's answer").body)
 		for _, c := range []*session{c, polling, idleSession} {
@@ -51,9 +51,9 @@ func TestShutdown(t *testing.T) {
 
 	t.Run("DoesNotWaitLongerThanItsContext", func(t *testing.T) {
 		h := serve(t, engineio.Config{ShutdownTimeout: patience})
-		_, c := h.poll(t) // which nobody polls any more
+		_, c := h.poll(t) // its client does not poll again
 		s, stuck := h.connect(t)
-		stall(t, stuck, text(strings.Repeat("x", 100_000)))
+		fillSocket(t, stuck, text(strings.Repeat("x", 100_000)))
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 		defer cancel()
 		require.ErrorIs(t, h.Shutdown(ctx), context.DeadlineExceeded)
@@ -62,20 +62,20 @@ func TestShutdown(t *testing.T) {
 		_ = s
 	})
 
-	t.Run("GivesUpWhoDoesNotComeForHisGoodbye", func(t *testing.T) {
+	t.Run("DoesNotWaitLongerThanShutdownTimeout", func(t *testing.T) {
 		h := serve(t, engineio.Config{ShutdownTimeout: 20 * time.Millisecond})
-		_, polled := h.poll(t) // and does not poll again
+		_, polled := h.poll(t) // its client does not poll again
 		_, before := h.poll(t)
-		before.Close(engineio.ForcedClose) // which waits for the next poll, too
-		_, stuck := h.connect(t)           // and does not read
-		stall(t, stuck, text(strings.Repeat("x", 100_000)))
-		s, silent := h.connect(t) // and does not answer its goodbye
-		require.NoError(t, receive(t, returns(func() error { return h.Shutdown(context.Background()) }), "Shutdown"))
+		before.Close(engineio.ForcedClose) // the goodbye waits for the next poll
+		_, stuck := h.connect(t)           // its client does not read
+		fillSocket(t, stuck, text(strings.Repeat("x", 100_000)))
+		s, silent := h.connect(t) // its client does not answer the close frame
+		require.NoError(t, receive(t, async(func() error { return h.Shutdown(context.Background()) }), "Shutdown"))
 		for _, c := range []*session{polled, stuck, silent} {
 			c.ended(t, engineio.ServerShutdown)
 		}
 		before.ended(t, engineio.ForcedClose)
-		s.closedWith(t, ws.StatusGoingAway)
+		s.requireCloseFrame(t, ws.StatusGoingAway)
 	})
 
 	t.Run("TwiceAndAfterClose", func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestShutdown(t *testing.T) {
 		require.NoError(t, h.Shutdown(context.Background()))
 	})
 
-	t.Run("AServerThatServedNobody", func(t *testing.T) {
+	t.Run("ServerWithoutSessions", func(t *testing.T) {
 		require.NoError(t, serve(t, engineio.Config{}).Shutdown(context.Background()))
 	})
 
@@ -102,7 +102,7 @@ func TestShutdown(t *testing.T) {
 		receive(t, busy, "the message")
 		done := make(chan error, 1)
 		go func() { done <- h.Close() }()
-		s.gone(t)
+		s.requireClosed(t)
 		select {
 		case <-done:
 			t.Fatal("Close returned while a message was being handled")
@@ -116,8 +116,8 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
-// returns calls f and gives its error when it has returned.
-func returns(f func() error) <-chan error {
+// async calls f on another goroutine, and sends its error when it has returned.
+func async(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	return done
@@ -133,17 +133,17 @@ func TestClose(t *testing.T) {
 		c.Close(engineio.TransportError) // too late to matter
 		c.ended(t, engineio.ForcedClose)
 		require.Equal(t, "4last", s.text(t))
-		s.closedWith(t, ws.StatusNormalClosure)
+		s.requireCloseFrame(t, ws.StatusNormalClosure)
 		require.Empty(t, c.closed, "Closed is called once")
 	})
 
-	t.Run("TheClientMayAnswer", func(t *testing.T) {
+	t.Run("ClientMayAnswerTheCloseFrame", func(t *testing.T) {
 		s, c := h.connect(t)
 		c.Close(engineio.ForcedClose)
 		require.Equal(t, ws.OpClose, s.read(t).Header.OpCode)
 		s.send(t, "4too late")
 		s.write(t, ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))
-		s.gone(t)
+		s.requireClosed(t)
 		c.ended(t, engineio.ForcedClose)
 		require.Empty(t, c.messages)
 	})
@@ -165,7 +165,7 @@ func TestClose(t *testing.T) {
 		s := h.dial(t, "")
 		parseHello(t, s.text(t))
 		require.Equal(t, "4no", s.text(t))
-		s.closedWith(t, ws.StatusNormalClosure)
+		s.requireCloseFrame(t, ws.StatusNormalClosure)
 		receive(t, closed, "Open").ended(t, engineio.ForcedClose)
 	})
 
@@ -178,17 +178,17 @@ func TestClose(t *testing.T) {
 		_, err := s.Write(append(masked(ws.NewTextFrame([]byte("4one"))), masked(ws.NewTextFrame([]byte("4two")))...))
 		require.NoError(t, err)
 		require.Equal(t, "4bye, one", s.text(t))
-		s.closedWith(t, ws.StatusNormalClosure)
+		s.requireCloseFrame(t, ws.StatusNormalClosure)
 		c.ended(t, engineio.ForcedClose)
 	})
 
-	t.Run("APanicInOpenHarmsOneRequest", func(t *testing.T) {
-		h := serve(t, engineio.Config{Open: func(*engineio.Conn) engineio.Receiver { panic("a test panics") }}, quietly)
+	t.Run("PanicInOpenEndsOneRequest", func(t *testing.T) {
+		h := serve(t, engineio.Config{Open: func(*engineio.Conn) engineio.Receiver { panic("a test panics") }},
+			withoutLog)
 		_, err := h.try(context.Background(), "GET", h.http.URL+"/socket.io/?EIO=4&transport=polling", nil)
 		require.Error(t, err)
 		nc := h.dialRaw(t)
-		_, err = nc.Write([]byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n"))
+		_, err = nc.Write([]byte(handshakeRequest))
 		require.NoError(t, err)
 		require.Zero(t, readAnswer(nc).status)
 		require.Eventually(t, func() bool { return h.Len() == 0 }, patience, time.Millisecond)

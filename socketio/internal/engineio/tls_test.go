@@ -15,26 +15,27 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// overTLS makes the server's listener TLS's, with HTTP/2 for those who want it.
+// overTLS makes the server use TLS, and offer HTTP/2.
 func overTLS(s *httptest.Server) {
 	s.EnableHTTP2 = true
 	s.TLS = new(tls.Config)
 }
 
-func (h *host) dialTLS(t testing.TB, query string) *socket {
+func (h *testServer) dialTLS(t testing.TB, query string) *socket {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(h.http.Certificate())
-	nc := tls.Client(h.dialRaw(t), &tls.Config{RootCAs: roots, ServerName: "example.com", NextProtos: []string{"http/1.1"}})
+	nc := tls.Client(h.dialRaw(t), &tls.Config{RootCAs: roots, ServerName: "example.com",
+		NextProtos: []string{"http/1.1"}})
 	s, status, body := h.handshake(t, nc, query)
 	require.Equal(t, 101, status, body)
 	return s
 }
 
-func (h *host) connectTLS(t testing.TB) (*socket, *session) {
+func (h *testServer) connectTLS(t testing.TB) (*socket, *session) {
 	t.Helper()
 	s := h.dialTLS(t, "")
-	return s, h.of(t, parseHello(t, s.text(t)).SID)
+	return s, h.sessionOf(t, parseHello(t, s.text(t)).SID)
 }
 
 func TestTLS(t *testing.T) {
@@ -58,31 +59,31 @@ func TestTLS(t *testing.T) {
 		}
 		c.Close(engineio.ForcedClose)
 		c.ended(t, engineio.ForcedClose)
-		s.closedWith(t, ws.StatusNormalClosure)
+		s.requireCloseFrame(t, ws.StatusNormalClosure)
 	})
 
-	t.Run("TheClientCloses", func(t *testing.T) {
+	t.Run("ClientSendsACloseFrame", func(t *testing.T) {
 		s, c := h.connectTLS(t)
 		s.write(t, ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))
-		s.closedWith(t, ws.StatusNormalClosure)
+		s.requireCloseFrame(t, ws.StatusNormalClosure)
 		c.ended(t, engineio.TransportClose)
 	})
 
-	t.Run("TheClientClosesAndEndsItsSide", func(t *testing.T) {
+	t.Run("ClientSendsACloseFrameAndEndsItsSide", func(t *testing.T) {
 		for range 20 {
 			s, c := h.connectTLS(t)
 			s.write(t, ws.NewCloseFrame(ws.NewCloseFrameBody(4321, "")))
 			require.NoError(t, s.Conn.(*tls.Conn).CloseWrite())
-			s.closedWith(t, 4321)
+			s.requireCloseFrame(t, 4321)
 			c.ended(t, engineio.TransportClose)
 		}
 	})
 
-	t.Run("ASlowReaderHarmsNobody", func(t *testing.T) {
+	t.Run("SlowReaderHoldsUpNoOthers", func(t *testing.T) {
 		_, slow := h.connectTLS(t)
 		fast, other := h.connectTLS(t)
 		f := text(strings.Repeat("x", 100_000))
-		stall(t, slow, f)
+		fillSocket(t, slow, f)
 		for slow.Send(f, engineio.SendOptions{}) {
 			other.Send(f, engineio.SendOptions{})
 			require.Len(t, fast.text(t), 100_001)
@@ -93,8 +94,8 @@ func TestTLS(t *testing.T) {
 	t.Run("Upgrade", func(t *testing.T) {
 		a, err := h.try(context.Background(), "GET", h.http.URL+"/socket.io/?EIO=4&transport=polling", nil)
 		require.NoError(t, err)
-		p := &poller{host: h, sid: parseHello(t, a.body).SID} // its client speaks HTTP/2
-		c := h.of(t, p.sid)
+		p := &pollingClient{testServer: h, sid: parseHello(t, a.body).SID} // its client speaks HTTP/2
+		c := h.sessionOf(t, p.sid)
 		require.Equal(t, 200, p.post(t, "4by HTTP/2").status)
 		require.Equal(t, "by HTTP/2", c.text(t))
 		s := h.dialTLS(t, "&sid="+p.sid)
@@ -116,7 +117,7 @@ func TestTLS(t *testing.T) {
 		h := serve(t, engineio.Config{}, overTLS)
 		s, c := h.connectTLS(t)
 		_, stuck := h.connectTLS(t)
-		stall(t, stuck, text(strings.Repeat("x", 100_000)))
+		fillSocket(t, stuck, text(strings.Repeat("x", 100_000)))
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, h.Shutdown(ctx), context.DeadlineExceeded)

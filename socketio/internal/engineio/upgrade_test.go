@@ -13,8 +13,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// upgrade makes a polling client's session use a WebSocket.
-func (p *poller) upgrade(t testing.TB) *socket {
+// upgrade upgrades a polling client to a WebSocket.
+func (p *pollingClient) upgrade(t testing.TB) *socket {
 	t.Helper()
 	s := p.dial(t, "&sid="+p.sid)
 	s.send(t, "2probe")
@@ -26,15 +26,16 @@ func (p *poller) upgrade(t testing.TB) *socket {
 func TestUpgrade(t *testing.T) {
 	h := serve(t, engineio.Config{})
 
-	t.Run("AsTheClientDoesIt", func(t *testing.T) {
+	t.Run("InTheOrderOfTheClient", func(t *testing.T) {
 		p, c := h.poll(t)
-		later := p.later(t)
-		c.waiting(t)
+		later := p.getAsync(t)
+		c.waitForPoll(t)
 		s := p.dial(t, "&sid="+p.sid)
 		require.Equal(t, "polling", c.Transport())
 		s.send(t, "2probe")
 		require.Equal(t, "3probe", s.text(t))
-		require.Equal(t, "6", receive(t, later, "the poll's answer").body, "the poll ends so that the client can stop polling")
+		require.Equal(t, "6", receive(t, later, "the poll's answer").body,
+			"the poll must end, so that the client can stop polling")
 		require.Equal(t, "polling", c.Transport())
 		c.Send(text("queued"), engineio.SendOptions{})
 		_, err := s.Write(append(masked(ws.NewTextFrame([]byte("5"))), masked(ws.NewTextFrame([]byte("4at once")))...))
@@ -48,7 +49,7 @@ func TestUpgrade(t *testing.T) {
 		c.ended(t, engineio.TransportClose)
 	})
 
-	t.Run("APollDuringTheUpgradeIsAnsweredSoon", func(t *testing.T) {
+	t.Run("PollDuringTheUpgradeIsAnsweredSoon", func(t *testing.T) {
 		p, _ := h.poll(t)
 		s := p.dial(t, "&sid="+p.sid)
 		s.send(t, "2probe")
@@ -77,7 +78,7 @@ func TestUpgrade(t *testing.T) {
 		require.JSONEq(t, `{"code":3,"message":"Bad request"}`, p.get(t).body)
 		require.Equal(t, 400, p.post(t, "4y").status)
 		s.send(t, "4z")
-		require.Equal(t, "z", c.text(t), "which harms the session no more than that")
+		require.Equal(t, "z", c.text(t), "the session must continue")
 	})
 
 	t.Run("OneWebSocketOnly", func(t *testing.T) {
@@ -85,41 +86,42 @@ func TestUpgrade(t *testing.T) {
 		s := p.dial(t, "&sid="+p.sid)
 		s.send(t, "2probe")
 		require.Equal(t, "3probe", s.text(t))
-		p.dial(t, "&sid="+p.sid).closedWith(t, 0) // while another is about to become the transport
+		p.dial(t, "&sid="+p.sid).requireCloseFrame(t, 0) // while another one is a probe
 		s.send(t, "5")
 		s.send(t, "4x")
 		c.text(t)
-		p.dial(t, "&sid="+p.sid).closedWith(t, 0) // when another is the transport
+		p.dial(t, "&sid="+p.sid).requireCloseFrame(t, 0) // when another one is the transport
 		s.send(t, "4y")
 		require.Equal(t, "y", c.text(t))
 	})
 
 	t.Run("NotForASessionThatBeganAsAWebSocket", func(t *testing.T) {
 		s, c := h.connect(t)
-		h.dial(t, "&sid="+c.ID()).closedWith(t, 0)
+		h.dial(t, "&sid="+c.ID()).requireCloseFrame(t, 0)
 		s.send(t, "4x")
 		require.Equal(t, "x", c.text(t))
 	})
 
-	t.Run("OneThatIsNotWantedMayHaveSentMore", func(t *testing.T) {
+	t.Run("RefusedWebSocketMayHaveSentMore", func(t *testing.T) {
 		s, c := h.connect(t)
 		nc := h.dialRaw(t)
-		_, err := io.WriteString(nc, strings.Replace(asking, "EIO", "sid="+c.ID()+"&EIO", 1)+rules+"\r\n"+strings.Repeat(string(masked(ws.NewTextFrame([]byte("2probe")))), 1000))
+		_, err := io.WriteString(nc, strings.Replace(requestLine, "EIO", "sid="+c.ID()+"&EIO",
+			1)+handshakeHeaders+"\r\n"+strings.Repeat(string(masked(ws.NewTextFrame([]byte("2probe")))), 1000))
 		require.NoError(t, err)
 		other := &socket{Conn: nc, r: bufio.NewReader(nc)}
 		require.Equal(t, 101, other.status(t))
-		other.closedWith(t, 0)
+		other.requireCloseFrame(t, 0)
 		s.send(t, "4x")
 		require.Equal(t, "x", c.text(t))
 	})
 
-	t.Run("OneThatIsNotWantedDoesNotHoldUpTheEnd", func(t *testing.T) {
+	t.Run("RefusedWebSocketDoesNotHoldUpClose", func(t *testing.T) {
 		h := serve(t, engineio.Config{})
 		_, c := h.connect(t)
 		s := h.dial(t, "&sid="+c.ID())
 		require.Equal(t, ws.OpClose, s.read(t).Header.OpCode)
-		require.NoError(t, receive(t, returns(h.Close), "Close")) // although the client does not go
-		s.gone(t)
+		require.NoError(t, receive(t, async(h.Close), "Close")) // although the client does not close the connection
+		s.requireClosed(t)
 	})
 
 	t.Run("UnknownSession", func(t *testing.T) {
@@ -145,22 +147,22 @@ func TestUpgrade(t *testing.T) {
 			if len(frames) > 1 {
 				require.Equal(t, "3probe", s.text(t))
 			}
-			s.gone(t)
+			s.requireClosed(t)
 			require.Empty(t, c.messages)
 			require.Equal(t, 200, p.post(t, "4still polling").status)
 			require.Equal(t, "still polling", c.text(t))
 			again := p.upgrade(t)
 			again.send(t, "4and again")
-			require.Equal(t, "and again", c.text(t), "a probe that failed does not stand in the way of another")
+			require.Equal(t, "and again", c.text(t), "there may be another probe after one that failed")
 		})
 	}
 
-	t.Run("AProbeThatBreaksTheRulesOfWebSocket", func(t *testing.T) {
+	t.Run("ProbeThatBreaksTheRulesOfWebSocket", func(t *testing.T) {
 		p, c := h.poll(t)
 		s := p.dial(t, "&sid="+p.sid)
 		_, err := s.Write(ws.MustCompileFrame(ws.NewTextFrame([]byte("2probe"))))
 		require.NoError(t, err)
-		s.closedWith(t, ws.StatusProtocolError)
+		s.requireCloseFrame(t, ws.StatusProtocolError)
 		p.upgrade(t).send(t, "4x")
 		require.Equal(t, "x", c.text(t))
 	})
@@ -182,20 +184,20 @@ func TestUpgrade(t *testing.T) {
 		require.Equal(t, "x", c.text(t))
 	})
 
-	t.Run("AProbeThatLeaves", func(t *testing.T) {
+	t.Run("ProbeThatSendsACloseFrame", func(t *testing.T) {
 		p, c := h.poll(t)
 		s := p.dial(t, "&sid="+p.sid)
 		s.write(t, ws.NewCloseFrame(nil))
-		s.closedWith(t, ws.StatusNormalClosure)
+		s.requireCloseFrame(t, ws.StatusNormalClosure)
 		require.Equal(t, 200, p.post(t, "4x").status)
 		require.Equal(t, "x", c.text(t))
 	})
 
-	t.Run("TheEndOfTheSessionEndsAProbe", func(t *testing.T) {
+	t.Run("EndOfTheSessionEndsAProbe", func(t *testing.T) {
 		p, c := h.poll(t)
 		s := p.dial(t, "&sid="+p.sid)
 		require.Equal(t, 200, p.post(t, "1").status)
-		s.gone(t)
+		s.requireClosed(t)
 		c.ended(t, engineio.TransportClose)
 	})
 
@@ -209,7 +211,7 @@ func TestUpgrade(t *testing.T) {
 		c.ended(t, engineio.ForcedClose)
 		s.send(t, "5")
 		require.Equal(t, "4x", s.text(t))
-		s.closedWith(t, ws.StatusNormalClosure)
+		s.requireCloseFrame(t, ws.StatusNormalClosure)
 	})
 }
 
@@ -223,9 +225,9 @@ func TestUpgradeTimeout(t *testing.T) {
 				s.send(t, f)
 				require.Equal(t, "3probe", s.text(t))
 			}
-			s.gone(t)
+			s.requireClosed(t)
 			c.Send(text("x"), engineio.SendOptions{})
-			require.Equal(t, "4x", p.get(t).body, "the session goes on polling")
+			require.Equal(t, "4x", p.get(t).body, "the session must continue to poll")
 		})
 	}
 }

@@ -15,12 +15,13 @@ import (
 func TestWebSocket(t *testing.T) {
 	h := serve(t, engineio.Config{})
 
-	t.Run("HandshakeSaysEverything", func(t *testing.T) {
+	t.Run("HandshakeIsKept", func(t *testing.T) {
 		s := h.dial(t, "", "User-Agent", "a test", "X-Twice", "one", "X-Twice", "two")
 		got := parseHello(t, s.text(t))
-		c := h.of(t, got.SID)
+		c := h.sessionOf(t, got.SID)
 		require.Len(t, got.SID, 20)
-		require.Equal(t, hello{SID: got.SID, Upgrades: []string{}, PingInterval: 25000, PingTimeout: 20000, MaxPayload: 1000000}, got)
+		require.Equal(t, hello{SID: got.SID, Upgrades: []string{}, PingInterval: 25000, PingTimeout: 20000,
+			MaxPayload: 1000000}, got)
 		require.Equal(t, "websocket", c.Transport())
 		shake := c.Handshake()
 		require.Equal(t, "a test", shake.Header.Get("User-Agent"))
@@ -42,7 +43,8 @@ func TestWebSocket(t *testing.T) {
 		require.Equal(t, wsframe.Part{Binary: true, Data: []byte{0, 1, 2}}, receive(t, c.messages, "a binary message"))
 
 		require.True(t, c.Send(text("grüße"), engineio.SendOptions{}))
-		require.True(t, c.Send(wsframe.NewFrame(wsframe.Part{Data: []byte("51-x")}, wsframe.Part{Binary: true, Data: []byte{9, 8}}), engineio.SendOptions{}))
+		require.True(t, c.Send(wsframe.NewFrame(wsframe.Part{Data: []byte("51-x")},
+			wsframe.Part{Binary: true, Data: []byte{9, 8}}), engineio.SendOptions{}))
 		require.Equal(t, "4grüße", s.text(t))
 		require.Equal(t, "451-x", s.text(t))
 		f := s.read(t)
@@ -96,11 +98,10 @@ func TestWebSocket(t *testing.T) {
 		require.Equal(t, ws.NewPongFrame([]byte("now")), s.read(t))
 	})
 
-	t.Run("WhatComesWithTheHandshakeIsNotLost", func(t *testing.T) {
+	t.Run("FramesThatComeWithTheHandshakeAreNotLost", func(t *testing.T) {
 		h := serve(t, engineio.Config{})
 		nc := h.dialRaw(t)
-		head := "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n"
+		head := handshakeRequest
 		early := masked(ws.NewTextFrame([]byte("4early")))
 		_, err := nc.Write(append([]byte(head), early[:len(early)-2]...))
 		require.NoError(t, err)
@@ -146,26 +147,39 @@ func TestWebSocketRules(t *testing.T) {
 		reason engineio.Reason
 		code   ws.StatusCode
 	}{
-		{"Unmasked", ws.MustCompileFrame(ws.NewTextFrame([]byte("4x"))), engineio.TransportError, ws.StatusProtocolError},
-		{"ReservedBits", masked(ws.Frame{Header: ws.Header{Fin: true, Rsv: ws.Rsv(true, false, false), OpCode: ws.OpText, Length: 2}, Payload: []byte("4x")}), engineio.TransportError, ws.StatusProtocolError},
+		{"Unmasked", ws.MustCompileFrame(ws.NewTextFrame([]byte("4x"))), engineio.TransportError,
+			ws.StatusProtocolError},
+		{"ReservedBits", masked(ws.Frame{Header: ws.Header{Fin: true, Rsv: ws.Rsv(true, false, false),
+			OpCode: ws.OpText, Length: 2}, Payload: []byte("4x")}), engineio.TransportError, ws.StatusProtocolError},
 		{"ReservedOpCode", masked(ws.NewFrame(3, true, []byte("4x"))), engineio.TransportError, ws.StatusProtocolError},
-		{"ContinuationOfNothing", masked(ws.NewFrame(ws.OpContinuation, true, []byte("4x"))), engineio.TransportError, ws.StatusProtocolError},
-		{"MessageInAMessage", bytes.Join([][]byte{masked(ws.NewFrame(ws.OpText, false, []byte("4x"))), masked(ws.NewTextFrame([]byte("4y")))}, nil), engineio.TransportError, ws.StatusProtocolError},
+		{"ContinuationOfNothing", masked(ws.NewFrame(ws.OpContinuation, true, []byte("4x"))), engineio.TransportError,
+			ws.StatusProtocolError},
+		{"MessageInAMessage", bytes.Join([][]byte{masked(ws.NewFrame(ws.OpText, false, []byte("4x"))),
+			masked(ws.NewTextFrame([]byte("4y")))}, nil), engineio.TransportError, ws.StatusProtocolError},
 		{"FragmentedPing", masked(ws.NewFrame(ws.OpPing, false, nil)), engineio.TransportError, ws.StatusProtocolError},
 		{"LongPing", masked(ws.NewPingFrame(make([]byte, 126))), engineio.TransportError, ws.StatusProtocolError},
-		{"LengthWithItsHighestBit", raw(0x81, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4), engineio.TransportError, ws.StatusProtocolError},
-		{"HugeLength", raw(0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4), engineio.TransportError, ws.StatusMessageTooBig},
-		{"TooLong", masked(ws.NewTextFrame(append([]byte("4"), make([]byte, 10_000)...))), engineio.TransportError, ws.StatusMessageTooBig},
-		{"TooLongInFragments", bytes.Join([][]byte{masked(ws.NewFrame(ws.OpText, false, append([]byte("4"), make([]byte, 6000)...))), masked(ws.NewFrame(ws.OpContinuation, true, make([]byte, 6000)))}, nil), engineio.TransportError, ws.StatusMessageTooBig},
-		{"TextThatIsNotUTF8", masked(ws.NewTextFrame([]byte("4\xff\xfe"))), engineio.TransportError, ws.StatusInvalidFramePayloadData},
+		{"LengthWithItsHighestBit", raw(0x81, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4), engineio.TransportError,
+			ws.StatusProtocolError},
+		{"HugeLength", raw(0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4),
+			engineio.TransportError, ws.StatusMessageTooBig},
+		{"TooLong", masked(ws.NewTextFrame(append([]byte("4"), make([]byte, 10_000)...))), engineio.TransportError,
+			ws.StatusMessageTooBig},
+		{"TooLongInFragments", bytes.Join([][]byte{masked(ws.NewFrame(ws.OpText, false,
+			append([]byte("4"), make([]byte, 6000)...))),
+			masked(ws.NewFrame(ws.OpContinuation, true, make([]byte, 6000)))}, nil), engineio.TransportError,
+			ws.StatusMessageTooBig},
+		{"TextThatIsNotUTF8", masked(ws.NewTextFrame([]byte("4\xff\xfe"))), engineio.TransportError,
+			ws.StatusInvalidFramePayloadData},
 		{"CloseWithOneByte", masked(ws.NewCloseFrame([]byte{3})), engineio.TransportError, ws.StatusProtocolError},
-		{"CloseWithReservedCode", masked(ws.NewCloseFrame(ws.NewCloseFrameBody(1005, ""))), engineio.TransportError, ws.StatusProtocolError},
+		{"CloseWithReservedCode", masked(ws.NewCloseFrame(ws.NewCloseFrameBody(1005, ""))), engineio.TransportError,
+			ws.StatusProtocolError},
 		{"EmptyText", masked(ws.NewTextFrame(nil)), engineio.ParseError, ws.StatusProtocolError},
 		{"UnknownType", masked(ws.NewTextFrame([]byte("abc"))), engineio.ParseError, ws.StatusProtocolError},
 		{"Base64OverWebSocket", masked(ws.NewTextFrame([]byte("bAQID"))), engineio.ParseError, ws.StatusProtocolError},
 		{"OpenFromAClient", masked(ws.NewTextFrame([]byte("0{}"))), engineio.TransportError, ws.StatusProtocolError},
 		{"PingFromAClient", masked(ws.NewTextFrame([]byte("2"))), engineio.TransportError, ws.StatusProtocolError},
-		{"ProbeWithoutAnUpgrade", masked(ws.NewTextFrame([]byte("2probe"))), engineio.TransportError, ws.StatusProtocolError},
+		{"ProbeWithoutAnUpgrade", masked(ws.NewTextFrame([]byte("2probe"))), engineio.TransportError,
+			ws.StatusProtocolError},
 		{"UpgradeOfAWebSocket", masked(ws.NewTextFrame([]byte("5"))), engineio.TransportError, ws.StatusProtocolError},
 		{"ClosePacket", masked(ws.NewTextFrame([]byte("1"))), engineio.TransportClose, ws.StatusNormalClosure},
 		{"CloseFrame", masked(ws.NewCloseFrame(ws.NewCloseFrameBody(4321, "bye"))), engineio.TransportClose, 4321},
@@ -177,14 +191,14 @@ func TestWebSocketRules(t *testing.T) {
 			s, session := h.connect(t)
 			_, err := s.Write(c.bytes)
 			require.NoError(t, err)
-			s.closedWith(t, c.code)
+			s.requireCloseFrame(t, c.code)
 			e := receive(t, session.closed, "the end of the session")
 			require.Equal(t, c.reason, e.reason)
 			if c.reason != engineio.TransportClose {
-				require.Error(t, e.err, "the receiver is told what was wrong")
+				require.Error(t, e.err, "the receiver must get the error")
 			}
 			require.Empty(t, session.messages)
-			require.False(t, session.Send(text("late"), engineio.SendOptions{}), "nothing is sent after the end")
+			require.False(t, session.Send(text("late"), engineio.SendOptions{}), "Send after the end")
 			other.send(t, "4unharmed")
 			require.Equal(t, "unharmed", otherSession.text(t))
 		})
@@ -192,15 +206,16 @@ func TestWebSocketRules(t *testing.T) {
 
 	t.Run("NothingBehindAViolationIsDelivered", func(t *testing.T) {
 		s, c := h.connect(t)
-		_, err := s.Write(bytes.Join([][]byte{masked(ws.NewTextFrame([]byte("4before"))), masked(ws.NewTextFrame([]byte("x"))), masked(ws.NewTextFrame([]byte("4after")))}, nil))
+		_, err := s.Write(bytes.Join([][]byte{masked(ws.NewTextFrame([]byte("4before"))),
+			masked(ws.NewTextFrame([]byte("x"))), masked(ws.NewTextFrame([]byte("4after")))}, nil))
 		require.NoError(t, err)
 		c.ended(t, engineio.ParseError)
 		require.Equal(t, "before", c.text(t))
-		s.closedWith(t, ws.StatusProtocolError)
+		s.requireCloseFrame(t, ws.StatusProtocolError)
 		require.Empty(t, c.messages)
 	})
 
-	t.Run("AClientThatVanishesIsGone", func(t *testing.T) {
+	t.Run("ClientThatClosesTheConnectionEndsTheSession", func(t *testing.T) {
 		s, c := h.connect(t)
 		require.NoError(t, s.Close())
 		c.ended(t, engineio.TransportClose)

@@ -51,7 +51,8 @@ func receive[T any](t testing.TB, from <-chan T, what string) T {
 // waitIdle waits until n workers are idle.
 func waitIdle(t testing.TB, s *sched.Scheduler, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return s.Idle() == n }, patience, time.Millisecond, "number of idle workers, want %d", n)
+	require.Eventually(t, func() bool { return s.Idle() == n }, patience, time.Millisecond,
+		"number of idle workers, want %d", n)
 }
 
 func TestTaskInASlotRunsOnTheSlotsGoroutine(t *testing.T) {

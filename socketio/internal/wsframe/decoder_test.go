@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// decodeInPieces gives p to a new Decoder in pieces of size bytes, and returns all events as texts, up to a close frame in each piece.
+// decodeInPieces gives p to a new Decoder in pieces of size bytes, and returns all events as texts, up to a
+// close frame in each piece.
 func decodeInPieces(t testing.TB, p []byte, size int, deflate bool) (events []string, err error) {
 	const room = 16
 	d := Decoder{Limit: 500, Deflate: deflate}

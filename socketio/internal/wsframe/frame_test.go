@@ -14,7 +14,8 @@ func TestFramesAreEncodedAsByTheLibrary(t *testing.T) {
 		wantText := ws.MustCompileFrame(ws.NewTextFrame(append([]byte{textType}, data...)))
 		wantBinary := ws.MustCompileFrame(ws.NewBinaryFrame(data))
 		f := NewFrame(Part{Data: data}, Part{Data: data, Binary: true})
-		require.Equal(t, append(bytes.Clone(wantText), wantBinary...), f.Plain(), "NewFrame with two parts of %d bytes", size)
+		require.Equal(t, append(bytes.Clone(wantText), wantBinary...), f.Plain(),
+			"NewFrame with two parts of %d bytes", size)
 
 		text := NewTextFrame(append(make([]byte, Headroom), data...))
 		require.Equal(t, wantText, text.Plain(), "NewTextFrame with %d bytes", size)

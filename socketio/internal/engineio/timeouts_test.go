@@ -16,8 +16,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// holding are requests that a server could wait for, or for whose connections it could.
-func holding(sid string) map[string]string {
+// stallingRequests returns requests that a server might wait for, or whose connections it might keep open.
+func stallingRequests(sid string) map[string]string {
 	const length, chunked = "Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"
 	const polling = "/socket.io/?EIO=4&transport=polling"
 	return map[string]string{
@@ -28,26 +28,26 @@ func holding(sid string) map[string]string {
 		"RefusedWithAnEndlessBody":     "POST " + polling + "&sid=x HTTP/1.1\r\nHost: x\r\n" + chunked,
 		"Refused":                      "GET " + polling + "&sid=x HTTP/1.1\r\nHost: x\r\n\r\n",
 		"HandshakeWithABody":           "GET " + polling + " HTTP/1.1\r\nHost: x\r\n" + length,
-		"WebSocketWithABody":           strings.TrimSuffix(asking+rules, "\r\n\r\n") + length,
+		"WebSocketWithABody":           strings.TrimSuffix(requestLine+handshakeHeaders, "\r\n\r\n") + length,
 		"PacketsThatDoNotCome":         "POST " + polling + "&sid=" + sid + " HTTP/1.1\r\nHost: x\r\n" + length,
 		"PreflightWithoutItsBody":      "OPTIONS " + polling + " HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\n" + length,
 		"RefusedPreflight":             "OPTIONS " + polling + " HTTP/1.1\r\nHost: x\r\nOrigin: http://y\r\n" + length,
 		"Nothing":                      "",
 		"HalfAHead":                    "GET /socket.io/ HTTP/1.1\r\nHost: x\r\n",
-		"HalfAWebSocketsHead":          asking + "Host: x\r\n",
+		"HalfAWebSocketsHead":          requestLine + "Host: x\r\n",
 	}
 }
 
-// No request, and no lack of one, holds a connection for longer than the timeouts say; in all ways of serving.
-func TestNoRequestHoldsAConnection(t *testing.T) {
-	const timeout = time.Second // in which a client that hurries sends its head, on a busy machine too
+// No request, and no lack of a request, keeps a connection open for longer than the timeouts say.
+func TestNoRequestKeepsAConnectionOpen(t *testing.T) {
+	const timeout = time.Second // enough for a client on a busy machine to send its request
 	config := engineio.Config{HeaderTimeout: timeout, BodyTimeout: timeout, IdleTimeout: timeout}
 	bound := func(s *httptest.Server) { s.Config.ReadHeaderTimeout, s.Config.IdleTimeout = timeout, timeout }
-	for way, start := range map[string]func(t *testing.T) *host{
-		"Serve":      func(t *testing.T) *host { return itself(t, config) },
-		"HTTPServer": func(t *testing.T) *host { return serve(t, config, quietly, bound) },
-		"BesideOtherHandlers": func(t *testing.T) *host {
-			return serve(t, config, quietly, bound, func(s *httptest.Server) {
+	for way, start := range map[string]func(t *testing.T) *testServer{
+		"Serve":      func(t *testing.T) *testServer { return serveByServe(t, config) },
+		"HTTPServer": func(t *testing.T) *testServer { return serve(t, config, withoutLog, bound) },
+		"BesideOtherHandlers": func(t *testing.T) *testServer {
+			return serve(t, config, withoutLog, bound, func(s *httptest.Server) {
 				mux := http.NewServeMux()
 				mux.Handle("/socket.io/", s.Config.Handler)
 				s.Config.Handler = engineio.BoundBodies(mux, timeout)
@@ -58,10 +58,10 @@ func TestNoRequestHoldsAConnection(t *testing.T) {
 			t.Run(fmt.Sprintf("%sDrips=%v", way, drips), func(t *testing.T) {
 				h := start(t)
 				var group sync.WaitGroup
-				for name, request := range holding("") {
+				for name, request := range stallingRequests("") {
 					if strings.HasPrefix(name, "PacketsThat") {
 						_, c := h.poll(t)
-						request = holding(c.ID())[name]
+						request = stallingRequests(c.ID())[name]
 					}
 					for range 5 {
 						nc := h.dialRaw(t)
@@ -81,13 +81,13 @@ func TestNoRequestHoldsAConnection(t *testing.T) {
 					}
 				}
 				group.Wait()
-				h.connect(t) // and others are served
+				h.connect(t) // others must be served
 			})
 		}
 	}
 }
 
-// drip sends a byte now and then.
+// drip sends a byte every 50 ms until the connection is closed.
 func drip(nc net.Conn) {
 	for {
 		time.Sleep(50 * time.Millisecond)
@@ -97,8 +97,8 @@ func drip(nc net.Conn) {
 	}
 }
 
-// What comes in time is read, and the connection kept, however long the answer takes.
-func TestBodyThatComesInTime(t *testing.T) {
+// A body that comes in time is read, and the connection is kept open, however long the response takes.
+func TestBodyThatComesInTimeKeepsTheConnection(t *testing.T) {
 	const timeout = 200 * time.Millisecond
 	s := httptest.NewServer(engineio.BoundBodies(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -119,16 +119,16 @@ func TestBodyThatComesInTime(t *testing.T) {
 		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
 		require.Equal(t, "hello", string(body))
-		require.False(t, response.Close, "the connection is not kept")
+		require.False(t, response.Close, "the connection must be kept open")
 	}
 }
 
-// An answer is not waited for longer than the timeouts say when its client does not read it.
-func TestAnswersThatNobodyReads(t *testing.T) {
+// A response that the client does not read ends the connection after the timeouts.
+func TestUnreadResponsesEndTheConnection(t *testing.T) {
 	config := engineio.Config{BodyTimeout: 300 * time.Millisecond}
-	for way, start := range map[string]func(t *testing.T) *host{
-		"Serve":      func(t *testing.T) *host { return itself(t, config) },
-		"HTTPServer": func(t *testing.T) *host { return serve(t, config, quietly) },
+	for way, start := range map[string]func(t *testing.T) *testServer{
+		"Serve":      func(t *testing.T) *testServer { return serveByServe(t, config) },
+		"HTTPServer": func(t *testing.T) *testServer { return serve(t, config, withoutLog) },
 	} {
 		t.Run(way, func(t *testing.T) {
 			h := start(t)
@@ -145,7 +145,8 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 				}
 			}()
 			nc := h.dialRaw(t)
-			post := "POST /socket.io/?EIO=4&transport=polling&sid=" + c.ID() + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n4x"
+			post := "POST /socket.io/?EIO=4&transport=polling&sid=" + c.ID() + " HTTP/1.1\r\nHost: x\r\n" +
+				"Content-Length: 2\r\n\r\n4x"
 			many := strings.Repeat(post, 1000)
 			var err error
 			for err == nil {
@@ -159,50 +160,57 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 
 func TestHosts(t *testing.T) {
 	config := engineio.Config{Hosts: []string{"Example.com", "other.example:3000", "[::1]", "192.0.2.1:80"}}
-	for way, start := range map[string]func(t *testing.T) *host{
-		"Serve":      func(t *testing.T) *host { return itself(t, config) },
-		"HTTPServer": func(t *testing.T) *host { return serve(t, config, quietly) },
+	for way, start := range map[string]func(t *testing.T) *testServer{
+		"Serve":      func(t *testing.T) *testServer { return serveByServe(t, config) },
+		"HTTPServer": func(t *testing.T) *testServer { return serve(t, config, withoutLog) },
 	} {
 		t.Run(way, func(t *testing.T) {
 			h := start(t)
 			for text, allowed := range map[string]bool{
-				"example.com": true, "EXAMPLE.COM:8080": true, "example.com.": true, "other.example:3000": true, "[::1]": true,
+				"example.com": true, "EXAMPLE.COM:8080": true, "example.com.": true, "other.example:3000": true,
+				"[::1]":      true,
 				"[::1]:3000": true, "[0:0:0:0:0:0:0:1]": true, "192.0.2.1:80": true,
-				"evil.example": false, "example.com.evil.example": false, "evil-example.com": false, "other.example": false,
-				"other.example:3001": false, "127.0.0.1": false, "[::2]": false, "::1": false, "192.0.2.1": false, "example.com:": false,
+				"evil.example": false, "example.com.evil.example": false, "evil-example.com": false,
+				"other.example":      false,
+				"other.example:3001": false, "127.0.0.1": false, "[::2]": false, "::1": false, "192.0.2.1": false,
+				"example.com:":  false,
 				"example.com:x": false, "user@example.com": false,
 			} {
 				for _, transport := range []string{"polling", "websocket"} {
-					head := asking
+					head := requestLine
 					if transport == "polling" {
-						head = strings.Replace(strings.Replace(asking, "websocket", "polling", 1), "Upgrade", "X", 1)
+						head = strings.Replace(strings.Replace(requestLine, "websocket", "polling", 1), "Upgrade",
+							"X", 1)
 					}
-					s := h.say(t, head+strings.Replace(ruled(transport), "Host: x", "Host: "+text, 1))
+					s := h.sendRaw(t, head+strings.Replace(headersFor(transport), "Host: x", "Host: "+text, 1))
 					status := s.status(t)
 					if allowed {
 						require.Contains(t, []int{200, 101}, status, "%s over %s", text, transport)
 						h.session(t)
 					} else {
-						require.Contains(t, []int{403, 400}, status, "%s over %s", text, transport) // net/http refuses some itself
+						// net/http refuses some of them
+						require.Contains(t, []int{403, 400}, status, "%s over %s", text, transport)
 					}
 				}
 			}
 			for _, path := range []string{"/other", "/socket.io/?EIO=4&transport=polling&sid=x"} {
-				s := h.say(t, "GET "+path+" HTTP/1.1\r\nHost: evil.example\r\n\r\n")
-				require.Equal(t, 403, s.status(t), "before all else")
+				s := h.sendRaw(t, "GET "+path+" HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+				require.Equal(t, 403, s.status(t), "hosts are checked before everything else")
 			}
 		})
 	}
-	for _, bad := range []string{"", "http://example.com", "*.example.com", "*", "::1", "example.com:", "a b", ":80", "[::1", "[::1%eth0]", "[example.com]", "[127.0.0.1]", `"example.com"`} {
-		_, err := engineio.NewServer(engineio.Config{Hosts: []string{bad}, Open: func(*engineio.Conn) engineio.Receiver { return nil }})
+	for _, bad := range []string{"", "http://example.com", "*.example.com", "*", "::1", "example.com:", "a b", ":80",
+		"[::1", "[::1%eth0]", "[example.com]", "[127.0.0.1]", `"example.com"`} {
+		_, err := engineio.NewServer(engineio.Config{Hosts: []string{bad},
+			Open: func(*engineio.Conn) engineio.Receiver { return nil }})
 		require.ErrorContains(t, err, "is not a host", "%q", bad)
 	}
 }
 
-// ruled are the headers of a handshake.
-func ruled(transport string) string {
+// headersFor returns the headers of a handshake.
+func headersFor(transport string) string {
 	if transport == "polling" {
 		return "Host: x\r\n\r\n"
 	}
-	return rules + "\r\n"
+	return handshakeHeaders + "\r\n"
 }

@@ -33,17 +33,17 @@ type job struct {
 }
 
 func (j *job) Work() {
-	if !j.done { // else the work has ended its goroutine
+	if !j.done { // otherwise the work has ended its goroutine
 		j.done = true
 		j.work(j.text)
 	}
 }
 
 // serveWork starts a server. A task calls work for each message.
-func serveWork(t *testing.T, work func(s *session, text string)) *host {
+func serveWork(t *testing.T, work func(s *session, text string)) *testServer {
 	var scheduler sched.Scheduler
 	t.Cleanup(scheduler.Close)
-	var h *host
+	var h *testServer
 	h = serve(t, engineio.Config{Open: func(c *engineio.Conn) engineio.Receiver {
 		s := newSession(c)
 		h.byID.Store(c.ID(), s)
@@ -56,8 +56,9 @@ func sendBack(s *session, text string) {
 	s.Send(wsframe.NewFrame(wsframe.Part{Data: []byte(text)}), engineio.SendOptions{})
 }
 
-// Work may take as long as it likes: neither other clients wait for it nor what the same client sends.
-func TestWorkHoldsUpNobody(t *testing.T) {
+// A task may block for as long as it likes: neither other clients nor further messages of the same client wait
+// for it.
+func TestTaskThatBlocksHoldsUpNoMessages(t *testing.T) {
 	const blocked = 40
 	began, release := make(chan struct{}, blocked), make(chan struct{})
 	h := serveWork(t, func(s *session, text string) {
@@ -73,7 +74,7 @@ func TestWorkHoldsUpNobody(t *testing.T) {
 		c.send(t, "4wait")
 		receive(t, began, "work")
 		c.send(t, "4more")
-		require.Equal(t, "4more", c.text(t), "what came while work for the same client went on")
+		require.Equal(t, "4more", c.text(t), "a message that came while a task of the same client blocked")
 		waiting = append(waiting, c)
 	}
 	other, _ := h.connect(t)
@@ -85,8 +86,8 @@ func TestWorkHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// A func of the application's may end the goroutine that it is called by.
-func TestWorkMayEndItsGoroutine(t *testing.T) {
+// A task may end its goroutine.
+func TestTaskMayEndItsGoroutine(t *testing.T) {
 	h := serveWork(t, func(s *session, text string) {
 		if text == "exit" {
 			runtime.Goexit()
@@ -103,8 +104,8 @@ func TestWorkMayEndItsGoroutine(t *testing.T) {
 	}
 }
 
-// What is larger than the buffer, and what comes right before the end, is read.
-func TestAllIsReadBeforeTheEnd(t *testing.T) {
+// Messages that are larger than the buffer, and those right before the end of the connection, are read.
+func TestEverythingIsReadBeforeTheEnd(t *testing.T) {
 	h := serve(t, engineio.Config{})
 	for _, size := range []int{1, 16<<10 - 8, 16 << 10, 100_000} {
 		c, s := h.connect(t)
@@ -123,8 +124,8 @@ func TestAllIsReadBeforeTheEnd(t *testing.T) {
 	}
 }
 
-// Close does not wait for work that goes on, and nothing is left behind when that ends.
-func TestCloseDoesNotWaitForWork(t *testing.T) {
+// Close does not wait for a task that blocks. When the task ends, no goroutine is left.
+func TestCloseDoesNotWaitForTasks(t *testing.T) {
 	began, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	h := serveWork(t, func(*session, string) {
 		close(began)

@@ -15,20 +15,20 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// TestManySilentConnections opens connections that say nothing after their handshake, or nothing at all, and sees that
-// they cost little and are freed by timeouts.
-func TestManySilentConnections(t *testing.T) {
+// TestManyIdleConnections opens connections that send nothing after their handshake, or nothing at all. They
+// must not need a goroutine each, and timeouts must close them.
+func TestManyIdleConnections(t *testing.T) {
 	many := 10_000
 	if raceEnabled {
 		many = 1000 // the race detector keeps track of at most 8128 goroutines
 	}
-	if most := maxFiles(t)/2 - 200; many > most { // both ends are this process's
+	if most := maxFiles(t)/2 - 200; many > most { // this process has both ends
 		t.Logf("%d connections only: no more files may be open", most)
 		many = most
 	}
 	const interval, timeout = 3 * time.Second, time.Second
-	h := serve(t, engineio.Config{PingInterval: interval, PingTimeout: timeout}, quietly, func(s *httptest.Server) {
-		s.Config.ReadHeaderTimeout = interval // whose task it is to end those that send no request
+	h := serve(t, engineio.Config{PingInterval: interval, PingTimeout: timeout}, withoutLog, func(s *httptest.Server) {
+		s.Config.ReadHeaderTimeout = interval // it closes connections without a request
 	})
 	all := make([]net.Conn, many)
 	for i := range all {
@@ -39,10 +39,11 @@ func TestManySilentConnections(t *testing.T) {
 		case 0: // nothing at all
 		case 1: // half a request
 			_, err = io.WriteString(nc, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n")
-		case 2: // a session that is never polled again
+		case 2: // a session whose client does not poll again
 			_, err = io.WriteString(nc, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
 		default:
-			_, err = fmt.Fprintf(nc, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			_, err = fmt.Fprintf(nc, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: "+
+				"Upgrade\r\nUpgrade: websocket\r\n"+
 				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n")
 		}
 		require.NoError(t, err)
@@ -54,9 +55,9 @@ func TestManySilentConnections(t *testing.T) {
 	goroutines := runtime.NumGoroutine()
 	most := many + many/10
 	if runtime.GOOS == "linux" {
-		most = many / 10 * 3 // those of net/http
+		most = many / 10 * 3 // net/http's
 	}
-	require.LessOrEqual(t, goroutines, most+100, "more goroutines than connections may have")
+	require.LessOrEqual(t, goroutines, most+100, "number of goroutines")
 	for _, c := range sessions {
 		c.ended(t, engineio.PingTimeout)
 	}
@@ -65,7 +66,7 @@ func TestManySilentConnections(t *testing.T) {
 	for i, nc := range all {
 		group.Go(func() {
 			if i%10 == 2 {
-				require.NoError(t, nc.Close()) // of an idle HTTP connection: its server may keep it
+				require.NoError(t, nc.Close()) // the HTTP server may keep an idle connection open
 				return
 			}
 			_ = nc.SetReadDeadline(time.Now().Add(patience))
