@@ -7,8 +7,9 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// Acked returns the first argument of an acknowledgement, given the array of all. The others are its Rest. It is null if the array
-// is empty. It may share memory with the array, as Tree does. The error for anything but an array wraps ErrMalformed.
+// Acked returns the first argument of an acknowledgement. array holds all of its arguments; the others become the
+// Rest of the result. The result is null if array is empty. It may share memory with array, as Tree does. If array
+// is not an array, the error wraps ErrMalformed.
 func Acked(array Value) (Value, error) {
 	if p, ok := array.Bytes(JSON); ok {
 		return ackedJSON(p)
@@ -50,8 +51,8 @@ func ackedJSON(p []byte) (Value, error) {
 	return first.WithRest(Raw(JSON, append([]byte{'['}, p[comma+1:]...))), nil
 }
 
-// WithRest returns v, the first argument of an acknowledgement, with an array of the other arguments as its Rest. If rest is not an
-// array, or an empty one, v has no Rest.
+// WithRest returns v with rest as its Rest. v is the first argument of an acknowledgement, and rest is the array of
+// its other arguments. If rest is not an array, or is an empty one, the result has no Rest.
 func (v Value) WithRest(rest Value) Value {
 	v = v.alone()
 	if first, err := rest.AppendElements(nil, 1); err == nil && len(first) > 0 {
@@ -60,13 +61,13 @@ func (v Value) WithRest(rest Value) Value {
 	return v
 }
 
-// withRest is what a Value with a Rest holds.
+// withRest is stored in Value.tree when the Value has a Rest.
 type withRest struct {
-	tree any // of the Value, if it is kept in one
+	tree any // the tree of the Value; nil if the Value holds bytes
 	rest Value
 }
 
-// alone is v without its Rest.
+// withoutRest returns v without its Rest.
 func (v Value) alone() Value {
 	if w, is := v.tree.(withRest); is {
 		v.tree = w.tree
@@ -74,19 +75,19 @@ func (v Value) alone() Value {
 	return v
 }
 
-// Rest returns the array of the other arguments of the acknowledgement whose first argument v is, null if there are none. All other
-// uses of v, such as sending it as an argument, ignore its Rest.
+// Rest returns the array of the acknowledgement's other arguments when v is the first one, or null if there are
+// none. All other uses of v, such as sending it as an argument, ignore its Rest.
 func (v Value) Rest() Value {
 	w, _ := v.tree.(withRest)
 	return w.rest
 }
 
-// All returns all arguments of the acknowledgement whose first argument v is: v and the elements of its Rest. For an acknowledgement
-// without arguments that is one null.
+// All returns all arguments of an acknowledgement whose first argument is v: v, then the elements of its Rest. For
+// an acknowledgement without arguments it returns one null.
 func (v Value) All() []Value {
 	all := []Value{v.alone()}
 	if w, is := v.tree.(withRest); is {
-		all, _ = w.rest.AppendElements(all, math.MaxInt) // WithRest has looked at it
+		all, _ = w.rest.AppendElements(all, math.MaxInt) // WithRest checked that it is an array
 	}
 	return all
 }

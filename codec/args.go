@@ -9,16 +9,16 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// Args is an event's name and arguments: an array ["event", …] that stays encoded, as a Value does. The zero Args has
-// no event and cannot be sent. Args never changes and is safe for concurrent use.
+// Args is the name and the arguments of an event. It is an array ["event", …] that stays encoded, as a Value does.
+// The zero Args has no event and cannot be sent. Args is immutable and safe for concurrent use.
 type Args struct {
 	v     Value
 	event string
 	n     int // arguments after the event
 }
 
-// NewArgs encodes an event with its arguments, each as NewValue would. The error is an *EncodeError that says which
-// argument it is about.
+// NewArgs encodes an event and its arguments. It encodes each argument as NewValue does. The error is an
+// *EncodeError that names the argument.
 func NewArgs(event string, args ...any) (Args, error) {
 	w := newJSONWriter()
 	defer w.release()
@@ -35,9 +35,9 @@ var (
 	errNoName  = fmt.Errorf("%w: an event's name is neither string nor number", ErrMalformed)
 )
 
-// ArgsOf takes an array whose first element names the event. A number as the name counts as its decimal text, since
-// JavaScript lets an event be named by one. Anything else is an error that wraps ErrMalformed, and so are arguments
-// that nest deeper than NewArgs would let them.
+// ArgsOf returns v as Args. v must be an array whose first element names the event. If that is a number, its decimal
+// text is the name, since JavaScript accepts numbers as event names. Otherwise the error wraps ErrMalformed. It also
+// wraps ErrMalformed if the arguments nest deeper than NewArgs allows.
 func ArgsOf(v Value) (Args, error) {
 	if p, ok := v.Bytes(JSON); ok {
 		return argsOfJSON(v, p)
@@ -84,8 +84,8 @@ func argsOfJSON(v Value, p []byte) (Args, error) {
 	return Args{v: v, event: event, n: n - 1}, nil
 }
 
-// RawArgs makes Args of an array that is known to be valid in enc, to begin with event and to hold n more elements. It
-// is meant for codecs. It keeps p: the caller must not change p afterwards.
+// RawArgs returns p as Args without checking it. p must be a valid array in enc that begins with event and holds n
+// more elements. It is meant for codecs. The Args keeps p, so the caller must not change p afterwards.
 func RawArgs(enc Encoding, p []byte, event string, n int) Args {
 	return Args{v: Raw(enc, p), event: event, n: n}
 }
@@ -96,15 +96,16 @@ func eventName(t any) (string, bool) {
 		return t, true
 	case int64, uint64, float64:
 		if t == 0.0 {
-			t = int64(0) // -0 is named 0, as in JavaScript
+			t = int64(0) // JavaScript converts -0 to "0"
 		}
 		p, err := appendTree(nil, t, bytesRefused, 0)
-		return string(p), err == nil && string(p) != "null" // JSON has no name for NaN and the like
+		// JSON has no NaN or infinity, so such an event could not be sent
+		return string(p), err == nil && string(p) != "null"
 	}
 	return "", false
 }
 
-// eachElement calls do with the elements of a JSON array, which it checks. They may nest no deeper than depth.
+// eachElement checks a JSON array and calls do with each of its elements. The elements may nest up to depth levels.
 func eachElement(p []byte, depth int, do func(elem []byte)) error {
 	i := jsontext.Space(p, 0)
 	if i >= len(p) || p[i] != '[' {
@@ -135,10 +136,10 @@ func eachElement(p []byte, depth int, do func(elem []byte)) error {
 // Event returns the event's name.
 func (a Args) Event() string { return a.event }
 
-// Value returns the whole array, the event included.
+// Value returns the whole array, including the event.
 func (a Args) Value() Value { return a.v }
 
-// Len returns the number of arguments, not counting the event.
+// Len returns the number of arguments. The event does not count.
 func (a Args) Len() int { return a.n }
 
 // Values returns the arguments, without the event.
@@ -153,8 +154,9 @@ func (a Args) Values() ([]Value, error) {
 	return out, nil
 }
 
-// AppendValues appends the arguments, without the event, to dst, but no more than most of them: an event of many small
-// arguments takes much less room than its Values. The error is as Values's; dst is then as it was.
+// AppendValues appends up to most arguments, without the event, to dst. The limit matters because many small
+// arguments take much more memory as Values than in their encoding. On an error it returns dst unchanged; the errors
+// are those of Values.
 func (a Args) AppendValues(dst []Value, most int) ([]Value, error) {
 	if a.n == 0 || most <= 0 {
 		return dst, nil
@@ -184,9 +186,9 @@ func (a Args) AppendValues(dst []Value, most int) ([]Value, error) {
 	return dst, nil
 }
 
-// Decode decodes the arguments in their order, without the event, as Value.Decode does. A nil target skips its
-// argument. Where there are more targets than arguments the rest is left as it is; more arguments than targets are
-// no error either.
+// Decode decodes the arguments in order, without the event, as Value.Decode does. A nil target skips its argument.
+// If there are more targets than arguments, the other targets stay unchanged. If there are more arguments than
+// targets, the other arguments are ignored.
 func (a Args) Decode(into ...any) error {
 	values, err := a.Values()
 	if err != nil {
@@ -203,7 +205,8 @@ func (a Args) Decode(into ...any) error {
 	return nil
 }
 
-// Append returns args with more arguments at the end. The error is as NewArgs's; it counts the arguments already there.
+// Append returns a with more arguments at the end. The error is that of NewArgs; its index counts the arguments that
+// a already has.
 func (a Args) Append(extra ...any) (Args, error) {
 	if a.v.IsNull() {
 		return Args{}, errors.New("codec: no event to append arguments to")
@@ -252,13 +255,13 @@ func (a Args) list() ([]any, error) {
 	return list, nil
 }
 
-// AppendJSON appends the whole array as JSON text to dst. It is ErrBinary if an argument holds bytes.
+// AppendJSON appends the whole array as JSON text to dst. It returns ErrBinary if an argument holds bytes.
 func (a Args) AppendJSON(dst []byte) ([]byte, error) { return a.v.AppendJSON(dst) }
 
-// MarshalJSON writes a as Value.MarshalJSON does.
+// MarshalJSON encodes a as Value.MarshalJSON does.
 func (a Args) MarshalJSON() ([]byte, error) { return a.v.MarshalJSON() }
 
-// UnmarshalJSON reads an array ["event", …].
+// UnmarshalJSON decodes an array ["event", …].
 func (a *Args) UnmarshalJSON(p []byte) error {
 	var v Value
 	if err := v.UnmarshalJSON(p); err != nil {

@@ -11,10 +11,11 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// Decode decodes v into the value that into points to, as encoding/json would: bytes go to a []byte, and to an any as
-// []byte; numbers go to an any as float64; a time goes to an any or a string as the text that JavaScript's toJSON
-// writes. Bytes that came through JSON as Node.js's {"type":"Buffer","data":[…]} go to a []byte too. What is decoded
-// shares no memory with v. A panic of an UnmarshalJSON or UnmarshalText is an error, a *PanicError.
+// Decode decodes v into the value that into points to, as encoding/json does. Bytes can be decoded into a []byte;
+// into an any they are decoded as []byte. Numbers are decoded into an any as float64. A time is decoded into an any
+// or a string as the text that JavaScript's toJSON writes. The JSON form of a Node.js Buffer,
+// {"type":"Buffer","data":[…]}, can be decoded into a []byte too. The result shares no memory with v. If an
+// UnmarshalJSON or UnmarshalText panics, the error is a *PanicError.
 func (v Value) Decode(into any) error {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
@@ -47,8 +48,9 @@ func (v Value) decode(into any, target reflect.Value) (err error) {
 
 var bufferMark = []byte(`"Buffer"`)
 
-// decode decodes n into v, which is a pointer or can be set. All that JSON can say is left to encoding/json, so that
-// its rules hold; what is done here are the ways to what it cannot.
+// decode decodes n into v, which is a pointer or can be set. It leaves everything that JSON can represent to
+// encoding/json, so that encoding/json's rules apply. It handles only the path to the parts that JSON cannot
+// represent.
 func (n *node) decode(v reflect.Value) error {
 	if !n.special {
 		return throughJSON(n.t, v, bytesRefused)
@@ -76,7 +78,7 @@ func (n *node) decode(v reflect.Value) error {
 		if t := plain(n.t); t != nil {
 			v.Set(reflect.ValueOf(t))
 		} else {
-			v.SetZero() // a time that has no text
+			v.SetZero() // a time out of the range of JavaScript's Date
 		}
 		return nil
 	case n.buffer != nil && takesBytes(v.Type()):
@@ -106,7 +108,7 @@ func throughJSON(t any, v reflect.Value, as bytesAs) error {
 	return json.Unmarshal(p, v.Interface())
 }
 
-// follow goes through pointers, which it makes where there are none, to what is to be set.
+// indirect follows pointers to the value that is to be set. It allocates for nil pointers.
 func follow(v reflect.Value) reflect.Value {
 	for range maxPointers { // a pointer may point to itself
 		if v.Kind() == reflect.Interface && !v.IsNil() {
@@ -126,7 +128,7 @@ func follow(v reflect.Value) reflect.Value {
 	return v
 }
 
-// plain is a tree that has been examined, with the types that encoding/json puts in an any.
+// toAny converts a tree to the types that encoding/json stores in an any. examine must have checked the tree.
 func plain(t any) any {
 	switch t := t.(type) {
 	case int64:
@@ -156,7 +158,7 @@ func plain(t any) any {
 	return t
 }
 
-// takesBytes reports whether bytes can be put in a value of type t.
+// takesBytes reports whether a value of type t can hold bytes.
 func takesBytes(t reflect.Type) bool {
 	k := t.Kind()
 	return (k == reflect.Slice || k == reflect.Array) && t.Elem().Kind() == reflect.Uint8
@@ -200,7 +202,8 @@ func (n *node) decodeArray(v reflect.Value) error {
 	return nil
 }
 
-// decodeObject leaves the members that JSON can say to encoding/json, all at once, and does the others itself.
+// decodeObject lets encoding/json decode all members that are not special at once, and decodes the special ones
+// itself.
 func (n *node) decodeObject(o Object, v reflect.Value) error {
 	if k := v.Kind(); k != reflect.Map && k != reflect.Struct {
 		return &json.UnmarshalTypeError{Value: "object", Type: v.Type()}
@@ -229,7 +232,7 @@ func (n *node) decodeObject(o Object, v reflect.Value) error {
 	return nil
 }
 
-// decodeEntry decodes into a map, which encoding/json has made. It lets encoding/json read the key.
+// decodeEntry decodes n into an entry of a map. encoding/json has allocated the map, and decodes the key.
 func (n *node) decodeEntry(key string, v reflect.Value) error {
 	keys := reflect.New(reflect.MapOf(v.Type().Key(), reflect.TypeFor[struct{}]()))
 	if err := throughJSON(Object{{key, nil}}, keys, bytesRefused); err != nil {

@@ -8,12 +8,12 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// PanicError is the error of a value whose MarshalJSON, MarshalText, UnmarshalJSON or the like panicked.
+// PanicError is the error of a value whose MarshalJSON, MarshalText, UnmarshalJSON or a similar method panicked.
 type PanicError = fault.PanicError
 
-// EncodeError says which value could not be encoded.
+// EncodeError names the value that could not be encoded.
 type EncodeError struct {
-	// Arg is the index of the argument, the event not counted, -1 if there is only one value.
+	// Arg is the index of the argument, not counting the event. It is -1 if there is only one value.
 	Arg int
 	Err error
 }
@@ -45,7 +45,8 @@ func encodeValue(v any) (out Value, err error) {
 	return w.result(), nil
 }
 
-// AppendJSON appends to dst what NewValue(v) is as JSON. binary: it holds bytes, so it cannot be JSON; dst is as it was.
+// AppendJSON appends to dst the JSON that NewValue(v) would hold. binary reports that v holds bytes and cannot be
+// JSON; dst is then returned unchanged, as after an error.
 func AppendJSON(dst []byte, v any) (out []byte, binary bool, err error) {
 	w := newJSONWriter()
 	own := w.p
@@ -69,7 +70,7 @@ func (w *jsonWriter) guarded(v any) (err error) {
 	return w.value(v, maxUserDepth)
 }
 
-// encodeError is err, if there is one, about a value that stands alone.
+// encodeError wraps an error about a single value. It returns nil for nil.
 func encodeError(err error) error {
 	if err == nil {
 		return nil
@@ -77,7 +78,7 @@ func encodeError(err error) error {
 	return &EncodeError{Arg: -1, Err: guard.Error(err)}
 }
 
-// encodeArgs appends args to an event's array, of which w holds all but the closing bracket.
+// encodeArgs appends args to an event's array. w holds the array so far, without the closing bracket.
 func (w *jsonWriter) encodeArgs(args []any) (Value, error) {
 	at := 0
 	if err := w.arguments(args, &at); err != nil {
@@ -87,7 +88,7 @@ func (w *jsonWriter) encodeArgs(args []any) (Value, error) {
 	return w.result(), nil
 }
 
-// arguments writes args. at is the index of the one that is being written.
+// arguments writes args. It sets at to the index of the argument that it is writing.
 func (w *jsonWriter) arguments(args []any, at *int) (err error) {
 	defer guard.Catch(&err)
 	for i, arg := range args {
@@ -100,7 +101,7 @@ func (w *jsonWriter) arguments(args []any, at *int) (err error) {
 	return nil
 }
 
-// shift makes an error about an argument count the n arguments before it.
+// shiftArg adds n to the index in an EncodeError: the number of arguments that stand before.
 func shift(err error, n int) error {
 	var enc *EncodeError
 	if errors.As(err, &enc) {

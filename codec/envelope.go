@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Type says what an envelope is for. The numbers are those of Socket.IO's cluster adapter.
+// Type is the type of an envelope. The numbers are those of Socket.IO's cluster adapter.
 type Type int
 
 // The message types. See docs/reference/protocol.md.
@@ -24,7 +24,7 @@ const (
 	BroadcastAck           Type = 12
 	AdapterClose           Type = 13
 
-	// RequestRefused is this library's own: a node tells another that it does not answer its request. Socket.IO ignores it.
+	// RequestRefused is specific to this library: the sender will not answer a request. Socket.IO ignores it.
 	RequestRefused Type = 100
 )
 
@@ -65,93 +65,98 @@ func (t Type) String() string {
 	return "type " + strconv.Itoa(int(t))
 }
 
-// EmitterUID is the sender of messages that come from outside the cluster. It is never a peer.
+// EmitterUID is the sender of messages from outside the cluster. It is never a peer.
 const EmitterUID = "emitter"
 
-// Envelope is one message between nodes. Which fields mean something depends on Type.
+// Envelope is one message between nodes. Its Type determines which fields are used.
 type Envelope struct {
 	Type Type
-	// UID is the sender: 16 lowercase hexadecimal digits, one per process and namespace, or EmitterUID.
+	// UID identifies the sender: 16 lowercase hexadecimal digits, unique per process and namespace, or EmitterUID.
 	UID string
-	// NSP is the namespace. It is empty when the message names none (old adapters and Node.js's emitter send
-	// none); the receiver then takes it from the channel.
+	// NSP is the namespace. It is empty when the message names none, as messages of old adapters and of Node.js's
+	// emitter. The receiver then takes the namespace from the channel.
 	NSP string
-	// AttachmentID, when not empty, makes this a reference: the whole message is in the store under this id.
+	// AttachmentID, when not empty, makes this a reference: the store holds the whole message under this id.
 	AttachmentID string
-	// AttachmentKey, when not empty, is a random text that a reference and the message in the store share: a receiver that
-	// finds another one under the id has found another message. It is written and read in both forms.
+	// AttachmentKey, when not empty, is a random text that a reference and the message in the store share. If they
+	// differ, the store holds another message under the id. Both forms carry it.
 	AttachmentKey string
-	// RequesterUID, on a reference to an answer, tells for whom it is, so that others need not fetch it.
+	// RequesterUID, on a reference to an answer, names the node that asked, so that other nodes need not fetch the
+	// answer.
 	RequesterUID string
-	// Process, on an InitialHeartbeat or a Heartbeat, names the process that the sender belongs to, so that one sign of life
-	// of the process counts for all of its senders. Empty: the sender speaks for itself alone, as Node.js's nodes do.
+	// Process, on an InitialHeartbeat or a Heartbeat, identifies the process of the sender. One heartbeat of a
+	// process counts for all senders in it. If it is empty, the heartbeat counts only for the sender, as those of
+	// Node.js's nodes do.
 	Process string
-	// Clock, on the Heartbeat of a process, is when it was made: microseconds by a clock of the process's own, which never goes
-	// back, at most 2^53 - 1. 0: not told.
+	// Clock, on the Heartbeat of a process, is the time of sending in microseconds, at most 2^53 - 1. The clock
+	// belongs to the process and never goes back. 0 means unknown.
 	Clock uint64
-	// Nonce, when not 0, only makes the bytes differ from those of another message that says the same: PostgreSQL merges
-	// equal notifications of one transaction. It is written, but not read.
+	// Nonce, when not 0, makes the bytes of equal messages differ, because PostgreSQL merges equal notifications of
+	// one transaction. It is written but not read.
 	Nonce uint64
 
-	// CloseHash, on an InitialHeartbeat or a Heartbeat, is a hash of the CloseKey that the sender will close with. Node.js
-	// sends none. It is written and read in both forms.
+	// CloseHash, on an InitialHeartbeat or a Heartbeat, is a hash of the CloseKey that the sender will use when it
+	// closes. Node.js sends none. Both forms carry it.
 	CloseHash string
-	// CloseKey, on an AdapterClose, proves that it is the sender who closes: until then nobody else knows the text that
-	// CloseHash is the hash of. It is written and read in both forms.
+	// CloseKey, on an AdapterClose, proves that the message comes from the node that closes: only that node knows
+	// the text that matches its CloseHash. Both forms carry it.
 	CloseKey string
 
-	// RequestID pairs a request with its answers. Empty on a Broadcast or ServerSideEmit: no answer is wanted.
+	// RequestID matches answers with their request. If it is empty on a Broadcast or a ServerSideEmit, no answer is
+	// expected.
 	RequestID string
-	// Opts selects sockets: Broadcast, SocketsJoin, SocketsLeave, DisconnectSockets, FetchSockets.
+	// Opts selects sockets. Used by Broadcast, SocketsJoin, SocketsLeave, DisconnectSockets and FetchSockets.
 	Opts Opts
-	// Args is the event and its arguments: Broadcast, ServerSideEmit.
+	// Args is the event and its arguments. Used by Broadcast and ServerSideEmit.
 	Args Args
-	// Rooms to join or to leave: SocketsJoin, SocketsLeave.
+	// Rooms are the rooms to join or to leave. Used by SocketsJoin and SocketsLeave.
 	Rooms []string
-	// Close tells to close the underlying connection too: DisconnectSockets.
+	// Close asks to close the underlying connection too. Used by DisconnectSockets.
 	Close bool
-	// Sockets found: FetchSocketsResponse.
+	// Sockets are the sockets that were found. Used by FetchSocketsResponse.
 	Sockets []Socket
-	// Value is one answer: ServerSideEmitResponse, BroadcastAck. Its Rest is written and read too.
+	// Value is one answer. Its Rest is written and read too. Used by ServerSideEmitResponse and BroadcastAck.
 	Value Value
-	// ClientCount is how many clients were asked: BroadcastClientCount.
+	// ClientCount is how many clients received the event. Used by BroadcastClientCount.
 	ClientCount int
 
-	// Skipped is how many parts of the message Parse has left out because they are invalid or unknown. It is not written.
+	// Skipped is how many parts of the message Parse left out because they were invalid or unknown. It is not
+	// written.
 	Skipped int
 }
 
 // Opts selects sockets and says how to send to them.
 type Opts struct {
-	// Rooms: sockets in at least one of them. None: all sockets, unless Nobody says otherwise.
+	// Rooms selects the sockets that are in at least one of these rooms. If it is empty, all sockets are selected,
+	// unless Nobody is set.
 	Rooms []string
-	// Nobody: no sockets, although Rooms is empty. Parse sets it for a message with rooms of which none can be read. A message
-	// with it cannot be written (ErrNobody).
+	// Nobody selects no sockets although Rooms is empty. Parse sets it if a message has rooms but none can be read.
+	// Append returns ErrNobody for it.
 	Nobody bool
-	// Except: not the sockets that are in one of these.
+	// Except excludes the sockets that are in at least one of these rooms.
 	Except []string
 	Flags  Flags
 }
 
 // Flags modify how a packet is sent to its sockets.
 type Flags struct {
-	// Volatile: the packet may be dropped for a client that is not ready to receive.
+	// Volatile allows dropping the packet for a client that is not ready to receive.
 	Volatile bool
 	// Compress, when not nil, overrides whether the packet is compressed.
 	Compress *bool
-	// Timeout is how long acknowledgements or answers are waited for. 0: the receiver's default. Whole milliseconds on the wire,
-	// at most 2^31 - 1 of them (24 days), as for timers of Node.js.
+	// Timeout is how long to wait for acknowledgements or answers. 0 means the receiver's default. The wire carries
+	// whole milliseconds, at most 2^31 - 1 (24 days), the limit of timers in Node.js.
 	Timeout time.Duration
-	// ExpectSingleResponse: the requester wants the value of the only client, not a list.
+	// ExpectSingleResponse asks for the value of the only client instead of a list.
 	ExpectSingleResponse bool
 }
 
-// Socket is what a node tells of one of its sockets.
+// Socket describes a socket of a node.
 type Socket struct {
 	ID string
 	// Handshake is an object {headers, time, address, xdomain, secure, issued, url, query, auth}.
 	Handshake Value
 	Rooms     []string
-	// Data is the application's own.
+	// Data is the application's data of the socket.
 	Data Value
 }

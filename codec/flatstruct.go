@@ -8,12 +8,13 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// maxFlatRead is the most fields of a struct that readFlat reads: it looks for a name in all of them.
+// maxFlatRead is the most fields of a struct that readFlat handles, because it searches for names linearly.
 const maxFlatRead = 32
 
-// readFlat sets the fields of the flat struct s from the object p, which is valid JSON. It reads objects that have no white space,
-// no escapes and no nulls, and whose keys are spelled like the fields. It returns false for anything else: encoding/json
-// then reads p again, and sets the same fields to the same values.
+// readFlat sets the fields of the flat struct s from the object p, which must be valid JSON. It handles objects
+// without white space, escapes and nulls whose keys are spelled exactly like the fields. For anything else it
+// returns false. The caller then lets encoding/json decode p, which sets the fields that are already set to the same
+// values.
 func readFlat(s reflect.Value, p []byte) bool {
 	shape := shapeOf(s.Type())
 	if !shape.flat || len(shape.fields.list) > maxFlatRead || len(p) < len(`{"a":1}`) || p[0] != '{' {
@@ -26,7 +27,7 @@ func readFlat(s reflect.Value, p []byte) bool {
 		}
 		f := shape.fields.named(name, expected)
 		if f == nil {
-			return false // encoding/json may find a field whose name has other case
+			return false // encoding/json may find a field whose name differs in case
 		}
 		if p, ok = f.read(s.Field(f.index[0]), rest[1:]); !ok || len(p) == 0 {
 			return false
@@ -40,8 +41,8 @@ func readFlat(s reflect.Value, p []byte) bool {
 	}
 }
 
-// named returns the field called name, which has no escapes, or nil. Objects mostly have their keys in the order of the struct, so it looks
-// at list[expected] first.
+// named returns the field called name, which has no escapes, or nil. Keys are usually in the order of the struct, so
+// it looks at list[expected] first.
 func (s *structFields) named(name []byte, expected int) *field {
 	if expected < len(s.list) && s.list[expected].name == string(name) {
 		return &s.list[expected]
@@ -54,7 +55,7 @@ func (s *structFields) named(name []byte, expected int) *field {
 	return nil
 }
 
-// read sets a field to the value at the start of p, and returns what follows the value.
+// read sets a field to the value at the start of p and returns the bytes after the value.
 func (f *field) read(to reflect.Value, p []byte) (rest []byte, ok bool) {
 	switch f.shape.kind {
 	case reflect.String:
@@ -98,7 +99,8 @@ func (f *field) read(to reflect.Value, p []byte) (rest []byte, ok bool) {
 	return p[end:], err == nil
 }
 
-// plainString returns the text of the string at the start of p if nothing in it is escaped, and what follows the string.
+// plainString returns the text of the string at the start of p and the bytes after the string. ok is false if the
+// string has escapes.
 func plainString(p []byte) (text, rest []byte, ok bool) {
 	if len(p) == 0 || p[0] != '"' {
 		return nil, nil, false

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// JSON is the encoding of JSON text in UTF-8. Numbers too large for a float64 are infinite, as in JavaScript.
+// JSON is the encoding of JSON text in UTF-8. Numbers that a float64 cannot hold are infinite, as in JavaScript.
 var JSON Encoding = jsonEncoding{}
 
 type jsonEncoding struct{}
@@ -24,7 +24,7 @@ func (jsonEncoding) Tree(p []byte) (any, error) {
 	return buildTree(p, nil), nil
 }
 
-// checkJSON reports whether p is one JSON text that nests no deeper than depth.
+// checkJSON returns an error if p is not exactly one JSON text that nests up to depth levels.
 func checkJSON(p []byte, depth int) error {
 	if !utf8.Valid(p) {
 		return fmt.Errorf("%w: json is not valid UTF-8", ErrMalformed)
@@ -36,7 +36,7 @@ func checkJSON(p []byte, depth int) error {
 	return endJSON(p, i)
 }
 
-// endJSON reports what follows at p[i].
+// endJSON returns an error if anything but white space follows at p[i].
 func endJSON(p []byte, i int) error {
 	if i = jsontext.Space(p, i); i < len(p) {
 		return fmt.Errorf("%w: json at byte %d: something follows the value", ErrMalformed, i)
@@ -46,22 +46,22 @@ func endJSON(p []byte, i int) error {
 
 func malformed(err error) error { return fmt.Errorf("%w: %w", ErrMalformed, err) }
 
-// treeReader makes a tree of JSON that is known to be valid.
+// treeReader builds a tree from JSON that is known to be valid.
 type treeReader struct {
 	p       []byte
-	text    string // a copy of p, whose parts are the strings of the tree
+	text    string // a copy of p; the strings of the tree are substrings of it
 	i       int
 	scratch []byte
-	asides  []aside // parts of the tree that are not in p, in the order of their places
+	asides  []aside // parts of the tree that replace text of p, in the order of the text
 
-	// The elements of the arrays and objects that are being read.
+	// Stacks of the elements of the arrays and objects that are being read.
 	values  []any
 	members []Member
 }
 
 var treeReaders = sync.Pool{New: func() any { return new(treeReader) }}
 
-// buildTree makes a tree of p, which is valid JSON.
+// buildTree builds a tree from p, which must be valid JSON. asides replace parts of the text.
 func buildTree(p []byte, asides []aside) any {
 	r := treeReaders.Get().(*treeReader)
 	r.p, r.text, r.asides = p, string(p), asides
@@ -114,14 +114,14 @@ func (r *treeReader) string() string {
 	return string(r.scratch)
 }
 
-// more moves behind the comma or the closing bracket, and reports whether an element follows.
+// more moves past the comma or the closing bracket, and reports whether an element follows.
 func (r *treeReader) more() bool {
 	r.i = jsontext.Space(r.p, r.i)
 	r.i++
 	return r.p[r.i-1] == ','
 }
 
-// empty moves behind the opening bracket, and behind the closing one if nothing is between them.
+// empty moves past the opening bracket. If the closing bracket follows, it moves past that too and returns true.
 func (r *treeReader) empty() bool {
 	closing := r.p[r.i] + 2
 	r.i = jsontext.Space(r.p, r.i+1)
@@ -157,14 +157,15 @@ func (r *treeReader) object() Object {
 	return o
 }
 
-// take moves the elements of stack from start on to list, and returns what is left.
+// pop moves the elements of stack from start on to list and returns the rest of stack.
 func take[E any](list, stack []E, start int) []E {
 	copy(list, stack[start:])
 	clear(stack[start:])
 	return stack[:start]
 }
 
-// parseNumber reads a JSON number: an integer stays one if it fits in 64 bits. -0 is a float64, since no integer has its sign.
+// parseNumber converts a JSON number: to an integer if it is one of up to 64 bits, otherwise to a float64. -0 is a
+// float64, because integers have no negative zero.
 func parseNumber(s string) any {
 	if s == "-0" {
 		return math.Copysign(0, -1)
@@ -177,7 +178,7 @@ func parseNumber(s string) any {
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil && !math.IsInf(f, 0) {
-		return nil // no JSON number
+		return nil // not a JSON number
 	}
 	return f
 }

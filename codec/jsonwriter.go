@@ -14,22 +14,22 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// jsonWriter writes values as JSON.stringify would write them. The usual types are in value, all others in reflected. Bytes, which JSON
-// has not, are kept aside: a value that holds bytes becomes a tree at the end.
+// jsonWriter writes Go values as JSON.stringify writes them. value handles the common types, reflected all others.
+// JSON cannot represent bytes, so they are kept aside: a value that holds bytes becomes a tree at the end.
 type jsonWriter struct {
 	p        []byte
-	enc      *json.Encoder // writes to the writer; it is used for what it finds wrong
-	keys     []string      // of the maps that are being written
-	pointers int           // that led to the present value
+	enc      *json.Encoder // writes to p; used for values that cannot be encoded, to get the error of encoding/json
+	keys     []string      // a stack: the sorted keys of the maps that are being written
+	pointers int           // the number of pointers that led to the current value
 
 	asides []aside
-	binary bool // some of asides hold bytes
-	refuse bool // bytes are errHoldsBytes
+	binary bool // the value holds bytes
+	refuse bool // stop with errHoldsBytes at the first bytes
 }
 
-// aside is a part of a tree that stands in the place of some of the text.
+// aside is a part of a tree that replaces a part of the text.
 type aside struct {
-	from, to int // the text
+	from, to int // the part of the text
 	tree     any
 }
 
@@ -42,7 +42,7 @@ var jsonWriters = sync.Pool{New: func() any {
 
 func newJSONWriter() *jsonWriter { return jsonWriters.Get().(*jsonWriter) }
 
-// maxIdle is the largest buffer that a writer at rest keeps.
+// maxIdle is the largest buffer that a pooled writer keeps.
 const maxIdle = 64 << 10
 
 func (w *jsonWriter) release() {
@@ -57,7 +57,7 @@ func (w *jsonWriter) release() {
 	}
 }
 
-// result returns what was written. It shares no memory with the writer.
+// result returns what was written. It shares no memory with w.
 func (w *jsonWriter) result() Value {
 	if !w.binary {
 		p := make([]byte, len(w.p))
@@ -79,7 +79,7 @@ func (w *jsonWriter) bytes(p []byte) error {
 
 var errHoldsBytes = errors.New("codec: the value holds bytes")
 
-// putAside keeps t, with null in its place in the text.
+// putAside puts t aside and writes null in its place. The result becomes a tree.
 func (w *jsonWriter) putAside(t any) {
 	w.binary = true
 	start := len(w.p)
@@ -87,13 +87,13 @@ func (w *jsonWriter) putAside(t any) {
 	w.asides = append(w.asides, aside{start, len(w.p), t})
 }
 
-// Write takes what the encoder writes.
+// Write implements io.Writer for enc.
 func (w *jsonWriter) Write(p []byte) (int, error) {
 	w.p = append(w.p, p...)
 	return len(p), nil
 }
 
-// value writes v, in which at most depth arrays and objects may stand inside each other.
+// value writes v, in which arrays and objects may nest up to depth levels.
 func (w *jsonWriter) value(v any, depth int) error {
 	switch t := v.(type) {
 	case nil:
@@ -116,7 +116,7 @@ func (w *jsonWriter) value(v any, depth int) error {
 		w.p = strconv.AppendUint(w.p, uint64(t), 10)
 	case float64:
 		if math.IsNaN(t) || math.IsInf(t, 0) {
-			return w.encode(v, depth) // which says what is wrong
+			return w.encode(v, depth) // it returns the error
 		}
 		w.p = appendFloat(w.p, t, 64)
 	case map[string]any:
@@ -136,7 +136,7 @@ func (w *jsonWriter) value(v any, depth int) error {
 		w.p = append(w.p, "null"...)
 	case json.RawMessage:
 		if !w.raw(t, depth) {
-			return w.encode(v, depth) // which takes nil for null, or says what is wrong
+			return w.encode(v, depth) // it writes null for nil, or returns the error
 		}
 	case Value:
 		return w.spliced(t, depth)
@@ -153,21 +153,22 @@ func (w *jsonWriter) text(s string, _ int) error {
 	return nil
 }
 
-// encode leaves v to encoding/json.
+// encode lets encoding/json write v.
 func (w *jsonWriter) encode(v any, depth int) error {
 	start := len(w.p)
 	if err := w.enc.Encode(v); err != nil {
 		return err
 	}
-	w.p = w.p[:len(w.p)-1] // without the newline that Encode ends with
+	w.p = w.p[:len(w.p)-1] // Encode appends a newline
 	if jsontext.Deeper(w.p[start:], depth) {
 		return errTooDeep
 	}
-	w.unescape(start) // what a json.Marshaler returns has been checked, but for its UTF-8
+	w.unescape(start) // encoding/json checks what a json.Marshaler returns, but not its UTF-8
 	return nil
 }
 
-// unescape makes what encoding/json writes into what JSON.stringify writes. It never gets longer, unless its UTF-8 is bad.
+// unescape changes the output of encoding/json, from start on, to that of JSON.stringify. The text grows only if its
+// UTF-8 is invalid.
 func (w *jsonWriter) unescape(start int) {
 	p := w.p[start:]
 	if !utf8.Valid(p) {
@@ -176,7 +177,8 @@ func (w *jsonWriter) unescape(start int) {
 	w.p = jsontext.AppendUnescaped(w.p[:start], p)
 }
 
-// raw writes p as encoding/json writes what a json.Marshaler returns. It writes nothing and returns false if p is not JSON, or too deep.
+// raw writes p as encoding/json writes the result of a json.Marshaler. If p is not JSON, or nests too deeply, it
+// writes nothing and returns false.
 func (w *jsonWriter) raw(p []byte, depth int) bool {
 	end, err := jsontext.Skip(p, 0, depth)
 	if err != nil || jsontext.Space(p, end) != len(p) {
@@ -188,7 +190,8 @@ func (w *jsonWriter) raw(p []byte, depth int) bool {
 	return true
 }
 
-// spliced writes v: as it is if it stands alone, else as encoding/json would.
+// encoded writes v. At the top level it writes JSON unchanged; inside other values it writes JSON as encoding/json
+// does.
 func (w *jsonWriter) spliced(v Value, depth int) error {
 	if p, ok := v.Bytes(JSON); ok {
 		if depth == maxUserDepth {
@@ -216,11 +219,11 @@ func (w *jsonWriter) spliced(v Value, depth int) error {
 	case err == nil && depth < maxUserDepth && jsontext.Deeper(w.p[start:], depth):
 		return errTooDeep
 	}
-	w.asides = append(w.asides, aside{start, len(w.p), t}) // a time is text in JSON, and a time in a tree
+	w.asides = append(w.asides, aside{start, len(w.p), t}) // a time is text in JSON but stays a time in a tree
 	return err
 }
 
-// array writes a list; each writes its elements.
+// array writes a list. each writes an element.
 func array[E any](w *jsonWriter, list []E, depth int, each func(E, int) error) error {
 	switch {
 	case list == nil:
@@ -242,7 +245,7 @@ func array[E any](w *jsonWriter, list []E, depth int, each func(E, int) error) e
 	return nil
 }
 
-// object writes a map in the order of its keys; each writes its values.
+// object writes a map with sorted keys. each writes a value.
 func object[V any](w *jsonWriter, m map[string]V, depth int, each func(V, int) error) error {
 	switch {
 	case m == nil:

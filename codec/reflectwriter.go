@@ -13,10 +13,11 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// maxPointers is how many pointers may lead to each other before a value counts as endless.
+// maxPointers is how many pointers may be followed before a value counts as cyclic.
 const maxPointers = 4 * MaxDepth
 
-// reflected writes v by the rules of encoding/json, but for bytes. s is the shape of v's type.
+// reflected writes v by the rules of encoding/json, except that it keeps bytes aside. s must be the shape of v's
+// type.
 func (w *jsonWriter) reflected(s *shape, v reflect.Value, depth int) error {
 	if s.addr != methodNone && v.CanAddr() {
 		return w.marshaled(s.addr, v.Addr(), depth)
@@ -25,7 +26,7 @@ func (w *jsonWriter) reflected(s *shape, v reflect.Value, depth int) error {
 	case formScalar:
 		p, ok := appendScalar(w.p, s.kind, v)
 		if !ok {
-			return w.encode(v.Interface(), depth) // which says what is wrong
+			return w.encode(v.Interface(), depth) // it returns the error
 		}
 		w.p = p
 		return nil
@@ -46,7 +47,7 @@ func (w *jsonWriter) reflected(s *shape, v reflect.Value, depth int) error {
 		return w.spliced(v.Interface().(Args).v, depth)
 	case formUnsupported:
 		return &json.UnsupportedTypeError{Type: s.typ}
-	default: // what may be nil
+	default: // the forms that may be nil
 		if v.IsNil() {
 			break
 		}
@@ -69,7 +70,7 @@ func (w *jsonWriter) reflected(s *shape, v reflect.Value, depth int) error {
 	return nil
 }
 
-// appendScalar appends a value of formScalar. ok is false for a float that JSON has no number for.
+// appendScalar appends a value of formScalar. ok is false for NaN and infinity, which JSON cannot represent.
 func appendScalar(p []byte, k reflect.Kind, v reflect.Value) (out []byte, ok bool) {
 	switch {
 	case k == reflect.String:
@@ -91,20 +92,20 @@ func appendScalar(p []byte, k reflect.Kind, v reflect.Value) (out []byte, ok boo
 	return appendFloat(p, f, 64), true
 }
 
-// number writes a json.Number. An empty one is 0, as for encoding/json.
+// number writes a json.Number. As in encoding/json, an empty one is 0.
 func (w *jsonWriter) number(v reflect.Value) error {
 	s := v.String()
 	if s == "" {
 		s = "0"
 	}
 	if end, err := jsontext.SkipNumber([]byte(s), 0); err != nil || end != len(s) {
-		return w.encode(v.Interface(), 0) // which says what is wrong
+		return w.encode(v.Interface(), 0) // it returns the error
 	}
 	w.p = append(w.p, s...)
 	return nil
 }
 
-// marshaled writes what the method m of v returns.
+// marshaled writes the result of the method m of v.
 func (w *jsonWriter) marshaled(m method, v reflect.Value, depth int) error {
 	if (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
 		w.p = append(w.p, "null"...)
@@ -119,7 +120,7 @@ func (w *jsonWriter) marshaled(m method, v reflect.Value, depth int) error {
 		w.p = jsontext.AppendString(w.p, string(p))
 		return nil
 	}
-	return w.encode(self, depth) // which says what is wrong
+	return w.encode(self, depth) // it returns the error
 }
 
 func (w *jsonWriter) elements(elem *shape, v reflect.Value, depth int) error {
@@ -212,7 +213,7 @@ func (w *jsonWriter) structure(fields *structFields, v reflect.Value, depth int)
 			write = w.quoted
 		}
 		if err := write(f.shape, fv, depth-1); err == errTooDeep {
-			return err // a name for each level would make a long text
+			return err // adding the name of each level would make the text very long
 		} else if err != nil {
 			return fmt.Errorf("%v.%s: %w", v.Type(), f.name, err)
 		}
@@ -220,12 +221,13 @@ func (w *jsonWriter) structure(fields *structFields, v reflect.Value, depth int)
 	if len(w.p) == start {
 		w.p = append(w.p, ',')
 	}
-	w.p[start] = '{' // where the first key has its comma
+	w.p[start] = '{' // replaces the comma of the first key
 	w.p = append(w.p, '}')
 	return nil
 }
 
-// quoted writes a field with the option "string": its JSON as a string. Values that write themselves are left as they are, and so is null.
+// quoted writes the JSON of a field as a string, which the option "string" asks for. null stays null, and the option
+// does not apply to types with a method.
 func (w *jsonWriter) quoted(s *shape, v reflect.Value, depth int) error {
 	start := len(w.p)
 	err := w.reflected(s, v, depth)

@@ -17,19 +17,19 @@ var (
 	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// shape is how the values of one type are written. It is worked out once per type.
+// shape describes how to write the values of one type. It is computed once per type.
 type shape struct {
 	typ    reflect.Type
 	form   form
 	kind   reflect.Kind
-	self   method // what a value is asked for its text
-	addr   method // what a pointer to an addressable value is asked, if typ is no pointer
-	elem   *shape // of a pointer, slice, array or map
+	self   method // the method of typ
+	addr   method // the method of *typ, which is called for addressable values; none if typ is a pointer
+	elem   *shape // the element type of a pointer, slice, array or map
 	fields *structFields
-	flat   bool // a struct with fields of formScalar only, and without methods that encoding/json calls
+	flat   bool // a struct with only simple fields, and without methods that encoding/json calls
 }
 
-// form says what sort of value a shape describes.
+// form is the way in which a value is written.
 type form int
 
 const (
@@ -39,15 +39,15 @@ const (
 	formBytes       form = 3
 	formInterface   form = 4
 	formPointer     form = 5
-	formArray       form = 6 // or a slice
+	formArray       form = 6 // an array or a slice
 	formMap         form = 7
 	formStruct      form = 8
 	formValue       form = 9
 	formArgs        form = 10
-	formMethod      form = 11 // values write themselves
+	formMethod      form = 11 // the type has a MarshalJSON or MarshalText method
 )
 
-// method is a method that encoding/json calls.
+// method is a method that encoding/json calls to write a value.
 type method int
 
 const (
@@ -65,7 +65,7 @@ func shapeOf(t reflect.Type) *shape {
 	}
 	made := map[reflect.Type]*shape{}
 	s := newShape(t, made)
-	for t, s := range made { // only now are all of them complete: a type may contain itself
+	for t, s := range made { // shapes must be complete before others see them; a type may contain itself
 		shapes.LoadOrStore(t, s)
 	}
 	return s

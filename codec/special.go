@@ -5,13 +5,14 @@ import "time"
 // node is a tree that is being decoded.
 type node struct {
 	t any
-	// special: JSON cannot say what is in t: bytes, a time, or a Buffer of Node.js that may be wanted as bytes.
+	// special: t holds something that JSON cannot represent: bytes, a time, or a Node.js Buffer that may be decoded
+	// as bytes.
 	special bool
-	parts   []node // of a special array or object
-	buffer  []byte // what t is, if it is a Buffer
+	parts   []node // the elements or members, if n is special
+	buffer  []byte // the bytes of t if it is a Buffer
 }
 
-// examine finds out once what is special in t, so that no part of it is looked at again at every level.
+// examine finds the special parts of t once, so that decode need not search them again at every level.
 func examine(t any, depth int) (node, error) {
 	n := node{t: t}
 	switch t := t.(type) {
@@ -60,7 +61,7 @@ func (n *node) add(t any, i, total, depth int) error {
 	return nil
 }
 
-// fill puts in the parts before the i-th, which are not special.
+// fillParts adds the parts before the i-th, which are not special.
 func (n *node) fill(i int) {
 	for k := range i {
 		switch t := n.t.(type) {

@@ -12,23 +12,23 @@ import (
 // field is a field of a struct as encoding/json sees it.
 type field struct {
 	name      string
-	key       string // what is written before the value: ,"name":
+	key       string // the text before the value: ,"name":
 	typ       reflect.Type
 	shape     *shape
-	index     []int // the way to it, through embedded structs
-	tagged    bool  // its name comes from a tag
-	quoted    bool  // option "string"
+	index     []int // the path to the field, through embedded structs
+	tagged    bool  // the name comes from a tag
+	quoted    bool  // the option "string"
 	omitEmpty bool
 	omitZero  bool
-	omits     bool // one of them
-	simple    bool // a scalar without methods: its zero value is omitted, not what an IsZero method says
+	omits     bool // omitEmpty or omitZero
+	simple    bool // a scalar type without methods, also without IsZero
 }
 
-// structFields are the fields of one struct type, in their order.
+// structFields holds the fields of a struct type in their order.
 type structFields struct {
 	list   []field
 	byName map[string]int
-	flat   bool // all fields are simple, stand in the struct itself and can be read by readFlat
+	flat   bool // all fields are simple, not embedded, and can be read by readFlat
 }
 
 func newStructFields(t reflect.Type, made map[reflect.Type]*shape) *structFields {
@@ -47,7 +47,7 @@ func newStructFields(t reflect.Type, made map[reflect.Type]*shape) *structFields
 	return s
 }
 
-// match finds the field for a key, if need be without regard to case.
+// match returns the field for a key. Without an exact match it ignores case.
 func (s *structFields) match(key string) (field, bool) {
 	if i, ok := s.byName[key]; ok {
 		return s.list[i], true
@@ -60,14 +60,14 @@ func (s *structFields) match(key string) (field, bool) {
 	return field{}, false
 }
 
-// embedded is a struct whose fields count as those of the struct it stands in.
+// embedded is a struct whose fields are promoted to the outer struct.
 type embedded struct {
 	typ   reflect.Type
 	index []int
 }
 
-// collect lists all fields that could be meant, level by level: those of t, then those of the structs embedded in it,
-// and so on. A type is looked into only where it stands highest.
+// collect lists all candidate fields level by level: those of t, then those of its embedded structs, and so on. It
+// visits a type only at its outermost level.
 func collect(t reflect.Type) []field {
 	var all []field
 	seen := map[reflect.Type]bool{}
@@ -91,7 +91,8 @@ func collect(t reflect.Type) []field {
 				default:
 					all = append(all, f)
 					if times[e.typ] > 1 {
-						all = append(all, f) // it is there twice, so neither counts
+						// the type is embedded twice at this level, so its fields hide each other
+						all = append(all, f)
 					}
 				}
 			}
@@ -101,7 +102,8 @@ func collect(t reflect.Type) []field {
 	return all
 }
 
-// look reads one field of a struct. deeper is set if it is an embedded struct to look into.
+// readField describes one field of a struct. deeper is set if the field is an embedded struct whose fields are
+// promoted.
 func look(sf reflect.StructField, index []int) (f field, deeper *embedded, ok bool) {
 	t := sf.Type
 	if t.Name() == "" && t.Kind() == reflect.Pointer {
@@ -142,7 +144,7 @@ func scalar(k reflect.Kind) bool {
 	return k == reflect.String || k >= reflect.Bool && k <= reflect.Float64
 }
 
-// validName reports whether encoding/json takes name from a tag.
+// validName reports whether encoding/json accepts name in a tag.
 func validName(name string) bool {
 	for _, c := range name {
 		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", c) {
@@ -152,8 +154,8 @@ func validName(name string) bool {
 	return name != ""
 }
 
-// visible keeps of all fields with one name the one that counts: the highest, and of several the only tagged one. If
-// none is the only one, none counts.
+// visible selects, among the fields of one name, the one that is visible: the one at the outermost level, and at the
+// same level the one with a tag. If there is no single such field, none is visible.
 func visible(all []field) []field {
 	slices.SortStableFunc(all, func(a, b field) int {
 		if c := strings.Compare(a.name, b.name); c != 0 {
@@ -186,7 +188,7 @@ func visible(all []field) []field {
 	return out
 }
 
-// in returns the field in a struct, false if it stands behind a nil pointer.
+// valueIn returns the value of the field in the struct v. ok is false if the path to the field has a nil pointer.
 func (f *field) in(v reflect.Value) (reflect.Value, bool) {
 	if len(f.index) == 1 {
 		return v.Field(f.index[0]), true
@@ -203,7 +205,7 @@ func (f *field) in(v reflect.Value) (reflect.Value, bool) {
 	return v, true
 }
 
-// omit reports whether a value of a field that omits is left out.
+// omit reports whether v is left out. It is called only for fields with omitempty or omitzero.
 func (f *field) omit(v reflect.Value) bool {
 	if f.simple {
 		return v.IsZero()
@@ -221,7 +223,7 @@ func empty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// zero asks the value itself if it has a method IsZero.
+// zero reports whether v is zero. If the type has an IsZero method, it calls the method.
 func zero(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer:

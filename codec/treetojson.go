@@ -10,16 +10,16 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// bytesAs tells how bytes are written in JSON.
+// bytesAs says how bytes are written in JSON.
 type bytesAs int
 
 const (
-	bytesRefused  bytesAs = 0 // ErrBinary
-	bytesAsBase64 bytesAs = 1 // as encoding/json does
-	bytesAsBuffer bytesAs = 2 // as Node.js does
+	bytesRefused  bytesAs = 0 // return ErrBinary
+	bytesAsBase64 bytesAs = 1 // base64 text, as encoding/json writes bytes
+	bytesAsBuffer bytesAs = 2 // the JSON form of a Node.js Buffer
 )
 
-// appendTree appends t as JSON. At most depth containers may stand inside each other.
+// appendTree appends t as JSON. Arrays and objects may nest up to depth levels.
 func appendTree(dst []byte, t any, as bytesAs, depth int) ([]byte, error) {
 	switch t := t.(type) {
 	case nil:
@@ -92,7 +92,8 @@ func appendBytes(dst, p []byte, as bytesAs) ([]byte, error) {
 	return dst, ErrBinary
 }
 
-// appendFloat writes f as JSON.stringify does, but for -0: JSON.stringify writes 0, yet JSON.parse reads -0.
+// appendFloat writes f as JSON.stringify does, except for -0: JSON.stringify writes 0, but JSON.parse reads -0. bits
+// is 32 or 64.
 func appendFloat(dst []byte, f float64, bits int) []byte {
 	switch {
 	case math.IsNaN(f) || math.IsInf(f, 0):
@@ -106,14 +107,14 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 		return strconv.AppendFloat(dst, f, 'f', -1, bits)
 	}
 	dst = strconv.AppendFloat(dst, f, 'e', -1, bits)
-	if n := len(dst); dst[n-4] == 'e' && dst[n-2] == '0' { // e-07 is e-7 in JavaScript
+	if n := len(dst); dst[n-4] == 'e' && dst[n-2] == '0' { // JavaScript writes e-7, Go writes e-07
 		dst[n-2] = dst[n-1]
 		dst = dst[:n-1]
 	}
 	return dst
 }
 
-// maxTime is the latest time a JavaScript Date can hold, in milliseconds.
+// maxTime is the latest time of a JavaScript Date, in milliseconds.
 const maxTime = 8_640_000_000_000_000
 
 // appendTime writes t as JavaScript's toJSON does.
@@ -132,8 +133,8 @@ func appendTime(dst []byte, t time.Time) []byte {
 	return append(dst, '"')
 }
 
-// BufferBytes returns the bytes of an object that is a Buffer as Node.js's JSON.stringify writes it,
-// {"type":"Buffer","data":[1,2,3]}.
+// BufferBytes returns the bytes of a Node.js Buffer. o must be the JSON form of the Buffer,
+// {"type":"Buffer","data":[1,2,3]}; otherwise ok is false.
 func BufferBytes(o Object) ([]byte, bool) {
 	if len(o) != 2 {
 		return nil, false

@@ -7,24 +7,25 @@ import (
 	"slices"
 )
 
-// Value is user data on its way through: kept in the bytes it came in, or as a tree when it was made here and holds
-// bytes, which JSON cannot carry. The zero Value is null. A Value never changes and is safe for concurrent use.
+// Value is user data. It keeps the bytes that it arrived in. A Value that was made from Go values and holds bytes is
+// a tree instead, because JSON cannot represent bytes. The zero Value is null. A Value is immutable and safe for
+// concurrent use.
 type Value struct {
-	enc  Encoding // nil: the value is in tree
+	enc  Encoding // nil if the value is in tree
 	raw  []byte
-	tree any // it may be a withRest: one field for what few have, as Values are copied often
+	tree any // a tree, or a withRest: a field of its own would make every Value larger, and Values are copied often
 }
 
-// NewValue encodes v with the rules of encoding/json, but for two things: []byte at any depth is binary data, not
-// base64, and a Value or Args anywhere in v becomes part of the result as it is. Nothing of v is kept. The error is
-// an *EncodeError, also when a MarshalJSON or MarshalText panics: a *PanicError is in it then.
+// NewValue encodes v by the rules of encoding/json, with two differences: a []byte at any depth is binary data, not
+// base64, and a Value or Args in v becomes part of the result unchanged. The result shares no memory with v. The
+// error is an *EncodeError. If a MarshalJSON or MarshalText panics, it wraps a *PanicError.
 func NewValue(v any) (Value, error) {
 	out, err := encodeValue(v)
 	return out, encodeError(err)
 }
 
-// RawJSON makes a Value of one JSON text, which is checked: its grammar, its UTF-8, and that it nests no deeper than
-// a user's value may. It keeps p: the caller must not change p afterwards.
+// RawJSON returns p as a Value. It checks the syntax, the UTF-8 and the depth, which may be that of a user's value.
+// The Value keeps p, so the caller must not change p afterwards.
 func RawJSON(p []byte) (Value, error) {
 	if err := checkJSON(p, maxUserDepth); err != nil {
 		return Value{}, err
@@ -32,8 +33,8 @@ func RawJSON(p []byte) (Value, error) {
 	return Raw(JSON, p), nil
 }
 
-// Raw makes a Value of bytes that are known to be one valid value in enc. It is meant for codecs. It keeps p: the
-// caller must not change p afterwards.
+// Raw returns p as a Value without checking it. p must be one valid value in enc. It is meant for codecs. The Value
+// keeps p, so the caller must not change p afterwards.
 func Raw(enc Encoding, p []byte) Value {
 	if len(p) == 0 {
 		return Value{}
@@ -41,8 +42,8 @@ func Raw(enc Encoding, p []byte) Value {
 	return Value{enc: enc, raw: p[:len(p):len(p)]}
 }
 
-// FromTree makes a Value of a tree as Encoding.Tree returns it. It keeps t: the caller must not change t afterwards.
-// What is no tree is only found when the Value is encoded or decoded.
+// FromTree returns t as a Value. t must be a tree as Encoding.Tree returns it. The Value keeps t, so the caller must
+// not change t afterwards. An invalid tree is detected only when the Value is encoded or decoded.
 func FromTree(t any) Value { return Value{tree: t} }
 
 // IsNull reports whether v is null.
@@ -52,17 +53,17 @@ func (v Value) IsNull() bool {
 		return v.alone().tree == nil
 	case v.enc == JSON:
 		return string(bytes.TrimSpace(v.raw)) == "null"
-	case len(v.raw) > 4: // longer than any encoding's null
+	case len(v.raw) > 4: // longer than null is in any encoding
 		return false
 	}
 	t, err := v.Tree()
 	return err == nil && t == nil
 }
 
-// Encoding is what v is kept in, nil if it is a tree.
+// Encoding returns the encoding that v is kept in, or nil if v is a tree.
 func (v Value) Encoding() Encoding { return v.enc }
 
-// Bytes returns v's bytes if it is kept in enc. They must not be changed.
+// Bytes returns the bytes of v if it is kept in enc. They must not be changed.
 func (v Value) Bytes(enc Encoding) ([]byte, bool) {
 	if v.enc == nil || v.enc != enc {
 		return nil, false
@@ -70,7 +71,8 @@ func (v Value) Bytes(enc Encoding) ([]byte, bool) {
 	return v.raw, true
 }
 
-// Tree returns v as a tree of the types that Encoding lists. Neither the tree nor the bytes in it may be changed.
+// Tree returns v as a tree of the types that Encoding.Tree lists. The caller must not change the tree or the bytes
+// in it.
 func (v Value) Tree() (any, error) {
 	if v.enc == nil {
 		return v.alone().tree, nil
@@ -78,12 +80,12 @@ func (v Value) Tree() (any, error) {
 	return v.enc.Tree(v.raw)
 }
 
-// Elements returns the elements of an array. Like Tree, they share memory with v. Anything else is an error that wraps
+// Elements returns the elements of an array. They share memory with v. If v is not an array, the error wraps
 // ErrMalformed.
 func (v Value) Elements() ([]Value, error) { return v.AppendElements(nil, math.MaxInt) }
 
-// AppendElements is Elements, appended to dst, but no more than most of them: an array of many small elements takes much
-// less room than they do as Values. dst is as it was if there is an error.
+// AppendElements appends up to most elements of an array to dst. The limit matters because many small elements take
+// much more memory as Values than in their encoding. On an error it returns dst unchanged.
 func (v Value) AppendElements(dst []Value, most int) ([]Value, error) {
 	before := len(dst)
 	if p, ok := v.Bytes(JSON); ok {
@@ -113,7 +115,7 @@ func (v Value) AppendElements(dst []Value, most int) ([]Value, error) {
 	return dst, nil
 }
 
-// JSON returns v as JSON text. It is ErrBinary if v holds bytes. The text must not be changed.
+// JSON returns v as JSON text. It returns ErrBinary if v holds bytes. The caller must not change the text.
 func (v Value) JSON() ([]byte, error) {
 	if v.enc == JSON {
 		return v.raw, nil
@@ -121,11 +123,11 @@ func (v Value) JSON() ([]byte, error) {
 	return v.AppendJSON(nil)
 }
 
-// AppendJSON appends v as JSON text to dst. It is ErrBinary if v holds bytes; a time becomes text as JavaScript's
-// toJSON writes it. What is JSON already is appended as it is.
+// AppendJSON appends v as JSON text to dst. It returns ErrBinary if v holds bytes. A time becomes text as
+// JavaScript's toJSON writes it. A Value that is JSON is appended unchanged.
 func (v Value) AppendJSON(dst []byte) ([]byte, error) { return v.appendJSON(dst, bytesRefused) }
 
-// AppendJSONBuffers is AppendJSON, but writes bytes as Node.js's JSON.stringify writes a Buffer:
+// AppendJSONBuffers is AppendJSON, but writes bytes in the JSON form of a Node.js Buffer:
 // {"type":"Buffer","data":[1,2,3]}.
 func (v Value) AppendJSONBuffers(dst []byte) ([]byte, error) { return v.appendJSON(dst, bytesAsBuffer) }
 
@@ -140,7 +142,7 @@ func (v Value) appendJSON(dst []byte, as bytesAs) ([]byte, error) {
 	return appendTree(dst, t, as, MaxDepth)
 }
 
-// MarshalJSON writes v for logs and tests: bytes become base64 text, as encoding/json writes them.
+// MarshalJSON encodes v for logs and tests. Bytes become base64 text, as encoding/json writes them.
 func (v Value) MarshalJSON() ([]byte, error) { return v.appendJSON(nil, bytesAsBase64) }
 
 // UnmarshalJSON is RawJSON with a copy of p.
@@ -152,7 +154,7 @@ func (v *Value) UnmarshalJSON(p []byte) error {
 	return err
 }
 
-// String returns v as MarshalJSON does, for logs.
+// String returns the text of MarshalJSON, for logs.
 func (v Value) String() string {
 	p, err := v.MarshalJSON()
 	if err != nil {

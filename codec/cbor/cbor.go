@@ -1,10 +1,10 @@
-// Package cbor is a codec for clusters without Node.js: the binary form is CBOR (RFC 8949), the text form is the same
-// bytes in base64, so that it carries binary data too, at a third more bytes.
+// Package cbor is a codec for clusters without Node.js. The binary form is CBOR (RFC 8949). The text form is the
+// same bytes in base64. It can carry binary data too, and takes a third more bytes.
 //
 // # Wire
 //
-// A message is a map with integer keys, in ascending order and in CBOR's core deterministic encoding; what is zero or
-// empty is left out:
+// A message is a map with integer keys in ascending order, in CBOR's core deterministic encoding. Zero and empty
+// fields are left out:
 //
 //	1 type · 2 uid · 3 nsp · 4 attachmentId · 5 requesterUid · 6 requestId
 //	7 opts {1 rooms, 2 except, 3 volatile, 4 compress, 5 timeout in ms, 6 expectSingleResponse}
@@ -12,10 +12,20 @@
 //	11 sockets [{1 id, 2 handshake, 3 rooms, 4 data}] · 12 clientCount · 13 nonce (not read)
 //	14 attachmentKey · 15 rest (of an answer, an array) · 20 closeHash · 21 closeKey · 22 process · 23 clock
 //
-// User data that is JSON travels as JSON, in a byte string with tag 262 (embedded JSON): nearly all of it comes from
-// JSON and ends as JSON at a client, so that translating it would be work done twice for nothing, and this way a
-// broadcast passes through a node untouched. Only data that holds bytes, which JSON cannot, is CBOR itself; a time in
-// it has tag 0.
+// User data that is JSON stays JSON, in a byte string with tag 262 (embedded JSON). Nearly all user data comes from
+// JSON and becomes JSON again at a client, so a translation would be done twice for nothing. A node can also forward
+// a broadcast without touching its data. Only data that holds bytes, which JSON cannot represent, is CBOR itself. A
+// time in it has tag 0.
+//
+// # Files
+//
+//   - cbor.go: Codec, and the options of the CBOR library
+//   - message.go: the layout of a message, and its conversion from and to an Envelope
+//   - lenient.go: the parser for messages with unknown or invalid optional fields
+//   - data.go: user data in a message, and the heads of CBOR values
+//   - encoding.go: the Encoding: CBOR to a tree
+//   - check.go: the check of user data that stays encoded
+//   - peek.go: SentBy
 package cbor
 
 import (
@@ -38,29 +48,29 @@ var (
 	_ codec.Peeker = Codec{}
 )
 
-// text is how the text form is written: base64 without padding, safe in a URL.
+// text is the encoding of the text form: base64 without padding, with the alphabet that is safe in URLs.
 var text = base64.RawURLEncoding.Strict()
 
-// modes are how this package uses the CBOR library.
+// encMode and decMode hold the options of the CBOR library.
 var encMode, decMode = func() (cbor.UserBufferEncMode, cbor.DecMode) {
 	enc := cbor.CoreDetEncOptions()
 	enc.Time = cbor.TimeRFC3339Nano
 	enc.TimeTag = cbor.EncTagRequired
 	em, err := enc.UserBufferEncMode()
 	if err != nil {
-		panic(err) // the options are constant
+		panic(err) // the options are constants
 	}
 	dm, err := cbor.DecOptions{
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
 		MaxNestedLevels:  codec.MaxDepth,
-		MaxArrayElements: 1<<31 - 1, // the library does not allocate for elements that are not there
+		MaxArrayElements: 1<<31 - 1, // the library allocates only for elements that are present
 		MaxMapPairs:      1<<31 - 1,
 		IndefLength:      cbor.IndefLengthForbidden,
 		BignumTag:        cbor.BignumTagForbidden,
 		UTF8:             cbor.UTF8RejectInvalid,
 	}.DecMode()
 	if err != nil {
-		panic(err) // the options are constant
+		panic(err) // the options are constants
 	}
 	return em, dm
 }()
@@ -88,7 +98,7 @@ func (Codec) Append(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, er
 	return text.AppendEncode(dst, buf.Bytes()), nil
 }
 
-// Parse implements codec.Codec. The envelope keeps parts of p as its user data.
+// Parse implements codec.Codec. The user data in the envelope shares memory with p.
 func (Codec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 	switch f {
 	case codec.Binary:
@@ -108,7 +118,7 @@ func (Codec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 	return m.envelope()
 }
 
-// malformed is shape.Malformed for an error of the library too.
+// malformed is shape.Malformed that also recognizes the depth error of the CBOR library.
 func malformed(field string, err error) error {
 	var deep *cbor.MaxNestedLevelError
 	if errors.As(err, &deep) {

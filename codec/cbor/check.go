@@ -8,8 +8,8 @@ const (
 	tagTimeEpoch = 1
 )
 
-// check reports what in p is not CBOR as this package writes it, or other libraries write the same. p is well-formed
-// and nests no deeper than it may.
+// check returns an error if p is not CBOR that this package accepts as user data. p must be well-formed and must not
+// exceed the allowed depth.
 func check(p []byte) error {
 	r := treeReader{p: p}
 	return r.check()

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// The major types of CBOR, in the first byte's upper three bits.
+// The major types of CBOR. They are the upper three bits of the first byte.
 const (
 	majorUint   byte = 0
 	majorInt    byte = 1
@@ -24,10 +24,10 @@ const (
 	majorSimple byte = 7
 )
 
-// tagJSON marks a byte string that holds JSON (IANA's registry of CBOR tags: embedded JSON).
+// tagJSON marks a byte string that holds JSON (registered with IANA as "embedded JSON").
 const tagJSON = 262
 
-// Simple values, by their whole first byte. Above simpleOther are the floats.
+// Simple values, as whole first bytes. The values above simpleOther are floats.
 const (
 	simpleFalse byte = 0xf4
 	null        byte = 0xf6
@@ -35,7 +35,7 @@ const (
 	simpleOther byte = 0xf8
 )
 
-// appendHead appends what every CBOR value begins with, in its shortest form.
+// appendHead appends the head of a CBOR value in its shortest form.
 func appendHead(dst []byte, major byte, n uint64) []byte {
 	major <<= 5
 	switch {
@@ -51,7 +51,8 @@ func appendHead(dst []byte, major byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, major|27), n)
 }
 
-// readHead is the reverse of appendHead: n is what the head says, size its own length, 0 if p does not hold one.
+// readHead decodes the head at the start of p. n is the number in the head; size is the length of the head, or 0 if
+// p does not hold a whole head.
 func readHead(p []byte) (major byte, n uint64, size int) {
 	if len(p) == 0 {
 		return 0, 0, 0
@@ -72,7 +73,7 @@ func readHead(p []byte) (major byte, n uint64, size int) {
 	return major, 0, 0
 }
 
-// newData encodes v, which stands inside level arrays and maps of the message.
+// newData encodes v. level is the number of arrays and maps of the message around it.
 func newData(v codec.Value, level int) (data, error) {
 	if v.IsNull() {
 		return nil, nil
@@ -97,7 +98,7 @@ func newData(v codec.Value, level int) (data, error) {
 	return buf.Bytes(), nil
 }
 
-// appendTree encodes a tree in which at most depth containers stand inside each other.
+// appendTree encodes t, in which arrays and maps may nest up to depth levels.
 func appendTree(buf *bytes.Buffer, t any, depth int) error {
 	var head [9]byte
 	switch t := t.(type) {
@@ -136,7 +137,8 @@ func appendTree(buf *bytes.Buffer, t any, depth int) error {
 	return nil
 }
 
-// appendTime does what the library does, but for the zero time, which it takes for null, and for years that the text has no room for.
+// appendTime encodes t as the library does, with two differences: the library encodes the zero time as null, and it
+// accepts years that RFC 3339 cannot represent.
 func appendTime(buf *bytes.Buffer, t time.Time) error {
 	t = t.UTC()
 	if y := t.Year(); y < 0 || y > 9999 {
@@ -152,7 +154,7 @@ func appendTime(buf *bytes.Buffer, t time.Time) error {
 
 var errEvent = errors.New("not an event: an array that begins with a string or a number")
 
-// json returns the JSON in d, which is known to be one CBOR value, if it holds JSON.
+// json returns the JSON that is embedded in d. ok is false if d holds no JSON. d must be one CBOR value.
 func (d data) json() ([]byte, bool) {
 	major, tag, size := readHead(d)
 	if major != majorTag || tag != tagJSON || size == 0 {
@@ -166,7 +168,7 @@ func (d data) json() ([]byte, bool) {
 	return d[size:], true
 }
 
-// value reads user data that stands inside level arrays and maps of the message.
+// value decodes user data. level is the number of arrays and maps of the message around it.
 func (d data) value(level int) (codec.Value, error) {
 	if len(d) == 0 || d[0] == null || d[0] == undefined {
 		return codec.Value{}, nil
@@ -177,7 +179,7 @@ func (d data) value(level int) (codec.Value, error) {
 	return d.cbor()
 }
 
-// cbor is a Value of CBOR.
+// cbor returns d as a Value, after checking it.
 func (d data) cbor() (codec.Value, error) {
 	if err := check(d); err != nil {
 		return codec.Value{}, err
@@ -185,13 +187,13 @@ func (d data) cbor() (codec.Value, error) {
 	return codec.Raw(CBOR, d), nil
 }
 
-// args is value for an event.
+// args decodes d as an event.
 func (d data) args() (codec.Args, error) {
 	if p, ok := d.json(); ok {
 		if !utf8.Valid(p) {
 			return codec.Args{}, errUTF8
 		}
-		return codec.ArgsOf(codec.Raw(codec.JSON, p)) // which checks the rest
+		return codec.ArgsOf(codec.Raw(codec.JSON, p)) // ArgsOf checks the JSON
 	}
 	major, n, size := readHead(d)
 	if major != majorArray || n == 0 || size == 0 {

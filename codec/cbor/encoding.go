@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// CBOR is the encoding of CBOR values as this package writes them. Maps have text keys, and tag 0 (time) and 262
-// (embedded JSON) are the only tags.
+// CBOR is the encoding of CBOR values as this package writes them. The keys of maps are text. The only tags are 0
+// (time) and 262 (embedded JSON).
 var CBOR codec.Encoding = encoding{}
 
 type encoding struct{}
@@ -42,14 +42,15 @@ var (
 	errTrailing = errors.New("something follows the embedded JSON")
 )
 
-// treeReader makes a tree of well-formed CBOR.
+// treeReader builds a tree from well-formed CBOR.
 type treeReader struct {
 	p []byte
 	i int
 }
 
-// head reads a head. What it announces is there, and a container has at least one byte for each element. The library alone does not make sure
-// of that: on 32-bit processors it cuts lengths to 32 bits. The number of an integer or a tag is math.MaxInt if it is above.
+// head reads a head and checks that as many bytes follow as it announces; for an array or a map, at least one byte
+// for each element. The library does not ensure this on 32-bit processors, where it truncates lengths to 32 bits. n
+// is math.MaxInt if the number of an integer or a tag is larger.
 func (r *treeReader) head() (major byte, n int, err error) {
 	major, u, size := readHead(r.p[r.i:])
 	r.i += size
@@ -129,7 +130,7 @@ func (r *treeReader) object(n, depth int) (any, error) {
 	return o, nil
 }
 
-// json reads what tag 262 stands before.
+// json reads the byte string that follows tag 262.
 func (r *treeReader) json(depth int) (any, error) {
 	major, n, err := r.head()
 	if err != nil {
@@ -146,7 +147,7 @@ func (r *treeReader) json(depth int) (any, error) {
 	return v.Tree()
 }
 
-// scalar leaves numbers, times and simple values to the library.
+// scalar lets the library decode numbers, times and simple values.
 func (r *treeReader) scalar() (any, error) {
 	var t any
 	rest, err := decMode.UnmarshalFirst(r.p[r.i:], &t)
@@ -170,7 +171,8 @@ func (r *treeReader) scalar() (any, error) {
 	return nil, errValue
 }
 
-// checkedJSON is a Value of embedded JSON, which stands inside level arrays and maps.
+// checkedJSON returns p as a Value after checking it. level is the number of arrays and maps of the message around
+// it.
 func checkedJSON(p []byte, level int) (codec.Value, error) {
 	if !utf8.Valid(p) {
 		return codec.Value{}, errUTF8

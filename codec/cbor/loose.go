@@ -7,18 +7,19 @@ import (
 	shape "github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// strictMode is decMode for messages in which nothing is odd or unknown, which is nearly all of them.
+// strictMode is decMode that refuses unknown fields. It decodes nearly all messages; lenient decodes the others.
 var strictMode = func() cbor.DecMode {
 	options := decMode.DecOptions()
 	options.ExtraReturnErrors = cbor.ExtraDecErrorUnknownField
 	mode, err := options.DecMode()
 	if err != nil {
-		panic(err) // the options are constant
+		panic(err) // the options are constants
 	}
 	return mode
 }()
 
-// plain reports whether nothing in m can have come from null: the library takes null for an empty text.
+// strict reports whether no text in m can have been null on the wire. The library decodes null as an empty text, so
+// every empty text must be looked at again.
 func (m *message) plain() bool {
 	if m.Opts != nil && (empty(m.Opts.Rooms) || empty(m.Opts.Except)) || empty(m.Rooms) {
 		return false
@@ -40,12 +41,12 @@ func empty(names []string) bool {
 	return false
 }
 
-// loose reads the other messages, field by field. What is odd in a field that a message can do without is skipped, as are
-// elements of lists that are of no use.
+// lenient parses the messages that strictMode refuses, field by field. It skips optional fields with invalid values
+// and list elements with invalid values, and counts them.
 type loose struct {
 	skipped int
-	nobody  bool  // rooms were given, but none of them could be read; or who is excepted could not
-	err     error // the first, about what a message cannot do without
+	nobody  bool  // rooms were given but none was readable, or except was not readable
+	err     error // the first error in a required field
 }
 
 func parseLoosely(p []byte) (*codec.Envelope, error) {
@@ -146,7 +147,7 @@ func (l *loose) sockets(list []data) (all []socket) {
 	return all
 }
 
-// names reads the texts among list. given reports whether there is anything.
+// names returns the texts in list. given reports whether list has any element.
 func (l *loose) names(list []data) (names []string, given bool) {
 	for _, p := range list {
 		var name string
@@ -159,7 +160,7 @@ func (l *loose) names(list []data) (names []string, given bool) {
 	return names, len(list) > 0
 }
 
-// open returns the values of a map by the keys that are known.
+// open returns the values of a map under the known keys.
 func (l *loose) open(field string, p data, known ...uint64) map[uint64]data {
 	var all map[any]data
 	if err := decMode.Unmarshal(p, &all); err != nil {
@@ -183,10 +184,10 @@ func (l *loose) fail(field string, err error) {
 	}
 }
 
-// none reports whether p is not there, or null.
+// absent reports whether p is missing or null.
 func none(p data) bool { return len(p) == 0 || p[0] == null || p[0] == undefined }
 
-// want reads a value that a message can do without.
+// optional decodes the value of an optional field. If the value is invalid, it is skipped and counted.
 func want[T any](l *loose, p data) (v T) {
 	if none(p) {
 		return v
@@ -199,7 +200,7 @@ func want[T any](l *loose, p data) (v T) {
 	return v
 }
 
-// need reads a value that a message cannot do without, unless it is not there.
+// required decodes the value of a field that must be valid if it is present.
 func need[T any](l *loose, field string, p data) (v T) {
 	if none(p) {
 		return v

@@ -10,7 +10,7 @@ import (
 	shape "github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// message is an envelope on the wire.
+// message is the wire layout of an envelope.
 type message struct {
 	Type          *int64   `cbor:"1,keyasint"`
 	UID           string   `cbor:"2,keyasint,omitempty"`
@@ -28,7 +28,7 @@ type message struct {
 	Process       string   `cbor:"22,keyasint,omitempty"`
 	Clock         uint64   `cbor:"23,keyasint,omitempty"`
 	AttachmentKey string   `cbor:"14,keyasint,omitempty"`
-	Rest          data     `cbor:"15,keyasint,omitzero"` // of an answer whose first argument is Packet
+	Rest          data     `cbor:"15,keyasint,omitzero"` // of an answer; Packet is its first argument
 	CloseHash     string   `cbor:"20,keyasint,omitempty"`
 	CloseKey      string   `cbor:"21,keyasint,omitempty"`
 }
@@ -49,8 +49,8 @@ type socket struct {
 	Data      data     `cbor:"4,keyasint,omitzero"`
 }
 
-// data is user data: one CBOR value. Unlike the library's RawMessage it is a part of the message it is read from, which
-// is ours to keep.
+// data is user data: one CBOR value. Unlike the library's RawMessage it shares memory with the message that it is
+// decoded from. The codec may keep that message.
 type data []byte
 
 func (d data) MarshalCBOR() ([]byte, error) { return d, nil }
@@ -155,7 +155,7 @@ func newSockets(in []codec.Socket) ([]socket, error) {
 	return out, nil
 }
 
-// envelope reads what came. Fields that the type does not have are ignored.
+// envelope converts m to an Envelope. Fields that do not belong to the type of the message are ignored.
 func (m *message) envelope() (*codec.Envelope, error) {
 	if m.Type == nil {
 		return nil, malformed("type", shape.ErrMissing)
@@ -241,7 +241,8 @@ func (o *opts) opts() codec.Opts {
 	}
 }
 
-// sockets skips, and counts, data that cannot be decoded: the rest of a socket is of use without it.
+// sockets converts the sockets. It skips and counts a handshake or data that cannot be decoded, since the rest of
+// the socket is still useful.
 func sockets(in []socket) (out []codec.Socket, skipped int) {
 	value := func(d data) codec.Value {
 		v, err := d.value(3)
@@ -257,7 +258,7 @@ func sockets(in []socket) (out []codec.Socket, skipped int) {
 	return out, skipped
 }
 
-// list makes an empty list none, as it is left out on the wire.
+// nilIfEmpty returns nil for an empty list, which is left out on the wire.
 func list(names []string) []string {
 	if len(names) == 0 {
 		return nil
@@ -265,7 +266,7 @@ func list(names []string) []string {
 	return names
 }
 
-// clean makes all names valid UTF-8, in a copy if need be.
+// validNames returns names with valid UTF-8. It copies the list if a name must be changed.
 func clean(names []string) []string {
 	for i, s := range names {
 		if jsontext.ValidUTF8(s) == s {

@@ -4,16 +4,16 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// maxHeader is how much of the text form SentBy decodes at most.
+// maxHeader is how many bytes of the text form SentBy decodes at most.
 const maxHeader = 256
 
-// SentBy implements codec.Peeker: the sender is the second key, after the type.
+// SentBy implements codec.Peeker. The sender is the second key, after the type.
 func (Codec) SentBy(p []byte, f codec.Format, uid string) bool {
 	switch f {
 	case codec.Binary:
 		return sentBy(p, uid)
 	case codec.Text:
-		// The sender ends within 24 bytes and its own. Base64 is read in groups of four.
+		// The sender ends within 24 bytes plus its own length. Base64 is decoded in groups of four characters.
 		p = p[:min(len(p), maxHeader, (len(uid)+24)/3*4+4)]
 		var raw [maxHeader]byte
 		n, err := text.Decode(raw[:], p)
@@ -22,8 +22,8 @@ func (Codec) SentBy(p []byte, f codec.Format, uid string) bool {
 	return false
 }
 
-// sentBy knows the layout of Append only: a map whose first key is the type, and whose second is the sender. No key comes
-// twice in a message that Parse reads.
+// sentBy knows only the layout that Append writes: a map whose first key is the type and whose second key is the
+// sender. Parse refuses duplicate keys, so no other sender can follow.
 func sentBy(p []byte, uid string) bool {
 	major, pairs, size := readHead(p)
 	if size == 0 || major != majorMap || pairs < 2 {

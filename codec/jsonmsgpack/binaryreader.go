@@ -5,11 +5,11 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// binaryReader reads msgpack.
+// binaryReader implements reader for msgpack.
 type binaryReader struct {
 	p    []byte
 	i    int
-	left [8]int // elements to come in the open containers of the message itself
+	left [8]int // elements left in each open map or array of the message itself
 	open int
 }
 
@@ -124,7 +124,7 @@ func (r *binaryReader) key() ([]byte, bool, error) {
 	}
 	r.i = h.at + h.n
 	if h.kind != headStr {
-		return nil, true, nil // a number names no field of ours
+		return nil, true, nil // a number is not the key of any field
 	}
 	return r.p[h.at:r.i], true, nil
 }
@@ -144,7 +144,7 @@ func (r *binaryReader) since(pos int) []byte { return r.p[pos:r.i] }
 
 func (r *binaryReader) encoding() codec.Encoding { return Msgpack }
 
-// seek goes back into the outermost map. The number of keys left in it no longer matters.
+// seek returns to the outermost map. The number of keys left in it no longer matters.
 func (r *binaryReader) seek(pos int) {
 	r.i = pos
 	r.open = 1

@@ -13,18 +13,18 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// protoKey is the one key that @msgpack/msgpack refuses to read: a message with it would be lost on every Node.js node.
+// protoKey is the key that @msgpack/msgpack refuses to read. Every Node.js node would lose a message with it.
 const protoKey = "__proto__"
 
 var errProto = fmt.Errorf("codec/jsonmsgpack: Node.js cannot read the key %s", protoKey)
 
-// binaryWriter writes msgpack as @msgpack/msgpack 2.8 does.
+// binaryWriter implements writer for msgpack, in the way of @msgpack/msgpack 2.8.
 type binaryWriter struct {
 	out  []byte
-	open int // containers of the message itself that are open
+	open int // open maps and arrays of the message itself
 
-	counts  []int  // of the containers of JSON that is being translated
-	scratch []byte // for strings with escapes
+	counts  []int  // lengths of the arrays and objects in JSON that is being translated
+	scratch []byte // buffer for strings with escapes
 }
 
 var binaryWriters = sync.Pool{New: func() any { return new(binaryWriter) }}
@@ -36,10 +36,10 @@ func newBinaryWriter(dst []byte) *binaryWriter {
 	return w
 }
 
-// maxScratch bounds what a writer at rest keeps.
+// maxScratch is the largest buffer that a pooled writer keeps.
 const maxScratch = 64 << 10
 
-// release gives w back and returns what it wrote.
+// release returns w to the pool and returns what it wrote.
 func (w *binaryWriter) release() []byte {
 	out := w.out
 	w.out = nil
@@ -69,7 +69,7 @@ func (w *binaryWriter) key(k string) { w.out = append(appendStringHead(w.out, le
 
 func (w *binaryWriter) str(s string) { w.key(jsontext.ValidUTF8(s)) }
 
-// strBytes is str for bytes that are known to be UTF-8.
+// strBytes is str for bytes that are known to be valid UTF-8.
 func (w *binaryWriter) strBytes(p []byte) { w.out = append(appendStringHead(w.out, len(p)), p...) }
 
 func (w *binaryWriter) null() { w.out = append(w.out, codeNil) }
@@ -82,8 +82,9 @@ func (w *binaryWriter) boolean(b bool) {
 	w.out = append(w.out, code)
 }
 
-// num writes an integer as JavaScript would: beyond message.MaxSafe it is a float. An integer that JavaScript cannot say is written in 64
-// bits, so that nothing is lost between Go nodes. Node.js's decoder reads them, and rounds.
+// num writes an integer as JavaScript does: as a float if it is beyond message.MaxSafe. If JavaScript cannot
+// represent the integer, it is written as a 64-bit integer, so that Go nodes lose nothing. Node.js decodes it with
+// rounding.
 func (w *binaryWriter) num(n int64) {
 	if -message.MaxSafe <= n && n <= message.MaxSafe {
 		w.out = appendInt(w.out, n)
@@ -97,7 +98,7 @@ func (w *binaryWriter) num(n int64) {
 	w.out = appendUint64(w.out, codeInt64, uint64(n))
 }
 
-// unum is num for integers that an int64 cannot hold.
+// unum is num for integers above math.MaxInt64.
 func (w *binaryWriter) unum(n uint64) {
 	var digits [20]byte
 	if f := float64(n); floatHas(f, strconv.AppendUint(digits[:0], n, 10)) {
@@ -107,13 +108,15 @@ func (w *binaryWriter) unum(n uint64) {
 	w.out = appendUint64(w.out, codeUint64, n)
 }
 
-// floatHas reports whether f is written with these digits, in JavaScript and by package codec: then it stays the same number.
+// floatHas reports whether JavaScript and package codec write f with these digits. The integer is then the same
+// number as f.
 func floatHas(f float64, digits []byte) bool {
 	var own [32]byte
 	return bytes.Equal(strconv.AppendFloat(own[:0], f, 'f', -1, 64), digits)
 }
 
-// float writes a number as JavaScript would: a float that holds an integer is one. -0 stays a float, which has the sign.
+// float writes a number as JavaScript does: as an integer if it is a whole number. -0 stays a float, because
+// integers have no negative zero.
 func (w *binaryWriter) float(f float64) {
 	switch {
 	case f == 0 && math.Signbit(f):
@@ -121,7 +124,8 @@ func (w *binaryWriter) float(f float64) {
 	case f == math.Trunc(f) && math.Abs(f) <= message.MaxSafe:
 		w.out = appendInt(w.out, int64(f))
 	case f != f:
-		w.out = appendFloat64(w.out, math.Float64frombits(0x7ff8_0000_0000_0000)) // JavaScript's NaN; Go's has another bit
+		// the NaN of JavaScript; Go's NaN has different bits
+		w.out = appendFloat64(w.out, math.Float64frombits(0x7ff8_0000_0000_0000))
 	default:
 		w.out = appendFloat64(w.out, f)
 	}
@@ -144,7 +148,7 @@ func (w *binaryWriter) value(v codec.Value) error {
 	return w.tree(t, codec.MaxDepth-w.open)
 }
 
-// tree writes a tree in which at most depth containers stand inside each other.
+// tree writes t, in which maps and arrays may nest up to depth levels.
 func (w *binaryWriter) tree(t any, depth int) error {
 	switch t := t.(type) {
 	case nil:

@@ -8,8 +8,8 @@ import (
 
 var bufferMark = []byte(`"Buffer"`)
 
-// reviveBuffers turns what Node.js's JSON.stringify makes of a Buffer, {"type":"Buffer","data":[…]}, back into bytes.
-// It decodes v only if v is JSON that can hold such an object.
+// reviveBuffers replaces the JSON form of Node.js Buffers in v, {"type":"Buffer","data":[…]}, by bytes. It decodes v
+// only if v is JSON that may hold a Buffer.
 func reviveBuffers(v codec.Value) (codec.Value, error) {
 	if raw, ok := v.Bytes(codec.JSON); !ok || !bytes.Contains(raw, bufferMark) {
 		return v, nil
@@ -24,7 +24,7 @@ func reviveBuffers(v codec.Value) (codec.Value, error) {
 	return v, nil
 }
 
-// reviveTree works in place, as the tree is its own.
+// reviveTree changes t in place. No one else holds t.
 func reviveTree(t any) (out any, found bool) {
 	switch t := t.(type) {
 	case []any:

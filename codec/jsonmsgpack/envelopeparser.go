@@ -18,13 +18,13 @@ func parse(r reader) (*codec.Envelope, error) {
 	return env, nil
 }
 
-// envelope reads a whole message. Keys may come in any order, so data may come before the type that says how to read
-// it: it is then skipped, and read at the end.
+// envelope parses a whole message. The keys may come in any order. If data comes before the type, it is skipped and
+// parsed at the end.
 func (p *parser) envelope() *codec.Envelope {
 	env := &codec.Envelope{}
 	typed := false
-	data := -1            // where data begins
-	var readAs codec.Type // as what data has been read
+	data := -1            // the position of data
+	var readAs codec.Type // the type that data was parsed for
 	p.openMap("")
 	for p.key() {
 		switch string(p.k) {
@@ -63,7 +63,7 @@ func (p *parser) envelope() *codec.Envelope {
 				readAs = 0
 				p.skip()
 			}
-		case "source", "nodeId", "nonce": // nothing to us
+		case "source", "nodeId", "nonce": // not needed
 			p.skip()
 		default:
 			p.odd()
@@ -91,7 +91,7 @@ func (p *parser) envelope() *codec.Envelope {
 	return env
 }
 
-// clearData forgets all but the header.
+// clearData resets all fields but the header.
 func clearData(env *codec.Envelope) {
 	*env = codec.Envelope{
 		Type:          env.Type,
@@ -107,7 +107,7 @@ func clearData(env *codec.Envelope) {
 	}
 }
 
-// attachmentID reads a string or a number; null and 0 are none, as in JavaScript.
+// attachmentID reads a string or a number. null and 0 mean none, as in JavaScript.
 func (p *parser) attachmentID() string {
 	if p.err == nil && p.r.kind() == kindNumber {
 		if n := p.integer("attachmentId", 0, math.MaxInt64); n != 0 {
@@ -173,14 +173,14 @@ func (p *parser) packet(env *codec.Envelope) {
 	for p.key() {
 		switch string(p.k) {
 		case "type":
-			// 2 is EVENT. 5, BINARY_EVENT, is what old parsers make of it when it holds bytes.
+			// 2 is EVENT. 5 is BINARY_EVENT, which old parsers write for an event that holds bytes.
 			if t, ok := p.number("data.packet.type"); ok && t.float() != packetType && t.float() != 5 {
 				p.fail("data.packet.type", fmt.Errorf("%s is no event", t.text()))
 			}
 		case "data":
 			seen = true
 			env.Args = p.args("data.packet.data")
-		case "nsp", "id", "options", "attachments": // the sending server's own
+		case "nsp", "id", "options", "attachments": // only for the server that sends
 			p.skip()
 		default:
 			p.odd()
@@ -193,7 +193,7 @@ func (p *parser) packet(env *codec.Envelope) {
 
 func (p *parser) opts(o *codec.Opts) {
 	*o = codec.Opts{}
-	var nowhere, unclear bool // no room was readable; who is excepted is not
+	var nowhere, unclear bool // no room was readable; except was not readable
 	p.openMap("data.opts")
 	for p.key() {
 		switch string(p.k) {
@@ -236,7 +236,7 @@ func (p *parser) flags(f *codec.Flags) {
 			f.Timeout = message.Timeout(n.float())
 		case "expectSingleResponse":
 			f.ExpectSingleResponse = p.flag("data.opts.flags.expectSingleResponse")
-		case "local", "broadcast", "binary": // Node.js's, which matter to the sending server only
+		case "local", "broadcast", "binary": // flags of Node.js that matter only to the server that sends
 			p.skip()
 		default:
 			p.odd()

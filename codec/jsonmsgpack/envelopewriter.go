@@ -8,21 +8,23 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// writer is what the two forms differ in. Maps and arrays say their length first, as msgpack needs it.
+// writer is the part of encoding in which the two forms differ. Maps and arrays are opened with their length,
+// because msgpack needs it first.
 type writer interface {
 	openMap(n int)
 	openArray(n int)
-	close() // ends what was opened last
+	close() // closes the map or array that was opened last
 	key(k string)
 	str(s string)
 	num(n int64)
 	boolean(b bool)
 	value(v codec.Value) error
-	// socketValue is value, in a place where text may hold bytes too.
+	// socketValue is value for the data of sockets, where the text form can represent bytes too.
 	socketValue(v codec.Value) error
 }
 
-// source marks the messages of an adapter. Workers behind the primary process of adapter 0.5 ignore those without it.
+// source marks the messages of an adapter. With adapter 0.5, workers behind a primary process ignore messages
+// without it.
 const source = "_sio_adapter"
 
 func writeEnvelope(w writer, env *codec.Envelope) error {
@@ -54,7 +56,8 @@ func writeEnvelope(w writer, env *codec.Envelope) error {
 	return nil
 }
 
-// writeHeader opens the message and writes what every message has. more is how many keys will follow.
+// writeHeader opens the message and writes the fields that every type has. more is the number of keys that the
+// caller will add.
 func writeHeader(w writer, env *codec.Envelope, more int) {
 	n := 3 + more
 	if env.NSP != "" {
@@ -91,7 +94,7 @@ func writeHeader(w writer, env *codec.Envelope, more int) {
 	w.str(source)
 	if env.Nonce != 0 {
 		w.key("nonce")
-		w.num(int64(env.Nonce & message.MaxSafe)) // more would be rounded in msgpack
+		w.num(int64(env.Nonce & message.MaxSafe)) // msgpack would round a larger number
 	}
 	if env.AttachmentKey != "" {
 		w.key("attachmentKey")
@@ -179,7 +182,7 @@ func writeData(w writer, env *codec.Envelope) error {
 	return nil
 }
 
-// packetType is EVENT in Socket.IO's own protocol.
+// packetType is EVENT in Socket.IO's protocol.
 const packetType = 2
 
 func writePacket(w writer, env *codec.Envelope) error {
@@ -217,7 +220,8 @@ func writeOpts(w writer, o *codec.Opts) {
 	w.close()
 }
 
-// writeFlags leaves out what is not set: Node.js takes a volatile flag that is there, even false, for set.
+// writeFlags leaves out flags that are not set, because Node.js treats a volatile flag that is present as set, even
+// if it is false.
 func writeFlags(w writer, f *codec.Flags) {
 	n := 0
 	for _, set := range [...]bool{f.Volatile, f.Compress != nil, f.Timeout > 0, f.ExpectSingleResponse} {

@@ -8,9 +8,10 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// fastBroadcast reads the text form of a Broadcast, which most messages are, if it is laid out as Append lays it out, or
-// Node.js's adapters or its emitter: it compares what never changes in one piece, where the parser looks at every key. nil
-// means that the parser must look at p. What is read is what the parser would read. The UTF-8 of p has been checked.
+// fastBroadcast parses the text form of a Broadcast, the most frequent message, in the layouts that Append,
+// Node.js's adapters and Node.js's emitter write. It compares the constant parts as a whole, where the parser looks
+// at each key. It returns nil if the parser must parse p. Otherwise the result equals that of the parser. The UTF-8
+// of p must have been checked.
 func fastBroadcast(p []byte) *codec.Envelope {
 	q := fastReader{p: p}
 	read := q.node
@@ -23,7 +24,7 @@ func fastBroadcast(p []byte) *codec.Envelope {
 	return q.envelope()
 }
 
-// fastReader walks a message. Each of its methods reads something and reports whether it is there.
+// fastReader scans a message. Each method scans one part and reports whether it was there.
 type fastReader struct {
 	p []byte
 	i int
@@ -35,13 +36,13 @@ type fastReader struct {
 	flags                      codec.Flags
 }
 
-// list is an array of strings: what stands between the brackets, and how many they are.
+// list is an array of strings: the text between the brackets, and the number of strings.
 type list struct {
 	span
 	n int
 }
 
-// span is a part of something.
+// span is a range of bytes.
 type span struct{ from, to int }
 
 func (q *fastReader) ours() bool {
@@ -67,7 +68,7 @@ func (q *fastReader) data() bool {
 		(!q.word(`,"requestId":"`) || q.text(&q.requestID)) && q.word(`}`)
 }
 
-// selection reads the rest of the options. The emitter writes the flags first.
+// selection scans the rest of the options. The emitter writes the flags first.
 func (q *fastReader) selection() bool {
 	if q.word(`,"except":`) {
 		return q.list(&q.except) && q.word(`,"flags":{`) && q.set()
@@ -75,7 +76,7 @@ func (q *fastReader) selection() bool {
 	return q.word(`,"flags":{`) && q.set() && q.word(`,"except":`) && q.list(&q.except)
 }
 
-// word reads exactly s.
+// word scans exactly s.
 func (q *fastReader) word(s string) bool {
 	if !starts(q.p[q.i:], s) {
 		return false
@@ -84,14 +85,14 @@ func (q *fastReader) word(s string) bool {
 	return true
 }
 
-// text reads a string without escapes, from behind its opening quote.
+// text scans a string without escapes. Its opening quote has been scanned already.
 func (q *fastReader) text(s *span) bool {
 	*s = span{q.i, jsontext.Plain(q.p, q.i)}
 	q.i = s.to
 	return q.word(`"`)
 }
 
-// digits reads a whole number that is not long.
+// digits scans an integer of up to 18 digits.
 func (q *fastReader) digits(n *int64) bool {
 	start := q.i
 	for *n = 0; q.i < len(q.p) && q.i-start < 18 && '0' <= q.p[q.i] && q.p[q.i] <= '9'; q.i++ {
@@ -100,7 +101,7 @@ func (q *fastReader) digits(n *int64) bool {
 	return q.i == start+1 || q.i > start && q.p[start] != '0'
 }
 
-// arguments reads an event and its arguments.
+// arguments scans an event and its arguments.
 func (q *fastReader) arguments() bool {
 	q.args.from = q.i
 	if !q.word(`["`) || !q.text(&q.event) {
@@ -118,10 +119,11 @@ func (q *fastReader) arguments() bool {
 	return q.word(`]`)
 }
 
-// argsLevel is how many containers an argument of a Broadcast stands in: the message, data, packet, and the array.
+// argsLevel is how many maps and arrays surround an argument of a Broadcast: the message, data, packet and the
+// array.
 const argsLevel = 4
 
-// list reads an array of strings without escapes.
+// list scans an array of strings without escapes.
 func (q *fastReader) list(l *list) bool {
 	*l = list{}
 	if q.word(`[]`) {
@@ -138,7 +140,7 @@ func (q *fastReader) list(l *list) bool {
 	return l.n > 0 && q.word(`]`)
 }
 
-// set reads the flags that are set, from behind the opening brace.
+// set scans the flags that are set. The opening brace has been scanned already.
 func (q *fastReader) set() bool {
 	for first := true; !q.word(`}`); first = false {
 		if !first && !q.word(`,`) {
@@ -165,13 +167,13 @@ func (q *fastReader) set() bool {
 	return true
 }
 
-// fastEnvelope is an envelope with room for the usual number of names: one allocation instead of two.
+// fastEnvelope is an envelope with room for the usual number of room names. It saves one allocation.
 type fastEnvelope struct {
 	codec.Envelope
 	names [2]string
 }
 
-// envelope makes an envelope of what was read. All its strings are parts of one.
+// envelope builds an envelope from what was scanned. All its strings are substrings of one string.
 func (q *fastReader) envelope() *codec.Envelope {
 	var all strings.Builder
 	all.Grow(q.uid.len() + q.nsp.len() + q.event.len() + q.requestID.len() + q.rooms.len() + q.except.len())
@@ -197,7 +199,7 @@ func (q *fastReader) envelope() *codec.Envelope {
 
 func (s span) len() int { return s.to - s.from }
 
-// fill puts the elements of an array of strings without escapes into names, which becomes nil if there are none.
+// fill sets names to the elements of array, whose strings have no escapes. It returns nil if there are none.
 func fill(names []string, array string) []string {
 	if len(names) == 0 {
 		return nil

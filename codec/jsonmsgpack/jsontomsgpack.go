@@ -9,19 +9,19 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// json translates JSON into msgpack in two passes and without a tree: msgpack says the length of a map or an array
-// before its elements, so the first pass counts.
+// json translates JSON to msgpack in two passes, without building a tree. msgpack writes the length of a map or an
+// array before its elements, so the first pass counts them.
 func (w *binaryWriter) json(p []byte) error {
 	w.count(p)
 	t := translation{w: w, p: p, counts: w.counts, depth: codec.MaxDepth - w.open}
 	return t.value()
 }
 
-// count lists the lengths of all arrays and objects in p, in the order in which they open. It looks at brackets, commas
-// and quotes only; what p lacks to be JSON is for the second pass to find.
+// count lists the lengths of all arrays and objects in p, in the order of their opening brackets. It looks only at
+// brackets, commas and quotes; the second pass finds syntax errors.
 func (w *binaryWriter) count(p []byte) {
 	counts := w.counts[:0]
-	var stack [codec.MaxDepth]int // indexes in counts of the open containers
+	var stack [codec.MaxDepth]int // for each open array or object, its index in counts
 	open := 0
 	for i := 0; i < len(p); i++ {
 		switch p[i] {
@@ -63,7 +63,7 @@ type translation struct {
 	p      []byte
 	i      int
 	counts []int
-	depth  int // how many more containers may open
+	depth  int // how many more levels may be opened
 }
 
 func (t *translation) peek() byte {
@@ -111,7 +111,7 @@ func (t *translation) string() ([]byte, error) {
 	raw := t.p[t.i:end]
 	t.i = end
 	s := jsontext.Unquote(raw, t.w.scratch[:0])
-	if len(s) < len(raw)-2 { // it had escapes, so s is the scratch, perhaps grown
+	if len(s) < len(raw)-2 { // the string had escapes, so s is scratch, possibly reallocated
 		t.w.scratch = s[:0]
 	}
 	return s, nil
@@ -145,7 +145,7 @@ func (t *translation) number() error {
 
 func notDigit(c rune) bool { return c < '0' || c > '9' }
 
-// smallInteger reads an integer of up to 15 digits, which needs no rounding. -0 is none.
+// smallInteger parses an integer of up to 15 digits, which a float64 represents exactly. It refuses -0.
 func smallInteger(p []byte) (n int64, ok bool) {
 	digits := p
 	if p[0] == '-' {
@@ -166,7 +166,7 @@ func smallInteger(p []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// enter opens a container and returns its length.
+// enter opens an array or object and returns its length.
 func (t *translation) enter() (int, error) {
 	if t.depth == 0 {
 		return 0, codec.ErrDepth
@@ -181,7 +181,7 @@ func (t *translation) enter() (int, error) {
 	return n, nil
 }
 
-// leave reads the sign after an element, of which left are to come.
+// leave reads the comma or the closing bracket after an element. left is the number of elements that follow.
 func (t *translation) leave(left int, closing byte) error {
 	want := byte(',')
 	if left == 0 {

@@ -15,11 +15,11 @@ var (
 	errExt   = errors.New("msgpack: unknown extension")
 )
 
-// head is the first part of a value: what it is, and how much follows.
+// head is the head of a msgpack value: its kind and the length of the rest.
 type head struct {
 	kind headKind
-	n    int // elements of an array, pairs of a map, bytes of the rest
-	at   int // where what follows begins
+	n    int // elements of an array, pairs of a map, or bytes of the rest
+	at   int // where the rest begins
 }
 
 type headKind uint8
@@ -27,10 +27,10 @@ type headKind uint8
 const (
 	headNil   headKind = 0
 	headBool  headKind = 1
-	headInt   headKind = 2 // n bytes
-	headUint  headKind = 3 // n bytes
-	headFix   headKind = 4 // the integer is in the first byte
-	headFloat headKind = 5 // n bytes
+	headInt   headKind = 2 // n bytes follow
+	headUint  headKind = 3 // n bytes follow
+	headFix   headKind = 4 // the first byte holds the integer
+	headFloat headKind = 5 // n bytes follow
 	headStr   headKind = 6
 	headBin   headKind = 7
 	headTime  headKind = 8 // extension -1
@@ -38,8 +38,8 @@ const (
 	headMap   headKind = 10
 )
 
-// readHead reads the head of the value at p[i]. What it says follows is there: for a container, at least one byte for
-// each element.
+// readHead reads the head of the value at p[i] and checks that as many bytes follow as it announces; for a map or an
+// array, at least one byte for each element.
 func readHead(p []byte, i int) (head, error) {
 	if i >= len(p) {
 		return head{}, errShort
@@ -47,7 +47,7 @@ func readHead(p []byte, i int) (head, error) {
 	c := p[i]
 	i++
 	h := head{at: i}
-	var size int // bytes of a length that follows
+	var size int // length of the length that follows, in bytes
 	switch {
 	case c < codeFixMap || c >= codeNegative:
 		h.kind = headFix
@@ -130,10 +130,11 @@ func readUint(p []byte, i, size int) (uint64, bool) {
 	return binary.BigEndian.Uint64(p[i:]), true
 }
 
-// skip returns the index after the value at p[i], whose structure it checks. At most depth containers may stand inside
-// each other.
+// skip checks the structure of the value at p[i] and returns the index after it. Maps and arrays may nest up to
+// depth levels.
 func skip(p []byte, i, depth int) (int, error) {
-	// left counts the elements to come in each open container; a map's pair counts twice, so its key has an even number.
+	// left counts the elements that are still to come in each open map or array. A pair of a map counts as two, so
+	// left is even before a key.
 	var left [codec.MaxDepth]int
 	var isMap [codec.MaxDepth]bool
 	open := 0

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// Msgpack is the encoding of msgpack values, as Node.js writes them.
+// Msgpack is the encoding of msgpack values as Node.js writes them.
 var Msgpack codec.Encoding = encoding{}
 
 type encoding struct{}
@@ -30,7 +30,7 @@ func (encoding) Tree(p []byte) (any, error) {
 	return t, nil
 }
 
-// tree decodes the value at p[i], which skip has checked, and returns the index after it.
+// tree decodes the value at p[i] and returns the index after it. skip must have checked the value.
 func tree(p []byte, i int) (any, int) {
 	h, err := readHead(p, i)
 	if err != nil {
@@ -74,7 +74,7 @@ func tree(p []byte, i int) (any, int) {
 	return n.f, end
 }
 
-// readNumber reads the number that h begins.
+// readNumber reads the number with the head h.
 func readNumber(p []byte, h head, first byte) number {
 	if h.kind == headFix {
 		return number{i: int64(int8(first)), integer: true}
@@ -96,7 +96,7 @@ func readNumber(p []byte, h head, first byte) number {
 	return number{f: math.Float64frombits(u)}
 }
 
-// key reads a map's key: a number is one as its text.
+// key reads the key of a map. A number becomes its text.
 func key(p []byte, i int) (string, int) {
 	t, i := tree(p, i)
 	switch t := t.(type) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The first byte of a msgpack value (https://github.com/msgpack/msgpack/blob/master/spec.md). Below codeFixStr and the like stand the bits
-// of a length or a number that is in the first byte itself.
+// The first byte of a msgpack value (https://github.com/msgpack/msgpack/blob/master/spec.md). The codes whose names
+// begin with codeFix are combined with a length in the lower bits.
 const (
 	codeFixMap   = 0x80 // to 0x8f
 	codeFixArray = 0x90 // to 0x9f
@@ -46,11 +46,12 @@ const (
 	codeNegative = 0xe0 // to 0xff: -32 to -1
 )
 
-// extTime is the type of the extension that is a time, -1.
+// extTime is the extension type of timestamps, -1.
 const extTime = 0xff
 
-// appendLength appends the head of a map, an array, a string or bytes. Lengths below short are in the first byte, fix; code8 is the code
-// before a length of one byte, 0 if there is none; the codes for two and four bytes follow it.
+// appendLength appends the head of a map, an array, a string or bytes. A length below short is combined with fix
+// into one byte. code8 precedes a length of one byte; it is 0 if the type has no such form. code16 precedes a length
+// of two bytes, and code16+1 a length of four.
 func appendLength(dst []byte, n, short int, fix, code8, code16 byte) []byte {
 	switch {
 	case n < short:
@@ -79,7 +80,7 @@ func appendBytesHead(dst []byte, n int) []byte {
 	return appendLength(dst, n, 0, 0, codeBin8, codeBin16)
 }
 
-// appendInt appends n in as few bytes as it takes.
+// appendInt appends n in the shortest form.
 func appendInt(dst []byte, n int64) []byte {
 	switch {
 	case n >= 0:
@@ -110,7 +111,7 @@ func appendUint(dst []byte, n uint64) []byte {
 	return appendUint64(dst, codeUint64, n)
 }
 
-// appendUint64 appends the eight bytes of n behind code.
+// appendUint64 appends code and the eight bytes of n.
 func appendUint64(dst []byte, code byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, code), n)
 }
@@ -119,7 +120,7 @@ func appendFloat64(dst []byte, f float64) []byte {
 	return appendUint64(dst, codeFloat64, math.Float64bits(f))
 }
 
-// appendTime appends t as a timestamp, in 4, 8 or 12 bytes.
+// appendTime appends t as a timestamp of 4, 8 or 12 bytes.
 func appendTime(dst []byte, t time.Time) []byte {
 	sec, nsec := uint64(t.Unix()), uint64(t.Nanosecond())
 	switch {

@@ -1,14 +1,15 @@
 package jsonmsgpack
 
-// Here is how the parser reads what a message can do without. What is odd is skipped and counted.
+// The methods in this file read optional parts of a message. They skip invalid parts and count them.
 
-// odd skips a value that is of no use.
+// skipInvalid skips a value and counts it.
 func (p *parser) odd() {
 	p.skip()
 	p.skipped++
 }
 
-// is reports whether a value of kind k comes next. If not it is skipped: null says that there is none, all else is odd.
+// expect reports whether the next value is of kind k. If not, it skips the value. null means that the field is not
+// set; any other kind is invalid.
 func (p *parser) is(k kind) bool {
 	switch {
 	case p.err != nil:
@@ -21,7 +22,7 @@ func (p *parser) is(k kind) bool {
 	return false
 }
 
-// text is str for what a message can do without: what is no string is skipped.
+// text is str for an optional field: a value that is not a string is skipped.
 func (p *parser) text(field string) string {
 	if !p.is(kindString) {
 		return ""
@@ -29,7 +30,7 @@ func (p *parser) text(field string) string {
 	return p.str(field)
 }
 
-// number reads a number that a message can do without, if it is one.
+// number reads a number from an optional field. ok is false if the value is not a number.
 func (p *parser) number(field string) (n number, ok bool) {
 	if !p.is(kindNumber) {
 		return number{integer: true}, false
@@ -39,7 +40,7 @@ func (p *parser) number(field string) (n number, ok bool) {
 	return n, err == nil
 }
 
-// flag reads true or false; what is neither is skipped, and false.
+// flag reads true or false. Any other value is skipped and counts as false.
 func (p *parser) flag(field string) bool {
 	if !p.is(kindBool) {
 		return false
@@ -49,7 +50,7 @@ func (p *parser) flag(field string) bool {
 	return b
 }
 
-// name reads a string, or a number as its text. All else, null too, names nothing and is skipped.
+// name reads a string, or a number as its text. Any other value, including null, is invalid and skipped.
 func (p *parser) name(field string) (name string, ok bool) {
 	if p.err != nil {
 		return "", false
@@ -68,7 +69,8 @@ func (p *parser) name(field string) (name string, ok bool) {
 	return "", false
 }
 
-// sender reads a string, or a number as its text, as a Node.js node has that is given its process id as its uid. null is no sender.
+// sender reads a string, or a number as its text: a Node.js node may use its process id as its uid. null means no
+// sender.
 func (p *parser) sender(field string) string {
 	if p.err == nil && p.r.kind() == kindNumber {
 		uid, _ := p.name(field)
@@ -77,7 +79,7 @@ func (p *parser) sender(field string) string {
 	return p.str(field)
 }
 
-// names reads an array of names. given reports whether it has elements, some of which may name nothing.
+// names reads an array of names. given reports whether the array has elements, even if none is valid.
 func (p *parser) names(field string) (list []string, given bool) {
 	if p.err != nil {
 		return nil, false
@@ -92,7 +94,8 @@ func (p *parser) names(field string) (list []string, given bool) {
 	return list, given
 }
 
-// list is names for what may be no array. null is an empty one; all else is skipped, and given.
+// list is names for a value that may not be an array. null is an empty list. Any other value is skipped, and given
+// is true.
 func (p *parser) list(field string) (list []string, given bool) {
 	if p.null() {
 		return nil, false

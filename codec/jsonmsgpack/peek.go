@@ -6,12 +6,12 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// What Append writes around the sender, which comes first. The references of Node.js's adapters begin the same way; its
-// other messages end with their sender, so they take a Parse.
+// The bytes that Append writes around the sender, which comes first. References from Node.js's adapters begin the
+// same way. Their other messages end with the sender, so only Parse can find it.
 const (
 	textBeforeUID   = `{"uid":"`
 	textAfterUID    = `","type":`
-	binaryBeforeUID = "\xa3uid" // after the head of the map
+	binaryBeforeUID = "\xa3uid" // follows the head of the map
 	binaryAfterUID  = "\xa4type"
 )
 
@@ -20,7 +20,7 @@ func (Codec) SentBy(p []byte, f codec.Format, uid string) bool {
 	switch f {
 	case codec.Text:
 		p, ok := cut(p, textBeforeUID)
-		// A sender with escapes, or that looks like one, is left to Parse.
+		// A sender with escapes is left to Parse, and so is a uid that contains a quote or a backslash.
 		return ok && len(p) > len(uid) && string(p[:len(uid)]) == uid && starts(p[len(uid):], textAfterUID) &&
 			bytes.IndexByte(p[:len(uid)], '\\') < 0 && bytes.IndexByte(p[:len(uid)], '"') < 0
 	case codec.Binary:
@@ -40,7 +40,7 @@ func (Codec) SentBy(p []byte, f codec.Format, uid string) bool {
 // starts reports whether p starts with s.
 func starts(p []byte, s string) bool { return len(p) >= len(s) && string(p[:len(s)]) == s }
 
-// cut returns p after s, if it starts with it.
+// cut returns p without the prefix s. ok is false if p does not start with s.
 func cut(p []byte, s string) ([]byte, bool) {
 	if !starts(p, s) {
 		return p, false

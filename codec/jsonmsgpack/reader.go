@@ -9,28 +9,30 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/message"
 )
 
-// reader walks one message. It reads maps and arrays of the message itself step by step, and user data in one piece.
+// reader reads one message. It reads the maps and arrays of the message itself step by step, and user data as a
+// whole.
 type reader interface {
-	kind() kind // of the next value, which it leaves unread
-	null()      // reads a null
+	kind() kind // returns the kind of the next value and does not move past it
+	null()      // moves past a null
 	str() (string, error)
 	num() (number, error)
 	boolean() (bool, error)
 	openMap() error
 	openArray() error
-	// key reads the next key of the map that was opened last and is still open, or its end.
+	// key reads the next key of the innermost open map. ok is false at the end of the map, which it closes.
 	key() (k []byte, ok bool, err error)
-	// elem moves to the next element of the array that was opened last and is still open, or behind its end.
+	// elem moves to the next element of the innermost open array. ok is false at the end of the array, which it
+	// closes.
 	elem() (ok bool, err error)
-	skip() error          // reads and checks any value
-	pos() int             // after kind: where the next value begins
-	seek(pos int)         // to a place in the message's outermost map
-	since(pos int) []byte // what has been read from pos on
+	skip() error          // checks any value and moves past it
+	pos() int             // after kind: the position of the next value
+	seek(pos int)         // moves to a position in the outermost map
+	since(pos int) []byte // returns what was read from pos on
 	encoding() codec.Encoding
-	end() error // reports what follows
+	end() error // returns an error if anything follows
 }
 
-// kind is what sort of value comes next.
+// kind is the kind of a value.
 type kind int
 
 const (
@@ -54,11 +56,11 @@ var (
 	errEmpty     = errors.New("empty")
 )
 
-// number is a number of the message itself.
+// number is a number in the message itself.
 type number struct {
 	i       int64
 	f       float64
-	integer bool // the number is i, else it is f
+	integer bool // the number is i; otherwise it is f
 }
 
 func floatNumber(f float64) number {
@@ -68,7 +70,7 @@ func floatNumber(f float64) number {
 	return number{f: f}
 }
 
-// text is the number as JavaScript's String writes it.
+// text returns the number as JavaScript's String writes it.
 func (n number) text() string {
 	switch {
 	case n.integer:
@@ -83,7 +85,7 @@ func (n number) text() string {
 	return codec.FromTree(n.f).String()
 }
 
-// float is the number as JavaScript has it.
+// float returns the number as a float64, the only type of numbers in JavaScript.
 func (n number) float() float64 {
 	if n.integer {
 		return float64(n.i)
@@ -91,12 +93,12 @@ func (n number) float() float64 {
 	return n.f
 }
 
-// parser reads an envelope. After its first error it reads no more.
+// parser parses an envelope. It stops at the first error.
 type parser struct {
 	r       reader
-	k       []byte // the key last read
+	k       []byte // the last key that was read
 	err     error
-	skipped int // values that were odd, or whose key is unknown
+	skipped int // invalid values and values of unknown keys
 }
 
 func (p *parser) fail(field string, err error) {
@@ -105,7 +107,7 @@ func (p *parser) fail(field string, err error) {
 	}
 }
 
-// key reads the next key of a map into p.k, and reports whether there is one.
+// key reads the next key of a map into p.k. It returns false at the end of the map.
 func (p *parser) key() bool {
 	if p.err != nil {
 		return false
@@ -137,7 +139,7 @@ func (p *parser) skip() {
 	}
 }
 
-// null reads a null if there is one.
+// null moves past a null. It returns false if the next value is not null.
 func (p *parser) null() bool {
 	if p.err != nil || p.r.kind() != kindNull {
 		return false
@@ -146,7 +148,7 @@ func (p *parser) null() bool {
 	return true
 }
 
-// str reads a string; null is an empty one.
+// str reads a string. null is an empty string.
 func (p *parser) str(field string) string {
 	if p.err != nil || p.null() {
 		return ""
@@ -156,7 +158,7 @@ func (p *parser) str(field string) string {
 	return s
 }
 
-// integer reads an integer from low to high.
+// integer reads an integer in the range low to high.
 func (p *parser) integer(field string, low, high int64) int64 {
 	if p.err != nil {
 		return 0
@@ -182,7 +184,7 @@ func (p *parser) value(field string) codec.Value {
 	return codec.Raw(p.r.encoding(), p.r.since(start))
 }
 
-// socketValue is value, in a place where text may hold bytes too.
+// socketValue is value for the data of sockets, where the text form can represent bytes too.
 func (p *parser) socketValue(field string) codec.Value {
 	v := p.value(field)
 	if p.err != nil {
@@ -193,7 +195,7 @@ func (p *parser) socketValue(field string) codec.Value {
 	return v
 }
 
-// args reads an event and keeps its bytes; they are checked, and the arguments counted, in one go.
+// args reads an event and keeps its bytes. It checks and counts the arguments in one pass.
 func (p *parser) args(field string) codec.Args {
 	if p.err != nil {
 		return codec.Args{}
@@ -217,8 +219,8 @@ func (p *parser) args(field string) codec.Args {
 	return codec.RawArgs(p.r.encoding(), p.r.since(start), event, n)
 }
 
-// event reads the name of an event: a string, or a number as its text. JSON has finite numbers only, so an event by
-// another name could not be passed on.
+// event reads the name of an event: a string, or a number as its text. JSON has only finite numbers, so an event
+// with another number as its name could not be forwarded.
 func (p *parser) event(field string) string {
 	switch p.r.kind() {
 	case kindString:

@@ -8,12 +8,12 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// textReader reads JSON whose UTF-8 has been checked.
+// textReader implements reader for JSON whose UTF-8 has been checked.
 type textReader struct {
 	p     []byte
 	i     int
-	open  int  // containers of the message itself that are open
-	fresh bool // the container opened last has had no element yet
+	open  int  // open maps and arrays of the message itself
+	fresh bool // no element of the innermost open map or array has been read
 }
 
 var (
@@ -23,7 +23,7 @@ var (
 	errTrailing = errors.New("something follows the message")
 )
 
-// peek returns the first byte of the next value or sign, 0 at the end.
+// peek returns the first byte of the next token, or 0 at the end.
 func (r *textReader) peek() byte {
 	r.i = jsontext.Space(r.p, r.i)
 	if r.i >= len(r.p) {
@@ -56,7 +56,7 @@ func (r *textReader) kind() kind {
 
 func (r *textReader) null() { r.i += len("null") }
 
-// raw reads a string with its quotes.
+// raw reads a string and returns it with its quotes.
 func (r *textReader) raw() ([]byte, error) {
 	if r.peek() != '"' {
 		return nil, errNotString
@@ -122,7 +122,7 @@ func (r *textReader) enter(bracket byte, otherwise error) error {
 	return nil
 }
 
-// more moves to the next element, or behind the closing bracket.
+// more moves to the next element, or past the closing bracket.
 func (r *textReader) more(closing byte) (bool, error) {
 	fresh := r.fresh
 	r.fresh = false

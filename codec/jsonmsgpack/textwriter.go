@@ -8,16 +8,16 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// textWriter writes JSON.
+// textWriter implements writer for JSON.
 type textWriter struct {
 	b     []byte
-	comma bool // a comma must come before the next key or element
-	// objects has one bit per open container, the lowest for the innermost: is it an object?
+	comma bool // a comma must precede the next key or element
+	// objects has one bit per open map or array, the lowest for the innermost: 1 for a map.
 	objects uint64
 	open    int
 }
 
-// next writes the comma that is due before an element.
+// next writes the comma before an element if one is needed.
 func (w *textWriter) next() {
 	if w.comma {
 		w.b = append(w.b, ',')
@@ -47,7 +47,7 @@ func (w *textWriter) close() {
 	w.open--
 }
 
-// key takes only keys of ours, which need no escapes.
+// key writes a key of the message itself, which needs no escapes.
 func (w *textWriter) key(k string) {
 	w.next()
 	w.b = append(w.b, '"')
@@ -85,7 +85,8 @@ func (w *textWriter) socketValue(v codec.Value) error {
 	var err error
 	w.b, err = v.AppendJSONBuffers(w.b)
 	err = w.check(v, start, err)
-	if errors.Is(err, codec.ErrDepth) { // a Buffer has two levels of its own, so the binary form may still carry it
+	// the JSON form of a Buffer nests two levels deeper, so the binary form may still carry the value
+	if errors.Is(err, codec.ErrDepth) {
 		if _, plain := v.AppendJSON(nil); errors.Is(plain, codec.ErrBinary) {
 			return codec.ErrBinary
 		}
@@ -93,7 +94,8 @@ func (w *textWriter) socketValue(v codec.Value) error {
 	return err
 }
 
-// check refuses what a receiver would refuse as too deep. What is JSON already was checked when it became a Value.
+// check returns codec.ErrDepth if v nests so deeply that a receiver would refuse the message. JSON was checked when
+// it became a Value.
 func (w *textWriter) check(v codec.Value, start int, err error) error {
 	if err != nil || v.Encoding() == codec.JSON {
 		return err

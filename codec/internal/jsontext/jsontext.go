@@ -1,5 +1,12 @@
-// Package jsontext walks JSON in the bytes it came in: it checks the grammar of RFC 8259 and finds where values begin
-// and end, and builds nothing. UTF-8 is not its subject: who needs it checked calls utf8.Valid once on the whole text.
+// Package jsontext scans JSON text in place. It checks the grammar of RFC 8259 and finds where values begin and end,
+// without building values. It does not check UTF-8: callers that need this call utf8.Valid once for the whole text.
+//
+// # Files
+//
+//   - jsontext.go: the scanner of values
+//   - string.go: strings: scanning, decoding and encoding
+//   - wordscan.go: scanning of strings eight bytes at a time
+//   - rewrite.go: JSON to JSON: compaction, escapes, UTF-8
 package jsontext
 
 import (
@@ -7,10 +14,10 @@ import (
 	"fmt"
 )
 
-// ErrDepth is codec.ErrDepth: more arrays and objects stand inside each other than allowed.
+// ErrDepth is codec.ErrDepth: arrays and objects nest deeper than allowed.
 var ErrDepth = errors.New("codec: nested too deeply")
 
-// SyntaxError says what is wrong, and where.
+// SyntaxError describes a syntax error and its position.
 type SyntaxError struct {
 	Offset int
 	Reason string
@@ -22,7 +29,7 @@ func (e *SyntaxError) Error() string {
 
 func fail(i int, reason string) error { return &SyntaxError{Offset: i, Reason: reason} }
 
-// maxOpen is how many open containers Skip can remember.
+// maxOpen is how many nested arrays and objects Skip can track.
 const maxOpen = 128
 
 // Space returns the index of the first byte at or after p[i] that is not white space.
@@ -33,10 +40,10 @@ func Space(p []byte, i int) int {
 	return i
 }
 
-// Skip returns the index after the value that starts at p[i], or after white space there. At most depth arrays and
-// objects may stand inside each other in it.
+// Skip returns the index after the value that starts at p[i], or after white space there. Arrays and objects in the
+// value may nest up to depth levels.
 func Skip(p []byte, i, depth int) (int, error) {
-	var object [maxOpen / 64]uint64 // one bit per open container: is it an object?
+	var object [maxOpen / 64]uint64 // one bit per open array or object: 1 for an object
 	depth = min(depth, maxOpen)
 	open := 0
 	for {
@@ -81,7 +88,7 @@ func Skip(p []byte, i, depth int) (int, error) {
 			return i, err
 		}
 
-		// A value has ended: close what ends with it.
+		// A value has ended. Close the arrays and objects that end with it.
 		for {
 			if open == 0 {
 				return i, nil
@@ -132,7 +139,7 @@ func Colon(p []byte, i int) (int, error) {
 	return i + 1, nil
 }
 
-// Literal returns the index after word, which must be at p[i].
+// Literal returns the index after word, which must start at p[i].
 func Literal(p []byte, i int, word string) (int, error) {
 	if len(p)-i < len(word) || string(p[i:i+len(word)]) != word {
 		return i, fail(i, "expected "+word)

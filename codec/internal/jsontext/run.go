@@ -5,22 +5,22 @@ import (
 	"math/bits"
 )
 
-// Most bytes of most strings stand for themselves. These functions pass over them eight at a time: a word is looked at as
-// a whole, and taken apart only if one of its bytes may be special.
+// Most bytes of most strings are literal: they stand for themselves. The functions here scan eight bytes at a time
+// and look at single bytes only where one of the eight may not be literal.
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
 
-// special has a bit set if a byte of x is a quote, a backslash or a control character. The lowest such byte is exact, so a
-// word without any is never reported; bytes from 0x80 on are not special.
+// special sets a bit if a byte of x is a quote, a backslash or a control character. The lowest bit that is set is
+// exact, so it is never set in a word without such a byte. Bytes from 0x80 on are not special.
 func special(x uint64) uint64 {
 	quote, backslash := x^ones*'"', x^ones*'\\'
 	return ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-ones*' ')&^x) & highs
 }
 
-// Plain returns the index of the first byte of p, from i on, that does not stand for itself in a string: the quote at its
-// end, a backslash or a control character.
+// Plain returns the index of the first byte of p, from i on, that is not literal in a string: the closing quote, a
+// backslash or a control character.
 func Plain(p []byte, i int) int {
 	for ; i+8 <= len(p); i += 8 {
 		if x := special(binary.LittleEndian.Uint64(p[i:])); x != 0 {
@@ -33,7 +33,7 @@ func Plain(p []byte, i int) int {
 	return i
 }
 
-// asciiRun returns an index from i on up to which all bytes of s stand for themselves and are ASCII. It need not be the last.
+// asciiRun returns an index from i on. All bytes of s before it are literal and ASCII. It may stop early.
 func asciiRun(s string, i int) int {
 	for ; i+8 <= len(s); i += 8 {
 		b := s[i : i+8]

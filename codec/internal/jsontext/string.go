@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// plain tells which bytes stand for themselves inside a string.
+// plain lists the bytes that stand for themselves in a string.
 var plain = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= ' ' && c != '"' && c != '\\'
@@ -37,7 +37,7 @@ func SkipString(p []byte, i int) (int, error) {
 	}
 }
 
-// escape returns the length of the escape at the start of p, 0 if it is none.
+// escape returns the length of the escape sequence at the start of p, or 0 if there is none.
 func escape(p []byte) int {
 	if len(p) < 2 {
 		return 0
@@ -53,7 +53,7 @@ func escape(p []byte) int {
 	return 0
 }
 
-// unit returns the UTF-16 code unit that the \uXXXX at the start of p stands for, -1 if there is none.
+// unit returns the UTF-16 code unit of the \uXXXX at the start of p, or -1 if there is none.
 func unit(p []byte) rune {
 	if len(p) < 6 || p[0] != '\\' || p[1] != 'u' {
 		return -1
@@ -75,8 +75,8 @@ func unit(p []byte) rune {
 	return r
 }
 
-// Unquote returns the content of a string that Skip has checked, quotes included in p. The result is a part of p when
-// the string has no escape, else it is appended to scratch. Half of a surrogate pair becomes U+FFFD.
+// Unquote decodes the string p, including its quotes. Skip must have checked p. The result is a part of p if the
+// string has no escapes; otherwise it is appended to scratch. Half of a surrogate pair becomes U+FFFD.
 func Unquote(p, scratch []byte) []byte {
 	p = p[1 : len(p)-1]
 	i := bytes.IndexByte(p, '\\')
@@ -94,7 +94,8 @@ func Unquote(p, scratch []byte) []byte {
 	return append(scratch, p...)
 }
 
-// appendEscaped appends what the escape at the start of p stands for, and returns the escape's length.
+// appendEscaped appends the character of the escape sequence at the start of p and returns the length of the
+// sequence.
 func appendEscaped(dst, p []byte) ([]byte, int) {
 	if len(p) < 2 {
 		return append(dst, p...), len(p)

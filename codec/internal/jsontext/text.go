@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// ValidUTF8 returns s with one U+FFFD in place of each byte that is not UTF-8, as encoding/json writes it.
+// ValidUTF8 returns s with one U+FFFD in place of each invalid byte, as encoding/json writes it.
 func ValidUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -13,7 +13,7 @@ func ValidUTF8(s string) string {
 	return string([]rune(s))
 }
 
-// Deeper reports whether more than limit arrays and objects stand inside each other in p, which is valid.
+// Deeper reports whether arrays and objects nest deeper than limit in p, which must be valid JSON.
 func Deeper(p []byte, limit int) bool {
 	if len(p) <= 2*limit {
 		return false // too short to hold that many brackets
@@ -41,7 +41,7 @@ func Deeper(p []byte, limit int) bool {
 	return false
 }
 
-// AppendCompact appends p, which Skip has checked, without the white space between its parts.
+// AppendCompact appends p without the white space between tokens. Skip must have checked p.
 func AppendCompact(dst, p []byte) []byte {
 	done := 0
 	for i := 0; i < len(p); {
@@ -59,15 +59,15 @@ func AppendCompact(dst, p []byte) []byte {
 	return append(dst, p[done:]...)
 }
 
-// AppendUnescaped appends p, which encoding/json has written, as JSON.stringify writes it: the line separators
-// U+2028 and U+2029 and the replacement character U+FFFD stand for themselves. p may follow dst in the same memory.
+// AppendUnescaped appends p, which encoding/json wrote, as JSON.stringify writes it: the line separators U+2028 and
+// U+2029 and the replacement character U+FFFD are not escaped. p may follow dst in the same memory.
 func AppendUnescaped(dst, p []byte) []byte {
 	for {
 		i := bytes.Index(p, []byte(`\u`))
 		if i < 0 {
 			return append(dst, p...)
 		}
-		escapes := 0 // backslashes before it: an odd number of them escapes this one
+		escapes := 0 // backslashes before it; if their number is odd, the last one escapes this one
 		for escapes < i && p[i-1-escapes] == '\\' {
 			escapes++
 		}

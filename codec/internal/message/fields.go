@@ -1,13 +1,13 @@
-// Package message knows the shape of a message between nodes, whatever codec writes it: which type carries which
-// fields, and the limits of their values.
+// Package message describes the messages between nodes for all codecs: which fields each type has, and the limits of
+// their values.
 package message
 
 import "github.com/backplane-go/backplane/codec"
 
-// Fields is a set of the parts of a message that depend on its type.
+// Fields is a set of the fields that depend on the type of the message.
 type Fields uint8
 
-// The fields. Packet is an event's Args or one answer's Value.
+// The fields. Packet is the Args of an event or the Value of an answer.
 const (
 	Packet      Fields = 1
 	Opts        Fields = 2
@@ -16,16 +16,16 @@ const (
 	Close       Fields = 16
 	ClientCount Fields = 32
 	Sockets     Fields = 64
-	Rest        Fields = 128 // of the answer whose first argument is Packet; not of Node.js
+	Rest        Fields = 128 // of an answer: the arguments after the first; Node.js does not send it
 )
 
-// Has reports whether one is in f.
+// Has reports whether f contains one.
 func (f Fields) Has(one Fields) bool { return f&one != 0 }
 
-// First returns one of f's fields.
+// First returns one of the fields in f.
 func (f Fields) First() Fields { return f & -f }
 
-// Name is the key of one field in the messages of codec/jsonmsgpack.
+// Name returns the key of a single field in the messages of codec/jsonmsgpack.
 func (f Fields) Name() string {
 	switch f {
 	case Packet:
@@ -48,7 +48,7 @@ func (f Fields) Name() string {
 	return ""
 }
 
-// Named returns the field whose name key is, 0 if there is none.
+// Named returns the field with this key, or 0 if there is none.
 func Named(key []byte) Fields {
 	switch string(key) {
 	case "packet":
@@ -86,7 +86,8 @@ var fieldsOf = [...]Fields{
 	codec.RequestRefused:         RequestID,
 }
 
-// FieldsOf lists the fields of a message of type t: none if it is only a sign of life, or if t is unknown.
+// FieldsOf returns the fields of a message of type t. It returns none for a heartbeat without data and for an
+// unknown type.
 func FieldsOf(t codec.Type) Fields {
 	if !t.Known() {
 		return 0
@@ -94,8 +95,8 @@ func FieldsOf(t codec.Type) Fields {
 	return fieldsOf[t]
 }
 
-// Required lists the fields without which a message of type t cannot be understood. RequestID is never among them: an
-// answer without one is read, and answers nothing. An answer without Packet is null: it is undefined in Node.js.
+// Required returns the fields without which a message of type t is malformed. RequestID is never required: an answer
+// without one is parsed but matches no request. An answer without Packet is null; in Node.js it is undefined.
 func Required(t codec.Type) Fields {
 	required := FieldsOf(t) &^ (RequestID | Close | Rest)
 	if t.Response() {
@@ -104,8 +105,8 @@ func Required(t codec.Type) Fields {
 	return required
 }
 
-// MayAsk reports whether a message of type t asks for answers only if it has a RequestID. In JavaScript even null would
-// ask for them, so without one the field must be left out.
+// MayAsk reports whether a message of type t asks for answers only if it has a RequestID. The field must then be
+// left out if there is none, because in JavaScript even null asks for answers.
 func MayAsk(t codec.Type) bool {
 	return t == codec.Broadcast || t == codec.ServerSideEmit
 }

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// A type is a number of 32 bits.
+// The range of a message type: 32 bits.
 const (
 	MinType = math.MinInt32
 	MaxType = math.MaxInt32
 )
 
-// MaxSafe is the largest integer up to which JavaScript's numbers hold every integer.
+// MaxSafe is the largest n for which JavaScript numbers represent all integers up to n.
 const MaxSafe = 1<<53 - 1
 
 // MaxCount is the largest ClientCount.
 const MaxCount = min(math.MaxInt, MaxSafe)
 
-// maxTimeout is the longest delay of a timer in Node.js, in milliseconds. It takes anything longer for 1 ms.
+// maxTimeout is the longest delay of a timer in Node.js, in milliseconds. Node.js treats a longer one as 1 ms.
 const maxTimeout = math.MaxInt32
 
-// Milliseconds is d as it travels. It rounds up, so that no timeout becomes 0, which means none.
+// Milliseconds converts d to the number on the wire. It rounds up, so that no timeout becomes 0, which means none.
 func Milliseconds(d time.Duration) int64 {
 	ms := int64(d / time.Millisecond)
 	if d%time.Millisecond > 0 {
@@ -30,17 +30,17 @@ func Milliseconds(d time.Duration) int64 {
 	return max(0, min(ms, maxTimeout))
 }
 
-// Timeout is a number of milliseconds that came, as a Duration that a timer can do.
+// Timeout converts a number of milliseconds from the wire to a Duration that a timer accepts.
 func Timeout(ms float64) time.Duration {
-	if !(ms > 0) { // NaN too
+	if !(ms > 0) { // also false for NaN
 		return 0
 	}
 	return time.Duration(math.Ceil(min(ms, maxTimeout))) * time.Millisecond
 }
 
 var (
-	// ErrMissing says that a required field is not there.
+	// ErrMissing reports that a required field is missing.
 	ErrMissing = errors.New("missing")
-	// ErrNoEvent is returned instead of writing an event without a name.
+	// ErrNoEvent is returned for an event without a name.
 	ErrNoEvent = errors.New("codec: Args is empty: it must name an event")
 )

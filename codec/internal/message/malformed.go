@@ -7,8 +7,8 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Malformed makes err an error about bytes that cannot be parsed: it wraps codec.ErrMalformed. field names the part of the message that
-// the error is about; it is empty for the message itself.
+// Malformed wraps err with codec.ErrMalformed. field names the part of the message that err is about, or is empty
+// for the message itself. An error that wraps codec.ErrMalformed already is returned unchanged.
 func Malformed(field string, err error) error {
 	switch {
 	case err == nil || errors.Is(err, codec.ErrMalformed):
