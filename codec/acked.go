@@ -54,9 +54,9 @@ func ackedJSON(p []byte) (Value, error) {
 // WithRest returns v with rest as its Rest. v is the first argument of an acknowledgement, and rest is the array of
 // its other arguments. If rest is not an array, or is an empty one, the result has no Rest.
 func (v Value) WithRest(rest Value) Value {
-	v = v.alone()
+	v = v.withoutRest()
 	if first, err := rest.AppendElements(nil, 1); err == nil && len(first) > 0 {
-		v.tree = withRest{tree: v.tree, rest: rest.alone()}
+		v.tree = withRest{tree: v.tree, rest: rest.withoutRest()}
 	}
 	return v
 }
@@ -68,7 +68,7 @@ type withRest struct {
 }
 
 // withoutRest returns v without its Rest.
-func (v Value) alone() Value {
+func (v Value) withoutRest() Value {
 	if w, is := v.tree.(withRest); is {
 		v.tree = w.tree
 	}
@@ -85,7 +85,7 @@ func (v Value) Rest() Value {
 // All returns all arguments of an acknowledgement whose first argument is v: v, then the elements of its Rest. For
 // an acknowledgement without arguments it returns one null.
 func (v Value) All() []Value {
-	all := []Value{v.alone()}
+	all := []Value{v.withoutRest()}
 	if w, is := v.tree.(withRest); is {
 		all, _ = w.rest.AppendElements(all, math.MaxInt) // WithRest checked that it is an array
 	}

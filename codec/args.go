@@ -31,8 +31,8 @@ func NewArgs(event string, args ...any) (Args, error) {
 }
 
 var (
-	errNoEvent = fmt.Errorf("%w: an event is an array with at least one element", ErrMalformed)
-	errNoName  = fmt.Errorf("%w: an event's name is neither string nor number", ErrMalformed)
+	errNoEvent = fmt.Errorf("%w: an event must be a non-empty array", ErrMalformed)
+	errNoName  = fmt.Errorf("%w: the name of an event must be a string or a number", ErrMalformed)
 )
 
 // ArgsOf returns v as Args. v must be an array whose first element names the event. If that is a number, its decimal
@@ -128,7 +128,7 @@ func eachElement(p []byte, depth int, do func(elem []byte)) error {
 		case i < len(p) && p[i] == ']':
 			return endJSON(p, i+1)
 		default:
-			return fmt.Errorf("%w: json array without end", ErrMalformed)
+			return fmt.Errorf("%w: unterminated json array", ErrMalformed)
 		}
 	}
 }
@@ -209,7 +209,7 @@ func (a Args) Decode(into ...any) error {
 // a already has.
 func (a Args) Append(extra ...any) (Args, error) {
 	if a.v.IsNull() {
-		return Args{}, errors.New("codec: no event to append arguments to")
+		return Args{}, errors.New("codec: cannot append arguments: Args has no event")
 	}
 	if len(extra) == 0 {
 		return a, nil
@@ -237,7 +237,7 @@ func (a Args) Append(extra ...any) (Args, error) {
 	}
 	v, err := w.encodeArgs(extra)
 	if err != nil {
-		return Args{}, shift(err, a.n)
+		return Args{}, shiftArg(err, a.n)
 	}
 	return Args{v: v, event: a.event, n: a.n + len(extra)}, nil
 }

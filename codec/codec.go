@@ -57,7 +57,7 @@ var (
 	ErrBinary = errors.New("codec: the value holds binary data, which the text form cannot carry")
 	// ErrNobody is returned for a message that selects no sockets (Opts.Nobody). On the wire it would have no rooms,
 	// and peers would deliver it to all sockets.
-	ErrNobody = errors.New("codec: a message for nobody cannot be written")
+	ErrNobody = errors.New("codec: a message with Opts.Nobody cannot be encoded: peers would deliver it to all sockets")
 	// ErrMalformed is wrapped by every error about bytes that cannot be parsed.
 	ErrMalformed = errors.New("codec: malformed")
 	// ErrDepth is wrapped, together with ErrMalformed, when a value nests deeper than MaxDepth.

@@ -55,7 +55,7 @@ func (n *node) decode(v reflect.Value) error {
 	if !n.special {
 		return throughJSON(n.t, v, bytesRefused)
 	}
-	v = follow(v)
+	v = indirect(v)
 	switch {
 	case v.Type() == valueType:
 		v.Set(reflect.ValueOf(FromTree(n.t)))
@@ -75,7 +75,7 @@ func (n *node) decode(v reflect.Value) error {
 	case reflect.PointerTo(v.Type()).Implements(unmarshalerType):
 		return throughJSON(n.t, v, bytesAsBase64)
 	case v.Kind() == reflect.Interface && v.NumMethod() == 0:
-		if t := plain(n.t); t != nil {
+		if t := toAny(n.t); t != nil {
 			v.Set(reflect.ValueOf(t))
 		} else {
 			v.SetZero() // a time out of the range of JavaScript's Date
@@ -109,7 +109,7 @@ func throughJSON(t any, v reflect.Value, as bytesAs) error {
 }
 
 // indirect follows pointers to the value that is to be set. It allocates for nil pointers.
-func follow(v reflect.Value) reflect.Value {
+func indirect(v reflect.Value) reflect.Value {
 	for range maxPointers { // a pointer may point to itself
 		if v.Kind() == reflect.Interface && !v.IsNil() {
 			if e := v.Elem(); e.Kind() == reflect.Pointer && !e.IsNil() {
@@ -129,7 +129,7 @@ func follow(v reflect.Value) reflect.Value {
 }
 
 // toAny converts a tree to the types that encoding/json stores in an any. examine must have checked the tree.
-func plain(t any) any {
+func toAny(t any) any {
 	switch t := t.(type) {
 	case int64:
 		return float64(t)
@@ -145,13 +145,13 @@ func plain(t any) any {
 	case []any:
 		list := make([]any, len(t))
 		for i, e := range t {
-			list[i] = plain(e)
+			list[i] = toAny(e)
 		}
 		return list
 	case Object:
 		m := make(map[string]any, len(t))
 		for _, e := range t {
-			m[e.Key] = plain(e.Value)
+			m[e.Key] = toAny(e.Value)
 		}
 		return m
 	}

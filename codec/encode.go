@@ -27,7 +27,7 @@ func (e *EncodeError) Error() string {
 
 func (e *EncodeError) Unwrap() error { return e.Err }
 
-var errTooDeep = fmt.Errorf("%w, or contains itself", ErrDepth)
+var errTooDeep = fmt.Errorf("%w, or cyclic", ErrDepth)
 
 func encodeValue(v any) (out Value, err error) {
 	defer guard.Catch(&err)
@@ -102,7 +102,7 @@ func (w *jsonWriter) arguments(args []any, at *int) (err error) {
 }
 
 // shiftArg adds n to the index in an EncodeError: the number of arguments that stand before.
-func shift(err error, n int) error {
+func shiftArg(err error, n int) error {
 	var enc *EncodeError
 	if errors.As(err, &enc) {
 		enc.Arg += n

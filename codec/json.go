@@ -39,7 +39,7 @@ func checkJSON(p []byte, depth int) error {
 // endJSON returns an error if anything but white space follows at p[i].
 func endJSON(p []byte, i int) error {
 	if i = jsontext.Space(p, i); i < len(p) {
-		return fmt.Errorf("%w: json at byte %d: something follows the value", ErrMalformed, i)
+		return fmt.Errorf("%w: json at byte %d: unexpected data follows the value", ErrMalformed, i)
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (r *treeReader) array() []any {
 		r.values = append(r.values, v)
 	}
 	list := make([]any, len(r.values)-start)
-	r.values = take(list, r.values, start)
+	r.values = pop(list, r.values, start)
 	return list
 }
 
@@ -153,12 +153,12 @@ func (r *treeReader) object() Object {
 		r.members = append(r.members, Member{key, v})
 	}
 	o := make(Object, len(r.members)-start)
-	r.members = take(o, r.members, start)
+	r.members = pop(o, r.members, start)
 	return o
 }
 
 // pop moves the elements of stack from start on to list and returns the rest of stack.
-func take[E any](list, stack []E, start int) []E {
+func pop[E any](list, stack []E, start int) []E {
 	copy(list, stack[start:])
 	clear(stack[start:])
 	return stack[:start]

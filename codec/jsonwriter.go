@@ -139,9 +139,9 @@ func (w *jsonWriter) value(v any, depth int) error {
 			return w.encode(v, depth) // it writes null for nil, or returns the error
 		}
 	case Value:
-		return w.spliced(t, depth)
+		return w.encoded(t, depth)
 	case Args:
-		return w.spliced(t.v, depth)
+		return w.encoded(t.v, depth)
 	default:
 		return w.reflected(shapeOf(reflect.TypeOf(v)), reflect.ValueOf(v), depth)
 	}
@@ -192,7 +192,7 @@ func (w *jsonWriter) raw(p []byte, depth int) bool {
 
 // encoded writes v. At the top level it writes JSON unchanged; inside other values it writes JSON as encoding/json
 // does.
-func (w *jsonWriter) spliced(v Value, depth int) error {
+func (w *jsonWriter) encoded(v Value, depth int) error {
 	if p, ok := v.Bytes(JSON); ok {
 		if depth == maxUserDepth {
 			w.p = append(w.p, p...)

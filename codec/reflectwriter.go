@@ -42,9 +42,9 @@ func (w *jsonWriter) reflected(s *shape, v reflect.Value, depth int) error {
 	case formMethod:
 		return w.marshaled(s.self, v, depth)
 	case formValue:
-		return w.spliced(v.Interface().(Value), depth)
+		return w.encoded(v.Interface().(Value), depth)
 	case formArgs:
-		return w.spliced(v.Interface().(Args).v, depth)
+		return w.encoded(v.Interface().(Args).v, depth)
 	case formUnsupported:
 		return &json.UnsupportedTypeError{Type: s.typ}
 	default: // the forms that may be nil
@@ -198,7 +198,7 @@ func (w *jsonWriter) structure(fields *structFields, v reflect.Value, depth int)
 	start := len(w.p)
 	for i := range fields.list {
 		f := &fields.list[i]
-		fv, ok := f.in(v)
+		fv, ok := f.valueIn(v)
 		if !ok || f.omits && f.omit(fv) {
 			continue
 		}

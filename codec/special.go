@@ -53,7 +53,7 @@ func (n *node) add(t any, i, total, depth int) error {
 	if part.special && n.parts == nil {
 		n.special = true
 		n.parts = make([]node, total)
-		n.fill(i)
+		n.fillParts(i)
 	}
 	if n.parts != nil {
 		n.parts[i] = part
@@ -62,7 +62,7 @@ func (n *node) add(t any, i, total, depth int) error {
 }
 
 // fillParts adds the parts before the i-th, which are not special.
-func (n *node) fill(i int) {
+func (n *node) fillParts(i int) {
 	for k := range i {
 		switch t := n.t.(type) {
 		case []any:

@@ -83,7 +83,7 @@ func collect(t reflect.Type) []field {
 			}
 			seen[e.typ] = true
 			for i := range e.typ.NumField() {
-				f, deeper, ok := look(e.typ.Field(i), append(slices.Clone(e.index), i))
+				f, deeper, ok := readField(e.typ.Field(i), append(slices.Clone(e.index), i))
 				switch {
 				case !ok:
 				case deeper != nil:
@@ -104,7 +104,7 @@ func collect(t reflect.Type) []field {
 
 // readField describes one field of a struct. deeper is set if the field is an embedded struct whose fields are
 // promoted.
-func look(sf reflect.StructField, index []int) (f field, deeper *embedded, ok bool) {
+func readField(sf reflect.StructField, index []int) (f field, deeper *embedded, ok bool) {
 	t := sf.Type
 	if t.Name() == "" && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -189,7 +189,7 @@ func visible(all []field) []field {
 }
 
 // valueIn returns the value of the field in the struct v. ok is false if the path to the field has a nil pointer.
-func (f *field) in(v reflect.Value) (reflect.Value, bool) {
+func (f *field) valueIn(v reflect.Value) (reflect.Value, bool) {
 	if len(f.index) == 1 {
 		return v.Field(f.index[0]), true
 	}

@@ -50,7 +50,7 @@ func FromTree(t any) Value { return Value{tree: t} }
 func (v Value) IsNull() bool {
 	switch {
 	case v.enc == nil:
-		return v.alone().tree == nil
+		return v.withoutRest().tree == nil
 	case v.enc == JSON:
 		return string(bytes.TrimSpace(v.raw)) == "null"
 	case len(v.raw) > 4: // longer than null is in any encoding
@@ -75,7 +75,7 @@ func (v Value) Bytes(enc Encoding) ([]byte, bool) {
 // in it.
 func (v Value) Tree() (any, error) {
 	if v.enc == nil {
-		return v.alone().tree, nil
+		return v.withoutRest().tree, nil
 	}
 	return v.enc.Tree(v.raw)
 }

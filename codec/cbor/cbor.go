@@ -112,8 +112,8 @@ func (Codec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 		return nil, fmt.Errorf("codec/cbor: %v", f)
 	}
 	var m message
-	if err := strictMode.Unmarshal(p, &m); err != nil || !m.plain() {
-		return parseLoosely(p)
+	if err := strictMode.Unmarshal(p, &m); err != nil || !m.strict() {
+		return parseLeniently(p)
 	}
 	return m.envelope()
 }

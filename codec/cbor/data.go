@@ -142,7 +142,7 @@ func appendTree(buf *bytes.Buffer, t any, depth int) error {
 func appendTime(buf *bytes.Buffer, t time.Time) error {
 	t = t.UTC()
 	if y := t.Year(); y < 0 || y > 9999 {
-		return fmt.Errorf("codec/cbor: the year %d cannot be written", y)
+		return fmt.Errorf("codec/cbor: RFC 3339 cannot represent the year %d", y)
 	}
 	var p [48]byte
 	text := t.AppendFormat(p[9:9], time.RFC3339Nano)
@@ -152,7 +152,7 @@ func appendTime(buf *bytes.Buffer, t time.Time) error {
 	return nil
 }
 
-var errEvent = errors.New("not an event: an array that begins with a string or a number")
+var errEvent = errors.New("not an event: an event is an array that begins with a string or a number")
 
 // json returns the JSON that is embedded in d. ok is false if d holds no JSON. d must be one CBOR value.
 func (d data) json() ([]byte, bool) {

@@ -33,13 +33,13 @@ func (encoding) Tree(p []byte) (any, error) {
 }
 
 var (
-	errKey   = errors.New("a map's key is not text")
+	errKey   = errors.New("a map key must be text")
 	errUTF8  = errors.New("text is not valid UTF-8")
 	errValue = errors.New("unknown tag or simple value")
 
-	errLength = errors.New("a length is more than follows")
+	errLength = errors.New("a length exceeds the data")
 
-	errTrailing = errors.New("something follows the embedded JSON")
+	errTrailing = errors.New("unexpected data follows the embedded JSON")
 )
 
 // treeReader builds a tree from well-formed CBOR.

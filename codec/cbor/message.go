@@ -82,7 +82,7 @@ func newMessage(env *codec.Envelope) (*message, error) {
 		return m, nil
 	}
 	if !env.Type.Known() {
-		return nil, fmt.Errorf("codec/cbor: cannot write a message of %v", env.Type)
+		return nil, fmt.Errorf("codec/cbor: cannot encode a message of unknown %v", env.Type)
 	}
 
 	has := shape.FieldsOf(env.Type)
@@ -113,7 +113,7 @@ func newMessage(env *codec.Envelope) (*message, error) {
 		}
 	}
 	if has.Has(shape.Rooms) {
-		m.Rooms = clean(env.Rooms)
+		m.Rooms = validNames(env.Rooms)
 	}
 	m.Close = env.Close && has.Has(shape.Close)
 	if has.Has(shape.ClientCount) {
@@ -130,8 +130,8 @@ func newMessage(env *codec.Envelope) (*message, error) {
 
 func newOpts(o *codec.Opts) *opts {
 	return &opts{
-		Rooms:                clean(o.Rooms),
-		Except:               clean(o.Except),
+		Rooms:                validNames(o.Rooms),
+		Except:               validNames(o.Except),
 		Volatile:             o.Flags.Volatile,
 		Compress:             o.Flags.Compress,
 		Timeout:              shape.Milliseconds(o.Flags.Timeout),
@@ -150,7 +150,7 @@ func newSockets(in []codec.Socket) ([]socket, error) {
 		if err != nil {
 			return nil, fmt.Errorf("data of socket %q: %w", s.ID, err)
 		}
-		out[i] = socket{ID: jsontext.ValidUTF8(s.ID), Handshake: handshake, Rooms: clean(s.Rooms), Data: own}
+		out[i] = socket{ID: jsontext.ValidUTF8(s.ID), Handshake: handshake, Rooms: validNames(s.Rooms), Data: own}
 	}
 	return out, nil
 }
@@ -211,7 +211,7 @@ func (m *message) envelope() (*codec.Envelope, error) {
 		env.Value = env.Value.WithRest(rest)
 	}
 	if has.Has(shape.Rooms) {
-		env.Rooms = list(m.Rooms)
+		env.Rooms = nilIfEmpty(m.Rooms)
 	}
 	env.Close = m.Close && has.Has(shape.Close)
 	if has.Has(shape.ClientCount) {
@@ -230,8 +230,8 @@ var errRange = errors.New("out of range")
 
 func (o *opts) opts() codec.Opts {
 	return codec.Opts{
-		Rooms:  list(o.Rooms),
-		Except: list(o.Except),
+		Rooms:  nilIfEmpty(o.Rooms),
+		Except: nilIfEmpty(o.Except),
 		Flags: codec.Flags{
 			Volatile:             o.Volatile,
 			Compress:             o.Compress,
@@ -253,13 +253,13 @@ func sockets(in []socket) (out []codec.Socket, skipped int) {
 		return v
 	}
 	for _, s := range in {
-		out = append(out, codec.Socket{ID: s.ID, Handshake: value(s.Handshake), Rooms: list(s.Rooms), Data: value(s.Data)})
+		out = append(out, codec.Socket{ID: s.ID, Handshake: value(s.Handshake), Rooms: nilIfEmpty(s.Rooms), Data: value(s.Data)})
 	}
 	return out, skipped
 }
 
 // nilIfEmpty returns nil for an empty list, which is left out on the wire.
-func list(names []string) []string {
+func nilIfEmpty(names []string) []string {
 	if len(names) == 0 {
 		return nil
 	}
@@ -267,7 +267,7 @@ func list(names []string) []string {
 }
 
 // validNames returns names with valid UTF-8. It copies the list if a name must be changed.
-func clean(names []string) []string {
+func validNames(names []string) []string {
 	for i, s := range names {
 		if jsontext.ValidUTF8(s) == s {
 			continue

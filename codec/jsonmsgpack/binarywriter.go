@@ -16,7 +16,7 @@ import (
 // protoKey is the key that @msgpack/msgpack refuses to read. Every Node.js node would lose a message with it.
 const protoKey = "__proto__"
 
-var errProto = fmt.Errorf("codec/jsonmsgpack: Node.js cannot read the key %s", protoKey)
+var errProto = fmt.Errorf("codec/jsonmsgpack: Node.js refuses the map key %s", protoKey)
 
 // binaryWriter implements writer for msgpack, in the way of @msgpack/msgpack 2.8.
 type binaryWriter struct {

@@ -66,7 +66,7 @@ func (p *parser) envelope() *codec.Envelope {
 		case "source", "nodeId", "nonce": // not needed
 			p.skip()
 		default:
-			p.odd()
+			p.skipInvalid()
 		}
 	}
 	if p.err == nil {
@@ -147,7 +147,7 @@ func (p *parser) data(env *codec.Envelope) {
 		case message.Sockets:
 			p.sockets(env)
 		default:
-			p.odd()
+			p.skipInvalid()
 		}
 	}
 	if !rest.IsNull() {
@@ -175,7 +175,7 @@ func (p *parser) packet(env *codec.Envelope) {
 		case "type":
 			// 2 is EVENT. 5 is BINARY_EVENT, which old parsers write for an event that holds bytes.
 			if t, ok := p.number("data.packet.type"); ok && t.float() != packetType && t.float() != 5 {
-				p.fail("data.packet.type", fmt.Errorf("%s is no event", t.text()))
+				p.fail("data.packet.type", fmt.Errorf("%s is not an event", t.text()))
 			}
 		case "data":
 			seen = true
@@ -183,7 +183,7 @@ func (p *parser) packet(env *codec.Envelope) {
 		case "nsp", "id", "options", "attachments": // only for the server that sends
 			p.skip()
 		default:
-			p.odd()
+			p.skipInvalid()
 		}
 	}
 	if !seen {
@@ -207,7 +207,7 @@ func (p *parser) opts(o *codec.Opts) {
 		case "flags":
 			p.flags(&o.Flags)
 		default:
-			p.odd()
+			p.skipInvalid()
 		}
 	}
 	if nowhere || unclear {
@@ -217,7 +217,7 @@ func (p *parser) opts(o *codec.Opts) {
 
 func (p *parser) flags(f *codec.Flags) {
 	*f = codec.Flags{}
-	if !p.is(kindMap) {
+	if !p.expect(kindMap) {
 		return
 	}
 	p.openMap("data.opts.flags")
@@ -227,7 +227,7 @@ func (p *parser) flags(f *codec.Flags) {
 			f.Volatile = p.flag("data.opts.flags.volatile")
 		case "compress":
 			f.Compress = nil
-			if p.is(kindBool) {
+			if p.expect(kindBool) {
 				b := p.flag("data.opts.flags.compress")
 				f.Compress = &b
 			}
@@ -239,7 +239,7 @@ func (p *parser) flags(f *codec.Flags) {
 		case "local", "broadcast", "binary": // flags of Node.js that matter only to the server that sends
 			p.skip()
 		default:
-			p.odd()
+			p.skipInvalid()
 		}
 	}
 }
@@ -252,7 +252,7 @@ func (p *parser) sockets(env *codec.Envelope) {
 	p.fail("data.sockets", p.r.openArray())
 	for p.elem("data.sockets") {
 		if p.r.kind() != kindMap {
-			p.odd()
+			p.skipInvalid()
 			continue
 		}
 		var s codec.Socket
@@ -269,7 +269,7 @@ func (p *parser) sockets(env *codec.Envelope) {
 			case "data":
 				s.Data = p.socketValue("data.sockets.data")
 			default:
-				p.odd()
+				p.skipInvalid()
 			}
 		}
 		if named {

@@ -42,7 +42,7 @@ func writeEnvelope(w writer, env *codec.Envelope) error {
 			w.str(env.RequesterUID)
 		}
 	case !env.Type.Known():
-		return fmt.Errorf("codec/jsonmsgpack: cannot write a message of %v", env.Type)
+		return fmt.Errorf("codec/jsonmsgpack: cannot encode a message of unknown %v", env.Type)
 	case message.FieldsOf(env.Type) == 0:
 		writeHeader(w, env, 0)
 	default:
@@ -167,7 +167,7 @@ func writeData(w writer, env *codec.Envelope) error {
 	}
 	if has.Has(message.ClientCount) {
 		if env.ClientCount < 0 {
-			return fmt.Errorf("codec/jsonmsgpack: ClientCount is %d", env.ClientCount)
+			return fmt.Errorf("codec/jsonmsgpack: ClientCount is negative: %d", env.ClientCount)
 		}
 		w.key("clientCount")
 		w.num(int64(env.ClientCount))

@@ -10,8 +10,8 @@ import (
 
 var (
 	errShort = errors.New("msgpack: unexpected end")
-	errCode  = errors.New("msgpack: byte that begins no value")
-	errMapK  = errors.New("msgpack: a map's key is neither string nor number")
+	errCode  = errors.New("msgpack: invalid first byte of a value")
+	errMapK  = errors.New("msgpack: a map key must be a string or a number")
 	errExt   = errors.New("msgpack: unknown extension")
 )
 
@@ -182,7 +182,7 @@ func checkKey(p []byte, h head) error {
 	switch h.kind {
 	case headStr:
 		if string(p[h.at:h.at+h.n]) == protoKey {
-			return fmt.Errorf("msgpack: a map has the key %s", protoKey)
+			return fmt.Errorf("msgpack: Node.js refuses the map key %s", protoKey)
 		}
 	case headFix, headInt, headUint, headFloat:
 	default:

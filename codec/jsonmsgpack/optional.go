@@ -3,28 +3,28 @@ package jsonmsgpack
 // The methods in this file read optional parts of a message. They skip invalid parts and count them.
 
 // skipInvalid skips a value and counts it.
-func (p *parser) odd() {
+func (p *parser) skipInvalid() {
 	p.skip()
 	p.skipped++
 }
 
 // expect reports whether the next value is of kind k. If not, it skips the value. null means that the field is not
 // set; any other kind is invalid.
-func (p *parser) is(k kind) bool {
+func (p *parser) expect(k kind) bool {
 	switch {
 	case p.err != nil:
 		return false
 	case p.r.kind() == k:
 		return true
 	case !p.null():
-		p.odd()
+		p.skipInvalid()
 	}
 	return false
 }
 
 // text is str for an optional field: a value that is not a string is skipped.
 func (p *parser) text(field string) string {
-	if !p.is(kindString) {
+	if !p.expect(kindString) {
 		return ""
 	}
 	return p.str(field)
@@ -32,7 +32,7 @@ func (p *parser) text(field string) string {
 
 // number reads a number from an optional field. ok is false if the value is not a number.
 func (p *parser) number(field string) (n number, ok bool) {
-	if !p.is(kindNumber) {
+	if !p.expect(kindNumber) {
 		return number{integer: true}, false
 	}
 	n, err := p.r.num()
@@ -42,7 +42,7 @@ func (p *parser) number(field string) (n number, ok bool) {
 
 // flag reads true or false. Any other value is skipped and counts as false.
 func (p *parser) flag(field string) bool {
-	if !p.is(kindBool) {
+	if !p.expect(kindBool) {
 		return false
 	}
 	b, err := p.r.boolean()
@@ -65,7 +65,7 @@ func (p *parser) name(field string) (name string, ok bool) {
 		p.fail(field, err)
 		return n.text(), err == nil
 	}
-	p.odd()
+	p.skipInvalid()
 	return "", false
 }
 
@@ -100,7 +100,7 @@ func (p *parser) list(field string) (list []string, given bool) {
 	if p.null() {
 		return nil, false
 	}
-	if !p.is(kindArray) {
+	if !p.expect(kindArray) {
 		return nil, true
 	}
 	return p.names(field)

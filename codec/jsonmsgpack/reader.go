@@ -52,7 +52,7 @@ var (
 	errNotBool   = errors.New("not true or false")
 	errNotMap    = errors.New("not a map")
 	errNotArray  = errors.New("not an array")
-	errNotEvent  = errors.New("not an event: its first element is neither string nor finite number")
+	errNotEvent  = errors.New("not an event: its first element must be a string or a finite number")
 	errEmpty     = errors.New("empty")
 )
 

@@ -20,7 +20,7 @@ var (
 	errEnd      = errors.New("json: unexpected end")
 	errComma    = errors.New("json: expected a comma or the end of the array or object")
 	errKey      = errors.New("json: expected a key")
-	errTrailing = errors.New("something follows the message")
+	errTrailing = errors.New("unexpected data follows the message")
 )
 
 // peek returns the first byte of the next token, or 0 at the end.

@@ -42,5 +42,5 @@ var (
 	// ErrMissing reports that a required field is missing.
 	ErrMissing = errors.New("missing")
 	// ErrNoEvent is returned for an event without a name.
-	ErrNoEvent = errors.New("codec: Args is empty: it must name an event")
+	ErrNoEvent = errors.New("codec: Args has no event")
 )

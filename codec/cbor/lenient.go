@@ -20,7 +20,7 @@ var strictMode = func() cbor.DecMode {
 
 // strict reports whether no text in m can have been null on the wire. The library decodes null as an empty text, so
 // every empty text must be looked at again.
-func (m *message) plain() bool {
+func (m *message) strict() bool {
 	if m.Opts != nil && (empty(m.Opts.Rooms) || empty(m.Opts.Except)) || empty(m.Rooms) {
 		return false
 	}
@@ -43,14 +43,14 @@ func empty(names []string) bool {
 
 // lenient parses the messages that strictMode refuses, field by field. It skips optional fields with invalid values
 // and list elements with invalid values, and counts them.
-type loose struct {
+type lenient struct {
 	skipped int
 	nobody  bool  // rooms were given but none was readable, or except was not readable
 	err     error // the first error in a required field
 }
 
-func parseLoosely(p []byte) (*codec.Envelope, error) {
-	var l loose
+func parseLeniently(p []byte) (*codec.Envelope, error) {
+	var l lenient
 	m := l.message(p)
 	if l.err != nil {
 		return nil, l.err
@@ -66,56 +66,56 @@ func parseLoosely(p []byte) (*codec.Envelope, error) {
 	return env, nil
 }
 
-func (l *loose) message(p data) *message {
+func (l *lenient) message(p data) *message {
 	f := l.open("", p, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 20, 21, 22, 23)
 	m := &message{
-		UID:           need[string](l, "uid", f[2]),
-		NSP:           need[string](l, "nsp", f[3]),
-		AttachmentID:  want[string](l, f[4]),
-		RequesterUID:  want[string](l, f[5]),
-		RequestID:     want[string](l, f[6]),
+		UID:           required[string](l, "uid", f[2]),
+		NSP:           required[string](l, "nsp", f[3]),
+		AttachmentID:  optional[string](l, f[4]),
+		RequesterUID:  optional[string](l, f[5]),
+		RequestID:     optional[string](l, f[6]),
 		Packet:        f[8],
-		Close:         want[bool](l, f[10]),
-		ClientCount:   need[uint64](l, "clientCount", f[12]),
-		AttachmentKey: want[string](l, f[14]),
-		CloseHash:     want[string](l, f[20]),
-		CloseKey:      want[string](l, f[21]),
-		Process:       want[string](l, f[22]),
-		Clock:         want[uint64](l, f[23]),
+		Close:         optional[bool](l, f[10]),
+		ClientCount:   required[uint64](l, "clientCount", f[12]),
+		AttachmentKey: optional[string](l, f[14]),
+		CloseHash:     optional[string](l, f[20]),
+		CloseKey:      optional[string](l, f[21]),
+		Process:       optional[string](l, f[22]),
+		Clock:         optional[uint64](l, f[23]),
 	}
 	if m.Clock > shape.MaxSafe {
 		m.Clock = 0
 		l.skipped++
 	}
-	if !none(f[1]) {
-		typ := need[int64](l, "type", f[1])
+	if !absent(f[1]) {
+		typ := required[int64](l, "type", f[1])
 		m.Type = &typ
 	}
 	if l.err != nil || m.Type == nil || m.AttachmentID != "" {
 		return m
 	}
 	has := shape.FieldsOf(codec.Type(*m.Type))
-	if has.Has(shape.Opts) && !none(f[7]) {
+	if has.Has(shape.Opts) && !absent(f[7]) {
 		m.Opts = l.opts(f[7])
 	}
 	if has.Has(shape.Rooms) {
-		m.Rooms, _ = l.names(need[[]data](l, "rooms", f[9]))
+		m.Rooms, _ = l.names(required[[]data](l, "rooms", f[9]))
 	}
 	if has.Has(shape.Sockets) {
-		m.Sockets = l.sockets(need[[]data](l, "sockets", f[11]))
+		m.Sockets = l.sockets(required[[]data](l, "sockets", f[11]))
 	}
 	return m
 }
 
-func (l *loose) opts(p data) *opts {
+func (l *lenient) opts(p data) *opts {
 	f := l.open("opts", p, 1, 2, 3, 4, 5, 6)
-	o := &opts{Volatile: want[bool](l, f[3]), Timeout: want[int64](l, f[5]), ExpectSingleResponse: want[bool](l, f[6])}
+	o := &opts{Volatile: optional[bool](l, f[3]), Timeout: optional[int64](l, f[5]), ExpectSingleResponse: optional[bool](l, f[6])}
 	skipped := l.skipped
-	if compress := want[bool](l, f[4]); l.skipped == skipped && !none(f[4]) {
+	if compress := optional[bool](l, f[4]); l.skipped == skipped && !absent(f[4]) {
 		o.Compress = &compress
 	}
 	skipped = l.skipped
-	rooms, except := want[[]data](l, f[1]), want[[]data](l, f[2])
+	rooms, except := optional[[]data](l, f[1]), optional[[]data](l, f[2])
 	l.nobody = l.skipped > skipped
 	var given bool
 	o.Rooms, given = l.names(rooms)
@@ -124,7 +124,7 @@ func (l *loose) opts(p data) *opts {
 	return o
 }
 
-func (l *loose) sockets(list []data) (all []socket) {
+func (l *lenient) sockets(list []data) (all []socket) {
 	for _, p := range list {
 		if major, _, _ := readHead(p); major != majorMap {
 			l.skipped++
@@ -132,7 +132,7 @@ func (l *loose) sockets(list []data) (all []socket) {
 		}
 		f := l.open("sockets", p, 1, 2, 3, 4)
 		s := socket{Handshake: f[2], Data: f[4]}
-		s.Rooms, _ = l.names(want[[]data](l, f[3]))
+		s.Rooms, _ = l.names(optional[[]data](l, f[3]))
 		var id []string
 		if p, ok := f[1]; ok {
 			id, _ = l.names([]data{p})
@@ -148,10 +148,10 @@ func (l *loose) sockets(list []data) (all []socket) {
 }
 
 // names returns the texts in list. given reports whether list has any element.
-func (l *loose) names(list []data) (names []string, given bool) {
+func (l *lenient) names(list []data) (names []string, given bool) {
 	for _, p := range list {
 		var name string
-		if none(p) || decMode.Unmarshal(p, &name) != nil {
+		if absent(p) || decMode.Unmarshal(p, &name) != nil {
 			l.skipped++
 			continue
 		}
@@ -161,7 +161,7 @@ func (l *loose) names(list []data) (names []string, given bool) {
 }
 
 // open returns the values of a map under the known keys.
-func (l *loose) open(field string, p data, known ...uint64) map[uint64]data {
+func (l *lenient) open(field string, p data, known ...uint64) map[uint64]data {
 	var all map[any]data
 	if err := decMode.Unmarshal(p, &all); err != nil {
 		l.fail(field, err)
@@ -178,18 +178,18 @@ func (l *loose) open(field string, p data, known ...uint64) map[uint64]data {
 	return f
 }
 
-func (l *loose) fail(field string, err error) {
+func (l *lenient) fail(field string, err error) {
 	if l.err == nil {
 		l.err = malformed(field, err)
 	}
 }
 
 // absent reports whether p is missing or null.
-func none(p data) bool { return len(p) == 0 || p[0] == null || p[0] == undefined }
+func absent(p data) bool { return len(p) == 0 || p[0] == null || p[0] == undefined }
 
 // optional decodes the value of an optional field. If the value is invalid, it is skipped and counted.
-func want[T any](l *loose, p data) (v T) {
-	if none(p) {
+func optional[T any](l *lenient, p data) (v T) {
+	if absent(p) {
 		return v
 	}
 	if err := decMode.Unmarshal(p, &v); err != nil {
@@ -201,8 +201,8 @@ func want[T any](l *loose, p data) (v T) {
 }
 
 // required decodes the value of a field that must be valid if it is present.
-func need[T any](l *loose, field string, p data) (v T) {
-	if none(p) {
+func required[T any](l *lenient, field string, p data) (v T) {
+	if absent(p) {
 		return v
 	}
 	if err := decMode.Unmarshal(p, &v); err != nil {
