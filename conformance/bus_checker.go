@@ -132,9 +132,7 @@ func (c *busChecker) publishAndExpect(bus transport.Bus, s transport.Session, ca
 	c.Helper()
 	published := c.runAlongside(func() error { return bus.Publish(c.Context(), msgs...) })
 	c.expect(s, called, msgs...)
-	if err := c.guard(called, published); err != nil {
-		c.fail(called, "no error", "the error %q", err)
-	}
+	c.mustGuard(called, published)
 }
 
 // expectNothing fails the check if a message that bus has published before is still to arrive. The session
@@ -182,9 +180,7 @@ func (c *busChecker) collectWhile(bus transport.Bus, s transport.Session, channe
 		}
 		got = append(got, m)
 	}
-	if err := c.guard(called+", Publish an end marker", func() error { return <-published }); err != nil {
-		c.fail(called+", Publish an end marker", "no error", "the error %q", err)
-	}
+	c.mustGuard(called+", Publish an end marker", func() error { return <-published })
 	return got, err
 }
 

@@ -129,9 +129,7 @@ func (c *busChecker) closeConcurrently(called string, end func(ctx context.Conte
 	}
 	close(start)
 	for _, wait := range waits {
-		if err := c.guard(called+" on several goroutines at once", func() error { return <-wait }); err != nil {
-			c.fail(called+" on several goroutines at once", "no error", "the error %q", err)
-		}
+		c.mustGuard(called+" on several goroutines at once", func() error { return <-wait })
 	}
 }
 
@@ -255,9 +253,7 @@ func closeEndsOnlyItsSession(c *busChecker) {
 		})
 		c.expect(s, "Publish", msgs[:i%4]...)
 		c.close(s, "Close while messages flow")
-		if err := c.guard(called+", Publish", published); err != nil {
-			c.fail(called+", Publish", "no error", "the error %q", err)
-		}
+		c.mustGuard(called+", Publish", published)
 		own := some(1)
 		c.publish(two, own...)
 		c.expect(stays, called+"; another session", append(msgs, own...)...)

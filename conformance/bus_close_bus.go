@@ -99,10 +99,7 @@ func busCloseSilencesNoSession(c *busChecker) {
 		c.publish(other, before)
 		c.expect(idle, "Publish", before)
 		waiting := c.open(bus, "b")
-		waits := c.startLoop(0, func(int) error {
-			_, err := waiting.Receive(c.Context())
-			return err
-		})
+		waits := c.startReceiving(c.Context(), waiting)
 		waits.waitBlocked(c.checker)
 		const called = "Close the bus of a session"
 		closes("Close the bus")

@@ -29,9 +29,7 @@ func sessionsAreIndependent(c *busChecker) {
 	}
 	called := fmt.Sprintf("%d goroutines call Open, Listen, Publish, Receive and Close", users)
 	for _, wait := range waits {
-		if err := c.guard(called, wait); err != nil {
-			c.fail(called, "no error", "the error %q", err)
-		}
+		c.mustGuard(called, wait)
 	}
 	for i := range users * rounds {
 		c.receive(steady, fmt.Sprintf("%s; another session, Receive %d", called, i))

@@ -59,10 +59,7 @@ func (c *busChecker) operations(bus transport.Bus) []operation {
 		}, true},
 		{"Listen", session(func(ctx context.Context, s transport.Session) error { return s.Listen(ctx, c.channel("b")) }), true},
 		{"Unlisten", session(func(ctx context.Context, s transport.Session) error { return s.Unlisten(ctx, c.channel("a")) }), true},
-		{"Receive", session(func(ctx context.Context, s transport.Session) error {
-			_, err := s.Receive(ctx)
-			return err
-		}), false},
+		{"Receive", session(receiveAndDiscard), false},
 	}
 	if _, ok := c.open(bus).(transport.MultiListener); ok {
 		all = append(all, operation{"ListenAll", session(func(ctx context.Context, s transport.Session) error {
@@ -164,4 +161,9 @@ func (c *busChecker) interruptBesideOthers(bus, other transport.Bus) {
 func receiveAndDiscard(ctx context.Context, s transport.Session) error {
 	_, err := s.Receive(ctx)
 	return err
+}
+
+// startReceiving receives from s in a loop until Receive fails.
+func (c *busChecker) startReceiving(ctx context.Context, s transport.Session) *callLoop {
+	return c.startLoop(0, func(int) error { return receiveAndDiscard(ctx, s) })
 }

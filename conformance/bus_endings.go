@@ -94,10 +94,7 @@ func (c *busChecker) sessionEndings(bus transport.Bus) []ending {
 		return s.Close(ctx)
 	})
 	add("Close while Receive waits", nil, func(ctx context.Context, s transport.Session, i int) error {
-		waiting := c.startLoop(0, func(int) error {
-			_, err := s.Receive(ctx)
-			return err
-		})
+		waiting := c.startReceiving(ctx, s)
 		if i%2 == 0 {
 			waiting.waitBlocked(c.checker)
 		}
@@ -246,10 +243,7 @@ func (c *busChecker) closeBuses(n int) {
 				c.listen(s, "a")
 			}
 			c.publish(bus, c.message("b", "1"))
-			loop := c.startLoop(0, func(int) error {
-				_, err := waiting.Receive(c.Context())
-				return err
-			})
+			loop := c.startReceiving(c.Context(), waiting)
 			ctx := c.Context()
 			if i%2 == 1 {
 				ctx = c.endedContext()

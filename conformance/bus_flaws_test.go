@@ -47,17 +47,7 @@ var receiving = side{"receiving", func(b *bus, newFlaw func() *flaw) {
 			f.sinceListen = 0
 			return s.Session.Listen(ctx, channel)
 		}
-		var ready []transport.Message
-		s.receive = func(ctx context.Context) (m transport.Message, err error) {
-			for len(ready) == 0 {
-				if m, err = s.Session.Receive(ctx); err != nil {
-					return m, err
-				}
-				ready = f.apply(m, messageInfo{})
-			}
-			m, ready = ready[0], ready[1:]
-			return m, nil
-		}
+		s.mapReceived(func(m transport.Message) []transport.Message { return f.apply(m, messageInfo{}) })
 	}
 }}
 

@@ -80,9 +80,7 @@ func (r *gaplessReader) receiveUntil(n int) {
 		if found == nil && late && r.next.Load() == before {
 			found = r.problem(fmt.Sprintf("message %d, or a final error", before), "no message for %v", r.c.patience)
 		}
-		if found != nil {
-			r.c.fail(found.called, found.wanted, "%s", found.got)
-		}
+		r.c.report(found)
 	}
 }
 

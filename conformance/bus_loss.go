@@ -101,9 +101,7 @@ func (c *busChecker) severAndCompare(s *sender, one, two transport.Bus, m severM
 		stop()
 		c.fail(m.String()+", then Receive", "an error that is not a context's error", "the messages up to number %d, then nothing for %v", read.next.Load()-1, c.patience)
 	}
-	if found := stop(); found != nil {
-		c.fail(found.called, found.wanted, "%s", found.got)
-	}
+	c.report(stop())
 	readers := []*gaplessReader{read}
 	if unread != nil {
 		readers = append(readers, unread)
@@ -122,9 +120,7 @@ func (c *busChecker) severAndCompare(s *sender, one, two transport.Bus, m severM
 		c.eventually(m.String()+", Open, Listen, Publish", func(ctx context.Context) error { return s.publishBatch(ctx, bus) })
 	}
 	c.waitForMessage(fresh, s.next, ended, stopFresh)
-	if found := stopFresh(); found != nil {
-		c.fail(found.called, found.wanted, "%s", found.got)
-	}
+	c.report(stopFresh())
 	for _, session := range append(sessions, fresh.session) {
 		c.call("Close", session.Close)
 	}
@@ -154,7 +150,7 @@ func (c *busChecker) waitForMessage(r *gaplessReader, n int, ended func(context.
 		if r.err != nil {
 			found = r.problem(fmt.Sprintf("message %d", last), "the error %q, before anything was severed", r.err)
 		}
-		c.fail(found.called, found.wanted, "%s", found.got)
+		c.report(found)
 	}
 }
 

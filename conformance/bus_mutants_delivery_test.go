@@ -233,40 +233,21 @@ func (b *bus) useOneChannel(copies func(channel string, listening map[string]int
 	})
 	b.session = func(s *session) {
 		listening := make(map[string]int)
-		var again []transport.Message
 		s.listen = func(ctx context.Context, channel string) error {
 			listening[channel]++
 			return s.Session.Listen(ctx, all)
 		}
-		s.listenAll = func(ctx context.Context, channels []string) error {
-			for _, channel := range channels {
-				if err := s.listen(ctx, channel); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
+		s.listenAll = s.listenEach
 		s.unlisten = func(ctx context.Context, channel string) error {
 			if listening[channel]--; listening[channel] <= 0 {
 				delete(listening, channel)
 			}
 			return nil
 		}
-		s.receive = func(ctx context.Context) (transport.Message, error) {
-			for len(again) == 0 {
-				m, err := s.Session.Receive(ctx)
-				if err != nil {
-					return m, err
-				}
-				end := slices.Index(m.Payload, 0)
-				m.Channel, m.Payload = string(m.Payload[:end]), m.Payload[end+1:]
-				for range copies(m.Channel, listening) {
-					again = append(again, m)
-				}
-			}
-			m := again[0]
-			again = again[1:]
-			return m, nil
-		}
+		s.mapReceived(func(m transport.Message) []transport.Message {
+			end := slices.Index(m.Payload, 0)
+			m.Channel, m.Payload = string(m.Payload[:end]), m.Payload[end+1:]
+			return slices.Repeat([]transport.Message{m}, copies(m.Channel, listening))
+		})
 	}
 }

@@ -79,40 +79,16 @@ var limitMutants = []mutant[conformance.Harness]{
 		}
 		return b.Hub.Publish(ctx, msgs...)
 	}),
-	overLimit("reports that nothing was accepted", func(b *bus, ctx context.Context, msgs []transport.Message) error {
-		err := b.Hub.Publish(ctx, msgs...)
-		if rejected := (*transport.RejectedError)(nil); errors.As(err, &rejected) {
-			rejected.Accepted = 0
-		}
-		return err
-	}),
-	overLimit("counts the rejected message as accepted", func(b *bus, ctx context.Context, msgs []transport.Message) error {
-		err := b.Hub.Publish(ctx, msgs...)
-		if rejected := (*transport.RejectedError)(nil); errors.As(err, &rejected) {
-			rejected.Accepted++
-		}
-		return err
-	}),
+	miscounts("reports that nothing was accepted", func(int) int { return 0 }),
+	miscounts("counts the rejected message as accepted", func(accepted int) int { return accepted + 1 }),
 	overLimit("counts messages of a statement that was rolled back as accepted", func(b *bus, ctx context.Context, msgs []transport.Message) error {
 		if i := slices.IndexFunc(msgs, tooLarge); i >= 0 {
 			return &transport.RejectedError{Accepted: i, Err: errTooLarge}
 		}
 		return b.Hub.Publish(ctx, msgs...)
 	}),
-	overLimit("counts no more than 64 accepted messages", func(b *bus, ctx context.Context, msgs []transport.Message) error {
-		err := b.Hub.Publish(ctx, msgs...)
-		if rejected := (*transport.RejectedError)(nil); errors.As(err, &rejected) {
-			rejected.Accepted = min(rejected.Accepted, 64)
-		}
-		return err
-	}),
-	overLimit("counts accepted messages in one byte", func(b *bus, ctx context.Context, msgs []transport.Message) error {
-		err := b.Hub.Publish(ctx, msgs...)
-		if rejected := (*transport.RejectedError)(nil); errors.As(err, &rejected) {
-			rejected.Accepted %= 256
-		}
-		return err
-	}),
+	miscounts("counts no more than 64 accepted messages", func(accepted int) int { return min(accepted, 64) }),
+	miscounts("counts accepted messages in one byte", func(accepted int) int { return accepted % 256 }),
 	overLimit("drops a payload over the limit silently after 16 others", func(b *bus, ctx context.Context, msgs []transport.Message) error {
 		if i := slices.IndexFunc(msgs, tooLarge); i > 16 {
 			msgs = slices.Delete(msgs, i, i+1)
@@ -176,6 +152,17 @@ func tooLarge(m transport.Message) bool { return len(m.Payload) > textLimits.Pay
 func overLimit(bug string, publish func(b *bus, ctx context.Context, msgs []transport.Message) error) mutant[conformance.Harness] {
 	return breaksLimited("OverLimitIsRejectedAlone", bug, textLimits, func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error { return publish(b, ctx, slices.Clone(msgs)) }
+	})
+}
+
+// miscounts returns a mutant with another number of accepted messages in its RejectedError.
+func miscounts(bug string, count func(accepted int) int) mutant[conformance.Harness] {
+	return overLimit(bug, func(b *bus, ctx context.Context, msgs []transport.Message) error {
+		err := b.Hub.Publish(ctx, msgs...)
+		if rejected := (*transport.RejectedError)(nil); errors.As(err, &rejected) {
+			rejected.Accepted = count(rejected.Accepted)
+		}
+		return err
 	})
 }
 

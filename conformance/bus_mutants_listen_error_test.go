@@ -149,14 +149,7 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 							time.Sleep(distance)
 							return s.Session.Listen(ctx, channel)
 						}
-						s.listenAll = func(ctx context.Context, channels []string) error {
-							for _, channel := range channels {
-								if err := s.Listen(ctx, channel); err != nil {
-									return err
-								}
-							}
-							return nil
-						}
+						s.listenAll = s.listenEach
 					}
 				})
 				h.Patience = 3 * time.Second

@@ -134,14 +134,7 @@ func nthListenMutants() (mutants []mutant[conformance.Harness]) {
 					}
 					return s.Session.Listen(ctx, channel)
 				}
-				s.listenAll = func(ctx context.Context, channels []string) error {
-					for _, channel := range channels {
-						if err := s.Listen(ctx, channel); err != nil {
-							return err
-						}
-					}
-					return nil
-				}
+				s.listenAll = s.listenEach
 			}))
 		}
 	}
@@ -207,41 +200,4 @@ func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 		}
 	}
 	return mutants
-}
-
-// mapReceived makes Receive return the result of the func for each message.
-func (s *session) mapReceived(of func(m transport.Message) []transport.Message) {
-	receive := s.receive
-	if receive == nil {
-		receive = s.Session.Receive
-	}
-	var ready []transport.Message
-	s.receive = func(ctx context.Context) (transport.Message, error) {
-		for len(ready) == 0 {
-			m, err := receive(ctx)
-			if err != nil {
-				return m, err
-			}
-			ready = of(m)
-		}
-		m := ready[0]
-		ready = ready[1:]
-		return m, nil
-	}
-}
-
-// receiveFirst makes Receive return msgs before anything else.
-func (s *session) receiveFirst(msgs ...transport.Message) {
-	receive := s.receive
-	if receive == nil {
-		receive = s.Session.Receive
-	}
-	s.receive = func(ctx context.Context) (transport.Message, error) {
-		if len(msgs) == 0 {
-			return receive(ctx)
-		}
-		m := msgs[0]
-		msgs = msgs[1:]
-		return m, nil
-	}
 }

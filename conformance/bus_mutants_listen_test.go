@@ -180,18 +180,9 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 				}
 				return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 			}
-			var again []transport.Message
-			s.receive = func(ctx context.Context) (m transport.Message, err error) {
-				if len(again) > 0 {
-					m, again = again[0], again[1:]
-					return m, nil
-				}
-				m, err = s.Session.Receive(ctx)
-				for range heard[m.Channel] - 1 {
-					again = append(again, m)
-				}
-				return m, err
-			}
+			s.mapReceived(func(m transport.Message) []transport.Message {
+				return slices.Repeat([]transport.Message{m}, max(1, heard[m.Channel]))
+			})
 		}
 	}),
 	breaksListenAll("ListenLosesNothing", "drops waiting messages in ListenAll", func(ctx context.Context, s *session, channels []string) error {

@@ -183,14 +183,7 @@ func renaming(check, bug string, rename func(string) string) mutant[conformance.
 		b.session = func(s *session) {
 			s.listen = func(ctx context.Context, channel string) error { return s.Session.Listen(ctx, rename(channel)) }
 			s.unlisten = func(ctx context.Context, channel string) error { return s.Session.Unlisten(ctx, rename(channel)) }
-			s.listenAll = func(ctx context.Context, channels []string) error {
-				for _, channel := range channels {
-					if err := s.listen(ctx, channel); err != nil {
-						return err
-					}
-				}
-				return nil
-			}
+			s.listenAll = s.listenEach
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -100,6 +101,17 @@ func breaksLimited(check, bug string, limits transport.Limits, change func(t *te
 	}}
 }
 
+// withMorePatience gives a mutant more time, so that its bug is caught and not a busy machine.
+func withMorePatience(m mutant[conformance.Harness]) mutant[conformance.Harness] {
+	harness := m.harness
+	m.harness = func(t *testing.T) conformance.Harness {
+		h := harness(t)
+		h.Patience = time.Second
+		return h
+	}
+	return m
+}
+
 type (
 	publishFunc func(ctx context.Context, msgs ...transport.Message) error
 	channelFunc func(ctx context.Context, channel string) error
@@ -180,6 +192,16 @@ func (s *session) ListenAll(ctx context.Context, channels ...string) error {
 		return s.listenAll(ctx, channels)
 	}
 	return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+}
+
+// listenEach is a ListenAll that calls Listen for each channel.
+func (s *session) listenEach(ctx context.Context, channels []string) error {
+	for _, channel := range channels {
+		if err := s.Listen(ctx, channel); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *session) Unlisten(ctx context.Context, channel string) error {

@@ -103,11 +103,18 @@ func (r *recorder) severWhilePublishing(hook severHook, one, two transport.Bus, 
 	stop := r.publishInBackground(called, sizes...)
 	time.Sleep(after)
 	hook.sever(one)
-	if broken := stop(); broken || hook.breaksSessions {
+	r.continueAfterOutage(called, two, first, stop() || hook.breaksSessions)
+}
+
+// continueAfterOutage publishes until that works. If the outage has broken the session too, it opens another one, and the
+// outcome of the calls from first on is unknown.
+func (r *recorder) continueAfterOutage(called string, receiving transport.Bus, first int, broken bool) {
+	r.c.Helper()
+	if broken {
 		for n := range r.calls[first:] {
 			r.calls[first+n].unknown = true
 		}
-		r.resumeWithNewSession(called, two)
+		r.resumeWithNewSession(called, receiving)
 	}
 	r.publishUntilWorks(called, tinySizes(1))
 }

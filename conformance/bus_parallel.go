@@ -54,8 +54,6 @@ func (c *busChecker) inParallel(called string, n int, f func(ctx context.Context
 		waits = append(waits, c.runInBackground(func() error { return f(ctx, i) }))
 	}
 	for _, wait := range waits {
-		if err := c.guard(called, func() error { return <-wait }); err != nil {
-			c.fail(called, "no error", "the error %q", err)
-		}
+		c.mustGuard(called, func() error { return <-wait })
 	}
 }

@@ -73,14 +73,10 @@ func (r *recorder) severDuringPublish(one, two transport.Bus, sizes []int, momen
 	r.c.noteCall("Harness.SeverPublisher")
 	r.c.harness.SeverPublisher(r.c.TB, one)
 	err := r.c.guard(called, func() error { return <-done })
-	e := r.recordCall(called, sizes, err)
-	e.mayBeLate = err != nil
+	r.recordCall(called, sizes, err).mayBeLate = err != nil
+	last := len(r.calls) - 1
 	if err == nil {
-		r.received.waitFor(len(r.calls)-1, len(sizes)-1, r.c.patience)
+		r.received.waitFor(last, len(sizes)-1, r.c.patience)
 	}
-	if r.received.hasEnded() { // the session used the same connection
-		e.unknown = true
-		r.resumeWithNewSession(called, two)
-	}
-	r.publishUntilWorks(called, tinySizes(1))
+	r.continueAfterOutage(called, two, last, r.received.hasEnded()) // the session may have used the same connection
 }

@@ -82,9 +82,7 @@ func (c *busChecker) trySlowSession(name string, size int) (late *problem) {
 			late = &problem{called, inTime, fmt.Sprintf("the other sessions received only %d messages in %v; without a slow session they receive all in %v",
 				t.progress.Load(), t.limit, usual)}
 		}
-		if found := stop(); found != nil {
-			c.fail(found.called, found.wanted, "%s", found.got)
-		}
+		c.report(stop())
 	})
 	if late != nil {
 		c.call("Close", slow.Close)

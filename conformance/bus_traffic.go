@@ -37,9 +37,6 @@ type trafficSequence struct {
 	roomFreed chan struct{}   // has an element when a reader has received something
 }
 
-// problem is why a check fails.
-type problem struct{ called, wanted, got string }
-
 // addSequence adds a sequence to the traffic. The buses publish its batches in turn.
 func (t *traffic) addSequence(s *sequence, batches []int, buses ...transport.Bus) {
 	f := &trafficSequence{sequence: s, buses: buses, batches: batches, roomFreed: make(chan struct{}, 1)}
@@ -118,15 +115,13 @@ func (t *traffic) transfer() (inTime bool) {
 				cancel()
 				since = time.Now()
 			case first != nil:
-				t.fail(first.called, first.wanted, "%s", first.got)
+				t.report(first)
 			default:
 				t.fail(t.called, "all calls return when their context has ended", "some still wait after %v", t.patience)
 			}
 		}
 	}
-	if first != nil {
-		t.fail(first.called, first.wanted, "%s", first.got)
-	}
+	t.report(first)
 	return !late
 }
 

@@ -121,6 +121,17 @@ func (c *checker) failOnPanic() {
 // noteCall stores the step that starts now. It describes a check that hangs.
 func (c *checker) noteCall(called string) { c.lastCall.Store(&called) }
 
+// problem is why a check fails.
+type problem struct{ called, wanted, got string }
+
+// report fails the check if p is not nil.
+func (c *checker) report(p *problem) {
+	c.Helper()
+	if p != nil {
+		c.fail(p.called, p.wanted, "%s", p.got)
+	}
+}
+
 // fail ends the check with a failure.
 func (c *checker) fail(called, wanted, format string, args ...any) {
 	c.Helper()
@@ -251,6 +262,14 @@ func (c *checker) guardFor(patience time.Duration, called string, f func() error
 		})
 		c.fail(called, "a return, at the latest when its context ends", "it still waits after %v", patience+patience/2)
 		return nil
+	}
+}
+
+// mustGuard calls f like guard, and fails the check if f returns an error.
+func (c *checker) mustGuard(called string, f func() error) {
+	c.Helper()
+	if err := c.guard(called, f); err != nil {
+		c.fail(called, "no error", "the error %q", err)
 	}
 }
 

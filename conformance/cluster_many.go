@@ -16,9 +16,7 @@ var clusterManyChecks = []check[*clusterChecker]{
 }
 
 func manyNamespacesListenAgain(c *clusterChecker) {
-	if c.harness.Sever == nil {
-		c.Skip("ClusterHarness.Sever is nil: not checked")
-	}
+	c.requireSever()
 	a, b := c.node("A"), c.node("B", c.detectBrokenSession)
 	n := c.scale(100, 1000)
 	if !c.hasMultiListener(b.config.Bus) { // each Listen takes as long as one ListenAll

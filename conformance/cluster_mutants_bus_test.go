@@ -183,14 +183,7 @@ func clusterSeverMutants() (all []mutant[conformance.ClusterHarness]) {
 				}
 				return s.Session.Listen(ctx, channel)
 			}
-			s.listenAll = func(ctx context.Context, channels []string) error {
-				for _, channel := range channels {
-					if err := s.listen(ctx, channel); err != nil {
-						return err
-					}
-				}
-				return nil
-			}
+			s.listenAll = s.listenEach
 		}
 	}
 	again("SeveredNodeReconnects", "listens to nothing after an outage", deafTo(func(int) bool { return true }))

@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -171,25 +170,13 @@ func dropsMessages(check, bug string, lost func(env *codec.Envelope) bool) mutan
 // changeReceived makes a session receive the result of change for each message. It passes on messages that it
 // cannot parse.
 func (s *session) changeReceived(c codec.Codec, change receiveChange) {
-	var waiting []transport.Message
-	s.receive = func(ctx context.Context) (transport.Message, error) {
-		for {
-			if len(waiting) > 0 {
-				m := waiting[0]
-				waiting = waiting[1:]
-				return m, nil
-			}
-			m, err := s.Session.Receive(ctx)
-			if err != nil {
-				return m, err
-			}
-			env, err := c.Parse(m.Payload, codec.Text)
-			if err != nil {
-				return m, nil
-			}
-			waiting = change(m, env)
+	s.mapReceived(func(m transport.Message) []transport.Message {
+		env, err := c.Parse(m.Payload, codec.Text)
+		if err != nil {
+			return []transport.Message{m}
 		}
-	}
+		return change(m, env)
+	})
 }
 
 // encoded returns a message with the envelope env, in place of m.

@@ -21,12 +21,18 @@ var clusterSeverChecks = []check[*clusterChecker]{
 		"missed, and a gap that is too short hides a loss.", lossesAreReported},
 }
 
+// requireSever skips the check if the harness has no Sever.
+func (c *clusterChecker) requireSever() {
+	c.Helper()
+	if c.harness.Sever == nil {
+		c.Skip("ClusterHarness.Sever is nil: not checked")
+	}
+}
+
 // severAndRecover breaks the sessions of a node and waits until it has recovered.
 func (n *node) severAndRecover(round int) {
 	n.c.Helper()
-	if n.c.harness.Sever == nil {
-		n.c.Skip("ClusterHarness.Sever is nil: not checked")
-	}
+	n.c.requireSever()
 	later, before := anyLaterItem(n.gaps), time.Now()
 	n.c.harness.Sever(n.c.TB, n.config)
 	gap, err := awaitMatch(n.c, n.gaps, later)
@@ -110,9 +116,7 @@ type emittedEvent struct {
 }
 
 func lossesAreReported(c *clusterChecker) {
-	if c.harness.Sever == nil {
-		c.Skip("ClusterHarness.Sever is nil: not checked")
-	}
+	c.requireSever()
 	beats := newInbox[int]()
 	quick := func(config *core.Config) { config.HeartbeatInterval = 40*time.Millisecond + 4*c.latency() }
 	a, b := c.node("A"), c.node("B", quick, countPublishes(beats))

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"slices"
 	"testing"
@@ -76,7 +75,7 @@ func newCodecChecker(c *checker, h CodecHarness) *codecChecker { return &codecCh
 // appendSample calls Append, which must not panic.
 func (c *codecChecker) appendSample(dst []byte, s sample, f codec.Format) (p []byte, err error) {
 	c.Helper()
-	called := fmt.Sprintf("Append %s, %v form", s.name, f)
+	called := s.called(f)
 	c.guardPanic(called, func() { p, err = c.codec.Append(dst, s.env, f) })
 	if errors.Is(err, codec.ErrBinary) && (!s.hasBytes || f != codec.Text) {
 		c.fail(called, "no ErrBinary: the message has no bytes, or the form carries them", "the error %q", err)
@@ -92,7 +91,7 @@ func (c *codecChecker) mustAppend(s sample, f codec.Format) (p []byte, ok bool) 
 		return nil, false
 	}
 	if err != nil {
-		c.fail(fmt.Sprintf("Append %s, %v form", s.name, f), "no error", "the error %q", err)
+		c.fail(s.called(f), "no error", "the error %q", err)
 	}
 	return p, true
 }
@@ -136,15 +135,23 @@ func (c *codecChecker) guardPanic(called string, f func()) {
 	}
 }
 
-// roundTrip fails the check unless a sample survives Append and Parse in both forms.
-func (c *codecChecker) roundTrip(s sample) {
+// roundTrip fails the check unless samples survive Append and Parse in both forms.
+func (c *codecChecker) roundTrip(samples ...sample) {
 	c.Helper()
-	for _, f := range forms {
-		if p, ok := c.mustAppend(s, f); ok {
-			called := fmt.Sprintf("Append %s, %v form", s.name, f)
-			c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))
+	for _, s := range samples {
+		for _, f := range forms {
+			if p, ok := c.mustAppend(s, f); ok {
+				c.parseBack(s, p, f)
+			}
 		}
 	}
+}
+
+// parseBack fails the check unless Parse makes the sample of its encoding p again.
+func (c *codecChecker) parseBack(s sample, p []byte, f codec.Format) {
+	c.Helper()
+	called := s.called(f)
+	c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))
 }
 
 // expectSame fails the check unless got means the same as want.

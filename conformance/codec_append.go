@@ -125,9 +125,7 @@ func appendRetainsNothing(c *codecChecker) {
 			k.p[i] = 0xff
 		}
 	}
-	for _, s := range samples {
-		c.roundTrip(s)
-	}
+	c.roundTrip(samples...)
 }
 
 // appendLeavesTheEnvelope also changes an envelope afterwards: it belongs to the caller, who may reuse it.
@@ -143,7 +141,7 @@ func appendLeavesTheEnvelope(c *codecChecker) {
 	first, second := all(), all()
 	for i, s := range first {
 		for _, f := range forms {
-			called := fmt.Sprintf("Append %s, %v form", s.name, f)
+			called := s.called(f)
 			_, err := c.appendSample(nil, s, f)
 			c.expectSame(called+", look at the envelope", second[i].env, s.env)
 			if s.env.Nonce != second[i].env.Nonce {

@@ -84,9 +84,7 @@ func nestingRoundTrips(c *codecChecker) {
 	most := userDepth()
 	for i, n := range nestings {
 		for _, levels := range []int{1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50, 63, 64, 65, most - 1, most} {
-			for _, s := range c.nestedSamples(i, levels) {
-				c.roundTrip(s)
-			}
+			c.roundTrip(c.nestedSamples(i, levels)...)
 			if _, isBytes := n.innermost.([]byte); isBytes {
 				continue
 			}
@@ -94,9 +92,7 @@ func nestingRoundTrips(c *codecChecker) {
 			if err != nil {
 				c.Fatalf("conformance: %d levels as JSON: %v", levels, err)
 			}
-			for _, s := range carriersOf(fmt.Sprintf("%d levels of %s, as JSON", levels, n.name), codec.Raw(codec.JSON, text), false) {
-				c.roundTrip(s)
-			}
+			c.roundTrip(carriersOf(fmt.Sprintf("%d levels of %s, as JSON", levels, n.name), codec.Raw(codec.JSON, text), false)...)
 		}
 	}
 }
@@ -107,8 +103,7 @@ func deepDataIsAnError(c *codecChecker) {
 			for _, s := range c.nestedSamples(i, levels) {
 				for _, f := range forms {
 					if p, err := c.appendSample(nil, s, f); err == nil {
-						called := fmt.Sprintf("Append %s, %v form", s.name, f)
-						c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))
+						c.parseBack(s, p, f)
 					}
 				}
 			}
@@ -117,7 +112,7 @@ func deepDataIsAnError(c *codecChecker) {
 			for _, s := range c.nestedSamples(i, levels) {
 				for _, f := range forms {
 					if p, err := c.appendSample(nil, s, f); err == nil {
-						c.fail(fmt.Sprintf("Append %s, %v form", s.name, f), "an error", "no error, but %s", quote(strings.ToValidUTF8(string(p), "?")))
+						c.fail(s.called(f), "an error", "no error, but %s", quote(strings.ToValidUTF8(string(p), "?")))
 					}
 				}
 			}

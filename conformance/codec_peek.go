@@ -103,7 +103,7 @@ func peekAgreesWithParse(c *codecChecker) {
 	for _, s := range all {
 		for _, f := range forms {
 			if p, ok := c.mustAppend(s, f); ok {
-				c.expectPeekAgrees(peeker, fmt.Sprintf("Append %s, %v form", s.name, f), p, f)
+				c.expectPeekAgrees(peeker, s.called(f), p, f)
 			}
 		}
 	}

@@ -27,9 +27,7 @@ var roundTripChecks = []check[*codecChecker]{
 }
 
 func everyTypeRoundTrips(c *codecChecker) {
-	for _, s := range c.samples() {
-		c.roundTrip(s)
-	}
+	c.roundTrip(c.samples()...)
 	for _, n := range []int{0, 1, 127, 128, 255, 256, 65535, 65536, math.MaxInt32, min(math.MaxInt, 1<<32), min(math.MaxInt, 1<<53-1)} {
 		env := &codec.Envelope{Type: codec.BroadcastClientCount, UID: sampleUID, NSP: "/", RequestID: "1", ClientCount: n}
 		c.roundTrip(sample{name: fmt.Sprintf("BROADCAST_CLIENT_COUNT of %d", n), env: env})
@@ -79,7 +77,7 @@ func nobodyIsNeverEverybody(c *codecChecker) {
 		for _, env := range c.selectorEnvelopes(codec.Opts{Nobody: true, Rooms: rooms, Except: except}) {
 			for _, f := range forms {
 				s := sample{name: env.Type.String() + " to nobody", env: env}
-				called := fmt.Sprintf("Append %s, %v form", s.name, f)
+				called := s.called(f)
 				p, err := c.appendSample(nil, s, f)
 				if err != nil {
 					if !errors.Is(err, codec.ErrNobody) {
@@ -130,9 +128,7 @@ func headersRoundTrip(c *codecChecker) {
 }
 
 func referencesRoundTrip(c *codecChecker) {
-	for _, s := range c.referenceSamples() {
-		c.roundTrip(s)
-	}
+	c.roundTrip(c.referenceSamples()...)
 	for _, text := range headerTexts()[1:] { // without an id it is not a reference
 		env := codec.Envelope{Type: codec.FetchSocketsResponse, UID: sampleUID, NSP: "/", AttachmentID: text, RequesterUID: text, AttachmentKey: text}
 		c.roundTrip(sample{name: "reference to " + quote(text), env: &env})

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -13,6 +14,9 @@ type sample struct {
 	env      *codec.Envelope
 	hasBytes bool // contains bytes
 }
+
+// called describes the Append of the sample in a failure's text.
+func (s sample) called(f codec.Format) string { return fmt.Sprintf("Append %s, %v form", s.name, f) }
 
 const (
 	sampleUID = "0123456789abcdef"

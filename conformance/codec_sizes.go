@@ -58,9 +58,7 @@ var listSizes = []int{15, 16, 17, 23, 24, 31, 32, 33, 100, 127, 128, 200, 255, 2
 func largeDataRoundTrips(c *codecChecker) {
 	for _, n := range dataSizes {
 		all := append(c.carriers(fmt.Sprintf("a text of %d bytes", n), asciiText(n), false), c.carriers(fmt.Sprintf("%d bytes", n), randomBytes(n), true)...)
-		for _, s := range append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicodeText(n), false)...) {
-			c.roundTrip(s)
-		}
+		c.roundTrip(append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicodeText(n), false)...)...)
 	}
 	for _, n := range []int{100_000, 1 << 20, c.scale(1<<20+1, 17<<20)} {
 		text, bytes := c.carriers(fmt.Sprintf("a text of %d bytes", n), asciiText(n), false), c.carriers(fmt.Sprintf("%d bytes", n), randomBytes(n), true)
@@ -70,9 +68,7 @@ func largeDataRoundTrips(c *codecChecker) {
 		if n > 100_000 { // in JSON, which a FETCH_SOCKETS_RESPONSE uses, bytes need four times as much
 			bytes = bytes[:2]
 		}
-		for _, s := range append(text, bytes...) {
-			c.roundTrip(s)
-		}
+		c.roundTrip(append(text, bytes...)...)
 		c.roundTrip(c.ackSample(fmt.Sprintf("a Unicode text of %d bytes", n), c.newValue(unicodeText(n))))
 	}
 }
@@ -105,9 +101,7 @@ func (c *codecChecker) listsRoundTrip(n int, everywhere bool) {
 		} else {
 			all = all[:1]
 		}
-		for _, s := range append(all, carriersOf(name+" beside bytes", codec.FromTree([]any{[]byte{1}, tree, "after it"}), true)[0]) {
-			c.roundTrip(s)
-		}
+		c.roundTrip(append(all, carriersOf(name+" beside bytes", codec.FromTree([]any{[]byte{1}, tree, "after it"}), true)[0])...)
 	}
 	c.roundTrip(c.ackSample(fmt.Sprintf("%d other arguments", n), c.newValue("the first").WithRest(codec.FromTree(list))))
 	env := &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.newArgs("event", list...)}

@@ -35,11 +35,9 @@ func bodiesAreKeptUnchanged(c *storeChecker) {
 	for _, w := range storeWriters(one) {
 		var ids []string
 		c.mustLong(w.called, func(ctx context.Context) (err error) {
-			all := make([][]byte, len(bodies))
-			for i, body := range bodies[:len(bodies)-1] {
-				all[i] = []byte(body)
-			}
-			ids, err = w.put(ctx, all) // the last one is nil
+			all := asBytes(bodies)
+			all[len(all)-1] = nil
+			ids, err = w.put(ctx, all)
 			return err
 		})
 		if len(ids) != len(bodies) {
@@ -112,10 +110,7 @@ func putKeepsACopy(c *storeChecker) {
 		}
 		c.expectWith(storeReaders(s)[0], w.called+", overwrite the bodies", ids, want...)
 		c.putGroupsAndRead(s, w.called, w.called == "PutAll", func(ctx context.Context, want []string) (ids []string, err error) {
-			bodies := make([][]byte, len(want))
-			for i := range want {
-				bodies[i] = []byte(want[i])
-			}
+			bodies := asBytes(want)
 			ids, err = w.put(ctx, bodies)
 			for _, body := range bodies {
 				invertBytes(body)

@@ -93,11 +93,7 @@ func (c *storeChecker) putWith(w storeWriter, bodies ...string) (ids []string) {
 	c.Helper()
 	called := fmt.Sprintf("%s of %s", w.called, countBodies(bodies))
 	c.mustLong(called, func(ctx context.Context) (err error) {
-		all := make([][]byte, len(bodies))
-		for i, body := range bodies {
-			all[i] = []byte(body)
-		}
-		ids, err = w.put(ctx, all)
+		ids, err = w.put(ctx, asBytes(bodies))
 		return err
 	})
 	if len(ids) != len(bodies) {
@@ -136,14 +132,6 @@ func (c *storeChecker) mustLong(called string, f func(ctx context.Context) error
 	c.Helper()
 	if err := c.callWithin(c.patience*5/2, called, f); err != nil {
 		c.fail(called, "no error", "the error %q", err)
-	}
-}
-
-// report fails the check if p is not nil.
-func (c *storeChecker) report(w *problem) {
-	c.Helper()
-	if w != nil {
-		c.fail(w.called, w.wanted, "%s", w.got)
 	}
 }
 

@@ -111,11 +111,7 @@ func (c *storeChecker) exerciseStore(ctx context.Context, put, get storage.Store
 	if all := storeReaders(get); i%16 < 4 {
 		read = all[i%len(all)]
 	}
-	all := make([][]byte, len(bodies))
-	for j, body := range bodies {
-		all[j] = []byte(body)
-	}
-	ids, err := write.put(ctx, all)
+	ids, err := write.put(ctx, asBytes(bodies))
 	if err != nil || len(ids) != len(bodies) {
 		return nil, nil, &problem{write.called + " of " + countBodies(bodies), "an id for each", fmt.Sprintf("%d ids and the error %v", len(ids), err)}
 	}

@@ -52,6 +52,15 @@ func sizedBody(bytes, number int) string {
 	return strings.Repeat(all, bytes/len(all)+1)[:bytes]
 }
 
+// asBytes converts bodies.
+func asBytes(bodies []string) [][]byte {
+	all := make([][]byte, len(bodies))
+	for i, body := range bodies {
+		all[i] = []byte(body)
+	}
+	return all
+}
+
 // numberedBodies returns n different small bodies.
 func numberedBodies(kind string, n int) []string {
 	bodies := make([]string, n)

@@ -13,44 +13,47 @@ import (
 	"github.com/backplane-go/backplane/storage/memory"
 )
 
+// aroundCall is called in place of a method, with the method's own call.
+type aroundCall func(ctx context.Context, call func(ctx context.Context) error) error
+
 // storeMethods wrap each method that has a context: the func around is called in place of the method, and gets
 // the method's own call.
-var storeMethods = map[string]func(s *store, around func(ctx context.Context, call func(ctx context.Context) error) error){
-	"Put": func(s *store, around func(context.Context, func(context.Context) error) error) {
+var storeMethods = map[string]func(s *store, around aroundCall){
+	"Put": func(s *store, around aroundCall) {
 		s.put = func(ctx context.Context, body []byte) (id string, err error) {
 			err = around(ctx, func(ctx context.Context) error { id, err = s.Store.Put(ctx, body); return err })
 			return id, err
 		}
 	},
-	"Get": func(s *store, around func(context.Context, func(context.Context) error) error) {
+	"Get": func(s *store, around aroundCall) {
 		s.get = func(ctx context.Context, id string) (body []byte, err error) {
 			err = around(ctx, func(ctx context.Context) error { body, err = s.Store.Get(ctx, id); return err })
 			return body, err
 		}
 	},
-	"Expire": func(s *store, around func(context.Context, func(context.Context) error) error) {
+	"Expire": func(s *store, around aroundCall) {
 		s.expire = func(ctx context.Context, age time.Duration) error {
 			return around(ctx, func(ctx context.Context) error { return s.Store.Expire(ctx, age) })
 		}
 	},
-	"Prepare": func(s *store, around func(context.Context, func(context.Context) error) error) {
+	"Prepare": func(s *store, around aroundCall) {
 		s.prepare = func(ctx context.Context) error {
 			return around(ctx, func(ctx context.Context) error { return ctx.Err() })
 		}
 	},
-	"PutAll": func(s *store, around func(context.Context, func(context.Context) error) error) {
+	"PutAll": func(s *store, around aroundCall) {
 		s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
 			err = around(ctx, func(ctx context.Context) error { ids, err = s.plainPutAll(ctx, bodies); return err })
 			return ids, err
 		}
 	},
-	"GetAll": func(s *store, around func(context.Context, func(context.Context) error) error) {
+	"GetAll": func(s *store, around aroundCall) {
 		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
 			err = around(ctx, func(ctx context.Context) error { bodies, err = s.plainGetAll(ctx, ids); return err })
 			return bodies, err
 		}
 	},
-	"GetUpTo": func(s *store, around func(context.Context, func(context.Context) error) error) {
+	"GetUpTo": func(s *store, around aroundCall) {
 		s.getUpTo = func(ctx context.Context, ids []string, limit int) (found []storage.Found, err error) {
 			err = around(ctx, func(ctx context.Context) error { found, err = s.plainGetUpTo(ctx, ids, limit); return err })
 			return found, err

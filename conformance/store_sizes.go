@@ -119,11 +119,7 @@ func oversizeIsKeptOrRefused(c *storeChecker) {
 		var refused error
 		called := fmt.Sprintf("%s with a body of %d bytes", w.called, size)
 		c.mustLong(called, func(ctx context.Context) error {
-			all := make([][]byte, len(bodies))
-			for i, body := range bodies {
-				all[i] = []byte(body)
-			}
-			ids, refused = w.put(ctx, all)
+			ids, refused = w.put(ctx, asBytes(bodies))
 			return ctx.Err()
 		})
 		switch {
