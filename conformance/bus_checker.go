@@ -19,7 +19,8 @@ type busChecker struct {
 	channelPrefix string // starts all channel names of this check
 
 	recorders int // how many recorders the check has made, so that each has its own channels
-	// How many calls failed after their deadline with the context's error, and with the timeout of a connection that has the same deadline.
+	// How many calls failed after their deadline with the context's error, and with the timeout of a connection
+	// that has the same deadline.
 	contextErrors, timeoutErrors int
 }
 

@@ -36,14 +36,14 @@ func nothingIsReceivedAfterALoss(c *busChecker) {
 	s := c.open(one, "a")
 	timing := c.measureTiming(one, s, "a")
 	c.call("Close", s.Close)
-	sender := &sender{c: c, sequence: c.newSequence(0, one.Limits(), capPayload(one.Limits(), 8000), "a", "b"), failed: make(map[int]bool), latency: timing.latency}
-	size := sender.sequence.size
-	sender.sequence.size = func(n int) int { return max(headSize, size(n)) } // each contains its number
-	sender.usualBatch = countWithin(timing.latency, 100*time.Microsecond, 1, 100)
+	outgoing := &sender{c: c, sequence: c.newSequence(0, one.Limits(), capPayload(one.Limits(), 8000), "a", "b"), failed: make(map[int]bool), latency: timing.latency}
+	size := outgoing.sequence.size
+	outgoing.sequence.size = func(n int) int { return max(headSize, size(n)) } // each contains its number
+	outgoing.usualBatch = countWithin(timing.latency, 100*time.Microsecond, 1, 100)
 	moments := []severMoment{{20, true}, {0, false}, {5200, true}, {3, false}, {0, true}, {100, false}, {1, true}, {1, false}, {300, true}}
 	rounds := countWithin(5*time.Second, 40*timing.latency, 4, len(moments)) * c.scale(1, 20)
 	for i := range rounds {
-		c.severAndCompare(sender, one, two, moments[i%len(moments)])
+		c.severAndCompare(outgoing, one, two, moments[i%len(moments)])
 	}
 }
 

@@ -106,8 +106,8 @@ func (r *recorder) severWhilePublishing(hook severHook, one, two transport.Bus, 
 	r.continueAfterOutage(called, two, first, stop() || hook.breaksSessions)
 }
 
-// continueAfterOutage publishes until that works. If the outage has broken the session too, it opens another one, and the
-// outcome of the calls from first on is unknown.
+// continueAfterOutage publishes until it works again. If the outage has broken the session too, it opens a new
+// session, and the outcome of the calls from first on is unknown.
 func (r *recorder) continueAfterOutage(called string, receiving transport.Bus, first int, broken bool) {
 	r.c.Helper()
 	if broken {

@@ -1,5 +1,5 @@
-// Package conformance checks that a bus, a store, a codec or a whole cluster keeps the promises of its interface. To check
-// your own implementation, call a suite in a test of your module:
+// Package conformance checks that a bus, a store, a codec or a whole cluster keeps the promises of its
+// interface. To check your own implementation, call a suite in a test of your module:
 //
 //	func TestConformance(t *testing.T) {
 //		server := startServer(t)
@@ -13,29 +13,31 @@
 //
 //	go test -run 'TestConformance/EachMessageArrivesOnceInOrder$'
 //
-// A failure says what was called, what was wanted, what came instead, and why it matters. A harness is a struct of funcs.
-// If an optional func is nil, the suite skips the checks that need it and says so. The suite reads from the bus's Limits and
-// from its optional interfaces what else it can do.
+// A failure says what was called, what was wanted, what came instead, and why it matters. A harness is a
+// struct of funcs. If an optional func is nil, the suite skips the checks that need it and says so. The suite
+// reads from the bus's Limits and from its optional interfaces what else it can do.
 //
-// The checks wait for events, not for time to pass: their deadline (Patience) costs time only when something is wrong. To
-// show that no message arrives, a check publishes another message that must arrive next. A panic or a hang of the
-// implementation fails its check, and the other checks still run. Only a panic on a goroutine that the implementation
-// started ends the process.
+// The checks wait for events, not for time to pass: their deadline (Patience) costs time only when something
+// is wrong. To show that no message arrives, a check publishes another message that must arrive next. A panic
+// or a hang of the implementation fails its check, and the other checks still run. Only a panic on a
+// goroutine that the implementation started ends the process.
 //
 // # Profiles
 //
-// Bus, Store, Codec and Cluster use the quick profile: they take seconds and belong in every commit's tests. Soak runs the
-// same checks with more and larger messages, more faults and more time: it takes minutes and belongs in a nightly run.
+// Bus, Store, Codec and Cluster use the quick profile: they take seconds and belong in every commit's tests.
+// Soak runs the same checks with more and larger messages, more faults and more time: it takes minutes and
+// belongs in a nightly run.
 //
 // # Reports
 //
-// At its end a suite logs a Markdown table of the promises, their results and times, and one line for a README. "go test -v"
-// shows both. With "go test -json" each check has its own events, and the line is the attribute "conformance".
+// At its end a suite logs a Markdown table of the promises, their results and times, and one line for a
+// README. "go test -v" shows both. With "go test -json" each check has its own events, and the line is the
+// attribute "conformance".
 //
 // # How the suites are tested
 //
-// Mutants test the suites: for each check there is at least one bus, store, codec or cluster with exactly one bug, which the
-// check must find.
+// Mutants test the suites: for each check there is at least one bus, store, codec or cluster with exactly one
+// bug, which the check must find.
 //
 // # Files
 //
@@ -92,7 +94,8 @@
 //   - codec.go: CodecHarness, Codec, and the order of the checks
 //   - codec_samples.go, codec_generator.go: messages to encode, fixed and random
 //   - codec_compare.go: differences between envelopes
-//   - codec_roundtrip.go, codec_data.go, codec_numbers.go, codec_nesting.go, codec_sizes.go, codec_forward.go: round trips
+//   - codec_roundtrip.go, codec_data.go, codec_numbers.go, codec_nesting.go, codec_sizes.go: round trips
+//   - codec_forward.go: data that one node sends on, and random messages
 //   - codec_append.go: Append
 //   - codec_foreign.go, codec_hostile.go: Parse of foreign bytes
 //   - codec_peek.go: codec.Peeker
@@ -122,8 +125,8 @@ type check[C any] struct {
 	verify func(C)
 }
 
-// Soak runs the suite that belongs to the harness, Bus, Store, Codec or Cluster, with more messages, faults and time. It takes
-// minutes.
+// Soak runs the suite that belongs to the harness, Bus, Store, Codec or Cluster, with more messages, faults and
+// time. It takes minutes.
 func Soak[H Harness | StoreHarness | CodecHarness | ClusterHarness](t *testing.T, h H) {
 	t.Helper()
 	switch h := any(h).(type) {
