@@ -129,7 +129,8 @@ func (c *busChecker) expect(s transport.Session, called string, want ...transpor
 
 // publishAndExpect publishes msgs and receives them at the same time, because a bus need not buffer all of
 // them.
-func (c *busChecker) publishAndExpect(bus transport.Bus, s transport.Session, called string, msgs ...transport.Message) {
+func (c *busChecker) publishAndExpect(bus transport.Bus, s transport.Session, called string,
+	msgs ...transport.Message) {
 	c.Helper()
 	published := c.runAlongside(func() error { return bus.Publish(c.Context(), msgs...) })
 	c.expect(s, called, msgs...)
@@ -143,12 +144,14 @@ func (c *busChecker) expectNothing(bus transport.Bus, s transport.Session, chann
 	end := c.message(channel, "end marker "+strconv.Itoa(int(endMarkers.Add(1))))
 	c.publish(bus, end)
 	if m := c.receive(s, called+", Publish an end marker"); !sameMessage(m, end) {
-		c.fail(called+", Publish an end marker, then Receive", "the end marker and nothing before it", "%s", showMessage(m))
+		c.fail(called+", Publish an end marker, then Receive", "the end marker and nothing before it", "%s",
+			showMessage(m))
 	}
 }
 
 // collectUntilEnd publishes an end marker and returns the messages that arrive before it.
-func (c *busChecker) collectUntilEnd(bus transport.Bus, s transport.Session, channel, called string) []transport.Message {
+func (c *busChecker) collectUntilEnd(bus transport.Bus, s transport.Session, channel,
+	called string) []transport.Message {
 	c.Helper()
 	end := c.message(channel, "end marker "+strconv.Itoa(int(endMarkers.Add(1))))
 	c.publish(bus, end)
@@ -164,7 +167,8 @@ func (c *busChecker) collectUntilEnd(bus transport.Bus, s transport.Session, cha
 
 // collectWhile calls f, publishes an end marker, and returns the messages that arrive before the marker and f's
 // error. It receives while f runs, because a bus need not buffer all messages.
-func (c *busChecker) collectWhile(bus transport.Bus, s transport.Session, channel, called string, f func(ctx context.Context) error) (got []transport.Message, err error) {
+func (c *busChecker) collectWhile(bus transport.Bus, s transport.Session, channel, called string,
+	f func(ctx context.Context) error) (got []transport.Message, err error) {
 	c.Helper()
 	c.noteCall(called)
 	ctx, cancel := context.WithTimeout(c.Context(), c.patience)

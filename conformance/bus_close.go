@@ -33,7 +33,8 @@ func (c *busChecker) close(s transport.Session, called string) {
 func (c *busChecker) closeWithEndedContext(s transport.Session, called string) {
 	c.Helper()
 	called += ", Close with a context that has ended"
-	if err := c.guard(called, func() error { return s.Close(c.endedContext()) }); err != nil && !errors.Is(err, context.Canceled) {
+	if err := c.guard(called, func() error { return s.Close(c.endedContext()) }); err != nil &&
+		!errors.Is(err, context.Canceled) {
 		c.fail(called, fmt.Sprintf("no error, or the error %q", context.Canceled), "the error %q", err)
 	}
 }
@@ -101,9 +102,10 @@ func (c *busChecker) expectClosed(s transport.Session, called string) {
 	}
 	c.expectErrClosed(called+", then Receive", err)
 	for _, call := range listenCalls(s) {
-		c.expectErrClosed(called+", then "+call.name, c.call(called+", then "+call.name, func(ctx context.Context) error {
-			return call.call(ctx, s, c.channel("a"))
-		}))
+		c.expectErrClosed(called+", then "+call.name, c.call(called+", then "+call.name,
+			func(ctx context.Context) error {
+				return call.call(ctx, s, c.channel("a"))
+			}))
 	}
 }
 
@@ -136,18 +138,20 @@ func (c *busChecker) closeConcurrently(called string, end func(ctx context.Conte
 // closeEndsPendingCalls closes sessions while another goroutine calls one of their methods in a loop.
 func closeEndsPendingCalls(c *busChecker) {
 	bus := c.newBus()
-	calls := append(listenCalls(c.open(bus)), listenCall{"Receive", func(ctx context.Context, s transport.Session, _ string) error {
-		m, err := s.Receive(ctx)
-		if err == nil {
-			err = fmt.Errorf("no error, but the message %s", showMessage(m))
-		}
-		return err
-	}, false})
+	calls := append(listenCalls(c.open(bus)), listenCall{"Receive",
+		func(ctx context.Context, s transport.Session, _ string) error {
+			m, err := s.Receive(ctx)
+			if err == nil {
+				err = fmt.Errorf("no error, but the message %s", showMessage(m))
+			}
+			return err
+		}, false})
 	for _, call := range calls {
 		for i := range c.affordableRounds(10*len(calls), 3, c.scale(12, 150)) {
 			s := c.open(bus, "a")
 			called := fmt.Sprintf("Close while %s is in progress", call.name)
-			loop := c.startLoop(i/3, func(n int) error { return call.call(c.Context(), s, c.channel(fmt.Sprint("b", n%4))) })
+			loop := c.startLoop(i/3,
+				func(n int) error { return call.call(c.Context(), s, c.channel(fmt.Sprint("b", n%4))) })
 			if call.name == "Receive" {
 				loop.waitBlocked(c.checker)
 			} else {
@@ -162,7 +166,8 @@ func closeEndsPendingCalls(c *busChecker) {
 				c.closeConcurrently(called, s.Close)
 			}
 			if err := c.guard(called, loop.waitEnded); !errors.Is(err, transport.ErrClosed) {
-				c.fail(called+"; the error of that call", fmt.Sprintf("the error %q", transport.ErrClosed), "%s", showError(err))
+				c.fail(called+"; the error of that call", fmt.Sprintf("the error %q", transport.ErrClosed), "%s",
+					showError(err))
 			}
 		}
 	}
@@ -184,7 +189,8 @@ func (c *busChecker) closeWhileStalled(bus transport.Bus, calls []listenCall) {
 		err := c.guard(called+", Close", loop.waitEnded)
 		resume()
 		if !errors.Is(err, transport.ErrClosed) {
-			c.fail(called+", Close; the error of "+call.name, fmt.Sprintf("the error %q", transport.ErrClosed), "%s", showError(err))
+			c.fail(called+", Close; the error of "+call.name, fmt.Sprintf("the error %q", transport.ErrClosed), "%s",
+				showError(err))
 		}
 	}
 }

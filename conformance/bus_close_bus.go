@@ -28,7 +28,8 @@ func (c *busChecker) closeVariants(closer transport.Closer) []func(called string
 		func(called string) { c.must(called, closer.Close) },
 		func(called string) {
 			called += " with a context that has ended"
-			if err := c.guard(called, func() error { return closer.Close(c.endedContext()) }); err != nil && !errors.Is(err, context.Canceled) {
+			if err := c.guard(called, func() error { return closer.Close(c.endedContext()) }); err != nil &&
+				!errors.Is(err, context.Canceled) {
 				c.fail(called, fmt.Sprintf("no error, or the error %q", context.Canceled), "the error %q", err)
 			}
 		},
@@ -109,14 +110,17 @@ func busCloseSilencesNoSession(c *busChecker) {
 			c.publish(other, sent[i])
 		}
 		c.expectOrError(idle, called+", Publish with another bus", sent...)
-		c.expectOrError(full, called+" that has a message waiting, Publish with another bus", append([]transport.Message{before}, sent...)...)
-		c.expect(far, called+", Publish with another bus; a session of the other bus", append([]transport.Message{before}, sent...)...)
+		c.expectOrError(full, called+" that has a message waiting, Publish with another bus",
+			append([]transport.Message{before}, sent...)...)
+		c.expect(far, called+", Publish with another bus; a session of the other bus",
+			append([]transport.Message{before}, sent...)...)
 
 		// A session whose Receive was in progress receives what follows, or ends.
 		for start := time.Now(); waits.calls.Load() < 2 && len(waits.done) == 0; time.Sleep(time.Millisecond) {
 			c.publish(other, c.message("b", "for the waiting session"))
 			if time.Since(start) > c.patience {
-				c.fail(called+" while Receive waits, Publish with another bus", "Receive returns a message or an error", "it still waits after %v", c.patience)
+				c.fail(called+" while Receive waits, Publish with another bus",
+					"Receive returns a message or an error", "it still waits after %v", c.patience)
 			}
 		}
 		for _, s := range []transport.Session{idle, full, waiting} {
@@ -173,7 +177,8 @@ func busCloseEndsPublish(c *busChecker) {
 			defer cancel()
 			for _, want := range batch {
 				if m, err := s.Receive(ctx); err != nil {
-					return fmt.Errorf("Receive instead of %s, which was published without an error: %w", showMessage(want), err)
+					return fmt.Errorf("Receive instead of %s, which was published without an error: %w",
+						showMessage(want), err)
 				} else if !sameMessage(m, want) {
 					return fmt.Errorf("received %s instead of %s", showMessage(m), showMessage(want))
 				}
@@ -189,9 +194,11 @@ func busCloseEndsPublish(c *busChecker) {
 		if err := c.guard(called, publishing.waitEnded); err != errBusClosed {
 			c.fail(called, fmt.Sprintf("success, or the error %q", transport.ErrClosed), "the error %q", err)
 		}
-		for i, m := range c.collectUntilEnd(other, s, "end", called) { // messages that Publish has sent although it returned an error
+		// Messages that Publish has sent although it returned an error.
+		for i, m := range c.collectUntilEnd(other, s, "end", called) {
 			if i >= len(batch) || !sameMessage(m, batch[i]) {
-				c.fail(called+", then Receive", "at most the first messages of the last batch", "%s as message %d", showMessage(m), i+1)
+				c.fail(called+", then Receive", "at most the first messages of the last batch", "%s as message %d",
+					showMessage(m), i+1)
 			}
 		}
 	}

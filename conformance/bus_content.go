@@ -23,8 +23,10 @@ func payloadsArriveUnchanged(c *busChecker) {
 	s := c.open(two, "a")
 	limits := one.Limits()
 	payloads := []string{
-		"", " ", " spaces ", "\n", "\r\n", "a\nb\r\nc", "\t", "'", "''", `"`, `\`, `\\`, `\n`, `\x00`, `\0`, "`", "$1", "$$x$$", "%s", "%00",
-		`'; DROP TABLE x; --`, `{"a":[1,"\u0000"]}`, "null", "NULL", "0", "\u00e9", "e\u0301", "\ufeffbom", "\ufffd", "\uffff", "\U0010ffff",
+		"", " ", " spaces ", "\n", "\r\n", "a\nb\r\nc", "\t", "'", "''", `"`, `\`, `\\`, `\n`, `\x00`, `\0`, "`",
+		"$1", "$$x$$", "%s", "%00",
+		`'; DROP TABLE x; --`, `{"a":[1,"\u0000"]}`, "null", "NULL", "0", "\u00e9", "e\u0301", "\ufeffbom", "\ufffd",
+		"\uffff", "\U0010ffff",
 		"\U0001F469\u200D\U0001F4BB", "\u202eright to left", "\x01\x02\x1f\x7f",
 	}
 	payloads = append(payloads, splitPayload(allText(), limits.Payload)...)
@@ -97,7 +99,8 @@ func payloadIsNotRetained(c *busChecker) {
 				buffer[i] = '!'
 			}
 			for _, s := range []transport.Session{near, far} {
-				c.expect(s, called, c.message("a", strings.Repeat(letters[:1], size)), c.message("a", strings.Repeat(letters[1:2], size)))
+				c.expect(s, called, c.message("a", strings.Repeat(letters[:1], size)),
+					c.message("a", strings.Repeat(letters[1:2], size)))
 			}
 		}
 	}

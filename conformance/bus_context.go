@@ -57,8 +57,14 @@ func (c *busChecker) operations(bus transport.Bus) []operation {
 				return err
 			}
 		}, true},
-		{"Listen", session(func(ctx context.Context, s transport.Session) error { return s.Listen(ctx, c.channel("b")) }), true},
-		{"Unlisten", session(func(ctx context.Context, s transport.Session) error { return s.Unlisten(ctx, c.channel("a")) }), true},
+		{"Listen", session(func(ctx context.Context,
+			s transport.Session) error {
+			return s.Listen(ctx, c.channel("b"))
+		}), true},
+		{"Unlisten", session(func(ctx context.Context,
+			s transport.Session) error {
+			return s.Unlisten(ctx, c.channel("a"))
+		}), true},
 		{"Receive", session(receiveAndDiscard), false},
 	}
 	if _, ok := c.open(bus).(transport.MultiListener); ok {
@@ -151,7 +157,8 @@ func (c *busChecker) interruptBesideOthers(bus, other transport.Bus) {
 	start := time.Now()
 	for n := 0; n < rounds && (n < 6 || time.Since(start) < budget); n++ {
 		in := c.interruption(n, usual)
-		in.checkError(called, c.guard(called, func() error { return bus.Publish(in.ctx, c.message("nobody's", fmt.Sprint(n))) }))
+		in.checkError(called,
+			c.guard(called, func() error { return bus.Publish(in.ctx, c.message("nobody's", fmt.Sprint(n))) }))
 	}
 	stop()
 	rec.finish(called, 0)

@@ -19,7 +19,8 @@ func callsEndWithTheirContext(c *busChecker) {
 	sessions := []transport.Session{c.open(bus, "a"), c.open(bus)}
 	type prepared struct {
 		operation
-		calls []func(ctx context.Context) error // the next is called if the one before returned the timeout of a connection with the same deadline
+		// The next is called if the one before returned the timeout of a connection with the same deadline.
+		calls []func(ctx context.Context) error
 		in    func(after time.Duration) *interruption
 	}
 	var all []prepared
@@ -30,12 +31,17 @@ func callsEndWithTheirContext(c *busChecker) {
 				calls = append(calls, op.prepare())
 			}
 		}
-		all = append(all, prepared{op, calls, c.deadlineAfter}, prepared{op, []func(context.Context) error{op.prepare()}, c.cancelledAfter})
+		all = append(all, prepared{op, calls, c.deadlineAfter},
+			prepared{op, []func(context.Context) error{op.prepare()}, c.cancelledAfter})
 	}
 	resume := c.stall(bus)
 	first := c.cancelledAfter(0)
-	waiting := c.runInBackground(func() error { return bus.Publish(first.ctx, c.message("nobody's", "blocks the others")) })
-	never := c.runInBackground(func() error { return closing.Publish(c.Context(), c.message("nobody's", "ends with its bus")) })
+	waiting := c.runInBackground(func() error {
+		return bus.Publish(first.ctx, c.message("nobody's", "blocks the others"))
+	})
+	never := c.runInBackground(func() error {
+		return closing.Publish(c.Context(), c.message("nobody's", "ends with its bus"))
+	})
 	moment := max(2*c.latency(), time.Millisecond)
 	for _, p := range all {
 		called := p.name + " while the medium is stalled and another Publish is in progress"
@@ -150,7 +156,8 @@ func (c *busChecker) slowCallEnds(op operation) bool {
 		case interrupted <= usual/2 || usual <= slowCallTime:
 			return usual > slowCallTime
 		case attempt == 3:
-			c.fail(called, fmt.Sprintf("a return soon after its context ends, which is after %v", moment), "it returned after %v; uninterrupted, it takes %v",
+			c.fail(called, fmt.Sprintf("a return soon after its context ends, which is after %v", moment),
+				"it returned after %v; uninterrupted, it takes %v",
 				interrupted, usual)
 		}
 	}

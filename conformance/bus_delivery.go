@@ -43,11 +43,13 @@ func everySessionReceives(c *busChecker) {
 	for i, bus := range buses {
 		var batch []transport.Message
 		for _, size := range c.sampleSizes(bus) {
-			batch = append(batch, c.message("a", truncate(fmt.Sprintf("from bus %d %s", i+1, strings.Repeat("x", size)), size)))
+			batch = append(batch, c.message("a", truncate(fmt.Sprintf("from bus %d %s", i+1,
+				strings.Repeat("x", size)), size)))
 		}
 		c.publish(bus, batch...)
 		for j, s := range sessions {
-			c.expect(s, fmt.Sprintf("Publish on bus %d of two with %d sessions; session %d", i+1, len(sessions), j+1), batch...)
+			c.expect(s, fmt.Sprintf("Publish on bus %d of two with %d sessions; session %d", i+1, len(sessions), j+1),
+				batch...)
 		}
 	}
 }
@@ -93,15 +95,18 @@ func equalMessagesAreDistinct(c *busChecker) {
 	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a", "b")
 	for _, size := range append([]int{0}, c.sampleSizes(one)...) {
-		m, other, and := c.message("a", strings.Repeat("=", size)), c.message("b", strings.Repeat("=", size)), c.message("a", "and")
+		m, other, and := c.message("a", strings.Repeat("=", size)), c.message("b", strings.Repeat("=", size)),
+			c.message("a", "and")
 		called := fmt.Sprintf("Publish equal messages of %d bytes", size)
-		c.publishAndExpect(one, s, called+" at once, next to each other and not, on two channels", m, m, m, other, m, and, m, other, other)
+		c.publishAndExpect(one, s, called+" at once, next to each other and not, on two channels", m, m, m, other, m,
+			and, m, other, other)
 		for _, bus := range []transport.Bus{one, one, two, two, one} {
 			c.publishAndExpect(bus, s, called+" one after the other, on two buses", m)
 		}
 		c.expectNothing(one, s, "a", called)
 	}
 	for range 6 {
-		c.publishAndExpect(one, s, "Publish a thousand equal messages at once", slices.Repeat([]transport.Message{c.message("a", "hi")}, 1000)...)
+		c.publishAndExpect(one, s, "Publish a thousand equal messages at once",
+			slices.Repeat([]transport.Message{c.message("a", "hi")}, 1000)...)
 	}
 }

@@ -40,7 +40,8 @@ func (r *reader) diagnose(ctx context.Context, m transport.Message) *problem {
 		case len(m.Payload) != len(want):
 			difference = "a payload of another length"
 		}
-		return r.problemInstead(r.describe(i, exact), "%s of %d bytes, %s: it was changed", difference, len(m.Payload), quote(string(m.Payload)))
+		return r.problemInstead(r.describe(i, exact), "%s of %d bytes, %s: it was changed", difference,
+			len(m.Payload), quote(string(m.Payload)))
 	}
 	return r.problem("%s, which nobody published: it was changed", showMessage(m))
 }

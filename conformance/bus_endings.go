@@ -35,7 +35,8 @@ func (c *busChecker) endings(bus transport.Bus) []ending {
 			for range n {
 				c.noteCall("Harness.SeverPublisher")
 				c.harness.SeverPublisher(c.TB, bus)
-				c.call("sever the publisher, Publish", func(ctx context.Context) error { return bus.Publish(ctx, c.message("b", "1")) })
+				c.call("sever the publisher, Publish",
+					func(ctx context.Context) error { return bus.Publish(ctx, c.message("b", "1")) })
 				c.publish(bus, c.message("b", "2"))
 			}
 		}})
@@ -60,21 +61,22 @@ func (c *busChecker) sessionEndings(bus transport.Bus) []ending {
 		}})
 	}
 	closes := func(ctx context.Context, s transport.Session, _ int) error { return s.Close(ctx) }
-	add("Listen to many channels, and again, Unlisten, Close", nil, func(ctx context.Context, s transport.Session, i int) error {
-		most := 12
-		if i == 0 {
-			most = 100
-		}
-		for _, name := range append(manyNames(countWithin(time.Second, c.latency(), 2, most)), "a") {
-			if err := s.Listen(ctx, c.channel(name)); err != nil {
+	add("Listen to many channels, and again, Unlisten, Close", nil,
+		func(ctx context.Context, s transport.Session, i int) error {
+			most := 12
+			if i == 0 {
+				most = 100
+			}
+			for _, name := range append(manyNames(countWithin(time.Second, c.latency(), 2, most)), "a") {
+				if err := s.Listen(ctx, c.channel(name)); err != nil {
+					return err
+				}
+			}
+			if err := s.Unlisten(ctx, c.channel("a")); err != nil {
 				return err
 			}
-		}
-		if err := s.Unlisten(ctx, c.channel("a")); err != nil {
-			return err
-		}
-		return s.Close(ctx)
-	})
+			return s.Close(ctx)
+		})
 	publishes := func() { c.publish(bus, c.message("a", "1")) }
 	add("Listen, Close", nil, closes)
 	add("Publish, Close", publishes, closes)
@@ -111,29 +113,32 @@ func (c *busChecker) sessionEndings(bus transport.Bus) []ending {
 	some := c.openUnreleased(bus)
 	c.close(some, "Open, Close")
 	for _, call := range listenCalls(some) {
-		add(call.name+" with a context that ends, Close", nil, func(ctx context.Context, s transport.Session, i int) error {
-			soon, cancel := context.WithTimeout(ctx, c.latency()*time.Duration(i%2*i)/8)
-			defer cancel()
-			call.call(soon, s, c.channel("b"))
-			return s.Close(ctx)
-		})
+		add(call.name+" with a context that ends, Close", nil,
+			func(ctx context.Context, s transport.Session, i int) error {
+				soon, cancel := context.WithTimeout(ctx, c.latency()*time.Duration(i%2*i)/8)
+				defer cancel()
+				call.call(soon, s, c.channel("b"))
+				return s.Close(ctx)
+			})
 	}
 	if limit := bus.Limits().Channel; limit > 0 {
-		add("Listen with a name over the limit, Close", nil, func(ctx context.Context, s transport.Session, _ int) error {
-			s.Listen(ctx, c.channel(strings.Repeat("n", limit)))
-			return s.Close(ctx)
-		})
+		add("Listen with a name over the limit, Close", nil,
+			func(ctx context.Context, s transport.Session, _ int) error {
+				s.Listen(ctx, c.channel(strings.Repeat("n", limit)))
+				return s.Close(ctx)
+			})
 	}
 	if c.harness.Sever != nil {
 		severs := func() { c.sever(bus) }
 		add("sever the session, Close", severs, closes)
-		add("sever the session, Receive its final error, Close", severs, func(ctx context.Context, s transport.Session, _ int) error {
-			for {
-				if _, err := s.Receive(ctx); err != nil {
-					return s.Close(ctx)
+		add("sever the session, Receive its final error, Close", severs,
+			func(ctx context.Context, s transport.Session, _ int) error {
+				for {
+					if _, err := s.Receive(ctx); err != nil {
+						return s.Close(ctx)
+					}
 				}
-			}
-		})
+			})
 		add("sever the session, Listen, Close", severs, func(ctx context.Context, s transport.Session, _ int) error {
 			s.Listen(ctx, c.channel("b"))
 			return s.Close(ctx)
@@ -165,7 +170,10 @@ func (c *busChecker) stalledEndings(bus transport.Bus) (endings []ending) {
 	some := c.openUnreleased(bus)
 	c.close(some, "Open, Close")
 	for _, call := range listenCalls(some) {
-		add(call.name, func(ctx context.Context, s transport.Session, _ int) error { return call.call(ctx, s, c.channel("b")) })
+		add(call.name, func(ctx context.Context, s transport.Session,
+			_ int) error {
+			return call.call(ctx, s, c.channel("b"))
+		})
 	}
 	return append(endings, ending{"Open with a context that ends while the medium is stalled", func(n int) {
 		resume := c.stall(bus)

@@ -58,8 +58,10 @@ type messageInfo struct {
 	onChannel    int // counts the messages of the same channel
 	channel      int // the message's channel is the n-th that was used
 	batch, index int // the message is the index-th of a batch; 0 when receiving
-	sinceOutage  int // counts since the last outage, or the messages of a session that was opened after one; 0 without an outage
-	sinceListen  int // counts since the last Listen; when publishing, equal to nth
+	// Counts since the last outage, or the messages of a session that was opened after one; 0 without an
+	// outage.
+	sinceOutage int
+	sinceListen int // counts since the last Listen; when publishing, equal to nth
 }
 
 // selector selects the messages that the flaw affects.
@@ -69,17 +71,20 @@ type selector struct {
 }
 
 var (
-	nearLimit       = selector{"a message near the limit", func(p messageInfo) bool { return p.limit > 0 && p.size > p.limit-8 }}
+	nearLimit = selector{"a message near the limit",
+		func(p messageInfo) bool { return p.limit > 0 && p.size > p.limit-8 }}
 	firstAfterOpen  = selector{"the first message", func(p messageInfo) bool { return p.nth == 1 }}
 	afterListen     = selector{"the first message after Listen", func(p messageInfo) bool { return p.sinceListen == 1 }}
 	onSecondChannel = selector{"a message of the second channel", func(p messageInfo) bool { return p.channel == 2 }}
 )
 
 func atLeast(bytes int) selector {
-	return selector{fmt.Sprintf("a message of %d bytes or more", bytes), func(p messageInfo) bool { return p.size >= bytes }}
+	return selector{fmt.Sprintf("a message of %d bytes or more", bytes),
+		func(p messageInfo) bool { return p.size >= bytes }}
 }
 func sized(bytes int) selector {
-	return selector{fmt.Sprintf("a message of exactly %d bytes", bytes), func(p messageInfo) bool { return p.size == bytes }}
+	return selector{fmt.Sprintf("a message of exactly %d bytes", bytes),
+		func(p messageInfo) bool { return p.size == bytes }}
 }
 func nth(n int) selector {
 	return selector{fmt.Sprintf("message %d", n), func(p messageInfo) bool { return p.nth == n }}
@@ -94,7 +99,8 @@ func onChannel(n int) selector {
 	return selector{fmt.Sprintf("a message of channel %d", n), func(p messageInfo) bool { return p.channel == n }}
 }
 func afterOutage(n int) selector {
-	return selector{fmt.Sprintf("message %d after an outage", n), func(p messageInfo) bool { return p.sinceOutage == n }}
+	return selector{fmt.Sprintf("message %d after an outage", n),
+		func(p messageInfo) bool { return p.sinceOutage == n }}
 }
 func lastOfBatch(longer int) selector {
 	return selector{fmt.Sprintf("the last message of a batch of more than %d", longer), func(p messageInfo) bool {
@@ -105,10 +111,12 @@ func inBatch(n int) selector {
 	return selector{fmt.Sprintf("message %d of a batch", n), func(p messageInfo) bool { return p.index == n }}
 }
 func beyondInBatch(n int) selector {
-	return selector{fmt.Sprintf("a message beyond the first %d of a batch", n), func(p messageInfo) bool { return p.index > n }}
+	return selector{fmt.Sprintf("a message beyond the first %d of a batch", n),
+		func(p messageInfo) bool { return p.index > n }}
 }
 func (w selector) and(other selector) selector {
-	return selector{w.name + ", if it is " + other.name, func(p messageInfo) bool { return w.matches(p) && other.matches(p) }}
+	return selector{w.name + ", if it is " + other.name,
+		func(p messageInfo) bool { return w.matches(p) && other.matches(p) }}
 }
 
 // effect is what happens to a selected message. It returns the messages that are sent in its place.
@@ -120,7 +128,10 @@ type effect struct {
 
 var (
 	lost    = effect{name: "is lost", apply: func(*flaw, transport.Message) []transport.Message { return nil }}
-	doubled = effect{name: "is doubled", apply: func(_ *flaw, m transport.Message) []transport.Message { return []transport.Message{m, m} }}
+	doubled = effect{name: "is doubled", apply: func(_ *flaw,
+		m transport.Message) []transport.Message {
+		return []transport.Message{m, m}
+	}}
 	// swapped lets the next message overtake.
 	swapped = overtaken(1)
 	// changed flips one bit of a letter, so that text stays valid text.
@@ -146,33 +157,37 @@ var (
 		return []transport.Message{m}
 	}}
 	// repeated sends the payload of the previous message, like a buffer that is used twice.
-	repeated = effect{name: "gets the payload of the one before", apply: func(f *flaw, m transport.Message) []transport.Message {
-		m.Payload = f.last.Payload
-		return []transport.Message{m}
-	}, needsLast: true}
+	repeated = effect{name: "gets the payload of the one before",
+		apply: func(f *flaw, m transport.Message) []transport.Message {
+			m.Payload = f.last.Payload
+			return []transport.Message{m}
+		}, needsLast: true}
 	// merged loses a message that equals the previous one.
-	merged = effect{name: "is merged with an equal neighbour", apply: func(f *flaw, m transport.Message) []transport.Message {
-		if equal(f.last, m) {
-			return nil
-		}
-		return []transport.Message{m}
-	}, needsLast: true}
+	merged = effect{name: "is merged with an equal neighbour",
+		apply: func(f *flaw, m transport.Message) []transport.Message {
+			if equal(f.last, m) {
+				return nil
+			}
+			return []transport.Message{m}
+		}, needsLast: true}
 )
 
 // overtaken lets the next n messages overtake.
 func overtaken(n int) effect {
-	return effect{name: fmt.Sprintf("is overtaken by %d", n), apply: func(f *flaw, m transport.Message) []transport.Message {
-		f.later(n, m)
-		return nil
-	}}
+	return effect{name: fmt.Sprintf("is overtaken by %d", n),
+		apply: func(f *flaw, m transport.Message) []transport.Message {
+			f.later(n, m)
+			return nil
+		}}
 }
 
 // doubledLater sends the message again after n others, as a retry does.
 func doubledLater(n int) effect {
-	return effect{name: fmt.Sprintf("is sent again after %d others", n), apply: func(f *flaw, m transport.Message) []transport.Message {
-		f.later(n, m)
-		return []transport.Message{m}
-	}}
+	return effect{name: fmt.Sprintf("is sent again after %d others", n),
+		apply: func(f *flaw, m transport.Message) []transport.Message {
+			f.later(n, m)
+			return []transport.Message{m}
+		}}
 }
 
 func altering(name string, change func(p []byte) []byte) effect {
@@ -249,7 +264,8 @@ func flawed(check string, side side, selector selector, effect effect) mutant[co
 }
 
 // flawedLimited is flawed for a bus with limits.
-func flawedLimited(check string, limits transport.Limits, side side, selector selector, effect effect) mutant[conformance.Harness] {
+func flawedLimited(check string, limits transport.Limits, side side, selector selector,
+	effect effect) mutant[conformance.Harness] {
 	bug := fmt.Sprintf("when %s, %s %s", side.name, selector.name, effect.name)
 	if limits.Payload > 0 {
 		bug += fmt.Sprintf(" (limit %d)", limits.Payload)
@@ -257,7 +273,8 @@ func flawedLimited(check string, limits transport.Limits, side side, selector se
 	return mutant[conformance.Harness]{check, bug, func(*testing.T) conformance.Harness {
 		h := newBusMedium(limits).harness(func(b *bus) {
 			side.apply(b, func() *flaw {
-				return &flaw{selector: selector, effect: effect, limit: limits.Payload, counts: make(map[string]int), order: make(map[string]int)}
+				return &flaw{selector: selector, effect: effect, limit: limits.Payload, counts: make(map[string]int),
+					order: make(map[string]int)}
 			})
 		})
 		h.Patience = time.Second // the flaw must be caught, not a busy machine

@@ -38,14 +38,18 @@ func (r *gaplessReader) receiveOne(ctx context.Context) *problem {
 	id, n, ok := parseNumber(m.Payload)
 	next := int(r.next.Load())
 	switch {
-	case !ok || id != r.sequence.id || m.Channel != r.sequence.channels[r.sequence.channel(n)] || !r.sequence.matches(n, m.Payload):
-		return r.problem(fmt.Sprintf("message %d, or a final error", next), "%s, which nobody published", showMessage(m))
+	case !ok || id != r.sequence.id || m.Channel != r.sequence.channels[r.sequence.channel(n)] ||
+		!r.sequence.matches(n, m.Payload):
+		return r.problem(fmt.Sprintf("message %d, or a final error", next), "%s, which nobody published",
+			showMessage(m))
 	case n < next:
-		return r.problem(fmt.Sprintf("message %d, or a final error", next), "message %d again: it was delivered twice, or out of order", n)
+		return r.problem(fmt.Sprintf("message %d, or a final error", next),
+			"message %d again: it was delivered twice, or out of order", n)
 	}
 	for ; next < n; next++ {
 		if r.mayBeMissing == nil || !r.mayBeMissing(next) {
-			return r.problem(fmt.Sprintf("message %d, or a final error", next), "message %d, although this session has lost the message before it", n)
+			return r.problem(fmt.Sprintf("message %d, or a final error", next),
+				"message %d, although this session has lost the message before it", n)
 		}
 	}
 	r.next.Store(int64(n + 1))
@@ -95,7 +99,8 @@ func (r *gaplessReader) expectErrorForever() {
 		case err == nil:
 			r.c.fail(r.called+", Receive the final error, then Receive", wanted, "%s", showMessage(m))
 		case isContextError(err):
-			r.c.fail(r.called+", Receive the final error, then Receive", wanted, "nothing for %v, or the error %q", r.c.patience, err)
+			r.c.fail(r.called+", Receive the final error, then Receive", wanted, "nothing for %v, or the error %q",
+				r.c.patience, err)
 		}
 		r.rejectErrClosed(err)
 	}

@@ -25,7 +25,8 @@ func (r *recorder) batchShapes(large int) [][]int {
 	for i := range mixed {
 		mixed[i] = r.fitSize([]int{0, 100, 1000, 4000}[i%4])
 	}
-	return [][]int{tinySizes(1), {r.fitSize(4 << 10)}, tinySizes(20), {r.fitSize(64 << 10)}, mixed, tinySizes(large), {r.fitSize(r.c.scale(256<<10, 4<<20)), 0, 0}, tinySizes(2)}
+	return [][]int{tinySizes(1), {r.fitSize(4 << 10)}, tinySizes(20), {r.fitSize(64 << 10)}, mixed, tinySizes(large),
+		{r.fitSize(r.c.scale(256<<10, 4<<20)), 0, 0}, tinySizes(2)}
 }
 
 func interruptedPublishIsNotSentLater(c *busChecker) {
@@ -126,12 +127,14 @@ func unsentMessagesDoNotArrive(c *busChecker) {
 	}
 	rec := c.newRecorder(one, two)
 	type place struct{ before, after int }
-	places := []place{{0, 0}, {0, 99}, {1, 98}, {50, 49}, {99, 0}, {63, 2}, {64, 2}, {257, 1}, {1023, 1}, {1024, 1}, {2500, 2499}, {4999, 0}}
+	places := []place{{0, 0}, {0, 99}, {1, 98}, {50, 49}, {99, 0}, {63, 2}, {64, 2}, {257, 1}, {1023, 1}, {1024, 1},
+		{2500, 2499}, {4999, 0}}
 	refuse := func(after string) {
 		for i := range max(len(places), len(bad)) {
 			at, b := places[i%len(places)], bad[i%len(bad)]
 			rec.spread = i%2 == 0
-			called := fmt.Sprintf("%sPublish %s, of which message %d is %s", after, countMessages(at.before+1+at.after), at.before+1, b.what)
+			called := fmt.Sprintf("%sPublish %s, of which message %d is %s", after,
+				countMessages(at.before+1+at.after), at.before+1, b.what)
 			rec.publishRefused(called, at.before, at.after, b.m)
 			if after != "" && i == 0 {
 				// A bus that rejects without asking its server has not noticed yet that the connection is

@@ -111,7 +111,8 @@ func (in *interruption) checkError(called string, err error) {
 		}
 	case in.isConnectionTimeout(err):
 		if in.c.timeoutErrors++; in.c.timeoutErrors >= 5 && 3*in.c.timeoutErrors > in.c.contextErrors {
-			in.c.fail(called, fmt.Sprintf("no error, or the error %q of its context", in.want), "the error %q, %d times", err, in.c.timeoutErrors)
+			in.c.fail(called, fmt.Sprintf("no error, or the error %q of its context", in.want),
+				"the error %q, %d times", err, in.c.timeoutErrors)
 		}
 	case ended:
 		in.c.fail(called, fmt.Sprintf("no error, or the error %q of its context", in.want), "the error %q", err)
@@ -125,5 +126,6 @@ func (in *interruption) checkError(called string, err error) {
 // not happen every time.
 func (in *interruption) isConnectionTimeout(err error) bool {
 	var timeout net.Error
-	return in.want == context.DeadlineExceeded && !errors.Is(err, in.want) && errors.As(err, &timeout) && timeout.Timeout()
+	return in.want == context.DeadlineExceeded && !errors.Is(err, in.want) && errors.As(err, &timeout) &&
+		timeout.Timeout()
 }

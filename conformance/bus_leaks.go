@@ -37,7 +37,8 @@ func sessionsLeakNothing(c *busChecker) {
 	often := c.endingRepeats()
 	for _, e := range c.endings(c.newBus()) {
 		e.endSessions(1)
-		resources := []*resource{{name: "goroutines", count: count}, {name: "open files and connections", count: openFiles}}
+		resources := []*resource{{name: "goroutines", count: count},
+			{name: "open files and connections", count: openFiles}}
 		for _, r := range resources {
 			r.before, _ = r.count()
 		}
@@ -50,8 +51,10 @@ func sessionsLeakNothing(c *busChecker) {
 			for _, r := range resources {
 				left, now, some := waitUntilSettled(r.count, r.before, patience)
 				if left && attempt == attempts && !r.settled {
-					c.fail(fmt.Sprintf("%s, %d times", e.name, attempts*often), "nothing left, or as much after many times as after a few",
-						"more %[2]s than before in each round of %[1]d, now %[3]d, among them:\n%[4]s\n", often, r.name, now, some)
+					c.fail(fmt.Sprintf("%s, %d times", e.name, attempts*often),
+						"nothing left, or as much after many times as after a few",
+						"more %[2]s than before in each round of %[1]d, now %[3]d, among them:\n%[4]s\n", often,
+						r.name, now, some)
 				}
 				r.before, r.settled = now, r.settled || !left
 			}
@@ -78,7 +81,8 @@ func openFiles() (n int, some string) {
 
 // waitUntilSettled waits until there are no more than before. It returns left = true if that does not happen in
 // time.
-func waitUntilSettled(count func() (int, string), before int, patience time.Duration) (left bool, now int, stacks string) {
+func waitUntilSettled(count func() (int, string), before int, patience time.Duration) (left bool, now int,
+	stacks string) {
 	for start := time.Now(); ; time.Sleep(2 * time.Millisecond) {
 		if now, stacks = count(); now <= before {
 			return false, now, stacks
@@ -96,7 +100,8 @@ func sessionsLeakNothingAtTheServer(c *busChecker) {
 	often := c.endingRepeats()
 	for _, e := range c.endings(c.newBus()) {
 		e.endSessions(often)
-		c.expectNoneLeft(fmt.Sprintf("%s, %d times", e.name, often), func() []string { return c.harness.Leftovers(c.TB) })
+		c.expectNoneLeft(fmt.Sprintf("%s, %d times", e.name, often),
+			func() []string { return c.harness.Leftovers(c.TB) })
 	}
 }
 
@@ -110,7 +115,8 @@ func (c *busChecker) expectNoneLeft(called string, find func() []string) {
 			return
 		}
 		if time.Since(start) > c.patience {
-			c.fail(called, "nothing left", "%d left, among them:\n%s\n", len(left), strings.Join(left[:min(3, len(left))], "\n\n"))
+			c.fail(called, "nothing left", "%d left, among them:\n%s\n", len(left),
+				strings.Join(left[:min(3, len(left))], "\n\n"))
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

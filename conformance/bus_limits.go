@@ -88,10 +88,12 @@ func limitIsInclusive(c *busChecker) {
 		}
 		batch = append(batch, m, small)
 	}
-	c.publishAndExpect(one, s, fmt.Sprintf("Publish %d bytes on a channel with a long name", size), c.message(longest, strings.Repeat("x", size)))
+	c.publishAndExpect(one, s, fmt.Sprintf("Publish %d bytes on a channel with a long name", size),
+		c.message(longest, strings.Repeat("x", size)))
 	c.publishAndExpect(one, s, fmt.Sprintf("Publish %d bytes", size-1), c.message("a", strings.Repeat("x", size-1)))
 	c.publishAndExpect(one, s, fmt.Sprintf("Publish messages of %d bytes and small ones in one batch", size), batch...)
-	c.publishAndExpect(one, s, fmt.Sprintf("Publish messages of %d bytes and small ones in one batch", size), batch[1:]...)
+	c.publishAndExpect(one, s, fmt.Sprintf("Publish messages of %d bytes and small ones in one batch", size),
+		batch[1:]...)
 }
 
 func overLimitIsRejectedAlone(c *busChecker) {
@@ -106,7 +108,8 @@ func overLimitIsRejectedAlone(c *busChecker) {
 	c.expectRejectedAlone("a payload far over the limit", c.message("a", strings.Repeat("x", 3*limit)))
 	wide := strings.Repeat("x", (limit+1)%2) + strings.Repeat("é", (limit+1)/2)
 	c.expectRejectedAlone("a payload over the limit in bytes, not in characters", c.message("a", wide))
-	c.expectRejectedAlone("a payload over the limit that ends with a space", c.message("a", strings.Repeat("x", limit)+" "))
+	c.expectRejectedAlone("a payload over the limit that ends with a space",
+		c.message("a", strings.Repeat("x", limit)+" "))
 }
 
 func nonTextIsRejectedAlone(c *busChecker) {
@@ -121,7 +124,8 @@ func nonTextIsRejectedAlone(c *busChecker) {
 	c.expectRejectedAlone("a payload with NUL in two bytes", c.message("a", "\xc0\x80"))
 	if limit := c.newBus().Limits().Payload; limit > 0 && limit <= largeLimit {
 		c.expectRejectedAlone("a long payload with NUL at its end", c.message("a", strings.Repeat("x", limit-1)+"\x00"))
-		c.expectRejectedAlone("a long payload with half a character at its end", c.message("a", strings.Repeat("x", limit-1)+"\xc3"))
+		c.expectRejectedAlone("a long payload with half a character at its end",
+			c.message("a", strings.Repeat("x", limit-1)+"\xc3"))
 	}
 }
 
@@ -141,18 +145,21 @@ func (c *busChecker) expectRejectedAlone(kind string, bad transport.Message) {
 		before, after := good(place[0]), good(place[1])
 		batch := append(append(append([]transport.Message{}, before...), bad), after...)
 		called := fmt.Sprintf("Publish %d good messages, %s, %d good messages", len(before), kind, len(after))
-		got, err := c.collectWhile(one, s, "a", called, func(ctx context.Context) error { return one.Publish(ctx, batch...) })
+		got, err := c.collectWhile(one, s, "a", called,
+			func(ctx context.Context) error { return one.Publish(ctx, batch...) })
 		if err == nil {
 			c.fail(called, "an error", "no error, and %d messages", len(got))
 		}
 		for i, m := range got {
 			if i >= len(before) || !sameMessage(m, before[i]) {
-				c.fail(called+", then Receive", fmt.Sprintf("at most the %d messages before the rejected one", len(before)), "%s as message %d", showMessage(m), i+1)
+				c.fail(called+", then Receive", fmt.Sprintf("at most the %d messages before the rejected one",
+					len(before)), "%s as message %d", showMessage(m), i+1)
 			}
 		}
 		var rejected *transport.RejectedError
 		if errors.As(err, &rejected) && len(got) != rejected.Accepted {
-			c.fail(called, "as many messages as RejectedError.Accepted says", "Accepted %d, but %d messages", rejected.Accepted, len(got))
+			c.fail(called, "as many messages as RejectedError.Accepted says", "Accepted %d, but %d messages",
+				rejected.Accepted, len(got))
 		}
 	}
 }

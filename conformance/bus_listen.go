@@ -54,7 +54,8 @@ func listenIsActiveOnReturn(c *busChecker) {
 		m := c.message(name, "the first")
 		c.listen(s, name)
 		c.publish([]transport.Bus{one, two}[i%2], m)
-		c.expect(s, fmt.Sprintf("Listen to channel %d, Publish as soon as Listen has returned", i+2), append(want, m)...)
+		c.expect(s, fmt.Sprintf("Listen to channel %d, Publish as soon as Listen has returned", i+2),
+			append(want, m)...)
 	}
 	c.expectNothing(one, s, "always", "Listen to a channel, Publish, Receive, many times")
 }
@@ -185,7 +186,8 @@ func listenLosesNothing(c *busChecker) {
 		want := slices.Concat(early, waiting, arriving, following)
 		for j, m := range first {
 			if j >= len(want) || !sameMessage(m, want[j]) {
-				c.fail(called+", then Receive", fmt.Sprintf("%s, in this order", showMessages(want)), "%s as message %d", showMessage(m), j+1)
+				c.fail(called+", then Receive", fmt.Sprintf("%s, in this order", showMessages(want)),
+					"%s as message %d", showMessage(m), j+1)
 			}
 		}
 		c.expect(s, called, want[len(first):]...)

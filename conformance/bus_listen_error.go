@@ -32,11 +32,18 @@ type listenCall struct {
 // listenCalls returns the calls that s supports.
 func listenCalls(s transport.Session) []listenCall {
 	calls := []listenCall{
-		{"Listen", func(ctx context.Context, s transport.Session, channel string) error { return s.Listen(ctx, channel) }, true},
-		{"Unlisten", func(ctx context.Context, s transport.Session, channel string) error { return s.Unlisten(ctx, channel) }, false},
+		{"Listen", func(ctx context.Context, s transport.Session,
+			channel string) error {
+			return s.Listen(ctx, channel)
+		}, true},
+		{"Unlisten", func(ctx context.Context, s transport.Session,
+			channel string) error {
+			return s.Unlisten(ctx, channel)
+		}, false},
 	}
 	if _, ok := s.(transport.MultiListener); ok {
-		calls = append(calls, listenCall{"ListenAll", func(ctx context.Context, s transport.Session, channel string) error {
+		calls = append(calls, listenCall{"ListenAll", func(ctx context.Context, s transport.Session,
+			channel string) error {
 			return s.(transport.MultiListener).ListenAll(ctx, channel, channel+"2", channel)
 		}, true})
 	}
@@ -84,7 +91,8 @@ func (c *busChecker) publishWaiting(bus transport.Bus, n int) (msgs []transport.
 
 // expectSessionEnded fails the check unless s, which listens to "a", returns at most the first of the messages
 // before, and then only errors.
-func (c *busChecker) expectSessionEnded(bus transport.Bus, s transport.Session, called string, before []transport.Message) {
+func (c *busChecker) expectSessionEnded(bus transport.Bus, s transport.Session, called string,
+	before []transport.Message) {
 	c.Helper()
 	called += ", Publish"
 	c.publish(bus, c.message("a", "after the error"))
@@ -94,7 +102,8 @@ func (c *busChecker) expectSessionEnded(bus transport.Bus, s transport.Session, 
 		case waited:
 			c.fail(called+", then Receive", "a final error", "no error for %v", c.patience)
 		case err == nil && (ended > 0 || i >= len(before) || !sameMessage(m, before[i])):
-			c.fail(called+", then Receive", fmt.Sprintf("at most %s, then a final error", showMessages(before)), "%s", showMessage(m))
+			c.fail(called+", then Receive", fmt.Sprintf("at most %s, then a final error", showMessages(before)), "%s",
+				showMessage(m))
 		case err == nil:
 			i++
 		default:
@@ -102,7 +111,8 @@ func (c *busChecker) expectSessionEnded(bus transport.Bus, s transport.Session, 
 		}
 	}
 	for _, call := range listenCalls(s) {
-		if err := c.call(called+", "+call.name, func(ctx context.Context) error { return call.call(ctx, s, c.channel("c")) }); err == nil {
+		if err := c.call(called+", "+call.name,
+			func(ctx context.Context) error { return call.call(ctx, s, c.channel("c")) }); err == nil {
 			c.fail(called+", "+call.name, "an error", "no error")
 		}
 	}
@@ -111,7 +121,8 @@ func (c *busChecker) expectSessionEnded(bus transport.Bus, s transport.Session, 
 
 // receiveOrTimeout calls Receive. It tells whether Receive waited until its own context ended, because the
 // final error of a session may be the error of another context.
-func (c *busChecker) receiveOrTimeout(s transport.Session, called string) (m transport.Message, err error, waited bool) {
+func (c *busChecker) receiveOrTimeout(s transport.Session, called string) (m transport.Message, err error,
+	waited bool) {
 	c.Helper()
 	err = c.call(called+", then Receive", func(ctx context.Context) (err error) {
 		m, err = s.Receive(ctx)
@@ -137,18 +148,23 @@ func interruptedListenEndsTheSession(c *busChecker) {
 		rounds := c.affordableRounds(15, 5, c.scale(20, 200))
 		for i := range rounds {
 			after := c.latency() * 5 / 4 * time.Duration(i) / time.Duration(rounds)
-			c.interruptListen(one, two, call, after, fmt.Sprintf("%s with a context that ends after %v", call.name, after), func() func() { return func() {} })
+			c.interruptListen(one, two, call, after, fmt.Sprintf("%s with a context that ends after %v", call.name,
+				after), func() func() { return func() {} })
 		}
 		if c.harness.Stall != nil {
 			after := max(2*c.latency(), time.Millisecond)
-			c.interruptListen(one, two, call, after, call.name+" with a context that ends while the medium is stalled", func() func() { return c.stall(two) })
+			c.interruptListen(one, two, call, after,
+				call.name+" with a context that ends while the medium is stalled", func() func() {
+					return c.stall(two)
+				})
 		}
 	}
 }
 
 // interruptListen opens a session that listens to "a", ends the context of a call for "b", and checks the
 // result.
-func (c *busChecker) interruptListen(one, two transport.Bus, call listenCall, after time.Duration, called string, stall func() (resume func())) {
+func (c *busChecker) interruptListen(one, two transport.Bus, call listenCall, after time.Duration, called string,
+	stall func() (resume func())) {
 	c.Helper()
 	s := c.open(two, "a")
 	if call.name == "Unlisten" {

@@ -28,7 +28,8 @@ const channelBatch = 50
 
 // expectEachChannel publishes a message on each channel, and on channels with similar names that nobody listens
 // to. It fails the check unless exactly the messages of the channels arrive, except those that silent selects.
-func (c *busChecker) expectEachChannel(bus transport.Bus, s transport.Session, called string, channels []string, silent func(i int) bool) {
+func (c *busChecker) expectEachChannel(bus transport.Bus, s transport.Session, called string, channels []string,
+	silent func(i int) bool) {
 	c.Helper()
 	for len(channels) > 0 {
 		n := min(len(channels), channelBatch)
@@ -76,7 +77,8 @@ func manyChannelsDeliver(c *busChecker) {
 	each(c.unlisten)
 	c.expectEachChannel(one, s, called+", Unlisten a third of them, Publish on each", channels, third)
 	each(c.listen)
-	c.expectEachChannel(one, s, called+", Unlisten a third of them, Listen to those again, Publish on each", channels, nil)
+	c.expectEachChannel(one, s, called+", Unlisten a third of them, Listen to those again, Publish on each", channels,
+		nil)
 	c.expectNothing(one, s, channels[0], called+", Publish on each")
 }
 
@@ -91,7 +93,8 @@ func (c *busChecker) listenAll(s transport.Session, channels ...string) {
 	for i, channel := range channels {
 		names[i] = c.channel(channel)
 	}
-	c.must(fmt.Sprintf("ListenAll of %d channels", len(names)), func(ctx context.Context) error { return multi.ListenAll(ctx, names...) })
+	c.must(fmt.Sprintf("ListenAll of %d channels", len(names)),
+		func(ctx context.Context) error { return multi.ListenAll(ctx, names...) })
 }
 
 func listenAllListensToEach(c *busChecker) {
@@ -105,12 +108,15 @@ func listenAllListensToEach(c *busChecker) {
 			c.listenAll(s)
 		}
 		slices.Reverse(channels) // the last channel is the last one to be listened to
-		c.expectEachChannel(one, s, fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as ListenAll has returned", n), channels, nil)
+		c.expectEachChannel(one, s,
+			fmt.Sprintf("ListenAll of %d channels, Publish on each as soon as ListenAll has returned", n), channels,
+			nil)
 	}
 	c.unlisten(s, "many 2")
 	c.listenAll(s, "a", "many 1", "a", "a")
 	c.listenAll(s, "b", "a")
-	c.expectEachChannel(one, s, "ListenAll with a channel twice, and again, Publish", []string{"many 1", "a", "many 3", "b"}, nil)
+	c.expectEachChannel(one, s, "ListenAll with a channel twice, and again, Publish",
+		[]string{"many 1", "a", "many 3", "b"}, nil)
 	c.publish(one, c.message("many 2", "not heard"))
 	c.unlisten(s, "a")
 	c.publish(one, c.message("a", "not heard"))
@@ -148,6 +154,7 @@ func listenAllTakesOneRoundTrip(c *busChecker) {
 		}
 	}) / few
 	if most := many / 2 * single; all > most {
-		c.fail(fmt.Sprintf("ListenAll of %d channels", many), fmt.Sprintf("about as long as one Listen, which takes %v, and less than %v", single, most), "%v", all)
+		c.fail(fmt.Sprintf("ListenAll of %d channels", many),
+			fmt.Sprintf("about as long as one Listen, which takes %v, and less than %v", single, most), "%v", all)
 	}
 }

@@ -36,11 +36,13 @@ func nothingIsReceivedAfterALoss(c *busChecker) {
 	s := c.open(one, "a")
 	timing := c.measureTiming(one, s, "a")
 	c.call("Close", s.Close)
-	outgoing := &sender{c: c, sequence: c.newSequence(0, one.Limits(), capPayload(one.Limits(), 8000), "a", "b"), failed: make(map[int]bool), latency: timing.latency}
+	outgoing := &sender{c: c, sequence: c.newSequence(0, one.Limits(), capPayload(one.Limits(), 8000), "a", "b"),
+		failed: make(map[int]bool), latency: timing.latency}
 	size := outgoing.sequence.size
 	outgoing.sequence.size = func(n int) int { return max(headSize, size(n)) } // each contains its number
 	outgoing.usualBatch = countWithin(timing.latency, 100*time.Microsecond, 1, 100)
-	moments := []severMoment{{20, true}, {0, false}, {5200, true}, {3, false}, {0, true}, {100, false}, {1, true}, {1, false}, {300, true}}
+	moments := []severMoment{{20, true}, {0, false}, {5200, true}, {3, false}, {0, true}, {100, false}, {1, true},
+		{1, false}, {300, true}}
 	rounds := countWithin(5*time.Second, 40*timing.latency, 4, len(moments)) * c.scale(1, 20)
 	for i := range rounds {
 		c.severAndCompare(outgoing, one, two, moments[i%len(moments)])
@@ -77,7 +79,9 @@ func (c *busChecker) severAndCompare(s *sender, one, two transport.Bus, m severM
 	target := s.next + m.after
 	var published func() error
 	if m.busy {
-		published = c.runAlongside(func() error { return s.publishUntilSevered(ctx, one, read, severed, s.next+1_000_000) })
+		published = c.runAlongside(func() error {
+			return s.publishUntilSevered(ctx, one, read, severed, s.next+1_000_000)
+		})
 		c.waitForMessage(read, target, ended, stop)
 	} else {
 		if m.after > 10 {
@@ -92,14 +96,18 @@ func (c *busChecker) severAndCompare(s *sender, one, two transport.Bus, m severM
 	c.sever(two)
 	close(severed)
 	if published == nil {
-		published = c.runAlongside(func() error { return s.publishUntilSevered(ctx, one, read, severed, s.next+1_000_000) })
+		published = c.runAlongside(func() error {
+			return s.publishUntilSevered(ctx, one, read, severed, s.next+1_000_000)
+		})
 	}
 	if err := c.guard(m.String()+", Publish on another bus", published); err != nil {
-		c.fail(m.String()+", Publish on another bus", "success within the patience", "the error %q for %v", err, c.patience)
+		c.fail(m.String()+", Publish on another bus", "success within the patience", "the error %q for %v", err,
+			c.patience)
 	}
 	if err := c.call(m.String()+", then Receive", ended); err != nil {
 		stop()
-		c.fail(m.String()+", then Receive", "an error that is not a context's error", "the messages up to number %d, then nothing for %v", read.next.Load()-1, c.patience)
+		c.fail(m.String()+", then Receive", "an error that is not a context's error",
+			"the messages up to number %d, then nothing for %v", read.next.Load()-1, c.patience)
 	}
 	c.report(stop())
 	readers := []*gaplessReader{read}
@@ -117,7 +125,8 @@ func (c *busChecker) severAndCompare(s *sender, one, two transport.Bus, m severM
 	defer stopFresh()
 	s.batch = 1
 	for _, bus := range []transport.Bus{two, one, two, one} {
-		c.eventually(m.String()+", Open, Listen, Publish", func(ctx context.Context) error { return s.publishBatch(ctx, bus) })
+		c.eventually(m.String()+", Open, Listen, Publish",
+			func(ctx context.Context) error { return s.publishBatch(ctx, bus) })
 	}
 	c.waitForMessage(fresh, s.next, ended, stopFresh)
 	c.report(stopFresh())

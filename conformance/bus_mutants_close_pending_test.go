@@ -24,20 +24,22 @@ func pendingCallMutants() (mutants []mutant[conformance.Harness]) {
 		"its own error":                   errors.New("shutting down"),
 		"no error, with an empty message": nil,
 	} {
-		mutants = append(mutants, breaksSession("CloseEndsPendingCalls", "reports Close as "+name+" in Receive", func(_ *testing.T, s *session) {
-			s.receive = func(ctx context.Context) (transport.Message, error) {
-				m, err := s.Session.Receive(ctx)
-				if errors.Is(err, transport.ErrClosed) {
-					err = final
+		mutants = append(mutants, breaksSession("CloseEndsPendingCalls", "reports Close as "+name+" in Receive",
+			func(_ *testing.T, s *session) {
+				s.receive = func(ctx context.Context) (transport.Message, error) {
+					m, err := s.Session.Receive(ctx)
+					if errors.Is(err, transport.ErrClosed) {
+						err = final
+					}
+					return m, err
 				}
-				return m, err
-			}
-		}))
+			}))
 		if final == nil {
 			continue
 		}
 		for _, call := range []string{"Listen", "Unlisten", "ListenAll"} {
-			mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call, "reports Close as "+name, transport.Limits{},
+			mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call, "reports Close as "+name,
+				transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
 					err := right(ctx)
 					if errors.Is(err, transport.ErrClosed) {
@@ -48,7 +50,8 @@ func pendingCallMutants() (mutants []mutant[conformance.Harness]) {
 		}
 	}
 	for _, call := range []string{"Listen", "Unlisten", "ListenAll"} {
-		mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call, "does not end when Close is called and the server does not answer", transport.Limits{},
+		mutants = append(mutants, breaksCall("CloseEndsPendingCalls", call,
+			"does not end when Close is called and the server does not answer", transport.Limits{},
 			func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
 				err := right(ctx)
 				if errors.Is(err, transport.ErrClosed) {
@@ -71,10 +74,12 @@ func pendingCallMutants() (mutants []mutant[conformance.Harness]) {
 				return s.Session.Close(ctx)
 			}
 		}),
-		breaksSession("CloseEndsPendingCalls", "does not wake Receive", func(t *testing.T, s *session) { s.doesNotWake(t, func(context.Context) bool { return true }) }),
-		breaksSession("CloseEndsPendingCalls", "does not wake Receive if its context has ended", func(t *testing.T, s *session) {
-			s.doesNotWake(t, func(ctx context.Context) bool { return ctx.Err() != nil })
-		}),
+		breaksSession("CloseEndsPendingCalls", "does not wake Receive",
+			func(t *testing.T, s *session) { s.doesNotWake(t, func(context.Context) bool { return true }) }),
+		breaksSession("CloseEndsPendingCalls", "does not wake Receive if its context has ended",
+			func(t *testing.T, s *session) {
+				s.doesNotWake(t, func(ctx context.Context) bool { return ctx.Err() != nil })
+			}),
 		breaksSession("CloseEndsPendingCalls", "waits for Receive", func(_ *testing.T, s *session) {
 			var busy atomic.Int32
 			s.receive = func(ctx context.Context) (transport.Message, error) {

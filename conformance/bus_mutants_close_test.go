@@ -76,32 +76,34 @@ var closeMutants = slices.Concat(pendingCallMutants(), busCloseMutants(), []muta
 	breaksSession("CloseIsFinal", "fails when it is closed again", func(_ *testing.T, s *session) {
 		s.close = closeOnce(s.Session.Close)
 	}),
-	breaksSession("CloseDropsQueuedMessages", "closes only when all messages have been received", func(_ *testing.T, s *session) {
-		s.close = func(ctx context.Context) error {
-			for {
-				m, err := s.receiveWaiting(ctx)
-				if err != nil {
-					return s.Session.Close(ctx)
-				}
-				if len(m.Payload) > 0 {
-					<-ctx.Done() // nobody receives it
-					return ctx.Err()
-				}
-			}
-		}
-	}),
-	breaksSession("CloseDropsQueuedMessages", "closes only after 200 ms without messages", func(_ *testing.T, s *session) {
-		s.close = func(ctx context.Context) error {
-			for {
-				soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
-				_, err := s.Session.Receive(soon)
-				cancel()
-				if err != nil {
-					return s.Session.Close(ctx)
+	breaksSession("CloseDropsQueuedMessages", "closes only when all messages have been received",
+		func(_ *testing.T, s *session) {
+			s.close = func(ctx context.Context) error {
+				for {
+					m, err := s.receiveWaiting(ctx)
+					if err != nil {
+						return s.Session.Close(ctx)
+					}
+					if len(m.Payload) > 0 {
+						<-ctx.Done() // nobody receives it
+						return ctx.Err()
+					}
 				}
 			}
-		}
-	}),
+		}),
+	breaksSession("CloseDropsQueuedMessages", "closes only after 200 ms without messages",
+		func(_ *testing.T, s *session) {
+			s.close = func(ctx context.Context) error {
+				for {
+					soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+					_, err := s.Session.Receive(soon)
+					cancel()
+					if err != nil {
+						return s.Session.Close(ctx)
+					}
+				}
+			}
+		}),
 	breaks("CloseEndsOnlyItsSession", "closes all sessions", func(_ *testing.T, b *bus) {
 		b.session = func(s *session) {
 			s.close = func(ctx context.Context) error {

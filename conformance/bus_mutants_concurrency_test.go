@@ -35,20 +35,21 @@ var concurrencyMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	breaks("ConcurrentPublishIsSafe", "uses two connections in turn without waiting for them", func(t *testing.T, b *bus) {
-		var turn atomic.Int32
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if turn.Add(1)%2 == 0 {
-				return b.Hub.Publish(ctx, msgs...)
+	breaks("ConcurrentPublishIsSafe", "uses two connections in turn without waiting for them",
+		func(t *testing.T, b *bus) {
+			var turn atomic.Int32
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				if turn.Add(1)%2 == 0 {
+					return b.Hub.Publish(ctx, msgs...)
+				}
+				late := deepClone(msgs)
+				go func() {
+					time.Sleep(time.Millisecond)
+					b.Hub.Publish(ctx, late...)
+				}()
+				return nil
 			}
-			late := deepClone(msgs)
-			go func() {
-				time.Sleep(time.Millisecond)
-				b.Hub.Publish(ctx, late...)
-			}()
-			return nil
-		}
-	}),
+		}),
 	breaks("SessionsAreIndependent", "supports only one session, the last that was opened", func(t *testing.T, b *bus) {
 		b.open = func(ctx context.Context) (transport.Session, error) {
 			b.Hub.Sever(nil)

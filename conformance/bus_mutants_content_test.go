@@ -13,7 +13,8 @@ import (
 )
 
 var contentMutants = []mutant[conformance.Harness]{
-	changesPayload("PayloadsArriveUnchanged", "repairs what is not text", func(p []byte) []byte { return bytes.ToValidUTF8(p, []byte("\ufffd")) }),
+	changesPayload("PayloadsArriveUnchanged", "repairs what is not text",
+		func(p []byte) []byte { return bytes.ToValidUTF8(p, []byte("\ufffd")) }),
 	changesPayload("PayloadsArriveUnchanged", "trims payloads, as a line protocol does", bytes.TrimSpace),
 	changesPayload("PayloadsArriveUnchanged", "ends at NUL, as a C string does", func(p []byte) []byte {
 		before, _, _ := bytes.Cut(p, []byte{0})
@@ -33,29 +34,33 @@ var contentMutants = []mutant[conformance.Harness]{
 			return r
 		}, p)
 	}),
-	breaksLimited("PayloadsArriveUnchanged", "treats U+FFFF as the end of the text", textLimits, func(t *testing.T, b *bus) {
-		b.changeEach(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte("\uffff")) })
-	}),
+	breaksLimited("PayloadsArriveUnchanged", "treats U+FFFF as the end of the text", textLimits,
+		func(t *testing.T, b *bus) {
+			b.changeEach(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte("\uffff")) })
+		}),
 	breaks("PayloadsArriveUnchanged", "drops empty payloads", func(t *testing.T, b *bus) {
 		b.filterReceived(func(m *transport.Message) bool { return len(m.Payload) > 0 })
 	}),
-	byReference("PayloadIsNotRetained", "keeps the publisher's payload", func(p []byte) []byte { return p }, bytes.Clone),
+	byReference("PayloadIsNotRetained", "keeps the publisher's payload", func(p []byte) []byte { return p },
+		bytes.Clone),
 	byReference("PayloadIsNotRetained", "keeps the publisher's payload if it is large", func(p []byte) []byte {
 		if len(p) >= 4096 {
 			return p
 		}
 		return bytes.Clone(p)
 	}, bytes.Clone),
-	byReference("ReceivedPayloadBelongsToCaller", "gives all sessions one payload if it is large", bytes.Clone, func(p []byte) []byte {
-		if len(p) >= 4096 {
-			return p
-		}
-		return bytes.Clone(p)
-	}),
+	byReference("ReceivedPayloadBelongsToCaller", "gives all sessions one payload if it is large", bytes.Clone,
+		func(p []byte) []byte {
+			if len(p) >= 4096 {
+				return p
+			}
+			return bytes.Clone(p)
+		}),
 	reusesBuffers("ReceivedPayloadBelongsToCaller", "receives large messages into one buffer", 1, 4096),
 	reusesBuffers("ReceivedPayloadBelongsToCaller", "receives into two buffers in turn", 2, 0),
 	reusesBuffers("EachMessageArrivesOnceInOrder", "receives into a hundred buffers in turn", 100, 0),
-	byReference("ReceivedPayloadBelongsToCaller", "gives all sessions one payload", bytes.Clone, func(p []byte) []byte { return p }),
+	byReference("ReceivedPayloadBelongsToCaller", "gives all sessions one payload", bytes.Clone,
+		func(p []byte) []byte { return p }),
 	breaks("ReceivedPayloadBelongsToCaller", "receives into one buffer", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
 			buffer := make([]byte, 4096)

@@ -18,7 +18,8 @@ type contextBug func(t *testing.T, ctx context.Context, call func(context.Contex
 
 // contextBugs are bugs of a call that is interrupted while it is in progress.
 var contextBugs = map[string]contextBug{
-	"looks at its context only before it starts": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+	"looks at its context only before it starts": func(t *testing.T, ctx context.Context,
+		call func(context.Context) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -35,21 +36,24 @@ var contextBugs = map[string]contextBug{
 		}
 		return nil
 	},
-	"returns the cause of the context": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+	"returns the cause of the context": func(t *testing.T, ctx context.Context,
+		call func(context.Context) error) error {
 		err := call(ctx)
 		if err != nil && context.Cause(ctx) != nil {
 			return context.Cause(ctx)
 		}
 		return err
 	},
-	"returns the error of a connection with the same deadline": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+	"returns the error of a connection with the same deadline": func(t *testing.T, ctx context.Context,
+		call func(context.Context) error) error {
 		err := call(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
 			return os.ErrDeadlineExceeded
 		}
 		return err
 	},
-	"returns ErrClosed when its context ends": func(t *testing.T, ctx context.Context, call func(context.Context) error) error {
+	"returns ErrClosed when its context ends": func(t *testing.T, ctx context.Context,
+		call func(context.Context) error) error {
 		err := call(ctx)
 		if err != nil && ctx.Err() != nil {
 			return transport.ErrClosed
@@ -170,19 +174,21 @@ func stalledMutants() (all []mutant[conformance.Harness]) {
 				return s, err
 			}
 		}),
-		breaksSession(check, "sends a last command before it closes, without looking at the context", func(t *testing.T, s *session) {
-			s.close = func(ctx context.Context) error {
-				s.Session.Unlisten(t.Context(), "last")
-				return s.Session.Close(ctx)
-			}
-		}),
-		breaks(check, "the bus sends a last message before it closes, without looking at the context", func(t *testing.T, b *bus) {
-			b.closer = true
-			b.close = func(ctx context.Context) error {
-				b.Hub.Publish(t.Context(), transport.Message{Channel: "last"})
-				return nil
-			}
-		}))
+		breaksSession(check, "sends a last command before it closes, without looking at the context",
+			func(t *testing.T, s *session) {
+				s.close = func(ctx context.Context) error {
+					s.Session.Unlisten(t.Context(), "last")
+					return s.Session.Close(ctx)
+				}
+			}),
+		breaks(check, "the bus sends a last message before it closes, without looking at the context",
+			func(t *testing.T, b *bus) {
+				b.closer = true
+				b.close = func(ctx context.Context) error {
+					b.Hub.Publish(t.Context(), transport.Message{Channel: "last"})
+					return nil
+				}
+			}))
 }
 
 // slowCallMutants returns mutants whose harness cannot stall the medium, and whose calls are slow enough to

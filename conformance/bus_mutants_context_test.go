@@ -15,7 +15,10 @@ import (
 
 var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 	breaks("EndedContextFailsFast", "publishes without looking at the context", func(t *testing.T, b *bus) {
-		b.publish = func(_ context.Context, msgs ...transport.Message) error { return b.Hub.Publish(t.Context(), msgs...) }
+		b.publish = func(_ context.Context,
+			msgs ...transport.Message) error {
+			return b.Hub.Publish(t.Context(), msgs...)
+		}
 	}),
 	breaks("EndedContextFailsFast", "opens without looking at the context", func(t *testing.T, b *bus) {
 		b.open = func(context.Context) (transport.Session, error) { return b.Hub.Open(t.Context()) }
@@ -23,12 +26,13 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 	breaksSession("EndedContextFailsFast", "listens without looking at the context", func(t *testing.T, s *session) {
 		s.listen = func(_ context.Context, channel string) error { return s.Session.Listen(t.Context(), channel) }
 	}),
-	breaksReceive("EndedContextFailsFast", "breaks the session if the context has ended", func(ctx context.Context, s *session) (transport.Message, error) {
-		if ctx.Err() != nil {
-			s.Session.Close(ctx)
-		}
-		return s.Session.Receive(ctx)
-	}),
+	breaksReceive("EndedContextFailsFast", "breaks the session if the context has ended",
+		func(ctx context.Context, s *session) (transport.Message, error) {
+			if ctx.Err() != nil {
+				s.Session.Close(ctx)
+			}
+			return s.Session.Receive(ctx)
+		}),
 	breaksSession("EndedContextFailsFast", "receives without looking at the context", func(t *testing.T, s *session) {
 		s.receive = func(context.Context) (transport.Message, error) { return s.Session.Receive(t.Context()) }
 	}),
@@ -56,11 +60,12 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 	breaksSession("EndedContextFailsFast", "unlistens without looking at the context", func(t *testing.T, s *session) {
 		s.unlisten = func(_ context.Context, channel string) error { return s.Session.Unlisten(t.Context(), channel) }
 	}),
-	breaksSession("EndedContextFailsFast", "calls ListenAll without looking at the context", func(t *testing.T, s *session) {
-		s.listenAll = func(_ context.Context, channels []string) error {
-			return s.Session.(transport.MultiListener).ListenAll(t.Context(), channels...)
-		}
-	}),
+	breaksSession("EndedContextFailsFast", "calls ListenAll without looking at the context",
+		func(t *testing.T, s *session) {
+			s.listenAll = func(_ context.Context, channels []string) error {
+				return s.Session.(transport.MultiListener).ListenAll(t.Context(), channels...)
+			}
+		}),
 
 	breaks("ContextEndsOnlyItsCall", "ends a session with the context of Open", func(t *testing.T, b *bus) {
 		b.open = func(ctx context.Context) (transport.Session, error) {
@@ -71,86 +76,91 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			return s, err
 		}
 	}),
-	breaksSession("ContextEndsOnlyItsCall", "ends a session when the deadline of Listen passes", func(t *testing.T, s *session) {
-		s.listen = func(ctx context.Context, channel string) error {
-			context.AfterFunc(ctx, func() {
-				if ctx.Err() == context.DeadlineExceeded {
-					s.Session.Close(t.Context())
-				}
-			})
-			return s.Session.Listen(ctx, channel)
-		}
-	}),
+	breaksSession("ContextEndsOnlyItsCall", "ends a session when the deadline of Listen passes",
+		func(t *testing.T, s *session) {
+			s.listen = func(ctx context.Context, channel string) error {
+				context.AfterFunc(ctx, func() {
+					if ctx.Err() == context.DeadlineExceeded {
+						s.Session.Close(t.Context())
+					}
+				})
+				return s.Session.Listen(ctx, channel)
+			}
+		}),
 	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the connection", func(t *testing.T, b *bus) {
 		b.publish = leavesDeadline(b.Hub.Publish)
 	}),
-	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the session's connection", func(t *testing.T, b *bus) {
-		var deadline atomic.Pointer[time.Time]
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if d, ok := ctx.Deadline(); ok {
-				deadline.Store(&d)
-			}
-			return b.Hub.Publish(ctx, msgs...)
-		}
-		b.session = func(s *session) {
-			s.listen = func(ctx context.Context, channel string) error {
-				if d := deadline.Load(); d != nil && time.Now().After(*d) {
-					return errors.New("i/o timeout")
+	breaks("ContextEndsOnlyItsCall", "leaves the deadline of a Publish on the session's connection",
+		func(t *testing.T, b *bus) {
+			var deadline atomic.Pointer[time.Time]
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				if d, ok := ctx.Deadline(); ok {
+					deadline.Store(&d)
 				}
-				return s.Session.Listen(ctx, channel)
-			}
-		}
-	}),
-	withMorePatience(breaks("ContextEndsOnlyItsCall", "publishes concurrent calls with the context of the first", func(t *testing.T, b *bus) {
-		var mu sync.Mutex
-		var shared context.Context
-		users := 0
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			mu.Lock()
-			if users++; users == 1 {
-				shared = ctx
-			}
-			ctx = shared
-			mu.Unlock()
-			defer func() {
-				mu.Lock()
-				users--
-				mu.Unlock()
-			}()
-			select {
-			case <-time.After(100 * time.Microsecond):
 				return b.Hub.Publish(ctx, msgs...)
-			case <-ctx.Done():
-				return ctx.Err()
 			}
-		}
-	})),
-	withMorePatience(breaks("ContextEndsOnlyItsCall", "loses pending calls of Publish when another one is interrupted", func(t *testing.T, b *bus) {
-		var interrupted atomic.Int32
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			before := interrupted.Load()
-			select {
-			case <-time.After(100 * time.Microsecond):
-			case <-ctx.Done():
-				interrupted.Add(1)
-				return ctx.Err()
+			b.session = func(s *session) {
+				s.listen = func(ctx context.Context, channel string) error {
+					if d := deadline.Load(); d != nil && time.Now().After(*d) {
+						return errors.New("i/o timeout")
+					}
+					return s.Session.Listen(ctx, channel)
+				}
 			}
-			if interrupted.Load() != before {
-				return nil
+		}),
+	withMorePatience(breaks("ContextEndsOnlyItsCall", "publishes concurrent calls with the context of the first",
+		func(t *testing.T, b *bus) {
+			var mu sync.Mutex
+			var shared context.Context
+			users := 0
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				mu.Lock()
+				if users++; users == 1 {
+					shared = ctx
+				}
+				ctx = shared
+				mu.Unlock()
+				defer func() {
+					mu.Lock()
+					users--
+					mu.Unlock()
+				}()
+				select {
+				case <-time.After(100 * time.Microsecond):
+					return b.Hub.Publish(ctx, msgs...)
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
-			return b.Hub.Publish(ctx, msgs...)
-		}
-	})),
-	breaksSession("ContextEndsOnlyItsCall", "leaves the deadline of a Receive on the connection", func(_ *testing.T, s *session) {
-		var deadline time.Time
-		s.receive = func(ctx context.Context) (transport.Message, error) {
-			if !deadline.IsZero() && time.Now().After(deadline) {
-				return transport.Message{}, errors.New("i/o timeout")
+		})),
+	withMorePatience(breaks("ContextEndsOnlyItsCall",
+		"loses pending calls of Publish when another one is interrupted", func(t *testing.T, b *bus) {
+			var interrupted atomic.Int32
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				before := interrupted.Load()
+				select {
+				case <-time.After(100 * time.Microsecond):
+				case <-ctx.Done():
+					interrupted.Add(1)
+					return ctx.Err()
+				}
+				if interrupted.Load() != before {
+					return nil
+				}
+				return b.Hub.Publish(ctx, msgs...)
 			}
-			deadline, _ = ctx.Deadline()
-			return s.Session.Receive(ctx)
-		}
-	}),
+		})),
+	breaksSession("ContextEndsOnlyItsCall", "leaves the deadline of a Receive on the connection",
+		func(_ *testing.T, s *session) {
+			var deadline time.Time
+			s.receive = func(ctx context.Context) (transport.Message, error) {
+				if !deadline.IsZero() && time.Now().After(deadline) {
+					return transport.Message{}, errors.New("i/o timeout")
+				}
+				deadline, _ = ctx.Deadline()
+				return s.Session.Receive(ctx)
+			}
+		}),
 }, stalledMutants(), slowCallMutants())
 
 // leavesDeadline returns a Publish that leaves its deadline on the connection, for a call without one.

@@ -45,20 +45,21 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
-	breaks("EverySessionReceives", "delivers large messages to the first session of a bus only", func(t *testing.T, b *bus) {
-		opened := 0
-		b.session = func(s *session) {
-			if opened++; opened > 1 {
-				s.receive = func(ctx context.Context) (transport.Message, error) {
-					m, err := s.Session.Receive(ctx)
-					if err == nil && len(m.Payload) >= 4096 {
-						return s.Session.Receive(ctx)
+	breaks("EverySessionReceives", "delivers large messages to the first session of a bus only",
+		func(t *testing.T, b *bus) {
+			opened := 0
+			b.session = func(s *session) {
+				if opened++; opened > 1 {
+					s.receive = func(ctx context.Context) (transport.Message, error) {
+						m, err := s.Session.Receive(ctx)
+						if err == nil && len(m.Payload) >= 4096 {
+							return s.Session.Receive(ctx)
+						}
+						return m, err
 					}
-					return m, err
 				}
 			}
-		}
-	}),
+		}),
 	breaks("NoCrossTalk", "delivers all channels to all sessions", func(t *testing.T, b *bus) {
 		b.useOneChannel(func(string, map[string]int) int { return 1 })
 	}),
@@ -100,18 +101,20 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
-	changesBatch("EqualMessagesAreDistinct", "merges equal neighbours, as a naive queue does", func(msgs []transport.Message) []transport.Message {
-		return slices.CompactFunc(msgs, equal)
-	}),
-	changesBatch("EqualMessagesAreDistinct", "merges equal messages of a batch, as PostgreSQL does", func(msgs []transport.Message) []transport.Message {
-		var all []transport.Message
-		for _, m := range msgs {
-			if !slices.ContainsFunc(all, func(other transport.Message) bool { return equal(m, other) }) {
-				all = append(all, m)
+	changesBatch("EqualMessagesAreDistinct", "merges equal neighbours, as a naive queue does",
+		func(msgs []transport.Message) []transport.Message {
+			return slices.CompactFunc(msgs, equal)
+		}),
+	changesBatch("EqualMessagesAreDistinct", "merges equal messages of a batch, as PostgreSQL does",
+		func(msgs []transport.Message) []transport.Message {
+			var all []transport.Message
+			for _, m := range msgs {
+				if !slices.ContainsFunc(all, func(other transport.Message) bool { return equal(m, other) }) {
+					all = append(all, m)
+				}
 			}
-		}
-		return all
-	}),
+			return all
+		}),
 	flawed("EqualMessagesAreDistinct", publishing, atLeast(4096), merged),
 	flawed("EqualMessagesAreDistinct", receiving, atLeast(64<<10), merged),
 	flawed("EqualMessagesAreDistinct", publishing, sized(0), merged),
@@ -130,28 +133,32 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	changesBatch("EachMessageArrivesOnceInOrder", "sends a batch again, as a retry does", func(msgs []transport.Message) []transport.Message {
-		return append(msgs, msgs...)
-	}),
-	breaks("EachMessageArrivesOnceInOrder", "refuses more parameters than a statement can have", func(t *testing.T, b *bus) {
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if len(msgs) > 2000 {
-				return fmt.Errorf("%d parameters are too many", len(msgs))
+	changesBatch("EachMessageArrivesOnceInOrder", "sends a batch again, as a retry does",
+		func(msgs []transport.Message) []transport.Message {
+			return append(msgs, msgs...)
+		}),
+	breaks("EachMessageArrivesOnceInOrder", "refuses more parameters than a statement can have",
+		func(t *testing.T, b *bus) {
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				if len(msgs) > 2000 {
+					return fmt.Errorf("%d parameters are too many", len(msgs))
+				}
+				return b.Hub.Publish(ctx, msgs...)
 			}
-			return b.Hub.Publish(ctx, msgs...)
-		}
-	}),
+		}),
 }
 
 var orderMutants = []mutant[conformance.Harness]{
-	changesBatch("EachMessageArrivesOnceInOrder", "sends a batch backwards", func(msgs []transport.Message) []transport.Message {
-		slices.Reverse(msgs)
-		return msgs
-	}),
-	changesBatch("EachMessageArrivesOnceInOrder", "lets small messages overtake large ones", func(msgs []transport.Message) []transport.Message {
-		slices.SortStableFunc(msgs, func(a, b transport.Message) int { return len(a.Payload) - len(b.Payload) })
-		return msgs
-	}),
+	changesBatch("EachMessageArrivesOnceInOrder", "sends a batch backwards",
+		func(msgs []transport.Message) []transport.Message {
+			slices.Reverse(msgs)
+			return msgs
+		}),
+	changesBatch("EachMessageArrivesOnceInOrder", "lets small messages overtake large ones",
+		func(msgs []transport.Message) []transport.Message {
+			slices.SortStableFunc(msgs, func(a, b transport.Message) int { return len(a.Payload) - len(b.Payload) })
+			return msgs
+		}),
 	breaks("EachMessageArrivesOnceInOrder", "sends a batch only after the next one", func(t *testing.T, b *bus) {
 		var held []transport.Message
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -163,12 +170,13 @@ var orderMutants = []mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, append(slices.Clone(msgs), now...)...)
 		}
 	}),
-	changesBatch("OrderIsKeptAcrossChannels", "groups a batch by channel", func(msgs []transport.Message) []transport.Message {
-		slices.SortStableFunc(msgs, func(a, b transport.Message) int {
-			return int(a.Channel[len(a.Channel)-1]) - int(b.Channel[len(b.Channel)-1])
-		})
-		return msgs
-	}),
+	changesBatch("OrderIsKeptAcrossChannels", "groups a batch by channel",
+		func(msgs []transport.Message) []transport.Message {
+			slices.SortStableFunc(msgs, func(a, b transport.Message) int {
+				return int(a.Channel[len(a.Channel)-1]) - int(b.Channel[len(b.Channel)-1])
+			})
+			return msgs
+		}),
 	breaks("OrderIsKeptBetweenBuses", "sends messages after Publish has returned", func(t *testing.T, b *bus) {
 		var sending sync.WaitGroup
 		t.Cleanup(sending.Wait)

@@ -38,8 +38,14 @@ var always = occasion{"a Publish", func(*interruptState, context.Context, []tran
 var occasions = []occasion{
 	always,
 	{"a batch", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool { return len(msgs) > 1 }},
-	{"a batch of more than 1,000", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool { return len(msgs) > 1000 }},
-	{"a single message", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool { return len(msgs) == 1 }},
+	{"a batch of more than 1,000", func(_ *interruptState, _ context.Context,
+		msgs []transport.Message) bool {
+		return len(msgs) > 1000
+	}},
+	{"a single message", func(_ *interruptState, _ context.Context,
+		msgs []transport.Message) bool {
+		return len(msgs) == 1
+	}},
 	{"a message of 4 KiB or more", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool {
 		return len(msgs[0].Payload) >= 4<<10
 	}},
@@ -49,9 +55,18 @@ var occasions = []occasion{
 	{"a Publish on several channels", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool {
 		return msgs[0].Channel != msgs[len(msgs)-1].Channel
 	}},
-	{"a Publish after message 100", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.published > 100 }},
-	{"a Publish after message 5,000", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.published > 5000 }},
-	{"every 20th Publish", func(b *interruptState, _ context.Context, _ []transport.Message) bool { return b.interrupted%20 == 0 }},
+	{"a Publish after message 100", func(b *interruptState, _ context.Context,
+		_ []transport.Message) bool {
+		return b.published > 100
+	}},
+	{"a Publish after message 5,000", func(b *interruptState, _ context.Context,
+		_ []transport.Message) bool {
+		return b.published > 5000
+	}},
+	{"every 20th Publish", func(b *interruptState, _ context.Context,
+		_ []transport.Message) bool {
+		return b.interrupted%20 == 0
+	}},
 	{"a Publish with a deadline", func(_ *interruptState, ctx context.Context, _ []transport.Message) bool {
 		return errors.Is(ctx.Err(), context.DeadlineExceeded)
 	}},
@@ -109,13 +124,15 @@ var misbehaviors = []misbehavior{
 		b.send(msgs[1:]...)
 		return ctx.Err()
 	}, false},
-	{"is sent without the one before its last", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"is sent without the one before its last", func(b *interruptState, ctx context.Context,
+		msgs []transport.Message) error {
 		if n := len(msgs); n > 1 {
 			b.send(append(slices.Clone(msgs[:n-2]), msgs[n-1])...)
 		}
 		return ctx.Err()
 	}, false},
-	{"is cut in the middle of its last message", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"is cut in the middle of its last message", func(b *interruptState, ctx context.Context,
+		msgs []transport.Message) error {
 		cut := slices.Clone(msgs)
 		last := &cut[len(cut)-1]
 		last.Payload = last.Payload[:len(last.Payload)/2]
@@ -134,35 +151,42 @@ var misbehaviors = []misbehavior{
 		b.loses = true
 		return ctx.Err()
 	}, true},
-	{"returns no error", func(b *interruptState, ctx context.Context, msgs []transport.Message) error { return nil }, true},
+	{"returns no error", func(b *interruptState, ctx context.Context, msgs []transport.Message) error { return nil },
+		true},
 	{"is sent, but reported as not sent", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		b.send(msgs...)
 		return errors.Join(ctx.Err(), transport.ErrNotSent)
 	}, true},
-	{"is sent, but reported as not accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"is sent, but reported as not accepted", func(b *interruptState, ctx context.Context,
+		msgs []transport.Message) error {
 		b.send(msgs...)
 		return &transport.RejectedError{Err: ctx.Err()}
 	}, true},
-	{"is not sent, but reported as accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"is not sent, but reported as accepted", func(b *interruptState, ctx context.Context,
+		msgs []transport.Message) error {
 		return &transport.RejectedError{Accepted: len(msgs), Err: ctx.Err()}
 	}, true},
-	{"is sent without its last message, but reported as accepted", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
-		b.send(msgs[:len(msgs)-1]...)
-		return &transport.RejectedError{Accepted: len(msgs), Err: ctx.Err()}
-	}, false},
-	{"is reported with more accepted messages than it has", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
-		return &transport.RejectedError{Accepted: len(msgs) + 1, Err: ctx.Err()}
-	}, false},
+	{"is sent without its last message, but reported as accepted",
+		func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+			b.send(msgs[:len(msgs)-1]...)
+			return &transport.RejectedError{Accepted: len(msgs), Err: ctx.Err()}
+		}, false},
+	{"is reported with more accepted messages than it has",
+		func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+			return &transport.RejectedError{Accepted: len(msgs) + 1, Err: ctx.Err()}
+		}, false},
 	{"fails with a network timeout", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
 		return errors.New("i/o timeout")
 	}, true},
-	{"fails with the error of a connection with the same deadline", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return &net.OpError{Op: "write", Err: os.ErrDeadlineExceeded}
-		}
-		return ctx.Err()
-	}, false},
-	{"fails with the cause of the context", func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+	{"fails with the error of a connection with the same deadline",
+		func(b *interruptState, ctx context.Context, msgs []transport.Message) error {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return &net.OpError{Op: "write", Err: os.ErrDeadlineExceeded}
+			}
+			return ctx.Err()
+		}, false},
+	{"fails with the cause of the context", func(b *interruptState, ctx context.Context,
+		msgs []transport.Message) error {
 		return context.Cause(ctx)
 	}, false},
 }
@@ -172,11 +196,13 @@ func interruptMutants() (all []mutant[conformance.Harness]) {
 		for _, occasion := range occasions {
 			if misbehavior.onAllOccasions || occasion.name == always.name {
 				bug := fmt.Sprintf("%s that is interrupted %s", occasion.name, misbehavior.name)
-				all = append(all, withMorePatience(breaks("InterruptedPublishIsNotSentLater", bug, misbehavesWhen(occasion, misbehavior))))
+				all = append(all, withMorePatience(breaks("InterruptedPublishIsNotSentLater", bug,
+					misbehavesWhen(occasion, misbehavior))))
 			}
 		}
 	}
-	all = append(all, withMorePatience(breaks("InterruptedPublishIsNotSentLater", "keeps the payloads of an interrupted Publish", keepsInterrupted)))
+	all = append(all, withMorePatience(breaks("InterruptedPublishIsNotSentLater",
+		"keeps the payloads of an interrupted Publish", keepsInterrupted)))
 	return append(all, rejectedMutants()...)
 }
 

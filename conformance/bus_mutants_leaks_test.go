@@ -104,8 +104,14 @@ var leakPoints = []struct {
 			}
 		}
 	}},
-	{"when Receive has returned a message", leakOnReceive(func(_ context.Context, err error) bool { return err == nil })},
-	{"when Receive is interrupted", leakOnReceive(func(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil })},
+	{"when Receive has returned a message", leakOnReceive(func(_ context.Context,
+		err error) bool {
+		return err == nil
+	})},
+	{"when Receive is interrupted", leakOnReceive(func(ctx context.Context,
+		err error) bool {
+		return err != nil && ctx.Err() != nil
+	})},
 	{"when Receive has found the session severed", leakOnReceive(func(ctx context.Context, err error) bool {
 		return errors.Is(err, memory.ErrOutage)
 	})},
@@ -123,8 +129,14 @@ var leakPoints = []struct {
 			}
 		}
 	}},
-	{"when Listen finds the session severed", leakOnListen(func(_ context.Context, err error) bool { return errors.Is(err, memory.ErrOutage) })},
-	{"when Listen is interrupted", leakOnListen(func(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil })},
+	{"when Listen finds the session severed", leakOnListen(func(_ context.Context,
+		err error) bool {
+		return errors.Is(err, memory.ErrOutage)
+	})},
+	{"when Listen is interrupted", leakOnListen(func(ctx context.Context,
+		err error) bool {
+		return err != nil && ctx.Err() != nil
+	})},
 	{"when Listen rejects a name over the limit", leakOnListen(func(ctx context.Context, err error) bool {
 		return err != nil && ctx.Err() == nil && !errors.Is(err, memory.ErrOutage)
 	})},
@@ -239,16 +251,20 @@ func leakMutants() (mutants []mutant[conformance.Harness]) {
 				}
 			}
 			mutants = append(mutants,
-				mutant[conformance.Harness]{"SessionsLeakNothing", "leaves a goroutine behind " + bug, func(t *testing.T) conformance.Harness {
-					n := new(atomic.Int32)
-					return smallBufferHarness(func(b *bus) { l.apply(b, now(n, func() { go func() { <-t.Context().Done() }() })) })
-				}},
-				mutant[conformance.Harness]{"SessionsLeakNothingAtTheServer", "leaves a connection behind " + bug, func(t *testing.T) conformance.Harness {
-					n, left := new(atomic.Int32), new(atomic.Int32)
-					h := smallBufferHarness(func(b *bus) { l.apply(b, now(n, func() { left.Add(1) })) })
-					h.Leftovers = func(testing.TB) []string { return make([]string, left.Load()) }
-					return h
-				}})
+				mutant[conformance.Harness]{"SessionsLeakNothing", "leaves a goroutine behind " + bug,
+					func(t *testing.T) conformance.Harness {
+						n := new(atomic.Int32)
+						return smallBufferHarness(func(b *bus) {
+							l.apply(b, now(n, func() { go func() { <-t.Context().Done() }() }))
+						})
+					}},
+				mutant[conformance.Harness]{"SessionsLeakNothingAtTheServer", "leaves a connection behind " + bug,
+					func(t *testing.T) conformance.Harness {
+						n, left := new(atomic.Int32), new(atomic.Int32)
+						h := smallBufferHarness(func(b *bus) { l.apply(b, now(n, func() { left.Add(1) })) })
+						h.Leftovers = func(testing.TB) []string { return make([]string, left.Load()) }
+						return h
+					}})
 		}
 	}
 	return mutants
@@ -256,6 +272,7 @@ func leakMutants() (mutants []mutant[conformance.Harness]) {
 
 // smallBufferHarness returns the harness of a bus with small buffers.
 func smallBufferHarness(change func(b *bus)) conformance.Harness {
-	m := &busMedium{hub: memory.NewHubWithConfig(memory.Config{Limits: textLimits, Buffer: 64, Patience: time.Millisecond})}
+	m := &busMedium{hub: memory.NewHubWithConfig(memory.Config{Limits: textLimits, Buffer: 64,
+		Patience: time.Millisecond})}
 	return m.harness(change)
 }

@@ -38,11 +38,15 @@ var limitMutants = []mutant[conformance.Harness]{
 	breaks("LimitsSuffice", "carries short names", func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return transport.Limits{Channel: transport.MinChannel - 1} }
 	}),
-	refusesInBatch("rejects the largest payload after others", func(i int, m transport.Message, _ int) bool { return i > 0 && len(m.Payload) == textLimits.Payload }),
+	refusesInBatch("rejects the largest payload after others",
+		func(i int, m transport.Message, _ int) bool { return i > 0 && len(m.Payload) == textLimits.Payload }),
 	refusesInBatch("rejects the largest payload in the middle", func(i int, m transport.Message, of int) bool {
 		return i > 1 && i < of-1 && len(m.Payload) == textLimits.Payload
 	}),
-	refusesInBatch("limits the size of a batch", func(i int, m transport.Message, of int) bool { return i > 1 && len(m.Payload) == textLimits.Payload }),
+	refusesInBatch("limits the size of a batch", func(i int, m transport.Message,
+		of int) bool {
+		return i > 1 && len(m.Payload) == textLimits.Payload
+	}),
 	refusesInBatch("counts the channel name too", func(i int, m transport.Message, _ int) bool {
 		return len(m.Payload)+len(m.Channel) > textLimits.Payload+10
 	}),
@@ -55,46 +59,52 @@ var limitMutants = []mutant[conformance.Harness]{
 	breaks("LimitIsInclusive", "has a limit but reports none", func(t *testing.T, b *bus) {
 		b.refuses(func(m transport.Message) bool { return len(m.Payload) > 1<<16 })
 	}),
-	breaksLimited("LimitIsInclusive", "counts the NUL at the end of a C string", textLimits, func(t *testing.T, b *bus) {
-		b.refuses(func(m transport.Message) bool { return len(m.Payload)+1 > textLimits.Payload })
-	}),
-	breaksLimited("LimitIsInclusive", "counts the bytes of the escaped payload", textLimits, func(t *testing.T, b *bus) {
-		b.refuses(func(m transport.Message) bool {
-			return len(m.Payload)+bytes.Count(m.Payload, []byte(`"`)) > textLimits.Payload
-		})
-	}),
+	breaksLimited("LimitIsInclusive", "counts the NUL at the end of a C string", textLimits,
+		func(t *testing.T, b *bus) {
+			b.refuses(func(m transport.Message) bool { return len(m.Payload)+1 > textLimits.Payload })
+		}),
+	breaksLimited("LimitIsInclusive", "counts the bytes of the escaped payload", textLimits,
+		func(t *testing.T, b *bus) {
+			b.refuses(func(m transport.Message) bool {
+				return len(m.Payload)+bytes.Count(m.Payload, []byte(`"`)) > textLimits.Payload
+			})
+		}),
 	overLimit("cuts a payload to the limit", func(b *bus, ctx context.Context, msgs []transport.Message) error {
 		for i := range msgs {
 			msgs[i].Payload = msgs[i].Payload[:min(len(msgs[i].Payload), textLimits.Payload)]
 		}
 		return b.Hub.Publish(ctx, msgs...)
 	}),
-	overLimit("drops a payload over the limit silently", func(b *bus, ctx context.Context, msgs []transport.Message) error {
-		return b.Hub.Publish(ctx, slices.DeleteFunc(msgs, tooLarge)...)
-	}),
-	overLimit("sends what follows the rejected message", func(b *bus, ctx context.Context, msgs []transport.Message) error {
-		if i := slices.IndexFunc(msgs, tooLarge); i >= 0 {
-			b.Hub.Publish(ctx, slices.Delete(msgs, i, i+1)...)
-			return &transport.RejectedError{Accepted: i, Err: errTooLarge}
-		}
-		return b.Hub.Publish(ctx, msgs...)
-	}),
+	overLimit("drops a payload over the limit silently",
+		func(b *bus, ctx context.Context, msgs []transport.Message) error {
+			return b.Hub.Publish(ctx, slices.DeleteFunc(msgs, tooLarge)...)
+		}),
+	overLimit("sends what follows the rejected message",
+		func(b *bus, ctx context.Context, msgs []transport.Message) error {
+			if i := slices.IndexFunc(msgs, tooLarge); i >= 0 {
+				b.Hub.Publish(ctx, slices.Delete(msgs, i, i+1)...)
+				return &transport.RejectedError{Accepted: i, Err: errTooLarge}
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}),
 	miscounts("reports that nothing was accepted", func(int) int { return 0 }),
 	miscounts("counts the rejected message as accepted", func(accepted int) int { return accepted + 1 }),
-	overLimit("counts messages of a statement that was rolled back as accepted", func(b *bus, ctx context.Context, msgs []transport.Message) error {
-		if i := slices.IndexFunc(msgs, tooLarge); i >= 0 {
-			return &transport.RejectedError{Accepted: i, Err: errTooLarge}
-		}
-		return b.Hub.Publish(ctx, msgs...)
-	}),
+	overLimit("counts messages of a statement that was rolled back as accepted",
+		func(b *bus, ctx context.Context, msgs []transport.Message) error {
+			if i := slices.IndexFunc(msgs, tooLarge); i >= 0 {
+				return &transport.RejectedError{Accepted: i, Err: errTooLarge}
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}),
 	miscounts("counts no more than 64 accepted messages", func(accepted int) int { return min(accepted, 64) }),
 	miscounts("counts accepted messages in one byte", func(accepted int) int { return accepted % 256 }),
-	overLimit("drops a payload over the limit silently after 16 others", func(b *bus, ctx context.Context, msgs []transport.Message) error {
-		if i := slices.IndexFunc(msgs, tooLarge); i > 16 {
-			msgs = slices.Delete(msgs, i, i+1)
-		}
-		return b.Hub.Publish(ctx, msgs...)
-	}),
+	overLimit("drops a payload over the limit silently after 16 others",
+		func(b *bus, ctx context.Context, msgs []transport.Message) error {
+			if i := slices.IndexFunc(msgs, tooLarge); i > 16 {
+				msgs = slices.Delete(msgs, i, i+1)
+			}
+			return b.Hub.Publish(ctx, msgs...)
+		}),
 	overLimit("checks the first of a batch only", func(b *bus, ctx context.Context, msgs []transport.Message) error {
 		for i := range msgs[min(1, len(msgs)):] {
 			msgs[i+1].Payload = msgs[i+1].Payload[:min(len(msgs[i+1].Payload), textLimits.Payload)]
@@ -117,22 +127,24 @@ var limitMutants = []mutant[conformance.Harness]{
 	breaksLimited("NonTextIsRejectedAlone", "ends at NUL", textLimits, func(t *testing.T, b *bus) {
 		b.changeEach(func(m *transport.Message) { m.Payload, _, _ = bytes.Cut(m.Payload, []byte{0}) })
 	}),
-	breaksLimited("NonTextIsRejectedAlone", "checks only the first 4 KiB", transport.Limits{}, func(t *testing.T, b *bus) {
-		b.limits = func() transport.Limits { return textLimits }
-		b.refuses(func(m transport.Message) bool {
-			head := m.Payload[:min(len(m.Payload), 4096)]
-			return !utf8.Valid(head) || bytes.IndexByte(head, 0) >= 0
-		})
-	}),
-	breaksLimited("NonTextIsRejectedAlone", "checks only the first message of a batch", transport.Limits{}, func(t *testing.T, b *bus) {
-		b.limits = func() transport.Limits { return textLimits }
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if m := msgs[0].Payload; !utf8.Valid(m) || bytes.IndexByte(m, 0) >= 0 {
-				return &transport.RejectedError{Err: errTooLarge}
+	breaksLimited("NonTextIsRejectedAlone", "checks only the first 4 KiB", transport.Limits{},
+		func(t *testing.T, b *bus) {
+			b.limits = func() transport.Limits { return textLimits }
+			b.refuses(func(m transport.Message) bool {
+				head := m.Payload[:min(len(m.Payload), 4096)]
+				return !utf8.Valid(head) || bytes.IndexByte(head, 0) >= 0
+			})
+		}),
+	breaksLimited("NonTextIsRejectedAlone", "checks only the first message of a batch", transport.Limits{},
+		func(t *testing.T, b *bus) {
+			b.limits = func() transport.Limits { return textLimits }
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				if m := msgs[0].Payload; !utf8.Valid(m) || bytes.IndexByte(m, 0) >= 0 {
+					return &transport.RejectedError{Err: errTooLarge}
+				}
+				return b.Hub.Publish(ctx, msgs...)
 			}
-			return b.Hub.Publish(ctx, msgs...)
-		}
-	}),
+		}),
 	breaksLimited("NonTextIsRejectedAlone", "checks for NUL only", transport.Limits{}, func(t *testing.T, b *bus) {
 		b.limits = func() transport.Limits { return textLimits }
 		b.refuses(func(m transport.Message) bool { return bytes.IndexByte(m.Payload, 0) >= 0 })
@@ -141,17 +153,22 @@ var limitMutants = []mutant[conformance.Harness]{
 		b.limits = func() transport.Limits { return textLimits }
 		b.refuses(func(m transport.Message) bool { return !utf8.Valid(m.Payload) })
 	}),
-	breaksLimited("NonTextIsRejectedAlone", "carries bytes although Limits.Text is set", transport.Limits{}, func(t *testing.T, b *bus) {
-		b.limits = func() transport.Limits { return textLimits }
-	}),
+	breaksLimited("NonTextIsRejectedAlone", "carries bytes although Limits.Text is set", transport.Limits{},
+		func(t *testing.T, b *bus) {
+			b.limits = func() transport.Limits { return textLimits }
+		}),
 }
 
 func tooLarge(m transport.Message) bool { return len(m.Payload) > textLimits.Payload }
 
 // overLimit returns a mutant that handles payloads over the limit in its own way.
-func overLimit(bug string, publish func(b *bus, ctx context.Context, msgs []transport.Message) error) mutant[conformance.Harness] {
+func overLimit(bug string, publish func(b *bus, ctx context.Context,
+	msgs []transport.Message) error) mutant[conformance.Harness] {
 	return breaksLimited("OverLimitIsRejectedAlone", bug, textLimits, func(t *testing.T, b *bus) {
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error { return publish(b, ctx, slices.Clone(msgs)) }
+		b.publish = func(ctx context.Context,
+			msgs ...transport.Message) error {
+			return publish(b, ctx, slices.Clone(msgs))
+		}
 	})
 }
 

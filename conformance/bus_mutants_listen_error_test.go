@@ -49,17 +49,21 @@ var survivals = []struct {
 
 // breaksCall returns a mutant with another Listen, Unlisten or ListenAll. The func call is given the correct
 // one.
-func breaksCall(check, name, bug string, limits transport.Limits, call func(ctx context.Context, s *session, channels []string, right func(context.Context) error) error) mutant[conformance.Harness] {
+func breaksCall(check, name, bug string, limits transport.Limits,
+	call func(ctx context.Context, s *session, channels []string,
+		right func(context.Context) error) error) mutant[conformance.Harness] {
 	return breaksLimited(check, name+": "+bug, limits, func(_ *testing.T, b *bus) {
 		b.session = func(s *session) {
 			switch name {
 			case "Listen":
 				s.listen = func(ctx context.Context, channel string) error {
-					return call(ctx, s, []string{channel}, func(ctx context.Context) error { return s.Session.Listen(ctx, channel) })
+					return call(ctx, s, []string{channel},
+						func(ctx context.Context) error { return s.Session.Listen(ctx, channel) })
 				}
 			case "Unlisten":
 				s.unlisten = func(ctx context.Context, channel string) error {
-					return call(ctx, s, []string{channel}, func(ctx context.Context) error { return s.Session.Unlisten(ctx, channel) })
+					return call(ctx, s, []string{channel},
+						func(ctx context.Context) error { return s.Session.Unlisten(ctx, channel) })
 				}
 			default:
 				s.listenAll = func(ctx context.Context, channels []string) error {
@@ -76,7 +80,8 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 	for _, name := range []string{"Listen", "Unlisten", "ListenAll"} {
 		for _, after := range survivals {
 			mutants = append(mutants,
-				breaksCall("ListenErrorEndsTheSession", name, after.name+" after a context that has ended", transport.Limits{},
+				breaksCall("ListenErrorEndsTheSession", name, after.name+" after a context that has ended",
+					transport.Limits{},
 					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
 						if ctx.Err() == nil {
 							return right(ctx)
@@ -94,7 +99,8 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 						}
 						return right(ctx)
 					}),
-				breaksCall("InterruptedListenEndsTheSession", name, after.name+" after an interruption while the medium is stalled", transport.Limits{},
+				breaksCall("InterruptedListenEndsTheSession", name,
+					after.name+" after an interruption while the medium is stalled", transport.Limits{},
 					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
 						if ctx.Err() != nil {
 							return right(ctx)
@@ -109,7 +115,8 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 							return ctx.Err()
 						}
 					}),
-				breaksCall("InterruptedListenEndsTheSession", name, after.name+" after an interruption", transport.Limits{},
+				breaksCall("InterruptedListenEndsTheSession", name, after.name+" after an interruption",
+					transport.Limits{},
 					func(ctx context.Context, s *session, _ []string, right func(context.Context) error) error {
 						if err := roundTrip(ctx); err != nil {
 							after.apply(s)
@@ -123,14 +130,16 @@ func listenErrorMutants() (mutants []mutant[conformance.Harness]) {
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
 					return right(context.WithoutCancel(ctx))
 				}),
-			breaksCall("InterruptedListenEndsTheSession", name, "reports an interruption as success", transport.Limits{},
+			breaksCall("InterruptedListenEndsTheSession", name, "reports an interruption as success",
+				transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
 					if roundTrip(ctx) != nil {
 						return nil
 					}
 					return right(ctx)
 				}),
-			breaksCall("InterruptedListenEndsTheSession", name, "reports an interruption as a timeout", transport.Limits{},
+			breaksCall("InterruptedListenEndsTheSession", name, "reports an interruption as a timeout",
+				transport.Limits{},
 				func(ctx context.Context, _ *session, _ []string, right func(context.Context) error) error {
 					if roundTrip(ctx) != nil {
 						right(ctx)

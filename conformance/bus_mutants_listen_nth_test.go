@@ -70,35 +70,39 @@ var listenBugs = []listenBug{
 	{"ListenAllListensToEach", "forgets channel %d", manyCalls, fresh, forgets},
 	{"ListenAllListensToEach", "forgets the first channel at channel %d", manyCalls, fresh, replacesTheFirst},
 	{"ListenAllListensToEach", "delivers channel %d twice", manyCalls, fresh, hearsItTwice},
-	{"ListenIsActiveOnReturn", "listens to channel %d only with the next Receive", manyCalls, fresh, func(ctx context.Context, s *session, channel string, _ []string) error {
-		receive := s.receive
-		s.receive = func(ctx context.Context) (transport.Message, error) {
-			s.receive = receive
-			s.Session.Listen(ctx, channel)
-			return s.Receive(ctx)
-		}
-		return nil
-	}},
-	{"ListenLosesNothing", "drops a waiting message, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
-		s.receiveWaiting(ctx)
-		return s.Session.Listen(ctx, channel)
-	}},
-	{"ListenLosesNothing", "delivers a waiting message twice, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
-		if m, err := s.receiveWaiting(ctx); err == nil {
-			s.receiveFirst(m, m)
-		}
-		return s.Session.Listen(ctx, channel)
-	}},
-	{"ListenLosesNothing", "swaps two waiting messages, in call %d", earlyCalls, either, func(ctx context.Context, s *session, channel string, _ []string) error {
-		if m, err := s.receiveWaiting(ctx); err == nil {
-			if n, err := s.receiveWaiting(ctx); err == nil {
-				s.receiveFirst(n, m)
-			} else {
-				s.receiveFirst(m)
+	{"ListenIsActiveOnReturn", "listens to channel %d only with the next Receive", manyCalls, fresh,
+		func(ctx context.Context, s *session, channel string, _ []string) error {
+			receive := s.receive
+			s.receive = func(ctx context.Context) (transport.Message, error) {
+				s.receive = receive
+				s.Session.Listen(ctx, channel)
+				return s.Receive(ctx)
 			}
-		}
-		return s.Session.Listen(ctx, channel)
-	}},
+			return nil
+		}},
+	{"ListenLosesNothing", "drops a waiting message, in call %d", earlyCalls, either,
+		func(ctx context.Context, s *session, channel string, _ []string) error {
+			s.receiveWaiting(ctx)
+			return s.Session.Listen(ctx, channel)
+		}},
+	{"ListenLosesNothing", "delivers a waiting message twice, in call %d", earlyCalls, either,
+		func(ctx context.Context, s *session, channel string, _ []string) error {
+			if m, err := s.receiveWaiting(ctx); err == nil {
+				s.receiveFirst(m, m)
+			}
+			return s.Session.Listen(ctx, channel)
+		}},
+	{"ListenLosesNothing", "swaps two waiting messages, in call %d", earlyCalls, either,
+		func(ctx context.Context, s *session, channel string, _ []string) error {
+			if m, err := s.receiveWaiting(ctx); err == nil {
+				if n, err := s.receiveWaiting(ctx); err == nil {
+					s.receiveFirst(n, m)
+				} else {
+					s.receiveFirst(m)
+				}
+			}
+			return s.Session.Listen(ctx, channel)
+		}},
 	{"ListenLosesNothing", "drops waiting messages of the repeated channel, in call %d", earlyCalls, known,
 		func(ctx context.Context, s *session, channel string, _ []string) error {
 			var others []transport.Message
@@ -119,23 +123,24 @@ var listenBugs = []listenBug{
 func nthListenMutants() (mutants []mutant[conformance.Harness]) {
 	for _, bug := range listenBugs {
 		for _, nth := range bug.nths {
-			mutants = append(mutants, breaksSession(bug.check, fmt.Sprintf(bug.name, nth), func(_ *testing.T, s *session) {
-				var channels []string
-				n := 0
-				s.listen = func(ctx context.Context, channel string) error {
-					known := slices.Contains(channels, channel)
-					if !known {
-						channels = append(channels, channel)
-					}
-					if known && bug.counted.known || !known && bug.counted.fresh {
-						if n++; n == nth {
-							return bug.listen(ctx, s, channel, channels)
+			mutants = append(mutants, breaksSession(bug.check, fmt.Sprintf(bug.name, nth),
+				func(_ *testing.T, s *session) {
+					var channels []string
+					n := 0
+					s.listen = func(ctx context.Context, channel string) error {
+						known := slices.Contains(channels, channel)
+						if !known {
+							channels = append(channels, channel)
 						}
+						if known && bug.counted.known || !known && bug.counted.fresh {
+							if n++; n == nth {
+								return bug.listen(ctx, s, channel, channels)
+							}
+						}
+						return s.Session.Listen(ctx, channel)
 					}
-					return s.Session.Listen(ctx, channel)
-				}
-				s.listenAll = s.listenEach
-			}))
+					s.listenAll = s.listenEach
+				}))
 		}
 	}
 	return mutants
@@ -183,20 +188,21 @@ func nthUnlistenMutants() (mutants []mutant[conformance.Harness]) {
 	}
 	for _, bug := range bugs {
 		for _, nth := range bug.nths {
-			mutants = append(mutants, breaksSession(bug.check, fmt.Sprintf(bug.name, nth), func(_ *testing.T, s *session) {
-				var channels []string
-				s.listen = func(ctx context.Context, channel string) error {
-					channels = append(channels, channel)
-					return s.Session.Listen(ctx, channel)
-				}
-				calls := 0
-				s.unlisten = func(ctx context.Context, channel string) error {
-					if calls++; calls == nth {
-						return bug.unlisten(ctx, s, channel, channels)
+			mutants = append(mutants, breaksSession(bug.check, fmt.Sprintf(bug.name, nth),
+				func(_ *testing.T, s *session) {
+					var channels []string
+					s.listen = func(ctx context.Context, channel string) error {
+						channels = append(channels, channel)
+						return s.Session.Listen(ctx, channel)
 					}
-					return s.Session.Unlisten(ctx, channel)
-				}
-			}))
+					calls := 0
+					s.unlisten = func(ctx context.Context, channel string) error {
+						if calls++; calls == nth {
+							return bug.unlisten(ctx, s, channel, channels)
+						}
+						return s.Session.Unlisten(ctx, channel)
+					}
+				}))
 		}
 	}
 	return mutants

@@ -40,7 +40,8 @@ var nameMutants = slices.Concat(renameMutants(), patternMutants(), longNameMutan
 	breaks("ChannelNamesAreLiteral", "separates the channels of ListenAll by commas", func(t *testing.T, b *bus) {
 		b.session = func(s *session) {
 			s.listenAll = func(ctx context.Context, channels []string) error {
-				return s.Session.(transport.MultiListener).ListenAll(ctx, strings.Split(strings.Join(channels, ","), ",")...)
+				return s.Session.(transport.MultiListener).ListenAll(ctx,
+					strings.Split(strings.Join(channels, ","), ",")...)
 			}
 		}
 	}),
@@ -52,35 +53,55 @@ var renames = map[string]func(string) string{
 	"folds case of ASCII": func(s string) string {
 		return mapASCII(s, func(r rune) rune { return []rune(strings.ToLower(string(r)))[0] })
 	},
-	"cuts names to 11 bytes":          cutTo(11),
-	"trims names":                     strings.TrimSpace,
-	"trims names at their end":        func(s string) string { return strings.TrimRight(s, " \t\r\n") },
-	"trims names at their beginning":  func(s string) string { return strings.TrimLeft(s, " \t\r\n") },
-	"removes quotes":                  func(s string) string { return strings.NewReplacer(`"`, "", `'`, "", "`", "").Replace(s) },
-	"halves doubled quotes":           func(s string) string { return strings.NewReplacer(`""`, `"`, `''`, `'`).Replace(s) },
-	"halves backslashes":              func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
-	"expands escapes":                 func(s string) string { return strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(s) },
+	"cuts names to 11 bytes":         cutTo(11),
+	"trims names":                    strings.TrimSpace,
+	"trims names at their end":       func(s string) string { return strings.TrimRight(s, " \t\r\n") },
+	"trims names at their beginning": func(s string) string { return strings.TrimLeft(s, " \t\r\n") },
+	"removes quotes": func(s string) string {
+		return strings.NewReplacer(`"`, "", `'`, "", "`", "").Replace(s)
+	},
+	"halves doubled quotes": func(s string) string {
+		return strings.NewReplacer(`""`, `"`, `''`, `'`).Replace(s)
+	},
+	"halves backslashes": func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
+	"expands escapes": func(s string) string {
+		return strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(s)
+	},
 	"halves dollars":                  func(s string) string { return strings.ReplaceAll(s, "$$", "$") },
 	"decodes names as parts of a URL": func(s string) string { return ignoreError(url.QueryUnescape(s)) },
 	"cleans names as file paths":      path.Clean,
-	"merges spaces":                   func(s string) string { return strings.Join(strings.FieldsFunc(s, isSpace), " ") },
-	"converts line ends":              func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") },
-	"ends names at a line's end":      func(s string) string { return textBefore(s, "\n") },
-	"ends names at a space":           func(s string) string { return textBefore(s, " ") },
-	"ends names at a comma":           func(s string) string { return textBefore(s, ",") },
+	"merges spaces": func(s string) string {
+		return strings.Join(strings.FieldsFunc(s, isSpace), " ")
+	},
+	"converts line ends":         func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") },
+	"ends names at a line's end": func(s string) string { return textBefore(s, "\n") },
+	"ends names at a space":      func(s string) string { return textBefore(s, " ") },
+	"ends names at a comma":      func(s string) string { return textBefore(s, ",") },
 	"drops control characters": func(s string) string {
 		return mapASCII(s, func(r rune) rune { return dropIf(r, r < ' ' || r == 0x7f) })
 	},
-	"replaces non-word characters by underscores": func(s string) string { return regexp.MustCompile(`\W`).ReplaceAllString(s, "_") },
-	"supports the basic multilingual plane only":  func(s string) string { return mapAbove(s, 0xffff) },
-	"supports Latin-1 only":                       func(s string) string { return mapAbove(s, 0xff) },
-	"composes accents":                            func(s string) string { return strings.ReplaceAll(s, "e\u0301", "é") },
-	"drops byte order marks":                      func(s string) string { return strings.ReplaceAll(s, "\ufeff", "") },
-	"drops leading zeros":                         func(s string) string { return regexp.MustCompile(`\b0+(\d)`).ReplaceAllString(s, "$1") },
-	"treats backslashes as slashes":               func(s string) string { return strings.ReplaceAll(s, `\`, "/") },
-	"keeps 16 bits of a character":                func(s string) string { return strings.Map(func(r rune) rune { return r & 0xffff }, s) },
-	"keeps 8 bits of a character":                 func(s string) string { return strings.Map(func(r rune) rune { return r & 0xff }, s) },
-	"hashes names with CRC-32":                    func(s string) string { return strconv.Itoa(int(crc32.ChecksumIEEE([]byte(s)))) },
+	"replaces non-word characters by underscores": func(s string) string {
+		return regexp.MustCompile(`\W`).ReplaceAllString(s, "_")
+	},
+	"supports the basic multilingual plane only": func(s string) string { return mapAbove(s, 0xffff) },
+	"supports Latin-1 only":                      func(s string) string { return mapAbove(s, 0xff) },
+	"composes accents": func(s string) string {
+		return strings.ReplaceAll(s, "e\u0301", "é")
+	},
+	"drops byte order marks": func(s string) string { return strings.ReplaceAll(s, "\ufeff", "") },
+	"drops leading zeros": func(s string) string {
+		return regexp.MustCompile(`\b0+(\d)`).ReplaceAllString(s, "$1")
+	},
+	"treats backslashes as slashes": func(s string) string { return strings.ReplaceAll(s, `\`, "/") },
+	"keeps 16 bits of a character": func(s string) string {
+		return strings.Map(func(r rune) rune { return r & 0xffff }, s)
+	},
+	"keeps 8 bits of a character": func(s string) string {
+		return strings.Map(func(r rune) rune { return r & 0xff }, s)
+	},
+	"hashes names with CRC-32": func(s string) string {
+		return strconv.Itoa(int(crc32.ChecksumIEEE([]byte(s))))
+	},
 	"hashes names with CRC-32C": func(s string) string {
 		return strconv.Itoa(int(crc32.Checksum([]byte(s), crc32.MakeTable(crc32.Castagnoli))))
 	},
@@ -105,9 +126,10 @@ func renameMutants() (mutants []mutant[conformance.Harness]) {
 		if !strings.HasPrefix(bug, "hashes") {
 			mutants = append(mutants, renaming("ChannelNamesAreLiteral", bug, rename))
 		}
-		mutants = append(mutants, matching("ChannelNamesAreLiteral", bug+" to select the sessions", func(listening, channel string) bool {
-			return rename(listening) == rename(channel)
-		}))
+		mutants = append(mutants, matching("ChannelNamesAreLiteral", bug+" to select the sessions",
+			func(listening, channel string) bool {
+				return rename(listening) == rename(channel)
+			}))
 	}
 	return mutants
 }
@@ -120,25 +142,42 @@ func patternMutants() (mutants []mutant[conformance.Harness]) {
 			return strings.HasSuffix(name, pattern[min(8, len(pattern)):]) && len(pattern) > 9
 		},
 		"patterns of the shell": func(pattern, name string) bool { return ignoreError(path.Match(pattern, name)) },
-		"patterns of LIKE":      func(pattern, name string) bool { return matchesTranslated(pattern, name, "", "%", ".*", "_", ".") },
-		"regular expressions":   func(pattern, name string) bool { return ignoreError(regexp.MatchString("^(?:"+pattern+")$", name)) },
+		"patterns of LIKE": func(pattern,
+			name string) bool {
+			return matchesTranslated(pattern, name, "", "%", ".*", "_", ".")
+		},
+		"regular expressions": func(pattern,
+			name string) bool {
+			return ignoreError(regexp.MatchString("^(?:"+pattern+")$", name))
+		},
 		"subjects of NATS": func(pattern, name string) bool {
 			return matchesTranslated(pattern, name, `\.`, "*", `[^.]+`, ">", ".+")
 		},
 		"routing keys of AMQP": func(pattern, name string) bool {
 			return matchesTranslated(pattern, name, `\.`, "*", `[^.]+`, "#", ".*")
 		},
-		"topic filters of MQTT":        func(pattern, name string) bool { return matchesTranslated(pattern, name, "/", "+", `[^/]*`, "#", ".*") },
-		"names with sorted characters": func(pattern, name string) bool { return sortedBytes(pattern) == sortedBytes(name) },
-		"lists separated by commas":    func(pattern, name string) bool { return slices.Contains(strings.Split(pattern, ","), name) },
+		"topic filters of MQTT": func(pattern,
+			name string) bool {
+			return matchesTranslated(pattern, name, "/", "+", `[^/]*`, "#", ".*")
+		},
+		"names with sorted characters": func(pattern,
+			name string) bool {
+			return sortedBytes(pattern) == sortedBytes(name)
+		},
+		"lists separated by commas": func(pattern,
+			name string) bool {
+			return slices.Contains(strings.Split(pattern, ","), name)
+		},
 	} {
 		mutants = append(mutants,
-			matching("ChannelNamesAreLiteral", "treats the names of Listen as "+bug, func(listening, channel string) bool {
-				return listening == channel || match(listening, channel)
-			}),
-			matching("ChannelNamesAreLiteral", "treats the names of Publish as "+bug, func(listening, channel string) bool {
-				return listening == channel || match(channel, listening)
-			}))
+			matching("ChannelNamesAreLiteral", "treats the names of Listen as "+bug,
+				func(listening, channel string) bool {
+					return listening == channel || match(listening, channel)
+				}),
+			matching("ChannelNamesAreLiteral", "treats the names of Publish as "+bug,
+				func(listening, channel string) bool {
+					return listening == channel || match(channel, listening)
+				}))
 	}
 	return mutants
 }
@@ -182,7 +221,10 @@ func renaming(check, bug string, rename func(string) string) mutant[conformance.
 		b.changeEach(func(m *transport.Message) { m.Channel = rename(m.Channel) })
 		b.session = func(s *session) {
 			s.listen = func(ctx context.Context, channel string) error { return s.Session.Listen(ctx, rename(channel)) }
-			s.unlisten = func(ctx context.Context, channel string) error { return s.Session.Unlisten(ctx, rename(channel)) }
+			s.unlisten = func(ctx context.Context,
+				channel string) error {
+				return s.Session.Unlisten(ctx, rename(channel))
+			}
 			s.listenAll = s.listenEach
 		}
 	})

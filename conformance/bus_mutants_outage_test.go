@@ -73,11 +73,17 @@ var outageMisbehaviors = map[string]func(a *outageState, msgs []transport.Messag
 func (a *outageState) send(msgs ...transport.Message) { a.publish(context.Background(), msgs...) }
 
 var outageOccasions = map[string]func(a *outageState, msgs []transport.Message) bool{
-	"a Publish":                     func(*outageState, []transport.Message) bool { return true },
-	"a batch":                       func(_ *outageState, msgs []transport.Message) bool { return len(msgs) > 1 },
-	"a batch of more than 100":      func(_ *outageState, msgs []transport.Message) bool { return len(msgs) > 100 },
-	"a message of 4 KiB or more":    func(_ *outageState, msgs []transport.Message) bool { return len(msgs[0].Payload) >= 4<<10 },
-	"a message of 64 KiB or more":   func(_ *outageState, msgs []transport.Message) bool { return len(msgs[0].Payload) >= 64<<10 },
+	"a Publish":                func(*outageState, []transport.Message) bool { return true },
+	"a batch":                  func(_ *outageState, msgs []transport.Message) bool { return len(msgs) > 1 },
+	"a batch of more than 100": func(_ *outageState, msgs []transport.Message) bool { return len(msgs) > 100 },
+	"a message of 4 KiB or more": func(_ *outageState,
+		msgs []transport.Message) bool {
+		return len(msgs[0].Payload) >= 4<<10
+	},
+	"a message of 64 KiB or more": func(_ *outageState,
+		msgs []transport.Message) bool {
+		return len(msgs[0].Payload) >= 64<<10
+	},
 	"a Publish after message 100":   func(a *outageState, _ []transport.Message) bool { return a.published > 100 },
 	"a Publish after message 5,000": func(a *outageState, _ []transport.Message) bool { return a.published > 5000 },
 	"a Publish on several channels": func(_ *outageState, msgs []transport.Message) bool {
@@ -97,7 +103,8 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 	}
 	only := func(bug string, keep func(h *conformance.Harness)) {
 		m := withMorePatience(breaks(check, bug, func(_ *testing.T, b *bus) {
-			b.publish = misbehavesAfterOutage(b, outageOccasions["a Publish"], outageMisbehaviors["is lost without an error"])
+			b.publish = misbehavesAfterOutage(b, outageOccasions["a Publish"],
+				outageMisbehaviors["is lost without an error"])
 		}))
 		harness := m.harness
 		m.harness = func(t *testing.T) conformance.Harness {
@@ -107,32 +114,35 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 		}
 		all = append(all, m)
 	}
-	only("loses the first Publish after its sessions were severed", func(h *conformance.Harness) { h.SeverPublisher = nil })
+	only("loses the first Publish after its sessions were severed",
+		func(h *conformance.Harness) { h.SeverPublisher = nil })
 	only("loses the first Publish after its publisher was severed", func(h *conformance.Harness) { h.Sever = nil })
-	all = append(all, withMorePatience(breaks(check, "uses a dead connection of its pool for every second message", func(_ *testing.T, b *bus) {
-		n := 0
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if n++; b.outages.Load() > 0 && n%2 == 0 {
-				return errors.New("bad connection")
-			}
-			return b.Hub.Publish(ctx, msgs...)
-		}
-	})))
-	for bug, wrong := range lostAnswerMisbehaviors {
-		all = append(all, withMorePatience(breaks(check, "a Publish whose answer is lost "+bug, func(_ *testing.T, b *bus) {
+	all = append(all, withMorePatience(breaks(check, "uses a dead connection of its pool for every second message",
+		func(_ *testing.T, b *bus) {
+			n := 0
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-				outages := b.outages.Load()
-				time.Sleep(time.Millisecond)
-				if err := b.Hub.Publish(ctx, msgs...); err != nil {
-					return err
+				if n++; b.outages.Load() > 0 && n%2 == 0 {
+					return errors.New("bad connection")
 				}
-				time.Sleep(time.Millisecond)
-				if b.outages.Load() != outages {
-					return wrong(ctx, b, msgs)
-				}
-				return nil
+				return b.Hub.Publish(ctx, msgs...)
 			}
 		})))
+	for bug, wrong := range lostAnswerMisbehaviors {
+		all = append(all, withMorePatience(breaks(check, "a Publish whose answer is lost "+bug,
+			func(_ *testing.T, b *bus) {
+				b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+					outages := b.outages.Load()
+					time.Sleep(time.Millisecond)
+					if err := b.Hub.Publish(ctx, msgs...); err != nil {
+						return err
+					}
+					time.Sleep(time.Millisecond)
+					if b.outages.Load() != outages {
+						return wrong(ctx, b, msgs)
+					}
+					return nil
+				}
+			})))
 	}
 	return append(all, noServerMutants()...)
 }
@@ -140,17 +150,24 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 // lostAnswerMisbehaviors are what a bus may do wrong when it has sent messages and the connection breaks before
 // the answer has arrived.
 var lostAnswerMisbehaviors = map[string]func(ctx context.Context, b *bus, msgs []transport.Message) error{
-	"is sent again": func(ctx context.Context, b *bus, msgs []transport.Message) error { return b.Hub.Publish(ctx, msgs...) },
+	"is sent again": func(ctx context.Context, b *bus,
+		msgs []transport.Message) error {
+		return b.Hub.Publish(ctx, msgs...)
+	},
 	"reports that nothing was sent": func(context.Context, *bus, []transport.Message) error {
 		return fmt.Errorf("broken pipe (%w)", transport.ErrNotSent)
 	},
 	"reports that none was accepted": func(context.Context, *bus, []transport.Message) error {
 		return &transport.RejectedError{Err: errors.New("broken pipe")}
 	},
-	"reports that the bus was closed": func(context.Context, *bus, []transport.Message) error { return transport.ErrClosed },
+	"reports that the bus was closed": func(context.Context, *bus,
+		[]transport.Message) error {
+		return transport.ErrClosed
+	},
 }
 
-func misbehavesAfterOutage(b *bus, when func(*outageState, []transport.Message) bool, wrong func(*outageState, []transport.Message) error) publishFunc {
+func misbehavesAfterOutage(b *bus, when func(*outageState, []transport.Message) bool,
+	wrong func(*outageState, []transport.Message) error) publishFunc {
 	var mu sync.Mutex
 	a := &outageState{publish: b.Hub.Publish}
 	return func(ctx context.Context, msgs ...transport.Message) error {
@@ -179,7 +196,8 @@ func misbehavesAfterOutage(b *bus, when func(*outageState, []transport.Message) 
 func noServerMutants() []mutant[conformance.Harness] {
 	const check = "NoServerFailsAtOnce"
 	unreachable := func(b *bus) bool { _, err := b.Hub.Open(context.Background()); return err != nil }
-	opens := func(bug string, open func(ctx context.Context, b *bus, err error) (transport.Session, error)) mutant[conformance.Harness] {
+	opens := func(bug string, open func(ctx context.Context, b *bus, err error) (transport.Session,
+		error)) mutant[conformance.Harness] {
 		return breaks(check, bug, func(t *testing.T, b *bus) {
 			b.open = func(ctx context.Context) (transport.Session, error) {
 				s, err := b.Hub.Open(ctx)
@@ -190,7 +208,8 @@ func noServerMutants() []mutant[conformance.Harness] {
 			}
 		})
 	}
-	publishes := func(bug string, publish func(t *testing.T, ctx context.Context, msgs []transport.Message) error) mutant[conformance.Harness] {
+	publishes := func(bug string, publish func(t *testing.T, ctx context.Context,
+		msgs []transport.Message) error) mutant[conformance.Harness] {
 		return breaks(check, bug, func(t *testing.T, b *bus) {
 			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 				if unreachable(b) {
@@ -206,18 +225,21 @@ func noServerMutants() []mutant[conformance.Harness] {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}),
-		opens("Open waits for a server and then returns that the connection was refused", func(ctx context.Context, _ *bus, err error) (transport.Session, error) {
-			<-ctx.Done()
-			return nil, err
-		}),
+		opens("Open waits for a server and then returns that the connection was refused",
+			func(ctx context.Context, _ *bus, err error) (transport.Session, error) {
+				<-ctx.Done()
+				return nil, err
+			}),
 		opens("Open tries for 100 ms", func(_ context.Context, _ *bus, err error) (transport.Session, error) {
 			time.Sleep(100 * time.Millisecond)
 			return nil, err
 		}),
-		opens("Open returns the error of its own context", func(context.Context, *bus, error) (transport.Session, error) {
-			return nil, context.DeadlineExceeded
-		}),
-		opens("Open succeeds and connects later", func(_ context.Context, _ *bus, err error) (transport.Session, error) {
+		opens("Open returns the error of its own context",
+			func(context.Context, *bus, error) (transport.Session, error) {
+				return nil, context.DeadlineExceeded
+			}),
+		opens("Open succeeds and connects later", func(_ context.Context, _ *bus, err error) (transport.Session,
+			error) {
 			return new(session), nil
 		}),
 		opens("Open reports that the bus is closed", func(context.Context, *bus, error) (transport.Session, error) {
@@ -236,20 +258,25 @@ func noServerMutants() []mutant[conformance.Harness] {
 			<-ctx.Done()
 			return ctx.Err()
 		}),
-		publishes("Publish keeps the message until there is a server", func(*testing.T, context.Context, []transport.Message) error { return nil }),
-		publishes("Publish keeps batches until there is a server", func(_ *testing.T, _ context.Context, msgs []transport.Message) error {
-			if len(msgs) > 1 {
-				return nil
-			}
-			return refused
-		}),
-		publishes("Publish reports unsent messages as accepted", func(_ *testing.T, _ context.Context, msgs []transport.Message) error {
-			return &transport.RejectedError{Accepted: len(msgs), Err: refused}
-		}),
-		publishes("Publish returns the error of its own context", func(*testing.T, context.Context, []transport.Message) error {
-			return fmt.Errorf("dial: %w", context.DeadlineExceeded)
-		}),
-		publishes("Publish leaves a goroutine behind", func(t *testing.T, _ context.Context, _ []transport.Message) error {
+		publishes("Publish keeps the message until there is a server",
+			func(*testing.T, context.Context, []transport.Message) error { return nil }),
+		publishes("Publish keeps batches until there is a server",
+			func(_ *testing.T, _ context.Context, msgs []transport.Message) error {
+				if len(msgs) > 1 {
+					return nil
+				}
+				return refused
+			}),
+		publishes("Publish reports unsent messages as accepted",
+			func(_ *testing.T, _ context.Context, msgs []transport.Message) error {
+				return &transport.RejectedError{Accepted: len(msgs), Err: refused}
+			}),
+		publishes("Publish returns the error of its own context",
+			func(*testing.T, context.Context, []transport.Message) error {
+				return fmt.Errorf("dial: %w", context.DeadlineExceeded)
+			}),
+		publishes("Publish leaves a goroutine behind", func(t *testing.T, _ context.Context,
+			_ []transport.Message) error {
 			go func() { <-t.Context().Done() }()
 			return refused
 		}),

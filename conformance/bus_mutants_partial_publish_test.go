@@ -47,46 +47,53 @@ func isLarge(msgs []transport.Message) bool {
 var errBroken = errors.New("the connection is broken")
 
 var partialPublishMutants = []mutant[conformance.Harness]{
-	partialPublishMutant("reports that nothing was accepted", func() error { return &transport.RejectedError{Err: errBroken} }),
+	partialPublishMutant("reports that nothing was accepted",
+		func() error { return &transport.RejectedError{Err: errBroken} }),
 	partialPublishMutant("reports that nothing was sent", func() error { return transport.ErrNotSent }),
 	partialPublishMutant("reports that what it has written was accepted", func() error {
 		return &transport.RejectedError{Accepted: 100, Err: errBroken}
 	}),
 	partialPublishMutant("returns no error", func() error { return nil }),
-	breaks("HalfWrittenPublishIsReported", "sends part of a batch of more than 4 MiB after the next Publish if its context ends", func(_ *testing.T, b *bus) {
-		var rest []transport.Message
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			err := b.Hub.Publish(ctx, msgs...)
-			switch {
-			case err == nil && rest != nil:
-				b.Hub.Publish(ctx, rest...)
-				rest = nil
-			case err != nil && isLarge(msgs):
-				for _, m := range msgs[10:20] {
-					rest = append(rest, transport.Message{Channel: m.Channel, Payload: bytes.Clone(m.Payload)})
+	breaks("HalfWrittenPublishIsReported",
+		"sends part of a batch of more than 4 MiB after the next Publish if its context ends",
+		func(_ *testing.T, b *bus) {
+			var rest []transport.Message
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				err := b.Hub.Publish(ctx, msgs...)
+				switch {
+				case err == nil && rest != nil:
+					b.Hub.Publish(ctx, rest...)
+					rest = nil
+				case err != nil && isLarge(msgs):
+					for _, m := range msgs[10:20] {
+						rest = append(rest, transport.Message{Channel: m.Channel, Payload: bytes.Clone(m.Payload)})
+					}
 				}
+				return err
 			}
-			return err
-		}
-	}),
-	breaks("HalfWrittenPublishIsReported", "does not look at its context while it writes more than 4 MiB", func(_ *testing.T, b *bus) {
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if isLarge(msgs) {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 3*mutantPatience)
-				defer cancel()
+		}),
+	breaks("HalfWrittenPublishIsReported", "does not look at its context while it writes more than 4 MiB",
+		func(_ *testing.T, b *bus) {
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				if isLarge(msgs) {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 3*mutantPatience)
+					defer cancel()
+				}
+				return b.Hub.Publish(ctx, msgs...)
 			}
-			return b.Hub.Publish(ctx, msgs...)
-		}
-	}),
+		}),
 }
 
 func partialPublishMutant(bug string, report func() error) mutant[conformance.Harness] {
-	return breaks("HalfWrittenPublishIsReported", bug+" when the connection breaks after ten messages", breaksMidPublish(report))
+	return breaks("HalfWrittenPublishIsReported", bug+" when the connection breaks after ten messages",
+		breaksMidPublish(report))
 }
 
 func TestPublishMayBreakOff(t *testing.T) {
-	h := newBusMedium(transport.Limits{}).harness(func(b *bus) { breaksMidPublish(func() error { return errBroken })(t, b) })
+	h := newBusMedium(transport.Limits{}).harness(func(b *bus) {
+		breaksMidPublish(func() error { return errBroken })(t, b)
+	})
 	h.Patience = 0
 	r := record(t, func(tb testing.TB) { conformance.CheckBus(tb, "HalfWrittenPublishIsReported", h) })
 	require.False(t, r.failed, r.text)

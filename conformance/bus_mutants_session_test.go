@@ -16,7 +16,8 @@ func breaksSession(check, bug string, change func(t *testing.T, s *session)) mut
 }
 
 // breaksReceive returns a mutant with another Receive.
-func breaksReceive(check, bug string, receive func(ctx context.Context, s *session) (transport.Message, error)) mutant[conformance.Harness] {
+func breaksReceive(check, bug string, receive func(ctx context.Context, s *session) (transport.Message,
+	error)) mutant[conformance.Harness] {
 	return breaksSession(check, bug, func(_ *testing.T, s *session) {
 		s.receive = func(ctx context.Context) (transport.Message, error) { return receive(ctx, s) }
 	})

@@ -23,7 +23,8 @@ var slowMutants = []mutant[conformance.Harness]{
 	overflowMutant("drops old messages", 64, dropOldest),
 	overflowMutant("drops old messages", 1000, dropOldest),
 	overflowMutant("drops old messages", 4096, dropOldest),
-	overflowMutant("drops everything and starts again", 256, func(c *queueSession, m transport.Message) { c.queue = append(c.queue[:0], m) }),
+	overflowMutant("drops everything and starts again", 256,
+		func(c *queueSession, m transport.Message) { c.queue = append(c.queue[:0], m) }),
 	overflowMutant("drops every second message", 1000, func(c *queueSession, m transport.Message) {
 		if c.dropped++; c.dropped%2 == 0 {
 			c.queue = append(c.queue, m)
@@ -37,20 +38,26 @@ var slowMutants = []mutant[conformance.Harness]{
 		}
 	}),
 	overflowMutant("falls silent", 4096, func(c *queueSession, _ transport.Message) { c.silent = true }),
-	overflowMutant("reports a cancellation", 1000, func(c *queueSession, _ transport.Message) { c.err = context.Canceled }),
+	overflowMutant("reports a cancellation", 1000, func(c *queueSession,
+		_ transport.Message) {
+		c.err = context.Canceled
+	}),
 	overflowMutant("drops bytes", 1<<20, dropNewest),
 	overflowMutant("drops bytes", 5<<20, dropOldest),
 	blockingMutant("waits forever for a session with 64 messages", memory.Config{Buffer: 64, Patience: time.Hour}, nil),
-	blockingMutant("waits forever for a session with 4096 messages", memory.Config{Buffer: 4096, Patience: time.Hour}, nil),
-	blockingMutant("waits forever for a session with 5 MiB", memory.Config{BufferBytes: 5 << 20, Patience: time.Hour}, nil),
-	blockingMutant("waits a second for each batch while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			if lag() > 1000 {
-				time.Sleep(time.Second)
+	blockingMutant("waits forever for a session with 4096 messages", memory.Config{Buffer: 4096, Patience: time.Hour},
+		nil),
+	blockingMutant("waits forever for a session with 5 MiB", memory.Config{BufferBytes: 5 << 20, Patience: time.Hour},
+		nil),
+	blockingMutant("waits a second for each batch while one session is slow", memory.Config{},
+		func(b *bus, lag func() int) {
+			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+				if lag() > 1000 {
+					time.Sleep(time.Second)
+				}
+				return b.Hub.Publish(ctx, msgs...)
 			}
-			return b.Hub.Publish(ctx, msgs...)
-		}
-	}),
+		}),
 	blockingMutant("fails while one session is slow", memory.Config{}, func(b *bus, lag func() int) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			if lag() > 5000 {
@@ -71,10 +78,12 @@ var slowMutants = []mutant[conformance.Harness]{
 
 // overflowMutant returns a mutant whose sessions have their own queue, like that of a client library, with a
 // bug when it is full.
-func overflowMutant(bug string, size int, overflow func(c *queueSession, m transport.Message)) mutant[conformance.Harness] {
+func overflowMutant(bug string, size int, overflow func(c *queueSession,
+	m transport.Message)) mutant[conformance.Harness] {
 	return slowMutant(fmt.Sprintf("%s when more than %d wait", bug, size), memory.Config{}, func(b *bus) {
 		b.session = func(s *session) {
-			c := &queueSession{capacity: size, countBytes: size >= 1<<20, overflow: overflow, changed: make(chan struct{}, 1)}
+			c := &queueSession{capacity: size, countBytes: size >= 1<<20, overflow: overflow,
+				changed: make(chan struct{}, 1)}
 			c.attach(s)
 		}
 	})

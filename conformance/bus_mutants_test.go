@@ -27,7 +27,9 @@ func TestBusSuite(t *testing.T) {
 			h.Patience = 0
 			return h
 		},
-		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, slowMutants, lossMutants, listenMutants, receiveMutants, contextMutants, interruptMutants(), partialPublishMutants, contentMutants, nameMutants, limitMutants,
+		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, slowMutants, lossMutants, listenMutants,
+			receiveMutants, contextMutants, interruptMutants(), partialPublishMutants, contentMutants, nameMutants,
+			limitMutants,
 			concurrencyMutants, closeMutants, severMutants, outageMutants(), leakMutants()),
 	}.test(t)
 }
@@ -95,7 +97,8 @@ func breaks(check, bug string, change func(t *testing.T, b *bus)) mutant[conform
 }
 
 // breaksLimited returns a mutant of a bus with limits.
-func breaksLimited(check, bug string, limits transport.Limits, change func(t *testing.T, b *bus)) mutant[conformance.Harness] {
+func breaksLimited(check, bug string, limits transport.Limits,
+	change func(t *testing.T, b *bus)) mutant[conformance.Harness] {
 	return mutant[conformance.Harness]{check, bug, func(t *testing.T) conformance.Harness {
 		return newBusMedium(limits).harness(func(b *bus) { change(t, b) })
 	}}

@@ -25,26 +25,36 @@ var nameChecks = []check[*busChecker]{
 
 // distinctNames are pairs of names that a bus must not confuse.
 var distinctNames = [][2]string{
-	{"plain", "Plain"}, {"UPPER", "upper"}, {"prefix", "prefixed"}, {"dots.a", "dots.a.b"}, {"a/b", "a//b"}, {"up/..", ".."}, {"here", "./here"},
-	{"1", "01"}, {"a:b", "a::b"}, {`a\b`, "a/b"}, {"a.b", "a/b"}, {"a_b", "a b"}, {"order", "erdor"}, {"x,y", "x"}, {"x;y", "y"}, {"-", "--"},
+	{"plain", "Plain"}, {"UPPER", "upper"}, {"prefix", "prefixed"}, {"dots.a", "dots.a.b"}, {"a/b", "a//b"},
+	{"up/..", ".."}, {"here", "./here"},
+	{"1", "01"}, {"a:b", "a::b"}, {`a\b`, "a/b"}, {"a.b", "a/b"}, {"a_b", "a b"}, {"order", "erdor"}, {"x,y", "x"},
+	{"x;y", "y"}, {"-", "--"},
 
 	// Patterns of SQL, the shell, regular expressions, Redis, NATS, AMQP and MQTT.
-	{"*", "anything"}, {"a*", "abacus"}, {"a?", "ax"}, {"[ab]", "b"}, {"[^x]", "z"}, {`\*`, "star"}, {"%", "everything"}, {"_", "w"}, {"like%", "liking"},
-	{".*", "something"}, {"^.+$", "else"}, {"p|q", "q"}, {">", "token"}, {"t.>", "t.u"}, {"t.*", "t.v"}, {"t.*.w", "t.u.w"}, {"#", "word"}, {"r.#", "r.s.t"},
+	{"*", "anything"}, {"a*", "abacus"}, {"a?", "ax"}, {"[ab]", "b"}, {"[^x]", "z"}, {`\*`, "star"},
+	{"%", "everything"}, {"_", "w"}, {"like%", "liking"},
+	{".*", "something"}, {"^.+$", "else"}, {"p|q", "q"}, {">", "token"}, {"t.>", "t.u"}, {"t.*", "t.v"},
+	{"t.*.w", "t.u.w"}, {"#", "word"}, {"r.#", "r.s.t"},
 	{"+", "level"}, {"l/+", "l/m"}, {"l/#", "l/m/n"}, {"l/+/n", "l/k/n"}, {"$share/g/l/m", "l/g"}, {"{h}", "{h}1"},
 
 	// Characters that languages, protocols and shells quote, escape or expand.
-	{"it's", "it''s"}, {`say "hi"`, `say ""hi""`}, {`""`, `"`}, {`''`, `'`}, {`\`, `\\`}, {`\n`, "\n"}, {"`", "``"}, {"$1", "$2"}, {"$$", "$"}, {"%s", "%d"},
-	{"%20", " "}, {"a+b", "a b"}, {"%41", "A"}, {"&amp;", "&"}, {"<a>", "<b>"}, {"@p1", "@p2"}, {"${HOME}", "~"}, {"?", ":1"}, {"/* */", "/**/"}, {"=", "=="},
+	{"it's", "it''s"}, {`say "hi"`, `say ""hi""`}, {`""`, `"`}, {`''`, `'`}, {`\`, `\\`}, {`\n`, "\n"}, {"`", "``"},
+	{"$1", "$2"}, {"$$", "$"}, {"%s", "%d"},
+	{"%20", " "}, {"a+b", "a b"}, {"%41", "A"}, {"&amp;", "&"}, {"<a>", "<b>"}, {"@p1", "@p2"}, {"${HOME}", "~"},
+	{"?", ":1"}, {"/* */", "/**/"}, {"=", "=="},
 	{`"; NOTIFY x; --`, `'; DROP TABLE x; --`}, {"PUB x 1", "SUB x 1"}, {"a\r\nPING", "a\r\nPONG"}, {"null", "NULL"},
 
 	// Spaces and control characters.
-	{" leading", "leading"}, {"trailing ", "trailing"}, {"two  spaces", "two spaces"}, {"tab\t", "tab"}, {"line\n", "line"}, {"return\r\n", "return\n"},
-	{"\u00a0", "\u2007"}, {"\x01", "\x02"}, {"\x7f", "\x1f"}, {"\x1b[0m", "\x1b"}, {"\ufeff", "\ufeff\ufeff"}, {"\u2028", "\u2029"}, {"\u200b", "\u200c"},
+	{" leading", "leading"}, {"trailing ", "trailing"}, {"two  spaces", "two spaces"}, {"tab\t", "tab"},
+	{"line\n", "line"}, {"return\r\n", "return\n"},
+	{"\u00a0", "\u2007"}, {"\x01", "\x02"}, {"\x7f", "\x1f"}, {"\x1b[0m", "\x1b"}, {"\ufeff", "\ufeff\ufeff"},
+	{"\u2028", "\u2029"}, {"\u200b", "\u200c"},
 
 	// Characters that normalization, case folding or transcoding makes equal.
-	{"été", "e\u0301te\u0301"}, {"ДОМ", "дом"}, {"ı", "I"}, {"i", "İ"}, {"ß", "ss"}, {"ſ", "s"}, {"\u212a", "K"}, {"ﬁ", "fi"}, {"Ａ", "A A"}, {"²", "2"},
-	{"\U0001F389 party", "\U0001F38A party"}, {"\U0001F389", "\uF389"}, {"š", "a"}, {"š", "\u0461"}, {"\uffff", "\ufffd"}, {"\U0010ffff", "\U0010fffe"}, {"é", "Ã©"},
+	{"été", "e\u0301te\u0301"}, {"ДОМ", "дом"}, {"ı", "I"}, {"i", "İ"}, {"ß", "ss"}, {"ſ", "s"}, {"\u212a", "K"},
+	{"ﬁ", "fi"}, {"Ａ", "A A"}, {"²", "2"},
+	{"\U0001F389 party", "\U0001F38A party"}, {"\U0001F389", "\uF389"}, {"š", "a"}, {"š", "\u0461"},
+	{"\uffff", "\ufffd"}, {"\U0010ffff", "\U0010fffe"}, {"é", "Ã©"},
 
 	// Names with equal hashes: CRC-32 (IEEE, Castagnoli), Adler-32, and h*31+c and h*33+c as in many languages.
 	{"43795292", "58170027"}, {"30720522", "33451918"}, {"aca", "bab"}, {"Aa", "BB"}, {"ab", "bA"},
@@ -56,8 +66,10 @@ func (c *busChecker) distinctChannels() (pairs [][2]string) {
 		pairs = append(pairs, [2]string{c.channel(pair[0]), c.channel(pair[1])})
 	}
 	for _, pair := range [][2]string{
-		{"*", "x"}, {"?", "y"}, {"[a-z]", "a"}, {"+/", "z/"}, {"#/", "w/"}, {"*.", "v."}, {"$SYS/", "SYS/"}, {"$", "$$"}, {"_INBOX.", "INBOX."}, {" ", "\t"}, {"/", "//"},
-		{".", ".."}, {"-", "--"}, {"\u00e9", "e\u0301"}, {"__keyspace@0__:", "__keyevent@0__:"}, {`"`, `""`}, {"'", "''"}, {"\n", "\r"},
+		{"*", "x"}, {"?", "y"}, {"[a-z]", "a"}, {"+/", "z/"}, {"#/", "w/"}, {"*.", "v."}, {"$SYS/", "SYS/"},
+		{"$", "$$"}, {"_INBOX.", "INBOX."}, {" ", "\t"}, {"/", "//"},
+		{".", ".."}, {"-", "--"}, {"\u00e9", "e\u0301"}, {"__keyspace@0__:", "__keyevent@0__:"}, {`"`, `""`},
+		{"'", "''"}, {"\n", "\r"},
 		{"costarring", "liquid"}, {"creamwove", "quists"}, // equal hashes: FNV-1a and FNV-1
 	} {
 		pairs = append(pairs, [2]string{pair[0] + c.channelPrefix, pair[1] + c.channelPrefix})
@@ -168,7 +180,8 @@ func (c *busChecker) publishOn(bus transport.Bus, names []string) (msgs []transp
 }
 
 // fillCharacters need the most room, or have a special meaning, in encodings that a bus may use for a name.
-var fillCharacters = []string{"n", "é", "€", "\U0001F389", `"`, "'", `\`, "`", "*", ">", "+", "#", "?", "[", "]", "{", ".", "/", "$", "%", "&", " ", "\t", "\n", "\r\n", "\x01", "\x7f"}
+var fillCharacters = []string{"n", "é", "€", "\U0001F389", `"`, "'", `\`, "`", "*", ">", "+", "#", "?", "[", "]", "{",
+	".", "/", "$", "%", "&", " ", "\t", "\n", "\r\n", "\x01", "\x7f"}
 
 func channelLimitIsInclusive(c *busChecker) {
 	size := c.newBus().Limits().Channel
@@ -197,11 +210,13 @@ func channelLimitIsInclusive(c *busChecker) {
 		}
 	}
 	// Names with equal beginnings, and the beginnings themselves.
-	for _, n := range []int{16, 20, 24, 31, 32, 39, 40, 47, 48, 62, 63, 64, 79, 80, 100, 127, 128, 200, 255, 256, 500, 511, 512, 767, size - 2, size - 1} {
+	for _, n := range []int{16, 20, 24, 31, 32, 39, 40, 47, 48, 62, 63, 64, 79, 80, 100, 127, 128, 200, 255, 256, 500,
+		511, 512, 767, size - 2, size - 1} {
 		if n < size && n > len(c.channel("")) {
 			name := c.channel(strings.Repeat("n", n-len(c.channel(""))))
 			rest := strings.Repeat("r", size-n-1)
-			pairs = append(pairs, [2]string{name + "1", name + "2"}, [2]string{name + "3" + rest, name + "4" + rest}, [2]string{name + "5", name})
+			pairs = append(pairs, [2]string{name + "1", name + "2"}, [2]string{name + "3" + rest, name + "4" + rest},
+				[2]string{name + "5", name})
 		}
 	}
 	c.expectDistinct(pairs, fmt.Sprintf("Publish on channels with names of up to %d bytes", size))
@@ -230,7 +245,8 @@ func overLongChannelIsRejected(c *busChecker) {
 			}
 			s := c.open(bus)
 			called := fmt.Sprintf("%s with a name of %d bytes (limit %d)", call.name, len(m.Channel), limit)
-			if err := c.call(called, func(ctx context.Context) error { return call.call(ctx, s, m.Channel) }); err == nil {
+			if err := c.call(called,
+				func(ctx context.Context) error { return call.call(ctx, s, m.Channel) }); err == nil {
 				c.fail(called, "an error", "no error")
 			}
 		}

@@ -71,7 +71,8 @@ func publishAfterOutage(c *busChecker) {
 		afterwards(tinySizes(100))
 		rounds := c.affordableRounds(10, 3, c.scale(15, 60))
 		for n := range rounds {
-			rec.severWhilePublishing(hook, one, two, tinySizes([]int{1, 20, 200}[n%3]), c.latency()*5/4*time.Duration(n)/time.Duration(rounds))
+			rec.severWhilePublishing(hook, one, two, tinySizes([]int{1, 20, 200}[n%3]),
+				c.latency()*5/4*time.Duration(n)/time.Duration(rounds))
 		}
 	}
 	rec.finish("Publish before and after outages", rec.settleTime())

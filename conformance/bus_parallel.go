@@ -28,7 +28,8 @@ func (c *busChecker) interruptInParallel(called string, n int, f func(ctx contex
 }
 
 // endInParallel opens n sessions and ends them at the same time.
-func (c *busChecker) endInParallel(bus transport.Bus, called string, n int, before func(), end func(ctx context.Context, s transport.Session, i int) error) {
+func (c *busChecker) endInParallel(bus transport.Bus, called string, n int, before func(),
+	end func(ctx context.Context, s transport.Session, i int) error) {
 	c.Helper()
 	sessions := make([]transport.Session, n)
 	c.inParallel("Open, Listen", n, func(_ context.Context, i int) (err error) {

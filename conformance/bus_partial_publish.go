@@ -39,7 +39,8 @@ func halfWrittenPublishIsReported(c *busChecker) {
 	rec.mustPublish("Publish "+countMessages(len(sizes)), sizes...)
 	moment := min(max(slowCallTime, time.Since(start)), c.patience/4)
 	for range c.scale(1, 10) {
-		called := fmt.Sprintf("Publish %s of %d bytes, while the medium is stalled, with a context that ends", countMessages(len(sizes)), size)
+		called := fmt.Sprintf("Publish %s of %d bytes, while the medium is stalled, with a context that ends",
+			countMessages(len(sizes)), size)
 		resume := c.stall(one)
 		msgs := rec.messages(len(rec.calls), sizes)
 		in, start := c.deadlineAfter(moment), time.Now()
@@ -62,7 +63,8 @@ func halfWrittenPublishIsReported(c *busChecker) {
 // was stalled.
 func (r *recorder) severDuringPublish(one, two transport.Bus, sizes []int, moment time.Duration) {
 	r.c.Helper()
-	called := fmt.Sprintf("Publish %s of %d bytes, and sever the publisher in the middle", countMessages(len(sizes)), sizes[0])
+	called := fmt.Sprintf("Publish %s of %d bytes, and sever the publisher in the middle", countMessages(len(sizes)),
+		sizes[0])
 	resume := r.c.stall(one)
 	msgs := r.messages(len(r.calls), sizes)
 	ctx, cancel := context.WithTimeout(r.c.Context(), r.c.patience)

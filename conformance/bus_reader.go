@@ -96,7 +96,8 @@ func (r *reader) recheckAndKeep(i, n int, payload []byte) *problem {
 	slot := &r.recent[r.received%len(r.recent)]
 	if old := *slot; old.payload != nil {
 		if !r.sequences[old.i].matches(old.n, old.payload) {
-			return r.problem("%s, which has changed since it was received: it is %s now", r.describe(old.i, old.n), quote(string(old.payload)))
+			return r.problem("%s, which has changed since it was received: it is %s now", r.describe(old.i, old.n),
+				quote(string(old.payload)))
 		}
 		overwrite(old.payload)
 	}
@@ -117,7 +118,8 @@ func (r *reader) problem(format string, args ...any) *problem {
 }
 
 func (r *reader) problemInstead(wanted, format string, args ...any) *problem {
-	return &problem{fmt.Sprintf("%s; %s, Receive %d", r.called, r.name, r.received), wanted, fmt.Sprintf(format, args...)}
+	return &problem{fmt.Sprintf("%s; %s, Receive %d", r.called, r.name, r.received), wanted,
+		fmt.Sprintf(format, args...)}
 }
 
 // describe describes message n of sequence i.
@@ -127,5 +129,6 @@ func (r *reader) describe(i, n int) string {
 	if len(r.sequences) > 1 {
 		publisher = fmt.Sprintf(" of publisher %d", i+1)
 	}
-	return fmt.Sprintf("message %d%s, of %d bytes on %s", n, publisher, f.size(n), quote(f.sequence.channels[f.channel(n)]))
+	return fmt.Sprintf("message %d%s, of %d bytes on %s", n, publisher, f.size(n),
+		quote(f.sequence.channels[f.channel(n)]))
 }

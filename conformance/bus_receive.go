@@ -84,7 +84,8 @@ func cancelledReceiveLosesNothing(c *busChecker) {
 	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "stream")
 	rec := &recorder{c: c, bus: one, channels: []string{"stream"}}
-	sizes := []int{0, rec.fitSize(4 << 10), 0, rec.fitSize(64 << 10), 1, rec.fitSize(c.scale(256<<10, 4<<20)), rec.fitSize(1000)}
+	sizes := []int{0, rec.fitSize(4 << 10), 0, rec.fitSize(64 << 10), 1, rec.fitSize(c.scale(256<<10, 4<<20)),
+		rec.fitSize(1000)}
 	latencies := make([]callLatency, 2*len(sizes)) // first for messages in flight, then for messages that have arrived
 	const called = "Publish while the context of Receive ends"
 	interruptions, start := 0, time.Now()

@@ -43,7 +43,8 @@ func (s *sender) publishBatch(ctx context.Context, bus transport.Bus) error {
 
 // newReader returns a reader that starts with the next message.
 func (s *sender) newReader(session transport.Session, called string) *gaplessReader {
-	r := &gaplessReader{c: s.c, called: called, session: session, sequence: s.sequence, reachedTarget: make(chan struct{}, 1)}
+	r := &gaplessReader{c: s.c, called: called, session: session, sequence: s.sequence,
+		reachedTarget: make(chan struct{}, 1)}
 	r.next.Store(int64(s.next))
 	r.mayBeMissing = func(n int) bool {
 		s.mu.Lock()
@@ -55,7 +56,8 @@ func (s *sender) newReader(session transport.Session, called string) *gaplessRea
 
 // publishUntilSevered publishes up to message end, at most slightly ahead of the reader, until severed is
 // closed, and then a few more batches. Publish may fail in between, but not for longer than the patience.
-func (s *sender) publishUntilSevered(ctx context.Context, bus transport.Bus, read *gaplessReader, severed <-chan struct{}, end int) error {
+func (s *sender) publishUntilSevered(ctx context.Context, bus transport.Bus, read *gaplessReader,
+	severed <-chan struct{}, end int) error {
 	more := countWithin(2*time.Second, s.latency, 5, 30)
 	var failing time.Time
 	for s.next < end && more > 0 && ctx.Err() == nil {

@@ -125,7 +125,8 @@ func fillerBytes(size int, text bool) []byte {
 		r := random.Uint64()
 		switch {
 		case !text:
-			all = append(all, byte(r), byte(r>>8), byte(r>>16), byte(r>>24), byte(r>>32), byte(r>>40), byte(r>>48), byte(r>>56))
+			all = append(all, byte(r), byte(r>>8), byte(r>>16), byte(r>>24), byte(r>>32), byte(r>>40), byte(r>>48),
+				byte(r>>56))
 		case r%4 == 0:
 			all = append(all, "\U0001F389"...)
 		case r%4 == 1:

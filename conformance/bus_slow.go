@@ -71,7 +71,8 @@ func (c *busChecker) trySlowSession(name string, size int) (late *problem) {
 	usual := 2 * time.Since(start)
 
 	slow := c.open(two, name)
-	called := fmt.Sprintf("Publish %d messages of up to %d bytes, while one of three sessions receives slowly or not at all", count, s.size(0))
+	called := fmt.Sprintf("Publish %d messages of up to %d bytes, while one of three sessions receives slowly or "+
+		"not at all", count, s.size(0))
 	const inTime = "the slow session delays Publish and the other sessions by a second at most"
 	slowReader := &gaplessReader{c: c, called: called + "; the slow session", session: slow, sequence: s}
 	others(called, calls, func(t *traffic) {
@@ -79,8 +80,10 @@ func (c *busChecker) trySlowSession(name string, size int) (late *problem) {
 		stop := slowReader.receiveSlowly(t, max(c.patience/100, 4*timing.latency))
 		defer stop()
 		if !t.transfer() {
-			late = &problem{called, inTime, fmt.Sprintf("the other sessions received only %d messages in %v; without a slow session they receive all in %v",
-				t.progress.Load(), t.limit, usual)}
+			late = &problem{called, inTime,
+				fmt.Sprintf("the other sessions received only %d messages in %v; without a slow session they "+
+					"receive all in %v",
+					t.progress.Load(), t.limit, usual)}
 		}
 		c.report(stop())
 	})

@@ -110,14 +110,16 @@ func (t *traffic) transfer() (inTime bool) {
 			switch {
 			case ctx.Err() == nil:
 				if t.publishing.Load() > 0 {
-					first = &problem{t.called, "Publish returns", fmt.Sprintf("it still waits after %v, although all sessions receive", t.patience)}
+					first = &problem{t.called, "Publish returns",
+						fmt.Sprintf("it still waits after %v, although all sessions receive", t.patience)}
 				}
 				cancel()
 				since = time.Now()
 			case first != nil:
 				t.report(first)
 			default:
-				t.fail(t.called, "all calls return when their context has ended", "some still wait after %v", t.patience)
+				t.fail(t.called, "all calls return when their context has ended", "some still wait after %v",
+					t.patience)
 			}
 		}
 	}
@@ -179,7 +181,8 @@ func (t *traffic) sendSequence(ctx context.Context, i int) *problem {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return &problem{t.called, "no error", fmt.Sprintf("the error %q for a batch of %d messages with %d bytes in total", err, count, size)}
+			return &problem{t.called, "no error",
+				fmt.Sprintf("the error %q for a batch of %d messages with %d bytes in total", err, count, size)}
 		}
 		t.progress.Add(1)
 		for j := range batch {

@@ -22,7 +22,8 @@ var unusualBuses = map[string]struct {
 	"Impatient": {time.Millisecond, memory.Config{Patience: 100 * time.Millisecond}},
 	"Small": {0, memory.Config{Buffer: 64, BufferBytes: 1 << 20,
 		Limits: transport.Limits{Payload: transport.MinPayload, Channel: transport.MinChannel}}},
-	"SmallAndFar": {50 * time.Millisecond, memory.Config{Buffer: 64, Limits: transport.Limits{Payload: transport.MinPayload, Text: true}}},
+	"SmallAndFar": {50 * time.Millisecond, memory.Config{Buffer: 64,
+		Limits: transport.Limits{Payload: transport.MinPayload, Text: true}}},
 }
 
 // Correct buses that are slow, small, or both pass all checks. The clock is virtual, which shows that no check

@@ -139,7 +139,8 @@ func eachMessageArrivesOnceInOrder(c *busChecker) {
 	s := c.newSequence(0, one.Limits(), 100, "a")
 	s.size = func(n int) int { return 1 + int(hash(n, 2)%100) }
 
-	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish %d messages of 1 to 100 bytes, in batches of 1 to thousands", count)}
+	t := &traffic{busChecker: c,
+		called: fmt.Sprintf("Publish %d messages of 1 to 100 bytes, in batches of 1 to thousands", count)}
 	t.addSequence(s, c.batchSizes(count, timing.latency), one)
 	t.addReader("a session of another bus", far, "a")
 	t.transfer()
@@ -168,7 +169,9 @@ func orderIsKeptAcrossChannels(c *busChecker) {
 		}
 	}
 
-	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish %d messages of all sizes on %d channels, in batches of 1 to thousands", count, len(names))}
+	t := &traffic{busChecker: c,
+		called: fmt.Sprintf("Publish %d messages of all sizes on %d channels, in batches of 1 to thousands", count,
+			len(names))}
 	t.addSequence(s, c.batchSizes(count, timing.latency), one)
 	t.addReader("a session that listens to one channel", near, "0")
 	t.addReader("a session of another bus, that listens to all channels but one", far, most...)
@@ -188,7 +191,8 @@ func orderIsKeptBetweenBuses(c *busChecker) {
 	}
 	s := c.newSequence(0, one.Limits(), capPayload(one.Limits(), 8000), "a", "b")
 
-	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish on one bus, and after it has returned on another, %d times", len(batches)/2)}
+	t := &traffic{busChecker: c,
+		called: fmt.Sprintf("Publish on one bus, and after it has returned on another, %d times", len(batches)/2)}
 	t.addSequence(s, batches, one, two)
 	t.addReader("a session of the first bus", near, "a", "b")
 	t.addReader("a session of the other bus", far, "a", "b")
@@ -202,7 +206,9 @@ func concurrentPublishIsSafe(c *busChecker) {
 	near := c.open(one, "a", "b")
 	const publishers = 6
 	each := countWithin(c.budget(), 4*publishers*timing.perMessage, 1900, c.scale(4000, 200_000))
-	t := &traffic{busChecker: c, called: fmt.Sprintf("Publish %d messages on each of %d goroutines, half of them on another bus", each, publishers)}
+	t := &traffic{busChecker: c,
+		called: fmt.Sprintf("Publish %d messages on each of %d goroutines, half of them on another bus", each,
+			publishers)}
 	for p := range publishers {
 		s := c.newSequence(p, one.Limits(), capPayload(one.Limits(), 8000), "a", "b")
 		t.addSequence(s, c.batchSizes(each, publishers*timing.latency), []transport.Bus{one, two}[p%2])

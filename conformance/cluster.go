@@ -66,7 +66,8 @@ func (h ClusterHarness) measure(ctx context.Context, tb testing.TB) time.Duratio
 
 // clusterChecks returns the checks in the order in which an author should make them pass.
 func clusterChecks() []check[*clusterChecker] {
-	return slices.Concat(clusterBroadcastChecks, clusterContentChecks, clusterSizeChecks, clusterRoomChecks, clusterRequestChecks,
+	return slices.Concat(clusterBroadcastChecks, clusterContentChecks, clusterSizeChecks, clusterRoomChecks,
+		clusterRequestChecks,
 		clusterLeaveChecks, clusterSeverChecks, clusterManyChecks)
 }
 

@@ -116,7 +116,8 @@ func equalBroadcastsAllArrive(c *clusterChecker) {
 	cl := b.client("1")
 	called := fmt.Sprintf("EmitAsync %d equal events at once", batchSize)
 	for range 2 {
-		inBatches(batchSize, batchSize, func(int) { c.emitAsync(a, a.Target, "hi") }, func(int) { cl.expect(called, `["hi"]`) })
+		inBatches(batchSize, batchSize, func(int) { c.emitAsync(a, a.Target, "hi") },
+			func(int) { cl.expect(called, `["hi"]`) })
 	}
 	for range 3 {
 		c.emit(a, a.Target, "hi")
@@ -127,7 +128,8 @@ func equalBroadcastsAllArrive(c *clusterChecker) {
 
 func namespacesAreSeparate(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
-	names := []string{c.namespace + "/", c.namespace + "x", c.namespace + "X", c.namespace + ".", c.namespace + "%", c.namespace + "x/y"}
+	names := []string{c.namespace + "/", c.namespace + "x", c.namespace + "X", c.namespace + ".", c.namespace + "%",
+		c.namespace + "x/y"}
 	home := b.client("home")
 	others := map[string]*client{}
 	senders := map[string]*core.Namespace{}
@@ -159,12 +161,14 @@ func flagsArrive(c *clusterChecker) {
 		to   core.Target
 		want codec.Flags
 	}{
-		"Emit":                        {a.Target, codec.Flags{}},
-		"Volatile().Emit":             {a.Volatile(), codec.Flags{Volatile: true}},
-		"Compress(true).Emit":         {a.Compress(true), codec.Flags{Compress: &yes}},
-		"Compress(false).Emit":        {a.Compress(false), codec.Flags{Compress: &no}},
-		"Timeout(1500 ms).Emit":       {a.Timeout(1500 * time.Millisecond), codec.Flags{Timeout: 1500 * time.Millisecond}},
-		"Volatile().Compress().…Emit": {a.Volatile().Compress(true).Timeout(time.Second), codec.Flags{Volatile: true, Compress: &yes, Timeout: time.Second}},
+		"Emit":                 {a.Target, codec.Flags{}},
+		"Volatile().Emit":      {a.Volatile(), codec.Flags{Volatile: true}},
+		"Compress(true).Emit":  {a.Compress(true), codec.Flags{Compress: &yes}},
+		"Compress(false).Emit": {a.Compress(false), codec.Flags{Compress: &no}},
+		"Timeout(1500 ms).Emit": {a.Timeout(1500 * time.Millisecond),
+			codec.Flags{Timeout: 1500 * time.Millisecond}},
+		"Volatile().Compress().…Emit": {a.Volatile().Compress(true).Timeout(time.Second),
+			codec.Flags{Volatile: true, Compress: &yes, Timeout: time.Second}},
 	} {
 		c.emit(a, t.to, "hi")
 		if got := cl.next(called, "the event").flags; flagsText(got) != flagsText(t.want) {

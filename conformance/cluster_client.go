@@ -107,7 +107,8 @@ func (cl *client) next(called, wanted string) receivedEvent {
 	cl.c.Helper()
 	p, ok := takeNext(cl.c, cl.events)
 	if !ok {
-		cl.c.fail(called, fmt.Sprintf("%s as the next event of client %s", wanted, cl.id), "no event for %v", cl.c.patience)
+		cl.c.fail(called, fmt.Sprintf("%s as the next event of client %s", wanted, cl.id), "no event for %v",
+			cl.c.patience)
 	}
 	return p
 }
@@ -117,7 +118,8 @@ func (cl *client) expect(called string, want ...string) {
 	cl.c.Helper()
 	for i, w := range want {
 		if got := cl.next(called, quote(w)); got.String() != w {
-			cl.c.fail(called, fmt.Sprintf("%s as event %d of %d of client %s", quote(w), i+1, len(want), cl.id), "%s", quote(got.String()))
+			cl.c.fail(called, fmt.Sprintf("%s as event %d of %d of client %s", quote(w), i+1, len(want), cl.id), "%s",
+				quote(got.String()))
 		}
 	}
 }
@@ -150,7 +152,8 @@ func (c *clusterChecker) emitAsync(n *node, to core.Target, event string, args .
 // emit sends an event and waits until the bus has accepted it.
 func (c *clusterChecker) emit(n *node, to core.Target, event string, args ...any) {
 	c.Helper()
-	c.must(fmt.Sprintf("Emit %s on %s", quote(event), n.name), func(ctx context.Context) error { return to.Emit(ctx, event, args...) })
+	c.must(fmt.Sprintf("Emit %s on %s", quote(event), n.name),
+		func(ctx context.Context) error { return to.Emit(ctx, event, args...) })
 }
 
 func (c *clusterChecker) value(v any) codec.Value {

@@ -62,7 +62,8 @@ func binaryAtAnyDepth(c *clusterChecker) {
 	for i := range all {
 		all[i] = byte(i)
 	}
-	for depth, arg := range []any{all, []any{1, all}, map[string]any{"a": all}, map[string]any{"a": []any{map[string]any{"b": all}, "c"}}, []byte{}} {
+	for depth, arg := range []any{all, []any{1, all}, map[string]any{"a": all},
+		map[string]any{"a": []any{map[string]any{"b": all}, "c"}}, []byte{}} {
 		called := fmt.Sprintf("Emit bytes at depth %d on A", depth%4)
 		c.emit(a, a.Target, "bytes", arg, "text")
 		for _, cl := range []*client{near, far} {
@@ -72,7 +73,8 @@ func binaryAtAnyDepth(c *clusterChecker) {
 				want = []byte{}
 			}
 			if found, ok := findBytes(got.args); !ok || !bytes.Equal(found, want) {
-				c.fail(called, fmt.Sprintf("%d bytes in the event of client %s", len(want), cl.id), "%s", quote(got.String()))
+				c.fail(called, fmt.Sprintf("%d bytes in the event of client %s", len(want), cl.id), "%s",
+					quote(got.String()))
 			}
 		}
 	}
@@ -123,7 +125,8 @@ func holdsBytes(tree any, want []byte) bool {
 
 func namesAreLiteral(c *clusterChecker) {
 	a, b := c.node("A"), c.node("B")
-	names := []string{`it's`, `"quoted"`, `back\slash`, `\`, `'; DROP TABLE x; --`, `$1`, `%s`, "🎉", "é", "#", "a#b", "/", " ", "", "null",
+	names := []string{`it's`, `"quoted"`, `back\slash`, `\`, `'; DROP TABLE x; --`, `$1`, `%s`, "🎉", "é", "#", "a#b",
+		"/", " ", "", "null",
 		"__proto__", "new\nline", "tab\t", "nul\x00nul", strings.Repeat("long ", 20)}
 	other := b.client("other")
 	clients := []*client{other}
@@ -131,15 +134,17 @@ func namesAreLiteral(c *clusterChecker) {
 		clients = append(clients, b.client("of "+name, name))
 		b.registry.JoinID("other", name+"x", "x"+name)
 	}
-	inBatches(len(names), batchSize, func(i int) { c.emitAsync(a, a.To(names[i]), "e"+names[i], names[i]) }, func(i int) {
-		called := fmt.Sprintf("To(%s).Emit(%s) on A", quote(names[i]), quote("e"+names[i]))
-		if got := clients[i+1].next(called, "the event"); got.args.Event() != "e"+names[i] {
-			c.fail(called, "the event "+quote("e"+names[i]), "%s", quote(got.args.Event()))
-		}
-	})
+	inBatches(len(names), batchSize, func(i int) { c.emitAsync(a, a.To(names[i]), "e"+names[i], names[i]) },
+		func(i int) {
+			called := fmt.Sprintf("To(%s).Emit(%s) on A", quote(names[i]), quote("e"+names[i]))
+			if got := clients[i+1].next(called, "the event"); got.args.Event() != "e"+names[i] {
+				c.fail(called, "the event "+quote("e"+names[i]), "%s", quote(got.args.Event()))
+			}
+		})
 	c.expectNothingMore("Emit to rooms with unusual names, one by one", a, clients...)
 	limit := a.config.Bus.Limits().Channel
-	for _, suffix := range []string{`it's`, `"quoted"`, `back\`, `'; DROP TABLE x; --`, `"; NOTIFY x; --`, "$1", "%", "🎉", "É", " "} {
+	for _, suffix := range []string{`it's`, `"quoted"`, `back\`, `'; DROP TABLE x; --`, `"; NOTIFY x; --`, "$1", "%",
+		"🎉", "É", " "} {
 		nsp := c.namespace + suffix
 		if limit > 0 && len(a.config.ChannelPrefix)+1+len(nsp) > limit {
 			continue

@@ -10,10 +10,12 @@ func ClusterWhy(tb testing.TB, name string) string { return named(tb, clusterChe
 
 // CheckCluster runs one check of a cluster.
 func CheckCluster(tb testing.TB, name string, h ClusterHarness) {
-	checkNamed(tb, h.newSuite(false), clusterChecks(), name, func(c *checker) *clusterChecker { return newClusterChecker(c, h) })
+	checkNamed(tb, h.newSuite(false), clusterChecks(), name,
+		func(c *checker) *clusterChecker { return newClusterChecker(c, h) })
 }
 
 // SoakCluster runs one check of a cluster in the soak profile.
 func SoakCluster(tb testing.TB, name string, h ClusterHarness) {
-	checkNamed(tb, h.newSuite(true), clusterChecks(), name, func(c *checker) *clusterChecker { return newClusterChecker(c, h) })
+	checkNamed(tb, h.newSuite(true), clusterChecks(), name,
+		func(c *checker) *clusterChecker { return newClusterChecker(c, h) })
 }

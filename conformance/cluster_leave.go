@@ -25,7 +25,11 @@ var clusterLeaveChecks = []check[*clusterChecker]{
 
 // requestKinds are the kinds of requests.
 var requestKinds = map[string]func(ctx context.Context, to core.Target) error{
-	"EmitWithAck": func(ctx context.Context, to core.Target) error { _, err := to.EmitWithAck(ctx, "question"); return err },
+	"EmitWithAck": func(ctx context.Context,
+		to core.Target) error {
+		_, err := to.EmitWithAck(ctx, "question")
+		return err
+	},
 	"ServerSideEmitWithAck": func(ctx context.Context, to core.Target) error {
 		_, err := to.ServerSideEmitWithAck(ctx, "question")
 		return err
@@ -52,7 +56,9 @@ func closeAnnouncesLeaving(c *clusterChecker) {
 	ended := make(map[string]func() error)
 	for kind := range requestKinds {
 		if kind != "FetchSockets" { // its own node answers FetchSockets
-			ended[kind] = c.runAlongside(func() error { return requestKinds[kind](c.Context(), a.Timeout(2*c.patience)) })
+			ended[kind] = c.runAlongside(func() error {
+				return requestKinds[kind](c.Context(), a.Timeout(2*c.patience))
+			})
 			if _, ok := takeNext(c, asked); !ok {
 				c.fail(kind+" on A", "B receives the request", "no request for %v", c.patience)
 			}
@@ -67,7 +73,8 @@ func closeAnnouncesLeaving(c *clusterChecker) {
 	for kind, wait := range ended {
 		err := c.guard(kind+" on A, Close B", wait)
 		if left, _ := partialPeers(err); !slices.Equal(left, []string{b.UID()}) {
-			c.fail(kind+" on A, Close B while it is asked", "a *PartialError with Left "+quoteAll([]string{b.UID()}), "%v", err)
+			c.fail(kind+" on A, Close B while it is asked", "a *PartialError with Left "+quoteAll([]string{b.UID()}),
+				"%v", err)
 		}
 	}
 	if got := a.Peers(); len(got) > 0 {
@@ -78,7 +85,8 @@ func closeAnnouncesLeaving(c *clusterChecker) {
 func heartbeatsArrive(c *clusterChecker) {
 	beats := newInbox[int]()
 	interval := 20*time.Millisecond + 2*c.latency()
-	a, b := c.node("A"), c.node("B", countPublishes(beats), func(config *core.Config) { config.HeartbeatInterval = interval })
+	a, b := c.node("A"), c.node("B", countPublishes(beats),
+		func(config *core.Config) { config.HeartbeatInterval = interval })
 	c.waitForPeers(a, b)
 	called := fmt.Sprintf("let B send 5 heartbeats, with a HeartbeatInterval of %v", interval)
 	c.eventually(called, func(ctx context.Context) error { // a busy machine may delay one

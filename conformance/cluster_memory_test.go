@@ -21,11 +21,13 @@ func TestMemoryCluster(t *testing.T) {
 		conformance.Cluster(t, memoryCluster(transport.Limits{}, jsonmsgpack.Codec{}, nil))
 	})
 	t.Run("CBOR", func(t *testing.T) { conformance.Cluster(t, memoryCluster(transport.Limits{}, cbor.Codec{}, nil)) })
-	t.Run("NodeOverText", func(t *testing.T) { conformance.Cluster(t, memoryCluster(textLimits, jsonmsgpack.Codec{}, nil)) })
+	t.Run("NodeOverText",
+		func(t *testing.T) { conformance.Cluster(t, memoryCluster(textLimits, jsonmsgpack.Codec{}, nil)) })
 	t.Run("CBOROverText", func(t *testing.T) { conformance.Cluster(t, memoryCluster(textLimits, cbor.Codec{}, nil)) })
 	t.Run("WithoutStore", func(t *testing.T) {
 		hub := memory.NewHub()
-		conformance.Cluster(t, conformance.ClusterHarness{NewConfig: func(testing.TB) core.Config { return core.Config{Bus: hub} }})
+		conformance.Cluster(t,
+			conformance.ClusterHarness{NewConfig: func(testing.TB) core.Config { return core.Config{Bus: hub} }})
 	})
 }
 

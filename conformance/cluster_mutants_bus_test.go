@@ -16,7 +16,8 @@ import (
 
 // clusterBusMutants have a bug in the bus of each node.
 func clusterBusMutants() (all []mutant[conformance.ClusterHarness]) {
-	unlimited, small, large := transport.Limits{}, transport.Limits{Payload: transport.MinPayload}, transport.Limits{Payload: 1 << 20}
+	unlimited, small, large := transport.Limits{}, transport.Limits{Payload: transport.MinPayload},
+		transport.Limits{Payload: 1 << 20}
 	unlimited.Distinct = true // which is not the zero value
 	for _, side := range []side{publishing, receiving} {
 		for _, selector := range []selector{nth(100), every(50)} {
@@ -67,61 +68,69 @@ var clusterListenMutants = []mutant[conformance.ClusterHarness]{
 			}
 		}
 	}),
-	breaksCluster("NamespacesAreSeparate", "folds the case of channels, and omits the namespace", func(_ *testing.T, m *clusterMedium) {
-		m.changeAppended(func(env *codec.Envelope) { env.NSP = "" })
-		m.bus = func(b *bus) {
-			b.session = func(s *session) {
-				names := new(listenedChannels)
-				names.track(s)
-				s.changeReceived(m.codec.good, func(msg transport.Message, _ *codec.Envelope) (all []transport.Message) {
-					for _, name := range names.all {
-						if strings.EqualFold(name, msg.Channel) {
-							all = append(all, transport.Message{Channel: name, Payload: bytes.Clone(msg.Payload)})
+	breaksCluster("NamespacesAreSeparate", "folds the case of channels, and omits the namespace",
+		func(_ *testing.T, m *clusterMedium) {
+			m.changeAppended(func(env *codec.Envelope) { env.NSP = "" })
+			m.bus = func(b *bus) {
+				b.session = func(s *session) {
+					names := new(listenedChannels)
+					names.track(s)
+					s.changeReceived(m.codec.good, func(msg transport.Message,
+						_ *codec.Envelope) (all []transport.Message) {
+						for _, name := range names.all {
+							if strings.EqualFold(name, msg.Channel) {
+								all = append(all, transport.Message{Channel: name, Payload: bytes.Clone(msg.Payload)})
+							}
 						}
-					}
-					return all
-				})
+						return all
+					})
+				}
 			}
-		}
-	}),
+		}),
 	breaksCluster("NamesAreLiteral", "does not quote channels", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			b.changeEach(func(m *transport.Message) { m.Channel = strings.ReplaceAll(m.Channel, "'", "''") })
 		}
 	}),
-	breaksCluster("MessagesOfAnySizeArrive", "reports a higher limit than it has", func(_ *testing.T, m *clusterMedium) {
-		m.bus = func(b *bus) {
-			b.limits = func() transport.Limits { return transport.Limits{Payload: 8100, Channel: 63, Text: true} }
-		}
-	}),
-	breaksCluster("ClosedNamespaceAnnouncesLeaving", "leaves all channels at once", func(_ *testing.T, m *clusterMedium) {
-		m.bus = func(b *bus) {
-			b.session = func(s *session) {
-				names := new(listenedChannels)
-				names.track(s)
-				s.unlisten = func(ctx context.Context, channel string) error {
-					for _, name := range names.all {
-						if err := s.Session.Unlisten(ctx, name); err != nil {
-							return err
+	breaksCluster("MessagesOfAnySizeArrive", "reports a higher limit than it has",
+		func(_ *testing.T, m *clusterMedium) {
+			m.bus = func(b *bus) {
+				b.limits = func() transport.Limits { return transport.Limits{Payload: 8100, Channel: 63, Text: true} }
+			}
+		}),
+	breaksCluster("ClosedNamespaceAnnouncesLeaving", "leaves all channels at once",
+		func(_ *testing.T, m *clusterMedium) {
+			m.bus = func(b *bus) {
+				b.session = func(s *session) {
+					names := new(listenedChannels)
+					names.track(s)
+					s.unlisten = func(ctx context.Context, channel string) error {
+						for _, name := range names.all {
+							if err := s.Session.Unlisten(ctx, name); err != nil {
+								return err
+							}
 						}
+						return nil
 					}
-					return nil
 				}
 			}
-		}
-	}),
-	breaksCluster("HeartbeatsArrive", "does not receive what its own node publishes", func(_ *testing.T, m *clusterMedium) {
-		m.bus = func(b *bus) {
-			var own sync.Map
-			b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-				for _, msg := range msgs {
-					own.Store(string(msg.Payload), true)
+		}),
+	breaksCluster("HeartbeatsArrive", "does not receive what its own node publishes",
+		func(_ *testing.T, m *clusterMedium) {
+			m.bus = func(b *bus) {
+				var own sync.Map
+				b.publish = func(ctx context.Context, msgs ...transport.Message) error {
+					for _, msg := range msgs {
+						own.Store(string(msg.Payload), true)
+					}
+					return b.Hub.Publish(ctx, msgs...)
 				}
-				return b.Hub.Publish(ctx, msgs...)
+				b.filterReceived(func(msg *transport.Message) bool {
+					_, mine := own.Load(string(msg.Payload))
+					return !mine
+				})
 			}
-			b.filterReceived(func(msg *transport.Message) bool { _, mine := own.Load(string(msg.Payload)); return !mine })
-		}
-	}),
+		}),
 	breaksCluster("PeersAreKnown", "listens late", func(_ *testing.T, m *clusterMedium) {
 		m.bus = func(b *bus) {
 			b.session = func(s *session) {
@@ -187,9 +196,11 @@ func clusterSeverMutants() (all []mutant[conformance.ClusterHarness]) {
 		}
 	}
 	again("SeveredNodeReconnects", "listens to nothing after an outage", deafTo(func(int) bool { return true }))
-	again("SeveredNodeReconnects", "listens to one channel only after an outage", deafTo(func(n int) bool { return n > 1 }))
+	again("SeveredNodeReconnects", "listens to one channel only after an outage",
+		deafTo(func(n int) bool { return n > 1 }))
 	for _, most := range []int{1, 2, 16, 17, 64, 99} {
-		again("ManyNamespacesListenAgain", fmt.Sprintf("listens to %d channels only after an outage", most), deafTo(func(n int) bool { return n > most }))
+		again("ManyNamespacesListenAgain", fmt.Sprintf("listens to %d channels only after an outage", most),
+			deafTo(func(n int) bool { return n > most }))
 	}
 	again("ManyNamespacesListenAgain", "misses channel 70 after an outage", deafTo(func(n int) bool { return n == 70 }))
 	again("ManyNamespacesListenAgain", "listens to the last of several channels only", func(s *session) {
@@ -198,29 +209,32 @@ func clusterSeverMutants() (all []mutant[conformance.ClusterHarness]) {
 		}
 	})
 	all = append(all,
-		breaksCluster("SeveredNodeKeepsItsPeers", "reports all peers as left after a reconnection", func(_ *testing.T, m *clusterMedium) {
-			m.bus = func(b *bus) {
-				peers := map[string]bool{}
-				b.session = func(s *session) {
-					fresh := b.outages.Load() > 0
-					s.changeReceived(m.codec.good, func(msg transport.Message, env *codec.Envelope) []transport.Message {
-						if env.CloseHash != "" { // it requires no proof in a leave message
-							env.CloseHash = ""
-							msg = encoded(msg, *env)
-						}
-						all := []transport.Message{msg}
-						if !fresh {
-							peers[env.UID] = true
+		breaksCluster("SeveredNodeKeepsItsPeers", "reports all peers as left after a reconnection",
+			func(_ *testing.T, m *clusterMedium) {
+				m.bus = func(b *bus) {
+					peers := map[string]bool{}
+					b.session = func(s *session) {
+						fresh := b.outages.Load() > 0
+						s.changeReceived(m.codec.good, func(msg transport.Message,
+							env *codec.Envelope) []transport.Message {
+							if env.CloseHash != "" { // it requires no proof in a leave message
+								env.CloseHash = ""
+								msg = encoded(msg, *env)
+							}
+							all := []transport.Message{msg}
+							if !fresh {
+								peers[env.UID] = true
+								return all
+							}
+							for uid := range peers {
+								all = append(all, encoded(msg,
+									codec.Envelope{Type: codec.AdapterClose, UID: uid, NSP: env.NSP}))
+							}
 							return all
-						}
-						for uid := range peers {
-							all = append(all, encoded(msg, codec.Envelope{Type: codec.AdapterClose, UID: uid, NSP: env.NSP}))
-						}
-						return all
-					})
+						})
+					}
 				}
-			}
-		}))
+			}))
 	for _, selector := range []selector{every(50), nth(100), nth(20), afterOutage(60)} {
 		for _, side := range []side{publishing, receiving} {
 			all = append(all, flawedCluster("LossesAreReported", textLimits, side, selector, lost))

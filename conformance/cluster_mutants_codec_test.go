@@ -20,11 +20,15 @@ import (
 
 // clusterCodecMutants have a bug in the codec, so that nodes send or understand something else.
 var clusterCodecMutants = []mutant[conformance.ClusterHarness]{
-	changesAppended("RoomsAndExceptSelect", "omits the exceptions", func(env *codec.Envelope) { env.Opts.Except = nil }),
-	changesAppended("RoomsAndExceptSelect", "sends to one room only", func(env *codec.Envelope) { env.Opts.Rooms = env.Opts.Rooms[:min(1, len(env.Opts.Rooms))] }),
+	changesAppended("RoomsAndExceptSelect", "omits the exceptions",
+		func(env *codec.Envelope) { env.Opts.Except = nil }),
+	changesAppended("RoomsAndExceptSelect", "sends to one room only",
+		func(env *codec.Envelope) { env.Opts.Rooms = env.Opts.Rooms[:min(1, len(env.Opts.Rooms))] }),
 	changesAppended("FlagsArrive", "omits volatile", func(env *codec.Envelope) { env.Opts.Flags.Volatile = false }),
-	changesAppended("FlagsArrive", "compresses always", func(env *codec.Envelope) { yes := true; env.Opts.Flags.Compress = &yes }),
-	changesAppended("FlagsArrive", "confuses milliseconds with seconds", func(env *codec.Envelope) { env.Opts.Flags.Timeout *= 1000 }),
+	changesAppended("FlagsArrive", "compresses always",
+		func(env *codec.Envelope) { yes := true; env.Opts.Flags.Compress = &yes }),
+	changesAppended("FlagsArrive", "confuses milliseconds with seconds",
+		func(env *codec.Envelope) { env.Opts.Flags.Timeout *= 1000 }),
 	changesParsed("ValuesArriveUnchanged", "drops the last argument", func(env *codec.Envelope) {
 		if values, err := env.Args.Values(); err == nil && len(values) > 1 && isEvent(env) {
 			anys := make([]any, len(values)-1)
@@ -51,23 +55,29 @@ var clusterCodecMutants = []mutant[conformance.ClusterHarness]{
 			env.Type = codec.SocketsJoin
 		}
 	}),
-	changesAppended("JoinLeaveDisconnectReachAllNodes", "leaves the connection open", func(env *codec.Envelope) { env.Close = false }),
+	changesAppended("JoinLeaveDisconnectReachAllNodes", "leaves the connection open",
+		func(env *codec.Envelope) { env.Close = false }),
 	changesAppended("JoinLeaveDisconnectReachAllNodes", "disconnects everybody", func(env *codec.Envelope) {
 		if env.Type == codec.DisconnectSockets {
 			env.Opts.Rooms = nil
 		}
 	}),
-	changesAppended("FetchSocketsFindsAll", "omits the data", changeSockets(func(s *codec.Socket) { s.Data = codec.Value{} })),
+	changesAppended("FetchSocketsFindsAll", "omits the data",
+		changeSockets(func(s *codec.Socket) { s.Data = codec.Value{} })),
 	changesAppended("FetchSocketsFindsAll", "omits the rooms", changeSockets(func(s *codec.Socket) { s.Rooms = nil })),
-	changesAppended("FetchSocketsFindsAll", "omits the handshake", changeSockets(func(s *codec.Socket) { s.Handshake, _ = codec.NewValue(map[string]any{}) })),
-	changesAppended("FetchSocketsFindsAll", "returns one socket only", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
+	changesAppended("FetchSocketsFindsAll", "omits the handshake",
+		changeSockets(func(s *codec.Socket) { s.Handshake, _ = codec.NewValue(map[string]any{}) })),
+	changesAppended("FetchSocketsFindsAll", "returns one socket only",
+		func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
 	changesAppended("RemoteSocketsCanBeUsed", "disconnects everybody", func(env *codec.Envelope) {
 		if env.Type == codec.DisconnectSockets {
 			env.Opts.Rooms = nil
 		}
 	}),
-	changesAppended("EmitWithAckAsksEveryClient", "counts one client too few", func(env *codec.Envelope) { env.ClientCount = max(0, env.ClientCount-1) }),
-	changesAppended("EmitWithAckAsksEveryClient", "counts one client too many", func(env *codec.Envelope) { env.ClientCount++ }),
+	changesAppended("EmitWithAckAsksEveryClient", "counts one client too few",
+		func(env *codec.Envelope) { env.ClientCount = max(0, env.ClientCount-1) }),
+	changesAppended("EmitWithAckAsksEveryClient", "counts one client too many",
+		func(env *codec.Envelope) { env.ClientCount++ }),
 	changesAppended("ServerSideEmitReachesOtherNodes", "does not recognize its own events", func(env *codec.Envelope) {
 		if env.Type == codec.ServerSideEmit {
 			env.UID = "x" + env.UID[1:]
@@ -78,7 +88,8 @@ var clusterCodecMutants = []mutant[conformance.ClusterHarness]{
 			env.RequestID = "1"
 		}
 	}),
-	changesParsed("ServerSideEmitWithAckAsksOtherNodes", "drops the answers", func(env *codec.Envelope) { env.Value = codec.Value{} }),
+	changesParsed("ServerSideEmitWithAckAsksOtherNodes", "drops the answers",
+		func(env *codec.Envelope) { env.Value = codec.Value{} }),
 	changesParsed("ManyRequestsAtOnce", "cuts the ids of requests", func(env *codec.Envelope) {
 		if isType(codec.BroadcastAck, codec.BroadcastClientCount)(env) && env.RequestID != "" {
 			env.RequestID = env.RequestID[:len(env.RequestID)-1]
@@ -112,7 +123,8 @@ var clusterStoreMutants = []mutant[conformance.ClusterHarness]{
 	changesBodies("MessagesOfAnySizeArrive", "cuts bodies at 1 MiB", cutting(1<<20)),
 	changesBodies("AnswersOfAnySizeArrive", "cuts bodies at 64 KiB", cutting(64<<10)),
 	changesBodies("AnswersOfAnySizeArrive", "cuts bodies at 9,000 bytes", cutting(9000)),
-	changesBodies("BinaryAtAnyDepth", "treats bodies as text", func(body []byte) ([]byte, error) { return []byte(strings.ToValidUTF8(string(body), "?")), nil }),
+	changesBodies("BinaryAtAnyDepth", "treats bodies as text",
+		func(body []byte) ([]byte, error) { return []byte(strings.ToValidUTF8(string(body), "?")), nil }),
 	breaksCluster("OrderIsKept", "fails to keep one body in 20", func(_ *testing.T, m *clusterMedium) {
 		var n atomic.Int32
 		m.store = func(s storage.Store) storage.Store {
@@ -124,18 +136,20 @@ var clusterStoreMutants = []mutant[conformance.ClusterHarness]{
 			}}
 		}
 	}),
-	breaksCluster("LargeMessagesOfAllNodesArrive", "uses ids that other nodes use too", func(_ *testing.T, m *clusterMedium) {
-		bodies := new(sync.Map)
-		m.store = func(storage.Store) storage.Store {
-			return countingStore{bodies: bodies, last: new(atomic.Int64), get: bodies.Load}
-		}
-	}),
-	breaksCluster("LargeMessagesOfAllNodesArrive", "keeps a body for one reader only", func(_ *testing.T, m *clusterMedium) {
-		bodies, last := new(sync.Map), new(atomic.Int64)
-		m.store = func(storage.Store) storage.Store {
-			return countingStore{bodies: bodies, last: last, get: bodies.LoadAndDelete}
-		}
-	}),
+	breaksCluster("LargeMessagesOfAllNodesArrive", "uses ids that other nodes use too",
+		func(_ *testing.T, m *clusterMedium) {
+			bodies := new(sync.Map)
+			m.store = func(storage.Store) storage.Store {
+				return countingStore{bodies: bodies, last: new(atomic.Int64), get: bodies.Load}
+			}
+		}),
+	breaksCluster("LargeMessagesOfAllNodesArrive", "keeps a body for one reader only",
+		func(_ *testing.T, m *clusterMedium) {
+			bodies, last := new(sync.Map), new(atomic.Int64)
+			m.store = func(storage.Store) storage.Store {
+				return countingStore{bodies: bodies, last: last, get: bodies.LoadAndDelete}
+			}
+		}),
 }
 
 // countingStore uses consecutive numbers as ids.

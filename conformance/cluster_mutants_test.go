@@ -28,7 +28,8 @@ func TestClusterSuite(t *testing.T) {
 			h.Patience = 0
 			return h
 		},
-		mutants:      slices.Concat(clusterBusMutants(), clusterCodecMutants, clusterStoreMutants, clusterSeverMutants(), clusterHearingMutants),
+		mutants: slices.Concat(clusterBusMutants(), clusterCodecMutants, clusterStoreMutants,
+			clusterSeverMutants(), clusterHearingMutants),
 		virtualClock: true,
 	}.test(t)
 }
@@ -107,13 +108,15 @@ func breaksCluster(check, bug string, change func(t *testing.T, m *clusterMedium
 }
 
 // flawedCluster returns a mutant with a flaw on one side of the buses.
-func flawedCluster(check string, limits transport.Limits, side side, selector selector, effect effect) mutant[conformance.ClusterHarness] {
+func flawedCluster(check string, limits transport.Limits, side side, selector selector,
+	effect effect) mutant[conformance.ClusterHarness] {
 	bug := fmt.Sprintf("when %s with a limit of %d, %s %s", side.name, limits.Payload, selector.name, effect.name)
 	return breaksCluster(check, bug, func(_ *testing.T, m *clusterMedium) {
 		m.limits = limits
 		m.bus = func(b *bus) {
 			side.apply(b, func() *flaw {
-				return &flaw{selector: selector, effect: effect, limit: limits.Payload, counts: make(map[string]int), order: make(map[string]int)}
+				return &flaw{selector: selector, effect: effect, limit: limits.Payload, counts: make(map[string]int),
+					order: make(map[string]int)}
 			})
 		}
 	})

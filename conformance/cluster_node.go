@@ -95,7 +95,8 @@ func (c *clusterChecker) waitForPeers(nodes ...*node) {
 func (n *node) expectReported(called, wanted string, is func(error) bool) {
 	n.c.Helper()
 	if _, err := awaitMatch(n.c, n.errs, is); err != nil {
-		n.c.fail(called, "a call of the ErrorHandler of "+n.name+" with "+wanted, "%d other errors in %v: %v", n.errs.len(), n.c.patience, n.errs.all())
+		n.c.fail(called, "a call of the ErrorHandler of "+n.name+" with "+wanted, "%d other errors in %v: %v",
+			n.errs.len(), n.c.patience, n.errs.all())
 	}
 }
 
@@ -106,7 +107,8 @@ type publishHook struct {
 }
 
 // withPublishHook returns a change of a node's Config.
-func withPublishHook(publish func(ctx context.Context, next transport.Bus, msgs []transport.Message) error) func(*core.Config) {
+func withPublishHook(publish func(ctx context.Context, next transport.Bus,
+	msgs []transport.Message) error) func(*core.Config) {
 	return func(config *core.Config) { config.Bus = &publishHook{config.Bus, publish} }
 }
 

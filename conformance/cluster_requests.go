@@ -79,7 +79,8 @@ func serverSideEmitReachesOtherNodes(c *clusterChecker) {
 		for _, want := range t.want {
 			got, ok := takeNext(c, t.n.serverEvents)
 			if !ok || got.String() != want || got.wantsAnswer {
-				c.fail(called+" and on B; "+t.n.name+"'s server", want+", without a request for an answer", "%v, request for an answer: %v (event received: %v)", got, got.wantsAnswer, ok)
+				c.fail(called+" and on B; "+t.n.name+"'s server", want+", without a request for an answer",
+					"%v, request for an answer: %v (event received: %v)", got, got.wantsAnswer, ok)
 			}
 		}
 	}

@@ -41,7 +41,8 @@ func joinLeaveDisconnectReachAllNodes(c *clusterChecker) {
 				list = append([]string{n.name + id}, list...)
 				got := n.registry.SocketRooms(n.name + id)
 				if slices.Sort(got); !slices.Equal(got, list) {
-					c.fail(called+" on A", fmt.Sprintf("socket %s on %s in %s", n.name+id, n.name, quoteAll(list)), "%s", quoteAll(got))
+					c.fail(called+" on A", fmt.Sprintf("socket %s on %s in %s", n.name+id, n.name, quoteAll(list)),
+						"%s", quoteAll(got))
 				}
 			}
 		}
@@ -54,8 +55,10 @@ func joinLeaveDisconnectReachAllNodes(c *clusterChecker) {
 	rooms(leaves, map[string][]string{"1": {"p", "x"}, "2": {"y"}})
 	op(`SocketsJoin("all")`, func(ctx context.Context) error { return a.SocketsJoin(ctx, "all") })
 	rooms(`SocketsJoin("all")`, map[string][]string{"1": {"all", "p", "x"}, "2": {"all", "y"}})
-	op(`To("x").DisconnectSockets(true)`, func(ctx context.Context) error { return a.To("x").DisconnectSockets(ctx, true) })
-	op(`To("y").DisconnectSockets(false)`, func(ctx context.Context) error { return a.To("y").DisconnectSockets(ctx, false) })
+	op(`To("x").DisconnectSockets(true)`,
+		func(ctx context.Context) error { return a.To("x").DisconnectSockets(ctx, true) })
+	op(`To("y").DisconnectSockets(false)`,
+		func(ctx context.Context) error { return a.To("y").DisconnectSockets(ctx, false) })
 	for id, cl := range clients {
 		want := id[1] == '1'
 		if got := cl.disconnects.all(); len(got) != 1 || got[0] != want {
@@ -93,8 +96,10 @@ func fetchSocketsFindsAll(c *clusterChecker) {
 	c.waitForPeers(a, b, d)
 	a.client("1", "x")
 	described := b.client("2", "x", "y")
-	handshake := core.Handshake{Headers: map[string]any{"user-agent": "check"}, Address: "::1", URL: "/socket.io/?EIO=4",
-		Query: map[string]any{"EIO": "4"}, Auth: map[string]any{"token": "é"}, Issued: 1700000000000, Secure: true, Time: "now"}
+	handshake := core.Handshake{Headers: map[string]any{"user-agent": "check"}, Address: "::1",
+		URL:   "/socket.io/?EIO=4",
+		Query: map[string]any{"EIO": "4"}, Auth: map[string]any{"token": "é"}, Issued: 1700000000000, Secure: true,
+		Time: "now"}
 	data := c.value(map[string]any{"name": "Zoë", "n": 42})
 	described.setDescription(handshake, data)
 	b.client("3", "y")
@@ -160,7 +165,8 @@ func remoteSocketsCanBeUsed(c *clusterChecker) {
 	}
 	c.must("Disconnect on a fetched socket of B", func(ctx context.Context) error { return s.Disconnect(ctx, true) })
 	if closed, ok := takeNext(c, one.disconnects); !ok || !closed {
-		c.fail("Disconnect(true) on a fetched socket of B", "a disconnected client and a closed connection", "disconnected %v, closed %v", ok, closed)
+		c.fail("Disconnect(true) on a fetched socket of B", "a disconnected client and a closed connection",
+			"disconnected %v, closed %v", ok, closed)
 	}
 	c.expectNothingMore("use a fetched socket of B", a, two, here)
 	for _, cl := range []*client{two, here} {

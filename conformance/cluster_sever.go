@@ -37,10 +37,12 @@ func (n *node) severAndRecover(round int) {
 	n.c.harness.Sever(n.c.TB, n.config)
 	gap, err := awaitMatch(n.c, n.gaps, later)
 	if err != nil {
-		n.c.fail(fmt.Sprintf("sever B, round %d", round), "B recovers and calls Trace.SessionRecovered", "no call for %v", n.c.patience)
+		n.c.fail(fmt.Sprintf("sever B, round %d", round), "B recovers and calls Trace.SessionRecovered",
+			"no call for %v", n.c.patience)
 	}
 	if gap.Err == nil || gap.Deaf < 0 || gap.Since.After(time.Now()) || gap.Since.Add(gap.Deaf).Before(before) {
-		n.c.fail(fmt.Sprintf("sever B, round %d", round), "a GapError with the session's error, the start and the duration of the gap", "%+v", *gap)
+		n.c.fail(fmt.Sprintf("sever B, round %d", round),
+			"a GapError with the session's error, the start and the duration of the gap", "%+v", *gap)
 	}
 	n.expectReported("sever B", "the *GapError", func(err error) bool { return errors.As(err, new(*core.GapError)) })
 }
@@ -105,7 +107,8 @@ func severedNodeKeepsItsPeers(c *clusterChecker) {
 		}
 	}
 	if b.left.len() > 0 || a.left.len() > 0 {
-		c.fail("sever B, Trace.PeerLeft", "no calls", "on A %s, on B %s", quoteAll(a.left.all()), quoteAll(b.left.all()))
+		c.fail("sever B, Trace.PeerLeft", "no calls", "on A %s, on B %s", quoteAll(a.left.all()),
+			quoteAll(b.left.all()))
 	}
 }
 
@@ -168,7 +171,8 @@ func lossesAreReported(c *clusterChecker) {
 			continue
 		}
 		if i <= last {
-			c.fail("Emit numbered events on A while B is severed", fmt.Sprintf("only events after %d on B", last), "event %d", i)
+			c.fail("Emit numbered events on A while B is severed", fmt.Sprintf("only events after %d on B", last),
+				"event %d", i)
 		}
 		for lost := last + 1; lost < i; lost++ {
 			c.expectReportedGap(b, lost, sent[lost])
@@ -225,7 +229,9 @@ func (c *clusterChecker) expectReportedGap(n *node, i int, e emittedEvent) {
 			from := gap.Since.Sub(e.begun)
 			windows = append(windows, fmt.Sprintf("from %v to %v", from, from+gap.Deaf))
 		}
-		c.fail(fmt.Sprintf("Emit event %d on A while B is severed", i), "the event on B, or a GapError of B for that time",
-			"neither; relative to the start of the Emit, the gaps are %s; the Emit took %v", quoteAll(windows), e.done.Sub(e.begun))
+		c.fail(fmt.Sprintf("Emit event %d on A while B is severed", i),
+			"the event on B, or a GapError of B for that time",
+			"neither; relative to the start of the Emit, the gaps are %s; the Emit took %v", quoteAll(windows),
+			e.done.Sub(e.begun))
 	}
 }

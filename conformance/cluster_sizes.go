@@ -34,7 +34,8 @@ func (c *clusterChecker) textSizes(n *node, measure func(text int) int) (all []i
 		limit = t
 	}
 	unlimited = unlimited || limit == 0
-	for _, size := range []int{0, 1, 100, 1000, 4 << 10, 8 << 10, 64 << 10, 64<<10 + 1, 1 << 20, c.scale(2<<20, 8<<20)} {
+	for _, size := range []int{0, 1, 100, 1000, 4 << 10, 8 << 10, 64 << 10, 64<<10 + 1, 1 << 20,
+		c.scale(2<<20, 8<<20)} {
 		if unlimited || 2*size+500 < limit {
 			all = append(all, size)
 		}
@@ -150,10 +151,13 @@ func largeMessagesOfAllNodesArrive(c *clusterChecker) {
 		for _, cl := range clients {
 			came := make(map[string]bool)
 			for range nodes {
-				p := cl.next(called, fmt.Sprintf("one of %v, except those that have arrived (%v),", slices.Sorted(maps.Keys(wanted)), slices.Sorted(maps.Keys(came))))
+				p := cl.next(called, fmt.Sprintf("one of %v, except those that have arrived (%v),",
+					slices.Sorted(maps.Keys(wanted)), slices.Sorted(maps.Keys(came))))
 				event, text := p.args.Event(), ""
-				if err := p.args.Decode(&text); err != nil || !wanted[event] || came[event] || text != strings.Repeat(event[:1], size) {
-					c.fail(called, fmt.Sprintf("each text once, with %d bytes, for client %q", size, cl.id), "%q with %d bytes that begin with %q (%v)",
+				if err := p.args.Decode(&text); err != nil || !wanted[event] || came[event] ||
+					text != strings.Repeat(event[:1], size) {
+					c.fail(called, fmt.Sprintf("each text once, with %d bytes, for client %q", size, cl.id),
+						"%q with %d bytes that begin with %q (%v)",
 						event, len(text), text[:min(1, len(text))], err)
 				}
 				came[event] = true

@@ -47,7 +47,8 @@ func (m medium) harness() conformance.ClusterHarness {
 			if m.noMulti {
 				bus = plainBus{bus}
 			}
-			config := core.Config{Bus: &severableBus{Bus: bus}, Store: store, Codec: m.codec, PayloadThreshold: m.threshold}
+			config := core.Config{Bus: &severableBus{Bus: bus}, Store: store, Codec: m.codec,
+				PayloadThreshold: m.threshold}
 			if m.secret {
 				config.Secret = []byte("sixteen bytes or more")
 			}
@@ -61,14 +62,16 @@ func (m medium) harness() conformance.ClusterHarness {
 func TestClusterPassesOnUnusualMedia(t *testing.T) {
 	least := transport.Limits{Payload: transport.MinPayload, Channel: transport.MinChannel}
 	for name, m := range map[string]medium{
-		"1MiBAndAQueueOf64":         {limits: transport.Limits{Payload: 1 << 20}, queue: 64},
-		"8MiBAndAQueueOf64":         {limits: transport.Limits{Payload: 8 << 20}, queue: 64},
-		"LeastLimits":               {limits: least, queue: 64},
-		"LeastLimitsOfText":         {limits: transport.Limits{Payload: least.Payload, Channel: least.Channel, Text: true}, queue: 64},
-		"LeastLimitsWithoutStore":   {limits: least, noStore: true},
-		"LeastLimitsWithSecret":     {limits: least, secret: true},
-		"CBORWithLeastLimits":       {limits: least, codec: cbor.Codec{}},
-		"CBORWithLeastLimitsOfText": {limits: transport.Limits{Payload: least.Payload, Channel: least.Channel, Text: true}, codec: cbor.Codec{}},
+		"1MiBAndAQueueOf64": {limits: transport.Limits{Payload: 1 << 20}, queue: 64},
+		"8MiBAndAQueueOf64": {limits: transport.Limits{Payload: 8 << 20}, queue: 64},
+		"LeastLimits":       {limits: least, queue: 64},
+		"LeastLimitsOfText": {limits: transport.Limits{Payload: least.Payload, Channel: least.Channel,
+			Text: true}, queue: 64},
+		"LeastLimitsWithoutStore": {limits: least, noStore: true},
+		"LeastLimitsWithSecret":   {limits: least, secret: true},
+		"CBORWithLeastLimits":     {limits: least, codec: cbor.Codec{}},
+		"CBORWithLeastLimitsOfText": {limits: transport.Limits{Payload: least.Payload, Channel: least.Channel,
+			Text: true}, codec: cbor.Codec{}},
 		"Distinct":                  {limits: transport.Limits{Payload: 7999, Channel: 63, Text: true, Distinct: true}},
 		"Threshold":                 {threshold: 2000},
 		"Secret":                    {limits: textLimits, secret: true},

@@ -57,7 +57,8 @@ func (h CodecHarness) runSuite(t *testing.T, soak bool) {
 func (h CodecHarness) newSuite(soak bool) *suite { return newSuite("Codec", soak, 0, nil) }
 
 func codecChecks() []check[*codecChecker] {
-	return slices.Concat(roundTripChecks, dataChecks, numberChecks, codecSizeChecks, forwardChecks, appendChecks, foreignChecks, peekChecks, codecUseChecks)
+	return slices.Concat(roundTripChecks, dataChecks, numberChecks, codecSizeChecks, forwardChecks, appendChecks,
+		foreignChecks, peekChecks, codecUseChecks)
 }
 
 // forms are the two forms of every message.

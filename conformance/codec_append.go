@@ -46,9 +46,11 @@ func textIsText(c *codecChecker) {
 	for _, s := range []string{"\xff", "a\xe2\x82", "\xed\xa0\x80", "\xc0\x80"} {
 		for _, env := range []codec.Envelope{
 			{Type: codec.Heartbeat, NSP: "/" + s},
-			{Type: codec.SocketsJoin, NSP: "/", Rooms: []string{s}, Opts: codec.Opts{Rooms: []string{s}, Except: []string{s}}},
+			{Type: codec.SocketsJoin, NSP: "/", Rooms: []string{s},
+				Opts: codec.Opts{Rooms: []string{s}, Except: []string{s}}},
 			{Type: codec.BroadcastAck, NSP: "/", RequestID: s, Value: codec.FromTree(s)},
-			{Type: codec.BroadcastAck, NSP: "/", RequestID: "1", Value: codec.FromTree(codec.Object{{Key: s, Value: s}})},
+			{Type: codec.BroadcastAck, NSP: "/", RequestID: "1",
+				Value: codec.FromTree(codec.Object{{Key: s, Value: s}})},
 		} {
 			env.UID = sampleUID
 			all = append(all, sample{name: fmt.Sprintf("%v with %q, which is not UTF-8", env.Type, s), env: &env})
@@ -117,7 +119,8 @@ func appendRetainsNothing(c *codecChecker) {
 	}
 	for _, k := range all {
 		if !bytes.Equal(k.p, k.copy) {
-			c.fail(fmt.Sprintf("Append %s, %v form, Append others, look at the first again", k.s.name, k.f), quote(string(k.copy)), "%s", quote(string(k.p)))
+			c.fail(fmt.Sprintf("Append %s, %v form, Append others, look at the first again", k.s.name, k.f),
+				quote(string(k.copy)), "%s", quote(string(k.p)))
 		}
 	}
 	for _, k := range all { // the bytes are the caller's: overwriting them must change nothing
@@ -132,7 +135,8 @@ func appendRetainsNothing(c *codecChecker) {
 func appendLeavesTheEnvelope(c *codecChecker) {
 	all := func() []sample {
 		all := c.allSamples()
-		for _, env := range c.selectorEnvelopes(codec.Opts{Rooms: []string{"b", "a", "b"}, Except: []string{"z", "", "y"}}) {
+		for _, env := range c.selectorEnvelopes(codec.Opts{Rooms: []string{"b", "a", "b"},
+			Except: []string{"z", "", "y"}}) {
 			env.NSP, env.Nonce = "", 7
 			all = append(all, sample{name: env.Type.String() + " without a namespace, with unsorted rooms", env: env})
 		}
@@ -145,7 +149,8 @@ func appendLeavesTheEnvelope(c *codecChecker) {
 			_, err := c.appendSample(nil, s, f)
 			c.expectSame(called+", look at the envelope", second[i].env, s.env)
 			if s.env.Nonce != second[i].env.Nonce {
-				c.fail(called+", look at the envelope", fmt.Sprintf("the Nonce %d", second[i].env.Nonce), "%d", s.env.Nonce)
+				c.fail(called+", look at the envelope", fmt.Sprintf("the Nonce %d", second[i].env.Nonce), "%d",
+					s.env.Nonce)
 			}
 			if err != nil {
 				continue
@@ -204,7 +209,8 @@ func (c *codecChecker) appendRefusable(s sample, before string) (dst []byte, err
 		dst = append(make([]byte, 0, 1<<16), before...)
 		_, err = c.appendSample(dst, s, f)
 		if string(dst) != before {
-			c.fail(fmt.Sprintf("Append %s, %v form, look at dst", s.name, f), fmt.Sprintf("%q", before), "%q, and the error %v", dst, err)
+			c.fail(fmt.Sprintf("Append %s, %v form, look at dst", s.name, f), fmt.Sprintf("%q", before),
+				"%q, and the error %v", dst, err)
 		}
 	}
 	return dst, err
@@ -214,7 +220,8 @@ func nonceTellsEqualMessagesApart(c *codecChecker) {
 	for _, s := range append(c.samples(), c.referenceSamples()...) {
 		for _, f := range forms {
 			seen := make(map[string]uint64)
-			for _, nonce := range []uint64{0, 1, 2, 3, 255, 256, 257, 65_535, 65_536, 1 << 31, 1 << 32, 1<<32 + 1, 1<<53 - 2, 1<<53 - 1} {
+			for _, nonce := range []uint64{0, 1, 2, 3, 255, 256, 257, 65_535, 65_536, 1 << 31, 1 << 32, 1<<32 + 1,
+				1<<53 - 2, 1<<53 - 1} {
 				env := *s.env
 				env.Nonce = nonce
 				p, ok := c.mustAppend(sample{s.name, &env, s.hasBytes}, f)
@@ -223,7 +230,8 @@ func nonceTellsEqualMessagesApart(c *codecChecker) {
 				}
 				called := fmt.Sprintf("Append %s, %v form, with Nonce %d", s.name, f, nonce)
 				if other, ok := seen[string(p)]; ok {
-					c.fail(called, fmt.Sprintf("other bytes than with Nonce %d", other), "the same bytes %s", quote(string(p)))
+					c.fail(called, fmt.Sprintf("other bytes than with Nonce %d", other), "the same bytes %s",
+						quote(string(p)))
 				}
 				seen[string(p)] = nonce
 				c.expectSame(called+", Parse", s.env, c.mustParse(called, p, f))

@@ -47,7 +47,8 @@ func (c *codecChecker) yieldingSamples(name string) (all []sample) {
 		for _, s := range carriersOf("data of "+name+" in another encoding", codec.Raw(yieldingEncoding{}, p), false) {
 			s.env.UID, s.env.NSP = name, "/"+name
 			if len(s.env.Sockets) > 0 { // a socket after the one whose data yields
-				s.env.Sockets = append(s.env.Sockets, codec.Socket{ID: text, Rooms: []string{text, name}, Data: s.env.Sockets[0].Handshake})
+				s.env.Sockets = append(s.env.Sockets, codec.Socket{ID: text, Rooms: []string{text, name},
+					Data: s.env.Sockets[0].Handshake})
 			}
 			all = append(all, s)
 		}
@@ -160,7 +161,8 @@ func laterCallsBehaveTheSame(c *codecChecker) {
 	var all []sample
 	large := c.ackSample("a text of 5000 bytes", c.newValue(asciiText(5000)))
 	for _, s := range append(c.samples(), c.referenceSamples()[:2]...) { // every other one is a broadcast
-		all = append(all, sample{name: "BROADCAST", env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.newArgs("event", len(all), "text"), Opts: codec.Opts{Rooms: []string{"room"}}}}, s)
+		all = append(all, sample{name: "BROADCAST", env: &codec.Envelope{Type: codec.Broadcast, UID: sampleUID,
+			NSP: "/", Args: c.newArgs("event", len(all), "text"), Opts: codec.Opts{Rooms: []string{"room"}}}}, s)
 	}
 	all = append(all, large)
 	peeker, peeks := c.codec.(codec.Peeker)

@@ -30,7 +30,8 @@ func brief(v any) string {
 		s = fmt.Sprint(v)
 	}
 	if len(s) > 400 {
-		s = fmt.Sprintf("%s … %s (%d bytes)", strings.ToValidUTF8(s[:200], ""), strings.ToValidUTF8(s[len(s)-100:], ""), len(s))
+		s = fmt.Sprintf("%s … %s (%d bytes)", strings.ToValidUTF8(s[:200], ""),
+			strings.ToValidUTF8(s[len(s)-100:], ""), len(s))
 	}
 	return s
 }
@@ -128,7 +129,8 @@ func flagsText(f codec.Flags) string {
 	if f.Compress != nil {
 		compress = fmt.Sprint(*f.Compress)
 	}
-	return fmt.Sprintf("volatile %v, compress %s, timeout %v, expectSingleResponse %v", f.Volatile, compress, f.Timeout, f.ExpectSingleResponse)
+	return fmt.Sprintf("volatile %v, compress %s, timeout %v, expectSingleResponse %v", f.Volatile, compress,
+		f.Timeout, f.ExpectSingleResponse)
 }
 
 func diffValues(where string, want, got codec.Value) *difference {

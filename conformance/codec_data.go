@@ -29,9 +29,12 @@ var dataChecks = []check[*codecChecker]{
 
 // trickyTexts are texts that often cause bugs.
 var trickyTexts = []string{
-	" ", "  two spaces ", "\n", "\r\n\t", "\x00", "a\x00b", "\x01\x1f\x7f", "\b\f\v\x1b", `"`, `\`, `\\`, `\u0041`, `'`, "`", "/", "</script>", "<>&", "\u2028\u2029", "{}", "[]", "null",
-	"true", "0", "-1", "1e3", "0x10", "undefined", "NaN", "constructor", "type", "uid", "é", "e\u0301", "ß", "\u0130", "日本語", "עברית", "\u202e", "\ufeff", "\ufffd",
-	"\ufffe\uffff", "\U0001F389", "\U0001F469\u200D\U0001F4BB", "\U0010ffff", "$1", "%s", "'; DROP TABLE x; --", "2024-01-02T03:04:05.678Z", "AAEC/w==", "hasOwnProperty",
+	" ", "  two spaces ", "\n", "\r\n\t", "\x00", "a\x00b", "\x01\x1f\x7f", "\b\f\v\x1b", `"`, `\`, `\\`, `\u0041`,
+	`'`, "`", "/", "</script>", "<>&", "\u2028\u2029", "{}", "[]", "null",
+	"true", "0", "-1", "1e3", "0x10", "undefined", "NaN", "constructor", "type", "uid", "é", "e\u0301", "ß", "\u0130",
+	"日本語", "עברית", "\u202e", "\ufeff", "\ufffd",
+	"\ufffe\uffff", "\U0001F389", "\U0001F469\u200D\U0001F4BB", "\U0010ffff", "$1", "%s", "'; DROP TABLE x; --",
+	"2024-01-02T03:04:05.678Z", "AAEC/w==", "hasOwnProperty",
 }
 
 func textRoundTrips(c *codecChecker) {
@@ -40,32 +43,41 @@ func textRoundTrips(c *codecChecker) {
 		for _, env := range []codec.Envelope{
 			{Type: codec.Broadcast, Opts: opts, Args: c.newArgs(s, s, map[string]any{s: s}), RequestID: "r" + s},
 			{Type: codec.SocketsJoin, Opts: opts, Rooms: []string{"x", s}},
-			{Type: codec.FetchSocketsResponse, RequestID: "1", Sockets: []codec.Socket{{ID: "s" + s, Rooms: []string{s}, Data: c.newValue(s), Handshake: c.newValue(map[string]any{s: s})}}},
+			{Type: codec.FetchSocketsResponse, RequestID: "1",
+				Sockets: []codec.Socket{{ID: "s" + s, Rooms: []string{s}, Data: c.newValue(s),
+					Handshake: c.newValue(map[string]any{s: s})}}},
 			{Type: codec.BroadcastAck, RequestID: "1", Value: c.newValue(s)},
 		} {
 			env.UID, env.NSP = sampleUID, "/"
 			c.roundTrip(sample{name: fmt.Sprintf("%v with the text %s", env.Type, quote(s)), env: &env})
 		}
-		c.roundTrip(c.carriers("bytes beside the text "+quote(s), codec.FromTree([]any{s, codec.Object{{Key: s, Value: []byte(s)}}}), true)...)
+		c.roundTrip(c.carriers("bytes beside the text "+quote(s),
+			codec.FromTree([]any{s, codec.Object{{Key: s, Value: []byte(s)}}}), true)...)
 	}
 	c.roundTrip(c.carriers("the text __proto__, not as a key, which some decoders refuse", "__proto__", false)...)
 	c.roundTrip(c.carriers("all of Unicode", allText(), false)...)
 }
 
 func shapesRoundTrip(c *codecChecker) {
-	shapes := []any{nil, false, 0, "", []any{}, map[string]any{}, true, []any{nil}, []any{nil, nil, 1}, []any{[]any{}, map[string]any{}, []any{[]any{}}},
-		map[string]any{"": nil}, map[string]any{"a": []any{}, "b": map[string]any{}, "c": nil, "A": 0}, []string{}, map[string]any{"type": "Buffer"}}
+	shapes := []any{nil, false, 0, "", []any{}, map[string]any{}, true, []any{nil}, []any{nil, nil, 1},
+		[]any{[]any{}, map[string]any{}, []any{[]any{}}},
+		map[string]any{"": nil}, map[string]any{"a": []any{}, "b": map[string]any{}, "c": nil, "A": 0}, []string{},
+		map[string]any{"type": "Buffer"}}
 	for i, shape := range shapes {
 		c.roundTrip(c.carriers(fmt.Sprintf("shape %d, %v", i, shape), shape, false)...)
-		c.roundTrip(c.carriers(fmt.Sprintf("shape %d, %v, beside bytes", i, shape), []any{shape, []byte{1}, shape}, true)...)
+		c.roundTrip(c.carriers(fmt.Sprintf("shape %d, %v, beside bytes", i, shape), []any{shape, []byte{1}, shape},
+			true)...)
 	}
 }
 
 func timesRoundTrip(c *codecChecker) {
 	for _, second := range []time.Time{
-		time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1582, 10, 15, 0, 0, 0, 0, time.UTC), time.Date(1677, 9, 21, 0, 12, 43, 0, time.UTC), time.Date(1901, 12, 13, 20, 45, 51, 0, time.UTC),
-		time.Unix(-1, 0), time.Unix(0, 0), time.Unix(1, 0), time.Unix(1700000000, 0), time.Unix(math.MaxInt32, 0), time.Unix(math.MaxInt32+1, 0),
-		time.Unix(math.MaxUint32, 0), time.Unix(math.MaxUint32+1, 0), time.Date(2262, 4, 11, 23, 47, 17, 0, time.UTC), time.Unix(1<<34-1, 0), time.Unix(1<<34, 0),
+		time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1582, 10, 15, 0, 0, 0, 0, time.UTC),
+		time.Date(1677, 9, 21, 0, 12, 43, 0, time.UTC), time.Date(1901, 12, 13, 20, 45, 51, 0, time.UTC),
+		time.Unix(-1, 0), time.Unix(0, 0), time.Unix(1, 0), time.Unix(1700000000, 0), time.Unix(math.MaxInt32, 0),
+		time.Unix(math.MaxInt32+1, 0),
+		time.Unix(math.MaxUint32, 0), time.Unix(math.MaxUint32+1, 0), time.Date(2262, 4, 11, 23, 47, 17, 0, time.UTC),
+		time.Unix(1<<34-1, 0), time.Unix(1<<34, 0),
 		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
 	} {
 		for _, ms := range []time.Duration{0, 1, 120, 500, 999} {
@@ -75,18 +87,24 @@ func timesRoundTrip(c *codecChecker) {
 			}
 			name := "the time " + at.Format(time.RFC3339Nano)
 			all := c.carriers(name, codec.FromTree(at), false)
-			c.roundTrip(append(all, c.carriers(name+" beside bytes", codec.FromTree([]any{[]byte{1}, codec.Object{{Key: "at", Value: at}}}), true)...)...)
+			c.roundTrip(append(all, c.carriers(name+" beside bytes",
+				codec.FromTree([]any{[]byte{1}, codec.Object{{Key: "at", Value: at}}}), true)...)...)
 		}
 	}
 }
 
 // rawTexts is JSON as other programs write it.
 var rawTexts = []string{
-	`"\u0000"`, `"\/"`, `"\b\f\n\r\t\"\\"`, `"\u00e9\u65E5"`, `"\ud83d\ude00"`, `"\uD83D\uDE00"`, `"\ud800"`, `"\udc00x"`, `"\ud800\u0041"`, `"\ud800\ud800\udc00"`, `"\u003c\u2028"`, `"\\u0041"`,
-	" [ 1 ,\r\n\t{ \"a\" : [ ] , \"b\" : { } } ] ", `{"":1}`, `{"":{"":""}}`, `{"\u0061":1}`, `{"\u0000\/":1,"\ud83d\ude00":2}`, `{"z":1,"a":2,"10":3,"2":4,"-1":5,"":6}`,
-	`{"a":1,"a":2}`, `{"a":1,"b":0,"a":1}`, `{"a":1,"\u0061":2,"A":3}`, `[{"a":{"a":[1],"a":[2]},"a":null}]`, `{"constructor":1,"toString":null,"length":0,"hasOwnProperty":[]}`,
-	`{"uid":"x","type":1,"nsp":"/y","data":{"packet":[]},"attachmentId":"1"}`, `{"$date":1700000000000,"$binary":"AA=="}`, `"2024-01-02T03:04:05.678Z"`, `"0001-01-01T00:00:00Z"`,
-	`"data:;base64,AAEC/w=="`, `{"_placeholder":true,"num":0}`, `"{\"a\":[1]}"`, `[[],[[]],[[],[]]]`, `[0,"0",false,null,"",[],{}]`,
+	`"\u0000"`, `"\/"`, `"\b\f\n\r\t\"\\"`, `"\u00e9\u65E5"`, `"\ud83d\ude00"`, `"\uD83D\uDE00"`, `"\ud800"`,
+	`"\udc00x"`, `"\ud800\u0041"`, `"\ud800\ud800\udc00"`, `"\u003c\u2028"`, `"\\u0041"`,
+	" [ 1 ,\r\n\t{ \"a\" : [ ] , \"b\" : { } } ] ", `{"":1}`, `{"":{"":""}}`, `{"\u0061":1}`,
+	`{"\u0000\/":1,"\ud83d\ude00":2}`, `{"z":1,"a":2,"10":3,"2":4,"-1":5,"":6}`,
+	`{"a":1,"a":2}`, `{"a":1,"b":0,"a":1}`, `{"a":1,"\u0061":2,"A":3}`, `[{"a":{"a":[1],"a":[2]},"a":null}]`,
+	`{"constructor":1,"toString":null,"length":0,"hasOwnProperty":[]}`,
+	`{"uid":"x","type":1,"nsp":"/y","data":{"packet":[]},"attachmentId":"1"}`,
+	`{"$date":1700000000000,"$binary":"AA=="}`, `"2024-01-02T03:04:05.678Z"`, `"0001-01-01T00:00:00Z"`,
+	`"data:;base64,AAEC/w=="`, `{"_placeholder":true,"num":0}`, `"{\"a\":[1]}"`, `[[],[[]],[[],[]]]`,
+	`[0,"0",false,null,"",[],{}]`,
 }
 
 func rawDataIsKept(c *codecChecker) {
@@ -98,12 +116,15 @@ func rawDataIsKept(c *codecChecker) {
 	c.roundTrip(c.rawBroadcast(`["event",` + buffer + `]`))
 	c.roundTrip(c.ackSample("the JSON "+quote(buffer), c.rawJSON(buffer)))
 	for name, tree := range map[string]any{
-		"keys in another order":  codec.Object{{Key: "z", Value: []byte{1}}, {Key: "a", Value: int64(2)}, {Key: "10", Value: nil}, {Key: "2", Value: nil}},
-		"a key that comes twice": []any{codec.Object{{Key: "a", Value: []byte{1}}, {Key: "b", Value: true}, {Key: "a", Value: "again"}}},
+		"keys in another order": codec.Object{{Key: "z", Value: []byte{1}}, {Key: "a", Value: int64(2)},
+			{Key: "10", Value: nil}, {Key: "2", Value: nil}},
+		"a key that comes twice": []any{codec.Object{{Key: "a", Value: []byte{1}}, {Key: "b", Value: true},
+			{Key: "a", Value: "again"}}},
 	} {
 		c.roundTrip(c.carriers("bytes under "+name, codec.FromTree(tree), true)...)
 	}
-	for _, text := range []string{`{"__proto__":{"a":1}}`, `[{"a":1,"\u005f_proto__":null}]`} { // may be refused, but not changed
+	// May be refused, but not changed.
+	for _, text := range []string{`{"__proto__":{"a":1}}`, `[{"a":1,"\u005f_proto__":null}]`} {
 		for _, s := range c.carriers("the JSON "+quote(text), c.rawJSON(text), false) {
 			for _, f := range forms {
 				if p, err := c.appendSample(nil, s, f); err == nil {

@@ -65,12 +65,19 @@ func (c *codecChecker) parseForeign(called string, p []byte, f codec.Format) (en
 // garbageInputs returns bytes that no codec should accept as a message.
 func garbageInputs() []string {
 	all := []string{
-		"", " ", "\x00", "x", "null", "true", "0", "-", "1e999", `"text"`, `"`, "{", "}", "{}", "[]", "[", "[]]", "{}{}", "{}x", `{"`, `{"a"`, `{"a":`, `{"a":}`, `{a:1}`, `{'a':1}`, `{"type":}`,
-		`{"type":"3"}`, `{"type":null}`, `{"type":1e99}`, `{"type":-1}`, `{"type":3}`, `{"type":3,"uid":1}`, `{"type":3,"uid":"x","data":null}`, `{"type":3,"uid":"x","data":[]}`,
-		`{"type":3,"uid":"x","data":{"packet":{"data":{}}}}`, `{"type":8,"uid":"x","data":{"sockets":{}}}`, "{\"uid\":\"\xff\"}", `{"uid":"\ud800"}`, "\ufeff{}", "<xml/>",
-		"\xff", "\xff\xff\xff\xff", "\xc0", "\xc1", "\x80", "\x81", "\x81\xa4type", "\x81\xa4type\x03", "\x82\xa4type\x03\xa3uid", "\xa0", "\xbf", "\xbf\xff", "\xdf\xff\xff\xff\xff",
-		"\xdd\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xc6\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x01", "\xd8\xff", "\x9f", "\x9f\xff", "\x5f", "\x7f\x61", "\xfb\x00", "\xf9", "\x1b\xff\xff\xff\xff\xff\xff\xff\xff",
-		"\x3b\xff\xff\xff\xff\xff\xff\xff\xff", "\xbb\xff\xff\xff\xff\xff\xff\xff\xff", "\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", "\x5b\x7f\xff\xff\xff\xff\xff\xff\xff", "\xa1\x01\x03", "\xa1\x01\x18", "\xd9\xd9\xf7\xa0",
+		"", " ", "\x00", "x", "null", "true", "0", "-", "1e999", `"text"`, `"`, "{", "}", "{}", "[]", "[", "[]]",
+		"{}{}", "{}x", `{"`, `{"a"`, `{"a":`, `{"a":}`, `{a:1}`, `{'a':1}`, `{"type":}`,
+		`{"type":"3"}`, `{"type":null}`, `{"type":1e99}`, `{"type":-1}`, `{"type":3}`, `{"type":3,"uid":1}`,
+		`{"type":3,"uid":"x","data":null}`, `{"type":3,"uid":"x","data":[]}`,
+		`{"type":3,"uid":"x","data":{"packet":{"data":{}}}}`, `{"type":8,"uid":"x","data":{"sockets":{}}}`,
+		"{\"uid\":\"\xff\"}", `{"uid":"\ud800"}`, "\ufeff{}", "<xml/>",
+		"\xff", "\xff\xff\xff\xff", "\xc0", "\xc1", "\x80", "\x81", "\x81\xa4type", "\x81\xa4type\x03",
+		"\x82\xa4type\x03\xa3uid", "\xa0", "\xbf", "\xbf\xff", "\xdf\xff\xff\xff\xff",
+		"\xdd\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xc6\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x01",
+		"\xd8\xff", "\x9f", "\x9f\xff", "\x5f", "\x7f\x61", "\xfb\x00", "\xf9", "\x1b\xff\xff\xff\xff\xff\xff\xff\xff",
+		"\x3b\xff\xff\xff\xff\xff\xff\xff\xff", "\xbb\xff\xff\xff\xff\xff\xff\xff\xff",
+		"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", "\x5b\x7f\xff\xff\xff\xff\xff\xff\xff", "\xa1\x01\x03",
+		"\xa1\x01\x18", "\xd9\xd9\xf7\xa0",
 		strings.Repeat("\x00", 1000), strings.Repeat("\xff", 1000), strings.Repeat("A", 1000), "====", "oWED", "oQED",
 	}
 	random := rand.New(rand.NewPCG(1, 2)) // the same in each run
@@ -126,13 +133,15 @@ func brokenMessagesAreMalformed(c *codecChecker) {
 		names, all := c.appendedSamples(f)
 		for i, p := range all {
 			for _, n := range c.breakPositions(p, 0) {
-				c.parseForeign(fmt.Sprintf("%s, %v form, cut to %d of %d bytes", names[i], f, n, len(p)), bytes.Clone(p[:n]), f)
+				c.parseForeign(fmt.Sprintf("%s, %v form, cut to %d of %d bytes", names[i], f, n, len(p)),
+					bytes.Clone(p[:n]), f)
 			}
 			for _, n := range c.breakPositions(p, 1) {
 				for _, change := range []byte{0x01, 0x80, 0xff, p[n]} { // one bit, the sign, all bits, the byte to zero
 					q := bytes.Clone(p)
 					q[n] ^= change
-					c.parseForeign(fmt.Sprintf("%s, %v form, byte %d of %d xor %#x", names[i], f, n, len(p), change), q, f)
+					c.parseForeign(fmt.Sprintf("%s, %v form, byte %d of %d xor %#x", names[i], f, n, len(p), change),
+						q, f)
 				}
 			}
 		}
@@ -144,7 +153,8 @@ func trailingBytesAreMalformed(c *codecChecker) {
 	for b := range 256 {
 		ends = append(ends, string([]byte{byte(b)}))
 	}
-	ends = append(ends, "  x", "{}", "[]", "null", "\x00\x00", " \x00", "AA", "AAA", "AAAA", "====", "\xc0", "\xf6", "\xa0", asciiText(1000), strings.Repeat("\x00", 1<<16), strings.Repeat("A", 1<<16))
+	ends = append(ends, "  x", "{}", "[]", "null", "\x00\x00", " \x00", "AA", "AAA", "AAAA", "====", "\xc0", "\xf6",
+		"\xa0", asciiText(1000), strings.Repeat("\x00", 1<<16), strings.Repeat("A", 1<<16))
 	for _, f := range forms {
 		names, all := c.appendedSamples(f)
 		for i, p := range all {

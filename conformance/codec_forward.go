@@ -26,7 +26,8 @@ func forwardedDataIsKept(c *codecChecker) {
 		all = append(all, c.ackSample(fmt.Sprintf("a Unicode text of %d bytes", n), c.newValue(unicodeText(n))))
 	}
 	all = append(all, c.carriers("numbers", codec.FromTree(sampleNumbers()), false)...)
-	all = append(all, c.carriers("numbers as other programs write them", c.rawJSON("[1e2,-0,9223372036854775807,18446744073709551615,-9007199254740993,0.1]"), false)...)
+	all = append(all, c.carriers("numbers as other programs write them",
+		c.rawJSON("[1e2,-0,9223372036854775807,18446744073709551615,-9007199254740993,0.1]"), false)...)
 	all = append(all, c.yieldingSamples("another codec")...)
 	for _, s := range all {
 		c.expectForwarded(s)
@@ -59,7 +60,8 @@ func parsedDataDecodes(c *codecChecker) {
 	}
 	want := user{"Ada", []string{"a", "b"}}
 	env := &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.newArgs("event", want, 7, "text")}
-	answer := &codec.Envelope{Type: codec.BroadcastAck, UID: sampleUID, NSP: "/", RequestID: "1", Value: c.newValue(map[string]any{"image": []byte{0, 1, 2, 255}, "user": want})}
+	answer := &codec.Envelope{Type: codec.BroadcastAck, UID: sampleUID, NSP: "/", RequestID: "1",
+		Value: c.newValue(map[string]any{"image": []byte{0, 1, 2, 255}, "user": want})}
 	for _, f := range forms {
 		p, _ := c.mustAppend(sample{name: "BROADCAST", env: env}, f)
 		called := fmt.Sprintf("Append BROADCAST of %+v, 7 and a text, %v form, Parse, Args.Decode", want, f)

@@ -19,8 +19,10 @@ type generator struct {
 
 func newGenerator(seed uint64) *generator { return &generator{Rand: rand.New(rand.NewPCG(seed, 0))} }
 
-var generatedTypes = []codec.Type{codec.InitialHeartbeat, codec.Heartbeat, codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets,
-	codec.FetchSocketsResponse, codec.ServerSideEmit, codec.ServerSideEmitResponse, codec.BroadcastClientCount, codec.BroadcastAck, codec.AdapterClose, codec.RequestRefused}
+var generatedTypes = []codec.Type{codec.InitialHeartbeat, codec.Heartbeat, codec.Broadcast, codec.SocketsJoin,
+	codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets,
+	codec.FetchSocketsResponse, codec.ServerSideEmit, codec.ServerSideEmitResponse, codec.BroadcastClientCount,
+	codec.BroadcastAck, codec.AdapterClose, codec.RequestRefused}
 
 func (g *generator) sample(name string) sample {
 	t := generatedTypes[g.IntN(len(generatedTypes))]
@@ -66,7 +68,8 @@ func (g *generator) fill(env *codec.Envelope) {
 	case codec.FetchSocketsResponse:
 		env.RequestID = g.text()
 		for range g.length() / 4 {
-			env.Sockets = append(env.Sockets, codec.Socket{ID: g.text(), Rooms: g.names(), Data: g.value(), Handshake: g.value()})
+			env.Sockets = append(env.Sockets, codec.Socket{ID: g.text(), Rooms: g.names(), Data: g.value(),
+				Handshake: g.value()})
 		}
 	case codec.ServerSideEmitResponse, codec.BroadcastAck:
 		env.RequestID, env.Value = g.text(), g.value()

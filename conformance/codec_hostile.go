@@ -11,9 +11,12 @@ import (
 )
 
 func hostileLengthsAllocateLittle(c *codecChecker) {
-	lengths := []string{"\xff\xff\xff\xff", "\x7f\xff\xff\xff", "\xdd\xff\xff\xff\xff", "\xdf\x7f\xff\xff\xff", "\xdb\x7f\xff\xff\xff", "\xc6\x7f\xff\xff\xff", "\x9a\x7f\xff\xff\xff",
-		"\xba\x7f\xff\xff\xff", "\x7a\x7f\xff\xff\xff", "\x5a\x7f\xff\xff\xff", "\x9b\x00\x00\x00\x01\x00\x00\x00\x00", "\x9b\x00\x00\x00\x01\x00\x00\x00\x01",
-		"\xbb\x00\x00\x00\x01\x00\x00\x00\x01", "\x7b\x00\x00\x00\x01\x00\x00\x00\x01", "\x5b\x00\x00\x00\x01\x00\x00\x00\x02", "\xdd\x00\xff\xff\xff", "\x9a\x00\xff\xff\xff",
+	lengths := []string{"\xff\xff\xff\xff", "\x7f\xff\xff\xff", "\xdd\xff\xff\xff\xff", "\xdf\x7f\xff\xff\xff",
+		"\xdb\x7f\xff\xff\xff", "\xc6\x7f\xff\xff\xff", "\x9a\x7f\xff\xff\xff",
+		"\xba\x7f\xff\xff\xff", "\x7a\x7f\xff\xff\xff", "\x5a\x7f\xff\xff\xff",
+		"\x9b\x00\x00\x00\x01\x00\x00\x00\x00", "\x9b\x00\x00\x00\x01\x00\x00\x00\x01",
+		"\xbb\x00\x00\x00\x01\x00\x00\x00\x01", "\x7b\x00\x00\x00\x01\x00\x00\x00\x01",
+		"\x5b\x00\x00\x00\x01\x00\x00\x00\x02", "\xdd\x00\xff\xff\xff", "\x9a\x00\xff\xff\xff",
 		"\xdc\xff\xff", "\xde\xff\xff", "\x99\xff\xff", "\xb9\xff\xff"}
 	const most = 2 << 20 // bytes allocated for a message of a few hundred
 	for _, f := range forms {
@@ -48,7 +51,8 @@ func hostileLengthsAllocateLittle(c *codecChecker) {
 						least = min(least, allocatedBytes(func() { parse(n) }))
 					}
 					if least > most {
-						c.fail(fmt.Sprintf("%s at byte %d, Parse, Append", called, n), fmt.Sprintf("at most %d bytes allocated", most), "%d", least)
+						c.fail(fmt.Sprintf("%s at byte %d, Parse, Append", called, n),
+							fmt.Sprintf("at most %d bytes allocated", most), "%d", least)
 					}
 				}
 			}
@@ -84,7 +88,9 @@ func deepNestingIsMalformed(c *codecChecker) {
 				c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
 			}
 			if stack := c.stackGrowth(p, f); stack > levels*20 {
-				c.fail(called+", Parse", fmt.Sprintf("stack growth for at most %d levels, so that a message of 16 MiB cannot exhaust the stack", codec.MaxDepth), "%d bytes of growth", stack)
+				c.fail(called+", Parse",
+					fmt.Sprintf("stack growth for at most %d levels, so that a message of 16 MiB cannot exhaust "+
+						"the stack", codec.MaxDepth), "%d bytes of growth", stack)
 			}
 		}
 	}
@@ -93,14 +99,16 @@ func deepNestingIsMalformed(c *codecChecker) {
 	for _, s := range carriersOf("a text", c.newValue(innermost), false) {
 		for _, f := range forms {
 			p, _ := c.mustAppend(s, f)
-			if bytes.Count(p, []byte(`"`+innermost+`"`)) != 1 || f == codec.Binary && !bytes.Contains(p, []byte(`:"`+innermost+`"`)) {
+			if bytes.Count(p, []byte(`"`+innermost+`"`)) != 1 || f == codec.Binary &&
+				!bytes.Contains(p, []byte(`:"`+innermost+`"`)) {
 				continue // in a binary form, a length may precede it
 			}
 			for _, levels := range []int{codec.MaxDepth + 1, codec.MaxDepth + 2, 128, 129, 256, 1000, 10_000, levels} {
 				for _, b := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
 					deep := strings.Repeat(b[0], levels) + "1" + strings.Repeat(b[1], levels)
 					called := fmt.Sprintf("%v with %d levels of %s, %v form", s.env.Type, levels, b[0], f)
-					if _, err := c.parseForeign(called, bytes.Replace(p, []byte(`"`+innermost+`"`), []byte(deep), 1), f); err == nil {
+					if _, err := c.parseForeign(called, bytes.Replace(p, []byte(`"`+innermost+`"`), []byte(deep), 1),
+						f); err == nil {
 						c.fail(called+", Parse", "an error that wraps ErrMalformed", "no error")
 					}
 				}

@@ -12,7 +12,8 @@ import (
 )
 
 // appending returns a mutant that changes the result of a correct Append.
-func appending(check, bug string, change func(m *mutableCodec, dst, p []byte, env *codec.Envelope, f codec.Format, err error) ([]byte, error)) mutant[conformance.CodecHarness] {
+func appending(check, bug string, change func(m *mutableCodec, dst, p []byte, env *codec.Envelope, f codec.Format,
+	err error) ([]byte, error)) mutant[conformance.CodecHarness] {
 	return breaksCodec(check, bug, func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			p, err := m.good.Append(dst, env, f)
@@ -23,7 +24,8 @@ func appending(check, bug string, change func(m *mutableCodec, dst, p []byte, en
 
 // rewritesText returns a mutant that replaces bytes in its text form.
 func rewritesText(check, bug, old, new string) mutant[conformance.CodecHarness] {
-	return appending(check, bug, func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, f codec.Format, err error) ([]byte, error) {
+	return appending(check, bug, func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, f codec.Format,
+		err error) ([]byte, error) {
 		if f == codec.Text {
 			p = bytes.ReplaceAll(p, []byte(old), []byte(new))
 		}
@@ -58,7 +60,8 @@ func levelsOf(tree any) (n int) {
 
 // nesting returns a mutant that refuses data of some depths.
 func nesting(bug string, refused func(levels int) bool) mutant[conformance.CodecHarness] {
-	return appending("NestingRoundTrips", bug, func(_ *mutableCodec, dst, p []byte, env *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+	return appending("NestingRoundTrips", bug, func(_ *mutableCodec, dst, p []byte, env *codec.Envelope,
+		_ codec.Format, err error) ([]byte, error) {
 		if refused(levels(env.Value)) {
 			return dst, codec.ErrDepth
 		}
@@ -68,7 +71,8 @@ func nesting(bug string, refused func(levels int) bool) mutant[conformance.Codec
 
 // cuttingDepth returns a mutant that drops data of some depths above the limit, without an error.
 func cuttingDepth(bug string, cut func(levels int) bool) mutant[conformance.CodecHarness] {
-	return appending("DeepDataIsAnError", bug, func(m *mutableCodec, dst, p []byte, env *codec.Envelope, f codec.Format, err error) ([]byte, error) {
+	return appending("DeepDataIsAnError", bug, func(m *mutableCodec, dst, p []byte, env *codec.Envelope,
+		f codec.Format, err error) ([]byte, error) {
 		if !errors.Is(err, codec.ErrDepth) || !cut(levels(env.Value)) {
 			return p, err
 		}
@@ -82,18 +86,22 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 	rewritesText("TextIsText", "does not escape NUL", `\u0000`, "\x00"),
 	rewritesText("TextIsText", "does not validate texts", "\ufffd", "\xff"),
 	rewritesText("TextIsText", "encodes U+10FFFF as surrogates", "\U0010ffff", "\xed\xaf\xbf\xed\xbf\xbf"),
-	appending("TextIsText", "cuts characters in long texts", func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, f codec.Format, err error) ([]byte, error) {
-		if i := 65_000; f == codec.Text && len(p) > i+4 {
-			for p[i] < 0x80 {
-				i++
+	appending("TextIsText", "cuts characters in long texts",
+		func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, f codec.Format, err error) ([]byte, error) {
+			if i := 65_000; f == codec.Text && len(p) > i+4 {
+				for p[i] < 0x80 {
+					i++
+				}
+				p = slices.Delete(p, i, i+1)
 			}
-			p = slices.Delete(p, i, i+1)
-		}
-		return p, err
-	}),
+			return p, err
+		}),
 
 	breaksCodec("AppendAppends", "returns the message alone", func(m *mutableCodec) {
-		m.append = func(_ []byte, env *codec.Envelope, f codec.Format) ([]byte, error) { return m.good.Append(nil, env, f) }
+		m.append = func(_ []byte, env *codec.Envelope, f codec.Format) ([]byte,
+			error) {
+			return m.good.Append(nil, env, f)
+		}
 	}),
 	breaksCodec("AppendAppends", "overwrites the contents of dst", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
@@ -108,24 +116,27 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return m.good.Append(dst, env, f)
 		}
 	}),
-	appending("AppendAppends", "uses the spare capacity of dst as scratch space", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-		if err == nil && cap(dst) >= 1<<16 {
-			p[len(p)-1] = '?'
-		}
-		return p, err
-	}),
-	appending("AppendAppends", "loses the end of messages that do not fit into dst", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-		if len(dst) > 0 && len(p) > cap(dst) && len(p) > 65536 {
-			p = p[:cap(dst)]
-		}
-		return p, err
-	}),
-	appending("AppendAppends", "changes the last byte of dst", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-		if len(dst) > 0 {
-			dst[len(dst)-1] ^= 1
-		}
-		return p, err
-	}),
+	appending("AppendAppends", "uses the spare capacity of dst as scratch space",
+		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+			if err == nil && cap(dst) >= 1<<16 {
+				p[len(p)-1] = '?'
+			}
+			return p, err
+		}),
+	appending("AppendAppends", "loses the end of messages that do not fit into dst",
+		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+			if len(dst) > 0 && len(p) > cap(dst) && len(p) > 65536 {
+				p = p[:cap(dst)]
+			}
+			return p, err
+		}),
+	appending("AppendAppends", "changes the last byte of dst",
+		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+			if len(dst) > 0 {
+				dst[len(dst)-1] ^= 1
+			}
+			return p, err
+		}),
 
 	breaksCodec("AppendLeavesTheEnvelope", "sorts the caller's rooms", func(m *mutableCodec) {
 		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
@@ -175,43 +186,51 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return m.good.Append(dst, env, f)
 		}
 	}),
-	breaksCodec("AppendLeavesTheEnvelope", "clears the sockets of an answer after it has written them", func(m *mutableCodec) {
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			p, err := m.good.Append(dst, env, f)
-			clear(env.Sockets)
-			return p, err
-		}
-	}),
+	breaksCodec("AppendLeavesTheEnvelope", "clears the sockets of an answer after it has written them",
+		func(m *mutableCodec) {
+			m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+				p, err := m.good.Append(dst, env, f)
+				clear(env.Sockets)
+				return p, err
+			}
+		}),
 
-	appending("ErrBinaryLeavesDst", "writes into dst until it finds bytes", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-		if errors.Is(err, codec.ErrBinary) {
-			copy(dst, `{"type":3`)
-		}
-		return p, err
-	}),
-	appending("ErrBinaryLeavesDst", "writes into dst until the data is too deep", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-		if errors.Is(err, codec.ErrDepth) {
-			copy(dst, `{"type":3`)
-		}
-		return p, err
-	}),
-	appending("ErrBinaryLeavesDst", "writes into dst until it finds Opts.Nobody", func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-		if errors.Is(err, codec.ErrNobody) {
-			copy(dst, `{"type":3`)
-		}
-		return p, err
-	}),
-	appending("ErrBinaryLeavesDst", "has its own error for bytes", func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-		if errors.Is(err, codec.ErrBinary) {
-			err = errors.New("json: unsupported type: []uint8")
-		}
-		return p, err
-	}),
+	appending("ErrBinaryLeavesDst", "writes into dst until it finds bytes",
+		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+			if errors.Is(err, codec.ErrBinary) {
+				copy(dst, `{"type":3`)
+			}
+			return p, err
+		}),
+	appending("ErrBinaryLeavesDst", "writes into dst until the data is too deep",
+		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+			if errors.Is(err, codec.ErrDepth) {
+				copy(dst, `{"type":3`)
+			}
+			return p, err
+		}),
+	appending("ErrBinaryLeavesDst", "writes into dst until it finds Opts.Nobody",
+		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+			if errors.Is(err, codec.ErrNobody) {
+				copy(dst, `{"type":3`)
+			}
+			return p, err
+		}),
+	appending("ErrBinaryLeavesDst", "has its own error for bytes",
+		func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+			if errors.Is(err, codec.ErrBinary) {
+				err = errors.New("json: unsupported type: []uint8")
+			}
+			return p, err
+		}),
 
 	writing("NonceTellsEqualMessagesApart", "writes no nonce", func(env *codec.Envelope) { env.Nonce = 0 }),
-	writing("NonceTellsEqualMessagesApart", "writes the nonce in 8 bits", func(env *codec.Envelope) { env.Nonce &= 255 }),
-	writing("NonceTellsEqualMessagesApart", "writes the nonce in 32 bits", func(env *codec.Envelope) { env.Nonce = uint64(uint32(env.Nonce)) }),
-	writing("NonceTellsEqualMessagesApart", "writes the nonce as a float32", func(env *codec.Envelope) { env.Nonce = uint64(float32(env.Nonce)) }),
+	writing("NonceTellsEqualMessagesApart", "writes the nonce in 8 bits",
+		func(env *codec.Envelope) { env.Nonce &= 255 }),
+	writing("NonceTellsEqualMessagesApart", "writes the nonce in 32 bits",
+		func(env *codec.Envelope) { env.Nonce = uint64(uint32(env.Nonce)) }),
+	writing("NonceTellsEqualMessagesApart", "writes the nonce as a float32",
+		func(env *codec.Envelope) { env.Nonce = uint64(float32(env.Nonce)) }),
 	writing("NonceTellsEqualMessagesApart", "writes no nonce into references", func(env *codec.Envelope) {
 		if env.AttachmentID != "" {
 			env.Nonce = 0

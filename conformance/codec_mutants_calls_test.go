@@ -38,17 +38,19 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 					return m.good.Append(dst, env, f)
 				}
 			}),
-			breaksCodec(check, "loses the last argument of a broadcast"+call+" of Append in the text form", func(m *mutableCodec) {
-				var count atomic.Int64
-				m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-					if values, err := env.Args.Values(); err == nil && len(values) > 0 && env.Type == codec.Broadcast && f == codec.Text && due(&count) {
-						changed := *env
-						changed.Args, _ = codec.NewArgs(env.Args.Event())
-						env = &changed
+			breaksCodec(check, "loses the last argument of a broadcast"+call+" of Append in the text form",
+				func(m *mutableCodec) {
+					var count atomic.Int64
+					m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+						if values, err := env.Args.Values(); err == nil && len(values) > 0 &&
+							env.Type == codec.Broadcast && f == codec.Text && due(&count) {
+							changed := *env
+							changed.Args, _ = codec.NewArgs(env.Args.Event())
+							env = &changed
+						}
+						return m.good.Append(dst, env, f)
 					}
-					return m.good.Append(dst, env, f)
-				}
-			}),
+				}),
 			breaksCodec(check, "forgets the rooms"+call+" of Parse", func(m *mutableCodec) {
 				var count atomic.Int64
 				m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
@@ -61,7 +63,10 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 			}),
 			breaksCodec(check, "returns false"+call+" of SentBy", func(m *mutableCodec) {
 				var count atomic.Int64
-				m.peek = func(p []byte, f codec.Format, uid string) bool { return !due(&count) && m.good.SentBy(p, f, uid) }
+				m.peek = func(p []byte, f codec.Format,
+					uid string) bool {
+					return !due(&count) && m.good.SentBy(p, f, uid)
+				}
 			}))
 	}
 	for _, n := range []int64{1, 2, 100, 5000} {
@@ -80,28 +85,30 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 					return p, err
 				}
 			}),
-			breaksCodec("ParsedEnvelopesBelongToCaller", "copies its input into its own "+buffers+" in turn", func(m *mutableCodec) {
-				ring, count := make([][]byte, n), 0
-				m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
-					count++
-					at := &ring[count%len(ring)]
-					*at = append((*at)[:0], p...)
-					return m.good.Parse(*at, f)
-				}
-			}),
-			breaksCodec("ParsedEnvelopesBelongToCaller", fmt.Sprintf("reads into %d envelopes in turn", n), func(m *mutableCodec) {
-				ring, count := make([]codec.Envelope, n), 0
-				m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
-					env, err := m.good.Parse(p, f)
-					if err != nil {
-						return nil, err
+			breaksCodec("ParsedEnvelopesBelongToCaller", "copies its input into its own "+buffers+" in turn",
+				func(m *mutableCodec) {
+					ring, count := make([][]byte, n), 0
+					m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
+						count++
+						at := &ring[count%len(ring)]
+						*at = append((*at)[:0], p...)
+						return m.good.Parse(*at, f)
 					}
-					count++
-					at := &ring[count%len(ring)]
-					*at = *env
-					return at, nil
-				}
-			}))
+				}),
+			breaksCodec("ParsedEnvelopesBelongToCaller", fmt.Sprintf("reads into %d envelopes in turn", n),
+				func(m *mutableCodec) {
+					ring, count := make([]codec.Envelope, n), 0
+					m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
+						env, err := m.good.Parse(p, f)
+						if err != nil {
+							return nil, err
+						}
+						count++
+						at := &ring[count%len(ring)]
+						*at = *env
+						return at, nil
+					}
+				}))
 	}
 	return append(all,
 		breaksCodec("AppendRetainsNothing", "caches the encoding of an envelope", func(m *mutableCodec) {

@@ -47,12 +47,16 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		return before
 	}),
 	texts("TextRoundTrips", "drops NUL", func(s string) string { return strings.ReplaceAll(s, "\x00", "") }),
-	texts("TextRoundTrips", "drops the byte order mark", func(s string) string { return strings.TrimPrefix(s, "\ufeff") }),
+	texts("TextRoundTrips", "drops the byte order mark",
+		func(s string) string { return strings.TrimPrefix(s, "\ufeff") }),
 	texts("TextRoundTrips", "escapes for HTML", func(s string) string { return strings.ReplaceAll(s, "<", "&lt;") }),
-	texts("TextRoundTrips", "escapes for HTML in JSON, twice", func(s string) string { return strings.ReplaceAll(s, "<", `\u003c`) }),
-	texts("TextRoundTrips", "turns U+2028 into a line end", func(s string) string { return strings.ReplaceAll(s, "\u2028", "\n") }),
+	texts("TextRoundTrips", "escapes for HTML in JSON, twice",
+		func(s string) string { return strings.ReplaceAll(s, "<", `\u003c`) }),
+	texts("TextRoundTrips", "turns U+2028 into a line end",
+		func(s string) string { return strings.ReplaceAll(s, "\u2028", "\n") }),
 	texts("TextRoundTrips", "converts line ends", func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }),
-	texts("TextRoundTrips", "composes characters", func(s string) string { return strings.ReplaceAll(s, "e\u0301", "é") }),
+	texts("TextRoundTrips", "composes characters",
+		func(s string) string { return strings.ReplaceAll(s, "e\u0301", "é") }),
 	texts("TextRoundTrips", "supports the basic multilingual plane only", func(s string) string {
 		return strings.Map(func(r rune) rune { return min(r, 0xffff) }, s)
 	}),
@@ -102,7 +106,8 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 			return tree
 		})
 	}),
-	times("writes local time as if it were UTC", func(t time.Time) any { return t.Add(time.Hour).Format("2006-01-02T15:04:05.000Z") }),
+	times("writes local time as if it were UTC",
+		func(t time.Time) any { return t.Add(time.Hour).Format("2006-01-02T15:04:05.000Z") }),
 
 	data("ShapesRoundTrip", "drops null", func(tree any) any {
 		if list, ok := tree.([]any); ok {
@@ -181,7 +186,8 @@ var dataMutants = []mutant[conformance.CodecHarness]{
 		}
 		return o
 	}),
-	texts("RawDataIsKept", "drops half surrogates", func(s string) string { return strings.ReplaceAll(s, "\ufffd", "") }),
+	texts("RawDataIsKept", "drops half surrogates",
+		func(s string) string { return strings.ReplaceAll(s, "\ufffd", "") }),
 	data("RawDataIsKept", "turns texts into times", func(tree any) any {
 		s, _ := tree.(string)
 		if t, err := time.Parse(time.RFC3339, s); err == nil {

@@ -23,19 +23,25 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 			env.ClientCount = max(env.ClientCount, 1)
 		}
 	}),
-	writing("EveryTypeRoundTrips", "writes the client count in 8 bits", func(env *codec.Envelope) { env.ClientCount = int(uint8(env.ClientCount)) }),
-	writing("EveryTypeRoundTrips", "writes the client count in 16 bits", func(env *codec.Envelope) { env.ClientCount = int(uint16(env.ClientCount)) }),
-	writing("EveryTypeRoundTrips", "writes the client count in 32 bits", func(env *codec.Envelope) { env.ClientCount = int(uint32(env.ClientCount)) }),
+	writing("EveryTypeRoundTrips", "writes the client count in 8 bits",
+		func(env *codec.Envelope) { env.ClientCount = int(uint8(env.ClientCount)) }),
+	writing("EveryTypeRoundTrips", "writes the client count in 16 bits",
+		func(env *codec.Envelope) { env.ClientCount = int(uint16(env.ClientCount)) }),
+	writing("EveryTypeRoundTrips", "writes the client count in 32 bits",
+		func(env *codec.Envelope) { env.ClientCount = int(uint32(env.ClientCount)) }),
 	writing("EveryTypeRoundTrips", "writes only the first argument of an answer", func(env *codec.Envelope) {
 		env.Value = env.Value.WithRest(codec.Value{})
 	}),
 	reading("EveryTypeRoundTrips", "omits the process of a heartbeat", func(env *codec.Envelope) { env.Process = "" }),
-	writing("EveryTypeRoundTrips", "writes the clock in 32 bits", func(env *codec.Envelope) { env.Clock = uint64(uint32(env.Clock)) }),
+	writing("EveryTypeRoundTrips", "writes the clock in 32 bits",
+		func(env *codec.Envelope) { env.Clock = uint64(uint32(env.Clock)) }),
 	writing("EveryTypeRoundTrips", "omits the close hash", func(env *codec.Envelope) { env.CloseHash = "" }),
 	writing("EveryTypeRoundTrips", "omits the key of a leave message", func(env *codec.Envelope) { env.CloseKey = "" }),
-	reading("EveryTypeRoundTrips", "supports one socket per answer", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
+	reading("EveryTypeRoundTrips", "supports one socket per answer",
+		func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(1, len(env.Sockets))] }),
 
-	writing("NobodyIsNeverEverybody", "does not support Opts.Nobody", func(env *codec.Envelope) { env.Opts.Nobody = false }),
+	writing("NobodyIsNeverEverybody", "does not support Opts.Nobody",
+		func(env *codec.Envelope) { env.Opts.Nobody = false }),
 	writing("NobodyIsNeverEverybody", "ignores Opts.Nobody if there are rooms", func(env *codec.Envelope) {
 		env.Opts.Nobody = env.Opts.Nobody && len(env.Opts.Rooms) == 0
 	}),
@@ -112,11 +118,16 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 		}
 	}),
 	writing("HeadersRoundTrip", "trims namespaces", func(env *codec.Envelope) { env.NSP = strings.TrimSpace(env.NSP) }),
-	writing("HeadersRoundTrip", "cuts uids to 16 bytes", func(env *codec.Envelope) { env.UID = env.UID[:min(16, len(env.UID))] }),
-	writing("HeadersRoundTrip", "cuts uids to 255 bytes", func(env *codec.Envelope) { env.UID = env.UID[:min(255, len(env.UID))] }),
-	writing("HeadersRoundTrip", "writes the length of a request id in 8 bits", func(env *codec.Envelope) { env.RequestID = env.RequestID[:len(env.RequestID)&255] }),
-	writing("HeadersRoundTrip", "writes the length of a namespace in 16 bits", func(env *codec.Envelope) { env.NSP = env.NSP[:len(env.NSP)&65535] }),
-	writing("HeadersRoundTrip", "cuts processes to 31 bytes", func(env *codec.Envelope) { env.Process = env.Process[:min(31, len(env.Process))] }),
+	writing("HeadersRoundTrip", "cuts uids to 16 bytes",
+		func(env *codec.Envelope) { env.UID = env.UID[:min(16, len(env.UID))] }),
+	writing("HeadersRoundTrip", "cuts uids to 255 bytes",
+		func(env *codec.Envelope) { env.UID = env.UID[:min(255, len(env.UID))] }),
+	writing("HeadersRoundTrip", "writes the length of a request id in 8 bits",
+		func(env *codec.Envelope) { env.RequestID = env.RequestID[:len(env.RequestID)&255] }),
+	writing("HeadersRoundTrip", "writes the length of a namespace in 16 bits",
+		func(env *codec.Envelope) { env.NSP = env.NSP[:len(env.NSP)&65535] }),
+	writing("HeadersRoundTrip", "cuts processes to 31 bytes",
+		func(env *codec.Envelope) { env.Process = env.Process[:min(31, len(env.Process))] }),
 	reading("HeadersRoundTrip", "parses the sender as a hexadecimal number", func(env *codec.Envelope) {
 		if n, err := strconv.ParseUint(env.UID, 16, 64); err == nil {
 			env.UID = strconv.FormatUint(n, 16)
@@ -133,8 +144,10 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 			env.AttachmentID = fmt.Sprint(n)
 		}
 	}),
-	reading("ReferencesRoundTrip", "cuts attachment ids to 255 bytes", func(env *codec.Envelope) { env.AttachmentID = env.AttachmentID[:min(255, len(env.AttachmentID))] }),
-	reading("ReferencesRoundTrip", "omits the requester of an answer", func(env *codec.Envelope) { env.RequesterUID = "" }),
+	reading("ReferencesRoundTrip", "cuts attachment ids to 255 bytes",
+		func(env *codec.Envelope) { env.AttachmentID = env.AttachmentID[:min(255, len(env.AttachmentID))] }),
+	reading("ReferencesRoundTrip", "omits the requester of an answer",
+		func(env *codec.Envelope) { env.RequesterUID = "" }),
 	reading("ReferencesRoundTrip", "omits the key of a stored message", func(env *codec.Envelope) {
 		if env.AttachmentID == "" {
 			env.AttachmentKey = ""
@@ -171,14 +184,16 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 			return m.good.Append(dst, env, f)
 		}
 	}),
-	writing("RandomMessagesRoundTrip", "loses the request id of volatile broadcasts with a timeout and two exceptions", func(env *codec.Envelope) {
-		if f := env.Opts.Flags; f.Volatile && f.Timeout > 0 && len(env.Opts.Except) >= 2 {
-			env.RequestID = ""
-		}
-	}),
-	writing("RandomMessagesRoundTrip", "loses the rest of an answer whose first argument is null", func(env *codec.Envelope) {
-		if env.Value.IsNull() && !env.Value.Rest().IsNull() {
-			env.Value = codec.Value{}
-		}
-	}),
+	writing("RandomMessagesRoundTrip",
+		"loses the request id of volatile broadcasts with a timeout and two exceptions", func(env *codec.Envelope) {
+			if f := env.Opts.Flags; f.Volatile && f.Timeout > 0 && len(env.Opts.Except) >= 2 {
+				env.RequestID = ""
+			}
+		}),
+	writing("RandomMessagesRoundTrip", "loses the rest of an answer whose first argument is null",
+		func(env *codec.Envelope) {
+			if env.Value.IsNull() && !env.Value.Rest().IsNull() {
+				env.Value = codec.Value{}
+			}
+		}),
 }

@@ -36,35 +36,44 @@ func withoutSecondMessage(p []byte) []byte {
 }
 
 var foreignMutants = []mutant[conformance.CodecHarness]{
-	failing("ForeignBytesAreMalformed", "reads the first byte of empty input", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
-		return nil, fmt.Errorf("%w: begins with %x", codec.ErrMalformed, p[0])
-	}),
-	failing("ForeignBytesAreMalformed", "has its own error", func([]byte, codec.Format) (*codec.Envelope, error) { return nil, errUnexpected }),
-	failing("ForeignBytesAreMalformed", "returns neither an envelope nor an error", func([]byte, codec.Format) (*codec.Envelope, error) { return nil, nil }),
-	failing("ForeignBytesAreMalformed", "returns an envelope with its error", func([]byte, codec.Format) (*codec.Envelope, error) {
-		return &codec.Envelope{}, codec.ErrMalformed
-	}),
-	failing("BrokenMessagesAreMalformed", "has its own error for the end of long messages", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
-		if len(p) > 60 {
-			return nil, errUnexpected
-		}
-		return nil, codec.ErrMalformed
-	}),
-	failing("BrokenMessagesAreMalformed", "panics if a message ends with a quote", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
-		if len(p) > 100 && p[len(p)-1] == '"' {
-			panic("index out of range")
-		}
-		return nil, codec.ErrMalformed
-	}),
-	failing("BrokenMessagesAreMalformed", "panics if the last byte is wrong", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
-		if len(p) > 100 && p[len(p)-1] == '}'^0x80 {
-			panic("index out of range")
-		}
-		return nil, codec.ErrMalformed
-	}),
-	failing("BrokenMessagesAreMalformed", "decodes later, and panics then", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
-		return &codec.Envelope{Type: codec.BroadcastAck, Value: codec.Raw(panickingEncoding{}, append([]byte{0}, p...))}, nil
-	}),
+	failing("ForeignBytesAreMalformed", "reads the first byte of empty input",
+		func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+			return nil, fmt.Errorf("%w: begins with %x", codec.ErrMalformed, p[0])
+		}),
+	failing("ForeignBytesAreMalformed", "has its own error",
+		func([]byte, codec.Format) (*codec.Envelope, error) { return nil, errUnexpected }),
+	failing("ForeignBytesAreMalformed", "returns neither an envelope nor an error",
+		func([]byte, codec.Format) (*codec.Envelope, error) { return nil, nil }),
+	failing("ForeignBytesAreMalformed", "returns an envelope with its error",
+		func([]byte, codec.Format) (*codec.Envelope, error) {
+			return &codec.Envelope{}, codec.ErrMalformed
+		}),
+	failing("BrokenMessagesAreMalformed", "has its own error for the end of long messages",
+		func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+			if len(p) > 60 {
+				return nil, errUnexpected
+			}
+			return nil, codec.ErrMalformed
+		}),
+	failing("BrokenMessagesAreMalformed", "panics if a message ends with a quote",
+		func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+			if len(p) > 100 && p[len(p)-1] == '"' {
+				panic("index out of range")
+			}
+			return nil, codec.ErrMalformed
+		}),
+	failing("BrokenMessagesAreMalformed", "panics if the last byte is wrong",
+		func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+			if len(p) > 100 && p[len(p)-1] == '}'^0x80 {
+				panic("index out of range")
+			}
+			return nil, codec.ErrMalformed
+		}),
+	failing("BrokenMessagesAreMalformed", "decodes later, and panics then",
+		func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+			return &codec.Envelope{Type: codec.BroadcastAck,
+				Value: codec.Raw(panickingEncoding{}, append([]byte{0}, p...))}, nil
+		}),
 
 	ignoresTrailing("bytes after the text form", func(p []byte, f codec.Format) []byte {
 		if f == codec.Text {
@@ -74,8 +83,12 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 	}),
 	ignoresTrailing("zeros", func(p []byte, _ codec.Format) []byte { return bytes.TrimRight(p, "\x00") }),
 	ignoresTrailing("one zero", func(p []byte, _ codec.Format) []byte { return bytes.TrimSuffix(p, []byte{0}) }),
-	ignoresTrailing("white space after the binary form", func(p []byte, f codec.Format) []byte { return bytes.TrimRight(p, " \n") }),
-	ignoresTrailing("one more byte of any value", func(p []byte, _ codec.Format) []byte { return p[:max(0, len(p)-1)] }),
+	ignoresTrailing("white space after the binary form",
+		func(p []byte, f codec.Format) []byte { return bytes.TrimRight(p, " \n") }),
+	ignoresTrailing("one more byte of any value", func(p []byte,
+		_ codec.Format) []byte {
+		return p[:max(0, len(p)-1)]
+	}),
 	ignoresTrailing("a second message", func(p []byte, _ codec.Format) []byte { return withoutSecondMessage(p) }),
 	ignoresTrailing("more than 60,000 bytes", func(p []byte, _ codec.Format) []byte {
 		if len(p) > 60_000 {
@@ -84,23 +97,29 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 		return p
 	}),
 
-	allocatesFor("allocates for as many elements as announced", func(p []byte) bool { return bytes.Contains(p, []byte{0xff, 0xff, 0xff, 0xff}) }),
-	allocatesFor("allocates for as many rooms as announced", func(p []byte) bool { return bytes.Contains(p, []byte("\xa5rooms\xdd\xff\xff\xff\xff")) }),
-	allocatesFor("allocates for a text of a GiB", func(p []byte) bool { return bytes.Contains(p, []byte("\xa4data\xdb\x7f\xff\xff\xff")) }),
+	allocatesFor("allocates for as many elements as announced",
+		func(p []byte) bool { return bytes.Contains(p, []byte{0xff, 0xff, 0xff, 0xff}) }),
+	allocatesFor("allocates for as many rooms as announced",
+		func(p []byte) bool { return bytes.Contains(p, []byte("\xa5rooms\xdd\xff\xff\xff\xff")) }),
+	allocatesFor("allocates for a text of a GiB",
+		func(p []byte) bool { return bytes.Contains(p, []byte("\xa4data\xdb\x7f\xff\xff\xff")) }),
 
-	failing("DeepNestingIsMalformed", "has its own error for deep data", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
-		return nil, codec.ErrDepth
-	}),
-	failing("DeepNestingIsMalformed", "stops reading without an error", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
-		if len(p) > 1000 {
-			return &codec.Envelope{}, nil
-		}
-		return nil, codec.ErrMalformed
-	}),
-	failing("DeepNestingIsMalformed", "recurses through all levels of JSON before it refuses them", func(p []byte, _ codec.Format) (*codec.Envelope, error) {
-		recurse(bytes.TrimRight(p, "]}"))
-		return nil, codec.ErrMalformed
-	}),
+	failing("DeepNestingIsMalformed", "has its own error for deep data",
+		func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+			return nil, codec.ErrDepth
+		}),
+	failing("DeepNestingIsMalformed", "stops reading without an error",
+		func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+			if len(p) > 1000 {
+				return &codec.Envelope{}, nil
+			}
+			return nil, codec.ErrMalformed
+		}),
+	failing("DeepNestingIsMalformed", "recurses through all levels of JSON before it refuses them",
+		func(p []byte, _ codec.Format) (*codec.Envelope, error) {
+			recurse(bytes.TrimRight(p, "]}"))
+			return nil, codec.ErrMalformed
+		}),
 	acceptsLevels("accepts one level too many", codec.MaxDepth+1),
 	acceptsLevels("accepts 128 levels", 128),
 	acceptsLevels("accepts 10,000 levels", 10_000),
@@ -131,7 +150,8 @@ func allocatesFor(bug string, when func(p []byte) bool) mutant[conformance.Codec
 // acceptsLevels returns a mutant that reads messages with too many nested arrays or objects in their data.
 func acceptsLevels(bug string, most int) mutant[conformance.CodecHarness] {
 	return failing("DeepNestingIsMalformed", bug, func(p []byte, f codec.Format) (*codec.Envelope, error) {
-		if n := max(strings.Count(string(p), "[["), strings.Count(string(p), `{"a":{`)); f == codec.Text && bytes.HasPrefix(p, []byte(`{"uid"`)) && n > 40 && 2*n <= most {
+		if n := max(strings.Count(string(p), "[["), strings.Count(string(p), `{"a":{`)); f == codec.Text &&
+			bytes.HasPrefix(p, []byte(`{"uid"`)) && n > 40 && 2*n <= most {
 			return &codec.Envelope{}, nil
 		}
 		return nil, codec.ErrMalformed

@@ -46,9 +46,13 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 	missesOwn("of uids with letters", func(_ []byte, _ codec.Format, uid string) bool {
 		return strings.ContainsAny(uid, "abcdef") && len(uid) == 16
 	}),
-	missesOwn("of uids that begin with 0", func(_ []byte, _ codec.Format, uid string) bool { return strings.HasPrefix(uid, "0") }),
+	missesOwn("of uids that begin with 0", func(_ []byte, _ codec.Format,
+		uid string) bool {
+		return strings.HasPrefix(uid, "0")
+	}),
 
-	peeking("PeekAgreesWithParse", "always returns true", func(peekFunc) peekFunc { return func([]byte, codec.Format, string) bool { return true } }),
+	peeking("PeekAgreesWithParse", "always returns true",
+		func(peekFunc) peekFunc { return func([]byte, codec.Format, string) bool { return true } }),
 	peeking("PeekAgreesWithParse", "searches the message for the sender", func(peekFunc) peekFunc {
 		return func(p []byte, _ codec.Format, uid string) bool { return bytes.Contains(p, []byte(uid)) }
 	}),
@@ -69,12 +73,14 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 	}),
 	peeking("PeekAgreesWithParse", "compares the first half only", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
-			return good(p, f, uid) || f == codec.Text && len(uid) > 1 && bytes.HasPrefix(p, []byte(`{"uid":"`+uid[:len(uid)/2]))
+			return good(p, f, uid) || f == codec.Text && len(uid) > 1 &&
+				bytes.HasPrefix(p, []byte(`{"uid":"`+uid[:len(uid)/2]))
 		}
 	}),
 	peeking("PeekAgreesWithParse", "compares all but the last digit", func(good peekFunc) peekFunc {
 		return func(p []byte, f codec.Format, uid string) bool {
-			return good(p, f, uid) || f == codec.Text && len(uid) > 1 && bytes.HasPrefix(p, []byte(`{"uid":"`+uid[:len(uid)-1]))
+			return good(p, f, uid) || f == codec.Text && len(uid) > 1 &&
+				bytes.HasPrefix(p, []byte(`{"uid":"`+uid[:len(uid)-1]))
 		}
 	}),
 	peeking("PeekAgreesWithParse", "ignores case", func(good peekFunc) peekFunc {

@@ -26,13 +26,14 @@ func codecSizeMutants() (all []mutant[conformance.CodecHarness]) {
 	some = append(some, size{"more than 4096, up to 8192", func(n int) bool { return n > 4096 && n <= 8192 }})
 
 	for i, s := range some {
-		all = append(all, texts("LargeDataRoundTrips", "loses the last character of texts of "+s.name, func(t string) string {
-			if s.is(len(t)) {
-				_, n := utf8.DecodeLastRuneInString(t)
-				return t[:len(t)-n]
-			}
-			return t
-		}))
+		all = append(all, texts("LargeDataRoundTrips", "loses the last character of texts of "+s.name,
+			func(t string) string {
+				if s.is(len(t)) {
+					_, n := utf8.DecodeLastRuneInString(t)
+					return t[:len(t)-n]
+				}
+				return t
+			}))
 		if i%2 == 0 {
 			continue
 		}
@@ -59,7 +60,8 @@ func codecSizeMutants() (all []mutant[conformance.CodecHarness]) {
 			}))
 	}
 	for _, n := range []int{1, 15, 255, 65_535} {
-		all = append(all, reading("LongListsRoundTrip", fmt.Sprintf("reads at most %d other arguments of an answer", n), func(env *codec.Envelope) {
+		all = append(all, reading("LongListsRoundTrip", fmt.Sprintf("reads at most %d other arguments of an answer",
+			n), func(env *codec.Envelope) {
 			if rest, _ := env.Value.Rest().Elements(); len(rest) > n {
 				tree, _ := env.Value.Rest().Tree()
 				env.Value = env.Value.WithRest(codec.FromTree(tree.([]any)[:n]))
@@ -70,10 +72,13 @@ func codecSizeMutants() (all []mutant[conformance.CodecHarness]) {
 		most := fmt.Sprintf(" at most %d", n)
 		cut := func(names *[]string) { *names = (*names)[:min(n, len(*names))] }
 		all = append(all,
-			writing("ManyRoomsRoundTrip", "writes"+most+" rooms to join", func(env *codec.Envelope) { cut(&env.Rooms) }),
+			writing("ManyRoomsRoundTrip", "writes"+most+" rooms to join",
+				func(env *codec.Envelope) { cut(&env.Rooms) }),
 			writing("ManyRoomsRoundTrip", "writes"+most+" rooms", func(env *codec.Envelope) { cut(&env.Opts.Rooms) }),
-			writing("ManyRoomsRoundTrip", "writes"+most+" exceptions", func(env *codec.Envelope) { cut(&env.Opts.Except) }),
-			writing("ManyRoomsRoundTrip", "writes"+most+" sockets", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(n, len(env.Sockets))] }),
+			writing("ManyRoomsRoundTrip", "writes"+most+" exceptions",
+				func(env *codec.Envelope) { cut(&env.Opts.Except) }),
+			writing("ManyRoomsRoundTrip", "writes"+most+" sockets",
+				func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(n, len(env.Sockets))] }),
 			reading("ManyRoomsRoundTrip", "reads"+most+" rooms of a socket", func(env *codec.Envelope) {
 				for i := range env.Sockets {
 					cut(&env.Sockets[i].Rooms)
@@ -86,13 +91,15 @@ func codecSizeMutants() (all []mutant[conformance.CodecHarness]) {
 			}))
 	}
 	return append(all,
-		writing("ManyRoomsRoundTrip", "writes at most 65535 rooms", func(env *codec.Envelope) { env.Rooms = env.Rooms[:min(len(env.Rooms), 65535)] }),
+		writing("ManyRoomsRoundTrip", "writes at most 65535 rooms",
+			func(env *codec.Envelope) { env.Rooms = env.Rooms[:min(len(env.Rooms), 65535)] }),
 		reading("ManyRoomsRoundTrip", "reads at most 65535 rooms of a socket", func(env *codec.Envelope) {
 			for i, s := range env.Sockets {
 				env.Sockets[i].Rooms = s.Rooms[:min(len(s.Rooms), 65535)]
 			}
 		}),
-		writing("ManyRoomsRoundTrip", "writes at most 65535 sockets", func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(len(env.Sockets), 65535)] }),
+		writing("ManyRoomsRoundTrip", "writes at most 65535 sockets",
+			func(env *codec.Envelope) { env.Sockets = env.Sockets[:min(len(env.Sockets), 65535)] }),
 		texts("LargeDataRoundTrips", "writes lengths in 16 bits", func(s string) string { return s[:len(s)%65536] }),
 		texts("LargeDataRoundTrips", "cuts characters between blocks of 4096 bytes", func(s string) string {
 			if len(s) > 4096 && !utf8.RuneStart(s[4096]) {

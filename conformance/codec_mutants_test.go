@@ -21,7 +21,8 @@ func TestCodecSuite(t *testing.T) {
 		good: func(*testing.T) conformance.CodecHarness {
 			return conformance.CodecHarness{Codec: &mutableCodec{}, Golden: golden()}
 		},
-		mutants: slices.Concat(envelopeMutants, dataMutants, numberMutants, codecSizeMutants(), appendMutants, foreignMutants, peekMutants, codecCallMutants(), goldenMutants),
+		mutants: slices.Concat(envelopeMutants, dataMutants, numberMutants, codecSizeMutants(), appendMutants,
+			foreignMutants, peekMutants, codecCallMutants(), goldenMutants),
 	}.test(t)
 }
 
@@ -35,7 +36,8 @@ func TestMissingCodecAbilitiesSkipByName(t *testing.T) {
 		"GoldenMessages":       "Golden is empty",
 		"ErrBinaryLeavesDst":   "never returns ErrBinary",
 	} {
-		r := record(t, func(tb testing.TB) { conformance.CheckCodec(tb, check, conformance.CodecHarness{Codec: plain}) })
+		r := record(t,
+			func(tb testing.TB) { conformance.CheckCodec(tb, check, conformance.CodecHarness{Codec: plain}) })
 		require.False(t, r.failed, r.text)
 		require.True(t, r.skipped, check)
 		require.Contains(t, r.text, text)
@@ -149,7 +151,8 @@ func changeTree(tree any, change func(any) any) any {
 }
 
 // failing returns a mutant with another result in place of Parse's errors.
-func failing(check, bug string, change func(p []byte, f codec.Format) (*codec.Envelope, error)) mutant[conformance.CodecHarness] {
+func failing(check, bug string, change func(p []byte, f codec.Format) (*codec.Envelope,
+	error)) mutant[conformance.CodecHarness] {
 	return breaksCodec(check, bug, func(m *mutableCodec) {
 		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
 			env, err := m.good.Parse(p, f)

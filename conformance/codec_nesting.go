@@ -19,7 +19,8 @@ var nestings = []struct {
 		if level%2 == 0 {
 			return []any{"before", inner, int64(1)}
 		}
-		return codec.Object{{Key: "before", Value: []any{}}, {Key: "k", Value: inner}, {Key: "after", Value: codec.Object{}}}
+		return codec.Object{{Key: "before", Value: []any{}}, {Key: "k", Value: inner},
+			{Key: "after", Value: codec.Object{}}}
 	}, int64(1)},
 	{"arrays around bytes", func(_ int, inner any) any { return []any{inner} }, []byte{1}},
 	{"empty arrays", func(_ int, inner any) any { return []any{inner} }, []any{}},
@@ -77,7 +78,8 @@ func carriersOf(name string, value codec.Value, binary bool) (all []sample) {
 }
 
 func (c *codecChecker) nestedSamples(i, levels int) []sample {
-	return carriersOf(fmt.Sprintf("%d levels of %s", levels, nestings[i].name), nestedValue(i, levels), nestings[i].name == "arrays around bytes")
+	return carriersOf(fmt.Sprintf("%d levels of %s", levels, nestings[i].name), nestedValue(i, levels),
+		nestings[i].name == "arrays around bytes")
 }
 
 func nestingRoundTrips(c *codecChecker) {
@@ -92,14 +94,16 @@ func nestingRoundTrips(c *codecChecker) {
 			if err != nil {
 				c.Fatalf("conformance: %d levels as JSON: %v", levels, err)
 			}
-			c.roundTrip(carriersOf(fmt.Sprintf("%d levels of %s, as JSON", levels, n.name), codec.Raw(codec.JSON, text), false)...)
+			c.roundTrip(carriersOf(fmt.Sprintf("%d levels of %s, as JSON", levels, n.name),
+				codec.Raw(codec.JSON, text), false)...)
 		}
 	}
 }
 
 func deepDataIsAnError(c *codecChecker) {
 	for i := range nestings {
-		for levels := userDepth() + 1; levels <= codec.MaxDepth; levels++ { // depends on the levels of the message itself: refused, or carried
+		// Append may refuse or carry these, depending on the levels of the message itself.
+		for levels := userDepth() + 1; levels <= codec.MaxDepth; levels++ {
 			for _, s := range c.nestedSamples(i, levels) {
 				for _, f := range forms {
 					if p, err := c.appendSample(nil, s, f); err == nil {
@@ -108,7 +112,8 @@ func deepDataIsAnError(c *codecChecker) {
 				}
 			}
 		}
-		for _, levels := range []int{codec.MaxDepth + 1, codec.MaxDepth + 2, 128, 129, 255, 256, 257, 10 * codec.MaxDepth, 100_000} {
+		for _, levels := range []int{codec.MaxDepth + 1, codec.MaxDepth + 2, 128, 129, 255, 256, 257,
+			10 * codec.MaxDepth, 100_000} {
 			for _, s := range c.nestedSamples(i, levels) {
 				for _, f := range forms {
 					if p, err := c.appendSample(nil, s, f); err == nil {

@@ -34,7 +34,8 @@ func (c *codecChecker) requirePeeker() codec.Peeker {
 }
 
 // sentByWhich returns those of uids for which SentBy returns true.
-func (c *codecChecker) sentByWhich(peeker codec.Peeker, called string, p []byte, f codec.Format, uids ...string) (yes []string) {
+func (c *codecChecker) sentByWhich(peeker codec.Peeker, called string, p []byte, f codec.Format,
+	uids ...string) (yes []string) {
 	c.Helper()
 	for _, uid := range uids {
 		c.guardPanic(called+", SentBy "+quote(uid), func() {
@@ -53,12 +54,15 @@ func peekFindsOwnMessages(c *codecChecker) {
 		all = append(all, c.ackSample(fmt.Sprintf("a text of %d bytes", n), c.newValue(asciiText(n))))
 		all = append(all, carriersOf(fmt.Sprintf("%d bytes", n), codec.FromTree(randomBytes(n)), true)[0])
 	}
-	all = append(all, c.ackSample("a text of a MiB", c.newValue(asciiText(1<<20))), carriersOf("a MiB of bytes", codec.FromTree(randomBytes(1<<20)), true)[0])
+	all = append(all, c.ackSample("a text of a MiB", c.newValue(asciiText(1<<20))),
+		carriersOf("a MiB of bytes", codec.FromTree(randomBytes(1<<20)), true)[0])
 	for _, text := range headerTexts() {
-		all = append(all, sample{name: "HEARTBEAT of " + quote(text), env: &codec.Envelope{Type: codec.Heartbeat, NSP: text, Process: text, CloseHash: text}})
+		all = append(all, sample{name: "HEARTBEAT of " + quote(text),
+			env: &codec.Envelope{Type: codec.Heartbeat, NSP: text, Process: text, CloseHash: text}})
 	}
 	for i, s := range all {
-		for _, uid := range []string{sampleUID, "fedcba9876543210", "0000000000000000", codec.EmitterUID, fmt.Sprintf("%016x", uint64(i)*0x9e3779b97f4a7c15)} {
+		for _, uid := range []string{sampleUID, "fedcba9876543210", "0000000000000000", codec.EmitterUID,
+			fmt.Sprintf("%016x", uint64(i)*0x9e3779b97f4a7c15)} {
 			env := *s.env
 			env.UID, env.Nonce = uid, uint64(i%3)
 			for _, f := range forms {
@@ -78,9 +82,12 @@ func peekAgreesWithParse(c *codecChecker) {
 	all := c.allSamples()
 	for _, text := range headerTexts() {
 		all = append(all,
-			sample{name: "HEARTBEAT of " + quote(text), env: &codec.Envelope{Type: codec.Heartbeat, UID: codec.EmitterUID, NSP: text}},
-			sample{name: "HEARTBEAT of the uid " + quote(text), env: &codec.Envelope{Type: codec.Heartbeat, UID: text, NSP: "/"}},
-			sample{name: "BROADCAST of " + quote(text), env: &codec.Envelope{Type: codec.Broadcast, UID: "u" + text, NSP: text, Args: c.newArgs("e", map[string]any{"uid": "x", "type": 1, "nsp": "y"})}})
+			sample{name: "HEARTBEAT of " + quote(text), env: &codec.Envelope{Type: codec.Heartbeat,
+				UID: codec.EmitterUID, NSP: text}},
+			sample{name: "HEARTBEAT of the uid " + quote(text),
+				env: &codec.Envelope{Type: codec.Heartbeat, UID: text, NSP: "/"}},
+			sample{name: "BROADCAST of " + quote(text), env: &codec.Envelope{Type: codec.Broadcast, UID: "u" + text,
+				NSP: text, Args: c.newArgs("e", map[string]any{"uid": "x", "type": 1, "nsp": "y"})}})
 	}
 	// Another node's uid in every field that may contain it.
 	opts := codec.Opts{Rooms: []string{otherUID}, Except: []string{otherUID}}
@@ -88,14 +95,18 @@ func peekAgreesWithParse(c *codecChecker) {
 		{Type: codec.Heartbeat, Process: otherUID, CloseHash: otherUID, Clock: 1, Nonce: 1},
 		{Type: codec.AdapterClose, CloseKey: otherUID},
 		{Type: codec.FetchSocketsResponse, AttachmentID: otherUID, AttachmentKey: otherUID, RequesterUID: otherUID},
-		{Type: codec.Broadcast, Opts: opts, RequestID: otherUID, Args: c.newArgs(otherUID, otherUID, map[string]any{otherUID: otherUID, "uid": otherUID}, `{"uid":"`+otherUID+`","type":2`)},
+		{Type: codec.Broadcast, Opts: opts, RequestID: otherUID,
+			Args: c.newArgs(otherUID, otherUID, map[string]any{otherUID: otherUID, "uid": otherUID},
+				`{"uid":"`+otherUID+`","type":2`)},
 		{Type: codec.SocketsJoin, Opts: opts, Rooms: []string{otherUID}},
 		{Type: codec.BroadcastAck, RequestID: otherUID, Value: c.newValue(map[string]any{"uid": otherUID})},
 	} {
 		env.NSP = otherUID
-		for _, uid := range []string{sampleUID, "", "u", otherUID[1:], otherUID + "0", `x","uid":"` + otherUID, otherUID + `","type":2,"uid":"x`, "\xa3uid\xb0" + otherUID} {
+		for _, uid := range []string{sampleUID, "", "u", otherUID[1:], otherUID + "0", `x","uid":"` + otherUID,
+			otherUID + `","type":2,"uid":"x`, "\xa3uid\xb0" + otherUID} {
 			env.UID = uid
-			all = append(all, sample{name: fmt.Sprintf("%v of %s, full of %s", env.Type, quote(uid), otherUID), env: &env})
+			all = append(all, sample{name: fmt.Sprintf("%v of %s, full of %s", env.Type, quote(uid), otherUID),
+				env: &env})
 			env := env
 			all[len(all)-1].env = &env
 		}
@@ -119,12 +130,15 @@ func peekAgreesWithParse(c *codecChecker) {
 func (c *codecChecker) expectPeekAgrees(peeker codec.Peeker, called string, p []byte, f codec.Format) {
 	c.Helper()
 	env := c.mustParse(called, bytes.Clone(p), f)
-	uids := []string{env.UID, "", env.UID + "x", env.UID + "\x00", strings.ToUpper(env.UID), env.NSP, env.RequesterUID, "x", "x" + env.UID, codec.EmitterUID, sampleUID, otherUID, otherUID[:15]}
+	uids := []string{env.UID, "", env.UID + "x", env.UID + "\x00", strings.ToUpper(env.UID), env.NSP,
+		env.RequesterUID, "x", "x" + env.UID, codec.EmitterUID, sampleUID, otherUID, otherUID[:15]}
 	if env.UID != "" {
-		uids = append(uids, env.UID[:len(env.UID)-1], env.UID[1:], env.UID[:len(env.UID)/2], env.UID[:len(env.UID)-1]+"~", "~"+env.UID[1:])
+		uids = append(uids, env.UID[:len(env.UID)-1], env.UID[1:], env.UID[:len(env.UID)/2],
+			env.UID[:len(env.UID)-1]+"~", "~"+env.UID[1:])
 	}
 	escaped, _ := json.Marshal(env.UID) // cannot fail
-	uids = append(uids, string(escaped[1:len(escaped)-1]), string(bytes.ReplaceAll(escaped[1:len(escaped)-1], []byte(`\`), nil)))
+	uids = append(uids, string(escaped[1:len(escaped)-1]),
+		string(bytes.ReplaceAll(escaped[1:len(escaped)-1], []byte(`\`), nil)))
 	for _, uid := range c.sentByWhich(peeker, called, p, f, uids...) {
 		if uid != env.UID {
 			c.fail(called+", SentBy "+quote(uid), "false, because Parse finds the sender "+quote(env.UID), "true")
@@ -162,14 +176,16 @@ func peekIsCheap(c *codecChecker) {
 		large := c.ackSample("a text of 8 MiB", c.newValue(asciiText(8<<20)))
 		p, _ := c.mustAppend(large, f)
 		c.expectQuickPeek(peeker, fmt.Sprintf("Append %s, %v form, SentBy", large.name, f), p, f)
-		for _, s := range append(c.samples(), c.referenceSamples()[0], c.ackSample("a text of 20,000 bytes", c.newValue(asciiText(20_000)))) {
+		for _, s := range append(c.samples(), c.referenceSamples()[0],
+			c.ackSample("a text of 20,000 bytes", c.newValue(asciiText(20_000)))) {
 			p, ok := c.mustAppend(s, f)
 			if !ok {
 				continue
 			}
 			for _, uid := range []string{s.env.UID, otherUID, "short"} {
 				if n := allocationsPerCall(func() { peeker.SentBy(p, f, uid) }); n > 0 {
-					c.fail(fmt.Sprintf("Append %s, %v form, SentBy %s", s.name, f, quote(uid)), "no allocation", "%d for each call", n)
+					c.fail(fmt.Sprintf("Append %s, %v form, SentBy %s", s.name, f, quote(uid)), "no allocation",
+						"%d for each call", n)
 				}
 			}
 		}
@@ -208,7 +224,8 @@ func (c *codecChecker) expectQuickPeek(peeker codec.Peeker, called string, p []b
 	}
 	for what, q := range map[string][]byte{"cut to": p[:head], "overwritten after": q} {
 		if !peeker.SentBy(q, f, sampleUID) {
-			c.fail(fmt.Sprintf("%s, %s %d bytes", called, what, head), "true, because the sender comes before that", "false")
+			c.fail(fmt.Sprintf("%s, %s %d bytes", called, what, head), "true, because the sender comes before that",
+				"false")
 		}
 	}
 	// A SentBy that reads all bytes takes longer than the fastest way to read them.
@@ -224,7 +241,8 @@ func (c *codecChecker) expectQuickPeek(peeker codec.Peeker, called string, p []b
 		peeks = min(peeks, timeCalls(calls, 10*scans, peek))
 	}
 	if peeks >= scans/2 {
-		c.fail(fmt.Sprintf("%s, %d times, of %d bytes", called, 2*calls, len(p)), fmt.Sprintf("much less than %v, the time to count a letter in these bytes %d times", scans, calls),
+		c.fail(fmt.Sprintf("%s, %d times, of %d bytes", called, 2*calls, len(p)),
+			fmt.Sprintf("much less than %v, the time to count a letter in these bytes %d times", scans, calls),
 			"%v", peeks)
 	}
 }

@@ -75,7 +75,8 @@ func (plainCodec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 }
 
 func plainOf(env *codec.Envelope) (*plainMessage, error) {
-	m := &plainMessage{Type: env.Type, UID: env.UID, NSP: env.NSP, AttachmentID: env.AttachmentID, AttachmentKey: env.AttachmentKey, RequesterUID: env.RequesterUID, Process: env.Process,
+	m := &plainMessage{Type: env.Type, UID: env.UID, NSP: env.NSP, AttachmentID: env.AttachmentID,
+		AttachmentKey: env.AttachmentKey, RequesterUID: env.RequesterUID, Process: env.Process,
 		CloseHash: env.CloseHash, CloseKey: env.CloseKey, Clock: env.Clock, Nonce: env.Nonce}
 	if env.AttachmentID != "" {
 		return m, nil
@@ -84,7 +85,8 @@ func plainOf(env *codec.Envelope) (*plainMessage, error) {
 		return nil, codec.ErrNobody
 	}
 	m.RequestID, m.Rooms, m.OptsRooms, m.Except = env.RequestID, env.Rooms, env.Opts.Rooms, env.Opts.Except
-	m.Volatile, m.ExpectSingleResponse, m.Close, m.Timeout, m.ClientCount = env.Opts.Flags.Volatile, env.Opts.Flags.ExpectSingleResponse, env.Close, env.Opts.Flags.Timeout, env.ClientCount
+	m.Volatile, m.ExpectSingleResponse, m.Close, m.Timeout, m.ClientCount = env.Opts.Flags.Volatile,
+		env.Opts.Flags.ExpectSingleResponse, env.Close, env.Opts.Flags.Timeout, env.ClientCount
 	if c := env.Opts.Flags.Compress; c != nil {
 		m.CompressSet, m.Compress = true, *c
 	}
@@ -104,9 +106,12 @@ func plainOf(env *codec.Envelope) (*plainMessage, error) {
 }
 
 func (m *plainMessage) envelope() (*codec.Envelope, error) {
-	env := &codec.Envelope{Type: m.Type, UID: m.UID, NSP: m.NSP, AttachmentID: m.AttachmentID, AttachmentKey: m.AttachmentKey, RequesterUID: m.RequesterUID, Process: m.Process,
-		CloseHash: m.CloseHash, CloseKey: m.CloseKey, Clock: m.Clock, RequestID: m.RequestID, Rooms: m.Rooms, Close: m.Close, ClientCount: m.ClientCount,
-		Opts: codec.Opts{Rooms: m.OptsRooms, Except: m.Except, Flags: codec.Flags{Volatile: m.Volatile, ExpectSingleResponse: m.ExpectSingleResponse, Timeout: m.Timeout}}}
+	env := &codec.Envelope{Type: m.Type, UID: m.UID, NSP: m.NSP, AttachmentID: m.AttachmentID,
+		AttachmentKey: m.AttachmentKey, RequesterUID: m.RequesterUID, Process: m.Process,
+		CloseHash: m.CloseHash, CloseKey: m.CloseKey, Clock: m.Clock, RequestID: m.RequestID, Rooms: m.Rooms,
+		Close: m.Close, ClientCount: m.ClientCount,
+		Opts: codec.Opts{Rooms: m.OptsRooms, Except: m.Except,
+			Flags: codec.Flags{Volatile: m.Volatile, ExpectSingleResponse: m.ExpectSingleResponse, Timeout: m.Timeout}}}
 	if m.CompressSet {
 		env.Opts.Flags.Compress = &m.Compress
 	}

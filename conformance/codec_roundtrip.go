@@ -28,8 +28,10 @@ var roundTripChecks = []check[*codecChecker]{
 
 func everyTypeRoundTrips(c *codecChecker) {
 	c.roundTrip(c.samples()...)
-	for _, n := range []int{0, 1, 127, 128, 255, 256, 65535, 65536, math.MaxInt32, min(math.MaxInt, 1<<32), min(math.MaxInt, 1<<53-1)} {
-		env := &codec.Envelope{Type: codec.BroadcastClientCount, UID: sampleUID, NSP: "/", RequestID: "1", ClientCount: n}
+	for _, n := range []int{0, 1, 127, 128, 255, 256, 65535, 65536, math.MaxInt32, min(math.MaxInt, 1<<32),
+		min(math.MaxInt, 1<<53-1)} {
+		env := &codec.Envelope{Type: codec.BroadcastClientCount, UID: sampleUID, NSP: "/", RequestID: "1",
+			ClientCount: n}
 		c.roundTrip(sample{name: fmt.Sprintf("BROADCAST_CLIENT_COUNT of %d", n), env: env})
 	}
 	for _, clock := range []uint64{1, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 32, 1<<53 - 1} {
@@ -56,13 +58,16 @@ func (c *codecChecker) selectorEnvelopes(opts codec.Opts) []*codec.Envelope {
 func optsRoundTrip(c *codecChecker) {
 	yes, no := true, false
 	for _, compress := range []*bool{nil, &yes, &no} {
-		for _, timeout := range []time.Duration{0, time.Millisecond, 1500 * time.Millisecond, 24 * time.Hour, math.MaxInt32 * time.Millisecond} {
+		for _, timeout := range []time.Duration{0, time.Millisecond, 1500 * time.Millisecond, 24 * time.Hour,
+			math.MaxInt32 * time.Millisecond} {
 			for bits := range 4 {
-				set := codec.Flags{Volatile: bits&1 > 0, ExpectSingleResponse: bits&2 > 0, Compress: compress, Timeout: timeout}
+				set := codec.Flags{Volatile: bits&1 > 0, ExpectSingleResponse: bits&2 > 0, Compress: compress,
+					Timeout: timeout}
 				for _, rooms := range [][]string{nil, {"room"}, {"b", "a", "b"}} {
 					for _, except := range [][]string{nil, {"exception"}, {"", "room"}} {
 						for _, env := range c.selectorEnvelopes(codec.Opts{Rooms: rooms, Except: except, Flags: set}) {
-							c.roundTrip(sample{name: fmt.Sprintf("%v with rooms %q, except %q, %s", env.Type, rooms, except, flagsText(set)), env: env})
+							c.roundTrip(sample{name: fmt.Sprintf("%v with rooms %q, except %q, %s", env.Type, rooms,
+								except, flagsText(set)), env: env})
 						}
 					}
 				}
@@ -130,7 +135,8 @@ func headersRoundTrip(c *codecChecker) {
 func referencesRoundTrip(c *codecChecker) {
 	c.roundTrip(c.referenceSamples()...)
 	for _, text := range headerTexts()[1:] { // without an id it is not a reference
-		env := codec.Envelope{Type: codec.FetchSocketsResponse, UID: sampleUID, NSP: "/", AttachmentID: text, RequesterUID: text, AttachmentKey: text}
+		env := codec.Envelope{Type: codec.FetchSocketsResponse, UID: sampleUID, NSP: "/", AttachmentID: text,
+			RequesterUID: text, AttachmentKey: text}
 		c.roundTrip(sample{name: "reference to " + quote(text), env: &env})
 	}
 }

@@ -49,19 +49,24 @@ func randomBytes(n int) []byte {
 }
 
 // dataSizes are the sizes at which the encoding of lengths changes or buffers end.
-var dataSizes = []int{0, 1, 2, 3, 15, 16, 17, 23, 24, 25, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 700, 1000, 1023, 1024, 1025, 1500, 2047, 2048, 2049, 3000, 4095, 4096, 4097,
-	6000, 8000, 8191, 8192, 8193, 12_000, 16_383, 16_384, 16_385, 24_000, 32_767, 32_768, 32_769, 50_000, 65_534, 65_535, 65_536, 65_537}
+var dataSizes = []int{0, 1, 2, 3, 15, 16, 17, 23, 24, 25, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511,
+	512, 513, 700, 1000, 1023, 1024, 1025, 1500, 2047, 2048, 2049, 3000, 4095, 4096, 4097,
+	6000, 8000, 8191, 8192, 8193, 12_000, 16_383, 16_384, 16_385, 24_000, 32_767, 32_768, 32_769, 50_000, 65_534,
+	65_535, 65_536, 65_537}
 
 // listSizes are such sizes of lists and objects.
-var listSizes = []int{15, 16, 17, 23, 24, 31, 32, 33, 100, 127, 128, 200, 255, 256, 257, 500, 1000, 1024, 2000, 4096, 5000}
+var listSizes = []int{15, 16, 17, 23, 24, 31, 32, 33, 100, 127, 128, 200, 255, 256, 257, 500, 1000, 1024, 2000, 4096,
+	5000}
 
 func largeDataRoundTrips(c *codecChecker) {
 	for _, n := range dataSizes {
-		all := append(c.carriers(fmt.Sprintf("a text of %d bytes", n), asciiText(n), false), c.carriers(fmt.Sprintf("%d bytes", n), randomBytes(n), true)...)
+		all := append(c.carriers(fmt.Sprintf("a text of %d bytes", n), asciiText(n), false),
+			c.carriers(fmt.Sprintf("%d bytes", n), randomBytes(n), true)...)
 		c.roundTrip(append(all, c.carriers(fmt.Sprintf("a Unicode text of %d bytes", n), unicodeText(n), false)...)...)
 	}
 	for _, n := range []int{100_000, 1 << 20, c.scale(1<<20+1, 17<<20)} {
-		text, bytes := c.carriers(fmt.Sprintf("a text of %d bytes", n), asciiText(n), false), c.carriers(fmt.Sprintf("%d bytes", n), randomBytes(n), true)
+		text, bytes := c.carriers(fmt.Sprintf("a text of %d bytes", n), asciiText(n), false),
+			c.carriers(fmt.Sprintf("%d bytes", n), randomBytes(n), true)
 		if n > 1<<20 {
 			text = text[:2]
 		}
@@ -101,9 +106,11 @@ func (c *codecChecker) listsRoundTrip(n int, everywhere bool) {
 		} else {
 			all = all[:1]
 		}
-		c.roundTrip(append(all, carriersOf(name+" beside bytes", codec.FromTree([]any{[]byte{1}, tree, "after it"}), true)[0])...)
+		c.roundTrip(append(all, carriersOf(name+" beside bytes", codec.FromTree([]any{[]byte{1}, tree, "after it"}),
+			true)[0])...)
 	}
-	c.roundTrip(c.ackSample(fmt.Sprintf("%d other arguments", n), c.newValue("the first").WithRest(codec.FromTree(list))))
+	c.roundTrip(c.ackSample(fmt.Sprintf("%d other arguments", n),
+		c.newValue("the first").WithRest(codec.FromTree(list))))
 	env := &codec.Envelope{Type: codec.Broadcast, UID: sampleUID, NSP: "/", Args: c.newArgs("event", list...)}
 	c.roundTrip(sample{name: fmt.Sprintf("BROADCAST of %d arguments", n), env: env})
 }
@@ -139,9 +146,11 @@ func manyRoomsRoundTrip(c *codecChecker) {
 		opts := codec.Opts{Rooms: name, Except: name}
 		env := &codec.Envelope{Type: codec.SocketsJoin, UID: sampleUID, NSP: "/", Rooms: name, Opts: opts}
 		c.roundTrip(sample{name: fmt.Sprintf("SOCKETS_JOIN with rooms of %d bytes", n), env: env})
-		env = &codec.Envelope{Type: codec.FetchSocketsResponse, UID: sampleUID, NSP: "/", RequestID: "1", Sockets: []codec.Socket{{ID: name[0], Rooms: name}}}
+		env = &codec.Envelope{Type: codec.FetchSocketsResponse, UID: sampleUID, NSP: "/", RequestID: "1",
+			Sockets: []codec.Socket{{ID: name[0], Rooms: name}}}
 		c.roundTrip(sample{name: fmt.Sprintf("FETCH_SOCKETS_RESPONSE with an id and rooms of %d bytes", n), env: env})
-		env = &codec.Envelope{Type: codec.ServerSideEmit, UID: sampleUID, NSP: "/", Args: c.newArgs(name[0], map[string]any{name[0]: 1})}
+		env = &codec.Envelope{Type: codec.ServerSideEmit, UID: sampleUID, NSP: "/",
+			Args: c.newArgs(name[0], map[string]any{name[0]: 1})}
 		c.roundTrip(sample{name: fmt.Sprintf("SERVER_SIDE_EMIT with an event and a key of %d bytes", n), env: env})
 	}
 }

@@ -32,7 +32,8 @@ func TestUnusualCodecsPass(t *testing.T) {
 				}
 				t.Run(check, func(t *testing.T) {
 					t.Parallel()
-					r := record(t, func(tb testing.TB) { conformance.CheckCodec(tb, check, conformance.CodecHarness{Codec: c}) })
+					r := record(t,
+						func(tb testing.TB) { conformance.CheckCodec(tb, check, conformance.CodecHarness{Codec: c}) })
 					require.False(t, r.failed, r.text)
 				})
 			}

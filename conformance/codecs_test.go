@@ -32,9 +32,10 @@ func golden() []conformance.Golden {
 			Envelope: &codec.Envelope{Type: codec.Heartbeat, UID: uid},
 		},
 		{
-			Name:     "a broadcast of adapter 0.5",
-			Format:   codec.Text,
-			Bytes:    []byte(`{"type":3,"data":{"packet":{"type":2,"data":["hello",1],"nsp":"/"},"opts":{"rooms":[],"except":[],"flags":{}}},"uid":"` + uid + `","nsp":"/","source":"_sio_adapter"}`),
+			Name:   "a broadcast of adapter 0.5",
+			Format: codec.Text,
+			Bytes: []byte(`{"type":3,"data":{"packet":{"type":2,"data":["hello",1],"nsp":"/"},` +
+				`"opts":{"rooms":[],"except":[],"flags":{}}},"uid":"` + uid + `","nsp":"/","source":"_sio_adapter"}`),
 			Envelope: &codec.Envelope{Type: codec.Broadcast, UID: uid, NSP: "/", Args: args},
 		},
 		{
@@ -53,20 +54,24 @@ func golden() []conformance.Golden {
 		{
 			Name:   "rooms with a null, as from to(undefined) in Node.js, and an unknown field",
 			Format: codec.Text,
-			Bytes:  []byte(`{"type":3,"data":{"packet":{"type":2,"data":["hello",1],"nsp":"/"},"opts":{"rooms":["a",null],"except":[null,"b"],"flags":{"volatile":1}}},"uid":"` + uid + `","later":{}}`),
+			Bytes: []byte(`{"type":3,"data":{"packet":{"type":2,"data":["hello",1],"nsp":"/"},` +
+				`"opts":{"rooms":["a",null],"except":[null,"b"],"flags":{"volatile":1}}},` +
+				`"uid":"` + uid + `","later":{}}`),
 			Envelope: &codec.Envelope{Type: codec.Broadcast, UID: uid, Args: args, Skipped: 4,
 				Opts: codec.Opts{Rooms: []string{"a"}, Except: []string{"b"}}},
 		},
 		{
-			Name:     "rooms without a valid name",
-			Format:   codec.Text,
-			Bytes:    []byte(`{"type":6,"data":{"opts":{"rooms":[null]},"close":true},"uid":"` + uid + `"}`),
-			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, UID: uid, Close: true, Skipped: 1, Opts: codec.Opts{Nobody: true}},
+			Name:   "rooms without a valid name",
+			Format: codec.Text,
+			Bytes:  []byte(`{"type":6,"data":{"opts":{"rooms":[null]},"close":true},"uid":"` + uid + `"}`),
+			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, UID: uid, Close: true, Skipped: 1,
+				Opts: codec.Opts{Nobody: true}},
 		},
 		{
 			Name:   "sockets with an invalid room, and one without an id",
 			Format: codec.Text,
-			Bytes:  []byte(`{"type":8,"data":{"requestId":"1","sockets":[{"id":"s","rooms":["s",true]},{"rooms":[]}]},"uid":"` + uid + `"}`),
+			Bytes: []byte(`{"type":8,"data":{"requestId":"1",` +
+				`"sockets":[{"id":"s","rooms":["s",true]},{"rooms":[]}]},"uid":"` + uid + `"}`),
 			Envelope: &codec.Envelope{Type: codec.FetchSocketsResponse, UID: uid, RequestID: "1", Skipped: 2,
 				Sockets: []codec.Socket{{ID: "s", Rooms: []string{"s"}}}},
 		},
@@ -78,10 +83,11 @@ func golden() []conformance.Golden {
 func oddCBOR() []conformance.Golden {
 	return []conformance.Golden{
 		{
-			Name:     "rooms with a null, and an unknown key",
-			Format:   codec.Binary,
-			Bytes:    []byte("\xa3\x01\x06\x07\xa1\x01\x82\x61a\xf6\x18\x64\x01"),
-			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, Skipped: 2, Opts: codec.Opts{Rooms: []string{"a"}}},
+			Name:   "rooms with a null, and an unknown key",
+			Format: codec.Binary,
+			Bytes:  []byte("\xa3\x01\x06\x07\xa1\x01\x82\x61a\xf6\x18\x64\x01"),
+			Envelope: &codec.Envelope{Type: codec.DisconnectSockets, Skipped: 2,
+				Opts: codec.Opts{Rooms: []string{"a"}}},
 		},
 		{
 			Name:     "rooms without a valid name",

@@ -46,7 +46,8 @@
 //   - conformance.go: the type check, Soak, and the loop that runs all checks
 //   - suite.go: one run of a suite: measured latency, patience, results
 //   - report.go: the table and the line at the end
-//   - checker.go: what the checkers share: deadlines, hangs, panics, failure texts
+//   - checker.go: what the checkers share: failure texts, hangs, panics
+//   - checker_calls.go: calls with deadlines and in the background
 //   - call_loop.go: a goroutine that makes a call in a loop
 //   - goroutines.go: counting goroutines
 //   - format.go: messages in failure texts
@@ -58,7 +59,8 @@
 //   - bus_sequence.go: numbered messages whose content follows from their number
 //   - bus_traffic.go, bus_reader.go, bus_diagnose.go: publish sequences, receive them, name what went wrong
 //   - bus_sender.go, bus_gapless_reader.go: publish through outages, receive until a final error
-//   - bus_recorder.go, bus_receiver_loop.go: record each Publish and what arrives of it, compare
+//   - bus_recorder.go, bus_receiver_loop.go, bus_recorder_compare.go: record each Publish and what arrives of it,
+//     and compare
 //   - bus_interruption.go: contexts that end at chosen moments
 //   - bus_parallel.go: the same call on many goroutines
 //   - bus_endings.go: the ways in which sessions end

@@ -18,7 +18,8 @@ func CodecWhy(tb testing.TB, name string) string { return named(tb, codecChecks(
 
 // CheckCodec runs one check of a codec.
 func CheckCodec(tb testing.TB, name string, h CodecHarness) {
-	checkNamed(tb, h.newSuite(false), codecChecks(), name, func(c *checker) *codecChecker { return newCodecChecker(c, h) })
+	checkNamed(tb, h.newSuite(false), codecChecks(), name,
+		func(c *checker) *codecChecker { return newCodecChecker(c, h) })
 }
 
 func names[C any](checks []check[C]) (all []string) {
@@ -39,7 +40,8 @@ func StoreWhy(tb testing.TB, name string) string { return named(tb, storeChecks(
 
 // CheckStore runs one check of a store.
 func CheckStore(tb testing.TB, name string, h StoreHarness) {
-	checkNamed(tb, h.newSuite(false), storeChecks(), name, func(c *checker) *storeChecker { return &storeChecker{c, h} })
+	checkNamed(tb, h.newSuite(false), storeChecks(), name,
+		func(c *checker) *storeChecker { return &storeChecker{c, h} })
 }
 
 // checkNamed runs the check with the given name.

@@ -67,7 +67,8 @@ func BenchmarkPostgresBus(b *testing.B) {
 	}
 }
 
-func newPostgresDriver(tb testing.TB, newDriver func(testing.TB, string) postgresDriver, database string) postgresDriver {
+func newPostgresDriver(tb testing.TB, newDriver func(testing.TB, string) postgresDriver,
+	database string) postgresDriver {
 	driver := newDriver(tb, database)
 	tb.Cleanup(func() { driver.Close(context.Background()) })
 	return driver

@@ -18,7 +18,8 @@ func (s *suite) report(t *testing.T, took time.Duration) {
 	defer s.mu.Unlock()
 	count := make(map[string]int)
 	var b strings.Builder
-	fmt.Fprintf(&b, "conformance.%s, %s profile, latency %v\n\n| promise | result | time |\n|---|---|--:|\n", s.name, s.profile(), s.latency.Round(10*time.Microsecond))
+	fmt.Fprintf(&b, "conformance.%s, %s profile, latency %v\n\n| promise | result | time |\n|---|---|--:|\n", s.name,
+		s.profile(), s.latency.Round(10*time.Microsecond))
 	for _, r := range s.results {
 		count[r.outcome]++
 		outcome := r.outcome
@@ -27,7 +28,8 @@ func (s *suite) report(t *testing.T, took time.Duration) {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %.2f s |\n", r.check, outcome, r.took.Seconds())
 	}
-	fmt.Fprintf(&b, "\n%d passed, %d failed, %d skipped in %.1f s\n", count["ok"], count["FAIL"], count["skipped"], took.Seconds())
+	fmt.Fprintf(&b, "\n%d passed, %d failed, %d skipped in %.1f s\n", count["ok"], count["FAIL"], count["skipped"],
+		took.Seconds())
 	if len(s.results) == s.checkCount {
 		line := s.readmeLine(count)
 		t.Attr("conformance", line)

@@ -88,7 +88,8 @@ func (h StoreHarness) measure(ctx context.Context, tb testing.TB, first *atomic.
 
 // storeChecks returns the checks in the order in which the author of a store should make them pass.
 func storeChecks() []check[*storeChecker] {
-	return slices.Concat(prepareChecks, bodyChecks, sizeChecks, idChecks, expireChecks, batchChecks, sizerChecks, storeUseChecks, storeContextChecks)
+	return slices.Concat(prepareChecks, bodyChecks, sizeChecks, idChecks, expireChecks, batchChecks, sizerChecks,
+		storeUseChecks, storeContextChecks)
 }
 
 // storeChecker runs one check of a store.

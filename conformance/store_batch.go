@@ -17,7 +17,8 @@ var batchChecks = []check[*storeChecker]{
 
 // batchLengths are near the lengths at which pages end, statements are full and parameter numbers run out of
 // bits.
-var batchLengths = []int{0, 1, 2, 3, 99, 100, 101, 255, 256, 257, 999, 1000, 1001, 1023, 1024, 1025, 5000, 32_768, 70_000}
+var batchLengths = []int{0, 1, 2, 3, 99, 100, 101, 255, 256, 257, 999, 1000, 1001, 1023, 1024, 1025, 5000, 32_768,
+	70_000}
 
 // mixedBodies returns n bodies: some equal, some empty, and some larger.
 func mixedBodies(n int) []string {
@@ -53,7 +54,8 @@ func putAllMatchesPut(c *storeChecker) {
 		c.expectWith(r, fmt.Sprintf("PutAll of %d bodies", n), ids, bodies...)
 		slices.Sort(ids)
 		if different := len(slices.Compact(ids)); different != n {
-			c.fail(fmt.Sprintf("PutAll of %d bodies, some of them equal", n), fmt.Sprintf("%d different ids", n), "%d different ids", different)
+			c.fail(fmt.Sprintf("PutAll of %d bodies, some of them equal", n), fmt.Sprintf("%d different ids", n),
+				"%d different ids", different)
 		}
 	}
 }
@@ -88,7 +90,8 @@ func (c *storeChecker) expectMatchesGet(r storeReader) {
 			if (body == nil) == (want[i] == nil) && (body == nil || string(body) == *want[i]) {
 				continue
 			}
-			at := fmt.Sprintf("%s, %s of %d ids (some unknown, malformed or repeated), look at body %d", called, r.called, n, i)
+			at := fmt.Sprintf("%s, %s of %d ids (some unknown, malformed or repeated), look at body %d", called,
+				r.called, n, i)
 			if want[i] != nil {
 				c.report(bodyMismatch(at, asked[i], body, *want[i]))
 			}
@@ -98,7 +101,8 @@ func (c *storeChecker) expectMatchesGet(r storeReader) {
 	none := slices.Repeat(unknown, 3)
 	for i, body := range c.getWith(r, "Put", none) {
 		if body != nil {
-			c.fail(fmt.Sprintf("%s of %d unknown ids, id %s", r.called, len(none), quote(none[i])), "no body", "%s", showBody(body))
+			c.fail(fmt.Sprintf("%s of %d unknown ids, id %s", r.called, len(none), quote(none[i])), "no body", "%s",
+				showBody(body))
 		}
 	}
 }

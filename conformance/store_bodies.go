@@ -23,9 +23,12 @@ var bodyChecks = []check[*storeChecker]{
 
 // oddBodies returns bodies that a store may confuse with something else.
 func oddBodies() []string {
-	return []string{"x", "\x00", "\xff", allBytes(), "'; DROP TABLE x; --", `\x00`, `\`, `\\`, `"`, "\u00e9e\u0301\uffff\U0001F389", "\ufeffmark", "\xfe\xff\x00x",
-		"\r\n", "line\r\nline\nline\rline\n\n", " spaces ", "\ttabs\t", "end\n", "end\x00", "\x00begin", "a\x1ab", "%00%41", "&amp;", "null", "0", "-1", "1e3", "{}", "[1]",
-		"aGk=", "\x1f\x8b\x08\x00", "+OK\r\n", "$-1\r\n", strings.Repeat("x", 1000), strings.Repeat("\x00", 5000), strings.Repeat("\xff", 5000)}
+	return []string{"x", "\x00", "\xff", allBytes(), "'; DROP TABLE x; --", `\x00`, `\`, `\\`, `"`,
+		"\u00e9e\u0301\uffff\U0001F389", "\ufeffmark", "\xfe\xff\x00x",
+		"\r\n", "line\r\nline\nline\rline\n\n", " spaces ", "\ttabs\t", "end\n", "end\x00", "\x00begin", "a\x1ab",
+		"%00%41", "&amp;", "null", "0", "-1", "1e3", "{}", "[1]",
+		"aGk=", "\x1f\x8b\x08\x00", "+OK\r\n", "$-1\r\n", strings.Repeat("x", 1000), strings.Repeat("\x00", 5000),
+		strings.Repeat("\xff", 5000)}
 }
 
 func bodiesAreKeptUnchanged(c *storeChecker) {
@@ -109,20 +112,22 @@ func putKeepsACopy(c *storeChecker) {
 			invertBytes(body)
 		}
 		c.expectWith(storeReaders(s)[0], w.called+", overwrite the bodies", ids, want...)
-		c.putGroupsAndRead(s, w.called, w.called == "PutAll", func(ctx context.Context, want []string) (ids []string, err error) {
-			bodies := asBytes(want)
-			ids, err = w.put(ctx, bodies)
-			for _, body := range bodies {
-				invertBytes(body)
-			}
-			return ids, err
-		})
+		c.putGroupsAndRead(s, w.called, w.called == "PutAll",
+			func(ctx context.Context, want []string) (ids []string, err error) {
+				bodies := asBytes(want)
+				ids, err = w.put(ctx, bodies)
+				for _, body := range bodies {
+					invertBytes(body)
+				}
+				return ids, err
+			})
 	}
 }
 
 // putGroupsAndRead puts more than a thousand small bodies with put, in small groups or in one call, and then
 // reads them all.
-func (c *storeChecker) putGroupsAndRead(s storage.Store, called string, batch bool, put func(ctx context.Context, bodies []string) (ids []string, err error)) {
+func (c *storeChecker) putGroupsAndRead(s storage.Store, called string, batch bool,
+	put func(ctx context.Context, bodies []string) (ids []string, err error)) {
 	c.Helper()
 	c.makeRoom(s, c.put(s, "left over")) // some bugs only appear after an Expire
 	size := 10
@@ -135,7 +140,8 @@ func (c *storeChecker) putGroupsAndRead(s storage.Store, called string, batch bo
 	c.eachInParallel(called, len(bodies)/size, func(ctx context.Context, i int) *problem {
 		group, err := put(ctx, bodies[i*size:(i+1)*size])
 		if err != nil || len(group) != size {
-			return &problem{called, "an id for each", fmt.Sprintf("%d ids for %d, and the error %v", len(group), size, err)}
+			return &problem{called, "an id for each", fmt.Sprintf("%d ids for %d, and the error %v", len(group), size,
+				err)}
 		}
 		copy(ids[i*size:], group)
 		return nil
@@ -173,12 +179,14 @@ func returnedBodyBelongsToCaller(c *storeChecker) {
 			invertBytes(first[i])
 			for j := range first {
 				if j > i {
-					c.report(bodyMismatch(fmt.Sprintf("%s, overwrite body %d, look at body %d", called, i, j), ids[j], first[j], want[j]))
+					c.report(bodyMismatch(fmt.Sprintf("%s, overwrite body %d, look at body %d", called, i, j), ids[j],
+						first[j], want[j]))
 				}
 			}
 		}
 		for i := range second {
-			c.report(bodyMismatch(called+" twice, overwrite the bodies of one call, look at those of the other", ids[i], second[i], want[i]))
+			c.report(bodyMismatch(called+" twice, overwrite the bodies of one call, look at those of the other",
+				ids[i], second[i], want[i]))
 		}
 		c.expectWith(r, r.called+", overwrite the bodies", ids, want...)
 	}

@@ -108,7 +108,8 @@ func (c *storeChecker) expectWith(r storeReader, called string, ids []string, wa
 	bodies := c.getWith(r, called, ids)
 	for i := range ids {
 		if bodies[i] == nil || string(bodies[i]) != want[i] {
-			c.report(bodyMismatch(fmt.Sprintf("%s, %s of %d ids, look at body %d", called, r.called, len(ids), i), ids[i], bodies[i], want[i]))
+			c.report(bodyMismatch(fmt.Sprintf("%s, %s of %d ids, look at body %d", called, r.called, len(ids), i),
+				ids[i], bodies[i], want[i]))
 		}
 	}
 }

@@ -76,26 +76,28 @@ func concurrentUse(c *storeChecker) {
 	n := c.scaledCount(8000, 160_000, one)
 	var mu sync.Mutex
 	given := make(map[string]bool)
-	c.eachInParallel(fmt.Sprintf("%d goroutines call Put, Get and Expire", parallelCalls), n, func(ctx context.Context, i int) *problem {
-		put, get := one, two
-		if i%8 == 7 {
-			put, get = two, one
-		}
-		bodies, ids, w := c.exerciseStore(ctx, put, get, i)
-		mu.Lock()
-		defer mu.Unlock()
-		for j, id := range ids {
-			if given[id] {
-				return &problem{"Put " + quote(bodies[j]), "a new id", quote(id) + " again"}
+	c.eachInParallel(fmt.Sprintf("%d goroutines call Put, Get and Expire", parallelCalls), n,
+		func(ctx context.Context, i int) *problem {
+			put, get := one, two
+			if i%8 == 7 {
+				put, get = two, one
 			}
-			given[id] = true
-		}
-		return w
-	})
+			bodies, ids, w := c.exerciseStore(ctx, put, get, i)
+			mu.Lock()
+			defer mu.Unlock()
+			for j, id := range ids {
+				if given[id] {
+					return &problem{"Put " + quote(bodies[j]), "a new id", quote(id) + " again"}
+				}
+				given[id] = true
+			}
+			return w
+		})
 }
 
 // exerciseStore puts bodies and gets them, and sometimes makes another call.
-func (c *storeChecker) exerciseStore(ctx context.Context, put, get storage.Store, i int) (bodies, ids []string, w *problem) {
+func (c *storeChecker) exerciseStore(ctx context.Context, put, get storage.Store, i int) (bodies, ids []string,
+	w *problem) {
 	write, read := storeWriters(put)[0], storeReaders(get)[0]
 	bodies = []string{fmt.Sprint("body ", i)}
 	switch {
@@ -113,14 +115,17 @@ func (c *storeChecker) exerciseStore(ctx context.Context, put, get storage.Store
 	}
 	ids, err := write.put(ctx, asBytes(bodies))
 	if err != nil || len(ids) != len(bodies) {
-		return nil, nil, &problem{write.called + " of " + countBodies(bodies), "an id for each", fmt.Sprintf("%d ids and the error %v", len(ids), err)}
+		return nil, nil, &problem{write.called + " of " + countBodies(bodies), "an id for each",
+			fmt.Sprintf("%d ids and the error %v", len(ids), err)}
 	}
 	found, err := read.get(ctx, ids)
 	if err != nil || len(found) != len(ids) {
-		return bodies, ids, &problem{fmt.Sprintf("%s of %d ids", read.called, len(ids)), "each body", fmt.Sprintf("%d bodies and the error %v", len(found), err)}
+		return bodies, ids, &problem{fmt.Sprintf("%s of %d ids", read.called, len(ids)), "each body",
+			fmt.Sprintf("%d bodies and the error %v", len(found), err)}
 	}
 	for j := range found {
-		if w := bodyMismatch(write.called+" in one store, "+read.called+" in another", ids[j], found[j], bodies[j]); w != nil {
+		if w := bodyMismatch(write.called+" in one store, "+read.called+" in another", ids[j], found[j],
+			bodies[j]); w != nil {
 			return bodies, ids, w
 		}
 	}

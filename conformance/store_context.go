@@ -71,8 +71,10 @@ func (c *storeChecker) storeCalls(s storage.Store, large int) []storeCall {
 	add(fmt.Sprintf("Get of %d bytes", large), raw, func(ctx context.Context) error {
 		return getExpected(storeReaders(s)[0], ctx, []string{id}, []string{body})
 	})
-	add(fmt.Sprintf("Put of %d bytes", large), raw, func(ctx context.Context) error { _, err := s.Put(ctx, raw); return err })
-	all[len(all)-1].before = func() { c.makeRoom(s, c.put(s, "left over")) } // runs after the other calls, because it removes their bodies
+	add(fmt.Sprintf("Put of %d bytes", large), raw,
+		func(ctx context.Context) error { _, err := s.Put(ctx, raw); return err })
+	// Runs after the other calls, because it removes their bodies.
+	all[len(all)-1].before = func() { c.makeRoom(s, c.put(s, "left over")) }
 	return all
 }
 
@@ -118,7 +120,8 @@ func endedStoreContextFailsFast(c *storeChecker) {
 		}
 	}
 	fails(storeCall{called: "Expire of all", call: func(ctx context.Context) error { return s.Expire(ctx, 0) }})
-	fails(storeCall{called: "Get of an unknown id", call: func(ctx context.Context) error { _, err := s.Get(ctx, ids[0]+"9"); return err }})
+	fails(storeCall{called: "Get of an unknown id",
+		call: func(ctx context.Context) error { _, err := s.Get(ctx, ids[0]+"9"); return err }})
 	for _, o := range c.storeCalls(s, 1<<16) {
 		fails(o)
 	}
@@ -216,7 +219,8 @@ func (c *storeChecker) interrupt(o storeCall) {
 			return
 		}
 	}
-	c.fail(fmt.Sprintf("%s after an eighth of its usual %v, %d times", called, takes, tries), "an early return", "no return before the call was complete")
+	c.fail(fmt.Sprintf("%s after an eighth of its usual %v, %d times", called, takes, tries), "an early return",
+		"no return before the call was complete")
 }
 
 // isTimeout tells whether err is a timeout of a connection, which may notice the deadline before the context

@@ -38,7 +38,9 @@ func expireKeepsYoungBodies(c *storeChecker) {
 	many := c.affordableCount(42_000, s)
 	bodies := numberedBodies("young", max(min(many, 1500), many/4))
 	ids := c.putMany(s, bodies)
-	for start := time.Now(); time.Since(start) < time.Duration(c.scale(11, 300))*maxClockTick; time.Sleep(maxClockTick) { // nobody expires them in the meantime
+	// Nothing expires them in the meantime.
+	for start := time.Now(); time.Since(start) < time.Duration(c.scale(11,
+		300))*maxClockTick; time.Sleep(maxClockTick) {
 		c.put(s, "another") // a Put expires nothing either
 	}
 	const day = 24 * time.Hour
@@ -49,7 +51,8 @@ func expireKeepsYoungBodies(c *storeChecker) {
 			c.report(bodyMismatch(called, ids[i], body, bodies[i]))
 		}
 	}
-	for _, age := range []time.Duration{time.Minute, time.Hour, time.Hour + time.Nanosecond, day, 30 * day, 40 * day, 365 * day, math.MaxInt64} {
+	for _, age := range []time.Duration{time.Minute, time.Hour, time.Hour + time.Nanosecond, day, 30 * day, 40 * day,
+		365 * day, math.MaxInt64} {
 		c.expire(s, age)
 		called = fmt.Sprintf("Put %d bodies, Expire %v", len(bodies), age)
 		look(ids[len(ids)-100:], bodies[len(ids)-100:])
@@ -69,7 +72,8 @@ func (c *storeChecker) expireUntilGone(s storage.Store, id string) {
 			return
 		}
 		if time.Since(start) > c.patience {
-			c.fail(fmt.Sprintf("%s for %v, Get %s", called, c.patience, quote(id)), "storage.ErrNotFound", "%s", showBody(body))
+			c.fail(fmt.Sprintf("%s for %v, Get %s", called, c.patience, quote(id)), "storage.ErrNotFound", "%s",
+				showBody(body))
 		}
 	}
 }
@@ -77,7 +81,8 @@ func (c *storeChecker) expireUntilGone(s storage.Store, id string) {
 func expireRemovesOldBodies(c *storeChecker) {
 	one, two := c.newExpirable(), c.newStore()
 	bodies := []string{"old", "", sizedBody(1<<16, 0), sizedBody(1<<20, 0)}
-	ids := append(c.putWith(storeWriters(one)[0], bodies...), c.putWith(fewestRoundTrips(storeWriters(two)), bodies...)...)
+	ids := append(c.putWith(storeWriters(one)[0], bodies...),
+		c.putWith(fewestRoundTrips(storeWriters(two)), bodies...)...)
 	for _, s := range []storage.Store{one, two} {
 		for _, r := range storeReaders(s) {
 			c.expectWith(r, "Put", ids, append(bodies, bodies...)...)
@@ -96,8 +101,10 @@ const maxClockTick = 100 * time.Millisecond
 // ageGaps are the differences between the ages of old and young bodies. A short one suffices for a precise
 // clock on a fast machine. Those of more than a second are slightly more than whole seconds, which reveals a
 // store that rounds.
-var ageGaps = []time.Duration{25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond,
-	1100 * time.Millisecond, 2100 * time.Millisecond, 4100 * time.Millisecond, 8100 * time.Millisecond, 16100 * time.Millisecond}
+var ageGaps = []time.Duration{25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+	200 * time.Millisecond, 400 * time.Millisecond,
+	1100 * time.Millisecond, 2100 * time.Millisecond, 4100 * time.Millisecond, 8100 * time.Millisecond,
+	16100 * time.Millisecond}
 
 // expireGoesByAge expires with an age between those of old and young bodies, several times in a row: a store
 // with a clock of whole seconds is right by accident in some rounds, but not in all. The gap between old and
@@ -144,7 +151,8 @@ func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time
 	}
 	c.getMany(s, "Put", old[max(0, many-200):])
 	time.Sleep(max(0, wait-time.Since(youngest)))
-	called := fmt.Sprintf("Put %d bodies, wait %v, Put %d others, wait %v, Expire %[2]v", len(old), apart, len(young), time.Since(youngest).Round(time.Millisecond))
+	called := fmt.Sprintf("Put %d bodies, wait %v, Put %d others, wait %v, Expire %[2]v", len(old), apart, len(young),
+		time.Since(youngest).Round(time.Millisecond))
 
 	late := time.Since(since) > apart+maxClockTick // any clock must remove the old bodies
 	var meanwhile []string
@@ -183,7 +191,8 @@ func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time
 	if left := c.getMany(s, called, old); slices.ContainsFunc(left, func(body []byte) bool { return body != nil }) {
 		left = slices.DeleteFunc(left, func(body []byte) bool { return body == nil })
 		if late {
-			c.fail(called+", Get the old bodies", "storage.ErrNotFound for each", "%d bodies, such as %s", len(left), showBody(left[0]))
+			c.fail(called+", Get the old bodies", "storage.ErrNotFound for each", "%d bodies, such as %s", len(left),
+				showBody(left[0]))
 		}
 		return false
 	}

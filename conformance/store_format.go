@@ -29,7 +29,8 @@ func describeDifference(body []byte, want string) string {
 	}
 	for i := range min(len(body), len(want)) {
 		if body[i] != want[i] {
-			return fmt.Sprintf("%s, %d bytes; byte %d is %#02x instead of %#02x", quote(string(body)), len(body), i, body[i], want[i])
+			return fmt.Sprintf("%s, %d bytes; byte %d is %#02x instead of %#02x", quote(string(body)), len(body), i,
+				body[i], want[i])
 		}
 	}
 	return fmt.Sprintf("only %d of its %d bytes", len(body), len(want))

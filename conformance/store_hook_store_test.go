@@ -56,7 +56,8 @@ func (hs *hookStore) Put(ctx context.Context, body []byte) (string, error) {
 	defer hs.mu.Unlock()
 	hs.puts++
 	now := time.Now()
-	k := &storedBody{id: hs.nameBody(hs, hs.puts, body), body: append([]byte{}, body...), number: hs.puts, put: now, agedFrom: now}
+	k := &storedBody{id: hs.nameBody(hs, hs.puts, body), body: append([]byte{}, body...), number: hs.puts, put: now,
+		agedFrom: now}
 	hs.bodies[k.id] = k
 	if hs.onPut != nil {
 		hs.onPut(hs, k, now)

@@ -30,7 +30,8 @@ func idsAreShortText(c *storeChecker) {
 	short := func(called string, ids, bodies []string) {
 		c.Helper()
 		for i, id := range ids {
-			c.report(invalidID(fmt.Sprintf("%s of %d bodies, look at the id of body %d, %s", called, len(ids), i, quote(bodies[i])), id))
+			c.report(invalidID(fmt.Sprintf("%s of %d bodies, look at the id of body %d, %s", called, len(ids), i,
+				quote(bodies[i])), id))
 		}
 	}
 	for _, w := range storeWriters(s) {
@@ -69,7 +70,8 @@ func idsAreNotReused(c *storeChecker) {
 	equal := c.putMany(one, slices.Repeat([]string{"equal"}, c.scaledCount(5200, 100_000, one)))
 	fresh("Put many equal bodies", equal...)
 	for i, body := range c.getMany(two, "Put many equal bodies", equal) {
-		c.report(bodyMismatch(fmt.Sprintf("Put %d equal bodies, look at body %d", len(equal), i), equal[i], body, "equal"))
+		c.report(bodyMismatch(fmt.Sprintf("Put %d equal bodies, look at body %d", len(equal), i), equal[i], body,
+			"equal"))
 	}
 	for range 3 { // a store may restart its ids when it is empty, or when it is created
 		last := c.put(one, "short-lived")
@@ -80,7 +82,8 @@ func idsAreNotReused(c *storeChecker) {
 		three := c.newStore()
 		for _, s := range []storage.Store{one, three, two} {
 			for _, w := range storeWriters(s) {
-				fresh(fmt.Sprintf("Expire, make another store, %s of 3 bodies", w.called), c.putWith(w, "equal", "short-lived", "equal")...)
+				fresh(fmt.Sprintf("Expire, make another store, %s of 3 bodies", w.called),
+					c.putWith(w, "equal", "short-lived", "equal")...)
 			}
 		}
 	}
@@ -110,7 +113,8 @@ func (c *storeChecker) expectNoneOf(s storage.Store, called string, ids []string
 	for _, r := range storeReaders(s)[1:] {
 		for i, body := range c.getWith(r, called, ids) {
 			if body != nil && bad(body) {
-				c.fail(fmt.Sprintf("%s, %s of %d ids that Put did not return, id %s", called, r.called, len(ids), quote(ids[i])), "no body", "%s", showBody(body))
+				c.fail(fmt.Sprintf("%s, %s of %d ids that Put did not return, id %s", called, r.called, len(ids),
+					quote(ids[i])), "no body", "%s", showBody(body))
 			}
 		}
 	}
@@ -121,11 +125,16 @@ func unknownIDIsNotFound(c *storeChecker) {
 	c.expectNotFound(s, "no Put", "9007199254740993")
 	id := c.put(s, "known")
 	c.expectNotFound(s, "Put", slices.DeleteFunc([]string{
-		"", " ", "-1", "-0", "+1", "1.5", "1.0e3", "0x1", "NaN", "null", "true", "\x00", "\xff", "\ufeff", "\n", "1'; DROP TABLE x; --", "1 OR 1=1", "$1", "%s", "?", "*", "%", "_",
-		"\\", "[]", "{}", "{1}", "{}},{", "1,1", "1\x00", "..", "../../etc/passwd", "/", "GET x\r\nFLUSHALL\r\n", "٣", "१", "9007199254740993", "99999999999999999999999999",
-		"9223372036854775807", "9223372036854775808", "-9223372036854775809", "18446744073709551616", "00000000-0000-4000-8000-000000000000", "deadbeef",
-		"0000000000000000000000000000000000000000", "AAAAAAAAAAAAAAAAAAAAAA==", "01ARZ3NDEKTSV4RRFFQ69G5FAV", strings.Repeat("9", 300), strings.Repeat("9", 1000), strings.Repeat("x", 256),
-		strings.Repeat("x", 1<<16), strings.Repeat("é", 1<<19), id + "9", "9" + id, id + id, id + " OR 1=1", id + "'", id + ";", id + ` OR "1"="1"`,
+		"", " ", "-1", "-0", "+1", "1.5", "1.0e3", "0x1", "NaN", "null", "true", "\x00", "\xff", "\ufeff", "\n",
+		"1'; DROP TABLE x; --", "1 OR 1=1", "$1", "%s", "?", "*", "%", "_",
+		"\\", "[]", "{}", "{1}", "{}},{", "1,1", "1\x00", "..", "../../etc/passwd", "/", "GET x\r\nFLUSHALL\r\n", "٣",
+		"१", "9007199254740993", "99999999999999999999999999",
+		"9223372036854775807", "9223372036854775808", "-9223372036854775809", "18446744073709551616",
+		"00000000-0000-4000-8000-000000000000", "deadbeef",
+		"0000000000000000000000000000000000000000", "AAAAAAAAAAAAAAAAAAAAAA==", "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+		strings.Repeat("9", 300), strings.Repeat("9", 1000), strings.Repeat("x", 256),
+		strings.Repeat("x", 1<<16), strings.Repeat("é", 1<<19), id + "9", "9" + id, id + id, id + " OR 1=1", id + "'",
+		id + ";", id + ` OR "1"="1"`,
 	}, func(bad string) bool { return bad == id })...)
 	c.expectBody(s, "Put, Get of unknown ids", id, "known")
 }
@@ -141,7 +150,8 @@ func idsMatchExactly(c *storeChecker) {
 			c.expectBody(s, "Put", id, bodies[i])
 		}
 		others := slices.DeleteFunc(similarIDs(id), func(v string) bool { return slices.Contains(ids, v) })
-		c.expectNoneOf(one, "Put with the id "+quote(id), others, func(body []byte) bool { return slices.Contains(bodies, string(body)) })
+		c.expectNoneOf(one, "Put with the id "+quote(id), others,
+			func(body []byte) bool { return slices.Contains(bodies, string(body)) })
 		c.expectBody(one, "Put, Get of similar ids", id, bodies[i])
 	}
 }

@@ -44,7 +44,8 @@ func (c *storeChecker) tryTTL(ttl time.Duration) bool {
 			started := time.Now()
 			body := c.getWith(r, called, []string{b.id})[0]
 			if time.Since(b.putStarted) < ttl-maxClockTick {
-				c.report(bodyMismatch(fmt.Sprintf("%s, %s after %v", called, r.called, started.Sub(b.putStarted)), b.id, body, b.body))
+				c.report(bodyMismatch(fmt.Sprintf("%s, %s after %v", called, r.called, started.Sub(b.putStarted)),
+					b.id, body, b.body))
 			}
 			again = again || body != nil && started.Sub(b.putReturned) > ttl/2+ttl/8
 		}
@@ -62,7 +63,8 @@ func (c *storeChecker) tryTTL(ttl time.Duration) bool {
 	late := keep(fewestRoundTrips(storeWriters(one)), "late")
 	last := unread[len(unread)-1].putReturned
 	until(last.Add(ttl+ttl/2), append(read, late)...)
-	if slow := time.Now().After(last.Add(ttl*3/2 + ttl/16)); !again || slow && ttl < 8*time.Second { // so late that a body that lived too long may be gone too
+	// So late, a body that lived too long may be gone too.
+	if slow := time.Now().After(last.Add(ttl*3/2 + ttl/16)); !again || slow && ttl < 8*time.Second {
 		return false
 	}
 	c.expectGone(one, called+", read several times, Put another, wait half as long again", read)

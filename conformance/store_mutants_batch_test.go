@@ -93,7 +93,8 @@ func answerFlaws[T any]() map[string]answerFlaw[T] {
 		},
 	}
 	for _, most := range []int{1, 100, 999, 1000, 5000, 32_767, 65_535} {
-		flaws[fmt.Sprintf("answers at most %d ids", most)] = func(a answers[T]) []T { return a.all[:min(most, len(a.all))] }
+		flaws[fmt.Sprintf("answers at most %d ids",
+			most)] = func(a answers[T]) []T { return a.all[:min(most, len(a.all))] }
 	}
 	for _, n := range []int{2, 100, 1000, 4999, 65_536} {
 		flaws[fmt.Sprintf("swaps two answers every %d", n)] = func(a answers[T]) []T {
@@ -135,8 +136,10 @@ func (a answers[T]) none() (none T) {
 
 func storeBatchMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
-		changesPutAllIDs("returns the ids in reverse order", func(ids []string) []string { slices.Reverse(ids); return ids }),
-		changesPutAllIDs("returns the ids sorted as text", func(ids []string) []string { slices.Sort(ids); return ids }),
+		changesPutAllIDs("returns the ids in reverse order",
+			func(ids []string) []string { slices.Reverse(ids); return ids }),
+		changesPutAllIDs("returns the ids sorted as text",
+			func(ids []string) []string { slices.Sort(ids); return ids }),
 		breaksStore("PutAllMatchesPut", "fails without bodies", func(_ *testing.T, s *store) {
 			s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
 				if len(bodies) == 0 {
@@ -181,22 +184,24 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 	}
 	for _, most := range []int{100, 999, 1000, 5000, 32_767, 65_535} {
 		all = append(all,
-			breaksStore("PutAllMatchesPut", fmt.Sprintf("fails with more than %d bodies", most), func(_ *testing.T, s *store) {
-				s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
-					if len(bodies) > most {
-						return nil, errors.New("too many parameters")
+			breaksStore("PutAllMatchesPut", fmt.Sprintf("fails with more than %d bodies", most),
+				func(_ *testing.T, s *store) {
+					s.putAll = func(ctx context.Context, bodies [][]byte) ([]string, error) {
+						if len(bodies) > most {
+							return nil, errors.New("too many parameters")
+						}
+						return s.plainPutAll(ctx, bodies)
 					}
-					return s.plainPutAll(ctx, bodies)
-				}
-			}),
-			breaksStore("GetAllMatchesGet", fmt.Sprintf("fails with more than %d ids", most), func(_ *testing.T, s *store) {
-				s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
-					if len(ids) > most {
-						return nil, errors.New("too many parameters")
+				}),
+			breaksStore("GetAllMatchesGet", fmt.Sprintf("fails with more than %d ids", most),
+				func(_ *testing.T, s *store) {
+					s.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
+						if len(ids) > most {
+							return nil, errors.New("too many parameters")
+						}
+						return s.plainGetAll(ctx, ids)
 					}
-					return s.plainGetAll(ctx, ids)
-				}
-			}))
+				}))
 	}
 	for _, n := range []int{1, 2, 100, 1000, 5000, 65_536} {
 		all = append(all,
@@ -220,12 +225,13 @@ func storeBatchMutants() []mutant[conformance.StoreHarness] {
 			}))
 	}
 	for _, page := range []int{100, 1000} {
-		all = append(all, changesPutAllIDs(fmt.Sprintf("returns the pages of %d in another order", page), func(ids []string) []string {
-			if len(ids) > page {
-				ids = append(slices.Clone(ids[page:]), ids[:page]...)
-			}
-			return ids
-		}))
+		all = append(all, changesPutAllIDs(fmt.Sprintf("returns the pages of %d in another order", page),
+			func(ids []string) []string {
+				if len(ids) > page {
+					ids = append(slices.Clone(ids[page:]), ids[:page]...)
+				}
+				return ids
+			}))
 	}
 	for bug, flaw := range answerFlaws[[]byte]() {
 		all = append(all, breaksStore("GetAllMatchesGet", bug, func(_ *testing.T, s *store) {

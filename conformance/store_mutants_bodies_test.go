@@ -32,19 +32,20 @@ var storePrepareMutants = []mutant[conformance.StoreHarness]{
 	breaksStore("PrepareIsIdempotent", "creates the table again", func(_ *testing.T, s *store) {
 		s.prepare = func(ctx context.Context) error { return s.Store.Expire(ctx, -1) }
 	}),
-	{"ConcurrentPrepare", "checks for the table and creates it in two steps", func(*testing.T) conformance.StoreHarness {
-		var preparing atomic.Int32
-		return storeHarness(func(s *store) {
-			s.prepare = func(context.Context) error {
-				defer preparing.Add(-1)
-				if preparing.Add(1) > 1 {
-					return errors.New("tuple concurrently updated")
+	{"ConcurrentPrepare", "checks for the table and creates it in two steps",
+		func(*testing.T) conformance.StoreHarness {
+			var preparing atomic.Int32
+			return storeHarness(func(s *store) {
+				s.prepare = func(context.Context) error {
+					defer preparing.Add(-1)
+					if preparing.Add(1) > 1 {
+						return errors.New("tuple concurrently updated")
+					}
+					time.Sleep(time.Millisecond)
+					return nil
 				}
-				time.Sleep(time.Millisecond)
-				return nil
-			}
-		})
-	}},
+			})
+		}},
 }
 
 var storeBodyMutants = []mutant[conformance.StoreHarness]{
@@ -59,7 +60,8 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 	changesBody("trims NUL at the end", func(b []byte) []byte { return bytes.TrimRight(b, "\x00") }),
 	changesBody("trims spaces", bytes.TrimSpace),
 	changesBody("trims the end of the last line", func(b []byte) []byte { return bytes.TrimSuffix(b, []byte("\n")) }),
-	changesBody("converts ends of lines", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }),
+	changesBody("converts ends of lines",
+		func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }),
 	changesBody("drops a byte order mark", func(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\ufeff")) }),
 	changesBody("decodes percent signs", func(b []byte) []byte {
 		if text, err := url.PathUnescape(string(b)); err == nil {
@@ -68,7 +70,8 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 		return b
 	}),
 	changesBody("decodes entities", func(b []byte) []byte { return []byte(html.UnescapeString(string(b))) }),
-	changesBody("unescapes backslashes", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`\\`), []byte(`\`)) }),
+	changesBody("unescapes backslashes",
+		func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`\\`), []byte(`\`)) }),
 	changesBody("treats null as empty", func(b []byte) []byte {
 		if string(b) == "null" {
 			return []byte{}
@@ -100,11 +103,12 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 			return bodies, err
 		}
 	}),
-	changesFound("BodiesAreKeptUnchanged", "has no body for an empty one in GetUpTo", func(found *storage.Found, _ int) {
-		if found.Size == 0 {
-			found.Body = nil
-		}
-	}),
+	changesFound("BodiesAreKeptUnchanged", "has no body for an empty one in GetUpTo",
+		func(found *storage.Found, _ int) {
+			if found.Size == 0 {
+				found.Body = nil
+			}
+		}),
 	breaksStore("BodiesAreKeptUnchanged", "refuses a nil body", func(_ *testing.T, s *store) {
 		s.put = func(ctx context.Context, body []byte) (string, error) {
 			if body == nil {
@@ -124,7 +128,8 @@ var storeBodyMutants = []mutant[conformance.StoreHarness]{
 			return ids, err
 		}
 	}),
-	breaksStore("OtherNodesRead", "keeps bodies for its own node only", func(_ *testing.T, s *store) { s.Store = memory.NewStore() }),
+	breaksStore("OtherNodesRead", "keeps bodies for its own node only",
+		func(_ *testing.T, s *store) { s.Store = memory.NewStore() }),
 	shownLater("Put", time.Millisecond, 1),
 	shownLater("Put", 50*time.Millisecond, 1),
 	shownLater("Put", time.Millisecond, 7),

@@ -64,13 +64,21 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 	}
 	for _, n := range []int64{1, 100, 1000, 5000} {
 		all = append(all,
-			eachPut("loses the body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) { return "lost", nil }),
-			eachPut("fails for the body", "Put", n, func(*store, context.Context, string) (string, error) { return "", errors.New("bad connection") }),
-			eachPut("returns the id of another body for the body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) {
-				other, err := s.Store.Put(ctx, []byte("body 0"))
-				return other, err
-			}))
-		for how, err := range map[string]error{"does not find the body of every Get number": storage.ErrNotFound, "fails in every Get number": errors.New("bad connection")} {
+			eachPut("loses the body", "Put", n, func(s *store, ctx context.Context, id string) (string,
+				error) {
+				return "lost", nil
+			}),
+			eachPut("fails for the body", "Put", n, func(*store, context.Context, string) (string,
+				error) {
+				return "", errors.New("bad connection")
+			}),
+			eachPut("returns the id of another body for the body", "Put", n,
+				func(s *store, ctx context.Context, id string) (string, error) {
+					other, err := s.Store.Put(ctx, []byte("body 0"))
+					return other, err
+				}))
+		for how, err := range map[string]error{"does not find the body of every Get number": storage.ErrNotFound,
+			"fails in every Get number": errors.New("bad connection")} {
 			all = append(all, eachGet(how, n, func([]byte) ([]byte, error) { return nil, err }))
 		}
 		all = append(all, eachGet("changes a byte in every Get number", n, func(body []byte) ([]byte, error) {
@@ -86,48 +94,51 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 
 // busyStore returns a mutant that has one connection and does not wait for it.
 func busyStore(methods string) mutant[conformance.StoreHarness] {
-	return breaksStore("ConcurrentUse", "has one connection and does not wait for it: "+methods, func(_ *testing.T, s *store) {
-		var users atomic.Int32
-		use := func(f func() error) error {
-			defer users.Add(-1)
-			if users.Add(1) > 1 {
-				return errors.New("conn busy")
+	return breaksStore("ConcurrentUse", "has one connection and does not wait for it: "+methods,
+		func(_ *testing.T, s *store) {
+			var users atomic.Int32
+			use := func(f func() error) error {
+				defer users.Add(-1)
+				if users.Add(1) > 1 {
+					return errors.New("conn busy")
+				}
+				time.Sleep(100 * time.Microsecond)
+				return f()
 			}
-			time.Sleep(100 * time.Microsecond)
-			return f()
-		}
-		if methods == "Put" || methods == "Put and Get" {
-			s.put = func(ctx context.Context, body []byte) (id string, err error) {
-				err = use(func() error { id, err = s.Store.Put(ctx, body); return err })
-				return id, err
+			if methods == "Put" || methods == "Put and Get" {
+				s.put = func(ctx context.Context, body []byte) (id string, err error) {
+					err = use(func() error { id, err = s.Store.Put(ctx, body); return err })
+					return id, err
+				}
 			}
-		}
-		if methods == "Get" || methods == "Put and Get" {
-			s.get = func(ctx context.Context, id string) (body []byte, err error) {
-				err = use(func() error { body, err = s.Store.Get(ctx, id); return err })
-				return body, err
+			if methods == "Get" || methods == "Put and Get" {
+				s.get = func(ctx context.Context, id string) (body []byte, err error) {
+					err = use(func() error { body, err = s.Store.Get(ctx, id); return err })
+					return body, err
+				}
 			}
-		}
-		if methods == "Expire" {
-			s.expire = func(ctx context.Context, age time.Duration) error {
-				return use(func() error { time.Sleep(10 * time.Millisecond); return s.Store.Expire(ctx, age) })
+			if methods == "Expire" {
+				s.expire = func(ctx context.Context, age time.Duration) error {
+					return use(func() error { time.Sleep(10 * time.Millisecond); return s.Store.Expire(ctx, age) })
+				}
 			}
-		}
-	})
+		})
 }
 
 // eachPut returns a mutant with a bug in every n-th Put of a store.
-func eachPut(bug, method string, n int64, flaw func(s *store, ctx context.Context, id string) (string, error)) mutant[conformance.StoreHarness] {
-	return breaksStore("ConcurrentUse", fmt.Sprintf("%s of every %[3]s number %[2]d", bug, n, method), func(_ *testing.T, s *store) {
-		var puts atomic.Int64
-		s.put = func(ctx context.Context, body []byte) (string, error) {
-			id, err := s.Store.Put(ctx, body)
-			if puts.Add(1)%n == 0 && err == nil {
-				return flaw(s, ctx, id)
+func eachPut(bug, method string, n int64, flaw func(s *store, ctx context.Context, id string) (string,
+	error)) mutant[conformance.StoreHarness] {
+	return breaksStore("ConcurrentUse", fmt.Sprintf("%s of every %[3]s number %[2]d", bug, n, method),
+		func(_ *testing.T, s *store) {
+			var puts atomic.Int64
+			s.put = func(ctx context.Context, body []byte) (string, error) {
+				id, err := s.Store.Put(ctx, body)
+				if puts.Add(1)%n == 0 && err == nil {
+					return flaw(s, ctx, id)
+				}
+				return id, err
 			}
-			return id, err
-		}
-	})
+		})
 }
 
 func eachGet(bug string, n int64, flaw func(body []byte) ([]byte, error)) mutant[conformance.StoreHarness] {

@@ -15,24 +15,29 @@ import (
 // storeEvictMutants remove the oldest body to make room for another.
 func storeEvictMutants() (all []mutant[conformance.StoreHarness]) {
 	for _, most := range []int{1, 100, 1000, 5000, 10_000} {
-		all = append(all, breaksHookStore("ExpireKeepsYoungBodies", fmt.Sprintf("keeps the last %d bodies", most), func(hs *hookStore) {
-			hs.onPut = func(hs *hookStore, k *storedBody, _ time.Time) { delete(hs.bodies, strconv.Itoa(k.number-most)) }
-		}))
+		all = append(all, breaksHookStore("ExpireKeepsYoungBodies", fmt.Sprintf("keeps the last %d bodies", most),
+			func(hs *hookStore) {
+				hs.onPut = func(hs *hookStore, k *storedBody,
+					_ time.Time) {
+					delete(hs.bodies, strconv.Itoa(k.number-most))
+				}
+			}))
 	}
 	var large []mutant[conformance.StoreHarness]
 	for _, most := range []int{1 << 20, 1 << 26, 100_000_000} {
-		large = append(large, breaksHookStore("BodiesOfAnySize", fmt.Sprintf("keeps the last %d bytes", most), func(hs *hookStore) {
-			hs.onPut = func(hs *hookStore, _ *storedBody, _ time.Time) {
-				for n, bytes := hs.puts, 0; n > 0; n-- {
-					id := strconv.Itoa(n)
-					if k := hs.bodies[id]; k != nil {
-						if bytes += len(k.body); bytes > most {
-							delete(hs.bodies, id)
+		large = append(large, breaksHookStore("BodiesOfAnySize", fmt.Sprintf("keeps the last %d bytes", most),
+			func(hs *hookStore) {
+				hs.onPut = func(hs *hookStore, _ *storedBody, _ time.Time) {
+					for n, bytes := hs.puts, 0; n > 0; n-- {
+						id := strconv.Itoa(n)
+						if k := hs.bodies[id]; k != nil {
+							if bytes += len(k.body); bytes > most {
+								delete(hs.bodies, id)
+							}
 						}
 					}
 				}
-			}
-		}))
+			}))
 	}
 	return append(all, limitConcurrency(large)...)
 }
@@ -85,50 +90,51 @@ func cached(method string, from int) mutant[conformance.StoreHarness] {
 
 // perStoreExpire returns a mutant whose stores expire only what they have put themselves.
 func perStoreExpire() mutant[conformance.StoreHarness] {
-	return mutant[conformance.StoreHarness]{"ExpireRemovesOldBodies", "removes only what this store has put", func(*testing.T) conformance.StoreHarness {
-		all := make(map[string]storage.Store)
-		return storeHarness(func(s *store) {
-			own := memory.NewStore()
-			s.put = func(ctx context.Context, body []byte) (string, error) {
-				id, err := own.Put(ctx, body)
-				id = fmt.Sprintf("%p-%s", own, id)
-				all[id] = own
-				return id, err
-			}
-			s.expire = own.Expire
-			s.get = func(ctx context.Context, id string) ([]byte, error) {
-				if all[id] == nil {
-					return nil, storage.ErrNotFound
+	return mutant[conformance.StoreHarness]{"ExpireRemovesOldBodies", "removes only what this store has put",
+		func(*testing.T) conformance.StoreHarness {
+			all := make(map[string]storage.Store)
+			return storeHarness(func(s *store) {
+				own := memory.NewStore()
+				s.put = func(ctx context.Context, body []byte) (string, error) {
+					id, err := own.Put(ctx, body)
+					id = fmt.Sprintf("%p-%s", own, id)
+					all[id] = own
+					return id, err
 				}
-				return all[id].Get(ctx, id[len(fmt.Sprintf("%p-", all[id])):])
-			}
-			s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
-				for _, id := range ids {
-					body, _ := s.get(ctx, id)
-					bodies = append(bodies, body)
-				}
-				return bodies, nil
-			}
-			s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
-				for _, body := range bodies {
-					id, _ := s.put(ctx, body)
-					ids = append(ids, id)
-				}
-				return ids, nil
-			}
-			s.getUpTo = func(ctx context.Context, ids []string, _ int) (found []storage.Found, err error) {
-				for _, id := range ids {
-					body, err := s.get(ctx, id)
-					f := storage.Found{Size: len(body), Body: body}
-					if err != nil {
-						f = storage.Found{Size: storage.NotFound}
+				s.expire = own.Expire
+				s.get = func(ctx context.Context, id string) ([]byte, error) {
+					if all[id] == nil {
+						return nil, storage.ErrNotFound
 					}
-					found = append(found, f)
+					return all[id].Get(ctx, id[len(fmt.Sprintf("%p-", all[id])):])
 				}
-				return found, nil
-			}
-		})
-	}}
+				s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
+					for _, id := range ids {
+						body, _ := s.get(ctx, id)
+						bodies = append(bodies, body)
+					}
+					return bodies, nil
+				}
+				s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
+					for _, body := range bodies {
+						id, _ := s.put(ctx, body)
+						ids = append(ids, id)
+					}
+					return ids, nil
+				}
+				s.getUpTo = func(ctx context.Context, ids []string, _ int) (found []storage.Found, err error) {
+					for _, id := range ids {
+						body, err := s.get(ctx, id)
+						f := storage.Found{Size: len(body), Body: body}
+						if err != nil {
+							f = storage.Found{Size: storage.NotFound}
+						}
+						found = append(found, f)
+					}
+					return found, nil
+				}
+			})
+		}}
 }
 
 // namesPerStore returns a mutant whose stores choose ids independently.

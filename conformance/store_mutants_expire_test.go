@@ -19,8 +19,10 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 		changesAge("ExpireKeepsYoungBodies", "has milliseconds of 32 bits", func(age time.Duration) time.Duration {
 			return time.Duration(int32(age.Milliseconds())) * time.Millisecond
 		}),
-		changesAge("ExpireKeepsYoungBodies", "loses the upper half of the age", func(age time.Duration) time.Duration { return time.Duration(int32(age)) }),
-		changesAge("ExpireKeepsYoungBodies", "overflows with the longest age", func(age time.Duration) time.Duration { return age + time.Second }),
+		changesAge("ExpireKeepsYoungBodies", "loses the upper half of the age",
+			func(age time.Duration) time.Duration { return time.Duration(int32(age)) }),
+		changesAge("ExpireKeepsYoungBodies", "overflows with the longest age",
+			func(age time.Duration) time.Duration { return age + time.Second }),
 		changesAge("ExpireKeepsYoungBodies", "treats more than a day as zero", func(age time.Duration) time.Duration {
 			if age > 24*time.Hour {
 				return 0
@@ -52,18 +54,26 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 			}
 		}),
 		perStoreExpire(),
-		changesAge("ExpireGoesByAge", "treats the age as microseconds", func(age time.Duration) time.Duration { return age / 1000 }),
-		changesAge("ExpireGoesByAge", "treats the age as milliseconds", func(age time.Duration) time.Duration { return age * 1000 }),
+		changesAge("ExpireGoesByAge", "treats the age as microseconds",
+			func(age time.Duration) time.Duration { return age / 1000 }),
+		changesAge("ExpireGoesByAge", "treats the age as milliseconds",
+			func(age time.Duration) time.Duration { return age * 1000 }),
 		changesAge("ExpireGoesByAge", "rounds the age up to seconds", func(age time.Duration) time.Duration {
 			return (age + time.Second - 1).Truncate(time.Second)
 		}),
-		changesAge("ExpireGoesByAge", "rounds the age down to seconds", func(age time.Duration) time.Duration { return age.Truncate(time.Second) }),
-		changesAge("ExpireGoesByAge", "rounds the age to seconds", func(age time.Duration) time.Duration { return age.Round(time.Second) }),
-		changesAge("ExpireGoesByAge", "expires at half of the age", func(age time.Duration) time.Duration { return age / 2 }),
-		changesAge("ExpireGoesByAge", "expires at twice the age", func(age time.Duration) time.Duration { return age * 2 }),
-		changesAge("ExpireGoesByAge", "waits for another minute", func(age time.Duration) time.Duration { return age + time.Minute }),
+		changesAge("ExpireGoesByAge", "rounds the age down to seconds",
+			func(age time.Duration) time.Duration { return age.Truncate(time.Second) }),
+		changesAge("ExpireGoesByAge", "rounds the age to seconds",
+			func(age time.Duration) time.Duration { return age.Round(time.Second) }),
+		changesAge("ExpireGoesByAge", "expires at half of the age",
+			func(age time.Duration) time.Duration { return age / 2 }),
+		changesAge("ExpireGoesByAge", "expires at twice the age",
+			func(age time.Duration) time.Duration { return age * 2 }),
+		changesAge("ExpireGoesByAge", "waits for another minute",
+			func(age time.Duration) time.Duration { return age + time.Minute }),
 		coarseTimes(time.Second), coarseTimes(time.Minute), coarseTimes(2 * time.Second),
-		prolonging("Get", -1), prolonging("GetAll", -1), prolonging("GetUpTo", -1), prolonging("Get", 1), // the last one extends the age once only
+		// The last one extends the age once only.
+		prolonging("Get", -1), prolonging("GetAll", -1), prolonging("GetUpTo", -1), prolonging("Get", 1),
 		breaksHookStore("ExpireGoesByAge", "counts from the last Get of a large body", func(hs *hookStore) {
 			hs.onRead = func(_ *hookStore, k *storedBody, now time.Time) {
 				if len(k.body) > 1<<16 {
@@ -125,32 +135,34 @@ func storeExpireMutants() []mutant[conformance.StoreHarness] {
 		}),
 	}
 	for _, page := range []int{100, 1000, 1001, 5000, 10_000} {
-		all = append(all, breaksHookStore("ExpireGoesByAge", fmt.Sprintf("removes %d at a time", page), func(hs *hookStore) {
-			hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
-				for i, k := range hs.ordered() {
-					if i < page && now.Sub(k.put) > age {
-						delete(hs.bodies, k.id)
-					}
-				}
-				return true
-			}
-		}))
-	}
-	for _, page := range []int{1000, 10_000} {
-		all = append(all, breaksHookStore("ExpireGoesByAge", fmt.Sprintf("removes whole pages of %d", page), func(hs *hookStore) {
-			hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
-				all := hs.ordered()
-				for start := 0; start < len(all); start += page {
-					whole := all[start:min(start+page, len(all))]
-					if now.Sub(whole[0].put) > age {
-						for _, k := range whole {
+		all = append(all, breaksHookStore("ExpireGoesByAge", fmt.Sprintf("removes %d at a time", page),
+			func(hs *hookStore) {
+				hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
+					for i, k := range hs.ordered() {
+						if i < page && now.Sub(k.put) > age {
 							delete(hs.bodies, k.id)
 						}
 					}
+					return true
 				}
-				return true
-			}
-		}))
+			}))
+	}
+	for _, page := range []int{1000, 10_000} {
+		all = append(all, breaksHookStore("ExpireGoesByAge", fmt.Sprintf("removes whole pages of %d", page),
+			func(hs *hookStore) {
+				hs.onExpire = func(hs *hookStore, now time.Time, age time.Duration) bool {
+					all := hs.ordered()
+					for start := 0; start < len(all); start += page {
+						whole := all[start:min(start+page, len(all))]
+						if now.Sub(whole[0].put) > age {
+							for _, k := range whole {
+								delete(hs.bodies, k.id)
+							}
+						}
+					}
+					return true
+				}
+			}))
 	}
 	return all
 }

@@ -14,10 +14,12 @@ import (
 // nothing.
 func TestTimeToLiveSuite(t *testing.T) {
 	suiteTest[conformance.StoreHarness]{
-		checks:       []string{"BodiesLiveForTheirTTL"},
-		why:          conformance.StoreWhy,
-		run:          conformance.CheckStore,
-		good:         func(*testing.T) conformance.StoreHarness { return lifetimeHarness(func(*hookStore, time.Duration) {}) },
+		checks: []string{"BodiesLiveForTheirTTL"},
+		why:    conformance.StoreWhy,
+		run:    conformance.CheckStore,
+		good: func(*testing.T) conformance.StoreHarness {
+			return lifetimeHarness(func(*hookStore, time.Duration) {})
+		},
 		mutants:      storeLifetimeMutants(),
 		virtualClock: true,
 	}.test(t)
@@ -55,7 +57,8 @@ func lifetimeHarness(change func(hs *hookStore, ttl time.Duration)) conformance.
 
 func storeLifetimeMutants() (all []mutant[conformance.StoreHarness]) {
 	lives := func(bug string, change func(hs *hookStore, ttl time.Duration)) {
-		all = append(all, mutant[conformance.StoreHarness]{"BodiesLiveForTheirTTL", bug, func(*testing.T) conformance.StoreHarness { return lifetimeHarness(change) }})
+		all = append(all, mutant[conformance.StoreHarness]{"BodiesLiveForTheirTTL", bug,
+			func(*testing.T) conformance.StoreHarness { return lifetimeHarness(change) }})
 	}
 	lasting := func(bug string, lasts func(ttl time.Duration) time.Duration) {
 		lives(bug, func(hs *hookStore, ttl time.Duration) {

@@ -59,18 +59,19 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 			return buffer[:copy(buffer, body)], err
 		}
 	}),
-	breaksStore("ReturnedBodyBelongsToCaller", "returns the bodies of GetAll in one buffer", func(_ *testing.T, s *store) {
-		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
-			piece := make([]byte, 0, 4<<20)
-			for _, id := range ids {
-				body, _ := s.Store.Get(ctx, id)
-				start := len(piece)
-				piece = append(piece, body...)
-				bodies = append(bodies, piece[start:])
+	breaksStore("ReturnedBodyBelongsToCaller", "returns the bodies of GetAll in one buffer",
+		func(_ *testing.T, s *store) {
+			s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
+				piece := make([]byte, 0, 4<<20)
+				for _, id := range ids {
+					body, _ := s.Store.Get(ctx, id)
+					start := len(piece)
+					piece = append(piece, body...)
+					bodies = append(bodies, piece[start:])
+				}
+				return bodies, nil
 			}
-			return bodies, nil
-		}
-	}),
+		}),
 	breaksStore("ReturnedBodyBelongsToCaller", "returns the same body for the same id", func(_ *testing.T, s *store) {
 		s.getAll = func(ctx context.Context, ids []string) (bodies [][]byte, err error) {
 			found := make(map[string][]byte)
@@ -83,18 +84,19 @@ var storeOwnerMutants = []mutant[conformance.StoreHarness]{
 			return bodies, nil
 		}
 	}),
-	breaksStore("ReturnedBodyBelongsToCaller", "returns the bodies of GetUpTo in one buffer", func(_ *testing.T, s *store) {
-		s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
-			all, err := s.plainGetUpTo(ctx, ids, limit)
-			piece := make([]byte, 0, 4<<20)
-			for i := range all {
-				start := len(piece)
-				piece = append(piece, all[i].Body...)
-				all[i].Body = piece[start:]
+	breaksStore("ReturnedBodyBelongsToCaller", "returns the bodies of GetUpTo in one buffer",
+		func(_ *testing.T, s *store) {
+			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+				all, err := s.plainGetUpTo(ctx, ids, limit)
+				piece := make([]byte, 0, 4<<20)
+				for i := range all {
+					start := len(piece)
+					piece = append(piece, all[i].Body...)
+					all[i].Body = piece[start:]
+				}
+				return all, err
 			}
-			return all, err
-		}
-	}),
+		}),
 }
 
 // sharesMemory returns a mutant that shares large bodies with the caller of Put, or with the caller of Get.

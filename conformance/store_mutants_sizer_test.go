@@ -22,17 +22,18 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 				return s.plainGetUpTo(ctx, ids, int(int16(limit)))
 			}
 		}),
-		breaksStore("GetUpToSkipsLargeBodies", "applies the limit to the sum of the sizes", func(_ *testing.T, s *store) {
-			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
-				found, err := s.plainGetUpTo(ctx, ids, limit)
-				for i := range found {
-					if limit -= len(found[i].Body); limit < 0 {
-						found[i].Body = nil
+		breaksStore("GetUpToSkipsLargeBodies", "applies the limit to the sum of the sizes",
+			func(_ *testing.T, s *store) {
+				s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+					found, err := s.plainGetUpTo(ctx, ids, limit)
+					for i := range found {
+						if limit -= len(found[i].Body); limit < 0 {
+							found[i].Body = nil
+						}
 					}
+					return found, err
 				}
-				return found, err
-			}
-		}),
+			}),
 		breaksStore("GetUpToSkipsLargeBodies", "reads bodies and drops them", func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 				found, err := s.plainGetUpTo(ctx, ids, math.MaxInt)
@@ -56,24 +57,27 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 				return found, err
 			}
 		}),
-		changesFound("GetUpToSkipsLargeBodies", "returns the limit in place of the size", func(found *storage.Found, limit int) {
-			found.Size = min(found.Size, limit)
-		}),
-		changesFound("GetUpToSkipsLargeBodies", "returns the beginning of a large body", func(found *storage.Found, limit int) {
-			if found.Size > limit {
-				found.Body = make([]byte, limit)
-			}
-		}),
+		changesFound("GetUpToSkipsLargeBodies", "returns the limit in place of the size",
+			func(found *storage.Found, limit int) {
+				found.Size = min(found.Size, limit)
+			}),
+		changesFound("GetUpToSkipsLargeBodies", "returns the beginning of a large body",
+			func(found *storage.Found, limit int) {
+				if found.Size > limit {
+					found.Body = make([]byte, limit)
+				}
+			}),
 		changesFound("GetUpToSkipsLargeBodies", "returns empty large bodies", func(found *storage.Found, limit int) {
 			if found.Size > limit {
 				found.Body = []byte{}
 			}
 		}),
-		changesFound("GetUpToSkipsLargeBodies", "treats large bodies as unknown", func(found *storage.Found, limit int) {
-			if found.Size > limit {
-				found.Size = storage.NotFound
-			}
-		}),
+		changesFound("GetUpToSkipsLargeBodies", "treats large bodies as unknown",
+			func(found *storage.Found, limit int) {
+				if found.Size > limit {
+					found.Size = storage.NotFound
+				}
+			}),
 		changesFound("GetUpToSkipsLargeBodies", "rounds sizes up to kilobytes", func(found *storage.Found, limit int) {
 			if found.Size > limit && found.Size > 1024 {
 				found.Size = (found.Size + 1023) / 1024 * 1024
@@ -82,21 +86,23 @@ func storeSizerMutants() []mutant[conformance.StoreHarness] {
 	}
 	for _, from := range []int{0, 100, 4096, 1 << 16, 1 << 20, 2 << 20} {
 		for bug, by := range map[string]int{"one byte too low": -1, "one byte too high": 1} {
-			all = append(all, breaksStore("GetUpToSkipsLargeBodies", fmt.Sprintf("has a limit that is %s, from %d on", bug, from), func(_ *testing.T, s *store) {
-				s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
-					if limit >= from && limit < math.MaxInt {
-						limit += by
+			all = append(all, breaksStore("GetUpToSkipsLargeBodies",
+				fmt.Sprintf("has a limit that is %s, from %d on", bug, from), func(_ *testing.T, s *store) {
+					s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
+						if limit >= from && limit < math.MaxInt {
+							limit += by
+						}
+						return s.plainGetUpTo(ctx, ids, limit)
 					}
-					return s.plainGetUpTo(ctx, ids, limit)
-				}
-			}))
+				}))
 		}
 	}
 	for bug, flaw := range answerFlaws[storage.Found]() {
 		all = append(all, breaksStore("GetUpToMatchesGet", bug, func(_ *testing.T, s *store) {
 			s.getUpTo = func(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
 				found, err := s.plainGetUpTo(ctx, ids, limit)
-				return flaw(answers[storage.Found]{ids, found, func(f storage.Found) bool { return f.Size != storage.NotFound }}), err
+				return flaw(answers[storage.Found]{ids, found,
+					func(f storage.Found) bool { return f.Size != storage.NotFound }}), err
 			}
 		}))
 	}

@@ -45,12 +45,13 @@ func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 		}
 	}
 	for _, bytes := range []int{255, 8000, 1 << 20, 1<<24 - 1, storage.MinBody} {
-		all = append(all, damaging("BodiesOfAnySize", fmt.Sprintf("cannot read bodies of exactly %d bytes", bytes), "Get", func(body []byte) []byte {
-			if len(body) == bytes {
-				return nil
-			}
-			return body
-		}))
+		all = append(all, damaging("BodiesOfAnySize", fmt.Sprintf("cannot read bodies of exactly %d bytes", bytes),
+			"Get", func(body []byte) []byte {
+				if len(body) == bytes {
+					return nil
+				}
+				return body
+			}))
 	}
 	all = append(all,
 		breaksStore("BodiesOfAnySize", "has a limit of 16 MiB", func(_ *testing.T, s *store) {
@@ -61,19 +62,22 @@ func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 				return s.Store.Put(ctx, body)
 			}
 		}),
-		damaging("OversizeIsKeptOrRefused", "cuts bodies at 64 MiB in Put", "Put", func(body []byte) []byte { return body[:min(len(body), storage.MinBody)] }),
-		damaging("OversizeIsKeptOrRefused", "cuts bodies at 64 MiB in PutAll", "PutAll", func(body []byte) []byte { return body[:min(len(body), storage.MinBody)] }),
-		breaksStore("OversizeIsKeptOrRefused", "leaves bodies that are too large out of a batch", func(_ *testing.T, s *store) {
-			s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
-				for _, body := range bodies {
-					if len(body) <= storage.MinBody {
-						id, _ := s.Store.Put(ctx, body)
-						ids = append(ids, id)
+		damaging("OversizeIsKeptOrRefused", "cuts bodies at 64 MiB in Put", "Put",
+			func(body []byte) []byte { return body[:min(len(body), storage.MinBody)] }),
+		damaging("OversizeIsKeptOrRefused", "cuts bodies at 64 MiB in PutAll", "PutAll",
+			func(body []byte) []byte { return body[:min(len(body), storage.MinBody)] }),
+		breaksStore("OversizeIsKeptOrRefused", "leaves bodies that are too large out of a batch",
+			func(_ *testing.T, s *store) {
+				s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
+					for _, body := range bodies {
+						if len(body) <= storage.MinBody {
+							id, _ := s.Store.Put(ctx, body)
+							ids = append(ids, id)
+						}
 					}
+					return ids, nil
 				}
-				return ids, nil
-			}
-		}),
+			}),
 		breaksStore("OversizeIsKeptOrRefused", "returns some ids and an error", func(_ *testing.T, s *store) {
 			s.putAll = func(ctx context.Context, bodies [][]byte) (ids []string, err error) {
 				for _, body := range bodies {
@@ -86,15 +90,16 @@ func storeSizeMutants() (all []mutant[conformance.StoreHarness]) {
 				return ids, nil
 			}
 		}),
-		breaksStore("OversizeIsKeptOrRefused", "is broken after a body that is too large", func(_ *testing.T, s *store) {
-			broken := false
-			s.put = func(ctx context.Context, body []byte) (string, error) {
-				if broken = broken || len(body) > storage.MinBody; broken {
-					return "", errors.New("broken pipe")
+		breaksStore("OversizeIsKeptOrRefused", "is broken after a body that is too large",
+			func(_ *testing.T, s *store) {
+				broken := false
+				s.put = func(ctx context.Context, body []byte) (string, error) {
+					if broken = broken || len(body) > storage.MinBody; broken {
+						return "", errors.New("broken pipe")
+					}
+					return s.Store.Put(ctx, body)
 				}
-				return s.Store.Put(ctx, body)
-			}
-		}))
+			}))
 	return limitConcurrency(all)
 }
 

@@ -17,11 +17,14 @@ import (
 
 func TestStoreSuite(t *testing.T) {
 	suiteTest[conformance.StoreHarness]{
-		checks:       slices.DeleteFunc(conformance.StoreChecks(), func(check string) bool { return check == "BodiesLiveForTheirTTL" }),
-		why:          conformance.StoreWhy,
-		run:          conformance.CheckStore,
-		good:         func(*testing.T) conformance.StoreHarness { return storeHarness(func(*store) {}) },
-		mutants:      slices.Concat(storePrepareMutants, storeBodyMutants, storeOwnerMutants, storeEvictMutants(), storeSizeMutants(), storeIdMutants(), storeExpireMutants(), storeBatchMutants(), storeSizerMutants(), storeUseMutants(), storeContextMutants()),
+		checks: slices.DeleteFunc(conformance.StoreChecks(),
+			func(check string) bool { return check == "BodiesLiveForTheirTTL" }),
+		why:  conformance.StoreWhy,
+		run:  conformance.CheckStore,
+		good: func(*testing.T) conformance.StoreHarness { return storeHarness(func(*store) {}) },
+		mutants: slices.Concat(storePrepareMutants, storeBodyMutants, storeOwnerMutants, storeEvictMutants(),
+			storeSizeMutants(), storeIdMutants(), storeExpireMutants(), storeBatchMutants(), storeSizerMutants(),
+			storeUseMutants(), storeContextMutants()),
 		virtualClock: true,
 	}.test(t)
 }

@@ -13,8 +13,11 @@ import (
 )
 
 // affixes are what parsers, servers and file systems ignore before or after a name.
-var affixes = []string{" ", "\t", "\n", "\r\n", "\v", "\u00a0", "\u2003", "\u200b", "\ufeff", "\u00ad", "\x00", "\x7f", "\xff", "0", "00", "+", "-", "/", "./", "/.", "//", "../x/", ".", "_", ",", ";", "'", `"`,
-	"`", "%", "*", "?", "#", "#x", "?x=1", "%20", "%00", "\u0301", "\ufe0f", strings.Repeat(" ", 256), strings.Repeat("0", 256), "=", "==", "0x", "0b", "0o", "x", "n", "L", ".0", "e0", "::bigint", "urn:uuid:", "$", "\\"}
+var affixes = []string{" ", "\t", "\n", "\r\n", "\v", "\u00a0", "\u2003", "\u200b", "\ufeff", "\u00ad", "\x00",
+	"\x7f", "\xff", "0", "00", "+", "-", "/", "./", "/.", "//", "../x/", ".", "_", ",", ";", "'", `"`,
+	"`", "%", "*", "?", "#", "#x", "?x=1", "%20", "%00", "\u0301", "\ufe0f", strings.Repeat(" ", 256),
+	strings.Repeat("0", 256), "=", "==", "0x", "0b", "0o", "x", "n", "L", ".0", "e0", "::bigint", "urn:uuid:", "$",
+	"\\"}
 
 // similarIDs returns strings that differ from id but that a store may treat as the same. The kind of the id,
 // such as a number, a UUID, hex or base64, is unknown, so all variants are tried.
@@ -25,9 +28,12 @@ func similarIDs(id string) (all []string) {
 	for _, affix := range affixes {
 		all = append(all, affix+id, id+affix)
 	}
-	all = append(all, "{"+id+"}", "("+id+")", `"`+id+`"`, " "+id+" ", id[:1]+" "+id[1:], id[:1]+"_"+id[1:], id[:1]+"\x00"+id[1:], id+"\x00"+id, id+"/../"+id, id+" "+id, id+","+id)
-	all = append(all, id[1:], id[:len(id)-1], strings.TrimLeft(id, "0"), strings.TrimRight(id, "="), strings.Trim(id, "-_/:."))
-	for _, change := range []func(rune) rune{unicode.ToUpper, unicode.ToLower, unicode.ToTitle, otherCase, fullWidth, arabicDigit, superscript, caseFolding, cyrillic} {
+	all = append(all, "{"+id+"}", "("+id+")", `"`+id+`"`, " "+id+" ", id[:1]+" "+id[1:], id[:1]+"_"+id[1:],
+		id[:1]+"\x00"+id[1:], id+"\x00"+id, id+"/../"+id, id+" "+id, id+","+id)
+	all = append(all, id[1:], id[:len(id)-1], strings.TrimLeft(id, "0"), strings.TrimRight(id, "="),
+		strings.Trim(id, "-_/:."))
+	for _, change := range []func(rune) rune{unicode.ToUpper, unicode.ToLower, unicode.ToTitle, otherCase, fullWidth,
+		arabicDigit, superscript, caseFolding, cyrillic} {
 		all = append(all, strings.Map(change, id))
 		for i, r := range id { // one character alone
 			all = append(all, id[:i]+string(change(r))+id[i+len(string(r)):])
@@ -39,8 +45,10 @@ func similarIDs(id string) (all []string) {
 			all = append(all, strings.ReplaceAll(id, mark, other))
 		}
 	}
-	all = append(all, percentEncoded(id), fmt.Sprintf("%%%02X", id[0])+id[1:], fmt.Sprintf("%%%02x", id[0])+id[1:], fmt.Sprintf(`\u%04x`, id[0])+id[1:], fmt.Sprintf(`\x%02x`, id[0])+id[1:],
-		fmt.Sprintf("&#%d;", id[0])+id[1:], url.QueryEscape(id), url.PathEscape(id), hex.EncodeToString([]byte(id)), base64.StdEncoding.EncodeToString([]byte(id)))
+	all = append(all, percentEncoded(id), fmt.Sprintf("%%%02X", id[0])+id[1:], fmt.Sprintf("%%%02x", id[0])+id[1:],
+		fmt.Sprintf(`\u%04x`, id[0])+id[1:], fmt.Sprintf(`\x%02x`, id[0])+id[1:],
+		fmt.Sprintf("&#%d;", id[0])+id[1:], url.QueryEscape(id), url.PathEscape(id), hex.EncodeToString([]byte(id)),
+		base64.StdEncoding.EncodeToString([]byte(id)))
 	all = append(append(all, numberForms(id)...), unusedBitForms(id)...)
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(v string) bool { return v == id })
@@ -105,7 +113,8 @@ func numberForms(id string) (all []string) {
 		if !ok {
 			continue
 		}
-		all = append(all, "0x"+n.Text(16), n.Text(16), n.Text(36), n.Text(8), "0"+n.Text(8), n.Text(2), n.String(), n.String()+".", n.String()+".0", n.String()+".4", n.String()+"e0",
+		all = append(all, "0x"+n.Text(16), n.Text(16), n.Text(36), n.Text(8), "0"+n.Text(8), n.Text(2), n.String(),
+			n.String()+".", n.String()+".0", n.String()+".4", n.String()+"e0",
 			"0."+n.String(), new(big.Int).Neg(n).String())
 		for _, bits := range []uint{8, 16, 31, 32, 53, 63, 64, 128} {
 			all = append(all, new(big.Int).Add(n, new(big.Int).Lsh(big.NewInt(1), bits)).Text([]int{10, 16}[base]))
@@ -121,7 +130,8 @@ func unusedBitForms(id string) (all []string) {
 		return nil
 	}
 	last := body[len(body)-1]
-	for _, alphabet := range []string{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ"} {
+	for _, alphabet := range []string{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ"} {
 		if at := strings.IndexByte(alphabet, last); at >= 0 {
 			for i := range 16 {
 				if other := at ^ i; other < len(alphabet) {

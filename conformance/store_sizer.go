@@ -45,15 +45,19 @@ func getUpToSkipsLargeBodies(c *storeChecker) {
 		}
 	}
 	bodies, ids = append(bodies, ""), append(ids, ids[len(ids)-1]+"9") // the last id is unknown
-	for _, limit := range []int{0, 1, 2, 99, 100, 101, 4095, 4096, 4097, 1<<16 - 1, 1 << 16, 1<<16 + 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 2 << 20, 2<<20 + 1, 2<<20 + 2, math.MaxInt32, math.MaxInt} {
+	for _, limit := range []int{0, 1, 2, 99, 100, 101, 4095, 4096, 4097, 1<<16 - 1, 1 << 16, 1<<16 + 1, 1<<20 - 1,
+		1 << 20, 1<<20 + 1, 2 << 20, 2<<20 + 1, 2<<20 + 2, math.MaxInt32, math.MaxInt} {
 		for i, found := range c.getUpTo(s, limit, ids...) {
 			size, fits := len(bodies[i]), len(bodies[i]) <= limit
-			called := fmt.Sprintf("GetUpTo of %d ids with a limit of %d, look at a body of %d bytes", len(ids), limit, size)
+			called := fmt.Sprintf("GetUpTo of %d ids with a limit of %d, look at a body of %d bytes", len(ids), limit,
+				size)
 			if i == len(ids)-1 {
-				called, size, fits = fmt.Sprintf("GetUpTo of %d ids with a limit of %d, look at an unknown one", len(ids), limit), storage.NotFound, false
+				called, size, fits = fmt.Sprintf("GetUpTo of %d ids with a limit of %d, look at an unknown one",
+					len(ids), limit), storage.NotFound, false
 			}
 			if found.Size != size || (found.Body != nil) != fits {
-				c.fail(called, fmt.Sprintf("size %d, with a body: %v", size, fits), "size %d, body %s", found.Size, showBody(found.Body))
+				c.fail(called, fmt.Sprintf("size %d, with a body: %v", size, fits), "size %d, body %s", found.Size,
+					showBody(found.Body))
 			}
 			if fits {
 				c.report(bodyMismatch(called, ids[i], found.Body, bodies[i]))
@@ -81,7 +85,8 @@ func (c *storeChecker) expectUnread(s storage.Sizer) {
 			}
 		}
 		if least >= uint64(size)/2 {
-			c.fail(fmt.Sprintf("GetUpTo of 2 bodies of %d bytes with a limit of one byte less", size), "no reading of the bodies", "%d allocated bytes", least)
+			c.fail(fmt.Sprintf("GetUpTo of 2 bodies of %d bytes with a limit of one byte less", size),
+				"no reading of the bodies", "%d allocated bytes", least)
 		}
 	}
 }

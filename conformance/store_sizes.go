@@ -19,7 +19,8 @@ var sizeChecks = []check[*storeChecker]{
 }
 
 // smallSizes are near the sizes at which lengths need another byte and pages and buffers end.
-var smallSizes = []int{0, 1, 2, 127, 128, 255, 256, 1023, 1024, 2000, 2048, 4095, 4096, 4097, 7999, 8000, 8191, 8192, 16383, 16384, 32767, 32768, 65535, 65536, 65537,
+var smallSizes = []int{0, 1, 2, 127, 128, 255, 256, 1023, 1024, 2000, 2048, 4095, 4096, 4097, 7999, 8000, 8191, 8192,
+	16383, 16384, 32767, 32768, 65535, 65536, 65537,
 	100_000, 1 << 18, 1 << 19, 1<<20 - 1, 1 << 20, 1<<20 + 1}
 
 // largeSizes are put one at a time.
@@ -62,7 +63,8 @@ func bodiesOfAnySize(c *storeChecker) {
 		together[i] = c.put(one, sizedBody(storage.MinBody, i))
 	}
 	for i, id := range together {
-		c.expectWith(storeReaders(two)[0], fmt.Sprintf("Put %d bodies of %d bytes", len(together), storage.MinBody), []string{id}, sizedBody(storage.MinBody, i))
+		c.expectWith(storeReaders(two)[0], fmt.Sprintf("Put %d bodies of %d bytes", len(together), storage.MinBody),
+			[]string{id}, sizedBody(storage.MinBody, i))
 	}
 	c.makeRoom(one, together[0])
 }

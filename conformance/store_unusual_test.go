@@ -52,11 +52,15 @@ func TestUnusualStoresPass(t *testing.T) {
 		},
 	}
 	for _, unit := range []time.Duration{time.Millisecond, 16 * time.Millisecond, 100 * time.Millisecond} {
-		harnesses["clock of "+unit.String()] = func() conformance.StoreHarness { return storeHarnessOn(newHookStore(coarse(unit)), func(*store) {}) }
+		harnesses["clock of "+unit.String()] = func() conformance.StoreHarness {
+			return storeHarnessOn(newHookStore(coarse(unit)), func(*store) {})
+		}
 	}
 	for kind, name := range idKinds {
 		harnesses["ids "+kind] = func() conformance.StoreHarness {
-			return storeHarnessOn(newHookStore(func(hs *hookStore) { hs.nameBody = func(_ *hookStore, n int, _ []byte) string { return name(n) } }), func(*store) {})
+			return storeHarnessOn(newHookStore(func(hs *hookStore) {
+				hs.nameBody = func(_ *hookStore, n int, _ []byte) string { return name(n) }
+			}), func(*store) {})
 		}
 	}
 	for name, harness := range harnesses {
@@ -65,7 +69,8 @@ func TestUnusualStoresPass(t *testing.T) {
 			suiteTest[conformance.StoreHarness]{virtualClock: true}.onClock(t, func(t *testing.T) {
 				h := harness() // one for all checks, as users have it
 				for _, check := range conformance.StoreChecks() {
-					if (strings.HasPrefix(name, "ids") || strings.HasPrefix(name, "clock")) && !strings.Contains(check, "ID") && !strings.Contains(check, "Expire") {
+					if (strings.HasPrefix(name, "ids") || strings.HasPrefix(name, "clock")) &&
+						!strings.Contains(check, "ID") && !strings.Contains(check, "Expire") {
 						continue
 					}
 					r := record(t, func(tb testing.TB) { conformance.CheckStore(tb, check, h) })

@@ -38,7 +38,8 @@ type result struct {
 }
 
 // newSuite returns a suite with the given patience. With 0, the patience follows from the measured latency.
-func newSuite(name string, soak bool, patience time.Duration, measure func(ctx context.Context, tb testing.TB) time.Duration) *suite {
+func newSuite(name string, soak bool, patience time.Duration,
+	measure func(ctx context.Context, tb testing.TB) time.Duration) *suite {
 	return &suite{name: name, soak: soak, patience: patience, measure: measure}
 }
 

@@ -64,7 +64,8 @@ func brokenStore(breaks func()) conformance.StoreHarness {
 // child returns what a suite prints.
 func child(t *testing.T, suite string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-test.run=^TestInChild$", "-test.count=1"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-test.run=^TestInChild$", "-test.count=1"},
+		args...)...)
 	cmd.Env = append(os.Environ(), inChild+"="+suite)
 	out, err := cmd.CombinedOutput()
 	if suite == "good" {
@@ -83,7 +84,8 @@ func TestBrokenImplementationFailsOnlyItsChecks(t *testing.T) {
 		"exits":   "was ended by runtime.Goexit",
 	} {
 		t.Run(suite, func(t *testing.T) {
-			out := child(t, suite, "-test.run=^TestInChild$/^(OtherNodesRead|IDsAreShortText|ExpireKeepsYoungBodies|PrepareIsIdempotent)$")
+			out := child(t, suite,
+				"-test.run=^TestInChild$/^(OtherNodesRead|IDsAreShortText|ExpireKeepsYoungBodies|PrepareIsIdempotent)$")
 			require.Contains(t, out, text)
 			if suite != "lingers" {
 				require.Contains(t, out, "why: Expire removes what was put longer than age ago")
@@ -101,7 +103,8 @@ func TestReport(t *testing.T) {
 	require.Contains(t, out, "| promise | result | time |")
 	require.Regexp(t, `\| \w+ \| ok \| [0-9.]+ s \|`, out)
 	require.Regexp(t, `\| \w+ \| skipped: .*Harness.Sever.* \| [0-9.]+ s \|`, out)
-	line := regexp.MustCompile(`=== ATTR  TestInChild conformance (backplane conformance: Bus \d+ of \d+ \(\d+ skipped\) · quick · .*go1\S+ · \w+/\w+)`).FindStringSubmatch(out)
+	line := regexp.MustCompile(`=== ATTR  TestInChild conformance (backplane conformance: ` +
+		`Bus \d+ of \d+ \(\d+ skipped\) · quick · .*go1\S+ · \w+/\w+)`).FindStringSubmatch(out)
 	require.NotNil(t, line, "%s", out)
 	require.Equal(t, 2, strings.Count(out, line[1]), "in the attribute, and under the table")
 
@@ -115,16 +118,24 @@ func TestEveryCallIsWatched(t *testing.T) {
 	t.Cleanup(func() { close(over) })
 	for how, breaks := range map[string]func(){"panics": func() { panic("out of order") }, "hangs": func() { <-over }} {
 		for method, change := range map[string]func(b *bus){
-			"NewBus":  func(*bus) { breaks() },
-			"Limits":  func(b *bus) { b.limits = func() transport.Limits { breaks(); return transport.Limits{} } },
-			"Open":    func(b *bus) { b.open = func(context.Context) (transport.Session, error) { breaks(); return nil, nil } },
-			"Publish": func(b *bus) { b.publish = func(context.Context, ...transport.Message) error { breaks(); return nil } },
+			"NewBus": func(*bus) { breaks() },
+			"Limits": func(b *bus) { b.limits = func() transport.Limits { breaks(); return transport.Limits{} } },
+			"Open": func(b *bus) {
+				b.open = func(context.Context) (transport.Session, error) { breaks(); return nil, nil }
+			},
+			"Publish": func(b *bus) {
+				b.publish = func(context.Context, ...transport.Message) error { breaks(); return nil }
+			},
 			"Listen": func(b *bus) {
 				b.session = func(s *session) { s.listen = func(context.Context, string) error { breaks(); return nil } }
 			},
 			"Receive": func(b *bus) {
 				b.session = func(s *session) {
-					s.receive = func(context.Context) (transport.Message, error) { breaks(); return transport.Message{}, nil }
+					s.receive = func(context.Context) (transport.Message,
+						error) {
+						breaks()
+						return transport.Message{}, nil
+					}
 				}
 			},
 			"Close": func(b *bus) {

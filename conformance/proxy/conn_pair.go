@@ -42,7 +42,8 @@ func (l *connPair) forward(target string, waitWhileStalled func(data bool)) {
 		server.(*net.TCPConn).CloseWrite()
 	})
 	copyBytes(l.client, server, &l.answersLost, waitWhileStalled)
-	io.Copy(io.Discard, server) // if the client's side failed, this is the only way to learn when the server has finished
+	// If the client's side failed, this is the only way to learn when the server has finished.
+	io.Copy(io.Discard, server)
 	l.client.Close()
 	requests.Wait()
 }

@@ -54,7 +54,8 @@ func Start(tb testing.TB, target string) *Proxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{ln: ln, target: target, links: make(map[*connPair]struct{}), barriers: make(map[string]chan struct{}), resumed: make(chan struct{})}
+	p := &Proxy{ln: ln, target: target, links: make(map[*connPair]struct{}), barriers: make(map[string]chan struct{}),
+		resumed: make(chan struct{})}
 	close(p.resumed)
 	p.running.Go(p.accept)
 	tb.Cleanup(func() {
@@ -86,7 +87,8 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		client.(*net.TCPConn).SetReadBuffer(readBuffer) // otherwise a stalled connection accepts 30 MiB on some systems before the sender has to wait
+		// Otherwise a stalled connection accepts 30 MiB on some systems before the sender has to wait.
+		client.(*net.TCPConn).SetReadBuffer(readBuffer)
 		p.mu.Lock()
 		if barrier, ours := p.barriers[client.RemoteAddr().String()]; ours {
 			close(barrier)
