@@ -39,7 +39,8 @@ func BenchmarkBus(b *testing.B, h Harness) {
 }
 
 func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
-	c := newBusChecker(newChecker(b, h.newSuite(false), "A benchmark result means nothing if messages are lost."), h)
+	c := newBusChecker(newChecker(b, h.newSuite(false), "package transport, Delivery",
+		"A benchmark result means nothing if messages are lost."), h)
 	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a")
 	batch := make([]transport.Message, size)
@@ -82,7 +83,8 @@ func benchmarkThroughput(b *testing.B, h Harness, payload, size int) {
 }
 
 func benchmarkLatency(b *testing.B, h Harness) {
-	c := newBusChecker(newChecker(b, h.newSuite(false), "A benchmark result means nothing if messages are lost."), h)
+	c := newBusChecker(newChecker(b, h.newSuite(false), "package transport, Delivery",
+		"A benchmark result means nothing if messages are lost."), h)
 	one, two := c.newBus(), c.newBus()
 	s := c.open(two, "a")
 	m := c.message("a", strings.Repeat("x", 262))

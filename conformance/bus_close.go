@@ -11,16 +11,19 @@ import (
 )
 
 var closeChecks = []check[*busChecker]{
-	{"CloseIsFinal", "After Close, the methods of a session return ErrClosed, whatever happened before, and " +
-		"closing again does nothing. The cluster recognizes by that error that it closed the session itself, and " +
-		"cleanup code need not know whether the session is already closed.", closeIsFinal},
-	{"CloseEndsPendingCalls", "Close may be called while another method is in progress, which then returns " +
-		"ErrClosed. Otherwise a server that shuts down hangs in Receive or reports an outage.",
-		closeEndsPendingCalls},
-	{"CloseDropsQueuedMessages", "Close ends the session at once, even if messages wait that nobody will receive. " +
-		"Otherwise a server hangs when it shuts down under load.", closeDropsQueuedMessages},
-	{"CloseEndsOnlyItsSession", "Close ends one session: the bus and its other sessions continue and lose " +
-		"nothing. The cluster closes a session whenever it reconnects.", closeEndsOnlyItsSession},
+	{"CloseIsFinal", "transport.Session.Close",
+		"After Close, the methods of a session return ErrClosed, whatever happened before, and closing again " +
+			"does nothing. The cluster recognizes by that error that it closed the session itself, and cleanup code " +
+			"need not know whether the session is already closed.", closeIsFinal},
+	{"CloseEndsPendingCalls", "transport.Session.Close",
+		"Close may be called while another method is in progress, which then returns ErrClosed. Otherwise a " +
+			"server that shuts down hangs in Receive or reports an outage.", closeEndsPendingCalls},
+	{"CloseDropsQueuedMessages", "transport.Session.Close",
+		"Close ends the session at once, even if messages wait that nobody will receive. Otherwise a server " +
+			"hangs when it shuts down under load.", closeDropsQueuedMessages},
+	{"CloseEndsOnlyItsSession", "transport.Session.Close",
+		"Close ends one session: the bus and its other sessions continue and lose nothing. The cluster closes a " +
+			"session whenever it reconnects.", closeEndsOnlyItsSession},
 }
 
 func (c *busChecker) close(s transport.Session, called string) {

@@ -11,14 +11,17 @@ import (
 )
 
 var busCloseChecks = []check[*busChecker]{
-	{"BusCloseIsIdempotent", "Closing a bus (transport.Closer) again does nothing, also on several goroutines and " +
-		"with a context that has ended; a later Publish or Open works or returns ErrClosed. Two clusters may share " +
-		"one bus, and each closes it.", busCloseIsIdempotent},
-	{"BusCloseSilencesNoSession", "When their bus is closed, sessions continue until they are closed themselves, " +
-		"or end with an error. A node whose session waits in silence does not know that it receives nothing any " +
-		"more.", busCloseSilencesNoSession},
-	{"BusCloseEndsPublish", "A Publish in progress when its bus is closed succeeds or returns an error, and other " +
-		"buses continue. Otherwise a server that shuts down hangs, or stops other servers too.", busCloseEndsPublish},
+	{"BusCloseIsIdempotent", "transport.Closer.Close",
+		"Closing a bus (transport.Closer) again does nothing, also on several goroutines and with a context that " +
+			"has ended; a later Publish or Open works or returns ErrClosed. Two clusters may share one bus, and each " +
+			"closes it.", busCloseIsIdempotent},
+	{"BusCloseSilencesNoSession", "transport.Closer.Close",
+		"When their bus is closed, sessions continue until they are closed themselves, or end with an error. A " +
+			"node whose session waits in silence does not know that it receives nothing any more.",
+		busCloseSilencesNoSession},
+	{"BusCloseEndsPublish", "transport.Closer.Close",
+		"A Publish in progress when its bus is closed succeeds or returns an error, and other buses continue. " +
+			"Otherwise a server that shuts down hangs, or stops other servers too.", busCloseEndsPublish},
 }
 
 // closeVariants returns the ways to close a bus: normally, with a context that has ended, and on several

@@ -8,8 +8,9 @@ import (
 )
 
 var concurrencyChecks = []check[*busChecker]{
-	{"SessionsAreIndependent", "Sessions are independent of each other: opening, using and closing one does not " +
-		"disturb the others. Two clusters in one process may share a bus.", sessionsAreIndependent},
+	{"SessionsAreIndependent", "transport.Bus.Open",
+		"Sessions are independent of each other: opening, using and closing one does not disturb the others. Two " +
+			"clusters in one process may share a bus.", sessionsAreIndependent},
 }
 
 func sessionsAreIndependent(c *busChecker) {

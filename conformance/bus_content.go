@@ -8,14 +8,15 @@ import (
 )
 
 var contentChecks = []check[*busChecker]{
-	{"PayloadsArriveUnchanged", "A payload arrives byte for byte as it was sent: any bytes, or any text without " +
-		"NUL if Limits.Text is set. Users write in all languages, and binary messages travel too.",
-		payloadsArriveUnchanged},
-	{"PayloadIsNotRetained", "The bus does not use the payloads after Publish has returned. The cluster writes " +
-		"its next message into the same memory, which would then arrive in place of the first.",
-		payloadIsNotRetained},
-	{"ReceivedPayloadBelongsToCaller", "A received payload belongs to the caller: nobody else reads or writes it. " +
-		"Messages keep parts of it for as long as they live, on several goroutines.", receivedPayloadBelongsToCaller},
+	{"PayloadsArriveUnchanged", "transport.Message.Payload",
+		"A payload arrives byte for byte as it was sent: any bytes, or any text without NUL if Limits.Text is " +
+			"set. Users write in all languages, and binary messages travel too.", payloadsArriveUnchanged},
+	{"PayloadIsNotRetained", "transport.Bus.Publish",
+		"The bus does not use the payloads after Publish has returned. The cluster writes its next message into " +
+			"the same memory, which would then arrive in place of the first.", payloadIsNotRetained},
+	{"ReceivedPayloadBelongsToCaller", "transport.Session.Receive",
+		"A received payload belongs to the caller: nobody else reads or writes it. Messages keep parts of it for " +
+			"as long as they live, on several goroutines.", receivedPayloadBelongsToCaller},
 }
 
 func payloadsArriveUnchanged(c *busChecker) {

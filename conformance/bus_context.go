@@ -10,14 +10,16 @@ import (
 )
 
 var contextChecks = []check[*busChecker]{
-	{"EndedContextFailsFast", "A call that waits ends with its ctx, and does not start if ctx has already ended. " +
-		"A server that shuts down must not start to wait for a network.", endedContextFailsFast},
-	{"ContextEndsOnlyItsCall", "A context limits one call only. A session that ends with the context of Open or " +
-		"Listen, or a deadline that stays on a connection, breaks later calls for no visible reason.",
-		contextEndsOnlyItsCall},
-	{"CallsEndWithTheirContext", "Every method returns soon after its ctx has ended, also while it is in " +
-		"progress, with the error of ctx. Otherwise a node can neither answer its users nor shut down while the " +
-		"network hangs.", callsEndWithTheirContext},
+	{"EndedContextFailsFast", "package transport, Contexts",
+		"A call that waits ends with its ctx, and does not start if ctx has already ended. A server that shuts " +
+			"down must not start to wait for a network.", endedContextFailsFast},
+	{"ContextEndsOnlyItsCall", "package transport, Contexts",
+		"A context limits one call only. A session that ends with the context of Open or Listen, or a deadline " +
+			"that stays on a connection, breaks later calls for no visible reason.", contextEndsOnlyItsCall},
+	{"CallsEndWithTheirContext", "package transport, Contexts",
+		"Every method returns soon after its ctx has ended, also while it is in progress, with the error of ctx. " +
+			"Otherwise a node can neither answer its users nor shut down while the network hangs.",
+		callsEndWithTheirContext},
 }
 
 // operation is a method that takes a context.

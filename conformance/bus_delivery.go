@@ -10,20 +10,25 @@ import (
 )
 
 var deliveryChecks = []check[*busChecker]{
-	{"OwnMessagesArrive", "A session also receives what its own node publishes. A cluster that does not receive " +
-		"its own heartbeats concludes that its connection is broken and reconnects forever.", ownMessagesArrive},
-	{"EverySessionReceives", "A bus is a broadcast: every session that listens gets every message. If sessions " +
-		"shared the messages out, each client would hear only what its own server happened to get.",
-		everySessionReceives},
-	{"NoCrossTalk", "A session receives the channels it listens to and no others. Channels are namespaces: a " +
-		"message that strays into another one shows private data to the wrong users.", noCrossTalk},
-	{"PublishNeedsNoListeners", "Publish succeeds whether or not anybody listens. Otherwise the first node of a " +
-		"cluster cannot start.", publishNeedsNoListeners},
-	{"EmptyPublishDoesNothing", "Publishing nothing does nothing. An empty batch must neither fail nor send an " +
-		"empty message.", emptyPublishDoesNothing},
-	{"EqualMessagesAreDistinct", "Equal messages are distinct. A server that merges equal notifications " +
-		"(PostgreSQL does so within a transaction) loses the second \"hi\" of a chat unless the bus makes the " +
-		"messages differ.", equalMessagesAreDistinct},
+	{"OwnMessagesArrive", "transport.Bus.Open",
+		"A session also receives what its own node publishes. A cluster that does not receive its own heartbeats " +
+			"concludes that its connection is broken and reconnects forever.", ownMessagesArrive},
+	{"EverySessionReceives", "transport.Bus.Publish",
+		"A bus is a broadcast: every session that listens gets every message. If sessions shared the messages " +
+			"out, each client would hear only what its own server happened to get.", everySessionReceives},
+	{"NoCrossTalk", "transport.Session.Listen",
+		"A session receives the channels it listens to and no others. Channels are namespaces: a message that " +
+			"strays into another one shows private data to the wrong users.", noCrossTalk},
+	{"PublishNeedsNoListeners", "transport.Bus.Publish",
+		"Publish succeeds whether or not anybody listens. Otherwise the first node of a cluster cannot start.",
+		publishNeedsNoListeners},
+	{"EmptyPublishDoesNothing", "transport.Bus.Publish",
+		"Publishing nothing does nothing. An empty batch must neither fail nor send an empty message.",
+		emptyPublishDoesNothing},
+	{"EqualMessagesAreDistinct", "package transport, Delivery",
+		"Equal messages are distinct. A server that merges equal notifications (PostgreSQL does so within a " +
+			"transaction) loses the second \"hi\" of a chat unless the bus makes the messages differ.",
+		equalMessagesAreDistinct},
 }
 
 func ownMessagesArrive(c *busChecker) {

@@ -11,12 +11,14 @@ import (
 )
 
 var interruptChecks = []check[*busChecker]{
-	{"InterruptedPublishIsNotSentLater", "A Publish whose ctx ends has sent a prefix of its messages, each once, " +
-		"and none after a message of a later Publish; the next Publish works. After the caller gave up \"your " +
-		"turn\" and sent \"game over\", \"your turn\" must not arrive.", interruptedPublishIsNotSentLater},
-	{"UnsentMessagesDoNotArrive", "ErrNotSent, and a RejectedError for all but its first Accepted messages, " +
-		"guarantee that a message was not sent, and that the others were. The caller sends the rest again, which " +
-		"would otherwise arrive twice or never.", unsentMessagesDoNotArrive},
+	{"InterruptedPublishIsNotSentLater", "transport.Bus.Publish",
+		"A Publish whose ctx ends has sent a prefix of its messages, each once, and none after a message of a " +
+			"later Publish; the next Publish works. After the caller gave up \"your turn\" and sent \"game over\", " +
+			"\"your turn\" must not arrive.", interruptedPublishIsNotSentLater},
+	{"UnsentMessagesDoNotArrive", "transport.ErrNotSent",
+		"ErrNotSent, and a RejectedError for all but its first Accepted messages, guarantee that a message was " +
+			"not sent, and that the others were. The caller sends the rest again, which would otherwise arrive twice " +
+			"or never.", unsentMessagesDoNotArrive},
 }
 
 // batchShapes returns the payload sizes of several kinds of batches.

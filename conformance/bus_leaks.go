@@ -12,12 +12,13 @@ import (
 )
 
 var leakChecks = []check[*busChecker]{
-	{"SessionsLeakNothing", "Close frees what a session holds, however the session has ended, and so does an Open " +
-		"that fails: no goroutine and no connection outlives it. Otherwise a server that reconnects for weeks runs " +
-		"out of memory.", sessionsLeakNothing},
-	{"SessionsLeakNothingAtTheServer", "Close frees what a session holds at the server, however the session has " +
-		"ended, and so does an Open that fails: no connection outlives it. Databases allow few connections.",
-		sessionsLeakNothingAtTheServer},
+	{"SessionsLeakNothing", "transport.Session.Close",
+		"Close frees what a session holds, however the session has ended, and so does an Open that fails: no " +
+			"goroutine and no connection outlives it. Otherwise a server that reconnects for weeks runs out of " +
+			"memory.", sessionsLeakNothing},
+	{"SessionsLeakNothingAtTheServer", "transport.Session.Close",
+		"Close frees what a session holds at the server, however the session has ended, and so does an Open that " +
+			"fails: no connection outlives it. Databases allow few connections.", sessionsLeakNothingAtTheServer},
 }
 
 // resource is something of which a process has a limited amount.

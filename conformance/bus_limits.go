@@ -10,19 +10,22 @@ import (
 )
 
 var limitChecks = []check[*busChecker]{
-	{"LimitsAreConstant", "Limits is constant and does no I/O. The cluster reads it once and splits its messages " +
-		"accordingly.", limitsAreConstant},
-	{"LimitsSuffice", "Limits.Payload is at least transport.MinPayload, and Limits.Channel at least " +
-		"transport.MinChannel, or 0. Otherwise references to large messages, or the names of namespaces, do not " +
-		"fit.", limitsSuffice},
-	{"LimitIsInclusive", "A payload of exactly Limits.Payload bytes is carried; without a limit, so is a " +
-		"megabyte. Otherwise messages just below the limit fail now and then.", limitIsInclusive},
-	{"OverLimitIsRejectedAlone", "A payload over Limits.Payload makes Publish fail: the bus neither cuts it nor " +
-		"drops it silently. After a RejectedError exactly the first Accepted messages were sent, so that the " +
-		"cluster can send the others without sending any twice.", overLimitIsRejectedAlone},
-	{"NonTextIsRejectedAlone", "If Limits.Text is set, a payload that is not UTF-8 or contains NUL makes Publish " +
-		"fail; the bus does not repair or cut it. The messages around it must not be lost silently with it.",
-		nonTextIsRejectedAlone},
+	{"LimitsAreConstant", "transport.Bus.Limits",
+		"Limits is constant and does no I/O. The cluster reads it once and splits its messages accordingly.",
+		limitsAreConstant},
+	{"LimitsSuffice", "transport.Limits",
+		"Limits.Payload is at least transport.MinPayload, and Limits.Channel at least transport.MinChannel, or " +
+			"0. Otherwise references to large messages, or the names of namespaces, do not fit.", limitsSuffice},
+	{"LimitIsInclusive", "transport.Limits.Payload",
+		"A payload of exactly Limits.Payload bytes is carried; without a limit, so is a megabyte. Otherwise " +
+			"messages just below the limit fail now and then.", limitIsInclusive},
+	{"OverLimitIsRejectedAlone", "transport.RejectedError",
+		"A payload over Limits.Payload makes Publish fail: the bus neither cuts it nor drops it silently. After " +
+			"a RejectedError exactly the first Accepted messages were sent, so that the cluster can send the others " +
+			"without sending any twice.", overLimitIsRejectedAlone},
+	{"NonTextIsRejectedAlone", "transport.Limits.Text",
+		"If Limits.Text is set, a payload that is not UTF-8 or contains NUL makes Publish fail; the bus does not " +
+			"repair or cut it. The messages around it must not be lost silently with it.", nonTextIsRejectedAlone},
 }
 
 func limitsAreConstant(c *busChecker) {

@@ -11,22 +11,28 @@ import (
 )
 
 var listenChecks = []check[*busChecker]{
-	{"ListenIsActiveOnReturn", "When Listen returns, all messages published from then on arrive. A node announces " +
-		"itself right after Listen: if it misses the answers, it knows no peers for seconds and its requests come " +
-		"back empty.", listenIsActiveOnReturn},
-	{"ListenTwiceDeliversOnce", "Listening twice has the effect of listening once. After a reconnection a cluster " +
-		"listens to all of its channels, perhaps again; its clients must not receive everything twice from then on.",
+	{"ListenIsActiveOnReturn", "transport.Session.Listen",
+		"When Listen returns, all messages published from then on arrive. A node announces itself right after " +
+			"Listen: if it misses the answers, it knows no peers for seconds and its requests come back empty.",
+		listenIsActiveOnReturn},
+	{"ListenTwiceDeliversOnce", "transport.Session.Listen",
+		"Listening twice has the effect of listening once. After a reconnection a cluster listens to all of its " +
+			"channels, perhaps again; its clients must not receive everything twice from then on.",
 		listenTwiceDeliversOnce},
-	{"UnlistenStopsDelivery", "When Unlisten returns, messages published from then on do not arrive, not even if " +
-		"the session listens to the channel again later. A closed namespace must cost nothing, and may be opened " +
-		"again.", unlistenStopsDelivery},
-	{"UnlistenKeepsOtherChannels", "Unlisten ends one channel, in one session. The other namespaces of the node, " +
-		"and its other sessions, continue.", unlistenKeepsOtherChannels},
-	{"UnlistenOfUnknownIsNoError", "Unlisten of a channel that the session does not listen to is no error. After " +
-		"a reconnection nobody remembers which channels those are.", unlistenOfUnknownIsNoError},
-	{"ListenLosesNothing", "Messages on the channels of a session are neither lost, delivered twice nor reordered " +
-		"while it calls Listen, Unlisten or ListenAll, and listening again to a channel changes nothing. " +
-		"Namespaces are created and closed while traffic flows.", listenLosesNothing},
+	{"UnlistenStopsDelivery", "transport.Session.Unlisten",
+		"When Unlisten returns, messages published from then on do not arrive, not even if the session listens " +
+			"to the channel again later. A closed namespace must cost nothing, and may be opened again.",
+		unlistenStopsDelivery},
+	{"UnlistenKeepsOtherChannels", "transport.Session.Unlisten",
+		"Unlisten ends one channel, in one session. The other namespaces of the node, and its other sessions, " +
+			"continue.", unlistenKeepsOtherChannels},
+	{"UnlistenOfUnknownIsNoError", "transport.Session.Unlisten",
+		"Unlisten of a channel that the session does not listen to is no error. After a reconnection nobody " +
+			"remembers which channels those are.", unlistenOfUnknownIsNoError},
+	{"ListenLosesNothing", "transport.Session.Listen",
+		"Messages on the channels of a session are neither lost, delivered twice nor reordered while it calls " +
+			"Listen, Unlisten or ListenAll, and listening again to a channel changes nothing. Namespaces are created " +
+			"and closed while traffic flows.", listenLosesNothing},
 }
 
 // affordableRounds returns how often a check can do something that takes as long as the given number of calls

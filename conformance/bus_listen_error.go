@@ -11,13 +11,14 @@ import (
 )
 
 var listenErrorChecks = []check[*busChecker]{
-	{"ListenErrorEndsTheSession", "Any error of Listen, Unlisten or ListenAll ends the session: Receive may still " +
-		"return what had arrived before, then a final error. The cluster then opens another session. If the old " +
-		"one stayed half alive, messages would be lost or delivered twice.", listenErrorEndsTheSession},
-	{"InterruptedListenEndsTheSession", "If the context of Listen, Unlisten or ListenAll ends during the call, " +
-		"the call succeeds, or it returns the context's error and the session has ended. There is no third result: " +
-		"either messages of the channel arrive, or the cluster knows that they do not.",
-		interruptedListenEndsTheSession},
+	{"ListenErrorEndsTheSession", "transport.Session.Listen",
+		"Any error of Listen, Unlisten or ListenAll ends the session: Receive may still return what had arrived " +
+			"before, then a final error. The cluster then opens another session. If the old one stayed half alive, " +
+			"messages would be lost or delivered twice.", listenErrorEndsTheSession},
+	{"InterruptedListenEndsTheSession", "transport.Session.Listen",
+		"If the context of Listen, Unlisten or ListenAll ends during the call, the call succeeds, or it returns " +
+			"the context's error and the session has ended. There is no third result: either messages of the channel " +
+			"arrive, or the cluster knows that they do not.", interruptedListenEndsTheSession},
 }
 
 // listenCall is one of the calls whose error ends a session.

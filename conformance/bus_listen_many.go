@@ -11,15 +11,17 @@ import (
 )
 
 var listenManyChecks = []check[*busChecker]{
-	{"ManyChannelsDeliver", "A session may listen to many channels: each delivers, once, and none delivers the " +
-		"messages of another. A node listens to one channel for each of its namespaces, and remote clients may " +
-		"choose those.", manyChannelsDeliver},
-	{"ListenAllListensToEach", "ListenAll (transport.MultiListener) has the effect of Listen for each channel: " +
-		"when it returns, later messages on all of them arrive, once. A cluster listens to its namespaces this way " +
-		"after an outage; a namespace that is left out receives nothing any more.", listenAllListensToEach},
-	{"ListenAllTakesOneRoundTrip", "ListenAll takes about as long as one Listen, however many channels there are. " +
-		"A node with thousands of namespaces receives nothing until it listens to all of them again.",
-		listenAllTakesOneRoundTrip},
+	{"ManyChannelsDeliver", "transport.Session.Listen",
+		"A session may listen to many channels: each delivers, once, and none delivers the messages of another. " +
+			"A node listens to one channel for each of its namespaces, and remote clients may choose those.",
+		manyChannelsDeliver},
+	{"ListenAllListensToEach", "transport.MultiListener.ListenAll",
+		"ListenAll (transport.MultiListener) has the effect of Listen for each channel: when it returns, later " +
+			"messages on all of them arrive, once. A cluster listens to its namespaces this way after an outage; a " +
+			"namespace that is left out receives nothing any more.", listenAllListensToEach},
+	{"ListenAllTakesOneRoundTrip", "transport.MultiListener.ListenAll",
+		"ListenAll takes about as long as one Listen, however many channels there are. A node with thousands of " +
+			"namespaces receives nothing until it listens to all of them again.", listenAllTakesOneRoundTrip},
 }
 
 // channelBatch is how many channels a check publishes on before it receives: a bus need not buffer many more

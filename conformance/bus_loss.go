@@ -10,11 +10,11 @@ import (
 )
 
 var lossChecks = []check[*busChecker]{
-	{"NothingIsReceivedAfterALoss", "A session whose connection breaks returns what had arrived, then a final " +
-		"error that is not a context's error, and nothing more: it does not reconnect. The cluster opens another " +
-		"session, which receives each message from its Listen on, once, and reports the gap. If a session " +
-		"continued as if nothing had happened, a node would have missed messages and nobody would know.",
-		nothingIsReceivedAfterALoss},
+	{"NothingIsReceivedAfterALoss", "package transport, Delivery",
+		"A session whose connection breaks returns what had arrived, then a final error that is not a context's " +
+			"error, and nothing more: it does not reconnect. The cluster opens another session, which receives each " +
+			"message from its Listen on, once, and reports the gap. If a session continued as if nothing had " +
+			"happened, a node would have missed messages and nobody would know.", nothingIsReceivedAfterALoss},
 }
 
 // severMoment is a moment at which sessions are severed.

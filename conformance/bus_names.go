@@ -10,17 +10,18 @@ import (
 )
 
 var nameChecks = []check[*busChecker]{
-	{"ChannelNamesAreLiteral", "A channel name is data: it may contain anything but NUL, and is compared byte by " +
-		"byte. Remote clients choose namespaces: a name that is pasted into a statement is an injection, and a " +
-		"name that is case-folded, hashed, truncated or used as a pattern lets a client into another client's " +
-		"namespace.", channelNamesAreLiteral},
-	{"ChannelLimitIsInclusive", "A channel name of exactly Limits.Channel bytes works in Publish and Listen, " +
-		"whatever its characters; without a limit, so does a name of 5,000 bytes. Otherwise a namespace with such " +
-		"a name receives nothing, or the messages of another namespace whose name begins alike.",
-		channelLimitIsInclusive},
-	{"OverLongChannelIsRejected", "A channel name over Limits.Channel is an error of Publish, Listen and " +
-		"ListenAll. A name that is cut silently merges two namespaces, or receives nothing forever.",
-		overLongChannelIsRejected},
+	{"ChannelNamesAreLiteral", "transport.Message.Channel",
+		"A channel name is data: it may contain anything but NUL, and is compared byte by byte. Remote clients " +
+			"choose namespaces: a name that is pasted into a statement is an injection, and a name that is " +
+			"case-folded, hashed, truncated or used as a pattern lets a client into another client's namespace.",
+		channelNamesAreLiteral},
+	{"ChannelLimitIsInclusive", "transport.Limits.Channel",
+		"A channel name of exactly Limits.Channel bytes works in Publish and Listen, whatever its characters; " +
+			"without a limit, so does a name of 5,000 bytes. Otherwise a namespace with such a name receives " +
+			"nothing, or the messages of another namespace whose name begins alike.", channelLimitIsInclusive},
+	{"OverLongChannelIsRejected", "transport.Limits.Channel",
+		"A channel name over Limits.Channel is an error of Publish, Listen and ListenAll. A name that is cut " +
+			"silently merges two namespaces, or receives nothing forever.", overLongChannelIsRejected},
 }
 
 // distinctNames are pairs of names that a bus must not confuse.

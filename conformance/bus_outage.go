@@ -10,12 +10,14 @@ import (
 )
 
 var outageChecks = []check[*busChecker]{
-	{"PublishAfterOutage", "A Publish after an outage arrives once or returns an error, and so does a batch, from " +
-		"its first message on; the Publish after the first error works. A bus that sends again what may have been " +
-		"sent delivers it twice; a bus that says nothing loses it silently.", publishAfterOutage},
-	{"NoServerFailsAtOnce", "Open and Publish fail, rather than wait, when the server cannot be reached, with an " +
-		"error that is not a context's error, and leave nothing behind. A node retries, and informs its users in " +
-		"the meantime.", noServerFailsAtOnce},
+	{"PublishAfterOutage", "package transport, Delivery",
+		"A Publish after an outage arrives once or returns an error, and so does a batch, from its first message " +
+			"on; the Publish after the first error works. A bus that sends again what may have been sent delivers it " +
+			"twice; a bus that says nothing loses it silently.", publishAfterOutage},
+	{"NoServerFailsAtOnce", "transport.Bus.Open",
+		"Open and Publish fail, rather than wait, when the server cannot be reached, with an error that is not a " +
+			"context's error, and leave nothing behind. A node retries, and informs its users in the meantime.",
+		noServerFailsAtOnce},
 }
 
 // severHook is a hook that breaks connections.

@@ -10,10 +10,11 @@ import (
 )
 
 var partialPublishChecks = []check[*busChecker]{
-	{"HalfWrittenPublishIsReported", "When its ctx ends or its connection breaks in the middle of a large " +
-		"Publish, Publish returns soon, and its error does not claim more than is known: some of the messages may " +
-		"have been sent. A publisher that learns that nothing was sent sends that part again, and one that still " +
-		"waits hangs for as long as the network does.", halfWrittenPublishIsReported},
+	{"HalfWrittenPublishIsReported", "transport.Bus.Publish",
+		"When its ctx ends or its connection breaks in the middle of a large Publish, Publish returns soon, and " +
+			"its error does not claim more than is known: some of the messages may have been sent. A publisher that " +
+			"learns that nothing was sent sends that part again, and one that still waits hangs for as long as the " +
+			"network does.", halfWrittenPublishIsReported},
 }
 
 // halfWrittenPublishIsReported publishes more than connection buffers hold while the medium is stalled, so that

@@ -9,12 +9,13 @@ import (
 )
 
 var receiveChecks = []check[*busChecker]{
-	{"ReceiveEndsWithItsContext", "When its ctx ends, Receive returns ctx.Err() and the session is still usable. " +
-		"Any other error is final: the cluster would reconnect, and report a gap, each time it stops waiting.",
-		receiveEndsWithItsContext},
-	{"CancelledReceiveLosesNothing", "When its ctx ends, Receive has lost nothing, even if a message arrives at " +
-		"that very moment. The cluster interrupts Receive to call Listen: otherwise each new namespace costs a " +
-		"message.", cancelledReceiveLosesNothing},
+	{"ReceiveEndsWithItsContext", "transport.Session.Receive",
+		"When its ctx ends, Receive returns ctx.Err() and the session is still usable. Any other error is final: " +
+			"the cluster would reconnect, and report a gap, each time it stops waiting.", receiveEndsWithItsContext},
+	{"CancelledReceiveLosesNothing", "transport.Session.Receive",
+		"When its ctx ends, Receive has lost nothing, even if a message arrives at that very moment. The cluster " +
+			"interrupts Receive to call Listen: otherwise each new namespace costs a message.",
+		cancelledReceiveLosesNothing},
 }
 
 func receiveEndsWithItsContext(c *busChecker) {

@@ -9,8 +9,9 @@ import (
 )
 
 var severChecks = []check[*busChecker]{
-	{"SeveredListenFails", "When its connection breaks, the session's Listen fails too: it must not promise what " +
-		"it cannot keep.", severedListenFails},
+	{"SeveredListenFails", "transport.Session.Listen",
+		"When its connection breaks, the session's Listen fails too: it must not promise what it cannot keep.",
+		severedListenFails},
 }
 
 // requireSever skips the check if the harness has no Sever.

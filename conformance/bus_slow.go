@@ -10,10 +10,11 @@ import (
 )
 
 var slowChecks = []check[*busChecker]{
-	{"SlowSessionBlocksNobody", "A session that receives slowly, or not at all, blocks neither Publish nor other " +
-		"sessions for longer than a moment, and ends rather than dropping messages: it returns all messages, or " +
-		"all up to a loss and then a final error. Otherwise one node that hangs stops the whole cluster, and one " +
-		"that misses messages without an error is wrong forever.", slowSessionBlocksNobody},
+	{"SlowSessionBlocksNobody", "package transport, Delivery",
+		"A session that receives slowly, or not at all, blocks neither Publish nor other sessions for longer " +
+			"than a moment, and ends rather than dropping messages: it returns all messages, or all up to a loss and " +
+			"then a final error. Otherwise one node that hangs stops the whole cluster, and one that misses messages " +
+			"without an error is wrong forever.", slowSessionBlocksNobody},
 }
 
 // slowSessionBlocksNobody publishes more than the usual buffers hold: up to 65,536 messages and 64 MiB, if the

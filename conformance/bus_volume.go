@@ -9,19 +9,24 @@ import (
 )
 
 var volumeChecks = []check[*busChecker]{
-	{"AllSizesArrive", "A payload of any size up to Limits.Payload arrives as it was sent, alone and in a batch. " +
-		"Buffers, frames and packets have sizes at which bugs are common.", allSizesArrive},
-	{"EachMessageArrivesOnceInOrder", "Publish sends all of msgs, in order, however many; nothing is lost, " +
-		"delivered twice or changed while the session is intact. Otherwise a chat is scrambled, and a counter that " +
-		"messages increment is wrong forever.", eachMessageArrivesOnceInOrder},
-	{"OrderIsKeptAcrossChannels", "The order holds across all channels, and a session receives exactly the " +
-		"channels it listens to. The second of two messages to two namespaces may only make sense after the first, " +
-		"and a message that strays shows private data to the wrong users.", orderIsKeptAcrossChannels},
-	{"OrderIsKeptBetweenBuses", "Messages of a Publish that has returned arrive before those of a later Publish, " +
-		"on whichever bus. An answer must not arrive before its question; and when a cluster receives its own " +
-		"message, it concludes that it has missed nothing until then.", orderIsKeptBetweenBuses},
-	{"ConcurrentPublishIsSafe", "A Bus is safe for concurrent use, and the messages of each caller stay in order. " +
-		"The handlers of a server's clients publish at the same time.", concurrentPublishIsSafe},
+	{"AllSizesArrive", "transport.Limits.Payload",
+		"A payload of any size up to Limits.Payload arrives as it was sent, alone and in a batch. Buffers, " +
+			"frames and packets have sizes at which bugs are common.", allSizesArrive},
+	{"EachMessageArrivesOnceInOrder", "package transport, Delivery",
+		"Publish sends all of msgs, in order, however many; nothing is lost, delivered twice or changed while " +
+			"the session is intact. Otherwise a chat is scrambled, and a counter that messages increment is wrong " +
+			"forever.", eachMessageArrivesOnceInOrder},
+	{"OrderIsKeptAcrossChannels", "package transport, Delivery",
+		"The order holds across all channels, and a session receives exactly the channels it listens to. The " +
+			"second of two messages to two namespaces may only make sense after the first, and a message that strays " +
+			"shows private data to the wrong users.", orderIsKeptAcrossChannels},
+	{"OrderIsKeptBetweenBuses", "package transport, Delivery",
+		"Messages of a Publish that has returned arrive before those of a later Publish, on whichever bus. An " +
+			"answer must not arrive before its question; and when a cluster receives its own message, it concludes " +
+			"that it has missed nothing until then.", orderIsKeptBetweenBuses},
+	{"ConcurrentPublishIsSafe", "transport.Bus",
+		"A Bus is safe for concurrent use, and the messages of each caller stay in order. The handlers of a " +
+			"server's clients publish at the same time.", concurrentPublishIsSafe},
 }
 
 // budget is the approximate duration of one scenario, if the bus can carry enough messages in that time.

@@ -15,7 +15,7 @@ import (
 // Its methods that may fail the check must be called on the check's own goroutine.
 type checker struct {
 	testing.TB
-	why           string
+	rule, why     string // of the check
 	patience      time.Duration
 	suite         *suite
 	start         time.Time
@@ -25,9 +25,9 @@ type checker struct {
 	abandoned     atomic.Bool            // the check hung and was given up: it must not report any more
 }
 
-func newChecker(tb testing.TB, s *suite, why string) *checker {
+func newChecker(tb testing.TB, s *suite, rule, why string) *checker {
 	patience := s.currentPatience(tb)
-	return &checker{TB: guardedCleanup{tb, hangLimit(patience)}, why: why, patience: patience, suite: s,
+	return &checker{TB: guardedCleanup{tb, hangLimit(patience)}, rule: rule, why: why, patience: patience, suite: s,
 		start: time.Now()}
 }
 
@@ -144,7 +144,8 @@ func (c *checker) failureText(called, wanted, format string, args ...any) string
 	if trouble := c.backgroundErr.Load(); trouble != nil && !strings.Contains(came, strconv.Quote((*trouble).Error())) {
 		came += fmt.Sprintf("; meanwhile a call on another goroutine returned the error %q", *trouble)
 	}
-	return fmt.Sprintf("\n called: %s\n wanted: %s\n    got: %s\n    why: %s", called, wanted, came, c.why)
+	return fmt.Sprintf("\n called: %s\n wanted: %s\n    got: %s\n   rule: %s\n    why: %s", called, wanted, came,
+		c.rule, c.why)
 }
 
 // Fatal, Fatalf, Errorf, Skip and Skipf end the goroutine silently if the check was given up, because its test

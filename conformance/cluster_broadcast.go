@@ -12,20 +12,26 @@ import (
 )
 
 var clusterBroadcastChecks = []check[*clusterChecker]{
-	{"BroadcastReachesEveryNodeOnce", "A broadcast reaches the clients of all nodes, including the emitting node, " +
-		"each once. That is the purpose of a cluster.", broadcastReachesEveryNodeOnce},
-	{"RoomsAndExceptSelect", "A broadcast reaches the clients in at least one of its rooms, once each, but none " +
-		"that is in an excepted room, on every node. Other users must not read messages that are not for them.",
+	{"BroadcastReachesEveryNodeOnce", "core.Target.Emit",
+		"A broadcast reaches the clients of all nodes, including the emitting node, each once. That is the " +
+			"purpose of a cluster.", broadcastReachesEveryNodeOnce},
+	{"RoomsAndExceptSelect", "core.Target.Except",
+		"A broadcast reaches the clients in at least one of its rooms, once each, but none that is in an " +
+			"excepted room, on every node. Other users must not read messages that are not for them.",
 		roomsAndExceptSelect},
-	{"OrderIsKept", "Messages of one node reach another in the order they were sent, whether they are small, " +
-		"large or binary, awaited or not. A small \"delete\" that overtakes a large \"create\" leaves the " +
-		"clients with an object that no longer exists.", orderIsKept},
-	{"EqualBroadcastsAllArrive", "Equal broadcasts are distinct. A database that merges equal notifications " +
-		"swallows the second \"hi\" of a chat.", equalBroadcastsAllArrive},
-	{"NamespacesAreSeparate", "A message sent in one namespace reaches no other, however similar their names. " +
-		"Namespaces keep the administrators' messages from the guests.", namespacesAreSeparate},
-	{"FlagsArrive", "Volatile, Compress and Timeout arrive as they were set, and are unset if they were not set. " +
-		"The other node's server sends with them.", flagsArrive},
+	{"OrderIsKept", "package core, Delivery",
+		"Messages of one node reach another in the order they were sent, whether they are small, large or " +
+			"binary, awaited or not. A small \"delete\" that overtakes a large \"create\" leaves the clients with an " +
+			"object that no longer exists.", orderIsKept},
+	{"EqualBroadcastsAllArrive", "core.Target.Emit",
+		"Equal broadcasts are distinct. A database that merges equal notifications swallows the second \"hi\" of " +
+			"a chat.", equalBroadcastsAllArrive},
+	{"NamespacesAreSeparate", "core.Cluster.Namespace",
+		"A message sent in one namespace reaches no other, however similar their names. Namespaces keep the " +
+			"administrators' messages from the guests.", namespacesAreSeparate},
+	{"FlagsArrive", "core.Target.Volatile",
+		"Volatile, Compress and Timeout arrive as they were set, and are unset if they were not set. The other " +
+			"node's server sends with them.", flagsArrive},
 }
 
 func broadcastReachesEveryNodeOnce(c *clusterChecker) {

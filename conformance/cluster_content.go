@@ -9,12 +9,15 @@ import (
 )
 
 var clusterContentChecks = []check[*clusterChecker]{
-	{"ValuesArriveUnchanged", "An argument arrives as the value that was sent: text in any language, numbers, " +
-		"null, nested lists and maps. What clients receive must not depend on their node.", valuesArriveUnchanged},
-	{"BinaryAtAnyDepth", "A []byte arrives as bytes, at any depth of an argument, not as base64. Pictures and " +
-		"files are sent this way.", binaryAtAnyDepth},
-	{"NamesAreLiteral", "Names of namespaces, rooms and events are data: quotes, backslashes, emoji, SQL, and NUL " +
-		"where Limits allow it. Remote clients choose them; a name that is pasted into a statement is an injection.",
+	{"ValuesArriveUnchanged", "core.Target.Emit",
+		"An argument arrives as the value that was sent: text in any language, numbers, null, nested lists and " +
+			"maps. What clients receive must not depend on their node.", valuesArriveUnchanged},
+	{"BinaryAtAnyDepth", "core.Target.Emit",
+		"A []byte arrives as bytes, at any depth of an argument, not as base64. Pictures and files are sent this " +
+			"way.", binaryAtAnyDepth},
+	{"NamesAreLiteral", "core.Target.To",
+		"Names of namespaces, rooms and events are data: quotes, backslashes, emoji, SQL, and NUL where Limits " +
+			"allow it. Remote clients choose them; a name that is pasted into a statement is an injection.",
 		namesAreLiteral},
 }
 

@@ -12,15 +12,16 @@ import (
 )
 
 var clusterLeaveChecks = []check[*clusterChecker]{
-	{"CloseAnnouncesLeaving", "When a node closes, its peers remove it at once: what it sent before arrives, and " +
-		"requests that wait for it end and name it in PartialError.Left. Every deployment closes nodes.",
-		closeAnnouncesLeaving},
-	{"HeartbeatsArrive", "The heartbeats of a node that sends nothing else reach its peers and the node itself. " +
-		"Otherwise its peers consider it dead, and the node considers its session broken and opens another one " +
-		"again and again.", heartbeatsArrive},
-	{"ClosedNamespaceAnnouncesLeaving", "A namespace that is closed sends a leave message and delivers nothing " +
-		"more; the node's other namespaces continue, and the namespace can be opened again.",
-		closedNamespaceAnnouncesLeaving},
+	{"CloseAnnouncesLeaving", "core.Cluster.Close",
+		"When a node closes, its peers remove it at once: what it sent before arrives, and requests that wait " +
+			"for it end and name it in PartialError.Left. Every deployment closes nodes.", closeAnnouncesLeaving},
+	{"HeartbeatsArrive", "core.Config.HeartbeatInterval",
+		"The heartbeats of a node that sends nothing else reach its peers and the node itself. Otherwise its " +
+			"peers consider it dead, and the node considers its session broken and opens another one again and again.",
+		heartbeatsArrive},
+	{"ClosedNamespaceAnnouncesLeaving", "core.Namespace.Close",
+		"A namespace that is closed sends a leave message and delivers nothing more; the node's other namespaces " +
+			"continue, and the namespace can be opened again.", closedNamespaceAnnouncesLeaving},
 }
 
 // requestKinds are the kinds of requests.

@@ -10,9 +10,10 @@ import (
 )
 
 var clusterManyChecks = []check[*clusterChecker]{
-	{"ManyNamespacesListenAgain", "A node with many namespaces listens to all of them again after an outage: in " +
-		"few round trips if its sessions are transport.MultiListeners, otherwise one by one. A namespace that is " +
-		"left out stays silent forever.", manyNamespacesListenAgain},
+	{"ManyNamespacesListenAgain", "transport.MultiListener",
+		"A node with many namespaces listens to all of them again after an outage: in few round trips if its " +
+			"sessions are transport.MultiListeners, otherwise one by one. A namespace that is left out stays silent " +
+			"forever.", manyNamespacesListenAgain},
 }
 
 func manyNamespacesListenAgain(c *clusterChecker) {

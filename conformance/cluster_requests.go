@@ -10,15 +10,20 @@ import (
 )
 
 var clusterRequestChecks = []check[*clusterChecker]{
-	{"PeersAreKnown", "Nodes know each other as soon as they have started, not only after a heartbeat. Requests " +
-		"ask the known peers, so the first requests would come back empty.", peersAreKnown},
-	{"EmitWithAckAsksEveryClient", "EmitWithAck returns one answer from each selected client of every node, and " +
-		"ends when the last answer has arrived, not at the timeout.", emitWithAckAsksEveryClient},
-	{"ServerSideEmitReachesOtherNodes", "ServerSideEmit reaches the server of every other node, but not the " +
-		"sender's own server, and no client.", serverSideEmitReachesOtherNodes},
-	{"ServerSideEmitWithAckAsksOtherNodes", "ServerSideEmitWithAck returns the first answer of each other node, " +
-		"and ends with the last of them.", serverSideEmitWithAckAsksOtherNodes},
-	{"ManyRequestsAtOnce", "Each of many concurrent requests gets its own answers.", manyRequestsAtOnce},
+	{"PeersAreKnown", "core.Namespace.Peers",
+		"Nodes know each other as soon as they have started, not only after a heartbeat. Requests ask the known " +
+			"peers, so the first requests would come back empty.", peersAreKnown},
+	{"EmitWithAckAsksEveryClient", "core.Target.EmitWithAck",
+		"EmitWithAck returns one answer from each selected client of every node, and ends when the last answer " +
+			"has arrived, not at the timeout.", emitWithAckAsksEveryClient},
+	{"ServerSideEmitReachesOtherNodes", "core.Target.ServerSideEmit",
+		"ServerSideEmit reaches the server of every other node, but not the sender's own server, and no client.",
+		serverSideEmitReachesOtherNodes},
+	{"ServerSideEmitWithAckAsksOtherNodes", "core.Target.ServerSideEmitWithAck",
+		"ServerSideEmitWithAck returns the first answer of each other node, and ends with the last of them.",
+		serverSideEmitWithAckAsksOtherNodes},
+	{"ManyRequestsAtOnce", "core.Target.EmitWithAck",
+		"Each of many concurrent requests gets its own answers.", manyRequestsAtOnce},
 }
 
 func peersAreKnown(c *clusterChecker) {

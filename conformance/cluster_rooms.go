@@ -10,13 +10,15 @@ import (
 )
 
 var clusterRoomChecks = []check[*clusterChecker]{
-	{"JoinLeaveDisconnectReachAllNodes", "SocketsJoin, SocketsLeave and DisconnectSockets reach the selected " +
-		"sockets of all nodes, and no others. A banned user must be disconnected everywhere.",
-		joinLeaveDisconnectReachAllNodes},
-	{"FetchSocketsFindsAll", "FetchSockets returns the selected sockets of all nodes with their rooms, handshake " +
-		"and data. Without it nobody knows who is online.", fetchSocketsFindsAll},
-	{"RemoteSocketsCanBeUsed", "A fetched socket can be sent to, asked, moved between rooms and disconnected, " +
-		"wherever it is, without affecting other sockets.", remoteSocketsCanBeUsed},
+	{"JoinLeaveDisconnectReachAllNodes", "core.Target.SocketsJoin",
+		"SocketsJoin, SocketsLeave and DisconnectSockets reach the selected sockets of all nodes, and no others. " +
+			"A banned user must be disconnected everywhere.", joinLeaveDisconnectReachAllNodes},
+	{"FetchSocketsFindsAll", "core.Target.FetchSockets",
+		"FetchSockets returns the selected sockets of all nodes with their rooms, handshake and data. Without it " +
+			"nobody knows who is online.", fetchSocketsFindsAll},
+	{"RemoteSocketsCanBeUsed", "core.RemoteSocket",
+		"A fetched socket can be sent to, asked, moved between rooms and disconnected, wherever it is, without " +
+			"affecting other sockets.", remoteSocketsCanBeUsed},
 }
 
 func joinLeaveDisconnectReachAllNodes(c *clusterChecker) {

@@ -11,14 +11,17 @@ import (
 )
 
 var clusterSeverChecks = []check[*clusterChecker]{
-	{"SeveredNodeReconnects", "A node whose session breaks opens another, listens to all of its namespaces again " +
-		"and reports how long it was deaf (without a session), however often that happens. A node that is deaf " +
-		"without knowing it gives wrong answers indefinitely.", severedNodeReconnects},
-	{"SeveredNodeKeepsItsPeers", "A node that was deaf for a moment does not consider its peers dead: it could " +
-		"not hear them.", severedNodeKeepsItsPeers},
-	{"LossesAreReported", "The time of every message that a node misses is within the time of a GapError, and the " +
-		"messages that it receives arrive once and in order. Applications fetch from their database what they have " +
-		"missed, and a gap that is too short hides a loss.", lossesAreReported},
+	{"SeveredNodeReconnects", "core.GapError",
+		"A node whose session breaks opens another, listens to all of its namespaces again and reports how long " +
+			"it was deaf (without a session), however often that happens. A node that is deaf without knowing it " +
+			"gives wrong answers indefinitely.", severedNodeReconnects},
+	{"SeveredNodeKeepsItsPeers", "core.Namespace.Peers",
+		"A node that was deaf for a moment does not consider its peers dead: it could not hear them.",
+		severedNodeKeepsItsPeers},
+	{"LossesAreReported", "core.GapError",
+		"The time of every message that a node misses is within the time of a GapError, and the messages that it " +
+			"receives arrive once and in order. Applications fetch from their database what they have missed, and a " +
+			"gap that is too short hides a loss.", lossesAreReported},
 }
 
 // requireSever skips the check if the harness has no Sever.

@@ -13,13 +13,16 @@ import (
 )
 
 var clusterSizeChecks = []check[*clusterChecker]{
-	{"MessagesOfAnySizeArrive", "A message arrives whatever its size: near the limit of the bus, to the byte, and " +
-		"a megabyte. The largest message of the week must not be the one that gets lost.", messagesOfAnySizeArrive},
-	{"AnswersOfAnySizeArrive", "Acknowledgements and the data of sockets arrive whatever their size. They are " +
-		"transported like messages, but only the requester reads them.", answersOfAnySizeArrive},
-	{"LargeMessagesOfAllNodesArrive", "All nodes can read what several nodes put into the store at the same time, " +
-		"and no node reads another message in its place. An id that two nodes use at the same time merges two " +
-		"messages.", largeMessagesOfAllNodesArrive},
+	{"MessagesOfAnySizeArrive", "core.Config.Store",
+		"A message arrives whatever its size: near the limit of the bus, to the byte, and a megabyte. The " +
+			"largest message of the week must not be the one that gets lost.", messagesOfAnySizeArrive},
+	{"AnswersOfAnySizeArrive", "core.Config.Store",
+		"Acknowledgements and the data of sockets arrive whatever their size. They are transported like " +
+			"messages, but only the requester reads them.", answersOfAnySizeArrive},
+	{"LargeMessagesOfAllNodesArrive", "core.Config.Store",
+		"All nodes can read what several nodes put into the store at the same time, and no node reads another " +
+			"message in its place. An id that two nodes use at the same time merges two messages.",
+		largeMessagesOfAllNodesArrive},
 }
 
 // maxMessage is the default limit of a message, core.Config.MaxMessageBytes.

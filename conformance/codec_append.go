@@ -11,21 +11,26 @@ import (
 )
 
 var appendChecks = []check[*codecChecker]{
-	{"TextIsText", "The text form is valid UTF-8 without NUL, whatever the message contains. PostgreSQL rejects " +
-		"any other notification.", textIsText},
-	{"AppendAppends", "Append extends dst and leaves its contents alone, whether there is spare capacity or not. " +
-		"The cluster writes into buffers that it reuses.", appendAppends},
-	{"AppendRetainsNothing", "The bytes that Append returned belong to the caller: later calls do not change " +
-		"them, and changes of them do not affect later calls. Thousands of messages wait in the cluster's queue at " +
-		"a time, and its buffers are reused.", appendRetainsNothing},
-	{"AppendLeavesTheEnvelope", "Append only reads the envelope. The same envelope is delivered to this node's " +
-		"own clients.", appendLeavesTheEnvelope},
-	{"ErrBinaryLeavesDst", "When the text form cannot carry bytes, Append returns ErrBinary, and the contents " +
-		"of dst are unchanged, as after any other error. The cluster then writes the binary form into the same " +
-		"buffer.", errBinaryLeavesDst},
-	{"NonceTellsEqualMessagesApart", "A Nonce makes the bytes differ and has no other meaning. PostgreSQL " +
-		"delivers two equal notifications of one transaction once: two equal messages would become one.",
-		nonceTellsEqualMessagesApart},
+	{"TextIsText", "codec.Codec.Append",
+		"The text form is valid UTF-8 without NUL, whatever the message contains. PostgreSQL rejects any other " +
+			"notification.", textIsText},
+	{"AppendAppends", "codec.Codec.Append",
+		"Append extends dst and leaves its contents alone, whether there is spare capacity or not. The cluster " +
+			"writes into buffers that it reuses.", appendAppends},
+	{"AppendRetainsNothing", "codec.Codec.Append",
+		"The bytes that Append returned belong to the caller: later calls do not change them, and changes of " +
+			"them do not affect later calls. Thousands of messages wait in the cluster's queue at a time, and its " +
+			"buffers are reused.", appendRetainsNothing},
+	{"AppendLeavesTheEnvelope", "codec.Codec.Append",
+		"Append only reads the envelope. The same envelope is delivered to this node's own clients.",
+		appendLeavesTheEnvelope},
+	{"ErrBinaryLeavesDst", "codec.Codec.Append",
+		"When the text form cannot carry bytes, Append returns ErrBinary, and the contents of dst are unchanged, " +
+			"as after any other error. The cluster then writes the binary form into the same buffer.",
+		errBinaryLeavesDst},
+	{"NonceTellsEqualMessagesApart", "codec.Envelope.Nonce",
+		"A Nonce makes the bytes differ and has no other meaning. PostgreSQL delivers two equal notifications of " +
+			"one transaction once: two equal messages would become one.", nonceTellsEqualMessagesApart},
 }
 
 // allSamples returns samples of everything.

@@ -12,13 +12,15 @@ import (
 )
 
 var codecUseChecks = []check[*codecChecker]{
-	{"ConcurrentUse", "A Codec is safe for concurrent use, and so are the values it parsed. One codec serves all " +
-		"namespaces.", concurrentCodecUse},
-	{"LaterCallsBehaveTheSame", "What a codec writes and reads depends on the message and on nothing else: the " +
-		"5,000th call gives the same result as the first. A server makes millions of calls.",
-		laterCallsBehaveTheSame},
-	{"GoldenMessages", "The codec reads what another implementation wrote, and writes what the other reads, byte " +
-		"for byte. That is the purpose of its wire format.", goldenMessages},
+	{"ConcurrentUse", "codec.Codec",
+		"A Codec is safe for concurrent use, and so are the values it parsed. One codec serves all namespaces.",
+		concurrentCodecUse},
+	{"LaterCallsBehaveTheSame", "codec.Codec",
+		"What a codec writes and reads depends on the message and on nothing else: the 5,000th call gives the " +
+			"same result as the first. A server makes millions of calls.", laterCallsBehaveTheSame},
+	{"GoldenMessages", "conformance.Golden",
+		"The codec reads what another implementation wrote, and writes what the other reads, byte for byte. That " +
+			"is the purpose of its wire format.", goldenMessages},
 }
 
 // yieldingEncoding is an encoding of JSON whose reader lets other goroutines run first. Wherever a codec

@@ -10,21 +10,28 @@ import (
 )
 
 var dataChecks = []check[*codecChecker]{
-	{"TextRoundTrips", "All of Unicode arrives as it was sent, including NUL, wherever users put it. Users write " +
-		"in all languages.", textRoundTrips},
-	{"ShapesRoundTrip", "Null, false, 0, \"\", [] and {} are six different values, and stay where they are. " +
-		"Programs tell them apart.", shapesRoundTrip},
-	{"TimesRoundTrip", "A time arrives as the same instant, to the millisecond, in the years 1 to 9999, or as its " +
-		"text. Birthdays are before 1970, expiry dates after 2038.", timesRoundTrip},
-	{"RawDataIsKept", "Data that is already encoded is passed on unchanged: escapes, the order of keys, repeated " +
-		"keys, text that looks like something else. Clients depend on all of it.", rawDataIsKept},
-	{"BytesRoundTrip", "The binary form carries bytes at any depth, and bytes stay bytes; the text form does " +
-		"so too, or refuses them with ErrBinary. Bytes that become text, or an object, are a broken image at the " +
-		"client.", bytesRoundTrip},
-	{"NestingRoundTrips", "A codec carries everything that NewValue and NewArgs accept, however deep. The depth " +
-		"of a client's message was accepted before, so the message must not be refused later.", nestingRoundTrips},
-	{"DeepDataIsAnError", "Data that nests deeper than MaxDepth is an error of Append, never a crash or a message " +
-		"that no peer can read. Users pass on what their clients sent.", deepDataIsAnError},
+	{"TextRoundTrips", "codec.Codec",
+		"All of Unicode arrives as it was sent, including NUL, wherever users put it. Users write in all " +
+			"languages.", textRoundTrips},
+	{"ShapesRoundTrip", "codec.Codec",
+		"Null, false, 0, \"\", [] and {} are six different values, and stay where they are. Programs tell them " +
+			"apart.", shapesRoundTrip},
+	{"TimesRoundTrip", "codec.Codec",
+		"A time arrives as the same instant, to the millisecond, in the years 1 to 9999, or as its text. " +
+			"Birthdays are before 1970, expiry dates after 2038.", timesRoundTrip},
+	{"RawDataIsKept", "codec.RawJSON",
+		"Data that is already encoded is passed on unchanged: escapes, the order of keys, repeated keys, text " +
+			"that looks like something else. Clients depend on all of it.", rawDataIsKept},
+	{"BytesRoundTrip", "codec.ErrBinary",
+		"The binary form carries bytes at any depth, and bytes stay bytes; the text form does so too, or refuses " +
+			"them with ErrBinary. Bytes that become text, or an object, are a broken image at the client.",
+		bytesRoundTrip},
+	{"NestingRoundTrips", "codec.MaxDepth",
+		"A codec carries everything that NewValue and NewArgs accept, however deep. The depth of a client's " +
+			"message was accepted before, so the message must not be refused later.", nestingRoundTrips},
+	{"DeepDataIsAnError", "codec.MaxDepth",
+		"Data that nests deeper than MaxDepth is an error of Append, never a crash or a message that no peer can " +
+			"read. Users pass on what their clients sent.", deepDataIsAnError},
 }
 
 // trickyTexts are texts that often cause bugs.

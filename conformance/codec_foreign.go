@@ -12,27 +12,29 @@ import (
 )
 
 var foreignChecks = []check[*codecChecker]{
-	{"ForeignBytesAreMalformed", "Parse never panics on foreign bytes: what it cannot read is an error that wraps " +
-		"ErrMalformed. Anybody who can publish can send anything, and a panic stops the whole server.",
-		foreignBytesAreMalformed},
-	{"BrokenMessagesAreMalformed", "Parse reads a message that was cut or changed in transit, or returns an error " +
-		"that wraps ErrMalformed, but never panics, neither in Parse nor when its data is decoded later.",
-		brokenMessagesAreMalformed},
-	{"TrailingBytesAreMalformed", "Bytes after the message are an error that wraps ErrMalformed; only white space " +
-		"may follow the text form. Append never wrote them: two messages have been joined.",
-		trailingBytesAreMalformed},
-	{"HostileLengthsAllocateLittle", "Parse does not trust a length: it allocates in proportion to the input. " +
-		"Otherwise a message of ten bytes that claims a list of four billion elements stops the server.",
-		hostileLengthsAllocateLittle},
-	{"DeepNestingIsMalformed", "Foreign bytes that nest deeper than MaxDepth are an error that wraps " +
-		"ErrMalformed, never a stack overflow, which no program survives.", deepNestingIsMalformed},
-	{"UnknownTypesAreNoError", "A type that the codec does not know is no error: the envelope has that Type. " +
-		"Newer nodes send messages that older nodes need not understand.", unknownTypesAreNoError},
-	{"ParseLeavesItsInput", "Parse only reads p. Several namespaces, or a test, may read the same bytes.",
-		parseLeavesItsInput},
-	{"ParsedEnvelopesBelongToCaller", "A parsed envelope belongs to the caller: later calls do not change it, and " +
-		"changes of it do not affect later calls. Thousands wait in the cluster's receive queues at a time.",
-		parsedEnvelopesBelongToCaller},
+	{"ForeignBytesAreMalformed", "codec.Codec.Parse",
+		"Parse never panics on foreign bytes: what it cannot read is an error that wraps ErrMalformed. Anybody " +
+			"who can publish can send anything, and a panic stops the whole server.", foreignBytesAreMalformed},
+	{"BrokenMessagesAreMalformed", "codec.Codec.Parse",
+		"Parse reads a message that was cut or changed in transit, or returns an error that wraps ErrMalformed, " +
+			"but never panics, neither in Parse nor when its data is decoded later.", brokenMessagesAreMalformed},
+	{"TrailingBytesAreMalformed", "codec.Codec.Parse",
+		"Bytes after the message are an error that wraps ErrMalformed; only white space may follow the text " +
+			"form. Append never wrote them: two messages have been joined.", trailingBytesAreMalformed},
+	{"HostileLengthsAllocateLittle", "codec.Codec.Parse",
+		"Parse does not trust a length: it allocates in proportion to the input. Otherwise a message of ten " +
+			"bytes that claims a list of four billion elements stops the server.", hostileLengthsAllocateLittle},
+	{"DeepNestingIsMalformed", "codec.MaxDepth",
+		"Foreign bytes that nest deeper than MaxDepth are an error that wraps ErrMalformed, never a stack " +
+			"overflow, which no program survives.", deepNestingIsMalformed},
+	{"UnknownTypesAreNoError", "codec.Codec.Parse",
+		"A type that the codec does not know is no error: the envelope has that Type. Newer nodes send messages " +
+			"that older nodes need not understand.", unknownTypesAreNoError},
+	{"ParseLeavesItsInput", "codec.Codec.Parse",
+		"Parse only reads p. Several namespaces, or a test, may read the same bytes.", parseLeavesItsInput},
+	{"ParsedEnvelopesBelongToCaller", "codec.Codec.Parse",
+		"A parsed envelope belongs to the caller: later calls do not change it, and changes of it do not affect " +
+			"later calls. Thousands wait in the cluster's receive queues at a time.", parsedEnvelopesBelongToCaller},
 }
 
 // parseForeign parses bytes of unknown origin, and decodes the result if there is one.

@@ -9,12 +9,15 @@ import (
 )
 
 var forwardChecks = []check[*codecChecker]{
-	{"ForwardedDataIsKept", "A node can send on what it has parsed, in either form: the data stays encoded on " +
-		"the way. A message that came from the store as binary may be sent as text.", forwardedDataIsKept},
-	{"ParsedDataDecodes", "Args and Value of a parsed envelope decode into Go types. That is what programs " +
-		"finally do with them.", parsedDataDecodes},
-	{"RandomMessagesRoundTrip", "Every combination of the fields of an Envelope arrives. A bug in one of a " +
-		"thousand messages occurs every second in production.", randomMessagesRoundTrip},
+	{"ForwardedDataIsKept", "codec.Value",
+		"A node can send on what it has parsed, in either form: the data stays encoded on the way. A message " +
+			"that came from the store as binary may be sent as text.", forwardedDataIsKept},
+	{"ParsedDataDecodes", "codec.Value.Decode",
+		"Args and Value of a parsed envelope decode into Go types. That is what programs finally do with them.",
+		parsedDataDecodes},
+	{"RandomMessagesRoundTrip", "codec.Envelope",
+		"Every combination of the fields of an Envelope arrives. A bug in one of a thousand messages occurs " +
+			"every second in production.", randomMessagesRoundTrip},
 }
 
 func forwardedDataIsKept(c *codecChecker) {

@@ -12,9 +12,10 @@ import (
 )
 
 var numberChecks = []check[*codecChecker]{
-	{"NumbersRoundTrip", "A number arrives as the same number, to the last digit: exactly if it is an integer of " +
-		"up to 64 bits, otherwise as the same float64, including the sign of -0. Ids of other systems are such " +
-		"integers.", numbersRoundTrip},
+	{"NumbersRoundTrip", "codec.Codec",
+		"A number arrives as the same number, to the last digit: exactly if it is an integer of up to 64 bits, " +
+			"otherwise as the same float64, including the sign of -0. Ids of other systems are such integers.",
+		numbersRoundTrip},
 }
 
 // sampleNumbers returns numbers of all sizes, as they are in a tree.

@@ -13,15 +13,19 @@ import (
 )
 
 var peekChecks = []check[*codecChecker]{
-	{"PeekFindsOwnMessages", "SentBy is true for every message that Append wrote with EmitterUID or with the kind " +
-		"of UID that nodes have, 16 hexadecimal digits: for every type and size, in both forms. Otherwise a node " +
-		"parses everything that it has sent itself.", peekFindsOwnMessages},
-	{"PeekAgreesWithParse", "If SentBy returns true, Parse finds this sender. The cluster drops its own messages " +
-		"this way without parsing them: a true for another node's message loses that message.", peekAgreesWithParse},
-	{"PeekNeverPanics", "SentBy does not validate, but it never panics either. It is the first to read foreign " +
-		"bytes.", peekNeverPanics},
-	{"PeekIsCheap", "SentBy allocates nothing and reads no further than the sender, however large the message is. " +
-		"It is called for every message.", peekIsCheap},
+	{"PeekFindsOwnMessages", "codec.Peeker.SentBy",
+		"SentBy is true for every message that Append wrote with EmitterUID or with the kind of UID that nodes " +
+			"have, 16 hexadecimal digits: for every type and size, in both forms. Otherwise a node parses everything " +
+			"that it has sent itself.", peekFindsOwnMessages},
+	{"PeekAgreesWithParse", "codec.Peeker.SentBy",
+		"If SentBy returns true, Parse finds this sender. The cluster drops its own messages this way without " +
+			"parsing them: a true for another node's message loses that message.", peekAgreesWithParse},
+	{"PeekNeverPanics", "codec.Peeker.SentBy",
+		"SentBy does not validate, but it never panics either. It is the first to read foreign bytes.",
+		peekNeverPanics},
+	{"PeekIsCheap", "codec.Peeker.SentBy",
+		"SentBy allocates nothing and reads no further than the sender, however large the message is. It is " +
+			"called for every message.", peekIsCheap},
 }
 
 func (c *codecChecker) requirePeeker() codec.Peeker {

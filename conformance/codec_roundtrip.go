@@ -11,19 +11,24 @@ import (
 )
 
 var roundTripChecks = []check[*codecChecker]{
-	{"EveryTypeRoundTrips", "Parse reads what Append wrote in either form: every type, with all of its fields " +
-		"and with only the required ones. Nodes have no other way to talk to each other.", everyTypeRoundTrips},
-	{"OptsRoundTrip", "Rooms, Except and Flags arrive as they were sent, in every combination, and unset fields " +
-		"arrive unset: Except alone selects everybody else, compress has three states, a timeout of 0 is the " +
-		"receiver's default.", optsRoundTrip},
-	{"NobodyIsNeverEverybody", "A message to nobody (Opts.Nobody) is refused with ErrNobody, or parsed as a " +
-		"message to nobody again. Written without rooms it would disconnect everybody.", nobodyIsNeverEverybody},
-	{"HeadersRoundTrip", "The header holds any text of any length, and may lack the namespace: the receiver then " +
-		"takes it from the channel. Remote clients choose namespaces, other nodes choose uids and request ids.",
+	{"EveryTypeRoundTrips", "codec.Envelope",
+		"Parse reads what Append wrote in either form: every type, with all of its fields and with only the " +
+			"required ones. Nodes have no other way to talk to each other.", everyTypeRoundTrips},
+	{"OptsRoundTrip", "codec.Opts",
+		"Rooms, Except and Flags arrive as they were sent, in every combination, and unset fields arrive unset: " +
+			"Except alone selects everybody else, compress has three states, a timeout of 0 is the receiver's " +
+			"default.", optsRoundTrip},
+	{"NobodyIsNeverEverybody", "codec.Opts.Nobody",
+		"A message to nobody (Opts.Nobody) is refused with ErrNobody, or parsed as a message to nobody again. " +
+			"Written without rooms it would disconnect everybody.", nobodyIsNeverEverybody},
+	{"HeadersRoundTrip", "codec.Envelope.NSP",
+		"The header holds any text of any length, and may lack the namespace: the receiver then takes it from " +
+			"the channel. Remote clients choose namespaces, other nodes choose uids and request ids.",
 		headersRoundTrip},
-	{"ReferencesRoundTrip", "With an AttachmentID the envelope is a reference: it has a header and no data, " +
-		"whatever its type, and its id is text, even if it looks like a number. The AttachmentKey is in the " +
-		"reference and in the stored message: it reveals a row that was replaced.", referencesRoundTrip},
+	{"ReferencesRoundTrip", "codec.Envelope.AttachmentID",
+		"With an AttachmentID the envelope is a reference: it has a header and no data, whatever its type, and " +
+			"its id is text, even if it looks like a number. The AttachmentKey is in the reference and in the stored " +
+			"message: it reveals a row that was replaced.", referencesRoundTrip},
 }
 
 func everyTypeRoundTrips(c *codecChecker) {

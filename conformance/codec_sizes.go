@@ -10,12 +10,15 @@ import (
 )
 
 var codecSizeChecks = []check[*codecChecker]{
-	{"LargeDataRoundTrips", "Texts and bytes of any size arrive whole. The encoding of lengths changes as they " +
-		"grow, and buffers end.", largeDataRoundTrips},
-	{"LongListsRoundTrip", "Lists, objects and the arguments of an event arrive whole and in order, however many " +
-		"there are.", longListsRoundTrip},
-	{"ManyRoomsRoundTrip", "Any number of rooms, exceptions and sockets arrives, in the same order: in a large " +
-		"cluster all three are lists of thousands.", manyRoomsRoundTrip},
+	{"LargeDataRoundTrips", "codec.Codec",
+		"Texts and bytes of any size arrive whole. The encoding of lengths changes as they grow, and buffers end.",
+		largeDataRoundTrips},
+	{"LongListsRoundTrip", "codec.Codec",
+		"Lists, objects and the arguments of an event arrive whole and in order, however many there are.",
+		longListsRoundTrip},
+	{"ManyRoomsRoundTrip", "codec.Opts",
+		"Any number of rooms, exceptions and sockets arrives, in the same order: in a large cluster all three " +
+			"are lists of thousands.", manyRoomsRoundTrip},
 }
 
 // asciiText returns n bytes of text that does not repeat itself.

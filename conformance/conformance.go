@@ -13,7 +13,8 @@
 //
 //	go test -run 'TestConformance/EachMessageArrivesOnceInOrder$'
 //
-// A failure says what was called, what was wanted, what came instead, and why it matters. A harness is a
+// A failure says what was called, what was wanted, what came instead, which rule of the documentation that
+// breaks, and why it matters. A harness is a
 // struct of funcs. If an optional func is nil, the suite skips the checks that need it and says so. The suite
 // reads from the bus's Limits and from its optional interfaces what else it can do.
 //
@@ -121,6 +122,8 @@ import (
 type check[C any] struct {
 	// name is the promise, in CamelCase.
 	name string
+	// rule is where the documentation states the promise: a symbol, or a section of a package's documentation.
+	rule string
 	// why states the promise, and what goes wrong for users of a cluster if an implementation breaks it.
 	why string
 	// verify fails the test if the implementation breaks the promise.
@@ -151,7 +154,7 @@ func runChecks[C any](t *testing.T, s *suite, checks []check[C], wrap func(*chec
 	s.measureLatency(t)
 	for _, check := range checks {
 		t.Run(check.name, func(t *testing.T) {
-			c := newChecker(t, s, check.why)
+			c := newChecker(t, s, check.rule, check.why)
 			t.Cleanup(func() { s.addResult(t, check.name, c) })
 			c.runWatched(func() { check.verify(wrap(c)) })
 		})

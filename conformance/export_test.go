@@ -47,7 +47,7 @@ func CheckStore(tb testing.TB, name string, h StoreHarness) {
 // checkNamed runs the check with the given name.
 func checkNamed[C any](tb testing.TB, s *suite, checks []check[C], name string, wrap func(*checker) C) {
 	check := named(tb, checks, name)
-	c := newChecker(tb, s, check.why)
+	c := newChecker(tb, s, check.rule, check.why)
 	c.runWatched(func() { check.verify(wrap(c)) })
 }
 

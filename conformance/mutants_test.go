@@ -160,7 +160,7 @@ func (s suiteTest[H]) passes(t *testing.T, check string) {
 func (s suiteTest[H]) catches(t *testing.T, m mutant[H]) {
 	r := record(t, func(tb testing.TB) { s.run(tb, m.check, m.harness(t)) })
 	require.True(t, r.failed, "%s did not notice that the mutant %s", m.check, m.bug)
-	for _, part := range []string{"called: ", "wanted: ", "got: ", "why: " + s.why(t, m.check)} {
+	for _, part := range []string{"called: ", "wanted: ", "got: ", "rule: ", "why: " + s.why(t, m.check)} {
 		require.Contains(t, r.text, part)
 	}
 	t.Log(r.text)

@@ -7,12 +7,13 @@ import (
 )
 
 var batchChecks = []check[*storeChecker]{
-	{"PutAllMatchesPut", "PutAll has the effect of Put for each body, in order, however many there are. A cluster " +
-		"under load puts its attachments this way; an id that belongs to another body makes a node deliver the " +
-		"wrong message.", putAllMatchesPut},
-	{"GetAllMatchesGet", "GetAll has the effect of Get for each id, in order, however many there are: nil where " +
-		"there is no body, but not for an empty body. One expired attachment must not cost the others.",
-		getAllMatchesGet},
+	{"PutAllMatchesPut", "storage.Batch.PutAll",
+		"PutAll has the effect of Put for each body, in order, however many there are. A cluster under load puts " +
+			"its attachments this way; an id that belongs to another body makes a node deliver the wrong message.",
+		putAllMatchesPut},
+	{"GetAllMatchesGet", "storage.Batch.GetAll",
+		"GetAll has the effect of Get for each id, in order, however many there are: nil where there is no body, " +
+			"but not for an empty body. One expired attachment must not cost the others.", getAllMatchesGet},
 }
 
 // batchLengths are near the lengths at which pages end, statements are full and parameter numbers run out of

@@ -9,16 +9,21 @@ import (
 )
 
 var bodyChecks = []check[*storeChecker]{
-	{"BodiesAreKeptUnchanged", "A body is returned byte for byte as it was put: empty, nil, any bytes. " +
-		"Attachments are whole messages, and one changed byte makes a message unreadable.", bodiesAreKeptUnchanged},
-	{"OtherNodesRead", "Any node can read a body as soon as Put has returned. The reference to it is published " +
-		"next, and arrives at once.", otherNodesRead},
-	{"BodiesCanBeReadAgain", "A body can be read any number of times until it expires. Each node of a cluster " +
-		"reads it.", bodiesCanBeReadAgain},
-	{"PutKeepsACopy", "Put and PutAll keep a copy of a body. The caller writes its next message into the same " +
-		"memory.", putKeepsACopy},
-	{"ReturnedBodyBelongsToCaller", "A body that was returned belongs to the caller alone. Messages keep parts of " +
-		"it, and may change them, while other nodes read the same body.", returnedBodyBelongsToCaller},
+	{"BodiesAreKeptUnchanged", "storage.Store.Put",
+		"A body is returned byte for byte as it was put: empty, nil, any bytes. Attachments are whole messages, " +
+			"and one changed byte makes a message unreadable.", bodiesAreKeptUnchanged},
+	{"OtherNodesRead", "storage.Store.Put",
+		"Any node can read a body as soon as Put has returned. The reference to it is published next, and " +
+			"arrives at once.", otherNodesRead},
+	{"BodiesCanBeReadAgain", "package storage, Delivery",
+		"A body can be read any number of times until it expires. Each node of a cluster reads it.",
+		bodiesCanBeReadAgain},
+	{"PutKeepsACopy", "storage.Store.Put",
+		"Put and PutAll keep a copy of a body. The caller writes its next message into the same memory.",
+		putKeepsACopy},
+	{"ReturnedBodyBelongsToCaller", "storage.Store.Get",
+		"A body that was returned belongs to the caller alone. Messages keep parts of it, and may change them, " +
+			"while other nodes read the same body.", returnedBodyBelongsToCaller},
 }
 
 // oddBodies returns bodies that a store may confuse with something else.

@@ -11,15 +11,18 @@ import (
 
 // prepareChecks start with the check that finds nothing prepared.
 var prepareChecks = []check[*storeChecker]{
-	{"ConcurrentPrepare", "Many nodes may call Prepare at the same time. When a cluster is deployed, all of them " +
-		"start at once.", concurrentPrepare},
-	{"PrepareIsIdempotent", "Prepare creates what is missing and keeps what is there. Every node calls it each " +
-		"time it starts.", prepareIsIdempotent},
+	{"ConcurrentPrepare", "storage.Preparer.Prepare",
+		"Many nodes may call Prepare at the same time. When a cluster is deployed, all of them start at once.",
+		concurrentPrepare},
+	{"PrepareIsIdempotent", "storage.Preparer.Prepare",
+		"Prepare creates what is missing and keeps what is there. Every node calls it each time it starts.",
+		prepareIsIdempotent},
 }
 
 var storeUseChecks = []check[*storeChecker]{
-	{"ConcurrentUse", "A Store is safe for concurrent use, for any number of calls: every node of a process uses " +
-		"it, and each fetches several bodies at a time.", concurrentUse},
+	{"ConcurrentUse", "storage.Store",
+		"A Store is safe for concurrent use, for any number of calls: every node of a process uses it, and each " +
+			"fetches several bodies at a time.", concurrentUse},
 }
 
 func prepareIsIdempotent(c *storeChecker) {

@@ -15,13 +15,15 @@ import (
 )
 
 var storeContextChecks = []check[*storeChecker]{
-	{"EndedContextFailsFast", "A call that waits ends with its ctx, and does not start if ctx has already ended. " +
-		"A server that shuts down must not start to wait for a database.", endedStoreContextFailsFast},
-	{"InterruptedCallsEnd", "Every method returns soon after its context has ended, with the context's error, and " +
-		"the store works as before. A node that gives up on a slow database must get its goroutine back.",
-		interruptedCallsEnd},
-	{"InterruptedPutIsAllOrNothing", "An interrupted Put has kept the whole body or nothing. Get returns what was " +
-		"put or ErrNotFound.", interruptedPutIsAllOrNothing},
+	{"EndedContextFailsFast", "package storage, Sizes and contexts",
+		"A call that waits ends with its ctx, and does not start if ctx has already ended. A server that shuts " +
+			"down must not start to wait for a database.", endedStoreContextFailsFast},
+	{"InterruptedCallsEnd", "package storage, Sizes and contexts",
+		"Every method returns soon after its context has ended, with the context's error, and the store works as " +
+			"before. A node that gives up on a slow database must get its goroutine back.", interruptedCallsEnd},
+	{"InterruptedPutIsAllOrNothing", "package storage, Sizes and contexts",
+		"An interrupted Put has kept the whole body or nothing. Get returns what was put or ErrNotFound.",
+		interruptedPutIsAllOrNothing},
 }
 
 // storeCall is a call to interrupt. It verifies its result itself, so that its error is either the store's or

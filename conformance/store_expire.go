@@ -10,17 +10,21 @@ import (
 )
 
 var expireChecks = []check[*storeChecker]{
-	{"ExpireKeepsYoungBodies", "Expire removes what was put longer than age ago, and nothing else, whatever the " +
-		"age. Slower nodes are still about to read the rest.", expireKeepsYoungBodies},
-	{"ExpireRemovesOldBodies", "Expire removes what was put longer than age ago, and no store finds it any more, " +
-		"including a store that has read it before. Otherwise the place grows forever.", expireRemovesOldBodies},
-	{"ExpireGoesByAge", "Expire removes everything that was put longer than age ago, however much that is, and " +
-		"nothing that is younger. Age counts from Put, whoever reads, in the unit of the argument.", expireGoesByAge},
-	{"ExpireOfEmptyStoreSucceeds", "Expire of an empty store is no error, and neither is expiring again. All " +
-		"nodes expire, each at its own times.", expireOfEmptyStoreSucceeds},
-	{"BodiesLiveForTheirTTL", "A body with a time to live can be read until that time has passed since its Put, " +
-		"and is gone when half as much again has passed, whoever reads it and whatever is put in between.",
-		bodiesLiveForTheirTTL},
+	{"ExpireKeepsYoungBodies", "storage.Store.Expire",
+		"Expire removes what was put longer than age ago, and nothing else, whatever the age. Slower nodes are " +
+			"still about to read the rest.", expireKeepsYoungBodies},
+	{"ExpireRemovesOldBodies", "storage.Store.Expire",
+		"Expire removes what was put longer than age ago, and no store finds it any more, including a store that " +
+			"has read it before. Otherwise the place grows forever.", expireRemovesOldBodies},
+	{"ExpireGoesByAge", "storage.Store.Expire",
+		"Expire removes everything that was put longer than age ago, however much that is, and nothing that is " +
+			"younger. Age counts from Put, whoever reads, in the unit of the argument.", expireGoesByAge},
+	{"ExpireOfEmptyStoreSucceeds", "storage.Store.Expire",
+		"Expire of an empty store is no error, and neither is expiring again. All nodes expire, each at its own " +
+			"times.", expireOfEmptyStoreSucceeds},
+	{"BodiesLiveForTheirTTL", "package storage, Stores with a time to live",
+		"A body with a time to live can be read until that time has passed since its Put, and is gone when half " +
+			"as much again has passed, whoever reads it and whatever is put in between.", bodiesLiveForTheirTTL},
 }
 
 // newExpirable returns a store whose bodies only Expire removes. It skips the check if bodies have a time to

@@ -12,17 +12,20 @@ import (
 )
 
 var idChecks = []check[*storeChecker]{
-	{"IDsAreShortText", "An id is valid UTF-8 without NUL, not empty, and at most 255 bytes long. It is sent in a " +
-		"notification of limited size.", idsAreShortText},
-	{"IDsAreNotReused", "Each Put returns a new id, also for an equal body, in any store of the same medium, and " +
-		"also after other bodies have expired. Otherwise a slow node reads another message in its place.",
-		idsAreNotReused},
-	{"UnknownIDIsNotFound", "An id that was never returned by Put is not found, even if it is malformed: ids come " +
-		"from other nodes and are data. Because of this error the cluster can tell an expired message from a " +
-		"broken store, and nobody who can publish must be able to inject a statement.", unknownIDIsNotFound},
-	{"IDsMatchExactly", "Ids are compared byte by byte: an id that differs in a space, a leading zero or the case " +
-		"of a letter is another id. Two names for one body would let a foreign node make others read what was not " +
-		"meant for them.", idsMatchExactly},
+	{"IDsAreShortText", "storage.Store.Put",
+		"An id is valid UTF-8 without NUL, not empty, and at most 255 bytes long. It is sent in a notification " +
+			"of limited size.", idsAreShortText},
+	{"IDsAreNotReused", "storage.Store.Put",
+		"Each Put returns a new id, also for an equal body, in any store of the same medium, and also after " +
+			"other bodies have expired. Otherwise a slow node reads another message in its place.", idsAreNotReused},
+	{"UnknownIDIsNotFound", "storage.Store.Get",
+		"An id that was never returned by Put is not found, even if it is malformed: ids come from other nodes " +
+			"and are data. Because of this error the cluster can tell an expired message from a broken store, and " +
+			"nobody who can publish must be able to inject a statement.", unknownIDIsNotFound},
+	{"IDsMatchExactly", "storage.Store.Get",
+		"Ids are compared byte by byte: an id that differs in a space, a leading zero or the case of a letter is " +
+			"another id. Two names for one body would let a foreign node make others read what was not meant for " +
+			"them.", idsMatchExactly},
 }
 
 func idsAreShortText(c *storeChecker) {

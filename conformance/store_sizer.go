@@ -10,10 +10,12 @@ import (
 )
 
 var sizerChecks = []check[*storeChecker]{
-	{"GetUpToMatchesGet", "GetUpTo has the effect of Get for each id, in order, however many there are, if a body " +
-		"has at most limit bytes. A node reads all of its attachments this way.", getUpToMatchesGet},
-	{"GetUpToSkipsLargeBodies", "GetUpTo returns the size of a body over the limit and does not read the body. A " +
-		"node that receives a reference to a body of a gigabyte must not hold the body in memory for even a moment.",
+	{"GetUpToMatchesGet", "storage.Sizer.GetUpTo",
+		"GetUpTo has the effect of Get for each id, in order, however many there are, if a body has at most " +
+			"limit bytes. A node reads all of its attachments this way.", getUpToMatchesGet},
+	{"GetUpToSkipsLargeBodies", "storage.Sizer.GetUpTo",
+		"GetUpTo returns the size of a body over the limit and does not read the body. A node that receives a " +
+			"reference to a body of a gigabyte must not hold the body in memory for even a moment.",
 		getUpToSkipsLargeBodies},
 }
 

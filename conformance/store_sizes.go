@@ -10,11 +10,13 @@ import (
 )
 
 var sizeChecks = []check[*storeChecker]{
-	{"BodiesOfAnySize", "A store keeps bodies of up to 64 MiB (storage.MinBody), whole and byte for byte. Sizes " +
-		"at which servers and drivers start to cut, to split or to store elsewhere must not matter, and no body " +
-		"replaces another.", bodiesOfAnySize},
-	{"OversizeIsKeptOrRefused", "A body of more than 64 MiB is kept whole or refused with an error, never cut; so " +
-		"is a batch that contains one. Nobody can read a cut message, and its publisher does not learn of it.",
+	{"BodiesOfAnySize", "storage.MinBody",
+		"A store keeps bodies of up to 64 MiB (storage.MinBody), whole and byte for byte. Sizes at which servers " +
+			"and drivers start to cut, to split or to store elsewhere must not matter, and no body replaces another.",
+		bodiesOfAnySize},
+	{"OversizeIsKeptOrRefused", "storage.MinBody",
+		"A body of more than 64 MiB is kept whole or refused with an error, never cut; so is a batch that " +
+			"contains one. Nobody can read a cut message, and its publisher does not learn of it.",
 		oversizeIsKeptOrRefused},
 }
 
