@@ -181,15 +181,15 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			}),
 		breaks("ListenAllListensToEach", "delivers a message once per listed channel", func(t *testing.T, b *bus) {
 			b.session = func(s *session) {
-				heard := make(map[string]int)
+				listed := make(map[string]int)
 				s.listenAll = func(ctx context.Context, channels []string) error {
 					for _, channel := range channels {
-						heard[channel]++
+						listed[channel]++
 					}
 					return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 				}
 				s.mapReceived(func(m transport.Message) []transport.Message {
-					return slices.Repeat([]transport.Message{m}, max(1, heard[m.Channel]))
+					return slices.Repeat([]transport.Message{m}, max(1, listed[m.Channel]))
 				})
 			}
 		}),

@@ -33,7 +33,7 @@ func (c *busChecker) endInParallel(bus transport.Bus, called string, n int, befo
 	c.Helper()
 	sessions := make([]transport.Session, n)
 	c.inParallel("Open, Listen", n, func(_ context.Context, i int) (err error) {
-		ctx := c.Context() // a context that goes on: nothing may wait for its end
+		ctx := c.Context() // does not end here: nothing may wait for its end
 		if sessions[i], err = bus.Open(ctx); err != nil {
 			return err
 		}

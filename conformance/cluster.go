@@ -107,7 +107,7 @@ func (c *clusterChecker) newConfig() core.Config {
 
 // detectBrokenSession makes a node detect a broken session that does not report it: the node gives up a session
 // on which its own heartbeats do not come back. The interval is long enough that the node does not replace a
-// session before a check has found out that it is deaf to some channels.
+// session before a check has found out that it misses some channels.
 func (c *clusterChecker) detectBrokenSession(config *core.Config) {
 	config.HeartbeatInterval = c.patience / 4
 }

@@ -91,7 +91,7 @@ func heartbeatsArrive(c *clusterChecker) {
 	c.waitForPeers(a, b)
 	called := fmt.Sprintf("let B send 5 heartbeats, with a HeartbeatInterval of %v", interval)
 	c.eventually(called, func(ctx context.Context) error { // a busy machine may delay one
-		lost, heard := b.cluster.Stats().SessionsLost, a.cluster.Stats().Received
+		lost, received := b.cluster.Stats().SessionsLost, a.cluster.Stats().Received
 		for range 5 {
 			if _, err := beats.find(ctx, anyLaterItem(beats)); err != nil {
 				return err
@@ -100,7 +100,7 @@ func heartbeatsArrive(c *clusterChecker) {
 		if more := b.cluster.Stats().SessionsLost - lost; more > 0 {
 			return fmt.Errorf("node B gave up %d sessions", more)
 		}
-		if more := a.cluster.Stats().Received - heard; more < 4 { // the last one may be in flight
+		if more := a.cluster.Stats().Received - received; more < 4 { // the last one may be in flight
 			return fmt.Errorf("node A received %d of 5 heartbeats", more)
 		}
 		return nil

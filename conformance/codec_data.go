@@ -58,7 +58,7 @@ func textRoundTrips(c *codecChecker) {
 			env.UID, env.NSP = sampleUID, "/"
 			c.roundTrip(sample{name: fmt.Sprintf("%v with the text %s", env.Type, quote(s)), env: &env})
 		}
-		c.roundTrip(c.carriers("bytes beside the text "+quote(s),
+		c.roundTrip(c.carriers("bytes next to the text "+quote(s),
 			codec.FromTree([]any{s, codec.Object{{Key: s, Value: []byte(s)}}}), true)...)
 	}
 	c.roundTrip(c.carriers("the text __proto__, not as a key, which some decoders refuse", "__proto__", false)...)
@@ -72,7 +72,7 @@ func shapesRoundTrip(c *codecChecker) {
 		map[string]any{"type": "Buffer"}}
 	for i, shape := range shapes {
 		c.roundTrip(c.carriers(fmt.Sprintf("shape %d, %v", i, shape), shape, false)...)
-		c.roundTrip(c.carriers(fmt.Sprintf("shape %d, %v, beside bytes", i, shape), []any{shape, []byte{1}, shape},
+		c.roundTrip(c.carriers(fmt.Sprintf("shape %d, %v, next to bytes", i, shape), []any{shape, []byte{1}, shape},
 			true)...)
 	}
 }
@@ -94,7 +94,7 @@ func timesRoundTrip(c *codecChecker) {
 			}
 			name := "the time " + at.Format(time.RFC3339Nano)
 			all := c.carriers(name, codec.FromTree(at), false)
-			c.roundTrip(append(all, c.carriers(name+" beside bytes",
+			c.roundTrip(append(all, c.carriers(name+" next to bytes",
 				codec.FromTree([]any{[]byte{1}, codec.Object{{Key: "at", Value: at}}}), true)...)...)
 		}
 	}

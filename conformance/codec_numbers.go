@@ -64,10 +64,10 @@ var numberTexts = []string{
 func numbersRoundTrip(c *codecChecker) {
 	all := sampleNumbers()
 	c.roundTrip(append(c.carriers("numbers", codec.FromTree(all), false),
-		c.carriers("numbers beside bytes", codec.FromTree([]any{[]byte{1}, all}), true)...)...)
+		c.carriers("numbers next to bytes", codec.FromTree([]any{[]byte{1}, all}), true)...)...)
 	texts := c.rawJSON("[" + strings.Join(numberTexts, " , ") + "]")
 	c.roundTrip(append(c.carriers("numbers as JSON", texts, false),
-		c.carriers("numbers as JSON beside bytes", []any{[]byte{1}, texts}, true)...)...)
+		c.carriers("numbers as JSON next to bytes", []any{[]byte{1}, texts}, true)...)...)
 	alone := slices.Clone(numberTexts)
 	for _, n := range all {
 		text, _ := codec.FromTree(n).JSON() // cannot fail

@@ -116,7 +116,7 @@ func headersRoundTrip(c *codecChecker) {
 	for _, text := range headerTexts() {
 		env := codec.Envelope{Type: codec.BroadcastClientCount, UID: sampleUID, NSP: "/", RequestID: "1"}
 		heartbeat := codec.Envelope{Type: codec.Heartbeat, UID: sampleUID, NSP: "/"}
-		goodbye := codec.Envelope{Type: codec.AdapterClose, UID: sampleUID, NSP: "/", CloseKey: text}
+		leave := codec.Envelope{Type: codec.AdapterClose, UID: sampleUID, NSP: "/", CloseKey: text}
 		for field, e := range map[string]struct {
 			env codec.Envelope
 			set func(*codec.Envelope)
@@ -127,7 +127,7 @@ func headersRoundTrip(c *codecChecker) {
 			"RequestID": {env, func(e *codec.Envelope) { e.RequestID = text }},
 			"Process":   {heartbeat, func(e *codec.Envelope) { e.Process = text }},
 			"CloseHash": {heartbeat, func(e *codec.Envelope) { e.CloseHash = text }},
-			"CloseKey":  {goodbye, func(e *codec.Envelope) { e.CloseKey = text }},
+			"CloseKey":  {leave, func(e *codec.Envelope) { e.CloseKey = text }},
 		} {
 			e.set(&e.env)
 			c.roundTrip(sample{name: fmt.Sprintf("%v with %s as %s", e.env.Type, quote(text), field), env: &e.env})

@@ -109,7 +109,7 @@ func (c *codecChecker) listsRoundTrip(n int, everywhere bool) {
 		} else {
 			all = all[:1]
 		}
-		c.roundTrip(append(all, carriersOf(name+" beside bytes", codec.FromTree([]any{[]byte{1}, tree, "after it"}),
+		c.roundTrip(append(all, carriersOf(name+" next to bytes", codec.FromTree([]any{[]byte{1}, tree, "after it"}),
 			true)[0])...)
 	}
 	c.roundTrip(c.ackSample(fmt.Sprintf("%d other arguments", n),

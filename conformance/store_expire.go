@@ -18,13 +18,13 @@ var expireChecks = []check[*storeChecker]{
 			"has read it before. Otherwise the place grows forever.", expireRemovesOldBodies},
 	{"ExpireGoesByAge", "storage.Store.Expire",
 		"Expire removes everything that was put longer than age ago, however much that is, and nothing that is " +
-			"younger. Age counts from Put, whoever reads, in the unit of the argument.", expireGoesByAge},
+			"younger. Age counts from Put, not from reads, in the unit of the argument.", expireGoesByAge},
 	{"ExpireOfEmptyStoreSucceeds", "storage.Store.Expire",
 		"Expire of an empty store is no error, and neither is expiring again. All nodes expire, each at its own " +
 			"times.", expireOfEmptyStoreSucceeds},
 	{"BodiesLiveForTheirTTL", "package storage, Stores with a time to live",
 		"A body with a time to live can be read until that time has passed since its Put, and is gone when half " +
-			"as much again has passed, whoever reads it and whatever is put in between.", bodiesLiveForTheirTTL},
+			"as much again has passed, whichever store reads it and whatever is put in between.", bodiesLiveForTheirTTL},
 }
 
 // newExpirable returns a store whose bodies only Expire removes. It skips the check if bodies have a time to
@@ -159,7 +159,7 @@ func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time
 		time.Since(youngest).Round(time.Millisecond))
 
 	late := time.Since(since) > apart+maxClockTick // any clock must remove the old bodies
-	var meanwhile []string
+	var added []string
 	expired := make(chan struct{})
 	putting := c.runAlongside(func() error {
 		for i := range 1000 {
@@ -167,7 +167,7 @@ func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time
 			if err != nil {
 				return err
 			}
-			meanwhile = append(meanwhile, id)
+			added = append(added, id)
 			select {
 			case <-expired:
 				return nil
@@ -183,7 +183,7 @@ func (c *storeChecker) expireBetween(s storage.Store, many int, apart, wait time
 	if err := putting(); err != nil {
 		c.report(unexpectedError("Put while another goroutine calls Expire", err))
 	}
-	young = append(young, meanwhile...)
+	young = append(young, added...)
 	for i, body := range c.getMany(s, called, young) {
 		if w := bodyMismatch(called, young[i], body, fmt.Sprint("young ", i)); w != nil {
 			if early {

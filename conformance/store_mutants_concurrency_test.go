@@ -17,31 +17,17 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 	all := []mutant[conformance.StoreHarness]{
 		busyStore("Put"), busyStore("Get"), busyStore("Expire"), busyStore("Put and Get"),
 		breaksStore("ConcurrentUse", "returns the id of the last concurrent Put", func(_ *testing.T, s *store) {
-			var mu sync.Mutex
-			last := ""
+			last := lastValue[string]()
 			s.put = func(ctx context.Context, body []byte) (string, error) {
 				id, err := s.Store.Put(ctx, body)
-				mu.Lock()
-				last = id
-				mu.Unlock()
-				time.Sleep(100 * time.Microsecond)
-				mu.Lock()
-				defer mu.Unlock()
-				return last, err
+				return last(id), err
 			}
 		}),
 		breaksStore("ConcurrentUse", "returns the body of the last concurrent Get", func(_ *testing.T, s *store) {
-			var mu sync.Mutex
-			var buffer []byte
+			last := lastValue[[]byte]()
 			s.get = func(ctx context.Context, id string) ([]byte, error) {
 				body, err := s.Store.Get(ctx, id)
-				mu.Lock()
-				buffer = body
-				mu.Unlock()
-				time.Sleep(100 * time.Microsecond)
-				mu.Lock()
-				defer mu.Unlock()
-				return buffer, err
+				return last(body), err
 			}
 		}),
 		breaksStore("ConcurrentUse", "loses bodies that are put during Expire", func(_ *testing.T, s *store) {
@@ -90,6 +76,21 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 		}))
 	}
 	return all
+}
+
+// lastValue returns a func that stores its argument and, a moment later, returns what was stored last.
+func lastValue[T any]() func(v T) T {
+	var mu sync.Mutex
+	var last T
+	return func(v T) T {
+		mu.Lock()
+		last = v
+		mu.Unlock()
+		time.Sleep(100 * time.Microsecond)
+		mu.Lock()
+		defer mu.Unlock()
+		return last
+	}
 }
 
 // busyStore returns a mutant that has one connection and does not wait for it.

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// echo runs a server that answers each line with itself. The lines of all connections are noted.
+// echo runs a server that echoes each line. The func lines returns how many lines it has received in total.
 func echo(t *testing.T) (address string, lines func() int) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func say(t *testing.T, conn net.Conn, line string) {
 	require.Equal(t, line+"\n", got)
 }
 
-func TestWhatIsSentIsPassedOn(t *testing.T) {
+func TestProxyPassesDataOn(t *testing.T) {
 	address, _ := echo(t)
 	p := proxy.Start(t, address)
 	one, two := dial(t, p.Address()), dial(t, p.Address())
@@ -74,16 +74,16 @@ func TestWhatIsSentIsPassedOn(t *testing.T) {
 	require.NoError(t, one.CloseWrite())
 	rest, err := io.ReadAll(one)
 	require.NoError(t, err)
-	require.Equal(t, "the last\n", string(rest), "the server closes when it has finished")
+	require.Equal(t, "the last\n", string(rest), "the server must receive everything before its input ends")
 }
 
-func TestSeverLeavesNothingForLater(t *testing.T) {
+func TestNothingArrivesAfterSever(t *testing.T) {
 	address, lines := echo(t)
 	p := proxy.Start(t, address)
 	for range 50 {
 		conn := dial(t, p.Address())
 		say(t, conn, "hello")
-		reads := dial(t, p.Address()) // a client that does not read, and so makes nobody wait
+		reads := dial(t, p.Address()) // a client that does not read must not delay Sever
 		go func() {
 			for {
 				if _, err := fmt.Fprintln(reads, "more"); err != nil {
@@ -134,10 +134,10 @@ func TestOneDirectionBreaksFirst(t *testing.T) {
 	require.Equal(t, 20, requestsLost)
 }
 
-func TestWhatWasHeldBackComesALittleLater(t *testing.T) {
+func TestHeldBackDataArrivesLater(t *testing.T) {
 	address, _ := echo(t)
 	p := proxy.Start(t, address)
-	for range 100 { // the proxy may not have held it back when it goes on
+	for range 100 { // the data may reach the proxy only after resume
 		conn := dial(t, p.Address())
 		say(t, conn, "before")
 		resume := proxy.Stall(p)
@@ -151,10 +151,10 @@ func TestWhatWasHeldBackComesALittleLater(t *testing.T) {
 			return
 		}
 	}
-	require.Fail(t, "it comes at once, each time")
+	require.Fail(t, "held back data arrived without a delay, every time")
 }
 
-func TestStallHoldsEverythingBack(t *testing.T) {
+func TestStallHoldsDataBack(t *testing.T) {
 	address, lines := echo(t)
 	p := proxy.Start(t, address)
 	conn := dial(t, p.Address())
@@ -176,7 +176,7 @@ func TestStallHoldsEverythingBack(t *testing.T) {
 	}
 }
 
-func TestNoServerIsAConnectionThatEnds(t *testing.T) {
+func TestConnectionEndsWithoutServer(t *testing.T) {
 	p := proxy.Start(t, "127.0.0.1:1")
 	_, err := dial(t, p.Address()).Read(make([]byte, 1))
 	require.Error(t, err)
