@@ -35,31 +35,46 @@ func TestBroadcast(t *testing.T) {
 		to   func(event string) error
 		want []bool
 	}{
-		"all":                    {func(e string) error { return n.Emit(ctx, e) }, []bool{true, true, true}},
-		"room":                   {func(e string) error { return n.To("a").Emit(ctx, e) }, []bool{true, true, false}},
-		"rooms":                  {func(e string) error { return n.To("a", "b").Emit(ctx, e) }, []bool{true, true, false}},
-		"except":                 {func(e string) error { return n.Except("b").Emit(ctx, e) }, []bool{true, false, true}},
-		"room but":               {func(e string) error { return n.In("a").Except("b").Emit(ctx, e) }, []bool{true, false, false}},
-		"one":                    {func(e string) error { return n.To(sockets[2].ID()).Emit(ctx, e) }, []bool{false, false, true}},
-		"no rooms":               {func(e string) error { return n.To().Emit(ctx, e) }, []bool{false, false, false}},
-		"no rooms but":           {func(e string) error { return n.In().Except("b").Emit(ctx, e) }, []bool{false, false, false}},
-		"no rooms, a room":       {func(e string) error { return n.To().To("b").Emit(ctx, e) }, []bool{false, true, false}},
-		"no rooms, async":        {func(e string) error { return n.To().EmitAsync(e) }, []bool{false, false, false}},
-		"no rooms, close":        {func(e string) error { return n.In().DisconnectSockets(ctx, true) }, []bool{false, false, false}},
-		"except no rooms":        {func(e string) error { return n.Except().Emit(ctx, e) }, []bool{true, true, true}},
-		"socket no rooms":        {func(e string) error { return sockets[0].To().Emit(ctx, e) }, []bool{false, false, false}},
-		"socket flags, no rooms": {func(e string) error { return sockets[0].Volatile().In().Emit(ctx, e) }, []bool{false, false, false}},
-		"async":                  {func(e string) error { return n.EmitAsync(e) }, []bool{true, true, true}},
-		"local":                  {func(e string) error { return n.Local().Volatile().Compress(false).Emit(ctx, e) }, []bool{true, true, true}},
-		"socket broadcast":       {func(e string) error { return sockets[0].Broadcast().Emit(ctx, e) }, []bool{false, true, true}},
-		"socket to":              {func(e string) error { return sockets[0].To("a").Emit(ctx, e) }, []bool{false, true, false}},
-		"socket in":              {func(e string) error { return sockets[1].In("a", "b").Emit(ctx, e) }, []bool{true, false, false}},
-		"socket except":          {func(e string) error { return sockets[2].Except("b").Emit(ctx, e) }, []bool{true, false, false}},
+		"all":  {func(e string) error { return n.Emit(ctx, e) }, []bool{true, true, true}},
+		"room": {func(e string) error { return n.To("a").Emit(ctx, e) }, []bool{true, true, false}},
+		"rooms": {func(e string) error { return n.To("a", "b").Emit(ctx, e) },
+			[]bool{true, true, false}},
+		"except": {func(e string) error { return n.Except("b").Emit(ctx, e) },
+			[]bool{true, false, true}},
+		"room but": {func(e string) error { return n.In("a").Except("b").Emit(ctx, e) },
+			[]bool{true, false, false}},
+		"one": {func(e string) error { return n.To(sockets[2].ID()).Emit(ctx, e) },
+			[]bool{false, false, true}},
+		"no rooms": {func(e string) error { return n.To().Emit(ctx, e) }, []bool{false, false, false}},
+		"no rooms but": {func(e string) error { return n.In().Except("b").Emit(ctx, e) },
+			[]bool{false, false, false}},
+		"no rooms, a room": {func(e string) error { return n.To().To("b").Emit(ctx, e) },
+			[]bool{false, true, false}},
+		"no rooms, async": {func(e string) error { return n.To().EmitAsync(e) }, []bool{false, false, false}},
+		"no rooms, close": {func(e string) error { return n.In().DisconnectSockets(ctx, true) },
+			[]bool{false, false, false}},
+		"except no rooms": {func(e string) error { return n.Except().Emit(ctx, e) }, []bool{true, true, true}},
+		"socket no rooms": {func(e string) error { return sockets[0].To().Emit(ctx, e) },
+			[]bool{false, false, false}},
+		"socket flags, no rooms": {func(e string) error { return sockets[0].Volatile().In().Emit(ctx, e) },
+			[]bool{false, false, false}},
+		"async": {func(e string) error { return n.EmitAsync(e) }, []bool{true, true, true}},
+		"local": {func(e string) error { return n.Local().Volatile().Compress(false).Emit(ctx, e) },
+			[]bool{true, true, true}},
+		"socket broadcast": {func(e string) error { return sockets[0].Broadcast().Emit(ctx, e) },
+			[]bool{false, true, true}},
+		"socket to": {func(e string) error { return sockets[0].To("a").Emit(ctx, e) },
+			[]bool{false, true, false}},
+		"socket in": {func(e string) error { return sockets[1].In("a", "b").Emit(ctx, e) },
+			[]bool{true, false, false}},
+		"socket except": {func(e string) error { return sockets[2].Except("b").Emit(ctx, e) },
+			[]bool{true, false, false}},
 		"socket local": {func(e string) error {
 			return sockets[2].Local().Volatile().Compress(true).Timeout(time.Second).To("b").Emit(ctx, e)
 		}, []bool{false, true, false}},
-		"socket":       {func(e string) error { return sockets[2].Emit(e) }, []bool{false, false, true}},
-		"socket flags": {func(e string) error { return sockets[2].Compress(false).Emit(e) }, []bool{false, false, true}},
+		"socket": {func(e string) error { return sockets[2].Emit(e) }, []bool{false, false, true}},
+		"socket flags": {func(e string) error { return sockets[2].Compress(false).Emit(e) },
+			[]bool{false, false, true}},
 	} {
 		require.NoError(t, send.to(event), event)
 		for i, want := range send.want {
@@ -93,7 +108,7 @@ func TestEmitWithAck(t *testing.T) {
 			assert.Equal(t, want, v.String())
 		}
 	})
-	t.Run("TakesBytes", func(t *testing.T) {
+	t.Run("AcceptsBytes", func(t *testing.T) {
 		go func() {
 			packet := p.next()
 			p.send(`61-%s[{"_placeholder":true,"num":0}]`, packet[1:len(packet)-len(`["q"]`)])
@@ -148,12 +163,12 @@ func TestEmitWithAck(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, values)
 	})
-	t.Run("OfABroadcastThatNotAllAnswer", func(t *testing.T) {
+	t.Run("OfABroadcastWithMissingAnswers", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			packet := p.next()
 			p.send(`3%s[1]`, packet[1:len(packet)-len(`["some?"]`)])
-			p.sync("") // the answer has been read
+			p.sync("") // the acknowledgement has been read
 			cancel()
 		}()
 		values, err := n.EmitWithAck(ctx, "some?")
@@ -163,7 +178,7 @@ func TestEmitWithAck(t *testing.T) {
 		assert.Len(t, values, 1)
 		peers[1].next()
 	})
-	t.Run("EndsWhenTheClientGoes", func(t *testing.T) {
+	t.Run("EndsWhenTheClientDisconnects", func(t *testing.T) {
 		go func() {
 			p.next()
 			_ = p.conn.Close()

@@ -18,7 +18,8 @@ import (
 func TestNegativeOptions(t *testing.T) {
 	source, err := os.ReadFile("config.go")
 	require.NoError(t, err)
-	_, quotas, _ := regexpCut(`// The limits from here to MaxHandshakesPerSecond`, string(source)) // "A negative value is no limit."
+	// "A negative value is no limit."
+	_, quotas, _ := regexpCut(`// The limits from here to MaxHandshakesPerSecond`, string(source))
 	quotas, _, found := regexpCut(`\tClientAddress func`, quotas)
 	require.True(t, found)
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[socketio.Config]()) {
@@ -34,8 +35,9 @@ func TestNegativeOptions(t *testing.T) {
 		}
 		require.NoError(t, io.Close(t.Context()))
 		doc := regexp.MustCompile(`((?:\t//[^\n]*\n)+)\t` + f.Name + ` `).FindStringSubmatch(string(source))
-		assert.True(t, regexp.MustCompile(`\t`+f.Name+` int`).MatchString(quotas) || doc != nil && regexp.MustCompile(`Negative: `).MatchString(doc[1]),
-			"%s: -1 is taken, and what it means is not documented", f.Name)
+		assert.True(t, regexp.MustCompile(`\t`+f.Name+` int`).MatchString(quotas) || doc != nil &&
+			regexp.MustCompile(`Negative: `).MatchString(doc[1]),
+			"%s: -1 is accepted, but its meaning is not documented", f.Name)
 	}
 	_, err = socketio.NewServer(socketio.Config{Recovery: &socketio.Recovery{MaxDisconnection: -1}})
 	assert.ErrorContains(t, err, "Recovery.MaxDisconnection is negative")

@@ -43,7 +43,7 @@ func TestHandshake(t *testing.T) {
 	s := joined.next(t)
 	h := s.Handshake()
 	assert.Equal(t, "127.0.0.1", h.Address)
-	assert.Equal(t, "a, b", h.Headers["x-test"], "Node.js joins what comes several times")
+	assert.Equal(t, "a, b", h.Headers["x-test"], "Node.js joins the values of a header")
 	assert.Equal(t, "websocket", strings.ToLower(h.Headers["upgrade"].(string)))
 	assert.Equal(t, "1", h.Query["token"])
 	assert.Equal(t, []string{"a", "b"}, h.Query["list"])
@@ -76,7 +76,7 @@ func TestMiddlewareDecides(t *testing.T) {
 		called.add(auth.Kind)
 		require.False(t, s.Connected())
 		assert.NoError(t, s.Emit("early"), "it is sent after the connection")
-		s.Disconnect(false) // nothing to disconnect yet
+		s.Disconnect(false) // does nothing, because the socket is not connected
 		switch auth.Kind {
 		case "plain":
 			return errors.New("not authorized")
@@ -139,8 +139,8 @@ func TestRetryReplacesAnAttemptUnderWay(t *testing.T) {
 		p.expect(`2/side,0["sync"]`)
 		p.send(`0{"n":1}`)
 		p.send(`0{"n":2}`)
-		p.send(`0/unknown,`) // is answered after both
-		p.send(`3/side,0[]`) // is taken at once, so the others have come by then
+		p.send(`0/unknown,`) // answered after the two attempts
+		p.send(`3/side,0[]`) // handled at once, so the others have arrived by then
 	}()
 	_, err := side.next(t).EmitWithAck(t.Context(), "sync")
 	require.NoError(t, err)
@@ -165,7 +165,7 @@ func TestNamespaces(t *testing.T) {
 	s := joined.next(t)
 	assert.Equal(t, "/admin", s.Namespace().Name())
 	main := p.join("", "")
-	assert.NotEqual(t, main, s.ID(), "a client has an id in each namespace")
+	assert.NotEqual(t, main, s.ID(), "a client has a different id in each namespace")
 	assert.Equal(t, 1, n.ClientsCount())
 
 	p.send(`0/nowhere,`)
@@ -237,7 +237,7 @@ func TestDynamicNamespaces(t *testing.T) {
 	require.Len(t, byAuth.Children(), 1)
 	opened.next(t)
 
-	// The last one closes the door, one who was refused too.
+	// The last client closes the namespace, even if it was refused.
 	p.send(`1/room-1,`)
 	q.send(`1/room-1,`)
 	p.send(`0/room-2,{"refused":1}`)
@@ -246,14 +246,14 @@ func TestDynamicNamespaces(t *testing.T) {
 	q.send(`0/room-x,{}`)
 	q.expect(`4/room-x,{"message":"Invalid namespace"}`)
 	p.join("/room-1", "")
-	assert.Equal(t, "/room-1", opened.next(t), "it had been closed")
+	assert.Equal(t, "/room-1", opened.next(t), "it was closed")
 	require.Len(t, byName.Children(), 1)
 
 	ours := n.Of("/room-3")
 	require.Contains(t, byName.Children(), ours, "a name that the pattern matches")
 }
 
-func TestClientThatJoinsNothingIsClosed(t *testing.T) {
+func TestClientThatJoinsNoNamespaceIsDisconnected(t *testing.T) {
 	n := serve(t, func(c *socketio.Config) { c.ConnectTimeout = time.Second })
 	n.Use(func(s *socketio.Socket) error {
 		var auth struct{ Refused bool }

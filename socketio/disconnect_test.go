@@ -11,8 +11,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// farewells notes how sockets end.
-func farewells(ns *socketio.Namespace) *events[string] {
+// ends collects how sockets end.
+func ends(ns *socketio.Namespace) *events[string] {
 	e := newEvents[string]()
 	ns.OnConnection(func(s *socketio.Socket) {
 		s.Join("room")
@@ -30,7 +30,7 @@ func farewells(ns *socketio.Namespace) *events[string] {
 	return e
 }
 
-func TestReasons(t *testing.T) {
+func TestReasonsOfDisconnection(t *testing.T) {
 	for reason, end := range map[string]func(n *node, s *socketio.Socket, p *peer){
 		"client namespace disconnect": func(_ *node, _ *socketio.Socket, p *peer) { p.send("1") },
 		"transport close":             func(_ *node, _ *socketio.Socket, p *peer) { _ = p.conn.Close() },
@@ -47,7 +47,7 @@ func TestReasons(t *testing.T) {
 					c.PingInterval, c.PingTimeout = 20*time.Millisecond, 2*time.Second
 				}
 			})
-			got := farewells(n.Namespace)
+			got := ends(n.Namespace)
 			joined := connected(n.Namespace)
 			p := connect(t, n)
 			end(n, joined.next(t), p)
@@ -61,11 +61,11 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-func TestServerDisconnects(t *testing.T) {
+func TestDisconnectTakesEffectAtOnce(t *testing.T) {
 	n := serve(t)
 	other := n.Of("/other")
-	got, joined := farewells(n.Namespace), connected(n.Namespace)
-	gotOther, joinedOther := farewells(other), connected(other)
+	got, joined := ends(n.Namespace), connected(n.Namespace)
+	gotOther, joinedOther := ends(other), connected(other)
 	p := connect(t, n)
 	p.join("/other", "")
 	s, o := joined.next(t), joinedOther.next(t)
@@ -73,7 +73,7 @@ func TestServerDisconnects(t *testing.T) {
 	require.NoError(t, s.Emit("last"))
 	s.Disconnect(false)
 	assert.False(t, s.Connected())
-	assert.Empty(t, n.Sockets(), "it is gone at once")
+	assert.Empty(t, n.Sockets(), "the socket leaves at once")
 	s.Join("late")
 	assert.Empty(t, n.Rooms())
 	assert.ErrorIs(t, s.Emit("too late"), socketio.ErrDisconnected)
@@ -103,7 +103,7 @@ func TestEventsBeforeTheEndAreHandled(t *testing.T) {
 	n.OnConnection(func(s *socketio.Socket) {
 		s.On("hold", func(ctx context.Context) {
 			<-hold
-			<-ctx.Done() // ends though this handler is in the way of all that follows
+			<-ctx.Done() // ends although this handler delays everything that follows
 		})
 		s.On("x", func(i int) {
 			s.Join("joined")
@@ -123,7 +123,7 @@ func TestEventsBeforeTheEndAreHandled(t *testing.T) {
 	assert.Equal(t, "client namespace disconnect", got.next(t))
 }
 
-func TestEventsAfterAKickAreNot(t *testing.T) {
+func TestEventsAfterDisconnectAreNotHandled(t *testing.T) {
 	n := serve(t)
 	hold := make(chan struct{})
 	got := newEvents[string]()
@@ -140,7 +140,7 @@ func TestEventsAfterAKickAreNot(t *testing.T) {
 	assert.Equal(t, "server namespace disconnect", got.next(t))
 }
 
-func TestKickInsideAHandler(t *testing.T) {
+func TestDisconnectInsideAHandler(t *testing.T) {
 	n := serve(t)
 	got := newEvents[string]()
 	n.OnConnection(func(s *socketio.Socket) {
@@ -195,7 +195,7 @@ func TestProtocolViolations(t *testing.T) {
 		p.send(`2["x"]`)
 		p.expect("closed")
 	})
-	t.Run("BadAckIdsMeanNothing", func(t *testing.T) {
+	t.Run("UnknownAckIdsAreIgnored", func(t *testing.T) {
 		p := connect(t, n)
 		joined.next(t)
 		p.send(`3999[]`)
@@ -223,6 +223,6 @@ func TestClientsCountFallsWhenSocketsHaveLeft(t *testing.T) {
 	require.Eventually(t, func() bool { return n.ClientsCount() == 1 }, patience, time.Millisecond)
 	require.NoError(t, p.conn.Close())
 	close(hold)
-	assert.Equal(t, [2]int{1, 1}, got.next(t), "the client counts, and its socket is in the namespace, when it is disconnecting")
-	assert.Equal(t, [2]int{0, 0}, got.next(t), "and neither when it is disconnected")
+	assert.Equal(t, [2]int{1, 1}, got.next(t), "clients and sockets in OnDisconnecting")
+	assert.Equal(t, [2]int{0, 0}, got.next(t), "clients and sockets in OnDisconnect")
 }

@@ -92,7 +92,7 @@ func backplaneJSON(t *testing.T, v any) []byte {
 	return text
 }
 
-func TestWhatGoesWrongIsAnsweredAndReported(t *testing.T) {
+func TestErrorsOfHandlersAreAnsweredAndReported(t *testing.T) {
 	n := serve(t)
 	secret := errors.New("secret")
 	n.OnConnection(func(s *socketio.Socket) {
@@ -172,7 +172,8 @@ func TestOnceOffAndAny(t *testing.T) {
 	p.send(`2["x",2]`)
 	p.send(`2["other"]`)
 	p.sync("")
-	for _, want := range []string{`any ["x",1]`, "once", "first", "second", `any ["x",2]`, "first", "second", `any ["other"]`, `any ["sync"]`} {
+	for _, want := range []string{`any ["x",1]`, "once", "first", "second", `any ["x",2]`, "first", "second",
+		`any ["other"]`, `any ["sync"]`} {
 		assert.Equal(t, want, got.next(t))
 	}
 	s.Off("x")
@@ -209,7 +210,7 @@ func TestOnAnyOutgoing(t *testing.T) {
 	got.none(t)
 }
 
-func TestEmitRefusesWhatCannotBeSent(t *testing.T) {
+func TestEmitReturnsAnErrorForInvalidEvents(t *testing.T) {
 	n := serve(t)
 	joined := connected(n.Namespace)
 	connect(t, n)

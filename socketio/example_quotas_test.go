@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// A server behind proxies that can be trusted. It looks again every five minutes whether its clients may stay,
-// and tells who was refused and why.
+// A server behind trusted proxies decides every five minutes whether its clients may stay, and logs who was
+// refused and why.
 func ExampleConfig_quotas() {
 	expired := func(token string) bool { return token == "" }
 	config := socketio.Config{
@@ -35,7 +35,7 @@ func ExampleConfig_quotas() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	stats := io.Stats() // for metrics: a counter for each quota, and how much is in use
+	stats := io.Stats() // for metrics: a counter for each quota, and the memory in use
 	fmt.Println(stats.Clients, stats.QueuedBytes, stats.Reached[socketio.QuotaEventRate])
 	fmt.Println(io.Close(context.Background()))
 	// Output:

@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// A server that has a port for itself. It ends with Shutdown.
+// A server with a port of its own. It ends with Shutdown.
 func ExampleServer_Serve() {
 	io, err := socketio.NewServer(socketio.Config{})
 	if err != nil {
@@ -30,8 +30,8 @@ func ExampleServer_Serve() {
 	// Output: <nil>
 }
 
-// A server behind nginx or haproxy, whose configurations are in examples/proxy. They are believed who the client
-// is.
+// A server behind nginx or haproxy, with the configurations in examples/proxy. It takes the clients' addresses
+// from their headers.
 func ExampleConfig_trustedProxies() {
 	config := socketio.Config{
 		TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
@@ -43,7 +43,7 @@ func ExampleConfig_trustedProxies() {
 	}
 	io.OnConnection(func(s *socketio.Socket) {
 		h := s.Handshake()
-		log.Println(h.Address, h.Secure, h.Headers["host"]) // such as 203.0.113.7 true chat.example
+		log.Println(h.Address, h.Secure, h.Headers["host"]) // for example 203.0.113.7 true chat.example
 	})
 	fmt.Println(io.Close(context.Background()))
 	// Output: <nil>

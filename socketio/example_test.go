@@ -44,9 +44,9 @@ func Example() {
 	// Output: <nil> <nil>
 }
 
-// Two servers in one cluster: what one sends reaches the clients of both.
+// Two servers in one cluster: what one of them sends reaches the clients of both.
 func ExampleConfig_cluster() {
-	bus := memory.NewHub() // or pgxdriver.New(pool), in another process each
+	bus := memory.NewHub() // or pgxdriver.New(pool), in one process each
 	var clusters []*backplane.Cluster
 	node := func() *socketio.Server {
 		cluster, err := backplane.Open(context.Background(), backplane.Config{Bus: bus})
@@ -68,7 +68,7 @@ func ExampleConfig_cluster() {
 	answers, err := a.ServerSideEmitWithAck(context.Background(), "how many?")
 	fmt.Println(answers, err)
 	fmt.Println(a.Close(context.Background()), b.Close(context.Background()))
-	for _, c := range clusters { // they may serve something else besides
+	for _, c := range clusters { // the server does not close a cluster that it has not opened
 		fmt.Println(c.Close(context.Background()))
 	}
 	// Output:
@@ -78,8 +78,7 @@ func ExampleConfig_cluster() {
 	// <nil>
 }
 
-// A node that was cut off from the cluster may have missed events. It asks its own clients to load again what
-// they show.
+// A node that was cut off from the cluster may have missed events. It asks its own clients to reload.
 func ExampleServer_missedEvents() {
 	ctx := context.Background()
 	cluster, err := backplane.Open(ctx, backplane.Config{Bus: memory.NewHub()})

@@ -13,11 +13,11 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// FuzzSessions asks for sessions and events by any pid and offset. Only what was given out finds anything, and
-// then it finds the events behind it.
+// FuzzSessions asks for sessions and events by any pid and offset. Only known ones have a result, and that has
+// all events after the offset.
 func FuzzSessions(f *testing.F) {
 	sessions := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxDisconnection: time.Hour, MaxEvents: 100})
-	offsets := make(map[string]int) // how many events came behind
+	offsets := make(map[string]int) // number of events after the offset
 	const kept = 100
 	for i := range 150 {
 		args, err := backplane.NewArgs("x", i)
@@ -28,7 +28,8 @@ func FuzzSessions(f *testing.F) {
 		f.Add("pid", strings.ToUpper(offset))
 		f.Add(offset, "pid")
 	}
-	for _, seed := range []string{"", "0", "-1", "+1", "zzzzzzzzzzzzzzzzzzzzzzzz", "\x00", "pid", "9223372036854775808", "1_0"} {
+	for _, seed := range []string{"", "0", "-1", "+1", "zzzzzzzzzzzzzzzzzzzzzzzz", "\x00", "pid", "9223372036854775808",
+		"1_0"} {
 		f.Add(seed, seed)
 	}
 	f.Fuzz(func(t *testing.T, pid, offset string) {
@@ -36,7 +37,7 @@ func FuzzSessions(f *testing.F) {
 		behind, known := offsets[offset]
 		known = known && behind <= kept
 		missed, ok := sessions.Missed("/", offset, []string{"id"})
-		if ok { // an offset may be spelt in several ways, but not mean what is not there any more
+		if ok { // an offset can be written in several ways, but evicted events must not be missed unnoticed
 			require.LessOrEqual(t, len(missed), kept)
 		}
 		if known {
@@ -56,26 +57,29 @@ func FuzzSessions(f *testing.F) {
 	})
 }
 
-// FuzzRecovery joins with any auth payload where there is recovery. The client is greeted as a new one, unless it
-// was not a payload at all; then it is disconnected.
+// FuzzRecovery joins with any auth payload on a server with recovery. The client is greeted as a new one, or
+// disconnected if the payload is invalid.
 func FuzzRecovery(f *testing.F) {
 	n := serve(f, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })
 	n.OnConnection(func(s *socketio.Socket) { assert.False(f, s.Recovered()) })
 	for _, seed := range []string{
-		``, `{}`, `null`, `[]`, `{"pid":"x","offset":"y"}`, `{"pid":1,"offset":2}`, `{"pid":null,"offset":null}`, `{"pid":"x"}`, `{"PID":"x","OFFSET":"y"}`,
-		`{"pid":"x","offset":{"a":1}}`, `{"pid":"x","pid":["x"],"offset":"y"}`, `{"pid":"\ud800","offset":"\u0000"}`, `{`, `{"pid":"x","offset":"y"}{}`,
+		``, `{}`, `null`, `[]`, `{"pid":"x","offset":"y"}`, `{"pid":1,"offset":2}`, `{"pid":null,"offset":null}`,
+		`{"pid":"x"}`, `{"PID":"x","OFFSET":"y"}`,
+		`{"pid":"x","offset":{"a":1}}`, `{"pid":"x","pid":["x"],"offset":"y"}`, `{"pid":"\ud800","offset":"\u0000"}`,
+		`{`, `{"pid":"x","offset":"y"}{}`,
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, auth string) {
 		if len(auth) > 60<<10 || auth != "" && auth[0] != '{' {
-			return // that is another packet
+			return // a different packet
 		}
 		p := dial(t, n)
 		p.send("0%s", auth)
 		answer := p.next()
 		if json.Valid([]byte(auth)) || auth == "" {
-			require.True(t, strings.HasPrefix(answer, `0{"sid":"`) || answer == "closed", answer) // a value may nest too deep
+			// a value may be nested too deep
+			require.True(t, strings.HasPrefix(answer, `0{"sid":"`) || answer == "closed", answer)
 		} else {
 			require.Equal(t, "closed", answer)
 		}

@@ -22,18 +22,17 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// patience bounds how long a test waits for what has to come.
+// patience bounds how long a test waits for something that must happen.
 const patience = 20 * time.Second
 
 // node is a server that listens.
 type node struct {
 	*socketio.Server
 	url    string
-	errors *events[error] // what ErrorHandler was told
+	errors *events[error] // of ErrorHandler
 }
 
-// serve starts a server, which ends with the test. What it reports has to be fetched by the test from errors, or
-// not to be.
+// serve starts a server. It ends with the test.
 func serve(t testing.TB, change ...func(*socketio.Config)) *node {
 	t.Helper()
 	n := &node{errors: newEvents[error]()}
@@ -59,7 +58,7 @@ func pair(t testing.TB, change ...func(*socketio.Config)) (a, b *node) {
 	return pairOn(t, memory.NewHub(), change...)
 }
 
-// pairOn is pair, on a bus that others may send to as well.
+// pairOn starts two servers on a bus that others may use, too.
 func pairOn(t testing.TB, hub *memory.Hub, change ...func(*socketio.Config)) (a, b *node) {
 	t.Helper()
 	start := func() *node {
@@ -78,45 +77,45 @@ func pairOn(t testing.TB, hub *memory.Hub, change ...func(*socketio.Config)) (a,
 	return a, b
 }
 
-// events are what happened, in its order.
+// events are things that have happened, in order.
 type events[T any] struct{ c chan T }
 
 func newEvents[T any]() *events[T] { return &events[T]{c: make(chan T, 16_384)} }
 
 func (e *events[T]) add(v T) { e.c <- v }
 
-// next waits for the next one.
+// next waits for the next event.
 func (e *events[T]) next(t testing.TB) T {
 	t.Helper()
 	select {
 	case v := <-e.c:
 		return v
 	case <-time.After(patience):
-		require.FailNow(t, "nothing more happens")
+		require.FailNow(t, "no event arrives")
 		panic("unreachable")
 	}
 }
 
-// none makes sure that nothing has happened.
+// none fails the test if an event is waiting.
 func (e *events[T]) none(t testing.TB) {
 	t.Helper()
 	select {
 	case v := <-e.c:
-		require.FailNow(t, "something happened", "%v", v)
+		require.FailNow(t, "unexpected event", "%v", v)
 	default:
 	}
 }
 
-// peer is a client that speaks WebSocket and the two protocols by hand.
+// peer is a client that implements WebSocket and the two protocols by hand.
 type peer struct {
 	t    testing.TB
 	conn net.Conn
-	got  *events[string] // Socket.IO packets; attachments begin with "b:"; "closed" at last
+	got  *events[string] // Socket.IO packets; attachments start with "b:"; the last one is "closed"
 
 	mu sync.Mutex // guards writing
 }
 
-// dial connects, without joining a namespace.
+// dial connects, but joins no namespace.
 func dial(t testing.TB, n *node, query ...string) *peer {
 	t.Helper()
 	url := "ws" + strings.TrimPrefix(n.url, "http") + "/socket.io/?EIO=4&transport=websocket" + strings.Join(query, "")
@@ -168,7 +167,7 @@ func (p *peer) read(r *bufio.Reader) {
 func (p *peer) engine(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = wsutil.WriteClientText(p.conn, []byte(text)) // a test of what comes of it notices
+	_ = wsutil.WriteClientText(p.conn, []byte(text)) // a test that depends on it fails without it
 }
 
 // send sends a Socket.IO packet.
@@ -195,7 +194,7 @@ func (p *peer) expect(packets ...string) {
 	}
 }
 
-// sync makes sure that nothing has come: what the server has sent before it answers would have.
+// sync fails the test if another packet arrives before the answer to a "sync" event.
 func (p *peer) sync(nsp string) {
 	p.t.Helper()
 	if nsp != "" {
@@ -228,7 +227,7 @@ func connect(t testing.TB, n *node) *peer {
 	return p
 }
 
-// connected returns the next socket that joins ns.
+// connected returns the sockets that join ns from now on.
 func connected(ns *socketio.Namespace) *events[*socketio.Socket] {
 	e := newEvents[*socketio.Socket]()
 	ns.OnConnection(func(s *socketio.Socket) {
@@ -238,5 +237,5 @@ func connected(ns *socketio.Namespace) *events[*socketio.Socket] {
 	return e
 }
 
-// stall makes the client read nothing any more.
+// stall makes the client stop reading.
 func (p *peer) stall() { _ = p.conn.SetReadDeadline(time.Unix(1, 0)) }

@@ -22,7 +22,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// ways are the ways in which a server is served: they differ in who reads the connections.
+// ways are the ways to serve a server. They differ in what reads from the connections.
 var ways = map[string]func(testing.TB, *socketio.Server) net.Listener{
 	"HTTPServer": func(t testing.TB, s *socketio.Server) net.Listener {
 		h := httptest.NewServer(s)
@@ -35,7 +35,10 @@ var ways = map[string]func(testing.TB, *socketio.Server) net.Listener{
 		t.Cleanup(h.Close)
 		return h.Listener
 	},
-	"WrappedConnections": func(t testing.TB, s *socketio.Server) net.Listener { return served(t, s, wrapping{listen(t)}) },
+	"WrappedConnections": func(t testing.TB, s *socketio.Server) net.Listener {
+		return served(t, s,
+			wrapping{listen(t)})
+	},
 }
 
 func listen(t testing.TB) net.Listener {
@@ -57,7 +60,7 @@ func served(t testing.TB, s *socketio.Server, l net.Listener) net.Listener {
 	return l
 }
 
-// wrapping is a listener whose connections are not just sockets, as those of listeners that count or limit.
+// wrapping is a listener that wraps its connections, as listeners that count or limit do.
 type wrapping struct{ net.Listener }
 
 func (w wrapping) Accept() (net.Conn, error) {
@@ -75,7 +78,7 @@ func serveBy(t testing.TB, way string, change func(*socketio.Config)) (*socketio
 	return s, ways[way](t, s)
 }
 
-// rawClient is a client that does what a test wants with its connection.
+// rawClient is a client with direct access to its connection.
 type rawClient struct {
 	net.Conn
 	tcp *net.TCPConn
@@ -96,11 +99,12 @@ func connectRaw(t testing.TB, way string, l net.Listener) *rawClient {
 	return c
 }
 
-// joinRaw opens a WebSocket, and joins the main namespace.
+// joinRaw opens a WebSocket and joins the main namespace.
 func joinRaw(t testing.TB, way string, l net.Listener) *rawClient {
 	t.Helper()
 	c := connectRaw(t, way, l)
-	c.say(t, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+	c.say(t, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"+
+		"Connection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n")
 	response, err := http.ReadResponse(c.r, nil)
 	require.NoError(t, err)
@@ -121,7 +125,7 @@ func (c *rawClient) say(t testing.TB, text string) {
 	require.NoError(t, err)
 }
 
-// textFrames are WebSocket frames as a client sends them.
+// textFrames returns WebSocket frames as a client sends them.
 func textFrames(packets ...string) []byte {
 	var all []byte
 	for _, p := range packets {
@@ -130,14 +134,14 @@ func textFrames(packets ...string) []byte {
 	return all
 }
 
-// leave are the ways in which a client goes.
+// leave are the ways in which a client can leave.
 var leave = map[string]func(*rawClient){
 	"Closes": func(c *rawClient) { _ = c.tcp.Close() },
 	"Resets": func(c *rawClient) { _ = c.tcp.SetLinger(0); _ = c.tcp.Close() },
-	"Mute":   func(*rawClient) {}, // as one whose power is cut: no byte comes any more
+	"Mute":   func(*rawClient) {}, // like a client without power: no more bytes arrive
 }
 
-// waiting registers a handler that waits for as long as the client is there. held counts the handlers that wait.
+// waiting registers a handler that waits until its client has left.
 func waiting(s *socketio.Server, acknowledged bool) (began, ended *events[string]) {
 	began, ended = newEvents[string](), newEvents[string]()
 	s.OnConnection(func(c *socketio.Socket) {
@@ -156,8 +160,9 @@ func waiting(s *socketio.Server, acknowledged bool) (began, ended *events[string
 	return began, ended
 }
 
-// The end of a client is seen whatever its handlers do: it ends what they wait for, and nothing of it is kept.
-func TestClientThatLeavesBehindEvents(t *testing.T) {
+// The server notices when a client leaves, whatever the client's handlers do. It ends what they wait for, and
+// frees the client's memory.
+func TestEndOfAClientIsNoticedBehindEvents(t *testing.T) {
 	for way := range ways {
 		for how, leave := range leave {
 			for _, acknowledged := range []bool{false, true} {
@@ -169,10 +174,13 @@ func TestClientThatLeavesBehindEvents(t *testing.T) {
 				}
 				t.Run(name, func(t *testing.T) {
 					const clients = 5
-					s, l := serveBy(t, way, func(c *socketio.Config) { c.PingInterval, c.PingTimeout = 500*time.Millisecond, time.Second })
+					s, l := serveBy(t, way, func(c *socketio.Config) {
+						c.PingInterval,
+							c.PingTimeout = 500*time.Millisecond, time.Second
+					})
 					began, ended := waiting(s, acknowledged)
-					all := []*rawClient{joinRaw(t, way, l)} // from whom on there is all that a server keeps
-					before := descriptors(t) - 2            // both ends of it
+					all := []*rawClient{joinRaw(t, way, l)} // the first one, for what the server keeps for all clients
+					before := descriptors(t) - 2            // both ends of its connection
 					for range clients {
 						c := joinRaw(t, way, l)
 						all = append(all, c)
@@ -198,7 +206,7 @@ func TestClientThatLeavesBehindEvents(t *testing.T) {
 	}
 }
 
-// descriptors returns the number of open files of this process, 0: nobody knows.
+// descriptors returns the number of open files of this process, 0 if it is unknown.
 func descriptors(t testing.TB) int {
 	open, err := os.ReadDir("/proc/self/fd")
 	if os.IsNotExist(err) {
@@ -208,8 +216,8 @@ func descriptors(t testing.TB) int {
 	return len(open)
 }
 
-// A client that polls is seen to go, too, though its request waits for handlers.
-func TestPollingClientThatLeavesBehindEvents(t *testing.T) {
+// The server also notices when a polling client leaves whose request waits for handlers.
+func TestEndOfAPollingClientIsNoticedBehindEvents(t *testing.T) {
 	for _, way := range []string{"HTTPServer", "Serve", "TLS"} {
 		for _, how := range []string{"GivesUp", "Mute"} {
 			t.Run(way+how, func(t *testing.T) {
@@ -224,7 +232,7 @@ func TestPollingClientThatLeavesBehindEvents(t *testing.T) {
 				c.post(t, strings.Repeat(`42["x"]`+"\x1e", 300)+`42["x"]`)
 				require.Eventually(t, func() bool { return s.ClientsCount() == 1 }, patience, time.Millisecond)
 				if how == "GivesUp" {
-					time.Sleep(20 * time.Millisecond) // the request arrives
+					time.Sleep(20 * time.Millisecond) // until the request arrives
 					_ = c.tcp.Close()
 				}
 				assert.Equal(t, socketio.ErrDisconnected.Error(), ended.next(t))
@@ -234,7 +242,7 @@ func TestPollingClientThatLeavesBehindEvents(t *testing.T) {
 	}
 }
 
-// pollRaw opens a session that polls, and joins the main namespace.
+// pollRaw opens a polling session and joins the main namespace.
 func pollRaw(t testing.TB, way string, l net.Listener) *pollingClient {
 	t.Helper()
 	c := &pollingClient{rawClient: connectRaw(t, way, l)}
@@ -263,7 +271,8 @@ func (c *pollingClient) get(t testing.TB, query string) {
 
 func (c *pollingClient) post(t testing.TB, body string) {
 	t.Helper()
-	c.say(t, fmt.Sprintf("POST /socket.io/?EIO=4&transport=polling%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", c.query, len(body), body))
+	c.say(t, fmt.Sprintf("POST /socket.io/?EIO=4&transport=polling%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s",
+		c.query, len(body), body))
 }
 
 func (c *pollingClient) body(t testing.TB) string {
@@ -285,13 +294,13 @@ func (c *pollingClient) status(t testing.TB) int {
 	return response.StatusCode
 }
 
-// A slow handler is not the client's fault: one that is alive stays, however much it has sent, and none of that
-// is lost.
-func TestClientIsKeptBehindASlowHandler(t *testing.T) {
+// A client is not disconnected because its handlers are slow, however much it has sent, and none of its events is
+// lost.
+func TestClientWithASlowHandlerIsKept(t *testing.T) {
 	for way := range ways {
 		for name, size := range map[string]int{"LittleIsSent": 10, "MoreThanIsReadAhead": 2000} {
 			if way == "WrappedConnections" && size > 1000 {
-				continue // nobody can tell whether such a client is alive
+				continue // it is impossible to tell whether such a client is alive
 			}
 			t.Run(way+name, func(t *testing.T) {
 				t.Parallel()
@@ -307,7 +316,7 @@ func TestClientIsKeptBehindASlowHandler(t *testing.T) {
 					})
 				})
 				c := joinRaw(t, way, l)
-				go func() { // it answers whenever it is asked
+				go func() { // answers pings
 					for {
 						f, err := ws.ReadFrame(c.r)
 						if err != nil {
@@ -325,8 +334,8 @@ func TestClientIsKeptBehindASlowHandler(t *testing.T) {
 						_, _ = c.Write(textFrames(fmt.Sprintf(`42["x",%d,"%s"]`, i, strings.Repeat("x", size))))
 					}
 				}()
-				time.Sleep(5 * time.Second) // twice what a client has to answer
-				require.Equal(t, 1, s.SocketsCount(), "the client was given up")
+				time.Sleep(5 * time.Second) // twice the time in which a client has to answer
+				require.Equal(t, 1, s.SocketsCount(), "the client was disconnected")
 				close(hold)
 				for i := range events {
 					require.Equal(t, i, got.next(t))
@@ -338,8 +347,8 @@ func TestClientIsKeptBehindASlowHandler(t *testing.T) {
 	}
 }
 
-// What a client sends and nobody takes is bounded, and let go of when it leaves.
-func TestClientsThatSendMoreThanIsTaken(t *testing.T) {
+// The memory for events that wait for handlers is bounded, and freed when the client leaves.
+func TestMemoryOfUnhandledEventsIsBounded(t *testing.T) {
 	const clients, limit, each = 10, 1 << 20, 70 << 20
 	for way := range ways {
 		t.Run(way, func(t *testing.T) {
@@ -358,11 +367,11 @@ func TestClientsThatSendMoreThanIsTaken(t *testing.T) {
 				_ = c.tcp.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 				for n := 0; n < each; n += len(chunk) {
 					if _, err := c.Write(chunk); err != nil {
-						break // it is not read any more
+						break // the server does not read any more
 					}
 				}
 			}
-			assert.Less(t, heap()-before, clients*(2*limit+(1<<20)), "bytes are kept of what was sent")
+			assert.Less(t, heap()-before, clients*(2*limit+(1<<20)), "bytes in use while events wait for handlers")
 			for _, c := range all {
 				_ = c.tcp.Close()
 			}
@@ -370,12 +379,13 @@ func TestClientsThatSendMoreThanIsTaken(t *testing.T) {
 				ended.next(t)
 			}
 			require.Eventually(t, func() bool { return s.ClientsCount() == 0 }, patience, time.Millisecond)
-			assert.Eventually(t, func() bool { return heap()-before < 4<<20 }, patience, 50*time.Millisecond, "of clients that have gone")
+			assert.Eventually(t, func() bool { return heap()-before < 4<<20 }, patience, 50*time.Millisecond,
+				"bytes of clients that have left")
 		})
 	}
 }
 
-// heap returns how many bytes are in use.
+// heap returns the number of bytes in use.
 func heap() int {
 	runtime.GC()
 	var m runtime.MemStats

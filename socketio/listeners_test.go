@@ -60,13 +60,13 @@ func TestOffAllRemovesAllHandlers(t *testing.T) {
 	s.OffAll()
 	assert.Empty(t, s.EventNames())
 	p.send(`2["a"]`)
-	assert.Equal(t, "any a", got.next(t), "as in Node.js, those of OnAny stay")
+	assert.Equal(t, "any a", got.next(t), "as in Node.js, the listeners of OnAny stay")
 	s.Disconnect(true)
 	require.Equal(t, "closed", lastOf(p))
 	got.none(t)
 }
 
-// lastOf returns the last thing that comes.
+// lastOf returns the last packet before silence.
 func lastOf(p *peer) string {
 	for {
 		if packet := p.next(); packet == "closed" {
@@ -85,7 +85,11 @@ func TestAnyListeners(t *testing.T) {
 		happens := func(event string) { p.send(`2["%s"]`, event) }
 		if outgoing {
 			on, prepend, off, all = s.OnAnyOutgoing, s.PrependAnyOutgoing, s.OffAnyOutgoing, s.ListenersAnyOutgoing
-			happens = func(event string) { require.NoError(t, n.Emit(t.Context(), event)); p.expect(`2["` + event + `"]`) }
+			happens = func(event string) {
+				require.NoError(t, n.Emit(t.Context(), event))
+				p.expect(`2["` + event +
+					`"]`)
+			}
 		}
 		got := newEvents[string]()
 		tell := func(name string) func(string, backplane.Args) {
@@ -113,13 +117,14 @@ func TestAnyListeners(t *testing.T) {
 		happens("z")
 		on(tell("again"))
 		happens("last")
-		for event := got.next(t); event != "again last"; event = got.next(t) { // the handlers of z may have been looked up later
+		// the handlers of z may have been looked up later
+		for event := got.next(t); event != "again last"; event = got.next(t) {
 			assert.Equal(t, "again z", event)
 		}
 	}
 }
 
-func TestOffOfANamespacesFuncs(t *testing.T) {
+func TestOffRemovesOneFuncOfANamespace(t *testing.T) {
 	a, b := pair(t)
 	got := newEvents[string]()
 	offs := []func(){

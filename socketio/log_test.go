@@ -31,7 +31,7 @@ func (l *logbook) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// about returns the lines that have text in them.
+// about returns the lines that contain text.
 func (l *logbook) about(text string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,7 +44,7 @@ func (l *logbook) about(text string) []string {
 	return lines
 }
 
-// Whatever a client sends, and however long it is, lines of the log and texts of errors stay short.
+// Lines of the log and texts of errors stay short, however much a client sends.
 func TestClientsDoNotFillTheLog(t *testing.T) {
 	const long, most = 100_000, 4 << 10
 	letters, digits := strings.Repeat("n", long), strings.Repeat("7", long)
@@ -89,7 +89,7 @@ func TestClientsDoNotFillTheLog(t *testing.T) {
 			p := connect(t, n)
 			p.send("%s", packet)
 			p.send(`299["sync"]`)
-			for got := ""; got != "399[]" && got != "closed"; { // it is handled, or has ended the connection
+			for got := ""; got != "399[]" && got != "closed"; { // the event was handled, or the connection has ended
 				got = p.next()
 			}
 			require.NoError(t, p.conn.Close())
@@ -104,7 +104,8 @@ func TestClientsDoNotFillTheLog(t *testing.T) {
 	for _, head := range []string{
 		"GET /socket.io/?EIO=4&transport=" + letters[:10_000] + " HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET /socket.io/?transport=polling&EIO=" + letters[:10_000] + " HTTP/1.1\r\nHost: x\r\n\r\n",
-		"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://" + letters[:10_000] + "\r\n\r\n",
+		"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://" +
+			letters[:10_000] + "\r\n\r\n",
 	} {
 		nc, err := net.Dial("tcp", strings.TrimPrefix(n.url, "http://"))
 		require.NoError(t, err)
@@ -125,7 +126,7 @@ func TestClientsDoNotFillTheLog(t *testing.T) {
 	for _, line := range all {
 		limit := most
 		if strings.Contains(line, "panic: nnn") {
-			limit = 32 << 10 // with a stack, which is our own
+			limit = 32 << 10 // with a stack trace
 		}
 		assert.Less(t, len(line), limit, "%.300s…", line)
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// Official clients take any string that stands last in an event for their offset, the event's name too. So every
-// event has one, wherever it comes from, but for those with an acknowledgement, whose last argument is a func
-// there.
+// Official clients take any string at the end of an event for an offset, even the event's name. So every event
+// has an offset, whatever sends it. Events with an acknowledgement are an exception: the last argument is a
+// function there.
 func TestEveryEventHasAnOffset(t *testing.T) {
 	hub := memory.NewHub()
 	a, b := pairOn(t, hub, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })
@@ -54,21 +54,27 @@ func TestEveryEventHasAnOffset(t *testing.T) {
 				return func(event string, args ...any) error { return target.Emit(ctx, event, args...) }
 			}
 			for name, send := range map[string]func(event string, args ...any) error{
-				"Emit":               s.Emit,
-				"Compress":           s.Compress(false).Emit,
-				"VolatileEmit":       s.Volatile().Emit,
-				"Broadcast":          emit(ns.Target),
-				"BroadcastVolatile":  emit(ns.Volatile()),
-				"BroadcastLocal":     emit(ns.Local()),
-				"BroadcastAsync":     ns.EmitAsync,
-				"ToRoom":             emit(ns.To("room")),
-				"ToSocket":           emit(ns.To(s.ID())),
-				"FromAnotherNode":    emit(far.Target),
-				"FromAnotherSocket":  emit(remote.Broadcast()),
-				"VolatileFromFar":    emit(far.Volatile()),
-				"AsyncFromFar":       far.EmitAsync,
-				"FromAnEmitter":      func(event string, args ...any) error { return e.Of(nsp).Emit(ctx, event, args...) },
-				"VolatileByAnotherE": func(event string, args ...any) error { return e.Of(nsp).Volatile().Emit(ctx, event, args...) },
+				"Emit":              s.Emit,
+				"Compress":          s.Compress(false).Emit,
+				"VolatileEmit":      s.Volatile().Emit,
+				"Broadcast":         emit(ns.Target),
+				"BroadcastVolatile": emit(ns.Volatile()),
+				"BroadcastLocal":    emit(ns.Local()),
+				"BroadcastAsync":    ns.EmitAsync,
+				"ToRoom":            emit(ns.To("room")),
+				"ToSocket":          emit(ns.To(s.ID())),
+				"FromAnotherNode":   emit(far.Target),
+				"FromAnotherSocket": emit(remote.Broadcast()),
+				"VolatileFromFar":   emit(far.Volatile()),
+				"AsyncFromFar":      far.EmitAsync,
+				"FromAnEmitter": func(event string,
+					args ...any) error {
+					return e.Of(nsp).Emit(ctx, event, args...)
+				},
+				"VolatileByAnotherE": func(event string,
+					args ...any) error {
+					return e.Of(nsp).Volatile().Emit(ctx, event, args...)
+				},
 				"ByARemoteSocket": func(event string, args ...any) error {
 					found, err := far.In(s.ID()).FetchSockets(ctx)
 					require.NoError(t, err)

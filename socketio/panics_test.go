@@ -28,12 +28,12 @@ func (h *hostile) LogValue() slog.Value        { panic(h) }
 func (h *hostile) UnmarshalJSON([]byte) error  { panic(h) }
 func (h hostile) MarshalText() ([]byte, error) { return nil, fmt.Errorf("%d", *h.p) }
 
-// exits is an error whose text ends the goroutine of who asks for it.
+// exits is an error whose text ends the calling goroutine.
 type exits struct{}
 
 func (exits) Error() string { runtime.Goexit(); return "" }
 
-// marshals does something in place of encoding itself.
+// marshals calls a function instead of encoding itself.
 type marshals func()
 
 func (m marshals) MarshalJSON() ([]byte, error) { m(); return []byte("1"), nil }
@@ -41,23 +41,23 @@ func (m marshals) MarshalJSON() ([]byte, error) { m(); return []byte("1"), nil }
 // readsItself is an argument that cannot be decoded.
 type readsItself struct{}
 
-var decode func() // what it does; TestFuncsThatFail sets it, which is not parallel
+var decode func() // TestFailingFunctions sets it, so that test is not parallel
 
 func (*readsItself) UnmarshalJSON([]byte) error { decode(); return nil }
 
-// harms are what code can do to who calls it.
+// harms are what a function of the application can do to its caller.
 var harms = map[string]func(){
 	"Panic":          func() { panic("told to") },
 	"PanicOfAnError": func() { panic(&socketio.Error{Message: "told to"}) },
 	"PanicOfHostile": func() { panic((*hostile)(nil)) },
 	"PanicOfExits":   func() { panic(exits{}) },
-	"PanicOfNil":     func() { panic(nil) }, //nolint:govet // it is what is tested
+	"PanicOfNil":     func() { panic(nil) }, //nolint:govet // this is what is tested
 	"NilDereference": func() { var p *int; *p = 1 },
 	"Goexit":         runtime.Goexit,
 }
 
-// stage is what an act is played on: two nodes, of which the first does harm. Its client p has joined; s is its
-// socket.
+// stage is what an act needs: two nodes, of which the first has the failing function. The client p has joined the
+// first; s is its socket.
 type stage struct {
 	t    *testing.T
 	a, b *node
@@ -68,8 +68,7 @@ type stage struct {
 
 const failed = `[{"error":"internal error"}]`
 
-// acts are what leads to a call of the application's func, which fails, with the name that the report gives to
-// it.
+// acts lead to a call of a failing function. Each has the name that the report gives to the function.
 var acts = map[string]struct {
 	event string
 	play  func(s stage)
@@ -113,7 +112,7 @@ var acts = map[string]struct {
 			}
 			return nil
 		})
-		s.s.On("e", func() { s.t.Error("called all the same") })
+		s.s.On("e", func() { s.t.Error("the handler was called although it must not be") })
 		s.p.send(`21["e"]`)
 		s.p.expect(`31` + failed)
 	}},
@@ -170,7 +169,7 @@ var acts = map[string]struct {
 	}},
 	"Argument": {"e", func(s stage) {
 		decode = s.harm
-		s.s.On("e", func(readsItself, func()) { s.t.Error("called all the same") })
+		s.s.On("e", func(readsItself, func()) { s.t.Error("the handler was called although it must not be") })
 		s.p.send(`21["e","x"]`)
 		s.p.expect(`31` + failed)
 	}},
@@ -223,7 +222,7 @@ var acts = map[string]struct {
 			require.Len(s.t, sockets, 1)
 			require.Equal(s.t, `{}`, sockets[0].Data().String())
 		}
-		s.a.errors.next(s.t) // the other is looked at with those of all acts
+		s.a.errors.next(s.t) // the other node's error is checked with those of all acts
 	}},
 	"Admit": {"Admit", func(s stage) {
 		response, err := http.Get(s.a.url + "/socket.io/?EIO=4&transport=polling&harm=Admit")
@@ -239,7 +238,7 @@ var acts = map[string]struct {
 	}},
 }
 
-func TestFuncsThatFail(t *testing.T) {
+func TestFailingFunctions(t *testing.T) {
 	for how, harm := range harms {
 		for name, act := range acts {
 			t.Run(how+"/"+name, func(t *testing.T) {
@@ -268,33 +267,39 @@ func TestFuncsThatFail(t *testing.T) {
 					assert.Contains(t, string(panicked.Stack), "panics_test.go")
 				}
 				switch {
-				case act.event == "ClientAddress", act.event == "Admit": // which are asked several times, and tell of the refusal
-				case how == "Goexit" && (act.event == "acknowledgement" || name == "AnswerToAServer"): // the handler, which has waited for it, has ended too
+				// called several times, and they report the refusal
+				case act.event == "ClientAddress", act.event == "Admit":
+				// the handler that has waited for it has ended, too
+				case how == "Goexit" && (act.event == "acknowledgement" || name == "AnswerToAServer"):
 				default:
 					a.errors.none(t)
 				}
-				connect(t, a).sync("") // others are served
+				connect(t, a).sync("") // other clients are served
 				if name != "OnDisconnect" && name != "OnDisconnecting" {
-					p.sync("") // and so is this one
+					p.sync("") // and this one, too
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
-				require.NoError(t, a.Shutdown(ctx), "nobody is waited for")
+				require.NoError(t, a.Shutdown(ctx), "no client is left to wait for")
 			})
 		}
 	}
 }
 
-// An error whose methods panic is a fault of the application's, and no text for the client.
-func TestErrorsThatPanic(t *testing.T) {
+// An error whose methods panic is a bug of the application. The client does not get its text.
+func TestErrorsWhoseMethodsPanic(t *testing.T) {
 	for name, err := range map[string]error{
-		"TypedNil":           (*hostile)(nil),
-		"NilOfOurs":          (*socketio.Error)(nil),
-		"Wrapped":            fmt.Errorf("x: %w", (*hostile)(nil)),
-		"Joined":             errors.Join(errors.New("x"), &hostile{}),
-		"PanicsWithItself":   &hostile{},
-		"EndsItsGoroutine":   exits{},
-		"WithAPanicOfAValue": func() error { _, err := backplane.NewValue(marshals(func() { panic("x") })); return err }(),
+		"TypedNil":         (*hostile)(nil),
+		"NilOfOurs":        (*socketio.Error)(nil),
+		"Wrapped":          fmt.Errorf("x: %w", (*hostile)(nil)),
+		"Joined":           errors.Join(errors.New("x"), &hostile{}),
+		"PanicsWithItself": &hostile{},
+		"EndsItsGoroutine": exits{},
+		"WithAPanicOfAValue": func() error {
+			_,
+				err := backplane.NewValue(marshals(func() { panic("x") }))
+			return err
+		}(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := serve(t, func(c *socketio.Config) {
@@ -344,8 +349,8 @@ func TestErrorsThatPanic(t *testing.T) {
 	}
 }
 
-// What reports may fail as well.
-func TestReportsThatFail(t *testing.T) {
+// ErrorHandler, Audit and the log's handler may fail, too.
+func TestFailingReports(t *testing.T) {
 	for how, harm := range harms {
 		t.Run(how, func(t *testing.T) {
 			told := newEvents[error]()
@@ -381,7 +386,7 @@ func TestReportsThatFail(t *testing.T) {
 	}
 }
 
-// badLog is a slog.Handler that does something in place of writing.
+// badLog is a slog.Handler that calls a function instead of writing.
 type badLog func()
 
 func (badLog) Enabled(context.Context, slog.Level) bool    { return true }
@@ -389,7 +394,7 @@ func (f badLog) Handle(context.Context, slog.Record) error { f(); return nil }
 func (f badLog) WithAttrs([]slog.Attr) slog.Handler        { return f }
 func (f badLog) WithGroup(string) slog.Handler             { return f }
 
-// badSessions are Sessions all of whose methods fail.
+// badSessions are Sessions whose methods all fail.
 type badSessions func()
 
 func (b badSessions) Append(string, socketio.SessionEvent) string { b(); return "" }
@@ -403,7 +408,7 @@ func (b badSessions) Missed(string, string, []string) ([]socketio.SessionEvent, 
 	return nil, true
 }
 
-func TestSessionsThatFail(t *testing.T) {
+func TestFailingSessions(t *testing.T) {
 	for how, harm := range harms {
 		t.Run(how, func(t *testing.T) {
 			a, b := pair(t, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{Sessions: badSessions(harm)} })
@@ -435,8 +440,8 @@ func TestSessionsThatFail(t *testing.T) {
 	}
 }
 
-// Calls of the application's own return errors, and send nothing.
-func TestValuesThatPanic(t *testing.T) {
+// Methods that the application calls return an error for a value that panics, and send nothing.
+func TestValuesWhoseMethodsPanic(t *testing.T) {
 	n := serve(t)
 	joined := connected(n.Namespace)
 	p := connect(t, n)

@@ -41,10 +41,11 @@ func TestParentNamespaceTargetsItsChildren(t *testing.T) {
 	for _, child := range parent.Children() {
 		require.NoError(t, child.WaitForPeers(ctx, 1), "for FetchSockets")
 	}
-	// Packets of different namespaces may come in any order.
+	// Packets of different namespaces may arrive in any order.
 	both := func(p *peer, event string) {
 		t.Helper()
-		assert.ElementsMatch(t, []string{`2/room-1,["` + event + `"]`, `2/room-2,["` + event + `"]`}, []string{p.next(), p.next()})
+		assert.ElementsMatch(t, []string{`2/room-1,["` + event + `"]`, `2/room-2,["` + event + `"]`},
+			[]string{p.next(), p.next()})
 	}
 	require.NoError(t, parent.Emit(ctx, "all"))
 	both(p, "all")
@@ -58,7 +59,7 @@ func TestParentNamespaceTargetsItsChildren(t *testing.T) {
 	p.expect(`2/room-1,["one"]`)
 	require.NoError(t, parent.Except("banned").Local().Volatile().Emit(ctx, "local"))
 	p.expect(`2/room-1,["local"]`)
-	require.NoError(t, parent.To().Emit(ctx, "nobody"), "no rooms are nobody")
+	require.NoError(t, parent.To().Emit(ctx, "nobody"), "no rooms select no socket")
 	require.NoError(t, parent.In([]string{}...).DisconnectSockets(ctx, true))
 
 	found, err := parent.FetchSockets(ctx)
@@ -106,7 +107,9 @@ func TestParentNamespaceTargetsItsChildren(t *testing.T) {
 
 func TestZeroParentTargetReturnsAnError(t *testing.T) {
 	var config *backplane.ConfigError
-	for _, target := range []socketio.ParentTarget{{}, socketio.ParentTarget{}.To("a").Except("b").Local().Volatile().Compress(true).Timeout(1), (&socketio.ParentNamespace{}).ParentTarget} {
+	for _, target := range []socketio.ParentTarget{{},
+		socketio.ParentTarget{}.To("a").Except("b").Local().Volatile().Compress(true).Timeout(1),
+		(&socketio.ParentNamespace{}).ParentTarget} {
 		require.ErrorAs(t, target.Emit(t.Context(), "a"), &config)
 		require.ErrorAs(t, target.EmitAsync("a"), &config)
 		require.ErrorAs(t, target.DisconnectSockets(t.Context(), true), &config)

@@ -17,7 +17,7 @@ import (
 type poller struct {
 	t    *testing.T
 	url  string
-	left []string // packets that came with others
+	left []string // packets that arrived together with others
 }
 
 func poll(t *testing.T, n *node) *poller {

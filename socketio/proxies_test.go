@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// Whatever tells who the client is tells the client that the proxy speaks for.
-func TestTheClientBehindATrustedProxyIsKnown(t *testing.T) {
+// Everything that identifies the client identifies the client behind the proxy.
+func TestClientBehindATrustedProxyIsIdentified(t *testing.T) {
 	audit, again := newEvents[socketio.AuditEvent](), newEvents[*http.Request]()
 	n := serve(t, audited(audit), func(c *socketio.Config) {
 		c.TrustedProxies, c.MaxConnectionsPerAddress = []string{"127.0.0.1"}, 1
@@ -22,9 +22,11 @@ func TestTheClientBehindATrustedProxyIsKnown(t *testing.T) {
 	})
 	joined := connected(n.Namespace)
 	request := func(method, query, body string) (int, string) {
-		r, err := http.NewRequestWithContext(t.Context(), method, n.url+"/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), method, n.url+"/socket.io/?EIO=4&transport=polling"+query,
+			strings.NewReader(body))
 		require.NoError(t, err)
-		r.Header = http.Header{"X-Forwarded-For": {"203.0.113.7"}, "X-Forwarded-Host": {"chat.example"}, "X-Forwarded-Proto": {"https"}, "Origin": {"https://chat.example"}}
+		r.Header = http.Header{"X-Forwarded-For": {"203.0.113.7"}, "X-Forwarded-Host": {"chat.example"},
+			"X-Forwarded-Proto": {"https"}, "Origin": {"https://chat.example"}}
 		response, err := http.DefaultClient.Do(r)
 		require.NoError(t, err)
 		defer response.Body.Close()
@@ -44,11 +46,11 @@ func TestTheClientBehindATrustedProxyIsKnown(t *testing.T) {
 	require.True(t, h.XDomain)
 	require.Equal(t, "chat.example", h.Headers["host"])
 	require.Equal(t, "203.0.113.7", audit.next(t).Address)
-	for range 2 { // at first, and when it is asked again
+	for range 2 { // at first, and when Admit is called again
 		r := again.next(t)
 		require.Equal(t, []string{"203.0.113.7:0", "chat.example"}, []string{r.RemoteAddr, r.Host})
 		require.NotNil(t, r.TLS)
 	}
 	status, _ = request("GET", "", "")
-	require.Equal(t, 429, status, "the client has its connection already, whoever the proxy is")
+	require.Equal(t, 429, status, "the client already has a connection through another proxy")
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// audited keeps what Config.Audit is told.
+// audited collects the events of Config.Audit.
 func audited(into *events[socketio.AuditEvent]) func(*socketio.Config) {
 	return func(c *socketio.Config) { c.Audit = into.add }
 }
 
-// reached waits for the next event of a kind, and returns its reason.
+// reached waits for the next event of a kind, and returns it.
 func reached(t *testing.T, audit *events[socketio.AuditEvent], kind socketio.AuditKind) socketio.AuditEvent {
 	t.Helper()
 	for {
@@ -30,7 +30,7 @@ func reached(t *testing.T, audit *events[socketio.AuditEvent], kind socketio.Aud
 	}
 }
 
-// onlyReached makes sure that a quota was reached, and no other one.
+// onlyReached checks that a quota was reached, and no other one.
 func onlyReached(t *testing.T, n *node, quota socketio.Quota) {
 	t.Helper()
 	for q, count := range n.Stats().Reached {
@@ -38,11 +38,11 @@ func onlyReached(t *testing.T, n *node, quota socketio.Quota) {
 	}
 }
 
-// Each attacker is disconnected for its quota, and a client beside it does not notice.
-func TestClientThatTakesTooMuchIsDisconnected(t *testing.T) {
+// Each attacker is disconnected for its quota, and another client does not notice.
+func TestClientAboveAQuotaIsDisconnected(t *testing.T) {
 	for name, c := range map[string]struct {
 		quota  socketio.Quota
-		reason string // of the disconnection, if it is not the quota
+		reason string // of the disconnection, if it differs from the quota
 		limit  func(*socketio.Config)
 		attack func(*peer)
 	}{
@@ -114,7 +114,7 @@ func TestClientThatTakesTooMuchIsDisconnected(t *testing.T) {
 	}
 }
 
-func TestClientThatIsSentTooMuchIsCounted(t *testing.T) {
+func TestFullSendQueueIsCountedAndAudited(t *testing.T) {
 	n := serve(t, func(c *socketio.Config) { c.SendQueue = 4 })
 	joined := connected(n.Namespace)
 	p := connect(t, n)
@@ -136,7 +136,7 @@ func TestRoomQuota(t *testing.T) {
 		s := joined.next(t)
 		connect(t, n)
 		other := joined.next(t)
-		require.NoError(t, s.Join("1", "2", "3", "4", "5"), "its id does not count")
+		require.NoError(t, s.Join("1", "2", "3", "4", "5"), "the room of its id does not count")
 		var quota *socketio.QuotaError
 		require.ErrorAs(t, s.Join("6"), &quota)
 		assert.Equal(t, socketio.QuotaError{Quota: socketio.QuotaRooms, Limit: 5}, *quota)
@@ -148,7 +148,7 @@ func TestRoomQuota(t *testing.T) {
 		require.NoError(t, other.Join(strings.Repeat("x", 99)))
 		onlyReached(t, n, socketio.QuotaRooms)
 	})
-	t.Run("AlsoBeforeItIsConnected", func(t *testing.T) {
+	t.Run("HoldsInAMiddleware", func(t *testing.T) {
 		n := serve(t, limit)
 		n.Use(func(s *socketio.Socket) error {
 			require.NoError(t, s.Join("1", "2", "3", "4"))
@@ -158,7 +158,7 @@ func TestRoomQuota(t *testing.T) {
 		p.send(`0`)
 		p.expect(`4{"message":"too many rooms"}`)
 	})
-	t.Run("AlsoByTheCluster", func(t *testing.T) {
+	t.Run("HoldsForSocketsJoin", func(t *testing.T) {
 		a, b := pair(t, limit)
 		joined := connected(a.Namespace)
 		p := connect(t, a)
@@ -166,12 +166,12 @@ func TestRoomQuota(t *testing.T) {
 		for i := range 10 {
 			require.NoError(t, b.SocketsJoin(t.Context(), fmt.Sprint(i)))
 		}
-		require.NoError(t, b.Emit(t.Context(), "done")) // comes behind
+		require.NoError(t, b.Emit(t.Context(), "done")) // arrives after the other
 		p.expect(`2["done"]`)
 		assert.Len(t, s.Rooms(), 1+5)
 		assert.EqualValues(t, 5, a.Stats().Reached[socketio.QuotaRooms])
 	})
-	t.Run("AnAttackHasAnEnd", func(t *testing.T) {
+	t.Run("BoundsAnAttack", func(t *testing.T) {
 		n := serve(t)
 		joined := connected(n.Namespace)
 		honest, attacker := connect(t, n), connect(t, n)
@@ -207,7 +207,7 @@ func TestAckQuota(t *testing.T) {
 	require.ErrorAs(t, err, &quota)
 	assert.Equal(t, socketio.QuotaAcks, quota.Quota)
 
-	// A broadcast reaches all, and waits for those it can wait for.
+	// A broadcast reaches all clients, and waits for the acknowledgements that it may wait for.
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -215,14 +215,14 @@ func TestAckQuota(t *testing.T) {
 		defer cancel()
 		p.expect(`23["z"]`)
 		q.expect(`23["z"]`)
-		p.send(`33["p"]`) // nobody waits for it
+		p.send(`33["p"]`) // the server does not wait for it
 		p.sync("")
 		q.send(`33["q"]`)
 		q.sync("")
 	}()
 	values, err := n.Timeout(patience).EmitWithAck(ctx, "z")
 	<-done
-	require.Error(t, err, "one answer is missing")
+	require.Error(t, err, "an acknowledgement is missing")
 	require.Len(t, values, 1)
 	assert.Equal(t, `"q"`, values[0].String())
 
@@ -248,8 +248,8 @@ func TestAuthPayloadQuota(t *testing.T) {
 	onlyReached(t, n, socketio.QuotaAuthBytes)
 }
 
-// A busy client that is no attacker meets none of the defaults.
-func TestHonestClientMeetsNoQuota(t *testing.T) {
+// A busy client that is not an attacker reaches none of the default limits.
+func TestBusyClientReachesNoDefaultQuota(t *testing.T) {
 	n := serve(t)
 	joined := connected(n.Namespace)
 	n.OfPattern(anyName).OnConnection(func(s *socketio.Socket) { s.On("sync", func(ack func()) { ack() }) })
@@ -289,15 +289,18 @@ func TestHonestClientMeetsNoQuota(t *testing.T) {
 	eventually(t, "nothing is queued", func() bool { return n.Stats().QueuedBytes == 0 })
 }
 
-func TestConfigThatMeansNothing(t *testing.T) {
+func TestMeaninglessConfigIsRefused(t *testing.T) {
 	for name, config := range map[string]socketio.Config{
-		"MaxEvents":                          {MaxEvents: -1},
-		"MaxEventBytes":                      {MaxEventBytes: -1},
-		"MaxAttachmentBytes":                 {MaxAttachmentBytes: -1},
-		"ConnectTimeout":                     {ConnectTimeout: -1},
-		"Reauthenticate":                     {Reauthenticate: -1, Admit: func(*http.Request) error { return nil }},
-		"ReauthenticateWithoutAFunc":         {Reauthenticate: time.Hour},
-		"ReauthenticateSocketWithoutATime":   {ReauthenticateSocket: func(context.Context, *socketio.Socket) error { return nil }},
+		"MaxEvents":                  {MaxEvents: -1},
+		"MaxEventBytes":              {MaxEventBytes: -1},
+		"MaxAttachmentBytes":         {MaxAttachmentBytes: -1},
+		"ConnectTimeout":             {ConnectTimeout: -1},
+		"Reauthenticate":             {Reauthenticate: -1, Admit: func(*http.Request) error { return nil }},
+		"ReauthenticateWithoutAFunc": {Reauthenticate: time.Hour},
+		"ReauthenticateSocketWithoutATime": {ReauthenticateSocket: func(context.Context,
+			*socketio.Socket) error {
+			return nil
+		}},
 		"EmptyNamespacesAreKeptAndAreClosed": {KeepEmptyNamespaces: true, CleanupEmptyNamespaces: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -307,7 +310,7 @@ func TestConfigThatMeansNothing(t *testing.T) {
 	}
 }
 
-func TestNothingIsKeptOfClientsThatHaveGone(t *testing.T) {
+func TestDisconnectedClientsFreeTheirMemory(t *testing.T) {
 	n := serve(t)
 	connected(n.Namespace)
 	heap := func() int64 {
@@ -329,5 +332,6 @@ func TestNothingIsKeptOfClientsThatHaveGone(t *testing.T) {
 		_ = p.conn.Close()
 	}
 	eventually(t, "all have gone", func() bool { return n.ClientsCount() == 0 && n.Stats().QueuedBytes == 0 })
-	eventually(t, "and their packets too", func() bool { return heap()-before < 16<<20 }) // the test keeps 8 MiB itself
+	// the test itself keeps 8 MiB
+	eventually(t, "the memory of their packets is freed", func() bool { return heap()-before < 16<<20 })
 }

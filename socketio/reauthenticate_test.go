@@ -18,7 +18,7 @@ import (
 
 const interval = 30 * time.Millisecond
 
-// banned are clients, by the user of their query, that may not stay.
+// banned are clients that may not stay, by the user in their query.
 type banned struct{ users sync.Map }
 
 func (b *banned) admit(r *http.Request) error {
@@ -29,7 +29,7 @@ func (b *banned) admit(r *http.Request) error {
 }
 
 func TestReauthenticate(t *testing.T) {
-	t.Run("AsksAdmitAgain", func(t *testing.T) {
+	t.Run("CallsAdmitAgain", func(t *testing.T) {
 		var b banned
 		audit, requests := newEvents[socketio.AuditEvent](), newEvents[*http.Request]()
 		n := serve(t, audited(audit), func(c *socketio.Config) {
@@ -91,7 +91,8 @@ func TestReauthenticate(t *testing.T) {
 		}
 		expired.Store(true)
 		goes.expect("closed")
-		eventually(t, "it has gone from all namespaces", func() bool { return n.SocketsCount() == 1 && n.Of("/a").SocketsCount() == 0 })
+		eventually(t, "it has gone from all namespaces",
+			func() bool { return n.SocketsCount() == 1 && n.Of("/a").SocketsCount() == 0 })
 		stays.sync("")
 	})
 	t.Run("PanicAndExitAreRefusals", func(t *testing.T) {
@@ -114,7 +115,7 @@ func TestReauthenticate(t *testing.T) {
 		q.expect("closed")
 		n.errors.next(t)
 	})
-	t.Run("HoldsUpNobody", func(t *testing.T) {
+	t.Run("DoesNotDelayOthers", func(t *testing.T) {
 		var calls, at, most atomic.Int32
 		ended := newEvents[error]()
 		n := serve(t, func(c *socketio.Config) {
@@ -140,12 +141,12 @@ func TestReauthenticate(t *testing.T) {
 		for _, p := range all {
 			p.sync("")
 		}
-		assert.EqualValues(t, 16, most.Load(), "at a time")
+		assert.EqualValues(t, 16, most.Load(), "clients at the same time")
 		for _, p := range all {
 			_ = p.conn.Close()
 		}
 		for range calls.Load() {
-			assert.ErrorIs(t, ended.next(t), context.Canceled, "it ends with the client")
+			assert.ErrorIs(t, ended.next(t), context.Canceled, "the context ends when the client disconnects")
 		}
 		eventually(t, "they are gone", func() bool { return n.ClientsCount() == 0 })
 	})
@@ -192,7 +193,8 @@ func TestAudit(t *testing.T) {
 
 	id := p.join("", "")
 	e = audit.next(t)
-	assert.Equal(t, socketio.AuditEvent{Time: e.Time, Kind: socketio.AuditConnect, Address: "127.0.0.1", Namespace: "/", SID: id}, e)
+	assert.Equal(t, socketio.AuditEvent{Time: e.Time, Kind: socketio.AuditConnect, Address: "127.0.0.1", Namespace: "/",
+		SID: id}, e)
 	_ = p.conn.Close()
 	kinds := map[string]socketio.AuditEvent{}
 	for range 2 {
@@ -215,7 +217,7 @@ func TestAudit(t *testing.T) {
 	assert.ErrorContains(t, n.errors.next(t), "banned")
 }
 
-func TestAuditThatPanicsHarmsNobody(t *testing.T) {
+func TestPanicOfAuditIsReported(t *testing.T) {
 	n := serve(t, func(c *socketio.Config) { c.Audit = func(socketio.AuditEvent) { panic("oops") } })
 	joined := connected(n.Namespace)
 	p := connect(t, n)

@@ -19,10 +19,10 @@ import (
 
 var recoveryRuns = flag.Int("recovery.runs", 1, "how many random histories TestRecoveryProperty runs of each kind")
 
-// TestRecoveryProperty lets clients lose their connections at any byte, with or without the server's noticing,
-// and come back at once or later, while events are sent to all, to rooms, to all but a room, and to the client,
-// some of them binary or volatile. Each client gets every event that is for it once and in order, or is told that
-// it was not recovered.
+// TestRecoveryProperty breaks the connections of clients at random bytes, with or without the server noticing.
+// The clients come back at once or later. Meanwhile events are sent to all, to rooms, to all but a room, and to
+// the client; some are binary, some volatile. Each client gets every event that is for it once and in order, or
+// learns that it was not recovered.
 func TestRecoveryProperty(t *testing.T) {
 	for _, serving := range []string{"HTTPHandler", "Serve"} {
 		for _, transport := range []string{"websocket", "polling", "any"} {
@@ -38,9 +38,9 @@ func TestRecoveryProperty(t *testing.T) {
 	}
 }
 
-// history is what the server has sent, and the judge of what a client gets.
+// history is what the server has sent. It checks what a client receives.
 type history struct {
-	mu     sync.Mutex // guards all below; it is held while an event is sent, so that number and order agree
+	mu     sync.Mutex // guards all below; held while an event is sent, so that its number agrees with its order
 	sent   []sentEvent
 	random *rand.Rand
 }
@@ -72,9 +72,11 @@ func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand)
 
 	h := &history{random: rand.New(rand.NewPCG(random.Uint64(), 0))}
 	rounds, client := 25, &official{t: t}
-	from, last, recoveries, seen := 0, -1, 0, 0 // from: the first event that it must get, if it is for it
-	fresh := true                               // nothing of the session has come yet
-	left := 0                                   // events that were kept for a greeting which never came, and belong to the session before
+	// from is the first event that the client must receive, if the event is for it
+	from, last, recoveries, seen := 0, -1, 0, 0
+	fresh := true // nothing of the session has been received yet
+	// events that were kept for a greeting that never came; they belong to the previous session
+	left := 0
 	leaving, ended := false, false
 	client.greeted = func(recovered bool) {
 		if recovered {
@@ -85,7 +87,7 @@ func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand)
 	}
 	client.listener = func(event string, args []any) {
 		number := int(args[0].(float64))
-		require.Greater(t, number, last, "an event came twice, or out of order")
+		require.Greater(t, number, last, "an event arrived twice or out of order")
 		rooms := []string{client.id, "a", "b"}
 		if left > 0 {
 			left--
@@ -144,14 +146,14 @@ func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand)
 		}
 	}
 	leaving = true
-	client.run(url, attempt{transport: pick(), received: math.MaxInt}) // until it has got an event
+	client.run(url, attempt{transport: pick(), received: math.MaxInt}) // until it has received an event
 	leaving = false
 	before := recoveries
 	end()
 	h.send(t, n, "x")
 	done := make(chan struct{})
 	ending := make(chan struct{})
-	go func() { // until the client is there to get it
+	go func() { // until the client is there to receive it
 		defer close(ending)
 		for {
 			select {
@@ -167,7 +169,7 @@ func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand)
 	<-ending
 	require.True(t, ended)
 	t.Logf("%d events, of which the client got %d, recovered %d times of %d", len(h.sent), seen, recoveries, rounds)
-	require.Equal(t, before+1, recoveries, "there is nothing that keeps the client from being recovered")
+	require.Equal(t, before+1, recoveries, "nothing prevents the recovery of the client")
 }
 
 // send sends an event whose argument is its number.

@@ -55,16 +55,16 @@ func (r *recovering) event() string {
 	packet := r.next()
 	var event []any
 	require.NoError(r.t, json.Unmarshal([]byte(packet[strings.IndexByte(packet, '['):]), &event), "%s", packet)
-	if offset, ok := event[len(event)-1].(string); ok { // as official clients do, also if it is the name
+	if offset, ok := event[len(event)-1].(string); ok { // as official clients do, even if it is the name
 		r.offset = offset
 	}
 	return event[0].(string)
 }
 
-// auth is what the client comes back with.
+// auth returns the auth payload with which the client comes back.
 func (r *recovering) auth() string { return fmt.Sprintf(`{"pid":"%s","offset":"%s"}`, r.pid, r.offset) }
 
-// lose breaks the connection and returns when the server has noticed.
+// lose breaks the connection, and returns when the server has noticed.
 func (r *recovering) lose(t *testing.T, gone *events[string]) {
 	t.Helper()
 	require.NoError(t, r.conn.Close())
@@ -119,14 +119,14 @@ func TestRecovery(t *testing.T) {
 	assert.True(t, again.Recovered())
 	assert.Equal(t, "data", again.Data())
 	assert.ElementsMatch(t, []string{r.id, "room"}, again.Rooms())
-	require.Len(t, back.ahead, 4, "all that it has missed comes ahead of the greeting")
+	require.Len(t, back.ahead, 4, "all missed events arrive before the greeting")
 	assert.Equal(t, "to room", back.event())
 	assert.Equal(t, "b:y", back.next())
 	assert.Equal(t, "to all", back.event())
 	assert.Equal(t, "to the socket", back.event())
 	back.sync("")
 
-	// The offset may be any that the client has got.
+	// Any offset that the client has received is valid.
 	back.lose(t, gone)
 	third := enter(t, n, back.auth())
 	assert.Equal(t, r.id, third.id)
@@ -134,7 +134,7 @@ func TestRecovery(t *testing.T) {
 	third.sync("")
 }
 
-func TestWhoIsNotRecovered(t *testing.T) {
+func TestClientsThatAreNotRecovered(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	begin := func() (*recovering, *socketio.Socket) {
 		r := enter(t, n, "")
@@ -148,20 +148,20 @@ func TestWhoIsNotRecovered(t *testing.T) {
 		assert.NotEqual(t, id, enter(t, n, auth).id)
 		assert.False(t, joined.next(t).Recovered())
 	}
-	t.Run("WhoSaidGoodbye", func(t *testing.T) {
+	t.Run("LeftTheNamespace", func(t *testing.T) {
 		r, s := begin()
 		r.send("1")
 		assert.Equal(t, "client namespace disconnect", gone.next(t))
 		require.ErrorIs(t, s.Emit("x"), socketio.ErrDisconnected)
 		fresh(r.auth(), r.id)
 	})
-	t.Run("WhoWasThrownOut", func(t *testing.T) {
+	t.Run("DisconnectedByTheServer", func(t *testing.T) {
 		r, s := begin()
 		s.Disconnect(true)
 		assert.Equal(t, "server namespace disconnect", gone.next(t))
 		fresh(r.auth(), r.id)
 	})
-	t.Run("WhoWasSentAwayWhileItsHandlerRan", func(t *testing.T) {
+	t.Run("DisconnectedByTheServerDuringAHandler", func(t *testing.T) {
 		r, s := begin()
 		entered, proceed := make(chan struct{}), make(chan struct{})
 		s.On("wait", func() {
@@ -176,7 +176,7 @@ func TestWhoIsNotRecovered(t *testing.T) {
 		close(proceed)
 		assert.Equal(t, "client namespace disconnect", gone.next(t))
 	})
-	t.Run("WhoMayHaveGotAPartOfWhatItMissed", func(t *testing.T) {
+	t.Run("UnknownPartOfTheMissedEventsReceived", func(t *testing.T) {
 		r, _ := begin()
 		r.lose(t, gone)
 		require.NoError(t, n.Emit(t.Context(), "missed"))
@@ -184,9 +184,9 @@ func TestWhoIsNotRecovered(t *testing.T) {
 		require.Equal(t, r.id, again.id)
 		joined.next(t)
 		again.lose(t, gone)
-		fresh(r.auth(), r.id) // as if the greeting, and perhaps what comes ahead of it, had not arrived
+		fresh(r.auth(), r.id) // as if the greeting, and perhaps what comes before it, had not arrived
 	})
-	t.Run("WhoDoesNotKnow", func(t *testing.T) {
+	t.Run("UnknownPidOrOffset", func(t *testing.T) {
 		r, _ := begin()
 		r.lose(t, gone)
 		for _, offset := range []string{"x", r.offset + "zzz", r.offset[:4] + "-1", r.offset[:4]} {
@@ -195,7 +195,7 @@ func TestWhoIsNotRecovered(t *testing.T) {
 		fresh(fmt.Sprintf(`{"pid":"guess","offset":"%s"}`, r.offset), r.id)
 		fresh(fmt.Sprintf(`{"pid":5,"offset":"%s"}`, r.offset), r.id)
 	})
-	t.Run("AndNothingIsKeptOfThose", func(t *testing.T) {
+	t.Run("NoSessionIsKept", func(t *testing.T) {
 		require.NoError(t, n.DisconnectSockets(t.Context(), true))
 		for socketio.Owners(n.Namespace) > 0 {
 			gone.next(t)
@@ -203,7 +203,7 @@ func TestWhoIsNotRecovered(t *testing.T) {
 	})
 }
 
-func TestRecoveryRunsMiddlewaresIfWanted(t *testing.T) {
+func TestRunMiddlewaresRunsThemForRecoveredClients(t *testing.T) {
 	n, joined, gone := recoverable(t, func(r *socketio.Recovery) { r.RunMiddlewares = true })
 	n.Use(func(s *socketio.Socket) error {
 		if s.Recovered() {
@@ -220,7 +220,7 @@ func TestRecoveryRunsMiddlewaresIfWanted(t *testing.T) {
 	p.expect(`4{"message":"not again"}`)
 }
 
-// Events are sent all the time while a client goes and comes: it gets each once, in order.
+// Events are sent all the time while a client disconnects and comes back. It gets each of them once, in order.
 func TestRecoveryLosesNothing(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	stop := make(chan struct{})
@@ -272,7 +272,7 @@ func TestRecoveryLosesNothing(t *testing.T) {
 	}
 }
 
-// after is the offset that follows.
+// after returns the offset that follows.
 func after(t *testing.T, offset string) string {
 	t.Helper()
 	var n uint64

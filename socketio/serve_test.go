@@ -36,7 +36,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// The http.Server that HTTPServer returns ends what holds a connection and asks for nothing.
+// The http.Server that HTTPServer returns closes connections that have no request.
 func TestHTTPServer(t *testing.T) {
 	const timeout = 200 * time.Millisecond
 	s, err := socketio.NewServer(socketio.Config{BodyTimeout: timeout})
@@ -45,7 +45,7 @@ func TestHTTPServer(t *testing.T) {
 	server := socketio.HTTPServer("127.0.0.1:0", s)
 	require.NotZero(t, server.ReadHeaderTimeout)
 	require.NotZero(t, server.IdleTimeout)
-	require.Zero(t, server.ReadTimeout+server.WriteTimeout, "of these long-polling would be cut off")
+	require.Zero(t, server.ReadTimeout+server.WriteTimeout, "these timeouts would end polls")
 	require.Equal(t, "127.0.0.1:0", server.Addr)
 	server.ReadHeaderTimeout, server.IdleTimeout = timeout, timeout
 	l := listen(t)

@@ -20,7 +20,7 @@ func TestMemorySessions(t *testing.T) {
 	event := socketio.SessionEvent{Args: args}
 	session := func(pid string) socketio.Session { return socketio.Session{PID: pid, ID: "id " + pid} }
 
-	t.Run("ForgetsWhatIsTooOld", func(t *testing.T) {
+	t.Run("ForgetsOldSessionsAndEvents", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxDisconnection: time.Minute})
 			first := m.Append("/", event)
@@ -36,9 +36,9 @@ func TestMemorySessions(t *testing.T) {
 			_, ok = m.Restore("/", "a", second)
 			assert.False(t, ok, "the session is too old")
 			_, ok = m.Restore("/other", "b", second)
-			assert.False(t, ok, "the session is another namespace's")
+			assert.False(t, ok, "the session belongs to another namespace")
 			missed, ok = m.Missed("/", first, nil)
-			require.True(t, ok, "what follows is still there")
+			require.True(t, ok, "the events after it are still kept")
 			require.Len(t, missed, 1)
 			s, ok := m.Restore("/", "b", second)
 			require.True(t, ok)
@@ -47,9 +47,9 @@ func TestMemorySessions(t *testing.T) {
 			assert.Equal(t, want, s)
 			time.Sleep(2 * time.Minute)
 			_, ok = m.Missed("/", first, nil)
-			assert.False(t, ok, "an event after it is not there any more")
+			assert.False(t, ok, "an event after it was evicted")
 			missed, ok = m.Missed("/", second, nil)
-			assert.True(t, ok, "it was the last")
+			assert.True(t, ok, "it is the last event")
 			assert.Empty(t, missed)
 			assert.NotContains(t, []string{first, second}, m.Append("/", event))
 		})
@@ -84,7 +84,7 @@ func TestMemorySessions(t *testing.T) {
 			assert.False(t, ok)
 		})
 	})
-	t.Run("KnowsForWhomTheEventsWereThatArePushedOut", func(t *testing.T) {
+	t.Run("RemembersTheRoomsOfEvictedEvents", func(t *testing.T) {
 		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxEvents: 1})
 		to := func(room string) string {
 			return m.Append("/", socketio.SessionEvent{Args: args, Rooms: []string{room}})
@@ -100,19 +100,19 @@ func TestMemorySessions(t *testing.T) {
 		require.True(t, complete(start, "c", "d"))
 		require.False(t, complete(start, "c", "a"))
 		_, ok := m.Missed("/other", start, []string{"a"})
-		require.True(t, ok, "a room of the same name is another one elsewhere")
+		require.True(t, ok, "a room of another namespace is a different room")
 		const known = 1 << 16
-		for i := range known + 10 { // more than it can know
+		for i := range known + 10 { // more than it can remember
 			to(fmt.Sprint(i))
 		}
-		require.False(t, complete(start, "c"), "what is not known may have been for anybody")
+		require.False(t, complete(start, "c"), "forgotten events may have been for any socket")
 		late := to("late")
 		to("e")
 		to("f")
 		require.True(t, complete(late, "c"))
 		require.False(t, complete(late, "e"))
 	})
-	t.Run("KeepsNothingOfThoseWhoCameBack", func(t *testing.T) {
+	t.Run("KeepsNothingOfRestoredSessions", func(t *testing.T) {
 		m := socketio.NewMemorySessions(socketio.MemorySessionsConfig{})
 		last := m.Append("/", event)
 		m.Save("/", session("stays away"))
@@ -131,7 +131,7 @@ func TestMemorySessions(t *testing.T) {
 		large := func(pid string) socketio.Session {
 			return socketio.Session{PID: pid, Rooms: []string{strings.Repeat("x", 4000)}}
 		}
-		for range 3 { // one that is saved again takes the place of its own
+		for range 3 { // a session that is saved again replaces itself
 			m.Save("/", large("a"))
 		}
 		m.Save("/", large("b"))
@@ -140,7 +140,7 @@ func TestMemorySessions(t *testing.T) {
 			_, ok := m.Restore("/", pid, last)
 			assert.Equal(t, want, ok, pid)
 		}
-		for _, pid := range []string{"d", "e"} { // those who came back make room
+		for _, pid := range []string{"d", "e"} { // restored sessions make room
 			m.Save("/", large(pid))
 		}
 		for _, pid := range []string{"d", "e"} {

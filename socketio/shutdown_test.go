@@ -76,7 +76,7 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, n.Shutdown(ctx), context.DeadlineExceeded)
 	require.Eventually(t, func() bool { return len(peer.Peers()) == 0 }, 5*time.Second, 10*time.Millisecond,
-		"the other nodes are told, long before they would find out by its silence")
+		"the other nodes are told, long before they would notice the missing heartbeats")
 }
 
 func TestCloseDoesNotWaitForHandlers(t *testing.T) {
@@ -93,8 +93,8 @@ func TestCloseDoesNotWaitForHandlers(t *testing.T) {
 	close(hold)
 }
 
-// Server.Close closes the whole server, not only "/", whose methods it has otherwise. An ended context does not
-// keep it from that.
+// Server.Close closes the whole server, although the other methods of "/" are those of a Server. An ended context
+// does not prevent it.
 func TestCloseClosesAllNamespaces(t *testing.T) {
 	for name, canceled := range map[string]bool{"InTime": false, "AfterItsContextHasEnded": true} {
 		t.Run(name, func(t *testing.T) {
@@ -110,15 +110,16 @@ func TestCloseClosesAllNamespaces(t *testing.T) {
 			require.NoError(t, b.Close(ctx))
 			p.expect("closed")
 			for _, nsp := range []string{"/", "/other"} {
-				require.Eventually(t, func() bool { return len(a.Of(nsp).Peers()) == 0 }, 5*time.Second, 10*time.Millisecond,
-					"%s: the other node hears that this one has left, before it would find out by its silence", nsp)
+				require.Eventually(t, func() bool { return len(a.Of(nsp).Peers()) == 0 }, 5*time.Second,
+					10*time.Millisecond,
+					"%s: the other node is told, long before it would notice the missing heartbeats", nsp)
 				require.ErrorIs(t, b.Of(nsp).Emit(t.Context(), "x"), backplane.ErrClosed)
 			}
 		})
 	}
 }
 
-func TestServerLeavesTheClusterOfOthersOpen(t *testing.T) {
+func TestServerDoesNotCloseAGivenCluster(t *testing.T) {
 	cluster, err := backplane.Open(t.Context(), backplane.Config{Bus: memory.NewHub()})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, cluster.Close(context.Background())) }()

@@ -13,8 +13,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// Between a node and the client of another one, and between a client and its handlers, the order holds also when
-// goroutines that compute leave the servers little time.
+// The order of events holds between a node and the clients of another node, and between a client and its
+// handlers, even when busy goroutines leave the servers little time.
 func TestOrderUnderStarvation(t *testing.T) {
 	for _, processors := range []int{1, 2, 8} {
 		t.Run(fmt.Sprint(processors), func(t *testing.T) {

@@ -21,7 +21,7 @@ func TestTraceThatIsSetLaterCallsTheServer(t *testing.T) {
 		SessionRecovered: func(*backplane.GapError) { _ = n.Local().EmitAsync("reload") },
 	})
 	p := connect(t, n)
-	hub.Sever(errors.New("the line is cut"))
+	hub.Sever(errors.New("the connection was cut"))
 	p.expect(`2["reload"]`)
 	require.NoError(t, n.Shutdown(t.Context()))
 	require.NoError(t, cluster.Close(t.Context()))

@@ -18,15 +18,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// official does with packets what socket.io-client 4.8 does: what comes before the greeting is kept until that
-// comes, and the last string of an event is the offset, once the event's listeners have been called.
+// official treats packets as socket.io-client 4.8 does: it keeps events that arrive before the greeting until the
+// greeting arrives. A string at the end of an event is the offset, once the event's listeners have been called.
 type official struct {
 	t           *testing.T
 	pid, offset string
 	id          string
 	connected   bool
 	kept        []officialEvent
-	pending     *officialEvent // its attachments have not come yet
+	pending     *officialEvent // its attachments have not arrived yet
 	greeted     func(recovered bool)
 	listener    func(event string, args []any)
 }
@@ -36,14 +36,14 @@ type officialEvent struct {
 	attachments int
 }
 
-// attempt is one connection of the client's, until it breaks, or listener wants no more.
+// attempt is one connection of the client. It lasts until it breaks, or until the listener ends it.
 type attempt struct {
 	transport string // "websocket" or "polling"
-	received  int    // how many bytes the client receives before the connection breaks
-	silent    bool   // the server is not told
+	received  int    // bytes that the client receives before the connection breaks
+	silent    bool   // the server does not notice
 }
 
-// errEnough is what a listener panics with to end the connection in peace.
+// errEnough is the value of the panic with which a listener ends the connection.
 var errEnough = errors.New("enough")
 
 func (c *official) run(url string, a attempt) {
@@ -78,7 +78,8 @@ func (c *official) run(url string, a attempt) {
 }
 
 func (c *official) overWebSocket(url, auth string, w *weak) {
-	conn, early, _, err := ws.Dialer{NetDial: w.dial}.Dial(c.t.Context(), strings.Replace(url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket")
+	conn, early, _, err := ws.Dialer{NetDial: w.dial}.Dial(c.t.Context(),
+		strings.Replace(url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		return
 	}
@@ -147,7 +148,7 @@ func (c *official) overPolling(url, auth string, w *weak) {
 	}
 }
 
-// packet is called for each of Engine.IO's texts.
+// packet handles a text packet of Engine.IO.
 func (c *official) packet(text string) {
 	switch {
 	case strings.HasPrefix(text, "40"):
@@ -201,7 +202,7 @@ func (c *official) emit(e officialEvent) {
 	c.listener(e.args[0].(string), slices.Clip(e.args[1:len(e.args)-1]))
 }
 
-// weak makes connections that break, all together, when so many bytes have been received.
+// weak makes connections that break together once they have received a number of bytes.
 type weak struct {
 	silent bool
 
@@ -252,7 +253,7 @@ func (c *weakConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close tells the server nothing if the connection breaks in silence.
+// Close does not tell the server if the connection breaks silently.
 func (c *weakConn) Close() error {
 	if c.w.silent {
 		return nil

@@ -17,16 +17,16 @@ import (
 
 var anyName = regexp.MustCompile(`^/`)
 
-// dynamic returns how many namespaces are open besides the main one.
+// dynamic returns the number of open namespaces besides the main one.
 func dynamic(n *node) int { return len(n.Namespaces()) - 1 }
 
-// eventually waits until a condition holds that no event tells of.
+// eventually waits for a condition that no event announces.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	require.Eventually(t, holds, patience, 5*time.Millisecond, what)
 }
 
-func TestClientThatWantsManyNamespaces(t *testing.T) {
+func TestNamespacesOfAClientAreBounded(t *testing.T) {
 	n := serve(t)
 	parent := n.OfPattern(anyName)
 	parent.OnConnection(func(s *socketio.Socket) { s.On("sync", func(ack func()) { ack() }) })
@@ -35,7 +35,7 @@ func TestClientThatWantsManyNamespaces(t *testing.T) {
 	joined.next(t)
 	before := runtime.NumGoroutine()
 
-	const limit, wanted = 100, 20_000 // the default
+	const limit, wanted = 100, 20_000 // limit is the default
 	attacker := dial(t, n)
 	accepted, refused := 0, 0
 	for sent := 0; sent < wanted; {
@@ -58,25 +58,25 @@ func TestClientThatWantsManyNamespaces(t *testing.T) {
 	}
 	assert.Equal(t, limit, accepted)
 	assert.Equal(t, wanted-limit, refused)
-	assert.Equal(t, limit, dynamic(n), "namespaces that are open")
+	assert.Equal(t, limit, dynamic(n), "open namespaces")
 	attacker.sync("/ns-0") // what it has joined works
 
 	attacker.send("1/ns-1,")
-	attacker.join("/ns-again", "") // there is room now
+	attacker.join("/ns-again", "") // there is room again
 
 	_ = attacker.conn.Close()
 	eventually(t, "its namespaces are closed when it has gone", func() bool { return dynamic(n) == 0 })
 	assert.Empty(t, parent.Children())
-	const kept = 40 // what the server keeps to call handlers
+	const kept = 40 // idle workers of the server
 	eventually(t, "and so are their goroutines", func() bool { return runtime.NumGoroutine() <= before+kept })
 	honest.sync("")
 }
 
-func TestNamespaceQuotaOfAClient(t *testing.T) {
+func TestNamespaceQuotaPerClient(t *testing.T) {
 	limited := func(c *socketio.Config) { c.MaxNamespaces = 2 }
 	const refused = `,{"message":"too many namespaces"}`
 
-	t.Run("NamespacesOfTheApplicationCountToo", func(t *testing.T) {
+	t.Run("NamespacesOfTheApplicationCount", func(t *testing.T) {
 		n := serve(t, limited)
 		n.Of("/a")
 		n.Of("/b")
@@ -85,7 +85,7 @@ func TestNamespaceQuotaOfAClient(t *testing.T) {
 		p.send("0/b,")
 		p.expect("4/b" + refused)
 	})
-	t.Run("AttemptsThatAreDecidedAboutCount", func(t *testing.T) {
+	t.Run("PendingAttemptsCount", func(t *testing.T) {
 		n := serve(t, limited)
 		hold := make(chan struct{})
 		n.OfPattern(anyName).Use(func(*socketio.Socket) error { <-hold; return nil })
@@ -107,7 +107,7 @@ func TestNamespaceQuotaOfAClient(t *testing.T) {
 		}
 		p.join("", "")
 	})
-	t.Run("NamespacesThatTheServerEndedDoNotCount", func(t *testing.T) {
+	t.Run("NamespacesThatTheServerHasClosedDoNotCount", func(t *testing.T) {
 		n := serve(t, limited)
 		joined := newEvents[*socketio.Socket]()
 		n.OfPattern(anyName).OnConnection(joined.add)
@@ -119,7 +119,7 @@ func TestNamespaceQuotaOfAClient(t *testing.T) {
 			p.expect("1" + name + ",")
 		}
 	})
-	t.Run("NegativeIsNoLimit", func(t *testing.T) {
+	t.Run("NegativeMeansNoLimit", func(t *testing.T) {
 		n := serve(t, func(c *socketio.Config) { c.MaxNamespaces = -1 })
 		joined := newEvents[*socketio.Socket]()
 		n.OfPattern(anyName).OnConnection(func(s *socketio.Socket) {
@@ -141,11 +141,11 @@ func TestNamespaceQuotaOfAClient(t *testing.T) {
 	})
 }
 
-func TestNamespaceQuotaOfTheServer(t *testing.T) {
+func TestDynamicNamespaceQuota(t *testing.T) {
 	n := serve(t, func(c *socketio.Config) { c.MaxDynamicNamespaces = 3 })
 	parent := n.OfPattern(anyName)
 	for i := range 5 {
-		n.Of(fmt.Sprintf("/ours-%d", i)) // do not count
+		n.Of(fmt.Sprintf("/ours-%d", i)) // does not count
 	}
 	p, q := dial(t, n), dial(t, n)
 	p.join("/a", "")
@@ -167,13 +167,13 @@ func TestNamespaceQuotaOfTheServer(t *testing.T) {
 	p.send("0/b,")
 	p.expect("4/b" + refused)
 
-	n.Of("/d") // is the application's from now on
+	n.Of("/d") // belongs to the application from now on
 	p.join("/b", "")
 	n.errors.none(t)
 }
 
 func TestEmptyNamespaces(t *testing.T) {
-	t.Run("AreClosedAlsoIfNobodyGotIn", func(t *testing.T) {
+	t.Run("AreClosedEvenIfNoClientHasJoined", func(t *testing.T) {
 		n := serve(t)
 		n.OfPattern(anyName).Use(func(s *socketio.Socket) error {
 			switch s.Namespace().Name() {
@@ -185,15 +185,16 @@ func TestEmptyNamespaces(t *testing.T) {
 			return &socketio.Error{Message: "no"}
 		})
 		p := dial(t, n)
-		for name, answer := range map[string]string{"/no": "no", "/panic": "internal error", "/exit": "internal error"} {
+		for name, answer := range map[string]string{"/no": "no", "/panic": "internal error",
+			"/exit": "internal error"} {
 			p.send("0%s,", name)
 			p.expect("4" + name + `,{"message":"` + answer + `"}`)
 		}
 		eventually(t, "they are closed", func() bool { return dynamic(n) == 0 })
 		n.errors.next(t) // the panic
-		require.NoError(t, n.Shutdown(t.Context()), "nothing is left to wait for")
+		require.NoError(t, n.Shutdown(t.Context()), "no client is left")
 	})
-	t.Run("OfTheApplicationStay", func(t *testing.T) {
+	t.Run("OfTheApplicationStayOpen", func(t *testing.T) {
 		n := serve(t)
 		n.OfPattern(anyName)
 		n.Of("/before")
@@ -209,7 +210,7 @@ func TestEmptyNamespaces(t *testing.T) {
 		p.join("/before", "")
 		p.join("/after", "")
 	})
-	t.Run("StayIfThatIsWanted", func(t *testing.T) {
+	t.Run("StayOpenWithKeepEmptyNamespaces", func(t *testing.T) {
 		n := serve(t, func(c *socketio.Config) { c.KeepEmptyNamespaces = true })
 		n.OfPattern(anyName)
 		n.OfFunc(func(string, backplane.Value) bool { return false })

@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// What is not for a client does not keep it from coming back, however much it is and wherever the log ends.
-func TestRecoveryOfAQuietClient(t *testing.T) {
+// Events for other clients do not prevent a recovery, however many there are and wherever the log ends.
+func TestEventsForOthersDoNotPreventRecovery(t *testing.T) {
 	const kept = 10
 	n, joined, gone := recoverable(t, func(r *socketio.Recovery) {
 		r.Sessions = socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxEvents: kept})
@@ -52,20 +52,20 @@ func TestRecoveryOfAQuietClient(t *testing.T) {
 	}
 	for _, first := range []string{"", "first"} {
 		t.Run("Of"+first, func(t *testing.T) {
-			t.Run("WhoHasGotAll", func(t *testing.T) {
+			t.Run("AllReceived", func(t *testing.T) {
 				r, _ := begin(first)
 				busy()
 				r.lose(t, gone)
 				busy()
 				back(r)
 			})
-			t.Run("WhoWasNotNoticedToBeLost", func(t *testing.T) {
+			t.Run("LossNotNoticed", func(t *testing.T) {
 				r, _ := begin(first)
 				busy()
 				back(r)
 				gone.next(t)
 			})
-			t.Run("WhoHasMissedWhatIsThere", func(t *testing.T) {
+			t.Run("MissedEventsAreKept", func(t *testing.T) {
 				r, s := begin(first)
 				busy()
 				require.NoError(t, r.conn.Close())
@@ -75,7 +75,7 @@ func TestRecoveryOfAQuietClient(t *testing.T) {
 				require.NoError(t, n.To("room").Emit(t.Context(), "missed too"))
 				back(r, "missed", "missed too")
 			})
-			t.Run("WhoHasMissedWhatIsNotThere", func(t *testing.T) {
+			t.Run("MissedEventsAreEvicted", func(t *testing.T) {
 				r, s := begin(first)
 				r.lose(t, gone)
 				require.NoError(t, s.Emit("missed"))
@@ -86,14 +86,14 @@ func TestRecoveryOfAQuietClient(t *testing.T) {
 			})
 		})
 	}
-	t.Run("WhoCameBackWithAnOffsetOfAnEarlierSession", func(t *testing.T) {
+	t.Run("OffsetOfAnEarlierSession", func(t *testing.T) {
 		r, s := begin("first")
 		s.Disconnect(false)
 		gone.next(t)
 		require.NoError(t, n.Emit(t.Context(), "while it was nobody"))
 		fresh := enter(t, n, r.auth())
 		require.False(t, joined.next(t).Recovered())
-		fresh.offset = r.offset // official clients keep it until they get another
+		fresh.offset = r.offset // official clients keep it until they get another one
 		fresh.lose(t, gone)
 		again := enter(t, n, fresh.auth())
 		require.True(t, joined.next(t).Recovered())
@@ -101,9 +101,9 @@ func TestRecoveryOfAQuietClient(t *testing.T) {
 	})
 }
 
-// A client that has missed more packets than may wait for it gets all of them, and one that has missed more bytes
-// comes back as a new one.
-func TestRecoveryOfAClientThatHasMissedMuch(t *testing.T) {
+// A client that has missed more packets than the send queue holds gets all of them. One that has missed more
+// bytes comes back as a new client.
+func TestRecoveryOfManyMissedEvents(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	r := enter(t, n, "")
 	s := joined.next(t)

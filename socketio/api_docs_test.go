@@ -19,10 +19,11 @@ var apiTypes = map[string]reflect.Type{
 	"Server": reflect.TypeFor[*socketio.Server](), "Namespace": reflect.TypeFor[*socketio.Namespace](),
 	"ParentNamespace": reflect.TypeFor[*socketio.ParentNamespace](), "Socket": reflect.TypeFor[*socketio.Socket](),
 	"Target": reflect.TypeFor[backplane.Target](), "RemoteSocket": reflect.TypeFor[*backplane.RemoteSocket](),
-	"Handshake": reflect.TypeFor[backplane.Handshake](), "Config": reflect.TypeFor[socketio.Config](), "Value": reflect.TypeFor[backplane.Value](),
+	"Handshake": reflect.TypeFor[backplane.Handshake](), "Config": reflect.TypeFor[socketio.Config](),
+	"Value": reflect.TypeFor[backplane.Value](),
 }
 
-// apiFuncs are the funcs that it names.
+// apiFuncs are the functions that it names.
 var apiFuncs = map[string]any{"NewServer": socketio.NewServer, "HTTPServer": socketio.HTTPServer}
 
 func hasMember(t reflect.Type, name string) bool {
@@ -39,7 +40,7 @@ func hasMember(t reflect.Type, name string) bool {
 var quoted = regexp.MustCompile("`([^`]+)`")
 
 // Each row has a Go name that exists, or says why there is none.
-func TestNamesInTheTableOfTheAPIExist(t *testing.T) {
+func TestNamesInTheAPITableExist(t *testing.T) {
 	page, err := os.ReadFile("../docs/reference/socketio-api.md")
 	require.NoError(t, err)
 	rows := 0
@@ -52,7 +53,7 @@ func TestNamesInTheTableOfTheAPIExist(t *testing.T) {
 		rows++
 		ours, remark := strings.TrimSpace(cells[2]), strings.TrimSpace(cells[3])
 		if ours == "—" {
-			assert.NotEmpty(t, remark, "why is there none: %s", line)
+			assert.NotEmpty(t, remark, "no reason is given: %s", line)
 			continue
 		}
 		names := quoted.FindAllStringSubmatch(ours, -1)
@@ -70,8 +71,8 @@ func TestNamesInTheTableOfTheAPIExist(t *testing.T) {
 	assert.Greater(t, rows, 70)
 }
 
-// What the types can do is in one of the two tables.
-func TestTheTablesOfTheAPIAreComplete(t *testing.T) {
+// Each method of these types is in one of the two tables.
+func TestAPITablesAreComplete(t *testing.T) {
 	var pages string
 	for _, name := range []string{"../docs/reference/socketio-api.md", "../docs/reference/socketio.md"} {
 		page, err := os.ReadFile(name)
@@ -84,12 +85,13 @@ func TestTheTablesOfTheAPIAreComplete(t *testing.T) {
 			if forClusters[name] {
 				continue
 			}
-			assert.True(t, regexp.MustCompile(`\b`+name+`\b`).MatchString(pages), "%s.%s is in neither", of, name)
+			assert.True(t, regexp.MustCompile(`\b`+name+`\b`).MatchString(pages), "%s.%s is in neither table", of, name)
 		}
 	}
 }
 
-// forClusters are methods of a cluster's namespace, which docs/howto/own-hub.md and the package documentation
-// tell of.
-var forClusters = map[string]bool{"CustomRequest": true, "OnCustomRequest": true, "RemoteJoin": true, "RemoteLeave": true, "RemoteDisconnect": true,
+// forClusters are methods of a cluster's namespace. docs/howto/own-hub.md and the package documentation describe
+// them.
+var forClusters = map[string]bool{"CustomRequest": true, "OnCustomRequest": true, "RemoteJoin": true,
+	"RemoteLeave": true, "RemoteDisconnect": true,
 	"Peers": true, "UID": true, "WaitForPeers": true, "WaitReady": true}

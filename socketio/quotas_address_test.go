@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-func TestClientsWithoutANamespace(t *testing.T) {
-	t.Run("TheOldestMakeRoom", func(t *testing.T) {
+func TestUnjoinedClientsAreBounded(t *testing.T) {
+	t.Run("OldestAreDisconnectedFirst", func(t *testing.T) {
 		audit := newEvents[socketio.AuditEvent]()
 		n := serve(t, func(c *socketio.Config) { c.MaxUnjoined = 3 }, audited(audit))
 		joined := connected(n.Namespace)
@@ -27,7 +27,7 @@ func TestClientsWithoutANamespace(t *testing.T) {
 			p.expect("closed")
 			assert.Equal(t, string(socketio.QuotaUnjoined), reached(t, audit, socketio.AuditDisconnect).Reason)
 		}
-		honest := connect(t, n) // takes the place of one more
+		honest := connect(t, n) // the oldest client has to go
 		joined.next(t)
 		idle[7].expect("closed")
 		honest.sync("")
@@ -36,10 +36,10 @@ func TestClientsWithoutANamespace(t *testing.T) {
 		idle[9].join("", "")
 		assert.Equal(t, 1, n.Stats().Unjoined)
 		_ = idle[8].conn.Close()
-		eventually(t, "who goes makes room", func() bool { return n.Stats().Unjoined == 0 })
+		eventually(t, "clients that leave make room", func() bool { return n.Stats().Unjoined == 0 })
 		assert.EqualValues(t, 8, n.Stats().Reached[socketio.QuotaUnjoined])
 	})
-	t.Run("TheirHeadersCount", func(t *testing.T) {
+	t.Run("BytesOfTheirRequestsCount", func(t *testing.T) {
 		n := serve(t, func(c *socketio.Config) { c.MaxUnjoinedBytes = 40_000 })
 		first := dial(t, n, "&x="+strings.Repeat("x", 15_000))
 		second := dial(t, n, "&x="+strings.Repeat("x", 15_000))
@@ -50,17 +50,17 @@ func TestClientsWithoutANamespace(t *testing.T) {
 		}
 		onlyReached(t, n, socketio.QuotaUnjoined)
 	})
-	t.Run("ServerThatIsClosedKeepsNone", func(t *testing.T) {
+	t.Run("ClosedServerKeepsNone", func(t *testing.T) {
 		n := serve(t)
 		for range 3 {
 			dial(t, n)
 		}
 		require.NoError(t, n.Close(t.Context()))
-		eventually(t, "nobody is left", func() bool { return n.Stats().Unjoined == 0 })
+		eventually(t, "no client is left", func() bool { return n.Stats().Unjoined == 0 })
 	})
 }
 
-func TestQuotasOfAnAddress(t *testing.T) {
+func TestQuotasPerAddress(t *testing.T) {
 	byQuery := func(c *socketio.Config) {
 		c.ClientAddress = func(r *http.Request) string { return r.URL.Query().Get("from") }
 	}
@@ -69,16 +69,18 @@ func TestQuotasOfAnAddress(t *testing.T) {
 	refused := func(t *testing.T, n *node, query string) int {
 		t.Helper()
 		w := httptest.NewRecorder()
-		n.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/socket.io/?EIO=4&transport=polling"+query, nil))
+		n.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/socket.io/?EIO=4&transport=polling"+query,
+			nil))
 		return w.Code
 	}
 	for name, c := range map[string]struct {
 		quota socketio.Quota
 		limit func(*socketio.Config)
-		tries int // at most, until one is refused
+		tries int // until one is refused
 		fill  func(*testing.T, *node)
 	}{
-		"Connections": {socketio.QuotaConnectionsPerAddress, func(c *socketio.Config) { c.MaxConnectionsPerAddress = 2 }, 1,
+		"Connections": {socketio.QuotaConnectionsPerAddress,
+			func(c *socketio.Config) { c.MaxConnectionsPerAddress = 2 }, 1,
 			func(t *testing.T, n *node) {
 				for range 2 {
 					dial(t, n, from).join("", "")
@@ -90,7 +92,8 @@ func TestQuotasOfAnAddress(t *testing.T) {
 				dial(t, n, from)
 				dial(t, n, from)
 			}},
-		"Handshakes": {socketio.QuotaHandshakesPerAddress, func(c *socketio.Config) { c.MaxHandshakesPerSecond = 1 }, 100, func(*testing.T, *node) {}},
+		"Handshakes": {socketio.QuotaHandshakesPerAddress, func(c *socketio.Config) { c.MaxHandshakesPerSecond = 1 },
+			100, func(*testing.T, *node) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			audit := newEvents[socketio.AuditEvent]()

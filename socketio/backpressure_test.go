@@ -30,9 +30,10 @@ func TestEventsWaitForTheirHandlers(t *testing.T) {
 	for i := range 1000 {
 		p.send(`2["x",%d,"%s"]`, i, strings.Repeat("x", 1000))
 	}
-	// Nothing is read from the client any more, its signs of life neither: that is not its fault.
+	// The server does not read from the client any more, not even its pongs. That is not the client's fault.
 	other := connect(t, n)
-	for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(80 * time.Millisecond) { // twice what a client has to answer
+	// twice the time in which a client has to answer
+	for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(80 * time.Millisecond) {
 		other.sync("")
 	}
 	assert.Equal(t, 2, n.SocketsCount())
@@ -43,10 +44,10 @@ func TestEventsWaitForTheirHandlers(t *testing.T) {
 	p.sync("")
 }
 
-// A client may ask for more answers at once than may wait for it, if it reads them.
-func TestManyAnswersAtOnce(t *testing.T) {
+// A client may ask for more answers at once than the send queue holds, if it reads them.
+func TestMoreAcknowledgementsThanTheSendQueueHolds(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	const events = 10_000 // SendQueue is 4,096
+	const events = 10_000 // SendQueue is 4096
 	s, l := serveBy(t, "Serve", func(*socketio.Config) {})
 	s.OnConnection(func(c *socketio.Socket) { c.On("x", func(ack func()) { ack() }) })
 	c := joinRaw(t, "Serve", l)
@@ -62,7 +63,7 @@ func TestManyAnswersAtOnce(t *testing.T) {
 	}
 }
 
-func TestAcknowledgementsComeThroughBehindEvents(t *testing.T) {
+func TestAcknowledgementsAreReadBehindWaitingEvents(t *testing.T) {
 	n := serve(t, func(c *socketio.Config) { c.MaxEvents = 4 })
 	joined := connected(n.Namespace)
 	p := connect(t, n)
@@ -84,7 +85,7 @@ func TestAcknowledgementsComeThroughBehindEvents(t *testing.T) {
 	n.errors.none(t)
 }
 
-func TestSocketThatDiesWhileItsReaderWaits(t *testing.T) {
+func TestConnectionThatBreaksWhileReadingIsPaused(t *testing.T) {
 	n := serve(t, func(c *socketio.Config) { c.MaxEvents = 4 })
 	joined := connected(n.Namespace)
 	p := connect(t, n)
@@ -130,7 +131,8 @@ func TestVolatileEventsAreDropped(t *testing.T) {
 	for dropped < 100 {
 		require.NoError(t, n.Volatile().Emit(t.Context(), "x", text))
 		require.NoError(t, s.Volatile().Emit("x", text))
-		if _, err := s.Volatile().Timeout(time.Nanosecond).EmitWithAck(t.Context(), "x", text); err != backplane.ErrTimeout {
+		if _, err := s.Volatile().Timeout(time.Nanosecond).EmitWithAck(t.Context(), "x",
+			text); err != backplane.ErrTimeout {
 			require.ErrorIs(t, err, socketio.ErrDropped)
 			dropped++
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// The client comes back while a handler of its old socket still runs: its session moves at once, and what the
-// handler does from then on counts for the new socket.
+// The client comes back while a handler of its old socket still runs. Its session moves at once, and what the
+// handler does from then on is done to the new socket.
 func TestRecoveryWhileAHandlerRuns(t *testing.T) {
 	for _, lost := range []string{"TheLossWasNoticed", "TheLossWasNotNoticed"} {
 		t.Run(lost, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestRecoveryWhileAHandlerRuns(t *testing.T) {
 			require.NoError(t, n.To("room").Emit(t.Context(), "missed"))
 
 			back := enter(t, n, r.auth())
-			again := joined.next(t) // also while the handler runs
+			again := joined.next(t) // although the handler runs
 			<-old.Context().Done()
 			require.Equal(t, r.id, back.id)
 			require.Equal(t, r.pid, back.pid)
@@ -65,14 +65,14 @@ func TestRecoveryWhileAHandlerRuns(t *testing.T) {
 			require.Equal(t, "x", back.event())
 			require.Equal(t, "late", again.Data())
 			require.ElementsMatch(t, []string{r.id, "room", "late"}, again.Rooms())
-			require.NoError(t, n.To("late").Emit(t.Context(), "to a room of the old socket's"))
-			require.Equal(t, "to a room of the old socket's", back.event())
+			require.NoError(t, n.To("late").Emit(t.Context(), "to a room of the old socket"))
+			require.Equal(t, "to a room of the old socket", back.event())
 			require.Equal(t, 1, n.SocketsCount())
 		})
 	}
 }
 
-// The client comes back before the server has noticed that it was lost: the new connection takes over, and the
+// The client comes back before the server has noticed that it was lost. The new connection takes over, and the
 // old one is closed.
 func TestRecoveryTakesOver(t *testing.T) {
 	n, joined, gone := recoverable(t)
@@ -100,7 +100,7 @@ func TestRecoveryTakesOver(t *testing.T) {
 
 	back := enter(t, n, seen)
 	require.Equal(t, r.id, back.id)
-	require.Equal(t, "transport close", gone.next(t), "the old socket's end comes before the new one's beginning")
+	require.Equal(t, "transport close", gone.next(t), "the old socket ends before the new one connects")
 	require.Equal(t, "connected again", gone.next(t))
 	require.ErrorIs(t, <-asked, socketio.ErrDisconnected)
 	require.True(t, joined.next(t).Recovered())
@@ -114,8 +114,8 @@ func TestRecoveryTakesOver(t *testing.T) {
 	require.Equal(t, 1, n.SocketsCount())
 }
 
-// Of those who come back with the same pid at once, one is the client.
-func TestRecoveryIsForOne(t *testing.T) {
+// When several clients come back with the same pid at the same time, one of them is recovered.
+func TestOnlyOneClientIsRecoveredWithAPid(t *testing.T) {
 	n, joined, _ := recoverable(t)
 	r := enter(t, n, "")
 	require.NoError(t, joined.next(t).Emit("seen"))
@@ -142,7 +142,7 @@ func TestRecoveryIsForOne(t *testing.T) {
 	require.Equal(t, 1, got)
 }
 
-// A namespace that a client has opened waits for it, and hears other nodes meanwhile.
+// A namespace that a client has opened stays open for the client, and receives from other nodes in the meantime.
 func TestRecoveryInADynamicNamespace(t *testing.T) {
 	a, b := pair(t, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })
 	gone, heard := newEvents[string](), newEvents[bool]()
@@ -172,14 +172,14 @@ func TestRecoveryInADynamicNamespace(t *testing.T) {
 	require.Len(t, ahead, 1)
 	require.Contains(t, ahead[0], "from another node")
 
-	// What comes while it is closed is missed by all.
+	// What comes while it is closed is missed by all. // no client gets what is sent while it is closed
 	require.NoError(t, a.Of("/d1").Close(t.Context()))
 	gone.next(t)
 	_, again, _ = enterIt(fmt.Sprintf(`{"pid":"%s"}`, pid))
 	require.NotContains(t, again, pid)
 }
 
-// A client that was lost before a middleware has decided, or that is refused, may try again.
+// A client may try again after it was lost before a middleware has decided, and after it was refused.
 func TestRecoveryAfterARefusal(t *testing.T) {
 	n, joined, gone := recoverable(t, func(r *socketio.Recovery) { r.RunMiddlewares = true })
 	proceed := newEvents[error]()
@@ -211,7 +211,7 @@ func TestRecoveryAfterARefusal(t *testing.T) {
 	require.NoError(t, impatient.conn.Close())
 	<-waits.Context().Done()
 
-	back := dial(t, n) // while the middleware decides about the one before
+	back := dial(t, n) // while the middleware decides about the previous one
 	back.send("0%s", r.auth())
 	entered.next(t)
 	proceed.add(nil)
@@ -222,7 +222,8 @@ func TestRecoveryAfterARefusal(t *testing.T) {
 	require.Equal(t, 1, n.SocketsCount())
 }
 
-// A handler outlives the connections after its own, whose ends are noticed: each of them goes by way of Sessions.
+// A handler runs for longer than the connections after its own. The server notices their ends, so the session is
+// saved and restored each time.
 func TestRecoveryWhileAHandlerOutlivesItsSuccessors(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	r := enter(t, n, "")

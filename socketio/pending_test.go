@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-func TestWhatAMiddlewareEmitsComesAfterTheConnection(t *testing.T) {
+func TestEventsOfAMiddlewareArriveAfterTheConnection(t *testing.T) {
 	for name, change := range map[string]func(*socketio.Config){
 		"Plain":    func(*socketio.Config) {},
 		"Recovery": func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} },
@@ -33,7 +33,8 @@ func TestWhatAMiddlewareEmitsComesAfterTheConnection(t *testing.T) {
 				require.NoError(t, n.To("room").Emit(t.Context(), "nobody's"))
 				require.NoError(t, s.Volatile().Emit("fourth"))
 				_, err := s.EmitWithAck(t.Context(), "never")
-				require.ErrorIs(t, err, socketio.ErrDisconnected, "the answer could not come before the middleware has returned")
+				require.ErrorIs(t, err, socketio.ErrDisconnected,
+					"the client cannot answer before the middleware has returned")
 				return nil
 			})
 			n.OnConnection(func(s *socketio.Socket) { require.NoError(t, s.Emit("fifth")) })
@@ -47,8 +48,8 @@ func TestWhatAMiddlewareEmitsComesAfterTheConnection(t *testing.T) {
 	}
 }
 
-// A broadcast that wants acknowledgements reaches a client that is about to join, too, and is answered.
-func TestABroadcastWithAckWaitsForWhoIsAboutToJoin(t *testing.T) {
+// A broadcast that wants acknowledgements reaches a client that is about to join, too, and the client can answer.
+func TestBroadcastWithAckReachesPendingSockets(t *testing.T) {
 	a, b := pair(t)
 	values := newEvents[[]backplane.Value]()
 	a.Use(func(s *socketio.Socket) error {
@@ -74,8 +75,8 @@ func TestABroadcastWithAckWaitsForWhoIsAboutToJoin(t *testing.T) {
 	require.Len(t, values.next(t), 1)
 }
 
-// While a socket becomes a member, what is broadcast to its rooms reaches it once.
-func TestABroadcastFindsWhoIsJustJoining(t *testing.T) {
+// While a socket becomes a member, a broadcast to its rooms reaches it once.
+func TestBroadcastReachesAJoiningSocketOnce(t *testing.T) {
 	n := serve(t)
 	joined := connected(n.Namespace)
 	n.Use(func(s *socketio.Socket) error {
@@ -111,12 +112,12 @@ func TestABroadcastFindsWhoIsJustJoining(t *testing.T) {
 				break
 			}
 		}
-		require.Empty(t, packet, "this comes out of turn")
+		require.Empty(t, packet, "unexpected packet")
 		joined.next(t).Disconnect(true)
 	}
 }
 
-func TestWhatAMiddlewareEmitsIsDroppedWithARefusal(t *testing.T) {
+func TestEventsOfAMiddlewareAreDroppedWithARefusal(t *testing.T) {
 	n := serve(t)
 	var kept *socketio.Socket
 	n.Of("/closed").Use(func(s *socketio.Socket) error {
@@ -134,7 +135,7 @@ func TestWhatAMiddlewareEmitsIsDroppedWithARefusal(t *testing.T) {
 	p.sync("")
 }
 
-func TestAMiddlewareCannotEmitMoreThanTheQueueTakes(t *testing.T) {
+func TestBacklogOfAPendingSocketIsBounded(t *testing.T) {
 	reached := newEvents[socketio.AuditEvent]()
 	n := serve(t, func(c *socketio.Config) {
 		c.SendQueue = 10
@@ -190,13 +191,13 @@ func TestZeroSenderReturnsAnError(t *testing.T) {
 		_, err := e.EmitWithAck(t.Context(), "a")
 		require.ErrorAs(t, err, &config)
 		for _, target := range []backplane.Target{e.Broadcast(), e.To("a"), e.In("a"), e.Except("a")} {
-			require.ErrorAs(t, target.Emit(t.Context(), "a"), &config, "it is not everybody")
+			require.ErrorAs(t, target.Emit(t.Context(), "a"), &config, "a zero target does not select all sockets")
 		}
 	}
 	require.ErrorAs(t, nobody.Emit("a"), &config)
 }
 
-func TestTimeoutOfASocket(t *testing.T) {
+func TestSocketTimeout(t *testing.T) {
 	n := serve(t)
 	joined := connected(n.Namespace)
 	p := connect(t, n)
@@ -216,11 +217,11 @@ func TestTimeoutOfASocket(t *testing.T) {
 	_, err = s.Timeout(-1).EmitWithAck(t.Context(), "a")
 	require.ErrorAs(t, err, &config)
 	require.ErrorAs(t, s.Timeout(-1).Broadcast().Emit(t.Context(), "a"), &config)
-	require.NoError(t, s.Timeout(0).Emit("b"), "an event without acknowledgement has nothing to wait for")
+	require.NoError(t, s.Timeout(0).Emit("b"), "an event without acknowledgement does not wait")
 	p.expect(`2["b"]`)
 }
 
-func TestAllArgumentsOfAnAcknowledgement(t *testing.T) {
+func TestAcknowledgementKeepsAllArguments(t *testing.T) {
 	a, b := pair(t)
 	joined := connected(a.Namespace)
 	onA, onB := connect(t, a), connect(t, b)
@@ -258,8 +259,8 @@ func TestAllArgumentsOfAnAcknowledgement(t *testing.T) {
 	require.NoError(t, r.err)
 	require.Len(t, r.values, 2)
 	for _, v := range r.values {
-		assert.Equal(t, `"first"`, v.String(), "the first stands for all")
-		assert.Equal(t, []string{`"first"`, `1`}, texts(v.All()), "from this node and from another")
+		assert.Equal(t, `"first"`, v.String(), "the value of the acknowledgement is its first argument")
+		assert.Equal(t, []string{`"first"`, `1`}, texts(v.All()), "from this node and from the other one")
 	}
 
 	b.OnServerSide("q", func(ack func(...any)) { ack(1, []byte("two"), nil) })
@@ -282,7 +283,7 @@ func TestAllArgumentsOfAnAcknowledgement(t *testing.T) {
 	assert.Equal(t, []string{`1`, `2`}, texts(results.next(t).values))
 }
 
-// cutID returns the id of an event that wants an acknowledgement.
+// cutID splits an event that wants an acknowledgement into its id and the rest.
 func cutID(packet string) (id, rest string, ok bool) {
 	for i := 1; i < len(packet); i++ {
 		if packet[i] < '0' || packet[i] > '9' {
