@@ -13,7 +13,7 @@ import (
 
 var picture = append([]byte("\x89PNG\r\n\x1a\n"), bytes.Repeat([]byte{0, 255, 7}, 4000)...)
 
-func TestWhatIsSaidReachesEveryNode(t *testing.T) {
+func TestMessagesReachEveryNode(t *testing.T) {
 	t.Parallel()
 	r := start(t, "demo", "--addr", "127.0.0.1:0")
 	var all []*visitor
@@ -38,7 +38,8 @@ func TestWhatIsSaidReachesEveryNode(t *testing.T) {
 
 	require.JSONEq(t, `{"ok":true}`, two.ask("join", `"red"`))
 	require.JSONEq(t, `{"ok":true}`, three.ask("join", `"red"`))
-	require.JSONEq(t, `{"ok":true}`, one.ask("chat message", `{"room":"red","text":"to red"}`), "nobody has to be in a room to send to it")
+	require.JSONEq(t, `{"ok":true}`, one.ask("chat message", `{"room":"red","text":"to red"}`),
+		"a client can send to a room without being in it")
 	require.Equal(t, "to red", three.message("chat message")["text"])
 	require.JSONEq(t, `{"ok":true}`, three.ask("leave", `"red"`))
 	require.JSONEq(t, `{"ok":true}`, two.ask("chat message", `{"room":"red","text":"to who is left"}`))
@@ -69,7 +70,7 @@ func keys(m map[string]any) (all []string) {
 	return all
 }
 
-func TestPicturesCrossTheCluster(t *testing.T) {
+func TestPicturesReachOtherNodes(t *testing.T) {
 	t.Parallel()
 	r := start(t, "demo", "--addr", "127.0.0.1:0", "--nodes", "2")
 	one, two := visit(t, r.links[0], `{"name":"one"}`), visit(t, r.links[1], `{}`)
@@ -78,20 +79,20 @@ func TestPicturesCrossTheCluster(t *testing.T) {
 		var shown struct{ From, Type string }
 		p := v.next("image", &shown)
 		require.Equal(t, [][]byte{picture}, p.attachments)
-		require.Equal(t, "image/png", shown.Type, "as its bytes say, whatever the sender says")
+		require.Equal(t, "image/png", shown.Type, "the type comes from the bytes, not from the sender")
 		require.Equal(t, "one", shown.From)
 	}
 }
 
-func TestEverybodyIsAsked(t *testing.T) {
+func TestAQuestionReachesEverybody(t *testing.T) {
 	t.Parallel()
 	r := start(t, "demo", "--addr", "127.0.0.1:0")
-	asker := visit(t, r.links[0], `{"name":"asker"}`)
+	questioner := visit(t, r.links[0], `{"name":"questioner"}`)
 	var asked []*visitor
 	for _, i := range []int{0, 1, 2} {
 		asked = append(asked, visit(t, r.links[i], `{}`))
 	}
-	id := asker.begin("ask", `{"text":"Ready?","choices":["Yes","No"]}`)
+	id := questioner.begin("ask", `{"text":"Ready?","choices":["Yes","No"]}`)
 	for i, answer := range []string{"1", "0", `"nonsense"`} {
 		var q struct {
 			From, Text string
@@ -102,26 +103,27 @@ func TestEverybodyIsAsked(t *testing.T) {
 		require.Equal(t, "Ready?", q.Text)
 		require.Equal(t, []string{"Yes", "No"}, q.Choices)
 		require.Equal(t, 20, q.Seconds)
-		require.NotEmpty(t, p.id, "it wants an acknowledgement")
+		require.NotEmpty(t, p.id, "it requests an acknowledgement")
 		asked[i].acknowledge(p, answer)
 		if i < 2 {
-			require.EqualValues(t, 1-i, asker.message("answer")["choice"], "the asker is told of each as it comes")
+			require.EqualValues(t, 1-i, questioner.message("answer")["choice"],
+				"the questioner receives each answer when it comes")
 		}
 	}
-	require.JSONEq(t, `{"answers":[1,0]}`, asker.answer(id), "what is no choice does not count")
+	require.JSONEq(t, `{"answers":[1,0]}`, questioner.answer(id), "an answer that is not a choice does not count")
 }
 
-func TestWhoIsTypingIsToldToTheOthers(t *testing.T) {
+func TestTypingReachesTheOthers(t *testing.T) {
 	t.Parallel()
 	r := start(t, "demo", "--addr", "127.0.0.1:0", "--nodes", "2")
 	one, two := visit(t, r.links[0], `{"name":"one"}`), visit(t, r.links[1], `{"name":"two"}`)
 	one.emit("typing", `{}`)
 	require.Equal(t, "one", two.message("typing")["from"])
 	two.emit("typing", `{}`)
-	require.Equal(t, "two", one.message("typing")["from"], "and not to who types")
+	require.Equal(t, "two", one.message("typing")["from"], "and not the client that types")
 }
 
-// state is what the strip shows.
+// state is what the diagram shows.
 type state struct {
 	UID   string
 	Bus   string
@@ -137,19 +139,20 @@ type state struct {
 	More int
 }
 
-func TestTheStripShowsTheCluster(t *testing.T) {
+func TestTheDiagramShowsTheCluster(t *testing.T) {
 	t.Parallel()
 	r := start(t, "demo", "--addr", "127.0.0.1:0", "--nodes", "2")
 	one, two := visit(t, r.links[0], `{"name":"one"}`), visit(t, r.links[1], `{"name":"two"}`)
 	require.JSONEq(t, `{"ok":true}`, two.ask("rename", `"2"`))
 	require.JSONEq(t, `{"ok":true}`, two.ask("join", `"red"`))
 	var s state
-	for len(s.Sockets) != 2 || len(s.Nodes) != 2 || s.Nodes[1].Name == "" || !strings.Contains(jsonOf(t, s.Sockets), "red") {
+	for len(s.Sockets) != 2 || len(s.Nodes) != 2 || s.Nodes[1].Name == "" ||
+		!strings.Contains(jsonOf(t, s.Sockets), "red") {
 		s = state{}
 		one.next("cluster", &s)
 	}
 	require.Equal(t, "the in-memory bus", s.Bus)
-	require.Equal(t, s.UID, s.Nodes[0].UID, "the node's own comes first")
+	require.Equal(t, s.UID, s.Nodes[0].UID, "this node comes first")
 	for i, n := range s.Nodes {
 		require.Equal(t, r.name(i), n.Name)
 		require.Equal(t, r.links[i]+"/", n.URL)
@@ -160,7 +163,7 @@ func TestTheStripShowsTheCluster(t *testing.T) {
 		case one.id:
 			require.Equal(t, "one", c.Name)
 			require.Equal(t, s.UID, c.Node)
-			require.Empty(t, c.Rooms, "the room of its own is nobody's business")
+			require.Empty(t, c.Rooms, "without the client's own room")
 		case two.id:
 			require.Equal(t, "2", c.Name)
 			require.Equal(t, s.Nodes[1].UID, c.Node)
@@ -168,7 +171,7 @@ func TestTheStripShowsTheCluster(t *testing.T) {
 		}
 	}
 
-	// Deliveries are drawn from the node where something is said to the one that gives it to its clients.
+	// Deliveries go from the node where a message is sent to the node that delivers it to its clients.
 	one.emit("chat message", `{"text":"hello"}`)
 	flows := make(map[string]bool)
 	for len(flows) < 2 {
@@ -195,10 +198,11 @@ func jsonOf(t *testing.T, v any) string {
 	return string(p)
 }
 
-func TestBadInputIsRefused(t *testing.T) {
+func TestWrongInputIsRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, "demo", "--addr", "127.0.0.1:0", "--nodes", "1")
-	one, two := visit(t, r.links[0], `{"name":{"no":"name"}}`), visit(t, r.links[0], `{"name":" \u202e\u0007 `+strings.Repeat("x", 100)+`"}`)
+	one := visit(t, r.links[0], `{"name":{"no":"name"}}`)
+	two := visit(t, r.links[0], `{"name":" \u202e\u0007 `+strings.Repeat("x", 100)+`"}`)
 	for _, c := range []struct{ event, args, want string }{
 		{"chat message", `{"text":" "}`, "there is no text"},
 		{"chat message", `{"text":"` + strings.Repeat("x", 2001) + `"}`, "too long"},
@@ -235,7 +239,7 @@ func TestBadInputIsRefused(t *testing.T) {
 	}
 	require.Contains(t, one.ask("join", `"one more"`), "too many rooms")
 
-	// Nothing of it has reached anybody, and the connection is as good as before.
+	// No event has reached anybody, and the connection still works.
 	require.JSONEq(t, `{"ok":true}`, one.ask("chat message", `{"text":"fine"}`))
 	said := two.message("chat message")
 	require.Equal(t, "fine", said["text"])
@@ -244,5 +248,5 @@ func TestBadInputIsRefused(t *testing.T) {
 	for said = one.message("chat message"); said["text"] != "me too"; {
 		said = one.message("chat message")
 	}
-	require.Equal(t, strings.Repeat("x", 24), said["from"], "what is left of its name")
+	require.Equal(t, strings.Repeat("x", 24), said["from"], "the name without unprintable characters, cut")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCompletionScripts(t *testing.T) {
+func TestCompletionScriptsAreValid(t *testing.T) {
 	t.Parallel()
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		r := run(t, "completion", shell)
@@ -28,7 +28,7 @@ func TestCompletionScripts(t *testing.T) {
 	requireUsage(t, "SHELL is missing", "completion")
 }
 
-// The script works in a bash: it completes commands, flags and values.
+// In bash it completes commands, flags and values.
 func TestCompletionInBash(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")
@@ -46,7 +46,7 @@ func TestCompletionInBash(t *testing.T) {
 	require.Contains(t, complete("tail", "--type", "BR"), "BROADCAST")
 	require.Contains(t, complete("schema", ""), "up\ndown\n")
 	require.Contains(t, complete("completion", "z"), "zsh\n")
-	require.Equal(t, ":4\n", complete("emit", "--nsp", ""), "no files where none belong")
+	require.Equal(t, ":4\n", complete("emit", "--nsp", ""), "no names of files")
 
 	cmd := exec.Command(bash, "-c", "source /dev/stdin && complete -p backplane")
 	cmd.Stdin = strings.NewReader(run(t, "completion", "bash").stdout)

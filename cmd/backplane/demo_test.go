@@ -35,16 +35,18 @@ func fetch(t *testing.T, url string) (*http.Response, string) {
 func TestDemoPrintsLinksToItsPages(t *testing.T) {
 	t.Parallel()
 	r := start(t, "demo", "--addr", "127.0.0.1:0")
-	require.Contains(t, r.stdout.String(), "backplane demo: 3 Socket.IO servers in one cluster, over the in-memory bus\n")
-	require.NotContains(t, r.stdout.String(), "\x1b", "no colours where there is no terminal")
+	require.Contains(t, r.stdout.String(),
+		"backplane demo: 3 Socket.IO servers in one cluster, over the in-memory bus\n")
+	require.NotContains(t, r.stdout.String(), "\x1b", "no colors without a terminal")
 	require.Len(t, r.links, 3)
 	require.Contains(t, r.stdout.String(), `io("`+r.links[0]+`")`)
 	for _, link := range r.links {
 		response, page := fetch(t, link+"/")
 		require.Equal(t, http.StatusOK, response.StatusCode)
 		require.Contains(t, response.Header.Get("Content-Security-Policy"), "default-src 'none'")
-		require.NotRegexp(t, `(src|href|url\()\s*=?\s*["']?(https?:)?//`, strings.ReplaceAll(page, "'http://www.w3.org/2000/svg'", ""),
-			"the page needs nothing from elsewhere")
+		require.NotRegexp(t, `(src|href|url\()\s*=?\s*["']?(https?:)?//`,
+			strings.ReplaceAll(page, "'http://www.w3.org/2000/svg'", ""),
+			"the page loads nothing from other hosts")
 		response, _ = fetch(t, link+"/other")
 		require.Equal(t, http.StatusNotFound, response.StatusCode)
 	}
@@ -68,9 +70,9 @@ func TestDocsShowTheDemo(t *testing.T) {
 	require.Equal(t, strings.TrimSpace(printed), strings.TrimSpace(shown))
 }
 
-func TestDemoPortsFollowEachOther(t *testing.T) {
+func TestDemoUsesConsecutivePorts(t *testing.T) {
 	t.Parallel()
-	for range 20 { // until two free ports are found that nobody else takes meanwhile
+	for range 20 { // another program may take one of the ports in the meantime
 		first := freePort(t)
 		probe := run(t, "demo", "--addr", "127.0.0.1:65535", "--nodes", "2")
 		require.Equal(t, 2, probe.code)
@@ -96,19 +98,19 @@ func freePort(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-func TestATakenPortIsNamed(t *testing.T) {
+func TestAPortInUseIsReported(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
 	for _, command := range []string{"demo", "serve"} {
 		r := run(t, command, "--addr", listener.Addr().String())
-		requireFailure(t, r, listener.Addr().String()+" is taken", "--addr 127.0.0.1:4000")
+		requireFailure(t, r, listener.Addr().String()+" is in use", "--addr 127.0.0.1:4000")
 		require.Empty(t, r.stdout)
 	}
 }
 
-func TestANodeOfTheDemoStopsAndComesBack(t *testing.T) {
+func TestANodeOfTheDemoStopsAndStartsAgain(t *testing.T) {
 	t.Parallel()
 	r := start(t, "demo", "--addr", "127.0.0.1:0")
 	here, there := visit(t, r.links[0], `{}`), visit(t, r.links[1], `{}`)
@@ -152,7 +154,7 @@ func awaitNodes(v *visitor, names ...string) {
 	}
 }
 
-// others counts the connections to the database but the one that asks.
+// others counts the connections to the database, except the one of the query.
 const others = `SELECT count(*) FROM pg_stat_activity
 	WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`
 
@@ -161,7 +163,8 @@ func TestDemoOverPostgres(t *testing.T) {
 	for _, driver := range []string{"pgx", "pq"} {
 		t.Run(driver, func(t *testing.T) {
 			database := pgtest.Database(t)
-			r := start(t, "demo", "--addr", "127.0.0.1:0", "--postgres", database, "--driver", driver, "--table", "Demo")
+			r := start(t, "demo", "--addr", "127.0.0.1:0", "--postgres", database, "--driver", driver,
+				"--table", "Demo")
 			require.Contains(t, r.stdout.String(), "over PostgreSQL with ")
 			here, there := visit(t, r.links[0], `{"name":"here"}`), visit(t, r.links[2], `{"name":"there"}`)
 			here.emit("chat message", `{"text":"hello"}`)
@@ -172,7 +175,8 @@ func TestDemoOverPostgres(t *testing.T) {
 			picture := append([]byte("\x89PNG\r\n\x1a\n"), bytes.Repeat([]byte{7}, 20_000)...)
 			require.JSONEq(t, `{"ok":true}`, here.ask("image", `{"data":{"_placeholder":true,"num":0}}`, picture))
 			require.Equal(t, [][]byte{picture}, there.next("image", &said).attachments)
-			require.Equal(t, 1, pgtest.QueryInt(t, database, `SELECT count(*) FROM "Demo"`), "it is too large for a notification")
+			require.Equal(t, 1, pgtest.QueryInt(t, database, `SELECT count(*) FROM "Demo"`),
+				"it is too large for a notification")
 			r.interrupt()
 			require.Empty(t, r.stderr.String())
 			require.Eventually(t, func() bool { return pgtest.QueryInt(t, database, others) == 0 }, patience, pause,
@@ -181,11 +185,12 @@ func TestDemoOverPostgres(t *testing.T) {
 	}
 }
 
-func TestDemoSaysWhatToDoAboutPostgres(t *testing.T) {
+func TestDemoGivesAdviceAboutPostgres(t *testing.T) {
 	dead := closedPort(t)
 	for _, driver := range []string{"pgx", "pq"} {
 		for _, command := range []string{"demo", "serve"} {
-			r := run(t, command, "--addr", "127.0.0.1:0", "--postgres", "postgres://u@"+dead+"/x?sslmode=disable", "--driver", driver)
+			r := run(t, command, "--addr", "127.0.0.1:0", "--postgres", "postgres://u@"+dead+"/x?sslmode=disable",
+				"--driver", driver)
 			requireFailure(t, r, dead, "connection refused", "check that the server runs")
 		}
 	}
@@ -195,9 +200,11 @@ func TestDemoSaysWhatToDoAboutPostgres(t *testing.T) {
 			database := pgtest.Database(t)
 			missing := pgtest.With(t, database, func(u *url.URL) { u.Path = "/missing" })
 			r := run(t, "demo", "--addr", "127.0.0.1:0", "--postgres", missing, "--driver", driver)
-			requireFailure(t, r, `database "missing" does not exist (SQLSTATE 3D000)`, "check the user, password and database")
+			requireFailure(t, r, `database "missing" does not exist (SQLSTATE 3D000)`,
+				"check the user, password and database")
 
-			r = run(t, "demo", "--addr", "127.0.0.1:0", "--postgres", database, "--driver", driver, "--table", "nowhere.t")
+			r = run(t, "demo", "--addr", "127.0.0.1:0", "--postgres", database, "--driver", driver,
+				"--table", "nowhere.t")
 			requireFailure(t, r, `schema "nowhere" does not exist`, "CREATE TABLE IF NOT EXISTS")
 		})
 	}
@@ -214,11 +221,12 @@ func requireFailure(t *testing.T, r result, want ...string) {
 
 func TestInterruptedStartEndsAtOnce(t *testing.T) {
 	for _, name := range []string{"demo", "serve"} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never says a word
+		listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and sends nothing
 		require.NoError(t, err)
 		defer listener.Close()
 		var stderr bytes.Buffer
-		cmd := command(context.Background(), name, "--addr", "127.0.0.1:0", "--postgres", "postgres://u@"+listener.Addr().String()+"/x?sslmode=disable")
+		cmd := command(context.Background(), name, "--addr", "127.0.0.1:0",
+			"--postgres", "postgres://u@"+listener.Addr().String()+"/x?sslmode=disable")
 		cmd.Stderr = &stderr
 		require.NoError(t, cmd.Start())
 		connection, err := listener.Accept()
@@ -234,7 +242,7 @@ func TestInterruptedStartEndsAtOnce(t *testing.T) {
 	}
 }
 
-// closedPort is an address nobody listens on.
+// closedPort returns an address on which no program listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// allCommands are those that the help lists.
+// allCommands returns the names of the commands in the help.
 func allCommands(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -24,22 +24,24 @@ func allCommands(t *testing.T) []string {
 	return names
 }
 
-// docs/reference/cli.md shows the help of every command as it is.
-func TestTheDocumentsShowEveryHelp(t *testing.T) {
+// docs/reference/cli.md has the help text of every command.
+func TestTheReferenceHasEveryHelpText(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/reference/cli.md")
 	require.NoError(t, err)
 	shown := func(command string) {
 		args := strings.Fields(command)
 		block := "```\n$ backplane " + command + "\n" + run(t, args...).stdout + "```\n"
-		require.True(t, strings.Contains(string(page), block), "docs/reference/cli.md does not show this:\n%s", block)
+		require.True(t, strings.Contains(string(page), block), "docs/reference/cli.md does not have this text:\n%s",
+			block)
 	}
 	shown("help")
 	for _, name := range allCommands(t) {
 		shown("help " + name)
 		require.Contains(t, string(page), "\n### "+name+"\n")
 	}
-	require.Equal(t, len(allCommands(t))+1, strings.Count(string(page), "$ backplane help"), "nothing else is shown")
+	require.Equal(t, len(allCommands(t))+1, strings.Count(string(page), "$ backplane help"),
+		"it has no other help texts")
 }
 
 func TestHelpFitsATerminal(t *testing.T) {
@@ -54,24 +56,26 @@ func TestHelpFitsATerminal(t *testing.T) {
 	}
 }
 
-// The examples, those of the help and those of docs/reference/cli.md, are not refused as bad usage. There is no server for them.
-func TestExamplesAreGoodUsage(t *testing.T) {
+// No example in the help texts and in docs/reference/cli.md is refused as wrong usage. They run without a server.
+func TestExamplesAreNotWrongUsage(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip("needs bash, which reads the examples")
+		t.Skip("needs bash to run the examples")
 	}
 	page, err := os.ReadFile("../../docs/reference/cli.md")
 	require.NoError(t, err)
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "cat.png"), []byte("miaow"), 0o600))
-	examples := regexp.MustCompile(`(?m)^(?:\$ |  )?(backplane (?:[^ h]|h[^e]).*)$`).FindAllStringSubmatch(string(page), -1)
+	example := regexp.MustCompile(`(?m)^(?:\$ |  )?(backplane (?:[^ h]|h[^e]).*)$`)
+	examples := example.FindAllStringSubmatch(string(page), -1)
 	require.Greater(t, len(examples), 40)
 	for _, m := range examples {
-		// Only what comes before a pipe or into a file is a command of ours.
+		// Without the commands after a pipe and the file that output goes to.
 		line := regexp.MustCompile(` \| [a-z]+ .*| \|$| > .*`).ReplaceAllString(m[1], "")
-		if regexp.MustCompile(`^backplane (<command>|connects|[a-z-]+: )`).MatchString(line) || strings.Contains(line, "--postgres") {
-			continue // prose, and a server that might exist
+		prose := regexp.MustCompile(`^backplane (<command>|connects|[a-z-]+: )`).MatchString(line)
+		if prose || strings.Contains(line, "--postgres") { // there might be a server
+			continue
 		}
 		if words := strings.Fields(line); words[1] == "demo" || words[1] == "serve" {
 			startsOrFails(t, words[1:])
@@ -79,7 +83,8 @@ func TestExamplesAreGoodUsage(t *testing.T) {
 		}
 		cmd := exec.Command(bash, "-c", "backplane() { \""+binary+"\" \"$@\"; }; "+line)
 		cmd.Dir = folder
-		cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "DATABASE_URL=postgres://u@127.0.0.1:1/x?sslmode=disable")
+		cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0",
+			"DATABASE_URL=postgres://u@127.0.0.1:1/x?sslmode=disable")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			require.Equal(t, 1, cmd.ProcessState.ExitCode(), "%s\n%s", line, out)
@@ -87,7 +92,7 @@ func TestExamplesAreGoodUsage(t *testing.T) {
 	}
 }
 
-// startsOrFails runs a command that would go on for ever until it has written something. Its ports may be taken.
+// startsOrFails runs a command that does not end by itself until it has written a line. Its ports may be in use.
 func startsOrFails(t *testing.T, args []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -98,7 +103,7 @@ func startsOrFails(t *testing.T, args []string) {
 	require.NoError(t, cmd.Start())
 	written := follow(r)
 	written.await(t, "\n")
-	_ = cmd.Process.Signal(os.Interrupt) // it may have ended
+	_ = cmd.Process.Signal(os.Interrupt) // fails if it has ended
 	_ = cmd.Wait()
 	require.NoError(t, w.Close())
 	require.NoError(t, ctx.Err(), "%v does not end", args)

@@ -17,7 +17,7 @@ type examination struct {
 	Checks []struct{ Check, Status, Detail, Advice string }
 }
 
-// doctor runs the doctor and returns what it found: by check, its status, what it saw and what to do.
+// doctor runs the doctor and returns status, detail and advice by check.
 func doctor(t *testing.T, code int, args ...string) map[string][3]string {
 	t.Helper()
 	r := run(t, append([]string{"doctor", "--json"}, args...)...)
@@ -28,16 +28,16 @@ func doctor(t *testing.T, code int, args ...string) map[string][3]string {
 	found := make(map[string][3]string)
 	for _, c := range e.Checks {
 		found[c.Check] = [3]string{c.Status, c.Detail, c.Advice}
-		require.Equal(t, c.Status == "ok", c.Advice == "", "advice, if something is not well: %v", c)
+		require.Equal(t, c.Status == "ok", c.Advice == "", "there is advice unless the status is ok: %v", c)
 	}
 	return found
 }
 
-// shared are the checks of what the tests of other packages use too, which may be much of it.
+// shared are the checks of resources that the tests of other packages use too. They may give a warning.
 var shared = map[string]bool{"queue": true, "connections": true, "clock": true}
 
-// sick are the checks that are not ok.
-func sick(found map[string][3]string) map[string][3]string {
+// problems returns the checks that are not ok.
+func problems(found map[string][3]string) map[string][3]string {
 	for name, f := range found {
 		if f[0] == "ok" || shared[name] && f[0] == "warn" {
 			delete(found, name)
@@ -46,7 +46,7 @@ func sick(found map[string][3]string) map[string][3]string {
 	return found
 }
 
-func TestDoctorFindsNothing(t *testing.T) {
+func TestDoctorFindsNoProblem(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Database(t)
 	pgtest.Exec(t, database, run(t, "schema").stdout)
@@ -57,27 +57,29 @@ func TestDoctorFindsNothing(t *testing.T) {
 		for line := range strings.Lines(r.stdout) {
 			require.Regexp(t, `^(ok    \S|warn  (queue|connections|clock)  |  )`, line)
 		}
-		for _, want := range []string{`connection  .* as "postgres"`, `server  .*PostgreSQL \d+`, `primary  .*may write`, `encoding  .*UTF8`,
-			`pooler  .*nothing is in between`, `notifications  .*came back`, `table  .*socket_io_attachments, with all privileges`,
-			`large messages  .*stored, read, and rolled back`, `old attachments  none`, `functions  .*none are installed`,
-			`queue  .*%`, `connections  .*\d+ of \d+`, `clock  .*the server's is`} {
+		for _, want := range []string{`connection  .* as "postgres"`, `server  .*PostgreSQL \d+`,
+			`primary  .*may write`, `encoding  .*UTF8`,
+			`pooler  .*no pooler`, `notifications  .*came back`, `table  .*socket_io_attachments, with all privileges`,
+			`large messages  .*stored, read, and rolled back`, `old attachments  none`, `functions  .*not installed`,
+			`queue  .*%`, `connections  .*\d+ of \d+`, `clock  .*the server's clock is`} {
 			require.Regexp(t, want, r.stdout)
 		}
 	}
-	require.Zero(t, pgtest.QueryInt(t, database, `SELECT count(*) FROM socket_io_attachments`), "nothing stays")
+	require.Zero(t, pgtest.QueryInt(t, database, `SELECT count(*) FROM socket_io_attachments`), "no row is left behind")
 }
 
 func TestDoctorFindsNoTable(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Database(t)
-	found := sick(doctor(t, 1, "--postgres", database, "--table", "realtime.x"))
-	require.Len(t, found, 1, "what needs the table is not examined")
+	found := problems(doctor(t, 1, "--postgres", database, "--table", "realtime.x"))
+	require.Len(t, found, 1, "checks that require the table are skipped")
 	require.Equal(t, "there is no table realtime.x", found["table"][1])
 	require.Contains(t, found["table"][2], "backplane schema --table realtime.x | psql")
-	require.Zero(t, pgtest.QueryInt(t, database, `SELECT count(*) FROM pg_class WHERE relname = 'x'`), "it creates nothing")
+	require.Zero(t, pgtest.QueryInt(t, database, `SELECT count(*) FROM pg_class WHERE relname = 'x'`),
+		"it does not create the table")
 
 	pgtest.Exec(t, database, `CREATE TABLE other (id int)`)
-	found = sick(doctor(t, 1, "--postgres", database, "--table", "other", "--driver", "pq"))
+	found = problems(doctor(t, 1, "--postgres", database, "--table", "other", "--driver", "pq"))
 	require.Contains(t, found["table"][2], "choose another table")
 }
 
@@ -91,20 +93,22 @@ func TestDoctorFindsMissingPrivileges(t *testing.T) {
 	pgtest.Exec(t, database, run(t, "schema").stdout)
 	as := pgtest.With(t, database, func(u *url.URL) { u.User = url.User(role) })
 
-	found := sick(doctor(t, 1, "--postgres", as))
+	found := problems(doctor(t, 1, "--postgres", as))
 	require.Len(t, found, 1)
-	require.Contains(t, found["table"][2], `GRANT SELECT (id, created_at, payload), INSERT (payload), DELETE ON "socket_io_attachments" TO "`+role+`"`)
+	require.Contains(t, found["table"][2],
+		`GRANT SELECT (id, created_at, payload), INSERT (payload), DELETE ON "socket_io_attachments" TO "`+role+`"`)
 	requireFailure(t, run(t, "emit", "--postgres", as, "a", strings.Repeat("x", 9000)),
-		"permission denied for table socket_io_attachments", "backplane schema --table socket_io_attachments --role ROLE")
+		"permission denied for table socket_io_attachments",
+		"backplane schema --table socket_io_attachments --role ROLE")
 
 	r := run(t, "schema", "--role", role)
 	require.Zero(t, r.code, r.stderr)
 	pgtest.Exec(t, database, r.stdout)
-	require.Empty(t, sick(doctor(t, 0, "--postgres", as)))
-	require.Empty(t, sick(doctor(t, 0, "--postgres", as, "--driver", "pq")))
+	require.Empty(t, problems(doctor(t, 0, "--postgres", as)))
+	require.Empty(t, problems(doctor(t, 0, "--postgres", as, "--driver", "pq")))
 
 	pgtest.Exec(t, database, `ALTER ROLE `+role+` SET default_transaction_read_only = on`)
-	found = sick(doctor(t, 1, "--postgres", as))
+	found = problems(doctor(t, 1, "--postgres", as))
 	require.Contains(t, found["primary"][2], "default_transaction_read_only")
 }
 
@@ -124,30 +128,32 @@ func TestDoctorFindsPoolers(t *testing.T) {
 
 	found := doctor(t, 1, "--postgres", transactions, "--timeout", "2s")
 	require.Equal(t, "fail", found["pooler"][0])
-	require.Contains(t, found["pooler"][1], "pools transactions")
-	require.Contains(t, found["pooler"][2], "direct connection")
+	require.Contains(t, found["pooler"][1], "pooler in transaction mode")
+	require.Contains(t, found["pooler"][2], "connect the nodes directly")
 	found = doctor(t, 1, "--postgres", transactions, "--driver", "pq", "--timeout", "2s")
 	require.Equal(t, "fail", found["pooler"][0])
 
 	found = doctor(t, 0, "--postgres", sessions)
-	require.Contains(t, found["pooler"][1], "pools whole sessions")
+	require.Contains(t, found["pooler"][1], "pooler in session mode")
 }
 
-func TestDoctorFindsWhatSomebodyShouldLookAt(t *testing.T) {
+func TestDoctorWarnsOfOldAttachments(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Database(t)
 	pgtest.Exec(t, database, run(t, "schema").stdout)
-	pgtest.Exec(t, database, `INSERT INTO socket_io_attachments (created_at, payload) VALUES (now() - interval '1 day', 'x')`)
-	found := sick(doctor(t, 0, "--postgres", database))
+	pgtest.Exec(t, database,
+		`INSERT INTO socket_io_attachments (created_at, payload) VALUES (now() - interval '1 day', 'x')`)
+	found := problems(doctor(t, 0, "--postgres", database))
 	require.Len(t, found, 1)
-	require.Equal(t, [3]string{"warn", "rows older than 10 minutes: 1, which no node removes", "start a node with this table: it removes what has expired"}, found["old attachments"])
+	require.Equal(t, [3]string{"warn", "rows older than 10 minutes: 1; no node removes them",
+		"start a node that uses this table: it removes expired attachments"}, found["old attachments"])
 
 	r := run(t, "schema", "--functions")
 	pgtest.Exec(t, database, r.stdout)
-	require.Equal(t, "they are of version 3", doctor(t, 0, "--postgres", database)["functions"][1])
+	require.Equal(t, "version 3 is installed", doctor(t, 0, "--postgres", database)["functions"][1])
 }
 
-func TestDoctorFindsWhoHasLockedTheTable(t *testing.T) {
+func TestDoctorFindsTheSessionThatHasLockedTheTable(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Database(t)
 	pgtest.Exec(t, database, run(t, "schema").stdout)
@@ -162,7 +168,7 @@ func TestDoctorFindsWhoHasLockedTheTable(t *testing.T) {
 	_, err = tx.Exec("LOCK TABLE socket_io_attachments IN ACCESS EXCLUSIVE MODE")
 	require.NoError(t, err)
 	for _, driver := range []string{"pgx", "pq"} {
-		found := sick(doctor(t, 1, "--postgres", database, "--driver", driver, "--timeout", "2s"))
+		found := problems(doctor(t, 1, "--postgres", database, "--driver", driver, "--timeout", "2s"))
 		require.Len(t, found, 2)
 		require.Equal(t, "fail", found["large messages"][0])
 		require.Regexp(t, `does not answer: process \d+ \(somebody\) has locked it`, found["large messages"][1])
@@ -184,5 +190,6 @@ func TestDoctorFindsNoServer(t *testing.T) {
 	r := run(t, "doctor", "--postgres", missing)
 	requireFailure(t, r, "1 check failed")
 	require.Contains(t, r.stdout, `fail  connection       127.0.0.1`)
-	require.Contains(t, r.stdout, `database "missing" does not exist (SQLSTATE 3D000): check the user, password and database in the URL`)
+	require.Contains(t, r.stdout,
+		`database "missing" does not exist (SQLSTATE 3D000): check the user, password and database in the URL`)
 }

@@ -31,14 +31,16 @@ func TestEmit(t *testing.T) {
 		require.Equal(t, want, w.next(both))
 		require.Equal(t, `["news",{"a":1},[1,2],"text",null,"",1e3,"1"]`, ours.next())
 
-		w.run("emit", "--driver", driver, "--room", "r1", "--room", "r2", "--except", "r2", "first", "--volatile", "--compress=false")
+		w.run("emit", "--driver", driver, "--room", "r1", "--room", "r2", "--except", "r2", "first", "--volatile",
+			"--compress=false")
 		w.run("emit", "--driver", driver, "--room", "r2", "second", "--", "-5")
 		require.Equal(t, []any{"first"}, w.next(one))
-		require.Equal(t, []any{"second", -5.0}, w.next(both), "it was left out of the first")
+		require.Equal(t, []any{"second", -5.0}, w.next(both), "the first event excludes it")
 		require.Equal(t, `["second",-5]`, ours.next())
 
 		r = w.run("emit", "--driver", driver, "--room", "r1", "file", "7", "--binary", file, "--binary", os.DevNull)
-		require.Equal(t, `sent ["file",7,{"type":"Buffer","base64":"AAH/"},{"type":"Buffer… to r1 in /chat`+"\n", r.stdout)
+		require.Equal(t, `sent ["file",7,{"type":"Buffer","base64":"AAH/"},{"type":"Buffer… to r1 in /chat`+"\n",
+			r.stdout)
 		require.Equal(t, []any{"file", 7.0, []byte{0, 1, 255}, []byte{}}, w.next(one))
 		require.Equal(t, []any{"file", 7.0, []byte{0, 1, 255}, []byte{}}, w.next(both))
 
@@ -57,12 +59,13 @@ func TestEmitFromStdin(t *testing.T) {
 	cmd.Stdin = bytes.NewReader([]byte("\x00picture"))
 	out, err := cmd.Output()
 	require.NoError(t, err)
-	require.JSONEq(t, `{"nsp":"/chat","event":"picture","args":[{"type":"Buffer","base64":"AHBpY3R1cmU="}]}`, string(out))
+	require.JSONEq(t, `{"nsp":"/chat","event":"picture","args":[{"type":"Buffer","base64":"AHBpY3R1cmU="}]}`,
+		string(out))
 	require.Equal(t, []any{"picture", []byte("\x00picture")}, w.next(c))
 }
 
-// A slash that a namespace lacks is added; the database can be named by the environment.
-func TestEmitFindsTheNamespaceAndTheDatabase(t *testing.T) {
+// The slash of a namespace may be missing, and the database may be in the environment.
+func TestEmitAddsTheSlashAndReadsTheEnvironment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(interop.ClientSpec{})
@@ -100,27 +103,30 @@ func TestEmitWithAck(t *testing.T) {
 	require.Equal(t, []string{}, got.Missing)
 	require.Equal(t, []string{}, got.Left)
 
-	require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, patience, pause, "it has said goodbye")
-	require.NoError(t, w.node.AwaitServerCount(w.ctx, 2), "to the Node.js node too")
+	require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, patience, pause, "it has left the cluster")
+	require.NoError(t, w.node.AwaitServerCount(w.ctx, 2), "also for the Node.js node")
 }
 
-func TestEmitWithAckTellsWhoDidNotAnswer(t *testing.T) {
+func TestEmitWithAckReportsMissingAnswers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(interop.ClientSpec{Ack: interop.Never()})
 	w.add("ours", "yes")
 	r := run(t, w.args("emit", "--ack", "--nodes", "2", "--timeout", "2s", "ready?")...)
 	require.Equal(t, 1, r.code)
-	require.Equal(t, "\"yes\"\n", r.stdout, "what came is printed")
-	require.Equal(t, "backplane emit: the result is not complete: 1 client on 1 node did not answer within 2s: "+w.node.UID()+"\n", r.stderr)
+	require.Equal(t, "\"yes\"\n", r.stdout, "the answers that came are printed")
+	require.Equal(t, "backplane emit: the result is not complete: 1 client on 1 node did not answer within 2s: "+
+		w.node.UID()+"\n", r.stderr)
 
 	r = run(t, w.args("emit", "--ack", "--nodes", "2", "--timeout", "2s", "ready?", "--json")...)
 	require.Equal(t, 1, r.code)
-	require.JSONEq(t, `{"answers":["yes"],"complete":false,"nodes":2,"missing":["`+w.node.UID()+`"],"left":[]}`, r.stdout)
+	require.JSONEq(t, `{"answers":["yes"],"complete":false,"nodes":2,"missing":["`+w.node.UID()+`"],"left":[]}`,
+		r.stdout)
 }
 
-// What is wrong is found before anything is sent: the first that the clients get is what was right.
-func TestBadInputSendsNothing(t *testing.T) {
+// Wrong input is found before anything is sent: the first event that the clients receive is the one of the last
+// command.
+func TestWrongInputSendsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(interop.ClientSpec{})
@@ -139,13 +145,13 @@ func TestBadInputSendsNothing(t *testing.T) {
 		r := run(t, w.args(args...)...)
 		require.Equal(t, 2, r.code, args)
 	}
-	// these fail at the server
+	// These fail at the server.
 	large := strings.Repeat("x", 9000)
 	r := run(t, w.args("emit", "a", large, "--table", "nowhere")...)
 	requireFailure(t, r, `relation "nowhere" does not exist`, `"backplane schema --table nowhere | psql URL"`)
 	pgtest.Exec(t, w.url, `CREATE TABLE other (id int)`)
 	r = run(t, w.args("emit", "a", large, "--table", "other", "--driver", "pq")...)
-	requireFailure(t, r, `column "payload"`, "other is no table of a cluster")
+	requireFailure(t, r, `column "payload"`, "other is not the table of a cluster")
 
 	w.run("emit", "right")
 	require.Equal(t, []any{"right"}, w.next(c))

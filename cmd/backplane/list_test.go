@@ -41,12 +41,12 @@ func TestNodes(t *testing.T) {
 
 	peers, err := w.node.Peers(w.ctx)
 	require.NoError(t, err)
-	require.Equal(t, []string{w.ours.UID()}, peers, "nobody counts who asks")
+	require.Equal(t, []string{w.ours.UID()}, peers, "the command is not counted as a node")
 	require.Equal(t, []string{w.node.UID()}, w.ours.Peers())
 
 	r := run(t, w.args("nodes", "--nodes", "3", "--timeout", "1s")...)
 	require.Equal(t, 1, r.code)
-	require.Contains(t, r.stdout, uids[1], "those that answered are listed")
+	require.Contains(t, r.stdout, uids[1], "the nodes that answered are listed")
 	require.Equal(t, "backplane nodes: only 2 of 3 nodes answered within 1s\n", r.stderr)
 
 	r = run(t, "nodes", "--postgres", w.url, "--nsp", "/elsewhere", "--settle", "100ms", "--json")
@@ -54,8 +54,8 @@ func TestNodes(t *testing.T) {
 	require.JSONEq(t, `{"nodes":[],"complete":false}`, r.stdout)
 }
 
-// Every adapter answers who asks in the name of an emitter, and none counts it.
-func TestNodesOfAllAdapters(t *testing.T) {
+// Every adapter answers the command, and none counts it as a node.
+func TestNodesWithAllAdapters(t *testing.T) {
 	t.Parallel()
 	for _, adapter := range []string{interop.Adapter03, interop.Adapter04, interop.Cluster} {
 		w := &world{t: t, url: pgtest.Database(t)}
@@ -82,8 +82,8 @@ func TestNodesOfAllAdapters(t *testing.T) {
 	}
 }
 
-// A node that says goodbye is not alive, although it was heard.
-func TestNodesForgetsWhoLeaves(t *testing.T) {
+// A node that leaves is not alive, even if it has answered.
+func TestNodesOmitsANodeThatHasLeft(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.ours.Close(context.Background()))
@@ -95,7 +95,8 @@ func TestNodesForgetsWhoLeaves(t *testing.T) {
 func TestSockets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.connect(interop.ClientSpec{Rooms: []string{"r1", "r2"}, Data: map[string]any{"bytes": []byte{1}}, Query: map[string]string{"q": "1"}})
+	c := w.connect(interop.ClientSpec{Rooms: []string{"r1", "r2"}, Data: map[string]any{"bytes": []byte{1}},
+		Query: map[string]string{"q": "1"}})
 	w.add("ours", nil, "r1", "\x1b[31mred")
 
 	for _, driver := range drivers {
@@ -108,7 +109,8 @@ func TestSockets(t *testing.T) {
 		require.Equal(t, "2 clients on 2 nodes\n", r.stderr)
 	}
 	r := w.run("sockets", "--nodes", "2", "--room", "r1", "--except", "r2", "--long")
-	require.Regexp(t, `^ID +NODE +ADDRESS +CONNECTED +ROOMS +DATA\nours +\w+ +\S+ +20\d\d-.*\{"name":"ours"\}\n$`, r.stdout)
+	require.Regexp(t, `^ID +NODE +ADDRESS +CONNECTED +ROOMS +DATA\nours +\w+ +\S+ +20\d\d-.*\{"name":"ours"\}\n$`,
+		r.stdout)
 
 	type found struct {
 		Sockets []struct {
@@ -133,7 +135,7 @@ func TestSockets(t *testing.T) {
 	require.Equal(t, map[string]any{"bytes": map[string]any{"type": "Buffer", "base64": "AQ=="}}, s.Data)
 }
 
-func TestSocketsOfAClusterThatIsNotThere(t *testing.T) {
+func TestSocketsWithoutNodesFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := run(t, "sockets", "--postgres", w.url, "--prefix", "other", "--settle", "100ms", "--json")
@@ -171,8 +173,9 @@ func TestRooms(t *testing.T) {
 	w.json(&got, "rooms", "--nodes", "2", "--socket", c.ID(), "--driver", "pq")
 	require.Equal(t, []string{"r1", "r2"}, names())
 	w.json(&got, "rooms", "--nodes", "2", "--all", "--room", "r1", "--except", "r2", "--except", "own")
-	require.Len(t, got.Rooms, 2, "r1 and the client's own")
+	require.Len(t, got.Rooms, 2, "r1 and the client's own room")
 	require.Equal(t, 1, got.Rooms[0].Clients)
 
-	requireFailure(t, run(t, w.args("rooms", "--nodes", "2", "--socket", "nobody")...), `no node has a socket of this id: "nobody"`)
+	requireFailure(t, run(t, w.args("rooms", "--nodes", "2", "--socket", "nobody")...),
+		`no node has a socket of this id: "nobody"`)
 }

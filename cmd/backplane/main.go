@@ -1,4 +1,5 @@
-// Command backplane reaches a cluster from a terminal, and shows one at work. Run "backplane help".
+// Command backplane works with a cluster from the command line, and runs demo clusters. Run "backplane help" for a
+// list of its commands.
 package main
 
 import (
@@ -12,9 +13,9 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/command"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/demo"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/doctor"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/listen"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/scaffold"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/serve"
-	"github.com/backplane-go/backplane/cmd/backplane/internal/watch"
 )
 
 func main() {
@@ -31,16 +32,22 @@ func program() *cli.Program {
 		Summary: "connects the servers of a realtime cluster",
 		Version: versionLine(debug.ReadBuildInfo()),
 		Help: `
-Run "backplane help <command>" for what a command does and its flags. The exit
-status is 0 when a command did what it is for, 1 when it failed or not all
-nodes answered, 2 when it was called wrongly. The database is --postgres URL, or
-what the variable DATABASE_URL says.`,
+Run "backplane help <command>" for the description and the flags of a command.
+
+The database is --postgres URL, or the environment variable DATABASE_URL.
+
+The exit status is 0 for success, 1 if the command failed or not all nodes
+answered, and 2 for wrong usage.`,
 		Groups: []cli.Group{
-			{Title: "Reach clients", Commands: []cli.Command{command.Emit, command.Join, command.Leave, command.Disconnect}},
-			{Title: "Look at a cluster", Commands: []cli.Command{watch.Nodes, command.Sockets, command.Rooms, command.Request, watch.Tail}},
+			{Title: "Send to clients", Commands: []cli.Command{
+				command.Emit, command.Join, command.Leave, command.Disconnect,
+			}},
+			{Title: "Inspect a cluster", Commands: []cli.Command{
+				listen.Nodes, command.Sockets, command.Rooms, command.Request, listen.Tail,
+			}},
 			{Title: "Set up a database", Commands: []cli.Command{command.Schema, doctor.Command}},
 			{Title: "Run servers", Commands: []cli.Command{demo.Command, serve.Command}},
-			{Title: "Extend it", Commands: []cli.Command{scaffold.Command}},
+			{Title: "Extend backplane", Commands: []cli.Command{scaffold.Command}},
 			{Title: "This program", Commands: []cli.Command{version}},
 		},
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// binary is the command, built once.
+// binary is the path of the backplane command, which TestMain builds.
 var (
 	binary     string
 	buildFlags []string
@@ -27,7 +27,8 @@ func TestMain(m *testing.M) {
 	}
 	binary = filepath.Join(dir, "backplane")
 	code := 1
-	if out, err := exec.Command("go", append(append([]string{"build"}, buildFlags...), "-o", binary, ".")...).CombinedOutput(); err != nil {
+	args := append(append([]string{"build"}, buildFlags...), "-o", binary, ".")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 	} else {
 		code = m.Run()
@@ -36,16 +37,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// result is what a run of the command has left.
+// result is the exit code and the output of a command.
 type result struct {
 	code           int
 	stdout, stderr string
 }
 
-// command is the built binary, with nothing in its environment that changes what it writes.
+// command returns a command with an environment that does not change its output.
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "NO_COLOR=", "TERM=xterm", "DATABASE_URL=postgres://nobody@127.0.0.1:1/none")
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "NO_COLOR=", "TERM=xterm",
+		"DATABASE_URL=postgres://nobody@127.0.0.1:1/none")
 	return cmd
 }
 
@@ -57,7 +59,8 @@ func run(t *testing.T, args ...string) result {
 	cmd := command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
-	require.NoError(t, ctx.Err(), "backplane %s did not end\n%s%s", strings.Join(args, " "), stdout.String(), stderr.String())
+	require.NoError(t, ctx.Err(), "backplane %s did not end\n%s%s", strings.Join(args, " "), stdout.String(),
+		stderr.String())
 	if _, exited := err.(*exec.ExitError); !exited {
 		require.NoError(t, err)
 	}
@@ -65,7 +68,8 @@ func run(t *testing.T, args ...string) result {
 }
 
 func TestHelpGoesToStdoutAndSucceeds(t *testing.T) {
-	for _, args := range [][]string{{"help"}, {"--help"}, {"help", "demo"}, {"demo", "--help"}, {"demo", "-h"}, {"version", "--help"}} {
+	for _, args := range [][]string{{"help"}, {"--help"}, {"help", "demo"}, {"demo", "--help"}, {"demo", "-h"},
+		{"version", "--help"}} {
 		r := run(t, args...)
 		require.Zero(t, r.code, args)
 		require.Empty(t, r.stderr, args)
@@ -85,10 +89,10 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func TestCalledWronglyIsExitCode2AndOneLine(t *testing.T) {
+func TestWrongUsageIsExitCode2AndOneLine(t *testing.T) {
 	r := run(t)
 	require.Equal(t, 2, r.code)
-	require.Contains(t, r.stderr, "Usage: backplane <command>", "without arguments the whole help says what there is")
+	require.Contains(t, r.stderr, "Usage: backplane <command>", "without arguments it prints the help")
 
 	for _, c := range []struct {
 		args []string
@@ -96,24 +100,25 @@ func TestCalledWronglyIsExitCode2AndOneLine(t *testing.T) {
 	}{
 		{[]string{"dance"}, `there is no command "dance": run "backplane help"`},
 		{[]string{"help", "dance"}, `there is no command "dance"`},
-		{[]string{"demo", "more"}, `the argument "more" is one too many`},
+		{[]string{"demo", "more"}, `unexpected argument "more"`},
 		{[]string{"demo", "--colour"}, "not defined: --colour"},
 		{[]string{"demo", "--nodes", "many"}, `invalid value "many" for flag --nodes`},
-		{[]string{"demo", "--nodes", "0"}, "--nodes is from 1 to 20, not 0"},
-		{[]string{"demo", "--nodes", "21"}, "--nodes is from 1 to 20, not 21"},
-		{[]string{"demo", "--addr", "3000"}, `--addr is HOST:PORT, such as 127.0.0.1:3000, not "3000"`},
-		{[]string{"demo", "--addr", "127.0.0.1:http"}, `--addr ends with a port, a number up to 65535, not "http"`},
+		{[]string{"demo", "--nodes", "0"}, "--nodes must be from 1 to 20, not 0"},
+		{[]string{"demo", "--nodes", "21"}, "--nodes must be from 1 to 20, not 21"},
+		{[]string{"demo", "--addr", "3000"}, `--addr must be HOST:PORT, such as 127.0.0.1:3000, not "3000"`},
+		{[]string{"demo", "--addr", "127.0.0.1:http"}, `the port of --addr must be a number up to 65535, not "http"`},
 		{[]string{"demo", "--prefix", ""}, "--prefix is empty"},
 		{[]string{"serve", "--addr", "127.0.0.1:65536"}, "a number up to 65535"},
-		{[]string{"serve", "--path", "/"}, "--path is a path such as /socket.io/"},
-		{[]string{"serve", "--max-payload", "0"}, "must not be negative"},
+		{[]string{"serve", "--path", "/"}, "--path must be a path such as /socket.io/"},
+		{[]string{"serve", "--max-payload", "0"}, "must be more than 0"},
 		{[]string{"serve", "--origin", "example.com"}, `--origin: "example.com" is not an origin`},
 		{[]string{"serve", "--trusted-proxy", "10.0.0.0/40"}, `--trusted-proxy: "10.0.0.0/40" is not an address`},
 		{[]string{"demo", "--driver", "pq"}, "--driver needs --postgres URL"},
 		{[]string{"demo", "--table", "t"}, "--table needs --postgres URL"},
-		{[]string{"demo", "--postgres", "postgres://localhost/x", "--driver", "mysql"}, "--driver is pgx or pq, not mysql"},
-		{[]string{"demo", "--postgres", "localhost"}, "--postgres wants a URL like postgres://"},
-		{[]string{"demo", "--postgres", "localhost", "--driver", "pq"}, "--postgres wants a URL like postgres://"},
+		{[]string{"demo", "--postgres", "postgres://localhost/x", "--driver", "mysql"},
+			"--driver must be pgx or pq, not mysql"},
+		{[]string{"demo", "--postgres", "localhost"}, "--postgres must be a URL like postgres://"},
+		{[]string{"demo", "--postgres", "localhost", "--driver", "pq"}, "--postgres must be a URL like postgres://"},
 		{[]string{"demo", "--postgres", "postgres://localhost/x?sslmode=perhaps"}, "sslmode"},
 		{[]string{"demo", "--postgres", "postgres://localhost/x?sslmode=perhaps", "--driver", "pq"}, "sslmode"},
 		{[]string{"demo", "--postgres", "postgres://localhost/x", "--table", "a.b.c"}, `"a.b.c" has more than one dot`},
@@ -128,8 +133,11 @@ func TestCalledWronglyIsExitCode2AndOneLine(t *testing.T) {
 
 func TestAPasswordIsNeverShown(t *testing.T) {
 	for _, driver := range []string{"pgx", "pq"} {
-		for _, url := range []string{"postgres://u:secret@127.0.0.1:1/x", "postgres://u:secret%zz@127.0.0.1:1/x", "u:secret@127.0.0.1",
-			"host=127.0.0.1 password=secret nonsense", "postgres://u:secret/x@127.0.0.1/x", "postgres://u:secret@127.0.0.1/x?sslmode=secret"} {
+		for _, url := range []string{
+			"postgres://u:secret@127.0.0.1:1/x", "postgres://u:secret%zz@127.0.0.1:1/x", "u:secret@127.0.0.1",
+			"host=127.0.0.1 password=secret nonsense", "postgres://u:secret/x@127.0.0.1/x",
+			"postgres://u:secret@127.0.0.1/x?sslmode=secret",
+		} {
 			for _, command := range []string{"demo", "sockets", "doctor", "tail"} {
 				r := run(t, command, "--postgres", url, "--driver", driver)
 				require.NotZero(t, r.code)

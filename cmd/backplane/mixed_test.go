@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// mixed runs a script of examples/mixed on Node.js until the test ends.
+// mixed runs a script of examples/mixed with Node.js until the test ends.
 func mixed(t *testing.T, database, script string, args ...string) (*transcript, *exec.Cmd) {
 	t.Helper()
 	node, err := exec.LookPath("node")
@@ -34,7 +34,7 @@ func mixed(t *testing.T, database, script string, args ...string) (*transcript, 
 	require.NoError(t, cmd.Start())
 	written := follow(stdout)
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Process.Kill() // fails if it has ended
 		written.drain()
 		_ = cmd.Wait()
 		if t.Failed() {
@@ -44,7 +44,7 @@ func mixed(t *testing.T, database, script string, args ...string) (*transcript, 
 	return written, cmd
 }
 
-// The Node.js server of examples/mixed beside the demo: one chat, one strip.
+// The Node.js server of examples/mixed and the demo are one cluster with one chat.
 func TestANodeJSServerJoinsTheDemo(t *testing.T) {
 	database := pgtest.Database(t)
 	server, process := mixed(t, database, "server.js")
@@ -55,7 +55,7 @@ func TestANodeJSServerJoinsTheDemo(t *testing.T) {
 	ann, _ := mixed(t, database, "client.js", "--name", "ann", "--room", "red", url, "hello", "red")
 
 	require.JSONEq(t, `{"ok":true}`, one.ask("join", `"red"`))
-	ann.await(t, "ann in red: hello red\n") // before one was in the room, or after
+	ann.await(t, "ann in red: hello red\n") // before client one was in the room, or after
 	bob, _ := mixed(t, database, "client.js", "--name", "bob", url, "hello", "all")
 	var uid string
 	for _, v := range []*visitor{one, two} {
@@ -79,9 +79,9 @@ func TestANodeJSServerJoinsTheDemo(t *testing.T) {
 		client.await(t, "two: all from Go\n")
 		client.await(t, "two sends a picture: image/png, 12008 bytes\n")
 	}
-	require.NotContains(t, bob.String(), "red from Go", "who is not in the room does not get it")
+	require.NotContains(t, bob.String(), "red from Go", "a client outside the room does not receive it")
 
-	// Who is where, and what has gone where.
+	// The diagram shows the clients and the deliveries.
 	awaitClient(one, "ann", uid)
 	awaitClient(one, "bob", uid)
 	awaitFlow(one, uid)
@@ -89,7 +89,7 @@ func TestANodeJSServerJoinsTheDemo(t *testing.T) {
 	awaitNodes(one, r.name(0), r.name(1))
 }
 
-// awaitClient waits until the strip has a client of that name on that node.
+// awaitClient waits until the diagram has a client with that name on a node.
 func awaitClient(v *visitor, name, node string) {
 	v.t.Helper()
 	for {
@@ -103,7 +103,7 @@ func awaitClient(v *visitor, name, node string) {
 	}
 }
 
-// awaitFlow waits until the strip draws something to that node.
+// awaitFlow waits until the diagram draws a delivery to a node.
 func awaitFlow(v *visitor, node string) {
 	v.t.Helper()
 	for {

@@ -17,7 +17,7 @@ func TestJoinLeaveDisconnectRooms(t *testing.T) {
 		stays := w.connect(interop.ClientSpec{Rooms: []string{"r1", "staff"}})
 
 		r := w.run("join", "--driver", driver, "--room", "r1", "--room", "r2", "--except", "staff", "vip", "gold")
-		require.Equal(t, "told to join vip, gold: r1, r2 except staff in /chat\n", r.stdout)
+		require.Equal(t, "join vip, gold: sent to r1, r2 except staff in /chat\n", r.stdout)
 		require.NoError(t, c.Joined(w.ctx, "vip"))
 		require.NoError(t, c.Joined(w.ctx, "gold"))
 		require.Eventually(t, func() bool { return len(w.registry.SocketRooms("ours")) == 4 }, patience, pause)
@@ -32,7 +32,7 @@ func TestJoinLeaveDisconnectRooms(t *testing.T) {
 		w.run("disconnect", "--driver", driver, "--room", "vip", "--close")
 		_, err := c.Disconnected(w.ctx)
 		require.NoError(t, err)
-		require.True(t, receive(w, ours.gone), "its connection too")
+		require.True(t, receive(w, ours.gone), "the connection is closed too")
 
 		rooms, err := stays.Rooms(w.ctx)
 		require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestJoinLeaveDisconnectRooms(t *testing.T) {
 		reason, err := stays.Disconnected(w.ctx)
 		require.NoError(t, err)
 		require.Equal(t, "io server disconnect", reason)
-		require.False(t, receive(w, last.gone), "not its connection")
+		require.False(t, receive(w, last.gone), "the connection stays open")
 	}
 }
 
@@ -53,10 +53,10 @@ func TestJoinLeaveDisconnectOneClient(t *testing.T) {
 	ours := w.add("ours", nil)
 
 	r := w.run("join", "--socket", c.ID(), "--nodes", "2", "a", "b")
-	require.Equal(t, "told to join a, b: "+c.ID()+" in /chat\n", r.stdout)
+	require.Equal(t, "join a, b: done for "+c.ID()+" in /chat\n", r.stdout)
 	rooms, err := c.Rooms(w.ctx)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{c.ID(), "a", "b"}, rooms, "it has, when the command ends")
+	require.ElementsMatch(t, []string{c.ID(), "a", "b"}, rooms, "it is in the rooms when the command ends")
 
 	w.run("leave", "--socket", c.ID(), "--nodes", "2", "a", "--driver", "pq")
 	rooms, err = c.Rooms(w.ctx)
@@ -66,7 +66,7 @@ func TestJoinLeaveDisconnectOneClient(t *testing.T) {
 	var got map[string]any
 	w.json(&got, "disconnect", "--socket", "ours", "--nodes", "2")
 	require.Equal(t, "ours", got["socket"])
-	require.False(t, receive(w, ours.gone), "not its connection")
+	require.False(t, receive(w, ours.gone), "the connection stays open")
 	w.run("disconnect", "--socket", c.ID(), "--nodes", "2", "--close")
 	_, err = c.Disconnected(w.ctx)
 	require.NoError(t, err)

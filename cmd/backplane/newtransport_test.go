@@ -13,16 +13,16 @@ import (
 	"github.com/backplane-go/backplane/examples/transport/tcpbus"
 )
 
-// skeleton writes one, and returns its folder.
+// skeleton writes a skeleton and returns its folder.
 func skeleton(t *testing.T, args ...string) (dir, stdout string) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "my bus") // with a space, as on many desktops
+	dir = filepath.Join(t.TempDir(), "my bus") // with a space, as many folders have
 	r := run(t, append([]string{"new-transport", "mybus", "--dir", dir}, args...)...)
 	require.Zero(t, r.code, r.stderr)
 	return dir, r.stdout
 }
 
-// goIn runs the go command in a folder.
+// goIn runs the go command in a folder, with the address of the broker.
 func goIn(t *testing.T, dir, address string, args ...string) (out string, err error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
@@ -32,7 +32,7 @@ func goIn(t *testing.T, dir, address string, args ...string) (out string, err er
 	return string(b), err
 }
 
-// hub runs the broker that tcpbus is for.
+// hub runs the broker of package tcpbus.
 func hub(t *testing.T) (address string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -48,10 +48,11 @@ func hub(t *testing.T) (address string) {
 	return ln.Addr().String()
 }
 
-// steps are those of the skeleton, each with what its failure is to say, and the part of tcpbus that finishes it.
+// steps are the steps in the skeleton: the failure of each, and the code from tcpbus that completes it.
 var steps = []struct{ says, old, new string }{
 	{"mybus: hello is not written yet: see step 2 in bus.go", `return notWritten("hello", 2)`, "return nil"},
-	{"mybus: subscribe is not written yet: see step 3 in bus.go", `return 0, notWritten("subscribe", 3)`, "return ask(c, listen, channels)"},
+	{"mybus: subscribe is not written yet: see step 3 in bus.go", `return 0, notWritten("subscribe", 3)`,
+		"return ask(c, listen, channels)"},
 	{"mybus: read is not written yet: see step 4 in bus.go", `return notWritten("read", 4)`, `
 		p, err := readPacket(c.In)
 		switch {
@@ -72,7 +73,8 @@ var steps = []struct{ says, old, new string }{
 		}
 		_, err := readPacket(c.In)
 		return err`},
-	{"mybus: unsubscribe is not written yet: see step 6 in bus.go", `return 0, notWritten("unsubscribe", 6)`, "return ask(c, unlisten, channels)"},
+	{"mybus: unsubscribe is not written yet: see step 6 in bus.go", `return 0, notWritten("unsubscribe", 6)`,
+		"return ask(c, unlisten, channels)"},
 }
 
 const ask = `package mybus
@@ -89,7 +91,7 @@ func ask(c *broker.Conn, kind byte, channels []string) (confirmations int, err e
 }
 `
 
-func TestTheSkeletonOfATransportLeadsToOneThatPasses(t *testing.T) {
+func TestTheSkeletonLeadsToATransportThatPasses(t *testing.T) {
 	t.Parallel()
 	dir, stdout := skeleton(t)
 	require.Contains(t, stdout, "see the replace line in its go.mod")
@@ -104,12 +106,13 @@ func TestTheSkeletonOfATransportLeadsToOneThatPasses(t *testing.T) {
 
 	out, err := goIn(t, dir, "", "test", "-failfast")
 	require.Error(t, err)
-	require.Contains(t, out, "step 1: start a server, and say where it is: MYBUS_ADDRESS=")
+	require.Contains(t, out, "step 1: start a server and set its address: MYBUS_ADDRESS=")
 
 	address := hub(t)
 	protocol, err := os.ReadFile("../../examples/transport/tcpbus/packet.go")
 	require.NoError(t, err)
-	adapted := strings.NewReplacer("package tcpbus", "package mybus", "func read(", "func readPacket(").Replace(string(protocol))
+	adapted := strings.NewReplacer("package tcpbus", "package mybus", "func read(",
+		"func readPacket(").Replace(string(protocol))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "packet.go"), []byte(adapted), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ask.go"), []byte(ask), 0o600))
 	name := filepath.Join(dir, "bus.go")
@@ -129,21 +132,21 @@ func TestTheSkeletonOfATransportLeadsToOneThatPasses(t *testing.T) {
 	require.NotContains(t, out, "Harness.", "all hooks are there")
 }
 
-func TestTheSkeletonOfATransportOverwritesNothing(t *testing.T) {
+func TestTheSkeletonOverwritesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	name := filepath.Join(dir, "bus.go")
 	require.NoError(t, os.WriteFile(name, []byte("mine"), 0o600))
 	r := run(t, "new-transport", "mybus", "--dir", dir)
 	require.Equal(t, 1, r.code)
-	require.Contains(t, r.stderr, "is not empty (it holds bus.go): nothing is overwritten")
+	require.Contains(t, r.stderr, "is not empty (it contains bus.go): choose another folder")
 	requireOneLine(t, r.stderr)
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, files, 1)
 }
 
-func TestTheSkeletonOfATransportIsNamed(t *testing.T) {
+func TestTheSkeletonHasTheGivenNames(t *testing.T) {
 	t.Parallel()
 	dir, _ := skeleton(t, "--module", "example.org/team/buses/mybus")
 	for file, want := range map[string]string{
@@ -170,13 +173,13 @@ func TestTheSkeletonOfATransportIsNamed(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoTransport(t *testing.T) {
+func TestNewTransportRefusesWrongNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "My", "my-bus", "my_bus", "7bus", "func", "a/b", "../x"} {
-		requireUsage(t, "NAME is the name of a Go package, in lower case, such as mybus", "new-transport", name)
+		requireUsage(t, "NAME must be a Go package name in lower case, such as mybus", "new-transport", name)
 	}
 	requireUsage(t, `NAME must not be "transport"`, "new-transport", "transport")
 	requireUsage(t, "NAME is missing", "new-transport")
-	requireUsage(t, `--module is the path of a module`, "new-transport", "mybus", "--module", "a b")
-	requireUsage(t, `--replace is a checkout`, "new-transport", "mybus", "--replace", t.TempDir())
+	requireUsage(t, `--module must be a module path`, "new-transport", "mybus", "--module", "a b")
+	requireUsage(t, `--replace must be a checkout`, "new-transport", "mybus", "--replace", t.TempDir())
 }

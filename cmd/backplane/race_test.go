@@ -2,5 +2,5 @@
 
 package main_test
 
-// The tests with the race detector run a binary that has it too.
+// With the race detector, the tests run a binary with the race detector.
 func init() { buildFlags = append(buildFlags, "-race") }

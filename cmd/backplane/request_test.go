@@ -16,7 +16,8 @@ func TestRequest(t *testing.T) {
 	require.NoError(t, w.node.OnServerSide(w.ctx, "stats", interop.Reply(map[string]any{"clients": 1.0})))
 	for _, driver := range drivers {
 		r := w.run("request", "--driver", driver, "--nodes", "2", "stats", "1", "two")
-		require.ElementsMatch(t, []string{`{"clients":1}`, `["stats",1,"two"]`}, strings.Split(strings.TrimSpace(r.stdout), "\n"))
+		require.ElementsMatch(t, []string{`{"clients":1}`, `["stats",1,"two"]`},
+			strings.Split(strings.TrimSpace(r.stdout), "\n"))
 		require.Equal(t, "2 servers answered\n", r.stderr)
 		e, err := w.node.NextServerSide(w.ctx)
 		require.NoError(t, err)
@@ -56,7 +57,7 @@ func TestCustomRequest(t *testing.T) {
 	require.True(t, got.Complete)
 }
 
-func TestRequestTellsWhoDidNotAnswer(t *testing.T) {
+func TestRequestNamesTheNodesThatDidNotAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.node.OnServerSide(w.ctx, "silence", interop.Reply(1)))

@@ -15,18 +15,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// running is a command that runs until it is interrupted.
+// running is a command that runs until it is stopped.
 type running struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	links []string // to its nodes' pages, without the slash at the end
+	links []string // to the pages of its nodes, without the slash at the end
 
 	stdout, stderr *transcript
 	stopped        bool
 }
 
-// transcript is what a command writes, line by line.
+// transcript collects the lines that a command writes.
 type transcript struct {
 	mu      sync.Mutex // guards the fields below
 	text    strings.Builder
@@ -60,7 +60,7 @@ func (tr *transcript) String() string {
 	return tr.text.String()
 }
 
-// await returns once the text contains want.
+// await waits until the text contains want.
 func (tr *transcript) await(t *testing.T, want string) {
 	t.Helper()
 	limit := time.After(patience)
@@ -71,18 +71,18 @@ func (tr *transcript) await(t *testing.T, want string) {
 		if strings.Contains(text, want) {
 			return
 		}
-		require.False(t, ended, "it ended without %q:\n%s", want, text)
+		require.False(t, ended, "the command ended without writing %q:\n%s", want, text)
 		select {
 		case <-changed:
 		case <-limit:
-			require.Fail(t, "it does not write that", "%q:\n%s", want, text)
+			require.Fail(t, "the command has not written this in time", "%q:\n%s", want, text)
 		}
 	}
 }
 
 var pageLink = regexp.MustCompile(`http://\S+:\d+/`)
 
-// link returns what is written after a prefix, once it is.
+// link waits for a prefix and returns the rest of its line.
 func (tr *transcript) link(t *testing.T, prefix string) string {
 	t.Helper()
 	tr.await(t, prefix)
@@ -90,7 +90,7 @@ func (tr *transcript) link(t *testing.T, prefix string) string {
 	return strings.TrimSpace(strings.SplitN(rest, "\n", 2)[0])
 }
 
-// start starts a demo or a server, and returns once it has printed its links. It is interrupted when the test ends.
+// start starts a demo or a server, and waits until it has printed its links. It is stopped when the test ends.
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := &running{t: t, cmd: command(context.Background(), args...)}
@@ -108,20 +108,20 @@ func start(t *testing.T, args ...string) *running {
 			r.interrupt()
 		}
 	})
-	r.stdout.await(t, "Ctrl-C ends it.")
+	r.stdout.await(t, "Ctrl-C stops the ")
 	for _, link := range pageLink.FindAllString(r.stdout.String(), -1) {
 		r.links = append(r.links, strings.TrimSuffix(link, "/"))
 	}
 	return r
 }
 
-// interrupt ends it as Ctrl-C does, which is no failure and nothing to write about.
+// interrupt stops it like Ctrl-C.
 func (r *running) interrupt() {
 	r.t.Helper()
 	r.end(os.Interrupt)
 }
 
-// end ends it with a signal.
+// end stops it with a signal. It must succeed and not mention the signal.
 func (r *running) end(signal os.Signal) {
 	r.t.Helper()
 	r.stopped = true
@@ -131,7 +131,7 @@ func (r *running) end(signal os.Signal) {
 		select {
 		case <-ended:
 		case <-time.After(patience):
-			_ = r.cmd.Process.Kill() // it fails below
+			_ = r.cmd.Process.Kill() // Wait returns an error then
 		}
 	}()
 	for _, tr := range []*transcript{r.stdout, r.stderr} {
@@ -143,7 +143,7 @@ func (r *running) end(signal os.Signal) {
 	require.NotContains(r.t, r.stdout.String()+r.stderr.String(), "interrupted")
 }
 
-// drain waits for the end of what is written: exec.Cmd.Wait must not come before.
+// drain waits until all output is read: exec.Cmd.Wait must not be called before.
 func (tr *transcript) drain() {
 	for {
 		tr.mu.Lock()
@@ -156,14 +156,14 @@ func (tr *transcript) drain() {
 	}
 }
 
-// typed types a line.
+// typed writes a line to the standard input.
 func (r *running) typed(line string) {
 	r.t.Helper()
 	_, err := io.WriteString(r.stdin, line+"\n")
 	require.NoError(r.t, err)
 }
 
-// name is what a node is called.
+// name returns the name of a node.
 func (r *running) name(node int) string {
 	link := r.links[node]
 	return link[strings.LastIndex(link, ":")+1:]

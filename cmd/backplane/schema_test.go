@@ -10,15 +10,17 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
+// columns are those of the table for large messages.
+const columns = " (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea);\n"
+
 func TestSchema(t *testing.T) {
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
-		{nil, `CREATE TABLE IF NOT EXISTS "socket_io_attachments" (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea);` + "\n"},
-		{[]string{"up", "--table", "s.T"}, `CREATE TABLE IF NOT EXISTS "s"."T" (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea);` + "\n"},
-		{[]string{"--table", "t", "--role", "app"}, `CREATE TABLE IF NOT EXISTS "t" (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea);
-
+		{nil, `CREATE TABLE IF NOT EXISTS "socket_io_attachments"` + columns},
+		{[]string{"up", "--table", "s.T"}, `CREATE TABLE IF NOT EXISTS "s"."T"` + columns},
+		{[]string{"--table", "t", "--role", "app"}, `CREATE TABLE IF NOT EXISTS "t"` + columns + `
 GRANT SELECT (id, created_at, payload), INSERT (payload), DELETE ON "t" TO "app";
 GRANT USAGE ON SEQUENCE "t_id_seq" TO "app";
 `},
@@ -31,7 +33,7 @@ GRANT USAGE ON SEQUENCE "t_id_seq" TO "app";
 	}
 }
 
-// Up and down any number of times, and a trigger's function in between that reaches a client.
+// The SQL of up and down can be run repeatedly. In between, a function reaches a client.
 func TestSchemaInADatabase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -56,19 +58,19 @@ func TestSchemaInADatabase(t *testing.T) {
 		(SELECT count(*) FROM pg_proc WHERE proname LIKE 'backplane%')`))
 }
 
-func TestSchemaCalledWrongly(t *testing.T) {
+func TestSchemaRefusesWrongArguments(t *testing.T) {
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
-		{[]string{"sideways"}, `it is up or down, not "sideways"`},
-		{[]string{"up", "down"}, `the argument "down" is one too many`},
+		{[]string{"sideways"}, `the argument must be up or down, not "sideways"`},
+		{[]string{"up", "down"}, `unexpected argument "down"`},
 		{[]string{"--table", "a.b.c"}, "has more than one dot"},
 		{[]string{"--table", strings.Repeat("t", 64)}, "is longer than 63 bytes"},
 		{[]string{"--table", ""}, "is empty"},
 		{[]string{"--role", ""}, `role name "" is empty`},
 		{[]string{"down", "--role", "app"}, "--role is for up"},
-		{[]string{"--prefix", "x"}, "add --functions"},
+		{[]string{"--prefix", "x"}, "requires --functions"},
 		{[]string{"--functions", "--prefix", strings.Repeat("p", 70)}, "leaves no room for a namespace"},
 	} {
 		r := run(t, append([]string{"schema"}, c.args...)...)

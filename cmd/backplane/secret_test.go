@@ -15,12 +15,13 @@ import (
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
-// signedWorld is a database with a node whose messages are signed, and the file with the secret.
+// signedWorld returns a database with a node that signs its messages, and the file with the secret.
 func signedWorld(t *testing.T) (w *world, file string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	t.Cleanup(cancel)
-	w = &world{t: t, ctx: ctx, url: pgtest.Database(t), registry: backplane.NewRegistry(backplane.RegistryConfig{ServerSideEmit: answer})}
+	w = &world{t: t, ctx: ctx, url: pgtest.Database(t),
+		registry: backplane.NewRegistry(backplane.RegistryConfig{ServerSideEmit: answer})}
 	pool, err := pgxpool.New(ctx, w.url)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
@@ -39,7 +40,8 @@ func TestSecretFile(t *testing.T) {
 	t.Parallel()
 	w, file := signedWorld(t)
 	require.Contains(t, w.run("nodes", "--nodes", "1", "--secret-file", file).stdout, w.ours.UID())
-	require.NotContains(t, run(t, w.args("nodes", "--settle", "500ms")...).stdout, w.ours.UID(), "what is not signed is not answered")
+	require.NotContains(t, run(t, w.args("nodes", "--settle", "500ms")...).stdout, w.ours.UID(),
+		"unsigned messages are not answered")
 
 	signed, plain := w.tail("--secret-file", file), w.tail()
 	for _, text := range []string{"small", strings.Repeat("large", 2000)} {
@@ -47,7 +49,7 @@ func TestSecretFile(t *testing.T) {
 		got := receive(w, signed.lines)
 		require.Equal(t, "news", got["event"])
 		require.Equal(t, []any{text}, got["args"])
-		require.Contains(t, receive(w, plain.lines)["error"], "malformed", "a signature is no JSON")
+		require.Contains(t, receive(w, plain.lines)["error"], "malformed", "a signature is not JSON")
 		w.run("emit", "news", text)
 		require.Contains(t, receive(w, signed.lines)["error"], "no valid signature")
 		require.Equal(t, "news", receive(w, plain.lines)["event"])
@@ -66,7 +68,7 @@ func TestSecretFile(t *testing.T) {
 	require.Contains(t, r.stderr, "16 bytes")
 }
 
-func TestDoctorRefusesATableThatIsNotToBeTrusted(t *testing.T) {
+func TestDoctorRefusesATableThatIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Database(t)
 	owner := "owner_" + strings.TrimPrefix(path(t, database), "test_")
@@ -76,13 +78,13 @@ func TestDoctorRefusesATableThatIsNotToBeTrusted(t *testing.T) {
 	pgtest.Exec(t, database, run(t, "schema").stdout)
 	pgtest.Exec(t, database, `ALTER TABLE socket_io_attachments OWNER TO `+owner)
 	for _, driver := range drivers {
-		found := sick(doctor(t, 1, "--postgres", database, "--driver", driver))
+		found := problems(doctor(t, 1, "--postgres", database, "--driver", driver))
 		require.Len(t, found, 1)
 		require.Contains(t, found["table"][1], "is not trusted")
 		require.Contains(t, found["table"][2], "belongs to the role "+owner)
-		require.Empty(t, sick(doctor(t, 0, "--postgres", database, "--driver", driver, "--table-owner", owner)))
+		require.Empty(t, problems(doctor(t, 0, "--postgres", database, "--driver", driver, "--table-owner", owner)))
 	}
 	pgtest.Exec(t, database, `CREATE RULE spy AS ON INSERT TO socket_io_attachments DO ALSO NOTIFY spy`)
-	found := sick(doctor(t, 1, "--postgres", database, "--table-owner", owner))
+	found := problems(doctor(t, 1, "--postgres", database, "--table-owner", owner))
 	require.Contains(t, found["table"][2], "has the rule spy")
 }

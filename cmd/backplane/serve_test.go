@@ -17,17 +17,20 @@ import (
 
 func TestServe(t *testing.T) {
 	t.Parallel()
-	r := start(t, "serve", "--addr", "127.0.0.1:0", "--path", "/rt", "--origin", "https://app.example.com", "--origin", "file://", "--trusted-proxy", "127.0.0.1", "--sticky", "node",
-		"--name", "a node", "--url", "https://chat.example.com/", "--compress", "--recover", "1m", "--max-clients", "2", "--max-payload", "2000")
+	r := start(t, "serve", "--addr", "127.0.0.1:0", "--path", "/rt", "--origin", "https://app.example.com",
+		"--origin", "file://", "--trusted-proxy", "127.0.0.1", "--sticky", "node", "--name", "a node",
+		"--url", "https://chat.example.com/", "--compress", "--recover", "1m", "--max-clients", "2",
+		"--max-payload", "2000")
 	require.Contains(t, r.stdout.String(), "backplane serve: node a node, over the in-memory bus\n")
 	require.Contains(t, r.stdout.String(), "\n  https://chat.example.com/\n")
-	require.Empty(t, r.links, "the link is the one that was given")
+	require.Empty(t, r.links, "the link is the given one")
 	require.Empty(t, r.stderr.String())
 }
 
 func TestServeOnAPathForAnOrigin(t *testing.T) {
 	t.Parallel()
-	r := start(t, "serve", "--addr", "127.0.0.1:0", "--path", "/rt", "--origin", "https://app.example.com", "--sticky", "node")
+	r := start(t, "serve", "--addr", "127.0.0.1:0", "--path", "/rt", "--origin", "https://app.example.com",
+		"--sticky", "node")
 	link := r.links[0]
 	_, page := fetch(t, link+"/")
 	require.Contains(t, page, `data-path="/rt/"`, "the page knows the path")
@@ -41,13 +44,13 @@ func TestServeOnAPathForAnOrigin(t *testing.T) {
 	_, err := dial(t, link+"/rt/", "Origin", "https://app.example.com")
 	require.NoError(t, err)
 	_, err = dial(t, link+"/rt/", "Origin", link)
-	require.NoError(t, err, "the own pages may connect too")
+	require.NoError(t, err, "pages of the server itself may connect too")
 	_, err = dial(t, link+"/rt/", "Origin", "https://evil.example.com")
 	require.Error(t, err)
 }
 
-// SIGTERM is how process managers and containers end a server.
-func TestServeSaysGoodbyeWhenItIsTerminated(t *testing.T) {
+// Process managers and containers stop a server with SIGTERM.
+func TestServeDisconnectsItsClientsWhenItIsStopped(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		r := start(t, "serve", "--addr", "127.0.0.1:0")
@@ -60,7 +63,7 @@ func TestServeSaysGoodbyeWhenItIsTerminated(t *testing.T) {
 	}
 }
 
-// A client that does not take its goodbye holds up the end for a moment, and does not keep the other nodes from being told.
+// A client that does not read delays the end for a moment. The leave message to the other nodes is sent all the same.
 func TestServeLeavesTheClusterWhateverItsClientsDo(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Database(t)
@@ -68,7 +71,7 @@ func TestServeLeavesTheClusterWhateverItsClientsDo(t *testing.T) {
 	two := start(t, "serve", "--addr", "127.0.0.1:0", "--postgres", database, "--name", "two")
 	here := visit(t, one.links[0], `{}`)
 	awaitNodes(here, "one", "two")
-	_, open := fetch(t, two.links[0]+"/socket.io/?EIO=4&transport=polling") // and it never polls
+	_, open := fetch(t, two.links[0]+"/socket.io/?EIO=4&transport=polling") // it does not poll again
 	require.Contains(t, open, "sid")
 
 	listener, err := pgx.Connect(t.Context(), database)
@@ -79,19 +82,19 @@ func TestServeLeavesTheClusterWhateverItsClientsDo(t *testing.T) {
 	two.end(syscall.SIGTERM)
 	_, err = listener.Exec(t.Context(), `NOTIFY ended`)
 	require.NoError(t, err)
-	told := false
+	left := false
 	for {
 		n, err := listener.WaitForNotification(t.Context())
 		require.NoError(t, err)
 		if n.Channel == "ended" {
 			break
 		}
-		told = told || strings.Contains(n.Payload, `"type":13`) // ADAPTER_CLOSE
+		left = left || strings.Contains(n.Payload, `"type":13`) // ADAPTER_CLOSE
 	}
-	require.True(t, told, "the others are told before it has ended")
+	require.True(t, left, "the leave message is sent before the process has ended")
 }
 
-func TestServeJoinsWhoUsesTheDatabase(t *testing.T) {
+func TestServeJoinsTheNodesOnTheSameDatabase(t *testing.T) {
 	database := pgtest.Database(t)
 	one := start(t, "serve", "--addr", "127.0.0.1:0", "--postgres", database, "--name", "one")
 	two := start(t, "serve", "--addr", "127.0.0.1:0", "--postgres", database, "--name", "two")

@@ -19,7 +19,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// tailing is a tail that runs.
+// tailing is a running tail command.
 type tailing struct {
 	w      *world
 	cmd    *exec.Cmd
@@ -27,7 +27,7 @@ type tailing struct {
 	stderr chan string
 }
 
-// tail starts a tail and returns once it listens.
+// tail starts a tail command and waits until it listens.
 func (w *world) tail(args ...string) *tailing {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.ctx)
@@ -60,7 +60,7 @@ func scan(in io.Reader, each func(string), done func()) {
 	}
 }
 
-// next is the next message of that name.
+// next returns the next message with that name.
 func (tl *tailing) next(name string) map[string]any {
 	tl.w.t.Helper()
 	for {
@@ -72,7 +72,7 @@ func (tl *tailing) next(name string) map[string]any {
 	}
 }
 
-// both returns the next messages of two names, which may come in any order.
+// both returns the next messages with two names, in any order.
 func (tl *tailing) both(one, other string) map[string]map[string]any {
 	tl.w.t.Helper()
 	got := make(map[string]map[string]any)
@@ -86,7 +86,7 @@ func (tl *tailing) both(one, other string) map[string]map[string]any {
 	return got
 }
 
-// interrupt is Ctrl-C.
+// interrupt stops it like Ctrl-C.
 func (tl *tailing) interrupt() {
 	tl.w.t.Helper()
 	require.NoError(tl.w.t, tl.cmd.Process.Signal(os.Interrupt))
@@ -112,8 +112,11 @@ func TestTail(t *testing.T) {
 		require.Greater(t, m["bytes"], 100.0)
 		delete(m, "time")
 		delete(m, "bytes")
-		require.Equal(t, map[string]any{"nsp": "/chat", "uid": w.node.UID(), "type": 3.0, "name": "BROADCAST", "event": "news",
-			"args": []any{"é", 1.5, nil}, "to": []any{"r"}, "except": []any{"x"}, "flags": map[string]any{"volatile": true, "compress": true}}, m)
+		require.Equal(t, map[string]any{
+			"nsp": "/chat", "uid": w.node.UID(), "type": 3.0, "name": "BROADCAST",
+			"event": "news", "args": []any{"é", 1.5, nil}, "to": []any{"r"}, "except": []any{"x"},
+			"flags": map[string]any{"volatile": true, "compress": true},
+		}, m)
 
 		require.NoError(t, w.node.Emit(w.ctx, interop.Target{}, "picture", map[string]any{"bytes": []byte{1, 2}}))
 		m = tl.next("BROADCAST")
@@ -155,9 +158,9 @@ func TestTail(t *testing.T) {
 		require.Equal(t, "emitter", m["uid"])
 		require.Equal(t, true, m["close"])
 
-		require.Equal(t, []string{w.node.UID()}, w.ours.Peers(), "a tail is no node")
+		require.Equal(t, []string{w.node.UID()}, w.ours.Peers(), "a tail is not a node")
 
-		w.run("sockets", "--nodes", "2") // comes and goes
+		w.run("sockets", "--nodes", "2") // joins and leaves
 		tl.next("INITIAL_HEARTBEAT")
 		tl.next("ADAPTER_CLOSE")
 		require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, patience, pause)
@@ -169,7 +172,7 @@ func TestTailFilters(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	all := w.tail("--heartbeats")
-	all.next("HEARTBEAT") // Node.js nodes of the world give one each second
+	all.next("HEARTBEAT") // the Node.js node of the world sends one each second
 
 	two := w.tail("--nsp", "other", "--type", "sockets_join", "--type", "9", "--count", "2")
 	w.run("emit", "a")
@@ -180,12 +183,12 @@ func TestTailFilters(t *testing.T) {
 	m := receive(w, two.lines)
 	require.Equal(t, "SOCKETS_JOIN", m["name"])
 	require.Equal(t, "/other", m["nsp"])
-	require.NoError(t, two.cmd.Wait(), "it ends by itself")
+	require.NoError(t, two.cmd.Wait(), "it ends after two messages")
 	all.interrupt()
 }
 
-// What is no message, or whose attachment is gone, is printed too, and does no harm.
-func TestTailOfWhatCannotBeRead(t *testing.T) {
+// Payloads that are no messages and messages without their attachment are printed with an error.
+func TestTailPrintsWhatItCannotDecode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tl := w.tail("--type", "BROADCAST")
@@ -195,29 +198,34 @@ func TestTailOfWhatCannotBeRead(t *testing.T) {
 	require.Equal(t, "no \x1b[31m message", m["payload"])
 	pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"attachmentId":"123456"}')`)
 	m = receive(w, tl.lines)
-	require.Equal(t, "attachment 123456: it has expired, or is in another table", m["error"])
+	require.Equal(t, "attachment 123456: it has expired or is in another table", m["error"])
 	require.Equal(t, "emitter", m["uid"])
-	pgtest.Exec(t, w.url, `INSERT INTO socket_io_attachments (id, payload) VALUES (123456, convert_to(repeat('x', 16777217), 'UTF8'));
+	pgtest.Exec(t, w.url,
+		`INSERT INTO socket_io_attachments (id, payload) VALUES (123456, convert_to(repeat('x', 16777217), 'UTF8'));
 		SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"attachmentId":"123456"}')`)
 	m = receive(w, tl.lines)
-	require.Equal(t, "attachment 123456: it has 16777217 bytes, and nothing over 16777216 is read", m["error"])
-	pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"data":{"packet":{"data":["a"]},"opts":{"rooms":[null]}}}')`)
+	require.Equal(t, "attachment 123456: it has 16777217 bytes and the limit is 16777216", m["error"])
+	pgtest.Exec(t, w.url,
+		`SELECT pg_notify('socket.io#/chat',
+			'{"uid":"emitter","type":3,"data":{"packet":{"data":["a"]},"opts":{"rooms":[null]}}}')`)
 	m = receive(w, tl.lines)
 	require.Equal(t, []any{}, m["to"])
-	require.Equal(t, true, m["nobody"], "no rooms would be all clients")
-	pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"nsp":"/x","data":{"packet":{"data":["a"]},"opts":{}}}')`)
+	require.Equal(t, true, m["nobody"], "an empty list of rooms would mean all clients")
+	pgtest.Exec(t, w.url,
+		`SELECT pg_notify('socket.io#/chat',
+			'{"uid":"emitter","type":3,"nsp":"/x","data":{"packet":{"data":["a"]},"opts":{}}}')`)
 	require.Contains(t, receive(w, tl.lines)["error"], `it is for "/x"`)
 	tl.interrupt()
 }
 
-func TestTailConnectsAgain(t *testing.T) {
+func TestTailReconnects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, driver := range drivers {
 		tl := w.tail("--driver", driver)
 		pgtest.KillListeners(t, w.url)
-		require.Contains(t, receive(w, tl.stderr), "hears nothing")
-		require.Regexp(t, `listens again; what was sent in the last \S+ is missing`, receive(w, tl.stderr))
+		require.Contains(t, receive(w, tl.stderr), "the connection was lost")
+		require.Regexp(t, `listening again; messages of the last \S+ are missing`, receive(w, tl.stderr))
 		w.run("emit", "a", "again")
 		for m := tl.next("BROADCAST"); m["event"] != "a"; m = tl.next("BROADCAST") {
 		}
@@ -225,15 +233,15 @@ func TestTailConnectsAgain(t *testing.T) {
 	}
 }
 
-// Whoever reads the output slowly holds up nobody else: the tail goes on reading the server, which would otherwise keep the
-// notifications of all databases.
-func TestTailWithASlowReader(t *testing.T) {
+// A slow reader of the output does not delay the database: otherwise its queue would keep the notifications of all
+// databases.
+func TestTailWithASlowReaderGoesOnReadingTheServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
 	cmd := command(ctx, w.args("tail")...)
-	stdout, err := cmd.StdoutPipe() // which nobody reads
+	stdout, err := cmd.StdoutPipe() // not read yet
 	require.NoError(t, err)
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
@@ -241,17 +249,18 @@ func TestTailWithASlowReader(t *testing.T) {
 	lines := bufio.NewScanner(stderr)
 	require.True(t, lines.Scan())
 
-	pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"nsp":"/chat","data":{"packet":{"data":["`+
-		strings.Repeat("x", 500)+`",' || n || ']},"opts":{}}}') FROM generate_series(1, 12000) AS n`)
+	pgtest.Exec(t, w.url,
+		`SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"nsp":"/chat","data":{"packet":{"data":["`+
+			strings.Repeat("x", 500)+`",' || n || ']},"opts":{}}}') FROM generate_series(1, 12000) AS n`)
 	require.Eventually(t, func() bool {
 		return pgtest.QueryInt(t, w.url, `SELECT (1000000 * pg_notification_queue_usage())::int`) < 100
-	}, patience, pause, "the queue of the server is read")
+	}, patience, pause, "the server's queue is empty")
 	go scan(stdout, func(string) {}, func() {})
 	require.True(t, lines.Scan())
 	require.Regexp(t, `\d+ messages are missing: the output is read too slowly`, lines.Text())
 }
 
-func TestTailWithALockedTable(t *testing.T) {
+func TestTailWaitsForALockedTableOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	db, err := sql.Open("pgx", w.url)
@@ -263,17 +272,19 @@ func TestTailWithALockedTable(t *testing.T) {
 	defer func() { _ = tx.Rollback() }()
 	_, err = tx.Exec("LOCK TABLE socket_io_attachments IN ACCESS EXCLUSIVE MODE")
 	require.NoError(t, err)
-	pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"nsp":"/chat","attachmentId":"' || n || '"}') FROM generate_series(1, 30) AS n`)
+	pgtest.Exec(t, w.url,
+		`SELECT pg_notify('socket.io#/chat', '{"uid":"emitter","type":3,"nsp":"/chat","attachmentId":"' || n || '"}')
+			FROM generate_series(1, 30) AS n`)
 	small := `{"uid":"emitter","type":3,"nsp":"%s","data":{"packet":{"data":["a"]},"opts":{}}}`
 	for _, nsp := range []string{"/chat", "/other"} {
 		pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#`+nsp+`', '`+fmt.Sprintf(small, nsp)+`')`)
 	}
-	require.Equal(t, "/other", receive(w, tl.lines)["nsp"], "the other namespace does not wait")
+	require.Equal(t, "/other", receive(w, tl.lines)["nsp"], "the other namespace is not delayed")
 	begun := time.Now()
 	for range 30 {
 		require.Contains(t, receive(w, tl.lines)["error"], "attachment")
 	}
 	require.Equal(t, "a", receive(w, tl.lines)["event"])
-	require.Less(t, time.Since(begun), 20*time.Second, "one timeout for all, not 30 of them")
+	require.Less(t, time.Since(begun), 20*time.Second, "one timeout for all, not one each")
 	tl.interrupt()
 }

@@ -15,15 +15,16 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// Ctrl-C ends every command at once, whatever it waits for, and is no bad usage.
-func TestInterrupted(t *testing.T) {
+// Ctrl-C stops every command at once, whatever it waits for, and is not wrong usage.
+func TestCtrlCStopsEveryCommand(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never says a word
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and sends nothing
 	require.NoError(t, err)
 	defer listener.Close()
 	for _, args := range clusterCommands {
 		var out bytes.Buffer
-		cmd := command(t.Context(), append(args, "--postgres", "postgres://u@"+listener.Addr().String()+"/x?sslmode=disable", "--timeout", "1m")...)
+		cmd := command(t.Context(), append(args, "--postgres",
+			"postgres://u@"+listener.Addr().String()+"/x?sslmode=disable", "--timeout", "1m")...)
 		cmd.Stdout, cmd.Stderr = &out, &out
 		require.NoError(t, cmd.Start())
 		connection, err := listener.Accept()
@@ -34,7 +35,7 @@ func TestInterrupted(t *testing.T) {
 		require.Less(t, time.Since(start), 5*time.Second, args)
 		_ = connection.Close()
 		if args[0] == "tail" {
-			require.Zero(t, cmd.ProcessState.ExitCode(), "a tail ends when it is interrupted")
+			require.Zero(t, cmd.ProcessState.ExitCode(), "an interrupt is the normal end of a tail")
 			require.Empty(t, out.String())
 			continue
 		}
@@ -43,8 +44,8 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// Who is interrupted while others answer says goodbye.
-func TestInterruptedMemberSaysGoodbye(t *testing.T) {
+// A command that is interrupted while it waits for answers leaves the cluster.
+func TestAnInterruptedCommandLeavesTheCluster(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(interop.ClientSpec{Ack: interop.Never()})
@@ -55,19 +56,20 @@ func TestInterruptedMemberSaysGoodbye(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	_ = cmd.Wait()
 	require.Equal(t, 1, cmd.ProcessState.ExitCode())
-	require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, 8*time.Second, pause, "sooner than by silence")
+	require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, 8*time.Second, pause,
+		"sooner than the heartbeat timeout")
 }
 
-// Nothing that is no terminal gets colours.
-func TestNoColoursInPipes(t *testing.T) {
+// Colors are only for terminals.
+func TestNoColorsInPipes(t *testing.T) {
 	t.Parallel()
 	r := run(t, "doctor", nowhere)
 	require.NotContains(t, r.stdout+r.stderr, "\x1b")
 	require.Contains(t, r.stdout, "fail  connection")
 }
 
-// A terminal gets colours and lines of its width, unless NO_COLOR is set.
-func TestOnATerminal(t *testing.T) {
+// On a terminal there are colors, unless NO_COLOR is set, and lines have the width of the terminal.
+func TestColorsAndWidthOnATerminal(t *testing.T) {
 	t.Parallel()
 	script, err := exec.LookPath("script")
 	if err != nil || runtime.GOOS != "linux" {
@@ -75,7 +77,8 @@ func TestOnATerminal(t *testing.T) {
 	}
 	onTerminal := func(variables ...string) string {
 		cmd := exec.Command(script, "-qec", binary+" doctor '"+nowhere+"'", "/dev/null")
-		cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0", "TERM=xterm", "COLUMNS=60", "NO_COLOR="), variables...)
+		cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0", "TERM=xterm", "COLUMNS=60", "NO_COLOR="),
+			variables...)
 		cmd.Stdin = strings.NewReader("")
 		out, _ := cmd.CombinedOutput() // the doctor fails
 		return strings.ReplaceAll(string(out), "\r", "")

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clusterCommands are those that connect to a cluster, with the fewest arguments they take.
+// clusterCommands are the commands that connect to a cluster, with the arguments that they require.
 var clusterCommands = [][]string{
-	{"emit", "event"}, {"emit", "event", "--ack"}, {"join", "room", "--all"}, {"leave", "room", "--all"}, {"disconnect", "--all"},
-	{"disconnect", "--socket", "id"}, {"nodes"}, {"sockets"}, {"rooms"}, {"request", "event"}, {"request", "event", "--no-ack"}, {"tail"}, {"doctor"},
+	{"emit", "event"}, {"emit", "event", "--ack"}, {"request", "event"}, {"request", "event", "--no-ack"},
+	{"join", "room", "--all"}, {"leave", "room", "--all"}, {"disconnect", "--all"}, {"disconnect", "--socket", "id"},
+	{"nodes"}, {"sockets"}, {"rooms"}, {"tail"}, {"doctor"},
 }
 
-// nowhere could be a database, but there is no server.
+// nowhere is a valid URL with no server behind it.
 const nowhere = "--postgres=postgres://u@127.0.0.1:1/x?sslmode=disable"
 
 func requireUsage(t *testing.T, want string, args ...string) {
@@ -28,31 +29,33 @@ func requireUsage(t *testing.T, want string, args ...string) {
 	requireOneLine(t, r.stderr)
 }
 
-func TestWhatNoCommandTakes(t *testing.T) {
+func TestFlagsThatAllCommandsRefuse(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("n", 60)
 	for _, command := range clusterCommands {
 		with := func(flags ...string) []string { return append(append([]string{}, command...), flags...) }
 		requireUsage(t, "not defined: --colour", with("--colour")...)
 		requireUsage(t, "flag needs a value: --timeout", with("--timeout")...)
-		requireUsage(t, `invalid value "soon" for flag --timeout: it is a time such as 500ms`, with("--timeout", "soon")...)
+		requireUsage(t, `invalid value "soon" for flag --timeout: it must be a duration such as 500ms`,
+			with("--timeout", "soon")...)
 		requireUsage(t, "--timeout must be more than 0", with(nowhere, "--timeout", "0s")...)
-		requireUsage(t, "--driver is pgx or pq, not mysql", with(nowhere, "--driver", "mysql")...)
-		requireUsage(t, "--codec is json or cbor, not xml", with(nowhere, "--codec", "xml")...)
-		requireUsage(t, "--postgres wants a URL", with("--postgres", "localhost")...)
+		requireUsage(t, "--driver must be pgx or pq, not mysql", with(nowhere, "--driver", "mysql")...)
+		requireUsage(t, "--codec must be json or cbor, not xml", with(nowhere, "--codec", "xml")...)
+		requireUsage(t, "--postgres must be a URL", with("--postgres", "localhost")...)
 		requireUsage(t, `"a.b.c" has more than one dot`, with(nowhere, "--table", "a.b.c")...)
 		requireUsage(t, "is longer than 63 bytes", with(nowhere, "--table", strings.Repeat("t", 64))...)
-		requireUsage(t, `has 71 bytes and the bus allows 63: shorten the namespace`, with(nowhere, "--nsp", "/"+long)...)
+		requireUsage(t, `has 71 bytes and the bus allows 63: shorten the namespace`,
+			with(nowhere, "--nsp", "/"+long)...)
 		requireUsage(t, `has 71 bytes and the bus allows 63: shorten the namespace`, with(nowhere, "--nsp", long)...)
 	}
 }
 
-func TestWhatOneCommandDoesNotTake(t *testing.T) {
+func TestArgumentsThatACommandRefuses(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "huge")
 	f, err := os.Create(file)
 	require.NoError(t, err)
-	require.NoError(t, f.Truncate(300<<20)) // a hole, which takes no space
+	require.NoError(t, f.Truncate(300<<20)) // a sparse file, which needs no space on the disk
 	require.NoError(t, f.Close())
 	for _, c := range []struct {
 		want string
@@ -66,43 +69,45 @@ func TestWhatOneCommandDoesNotTake(t *testing.T) {
 		{`"newListener" is a reserved event name`, []string{"request", "newListener"}},
 		{`argument 2: "{a:1}" is not JSON`, []string{"emit", "e", "1", "{a:1}", "--strict"}},
 		{`argument 1: "" is not JSON`, []string{"request", "e", "", "--strict"}},
-		{"argument 1: its lists and objects stand deeper in each other than a message can carry", []string{"emit", "e", strings.Repeat("[", 120) + strings.Repeat("]", 120)}},
-		{"argument 1: it is not valid UTF-8: give bytes with --binary", []string{"emit", "e", "\xff"}},
-		{"(before arguments that start with a dash put --)", []string{"emit", "e", "-5"}},
+		{"argument 1: its arrays and objects are nested too deeply",
+			[]string{"emit", "e", strings.Repeat("[", 120) + strings.Repeat("]", 120)}},
+		{"argument 1: it is not valid UTF-8: send bytes with --binary", []string{"emit", "e", "\xff"}},
+		{"(put -- before arguments that start with a dash)", []string{"emit", "e", "-5"}},
 		{"--binary: open missing: no such file or directory", []string{"emit", "e", "--binary", "missing"}},
 		{"--binary: read .: is a directory", []string{"emit", "e", "--binary", "."}},
-		{"it is more than 256 MiB: send a reference", []string{"emit", "e", "--binary", file}},
+		{"the files have more than 256 MiB: send a link", []string{"emit", "e", "--binary", file}},
 		{"there is one standard input", []string{"emit", "e", "--binary", "-", "--binary", "-"}},
 		{"--room is empty", []string{"emit", "e", "--room", ""}},
 		{"--except is not valid UTF-8", []string{"emit", "e", "--except", "\xff"}},
 		{"--prefix is empty", []string{"emit", "e", "--prefix", ""}},
 		{"--table is empty", []string{"emit", "e", "--table", ""}},
 		{"at most 61 leave room for a namespace", []string{"emit", "e", "--prefix", strings.Repeat("p", 62)}},
-		{"--nodes needs --ack", []string{"emit", "e", "--nodes", "2"}},
+		{"--nodes requires --ack", []string{"emit", "e", "--nodes", "2"}},
 		{"--settle must be more than 0", []string{"emit", "e", "--ack", "--settle", "0"}},
 		{"--nodes must not be negative", []string{"sockets", "--nodes", "-1"}},
-		{`invalid value "two" for flag --nodes: it is no number`, []string{"nodes", "--nodes", "two"}},
-		{`the argument "x" is one too many`, []string{"nodes", "x"}},
+		{`invalid value "two" for flag --nodes: it must be a number`, []string{"nodes", "--nodes", "two"}},
+		{`unexpected argument "x"`, []string{"nodes", "x"}},
 		{"ROOM... is missing", []string{"join", "--all"}},
 		{"ROOM is empty", []string{"leave", "", "--all"}},
-		{"which clients? Give --room, --except, --socket or --all", []string{"join", "room"}},
-		{"which clients?", []string{"disconnect"}},
-		{"--all is all clients: leave out --room", []string{"disconnect", "--all", "--room", "r"}},
-		{"--socket is one client: leave out --room", []string{"disconnect", "--socket", "id", "--room", "r"}},
+		{"no clients selected: give --room, --except, --socket or --all", []string{"join", "room"}},
+		{"no clients selected", []string{"disconnect"}},
+		{"--all selects all clients: omit --room", []string{"disconnect", "--all", "--room", "r"}},
+		{"--socket selects one client: omit --room", []string{"disconnect", "--socket", "id", "--room", "r"}},
 		{"--socket is empty", []string{"disconnect", "--socket", ""}},
 		{"--socket is empty", []string{"rooms", "--socket", ""}},
-		{"--socket is one client", []string{"rooms", "--socket", "id", "--except", "r"}},
-		{"--nodes needs --socket", []string{"join", "room", "--all", "--nodes", "1"}},
+		{"--socket selects one client", []string{"rooms", "--socket", "id", "--except", "r"}},
+		{"--nodes requires --socket", []string{"join", "room", "--all", "--nodes", "1"}},
 		{"--custom takes exactly one argument", []string{"request", "--custom", "1", "2"}},
-		{"--nodes is for answers", []string{"request", "e", "--no-ack", "--nodes", "1"}},
-		{"there is no --type X: it is one of INITIAL_HEARTBEAT, HEARTBEAT, BROADCAST", []string{"tail", "--type", "X"}},
+		{"--nodes requires answers", []string{"request", "e", "--no-ack", "--nodes", "1"}},
+		{"there is no --type X: it must be one of INITIAL_HEARTBEAT, HEARTBEAT, BROADCAST",
+			[]string{"tail", "--type", "X"}},
 		{"--count must not be negative", []string{"tail", "--count", "-1"}},
 	} {
 		requireUsage(t, c.want, append(c.args, nowhere)...)
 	}
 }
 
-func TestNoDatabase(t *testing.T) {
+func TestCommandsWithoutADatabase(t *testing.T) {
 	t.Parallel()
 	dead := closedPort(t)
 	for _, args := range clusterCommands {
@@ -111,11 +116,12 @@ func TestNoDatabase(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err)
 		require.Equal(t, 2, cmd.ProcessState.ExitCode())
-		require.Contains(t, string(out), "which database? Give --postgres URL, or set DATABASE_URL")
+		require.Contains(t, string(out), "no database: give --postgres URL or set DATABASE_URL")
 		requireOneLine(t, string(out))
 
 		for _, driver := range drivers {
-			r := run(t, append(args, "--postgres", "postgres://u:secret@"+dead+"/x?sslmode=disable", "--driver", driver)...)
+			r := run(t, append(args, "--postgres", "postgres://u:secret@"+dead+"/x?sslmode=disable", "--driver",
+				driver)...)
 			require.Equal(t, 1, r.code)
 			requireOneLine(t, r.stderr)
 			require.NotContains(t, r.stdout+r.stderr, "secret")
@@ -124,8 +130,10 @@ func TestNoDatabase(t *testing.T) {
 	}
 }
 
-func TestUnknownCommand(t *testing.T) {
+func TestAnUnknownCommandSuggestsASimilarOne(t *testing.T) {
 	r := run(t, "emot", "x")
 	require.Equal(t, 2, r.code)
-	require.Equal(t, `backplane: there is no command "emot" (did you mean "emit"?): run "backplane help" for the list`+"\n", r.stderr)
+	require.Equal(t,
+		`backplane: there is no command "emot" (did you mean "emit"?): run "backplane help" for the list`+"\n",
+		r.stderr)
 }

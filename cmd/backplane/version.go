@@ -21,7 +21,7 @@ var version = cli.Command{
 	},
 }
 
-// versionLine names the module's version, the revision it was built from when that is known, and the Go version.
+// versionLine returns the version of the module, the revision if it is known, and the version of Go.
 func versionLine(info *debug.BuildInfo, ok bool) string {
 	if !ok {
 		return "backplane (unknown version)"

@@ -18,19 +18,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// visitor is a Socket.IO client over a WebSocket, by hand.
+// visitor is a minimal Socket.IO client over a WebSocket.
 type visitor struct {
 	t       *testing.T
 	conn    net.Conn
 	id      string
 	packets chan packet
-	early   []packet // that came while another was awaited
+	early   []packet // received while waiting for another packet
 
 	writing sync.Mutex // guards the fields below
 	asked   int
 }
 
-// packet is one of Socket.IO's, with the bytes that came with it.
+// packet is a Socket.IO packet with its attachments.
 type packet struct {
 	kind        byte // '0' connect, '1' disconnect, '2' event, '3' acknowledgement, '4' error
 	id          string
@@ -39,7 +39,7 @@ type packet struct {
 	missing     int
 }
 
-// visit connects to a node. auth is JSON.
+// visit connects to a node, with auth as JSON.
 func visit(t *testing.T, link, auth string, header ...string) *visitor {
 	t.Helper()
 	v, err := dial(t, link+"/socket.io/", header...)
@@ -51,7 +51,7 @@ func visit(t *testing.T, link, auth string, header ...string) *visitor {
 	return v
 }
 
-// dial opens the connection.
+// dial opens a WebSocket.
 func dial(t *testing.T, url string, header ...string) (*visitor, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -74,7 +74,7 @@ func dial(t *testing.T, url string, header ...string) (*visitor, error) {
 	return v, nil
 }
 
-// wrapped is a connection of which something has been read already.
+// wrapped is a connection from which a reader has buffered bytes already.
 type wrapped struct {
 	net.Conn
 	r interface{ Read([]byte) (int, error) }
@@ -84,7 +84,7 @@ func (w wrapped) Read(p []byte) (int, error) { return w.r.Read(p) }
 
 var packetHead = regexp.MustCompile(`^4(\d)(?:(\d+)-)?(\d*)`)
 
-// read takes packets apart until the connection ends.
+// read parses packets until the connection ends.
 func (v *visitor) read() {
 	defer close(v.packets)
 	var open *packet
@@ -117,8 +117,8 @@ func (v *visitor) read() {
 	}
 }
 
-// await returns the next packet of a kind; an event is of that name, an acknowledgement of that id. Others are
-// kept for later.
+// await returns the next packet of a kind: an event with that name, or an acknowledgement with that id. It keeps other
+// packets for later calls.
 func (v *visitor) await(kind byte, name string) packet {
 	v.t.Helper()
 	wanted := func(p packet) bool {
@@ -139,7 +139,7 @@ func (v *visitor) await(kind byte, name string) packet {
 			}
 			v.early = append(v.early, p)
 		case <-limit:
-			require.Fail(v.t, "nothing came", "%c %s", kind, name)
+			require.Fail(v.t, "no such packet came", "%c %s", kind, name)
 		}
 	}
 }
@@ -153,7 +153,7 @@ func (p packet) event() string {
 	return name
 }
 
-// next decodes the first argument of the next event of that name.
+// next decodes the first argument of the next event with that name.
 func (v *visitor) next(event string, into any) packet {
 	v.t.Helper()
 	p := v.await('2', event)
@@ -163,7 +163,7 @@ func (v *visitor) next(event string, into any) packet {
 	return p
 }
 
-// emit sends an event; args is JSON, without the brackets.
+// emit sends an event. args is JSON without the brackets.
 func (v *visitor) emit(event, args string) {
 	v.t.Helper()
 	v.write("42", event, args)
@@ -185,7 +185,7 @@ func (v *visitor) ask(event, args string, attachments ...[]byte) string {
 	return v.answer(v.begin(event, args, attachments...))
 }
 
-// begin sends an event that wants an acknowledgement, and answer waits for it.
+// begin sends an event that requests an acknowledgement, and answer waits for it.
 func (v *visitor) begin(event, args string, attachments ...[]byte) (id string) {
 	v.t.Helper()
 	v.asked++
@@ -203,7 +203,7 @@ func (v *visitor) answer(id string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(data, "["), "]")
 }
 
-// acknowledge answers an event that was asked.
+// acknowledge sends the acknowledgement of an event.
 func (v *visitor) acknowledge(p packet, args string) {
 	v.t.Helper()
 	v.writing.Lock()
@@ -211,7 +211,7 @@ func (v *visitor) acknowledge(p packet, args string) {
 	require.NoError(v.t, wsutil.WriteClientText(v.conn, []byte("43"+p.id+"["+args+"]")))
 }
 
-// gone waits for the connection to end.
+// gone waits until the connection has ended.
 func (v *visitor) gone() {
 	v.t.Helper()
 	limit := time.After(patience)

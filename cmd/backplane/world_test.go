@@ -16,15 +16,15 @@ import (
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
-// patience bounds what a test waits for. Only a failure takes that long.
+// patience bounds each wait of a test. Only a failing test waits that long.
 const patience = 60 * time.Second
 
-// pause is how often a test looks for what nobody tells it.
+// pause is the time between two checks of a condition that there is no event for.
 const pause = 20 * time.Millisecond
 
 var drivers = []string{"pgx", "pq"}
 
-// world is a database with a Node.js node and a Go node, which know each other in the namespace /chat.
+// world is a database with a Node.js node and a Go node, which are peers in the namespace /chat.
 type world struct {
 	t    *testing.T
 	ctx  context.Context
@@ -61,19 +61,19 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// answer is how the Go node answers other servers.
+// answer is how the Go node answers server-side events.
 func answer(args backplane.Args, reply func(backplane.Value)) {
 	if reply != nil && args.Event() != "silence" {
 		reply(args.Value())
 	}
 }
 
-// args are those of a command, with the flags that lead to the world's namespace.
+// args returns the arguments of a command, with the flags for the world's database and namespace.
 func (w *world) args(args ...string) []string {
 	return slices.Insert(slices.Clone(args), 1, "--postgres", w.url, "--nsp", "/chat")
 }
 
-// run runs a command in the world's namespace, which has to succeed.
+// run runs a command in the world's namespace. The command must succeed.
 func (w *world) run(args ...string) result {
 	w.t.Helper()
 	r := run(w.t, w.args(args...)...)
@@ -81,7 +81,7 @@ func (w *world) run(args ...string) result {
 	return r
 }
 
-// json runs a command with --json and reads what it prints.
+// json runs a command with --json and decodes its output.
 func (w *world) json(into any, args ...string) {
 	w.t.Helper()
 	readJSON(w.t, w.run(append(args, "--json")...).stdout, into)
@@ -100,7 +100,7 @@ func (w *world) connect(spec interop.ClientSpec) *interop.Client {
 	return c
 }
 
-// next is the next event that a client of the Node.js node gets: its name and arguments.
+// next returns the next event that a client of the Node.js node receives: its name and arguments.
 func (w *world) next(c *interop.Client) []any {
 	w.t.Helper()
 	e, err := c.Next(w.ctx)
@@ -116,8 +116,8 @@ func (w *world) next(c *interop.Client) []any {
 type client struct {
 	id     string
 	events chan string
-	gone   chan bool // the connection was to be closed too
-	reply  any       // nil: it does not acknowledge
+	gone   chan bool // receives the close flag when the client is disconnected
+	reply  any       // nil: no acknowledgement
 	world  *world
 }
 
@@ -166,7 +166,7 @@ func (c *client) Describe() (backplane.Handshake, backplane.Value) {
 	return backplane.Handshake{Address: "10.1.2.3", Issued: 1700000000000}, data
 }
 
-// next is the next event that the client gets, as JSON.
+// next returns the next event that the client receives, as JSON.
 func (c *client) next() string {
 	c.world.t.Helper()
 	return receive(c.world, c.events)

@@ -1,11 +1,11 @@
-// Package chat implements the chat of the demo. It spans the nodes of a cluster. Its page, which is embedded, also draws
-// a diagram of the cluster.
+// Package chat implements the chat of the demo. It spans the nodes of a cluster. Its page, which is embedded, also
+// draws a diagram of the cluster.
 //
 // Clients send these events: "chat message" {room?, text}, "image" {room?, data}, "typing" {room?}, "ask" {room?, text,
-// choices}, "join" and "leave" with a room, and "rename" with a name. The server acknowledges each except "typing", with
-// {error} if it refuses. It sends messages to the clients in the room, or to all clients, as an event of the same name
-// with from, node, room and at added. It sends "question", which clients acknowledge with the number of their choice, and
-// for the diagram "cluster" and "flow".
+// choices}, "join" and "leave" with a room, and "rename" with a name. The server acknowledges each except "typing",
+// with {error} if it refuses. It sends messages to the clients in the room, or to all clients, as an event of the same
+// name with from, node, room and at added. It sends "question", which clients acknowledge with the number of their
+// choice, and for the diagram "cluster" and "flow".
 //
 // The servers report about themselves to each other with a server-side event "node": see report.
 //

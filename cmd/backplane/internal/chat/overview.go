@@ -53,7 +53,8 @@ type overview struct {
 
 func newOverview(io *socketio.Server, config Config) *overview {
 	return &overview{
-		io: io, config: config, nodes: make(map[string]report), own: make(chan struct{}, 1), any: make(chan struct{}, 1),
+		io: io, config: config, nodes: make(map[string]report),
+		own: make(chan struct{}, 1), any: make(chan struct{}, 1),
 	}
 }
 
@@ -116,8 +117,8 @@ func (o *overview) report() report {
 	return report{UID: o.io.UID(), Name: o.config.Name, URL: o.config.URL, Rate: o.rate}
 }
 
-// receiveReport handles the report of another node. It checks the sizes, because anybody with access to the bus can send
-// reports.
+// receiveReport handles the report of another node. It checks the sizes, because anybody with access to the bus can
+// send reports.
 func (o *overview) receiveReport(r report) {
 	if r.UID == "" || len(r.UID) > maxUID || len(r.URL) > maxURL || len(r.Got) > maxSenders {
 		return
@@ -202,7 +203,8 @@ func (o *overview) showCluster(ctx context.Context) {
 	}
 	clients, counts := list(sockets)
 	c := cluster{
-		UID: o.io.UID(), Bus: o.config.Bus, Nodes: o.present(counts), Sockets: clients, More: len(sockets) - len(clients),
+		UID: o.io.UID(), Bus: o.config.Bus, Nodes: o.present(counts),
+		Sockets: clients, More: len(sockets) - len(clients),
 	}
 	_ = o.io.Local().Volatile().EmitAsync("cluster", c) // fails only when the node shuts down
 }

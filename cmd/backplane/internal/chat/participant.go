@@ -152,8 +152,8 @@ func (p *participant) join(name string, ack func(accepted)) error {
 	if room == "" {
 		return refuse("a room needs a name")
 	}
-	if looksLikeID(room) {
-		return refuse("this name is reserved for a client's own room") // whoever is in it receives that client's messages
+	if looksLikeID(room) { // in another client's own room it would receive the messages to that client
+		return refuse("this name is reserved for a client's own room")
 	}
 	if len(p.socket.Rooms()) > maxRooms {
 		return refuse("you are in too many rooms")

@@ -1,5 +1,17 @@
-// Package cli is the frame of the backplane command: its commands and their flags, help, exit codes, and how they write
-// for people and for programs. It stands on cobra.
+// Package cli runs a program with subcommands. It parses flags, prints help, sets the exit code, and writes output for
+// people (tables, colors) and for programs (JSON). It uses cobra.
+//
+// # Files
+//
+//   - cli.go: what a program and its commands consist of
+//   - program.go: runs a command
+//   - flags.go: annotations of flags and errors about them
+//   - help.go: the help texts
+//   - completion.go: completion scripts for shells
+//   - terminal.go: colors, and characters that are safe to print
+//   - width_unix.go, width_other.go: the width of a terminal
+//   - table.go: tables
+//   - json.go: JSON on one line
 package cli
 
 import (
@@ -20,28 +32,28 @@ type Command struct {
 	Name    string
 	Summary string // one line, for the list of commands
 
-	// Args is how the arguments are written in the usage line. There may be from MinArgs to MaxArgs of them, any number
-	// if MaxArgs is negative.
+	// Args describes the arguments in the usage line. The command takes MinArgs to MaxArgs of them. A negative MaxArgs
+	// means any number.
 	Args             string
 	MinArgs, MaxArgs int
-	Values           []string // what the arguments can be, for the shell's completion
+	Values           []string // possible arguments, for completion in the shell
 
-	Help     string // what its own help says after the usage line
-	Examples string // command lines, at the end of the help
+	Help     string // the description in the command's help, after the usage line
+	Examples string // command lines at the end of the help, one per line
 
-	// Bind declares the command's flags and returns what runs it once they are read.
+	// Bind declares the command's flags and returns the function that runs the command after the flags are parsed.
 	Bind func(*pflag.FlagSet) Run
 }
 
-// Run does what a command is for. ctx ends when the user interrupts it.
+// Run runs a command. ctx ends when the user interrupts it.
 type Run func(ctx context.Context, t *Terminal, args []string) error
 
-// UsageError is returned by a command that was called in a way that cannot work.
+// UsageError is the error of a command with wrong flags or arguments. The exit code is 2.
 type UsageError struct{ Reason string }
 
 func (e *UsageError) Error() string { return e.Reason }
 
-// Group is a group of commands, under a title in the help.
+// Group lists commands under a title in the help.
 type Group struct {
 	Title    string
 	Commands []Command
@@ -51,7 +63,7 @@ type Group struct {
 type Program struct {
 	Name    string
 	Summary string
-	Version string // what --version prints
-	Help    string // what the help says after the list of commands
+	Version string // printed by --version
+	Help    string // printed after the list of commands
 	Groups  []Group
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Completion is the command that prints a shell's completion script for p.
+// Completion returns the command that prints a completion script for p.
 func (p *Program) Completion() Command {
 	return Command{
-		Name: "completion", Summary: "print a script that completes commands in your shell",
+		Name: "completion", Summary: "print a completion script for your shell",
 		Args: "SHELL", MinArgs: 1, MaxArgs: 1, Values: shells,
 		Help: `
-SHELL is bash, zsh, fish or powershell. The script completes the names of
-commands and flags, and the values of flags that have few.`,
+Prints a script that completes the names of commands and flags, and the values
+of flags that have a fixed set of them. SHELL is bash, zsh, fish or powershell.`,
 		Examples: strings.ReplaceAll(`
 source <(backplane completion bash)                  # this shell
 backplane completion bash > /etc/bash_completion.d/backplane
@@ -35,7 +35,8 @@ backplane completion fish > ~/.config/fish/completions/backplane.fish`, "backpla
 				case "powershell":
 					return root.GenPowerShellCompletionWithDesc(t.Out)
 				}
-				return &UsageError{fmt.Sprintf("there is no completion for %q: SHELL is %s", args[0], strings.Join(shells, ", "))}
+				return &UsageError{fmt.Sprintf("there is no completion for %q: SHELL is one of %s", args[0],
+					strings.Join(shells, ", "))}
 			}
 		},
 	}

@@ -11,33 +11,33 @@ import (
 
 // Annotations of flags.
 const (
-	flagGroup  = "backplane_group"  // the title in the help under which it is listed
-	flagValues = "backplane_values" // what it can be
-	flagFile   = "backplane_file"   // it names a file
+	flagGroup  = "backplane_group"  // the title under which the help lists the flag
+	flagValues = "backplane_values" // the possible values
+	flagFile   = "backplane_file"   // set if the value is the name of a file
 )
 
-// GroupFlags lists flags under a title of their own in the help.
+// GroupFlags lists flags under their own title in the help.
 func GroupFlags(fs *pflag.FlagSet, title string, names ...string) {
 	for _, name := range names {
 		annotate(fs, name, flagGroup, title)
 	}
 }
 
-// FlagValues tells the shell what a flag can be.
+// FlagValues sets the values that the shell completes for a flag.
 func FlagValues(fs *pflag.FlagSet, name string, values ...string) {
 	annotate(fs, name, flagValues, values...)
 }
 
-// FlagFile tells the shell that a flag names a file.
+// FlagFile makes the shell complete names of files for a flag.
 func FlagFile(fs *pflag.FlagSet, name string) { annotate(fs, name, flagFile, "") }
 
 func annotate(fs *pflag.FlagSet, name, key string, values ...string) {
 	if err := fs.SetAnnotation(name, key, values); err != nil {
-		panic(err) // a flag that was not declared
+		panic(err) // the flag is not declared
 	}
 }
 
-// completeFlags tells cobra how the values of flags are completed.
+// completeFlags registers the completion of flag values with cobra.
 func completeFlags(command *cobra.Command) {
 	command.Flags().VisitAll(func(f *pflag.Flag) {
 		complete := cobra.NoFileCompletions
@@ -48,12 +48,12 @@ func completeFlags(command *cobra.Command) {
 			return
 		}
 		if err := command.RegisterFlagCompletionFunc(f.Name, complete); err != nil {
-			panic(err) // a flag registered twice
+			panic(err) // the flag is registered twice
 		}
 	})
 }
 
-// flagError says what is wrong with a flag.
+// flagError turns an error of pflag into a UsageError.
 func flagError(err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
@@ -62,29 +62,30 @@ func flagError(err error) error {
 	reason := err.Error()
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
-		reason = fmt.Sprintf("flag provided but not defined: -%s (before arguments that start with a dash put --)",
+		reason = fmt.Sprintf("flag provided but not defined: -%s (put -- before arguments that start with a dash)",
 			unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):
 		reason = "flag provided but not defined: --" + unknown.GetSpecifiedName()
 	case errors.As(err, &invalid):
-		reason = fmt.Sprintf("invalid value %q for flag --%s: %s", invalid.GetValue(), invalid.GetFlag().Name, cause(invalid))
+		reason = fmt.Sprintf("invalid value %q for flag --%s: %s", invalid.GetValue(), invalid.GetFlag().Name,
+			expected(invalid))
 	case errors.As(err, &valueless):
 		reason = "flag needs a value: --" + valueless.GetFlag().Name
 	case errors.As(err, &syntax):
-		reason = "no flag is written like this: " + syntax.GetSpecifiedFlag()
+		reason = "malformed flag: " + syntax.GetSpecifiedFlag()
 	}
 	return &UsageError{reason}
 }
 
-// cause is why a value cannot be, in fewer words than package strconv and package time make of it.
-func cause(err *pflag.InvalidValueError) string {
+// expected says what kind of value a flag takes.
+func expected(err *pflag.InvalidValueError) string {
 	switch err.GetFlag().Value.Type() {
 	case "int":
-		return "it is no number"
+		return "it must be a number"
 	case "bool":
-		return "it is true or false"
+		return "it must be true or false"
 	case "duration":
-		return "it is a time such as 500ms, 5s or 1m"
+		return "it must be a duration such as 500ms, 5s or 1m"
 	}
 	return strings.TrimPrefix(err.Unwrap().Error(), "strconv.")
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// helpWidth is what a line of help fits into.
+// helpWidth is the length of the longest line of a help text.
 const helpWidth = 80
 
-// help writes the list of commands.
+// help writes the program's help, which lists the commands.
 func (p *Program) help(w io.Writer) {
 	fmt.Fprintf(w, "%s %s.\n\nUsage: %s <command> [arguments] [flags]\n", p.Name, p.Summary, p.Name)
 	width := 0
@@ -27,7 +27,7 @@ func (p *Program) help(w io.Writer) {
 	fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(p.Help))
 }
 
-// commandHelp writes what a command does and its flags.
+// commandHelp writes the help of one command.
 func (p *Program) commandHelp(w io.Writer, c Command, flags *pflag.FlagSet) {
 	fmt.Fprintf(w, "%s %s: %s.\n\n", p.Name, c.Name, c.Summary)
 	usage := strings.TrimSpace(p.Name + " " + c.Name + " " + c.Args)
@@ -54,10 +54,10 @@ func (p *Program) commandHelp(w io.Writer, c Command, flags *pflag.FlagSet) {
 type flagsGroup struct {
 	title string
 	flags []*pflag.Flag
-	names []string // as they are written, with their value
+	names []string // with dashes and the name of the value
 }
 
-// groupsOf groups flags, the command's own first, in the order in which they were declared.
+// groupsOf groups flags by title. The flags of the command itself come first. The order is that of the declarations.
 func groupsOf(flags *pflag.FlagSet) []*flagsGroup {
 	groups := []*flagsGroup{{title: "Flags"}}
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -96,7 +96,7 @@ func (g *flagsGroup) width() int {
 	return width
 }
 
-// writeFlag writes a flag and what it is for, which is wrapped beside it.
+// writeFlag writes a flag, and its description wrapped beside it.
 func writeFlag(w io.Writer, name string, width int, f *pflag.Flag) {
 	_, usage := pflag.UnquoteUsage(f)
 	switch f.Value.Type() {
@@ -110,7 +110,7 @@ func writeFlag(w io.Writer, name string, width int, f *pflag.Flag) {
 	fmt.Fprintf(w, "  %-*s  %s\n", width, name, strings.Join(Wrap(usage, helpWidth-len(margin)), "\n"+margin))
 }
 
-// Wrap breaks text into lines of at most so many bytes, at its spaces. A width of 0 or less is any width.
+// Wrap breaks text at spaces into lines of at most width bytes. A width of 0 or less means no limit.
 func Wrap(text string, width int) []string {
 	var lines []string
 	line := ""

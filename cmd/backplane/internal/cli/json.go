@@ -16,7 +16,7 @@ func (t *Terminal) JSON(v any) error {
 	return err
 }
 
-// JSONLine returns v as JSON on one line, without what a terminal might act on.
+// JSONLine returns v as JSON on one line. Control characters are escaped so that a terminal does not act on them.
 func JSONLine(v any) (string, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -24,12 +24,12 @@ func JSONLine(v any) (string, error) {
 	if err := encoder.Encode(v); err != nil {
 		return "", err
 	}
-	return harmless(string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))), nil
+	return escapeControls(string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))), nil
 }
 
-// harmless escapes the control characters that JSON allows in strings, and those that turn the direction of text. They are
-// nowhere else in a JSON text.
-func harmless(text string) string {
+// escapeControls escapes the control characters that JSON allows in strings, and the characters that change the
+// direction of text. In JSON both occur only inside strings.
+func escapeControls(text string) string {
 	var b bytes.Buffer
 	for _, r := range text {
 		switch {

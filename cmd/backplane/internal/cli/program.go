@@ -10,18 +10,18 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Streams are where a program reads and writes.
+// Streams are the standard streams of a program.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 }
 
-// Run runs the command that args name and returns the exit code: 0 when it did what it is for, 1 when it failed, 2
-// when it was called wrongly. Errors are one line on Streams.Err.
+// Run runs the command in args and returns the exit code: 0 for success, 1 for failure, 2 for wrong usage. It writes an
+// error as one line to Streams.Err.
 func (p *Program) Run(ctx context.Context, args []string, streams Streams) int {
 	root := p.root(streams)
 	if args == nil {
-		args = []string{} // cobra would take nil for the arguments of the process
+		args = []string{} // with nil, cobra uses the arguments of the process
 	}
 	root.SetArgs(args)
 	called, err := root.ExecuteContextC(ctx)
@@ -47,10 +47,10 @@ func (p *Program) Run(ctx context.Context, args []string, streams Streams) int {
 	return exitFailed
 }
 
-// errNoCommand: the program was called without arguments.
+// errNoCommand is returned when the program is called without arguments.
 var errNoCommand = errors.New("no command")
 
-// root is the program as cobra wants it.
+// root returns the program as a cobra command.
 func (p *Program) root(streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use: p.Name, Version: p.Version, SilenceErrors: true, SilenceUsage: true,
@@ -76,7 +76,7 @@ func (p *Program) root(streams Streams) *cobra.Command {
 		root.AddCommand(c.cobra(streams))
 	}
 	root.SetHelpCommand(&cobra.Command{
-		Use: "help [COMMAND]", Short: "show what a command does and its flags",
+		Use: "help [COMMAND]", Short: "describe a command and its flags",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var names []string
 			for _, c := range p.commands() {
@@ -98,7 +98,7 @@ func (p *Program) root(streams Streams) *cobra.Command {
 	return root
 }
 
-// unknown refuses the name of a command that does not exist.
+// unknown returns an error for a command that does not exist.
 func (p *Program) unknown(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -119,7 +119,7 @@ func (p *Program) commands() []Command {
 	return all
 }
 
-// cobra is a command as cobra wants it.
+// cobra returns the command as a cobra command.
 func (c Command) cobra(streams Streams) *cobra.Command {
 	command := &cobra.Command{Use: strings.TrimSpace(c.Name + " " + c.Args), Short: c.Summary, ValidArgs: c.Values}
 	command.Args = func(_ *cobra.Command, args []string) error { return c.checkArgs(args) }
@@ -138,12 +138,12 @@ func (c Command) cobra(streams Streams) *cobra.Command {
 func (c Command) checkArgs(args []string) error {
 	switch {
 	case c.MaxArgs >= 0 && len(args) > c.MaxArgs:
-		return &UsageError{fmt.Sprintf("the argument %q is one too many", args[c.MaxArgs])}
+		return &UsageError{fmt.Sprintf("unexpected argument %q", args[c.MaxArgs])}
 	case len(args) < c.MinArgs:
 		return &UsageError{fmt.Sprintf("%s is missing", strings.Fields(c.Args)[len(args)])}
 	}
 	return nil
 }
 
-// oneLine is the text of err, in which databases like to write several lines.
+// oneLine returns the text of an error on one line. Errors of databases can have several lines.
 func oneLine(err error) string { return Printable(strings.Join(strings.Fields(err.Error()), " ")) }

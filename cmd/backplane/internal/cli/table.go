@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Table writes rows under a header, in columns. On a terminal the last column is cut where the line would be too long. It
-// writes nothing if there are no rows.
+// Table writes rows in columns under a header. On a terminal it cuts lines that are too long. It writes nothing if
+// there are no rows.
 func (t *Terminal) Table(header []string, rows [][]string) {
 	if len(rows) == 0 {
 		return
@@ -42,7 +42,7 @@ func (t *Terminal) line(cells []string, widths []int) string {
 	return t.Fit(strings.TrimRight(b.String(), " "))
 }
 
-// Fit cuts text to the width of the terminal, if there is one.
+// Fit cuts text to the width of the terminal, if the output is a terminal.
 func (t *Terminal) Fit(text string) string {
 	if t.Width == 0 || utf8.RuneCountInString(text) <= t.Width {
 		return text

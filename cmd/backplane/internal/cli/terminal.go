@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// Terminal is where a command reads and writes.
+// Terminal has the standard streams of a command.
 type Terminal struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// Colour: escape sequences are welcome on Out.
-	Colour bool
-	// Width is how many characters fit on a line of Out, 0 if it is no terminal.
+	// Color allows escape sequences for colors on Out.
+	Color bool
+	// Width is the number of characters on a line of Out. It is 0 if Out is not a terminal.
 	Width int
 }
 
-// newTerminal uses colours only if its output is a terminal and nobody has asked for none: see no-color.org.
+// newTerminal allows colors if the output is a terminal and the user has not disabled them (see no-color.org).
 func newTerminal(s Streams) *Terminal {
 	t := &Terminal{In: s.In, Out: s.Out, Err: s.Err}
 	if f, ok := s.Out.(*os.File); ok && isTerminal(f) {
-		t.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		t.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		t.Width = width(f)
 	}
 	return t
@@ -33,7 +33,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// width is how wide a terminal is: as COLUMNS says, as the terminal says, or 80.
+// width returns the width of a terminal: the variable COLUMNS, or what the terminal reports, or 80.
 func width(f *os.File) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
@@ -44,7 +44,7 @@ func width(f *os.File) int {
 	return helpWidth
 }
 
-// Note writes a line about what is going on to Err.
+// Note writes a message for the user to Err.
 func (t *Terminal) Note(format string, args ...any) {
 	fmt.Fprintln(t.Err, Printable(fmt.Sprintf(format, args...)))
 }
@@ -59,15 +59,15 @@ const (
 	Cyan   = "36"
 )
 
-// Paint returns text in a style, if colours are welcome.
+// Paint returns text in a style, if colors are allowed.
 func (t *Terminal) Paint(style, text string) string {
-	if !t.Colour || text == "" {
+	if !t.Color || text == "" {
 		return text
 	}
 	return "\x1b[" + style + "m" + text + "\x1b[0m"
 }
 
-// Printable returns s with everything escaped that a terminal might act on: names and data come from strangers.
+// Printable escapes all unprintable characters. Names and data come from others, and a terminal might act on them.
 func Printable(s string) string {
 	clean := true
 	for _, r := range s {

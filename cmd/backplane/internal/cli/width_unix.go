@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// terminalWidth asks the terminal how wide it is. It is 0 when that does not say.
+// terminalWidth asks the terminal for its width. It returns 0 if the terminal does not know.
 func terminalWidth(f *os.File) int {
 	var size struct{ rows, columns, x, y uint16 }
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))

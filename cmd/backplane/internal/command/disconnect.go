@@ -9,26 +9,26 @@ import (
 	"github.com/backplane-go/backplane/emitter"
 )
 
-// Disconnect disconnects clients.
+// Disconnect is the disconnect command. It disconnects clients.
 var Disconnect = cli.Command{
 	Name:    "disconnect",
 	Summary: "disconnect clients",
 	Help: `
-Disconnects clients from a namespace, whichever node they are connected to;
-with --close their whole connection, and so all their namespaces.
-` + moveHelp,
+Disconnects clients from a namespace, on whichever node they are connected. With
+--close it closes their connections, and with them all their namespaces.
+` + clientsHelp,
 	Examples: `
 backplane disconnect --nsp /chat --room banned
 backplane disconnect --all --except staff --close
 backplane disconnect --socket KQ7FLJvVgJe4Xy8PAAAB`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
-		closing := fs.Bool("close", false, "close their connections too")
-		m := bindMove(fs, "clients")
+		closing := fs.Bool("close", false, "also close the connections")
+		c := bindClients(fs)
 		return func(ctx context.Context, t *cli.Terminal, _ []string) error {
-			return m.run(ctx, t, deed{
-				action: "disconnect", did: "told to disconnect",
+			return c.run(ctx, t, action{
+				name: "disconnect", what: "disconnect",
 				many: func(to emitter.Target) error { return to.DisconnectSockets(ctx, *closing) },
-				one:  func(n *member) error { return n.RemoteDisconnect(ctx, m.socket, *closing) },
+				one:  func(n *tempNode) error { return n.RemoteDisconnect(ctx, c.socket, *closing) },
 			})
 		}
 	},

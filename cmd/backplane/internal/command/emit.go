@@ -8,23 +8,23 @@ import (
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
-	"github.com/backplane-go/backplane/cmd/backplane/internal/show"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/userdata"
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/emitter"
 )
 
-// Emit sends an event to clients.
+// Emit is the emit command. It sends an event to clients.
 var Emit = cli.Command{
 	Name:    "emit",
 	Summary: "send an event to clients",
 	Args:    "EVENT [ARGUMENT...]", MinArgs: 1, MaxArgs: -1,
 	Help: `
-Sends EVENT with its arguments to the clients of a namespace, or to those in
-some rooms, whichever node they are connected to. An ARGUMENT is JSON; what is
-not JSON is a string.
+Sends EVENT with its arguments to the clients of a namespace, or to the clients
+in some rooms, on whichever node they are connected. An ARGUMENT is JSON; text
+that is not JSON is a string.
 
-It sends as an emitter does: it is no node, and nobody answers. With --ack it
-waits for the acknowledgement of every client and prints them.` + "\n" + memberHelp,
+The command sends as an emitter, which gets no answer. With --ack it waits for
+the acknowledgements of all clients and prints them.` + "\n" + tempNodeHelp,
 	Examples: `
 backplane emit news '{"a":1}' '[1,2]' hello
 backplane emit --nsp /chat --room r1 --room r2 --except r3 news
@@ -32,11 +32,12 @@ backplane emit --room r1 picture --binary cat.png
 backplane emit --ack --timeout 10s 'ready?'
 backplane emit temperature -- -5`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
-		e := emit{fs: fs, to: bindTarget(fs, "only clients"), event: bindEvent(fs)}
-		fs.BoolVar(&e.volatile, "volatile", false, "a client that is not ready to receive may miss it")
-		fs.BoolVar(&e.compress, "compress", false, "compress it on its way to the clients (--compress=false: do not)")
-		fs.BoolVar(&e.ack, "ack", false, "wait for the clients' acknowledgements")
-		e.member = bindMember(fs)
+		e := emit{fs: fs, to: bindTarget(fs, "send to clients"), event: bindEvent(fs)}
+		fs.BoolVar(&e.volatile, "volatile", false, "drop the event for clients that are not ready to receive it")
+		fs.BoolVar(&e.compress, "compress", false,
+			"compress the event on its way to clients; --compress=false: do not (default: the server decides)")
+		fs.BoolVar(&e.ack, "ack", false, "wait for the acknowledgements of the clients")
+		e.wait = bindWait(fs)
 		fs.BoolVar(&e.json, "json", false, "print the result as one JSON object")
 		e.connection = connect.BindCluster(fs)
 		return e.run
@@ -47,7 +48,7 @@ type emit struct {
 	fs         *pflag.FlagSet
 	to         *target
 	event      *eventFlags
-	member     *memberFlags
+	wait       *waitFlags
 	connection *connect.Flags
 
 	volatile, compress, ack, json bool
@@ -57,12 +58,12 @@ func (e *emit) run(ctx context.Context, t *cli.Terminal, args []string) error {
 	if err := e.to.check(e.connection); err != nil {
 		return err
 	}
-	if err := e.member.check(); err != nil {
+	if err := e.wait.check(); err != nil {
 		return err
 	}
-	for _, name := range []string{"nodes", "settle"} {
-		if e.fs.Changed(name) && !e.ack {
-			return &cli.UsageError{Reason: "--" + name + " needs --ack"}
+	if !e.ack {
+		if err := e.wait.requires(e.fs, "--ack"); err != nil {
+			return err
 		}
 	}
 	event, err := e.event.read(t.In, args[0], args[1:])
@@ -70,9 +71,9 @@ func (e *emit) run(ctx context.Context, t *cli.Terminal, args []string) error {
 		return err
 	}
 	if e.ack {
-		return e.ask(ctx, t, event)
+		return e.emitWithAck(ctx, t, event)
 	}
-	if err := send(ctx, e.connection, e.to, func(to emitter.Target) error {
+	if err := sendAsEmitter(ctx, e.connection, e.to, func(to emitter.Target) error {
 		if e.volatile {
 			to = to.Volatile()
 		}
@@ -83,31 +84,31 @@ func (e *emit) run(ctx context.Context, t *cli.Terminal, args []string) error {
 	}); err != nil {
 		return err
 	}
-	return e.sent(t, event)
+	return e.printSent(t, event)
 }
 
-// sent is what was sent, as it was understood.
+// sent describes an event that was sent, in JSON.
 type sent struct {
-	NSP    string       `json:"nsp"`
-	Event  string       `json:"event"`
-	Args   []show.Value `json:"args"`
-	To     []string     `json:"to,omitempty"`
-	Except []string     `json:"except,omitempty"`
+	NSP    string           `json:"nsp"`
+	Event  string           `json:"event"`
+	Args   []userdata.Value `json:"args"`
+	To     []string         `json:"to,omitempty"`
+	Except []string         `json:"except,omitempty"`
 
 	text string // event and arguments
 }
 
 func sentOf(event *event) (s sent, err error) {
 	s.Event = event.name
-	if s.Args, err = show.Args(event.all); err != nil {
+	if s.Args, err = userdata.Args(event.all); err != nil {
 		return s, err
 	}
-	s.text, err = cli.JSONLine(show.Value{Value: event.all.Value()})
+	s.text, err = cli.JSONLine(userdata.Value{Value: event.all.Value()})
 	return s, err
 }
 
-// sent tells what was sent.
-func (e *emit) sent(t *cli.Terminal, event *event) error {
+// printSent prints what was sent.
+func (e *emit) printSent(t *cli.Terminal, event *event) error {
 	s, err := sentOf(event)
 	if err != nil {
 		return err
@@ -120,14 +121,14 @@ func (e *emit) sent(t *cli.Terminal, event *event) error {
 	return nil
 }
 
-// ask sends the event as a node and waits for the acknowledgements.
-func (e *emit) ask(ctx context.Context, t *cli.Terminal, event *event) error {
-	n, err := join(ctx, e.connection, e.to, e.member)
+// emitWithAck sends the event as a node and prints the acknowledgements.
+func (e *emit) emitWithAck(ctx context.Context, t *cli.Terminal, event *event) error {
+	n, err := joinCluster(ctx, e.connection, e.to, e.wait)
 	if err != nil {
 		return err
 	}
 	defer n.leave(ctx)
-	to := of(n.Target, e.to)
+	to := narrow(n.Target, e.to)
 	if e.volatile {
 		to = to.Volatile()
 	}
@@ -135,23 +136,23 @@ func (e *emit) ask(ctx context.Context, t *cli.Terminal, event *event) error {
 		to = to.Compress(e.compress)
 	}
 	answers, err := to.EmitWithAck(ctx, event.name, event.args...)
-	return n.answers(t, e.json, answers, "client", err)
+	return n.printAnswers(t, e.json, answers, "client", err)
 }
 
-// answers prints the answers to a request, which ended with err, one on a line.
-func (n *member) answers(t *cli.Terminal, asJSON bool, answers []codec.Value, who string, err error) error {
+// printAnswers prints the answers to a request that returned err, one per line.
+func (n *tempNode) printAnswers(t *cli.Terminal, asJSON bool, answers []codec.Value, who string, err error) error {
 	o, failed := n.outcome(err)
 	if asJSON {
 		if err := t.JSON(struct {
-			Answers []show.Value `json:"answers"`
+			Answers []userdata.Value `json:"answers"`
 			outcome
-		}{show.Values(answers), o}); err != nil {
+		}{userdata.Values(answers), o}); err != nil {
 			return err
 		}
 		return failed
 	}
 	for _, answer := range answers {
-		line, err := cli.JSONLine(show.Value{Value: answer})
+		line, err := cli.JSONLine(userdata.Value{Value: answer})
 		if err != nil {
 			return err
 		}
@@ -163,5 +164,5 @@ func (n *member) answers(t *cli.Terminal, asJSON bool, answers []codec.Value, wh
 	return failed
 }
 
-// list is never nil, so that its JSON is a list.
+// list returns a copy that is never nil, so that its JSON is a list.
 func list(names []string) []string { return append([]string{}, names...) }

@@ -15,11 +15,11 @@ import (
 	"github.com/backplane-go/backplane/fault"
 )
 
-// maxBinary is how many bytes of files become arguments of one event. PostgreSQL keeps no more than 1 GiB in a row, and a message is
-// in memory several times on its way.
+// maxBinary limits the files that become arguments of one event, in bytes. A row in PostgreSQL has at most 1 GiB, and
+// there are several copies of a message in memory while it is sent.
 const maxBinary = 256 << 20
 
-// eventFlags say how the arguments of an event are read.
+// eventFlags are the flags for the arguments of an event.
 type eventFlags struct {
 	strict bool
 	binary []string
@@ -27,20 +27,21 @@ type eventFlags struct {
 
 func bindEvent(fs *pflag.FlagSet) *eventFlags {
 	f := new(eventFlags)
-	fs.BoolVar(&f.strict, "strict", false, "an argument that is not JSON is an error, not a string")
-	fs.StringArrayVar(&f.binary, "binary", nil, "add the bytes of `FILE` (- is the standard input) as a last argument; repeat it for more")
+	fs.BoolVar(&f.strict, "strict", false, "refuse arguments that are not JSON, instead of sending strings")
+	fs.StringArrayVar(&f.binary, "binary", nil,
+		"append the bytes of `FILE` as an argument; - is standard input; repeat the flag for more")
 	cli.FlagFile(fs, "binary")
 	return f
 }
 
-// event is an event that can be sent.
+// event is an event with its arguments.
 type event struct {
 	name string
 	args []any // codec.Value, string or []byte
 	all  codec.Args
 }
 
-// read makes an event of a name and arguments.
+// read parses the arguments and reads the files of an event.
 func (f *eventFlags) read(stdin io.Reader, name string, texts []string) (*event, error) {
 	e := &event{name: name}
 	if fault.Reserved(name) {
@@ -57,7 +58,7 @@ func (f *eventFlags) read(stdin io.Reader, name string, texts []string) (*event,
 		e.args = append(e.args, v)
 	}
 	if i := slices.Index(f.binary, "-"); i >= 0 && slices.Contains(f.binary[i+1:], "-") {
-		return nil, &cli.UsageError{Reason: "--binary - can be given once: there is one standard input"}
+		return nil, &cli.UsageError{Reason: "--binary - can be used only once: there is one standard input"}
 	}
 	room := int64(maxBinary)
 	for _, name := range f.binary {
@@ -75,24 +76,24 @@ func (f *eventFlags) read(stdin io.Reader, name string, texts []string) (*event,
 	return e, nil
 }
 
-// argument is JSON, or else a string.
+// argument parses an argument: it is JSON, or else a string.
 func (f *eventFlags) argument(text string) (any, error) {
 	if !utf8.ValidString(text) {
-		return nil, errors.New("it is not valid UTF-8: give bytes with --binary FILE")
+		return nil, errors.New("it is not valid UTF-8: send bytes with --binary FILE")
 	}
 	v, err := codec.RawJSON([]byte(text))
 	switch {
 	case err == nil:
 		return v, nil
 	case errors.Is(err, codec.ErrDepth):
-		return nil, errors.New("its lists and objects stand deeper in each other than a message can carry")
+		return nil, errors.New("its arrays and objects are nested too deeply")
 	case f.strict:
 		return nil, fmt.Errorf(`%q is not JSON (a string needs quotes: '"text"'): %w`, shorten(text), err)
 	}
 	return text, nil
 }
 
-// shorten is the beginning of a text.
+// shorten cuts a text to 60 characters.
 func shorten(text string) string {
 	if runes := []rune(text); len(runes) > 60 {
 		return string(runes[:59]) + "…"
@@ -100,7 +101,7 @@ func shorten(text string) string {
 	return text
 }
 
-// readBinary reads a file of at most so many bytes.
+// readBinary reads a file of at most room bytes.
 func readBinary(stdin io.Reader, name string, room int64) ([]byte, error) {
 	in := stdin
 	if name != "-" {
@@ -122,5 +123,5 @@ func readBinary(stdin io.Reader, name string, room int64) ([]byte, error) {
 }
 
 func tooLarge(name string) error {
-	return fmt.Errorf("with %s it is more than %d MiB: send a reference to it instead", name, maxBinary>>20)
+	return fmt.Errorf("with %s the files have more than %d MiB: send a link instead", name, maxBinary>>20)
 }

@@ -8,20 +8,20 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// outcome tells, in the JSON of a result, whether all nodes have answered.
+// outcome describes in the JSON of a result whether all nodes have answered.
 type outcome struct {
-	// Complete: every node that is known has answered.
+	// Complete is true if all known nodes have answered.
 	Complete bool `json:"complete"`
-	// Nodes is how many nodes were asked.
+	// Nodes is the number of nodes that were asked.
 	Nodes int `json:"nodes"`
-	// Missing nodes did not answer in time, Left ones were gone before they had.
+	// Missing nodes did not answer in time. Left nodes left the cluster before they answered.
 	Missing []string `json:"missing"`
 	Left    []string `json:"left"`
 }
 
-// outcome of a request that ended with err. The error that comes with it is why the command fails, after it has printed
-// what it got: nil if all is well.
-func (n *member) outcome(err error) (outcome, error) {
+// outcome returns the outcome of a request that returned err. If its error is not nil, the command fails with it
+// after it has printed the answers.
+func (n *tempNode) outcome(err error) (outcome, error) {
 	o := outcome{Nodes: len(n.peers), Missing: []string{}, Left: []string{}}
 	var partial *backplane.PartialError
 	switch {
@@ -30,18 +30,20 @@ func (n *member) outcome(err error) (outcome, error) {
 		o.Left = append(o.Left, partial.Left...)
 		return o, n.explain(partial)
 	case o.Nodes == 0:
-		return o, fmt.Errorf("no node of %s answered: check the database, --nsp and --prefix, or give the nodes more --settle", n.Name())
+		return o, fmt.Errorf("no node of %s answered: check the database, --nsp and --prefix, or increase --settle",
+			n.Name())
 	case err != nil:
 		return o, n.server.Explain(usage(err))
 	case o.Nodes < n.wanted:
-		return o, fmt.Errorf("the result is not complete: only %d of %d nodes announced themselves within %v", o.Nodes, n.wanted, n.timeout)
+		return o, fmt.Errorf("the result is not complete: only %d of %d nodes announced themselves within %v",
+			o.Nodes, n.wanted, n.timeout)
 	}
 	o.Complete = true
 	return o, nil
 }
 
-// explain says who did not answer.
-func (n *member) explain(partial *backplane.PartialError) error {
+// explain returns an error that names the nodes that did not answer.
+func (n *tempNode) explain(partial *backplane.PartialError) error {
 	var reasons []string
 	switch late, clients := len(partial.Missing), partial.Clients; {
 	case partial.Err != nil && !errors.Is(partial.Err, backplane.ErrTimeout):
@@ -54,7 +56,8 @@ func (n *member) explain(partial *backplane.PartialError) error {
 			late, plural(len(n.peers), "node"), n.timeout, strings.Join(partial.Missing, ", ")))
 	}
 	if len(partial.Left) > 0 {
-		reasons = append(reasons, fmt.Sprintf("%s left meanwhile: %s", plural(len(partial.Left), "node"), strings.Join(partial.Left, ", ")))
+		reasons = append(reasons, fmt.Sprintf("%s left before answering: %s",
+			plural(len(partial.Left), "node"), strings.Join(partial.Left, ", ")))
 	}
 	return errors.New("the result is not complete: " + strings.Join(reasons, "; "))
 }

@@ -14,26 +14,29 @@ import (
 	"github.com/backplane-go/backplane/emitter"
 )
 
-// Request sends an event to the servers.
+// Request is the request command. It sends an event to the servers.
 var Request = cli.Command{
 	Name:    "request",
-	Summary: "ask the servers, not their clients",
+	Summary: "send an event to the servers and print their answers",
 	Args:    "EVENT [ARGUMENT...]", MinArgs: 1, MaxArgs: -1,
 	Help: `
-Sends EVENT with its arguments to the servers of a namespace and prints what
-they answer: on Node.js io.of(nsp).on(EVENT, (argument, answer) => ...). An
-ARGUMENT is JSON; what is not JSON is a string. With --no-ack it asks for no
-answer and sends as an emitter does. With --custom there is no EVENT but one
-ARGUMENT, for the customRequest of the old socket.io-adapter-postgres.` + "\n" + memberHelp,
+Sends EVENT with its arguments to the servers of a namespace, not to their
+clients, and prints the answers. On Node.js a server answers with
+io.of(nsp).on(EVENT, (argument, answer) => ...). An ARGUMENT is JSON; text that
+is not JSON is a string.
+
+With --no-ack the command sends as an emitter, which gets no answer. With
+--custom there is one ARGUMENT and no EVENT: it is a customRequest of the old
+socket.io-adapter-postgres.` + "\n" + tempNodeHelp,
 	Examples: `
 backplane request stats
 backplane request --nsp /chat reload '{"what":"config"}' --no-ack
 backplane request --custom '"uptime"' --json`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		r := request{fs: fs, to: bindNamespace(fs), event: bindEvent(fs)}
-		fs.BoolVar(&r.noAck, "no-ack", false, "do not ask for answers")
-		fs.BoolVar(&r.custom, "custom", false, `the event is "`+core.CustomRequestEvent+`", and all there is its one argument`)
-		r.member = bindMember(fs)
+		fs.BoolVar(&r.noAck, "no-ack", false, "do not request answers")
+		fs.BoolVar(&r.custom, "custom", false, `send the event "`+core.CustomRequestEvent+`" with one ARGUMENT`)
+		r.wait = bindWait(fs)
 		fs.BoolVar(&r.json, "json", false, "print the result as one JSON object")
 		r.connection = connect.BindCluster(fs)
 		return r.run
@@ -44,7 +47,7 @@ type request struct {
 	fs         *pflag.FlagSet
 	to         *target
 	event      *eventFlags
-	member     *memberFlags
+	wait       *waitFlags
 	connection *connect.Flags
 
 	noAck, custom, json bool
@@ -54,7 +57,7 @@ func (r *request) run(ctx context.Context, t *cli.Terminal, args []string) error
 	if err := r.to.check(r.connection); err != nil {
 		return err
 	}
-	if err := r.member.check(); err != nil {
+	if err := r.wait.check(); err != nil {
 		return err
 	}
 	if r.custom {
@@ -68,32 +71,31 @@ func (r *request) run(ctx context.Context, t *cli.Terminal, args []string) error
 		return err
 	}
 	if r.noAck {
-		return r.tell(ctx, t, event)
+		return r.sendOnly(ctx, t, event)
 	}
-	n, err := join(ctx, r.connection, r.to, r.member)
+	n, err := joinCluster(ctx, r.connection, r.to, r.wait)
 	if err != nil {
 		return err
 	}
 	defer n.leave(ctx)
-	answers, err := r.ask(ctx, n.Namespace, event)
-	return n.answers(t, r.json, answers, "server", err)
+	answers, err := r.send(ctx, n.Namespace, event)
+	return n.printAnswers(t, r.json, answers, "server", err)
 }
 
-func (r *request) ask(ctx context.Context, ns *backplane.Namespace, event *event) ([]codec.Value, error) {
+// send sends the event and returns the answers.
+func (r *request) send(ctx context.Context, ns *backplane.Namespace, event *event) ([]codec.Value, error) {
 	if r.custom {
 		return ns.CustomRequest(ctx, event.args[0])
 	}
 	return ns.ServerSideEmitWithAck(ctx, event.name, event.args...)
 }
 
-// tell sends the event without asking for answers.
-func (r *request) tell(ctx context.Context, t *cli.Terminal, event *event) error {
-	for _, name := range []string{"nodes", "settle"} {
-		if r.fs.Changed(name) {
-			return &cli.UsageError{Reason: "--" + name + " is for answers: leave it out, or --no-ack"}
-		}
+// sendOnly sends the event without requesting answers.
+func (r *request) sendOnly(ctx context.Context, t *cli.Terminal, event *event) error {
+	if err := r.wait.requires(r.fs, "answers: omit it, or omit --no-ack"); err != nil {
+		return err
 	}
-	if err := send(ctx, r.connection, r.to, func(to emitter.Target) error {
+	if err := sendAsEmitter(ctx, r.connection, r.to, func(to emitter.Target) error {
 		return to.ServerSideEmit(ctx, event.name, event.args...)
 	}); err != nil {
 		return err

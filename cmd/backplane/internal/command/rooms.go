@@ -13,24 +13,24 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
 )
 
-// Rooms lists rooms.
+// Rooms is the rooms command. It lists rooms.
 var Rooms = cli.Command{
 	Name:    "rooms",
-	Summary: "list the rooms of all nodes and how many clients are in each",
+	Summary: "list the rooms of all nodes and the number of clients in each",
 	Help: `
-Lists the rooms of a namespace, with how many clients are in each and on how
-many nodes. Every client is in a room that is named as its id; those are left
-out, but with --all. With --room or --except it lists the rooms of these
-clients only, with --socket those of one.` + "\n" + memberHelp,
+Lists the rooms of a namespace, with the number of clients in each and the
+number of nodes that these clients are connected to. It omits each client's own
+room, whose name is the id of the client, unless --all is given. With --room,
+--except or --socket it lists only the rooms of the selected clients.` + "\n" + tempNodeHelp,
 	Examples: `
 backplane rooms --nsp /chat
 backplane rooms --socket KQ7FLJvVgJe4Xy8PAAAB
 backplane rooms --json | jq -r '.rooms[] | select(.clients > 100).room'`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
-		r := rooms{fs: fs, to: bindTarget(fs, "only rooms of clients")}
-		fs.StringVar(&r.socket, "socket", "", "the rooms of the client with this `ID`")
-		fs.BoolVar(&r.all, "all", false, "also the rooms that are named as a client's id")
-		r.member = bindMember(fs)
+		r := rooms{fs: fs, to: bindTarget(fs, "list the rooms of clients")}
+		fs.StringVar(&r.socket, "socket", "", "list the rooms of the client with this `ID`")
+		fs.BoolVar(&r.all, "all", false, "also list the own rooms of clients")
+		r.wait = bindWait(fs)
 		fs.BoolVar(&r.json, "json", false, "print one JSON object")
 		r.connection = connect.BindCluster(fs)
 		return r.run
@@ -40,7 +40,7 @@ backplane rooms --json | jq -r '.rooms[] | select(.clients > 100).room'`,
 type rooms struct {
 	fs         *pflag.FlagSet
 	to         *target
-	member     *memberFlags
+	wait       *waitFlags
 	connection *connect.Flags
 
 	socket    string
@@ -57,19 +57,19 @@ type room struct {
 func (r *rooms) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	if r.fs.Changed("socket") {
 		if len(r.to.rooms)+len(r.to.except) > 0 {
-			return &cli.UsageError{Reason: "--socket is one client: leave out --room and --except"}
+			return &cli.UsageError{Reason: "--socket selects one client: omit --room and --except"}
 		}
 		if err := checkNames("--socket", []string{r.socket}); err != nil {
 			return err
 		}
 		r.to.rooms = []string{r.socket}
 	}
-	found, o, err := fetch(ctx, r.connection, r.to, r.member)
+	found, o, err := fetch(ctx, r.connection, r.to, r.wait)
 	if found == nil {
 		return err
 	}
 	own := ids(found)
-	if r.socket != "" { // others may be in a room of that name
+	if r.socket != "" { // other clients may have joined a room of that name
 		found = slices.DeleteFunc(found, func(s socket) bool { return s.ID != r.socket })
 		if len(found) == 0 && err == nil {
 			return fmt.Errorf("%s: %q", trimmed(backplane.ErrSocketNotFound), r.socket)
@@ -96,10 +96,10 @@ func (r *rooms) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	return err
 }
 
-// count counts the clients in each room, and the nodes that they are on.
+// count counts the clients in each room and their nodes.
 func (r *rooms) count(found []socket, own map[string]bool) []room {
 	counted := make(map[string]*room)
-	lastNode := make(map[string]string) // found is ordered by node
+	lastNode := make(map[string]string) // by room; found is ordered by node
 	for _, s := range found {
 		for _, name := range s.Rooms {
 			if own[name] && !r.all {

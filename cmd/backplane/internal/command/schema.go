@@ -11,20 +11,20 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// Schema prints SQL.
+// Schema is the schema command. It prints SQL.
 var Schema = cli.Command{
 	Name:    "schema",
 	Summary: "print the SQL of the table and the functions",
 	Args:    "[up|down]", MaxArgs: 1, Values: []string{"up", "down"},
 	Help: `
-Prints the SQL that creates the table for large messages (up, the default), or
-drops it (down), for psql or a migration of yours. It connects to nothing. With
---role it grants that role what a node needs, and nothing more.
+Prints SQL for psql or for your migrations. It does not connect to a database.
+"up", which is the default, creates the table for large messages. "down" drops
+it. --role grants a role the privileges that a node needs, and no others.
 
-With --functions it is the SQL of the functions instead, with which triggers
-and psql sessions emit: backplane_emit and others. --role may then call them,
-and nothing more; the table has to exist before. All but down may be run any
-number of times.`,
+With --functions it prints the SQL of functions with which triggers and psql
+sessions emit events: backplane_emit and others. The table must exist. --role
+then grants the privilege to call them, and no others. The SQL can be run
+repeatedly.`,
 	Examples: `
 backplane schema --role app | psql -1 "$DATABASE_URL"
 backplane schema --functions --role billing | psql -1 "$DATABASE_URL"
@@ -32,9 +32,9 @@ backplane schema --table realtime.attachments > 7_realtime.up.sql
 backplane schema down --table realtime.attachments > 7_realtime.down.sql`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		s := schema{fs: fs}
-		fs.StringVar(&s.table, "table", postgres.DefaultTable, "`TABLE` for large payloads, name or schema.name")
-		fs.StringVar(&s.role, "role", "", "grant `ROLE` what it needs")
-		fs.BoolVar(&s.functions, "functions", false, "the functions, not the table")
+		fs.StringVar(&s.table, "table", postgres.DefaultTable, "`TABLE` for large payloads: name or schema.name")
+		fs.StringVar(&s.role, "role", "", "grant `ROLE` the necessary privileges")
+		fs.BoolVar(&s.functions, "functions", false, "print the SQL of the functions, not of the table")
 		fs.StringVar(&s.prefix, "prefix", "socket.io", "`PREFIX` of the channels that the functions emit to")
 		return s.run
 	},
@@ -53,11 +53,11 @@ func (s *schema) run(_ context.Context, t *cli.Terminal, args []string) error {
 	role := s.fs.Changed("role")
 	switch {
 	case len(args) == 1 && !down && args[0] != "up":
-		return &cli.UsageError{Reason: fmt.Sprintf("it is up or down, not %q", args[0])}
+		return &cli.UsageError{Reason: fmt.Sprintf("the argument must be up or down, not %q", args[0])}
 	case down && role:
-		return &cli.UsageError{Reason: "--role is for up: what goes down takes its privileges along"}
+		return &cli.UsageError{Reason: "--role is for up: down drops the privileges too"}
 	case s.fs.Changed("prefix") && (!s.functions || down):
-		return &cli.UsageError{Reason: "--prefix is for the functions that go up: add --functions"}
+		return &cli.UsageError{Reason: "--prefix requires --functions, and is not for down"}
 	}
 	var parts []string
 	for _, part := range s.parts(down, role) {
@@ -71,7 +71,7 @@ func (s *schema) run(_ context.Context, t *cli.Terminal, args []string) error {
 	return err
 }
 
-// parts return the pieces of SQL.
+// parts returns functions that return the pieces of the SQL.
 func (s *schema) parts(down, role bool) []func() (string, error) {
 	what := func(f func(table string) (string, error)) func() (string, error) {
 		return func() (string, error) { return f(s.table) }
@@ -104,7 +104,7 @@ func dropTable(table string) (string, error) {
 	return "DROP TABLE IF EXISTS " + name, err
 }
 
-// terminated is SQL that ends with a semicolon and a newline.
+// terminated returns SQL with a semicolon and a newline at its end.
 func terminated(sql string) string {
 	sql = strings.TrimRight(sql, " \n")
 	if !strings.HasSuffix(sql, ";") {

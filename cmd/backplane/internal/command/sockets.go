@@ -12,25 +12,25 @@ import (
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
-	"github.com/backplane-go/backplane/cmd/backplane/internal/show"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/userdata"
 )
 
-// Sockets lists clients.
+// Sockets is the sockets command. It lists clients.
 var Sockets = cli.Command{
 	Name:    "sockets",
 	Summary: "list the clients of all nodes",
 	Help: `
-Lists the clients of a namespace, or those in some rooms, with the node that
-each is connected to. The rooms that are named as clients are left out; --json
-has them, and all of the handshake.` + "\n" + memberHelp,
+Lists the clients of a namespace, or the clients in some rooms, with the node
+that each is connected to. It omits each client's own room, whose name is the
+id of the client. --json prints all rooms and the complete handshake.` + "\n" + tempNodeHelp,
 	Examples: `
 backplane sockets
 backplane sockets --nsp /chat --room r1 --except r2 --long
 backplane sockets --json | jq -r '.sockets[].id'`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
-		s := sockets{to: bindTarget(fs, "only clients")}
-		fs.BoolVar(&s.long, "long", false, "show when they connected and their data too")
-		s.member = bindMember(fs)
+		s := sockets{to: bindTarget(fs, "list clients")}
+		fs.BoolVar(&s.long, "long", false, "also print the time of the connection and the data")
+		s.wait = bindWait(fs)
 		fs.BoolVar(&s.json, "json", false, "print one JSON object")
 		s.connection = connect.BindCluster(fs)
 		return s.run
@@ -39,7 +39,7 @@ backplane sockets --json | jq -r '.sockets[].id'`,
 
 type sockets struct {
 	to         *target
-	member     *memberFlags
+	wait       *waitFlags
 	connection *connect.Flags
 
 	long, json bool
@@ -50,12 +50,12 @@ type socket struct {
 	ID        string               `json:"id"`
 	Node      string               `json:"node"`
 	Rooms     []string             `json:"rooms"`
-	Handshake *backplane.Handshake `json:"handshake"` // null if its node sent none
-	Data      show.Value           `json:"data"`
+	Handshake *backplane.Handshake `json:"handshake"` // null if its node has not sent it
+	Data      userdata.Value       `json:"data"`
 }
 
 func (s *sockets) run(ctx context.Context, t *cli.Terminal, _ []string) error {
-	found, o, err := fetch(ctx, s.connection, s.to, s.member)
+	found, o, err := fetch(ctx, s.connection, s.to, s.wait)
 	if found == nil {
 		return err
 	}
@@ -75,31 +75,33 @@ func (s *sockets) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	return err
 }
 
-// fetch returns the clients that to selects, ordered by node and id, and none if it could not ask. The error may come with
-// clients, see outcome.
-func fetch(ctx context.Context, connection *connect.Flags, to *target, m *memberFlags) ([]socket, outcome, error) {
+// fetch returns the clients that to selects, ordered by node and id. They are nil if no request was sent. There may be
+// clients and an error, see outcome.
+func fetch(ctx context.Context, connection *connect.Flags, to *target, w *waitFlags) ([]socket, outcome, error) {
 	if err := to.check(connection); err != nil {
 		return nil, outcome{}, err
 	}
-	if err := m.check(); err != nil {
+	if err := w.check(); err != nil {
 		return nil, outcome{}, err
 	}
-	n, err := join(ctx, connection, to, m)
+	n, err := joinCluster(ctx, connection, to, w)
 	if err != nil {
 		return nil, outcome{}, err
 	}
 	defer n.leave(ctx)
-	remote, err := of(n.Target, to).FetchSockets(ctx)
+	remote, err := narrow(n.Target, to).FetchSockets(ctx)
 	o, err := n.outcome(err)
 	found := make([]socket, 0, len(remote))
 	for _, r := range remote {
-		s := socket{ID: r.ID(), Node: r.Node(), Rooms: list(r.Rooms()), Data: show.Value{Value: r.Data()}}
+		s := socket{ID: r.ID(), Node: r.Node(), Rooms: list(r.Rooms()), Data: userdata.Value{Value: r.Data()}}
 		if h, err := r.Handshake(); err == nil {
 			s.Handshake = &h
 		}
 		found = append(found, s)
 	}
-	slices.SortFunc(found, func(a, b socket) int { return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(found, func(a, b socket) int {
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.ID, b.ID))
+	})
 	return found, o, err
 }
 
@@ -115,7 +117,8 @@ func (s *sockets) table(t *cli.Terminal, found []socket) {
 		if f.Handshake != nil {
 			address, connected = f.Handshake.Address, f.Handshake.IssuedAt().Format(time.DateTime)
 		}
-		rooms := strings.Join(slices.DeleteFunc(slices.Clone(f.Rooms), func(room string) bool { return own[room] }), ", ")
+		others := slices.DeleteFunc(slices.Clone(f.Rooms), func(room string) bool { return own[room] })
+		rooms := strings.Join(others, ", ")
 		row := []string{f.ID, f.Node, address, rooms}
 		if s.long {
 			data, err := cli.JSONLine(f.Data)
@@ -129,7 +132,7 @@ func (s *sockets) table(t *cli.Terminal, found []socket) {
 	t.Table(header, rows)
 }
 
-// ids are the ids of clients, each of which has a room of that name.
+// ids returns the ids of clients. Each client is in a room whose name is its id.
 func ids(found []socket) map[string]bool {
 	all := make(map[string]bool, len(found))
 	for _, s := range found {

@@ -1,5 +1,15 @@
-// Package command has the commands that reach a cluster: as an emitter where nobody has to answer, else as a node for the
-// time it takes.
+// Package command has the commands that send something to a cluster. A command that needs no answer is an emitter.
+// Others join the cluster as a node while they run.
+//
+// # Files
+//
+//   - emit.go, request.go: the commands that send events
+//   - membership.go, disconnect.go: the commands that change clients; clients.go has what they share
+//   - sockets.go, rooms.go: the commands that list clients and rooms
+//   - schema.go: the command that prints SQL
+//   - target.go, event.go: the flags for the target and the arguments of an event
+//   - emitter.go, tempnode.go: the two ways to send
+//   - outcome.go: whether all nodes have answered
 package command
 
 import (
@@ -19,7 +29,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// target is who a command is for, as its flags tell.
+// target selects clients by the flags of a command.
 type target struct {
 	nsp    string
 	rooms  []string
@@ -28,32 +38,34 @@ type target struct {
 
 func bindNamespace(fs *pflag.FlagSet) *target {
 	to := new(target)
-	fs.StringVar(&to.nsp, "nsp", "/", "the `NAMESPACE`; a slash in front is added where it is missing")
+	fs.StringVar(&to.nsp, "nsp", "/", "`NAMESPACE`, with or without the slash at its beginning")
 	return to
 }
 
-func bindTarget(fs *pflag.FlagSet, who string) *target {
+// bindTarget declares the flags of a target. what begins the description of --room.
+func bindTarget(fs *pflag.FlagSet, what string) *target {
 	to := bindNamespace(fs)
-	fs.StringArrayVar(&to.rooms, "room", nil, who+" in `ROOM`, which can be the id of one; repeat it for more rooms")
-	fs.StringArrayVar(&to.except, "except", nil, "but not those in `ROOM`; repeat it for more rooms")
+	fs.StringArrayVar(&to.rooms, "room", nil,
+		what+" in `ROOM`, which can also be the id of a client; repeat the flag for more rooms")
+	fs.StringArrayVar(&to.except, "except", nil, "exclude clients in `ROOM`; repeat the flag for more rooms")
 	return to
 }
 
-// targeting are the Targets of a cluster and of an emitter.
+// targeting is the Target of a cluster or of an emitter.
 type targeting[T any] interface {
 	To(rooms ...string) T
 	Except(rooms ...string) T
 }
 
-// of narrows all to the clients that to selects.
-func of[T targeting[T]](all T, to *target) T {
-	if len(to.rooms) > 0 { // To without rooms is nobody
+// narrow returns all, restricted to the clients that to selects.
+func narrow[T targeting[T]](all T, to *target) T {
+	if len(to.rooms) > 0 { // To without rooms selects no clients
 		all = all.To(to.rooms...)
 	}
 	return all.Except(to.except...)
 }
 
-// check completes the namespace and finds what cannot be a name, before anything is sent.
+// check adds the missing slash to the namespace, and validates all names before anything is sent.
 func (to *target) check(flags *connect.Flags) error {
 	if !strings.HasPrefix(to.nsp, "/") {
 		to.nsp = "/" + to.nsp
@@ -68,7 +80,8 @@ func (to *target) check(flags *connect.Flags) error {
 	return errors.Join(checkNames("--room", to.rooms), checkNames("--except", to.except))
 }
 
-// checkNames refuses names that are empty, as those of unset variables of a shell are, or no text.
+// checkNames returns an error for names that are empty, which is often an unset variable of a shell, or not valid
+// UTF-8.
 func checkNames(what string, names []string) error {
 	for _, name := range names {
 		switch {
@@ -81,7 +94,7 @@ func checkNames(what string, names []string) error {
 	return nil
 }
 
-// String says in words who is meant.
+// String describes the target in words.
 func (to *target) String() string {
 	text := "all clients"
 	if len(to.rooms) > 0 {
@@ -93,7 +106,7 @@ func (to *target) String() string {
 	return text + " in " + to.nsp
 }
 
-// usage is err as a UsageError if it is about what the command was called with.
+// usage turns errors about flags and arguments into a UsageError.
 func usage(err error) error {
 	var name *backplane.NameError
 	var event *backplane.ReservedEventError
@@ -105,7 +118,7 @@ func usage(err error) error {
 	return err
 }
 
-// plural is a number of things.
+// plural returns a number with its noun.
 func plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -113,5 +126,6 @@ func plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// trimmed is the text of an error without the name of the library, which is that of the command too.
+// trimmed returns the text of an error without its prefix, the name of the library. The name of the command is the
+// same.
 func trimmed(err error) string { return strings.TrimPrefix(err.Error(), "backplane: ") }

@@ -1,4 +1,11 @@
-// Package connect makes the bus that a command's flags name, and says what to do when it cannot be used.
+// Package connect opens the bus that the flags of a command describe, and explains errors of the bus.
+//
+// # Files
+//
+//   - connect.go: the flags, and what they open
+//   - server.go: a PostgreSQL server, behind one of the drivers
+//   - postgres.go: opens a server with pgx or lib/pq
+//   - explain.go: adds advice to errors
 package connect
 
 import (
@@ -17,78 +24,91 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// Flags name a bus.
+// Flags describe a bus.
 type Flags struct {
 	url    string
 	driver string
 	table  string
 	owner  string
 	codec  string
-	secret string // the name of a file
+	secret string // name of a file
 
-	// Prefix starts the names of the channels.
+	// Prefix is the beginning of the names of the channels.
 	Prefix string
-	// Timeout bounds each wait for the server, and for answers.
+	// Timeout bounds each wait for the database, and each wait for answers.
 	Timeout time.Duration
 }
 
-// environment is the variable that names the database when no flag does.
+// environment is the environment variable with the URL of the database, for when the flag is not set.
 const environment = "DATABASE_URL"
 
-// BindNode declares the flags of a command that runs nodes, and does without a database if none is named. None of them
-// has a default from the environment: what such a command writes to is named by who calls it.
+// BindNode declares the flags of a command that runs nodes. Without --postgres the nodes use memory. The environment is
+// not used, because nodes write to the database: the user has to name it.
 func BindNode(fs *pflag.FlagSet) *Flags {
 	f := new(Flags)
-	fs.StringVar(&f.url, "postgres", "", "go over the PostgreSQL at `URL` instead of memory, such as "+
-		"postgres://user:password@localhost:5432/database")
+	fs.StringVar(&f.url, "postgres", "", "connect the nodes through the PostgreSQL database at `URL` "+
+		"(postgres://user:password@localhost:5432/database) instead of memory")
 	f.bindDriver(fs)
-	fs.StringVar(&f.Prefix, "prefix", "socket.io", "`PREFIX` of the cluster's channels")
-	fs.StringVar(&f.table, "table", "", "`TABLE` for large payloads, created if it is missing (default "+postgres.DefaultTable+")")
-	fs.StringVar(&f.owner, "table-owner", "", "another `ROLE` that may own the table")
+	f.bindPrefix(fs)
+	fs.StringVar(&f.table, "table", "",
+		"`TABLE` for large payloads, which is created if it does not exist (default "+postgres.DefaultTable+")")
+	f.bindOwner(fs)
 	cli.GroupFlags(fs, "Cluster", "postgres", "driver", "prefix", "table", "table-owner")
 	return f
 }
 
-// BindCluster declares the flags of a command that goes to a cluster.
+// BindCluster declares the flags of a command that connects to an existing cluster.
 func BindCluster(fs *pflag.FlagSet) *Flags {
 	f := new(Flags)
-	fs.StringVar(&f.url, "postgres", "", "`URL` of the cluster's database, such as "+
-		"postgres://user:password@localhost:5432/database (default: the variable "+environment+")")
+	fs.StringVar(&f.url, "postgres", "", "`URL` of the cluster's database "+
+		"(postgres://user:password@localhost:5432/database; default: the environment variable "+environment+")")
 	f.bindDriver(fs)
-	fs.StringVar(&f.Prefix, "prefix", "socket.io", "`PREFIX` of the cluster's channels")
-	fs.StringVar(&f.table, "table", postgres.DefaultTable, "the cluster's `TABLE` for large payloads, name or schema.name")
-	fs.StringVar(&f.owner, "table-owner", "", "another `ROLE` that may own that table")
-	fs.StringVar(&f.secret, "secret-file", "", "`FILE` with the secret that the cluster's messages are signed with, every byte of it")
-	fs.StringVar(&f.codec, "codec", "json", "`CODEC` of the cluster: json, which Node.js speaks, or cbor")
-	fs.DurationVar(&f.Timeout, "timeout", 5*time.Second, "how long to wait for the database, and then for answers: `TIME` such as 500ms or 1m")
+	f.bindPrefix(fs)
+	fs.StringVar(&f.table, "table", postgres.DefaultTable,
+		"the cluster's `TABLE` for large payloads: name or schema.name")
+	f.bindOwner(fs)
+	fs.StringVar(&f.secret, "secret-file", "",
+		"`FILE` with the secret that signs the cluster's messages; all its bytes count, also a newline at the end")
+	fs.StringVar(&f.codec, "codec", "json", "`CODEC` of the cluster: json, which Node.js uses, or cbor")
+	fs.DurationVar(&f.Timeout, "timeout", 5*time.Second,
+		"give up after this `TIME` without an answer from the database or from the nodes, for example 500ms or 1m")
 	cli.FlagValues(fs, "codec", "json", "cbor")
-	cli.GroupFlags(fs, "Connection", "postgres", "driver", "prefix", "table", "table-owner", "secret-file", "codec", "timeout")
+	cli.GroupFlags(fs, "Connection",
+		"postgres", "driver", "prefix", "table", "table-owner", "secret-file", "codec", "timeout")
 	return f
 }
 
+func (f *Flags) bindPrefix(fs *pflag.FlagSet) {
+	fs.StringVar(&f.Prefix, "prefix", "socket.io", "`PREFIX` of the cluster's channels")
+}
+
+func (f *Flags) bindOwner(fs *pflag.FlagSet) {
+	fs.StringVar(&f.owner, "table-owner", "", "accept a table that this other `ROLE` owns")
+}
+
 func (f *Flags) bindDriver(fs *pflag.FlagSet) {
-	fs.StringVar(&f.driver, "driver", "", "`NAME` of the PostgreSQL driver: pgx (the default) or pq")
+	fs.StringVar(&f.driver, "driver", "", "PostgreSQL driver to use: `NAME` is pgx (the default) or pq")
 	cli.FlagValues(fs, "driver", "pgx", "pq")
 }
 
-// Backend is the bus of the nodes of one process.
+// Backend connects the nodes of one process.
 type Backend struct {
-	// Name says what it is, without secrets, and Short in few words.
+	// Name describes it without secrets. Short is a shorter description.
 	Name, Short string
-	// Bus returns the bus of one more node.
+	// Bus returns a bus for one more node.
 	Bus func() transport.Bus
 
-	server *Server // nil in memory
+	server *Server // nil: in memory
 }
 
-// Close frees what the nodes shared, once they are closed.
+// Close closes what the nodes share. Call it after all nodes are closed.
 func (b *Backend) Close() {
 	if b.server != nil {
 		b.server.Close()
 	}
 }
 
-// Explain adds to an error of a node what to do about it, where that is known.
+// Explain adds advice to an error of a node, if there is any.
 func (b *Backend) Explain(err error) error {
 	if b.server == nil {
 		return err
@@ -96,7 +116,7 @@ func (b *Backend) Explain(err error) error {
 	return b.server.Explain(err)
 }
 
-// Open makes the backend. It does no I/O: whether the server can be reached is found out by the nodes.
+// Open returns the backend. It does no I/O: the nodes connect to the server.
 func (f *Flags) Open() (*Backend, error) {
 	switch {
 	case f.url == "" && f.driver != "":
@@ -106,19 +126,21 @@ func (f *Flags) Open() (*Backend, error) {
 	case f.url == "" && f.owner != "":
 		return nil, &cli.UsageError{Reason: "--table-owner needs --postgres URL"}
 	case f.Prefix == "":
-		return nil, &cli.UsageError{Reason: "--prefix is empty: leave it out for socket.io"}
+		return nil, &cli.UsageError{Reason: "--prefix is empty: omit it for the default, socket.io"}
 	case f.url == "":
 		hub := memory.NewHub()
-		return &Backend{Name: "the in-memory bus", Short: "the in-memory bus", Bus: func() transport.Bus { return hub }}, nil
+		const name = "the in-memory bus"
+		return &Backend{Name: name, Short: name, Bus: func() transport.Bus { return hub }}, nil
 	}
 	server, err := f.open("--postgres", f.url, postgres.Config{Table: f.table, TableOwner: f.owner})
 	if err != nil {
 		return nil, err
 	}
-	return &Backend{Name: server.Name, Short: "PostgreSQL", Bus: func() transport.Bus { return server.Driver() }, server: server}, nil
+	bus := func() transport.Bus { return server.Driver() }
+	return &Backend{Name: server.Name, Short: "PostgreSQL", Bus: bus, server: server}, nil
 }
 
-// OpenCluster returns the server of a cluster. It does no I/O. The cluster's table will not be created.
+// OpenCluster returns the server of an existing cluster. It does no I/O. Its drivers do not create the table.
 func (f *Flags) OpenCluster() (*Server, error) {
 	source, dsn := "--postgres", f.url
 	if dsn == "" {
@@ -126,15 +148,15 @@ func (f *Flags) OpenCluster() (*Server, error) {
 	}
 	switch {
 	case dsn == "":
-		return nil, &cli.UsageError{Reason: "which database? Give --postgres URL, or set " + environment}
+		return nil, &cli.UsageError{Reason: "no database: give --postgres URL or set " + environment}
 	case f.Timeout <= 0:
 		return nil, &cli.UsageError{Reason: "--timeout must be more than 0"}
 	case f.codec != "json" && f.codec != "cbor":
-		return nil, &cli.UsageError{Reason: "--codec is json or cbor, not " + f.codec}
+		return nil, &cli.UsageError{Reason: "--codec must be json or cbor, not " + f.codec}
 	case f.Prefix == "":
-		return nil, &cli.UsageError{Reason: "--prefix is empty: leave it out for socket.io"}
+		return nil, &cli.UsageError{Reason: "--prefix is empty: omit it for the default, socket.io"}
 	case f.table == "":
-		return nil, &cli.UsageError{Reason: "--table is empty: leave it out for " + postgres.DefaultTable}
+		return nil, &cli.UsageError{Reason: "--table is empty: omit it for the default, " + postgres.DefaultTable}
 	}
 	server, err := f.open(source, dsn, postgres.Config{Table: f.table, TableOwner: f.owner, NoAutoCreate: true})
 	if err != nil {
@@ -144,7 +166,7 @@ func (f *Flags) OpenCluster() (*Server, error) {
 	return server, nil
 }
 
-// open returns the server that dsn names; source says where dsn comes from.
+// open returns the server at dsn. source is the flag or variable that dsn comes from.
 func (f *Flags) open(source, dsn string, config postgres.Config) (*Server, error) {
 	if config.Table != "" {
 		if _, err := postgres.QuoteTable(config.Table); err != nil {
@@ -157,10 +179,10 @@ func (f *Flags) open(source, dsn string, config postgres.Config) (*Server, error
 	case "pq":
 		return openPq(source, dsn, config)
 	}
-	return nil, &cli.UsageError{Reason: "--driver is pgx or pq, not " + f.driver}
+	return nil, &cli.UsageError{Reason: "--driver must be pgx or pq, not " + f.driver}
 }
 
-// Codec is the cluster's.
+// Codec returns the codec of the cluster.
 func (f *Flags) Codec() codec.Codec {
 	if f.codec == "cbor" {
 		return cbor.Codec{}
@@ -168,7 +190,7 @@ func (f *Flags) Codec() codec.Codec {
 	return jsonmsgpack.Codec{}
 }
 
-// Secret is what the cluster's messages are signed with, nil if they are not.
+// Secret returns the secret that signs the messages of the cluster, or nil if they are not signed.
 func (f *Flags) Secret() ([]byte, error) {
 	if f.secret == "" {
 		return nil, nil
@@ -183,7 +205,7 @@ func (f *Flags) Secret() ([]byte, error) {
 	return secret, nil
 }
 
-// Wire encodes and decodes the messages of the cluster. The store, if not nil, takes large ones.
+// Wire returns what encodes and decodes the messages of the cluster. store, unless nil, is for large messages.
 func (f *Flags) Wire(limits transport.Limits, store wire.Store) (*wire.Wire, error) {
 	secret, err := f.Secret()
 	if err != nil {
@@ -192,5 +214,5 @@ func (f *Flags) Wire(limits transport.Limits, store wire.Store) (*wire.Wire, err
 	return wire.New(wire.Config{Codec: f.Codec(), Store: store, Limits: limits, Secrets: [][]byte{secret}}), nil
 }
 
-// Table is the cluster's table.
+// Table returns the name of the cluster's table.
 func (f *Flags) Table() string { return f.table }

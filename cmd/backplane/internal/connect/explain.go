@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// Explain adds to an error of a node or an emitter what to do about it, where that is known.
+// Explain adds advice to an error of a node or an emitter, if there is any.
 func (s *Server) Explain(err error) error {
 	var setup *postgres.SetupError
 	var op *emitter.OpError
@@ -25,22 +25,24 @@ func (s *Server) Explain(err error) error {
 	case err == nil, errors.As(err, &usage):
 		return err
 	case errors.Is(err, pq.ErrSSLNotSupported):
-		return fmt.Errorf("%s: the server speaks no TLS: turn it on there, or add sslmode=disable to the URL", s.Where)
+		return fmt.Errorf("%s: the server does not support TLS: enable it there, or add sslmode=disable to the URL",
+			s.Where)
 	case errors.As(err, &setup) && errors.Is(err, postgres.ErrUnreachable):
 		return fmt.Errorf("%s: %w", s.Where, s.refusal(setup.Err))
 	case errors.As(err, &setup) && setup.Op == "inspect" && errors.Is(err, postgres.ErrNoTable):
 		return fmt.Errorf("%s: %s", s.Where, s.noTable())
 	case errors.As(err, &setup):
-		return setup // says itself what to do
+		return setup // it has advice already
 	case errors.Is(err, backplane.ErrNoLoopback):
-		return fmt.Errorf(`%s: what is sent there does not come back: a pooler or a replica may be in between; "backplane doctor" finds out`, s.Where)
+		return fmt.Errorf(`%s: a notification that was sent did not come back: `+
+			`there may be a pooler in between, or it is a replica; run "backplane doctor" to find out`, s.Where)
 	case errors.As(err, &op) && (sqlState(err) != "" || unreachable(err)):
 		return fmt.Errorf("%s: %w", s.Where, s.refusal(op.Err))
 	}
 	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "backplane: "))
 }
 
-// ExplainSQL is Explain for an error of DB.
+// ExplainSQL adds advice to an error of DB, if there is any.
 func (s *Server) ExplainSQL(err error) error {
 	if err == nil || !unreachable(err) && sqlState(err) == "" {
 		return err
@@ -48,13 +50,14 @@ func (s *Server) ExplainSQL(err error) error {
 	return s.refusal(err)
 }
 
-// sqlState is the code the server gave with err, whichever driver passed it on.
+// sqlState returns the SQLSTATE of an error that the server has sent, or "".
 func sqlState(err error) string {
-	state, _ := refused(err)
+	state, _ := serverError(err)
 	return state
 }
 
-func refused(err error) (state, message string) {
+// serverError returns the SQLSTATE and the message of an error that the server has sent.
+func serverError(err error) (state, message string) {
 	var byPgx *pgconn.PgError
 	var byPq *pq.Error
 	switch {
@@ -66,16 +69,16 @@ func refused(err error) (state, message string) {
 	return "", ""
 }
 
-// unreachable reports whether err is about the network, or time that ran out.
+// unreachable reports whether err is an error of the network or a timeout.
 func unreachable(err error) bool {
 	var network *net.OpError
 	var connecting *pgconn.ConnectError
 	return errors.As(err, &network) || errors.As(err, &connecting) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// refusal is why the server did not do as told: one reason, where the driver lists all its attempts, and what to do.
+// refusal returns one reason for an error, with advice. Drivers list each address that they have tried.
 func (s *Server) refusal(err error) error {
-	if state, message := refused(err); state != "" {
+	if state, message := serverError(err); state != "" {
 		return fmt.Errorf("%s (SQLSTATE %s)%s", message, state, s.advice(state))
 	}
 	var network *net.OpError
@@ -83,39 +86,41 @@ func (s *Server) refusal(err error) error {
 	case errors.As(err, &network):
 		return fmt.Errorf("%w: check that the server runs and that the address in the URL is right", network)
 	case errors.Is(err, context.DeadlineExceeded) && s.timeout > 0:
-		return fmt.Errorf("no answer within %v: check that a PostgreSQL server is at that address, or give it more --timeout", s.timeout)
+		return fmt.Errorf("no answer within %v: check that a PostgreSQL server is at that address, "+
+			"or increase --timeout", s.timeout)
 	case errors.Is(err, context.DeadlineExceeded):
 		return errors.New("no answer: check that a PostgreSQL server is at that address")
 	}
 	return err
 }
 
-// noTable says what to do where the cluster's table does not exist.
+// noTable returns the error for a table that does not exist, with advice.
 func (s *Server) noTable() string {
 	return fmt.Sprintf("the table %q does not exist: %s", s.table, tableAdvice(s.table))
 }
 
 func tableAdvice(table string) string {
-	return fmt.Sprintf(`give the cluster's own --table, or create it with "backplane schema --table %s | psql URL"`, table)
+	return fmt.Sprintf(`set --table to the cluster's table, or create it with `+
+		`"backplane schema --table %s | psql URL"`, table)
 }
 
-// advice is what to do about an error of the server. The classes and codes are those of appendix A of PostgreSQL's manual.
+// advice returns what to do about an error of the server. Appendix A of PostgreSQL's manual lists the codes.
 func (s *Server) advice(state string) string {
 	switch {
 	case state == "42P01", state == "3F000":
 		return ": " + tableAdvice(s.table)
 	case state == "42501":
-		return fmt.Sprintf(`: grant it, see "backplane schema --table %s --role ROLE"`, s.table)
+		return fmt.Sprintf(`: grant the privileges with "backplane schema --table %s --role ROLE | psql URL"`, s.table)
 	case state == "42703", state == "42804":
-		return fmt.Sprintf(": %s is no table of a cluster: give the cluster's own --table", s.table)
+		return fmt.Sprintf(": %s is not the table of a cluster: set --table to the cluster's table", s.table)
 	case state == "25006":
-		return ": connect to the primary server, with transactions that may write"
+		return ": connect to the primary server, with transactions that are not read-only"
 	case strings.HasPrefix(state, "28"), strings.HasPrefix(state, "3D"), strings.HasPrefix(state, "08"):
 		return ": check the user, password and database in the URL"
 	case state == "53300":
-		return ": wait, or raise max_connections"
+		return ": wait, or increase max_connections"
 	case strings.HasPrefix(state, "57P"):
-		return ": try again when the server is up"
+		return ": try again when the server is running"
 	}
 	return ""
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
 
-// poolSize is how many connections the nodes share for attachments. Each node opens two more of its own.
+// poolSize is how many connections the nodes share for attachments. Each node opens two more for itself.
 const poolSize = 4
 
 func openPgx(source, dsn string, config postgres.Config) (*Server, error) {
@@ -40,18 +40,18 @@ func openPgx(source, dsn string, config postgres.Config) (*Server, error) {
 	s.Driver = func() Driver { return pgxdriver.NewWithConfig(pool, pgxdriver.Config{Config: config}) }
 	s.close = pool.Close
 	single := c.Copy()
-	single.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // it works through any pooler
+	single.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // works through all poolers
 	s.DB = stdlib.OpenDB(*single)
-	s.Greeted = greeted
+	s.BackendPID = backendPID
 	return s, nil
 }
 
-// greeted returns the process of which pgx was told when it connected.
-func greeted(conn *sql.Conn) (pid int, err error) {
+// backendPID returns the id of the server process that pgx received when it connected.
+func backendPID(conn *sql.Conn) (pid int, err error) {
 	err = conn.Raw(func(driver any) error {
 		c, ok := driver.(*stdlib.Conn)
 		if !ok {
-			return fmt.Errorf("%T is no connection of pgx", driver)
+			return fmt.Errorf("%T is not a connection of pgx", driver)
 		}
 		pid = int(c.Conn().PgConn().PID())
 		return nil
@@ -84,12 +84,14 @@ func where(host string, port uint16, database string) string {
 	return server + ", database " + database
 }
 
-// badURL says what is wrong with a URL, but not in a driver's words when they might quote a password.
+// badURL returns the error for an invalid URL. It uses the text of the driver only where that does not contain a
+// password.
 func badURL(source, dsn string, err error) error {
 	u, parseErr := url.Parse(dsn)
 	if parseErr != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return &cli.UsageError{Reason: source + " wants a URL like postgres://user:password@localhost:5432/database, " +
-			"with %40, %2F and the like for special characters in the password"}
+		return &cli.UsageError{Reason: source +
+			" must be a URL like postgres://user:password@localhost:5432/database, " +
+			"with special characters of the password encoded, such as %40 for @ and %2F for /"}
 	}
 	var parse *pgconn.ParseConfigError
 	if errors.As(err, &parse) && parse.Unwrap() != nil {

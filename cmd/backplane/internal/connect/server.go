@@ -9,24 +9,24 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Server is a PostgreSQL, seen through one of the drivers.
+// Server is a PostgreSQL server, used with one of the drivers.
 type Server struct {
-	// Name says what it is, without secrets, and Where where it is.
+	// Name describes it without secrets. Where is its address and database.
 	Name, Where string
-	// Driver returns the bus and store of one more node.
+	// Driver returns the bus and store for one more node.
 	Driver func() Driver
 	// DB is a pool of connections to the server.
 	DB *sql.DB
-	// Greeted returns the process that the server named when it greeted a connection of DB. It is nil where the driver does
-	// not tell.
-	Greeted func(*sql.Conn) (pid int, err error)
+	// BackendPID returns the process id that the server sent when a connection of DB was opened. It is nil if the
+	// driver does not provide the id.
+	BackendPID func(*sql.Conn) (pid int, err error)
 
 	table   string
 	timeout time.Duration
 	close   func()
 }
 
-// Driver is a driver of a cluster.
+// Driver is the bus and the store of a node.
 type Driver interface {
 	transport.Bus
 	transport.Closer
@@ -34,12 +34,13 @@ type Driver interface {
 	storage.Preparer
 }
 
-// Close frees what the drivers shared, once they are closed.
+// Close closes what the drivers share. Call it after they are closed.
 func (s *Server) Close() {
-	_ = s.DB.Close() // nothing is lost with it
+	_ = s.DB.Close() // no transaction is open
 	s.close()
 }
 
 func newServer(driver, where string, config postgres.Config) *Server {
-	return &Server{Name: "PostgreSQL with " + driver + ", " + where, Where: where, table: config.Table, close: func() {}}
+	name := "PostgreSQL with " + driver + ", " + where
+	return &Server{Name: name, Where: where, table: config.Table, close: func() {}}
 }

@@ -1,5 +1,5 @@
-// Package demo is the demo of the backplane command: Socket.IO servers in one process and one cluster, each with a page that
-// shows what a cluster does.
+// Package demo implements the demo command. It runs several Socket.IO servers as one cluster in one process. Each has a
+// page that shows what the cluster does.
 package demo
 
 import (
@@ -21,41 +21,43 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// Command is the demo.
+// Command is the demo command.
 var Command = cli.Command{
 	Name:    "demo",
-	Summary: "run a cluster of Socket.IO servers, and chat on it",
+	Summary: "run a cluster of Socket.IO servers with a chat",
 	Help: `
-Starts several Socket.IO servers in one cluster, on ports one after the other,
-and prints a link to each. Behind it is a chat: rooms, who is typing, who is on
-which node, a question to everybody, pictures; and a strip that shows what goes
-from node to node. The page needs nothing else, not even the internet.
+Starts several Socket.IO servers as one cluster, on consecutive ports, and
+prints a link to each. The page behind a link is a chat with rooms, pictures and
+polls. It also shows who is connected to which node, and draws each message that
+goes from node to node. It loads nothing from the internet.
 
-While it runs, type the name of a node, such as 3001, and Enter: the node stops,
-and the pages show it. Once more, and it is back.
+While the demo runs, type the name of a node, such as 3001, and Enter to stop
+that node. The pages show that it is gone. Type it again to start the node.
 
-With --postgres the cluster goes over that database. Whatever else uses the same
-database and prefix is in it too, such as the Node.js server in examples/mixed.`,
+With --postgres the nodes are connected through that database. All other nodes
+that use the same database and prefix belong to the cluster too, for example the
+Node.js server in examples/mixed.`,
 	Examples: `
 backplane demo
 backplane demo --addr 127.0.0.1:4000 --nodes 2
 backplane demo --postgres "$DATABASE_URL"`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		d := &demo{}
-		fs.StringVar(&d.addr, "addr", serve.DefaultAddr, "`HOST:PORT` of the first node; the others have the next ports")
-		fs.IntVar(&d.count, "nodes", 3, "`N` nodes, from 1 to "+fmt.Sprint(maxNodes))
+		fs.StringVar(&d.addr, "addr", serve.DefaultAddr,
+			"`HOST:PORT` of the first node; the other nodes use the next ports")
+		fs.IntVar(&d.count, "nodes", 3, "run `N` nodes, from 1 to "+fmt.Sprint(maxNodes))
 		d.flags = connect.BindNode(fs)
 		return d.run
 	},
 }
 
 const (
-	// maxNodes keeps the nodes' connections, two for each, below what a PostgreSQL server allows by default.
+	// maxNodes keeps the number of connections, two per node, below PostgreSQL's default limit of 100.
 	maxNodes = 20
-	// patience bounds the start, so that a cluster that does not come together is a failure and no wait.
-	patience = 10 * time.Second
-	// goodbye bounds how long the end may take.
-	goodbye = 3 * time.Second
+	// startTimeout bounds the start, also the time in which the nodes have to find each other.
+	startTimeout = 10 * time.Second
+	// stopTimeout bounds the end of a node.
+	stopTimeout = 3 * time.Second
 )
 
 type demo struct {
@@ -66,11 +68,11 @@ type demo struct {
 	t       *cli.Terminal
 	logger  *slog.Logger
 	backend *connect.Backend
-	places  []*place
+	slots   []*slot
 }
 
-// place is where a node is, or was.
-type place struct {
+// slot has the address and the name of a node. They stay the same when the node is stopped and started again.
+type slot struct {
 	addr string
 	name string
 	node *serve.Node // nil: stopped
@@ -78,7 +80,7 @@ type place struct {
 
 func (d *demo) run(ctx context.Context, t *cli.Terminal, _ []string) (err error) {
 	if d.count < 1 || d.count > maxNodes {
-		return &cli.UsageError{Reason: fmt.Sprintf("--nodes is from 1 to %d, not %d", maxNodes, d.count)}
+		return &cli.UsageError{Reason: fmt.Sprintf("--nodes must be from 1 to %d, not %d", maxNodes, d.count)}
 	}
 	addrs, err := serve.Addrs(d.addr, d.count)
 	if err != nil {
@@ -88,57 +90,61 @@ func (d *demo) run(ctx context.Context, t *cli.Terminal, _ []string) (err error)
 		return err
 	}
 	defer d.backend.Close()
-	d.t, d.logger = t, slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	d.t = t
+	d.logger = slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	defer d.stopAll(ctx)
 	if err := d.startAll(ctx, addrs); err != nil {
 		return d.backend.Explain(err)
 	}
-	d.welcome()
-	return d.obey(ctx)
+	d.printLinks()
+	return d.readNames(ctx)
 }
 
 // startAll starts the nodes, and waits until they know each other.
 func (d *demo) startAll(ctx context.Context, addrs []string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for _, addr := range addrs {
-		p := &place{addr: addr}
-		if err := d.start(ctx, p); err != nil {
+		s := &slot{addr: addr}
+		if err := d.start(ctx, s); err != nil {
 			return err
 		}
-		d.places = append(d.places, p)
+		d.slots = append(d.slots, s)
 	}
-	for _, p := range d.places {
-		if err := p.node.WaitForPeers(ctx, d.count-1); err != nil {
-			return fmt.Errorf("node %s does not know its %d peers: %w", p.name, d.count-1, err)
+	for _, s := range d.slots {
+		if err := s.node.WaitForPeers(ctx, d.count-1); err != nil {
+			return fmt.Errorf("node %s does not find its %d peers: %w", s.name, d.count-1, err)
 		}
 	}
 	return nil
 }
 
-// start starts the node of a place.
-func (d *demo) start(ctx context.Context, p *place) error {
-	listener, err := serve.Listen(ctx, p.addr)
+// start starts the node of a slot.
+func (d *demo) start(ctx context.Context, s *slot) error {
+	listener, err := serve.Listen(ctx, s.addr)
 	if err != nil {
 		return err
 	}
 	addr := listener.Addr().String()
-	node, err := serve.Start(ctx, listener, serve.Options{Bus: d.backend.Bus(), BusName: d.backend.Short, Prefix: d.flags.Prefix,
-		Server: socketio.Config{Path: serve.DefaultPath}, Logger: d.logger})
+	node, err := serve.Start(ctx, listener, serve.Options{
+		Bus: d.backend.Bus(), BusName: d.backend.Short, Prefix: d.flags.Prefix,
+		Server: socketio.Config{Path: serve.DefaultPath}, Logger: d.logger,
+	})
 	if err != nil {
 		return err
 	}
-	p.addr, p.name, p.node = addr, node.Name, node
+	s.addr, s.name, s.node = addr, node.Name, node
 	return nil
 }
 
-func (d *demo) welcome() {
-	out, first := d.t.Out, d.places[0].node
+func (d *demo) printLinks() {
+	out, first, last := d.t.Out, d.slots[0].node, d.slots[len(d.slots)-1]
 	fmt.Fprintf(out, "%s: %s, over %s\n\n", d.t.Paint(cli.Bold, "backplane demo"), servers(d.count), d.backend.Name)
-	for _, p := range d.places {
-		fmt.Fprintf(out, "  node %s  %s\n", p.name, d.t.Paint(cli.Cyan, p.node.URL))
+	for _, s := range d.slots {
+		fmt.Fprintf(out, "  node %s  %s\n", s.name, d.t.Paint(cli.Cyan, s.node.URL))
 	}
-	fmt.Fprintf(out, "\n%s\n", strings.TrimSpace(fmt.Sprintf(tryThis, first.Name, d.places[len(d.places)-1].name, strings.TrimSuffix(first.URL, "/"))))
+	hints := fmt.Sprintf(tryThis, first.Name, last.name, strings.TrimSuffix(first.URL, "/"))
+	fmt.Fprintf(out, "\n%s\n", strings.TrimSpace(hints))
 }
 
 func servers(n int) string {
@@ -149,22 +155,22 @@ func servers(n int) string {
 }
 
 const tryThis = `
-Open two of them side by side, and try this:
+Open two of them side by side and try this:
   - say something on %[1]s: it reaches the clients of all nodes
   - make a room, ask everybody a question, drop a picture on the chat
-  - type %[2]s and Enter here: that node stops; once more, and it is back
-  - connect any Socket.IO client, and emit "chat message" with {"text":"hello"}:
+  - type %[2]s and Enter here to stop that node, and again to start it
+  - connect any Socket.IO client and emit "chat message" with {"text":"hello"}:
       io("%[3]s").emit("chat message", { text: "hello" })
 
-Ctrl-C ends it.`
+Ctrl-C stops the demo.`
 
-// obey does what is typed, until the demo is interrupted or a node fails.
-func (d *demo) obey(ctx context.Context) error {
+// readNames stops and starts the nodes whose names are typed, until the demo is interrupted or a node fails.
+func (d *demo) readNames(ctx context.Context) error {
 	lines := make(chan string)
-	go read(ctx, d.t.In, lines) // ends with the process at the latest: nothing else ends a read from a terminal
+	go readLines(ctx, d.t.In, lines) // a read from a terminal cannot be interrupted: it may outlive this function
 	failed := make(chan error, 1)
-	for _, p := range d.places {
-		go watch(ctx, p.node, failed)
+	for _, s := range d.slots {
+		go reportFailure(ctx, s.node, failed)
 	}
 	for {
 		select {
@@ -181,7 +187,7 @@ func (d *demo) obey(ctx context.Context) error {
 	}
 }
 
-func read(ctx context.Context, in io.Reader, lines chan<- string) {
+func readLines(ctx context.Context, in io.Reader, lines chan<- string) {
 	scanner := bufio.NewScanner(in)
 	for scanner.Scan() {
 		select {
@@ -192,12 +198,13 @@ func read(ctx context.Context, in io.Reader, lines chan<- string) {
 	}
 }
 
-func watch(ctx context.Context, node *serve.Node, failed chan<- error) {
+// reportFailure waits until the node fails or ctx ends.
+func reportFailure(ctx context.Context, node *serve.Node, failed chan<- error) {
 	select {
 	case err := <-node.Failed():
 		select {
 		case failed <- fmt.Errorf("node %s: %w", node.Name, err):
-		default: // one is enough
+		default: // another node has failed already
 		}
 	case <-ctx.Done():
 	}
@@ -206,45 +213,46 @@ func watch(ctx context.Context, node *serve.Node, failed chan<- error) {
 // toggle stops a node, or starts it again.
 func (d *demo) toggle(ctx context.Context, name string, failed chan<- error) {
 	var names []string
-	for _, p := range d.places {
-		names = append(names, p.name)
-		if p.name != name {
+	for _, s := range d.slots {
+		names = append(names, s.name)
+		if s.name != name {
 			continue
 		}
-		if p.node != nil {
-			d.stop(ctx, p)
+		if s.node != nil {
+			d.stop(ctx, s)
 			d.t.Note("node %s has stopped", name)
 			return
 		}
-		starting, cancel := context.WithTimeout(ctx, patience)
+		starting, cancel := context.WithTimeout(ctx, startTimeout)
 		defer cancel()
-		if err := d.start(starting, p); err != nil {
+		if err := d.start(starting, s); err != nil {
 			d.t.Note("node %s: %v", name, d.backend.Explain(err))
 			return
 		}
-		go watch(ctx, p.node, failed)
+		go reportFailure(ctx, s.node, failed)
 		d.t.Note("node %s is back", name)
 		return
 	}
 	d.t.Note("there is no node %q: type %s", name, strings.Join(names, " or "))
 }
 
-// stop stops the node of a place.
-func (d *demo) stop(ctx context.Context, p *place) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+// stop stops the node of a slot.
+func (d *demo) stop(ctx context.Context, s *slot) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	err := p.node.Stop(ctx)
-	p.node = nil
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) { // who did not go in time was told to, and is gone
-		d.logger.Warn("stopping a node", "node", p.name, "error", err)
+	err := s.node.Stop(ctx)
+	s.node = nil
+	// A deadline is no failure: the remaining clients were disconnected.
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		d.logger.Warn("stopping a node", "node", s.name, "error", err)
 	}
 }
 
 func (d *demo) stopAll(ctx context.Context) {
 	var group sync.WaitGroup
-	for _, p := range d.places {
-		if p.node != nil {
-			group.Go(func() { d.stop(ctx, p) })
+	for _, s := range d.slots {
+		if s.node != nil {
+			group.Go(func() { d.stop(ctx, s) })
 		}
 	}
 	group.Wait()

@@ -1,4 +1,12 @@
-// Package doctor examines whether a cluster can run on a database, and says what to do where it cannot.
+// Package doctor implements the doctor command: it checks whether a cluster can run on a database and gives advice.
+//
+// # Files
+//
+//   - doctor.go: the command and its output
+//   - check.go: the list of checks, and how they are run
+//   - server.go: checks of the server
+//   - pooler.go: checks of poolers and notifications
+//   - table.go: checks of the table and the SQL functions
 package doctor
 
 import (
@@ -10,40 +18,39 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
 )
 
-// status is what a check has found.
+// status is the result of a check.
 type status string
 
 const (
 	ok   status = "ok"
-	warn status = "warn" // works, but somebody should look at it
-	fail status = "fail" // does not work
+	warn status = "warn" // it works, but someone should look at it
+	fail status = "fail" // it does not work
 )
 
-// finding is the outcome of one check, in JSON.
+// finding is what a check has found, in JSON.
 type finding struct {
 	Check  string `json:"check"`
 	Status status `json:"status"`
 	Detail string `json:"detail"`
-	// Advice is what to do, empty if all is well.
+	// Advice says what to do. It is empty if the status is ok.
 	Advice string `json:"advice"`
 }
 
-// check examines one thing.
+// check examines one property of the subject.
 type check struct {
-	name string
-	run  func(ctx context.Context, p *patient) finding
-	// needs is a check without whose success this one is not made.
-	needs string
+	name     string
+	examine  func(ctx context.Context, s *subject) finding
+	requires string // the check is skipped if this one has failed or was skipped
 }
 
-// patient is what is examined.
-type patient struct {
+// subject is the database that is checked.
+type subject struct {
 	server  *connect.Server
 	flags   *connect.Flags
-	channel string // that of the namespace
+	channel string // of the namespace
 }
 
-// checks are in the order in which they are made and shown.
+// checks are run and printed in this order.
 var checks = []check{
 	{"connection", connection, ""},
 	{"server", version, "connection"},
@@ -60,15 +67,16 @@ var checks = []check{
 	{"clock", clock, "connection"},
 }
 
-// examine makes the checks. Each may take as long as the flags say.
-func (p *patient) examine(ctx context.Context, each func(finding)) {
+// runChecks runs the checks, each with the timeout of the flags, and calls each with what they find.
+func (s *subject) runChecks(ctx context.Context, each func(finding)) {
 	failed := make(map[string]bool)
 	for _, c := range checks {
-		if failed[c.needs] || failed["connection"] {
+		if failed[c.requires] {
+			failed[c.name] = true
 			continue
 		}
-		bounded, cancel := context.WithTimeout(ctx, p.flags.Timeout)
-		f := c.run(bounded, p)
+		bounded, cancel := context.WithTimeout(ctx, s.flags.Timeout)
+		f := c.examine(bounded, s)
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -79,25 +87,27 @@ func (p *patient) examine(ctx context.Context, each func(finding)) {
 	}
 }
 
-func fine(format string, args ...any) finding {
+// pass returns the finding of a check that is ok.
+func pass(format string, args ...any) finding {
 	return finding{Status: ok, Detail: fmt.Sprintf(format, args...)}
 }
 
-// cannot is a check that could not be made.
-func (p *patient) cannot(err error) finding {
-	return finding{Status: fail, Detail: "cannot be examined: " + p.server.ExplainSQL(err).Error(),
-		Advice: "make the server answer this, then run the doctor again"}
+const repeat = "fix this error, then run the doctor again"
+
+// notChecked returns the finding of a check that an error has prevented.
+func (s *subject) notChecked(err error) finding {
+	return finding{Status: fail, Detail: "cannot be checked: " + s.server.ExplainSQL(err).Error(), Advice: repeat}
 }
 
 // scan reads one row.
-func (p *patient) scan(ctx context.Context, query string, into ...any) error {
-	return p.server.DB.QueryRowContext(ctx, query).Scan(into...)
+func (s *subject) scan(ctx context.Context, query string, into ...any) error {
+	return s.server.DB.QueryRowContext(ctx, query).Scan(into...)
 }
 
-// conn takes a connection of the server's pool.
-func (p *patient) conn(ctx context.Context) (*sql.Conn, error) { return p.server.DB.Conn(ctx) }
+// conn takes a connection from the server's pool.
+func (s *subject) conn(ctx context.Context) (*sql.Conn, error) { return s.server.DB.Conn(ctx) }
 
-// milliseconds is a time that people can compare.
+// milliseconds formats a duration in milliseconds.
 func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 }

@@ -10,30 +10,30 @@ import (
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
-	"github.com/backplane-go/backplane/cmd/backplane/internal/watch"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/listen"
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Command is the doctor.
+// Command is the doctor command.
 var Command = cli.Command{
 	Name:    "doctor",
-	Summary: "find out whether a cluster can run on this database",
+	Summary: "check whether a cluster can run on a database",
 	Help: `
-Connects as a node would and examines the server, what is in between, whether
-notifications come back, the table and the privileges on it, the queue of
-notifications and the clock. Each line is ok, or says what to do. It changes
-nothing, and no node hears of it.
+Connects like a node and checks the server, poolers in between, LISTEN and
+NOTIFY, the table and its privileges, the notification queue and the clock.
+Prints one line per check: ok, warn or fail, with advice unless it is ok.
+It changes nothing, and nodes do not notice it.
 
-The exit status is 1 if something does not work (fail). What works, but should
-be looked at (warn), does not count.`,
+The exit status is 1 if a check fails. Warnings do not change it: the cluster
+works, but someone should look at them.`,
 	Examples: `
 backplane doctor --postgres postgres://app@db.example.com/app
 backplane doctor --driver pq --table realtime.attachments
 backplane doctor --json | jq '.checks[] | select(.status != "ok")'`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		d := new(doctor)
-		fs.StringVar(&d.nsp, "nsp", "/", "the `NAMESPACE` to listen to; a slash in front is added where it is missing")
+		fs.StringVar(&d.nsp, "nsp", "/", "test the channel of `NAMESPACE`, with or without the slash at its beginning")
 		fs.BoolVar(&d.json, "json", false, "print one JSON object")
 		d.flags = connect.BindCluster(fs)
 		return d.run
@@ -52,12 +52,12 @@ func (d *doctor) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 		return err
 	}
 	defer server.Close()
-	p := &patient{server: server, flags: d.flags}
-	if p.channel, err = watch.Channel(d.flags, d.nsp, transport.Limits{Channel: postgres.MaxName}); err != nil {
+	s := &subject{server: server, flags: d.flags}
+	if s.channel, err = listen.Channel(d.flags, d.nsp, transport.Limits{Channel: postgres.MaxName}); err != nil {
 		return err
 	}
 	findings, failed := make([]finding, 0, len(checks)), 0
-	p.examine(ctx, func(f finding) {
+	s.runChecks(ctx, func(f finding) {
 		f.Detail, f.Advice = oneLine(f.Detail), oneLine(f.Advice)
 		if f.Status == fail {
 			failed++
@@ -87,9 +87,9 @@ func (d *doctor) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	return nil
 }
 
-var colours = map[status]string{ok: cli.Green, warn: cli.Yellow, fail: cli.Red}
+var colors = map[status]string{ok: cli.Green, warn: cli.Yellow, fail: cli.Red}
 
-// print writes a finding, and what to do about it below. On a terminal both are wrapped.
+// print writes a finding, and its advice on the lines below. On a terminal both are wrapped.
 func print(t *cli.Terminal, f finding) {
 	width := 0
 	for _, c := range checks {
@@ -100,10 +100,13 @@ func print(t *cli.Terminal, f finding) {
 	if t.Width > 0 {
 		room = max(20, t.Width-len(margin)-len("-> "))
 	}
-	state := t.Paint(colours[f.Status], fmt.Sprintf("%-4s", f.Status))
-	fmt.Fprintf(t.Out, "%s  %-*s  %s\n", state, width, f.Check, strings.Join(cli.Wrap(cli.Printable(f.Detail), room), "\n"+margin))
+	wrap := func(text, margin string) string {
+		return strings.Join(cli.Wrap(cli.Printable(text), room), "\n"+margin)
+	}
+	status := t.Paint(colors[f.Status], fmt.Sprintf("%-4s", f.Status))
+	fmt.Fprintf(t.Out, "%s  %-*s  %s\n", status, width, f.Check, wrap(f.Detail, margin))
 	if f.Advice != "" {
-		fmt.Fprintf(t.Out, "%s-> %s\n", margin, strings.Join(cli.Wrap(cli.Printable(f.Advice), room), "\n   "+margin))
+		fmt.Fprintf(t.Out, "%s-> %s\n", margin, wrap(f.Advice, "   "+margin))
 	}
 }
 

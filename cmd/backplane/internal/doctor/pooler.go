@@ -8,93 +8,99 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane"
-	"github.com/backplane-go/backplane/cmd/backplane/internal/watch"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/listen"
 	"github.com/backplane-go/backplane/transport"
 )
 
-const direct = "give the nodes a direct connection to the server, or one that pools sessions, for listening: see PgBouncer in docs/howto/deploy.md"
+const connectDirectly = "connect the nodes directly to the server, or through a pooler in session mode: " +
+	"see PgBouncer in docs/howto/deploy.md"
 
-// pooler finds out whether connections to the server are lent for a transaction only, which loses every LISTEN.
+// pooler detects a pooler in transaction mode, which loses LISTEN.
 //
-// Two connections are taken. While a transaction is open on the second, the first runs statements. If both are ever served
-// by one process of the server, or the first by more than one, something in between hands processes around.
-func pooler(ctx context.Context, p *patient) finding {
-	first, err := p.conn(ctx)
+// It opens two connections and runs statements on the first while a transaction is open on the second. If a server
+// process ever serves both connections, or the first is served by more than one process, something in between moves
+// connections from one process to another.
+func pooler(ctx context.Context, s *subject) finding {
+	first, err := s.conn(ctx)
 	if err != nil {
-		return p.cannot(err)
+		return s.notChecked(err)
 	}
 	defer first.Close()
-	second, err := p.conn(ctx)
+	second, err := s.conn(ctx)
 	if err != nil {
-		return p.cannot(err)
+		return s.notChecked(err)
 	}
 	defer second.Close()
 
-	before, err := process(ctx, first)
+	before, err := backendPID(ctx, first)
 	if err != nil {
-		return p.cannot(err)
+		return s.notChecked(err)
 	}
 	tx, err := second.BeginTx(ctx, nil)
 	if err != nil {
-		return p.cannot(err)
+		return s.notChecked(err)
 	}
-	defer func() { _ = tx.Rollback() }() // there is nothing to undo
-	held, err := process(ctx, tx)
+	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	held, err := backendPID(ctx, tx)
 	if err != nil {
-		return p.cannot(err)
+		return s.notChecked(err)
 	}
 	shared := held == before
 	if !shared {
-		after, err := process(ctx, first)
+		after, err := backendPID(ctx, first)
 		if err != nil {
-			return p.cannot(err)
+			return s.notChecked(err)
 		}
 		shared = after != before
 	}
 	if shared {
-		return finding{Status: fail, Detail: "something in between pools transactions (such as PgBouncer with pool_mode=transaction): LISTEN is lost",
-			Advice: direct}
+		return finding{Status: fail, Advice: connectDirectly,
+			Detail: "a pooler in transaction mode is in between (such as PgBouncer with pool_mode=transaction): " +
+				"LISTEN is lost"}
 	}
-	if p.server.Greeted == nil {
-		return fine("nothing is in between that pools transactions")
+	if s.server.BackendPID == nil {
+		return pass("no pooler in transaction mode is in between")
 	}
-	greeting, err := p.server.Greeted(first)
+	announced, err := s.server.BackendPID(first)
 	switch {
 	case err != nil:
-		return p.cannot(err)
-	case greeting != before:
-		return fine("something is in between, and pools whole sessions, which is fine")
+		return s.notChecked(err)
+	case announced != before:
+		return pass("a pooler in session mode is in between, which is fine")
 	}
-	return fine("nothing is in between")
+	return pass("no pooler is in between")
 }
 
-// process is the process of the server that serves a connection now.
-func process(ctx context.Context, q interface {
+// backendPID returns the id of the server process that serves a connection at the moment.
+func backendPID(ctx context.Context, q interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
 }) (pid int, err error) {
 	err = q.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pid)
 	return pid, err
 }
 
-// notifications finds out whether what is sent to the namespace's channel comes back, on the connections that a node would use.
-func notifications(ctx context.Context, p *patient) finding {
-	driver := p.server.Driver()
+// notifications checks that a notification comes back, on the connections that a node would use.
+func notifications(ctx context.Context, s *subject) finding {
+	driver := s.server.Driver()
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = driver.Close(closing) // the result is known
 	}()
 	start := time.Now()
-	watcher, err := watch.Open(ctx, watch.Config{Bus: driver, Channels: []string{p.channel}, Timeout: p.flags.Timeout,
-		Deliver: func(transport.Message, time.Time) {}})
+	listener, err := listen.Open(ctx, listen.Config{
+		Bus: driver, Channels: []string{s.channel}, Timeout: s.flags.Timeout,
+		Deliver: func(transport.Message, time.Time) {},
+	})
 	took := time.Since(start)
 	if errors.Is(err, backplane.ErrNoLoopback) {
-		return finding{Status: fail, Detail: fmt.Sprintf("a notification did not come back within %v", p.flags.Timeout), Advice: direct}
+		return finding{Status: fail, Advice: connectDirectly,
+			Detail: fmt.Sprintf("a notification did not come back within %v", s.flags.Timeout)}
 	}
 	if err != nil {
-		return finding{Status: fail, Detail: "LISTEN or NOTIFY failed: " + p.server.Explain(err).Error(),
-			Advice: "connect to the primary server itself, as a role with CONNECT on the database"}
+		return finding{Status: fail, Detail: "LISTEN or NOTIFY failed: " + s.server.Explain(err).Error(),
+			Advice: "connect to the primary server, with a role that has CONNECT on the database"}
 	}
-	watcher.Close(ctx)
-	return fine("LISTEN works; one came back, %s with connecting", milliseconds(took))
+	listener.Close(ctx)
+	return pass("LISTEN works: a notification came back, %s after the start of the connection", milliseconds(took))
 }

@@ -1,4 +1,4 @@
-// Package scaffold writes the skeleton of a transport, from which its author goes on.
+// Package scaffold implements the new-transport command: it writes the skeleton of a transport.
 package scaffold
 
 import (
@@ -18,30 +18,31 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 )
 
-// Command writes the skeleton.
+// Command is the new-transport command.
 var Command = cli.Command{
 	Name:    "new-transport",
-	Summary: "write the skeleton of a transport of your own",
+	Summary: "write the skeleton of a new transport",
 	Args:    "NAME", MinArgs: 1, MaxArgs: 1,
 	Help: `
-Writes a Go module with a bus that compiles and does nothing yet, its proof with
-all hooks, a README and a workflow for GitHub. NAME is the name of the package.
+Writes a Go module with a bus that compiles and does nothing yet, the complete
+conformance tests, a README and a GitHub workflow. NAME is the package name.
 
-Run its tests: they fail, and the first failure says which step is next. When
-nothing fails any more the transport is finished. It uses two packages: broker,
-which queues, waits and interrupts, and proxy, which makes the tests' outages.
-docs/howto/write-a-transport.md explains both.
+The tests fail, and the first failure tells you the next step. When all tests
+pass, the transport is finished. The module uses two packages of backplane:
+broker handles queues, waiting and interruption, and proxy simulates outages in
+the tests. docs/howto/write-a-transport.md explains both.
 
-Nothing is overwritten. At the end it runs "go mod tidy" in the folder, which
-may download modules.`,
+The command overwrites no files. At the end it runs "go mod tidy" in the folder,
+which may download modules.`,
 	Examples: `
 backplane new-transport mybus
 backplane new-transport mybus --module example.com/team/mybus --dir bus`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		s := &scaffold{}
-		fs.StringVar(&s.dir, "dir", "", "write to `DIR`, which must be empty or not exist (default: NAME)")
+		fs.StringVar(&s.dir, "dir", "", "write to the folder `DIR`, which must be empty or not exist (default: NAME)")
 		fs.StringVar(&s.module, "module", "", "`PATH` of the module (default: example.com/NAME)")
-		fs.StringVar(&s.replace, "replace", "", "use the backplane in this `CHECKOUT` (default: a released version, or the checkout that this program was built from)")
+		fs.StringVar(&s.replace, "replace", "", "use the backplane in this `CHECKOUT` "+
+			"(default: the released version or the checkout that this program was built from)")
 		return s.run
 	},
 }
@@ -50,23 +51,30 @@ type scaffold struct {
 	dir, module, replace string
 }
 
-// packageName is how packages are named by convention.
+// packageName matches the conventional names of packages.
 var packageName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
 var modulePaths = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~/-]*$`)
 
-// taken are the names that the files of the skeleton use for something else, and those of which Go makes something special.
-var taken = []string{"broker", "conformance", "context", "fmt", "internal", "main", "os", "proxy", "testing", "transport", "vendor"}
+// taken lists names that the skeleton uses, and names with a meaning for the go command.
+var taken = []string{
+	"broker", "conformance", "context", "fmt", "internal", "main", "os", "proxy", "testing", "transport", "vendor",
+}
 
 func (s *scaffold) run(ctx context.Context, t *cli.Terminal, args []string) error {
 	name := args[0]
 	switch {
 	case !packageName.MatchString(name) || token.IsKeyword(name):
-		return &cli.UsageError{Reason: fmt.Sprintf("NAME is the name of a Go package, in lower case, such as mybus, not %q", name)}
+		return &cli.UsageError{
+			Reason: fmt.Sprintf("NAME must be a Go package name in lower case, such as mybus, not %q", name),
+		}
 	case slices.Contains(taken, name):
-		return &cli.UsageError{Reason: fmt.Sprintf("NAME must not be %q, which the skeleton uses itself: take one such as mybus", name)}
+		return &cli.UsageError{
+			Reason: fmt.Sprintf("NAME must not be %q, which is in use: choose another, such as mybus", name),
+		}
 	case s.module != "" && !modulePaths.MatchString(s.module):
-		return &cli.UsageError{Reason: fmt.Sprintf("--module is the path of a module, such as example.com/mybus, not %q", s.module)}
+		return &cli.UsageError{Reason: fmt.Sprintf("--module must be a module path, such as example.com/mybus, not %q",
+			s.module)}
 	}
 	if s.dir == "" {
 		s.dir = name
@@ -81,7 +89,9 @@ func (s *scaffold) run(ctx context.Context, t *cli.Terminal, args []string) erro
 	if err := requireEmpty(s.dir); err != nil {
 		return err
 	}
-	files, err := write(s.dir, skeleton{Name: name, Upper: strings.ToUpper(name), Module: s.module, Version: version, Replace: replace})
+	files, err := write(s.dir, skeleton{
+		Name: name, Upper: strings.ToUpper(name), Module: s.module, Version: version, Replace: replace,
+	})
 	if err != nil {
 		return err
 	}
@@ -92,11 +102,12 @@ func (s *scaffold) run(ctx context.Context, t *cli.Terminal, args []string) erro
 	if err := tidy(ctx, s.dir); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.Out, "next: cd %s && go test -failfast, and do what the failure says\n", s.dir)
+	_, err = fmt.Fprintf(t.Out, "next: run this, and do what the first failure says: cd %s && go test -failfast\n",
+		s.dir)
 	return err
 }
 
-// requireEmpty refuses a folder that there is something in.
+// requireEmpty returns an error if the folder contains anything.
 func requireEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
@@ -105,7 +116,8 @@ func requireEmpty(dir string) error {
 	case err != nil:
 		return err
 	case len(entries) > 0:
-		return fmt.Errorf("%s is not empty (it holds %s): nothing is overwritten", dir, filepath.Base(entries[0].Name()))
+		return fmt.Errorf("%s is not empty (it contains %s): choose another folder, because no files are overwritten",
+			dir, filepath.Base(entries[0].Name()))
 	}
 	return nil
 }

@@ -13,14 +13,14 @@ import (
 //go:embed all:skeleton
 var templates embed.FS
 
-// skeleton is what differs between two skeletons.
+// skeleton has the values for the placeholders in the templates.
 type skeleton struct {
 	Name, Upper      string // of the package
 	Module           string
 	Version, Replace string // of backplane
 }
 
-// write writes the files into dir, and returns their names in it.
+// write writes the files to dir and returns their names.
 func write(dir string, s skeleton) (names []string, err error) {
 	root, err := fs.Sub(templates, "skeleton")
 	if err != nil {
@@ -34,7 +34,7 @@ func write(dir string, s skeleton) (names []string, err error) {
 		if err != nil {
 			return err
 		}
-		parsed, err := template.New(path).Delims("«", "»").Parse(string(text)) // the usual braces are GitHub's too
+		parsed, err := template.New(path).Delims("«", "»").Parse(string(text)) // GitHub workflows use double braces
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func write(dir string, s skeleton) (names []string, err error) {
 	})
 }
 
-// create writes a file that must not exist.
+// create writes a file, which must not exist.
 func create(name string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return err

@@ -16,16 +16,18 @@ import (
 
 const modulePath = "github.com/backplane-go/backplane"
 
-// unreleased is a version that no module has: it is for a line of go.mod that is replaced.
+// unreleased is the version in a require line of go.mod that has a replace line. No such version exists.
 const unreleased = "v0.0.0"
 
-// source returns which version of this module the skeleton requires, and what replaces it, if anything does: the checkout that the
-// user names, or the one that this program was built from if it was not built from a released version.
+// source returns the version of this module that the skeleton requires, and the checkout that replaces it, if any.
+// That is the checkout that the user names, or the one that this program was built from, unless that was a released
+// version.
 func source(checkout string) (version, replace string, err error) {
 	if checkout != "" {
 		replace, err = filepath.Abs(checkout)
 		if err == nil && !isCheckout(replace) {
-			err = &cli.UsageError{Reason: fmt.Sprintf("--replace is a checkout of %s, and there is none in %s", modulePath, checkout)}
+			err = &cli.UsageError{Reason: fmt.Sprintf("--replace must be a checkout of %s, and %s is none", modulePath,
+				checkout)}
 		}
 		return unreleased, replace, err
 	}
@@ -35,7 +37,7 @@ func source(checkout string) (version, replace string, err error) {
 	_, file, _, _ := runtime.Caller(0)
 	root := filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
 	if !isCheckout(root) {
-		return "", "", errors.New("this program was not built from a released version: say with --replace where a checkout is")
+		return "", "", errors.New("this program was not built from a released version: give a checkout with --replace")
 	}
 	return unreleased, root, nil
 }
@@ -55,7 +57,7 @@ func releasedVersion() (version string, ok bool) {
 	return "", false
 }
 
-// isCheckout reports whether dir holds this module.
+// isCheckout reports whether dir is the root of this module.
 func isCheckout(dir string) bool {
 	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	return err == nil && bytes.HasPrefix(text, []byte("module "+modulePath+"\n"))
@@ -67,7 +69,7 @@ func tidy(ctx context.Context, dir string) error {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("the files are written, but \"go mod tidy\" does not work yet: %w: %s", err, bytes.TrimSpace(out))
+		return fmt.Errorf("the files are written, but \"go mod tidy\" failed: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil
 }

@@ -16,15 +16,15 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Options say what a node is.
+// Options configure a node.
 type Options struct {
-	// Bus is what the cluster goes over, BusName what that is called, and Prefix starts the names of its channels.
+	// Bus connects the nodes. BusName describes it. Prefix is the beginning of the names of its channels.
 	Bus     transport.Bus
 	BusName string
 	Prefix  string
-	// Name is what the strip calls the node. Default: its port.
+	// Name is the name of the node in the page. Default: its port.
 	Name string
-	// URL is where browsers find it. Default: http and the address that it listens on.
+	// URL is the address of its page. Default: http and the address that it listens on.
 	URL string
 	// Server configures the Socket.IO server; its Cluster and Logger are set here.
 	Server socketio.Config
@@ -41,14 +41,14 @@ type Node struct {
 	http    *http.Server
 	chat    *chat.Chat
 	stop    context.CancelFunc // ends the chat
-	group   sync.WaitGroup     // what runs: HTTP and the chat
-	failed  chan error         // why HTTP has ended, if not because of Stop
+	group   sync.WaitGroup     // the goroutines of HTTP and the chat
+	failed  chan error         // the error that has ended HTTP, if it was not Stop
 }
 
-// Start starts a node, which owns listener from then on. ctx bounds the start.
+// Start starts a node, which takes over listener. ctx bounds the start.
 func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error) {
 	n := &Node{Name: o.Name, URL: o.URL, failed: make(chan error, 1)}
-	host, port := reachable(listener.Addr())
+	host, port := localAddress(listener.Addr())
 	if n.Name == "" {
 		n.Name = port
 	}
@@ -78,7 +78,8 @@ func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error)
 
 // open joins the cluster.
 func (n *Node) open(ctx context.Context, o Options) (err error) {
-	if n.cluster, err = backplane.Open(ctx, backplane.Config{Bus: o.Bus, ChannelPrefix: o.Prefix, Logger: o.Logger}); err != nil {
+	n.cluster, err = backplane.Open(ctx, backplane.Config{Bus: o.Bus, ChannelPrefix: o.Prefix, Logger: o.Logger})
+	if err != nil {
 		return err
 	}
 	config := o.Server
@@ -89,29 +90,29 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// WaitForPeers returns once the node knows n others.
+// WaitForPeers waits until the node knows so many peers.
 func (n *Node) WaitForPeers(ctx context.Context, peers int) error {
 	return n.io.WaitForPeers(ctx, peers)
 }
 
-// Failed tells why the node serves no more, if nobody has stopped it.
+// Failed delivers the error of a node that has ended without Stop.
 func (n *Node) Failed() <-chan error { return n.failed }
 
-// forPeers is the part of the time to stop that is kept for the goodbye to the cluster, whatever the clients do.
-const forPeers = time.Second
+// leaveTime is the part of the time to stop that is reserved for the leave message to the cluster.
+const leaveTime = time.Second
 
-// Stop disconnects the clients, says goodbye to the cluster and frees the port. What is not done when ctx ends is given
-// up; clients are cut off a second before.
+// Stop disconnects the clients, sends the leave message to the cluster and frees the port. Clients that are still
+// there a second before ctx ends are disconnected without waiting for what is queued for them.
 func (n *Node) Stop(ctx context.Context) error {
 	n.stop()
 	clients, cancel := ctx, context.CancelFunc(func() {})
 	if end, bounded := ctx.Deadline(); bounded {
-		clients, cancel = context.WithDeadline(ctx, end.Add(-forPeers))
+		clients, cancel = context.WithDeadline(ctx, end.Add(-leaveTime))
 	}
 	defer cancel()
 	var group sync.WaitGroup
 	var closing error
-	group.Go(func() { closing = n.http.Shutdown(clients) }) // nobody connects any more; it waits for requests that io ends
+	group.Go(func() { closing = n.http.Shutdown(clients) }) // waits for the requests that Shutdown of io ends
 	err := n.io.Shutdown(clients)
 	group.Wait()
 	if closing != nil {
@@ -122,8 +123,8 @@ func (n *Node) Stop(ctx context.Context) error {
 	return errors.Join(err, closing, n.cluster.Close(ctx))
 }
 
-// reachable is where a client on this machine finds what listens on addr.
-func reachable(addr net.Addr) (host, port string) {
+// localAddress returns the address of a listener for clients on this machine.
+func localAddress(addr net.Addr) (host, port string) {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return addr.String(), ""
@@ -134,11 +135,12 @@ func reachable(addr net.Addr) (host, port string) {
 	return host, port
 }
 
-// Listen listens on addr. Its error says what to do about a port that is taken.
+// Listen listens on addr. If the port is in use, the error says what to do.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if isTaken(err) {
-		return nil, fmt.Errorf("%s is taken: end what listens there, or give another --addr, such as --addr 127.0.0.1:4000", addr)
+		return nil, fmt.Errorf("%s is in use: stop the program that listens there, or choose another address, "+
+			"such as --addr 127.0.0.1:4000", addr)
 	}
 	return listener, err
 }

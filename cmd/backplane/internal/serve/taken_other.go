@@ -10,5 +10,5 @@ import (
 // addressInUse is WSAEADDRINUSE of Windows.
 const addressInUse = syscall.Errno(10048)
 
-// isTaken reports whether err says that somebody else listens on the port.
+// isTaken reports whether err means that another program listens on the port.
 func isTaken(err error) bool { return errors.Is(err, addressInUse) }

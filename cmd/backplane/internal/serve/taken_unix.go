@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// isTaken reports whether err says that somebody else listens on the port.
+// isTaken reports whether err means that another program listens on the port.
 func isTaken(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }

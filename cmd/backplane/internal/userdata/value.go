@@ -1,5 +1,5 @@
-// Package show writes user data as JSON for people and programs.
-package show
+// Package userdata writes the data of users (arguments, answers, handshakes) as JSON.
+package userdata
 
 import (
 	"encoding/json"
@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Value is user data that becomes JSON. Bytes in it become {"type":"Buffer","base64":"…"}: as Node.js writes a Buffer, but
-// for the list of numbers, which is four times as long.
+// Value is user data that marshals to JSON. Bytes become {"type":"Buffer","base64":"…"}. Node.js writes a Buffer as a
+// list of numbers instead, which is about three times as long.
 type Value struct{ codec.Value }
 
 // MarshalJSON implements json.Marshaler.
@@ -30,7 +30,7 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	return appendTree(nil, tree)
 }
 
-// Values are Value for each of vs, never nil.
+// Values converts a list. The result is never nil.
 func Values(vs []codec.Value) []Value {
 	all := make([]Value, 0, len(vs))
 	for _, v := range vs {
@@ -39,13 +39,13 @@ func Values(vs []codec.Value) []Value {
 	return all
 }
 
-// Args are an event's arguments.
+// Args returns the arguments of an event.
 func Args(a codec.Args) ([]Value, error) {
 	values, err := a.Values()
 	return Values(values), err
 }
 
-// appendTree appends a tree of the types that codec.Encoding lists.
+// appendTree appends a tree. Its nodes have the types that codec.Encoding lists.
 func appendTree(dst []byte, tree any) ([]byte, error) {
 	switch t := tree.(type) {
 	case []byte:
@@ -54,10 +54,10 @@ func appendTree(dst []byte, tree any) ([]byte, error) {
 			Base64 []byte `json:"base64"`
 		}{"Buffer", t})
 	case time.Time:
-		return appendJSON(dst, t.UTC().Format("2006-01-02T15:04:05.000Z")) // as JavaScript's toJSON
+		return appendJSON(dst, t.UTC().Format("2006-01-02T15:04:05.000Z")) // like Date.prototype.toJSON
 	case float64:
 		if math.IsNaN(t) || math.IsInf(t, 0) {
-			return append(dst, "null"...), nil // as JavaScript's JSON.stringify
+			return append(dst, "null"...), nil // like JSON.stringify
 		}
 	case []any:
 		return appendList(dst, t)

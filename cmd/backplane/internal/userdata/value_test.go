@@ -1,4 +1,4 @@
-package show_test
+package userdata_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/backplane-go/backplane/cmd/backplane/internal/show"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/userdata"
 	"github.com/backplane-go/backplane/codec"
 )
 
@@ -23,12 +23,13 @@ func TestValue(t *testing.T) {
 		{raw, `{"b":1,"a":[null]}`},
 		{codec.FromTree([]byte{1, 2, 3}), `{"type":"Buffer","base64":"AQID"}`},
 		{codec.FromTree([]byte{}), `{"type":"Buffer","base64":""}`},
-		{codec.FromTree(codec.Object{{Key: `"z"`, Value: []any{[]byte("x"), "s", int64(-1), true, nil}}, {Key: "a", Value: math.Inf(1)}}),
+		{codec.FromTree(codec.Object{{Key: `"z"`, Value: []any{[]byte("x"), "s", int64(-1), true, nil}},
+			{Key: "a", Value: math.Inf(1)}}),
 			`{"\"z\"":[{"type":"Buffer","base64":"eA=="},"s",-1,true,null],"a":null}`},
 		{codec.FromTree([]any{time.Date(2024, 2, 3, 4, 5, 6, 7e6, time.FixedZone("", 3600)), []byte{}}),
 			`["2024-02-03T03:05:06.007Z",{"type":"Buffer","base64":""}]`},
 	} {
-		text, err := json.Marshal(show.Value{Value: c.value})
+		text, err := json.Marshal(userdata.Value{Value: c.value})
 		require.NoError(t, err)
 		require.Equal(t, c.want, string(text))
 	}

@@ -1,4 +1,4 @@
-package watch
+package listen
 
 import (
 	"cmp"
@@ -18,25 +18,27 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Nodes lists the nodes of a namespace.
+// Nodes is the nodes command. It lists the nodes of a namespace.
 var Nodes = cli.Command{
 	Name:    "nodes",
 	Summary: "list the nodes that are alive",
 	Help: `
-Lists the nodes of a namespace: the uid of each, how fast it answered, and when
-it was last heard. It asks for a sign of life as a node does that starts, but
-in the name of an emitter, so that no node counts it. Nodes answer at once; one
-that does not within --settle is not in the list. The uid of a node differs
-from one namespace to the next.`,
+Lists the nodes of a namespace: the uid of each, how long it took to answer, and
+when its last message arrived. A node has a different uid in each namespace.
+
+The command sends the message with which a new node announces itself, and nodes
+answer it at once. It sends it as an emitter, so that the nodes do not count it
+as a node. A node that does not answer within --settle is not listed.`,
 	Examples: `
 backplane nodes
-backplane nodes --nsp /chat --settle 6s   # hears heartbeats of slow nodes
-backplane nodes --nodes 3 --timeout 10s   # waits for three, or fails`,
+backplane nodes --nsp /chat --settle 6s   # includes slow nodes, by heartbeat
+backplane nodes --nodes 3 --timeout 10s   # waits for 3 nodes, or fails`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		n := new(nodes)
-		fs.StringVar(&n.nsp, "nsp", "/", "the `NAMESPACE`; a slash in front is added where it is missing")
-		fs.DurationVar(&n.settle, "settle", 500*time.Millisecond, "end when for this `TIME` no other node was heard")
-		fs.IntVar(&n.wanted, "nodes", 0, "end as soon as `N` nodes were heard, and fail if it is fewer within --timeout")
+		fs.StringVar(&n.nsp, "nsp", "/", "`NAMESPACE`, with or without the slash at its beginning")
+		fs.DurationVar(&n.settle, "settle", 500*time.Millisecond,
+			"stop when no other node has answered for this `TIME`")
+		fs.IntVar(&n.wanted, "nodes", 0, "stop when `N` nodes have answered; fail if fewer answer within --timeout")
 		fs.BoolVar(&n.json, "json", false, "print one JSON object")
 		n.connection = connect.BindCluster(fs)
 		return n.run
@@ -54,7 +56,7 @@ type nodes struct {
 // node is a node, in JSON.
 type node struct {
 	UID string `json:"uid"`
-	// AnswerMS is how long it took to be heard, in milliseconds.
+	// AnswerMS is how long the answer took, in milliseconds.
 	AnswerMS float64 `json:"answerMs"`
 	LastSeen string  `json:"lastSeen"`
 
@@ -68,45 +70,37 @@ func (n *nodes) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	case n.wanted < 0:
 		return &cli.UsageError{Reason: "--nodes must not be negative"}
 	}
-	server, err := n.connection.OpenCluster()
-	if err != nil {
+	var found []*node
+	if err := withDriver(ctx, n.connection, func(_ *connect.Server, driver connect.Driver) (err error) {
+		found, err = n.find(ctx, driver)
 		return err
-	}
-	defer server.Close()
-	driver := server.Driver()
-	defer closeDriver(ctx, driver)
-	channel, err := Channel(n.connection, n.nsp, driver.Limits())
-	if err != nil {
+	}); err != nil {
 		return err
-	}
-	found, err := n.ask(ctx, driver, channel)
-	if err != nil {
-		return server.Explain(err)
 	}
 	return n.print(t, found)
 }
 
-// ask asks all nodes for a sign of life and collects them.
-func (n *nodes) ask(ctx context.Context, driver connect.Driver, channel string) ([]*node, error) {
-	messages := make(chan received, backlog)
-	lost := make(chan error, 1)
+// find asks all nodes to answer and collects the answers.
+func (n *nodes) find(ctx context.Context, driver connect.Driver) (found []*node, err error) {
+	channel, err := Channel(n.connection, n.nsp, driver.Limits())
+	if err != nil {
+		return nil, err
+	}
 	wire, err := n.connection.Wire(driver.Limits(), nil)
 	if err != nil {
 		return nil, err
 	}
-	reader := &Reader{Wire: wire}
-	watcher, err := Open(ctx, Config{
+	decoder := &Decoder{Wire: wire}
+	messages, lost := newQueue(), make(chan error, 1)
+	listener, err := Open(ctx, Config{
 		Bus: driver, Channels: []string{channel}, Timeout: n.connection.Timeout,
 		Deliver: func(m transport.Message, at time.Time) {
-			select {
-			case messages <- received{m, at}:
-			default: // it is one of very many that came at once
-			}
+			messages.put(m, at) // a full queue has more answers than anybody reads
 		},
 		Lost: func(err error) {
 			select {
 			case lost <- err:
-			default:
+			default: // the command fails already
 			}
 		},
 		Recovered: func(time.Duration) {},
@@ -114,64 +108,61 @@ func (n *nodes) ask(ctx context.Context, driver connect.Driver, channel string) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		watcher.Run(ctx)
-	}()
-	defer func() {
-		cancel()
-		<-done
-	}()
-	asked := time.Now()
-	if err := n.call(ctx, driver, reader, channel); err != nil {
-		return nil, err
-	}
-	return n.collect(ctx, reader, asked, messages, lost)
+	err = listener.while(ctx, func(ctx context.Context) (err error) {
+		asked := time.Now()
+		if err := n.announce(ctx, driver, decoder, channel); err != nil {
+			return err
+		}
+		found, err = n.collect(ctx, decoder, asked, messages, lost)
+		return err
+	})
+	return found, err
 }
 
-// call asks for a sign of life.
-func (n *nodes) call(ctx context.Context, driver connect.Driver, reader *Reader, channel string) error {
-	o, err := reader.Wire.Outgoing(channel, &codec.Envelope{Type: codec.InitialHeartbeat, UID: codec.EmitterUID,
-		NSP: strings.TrimPrefix(channel, n.connection.Prefix+"#")})
+// announce sends the message that nodes answer.
+func (n *nodes) announce(ctx context.Context, driver connect.Driver, decoder *Decoder, channel string) error {
+	o, err := decoder.Wire.Outgoing(channel, &codec.Envelope{
+		Type: codec.InitialHeartbeat, UID: codec.EmitterUID, NSP: strings.TrimPrefix(channel, n.connection.Prefix+"#"),
+	})
 	if err != nil {
 		return err
 	}
 	defer o.Release()
-	sender := &wire.Sender{Wire: reader.Wire, Bus: driver, Timeout: n.connection.Timeout}
+	sender := &wire.Sender{Wire: decoder.Wire, Bus: driver, Timeout: n.connection.Timeout}
 	return sender.Send(ctx, []*wire.Outgoing{&o})
 }
 
-// collect gathers signs of life until there are enough, or no more come.
-func (n *nodes) collect(ctx context.Context, reader *Reader, asked time.Time, messages <-chan received, lost <-chan error) ([]*node, error) {
+// collect reads messages until enough nodes have sent one, or no other node has for a time.
+func (n *nodes) collect(
+	ctx context.Context, decoder *Decoder, asked time.Time, messages queue, lost <-chan error,
+) ([]*node, error) {
 	all := make(map[string]*node)
-	patience := n.settle
+	timeout := n.settle
 	if n.wanted > 0 {
-		patience = n.connection.Timeout
+		timeout = n.connection.Timeout
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	for n.wanted == 0 || len(all) < n.wanted {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case err := <-lost:
-			return nil, fmt.Errorf("the connection broke while the nodes answered: %w", err)
+			return nil, fmt.Errorf("the connection was lost while nodes answered: %w", err)
 		case <-timer.C:
 			return sorted(all), nil
 		case m := <-messages:
-			if newcomer := heard(all, reader, m, asked); newcomer && n.wanted == 0 {
-				timer.Reset(patience)
+			if isNew := record(all, decoder, m, asked); isNew && n.wanted == 0 {
+				timer.Reset(timeout)
 			}
 		}
 	}
 	return sorted(all), nil
 }
 
-// heard notes a sign of life, or that a node has gone. It is true for a node that was not known.
-func heard(all map[string]*node, reader *Reader, m received, asked time.Time) bool {
-	h, err := reader.Header(m.Message)
+// record updates the nodes with a message. It returns true if the message is the first of its node.
+func record(all map[string]*node, decoder *Decoder, m received, asked time.Time) bool {
+	h, err := decoder.Header(m.Message)
 	if err != nil || h.UID == "" || h.UID == codec.EmitterUID {
 		return false
 	}
@@ -180,7 +171,7 @@ func heard(all map[string]*node, reader *Reader, m received, asked time.Time) bo
 		return false
 	}
 	n, known := all[h.UID]
-	if !known { // it may have spoken before it was asked
+	if !known { // the message may be older than the question
 		n = &node{UID: h.UID, AnswerMS: max(0, float64(m.at.Sub(asked).Microseconds())/1000)}
 		all[h.UID] = n
 	}
@@ -201,7 +192,7 @@ func (n *nodes) print(t *cli.Terminal, found []*node) error {
 	var err error
 	switch {
 	case len(found) == 0:
-		err = errors.New("no node answered: check the database, --nsp and --prefix, or give the nodes more --settle")
+		err = errors.New("no node answered: check the database, --nsp and --prefix, or increase --settle")
 	case len(found) < n.wanted:
 		err = fmt.Errorf("only %d of %d nodes answered within %v", len(found), n.wanted, n.connection.Timeout)
 	}

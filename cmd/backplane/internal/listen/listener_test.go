@@ -1,4 +1,4 @@
-package watch_test
+package listen_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/backplane-go/backplane/cmd/backplane/internal/watch"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/listen"
 	"github.com/backplane-go/backplane/internal/pgtest"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/transport"
@@ -22,8 +22,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A network that swallows bytes looks like a cluster in which nothing happens. The watcher hears itself, or else connects again.
-func TestSilentConnectionIsGivenUp(t *testing.T) {
+// A network that loses bytes looks like a cluster in which nothing happens. The listener sends messages to itself and
+// reconnects when they do not come back.
+func TestASilentConnectionIsReplaced(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	database := pgtest.Database(t)
@@ -34,37 +35,39 @@ func TestSilentConnectionIsGivenUp(t *testing.T) {
 	driver := pgxdriver.New(pool)
 	defer func() { _ = driver.Close(context.Background()) }()
 
-	heard, lost, recovered := make(chan transport.Message, 64), make(chan error, 64), make(chan time.Duration, 64)
-	watcher, err := watch.Open(ctx, watch.Config{Bus: driver, Channels: []string{"socket.io#/"}, Timeout: time.Second, Interval: 100 * time.Millisecond,
-		Deliver:   func(m transport.Message, _ time.Time) { heard <- m },
+	delivered, lost := make(chan transport.Message, 64), make(chan error, 64)
+	recovered := make(chan time.Duration, 64)
+	listener, err := listen.Open(ctx, listen.Config{
+		Bus: driver, Channels: []string{"socket.io#/"}, Timeout: time.Second, Interval: 100 * time.Millisecond,
+		Deliver:   func(m transport.Message, _ time.Time) { delivered <- m },
 		Lost:      func(err error) { lost <- err },
-		Recovered: func(deaf time.Duration) { recovered <- deaf },
+		Recovered: func(missed time.Duration) { recovered <- missed },
 	})
 	require.NoError(t, err)
 	running, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		watcher.Run(running)
+		listener.Run(running)
 	}()
 	notify := func(payload string) {
 		t.Helper()
 		pgtest.Exec(t, database, `SELECT pg_notify('socket.io#/', '`+payload+`')`)
-		require.Equal(t, payload, string((<-heard).Payload))
+		require.Equal(t, payload, string((<-delivered).Payload))
 	}
 	notify("before")
 	proxy.Stall(pgtest.ToClient)
-	require.ErrorIs(t, <-lost, watch.ErrSilent)
+	require.ErrorIs(t, <-lost, listen.ErrSilent)
 	proxy.Cut()
 	proxy.Resume()
-	require.Greater(t, <-recovered, time.Second, "for so long it was deaf")
+	require.Greater(t, <-recovered, time.Second, "messages are missing since the last one that arrived")
 	notify("after")
 	stop()
 	<-done
-	require.Empty(t, heard, "its own messages are not delivered")
+	require.Empty(t, delivered, "its own messages are not delivered")
 }
 
-// mute is a bus whose publications fail, once it is told so.
+// mute is a bus whose Publish fails while fails is set.
 type mute struct {
 	transport.Bus
 	fails atomic.Bool
@@ -77,25 +80,27 @@ func (b *mute) Publish(ctx context.Context, msgs ...transport.Message) error {
 	return b.Bus.Publish(ctx, msgs...)
 }
 
-func TestSessionIsNotGivenUpForWhatWasNotSent(t *testing.T) {
+func TestAConnectionIsKeptWhenTheListenerCannotSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		bus := &mute{Bus: hub}
-		var heard, lost atomic.Int64
-		watcher, err := watch.Open(t.Context(), watch.Config{Bus: bus, Channels: []string{"socket.io#/"}, Timeout: time.Second,
-			Deliver:   func(transport.Message, time.Time) { heard.Add(1) },
+		var delivered, lost atomic.Int64
+		listener, err := listen.Open(t.Context(), listen.Config{
+			Bus: bus, Channels: []string{"socket.io#/"}, Timeout: time.Second,
+			Deliver:   func(transport.Message, time.Time) { delivered.Add(1) },
 			Lost:      func(error) { lost.Add(1) },
 			Recovered: func(time.Duration) {},
 		})
 		require.NoError(t, err)
 		ctx, stop := context.WithCancel(t.Context())
 		var group sync.WaitGroup
-		group.Go(func() { watcher.Run(ctx) })
+		group.Go(func() { listener.Run(ctx) })
 		bus.fails.Store(true)
 		time.Sleep(time.Minute)
-		require.NoError(t, hub.Publish(t.Context(), transport.Message{Channel: "socket.io#/", Payload: []byte("from somebody else")}))
+		other := transport.Message{Channel: "socket.io#/", Payload: []byte("from somebody else")}
+		require.NoError(t, hub.Publish(t.Context(), other))
 		synctest.Wait()
-		require.Equal(t, int64(1), heard.Load())
+		require.Equal(t, int64(1), delivered.Load())
 		require.Zero(t, lost.Load())
 		stop()
 		group.Wait()

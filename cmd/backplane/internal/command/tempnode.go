@@ -1,0 +1,140 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
+)
+
+// tempNodeHelp is the part of the help that describes the temporary node.
+const tempNodeHelp = `
+To get answers, the command joins the cluster as a node without clients, and
+leaves it at the end. (Node.js adapters before 0.4 count it for 10 s more.)
+Before it sends, it waits for the other nodes to announce themselves: until no
+new node has done so for --settle, or, with --nodes, until that many are known.`
+
+// waitFlags are the flags about the wait for the other nodes.
+type waitFlags struct {
+	settle time.Duration
+	nodes  int
+}
+
+func bindWait(fs *pflag.FlagSet) *waitFlags {
+	w := new(waitFlags)
+	fs.DurationVar(&w.settle, "settle", 500*time.Millisecond,
+		"go on when no other node has announced itself for this `TIME`")
+	fs.IntVar(&w.nodes, "nodes", 0, "go on when `N` other nodes are known; fail if there are fewer within --timeout")
+	return w
+}
+
+// requires returns an error if one of the flags is set. They have no effect without the flag with this name.
+func (w *waitFlags) requires(fs *pflag.FlagSet, flag string) error {
+	for _, name := range []string{"nodes", "settle"} {
+		if fs.Changed(name) {
+			return &cli.UsageError{Reason: "--" + name + " requires " + flag}
+		}
+	}
+	return nil
+}
+
+func (w *waitFlags) check() error {
+	switch {
+	case w.settle <= 0:
+		return &cli.UsageError{Reason: "--settle must be more than 0"}
+	case w.nodes < 0:
+		return &cli.UsageError{Reason: "--nodes must not be negative"}
+	}
+	return nil
+}
+
+// tempNode is a node without clients that belongs to the cluster while a command runs.
+type tempNode struct {
+	*backplane.Namespace
+	server  *connect.Server
+	cluster *backplane.Cluster
+	timeout time.Duration
+	wanted  int      // expected number of other nodes, 0: unknown
+	peers   []string // the other nodes, when the command sends its request
+}
+
+// joinCluster starts a node in a namespace and waits for the other nodes.
+func joinCluster(ctx context.Context, flags *connect.Flags, to *target, w *waitFlags) (*tempNode, error) {
+	secret, err := flags.Secret()
+	if err != nil {
+		return nil, err
+	}
+	server, err := flags.OpenCluster()
+	if err != nil {
+		return nil, err
+	}
+	joined := make(chan struct{}, 1)
+	cluster, err := backplane.Open(ctx, backplane.Config{
+		Bus: server.Driver(), Codec: flags.Codec(), ChannelPrefix: flags.Prefix, Secret: secret,
+		RequestTimeout: flags.Timeout, PublishTimeout: flags.Timeout,
+		Trace: backplane.Trace{PeerJoined: func(string, string) {
+			select {
+			case joined <- struct{}{}:
+			default:
+			}
+		}},
+	})
+	if err != nil {
+		defer server.Close()
+		return nil, server.Explain(usage(err))
+	}
+	n := &tempNode{server: server, cluster: cluster, timeout: flags.Timeout, wanted: w.nodes}
+	if err := n.openNamespace(ctx, to.nsp, w, joined); err != nil {
+		n.leave(ctx)
+		return nil, server.Explain(usage(err))
+	}
+	return n, nil
+}
+
+// openNamespace opens the namespace and waits until the other nodes have announced themselves.
+func (n *tempNode) openNamespace(ctx context.Context, nsp string, w *waitFlags, joined <-chan struct{}) error {
+	opening, cancel := context.WithTimeout(ctx, n.timeout)
+	defer cancel()
+	registry := backplane.NewRegistry(backplane.RegistryConfig{})
+	var err error
+	if n.Namespace, err = n.cluster.Namespace(opening, nsp, registry); err != nil {
+		return err
+	}
+	if w.nodes > 0 {
+		waiting, cancel := context.WithTimeout(ctx, n.timeout)
+		defer cancel()
+		_ = n.WaitForPeers(waiting, w.nodes) // outcome reports missing nodes
+	} else {
+		waitUntilQuiet(ctx, w.settle, joined)
+	}
+	n.peers = n.Peers()
+	return ctx.Err()
+}
+
+// waitUntilQuiet waits until there was no event for a time, or ctx ends.
+func waitUntilQuiet(ctx context.Context, quiet time.Duration, events <-chan struct{}) {
+	timer := time.NewTimer(quiet)
+	defer timer.Stop()
+	for {
+		select {
+		case <-events:
+			timer.Reset(quiet)
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// leave leaves the cluster and closes the connections.
+func (n *tempNode) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	_ = n.cluster.Close(ctx) // without a leave message the other nodes forget this one after their heartbeat timeout
+	n.server.Close()
+}

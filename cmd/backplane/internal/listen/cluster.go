@@ -1,0 +1,78 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
+	"github.com/backplane-go/backplane/fault"
+	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/transport"
+)
+
+const closeTimeout = 3 * time.Second
+
+// withDriver calls f with a driver of the cluster that flags describe, and closes the driver afterwards. It adds
+// advice to the error that f returns, if there is any.
+func withDriver(ctx context.Context, flags *connect.Flags, f func(*connect.Server, connect.Driver) error) error {
+	server, err := flags.OpenCluster()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	driver := server.Driver()
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = driver.Close(closing) // the command is done
+	}()
+	return server.Explain(f(server, driver))
+}
+
+// while runs the listener until f returns.
+func (l *Listener) while(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() { l.Run(ctx) })
+	defer group.Wait()
+	defer cancel()
+	return f(ctx)
+}
+
+// queue has messages that wait to be handled.
+type queue chan received
+
+// received is a message and the time at which it arrived.
+type received struct {
+	transport.Message
+	at time.Time
+}
+
+func newQueue() queue { return make(queue, 8192) }
+
+// put appends a message. It returns false if the queue is full.
+func (q queue) put(m transport.Message, at time.Time) bool {
+	select {
+	case q <- received{m, at}:
+		return true
+	default:
+		return false
+	}
+}
+
+// Channel returns the channel of a namespace. It adds the slash at the beginning if that is missing.
+func Channel(flags *connect.Flags, nsp string, limits transport.Limits) (string, error) {
+	if !strings.HasPrefix(nsp, "/") {
+		nsp = "/" + nsp
+	}
+	channel, err := wire.Channel(flags.Prefix, nsp, limits)
+	var name *fault.NameError
+	if errors.As(err, &name) {
+		return "", &cli.UsageError{Reason: strings.TrimPrefix(name.Error(), "backplane: ")}
+	}
+	return channel, err
+}

@@ -1,0 +1,232 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/transport"
+)
+
+// Tail is the tail command. It prints the messages of namespaces.
+var Tail = cli.Command{
+	Name:    "tail",
+	Summary: "print the messages of a namespace as lines of JSON",
+	Help: `
+Prints each message that nodes and emitters send in a namespace, decoded and
+with its attachment, as a line of JSON. It runs until it is interrupted. It only
+listens: nodes do not notice it. Heartbeats (type 2), which idle nodes send
+every few seconds, are printed only with --heartbeats.
+
+Bytes are {"type":"Buffer","base64":"..."}. A message that cannot be decoded has
+an "error". When the connection is lost, the command reconnects and reports on
+standard error for how long messages are missing.`,
+	Examples: `
+backplane tail --nsp /chat
+backplane tail --nsp / --nsp /admin --type BROADCAST --type SERVER_SIDE_EMIT
+backplane tail | jq -c 'select(.event == "news") | .args'`,
+	Bind: func(fs *pflag.FlagSet) cli.Run {
+		t := new(tail)
+		fs.StringArrayVar(&t.namespaces, "nsp", []string{"/"},
+			"`NAMESPACE`, with or without the slash at its beginning (default /); repeat the flag for more")
+		fs.BoolVar(&t.heartbeats, "heartbeats", false, "also print heartbeats")
+		fs.StringArrayVar(&t.types, "type", nil,
+			"print only messages of this `TYPE`: a name such as BROADCAST, or a number; repeat the flag for more")
+		fs.IntVar(&t.count, "count", 0, "stop after `N` messages (default: no limit)")
+		fs.Bool("json", true, "accepted for consistency: tail always prints JSON")
+		cli.FlagValues(fs, "type", typeNames()...)
+		t.connection = connect.BindCluster(fs)
+		return t.run
+	},
+}
+
+type tail struct {
+	namespaces []string
+	types      []string
+	heartbeats bool
+	count      int
+	connection *connect.Flags
+
+	wanted   []codec.Type
+	channels []string
+}
+
+// check validates the flags and finds the types and channels that they name.
+func (t *tail) check(limits transport.Limits) error {
+	if t.count < 0 {
+		return &cli.UsageError{Reason: "--count must not be negative"}
+	}
+	for _, name := range t.types {
+		wanted, err := typeOf(name)
+		if err != nil {
+			return err
+		}
+		t.wanted = append(t.wanted, wanted)
+	}
+	for _, nsp := range t.namespaces {
+		channel, err := Channel(t.connection, nsp, limits)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(t.channels, channel) {
+			t.channels = append(t.channels, channel)
+		}
+	}
+	return nil
+}
+
+func (t *tail) run(ctx context.Context, terminal *cli.Terminal, _ []string) error {
+	return withDriver(ctx, t.connection, func(server *connect.Server, driver connect.Driver) error {
+		return t.printMessages(ctx, terminal, server, driver)
+	})
+}
+
+// printMessages prints messages until ctx ends or as many are printed as the flags say.
+func (t *tail) printMessages(
+	ctx context.Context, terminal *cli.Terminal, server *connect.Server, driver connect.Driver,
+) error {
+	if err := t.check(driver.Limits()); err != nil {
+		return err
+	}
+	wire, err := t.connection.Wire(driver.Limits(), driver)
+	if err != nil {
+		return err
+	}
+	decoder := &Decoder{Prefix: t.connection.Prefix, Wire: wire, Store: driver, Timeout: t.connection.Timeout}
+	queues := make(map[string]queue) // by channel, so that a large message delays only its own namespace
+	for _, channel := range t.channels {
+		queues[channel] = newQueue()
+	}
+	var dropped atomic.Int64
+	listener, err := Open(ctx, Config{
+		Bus: driver, Channels: t.channels, Timeout: t.connection.Timeout,
+		Deliver: func(m transport.Message, at time.Time) {
+			if !queues[m.Channel].put(m, at) {
+				dropped.Add(1) // waiting for a slow reader would fill the server's notification queue
+			}
+		},
+		Lost: func(err error) {
+			terminal.Note("backplane tail: warning: the connection was lost (%v), reconnecting", server.Explain(err))
+		},
+		Recovered: func(missed time.Duration) {
+			terminal.Note("backplane tail: warning: listening again; messages of the last %v are missing",
+				missed.Round(time.Millisecond))
+		},
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return err
+	}
+	return listener.while(ctx, func(ctx context.Context) error {
+		terminal.Note("listening to %s", strings.Join(t.channels, ", "))
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		out := &printer{terminal: terminal, left: t.count, endless: t.count == 0, stop: cancel}
+		var group sync.WaitGroup
+		for _, queue := range queues {
+			group.Go(func() { t.decodeQueue(ctx, out, decoder, queue, &dropped) })
+		}
+		group.Wait()
+		return out.err
+	})
+}
+
+// printer prints lines until their number is reached.
+type printer struct {
+	terminal *cli.Terminal
+	stop     func()
+	endless  bool
+
+	mu   sync.Mutex // guards the fields below
+	left int        // lines, unless it is endless
+	err  error
+}
+
+func (p *printer) print(l Line) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil || p.left == 0 && !p.endless {
+		return
+	}
+	p.left--
+	if p.err = p.terminal.JSON(l); p.err != nil || p.left == 0 && !p.endless {
+		p.stop()
+	}
+}
+
+var errNoAnswer = errors.New("the attachment was not read: the table did not answer in time for an earlier one")
+
+// decodeQueue decodes and prints the messages of a namespace until ctx ends. If the table does not answer, all messages
+// that wait are delayed by one timeout together, and not by one timeout each.
+func (t *tail) decodeQueue(
+	ctx context.Context, out *printer, decoder *Decoder, messages queue, dropped *atomic.Int64,
+) {
+	var unanswered time.Time // messages that arrived before have waited for a timeout already
+	for {
+		var m received
+		select {
+		case <-ctx.Done():
+			return
+		case m = <-messages:
+		}
+		if n := dropped.Swap(0); n > 0 {
+			out.terminal.Note("backplane tail: warning: %d messages are missing: the output is read too slowly", n)
+		}
+		if h, err := decoder.Header(m.Message); err == nil && !t.wants(h.Type) {
+			continue
+		}
+		reading, cancel := context.WithCancelCause(ctx)
+		if m.at.Before(unanswered) {
+			cancel(errNoAnswer)
+		}
+		start := time.Now()
+		line := decoder.Line(reading, m.Message, m.at)
+		cancel(nil)
+		if time.Since(start) >= decoder.Timeout {
+			unanswered = time.Now()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		out.print(line)
+	}
+}
+
+func (t *tail) wants(kind codec.Type) bool {
+	if len(t.wanted) > 0 {
+		return slices.Contains(t.wanted, kind)
+	}
+	return t.heartbeats || kind != codec.Heartbeat
+}
+
+// typeNames returns the names of all types of messages.
+func typeNames() []string {
+	var names []string
+	for kind := codec.InitialHeartbeat; kind.Known(); kind++ {
+		names = append(names, kind.String())
+	}
+	return names
+}
+
+// typeOf finds a type by its name or number.
+func typeOf(name string) (codec.Type, error) {
+	for kind := codec.InitialHeartbeat; kind.Known(); kind++ {
+		if strings.EqualFold(name, kind.String()) || name == fmt.Sprint(int(kind)) {
+			return kind, nil
+		}
+	}
+	return 0, &cli.UsageError{Reason: fmt.Sprintf("there is no --type %s: it must be one of %s",
+		name, strings.Join(typeNames(), ", "))}
+}
