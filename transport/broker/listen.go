@@ -15,21 +15,21 @@ func (s *Session) Listen(ctx context.Context, channel string) error {
 // ListenAll does what Listen does for several channels, with one call of Config.Subscribe. See
 // transport.MultiListener.
 func (s *Session) ListenAll(ctx context.Context, channels ...string) error {
-	return s.change(ctx, true, channels)
+	return s.changeSubscriptions(ctx, true, channels)
 }
 
 // Unlisten returns when the broker has confirmed that it will send no more messages of channel. See
 // transport.Session.
 func (s *Session) Unlisten(ctx context.Context, channel string) error {
-	return s.change(ctx, false, []string{channel})
+	return s.changeSubscriptions(ctx, false, []string{channel})
 }
 
-// change subscribes to channels or unsubscribes from them. It only asks for what changes: some brokers deliver
-// twice what was subscribed to twice.
-func (s *Session) change(ctx context.Context, listen bool, channels []string) error {
+// changeSubscriptions subscribes to channels or unsubscribes from them. It only asks for what changes: some
+// brokers deliver twice what was subscribed to twice.
+func (s *Session) changeSubscriptions(ctx context.Context, listen bool, channels []string) error {
 	inner, interrupt := context.WithCancel(ctx)
 	defer interrupt()
-	channels, err := s.begin(ctx, interrupt, listen, channels)
+	channels, err := s.startChange(ctx, interrupt, listen, channels)
 	if err != nil || len(channels) == 0 {
 		return err
 	}
@@ -40,16 +40,16 @@ func (s *Session) change(ctx context.Context, listen bool, channels []string) er
 	}
 	confirmations, err := request(inner, channels...)
 	if err == nil {
-		err = s.await(confirmations)
+		err = s.awaitConfirmations(confirmations)
 	}
 	if !stop() && err == nil {
 		err = ctx.Err() // its end also ends the session, so this is not a success
 	}
-	return s.finish(ctx, listen, channels, err)
+	return s.finishChange(ctx, listen, channels, err)
 }
 
-// begin returns the channels whose subscription changes.
-func (s *Session) begin(
+// startChange returns the channels whose subscription changes.
+func (s *Session) startChange(
 	ctx context.Context, interrupt context.CancelFunc, listen bool, channels []string,
 ) ([]string, error) {
 	s.mu.Lock()
@@ -79,8 +79,8 @@ func (s *Session) begin(
 	return changing, nil
 }
 
-// await waits for the given number of confirmations, or until the session ends.
-func (s *Session) await(confirmations int) error {
+// awaitConfirmations waits for the given number of confirmations, or until the session ends.
+func (s *Session) awaitConfirmations(confirmations int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.awaited += confirmations
@@ -92,8 +92,8 @@ func (s *Session) await(confirmations int) error {
 	return s.err
 }
 
-// finish records the changes. Any error ends the session.
-func (s *Session) finish(ctx context.Context, listen bool, channels []string, err error) error {
+// finishChange records the changes. Any error ends the session.
+func (s *Session) finishChange(ctx context.Context, listen bool, channels []string, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.interrupt = nil

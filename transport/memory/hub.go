@@ -108,7 +108,7 @@ func (h *Hub) Publish(ctx context.Context, msgs ...transport.Message) error {
 		if err := h.check(m); err != nil {
 			return &transport.RejectedError{Accepted: i, Err: err}
 		}
-		sessions, err := h.listening(m.Channel)
+		sessions, err := h.listenersOf(m.Channel)
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (h *Hub) acquire(ctx context.Context) error {
 	}
 }
 
-func (h *Hub) listening(channel string) ([]*session, error) {
+func (h *Hub) listenersOf(channel string) ([]*session, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.listeners[channel], h.failure

@@ -12,18 +12,19 @@ import (
 
 // session is one receiver of a hub.
 type session struct {
-	hub   *Hub
-	queue chan transport.Message
-	bytes atomic.Int64  // of the payloads in queue
-	room  chan struct{} // holds one element after a message was received
-	ended chan struct{} // closed when err is set
-	over  atomic.Bool   // Receive returned a final error, or Close was called: no more messages
+	hub      *Hub
+	queue    chan transport.Message
+	bytes    atomic.Int64  // of the payloads in queue
+	room     chan struct{} // holds one element after a message was received
+	ended    chan struct{} // closed when err is set
+	finished atomic.Bool   // Receive returned a final error, or Close was called: no more messages
 
-	// The state of grace: how long publishers have waited since the session had received messagesThen messages
-	// with bytesThen bytes. sent and sentBytes count what was put into the buffer. Guarded by hub.slot.
-	waited                  time.Duration
-	sent, sentBytes         int64
-	messagesThen, bytesThen int64
+	// The state of remainingPatience: how long publishers have waited since the session had received
+	// messagesAtReset messages with bytesAtReset bytes. sent and sentBytes count what was put into the buffer.
+	// Guarded by hub.slot.
+	waited                        time.Duration
+	sent, sentBytes               int64
+	messagesAtReset, bytesAtReset int64
 
 	err      error               // why the session ended; guarded by hub.mu
 	channels map[string]struct{} // guarded by hub.mu
@@ -32,13 +33,13 @@ type session struct {
 // deliver puts a copy of m into the buffer. It fails only if ctx ends while it waits for room.
 func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	m.Payload = bytes.Clone(m.Payload)
-	if s.offer(m) {
+	if s.tryPut(m) {
 		return nil
 	}
-	timer := time.NewTimer(s.grace())
+	timer := time.NewTimer(s.remainingPatience())
 	defer timer.Stop()
 	defer func(start time.Time) { s.waited += time.Since(start) }(time.Now())
-	for !s.offer(m) {
+	for !s.tryPut(m) {
 		select {
 		case <-s.room:
 		case <-s.ended:
@@ -53,20 +54,20 @@ func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	return nil
 }
 
-// grace returns how long Publish may still wait for s. The time starts anew only when s has received half of
-// what its buffer holds: otherwise a session that is read occasionally, but slowly, would delay all others for
-// ever.
-func (s *session) grace() time.Duration {
+// remainingPatience returns how long Publish may still wait for s. The time starts anew only when s has
+// received half of what its buffer holds: otherwise a session that is read occasionally, but slowly, would
+// delay all others for ever.
+func (s *session) remainingPatience() time.Duration {
 	config := s.hub.config
 	messages, bytes := s.sent-int64(len(s.queue)), s.sentBytes-s.bytes.Load()
-	if 2*(messages-s.messagesThen) >= int64(config.Buffer) || 2*(bytes-s.bytesThen) >= int64(config.BufferBytes) {
-		s.waited, s.messagesThen, s.bytesThen = 0, messages, bytes
+	if 2*(messages-s.messagesAtReset) >= int64(config.Buffer) || 2*(bytes-s.bytesAtReset) >= int64(config.BufferBytes) {
+		s.waited, s.messagesAtReset, s.bytesAtReset = 0, messages, bytes
 	}
 	return config.Patience - s.waited
 }
 
-// offer puts m into the buffer if there is room. Only one publisher at a time calls it.
-func (s *session) offer(m transport.Message) bool {
+// tryPut puts m into the buffer if there is room. Only one publisher at a time calls it.
+func (s *session) tryPut(m transport.Message) bool {
 	size := int64(len(m.Payload))
 	if used := s.bytes.Load(); used > 0 && used+size > int64(s.hub.config.BufferBytes) {
 		return false
@@ -83,8 +84,8 @@ func (s *session) offer(m transport.Message) bool {
 	}
 }
 
-// received releases the room that m took up in the buffer.
-func (s *session) received(m transport.Message) transport.Message {
+// release frees the room that m took up in the buffer.
+func (s *session) release(m transport.Message) transport.Message {
 	s.bytes.Add(-int64(len(m.Payload)))
 	select {
 	case s.room <- struct{}{}:
@@ -118,37 +119,37 @@ func (s *session) Receive(ctx context.Context) (transport.Message, error) {
 	if err := ctx.Err(); err != nil {
 		return transport.Message{}, err
 	}
-	if s.over.Load() {
-		return transport.Message{}, s.hub.reason(s)
+	if s.finished.Load() {
+		return transport.Message{}, s.hub.endError(s)
 	}
 	select {
 	case m := <-s.queue:
-		return s.received(m), nil
+		return s.release(m), nil
 	default:
 	}
 	select {
 	case m := <-s.queue:
-		return s.received(m), nil
+		return s.release(m), nil
 	case <-ctx.Done():
 		return transport.Message{}, ctx.Err()
 	case <-s.ended:
 	}
-	if s.over.Load() {
-		return transport.Message{}, s.hub.reason(s)
+	if s.finished.Load() {
+		return transport.Message{}, s.hub.endError(s)
 	}
 	select {
 	case m := <-s.queue:
-		return s.received(m), nil
+		return s.release(m), nil
 	default:
-		s.over.Store(true)
-		return transport.Message{}, s.hub.reason(s)
+		s.finished.Store(true)
+		return transport.Message{}, s.hub.endError(s)
 	}
 }
 
 // Close ends the session and drops the messages in its buffer.
 func (s *session) Close(context.Context) error {
 	s.hub.end(s, transport.ErrClosed)
-	s.over.Store(true) // after the error is set, which Receive returns then
+	s.finished.Store(true) // after the error is set, which Receive returns then
 	return nil
 }
 
@@ -178,7 +179,7 @@ func (h *Hub) unlisten(ctx context.Context, s *session, channel string) error {
 		return err
 	}
 	if _, ok := s.channels[channel]; ok {
-		h.forget(s, channel)
+		h.removeListener(s, channel)
 	}
 	return nil
 }
@@ -201,8 +202,8 @@ func (h *Hub) usableLocked(ctx context.Context, s *session, channels ...string) 
 	return nil
 }
 
-// forget removes s from the listeners of channel. The caller holds h.mu.
-func (h *Hub) forget(s *session, channel string) {
+// removeListener removes s from the listeners of channel. The caller holds h.mu.
+func (h *Hub) removeListener(s *session, channel string) {
 	delete(s.channels, channel)
 	var rest []*session
 	for _, other := range h.listeners[channel] {
@@ -233,13 +234,13 @@ func (h *Hub) endLocked(s *session, err error) {
 	}
 	s.err = err
 	for channel := range s.channels {
-		h.forget(s, channel)
+		h.removeListener(s, channel)
 	}
 	delete(h.sessions, s)
 	close(s.ended)
 }
 
-func (h *Hub) reason(s *session) error {
+func (h *Hub) endError(s *session) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return s.err
