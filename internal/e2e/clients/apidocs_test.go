@@ -13,7 +13,7 @@ import (
 
 var declared = regexp.MustCompile(`^    (?:get |readonly )*([a-z]\w*)\??[(:<;]`)
 
-// members are the public names of a class or an interface in a file of TypeScript's declarations.
+// members returns the public names of a class or an interface in a TypeScript declaration file.
 func members(t *testing.T, file, of string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(os.Getenv("BACKPLANE_TEST_NODE_MODULES"), file))
@@ -22,7 +22,7 @@ func members(t *testing.T, file, of string) []string {
 	require.True(t, found, "%s in %s", of, file)
 	body, _, _ = strings.Cut(body, "\n}")
 	var names []string
-	private := false // what the comment before it says
+	private := false // whether the preceding comment marks the next name as private
 	for _, line := range strings.Split(body, "\n") {
 		trimmed := strings.TrimSpace(line)
 		if strings.HasPrefix(trimmed, "/*") {
@@ -32,7 +32,8 @@ func members(t *testing.T, file, of string) []string {
 			private = private || strings.Contains(line, "@private")
 			continue
 		}
-		if m := declared.FindStringSubmatch(line); m != nil && m[1] != "constructor" && !private && m[1] != "private" && m[1] != "protected" {
+		if m := declared.FindStringSubmatch(line); m != nil && m[1] != "constructor" && !private && m[1] != "private" &&
+			m[1] != "protected" {
 			names = append(names, m[1])
 		}
 		private = false
@@ -49,10 +50,10 @@ func regexpCut(pattern, text string) (before, after string, found bool) {
 	return text[:at[0]], text[at[1]:], true
 }
 
-// Every public name of Socket.IO's server has a row in docs/reference/socketio-api.md.
-func TestTheTableOfTheAPIHasEveryNameOfNode(t *testing.T) {
+// TestAPITableIsComplete: every public name of Socket.IO's server has a row in docs/reference/socketio-api.md.
+func TestAPITableIsComplete(t *testing.T) {
 	if os.Getenv("BACKPLANE_TEST_NODE_MODULES") == "" {
-		t.Skip("BACKPLANE_TEST_NODE_MODULES, the path of a node_modules folder, is not set")
+		t.Skip("BACKPLANE_TEST_NODE_MODULES, the path of a node_modules directory, is not set")
 	}
 	page, err := os.ReadFile("../../../docs/reference/socketio-api.md")
 	require.NoError(t, err)

@@ -10,27 +10,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// applicationScenarios are about what an application that was written for Socket.IO's server takes for granted.
+// applicationScenarios check behavior that applications written for Socket.IO's server rely on.
 var applicationScenarios = []scenario{
-	{name: "WhatAMiddlewareEmitsComesAfterTheConnection", over: everyTransport, run: func(f *fixture) {
+	{name: "MiddlewareEmitsArriveAfterConnect", over: everyTransport, run: func(f *fixture) {
 		c := f.connect(clientSpec{Auth: map[string]any{"early": []any{"a", 2, map[string]any{"three": true}}}})
 		c.expect("early", "a")
 		c.expect("early", 2)
 		c.expect("early", map[string]any{"three": true})
 		require.Equal(f, []any{"fine"}, c.ask("echo", "fine"))
 	}},
-	{name: "WhatAMiddlewareEmitsIsDroppedWithARefusal", over: everyTransport, run: func(f *fixture) {
+	{name: "MiddlewareEmitsAreDroppedOnRefusal", over: everyTransport, run: func(f *fixture) {
 		c := f.open(clientSpec{Auth: map[string]any{"early": []any{"a"}, "refuse": "not you"}})
 		require.Equal(f, "not you", c.refused().Message)
 	}},
-	{name: "AuthOfAClientThatHasNone", over: everyTransport, run: func(f *fixture) {
+	{name: "MissingAuthIsAnEmptyObject", over: everyTransport, run: func(f *fixture) {
 		c := f.open(clientSpec{})
 		c.connected()
 		same(f.T, map[string]any{}, f.accepted(c).Auth.V)
 	}},
 	{name: "AcknowledgementOfSeveralArguments", over: everyTransport, run: func(f *fixture) {
 		c := f.connect(clientSpec{})
-		for _, args := range [][]any{{1, "b", nil}, {nil, map[string]any{"a": []any{1}}}, {[]byte{1, 2}, "c", []byte{3}}, {"alone"}} {
+		for _, args := range [][]any{{1, "b", nil}, {nil, map[string]any{"a": []any{1}}},
+			{[]byte{1, 2}, "c", []byte{3}}, {"alone"}} {
 			same(f.T, args, f.must(ask("mirror", args...).of(c.id)).values())
 			c.expect("mirror", args...)
 		}
@@ -46,7 +47,8 @@ var applicationScenarios = []scenario{
 	}},
 	{name: "PollsAreCompressed", run: func(f *fixture) {
 		large := strings.Repeat("large ", 500)
-		for accept, want := range map[string]string{"gzip": "gzip", "deflate": "deflate", "gzip;q=0, deflate;q=0.5": "deflate", "gzip, deflate, br": "gzip", "br": "", "identity": ""} {
+		for accept, want := range map[string]string{"gzip": "gzip", "deflate": "deflate",
+			"gzip;q=0, deflate;q=0.5": "deflate", "gzip, deflate, br": "gzip", "br": "", "identity": ""} {
 			p := f.polling()
 			require.Equal(f, "ok", p.post(`420["echo","`+large+`"]`).Body)
 			r := f.request("GET", p.url(), nil, http.Header{"Accept-Encoding": {accept}})

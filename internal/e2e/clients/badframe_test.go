@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// frame is a WebSocket frame with these first bytes, and a mask of zeros, which changes nothing.
+// frame returns a WebSocket frame with these first bytes and a mask of zeros, which leaves the payload unchanged.
 func frame(first byte, payload string) []byte {
 	out := []byte{first}
 	switch n := len(payload); {
@@ -22,9 +22,9 @@ func frame(first byte, payload string) []byte {
 	return append(append(out, 0, 0, 0, 0), payload...)
 }
 
-// badFrames are against the rules of WebSocket, or of the upgrade to it.
+// badFrames violate the rules of WebSocket or of the upgrade to it.
 var badFrames = []scenario{
-	{name: "FramesAgainstTheRules", config: config{maxPayload: 1000}, run: func(f *fixture) {
+	{name: "InvalidFrames", config: config{maxPayload: 1000}, run: func(f *fixture) {
 		for name, p := range map[string][]byte{
 			"not masked":           {0x81, 1, '4'},
 			"reserved bits":        frame(0xf1, "4"),
@@ -36,24 +36,26 @@ var badFrames = []scenario{
 			"continues nothing":    frame(0x80, "4"),
 			"two beginnings":       append(frame(0x01, "4"), frame(0x01, "4")...),
 			"no UTF-8":             frame(0x81, "42[\"\xff\"]"),
-			"half a letter":        frame(0x81, "42[\"\xe2\x82\"]"),
+			"half a character":     frame(0x81, "42[\"\xe2\x82\"]"),
 			"close without code":   frame(0x88, "x"),
 			"close with bad code":  frame(0x88, "\x00\x01"),
 			"length of 2^63":       {0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 			"length of 2^40":       {0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'x'},
 			"too large":            frame(0x81, strings.Repeat("4", 1001)),
-			"too large in pieces":  append(frame(0x01, strings.Repeat("4", 600)), frame(0x80, strings.Repeat("4", 600))...),
-			"no frame at all":      []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+			"too large in pieces": append(frame(0x01, strings.Repeat("4", 600)),
+				frame(0x80, strings.Repeat("4", 600))...),
+			"no frame at all": []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
 		} {
 			s := f.member()
 			s.bytes(p)
 			code := s.closed()
-			want := map[string]string{"too large": "1009", "too large in pieces": "1009", "length of 2^63": "1009", "length of 2^40": "1009", "no UTF-8": "1007", "half a letter": "1007"}[name]
+			want := map[string]string{"too large": "1009", "too large in pieces": "1009", "length of 2^63": "1009",
+				"length of 2^40": "1009", "no UTF-8": "1007", "half a character": "1007"}[name]
 			if want == "" {
 				want = "1002"
 			}
 			if strings.HasPrefix(name, "close ") || name == "length of 2^63" || name == "no frame at all" || f.onNode {
-				want = code // either way
+				want = code // both are allowed
 			}
 			require.Equal(f, want, code, name)
 			f.goneFor(s.id, anyReason)
@@ -64,7 +66,7 @@ var badFrames = []scenario{
 		s := f.member()
 		text := `420["echo","` + strings.Repeat("ü", 100) + `"]`
 		s.bytes(frame(0x01, ""))
-		for i := range len(text) { // letters are cut in two
+		for i := range len(text) { // cuts characters in two
 			s.bytes(frame(0x00, text[i:i+1]))
 			s.bytes(frame(0x89, "between"))
 		}
@@ -93,7 +95,7 @@ var badFrames = []scenario{
 		s.closed()
 		f.goneFor(s.id, "ping timeout")
 	}},
-	{name: "PacketsOfNoType", run: func(f *fixture) {
+	{name: "PacketsWithoutType", run: func(f *fixture) {
 		for _, p := range []string{"9", "x", "-", "{}"} {
 			s := f.member()
 			s.text(p)
@@ -113,7 +115,7 @@ var badFrames = []scenario{
 		s.closed()
 		f.goneFor(s.id, "transport error")
 	}},
-	{name: "PacketsOutOfOrder", notOnNode: true, run: func(f *fixture) { // where they are overlooked
+	{name: "PacketsOutOfOrder", notOnNode: true, run: func(f *fixture) { // Node.js ignores them
 		for _, p := range []string{"0", `0{"sid":"x"}`, "5", "2probe"} {
 			s := f.member()
 			s.text(p)
@@ -121,7 +123,7 @@ var badFrames = []scenario{
 			f.goneFor(s.id, "transport error")
 		}
 	}},
-	{name: "PongNobodyAskedFor", run: func(f *fixture) {
+	{name: "UnsolicitedPong", run: func(f *fixture) {
 		s := f.member()
 		s.text("3", "3", "3x", "6")
 		s.fine()
@@ -146,20 +148,20 @@ var badFrames = []scenario{
 		one.text("5", `420["echo","upgraded"]`)
 		one.expect(`430["upgraded"]`)
 	}},
-	{name: "UpgradeByWrongWords", run: func(f *fixture) {
+	{name: "UpgradeWithWrongPackets", run: func(f *fixture) {
 		for _, word := range []string{"5", "2", "2probx", "40", "x", `42["echo"]`} {
 			p := f.polling()
 			s, err := f.dial("EIO=4&transport=websocket&sid=" + p.sid)
 			require.NoError(f, err)
 			s.text(word)
-			if word == "5" && f.onNode { // where that is an upgrade
+			if word == "5" && f.onNode { // Node.js upgrades
 				continue
 			}
 			s.closed()
-			p.fine() // where it was
+			p.fine() // polling still works
 		}
 	}},
-	{name: "UpgradeThatDoesNotGoOn", config: config{upgradeTimeout: time.Second}, run: func(f *fixture) {
+	{name: "UpgradeThatStalls", config: config{upgradeTimeout: time.Second}, run: func(f *fixture) {
 		for _, words := range [][]string{nil, {"2probe"}} {
 			p := f.polling()
 			s, err := f.dial("EIO=4&transport=websocket&sid=" + p.sid)
@@ -169,15 +171,15 @@ var badFrames = []scenario{
 			p.fine()
 		}
 	}},
-	{name: "WebSocketForASessionThatHasOne", run: func(f *fixture) {
+	{name: "SecondWebSocketAfterUpgrade", run: func(f *fixture) {
 		p := f.polling()
 		s, err := f.dial("EIO=4&transport=websocket&sid=" + p.sid)
 		require.NoError(f, err)
 		s.text("2probe")
 		s.expect("3probe")
 		other, err := f.dial("EIO=4&transport=websocket&sid=" + p.sid)
-		require.NoError(f, err, "it is accepted")
-		require.Equal(f, "", other.closed(), "and closed, without a code")
+		require.NoError(f, err, "it must be accepted")
+		require.Equal(f, "", other.closed(), "it must be closed without a code")
 		s.text("5")
 		s.fine()
 		other, err = f.dial("EIO=4&transport=websocket&sid=" + p.sid)
@@ -185,7 +187,7 @@ var badFrames = []scenario{
 		require.Equal(f, "", other.closed())
 		s.fine()
 	}},
-	{name: "UpgradeThatBreaks", run: func(f *fixture) {
+	{name: "UpgradeWhoseConnectionBreaks", run: func(f *fixture) {
 		p := f.polling()
 		s, err := f.dial("EIO=4&transport=websocket&sid=" + p.sid)
 		require.NoError(f, err)
@@ -193,7 +195,7 @@ var badFrames = []scenario{
 		s.expect("3probe")
 		require.NoError(f, s.conn.Close())
 		p.fine()
-		// and works at the next attempt, once the end of the first has been noticed: until then others are closed
+		// The next attempt succeeds when the server has noticed the end of the first. Until then it closes others.
 		for answer := ""; answer != "3probe"; answer = s.next() {
 			s, err = f.dial("EIO=4&transport=websocket&sid=" + p.sid)
 			require.NoError(f, err)

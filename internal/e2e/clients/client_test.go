@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
-// The transports that a client may be told to use. "fetch" is polling with fetch().
+// The transports of a client. "fetch" is polling with fetch().
 var (
 	websocketOnly = []string{"websocket"}
 	pollingOnly   = []string{"polling"}
@@ -19,23 +19,24 @@ var (
 	upgrading     = []string{"polling", "websocket"}
 )
 
-// clientSpec says how a client connects.
+// clientSpec describes how a client connects.
 type clientSpec struct {
-	// Version is that of the package: "", "4.5", "4.0", "3" or "2". Empty: 4.8.
+	// Version is the version of the package: "4.5", "4.0", "3" or "2". Empty: 4.8.
 	Version string
-	// On is a client whose connection this one shares.
+	// On is a client whose connection this client shares.
 	On *client
-	// URL is another than the server's.
+	// URL replaces the URL of the server.
 	URL string
 	NSP string
-	// Auth is the payload of the connect packet; the application knows the keys rooms, data, refuse, details, hold and key.
+	// Auth is the auth payload of the connect packet. The application uses the keys rooms, data, refuse, details,
+	// hold and key.
 	Auth map[string]any
-	// Options are the Manager's, SocketOptions the Socket's.
+	// Options are the options of the Manager, SocketOptions those of the Socket.
 	Options       options
 	SocketOptions map[string]any
-	// Pings: each ping of the server is reported.
+	// Pings makes the client report each ping of the server.
 	Pings bool
-	// Listen are events that a client without onAny, which version 2 is, listens to.
+	// Listen are the events that a client of version 2 listens to; it has no onAny.
 	Listen []string
 }
 
@@ -50,27 +51,27 @@ type client struct {
 	host *host
 	ctx  context.Context
 	name string
-	id   string // of its socket, once it was connected
+	id   string // of its socket, set when it is connected
 	*inboxes
 }
 
-// inboxes are what happened to a client.
+// inboxes are the events of a client by kind.
 type inboxes struct{ connects, errors, disconnects, upgrades, pings, events nodejs.Inbox[clientEvent] }
 
-// clientEvent is something that happened to a client.
+// clientEvent is an event that a client reported.
 type clientEvent struct {
 	What string
-	// ID, Recovered and Transport are those of a connection.
+	// ID, Recovered and Transport describe a new connection.
 	ID        string
 	Recovered bool
 	Transport string
-	// Message and Data are a connect_error's. Kind and Status tell why there is no connection at all.
+	// Message and Data are those of a connect_error. Kind and Status say why no connection could be opened.
 	Message string
 	Data    nodejs.Value
 	Kind    string
 	Status  int
-	Reason  string // of a disconnection
-	// Event and Args were received.
+	Reason  string // of a disconnect
+	// Event and Args are a received event.
 	Event   string
 	Args    nodejs.Value
 	WithAck bool
@@ -83,11 +84,12 @@ func (e clientEvent) args() []any {
 
 func (b *inboxes) happened(e clientEvent) {
 	map[string]*nodejs.Inbox[clientEvent]{
-		"connect": &b.connects, "connect_error": &b.errors, "disconnect": &b.disconnects, "upgrade": &b.upgrades, "ping": &b.pings, "event": &b.events,
+		"connect": &b.connects, "connect_error": &b.errors, "disconnect": &b.disconnects, "upgrade": &b.upgrades,
+		"ping": &b.pings, "event": &b.events,
 	}[e.What].Put(e)
 }
 
-// open makes a client, which then connects. It ends with the test.
+// open creates a client, which starts to connect. It ends with the test.
 func (h *host) open(t *testing.T, ctx context.Context, url string, spec clientSpec) *client {
 	t.Helper()
 	c := &client{T: t, host: h, ctx: ctx, name: h.name("client"), inboxes: new(inboxes)}
@@ -108,17 +110,17 @@ func (h *host) open(t *testing.T, ctx context.Context, url string, spec clientSp
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = h.call(ctx, "remove", map[string]any{"client": c.name}, nil) // fails when the process has ended
+		_ = h.call(ctx, "remove", map[string]any{"client": c.name}, nil) // fails if the process has ended
 	})
 	return c
 }
 
-// in returns the client for another test.
+// in returns the same client for another test.
 func (c *client) in(t *testing.T, ctx context.Context) *client {
 	return &client{T: t, ctx: ctx, host: c.host, name: c.name, id: c.id, inboxes: c.inboxes}
 }
 
-// do runs a command for the client.
+// do runs a command of the client.
 func (c *client) do(cmd string, in map[string]any) {
 	c.Helper()
 	in["client"] = c.name
@@ -152,7 +154,7 @@ func (c *client) disconnected() string {
 	return await(c.T, c.ctx, c.name, "the disconnection", &c.disconnects).Reason
 }
 
-// upgraded waits until the client has changed to another transport.
+// upgraded waits until the client has changed its transport.
 func (c *client) upgraded() {
 	c.Helper()
 	e := await(c.T, c.ctx, c.name, "the upgrade", &c.upgrades)
@@ -165,17 +167,17 @@ func (c *client) pinged() {
 	await(c.T, c.ctx, c.name, "a ping", &c.pings)
 }
 
-// next waits for the next event.
+// next waits for the next event and returns it.
 func (c *client) next() clientEvent {
 	c.Helper()
 	return await(c.T, c.ctx, c.name, "an event", &c.events)
 }
 
-// expect: the next event is that one.
+// expect requires that the next event is this one.
 func (c *client) expect(event string, args ...any) {
 	c.Helper()
 	e := c.next()
-	require.Equal(c, event, e.Event, "the event that %s received, with %.200v", c.name, e.Args.V)
+	require.Equal(c, event, e.Event, "event received by %s, with %.200v", c.name, e.Args.V)
 	same(c.T, append([]any{}, args...), e.args())
 }
 
@@ -185,7 +187,7 @@ func (c *client) emit(event string, args ...any) {
 	c.do("emit", map[string]any{"event": event, "args": nodejs.Value{V: append([]any{}, args...)}})
 }
 
-// answer is what came of an emit with acknowledgement.
+// answer is the result of an emit with acknowledgement.
 type answer struct {
 	Error  string
 	Values nodejs.Value
@@ -196,7 +198,7 @@ func (a answer) values() []any {
 	return values
 }
 
-// ask sends an event and returns the values of its acknowledgement.
+// ask sends an event with acknowledgement and returns the acknowledged values.
 func (c *client) ask(event string, args ...any) []any {
 	c.Helper()
 	a := c.askWith(map[string]any{}, event, args...)
@@ -213,14 +215,14 @@ func (c *client) askWith(flags map[string]any, event string, args ...any) answer
 	return a
 }
 
-// state is what the client knows of itself.
+// state is the client's own view of its state.
 type state struct {
 	ID                    string
 	Connected, Active     bool
 	Transport, Extensions string
 	MaxPayload            int
-	Offset                string   // that it would come back with
-	Transcript            []string // of its connections and events
+	Offset                string   // the offset for recovery
+	Transcript            []string // its connections and events in order
 }
 
 func (c *client) state() state {
@@ -230,7 +232,7 @@ func (c *client) state() state {
 	return s
 }
 
-// same compares values without their number types, and shows only the beginning of large ones.
+// same compares values regardless of their number types. Failures show only the beginning of large values.
 func same(t *testing.T, want, got any) {
 	t.Helper()
 	w, g := nodejs.Canon(want), nodejs.Canon(got)

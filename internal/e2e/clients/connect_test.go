@@ -7,11 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// connectScenarios are about how clients come in, or do not.
+// connectScenarios are about connecting and refusals.
 var connectScenarios = []scenario{
-	{name: "ServerKnowsTheHandshake", over: append(everyTransport, fetchOnly), run: func(f *fixture) {
+	{name: "ServerHasTheHandshake", over: append(everyTransport, fetchOnly), run: func(f *fixture) {
 		auth := map[string]any{"token": "ü", "n": 5, "nested": map[string]any{"list": []any{true, nil}}}
-		c := f.open(clientSpec{Auth: auth, Options: options{"query": map[string]string{"room": "a b&c"}, "extraHeaders": map[string]string{"X-Test": "yes"}}})
+		c := f.open(clientSpec{Auth: auth, Options: options{"query": map[string]string{"room": "a b&c"},
+			"extraHeaders": map[string]string{"X-Test": "yes"}}})
 		at := c.connected()
 		require.Len(f, at.ID, 20)
 		e := f.accepted(c)
@@ -27,7 +28,7 @@ var connectScenarios = []scenario{
 		require.Equal(f, []string{c.id}, e.Rooms)
 		require.Equal(f, 1_000_000, c.state().MaxPayload)
 	}},
-	{name: "TransportIsWhatWasAskedFor", run: func(f *fixture) {
+	{name: "TransportIsTheRequestedOne", run: func(f *fixture) {
 		for _, transports := range [][]string{websocketOnly, pollingOnly, fetchOnly} {
 			want := map[string]string{"fetch": "polling"}[transports[0]]
 			if want == "" {
@@ -44,7 +45,7 @@ var connectScenarios = []scenario{
 		c := f.open(clientSpec{Options: over(upgrading)})
 		c.connected()
 		c.upgraded()
-		c.ask("nothing") // goes over the WebSocket, behind the end of the upgrade
+		c.ask("nothing") // goes over the WebSocket, after the end of the upgrade
 		require.Equal(f, "websocket", c.state().Transport)
 		require.Equal(f, []any{"websocket"}, f.must(op{Call: "transport"}.of(c.id)).values())
 		f.must(emit("still there").of(c.id))
@@ -57,7 +58,7 @@ var connectScenarios = []scenario{
 		}
 		require.Equal(f, "polling", c.state().Transport)
 	}},
-	{name: "TransportThatIsNotServedIsRefused", config: config{transports: websocketOnly}, run: func(f *fixture) {
+	{name: "DisabledTransportIsRefused", config: config{transports: websocketOnly}, run: func(f *fixture) {
 		e := f.open(clientSpec{Options: over(pollingOnly)}).refused()
 		require.Equal(f, "xhr poll error", e.Message)
 		require.Equal(f, 400, e.Status)
@@ -78,13 +79,13 @@ var connectScenarios = []scenario{
 		f.heard(custom, "to custom", 2)
 		f.must(emit("for custom").in("/custom"))
 		custom.expect("for custom")
-		// leaving the one leaves the other alone
+		// leaving one namespace does not affect the other
 		custom.do("disconnect", map[string]any{})
 		require.Equal(f, "client namespace disconnect", f.gone(custom))
 		main.ask("nothing")
 		f.must(emit("for main"))
 		main.expect("for main")
-		// and one may come back
+		// a client may join again
 		custom.do("reconnect", map[string]any{})
 		custom.connected()
 		f.accepted(custom)
@@ -96,11 +97,12 @@ var connectScenarios = []scenario{
 		e := lost.refused()
 		require.Equal(f, "Invalid namespace", e.Message)
 		require.Nil(f, e.Data.V)
-		main.ask("nothing") // the others on the connection do not mind
-		require.Equal(f, "Invalid namespace", f.open(clientSpec{NSP: "/guarded-x", Auth: map[string]any{"key": "wrong"}}).refused().Message)
+		main.ask("nothing") // other namespaces of the connection are not affected
+		require.Equal(f, "Invalid namespace", f.open(clientSpec{NSP: "/guarded-x",
+			Auth: map[string]any{"key": "wrong"}}).refused().Message)
 		require.Equal(f, "Invalid namespace", f.open(clientSpec{NSP: "/dynamic-x"}).refused().Message)
 	}},
-	{name: "NamespacesComeIntoBeing", over: everyTransport, run: func(f *fixture) {
+	{name: "DynamicNamespacesAreCreated", over: everyTransport, run: func(f *fixture) {
 		a := f.connect(clientSpec{NSP: "/dynamic-1"})
 		require.Equal(f, "/dynamic-1", f.report("namespace", func(serverEvent) bool { return true }).NSP)
 		b := f.connect(clientSpec{NSP: "/dynamic-1"})
@@ -112,11 +114,12 @@ var connectScenarios = []scenario{
 		f.must(emit("bye").in("/dynamic-2"))
 		c.expect("bye")
 		f.connect(clientSpec{NSP: "/guarded-1", Auth: map[string]any{"key": "open"}}).ask("nothing")
-		// middlewares of the parent are those of the child
-		require.Equal(f, "no", f.open(clientSpec{NSP: "/dynamic-1", Auth: map[string]any{"refuse": "no"}}).refused().Message)
+		// middlewares of the parent also apply to the child
+		require.Equal(f, "no", f.open(clientSpec{NSP: "/dynamic-1",
+			Auth: map[string]any{"refuse": "no"}}).refused().Message)
 	}},
-	{name: "EmptyNamespacesAreCleaned", config: config{cleanNamespaces: true}, run: func(f *fixture) {
-		for range 3 { // and come back
+	{name: "EmptyNamespacesAreClosed", config: config{cleanNamespaces: true}, run: func(f *fixture) {
+		for range 3 { // and is created again
 			c := f.connect(clientSpec{NSP: "/dynamic-1"})
 			require.Equal(f, "/dynamic-1", f.report("namespace", func(serverEvent) bool { return true }).NSP)
 			c.ask("nothing")
@@ -134,20 +137,20 @@ var connectScenarios = []scenario{
 		e := c.refused()
 		require.Equal(f, "not you", e.Message)
 		same(f.T, details, e.Data.V)
-		require.False(f, c.state().Active, "a client that was refused does not try again by itself")
-		// another try with other credentials is on the application
+		require.False(f, c.state().Active, "a refused client must not retry on its own")
+		// the application decides to try again with other credentials
 		c.do("reconnect", map[string]any{"auth": map[string]any{"ok": true}})
 		c.connected()
 		same(f.T, map[string]any{"ok": true}, f.accepted(c).Auth.V)
 	}},
-	{name: "MiddlewareMayTakeItsTime", over: everyTransport, run: func(f *fixture) {
+	{name: "MiddlewareMayBeSlow", over: everyTransport, run: func(f *fixture) {
 		slow := f.open(clientSpec{Auth: map[string]any{"hold": true}})
 		refused := f.open(clientSpec{Auth: map[string]any{"hold": true, "refuse": "no"}})
 		for range 2 {
 			f.report("held", func(serverEvent) bool { return true })
 		}
-		f.connect(clientSpec{}) // meanwhile
-		slow.emit("early", 1)   // waits until it is connected
+		f.connect(clientSpec{}) // another client can connect meanwhile
+		slow.emit("early", 1)   // is sent when it is connected
 		f.must(op{Call: "proceed"})
 		slow.connected()
 		f.accepted(slow)
@@ -186,16 +189,18 @@ var connectScenarios = []scenario{
 			}
 			got = append(got, e.Kind+" "+room)
 		}
-		require.Equal(f, []string{"create-room own", "join-room own", "create-room den", "join-room den", "leave-room den", "delete-room den",
+		require.Equal(f, []string{"create-room own", "join-room own", "create-room den", "join-room den",
+			"leave-room den", "delete-room den",
 			"leave-room own", "delete-room own"}, got)
 	}},
 	{name: "Cookie", config: config{cookie: "sticky"}, run: func(f *fixture) {
-		// the client sends cookies back when it is asked to
+		// the client returns cookies if it is configured to
 		c := f.connect(clientSpec{Options: options{"transports": pollingOnly, "withCredentials": true}})
 		c.ask("nothing")
 	}},
 	{name: "CompressionIsNegotiated", config: config{compress: true}, run: func(f *fixture) {
-		c := f.connect(clientSpec{Options: options{"transports": websocketOnly, "perMessageDeflate": map[string]any{"threshold": 10}}})
+		c := f.connect(clientSpec{Options: options{"transports": websocketOnly,
+			"perMessageDeflate": map[string]any{"threshold": 10}}})
 		require.Contains(f, fmt.Sprint(c.state().Extensions), "permessage-deflate")
 		text := longText(200_000)
 		same(f.T, []any{text}, c.ask("echo", text))

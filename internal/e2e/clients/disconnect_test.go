@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// disconnectScenarios are about how connections end, and what either side is told.
+// disconnectScenarios are about the end of connections and the reasons that both sides get.
 var disconnectScenarios = []scenario{
 	{name: "ClientLeaves", over: everyTransport, run: func(f *fixture) {
 		c := f.connect(clientSpec{})
@@ -19,7 +19,7 @@ var disconnectScenarios = []scenario{
 		require.Equal(f, "client namespace disconnect", f.gone(c))
 		require.False(f, c.state().Active)
 	}},
-	{name: "WhatWasEmittedBeforeLeavingArrives", over: everyTransport, run: func(f *fixture) {
+	{name: "EventsBeforeLeavingArrive", over: everyTransport, run: func(f *fixture) {
 		c := f.connect(clientSpec{})
 		c.do("burst", map[string]any{"event": "last words", "count": 10})
 		c.do("disconnect", map[string]any{})
@@ -36,7 +36,7 @@ var disconnectScenarios = []scenario{
 		c.expect("last words")
 		require.Equal(f, "io server disconnect", c.disconnected())
 		require.Equal(f, "server namespace disconnect", f.gone(c))
-		require.False(f, c.state().Active, "a client that was sent away does not come back by itself")
+		require.False(f, c.state().Active, "a client disconnected by the server must not reconnect on its own")
 		other.ask("nothing")
 		f.must(emit("here").in("/custom"))
 		other.expect("here")
@@ -87,7 +87,8 @@ var disconnectScenarios = []scenario{
 		}
 		f.closed()
 	}},
-	{name: "SilentConnectionIsGivenUpByBoth", config: config{pingInterval: pingSoon, pingTimeout: pongLate}, over: everyTransport,
+	{name: "BothSidesCloseASilentConnection", config: config{pingInterval: pingSoon, pingTimeout: pongLate},
+		over: everyTransport,
 		run: func(f *fixture) {
 			p := pgtest.NewProxy(f, f.server.url())
 			c, healthy := f.settled(clientSpec{URL: p.URL()}), f.connect(clientSpec{})
@@ -96,31 +97,33 @@ var disconnectScenarios = []scenario{
 			require.Equal(f, "ping timeout", f.gone(c))
 			healthy.ask("nothing")
 		}},
-	{name: "HeartbeatsKeepTheIdleConnected", config: config{pingInterval: pingSoon, pingTimeout: pongLate}, over: everyTransport, run: func(f *fixture) {
-		idle := f.settled(clientSpec{Pings: true})
-		for range 5 {
-			idle.pinged()
-		}
-		require.True(f, idle.state().Connected)
-		f.must(emit("still there").of(idle.id))
-		idle.expect("still there")
-	}},
+	{name: "HeartbeatsKeepIdleClientsConnected", config: config{pingInterval: pingSoon, pingTimeout: pongLate},
+		over: everyTransport, run: func(f *fixture) {
+			idle := f.settled(clientSpec{Pings: true})
+			for range 5 {
+				idle.pinged()
+			}
+			require.True(f, idle.state().Connected)
+			f.must(emit("still there").of(idle.id))
+			idle.expect("still there")
+		}},
 }
 
-// closed waits until the server has no connection any more.
+// closed waits until the server has no connections.
 func (f *fixture) closed() {
 	f.Helper()
 	f.counts(0)
 }
 
-// counts waits until the server has that many connections.
+// counts waits until the server has n connections.
 func (f *fixture) counts(n int) {
 	f.Helper()
-	f.until(fmt.Sprintf("the server counts %d connections", n), func() bool { return ints(f.must(op{Call: "clientsCount"}).values())[0] == n })
+	f.until(fmt.Sprintf("the server counts %d connections", n),
+		func() bool { return ints(f.must(op{Call: "clientsCount"}).values())[0] == n })
 }
 
-// cut breaks a client's connection, whose requests go through p, and returns the reason that the client is told. A client
-// that polls notices only when it is cut off while it does.
+// cut breaks the connection of a client behind the proxy p and returns the disconnect reason of the client. A polling
+// client notices only if a poll is pending.
 func (f *fixture) cut(p *pgtest.Proxy, c *client) string {
 	f.Helper()
 	for {
@@ -131,6 +134,6 @@ func (f *fixture) cut(p *pgtest.Proxy, c *client) string {
 		if err == nil {
 			return e.Reason
 		}
-		require.NoError(f, f.ctx.Err(), "the client does not notice that its connection is broken")
+		require.NoError(f, f.ctx.Err(), "the client did not notice that its connection is broken")
 	}
 }

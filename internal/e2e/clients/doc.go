@@ -1,11 +1,23 @@
-// Package clients holds the tests that prove package socketio with clients that others wrote: socket.io-client 4, 3 and 2
-// from npm, in a Node.js process, over polling, over WebSocket and from the one to the other, against one Go node, against
-// clusters of Go nodes on each bus, and against clusters of Go and Node.js nodes. What clients must not do comes from raw
-// connections.
+// Package clients tests package socketio with the official clients: socket.io-client 4, 3 and 2 from npm, in a
+// Node.js process, over polling, over WebSocket, and with upgrades. They connect to a single Go node, to clusters of
+// Go nodes on each bus, and to clusters of Go and Node.js nodes. Invalid input comes from raw connections.
 //
-// TestProtocol is a table of transcripts, raw requests and frames, that states what the test suites of the Engine.IO 4 and
-// Socket.IO 5 protocols state, and more.
+// TestProtocol is a table of transcripts of raw requests and frames. It covers the test suites of the Engine.IO 4 and
+// Socket.IO 5 protocols.
 //
-// Each scenario also runs against Socket.IO's own server, which holds the scenario to what Socket.IO does. To that end the
-// same small application is there twice: in node/app.js and in goapp_test.go.
+// Each scenario also runs against Socket.IO's own server, which shows that it describes the behavior of Socket.IO.
+// For that purpose the same small application exists twice: in node/app.js and in goapp_test.go.
+//
+// # Files
+//
+//   - scenario_test.go: how scenarios run; start reading here
+//   - connect, events, size, disconnect, reconnect, recovery, application, older: the scenarios, each in its
+//     _test.go file
+//   - badhttp, badframe, badpacket, badload: invalid input
+//   - protocol, protocolengine, protocolpackets, transcript: the transcripts
+//   - sheet, sheetlines, sheetsteps, sheetmoves, topology: the emit cheat sheet on clusters
+//   - server, goserver, goapp, goop, nodeserver, op: the servers and the application
+//   - client, host, raw, rawpoll, text: the clients
+//   - proxy: nginx and haproxy; apidocs: the table of the API
+//   - node: the scripts
 package clients

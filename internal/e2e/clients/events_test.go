@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
-// floats are the bytes of a Float32Array.
+// floats returns the bytes of a Float32Array.
 func floats(values ...float32) []byte {
 	var out []byte
 	for _, v := range values {
@@ -21,11 +21,12 @@ func floats(values ...float32) []byte {
 	return out
 }
 
-// texts that were lost on the way before: two, three and four bytes long in UTF-8, with what means something to the
-// protocols, with line ends that JavaScript and JSON see differently, and with zeros.
-var texts = []string{"", "ü", "€", "🙂👩‍👩‍👧", "\x1e", "2probe", "4", "b64", "a\u2028b\u2029c", "\x00\x01\x7f", `\"'</script>`, "42[\"x\"]", strings.Repeat("ö", 3000), "￿\uFFFD"}
+// texts are strings that implementations often corrupt: characters of two, three and four bytes in UTF-8, characters
+// with a meaning in the protocols, line ends that JavaScript and JSON treat differently, and NUL.
+var texts = []string{"", "ü", "€", "🙂👩‍👩‍👧", "\x1e", "2probe", "4", "b64", "a\u2028b\u2029c", "\x00\x01\x7f",
+	`\"'</script>`, "42[\"x\"]", strings.Repeat("ö", 3000), "￿\uFFFD"}
 
-// eventScenarios are about what is said once a client is connected.
+// eventScenarios are about events of connected clients.
 var eventScenarios = []scenario{
 	{name: "TextBothWays", over: append(everyTransport, fetchOnly), run: func(f *fixture) {
 		c := f.connect(clientSpec{})
@@ -39,9 +40,10 @@ var eventScenarios = []scenario{
 			f.heard(c, "echo", text)
 		}
 	}},
-	{name: "EventsOfAnyName", over: everyTransport, run: func(f *fixture) {
+	{name: "EventNamesAreArbitrary", over: everyTransport, run: func(f *fixture) {
 		c := f.connect(clientSpec{})
-		for _, event := range []string{"", " ", "ü🙂", "message", "error", "ping", "toString", "__proto__", "constructor", "a\"b\\c\nd", "/x,", "5-", "1"} {
+		for _, event := range []string{"", " ", "ü🙂", "message", "error", "ping", "toString", "__proto__",
+			"constructor", "a\"b\\c\nd", "/x,", "5-", "1"} {
 			c.emit(event, 1)
 			f.heard(c, event, 1)
 			f.must(emit(event, 1))
@@ -54,10 +56,12 @@ var eventScenarios = []scenario{
 		for range 20 {
 			deep = map[string]any{"down": []any{deep}}
 		}
-		for _, v := range []any{nil, true, false, 0, -1, 1.5, 1e21, 5e-324, int64(9007199254740991), "", []any{}, map[string]any{}, []any{nil, []any{nil}},
-			map[string]any{"": map[string]any{"a": nil}}, map[string]any{"_placeholder": true, "num": 0}, map[string]any{"__proto__": map[string]any{"polluted": 1}, "constructor": 1, "length": -1}, deep} {
+		for _, v := range []any{nil, true, false, 0, -1, 1.5, 1e21, 5e-324, int64(9007199254740991), "", []any{},
+			map[string]any{}, []any{nil, []any{nil}},
+			map[string]any{"": map[string]any{"a": nil}}, map[string]any{"_placeholder": true, "num": 0},
+			map[string]any{"__proto__": map[string]any{"polluted": 1}, "constructor": 1, "length": -1}, deep} {
 			if m, is := v.(map[string]any); is && m["__proto__"] != nil {
-				delete(m, "__proto__") // JavaScript's own objects lose it on their way to the line
+				delete(m, "__proto__") // a JavaScript object literal loses this key
 			}
 			c.emit("up", v)
 			f.heard(c, "up", v)
@@ -72,7 +76,8 @@ var eventScenarios = []scenario{
 	{name: "BinaryUp", over: append(everyTransport, fetchOnly), run: func(f *fixture) {
 		c := f.connect(clientSpec{})
 		data := []byte{0, 1, 2, 253, 254, 255, 30, 10}
-		for _, class := range []string{"ArrayBuffer", "Uint8Array", "Int8Array", "DataView", "Uint16Array", "Float32Array", "BigUint64Array"} {
+		for _, class := range []string{"ArrayBuffer", "Uint8Array", "Int8Array", "DataView", "Uint16Array",
+			"Float32Array", "BigUint64Array"} {
 			c.emit(class, nodejs.View{Class: class, Bytes: data})
 			f.heard(c, class, data)
 		}
@@ -91,7 +96,7 @@ var eventScenarios = []scenario{
 			f.must(emit("to all", args...))
 			c.expect("to all", args...)
 		}
-		ten := make([]any, 10) // as many as clients accept
+		ten := make([]any, 10) // the maximum that clients accept
 		for i := range ten {
 			ten[i] = []byte{byte(i)}
 		}
@@ -126,7 +131,7 @@ var eventScenarios = []scenario{
 		same(f.T, []any{"second"}, c.ask("twice", "second"))
 		require.Empty(f, c.ask("once"))
 		require.Equal(f, "operation has timed out", c.askWith(map[string]any{"timeout": 100}, "once").Error)
-		same(f.T, []any{c.name}, c.ask("ask me", "x")) // whose handler waits for the client's answer
+		same(f.T, []any{c.name}, c.ask("ask me", "x")) // the handler waits for the client's answer
 		c.expect("question", "x")
 		require.Equal(f, c.name, f.must(ask("question", 1).of(c.id)).values()[0])
 		c.expect("question", 1)
@@ -135,7 +140,7 @@ var eventScenarios = []scenario{
 		require.Equal(f, "operation has timed out", r.Error)
 		c.expect("silent")
 	}},
-	{name: "AcksOfManyQuestionsFindTheirs", over: everyTransport, run: func(f *fixture) {
+	{name: "AcksMatchTheirEvents", over: everyTransport, run: func(f *fixture) {
 		c := f.connect(clientSpec{})
 		type outcome struct {
 			i int
@@ -147,7 +152,8 @@ var eventScenarios = []scenario{
 			go func() {
 				var a answer
 				args := nodejs.Value{V: []any{i}}
-				if err := c.host.call(f.ctx, "ask", map[string]any{"client": c.name, "event": "echo", "args": args}, &a); err != nil {
+				if err := c.host.call(f.ctx, "ask", map[string]any{"client": c.name, "event": "echo", "args": args},
+					&a); err != nil {
 					a.Error = err.Error()
 				}
 				done <- outcome{i, a}
@@ -239,27 +245,28 @@ var eventScenarios = []scenario{
 		c := f.connect(clientSpec{})
 		c.emit("forbidden", 1)
 		if f.onNode {
-			require.Equal(f, "you must not", f.report("socketError", func(e serverEvent) bool { return e.ID == c.id }).Message)
-		} else { // who wants an answer is told
+			require.Equal(f, "you must not", f.report("socketError",
+				func(e serverEvent) bool { return e.ID == c.id }).Message)
+		} else { // an event with acknowledgement gets the error
 			same(f.T, []any{map[string]any{"error": "you must not"}}, c.ask("forbidden"))
 		}
 		c.ask("nothing")
 	}},
-	{name: "ClientSendsAgainUntilItIsAcknowledged", over: everyTransport, run: func(f *fixture) {
+	{name: "ClientRetriesUntilAcknowledged", over: everyTransport, run: func(f *fixture) {
 		hasty := f.connect(clientSpec{SocketOptions: map[string]any{"retries": 2, "ackTimeout": 100}})
-		hasty.emit("unanswered", 1) // the client's library asks for an acknowledgement, and nobody gives one
+		hasty.emit("unanswered", 1) // the client library requests an acknowledgement, and the server sends none
 		for range 3 {
 			f.heard(hasty, "unanswered", 1)
 		}
 		c := f.connect(clientSpec{SocketOptions: map[string]any{"retries": 2, "ackTimeout": patientOp.Milliseconds()}})
 		c.emit("echo", 2)
-		c.emit("last") // waits until "echo" is acknowledged
+		c.emit("last") // is sent after "echo" is acknowledged
 		f.heard(c, "echo", 2)
 		f.heard(c, "last")
 	}},
 }
 
-// binaryArgs are arguments with bytes, in the places where they may be.
+// binaryArgs are arguments with bytes at all possible places.
 var binaryArgs = [][]any{
 	{[]byte{1}},
 	{[]byte{}},

@@ -11,11 +11,11 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// install puts the application on a server. It does what node/app.js does, which see.
+// install adds the application to a server. It does the same as node/app.js.
 func install(io *socketio.Server, tell func(serverEvent), held *gate) {
 	admit := func(s *socketio.Socket) error { return admit(s, tell, held) }
 	io.OnNewNamespace(func(ns *socketio.Namespace) {
-		if ns.Name() != "/custom" { // node/app.js opens that first
+		if ns.Name() != "/custom" { // node/app.js opens that one first
 			tell(serverEvent{What: "namespace", NSP: ns.Name()})
 		}
 	})
@@ -33,7 +33,10 @@ func install(io *socketio.Server, tell func(serverEvent), held *gate) {
 		ns.Use(admit)
 		ns.OnConnection(connection)
 		room := func(kind string) func(room, id string) {
-			return func(room, id string) { tell(serverEvent{What: "room", NSP: ns.Name(), Kind: kind, Room: room, ID: id}) }
+			return func(room, id string) {
+				tell(serverEvent{What: "room", NSP: ns.Name(), Kind: kind, Room: room,
+					ID: id})
+			}
 		}
 		created, deleted := room("create-room"), room("delete-room")
 		ns.OnCreateRoom(func(room string) { created(room, "") })
@@ -44,25 +47,26 @@ func install(io *socketio.Server, tell func(serverEvent), held *gate) {
 			tell(serverEvent{What: "serverSide", NSP: ns.Name(), Event: "inform", Args: nodejs.Value{V: plain(args)}})
 		})
 		ns.OnServerSide("consult", func(question any, ack func(map[string]any)) {
-			tell(serverEvent{What: "serverSide", NSP: ns.Name(), Event: "consult", Args: nodejs.Value{V: []any{question}}})
+			tell(serverEvent{What: "serverSide", NSP: ns.Name(), Event: "consult",
+				Args: nodejs.Value{V: []any{question}}})
 			ack(map[string]any{"answer": question})
 		})
 	}
 }
 
-// auth is what the application takes from the auth payload.
+// auth has the parts of the auth payload that the application uses.
 type auth struct {
 	Refuse  *string
 	Details any
-	Hold    bool  // until the op "proceed"
-	Early   []any // what the middleware emits
+	Hold    bool  // the middleware waits for the op "proceed"
+	Early   []any // events that the middleware emits
 	Rooms   []string
 	Data    any
 }
 
 func admit(s *socketio.Socket, tell func(serverEvent), held *gate) error {
 	var a auth
-	_ = s.Auth().Decode(&a) // what is no such payload has nothing of it
+	_ = s.Auth().Decode(&a) // another payload leaves it empty
 	for _, value := range a.Early {
 		if err := s.Emit("early", value); err != nil {
 			return err
@@ -78,7 +82,7 @@ func admit(s *socketio.Socket, tell func(serverEvent), held *gate) error {
 	return &socketio.Error{Message: *a.Refuse, Data: a.Details}
 }
 
-// gate holds those up who come to it.
+// gate blocks callers until it is opened.
 type gate struct {
 	mu   sync.Mutex // guards open
 	open chan struct{}
@@ -93,7 +97,7 @@ func (g *gate) wait() {
 	<-open
 }
 
-// proceed lets go of those who wait.
+// proceed releases the callers that wait.
 func (g *gate) proceed() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -117,7 +121,8 @@ func connected(s *socketio.Socket, tell func(serverEvent)) {
 		query[name] = fmt.Sprint(value)
 	}
 	nsp, id := s.Namespace().Name(), s.ID()
-	tell(serverEvent{What: "connection", NSP: nsp, ID: id, Recovered: s.Recovered(), Transport: s.Transport(), Auth: nodejs.Value{V: whole},
+	tell(serverEvent{What: "connection", NSP: nsp, ID: id, Recovered: s.Recovered(), Transport: s.Transport(),
+		Auth:  nodejs.Value{V: whole},
 		Query: query, Address: h.Address, URL: h.URL, Secure: h.Secure, Header: s.Header().Get("X-Test"),
 		Data: nodejs.Value{V: s.Data()}, Rooms: s.Rooms()})
 	s.Use(func(args backplane.Args) error {
@@ -143,7 +148,7 @@ func connected(s *socketio.Socket, tell func(serverEvent)) {
 	handle(s)
 }
 
-// handle gives the socket its handlers, in the forms that handlers may have.
+// handle registers the socket's handlers, with all kinds of signatures.
 func handle(s *socketio.Socket) {
 	s.On("echo", func(value backplane.Value, ack func(backplane.Value)) { ack(value) })
 	s.On("echo3", func(a, b, c any, ack func(any, any, any)) { ack(a, b, c) })
@@ -173,7 +178,7 @@ func handle(s *socketio.Socket) {
 	s.Once("once", func(ack func()) { ack() })
 }
 
-// plain decodes values.
+// plain returns the decoded values.
 func plain(values []backplane.Value) []any {
 	out := make([]any, len(values))
 	for i, v := range values {

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// run does what an op says, as the func of that name in node/app.js.
+// run executes an op, like the function with this name in node/app.js.
 func (s *goServer) run(ctx context.Context, o op) (result, error) {
 	if o.NSP == "" {
 		o.NSP = "/"
@@ -175,7 +175,7 @@ func runRemote(ctx context.Context, ns *socketio.Namespace, o op) (result, error
 
 func valuesOf(values []any) result { return result{answer: answer{Values: nodejs.Value{V: values}}} }
 
-// answered is what Socket.IO hands to the callback of an emit with acknowledgement.
+// answered returns what Socket.IO passes to the callback of an emit with acknowledgement.
 func answered(values []any, err error) (result, error) {
 	r := valuesOf(values)
 	if errors.Is(err, backplane.ErrTimeout) {

@@ -22,30 +22,31 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// goServer is the server of this module.
+// goServer is a server with package socketio.
 type goServer struct {
 	io      *socketio.Server
 	config  config
-	cluster *backplane.Cluster // nil: it is alone
+	cluster *backplane.Cluster // nil: a single server
 	address string             // host:port
 	http    *http.Server
-	served  chan struct{} // closed when http has ended
+	served  chan struct{} // closed when http has stopped serving
 	inbox   nodejs.Inbox[serverEvent]
-	errors  nodejs.Inbox[error] // that reached the ErrorHandler
+	errors  nodejs.Inbox[error] // errors that ErrorHandler received
 	held    *gate
 }
 
 var _ server = (*goServer)(nil)
 
-// newGoServer starts a server, which ends with the test. The test fails if anything was reported to its ErrorHandler that
-// the test did not take out of errors. bus is that of its cluster, nil for a server alone.
+// newGoServer starts a server, which ends with the test. The test fails if ErrorHandler received an error that the
+// test did not take from errors. bus is the bus of its cluster, nil for a single server.
 func newGoServer(t *testing.T, c config, bus transport.Bus) *goServer {
 	t.Helper()
 	s := &goServer{config: c, address: "127.0.0.1:0", held: newGate()}
 	if bus != nil {
 		var err error
 		s.cluster, err = backplane.Open(patient(t), backplane.Config{Bus: bus, HeartbeatInterval: goHeartbeat,
-			HeartbeatTimeout: heartbeatTimeout, RequestTimeout: patience, PublishTimeout: patience, ErrorHandler: s.errors.Put})
+			HeartbeatTimeout: heartbeatTimeout, RequestTimeout: patience, PublishTimeout: patience,
+			ErrorHandler: s.errors.Put})
 		require.NoError(t, err)
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -59,7 +60,7 @@ func newGoServer(t *testing.T, c config, bus transport.Bus) *goServer {
 		defer cancel()
 		require.NoError(t, s.stop(ctx))
 		for _, err := range s.errors.Take() {
-			if !strings.Contains(err.Error(), "refused") { // a client may ask once more while it is disconnected
+			if !strings.Contains(err.Error(), "refused") { // a client may send another request while it is disconnected
 				t.Errorf("reported by the Go server: %v", err)
 			}
 		}
@@ -72,9 +73,10 @@ func (s *goServer) start(context.Context) error {
 		Cluster: s.cluster, MaxPayload: s.config.maxPayload,
 		PingInterval: s.config.pingInterval, PingTimeout: s.config.pingTimeout,
 		ConnectTimeout: s.config.connectTimeout, UpgradeTimeout: s.config.upgradeTimeout,
-		ShutdownTimeout: 100 * time.Millisecond, // Node.js waits for nobody
+		ShutdownTimeout: 100 * time.Millisecond, // Node.js does not wait
 		Transports:      s.config.transports, NoUpgrades: s.config.noUpgrades, Compress: s.config.compress,
-		KeepEmptyNamespaces: !s.config.cleanNamespaces, Origins: s.config.origins, TrustedProxies: s.config.proxies, ErrorHandler: s.errors.Put,
+		KeepEmptyNamespaces: !s.config.cleanNamespaces, Origins: s.config.origins, TrustedProxies: s.config.proxies,
+		ErrorHandler: s.errors.Put,
 	}
 	if s.config.cookie != "" {
 		c.Cookie = &http.Cookie{Name: s.config.cookie, Path: "/", HttpOnly: true}
@@ -99,7 +101,7 @@ func (s *goServer) start(context.Context) error {
 	}
 	go func(served chan struct{}) {
 		defer close(served)
-		_ = serve(listener) // it ends with Close
+		_ = serve(listener) // returns after Close
 	}(s.served)
 	return nil
 }
@@ -116,7 +118,7 @@ func (s *goServer) url() string { return "http://" + s.address }
 
 func (s *goServer) reports() *nodejs.Inbox[serverEvent] { return &s.inbox }
 
-// dynamic are the names that a pattern admits.
+// dynamic is the pattern of the dynamic namespaces.
 var dynamic = regexp.MustCompile(`^/dynamic-\d+$`)
 
 func pgxBus(t *testing.T, url string) transport.Bus {

@@ -10,11 +10,11 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
-// host is a Node.js process with clients and servers in it.
+// host is a Node.js process with clients and servers.
 type host struct {
 	process *nodejs.Process
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	last    int
 	clients map[string]*inboxes
 	servers map[string]*nodeServer
@@ -28,7 +28,7 @@ func newHost(t *testing.T) *host {
 	return h
 }
 
-// event sorts what the process reports.
+// event dispatches the events that the process reports.
 func (h *host) event(line []byte) error {
 	var e struct {
 		Ev, Client, Server, Message string
@@ -53,7 +53,7 @@ func (h *host) event(line []byte) error {
 		}
 		s.inbox.Put(happened)
 	case e.Ev == "error":
-		return fmt.Errorf("something nobody caught: %s", e.Message)
+		return fmt.Errorf("uncaught exception: %s", e.Message)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (h *host) call(ctx context.Context, cmd string, in, out any) error {
 	return h.process.Call(ctx, nodejs.Command{Name: cmd, In: in}, out)
 }
 
-// name returns a name that nothing in this process has.
+// name returns a new name in this process.
 func (h *host) name(kind string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

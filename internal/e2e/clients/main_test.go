@@ -9,17 +9,17 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience bounds each scenario. It is generous: only a failure takes that long.
+// patience limits each scenario. It is long, because only a failure takes that long.
 const patience = time.Minute
 
-// Clients are pinged after pingSoon, in the scenarios that are about clients that do not answer, and given up after
-// pongLate: soon for a test that waits for it, and late enough for those that do answer, on whatever busy machine.
+// The ping interval and timeout in scenarios about clients that do not answer: short enough for a test that waits for
+// them, and long enough for clients that do answer on a busy machine.
 const (
 	pingSoon = 100 * time.Millisecond
 	pongLate = 2 * time.Second
 )
 
-// TestMain lets more tests run at a time than there are processors, because they mostly wait.
+// TestMain runs more tests at a time than there are processors, because tests mostly wait.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "4"); err != nil {

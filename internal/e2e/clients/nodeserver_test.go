@@ -15,14 +15,14 @@ type nodeServer struct {
 	host     *host
 	name     string
 	config   config
-	database string // with Postgres adapter 0.5
+	database string // URL of its database, for Postgres adapter 0.5
 	port     int
 	inbox    nodejs.Inbox[serverEvent]
 }
 
 var _ server = (*nodeServer)(nil)
 
-// newServer starts a server, which ends with the test. database is the URL of its cluster, "" for a server alone.
+// newServer starts a server, which ends with the test. database is the URL of its cluster, empty for a single server.
 func (h *host) newServer(t *testing.T, c config, database string) *nodeServer {
 	t.Helper()
 	s := &nodeServer{host: h, name: h.name("server"), config: c, database: database}
@@ -33,7 +33,7 @@ func (h *host) newServer(t *testing.T, c config, database string) *nodeServer {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = s.stop(ctx) // it may be stopped, or its process
+		_ = s.stop(ctx) // it may be stopped already, or its process has ended
 	})
 	return s
 }
@@ -54,12 +54,14 @@ func (s *nodeServer) start(ctx context.Context) error {
 	put("transports", c.transports, c.transports != nil)
 	put("allowUpgrades", false, c.noUpgrades)
 	put("perMessageDeflate", true, c.compress)
-	put("connectionStateRecovery", map[string]any{"maxDisconnectionDuration": c.recovery.Milliseconds()}, c.recovery > 0)
+	put("connectionStateRecovery", map[string]any{"maxDisconnectionDuration": c.recovery.Milliseconds()},
+		c.recovery > 0)
 	put("cleanupEmptyChildNamespaces", true, c.cleanNamespaces)
 	put("cookie", map[string]any{"name": c.cookie}, c.cookie != "")
 	put("cors", map[string]any{"origin": c.origins}, c.origins != nil)
 	in := map[string]any{"server": s.name, "port": s.port, "options": o, "databaseURL": s.database,
-		"adapterOptions": map[string]any{"heartbeatInterval": nodeHeartbeat.Milliseconds(), "heartbeatTimeout": heartbeatTimeout.Milliseconds()}}
+		"adapterOptions": map[string]any{"heartbeatInterval": nodeHeartbeat.Milliseconds(),
+			"heartbeatTimeout": heartbeatTimeout.Milliseconds()}}
 	var out struct{ Port int }
 	if err := s.host.call(ctx, "start", in, &out); err != nil {
 		return err

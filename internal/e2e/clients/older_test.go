@@ -2,7 +2,7 @@ package clients_test
 
 import "github.com/stretchr/testify/require"
 
-// olderScenarios are about clients of earlier versions. 3 and 4 speak one protocol, 2 another.
+// olderScenarios are about older versions of the client. 3 and 4 have the same protocol, 2 has another one.
 var olderScenarios = func() []scenario {
 	var all []scenario
 	for _, version := range []string{"4.5", "4.0", "3"} {
@@ -27,8 +27,10 @@ var olderScenarios = func() []scenario {
 			custom.connected()
 			f.must(emit("hello").in("/custom"))
 			custom.expect("hello")
-			require.Equal(f, "Invalid namespace", f.open(clientSpec{Version: version, On: c, NSP: "/unknown"}).refused().Message)
-			e := f.open(clientSpec{Version: version, Auth: map[string]any{"refuse": "no", "details": map[string]any{"code": 1}}}).refused()
+			require.Equal(f, "Invalid namespace", f.open(clientSpec{Version: version, On: c,
+				NSP: "/unknown"}).refused().Message)
+			e := f.open(clientSpec{Version: version,
+				Auth: map[string]any{"refuse": "no", "details": map[string]any{"code": 1}}}).refused()
 			require.Equal(f, "no", e.Message)
 			same(f.T, map[string]any{"code": 1}, e.Data.V)
 			f.must(op{Call: "disconnect"}.of(custom.id).in("/custom"))
@@ -38,10 +40,11 @@ var olderScenarios = func() []scenario {
 			require.Equal(f, "client namespace disconnect", f.gone(c))
 		}})
 	}
-	return append(all, scenario{name: "Version2IsRefused", over: [][]string{websocketOnly, pollingOnly}, run: func(f *fixture) {
-		healthy := f.connect(clientSpec{})
-		old := f.open(clientSpec{Version: "2", Listen: []string{"hello"}})
-		require.Contains(f, []string{"websocket error", "xhr poll error"}, old.refused().Message)
-		healthy.ask("nothing")
-	}})
+	return append(all, scenario{name: "Version2IsRefused", over: [][]string{websocketOnly, pollingOnly},
+		run: func(f *fixture) {
+			healthy := f.connect(clientSpec{})
+			old := f.open(clientSpec{Version: "2", Listen: []string{"hello"}})
+			require.Contains(f, []string{"websocket error", "xhr poll error"}, old.refused().Message)
+			healthy.ask("nothing")
+		}})
 }()

@@ -6,20 +6,20 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
-// op is something that a server is asked to do: a call of its API, as JSON for node/app.js.
+// op is a call of a server's API, encoded as JSON for node/app.js.
 type op struct {
 	NSP string `json:"nsp,omitempty"`
-	// Socket is the id of a socket of this server, whose call it is. Remote is that of a socket anywhere, which
-	// FetchSockets finds. Neither: it is the namespace's.
+	// Socket is the id of a socket of this server on which the call is made. Remote is the id of any socket in the
+	// cluster, found with FetchSockets. If both are empty, the call is made on the namespace.
 	Socket string `json:"socket,omitempty"`
 	Remote string `json:"remote,omitempty"`
 	// Call is the name of the method in JavaScript: emit, send, emitWithAck, fetchSockets, socketsJoin, socketsLeave,
-	// disconnectSockets, serverSideEmit, serverSideEmitWithAck; of a socket also join, leave, rooms, disconnect, transport.
-	// serverCount waits until the namespace counts Count servers, clientsCount tells the open connections, and
-	// proceed lets the middlewares go on that hold a client up.
+	// disconnectSockets, serverSideEmit, serverSideEmitWithAck; on a socket also join, leave, rooms, disconnect,
+	// transport. serverCount waits until the namespace counts Count servers, clientsCount returns the number of open
+	// connections, and proceed releases middlewares that hold a client.
 	Call string `json:"call"`
 
-	// To holds the arguments of each call of to().
+	// To has the arguments of each call of to().
 	To        [][]string `json:"to,omitempty"`
 	Except    []string   `json:"except,omitempty"`
 	Broadcast bool       `json:"broadcast,omitempty"`
@@ -35,10 +35,10 @@ type op struct {
 	Count int           `json:"count,omitempty"`
 }
 
-// emit is the op that emits an event to the whole namespace.
+// emit returns the op that emits an event to the whole namespace.
 func emit(event string, args ...any) op { return op{Call: "emit"}.with(event, args...) }
 
-// ask is the op that emits an event with acknowledgement.
+// ask returns the op that emits an event with acknowledgement.
 func ask(event string, args ...any) op { return op{Call: "emitWithAck"}.with(event, args...) }
 
 func (o op) with(event string, args ...any) op {
@@ -58,7 +58,7 @@ func (o op) in(nsp string) op {
 	return o
 }
 
-// of makes the op that of a socket.
+// of returns the op as a call on a socket.
 func (o op) of(socket string) op {
 	o.Socket = socket
 	return o
@@ -99,13 +99,13 @@ func (o op) timeout(d time.Duration) op {
 	return o
 }
 
-// result is what an op returned.
+// result is the result of an op.
 type result struct {
 	answer
 	Sockets []remoteSocket
 }
 
-// remoteSocket is what fetchSockets tells of a socket.
+// remoteSocket is a socket as returned by fetchSockets.
 type remoteSocket struct {
 	ID    string
 	Rooms []string

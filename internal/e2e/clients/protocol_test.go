@@ -9,18 +9,19 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// protocolCase is a transcript that holds for every server of Engine.IO 4 and Socket.IO 5.
+// protocolCase is a transcript that every server of Engine.IO 4 and Socket.IO 5 must match.
 type protocolCase struct {
 	name   string
 	config config
 	steps  string
-	run    func(f *fixture) // in place of steps: what depends on who comes first
+	run    func(f *fixture) // replaces steps where the order of events is open
 }
 
-// quick pings often, and gives up those that do not answer, soon.
+// quick is a configuration with a short ping interval and timeout.
 var quick = config{pingInterval: 300 * time.Millisecond, pingTimeout: time.Second}
 
-// TestProtocol plays what the protocols' specifications say, on Socket.IO's own server and on ours.
+// TestProtocol plays the transcripts, which follow the specifications of the protocols, on Socket.IO's server and on
+// ours.
 func TestProtocol(t *testing.T) {
 	var all []scenario
 	for _, c := range slices.Concat(engineCases, engineUpgradeCases, packetCases) {

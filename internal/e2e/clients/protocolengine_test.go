@@ -7,14 +7,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// engineCases are about Engine.IO: sessions, packets, heartbeats and the end.
+// engineCases are about Engine.IO: sessions, packets, heartbeats and closing.
 var engineCases = []protocolCase{
 	{name: "Handshake/Polling", steps: `
 		GET transport=polling -> 200 0{"sid":"$sid","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`},
 	{name: "Handshake/WebSocket", steps: `
 		a: transport=websocket
 		a< 0{"sid":"$sid","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`},
-	{name: "Handshake/SettingsAreTold", config: config{pingInterval: 5 * time.Second, pingTimeout: 3 * time.Second, maxPayload: 5000, noUpgrades: true}, steps: `
+	{name: "Handshake/HasTheSettings", config: config{
+		pingInterval: 5 * time.Second, pingTimeout: 3 * time.Second, maxPayload: 5000, noUpgrades: true}, steps: `
 		GET transport=polling -> 200 0{"sid":"$sid","upgrades":[],"pingInterval":5000,"pingTimeout":3000,"maxPayload":5000}`},
 	{name: "Handshake/WithoutWebSocket", config: config{transports: []string{"polling"}}, steps: `
 		GET transport=polling -> 200 0{"sid":"$sid","upgrades":[],*
@@ -48,7 +49,7 @@ var engineCases = []protocolCase{
 		POST transport=polling -> 400 {"code":2,"message":"Bad handshake method"}
 		PUT transport=polling -> 400 {"code":2,"message":"Bad handshake method"}
 		DELETE transport=polling -> 400 {"code":2,"message":"Bad handshake method"}`},
-	{name: "Handshake/WebSocketByPolling", steps: `
+	{name: "Handshake/WebSocketWithoutUpgrade", steps: `
 		GET transport=websocket -> 400 {"code":3,"message":"Bad request"}`},
 	{name: "UnknownSession", steps: `
 		GET transport=polling&sid=abc -> 400 {"code":1,"message":"Session ID unknown"}
@@ -92,7 +93,8 @@ var engineCases = []protocolCase{
 			first, second = second, first
 		}
 		require.Equal(f, 400, first.Status)
-		require.Equal(f, "200 1", fmt.Sprintf("%d %s", second.Status, second.Body), "the poll that waited is told that the session is over")
+		require.Equal(f, "200 1", fmt.Sprintf("%d %s", second.Status, second.Body),
+			"the pending poll must end with the session")
 		p.unknown()
 	}},
 	{name: "Message/WebSocket/Text", steps: `
@@ -123,7 +125,7 @@ var engineCases = []protocolCase{
 		GET transport=polling -> 200 0{"sid":"$sid",*
 		GET transport=polling&sid=$sid -> 200 2
 		over $sid`},
-	{name: "Heartbeat/Polling/NobodyPolls", config: quick, steps: `
+	{name: "Heartbeat/Polling/WithoutPolls", config: quick, steps: `
 		GET transport=polling -> 200 0{"sid":"$sid",*
 		gone $sid`},
 	{name: "Heartbeat/WebSocket", config: quick, steps: `
@@ -150,13 +152,13 @@ var engineCases = []protocolCase{
 			r := <-answer
 			p.unknown()
 			if r.Status == 400 {
-				continue // the poll came after the end
+				continue // the poll arrived after the end
 			}
-			require.Equal(f, "200 6", fmt.Sprintf("%d %s", r.Status, r.Body), "the poll that waits is answered")
+			require.Equal(f, "200 6", fmt.Sprintf("%d %s", r.Status, r.Body), "the pending poll must be answered")
 			return
 		}
 	}},
-	// Node.js ignores the packet, and gives the client up when it answers no ping.
+	// Node.js ignores the packet and closes the session at the ping timeout.
 	{name: "Close/WebSocket", config: quick, steps: `
 		a: transport=websocket
 		a< 0{"sid":"$sid",*
@@ -164,7 +166,7 @@ var engineCases = []protocolCase{
 		a closed`},
 }
 
-// engineUpgradeCases are about sessions that go from polling to WebSocket.
+// engineUpgradeCases are about upgrades from polling to WebSocket.
 var engineUpgradeCases = []protocolCase{
 	{name: "Upgrade", steps: `
 		GET transport=polling -> 200 0{"sid":"$sid","upgrades":["websocket"],*
@@ -177,7 +179,7 @@ var engineUpgradeCases = []protocolCase{
 		a< 40{"sid":"$socket"}
 		a> 42["back","hello"]
 		a< 42["back","hello"]`},
-	{name: "Upgrade/MeanwhilePollingGoesOn", steps: `
+	{name: "Upgrade/PollingContinuesMeanwhile", steps: `
 		GET transport=polling -> 200 0{"sid":"$sid",*
 		POST transport=polling&sid=$sid 40 -> 200 ok
 		GET transport=polling&sid=$sid -> 200 40{"sid":"$socket"}
@@ -189,7 +191,7 @@ var engineUpgradeCases = []protocolCase{
 		a> 5
 		a> 42["back",2]
 		a< 42["back",2]`},
-	{name: "Upgrade/WhatIsQueuedComesByWebSocket", steps: `
+	{name: "Upgrade/QueuedPacketsGoOverWebSocket", steps: `
 		GET transport=polling -> 200 0{"sid":"$sid",*
 		POST transport=polling&sid=$sid 40 -> 200 ok
 		GET transport=polling&sid=$sid -> 200 40{"sid":"$socket"}
@@ -223,7 +225,7 @@ var engineUpgradeCases = []protocolCase{
 		b closed
 		a> 42["back","hello"]
 		a< 42["back","hello"]`},
-	{name: "Upgrade/IsForbidden", config: config{noUpgrades: true}, steps: `
+	{name: "Upgrade/Disabled", config: config{noUpgrades: true}, steps: `
 		GET transport=polling -> 200 0{"sid":"$sid","upgrades":[],*
 		POST transport=polling&sid=$sid 40 -> 200 ok
 		poll $sid 40{"sid":"$socket"}`},

@@ -2,7 +2,7 @@ package clients_test
 
 import "time"
 
-// packetCases are about Socket.IO: namespaces, events, acknowledgements and what is no packet.
+// packetCases are about Socket.IO: namespaces, events, acknowledgements and invalid packets.
 var packetCases = []protocolCase{
 	{name: "Connect", steps: `
 		a joins
@@ -148,7 +148,7 @@ var packetCases = []protocolCase{
 		a< 42$id["question","why"]
 		a> 43$id["because"]
 		a< 431["because"]`},
-	{name: "Event/OnWhichNobodyListens", steps: `
+	{name: "Event/WithoutListener", steps: `
 		a joins
 		a> 425["nobody"]
 		a> 42["back",1]
@@ -162,7 +162,7 @@ var packetCases = []protocolCase{
 		a joins
 		a> 42{}
 		a closed`},
-	{name: "Invalid/NameOfAnEvent", steps: `
+	{name: "Invalid/EventName", steps: `
 		a joins
 		a> 42[{}]
 		a closed`},
@@ -182,7 +182,7 @@ var packetCases = []protocolCase{
 		a joins
 		a> 42["disconnecting"]
 		a closed`},
-	{name: "Invalid/BytesNobodyAnnounced", steps: `
+	{name: "Invalid/UnannouncedBytes", steps: `
 		a joins
 		a>> 010203
 		a closed`},

@@ -25,15 +25,15 @@ import (
 	"github.com/backplane-go/backplane/internal/child"
 )
 
-// proxyAddress is where the proxies connect to the server from, so that they are somebody else than the clients.
+// proxyAddress is the address from which the proxies connect to the server. It differs from the clients' address.
 const proxyAddress = "127.0.0.9"
 
-// proxy is a reverse proxy with the configuration that examples/proxy has.
+// proxy is a reverse proxy with the configuration of examples/proxy.
 type proxy struct {
 	name, program string
-	arguments     []string // in the folder of the configuration
+	arguments     []string // run in the directory of the configuration
 	file          string
-	changes       []string // to the file: from, to, …
+	changes       []string // replacements in the file: old, new, …
 }
 
 var proxies = []proxy{
@@ -43,18 +43,21 @@ var proxies = []proxy{
 		changes: []string{"server one 127.0.0.1:3000", "server one 127.0.0.1:3000 source " + proxyAddress}},
 	{name: "haproxyForwarded", program: "haproxy", arguments: []string{"-f", "haproxy.cfg"}, file: "haproxy.cfg",
 		changes: []string{"server one 127.0.0.1:3000", "server one 127.0.0.1:3000 source " + proxyAddress,
-			"option forwardfor\n", "http-request del-header X-Forwarded-For\n", "set-header X-Forwarded-Host %[req.hdr(Host)]", "del-header X-Forwarded-Host",
+			"option forwardfor\n", "http-request del-header X-Forwarded-For\n",
+			"set-header X-Forwarded-Host %[req.hdr(Host)]", "del-header X-Forwarded-Host",
 			"set-header X-Forwarded-Proto https if { ssl_fc }", "del-header X-Forwarded-Proto",
 			"http-request set-header X-Forwarded-Proto http unless { ssl_fc }\n", "",
-			"http-request del-header Forwarded", `http-request set-header Forwarded "for=\"%[src]:%[src_port]\";host=\"%[req.hdr(Host)]\";proto=%[ssl_fc,iif(https,http)]"`}},
+			"http-request del-header Forwarded", `http-request set-header Forwarded ` +
+				`"for=\"%[src]:%[src_port]\";host=\"%[req.hdr(Host)]\";proto=%[ssl_fc,iif(https,http)]"`}},
 	{name: "haproxyOptionForwarded", program: "haproxy", arguments: []string{"-f", "haproxy.cfg"}, file: "haproxy.cfg",
 		changes: []string{"server one 127.0.0.1:3000", "server one 127.0.0.1:3000 source " + proxyAddress,
-			"option forwardfor\n", "option forwarded proto host for for_port\n\thttp-request del-header X-Forwarded-For\n", "set-header X-Forwarded-Host %[req.hdr(Host)]", "del-header X-Forwarded-Host",
+			"option forwardfor\n", "option forwarded proto host for for_port\n\thttp-request del-header " +
+				"X-Forwarded-For\n", "set-header X-Forwarded-Host %[req.hdr(Host)]", "del-header X-Forwarded-Host",
 			"set-header X-Forwarded-Proto https if { ssl_fc }", "del-header X-Forwarded-Proto",
 			"http-request set-header X-Forwarded-Proto http unless { ssl_fc }\n", ""}},
 }
 
-// start runs the proxy in front of a server until the test ends. It returns its URLs, with TLS and without.
+// start runs the proxy in front of a server until the test ends. It returns its URLs without and with TLS.
 func (p proxy) start(t *testing.T, server string) (urls []string) {
 	t.Helper()
 	binary, err := exec.LookPath(p.program)
@@ -73,15 +76,17 @@ func (p proxy) start(t *testing.T, server string) (urls []string) {
 		require.Contains(t, config, p.changes[i], "examples/proxy/%s", p.file)
 		config = strings.ReplaceAll(config, p.changes[i], p.changes[i+1])
 	}
-	for _, ports := range [][2]string{{"listen 8080", "listen 127.0.0.1:" + plain}, {"listen 8443", "listen 127.0.0.1:" + secure},
-		{"bind :8080", "bind 127.0.0.1:" + plain}, {"bind :8443", "bind 127.0.0.1:" + secure}, {"127.0.0.1:3000", "127.0.0.1:" + port}} {
+	for _, ports := range [][2]string{{"listen 8080", "listen 127.0.0.1:" + plain},
+		{"listen 8443", "listen 127.0.0.1:" + secure},
+		{"bind :8080", "bind 127.0.0.1:" + plain}, {"bind :8443", "bind 127.0.0.1:" + secure},
+		{"127.0.0.1:3000", "127.0.0.1:" + port}} {
 		config = strings.ReplaceAll(config, ports[0], ports[1])
 	}
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, p.file), []byte(config), 0o644))
 	writeCertificate(t, folder)
 
-	var log bytes.Buffer // read once the process has ended
+	var log bytes.Buffer // read after the process has ended
 	cmd := exec.Command(binary, p.arguments...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = folder, &log, &log, new(syscall.SysProcAttr)
 	child.EndWithParent(cmd.SysProcAttr, syscall.SIGTERM)
@@ -93,12 +98,12 @@ func (p proxy) start(t *testing.T, server string) (urls []string) {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // it was told to end, or its log says why it has
+			_ = cmd.Wait() // the log says why it ended
 		}
 	}()
 	require.NoError(t, <-started)
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // unless it has ended
+		_ = cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
 		<-ended
 		if t.Failed() {
 			t.Logf("%s:\n%s", p.name, log.String())
@@ -121,7 +126,7 @@ func (p proxy) start(t *testing.T, server string) (urls []string) {
 	return []string{"http://127.0.0.1:" + plain, "https://127.0.0.1:" + secure}
 }
 
-// freePort returns a port that nobody listens to.
+// freePort returns an unused port.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -132,27 +137,31 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// writeCertificate writes a certificate for 127.0.0.1 and its key, in the files that the configurations name.
+// writeCertificate writes a certificate for 127.0.0.1 and its key to the files that the configurations name.
 func writeCertificate(t *testing.T, folder string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
-	certPEM, keyPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	for name, content := range map[string][]byte{"cert.pem": certPEM, "key.pem": keyPEM, "site.pem": append(certPEM, keyPEM...)} {
+	certPEM, keyPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	for name, content := range map[string][]byte{"cert.pem": certPEM, "key.pem": keyPEM,
+		"site.pem": append(certPEM, keyPEM...)} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), content, 0o600))
 	}
 }
 
-// The configurations in examples/proxy work, and with TrustedProxies the server knows the client as if it had come without a proxy.
+// TestBehindProxies: the configurations in examples/proxy work, and with TrustedProxies the server sees the client as
+// without a proxy.
 func TestBehindProxies(t *testing.T) {
 	for _, p := range proxies {
 		if p.name == "haproxyOptionForwarded" && !haproxyForwards() {
-			t.Run(p.name, func(t *testing.T) { t.Skip("haproxy has this option from version 2.8 on") })
+			t.Run(p.name, func(t *testing.T) { t.Skip("haproxy has this option since version 2.8") })
 			continue
 		}
 		for _, byServe := range []bool{false, true} {
@@ -175,7 +184,7 @@ func TestBehindProxies(t *testing.T) {
 	}
 }
 
-// haproxyForwards reports whether haproxy has its option forwarded.
+// haproxyForwards reports whether the installed haproxy has the option forwarded.
 func haproxyForwards() bool {
 	for _, binary := range []string{"haproxy", "/usr/sbin/haproxy"} {
 		if out, err := exec.Command(binary, "-v").Output(); err == nil {
@@ -188,19 +197,21 @@ func haproxyForwards() bool {
 	return false
 }
 
-// throughProxy is what a client does that comes by a proxy, and says that it is somebody else.
+// throughProxy is a client behind a proxy that also sends forged headers.
 func (f *fixture) throughProxy(url string) {
 	headers := func(origin string) map[string]string {
-		return map[string]string{"Origin": origin, "X-Forwarded-For": "203.0.113.7", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher",
-			"Forwarded": `for=203.0.113.7;host=evil.example, for="`}
+		return map[string]string{"Origin": origin, "X-Forwarded-For": "203.0.113.7", "X-Forwarded-Host": "evil.example",
+			"X-Forwarded-Proto": "gopher",
+			"Forwarded":         `for=203.0.113.7;host=evil.example, for="`}
 	}
 	open := func(origin string) *client {
-		return f.open(clientSpec{URL: url, Options: options{"extraHeaders": headers(origin), "rejectUnauthorized": false}})
+		return f.open(clientSpec{URL: url, Options: options{"extraHeaders": headers(origin),
+			"rejectUnauthorized": false}})
 	}
 	c := open(url)
 	c.connected()
 	e := f.accepted(c)
-	require.Equal(f, "127.0.0.1", e.Address, "the client's, and neither the proxy's nor what the client says")
+	require.Equal(f, "127.0.0.1", e.Address, "the address must be the client's, not the proxy's or the forged one")
 	require.Equal(f, strings.HasPrefix(url, "https:"), e.Secure)
 	f.settle(c)
 	text := longText(100_000)

@@ -17,30 +17,30 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
-// rawSocket is a WebSocket that says whatever a test wants it to.
+// rawSocket is a WebSocket on which a test can send anything.
 type rawSocket struct {
 	f    *fixture
 	conn net.Conn
-	// packets are Engine.IO's: texts, "b:" and bytes, "close:" and the code of a close frame, and "closed" at last.
-	// Pings are answered and not among them.
+	// packets are the received Engine.IO packets: text, "b:" and bytes, "close:" and the code of a close frame, and
+	// "closed" at the end. Pings are answered and left out.
 	packets nodejs.Inbox[string]
-	sid     string // of the session
-	id      string // of the socket in "/"
+	sid     string // id of the session
+	id      string // id of the socket in "/"
 	mute    bool   // pings are not answered
-	pings   bool   // pings are packets like others
+	pings   bool   // pings are packets like all others
 }
 
-// endpoint is the server's URL with that query.
+// endpoint returns the server's URL with this query.
 func (f *fixture) endpoint(scheme, query string) string {
 	return strings.Replace(f.server.url(), "http", scheme, 1) + "/socket.io/?" + query
 }
 
-// dial opens a WebSocket with that query and waits for nothing.
+// dial opens a WebSocket with this query and does not wait for a packet.
 func (f *fixture) dial(query string) (*rawSocket, error) {
 	return f.dialSocket(f.endpoint("ws", query), false)
 }
 
-// dialRaw is dial for a path, and leaves pings to the test.
+// dialRaw is dial with a path, and does not answer pings.
 func (f *fixture) dialRaw(path string) (*rawSocket, error) {
 	return f.dialSocket(strings.Replace(f.server.url(), "http", "ws", 1)+path, true)
 }
@@ -68,7 +68,7 @@ func (f *fixture) dialSocket(target string, pings bool) (*rawSocket, error) {
 	return s, nil
 }
 
-// socket opens a session over WebSocket, without joining a namespace.
+// socket opens a session over WebSocket and joins no namespace.
 func (f *fixture) socket() *rawSocket {
 	f.Helper()
 	s, err := f.dial("EIO=4&transport=websocket")
@@ -77,7 +77,7 @@ func (f *fixture) socket() *rawSocket {
 	return s
 }
 
-// member opens a session over WebSocket in the namespace "/".
+// member opens a session over WebSocket and joins the namespace "/".
 func (f *fixture) member() *rawSocket {
 	f.Helper()
 	s := f.socket()
@@ -85,8 +85,8 @@ func (f *fixture) member() *rawSocket {
 	return s
 }
 
-// persistent is member for a server that waits for the connect packet so shortly that a busy machine may be too late with it.
-// Then it tries again, as clients do.
+// persistent is member for a server with a short connect timeout: it tries again if the connect packet was too late,
+// as clients do.
 func (f *fixture) persistent() *rawSocket {
 	f.Helper()
 	for {
@@ -108,20 +108,20 @@ func (s *rawSocket) join() {
 	s.id = socketOf(s.f, s.next())
 }
 
-// sessionOf takes the session's id out of the first packet.
+// sessionOf returns the session's id from the first packet.
 func sessionOf(f *fixture, packet string) string {
 	f.Helper()
 	var open struct{ SID string }
-	require.True(f, strings.HasPrefix(packet, "0{"), "the first packet opens the session, and not %q", packet)
+	require.True(f, strings.HasPrefix(packet, "0{"), "the first packet must open the session, got %q", packet)
 	require.NoError(f, json.Unmarshal([]byte(packet[1:]), &open))
 	return open.SID
 }
 
-// socketOf takes the socket's id out of the answer to a connect packet.
+// socketOf returns the socket's id from the answer to a connect packet.
 func socketOf(f *fixture, packet string) string {
 	f.Helper()
 	var connect struct{ SID string }
-	require.True(f, strings.HasPrefix(packet, "40{"), "the answer connects the client, and is not %q", packet)
+	require.True(f, strings.HasPrefix(packet, "40{"), "the answer must connect the client, got %q", packet)
 	require.NoError(f, json.Unmarshal([]byte(packet[2:]), &connect))
 	return connect.SID
 }
@@ -153,7 +153,7 @@ func (s *rawSocket) read(r *bufio.Reader) {
 	}
 }
 
-// write sends a frame as the rules want it. An error is not the test's business: the server may have closed.
+// write sends a valid frame. It ignores errors, because the server may have closed the connection.
 func (s *rawSocket) write(op ws.OpCode, payload string) error {
 	frame := ws.MaskFrameInPlace(ws.NewFrame(op, true, []byte(payload)))
 	return ws.WriteFrame(s.conn, frame)
@@ -167,14 +167,14 @@ func (s *rawSocket) text(packets ...string) {
 
 func (s *rawSocket) binary(data string) { _ = s.write(ws.OpBinary, data) }
 
-// bytes sends what may be no frame at all.
+// bytes sends bytes that need not be a frame.
 func (s *rawSocket) bytes(p []byte) { _, _ = s.conn.Write(p) }
 
-// next waits for the next packet.
+// next waits for the next packet and returns it.
 func (s *rawSocket) next(when ...string) string {
 	s.f.Helper()
 	p, err := s.packets.Next(s.f.ctx)
-	require.NoError(s.f, err, "a packet over a WebSocket %.60q", when)
+	require.NoError(s.f, err, "wait for a packet over a WebSocket %.60q", when)
 	return p
 }
 
@@ -185,7 +185,8 @@ func (s *rawSocket) expect(packets ...string) {
 	}
 }
 
-// closed waits until the server has closed the connection, and returns the code of its close frame, "" if it sent none.
+// closed waits until the server has closed the connection. It returns the code of its close frame, empty if it sent
+// none.
 func (s *rawSocket) closed(when ...string) string {
 	s.f.Helper()
 	code := ""
@@ -201,14 +202,14 @@ func (s *rawSocket) closed(when ...string) string {
 	}
 }
 
-// fine: the client is served.
+// fine requires that the client is served.
 func (s *rawSocket) fine() {
 	s.f.Helper()
 	s.text(`420["echo","fine"]`)
 	s.expect(`430["fine"]`)
 }
 
-// goneFor waits until the server has told the application that a socket is gone. reason "": any.
+// goneFor waits until the application has received the disconnect of the socket. An empty reason matches any.
 func (f *fixture) goneFor(id, reason string) {
 	f.Helper()
 	got := f.report("disconnect", func(e serverEvent) bool { return e.ID == id }).Reason
@@ -231,13 +232,13 @@ func (f *fixture) stream(text string) net.Conn {
 	return conn
 }
 
-// ended waits until the server has closed a connection, and returns what it said.
+// ended waits until the server has closed the connection and returns what it sent.
 func (f *fixture) ended(conn net.Conn) string {
 	f.Helper()
 	require.NoError(f, conn.SetReadDeadline(time.Now().Add(patience)))
 	text, err := io.ReadAll(conn)
 	if e, is := err.(net.Error); is {
-		require.False(f, e.Timeout(), "the server leaves the connection open")
+		require.False(f, e.Timeout(), "the server did not close the connection")
 	}
 	return string(text)
 }

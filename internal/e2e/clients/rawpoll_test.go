@@ -11,15 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// response is what came of an HTTP request. Status 0: nothing came.
+// response is the response to an HTTP request. Status 0 means that there was none.
 type response struct {
 	Status int
 	Body   string
 	Header http.Header
-	Code   int // Engine.IO's, if the body tells one, else -1
+	Code   int // the error code of Engine.IO in the body, -1 if there is none
 }
 
-// request does an HTTP request.
+// request sends an HTTP request.
 func (f *fixture) request(method, target string, body io.Reader, header http.Header) response {
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.ctx, patience)
@@ -36,7 +36,7 @@ func (f *fixture) request(method, target string, body io.Reader, header http.Hea
 		return response{Code: -1}
 	}
 	defer answer.Body.Close()
-	text, _ := io.ReadAll(answer.Body) // as far as it came
+	text, _ := io.ReadAll(answer.Body) // as much as was received
 	out := response{Status: answer.StatusCode, Body: string(text), Header: answer.Header, Code: -1}
 	var refusal struct {
 		Code    *int
@@ -48,15 +48,15 @@ func (f *fixture) request(method, target string, body io.Reader, header http.Hea
 	return out
 }
 
-// rawPoll is a session over polling.
+// rawPoll is a session over long-polling.
 type rawPoll struct {
 	f    *fixture
 	sid  string
 	id   string
-	left []string // packets that came with others
+	left []string // packets that arrived together with others
 }
 
-// poll opens a session over polling, without joining a namespace.
+// poll opens a session over polling and joins no namespace.
 func (f *fixture) poll() *rawPoll {
 	f.Helper()
 	r := f.request("GET", f.endpoint("http", "EIO=4&transport=polling"), nil, nil)
@@ -64,7 +64,7 @@ func (f *fixture) poll() *rawPoll {
 	return &rawPoll{f: f, sid: sessionOf(f, r.Body)}
 }
 
-// polling opens a session over polling in the namespace "/".
+// polling opens a session over polling and joins the namespace "/".
 func (f *fixture) polling() *rawPoll {
 	f.Helper()
 	p := f.poll()
@@ -80,10 +80,11 @@ func (p *rawPoll) url() string {
 func (p *rawPoll) get() response { return p.f.request("GET", p.url(), nil, nil) }
 
 func (p *rawPoll) post(body string) response {
-	return p.f.request("POST", p.url(), strings.NewReader(body), http.Header{"Content-Type": {"text/plain;charset=UTF-8"}})
+	return p.f.request("POST", p.url(), strings.NewReader(body),
+		http.Header{"Content-Type": {"text/plain;charset=UTF-8"}})
 }
 
-// next polls for the next packet, and answers pings.
+// next polls for the next packet and answers pings.
 func (p *rawPoll) next() string {
 	p.f.Helper()
 	for {
@@ -93,7 +94,7 @@ func (p *rawPoll) next() string {
 			switch packet {
 			case "2":
 				require.Equal(p.f, "ok", p.post("3").Body)
-			case "6": // nothing
+			case "6": // NOOP
 			default:
 				return packet
 			}
@@ -104,24 +105,24 @@ func (p *rawPoll) next() string {
 	}
 }
 
-// fine: the client is served.
+// fine requires that the client is served.
 func (p *rawPoll) fine() {
 	p.f.Helper()
 	require.Equal(p.f, "ok", p.post(`420["echo","fine"]`).Body)
 	require.Equal(p.f, `430["fine"]`, p.next())
 }
 
-// over: the session is gone, for the reason that the application was told.
+// over requires that the session has ended and that the application got this reason.
 func (p *rawPoll) over(reason string) {
 	p.f.Helper()
 	p.f.goneFor(p.id, reason)
 	p.unknown()
 }
 
-// unknown waits until the server does not know the session any more.
+// unknown waits until the server does not know the session.
 func (p *rawPoll) unknown() {
 	p.f.Helper()
-	p.f.until("the session is over", func() bool {
+	p.f.until("the session must have ended", func() bool {
 		r := p.get()
 		return r.Status == 400 && r.Code == 1
 	})

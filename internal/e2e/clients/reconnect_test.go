@@ -10,15 +10,17 @@ import (
 
 // coming back are the options of clients that do so soon, but not before a test has learned that they are disconnected.
 func comingBack() options {
-	return options{"reconnection": true, "reconnectionDelay": 300, "reconnectionDelayMax": 300, "randomizationFactor": 0}
+	return options{"reconnection": true, "reconnectionDelay": 300, "reconnectionDelayMax": 300,
+		"randomizationFactor": 0}
 }
 
-// reconnectScenarios are about clients that come back.
+// reconnectScenarios are about clients that reconnect.
 var reconnectScenarios = []scenario{
-	{name: "ClientsComeBackWhenTheServerDoes", over: everyTransport, run: func(f *fixture) {
+	{name: "ClientsReconnectAfterAServerRestart", over: everyTransport, run: func(f *fixture) {
 		var clients []*client
 		for i := range 5 {
-			c := f.connect(clientSpec{Options: comingBack(), Auth: map[string]any{"rooms": []string{fmt.Sprint("room", i)}}})
+			c := f.connect(clientSpec{Options: comingBack(),
+				Auth: map[string]any{"rooms": []string{fmt.Sprint("room", i)}}})
 			clients = append(clients, c)
 		}
 		custom := f.connect(clientSpec{On: clients[0], NSP: "/custom"})
@@ -30,13 +32,13 @@ var reconnectScenarios = []scenario{
 		require.NoError(f, f.server.stop(f.ctx))
 		for _, c := range clients {
 			c.disconnected()
-			c.emit("meanwhile", c.name) // is sent when it is back
+			c.emit("meanwhile", c.name) // is sent after the reconnect
 		}
 		require.NoError(f, f.server.start(f.ctx))
 		for _, c := range clients {
 			at := c.connected()
 			require.False(f, at.Recovered)
-			require.False(f, ids[at.ID], "a new connection has a new id")
+			require.False(f, ids[at.ID], "a new connection must have a new id")
 			f.accepted(c)
 			f.heard(c, "meanwhile", c.name)
 		}
@@ -45,7 +47,7 @@ var reconnectScenarios = []scenario{
 		f.must(emit("hello").in("/custom"))
 		custom.expect("hello")
 	}},
-	{name: "ClientComesBackAfterABrokenConnection", over: everyTransport, run: func(f *fixture) {
+	{name: "ClientReconnectsAfterABrokenConnection", over: everyTransport, run: func(f *fixture) {
 		p := pgtest.NewProxy(f, f.server.url())
 		c := f.settled(clientSpec{URL: p.URL(), Options: comingBack()})
 		for i := range 3 {
@@ -75,7 +77,7 @@ var reconnectScenarios = []scenario{
 	{name: "AckOfALostConnectionFails", over: everyTransport, run: func(f *fixture) {
 		c := f.connect(clientSpec{})
 		timeout := patientOp
-		if f.onNode { // where it waits for the timeout
+		if f.onNode { // Node.js waits for the timeout
 			timeout = impatient
 		}
 		asked := make(chan error, 1)
@@ -90,34 +92,35 @@ var reconnectScenarios = []scenario{
 			require.ErrorContains(f, err, "not connected")
 		}
 	}},
-	{name: "ManyComeAndGo", config: config{pingInterval: pingSoon, pingTimeout: 5 * pongLate}, over: everyTransport, run: func(f *fixture) {
-		healthy := f.connect(clientSpec{})
-		const n = 40
-		clients := make([]*client, n)
-		for i := range clients {
-			clients[i] = f.open(clientSpec{Auth: map[string]any{"rooms": []string{"crowd"}}})
-			if i%4 == 1 { // some leave before they are in
-				clients[i].do("remove", map[string]any{})
+	{name: "ManyConnectAndDisconnect", config: config{pingInterval: pingSoon, pingTimeout: 5 * pongLate},
+		over: everyTransport, run: func(f *fixture) {
+			healthy := f.connect(clientSpec{})
+			const n = 40
+			clients := make([]*client, n)
+			for i := range clients {
+				clients[i] = f.open(clientSpec{Auth: map[string]any{"rooms": []string{"crowd"}}})
+				if i%4 == 1 { // some leave before they are connected
+					clients[i].do("remove", map[string]any{})
+				}
 			}
-		}
-		for i, c := range clients {
-			switch i % 4 {
-			case 0:
-				c.connected()
-				c.do("closeEngine", map[string]any{})
-			case 2:
-				c.connected()
-				c.do("remove", map[string]any{})
-			case 3:
-				c.connected()
-				c.do("disconnect", map[string]any{})
+			for i, c := range clients {
+				switch i % 4 {
+				case 0:
+					c.connected()
+					c.do("closeEngine", map[string]any{})
+				case 2:
+					c.connected()
+					c.do("remove", map[string]any{})
+				case 3:
+					c.connected()
+					c.do("disconnect", map[string]any{})
+				}
 			}
-		}
-		healthy.ask("nothing")
-		f.counts(1)
-		require.Len(f, f.must(op{Call: "fetchSockets"}).Sockets, 1)
-		f.must(emit("to nobody").to("crowd"))
-		f.must(emit("to all"))
-		healthy.expect("to all")
-	}},
+			healthy.ask("nothing")
+			f.counts(1)
+			require.Len(f, f.must(op{Call: "fetchSockets"}).Sockets, 1)
+			f.must(emit("to nobody").to("crowd"))
+			f.must(emit("to all"))
+			healthy.expect("to all")
+		}},
 }

@@ -10,34 +10,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scenario is about one server and its clients.
+// scenario is a test of one server and its clients.
 type scenario struct {
 	name   string
 	config config
-	// over are the transports with which it runs, one after the other. Nil: it chooses itself.
+	// over are the transports that it runs with, one after the other. Nil: the scenario chooses.
 	over [][]string
-	// notOnNode: Socket.IO's server does something else there.
+	// notOnNode: Socket.IO's server behaves differently.
 	notOnNode bool
 	run       func(f *fixture)
 }
 
-// everyTransport is each way to connect. Clients that upgrade do so while the scenario runs.
+// everyTransport has all ways to connect. Clients that upgrade do so during the scenario.
 var everyTransport = [][]string{websocketOnly, pollingOnly, upgrading}
 
-// fixture is what a scenario gets.
+// fixture is what a scenario works with.
 type fixture struct {
 	*testing.T
 	ctx        context.Context
 	host       *host
 	server     server
-	onNode     bool       // the server is Socket.IO's own
-	healthy    *rawSocket // in TestBadInput: a client that does nothing wrong
+	onNode     bool       // the server is Node.js's Socket.IO
+	healthy    *rawSocket // in TestBadInput: a client that follows the protocol
 	transports []string
 }
 
-var scenarios = slices.Concat(connectScenarios, eventScenarios, sizeScenarios, applicationScenarios, disconnectScenarios, reconnectScenarios, recoveryScenarios, olderScenarios)
+var scenarios = slices.Concat(connectScenarios, eventScenarios, sizeScenarios, applicationScenarios,
+	disconnectScenarios, reconnectScenarios, recoveryScenarios, olderScenarios)
 
-// TestScenarios runs all scenarios on Socket.IO's server, which they describe, and on ours.
+// TestScenarios runs all scenarios on Socket.IO's server and on ours.
 func TestScenarios(t *testing.T) {
 	for _, kind := range []string{"Node", "Go"} {
 		t.Run(kind, func(t *testing.T) {
@@ -48,7 +49,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// TestBadInput runs what clients must not do, next to a client that is served all the while, and has to be afterwards.
+// TestBadInput sends invalid input beside a healthy client, which must be served during and after it.
 func TestBadInput(t *testing.T) {
 	runRaw(t, badInputs, func(f *fixture, run func(*fixture)) {
 		f.healthy = f.persistent()
@@ -58,7 +59,7 @@ func TestBadInput(t *testing.T) {
 	})
 }
 
-// runRaw runs scenarios that need no official client, on servers of all kinds.
+// runRaw runs scenarios without the official client on all kinds of servers.
 func runRaw(t *testing.T, all []scenario, do func(f *fixture, run func(*fixture))) {
 	for _, kind := range []string{"Node", "Go", "GoServe"} {
 		t.Run(kind, func(t *testing.T) {
@@ -72,9 +73,9 @@ func runRaw(t *testing.T, all []scenario, do func(f *fixture, run func(*fixture)
 	}
 }
 
-var badInputs = slices.Concat(badRequests, badFrames, badPackets, crowds)
+var badInputs = slices.Concat(badRequests, badFrames, badPackets, loads)
 
-// runScenarios runs them on servers of a kind: Socket.IO's own, ours in an http.Server, or ours that serves its port itself.
+// runScenarios runs scenarios on one kind of server: Socket.IO's, ours in an http.Server, or ours with Serve.
 func runScenarios(t *testing.T, kind string, h *host, all []scenario, do func(f *fixture, run func(*fixture))) {
 	onNode := kind == "Node"
 	for _, s := range all {
@@ -106,7 +107,7 @@ func runScenarios(t *testing.T, kind string, h *host, all []scenario, do func(f 
 	}
 }
 
-// open makes a client, which then connects, with the scenario's transports if it names none.
+// open creates a client, which starts to connect. Its transports are those of the scenario unless spec has others.
 func (f *fixture) open(spec clientSpec) *client {
 	f.Helper()
 	if spec.Options == nil {
@@ -118,7 +119,7 @@ func (f *fixture) open(spec clientSpec) *client {
 	return f.host.open(f.T, f.ctx, f.server.url(), spec)
 }
 
-// connect opens a client and waits until both sides know that it is connected.
+// connect opens a client and waits until both sides have reported the connection.
 func (f *fixture) connect(spec clientSpec) *client {
 	f.Helper()
 	c := f.open(spec)
@@ -127,7 +128,7 @@ func (f *fixture) connect(spec clientSpec) *client {
 	return c
 }
 
-// settled is connect, and waits until nothing of the transport will change any more.
+// settled is connect followed by settle.
 func (f *fixture) settled(spec clientSpec) *client {
 	f.Helper()
 	c := f.connect(spec)
@@ -135,7 +136,7 @@ func (f *fixture) settled(spec clientSpec) *client {
 	return c
 }
 
-// settle waits until the client, if it upgrades its transport, and the server have done so.
+// settle waits until both sides have finished the upgrade, if the client upgrades.
 func (f *fixture) settle(c *client) {
 	f.Helper()
 	if len(f.transports) == 2 {
@@ -145,39 +146,39 @@ func (f *fixture) settle(c *client) {
 	f.heard(c, "nothing")
 }
 
-// accepted waits for the server's report of a client's connection.
+// accepted waits until the server reports the connection of the client.
 func (f *fixture) accepted(c *client) serverEvent {
 	f.Helper()
 	return f.report("connection", func(e serverEvent) bool { return e.ID == c.id })
 }
 
-// report waits for something that happens in the server.
+// report waits for an event of the server.
 func (f *fixture) report(what string, match func(serverEvent) bool) serverEvent {
 	f.Helper()
 	e, err := f.server.reports().Await(f.ctx, func(e serverEvent) bool { return e.What == what && match(e) })
-	require.NoError(f, err, "a %s in the server", what)
+	require.NoError(f, err, "wait for a %s in the server", what)
 	return e
 }
 
-// heard waits for the next event of a client in the server.
+// heard waits for the next event that the server received from the client.
 func (f *fixture) heard(c *client, event string, args ...any) {
 	f.Helper()
 	e := f.report("event", func(e serverEvent) bool { return e.ID == c.id })
-	require.Equal(f, event, e.Event, "the event that the server received, with %.200v", e.Args.V)
+	require.Equal(f, event, e.Event, "event received by the server, with %.200v", e.Args.V)
 	same(f.T, append([]any{}, args...), e.args())
 }
 
-// gone waits until the server knows that a client has gone and returns the reason.
+// gone waits until the server reports the disconnect of the client and returns the reason.
 func (f *fixture) gone(c *client) string {
 	f.Helper()
 	ing := f.report("disconnecting", func(e serverEvent) bool { return e.ID == c.id })
-	require.Contains(f, ing.Rooms, c.id, "while it is disconnecting, the socket still is in its rooms")
+	require.Contains(f, ing.Rooms, c.id, "a disconnecting socket must still be in its rooms")
 	ed := f.report("disconnect", func(e serverEvent) bool { return e.ID == c.id })
 	require.Equal(f, ing.Reason, ed.Reason)
 	return ed.Reason
 }
 
-// until waits for what nothing reports.
+// until waits for a condition that no event reports.
 func (f *fixture) until(what string, reached func() bool) {
 	f.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -186,12 +187,12 @@ func (f *fixture) until(what string, reached func() bool) {
 		select {
 		case <-tick.C:
 		case <-f.ctx.Done():
-			require.Fail(f, "it does not come to it that "+what)
+			require.Fail(f, "this did not happen: "+what)
 		}
 	}
 }
 
-// must runs an op that succeeds.
+// must runs an op that must succeed.
 func (f *fixture) must(o op) result {
 	f.Helper()
 	r, err := f.server.run(f.ctx, o)

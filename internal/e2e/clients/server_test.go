@@ -7,25 +7,25 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
-// server is a Socket.IO server with the application of these tests.
+// server is a Socket.IO server with the test application.
 type server interface {
-	// url is where clients connect to.
+	// url is the URL for clients.
 	url() string
-	// run does what an op says. The error is that of a call which Socket.IO refuses by throwing.
+	// run executes an op. It returns an error for a call that Socket.IO refuses with an exception.
 	run(ctx context.Context, o op) (result, error)
-	// reports is what happened in the application.
+	// reports are the events of the application.
 	reports() *nodejs.Inbox[serverEvent]
-	// stop closes the server; start starts it again where it was, without any memory of before.
+	// stop closes the server. start starts it again at the same address with a new state.
 	stop(ctx context.Context) error
 	start(ctx context.Context) error
 }
 
-// serverEvent is something that happened in the application.
+// serverEvent is an event of the application.
 type serverEvent struct {
 	// What: held, connection, disconnecting, disconnect, event, socketError, serverSide, room or namespace.
 	What string
 	NSP  string
-	ID   string // of the socket
+	ID   string // id of the socket
 
 	Recovered bool
 	Transport string
@@ -34,7 +34,7 @@ type serverEvent struct {
 	Address   string
 	URL       string
 	Secure    bool
-	Header    string // X-Test of the handshake
+	Header    string // the header X-Test of the handshake
 	Data      nodejs.Value
 	Rooms     []string
 
@@ -45,7 +45,7 @@ type serverEvent struct {
 	Reason  string
 	Message string
 
-	Kind string // join-room and the like
+	Kind string // join-room, leave-room and so on
 	Room string
 }
 
@@ -54,7 +54,7 @@ func (e serverEvent) args() []any {
 	return args
 }
 
-// config is how a server is set up. Zero values are Socket.IO's defaults.
+// config is the configuration of a server. Zero values mean Socket.IO's defaults.
 type config struct {
 	maxPayload     int
 	pingInterval   time.Duration
@@ -64,11 +64,11 @@ type config struct {
 	transports     []string
 	noUpgrades     bool
 	compress       bool
-	// recovery is how long a connection's state is kept.
+	// recovery is how long the state of a connection is kept.
 	recovery        time.Duration
 	cleanNamespaces bool
 	cookie          string
 	origins         []string
-	proxies         []string // that the Go server trusts
-	byServe         bool     // of the Go server: it serves its port itself, without an http.Server around it
+	proxies         []string // of the Go server
+	byServe         bool     // use Serve instead of an http.Server, in the Go server
 }

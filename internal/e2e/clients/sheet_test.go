@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// member is a client of a sheet. Those of each node are in {room1}, {room2}, {room1, room2}, {room3} and in no room of the
-// namespace "/", and in {room1} and in no room of "/custom".
+// member is a client of a sheet. Each node has members of the namespace "/" in the rooms {room1}, {room2}, {room1,
+// room2}, {room3} and {}, and members of "/custom" in {room1} and {}.
 type member struct {
 	*client
 	node  int
@@ -18,29 +18,32 @@ type member struct {
 	rooms []string
 }
 
-// sheet is the emit cheat sheet on some servers, as one of them sees it.
+// sheet runs the emit cheat sheet on some servers, one of which acts.
 type sheet struct {
 	*testing.T
 	ctx     context.Context
 	servers []server
 	members []*member
 
-	node   int     // the server that acts
+	node   int     // the acting server
 	me     *member // the member whose socket acts
-	other  *member // one of another server, if there is one
+	other  *member // a member of another server, nil if there is none
 	fences int
 }
 
-// newSheet connects the members to the servers, which must know each other.
+// newSheet connects the members. The servers must know each other.
 func newSheet(t *testing.T, h *host, servers []server) *sheet {
 	s := &sheet{T: t, ctx: patient(t), servers: servers}
 	for node, server := range servers {
 		var first *client
 		for i, m := range []member{
-			{nsp: "/", rooms: []string{"room1"}}, {nsp: "/", rooms: []string{"room2"}}, {nsp: "/", rooms: []string{"room1", "room2"}},
-			{nsp: "/", rooms: []string{"room3"}}, {nsp: "/"}, {nsp: "/custom", rooms: []string{"room1"}}, {nsp: "/custom"},
+			{nsp: "/", rooms: []string{"room1"}}, {nsp: "/", rooms: []string{"room2"}},
+			{nsp: "/", rooms: []string{"room1", "room2"}},
+			{nsp: "/", rooms: []string{"room3"}}, {nsp: "/"}, {nsp: "/custom", rooms: []string{"room1"}},
+			{nsp: "/custom"},
 		} {
-			spec := clientSpec{NSP: m.nsp, Auth: map[string]any{"rooms": m.rooms, "data": map[string]any{"rooms": len(m.rooms)}}, Options: over(upgrading)}
+			spec := clientSpec{NSP: m.nsp, Auth: map[string]any{"rooms": m.rooms,
+				"data": map[string]any{"rooms": len(m.rooms)}}, Options: over(upgrading)}
 			switch i {
 			case 0:
 				spec.Options = over(websocketOnly)
@@ -62,7 +65,7 @@ func newSheet(t *testing.T, h *host, servers []server) *sheet {
 	return s
 }
 
-// from returns the sheet as a server sees it. The member that acts is of another transport on each server.
+// from returns the sheet with another acting server. The acting member has a different transport on each server.
 func (s *sheet) from(t *testing.T, node int) *sheet {
 	out := *s
 	out.T, out.ctx, out.node = t, patient(t), node
@@ -79,7 +82,7 @@ func (s *sheet) from(t *testing.T, node int) *sheet {
 	return &out
 }
 
-// run does what a line says and holds the members to it.
+// run executes a line and checks what the members receive.
 func (s *sheet) run(l line) {
 	o := s.personal(l.op)
 	r, err := s.servers[s.node].run(s.ctx, o)
@@ -107,7 +110,7 @@ func (s *sheet) run(l line) {
 	s.fence()
 }
 
-// personal puts the ids of sockets in the place of "#me" and "#other"; in arguments, the client's name.
+// personal replaces "#me" and "#other" by the ids of sockets, or in arguments by the client's name.
 func (s *sheet) personal(o op) op {
 	id := func(name string) string {
 		switch name {
@@ -135,7 +138,7 @@ func (s *sheet) personal(o op) op {
 	return o
 }
 
-// selected returns the members of a namespace that w selects.
+// selected returns the members of a namespace that match w.
 func (s *sheet) selected(nsp string, w who) []*member {
 	if nsp == "" {
 		nsp = "/"
@@ -149,7 +152,7 @@ func (s *sheet) selected(nsp string, w who) []*member {
 	return out
 }
 
-// fence: nothing but an event to everybody, emitted after all that was awaited, comes next to the members.
+// fence requires that the members received nothing else: it emits an event to all, which must be their next.
 func (s *sheet) fence() {
 	s.Helper()
 	s.fences++
@@ -162,7 +165,7 @@ func (s *sheet) fence() {
 	}
 }
 
-// report waits for something that happened in a server.
+// report waits for an event of a server.
 func (s *sheet) report(node int, match func(serverEvent) bool) serverEvent {
 	s.Helper()
 	e, err := s.servers[node].reports().Await(s.ctx, match)
@@ -170,7 +173,7 @@ func (s *sheet) report(node int, match func(serverEvent) bool) serverEvent {
 	return e
 }
 
-// moved waits until a member's server has done with a room what kind says: join-room or leave-room.
+// moved waits until the member's server reports join-room or leave-room.
 func (s *sheet) moved(m *member, kind, room string) {
 	s.Helper()
 	s.report(m.node, func(e serverEvent) bool {
@@ -178,7 +181,7 @@ func (s *sheet) moved(m *member, kind, room string) {
 	})
 }
 
-// sameNames: got are the names of the members, in any order.
+// sameNames requires that got are the names of the members in any order.
 func (s *sheet) sameNames(members []*member, got []any) {
 	s.Helper()
 	var want, have []string

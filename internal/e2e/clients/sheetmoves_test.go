@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// socketSteps move sockets, near and far.
+// socketSteps make sockets join, leave and disconnect, on the same node and on others.
 var socketSteps = []step{
 	{name: "socket.join and leave", run: func(s *sheet) {
 		s.must(mine(op{Call: "join", Rooms: []string{"den", "lair"}}))
@@ -55,11 +55,15 @@ var socketSteps = []step{
 		s.must(op{Remote: "#other", Call: "leave", Rooms: []string{"den"}})
 		s.moved(s.other, "leave-room", "den")
 	}},
-	{name: "io.in(room).disconnectSockets", run: func(s *sheet) { s.disconnects(op{Call: "disconnectSockets"}.to("doomed")) }},
-	{name: "io.in(room).disconnectSockets(true)", run: func(s *sheet) { s.disconnects(op{Call: "disconnectSockets", Close: true}.to("doomed")) }},
+	{name: "io.in(room).disconnectSockets", run: func(s *sheet) {
+		s.disconnects(
+			op{Call: "disconnectSockets"}.to("doomed"))
+	}},
+	{name: "io.in(room).disconnectSockets(true)",
+		run: func(s *sheet) { s.disconnects(op{Call: "disconnectSockets", Close: true}.to("doomed")) }},
 }
 
-// moves: the selected sockets join a room and leave it.
+// moves makes the selected sockets join a room and leave it.
 func (s *sheet) moves(o op, w who) {
 	s.Helper()
 	o.Call, o.Rooms = "socketsJoin", []string{"den", "lair"}
@@ -77,13 +81,14 @@ func (s *sheet) moves(o op, w who) {
 	s.run(line{op: emit("hello").to("den")})
 }
 
-// disconnects connects a client to each server, in the room "doomed", and disconnects them all.
+// disconnects connects a client in the room "doomed" to each server and disconnects them all.
 func (s *sheet) disconnects(o op) {
 	s.Helper()
 	doomed := make([]*client, len(s.servers))
 	for node, server := range s.servers {
 		transports := [][]string{websocketOnly, pollingOnly, upgrading}[node%3]
-		doomed[node] = s.me.host.open(s.T, s.ctx, server.url(), clientSpec{Auth: map[string]any{"rooms": []string{"doomed"}}, Options: over(transports)})
+		doomed[node] = s.me.host.open(s.T, s.ctx, server.url(),
+			clientSpec{Auth: map[string]any{"rooms": []string{"doomed"}}, Options: over(transports)})
 		doomed[node].connected()
 		s.report(node, func(e serverEvent) bool {
 			return e.What == "room" && e.Kind == "join-room" && e.Room == "doomed" && e.ID == doomed[node].id

@@ -8,20 +8,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// step is what takes more than a line: the cheat sheet's part of the client, what servers say to each other, and the calls
-// that move sockets.
+// step is a part of the cheat sheet that is more than a line: the client's part, calls between servers, and calls
+// that change the rooms of sockets.
 type step struct {
 	name string
 	run  func(s *sheet)
-	// betweenServers: one Node.js server alone refuses it.
+	// betweenServers: a single Node.js server refuses it.
 	betweenServers bool
-	// slow: it takes its time, so one server is enough.
+	// slow: it takes long, so it runs from one server only.
 	slow bool
 }
 
 var steps = slices.Concat(clientSteps, serverSteps, socketSteps)
 
-// clientSteps are the client's part of the cheat sheet: the server of the member that acts hears of it, and no other.
+// clientSteps are the client's part of the cheat sheet: only the acting member's server receives the event.
 var clientSteps = []step{
 	{name: "client socket.emit", run: func(s *sheet) {
 		s.me.emit("hi", everything...)
@@ -73,10 +73,12 @@ var clientSteps = []step{
 		s.heard("hi", "x")
 	}},
 	{name: "client socket.volatile.emit", run: func(s *sheet) {
-		s.untilHeard(func() { s.me.do("emit", map[string]any{"event": "hi", "args": []any{"x"}, "volatile": true}) }, "hi")
+		s.untilHeard(func() { s.me.do("emit", map[string]any{"event": "hi", "args": []any{"x"}, "volatile": true}) },
+			"hi")
 	}},
 	{name: "client socket.emit of a reserved event", run: func(s *sheet) {
-		for _, event := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
+		for _, event := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener",
+			"removeListener"} {
 			err := s.me.host.call(s.ctx, "emit", map[string]any{"client": s.me.name, "event": event}, nil)
 			require.ErrorContains(s, err, "reserved")
 		}
@@ -88,7 +90,7 @@ var clientSteps = []step{
 	}},
 }
 
-// heard: that event came to the server of the member that acts, and to no other server before the next fence.
+// heard requires that the event reached the acting member's server, and no other server before the next fence.
 func (s *sheet) heard(event string, args ...any) {
 	s.Helper()
 	e := s.report(s.node, func(e serverEvent) bool { return e.What == "event" && e.ID == s.me.id })
@@ -97,7 +99,7 @@ func (s *sheet) heard(event string, args ...any) {
 	same(s.T, append([]any{}, args...), e.args())
 }
 
-// untilHeard sends what may be dropped until it comes.
+// untilHeard sends a volatile event until it arrives.
 func (s *sheet) untilHeard(send func(), event string) {
 	s.Helper()
 	for {
@@ -105,14 +107,17 @@ func (s *sheet) untilHeard(send func(), event string) {
 		s.me.ask("nothing")
 		first := s.report(s.node, func(e serverEvent) bool { return e.What == "event" && e.ID == s.me.id })
 		if first.Event == event {
-			s.report(s.node, func(e serverEvent) bool { return e.What == "event" && e.ID == s.me.id && e.Event == "nothing" })
+			s.report(s.node, func(e serverEvent) bool {
+				return e.What == "event" && e.ID == s.me.id &&
+					e.Event == "nothing"
+			})
 			return
 		}
 		require.Equal(s, "nothing", first.Event)
 	}
 }
 
-// serverSteps: between servers, and volatile broadcasts.
+// serverSteps are calls between servers and volatile broadcasts.
 var serverSteps = []step{
 	{name: "io.serverSideEmit", betweenServers: true, run: func(s *sheet) {
 		s.must(op{Call: "serverSideEmit"}.with("inform", "x", map[string]any{"y": 1}))
@@ -142,7 +147,8 @@ var serverSteps = []step{
 		same(s.T, append([]any{}, want...), append([]any{}, r.values()...))
 	}},
 	{name: "io.timeout.emit without the answer of one", slow: true, run: func(s *sheet) {
-		for patience := 400 * time.Millisecond; ; patience *= 2 { // until the others were not too late, on a busy machine
+		// longer if the other servers were too late on a busy machine
+		for patience := 400 * time.Millisecond; ; patience *= 2 {
 			r, err := s.servers[s.node].run(s.ctx, s.personal(ask("unless", "#me").timeout(patience)))
 			require.NoError(s, err)
 			timesOut(s, r)
@@ -156,12 +162,18 @@ var serverSteps = []step{
 		}
 	}},
 	{name: "io.volatile.emit", run: func(s *sheet) { s.untilAll(emit("maybe", "x").volatile(), all) }},
-	{name: "io.volatile.to(room1).emit", run: func(s *sheet) { s.untilAll(emit("maybe", "x").volatile().to("room1"), inRoom("room1")) }},
+	{name: "io.volatile.to(room1).emit", run: func(s *sheet) {
+		s.untilAll(emit("maybe", "x").volatile().to("room1"),
+			inRoom("room1"))
+	}},
 	{name: "socket.volatile.emit", run: func(s *sheet) { s.untilAll(mine(emit("maybe", "x").volatile()), me) }},
-	{name: "socket.volatile.broadcast.emit", run: func(s *sheet) { s.untilAll(mine(emit("maybe", "x").volatile().broadcast()), not(me)) }},
+	{name: "socket.volatile.broadcast.emit", run: func(s *sheet) {
+		s.untilAll(
+			mine(emit("maybe", "x").volatile().broadcast()), not(me))
+	}},
 }
 
-// must runs an op that succeeds.
+// must runs an op that must succeed.
 func (s *sheet) must(o op) result {
 	s.Helper()
 	r, err := s.servers[s.node].run(s.ctx, s.personal(o))
@@ -173,10 +185,13 @@ func (s *sheet) must(o op) result {
 // informed waits for an event from another server and returns its arguments.
 func (s *sheet) informed(node int, nsp, event string) []any {
 	s.Helper()
-	return s.report(node, func(e serverEvent) bool { return e.What == "serverSide" && e.NSP == nsp && e.Event == event }).args()
+	return s.report(node, func(e serverEvent) bool {
+		return e.What == "serverSide" && e.NSP == nsp &&
+			e.Event == event
+	}).args()
 }
 
-// untilAll emits what may be dropped, until each of those it is for has received it. The others never do.
+// untilAll emits a volatile event until each of the selected members has received it. The others must not receive it.
 func (s *sheet) untilAll(o op, w who) {
 	s.Helper()
 	missing := make(map[string]bool)
@@ -203,7 +218,7 @@ func (s *sheet) untilAll(o op, w who) {
 	}
 }
 
-// runSteps runs them all from one server.
+// runSteps runs all steps from one server.
 func (s *sheet) runSteps(t *testing.T, node int, keep func(step) bool) {
 	for _, st := range steps {
 		if keep(st) {

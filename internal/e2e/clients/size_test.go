@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// limit is the largest payload of these scenarios. An event ["up","…"] of n bytes takes n + overhead.
+// limit is the maximum payload in these scenarios. An event ["up","…"] with n bytes of text takes n + overhead.
 const (
 	limit    = 100_000
 	overhead = len(`42["up",""]`)
@@ -22,56 +22,63 @@ var sizeScenarios = []scenario{
 			text := strings.Repeat("x", n)
 			c.emit("up", text)
 			f.heard(c, "up", text)
-			c.ask("nothing") // so that nothing else is in the payload
+			c.ask("nothing") // so that the next payload has nothing else
 			f.heard(c, "nothing")
 		}
-		// as base64 within a payload it takes a third more
+		// base64 in a payload takes a third more
 		binary := bytes.Repeat([]byte{7}, limit*3/4-10)
 		c.emit("up", binary)
 		f.heard(c, "up", binary)
 	}},
-	{name: "PayloadOfLettersCountsBytes", config: config{maxPayload: limit}, over: everyTransport, run: func(f *fixture) {
-		c := f.connect(clientSpec{})
-		text := strings.Repeat("ü", (limit-overhead)/2)
-		c.emit("up", text)
-		f.heard(c, "up", text)
-	}},
-	{name: "TooLargePayloadDisconnects", config: config{maxPayload: limit}, over: everyTransport, run: func(f *fixture) {
-		healthy := f.connect(clientSpec{})
-		for _, args := range [][]any{{strings.Repeat("x", limit-overhead+1)}, {strings.Repeat("x", 10*limit)}, {bytes.Repeat([]byte{1}, limit+1)}} {
+	{name: "PayloadOfLettersCountsBytes", config: config{maxPayload: limit}, over: everyTransport,
+		run: func(f *fixture) {
 			c := f.connect(clientSpec{})
-			if f.transports[0] == "polling" && len(f.transports) == 2 {
-				c.upgraded()
+			text := strings.Repeat("ü", (limit-overhead)/2)
+			c.emit("up", text)
+			f.heard(c, "up", text)
+		}},
+	{name: "TooLargePayloadDisconnects", config: config{maxPayload: limit}, over: everyTransport,
+		run: func(f *fixture) {
+			healthy := f.connect(clientSpec{})
+			for _, args := range [][]any{{strings.Repeat("x", limit-overhead+1)}, {strings.Repeat("x", 10*limit)},
+				{bytes.Repeat([]byte{1}, limit+1)}} {
+				c := f.connect(clientSpec{})
+				if f.transports[0] == "polling" && len(f.transports) == 2 {
+					c.upgraded()
+				}
+				c.emit("up", args...)
+				require.Contains(f, []string{"transport close", "transport error"}, c.disconnected())
+				reason := f.gone(c)
+				require.Contains(f, []string{"transport close", "transport error"}, reason)
+				for _, e := range f.server.reports().Take() {
+					require.False(f, e.What == "event" && e.ID == c.id,
+						"the server handled an event of a refused payload: %.100v", e)
+				}
+				healthy.ask("nothing")
 			}
-			c.emit("up", args...)
-			require.Contains(f, []string{"transport close", "transport error"}, c.disconnected())
-			reason := f.gone(c)
-			require.Contains(f, []string{"transport close", "transport error"}, reason)
-			for _, e := range f.server.reports().Take() {
-				require.False(f, e.What == "event" && e.ID == c.id, "what was too large, or came with it, was handled: %.100v", e)
+		}},
+	{name: "SmallPacketsAreSplitIntoPayloads", config: config{maxPayload: 2000}, over: everyTransport,
+		run: func(f *fixture) {
+			c := f.connect(clientSpec{})
+			c.do("burst", map[string]any{"event": strings.Repeat("long", 50), "count": 200})
+			for i := range 200 {
+				f.heard(c, strings.Repeat("long", 50), i)
 			}
-			healthy.ask("nothing")
-		}
-	}},
-	{name: "ManySmallPacketsAreManyPayloads", config: config{maxPayload: 2000}, over: everyTransport, run: func(f *fixture) {
-		c := f.connect(clientSpec{})
-		c.do("burst", map[string]any{"event": strings.Repeat("long", 50), "count": 200})
-		for i := range 200 {
-			f.heard(c, strings.Repeat("long", 50), i)
-		}
-	}},
-	{name: "LargePayloadsDown", config: config{maxPayload: 20_000}, over: append(everyTransport, fetchOnly), run: func(f *fixture) { // what the server sends has no limit
-		c := f.connect(clientSpec{})
-		text, piece, binary := longText(300_000), longText(25_000), bytes.Repeat([]byte{0, 1, 2, 3, 254}, 40_000)
-		f.must(emit("text", text).of(c.id))
-		c.expect("text", text)
-		f.must(emit("binary", binary, []any{binary}))
-		c.expect("binary", binary, []any{binary})
-		for i := range 20 {
-			f.must(emit("piece", i, piece).of(c.id))
-		}
-		for i := range 20 {
-			c.expect("piece", i, piece)
-		}
-	}},
+		}},
+	// the limit does not apply to what the server sends
+	{name: "LargePayloadsDown", config: config{maxPayload: 20_000}, over: append(everyTransport, fetchOnly),
+		run: func(f *fixture) {
+			c := f.connect(clientSpec{})
+			text, piece, binary := longText(300_000), longText(25_000), bytes.Repeat([]byte{0, 1, 2, 3, 254}, 40_000)
+			f.must(emit("text", text).of(c.id))
+			c.expect("text", text)
+			f.must(emit("binary", binary, []any{binary}))
+			c.expect("binary", binary, []any{binary})
+			for i := range 20 {
+				f.must(emit("piece", i, piece).of(c.id))
+			}
+			for i := range 20 {
+				c.expect("piece", i, piece)
+			}
+		}},
 }

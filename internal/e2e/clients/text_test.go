@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// longText is text of that many bytes that compresses a little, with letters of one to four bytes.
+// longText returns n bytes of text that compresses a little, with characters of one to four bytes.
 func longText(bytes int) string {
 	var b strings.Builder
 	for i := 0; b.Len() < bytes; i++ {
@@ -15,7 +15,7 @@ func longText(bytes int) string {
 	return strings.ToValidUTF8(text, "") + strings.Repeat("x", bytes-len(strings.ToValidUTF8(text, "")))
 }
 
-// ints makes the whole numbers of JSON comparable with Go's.
+// ints converts whole numbers from JSON to int.
 func ints(values []any) []any {
 	out := make([]any, len(values))
 	for i, v := range values {

@@ -12,15 +12,15 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// The heartbeats of the clusters. Those of Node.js are frequent, because a node that starts while its LISTEN is not active
-// yet learns of its peers with their next one.
+// The heartbeats of the clusters. Node.js nodes send them often, because a node whose LISTEN was not active when it
+// announced itself learns of its peers only with their next heartbeat.
 const (
 	nodeHeartbeat    = time.Second
 	goHeartbeat      = 2 * time.Second
 	heartbeatTimeout = 20 * time.Second
 )
 
-// topology is servers that know each other.
+// topology is a set of servers that know each other.
 type topology struct {
 	name string
 	open func(t *testing.T, h *host) []server
@@ -43,19 +43,22 @@ var topologies = []topology{
 	}},
 	{name: "GoGoGo/pgx", open: func(t *testing.T, _ *host) []server {
 		url := pgtest.Database(t)
-		return []server{newGoServer(t, config{}, pgxBus(t, url)), newGoServer(t, config{}, pgxBus(t, url)), newGoServer(t, config{}, pgxBus(t, url))}
+		return []server{newGoServer(t, config{}, pgxBus(t, url)), newGoServer(t, config{}, pgxBus(t, url)),
+			newGoServer(t, config{}, pgxBus(t, url))}
 	}},
 	{name: "GoGoGo/pq", open: func(t *testing.T, _ *host) []server {
 		url := pgtest.Database(t)
-		return []server{newGoServer(t, config{}, pqBus(t, url)), newGoServer(t, config{}, pqBus(t, url)), newGoServer(t, config{}, pqBus(t, url))}
+		return []server{newGoServer(t, config{}, pqBus(t, url)), newGoServer(t, config{}, pqBus(t, url)),
+			newGoServer(t, config{}, pqBus(t, url))}
 	}},
 	{name: "GoGoNode", open: func(t *testing.T, h *host) []server {
 		url := pgtest.Database(t)
-		return []server{newGoServer(t, config{}, pgxBus(t, url)), newGoServer(t, config{}, pqBus(t, url)), h.newServer(t, config{}, url)}
+		return []server{newGoServer(t, config{}, pgxBus(t, url)), newGoServer(t, config{}, pqBus(t, url)),
+			h.newServer(t, config{}, url)}
 	}},
 }
 
-// TestCheatSheet runs every line of the emit cheat sheet, from each server.
+// TestCheatSheet runs every line of the emit cheat sheet from each server.
 func TestCheatSheet(t *testing.T) {
 	t.Parallel()
 	for _, top := range topologies {
@@ -63,7 +66,7 @@ func TestCheatSheet(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
 			servers := top.open(t, h)
-			acquainted(t, servers)
+			awaitPeers(t, servers)
 			whole := newSheet(t, h, servers)
 			for node := range servers {
 				t.Run(fmt.Sprintf("from%d", node), func(t *testing.T) {
@@ -74,15 +77,18 @@ func TestCheatSheet(t *testing.T) {
 						}
 						t.Run(l.name, func(t *testing.T) { whole.from(t, node).run(l) })
 					}
-					whole.runSteps(t, node, func(s step) bool { return (!s.betweenServers || !onNode || len(servers) > 1) && (!s.slow || node == 0) })
+					whole.runSteps(t, node, func(s step) bool {
+						return (!s.betweenServers || !onNode ||
+							len(servers) > 1) && (!s.slow || node == 0)
+					})
 				})
 			}
 		})
 	}
 }
 
-// acquainted waits until all servers know each other.
-func acquainted(t *testing.T, servers []server) {
+// awaitPeers waits until all servers know each other.
+func awaitPeers(t *testing.T, servers []server) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, s := range servers {

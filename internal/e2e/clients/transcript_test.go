@@ -11,22 +11,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A transcript is what a client and a server say to each other, a step in each line:
+// A transcript is a dialog between a client and a server, one step per line:
 //
-//	GET QUERY -> STATUS BODY        a request, and the answer to it; POST, PUT and others likewise
-//	POST QUERY BODY -> STATUS BODY  the same with a body; without -> the answer does not matter
-//	poll SID PACKET                 the next packet of a session, which may come with others
-//	over SID                        polls until the session is unknown, and answers nothing
-//	gone SID                        waits until the session is unknown, and does not poll
-//	a: QUERY                        opens a WebSocket, called a
-//	a: QUERY -> refused             and is refused
-//	a> TEXT, a>> HEX                sends a text, or bytes
-//	a< TEXT, a<< HEX                receives it
+//	GET QUERY -> STATUS BODY        a request and the expected response; also POST, PUT and others
+//	POST QUERY BODY -> STATUS BODY  the same with a body; without -> the response does not matter
+//	poll SID PACKET                 the next packet of a session, possibly together with others
+//	over SID                        polls until the session is unknown, and sends nothing
+//	gone SID                        waits until the session is unknown without polling
+//	a: QUERY                        opens a WebSocket named a
+//	a: QUERY -> refused             the WebSocket is refused
+//	a> TEXT, a>> HEX                sends text or bytes
+//	a< TEXT, a<< HEX                receives text or bytes
 //	a closed                        the server closes the connection
-//	a joins                         opens a WebSocket, called a, and joins the namespace "/", which gives $sid and $socket
+//	a joins                         opens a WebSocket named a and joins the namespace "/"; sets $sid and $socket
 //
-// QUERY follows "/socket.io/?EIO=4&", or is a whole path. In what is received, $name is what it was before, or, at first, any word
-// from then on called so; * is anything. ^ stands for the separator of packets in a body.
+// QUERY follows "/socket.io/?EIO=4&" or is a complete path. In received data, $name matches its value; at its first
+// use it matches any word and takes that as its value. * matches anything. ^ stands for the separator of packets in a
+// body.
 type transcript struct {
 	f       *fixture
 	names   map[string]string
@@ -43,10 +44,11 @@ var (
 	variable    = regexp.MustCompile(`\$[a-z]+`)
 )
 
-// plays carries out a transcript. It fails at the first step that does not come about.
+// plays executes a transcript. It fails at the first step that does not match.
 func (f *fixture) plays(text string) {
 	f.Helper()
-	t := &transcript{f: f, names: make(map[string]string), sockets: make(map[string]*rawSocket), polls: make(map[string]*rawPoll)}
+	t := &transcript{f: f, names: make(map[string]string), sockets: make(map[string]*rawSocket),
+		polls: make(map[string]*rawPoll)}
 	for _, step := range strings.Split(strings.TrimSpace(text), "\n") {
 		if step = strings.TrimSpace(step); step != "" {
 			f.Logf("%s", step)
@@ -70,7 +72,7 @@ func (t *transcript) step(step string) {
 	}
 	if m := dialStep.FindStringSubmatch(step); m != nil {
 		s, err := t.f.dialRaw(t.query(m[2]))
-		if m[3] != "" && t.f.onNode && err == nil { // where it is refused after it has been opened
+		if m[3] != "" && t.f.onNode && err == nil { // Node.js refuses it after it has been opened
 			s.closed(step)
 			return
 		}
@@ -117,12 +119,16 @@ func (t *transcript) poll(verb, sid, packet string) {
 		}
 		t.matches(packet, p.next())
 	default:
-		method := map[string]string{"over": "GET", "gone": "PUT"}[verb] // the latter is refused, whatever becomes of the session
-		t.f.until("the session is unknown", func() bool { return t.request(method, "transport=polling&sid="+sid, "") == "400 "+unknownSession })
+		// PUT is refused and does not change the session
+		method := map[string]string{"over": "GET", "gone": "PUT"}[verb]
+		t.f.until("the session is unknown", func() bool {
+			return t.request(method, "transport=polling&sid="+sid,
+				"") == "400 "+unknownSession
+		})
 	}
 }
 
-// query returns the query of a step, or its path.
+// query returns the query or the path of a step.
 func (t *transcript) query(query string) string {
 	query = t.fill(query)
 	if strings.HasPrefix(query, "/") {
@@ -131,28 +137,29 @@ func (t *transcript) query(query string) string {
 	return "/socket.io/?EIO=4&" + query
 }
 
-// request returns the status and the body of the answer.
+// request returns the status and the body of the response.
 func (t *transcript) request(method, query, body string) string {
 	var header http.Header
 	if body != "" {
 		header = http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}
 	}
-	r := t.f.request(method, t.f.server.url()+t.query(query), strings.NewReader(strings.ReplaceAll(t.fill(body), "^", "\x1e")), header)
+	r := t.f.request(method, t.f.server.url()+t.query(query),
+		strings.NewReader(strings.ReplaceAll(t.fill(body), "^", "\x1e")), header)
 	return fmt.Sprintf("%d %s", r.Status, r.Body)
 }
 
-// fill puts in what names stand for.
+// fill replaces names by their values.
 func (t *transcript) fill(text string) string {
 	return variable.ReplaceAllStringFunc(text, func(n string) string { return t.names[n] })
 }
 
-// matches compares what came with what was to come.
+// matches compares received with expected data.
 func (t *transcript) matches(want, got string) {
 	t.f.Helper()
-	require.True(t.f, match(want, got, t.names), "%q was to come, and not %q", want, got)
+	require.True(t.f, match(want, got, t.names), "want %q, got %q", want, got)
 }
 
-// match compares got with a pattern, and learns the names in it that have no value yet.
+// match compares got with a pattern and sets the names in it that have no value yet.
 func match(pattern, got string, names map[string]string) bool {
 	var learned []string
 	pattern = strings.NewReplacer(`\*`, `.*`, `\^`, "\x1e").Replace(regexp.QuoteMeta(pattern))

@@ -1,10 +1,10 @@
 "use strict";
 
-// The application of these tests. goapp_test.go is the same in Go: what one does the other does.
+// The test application. goapp_test.go is the same in Go.
 
 const namespaces = ["/", "/custom"];
 
-// install puts the application on a server. tell reports what happens.
+// install adds the application to a server. tell reports its events.
 function install(io, tell) {
   const dynamic = io.of(/^\/dynamic-\d+$/);
   const guarded = io.of((name, auth, next) => next(null, name.startsWith("/guarded-") && auth.key === "open"));
@@ -27,7 +27,7 @@ function install(io, tell) {
   io.on("new_namespace", (nsp) => tell("namespace", { nsp: nsp.name }));
 }
 
-// admit lets clients in. Those that it holds up wait for the op "proceed".
+// admit is the middleware. Clients that it holds wait for the op "proceed".
 function admit(io, tell, socket, next) {
   const { refuse, details, hold, early } = socket.handshake.auth;
   for (const value of early || []) socket.emit("early", value);
@@ -45,7 +45,7 @@ function admit(io, tell, socket, next) {
 function connected(socket, tell) {
   const nsp = socket.nsp.name;
   const { auth: payload, query, headers, address, url, secure } = socket.handshake;
-  const auth = payload.deep ? {} : payload; // what is too deep cannot be reported
+  const auth = payload.deep ? {} : payload; // a deeply nested payload cannot be reported
   if (!socket.recovered && auth.rooms) socket.join(auth.rooms);
   if (!socket.recovered && auth.data) socket.data = auth.data;
   tell("connection", {
@@ -56,7 +56,9 @@ function connected(socket, tell) {
     if (event !== "forbidden") return next();
     next(new Error("you must not"));
   });
-  socket.on("error", (err) => tell("socketError", { nsp, id: socket.id, message: String((err && err.message) || err) }));
+  socket.on("error", (err) => {
+    tell("socketError", { nsp, id: socket.id, message: String((err && err.message) || err) });
+  });
   socket.onAny((event, ...args) => {
     const withAck = typeof args[args.length - 1] === "function";
     if (withAck) args.pop();
@@ -77,11 +79,13 @@ function connected(socket, tell) {
     for (let i = 0; i < n; i++) socket.emit("number", i);
   });
   socket.once("once", (ack) => ack());
-  socket.on("disconnecting", (reason) => tell("disconnecting", { nsp, id: socket.id, reason, rooms: [...socket.rooms] }));
+  socket.on("disconnecting", (reason) => {
+    tell("disconnecting", { nsp, id: socket.id, reason, rooms: [...socket.rooms] });
+  });
   socket.on("disconnect", (reason) => tell("disconnect", { nsp, id: socket.id, reason }));
 }
 
-// run does what a test asks for; see op in op_test.go.
+// run executes an op; see op_test.go.
 async function run(io, op) {
   const nsp = io.of(op.nsp || "/");
   switch (op.call) {
@@ -125,7 +129,10 @@ async function runOn(target, op) {
     case "emitWithAck":
       return answered((ack) => target.emit(op.event, ...args, ack));
     case "fetchSockets":
-      return { sockets: (await target.fetchSockets()).map(({ id, rooms, data, handshake }) => ({ id, rooms, data, auth: handshake.auth })) };
+      return {
+        sockets: (await target.fetchSockets())
+          .map(({ id, rooms, data, handshake }) => ({ id, rooms, data, auth: handshake.auth })),
+      };
     case "socketsJoin":
       return void target.socketsJoin(op.rooms);
     case "socketsLeave":
@@ -180,14 +187,16 @@ async function runRemote(nsp, op) {
   throw new Error(`unknown call ${op.call}`);
 }
 
-// answered resolves with the answers of many, and with the error's text next to them.
+// answered resolves to the answers and the text of the error.
 function answered(emit) {
   return new Promise((resolve) => {
-    emit((err, values) => resolve({ error: err ? err.message : undefined, values: values === undefined ? null : values }));
+    emit((err, values) => {
+      resolve({ error: err ? err.message : undefined, values: values === undefined ? null : values });
+    });
   });
 }
 
-// counted resolves when the namespace counts that many servers.
+// counted resolves when the namespace counts this many servers.
 async function counted(nsp, count) {
   while ((await nsp.adapter.serverCount()) !== count) await new Promise((resolve) => setTimeout(resolve, 10));
 }

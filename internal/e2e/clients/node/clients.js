@@ -1,6 +1,6 @@
 "use strict";
 
-// Real Socket.IO clients. What happens to one is reported with its name.
+// Real Socket.IO clients. Their events are reported with the client's name.
 
 const { report } = require("../../nodejs/lines");
 
@@ -15,12 +15,12 @@ const packages = {
 const clients = new Map();
 const managers = new Map();
 
-// transportsOf puts engine.io-client's transport over fetch() in the place of its name.
+// transportsOf replaces "fetch" by engine.io-client's transport over fetch().
 function transportsOf(names) {
   return names.map((name) => (name === "fetch" ? require("engine.io-client").Fetch : name));
 }
 
-// managerOf returns the connection of that name, which several clients may share.
+// managerOf returns the connection with this name, which several clients may share.
 function managerOf(spec) {
   let manager = managers.get(spec.manager);
   if (manager) return manager;
@@ -32,8 +32,8 @@ function managerOf(spec) {
   return manager;
 }
 
-// acknowledge answers every event with the client's name, but for "mirror", which comes back, "silent", and "unless", which
-// the client that it names does not answer.
+// acknowledge answers every event with the client's name, except "mirror", whose arguments it returns, "silent", and
+// "unless", which the named client does not answer.
 function acknowledge(spec, event, args, ack) {
   if (event === "mirror") return ack(...args);
   if (event === "silent" || (event === "unless" && args[0] === spec.client)) return;
@@ -45,7 +45,9 @@ function create(spec) {
   const socket = manager.socket(spec.nsp || "/", Object.assign({ auth: spec.auth }, spec.socketOptions));
   const transcript = [];
   const tell = (what, fields) => {
-    if (what === "event") transcript.push(`${fields.event} connected=${socket.connected} recovered=${!!socket.recovered}`);
+    if (what === "event") {
+      transcript.push(`${fields.event} connected=${socket.connected} recovered=${!!socket.recovered}`);
+    }
     else if (what === "connect") transcript.push(`connect recovered=${fields.recovered}`);
     report("client", Object.assign({ client: spec.client, what }, fields));
   };
@@ -60,7 +62,9 @@ function create(spec) {
   socket.on("connect", () => {
     tell("connect", { id: socket.id, recovered: !!socket.recovered, transport: manager.engine.transport.name });
   });
-  manager.on("open", () => manager.engine.once("upgrade", (transport) => tell("upgrade", { transport: transport.name })));
+  manager.on("open", () => {
+    manager.engine.once("upgrade", (transport) => tell("upgrade", { transport: transport.name }));
+  });
   if (spec.pings) manager.on("ping", () => tell("ping"));
   socket.on("connect_error", (err) => {
     const { message, data, description, type } = err;
@@ -87,7 +91,7 @@ function flagged(socket, spec) {
   return op;
 }
 
-// asked emits and resolves with the acknowledgement: all its values, or with "promise" the first.
+// asked emits and resolves to the acknowledged values, or with "promise" to the first one.
 function asked(spec) {
   const op = flagged(get(spec.client).socket, spec);
   const args = spec.args || [];
@@ -106,19 +110,19 @@ module.exports = {
   emit: (spec) => void flagged(get(spec.client).socket, spec).emit(spec.event, ...(spec.args || [])),
   send: (spec) => void flagged(get(spec.client).socket, spec).send(...(spec.args || [])),
   ask: asked,
-  // burst emits that many events with their numbers at once.
+  // burst emits this many numbered events at once.
   burst: (spec) => {
     const { socket } = get(spec.client);
     for (let i = 0; i < spec.count; i++) socket.emit(spec.event, i);
   },
   disconnect: (spec) => void get(spec.client).socket.disconnect(),
-  // reconnect connects a client that was disconnected for good, with another auth payload if there is one.
+  // reconnect connects a disconnected client again, with another auth payload if one is given.
   reconnect: (spec) => {
     const { socket } = get(spec.client);
     if (spec.auth !== undefined) socket.auth = spec.auth;
     socket.connect();
   },
-  // closeEngine closes the connection under the client, which does not mean to leave.
+  // closeEngine closes the client's connection, so that the client reconnects.
   closeEngine: (spec) => void get(spec.client).manager.engine.close(),
   state: (spec) => {
     const { socket, manager, transcript } = get(spec.client);
@@ -135,7 +139,7 @@ module.exports = {
       transcript: transcript.slice(),
     };
   },
-  // remove ends a client, and its connection with the last client on it.
+  // remove removes a client, and closes the connection with its last client.
   remove: (spec) => {
     const { socket, manager } = get(spec.client);
     clients.delete(spec.client);

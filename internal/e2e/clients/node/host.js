@@ -1,7 +1,7 @@
 "use strict";
 
-// A Node.js process of these tests: Socket.IO clients of several versions, and Socket.IO servers to compare with. It takes
-// commands and reports what happens as ../../nodejs/lines.js says, and ends when stdin does.
+// A Node.js process with Socket.IO clients of several versions, and Socket.IO servers to compare with. It executes
+// commands and reports events in the format of ../../nodejs/lines.js, and exits when stdin ends.
 
 const { report, serve } = require("../../nodejs/lines");
 

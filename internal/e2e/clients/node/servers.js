@@ -1,7 +1,7 @@
 "use strict";
 
-// Socket.IO servers: the application of these tests, as goapp_test.go has it in Go, with the operations that a test may ask
-// for. What happens in one is reported with its name.
+// Socket.IO servers with the test application, which goapp_test.go has in Go. Their events are reported with the
+// server's name.
 
 const http = require("http");
 const { Server } = require("socket.io");
@@ -11,14 +11,16 @@ const application = require("./app");
 
 const servers = new Map();
 
-// start listens and resolves with the port.
+// start listens and resolves to the port.
 async function start(spec) {
   const options = Object.assign({ serveClient: false }, spec.options);
   const node = { name: spec.server, options, listens: async () => {}, sent: async () => {}, release: async () => {} };
   if (spec.databaseURL) await joinCluster(node, spec);
   node.http = http.createServer();
   node.io = new Server(node.http, options);
-  application.install(node.io, (what, fields) => report("server", Object.assign({ server: spec.server, what }, fields)));
+  application.install(node.io, (what, fields) => {
+    report("server", Object.assign({ server: spec.server, what }, fields));
+  });
   await new Promise((resolve, reject) => {
     node.http.once("error", reject);
     node.http.listen({ port: spec.port || 0, host: "127.0.0.1", exclusive: true }, resolve);
@@ -39,8 +41,8 @@ async function joinCluster(node, spec) {
   node.release = () => pool.end();
 }
 
-// watch returns a func that resolves when all statements have been run. The pool runs those that follow each other on several
-// connections, so that without waiting they may change places.
+// watch returns a function that resolves when all statements have been executed. The pool executes statements on
+// several connections, so their order may change unless one waits.
 function watch(pool) {
   const running = new Set();
   const query = pool.query;
@@ -56,7 +58,7 @@ function watch(pool) {
   return async () => {
     do {
       await Promise.allSettled([...running]);
-      await new Promise(setImmediate); // a large message is stored first, and then sent
+      await new Promise(setImmediate); // a large message is stored before it is sent
     } while (running.size > 0);
   };
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crowds are clients that do nothing wrong but for being there, or for being slow.
-var crowds = []scenario{
+// loads are clients that follow the protocol but are many or slow.
+var loads = []scenario{
 	{name: "ClientsThatJoinNothing", config: config{connectTimeout: 2 * time.Second}, run: func(f *fixture) {
 		s, p, refused := f.socket(), f.poll(), f.socket()
 		refused.text("40/unknown,")
@@ -18,18 +18,19 @@ var crowds = []scenario{
 		refused.closed()
 		p.unknown()
 	}},
-	{name: "ClientThatDoesNotAnswerPings", config: config{pingInterval: pingSoon, pingTimeout: pongLate}, run: func(f *fixture) {
-		s := f.member()
-		s.mute = true
-		p := f.polling() // and never polls again
-		s.closed()
-		f.goneFor(s.id, "ping timeout")
-		f.goneFor(p.id, "ping timeout")
-	}},
-	{name: "ManyThatSayNothing", config: config{connectTimeout: 800 * time.Millisecond}, run: func(f *fixture) {
+	{name: "ClientThatDoesNotAnswerPings", config: config{pingInterval: pingSoon, pingTimeout: pongLate},
+		run: func(f *fixture) {
+			s := f.member()
+			s.mute = true
+			p := f.polling() // it never polls again
+			s.closed()
+			f.goneFor(s.id, "ping timeout")
+			f.goneFor(p.id, "ping timeout")
+		}},
+	{name: "ManySilentConnections", config: config{connectTimeout: 800 * time.Millisecond}, run: func(f *fixture) {
 		const n = 600
 		var mute []net.Conn
-		for range n { // not even a request
+		for range n { // no request
 			mute = append(mute, f.stream(""))
 		}
 		var sockets []*rawSocket
@@ -38,8 +39,9 @@ var crowds = []scenario{
 			require.NoError(f, err)
 			sockets = append(sockets, s)
 		}
-		for i := range n / 4 { // half a request
-			f.stream("POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"[:20+i%60])
+		const request = "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+		for i := range n / 4 {
+			f.stream(request[:20+i%60]) // half a request
 		}
 		f.healthy.fine()
 		for _, s := range sockets {
@@ -51,8 +53,9 @@ var crowds = []scenario{
 		}
 	}},
 	{name: "ClientThatDoesNotRead", notOnNode: true, run: func(f *fixture) {
-		// a connection that nobody reads from, in the room of its own
-		conn := f.stream("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+		// a connection that is not read, with a room of its own
+		conn := f.stream("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: " +
+			"Upgrade\r\nUpgrade: websocket\r\n" +
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 		_, err := conn.Write(frame(0x81, `40{"rooms":["slow"]}`))
 		require.NoError(f, err)
@@ -80,8 +83,8 @@ var crowds = []scenario{
 		}
 		f.goneFor(p.id, "send queue full")
 	}},
-	{name: "ClientThatAsksFasterThanItReads", run: func(f *fixture) {
-		const n = 4000 // all answers may wait at a time: no more than SendQueue
+	{name: "ClientThatRequestsFasterThanItReads", run: func(f *fixture) {
+		const n = 4000 // all answers may be queued at the same time, so no more than SendQueue
 		s := f.member()
 		var p []byte
 		for i := range n {
@@ -95,17 +98,19 @@ var crowds = []scenario{
 			s.expect(fmt.Sprintf(`43%d["%d"]`, i, i))
 		}
 	}},
-	{name: "ManySlowBodies", notOnNode: true, config: config{pingInterval: pingSoon, pingTimeout: pongLate}, run: func(f *fixture) {
-		const n = 50
-		var polls []*rawPoll
-		for range n {
-			p := f.polling()
-			polls = append(polls, p)
-			f.stream(fmt.Sprintf("POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n42", p.sid))
-			f.healthy.fine()
-		}
-		for _, p := range polls {
-			f.goneFor(p.id, anyReason)
-		}
-	}},
+	{name: "ManySlowBodies", notOnNode: true, config: config{pingInterval: pingSoon, pingTimeout: pongLate},
+		run: func(f *fixture) {
+			const n = 50
+			var polls []*rawPoll
+			for range n {
+				p := f.polling()
+				polls = append(polls, p)
+				f.stream(fmt.Sprintf("POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: "+
+					"x\r\nContent-Length: 1000\r\n\r\n42", p.sid))
+				f.healthy.fine()
+			}
+			for _, p := range polls {
+				f.goneFor(p.id, anyReason)
+			}
+		}},
 }
