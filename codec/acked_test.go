@@ -40,22 +40,24 @@ func TestAckedKeepsAllArguments(t *testing.T) {
 	require.NoError(t, binary.All()[1].Decode(&second))
 	assert.Equal(t, []byte("x"), second)
 
-	for _, v := range []codec.Value{{}, codec.FromTree("x"), codec.Raw(codec.JSON, []byte(`{"a":1}`)), codec.Raw(codec.JSON, []byte(`[1`)), codec.Raw(codec.JSON, []byte(`[1,`))} {
+	for _, v := range []codec.Value{{}, codec.FromTree("x"), codec.Raw(codec.JSON, []byte(`{"a":1}`)),
+		codec.Raw(codec.JSON, []byte(`[1`)), codec.Raw(codec.JSON, []byte(`[1,`))} {
 		_, err := codec.Acked(v)
 		require.ErrorIs(t, err, codec.ErrMalformed, "%v", v)
 	}
 }
 
-func TestRestIsAnArrayOrNothing(t *testing.T) {
+func TestRestMustBeANonEmptyArray(t *testing.T) {
 	first := codec.FromTree("first")
-	for _, rest := range []codec.Value{{}, codec.FromTree("x"), codec.FromTree([]any{}), codec.Raw(codec.JSON, []byte(` [ ] `)), codec.Raw(codec.JSON, []byte(`{"0":1}`))} {
+	for _, rest := range []codec.Value{{}, codec.FromTree("x"), codec.FromTree([]any{}),
+		codec.Raw(codec.JSON, []byte(` [ ] `)), codec.Raw(codec.JSON, []byte(`{"0":1}`))} {
 		v := first.WithRest(codec.FromTree([]any{"old"})).WithRest(rest)
 		assert.True(t, v.Rest().IsNull(), "%v", rest)
 		assert.Len(t, v.All(), 1, "%v", rest)
 	}
 }
 
-func TestAnArgumentGoesOnWithoutItsRest(t *testing.T) {
+func TestAnArgumentIsSentWithoutItsRest(t *testing.T) {
 	v := codec.FromTree("first").WithRest(codec.FromTree([]any{"second"}))
 	list, err := codec.NewValue([]any{v, 3})
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ func mustArgs(t testing.TB, event string, args ...any) codec.Args {
 	return a
 }
 
-func TestArgs(t *testing.T) {
+func TestArgsEncodeAndDecode(t *testing.T) {
 	raw, err := codec.RawJSON([]byte(`{"b":1, "a":2}`))
 	require.NoError(t, err)
 	a := mustArgs(t, "h\"i", 1, "two", nil, raw, []int{3})
@@ -27,7 +27,7 @@ func TestArgs(t *testing.T) {
 	assert.Equal(t, 5, a.Len())
 	p, err := a.AppendJSON([]byte("x"))
 	require.NoError(t, err)
-	assert.Equal(t, `x["h\"i",1,"two",null,{"b":1, "a":2},[3]]`, string(p), "raw JSON is untouched")
+	assert.Equal(t, `x["h\"i",1,"two",null,{"b":1, "a":2},[3]]`, string(p), "raw JSON is kept byte for byte")
 
 	values, err := a.Values()
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func TestArgs(t *testing.T) {
 	extra := 42
 	require.NoError(t, a.Decode(&n, &s, nil, nil, nil, &extra))
 	assert.Equal(t, "two", s)
-	assert.Equal(t, 42, extra, "a target without an argument is left as it is")
+	assert.Equal(t, 42, extra, "a target without an argument stays unchanged")
 	err = a.Decode(nil, &n)
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "argument 1")
@@ -55,10 +55,11 @@ func TestArgs(t *testing.T) {
 	assert.Empty(t, empty)
 }
 
-func TestAppendedValues(t *testing.T) {
+func TestAppendValuesHonorsItsLimit(t *testing.T) {
 	first, err := codec.NewValue("first")
 	require.NoError(t, err)
-	for name, a := range map[string]codec.Args{"JSON": mustArgs(t, "ev", 1, "two"), "Tree": mustArgs(t, "ev", 1, []byte{2})} {
+	for name, a := range map[string]codec.Args{"JSON": mustArgs(t, "ev", 1, "two"),
+		"Tree": mustArgs(t, "ev", 1, []byte{2})} {
 		want, err := a.Values()
 		require.NoError(t, err)
 		got, err := a.AppendValues([]codec.Value{first}, math.MaxInt)
@@ -75,7 +76,7 @@ func TestAppendedValues(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, got, name)
 		if name == "JSON" {
-			assert.Zero(t, n, "allocations where dst has room")
+			assert.Zero(t, n, "allocations although dst has room")
 		}
 	}
 	got, err := mustArgs(t, "only").AppendValues([]codec.Value{first}, 5)
@@ -91,7 +92,7 @@ func TestAppendedValues(t *testing.T) {
 	}
 }
 
-func TestArgsWithBytes(t *testing.T) {
+func TestArgsCarryBytes(t *testing.T) {
 	a := mustArgs(t, "ev", 1, map[string]any{"b": []byte{1, 2}}, "s")
 	_, err := a.AppendJSON(nil)
 	require.ErrorIs(t, err, codec.ErrBinary)
@@ -105,7 +106,7 @@ func TestArgsWithBytes(t *testing.T) {
 	assert.Equal(t, `["ev",1,{"b":"AQI="},"s"]`, a.String())
 }
 
-func TestAppendedArgs(t *testing.T) {
+func TestAppendAddsArguments(t *testing.T) {
 	base := mustArgs(t, "ev", 1)
 	one, err := base.Append("a")
 	require.NoError(t, err)
@@ -130,12 +131,12 @@ func TestAppendedArgs(t *testing.T) {
 	_, err = two.Append(1, make(chan int))
 	var enc *codec.EncodeError
 	require.ErrorAs(t, err, &enc)
-	assert.Equal(t, 4, enc.Arg, "the arguments already there count")
+	assert.Equal(t, 4, enc.Arg, "the index counts the arguments that were there before")
 	_, err = codec.Args{}.Append(1)
 	require.Error(t, err)
 }
 
-func TestArgsOf(t *testing.T) {
+func TestArgsOfChecksTheEvent(t *testing.T) {
 	for text, want := range map[string]struct {
 		event string
 		n     int
@@ -173,7 +174,8 @@ func TestArgsOf(t *testing.T) {
 		_, err = codec.ArgsOf(codec.FromTree(tree))
 		require.ErrorIs(t, err, codec.ErrMalformed, text)
 	}
-	for _, p := range []string{`[`, `["a"`, `["a",`, `["a",]`, `["a"}`, `["a" 1]`, `["a`, `[`, ``, `["a"]x`, `["a"][]`} {
+	for _, p := range []string{`[`, `["a"`, `["a",`, `["a",]`, `["a"}`, `["a" 1]`, `["a`, `[`, ``, `["a"]x`,
+		`["a"][]`} {
 		_, err := codec.ArgsOf(codec.Raw(codec.JSON, []byte(p)))
 		require.ErrorIs(t, err, codec.ErrMalformed, "%q, which should have been checked", p)
 	}
@@ -181,7 +183,7 @@ func TestArgsOf(t *testing.T) {
 	require.True(t, errors.Is(err, codec.ErrMalformed))
 }
 
-func TestArgsAsJSON(t *testing.T) {
+func TestArgsMarshalAsJSON(t *testing.T) {
 	type doc struct{ A codec.Args }
 	v, err := codec.NewValue(doc{mustArgs(t, "ev", 1)})
 	require.NoError(t, err)

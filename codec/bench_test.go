@@ -31,21 +31,25 @@ func BenchmarkNewArgs(b *testing.B) {
 		Score []float64      `json:"score"`
 		Reply *message       `json:"reply,omitempty"`
 	}
-	whole := nested{message{"alice", "hello everybody", 1704164645678, []string{"x"}}, time.Unix(1704164645, 0).UTC(), map[string]any{"a": 1, "b": "c"}, []float64{1, 2.5}, &message{}}
+	whole := nested{message{"alice", "hello everybody", 1704164645678, []string{"x"}}, time.Unix(1704164645, 0).UTC(),
+		map[string]any{"a": 1, "b": "c"}, []float64{1, 2.5}, &message{}}
 	raw, err := codec.RawJSON([]byte(`{"from":"alice","text":"hello everybody"}`))
 	require.NoError(b, err)
 	for name, list := range map[string][]any{
-		"Scalars":          {"hello", 1, true, nil},
-		"Struct":           {message{"alice", "hello everybody", 1704164645678, []string{"x"}}},
-		"Flat":             {flat{"alice", "hello everybody", 1704164645678}},
-		"Map":              {map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678), "tags": []string{"x"}}},
-		"Raw":              {raw},
-		"Message":          {json.RawMessage(`{"from":"alice","text":"hello everybody"}`)},
-		"Struct1K":         {message{"alice", strings.Repeat("hello everybody ", 60), 1704164645678, []string{"x", "y"}}},
-		"Nested":           {whole},
-		"Structs":          {slices.Repeat([]message{{"alice", "hello everybody", 1704164645678, []string{"x"}}}, 20)},
-		"StructsWithBytes": {slices.Repeat([]message{{"alice", "hello everybody", 1704164645678, []string{"x"}}}, 20), make([]byte, 1024)},
-		"WithBytes":        {message{"alice", "hello", 1, nil}, make([]byte, 1024)},
+		"Scalars": {"hello", 1, true, nil},
+		"Struct":  {message{"alice", "hello everybody", 1704164645678, []string{"x"}}},
+		"Flat":    {flat{"alice", "hello everybody", 1704164645678}},
+		"Map": {map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678),
+			"tags": []string{"x"}}},
+		"Raw":     {raw},
+		"Message": {json.RawMessage(`{"from":"alice","text":"hello everybody"}`)},
+		"Struct1K": {message{"alice", strings.Repeat("hello everybody ", 60), 1704164645678,
+			[]string{"x", "y"}}},
+		"Nested":  {whole},
+		"Structs": {slices.Repeat([]message{{"alice", "hello everybody", 1704164645678, []string{"x"}}}, 20)},
+		"StructsWithBytes": {slices.Repeat([]message{{"alice", "hello everybody", 1704164645678, []string{"x"}}}, 20),
+			make([]byte, 1024)},
+		"WithBytes": {message{"alice", "hello", 1, nil}, make([]byte, 1024)},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -59,7 +63,8 @@ func BenchmarkNewArgs(b *testing.B) {
 }
 
 func BenchmarkDecodeArgs(b *testing.B) {
-	a := mustArgs(b, "message", map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678)}, 5)
+	a := mustArgs(b, "message", map[string]any{"from": "alice", "text": "hello everybody",
+		"at": int64(1704164645678)}, 5)
 	var m map[string]any
 	var n int
 	b.ReportAllocs()
@@ -71,7 +76,8 @@ func BenchmarkDecodeArgs(b *testing.B) {
 }
 
 func BenchmarkTree(b *testing.B) {
-	a := mustArgs(b, "message", map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678), "tags": []string{"x", "y"}}, 5)
+	a := mustArgs(b, "message", map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678),
+		"tags": []string{"x", "y"}}, 5)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := a.Value().Tree(); err != nil {

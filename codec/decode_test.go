@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// carried returns v as it arrives through each codec, and as it left.
+// carried returns v as it arrives through each codec, and v itself.
 func carried(t *testing.T, v codec.Value) map[string]codec.Value {
 	t.Helper()
 	out := map[string]codec.Value{"native": v}
@@ -52,10 +52,10 @@ type target struct {
 	Nested  map[string]*Base `json:"nested"`
 }
 
-func TestBytesReachTheirTargets(t *testing.T) {
+func TestBytesAreDecodedIntoAllKindsOfTargets(t *testing.T) {
 	when := time.Date(2024, 5, 6, 7, 8, 9, 120_000_000, time.UTC)
 	o := codec.Object{
-		{Key: "blob", Value: []byte{1}}, // matched without regard to case, in an embedded struct
+		{Key: "blob", Value: []byte{1}}, // matched without regard to case, and promoted from an embedded struct
 		{Key: "Name", Value: "n"},
 		{Key: "id", Value: int64(7)},
 		{Key: "blobs", Value: []any{[]byte{2}, nil, []byte{}}},
@@ -64,14 +64,16 @@ func TestBytesReachTheirTargets(t *testing.T) {
 		{Key: "fixed", Value: []byte{5, 6}},
 		{Key: "ptr", Value: []byte{7}},
 		{Key: "quoted", Value: "12"},
-		{Key: "list", Value: []any{codec.Object{{Key: "Blob", Value: []byte{8}}}, codec.Object{{Key: "Name", Value: "x"}}}},
+		{Key: "list", Value: []any{codec.Object{{Key: "Blob", Value: []byte{8}}},
+			codec.Object{{Key: "Name", Value: "x"}}}},
 		{Key: "pair", Value: []any{[]byte{9}, 1.5, "surplus"}},
 		{Key: "value", Value: []byte{10}},
 		{Key: "args", Value: []any{"ev", []byte{11}}},
 		{Key: "raw", Value: []any{[]byte{12}}},
 		{Key: "when", Value: when},
 		{Key: "whenS", Value: when},
-		{Key: "untyped", Value: codec.Object{{Key: "a", Value: []any{[]byte{13}, int64(1), when}}, {Key: "b", Value: uint64(1 << 63)}}},
+		{Key: "untyped", Value: codec.Object{{Key: "a", Value: []any{[]byte{13}, int64(1), when}},
+			{Key: "b", Value: uint64(1 << 63)}}},
 		{Key: "nested", Value: codec.Object{{Key: "k", Value: codec.Object{{Key: "BLOB", Value: []byte{14}}}}}},
 		{Key: "unknown", Value: []byte{15}},
 	}
@@ -95,14 +97,15 @@ func TestBytesReachTheirTargets(t *testing.T) {
 			assert.Equal(t, `["DA=="]`, string(got.Raw))
 			assert.Equal(t, when, got.When.UTC())
 			assert.Equal(t, "2024-05-06T07:08:09.120Z", got.WhenS)
-			assert.Equal(t, map[string]any{"a": []any{[]byte{13}, 1.0, "2024-05-06T07:08:09.120Z"}, "b": 9223372036854775808.0}, got.Untyped)
+			assert.Equal(t, map[string]any{"a": []any{[]byte{13}, 1.0, "2024-05-06T07:08:09.120Z"},
+				"b": 9223372036854775808.0}, got.Untyped)
 			assert.Equal(t, map[string]*Base{"k": {Blob: []byte{14}}}, got.Nested)
 
 			var untyped any
 			require.NoError(t, v.Decode(&untyped))
 			m := untyped.(map[string]any)
 			assert.Equal(t, []byte{1}, m["blob"])
-			assert.Equal(t, 7.0, m["id"], "numbers are float64, as encoding/json has them")
+			assert.Equal(t, 7.0, m["id"], "numbers are float64, as in encoding/json")
 		})
 	}
 }
@@ -122,18 +125,20 @@ func TestDecodedBytesAreACopy(t *testing.T) {
 }
 
 func TestNodeBuffersInJSONAreBytes(t *testing.T) {
-	v, err := codec.RawJSON([]byte(`{"id":1,"blobs":[{"type":"Buffer","data":[1,255]},{"data":[],"type":"Buffer"}],"any":{"type":"Buffer","data":[1]},"fixed":{"type":"Buffer","data":[1]}}`))
+	v, err := codec.RawJSON([]byte(`{"id":1,"blobs":[{"type":"Buffer","data":[1,255]},{"data":[],` +
+		`"type":"Buffer"}],"any":{"type":"Buffer","data":[1]},"fixed":{"type":"Buffer","data":[1]}}`))
 	require.NoError(t, err)
 	var got target
 	require.NoError(t, v.Decode(&got))
 	assert.Equal(t, 1, got.ID)
 	assert.Equal(t, [][]byte{{1, 255}, {}}, got.Blobs)
 	assert.Equal(t, [4]byte{1}, got.Fixed)
-	assert.IsType(t, map[string]any{}, got.Any, "only a target of bytes asks for them")
+	assert.IsType(t, map[string]any{}, got.Any, "a Buffer becomes bytes only in a target that takes bytes")
 
 	for _, text := range []string{
 		`{"type":"Buffer","data":[256]}`, `{"type":"Buffer","data":[-1]}`, `{"type":"Buffer","data":[1.5]}`,
-		`{"type":"Buffer"}`, `{"type":"Buffer","data":[1],"more":1}`, `{"type":"Buffer","data":"x"}`, `{"type":"buffer","data":[1]}`,
+		`{"type":"Buffer"}`, `{"type":"Buffer","data":[1],"more":1}`, `{"type":"Buffer","data":"x"}`,
+		`{"type":"buffer","data":[1]}`,
 	} {
 		v, err := codec.RawJSON([]byte(text))
 		require.NoError(t, err)
@@ -149,7 +154,8 @@ func TestDecodeMismatchesAreErrors(t *testing.T) {
 	for name, v := range carried(t, codec.FromTree(tree)) {
 		for _, into := range []any{
 			new(string), new(int), new([]byte), new([]any), new(map[string]string), new(map[string]int),
-			new(map[string][]string), new(map[bool]any), new(struct{ K string }), new(struct{ K []int }), new(struct{ K error }), new(chan int),
+			new(map[string][]string), new(map[bool]any), new(struct{ K string }), new(struct{ K []int }),
+			new(struct{ K error }), new(chan int),
 		} {
 			assert.Error(t, v.Decode(into), "%s into %T", name, into)
 		}
@@ -161,7 +167,7 @@ func TestDecodeMismatchesAreErrors(t *testing.T) {
 
 type selfPointer *selfPointer
 
-func TestDecodeSurvivesStrangeTargets(t *testing.T) {
+func TestUnusualTargetsCauseNoPanic(t *testing.T) {
 	v := codec.FromTree([]any{[]byte{1}})
 	var p selfPointer
 	p = &p
@@ -194,7 +200,7 @@ func TestNullLeavesTargetsAsEncodingJSONDoes(t *testing.T) {
 	}
 }
 
-func TestTimesWithoutTextAreNull(t *testing.T) {
+func TestTimesBeyondJavaScriptAreNull(t *testing.T) {
 	for _, sec := range []int64{1 << 60, -1 << 60} {
 		v := codec.FromTree(time.Unix(sec, 0))
 		var a any = 1
@@ -202,12 +208,13 @@ func TestTimesWithoutTextAreNull(t *testing.T) {
 		assert.Nil(t, a)
 		assert.Equal(t, "null", v.String())
 	}
-	assert.Equal(t, `"+010000-01-01T00:00:00.000Z"`, codec.FromTree(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)).String())
+	assert.Equal(t, `"+010000-01-01T00:00:00.000Z"`, codec.FromTree(time.Date(10000, 1, 1, 0, 0, 0, 0,
+		time.UTC)).String())
 	assert.Equal(t, `"-000001-01-01T00:00:00.000Z"`, codec.FromTree(time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)).String())
 	assert.Equal(t, `"0000-01-01T00:00:00.000Z"`, codec.FromTree(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)).String())
 }
 
-func TestDecodeIntoWhatIsThere(t *testing.T) {
+func TestDecodeMergesIntoExistingValues(t *testing.T) {
 	v := codec.FromTree(codec.Object{{Key: "k", Value: []byte{1}}, {Key: "n", Value: int64(2)}})
 	m := map[string]any{"old": true}
 	require.NoError(t, v.Decode(&m))
@@ -219,19 +226,26 @@ func TestDecodeIntoWhatIsThere(t *testing.T) {
 	}{}
 	var a any = &s
 	require.NoError(t, v.Decode(&a))
-	assert.Equal(t, []byte{1}, s.K, "a pointer in an interface is followed")
+	assert.Equal(t, []byte{1}, s.K, "Decode follows a pointer in an interface")
 	assert.Equal(t, 2, s.N)
 }
 
-// FuzzDecode looks for panics on the way into targets of all kinds.
+// FuzzDecode searches for panics when decoding into targets of all kinds.
 func FuzzDecode(f *testing.F) {
 	for _, tree := range []any{
-		codec.Object{{Key: "blob", Value: []byte{1}}, {Key: "byKey", Value: codec.Object{{Key: "-5", Value: []byte{3}}}}, {Key: "when", Value: time.Unix(1, 0)}},
-		codec.Object{{Key: "list", Value: []any{codec.Object{{Key: "Blob", Value: []byte{8}}}}}, {Key: "pair", Value: []any{[]byte{9}, 1.5}}, {Key: "args", Value: []any{"ev", []byte{1}}}},
-		codec.Object{{Key: "blobs", Value: []any{codec.Object{{Key: "type", Value: "Buffer"}, {Key: "data", Value: []any{int64(1)}}}}}, {Key: "nested", Value: codec.Object{{Key: "k", Value: codec.Object{{Key: "BLOB", Value: []byte{14}}}}}}},
-		codec.Object{{Key: "untyped", Value: codec.Object{{Key: "a", Value: []any{[]byte{13}}}}}, {Key: "raw", Value: []byte{1}}, {Key: "value", Value: []byte{1}}, {Key: "fixed", Value: []byte{1}}, {Key: "ptr", Value: []byte{1}}},
+		codec.Object{{Key: "blob", Value: []byte{1}}, {Key: "byKey",
+			Value: codec.Object{{Key: "-5", Value: []byte{3}}}}, {Key: "when", Value: time.Unix(1, 0)}},
+		codec.Object{{Key: "list", Value: []any{codec.Object{{Key: "Blob", Value: []byte{8}}}}},
+			{Key: "pair", Value: []any{[]byte{9}, 1.5}}, {Key: "args", Value: []any{"ev", []byte{1}}}},
+		codec.Object{{Key: "blobs", Value: []any{codec.Object{{Key: "type", Value: "Buffer"},
+			{Key: "data", Value: []any{int64(1)}}}}}, {Key: "nested",
+			Value: codec.Object{{Key: "k", Value: codec.Object{{Key: "BLOB", Value: []byte{14}}}}}}},
+		codec.Object{{Key: "untyped", Value: codec.Object{{Key: "a", Value: []any{[]byte{13}}}}},
+			{Key: "raw", Value: []byte{1}}, {Key: "value", Value: []byte{1}}, {Key: "fixed", Value: []byte{1}},
+			{Key: "ptr", Value: []byte{1}}},
 	} {
-		p, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(tree)}, codec.Binary)
+		p, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck,
+			Value: codec.FromTree(tree)}, codec.Binary)
 		require.NoError(f, err)
 		env, err := jsonmsgpack.Codec{}.Parse(p, codec.Binary)
 		require.NoError(f, err)
@@ -247,8 +261,10 @@ func FuzzDecode(f *testing.F) {
 		}
 		native := codec.FromTree(tree)
 		for _, into := range []func() any{
-			func() any { return new(target) }, func() any { return new(any) }, func() any { return new([]byte) }, func() any { return new([][]any) },
-			func() any { return new(map[string]codec.Value) }, func() any { return new(map[int16]*[]Base) }, func() any { return new([2]Base) }, func() any { return new(time.Time) },
+			func() any { return new(target) }, func() any { return new(any) }, func() any { return new([]byte) },
+			func() any { return new([][]any) },
+			func() any { return new(map[string]codec.Value) }, func() any { return new(map[int16]*[]Base) },
+			func() any { return new([2]Base) }, func() any { return new(time.Time) },
 			func() any { return new(codec.Args) }, func() any { return new(struct{ *hidden }) },
 		} {
 			a, b := into(), into()
@@ -276,7 +292,7 @@ func jsonOf(v any) string {
 	return string(p)
 }
 
-func TestEmbeddedPointersToHiddenStructsAreErrors(t *testing.T) {
+func TestEmbeddedPointersToUnexportedStructsAreErrors(t *testing.T) {
 	var into struct{ *hidden }
 	err := codec.FromTree(codec.Object{{Key: "Blob", Value: []byte{1}}}).Decode(&into)
 	require.ErrorContains(t, err, "unexported")

@@ -19,7 +19,7 @@ type loop struct {
 	Any  any
 }
 
-func TestWhatCannotBeEncodedIsAnError(t *testing.T) {
+func TestUnsupportedValuesAreErrors(t *testing.T) {
 	cyclic := map[string]any{}
 	cyclic["self"] = cyclic
 	ring := &loop{}
@@ -37,7 +37,8 @@ func TestWhatCannotBeEncodedIsAnError(t *testing.T) {
 		deepBinary = []any{deepBinary}
 	}
 	for name, v := range map[string]any{
-		"NaN": math.NaN(), "Inf": math.Inf(1), "NaNInside": []float64{math.NaN()}, "Channel": make(chan int), "Func": func() {},
+		"NaN": math.NaN(), "Inf": math.Inf(1), "NaNInside": []float64{math.NaN()}, "Channel": make(chan int),
+		"Func":       func() {},
 		"FuncInside": map[string]any{"f": func() {}}, "Complex": complex(1, 2), "BadMarshaler": badMarshaler{},
 		"CyclicMap": cyclic, "CyclicPointer": ring, "CyclicSlice": list, "CyclicBinary": binaryRing, "Deep": deep,
 		"BadNumber": json.Number("1x"), "MapKey": map[complex128]int{1: 1}, "BadRaw": json.RawMessage("{"),
@@ -53,7 +54,7 @@ func TestWhatCannotBeEncodedIsAnError(t *testing.T) {
 			assert.Equal(t, 1, enc.Arg)
 
 			_, err = codec.NewArgs("ev", []byte{1}, v)
-			require.ErrorAs(t, err, &enc, "in the company of bytes")
+			require.ErrorAs(t, err, &enc, "together with bytes")
 			assert.Equal(t, 1, enc.Arg)
 		})
 	}
@@ -84,7 +85,7 @@ func TestDepthLimitIsInclusive(t *testing.T) {
 	require.ErrorIs(t, err, codec.ErrMalformed)
 }
 
-func TestErrorsSayWhichArgument(t *testing.T) {
+func TestErrorsNameTheArgument(t *testing.T) {
 	_, err := codec.NewArgs("ev", 1, map[string]any{"f": func() {}})
 	assert.EqualError(t, err, "codec: cannot encode argument 1: json: unsupported type: func()")
 	_, err = codec.NewValue(math.NaN())

@@ -85,7 +85,7 @@ type byPointer struct{ N int }
 
 func (p *byPointer) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, `{"n":%d}`, p.N), nil }
 
-// viaTree encodes v in the company of bytes, so that encoding/json does not do it, and takes it out again.
+// viaTree encodes v together with bytes, so that the result is a tree, and returns the part of the tree that is v.
 func viaTree(t *testing.T, v any) (string, error) {
 	t.Helper()
 	out, err := codec.NewValue(struct {
@@ -116,30 +116,32 @@ func TestEncodesAsEncodingJSONDoes(t *testing.T) {
 	s := "x"
 	ps := &s
 	values := map[string]any{
-		"Nil":                nil,
-		"Scalars":            []any{true, 1, int8(-3), uint64(math.MaxUint64), int64(math.MinInt64), 1.5, float32(0.1), "s"},
-		"Floats":             []float64{0, 1, -1.5, 1e20, 1e21, 1e-6, 1e-7, 123456789.125, 1e300, 5e-324},
-		"Float32s":           []float32{0.1, 3.4e38, 1e-7, 16777216},
-		"NilSlice":           []int(nil),
-		"NilMap":             map[string]int(nil),
-		"MapOrder":           map[string]int{"b": 1, "a": 2, "": 3, "ä": 4},
-		"IntKeys":            map[int]string{10: "a", 9: "b", -1: "c"},
-		"UintKeys":           map[uint8]string{10: "a", 9: "b"},
-		"TextKeys":           map[netip.Addr]int{netip.MustParseAddr("::1"): 1, netip.MustParseAddr("10.0.0.1"): 2},
-		"NamedKeys":          map[upper]int{"abc": 1},
-		"Marshaler":          time.Date(2024, 5, 6, 7, 8, 9, 123456789, time.UTC),
-		"TextMarshaler":      upper("abc"),
-		"TextMarshalers":     []upper{"a", "b"},
-		"PointerMarshaler":   []byPointer{{1}, {2}},
-		"NotAddressable":     map[string]byPointer{"a": {1}},
-		"NilMarshaler":       (*byPointer)(nil),
-		"NilInterface":       []json.Marshaler{nil, &byPointer{3}},
-		"RawMessage":         json.RawMessage(` {"b": 1, "a": [1 ,2]} `),
-		"NilRawMessage":      json.RawMessage(nil),
-		"Number":             []json.Number{"1", "-2.5", "1e3", ""},
-		"BigInt":             big.NewInt(1 << 40),
-		"ByteArray":          [3]byte{1, 2, 3},
-		"Struct":             everything{Quoted: 3, QS: `a"b`, QF: &f, Ptr: &inner{A: "a", Shared: Shared{Deep: &seven}}, PtrPtr: &ps, BadTag: 4, Dash: 5, private: 6},
+		"Nil": nil,
+		"Scalars": []any{true, 1, int8(-3), uint64(math.MaxUint64), int64(math.MinInt64), 1.5,
+			float32(0.1), "s"},
+		"Floats":           []float64{0, 1, -1.5, 1e20, 1e21, 1e-6, 1e-7, 123456789.125, 1e300, 5e-324},
+		"Float32s":         []float32{0.1, 3.4e38, 1e-7, 16777216},
+		"NilSlice":         []int(nil),
+		"NilMap":           map[string]int(nil),
+		"MapOrder":         map[string]int{"b": 1, "a": 2, "": 3, "ä": 4},
+		"IntKeys":          map[int]string{10: "a", 9: "b", -1: "c"},
+		"UintKeys":         map[uint8]string{10: "a", 9: "b"},
+		"TextKeys":         map[netip.Addr]int{netip.MustParseAddr("::1"): 1, netip.MustParseAddr("10.0.0.1"): 2},
+		"NamedKeys":        map[upper]int{"abc": 1},
+		"Marshaler":        time.Date(2024, 5, 6, 7, 8, 9, 123456789, time.UTC),
+		"TextMarshaler":    upper("abc"),
+		"TextMarshalers":   []upper{"a", "b"},
+		"PointerMarshaler": []byPointer{{1}, {2}},
+		"NotAddressable":   map[string]byPointer{"a": {1}},
+		"NilMarshaler":     (*byPointer)(nil),
+		"NilInterface":     []json.Marshaler{nil, &byPointer{3}},
+		"RawMessage":       json.RawMessage(` {"b": 1, "a": [1 ,2]} `),
+		"NilRawMessage":    json.RawMessage(nil),
+		"Number":           []json.Number{"1", "-2.5", "1e3", ""},
+		"BigInt":           big.NewInt(1 << 40),
+		"ByteArray":        [3]byte{1, 2, 3},
+		"Struct": everything{Quoted: 3, QS: `a"b`, QF: &f,
+			Ptr: &inner{A: "a", Shared: Shared{Deep: &seven}}, PtrPtr: &ps, BadTag: 4, Dash: 5, private: 6},
 		"Embedded":           everything{Other: &Other{Both: "hidden", Only: true}},
 		"EmbeddedPointerNil": struct{ *Other }{},
 		"Ambiguous": struct {
@@ -170,11 +172,11 @@ func TestEncodesAsEncodingJSONDoes(t *testing.T) {
 
 			tree, err := viaTree(t, v)
 			require.NoError(t, err)
-			if name == "Number" || name == "RawMessage" { // a tree keeps the value, not its spelling
+			if name == "Number" || name == "RawMessage" { // a tree keeps the value, but not its spelling
 				assert.JSONEq(t, want, tree)
 				return
 			}
-			assert.Equal(t, want, tree, "in a value that holds bytes too")
+			assert.Equal(t, want, tree, "also in a value that holds bytes")
 		})
 	}
 }
@@ -206,7 +208,7 @@ func TestRandomStructsEncodeAsEncodingJSONDoes(t *testing.T) {
 	for range 500 {
 		v, ok := quick.Value(reflect.TypeFor[random](), rng)
 		require.True(t, ok)
-		// The strings are not all valid UTF-8; encoding/json escapes what replaces the bad bytes.
+		// Not all of the strings are valid UTF-8. encoding/json escapes the character that replaces invalid bytes.
 		want := unescape(plainJSON(t, v.Interface()))
 		got, err := codec.NewValue(v.Interface())
 		require.NoError(t, err)
@@ -222,7 +224,8 @@ func unescape(s string) string {
 }
 
 func TestLineSeparatorsStandForThemselves(t *testing.T) {
-	for _, s := range []string{"a\u2028b\u2029c\ufffd", `\u2028`, `\\u2028`, "\\\u2028", `\u2028\` + "\u2028", "bad\xffbyte"} {
+	for _, s := range []string{"a\u2028b\u2029c\ufffd", `\u2028`, `\\u2028`, "\\\u2028", `\u2028\` + "\u2028",
+		"bad\xffbyte"} {
 		v, err := codec.NewValue(map[string]string{"k": s})
 		require.NoError(t, err)
 		p, err := v.JSON()
@@ -246,7 +249,8 @@ func TestBytesStayBytesAtAnyDepth(t *testing.T) {
 		Any   any
 	}
 	src := []byte{1, 2, 3}
-	v, err := codec.NewValue(holder{Data: src, Empty: []byte{}, Deep: map[string][]named{"k": {{4}, nil, {}}}, Any: &[]any{[]byte{5}}})
+	v, err := codec.NewValue(holder{Data: src, Empty: []byte{}, Deep: map[string][]named{"k": {{4}, nil, {}}},
+		Any: &[]any{[]byte{5}}})
 	require.NoError(t, err)
 	src[0] = 99
 	tree, err := v.Tree()
@@ -256,16 +260,18 @@ func TestBytesStayBytesAtAnyDepth(t *testing.T) {
 		{Key: "nil", Value: nil},
 		{Key: "Deep", Value: codec.Object{{Key: "k", Value: []any{[]byte{4}, nil, []byte{}}}}},
 		{Key: "Any", Value: []any{[]byte{5}}},
-	}, tree, "and nothing of the caller's is kept")
+	}, tree, "the tree shares no memory with the value")
 	_, err = v.JSON()
 	require.ErrorIs(t, err, codec.ErrBinary)
 	assert.Equal(t, `{"data":"AQID","nil":null,"Deep":{"k":["BA==",null,""]},"Any":["BQ=="]}`, v.String())
 	p, err := v.AppendJSONBuffers([]byte("x"))
 	require.NoError(t, err)
-	assert.Equal(t, `x{"data":{"type":"Buffer","data":[1,2,3]},"nil":null,"Deep":{"k":[{"type":"Buffer","data":[4]},null,{"type":"Buffer","data":[]}]},"Any":[{"type":"Buffer","data":[5]}]}`, string(p))
+	assert.Equal(t,
+		`x{"data":{"type":"Buffer","data":[1,2,3]},"nil":null,"Deep":{"k":[{"type":"Buffer","data":[4]},null,`+
+			`{"type":"Buffer","data":[]}]},"Any":[{"type":"Buffer","data":[5]}]}`, string(p))
 }
 
-func TestValuesAreSpliced(t *testing.T) {
+func TestValuesInsideValuesStayEncoded(t *testing.T) {
 	raw, err := codec.RawJSON([]byte(`{"z":1,"a":[ 2 ]}`))
 	require.NoError(t, err)
 	binary, err := codec.NewValue([]byte{7})
@@ -292,5 +298,5 @@ func TestValuesAreSpliced(t *testing.T) {
 	require.NoError(t, err)
 	p, ok := v.Bytes(codec.JSON)
 	require.True(t, ok)
-	assert.Equal(t, `{"z":1,"a":[ 2 ]}`, string(p), "a Value alone is taken as it is")
+	assert.Equal(t, `{"z":1,"a":[ 2 ]}`, string(p), "a Value on its own is kept byte for byte")
 }

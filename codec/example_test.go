@@ -6,7 +6,8 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// An event's arguments are encoded once, pass through the cluster as they are, and are decoded by who wants them.
+// The arguments of an event are encoded once. They pass through the cluster unchanged, and the receiver decodes
+// them.
 func ExampleArgs() {
 	type upload struct {
 		Name string `json:"name"`
@@ -34,7 +35,7 @@ func ExampleArgs() {
 	// true
 }
 
-// What came as JSON is passed on byte for byte.
+// Data that arrived as JSON is forwarded byte for byte.
 func ExampleRawJSON() {
 	v, err := codec.RawJSON([]byte(`{"b":1.50,"a":"\u00e4"}`))
 	if err != nil {

@@ -40,8 +40,8 @@ type (
 func (m textual) MarshalText() ([]byte, error)      { return []byte("text " + m), nil }
 func (p *pointerOnly) MarshalJSON() ([]byte, error) { return []byte(`"pointer"`), nil }
 
-// FuzzFlat holds flat structs against what encoding/json makes of them.
-func FuzzFlat(f *testing.F) {
+// FuzzFlatStructsAreEncodedAsJSON compares the encoding of flat structs with that of encoding/json.
+func FuzzFlatStructsAreEncodedAsJSON(f *testing.F) {
 	f.Add("a<\u2028\xff\x00", int64(-5), uint64(math.MaxUint64), 1e21, true)
 	f.Add("", int64(0), uint64(0), 0.0, false)
 	f.Fuzz(func(t *testing.T, s string, i int64, u uint64, x float64, b bool) {
@@ -65,7 +65,7 @@ func FuzzFlat(f *testing.F) {
 	})
 }
 
-func TestWhatIsNotFlatIsLeftToEncodingJSON(t *testing.T) {
+func TestOtherStructsEncodeAsEncodingJSONDoes(t *testing.T) {
 	text, n := textual("x"), pointerOnly(1)
 	for _, v := range []any{
 		(*flatDoc)(nil), struct{}{}, allOmitted{1},
@@ -92,7 +92,7 @@ type zeroInt int
 
 func (z zeroInt) IsZero() bool { return z == 7 }
 
-func TestAppendJSONLeavesWhatItCannotAppend(t *testing.T) {
+func TestAppendJSONKeepsDstOnFailure(t *testing.T) {
 	for _, v := range []any{[]byte{1}, map[string]any{"a": []byte{1}}} {
 		got, binary, err := codec.AppendJSON([]byte("before"), v)
 		require.NoError(t, err)
@@ -117,20 +117,25 @@ type flatInput struct {
 	Name   nickname `json:"nötig"`
 }
 
-// Decode must set the same fields as encoding/json, in an empty struct and in one that has values, and return an error for the same texts.
+// FuzzFlatStructsAreDecodedAsJSON compares Decode with encoding/json: it must set the same fields, in an empty
+// struct and in one that has values, and return an error for the same texts.
 func FuzzFlatStructsAreDecodedAsJSON(f *testing.F) {
 	for _, seed := range []string{
-		`{"text":"a","i":1,"small":-3,"U":7,"n":1.5,"yes":true}`, `{"i":-0,"yes":false}`, `{"n":-0.0}`, `{"n":1e3}`, `{"n":1e999}`, `{"i":1e3}`, `{"i":1.0}`,
-		`{"small":128}`, `{"U":-1}`, `{"TEXT":"folded"}`, `{"text":"a\u00e9\n"}`, `{"text":"é"}`, `{"text":null,"i":2}`, `{"i":1,"i":2}`, `{"i":1,"i":null}`,
-		`{"unknown":[1,{}]}`, `{}`, ` {"i" : 1 } `, `{"i":"1"}`, `{"text":1}`, `null`, `[]`, `{"type":"Buffer","data":[1]}`, `{"text":"Buffer"}`, `{"i":9223372036854775808}`,
-		`{"n":123456789012345678901234567890.25}`, `{"i":01}`, `{"i":1}{`, `{"i":1,}`, `{"yes":tru}`, `{"nötig":"ö"}`, `{"hidden":1}`,
+		`{"text":"a","i":1,"small":-3,"U":7,"n":1.5,"yes":true}`, `{"i":-0,"yes":false}`, `{"n":-0.0}`, `{"n":1e3}`,
+		`{"n":1e999}`, `{"i":1e3}`, `{"i":1.0}`,
+		`{"small":128}`, `{"U":-1}`, `{"TEXT":"folded"}`, `{"text":"a\u00e9\n"}`, `{"text":"é"}`,
+		`{"text":null,"i":2}`, `{"i":1,"i":2}`, `{"i":1,"i":null}`,
+		`{"unknown":[1,{}]}`, `{}`, ` {"i" : 1 } `, `{"i":"1"}`, `{"text":1}`, `null`, `[]`,
+		`{"type":"Buffer","data":[1]}`, `{"text":"Buffer"}`, `{"i":9223372036854775808}`,
+		`{"n":123456789012345678901234567890.25}`, `{"i":01}`, `{"i":1}{`, `{"i":1,}`, `{"yes":tru}`, `{"nötig":"ö"}`,
+		`{"hidden":1}`,
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		v, err := codec.RawJSON([]byte(text))
 		if err != nil {
-			return // no such argument arrives
+			return // Parse refuses such an argument
 		}
 		for _, before := range []flatInput{{}, {"before", 1, 2, 3, 4.5, true, 6, "x"}} {
 			want, got := before, before

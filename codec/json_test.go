@@ -15,14 +15,20 @@ import (
 )
 
 var jsonTexts = []string{
-	`null`, `true`, `false`, `0`, `-0`, `1`, `-1`, `1.5`, `-1.5e10`, `1E+2`, `1e-7`, `12345678901234567890`, `9223372036854775807`,
-	`9223372036854775808`, `1e400`, `""`, `"a"`, `"\"\\\/\b\f\n\r\t\u0041"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ude00\ud83d"`, `"\ud83dx"`,
-	`"ä\u2028"`, `[]`, `[ ]`, `{}`, `{ }`, ` [ 1 , [ 2 , { "a" : [ ] } ] , "x" ] `, `{"a":1,"b":{"c":null}}`, `{"a":1,"a":2}`,
+	`null`, `true`, `false`, `0`, `-0`, `1`, `-1`, `1.5`, `-1.5e10`, `1E+2`, `1e-7`, `12345678901234567890`,
+	`9223372036854775807`,
+	`9223372036854775808`, `1e400`, `""`, `"a"`, `"\"\\\/\b\f\n\r\t\u0041"`, `"\ud83d\ude00"`, `"\ud83d"`,
+	`"\ude00\ud83d"`, `"\ud83dx"`,
+	`"ä\u2028"`, `[]`, `[ ]`, `{}`, `{ }`, ` [ 1 , [ 2 , { "a" : [ ] } ] , "x" ] `, `{"a":1,"b":{"c":null}}`,
+	`{"a":1,"a":2}`,
 	`{"\u0061":1,"a":2}`, `{"":""}`, `[[[[]]]]`, "\t\n\r [1]\n", `{"__proto__":1}`, `{"type":"Buffer","data":[1,2]}`,
 	// not JSON
-	``, ` `, `nul`, `nulll`, `tru`, `True`, `01`, `-`, `+1`, `.5`, `1.`, `1e`, `1e+`, `0x1`, `NaN`, `Infinity`, `"`, `"a`, `"\x"`, `"\u12"`,
-	`"\u123g"`, "\"\x00\"", "\"\n\"", "\"\xff\"", "\"\xed\xa0\x80\"", `[`, `]`, `[1`, `[1,`, `[1,]`, `[,1]`, `[1 2]`, `[1}`, `{`, `}`, `{"a"`, `{"a":`, `{"a":1`,
-	`{"a":1,`, `{"a":1,}`, `{,}`, `{1:1}`, `{a:1}`, `{"a" 1}`, `{"a":1]`, `1 2`, `[] []`, `nullnull`, "\ufeff1", `'a'`, `// x`,
+	``, ` `, `nul`, `nulll`, `tru`, `True`, `01`, `-`, `+1`, `.5`, `1.`, `1e`, `1e+`, `0x1`, `NaN`, `Infinity`, `"`,
+	`"a`, `"\x"`, `"\u12"`,
+	`"\u123g"`, "\"\x00\"", "\"\n\"", "\"\xff\"", "\"\xed\xa0\x80\"", `[`, `]`, `[1`, `[1,`, `[1,]`, `[,1]`, `[1 2]`,
+	`[1}`, `{`, `}`, `{"a"`, `{"a":`, `{"a":1`,
+	`{"a":1,`, `{"a":1,}`, `{,}`, `{1:1}`, `{a:1}`, `{"a" 1}`, `{"a":1]`, `1 2`, `[] []`, `nullnull`, "\ufeff1",
+	`'a'`, `// x`,
 }
 
 func FuzzJSON(f *testing.F) {
@@ -48,30 +54,31 @@ func FuzzJSON(f *testing.F) {
 		}
 		require.NoError(t, treeErr)
 
-		// The tree says the same, and its JSON is read as the same.
+		// The tree has the same content, and its JSON parses to the same content.
 		text, err := codec.FromTree(tree).JSON()
 		require.NoError(t, err)
 		require.True(t, json.Valid(text))
 		var fromText, fromTree any
 		if json.Unmarshal(p, &fromText) != nil {
-			return // a number out of range
+			return // a number out of the range of float64
 		}
 		require.NoError(t, json.Unmarshal(text, &fromTree), "%s", text)
 		require.Equal(t, fromText, fromTree)
 
-		// Decoding agrees with encoding/json, whichever way it takes.
+		// Decode agrees with encoding/json on each of its paths.
 		var direct any
 		require.NoError(t, v.Decode(&direct))
 		require.Equal(t, fromText, direct)
-		var company struct {
+		var withBytes struct {
 			V any
 			B []byte
 		}
-		require.NoError(t, codec.FromTree(codec.Object{{Key: "V", Value: tree}, {Key: "B", Value: []byte{1}}}).Decode(&company))
-		require.Equal(t, fromText, company.V)
-		require.Equal(t, []byte{1}, company.B)
+		require.NoError(t, codec.FromTree(codec.Object{{Key: "V", Value: tree},
+			{Key: "B", Value: []byte{1}}}).Decode(&withBytes))
+		require.Equal(t, fromText, withBytes.V)
+		require.Equal(t, []byte{1}, withBytes.B)
 
-		// As arguments.
+		// The same as arguments.
 		if a, err := codec.ArgsOf(v); err == nil {
 			list := fromText.([]any)
 			require.Len(t, list, a.Len()+1)
@@ -98,13 +105,14 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// FuzzStrings holds AppendString and its reverse against encoding/json.
+// FuzzStrings compares AppendString and Unquote with encoding/json.
 func FuzzStrings(f *testing.F) {
 	for _, s := range []string{"", "a", "\x00\x1f\"\\", "ä€😀", "\xff\xfe", "a\xe2\x80", "\u2028", "\ufffd", "\\u2028"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, v := range []any{s, []string{s}, map[string]string{s: s}, map[string]any{s: []byte(s)}, json.RawMessage(quoted(s)), []any{json.RawMessage(quoted(s)), []byte(s)}} {
+		for _, v := range []any{s, []string{s}, map[string]string{s: s}, map[string]any{s: []byte(s)},
+			json.RawMessage(quoted(s)), []any{json.RawMessage(quoted(s)), []byte(s)}} {
 			out, err := codec.NewValue(v)
 			require.NoError(t, err)
 			require.True(t, utf8.ValidString(out.String()))
@@ -119,7 +127,7 @@ func FuzzStrings(f *testing.F) {
 	})
 }
 
-// quoted is s in quotes, with whatever bytes are in it but those that must be escaped.
+// quoted puts s in quotes. Only the bytes that must be escaped are removed.
 func quoted(s string) string {
 	return `"` + strings.Map(func(r rune) rune {
 		if r < ' ' || r == '"' || r == '\\' {
@@ -130,18 +138,20 @@ func quoted(s string) string {
 }
 
 func TestTreeOfJSON(t *testing.T) {
-	tree, err := codec.JSON.Tree([]byte(` {"b":[1,-2.5,1e2,18446744073709551615,1e400,-0,true,null],"a":"\u00e4","a":{}} `))
+	tree, err := codec.JSON.Tree([]byte(` {"b":[1,-2.5,1e2,18446744073709551615,1e400,-0,true,null],` +
+		`"a":"\u00e4","a":{}} `))
 	require.NoError(t, err)
 	assert.Equal(t, codec.Object{
-		{Key: "b", Value: []any{int64(1), -2.5, 100.0, uint64(math.MaxUint64), math.Inf(1), math.Copysign(0, -1), true, nil}},
+		{Key: "b", Value: []any{int64(1), -2.5, 100.0, uint64(math.MaxUint64), math.Inf(1), math.Copysign(0, -1),
+			true, nil}},
 		{Key: "a", Value: "ä"},
 		{Key: "a", Value: codec.Object{}},
 	}, tree)
 	minusZero := tree.(codec.Object)[0].Value.([]any)[5]
-	assert.True(t, math.Signbit(minusZero.(float64)), "the sign of -0 stays")
+	assert.True(t, math.Signbit(minusZero.(float64)), "-0 keeps its sign")
 	last, ok := tree.(codec.Object).Lookup("a")
 	assert.True(t, ok)
-	assert.Equal(t, codec.Object{}, last, "the last of equal keys counts")
+	assert.Equal(t, codec.Object{}, last, "of equal keys, the last one counts")
 	_, ok = tree.(codec.Object).Lookup("c")
 	assert.False(t, ok)
 }
@@ -153,12 +163,12 @@ func TestRawJSONIsNotCopied(t *testing.T) {
 	got, ok := v.Bytes(codec.JSON)
 	require.True(t, ok)
 	assert.Same(t, &p[0], &got[0])
-	assert.Equal(t, len(got), cap(got), "appending to it cannot reach the rest of the buffer")
+	assert.Equal(t, len(got), cap(got), "an append must not write to the rest of the buffer")
 	_, ok = v.Bytes(nil)
 	assert.False(t, ok)
 }
 
-func TestNullValues(t *testing.T) {
+func TestIsNullFindsNullInEveryEncoding(t *testing.T) {
 	raw, err := codec.RawJSON([]byte(" null\n"))
 	require.NoError(t, err)
 	made, err := codec.NewValue(nil)
@@ -178,15 +188,17 @@ func TestNullValues(t *testing.T) {
 func TestFloatsAreWrittenAsInJavaScript(t *testing.T) {
 	for f, want := range map[float64]string{
 		0: "0", 1: "1", -1.5: "-1.5", 1e21: "1e+21", 1e20: "100000000000000000000", 1e-6: "0.000001", 1e-7: "1e-7",
-		1.5e-10: "1.5e-10", 5e-324: "5e-324", math.MaxFloat64: "1.7976931348623157e+308", math.Inf(1): "null", math.Inf(-1): "null", 123456789012345680000: "123456789012345680000",
+		1.5e-10: "1.5e-10", 5e-324: "5e-324", math.MaxFloat64: "1.7976931348623157e+308", math.Inf(1): "null",
+		math.Inf(-1): "null", 123456789012345680000: "123456789012345680000",
 	} {
 		assert.Equal(t, want, codec.FromTree(f).String())
 	}
 	assert.Equal(t, "null", codec.FromTree(math.NaN()).String())
-	assert.Equal(t, "-0", codec.FromTree(math.Copysign(0, -1)).String(), "JSON.stringify loses the sign, JSON.parse reads it")
+	assert.Equal(t, "-0", codec.FromTree(math.Copysign(0, -1)).String(),
+		"JSON.stringify drops the sign, but JSON.parse reads it")
 }
 
-func TestTreesOfOtherTypesAreErrors(t *testing.T) {
+func TestInvalidTreesAreErrors(t *testing.T) {
 	for _, tree := range []any{1, int32(1), map[string]any{}, []string{"x"}, struct{}{}, codec.Value{}} {
 		v := codec.FromTree([]any{tree})
 		_, err := v.JSON()
@@ -194,11 +206,11 @@ func TestTreesOfOtherTypesAreErrors(t *testing.T) {
 		var into any
 		assert.Error(t, v.Decode(&into), "%T", tree)
 		assert.Error(t, codec.FromTree([]any{tree, []byte{1}}).Decode(&into), "%T", tree)
-		assert.Contains(t, v.String(), "<", "String says so instead of failing")
+		assert.Contains(t, v.String(), "<", "String returns the error as text")
 	}
 }
 
-func TestAppendKeepsWhatWasThere(t *testing.T) {
+func TestAppendJSONKeepsDst(t *testing.T) {
 	dst := append(make([]byte, 0, 1024), "before"...)
 	out, err := codec.FromTree([]any{int64(1), []byte{2}}).AppendJSON(dst)
 	require.ErrorIs(t, err, codec.ErrBinary)

@@ -15,9 +15,10 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// FuzzNative holds what is written without encoding/json against what encoding/json writes.
-func FuzzNative(f *testing.F) {
-	for _, s := range []string{`null`, `[1,-2.5,1e300,"a\u2028\ud800",{"b":[true,false,null],"":{}},[]]`, ` { "z" : "\u0000" , "a":[ ] } `, `[-0,1e-7]`, `{"a":"\ufffd","<":"&"}`, `[1`, ``, "\"\xff\"", `"\\u2028"`} {
+// FuzzJSONWriter compares what is written without encoding/json with what encoding/json writes.
+func FuzzJSONWriter(f *testing.F) {
+	for _, s := range []string{`null`, `[1,-2.5,1e300,"a\u2028\ud800",{"b":[true,false,null],"":{}},[]]`,
+		` { "z" : "\u0000" , "a":[ ] } `, `[-0,1e-7]`, `{"a":"\ufffd","<":"&"}`, `[1`, ``, "\"\xff\"", `"\\u2028"`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, p []byte) {
@@ -38,7 +39,8 @@ func FuzzNative(f *testing.F) {
 			return // a number that no float64 can hold
 		}
 		v = plainZero(v)
-		for _, v := range []any{v, map[string]any{"k": json.RawMessage(p), "v": v}, []any{raw, v}, []map[string]any{{"\xff": v}, nil}} {
+		for _, v := range []any{v, map[string]any{"k": json.RawMessage(p), "v": v}, []any{raw, v},
+			[]map[string]any{{"\xff": v}, nil}} {
 			want, wantErr := encodingJSON(v)
 			got, err := codec.NewValue(v)
 			if errors.Is(err, codec.ErrDepth) {
@@ -51,7 +53,7 @@ func FuzzNative(f *testing.F) {
 	})
 }
 
-// encodingJSON is what encoding/json makes of v, without the escapes that JSON.stringify does not know.
+// encodingJSON returns what encoding/json writes for v, without the escapes that JSON.stringify does not write.
 func encodingJSON(v any) (string, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -60,22 +62,23 @@ func encodingJSON(v any) (string, error) {
 		return "", err
 	}
 	p := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
-	if !utf8.Valid(p) { // each bad byte counts
+	if !utf8.Valid(p) { // one U+FFFD for each invalid byte
 		p = []byte(string([]rune(string(p))))
 	}
 	return unescapeOutside(string(p)), nil
 }
 
-// unescapeOutside is unescape, but knows a backslash that is escaped itself.
+// unescapeOutside is unescape that ignores escaped backslashes.
 func unescapeOutside(s string) string {
 	parts := strings.Split(s, `\\`)
 	for i := range parts {
-		parts[i] = strings.NewReplacer(`\ufffd`, "\ufffd", `\uFFFD`, "\ufffd", `\u2028`, "\u2028", `\u2029`, "\u2029").Replace(parts[i])
+		parts[i] = strings.NewReplacer(`\ufffd`, "\ufffd", `\uFFFD`, "\ufffd", `\u2028`, "\u2028", `\u2029`,
+			"\u2029").Replace(parts[i])
 	}
 	return strings.Join(parts, `\\`)
 }
 
-// plainZero takes the sign from zeros, which JSON.stringify does not write.
+// plainZero removes the sign of zeros, which JSON.stringify does not write.
 func plainZero(v any) any {
 	switch v := v.(type) {
 	case float64:
@@ -97,13 +100,17 @@ func plainZero(v any) any {
 func TestUsualTypesEncodeAsEncodingJSONDoes(t *testing.T) {
 	texts := []string{"", "a", "\x00\b\f\n\"\\<&>\u2028", "ä\xff\xc3", "\U0001F389"}
 	for name, v := range map[string]any{
-		"Integers":   []any{int32(-5), uint(7), uint64(math.MaxUint64), uint32(math.MaxUint32), int64(math.MinInt64), int8(1), uint16(2)},
-		"Floats":     []any{1.0, -1.5, 1e21, 1e20, 1e-6, 1e-7, 5e-324, math.MaxFloat64, float32(0.1)},
-		"Texts":      texts,
-		"NoTexts":    []any{[]string(nil), []string{}, map[string]string(nil), map[string]string{}, map[string]any(nil), map[string]any{}, []any(nil), []any{}, []map[string]any(nil)},
+		"Integers": []any{int32(-5), uint(7), uint64(math.MaxUint64), uint32(math.MaxUint32), int64(math.MinInt64),
+			int8(1), uint16(2)},
+		"Floats": []any{1.0, -1.5, 1e21, 1e20, 1e-6, 1e-7, 5e-324, math.MaxFloat64, float32(0.1)},
+		"Texts":  texts,
+		"NoTexts": []any{[]string(nil), []string{}, map[string]string(nil), map[string]string{},
+			map[string]any(nil), map[string]any{}, []any(nil), []any{}, []map[string]any(nil)},
 		"MapOfTexts": map[string]string{"b": texts[2], "a": texts[3], "\xff": "", "\u2028": "x", "": "y"},
-		"Deep":       map[string]any{"b": map[string]any{"z": 1, "y": map[string]any{"x": []any{map[string]string{"k": "v"}}}}, "a": []map[string]any{{"q": nil}, {}}},
-		"Mixed":      map[string]any{"struct": struct{ A, B any }{1, "x"}, "number": json.Number("1e5"), "raw": json.RawMessage(" [1, {\"a\": \"b c\"}]\n"), "none": json.RawMessage(nil)},
+		"Deep": map[string]any{"b": map[string]any{"z": 1,
+			"y": map[string]any{"x": []any{map[string]string{"k": "v"}}}}, "a": []map[string]any{{"q": nil}, {}}},
+		"Mixed": map[string]any{"struct": struct{ A, B any }{1, "x"}, "number": json.Number("1e5"),
+			"raw": json.RawMessage(" [1, {\"a\": \"b c\"}]\n"), "none": json.RawMessage(nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want, err := encodingJSON(v)
@@ -143,12 +150,13 @@ func TestUsualTypesFailAsEncodingJSONDoes(t *testing.T) {
 			assert.EqualError(t, wrong.Err, want.Error())
 			again, err := codec.NewArgs("e", map[string]any{"b": 1, "a": "x"})
 			require.NoError(t, err)
-			assert.Equal(t, `["e",{"a":"x","b":1}]`, again.String(), "an error leaves nothing behind")
+			assert.Equal(t, `["e",{"a":"x","b":1}]`, again.String(),
+				"a pooled writer must not keep parts of a failed value")
 		})
 	}
 }
 
-func TestDepthIsCountedAcrossKinds(t *testing.T) {
+func TestDepthIsCountedAcrossTypes(t *testing.T) {
 	const most = codec.MaxDepth - 4
 	nest := func(levels int, inner any) any {
 		for i := range levels {
@@ -171,8 +179,9 @@ func TestDepthIsCountedAcrossKinds(t *testing.T) {
 	raw, err := codec.RawJSON([]byte(strings.Repeat("[", 60) + strings.Repeat("]", 60)))
 	require.NoError(t, err)
 	for name, inner := range map[string]any{
-		"Nothing": nil, "Texts": []string{"x"}, "MapOfTexts": map[string]string{}, "Value": raw, "Message": json.RawMessage(strings.Repeat("[", 60) + strings.Repeat("]", 60)),
-		"Struct": struct{ A [][][]int }{[][][]int{{{1}}}}, "Text": strings.Repeat("[", 200),
+		"Nothing": nil, "Texts": []string{"x"}, "MapOfTexts": map[string]string{}, "Value": raw,
+		"Message": json.RawMessage(strings.Repeat("[", 60) + strings.Repeat("]", 60)),
+		"Struct":  struct{ A [][][]int }{[][][]int{{{1}}}}, "Text": strings.Repeat("[", 200),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for n := range 100 {

@@ -15,7 +15,7 @@ type zeroByPointer struct{ N int }
 
 type isZero interface{ IsZero() bool }
 
-func TestOmitZeroAsksTheValue(t *testing.T) {
+func TestOmitZeroCallsIsZero(t *testing.T) {
 	type doc struct {
 		A zeroByValue    `json:",omitzero"`
 		B zeroByPointer  `json:",omitzero"`
@@ -31,7 +31,8 @@ func TestOmitZeroAsksTheValue(t *testing.T) {
 	for _, d := range []doc{
 		{},
 		{A: zeroByValue{7}, B: zeroByPointer{7}, C: &zeroByValue{7}, D: &zeroByPointer{7}, E: zeroByValue{7}},
-		{A: zeroByValue{1}, B: zeroByPointer{1}, C: &zeroByValue{}, D: &zeroByPointer{}, E: &zeroByPointer{1}, F: 1, G: [2]int{1}, H: 0},
+		{A: zeroByValue{1}, B: zeroByPointer{1}, C: &zeroByValue{}, D: &zeroByPointer{}, E: &zeroByPointer{1}, F: 1,
+			G: [2]int{1}, H: 0},
 		{E: (*zeroByPointer)(nil)},
 	} {
 		for _, v := range []any{d, &d, []doc{d}} {

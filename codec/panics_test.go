@@ -30,14 +30,14 @@ func (h zeroHarm) IsZero() bool                 { h.harm(); return false }
 func (e *errorHarm) Error() string              { return fmt.Sprint(*e.p) }
 
 var panics = map[string]harm{
-	"String":         func() { panic("told to") },
-	"Error":          func() { panic(errors.New("told to")) },
-	"Nil":            func() { panic(nil) }, //nolint:govet // it is what is tested
+	"String":         func() { panic("on purpose") },
+	"Error":          func() { panic(errors.New("on purpose")) },
+	"Nil":            func() { panic(nil) }, //nolint:govet // the test panics with nil on purpose
 	"TypedNil":       func() { panic((*errorHarm)(nil)) },
 	"NilDereference": func() { var p *int; *p = 1 },
 }
 
-// hostileValues are values whose encoding does harm.
+// hostileValues returns values whose encoding calls h.
 func hostileValues(h harm) map[string]any {
 	type fields struct {
 		Before string
@@ -72,13 +72,13 @@ func TestAPanicOfAMarshalerIsAnError(t *testing.T) {
 			requirePanic(t, err, 2, name, how)
 			dst := append(make([]byte, 0, 64), "before"...)
 			got, _, err := codec.AppendJSON(dst, v)
-			if err != nil { // else it says that there are bytes
+			if err != nil { // otherwise AppendJSON reports bytes
 				requirePanic(t, err, -1, name, how)
 			}
 			assert.Equal(t, "before", string(got))
 			assert.Equal(t, "before", string(dst))
-			works(t)
-			assert.Equal(t, "before", string(dst), "nothing was kept of it")
+			requireEncoderWorks(t)
+			assert.Equal(t, "before", string(dst), "dst must stay unchanged")
 		}
 	}
 }
@@ -94,8 +94,8 @@ func requirePanic(t *testing.T, err error, arg int, what ...any) {
 	assert.NotEmpty(t, err.Error())
 }
 
-// works encodes a few values with what encoders keep.
-func works(t *testing.T) {
+// requireEncoderWorks encodes a few values with encoders from the pool.
+func requireEncoderWorks(t *testing.T) {
 	t.Helper()
 	for range 4 {
 		v, err := codec.NewValue(map[string]any{"a": []any{1, "b"}, "overwritten": jsonHarm{func() {}}})
@@ -118,7 +118,7 @@ func TestAMarshalerMayEndTheGoroutineOfItsCaller(t *testing.T) {
 			_, _ = codec.NewArgs("ev", v)
 		}()
 		<-done
-		works(t)
+		requireEncoderWorks(t)
 	}
 }
 

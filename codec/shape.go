@@ -94,7 +94,8 @@ func newShape(t reflect.Type, made map[reflect.Type]*shape) *shape {
 		s.form = formPointer
 	case reflect.Slice, reflect.Array:
 		s.form = formArray
-		if elem := t.Elem(); s.kind == reflect.Slice && elem.Kind() == reflect.Uint8 && methodOf(reflect.PointerTo(elem)) == methodNone {
+		if elem := t.Elem(); s.kind == reflect.Slice && elem.Kind() == reflect.Uint8 &&
+			methodOf(reflect.PointerTo(elem)) == methodNone {
 			s.form = formBytes
 		}
 	case reflect.Map:

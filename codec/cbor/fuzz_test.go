@@ -33,10 +33,11 @@ func FuzzParse(f *testing.F) {
 
 		env.Skipped = 0
 		if env.AttachmentID == "" {
-			env.RequesterUID = "" // which only a reference carries on
+			env.RequesterUID = "" // only references are written with it
 		}
 
-		// Written again and read again it is the same, by this codec and, as far as it goes, by the other.
+		// Encoding and parsing again must give the same envelope, with this codec and, for what it supports, with
+		// the other one.
 		out, err := cbor.Codec{}.Append(nil, env, codec.Binary)
 		if env.Opts.Nobody {
 			require.ErrorIs(t, err, codec.ErrNobody)
@@ -48,11 +49,12 @@ func FuzzParse(f *testing.F) {
 		}
 		again, err := cbor.Codec{}.Parse(out, codec.Binary)
 		require.NoError(t, err)
-		require.Equal(t, say(env), say(again))
+		require.Equal(t, describe(env), describe(again))
 		out2, err := cbor.Codec{}.Append(nil, again, codec.Binary)
 		require.NoError(t, err)
 		require.Equal(t, out, out2, "the encoding is deterministic")
-		require.Equal(t, env.UID != "" && env.Type >= 0, cbor.Codec{}.SentBy(out, codec.Binary, env.UID), "this codec knows what it writes")
+		require.Equal(t, env.UID != "" && env.Type >= 0, cbor.Codec{}.SentBy(out, codec.Binary, env.UID),
+			"SentBy must find the sender that Append wrote")
 		if p, err := (jsonmsgpack.Codec{}).Append(nil, env, codec.Binary); err == nil {
 			_, err := jsonmsgpack.Codec{}.Parse(p, codec.Binary)
 			require.NoError(t, err)
@@ -61,7 +63,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzTree(f *testing.F) {
-	for _, s := range []string{"f6", "83010203", "a26161016162f5", "c074323031332d30332d32315432303a30343a30305a", "c11a514b67b0", "d90106427b7d", "fb7ff0000000000000", "4401020304", "3903e7"} {
+	for _, s := range []string{"f6", "83010203", "a26161016162f5", "c074323031332d30332d32315432303a30343a30305a",
+		"c11a514b67b0", "d90106427b7d", "fb7ff0000000000000", "4401020304", "3903e7"} {
 		f.Add(unhex(f, s))
 	}
 	f.Fuzz(func(t *testing.T, p []byte) {
@@ -85,8 +88,8 @@ func FuzzTree(f *testing.F) {
 	})
 }
 
-// say is an envelope in JSON, bytes as base64.
-func say(env *codec.Envelope) string {
+// describe returns an envelope as JSON, with bytes in base64.
+func describe(env *codec.Envelope) string {
 	p, err := json.Marshal(env)
 	if err != nil {
 		return err.Error()

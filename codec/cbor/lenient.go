@@ -109,7 +109,8 @@ func (l *lenient) message(p data) *message {
 
 func (l *lenient) opts(p data) *opts {
 	f := l.open("opts", p, 1, 2, 3, 4, 5, 6)
-	o := &opts{Volatile: optional[bool](l, f[3]), Timeout: optional[int64](l, f[5]), ExpectSingleResponse: optional[bool](l, f[6])}
+	o := &opts{Volatile: optional[bool](l, f[3]), Timeout: optional[int64](l, f[5]),
+		ExpectSingleResponse: optional[bool](l, f[6])}
 	skipped := l.skipped
 	if compress := optional[bool](l, f[4]); l.skipped == skipped && !absent(f[4]) {
 		o.Compress = &compress

@@ -253,7 +253,8 @@ func sockets(in []socket) (out []codec.Socket, skipped int) {
 		return v
 	}
 	for _, s := range in {
-		out = append(out, codec.Socket{ID: s.ID, Handshake: value(s.Handshake), Rooms: nilIfEmpty(s.Rooms), Data: value(s.Data)})
+		out = append(out, codec.Socket{ID: s.ID, Handshake: value(s.Handshake), Rooms: nilIfEmpty(s.Rooms),
+			Data: value(s.Data)})
 	}
 	return out, skipped
 }

@@ -11,12 +11,14 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// events are the messages that are measured.
+// events returns the messages that the benchmarks use.
 func events(b *testing.B) map[string]*codec.Envelope {
 	b.Helper()
 	records := make([]map[string]any, 128)
 	for i := range records {
-		records[i] = map[string]any{"id": i, "name": fmt.Sprintf("user %d", i), "score": float64(i) / 8, "tags": []string{"a", "b", "ä\n"}, "online": i%2 == 0, "bio": "the quick brown fox jumps over the lazy dog, twice"}
+		records[i] = map[string]any{"id": i, "name": fmt.Sprintf("user %d", i), "score": float64(i) / 8,
+			"tags": []string{"a", "b", "ä\n"}, "online": i%2 == 0,
+			"bio": "the quick brown fox jumps over the lazy dog, twice"}
 	}
 	envelope := func(list ...any) *codec.Envelope {
 		return &codec.Envelope{
@@ -25,7 +27,8 @@ func events(b *testing.B) map[string]*codec.Envelope {
 		}
 	}
 	return map[string]*codec.Envelope{
-		"Small100B":   envelope(map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678), "id": 4711, "tags": []string{"x"}}),
+		"Small100B": envelope(map[string]any{"from": "alice", "text": "hello everybody", "at": int64(1704164645678),
+			"id": 4711, "tags": []string{"x"}}),
 		"JSON20KiB":   envelope(records),
 		"Binary64KiB": envelope("upload", make([]byte, 64<<10)),
 	}

@@ -27,34 +27,52 @@ func TestTextIsWhatNodeExpects(t *testing.T) {
 		env  codec.Envelope
 		want string
 	}{
-		"Heartbeat":      {codec.Envelope{Type: codec.Heartbeat}, head("2") + `}`},
-		"IgnoresTheRest": {codec.Envelope{Type: codec.AdapterClose, RequestID: "x", Rooms: []string{"r"}, ClientCount: 3}, head("13") + `}`},
+		"Heartbeat": {codec.Envelope{Type: codec.Heartbeat}, head("2") + `}`},
+		"IgnoresTheRest": {codec.Envelope{Type: codec.AdapterClose, RequestID: "x", Rooms: []string{"r"},
+			ClientCount: 3}, head("13") + `}`},
 		"Broadcast": {codec.Envelope{Type: codec.Broadcast, Args: args(t, "e", 1)},
 			head("3") + `,"data":{"packet":{"type":2,"data":["e",1]},"opts":` + none + `}}`},
 		"BroadcastWithAck": {codec.Envelope{Type: codec.Broadcast, Args: args(t, "e"), RequestID: "r"},
 			head("3") + `,"data":{"packet":{"type":2,"data":["e"]},"opts":` + none + `,"requestId":"r"}}`},
-		"Flags": {codec.Envelope{Type: codec.Broadcast, Args: args(t, "e"), Opts: codec.Opts{Rooms: []string{"a", "b"}, Except: []string{"c"},
-			Flags: codec.Flags{Volatile: true, Compress: &yes, Timeout: 1500*time.Millisecond + 1, ExpectSingleResponse: true}}},
-			head("3") + `,"data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":["a","b"],"except":["c"],"flags":{"volatile":true,"compress":true,"timeout":1501,"expectSingleResponse":true}}}}`},
-		"HugeTimeout": {codec.Envelope{Type: codec.FetchSockets, RequestID: "r", Opts: codec.Opts{Flags: codec.Flags{Timeout: math.MaxInt64}}},
+		"Flags": {codec.Envelope{Type: codec.Broadcast, Args: args(t, "e"),
+			Opts: codec.Opts{Rooms: []string{"a", "b"}, Except: []string{"c"},
+				Flags: codec.Flags{Volatile: true, Compress: &yes, Timeout: 1500*time.Millisecond + 1,
+					ExpectSingleResponse: true}}},
+			head("3") + `,"data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":["a","b"],"except":["c"],` +
+				`"flags":{"volatile":true,"compress":true,"timeout":1501,"expectSingleResponse":true}}}}`},
+		"HugeTimeout": {codec.Envelope{Type: codec.FetchSockets, RequestID: "r",
+			Opts: codec.Opts{Flags: codec.Flags{Timeout: math.MaxInt64}}},
 			head("7") + `,"data":{"opts":{"rooms":[],"except":[],"flags":{"timeout":2147483647}},"requestId":"r"}}`},
-		"NegativeTimeout": {codec.Envelope{Type: codec.FetchSockets, RequestID: "r", Opts: codec.Opts{Flags: codec.Flags{Timeout: -1}}},
+		"NegativeTimeout": {codec.Envelope{Type: codec.FetchSockets, RequestID: "r",
+			Opts: codec.Opts{Flags: codec.Flags{Timeout: -1}}},
 			head("7") + `,"data":{"opts":` + none + `,"requestId":"r"}}`},
-		"Join":       {codec.Envelope{Type: codec.SocketsJoin, Rooms: []string{"a"}}, head("4") + `,"data":{"opts":` + none + `,"rooms":["a"]}}`},
-		"Disconnect": {codec.Envelope{Type: codec.DisconnectSockets}, head("6") + `,"data":{"opts":` + none + `,"close":false}}`},
-		"NoSockets":  {codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: "r"}, head("8") + `,"data":{"requestId":"r","sockets":[]}}`},
+		"Join": {codec.Envelope{Type: codec.SocketsJoin, Rooms: []string{"a"}},
+			head("4") + `,"data":{"opts":` + none + `,"rooms":["a"]}}`},
+		"Disconnect": {codec.Envelope{Type: codec.DisconnectSockets},
+			head("6") + `,"data":{"opts":` + none + `,"close":false}}`},
+		"NoSockets": {codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: "r"},
+			head("8") + `,"data":{"requestId":"r","sockets":[]}}`},
 		"Sockets": {codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: "r", Sockets: []codec.Socket{
-			{ID: "s", Handshake: rawJSON(t, `{ "a" : 1 }`), Data: codec.FromTree([]any{[]byte{1, 2}})}, {ID: "t", Rooms: []string{"x"}},
-		}}, head("8") + `,"data":{"requestId":"r","sockets":[{"id":"s","handshake":{ "a" : 1 },"rooms":[],"data":[{"type":"Buffer","data":[1,2]}]},{"id":"t","handshake":null,"rooms":["x"],"data":null}]}}`},
-		"ServerSideEmit": {codec.Envelope{Type: codec.ServerSideEmit, Args: args(t, "e", 1)}, head("9") + `,"data":{"packet":["e",1]}}`},
-		"Answer":         {codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: "r", Value: rawJSON(t, `[1]`)}, head("10") + `,"data":{"packet":[1],"requestId":"r"}}`},
-		"NullAnswer":     {codec.Envelope{Type: codec.BroadcastAck, RequestID: "r"}, head("12") + `,"data":{"packet":null,"requestId":"r"}}`},
-		"NoClients":      {codec.Envelope{Type: codec.BroadcastClientCount, RequestID: "r"}, head("11") + `,"data":{"requestId":"r","clientCount":0}}`},
-		"OfAProcess":     {codec.Envelope{Type: codec.Heartbeat, Process: "p", Clock: 1<<53 - 1}, head("2") + `,"process":"p","clock":9007199254740991}`},
-		"Reference":      {codec.Envelope{Type: codec.Broadcast, AttachmentID: "12", Args: args(t, "e")}, head("3") + `,"attachmentId":"12"}`},
+			{ID: "s", Handshake: rawJSON(t, `{ "a" : 1 }`), Data: codec.FromTree([]any{[]byte{1, 2}})},
+			{ID: "t", Rooms: []string{"x"}},
+		}}, head("8") + `,"data":{"requestId":"r","sockets":[{"id":"s","handshake":{ "a" : 1 },"rooms":[],` +
+			`"data":[{"type":"Buffer","data":[1,2]}]},{"id":"t","handshake":null,"rooms":["x"],"data":null}]}}`},
+		"ServerSideEmit": {codec.Envelope{Type: codec.ServerSideEmit, Args: args(t, "e", 1)},
+			head("9") + `,"data":{"packet":["e",1]}}`},
+		"Answer": {codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: "r",
+			Value: rawJSON(t, `[1]`)}, head("10") + `,"data":{"packet":[1],"requestId":"r"}}`},
+		"NullAnswer": {codec.Envelope{Type: codec.BroadcastAck, RequestID: "r"},
+			head("12") + `,"data":{"packet":null,"requestId":"r"}}`},
+		"NoClients": {codec.Envelope{Type: codec.BroadcastClientCount, RequestID: "r"},
+			head("11") + `,"data":{"requestId":"r","clientCount":0}}`},
+		"OfAProcess": {codec.Envelope{Type: codec.Heartbeat, Process: "p", Clock: 1<<53 - 1},
+			head("2") + `,"process":"p","clock":9007199254740991}`},
+		"Reference": {codec.Envelope{Type: codec.Broadcast, AttachmentID: "12", Args: args(t, "e")},
+			head("3") + `,"attachmentId":"12"}`},
 		"ReferenceForOne": {codec.Envelope{Type: codec.BroadcastAck, AttachmentID: "12", RequesterUID: "q"},
 			head("12") + `,"attachmentId":"12","requesterUid":"q"}`},
-		"TimesAreText": {codec.Envelope{Type: codec.BroadcastAck, RequestID: "r", Value: codec.FromTree(time.UnixMilli(1))},
+		"TimesAreText": {codec.Envelope{Type: codec.BroadcastAck, RequestID: "r",
+			Value: codec.FromTree(time.UnixMilli(1))},
 			head("12") + `,"data":{"packet":"1970-01-01T00:00:00.001Z","requestId":"r"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +82,7 @@ func TestTextIsWhatNodeExpects(t *testing.T) {
 			assert.Equal(t, "before"+c.want, string(p))
 			assert.True(t, json.Valid(p[len("before"):]))
 
-			// The binary form says the same.
+			// The binary form has the same content.
 			bin, err := jsonmsgpack.Codec{}.Append([]byte("before"), &c.env, codec.Binary)
 			require.NoError(t, err)
 			tree, err := jsonmsgpack.Msgpack.Tree(bin[len("before"):])
@@ -76,17 +94,18 @@ func TestTextIsWhatNodeExpects(t *testing.T) {
 	}
 	p, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Heartbeat, UID: "u"}, codec.Text)
 	require.NoError(t, err)
-	assert.Equal(t, `{"uid":"u","type":2,"source":"_sio_adapter"}`, string(p), "only without a namespace there is no nsp")
+	assert.Equal(t, `{"uid":"u","type":2,"source":"_sio_adapter"}`, string(p), "an empty namespace is left out")
 }
 
-func TestTextCarriesNoBytesInEvents(t *testing.T) {
+func TestBytesInEventsNeedTheBinaryForm(t *testing.T) {
 	binary := codec.FromTree([]any{"e", []byte{1}})
 	event, err := codec.ArgsOf(binary)
 	require.NoError(t, err)
 	viaMsgpack, err := codec.ArgsOf(codec.Raw(jsonmsgpack.Msgpack, msgpackOf(t, binary)))
 	require.NoError(t, err)
 	for _, env := range []*codec.Envelope{
-		{Type: codec.Broadcast, Args: event}, {Type: codec.ServerSideEmit, Args: event}, {Type: codec.Broadcast, Args: viaMsgpack},
+		{Type: codec.Broadcast, Args: event}, {Type: codec.ServerSideEmit, Args: event},
+		{Type: codec.Broadcast, Args: viaMsgpack},
 		{Type: codec.ServerSideEmitResponse, Value: binary}, {Type: codec.BroadcastAck, Value: binary},
 	} {
 		dst := append(make([]byte, 0, 512), "before"...)
@@ -96,16 +115,18 @@ func TestTextCarriesNoBytesInEvents(t *testing.T) {
 	}
 }
 
-// TestDeepBytesOfSocketsAreBinary: as a Buffer they have two levels more than as bytes, so that only the binary form has room for them.
-func TestDeepBytesOfSocketsAreBinary(t *testing.T) {
+// As the JSON form of a Buffer, bytes nest two levels deeper, so only the binary form can carry them.
+func TestDeepBytesOfSocketsNeedTheBinaryForm(t *testing.T) {
 	nested := func(levels int) *codec.Envelope {
 		var tree any = []byte{1}
 		for range levels {
 			tree = []any{tree}
 		}
-		return &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Data: codec.FromTree(tree)}}}
+		return &codec.Envelope{Type: codec.FetchSocketsResponse,
+			Sockets: []codec.Socket{{ID: "s", Data: codec.FromTree(tree)}}}
 	}
-	for levels, want := range map[int][2]error{94: {nil, nil}, 95: {codec.ErrBinary, nil}, 96: {codec.ErrBinary, nil}, 97: {codec.ErrBinary, codec.ErrDepth}, 101: {codec.ErrDepth, codec.ErrDepth}} {
+	for levels, want := range map[int][2]error{94: {nil, nil}, 95: {codec.ErrBinary, nil}, 96: {codec.ErrBinary, nil},
+		97: {codec.ErrBinary, codec.ErrDepth}, 101: {codec.ErrDepth, codec.ErrDepth}} {
 		for i, f := range []codec.Format{codec.Text, codec.Binary} {
 			_, err := jsonmsgpack.Codec{}.Append(nil, nested(levels), f)
 			require.ErrorIs(t, err, want[i], "%d levels, %v", levels, f)
@@ -116,7 +137,8 @@ func TestDeepBytesOfSocketsAreBinary(t *testing.T) {
 func TestStringsBecomeValidUTF8(t *testing.T) {
 	bad := "a\xffb\x00\xc3"
 	const good = "a\ufffdb\x00\ufffd"
-	env := &codec.Envelope{Type: codec.SocketsJoin, UID: bad, NSP: bad, Rooms: []string{bad}, Opts: codec.Opts{Rooms: []string{bad}}}
+	env := &codec.Envelope{Type: codec.SocketsJoin, UID: bad, NSP: bad, Rooms: []string{bad},
+		Opts: codec.Opts{Rooms: []string{bad}}}
 	for _, f := range both {
 		p, err := jsonmsgpack.Codec{}.Append(nil, env, f)
 		require.NoError(t, err)
@@ -126,7 +148,8 @@ func TestStringsBecomeValidUTF8(t *testing.T) {
 		}
 		back, err := jsonmsgpack.Codec{}.Parse(p, f)
 		require.NoError(t, err)
-		assert.Equal(t, &codec.Envelope{Type: codec.SocketsJoin, UID: good, NSP: good, Rooms: []string{good}, Opts: codec.Opts{Rooms: []string{good}}}, back)
+		assert.Equal(t, &codec.Envelope{Type: codec.SocketsJoin, UID: good, NSP: good, Rooms: []string{good},
+			Opts: codec.Opts{Rooms: []string{good}}}, back)
 	}
 	event, err := codec.NewArgs(bad, bad)
 	require.NoError(t, err)
@@ -136,7 +159,7 @@ func TestStringsBecomeValidUTF8(t *testing.T) {
 	assert.NotContains(t, string(p), "\x00")
 }
 
-func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
+func TestUnsupportedEnvelopesAreErrors(t *testing.T) {
 	deep := any(int64(1))
 	for range codec.MaxDepth - 2 {
 		deep = []any{deep}
@@ -153,8 +176,10 @@ func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 		"TooDeep":       {Type: codec.BroadcastAck, Value: codec.FromTree([]any{deep})},
 		"Cycle":         {Type: codec.BroadcastAck, Value: codec.FromTree(self)},
 		"NoTree":        {Type: codec.BroadcastAck, Value: codec.FromTree(1)},
-		"BadSocket":     {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Data: codec.FromTree(1)}}},
-		"BadHandshake":  {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s", Handshake: codec.FromTree(1)}}},
+		"BadSocket": {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s",
+			Data: codec.FromTree(1)}}},
+		"BadHandshake": {Type: codec.FetchSocketsResponse, Sockets: []codec.Socket{{ID: "s",
+			Handshake: codec.FromTree(1)}}},
 	} {
 		for _, f := range both {
 			dst := append(make([]byte, 0, 512), "before"...)
@@ -166,9 +191,11 @@ func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 			}
 		}
 	}
-	_, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(deep)}, codec.Text)
+	_, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(deep)},
+		codec.Text)
 	require.NoError(t, err, "the limit is inclusive")
-	_, err = jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(deep)}, codec.Binary)
+	_, err = jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(deep)},
+		codec.Binary)
 	require.NoError(t, err, "the limit is inclusive")
 
 	// Node.js cannot read this key in msgpack.
@@ -182,10 +209,11 @@ func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 	require.Error(t, err)
 	_, err = jsonmsgpack.Codec{}.Parse(nil, 0)
 	require.Error(t, err)
-	for _, p := range []string{"[", "[1", "{", `{"a"`, `{"a":`, `{"a":1`, `[1}`, `"`, `"\x"`, "nul", "x", "-", "[1,]", "{1:1}", strings.Repeat("[", 500), `"abc`, " "} {
+	for _, p := range []string{"[", "[1", "{", `{"a"`, `{"a":`, `{"a":1`, `[1}`, `"`, `"\x"`, "nul", "x", "-", "[1,]",
+		"{1:1}", strings.Repeat("[", 500), `"abc`, " "} {
 		v := codec.Raw(codec.JSON, []byte(p))
 		_, err = jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: v}, codec.Binary)
-		require.Error(t, err, "%q, which should have been checked", p)
+		require.Error(t, err, "%q, which the caller should have checked", p)
 	}
 }
 
@@ -194,7 +222,8 @@ func TestAppendIsSafeForConcurrentUse(t *testing.T) {
 	for i := range 4 {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
-			env := &codec.Envelope{Type: codec.Broadcast, UID: strconv.Itoa(i), Args: args(t, "e", strings.Repeat(`"\`, 100*i), map[string]any{"i": i})}
+			env := &codec.Envelope{Type: codec.Broadcast, UID: strconv.Itoa(i),
+				Args: args(t, "e", strings.Repeat(`"\`, 100*i), map[string]any{"i": i})}
 			for _, f := range both {
 				want, err := jsonmsgpack.Codec{}.Append(nil, env, f)
 				require.NoError(t, err)

@@ -2,12 +2,12 @@ package jsonmsgpack
 
 import "github.com/backplane-go/backplane/codec"
 
-// FastBroadcast and ParseText are the two ways to read the text form.
+// FastBroadcast and ParseText are the two parsers of the text form.
 var FastBroadcast = fastBroadcast
 
 var ParseText = func(p []byte) (*codec.Envelope, error) { return parse(&textReader{p: p}) }
 
-// How msgpack is written.
+// These append parts of msgpack.
 var (
 	AppendInt        = appendInt
 	AppendUint       = appendUint

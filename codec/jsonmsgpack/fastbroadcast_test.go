@@ -15,8 +15,9 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// sameBothWays reads p quickly and slowly, and returns the envelope if the quick way knew what to do.
-func sameBothWays(t *testing.T, p []byte) *codec.Envelope {
+// parseBothWays parses p with both parsers and compares the results. It returns the envelope if the fast parser
+// supports p.
+func parseBothWays(t *testing.T, p []byte) *codec.Envelope {
 	t.Helper()
 	fast := jsonmsgpack.FastBroadcast(p)
 	slow, err := jsonmsgpack.ParseText(p)
@@ -25,13 +26,14 @@ func sameBothWays(t *testing.T, p []byte) *codec.Envelope {
 		require.Equal(t, slow, fast, "%q", p)
 		raw, _ := fast.Args.Value().Bytes(codec.JSON)
 		require.Equal(t, len(raw), cap(raw))
-		require.Equal(t, len(fast.Opts.Rooms), cap(fast.Opts.Rooms), "an application's append must not reach the rest")
+		require.Equal(t, len(fast.Opts.Rooms), cap(fast.Opts.Rooms),
+			"an append by the application must not overwrite other strings")
 	}
 	return fast
 }
 
-// FuzzFastText holds the two ways to read the text form against each other.
-func FuzzFastText(f *testing.F) {
+// FuzzFastBroadcast compares the two parsers of the text form.
+func FuzzFastBroadcast(f *testing.F) {
 	for _, m := range readVectors(f).Messages {
 		if len(m.Payload) < 2000 {
 			f.Add([]byte(m.Payload))
@@ -46,26 +48,30 @@ func FuzzFastText(f *testing.F) {
 		f.Add(p)
 	}
 	f.Fuzz(func(t *testing.T, p []byte) {
-		if utf8.Valid(p) { // which Parse sees to
-			sameBothWays(t, p)
+		if utf8.Valid(p) { // Parse refuses all other input first
+			parseBothWays(t, p)
 		}
 	})
 }
 
-// usual are broadcasts as applications send them.
+// usual lists broadcasts as applications send them.
 func usual(t testing.TB) (all []*codec.Envelope) {
 	yes, no := true, false
 	for _, flags := range []codec.Flags{
-		{}, {Volatile: true}, {Compress: &yes}, {Compress: &no, Timeout: 1500 * time.Millisecond}, {ExpectSingleResponse: true, Timeout: math.MaxInt32 * time.Millisecond},
+		{}, {Volatile: true}, {Compress: &yes}, {Compress: &no, Timeout: 1500 * time.Millisecond},
+		{ExpectSingleResponse: true, Timeout: math.MaxInt32 * time.Millisecond},
 		{Volatile: true, Compress: &yes, Timeout: time.Millisecond, ExpectSingleResponse: true},
 	} {
 		for _, opts := range []codec.Opts{
-			{}, {Rooms: []string{"room1"}}, {Except: []string{"room1"}}, {Rooms: []string{"a", "ä"}, Except: []string{""}},
+			{}, {Rooms: []string{"room1"}}, {Except: []string{"room1"}},
+			{Rooms: []string{"a", "ä"}, Except: []string{""}},
 			{Rooms: []string{"", "b", "", "d"}, Except: strings.Split(strings.Repeat("x,", 50), ",")},
 		} {
 			opts.Flags = flags
-			for i, data := range [][]any{nil, {1, "a\nb", nil}, {map[string]any{"text": "hello ä", "n": []any{1.5, true, "x"}}}, {rawJSON(t, ` {"a" : [ ] } `)}} {
-				env := &codec.Envelope{Type: codec.Broadcast, UID: "0123456789abcdef", NSP: "/chat", Opts: opts, Args: args(t, "message", data...)}
+			for i, data := range [][]any{nil, {1, "a\nb", nil},
+				{map[string]any{"text": "hello ä", "n": []any{1.5, true, "x"}}}, {rawJSON(t, ` {"a" : [ ] } `)}} {
+				env := &codec.Envelope{Type: codec.Broadcast, UID: "0123456789abcdef", NSP: "/chat", Opts: opts,
+					Args: args(t, "message", data...)}
 				switch i {
 				case 1:
 					env.RequestID, env.NSP = "0000000000000011", ""
@@ -79,12 +85,12 @@ func usual(t testing.TB) (all []*codec.Envelope) {
 	return all
 }
 
-func TestBroadcastsAreReadFast(t *testing.T) {
+func TestUsualBroadcastsTakeTheFastParser(t *testing.T) {
 	t.Run("OfThisPackage", func(t *testing.T) {
 		for _, env := range usual(t) {
 			p, err := jsonmsgpack.Codec{}.Append(nil, env, codec.Text)
 			require.NoError(t, err)
-			fast := sameBothWays(t, p)
+			fast := parseBothWays(t, p)
 			require.NotNil(t, fast, "%s", p)
 			want := *env
 			want.Nonce = 0
@@ -102,19 +108,23 @@ func TestBroadcastsAreReadFast(t *testing.T) {
 		for _, m := range readVectors(t).Messages {
 			if strings.HasPrefix(m.Name, "broadcast") {
 				n++
-				assert.Equal(t, slow[m.Name], sameBothWays(t, []byte(m.Payload)) == nil, "%s: %s", m.From, m.Payload)
+				assert.Equal(t, slow[m.Name], parseBothWays(t, []byte(m.Payload)) == nil, "%s: %s", m.From, m.Payload)
 			}
 		}
 		assert.Equal(t, 3*6+4, n)
 	})
 	t.Run("OfNodeWithNames", func(t *testing.T) {
-		// The adapter writes the packet as it is at that moment: its namespace is set later, or has been set before.
-		for _, packet := range []string{`{"type":2,"data":["e",1]}`, `{"type":2,"nsp":"/","data":["e",1]}`, `{"type":2,"data":["e",1],"nsp":"/"}`} {
+		// The adapter writes the packet before or after it sets the packet's namespace.
+		for _, packet := range []string{`{"type":2,"data":["e",1]}`, `{"type":2,"nsp":"/","data":["e",1]}`,
+			`{"type":2,"data":["e",1],"nsp":"/"}`} {
 			for _, id := range []string{``, `"requestId":"r",`} {
-				for _, opts := range []string{`{"rooms":["a","b"],"except":["c"],"flags":{"compress":true,"volatile":true}}`, `{"rooms":["a"],"flags":{"timeout":0},"except":[]}`, `{"rooms":["a"],"except":[],"flags":{"timeout":4294967297}}`} {
+				for _, opts := range []string{`{"rooms":["a","b"],"except":["c"],"flags":{"compress":true,` +
+					`"volatile":true}}`, `{"rooms":["a"],"flags":{"timeout":0},"except":[]}`,
+					`{"rooms":["a"],"except":[],"flags":{"timeout":4294967297}}`} {
 					for _, nsp := range []string{``, `,"nsp":"/"`} {
-						text := fmt.Sprintf(`{"type":3,"data":{"packet":%s,%s"opts":%s},"uid":"u"%s}`, packet, id, opts, nsp)
-						assert.NotNil(t, sameBothWays(t, []byte(text)), text)
+						text := fmt.Sprintf(`{"type":3,"data":{"packet":%s,%s"opts":%s},"uid":"u"%s}`, packet, id,
+							opts, nsp)
+						assert.NotNil(t, parseBothWays(t, []byte(text)), text)
 					}
 				}
 			}
@@ -122,52 +132,72 @@ func TestBroadcastsAreReadFast(t *testing.T) {
 	})
 }
 
-const fastText = `{"uid":"u","type":3,"nsp":"/","source":"_sio_adapter","data":{"packet":{"type":2,"data":["e",{"a":1}]},"opts":{"rooms":["a"],"except":[],"flags":{}}}}`
+const fastText = `{"uid":"u","type":3,"nsp":"/","source":"_sio_adapter","data":{"packet":{"type":2,"data":["e",` +
+	`{"a":1}]},"opts":{"rooms":["a"],"except":[],"flags":{}}}}`
 
-// nearlyFast are messages that are left to the parser.
+// nearlyFast lists messages that the fast parser leaves to the parser.
 var nearlyFast = []string{
-	"", "{", `{"uid":""{"type":3,"data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[],"flags":{}}},"uid":"u"}`,
+	"", "{", `{"uid":""{"type":3,"data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[],` +
+		`"flags":{}}},"uid":"u"}`,
 	fastText + " ", fastText + "}", fastText[:len(fastText)-1], " " + fastText,
-	strings.Replace(fastText, `"u"`, `null`, 1), strings.Replace(fastText, `"u"`, `"\u0075"`, 1), strings.Replace(fastText, `"u"`, "\"\n\"", 1),
-	strings.Replace(fastText, `3`, `3.0`, 1), strings.Replace(fastText, `3`, `12`, 1), strings.Replace(fastText, `,"nsp":"/"`, `,"nsp":"/","nsp":"/b"`, 1),
-	strings.Replace(fastText, `_sio`, `_other`, 1), strings.Replace(fastText, `"data"`, `"nonce":01,"data"`, 1), strings.Replace(fastText, `"data"`, `"nonce":1.5,"data"`, 1),
-	strings.Replace(fastText, `"data"`, `"nonce":,"data"`, 1), strings.Replace(fastText, `"e"`, `7`, 1), strings.Replace(fastText, `"e"`, `"\u0065"`, 1),
-	strings.Replace(fastText, `["e",{"a":1}]`, `[]`, 1), strings.Replace(fastText, `{"a":1}`, `{"a":01}`, 1), strings.Replace(fastText, `{"a":1}`, `{"a":1},`, 1),
+	strings.Replace(fastText, `"u"`, `null`, 1), strings.Replace(fastText, `"u"`, `"\u0075"`, 1),
+	strings.Replace(fastText, `"u"`, "\"\n\"", 1),
+	strings.Replace(fastText, `3`, `3.0`, 1), strings.Replace(fastText, `3`, `12`, 1),
+	strings.Replace(fastText, `,"nsp":"/"`, `,"nsp":"/","nsp":"/b"`, 1),
+	strings.Replace(fastText, `_sio`, `_other`, 1), strings.Replace(fastText, `"data"`, `"nonce":01,"data"`, 1),
+	strings.Replace(fastText, `"data"`, `"nonce":1.5,"data"`, 1),
+	strings.Replace(fastText, `"data"`, `"nonce":,"data"`, 1), strings.Replace(fastText, `"e"`, `7`, 1),
+	strings.Replace(fastText, `"e"`, `"\u0065"`, 1),
+	strings.Replace(fastText, `["e",{"a":1}]`, `[]`, 1), strings.Replace(fastText, `{"a":1}`, `{"a":01}`, 1),
+	strings.Replace(fastText, `{"a":1}`, `{"a":1},`, 1),
 	strings.Replace(fastText, `{"a":1}`, strings.Repeat("[", 97)+strings.Repeat("]", 97), 1),
-	strings.Replace(fastText, `["a"]`, `["a",]`, 1), strings.Replace(fastText, `["a"]`, `["a"`, 1), strings.Replace(fastText, `["a"]`, `[,"a"]`, 1), strings.Replace(fastText, `["a"]`, `null`, 1),
-	strings.Replace(fastText, `["a"]`, `["\u0061"]`, 1), strings.Replace(fastText, `["a"]`, `[1]`, 1), strings.Replace(fastText, `["a"]`, `["a""b"]`, 1), strings.Replace(fastText, `["a"]`, `[`, 1),
-	strings.Replace(fastText, `"flags":{}`, `"flags":null`, 1), strings.Replace(fastText, `"flags":{}`, `"flags":{,}`, 1), strings.Replace(fastText, `"flags":{}`, `"flags":{"volatile":true,}`, 1),
-	strings.Replace(fastText, `"flags":{}`, `"flags":{"volatile":false}`, 1), strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":1.5}`, 1), strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":}`, 1),
-	strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":05}`, 1), strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":1111111111111111111111}`, 1), strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":1"volatile":true}`, 1),
-	strings.Replace(fastText, `"flags":{}`, `"flags":{"broadcast":true}`, 1), strings.Replace(fastText, `,"flags":{}`, ``, 1),
-	strings.Replace(fastText, `"opts"`, `"requestId":null,"opts"`, 1), strings.Replace(fastText, `"opts"`, `"more":1,"opts"`, 1), strings.Replace(fastText, `}}}}`, `}}},"attachmentId":"1"}`, 1),
+	strings.Replace(fastText, `["a"]`, `["a",]`, 1), strings.Replace(fastText, `["a"]`, `["a"`, 1),
+	strings.Replace(fastText, `["a"]`, `[,"a"]`, 1), strings.Replace(fastText, `["a"]`, `null`, 1),
+	strings.Replace(fastText, `["a"]`, `["\u0061"]`, 1), strings.Replace(fastText, `["a"]`, `[1]`, 1),
+	strings.Replace(fastText, `["a"]`, `["a""b"]`, 1), strings.Replace(fastText, `["a"]`, `[`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":null`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":{,}`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":{"volatile":true,}`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":{"volatile":false}`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":1.5}`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":}`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":05}`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":1111111111111111111111}`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":{"timeout":1"volatile":true}`, 1),
+	strings.Replace(fastText, `"flags":{}`, `"flags":{"broadcast":true}`, 1),
+	strings.Replace(fastText, `,"flags":{}`, ``, 1),
+	strings.Replace(fastText, `"opts"`, `"requestId":null,"opts"`, 1),
+	strings.Replace(fastText, `"opts"`, `"more":1,"opts"`, 1),
+	strings.Replace(fastText, `}}}}`, `}}},"attachmentId":"1"}`, 1),
 }
 
-func TestTheUnusualIsLeftToTheParser(t *testing.T) {
-	require.NotNil(t, sameBothWays(t, []byte(fastText)))
+func TestUnusualBroadcastsTakeTheParser(t *testing.T) {
+	require.NotNil(t, parseBothWays(t, []byte(fastText)))
 	for _, text := range nearlyFast {
-		assert.Nil(t, sameBothWays(t, []byte(text)), text)
+		assert.Nil(t, parseBothWays(t, []byte(text)), text)
 	}
 	for n := range fastText {
-		assert.Nil(t, sameBothWays(t, []byte(fastText[:n])), fastText[:n])
+		assert.Nil(t, parseBothWays(t, []byte(fastText[:n])), fastText[:n])
 	}
 	deep := strings.Replace(fastText, `{"a":1}`, strings.Repeat("[", 96)+strings.Repeat("]", 96), 1)
-	assert.NotNil(t, sameBothWays(t, []byte(deep)), "as deep as may be")
+	assert.NotNil(t, parseBothWays(t, []byte(deep)), "the deepest nesting that is allowed")
 
-	// Whatever is done to a byte, both ways agree.
-	for _, text := range []string{fastText, `{"type":3,"data":{"packet":{"type":2,"nsp":"/","data":["e",-1.5e3]},"requestId":"r","opts":{"rooms":["a","b"],"except":["c"],"flags":{"timeout":5,"compress":true}}},"uid":"u","nsp":"/"}`} {
+	// After a change of any byte both parsers still agree.
+	for _, text := range []string{fastText,
+		`{"type":3,"data":{"packet":{"type":2,"nsp":"/","data":["e",-1.5e3]},"requestId":"r",` +
+			`"opts":{"rooms":["a","b"],"except":["c"],"flags":{"timeout":5,"compress":true}}},"uid":"u","nsp":"/"}`} {
 		for i := range text {
 			for _, c := range []byte("\x00\x1f \"\\,:[]{}09ax\x7f") {
 				p := []byte(text)
 				p[i] = c
-				sameBothWays(t, p)
-				sameBothWays(t, append(p[:i], text[i+1:]...))
+				parseBothWays(t, p)
+				parseBothWays(t, append(p[:i], text[i+1:]...))
 			}
 		}
 	}
 }
 
-func TestReadingFastAllocatesTwice(t *testing.T) {
+func TestTheFastParserAllocatesTwice(t *testing.T) {
 	p := []byte(fastText)
 	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() {
 		if _, err := (jsonmsgpack.Codec{}).Parse(p, codec.Text); err != nil {

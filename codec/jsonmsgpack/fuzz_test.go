@@ -23,7 +23,8 @@ func FuzzParseText(f *testing.F) {
 		}
 	}
 	f.Add([]byte(`{"type":3,"data":{},"attachmentId":"1"}`))
-	f.Add([]byte(`{"type":8,"data":{"sockets":[{"id":"s","handshake":{"h":{"type":"Buffer","data":[1]}},"data":null}],"requestId":"r"},"attachmentId":0}`))
+	f.Add([]byte(`{"type":8,"data":{"sockets":[{"id":"s","handshake":{"h":{"type":"Buffer","data":[1]}},` +
+		`"data":null}],"requestId":"r"},"attachmentId":0}`))
 	f.Fuzz(func(t *testing.T, p []byte) {
 		env, err := jsonmsgpack.Codec{}.Parse(bytes.Clone(p), codec.Text)
 		want, ok := understand(p)
@@ -32,20 +33,23 @@ func FuzzParseText(f *testing.F) {
 			require.ErrorIs(t, err, codec.ErrMalformed)
 			require.Nil(t, env)
 			if ok && !want.vague && !errors.Is(err, codec.ErrDepth) && !hasDuplicates(p) {
-				t.Fatalf("%q: %v, yet it can be understood", p, err)
+				t.Fatalf("%q: %v, but the oracle parsed it", p, err)
 			}
 			return
 		case !ok:
-			t.Fatalf("%q: parsed, yet it cannot be understood", p)
+			t.Fatalf("%q: parsed, but the oracle refused it", p)
 		}
 		want.vague = false
-		if env.AttachmentID != "" || hasDuplicates(p) { // how often what is not needed is looked at depends on the order of the keys
+		// the number of skipped parts depends on the order of the keys
+		if env.AttachmentID != "" || hasDuplicates(p) {
 			want.Env.Skipped = env.Skipped
 		}
 		require.Equal(t, want, got(t, env), "%q", p)
 		roundTrip(t, env)
 
-		for _, uid := range []string{"0000000000000001", codec.EmitterUID, "u", "", strings.ReplaceAll(env.UID, `\`, ``), string(bytes.ReplaceAll(p[:min(len(p), 20)], []byte(`{"uid":"`), nil))} {
+		for _, uid := range []string{"0000000000000001", codec.EmitterUID, "u", "",
+			strings.ReplaceAll(env.UID, `\`, ``), string(bytes.ReplaceAll(p[:min(len(p), 20)], []byte(`{"uid":"`),
+				nil))} {
 			if (jsonmsgpack.Codec{}).SentBy(p, codec.Text, uid) && !hasDuplicates(p) {
 				require.Equal(t, env.UID, uid)
 			}
@@ -73,13 +77,13 @@ func FuzzParseBinary(f *testing.F) {
 			require.Nil(t, env)
 			return
 		}
-		require.NoError(t, treeErr, "what is parsed is msgpack")
+		require.NoError(t, treeErr, "Parse accepted it, so it must be valid msgpack")
 		if o, _ := tree.(codec.Object); own && len(o) > 0 && o[0].Value != "0000000000000001" {
-			t.Fatalf("%x: SentBy takes %v for its own", p, o[0])
+			t.Fatalf("%x: SentBy is true although the sender is %v", p, o[0])
 		}
 		roundTrip(t, env)
 
-		// As JSON the message means the same.
+		// Encoded as JSON, the message has the same meaning.
 		text, err := codec.FromTree(tree).MarshalJSON()
 		require.NoError(t, err)
 		if bytes.Contains(text, []byte("Buffer")) || hasDuplicates(text) || !finite(tree) {
@@ -121,9 +125,11 @@ func FuzzMsgpackTree(f *testing.F) {
 	})
 }
 
-// FuzzTranslation holds the translation of JSON into msgpack against one by way of a tree.
+// FuzzTranslation compares the translation of JSON to msgpack with a translation through a tree.
 func FuzzTranslation(f *testing.F) {
-	for _, s := range []string{`null`, `[1,-2.5,1e3,"a",{"b":[true,false,null]},{}]`, `"\ud83d\ude00\ud83d\"\\\n"`, `9007199254740992`, `-9007199254740993`, `1e400`, `-0`, `0.0`, `123456789012345`, `1234567890123456`, ` [ [ ] , { "a" : { } } ] `} {
+	for _, s := range []string{`null`, `[1,-2.5,1e3,"a",{"b":[true,false,null]},{}]`, `"\ud83d\ude00\ud83d\"\\\n"`,
+		`9007199254740992`, `-9007199254740993`, `1e400`, `-0`, `0.0`, `123456789012345`, `1234567890123456`,
+		` [ [ ] , { "a" : { } } ] `} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, p []byte) {
@@ -133,8 +139,10 @@ func FuzzTranslation(f *testing.F) {
 		}
 		tree, err := v.Tree()
 		require.NoError(t, err)
-		direct, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: v}, codec.Binary)
-		viaTree, treeErr := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: codec.FromTree(tree)}, codec.Binary)
+		direct, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, Value: v},
+			codec.Binary)
+		viaTree, treeErr := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck,
+			Value: codec.FromTree(tree)}, codec.Binary)
 		if err != nil {
 			require.ErrorContains(t, err, "__proto__")
 			require.Error(t, treeErr)
@@ -147,13 +155,13 @@ func FuzzTranslation(f *testing.F) {
 	})
 }
 
-// roundTrip writes env in both forms and reads it again.
+// roundTrip encodes env in both forms and parses the results.
 func roundTrip(t *testing.T, env *codec.Envelope) {
 	t.Helper()
 	read := *env
 	env = &read
 	if env.AttachmentID == "" {
-		env.RequesterUID = "" // which only a reference carries on
+		env.RequesterUID = "" // only references are written with it
 	}
 	env.Skipped = 0
 	for _, form := range both {
@@ -186,7 +194,7 @@ type meaning struct {
 	Value   any
 	Sockets []any
 
-	vague bool // it may as well be refused
+	vague bool // the codec may refuse it
 }
 
 func got(t *testing.T, env *codec.Envelope) meaning {
@@ -204,7 +212,7 @@ func got(t *testing.T, env *codec.Envelope) meaning {
 	return m
 }
 
-// decoded is a value as encoding/json has it, with bytes as base64.
+// decoded returns v as encoding/json decodes it, with bytes as base64.
 func decoded(v codec.Value) (out any) {
 	if p, err := v.MarshalJSON(); err == nil {
 		_ = json.Unmarshal(p, &out)
@@ -212,7 +220,7 @@ func decoded(v codec.Value) (out any) {
 	return out
 }
 
-// summary is m as JSON: user data may pass from JSON to msgpack and back.
+// summary returns m as JSON. User data may be JSON in one envelope and msgpack in the other.
 func summary(t *testing.T, m meaning) string {
 	t.Helper()
 	p, err := json.Marshal(m)
@@ -242,11 +250,11 @@ func finite(tree any) bool {
 	return true
 }
 
-// hasDuplicates reports whether a key comes twice in some object of p.
+// hasDuplicates reports whether an object in p has duplicate keys.
 func hasDuplicates(p []byte) bool {
 	tree, err := codec.JSON.Tree(p)
 	if err != nil {
-		return true // not to be looked at
+		return true // its content is not checked
 	}
 	var look func(any) bool
 	look = func(tree any) bool {

@@ -12,7 +12,8 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// TestMsgpackIsWrittenAsTheLibraryWritesIt compares each head and number, at the limits of its lengths, with another implementation.
+// TestMsgpackIsWrittenAsTheLibraryWritesIt compares each head and each number, at the limits of its length, with
+// another implementation.
 func TestMsgpackIsWrittenAsTheLibraryWritesIt(t *testing.T) {
 	var want bytes.Buffer
 	enc := msgpack.NewEncoder(&want)
@@ -24,7 +25,7 @@ func TestMsgpackIsWrittenAsTheLibraryWritesIt(t *testing.T) {
 	}
 	var numbers []uint64
 	for bits := range 64 {
-		for _, d := range []uint64{math.MaxUint64, 0, 1} { // one less, the power, one more
+		for _, d := range []uint64{math.MaxUint64, 0, 1} { // one less than the power of two, the power, and one more
 			numbers = append(numbers, 1<<bits+d)
 		}
 	}
@@ -41,9 +42,11 @@ func TestMsgpackIsWrittenAsTheLibraryWritesIt(t *testing.T) {
 		}
 		if n <= 1<<17 {
 			text := string(make([]byte, n))
-			check("appendStringHead", n, append(jsonmsgpack.AppendStringHead(nil, len(text)), text...), enc.EncodeString(text))
+			check("appendStringHead", n, append(jsonmsgpack.AppendStringHead(nil, len(text)), text...),
+				enc.EncodeString(text))
 		}
-		for _, at := range []time.Time{time.Unix(int64(n>>1), 0), time.Unix(int64(n>>1), 123456789), time.Unix(-int64(n>>2), 1)} {
+		for _, at := range []time.Time{time.Unix(int64(n>>1), 0), time.Unix(int64(n>>1), 123456789),
+			time.Unix(-int64(n>>2), 1)} {
 			check("appendTime", at, jsonmsgpack.AppendTime(nil, at), enc.EncodeTime(at))
 		}
 	}

@@ -13,37 +13,55 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// odd are messages with something odd in them, and what is left without it. §, if it is there, stands for each odd value that there
-// may be in that place.
-var odd = []struct {
+// invalidParts lists messages with invalid or unknown parts, and the envelope that remains without them. § stands
+// for each of several invalid values.
+var invalidParts = []struct {
 	with, without string
 	values        []string
 	skipped       int
 }{
-	// Rooms that are none: Node.js's join(undefined), to(undefined) and so forth are null in JSON.
-	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a",§,"b"]}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a","b"]}}}`, noName, 1},
-	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":[§,"a",§]}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a"]}}}`, noName, 2},
-	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a"],"except":["b",§]}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a"],"except":["b"]}}}`, noName, 1},
-	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"except":[§]}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noName, 1},
+	// Rooms that do not exist: undefined, as in Node.js's join(undefined) and to(undefined), is null in JSON.
+	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a",§,"b"]}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a","b"]}}}`, noName, 1},
+	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":[§,"a",§]}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a"]}}}`, noName, 2},
+	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a"],"except":["b",§]}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"rooms":["a"],"except":["b"]}}}`, noName, 1},
+	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"except":[§]}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noName, 1},
 	{`{"type":4,"data":{"rooms":["x",§],"opts":{}}}`, `{"type":4,"data":{"rooms":["x"],"opts":{}}}`, noName, 1},
 	{`{"type":5,"data":{"rooms":[§],"opts":{}}}`, `{"type":5,"data":{"rooms":[],"opts":{}}}`, noName, 1},
-	{`{"type":6,"data":{"opts":{"rooms":[§,"a"]},"close":true}}`, `{"type":6,"data":{"opts":{"rooms":["a"]},"close":true}}`, noName, 1},
-	{`{"type":7,"data":{"opts":{"rooms":["a",§]},"requestId":"r"}}`, `{"type":7,"data":{"opts":{"rooms":["a"]},"requestId":"r"}}`, noName, 1},
+	{`{"type":6,"data":{"opts":{"rooms":[§,"a"]},"close":true}}`,
+		`{"type":6,"data":{"opts":{"rooms":["a"]},"close":true}}`, noName, 1},
+	{`{"type":7,"data":{"opts":{"rooms":["a",§]},"requestId":"r"}}`,
+		`{"type":7,"data":{"opts":{"rooms":["a"]},"requestId":"r"}}`, noName, 1},
 
 	// Answers.
-	{`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s","rooms":["s",§],"handshake":{},"data":{}}]}}`, `{"type":8,"data":{"requestId":"r","sockets":[{"id":"s","rooms":["s"],"handshake":{},"data":{}}]}}`, noName, 1},
-	{`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s","rooms":§}]}}`, `{"type":8,"data":{"requestId":"r","sockets":[{"id":"s"}]}}`, noList, 1},
-	{`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s"},{"id":§,"rooms":["a"]},{"id":"t"}]}}`, `{"type":8,"data":{"requestId":"r","sockets":[{"id":"s"},{"id":"t"}]}}`, noName, 2},
-	{`{"type":8,"data":{"requestId":"r","sockets":[{"rooms":["a"]},{"id":"t"},7,[],"s",null]}}`, `{"type":8,"data":{"requestId":"r","sockets":[{"id":"t"}]}}`, nil, 5},
+	{`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s","rooms":["s",§],"handshake":{},"data":{}}]}}`,
+		`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s","rooms":["s"],"handshake":{},"data":{}}]}}`, noName,
+		1},
+	{`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s","rooms":§}]}}`,
+		`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s"}]}}`, noList, 1},
+	{`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s"},{"id":§,"rooms":["a"]},{"id":"t"}]}}`,
+		`{"type":8,"data":{"requestId":"r","sockets":[{"id":"s"},{"id":"t"}]}}`, noName, 2},
+	{`{"type":8,"data":{"requestId":"r","sockets":[{"rooms":["a"]},{"id":"t"},7,[],"s",null]}}`,
+		`{"type":8,"data":{"requestId":"r","sockets":[{"id":"t"}]}}`, nil, 5},
 
-	// What a message can do without.
-	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":§}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noMap, 1},
-	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"volatile":§,"compress":true}}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"compress":true}}}}`, noBool, 1},
-	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"volatile":true,"compress":§}}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"volatile":true}}}}`, noBool, 1},
-	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"expectSingleResponse":§}}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noBool, 1},
-	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"timeout":§}}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noNumber, 1},
-	{`{"type":3,"data":{"packet":{"type":§,"data":["e"]},"opts":{}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noNumber, 1},
-	{`{"type":3,"data":{"requestId":§,"packet":{"data":["e"]},"opts":{}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noString, 1},
+	// Optional fields.
+	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":§}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noMap, 1},
+	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"volatile":§,"compress":true}}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"compress":true}}}}`, noBool, 1},
+	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"volatile":true,"compress":§}}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"volatile":true}}}}`, noBool, 1},
+	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"expectSingleResponse":§}}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noBool, 1},
+	{`{"type":3,"data":{"packet":{"data":["e"]},"opts":{"flags":{"timeout":§}}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noNumber, 1},
+	{`{"type":3,"data":{"packet":{"type":§,"data":["e"]},"opts":{}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noNumber, 1},
+	{`{"type":3,"data":{"requestId":§,"packet":{"data":["e"]},"opts":{}}}`,
+		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, noString, 1},
 	{`{"type":6,"data":{"opts":{},"close":§}}`, `{"type":6,"data":{"opts":{}}}`, noBool, 1},
 	{`{"type":1,"closeHash":§}`, `{"type":1}`, noString, 1},
 	{`{"type":2,"process":§}`, `{"type":2}`, noString, 1},
@@ -53,18 +71,23 @@ var odd = []struct {
 	{`{"type":8,"attachmentId":"1","requesterUid":§}`, `{"type":8,"attachmentId":"1"}`, noString, 1},
 	{`{"type":2,"attachmentId":§}`, `{"type":2}`, noName[1:], 1},
 
-	// What is not known.
-	{`{"type":3,"later":§,"data":{"later":§,"packet":{"data":["e"],"later":§},"opts":{"later":§,"flags":{"later":§}}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, []string{"1", "null", `{"rooms":[]}`}, 5},
-	{`{"type":8,"data":{"sockets":[{"id":"s","later":§}]}}`, `{"type":8,"data":{"sockets":[{"id":"s"}]}}`, []string{"1", "null"}, 1},
+	// Unknown keys and types.
+	{`{"type":3,"later":§,"data":{"later":§,"packet":{"data":["e"],"later":§},"opts":{"later":§,` +
+		`"flags":{"later":§}}}}`, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`,
+		[]string{"1", "null", `{"rooms":[]}`}, 5},
+	{`{"type":8,"data":{"sockets":[{"id":"s","later":§}]}}`, `{"type":8,"data":{"sockets":[{"id":"s"}]}}`,
+		[]string{"1", "null"}, 1},
 
-	// What Node.js says beside it is not odd.
-	{`{"type":3,"source":"_sio_adapter","nodeId":"n","nonce":1,"data":{"packet":{"type":2,"nsp":"/","id":7,"options":{},"data":["e"]},"opts":{"flags":{"local":false,"broadcast":true,"binary":false}}}}`,
+	// Keys of Node.js that the codec ignores are not counted.
+	{`{"type":3,"source":"_sio_adapter","nodeId":"n","nonce":1,"data":{"packet":{"type":2,"nsp":"/","id":7,` +
+		`"options":{},"data":["e"]},"opts":{"flags":{"local":false,"broadcast":true,"binary":false}}}}`,
 		`{"type":3,"data":{"packet":{"data":["e"]},"opts":{}}}`, nil, 0},
 	{`{"type":2,"uid":4711}`, `{"type":2,"uid":"4711"}`, nil, 0},
-	{`{"type":2,"uid":null,"nsp":null,"process":null,"clock":null,"closeHash":null,"attachmentId":null}`, `{"type":2}`, nil, 0},
+	{`{"type":2,"uid":null,"nsp":null,"process":null,"clock":null,"closeHash":null,"attachmentId":null}`,
+		`{"type":2}`, nil, 0},
 }
 
-// Values that are of another kind than the name says. null says that there is nothing, but in a list it is an element.
+// Values of a wrong kind. null means that a field is not set, but in a list it is an invalid element.
 var (
 	noName   = []string{"null", "true", "false", "[]", `["a"]`, "{}", `{"a":1}`}
 	noList   = []string{"true", "5", `"ab"`, "{}", `{"0":"a"}`}
@@ -86,8 +109,8 @@ func inBothForms(t *testing.T, text string) []*codec.Envelope {
 	return []*codec.Envelope{env, binary}
 }
 
-func TestOddPartsAreSkipped(t *testing.T) {
-	for _, o := range odd {
+func TestInvalidPartsAreSkipped(t *testing.T) {
+	for _, o := range invalidParts {
 		without := inBothForms(t, o.without)
 		values := o.values
 		if values == nil {
@@ -104,8 +127,8 @@ func TestOddPartsAreSkipped(t *testing.T) {
 	}
 }
 
-// TestOddRoomsAreNobody: whatever stands in place of rooms, it does not become everybody.
-func TestOddRoomsAreNobody(t *testing.T) {
+// Whatever stands in the place of rooms, the message must not select all sockets.
+func TestInvalidRoomsSelectNobody(t *testing.T) {
 	var all []string
 	for _, v := range noName {
 		all = append(all, fmt.Sprintf(`"rooms":[%s]`, v), fmt.Sprintf(`"rooms":[%s,%s],"except":["a"]`, v, v))
@@ -114,8 +137,10 @@ func TestOddRoomsAreNobody(t *testing.T) {
 		all = append(all, `"rooms":`+v, `"rooms":["a"],"except":`+v, `"except":`+v)
 	}
 	for _, opts := range all {
-		for _, typ := range []codec.Type{codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets} {
-			text := fmt.Sprintf(`{"type":%d,"data":{"packet":{"data":["e"]},"rooms":["x"],"requestId":"r","opts":{%s}}}`, typ, opts)
+		for _, typ := range []codec.Type{codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave,
+			codec.DisconnectSockets, codec.FetchSockets} {
+			text := fmt.Sprintf(`{"type":%d,"data":{"packet":{"data":["e"]},"rooms":["x"],"requestId":"r",`+
+				`"opts":{%s}}}`, typ, opts)
 			for _, env := range inBothForms(t, text) {
 				assert.True(t, env.Opts.Nobody, text)
 				assert.Empty(t, env.Opts.Rooms, text)
@@ -127,21 +152,24 @@ func TestOddRoomsAreNobody(t *testing.T) {
 			}
 		}
 	}
-	for _, opts := range []string{``, `"rooms":[]`, `"rooms":null`, `"rooms":[],"except":[null]`, `"except":null`, `"rooms":[null],"rooms":[]`} {
+	for _, opts := range []string{``, `"rooms":[]`, `"rooms":null`, `"rooms":[],"except":[null]`, `"except":null`,
+		`"rooms":[null],"rooms":[]`} {
 		for _, env := range inBothForms(t, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{`+opts+`}}}`) {
 			assert.Equal(t, codec.Opts{}, env.Opts, "everybody: %s", opts)
 		}
 	}
 }
 
-// FuzzOdd puts an odd element into one of the lists of a message: what is read is the message without it.
-func FuzzOdd(f *testing.F) {
+// FuzzInvalidElements adds an invalid element to a list in a message. The result must be the message without the
+// element.
+func FuzzInvalidElements(f *testing.F) {
 	for _, m := range readVectors(f).Messages {
 		if len(m.Payload) < 2000 {
 			f.Add([]byte(m.Payload), uint(3), `null`)
 		}
 	}
-	f.Add([]byte(`{"type":8,"data":{"sockets":[{"id":"s","rooms":["a"]},{"id":"t","rooms":[]}]}}`), uint(7), `[{"id":5}]`)
+	f.Add([]byte(`{"type":8,"data":{"sockets":[{"id":"s","rooms":["a"]},{"id":"t","rooms":[]}]}}`), uint(7),
+		`[{"id":5}]`)
 	f.Fuzz(func(t *testing.T, p []byte, place uint, element string) {
 		env, err := jsonmsgpack.Codec{}.Parse(p, codec.Text)
 		if err != nil || env.AttachmentID != "" || hasDuplicates(p) {
@@ -171,25 +199,26 @@ func FuzzOdd(f *testing.F) {
 		list.insert(at, with)
 		text, err := codec.FromTree(tree).MarshalJSON()
 		require.NoError(t, err)
-		odd, err := jsonmsgpack.Codec{}.Parse(text, codec.Text)
+		invalidParts, err := jsonmsgpack.Codec{}.Parse(text, codec.Text)
 		if err != nil {
 			require.ErrorIs(t, err, codec.ErrDepth, "%s", text)
 			return
 		}
-		require.Equal(t, env.Skipped+1, odd.Skipped, "%s", text)
+		require.Equal(t, env.Skipped+1, invalidParts.Skipped, "%s", text)
 		if list.selects && len(list.elements()) == 1 {
-			require.True(t, odd.Opts.Nobody, "%s", text)
+			require.True(t, invalidParts.Opts.Nobody, "%s", text)
 			return
 		}
-		odd.Skipped = env.Skipped
-		require.Equal(t, got(t, env), got(t, odd), "%s", text)
+		invalidParts.Skipped = env.Skipped
+		require.Equal(t, got(t, env), got(t, invalidParts), "%s", text)
 	})
 }
 
 // treeList is a list in a tree.
 type treeList struct {
-	at               *any
-	sockets, selects bool // it holds sockets, not names; those who are meant
+	at *any
+	// true for a list of sockets, false for a list of names; true for a list that selects sockets
+	sockets, selects bool
 }
 
 func (l treeList) elements() []any {
@@ -202,7 +231,7 @@ func (l treeList) insert(i int, v any) {
 	*l.at = append(append(append([]any{}, list[:i]...), v), list[i:]...)
 }
 
-// member returns the value of a key, nil if there is none.
+// member returns the value of a key, or nil if there is none.
 func member(tree *any, key string) *any {
 	if tree == nil {
 		return nil
@@ -248,10 +277,11 @@ func listsOf(env *codec.Envelope, tree *any) (all []treeList) {
 	return all
 }
 
-func TestAMessageToNobodyIsNotWritten(t *testing.T) {
+func TestAMessageForNobodyIsAnError(t *testing.T) {
 	for _, env := range []codec.Envelope{
 		{Type: codec.Broadcast, Args: args(t, "e"), Opts: codec.Opts{Nobody: true}},
-		{Type: codec.FetchSockets, RequestID: "r", Opts: codec.Opts{Nobody: true, Flags: codec.Flags{Timeout: time.Second}}},
+		{Type: codec.FetchSockets, RequestID: "r", Opts: codec.Opts{Nobody: true,
+			Flags: codec.Flags{Timeout: time.Second}}},
 	} {
 		for _, form := range both {
 			p, err := jsonmsgpack.Codec{}.Append([]byte("x"), &env, form)

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// understand reads the text form by way of encoding/json: slowly, and by other code than the codec's.
+// understand parses the text form with encoding/json. It shares no code with the codec.
 func understand(p []byte) (meaning, bool) {
 	if !utf8.Valid(p) {
 		return meaning{}, false
@@ -29,8 +29,8 @@ func understand(p []byte) (meaning, bool) {
 }
 
 type oracle struct {
-	bad bool
-	odd int // what is skipped
+	bad     bool
+	skipped int // the number of skipped parts
 }
 
 func (o *oracle) refuse() { o.bad = true }
@@ -46,20 +46,20 @@ func (o *oracle) text(v any) string {
 	return s
 }
 
-// loose is a T that a message can do without.
-func loose[T any](o *oracle, v any) T {
+// optional is a T in an optional field.
+func optional[T any](o *oracle, v any) T {
 	out, ok := v.(T)
 	if !ok && v != nil {
-		o.odd++
+		o.skipped++
 	}
 	return out
 }
 
-// known counts the keys of m that are none of these.
+// known counts the keys of m that are not among names.
 func (o *oracle) known(m map[string]any, keys ...string) {
 	for k := range m {
 		if !slices.Contains(keys, k) {
-			o.odd++
+			o.skipped++
 		}
 	}
 }
@@ -72,7 +72,7 @@ func (o *oracle) object(v any) map[string]any {
 	return m
 }
 
-// number is an exact integer if n is written as one, else a float.
+// number returns an exact integer if n is spelled as one, otherwise a float.
 func number(n json.Number) (int64, float64, bool) {
 	if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
 		return i, float64(i), true
@@ -130,7 +130,7 @@ func (o *oracle) names(list []any) (out []string) {
 		if nameable(e) {
 			out = append(out, o.name(e))
 		} else {
-			o.odd++
+			o.skipped++
 		}
 	}
 	return out
@@ -145,7 +145,7 @@ func (o *oracle) args(v any) (string, any) {
 	return o.name(list[0]), redecode(list)
 }
 
-// redecode turns json.Number into float64.
+// redecode converts json.Number to float64.
 func redecode(v any) (out any) {
 	p, _ := json.Marshal(v)
 	_ = json.Unmarshal(p, &out)
@@ -156,30 +156,32 @@ func (o *oracle) message(all map[string]any) meaning {
 	var m meaning
 	env := &m.Env
 	env.Type = codec.Type(o.integer(all["type"], math.MinInt32, math.MaxInt32))
-	o.known(all, "type", "uid", "nsp", "requesterUid", "process", "clock", "closeHash", "closeKey", "attachmentId", "attachmentKey", "data", "source", "nodeId", "nonce")
+	o.known(all, "type", "uid", "nsp", "requesterUid", "process", "clock", "closeHash", "closeKey", "attachmentId",
+		"attachmentKey", "data", "source", "nodeId", "nonce")
 	if _, is := all["uid"].(json.Number); is {
 		all["uid"] = o.name(all["uid"])
 	}
-	env.UID, env.NSP, env.RequesterUID = o.text(all["uid"]), o.text(all["nsp"]), loose[string](o, all["requesterUid"])
-	env.Process, env.AttachmentKey = loose[string](o, all["process"]), loose[string](o, all["attachmentKey"])
+	env.UID, env.NSP, env.RequesterUID = o.text(all["uid"]), o.text(all["nsp"]),
+		optional[string](o, all["requesterUid"])
+	env.Process, env.AttachmentKey = optional[string](o, all["process"]), optional[string](o, all["attachmentKey"])
 	if n, ok := all["clock"].(json.Number); ok {
 		if i, _, whole := number(n); whole && i >= 0 && i < 1<<53 {
 			env.Clock = uint64(i)
 		} else {
-			o.odd++
+			o.skipped++
 		}
 	} else {
-		loose[json.Number](o, all["clock"])
+		optional[json.Number](o, all["clock"])
 	}
-	env.CloseHash, env.CloseKey = loose[string](o, all["closeHash"]), loose[string](o, all["closeKey"])
+	env.CloseHash, env.CloseKey = optional[string](o, all["closeHash"]), optional[string](o, all["closeKey"])
 	if n, ok := all["attachmentId"].(json.Number); ok {
 		if i := o.integer(n, 0, math.MaxInt64); i != 0 {
 			env.AttachmentID = strconv.FormatInt(i, 10)
 		}
 	} else {
-		env.AttachmentID = loose[string](o, all["attachmentId"])
+		env.AttachmentID = optional[string](o, all["attachmentId"])
 	}
-	env.Skipped = o.odd
+	env.Skipped = o.skipped
 	if !env.Type.Known() || env.Type <= codec.Heartbeat || env.Type == codec.AdapterClose {
 		return m
 	}
@@ -192,11 +194,11 @@ func (o *oracle) message(all map[string]any) meaning {
 	}
 	o.data(&m, o.object(all["data"]))
 	if env.AttachmentID != "" {
-		header.vague = o.bad // whether data that is not needed is looked at depends on the order of the keys
+		header.vague = o.bad // whether data that is not needed is parsed depends on the order of the keys
 		o.bad = false
 		return header
 	}
-	env.Skipped = o.odd
+	env.Skipped = o.skipped
 	return m
 }
 
@@ -220,7 +222,7 @@ func (o *oracle) data(m *meaning, data map[string]any) {
 	switch env.Type {
 	case codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets:
 	default:
-		env.RequestID = loose[string](o, data["requestId"])
+		env.RequestID = optional[string](o, data["requestId"])
 	}
 	switch env.Type {
 	case codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets:
@@ -236,7 +238,7 @@ func (o *oracle) data(m *meaning, data map[string]any) {
 				o.refuse()
 			}
 		} else {
-			loose[json.Number](o, packet["type"])
+			optional[json.Number](o, packet["type"])
 		}
 		event, m.Args = o.args(packet["data"])
 	case codec.ServerSideEmit:
@@ -253,7 +255,7 @@ func (o *oracle) data(m *meaning, data map[string]any) {
 		}
 		env.Rooms = o.names(list)
 	case codec.DisconnectSockets:
-		env.Close = loose[bool](o, data["close"])
+		env.Close = optional[bool](o, data["close"])
 	case codec.BroadcastClientCount:
 		env.ClientCount = int(o.integer(data["clientCount"], 0, 1<<53-1))
 	case codec.FetchSocketsResponse:
@@ -270,23 +272,23 @@ func (o *oracle) sockets(m *meaning, v any) {
 	for _, e := range list {
 		s, ok := e.(map[string]any)
 		if !ok {
-			o.odd++
+			o.skipped++
 			continue
 		}
 		o.known(s, "id", "handshake", "rooms", "data")
-		rooms := o.names(loose[[]any](o, s["rooms"]))
+		rooms := o.names(optional[[]any](o, s["rooms"]))
 		if !nameable(s["id"]) {
 			if _, there := s["id"]; there {
-				o.odd++
+				o.skipped++
 			}
-			o.odd++
+			o.skipped++
 			continue
 		}
 		m.Sockets = append(m.Sockets, o.name(s["id"]), rooms, o.revived(s["handshake"]), o.revived(s["data"]))
 	}
 }
 
-// revived writes Node.js's Buffers as base64.
+// revived replaces the JSON form of Node.js Buffers by base64.
 func (o *oracle) revived(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -319,25 +321,25 @@ func (o *oracle) revived(v any) any {
 	return redecode(v)
 }
 
-// opts returns what is said of compression, as text.
+// opts returns the compression flag as text.
 func (o *oracle) opts(out *codec.Opts, m map[string]any) (compress string) {
 	o.known(m, "rooms", "except", "flags")
 	rooms, list := m["rooms"].([]any)
-	out.Rooms, out.Except = o.names(loose[[]any](o, m["rooms"])), o.names(loose[[]any](o, m["except"]))
+	out.Rooms, out.Except = o.names(optional[[]any](o, m["rooms"])), o.names(optional[[]any](o, m["except"]))
 	_, listed := m["except"].([]any)
 	if len(rooms) > 0 && len(out.Rooms) == 0 || !list && m["rooms"] != nil || !listed && m["except"] != nil {
 		out.Rooms, out.Nobody = nil, true
 	}
-	flags := loose[map[string]any](o, m["flags"])
+	flags := optional[map[string]any](o, m["flags"])
 	o.known(flags, "volatile", "compress", "timeout", "expectSingleResponse", "local", "broadcast", "binary")
-	out.Flags.Volatile = loose[bool](o, flags["volatile"])
-	out.Flags.ExpectSingleResponse = loose[bool](o, flags["expectSingleResponse"])
+	out.Flags.Volatile = optional[bool](o, flags["volatile"])
+	out.Flags.ExpectSingleResponse = optional[bool](o, flags["expectSingleResponse"])
 	if c, ok := flags["compress"].(bool); ok {
 		compress = strconv.FormatBool(c)
 	} else {
-		loose[bool](o, flags["compress"])
+		optional[bool](o, flags["compress"])
 	}
-	_, f, _ := number(loose[json.Number](o, flags["timeout"]))
+	_, f, _ := number(optional[json.Number](o, flags["timeout"]))
 	out.Flags.Timeout = time.Duration(min(max(0, math.Ceil(f)), math.MaxInt32)) * time.Millisecond
 	return compress
 }

@@ -32,7 +32,8 @@ func (Codec) SentBy(p []byte, f codec.Format, uid string) bool {
 			return false
 		}
 		h, err := readHead(p, 0)
-		return err == nil && h.kind == headStr && string(p[h.at:h.at+h.n]) == uid && starts(p[h.at+h.n:], binaryAfterUID)
+		return err == nil && h.kind == headStr && string(p[h.at:h.at+h.n]) == uid &&
+			starts(p[h.at+h.n:], binaryAfterUID)
 	}
 	return false
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-func TestSentByKnowsWhatAppendWrites(t *testing.T) {
+func TestSentByFindsTheSender(t *testing.T) {
 	for _, uid := range []string{"0123456789abcdef", "u", "", "é", strings.Repeat("u", 40), strings.Repeat("u", 300)} {
 		for _, env := range []*codec.Envelope{
 			{Type: codec.Heartbeat},
@@ -29,15 +29,19 @@ func TestSentByKnowsWhatAppendWrites(t *testing.T) {
 					assert.Equal(t, other == uid, jsonmsgpack.Codec{}.SentBy(p, f, other), "%q in %q", other, p)
 				}
 				assert.Zero(t, testing.AllocsPerRun(100, func() { jsonmsgpack.Codec{}.SentBy(p, f, uid) }))
-				assert.Zero(t, testing.AllocsPerRun(100, func() { jsonmsgpack.Codec{}.SentBy(p, f, "fedcba9876543210") }))
+				assert.Zero(t, testing.AllocsPerRun(100, func() {
+					jsonmsgpack.Codec{}.SentBy(p, f,
+						"fedcba9876543210")
+				}))
 			}
 		}
 	}
 }
 
-func TestSentByGivesUp(t *testing.T) {
+func TestSentByIsFalseForBrokenMessages(t *testing.T) {
 	for _, text := range []string{
-		``, `{}`, `[]`, `{"uid":"`, `{"uid":"u`, `{"uid":"u"`, `{"uid":"u","typ`, `{"uid":null,"type":3}`, `{"type":3,"uid":"u"}`, `{"uid": "u","type":3}`, `{"uid":"u\u0000","type":3}`,
+		``, `{}`, `[]`, `{"uid":"`, `{"uid":"u`, `{"uid":"u"`, `{"uid":"u","typ`, `{"uid":null,"type":3}`,
+		`{"type":3,"uid":"u"}`, `{"uid": "u","type":3}`, `{"uid":"u\u0000","type":3}`,
 		`{"nsp":"u","type":3}`, `{"type":3,"data":{},"uid":"u","nsp":"/"}`,
 	} {
 		for _, uid := range []string{"u", "", `u\u0000`, "u\x00"} {
@@ -52,5 +56,6 @@ func TestSentByGivesUp(t *testing.T) {
 		assert.False(t, jsonmsgpack.Codec{}.SentBy(p[:n], codec.Binary, "u"))
 	}
 	raw := `{"uid":"a","type":3,"uid":"b","type":3}`
-	assert.False(t, jsonmsgpack.Codec{}.SentBy([]byte(raw), codec.Text, `a","type":3,"uid":"b`), "a sender that looks like more")
+	assert.False(t, jsonmsgpack.Codec{}.SentBy([]byte(raw), codec.Text, `a","type":3,"uid":"b`),
+		"a uid that contains the text after the sender")
 }

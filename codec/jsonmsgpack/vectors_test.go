@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// vectors is what the npm packages said when testdata/vectors.js was run.
+// vectors is the output of testdata/vectors.js, which calls the npm packages.
 type vectors struct {
 	Messages []struct {
 		From, Name, Channel, Payload string
@@ -37,7 +37,7 @@ func readVectors(t testing.TB) vectors {
 	return v
 }
 
-// expectation is an envelope whose user data is given as JSON, bytes in it as base64.
+// expectation is the expected envelope. Its user data is given as JSON, with bytes as base64.
 type expectation struct {
 	env     codec.Envelope
 	args    string
@@ -46,16 +46,18 @@ type expectation struct {
 }
 
 const (
-	handshake = `{"headers":{"user-agent":"node"},"time":"Tue Jan 02 2024 03:04:05 GMT+0000","address":"::1","xdomain":false,"secure":false,"issued":1704164645678,"url":"/socket.io/?EIO=4","query":{"EIO":"4"},"auth":{"token":"<é>"}}`
-	asker     = "00000000000000bb"
-	acker     = "00000000000000cc"
-	fetcher   = "00000000000000aa"
-	first     = "0000000000000011"
+	handshake = `{"headers":{"user-agent":"node"},"time":"Tue Jan 02 2024 03:04:05 GMT+0000","address":"::1",` +
+		`"xdomain":false,"secure":false,"issued":1704164645678,"url":"/socket.io/?EIO=4","query":{"EIO":"4"},` +
+		`"auth":{"token":"<é>"}}`
+	asker   = "00000000000000bb"
+	acker   = "00000000000000cc"
+	fetcher = "00000000000000aa"
+	first   = "0000000000000011"
 )
 
 func long(n int) string { return strings.Repeat(`é\n`, n/2) }
 
-// expected says of each message of an adapter what it means.
+// expected lists the meaning of each message of the adapter.
 var expected = func() map[string]expectation {
 	no := false
 	room1 := codec.Opts{Rooms: []string{"room1"}}
@@ -65,7 +67,8 @@ var expected = func() map[string]expectation {
 		"heartbeat":         {env: codec.Envelope{Type: codec.Heartbeat}},
 		"close":             {env: codec.Envelope{Type: codec.AdapterClose}},
 		"broadcast": {env: codec.Envelope{Type: codec.Broadcast, Opts: codec.Opts{
-			Rooms: []string{"room1", "42", "1.5"}, Except: []string{"room2"}, Flags: codec.Flags{Volatile: true, Compress: &no},
+			Rooms: []string{"room1", "42", "1.5"}, Except: []string{"room2"},
+			Flags: codec.Flags{Volatile: true, Compress: &no},
 		}}, args: "[\"hello\",1,\"two é\u2028\\u0000\",null,{\"three\":[3.5,true],\"nested\":{}}]"},
 		"broadcast to all":              {env: codec.Envelope{Type: codec.Broadcast}, args: `["hello"]`},
 		"broadcast of a numbered event": {env: codec.Envelope{Type: codec.Broadcast}, args: `[7,8]`},
@@ -74,43 +77,56 @@ var expected = func() map[string]expectation {
 		}}, args: `["ask","x"]`},
 		"broadcast binary": {env: codec.Envelope{Type: codec.Broadcast, Opts: room1},
 			args: `["bytes","AAH/",{"deep":["Bw==","2024-01-02T03:04:05.678Z",null,0,null,9007199254740992,-3.25]}]`},
-		"broadcast large":   {env: codec.Envelope{Type: codec.Broadcast}, args: `["large","` + long(5000) + `"]`},
-		"join":              {env: codec.Envelope{Type: codec.SocketsJoin, Opts: room1, Rooms: []string{"a", "b"}}},
-		"leave":             {env: codec.Envelope{Type: codec.SocketsLeave, Opts: codec.Opts{Except: []string{"room1"}}, Rooms: []string{"a", "5"}}},
+		"broadcast large": {env: codec.Envelope{Type: codec.Broadcast}, args: `["large","` + long(5000) + `"]`},
+		"join":            {env: codec.Envelope{Type: codec.SocketsJoin, Opts: room1, Rooms: []string{"a", "b"}}},
+		"leave": {env: codec.Envelope{Type: codec.SocketsLeave,
+			Opts: codec.Opts{Except: []string{"room1"}}, Rooms: []string{"a", "5"}}},
 		"disconnect":        {env: codec.Envelope{Type: codec.DisconnectSockets, Opts: room1, Close: true}},
 		"disconnect softly": {env: codec.Envelope{Type: codec.DisconnectSockets, Opts: room1}},
 		"fetch": {env: codec.Envelope{Type: codec.FetchSockets, RequestID: first, Opts: codec.Opts{
 			Rooms: []string{"room1"}, Flags: codec.Flags{Timeout: time.Minute},
 		}}},
-		"fetched":      {env: codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: fetcher, Sockets: s1}, sockets: [][2]string{{handshake, `{"name":"é","n":1}`}}},
+		"fetched": {env: codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: fetcher, Sockets: s1},
+			sockets: [][2]string{{handshake, `{"name":"é","n":1}`}}},
 		"fetched none": {env: codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: fetcher}},
 		"fetched binary": {env: codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: fetcher, Sockets: s1},
-			sockets: [][2]string{{handshake, `{"photo":"AQID","list":[{"0":4}]}`}}}, // a Uint8Array is no Buffer in JSON
+			// a Uint8Array is not a Buffer in JSON
+			sockets: [][2]string{{handshake, `{"photo":"AQID","list":[{"0":4}]}`}}},
 		"fetched large": {env: codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: fetcher, Sockets: s1},
 			sockets: [][2]string{{handshake, `{"photo":"AQID","text":"` + long(8000) + `"}`}}},
-		"server side emit":          {env: codec.Envelope{Type: codec.ServerSideEmit}, args: `["ping",1,{"a":"b"}]`},
-		"server side emit with ack": {env: codec.Envelope{Type: codec.ServerSideEmit, RequestID: first}, args: `["ping"]`},
-		"server side emit binary":   {env: codec.Envelope{Type: codec.ServerSideEmit}, args: `["ping","CQ=="]`},
-		"answer":                    {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker}, value: `{"pong":[1]}`},
-		"answer undefined":          {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker}, value: `null`},
-		"answer null":               {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker}, value: `null`},
-		"answer binary":             {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker}, value: `"AQI="`},
-		"client count":              {env: codec.Envelope{Type: codec.BroadcastClientCount, RequestID: acker, ClientCount: 1}},
-		"client count of none":      {env: codec.Envelope{Type: codec.BroadcastClientCount, RequestID: acker}},
-		"client ack":                {env: codec.Envelope{Type: codec.BroadcastAck, RequestID: acker}, value: `["yes",1]`},
-		"client ack undefined":      {env: codec.Envelope{Type: codec.BroadcastAck, RequestID: acker}, value: `null`},
-		"client ack binary":         {env: codec.Envelope{Type: codec.BroadcastAck, RequestID: acker}, value: `{"b":"BQ=="}`},
+		"server side emit": {env: codec.Envelope{Type: codec.ServerSideEmit}, args: `["ping",1,{"a":"b"}]`},
+		"server side emit with ack": {env: codec.Envelope{Type: codec.ServerSideEmit, RequestID: first},
+			args: `["ping"]`},
+		"server side emit binary": {env: codec.Envelope{Type: codec.ServerSideEmit}, args: `["ping","CQ=="]`},
+		"answer": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker},
+			value: `{"pong":[1]}`},
+		"answer undefined": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker},
+			value: `null`},
+		"answer null": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker},
+			value: `null`},
+		"answer binary": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker},
+			value: `"AQI="`},
+		"client count": {env: codec.Envelope{Type: codec.BroadcastClientCount, RequestID: acker,
+			ClientCount: 1}},
+		"client count of none": {env: codec.Envelope{Type: codec.BroadcastClientCount, RequestID: acker}},
+		"client ack": {env: codec.Envelope{Type: codec.BroadcastAck, RequestID: acker},
+			value: `["yes",1]`},
+		"client ack undefined": {env: codec.Envelope{Type: codec.BroadcastAck, RequestID: acker}, value: `null`},
+		"client ack binary": {env: codec.Envelope{Type: codec.BroadcastAck, RequestID: acker},
+			value: `{"b":"BQ=="}`},
 	}
 }()
 
-// expectedOfEmitter is where the emitter says something else.
+// expectedOfEmitter lists the messages that the emitter writes differently.
 var expectedOfEmitter = map[string]expectation{
-	"broadcast":        {env: expected["broadcast"].env, args: `["hello",1,"two",null]`},
-	"broadcast binary": {env: codec.Envelope{Type: codec.Broadcast}, args: `["bytes","AAH/","2024-01-02T03:04:05.678Z"]`},
-	"leave":            {env: codec.Envelope{Type: codec.SocketsLeave, Opts: codec.Opts{Except: []string{"room1"}}, Rooms: []string{"a"}}},
+	"broadcast": {env: expected["broadcast"].env, args: `["hello",1,"two",null]`},
+	"broadcast binary": {env: codec.Envelope{Type: codec.Broadcast},
+		args: `["bytes","AAH/","2024-01-02T03:04:05.678Z"]`},
+	"leave": {env: codec.Envelope{Type: codec.SocketsLeave, Opts: codec.Opts{Except: []string{"room1"}},
+		Rooms: []string{"a"}}},
 }
 
-func TestReadsWhatNodeWrites(t *testing.T) {
+func TestMessagesOfNodeAreParsed(t *testing.T) {
 	count := map[string]int{}
 	for _, m := range readVectors(t).Messages {
 		t.Run(m.From+"/"+m.Name, func(t *testing.T) {
@@ -126,7 +142,7 @@ func TestReadsWhatNodeWrites(t *testing.T) {
 			if m.From == "emitter" || m.From == "adapter 0.3" {
 				nsp = ""
 			}
-			require.NotZero(t, want.env.Type, "the test expects something")
+			require.NotZero(t, want.env.Type, "the test has no expectation for this message")
 			want.env.UID, want.env.NSP = uid, nsp
 			assert.Equal(t, "socket.io#/chat", m.Channel)
 
@@ -151,7 +167,7 @@ func checkEnvelope(t *testing.T, want expectation, env *codec.Envelope) {
 		assert.Equal(t, want.args, env.Args.String())
 		again, err := codec.ArgsOf(env.Args.Value())
 		require.NoError(t, err)
-		assert.Equal(t, again, env.Args, "event and length agree with the data")
+		assert.Equal(t, again, env.Args, "the event and the length must match the data")
 	}
 	if want.value != "" {
 		assert.Equal(t, want.value, env.Value.String())
@@ -169,7 +185,7 @@ func checkEnvelope(t *testing.T, want expectation, env *codec.Envelope) {
 	assert.Equal(t, want.env, got)
 }
 
-// checkAgain writes what was read, in both forms, and reads it once more.
+// checkAgain encodes env in both forms and parses the results.
 func checkAgain(t *testing.T, want expectation, env *codec.Envelope) {
 	t.Helper()
 	for _, f := range []codec.Format{codec.Text, codec.Binary} {
@@ -185,8 +201,8 @@ func checkAgain(t *testing.T, want expectation, env *codec.Envelope) {
 	}
 }
 
-// TestVectorsAreThoseOfThePackages runs the script again.
-func TestVectorsAreThoseOfThePackages(t *testing.T) {
+// TestVectorsMatchThePackages runs the script again.
+func TestVectorsMatchThePackages(t *testing.T) {
 	modules := os.Getenv("BACKPLANE_TEST_NODE_MODULES")
 	if modules == "" {
 		t.Skip("BACKPLANE_TEST_NODE_MODULES is not set: the vectors are not compared with the npm packages")

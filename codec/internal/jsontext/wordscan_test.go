@@ -13,11 +13,12 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// TestEveryByteAtEveryPlaceOfAWord holds the scanner that passes over eight bytes at a time against encoding/json.
-func TestEveryByteAtEveryPlaceOfAWord(t *testing.T) {
+// TestEveryByteAtEveryPositionInAWord compares the scanner, which handles eight bytes at a time, with encoding/json.
+func TestEveryByteAtEveryPositionInAWord(t *testing.T) {
 	for c := range 256 {
 		for place := range 20 {
-			text := []byte(`"` + strings.Repeat("x", place) + string([]byte{byte(c)}) + strings.Repeat("y", 20-place) + `"`)
+			text := []byte(`"` + strings.Repeat("x", place) + string([]byte{byte(c)}) + strings.Repeat("y",
+				20-place) + `"`)
 			end, err := jsontext.SkipString(text, 0)
 			if c == '"' {
 				require.NoError(t, err)
@@ -37,7 +38,7 @@ func TestEveryByteAtEveryPlaceOfAWord(t *testing.T) {
 	}
 }
 
-// TestPlainIsExact: what follows the first special byte in its word must not confuse it, nor what precedes it.
+// Neither the bytes before nor those after the first special byte of a word may affect the result.
 func TestPlainIsExact(t *testing.T) {
 	odd := []byte("\x00\x01\x1f !\"#[\\]\x7f\x80\x9f\xa0\xdc\xff")
 	r := rand.New(rand.NewSource(1))

@@ -1,10 +1,12 @@
-// Writes what the npm packages say, for the tests of this codec: run it where the packages are installed and keep its
-// output as vectors.json next to it.
+// Writes the messages of the npm packages for the tests of this codec. Run it where the packages are installed, and
+// save its output as vectors.json next to this file.
 //
-//	cd internal/e2e/interop/node && node ../../../../codec/jsonmsgpack/testdata/vectors.js > ../../../../codec/jsonmsgpack/testdata/vectors.json
+//	cd internal/e2e/interop/node
+//	data=../../../../codec/jsonmsgpack/testdata
+//	node $data/vectors.js > $data/vectors.json
 //
-// The adapters and the emitter are the real ones. Their pool is not: it keeps the queries. Random ids are replaced by
-// a counter, so that two runs write the same.
+// The adapters and the emitter are real. Their pool is a fake that records the queries. A counter replaces random ids,
+// so that two runs write the same output.
 "use strict";
 
 const path = require("node:path");
@@ -42,7 +44,7 @@ const adapters = {
 
 const tick = () => new Promise((resolve) => setTimeout(resolve, 5));
 
-// pool records what would go to Postgres.
+// pool records the queries that would go to PostgreSQL.
 function newPool() {
   const sent = [];
   let rows = 0;
@@ -115,7 +117,7 @@ async function adapterVectors(version, out) {
   const adapter = adapters[version].createAdapter(pool, {})(nsp);
   const peer = "00000000000000ff";
 
-  // record runs one operation and keeps the messages that it made.
+  // record runs an operation and records the messages that it sends.
   async function record(...names) {
     const run = names.pop();
     pool.sent.length = 0;
@@ -129,7 +131,7 @@ async function adapterVectors(version, out) {
       out.push({ from: `adapter ${version}`, name, ...pool.sent.shift() });
     }
   }
-  // hear gives the adapter a message from its peer.
+  // hear delivers a message from a peer to the adapter.
   async function hear(type, data) {
     const message = { uid: peer, nsp: "/chat", type, data };
     await (adapter.onEvent ? adapter.onEvent(JSON.stringify(message)) : adapter.onMessage(message));
@@ -153,11 +155,13 @@ async function adapterVectors(version, out) {
   await record("broadcast to all", () => adapter.broadcast(event("hello"), opts()));
   await record("broadcast of a numbered event", () => adapter.broadcast(event(7, 8), opts()));
   await record("broadcast with ack", () =>
-    adapter.broadcastWithAck(event("ask", "x"), opts(["room1"], [], { timeout: 1500, expectSingleResponse: true }), () => {}, () => {})
+    adapter.broadcastWithAck(
+      event("ask", "x"), opts(["room1"], [], { timeout: 1500, expectSingleResponse: true }), () => {}, () => {})
   );
   await record("broadcast binary", () =>
     adapter.broadcast(
-      event("bytes", Buffer.from([0, 1, 255]), { deep: [new Uint8Array([7]), date, undefined, -0, NaN, 2 ** 53, -3.25] }),
+      event("bytes", Buffer.from([0, 1, 255]),
+        { deep: [new Uint8Array([7]), date, undefined, -0, NaN, 2 ** 53, -3.25] }),
       opts(["room1"])
     )
   );
@@ -196,7 +200,10 @@ async function adapterVectors(version, out) {
     await record(name, () => hear(9, { ...asked, packet: ["ping"] }));
   }
 
-  const ask = () => ({ requestId: "00000000000000cc", packet: event("ask"), opts: { rooms: [], except: [], flags: { timeout: 1000 } } });
+  const ask = () => ({
+    requestId: "00000000000000cc", packet: event("ask"),
+    opts: { rooms: [], except: [], flags: { timeout: 1000 } },
+  });
   await record("client count", () => hear(3, ask()));
   const acks = [...socket.acks.values()];
   for (const [name, value] of [
@@ -219,7 +226,8 @@ async function emitterVectors(out) {
   const pool = newPool();
   const emitter = new Emitter(pool, "/chat");
   for (const [name, run] of [
-    ["broadcast", (e) => e.to("room1").to([42, 1.5]).except("room2").volatile.compress(false).emit("hello", 1, "two", null)],
+    ["broadcast", (e) =>
+      e.to("room1").to([42, 1.5]).except("room2").volatile.compress(false).emit("hello", 1, "two", null)],
     ["broadcast to all", (e) => e.emit("hello")],
     ["broadcast binary", (e) => e.emit("bytes", Buffer.from([0, 1, 255]), date)],
     ["broadcast large", (e) => e.emit("large", long(5000))],
@@ -234,7 +242,7 @@ async function emitterVectors(out) {
   }
 }
 
-// tagged says in JSON what JSON cannot say.
+// tagged represents in JSON the values that JSON cannot represent.
 function tagged(v) {
   if (v === undefined) return { $undefined: true };
   if (v instanceof Date) return { $date: v.getTime() };
@@ -247,7 +255,8 @@ function tagged(v) {
 
 function msgpackVectors() {
   const values = [null, true, false, undefined];
-  for (const n of [0, 1, 31, 32, 127, 128, 255, 256, 65535, 65536, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 2 ** 63, 2 ** 64]) {
+  for (const n of [0, 1, 31, 32, 127, 128, 255, 256, 65535, 65536,
+    2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 2 ** 63, 2 ** 64]) {
     values.push(n, -n, -n - 1);
   }
   values.push(0.5, -0.1, 1e300, 5e-324, 1e21, NaN, Infinity, -Infinity);
@@ -257,7 +266,8 @@ function msgpackVectors() {
   for (const n of [0, 1, 15, 16, 300]) {
     values.push(new Array(n).fill(1), Object.fromEntries(new Array(n).fill(0).map((_, i) => ["k" + i, null])));
   }
-  for (const ms of [0, 1, 999, 1000, 1704164645678, 2 ** 32 * 1000 - 1000, 2 ** 32 * 1000, 2 ** 34 * 1000 - 1, 2 ** 34 * 1000, -1, -1000, -62135596800000, 8.64e15]) {
+  for (const ms of [0, 1, 999, 1000, 1704164645678, 2 ** 32 * 1000 - 1000, 2 ** 32 * 1000,
+    2 ** 34 * 1000 - 1, 2 ** 34 * 1000, -1, -1000, -62135596800000, 8.64e15]) {
     values.push(new Date(ms));
   }
   values.push({ b: [1, { a: [] }], a: { "": "😀" } }, [[[]], [{}], "\u0000\ud83d\ude00"]);
@@ -272,7 +282,8 @@ async function main() {
   await emitterVectors(messages);
   const line = (v) => "\t\t" + JSON.stringify(v);
   process.stdout.write(
-    `{\n\t"messages": [\n${messages.map(line).join(",\n")}\n\t],\n\t"msgpack": [\n${msgpackVectors().map(line).join(",\n")}\n\t]\n}\n`,
+    `{\n\t"messages": [\n${messages.map(line).join(",\n")}\n\t],\n` +
+      `\t"msgpack": [\n${msgpackVectors().map(line).join(",\n")}\n\t]\n}\n`,
     () => process.exit(0)
   );
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// What a peer says of further arguments is used if it can be, and does not spoil the answer otherwise.
-func TestRestOfAnAnswer(t *testing.T) {
+// Valid further arguments of an answer are used. Invalid ones do not invalidate the answer.
+func TestInvalidFurtherArgumentsAreIgnored(t *testing.T) {
 	for rest, want := range map[string][]string{
-		`[2,"c"]`: {`1`, `2`, `"c"`}, `[null]`: {`1`, `null`}, `[]`: {`1`}, `null`: {`1`}, `5`: {`1`}, `"x"`: {`1`}, `{"0":2}`: {`1`}, `false`: {`1`},
+		`[2,"c"]`: {`1`, `2`, `"c"`}, `[null]`: {`1`, `null`}, `[]`: {`1`}, `null`: {`1`}, `5`: {`1`}, `"x"`: {`1`},
+		`{"0":2}`: {`1`}, `false`: {`1`},
 	} {
 		for _, text := range []string{
 			`{"uid":"0123456789abcdef","type":12,"nsp":"/","data":{"requestId":"r","packet":1,"rest":` + rest + `}}`,
@@ -30,11 +31,13 @@ func TestRestOfAnAnswer(t *testing.T) {
 	}
 }
 
-// A node that does not know of it, such as Node.js's, gets the bytes that it has always got.
-func TestAnswerOfOneArgumentHasNoRest(t *testing.T) {
+// Without further arguments the message is the same as Node.js's.
+func TestAnAnswerWithOneArgumentHasNoRest(t *testing.T) {
 	v, err := codec.Acked(codec.FromTree([]any{"only"}))
 	require.NoError(t, err)
-	p, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, UID: "u", NSP: "/", RequestID: "r", Value: v}, codec.Text)
+	p, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.BroadcastAck, UID: "u", NSP: "/",
+		RequestID: "r", Value: v}, codec.Text)
 	require.NoError(t, err)
-	assert.Equal(t, `{"uid":"u","type":12,"nsp":"/","source":"_sio_adapter","data":{"packet":"only","requestId":"r"}}`, string(p))
+	assert.Equal(t,
+		`{"uid":"u","type":12,"nsp":"/","source":"_sio_adapter","data":{"packet":"only","requestId":"r"}}`, string(p))
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 )
 
-// untag makes a tree of a value that vectors.js has written.
+// untag converts a value that vectors.js wrote to a tree.
 func untag(t *testing.T, v any) any {
 	t.Helper()
 	switch v := v.(type) {
@@ -55,7 +55,7 @@ func untag(t *testing.T, v any) any {
 	return v
 }
 
-// msgpackOf is v as the codec writes it.
+// msgpackOf returns v as the codec encodes it.
 func msgpackOf(t testing.TB, v codec.Value) []byte {
 	t.Helper()
 	env := &codec.Envelope{Type: codec.BroadcastAck, Value: v}
@@ -71,7 +71,7 @@ func msgpackOf(t testing.TB, v codec.Value) []byte {
 	return raw
 }
 
-// normal makes floats that hold integers integers, as msgpack has them.
+// normal converts floats that hold integers to integers, as msgpack does.
 func normal(t any) any {
 	switch v := t.(type) {
 	case float64:
@@ -79,7 +79,7 @@ func normal(t any) any {
 			return int64(v)
 		}
 		if v != v {
-			return "NaN" // which equals itself
+			return "NaN" // so that it equals itself
 		}
 	case []any:
 		for i := range v {
@@ -95,7 +95,7 @@ func normal(t any) any {
 	return t
 }
 
-func TestMsgpackIsThatOfNode(t *testing.T) {
+func TestMsgpackEqualsThatOfNode(t *testing.T) {
 	for _, m := range readVectors(t).Msgpack {
 		var tagged any
 		require.NoError(t, json.Unmarshal(m.Value, &tagged))
@@ -111,9 +111,10 @@ func TestMsgpackIsThatOfNode(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, normal(tree), normal(back), "%.60s", m.Value)
 
-		// The same from JSON, where JSON can say it.
+		// The same from JSON, where JSON can represent it.
 		text, err := codec.FromTree(tree).JSON()
-		if err != nil || strings.Contains(string(m.Value), "$date") || strings.Contains(string(m.Value), "N") || strings.Contains(string(m.Value), "Inf") {
+		if err != nil || strings.Contains(string(m.Value), "$date") || strings.Contains(string(m.Value), "N") ||
+			strings.Contains(string(m.Value), "Inf") {
 			continue
 		}
 		v, err := codec.RawJSON(text)
@@ -122,8 +123,8 @@ func TestMsgpackIsThatOfNode(t *testing.T) {
 	}
 }
 
-// TestIntegersAndMinusZeroAreExact: what JavaScript's numbers cannot say is written so that Node.js's decoder reads the nearest number,
-// and Go reads the same.
+// Integers that JavaScript cannot represent are encoded so that Node.js decodes the nearest number and Go the exact
+// one.
 func TestIntegersAndMinusZeroAreExact(t *testing.T) {
 	for text, want := range map[string]string{
 		"9007199254740993":     "d30020000000000001",

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-func TestElements(t *testing.T) {
+func TestElementsShareMemory(t *testing.T) {
 	for text, want := range map[string][]string{
 		`[]`:                        {},
 		` [ 1 , "a" , {"b":[2]} ] `: {`1`, `"a"`, `{"b":[2]}`},
@@ -36,16 +36,18 @@ func TestElements(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []byte("x"), tree)
 
-	for _, v := range []codec.Value{{}, codec.FromTree("x"), codec.Raw(codec.JSON, []byte(`{"a":1}`)), codec.Raw(codec.JSON, []byte(`[1`))} {
+	for _, v := range []codec.Value{{}, codec.FromTree("x"), codec.Raw(codec.JSON, []byte(`{"a":1}`)),
+		codec.Raw(codec.JSON, []byte(`[1`))} {
 		_, err := v.Elements()
 		require.ErrorIs(t, err, codec.ErrMalformed, "%v", v)
 	}
 }
 
-func TestAppendedElements(t *testing.T) {
+func TestAppendElementsHonorsItsLimit(t *testing.T) {
 	first := codec.FromTree("first")
 	for name, v := range map[string]codec.Value{
-		"JSON": codec.Raw(codec.JSON, []byte(` [1, "two" ,[3]] `)), "Tree": codec.FromTree([]any{int64(1), "two", []byte{3}}),
+		"JSON": codec.Raw(codec.JSON, []byte(` [1, "two" ,[3]] `)),
+		"Tree": codec.FromTree([]any{int64(1), "two", []byte{3}}),
 	} {
 		want, err := v.Elements()
 		require.NoError(t, err, name)
@@ -56,7 +58,8 @@ func TestAppendedElements(t *testing.T) {
 			assert.Equal(t, append([]codec.Value{first}, want[:n]...), got, "%s: at most %d", name, most)
 		}
 	}
-	for _, broken := range []codec.Value{codec.Raw(codec.JSON, []byte(`[1,2`)), codec.Raw(codec.JSON, []byte(`{}`)), codec.FromTree("text"), {}} {
+	for _, broken := range []codec.Value{codec.Raw(codec.JSON, []byte(`[1,2`)), codec.Raw(codec.JSON, []byte(`{}`)),
+		codec.FromTree("text"), {}} {
 		got, err := broken.AppendElements([]codec.Value{first}, 5)
 		require.ErrorIs(t, err, codec.ErrMalformed)
 		assert.Equal(t, []codec.Value{first}, got)
