@@ -8,10 +8,10 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// CallError is reported, or returned to who has caused the call, when code that the cluster calls, such as a Local, has panicked or
-// has ended its goroutine.
+// CallError says that code of the application that the cluster called, such as LocalSockets, panicked or ended its
+// goroutine. It is returned by the method that led to the call, or reported if there is none.
 type CallError struct {
-	Namespace string // empty if it was for none
+	Namespace string // empty if the call was for none
 	Call      string // what was called: "LocalSockets.Broadcast", "Trace.Received", "OnCustomRequest"
 	Err       error  // a *PanicError, or ErrExited
 }
@@ -29,7 +29,7 @@ func (e *CallError) Error() string {
 // Unwrap returns Err.
 func (e *CallError) Unwrap() error { return e.Err }
 
-// callOf says which call of a Local a message leads to.
+// callOf returns which method of LocalSockets a message leads to.
 func callOf(env *codec.Envelope) string {
 	switch env.Type {
 	case codec.Broadcast:
@@ -49,56 +49,56 @@ func callOf(env *codec.Envelope) string {
 	return "LocalSockets.ServerSideEmit"
 }
 
-// trace calls a func of the Trace. Since that is done by goroutines that must not end, it is done apart.
+// trace calls a function of the Trace on another goroutine, because the cluster's goroutines must not end.
 func (c *Cluster) trace(name string, f func()) {
 	if err := guard.Isolate(f); err != nil {
-		c.traced(name, err)
+		c.traceFailed(name, err)
 	}
 }
 
-// traced reports that a func of the Trace has failed.
-func (c *Cluster) traced(name string, err error) {
+// traceFailed reports that a function of the Trace panicked or ended its goroutine.
+func (c *Cluster) traceFailed(name string, err error) {
 	c.report(&CallError{Call: "Trace." + name, Err: err})
 }
 
-// failed reports that Local has failed at a message of a peer, which need not wait for an answer.
-func (ns *Namespace) failed(env *codec.Envelope, err error) {
+// handlingFailed reports that LocalSockets failed at a message of a peer, and tells the peer not to wait for an answer.
+func (ns *Namespace) handlingFailed(env *codec.Envelope, err error) {
 	ns.cluster.report(&CallError{Namespace: ns.name, Call: callOf(env), Err: err})
 	if env.RequestID != "" && env.Type.Known() && len(env.RequestID) <= maxRequestID {
-		ns.tellRefused(env)
+		ns.sendRefused(env)
 	}
 }
 
-// failedAsked notes that this node's part of a request has failed. Whoever waits for the request is told, unless that goroutine
-// ends.
-func (ns *Namespace) failedAsked(q *request, call string, err error) {
-	fault := &CallError{Namespace: ns.name, Call: call, Err: err}
-	q.fail(ns.uid, fault)
+// ownAnswerFailed notes that this node's part of a request failed. The caller of the request gets the error, unless
+// its goroutine ends.
+func (ns *Namespace) ownAnswerFailed(q *request, call string, err error) {
+	failure := &CallError{Namespace: ns.name, Call: call, Err: err}
+	q.fail(ns.uid, failure)
 	if err == ErrExited {
-		ns.cluster.report(fault)
+		ns.cluster.report(failure)
 	}
 }
 
-// localPartFailed notes that Local has failed at an operation of this process. Whoever waits for it is told, unless that goroutine
-// ends.
+// localPartFailed notes that LocalSockets failed at an operation of this process. The caller gets the error, unless
+// its goroutine ends. Then the error is reported, and so is that of the message, if its outcome is still to come.
 func (o *outgoing) localPartFailed(err error) {
-	fault := &CallError{Namespace: o.ns.name, Call: callOf(&o.env), Err: err}
+	failure := &CallError{Namespace: o.ns.name, Call: callOf(&o.env), Err: err}
 	if err != ErrExited {
-		o.fault = fault
+		o.fault = failure
 		return
 	}
-	o.ns.cluster.report(fault)
+	o.ns.cluster.report(failure)
 	switch {
 	case !o.waits:
-	case o.holders.Load() > 1: // it is being published
+	case o.holders.Load() > 1: // the publisher has the message
 		o.holders.Add(1)
 		go func() {
 			defer o.release()
 			if err := <-o.done; err != nil {
-				o.ns.unsent(err)
+				o.ns.reportUnsent(err)
 			}
 		}()
-	default: // it was, or there was no room for it
+	default: // the outcome is there, or there was no room for the message
 		select {
 		case <-o.done:
 		default:

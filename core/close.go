@@ -6,11 +6,11 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Close says goodbye in every namespace, publishes what is queued, and returns once every goroutine has ended and
-// every connection of the cluster is closed. When ctx ends before that, what is left is given up and ctx's error
-// returned. Large messages that the store has not taken when nine tenths of the time until ctx's deadline are over are given up,
-// and reported, so that the goodbyes still go out. Closing again waits for the first to finish. A Local that waits for Close makes
-// it wait for ctx.
+// Close sends a leave message in every namespace, publishes what is queued, and returns once every goroutine has
+// ended and every connection of the cluster is closed. When ctx ends before that, Close gives up the rest and returns
+// ctx's error. Attachments that the store has not accepted after nine tenths of the time until ctx's deadline are
+// given up and reported, so that the leave messages can still be published. A second call waits for the first one. If
+// LocalSockets waits for Close, Close cannot finish before ctx ends.
 func (c *Cluster) Close(ctx context.Context) error {
 	c.mu.Lock()
 	first := c.state != isClosing
@@ -31,32 +31,24 @@ func (c *Cluster) Close(ctx context.Context) error {
 func (c *Cluster) shutdown(ctx context.Context) {
 	defer close(c.closed)
 	for _, ns := range c.all() {
-		ns.farewell(ctx)
+		ns.closeWithCluster(ctx)
 	}
 	c.publisher.offload.close()
 	defer c.publisher.offload.giveUpBefore(ctx)()
-	if c.isRunning() {
-		select {
-		case <-c.publisher.group.Done():
-		case <-ctx.Done():
-		}
+	select {
+	case <-c.publisher.group.Done():
+	case <-ctx.Done():
 	}
 	c.cancel()
 	for _, ns := range c.all() {
-		ns.lanes.close()
+		ns.queues.close()
 	}
 	c.group.Wait()
 	if closer, ok := c.config.Bus.(transport.Closer); ok {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.PublishTimeout)
 		defer cancel()
-		if err := rarely(func() error { return closer.Close(bounded) }); err != nil {
+		if err := callRarely(func() error { return closer.Close(bounded) }); err != nil {
 			c.report(&OpError{Op: "close the bus", Err: err})
 		}
 	}
-}
-
-func (c *Cluster) isRunning() bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.running
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Cluster is one process's membership of a cluster: one receiving session and one publisher, however many namespaces.
+// Cluster connects one process to the cluster. It has one receiving session and one publisher for all its namespaces.
 // It is safe for concurrent use.
 type Cluster struct {
 	config    Config
@@ -23,11 +23,11 @@ type Cluster struct {
 	publisher *publisher
 	listener  *listener
 	counts    counters
-	hooks     atomic.Pointer[Trace] // Config.Trace, or what SetTrace has put in its place
+	hooks     atomic.Pointer[Trace] // Config.Trace, or what SetTrace has set
 	outgoings sync.Pool             // of *outgoing
 	process   *process
-	lives     *lives
-	began     time.Time // for clocks that do not jump
+	processes *remoteProcesses
+	began     time.Time // times are measured from here, with the monotonic clock
 
 	ctx    context.Context // ends the goroutines: Close cancels it
 	cancel context.CancelFunc
@@ -48,7 +48,7 @@ const (
 	isClosing
 )
 
-// New returns a cluster that was not started. It does no I/O.
+// New returns a cluster that is not started. It does no I/O.
 func New(config Config) (*Cluster, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
@@ -63,23 +63,25 @@ func New(config Config) (*Cluster, error) {
 		Secrets: [][]byte{config.Secret, config.PreviousSecret}})
 	sender := &wire.Sender{Wire: c.wire, Bus: config.Bus, Timeout: config.PublishTimeout,
 		Published: func() { c.counts.publishBatches.Add(1) }}
-	p := &publisher{ctx: c.ctx, sender: sender, solo: &solo{}, trace: &c.hooks, call: c.trace, counts: &c.counts, report: c.report}
+	p := &publisher{ctx: c.ctx, sender: sender, solo: &solo{}, trace: &c.hooks, call: c.trace, counts: &c.counts,
+		report: c.report}
 	p.group = newGroup(p, config, c.group.Go)
 	p.offload = &offload{storer: wire.NewStorer(c.wire, config.Store, config.PublishTimeout, c.group.Go),
 		group: p.group, fail: p.failQueued, solo: p.solo, counts: &c.counts, trace: &c.hooks, call: c.trace,
 		room: groupcommit.Capacity{MaxItems: config.PublishQueue, MaxBytes: config.PublishQueueBytes}}
 	p.offload.ctx, p.offload.giveUp = context.WithCancelCause(c.ctx)
 	c.publisher = p
-	c.process, c.lives = c.newProcess(), newLives(c.began)
+	c.process, c.processes = c.newProcess(), newRemoteProcesses(c.began)
 	c.listener = &listener{bus: config.Bus, timeout: config.PublishTimeout, minWait: config.MinBackoff,
-		maxWait: config.MaxBackoff, patience: config.HeartbeatInterval * 9 / 10, doubt: config.HeartbeatTimeout, channels: make(map[string]struct{}),
-		changes: map[string]*change{c.process.self.channel: {on: true}}, deliver: c.deliver, lost: c.lost,
-		recovered: c.recovered, failed: c.report, spawn: c.group.Go}
-	c.publisher.expect = c.listener.expects
+		maxWait: config.MaxBackoff,
+		health:  health{patience: config.HeartbeatInterval * 9 / 10, doubt: config.HeartbeatTimeout},
+		deliver: c.deliver, lost: c.sessionLost, recovered: c.sessionRecovered, failed: c.report, spawn: c.group.Go}
+	_, _ = c.listener.subs.put(c.process.self.channel, &change{on: true})
+	p.expect = c.listener.health.expect
 	return c, nil
 }
 
-// Open is New and Start.
+// Open calls New and Start.
 func Open(ctx context.Context, config Config) (*Cluster, error) {
 	c, err := New(config)
 	if err != nil {
@@ -92,8 +94,9 @@ func Open(ctx context.Context, config Config) (*Cluster, error) {
 }
 
 // Start connects. It fails when the store cannot be used, when the bus cannot be reached, and when the node does not
-// hear itself (ErrNoLoopback); the cluster is then closed. ctx bounds Start, not the cluster; so does Config.PublishTimeout. The bus
-// and the store get nine tenths of that time, so that they can say what is wrong with them before it has passed.
+// receive its own messages (ErrNoLoopback). The cluster is then closed. ctx and Config.PublishTimeout bound Start,
+// not the cluster. The bus and the store get nine tenths of that time, so that they can say what is wrong before it
+// has passed.
 func (c *Cluster) Start(ctx context.Context) error {
 	if err := c.beginStart(); err != nil {
 		return err
@@ -103,7 +106,8 @@ func (c *Cluster) Start(ctx context.Context) error {
 	late, stop := after(ctx, wire.Grace)
 	defer stop()
 	deadline, _ := ctx.Deadline()
-	inTime, cancelInTime := context.WithTimeout(ctx, time.Until(deadline)/10*9) // the rest is for telling why it failed
+	// The rest of the time is for finding out why it failed.
+	inTime, cancelInTime := context.WithTimeout(ctx, time.Until(deadline)/10*9)
 	defer cancelInTime()
 	started := make(chan error, 1)
 	go func() { // c.group waits for it
@@ -113,7 +117,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 	var err error
 	select {
 	case err = <-started:
-	case <-late.Done(): // what does not look at its context goes on, to no effect: the cluster is closed
+	case <-late.Done(): // a bus that ignores its context goes on, without effect: the cluster is closed
 		err = ctx.Err()
 	}
 	if err != nil {
@@ -131,17 +135,17 @@ func (c *Cluster) start(ctx context.Context) error {
 	return err
 }
 
-// after returns a context that ends so long after ctx.
+// after returns a context that ends d after ctx.
 func after(ctx context.Context, d time.Duration) (late context.Context, stop func()) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	stopAfterFunc := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
 	return late, func() {
-		unwatch()
+		stopAfterFunc()
 		cancel()
 	}
 }
 
-// beginStart makes Close wait for the Start that follows.
+// beginStart makes Close wait for the start that follows.
 func (c *Cluster) beginStart() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,14 +153,14 @@ func (c *Cluster) beginStart() error {
 	case isClosing:
 		return ErrClosed
 	case isStarted:
-		return errors.New("backplane: Start: the cluster was started already")
+		return errors.New("backplane: Start: the cluster is started already")
 	}
 	c.state = isStarted
 	c.group.Add(1)
 	return nil
 }
 
-// launch starts the goroutines, unless the cluster was closed meanwhile.
+// launch starts the goroutines. It returns false if the cluster was closed meanwhile.
 func (c *Cluster) launch(session transport.Session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -175,7 +179,7 @@ func (c *Cluster) launch(session transport.Session) bool {
 func (c *Cluster) connect(ctx context.Context) (transport.Session, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(c.ctx, cancel) // Close does not wait for what it makes useless
+	stop := context.AfterFunc(c.ctx, cancel) // Close need not wait for the connection
 	defer stop()
 	session, err := c.prepare(ctx)
 	if err != nil && c.ctx.Err() != nil {
@@ -186,7 +190,7 @@ func (c *Cluster) connect(ctx context.Context) (transport.Session, error) {
 
 func (c *Cluster) prepare(ctx context.Context) (transport.Session, error) {
 	if p, ok := c.config.Store.(storage.Preparer); ok {
-		if err := rarely(func() error { return p.Prepare(ctx) }); err != nil {
+		if err := callRarely(func() error { return p.Prepare(ctx) }); err != nil {
 			return nil, &OpError{Op: "prepare the store", Err: err}
 		}
 	}
@@ -201,14 +205,15 @@ func (c *Cluster) prepare(ctx context.Context) (transport.Session, error) {
 	return session, nil
 }
 
-// probe makes sure that what the node publishes comes back to its session.
+// probe makes sure that messages of the node come back to its session.
 func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
-	channel := "backplane#" + randomID() // no namespace's: theirs have a "/" after the "#"
-	if err := rarely(func() error { return session.Listen(ctx, channel) }); err != nil {
+	channel := "backplane#" + randomID() // not a namespace's, which have a "/" after the "#"
+	if err := callRarely(func() error { return session.Listen(ctx, channel) }); err != nil {
 		return &OpError{Op: "listen", Channel: channel, Err: err}
 	}
 	token := []byte(randomID())
-	if err := rarely(func() error { return c.config.Bus.Publish(ctx, transport.Message{Channel: channel, Payload: token}) }); err != nil {
+	message := transport.Message{Channel: channel, Payload: token}
+	if err := callRarely(func() error { return c.config.Bus.Publish(ctx, message) }); err != nil {
 		return &OpError{Op: "publish", Channel: channel, Err: err}
 	}
 	for {
@@ -221,7 +226,7 @@ func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
 		case err != nil:
 			return &OpError{Op: "receive", Channel: channel, Err: err}
 		case m.Channel == channel && string(m.Payload) == string(token):
-			if err := rarely(func() error { return session.Unlisten(ctx, channel) }); err != nil {
+			if err := callRarely(func() error { return session.Unlisten(ctx, channel) }); err != nil {
 				return &OpError{Op: "unlisten", Channel: channel, Err: err}
 			}
 			return nil
@@ -229,7 +234,7 @@ func (c *Cluster) probe(ctx context.Context, session transport.Session) error {
 	}
 }
 
-// deliver hands a received message to its namespace.
+// deliver passes a received message to its namespace.
 func (c *Cluster) deliver(m transport.Message, at time.Time) {
 	c.mu.RLock()
 	ns := c.namespaces[m.Channel]
@@ -242,7 +247,8 @@ func (c *Cluster) deliver(m transport.Message, at time.Time) {
 	}
 }
 
-func (c *Cluster) lost(err error) {
+// sessionLost is called when this node becomes deaf.
+func (c *Cluster) sessionLost(err error) {
 	c.counts.sessions.Add(1)
 	for _, ns := range c.all() {
 		ns.requests.deafen()
@@ -253,11 +259,12 @@ func (c *Cluster) lost(err error) {
 	}
 }
 
-func (c *Cluster) recovered(gap *GapError) {
+// sessionRecovered is called when this node listens to all channels again.
+func (c *Cluster) sessionRecovered(gap *GapError) {
 	c.report(gap)
-	c.process.back = time.Now() // the namespaces announce themselves
+	c.process.lastBack = time.Now() // the namespaces announce themselves
 	for _, ns := range c.all() {
-		ns.members.forgive()
+		ns.members.forgiveSilence()
 		if ns.listening.Load() {
 			ns.announce()
 		}
@@ -267,7 +274,7 @@ func (c *Cluster) recovered(gap *GapError) {
 	}
 }
 
-// report tells an error that no caller is there to receive.
+// report logs an error that no caller receives, and gives it to Config.ErrorHandler.
 func (c *Cluster) report(err error) {
 	r := guard.Reporter{Message: "backplane: error", Logger: c.config.Logger, Handler: c.config.ErrorHandler}
 	r.Report(err)
@@ -284,5 +291,5 @@ func (c *Cluster) all() []*Namespace {
 	return all
 }
 
-// Stats returns what was counted so far.
+// Stats returns the counts since New.
 func (c *Cluster) Stats() Stats { return c.counts.snapshot() }

@@ -28,8 +28,9 @@ var (
 	ErrAnswersTooLarge = errors.New("backplane: the answers are too large")
 	// ErrUnsigned is in the DropError of a message or an attachment that Config.Secret has not signed.
 	ErrUnsigned = fault.ErrUnsigned
-	// ErrDeaf is in the PartialError of a request if the node could not hear the others when it asked them, or for a part of the
-	// time in which it waited: from Trace.SessionLost to Trace.SessionRecovered. Missing nodes may have answered.
+	// ErrDeaf is in the PartialError of a request if the node could not hear the others when it asked them, or for a
+	// part of the time in which it waited: from Trace.SessionLost to Trace.SessionRecovered. Missing nodes may have
+	// answered.
 	ErrDeaf = errors.New("backplane: the node cannot hear the other nodes")
 	// ErrNamespaceExists is returned when a namespace is opened a second time in one cluster.
 	ErrNamespaceExists = errors.New("backplane: the namespace is open already in this cluster")
@@ -39,8 +40,8 @@ var (
 	ErrNoLoopback = errors.New("backplane: the node does not hear its own messages; " +
 		"a transaction-pooling proxy (such as PgBouncer) or a read-only replica may be in between: " +
 		"give the driver a direct connection to the primary for listening")
-	// ErrAttachmentReplaced is in the DropError of a message whose attachment was replaced by that of another message under
-	// the same id, as can happen when PostgreSQL crashes (see postgres.Config.DurableAttachments).
+	// ErrAttachmentReplaced is in the DropError of a message whose attachment was replaced by that of another message
+	// under the same id, as can happen when PostgreSQL crashes (see postgres.Config.DurableAttachments).
 	ErrAttachmentReplaced = fault.ErrAttachmentReplaced
 	// ErrExited is the error of a call of the application's code that ended its goroutine with runtime.Goexit, as
 	// testing.T.FailNow does.
@@ -53,11 +54,11 @@ var (
 type (
 	// NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
 	NameError = fault.NameError
-	// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no store.
-	// Nothing was sent.
+	// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no
+	// store. Nothing was sent.
 	TooLargeError = fault.TooLargeError
-	// ConfigError is returned by New and Open for a Config that cannot work, and by the methods of a zero Target or of one
-	// with a negative timeout.
+	// ConfigError is returned by New and Open for a Config that cannot work, and by the methods of a zero Target or
+	// of one with a negative timeout.
 	ConfigError = fault.ConfigError
 	// ReservedEventError is returned for an event name that Socket.IO reserves.
 	ReservedEventError = fault.ReservedEventError
@@ -70,18 +71,18 @@ type (
 // PartialError comes with the answers that a request did get, and names the nodes whose answers are not among them.
 type PartialError struct {
 	Op string // "emit with acknowledgement", "fetch sockets", "server-side emit"
-	// Missing nodes were alive, as far as known, but did not answer in time, or clients of theirs did not, or this node could
-	// not hear them (ErrDeaf). This node is among them if its own Local has failed (a *CallError).
+	// Missing nodes were alive, as far as known, but did not answer in time, or clients of theirs did not, or this
+	// node could not hear them (ErrDeaf). This node is among them if its own Local has failed (a *CallError).
 	Missing []string
 	// Clients is how many clients of the Missing nodes were asked, as these have told, and did not answer.
 	Clients int
-	// Refused nodes did not answer because they were asked too much (Config.MaxRequestRate), or because their answer would
-	// have been too large. errors.Is(err, ErrRefused) tells that there are any.
+	// Refused nodes did not answer because they were asked too much (Config.MaxRequestRate), or because their answer
+	// would have been too large. errors.Is(err, ErrRefused) tells that there are any.
 	Refused []string
 	// Left nodes closed, or stopped giving signs of life, while they were asked.
 	Left []string
-	// Err is ErrTimeout, the context's error, ErrDeaf, an error of publishing, ErrClosed, a *CallError; nil when all who are left
-	// answered.
+	// Err is ErrTimeout, the context's error, ErrDeaf, an error of publishing, ErrClosed, a *CallError; nil when all
+	// who are left answered.
 	Err error
 }
 
@@ -114,16 +115,18 @@ func (e *PartialError) Unwrap() error { return e.Err }
 // Is reports whether target is ErrRefused and some nodes have refused.
 func (e *PartialError) Is(target error) bool { return target == ErrRefused && len(e.Refused) > 0 }
 
-// GapError is reported after the node listens again. What others published meanwhile did not arrive, and was not kept for it.
-// What this node published meanwhile may have arrived at the others: that is not what this error is about.
+// GapError is reported after the node listens again. What others published meanwhile did not arrive, and was not kept
+// for it. What this node published meanwhile may have arrived at the others: that is not what this error is about.
 type GapError struct {
-	// Since is from when on messages may be missing, by this process's clock. Every message of another node whose publishing
-	// had returned by then has arrived, apart from those that a DropError told of. It is when the node handed its last
-	// heartbeat to the bus that came back: the bus delivers in one order, so what was published before the heartbeat
-	// arrived before it. A session can end with much of what it was sent still unread, so this may be long before the session
-	// was found broken: at most about Config.HeartbeatInterval if it worked until then.
+	// Since is from when on messages may be missing, by this process's clock. Every message of another node whose
+	// publishing had returned by then has arrived, apart from those that a DropError told of. It is when the node
+	// handed its last heartbeat to the bus that came back: the bus delivers in one order, so what was published
+	// before the heartbeat arrived before it. A session can end with much of what it was sent still unread, so this
+	// may be long before the session was found broken: at most about Config.HeartbeatInterval if it worked until
+	// then.
 	Since time.Time
-	// Deaf is how long that is: from Since until the new session listened to everything. All that is published later arrives.
+	// Deaf is how long that is: from Since until the new session listened to everything. All that is published later
+	// arrives.
 	Deaf time.Duration
 	// Err is why the old session ended.
 	Err error

@@ -1,18 +1,14 @@
 package core
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// receive takes what came on the namespace's channel. It is called by the receiving goroutine.
+// receive handles a message on the namespace's channel. The receiving goroutine calls it.
 func (ns *Namespace) receive(p []byte, at time.Time) {
 	c := ns.cluster
 	size := len(p)
@@ -22,7 +18,7 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 		return
 	}
 	if !ns.members.announcing.Load() && c.wire.SentBy(p, ns.uid) {
-		ns.own(at)
+		ns.receivedOwn(at)
 		return
 	}
 	if err := c.wire.CheckSize(0, size); err != nil {
@@ -38,7 +34,7 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 		if env.Type == codec.InitialHeartbeat {
 			ns.members.announced(at)
 		}
-		ns.own(at)
+		ns.receivedOwn(at)
 		return
 	}
 	c.counts.received.Add(1)
@@ -46,53 +42,53 @@ func (ns *Namespace) receive(p []byte, at time.Time) {
 		env.NSP = ns.name // old adapters and Node.js's emitter name none
 	}
 	if f := c.hooks.Load().Received; f != nil {
-		defer ns.sort(env, len(p), at) // also if f ends the goroutine
-		guard.Do(func() { f(ns.name, env.Type, env.UID) }, func(err error) { c.traced("Received", err) })
+		defer ns.receivePeer(env, len(p), at) // also if f ends the goroutine
+		guard.Do(func() { f(ns.name, env.Type, env.UID) }, func(err error) { c.traceFailed("Received", err) })
 		return
 	}
-	ns.sort(env, len(p), at)
+	ns.receivePeer(env, len(p), at)
 }
 
-// sort hands a message of another node, which had so many bytes, to who handles it.
-func (ns *Namespace) sort(env *codec.Envelope, size int, at time.Time) {
-	ns.skipped(env)
+// receivedOwn notes that a message of this node came back.
+func (ns *Namespace) receivedOwn(at time.Time) {
+	ns.cluster.counts.receivedOwn.Add(1)
+	ns.lastActive.Store(int64(at.Sub(ns.cluster.began)))
+}
+
+// receivePeer handles a message of another node, of size bytes.
+func (ns *Namespace) receivePeer(env *codec.Envelope, size int, at time.Time) {
+	ns.countSkipped(env)
 	switch {
 	case env.NSP != ns.name:
 		ns.dropped(env, DropForeign, nil)
 	case env.Type == codec.AdapterClose:
-		ns.goodbye(env, at)
-	case !ns.members.seen(env, at):
+		ns.receiveLeave(env, at)
+	case !ns.members.heard(env, at):
 		ns.dropped(env, DropPeers, nil)
 	case !env.Type.Known():
-		ns.dropped(env, DropUnknown, nil) // but it is a sign of life
+		ns.dropped(env, DropUnknown, nil) // it counts as a heartbeat all the same
 	default:
 		ns.route(env, size)
 	}
 }
 
-// own notes that a message of the node itself came back.
-func (ns *Namespace) own(at time.Time) {
-	ns.cluster.counts.receivedOwn.Add(1)
-	ns.spoke.Store(int64(at.Sub(ns.cluster.began)))
-}
-
-// goodbye forgets a peer at once. Requests are told when they have what it has answered before, which may still have to
-// be fetched.
-func (ns *Namespace) goodbye(env *codec.Envelope, now time.Time) {
-	if !ns.members.goodbye(env, now) {
+// receiveLeave forgets a peer at once. Requests learn of it after they have got what the peer answered before, which
+// may still have to be read from the store.
+func (ns *Namespace) receiveLeave(env *codec.Envelope, now time.Time) {
+	if !ns.members.leave(env, now) {
 		return
 	}
-	env.RequestID = ns.requests.latest() // those that begin from now on find that it has left
-	ns.left(env.UID, false)
-	if ns.lanes.answers.offer(env, 0) != nil {
-		ns.requests.leaveBefore(env.UID, env.RequestID)
+	env.RequestID = ns.requests.latest() // requests that begin from now on do not ask it
+	ns.peerLeft(env.UID, false)
+	if ns.queues.answers.offer(env, 0) != nil {
+		ns.requests.leaveUpTo(env.UID, env.RequestID)
 	}
 }
 
-// answer takes what comes out of the answers lane.
-func (ns *Namespace) answer(env *codec.Envelope) {
+// handleAnswer handles a message from the queue of answers.
+func (ns *Namespace) handleAnswer(env *codec.Envelope) {
 	if env.Type == codec.AdapterClose {
-		ns.requests.leaveBefore(env.UID, env.RequestID)
+		ns.requests.leaveUpTo(env.UID, env.RequestID)
 		return
 	}
 	if ns.requests.answer(env) {
@@ -100,31 +96,19 @@ func (ns *Namespace) answer(env *codec.Envelope) {
 	}
 }
 
-// route queues or handles a message whose sender is known.
+// route queues or handles a message of a peer.
 func (ns *Namespace) route(env *codec.Envelope, size int) {
 	switch {
 	case env.Type == codec.Heartbeat:
 	case env.Type == codec.InitialHeartbeat:
-		ns.greet()
+		ns.replyToAnnouncement()
 	case !env.Type.Response():
-		ns.lanes.messages.push(env, size)
+		ns.queues.messages.push(env, size)
 	case env.AttachmentID == "":
-		ns.answer(env)
-	case (env.RequesterUID == "" || env.RequesterUID == ns.uid) && ns.requests.expect(env):
-		ns.lanes.answers.push(env, size)
+		ns.handleAnswer(env)
+	case (env.RequesterUID == "" || env.RequesterUID == ns.uid) && ns.requests.expects(env):
+		ns.queues.answers.push(env, size)
 	}
-}
-
-// greet answers a newcomer, so that it knows this node at once. One answer serves all who come while it is queued.
-func (ns *Namespace) greet() {
-	if !ns.greeting.CompareAndSwap(false, true) {
-		return
-	}
-	if !ns.greets() {
-		ns.greeting.Store(false)
-		return
-	}
-	ns.beat(func() { ns.greeting.Store(false) })
 }
 
 // dropped counts and reports a message that is not delivered.
@@ -141,150 +125,35 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 	if f := c.hooks.Load().Dropped; f != nil {
 		c.trace("Dropped", func() { f(e) })
 	}
-	if !ns.noisy(reason) {
+	if !ns.tooManyReports(reason) {
 		c.report(e)
 	}
 }
 
-// handle does what one message of a peer says. It is called by the messages lane, for one message at a time.
-func (ns *Namespace) handle(env *codec.Envelope) {
-	guard.Do(func() { ns.obey(env) }, func(err error) { ns.failed(env, err) })
-}
-
-func (ns *Namespace) obey(env *codec.Envelope) {
-	if env.RequestID == "" && env.Type != codec.FetchSockets {
-		ns.apply(env)
+// countSkipped counts the parts that Parse left out of a message of another node.
+func (ns *Namespace) countSkipped(env *codec.Envelope) {
+	if env.Skipped == 0 {
 		return
 	}
-	if len(env.RequestID) > maxRequestID {
-		ns.dropped(env, DropMalformed, errRequestID)
-		return
-	}
-	if a := ns.admit(env); a != nil {
-		ns.serve(env, a)
+	c := ns.cluster
+	c.counts.skipped.Add(uint64(env.Skipped))
+	if f := c.hooks.Load().PartsSkipped; f != nil {
+		c.trace("PartsSkipped", func() { f(ns.name, env.Type, shortUID(env.UID), env.Skipped) })
 	}
 }
 
-// maxRequestID is the most bytes that the id of a request may have. Ours and Node.js's have 16. Each answer repeats it.
-const maxRequestID = 128
-
-var errRequestID = fmt.Errorf("%w: the id of a request has more than %d bytes", codec.ErrMalformed, maxRequestID)
-
-// serve answers a request of a peer.
-func (ns *Namespace) serve(env *codec.Envelope, a *account) {
-	switch env.Type {
-	case codec.FetchSockets:
-		sockets := ns.sockets(env)
-		ns.members.charge(a, len(sockets))
-		ns.respond(env, &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: sockets})
-	case codec.ServerSideEmit:
-		asked := question(env)
-		ns.serverSideEmit(env.Args, once(func(v codec.Value) {
-			ns.respond(asked, &codec.Envelope{Type: codec.ServerSideEmitResponse, Value: v})
-		}))
-	case codec.Broadcast:
-		ns.serveAcks(env, a)
+// attachmentFetched notes that an attachment was read. env is what it holds, nil if that is unknown.
+func (ns *Namespace) attachmentFetched(env *codec.Envelope) {
+	ns.cluster.counts.attachmentReads.Add(1)
+	if env != nil {
+		ns.countSkipped(env)
 	}
 }
 
-// question is what an answer needs of a request. The request itself may have megabytes, and the answer may take an hour.
-func question(env *codec.Envelope) *codec.Envelope {
-	return &codec.Envelope{Type: env.Type, UID: env.UID, RequestID: env.RequestID}
-}
-
-// apply does to this process's sockets what a message says that wants no answer.
-func (ns *Namespace) apply(env *codec.Envelope) {
-	switch to := selectorOf(env); {
-	case env.Type == codec.ServerSideEmit:
-		ns.serverSideEmit(env.Args, nil)
-	case env.Opts.Nobody:
-	case env.Type == codec.Broadcast:
-		ns.local.Broadcast(packetOf(env), to)
-	case env.Type == codec.SocketsJoin:
-		ns.local.Join(to, env.Rooms)
-	case env.Type == codec.SocketsLeave:
-		ns.local.Leave(to, env.Rooms)
-	case env.Type == codec.DisconnectSockets:
-		ns.local.Disconnect(to, env.Close)
+// shortUID cuts a uid to the length that is worth keeping: a peer could make it as long as a message.
+func shortUID(uid string) string {
+	if len(uid) > maxUID {
+		return uid[:maxUID] + "…"
 	}
-}
-
-// sockets describes this process's sockets that a message selects.
-func (ns *Namespace) sockets(env *codec.Envelope) []codec.Socket {
-	if env.Opts.Nobody {
-		return nil
-	}
-	all := slices.Clone(ns.local.Sockets(selectorOf(env))) // which Local may keep
-	for i := range all {
-		all[i] = described(all[i])
-	}
-	return all
-}
-
-// broadcastAck asks this process's sockets that a message selects.
-func (ns *Namespace) broadcastAck(ctx context.Context, env *codec.Envelope, asked func(clients int), answer func(codec.Value)) {
-	if env.Opts.Nobody {
-		asked(0)
-		return
-	}
-	ns.local.BroadcastAck(ctx, packetOf(env), selectorOf(env), asked, answer)
-}
-
-func selectorOf(env *codec.Envelope) Selector {
-	return Selector{Rooms: env.Opts.Rooms, Except: env.Opts.Except}
-}
-
-func packetOf(env *codec.Envelope) *Packet { return &Packet{Args: env.Args, Flags: env.Opts.Flags} }
-
-// maxAckTimeout bounds how long a peer can make this node remember clients that do not answer.
-const maxAckTimeout = time.Hour
-
-// serveAcks asks this process's clients on behalf of a peer.
-func (ns *Namespace) serveAcks(env *codec.Envelope, a *account) {
-	timeout := min(env.Opts.Flags.Timeout, maxAckTimeout)
-	if timeout <= 0 {
-		timeout = ns.cluster.config.RequestTimeout
-	}
-	ctx, cancel := context.WithTimeout(ns.ctx, timeout)
-	context.AfterFunc(ctx, func() { ns.members.release(a) })
-	failed := true
-	defer func() {
-		if failed {
-			cancel() // nobody is to be waited for
-		}
-	}()
-	asked := question(env)
-	var open atomic.Int64 // clients who have yet to answer
-	done := func(n int64) {
-		if open.Add(n) == 0 {
-			cancel() // frees the timer
-		}
-	}
-	ns.broadcastAck(ctx, env, once(func(clients int) {
-		ns.members.charge(a, clients)
-		ns.respond(asked, &codec.Envelope{Type: codec.BroadcastClientCount, ClientCount: clients})
-		done(int64(clients))
-	}), func(v codec.Value) {
-		if ctx.Err() == nil {
-			ns.respond(asked, &codec.Envelope{Type: codec.BroadcastAck, Value: v})
-			done(-1)
-		}
-	})
-	failed = false
-}
-
-// respond queues an answer. If it is too large to be sent, and the only one of this node, the peer is told that none will come.
-func (ns *Namespace) respond(request, answer *codec.Envelope) {
-	answer.RequestID, answer.RequesterUID = request.RequestID, request.UID
-	o := ns.operation(answer)
-	defer o.release()
-	err := o.publishAsync()
-	if err == nil {
-		return
-	}
-	ns.unsent(err)
-	var large *TooLargeError
-	if request.Type != codec.Broadcast && answer.Type != codec.RequestRefused && errors.As(err, &large) {
-		ns.refuse(request, DropAnswer, err)
-	}
+	return uid
 }

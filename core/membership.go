@@ -11,69 +11,54 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// membership is who else is in a namespace, as far as their signs of life tell.
-//
-// Who is heard for the first time is a stranger. A stranger counts as a peer at once, but it has to answer an announcement
-// of this node, as every live node does, or it is forgotten early: whoever may publish can make up any number of uids. When
-// there are too many peers, the stranger that came last makes room: the others had more time to answer. Proven peers never do.
+// membership knows the other nodes of a namespace from their messages. peer describes the states of a node.
 type membership struct {
-	max     int
-	rate    float64       // what the requests of one peer may cost in a second
-	timeout time.Duration // after how much silence a peer is gone
-	answer  time.Duration // how long a stranger may take to answer an announcement
-
-	maxPending int // how many requests of one peer may wait for clients
-	lives      *lives
+	max        int           // peers, and tombstones of each kind
+	rate       float64       // what the requests of one peer may cost in a second
+	maxPending int           // how many requests of one peer may wait for clients
+	timeout    time.Duration // a peer that is silent for so long is gone
+	answer     time.Duration // how long a peer may take to answer an announcement
+	processes  *remoteProcesses
 	joined     func(uid string)
-	crowded    func(uid string) // a stranger had to make room for another
+	evicted    func(uid string)
 
-	announcing atomic.Bool // an announcement of this node is on its way,
-	inquiring  atomic.Bool // and it is to find out who is there
+	announcing atomic.Bool // an announcement of this node was sent and has not come back yet,
+	inquiring  atomic.Bool // and its purpose is to find out who is there
 
-	mu        sync.Mutex // guards all below
-	peers     map[string]*peer
-	strangers list.List // of *peer: who has not proven to be alive, in the order in which they came
-	alone     int       // peers that speak for themselves alone
-	unasked   int       // strangers and suspects after whom this node has not inquired yet
-	urgent    bool      // some of these cannot wait
-	pushed    bool      // a stranger has made room since arrived was called last
-	former    former    // who closed, or had to make room
-	total     account   // of all peers
-	// strangersAccount is that of all strangers, and of who is no peer.
-	strangersAccount account
-	changed          chan struct{} // closed when somebody joins or leaves
-	announcedAt      time.Time     // when an announcement of this node last came back; zero after an outage
-	over             bool          // the namespace was closed
+	mu               sync.Mutex // guards all below
+	peers            map[string]*peer
+	departed         map[string]*peer // the tombstones
+	unverified       list.List        // see list
+	tombstones       [3]list.List     // see list
+	withoutProcess   int              // peers that have named no process
+	uninquired       int              // unverified and suspect peers that no inquiry has reached yet
+	urgent           bool             // an inquiry cannot wait
+	someEvicted      bool             // a peer was evicted since anyEvicted was last called
+	totalBudget      budget           // of all peers
+	unverifiedBudget budget           // of all unverified peers, and of senders that are no peers
+	changed          chan struct{}    // closed when a peer joins or leaves
+	announcedAt      time.Time        // when an announcement of this node last came back; zero after an outage
+	closed           bool
 }
 
-// peer is another node.
-type peer struct {
-	uid       string
-	last      time.Time     // when it was last heard itself
-	process   *life         // the process that it belongs to; nil if it speaks for itself alone
-	place     *list.Element // among the strangers; nil once it is proven
-	suspect   bool          // it is proven, but somebody said goodbye in its name
-	asked     time.Time     // stranger or suspect: when an announcement of this node came back; zero before
-	inquired  time.Time     // the same, if the node announced itself to find out who is there
-	pledged   bool          // a heartbeat of it has come
-	closeHash string        // as that heartbeat said; empty if it was a Node.js node's
-	account   account       // what its requests cost
+func newMembership(config Config, processes *remoteProcesses, joined, evicted func(uid string)) *membership {
+	return &membership{
+		max: config.MaxPeers, rate: float64(config.MaxRequestRate), maxPending: config.MaxPendingRequests,
+		timeout: config.HeartbeatTimeout, answer: min(time.Second, config.HeartbeatInterval), processes: processes,
+		joined: joined, evicted: evicted,
+		peers: make(map[string]*peer), departed: make(map[string]*peer), changed: make(chan struct{}),
+	}
 }
 
-func newMembership(config Config, lives *lives, joined, crowded func(uid string)) *membership {
-	return &membership{max: config.MaxPeers, rate: float64(config.MaxRequestRate), maxPending: config.MaxPendingRequests, timeout: config.HeartbeatTimeout, answer: min(time.Second, config.HeartbeatInterval),
-		lives: lives, joined: joined, crowded: crowded, peers: make(map[string]*peer), former: newFormer(config.MaxPeers), changed: make(chan struct{})}
-}
-
-// seen notes a sign of life. A peer that said goodbye comes back only by announcing itself again, or if the goodbye proves to
-// be another's. It is false when there are too many peers to remember another.
-func (m *membership) seen(env *codec.Envelope, now time.Time) bool {
+// heard notes a message of another node, other than a leave message. It returns false when there are too many peers
+// to track another one.
+func (m *membership) heard(env *codec.Envelope, now time.Time) bool {
 	if env.UID == "" || env.UID == codec.EmitterUID {
 		return true
 	}
 	m.mu.Lock()
 	if p := m.peers[env.UID]; p != nil {
-		m.heard(p, env, now)
+		m.heardPeer(p, env, now)
 		m.mu.Unlock()
 		return true
 	}
@@ -81,7 +66,7 @@ func (m *membership) seen(env *codec.Envelope, now time.Time) bool {
 		m.mu.Unlock()
 		return false
 	}
-	allowed, answers := m.former.allow(env, now, m.answer)
+	allowed, verified := m.readmit(env, now)
 	if !allowed {
 		m.mu.Unlock()
 		return true
@@ -92,50 +77,40 @@ func (m *membership) seen(env *codec.Envelope, now time.Time) bool {
 		return false
 	}
 	p := &peer{uid: env.UID}
-	p.place = m.strangers.PushBack(p)
-	m.unasked++
-	m.alone++
-	m.peers[p.uid] = p
-	m.heard(p, env, now)
-	if answers {
-		m.prove(p)
+	m.move(p, unverified, now)
+	m.heardPeer(p, env, now)
+	if verified {
+		m.verify(p, now)
 	}
-	m.change()
+	m.wakeWaiters()
 	m.mu.Unlock()
 	if out != nil {
-		m.crowded(out.uid)
+		m.evicted(out.uid)
 	}
 	m.joined(p.uid)
 	return true
 }
 
-// heard notes a message of a peer. The caller holds mu.
-func (m *membership) heard(p *peer, env *codec.Envelope, now time.Time) {
-	p.last = now
+// heardPeer notes a message of a peer. The caller holds mu.
+func (m *membership) heardPeer(p *peer, env *codec.Envelope, now time.Time) {
+	p.lastHeard = now
 	beat := env.Type == codec.Heartbeat
 	if beat || env.Type == codec.InitialHeartbeat {
-		if !p.pledged {
-			p.pledged, p.closeHash = true, env.CloseHash
+		if !p.hasBeaten {
+			p.hasBeaten, p.closeHash = true, env.CloseHash
 		}
-		m.belongs(p, env.Process)
+		m.joinProcess(p, env.Process)
 	}
-	if beat && (!p.inquired.IsZero() || !p.asked.IsZero() && now.Sub(p.asked) <= m.answer) {
-		m.prove(p)
+	if beat && (!p.inquiredAt.IsZero() || !p.askedAt.IsZero() && now.Sub(p.askedAt) <= m.answer) {
+		m.verify(p, now)
 	}
 }
 
-// prove notes that a peer is alive: it has answered. The caller holds mu.
-func (m *membership) prove(p *peer) {
-	if p.place == nil && !p.suspect {
-		return
+// verify notes that a peer has answered. The caller holds mu.
+func (m *membership) verify(p *peer, now time.Time) {
+	if p.state.mustAnswer() {
+		m.move(p, alive, now)
 	}
-	if p.place != nil {
-		m.strangers.Remove(p.place)
-	}
-	if p.inquired.IsZero() {
-		m.unasked--
-	}
-	p.place, p.suspect, p.asked, p.inquired = nil, false, time.Time{}, time.Time{}
 }
 
 // answered notes that a peer has answered a request.
@@ -143,68 +118,59 @@ func (m *membership) answered(uid string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if p := m.peers[uid]; p != nil {
-		m.prove(p)
+		m.verify(p, p.lastHeard)
 	}
 }
 
-// makeRoom makes room for another peer, and returns who had to go for it. It is false when all peers are proven. The caller
-// holds mu.
+// makeRoom makes room for another peer and returns the peer that was evicted for it, if one was. It returns false
+// when all peers are verified. The caller holds mu.
 func (m *membership) makeRoom(now time.Time) (out *peer, ok bool) {
 	if len(m.peers) < m.max {
 		return nil, true
 	}
-	m.urgent = true // the sooner the others have answered, the sooner the rest can go
-	latest := m.strangers.Back()
+	m.urgent = true // the sooner the live ones answer, the sooner the rest can be forgotten
+	latest := m.unverified.Back()
 	if latest == nil {
 		return nil, false
 	}
 	out = latest.Value.(*peer)
-	m.remove(out)
-	m.former.add(out.uid, madeRoom, false, now)
-	m.pushed = true
+	m.move(out, evicted, now)
+	m.someEvicted = true
 	return out, true
 }
 
-// remove forgets a peer. The caller holds mu.
-func (m *membership) remove(p *peer) {
-	m.prove(p) // takes it from the list of strangers
-	m.belongs(p, "")
-	m.alone--
-	delete(m.peers, p.uid)
-}
-
-// goodbye forgets a peer that closed. It is false when there is none to forget: it is not known, or what it said before
-// shows that somebody else speaks for it. Then it has to answer an announcement.
-func (m *membership) goodbye(env *codec.Envelope, now time.Time) bool {
+// leave notes a leave message. It returns true if a peer has left. It returns false if the sender is no peer, or is
+// one that has not sent the message, as the key shows: that peer has to answer an announcement.
+func (m *membership) leave(env *codec.Envelope, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := m.peers[env.UID]
-	if p != nil && p.closeHash != "" && !fits(p.closeHash, env.CloseKey) {
-		if p.place == nil && !p.suspect {
-			p.suspect = true
-			m.unasked++
+	switch {
+	case p == nil:
+		if len(env.UID) <= maxUID {
+			m.buryUnknown(env.UID, now)
+			m.urgent = true
+		}
+		return false
+	case p.closeHash == "":
+		m.move(p, leaving, now)
+		m.urgent = true
+	case matches(p.closeHash, env.CloseKey):
+		m.move(p, leftVerified, now)
+	default:
+		if p.state == alive {
+			m.move(p, suspect, now)
 		}
 		m.urgent = true
 		return false
 	}
-	if len(env.UID) <= maxUID {
-		proven, why := p != nil && p.closeHash != "", saidGoodbye
-		if p == nil {
-			why = neverKnown
-		}
-		m.former.add(env.UID, why, proven, now)
-		m.urgent = m.urgent || !proven
-	}
-	if p == nil {
-		return false
-	}
-	m.remove(p)
-	m.change()
+	m.wakeWaiters()
 	return true
 }
 
-// announced notes that an announcement of this node came back. Who does not answer it is not there; but only an inquiry has
-// consequences, since after an outage others may come back later than this node.
+// announced notes that an announcement of this node came back, so that all other nodes have it too. Nodes that do not
+// answer it are not there. But only an inquiry has consequences: after an outage, other nodes may be back later than
+// this one.
 func (m *membership) announced(now time.Time) {
 	m.announcing.Store(false)
 	inquiry := m.inquiring.Swap(false)
@@ -212,63 +178,70 @@ func (m *membership) announced(now time.Time) {
 	defer m.mu.Unlock()
 	m.announcedAt = now
 	for _, p := range m.peers {
-		if p.place == nil && !p.suspect {
+		if !p.state.mustAnswer() {
 			continue
 		}
-		p.asked = now
-		if inquiry && p.inquired.IsZero() {
-			p.inquired = now
+		p.askedAt = now
+		if inquiry && p.inquiredAt.IsZero() {
+			p.inquiredAt = now
 		}
 	}
 	if inquiry {
-		m.unasked, m.urgent = 0, false
+		m.uninquired, m.urgent = 0, false
 	}
-	m.former.announced(now)
+	for _, p := range m.departed {
+		if p.state != leftVerified && p.askedAt.IsZero() {
+			p.askedAt = now
+		}
+	}
 }
 
-// manyStrangers is how many strangers are asked even if nobody waits for them.
-const manyStrangers = 64
+// manyUnverified is how many unverified peers make the node inquire even if no request waits for them.
+const manyUnverified = 64
 
-// curious reports whether this node should announce itself, to learn who is there. waiting: requests wait for answers.
-func (m *membership) curious(waiting bool) bool {
+// mustInquire reports whether this node should announce itself to find out who is there. waiting: requests wait for
+// answers.
+func (m *membership) mustInquire(waiting bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.urgent || m.unasked > manyStrangers || waiting && m.unasked > 0
+	return m.urgent || m.uninquired > manyUnverified || waiting && m.uninquired > 0
 }
 
-// belongs notes to which process a peer belongs, as its latest heartbeat says: to none if process is empty. The caller holds mu.
-func (m *membership) belongs(p *peer, process string) {
-	if len(process) > maxUID {
-		process = ""
+// joinProcess notes the process that a peer belongs to, as its latest heartbeat says; none if id is empty. The caller
+// holds mu.
+func (m *membership) joinProcess(p *peer, id string) {
+	if len(id) > maxUID {
+		id = ""
 	}
 	if p.process != nil {
-		if p.process.id == process {
+		if p.process.id == id {
 			return
 		}
-		m.lives.leave(p.process)
+		m.processes.leave(p.process)
 		p.process = nil
-		m.alone++
+		m.withoutProcess++
 	}
-	if process != "" && !m.over {
-		p.process = m.lives.join(process)
-		m.alone--
+	if id != "" && !m.closed {
+		p.process = m.processes.join(id)
+		m.withoutProcess--
 	}
 }
 
-// foreign reports whether a peer speaks for itself alone, and so wants to hear this node in the namespace.
-func (m *membership) foreign() bool {
+// needHeartbeats reports whether a peer has named no process, so that it needs heartbeats of this node in the
+// namespace.
+func (m *membership) needHeartbeats() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.alone > 0
+	return m.withoutProcess > 0
 }
 
-// change wakes those who wait for a number of peers. The caller holds mu.
-func (m *membership) change() {
+// wakeWaiters wakes those who wait for a number of peers. The caller holds mu.
+func (m *membership) wakeWaiters() {
 	close(m.changed)
 	m.changed = make(chan struct{})
 }
 
-// uids returns the peers in order.
+// uids returns the uids of the peers in alphabetical order.
 func (m *membership) uids() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -280,28 +253,36 @@ func (m *membership) uids() []string {
 	return uids
 }
 
-// asked returns who is asked by a request: the peers, and who seems to have said goodbye a moment ago, which nothing proves.
-func (m *membership) asked() []string {
+// respondents returns the nodes that a request asks: the peers, and the nodes that seem to have left a moment ago.
+func (m *membership) respondents() []string {
 	uids := m.uids()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append(uids, m.former.doubted()...)
+	m.leavingOnes(func(p *peer) bool {
+		uids = append(uids, p.uid)
+		return true
+	})
+	return uids
 }
 
-// present reports whether a request may wait for uid.
-func (m *membership) present(uid string) bool {
+// mayRespond reports whether a request may wait for a node.
+func (m *membership) mayRespond(uid string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.peers[uid] != nil || m.former.doubts(uid)
+	if m.peers[uid] != nil {
+		return true
+	}
+	p := m.departed[uid]
+	return p != nil && p.state == leaving
 }
 
-// pushedOut reports whether strangers have made room for others since it was called last.
-func (m *membership) pushedOut() bool {
+// anyEvicted reports whether a peer was evicted since the last call.
+func (m *membership) anyEvicted() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	pushed := m.pushed
-	m.pushed = false
-	return pushed
+	some := m.someEvicted
+	m.someEvicted = false
+	return some
 }
 
 func (m *membership) count() int {
@@ -310,24 +291,24 @@ func (m *membership) count() int {
 	return len(m.peers)
 }
 
-// empty reports whether there are no peers for certain: this node has announced itself, and whoever is there has had the time
-// to answer.
-func (m *membership) empty(now time.Time) bool {
+// isEmpty reports whether there are certainly no peers: this node has announced itself, and every node had time to
+// answer.
+func (m *membership) isEmpty(now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.peers) == 0 && !m.announcedAt.IsZero() && now.Sub(m.announcedAt) > m.answer
 }
 
-// close ends those who wait for a number of peers.
+// close ends all calls of wait.
 func (m *membership) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.over {
-		m.over = true
+	if !m.closed {
+		m.closed = true
 		for _, p := range m.peers {
-			m.belongs(p, "")
+			m.joinProcess(p, "")
 		}
-		m.change()
+		m.wakeWaiters()
 	}
 }
 
@@ -335,10 +316,10 @@ func (m *membership) close() {
 func (m *membership) wait(ctx context.Context, n int) error {
 	for {
 		m.mu.Lock()
-		enough, over, changed := len(m.peers) >= n, m.over, m.changed
+		enough, closed, changed := len(m.peers) >= n, m.closed, m.changed
 		m.mu.Unlock()
 		switch {
-		case over:
+		case closed:
 			return ErrClosed
 		case enough:
 			return nil

@@ -5,9 +5,9 @@ import (
 	"errors"
 )
 
-// NamespaceAsync is Namespace without waiting for the bus: the namespace can be used at once, and hears of its peers as
-// soon as the bus lets it listen. What goes wrong is told to Config.ErrorHandler, and tried again. With ErrClosed comes a
-// namespace all the same, which is closed.
+// NamespaceAsync is Namespace without waiting for the bus. The namespace can be used at once, and learns of its peers
+// as soon as it can listen. Errors are given to Config.ErrorHandler, and listening is tried again. If the cluster is
+// closed, NamespaceAsync returns ErrClosed and a namespace that is closed.
 func (c *Cluster) NamespaceAsync(name string, local LocalSockets) (*Namespace, error) {
 	ns, err := c.newNamespace(name, local)
 	if err != nil {
@@ -23,11 +23,11 @@ func (c *Cluster) NamespaceAsync(name string, local LocalSockets) (*Namespace, e
 	case err != nil:
 		return nil, err
 	}
-	ns.open()
+	ns.askToListen()
 	return ns, nil
 }
 
-// WaitReady returns once the node receives what others send to the namespace, with ctx's error, or with ErrClosed.
+// WaitReady returns once this node receives what others send to the namespace, with ctx's error, or with ErrClosed.
 func (ns *Namespace) WaitReady(ctx context.Context) error {
 	select {
 	case <-ns.ready:
@@ -41,25 +41,25 @@ func (ns *Namespace) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// open asks the listener to listen, unless the namespace was closed.
-func (ns *Namespace) open() {
+// askToListen asks the listener to listen, unless the namespace is closed.
+func (ns *Namespace) askToListen() {
 	ns.opening.Lock()
 	defer ns.opening.Unlock()
 	if ns.ctx.Err() == nil {
-		ns.cluster.listener.ask(ns.channel, true, ns.opened)
+		ns.cluster.listener.ask(ns.channel, true, ns.listenDone)
 	}
 }
 
-// opened announces the node once it listens. It is called by the receiving goroutine. What went wrong is tried again by
-// the ticker, unless the namespace was closed.
-func (ns *Namespace) opened(err error) {
+// listenDone announces the node once it listens. The receiving goroutine calls it. After an error the ticker tries
+// again.
+func (ns *Namespace) listenDone(err error) {
 	switch {
 	case ns.ctx.Err() != nil || errors.Is(err, ErrClosed):
 	case err != nil:
 		ns.cluster.report(&OpError{Op: "listen", Channel: ns.channel, Err: err})
-		ns.refused.Store(true)
+		ns.mustListenAgain.Store(true)
 	default:
-		ns.listens()
+		ns.nowListens()
 		ns.announce()
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// offload holds back messages that are too large for the bus until the store has their attachments, and messages of the same
-// namespace that must not overtake them. All others go straight to the group commit, so that a slow or broken store does not
-// delay them.
+// offload holds back messages that are too large for the bus until the store has their attachments, and messages of
+// the same namespace that must not overtake them. All others go straight to the group commit, so that a slow or
+// broken store does not delay them.
 type offload struct {
 	ctx    context.Context
 	giveUp context.CancelCauseFunc // ends ctx: attachments that are not stored yet fail
@@ -38,8 +38,8 @@ type heldBack struct {
 	free    int          // how many wait for nothing but the store
 }
 
-// inOrder reports whether o keeps its place among the messages of its namespace. Messages to clients, rooms and servers do, and
-// so does the leave message, which is the last one. Heartbeats, FetchSockets and answers need not.
+// inOrder reports whether o keeps its place among the messages of its namespace. Messages to clients, rooms and
+// servers do, and so does the leave message, which is the last one. Heartbeats, FetchSockets and answers need not.
 func (o *outgoing) inOrder() bool {
 	switch t := o.env.Type; t {
 	case codec.InitialHeartbeat, codec.Heartbeat, codec.FetchSockets:
@@ -57,8 +57,8 @@ func (h *heldBack) passes(o *outgoing) bool {
 	return !o.inOrder() || len(h.inOrder) == 0 && (h.free == 0 || !o.isLeave())
 }
 
-// offer queues o for the bus or, before that, for the store. If there is no room, it returns ErrQueueFull or, with wait, a
-// channel that is closed when another try is worth it.
+// offer queues o for the bus or, before that, for the store. If there is no room, it returns ErrQueueFull or, with
+// wait, a channel that is closed when another try is worth it.
 func (f *offload) offer(o *outgoing, wait bool) (space <-chan struct{}, err error) {
 	o.offloaded = o.Spills()
 	h := &o.ns.held
@@ -111,7 +111,8 @@ func (f *offload) pass(o *outgoing, wait bool) (space <-chan struct{}, err error
 	return f.group.Offer(o, o.Size(), wait)
 }
 
-// stored is called when the attachment of o was stored, or could not be. It passes on all messages that need not wait any more.
+// stored is called when the attachment of o was stored, or could not be. It passes on all messages that need not wait
+// any more.
 func (f *offload) stored(o *outgoing) {
 	f.note(o)
 	var failed []*outgoing
@@ -190,8 +191,8 @@ func (f *offload) close() {
 
 var errClosing = errors.New("the store has not answered, and the cluster is being closed")
 
-// giveUpBefore gives up the attachments that are not stored when nine tenths of the time until ctx's deadline have passed. The
-// rest is for the leave messages, which wait for them.
+// giveUpBefore gives up the attachments that are not stored when nine tenths of the time until ctx's deadline have
+// passed. The rest is for the leave messages, which wait for them.
 func (f *offload) giveUpBefore(ctx context.Context) (stop func() bool) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

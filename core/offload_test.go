@@ -202,7 +202,7 @@ func TestStoreWithoutIdsHasFailed(t *testing.T) {
 		var op *core.OpError
 		require.ErrorAs(t, ns.Emit(t.Context(), "large", large), &op)
 		assert.Equal(t, "store attachment", op.Op)
-		assert.ErrorContains(t, op, "the store returned 1 ids for 1 attachments, or an empty one")
+		assert.ErrorContains(t, op, "the store returned 1 ids for 1 attachments, or an empty id")
 	})
 }
 

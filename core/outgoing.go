@@ -13,8 +13,8 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// outgoing is one operation: a message to the other nodes, and what it does to this process's sockets. Its maker holds it, and so
-// does the publisher from queueing to the outcome. When both have released it, its memory is reused.
+// outgoing is one operation: a message to the other nodes, and what it does to this process's sockets. Its maker
+// holds it, and so does the publisher from queueing to the outcome. When both have released it, its memory is reused.
 type outgoing struct {
 	wire.Outgoing
 	env codec.Envelope
@@ -22,8 +22,8 @@ type outgoing struct {
 
 	forPeers bool // nobody but peers uses the message
 
-	// applies says that the operation is applied to this process's sockets as it is on the other nodes. localPart, unless nil,
-	// is called in place of that.
+	// applies says that the operation is applied to this process's sockets as it is on the other nodes. localPart,
+	// unless nil, is called in place of that.
 	applies   bool
 	localPart func()
 
@@ -75,8 +75,8 @@ func (o *outgoing) encode() error {
 	return err
 }
 
-// publish publishes the message, applies the operation here, and waits for the outcome. The operation is applied here even if
-// publishing fails, unless the namespace is closed.
+// publish publishes the message, applies the operation here, and waits for the outcome. The operation is applied here
+// even if publishing fails, unless the namespace is closed.
 func (o *outgoing) publish(ctx context.Context) error {
 	switch err := o.encode(); {
 	case tooLate(err):
@@ -136,8 +136,8 @@ func (o *outgoing) release() {
 	pool.Put(o)
 }
 
-// stopWaiting is called by a caller that cannot wait longer because of err. It returns the outcome if there is one. A message
-// that is still queued will not be published.
+// stopWaiting is called by a caller that cannot wait longer because of err. It returns the outcome if there is one. A
+// message that is still queued will not be published.
 func (o *outgoing) stopWaiting(err error) error {
 	switch {
 	case o.ticket.Withdraw():

@@ -12,12 +12,12 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// publisher publishes the messages of all namespaces in order. A message passes through offload, which waits for the store if the
-// message is too large for the bus, to group, which publishes in batches.
+// publisher publishes the messages of all namespaces in order. A message passes through offload, which waits for the
+// store if the message is too large for the bus, to group, which publishes in batches.
 //
-// A bus must return when its context ends, but the cluster does not rely on it. If the bus has not returned wire.Grace after
-// the deadline, it is stuck: the callers that wait for the batch learn that the outcome is unknown, and nothing is queued until
-// the bus returns. wire.Storer does the same for the store.
+// A bus must return when its context ends, but the cluster does not rely on it. If the bus has not returned
+// wire.Grace after the deadline, it is stuck: the callers that wait for the batch learn that the outcome is unknown,
+// and nothing is queued until the bus returns. wire.Storer does the same for the store.
 type publisher struct {
 	ctx     context.Context
 	sender  *wire.Sender
@@ -28,7 +28,8 @@ type publisher struct {
 	call    func(name string, f func()) // calls a function of trace
 	counts  *counters
 	report  func(error)
-	// expect is called when messages that come back to this node were published. doubtful: they may have been published.
+	// expect is called when messages that come back to this node were published. doubtful: they may have been
+	// published.
 	expect func(handed time.Time, doubtful bool)
 
 	handed time.Time // when the bus got the batch that it has; like err, it belongs to the goroutine of group
@@ -45,8 +46,8 @@ func newGroup(p *publisher, config Config, spawn func(func())) *groupcommit.Grou
 	})
 }
 
-// enqueue queues a message and never waits. It returns ErrQueueFull when there is no room. Otherwise the publisher holds the
-// message too.
+// enqueue queues a message and never waits. It returns ErrQueueFull when there is no room. Otherwise the publisher
+// holds the message too.
 func (p *publisher) enqueue(o *outgoing) error {
 	_, err := p.offer(o, false)
 	return err
@@ -87,9 +88,10 @@ func (p *publisher) publishAsync(o *outgoing) error {
 	return err
 }
 
-// publish queues a message, applies it to this process's sockets, and waits for the outcome, but not longer than ctx. The message
-// is applied once it has its place in the queue, so that whatever this makes the application send comes after it. If the queue
-// is full, the message is applied at once and then waits for its place. It is not applied after Close.
+// publish queues a message, applies it to this process's sockets, and waits for the outcome, but not longer than ctx.
+// The message is applied once it has its place in the queue, so that whatever this makes the application send comes
+// after it. If the queue is full, the message is applied at once and then waits for its place. It is not applied
+// after Close.
 //
 // Callers do not wait for the outcome of messages that only peers use while there are no peers: see solo.
 func (p *publisher) publish(ctx context.Context, o *outgoing) error {
@@ -133,8 +135,8 @@ func batchLength(queued []*outgoing) int {
 	return len(queued)
 }
 
-// Take implements groupcommit.Publisher. It skips messages whose callers have left, and ends those of namespaces whose leave
-// message was published.
+// Take implements groupcommit.Publisher. It skips messages whose callers have left, and ends those of namespaces
+// whose leave message was published.
 func (p *publisher) Take(batch []*outgoing) (live []*outgoing) {
 	live = batch[:0]
 	for _, o := range batch {
@@ -195,9 +197,9 @@ func (p *publisher) Settle(batch []*outgoing) {
 	}
 }
 
-// expectReturn tells the listener that messages of the batch come back, if the bus accepted any that do. Messages that the
-// bus did not get, or refused, do not come back. If the bus did not answer in time, they may; if the connection broke, they
-// may too, but then the listener has no reason to expect them.
+// expectReturn tells the listener that messages of the batch come back, if the bus accepted any that do. Messages
+// that the bus did not get, or refused, do not come back. If the bus did not answer in time, they may; if the
+// connection broke, they may too, but then the listener has no reason to expect them.
 func (p *publisher) expectReturn(batch []*outgoing) {
 	late := errors.Is(p.err, context.DeadlineExceeded) && !errors.Is(p.err, transport.ErrNotSent)
 	doubtful := false
@@ -243,8 +245,8 @@ func (p *publisher) failQueued(o *outgoing, err error) {
 	o.release()
 }
 
-// settle passes the outcome of o to the caller that waits for it, or reports an error. It does nothing if the caller has left
-// or the outcome was passed on before.
+// settle passes the outcome of o to the caller that waits for it, or reports an error. It does nothing if the caller
+// has left or the outcome was passed on before.
 func (p *publisher) settle(o *outgoing, err error) {
 	if !o.ticket.Settle() {
 		return

@@ -38,10 +38,10 @@ type DescribedSocket interface {
 
 // RegistryConfig says what a Registry tells its server. Nil funcs are not called.
 type RegistryConfig struct {
-	// CreateRoom, JoinRoom, LeaveRoom and DeleteRoom are the events of Socket.IO's adapter: CreateRoom comes before the
-	// first JoinRoom of a room, DeleteRoom after its last LeaveRoom. They are called one at a time, in the order in
-	// which things happened, and may call the Registry. If one panics, the method of the Registry that has called it panics too,
-	// after it has made the change and called the funcs of all other events.
+	// CreateRoom, JoinRoom, LeaveRoom and DeleteRoom are the events of Socket.IO's adapter: CreateRoom comes before
+	// the first JoinRoom of a room, DeleteRoom after its last LeaveRoom. They are called one at a time, in the order
+	// in which things happened, and may call the Registry. If one panics, the method of the Registry that has called
+	// it panics too, after it has made the change and called the funcs of all other events.
 	CreateRoom func(room string)
 	JoinRoom   func(room, id string)
 	LeaveRoom  func(room, id string)
@@ -105,7 +105,8 @@ func (r *Registry) Add(socket Socket, rooms ...string) {
 	r.events.run()
 }
 
-// JoinID makes the socket with this id join rooms. It reports whether there is such a socket. (Socket.IO's adapter: addAll.)
+// JoinID makes the socket with this id join rooms. It reports whether there is such a socket. (Socket.IO's adapter:
+// addAll.)
 func (r *Registry) JoinID(id string, rooms ...string) bool {
 	r.mu.Lock()
 	m := r.members[id]
@@ -119,9 +120,10 @@ func (r *Registry) JoinID(id string, rooms ...string) bool {
 	return m != nil
 }
 
-// JoinIDWithin is JoinID with limits: the socket joins none of rooms, and JoinIDWithin returns false, if the socket would then
-// be in more than maxRooms rooms, or in rooms whose names have more than maxBytes bytes together. The room named after the
-// socket's id does not count. A negative limit means no limit. JoinIDWithin returns true if there is no such socket.
+// JoinIDWithin is JoinID with limits: the socket joins none of rooms, and JoinIDWithin returns false, if the socket
+// would then be in more than maxRooms rooms, or in rooms whose names have more than maxBytes bytes together. The room
+// named after the socket's id does not count. A negative limit means no limit. JoinIDWithin returns true if there is
+// no such socket.
 func (r *Registry) JoinIDWithin(id string, maxRooms, maxBytes int, rooms ...string) bool {
 	r.mu.Lock()
 	m := r.members[id]
@@ -151,8 +153,8 @@ func (m *member) fits(maxRooms, maxBytes int, rooms []string) bool {
 	return (maxRooms < 0 || count <= maxRooms) && (maxBytes < 0 || bytes <= maxBytes)
 }
 
-// LeaveID makes the socket with this id leave rooms. It reports whether the socket was in at least one of them. (Socket.IO's
-// adapter: del.)
+// LeaveID makes the socket with this id leave rooms. It reports whether the socket was in at least one of them.
+// (Socket.IO's adapter: del.)
 func (r *Registry) LeaveID(id string, rooms ...string) bool {
 	r.mu.Lock()
 	left := false
@@ -172,8 +174,8 @@ func (r *Registry) RemoveID(id string) bool {
 	return r.removeIf(id, func(Socket) bool { return true })
 }
 
-// Remove removes this socket, which leaves all its rooms. It reports whether the socket was there. Another socket that has
-// replaced it under the same id stays.
+// Remove removes this socket, which leaves all its rooms. It reports whether the socket was there. Another socket
+// that has replaced it under the same id stays.
 func (r *Registry) Remove(socket Socket) bool {
 	return r.removeIf(socket.ID(), func(s Socket) bool { return s == socket })
 }
@@ -216,7 +218,8 @@ func (r *Registry) SocketRooms(id string) []string {
 	return nil
 }
 
-// Rooms returns the names of all rooms, in alphabetical order. The rooms of single sockets, named as their ids, are among them.
+// Rooms returns the names of all rooms, in alphabetical order. The rooms of single sockets, named as their ids, are
+// among them.
 func (r *Registry) Rooms() []string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

@@ -12,7 +12,9 @@ func (r *Registry) Broadcast(p *Packet, to Selector) {
 }
 
 // BroadcastAck implements LocalSockets.
-func (r *Registry) BroadcastAck(ctx context.Context, p *Packet, to Selector, asked func(clients int), answer func(codec.Value)) {
+func (r *Registry) BroadcastAck(
+	ctx context.Context, p *Packet, to Selector, asked func(clients int), answer func(codec.Value),
+) {
 	var ask []AckSocket
 	r.Each(to, func(s Socket) {
 		if a, ok := s.(AckSocket); ok {
@@ -37,16 +39,16 @@ func (r *Registry) Sockets(to Selector) []codec.Socket {
 			h, info.Data = d.Describe()
 		}
 		info.Handshake = h.value()
-		all = append(all, described(info))
+		all = append(all, withObjects(info))
 	})
 	return all
 }
 
-// described is s with an object in place of what it lacks, as in Node.js, whose applications, and Socket.IO's Admin UI, look into it
-// without asking.
-func described(s codec.Socket) codec.Socket {
+// withObjects returns s with empty objects in place of missing data and a missing handshake. Applications on Node.js,
+// and Socket.IO's Admin UI, look into both without a check.
+func withObjects(s codec.Socket) codec.Socket {
 	if s.Data.IsNull() {
-		s.Data = nothing
+		s.Data = emptyObject
 	}
 	if s.Handshake.IsNull() {
 		s.Handshake = Handshake{}.value()
@@ -54,7 +56,7 @@ func described(s codec.Socket) codec.Socket {
 	return s
 }
 
-var nothing = codec.FromTree(codec.Object{})
+var emptyObject = codec.FromTree(codec.Object{})
 
 // Join implements LocalSockets.
 func (r *Registry) Join(to Selector, rooms []string) {

@@ -12,23 +12,23 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// request collects the answers of a set of nodes. Each counts once, and strangers do not.
+// request collects the answers of a set of nodes. Only these nodes can answer, and each of them once.
 type request struct {
 	id   string
 	kind codec.Type // Broadcast, FetchSockets or ServerSideEmit
 
 	mu      sync.Mutex           // guards all below
-	asked   map[string]*answerer // by uid: who has not finished answering
-	missing []string             // who could not be asked, or answered too much
-	left    []string             // who was gone before having answered
-	refused []string             // who did not want to answer
-	room    int                  // for how many bytes of answers there is room
-	err     error                // why it ended, if not because all answered
-	deaf    bool                 // the node was deaf for a part of the time
+	asked   map[string]*answerer // by uid: the nodes that have not finished answering
+	missing []string             // nodes that could not be asked, or answered too much
+	left    []string             // nodes that left before they had answered
+	refused []string             // nodes that refused to answer
+	room    int                  // for how many more bytes of answers there is room
+	err     error                // why the request ended, unless all nodes answered
+	deaf    bool                 // this node was deaf for a part of the time
 	ended   bool
 	done    chan struct{} // closed when ended
 	values  []codec.Value
-	news    chan struct{} // closed by the next of values; nil when nobody waits for that
+	news    chan struct{} // closed when a value is added; nil when nobody waits for it
 	sockets []answeredSocket
 }
 
@@ -38,11 +38,11 @@ var operations = map[codec.Type]string{
 	codec.ServerSideEmit: "server-side emit",
 }
 
-// answerer is a node that is asked for the acknowledgements of its clients.
+// answerer is a node that was asked.
 type answerer struct {
-	counted bool // it told how many
-	clients int  // who have yet to answer, once it is counted
-	early   []codec.Value
+	counted bool          // it has said how many clients it asks
+	clients int           // how many of them have yet to answer, if counted
+	early   []codec.Value // acknowledgements that came before it was counted
 }
 
 // answeredSocket is a socket and the node it is on.
@@ -51,7 +51,7 @@ type answeredSocket struct {
 	uid    string
 }
 
-// maxClients is the most clients that a node is believed to have asked.
+// maxClients bounds how many clients a node can claim to have asked.
 const maxClients = math.MaxInt32
 
 // count notes how many clients a node has asked.
@@ -67,7 +67,8 @@ func (q *request) count(uid string, clients int) bool {
 	})
 }
 
-// ack adds the acknowledgement of one client. A node may give as many as it counts, also before it has counted.
+// ack adds the acknowledgement of one client. A node can add as many as it has counted, and can add them before it
+// counts.
 func (q *request) ack(uid string, v codec.Value) bool {
 	return q.change(uid, sizeOf(v), func(a *answerer) {
 		if !a.counted {
@@ -91,8 +92,8 @@ func (q *request) add(values ...codec.Value) {
 	}
 }
 
-// after returns the acknowledgements but for the first n, and waits for one if there is none. It is false when there is
-// nothing more to wait for: the request or ctx has ended.
+// after returns all acknowledgements but the first n, and waits if there are none. It returns false when there is
+// nothing to wait for: the request or ctx has ended.
 func (q *request) after(ctx context.Context, n int) (values []codec.Value, more bool) {
 	for {
 		q.mu.Lock()
@@ -114,7 +115,7 @@ func (q *request) after(ctx context.Context, n int) (values []codec.Value, more 
 	}
 }
 
-// value adds the only answer of a node.
+// value adds the answer of a node that gives one only.
 func (q *request) value(uid string, v codec.Value) bool {
 	return q.change(uid, sizeOf(v), func(a *answerer) {
 		a.counted = true
@@ -139,7 +140,7 @@ func (q *request) found(uid string, sockets []codec.Socket) bool {
 	})
 }
 
-// sizeOf is about how much memory v takes.
+// sizeOf returns about how much memory v takes.
 func sizeOf(v codec.Value) int {
 	rest := v.Rest()
 	raw, _ := v.Bytes(v.Encoding())
@@ -147,8 +148,8 @@ func sizeOf(v codec.Value) int {
 	return len(raw) + len(more) + 64
 }
 
-// change applies f to a node that has not finished answering, with an answer of size bytes, and ends the request if it was the
-// last. It reports whether the node was waited for.
+// change calls f for a node that has not finished answering, for an answer of size bytes, and ends the request if
+// this was the last one. It reports whether the request waited for the node.
 func (q *request) change(uid string, size int, f func(*answerer)) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -164,18 +165,18 @@ func (q *request) change(uid string, size int, f func(*answerer)) bool {
 		q.missing = append(q.missing, uid)
 		q.values = append(q.values, a.early...)
 		delete(q.asked, uid)
-		q.check()
+		q.endIfComplete()
 		return true
 	}
 	f(a)
 	if a.counted && a.clients == 0 {
 		delete(q.asked, uid)
-		q.check()
+		q.endIfComplete()
 	}
 	return true
 }
 
-// refuse notes that a node does not answer.
+// refuse notes that a node refuses to answer.
 func (q *request) refuse(uid string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -184,7 +185,7 @@ func (q *request) refuse(uid string) bool {
 	}
 	delete(q.asked, uid)
 	q.refused = append(q.refused, uid)
-	q.check()
+	q.endIfComplete()
 	return true
 }
 
@@ -195,7 +196,7 @@ func (q *request) waits(uid string) bool {
 	return q.asked[uid] != nil && !q.ended
 }
 
-// waitsFor returns the nodes that the request waits for.
+// waitsFor returns the nodes for which the request waits.
 func (q *request) waitsFor() []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -205,16 +206,17 @@ func (q *request) waitsFor() []string {
 	return slices.Collect(maps.Keys(q.asked))
 }
 
-// forget does not ask a node after all.
+// forget stops waiting for a node, as if it had not been asked.
 func (q *request) forget(uid string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.asked[uid] != nil && !q.ended {
 		delete(q.asked, uid)
-		q.check()
+		q.endIfComplete()
 	}
 }
 
+// leave notes that a node has left.
 func (q *request) leave(uid string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -223,19 +225,20 @@ func (q *request) leave(uid string) {
 	}
 	delete(q.asked, uid)
 	q.left = append(q.left, uid)
-	q.check()
+	q.endIfComplete()
 }
 
-// check ends the request if nobody is left to answer. The caller holds mu, or is alone.
-func (q *request) check() {
+// endIfComplete ends the request if all nodes have answered. The caller holds mu, or is the only user.
+func (q *request) endIfComplete() {
 	if len(q.asked) == 0 && !q.ended {
 		q.ended = true
 		close(q.done)
 	}
 }
 
-// late ends the request if there is no time for it, also if there is nobody to be asked. It is called before anybody is.
-func (q *request) late(ctx context.Context) bool {
+// endIfLate ends the request if ctx has ended, even if there are no nodes to ask. It is called before the request is
+// sent.
+func (q *request) endIfLate(ctx context.Context) bool {
 	if ctx.Err() == nil {
 		return false
 	}
@@ -264,14 +267,14 @@ func (q *request) abort(err error) {
 	close(q.done)
 }
 
-// deafen notes that answers may not have arrived.
+// deafen notes that answers may have been lost.
 func (q *request) deafen() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.deaf = true
 }
 
-// unreachable notes that the nodes other than self could not be asked, because of err.
+// unreachable notes that nodes other than self could not be asked because of err.
 func (q *request) unreachable(self string, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -285,10 +288,10 @@ func (q *request) unreachable(self string, err error) {
 			q.missing = append(q.missing, uid)
 		}
 	}
-	q.check()
+	q.endIfComplete()
 }
 
-// fail notes that a node has no answer, because of err.
+// fail notes that a node has no answer because of err.
 func (q *request) fail(uid string, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -297,18 +300,18 @@ func (q *request) fail(uid string, err error) {
 	if q.err == nil {
 		q.err = err
 	}
-	q.check()
+	q.endIfComplete()
 }
 
-// complete reports whether there is nobody left to wait for.
-func (q *request) complete() bool {
+// isOver reports whether the request has ended.
+func (q *request) isOver() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.ended
 }
 
-// wait waits for the request to end, at the latest with ctx, and tells who did not answer. After it the answers do not
-// change any more.
+// wait waits until the request or ctx ends. It returns a *PartialError if nodes have not answered. After wait, the
+// answers do not change any more.
 func (q *request) wait(ctx context.Context) error {
 	select {
 	case <-q.done:
@@ -319,13 +322,14 @@ func (q *request) wait(ctx context.Context) error {
 	defer q.mu.Unlock()
 	clients := 0
 	for _, a := range q.asked {
-		q.values = append(q.values, a.early...) // it never counted, but these clients did answer
+		q.values = append(q.values, a.early...) // the node never counted, but these clients did answer
 		clients += min(a.clients, math.MaxInt-clients)
 	}
 	if q.err == nil && len(q.left) == 0 && len(q.refused) == 0 {
 		return nil
 	}
-	p := &PartialError{Op: operations[q.kind], Missing: q.missing, Clients: clients, Refused: q.refused, Left: q.left, Err: q.err}
+	p := &PartialError{Op: operations[q.kind], Missing: q.missing, Clients: clients, Refused: q.refused, Left: q.left,
+		Err: q.err}
 	for uid := range q.asked {
 		p.Missing = append(p.Missing, uid)
 	}

@@ -17,33 +17,33 @@ func randomID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// requests are those of one namespace that wait for answers. Each is bounded by a deadline.
+// requests are the requests of one namespace that wait for answers. Each has a deadline.
 type requests struct {
-	present func(uid string) bool // whether a node is in the namespace
-	room    int                   // the most bytes of answers that a request keeps
-	last    atomic.Uint64         // the id of the latest, counted from a random one
+	mayRespond func(uid string) bool // whether a request may wait for a node
+	room       int                   // the most bytes of answers that a request keeps
+	last       atomic.Uint64         // the id of the latest request; the first one is random
 
 	mu     sync.RWMutex // guards all below
 	open   map[string]*request
 	closed bool
 }
 
-func newRequests(present func(uid string) bool, room int) *requests {
-	r := &requests{present: present, room: room, open: make(map[string]*request)}
+func newRequests(mayRespond func(uid string) bool, room int) *requests {
+	r := &requests{mayRespond: mayRespond, room: room, open: make(map[string]*request)}
 	var b [8]byte
 	rand.Read(b[:])
 	r.last.Store(binary.BigEndian.Uint64(b[:]))
 	return r
 }
 
-// begin registers a request to uids, before it is sent.
+// begin registers a request to uids. It is called before the request is sent.
 func (r *requests) begin(kind codec.Type, uids []string) (*request, error) {
 	q := &request{id: requestID(r.last.Add(1)), kind: kind, asked: make(map[string]*answerer, len(uids)), room: r.room,
 		done: make(chan struct{})}
 	for _, uid := range uids {
 		q.asked[uid] = &answerer{}
 	}
-	q.check()
+	q.endIfComplete()
 	r.mu.Lock()
 	closed := r.closed
 	if !closed {
@@ -53,8 +53,8 @@ func (r *requests) begin(kind codec.Type, uids []string) (*request, error) {
 	if closed {
 		return nil, ErrClosed
 	}
-	for _, uid := range uids { // who leaves from now on is told to the request; who left just before, is not
-		if !r.present(uid) {
+	for _, uid := range uids { // the request learns who leaves from now on, but not who left just before
+		if !r.mayRespond(uid) {
 			q.forget(uid)
 		}
 	}
@@ -67,7 +67,7 @@ func requestID(number uint64) string {
 	return hex.EncodeToString(b[:])
 }
 
-// latest returns the id of the request that began last.
+// latest returns the id of the latest request.
 func (r *requests) latest() string { return requestID(r.last.Load()) }
 
 // end forgets a request.
@@ -77,15 +77,15 @@ func (r *requests) end(q *request) {
 	r.mu.Unlock()
 }
 
-// waiting reports whether there is any request.
+// waiting reports whether there are requests.
 func (r *requests) waiting() bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return len(r.open) > 0
 }
 
-// answer hands an answer to its request, and reports whether that waited for it. Answers to others' requests, late ones and
-// repeated ones are nobody's.
+// answer passes an answer to its request and reports whether the request waited for it. Answers to requests of other
+// nodes, late answers and repeated ones are ignored.
 func (r *requests) answer(env *codec.Envelope) bool {
 	r.mu.RLock()
 	q := r.open[env.RequestID]
@@ -123,9 +123,9 @@ func answers(t, kind codec.Type) bool {
 	return false
 }
 
-// expect reports whether a reference may be to an answer that is waited for. Which request it answers is known only once the
-// attachment was read.
-func (r *requests) expect(env *codec.Envelope) bool {
+// expects reports whether a reference may be to an answer that a request waits for. Which request it answers is known
+// only after the attachment was read.
+func (r *requests) expects(env *codec.Envelope) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, q := range r.open {
@@ -136,13 +136,14 @@ func (r *requests) expect(env *codec.Envelope) bool {
 	return false
 }
 
-// leave tells all requests that a node is gone.
+// leave notes in all requests that a node has left.
 func (r *requests) leave(uid string) {
 	r.each(func(q *request) { q.leave(uid) })
 }
 
-// leaveBefore tells the requests up to the one with this id that a node is gone. Ids grow, as they have the same length.
-func (r *requests) leaveBefore(uid, id string) {
+// leaveUpTo notes in the requests up to the one with this id that a node has left. Ids grow, and all have the same
+// length.
+func (r *requests) leaveUpTo(uid, id string) {
 	r.each(func(q *request) {
 		if q.id <= id {
 			q.leave(uid)
@@ -150,26 +151,26 @@ func (r *requests) leaveBefore(uid, id string) {
 	})
 }
 
-// drop tells all requests not to wait for a node that had said goodbye before they began.
-func (r *requests) drop(uid string) {
+// forget makes all requests stop waiting for a node that had left before they began.
+func (r *requests) forget(uid string) {
 	r.each(func(q *request) { q.forget(uid) })
 }
 
-// leaveUnless tells all requests that those nodes are gone who are not present.
-func (r *requests) leaveUnless() {
+// leaveAbsent notes in all requests that the nodes that may not respond any more have left.
+func (r *requests) leaveAbsent() {
 	r.each(func(q *request) {
 		for _, uid := range q.waitsFor() {
-			if !r.present(uid) {
+			if !r.mayRespond(uid) {
 				q.leave(uid)
 			}
 		}
 	})
 }
 
-// deafen tells all requests that answers may not have arrived.
+// deafen notes in all requests that answers may have been lost.
 func (r *requests) deafen() { r.each((*request).deafen) }
 
-// close ends all requests, and those to come, with ErrClosed.
+// close ends all requests with ErrClosed, and those to come.
 func (r *requests) close() {
 	r.mu.Lock()
 	r.closed = true

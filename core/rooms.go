@@ -9,9 +9,10 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// room is a set of members, and a list of them that is made when it is first wanted and kept until somebody leaves: a broadcast
-// goes through the list without a lock. The list is in the order in which the members were added to the registry: they lie in
-// memory as they came, here and in the kernel, and going through them in another order takes a quarter longer.
+// room is a set of members, and a list of them that is made when it is first wanted and kept until somebody leaves: a
+// broadcast goes through the list without a lock. The list is in the order in which the members were added to the
+// registry: they lie in memory as they came, here and in the kernel, and going through them in another order takes a
+// quarter longer.
 type room struct {
 	members map[*member]struct{}
 	list    atomic.Pointer[[]*member]
@@ -53,10 +54,10 @@ func (r *room) listed() []*member {
 // selections are reused for the members that a union of rooms, or an exception, selects.
 var selections = sync.Pool{New: func() any { return new([]*member) }}
 
-// Each calls f for every selected socket once. Those of a single room, or all, come in the order in which they were added. It
-// holds no lock meanwhile: f may use the Registry, and a socket that leaves during the call may still get its turn, while one that
-// comes need not. If f panics, or ends its goroutine, for some, the others still get their turn, and then Each panics with the first
-// panic, as a *PanicError.
+// Each calls f for every selected socket once. Those of a single room, or all, come in the order in which they were
+// added. It holds no lock meanwhile: f may use the Registry, and a socket that leaves during the call may still get
+// its turn, while one that comes need not. If f panics, or ends its goroutine, for some, the others still get their
+// turn, and then Each panics with the first panic, as a *PanicError.
 func (r *Registry) Each(to Selector, f func(Socket)) {
 	if len(to.Except) == 0 && len(to.Rooms) <= 1 {
 		visit(r.single(to.Rooms), f)
@@ -152,8 +153,8 @@ func (q *eventQueue) add(f func()) {
 	q.mu.Unlock()
 }
 
-// run calls what waits, unless another goroutine is about to, or a func that it calls has called run. If one of them panics, the
-// others are called, and then run panics.
+// run calls what waits, unless another goroutine is about to, or a func that it calls has called run. If one of them
+// panics, the others are called, and then run panics.
 func (q *eventQueue) run() {
 	var first error
 	q.empty(&first)

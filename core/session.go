@@ -8,83 +8,25 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// run receives from session, and from those that replace it, until ctx ends.
-func (l *listener) run(ctx context.Context, session transport.Session) {
-	l.goOn(ctx, session, l.setUp(), l.minWait)
-}
-
-// goOn is run from the middle of a session, which began at some time. If code of the application's, such as Trace.Received, ends the
-// goroutine, another one goes on.
-func (l *listener) goOn(ctx context.Context, session transport.Session, began time.Time, wait time.Duration) {
-	returned := false
-	defer func() {
-		if returned {
-			l.refuse()
-			return
-		}
-		l.spawn(func() { l.goOn(ctx, session, began, wait) })
-	}()
-	for {
-		err := l.serve(ctx, session)
-		heard, complete := l.setDown()
-		if ctx.Err() == nil {
-			l.lost(err) // before closing, which takes its time when nobody answers
-		}
-		l.close(ctx, session)
-		if heard.Sub(began) > l.maxWait {
-			wait = l.minWait // it has worked for a while: this is a new trouble
-		}
-		if session, wait = l.reopen(ctx, wait); session == nil {
-			returned = true
-			return
-		}
-		began = l.setUp()
-		l.recovered(&GapError{Since: complete, Deaf: began.Sub(complete), Err: err})
-	}
-}
-
-// setUp notes that there is a session that listens to everything, and returns since when.
-func (l *listener) setUp() time.Time {
+// sessionBegins notes that there is a session that listens to all channels, and returns since when.
+func (l *listener) sessionBegins() time.Time {
 	now := time.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.up, l.heard, l.complete = true, now, now
+	l.health.begin(now)
 	return now
 }
 
-// setDown notes that there is no session that works. It returns when the last one proved that it works, and until when
-// everything has arrived.
-func (l *listener) setDown() (heard, complete time.Time) {
-	var silent []*change // nothing arrives on their channels: the next session will not listen to them
-	l.mu.Lock()
-	l.up = false
-	l.forget()
-	for channel, c := range l.changes {
-		if !c.on {
-			delete(l.changes, channel)
-			silent = append(silent, c)
-		}
-	}
-	heard, complete = l.heard, l.complete
-	l.mu.Unlock()
-	for _, c := range silent {
+// sessionEnds notes that there is no session that works. It returns when the last one proved that it works, and until
+// when everything has arrived.
+func (l *listener) sessionEnds() (heard, complete time.Time) {
+	heard, complete = l.health.end() // first: unlisten that finds no session does not wait
+	for _, c := range l.subs.sessionEnded() {
 		c.finish(nil)
 	}
 	return heard, complete
 }
 
-// forget leaves the channels of a session that has ended to the next one. The caller holds mu.
-func (l *listener) forget() {
-	for channel := range l.channels {
-		if l.changes[channel] == nil {
-			l.changes[channel] = &change{on: true}
-		}
-	}
-	clear(l.channels)
-}
-
-// reopen opens a session that listens to every channel. It tries until ctx ends and then returns nil. The first attempt
-// comes after wait; how long the next one would have waited is returned too.
+// reopen opens a session that listens to all channels. It tries until ctx ends, and then returns nil. The first
+// attempt comes after wait. reopen also returns how long it would have waited before the next one.
 func (l *listener) reopen(ctx context.Context, wait time.Duration) (transport.Session, time.Duration) {
 	for {
 		select {
@@ -103,17 +45,15 @@ func (l *listener) reopen(ctx context.Context, wait time.Duration) (transport.Se
 	}
 }
 
-// open opens a session and listens to all channels. What arrives meanwhile is handed on.
+// open opens a session that listens to all channels. What arrives meanwhile is passed on.
 func (l *listener) open(ctx context.Context) (transport.Session, error) {
 	session, err := l.connect(ctx)
 	if err != nil {
 		return nil, &OpError{Op: "open session", Err: err}
 	}
-	if err := l.answer(ctx, session); err != nil {
+	if err := l.changeSubscriptions(ctx, session); err != nil {
 		l.close(ctx, session)
-		l.mu.Lock()
-		l.forget()
-		l.mu.Unlock()
+		l.subs.leaveToNextSession()
 		return nil, err
 	}
 	return session, nil
@@ -125,9 +65,9 @@ func (l *listener) connect(ctx context.Context) (transport.Session, error) {
 	return openSession(ctx, l.bus)
 }
 
-// close ends a session, also after ctx has ended.
+// close closes a session, also after ctx has ended.
 func (l *listener) close(ctx context.Context, session transport.Session) {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
 	defer cancel()
-	_ = rarely(func() error { return session.Close(bounded) }) // the session is given up: there is nothing to do about it
+	_ = callRarely(func() error { return session.Close(bounded) }) // the session is given up, whatever Close returns
 }

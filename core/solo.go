@@ -7,20 +7,20 @@ import (
 
 // solo decides whether a caller waits for the bus.
 //
-// Emit returns when the bus has accepted the message, so that it can return the error if the bus does not. A node without peers
-// has nobody to send to: its messages have reached all sockets as soon as they were applied to this process's own. Waiting for a
-// round trip, on PostgreSQL about the time of a commit, would buy the caller nothing. So the caller of such a message does not
-// wait. The message is published all the same: a peer that this node does not know yet may listen, and programs that only read
-// the bus do.
+// Emit returns when the bus has accepted the message, so that it can return the error if the bus does not. A node
+// without peers has nobody to send to: its messages have reached all sockets as soon as they were applied to this
+// process's own. Waiting for a round trip, on PostgreSQL about the time of a commit, would buy the caller nothing. So
+// the caller of such a message does not wait. The message is published all the same: a peer that this node does not
+// know yet may listen, and programs that only read the bus do.
 //
 // These rules keep the shortcut honest:
 //
-//   - It holds only for messages that nobody but peers uses (outgoing.forPeers): broadcasts, changes of rooms, requests. The
-//     caller of Namespace or Close always waits.
-//   - It holds only while the node knows that there are no peers: it has announced itself, every live node had time to answer,
-//     none did, and the node is not deaf.
-//   - When a message of a caller that did not wait fails, the error is reported to Config.ErrorHandler. From then on callers
-//     wait and get the errors themselves, until the bus accepts a batch again, or the store an attachment.
+//   - It holds only for messages that nobody but peers uses (outgoing.forPeers): broadcasts, changes of rooms,
+//     requests. The caller of Namespace or Close always waits.
+//   - It holds only while the node knows that there are no peers: it has announced itself, every live node had time
+//     to answer, none did, and the node is not deaf.
+//   - When a message of a caller that did not wait fails, the error is reported to Config.ErrorHandler. From then on
+//     callers wait and get the errors themselves, until the bus accepts a batch again, or the store an attachment.
 //
 // BenchmarkEmitWithoutPeers measures what the shortcut saves.
 type solo struct {

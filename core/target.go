@@ -11,8 +11,8 @@ import (
 )
 
 // Target is who an operation is for: sockets of a namespace, on this node and on all others. It is immutable: To,
-// Except and the like return another one, so that a Target can be kept and shared. A Target comes from a Namespace: what is
-// asked of the zero Target does nothing and returns a *ConfigError.
+// Except and the like return another one, so that a Target can be kept and shared. A Target comes from a Namespace:
+// what is asked of the zero Target does nothing and returns a *ConfigError.
 type Target struct {
 	ns     *Namespace
 	rooms  []string
@@ -23,9 +23,9 @@ type Target struct {
 	timed  bool // Timeout was called
 }
 
-// To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room of
-// its own id. To with no rooms, such as an empty list, targets nobody unless rooms were targeted already: nothing is sent. In
-// Node.js it targets everybody.
+// To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room
+// of its own id. To with no rooms, such as an empty list, targets nobody unless rooms were targeted already: nothing
+// is sent. In Node.js it targets everybody.
 func (t Target) To(rooms ...string) Target {
 	t.rooms = wire.Union(t.rooms, rooms)
 	t.nobody = len(t.rooms) == 0
@@ -60,8 +60,9 @@ func (t Target) Compress(compress bool) Target {
 }
 
 // Timeout bounds how long EmitWithAck, Acks, FetchSockets and ServerSideEmitWithAck wait for answers, instead of
-// Config.RequestTimeout. Other nodes learn of it in whole milliseconds. 0 means that no time is left: nothing is sent, and the
-// error is ErrTimeout. With a negative duration all operations on the Target do nothing and return a *ConfigError.
+// Config.RequestTimeout. Other nodes learn of it in whole milliseconds. 0 means that no time is left: nothing is
+// sent, and the error is ErrTimeout. With a negative duration all operations on the Target do nothing and return a
+// *ConfigError.
 func (t Target) Timeout(d time.Duration) Target {
 	t.flags.Timeout, t.timed = d, true
 	return t
@@ -89,17 +90,19 @@ func (t Target) timeout() time.Duration {
 	return t.ns.cluster.config.RequestTimeout
 }
 
-// Emit sends an event to the sockets of the target, on all nodes. It returns once the bus has the event for all nodes that
-// listen: a node whose connection is broken just then misses it, and nobody tells the sender. This process's sockets are
-// given the event without waiting for the bus. An error of publishing is returned, and the event has reached this process's
-// sockets all the same. When ctx ends first, Emit returns at once: a message that was still queued is not sent, and one that
-// is on its way may be (ErrUnconfirmed). An event that cannot be encoded reaches nobody.
+// Emit sends an event to the sockets of the target, on all nodes. It returns once the bus has the event for all nodes
+// that listen: a node whose connection is broken just then misses it, and nobody tells the sender. This process's
+// sockets are given the event without waiting for the bus. An error of publishing is returned, and the event has
+// reached this process's sockets all the same. When ctx ends first, Emit returns at once: a message that was still
+// queued is not sent, and one that is on its way may be (ErrUnconfirmed). An event that cannot be encoded reaches
+// nobody.
 //
-// A node that knows that it has no peers does not wait: Emit returns once the event is queued for the bus. If publishing then
-// fails, Config.ErrorHandler is told, and from then on Emit waits and returns errors again, until the bus has taken an event. The
-// node knows that it has no peers when none has answered its announcement within a second, or within HeartbeatInterval if that
-// is shorter. The same holds for all methods of a Target that take a context. Programs that are not nodes, such as one that
-// reads the bus, are not waited for; package emitter always waits.
+// A node that knows that it has no peers does not wait: Emit returns once the event is queued for the bus. If
+// publishing then fails, Config.ErrorHandler is told, and from then on Emit waits and returns errors again, until the
+// bus has taken an event. The node knows that it has no peers when none has answered its announcement within a
+// second, or within HeartbeatInterval if that is shorter. The same holds for all methods of a Target that take a
+// context. Programs that are not nodes, such as one that reads the bus, are not waited for; package emitter always
+// waits.
 //
 // Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {

@@ -7,25 +7,28 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Trace has functions that the cluster calls when something happens, for metrics and tests. Nil functions are not called. The
-// cluster waits until a call returns, so the functions must not block. They are called from several goroutines at once.
+// Trace has functions that the cluster calls when something happens, for metrics and tests. Nil functions are not
+// called. The cluster waits until a call returns, so the functions must not block. They are called from several
+// goroutines at once.
 type Trace struct {
-	// AttachmentStored is called when the attachment of a message was stored, or could not be (err). bytes is its size. took is
-	// the time since the message was queued.
+	// AttachmentStored is called when the attachment of a message was stored, or could not be (err). bytes is its
+	// size. took is the time since the message was queued.
 	AttachmentStored func(nsp string, t codec.Type, bytes int, took time.Duration, err error)
-	// Published is called when a batch of messages was published, or failed with err. attachments is how many of the messages
-	// have an attachment.
+	// Published is called when a batch of messages was published, or failed with err. attachments is how many of the
+	// messages have an attachment.
 	Published func(messages, attachments int, took time.Duration, err error)
 	// Received is called before a message of another node is handled.
 	Received func(nsp string, t codec.Type, uid string)
 	// Dropped is called when a received message is not delivered.
 	Dropped func(*DropError)
-	// PartsSkipped is called when parts of another node's message, or of its attachment, were invalid or unknown and were left
-	// out. The rest of the message is used. See codec.Codec.
+	// PartsSkipped is called when parts of another node's message, or of its attachment, were invalid or unknown and
+	// were left out. The rest of the message is used. See codec.Codec.
 	PartsSkipped func(nsp string, t codec.Type, uid string, parts int)
-	// QueueFull is called when EmitAsync, an answer or a heartbeat found the publishing queue full. The message is not sent.
+	// QueueFull is called when EmitAsync, an answer or a heartbeat found the publishing queue full. The message is
+	// not sent.
 	QueueFull func(nsp string, t codec.Type)
-	// SessionLost is called when the node becomes deaf: its listening session has broken, or was found to have been silent.
+	// SessionLost is called when the node becomes deaf: its listening session has broken, or was found to have been
+	// silent.
 	SessionLost func(err error)
 	// SessionRecovered is called when the node listens to all its channels again.
 	SessionRecovered func(*GapError)
@@ -59,8 +62,8 @@ type Stats struct {
 	Received          uint64 // messages of other nodes
 	ReceivedOwn       uint64 // the node's own messages, which the bus returned to it
 	ReceiveDropped    uint64 // messages of other nodes that were not delivered, for any DropReason
-	PartsSkipped      uint64 // parts of other nodes' messages that were invalid or unknown and left out, such as a room that is null
-	Unsigned          uint64 // messages and attachments without a valid signature of Config.Secret; part of ReceiveDropped
+	PartsSkipped      uint64 // parts of messages that were invalid or unknown and left out, such as a room that is null
+	Unsigned          uint64 // messages and attachments without a valid signature; part of ReceiveDropped
 	AttachmentReads   uint64 // attachments read from the store
 	SessionsLost      uint64 // times that the node became deaf
 }
@@ -76,6 +79,7 @@ func (c *counters) snapshot() Stats {
 		Published: c.published.Load(), PublishErrors: c.publishErrors.Load(), PublishBatches: c.publishBatches.Load(),
 		AttachmentsStored: c.attachmentsStored.Load(), QueueDropped: c.queueDropped.Load(), Received: c.received.Load(),
 		ReceivedOwn: c.receivedOwn.Load(), ReceiveDropped: c.receiveDropped.Load(),
-		PartsSkipped: c.skipped.Load(), Unsigned: c.unsigned.Load(), AttachmentReads: c.attachmentReads.Load(), SessionsLost: c.sessions.Load(),
+		PartsSkipped: c.skipped.Load(), Unsigned: c.unsigned.Load(), AttachmentReads: c.attachmentReads.Load(),
+		SessionsLost: c.sessions.Load(),
 	}
 }

@@ -46,9 +46,9 @@ func (b *Batch) Len() int {
 	return len(b.items)
 }
 
-// Send sends the messages, in the order of the calls, and empties the batch. It returns ctx's error if that ended before
-// anything was stored or sent, which leaves the batch as it was; and a *BatchError that says which messages were not sent, or,
-// with ErrUnconfirmed, may not have been.
+// Send sends the messages, in the order of the calls, and empties the batch. It returns ctx's error if that ended
+// before anything was stored or sent, which leaves the batch as it was; and a *BatchError that says which messages
+// were not sent, or, with ErrUnconfirmed, may not have been.
 func (b *Batch) Send(ctx context.Context) error {
 	b.mu.Lock()
 	items := b.items

@@ -1,6 +1,6 @@
 // Package emitter reaches the clients of a cluster from outside it: from a billing job, a cron script, or a request
-// handler that is no node. An Emitter sends what a node would, to Node.js's nodes and ours alike, and receives nothing: it
-// has no goroutine, no LISTEN and nothing to close.
+// handler that is no node. An Emitter sends what a node would, to Node.js's nodes and ours alike, and receives
+// nothing: it has no goroutine, no LISTEN and nothing to close.
 //
 //	e, err := emitter.New(emitter.Config{Bus: pgxdriver.New(pool)})
 //	…
@@ -17,7 +17,7 @@
 //
 // # Delivery
 //
-// Messages of one emitter arrive in the order of the calls, where each call begins after the one before has returned. They
-// arrive at most once, and are lost to a node that does not listen at that time. Calls that run at the same time share
-// round trips.
+// Messages of one emitter arrive in the order of the calls, where each call begins after the one before has returned.
+// They arrive at most once, and are lost to a node that does not listen at that time. Calls that run at the same time
+// share round trips.
 package emitter

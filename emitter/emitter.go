@@ -35,9 +35,9 @@ func New(config Config) (*Emitter, error) {
 // With returns an emitter that sends through bus and has e's options otherwise. Attachments go to bus too if it is a
 // Store, unless e was given a Store that is not its Bus. It does no I/O.
 //
-// In a transaction (pgxdriver.InTx, pqdriver.InTx) the events are sent, and their attachments kept, when it commits, and
-// not at all when it is rolled back, also to a savepoint before them. What the emitter refuses by itself, such as a
-// reserved event name, does not harm the transaction. One goroutine at a time may use it.
+// In a transaction (pgxdriver.InTx, pqdriver.InTx) the events are sent, and their attachments kept, when it commits,
+// and not at all when it is rolled back, also to a savepoint before them. What the emitter refuses by itself, such as
+// a reserved event name, does not harm the transaction. One goroutine at a time may use it.
 func (e *Emitter) With(bus Publisher) *Emitter {
 	config := e.config
 	if same(config.Store, config.Bus) {
@@ -74,8 +74,8 @@ type sink interface {
 	take(ctx context.Context, nsp string, env *codec.Envelope) error
 }
 
-// encode makes a message of env, and reports whether there is anything to send. A message to nobody is made too, so that what is wrong
-// with it is found.
+// encode makes a message of env, and reports whether there is anything to send. A message to nobody is made too, so
+// that what is wrong with it is found.
 func (e *Emitter) encode(nsp string, env *codec.Envelope) (o wire.Outgoing, send bool, err error) {
 	if e.config.Bus == nil {
 		return o, false, &ConfigError{Field: "Bus", Reason: "is nil"}

@@ -10,10 +10,10 @@ import (
 // ErrNoAnswers is returned when an acknowledgement is asked for: an emitter is no node, so nobody can answer it.
 var ErrNoAnswers = errors.New("emitter: acknowledgements are for the nodes of a cluster: an emitter receives nothing")
 
-// ErrUnconfirmed is wrapped by an error of publishing when the outcome is unknown: the context ended, or Config.PublishTimeout
-// passed, while the bus had the message, or the bus failed in the middle. The message may have been sent, or may still be sent.
-// An error without it means that the message was not sent. In a transaction no error wraps it: whether the message is sent is
-// up to the transaction.
+// ErrUnconfirmed is wrapped by an error of publishing when the outcome is unknown: the context ended, or
+// Config.PublishTimeout passed, while the bus had the message, or the bus failed in the middle. The message may have
+// been sent, or may still be sent. An error without it means that the message was not sent. In a transaction no error
+// wraps it: whether the message is sent is up to the transaction.
 var ErrUnconfirmed = fault.ErrUnconfirmed
 
 // These errors are defined in package fault, because package core returns them too.
@@ -22,8 +22,8 @@ type (
 	ConfigError = fault.ConfigError
 	// NameError is returned for a namespace or prefix that cannot be used. Nothing was sent.
 	NameError = fault.NameError
-	// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no store.
-	// Nothing was sent.
+	// TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no
+	// store. Nothing was sent.
 	TooLargeError = fault.TooLargeError
 	// ReservedEventError is returned for an event name that Socket.IO reserves. Nothing was sent.
 	ReservedEventError = fault.ReservedEventError
@@ -35,7 +35,8 @@ type (
 type BatchError struct {
 	// Messages is how many there were in the batch.
 	Messages int
-	// Unsent are the indexes, in the order of the calls, of the messages that were not sent, or are not sure to have been.
+	// Unsent are the indexes, in the order of the calls, of the messages that were not sent, or are not sure to have
+	// been.
 	Unsent []int
 	// Err is the first error.
 	Err error

@@ -14,9 +14,9 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// publisher publishes what callers bring, in the group commit that package core uses too: whatever is queued during a round trip
-// shares the next one. Its goroutine ends when nothing is queued. Attachments are stored before a delivery joins the queue, so
-// that a slow store delays nobody else. No caller waits longer than its context lasts.
+// publisher publishes what callers bring, in the group commit that package core uses too: whatever is queued during a
+// round trip shares the next one. Its goroutine ends when nothing is queued. Attachments are stored before a delivery
+// joins the queue, so that a slow store delays nobody else. No caller waits longer than its context lasts.
 //
 // In a transaction there is no queue: only the caller's goroutine may use the transaction.
 type publisher struct {
@@ -60,7 +60,8 @@ func newPublisher(config Config) *publisher {
 	}
 	sender := &wire.Sender{
 		Wire: wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
-			Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes, Secrets: [][]byte{config.Secret}}),
+			Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes,
+			Secrets: [][]byte{config.Secret}}),
 		Bus: config.Bus, Timeout: config.PublishTimeout,
 	}
 	if _, ok := config.Bus.(Transaction); ok {
@@ -100,8 +101,9 @@ func (p *publisher) publishOne(ctx context.Context, o wire.Outgoing) error {
 	return err
 }
 
-// publishAll publishes items and puts the outcome of each into its Err. If publishAll itself returns an error, no item was
-// published or, with ErrUnconfirmed, all of them may still be. The items are the caller's again only if ours is true.
+// publishAll publishes items and puts the outcome of each into its Err. If publishAll itself returns an error, no
+// item was published or, with ErrUnconfirmed, all of them may still be. The items are the caller's again only if ours
+// is true.
 func (p *publisher) publishAll(ctx context.Context, items []*wire.Outgoing) (ours bool, err error) {
 	d := p.newDelivery(items)
 	outcome, err := p.publish(ctx, d)
@@ -120,8 +122,8 @@ const (
 	unknown                  // the publisher or the storer may still have both
 )
 
-// publish publishes d and waits. If it returns no error, the outcome is in the items. With ErrUnconfirmed, d is still being
-// published. With any other error, it was not and will not be.
+// publish publishes d and waits. If it returns no error, the outcome is in the items. With ErrUnconfirmed, d is still
+// being published. With any other error, it was not and will not be.
 func (p *publisher) publish(ctx context.Context, d *delivery) (outcome, error) {
 	if err := ctx.Err(); err != nil {
 		return settled, err

@@ -22,9 +22,9 @@ func (t Target) Of(nsp string) Target {
 	return t
 }
 
-// To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room of
-// its own id. To with no rooms, such as an empty list, targets nobody unless rooms were targeted already: nothing is sent. In
-// Node.js it targets everybody.
+// To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room
+// of its own id. To with no rooms, such as an empty list, targets nobody unless rooms were targeted already: nothing
+// is sent. In Node.js it targets everybody.
 func (t Target) To(rooms ...string) Target {
 	t.opts.Rooms = wire.Union(t.opts.Rooms, rooms)
 	t.opts.Nobody = len(t.opts.Rooms) == 0
@@ -52,10 +52,11 @@ func (t Target) Compress(compress bool) Target {
 	return t
 }
 
-// Emit sends an event to the sockets of the target. It returns once the bus has it for all nodes that listen: a node whose
-// connection is broken just then misses it, and nobody tells the sender. In a transaction, that is when it commits. When ctx ends before that, Emit returns at once: a
-// message that still waits behind those of other callers is not sent; the error of one that is on its way is
-// ErrUnconfirmed too. In a transaction the caller's database handle decides when a call returns.
+// Emit sends an event to the sockets of the target. It returns once the bus has it for all nodes that listen: a node
+// whose connection is broken just then misses it, and nobody tells the sender. In a transaction, that is when it
+// commits. When ctx ends before that, Emit returns at once: a message that still waits behind those of other callers
+// is not sent; the error of one that is on its way is ErrUnconfirmed too. In a transaction the caller's database
+// handle decides when a call returns.
 //
 // Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {

@@ -9,13 +9,14 @@ import (
 
 var (
 	// ErrUnconfirmed is wrapped by an error of publishing when the outcome is unknown: the context ended, or
-	// Config.PublishTimeout passed, while the bus had the message, or the bus failed in the middle. The message may have
-	// been sent, or may still be sent. An error without it means that the message was not sent.
+	// Config.PublishTimeout passed, while the bus had the message, or the bus failed in the middle. The message may
+	// have been sent, or may still be sent. An error without it means that the message was not sent.
 	ErrUnconfirmed = errors.New("the message may have been sent, or may still be")
-	// ErrUnsigned is wrapped by the error of a message or an attachment that carries no valid signature of Config.Secret.
+	// ErrUnsigned is wrapped by the error of a message or an attachment that carries no valid signature of
+	// Config.Secret.
 	ErrUnsigned = errors.New("backplane: the message has no valid signature")
-	// ErrAttachmentReplaced is wrapped by the error of a message whose attachment was replaced by another message's under
-	// the same id. This happens when PostgreSQL crashes (see postgres.Config.DurableAttachments).
+	// ErrAttachmentReplaced is wrapped by the error of a message whose attachment was replaced by another message's
+	// under the same id. This happens when PostgreSQL crashes (see postgres.Config.DurableAttachments).
 	ErrAttachmentReplaced = errors.New("backplane: the attachment was replaced by that of another message")
 	// ErrExited is the error of a call of the application's code that ended its goroutine with runtime.Goexit, as
 	// testing.T.FailNow does.
@@ -61,8 +62,8 @@ func (e *ReservedEventError) Error() string {
 	return fmt.Sprintf("%q is a reserved event name", excerpt.Of(e.Event))
 }
 
-// Reserved reports whether Socket.IO reserves an event name: it emits an event of this name itself, on the client or on the
-// server, or its EventEmitter does.
+// Reserved reports whether Socket.IO reserves an event name: it emits an event of this name itself, on the client or
+// on the server, or its EventEmitter does.
 func Reserved(event string) bool {
 	switch event {
 	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":

@@ -1,5 +1,6 @@
-// Package groupcommit publishes queued items in batches. One goroutine publishes at a time, and the items that are queued
-// while a batch is being published form the next batch. The longer a round trip takes, the more items share the next one.
+// Package groupcommit publishes queued items in batches. One goroutine publishes at a time, and the items that are
+// queued while a batch is being published form the next batch. The longer a round trip takes, the more items share
+// the next one.
 //
 // Package core queues the messages of a node in a Group, package emitter those of its callers.
 //

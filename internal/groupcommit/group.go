@@ -10,13 +10,15 @@ import (
 type Publisher[T any] interface {
 	// Take returns the items of batch that are still to be published. It may reuse batch's memory.
 	Take(batch []T) []T
-	// Publish publishes a batch, which is not empty, from start on. If it takes longer than Config.Limit, Stuck is called.
+	// Publish publishes a batch, which is not empty, from start on. If it takes longer than Config.Limit, Stuck is
+	// called.
 	Publish(batch []T, start time.Time)
 	// Settle passes on the outcomes of a batch that Publish has returned from.
 	Settle(batch []T)
-	// Stuck is called when Publish has not returned from batch, which it got at start, in time. queued are the items that
-	// waited behind it and have left the queue. Stuck is called with the Group's lock held, so Settle is not called for batch before it returns. It
-	// must not call the Group; what it returns, unless nil, is called without the lock.
+	// Stuck is called when Publish has not returned from batch, which it got at start, in time. queued are the items
+	// that waited behind it and have left the queue. Stuck is called with the Group's lock held, so Settle is not
+	// called for batch before it returns. It must not call the Group; what it returns, unless nil, is called without
+	// the lock.
 	Stuck(batch, queued []T, start time.Time) (unlocked func())
 }
 
@@ -31,15 +33,15 @@ type Config[T any] struct {
 	Limit time.Duration
 	// Spawn starts a goroutine.
 	Spawn func(func())
-	// Stay says that the goroutine waits for the next item when nothing is queued, until Close. Waking it is faster than
-	// starting another one. Without Stay the Group needs no Close.
+	// Stay says that the goroutine waits for the next item when nothing is queued, until Close. Waking it is faster
+	// than starting another one. Without Stay the Group needs no Close.
 	Stay bool
 	// Full, Closed and Stuck are the errors for an item that the Group refuses.
 	Full, Closed, Stuck error
 }
 
-// Group is a queue and the goroutine that publishes what is queued. The first item starts the goroutine. It ends when nothing
-// is queued or, with Config.Stay, after Close. A Group is safe for concurrent use.
+// Group is a queue and the goroutine that publishes what is queued. The first item starts the goroutine. It ends when
+// nothing is queued or, with Config.Stay, after Close. A Group is safe for concurrent use.
 type Group[T any] struct {
 	config   Config[T]
 	watchdog *time.Timer   // calls overdue; it runs while a batch is being published
@@ -173,8 +175,8 @@ func (g *Group[T]) run() {
 	}
 }
 
-// next returns all queued items and keeps free, which is what the call before returned, for items to come. It returns none when
-// the goroutine ends.
+// next returns all queued items and keeps free, which is what the call before returned, for items to come. It returns
+// none when the goroutine ends.
 func (g *Group[T]) next(free []T) []T {
 	clear(free)
 	g.mu.Lock()

@@ -2,9 +2,10 @@ package groupcommit
 
 import "sync/atomic"
 
-// Ticket decides between the publisher and the caller of one item. An item is queued at first. The publisher takes it when
-// its batch starts, and settles it when the outcome is known. The caller can withdraw it before it is taken, and abandon it
-// after that. Each step happens at most once: of two goroutines that try, one gets true. The zero value is a queued item.
+// Ticket decides between the publisher and the caller of one item. An item is queued at first. The publisher takes it
+// when its batch starts, and settles it when the outcome is known. The caller can withdraw it before it is taken, and
+// abandon it after that. Each step happens at most once: of two goroutines that try, one gets true. The zero value is
+// a queued item.
 type Ticket struct{ state atomic.Int32 }
 
 const (
@@ -22,8 +23,8 @@ func (t *Ticket) Settle() bool { return t.state.CompareAndSwap(taken, over) }
 // Withdraw reports whether the caller may leave because the item was not taken: it will not be published.
 func (t *Ticket) Withdraw() bool { return t.state.CompareAndSwap(queued, over) }
 
-// Abandon reports whether the caller may leave while the item is being published: its outcome is unknown. If Withdraw and
-// Abandon both return false, the outcome was passed on.
+// Abandon reports whether the caller may leave while the item is being published: its outcome is unknown. If Withdraw
+// and Abandon both return false, the outcome was passed on.
 func (t *Ticket) Abandon() bool { return t.state.CompareAndSwap(taken, over) }
 
 // Queued reports whether the item was neither taken nor withdrawn.

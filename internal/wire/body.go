@@ -17,9 +17,9 @@ var (
 // newKey returns what a reference and its body share: 63 random bits as 16 hexadecimal digits.
 func newKey() string { return strconv.FormatUint(rand.Uint64()|1<<63, 16) }
 
-// DecodeBody reads what the store has under the id of ref, a reference that names its namespace. The envelope may keep
-// parts of p. It returns fault.ErrAttachmentReplaced for another message's body. Node.js writes no key: its bodies are held only
-// against sender, type and namespace.
+// DecodeBody reads what the store has under the id of ref, a reference that names its namespace. The envelope may
+// keep parts of p. It returns fault.ErrAttachmentReplaced for another message's body. Node.js writes no key: its
+// bodies are held only against sender, type and namespace.
 func (w *Wire) DecodeBody(ref *codec.Envelope, p []byte) (*codec.Envelope, error) {
 	p, err := w.Open(inStore, p)
 	if err != nil {

@@ -26,8 +26,8 @@ func Channel(prefix, nsp string, limits transport.Limits) (string, error) {
 	return channel, nil
 }
 
-// ProcessChannel returns the name of the channel on which processes speak for all of their namespaces. No namespace has it,
-// since theirs start with "/", and it is no longer than that of the namespace "/".
+// ProcessChannel returns the name of the channel on which processes speak for all of their namespaces. No namespace
+// has it, since theirs start with "/", and it is no longer than that of the namespace "/".
 func ProcessChannel(prefix string) string { return prefix + "#*" }
 
 // CheckPrefix tells whether prefix can start the name of at least the channel of the namespace "/".

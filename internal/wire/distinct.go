@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// distinct finds out which messages are likely to be equal to another one of the same batch, so that they can be made to
-// differ: a bus that has to keep equal messages apart sends each in a round trip of its own.
+// distinct finds out which messages are likely to be equal to another one of the same batch, so that they can be made
+// to differ: a bus that has to keep equal messages apart sends each in a round trip of its own.
 type distinct struct {
 	seed   maphash.Seed
 	batch  atomic.Uint64 // counts batches: only what is sent together matters

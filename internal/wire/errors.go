@@ -11,8 +11,8 @@ import (
 // Unconfirmed adds fault.ErrUnconfirmed to err.
 func Unconfirmed(err error) error { return fmt.Errorf("%w: %w", err, fault.ErrUnconfirmed) }
 
-// Grace is how much later than its deadline a call of the bus or the store may return. After that it is stuck: those who wait
-// are told, and nothing is queued until it returns, because that would change the order.
+// Grace is how much later than its deadline a call of the bus or the store may return. After that it is stuck: those
+// who wait are told, and nothing is queued until it returns, because that would change the order.
 const Grace = 50 * time.Millisecond
 
 // ErrStuck and ErrStoreStuck are why nothing is queued, for the bus or for the store.

@@ -16,14 +16,15 @@ type Publisher interface {
 	Limits() transport.Limits
 }
 
-// Sender takes encoded messages to the bus, once a Storer has stored their bodies. It is safe for concurrent use if the bus is.
+// Sender takes encoded messages to the bus, once a Storer has stored their bodies. It is safe for concurrent use if
+// the bus is.
 type Sender struct {
 	Wire *Wire
 	Bus  Publisher
 	// Timeout bounds a call of Send. 0: the caller's context alone does.
 	Timeout time.Duration
-	// Serial: in a transaction, to which Store belongs too. Send stores the bodies itself, makes one round trip at a time, and none
-	// after one has failed.
+	// Serial: in a transaction, to which Store belongs too. Send stores the bodies itself, makes one round trip at a
+	// time, and none after one has failed.
 	Serial bool
 	Store  Store
 	// Published, if not nil, is called for each round trip to the bus.
@@ -107,8 +108,8 @@ func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 	return err
 }
 
-// round is one call of the bus, unless ctx has ended. It returns how many of msgs were certainly sent after an error, and whether it is
-// certain that the others were not.
+// round is one call of the bus, unless ctx has ended. It returns how many of msgs were certainly sent after an error,
+// and whether it is certain that the others were not.
 func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted int, certain bool, err error) {
 	if len(msgs) == 0 || ctx.Err() != nil {
 		return 0, true, ctx.Err()

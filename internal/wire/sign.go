@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/fault"
 )
 
-// A signed message starts with its signature: the HMAC-SHA256 of where it belongs and of what follows, in base64. It is text, so
-// that every bus can carry it, and has always the same size.
+// A signed message starts with its signature: the HMAC-SHA256 of where it belongs and of what follows, in base64. It
+// is text, so that every bus can carry it, and has always the same size.
 
 // signatureSize is the size of a signature in bytes.
 const signatureSize = 43
@@ -40,7 +40,8 @@ func newSigner(secrets [][]byte) *signer {
 	s := new(signer)
 	for _, secret := range secrets {
 		if len(secret) > 0 {
-			s.secrets = append(s.secrets, &sync.Pool{New: func() any { return &mac{hash: hmac.New(sha256.New, secret)} }})
+			newMAC := func() any { return &mac{hash: hmac.New(sha256.New, secret)} }
+			s.secrets = append(s.secrets, &sync.Pool{New: newMAC})
 		}
 	}
 	if len(s.secrets) == 0 {
@@ -105,7 +106,8 @@ func (w *Wire) seal(place string, p []byte) {
 	}
 }
 
-// Open returns the message that came on a channel without its signature, or fault.ErrUnsigned. It returns p if messages are not signed.
+// Open returns the message that came on a channel without its signature, or fault.ErrUnsigned. It returns p if
+// messages are not signed.
 func (w *Wire) Open(channel string, p []byte) ([]byte, error) {
 	if w.signer == nil {
 		return p, nil
@@ -115,11 +117,12 @@ func (w *Wire) Open(channel string, p []byte) ([]byte, error) {
 
 // CheckSecrets returns a *fault.ConfigError for secrets that cannot be used.
 func CheckSecrets(secret, previous []byte) error {
+	const short = "has less than 16 bytes: whoever reads one message could find it by trying"
 	switch {
 	case len(secret) > 0 && len(secret) < MinSecret:
-		return &fault.ConfigError{Field: "Secret", Reason: "has less than 16 bytes: whoever reads one message could find it by trying"}
+		return &fault.ConfigError{Field: "Secret", Reason: short}
 	case len(previous) > 0 && len(previous) < MinSecret:
-		return &fault.ConfigError{Field: "PreviousSecret", Reason: "has less than 16 bytes: whoever reads one message could find it by trying"}
+		return &fault.ConfigError{Field: "PreviousSecret", Reason: short}
 	case len(previous) > 0 && len(secret) == 0:
 		return &fault.ConfigError{Field: "PreviousSecret", Reason: "is set without Secret: nothing would be signed"}
 	}

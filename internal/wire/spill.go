@@ -23,8 +23,8 @@ type batchStore interface {
 
 var _ batchStore = storage.Batch(nil)
 
-// Attachments are stored in so many round trips at the same time, or, if the store can take many in one, in fewer and with so
-// many in each. Each takes a connection of the store; database/sql keeps two by default.
+// Attachments are stored in so many round trips at the same time, or, if the store can take many in one, in fewer and
+// with so many in each. Each takes a connection of the store; database/sql keeps two by default.
 const (
 	putSingles   = 4
 	putBatches   = 2
@@ -68,7 +68,8 @@ func put(ctx context.Context, store Store, bodies [][]byte) (ids []string, err e
 		return ids, err
 	}
 	if len(ids) != len(bodies) || slices.Contains(ids, "") {
-		return nil, fmt.Errorf("backplane: the store returned %d ids for %d attachments, or an empty one", len(ids), len(bodies))
+		return nil, fmt.Errorf("backplane: the store returned %d ids for %d attachments, or an empty id",
+			len(ids), len(bodies))
 	}
 	return ids, nil
 }
@@ -96,8 +97,8 @@ func putAll(ctx context.Context, store Store, bodies [][]byte) (ids []string, er
 	return ids, errs
 }
 
-// spill stores the bodies of batch in a transaction: one round trip at a time, and none after one that failed, which has
-// ended the transaction. It returns that error.
+// spill stores the bodies of batch in a transaction: one round trip at a time, and none after one that failed, which
+// has ended the transaction. It returns that error.
 func (s *Sender) spill(ctx context.Context, batch []*Outgoing) error {
 	var todo []*Outgoing
 	for _, o := range batch {

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// Storer puts the bodies of large messages into a store, so that they can be sent as references. It makes a few round trips at a
-// time, each for many bodies where the store can, and each within a timeout. It is safe for concurrent use.
+// Storer puts the bodies of large messages into a store, so that they can be sent as references. It makes a few round
+// trips at a time, each for many bodies where the store can, and each within a timeout. It is safe for concurrent
+// use.
 //
-// With a store that does not answer, a message waits for one and a half timeouts at most, however many there are: when a round trip has
-// timed out, and nothing was stored meanwhile, all messages that have waited for half of that time are given up with it. A store that
-// does not return when its time is over is stuck: its round trip is given up Grace later, and when all round trips are stuck, Add
-// refuses everything.
+// With a store that does not answer, a message waits for one and a half timeouts at most, however many there are:
+// when a round trip has timed out, and nothing was stored meanwhile, all messages that have waited for half of that
+// time are given up with it. A store that does not return when its time is over is stuck: its round trip is given up
+// Grace later, and when all round trips are stuck, Add refuses everything.
 type Storer struct {
 	wire    *Wire
 	store   Store
@@ -36,8 +37,8 @@ type Spilled interface {
 	Message() *Outgoing
 	// Wanted reports whether it is still to be sent.
 	Wanted() bool
-	// Stored is called once: the message can be sent now, or its Err says why it cannot. One that is not wanted may be as it was. ctx is
-	// one that Add was called with.
+	// Stored is called once: the message can be sent now, or its Err says why it cannot. One that is not wanted may
+	// be as it was. ctx is one that Add was called with.
 	Stored(ctx context.Context)
 }
 
@@ -55,8 +56,8 @@ func NewStorer(wire *Wire, store Store, timeout time.Duration, spawn func(func()
 	return s
 }
 
-// Add queues a message. It returns an error, and will not call Stored, when the store is stuck. The store gets ctx, or that of an
-// earlier call; when that ends, what waits fails with its cause.
+// Add queues a message. It returns an error, and will not call Stored, when the store is stuck. The store gets ctx,
+// or that of an earlier call; when that ends, what waits fails with its cause.
 func (s *Storer) Add(ctx context.Context, m Spilled) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +100,8 @@ func (s *Storer) take() []waiting {
 	return some
 }
 
-// put stores some in one round trip, or each by itself if the store refuses them together, so that only those at fault fail.
+// put stores some in one round trip, or each by itself if the store refuses them together, so that only those at
+// fault fail.
 func (s *Storer) put(ctx context.Context, some []waiting) {
 	some = slices.DeleteFunc(some, func(m waiting) bool {
 		if m.Wanted() {
@@ -168,8 +170,8 @@ func (s *Storer) note(begun time.Time, stored bool, ended error) (lost []waiting
 	return lost
 }
 
-// abandon gives up a round trip from which the store has not returned: it may go on reading the bodies. It gives up all that waits too, if
-// nobody is left who could store it.
+// abandon gives up a round trip from which the store has not returned: it may go on reading the bodies. It gives up
+// all that waits too, if nobody is left who could store it.
 func (s *Storer) abandon(ctx context.Context, some []waiting, why error) {
 	for _, m := range some {
 		m.Message().buf = nil

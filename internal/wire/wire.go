@@ -25,8 +25,8 @@ type Config struct {
 	Threshold int
 	// MaxMessageBytes is how large an encoded message may be, inline or as a body. 0: any size.
 	MaxMessageBytes int
-	// Secrets: messages and bodies are signed with the first, and only those are read that one of them has signed. Empty ones
-	// do not count. None: messages are not signed.
+	// Secrets: messages and bodies are signed with the first, and only those are read that one of them has signed.
+	// Empty ones do not count. None: messages are not signed.
 	Secrets [][]byte
 }
 
@@ -45,8 +45,8 @@ type Wire struct {
 
 // New returns a Wire for config.
 func New(config Config) *Wire {
-	w := &Wire{codec: config.Codec, text: config.Limits.Text, spills: config.Store != nil, inline: config.Limits.Payload,
-		max: config.MaxMessageBytes}
+	w := &Wire{codec: config.Codec, text: config.Limits.Text, spills: config.Store != nil,
+		inline: config.Limits.Payload, max: config.MaxMessageBytes}
 	w.peeker, _ = config.Codec.(codec.Peeker)
 	if t := config.Threshold; w.spills && t > 0 && (w.inline == 0 || t <= w.inline) {
 		w.inline = max(t-1, 1) // 0 would mean any number, and no message is that short
@@ -60,8 +60,8 @@ func New(config Config) *Wire {
 	return w
 }
 
-// Encode appends env to dst as it goes over the bus, but for the signature. If spill is true the result is instead a body for the store, and
-// Reference tells what goes over the bus once the store has it.
+// Encode appends env to dst as it goes over the bus, but for the signature. If spill is true the result is instead a
+// body for the store, and Reference tells what goes over the bus once the store has it.
 func (w *Wire) Encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
 	p, spill, err = w.encode(dst, env)
 	if w.distinct != nil && err == nil && !spill && env.Nonce == 0 && w.distinct.seen(p[len(dst):]) {
@@ -81,7 +81,8 @@ func (w *Wire) encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, er
 	return p, spill, nil
 }
 
-// CheckSize returns a *fault.TooLargeError for a message of n bytes that is over MaxMessageBytes. t is 0 when the type is unknown.
+// CheckSize returns a *fault.TooLargeError for a message of n bytes that is over MaxMessageBytes. t is 0 when the
+// type is unknown.
 func (w *Wire) CheckSize(t codec.Type, n int) error {
 	if w.max == 0 || n <= w.max {
 		return nil
@@ -127,7 +128,8 @@ func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err 
 
 func (w *Wire) fits(n int) bool { return w.inline == 0 || n <= w.inline }
 
-// Reference appends to dst what goes over the bus in place of env, whose body is in the store under id, but for the signature.
+// Reference appends to dst what goes over the bus in place of env, whose body is in the store under id, but for the
+// signature.
 func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) (p []byte, err error) {
 	defer guard.Catch(&err)
 	ref := codec.Envelope{Type: env.Type, UID: env.UID, NSP: env.NSP, RequesterUID: env.RequesterUID,

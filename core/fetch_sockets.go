@@ -10,15 +10,15 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// RemoteSocket is a socket of any node of the namespace, as it was when it was fetched.
+// RemoteSocket describes a socket of any node of the namespace, as it was when it was fetched.
 type RemoteSocket struct {
 	target Target
 	socket codec.Socket
 	node   string
 }
 
-// FetchSockets returns the sockets of the target, on all nodes. When not all nodes answer in time, the sockets found
-// so far, this process's own among them, come with a *PartialError.
+// FetchSockets returns the sockets of the target on all nodes. If not all nodes answer in time, it returns the
+// sockets found so far, among them this process's own, and a *PartialError.
 func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	if err := t.check(); err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	ns := t.ns
 	var peers []string
 	if !t.local && !t.nobody {
-		peers = ns.members.asked()
+		peers = ns.members.respondents()
 	}
 	q, err := ns.requests.begin(codec.FetchSockets, peers)
 	if err != nil {
@@ -36,13 +36,13 @@ func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	add := func(s codec.Socket, node string) {
 		all = append(all, &RemoteSocket{target: Target{ns: ns, rooms: []string{s.ID}}, socket: s, node: node})
 	}
-	defer ns.requests.end(q) // also when Local ends the goroutine
+	defer ns.requests.end(q) // also when LocalSockets ends the goroutine
 	env := &codec.Envelope{Type: codec.FetchSockets, Opts: t.opts()}
 	guard.Do(func() {
-		for _, s := range ns.sockets(env) {
+		for _, s := range ns.describeSockets(env) {
 			add(s, ns.uid)
 		}
-	}, func(err error) { ns.failedAsked(q, "LocalSockets.Sockets", err) })
+	}, func(err error) { ns.ownAnswerFailed(q, "LocalSockets.Sockets", err) })
 	err = t.ask(ctx, q, env)
 	for _, s := range q.sockets {
 		add(s.socket, s.uid)
@@ -59,11 +59,11 @@ func (s *RemoteSocket) Node() string { return s.node }
 // Rooms returns the rooms that the socket was in, its own id among them.
 func (s *RemoteSocket) Rooms() []string { return s.socket.Rooms }
 
-// Data returns what the application has attached to the socket.
+// Data returns the data that the application has attached to the socket.
 func (s *RemoteSocket) Data() codec.Value { return s.socket.Data }
 
-// Handshake returns how the socket has connected. What its node has said in another form than a Handshake has is left out. The
-// error wraps codec.ErrMalformed when that is all.
+// Handshake returns how the socket connected. Fields that its node sent with another type are left out. If the
+// handshake is no object, the error wraps codec.ErrMalformed.
 func (s *RemoteSocket) Handshake() (Handshake, error) {
 	var h Handshake
 	tree, err := s.socket.Handshake.Tree()
@@ -74,10 +74,11 @@ func (s *RemoteSocket) Handshake() (Handshake, error) {
 	if err != nil {
 		return Handshake{}, fmt.Errorf("backplane: handshake of socket %q: %w", excerpt.Of(s.socket.ID), err)
 	}
-	for key, into := range map[string]any{"headers": &h.Headers, "time": &h.Time, "address": &h.Address, "xdomain": &h.XDomain,
-		"secure": &h.Secure, "issued": &h.Issued, "url": &h.URL, "query": &h.Query, "auth": &h.Auth} {
+	for key, into := range map[string]any{
+		"headers": &h.Headers, "time": &h.Time, "address": &h.Address, "xdomain": &h.XDomain, "secure": &h.Secure, "issued": &h.Issued, "url": &h.URL, "query": &h.Query, "auth": &h.Auth,
+	} {
 		if v, ok := all.Lookup(key); ok {
-			_ = codec.FromTree(v).Decode(into) // or it is left as it is
+			_ = codec.FromTree(v).Decode(into) // a field of another type is left out
 		}
 	}
 	return h, nil
@@ -88,8 +89,8 @@ func (s *RemoteSocket) Emit(ctx context.Context, name string, args ...any) error
 	return s.target.Emit(ctx, name, args...)
 }
 
-// EmitWithAck sends an event to the socket and returns its acknowledgement. It returns ErrSocketNotFound when the socket
-// has gone meanwhile. See Target.EmitWithAck.
+// EmitWithAck sends an event to the socket and returns its acknowledgement. It returns ErrSocketNotFound if the
+// socket has left meanwhile. See Target.EmitWithAck.
 func (s *RemoteSocket) EmitWithAck(ctx context.Context, name string, args ...any) (codec.Value, error) {
 	values, err := s.target.EmitWithAck(ctx, name, args...)
 	switch {
@@ -101,7 +102,7 @@ func (s *RemoteSocket) EmitWithAck(ctx context.Context, name string, args ...any
 	return codec.Value{}, ErrSocketNotFound
 }
 
-// Timeout bounds how long EmitWithAck of the socket that it returns waits. See Target.Timeout.
+// Timeout returns the same socket with a bound for how long EmitWithAck waits. See Target.Timeout.
 func (s *RemoteSocket) Timeout(d time.Duration) *RemoteSocket {
 	timed := *s
 	timed.target = s.target.Timeout(d)
@@ -118,15 +119,15 @@ func (s *RemoteSocket) Leave(ctx context.Context, rooms ...string) error {
 	return s.target.SocketsLeave(ctx, rooms...)
 }
 
-// Disconnect disconnects the socket from the namespace; close: its underlying connection too.
+// Disconnect disconnects the socket from the namespace. close: it closes the connection too.
 func (s *RemoteSocket) Disconnect(ctx context.Context, close bool) error {
 	return s.target.DisconnectSockets(ctx, close)
 }
 
-// Handshake is how a socket has connected, as Socket.IO describes it.
+// Handshake describes how a socket connected, as in Socket.IO.
 type Handshake struct {
 	Headers map[string]any `json:"headers"`
-	Time    string         `json:"time"`    // a date, in words
+	Time    string         `json:"time"`    // the date as text
 	Address string         `json:"address"` // of the client
 	XDomain bool           `json:"xdomain"`
 	Secure  bool           `json:"secure"`
@@ -139,7 +140,7 @@ type Handshake struct {
 // IssuedAt returns Issued as a time.
 func (h Handshake) IssuedAt() time.Time { return time.UnixMilli(h.Issued) }
 
-// value encodes h. Maps are never null, because Socket.IO's users look into them without asking.
+// value encodes h. Maps are never null, because users of Socket.IO look into them without a check.
 func (h Handshake) value() codec.Value {
 	if h.Headers == nil {
 		h.Headers = map[string]any{}
@@ -151,7 +152,7 @@ func (h Handshake) value() codec.Value {
 		h.Auth = map[string]any{}
 	}
 	v, err := codec.NewValue(h)
-	if err != nil { // Headers, Query or Auth hold what JSON cannot express
+	if err != nil { // Headers, Query or Auth have values that JSON cannot express
 		h.Headers, h.Query, h.Auth = map[string]any{}, map[string]any{}, map[string]any{}
 		v, _ = codec.NewValue(h)
 	}

@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// tick gives signs of life, forgets silent peers and gives up silent sessions.
+// tick sends heartbeats, forgets silent peers and gives up silent sessions, until the cluster is closed.
 func (c *Cluster) tick() {
 	every := min(max(c.config.HeartbeatInterval/20, time.Millisecond), time.Second)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	c.process.beat = time.Now() // Start has just proved that the node hears itself
+	c.process.lastBeat = time.Now() // Start has just proved that the node receives its own messages
 	for {
 		select {
 		case <-c.ctx.Done():
 			return
 		case now := <-ticker.C:
-			all, heard, doubted := c.all(), c.listener.heardUntil(), false
+			all, heard, doubtful := c.all(), c.listener.heardUntil(), false
 			for _, ns := range all {
-				doubted = ns.tick(now, heard) || doubted
+				doubtful = ns.tick(now, heard) || doubtful
 			}
-			c.process.tick(now, heard, all, doubted)
-			c.listener.giveUp(now)
+			c.process.tick(now, heard, all, doubtful)
+			c.listener.giveUpIfSilent(now)
 		}
 	}
 }
 
-// expireAttachments removes what nobody will read any more.
+// expireAttachments removes old attachments from the store until the cluster is closed.
 func (c *Cluster) expireAttachments() {
 	ticker := time.NewTicker(c.config.CleanupInterval)
 	defer ticker.Stop()
@@ -36,7 +36,7 @@ func (c *Cluster) expireAttachments() {
 			return
 		case <-ticker.C:
 			ctx, cancel := context.WithTimeout(c.ctx, c.config.PublishTimeout)
-			err := rarely(func() error { return c.config.Store.Expire(ctx, c.config.AttachmentAge) })
+			err := callRarely(func() error { return c.config.Store.Expire(ctx, c.config.AttachmentAge) })
 			cancel()
 			if err != nil && c.ctx.Err() == nil {
 				c.report(&OpError{Op: "expire attachments", Err: err})

@@ -8,9 +8,10 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// Acks is EmitWithAck for those who cannot wait for the slowest client: it yields each acknowledgement as it comes, one value
-// for each socket, as EmitWithAck returns them. When not all answer, the last it yields is a *PartialError with a null value. The event is sent when
-// the iteration begins; leaving it early is no error, and the acknowledgements that come later are nobody's.
+// Acks is EmitWithAck for callers that cannot wait for the slowest client. It yields each acknowledgement as it
+// arrives, one value for each socket. If not all sockets answer, the last pair that it yields is a null value and a
+// *PartialError. The event is sent when the iteration begins. Leaving the iteration early is no error; later
+// acknowledgements are ignored.
 //
 //	for answer, err := range ns.To("room").Acks(ctx, "ready?") {
 //		…
@@ -27,7 +28,7 @@ func (t Target) Acks(ctx context.Context, name string, args ...any) iter.Seq2[co
 		for more := true; more; {
 			var values []codec.Value
 			values, more = q.after(ctx, seen)
-			if !more { // q.values does not change any more once this has returned
+			if !more { // q.values does not change any more after wait
 				err = q.wait(ctx)
 				values = q.values[seen:]
 			}
@@ -44,9 +45,11 @@ func (t Target) Acks(ctx context.Context, name string, args ...any) iter.Seq2[co
 	}
 }
 
-// askClients sends an event to the sockets of the target, for acknowledgements. They are awaited with the context that it
-// returns, until end is called.
-func (t Target) askClients(ctx context.Context, name string, args []any) (q *request, asking context.Context, end func(), err error) {
+// askClients sends an event to the sockets of the target and asks for acknowledgements. The caller waits for them
+// with the context that askClients returns, and then calls end.
+func (t Target) askClients(
+	ctx context.Context, name string, args []any,
+) (q *request, asking context.Context, end func(), err error) {
 	data, err := t.event(name, args)
 	if err != nil {
 		return nil, nil, nil, err
@@ -57,7 +60,7 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 		uids = append(uids, ns.uid)
 	}
 	if !t.nobody && !t.local {
-		uids = append(uids, ns.members.asked()...)
+		uids = append(uids, ns.members.respondents()...)
 	}
 	if q, err = ns.requests.begin(codec.Broadcast, uids); err != nil {
 		return nil, nil, nil, err
@@ -75,18 +78,18 @@ func (t Target) askClients(ctx context.Context, name string, args []any) (q *req
 				func(clients int) { q.count(ns.uid, clients) },
 				func(v codec.Value) { q.ack(ns.uid, v) })
 		}, func(err error) {
-			ns.failedAsked(q, "LocalSockets.BroadcastAck", err)
+			ns.ownAnswerFailed(q, "LocalSockets.BroadcastAck", err)
 			if err == ErrExited {
 				end()
 			}
 		})
 	}
 	switch {
-	case q.late(ctx), t.nobody: // no time is left, or nobody to be asked
+	case q.endIfLate(ctx), t.nobody: // no time is left, or there is nobody to ask
 	case t.local:
 		local()
 	default:
-		t.send(ctx, q, env, local)
+		t.sendRequest(ctx, q, env, local)
 	}
 	return q, ctx, end, nil
 }

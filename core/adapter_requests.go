@@ -9,34 +9,36 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// The requests that users of the old socket.io-adapter-postgres package know. They are carried by the messages of the
-// current adapters, so Node.js nodes answer them too. Deadlines and partial results are those of FetchSockets and of
-// ServerSideEmitWithAck.
+// This file has the requests of the old adapters of Socket.IO (clients, allRooms, remoteJoin, customRequest …), for
+// users who know them. They use the messages of the current adapters, so Node.js nodes answer them too. Deadlines and
+// partial results are those of FetchSockets and of ServerSideEmitWithAck.
 
-// CustomRequestEvent is the server-side event that carries CustomRequest. A Node.js node answers it with
+// CustomRequestEvent is the name of the server-side event of CustomRequest. A Node.js node answers it with
 // io.of(nsp).on("customRequest", (data, answer) => answer(…)).
 const CustomRequestEvent = "customRequest"
 
-// Clients returns the ids of the sockets that are in at least one of rooms, or of all when there are none, on all nodes,
-// in alphabetical order. Those found come with the *PartialError, if there is one.
+// Clients returns the ids of the sockets that are in at least one of rooms, on all nodes, in alphabetical order.
+// Without rooms it returns the ids of all sockets. If not all nodes answer, it returns the ids found so far and a
+// *PartialError.
 func (ns *Namespace) Clients(ctx context.Context, rooms ...string) ([]string, error) {
 	to := ns.Target
-	if len(rooms) > 0 { // none means everybody, as it did in that package
+	if len(rooms) > 0 { // To without rooms would target nobody
 		to = to.To(rooms...)
 	}
 	sockets, err := to.FetchSockets(ctx)
 	return collect(sockets, func(s *RemoteSocket) []string { return []string{s.ID()} }), err
 }
 
-// AllRooms returns the names of all rooms of all nodes, those of single sockets among them, in alphabetical order. It asks
-// for every socket of the cluster. Those found come with the *PartialError, if there is one.
+// AllRooms returns the names of all rooms of all nodes in alphabetical order, among them the rooms named after single
+// sockets. It fetches every socket of the cluster. If not all nodes answer, it returns the rooms found so far and a
+// *PartialError.
 func (ns *Namespace) AllRooms(ctx context.Context) ([]string, error) {
 	sockets, err := ns.FetchSockets(ctx)
 	return collect(sockets, (*RemoteSocket).Rooms), err
 }
 
-// ClientRooms returns the rooms of a socket, wherever it is, or ErrSocketNotFound. When not all nodes have answered and
-// none of those that did has it, the error is the *PartialError.
+// ClientRooms returns the rooms of a socket of any node, or ErrSocketNotFound. If not all nodes answer and none of
+// those that did has the socket, it returns a *PartialError.
 func (ns *Namespace) ClientRooms(ctx context.Context, id string) ([]string, error) {
 	s, err := ns.find(ctx, id)
 	if err != nil {
@@ -45,17 +47,19 @@ func (ns *Namespace) ClientRooms(ctx context.Context, id string) ([]string, erro
 	return s.Rooms(), nil
 }
 
-// RemoteJoin makes a socket join a room and returns once it has, or ErrSocketNotFound. See ClientRooms for partial answers.
+// RemoteJoin makes a socket join a room and returns once it has joined, or ErrSocketNotFound. See ClientRooms for
+// partial answers.
 func (ns *Namespace) RemoteJoin(ctx context.Context, id, room string) error {
 	return ns.move(ctx, id, func(ctx context.Context) error { return ns.To(id).SocketsJoin(ctx, room) })
 }
 
-// RemoteLeave makes a socket leave a room, as RemoteJoin makes it join.
+// RemoteLeave makes a socket leave a room. See RemoteJoin.
 func (ns *Namespace) RemoteLeave(ctx context.Context, id, room string) error {
 	return ns.move(ctx, id, func(ctx context.Context) error { return ns.To(id).SocketsLeave(ctx, room) })
 }
 
-// move publishes, and waits until the socket's node has done what it was told: it handles our messages in order.
+// move publishes a change and waits until the socket's node has made it: the node handles our messages in order, so
+// it has when it answers the request that follows.
 func (ns *Namespace) move(ctx context.Context, id string, publish func(context.Context) error) error {
 	ctx, cancel := ns.bound(ctx)
 	defer cancel()
@@ -66,12 +70,12 @@ func (ns *Namespace) move(ctx context.Context, id string, publish func(context.C
 	return err
 }
 
-// bound bounds a request that takes several steps, all together, by Config.RequestTimeout.
+// bound returns a context with one timeout, Config.RequestTimeout, for all steps of a request.
 func (ns *Namespace) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, ns.timeout(), ErrTimeout)
 }
 
-// timedOut adds ErrTimeout to err if it was the request's own timeout that ended ctx.
+// timedOut wraps ErrTimeout if the request's own timeout ended ctx.
 func timedOut(ctx context.Context, err error) error {
 	if err != nil && context.Cause(ctx) == ErrTimeout {
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
@@ -79,8 +83,8 @@ func timedOut(ctx context.Context, err error) error {
 	return err
 }
 
-// RemoteDisconnect disconnects a socket from the namespace, close: its underlying connection too. It returns
-// ErrSocketNotFound when no node has the socket. See ClientRooms for partial answers.
+// RemoteDisconnect disconnects a socket from the namespace. close: it closes the connection too. It returns
+// ErrSocketNotFound if no node has the socket. See ClientRooms for partial answers.
 func (ns *Namespace) RemoteDisconnect(ctx context.Context, id string, close bool) error {
 	ctx, cancel := ns.bound(ctx)
 	defer cancel()
@@ -91,11 +95,11 @@ func (ns *Namespace) RemoteDisconnect(ctx context.Context, id string, close bool
 	return timedOut(ctx, s.Disconnect(ctx, close))
 }
 
-// find fetches one socket. A node that did not answer matters only if nobody else has it.
+// find fetches one socket. A node that did not answer matters only if no other node has the socket.
 func (ns *Namespace) find(ctx context.Context, id string) (*RemoteSocket, error) {
 	sockets, err := ns.To(id).FetchSockets(ctx)
 	for _, s := range sockets {
-		if s.ID() == id { // others may have joined a room of that name
+		if s.ID() == id { // other sockets may have joined a room of that name
 			return s, nil
 		}
 	}
@@ -105,7 +109,7 @@ func (ns *Namespace) find(ctx context.Context, id string) (*RemoteSocket, error)
 	return nil, ErrSocketNotFound
 }
 
-// collect returns the strings that f finds in sockets, each once, in alphabetical order.
+// collect returns the strings that f returns for the sockets, each once, in alphabetical order.
 func collect(sockets []*RemoteSocket, f func(*RemoteSocket) []string) []string {
 	var all []string
 	for _, s := range sockets {
@@ -115,9 +119,9 @@ func collect(sockets []*RemoteSocket, f func(*RemoteSocket) []string) []string {
 	return slices.Compact(all)
 }
 
-// CustomRequest sends data to every node, this one included, and returns what their OnCustomRequest answers, this node's
-// answer first. A node that has none does not answer, and is Missing in the *PartialError that then comes with the
-// others' answers; this node without one answers nothing and is not waited for.
+// CustomRequest sends data to every node, this one included, and returns the answers of their OnCustomRequest
+// functions, this node's answer first. A peer without such a function does not answer: it is Missing in the
+// *PartialError that is returned with the answers of the others. If this node has none, it is not waited for.
 func (ns *Namespace) CustomRequest(ctx context.Context, data any) ([]codec.Value, error) {
 	v, err := codec.NewValue(data)
 	if err != nil {
@@ -138,7 +142,7 @@ func (ns *Namespace) CustomRequest(ctx context.Context, data any) ([]codec.Value
 	return append(q.values, answers...), err
 }
 
-// askSelf asks this node's own OnCustomRequest, if there is one.
+// askSelf calls this node's own OnCustomRequest function, if there is one.
 func (ns *Namespace) askSelf(data codec.Value) (*request, error) {
 	hook := ns.custom.Load()
 	var self []string
@@ -150,7 +154,7 @@ func (ns *Namespace) askSelf(data codec.Value) (*request, error) {
 		guard.Do(func() {
 			(*hook)(data, once(func(answer any) { q.value(ns.uid, ns.answerOf(answer)) }))
 		}, func(err error) {
-			ns.failedAsked(q, "OnCustomRequest", err)
+			ns.ownAnswerFailed(q, "OnCustomRequest", err)
 			if err == ErrExited {
 				ns.requests.end(q)
 			}
@@ -159,8 +163,9 @@ func (ns *Namespace) askSelf(data codec.Value) (*request, error) {
 	return q, err
 }
 
-// OnCustomRequest sets what answers CustomRequest on this node; nil unsets it. f is called as Local.ServerSideEmit is and
-// must not block; it may call answer, of which the first call counts, later and from any goroutine.
+// OnCustomRequest sets the function that answers CustomRequest on this node; nil removes it. f is called like
+// LocalSockets.ServerSideEmit and must not block. It may call answer later and from any goroutine. Only the first
+// call counts.
 func (ns *Namespace) OnCustomRequest(f func(data codec.Value, answer func(any))) {
 	if f == nil {
 		ns.custom.Store(nil)
@@ -169,7 +174,7 @@ func (ns *Namespace) OnCustomRequest(f func(data codec.Value, answer func(any)))
 	ns.custom.Store(&f)
 }
 
-// serverSideEmit hands an event of a peer to whom it is for.
+// serverSideEmit passes an event of a peer to OnCustomRequest or to LocalSockets.
 func (ns *Namespace) serverSideEmit(args codec.Args, reply func(codec.Value)) {
 	hook := ns.custom.Load()
 	if hook == nil || args.Event() != CustomRequestEvent || reply == nil {
@@ -183,7 +188,7 @@ func (ns *Namespace) serverSideEmit(args codec.Args, reply func(codec.Value)) {
 	(*hook)(data, func(answer any) { reply(ns.answerOf(answer)) })
 }
 
-// answerOf encodes an answer. One that cannot be encoded is reported, and null in its place.
+// answerOf encodes an answer. If it cannot be encoded, answerOf reports the error and returns null.
 func (ns *Namespace) answerOf(answer any) codec.Value {
 	v, err := codec.NewValue(answer)
 	if err != nil {

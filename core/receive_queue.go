@@ -1,0 +1,119 @@
+package core
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/backplane-go/backplane/codec"
+)
+
+// receiveQueue passes on the messages of one namespace one at a time, in the order in which they were queued. While
+// it is empty it has no goroutine: a message that finds the queue idle starts one, which ends when the queue is
+// empty. The lock that guards the queue decides whether it is idle, so there is never more than one goroutine.
+type receiveQueue struct {
+	ctx                context.Context // ends with the namespace; nothing is handled after that
+	maxItems, maxBytes int
+	group              *sync.WaitGroup // of the goroutines that Close waits for
+	reader             *attachmentReader
+	handle             func(*codec.Envelope)
+	dropped            func(env *codec.Envelope, reason DropReason, err error)
+
+	waiting atomic.Int64 // messages that were queued and not handled yet
+	bytes   atomic.Int64 // their size, as received
+
+	mu      sync.Mutex // guards all below
+	items   []item
+	running bool // there is a goroutine
+	closed  bool
+}
+
+// item is a message in a receiveQueue.
+type item struct {
+	env  *codec.Envelope
+	size int // bytes, as received
+}
+
+// idleItems is for how many items an idle queue keeps memory.
+const idleItems = 16
+
+// offer queues a message of size bytes, or returns ErrQueueFull or ErrClosed. A single message may be larger than all
+// the bytes allowed. Only goroutines that Close waits for call offer.
+func (q *receiveQueue) offer(env *codec.Envelope, size int) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return ErrClosed
+	case q.waiting.Load() >= int64(q.maxItems),
+		q.waiting.Load() > 0 && q.bytes.Load()+int64(size) > int64(q.maxBytes):
+		return ErrQueueFull
+	}
+	q.items = append(q.items, item{env, size})
+	q.waiting.Add(1)
+	q.bytes.Add(int64(size))
+	if !q.running {
+		q.running = true
+		q.group.Add(1)
+		go q.deliverLoop(receivedBatch{})
+	}
+	return nil
+}
+
+// push queues a message, or drops and reports it.
+func (q *receiveQueue) push(env *codec.Envelope, size int) {
+	if err := q.offer(env, size); err != nil {
+		q.dropped(env, DropSlow, err)
+	}
+}
+
+// deliverLoop handles the rest of a batch, and then messages until there are none. If LocalSockets ends the
+// goroutine, another one continues with the next message.
+func (q *receiveQueue) deliverLoop(b receivedBatch) {
+	ended := true
+	defer func() {
+		if ended {
+			go q.deliverLoop(b)
+			return
+		}
+		q.group.Done()
+	}()
+	for {
+		q.deliver(&b)
+		if b = (receivedBatch{items: q.take(b.items)}); len(b.items) == 0 {
+			break
+		}
+	}
+	ended = false
+}
+
+// take returns all queued items. If there are none, the queue is idle from now on. free is what the call before
+// returned: its memory is reused.
+func (q *receiveQueue) take(free []item) []item {
+	clear(free)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	items := q.items
+	q.items = free[:0]
+	if len(items) == 0 {
+		q.running = false
+		if cap(q.items) > idleItems {
+			q.items = nil
+		}
+	}
+	return items
+}
+
+// done releases a message that was handled or dropped.
+func (q *receiveQueue) done(i *item) {
+	q.waiting.Add(-1)
+	q.bytes.Add(-int64(i.size))
+	*i = item{}
+}
+
+// close refuses further messages.
+func (q *receiveQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+}
