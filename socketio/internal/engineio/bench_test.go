@@ -139,6 +139,16 @@ func BenchmarkEcho(b *testing.B) {
 
 // BenchmarkConnect opens sessions over WebSocket, 64 at a time.
 func BenchmarkConnect(b *testing.B) {
+	for name, serve := range map[string]bool{"Handler": false, "Serve": true} {
+		b.Run(name, func(b *testing.B) {
+			useServe = serve
+			defer func() { useServe = false }()
+			benchConnect(b)
+		})
+	}
+}
+
+func benchConnect(b *testing.B) {
 	var opened atomic.Int64
 	h := serve(b, engineio.Config{Open: func(c *engineio.Conn) engineio.Receiver {
 		opened.Add(1)
