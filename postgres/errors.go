@@ -4,19 +4,19 @@ import "errors"
 
 // The reasons for a SetupError, for errors.Is.
 var (
-	// ErrNoTable: the table or its schema does not exist and may not be created.
+	// ErrNoTable means that the table or its schema does not exist and may not be created.
 	ErrNoTable = errors.New("the table does not exist")
-	// ErrBadTable: a table of that name exists, but a column is missing or has another type.
+	// ErrBadTable means that a table of that name exists, but a column is missing or has another type.
 	ErrBadTable = errors.New("the table has the wrong columns")
-	// ErrUntrustedTable: the table, its schema or a function that it calls belongs to a role that is not
-	// trusted (see Config.TableOwner), or the table has triggers or rules. Another role's code would run with
-	// the privileges of this role.
+	// ErrUntrustedTable means that the table, its schema or a function that it calls belongs to a role that is
+	// not trusted (see Config.TableOwner), or that the table has triggers or rules. Another role's code would
+	// run with the privileges of this role.
 	ErrUntrustedTable = errors.New("the table is not trusted")
-	// ErrPrivilege: the role lacks a privilege.
+	// ErrPrivilege means that the role lacks a privilege.
 	ErrPrivilege = errors.New("a privilege is missing")
-	// ErrReadOnly: the server is a replica, or its transactions are read-only.
+	// ErrReadOnly means that the server is a replica, or that its transactions are read-only.
 	ErrReadOnly = errors.New("the server is read-only")
-	// ErrUnreachable: the server did not answer, or refused the connection.
+	// ErrUnreachable means that the server did not answer, or refused the connection.
 	ErrUnreachable = errors.New("the server is unreachable")
 )
 

@@ -45,14 +45,14 @@ type Dialer interface {
 type Outcome int
 
 const (
-	// OutcomeUnknown: the connection broke after the statement was sent. The server may have run it or may
-	// still run it.
+	// OutcomeUnknown means that the connection broke after the statement was sent. The server may have run it
+	// or may still run it.
 	OutcomeUnknown Outcome = iota
-	// StatementNotRun: the server certainly did not run the statement, because the connection was gone. The
-	// statement may be sent over another connection.
+	// StatementNotRun means that the server certainly did not run the statement, because the connection was
+	// gone. The statement may be sent over another connection.
 	StatementNotRun
-	// StatementRefused: the server certainly did not run the statement, and there is no point in sending it
-	// again: the server refused it, there is no server, or the caller's context has ended.
+	// StatementRefused means that the server certainly did not run the statement, and that there is no point in
+	// sending it again: the server refused it, there is no server, or the caller's context has ended.
 	StatementRefused
 )
 
