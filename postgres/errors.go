@@ -17,7 +17,7 @@ var (
 	// ErrReadOnly means that the server is a replica, or that its transactions are read-only.
 	ErrReadOnly = errors.New("the server is read-only")
 	// ErrUnreachable means that the server did not answer, or refused the connection.
-	ErrUnreachable = errors.New("the server is unreachable")
+	ErrUnreachable = errors.New("the server cannot be used")
 )
 
 // ErrPooled is wrapped in an error of the driver's own connections that reveals a proxy that pools
