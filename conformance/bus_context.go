@@ -59,12 +59,10 @@ func (c *busChecker) operations(bus transport.Bus) []operation {
 				return err
 			}
 		}, true},
-		{"Listen", session(func(ctx context.Context,
-			s transport.Session) error {
+		{"Listen", session(func(ctx context.Context, s transport.Session) error {
 			return s.Listen(ctx, c.channel("b"))
 		}), true},
-		{"Unlisten", session(func(ctx context.Context,
-			s transport.Session) error {
+		{"Unlisten", session(func(ctx context.Context, s transport.Session) error {
 			return s.Unlisten(ctx, c.channel("a"))
 		}), true},
 		{"Receive", session(receiveAndDiscard), false},

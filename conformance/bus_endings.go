@@ -170,8 +170,7 @@ func (c *busChecker) stalledEndings(bus transport.Bus) (endings []ending) {
 	some := c.openUnreleased(bus)
 	c.close(some, "Open, Close")
 	for _, call := range listenCalls(some) {
-		add(call.name, func(ctx context.Context, s transport.Session,
-			_ int) error {
+		add(call.name, func(ctx context.Context, s transport.Session, _ int) error {
 			return call.call(ctx, s, c.channel("b"))
 		})
 	}

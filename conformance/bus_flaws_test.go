@@ -128,8 +128,7 @@ type effect struct {
 
 var (
 	lost    = effect{name: "is lost", apply: func(*flaw, transport.Message) []transport.Message { return nil }}
-	doubled = effect{name: "is doubled", apply: func(_ *flaw,
-		m transport.Message) []transport.Message {
+	doubled = effect{name: "is doubled", apply: func(_ *flaw, m transport.Message) []transport.Message {
 		return []transport.Message{m, m}
 	}}
 	// swapped lets the next message overtake.

@@ -33,12 +33,10 @@ type listenCall struct {
 // listenCalls returns the calls that s supports.
 func listenCalls(s transport.Session) []listenCall {
 	calls := []listenCall{
-		{"Listen", func(ctx context.Context, s transport.Session,
-			channel string) error {
+		{"Listen", func(ctx context.Context, s transport.Session, channel string) error {
 			return s.Listen(ctx, channel)
 		}, true},
-		{"Unlisten", func(ctx context.Context, s transport.Session,
-			channel string) error {
+		{"Unlisten", func(ctx context.Context, s transport.Session, channel string) error {
 			return s.Unlisten(ctx, channel)
 		}, false},
 	}

@@ -87,55 +87,13 @@ func stalledMutants() (all []mutant[conformance.Harness]) {
 		}
 	}))
 	for bug, wrong := range contextBugs {
-		all = append(all,
-			breaks(check, "Publish "+bug, func(t *testing.T, b *bus) {
-				b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-					return wrong(t, ctx, func(ctx context.Context) error { return b.Hub.Publish(ctx, msgs...) })
-				}
-			}),
-			breaks(check, "Publish of a batch "+bug, func(t *testing.T, b *bus) {
-				b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-					if len(msgs) < 100 {
-						return b.Hub.Publish(ctx, msgs...)
-					}
-					return wrong(t, ctx, func(ctx context.Context) error { return b.Hub.Publish(ctx, msgs...) })
-				}
-			}),
-			breaks(check, "Open "+bug, func(t *testing.T, b *bus) {
-				b.open = func(ctx context.Context) (s transport.Session, err error) {
-					err = wrong(t, ctx, func(ctx context.Context) (err error) {
-						s, err = b.Hub.Open(ctx)
-						return err
-					})
-					return s, err
-				}
-			}),
-			breaksSession(check, "Listen "+bug, func(t *testing.T, s *session) {
-				s.listen = func(ctx context.Context, channel string) error {
-					return wrong(t, ctx, func(ctx context.Context) error { return s.Session.Listen(ctx, channel) })
-				}
-			}),
-			breaksSession(check, "Unlisten "+bug, func(t *testing.T, s *session) {
-				s.unlisten = func(ctx context.Context, channel string) error {
-					return wrong(t, ctx, func(ctx context.Context) error { return s.Session.Unlisten(ctx, channel) })
-				}
-			}),
-			breaksSession(check, "ListenAll "+bug, func(t *testing.T, s *session) {
-				s.listenAll = func(ctx context.Context, channels []string) error {
-					return wrong(t, ctx, func(ctx context.Context) error {
-						return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
-					})
-				}
-			}),
-			breaksSession(check, "Receive "+bug, func(t *testing.T, s *session) {
-				s.receive = func(ctx context.Context) (m transport.Message, err error) {
-					err = wrong(t, ctx, func(ctx context.Context) (err error) {
-						m, err = s.Session.Receive(ctx)
-						return err
-					})
-					return m, err
-				}
+		for _, method := range busMethods {
+			all = append(all, breaks(check, method.name+" "+bug, func(t *testing.T, b *bus) {
+				method.wrap(b, func(ctx context.Context, call func(context.Context) error) error {
+					return wrong(t, ctx, call)
+				})
 			}))
+		}
 	}
 	return append(all,
 		breaks(check, "Publish waits for another one without looking at its context", func(t *testing.T, b *bus) {
@@ -202,38 +160,18 @@ func slowCallMutants() (all []mutant[conformance.Harness]) {
 			return h
 		}})
 	}
-	unstalled("takes 60 ms for a Publish, without looking at its context", func(t *testing.T, b *bus) {
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			time.Sleep(long)
-			return b.Hub.Publish(ctx, msgs...)
-		}
-	})
+	for _, name := range []string{"Publish", "Open", "Listen", "Unlisten"} {
+		unstalled(name+" takes 60 ms without looking at its context", func(_ *testing.T, b *bus) {
+			methodNamed(name).wrap(b, func(ctx context.Context, call func(context.Context) error) error {
+				time.Sleep(long)
+				return call(ctx)
+			})
+		})
+	}
 	unstalled("takes 200 µs for each message of a batch, without looking at its context", func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			time.Sleep(time.Duration(len(msgs)) * 200 * time.Microsecond)
 			return b.Hub.Publish(ctx, msgs...)
-		}
-	})
-	unstalled("takes 60 ms to open a session, without looking at its context", func(t *testing.T, b *bus) {
-		b.open = func(ctx context.Context) (transport.Session, error) {
-			time.Sleep(long)
-			return b.Hub.Open(ctx)
-		}
-	})
-	unstalled("takes 60 ms to listen, without looking at its context", func(t *testing.T, b *bus) {
-		b.session = func(s *session) {
-			s.listen = func(ctx context.Context, channel string) error {
-				time.Sleep(long)
-				return s.Session.Listen(ctx, channel)
-			}
-		}
-	})
-	unstalled("takes 60 ms to unlisten, without looking at its context", func(t *testing.T, b *bus) {
-		b.session = func(s *session) {
-			s.unlisten = func(ctx context.Context, channel string) error {
-				time.Sleep(long)
-				return s.Session.Unlisten(ctx, channel)
-			}
 		}
 	})
 	return all

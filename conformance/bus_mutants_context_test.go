@@ -13,19 +13,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-var contextMutants = slices.Concat([]mutant[conformance.Harness]{
-	breaks("EndedContextFailsFast", "publishes without looking at the context", func(t *testing.T, b *bus) {
-		b.publish = func(_ context.Context,
-			msgs ...transport.Message) error {
-			return b.Hub.Publish(t.Context(), msgs...)
-		}
-	}),
-	breaks("EndedContextFailsFast", "opens without looking at the context", func(t *testing.T, b *bus) {
-		b.open = func(context.Context) (transport.Session, error) { return b.Hub.Open(t.Context()) }
-	}),
-	breaksSession("EndedContextFailsFast", "listens without looking at the context", func(t *testing.T, s *session) {
-		s.listen = func(_ context.Context, channel string) error { return s.Session.Listen(t.Context(), channel) }
-	}),
+var contextMutants = slices.Concat(contextIgnored(), []mutant[conformance.Harness]{
 	breaksReceive("EndedContextFailsFast", "breaks the session if the context has ended",
 		func(ctx context.Context, s *session) (transport.Message, error) {
 			if ctx.Err() != nil {
@@ -33,9 +21,6 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			}
 			return s.Session.Receive(ctx)
 		}),
-	breaksSession("EndedContextFailsFast", "receives without looking at the context", func(t *testing.T, s *session) {
-		s.receive = func(context.Context) (transport.Message, error) { return s.Session.Receive(t.Context()) }
-	}),
 	breaks("EndedContextFailsFast", "publishes, and then returns the context's error", func(t *testing.T, b *bus) {
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			return errors.Join(b.Hub.Publish(context.WithoutCancel(ctx), msgs...), ctx.Err())
@@ -57,15 +42,6 @@ var contextMutants = slices.Concat([]mutant[conformance.Harness]{
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}),
-	breaksSession("EndedContextFailsFast", "unlistens without looking at the context", func(t *testing.T, s *session) {
-		s.unlisten = func(_ context.Context, channel string) error { return s.Session.Unlisten(t.Context(), channel) }
-	}),
-	breaksSession("EndedContextFailsFast", "calls ListenAll without looking at the context",
-		func(t *testing.T, s *session) {
-			s.listenAll = func(_ context.Context, channels []string) error {
-				return s.Session.(transport.MultiListener).ListenAll(t.Context(), channels...)
-			}
-		}),
 
 	breaks("ContextEndsOnlyItsCall", "ends a session with the context of Open", func(t *testing.T, b *bus) {
 		b.open = func(ctx context.Context) (transport.Session, error) {
@@ -177,4 +153,20 @@ func leavesDeadline(publish publishFunc) publishFunc {
 		}
 		return publish(ctx, msgs...)
 	}
+}
+
+// contextIgnored returns a mutant for each method that does not look at its context.
+func contextIgnored() (all []mutant[conformance.Harness]) {
+	for _, method := range busMethods {
+		if method.name == "Publish of a batch" {
+			continue
+		}
+		all = append(all, breaks("EndedContextFailsFast", method.name+" does not look at its context",
+			func(t *testing.T, b *bus) {
+				method.wrap(b, func(_ context.Context, call func(context.Context) error) error {
+					return call(t.Context())
+				})
+			}))
+	}
+	return all
 }

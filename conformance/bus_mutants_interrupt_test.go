@@ -38,12 +38,10 @@ var always = occasion{"a Publish", func(*interruptState, context.Context, []tran
 var occasions = []occasion{
 	always,
 	{"a batch", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool { return len(msgs) > 1 }},
-	{"a batch of more than 1,000", func(_ *interruptState, _ context.Context,
-		msgs []transport.Message) bool {
+	{"a batch of more than 1,000", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool {
 		return len(msgs) > 1000
 	}},
-	{"a single message", func(_ *interruptState, _ context.Context,
-		msgs []transport.Message) bool {
+	{"a single message", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool {
 		return len(msgs) == 1
 	}},
 	{"a message of 4 KiB or more", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool {
@@ -55,16 +53,13 @@ var occasions = []occasion{
 	{"a Publish on several channels", func(_ *interruptState, _ context.Context, msgs []transport.Message) bool {
 		return msgs[0].Channel != msgs[len(msgs)-1].Channel
 	}},
-	{"a Publish after message 100", func(b *interruptState, _ context.Context,
-		_ []transport.Message) bool {
+	{"a Publish after message 100", func(b *interruptState, _ context.Context, _ []transport.Message) bool {
 		return b.published > 100
 	}},
-	{"a Publish after message 5,000", func(b *interruptState, _ context.Context,
-		_ []transport.Message) bool {
+	{"a Publish after message 5,000", func(b *interruptState, _ context.Context, _ []transport.Message) bool {
 		return b.published > 5000
 	}},
-	{"every 20th Publish", func(b *interruptState, _ context.Context,
-		_ []transport.Message) bool {
+	{"every 20th Publish", func(b *interruptState, _ context.Context, _ []transport.Message) bool {
 		return b.interrupted%20 == 0
 	}},
 	{"a Publish with a deadline", func(_ *interruptState, ctx context.Context, _ []transport.Message) bool {

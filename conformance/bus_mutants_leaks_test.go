@@ -22,15 +22,7 @@ var leakPoints = []struct {
 	{"when a session is opened", func(b *bus, leak func()) {
 		b.session = func(*session) { leak() }
 	}},
-	{"when Open is interrupted", func(b *bus, leak func()) {
-		b.open = func(ctx context.Context) (transport.Session, error) {
-			s, err := b.Hub.Open(ctx)
-			if err != nil && ctx.Err() != nil {
-				leak()
-			}
-			return s, err
-		}
-	}},
+	{"when Open is interrupted", leakAfter("Open", interrupted)},
 	{"when Publish finds its connection severed", func(b *bus, leak func()) {
 		var outages atomic.Int32
 		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
@@ -40,28 +32,8 @@ var leakPoints = []struct {
 			return b.Hub.Publish(ctx, msgs...)
 		}
 	}},
-	{"when Publish is interrupted", func(b *bus, leak func()) {
-		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
-			begun := ctx.Err() == nil
-			err := b.Hub.Publish(ctx, msgs...)
-			if begun && err != nil && ctx.Err() != nil {
-				leak()
-			}
-			return err
-		}
-	}},
-	{"when ListenAll is interrupted", func(b *bus, leak func()) {
-		b.session = func(s *session) {
-			s.listenAll = func(ctx context.Context, channels []string) error {
-				begun := ctx.Err() == nil
-				err := s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
-				if begun && err != nil && ctx.Err() != nil {
-					leak()
-				}
-				return err
-			}
-		}
-	}},
+	{"when Publish is interrupted", leakAfter("Publish", interruptedInBetween)},
+	{"when ListenAll is interrupted", leakAfter("ListenAll", interruptedInBetween)},
 	{"when a session listens to a channel again", func(b *bus, leak func()) {
 		b.session = func(s *session) {
 			var all []string
@@ -104,19 +76,11 @@ var leakPoints = []struct {
 			}
 		}
 	}},
-	{"when Receive has returned a message", leakOnReceive(func(_ context.Context,
-		err error) bool {
-		return err == nil
-	})},
-	{"when Receive is interrupted", leakOnReceive(func(ctx context.Context,
-		err error) bool {
-		return err != nil && ctx.Err() != nil
-	})},
-	{"when Receive has found the session severed", leakOnReceive(func(ctx context.Context, err error) bool {
-		return errors.Is(err, memory.ErrOutage)
-	})},
-	{"when a session is closed while Receive waits", leakOnReceive(func(ctx context.Context, err error) bool {
-		return errors.Is(err, transport.ErrClosed)
+	{"when Receive has returned a message", leakAfter("Receive", func(r callResult) bool { return r.err == nil })},
+	{"when Receive is interrupted", leakAfter("Receive", interrupted)},
+	{"when Receive has found the session severed", leakAfter("Receive", foundSevered)},
+	{"when a session is closed while Receive waits", leakAfter("Receive", func(r callResult) bool {
+		return errors.Is(r.err, transport.ErrClosed)
 	})},
 	{"when a session that was severed is closed", func(b *bus, leak func()) {
 		b.session = func(s *session) {
@@ -129,28 +93,12 @@ var leakPoints = []struct {
 			}
 		}
 	}},
-	{"when Listen finds the session severed", leakOnListen(func(_ context.Context,
-		err error) bool {
-		return errors.Is(err, memory.ErrOutage)
+	{"when Listen finds the session severed", leakAfter("Listen", foundSevered)},
+	{"when Listen is interrupted", leakAfter("Listen", interrupted)},
+	{"when Listen rejects a name over the limit", leakAfter("Listen", func(r callResult) bool {
+		return r.err != nil && r.ctx.Err() == nil && !foundSevered(r)
 	})},
-	{"when Listen is interrupted", leakOnListen(func(ctx context.Context,
-		err error) bool {
-		return err != nil && ctx.Err() != nil
-	})},
-	{"when Listen rejects a name over the limit", leakOnListen(func(ctx context.Context, err error) bool {
-		return err != nil && ctx.Err() == nil && !errors.Is(err, memory.ErrOutage)
-	})},
-	{"when Unlisten is interrupted", func(b *bus, leak func()) {
-		b.session = func(s *session) {
-			s.unlisten = func(ctx context.Context, channel string) error {
-				err := s.Session.Unlisten(ctx, channel)
-				if err != nil && ctx.Err() != nil {
-					leak()
-				}
-				return err
-			}
-		}
-	}},
+	{"when Unlisten is interrupted", leakAfter("Unlisten", interrupted)},
 	{"when a session is closed with a context that has ended", func(b *bus, leak func()) {
 		b.session = func(s *session) {
 			s.close = func(ctx context.Context) error {
@@ -210,31 +158,28 @@ var leakPoints = []struct {
 	}},
 }
 
-func leakOnReceive(leaks func(ctx context.Context, err error) bool) func(b *bus, leak func()) {
-	return func(b *bus, leak func()) {
-		b.session = func(s *session) {
-			s.receive = func(ctx context.Context) (transport.Message, error) {
-				m, err := s.Session.Receive(ctx)
-				if leaks(ctx, err) {
-					leak()
-				}
-				return m, err
-			}
-		}
-	}
+// callResult is the result of a call.
+type callResult struct {
+	ctx   context.Context
+	begun bool // before ctx ended
+	err   error
 }
 
-func leakOnListen(leaks func(ctx context.Context, err error) bool) func(b *bus, leak func()) {
+func interrupted(r callResult) bool          { return r.err != nil && r.ctx.Err() != nil }
+func interruptedInBetween(r callResult) bool { return r.begun && interrupted(r) }
+func foundSevered(r callResult) bool         { return errors.Is(r.err, memory.ErrOutage) }
+
+// leakAfter returns a leak after calls of a method with certain results.
+func leakAfter(method string, leaks func(r callResult) bool) func(b *bus, leak func()) {
 	return func(b *bus, leak func()) {
-		b.session = func(s *session) {
-			s.listen = func(ctx context.Context, channel string) error {
-				err := s.Session.Listen(ctx, channel)
-				if leaks(ctx, err) {
-					leak()
-				}
-				return err
+		methodNamed(method).wrap(b, func(ctx context.Context, call func(context.Context) error) error {
+			begun := ctx.Err() == nil
+			err := call(ctx)
+			if leaks(callResult{ctx, begun, err}) {
+				leak()
 			}
-		}
+			return err
+		})
 	}
 }
 

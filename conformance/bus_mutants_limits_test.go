@@ -43,8 +43,7 @@ var limitMutants = []mutant[conformance.Harness]{
 	refusesInBatch("rejects the largest payload in the middle", func(i int, m transport.Message, of int) bool {
 		return i > 1 && i < of-1 && len(m.Payload) == textLimits.Payload
 	}),
-	refusesInBatch("limits the size of a batch", func(i int, m transport.Message,
-		of int) bool {
+	refusesInBatch("limits the size of a batch", func(i int, m transport.Message, of int) bool {
 		return i > 1 && len(m.Payload) == textLimits.Payload
 	}),
 	refusesInBatch("counts the channel name too", func(i int, m transport.Message, _ int) bool {
@@ -165,8 +164,7 @@ func tooLarge(m transport.Message) bool { return len(m.Payload) > textLimits.Pay
 func overLimit(bug string, publish func(b *bus, ctx context.Context,
 	msgs []transport.Message) error) mutant[conformance.Harness] {
 	return breaksLimited("OverLimitIsRejectedAlone", bug, textLimits, func(t *testing.T, b *bus) {
-		b.publish = func(ctx context.Context,
-			msgs ...transport.Message) error {
+		b.publish = func(ctx context.Context, msgs ...transport.Message) error {
 			return publish(b, ctx, slices.Clone(msgs))
 		}
 	})

@@ -54,24 +54,9 @@ func breaksCall(check, name, bug string, limits transport.Limits,
 		right func(context.Context) error) error) mutant[conformance.Harness] {
 	return breaksLimited(check, name+": "+bug, limits, func(_ *testing.T, b *bus) {
 		b.session = func(s *session) {
-			switch name {
-			case "Listen":
-				s.listen = func(ctx context.Context, channel string) error {
-					return call(ctx, s, []string{channel},
-						func(ctx context.Context) error { return s.Session.Listen(ctx, channel) })
-				}
-			case "Unlisten":
-				s.unlisten = func(ctx context.Context, channel string) error {
-					return call(ctx, s, []string{channel},
-						func(ctx context.Context) error { return s.Session.Unlisten(ctx, channel) })
-				}
-			default:
-				s.listenAll = func(ctx context.Context, channels []string) error {
-					return call(ctx, s, channels, func(ctx context.Context) error {
-						return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
-					})
-				}
-			}
+			s.wrapListen(name, func(ctx context.Context, channels []string, right func(context.Context) error) error {
+				return call(ctx, s, channels, right)
+			})
 		}
 	})
 }

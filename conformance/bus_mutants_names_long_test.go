@@ -42,8 +42,7 @@ func longNameMutants() (mutants []mutant[conformance.Harness]) {
 			fmt.Sprintf("compares %d bytes of names, with a limit", n), textLimits,
 			func(_ *testing.T, b *bus) {
 				b.session = func(s *session) {
-					s.listen = func(ctx context.Context,
-						channel string) error {
+					s.listen = func(ctx context.Context, channel string) error {
 						return s.Session.Listen(ctx, cutTo(n)(channel))
 					}
 				}
@@ -86,8 +85,7 @@ func longNameMutants() (mutants []mutant[conformance.Harness]) {
 		breaksLimited("ChannelLimitIsInclusive", "cuts the longest name in Listen", textLimits,
 			func(t *testing.T, b *bus) {
 				b.session = func(s *session) {
-					s.listen = func(ctx context.Context,
-						channel string) error {
+					s.listen = func(ctx context.Context, channel string) error {
 						return s.Session.Listen(ctx, cutTo(62)(channel))
 					}
 				}
@@ -97,8 +95,7 @@ func longNameMutants() (mutants []mutant[conformance.Harness]) {
 				m.Channel = strings.ToValidUTF8(cutTo(textLimits.Channel)(m.Channel), "")
 			})
 		}),
-		overLong("cuts the name", func(channel string) (string,
-			bool) {
+		overLong("cuts the name", func(channel string) (string, bool) {
 			return cutTo(textLimits.Channel)(channel), true
 		}),
 		overLong("listens to nothing", func(channel string) (string, bool) { return "nothing", true }),
@@ -108,8 +105,7 @@ func longNameMutants() (mutants []mutant[conformance.Harness]) {
 		overLong("trims before it counts", func(channel string) (string, bool) {
 			return "nothing", len(strings.TrimSpace(channel)) <= textLimits.Channel
 		}),
-		overLong("allows one byte more", func(channel string) (string,
-			bool) {
+		overLong("allows one byte more", func(channel string) (string, bool) {
 			return "nothing", len(channel) == textLimits.Channel+1
 		}),
 		breaksLimited("OverLongChannelIsRejected", "drops the message silently", textLimits,

@@ -142,12 +142,10 @@ func patternMutants() (mutants []mutant[conformance.Harness]) {
 			return strings.HasSuffix(name, pattern[min(8, len(pattern)):]) && len(pattern) > 9
 		},
 		"patterns of the shell": func(pattern, name string) bool { return ignoreError(path.Match(pattern, name)) },
-		"patterns of LIKE": func(pattern,
-			name string) bool {
+		"patterns of LIKE": func(pattern, name string) bool {
 			return matchesTranslated(pattern, name, "", "%", ".*", "_", ".")
 		},
-		"regular expressions": func(pattern,
-			name string) bool {
+		"regular expressions": func(pattern, name string) bool {
 			return ignoreError(regexp.MatchString("^(?:"+pattern+")$", name))
 		},
 		"subjects of NATS": func(pattern, name string) bool {
@@ -156,16 +154,13 @@ func patternMutants() (mutants []mutant[conformance.Harness]) {
 		"routing keys of AMQP": func(pattern, name string) bool {
 			return matchesTranslated(pattern, name, `\.`, "*", `[^.]+`, "#", ".*")
 		},
-		"topic filters of MQTT": func(pattern,
-			name string) bool {
+		"topic filters of MQTT": func(pattern, name string) bool {
 			return matchesTranslated(pattern, name, "/", "+", `[^/]*`, "#", ".*")
 		},
-		"names with sorted characters": func(pattern,
-			name string) bool {
+		"names with sorted characters": func(pattern, name string) bool {
 			return sortedBytes(pattern) == sortedBytes(name)
 		},
-		"lists separated by commas": func(pattern,
-			name string) bool {
+		"lists separated by commas": func(pattern, name string) bool {
 			return slices.Contains(strings.Split(pattern, ","), name)
 		},
 	} {
@@ -221,8 +216,7 @@ func renaming(check, bug string, rename func(string) string) mutant[conformance.
 		b.changeEach(func(m *transport.Message) { m.Channel = rename(m.Channel) })
 		b.session = func(s *session) {
 			s.listen = func(ctx context.Context, channel string) error { return s.Session.Listen(ctx, rename(channel)) }
-			s.unlisten = func(ctx context.Context,
-				channel string) error {
+			s.unlisten = func(ctx context.Context, channel string) error {
 				return s.Session.Unlisten(ctx, rename(channel))
 			}
 			s.listenAll = s.listenEach

@@ -76,12 +76,10 @@ var outageOccasions = map[string]func(a *outageState, msgs []transport.Message) 
 	"a Publish":                func(*outageState, []transport.Message) bool { return true },
 	"a batch":                  func(_ *outageState, msgs []transport.Message) bool { return len(msgs) > 1 },
 	"a batch of more than 100": func(_ *outageState, msgs []transport.Message) bool { return len(msgs) > 100 },
-	"a message of 4 KiB or more": func(_ *outageState,
-		msgs []transport.Message) bool {
+	"a message of 4 KiB or more": func(_ *outageState, msgs []transport.Message) bool {
 		return len(msgs[0].Payload) >= 4<<10
 	},
-	"a message of 64 KiB or more": func(_ *outageState,
-		msgs []transport.Message) bool {
+	"a message of 64 KiB or more": func(_ *outageState, msgs []transport.Message) bool {
 		return len(msgs[0].Payload) >= 64<<10
 	},
 	"a Publish after message 100":   func(a *outageState, _ []transport.Message) bool { return a.published > 100 },
@@ -150,8 +148,7 @@ func outageMutants() (all []mutant[conformance.Harness]) {
 // lostAnswerMisbehaviors are what a bus may do wrong when it has sent messages and the connection breaks before
 // the answer has arrived.
 var lostAnswerMisbehaviors = map[string]func(ctx context.Context, b *bus, msgs []transport.Message) error{
-	"is sent again": func(ctx context.Context, b *bus,
-		msgs []transport.Message) error {
+	"is sent again": func(ctx context.Context, b *bus, msgs []transport.Message) error {
 		return b.Hub.Publish(ctx, msgs...)
 	},
 	"reports that nothing was sent": func(context.Context, *bus, []transport.Message) error {
@@ -160,8 +157,7 @@ var lostAnswerMisbehaviors = map[string]func(ctx context.Context, b *bus, msgs [
 	"reports that none was accepted": func(context.Context, *bus, []transport.Message) error {
 		return &transport.RejectedError{Err: errors.New("broken pipe")}
 	},
-	"reports that the bus was closed": func(context.Context, *bus,
-		[]transport.Message) error {
+	"reports that the bus was closed": func(context.Context, *bus, []transport.Message) error {
 		return transport.ErrClosed
 	},
 }

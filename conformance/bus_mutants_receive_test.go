@@ -126,12 +126,10 @@ var partialOccasions = map[string]func(p *partialRead, ctx context.Context) bool
 	"a message of 64 KiB or more": func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) >= 64<<10 },
 	"a small message":             func(p *partialRead, _ context.Context) bool { return len(p.m.Payload) < 100 },
 	"every 50th message":          func(p *partialRead, _ context.Context) bool { return p.interrupted%50 == 0 },
-	"a message, by a deadline,": func(_ *partialRead,
-		ctx context.Context) bool {
+	"a message, by a deadline,": func(_ *partialRead, ctx context.Context) bool {
 		return errors.Is(ctx.Err(), context.DeadlineExceeded)
 	},
-	"a message, by a cancellation,": func(_ *partialRead,
-		ctx context.Context) bool {
+	"a message, by a cancellation,": func(_ *partialRead, ctx context.Context) bool {
 		return errors.Is(ctx.Err(), context.Canceled)
 	},
 }

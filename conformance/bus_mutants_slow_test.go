@@ -38,8 +38,7 @@ var slowMutants = []mutant[conformance.Harness]{
 		}
 	}),
 	overflowMutant("falls silent", 4096, func(c *queueSession, _ transport.Message) { c.silent = true }),
-	overflowMutant("reports a cancellation", 1000, func(c *queueSession,
-		_ transport.Message) {
+	overflowMutant("reports a cancellation", 1000, func(c *queueSession, _ transport.Message) {
 		c.err = context.Canceled
 	}),
 	overflowMutant("drops bytes", 1<<20, dropNewest),

@@ -26,8 +26,7 @@ var clusterLeaveChecks = []check[*clusterChecker]{
 
 // requestKinds are the kinds of requests.
 var requestKinds = map[string]func(ctx context.Context, to core.Target) error{
-	"EmitWithAck": func(ctx context.Context,
-		to core.Target) error {
+	"EmitWithAck": func(ctx context.Context, to core.Target) error {
 		_, err := to.EmitWithAck(ctx, "question")
 		return err
 	},

@@ -98,8 +98,7 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 		}),
 
 	breaksCodec("AppendAppends", "returns the message alone", func(m *mutableCodec) {
-		m.append = func(_ []byte, env *codec.Envelope, f codec.Format) ([]byte,
-			error) {
+		m.append = func(_ []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 			return m.good.Append(nil, env, f)
 		}
 	}),

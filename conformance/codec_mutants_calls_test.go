@@ -63,8 +63,7 @@ func codecCallMutants() (all []mutant[conformance.CodecHarness]) {
 			}),
 			breaksCodec(check, "returns false"+call+" of SentBy", func(m *mutableCodec) {
 				var count atomic.Int64
-				m.peek = func(p []byte, f codec.Format,
-					uid string) bool {
+				m.peek = func(p []byte, f codec.Format, uid string) bool {
 					return !due(&count) && m.good.SentBy(p, f, uid)
 				}
 			}))

@@ -85,8 +85,7 @@ var foreignMutants = []mutant[conformance.CodecHarness]{
 	ignoresTrailing("one zero", func(p []byte, _ codec.Format) []byte { return bytes.TrimSuffix(p, []byte{0}) }),
 	ignoresTrailing("white space after the binary form",
 		func(p []byte, f codec.Format) []byte { return bytes.TrimRight(p, " \n") }),
-	ignoresTrailing("one more byte of any value", func(p []byte,
-		_ codec.Format) []byte {
+	ignoresTrailing("one more byte of any value", func(p []byte, _ codec.Format) []byte {
 		return p[:max(0, len(p)-1)]
 	}),
 	ignoresTrailing("a second message", func(p []byte, _ codec.Format) []byte { return withoutSecondMessage(p) }),

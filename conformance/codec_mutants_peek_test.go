@@ -46,8 +46,7 @@ var peekMutants = []mutant[conformance.CodecHarness]{
 	missesOwn("of uids with letters", func(_ []byte, _ codec.Format, uid string) bool {
 		return strings.ContainsAny(uid, "abcdef") && len(uid) == 16
 	}),
-	missesOwn("of uids that begin with 0", func(_ []byte, _ codec.Format,
-		uid string) bool {
+	missesOwn("of uids that begin with 0", func(_ []byte, _ codec.Format, uid string) bool {
 		return strings.HasPrefix(uid, "0")
 	}),
 

@@ -24,7 +24,8 @@ var expireChecks = []check[*storeChecker]{
 			"times.", expireOfEmptyStoreSucceeds},
 	{"BodiesLiveForTheirTTL", "package storage, Stores with a time to live",
 		"A body with a time to live can be read until that time has passed since its Put, and is gone when half " +
-			"as much again has passed, whichever store reads it and whatever is put in between.", bodiesLiveForTheirTTL},
+			"as much again has passed, whichever store reads it and whatever is put in between.",
+		bodiesLiveForTheirTTL},
 }
 
 // newExpirable returns a store whose bodies only Expire removes. It skips the check if bodies have a time to

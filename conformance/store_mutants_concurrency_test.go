@@ -50,12 +50,10 @@ func storeUseMutants() []mutant[conformance.StoreHarness] {
 	}
 	for _, n := range []int64{1, 100, 1000, 5000} {
 		all = append(all,
-			eachPut("loses the body", "Put", n, func(s *store, ctx context.Context, id string) (string,
-				error) {
+			eachPut("loses the body", "Put", n, func(s *store, ctx context.Context, id string) (string, error) {
 				return "lost", nil
 			}),
-			eachPut("fails for the body", "Put", n, func(*store, context.Context, string) (string,
-				error) {
+			eachPut("fails for the body", "Put", n, func(*store, context.Context, string) (string, error) {
 				return "", errors.New("bad connection")
 			}),
 			eachPut("returns the id of another body for the body", "Put", n,

@@ -13,9 +13,6 @@ import (
 	"github.com/backplane-go/backplane/storage/memory"
 )
 
-// aroundCall is called in place of a method, with the method's own call.
-type aroundCall func(ctx context.Context, call func(ctx context.Context) error) error
-
 // storeMethods wrap each method that has a context: the func around is called in place of the method, and gets
 // the method's own call.
 var storeMethods = map[string]func(s *store, around aroundCall){

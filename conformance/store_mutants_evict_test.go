@@ -17,8 +17,7 @@ func storeEvictMutants() (all []mutant[conformance.StoreHarness]) {
 	for _, most := range []int{1, 100, 1000, 5000, 10_000} {
 		all = append(all, breaksHookStore("ExpireKeepsYoungBodies", fmt.Sprintf("keeps the last %d bodies", most),
 			func(hs *hookStore) {
-				hs.onPut = func(hs *hookStore, k *storedBody,
-					_ time.Time) {
+				hs.onPut = func(hs *hookStore, k *storedBody, _ time.Time) {
 					delete(hs.bodies, strconv.Itoa(k.number-most))
 				}
 			}))

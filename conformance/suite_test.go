@@ -131,8 +131,7 @@ func TestEveryCallIsWatched(t *testing.T) {
 			},
 			"Receive": func(b *bus) {
 				b.session = func(s *session) {
-					s.receive = func(context.Context) (transport.Message,
-						error) {
+					s.receive = func(context.Context) (transport.Message, error) {
 						breaks()
 						return transport.Message{}, nil
 					}
