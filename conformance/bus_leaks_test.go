@@ -15,7 +15,7 @@ import (
 )
 
 // Mutants that leave a file open run one by one, because the suite counts the files of the whole process.
-func TestOpenFilesAreLeft(t *testing.T) {
+func TestLeakedFilesAreFound(t *testing.T) {
 	if files, err := os.ReadDir("/dev/fd"); err != nil || len(files) < 4 {
 		t.Skip("this system does not tell which files are open")
 	}
@@ -35,7 +35,7 @@ func TestOpenFilesAreLeft(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoLeak(t *testing.T) {
+func TestHarmlessResourcesAreNoLeaks(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, b *bus){
 		"a pool that becomes warm": func(t *testing.T, b *bus) {
 			var size atomic.Int32

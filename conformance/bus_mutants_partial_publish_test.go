@@ -90,7 +90,7 @@ func partialPublishMutant(bug string, report func() error) mutant[conformance.Ha
 		breaksMidPublish(report))
 }
 
-func TestPublishMayBreakOff(t *testing.T) {
+func TestPublishMayFailMidway(t *testing.T) {
 	h := newBusMedium(transport.Limits{}).harness(func(b *bus) {
 		breaksMidPublish(func() error { return errBroken })(t, b)
 	})

@@ -97,8 +97,8 @@ func (r *recorder) messages(n int, sizes []int) []transport.Message {
 	return msgs
 }
 
-func (r *recorder) channelOf(i int, wide bool) string {
-	if !wide {
+func (r *recorder) channelOf(i int, spread bool) string {
+	if !spread {
 		i = 0
 	}
 	return r.c.channel(r.channels[i%len(r.channels)])

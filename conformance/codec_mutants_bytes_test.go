@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -82,6 +83,27 @@ func cuttingDepth(bug string, cut func(levels int) bool) mutant[conformance.Code
 	})
 }
 
+// changesCallers returns a mutant that changes the caller's envelope before it writes it.
+func changesCallers(bug string, change func(env *codec.Envelope)) mutant[conformance.CodecHarness] {
+	return breaksCodec("AppendLeavesTheEnvelope", bug, func(m *mutableCodec) {
+		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
+			change(env)
+			return m.good.Append(dst, env, f)
+		}
+	})
+}
+
+// writesBefore returns a mutant that has overwritten dst when it fails with an error.
+func writesBefore(bug string, failed error) mutant[conformance.CodecHarness] {
+	return appending("ErrBinaryLeavesDst", bug,
+		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
+			if errors.Is(err, failed) {
+				copy(dst, `{"type":3`)
+			}
+			return p, err
+		})
+}
+
 var appendMutants = []mutant[conformance.CodecHarness]{
 	rewritesText("TextIsText", "does not escape NUL", `\u0000`, "\x00"),
 	rewritesText("TextIsText", "does not validate texts", "\ufffd", "\xff"),
@@ -137,26 +159,9 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return p, err
 		}),
 
-	breaksCodec("AppendLeavesTheEnvelope", "sorts the caller's rooms", func(m *mutableCodec) {
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			slices.Sort(env.Rooms)
-			return m.good.Append(dst, env, f)
-		}
-	}),
-	breaksCodec("AppendLeavesTheEnvelope", "sorts the caller's exceptions", func(m *mutableCodec) {
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			slices.Sort(env.Opts.Except)
-			return m.good.Append(dst, env, f)
-		}
-	}),
-	breaksCodec("AppendLeavesTheEnvelope", "fills in the namespace", func(m *mutableCodec) {
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			if env.NSP == "" {
-				env.NSP = "/"
-			}
-			return m.good.Append(dst, env, f)
-		}
-	}),
+	changesCallers("sorts the caller's rooms", func(env *codec.Envelope) { slices.Sort(env.Rooms) }),
+	changesCallers("sorts the caller's exceptions", func(env *codec.Envelope) { slices.Sort(env.Opts.Except) }),
+	changesCallers("fills in the namespace", func(env *codec.Envelope) { env.NSP = cmp.Or(env.NSP, "/") }),
 	breaksCodec("AppendLeavesTheEnvelope", "caches the encoding of an envelope", func(m *mutableCodec) {
 		type key struct {
 			env *codec.Envelope
@@ -177,13 +182,8 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			return p, err
 		}
 	}),
-	breaksCodec("AppendLeavesTheEnvelope", "fills in the requester", func(m *mutableCodec) {
-		m.append = func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
-			if env.RequesterUID == "" {
-				env.RequesterUID = env.UID
-			}
-			return m.good.Append(dst, env, f)
-		}
+	changesCallers("fills in the requester", func(env *codec.Envelope) {
+		env.RequesterUID = cmp.Or(env.RequesterUID, env.UID)
 	}),
 	breaksCodec("AppendLeavesTheEnvelope", "clears the sockets of an answer after it has written them",
 		func(m *mutableCodec) {
@@ -194,27 +194,9 @@ var appendMutants = []mutant[conformance.CodecHarness]{
 			}
 		}),
 
-	appending("ErrBinaryLeavesDst", "writes into dst until it finds bytes",
-		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-			if errors.Is(err, codec.ErrBinary) {
-				copy(dst, `{"type":3`)
-			}
-			return p, err
-		}),
-	appending("ErrBinaryLeavesDst", "writes into dst until the data is too deep",
-		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-			if errors.Is(err, codec.ErrDepth) {
-				copy(dst, `{"type":3`)
-			}
-			return p, err
-		}),
-	appending("ErrBinaryLeavesDst", "writes into dst until it finds Opts.Nobody",
-		func(_ *mutableCodec, dst, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
-			if errors.Is(err, codec.ErrNobody) {
-				copy(dst, `{"type":3`)
-			}
-			return p, err
-		}),
+	writesBefore("writes into dst until it finds bytes", codec.ErrBinary),
+	writesBefore("writes into dst until the data is too deep", codec.ErrDepth),
+	writesBefore("writes into dst until it finds Opts.Nobody", codec.ErrNobody),
 	appending("ErrBinaryLeavesDst", "has its own error for bytes",
 		func(_ *mutableCodec, _, p []byte, _ *codec.Envelope, _ codec.Format, err error) ([]byte, error) {
 			if errors.Is(err, codec.ErrBinary) {

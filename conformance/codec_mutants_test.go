@@ -106,6 +106,19 @@ func reading(check, bug string, change func(env *codec.Envelope)) mutant[conform
 	})
 }
 
+// refuses returns a mutant that refuses to parse some messages.
+func refuses(check, bug string, refused func(env *codec.Envelope) bool) mutant[conformance.CodecHarness] {
+	return breaksCodec(check, bug, func(m *mutableCodec) {
+		m.parse = func(p []byte, f codec.Format) (*codec.Envelope, error) {
+			env, err := m.good.Parse(p, f)
+			if err == nil && refused(env) {
+				return nil, codec.ErrMalformed
+			}
+			return env, err
+		}
+	})
+}
+
 // data returns a mutant that changes the data of users, as trees.
 func data(check, bug string, change func(tree any) any) mutant[conformance.CodecHarness] {
 	return reading(check, bug, func(env *codec.Envelope) { changeData(env, change) })

@@ -113,7 +113,7 @@ func TestReport(t *testing.T) {
 	require.NotContains(t, out, "ATTR", "a part of the suite must not print the README line")
 }
 
-func TestEveryCallIsWatched(t *testing.T) {
+func TestEveryCallMayPanicOrHang(t *testing.T) {
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
 	for how, breaks := range map[string]func(){"panics": func() { panic("out of order") }, "hangs": func() { <-over }} {
