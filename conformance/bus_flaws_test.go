@@ -156,13 +156,13 @@ var (
 		return []transport.Message{m}
 	}}
 	// repeated sends the payload of the previous message, like a buffer that is used twice.
-	repeated = effect{name: "gets the payload of the one before",
+	repeated = effect{name: "gets the payload of the previous message",
 		apply: func(f *flaw, m transport.Message) []transport.Message {
 			m.Payload = f.last.Payload
 			return []transport.Message{m}
 		}, needsLast: true}
 	// merged loses a message that equals the previous one.
-	merged = effect{name: "is merged with an equal neighbour",
+	merged = effect{name: "is merged with an equal neighbor",
 		apply: func(f *flaw, m transport.Message) []transport.Message {
 			if equal(f.last, m) {
 				return nil

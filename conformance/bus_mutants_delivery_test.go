@@ -101,7 +101,7 @@ var deliveryMutants = []mutant[conformance.Harness]{
 			}
 		}
 	}),
-	changesBatch("EqualMessagesAreDistinct", "merges equal neighbours, as a naive queue does",
+	changesBatch("EqualMessagesAreDistinct", "merges equal neighbors, as a naive queue does",
 		func(msgs []transport.Message) []transport.Message {
 			return slices.CompactFunc(msgs, equal)
 		}),
