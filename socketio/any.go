@@ -58,16 +58,16 @@ func (s *Socket) changeOutgoing(f func(*funcList[func(string, backplane.Args)]))
 		switch after := len(all.outgoing) > 0; {
 		case s.ended || before == after:
 		case after:
-			s.ns.outgoingListeners.Add(1)
+			s.roster.outgoingListeners.Add(1)
 		default:
-			s.ns.outgoingListeners.Add(-1)
+			s.roster.outgoingListeners.Add(-1)
 		}
 	})
 }
 
 // callOutgoingListeners calls the functions of OnAnyOutgoing for an event.
 func (s *Socket) callOutgoingListeners(args backplane.Args) {
-	if s.ns.outgoingListeners.Load() == 0 {
+	if s.roster.outgoingListeners.Load() == 0 {
 		return
 	}
 	if all := s.currentListeners().outgoing; len(all) > 0 {

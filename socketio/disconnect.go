@@ -45,7 +45,7 @@ func (s *Socket) kick() {
 		return
 	}
 	s.dropSession()
-	rooms := s.ns.registry.SocketRooms(s.id)
+	rooms := s.roster.registry.SocketRooms(s.id)
 	s.leaveNamespace(rooms)
 	s.disconnected()
 	s.env.sendPacket(s.client, &parser.Packet{Type: parser.Disconnect, Namespace: s.name, ID: parser.NoID})
@@ -61,7 +61,7 @@ func (s *Socket) claimEnd() bool {
 	}
 	s.ended = true
 	if s.listeners != nil && len(s.listeners.outgoing) > 0 {
-		s.ns.outgoingListeners.Add(-1)
+		s.roster.outgoingListeners.Add(-1)
 	}
 	return true
 }
@@ -75,7 +75,7 @@ func (s *Socket) finish(reason string) {
 	}
 	// Deferred, so that all of it is done even if a function ends the goroutine.
 	defer s.client.Release()
-	defer s.ns.owner.release(s.ns)
+	defer s.roster.release()
 	defer call("disconnect", listeners.disconnect)
 	defer func() {
 		if recoverableReasons[reason] {
@@ -91,7 +91,7 @@ func (s *Socket) finish(reason string) {
 
 // leaveNamespace takes the socket out of its namespace. From then on Rooms returns rooms.
 func (s *Socket) leaveNamespace(rooms []string) {
-	s.ns.registry.Remove((*member)(s))
+	s.roster.registry.Remove((*member)(s))
 	s.mu.Lock()
 	before := s.state.Swap(client.Disconnected)
 	s.rooms, s.backlog = rooms, nil

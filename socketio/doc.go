@@ -46,32 +46,37 @@
 //
 // # Files
 //
-// The server:
+// The files are in four layers. A file knows its own layer and those below it, which a test checks.
 //
-//   - server.go: Server and NewServer; shutdown.go: Shutdown and Close; serve.go: Serve and HTTPServer
-//   - config.go: Config; quotas.go: its limits; stats.go, audit.go, errors.go: what the server reports
-//   - environment.go: what all parts of the server share; hooks.go: protection against panics of Config's functions
-//   - connection.go: a client as the server knows it; unjoined.go: clients without a namespace
-//   - reauthenticate.go: decides again and again which clients may stay
+// What all parts share:
+//
+//   - config.go: Config; quotas.go: its limits; hooks.go: protection against panics of Config's functions
+//   - environment.go: the configuration and the ways to report; audit.go, errors.go: what is reported
+//   - recovery.go: the configuration of recovery, and the interface Sessions; sessions.go: Sessions in memory
+//   - listener_list.go: a list of functions of the application; id.go: random ids
+//
+// Sockets, each of which has a client of package internal/client:
+//
+//   - socket.go: Socket; handshake.go: how it has connected; endpoint.go: the Socket as its client knows it
+//   - roster.go: what the sockets of a namespace share; member.go: the Socket as the registry knows it
+//   - join.go: a socket joins its namespace or is refused; disconnect.go: the end of a socket
+//   - pending.go: sockets, and events for them, that wait until the client is greeted
+//   - listeners.go, any.go: the functions of a socket; events.go: calls them
+//   - emit.go: Sender; frames.go: encodes events; acks.go: acknowledgements in both directions
+//   - recovery_log.go: the order of a namespace's events, and the owners of sessions
+//   - recovery_socket.go: the session of a socket; replay.go: what a client has missed
 //
 // Namespaces:
 //
-//   - namespaces.go: opens and closes namespaces; connect.go: clients join them
 //   - namespace.go: Namespace; room_events.go: OnJoinRoom and the like
-//   - server_side.go: events from other nodes' servers
 //   - local_sockets.go: what the cluster does with this node's sockets
+//   - server_side.go: events from other nodes' servers
 //   - parent.go, parent_target.go: namespaces that clients open
 //
-// Sockets:
+// The server:
 //
-//   - socket.go: Socket; handshake.go: how it has connected; endpoint.go: the Socket as its client knows it
-//   - listeners.go, any.go, listener_list.go: the functions of a socket; events.go: calls them
-//   - emit.go: Sender; frames.go: encodes events; pending.go: events that wait until the client is greeted
-//   - acks.go: acknowledgements in both directions; disconnect.go: the end of a socket
-//
-// Recovery:
-//
-//   - recovery.go: its configuration, and the interface Sessions; sessions.go: Sessions in memory
-//   - recovery_log.go: the order of a namespace's events, and the owners of sessions
-//   - recovery_socket.go: the session of a socket; replay.go: what a client has missed
+//   - server.go: Server and NewServer; shutdown.go: Shutdown and Close; serve.go: Serve and HTTPServer; stats.go: Stats
+//   - namespaces.go: opens and closes namespaces; connect.go: clients join them
+//   - connection.go: a client as the server knows it; unjoined.go: clients without a namespace
+//   - reauthenticate.go: decides again and again which clients may stay
 package socketio

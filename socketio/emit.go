@@ -118,7 +118,7 @@ func (e Sender) Broadcast() backplane.Target {
 	if e.s == nil {
 		return backplane.Target{} // which says what is wrong
 	}
-	t := e.s.ns.Except(e.s.id)
+	t := e.s.Namespace().Except(e.s.id)
 	if e.flags.Volatile {
 		t = t.Volatile()
 	}
@@ -144,7 +144,7 @@ func (e Sender) Emit(event string, args ...any) error {
 		return err
 	}
 	s, o := e.s, sendOptions(e.flags)
-	if s.ns != nil && s.ns.log != nil {
+	if s.roster != nil && s.roster.log != nil {
 		return s.emitWithOffset(data, o)
 	}
 	if !s.Connected() && !s.isPending() {
@@ -181,7 +181,7 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 	if !s.Connected() {
 		return backplane.Value{}, ErrDisconnected
 	}
-	id := s.ns.nextAckID()
+	id := s.roster.nextAckID()
 	frame, err := eventFrame(s.name, id, data, "")
 	if err != nil {
 		return backplane.Value{}, err

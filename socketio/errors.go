@@ -18,6 +18,9 @@ var (
 	ErrServerClosed = errors.New("socketio: the server is closed")
 )
 
+// errInternal is what a client gets instead of an error that is not meant for it, such as a panic.
+var errInternal = errors.New("internal error")
+
 // Error is an error for the client. If a middleware of a namespace returns it, the client gets a connect_error
 // with the Message and Data. If a handler or a middleware of a socket returns it, the client gets it as the
 // acknowledgement.

@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/backplane-go/backplane/internal/guard"
@@ -15,13 +14,6 @@ func (e *environment) isolateHooks() {
 		c.Admit = func(r *http.Request) error {
 			err := errInternal
 			e.isolate("", "", "Admit", func() { err = guard.Error(f(r)) })
-			return err
-		}
-	}
-	if f := c.ReauthenticateSocket; f != nil {
-		c.ReauthenticateSocket = func(ctx context.Context, socket *Socket) error {
-			err := errInternal
-			e.isolate(socket.name, socket.id, "ReauthenticateSocket", func() { err = guard.Error(f(ctx, socket)) })
 			return err
 		}
 	}

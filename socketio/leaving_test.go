@@ -271,8 +271,8 @@ func (c *pollingClient) get(t testing.TB, query string) {
 
 func (c *pollingClient) post(t testing.TB, body string) {
 	t.Helper()
-	c.say(t, fmt.Sprintf("POST /socket.io/?EIO=4&transport=polling%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s",
-		c.query, len(body), body))
+	c.say(t, fmt.Sprintf("POST /socket.io/?EIO=4&transport=polling%s HTTP/1.1\r\nHost: x\r\n"+
+		"Content-Length: %d\r\n\r\n%s", c.query, len(body), body))
 }
 
 func (c *pollingClient) body(t testing.TB) string {

@@ -18,22 +18,15 @@ import (
 // order in which they were given.
 type Namespace struct {
 	*backplane.Namespace
+	roster
 
-	env      *environment
 	owner    namespaceOwner
 	server   *Server
-	name     string
 	parent   *ParentNamespace // nil: none
-	registry *backplane.Registry
-	log      *recoveryLog  // nil: no connection state recovery
-	prepared chan struct{} // closed when clients may join
-	closed   chan struct{} // closed when the namespace is closed
-	ready    atomic.Bool   // waitReady has waited
+	prepared chan struct{}    // closed when clients may join
+	closed   chan struct{}    // closed when the namespace is closed
+	ready    atomic.Bool      // waitReady has waited
 	closing  sync.Once
-
-	pending           pendingSockets
-	ackIDs            atomic.Int64
-	outgoingListeners atomic.Int32 // sockets with functions of OnAnyOutgoing
 
 	reservation // guarded by the owner
 
@@ -42,6 +35,13 @@ type Namespace struct {
 	connection funcList[func(*Socket)]
 	serverSide map[string][]*handler.Handler
 	rooms      roomEvents
+}
+
+// reservation says who needs a namespace.
+type reservation struct {
+	users   int  // clients that have joined the namespace, or are about to
+	dynamic bool // a client has opened it, and the application has not asked for it
+	closes  bool // it is closed, or about to be, while the server goes on
 }
 
 // namespaceOwner is the server, as a namespace knows it. It keeps the namespaces that are open.
@@ -54,11 +54,15 @@ type namespaceOwner interface {
 	isClosing(*Namespace) bool
 }
 
-func newNamespace(s *Server, name string, parent *ParentNamespace) *Namespace {
-	ns := &Namespace{env: &s.env, owner: (*namespaceTable)(s), server: s, name: name, parent: parent,
-		registry: backplane.NewRegistry(backplane.RegistryConfig{}),
-		prepared: make(chan struct{}), closed: make(chan struct{})}
-	if recovery := s.env.config.Recovery; recovery != nil {
+// newNamespace returns a namespace that is not in the cluster yet. server is for the accessors of the namespace
+// and of its sockets.
+func newNamespace(env *environment, owner namespaceOwner, server *Server, name string,
+	parent *ParentNamespace) *Namespace {
+	ns := &Namespace{owner: owner, server: server, parent: parent, prepared: make(chan struct{}),
+		closed: make(chan struct{}),
+		roster: roster{env: env, name: name, registry: backplane.NewRegistry(backplane.RegistryConfig{})}}
+	ns.namespace, ns.release = ns, func() { owner.release(ns) }
+	if recovery := env.config.Recovery; recovery != nil {
 		ns.log = newRecoveryLog(recovery, name)
 	}
 	return ns
@@ -121,22 +125,10 @@ func (ns *Namespace) OffServerSide(event string) {
 
 // Sockets returns the clients of this node, in the order in which they have connected. FetchSockets finds those
 // of all nodes.
-func (ns *Namespace) Sockets() []*Socket {
-	var all []*Socket
-	ns.registry.Each(backplane.Selector{}, func(m backplane.Socket) { all = append(all, (*Socket)(m.(*member))) })
-	return all
-}
+func (ns *Namespace) Sockets() []*Socket { return ns.sockets() }
 
 // Socket returns this node's client with this id, nil if there is none.
-func (ns *Namespace) Socket(id string) *Socket {
-	var found *Socket
-	ns.registry.Each(backplane.Selector{Rooms: []string{id}}, func(m backplane.Socket) {
-		if m.ID() == id {
-			found = (*Socket)(m.(*member))
-		}
-	})
-	return found
-}
+func (ns *Namespace) Socket(id string) *Socket { return ns.find(id) }
 
 // SocketsCount returns the number of clients of this node.
 func (ns *Namespace) SocketsCount() int { return ns.registry.Len() }
@@ -148,10 +140,6 @@ func (ns *Namespace) Rooms() []string { return ns.registry.Rooms() }
 // Close disconnects the namespace's clients of this node, and leaves the cluster's namespace. Clients cannot join
 // the namespace any more until it is opened again.
 func (ns *Namespace) Close(ctx context.Context) error { return ns.owner.close(ctx, ns) }
-
-// nextAckID returns an id for an acknowledgement. It is unique in the namespace, so that one frame serves all
-// clients.
-func (ns *Namespace) nextAckID() int64 { return ns.ackIDs.Add(1) - 1 }
 
 // listeners returns the functions of Use and OnConnection.
 func (ns *Namespace) listeners() (middleware []func(*Socket) error, connection funcList[func(*Socket)]) {

@@ -13,13 +13,6 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// reservation says who needs a namespace.
-type reservation struct {
-	users   int  // clients that have joined the namespace, or are about to
-	dynamic bool // a client has opened it, and the application has not asked for it
-	closes  bool // it is closed, or about to be, while the server goes on
-}
-
 // Of returns the namespace with this name, and opens it if necessary. A missing slash in front is added. Clients
 // can join the namespace from then on. Of waits until the node receives what other nodes send there, but no
 // longer than 5 s: when the bus is down, the clients of this node can use the namespace all the same.
@@ -175,7 +168,7 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 		if ns := s.existing(name); ns != nil {
 			return ns, nil
 		}
-		ns := newNamespace(s, name, parent)
+		ns := newNamespace(&s.env, (*namespaceTable)(s), s, name, parent)
 		s.mu.Lock()
 		if s.namespaces[name] != nil {
 			s.mu.Unlock()

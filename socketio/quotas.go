@@ -51,3 +51,14 @@ func (c *Config) over(q Quota, have int) bool {
 	limit := c.limit(q)
 	return limit >= 0 && have >= limit
 }
+
+// roomsFit reports whether a socket that is going to join rooms may join more.
+func (c *Config) roomsFit(rooms, more []string) bool {
+	bytes := 0
+	for _, list := range [][]string{rooms, more} {
+		for _, name := range list {
+			bytes += len(name)
+		}
+	}
+	return (c.MaxRooms < 0 || len(rooms)+len(more) <= c.MaxRooms) && (c.MaxRoomBytes < 0 || bytes <= c.MaxRoomBytes)
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
@@ -161,7 +162,11 @@ func (a *reauthenticator) ask(ctx context.Context, c *connection) error {
 		if !s.Connected() {
 			continue
 		}
-		if err = config.ReauthenticateSocket(ctx, s); err != nil {
+		err = errInternal // if the function panics
+		a.env.isolate(s.name, s.id, "ReauthenticateSocket", func() {
+			err = guard.Error(config.ReauthenticateSocket(ctx, s))
+		})
+		if err != nil {
 			return fmt.Errorf("namespace %q, socket %q: %w", excerpt.Of(s.name), s.id, err)
 		}
 	}

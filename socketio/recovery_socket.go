@@ -38,7 +38,7 @@ type session struct {
 // startSession gives the socket its id. If the client has a session to come back to, it is the id from then.
 func (s *Socket) startSession() {
 	s.id = newID()
-	log := s.ns.log
+	log := s.roster.log
 	if log == nil {
 		return
 	}
@@ -58,7 +58,7 @@ func (s *Socket) startSession() {
 // restoreSession gives s the session of this pid, and ends a socket that still owns it. It returns false if there
 // is no such session.
 func (s *Socket) restoreSession(pid, offset string) bool {
-	log := s.ns.log
+	log := s.roster.log
 	old := log.takeOver(pid)
 	if old != nil {
 		log.Sessions.Save(log.namespace, old.suspend())
@@ -91,7 +91,7 @@ func (s *Socket) restoreSession(pid, offset string) bool {
 // suspend returns the session of a socket that does not own it any more. No event is sent to the socket from then
 // on, so the client misses what comes.
 func (s *Socket) suspend() Session {
-	log, own := s.ns.log, s.session
+	log, own := s.roster.log, s.session
 	log.mu.Lock()
 	own.suspended, own.movedAt = true, time.Now()
 	saved := Session{PID: own.pid, ID: s.id, Offset: own.offset, Replayed: own.replayed, Sent: own.sent,
@@ -107,7 +107,7 @@ func (s *Socket) suspend() Session {
 // handOver makes another socket, which nothing else uses yet, the successor of a suspended one. The successor
 // gets the changes that were made to s since then.
 func (s *Socket) handOver(successor *Socket) {
-	log := s.ns.log
+	log := s.roster.log
 	log.mu.Lock()
 	defer log.mu.Unlock()
 	s.session.successor = successor
@@ -124,10 +124,10 @@ func (s *Socket) handOver(successor *Socket) {
 // noteRooms notes that a socket has joined or left rooms after its session has moved away. It returns the
 // successor, nil if there is none. fits is false if the rooms are more than the socket may join.
 func (s *Socket) noteRooms(rooms []string, joined bool) (successor *Socket, fits bool) {
-	if s.ns == nil || s.ns.log == nil {
+	if s.roster == nil || s.roster.log == nil {
 		return nil, true
 	}
-	log, own := s.ns.log, s.session
+	log, own := s.roster.log, s.session
 	log.mu.Lock()
 	defer log.mu.Unlock()
 	switch {
@@ -150,7 +150,7 @@ func (s *Socket) noteRooms(rooms []string, joined bool) (successor *Socket, fits
 // retire ends a socket whose session was taken over, and its connection. When it returns, the functions of
 // OnDisconnect have been called, unless another function still runs for that client.
 func (s *Socket) retire() {
-	log := s.ns.log
+	log := s.roster.log
 	log.mu.Lock()
 	registered := s.session.registered
 	log.mu.Unlock()
@@ -166,7 +166,7 @@ func (s *Socket) retire() {
 
 // saveSession saves the session of a socket whose client may come back.
 func (s *Socket) saveSession() {
-	log := s.ns.log
+	log := s.roster.log
 	if log == nil {
 		return
 	}
@@ -181,7 +181,7 @@ func (s *Socket) saveSession() {
 
 // dropSession drops the session of a socket whose client may not come back.
 func (s *Socket) dropSession() {
-	if log := s.ns.log; log != nil {
+	if log := s.roster.log; log != nil {
 		log.owning.Lock()
 		defer log.owning.Unlock()
 		log.disown(s)
@@ -190,10 +190,10 @@ func (s *Socket) dropSession() {
 
 // latest returns the last successor of s, s itself if it has none.
 func (s *Socket) latest() *Socket {
-	if s.ns == nil || s.ns.log == nil {
+	if s.roster == nil || s.roster.log == nil {
 		return s
 	}
-	log := s.ns.log
+	log := s.roster.log
 	log.mu.Lock()
 	defer log.mu.Unlock()
 	return s.latestLocked()
@@ -213,12 +213,12 @@ func (s *Socket) emitWithOffset(args backplane.Args, o engineio.SendOptions) err
 		return ErrDisconnected
 	}
 	s.callOutgoingListeners(args)
-	log := s.ns.log
+	log := s.roster.log
 	log.mu.Lock()
 	defer log.mu.Unlock()
 	s = s.latestLocked() // the session may have moved in the meantime
 	if s.session.suspended {
-		if other := s.ns.Socket(s.id); other != nil { // restored from Sessions, without a pointer to s
+		if other := s.roster.find(s.id); other != nil { // restored from Sessions, without a pointer to s
 			s = other
 		}
 	}
@@ -233,7 +233,7 @@ func (s *Socket) emitWithOffset(args backplane.Args, o engineio.SendOptions) err
 
 // isAway reports whether the client is disconnected, but may come back.
 func (s *Socket) isAway() bool {
-	log, own := s.ns.log, s.session
+	log, own := s.roster.log, s.session
 	log.owning.Lock()
 	owner := log.owners[own.pid] == s
 	log.owning.Unlock()
@@ -242,14 +242,14 @@ func (s *Socket) isAway() bool {
 	}
 	log.mu.Lock()
 	defer log.mu.Unlock()
-	return !own.movedAt.IsZero() && (time.Since(own.movedAt) < log.MaxDisconnection || s.ns.Socket(s.id) != nil)
+	return !own.movedAt.IsZero() && (time.Since(own.movedAt) < log.MaxDisconnection || s.roster.find(s.id) != nil)
 }
 
 // deliverWithOffset is deliver for an event that has an offset. The caller holds the log's mu.
 func (s *Socket) deliverWithOffset(f *wsframe.Frame, o engineio.SendOptions, offset string) {
 	own := s.session
 	if !own.registered && own.offset == "" {
-		own.offset = s.ns.log.before
+		own.offset = s.roster.log.before
 	}
 	switch {
 	case own.suspended: // the event is among those that the client misses

@@ -15,7 +15,7 @@ type replay struct {
 // startOffsets notes the offset at which the session begins or continues. It is called before the socket is in
 // the registry.
 func (s *Socket) startOffsets() {
-	log, own := s.ns.log, s.session
+	log, own := s.roster.log, s.session
 	if log == nil {
 		return
 	}
@@ -36,8 +36,8 @@ func (s *Socket) missed() (replay, bool) {
 	if !s.Recovered() {
 		return replay{}, true
 	}
-	log, own := s.ns.log, s.session
-	rooms := s.ns.registry.SocketRooms(s.id)
+	log, own := s.roster.log, s.session
+	rooms := s.roster.registry.SocketRooms(s.id)
 	// While mu is held, no event is kept but not delivered yet: such an event would be delivered twice.
 	log.mu.Lock()
 	events, ok := log.Sessions.Missed(log.namespace, own.offset, rooms)

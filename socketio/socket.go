@@ -2,8 +2,6 @@ package socketio
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,8 +20,8 @@ import (
 type Socket struct {
 	client  *client.Client
 	env     *environment
-	ns      *Namespace // nil until connect has found it
-	name    string     // of the namespace
+	roster  *roster // of the namespace; nil until the server has found it
+	name    string  // of the namespace
 	id      string
 	auth    backplane.Value
 	issued  int64    // time of the handshake, in milliseconds since 1970
@@ -44,22 +42,15 @@ type Socket struct {
 	cancel       context.CancelCauseFunc
 }
 
-// newID returns 20 random characters of base64url.
-func newID() string {
-	var b [15]byte
-	rand.Read(b[:]) // never fails, see its documentation
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
 // ID returns the socket's id. The socket is in a room of this name. It is not the id of the connection, which is
 // secret.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace that the socket has joined, or wants to join.
-func (s *Socket) Namespace() *Namespace { return s.ns }
+func (s *Socket) Namespace() *Namespace { return s.roster.namespace }
 
 // Server returns the server.
-func (s *Socket) Server() *Server { return s.ns.server }
+func (s *Socket) Server() *Server { return s.roster.namespace.server }
 
 // Connected reports whether the client is connected, as far as the server knows.
 func (s *Socket) Connected() bool {
@@ -134,26 +125,17 @@ func (s *Socket) joinRooms(rooms []string) error {
 		if !fits {
 			return s.quotaReached(QuotaRooms)
 		}
-		s.ns.pending.add(s)
+		s.roster.pending.add(s)
 		return nil
 	}
 	s.mu.Unlock()
-	if s.state.Load() != client.Disconnected && !s.ns.registry.JoinIDWithin(s.id, config.MaxRooms, config.MaxRoomBytes,
-		rooms...) {
+	if s.state.Load() == client.Disconnected {
+		return nil
+	}
+	if !s.roster.registry.JoinIDWithin(s.id, config.MaxRooms, config.MaxRoomBytes, rooms...) {
 		return s.quotaReached(QuotaRooms)
 	}
 	return nil
-}
-
-// roomsFit reports whether a socket that is going to join rooms may join more.
-func (c *Config) roomsFit(rooms, more []string) bool {
-	bytes := 0
-	for _, list := range [][]string{rooms, more} {
-		for _, name := range list {
-			bytes += len(name)
-		}
-	}
-	return (c.MaxRooms < 0 || len(rooms)+len(more) <= c.MaxRooms) && (c.MaxRoomBytes < 0 || bytes <= c.MaxRoomBytes)
 }
 
 // Leave makes the socket leave rooms.
@@ -173,7 +155,7 @@ func (s *Socket) leaveRooms(rooms []string) {
 	}
 	s.mu.Unlock()
 	if s.state.Load() != client.Disconnected {
-		s.ns.registry.LeaveID(s.id, rooms...)
+		s.roster.registry.LeaveID(s.id, rooms...)
 	}
 }
 
@@ -186,7 +168,7 @@ func (s *Socket) Rooms() []string {
 		return append([]string(nil), s.rooms...)
 	}
 	s.mu.Unlock()
-	return s.ns.registry.SocketRooms(s.id)
+	return s.roster.registry.SocketRooms(s.id)
 }
 
 func without(rooms, left []string) []string {

@@ -1,0 +1,13 @@
+package socketio
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+)
+
+// newID returns 20 random characters of base64url.
+func newID() string {
+	var b [15]byte
+	rand.Read(b[:]) // never fails, see its documentation
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
