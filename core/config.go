@@ -14,22 +14,22 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Config configures a Cluster. Only Bus is required; the zero value of every other field is its default. Where a
-// field has a counterpart in Node.js's Postgres adapter it means the same, and the counterpart is named.
+// Config configures a Cluster. Only Bus is required; the zero value of every other field means its default. Fields
+// that have a counterpart in Node.js's Postgres adapter mean the same and name it.
 type Config struct {
-	// Bus carries the messages. The cluster closes it (transport.Closer) when it is closed.
+	// Bus carries the messages. Close closes it if it is a transport.Closer.
 	Bus transport.Bus
-	// Store takes the payloads that Bus cannot carry. Default: Bus, if it is a storage.Store too, as the Postgres
-	// drivers are; else none, and what is too large is an error.
+	// Store keeps the payloads that Bus cannot carry. Default: Bus, if it is a storage.Store too, as the Postgres
+	// drivers are. Otherwise there is none, and a message that is too large for the bus is an error.
 	Store storage.Store
-	// Codec turns messages into bytes. All nodes use the same. Default: jsonmsgpack.Codec, which Node.js understands.
+	// Codec encodes messages. All nodes use the same. Default: jsonmsgpack.Codec, which Node.js understands.
 	Codec codec.Codec
 
-	// Secret signs every message and attachment with HMAC-SHA256, and only what was signed with it, or with
-	// PreviousSecret, is read; the rest is dropped (DropUnsigned). Whoever does not know it is no peer, even if he
-	// may publish. It has at least 16 bytes, best 32 random ones, and is the same in all nodes and emitters. It is
-	// for clusters without Node.js and without the SQL functions, which cannot sign. Default: none, and nothing is
-	// signed. See SECURITY.md.
+	// Secret signs every message and attachment with HMAC-SHA256. The node drops whatever is not signed with Secret
+	// or PreviousSecret (DropUnsigned), so a process that may publish but does not know the secret cannot be a peer.
+	// A secret has at least 16 bytes, best 32 random ones, and is the same in all nodes and emitters. Node.js and the
+	// SQL functions cannot sign, so clusters with them cannot use it. Default: none; nothing is signed. See
+	// SECURITY.md.
 	Secret []byte
 	// PreviousSecret is accepted too, so that Secret can be replaced while the cluster runs. Default: none.
 	PreviousSecret []byte
@@ -41,73 +41,75 @@ type Config struct {
 	// "socket.io".
 	ChannelPrefix string
 	// PayloadThreshold is the size in bytes from which on an encoded message goes to the store (Node.js:
-	// payloadThreshold). More than the bus can carry is as that. Default: what the bus can carry; on Postgres that
-	// is 8000, the first size that its NOTIFY refuses.
+	// payloadThreshold). Capped at the bus's limit. Default: the bus's limit; on Postgres that is 8000, the first
+	// size that NOTIFY refuses.
 	PayloadThreshold int
-	// MaxMessageBytes bounds the size in bytes of an encoded message, with its attachment. A larger one is refused
-	// with a TooLargeError where it is sent; where one is received, it is dropped and reported (DropTooLarge),
-	// without being read from a store that can tell its size (storage.Sizer). All nodes should use the same. Default:
-	// 16 MiB.
+	// MaxMessageBytes bounds the size in bytes of an encoded message, including its attachment. A larger message is
+	// refused with a TooLargeError where it is sent. A larger message that is received is dropped and reported
+	// (DropTooLarge); it is not read from the store if the store can tell its size (storage.Sizer). All nodes should
+	// use the same. Default: 16 MiB.
 	MaxMessageBytes int
 
-	// RequestTimeout bounds every request that sets no timeout of its own (Node.js: requestsTimeout). Default: 5 s.
+	// RequestTimeout bounds requests without a timeout of their own (Node.js: requestsTimeout). Default: 5 s.
 	RequestTimeout time.Duration
-	// HeartbeatInterval is how often the process gives a sign of life for all of its namespaces, and after how much
-	// silence of its own it gives one in a namespace with a peer that does not know of that, such as a Node.js node
-	// (Node.js: heartbeatInterval). When that does not come back, and nothing else does, before the next is due, the
-	// session is given up. Default: 5 s.
+	// HeartbeatInterval is how often the process sends a heartbeat for all of its namespaces. It is also how long the
+	// node may be silent in a namespace before it sends a heartbeat there, if a peer needs one, as Node.js nodes do
+	// (Node.js: heartbeatInterval). If a heartbeat does not come back, and nothing else arrives, before the next one
+	// is due, the session is given up. Default: 5 s.
 	HeartbeatInterval time.Duration
-	// HeartbeatTimeout is after how much silence a peer counts as gone (Node.js: heartbeatTimeout). Default: 10 s.
+	// HeartbeatTimeout is how long a peer may be silent before it counts as gone (Node.js: heartbeatTimeout).
+	// Default: 10 s.
 	HeartbeatTimeout time.Duration
-	// CleanupInterval is how often expired attachments are removed (Node.js: cleanupInterval). Default: 30 s.
+	// CleanupInterval is how often old attachments are removed (Node.js: cleanupInterval). Default: 30 s.
 	CleanupInterval time.Duration
-	// AttachmentAge is how old an attachment has to be to be removed. Node.js removes at CleanupInterval, which
-	// takes attachments from nodes that are that slow. Default: twice CleanupInterval.
+	// AttachmentAge is how old an attachment must be to be removed. (Node.js uses CleanupInterval for this too, so
+	// nodes that are slower than that lose attachments.) Default: twice CleanupInterval.
 	AttachmentAge time.Duration
 	// PublishTimeout bounds how long the bus may take for a message that has left the queue and, before that, how
-	// long the store may take for its attachment. It also bounds Start, and each other call of the bus or the store;
-	// a connection that swallows bytes is given up after it. Default: 5 s.
+	// long the store may take for its attachment. It also bounds Start, and every other call of the bus or the store:
+	// a connection that does not answer is given up after it. Default: 5 s.
 	PublishTimeout time.Duration
-	// MinBackoff and MaxBackoff bound the wait before a lost session is opened again. It doubles from one attempt to
-	// the next and is shortened by up to half at random, so that nodes do not come back all at once. Default: 100 ms
-	// and 5 s.
+	// MinBackoff and MaxBackoff bound the wait before a lost session is opened again. The wait doubles from one
+	// attempt to the next and is shortened by up to half at random, so that not all nodes reconnect at the same time.
+	// Default: 100 ms and 5 s.
 	MinBackoff, MaxBackoff time.Duration
 
-	// PublishQueue bounds how many messages wait to be published, and how many wait for the store or, in the same
-	// namespace, behind such a message. EmitAsync drops above it, Emit waits. Default: 8192.
+	// PublishQueue bounds how many messages wait to be published. The same number may wait for the store or, in the
+	// same namespace, behind a message that waits for the store. Above the bound, EmitAsync drops and Emit waits.
+	// Default: 8192.
 	PublishQueue int
-	// PublishQueueBytes bounds the same in bytes of encoded messages, of each of the two. Default: 64 MiB.
+	// PublishQueueBytes bounds the bytes of encoded messages in each of the two. Default: 64 MiB.
 	PublishQueueBytes int
-	// ReceiveQueue bounds, for each namespace, how many received messages wait for its Local. What comes above it is
-	// dropped and reported (DropSlow), so that one slow namespace holds up neither the others nor the bus. Default:
-	// 16384.
+	// ReceiveQueue bounds, for each namespace, how many received messages wait for LocalSockets. Messages above the
+	// bound are dropped and reported (DropSlow), so that a slow namespace delays neither the others nor the bus.
+	// Default: 16384.
 	ReceiveQueue int
-	// ReceiveQueueBytes bounds the same in bytes as received. Attachments are read ahead, up to a quarter of what the
-	// waiting messages leave of it; one is read whatever it leaves, when its message's turn has come, and let go when
-	// that is handled. Default: 64 MiB.
+	// ReceiveQueueBytes bounds the bytes of these messages, as received. Attachments are read ahead; they may take a
+	// quarter of what the waiting messages leave. The attachment of the next message is always read, and released
+	// when the message was handled. Default: 64 MiB.
 	ReceiveQueueBytes int
-	// MaxPeers bounds how many peers a namespace keeps track of. Above it, who has not yet proven to be alive makes
-	// room. Default: 4096.
+	// MaxPeers bounds how many peers a namespace tracks. Above the bound, peers that have not answered this node yet
+	// make room. Default: 4096.
 	MaxPeers int
-	// MaxRequestRate bounds what the requests of one peer may cost this node in a namespace, for each second: a
-	// request counts 1, and 1 more for each socket that its answer tells of, or that is asked for an acknowledgement.
-	// A peer may save up two seconds' worth. Peers that have not yet proven to be alive share a fifth of the rate.
-	// Requests above it are refused (DropRate, ErrRefused). Default: 50000.
+	// MaxRequestRate bounds the cost per second of one peer's requests to this node in a namespace. A request costs
+	// 1, plus 1 for each socket that its answer describes or that is asked for an acknowledgement. A peer can save up
+	// two seconds' worth. Peers that have not answered this node yet share a fifth of the rate. Requests above the
+	// bound are refused (DropRate, ErrRefused). Default: 50000.
 	MaxRequestRate int
-	// MaxPendingRequests bounds how many requests of one peer for acknowledgements wait for clients of this node, in a
-	// namespace. Requests above it are refused (DropRate, ErrRefused). Default: 16384.
+	// MaxPendingRequests bounds how many of one peer's requests for acknowledgements wait for clients of this node,
+	// in a namespace. Requests above the bound are refused (DropRate, ErrRefused). Default: 16384.
 	MaxPendingRequests int
-	// MaxAnswerBytes bounds the answers to one request of this node, in bytes. What comes above it is dropped, and
-	// its node Missing (ErrAnswersTooLarge). Default: 64 MiB.
+	// MaxAnswerBytes bounds the bytes of all answers to one request of this node. An answer above the bound is
+	// dropped, and its node is Missing (ErrAnswersTooLarge). Default: 64 MiB.
 	MaxAnswerBytes int
 
-	// ErrorHandler is told every error that no caller is there to receive: GapError, DropError, OpError (Node.js:
-	// errorHandler). It must not block: whoever has found the error waits for it. Default: none; the errors are logged
-	// either way.
+	// ErrorHandler is called with every error that no caller receives: GapError, DropError, OpError (Node.js:
+	// errorHandler). It must not block, because the cluster waits for it. Default: none. The errors are logged either
+	// way.
 	ErrorHandler func(error)
-	// Logger gets errors as warnings and what the cluster does as debug messages. Default: discards.
+	// Logger logs errors as warnings, and what the cluster does as debug messages. Default: discards.
 	Logger *slog.Logger
-	// Trace is called as things happen. Cluster.SetTrace can replace it later. Default: none.
+	// Trace is called when something happens. Cluster.SetTrace can replace it later. Default: none.
 	Trace Trace
 }
 
@@ -163,7 +165,7 @@ func (c Config) validate() error {
 	case c.UID == codec.EmitterUID:
 		return &ConfigError{Field: "UID", Reason: `"emitter" is reserved for processes outside the cluster`}
 	case !utf8.ValidString(c.UID):
-		return &ConfigError{Field: "UID", Reason: "is not valid UTF-8: the node would not recognise its own messages"}
+		return &ConfigError{Field: "UID", Reason: "is not valid UTF-8: the node would not recognize its own messages"}
 	case len(c.UID) > maxUID:
 		return &ConfigError{Field: "UID",
 			Reason: fmt.Sprintf("has %d bytes, at most %d are allowed", len(c.UID), maxUID)}
@@ -197,5 +199,5 @@ func (c Config) validate() error {
 	return nil
 }
 
-// maxUID is the most bytes that a node's uid may have. Socket.IO's have 16.
+// maxUID is the most bytes that the uid of a node may have. Socket.IO's have 16.
 const maxUID = 128

@@ -8,6 +8,21 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
+// EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, in the order in which
+// they arrive: one value for each socket, the first argument of its acknowledgement. Value.All returns all arguments;
+// of clients of Node.js nodes there is only the first, because their adapter sends no more. EmitWithAck returns when
+// all sockets on all nodes have answered. If the timeout passes or ctx ends before that, it returns the answers so
+// far and a *PartialError. Acks yields the answers as they arrive.
+func (t Target) EmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
+	q, ctx, end, err := t.askClients(ctx, name, args)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	err = q.wait(ctx)
+	return q.values, err
+}
+
 // Acks is EmitWithAck for callers that cannot wait for the slowest client. It yields each acknowledgement as it
 // arrives, one value for each socket. If not all sockets answer, the last pair that it yields is a null value and a
 // *PartialError. The event is sent when the iteration begins. Leaving the iteration early is no error; later

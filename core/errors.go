@@ -12,41 +12,41 @@ import (
 )
 
 var (
-	// ErrClosed is returned by whatever is called on a closed Cluster or Namespace.
+	// ErrClosed is returned by the methods of a closed Cluster or Namespace.
 	ErrClosed = errors.New("backplane: closed")
-	// ErrQueueFull is returned by EmitAsync when the publishing queue is at its bound: the message was not published.
+	// ErrQueueFull is returned by EmitAsync when the publishing queue is full. The message was not published.
 	ErrQueueFull = errors.New("backplane: the publishing queue is full, the message was not published")
-	// ErrUnconfirmed is in an error of publishing when the fate of the message is not known: the context ended, or
-	// Config.PublishTimeout passed, while the message was on its way, or the bus failed in the middle. The message may
-	// have been sent, or may still be. An error without it means that the message was not sent.
+	// ErrUnconfirmed is wrapped by an error of publishing when the outcome is unknown: the context ended, or
+	// Config.PublishTimeout passed, while the bus had the message, or the bus failed in the middle. The message may
+	// have been sent, or may still be sent. An error without it means that the message was not sent.
 	ErrUnconfirmed = fault.ErrUnconfirmed
-	// ErrTimeout is in the PartialError of a request that ended at its deadline.
+	// ErrTimeout is wrapped by the PartialError of a request that ended at its timeout.
 	ErrTimeout = errors.New("operation has timed out")
-	// ErrRefused is in the PartialError of a request that some nodes refused.
+	// ErrRefused is matched by the PartialError of a request that some nodes refused.
 	ErrRefused = errors.New("backplane: a node refused the request")
-	// ErrAnswersTooLarge is in the PartialError of a request whose answers are larger than Config.MaxAnswerBytes.
+	// ErrAnswersTooLarge is wrapped by the PartialError of a request whose answers exceed Config.MaxAnswerBytes.
 	ErrAnswersTooLarge = errors.New("backplane: the answers are too large")
-	// ErrUnsigned is in the DropError of a message or an attachment that Config.Secret has not signed.
+	// ErrUnsigned is wrapped by the DropError of a message or an attachment without a valid signature of Config.Secret.
 	ErrUnsigned = fault.ErrUnsigned
-	// ErrDeaf is in the PartialError of a request if the node could not hear the others when it asked them, or for a
-	// part of the time in which it waited: from Trace.SessionLost to Trace.SessionRecovered. Missing nodes may have
-	// answered.
+	// ErrDeaf is wrapped by the PartialError of a request if this node was deaf for some of the time: it could not
+	// receive, because its listening session was broken (from Trace.SessionLost to Trace.SessionRecovered). Missing
+	// nodes may have answered.
 	ErrDeaf = errors.New("backplane: the node cannot hear the other nodes")
-	// ErrNamespaceExists is returned when a namespace is opened a second time in one cluster.
+	// ErrNamespaceExists is returned for a namespace that is already open in this cluster.
 	ErrNamespaceExists = errors.New("backplane: the namespace is open already in this cluster")
-	// ErrSocketNotFound is returned by the requests for one socket when no node of the cluster has it.
+	// ErrSocketNotFound is returned by requests for one socket when no node has it.
 	ErrSocketNotFound = errors.New("backplane: no node has a socket of this id")
-	// ErrNoLoopback is returned by Start when what the node publishes does not come back to it.
+	// ErrNoLoopback is returned by Start when the messages of this node do not come back to it.
 	ErrNoLoopback = errors.New("backplane: the node does not hear its own messages; " +
 		"a transaction-pooling proxy (such as PgBouncer) or a read-only replica may be in between: " +
 		"give the driver a direct connection to the primary for listening")
-	// ErrAttachmentReplaced is in the DropError of a message whose attachment was replaced by that of another message
-	// under the same id, as can happen when PostgreSQL crashes (see postgres.Config.DurableAttachments).
+	// ErrAttachmentReplaced is wrapped by the DropError of a message whose attachment was replaced by that of another
+	// message under the same id. This can happen when PostgreSQL crashes (see postgres.Config.DurableAttachments).
 	ErrAttachmentReplaced = fault.ErrAttachmentReplaced
 	// ErrExited is the error of a call of the application's code that ended its goroutine with runtime.Goexit, as
 	// testing.T.FailNow does.
 	ErrExited = fault.ErrExited
-	// ErrSilent is why a session was given up that had received nothing for longer than it can be silent.
+	// ErrSilent is the reason for giving up a session that received nothing for longer than it can be silent.
 	ErrSilent = errors.New("backplane: connected, but nothing arrives")
 )
 
@@ -68,21 +68,22 @@ type (
 	PanicError = fault.PanicError
 )
 
-// PartialError comes with the answers that a request did get, and names the nodes whose answers are not among them.
+// PartialError is returned with the answers that a request got. It names the nodes whose answers are missing.
 type PartialError struct {
 	Op string // "emit with acknowledgement", "fetch sockets", "server-side emit"
-	// Missing nodes were alive, as far as known, but did not answer in time, or clients of theirs did not, or this
-	// node could not hear them (ErrDeaf). This node is among them if its own Local has failed (a *CallError).
+	// Missing are nodes that did not answer in time, or not for all of their clients, although they seemed to be
+	// alive, and nodes that this node could not hear (ErrDeaf). This node is Missing if its own LocalSockets failed
+	// (a *CallError).
 	Missing []string
-	// Clients is how many clients of the Missing nodes were asked, as these have told, and did not answer.
+	// Clients is how many clients of the Missing nodes were asked and did not answer, as far as these nodes have said.
 	Clients int
-	// Refused nodes did not answer because they were asked too much (Config.MaxRequestRate), or because their answer
-	// would have been too large. errors.Is(err, ErrRefused) tells that there are any.
+	// Refused are nodes that refused to answer because this node asked too much (Config.MaxRequestRate), or because
+	// their answer would have been too large. If there are any, errors.Is(err, ErrRefused) is true.
 	Refused []string
-	// Left nodes closed, or stopped giving signs of life, while they were asked.
+	// Left are nodes that closed, or became silent, while they were asked.
 	Left []string
-	// Err is ErrTimeout, the context's error, ErrDeaf, an error of publishing, ErrClosed, a *CallError; nil when all
-	// who are left answered.
+	// Err is ErrTimeout, the context's error, ErrDeaf, an error of publishing, ErrClosed or a *CallError. It is nil
+	// if all nodes that are left have answered.
 	Err error
 }
 
@@ -112,21 +113,20 @@ func (e *PartialError) Error() string {
 // Unwrap returns Err.
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// Is reports whether target is ErrRefused and some nodes have refused.
+// Is reports whether target is ErrRefused and some nodes refused.
 func (e *PartialError) Is(target error) bool { return target == ErrRefused && len(e.Refused) > 0 }
 
-// GapError is reported after the node listens again. What others published meanwhile did not arrive, and was not kept
-// for it. What this node published meanwhile may have arrived at the others: that is not what this error is about.
+// GapError is reported when the node listens again after an outage. Messages that other nodes published meanwhile did
+// not arrive and are not kept. Messages that this node published meanwhile may have arrived at the others; this error
+// is not about them.
 type GapError struct {
-	// Since is from when on messages may be missing, by this process's clock. Every message of another node whose
-	// publishing had returned by then has arrived, apart from those that a DropError told of. It is when the node
-	// handed its last heartbeat to the bus that came back: the bus delivers in one order, so what was published
-	// before the heartbeat arrived before it. A session can end with much of what it was sent still unread, so this
-	// may be long before the session was found broken: at most about Config.HeartbeatInterval if it worked until
-	// then.
+	// Since is the time from which on messages may be missing, by this process's clock. All messages of other nodes
+	// whose publishing had returned by then have arrived, except those reported in a DropError. Since is when the
+	// node handed its last heartbeat that came back to the bus: the bus delivers in one order, so everything that was
+	// published before the heartbeat arrived before it. A session can end with much unread, so Since may be long
+	// before the session was found broken: at most about Config.HeartbeatInterval if the session worked until then.
 	Since time.Time
-	// Deaf is how long that is: from Since until the new session listened to everything. All that is published later
-	// arrives.
+	// Deaf is the time from Since until the new session listened to everything. All messages published later arrive.
 	Deaf time.Duration
 	// Err is why the old session ended.
 	Err error
@@ -137,23 +137,23 @@ func (e *GapError) Error() string {
 		e.Since.Format("15:04:05.000"), e.Deaf.Round(time.Millisecond), e.Err)
 }
 
-// Unwrap returns why the session ended.
+// Unwrap returns Err.
 func (e *GapError) Unwrap() error { return e.Err }
 
-// DropReason says why a message was not delivered.
+// DropReason says why a received message was not delivered.
 type DropReason string
 
 // The reasons for which a received message is dropped.
 const (
-	DropMalformed  DropReason = "malformed"          // its bytes could not be parsed
-	DropUnknown    DropReason = "unknown type"       // its type is none of those this version knows
-	DropSlow       DropReason = "slow receiver"      // the namespace's Local is slower than the messages come
+	DropMalformed  DropReason = "malformed"          // it cannot be parsed
+	DropUnknown    DropReason = "unknown type"       // this version does not know its type
+	DropSlow       DropReason = "slow receiver"      // the receive queue is full: LocalSockets is too slow
 	DropAttachment DropReason = "attachment missing" // its attachment has expired, was replaced, or could not be read
-	DropTooLarge   DropReason = "too large"          // it is over MaxMessageBytes
-	DropForeign    DropReason = "other namespace"    // it names another namespace than the channel it came on
-	DropPeers      DropReason = "too many peers"     // its sender would be one peer more than MaxPeers
+	DropTooLarge   DropReason = "too large"          // it is larger than MaxMessageBytes
+	DropForeign    DropReason = "other namespace"    // it names another namespace than that of its channel
+	DropPeers      DropReason = "too many peers"     // its sender is new and there are MaxPeers peers
 	DropUnsigned   DropReason = "unsigned"           // it was not signed with Config.Secret
-	DropRate       DropReason = "too many requests"  // its sender asks more than MaxRequestRate or MaxPendingRequests allow
+	DropRate       DropReason = "too many requests"  // its sender exceeds MaxRequestRate or MaxPendingRequests
 	DropAnswer     DropReason = "answer too large"   // it is a request whose answer cannot be sent
 )
 
@@ -162,7 +162,7 @@ type DropError struct {
 	Reason    DropReason
 	Namespace string
 	Type      codec.Type // 0 when unknown
-	UID       string     // the sender, empty when unknown; cut after 128 bytes
+	UID       string     // of the sender, cut after 128 bytes; empty when unknown
 	Err       error      // may be nil
 }
 
@@ -177,5 +177,5 @@ func (e *DropError) Error() string {
 	return s
 }
 
-// Unwrap returns the cause, if there is one.
+// Unwrap returns Err.
 func (e *DropError) Unwrap() error { return e.Err }

@@ -75,7 +75,8 @@ func (s *RemoteSocket) Handshake() (Handshake, error) {
 		return Handshake{}, fmt.Errorf("backplane: handshake of socket %q: %w", excerpt.Of(s.socket.ID), err)
 	}
 	for key, into := range map[string]any{
-		"headers": &h.Headers, "time": &h.Time, "address": &h.Address, "xdomain": &h.XDomain, "secure": &h.Secure, "issued": &h.Issued, "url": &h.URL, "query": &h.Query, "auth": &h.Auth,
+		"headers": &h.Headers, "time": &h.Time, "address": &h.Address, "xdomain": &h.XDomain,
+		"secure": &h.Secure, "issued": &h.Issued, "url": &h.URL, "query": &h.Query, "auth": &h.Auth,
 	} {
 		if v, ok := all.Lookup(key); ok {
 			_ = codec.FromTree(v).Decode(into) // a field of another type is left out

@@ -9,49 +9,53 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Socket is one connected client, as a Registry needs it. Its methods are called from any goroutine and must not block:
-// a server queues what it sends, and drops or disconnects a client that does not keep up.
+// Socket is one connected client. Its methods may be called from any goroutine and must not block: the server queues
+// what it sends, and drops or disconnects a client that does not keep up.
 type Socket interface {
-	// ID returns the socket's id, unique in the cluster and unguessable. It never changes.
+	// ID returns the socket's id, which never changes, is unique in the cluster, and cannot be guessed.
 	ID() string
-	// Send gives the client an event. p is shared with other sockets.
+	// Send sends an event to the client. p is shared with other sockets and must not be changed.
 	Send(p *Packet)
-	// Disconnect ends the client's membership of the namespace; close: its connection too. It is up to the server to
-	// call Registry.Remove.
+	// Disconnect disconnects the client from the namespace. close: it closes the connection too. The server then calls
+	// Registry.Remove.
 	Disconnect(close bool)
 }
 
 // AckSocket is a Socket that can ask its client for an acknowledgement. Broadcasts with acknowledgement reach other
-// sockets too, but wait for nothing from them.
+// sockets too, but do not wait for them.
 type AckSocket interface {
 	Socket
-	// SendAck gives the client an event and calls answer, from any goroutine, when it acknowledges; not after ctx ends.
+	// SendAck sends an event to the client and calls answer, from any goroutine, when the client acknowledges it. It
+	// does not call answer after ctx has ended.
 	SendAck(ctx context.Context, p *Packet, answer func(codec.Value))
 }
 
-// DescribedSocket is a Socket that has more to tell to FetchSockets than its id and rooms.
+// DescribedSocket is a Socket that FetchSockets describes with more than its id and rooms.
 type DescribedSocket interface {
 	Socket
-	// Describe returns how the client has connected and what the application has attached to it.
+	// Describe returns how the client connected and the data that the application has attached to it.
 	Describe() (Handshake, codec.Value)
 }
 
-// RegistryConfig says what a Registry tells its server. Nil funcs are not called.
+// RegistryConfig has functions that a Registry calls. Nil functions are not called.
 type RegistryConfig struct {
-	// CreateRoom, JoinRoom, LeaveRoom and DeleteRoom are the events of Socket.IO's adapter: CreateRoom comes before
-	// the first JoinRoom of a room, DeleteRoom after its last LeaveRoom. They are called one at a time, in the order
-	// in which things happened, and may call the Registry. If one panics, the method of the Registry that has called
-	// it panics too, after it has made the change and called the funcs of all other events.
+	// CreateRoom, JoinRoom, LeaveRoom and DeleteRoom are the events of Socket.IO's adapter. CreateRoom is called
+	// before the first JoinRoom of a room, DeleteRoom after its last LeaveRoom. They are called one at a time, in the
+	// order of the changes, and may call the Registry. If one panics, the method of the Registry that called it
+	// panics too, after it has made its change and called the functions for all other events.
 	CreateRoom func(room string)
 	JoinRoom   func(room, id string)
 	LeaveRoom  func(room, id string)
 	DeleteRoom func(room string)
-	// ServerSideEmit handles events that other nodes send to the servers. See Local.ServerSideEmit.
+	// ServerSideEmit handles events that other nodes send to the servers. See LocalSockets.ServerSideEmit.
 	ServerSideEmit func(args codec.Args, reply func(codec.Value))
 }
 
-// Registry knows this process's sockets of a namespace and the rooms they are in. It is a Local, the counterpart of
-// Socket.IO's in-memory adapter. It is safe for concurrent use and holds no lock while it delivers.
+// Registry has this process's sockets of one namespace and the rooms they are in. It is a LocalSockets and the
+// counterpart of Socket.IO's in-memory adapter. It is safe for concurrent use and holds no lock while it delivers.
+//
+// Join, Leave and Disconnect select their sockets with a Selector. JoinID, LeaveID and RemoveID change one socket,
+// given by its id.
 type Registry struct {
 	events eventQueue
 
@@ -60,12 +64,12 @@ type Registry struct {
 	members map[string]*member
 	rooms   map[string]*room
 	all     room
-	count   uint64 // of members and their joins, for their order
+	count   uint64 // numbers members and their joins
 }
 
 var _ LocalSockets = (*Registry)(nil)
 
-// member is a socket and its rooms. Their numbers, and its own, grow from one to the next.
+// member is a socket and its rooms. The numbers say in which order sockets were added and rooms joined.
 type member struct {
 	socket Socket
 	number uint64
@@ -79,15 +83,16 @@ func NewRegistry(config RegistryConfig) *Registry {
 		all: room{members: make(map[*member]struct{})}}
 }
 
-// Configure changes what the registry tells its server, from the next event on. change is called at once and must not
-// call the registry.
+// Configure changes the functions that the Registry calls, from the next event on. change is called before Configure
+// returns, and must not call the Registry.
 func (r *Registry) Configure(change func(*RegistryConfig)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.config)
 }
 
-// Add adds a socket, in the room of its id and in rooms. A socket of the same id is replaced and leaves its rooms.
+// Add adds a socket to the room named after its id and to rooms. A socket with the same id is replaced and leaves its
+// rooms.
 func (r *Registry) Add(socket Socket, rooms ...string) {
 	r.mu.Lock()
 	if old := r.members[socket.ID()]; old != nil {
@@ -102,7 +107,7 @@ func (r *Registry) Add(socket Socket, rooms ...string) {
 		r.join(m, name)
 	}
 	r.mu.Unlock()
-	r.events.run()
+	r.events.deliver()
 }
 
 // JoinID makes the socket with this id join rooms. It reports whether there is such a socket. (Socket.IO's adapter:
@@ -116,7 +121,7 @@ func (r *Registry) JoinID(id string, rooms ...string) bool {
 		}
 	}
 	r.mu.Unlock()
-	r.events.run()
+	r.events.deliver()
 	return m != nil
 }
 
@@ -134,11 +139,11 @@ func (r *Registry) JoinIDWithin(id string, maxRooms, maxBytes int, rooms ...stri
 		}
 	}
 	r.mu.Unlock()
-	r.events.run()
+	r.events.deliver()
 	return fits
 }
 
-// fits reports whether m may join rooms, which it may be in already. The caller holds the registry's mu.
+// fits reports whether m may join rooms; it may be in some of them already. The caller holds the registry's mu.
 func (m *member) fits(maxRooms, maxBytes int, rooms []string) bool {
 	count, bytes := len(m.rooms), m.bytes
 	if id := m.socket.ID(); m.rooms[id] != 0 {
@@ -164,7 +169,7 @@ func (r *Registry) LeaveID(id string, rooms ...string) bool {
 		}
 	}
 	r.mu.Unlock()
-	r.events.run()
+	r.events.deliver()
 	return left
 }
 
@@ -188,11 +193,11 @@ func (r *Registry) removeIf(id string, matches func(Socket) bool) bool {
 		r.remove(m)
 	}
 	r.mu.Unlock()
-	r.events.run()
+	r.events.deliver()
 	return found
 }
 
-// remove makes m leave all rooms and forgets it. The caller holds mu.
+// remove removes m, which leaves all rooms. The caller holds mu.
 func (r *Registry) remove(m *member) {
 	for _, name := range m.names() {
 		r.leave(m, name)
@@ -201,14 +206,15 @@ func (r *Registry) remove(m *member) {
 	delete(r.members, m.socket.ID())
 }
 
-// IDs returns the ids of the selected sockets, in the order of Each. (Socket.IO's adapter calls this sockets.)
+// IDs returns the ids of the selected sockets, in the order of Each. (Socket.IO's adapter: sockets.)
 func (r *Registry) IDs(to Selector) []string {
 	var ids []string
 	r.Each(to, func(s Socket) { ids = append(ids, s.ID()) })
 	return ids
 }
 
-// SocketRooms returns the rooms of the socket of this id, in the order in which it joined; nil when there is none.
+// SocketRooms returns the rooms of the socket with this id, in the order in which it joined them. It returns nil if
+// there is no such socket.
 func (r *Registry) SocketRooms(id string) []string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -218,8 +224,7 @@ func (r *Registry) SocketRooms(id string) []string {
 	return nil
 }
 
-// Rooms returns the names of all rooms, in alphabetical order. The rooms of single sockets, named as their ids, are
-// among them.
+// Rooms returns the names of all rooms in alphabetical order, among them the rooms named after single sockets.
 func (r *Registry) Rooms() []string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -233,7 +238,7 @@ func (r *Registry) Len() int {
 	return len(r.members)
 }
 
-// names returns the member's rooms in the order in which it joined. The caller holds the registry's mu.
+// names returns the member's rooms in the order in which it joined them. The caller holds the registry's mu.
 func (m *member) names() []string {
 	names := slices.Collect(maps.Keys(m.rooms))
 	slices.SortFunc(names, func(a, b string) int {

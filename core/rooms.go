@@ -9,10 +9,10 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// room is a set of members, and a list of them that is made when it is first wanted and kept until somebody leaves: a
-// broadcast goes through the list without a lock. The list is in the order in which the members were added to the
-// registry: they lie in memory as they came, here and in the kernel, and going through them in another order takes a
-// quarter longer.
+// room is a set of members and a list of them. The list is made when it is first needed and kept until a member
+// leaves, so that a broadcast goes through it without a lock. It is in the order in which the members were added to
+// the registry. That is the order of their memory, here and in the kernel, and going through them in another order
+// takes a quarter longer.
 type room struct {
 	members map[*member]struct{}
 	list    atomic.Pointer[[]*member]
@@ -28,7 +28,7 @@ func (r *room) add(m *member) {
 		r.list.Store(nil)
 		return
 	}
-	longer := append(*list, m) // behind the end of what others are going through
+	longer := append(*list, m) // others may be reading the list; they do not see what is behind its end
 	r.list.Store(&longer)
 }
 
@@ -37,7 +37,7 @@ func (r *room) remove(m *member) {
 	r.list.Store(nil)
 }
 
-// listed returns the members. The caller holds the registry's mu, for reading at least, and must not change the list.
+// listed returns the members. The caller holds the registry's mu, at least for reading, and must not change the list.
 func (r *room) listed() []*member {
 	if list := r.list.Load(); list != nil {
 		return *list
@@ -51,13 +51,13 @@ func (r *room) listed() []*member {
 	return list
 }
 
-// selections are reused for the members that a union of rooms, or an exception, selects.
+// selections has memory for lists of selected members, which is reused.
 var selections = sync.Pool{New: func() any { return new([]*member) }}
 
-// Each calls f for every selected socket once. Those of a single room, or all, come in the order in which they were
-// added. It holds no lock meanwhile: f may use the Registry, and a socket that leaves during the call may still get
-// its turn, while one that comes need not. If f panics, or ends its goroutine, for some, the others still get their
-// turn, and then Each panics with the first panic, as a *PanicError.
+// Each calls f once for every selected socket. The sockets of a single room, or all sockets, come in the order in
+// which they were added. Each holds no lock while it calls f, so f may use the Registry. For a socket that joins or
+// leaves during the call, f may be called or not. If f panics for some sockets, Each calls it for the others and then
+// panics with the first panic, as a *PanicError.
 func (r *Registry) Each(to Selector, f func(Socket)) {
 	if len(to.Except) == 0 && len(to.Rooms) <= 1 {
 		visit(r.single(to.Rooms), f)
@@ -70,7 +70,7 @@ func (r *Registry) Each(to Selector, f func(Socket)) {
 	selections.Put(selected)
 }
 
-// visit calls f for all.
+// visit calls f for all members.
 func visit(all []*member, f func(Socket)) {
 	var first error
 	n := 0
@@ -86,11 +86,11 @@ func visit(all []*member, f func(Socket)) {
 	}
 }
 
-// single returns the members of the only room, or all when there is none.
+// single returns the members of the only room, or all members if there is no room.
 func (r *Registry) single(rooms []string) []*member {
 	if len(rooms) == 0 {
 		if list := r.all.list.Load(); list != nil {
-			return *list // without the lock, for which many broadcasts at a time would contend
+			return *list // no lock: many broadcasts at the same time would contend for it
 		}
 	}
 	r.mu.RLock()
@@ -140,7 +140,7 @@ func (m *member) inAny(rooms []string) bool {
 	return false
 }
 
-// eventQueue calls funcs one at a time in the order in which they were added, with no lock held.
+// eventQueue calls functions one at a time, in the order in which they were added, with no lock held.
 type eventQueue struct {
 	mu      sync.Mutex // guards all below
 	waiting []func()
@@ -153,9 +153,9 @@ func (q *eventQueue) add(f func()) {
 	q.mu.Unlock()
 }
 
-// run calls what waits, unless another goroutine is about to, or a func that it calls has called run. If one of them
-// panics, the others are called, and then run panics.
-func (q *eventQueue) run() {
+// deliver calls the functions that wait, unless another goroutine is calling them, or one of them has called deliver.
+// If a function panics, deliver calls the others and then panics.
+func (q *eventQueue) deliver() {
 	var first error
 	q.empty(&first)
 	if first != nil {
@@ -163,7 +163,7 @@ func (q *eventQueue) run() {
 	}
 }
 
-// empty is run, but for the panic, which it notes in first.
+// empty is deliver without the panic, which it puts into first.
 func (q *eventQueue) empty(first *error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -182,7 +182,7 @@ func (q *eventQueue) empty(first *error) {
 	}
 }
 
-// rest calls what is left when a func has ended the goroutine. The caller holds the lock.
+// rest calls the functions that are left when one has ended the goroutine. The caller holds the lock.
 func (q *eventQueue) rest(first *error) {
 	if len(q.waiting) > 0 {
 		q.mu.Unlock()
@@ -191,7 +191,7 @@ func (q *eventQueue) rest(first *error) {
 	}
 }
 
-// call calls f without the lock, which it holds again when it returns, or panics.
+// call calls f without the lock. It holds the lock again when it returns or panics.
 func (q *eventQueue) call(f func()) {
 	q.mu.Unlock()
 	defer q.mu.Lock()

@@ -6,21 +6,6 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// EmitWithAck sends an event to the sockets of the target and returns their acknowledgements, in the order in which
-// they arrive: one value for each socket, the first argument of its acknowledgement. Value.All returns all arguments;
-// of clients of Node.js nodes there is only the first, because their adapter sends no more. EmitWithAck returns when
-// all sockets on all nodes have answered. If the timeout passes or ctx ends before that, it returns the answers so
-// far and a *PartialError. Acks yields the answers as they arrive.
-func (t Target) EmitWithAck(ctx context.Context, name string, args ...any) ([]codec.Value, error) {
-	q, ctx, end, err := t.askClients(ctx, name, args)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	err = q.wait(ctx)
-	return q.values, err
-}
-
 // sendRequest publishes a request, and calls local, unless nil, for this process's part. If publishing fails, the
 // request goes on with this process's part.
 func (t Target) sendRequest(ctx context.Context, q *request, env *codec.Envelope, local func()) {

@@ -10,9 +10,9 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// Target is who an operation is for: sockets of a namespace, on this node and on all others. It is immutable: To,
-// Except and the like return another one, so that a Target can be kept and shared. A Target comes from a Namespace:
-// what is asked of the zero Target does nothing and returns a *ConfigError.
+// Target says for whom an operation is: sockets of a namespace, on this node and on all others. A Target is
+// immutable. To, Except and the like return another one, so that a Target can be kept and shared. Targets come from a
+// Namespace. The methods of the zero Target do nothing and return a *ConfigError.
 type Target struct {
 	ns     *Namespace
 	rooms  []string
@@ -23,25 +23,25 @@ type Target struct {
 	timed  bool // Timeout was called
 }
 
-// To targets the sockets in at least one of rooms, in addition to the rooms targeted already. A socket is in the room
-// of its own id. To with no rooms, such as an empty list, targets nobody unless rooms were targeted already: nothing
-// is sent. In Node.js it targets everybody.
+// To targets the sockets in at least one of rooms, in addition to the rooms that are targeted already. A socket is in
+// the room named after its id. If no room is targeted, To without rooms, such as an empty list, targets nobody:
+// nothing is sent. (In Node.js it targets everybody.)
 func (t Target) To(rooms ...string) Target {
 	t.rooms = wire.Union(t.rooms, rooms)
 	t.nobody = len(t.rooms) == 0
 	return t
 }
 
-// In is To.
+// In is the same as To.
 func (t Target) In(rooms ...string) Target { return t.To(rooms...) }
 
-// Except leaves out the sockets in one of rooms. Without rooms it leaves out nobody.
+// Except excludes the sockets in one of rooms. Without rooms it excludes nobody.
 func (t Target) Except(rooms ...string) Target {
 	t.except = wire.Union(t.except, rooms)
 	return t
 }
 
-// Local leaves out all other nodes.
+// Local excludes all other nodes: only sockets of this process are targeted.
 func (t Target) Local() Target {
 	t.local = true
 	return t
@@ -53,26 +53,26 @@ func (t Target) Volatile() Target {
 	return t
 }
 
-// Compress says whether the event is compressed on its way to the clients, where that can be chosen.
+// Compress says whether the event is compressed for the clients, if their server supports the choice.
 func (t Target) Compress(compress bool) Target {
 	t.flags.Compress = &compress
 	return t
 }
 
-// Timeout bounds how long EmitWithAck, Acks, FetchSockets and ServerSideEmitWithAck wait for answers, instead of
-// Config.RequestTimeout. Other nodes learn of it in whole milliseconds. 0 means that no time is left: nothing is
-// sent, and the error is ErrTimeout. With a negative duration all operations on the Target do nothing and return a
+// Timeout bounds how long EmitWithAck, Acks, FetchSockets and ServerSideEmitWithAck wait for answers, in place of
+// Config.RequestTimeout. Other nodes get it in whole milliseconds. 0 means that no time is left: nothing is sent, and
+// the error is ErrTimeout. With a negative duration, all operations on the Target do nothing and return a
 // *ConfigError.
 func (t Target) Timeout(d time.Duration) Target {
 	t.flags.Timeout, t.timed = d, true
 	return t
 }
 
-// check returns why nothing can be asked of t.
+// check returns an error if t cannot be used.
 func (t Target) check() error {
 	switch {
 	case t.ns == nil:
-		return &ConfigError{Reason: "a zero Target has no namespace: use one that a Namespace has returned"}
+		return &ConfigError{Reason: "a zero Target has no namespace: use a Target that a Namespace has returned"}
 	case t.flags.Timeout < 0:
 		return &ConfigError{Reason: fmt.Sprintf("a timeout of %v is negative", t.flags.Timeout)}
 	}
@@ -90,21 +90,20 @@ func (t Target) timeout() time.Duration {
 	return t.ns.cluster.config.RequestTimeout
 }
 
-// Emit sends an event to the sockets of the target, on all nodes. It returns once the bus has the event for all nodes
-// that listen: a node whose connection is broken just then misses it, and nobody tells the sender. This process's
-// sockets are given the event without waiting for the bus. An error of publishing is returned, and the event has
-// reached this process's sockets all the same. When ctx ends first, Emit returns at once: a message that was still
-// queued is not sent, and one that is on its way may be (ErrUnconfirmed). An event that cannot be encoded reaches
-// nobody.
+// Emit sends an event to the sockets of the target, on all nodes. It returns once the bus has accepted the event for
+// all nodes that listen. A node whose connection is broken at that moment misses the event, and the sender does not
+// learn of it.
 //
-// A node that knows that it has no peers does not wait: Emit returns once the event is queued for the bus. If
-// publishing then fails, Config.ErrorHandler is told, and from then on Emit waits and returns errors again, until the
-// bus has taken an event. The node knows that it has no peers when none has answered its announcement within a
-// second, or within HeartbeatInterval if that is shorter. The same holds for all methods of a Target that take a
-// context. Programs that are not nodes, such as one that reads the bus, are not waited for; package emitter always
-// waits.
+// This process's sockets get the event without waiting for the bus. If publishing fails, they have got it all the
+// same, and Emit returns the error. When ctx ends first, Emit returns at once: a message that is still queued is not
+// sent, one that is being published may be (ErrUnconfirmed). An event that cannot be encoded reaches nobody. A node
+// that knows that it has no peers does not wait: Emit returns once the event is queued for the bus. If publishing
+// then fails, Config.ErrorHandler is called, and from then on Emit waits and returns errors itself, until the bus
+// accepts an event again. A node knows that it has no peers if none answered its announcement within a second, or
+// within HeartbeatInterval if that is shorter. The same holds for all methods of a Target that take a context.
+// Programs that only read the bus are no peers. Package emitter always waits.
 //
-// Arguments are whatever JSON can express; []byte, at any depth, is sent as binary.
+// Arguments are whatever JSON can express. []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {
 	data, err := t.event(name, args)
 	if err != nil {
@@ -113,9 +112,9 @@ func (t Target) Emit(ctx context.Context, name string, args ...any) error {
 	return t.carryOut(ctx, &codec.Envelope{Type: codec.Broadcast, Args: data})
 }
 
-// EmitAsync is Emit without waiting for the bus: what goes wrong later is told to Config.ErrorHandler. It returns
-// ErrQueueFull when too many messages wait already. Events of one goroutine keep their order, whichever way they are
-// emitted.
+// EmitAsync is Emit without waiting for the bus. Config.ErrorHandler is called with errors that occur later.
+// EmitAsync returns ErrQueueFull if the publishing queue is full. The events of one goroutine keep their order,
+// whether they are sent with Emit or EmitAsync.
 func (t Target) EmitAsync(name string, args ...any) error {
 	data, err := t.event(name, args)
 	if err != nil {
@@ -133,21 +132,21 @@ func (t Target) EmitAsync(name string, args ...any) error {
 	return o.withFault(err)
 }
 
-// tooLate reports whether err means that the namespace is closed, and so its local part too.
+// tooLate reports whether err says that the namespace is closed. Nothing is applied to the local sockets then.
 func tooLate(err error) bool { return errors.Is(err, ErrClosed) }
 
-// SocketsJoin makes the sockets of the target join rooms. Like Emit, it returns an error of publishing and does its
-// local part all the same.
+// SocketsJoin makes the sockets of the target join rooms. If publishing fails, this process's sockets join all the
+// same, and SocketsJoin returns the error.
 func (t Target) SocketsJoin(ctx context.Context, rooms ...string) error {
 	return t.carryOut(ctx, &codec.Envelope{Type: codec.SocketsJoin, Rooms: rooms})
 }
 
-// SocketsLeave makes the sockets of the target leave rooms, as SocketsJoin makes them join.
+// SocketsLeave makes the sockets of the target leave rooms. Errors are those of SocketsJoin.
 func (t Target) SocketsLeave(ctx context.Context, rooms ...string) error {
 	return t.carryOut(ctx, &codec.Envelope{Type: codec.SocketsLeave, Rooms: rooms})
 }
 
-// DisconnectSockets disconnects the sockets of the target from the namespace; close: their underlying connections too.
+// DisconnectSockets disconnects the sockets of the target from the namespace. close: it closes their connections too.
 func (t Target) DisconnectSockets(ctx context.Context, close bool) error {
 	return t.carryOut(ctx, &codec.Envelope{Type: codec.DisconnectSockets, Close: close})
 }
@@ -160,7 +159,7 @@ func (t Target) event(name string, args []any) (codec.Args, error) {
 	return wire.Event(name, args)
 }
 
-// operation is what env does to the sockets of the target, on all nodes.
+// operation returns the operation of env on the sockets of the target, on all nodes.
 func (t Target) operation(env *codec.Envelope) *outgoing {
 	env.Opts = t.opts()
 	o := t.ns.operation(env)
@@ -168,7 +167,7 @@ func (t Target) operation(env *codec.Envelope) *outgoing {
 	return o
 }
 
-// carryOut does what env says here and, unless the target is local, on the other nodes.
+// carryOut applies env here and, unless the target is local, on the other nodes.
 func (t Target) carryOut(ctx context.Context, env *codec.Envelope) error {
 	if err := t.check(); err != nil {
 		return err

@@ -9,9 +9,10 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// Batch collects messages, for any namespaces and rooms, and sends them in one round trip, or two if some are too large
-// for the bus. Its methods are those of an Emitter, but only put the message into the batch: they use no context, and
-// return only what is wrong with the message itself, which is then not in the batch. It is safe for concurrent use.
+// Batch collects messages for any namespaces and rooms, and sends them in one round trip, or in two if some are too
+// large for the bus. It has the methods of an Emitter, but they only put the message into the batch: they ignore the
+// context, and return an error only if the message itself is invalid, which is then not in the batch. It is safe for
+// concurrent use.
 type Batch struct {
 	Target
 
@@ -27,8 +28,8 @@ func (e *Emitter) Batch() *Batch {
 	return b
 }
 
-// take puts env into the batch.
-func (b *Batch) take(_ context.Context, nsp string, env *codec.Envelope) error {
+// send puts env into the batch.
+func (b *Batch) send(_ context.Context, nsp string, env *codec.Envelope) error {
 	o, send, err := b.emitter.encode(nsp, env)
 	if !send {
 		return err
@@ -39,16 +40,16 @@ func (b *Batch) take(_ context.Context, nsp string, env *codec.Envelope) error {
 	return nil
 }
 
-// Len returns how many messages are in the batch.
+// Len returns the number of messages in the batch.
 func (b *Batch) Len() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.items)
 }
 
-// Send sends the messages, in the order of the calls, and empties the batch. It returns ctx's error if that ended
-// before anything was stored or sent, which leaves the batch as it was; and a *BatchError that says which messages
-// were not sent, or, with ErrUnconfirmed, may not have been.
+// Send sends the messages in the order in which they were added, and empties the batch. If ctx ends before anything
+// was stored or sent, Send returns ctx's error and leaves the batch as it was. Otherwise it returns a *BatchError
+// that says which messages were not sent or, with ErrUnconfirmed, may not have been sent.
 func (b *Batch) Send(ctx context.Context) error {
 	b.mu.Lock()
 	items := b.items
@@ -66,7 +67,7 @@ func (b *Batch) Send(ctx context.Context) error {
 		b.items = append(items, b.items...)
 		b.mu.Unlock()
 		return err
-	default: // the items are not ours any more, or are half stored
+	default: // the publisher still has the items, or some of them are stored
 		failed := &BatchError{Messages: len(items), Unsent: make([]int, len(items)), Err: err}
 		for i := range items {
 			failed.Unsent[i] = i

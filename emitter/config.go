@@ -8,49 +8,53 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// Publisher is the part of a transport.Bus that sends: Publish and Limits.
+// Publisher is the part of a transport.Bus that publishes: Publish and Limits.
 type Publisher = wire.Publisher
 
-// Store is the part of a storage.Store that sends: Put. If it has storage.Batch's PutAll too, that is used for batches.
+// Store is the part of a storage.Store that writes: Put. If it has the PutAll method of storage.Batch too, batches
+// use that.
 type Store = wire.Store
 
-// Transaction is implemented by a Publisher that sends when a transaction of the caller's commits, as those of InTx
-// in the Postgres drivers do. Since PostgreSQL merges equal messages of a transaction, the emitter makes each of them
-// differ; it makes one call at a time, and none after one that failed; and only the caller's context bounds a call.
+// Transaction is a Publisher that sends when a transaction of the caller commits, such as those of InTx in the
+// Postgres drivers. The emitter makes every message differ, because PostgreSQL merges equal messages of a
+// transaction. It makes one call at a time, and no call after one that failed. Only the caller's context bounds a
+// call.
 type Transaction interface {
 	Publisher
-	// Transactional does nothing.
+	// Transactional marks a Publisher as a Transaction. It does nothing.
 	Transactional()
 }
 
-// Config configures an Emitter. Only Bus is required; the zero value of every other field is its default. Where a field
-// has a counterpart in Node.js's Postgres emitter it means the same, and the counterpart is named.
+// Config configures an Emitter. Only Bus is required; the zero value of every other field means its default. Fields
+// that have a counterpart in Node.js's Postgres emitter mean the same and name it.
 type Config struct {
 	// Bus carries the messages. The emitter does not close it.
 	Bus Publisher
-	// Store takes the payloads that Bus cannot carry. Default: Bus, if it is a Store too, as the Postgres drivers
-	// are; else none, and what is too large is an error. The drivers create their table in Prepare, which the emitter
-	// does not call: any node does.
+	// Store keeps the payloads that Bus cannot carry. Default: Bus, if it is a Store too, as the Postgres drivers
+	// are. Otherwise there is none, and a message that is too large for the bus is an error. The drivers create their
+	// table in Prepare, which every node calls and the emitter does not.
 	Store Store
-	// Codec turns messages into bytes. It must be the cluster's. Default: jsonmsgpack.Codec, which Node.js understands.
+	// Codec encodes messages. It must be the cluster's. Default: jsonmsgpack.Codec, which Node.js understands.
 	Codec codec.Codec
 	// ChannelPrefix starts the name of every channel (Node.js: channelPrefix). It must be the cluster's. Default:
 	// "socket.io".
 	ChannelPrefix string
 	// PayloadThreshold is the size in bytes from which on an encoded message goes to the store (Node.js:
-	// payloadThreshold). More than the bus can carry is as that. Default: what the bus can carry; on Postgres that is
-	// 8000, the first size that its NOTIFY refuses.
+	// payloadThreshold). Capped at the bus's limit. Default: the bus's limit; on Postgres that is 8000, the first
+	// size that NOTIFY refuses.
 	PayloadThreshold int
-	// MaxMessageBytes bounds the size in bytes of an encoded message, with its attachment: a larger one is refused
-	// with a TooLargeError. It should be the cluster's, whose nodes drop what is larger. Default: 16 MiB.
+	// MaxMessageBytes bounds the size in bytes of an encoded message, including its attachment. A larger message is
+	// refused with a TooLargeError. It should be the cluster's, because nodes drop messages that are larger than
+	// theirs. Default: 16 MiB.
 	MaxMessageBytes int
 	// Secret signs every message and attachment with HMAC-SHA256. It must be the cluster's: core.Config.Secret.
-	// Default: none, and nothing is signed.
+	// Default: none; nothing is signed.
 	Secret []byte
-	// Namespace is where the emitter emits until told otherwise by Of (Node.js: nsp). Default: "/".
+	// Namespace is the namespace to which the emitter sends; Of selects another one (Node.js: nsp). Default: "/".
 	Namespace string
-	// PublishTimeout bounds, in addition to the caller's context, how long the store may take for the attachment of a
-	// message, and then how long the bus may take for the message. It does not apply in a Transaction. Default: 5 s.
+	// PublishTimeout bounds how long the store may take for the attachment of a message, and then how long the bus
+	// may take for the message. The caller's context bounds both too. In a Transaction only the context does.
+	// Default: 5 s.
 	PublishTimeout time.Duration
 }
 

@@ -11,8 +11,9 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// Emitter sends to the clients of a cluster. All methods of a Target are its own too and mean every socket of its
-// namespace. It is safe for concurrent use, unless it sends in a transaction, which is not.
+// Emitter sends to the clients of a cluster. It has all methods of Target, which are then for every socket of its
+// namespace. It is safe for concurrent use, unless it sends in a transaction: like the transaction, it is then for
+// one goroutine at a time.
 type Emitter struct {
 	Target
 
@@ -32,12 +33,11 @@ func New(config Config) (*Emitter, error) {
 	return e, nil
 }
 
-// With returns an emitter that sends through bus and has e's options otherwise. Attachments go to bus too if it is a
-// Store, unless e was given a Store that is not its Bus. It does no I/O.
-//
-// In a transaction (pgxdriver.InTx, pqdriver.InTx) the events are sent, and their attachments kept, when it commits,
-// and not at all when it is rolled back, also to a savepoint before them. What the emitter refuses by itself, such as
-// a reserved event name, does not harm the transaction. One goroutine at a time may use it.
+// With returns an emitter that sends through bus and has the options of e. If bus is a Store, attachments go there
+// too, unless e has a Store that is not its Bus. With does no I/O. In a transaction (pgxdriver.InTx, pqdriver.InTx)
+// the events are sent, and their attachments kept, when it commits. If it is rolled back, to its beginning or to a
+// savepoint before the events, nothing is sent. A message that the emitter itself refuses, such as one with a
+// reserved event name, does not abort the transaction. Only one goroutine at a time may use it.
 func (e *Emitter) With(bus Publisher) *Emitter {
 	config := e.config
 	if same(config.Store, config.Bus) {
@@ -55,13 +55,13 @@ func (e *Emitter) With(bus Publisher) *Emitter {
 	return with
 }
 
-// same tells whether two interfaces hold the same bus.
+// same reports whether both interfaces have the same value.
 func same(store Store, bus Publisher) bool {
 	t := reflect.TypeOf(store)
 	return t != nil && t == reflect.TypeOf(bus) && t.Comparable() && any(store) == any(bus)
 }
 
-// namespace puts a slash in front where it is missing, as Socket.IO does.
+// namespace adds a slash in front if it is missing, as Socket.IO does.
 func namespace(nsp string) string {
 	if strings.HasPrefix(nsp, "/") {
 		return nsp
@@ -69,13 +69,13 @@ func namespace(nsp string) string {
 	return "/" + nsp
 }
 
-// sink is where the messages of a Target go: to the bus or into a Batch.
+// sink is where the messages of a Target go: an Emitter or a Batch.
 type sink interface {
-	take(ctx context.Context, nsp string, env *codec.Envelope) error
+	send(ctx context.Context, nsp string, env *codec.Envelope) error
 }
 
-// encode makes a message of env, and reports whether there is anything to send. A message to nobody is made too, so
-// that what is wrong with it is found.
+// encode encodes env. send is false if there is an error, or if the message is for nobody: it is encoded too, so that
+// errors in it are found.
 func (e *Emitter) encode(nsp string, env *codec.Envelope) (o wire.Outgoing, send bool, err error) {
 	if e.config.Bus == nil {
 		return o, false, &ConfigError{Field: "Bus", Reason: "is nil"}
@@ -96,8 +96,8 @@ func (e *Emitter) encode(nsp string, env *codec.Envelope) (o wire.Outgoing, send
 	return o, err == nil && !nobody, err
 }
 
-// take sends env.
-func (e *Emitter) take(ctx context.Context, nsp string, env *codec.Envelope) error {
+// send sends env.
+func (e *Emitter) send(ctx context.Context, nsp string, env *codec.Envelope) error {
 	o, send, err := e.encode(nsp, env)
 	if !send {
 		return err
@@ -105,8 +105,8 @@ func (e *Emitter) take(ctx context.Context, nsp string, env *codec.Envelope) err
 	return e.publisher.publishOne(ctx, o)
 }
 
-// nonces are numbers of which no two are equal, nor, most likely, equal to those of another emitter in the same
-// transaction. They have 16 digits, and JavaScript's numbers can hold them.
+// nonces generates numbers that are all different and, most likely, different from those of another emitter in the
+// same transaction. They have 16 digits, which a JavaScript number can hold.
 type nonces struct{ last atomic.Uint64 }
 
 func newNonces() *nonces {

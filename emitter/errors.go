@@ -7,7 +7,7 @@ import (
 	"github.com/backplane-go/backplane/fault"
 )
 
-// ErrNoAnswers is returned when an acknowledgement is asked for: an emitter is no node, so nobody can answer it.
+// ErrNoAnswers is returned when an acknowledgement is asked for. An emitter receives nothing, so it cannot get one.
 var ErrNoAnswers = errors.New("emitter: acknowledgements are for the nodes of a cluster: an emitter receives nothing")
 
 // ErrUnconfirmed is wrapped by an error of publishing when the outcome is unknown: the context ended, or
@@ -33,10 +33,11 @@ type (
 
 // BatchError is returned by Batch.Send when not all messages were sent.
 type BatchError struct {
-	// Messages is how many there were in the batch.
+	// Messages is the number of messages in the batch.
 	Messages int
-	// Unsent are the indexes, in the order of the calls, of the messages that were not sent, or are not sure to have
-	// been.
+	// Unsent has the indexes, in the order of the calls, of the messages that were not sent or, with
+	// ErrUnconfirmed, may not have
+	// been sent.
 	Unsent []int
 	// Err is the first error.
 	Err error

@@ -20,7 +20,8 @@ var (
 	ErrAttachmentReplaced = errors.New("backplane: the attachment was replaced by that of another message")
 	// ErrExited is the error of a call of the application's code that ended its goroutine with runtime.Goexit, as
 	// testing.T.FailNow does.
-	ErrExited = errors.New("backplane: the function ended its goroutine (runtime.Goexit, which testing.T.FailNow calls too)")
+	ErrExited = errors.New("backplane: the function ended its goroutine " +
+		"(runtime.Goexit, which testing.T.FailNow calls too)")
 )
 
 // NameError is returned for a name that cannot be used, such as that of a namespace. Nothing was sent.
@@ -37,7 +38,7 @@ func (e *NameError) Error() string {
 // TooLargeError is returned for a message over Config.MaxMessageBytes, or over the bus's limit when there is no store.
 // Nothing was sent.
 type TooLargeError struct {
-	Message string // the type of the message, such as "broadcast"; empty when unknown
+	Message string // the type of the message, such as "BROADCAST"; empty when unknown
 	Size    int    // bytes of the encoded message
 	Limit   int    // the most bytes that are allowed
 	Option  string // the option of Config that is the limit, "MaxMessageBytes"; empty when it is the bus's limit

@@ -26,11 +26,11 @@ func Channel(prefix, nsp string, limits transport.Limits) (string, error) {
 	return channel, nil
 }
 
-// ProcessChannel returns the name of the channel on which processes speak for all of their namespaces. No namespace
-// has it, since theirs start with "/", and it is no longer than that of the namespace "/".
+// ProcessChannel returns the name of the channel on which processes send heartbeats for all of their namespaces. It
+// is no namespace's, whose names start with "/", and it is no longer than the channel of the namespace "/".
 func ProcessChannel(prefix string) string { return prefix + "#*" }
 
-// CheckPrefix tells whether prefix can start the name of at least the channel of the namespace "/".
+// CheckPrefix returns an error if prefix cannot start even the name of the channel of the namespace "/".
 func CheckPrefix(prefix string, limits transport.Limits) error {
 	if reason := badText(prefix); reason != "" {
 		return &fault.NameError{Kind: "channel prefix", Name: prefix, Reason: reason}

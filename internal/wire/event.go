@@ -15,7 +15,7 @@ func Event(name string, args []any) (codec.Args, error) {
 	return codec.NewArgs(name, args...)
 }
 
-// Union returns the elements of a and of b, each once, in a slice of its own.
+// Union returns a new slice with the elements of a and b, each once.
 func Union(a, b []string) []string {
 	all := slices.Clip(a)
 	for _, s := range b {

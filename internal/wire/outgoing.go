@@ -6,13 +6,13 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Outgoing is one encoded message on its way to the bus.
+// Outgoing is an encoded message.
 type Outgoing struct {
 	Channel string
-	Env     *codec.Envelope // only what a reference to it says matters any more
-	Err     error           // what became of it, set by Sender.Send
+	Env     *codec.Envelope // only the fields that a reference needs are used
+	Err     error           // the outcome, set by Sender.Send
 
-	buf   *[]byte // holds the payload, or the body when spill is set
+	buf   *[]byte // the payload, or the body if spill is set
 	spill bool
 }
 
@@ -33,13 +33,13 @@ func (w *Wire) Outgoing(channel string, env *codec.Envelope) (Outgoing, error) {
 	return Outgoing{Channel: channel, Env: env, buf: buf, spill: spill}, nil
 }
 
-// Size is how many bytes the message has, before its body is in the store.
+// Size returns the size of the message in bytes, before its body is stored.
 func (o *Outgoing) Size() int { return len(*o.buf) }
 
-// Spills tells whether its body goes to the store.
+// Spills reports whether the body has to go to the store.
 func (o *Outgoing) Spills() bool { return o.spill }
 
-// Release ends the use of o: its memory is used again. Releasing again does nothing.
+// Release lets the memory of o be reused. A second call does nothing.
 func (o *Outgoing) Release() {
 	if o.buf != nil {
 		putBuffer(o.buf)
@@ -47,7 +47,7 @@ func (o *Outgoing) Release() {
 	}
 }
 
-// buffers are reused for encoded messages, unless they grew large.
+// buffers has memory for encoded messages, which is reused unless it is large.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
 const keepBuffer = 64 << 10

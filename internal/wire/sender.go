@@ -10,29 +10,28 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Publisher is the part of a transport.Bus that sends.
+// Publisher is the part of a transport.Bus that publishes.
 type Publisher interface {
 	Publish(ctx context.Context, msgs ...transport.Message) error
 	Limits() transport.Limits
 }
 
-// Sender takes encoded messages to the bus, once a Storer has stored their bodies. It is safe for concurrent use if
-// the bus is.
+// Sender publishes encoded messages whose bodies a Storer has stored. It is safe for concurrent use if the bus is.
 type Sender struct {
 	Wire *Wire
 	Bus  Publisher
-	// Timeout bounds a call of Send. 0: the caller's context alone does.
+	// Timeout bounds a call of Send. 0: only the caller's context does.
 	Timeout time.Duration
-	// Serial: in a transaction, to which Store belongs too. Send stores the bodies itself, makes one round trip at a
-	// time, and none after one has failed.
+	// Serial says that the bus is a transaction, to which Store belongs too. Send then stores the bodies itself,
+	// makes one round trip at a time, and none after one that failed.
 	Serial bool
 	Store  Store
-	// Published, if not nil, is called for each round trip to the bus.
+	// Published, unless nil, is called for each round trip to the bus.
 	Published func()
 }
 
-// Send sends the messages of batch in order, and notes what became of each in its Err. It returns the first error that
-// the bus gave.
+// Send publishes the messages of batch in order and puts the outcome of each into its Err. It returns the first error
+// of the bus.
 func (s *Sender) Send(ctx context.Context, batch []*Outgoing) error {
 	ctx, cancel := bound(ctx, s.Timeout)
 	defer cancel()
@@ -45,7 +44,7 @@ func (s *Sender) Send(ctx context.Context, batch []*Outgoing) error {
 	return s.transmit(ctx, batch)
 }
 
-// transmitAll stores and publishes all or nothing.
+// transmitAll stores and publishes all messages, or none.
 func (s *Sender) transmitAll(ctx context.Context, batch []*Outgoing) error {
 	if err := s.spill(ctx, batch); err != nil {
 		for _, o := range batch {
@@ -67,7 +66,7 @@ func (s *Sender) transmitAll(ctx context.Context, batch []*Outgoing) error {
 	return err
 }
 
-// transmit publishes what has no error yet.
+// transmit publishes the messages that have no error yet.
 func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 	todo := make([]*Outgoing, 0, len(batch))
 	msgs := make([]transport.Message, 0, len(batch))
@@ -80,7 +79,7 @@ func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 	accepted, certain, err := s.round(ctx, msgs)
 	var rejected *transport.RejectedError
 	if errors.As(err, &rejected) {
-		// Exactly the accepted ones were sent: send the others one by one, so that only those at fault fail.
+		// Exactly the accepted messages were sent. Send the others one by one, so that only the invalid ones fail.
 		for i := accepted; i < len(todo); i++ {
 			_, certain, e := s.round(ctx, msgs[i:i+1])
 			if e == nil {
@@ -93,7 +92,7 @@ func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 			if !certain {
 				fail(todo[i:i+1], Unconfirmed(e))
 			}
-			fail(todo[i:], e) // the bus was not given them
+			fail(todo[i:], e) // the bus did not get them
 			return e
 		}
 		return err
@@ -108,8 +107,8 @@ func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 	return err
 }
 
-// round is one call of the bus, unless ctx has ended. It returns how many of msgs were certainly sent after an error,
-// and whether it is certain that the others were not.
+// round makes one call of the bus, unless ctx has ended. After an error, accepted is how many of msgs were certainly
+// sent, and certain reports whether the others were certainly not sent.
 func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted int, certain bool, err error) {
 	if len(msgs) == 0 || ctx.Err() != nil {
 		return 0, true, ctx.Err()
@@ -125,7 +124,7 @@ func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted 
 	return 0, errors.Is(err, transport.ErrNotSent), err
 }
 
-// publish calls the bus. A panic of it is its error, and leaves open what was sent.
+// publish calls the bus. If the bus panics, that is the error, and it is unknown what was sent.
 func (s *Sender) publish(ctx context.Context, msgs []transport.Message) (err error) {
 	defer guard.Catch(&err)
 	return guard.Error(s.Bus.Publish(ctx, msgs...))

@@ -10,21 +10,21 @@ import (
 	"github.com/backplane-go/backplane/fault"
 )
 
-// A signed message starts with its signature: the HMAC-SHA256 of where it belongs and of what follows, in base64. It
-// is text, so that every bus can carry it, and has always the same size.
+// A signed message starts with its signature: the HMAC-SHA256 of the place where it belongs and of what follows, in
+// base64. The signature is text, so that every bus can carry it, and always has the same size.
 
 // signatureSize is the size of a signature in bytes.
 const signatureSize = 43
 
 var signatureText = base64.RawURLEncoding.Strict()
 
-// MinSecret is how many bytes a secret has at least.
+// MinSecret is the minimum size of a secret in bytes.
 const MinSecret = 16
 
-// What is signed belongs to a channel, or to the store. Channels have no NUL in their names, so none is the store.
+// inStore is the place of bodies in the store. The place of messages is their channel, whose name has no NUL.
 const inStore = "\x00store"
 
-// signer signs with the first of its secrets and accepts what any of them has signed. It is safe for concurrent use.
+// signer signs with the first of its secrets and accepts signatures of any of them. It is safe for concurrent use.
 type signer struct{ secrets []*sync.Pool } // of *mac
 
 // mac computes signatures with one secret.
@@ -50,7 +50,7 @@ func newSigner(secrets [][]byte) *signer {
 	return s
 }
 
-// signature returns the signature of what belongs to a place. It is valid until the next call.
+// signature returns the signature of p at a place. It is valid until the next call.
 func (m *mac) signature(place string, p []byte) []byte {
 	m.place = append(append(m.place[:0], place...), 0)
 	m.hash.Reset()
@@ -60,14 +60,14 @@ func (m *mac) signature(place string, p []byte) []byte {
 	return m.text[:]
 }
 
-// sign puts a signature into the first bytes of p, which are kept free for it.
+// sign puts a signature into the first bytes of p, which are free for it.
 func (s *signer) sign(place string, p []byte) {
 	m := s.secrets[0].Get().(*mac)
 	copy(p, m.signature(place, p[signatureSize:]))
 	s.secrets[0].Put(m)
 }
 
-// open returns what follows the signature, or fault.ErrUnsigned.
+// open returns what follows a valid signature, or fault.ErrUnsigned.
 func (s *signer) open(place string, p []byte) ([]byte, error) {
 	if len(p) < signatureSize {
 		return nil, fault.ErrUnsigned
@@ -83,7 +83,7 @@ func (s *signer) open(place string, p []byte) ([]byte, error) {
 	return nil, fault.ErrUnsigned
 }
 
-// overhead is how many bytes a signature takes.
+// overhead returns the size of the signature in bytes, 0 if messages are not signed.
 func (w *Wire) overhead() int {
 	if w.signer == nil {
 		return 0
@@ -91,7 +91,7 @@ func (w *Wire) overhead() int {
 	return signatureSize
 }
 
-// unsigned is where a signature will be.
+// unsigned keeps the place of a signature.
 var unsigned [signatureSize]byte
 
 // reserve makes room for a signature at the end of dst, if messages are signed.
@@ -99,15 +99,15 @@ func (w *Wire) reserve(dst []byte) []byte {
 	return append(dst, unsigned[:w.overhead()]...)
 }
 
-// seal signs what reserve has made room for.
+// seal signs p, which begins with the room that reserve made.
 func (w *Wire) seal(place string, p []byte) {
 	if w.signer != nil {
 		w.signer.sign(place, p)
 	}
 }
 
-// Open returns the message that came on a channel without its signature, or fault.ErrUnsigned. It returns p if
-// messages are not signed.
+// Open returns a message of a channel without its signature, or fault.ErrUnsigned. If messages are not signed, it
+// returns p.
 func (w *Wire) Open(channel string, p []byte) ([]byte, error) {
 	if w.signer == nil {
 		return p, nil

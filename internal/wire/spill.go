@@ -11,20 +11,21 @@ import (
 	"github.com/backplane-go/backplane/storage"
 )
 
-// Store is the part of a storage.Store that sends.
+// Store is the part of a storage.Store that writes.
 type Store interface {
 	Put(ctx context.Context, body []byte) (id string, err error)
 }
 
-// batchStore is the part of a storage.Batch that sends.
+// batchStore is the part of a storage.Batch that writes.
 type batchStore interface {
 	PutAll(ctx context.Context, bodies [][]byte) (ids []string, err error)
 }
 
 var _ batchStore = storage.Batch(nil)
 
-// Attachments are stored in so many round trips at the same time, or, if the store can take many in one, in fewer and
-// with so many in each. Each takes a connection of the store; database/sql keeps two by default.
+// Attachments are stored in several round trips at the same time. If the store can write many in one, there are fewer
+// round trips, each with many attachments. Each round trip takes a connection of the store; database/sql keeps two by
+// default.
 const (
 	putSingles   = 4
 	putBatches   = 2
@@ -32,7 +33,7 @@ const (
 	putManyBytes = 512 << 10
 )
 
-// together returns how many of n bodies, which have so many bytes, are stored in one round trip.
+// together returns how many of n bodies are stored in one round trip. size returns the size of a body.
 func together(store Store, n int, size func(i int) int) int {
 	if _, ok := store.(batchStore); !ok {
 		return min(n, 1)
@@ -46,7 +47,7 @@ func together(store Store, n int, size func(i int) int) int {
 	return min(n, putManyItems)
 }
 
-// putTogether stores bodies in one round trip. A store that panics, or ends its goroutine, has failed.
+// putTogether stores bodies in one round trip. It returns an error if the store panics or ends its goroutine.
 func putTogether(ctx context.Context, store Store, bodies [][]byte) (ids []string, err error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -91,14 +92,14 @@ func putAll(ctx context.Context, store Store, bodies [][]byte) (ids []string, er
 		}
 		errs[i] = err
 		if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
-			errs[i] = cause // err is only its consequence
+			errs[i] = cause // err is only a consequence of it
 		}
 	}
 	return ids, errs
 }
 
-// spill stores the bodies of batch in a transaction: one round trip at a time, and none after one that failed, which
-// has ended the transaction. It returns that error.
+// spill stores the bodies of batch in a transaction, one round trip at a time. It stops at the first error and
+// returns it, because the error has ended the transaction.
 func (s *Sender) spill(ctx context.Context, batch []*Outgoing) error {
 	var todo []*Outgoing
 	for _, o := range batch {
@@ -126,10 +127,10 @@ func (s *Sender) spill(ctx context.Context, batch []*Outgoing) error {
 	return nil
 }
 
-// refer replaces the body of o by a reference to it, or notes why it was not stored.
+// refer replaces the body of o by a reference to it. If the body was not stored (err), it sets o.Err.
 func (w *Wire) refer(o *Outgoing, id string, err error) {
 	if err == nil {
-		if cap(*o.buf) > keepBuffer { // the reference is to keep no such body
+		if cap(*o.buf) > keepBuffer { // a reference must not keep such a large buffer
 			o.buf = buffers.Get().(*[]byte)
 		}
 		*o.buf, err = w.Reference(w.reserve((*o.buf)[:0]), o.Env, id)

@@ -9,36 +9,35 @@ import (
 	"time"
 )
 
-// Storer puts the bodies of large messages into a store, so that they can be sent as references. It makes a few round
-// trips at a time, each for many bodies where the store can, and each within a timeout. It is safe for concurrent
-// use.
-//
-// With a store that does not answer, a message waits for one and a half timeouts at most, however many there are:
-// when a round trip has timed out, and nothing was stored meanwhile, all messages that have waited for half of that
-// time are given up with it. A store that does not return when its time is over is stuck: its round trip is given up
-// Grace later, and when all round trips are stuck, Add refuses everything.
+// Storer puts the bodies of large messages into a store, so that references to them can be sent. It makes a few round
+// trips at a time, each with many bodies if the store can do that, and each with a timeout. It is safe for concurrent
+// use. If the store does not answer, a message waits at most one and a half timeouts, however many messages there
+// are: when a round trip times out and nothing was stored meanwhile, all messages that have waited for half a timeout
+// are given up too. A store that does not return at the timeout is stuck: its round trip is given up Grace later, and
+// when all round trips are stuck, Add refuses every message.
 type Storer struct {
 	wire    *Wire
 	store   Store
 	timeout time.Duration
 	spawn   func(func()) // starts a goroutine
-	trips   int          // the most round trips at a time
+	trips   int          // how many round trips there may be at a time
 
 	mu    sync.Mutex // guards all below
 	todo  []waiting
-	busy  int       // goroutines that store
-	stuck int       // those of them whose store has not returned in time
+	busy  int       // how many goroutines store
+	stuck int       // how many of them wait for a stuck store
 	last  time.Time // when something was stored
 }
 
-// Spilled is a message whose body is to be stored.
+// Spilled is a message whose body has to be stored.
 type Spilled interface {
-	// Message is the message. It is the Storer's until Stored is called.
+	// Message returns the message. It belongs to the Storer until Stored is called.
 	Message() *Outgoing
-	// Wanted reports whether it is still to be sent.
+	// Wanted reports whether the message is still to be sent.
 	Wanted() bool
-	// Stored is called once: the message can be sent now, or its Err says why it cannot. One that is not wanted may
-	// be as it was. ctx is one that Add was called with.
+	// Stored is called once. The message can be sent now, or its Err says why not. If it is not wanted, it may be
+	// unchanged. ctx is a context
+	// that Add was called with.
 	Stored(ctx context.Context)
 }
 
@@ -47,7 +46,7 @@ type waiting struct {
 	since time.Time
 }
 
-// NewStorer returns a Storer whose goroutines are started by spawn. They end when nothing waits.
+// NewStorer returns a Storer that starts its goroutines with spawn. They end when nothing waits.
 func NewStorer(wire *Wire, store Store, timeout time.Duration, spawn func(func())) *Storer {
 	s := &Storer{wire: wire, store: store, timeout: timeout, spawn: spawn, trips: putSingles}
 	if _, ok := store.(batchStore); ok {
@@ -56,8 +55,8 @@ func NewStorer(wire *Wire, store Store, timeout time.Duration, spawn func(func()
 	return s
 }
 
-// Add queues a message. It returns an error, and will not call Stored, when the store is stuck. The store gets ctx,
-// or that of an earlier call; when that ends, what waits fails with its cause.
+// Add queues a message. If the store is stuck, it returns an error and does not call Stored. The store is called with
+// ctx or with that of an earlier call; when that context ends, the messages that wait fail with its cause.
 func (s *Storer) Add(ctx context.Context, m Spilled) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,15 +66,15 @@ func (s *Storer) Add(ctx context.Context, m Spilled) error {
 	s.todo = append(s.todo, waiting{m, time.Now()})
 	if s.busy < s.trips {
 		s.busy++
-		s.spawn(func() { s.work(ctx) })
+		s.spawn(func() { s.storeLoop(ctx) })
 	}
 	return nil
 }
 
-// work stores until nothing waits.
-func (s *Storer) work(ctx context.Context) {
+// storeLoop stores until nothing waits.
+func (s *Storer) storeLoop(ctx context.Context) {
 	for {
-		runtime.Gosched() // let those who come together share the round trip
+		runtime.Gosched() // messages that arrive together share the round trip
 		some := s.take()
 		if len(some) == 0 {
 			return
@@ -84,7 +83,7 @@ func (s *Storer) work(ctx context.Context) {
 	}
 }
 
-// take returns what is stored together next. When there is nothing, the caller ends.
+// take returns the messages that are stored together next. If there are none, the goroutine ends.
 func (s *Storer) take() []waiting {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,8 +99,8 @@ func (s *Storer) take() []waiting {
 	return some
 }
 
-// put stores some in one round trip, or each by itself if the store refuses them together, so that only those at
-// fault fail.
+// put stores some in one round trip. If the store refuses them together, it stores each by itself, so that only the
+// invalid ones fail.
 func (s *Storer) put(ctx context.Context, some []waiting) {
 	some = slices.DeleteFunc(some, func(m waiting) bool {
 		if m.Wanted() {
@@ -120,7 +119,7 @@ func (s *Storer) put(ctx context.Context, some []waiting) {
 	begun := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	var over atomic.Bool // some are not ours any more
+	var over atomic.Bool // some was given up, or put has finished
 	stop := context.AfterFunc(bounded, func() {
 		time.AfterFunc(Grace, func() {
 			if over.CompareAndSwap(false, true) {
@@ -151,7 +150,7 @@ func (s *Storer) put(ctx context.Context, some []waiting) {
 	}
 }
 
-// note notes how a round trip ended. It returns those that are given up with it.
+// note notes how a round trip ended. It returns the messages that are given up too.
 func (s *Storer) note(begun time.Time, stored bool, ended error) (lost []waiting) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,8 +169,8 @@ func (s *Storer) note(begun time.Time, stored bool, ended error) (lost []waiting
 	return lost
 }
 
-// abandon gives up a round trip from which the store has not returned: it may go on reading the bodies. It gives up
-// all that waits too, if nobody is left who could store it.
+// abandon gives up a round trip from which the store has not returned; the store may go on reading the bodies. If all
+// round trips are stuck, abandon gives up all messages that wait too.
 func (s *Storer) abandon(ctx context.Context, some []waiting, why error) {
 	for _, m := range some {
 		m.Message().buf = nil

@@ -1,5 +1,13 @@
-// Package wire turns envelopes into what goes over a bus and back: it picks the form, spills what is too large or
-// binary to a store, and names channels. The cluster and the emitter share it, so that both say the same bytes.
+// Package wire encodes envelopes for a bus and decodes them. It chooses the form, puts messages that are too large or
+// binary into a store, and names the channels. Packages core and emitter share it, so that both write the same bytes.
+//
+// # Files
+//
+//   - wire.go: Wire, which encodes and decodes; body.go: the bodies of references
+//   - channel.go: the names of channels; event.go: events, reserved names
+//   - distinct.go: equal messages of a batch become different; sign.go: signatures
+//   - outgoing.go: an encoded message; sender.go: publishing; spill.go, storer.go: storing attachments
+//   - errors.go: errors of a bus or a store that is stuck
 package wire
 
 import (
@@ -12,21 +20,21 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// binaryMark precedes an envelope in binary form on a bus that carries bytes. No text form starts with it.
+// binaryMark is in front of an envelope in binary form, on a bus that carries bytes. No text form starts with it.
 const binaryMark = 0x00
 
 // Config says how messages are encoded.
 type Config struct {
 	Codec  codec.Codec
-	Store  Store // nil: nothing can be spilled
+	Store  Store // nil: no message can have an attachment
 	Limits transport.Limits
-	// Threshold: messages of this many bytes or more are spilled. 0, and whatever is more than the bus
-	// carries, means as soon as the bus cannot carry them.
+	// Threshold is the size in bytes from which on a message becomes an attachment. 0: the bus's limit, which is also
+	// the maximum.
 	Threshold int
-	// MaxMessageBytes is how large an encoded message may be, inline or as a body. 0: any size.
+	// MaxMessageBytes bounds the size of an encoded message, inline or as a body. 0: any size.
 	MaxMessageBytes int
-	// Secrets: messages and bodies are signed with the first, and only those are read that one of them has signed.
-	// Empty ones do not count. None: messages are not signed.
+	// Secrets sign messages and bodies: the first one signs, and a signature of any of them is accepted. Empty
+	// secrets are ignored. Without secrets, messages are not signed.
 	Secrets [][]byte
 }
 
@@ -37,10 +45,10 @@ type Wire struct {
 	text   bool
 	spills bool
 	signer *signer // nil: messages are not signed
-	inline int     // most bytes sent inline, without the signature, 0: any number
-	max    int     // most bytes of a message, 0: any number
+	inline int     // how many bytes are sent inline, without the signature; 0: any number
+	max    int     // how many bytes a message may have; 0: any number
 
-	distinct *distinct // nil if the bus does not mind equal messages
+	distinct *distinct // nil if the bus accepts equal messages
 }
 
 // New returns a Wire for config.
@@ -49,7 +57,7 @@ func New(config Config) *Wire {
 		inline: config.Limits.Payload, max: config.MaxMessageBytes}
 	w.peeker, _ = config.Codec.(codec.Peeker)
 	if t := config.Threshold; w.spills && t > 0 && (w.inline == 0 || t <= w.inline) {
-		w.inline = max(t-1, 1) // 0 would mean any number, and no message is that short
+		w.inline = max(t-1, 1) // 0 would mean any number; no message is that short
 	}
 	if w.signer = newSigner(config.Secrets); w.signer != nil && w.inline > 0 {
 		w.inline = max(w.inline-signatureSize, 1)
@@ -60,8 +68,8 @@ func New(config Config) *Wire {
 	return w
 }
 
-// Encode appends env to dst as it goes over the bus, but for the signature. If spill is true the result is instead a
-// body for the store, and Reference tells what goes over the bus once the store has it.
+// Encode appends env to dst in the form for the bus, without the signature. If spill is true, the result is a body
+// for the store instead, and Reference returns the message for the bus once the body is stored.
 func (w *Wire) Encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
 	p, spill, err = w.encode(dst, env)
 	if w.distinct != nil && err == nil && !spill && env.Nonce == 0 && w.distinct.seen(p[len(dst):]) {
@@ -94,7 +102,7 @@ func (w *Wire) CheckSize(t codec.Type, n int) error {
 	return e
 }
 
-// form writes env in the form in which it goes over the bus or into the store.
+// form appends env in the form for the bus or the store.
 func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
 	defer guard.Catch(&err)
 	start := len(dst)
@@ -128,7 +136,7 @@ func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err 
 
 func (w *Wire) fits(n int) bool { return w.inline == 0 || n <= w.inline }
 
-// Reference appends to dst what goes over the bus in place of env, whose body is in the store under id, but for the
+// Reference appends to dst the message for the bus in place of env, whose body is in the store under id, without the
 // signature.
 func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) (p []byte, err error) {
 	defer guard.Catch(&err)
@@ -137,7 +145,7 @@ func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) (p []byte, 
 	return w.codec.Append(dst, &ref, codec.Text)
 }
 
-// Decode reads what came over the bus, and what Open has returned. The envelope may keep parts of p.
+// Decode decodes a message of the bus, which Open has returned. The envelope may keep parts of p.
 func (w *Wire) Decode(p []byte) (*codec.Envelope, error) {
 	if !w.text && len(p) > 0 && p[0] == binaryMark {
 		return w.parse(p[1:], codec.Binary)
@@ -145,15 +153,15 @@ func (w *Wire) Decode(p []byte) (*codec.Envelope, error) {
 	return w.parse(p, codec.Text)
 }
 
-// parse calls the codec, which may be anybody's.
+// parse calls the codec. A panic of the codec becomes an error.
 func (w *Wire) parse(p []byte, f codec.Format) (env *codec.Envelope, err error) {
 	defer guard.Catch(&err)
 	env, err = w.codec.Parse(p, f)
 	return env, guard.Error(err)
 }
 
-// SentBy reports whether p is a message of uid's, as far as the codec can tell without reading it: false means that it
-// takes a Decode to know.
+// SentBy reports whether p is a message of uid, as far as the codec can tell without parsing it. If it is false, only
+// Decode can tell.
 func (w *Wire) SentBy(p []byte, uid string) (is bool) {
 	var fault error // a codec that panics cannot tell
 	defer guard.Catch(&fault)

@@ -108,7 +108,7 @@ func TestWithoutStoreTheLimitIsAnError(t *testing.T) {
 	_, _, err = w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 8000, "x"))
 	var large *fault.TooLargeError
 	require.ErrorAs(t, err, &large)
-	assert.Equal(t, fault.TooLargeError{Message: "broadcast", Size: 8000, Limit: 7999}, *large)
+	assert.Equal(t, fault.TooLargeError{Message: "BROADCAST", Size: 8000, Limit: 7999}, *large)
 	assert.Contains(t, err.Error(), "Store", "it names what to do")
 }
 
@@ -273,7 +273,7 @@ func TestMaxMessageBytesBoundsEveryForm(t *testing.T) {
 			p, spill, err := w.Encode([]byte("before"), broadcast(t, c.arg(fits+1)))
 			var large *fault.TooLargeError
 			require.ErrorAs(t, err, &large)
-			require.Equal(t, fault.TooLargeError{Message: "broadcast", Size: limit + 1, Limit: limit, Option: "MaxMessageBytes"}, *large)
+			require.Equal(t, fault.TooLargeError{Message: "BROADCAST", Size: limit + 1, Limit: limit, Option: "MaxMessageBytes"}, *large)
 			require.Contains(t, err.Error(), "MaxMessageBytes")
 			require.False(t, spill)
 			require.Equal(t, "before", string(p))
