@@ -4,9 +4,9 @@
 //
 // The package has one door, New, and everything it needs is in Config. A new connection is read by a poller
 // until the head of its first request has come. A handshake is given to Config.Handler, which hijacks the
-// connection in the usual way; what it gets is a Hijacked. All other connections are given to Config.Rest, with
-// what has been read, for net/http to serve. So does everything that net/http might refuse: this package only
-// serves requests that it is sure about.
+// connection in the usual way; what it gets is a Hijacked. All other connections are given to Config.Rest,
+// together with their first bytes, for net/http to serve. A request that net/http might refuse goes to net/http
+// too.
 //
 // It is only available on Linux. The build tag backplane_nethttp leaves it out. Without it net/http serves all
 // connections, and nothing else changes.
@@ -14,7 +14,7 @@
 // # Files
 //
 //   - acceptor_linux.go: accepting connections
-//   - acceptor_other.go: what is left of the package where it is not available
+//   - acceptor_other.go: stubs for systems where the package is not available
 //   - config.go: Config and Hijacked
 //   - pending_linux.go: a connection until the head of its request has come
 //   - reply_linux.go: the http.ResponseWriter of a handshake

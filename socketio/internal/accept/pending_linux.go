@@ -25,7 +25,7 @@ type pendingConn struct {
 	timer    timers.Timer // of HeaderTimeout, and then of LingerTimeout
 
 	// of the reader
-	head    []byte // what has come so far, unless everything came at once
+	head    []byte // the bytes so far, unless everything came at once
 	early   []byte // what came after the handshake
 	taken   bool   // the handler of the handshake has taken the connection over
 	refused bool   // input is ignored until the client closes the connection
@@ -165,7 +165,7 @@ func (p *pendingConn) abort(r *http.Request, err error) {
 		p.acceptor.config.Logger.Error("engineio: panic in a handshake", "remote", r.RemoteAddr, "error", err)
 	}
 	p.conn.Detach()
-	if p.taken { // who took the connection over has closed it
+	if p.taken { // the new owner has closed the connection
 		p.leave()
 	} else {
 		p.Closed(nil)
@@ -179,7 +179,7 @@ func (p *pendingConn) linger() {
 	p.acceptor.config.Timers.Set(&p.timer, p.acceptor.config.Timers.Now()+int64(p.acceptor.config.LingerTimeout))
 }
 
-// handOver gives the connection to Config.Rest, with what has been read.
+// handOver gives the connection to Config.Rest, together with its first bytes.
 func (p *pendingConn) handOver(in []byte) {
 	p.conn.Detach()
 	nc, err := p.conn.NetConn()

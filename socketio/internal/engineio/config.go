@@ -39,9 +39,8 @@ type Config struct {
 	IdleTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade to WebSocket may take (Node.js: upgradeTimeout). Default: 10 s.
 	UpgradeTimeout time.Duration
-	// ShutdownTimeout is how long Shutdown waits for clients to get what is queued for them and a goodbye.
-	// Clients that poll get the goodbye with their next poll. (Node.js cuts off all clients at once.) Default: 5
-	// s.
+	// ShutdownTimeout is how long Shutdown waits for clients to get their queued frames and a goodbye. Clients
+	// that poll get the goodbye with their next poll. (Node.js cuts off all clients at once.) Default: 5 s.
 	ShutdownTimeout time.Duration
 	// MaxPayload is the most bytes of an HTTP body, or of a decompressed WebSocket message, from a client
 	// (Node.js: maxHttpBufferSize). Default: 1 000 000.
@@ -86,7 +85,7 @@ type Config struct {
 	// Rates are the most messages, and bytes of messages, that a client may send per second, in the long run. A
 	// client that sends more is disconnected. The name of the limit is the reason. Default: no limit.
 	Rates quota.RateLimits
-	// Memory bounds the queues of all clients together, with what has come of unfinished messages. When it is
+	// Memory bounds the queues of all clients together, including unfinished messages from clients. When it is
 	// used up, clients that hold more than their share are disconnected. Default: no limit.
 	Memory *quota.Budget
 	// PerAddress are the limits of one address. Requests above them are refused with status 429.
@@ -94,7 +93,7 @@ type Config struct {
 	// Address returns the address that a request counts for, "" for none. Default: the request's RemoteAddr.
 	Address func(*http.Request) string
 	// Admit decides about each handshake (Node.js: allowRequest). If it returns an error, the handshake is
-	// refused with status 403. The client is not told the error.
+	// refused with status 403. The client does not get the error.
 	Admit func(*http.Request) error
 	// Open is called once for each session, before its first message. It must not return nil.
 	Open func(*Conn) Receiver

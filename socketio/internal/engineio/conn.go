@@ -18,7 +18,7 @@ type Receiver interface {
 	// Message is called for each message. data belongs to the receiver. If the message brings work, the receiver
 	// starts a task with here, which may be nil. more is false if the receiver has no room for another message.
 	// Then it gets none until it has called Conn.Resume. If the client closes the connection before that, the
-	// receiver still gets what has been read, up to 64 KiB.
+	// receiver still gets the messages that have been read, up to 64 KiB.
 	Message(binary bool, data []byte, here *sched.Slot) (more bool)
 	// Closed is called last, once, when the session is over for both sides. Nothing that is sent afterwards
 	// arrives. What was queued before may still be on its way. err may be nil.
@@ -60,7 +60,7 @@ func (o SendOptions) share(f *wsframe.Frame) uint32 {
 // The phases of a session.
 const (
 	isOpen    uint32 = 0
-	isClosing uint32 = 1 // over for its user; what is queued and a goodbye are still sent to the client
+	isClosing uint32 = 1 // over for its user; queued frames and a goodbye are still sent to the client
 	isClosed  uint32 = 2
 )
 
@@ -203,6 +203,6 @@ func (c *Conn) endPoll() {
 	}
 }
 
-// Close ends the session. The receiver's Closed is called with reason. The client gets what is queued and a
+// Close ends the session. The receiver's Closed is called with reason. The client gets its queued frames and a
 // goodbye, if it takes them within 30 seconds. Close does not wait.
 func (c *Conn) Close(reason Reason) { c.end(reason, nil, goodbye(reason)) }

@@ -5,7 +5,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// outlook is what has to be done after a write.
+// outlook says what to do after a write.
 type outlook int
 
 const (
@@ -25,7 +25,7 @@ type written struct {
 	err   error
 }
 
-// settle notes the result of a write. left is what is left of the line that was taken from the queue.
+// settle notes the result of a write. left is the unwritten part of the line that was taken from the queue.
 func (c *Conn) settle(left wsframe.Line, done written) outlook {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,8 +118,7 @@ func (s *socket) tryWrite(l *wsframe.Line, buf []byte) (done written) {
 	return done
 }
 
-// writeBlocking writes what is queued to a connection whose writes may block. It returns when there is nothing
-// left.
+// writeBlocking writes the queue to a connection whose writes may block. It returns when the queue is empty.
 func (s *socket) writeBlocking() {
 	c := s.session
 	defer c.server.group.Done()

@@ -35,7 +35,7 @@ func (c *Conn) resume() *socket {
 	if c.beat.waiting {
 		if c.isAlive(c.server.clock()) {
 			c.noteAlive(c.pause.seen)
-		} else if c.pause.full { // what is read next may contain the pong
+		} else if c.pause.full { // the input that follows may contain the pong
 			c.beat.due = c.beat.asked + 2*int64(c.server.config.PingTimeout)
 		}
 	}

@@ -104,7 +104,7 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 
 // takePayload ends the wait of a poll. It returns the response, and the share of memory that it counts for until
 // it has been written. plain: nothing in it may be compressed. last: it is the goodbye, which is sent in a
-// response of its own, as in Node.js, because clients drop what came with it and is not handled yet.
+// response of its own, as in Node.js, because clients drop unhandled packets that came with it.
 func (c *Conn) takePayload() (payload []byte, plain, last bool, share int) {
 	c.mu.Lock()
 	c.poll = nil
@@ -207,7 +207,7 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusa
 		c.end(TransportError, errBodySize, nil)
 		return nil, tooLarge
 	case err != nil:
-		if c.phase.Load() == isOpen { // otherwise the client may still poll for what is queued
+		if c.phase.Load() == isOpen { // otherwise the client may still poll for queued frames
 			c.end(quotaReason(err), err, nil)
 		}
 		return nil, refuse(codeRequest, err)
@@ -215,7 +215,7 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusa
 	return body, nil
 }
 
-// countedReader counts what has been read of a body as memory.
+// countedReader counts the bytes of a body as memory while the body is read.
 type countedReader struct {
 	io.Reader
 	memory  *quota.Budget

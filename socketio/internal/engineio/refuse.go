@@ -11,14 +11,14 @@ import (
 
 // RefusedError says why a request was refused.
 type RefusedError struct {
-	// Code is what the client is told, as in Node.js's engine.io: 0 unknown transport, 1 unknown session, 2 bad
+	// Code is the code in the response, as in Node.js's engine.io: 0 unknown transport, 1 unknown session, 2 bad
 	// handshake method, 3 bad request, 4 forbidden, 5 unsupported protocol version.
 	Code int
 	// RemoteAddr is the client's.
 	RemoteAddr string
 	// Address is the address that the request counts for, as Config.Address returns it.
 	Address string
-	// Err says more than the client is told.
+	// Err is the cause. The client does not get it.
 	Err error
 }
 
@@ -26,7 +26,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("engineio: %s: refused (%s): %v", e.RemoteAddr, messages[e.Code], excerpt.Error(e.Err))
 }
 
-// Reason returns the text that the client is told.
+// Reason returns the text in the response.
 func (e *RefusedError) Reason() string { return messages[e.Code] }
 
 func (e *RefusedError) Unwrap() error { return e.Err }
@@ -72,8 +72,8 @@ func refuseAddress(err error) *refusal {
 	return &refusal{status: http.StatusTooManyRequests, code: codeRequest, err: err}
 }
 
-// refuseValue is the refusal of a request because of a header's value. The client is told as much as the log.
-// The value is quoted, so that nothing in it can be taken for something else.
+// refuseValue is the refusal of a request because of a header's value. The response says as much as the log. The
+// value is quoted, so that it cannot be mistaken for other text.
 func refuseValue(err error, what, value string) *refusal {
 	no := refuse(codeForbidden, fmt.Errorf("%w: %q", err, excerpt.Of(value)))
 	no.reason = fmt.Sprintf("%s %q is not allowed", what, excerpt.Of(value))

@@ -203,8 +203,8 @@ func (s *Server) Addresses() int { return s.addresses.Len() }
 func (s *Server) Len() int { return int(s.live.Load()) }
 
 // Shutdown refuses new sessions and ends the others with ServerShutdown. It returns when all clients have got
-// what was queued for them and a goodbye, or after Config.ShutdownTimeout. When ctx ends before, Shutdown does
-// what Close does, and returns ctx's error.
+// their queued frames and a goodbye, or after Config.ShutdownTimeout. When ctx ends before, Shutdown does what
+// Close does, and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	latest := s.clock() + int64(s.config.ShutdownTimeout)
 	for _, c := range s.refuseMore() {

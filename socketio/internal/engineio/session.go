@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// flushTimeout is how long a client may take to get what is queued after its session has been closed.
+	// flushTimeout is how long a client may take to get its queued frames after its session has been closed.
 	flushTimeout = 30 * time.Second
 	// lingerTimeout is how long a client may take after that to close its side of a WebSocket.
 	lingerTimeout = 5 * time.Second
@@ -117,7 +117,7 @@ func (c *Conn) spend(n int) (Reason, error) {
 }
 
 // end ends the session, if it is open, and has the receiver's Closed called. If last is not nil, the client gets
-// what is queued and then last. Otherwise the transport is cut off, even if the session is closing already.
+// its queued frames and then last. Otherwise the transport is cut off, even if the session is closing already.
 func (c *Conn) end(reason Reason, err error, last *wsframe.Frame) {
 	c.mu.Lock()
 	callClosed := false
@@ -128,7 +128,7 @@ func (c *Conn) end(reason Reason, err error, last *wsframe.Frame) {
 		c.server.live.Add(-1)
 		c.closedPending = c.delivering
 		callClosed = !c.delivering
-		c.delivering = true // nobody else may call the receiver
+		c.delivering = true // no other goroutine may call the receiver
 		if last != nil {
 			c.phase.Store(isClosing)
 			c.queue.Push(wsframe.Item{Frame: last})

@@ -87,8 +87,8 @@ func (s *socket) Input(buf []byte, n int, here *sched.Slot) (more bool) {
 	return !s.paused && len(s.kept) > 0
 }
 
-// End implements netpoll.Handler. It decodes what was kept. The connection stays open if a goodbye still has to
-// be sent to the client.
+// End implements netpoll.Handler. It decodes the input that was kept. The connection stays open if a goodbye
+// still has to be sent to the client.
 func (s *socket) End(buf []byte, err error, here *sched.Slot) (done bool) {
 	s.last, s.paused = true, false
 	for len(s.kept) > 0 {

@@ -108,7 +108,7 @@ func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn,
 	return nil
 }
 
-// handleProbe handles a packet from a probe. err says that it is none.
+// handleProbe handles a packet from a probe. err says that it is malformed.
 func (s *socket) handleProbe(p packet, err error) (more bool) {
 	switch {
 	case err != nil:

@@ -58,7 +58,8 @@ type Conn interface {
 	// Cut ends the connection at once. The reader notices, and calls the Handler's End. Close must still be
 	// called.
 	Cut()
-	// Close frees the connection. Only the reader may call it, or whoever has not called Start.
+	// Close frees the connection. Only the reader may call it, or the owner of a connection that was not
+	// started.
 	Close() error
 	// Delivered reports whether the peer's system has acknowledged everything that was written, and neither side
 	// has closed the connection. It is false where the system does not tell.

@@ -8,7 +8,7 @@
 // What is sent is written by a Writer, which serves many connections and never waits for one. A connection whose
 // writes may block has to be written by a goroutine of its own instead.
 //
-// The package knows nothing of what is read and written.
+// The package does not know the protocol of the bytes that it reads and writes.
 //
 // # Files
 //

@@ -233,8 +233,7 @@ func (p *poller) nextConn() *Polled {
 
 // wait waits for events.
 func (p *poller) wait() {
-	// All goroutines that can run go first: they send what there will be more of to read, and write what was
-	// sent.
+	// Let all other goroutines run first: they write responses, and clients then send more.
 	runtime.Gosched()
 	p.n = 0
 	if err := p.raw.Read(p.poll); err != nil {

@@ -5,7 +5,7 @@
 //
 // A packet takes one straight line from the network to the application's handler:
 //
-//  1. A goroutine reads from a connection. The decoder of WebSocket frames returns the messages in what was read.
+//  1. A goroutine reads from a connection. The decoder of WebSocket frames returns the messages in the input.
 //  2. The session passes each message to its receiver, which decodes a Socket.IO packet and appends
 //     it to the queue of the client.
 //  3. If the client has no goroutine that works on its queue, the receiver calls Scheduler.Start
@@ -40,9 +40,9 @@
 //
 // # Handlers that end their goroutine
 //
-// An application's handler may call runtime.Goexit, as testing.T.FailNow does. Wherever Work runs, what is left
-// of the task is then given to another goroutine. So Work must not hold a lock while it calls a handler, and
-// must have removed a packet from its queue before it calls the packet's handler.
+// An application's handler may call runtime.Goexit, as testing.T.FailNow does. Wherever Work runs, the rest of
+// the task is then given to another goroutine. So Work must not hold a lock while it calls a handler, and must
+// have removed a packet from its queue before it calls the packet's handler.
 //
 // The client, not the scheduler, knows whether it has a goroutine, because it has to decide that under the lock
 // of its queue: see client.enqueue in package socketio.

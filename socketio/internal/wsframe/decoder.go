@@ -28,7 +28,7 @@ type Event struct {
 }
 
 // Decoder assembles the messages of one WebSocket. The rules for headers are those of package ws. It buffers no
-// more than a part of a header, and what has come of an unfinished message.
+// more than an incomplete header and an incomplete message.
 type Decoder struct {
 	Limit   int64         // the most bytes of a message
 	Memory  *quota.Budget // what bounds the unfinished messages of all connections
@@ -162,8 +162,8 @@ func (d *Decoder) addCommand(p []byte) Event {
 	return Event{Op: d.frame.OpCode, Data: p, Shared: shared}
 }
 
-// keep appends p to the unfinished message. It allocates at most twice what has come, and no more than the frame
-// needs. The error is the budget's.
+// keep appends p to the unfinished message. It allocates at most twice the size of the message so far, and no
+// more than the frame needs. The error is the budget's.
 func (d *Decoder) keep(p []byte) error {
 	have := len(d.message)
 	if need := have + len(p); need > cap(d.message) {

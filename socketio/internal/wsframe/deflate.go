@@ -73,8 +73,8 @@ func appendCompressed(out []byte, p Part, least int) []byte {
 	return append(appendHeader(out, op, compressed, len(small)), small...)
 }
 
-// inflate decompresses a message of at most limit bytes. Memory grows with what is decompressed, not with what
-// the client announces.
+// inflate decompresses a message of at most limit bytes. Memory grows with the decompressed data, not with the
+// size that the client announces.
 func inflate(p []byte, limit int) ([]byte, error) {
 	r := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(r)

@@ -1,5 +1,5 @@
 // Package wsframe encodes and decodes the WebSocket frames (RFC 6455) of a server, with permessage-deflate (RFC
-// 7692). It also has the queue in which frames wait for a client, and merges what is queued into few large
+// 7692). It also has the queue in which frames wait for a client, and merges queued frames into few large
 // writes.
 //
 // It knows nothing of sessions or connections. Of Engine.IO it knows one rule: a text message begins with the

@@ -199,8 +199,8 @@ func (q *Queue) PopLast() Item {
 	return item
 }
 
-// Take removes the line, but not from the Total, so that it can be written. Remove must be called for what is
-// written of it, and PutBack with what is left.
+// Take removes the line, but not from the Total, so that it can be written. Remove must be called with the
+// frames that are written, and PutBack with the rest of the line.
 func (q *Queue) Take() Line {
 	l := q.Line
 	q.Line = Line{}
@@ -210,7 +210,7 @@ func (q *Queue) Take() Line {
 // Remove subtracts t from the Total.
 func (q *Queue) Remove(t Total) { q.Add(Total{-t.Frames, -t.Bytes, -t.Share}) }
 
-// PutBack puts what is left of a line that was taken before what has been pushed since.
+// PutBack puts the rest of a line that was taken before the frames that have been pushed since.
 func (q *Queue) PutBack(l Line) {
 	l.append(q.Line)
 	q.Line = l
