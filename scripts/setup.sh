@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Go: PostgreSQL's programs, PgBouncer, nginx, haproxy, Chromium, and Node.js with the packages in
-# internal/e2e/interop/node. What is there already is left alone. What cannot be installed is named on a line that
-# begins with "setup: skipped:", and is no failure: the tests that need it are skipped by name.
+# Installs what the tests need in addition to Go: PostgreSQL, PgBouncer, nginx, haproxy, Chromium, and Node.js with the
+# packages of internal/e2e/interop/node. It keeps what is installed already. For everything that cannot be installed it
+# prints a line that begins with "setup: skipped:"; the tests that need it are skipped. That is not an error.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -53,19 +53,20 @@ if ! postgres_there; then
     note "skipped: PostgreSQL is not installed, and only root (or sudo without a password) may use apt-get"
   else
     note "installing PostgreSQL"
-    # The package would make a cluster and start it on port 5432. The tests start their own.
+    # The package would create a database cluster and start it on port 5432. The tests start their own servers.
     as_root mkdir -p /etc/postgresql-common
     if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
       echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
       made_conf=1
     fi
-    # With the file there, dpkg would ask about it when it unpacks its own.
+    # dpkg would ask whether to replace the existing file.
     apt_install -o Dpkg::Options::=--force-confold postgresql || note "skipped: PostgreSQL could not be installed"
-    [ -z "${made_conf:-}" ] || note "left in place: /etc/postgresql-common/createcluster.conf (create_main_cluster = false)"
+    [ -z "${made_conf:-}" ] ||
+      note "created and kept: /etc/postgresql-common/createcluster.conf (create_main_cluster = false)"
   fi
 fi
 
-# These packages would start a service, now and at every boot. The tests start their own.
+# These packages would start a service now and at every boot. The tests start their own processes.
 install_without_service() { # program name package
   local program=$1 name=$2 package=$3 policy=/usr/sbin/policy-rc.d made_policy=
   if program_there "$program"; then
@@ -83,7 +84,8 @@ install_without_service() { # program name package
     trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
   fi
   if apt_install "$package"; then
-    as_root update-rc.d "$program" disable >/dev/null 2>&1 || note "the service of $name could not be disabled: it may start with the machine"
+    as_root update-rc.d "$program" disable >/dev/null 2>&1 ||
+      note "the service of $name could not be disabled and may start with the machine"
   else
     note "skipped: $name could not be installed"
   fi
@@ -102,7 +104,7 @@ if ! chromium_there; then
     note "skipped: Chromium is not installed, and only root (or sudo without a password) may use apt-get"
   else
     note "installing Chromium"
-    # Without a font it would draw boxes.
+    # Without a font it would draw boxes instead of characters.
     apt_install chromium fonts-dejavu-core || note "skipped: Chromium could not be installed"
   fi
 fi
@@ -118,7 +120,7 @@ fi
 
 if node_there; then
   cd internal/e2e/interop/node || exit
-  # npm ci takes seconds; what is there from the same lock file is as good.
+  # npm ci takes seconds, so keep what was installed from the same lock file.
   if ! cmp -s package-lock.json node_modules/.installed; then
     note "installing the Node.js packages to test against"
     if npm ci --no-audit --no-fund --loglevel=error >&2; then
