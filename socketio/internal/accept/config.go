@@ -1,6 +1,7 @@
 // Package accept is the fast way for a client to open a WebSocket: it accepts TCP connections and serves the
-// handshakes of WebSockets without net/http. That makes opening a WebSocket about 37 % faster, because no
-// goroutine has to be started for the connection, and its socket has not to be taken from Go's runtime.
+// handshakes of WebSockets without net/http. No goroutine has to be started for the connection, and its socket
+// need not be taken from Go's runtime. That takes the server 33 µs of processor time instead of 55 µs, and 51
+// allocations instead of 75 (go test -bench Connect ./socketio/internal/engineio, "Serve" and "Handler").
 //
 // The package has one door, New, and everything it needs is in Config. A new connection is read by a poller
 // until the head of its first request has come. A handshake is given to Config.Handler, which hijacks the
