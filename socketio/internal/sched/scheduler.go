@@ -45,7 +45,7 @@
 // have removed a packet from its queue before it calls the packet's handler.
 //
 // The client, not the scheduler, knows whether it has a goroutine, because it has to decide that under the lock
-// of its queue: see Client.enqueue in package socketio.
+// of its queue: see Client.enqueue in package client.
 package sched
 
 import "sync"
