@@ -20,8 +20,8 @@ const (
 // Config configures a Server. Only Open is required; the zero value of every other field is its default. Where
 // Socket.IO has the option, the default is Socket.IO's.
 //
-// If a Server is the handler of an http.Server, that has to bound how long the headers of a request, and a
-// connection without a request, may take: set its ReadHeaderTimeout and IdleTimeout.
+// If a Server is the handler of an http.Server, the http.Server has to bound how long the headers of a request,
+// and a connection without a request, may take: set its ReadHeaderTimeout and IdleTimeout.
 type Config struct {
 	// Path is the path of all requests. A missing slash at its end is added. Default: "/socket.io/".
 	Path string
