@@ -13,7 +13,7 @@ import (
 const readAhead = 256
 
 // listener uses the lower level of listening in lib/pq. The level above, pq.Listener, reconnects by itself, and
-// blocks for ever if it is closed at the wrong moment.
+// blocks forever if it is closed at the wrong moment.
 type listener struct {
 	conn          *pq.ListenerConn
 	notifications chan *pq.Notification // closed by lib/pq when the connection has ended

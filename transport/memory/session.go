@@ -56,7 +56,7 @@ func (s *session) deliver(ctx context.Context, m transport.Message) error {
 
 // remainingPatience returns how long Publish may still wait for s. The time starts anew only when s has
 // received half of what its buffer holds: otherwise a session that is read occasionally, but slowly, would
-// delay all others for ever.
+// delay all others forever.
 func (s *session) remainingPatience() time.Duration {
 	config := s.hub.config
 	messages, bytes := s.sent-int64(len(s.queue)), s.sentBytes-s.bytes.Load()
