@@ -15,16 +15,16 @@ type StoreHarness struct {
 	// NewStore returns a store that shares its bodies with the other stores of this test: what one store keeps,
 	// all find. NewStore registers the release of the store with tb.Cleanup. If the store is a
 	// storage.Preparer, the suite prepares it. The suite expires all bodies, so no other test may use the same
-	// place at the same time. The place needs room for 256 MiB. Required.
+	// medium at the same time. The medium needs room for 256 MiB. Required.
 	NewStore func(tb testing.TB) storage.Store
 
 	// NewShortLived is for stores whose bodies have a time to live. It returns a store like NewStore, whose
 	// bodies have the given time to live, a whole number of seconds. The bodies of NewStore should live for a
 	// minute or more. If NewShortLived is set, Expire may do nothing, and the suite cannot remove bodies in
-	// between: the place needs room for 1 GiB. If it is nil, Expire must remove them.
+	// between: the medium needs room for 1 GiB. If it is nil, Expire must remove them.
 	NewShortLived func(tb testing.TB, timeToLive time.Duration) storage.Store
 
-	// Stall makes the place hold back all traffic, without closing a connection, until the test calls resume. A
+	// Stall makes the medium hold back all traffic, without closing a connection, until the test calls resume. A
 	// call in progress can then only end with its context. If Stall is nil, the suite interrupts only calls
 	// that take long by themselves.
 	Stall func(tb testing.TB, s storage.Store) (resume func())

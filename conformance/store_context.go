@@ -129,7 +129,7 @@ func endedStoreContextFailsFast(c *storeChecker) {
 	}
 }
 
-// interruptedCallsEnd interrupts the calls that take long enough by themselves, and all calls while the place
+// interruptedCallsEnd interrupts the calls that take long enough by themselves, and all calls while the medium
 // is stalled.
 func interruptedCallsEnd(c *storeChecker) {
 	s := c.newStore()
@@ -148,7 +148,7 @@ func interruptedCallsEnd(c *storeChecker) {
 	for _, o := range c.storeCalls(s, 1<<20) {
 		resume := sync.OnceFunc(c.harness.Stall(c.TB, s))
 		c.Cleanup(resume)
-		called := o.called + " while the place is stalled, interrupted"
+		called := o.called + " while the medium is stalled, interrupted"
 		ctx, cancel := context.WithTimeout(c.Context(), 20*time.Millisecond)
 		err := c.guard(called, func() error { return o.call(ctx) })
 		cancel()

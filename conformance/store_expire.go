@@ -15,7 +15,7 @@ var expireChecks = []check[*storeChecker]{
 			"still about to read the rest.", expireKeepsYoungBodies},
 	{"ExpireRemovesOldBodies", "storage.Store.Expire",
 		"Expire removes what was put longer than age ago, and no store finds it any more, including a store that " +
-			"has read it before. Otherwise the place grows forever.", expireRemovesOldBodies},
+			"has read it before. Otherwise the medium grows forever.", expireRemovesOldBodies},
 	{"ExpireGoesByAge", "storage.Store.Expire",
 		"Expire removes everything that was put longer than age ago, however much that is, and nothing that is " +
 			"younger. Age counts from Put, not from reads, in the unit of the argument.", expireGoesByAge},
