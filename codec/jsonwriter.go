@@ -16,11 +16,14 @@ import (
 
 // jsonWriter writes Go values as JSON.stringify writes them. value handles the common types, reflected all others.
 // JSON cannot represent bytes, so they are kept aside: a value that holds bytes becomes a tree at the end.
+//
+// The marshalers per type of encoding/json/v2 could find bytes too, but up to Go 1.26 they need GOEXPERIMENT=jsonv2, which
+// a library cannot require. Measured with Go 1.26, they are also slower: a flat struct takes 490 ns and 5 allocations
+// instead of 146 ns and 1, a map 746 ns and 6 instead of 291 ns and 1.
 type jsonWriter struct {
 	p        []byte
-	enc      *json.Encoder // writes to p; used for values that cannot be encoded, to get the error of encoding/json
-	keys     []string      // a stack: the sorted keys of the maps that are being written
-	pointers int           // the number of pointers that led to the current value
+	keys     []string // a stack: the sorted keys of the maps that are being written
+	pointers int      // the number of pointers that led to the current value
 
 	asides []aside
 	binary bool // the value holds bytes
@@ -33,12 +36,7 @@ type aside struct {
 	tree     any
 }
 
-var jsonWriters = sync.Pool{New: func() any {
-	w := &jsonWriter{}
-	w.enc = json.NewEncoder(w)
-	w.enc.SetEscapeHTML(false)
-	return w
-}}
+var jsonWriters = sync.Pool{New: func() any { return new(jsonWriter) }}
 
 func newJSONWriter() *jsonWriter { return jsonWriters.Get().(*jsonWriter) }
 
@@ -85,12 +83,6 @@ func (w *jsonWriter) putAside(t any) {
 	start := len(w.p)
 	w.p = append(w.p, "null"...)
 	w.asides = append(w.asides, aside{start, len(w.p), t})
-}
-
-// Write implements io.Writer for enc.
-func (w *jsonWriter) Write(p []byte) (int, error) {
-	w.p = append(w.p, p...)
-	return len(p), nil
 }
 
 // value writes v, in which arrays and objects may nest up to depth levels.
@@ -153,18 +145,13 @@ func (w *jsonWriter) text(s string, _ int) error {
 	return nil
 }
 
-// encode lets encoding/json write v.
+// encode lets encoding/json write v. It is used for what cannot be encoded, to return the same error.
 func (w *jsonWriter) encode(v any, depth int) error {
-	start := len(w.p)
-	if err := w.enc.Encode(v); err != nil {
-		return err
-	}
-	w.p = w.p[:len(w.p)-1] // Encode appends a newline
-	if jsontext.Deeper(w.p[start:], depth) {
+	p, err := json.Marshal(v)
+	if err == nil && !w.raw(p, depth) {
 		return errTooDeep
 	}
-	w.unescape(start) // encoding/json checks what a json.Marshaler returns, but not its UTF-8
-	return nil
+	return err
 }
 
 // unescape changes the output of encoding/json, from start on, to that of JSON.stringify. The text grows only if its
@@ -209,15 +196,18 @@ func (w *jsonWriter) encoded(v Value, depth int) error {
 	}
 	start := len(w.p)
 	w.p, err = appendTree(w.p, t, bytesRefused, MaxDepth)
-	switch {
-	case err == ErrBinary:
-		if w.p = w.p[:start]; w.refuse {
-			return w.bytes(nil)
+	if err == ErrBinary {
+		w.p = w.p[:start]
+		if w.binary = true; w.refuse {
+			return errHoldsBytes
 		}
 		w.putAside(t)
 		return nil
-	case err == nil && depth < maxUserDepth && jsontext.Deeper(w.p[start:], depth):
-		return errTooDeep
+	}
+	if err == nil && depth < maxUserDepth {
+		if _, deep := jsontext.Skip(w.p, start, depth); deep != nil {
+			return errTooDeep
+		}
 	}
 	w.asides = append(w.asides, aside{start, len(w.p), t}) // a time is text in JSON but stays a time in a tree
 	return err

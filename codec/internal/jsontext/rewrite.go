@@ -13,34 +13,6 @@ func ValidUTF8(s string) string {
 	return string([]rune(s))
 }
 
-// Deeper reports whether arrays and objects nest deeper than limit in p, which must be valid JSON.
-func Deeper(p []byte, limit int) bool {
-	if len(p) <= 2*limit {
-		return false // too short to hold that many brackets
-	}
-	if bytes.Count(p, []byte{'['})+bytes.Count(p, []byte{'{'}) <= limit {
-		return false
-	}
-	open := 0
-	for i := 0; i < len(p); i++ {
-		switch p[i] {
-		case '"':
-			end, err := SkipString(p, i)
-			if err != nil {
-				return false
-			}
-			i = end - 1
-		case '[', '{':
-			if open++; open > limit {
-				return true
-			}
-		case ']', '}':
-			open--
-		}
-	}
-	return false
-}
-
 // AppendCompact appends p without the white space between tokens. Skip must have checked p.
 func AppendCompact(dst, p []byte) []byte {
 	done := 0
