@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pair opens two nodes with clients a1, a2 and b1, b2 that know each other.
+// pair opens two nodes that know each other, with clients a1, a2 and b1, b2.
 func pair(t *testing.T) (a, b *core.Namespace, clients map[string]*client) {
 	t.Helper()
 	hub := memory.NewHub()
@@ -30,7 +30,7 @@ func pair(t *testing.T) (a, b *core.Namespace, clients map[string]*client) {
 	return a, b, clients
 }
 
-func TestClassicRequests(t *testing.T) {
+func TestOldAdapterRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _, clients := pair(t)
 		ctx := t.Context()
@@ -47,7 +47,7 @@ func TestClassicRequests(t *testing.T) {
 		require.NoError(t, a.RemoteJoin(ctx, "b2", "z"))
 		got, err = a.ClientRooms(ctx, "b2")
 		require.NoError(t, err)
-		assert.Equal(t, []string{"b2", "z"}, got, "RemoteJoin returns once the socket has joined")
+		assert.Equal(t, []string{"b2", "z"}, got, "RemoteJoin returns after the socket has joined")
 		require.NoError(t, a.RemoteLeave(ctx, "b2", "z"))
 		got, err = a.ClientRooms(ctx, "b2")
 		require.NoError(t, err)
@@ -76,16 +76,16 @@ func TestCustomRequestAsksEveryNode(t *testing.T) {
 		start := time.Now()
 		got, err := a.CustomRequest(t.Context(), map[string]int{"n": 1})
 		require.NoError(t, err)
-		assert.Equal(t, time.Second, time.Since(start), "it ends with the last answer")
+		assert.Equal(t, time.Second, time.Since(start), "CustomRequest returns with the last answer")
 		require.Len(t, got, 2)
 		var texts [2]string
 		require.NoError(t, got[0].Decode(&texts[0]))
 		require.NoError(t, got[1].Decode(&texts[1]))
-		assert.Equal(t, [2]string{`a got {"n":1}`, `b got {"n":1}`}, texts, "this node's answer first")
+		assert.Equal(t, [2]string{`a got {"n":1}`, `b got {"n":1}`}, texts, "this node's answer is first")
 	})
 }
 
-func TestCustomRequestNamesWhoDoesNotAnswer(t *testing.T) {
+func TestCustomRequestNamesNodesThatDoNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, _ := pair(t)
 		a.OnCustomRequest(func(_ codec.Value, answer func(any)) { answer(1) })
@@ -97,7 +97,7 @@ func TestCustomRequestNamesWhoDoesNotAnswer(t *testing.T) {
 		assert.Equal(t, []string{b.UID()}, partial.Missing)
 		assert.Len(t, got, 1)
 		_, err = a.CustomRequest(t.Context(), make(chan int))
-		assert.Error(t, err, "what cannot be encoded is an error")
+		assert.Error(t, err, "a value that cannot be encoded is an error")
 	})
 }
 
@@ -111,7 +111,7 @@ func TestCustomRequestIsAServerSideEmit(t *testing.T) {
 		assert.Equal(t, `"from Node.js"`, got[0].String())
 		b.OnCustomRequest(nil)
 		_, err = a.Timeout(time.Second).ServerSideEmitWithAck(t.Context(), core.CustomRequestEvent)
-		assert.ErrorIs(t, err, core.ErrTimeout, "without a handler it is the Local's, as any other event is")
+		assert.ErrorIs(t, err, core.ErrTimeout, "without a handler the event goes to LocalSockets, like any other")
 	})
 }
 

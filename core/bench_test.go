@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// counter is a Local that counts.
+// counter is a LocalSockets that counts broadcasts.
 type counter struct {
 	*core.Registry
 	n atomic.Int64
@@ -20,28 +20,42 @@ type counter struct {
 
 func (c *counter) Broadcast(*core.Packet, core.Selector) { c.n.Add(1) }
 
+// BenchmarkEmit emits without peers, when Emit does not wait for the bus (see solo), and with one, when it does.
 func BenchmarkEmit(b *testing.B) {
-	for _, goroutines := range []int{1, 64} {
-		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {
-			ns := join(b, open(b, memory.NewHub()), "/", &counter{Registry: core.NewRegistry(core.RegistryConfig{})})
-			room := ns.To("room1")
-			var left atomic.Int64
-			left.Store(int64(b.N))
-			b.ReportAllocs()
-			b.ResetTimer()
-			var group sync.WaitGroup
-			for range goroutines {
-				group.Go(func() {
-					for left.Add(-1) >= 0 {
-						if err := room.Emit(b.Context(), "event", "some text", 42); err != nil {
-							b.Error(err)
-						}
-					}
-				})
+	for _, peers := range []int{0, 1} {
+		for _, goroutines := range []int{1, 64} {
+			b.Run(fmt.Sprintf("peers=%d/goroutines=%d", peers, goroutines), func(b *testing.B) {
+				hub := memory.NewHub()
+				ns := join(b, open(b, hub), "/", &counter{Registry: core.NewRegistry(core.RegistryConfig{})})
+				for range peers {
+					join(b, open(b, hub), "/", &counter{Registry: core.NewRegistry(core.RegistryConfig{})})
+				}
+				if err := ns.WaitForPeers(b.Context(), peers); err != nil {
+					b.Fatal(err)
+				}
+				emitFrom(b, ns.To("room1"), goroutines)
+			})
+		}
+	}
+}
+
+// emitFrom emits b.N events from so many goroutines at the same time.
+func emitFrom(b *testing.B, room core.Target, goroutines int) {
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	b.ReportAllocs()
+	b.ResetTimer()
+	var group sync.WaitGroup
+	for range goroutines {
+		group.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := room.Emit(b.Context(), "event", "some text", 42); err != nil {
+					b.Error(err)
+				}
 			}
-			group.Wait()
 		})
 	}
+	group.Wait()
 }
 
 func BenchmarkEmitAsync(b *testing.B) {
@@ -55,7 +69,7 @@ func BenchmarkEmitAsync(b *testing.B) {
 	}
 }
 
-// BenchmarkReceive is the way of a broadcast from the bus to the Local.
+// BenchmarkReceive measures a broadcast from the bus to LocalSockets.
 func BenchmarkReceive(b *testing.B) {
 	hub := memory.NewHub()
 	local := &counter{Registry: core.NewRegistry(core.RegistryConfig{})}

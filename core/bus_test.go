@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// faults are what a bus does otherwise: each func, unless nil, is called in place of what it is named after.
+// faults replace methods of a bus: each function, unless nil, is called in place of the method of its name.
 type faults struct {
 	publish func(ctx context.Context, next transport.Bus, msgs []transport.Message) error
 	open    func(ctx context.Context, next transport.Bus) (transport.Session, error)
@@ -22,7 +22,7 @@ type faults struct {
 	listenAll func(ctx context.Context, s transport.Session, channels []string) error
 }
 
-// bus is a bus that can be made to misbehave.
+// bus is a bus with faults.
 type bus struct {
 	transport.Bus
 	opened atomic.Int64 // sessions
@@ -33,19 +33,19 @@ type bus struct {
 	sessions []*session
 }
 
-// fault makes the bus misbehave, from now on, in this way alone.
+// fault replaces all faults of the bus.
 func (b *bus) fault(f faults) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.faults = f
 }
 
-// refuse makes the bus open no session.
+// refuse makes opening a session fail.
 func (b *bus) refuse() {
 	b.fault(faults{open: func(context.Context, transport.Bus) (transport.Session, error) { return nil, errBroken }})
 }
 
-// heal ends all misbehaviour.
+// heal removes all faults.
 func (b *bus) heal() { b.fault(faults{}) }
 
 func (b *bus) now() faults {
@@ -106,7 +106,7 @@ func (b *bus) Close(ctx context.Context) error {
 	return nil
 }
 
-// sever ends all sessions of this bus, and of no other, with err.
+// sever ends all sessions of this bus, but not those of other buses on the same hub, with err.
 func (b *bus) sever(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -116,7 +116,7 @@ func (b *bus) sever(err error) {
 	b.sessions = nil
 }
 
-// muffle makes the open sessions hear nothing any more, without an error, as a proxy does that swallows bytes.
+// muffle makes the open sessions receive nothing any more, without an error, like a proxy that drops bytes.
 func (b *bus) muffle() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,7 +144,7 @@ func (b *bus) unclosed() (n int) {
 	return n
 }
 
-// listening returns the channels of the sessions that are open, but for those on which processes speak for all namespaces.
+// listening returns the channels of the open sessions, without those of the heartbeats of processes.
 func (b *bus) listening() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestClosePublishesWhatIsQueuedAndTheGoodbyeLast(t *testing.T) {
+func TestClosePublishesTheQueueAndThenTheLeaveMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		b := &bus{Bus: hub}
@@ -59,7 +59,7 @@ func TestCloseGivesUpWithItsContext(t *testing.T) {
 		assert.ErrorIs(t, cluster.Close(ctx), context.DeadlineExceeded)
 		assert.Equal(t, time.Second, time.Since(start))
 		synctest.Wait()
-		assert.NoError(t, cluster.Close(t.Context()), "what was given up has ended meanwhile")
+		assert.NoError(t, cluster.Close(t.Context()), "all goroutines have ended meanwhile")
 		assert.Empty(t, b.listening())
 	})
 }
@@ -81,16 +81,16 @@ func TestCloseIsBoundedDuringAnOutage(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		require.NoError(t, cluster.Close(context.Background()))
-		assert.LessOrEqual(t, time.Since(start), 10*time.Second, "the outage may last for ever")
+		assert.LessOrEqual(t, time.Since(start), 10*time.Second, "Close must not wait for the end of the outage")
 		group.Wait()
 		assert.ErrorIs(t, ns.Emit(t.Context(), "a"), core.ErrClosed)
 	})
 }
 
-func TestNothingWaitsForEverOnAClosedCluster(t *testing.T) {
+func TestNoCallBlocksOnAClosedCluster(t *testing.T) {
 	cluster := open(t, memory.NewHub())
 	var group sync.WaitGroup
-	for i := range 50 { // some come before, some during and some after Close
+	for i := range 50 { // some before, some during and some after Close
 		group.Go(func() {
 			ns, err := cluster.Namespace(context.Background(), fmt.Sprint("/", i), core.NewRegistry(core.RegistryConfig{}))
 			if err != nil {
@@ -108,7 +108,7 @@ func TestNothingWaitsForEverOnAClosedCluster(t *testing.T) {
 	group.Wait()
 }
 
-func TestNamespaceThatOpensWhileTheClusterClosesIsErrClosed(t *testing.T) {
+func TestNamespaceOpenedDuringCloseReturnsErrClosed(t *testing.T) {
 	listens := func(ctx context.Context, _ transport.Session, _ string) error { <-ctx.Done(); return ctx.Err() }
 	publishes := func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
 		<-ctx.Done()
@@ -126,10 +126,10 @@ func TestNamespaceThatOpensWhileTheClusterClosesIsErrClosed(t *testing.T) {
 						_, err := cluster.Namespace(t.Context(), "/", core.NewRegistry(core.RegistryConfig{}))
 						opened <- err
 					}()
-					synctest.Wait() // it is on its way
+					synctest.Wait() // it is being published
 					ctx, cancel := context.WithTimeout(context.Background(), patience)
 					defer cancel()
-					_ = cluster.Close(ctx) // the goodbye cannot be published either
+					_ = cluster.Close(ctx) // the leave message cannot be published either
 					require.ErrorIs(t, <-opened, core.ErrClosed)
 				})
 			})
@@ -152,13 +152,13 @@ func TestBusIsClosedLast(t *testing.T) {
 			return errBroken
 		}})
 		assert.NoError(t, cluster.Close(context.Background()))
-		assert.Equal(t, []int{0}, unclosed.all(), "once, when its sessions are closed")
+		assert.Equal(t, []int{0}, unclosed.all(), "it is closed once, after its sessions")
 		require.Len(t, told.all(), 1)
-		assert.ErrorIs(t, told.all()[0], errBroken, "and its error is reported")
+		assert.ErrorIs(t, told.all()[0], errBroken, "the error of closing is reported")
 	})
 }
 
-func TestLocalTargetOfAClosedNamespaceIsClosed(t *testing.T) {
+func TestLocalTargetOfAClosedNamespaceReturnsErrClosed(t *testing.T) {
 	registry, clients := crowd("alice")
 	ns := join(t, open(t, memory.NewHub()), "/", registry)
 	require.NoError(t, ns.Close(t.Context()))
@@ -204,7 +204,7 @@ func TestAttachmentsExpire(t *testing.T) {
 	}
 }
 
-func TestErrorsOfExpireAreReported(t *testing.T) {
+func TestExpireErrorsAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told log[error]
 		store := &expiring{Store: memstore.NewStore(), err: errBroken}

@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-func TestRequestsOfADeafNode(t *testing.T) {
+func TestRequestsOfADeafNodeReturnErrDeaf(t *testing.T) {
 	asks := map[string]func(ctx context.Context, ns *core.Namespace) (int, error){
 		"FetchSockets": func(ctx context.Context, ns *core.Namespace) (int, error) {
 			sockets, err := ns.FetchSockets(ctx)
@@ -45,7 +45,7 @@ func TestRequestsOfADeafNode(t *testing.T) {
 				synctest.Wait()
 				start := time.Now()
 				n, err := ask(t.Context(), ns)
-				assert.Zero(t, time.Since(start), "nothing can be waited for")
+				assert.Zero(t, time.Since(start), "a deaf node cannot wait for answers")
 				assert.Equal(t, 1, n)
 				var partial *core.PartialError
 				require.ErrorAs(t, err, &partial)
@@ -54,7 +54,7 @@ func TestRequestsOfADeafNode(t *testing.T) {
 				b.heal()
 				time.Sleep(10 * time.Second)
 				n, err = ask(t.Context(), ns)
-				if name != "ServerSideEmitWithAck" { // which the registry does not answer
+				if name != "ServerSideEmitWithAck" { // the registry does not answer it
 					assert.NoError(t, err)
 					assert.Equal(t, 2, n)
 				}

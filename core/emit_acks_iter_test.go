@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-func TestAcksYieldsEachAnswerAsItComes(t *testing.T) {
+func TestAcksYieldsEachAnswerAsItArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		local := spy{Registry: core.NewRegistry(core.RegistryConfig{})}
 		local.ack = func(_ context.Context, asked func(int), answer func(codec.Value)) {
@@ -43,7 +43,7 @@ func TestAcksYieldsEachAnswerAsItComes(t *testing.T) {
 	})
 }
 
-func TestAcksCanBeLeftEarly(t *testing.T) {
+func TestAcksIterationCanStopEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan struct{})
 		local := spy{Registry: core.NewRegistry(core.RegistryConfig{})}
@@ -52,7 +52,7 @@ func TestAcksCanBeLeftEarly(t *testing.T) {
 			answer(value(1))
 			go func() {
 				<-ctx.Done()
-				answer(value(2)) // nobody's
+				answer(value(2)) // ignored
 				close(ended)
 			}()
 		}
@@ -63,16 +63,16 @@ func TestAcksCanBeLeftEarly(t *testing.T) {
 			break
 		}
 		<-ended
-		assert.Zero(t, time.Since(start), "the others are not waited for, and what is kept for the request is freed")
+		assert.Zero(t, time.Since(start), "the call does not wait for the others, and the request is freed")
 	})
 }
 
-func TestAcksOfWhatCannotBeEncoded(t *testing.T) {
+func TestAcksYieldsAnEncodingError(t *testing.T) {
 	s := join(t, open(t, memory.NewHub()), "/", nil)
 	n := 0
 	for _, err := range s.Acks(t.Context(), "a", func() {}) {
 		assert.Error(t, err)
 		n++
 	}
-	assert.Equal(t, 1, n, "the error is all there is")
+	assert.Equal(t, 1, n, "there is nothing but the error")
 }

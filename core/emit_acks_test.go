@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestServedAcknowledgementsEnd(t *testing.T) {
+func TestServedAcknowledgementsFreeTheirContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		contexts := make(chan context.Context, 1)
 		local := spy{Registry: core.NewRegistry(core.RegistryConfig{}), ack: func(ctx context.Context, asked func(int), answer func(codec.Value)) {
@@ -27,13 +27,13 @@ func TestServedAcknowledgementsEnd(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		require.NoError(t, ctx.Err(), "one of two clients has not answered")
 		time.Sleep(time.Second)
-		assert.Error(t, ctx.Err(), "all have answered: what is kept for the request is freed, whatever timeout its sender has chosen")
+		assert.Error(t, ctx.Err(), "all have answered: the request is freed, whatever its timeout")
 		acks, _ := s.p.of(s.ns.UID(), codec.BroadcastAck)
 		assert.Len(t, acks, 2)
 	})
 }
 
-// spy is a registry whose acknowledgements are the test's.
+// spy is a registry whose acknowledgements the test makes.
 type spy struct {
 	*core.Registry
 	ack func(ctx context.Context, asked func(int), answer func(codec.Value))

@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/core"
 )
 
-func TestPartialErrorNamesNoMoreThanAFewNodes(t *testing.T) {
+func TestPartialErrorTextNamesAFewNodes(t *testing.T) {
 	err := &core.PartialError{Op: "fetch sockets", Err: core.ErrTimeout, Missing: []string{"a", "b"}}
 	for i := range 1000 {
 		err.Left = append(err.Left, fmt.Sprint("node ", i))

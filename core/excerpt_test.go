@@ -11,8 +11,8 @@ import (
 	"github.com/backplane-go/backplane/core"
 )
 
-// What other nodes have sent, and clients have named, does not fill the texts of errors, which are logged.
-func TestTextsOfErrorsAreShort(t *testing.T) {
+// Texts that other nodes or clients have sent are cut in error texts, because these are logged.
+func TestErrorTextsAreShort(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	many := make([]string, 5000)
 	for i := range many {

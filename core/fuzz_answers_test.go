@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asked is a node with one peer, which answers its requests with what a fuzz target chooses.
+// asked is a node with one peer, which answers requests with whatever a fuzz target chooses.
 type asked struct {
 	ns   *core.Namespace
 	peer *puppet
-	wire transport.Session // hears the requests
+	wire transport.Session // receives the requests
 }
 
 func newAsked(f *testing.F) *asked {
@@ -54,8 +54,8 @@ func (a *asked) requested(t *testing.T) string {
 	}
 }
 
-// FuzzAnswers gives a node arbitrary answers to its open requests; "ID" in them stands for the request's. It must not panic,
-// each request must end, and the next one must get its answer.
+// FuzzAnswers gives a node arbitrary answers to its open requests; "ID" in them stands for the request's. It must not
+// panic, each request must end, and the next one must get its answer.
 func FuzzAnswers(f *testing.F) {
 	a := newAsked(f)
 	for kind := range uint8(4) {
@@ -80,22 +80,22 @@ func FuzzAnswers(f *testing.F) {
 		defer cancel()
 		ended := make(chan int, 1)
 		go func() {
-			n, _ := asks[name](ctx, a.ns.Timeout(time.Minute)) // the error is what is fuzzed
+			n, _ := asks[name](ctx, a.ns.Timeout(time.Minute)) // the input decides about the error
 			ended <- n
 		}()
 		id := a.requested(t)
 		a.peer.shout(strings.ReplaceAll(foreign, "ID", id))
-		for _, uid := range a.ns.Peers() { // ends it at once, unless what came before means otherwise
+		for _, uid := range a.ns.Peers() { // ends the request at once, unless the input prevents it
 			(&stage{p: a.peer}).answer(name, uid, id)
 		}
-		time.AfterFunc(20*time.Millisecond, cancel) // only now: before, the request might not be sent
+		time.AfterFunc(20*time.Millisecond, cancel) // not earlier: the request might not have been sent
 		select {
 		case <-ended:
 		case <-time.After(10 * time.Second):
-			require.FailNow(t, "the request does not end")
+			require.FailNow(t, "the request must end")
 		}
 
-		a.peer.say(codec.Envelope{Type: codec.Heartbeat}) // what is fuzzed may have been a goodbye
+		a.peer.say(codec.Envelope{Type: codec.Heartbeat}) // the input may have been a leave message
 		sockets := make(chan []*core.RemoteSocket, 1)
 		require.Eventually(t, func() bool { return len(a.ns.Peers()) > 0 }, 10*time.Second, time.Millisecond)
 		go func() {
@@ -103,7 +103,7 @@ func FuzzAnswers(f *testing.F) {
 			sockets <- all
 		}()
 		id = a.requested(t)
-		for _, uid := range a.ns.Peers() { // what is fuzzed may have made up some
+		for _, uid := range a.ns.Peers() { // the input may have invented peers
 			answer := codec.Envelope{Type: codec.FetchSocketsResponse, UID: uid, RequestID: id}
 			if uid == "peer" {
 				answer.Sockets = []codec.Socket{{ID: "found"}}
@@ -116,7 +116,8 @@ func FuzzAnswers(f *testing.F) {
 	})
 }
 
-// FuzzHandshake gives a node the handshake of another node's socket. It must not panic; what it makes of it can be encoded again.
+// FuzzHandshake gives a node the handshake of another node's socket. It must not panic, and the result can be encoded
+// again.
 func FuzzHandshake(f *testing.F) {
 	a := newAsked(f)
 	for _, seed := range []string{
@@ -129,7 +130,7 @@ func FuzzHandshake(f *testing.F) {
 	f.Fuzz(func(t *testing.T, handshake []byte) {
 		v, err := codec.RawJSON(handshake)
 		if err != nil {
-			return // no codec gives a node what is no JSON
+			return // no codec returns invalid JSON
 		}
 		a.peer.t = t
 		sockets := make(chan []*core.RemoteSocket, 1)

@@ -38,7 +38,7 @@ func FuzzReceive(f *testing.F) {
 		p.say(codec.Envelope{Type: codec.Broadcast, AttachmentID: id})
 		p.shout(string(foreign))
 		before := len(clients["alice"].got.all())
-		for done := false; !done; { // what is fuzzed may broadcast too, or take the rooms of alice
+		for done := false; !done; { // the input may broadcast too, or change the rooms of alice
 			p.say(codec.Envelope{Type: codec.Broadcast, Args: args("next")})
 			before++
 			for _, line := range clients["alice"].got.wait(t, before) {

@@ -18,9 +18,9 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// A session may end with much of what it was sent still unread: GapError must cover that, and not only the time in which there
-// was no session.
-func TestGapCoversWhatWasNotRead(t *testing.T) {
+// A session may end with much of what it was sent still unread: GapError must cover that, and not only the time in
+// which there was no session.
+func TestGapCoversUnreadMessages(t *testing.T) {
 	for name, interval := range map[string]time.Duration{"OftenAlive": time.Second, "SeldomAlive": 20 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestGapCoversWhatWasNotRead(t *testing.T) {
 	}
 }
 
-// Whoever may publish can copy the uid of a node's heartbeats, but not the clock of one that it has yet to send.
+// A process that may publish can copy the uid of a node's heartbeats, but it cannot know the clock of the next one.
 func TestForgedHeartbeatDoesNotShortenTheGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gaps returns the times between the signs of life of a node that a puppet has heard.
+// gaps returns the times between the heartbeats of a node that a puppet has received.
 func gaps(p *puppet, uid string) (all []time.Duration) {
 	var last time.Time
 	times := p.heard.when()
@@ -34,11 +34,11 @@ func gaps(p *puppet, uid string) (all []time.Duration) {
 	return all
 }
 
-// patient makes a node keep a peer that is silent for the whole test: one that, as Node.js's nodes do, belongs to no process and
-// so wants a heartbeat in its namespace.
+// patient makes a node keep a peer that is silent for the whole test. Like Node.js nodes, the peer names no process,
+// and so it needs heartbeats in its namespace.
 func patient(c *core.Config) { c.HeartbeatTimeout = time.Hour }
 
-func TestHeartbeatComesAfterEveryIntervalOfSilence(t *testing.T) {
+func TestHeartbeatIsSentAfterEachSilentInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		p := newPuppet(t, hub, "/", "puppet")
@@ -64,11 +64,11 @@ func TestEveryMessagePostponesTheHeartbeat(t *testing.T) {
 			require.NoError(t, ns.Emit(t.Context(), "a"))
 		}
 		beats, _ := p.of(ns.UID(), codec.Heartbeat)
-		assert.Empty(t, beats, "a node that speaks every 4 s needs no HEARTBEAT: each costs the database a WAL record")
+		assert.Empty(t, beats, "a node that sends every 4 s needs no HEARTBEAT: each costs the database a WAL record")
 	})
 }
 
-func TestMessagesThatFailDoNotPostponeTheHeartbeat(t *testing.T) {
+func TestFailedMessagesDoNotPostponeTheHeartbeat(t *testing.T) {
 	for name, c := range map[string]struct {
 		config func(*core.Config)
 		args   any
@@ -94,7 +94,7 @@ func TestMessagesThatFailDoNotPostponeTheHeartbeat(t *testing.T) {
 	}
 }
 
-func TestUnsentHeartbeatsAreNotRepeatedAtOnce(t *testing.T) {
+func TestFailedHeartbeatsAreNotRepeatedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		var fails log[error]
@@ -111,14 +111,14 @@ func TestUnsentHeartbeatsAreNotRepeatedAtOnce(t *testing.T) {
 	})
 }
 
-func TestPeerExpires(t *testing.T) {
+func TestSilentPeerExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		p := newPuppet(t, hub, "/", "puppet")
 		var left log[string]
 		ns := join(t, open(t, hub, func(c *core.Config) {
 			c.Trace.PeerLeft = func(nsp, uid string, expired bool) {
-				assert.True(t, expired, "PeerLeft: it fell silent, it did not close")
+				assert.True(t, expired, "PeerLeft with expired: the peer was silent, it did not close")
 				left.add(nsp + " " + uid)
 			}
 		}), "/", nil)
@@ -136,7 +136,7 @@ func TestPeerExpires(t *testing.T) {
 	})
 }
 
-func TestAnyMessageIsASignOfLife(t *testing.T) {
+func TestAnyMessageCountsAsAHeartbeat(t *testing.T) {
 	for _, typ := range []codec.Type{codec.Heartbeat, codec.SocketsJoin, codec.FetchSocketsResponse, codec.BroadcastClientCount, 14, 99} {
 		t.Run(typ.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestAnnouncementsInABurstShareAnAnswer(t *testing.T) {
 			<-gate
 			return next.Publish(ctx, msgs...)
 		}})
-		require.NoError(t, ns.EmitAsync("holds the publisher up"))
+		require.NoError(t, ns.EmitAsync("blocks the publisher"))
 		synctest.Wait()
 		for range 1000 {
 			p.say(codec.Envelope{Type: codec.InitialHeartbeat})
@@ -193,7 +193,7 @@ func TestAnnouncementsInABurstShareAnAnswer(t *testing.T) {
 		close(gate)
 		synctest.Wait()
 		beats, _ := p.of(ns.UID(), codec.Heartbeat)
-		assert.Len(t, beats, 1, "1000 newcomers while the answer is queued: all hear the one answer")
+		assert.Len(t, beats, 1, "1000 announcements while the answer is queued: one answer is enough")
 	})
 }
 

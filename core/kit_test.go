@@ -33,7 +33,7 @@ func shut(t testing.TB, cluster *core.Cluster) {
 	require.NoError(t, cluster.Close(ctx), "Close")
 }
 
-// join opens a namespace whose clients are local's, or nobody if that is nil.
+// join opens a namespace with the clients of local, or with none if local is nil.
 func join(t testing.TB, cluster *core.Cluster, name string, local core.LocalSockets) *core.Namespace {
 	t.Helper()
 	if local == nil {
@@ -98,7 +98,7 @@ func (l *log[T]) wait(t testing.TB, n int) []T {
 	}
 }
 
-// client is a socket that notes what it is sent.
+// client is a socket that keeps what it gets.
 type client struct {
 	id     string
 	got    log[string]      // the argument lists as JSON

@@ -29,7 +29,7 @@ func many(n int) *core.Registry {
 	return registry
 }
 
-func TestRequestsOfPeersAreLimited(t *testing.T) {
+func TestRequestRateOfPeersIsLimited(t *testing.T) {
 	requests := map[string]codec.Envelope{
 		"FetchSockets": {Type: codec.FetchSockets},
 		"EmitWithAck":  {Type: codec.Broadcast, Args: args("a")},
@@ -42,7 +42,7 @@ func TestRequestsOfPeersAreLimited(t *testing.T) {
 				cluster := open(t, hub, func(c *core.Config) { c.ErrorHandler, c.MaxRequestRate = drops.add, 2000 })
 				ns, other := join(t, cluster, "/", many(100)), join(t, open(t, hub), "/", nil)
 				require.NoError(t, other.WaitForPeers(t.Context(), 1))
-				_, err := other.FetchSockets(t.Context()) // by now they know each other well
+				_, err := other.FetchSockets(t.Context()) // by now the nodes have verified each other
 				require.NoError(t, err)
 				_, err = ns.FetchSockets(t.Context())
 				require.NoError(t, err)
@@ -54,9 +54,9 @@ func TestRequestsOfPeersAreLimited(t *testing.T) {
 				}
 				synctest.Wait()
 				sockets, err := other.FetchSockets(t.Context())
-				assert.Len(t, sockets, 100, "the requests of a peer that asks little are answered as ever")
+				assert.Len(t, sockets, 100, "the requests of a peer that asks little are still answered")
 				var partial *core.PartialError
-				require.ErrorAs(t, err, &partial, "those who were made up were asked too")
+				require.ErrorAs(t, err, &partial, "the invented peers were asked too")
 				assert.Empty(t, partial.Refused)
 				assert.Empty(t, partial.Missing)
 				served := 0
@@ -69,20 +69,20 @@ func TestRequestsOfPeersAreLimited(t *testing.T) {
 					}
 				}
 				assert.NotZero(t, served)
-				assert.Less(t, served, 30, "2,000 sockets, which is what strangers may save up, are 20 answers")
+				assert.Less(t, served, 30, "2,000 sockets, which unverified peers may save up, are 20 answers")
 				refused, _ := p.of(ns.UID(), codec.RequestRefused)
 				assert.NotEmpty(t, refused)
 				assert.GreaterOrEqual(t, cluster.Stats().ReceiveDropped, uint64(570))
 				var drop *core.DropError
 				require.ErrorAs(t, drops.all()[len(drops.all())-1], &drop)
 				assert.Equal(t, core.DropRate, drop.Reason)
-				assert.Less(t, len(drops.all()), 200, "what others can cause is not reported without a limit")
+				assert.Less(t, len(drops.all()), 200, "reports that others can cause are limited")
 			})
 		})
 	}
 }
 
-func TestRefusedRequestsEndAtOnce(t *testing.T) {
+func TestRefusedRequestsReturnAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		hub := memory.NewHub()
 		registry := core.NewRegistry(core.RegistryConfig{ServerSideEmit: func(_ codec.Args, reply func(codec.Value)) { reply(value("yes")) }})
@@ -94,7 +94,7 @@ func TestRefusedRequestsEndAtOnce(t *testing.T) {
 		for range 5 {
 			start := time.Now()
 			_, err = asks[kind](t.Context(), ns.Target)
-			assert.Zero(t, time.Since(start), "nobody waits for who has refused")
+			assert.Zero(t, time.Since(start), "the request does not wait for a node that refused")
 		}
 		var partial *core.PartialError
 		require.ErrorAs(t, err, &partial)
@@ -103,13 +103,13 @@ func TestRefusedRequestsEndAtOnce(t *testing.T) {
 		assert.Empty(t, partial.Missing)
 		time.Sleep(10 * time.Second)
 		_, err = asks[kind](t.Context(), ns.Target)
-		assert.NoError(t, err, "what was asked too much is forgotten after a while")
+		assert.NoError(t, err, "the rate limit recovers after a while")
 	})
 }
 
-// A node that has just come is a stranger, and shares what strangers may ask; but it soon proves to be alive, whether it has been
-// asked anything or not.
-func TestNewcomerMayAskMuch(t *testing.T) {
+// A new node is unverified, and shares the rate of unverified peers. But it soon answers an announcement, whether a
+// request has asked it or not.
+func TestNewPeerGetsItsFullRequestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		cluster := open(t, hub, func(c *core.Config) { c.MaxRequestRate = 500 })
@@ -126,7 +126,7 @@ func TestNewcomerMayAskMuch(t *testing.T) {
 	})
 }
 
-func TestAnswersThatAreTooLargeAreRefused(t *testing.T) {
+func TestAnswersThatAreTooLargeBecomeRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		var errs log[error]
@@ -154,7 +154,8 @@ func TestAnswersThatAreTooLargeAreRefused(t *testing.T) {
 	})
 }
 
-// What an answer repeats of the request is bounded, or a peer could make this node say more than it says itself.
+// The part of a request that an answer repeats is bounded. Otherwise a peer could make this node send more than it
+// sends itself.
 func TestRequestsWithHugeIDsAreNotAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
@@ -198,11 +199,11 @@ func TestPendingRequestsOfPeersAreLimited(t *testing.T) {
 		assert.Len(t, refused, 200)
 		time.Sleep(2 * time.Minute)
 		ask(50)
-		assert.Len(t, silent.got.all(), 150, "those that have ended count no more")
+		assert.Len(t, silent.got.all(), 150, "requests that have ended do not count any more")
 	})
 }
 
-func TestAnswersOfPeersAreBounded(t *testing.T) {
+func TestAnswersAreBoundedInBytes(t *testing.T) {
 	const kib = 1 << 10
 	begin := func(t *testing.T) *stage {
 		s := &stage{hub: memory.NewHub(), outcome: make(chan outcome, 1)}
@@ -221,7 +222,7 @@ func TestAnswersOfPeersAreBounded(t *testing.T) {
 		assert.ErrorIs(t, o.err, core.ErrAnswersTooLarge)
 		assert.Equal(t, []string{"b"}, s.partial(t, o).Missing)
 		assert.LessOrEqual(t, o.n, most)
-		assert.Zero(t, o.took, "c has answered, and b is not waited for")
+		assert.Zero(t, o.took, "c has answered, and the request does not wait for b")
 	}
 	t.Run("AcknowledgementsBeforeTheirCount", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -293,7 +294,7 @@ func TestOnlyAwaitedAnswersAreFetched(t *testing.T) {
 		responses := map[string]codec.Type{"EmitWithAck": codec.BroadcastAck, "Acks": codec.BroadcastAck,
 			"FetchSockets": codec.FetchSocketsResponse, "ServerSideEmitWithAck": codec.ServerSideEmitResponse}
 		refer("b", responses[kind])
-		assert.Empty(t, reads.all(), "nothing was asked")
+		assert.Empty(t, reads.all(), "this node made no request")
 		s := &stage{ns: ns, hub: hub, p: p, outcome: make(chan outcome, 1)}
 		synctest.Wait()
 		s.ask(t.Context(), t, kind, ns.Target)

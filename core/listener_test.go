@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A Local that does not come back keeps only its own namespace waiting.
-func TestBlockedLocalDoesNotHoldUpOthers(t *testing.T) {
+// LocalSockets that does not return delays only its own namespace.
+func TestBlockedLocalSocketsDelayNoOtherNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		here, there := open(t, hub), open(t, hub)
@@ -39,7 +39,7 @@ func TestBlockedLocalDoesNotHoldUpOthers(t *testing.T) {
 	})
 }
 
-// leaver closes its namespace when it is sent something, as a handler of an application may.
+// leaver closes its namespace when it gets an event, as a handler of an application may.
 type leaver struct {
 	core.LocalSockets
 	leave func()
@@ -47,7 +47,7 @@ type leaver struct {
 
 func (l leaver) Broadcast(*core.Packet, core.Selector) { l.leave() }
 
-func TestNamespaceCanBeClosedByWhatItReceives(t *testing.T) {
+func TestLocalSocketsCanCloseTheirNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		here, there := open(t, hub), open(t, hub)

@@ -23,14 +23,14 @@ func TestLocalDeliveryDoesNotWaitForTheBus(t *testing.T) {
 				registry, clients := crowd("alice")
 				ns := join(t, open(t, b), "/", registry)
 				b.fault(faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
-					<-ctx.Done() // a network that swallows bytes
+					<-ctx.Done() // a network that drops bytes
 					return ctx.Err()
 				}})
 				start := time.Now()
 				go send(t.Context(), ns)
 				got := clients["alice"].got.wait(t, 1)
 				assert.Equal(t, []string{`["a"]`}, got)
-				assert.Zero(t, time.Since(start), "this process's clients get it at once, whatever ails the bus")
+				assert.Zero(t, time.Since(start), "this process's clients get the event at once, whatever the bus does")
 				b.heal()
 			})
 		})

@@ -25,7 +25,7 @@ func TestPeersFindEachOtherAtOnce(t *testing.T) {
 			require.NoError(t, ns.WaitForPeers(t.Context(), 2))
 			assert.Equal(t, 3, ns.ServerCount())
 		}
-		assert.Zero(t, time.Since(start), "a newcomer's announcement is answered at once: nobody waits for a heartbeat")
+		assert.Zero(t, time.Since(start), "the announcement of a new node is answered at once, not in the next heartbeat")
 		assert.ElementsMatch(t, []string{b.UID(), c.UID()}, a.Peers())
 	})
 }
@@ -48,12 +48,12 @@ func TestWaitForPeersEndsWithTheNamespace(t *testing.T) {
 		go func() { ended <- ns.WaitForPeers(ctx, 1) }()
 		synctest.Wait()
 		require.NoError(t, ns.Close(t.Context()))
-		assert.ErrorIs(t, <-ended, core.ErrClosed, "nobody can come any more: waiting on would be for ever")
+		assert.ErrorIs(t, <-ended, core.ErrClosed, "no peer can join any more: waiting would never end")
 		assert.ErrorIs(t, ns.WaitForPeers(ctx, 1), core.ErrClosed)
 	})
 }
 
-func TestGoodbyeIsAtOnce(t *testing.T) {
+func TestLeaveMessageRemovesThePeerAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		var left log[bool]
@@ -66,11 +66,11 @@ func TestGoodbyeIsAtOnce(t *testing.T) {
 		p.say(codec.Envelope{Type: codec.AdapterClose})
 		synctest.Wait()
 		assert.Empty(t, ns.Peers())
-		assert.Equal(t, []bool{false}, left.all(), "PeerLeft is told once, and that it closed")
+		assert.Equal(t, []bool{false}, left.all(), "PeerLeft is called once, without expired")
 	})
 }
 
-func TestLateMessagesDoNotReviveWhoClosed(t *testing.T) {
+func TestLateMessagesDoNotBringAClosedNodeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		registry, clients := crowd("alice")
@@ -81,11 +81,11 @@ func TestLateMessagesDoNotReviveWhoClosed(t *testing.T) {
 		p.say(codec.Envelope{Type: codec.Heartbeat})
 		p.say(codec.Envelope{Type: codec.Broadcast, Args: args("late")})
 		synctest.Wait()
-		assert.Empty(t, ns.Peers(), "a late message of who closed does not bring it back")
-		assert.Equal(t, []string{`["late"]`}, clients["alice"].got.all(), "but it is delivered: it was sent")
+		assert.Empty(t, ns.Peers(), "a late message of a node that closed does not bring it back")
+		assert.Equal(t, []string{`["late"]`}, clients["alice"].got.all(), "but the message is delivered")
 		p.say(codec.Envelope{Type: codec.InitialHeartbeat})
 		synctest.Wait()
-		assert.Equal(t, []string{"puppet"}, ns.Peers(), "who announces itself is back: a node with a fixed uid was restarted")
+		assert.Equal(t, []string{"puppet"}, ns.Peers(), "a node that announces itself is back: a node with a fixed uid was restarted")
 	})
 }
 
@@ -98,7 +98,7 @@ func TestTombstonesExpire(t *testing.T) {
 		time.Sleep(9 * time.Second)
 		p.say(codec.Envelope{Type: codec.Heartbeat})
 		synctest.Wait()
-		require.Empty(t, ns.Peers(), "9 s after the goodbye")
+		require.Empty(t, ns.Peers(), "9 s after the leave message")
 		time.Sleep(2 * time.Second)
 		p.say(codec.Envelope{Type: codec.Heartbeat})
 		synctest.Wait()
@@ -107,7 +107,7 @@ func TestTombstonesExpire(t *testing.T) {
 	})
 }
 
-func TestTheEmitterIsNoPeer(t *testing.T) {
+func TestEmitterIsNoPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		registry, clients := crowd("alice")
@@ -121,7 +121,7 @@ func TestTheEmitterIsNoPeer(t *testing.T) {
 	})
 }
 
-func TestGoodbyesOfStrangersTakeNoMemory(t *testing.T) {
+func TestLeaveMessagesOfUnknownNodesTakeNoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		join(t, open(t, hub), "/", nil)
@@ -133,7 +133,7 @@ func TestGoodbyesOfStrangersTakeNoMemory(t *testing.T) {
 		synctest.Wait()
 		p.heard = log[*codec.Envelope]{}
 		grown := int64(heap()) - int64(before)
-		assert.Less(t, grown, int64(4<<20), "16 goodbyes with a uid of 1 MiB: what is kept of who closed is bounded in bytes too")
+		assert.Less(t, grown, int64(4<<20), "16 leave messages with a uid of 1 MiB: tombstones are bounded in bytes too")
 	})
 }
 

@@ -32,7 +32,7 @@ func TestNamespaceAsync(t *testing.T) {
 		})
 	})
 
-	t.Run("ServesItsOwnClientsWhileTheBusIsAway", func(t *testing.T) {
+	t.Run("ServesItsOwnClientsDuringAnOutage", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hub := memory.NewHub()
 			other := join(t, open(t, hub), "/late", nil)
@@ -85,7 +85,7 @@ func TestNamespaceAsync(t *testing.T) {
 		})
 	})
 
-	t.Run("RefusesWhatNamespaceRefuses", func(t *testing.T) {
+	t.Run("ReturnsTheErrorsOfNamespace", func(t *testing.T) {
 		cluster := open(t, memory.NewHub())
 		r := core.NewRegistry(core.RegistryConfig{})
 		join(t, cluster, "/", r)
@@ -107,7 +107,7 @@ func TestNamespaceAsync(t *testing.T) {
 	})
 }
 
-func TestRegistryConfigure(t *testing.T) {
+func TestConfigureChangesTheRegistrysFunctions(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	r.Add(&plain{id: "a"})
 	var joined log[string]

@@ -21,11 +21,11 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// lockable is a store that does not answer while it is locked, as a table does not.
+// lockable is a store that does not answer while it is locked, like a table.
 type lockable struct {
 	*memstore.Store
 	gate atomic.Pointer[chan struct{}]
-	deaf atomic.Bool // it does not look at its context
+	deaf atomic.Bool // it ignores its context
 }
 
 func newLockable() *lockable { return &lockable{Store: memstore.NewStore()} }
@@ -76,7 +76,7 @@ func (l *lockable) Expire(ctx context.Context, age time.Duration) error {
 	return l.Store.Expire(ctx, age)
 }
 
-// stocked is two nodes on a bus that carries small messages only, with one store.
+// stocked is two nodes with one store, on a bus that carries only small messages.
 type stocked struct {
 	store    *lockable
 	here     *core.Cluster
@@ -99,7 +99,7 @@ func newStocked(t *testing.T, change ...func(*core.Config)) *stocked {
 	return p
 }
 
-func TestLockedStoreHoldsUpNoOtherNamespace(t *testing.T) {
+func TestLockedStoreDelaysNoOtherNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newStocked(t, func(c *core.Config) { c.PublishQueue, c.PublishQueueBytes = 100, 100<<10 })
 		registry, clients := crowd("carol")
@@ -108,7 +108,7 @@ func TestLockedStoreHoldsUpNoOtherNamespace(t *testing.T) {
 		require.NoError(t, other.WaitForPeers(t.Context(), 1))
 		unlock := p.store.lock()
 		defer unlock()
-		for p.ns.EmitAsync("large", large) == nil { // all that may wait
+		for p.ns.EmitAsync("large", large) == nil { // as many as may wait
 		}
 		start := time.Now()
 		for i := range 20 {
@@ -120,7 +120,7 @@ func TestLockedStoreHoldsUpNoOtherNamespace(t *testing.T) {
 		synctest.Wait()
 		assert.Len(t, clients["carol"].got.all(), 21)
 		sockets, err := p.ns.FetchSockets(t.Context())
-		require.NoError(t, err, "who is there can be asked in the same namespace too")
+		require.NoError(t, err, "requests in the same namespace work too")
 		assert.Len(t, sockets, 2)
 		sockets, err = p.peer.FetchSockets(t.Context())
 		require.NoError(t, err, "and answered")
@@ -153,7 +153,7 @@ func TestOrderOfANamespaceIsKeptAcrossTheStore(t *testing.T) {
 	})
 }
 
-func TestWhatWasNotStoredFailsAlone(t *testing.T) {
+func TestFailedAttachmentFailsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told, stored log[error]
 		p := newStocked(t, func(c *core.Config) {
@@ -167,17 +167,17 @@ func TestWhatWasNotStoredFailsAlone(t *testing.T) {
 		go func() { failed <- p.ns.Emit(t.Context(), "large", large) }()
 		synctest.Wait()
 		require.NoError(t, p.ns.EmitAsync("async", large))
-		require.NoError(t, p.ns.Emit(t.Context(), "small"), "it waited for those before it")
+		require.NoError(t, p.ns.Emit(t.Context(), "small"), "the message waited for those before it")
 		err := <-failed
 		assert.Equal(t, 5*time.Second, time.Since(start))
 		var op *core.OpError
 		require.ErrorAs(t, err, &op)
 		assert.Equal(t, "store attachment", op.Op)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.NotErrorIs(t, err, core.ErrUnconfirmed, "it was certainly not sent")
+		assert.NotErrorIs(t, err, core.ErrUnconfirmed, "the message was certainly not sent")
 		synctest.Wait()
 		assert.Equal(t, []string{`["small"]`}, p.alice.got.all())
-		assert.Len(t, told.all(), 1, "that of EmitAsync is reported")
+		assert.Len(t, told.all(), 1, "the error of EmitAsync is reported")
 		assert.Len(t, stored.all(), 2)
 		after := p.here.Stats()
 		assert.Equal(t, uint64(2), after.PublishErrors-before.PublishErrors)
@@ -185,7 +185,7 @@ func TestWhatWasNotStoredFailsAlone(t *testing.T) {
 	})
 }
 
-// nameless is a store that gives out no ids.
+// nameless is a store that returns no ids.
 type nameless struct{ *memstore.Store }
 
 func (nameless) Put(context.Context, []byte) (string, error) { return "", nil }
@@ -193,7 +193,7 @@ func (nameless) PutAll(_ context.Context, b [][]byte) ([]string, error) {
 	return make([]string, len(b)), nil
 }
 
-func TestStoreWithoutIdsHasFailed(t *testing.T) {
+func TestStoreThatReturnsNoIDsFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newStocked(t)
 		registry, _ := crowd("carol")
@@ -206,7 +206,7 @@ func TestStoreWithoutIdsHasFailed(t *testing.T) {
 	})
 }
 
-func TestWhoLeavesWhileTheStoreIsLockedIsNotSent(t *testing.T) {
+func TestMessageOfACallerThatLeavesWhileTheStoreIsLockedIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newStocked(t)
 		unlock := p.store.lock()
@@ -222,7 +222,7 @@ func TestWhoLeavesWhileTheStoreIsLockedIsNotSent(t *testing.T) {
 	})
 }
 
-func TestGoodbyeComesAfterLargeAnswers(t *testing.T) {
+func TestLeaveMessageFollowsLargeAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newStocked(t)
 		p.alice.answer = func(_ *core.Packet, answer func(codec.Value)) { answer(value(large)) }
@@ -237,12 +237,12 @@ func TestGoodbyeComesAfterLargeAnswers(t *testing.T) {
 			asked <- outcome{answers, err}
 		}()
 		synctest.Wait() // the answer waits for the store
-		require.NoError(t, p.peer.EmitAsync("small"), "which holds up no event")
+		require.NoError(t, p.peer.EmitAsync("small"), "the answer delays no event")
 		closed := make(chan error, 1)
 		go func() { closed <- p.peer.Close(t.Context()) }()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		assert.Empty(t, closed, "the goodbye is the last message")
+		assert.Empty(t, closed, "the leave message is the last one")
 		unlock()
 		require.NoError(t, <-closed)
 		got := <-asked
@@ -271,11 +271,11 @@ func TestCloseWithALockedStoreEnds(t *testing.T) {
 		assert.Len(t, bye, 1)
 		bye, at := q.of(quiet.UID(), codec.AdapterClose)
 		require.Len(t, bye, 1)
-		assert.Zero(t, at[0].Sub(start), "a namespace with nothing to store says goodbye at once")
+		assert.Zero(t, at[0].Sub(start), "a namespace with nothing to store sends its leave message at once")
 	})
 }
 
-func TestCloseLeavesTimeForTheGoodbye(t *testing.T) {
+func TestCloseLeavesTimeForTheLeaveMessage(t *testing.T) {
 	for name, deaf := range map[string]bool{"StoreLooksAtItsContext": false, "StoreDoesNot": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -289,9 +289,9 @@ func TestCloseLeavesTimeForTheGoodbye(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				_ = p.here.Close(ctx)
-				synctest.Wait() // until all that was sent has arrived
+				synctest.Wait() // until all messages have arrived
 				bye, _ := q.of(p.ns.UID(), codec.AdapterClose)
-				require.Len(t, bye, 1, "peers that miss it wait for the node until HeartbeatTimeout")
+				require.Len(t, bye, 1, "peers that miss the leave message wait for the node until HeartbeatTimeout")
 				assert.Equal(t, []string{`["small"]`}, p.alice.got.all())
 				require.Len(t, told.all(), 1)
 				assert.ErrorContains(t, told.all()[0], "store attachment")
@@ -301,7 +301,7 @@ func TestCloseLeavesTimeForTheGoodbye(t *testing.T) {
 	}
 }
 
-func TestBrokenStoreMakesNoSessionSilent(t *testing.T) {
+func TestBrokenStoreDoesNotEndTheSession(t *testing.T) {
 	for name, store := range map[string]func(*stocked) func(){
 		"Locked": func(p *stocked) func() { return p.store.lock() },
 		"Full": func(p *stocked) func() {
@@ -317,13 +317,13 @@ func TestBrokenStoreMakesNoSessionSilent(t *testing.T) {
 				for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(700 * time.Millisecond) {
 					_ = p.ns.EmitAsync("large", large)
 				}
-				assert.Empty(t, lost.all(), "what was never sent cannot come back")
+				assert.Empty(t, lost.all(), "a message that was never sent cannot come back")
 			})
 		})
 	}
 }
 
-func TestPublishingThatFailsMakesNoSessionSilent(t *testing.T) {
+func TestFailedPublishingDoesNotEndTheSession(t *testing.T) {
 	for name, publish := range map[string]func(ctx context.Context) error{
 		"NotSent":    func(context.Context) error { return errors.Join(transport.ErrNotSent, errBroken) },
 		"NotReached": func(ctx context.Context) error { <-ctx.Done(); return errors.Join(transport.ErrNotSent, ctx.Err()) },
@@ -344,15 +344,15 @@ func TestPublishingThatFailsMakesNoSessionSilent(t *testing.T) {
 	}
 }
 
-// A bus that does not answer leaves open whether a message comes.
-func TestUnansweredPublishing(t *testing.T) {
+// If a bus does not answer, it is unknown whether a message arrives.
+func TestUnansweredPublishingEndsTheSessionOnlyIfNothingArrives(t *testing.T) {
 	unanswered := func(b *bus) {
 		b.fault(faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}})
 	}
-	t.Run("IsNoSilenceWhilePeersAreHeard", func(t *testing.T) {
+	t.Run("SessionStaysWhilePeersAreHeard", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var lost log[error]
 			hub := memory.NewHub()
@@ -366,7 +366,7 @@ func TestUnansweredPublishing(t *testing.T) {
 			b.heal()
 		})
 	})
-	t.Run("IsSilenceWhenNobodyIsHeardForTheHeartbeatTimeout", func(t *testing.T) {
+	t.Run("SessionEndsWhenNothingIsHeardForTheHeartbeatTimeout", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var lost log[error]
 			b := &bus{Bus: memory.NewHub()}
@@ -383,7 +383,7 @@ func TestUnansweredPublishing(t *testing.T) {
 	})
 }
 
-// slowFor is a store that does not bring large bodies in time, but small ones.
+// slowFor is a store that returns small bodies in time and large ones too late.
 type slowFor struct{ *memstore.Store }
 
 func (s slowFor) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
@@ -397,7 +397,7 @@ func (s slowFor) GetUpTo(ctx context.Context, ids []string, limit int) ([]storag
 	return found, err
 }
 
-func TestAttachmentThatDoesNotComeInTimeTakesNoneBehindItAlong(t *testing.T) {
+func TestSlowAttachmentDoesNotFailTheOnesBehindIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := slowFor{memstore.NewStore()}
 		hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 1000}})
@@ -439,7 +439,7 @@ func TestLockedStoreCostsAReceiverOneTimeout(t *testing.T) {
 		start := time.Now()
 		close(p.alice.hold)
 		p.alice.got.wait(t, 2)
-		assert.Equal(t, 10*time.Second, time.Since(start), "one timeout for a round trip and one for the first alone, and not one for each")
+		assert.Equal(t, 10*time.Second, time.Since(start), "one timeout for a round trip and one for the first attachment alone, not one for each")
 		assert.Len(t, dropped.all(), 200)
 		for _, e := range dropped.all() {
 			assert.Equal(t, core.DropAttachment, e.Reason)

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hesitant is a Local that calls before each broadcast.
+// hesitant is a LocalSockets that calls a function before each broadcast.
 type hesitant struct {
 	core.LocalSockets
 	before func()
@@ -27,8 +27,8 @@ func (h hesitant) Broadcast(p *core.Packet, to core.Selector) {
 	h.LocalSockets.Broadcast(p, to)
 }
 
-// The receiver may be held up anywhere: here it is between receiving a message and queueing it.
-func TestReceiverHeldUpBeforeQueueingKeepsTheOrder(t *testing.T) {
+// The receiver may be delayed anywhere: here it is between receiving a message and queueing it.
+func TestDelayBeforeQueueingKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		registry, clients := crowd("alice")
@@ -53,12 +53,13 @@ func TestReceiverHeldUpBeforeQueueingKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// Messages come alone and in bursts, small and as attachments, while the receiver, Local and the store are held up at random.
-func TestOrderIsKeptWhateverIsHeldUp(t *testing.T) {
+// Messages come alone and in bursts, small and as attachments, while the receiver, LocalSockets and the store are
+// delayed at random.
+func TestOrderIsKeptWhateverIsDelayed(t *testing.T) {
 	for seed := range uint64(50) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				random := rand.New(rand.NewPCG(seed, 0)) // the sender's
+				random := rand.New(rand.NewPCG(seed, 0)) // of the sender
 				holdUp := func(one int) func() {
 					random := rand.New(rand.NewPCG(seed, uint64(one)))
 					return func() {
@@ -73,7 +74,7 @@ func TestOrderIsKeptWhateverIsHeldUp(t *testing.T) {
 				stalled := holdUp(40)
 				join(t, open(t, hub, func(c *core.Config) {
 					c.Store = store
-					c.HeartbeatTimeout = time.Hour // a session that is held up is not deaf
+					c.HeartbeatTimeout = time.Hour // a session that is delayed is not deaf
 					c.Trace.Received = func(string, codec.Type, string) { stalled() }
 				}), "/", hesitant{registry, holdUp(20)})
 				ns := join(t, open(t, hub, func(c *core.Config) { c.Store = store }), "/", nil)

@@ -19,7 +19,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// sent returns the channels of what was published since the first so many batches.
+// sent returns the channels of the messages that were published after the first so many batches.
 func (b *bus) sent(batches int) (channels []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,13 +54,13 @@ func TestIdleNamespacesSendNothing(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				for i, b := range buses {
 					sent := b.sent(before[i])
-					assert.InDelta(t, 60, len(sent), 1, "a node gives one sign of life every 5 s, however many namespaces it has")
+					assert.InDelta(t, 60, len(sent), 1, "a node sends one heartbeat every 5 s, however many namespaces it has")
 					for _, channel := range sent {
 						assert.Equal(t, "socket.io#*", channel)
 					}
 				}
 				for _, ns := range namespaces {
-					require.Len(t, ns.Peers(), 2, "and it counts in all of them")
+					require.Len(t, ns.Peers(), 2, "the heartbeat counts in all namespaces")
 				}
 			})
 		})
@@ -85,7 +85,7 @@ func TestNodeJSPeersGetHeartbeatsInTheirNamespace(t *testing.T) {
 			p.say(codec.Envelope{Type: codec.Heartbeat})
 		}
 		for _, gap := range gaps(p, all[7].UID()) {
-			assert.LessOrEqual(t, gap, 6*time.Second, "a Node.js node takes whoever is silent for 10 s for gone")
+			assert.LessOrEqual(t, gap, 6*time.Second, "a Node.js node forgets a peer that is silent for 10 s")
 		}
 		in := make(map[string]int)
 		for _, channel := range b.sent(before) {
@@ -103,7 +103,7 @@ func TestNodeJSPeersGetHeartbeatsInTheirNamespace(t *testing.T) {
 	})
 }
 
-func TestProcessThatDiesIsGoneInAllNamespaces(t *testing.T) {
+func TestDeadProcessExpiresInAllNamespaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		b := &bus{Bus: hub}
@@ -111,7 +111,7 @@ func TestProcessThatDiesIsGoneInAllNamespaces(t *testing.T) {
 		openMany(t, open(t, b), 20)
 		time.Sleep(time.Minute)
 		start := time.Now()
-		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }}) // nothing comes of it any more
+		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }}) // nothing that it publishes arrives any more
 		for _, ns := range stays {
 			require.Len(t, ns.Peers(), 1)
 		}
@@ -122,7 +122,7 @@ func TestProcessThatDiesIsGoneInAllNamespaces(t *testing.T) {
 	})
 }
 
-// loses is a publish that fails for messages of a type.
+// loses returns a fault: publishing fails for messages of a type.
 func loses(typ codec.Type) func(context.Context, transport.Bus, []transport.Message) error {
 	return func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
 		for _, m := range msgs {
@@ -134,7 +134,7 @@ func loses(typ codec.Type) func(context.Context, transport.Bus, []transport.Mess
 	}
 }
 
-func TestLostGoodbyeLeavesNoGhost(t *testing.T) {
+func TestLostLeaveMessageLeavesNoGhost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		b := &bus{Bus: hub}
@@ -155,7 +155,7 @@ func TestLostGoodbyeLeavesNoGhost(t *testing.T) {
 	})
 }
 
-func TestGoodbyeThatWasMissedLeavesNoGhost(t *testing.T) {
+func TestMissedLeaveMessageLeavesNoGhost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		b := &bus{Bus: hub}
@@ -167,7 +167,7 @@ func TestGoodbyeThatWasMissedLeavesNoGhost(t *testing.T) {
 		time.Sleep(time.Second)
 		require.NoError(t, speaks[7].Close(t.Context()))
 		time.Sleep(30 * time.Second)
-		require.Len(t, deaf[7].Peers(), 1, "it could not hear that")
+		require.Len(t, deaf[7].Peers(), 1, "the peer could not receive the leave message")
 		b.heal()
 		time.Sleep(17 * time.Second)
 		for i, ns := range deaf {
@@ -180,7 +180,7 @@ func TestGoodbyeThatWasMissedLeavesNoGhost(t *testing.T) {
 	})
 }
 
-func TestLostAnswersAreRepeated(t *testing.T) {
+func TestLostHeartbeatsAreRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		b := &bus{Bus: hub}
@@ -193,7 +193,7 @@ func TestLostAnswersAreRepeated(t *testing.T) {
 		b.heal()
 		time.Sleep(6 * time.Second)
 		for i, ns := range young {
-			assert.Equal(t, []string{old[i].UID()}, ns.Peers(), "whoever announces itself waits for an answer, and an idle node says nothing else")
+			assert.Equal(t, []string{old[i].UID()}, ns.Peers(), "a node that announces itself waits for an answer, and an idle node sends nothing else")
 		}
 	})
 }
@@ -210,12 +210,12 @@ func TestManyNamespacesFindTheirPeersAgain(t *testing.T) {
 		b.sever(errBroken)
 		time.Sleep(20 * time.Second)
 		for i, ns := range deaf {
-			require.Equal(t, []string{other[i].UID()}, ns.Peers(), "the queue is smaller than what there is to say")
+			require.Equal(t, []string{other[i].UID()}, ns.Peers(), "the queue is smaller than the number of announcements")
 		}
 		assert.Less(t, len(b.sent(before)), 3*n)
 		before = len(b.sizes())
 		time.Sleep(time.Minute)
-		assert.Less(t, len(b.sent(before)), 20, "and then it is silent again")
+		assert.Less(t, len(b.sent(before)), 20, "after that the node is silent again")
 	})
 }
 
@@ -231,13 +231,13 @@ func TestUnknownProcessesTakeNoMemory(t *testing.T) {
 			require.NoError(t, hub.Publish(t.Context(), transport.Message{Channel: "socket.io#*", Payload: payload}))
 		}
 		synctest.Wait()
-		assert.Less(t, int64(heap())-int64(before), int64(2<<20), "nobody belongs to them")
+		assert.Less(t, int64(heap())-int64(before), int64(2<<20), "no peer belongs to these processes")
 		assert.Empty(t, ns.Peers(), "a process is no peer of any namespace")
 		_ = p
 	})
 }
 
-func TestProcessSpeaksForItsOwnSendersAlone(t *testing.T) {
+func TestProcessHeartbeatCountsOnlyForItsOwnNamespaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		ns := join(t, open(t, hub), "/", nil)
@@ -254,7 +254,7 @@ func TestProcessSpeaksForItsOwnSendersAlone(t *testing.T) {
 		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "c"})
 		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "d", Process: "one"})
 		time.Sleep(2 * time.Second)
-		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "d"}) // speaks for itself from now on
+		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "d"}) // it names no process from now on
 		for range 4 {
 			beat()
 			time.Sleep(4 * time.Second)
@@ -264,7 +264,7 @@ func TestProcessSpeaksForItsOwnSendersAlone(t *testing.T) {
 		p.say(codec.Envelope{Type: codec.AdapterClose, UID: "a"})
 		beat()
 		synctest.Wait()
-		assert.Empty(t, ns.Peers(), "who said goodbye is gone, though its process is alive")
+		assert.Empty(t, ns.Peers(), "a namespace that sent a leave message is gone, though its process is alive")
 	})
 }
 
@@ -285,6 +285,6 @@ func TestCopiedHeartbeatsOfAProcessCountOnce(t *testing.T) {
 			require.NoError(t, hub.Publish(t.Context(), last))
 		}
 		synctest.Wait()
-		assert.Empty(t, ns.Peers(), "whoever has recorded the heartbeats of a process cannot keep it for alive when it is gone")
+		assert.Empty(t, ns.Peers(), "copies of the heartbeats of a process do not keep it alive when it is gone")
 	})
 }

@@ -32,16 +32,16 @@ func (h *hostile) Unwrap() error                { panic(h) }
 func (h *hostile) MarshalJSON() ([]byte, error) { panic(h) }
 func (h *hostile) LogValue() slog.Value         { panic(h) }
 
-// harms are what code can do to who calls it.
+// harms are ways in which called code can fail.
 var harms = map[string]func(){
 	"Panic":          func() { panic("told to") },
 	"PanicOfHostile": func() { panic((*hostile)(nil)) },
-	"PanicOfNil":     func() { panic(nil) }, //nolint:govet // it is what is tested
+	"PanicOfNil":     func() { panic(nil) }, //nolint:govet // this is what the test is about
 	"NilDereference": func() { var p *int; *p = 1 },
 	"Goexit":         runtime.Goexit,
 }
 
-// harmful is a Local that does harm when told to.
+// harmful is a LocalSockets that fails when it is told to.
 type harmful struct {
 	*core.Registry
 	harm atomic.Pointer[func()]
@@ -78,7 +78,7 @@ func (h *harmful) ServerSideEmit(_ codec.Args, reply func(codec.Value)) {
 	}
 }
 
-// localCalls are what leads to a call of a Local, with the name of the call.
+// localCalls are the operations that call LocalSockets, by the name of the call.
 var localCalls = map[string]func(ctx context.Context, ns *core.Namespace) error{
 	"LocalSockets.Broadcast":  func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
 	"LocalSockets.Join":       func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsJoin(ctx, "r") },
@@ -98,7 +98,7 @@ var localCalls = map[string]func(ctx context.Context, ns *core.Namespace) error{
 	},
 }
 
-// requireCall checks that err says which call has failed, and how.
+// requireCall checks that err says which call failed, and how.
 func requireCall(t *testing.T, err error, call, how string) {
 	t.Helper()
 	var e *core.CallError
@@ -110,10 +110,10 @@ func requireCall(t *testing.T, err error, call, how string) {
 	}
 	var p *core.PanicError
 	require.ErrorAs(t, err, &p)
-	require.Contains(t, err.Error(), "panics_test.go", "the text shows where")
+	require.Contains(t, err.Error(), "panics_test.go", "the text shows where the panic was")
 }
 
-func TestLocalThatFailsForAPeer(t *testing.T) {
+func TestLocalSocketsThatFailForAPeer(t *testing.T) {
 	for how, harm := range harms {
 		for call, cause := range localCalls {
 			t.Run(how+"/"+call, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestLocalThatFailsForAPeer(t *testing.T) {
 				err := cause(t.Context(), ns)
 				switch call {
 				case "LocalSockets.BroadcastAck", "LocalSockets.Sockets", "LocalSockets.ServerSideEmit":
-					require.ErrorIs(t, err, core.ErrRefused, "who asks need not wait")
+					require.ErrorIs(t, err, core.ErrRefused, "the requester does not wait")
 					assert.Less(t, time.Since(began), 4*time.Second)
 				default:
 					require.NoError(t, err)
@@ -143,7 +143,7 @@ func TestLocalThatFailsForAPeer(t *testing.T) {
 				require.NoError(t, ns2.Emit(t.Context(), "b"))
 				others["bob"].got.wait(t, 1)
 				local.harm.Store(nil)
-				for range 3 { // also what was queued behind it
+				for range 3 { // also those that were queued behind it
 					require.NoError(t, ns.Emit(t.Context(), "b"))
 				}
 				assert.Equal(t, []string{`["b"]`, `["b"]`, `["b"]`}, clients["alice"].got.wait(t, 3))
@@ -153,10 +153,10 @@ func TestLocalThatFailsForAPeer(t *testing.T) {
 	}
 }
 
-func TestLocalThatFailsForItsOwnNode(t *testing.T) {
+func TestLocalSocketsThatFailForTheirOwnNode(t *testing.T) {
 	for how, harm := range harms {
 		for call, cause := range localCalls {
-			if call == "LocalSockets.ServerSideEmit" { // is for others
+			if call == "LocalSockets.ServerSideEmit" { // it is for the other nodes
 				continue
 			}
 			t.Run(how+"/"+call, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestLocalThatFailsForItsOwnNode(t *testing.T) {
 				join(t, open(t, hub), "/", far)
 				require.NoError(t, ns.WaitForPeers(t.Context(), 1))
 				local.harm.Store(&harm)
-				for range 3 { // what it had in use is used again
+				for range 3 { // memory that it used is reused
 					returned := make(chan error, 1)
 					go func() {
 						defer close(returned)
@@ -185,11 +185,11 @@ func TestLocalThatFailsForItsOwnNode(t *testing.T) {
 					}
 				}
 				if call == "LocalSockets.Broadcast" {
-					fars["bob"].got.wait(t, 3) // the others get it all the same
+					fars["bob"].got.wait(t, 3) // the others get the event all the same
 				}
 				local.harm.Store(nil)
 				for range 50 {
-					require.NoError(t, ns.Emit(t.Context(), "b"), "no outcome is another call's")
+					require.NoError(t, ns.Emit(t.Context(), "b"), "a call does not get the outcome of another one")
 				}
 				clients["alice"].got.wait(t, 50)
 			})
@@ -197,7 +197,7 @@ func TestLocalThatFailsForItsOwnNode(t *testing.T) {
 	}
 }
 
-func TestOneSocketThatFailsSpoilsNoOther(t *testing.T) {
+func TestFailingSocketDoesNotHarmOthers(t *testing.T) {
 	for how, harm := range harms {
 		t.Run(how, func(t *testing.T) {
 			hub := memory.NewHub()
@@ -228,7 +228,7 @@ func (socketFunc) ID() string          { return "harm" }
 func (f socketFunc) Send(*core.Packet) { f() }
 func (socketFunc) Disconnect(bool)     {}
 
-func TestEventsOfARegistryThatFail(t *testing.T) {
+func TestRegistryEventsThatFail(t *testing.T) {
 	for how, harm := range harms {
 		t.Run(how, func(t *testing.T) {
 			var joined, left log[string]
@@ -257,7 +257,7 @@ func TestEventsOfARegistryThatFail(t *testing.T) {
 	}
 }
 
-func TestHooksOfAClusterThatFail(t *testing.T) {
+func TestTraceAndHandlersThatFail(t *testing.T) {
 	for how, harm := range harms {
 		t.Run(how, func(t *testing.T) {
 			hub := memory.NewHub()
@@ -364,7 +364,7 @@ func TestValueThatCannotBeEncodedIsRefused(t *testing.T) {
 	require.NoError(t, ns.Emit(t.Context(), "a"))
 }
 
-// A bus, a store and a codec may be anybody's.
+// A bus, a store and a codec may be the application's.
 func TestBusThatPanics(t *testing.T) {
 	hub := memory.NewHub()
 	b := &bus{Bus: hub}
@@ -392,7 +392,7 @@ func TestBusThatPanics(t *testing.T) {
 	clients["alice"].got.wait(t, before+1)
 }
 
-// harmfulStore is a store whose calls do harm.
+// harmfulStore is a store whose calls fail.
 type harmfulStore struct {
 	*memstore.Store
 	put, get, expire atomic.Pointer[func()]
@@ -466,7 +466,7 @@ func TestStoreThatFails(t *testing.T) {
 	}
 }
 
-// harmfulCodec panics where it is told to.
+// harmfulCodec is a codec that panics where it is told to.
 type harmfulCodec struct {
 	jsonmsgpack.Codec
 	parse *atomic.Bool

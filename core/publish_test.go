@@ -28,7 +28,7 @@ func held() (faults, chan struct{}) {
 	}}, gate
 }
 
-func TestWhatArrivesDuringABatchIsTheNext(t *testing.T) {
+func TestMessagesQueuedDuringABatchFormTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		ns := join(t, open(t, b), "/", nil)
@@ -50,12 +50,12 @@ func TestWhatArrivesDuringABatchIsTheNext(t *testing.T) {
 		gate <- struct{}{}
 		gate <- struct{}{}
 		group.Wait()
-		assert.Equal(t, []int{1, 300, 7}, b.sizes()[before:], "a slow bus gets all that queued meanwhile in one batch, without a timer")
+		assert.Equal(t, []int{1, 300, 7}, b.sizes()[before:], "a slow bus gets all messages that were queued meanwhile in one batch, without a timer")
 		b.heal()
 	})
 }
 
-func TestOrderIsKeptWhicheverWayItIsEmitted(t *testing.T) {
+func TestEmitAndEmitAsyncKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		ns := join(t, open(t, hub), "/", nil)
@@ -119,7 +119,7 @@ func TestOnlyTheRejectedMessageFails(t *testing.T) {
 			assert.Equal(t, core.OpError{Op: "publish", Channel: "socket.io#/", Err: errBroken}, *op)
 		}
 		synctest.Wait()
-		assert.Equal(t, want, clients["alice"].got.all(), "each good message once, in order")
+		assert.Equal(t, want, clients["alice"].got.all(), "each valid message arrives once, in order")
 		b.heal()
 	})
 }
@@ -135,13 +135,13 @@ func TestAmbiguousErrorsAreNotRetried(t *testing.T) {
 		calls := 0
 		b.fault(faults{publish: func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
 			calls++
-			return errors.Join(next.Publish(ctx, msgs...), errBroken) // it arrived, but who knows
+			return errors.Join(next.Publish(ctx, msgs...), errBroken) // it arrived, but the error does not say so
 		}})
 		err := ns.Emit(t.Context(), "a")
 		assert.ErrorIs(t, err, errBroken)
 		synctest.Wait()
 		assert.Equal(t, 1, calls)
-		assert.Equal(t, []string{`["a"]`}, clients["alice"].got.all(), "what may have arrived is not sent again: nothing arrives twice")
+		assert.Equal(t, []string{`["a"]`}, clients["alice"].got.all(), "a message that may have arrived is not sent again: nothing arrives twice")
 		b.heal()
 	})
 }
@@ -203,7 +203,7 @@ func TestPublishQueueIsBounded(t *testing.T) {
 				ns := join(t, cluster, "/", nil)
 				fault, gate := held()
 				b.fault(fault)
-				require.NoError(t, ns.EmitAsync("on its way"))
+				require.NoError(t, ns.EmitAsync("being published"))
 				synctest.Wait()
 				fit := 0
 				var err error
@@ -248,14 +248,14 @@ func TestAsyncErrorsAreReported(t *testing.T) {
 	})
 }
 
-func TestStoreThatHangsHoldsUpOneTimeout(t *testing.T) {
+func TestHangingStoreCostsOneTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 200}})
 		b := &bus{Bus: hub}
 		ns := join(t, open(t, b, func(c *core.Config) { c.Store = hangingStore{storage.NewStore()} }), "/", nil)
 		fault, gate := held()
 		b.fault(fault)
-		require.NoError(t, ns.EmitAsync("on its way"))
+		require.NoError(t, ns.EmitAsync("being published"))
 		synctest.Wait()
 		for range 100 {
 			require.NoError(t, ns.EmitAsync("large", strings.Repeat("x", 1000)))

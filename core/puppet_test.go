@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// puppet is a peer whose every word the test chooses, and who notes all that is said.
+// puppet is a peer that sends what the test tells it to, and keeps everything that it receives.
 type puppet struct {
 	t     testing.TB
 	bus   transport.Bus
@@ -21,10 +21,10 @@ type puppet struct {
 	heard log[*codec.Envelope]
 
 	mu    sync.Mutex // guards alive
-	alive []string   // in whose name it answers announcements, as every live node does
+	alive []string   // the uids in whose name it answers announcements, as every live node does
 }
 
-// live makes the puppet answer announcements in the name of uids, and of no other.
+// live makes the puppet answer announcements in the name of these uids only.
 func (p *puppet) live(uids ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,10 +93,10 @@ func (p *puppet) shout(payload string) {
 	require.NoError(p.t, err, "a puppet's Publish")
 }
 
-// of returns what was heard from a node, of a type.
+// of returns the messages of a type that were received from a node.
 func (p *puppet) of(uid string, typ codec.Type) (all []*codec.Envelope, at []time.Time) {
 	heard := p.heard.all()
-	times := p.heard.when() // of these, and perhaps of more
+	times := p.heard.when() // of these messages, and perhaps of more
 	for i, env := range heard {
 		if env.UID == uid && env.Type == typ {
 			all, at = append(all, env), append(at, times[i])
@@ -105,7 +105,7 @@ func (p *puppet) of(uid string, typ codec.Type) (all []*codec.Envelope, at []tim
 	return all, at
 }
 
-// next returns the first message of a type from a node that is, or will be, heard.
+// next waits for the first message of a type from a node, and returns it.
 func (p *puppet) next(uid string, typ codec.Type) *codec.Envelope {
 	p.t.Helper()
 	for n := 1; ; n++ {

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// meter is a store that notes how large the bodies are that it gives out.
+// meter is a store that notes how large the bodies are that it returns.
 type meter struct {
 	*memstore.Store
 	mu      sync.Mutex // guards largest
@@ -48,7 +48,7 @@ func (m *meter) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage
 	return found, err
 }
 
-// plainStore hides what else a store can do.
+// plainStore hides the optional methods of a store.
 type plainStore struct{ storage.Store }
 
 // stored puts a broadcast of n bytes into store, as sent by uid, and returns its id.
@@ -62,8 +62,8 @@ func stored(t *testing.T, store storage.Store, uid string, n int) string {
 	return id
 }
 
-func TestMessagesOverTheLimitAreRefusedWhereTheyAreSent(t *testing.T) {
-	for name, limits := range map[string]memory.Config{"Inline": {}, "Spilled": smallLimits} {
+func TestSendingAMessageOverTheLimitIsAnError(t *testing.T) {
+	for name, limits := range map[string]memory.Config{"Inline": {}, "Attachment": smallLimits} {
 		t.Run(name, func(t *testing.T) {
 			hub, store := memory.NewHubWithConfig(limits), memstore.NewStore()
 			config := func(c *core.Config) { c.MaxMessageBytes, c.Store = 1000, store }
@@ -79,20 +79,20 @@ func TestMessagesOverTheLimitAreRefusedWhereTheyAreSent(t *testing.T) {
 			require.ErrorAs(t, ns.EmitAsync("large", strings.Repeat("x", 1000)), &large)
 			require.NoError(t, ns.Emit(t.Context(), "small"))
 			assert.Equal(t, []string{`["small"]`}, remotes["bob"].got.wait(t, 1))
-			assert.Zero(t, store.Len(), "nothing of it is stored")
-			assert.Contains(t, clients["alice"].got.wait(t, 2)[0], "large", "this process's own clients get it all the same")
+			assert.Zero(t, store.Len(), "nothing of the message is stored")
+			assert.Contains(t, clients["alice"].got.wait(t, 2)[0], "large", "this process's own clients get the message all the same")
 		})
 	}
 }
 
-func TestMessagesOverTheLimitAreDroppedUnread(t *testing.T) {
+func TestReceivedMessageOverTheLimitIsDroppedUnread(t *testing.T) {
 	const limit = 10_000
 	for name, test := range map[string]struct {
 		store func(m *meter) storage.Store
 		reads bool
 	}{
 		"Sizer": {func(m *meter) storage.Store { return m }, false},
-		"Plain": {func(m *meter) storage.Store { return plainStore{m} }, true}, // it cannot know before
+		"Plain": {func(m *meter) storage.Store { return plainStore{m} }, true}, // it cannot tell the size first
 	} {
 		t.Run(name, func(t *testing.T) {
 			hub, m := memory.NewHub(), &meter{Store: memstore.NewStore()}
@@ -134,7 +134,8 @@ func heapHere() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// measuring is a Local that measures the heap before it is done with a broadcast, the first time when it is told to go on.
+// measuring is a LocalSockets that measures the heap at the end of each broadcast. It waits for goOn before the first
+// one.
 type measuring struct {
 	core.LocalSockets
 	goOn  chan struct{}
@@ -147,8 +148,8 @@ func (m *measuring) Broadcast(p *core.Packet, _ core.Selector) {
 	runtime.KeepAlive(p)
 }
 
-// A backlog of attachments takes no more memory than it may, and each attachment is let go when it was handled. All refer to
-// one body, so that the store itself takes little.
+// A backlog of attachments takes no more memory than the bound, and each attachment is released when it was handled.
+// All refer to one body, so that the store itself takes little.
 func TestBacklogOfAttachmentsIsBoundedInBytes(t *testing.T) {
 	const size, backlog, queue = 1 << 20, 100, 8 << 20
 	for name, wrap := range map[string]func(s *memstore.Store) storage.Store{
@@ -181,14 +182,14 @@ func TestBacklogOfAttachmentsIsBoundedInBytes(t *testing.T) {
 				most = max(most, h-before)
 			}
 			assert.Less(t, most, int64(queue+3*size), "bytes alive while %d attachments of %d bytes are handled", backlog, size)
-			assert.Less(t, heapHere()-before, int64(2*size), "bytes alive when all were handled")
+			assert.Less(t, heapHere()-before, int64(2*size), "bytes in use after all messages were handled")
 			assert.Empty(t, drops.all())
 			t.Logf("at most %.1f MB alive", float64(most)/(1<<20))
 		})
 	}
 }
 
-// slowSizer is a Sizer that takes its time, each time another.
+// slowSizer is a Sizer that takes a different time for each call.
 type slowSizer struct{ *memstore.Store }
 
 func (s slowSizer) GetUpTo(ctx context.Context, ids []string, limit int) ([]storage.Found, error) {
@@ -196,9 +197,9 @@ func (s slowSizer) GetUpTo(ctx context.Context, ids []string, limit int) ([]stor
 	return s.Store.GetUpTo(ctx, ids, limit)
 }
 
-// Some attachments fit ahead, some are read when it is their turn, and some are too large: what arrives is in order, and what
-// does not is reported.
-func TestOrderIsKeptWhateverFits(t *testing.T) {
+// Some attachments are read ahead, some when their message is next, and some are too large: messages arrive in order,
+// and those that do not arrive are reported.
+func TestOrderIsKeptWhateverFitsIntoMemory(t *testing.T) {
 	const count, limit = 60, 5000
 	for queue, waits := range map[int]bool{1: true, 3000: false, 20_000: false, 1 << 20: false} {
 		t.Run(fmt.Sprint(queue), func(t *testing.T) {
@@ -226,14 +227,14 @@ func TestOrderIsKeptWhateverFits(t *testing.T) {
 							want = append(want, i)
 						}
 					}
-					if waits { // there is room for one only
+					if waits { // there is room for only one
 						synctest.Wait()
 						time.Sleep(time.Second)
 					}
 				}
 				time.Sleep(time.Minute)
 				got := local.numbers.all()
-				assert.Len(t, drops.all(), count-len(got), "what does not arrive is reported")
+				assert.Len(t, drops.all(), count-len(got), "messages that do not arrive are reported")
 				if queue == 3000 {
 					want = slices.DeleteFunc(want, func(i int) bool { return !slices.Contains(got, i) }) // the queue was full
 				}
@@ -243,7 +244,7 @@ func TestOrderIsKeptWhateverFits(t *testing.T) {
 	}
 }
 
-// noting is a Local that notes the number of each broadcast.
+// noting is a LocalSockets that notes the number of each broadcast.
 type noting struct {
 	core.LocalSockets
 	numbers log[int]
@@ -255,7 +256,7 @@ func (n *noting) Broadcast(p *core.Packet, _ core.Selector) {
 	n.numbers.add(number)
 }
 
-// What was taken out of the queue and not handled yet still counts.
+// Messages that were taken out of the queue and not handled yet still count.
 func TestMessagesCountUntilTheyAreHandled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
@@ -280,7 +281,7 @@ func TestMessagesCountUntilTheyAreHandled(t *testing.T) {
 	})
 }
 
-// forgetful is a Local that keeps how to answer, and nothing else.
+// forgetful is a LocalSockets that keeps the answer functions and nothing else.
 type forgetful struct {
 	core.LocalSockets
 	answers log[func(codec.Value)]
@@ -293,8 +294,9 @@ func (f *forgetful) BroadcastAck(_ context.Context, _ *core.Packet, _ core.Selec
 
 func (f *forgetful) ServerSideEmit(_ codec.Args, reply func(codec.Value)) { f.answers.add(reply) }
 
-// Who is asked may take his time. Meanwhile the node keeps how to answer, but not what it was asked.
-func TestUnansweredRequestsKeepNoMessage(t *testing.T) {
+// The application may take its time to answer. Meanwhile the node keeps what it needs for the answer, but not the
+// request.
+func TestPendingRequestsKeepNoMessage(t *testing.T) {
 	const size, requests = 1 << 20, 20
 	hub := memory.NewHub()
 	local := &forgetful{LocalSockets: core.NewRegistry(core.RegistryConfig{})}
@@ -312,7 +314,7 @@ func TestUnansweredRequestsKeepNoMessage(t *testing.T) {
 	}
 	kept := local.answers.wait(t, requests)
 	p.heard.mu.Lock()
-	p.heard.entries = nil // the puppet hears itself
+	p.heard.entries = nil // the puppet receives its own messages
 	p.heard.mu.Unlock()
 	assert.Less(t, heapHere()-before, int64(requests*size/2), "bytes alive while %d requests of %d bytes wait for an answer", requests, size)
 	runtime.KeepAlive(kept)

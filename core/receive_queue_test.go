@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// slowStore takes its time, each time another.
+// slowStore takes a different time for each call.
 type slowStore struct {
 	storage.Store
 	most time.Duration
@@ -31,7 +31,7 @@ func (s slowStore) Get(ctx context.Context, id string) ([]byte, error) {
 	return s.Store.Get(ctx, id)
 }
 
-// batchStore fetches many at once.
+// batchStore reads many bodies at once.
 type batchStore struct {
 	storage.Store
 	getAll func(ctx context.Context, ids []string) ([][]byte, error)
@@ -63,7 +63,7 @@ func (s batchStore) each(ctx context.Context, ids []string) (bodies [][]byte, er
 // smallLimits make every message with 200 bytes of data an attachment.
 var smallLimits = memory.Config{Limits: transport.Limits{Payload: 250}}
 
-func TestOrderIsKeptInlineAndSpilled(t *testing.T) {
+func TestInlineMessagesAndAttachmentsKeepTheirOrder(t *testing.T) {
 	inner := memstore.NewStore()
 	batch := &batchStore{Store: slowStore{inner, time.Millisecond}}
 	batch.getAll = func(ctx context.Context, ids []string) ([][]byte, error) {
@@ -96,7 +96,7 @@ func TestOrderIsKeptInlineAndSpilled(t *testing.T) {
 	}
 }
 
-func TestOneBadAttachmentSpoilsNoOther(t *testing.T) {
+func TestBadAttachmentDoesNotHarmOthers(t *testing.T) {
 	for name, bad := range map[string]func(s *batchStore, ctx context.Context, ids []string) ([][]byte, error){
 		"Missing":          func(s *batchStore, ctx context.Context, ids []string) ([][]byte, error) { return s.each(ctx, ids) },
 		"FailsTheBatch":    func(*batchStore, context.Context, []string) ([][]byte, error) { return nil, errBroken },
@@ -114,7 +114,7 @@ func TestOneBadAttachmentSpoilsNoOther(t *testing.T) {
 				clients["alice"].hold = make(chan struct{})
 				join(t, open(t, hub, config, func(c *core.Config) { c.ErrorHandler = drops.add }), "/", registry)
 				p := newPuppet(t, hub, "/", "puppet")
-				require.NoError(t, ns.Emit(t.Context(), "first")) // holds the lane, so that the rest is one batch
+				require.NoError(t, ns.Emit(t.Context(), "first")) // holds the receive queue, so that the rest is one batch
 				synctest.Wait()
 				for i := range 10 {
 					if i == 4 {
@@ -144,7 +144,7 @@ func TestAttachmentThatDoesNotFitIsDropped(t *testing.T) {
 		"OtherType":      {Type: codec.SocketsLeave, UID: "puppet", NSP: "/", Rooms: []string{"alice"}},
 		"OtherNamespace": {Type: codec.Broadcast, UID: "puppet", NSP: "/admin", Args: args("a", text)},
 		"Heartbeat":      {Type: codec.Heartbeat, UID: "puppet", NSP: "/"},
-		"Goodbye":        {Type: codec.AdapterClose, UID: "puppet", NSP: "/"},
+		"LeaveMessage":   {Type: codec.AdapterClose, UID: "puppet", NSP: "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -160,14 +160,14 @@ func TestAttachmentThatDoesNotFitIsDropped(t *testing.T) {
 				p.say(codec.Envelope{Type: codec.Broadcast, AttachmentID: id})
 				p.say(codec.Envelope{Type: codec.Broadcast, Args: args("next")})
 				assert.Equal(t, []string{`["next"]`}, clients["alice"].got.wait(t, 1), "and the next message arrives")
-				require.Len(t, drops.all(), 1, "what is not what its header says is counted and reported, not ignored or obeyed")
+				require.Len(t, drops.all(), 1, "a body that does not match its reference is counted and reported, not ignored or delivered")
 				assert.Equal(t, []string{"alice"}, registry.Rooms())
 			})
 		})
 	}
 }
 
-func TestSlowLocalHarmsNobodyElse(t *testing.T) {
+func TestSlowLocalSocketsHarmNoOtherNamespace(t *testing.T) {
 	for name, bound := range map[string]func(*core.Config){
 		"InMessages": func(c *core.Config) { c.ReceiveQueue = 10 },
 		"InBytes":    func(c *core.Config) { c.ReceiveQueueBytes = 1500 },
@@ -189,11 +189,11 @@ func TestSlowLocalHarmsNobodyElse(t *testing.T) {
 					require.NoError(t, quick.Emit(t.Context(), "n", i))
 					synctest.Wait()
 				}
-				assert.Len(t, fineClients["bob"].got.all(), 100, "the other namespace is not held up")
+				assert.Len(t, fineClients["bob"].got.all(), 100, "the other namespace is not delayed")
 				close(stuckClients["alice"].hold)
 				synctest.Wait()
 				got := stuckClients["alice"].got.all()
-				assert.Less(t, len(got), 25, "what waits for a slow Local is bounded")
+				assert.Less(t, len(got), 25, "the messages that wait for slow LocalSockets are bounded")
 				assert.Equal(t, 100, len(got)+len(drops.all()), "each message is delivered or reported")
 				assert.Equal(t, uint64(len(drops.all())), receiver.Stats().ReceiveDropped)
 				var drop *core.DropError
@@ -204,7 +204,7 @@ func TestSlowLocalHarmsNobodyElse(t *testing.T) {
 	}
 }
 
-func TestClosedNamespaceCallsItsLocalNoMore(t *testing.T) {
+func TestClosedNamespaceDoesNotCallLocalSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		ns := join(t, open(t, hub), "/", nil)
@@ -218,7 +218,7 @@ func TestClosedNamespaceCallsItsLocalNoMore(t *testing.T) {
 		require.NoError(t, closing.Close(t.Context()))
 		close(clients["alice"].hold)
 		synctest.Wait()
-		assert.Len(t, clients["alice"].got.all(), 1, "the call under way ends; what was queued behind it is nobody's any more")
+		assert.Len(t, clients["alice"].got.all(), 1, "the call under way ends; the messages queued behind it are not delivered")
 	})
 }
 

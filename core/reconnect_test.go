@@ -64,7 +64,7 @@ func TestSilentSessionIsGivenUp(t *testing.T) {
 			c.Trace.SessionLost, c.Trace.SessionRecovered = lost.add, back.add
 		}), "/", nil)
 		time.Sleep(time.Hour)
-		require.Empty(t, lost.all(), "a node alone hears its own heartbeats: it is idle, not deaf")
+		require.Empty(t, lost.all(), "a node without peers receives its own heartbeats: it is idle, not deaf")
 		b.muffle()
 		start := time.Now()
 		time.Sleep(10 * time.Second)
@@ -72,11 +72,11 @@ func TestSilentSessionIsGivenUp(t *testing.T) {
 		assert.ErrorIs(t, lost.all()[0], core.ErrSilent)
 		assert.LessOrEqual(t, lost.when()[0].Sub(start), 10*time.Second)
 		require.NotEmpty(t, back.all())
-		assert.InDelta(t, 9.5, back.all()[0].Deaf.Seconds(), 1, "GapError.Deaf counts from the last sign that the session worked")
+		assert.InDelta(t, 9.5, back.all()[0].Deaf.Seconds(), 1, "GapError.Deaf counts from the last proof that the session worked")
 	})
 }
 
-func TestLossIsToldBeforeTheOldSessionIsClosed(t *testing.T) {
+func TestSessionLostIsCalledBeforeTheOldSessionIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		b.fault(faults{open: func(ctx context.Context, next transport.Bus) (transport.Session, error) {
@@ -91,7 +91,7 @@ func TestLossIsToldBeforeTheOldSessionIsClosed(t *testing.T) {
 	})
 }
 
-// stubborn takes all the time it is given to close.
+// stubborn is a session whose Close takes all the time that it gets.
 type stubborn struct{ transport.Session }
 
 func (s stubborn) Close(ctx context.Context) error {
@@ -121,7 +121,7 @@ func TestPeersDoNotExpireWhileTheNodeIsDeaf(t *testing.T) {
 					c.Trace.SessionRecovered = back.add
 				}), "/", nil)
 				peer := join(t, open(t, hub), "/", nil)
-				time.Sleep(14900 * time.Millisecond) // the peer was last heard 4.9 s ago, the node itself now
+				time.Sleep(14900 * time.Millisecond) // the peer was last heard 4.9 s ago, this node itself now
 				require.NoError(t, ns.Emit(t.Context(), "a"))
 				synctest.Wait()
 				outage(b)
@@ -130,14 +130,14 @@ func TestPeersDoNotExpireWhileTheNodeIsDeaf(t *testing.T) {
 				b.heal()
 				time.Sleep(9 * time.Second)
 				require.Len(t, back.all(), 1)
-				assert.Empty(t, left.all(), "after the outage they have a full timeout to be heard again")
+				assert.Empty(t, left.all(), "after the outage the peers have a full timeout to be heard again")
 				assert.Equal(t, []string{peer.UID()}, ns.Peers())
 			})
 		})
 	}
 }
 
-func TestNamespaceIsSilentUntilItListens(t *testing.T) {
+func TestNamespaceSendsNothingUntilItListens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		b := &bus{Bus: hub}
@@ -163,7 +163,7 @@ func TestNamespaceIsSilentUntilItListens(t *testing.T) {
 	})
 }
 
-func TestNamespaceOpenedDuringAnOutageComesUpAfterIt(t *testing.T) {
+func TestNamespaceOpenedDuringAnOutageWorksAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		b := &bus{Bus: hub}
@@ -195,7 +195,7 @@ func TestClosedNamespaceIsUnlistened(t *testing.T) {
 			ns := join(t, cluster, "/", nil)
 			_ = ns.Close(ended(t))
 			synctest.Wait()
-			assert.NotContains(t, b.listening(), "socket.io#/", "Close gives up waiting, but leaves no LISTEN behind")
+			assert.NotContains(t, b.listening(), "socket.io#/", "Close stops waiting, but no LISTEN stays behind")
 		})
 	})
 	t.Run("DuringAnOutage", func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestClosedNamespaceIsUnlistened(t *testing.T) {
 			synctest.Wait()
 			start := time.Now()
 			_ = ns.Close(t.Context())
-			assert.Less(t, time.Since(start), 10*time.Second, "Close needs no session to stop listening: there is none")
+			assert.Less(t, time.Since(start), 10*time.Second, "Close does not wait for a session, because there is none")
 			b.heal()
 			time.Sleep(10 * time.Second)
 			assert.Equal(t, []string{"socket.io#/stays"}, b.listening())
@@ -229,7 +229,7 @@ func TestClosedNamespaceIsUnlistened(t *testing.T) {
 			assert.Empty(t, b.listening())
 		})
 	})
-	t.Run("AndCanBeOpenedAgainDuringAnOutage", func(t *testing.T) {
+	t.Run("AnotherOneCanBeOpenedDuringAnOutage", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := &bus{Bus: memory.NewHub()}
 			cluster := open(t, b)
@@ -280,6 +280,6 @@ func TestGapIsReported(t *testing.T) {
 				gaps++
 			}
 		}
-		assert.Equal(t, 3, gaps, "the application is told of each gap")
+		assert.Equal(t, 3, gaps, "each gap is reported to the application")
 	})
 }

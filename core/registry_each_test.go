@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestEachCallsForTheSelectedOnce(t *testing.T) {
+func TestEachCallsOnceForEachSelectedSocket(t *testing.T) {
 	r, clients := crowd("a", "b", "c")
 	r.JoinID("a", "x", "y")
 	r.JoinID("b", "y")
@@ -32,7 +32,7 @@ func TestEachCallsForTheSelectedOnce(t *testing.T) {
 	}
 }
 
-func TestEachGoesInTheOrderOfAdding(t *testing.T) {
+func TestEachFollowsTheOrderOfAdding(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	order := func(rooms ...string) (ids []string) {
 		r.Each(core.Selector{Rooms: rooms}, func(s core.Socket) { ids = append(ids, s.ID()) })
@@ -57,13 +57,13 @@ func TestEachGoesInTheOrderOfAdding(t *testing.T) {
 	assert.Equal(t, append([]string{"0", "2"}, late[1:]...), order("late"))
 	r.RemoveID("2")
 	assert.Equal(t, late, order("late"))
-	r.Add(silent("5"), "late") // again: it is the last one now
+	r.Add(silent("5"), "late") // added again: it is the last one now
 	assert.Equal(t, append(append([]string{"0"}, late[2:]...), "5"), order("late"))
 	assert.Equal(t, append(append(append([]string{}, all[:2]...), append(all[3:5:5], all[6:]...)...), "5"), order())
 }
 
-// Who goes through a list does not see those that come behind it.
-func TestEachWhileOthersCome(t *testing.T) {
+// A call of Each does not see the sockets that are added behind its list.
+func TestEachIgnoresSocketsThatJoinMeanwhile(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	r.Add(silent("first"))
 	for i := range 50 {
@@ -109,8 +109,8 @@ func TestEachHoldsNoLock(t *testing.T) {
 				r.Add(silent("new" + s.ID()))
 				r.RemoveID(s.ID())
 			})
-			assert.Equal(t, 5, calls, "who comes meanwhile has no turn in a call that has chosen already")
-			assert.Equal(t, 5, r.Len(), "those that came")
+			assert.Equal(t, 5, calls, "a socket that joins meanwhile is not part of a call that has begun")
+			assert.Equal(t, 5, r.Len(), "the sockets that joined meanwhile")
 		})
 	}
 }

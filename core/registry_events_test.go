@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// told is a registry that notes its events.
+// told is a registry whose events are kept.
 func told() (*core.Registry, *log[string]) {
 	events := new(log[string])
 	return core.NewRegistry(core.RegistryConfig{
@@ -21,9 +21,9 @@ func told() (*core.Registry, *log[string]) {
 	}), events
 }
 
-// The order is that of Socket.IO's in-memory adapter: create-room before the first join-room, delete-room after the last
-// leave-room, rooms of a leaving socket in the order in which it joined.
-func TestRoomEventsComeInSocketIOsOrder(t *testing.T) {
+// The order is that of Socket.IO's in-memory adapter: create-room before the first join-room, delete-room after the
+// last leave-room, rooms of a leaving socket in the order in which it joined.
+func TestRoomEventsFollowSocketIOsOrder(t *testing.T) {
 	r, events := told()
 	r.Add(&plain{id: "a"}, "x")
 	r.Add(&plain{id: "b"})
@@ -48,7 +48,7 @@ func TestRoomEventsMayUseTheRegistry(t *testing.T) {
 		JoinRoom: func(room, id string) {
 			events.add("join " + room)
 			if room == "x" {
-				r.JoinID(id, "y") // whoever joins x is in y too
+				r.JoinID(id, "y") // a socket that joins x is in y too
 				events.add(fmt.Sprint("is in ", r.SocketRooms(id)))
 			}
 		},

@@ -18,22 +18,22 @@ func sorted(list []string) []string {
 	return list
 }
 
-func TestRegistryKnowsWhoIsWhere(t *testing.T) {
+func TestRegistryTracksRooms(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	for _, id := range []string{"a", "b", "c"} {
 		r.Add(&client{id: id}, "all")
 	}
 	assert.True(t, r.JoinID("a", "x", "y"))
-	assert.True(t, r.JoinID("b", "y", "y"), "joining twice is as once")
+	assert.True(t, r.JoinID("b", "y", "y"), "joining twice is the same as joining once")
 	assert.False(t, r.JoinID("nobody", "x"))
 	assert.Equal(t, 3, r.Len())
 	assert.Equal(t, []string{"a", "all", "b", "c", "x", "y"}, r.Rooms())
 	assert.Equal(t, []string{"a", "all", "x", "y"}, r.SocketRooms("a"), "in the order in which it joined")
 	assert.Nil(t, r.SocketRooms("nobody"))
 	assert.True(t, r.LeaveID("a", "x"))
-	assert.False(t, r.LeaveID("a", "x"), "it has left already")
+	assert.False(t, r.LeaveID("a", "x"), "the socket has left already")
 	assert.False(t, r.LeaveID("nobody", "x"))
-	assert.Equal(t, []string{"a", "all", "b", "c", "y"}, r.Rooms(), "an empty room is no room")
+	assert.Equal(t, []string{"a", "all", "b", "c", "y"}, r.Rooms(), "an empty room does not exist")
 	assert.True(t, r.RemoveID("a"))
 	assert.False(t, r.RemoveID("a"))
 	assert.Equal(t, []string{"all", "b", "c", "y"}, r.Rooms())
@@ -45,9 +45,9 @@ func TestRoomsOfASocketHaveALimit(t *testing.T) {
 	for _, id := range []string{"a", "b"} {
 		r.Add(&client{id: id})
 	}
-	assert.True(t, r.JoinIDWithin("a", 2, -1, "x", "y"), "the limit is inclusive, and its id does not count")
+	assert.True(t, r.JoinIDWithin("a", 2, -1, "x", "y"), "the limit is inclusive, and the room of the id does not count")
 	assert.False(t, r.JoinIDWithin("a", 2, -1, "z"))
-	assert.True(t, r.JoinIDWithin("a", 2, -1, "x", "y", "a"), "what it is in already does not count")
+	assert.True(t, r.JoinIDWithin("a", 2, -1, "x", "y", "a"), "rooms that the socket is already in do not count again")
 	assert.False(t, r.JoinIDWithin("b", 2, -1, "x", "y", "z"), "all or nothing")
 	assert.Equal(t, []string{"b"}, r.SocketRooms("b"))
 	assert.True(t, r.LeaveID("a", "x"))
@@ -59,7 +59,7 @@ func TestRoomsOfASocketHaveALimit(t *testing.T) {
 	assert.True(t, r.LeaveID("b", "b"))
 	assert.True(t, r.JoinIDWithin("b", -1, 5, "2345"))
 	assert.True(t, r.JoinIDWithin("b", -1, -1, "any", "number"))
-	assert.True(t, r.JoinIDWithin("nobody", 0, 0, "x"), "who is not there has not too many")
+	assert.True(t, r.JoinIDWithin("nobody", 0, 0, "x"), "a socket that does not exist is not over the limit")
 	assert.Equal(t, []string{"1", "2345", "any", "number"}, r.SocketRooms("b"))
 }
 
@@ -93,7 +93,7 @@ func TestSelectorSelects(t *testing.T) {
 	}
 }
 
-func TestBroadcastReachesTheSelectedOnce(t *testing.T) {
+func TestBroadcastReachesEachSelectedSocketOnce(t *testing.T) {
 	r, clients := crowd("a", "b", "c")
 	r.JoinID("a", "x", "y")
 	r.JoinID("b", "y")
@@ -115,7 +115,7 @@ func (p *plain) ID() string               { return p.id }
 func (p *plain) Send(packet *core.Packet) { p.got.add(packet.Args.String()) }
 func (p *plain) Disconnect(bool)          {}
 
-func TestBroadcastAckAsksThoseWhoCanAnswer(t *testing.T) {
+func TestBroadcastAckAsksSocketsThatCanAcknowledge(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	mute := &plain{id: "mute"}
 	twice := &client{id: "twice", answer: func(_ *core.Packet, answer func(codec.Value)) {
@@ -134,7 +134,7 @@ func TestBroadcastAckAsksThoseWhoCanAnswer(t *testing.T) {
 	assert.Equal(t, []string{`["q"]`}, mute.got.all(), "the others get the event too")
 	r.BroadcastAck(t.Context(), &core.Packet{Args: args("q")}, core.Selector{Rooms: []string{"none"}},
 		func(n int) { counts = append(counts, n) }, nil)
-	assert.Equal(t, []int{1, 0}, counts, "nobody there is an answer too")
+	assert.Equal(t, []int{1, 0}, counts, "asked is called even if there are no sockets")
 }
 
 // described is a socket that describes itself.
@@ -158,12 +158,12 @@ func TestSocketsAreDescribed(t *testing.T) {
 		`{"headers":{},"time":"","address":"::1","xdomain":false,"secure":false,"issued":12,"url":"","query":{"a":"b"},"auth":{}}`,
 		`{"headers":{},"time":"","address":"","xdomain":false,"secure":false,"issued":0,"url":"","query":{},"auth":{}}`,
 	} {
-		assert.JSONEq(t, want, all[i].Handshake.String(), "Node.js code looks into the maps of a handshake without asking")
+		assert.JSONEq(t, want, all[i].Handshake.String(), "Node.js code looks into the maps of a handshake without a check")
 	}
 	assert.Empty(t, r.Sockets(core.Selector{Rooms: []string{"none"}}))
 }
 
-func TestHandshakeThatCannotBeEncodedIsLeftOut(t *testing.T) {
+func TestHandshakePartsThatCannotBeEncodedAreLeftOut(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	r.Add(&strange{plain{id: "a"}})
 	assert.Contains(t, r.Sockets(core.Selector{})[0].Handshake.String(), `"auth":{}`)
@@ -175,7 +175,7 @@ func (s *strange) Describe() (core.Handshake, codec.Value) {
 	return core.Handshake{Auth: make(chan int)}, codec.Value{}
 }
 
-func TestRegistryChangesTheSelected(t *testing.T) {
+func TestRegistryChangesSelectedSockets(t *testing.T) {
 	r, clients := crowd("a", "b", "c")
 	x := core.Selector{Rooms: []string{"x"}}
 	r.Join(core.Selector{Rooms: []string{"a", "b"}}, []string{"x", "y"})
@@ -189,7 +189,7 @@ func TestRegistryChangesTheSelected(t *testing.T) {
 	for id, want := range map[string][]bool{"a": {false}, "b": {true}, "c": {false}} {
 		assert.Equal(t, want, clients[id].kicked.all(), id)
 	}
-	assert.Equal(t, 3, r.Len(), "the server calls DelAll when the socket has gone")
+	assert.Equal(t, 3, r.Len(), "the server calls Remove when the socket has disconnected")
 }
 
 func TestServerSideEmitWithoutHandlerIsIgnored(t *testing.T) {
@@ -198,7 +198,7 @@ func TestServerSideEmitWithoutHandlerIsIgnored(t *testing.T) {
 	r.ServerSideEmit(args("a"), func(codec.Value) { t.Error("nobody answers") })
 }
 
-func TestSameIDReplaces(t *testing.T) {
+func TestAddReplacesASocketWithTheSameID(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	first, second := &client{id: "a"}, &client{id: "a"}
 	r.Add(first, "x")
@@ -210,7 +210,7 @@ func TestSameIDReplaces(t *testing.T) {
 	assert.Equal(t, []string{"a", "y"}, r.Rooms())
 }
 
-func TestSocketsMayUseTheRegistryWhileTheyAreSent(t *testing.T) {
+func TestSendMayUseTheRegistry(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	for i := range 5 {
 		r.Add(&reentrant{plain{id: fmt.Sprint(i)}, r}, "x")
@@ -267,7 +267,7 @@ func TestRegistryIsSafeForConcurrentUse(t *testing.T) {
 		assert.True(t, slices.Contains(r.SocketRooms(id), id), "each socket is in its own room")
 		r.RemoveID(id)
 	}
-	assert.Empty(t, r.Rooms(), "nothing is left when all have gone")
+	assert.Empty(t, r.Rooms(), "nothing is left when all sockets have left")
 	assert.Zero(t, r.Len())
 }
 
@@ -285,7 +285,7 @@ func TestBroadcastToARoomAllocatesNothingPerSocket(t *testing.T) {
 			}
 			p := &core.Packet{Args: args("a")}
 			n := testing.AllocsPerRun(20, func() { r.Broadcast(p, to) })
-			// A list of the selected may have to grow: its pool forgets at random under the race detector.
+			// The list of selected sockets may have to grow: the race detector empties its pool at random.
 			assert.LessOrEqual(t, n, 20.0, "allocations of a broadcast to 1000 sockets")
 		})
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asks are the kinds of requests, each as the number of answers and the error.
+// asks are the kinds of requests. Each returns the number of answers and the error.
 var asks = map[string]func(ctx context.Context, t core.Target) (int, error){
 	"EmitWithAck": func(ctx context.Context, t core.Target) (int, error) {
 		values, err := t.EmitWithAck(ctx, "a")
@@ -41,7 +41,7 @@ var asks = map[string]func(ctx context.Context, t core.Target) (int, error){
 	},
 }
 
-// stage is a node with peers that are puppets.
+// stage is a node whose peers are puppets.
 type stage struct {
 	ns      *core.Namespace
 	hub     *memory.Hub
@@ -83,7 +83,7 @@ func (s *stage) ask(ctx context.Context, t *testing.T, kind string, target core.
 	return s.p.next(s.ns.UID(), typ).RequestID
 }
 
-// answer answers as a node with one client would.
+// answer answers like a node with one client.
 func (s *stage) answer(kind, uid, id string) {
 	switch kind {
 	case "EmitWithAck", "Acks":
@@ -155,7 +155,7 @@ func TestRequestEndsAtItsDeadline(t *testing.T) {
 	})
 }
 
-func TestRequestEndsWhenTheMissingLeave(t *testing.T) {
+func TestRequestEndsWhenTheLastMissingNodeLeaves(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		s := newStage(t, nil, "b", "c")
 		id := s.ask(t.Context(), t, kind, s.ns.Target)
@@ -164,15 +164,15 @@ func TestRequestEndsWhenTheMissingLeave(t *testing.T) {
 		s.p.say(codec.Envelope{Type: codec.AdapterClose, UID: "b"})
 		o := <-s.outcome
 		assert.Equal(t, 1, o.n)
-		assert.Equal(t, time.Second, o.took, "nobody waits for who said goodbye")
+		assert.Equal(t, time.Second, o.took, "the request does not wait for a node that has left")
 		p := s.partial(t, o)
 		assert.Equal(t, []string{"b"}, p.Left)
 		assert.Empty(t, p.Missing)
-		assert.NoError(t, p.Err, "all who are left answered")
+		assert.NoError(t, p.Err, "all nodes that are left have answered")
 	})
 }
 
-func TestRequestEndsWhenTheMissingExpire(t *testing.T) {
+func TestRequestEndsWhenTheLastMissingNodeExpires(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		s := newStage(t, nil, "b", "c")
 		s.p.live("c")
@@ -186,7 +186,7 @@ func TestRequestEndsWhenTheMissingExpire(t *testing.T) {
 	})
 }
 
-func TestGoodbyeDoesNotOvertakeAnAnswer(t *testing.T) {
+func TestLeaveMessageDoesNotOvertakeAnAnswer(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 400}})
 		store := slowStore{memstore.NewStore(), time.Second}
@@ -206,11 +206,11 @@ func TestGoodbyeDoesNotOvertakeAnAnswer(t *testing.T) {
 		require.NoError(t, b.Close(t.Context()))
 		o := <-done
 		assert.NoError(t, o.err)
-		assert.Equal(t, 1, o.n, "b answered before it closed: its answer counts, though it has to be fetched")
+		assert.Equal(t, 1, o.n, "b answered before it closed: its answer counts, though it has to be read from the store")
 	})
 }
 
-func TestStrangersAndDuplicatesDoNotCount(t *testing.T) {
+func TestAnswersOfOthersAndDuplicatesDoNotCount(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		s := newStage(t, nil, "b", "c")
 		id := s.ask(t.Context(), t, kind, s.ns.Target)
@@ -224,11 +224,11 @@ func TestStrangersAndDuplicatesDoNotCount(t *testing.T) {
 		require.Empty(t, s.outcome, "c has not answered")
 		s.answer(kind, "c", id)
 		assert.Equal(t, outcome{n: 2}, <-s.outcome)
-		s.answer(kind, "c", id) // late: nobody's
+		s.answer(kind, "c", id) // too late: ignored
 	})
 }
 
-func TestAcknowledgementsMayComeBeforeTheirCount(t *testing.T) {
+func TestAcknowledgementsMayArriveBeforeTheirCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, nil, "b")
 		id := s.ask(t.Context(), t, "EmitWithAck", s.ns.Target)
@@ -238,11 +238,11 @@ func TestAcknowledgementsMayComeBeforeTheirCount(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, s.outcome)
 		s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "b", RequestID: id, ClientCount: 3})
-		assert.Equal(t, outcome{n: 3}, <-s.outcome, "a large answer is fetched while the small count passes it")
+		assert.Equal(t, outcome{n: 3}, <-s.outcome, "a large answer is read while the small count overtakes it")
 	})
 }
 
-func TestRequestGoesOnHereWhenPublishingFails(t *testing.T) {
+func TestRequestAsksThisNodeWhenPublishingFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry, _ := crowd("alice", "bob")
 		s := newStage(t, registry, "b")
@@ -268,7 +268,7 @@ func TestCloseEndsRequests(t *testing.T) {
 		assert.ErrorIs(t, o.err, core.ErrClosed)
 		assert.Zero(t, o.took)
 		_, err := asks[kind](t.Context(), s.ns.Target)
-		assert.ErrorIs(t, err, core.ErrClosed, "and those to come")
+		assert.ErrorIs(t, err, core.ErrClosed, "later requests too")
 	})
 }
 

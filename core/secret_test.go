@@ -31,10 +31,10 @@ func secret(signs, accepts []byte) func(*core.Config) {
 	return func(c *core.Config) { c.Secret, c.PreviousSecret = signs, accepts }
 }
 
-// postgresLimits are those of a bus that carries as little as PostgreSQL's.
+// postgresLimits are the limits of a bus that carries as little as PostgreSQL's.
 var postgresLimits = transport.Limits{Payload: 7999, Channel: 63, Text: true, Distinct: true}
 
-func TestSecretOnEveryBus(t *testing.T) {
+func TestSignedMessagesArriveOnEveryBus(t *testing.T) {
 	for name, limits := range map[string]transport.Limits{"Text": postgresLimits, "Bytes": {Payload: 7999}, "Any": {}} {
 		for codecName, c := range map[string]codec.Codec{"JSON": jsonmsgpack.Codec{}, "CBOR": cbor.Codec{}} {
 			t.Run(name+codecName, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestSecretOnEveryBus(t *testing.T) {
 					}
 					synctest.Wait()
 					require.Len(t, errs.all(), 0, "%v", errs.all())
-					assert.Equal(t, want, clients["alice"].got.all(), "small ones, large ones, and those of the size at which they begin to be large")
+					assert.Equal(t, want, clients["alice"].got.all(), "small messages, large ones, and those of the size at which they become attachments")
 					require.NoError(t, a.Emit(t.Context(), "bytes", []byte{1, 0, 255}))
 					sockets, err := a.FetchSockets(t.Context())
 					require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestSecretOnEveryBus(t *testing.T) {
 	}
 }
 
-// tap is what was published, in order.
+// tap keeps the published messages in order.
 func tap(t *testing.T, hub *memory.Hub, nsp string) *log[string] {
 	t.Helper()
 	var heard log[string]
@@ -98,7 +98,8 @@ func tap(t *testing.T, hub *memory.Hub, nsp string) *log[string] {
 	return &heard
 }
 
-// containing returns the one message that contains a text. Others, such as answers to announcements, come before or after it.
+// containing returns the only message that contains a text. Others, such as answers to announcements, may come before
+// or after it.
 func containing(t *testing.T, said *log[string], text string) string {
 	t.Helper()
 	all := slices.DeleteFunc(said.all(), func(m string) bool { return !strings.Contains(m, text) })
@@ -106,7 +107,7 @@ func containing(t *testing.T, said *log[string], text string) string {
 	return all[0]
 }
 
-func TestWhatIsNotSignedIsDropped(t *testing.T) {
+func TestUnsignedMessagesAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		said, elsewhere := tap(t, hub, "/"), tap(t, hub, "/elsewhere")
@@ -136,14 +137,14 @@ func TestWhatIsNotSignedIsDropped(t *testing.T) {
 		} {
 			p.shout(payload)
 		}
-		require.NoError(t, stranger.Emit(t.Context(), "of a stranger"))
+		require.NoError(t, stranger.Emit(t.Context(), "of an unverified peer"))
 		require.NoError(t, plain.Emit(t.Context(), "plain"))
 		synctest.Wait()
 		assert.Equal(t, []string{`["signed"]`}, clients["alice"].got.all())
 		assert.Equal(t, []string{there.UID()}, ns.Peers())
 		after := cluster.Stats()
 		assert.Equal(t, before.Unsigned+14, after.Unsigned)
-		assert.Equal(t, before.ReceivedOwn, after.ReceivedOwn, "what is said in a node's own name does not prove that it hears itself")
+		assert.Equal(t, before.ReceivedOwn, after.ReceivedOwn, "an unsigned message in a node's own name does not prove that it receives its own messages")
 		assert.Equal(t, before.ReceiveDropped+14, after.ReceiveDropped)
 		for _, err := range errs.all() {
 			var drop *core.DropError
@@ -160,7 +161,8 @@ func TestWhatIsNotSignedIsDropped(t *testing.T) {
 	})
 }
 
-// Secrets are replaced in three steps, node by node: all accept the new one; all sign with it; nobody accepts the old one.
+// Secrets are replaced in three steps, node by node: all accept the new one; all sign with it; nobody accepts the old
+// one.
 func TestSecretsRotate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		steps := []func(*core.Config){secret(secretA, nil), secret(secretA, secretB), secret(secretB, secretA), secret(secretB, nil)}
@@ -181,7 +183,7 @@ func TestSecretsRotate(t *testing.T) {
 	})
 }
 
-// swappingStore gives other bodies than those asked for.
+// swappingStore returns other bodies than those that were asked for.
 type swappingStore struct {
 	storage.Store
 	change func(body []byte) []byte
@@ -250,7 +252,7 @@ func TestEmitterSigns(t *testing.T) {
 	})
 }
 
-func TestSecretsHaveALength(t *testing.T) {
+func TestShortSecretsAreErrors(t *testing.T) {
 	for field, c := range map[string]core.Config{
 		"Secret":         {Secret: make([]byte, 15)},
 		"PreviousSecret": {Secret: make([]byte, 16), PreviousSecret: make([]byte, 15)},

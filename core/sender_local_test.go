@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A local part that does not come back must not keep its own message, or those of others, from being sent.
-func TestBlockedLocalOfASenderHoldsUpNobody(t *testing.T) {
+// A local part that does not return must not keep its own message, or those of others, from being published.
+func TestBlockedLocalSocketsOfASenderDelayNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		here, there := open(t, hub), open(t, hub)
@@ -50,7 +50,7 @@ func TestBlockedLocalOfASenderHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// echo emits in another namespace whatever it is sent, and waits for the outcome, as a handler of an application may.
+// echo emits each event in another namespace and waits for the outcome, as a handler of an application may.
 type echo struct {
 	core.LocalSockets
 	emit func() error
@@ -59,7 +59,7 @@ type echo struct {
 
 func (e echo) Broadcast(*core.Packet, core.Selector) { e.errs <- e.emit() }
 
-func TestLocalOfASenderMayEmit(t *testing.T) {
+func TestLocalSocketsOfASenderMayEmit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		here, there := open(t, hub), open(t, hub)

@@ -22,7 +22,7 @@ import (
 //   - When a message of a caller that did not wait fails, the error is reported to Config.ErrorHandler. From then on
 //     callers wait and get the errors themselves, until the bus accepts a batch again, or the store an attachment.
 //
-// BenchmarkEmitWithoutPeers measures what the shortcut saves.
+// BenchmarkEmit measures what the shortcut saves with a bus in memory.
 type solo struct {
 	publishFailed atomic.Bool // the latest batch was not published as a whole
 	storeFailed   atomic.Bool // the latest attachment was not stored

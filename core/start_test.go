@@ -127,7 +127,7 @@ func TestStartFailsFast(t *testing.T) {
 				err = cluster.Start(t.Context())
 				require.ErrorIs(t, err, c.want)
 				assert.LessOrEqual(t, time.Since(start), 5*time.Second, "Start fails within Config.PublishTimeout")
-				assert.Empty(t, b.listening(), "what was opened is closed again")
+				assert.Empty(t, b.listening(), "sessions that were opened are closed again")
 				_, err = cluster.Namespace(t.Context(), "/", core.NewRegistry(core.RegistryConfig{}))
 				assert.ErrorIs(t, err, core.ErrClosed, "a cluster that did not start is closed")
 				assert.NoError(t, cluster.Close(t.Context()))
@@ -136,8 +136,8 @@ func TestStartFailsFast(t *testing.T) {
 	}
 }
 
-func TestStartTellsWhatTheBusSays(t *testing.T) {
-	late := func(ctx context.Context) error { // gives up when its context ends, and needs a moment for that
+func TestStartReturnsTheErrorOfTheBus(t *testing.T) {
+	late := func(ctx context.Context) error { // returns a moment after its context has ended
 		<-ctx.Done()
 		time.Sleep(100 * time.Millisecond)
 		return errBroken
@@ -174,11 +174,11 @@ func TestStartEndsWithItsContext(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		_, err := core.Open(ctx, core.Config{Bus: b})
 		assert.ErrorIs(t, err, context.Canceled)
-		assert.NotErrorIs(t, err, core.ErrNoLoopback, "the caller gave up: that says nothing about a proxy in between")
+		assert.NotErrorIs(t, err, core.ErrNoLoopback, "the caller gave up: this does not mean that there is a proxy in between")
 	})
 }
 
-func TestStartAfterCloseIsErrClosed(t *testing.T) {
+func TestStartAfterCloseReturnsErrClosed(t *testing.T) {
 	cluster, err := core.New(core.Config{Bus: memory.NewHub()})
 	require.NoError(t, err)
 	require.NoError(t, cluster.Close(t.Context()))
@@ -191,12 +191,12 @@ func TestStartTwiceIsAnError(t *testing.T) {
 	join(t, cluster, "/", nil)
 }
 
-func TestNamespaceBeforeStartSaysSo(t *testing.T) {
+func TestNamespaceBeforeStartIsAnError(t *testing.T) {
 	cluster, err := core.New(core.Config{Bus: memory.NewHub()})
 	require.NoError(t, err)
 	_, err = cluster.Namespace(t.Context(), "/", core.NewRegistry(core.RegistryConfig{}))
 	require.Error(t, err)
-	assert.NotErrorIs(t, err, core.ErrClosed, "it was not closed: it was not started, which is another mistake")
+	assert.NotErrorIs(t, err, core.ErrClosed, "the cluster was not closed, it was not started: this is another mistake")
 	require.NoError(t, cluster.Close(t.Context()))
 }
 
@@ -251,9 +251,9 @@ func TestNamespaceErrors(t *testing.T) {
 		assert.ErrorIs(t, err, core.ErrNamespaceExists)
 		require.NoError(t, ns.Close(t.Context()))
 		_, err = cluster.Namespace(t.Context(), "/twice", local)
-		assert.NoError(t, err, "after Close it can be opened again")
+		assert.NoError(t, err, "after Close the namespace can be opened again")
 	})
-	t.Run("NoLocal", func(t *testing.T) {
+	t.Run("NilLocalSockets", func(t *testing.T) {
 		_, err := cluster.Namespace(t.Context(), "/x", nil)
 		assert.Error(t, err)
 	})
@@ -263,7 +263,7 @@ func TestNamespaceErrors(t *testing.T) {
 		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return errBroken }})
 		_, err := cluster.Namespace(t.Context(), "/", local)
 		require.ErrorIs(t, err, errBroken)
-		assert.Empty(t, b.listening(), "and nothing is left of it")
+		assert.Empty(t, b.listening(), "nothing of the namespace is left")
 		b.heal()
 		join(t, cluster, "/", nil)
 	})

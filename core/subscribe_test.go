@@ -33,7 +33,7 @@ func openMany(t *testing.T, cluster *core.Cluster, n int) []*core.Namespace {
 	return all
 }
 
-// slowly makes each LISTEN take so long.
+// slowly makes each LISTEN take a time.
 func slowly(each time.Duration) func(context.Context, transport.Session, string) error {
 	return func(ctx context.Context, s transport.Session, channel string) error {
 		select {
@@ -99,7 +99,7 @@ func TestMessagesArriveWhileTheNodeListensToManyChannels(t *testing.T) {
 		<-done
 		synctest.Wait()
 		require.Greater(t, len(emitted), 1500, "10 s of listening")
-		assert.Equal(t, emitted, clients["alice"].got.all(), "nothing is lost, and nothing piles up, while a node listens to many channels")
+		assert.Equal(t, emitted, clients["alice"].got.all(), "no message is lost or delayed while a node listens to many channels")
 		assert.Empty(t, told.all())
 	})
 }
@@ -126,7 +126,7 @@ func TestManyChannelsAreListenedToTogether(t *testing.T) {
 	})
 }
 
-func TestFarBusListensToManyChannelsAgainInTime(t *testing.T) {
+func TestDistantBusListensToManyChannelsInTime(t *testing.T) {
 	for _, each := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, time.Second} {
 		t.Run(each.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestSlowListenAllGetsFewerChannels(t *testing.T) {
 	})
 }
 
-func TestOneBadChannelSpoilsNoOther(t *testing.T) {
+func TestBadChannelDoesNotHarmOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		var told log[error]
@@ -203,7 +203,7 @@ func TestOneBadChannelSpoilsNoOther(t *testing.T) {
 	})
 }
 
-func TestHungListenIsTriedAgain(t *testing.T) {
+func TestHangingListenIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		cluster := open(t, b)
@@ -221,7 +221,7 @@ func TestHungListenIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestClosingEndsListeningToMany(t *testing.T) {
+func TestCloseEndsListeningToManyChannels(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		when func(t *testing.T, b *bus, cluster *core.Cluster)
@@ -257,7 +257,7 @@ func TestClosingEndsListeningToMany(t *testing.T) {
 	}
 }
 
-func TestNamespacesThatWaitTakeNoGoroutine(t *testing.T) {
+func TestWaitingNamespacesTakeNoGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		cluster := open(t, b)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// orders are what can be asked of a Target beside asks.
+// orders are the operations of a Target that are no requests.
 var orders = map[string]func(ctx context.Context, t core.Target) error{
 	"Emit":              func(ctx context.Context, t core.Target) error { return t.Emit(ctx, "a") },
 	"EmitAsync":         func(_ context.Context, t core.Target) error { return t.EmitAsync("a") },
@@ -65,7 +65,7 @@ func TestNoTimeLeftIsATimeoutAtOnce(t *testing.T) {
 			assert.Contains(t, s.partial(t, outcome{err: err}).Missing, "b", name)
 			want := 0
 			if kind == "FetchSockets" {
-				want = 1 // the node's own, for which nothing is waited
+				want = 1 // this node's own, which needs no waiting
 			}
 			assert.Equal(t, want, n, name)
 		}
@@ -78,7 +78,7 @@ func TestNoTimeLeftIsATimeoutAtOnce(t *testing.T) {
 	})
 }
 
-func TestNoTimeLeftIsATimeoutAlsoWhereNobodyElseIsAsked(t *testing.T) {
+func TestNoTimeLeftIsATimeoutEvenIfNoPeerIsAsked(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		registry, _ := crowd("alice")
 		alone := newStage(t, registry)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// witness opens a namespace on a bus that can hang, and another node whose client notes what arrives.
+// witness opens a namespace on a bus that can hang, and another node whose client keeps what arrives.
 func witness(t *testing.T, change ...func(*core.Config)) (*hangman, *core.Cluster, *core.Namespace, *client) {
 	t.Helper()
 	hub := memory.NewHub()
@@ -35,28 +35,28 @@ func emitFor(ns *core.Namespace, d time.Duration, name string) error {
 	return ns.Emit(ctx, name)
 }
 
-func TestUnconfirmedTellsWhatMayHaveBeenSent(t *testing.T) {
+func TestErrUnconfirmedSaysThatAMessageMayHaveBeenSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _, ns, alice := witness(t)
 		h.hang("Publish")
-		err := emitFor(ns, time.Second, "on its way")
+		err := emitFor(ns, time.Second, "being published")
 		assert.ErrorIs(t, err, core.ErrUnconfirmed)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		err = emitFor(ns, time.Second, "queued")
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.NotErrorIs(t, err, core.ErrUnconfirmed, "it was not handed to the bus")
+		assert.NotErrorIs(t, err, core.ErrUnconfirmed, "the bus did not get it")
 		h.letGo()
-		for range 100 { // no outcome of the first message is taken for that of a later one
+		for range 100 { // the outcome of the first message is not taken for that of a later one
 			require.NoError(t, ns.Emit(t.Context(), "n"))
 		}
 		synctest.Wait()
 		got := alice.got.all()
 		require.Len(t, got, 101, "the queued one was not sent")
-		assert.Equal(t, `["on its way"]`, got[0], "it arrives late, but in its order")
+		assert.Equal(t, `["being published"]`, got[0], "the message arrives late, but in order")
 	})
 }
 
-func TestErrorsOfTheBusAreUnconfirmedUnlessItKnows(t *testing.T) {
+func TestBusErrorsAreUnconfirmedUnlessTheBusKnows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		ns := join(t, open(t, b), "/", nil)
@@ -74,7 +74,7 @@ func TestErrorsOfTheBusAreUnconfirmedUnlessItKnows(t *testing.T) {
 	})
 }
 
-func TestStuckBusHoldsNobodyUpAndLosesNoOrder(t *testing.T) {
+func TestStuckBusDelaysNoCallerAndKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told log[error]
 		h, cluster, ns, alice := witness(t, func(c *core.Config) {
@@ -83,7 +83,7 @@ func TestStuckBusHoldsNobodyUpAndLosesNoOrder(t *testing.T) {
 		})
 		published := cluster.Stats().Published
 		h.hang("Publish")
-		require.NoError(t, ns.EmitAsync("async, on its way"))
+		require.NoError(t, ns.EmitAsync("async, being published"))
 		synctest.Wait()
 		start := time.Now()
 		require.NoError(t, ns.EmitAsync("async, queued"))
@@ -99,19 +99,19 @@ func TestStuckBusHoldsNobodyUpAndLosesNoOrder(t *testing.T) {
 		start = time.Now()
 		assert.Error(t, ns.Emit(context.Background(), "refused"))
 		assert.Error(t, ns.EmitAsync("refused"))
-		assert.Zero(t, time.Since(start), "nobody waits for a bus that is known to be stuck")
+		assert.Zero(t, time.Since(start), "a call does not wait for a bus that is known to be stuck")
 
 		h.letGo()
 		synctest.Wait()
 		require.NoError(t, ns.Emit(context.Background(), "next"))
 		synctest.Wait()
-		assert.Equal(t, []string{`["async, on its way"]`, `["next"]`}, alice.got.all())
+		assert.Equal(t, []string{`["async, being published"]`, `["next"]`}, alice.got.all())
 		assert.Equal(t, published+2, cluster.Stats().Published)
-		assert.Len(t, told.all(), 2, "nothing is reported twice")
+		assert.Len(t, told.all(), 2, "no outcome is reported twice")
 	})
 }
 
-func TestNewcomersAreGreetedAfterAStuckBus(t *testing.T) {
+func TestAnnouncementsAreAnsweredAfterAStuckBus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		h := newHangman(hub)
@@ -119,9 +119,9 @@ func TestNewcomersAreGreetedAfterAStuckBus(t *testing.T) {
 		p := newPuppet(t, hub, "/", "puppet")
 		synctest.Wait()
 		h.hang("Publish")
-		require.NoError(t, ns.EmitAsync("on its way"))
+		require.NoError(t, ns.EmitAsync("being published"))
 		synctest.Wait()
-		p.say(codec.Envelope{Type: codec.InitialHeartbeat}) // the answer is queued, and given up
+		p.say(codec.Envelope{Type: codec.InitialHeartbeat}) // the answer is queued and then fails
 		time.Sleep(2 * time.Second)
 		h.letGo()
 		time.Sleep(time.Minute + 500*time.Millisecond) // between two regular heartbeats
@@ -134,7 +134,7 @@ func TestNewcomersAreGreetedAfterAStuckBus(t *testing.T) {
 	})
 }
 
-func TestRequestThatCannotBeSentReturnsWhatThisNodeKnows(t *testing.T) {
+func TestRequestThatCannotBeSentReturnsThisNodesAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		h := newHangman(hub)

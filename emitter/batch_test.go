@@ -37,7 +37,7 @@ func TestBatch(t *testing.T) {
 		r.expect(`["admin","AQ=="]`)
 		o.expect(`["admin","AQ=="]`)
 		require.Equal(t, `["rehash"]`, <-main.server)
-		require.NoError(t, b.Send(ctx), "sending nothing does nothing")
+		require.NoError(t, b.Send(ctx), "sending an empty batch does nothing")
 		main.fence(m)
 		admin.fence(r, o)
 	})
@@ -51,12 +51,12 @@ func TestBatchIsOneRoundTrip(t *testing.T) {
 	for i := range 50 {
 		require.NoError(t, b.Emit(within(t), "e", i))
 	}
-	require.Error(t, b.Emit(within(t), "disconnect"), "and it is not in the batch")
+	require.Error(t, b.Emit(within(t), "disconnect"), "the message is not in the batch")
 	require.NoError(t, b.Send(within(t)))
 	require.Equal(t, []int{50}, rec.rounds)
 }
 
-// faulty refuses the event "bad", as a bus does that knows what was sent.
+// faulty is a bus that refuses the event "bad" and says what was sent.
 type faulty struct{ *recorder }
 
 func (f faulty) Publish(ctx context.Context, msgs ...transport.Message) error {
@@ -69,7 +69,7 @@ func (f faulty) Publish(ctx context.Context, msgs ...transport.Message) error {
 	return f.recorder.Publish(ctx, msgs...)
 }
 
-func TestBatchTellsWhatWasNotSent(t *testing.T) {
+func TestBatchErrorNamesUnsentMessages(t *testing.T) {
 	rec := new(recorder)
 	e, err := emitter.New(emitter.Config{Bus: faulty{rec}})
 	require.NoError(t, err)

@@ -14,15 +14,15 @@ import (
 
 var payload = strings.Repeat("x", 100)
 
-// BenchmarkEmit compares the emitter with a node that publishes the same on the same bus, for one caller and for many at a
-// time, who all wait for the bus. Another node receives.
+// BenchmarkEmit compares the emitter with a node that publishes the same on the same bus, for one caller and for many
+// at a time, which all wait for the bus. Another node receives.
 func BenchmarkEmit(b *testing.B) {
 	for _, k := range kinds {
 		if k.name == "memoryWithLimits" {
 			continue
 		}
 		w := k.open(b)
-		w.audience(b) // who receives
+		w.audience(b) // a node that receives
 		e := w.emitter(b)
 		benchmarkEmit(b, k.name+"/emitter", func(ctx context.Context) error { return e.To("room").Emit(ctx, "event", payload) })
 		ns := w.audience(b).ns

@@ -43,7 +43,8 @@ func TestConcurrentEmits(t *testing.T) {
 	})
 }
 
-// queued starts callers, in a bubble of synctest, one after the other while a first one holds up the bus. It returns what waits for them.
+// queued starts callers one after the other while a first one blocks the bus, in a bubble of synctest. It returns a
+// function that waits for them.
 func queued(t *testing.T, rec *recorder, e *emitter.Emitter, first context.Context, contexts ...context.Context) func() []error {
 	t.Helper()
 	errs := make([]error, len(contexts)+1)
@@ -68,7 +69,7 @@ func newGated(t *testing.T) (*recorder, *emitter.Emitter) {
 	return rec, e
 }
 
-func TestThoseWhoWaitShareARoundTrip(t *testing.T) {
+func TestWaitingCallersShareARoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec, e := newGated(t)
 		wait := queued(t, rec, e, within(t), within(t), within(t), within(t))
@@ -85,7 +86,7 @@ func TestThoseWhoWaitShareARoundTrip(t *testing.T) {
 	})
 }
 
-func TestWhoGivesUpWhileWaitingSendsNothing(t *testing.T) {
+func TestCallerThatGivesUpInTheQueueSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec, e := newGated(t)
 		ctx, cancel := context.WithCancel(within(t))
@@ -103,7 +104,7 @@ func TestWhoGivesUpWhileWaitingSendsNothing(t *testing.T) {
 	})
 }
 
-func TestAContextThatEndsDoesNotHarmOthersInTheSameRoundTrip(t *testing.T) {
+func TestEndedContextDoesNotHarmOthersInTheSameRoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec, e := newGated(t)
 		ctx, cancel := context.WithCancel(within(t))
@@ -115,13 +116,13 @@ func TestAContextThatEndsDoesNotHarmOthersInTheSameRoundTrip(t *testing.T) {
 		rec.gate <- struct{}{}
 		errs := wait()
 		require.NoError(t, errs[0])
-		require.ErrorIs(t, errs[1], emitter.ErrUnconfirmed, "who gave up does not wait for the bus")
+		require.ErrorIs(t, errs[1], emitter.ErrUnconfirmed, "a caller that gave up does not wait for the bus")
 		require.NoError(t, errs[2])
 		require.Equal(t, []int{1, 2}, rec.rounds)
 	})
 }
 
-func TestAStuckBusIsGivenUpAfterTheTimeout(t *testing.T) {
+func TestStuckBusIsGivenUpAfterTheTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck := &recorder{gate: make(chan struct{})}
 		e, err := emitter.New(emitter.Config{Bus: stuck, PublishTimeout: 20 * time.Millisecond})
@@ -131,8 +132,8 @@ func TestAStuckBusIsGivenUpAfterTheTimeout(t *testing.T) {
 	})
 }
 
-// TestManyGiveUp: however callers come and go, nobody waits for ever, and what Emit reports is what was sent.
-func TestManyGiveUp(t *testing.T) {
+// TestManyCallersGiveUp: however callers come and go, every call returns, and what Emit returns matches what was sent.
+func TestManyCallersGiveUp(t *testing.T) {
 	rec := new(recorder)
 	slow := slowBus{rec}
 	e, err := emitter.New(emitter.Config{Bus: slow})
@@ -157,7 +158,7 @@ func TestManyGiveUp(t *testing.T) {
 	require.Contains(t, rec.sent()[len(rec.sent())-1], "last")
 }
 
-// slowBus takes a moment, or as long as the context lasts.
+// slowBus is a bus whose Publish takes a moment, or until its context ends.
 type slowBus struct{ emitter.Publisher }
 
 func (b slowBus) Publish(ctx context.Context, msgs ...transport.Message) error {

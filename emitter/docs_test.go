@@ -10,8 +10,8 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// TestCodeOfTheDocuments runs the code that docs/howto/emit-from-outside.md shows.
-func TestCodeOfTheDocuments(t *testing.T) {
+// TestCodeInTheDocumentsIsTested runs the code that docs/howto/emit-from-outside.md shows.
+func TestCodeInTheDocumentsIsTested(t *testing.T) {
 	w := kinds[2].open(t) // pgx
 	pool, err := pgxpool.New(t.Context(), w.url)
 	require.NoError(t, err)
@@ -25,9 +25,9 @@ func TestCodeOfTheDocuments(t *testing.T) {
 	ctx := within(t)
 
 	require.NoError(t, createOrder(ctx, pool, a.emitter, order{1, "room1"}))
-	require.Error(t, createOrder(ctx, pool, a.emitter, order{1, "room1"}), "there is one already")
+	require.Error(t, createOrder(ctx, pool, a.emitter, order{1, "room1"}), "there is one user already")
 	require.NoError(t, createOrderWithSQL(ctx, db, a.emitter, order{2, "room1"}))
-	require.Error(t, createOrderWithSQL(ctx, db, a.emitter, order{2, "room1"}), "there is one already")
+	require.Error(t, createOrderWithSQL(ctx, db, a.emitter, order{2, "room1"}), "there is one user already")
 	one.expect(`["order.created",{"ID":1,"Room":"room1"}]`, `["order.created",{"ID":2,"Room":"room1"}]`)
 	require.NoError(t, sendOrders(ctx, a.emitter, []order{{3, "room1"}, {4, "room2"}}))
 	one.expect(`["order",{"ID":3,"Room":"room1"}]`)

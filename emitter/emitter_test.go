@@ -15,7 +15,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-func TestRoomsAndExcept(t *testing.T) {
+func TestRoomsAndExceptSelectSockets(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		a := w.audience(t)
 		none, one, two, both := a.join(), a.join("r1"), a.join("r2"), a.join("r1", "r2")
@@ -35,7 +35,7 @@ func TestRoomsAndExcept(t *testing.T) {
 	})
 }
 
-func TestNamespaces(t *testing.T) {
+func TestOfSelectsTheNamespace(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		cluster := w.cluster(t)
 		main, admin := w.namespace(t, cluster, "/"), w.namespace(t, cluster, "/admin")
@@ -88,7 +88,7 @@ func TestServerSideEmit(t *testing.T) {
 	})
 }
 
-func TestContents(t *testing.T) {
+func TestArgumentsArriveUnchanged(t *testing.T) {
 	large := strings.Repeat("ä€😀", 3000)
 	each(t, func(t *testing.T, w world) {
 		a := w.audience(t)
@@ -103,13 +103,13 @@ func TestContents(t *testing.T) {
 	})
 }
 
-func TestOrderOfAwaitedCalls(t *testing.T) {
+func TestSequentialCallsKeepTheirOrder(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		a := w.audience(t)
 		c := a.join()
 		var want []string
 		for i := range 60 {
-			pad := strings.Repeat("x", (i%3)*5000) // every third is spilled where there is a limit
+			pad := strings.Repeat("x", (i%3)*5000) // every third is an attachment if the bus has a limit
 			require.NoError(t, a.emitter.Emit(within(t), "n", i, pad))
 			want = append(want, fmt.Sprintf(`["n",%d,"%s"]`, i, pad))
 		}
@@ -156,7 +156,7 @@ func TestAcknowledgementsAreRefused(t *testing.T) {
 	require.Empty(t, rec.sent())
 }
 
-func TestBadInputSendsNothing(t *testing.T) {
+func TestInvalidInputSendsNothing(t *testing.T) {
 	rec := &recorder{limits: postgresLimits}
 	e, err := emitter.New(emitter.Config{Bus: struct{ emitter.Publisher }{rec}}) // no store
 	require.NoError(t, err)
@@ -182,7 +182,7 @@ func TestBadInputSendsNothing(t *testing.T) {
 	require.Len(t, rec.sent(), 1)
 }
 
-func TestBadConfig(t *testing.T) {
+func TestInvalidConfigIsAnError(t *testing.T) {
 	limited := memory.NewHubWithConfig(memory.Config{Limits: postgresLimits})
 	var bad *emitter.ConfigError
 	var name *emitter.NameError
@@ -203,7 +203,7 @@ func TestBadConfig(t *testing.T) {
 	require.ErrorAs(t, e.With(nil).Emit(within(t), "e"), &bad)
 }
 
-func TestErrorsOfTheBusAndTheStore(t *testing.T) {
+func TestBusAndStoreErrorsAreReturned(t *testing.T) {
 	rec := &recorder{limits: postgresLimits}
 	e, err := emitter.New(emitter.Config{Bus: rec, Store: rec})
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
 
-// The code of docs/howto/emit-from-outside.md. TestCodeOfTheDocuments runs it if there is a PostgreSQL server.
+// The code of docs/howto/emit-from-outside.md. TestCodeInTheDocumentsIsTested runs it if there is a PostgreSQL server.
 
 type order struct {
 	ID   int

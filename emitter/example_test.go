@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// printer is a client that prints what it is sent.
+// printer is a client that prints what it gets.
 type printer struct {
 	id   string
 	gone chan struct{}
@@ -24,7 +24,7 @@ func (p printer) Disconnect(bool) {
 	close(p.gone)
 }
 
-// A job reaches the clients of a node, and is no node itself. Here both are in one process, on a bus in memory.
+// A job that is no node sends to the clients of a node. Here both are in one process, on a bus in memory.
 func Example() {
 	ctx := context.Background()
 	bus := memory.NewHub()
@@ -58,10 +58,5 @@ func Example() {
 	if err := cluster.Close(ctx); err != nil {
 		log.Fatal(err)
 	}
-	// Unordered output:
-	// alice ["news",1]
-	// bob ["news",1]
-	// alice ["news",2]
-	// bob ["news",3]
-	// alice disconnected
+	// Unordered output: alice ["news",1] bob ["news",1] alice ["news",2] bob ["news",3] alice disconnected
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// TestFirstEmitAfterAnIdleClose: an emitter may send a message a day, and the server has ended its connections long before.
+// TestFirstEmitAfterAnIdleClose: an emitter may send one message a day, when the server has ended its connections
+// long ago.
 func TestFirstEmitAfterAnIdleClose(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
 		a := w.audience(t)

@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds what must happen.
+// patience bounds how long a test waits for an event.
 const patience = 20 * time.Second
 
 func within(tb testing.TB) context.Context {
@@ -35,15 +35,15 @@ func within(tb testing.TB) context.Context {
 	return ctx
 }
 
-// world is a bus, a store and, where it is Postgres, a way to begin transactions.
+// world is a bus, a store and, if it is Postgres, a way to begin transactions.
 type world struct {
 	bus   transport.Bus
 	store storage.Store
 	url   string
-	begin func(tb testing.TB) transaction // nil where there are none
+	begin func(tb testing.TB) transaction // nil if there are none
 }
 
-// postgresLimits are those of NOTIFY.
+// postgresLimits are the limits of NOTIFY.
 var postgresLimits = transport.Limits{Payload: 7999, Channel: 63, Text: true}
 
 var kinds = []struct {
@@ -74,7 +74,7 @@ var kinds = []struct {
 	}},
 }
 
-// each runs a promise on all buses.
+// each runs a test on all buses.
 func each(t *testing.T, promise func(t *testing.T, w world)) {
 	t.Helper()
 	for _, k := range kinds {
@@ -85,7 +85,7 @@ func each(t *testing.T, promise func(t *testing.T, w world)) {
 	}
 }
 
-// eachDriver runs a promise on those that have transactions.
+// eachDriver runs a test on the buses that have transactions.
 func eachDriver(t *testing.T, promise func(t *testing.T, w world)) {
 	t.Helper()
 	for _, k := range kinds {
@@ -109,7 +109,7 @@ func (w world) emitter(tb testing.TB) *emitter.Emitter {
 // cluster opens a node.
 func (w world) cluster(tb testing.TB) *core.Cluster {
 	tb.Helper()
-	// it does not close the bus, which others use too
+	// the bus is shared, so Close must not close it
 	cluster, err := core.Open(within(tb), core.Config{Bus: struct{ transport.Bus }{w.bus}, Store: w.store, ErrorHandler: func(err error) {
 		tb.Errorf("reported by the node: %v", err)
 	}})
@@ -143,7 +143,7 @@ func (w world) namespace(tb testing.TB, cluster *core.Cluster, nsp string) *audi
 	return a
 }
 
-// client is a socket that keeps what it is sent.
+// client is a socket that keeps what it gets.
 type client struct {
 	a  *audience
 	id string
@@ -178,7 +178,7 @@ func (c *client) put(event string) {
 	}
 }
 
-// expect: these events come next to c, and only these.
+// expect checks that exactly these events arrive next at c.
 func (c *client) expect(events ...string) {
 	c.a.Helper()
 	timeout := time.NewTimer(patience)
@@ -210,7 +210,7 @@ func (c *client) next() (string, bool) {
 	return event, true
 }
 
-// fence: nothing else has come to the clients. It emits an event to everyone and expects it.
+// fence checks that nothing else has arrived at the clients: it emits an event to everyone and expects it.
 func (a *audience) fence(clients ...*client) {
 	a.Helper()
 	a.fences++

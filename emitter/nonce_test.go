@@ -29,14 +29,14 @@ func TestEqualMessagesDifferInATransactionWhateverTheCodec(t *testing.T) {
 				require.NoError(t, outside.With(merging{rec}).Emit(within(t), "same"))
 			}
 			sent := rec.sent()
-			require.Equal(t, sent[0], sent[1], "outside of a transaction there is no need")
+			require.Equal(t, sent[0], sent[1], "outside of a transaction messages may be equal")
 			require.Len(t, map[string]bool{sent[0]: true, sent[2]: true, sent[3]: true}, 3)
 			for _, line := range sent {
 				_, payload, _ := strings.Cut(line, " ")
 				env, err := c.Parse([]byte(payload), codec.Text)
 				require.NoError(t, err)
 				require.Equal(t, `["same"]`, env.Args.String())
-				require.Zero(t, env.Nonce, "it is not read")
+				require.Zero(t, env.Nonce, "nodes do not read the nonce")
 			}
 		})
 	}

@@ -18,7 +18,7 @@ type nilError struct{ text *string }
 
 func (e *nilError) Error() string { return *e.text }
 
-// failing is a bus and a store that fail in the way that they are told.
+// failing is a bus and a store that fail as told.
 type failing struct {
 	recorder
 	publish, put func() error
@@ -42,7 +42,7 @@ type panics struct{}
 
 func (panics) MarshalJSON() ([]byte, error) { panic("told to") }
 
-func TestWhatPanicsIsAnError(t *testing.T) {
+func TestPanicsBecomeErrors(t *testing.T) {
 	f := &failing{}
 	f.limits = transport.Limits{Payload: 1000}
 	e, err := emitter.New(emitter.Config{Bus: f})

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// deafBus does not look at its context: Publish returns when release is closed.
+// deafBus ignores its context: Publish returns when release is closed.
 type deafBus struct {
 	release chan struct{}
 	sent    []transport.Message
@@ -26,7 +26,7 @@ func (b *deafBus) Publish(_ context.Context, msgs ...transport.Message) error {
 	return nil
 }
 
-func TestNoCallIsLateWhateverTheBusDoes(t *testing.T) {
+func TestNoCallReturnsLateWhateverTheBusDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus := &deafBus{release: make(chan struct{})}
 		e, err := New(Config{Bus: bus, PublishTimeout: 2 * time.Second})
@@ -52,10 +52,10 @@ func TestNoCallIsLateWhateverTheBusDoes(t *testing.T) {
 			require.NoError(t, batch.Emit(t.Context(), "a"))
 			return batch.Send(ctx)
 		}
-		assert.ErrorIs(t, late("Emit", 300*time.Millisecond, emit), ErrUnconfirmed, "it is on its way")
+		assert.ErrorIs(t, late("Emit", 300*time.Millisecond, emit), ErrUnconfirmed, "it is being published")
 		assert.NotErrorIs(t, late("Emit behind it", 300*time.Millisecond, emit), ErrUnconfirmed, "it was still queued")
 		assert.NotErrorIs(t, late("Send", 300*time.Millisecond, send), ErrUnconfirmed)
-		assert.Equal(t, 1, batch.Len(), "what was certainly not sent is still in the batch")
+		assert.Equal(t, 1, batch.Len(), "messages that were certainly not sent are still in the batch")
 		assert.NotErrorIs(t, late("Emit without a deadline, behind it", 0, emit), ErrUnconfirmed)
 		assert.Zero(t, late("Emit to a bus that is known to be stuck", time.Nanosecond, emit) == nil)
 		close(bus.release)
@@ -76,7 +76,7 @@ func TestNoCallIsLateWhateverTheBusDoes(t *testing.T) {
 		require.ErrorAs(t, err, &failed)
 		assert.ErrorIs(t, err, ErrUnconfirmed)
 		assert.Equal(t, []int{0}, failed.Unsent)
-		assert.Zero(t, batch.Len(), "what may have been sent is not sent again")
+		assert.Zero(t, batch.Len(), "messages that may have been sent are not sent again")
 		close(bus.release)
 		synctest.Wait()
 	})

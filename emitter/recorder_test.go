@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// recorder is a bus and a store that keep what they are given.
+// recorder is a bus and a store that keep what they get.
 type recorder struct {
 	limits transport.Limits
 	gate   chan struct{} // if not nil, Publish says on it that it has begun, then waits for another one

@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// lockedStore answers when it is released, and looks at its context unless it is deaf.
+// lockedStore answers when it is released, and ignores its context if it is deaf.
 type lockedStore struct {
 	released chan struct{}
 	deaf     bool
@@ -33,7 +33,7 @@ func (s *lockedStore) Put(ctx context.Context, _ []byte) (string, error) {
 	}
 }
 
-// shortBus takes small messages only.
+// shortBus is a bus for small messages only.
 type shortBus struct{ sent []string }
 
 func (*shortBus) Limits() transport.Limits { return transport.Limits{Payload: 500} }
@@ -47,7 +47,7 @@ func (b *shortBus) Publish(_ context.Context, msgs ...transport.Message) error {
 
 var long = strings.Repeat("x", 1000)
 
-func TestLockedStoreHoldsUpNoSmallMessage(t *testing.T) {
+func TestLockedStoreDelaysNoSmallMessage(t *testing.T) {
 	for name, deaf := range map[string]bool{"StoreLooksAtItsContext": false, "StoreDoesNot": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -75,13 +75,13 @@ func TestLockedStoreHoldsUpNoSmallMessage(t *testing.T) {
 				assert.Equal(t, []string{"socket.io#/", "socket.io#/other", "socket.io#/"}, bus.sent)
 				close(store.released)
 				synctest.Wait()
-				require.NoError(t, e.Emit(t.Context(), "large", long), "it works again")
+				require.NoError(t, e.Emit(t.Context(), "large", long), "the bus or the store works again")
 			})
 		})
 	}
 }
 
-func TestWhoLeavesWhileTheStoreIsLockedIsNotSent(t *testing.T) {
+func TestMessageOfACallerThatLeavesWhileTheStoreIsLockedIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus, store := &shortBus{}, &lockedStore{released: make(chan struct{})}
 		e, err := New(Config{Bus: bus, Store: store})
@@ -113,7 +113,7 @@ func TestWhoLeavesWhileTheStoreIsLockedIsNotSent(t *testing.T) {
 	})
 }
 
-func TestBatchKeepsItsOrderWhenSomeAreStored(t *testing.T) {
+func TestBatchWithAttachmentsKeepsItsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus, store := &shortBus{}, &lockedStore{released: make(chan struct{})}
 		e, err := New(Config{Bus: bus, Store: store})

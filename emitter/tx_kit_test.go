@@ -18,7 +18,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// transaction is one of either driver.
+// transaction is a transaction of one of the drivers.
 type transaction interface {
 	// bus is what InTx returns, with a table, or the default if that is empty.
 	bus(table string) emitter.Publisher

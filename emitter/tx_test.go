@@ -19,7 +19,7 @@ import (
 
 var large = strings.Repeat("ä€😀", 3000)
 
-// rows are the attachments that are visible to others.
+// rows returns the number of attachments that are visible to others.
 func (w world) rows(tb testing.TB) int {
 	return pgtest.QueryInt(tb, w.url, "SELECT count(*) FROM socket_io_attachments")
 }
@@ -38,7 +38,7 @@ func TestTransactionCommits(t *testing.T) {
 		require.NoError(t, e.To("r").Emit(ctx, "binary", []byte{1, 2}))
 		require.NoError(t, e.SocketsJoin(ctx, "x"))
 		require.NoError(t, e.ServerSideEmit(ctx, "rehash"))
-		a.fence(in, out) // nothing has come
+		a.fence(in, out) // nothing has arrived
 		require.Zero(t, w.rows(t))
 		require.NoError(t, tx.commit(ctx))
 		in.expect(`["order.created",1]`, `["large","`+large+`"]`, `["binary","AQI="]`)
@@ -65,7 +65,7 @@ func TestTransactionRollsBack(t *testing.T) {
 	})
 }
 
-func TestSavepoint(t *testing.T) {
+func TestRollbackToASavepointDropsItsEvents(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
 		a := w.audience(t)
 		c := a.join()
@@ -88,7 +88,7 @@ func TestSavepoint(t *testing.T) {
 	})
 }
 
-func TestSenderDiesBeforeCommit(t *testing.T) {
+func TestSenderThatDiesBeforeCommitSendsNothing(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
 		a := w.audience(t)
 		c := a.join()
@@ -154,7 +154,7 @@ func TestLargeBatchInATransaction(t *testing.T) {
 	})
 }
 
-// TestRefusalsDoNotAbortTheTransaction: only the server's own errors do, as any statement's would.
+// TestRefusalsDoNotAbortTheTransaction: only errors of the server abort a transaction, as with any statement.
 func TestRefusalsDoNotAbortTheTransaction(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
 		a := w.audience(t)
@@ -181,13 +181,13 @@ func TestRefusalsDoNotAbortTheTransaction(t *testing.T) {
 		require.NoError(t, b.Emit(ctx, "sent"))
 		require.Error(t, b.Emit(ctx, "connect"))
 		require.NoError(t, b.Send(ctx))
-		require.NoError(t, tx.commit(ctx), "the transaction is as good as before")
+		require.NoError(t, tx.commit(ctx), "the transaction can go on")
 		c.expect(`["sent"]`)
 		a.fence(c)
 	})
 }
 
-func TestSettingsOfTheTransactionAreLeftAlone(t *testing.T) {
+func TestTransactionKeepsItsSettings(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
 		a := w.audience(t)
 		ctx := within(t)
@@ -205,7 +205,7 @@ func TestSettingsOfTheTransactionAreLeftAlone(t *testing.T) {
 	})
 }
 
-func TestTableOfATransaction(t *testing.T) {
+func TestTransactionUsesTheConfiguredTable(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
 		ctx := within(t)
 		e := w.emitter(t)
@@ -218,17 +218,17 @@ func TestTableOfATransaction(t *testing.T) {
 		tx = w.begin(t)
 		require.Error(t, e.With(tx.bus("missing")).Emit(ctx, "e", large), "the server's error")
 		_, err := tx.queryInt(ctx, "SELECT 1")
-		require.Error(t, err, "which aborts the transaction")
+		require.Error(t, err, "the error aborts the transaction")
 		require.NoError(t, tx.rollback(ctx))
 		tx = w.begin(t)
 		require.Error(t, e.With(tx.bus("a.b.c")).Emit(ctx, "e", large))
 		one, err := tx.queryInt(ctx, "SELECT 1")
-		require.NoError(t, err, "a name that cannot be is refused before the server sees it")
+		require.NoError(t, err, "an invalid name is refused before the server gets it")
 		require.Equal(t, 1, one)
 	})
 }
 
-func TestDriversTableIsThatOfItsTransactions(t *testing.T) {
+func TestTransactionUsesTheTableOfItsDriver(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
 		pgtest.Exec(t, w.url, `CREATE TABLE other (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea)`)
 		tx := w.begin(t)
@@ -238,8 +238,9 @@ func TestDriversTableIsThatOfItsTransactions(t *testing.T) {
 	})
 }
 
-// TestLockedDownRoleInATransaction: the privileges that docs/howto/emit-from-outside.md lists are enough, also without prepared statements.
-func TestLockedDownRoleInATransaction(t *testing.T) {
+// TestRestrictedRoleCanEmitInATransaction: the privileges that docs/howto/emit-from-outside.md lists are enough, also
+// without prepared statements.
+func TestRestrictedRoleCanEmitInATransaction(t *testing.T) {
 	w := kinds[2].open(t) // pgx
 	a := w.audience(t)
 	c := a.join()
@@ -274,8 +275,9 @@ func TestLockedDownRoleInATransaction(t *testing.T) {
 	a.fence(c)
 }
 
-// TestTooLargeHarmsNoTransaction: what is over MaxMessageBytes is refused before it reaches the database.
-func TestTooLargeHarmsNoTransaction(t *testing.T) {
+// TestTooLargeMessageDoesNotAbortTheTransaction: a message over MaxMessageBytes is refused before it reaches the
+// database.
+func TestTooLargeMessageDoesNotAbortTheTransaction(t *testing.T) {
 	rec := &recorder{limits: postgresLimits}
 	outside, err := emitter.New(emitter.Config{Bus: rec, MaxMessageBytes: 20_000})
 	require.NoError(t, err)
@@ -287,7 +289,7 @@ func TestTooLargeHarmsNoTransaction(t *testing.T) {
 				require.ErrorAs(t, e.Emit(within(t), "e", arg), &large)
 				require.Equal(t, 20_000, large.Limit)
 				require.Equal(t, "MaxMessageBytes", large.Option)
-				require.ErrorAs(t, e.Batch().Emit(within(t), "e", arg), &large, "and it is not in the batch")
+				require.ErrorAs(t, e.Batch().Emit(within(t), "e", arg), &large, "the message is not in the batch")
 			}
 			require.Len(t, rec.sent(), before)
 			require.NoError(t, e.Emit(within(t), "e", make([]byte, 19_000)))

@@ -25,7 +25,7 @@ func TestZeroValuesReturnAnError(t *testing.T) {
 			require.ErrorAs(t, err, &config, "%s of %s", call, name)
 		}
 	}
-	require.NoError(t, b.Send(t.Context()), "there is nothing in it")
+	require.NoError(t, b.Send(t.Context()), "the batch is empty")
 	assert.Zero(t, b.Len())
 	require.NoError(t, e.With(memory.NewHub()).Of("/").Emit(t.Context(), "a"), "the zero Emitter has the default options, and now a bus")
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-func TestEqualMessagesDifferWhereTheBusWantsIt(t *testing.T) {
+func TestEqualMessagesAreMadeDifferentIfTheBusNeedsIt(t *testing.T) {
 	encode := func(w *wire.Wire) string {
 		args, err := codec.NewArgs("tick", 1)
 		require.NoError(t, err)
@@ -32,9 +32,9 @@ func TestEqualMessagesDifferWhereTheBusWantsIt(t *testing.T) {
 			assert.Equal(t, "tick", env.Args.Event())
 		}
 		if distinct {
-			assert.Len(t, seen, 100, "a bus with Limits.Distinct sends equal messages in a round trip each")
+			assert.Len(t, seen, 100, "a bus with Limits.Distinct sends each of several equal messages in its own round trip")
 		} else {
-			assert.Len(t, seen, 1, "a bus that does not mind gets what was meant, and no more bytes")
+			assert.Len(t, seen, 1, "a bus that accepts equal messages gets no extra bytes")
 		}
 	}
 }

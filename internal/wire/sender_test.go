@@ -41,7 +41,7 @@ func (p *postOffice) Publish(_ context.Context, msgs ...transport.Message) error
 	return nil
 }
 
-// batchStore takes many bodies at once.
+// batchStore is a store that takes many bodies at once.
 type batchStore struct {
 	*memory.Store
 	putAll func(bodies [][]byte) ([]string, error)
@@ -78,11 +78,11 @@ func (b *batchStore) PutAll(ctx context.Context, bodies [][]byte) (ids []string,
 
 func (b *batchStore) GetAll(context.Context, []string) ([][]byte, error) { return nil, errBroken }
 
-// spilled is a message on its way to a store.
+// spilled is a message whose body has to be stored.
 type spilled struct {
 	message *wire.Outgoing
 	done    func()
-	left    bool // nobody wants it
+	left    bool // its caller has left
 }
 
 func (s *spilled) Message() *wire.Outgoing { return s.message }
@@ -129,10 +129,10 @@ func newSender(bus *postOffice, store *batchStore) *wire.Sender {
 
 var long = strings.Repeat("x", 1000)
 
-func TestOneBadBodySpoilsNoOther(t *testing.T) {
+func TestBadBodyDoesNotHarmOthers(t *testing.T) {
 	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
 	errs, err := send(t, newSender(bus, store), "small", "good"+long, "wrong"+long, "good"+long, "small")
-	require.NoError(t, err, "the bus took all that it was given")
+	require.NoError(t, err, "the bus accepted all messages that it got")
 	for i, err := range errs {
 		if i == 2 {
 			var op *fault.OpError
@@ -144,26 +144,26 @@ func TestOneBadBodySpoilsNoOther(t *testing.T) {
 		assert.NoError(t, err, "message %d", i)
 	}
 	assert.Equal(t, []string{"0", "1", "3", "4"}, bus.sent)
-	assert.Equal(t, 3, store.single, "each that was stored alone, or was refused with others, was tried by itself once")
+	assert.Equal(t, 3, store.single, "each body was tried by itself once: those that were stored alone, and those that were refused together")
 }
 
-func TestBodiesGoInOneRoundTrip(t *testing.T) {
+func TestBodiesShareOneRoundTrip(t *testing.T) {
 	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
 	errs, err := send(t, newSender(bus, store), long, long, long, long)
 	require.NoError(t, err)
 	assert.Equal(t, make([]error, 4), errs)
-	assert.LessOrEqual(t, store.single, 2, "but for those that came first: the store was idle")
+	assert.LessOrEqual(t, store.single, 2, "except for the first ones, when the store was idle")
 	assert.Equal(t, 4, store.Len())
 }
 
-func TestStoreThatReturnsTooFewIdsIsNoPanic(t *testing.T) {
+func TestStoreThatReturnsTooFewIDsIsAnError(t *testing.T) {
 	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
 	store.putAll = func([][]byte) ([]string, error) { return []string{"1"}, nil }
 	errs, _ := send(t, newSender(bus, store), long, long, long)
 	assert.Len(t, errs, 3)
 }
 
-func TestRejectedMessagesAreSingledOut(t *testing.T) {
+func TestOnlyRejectedMessagesFail(t *testing.T) {
 	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
 	bus.refuse = func(i int, m transport.Message) error {
 		if m.Channel == "1" || m.Channel == "3" {
@@ -173,7 +173,7 @@ func TestRejectedMessagesAreSingledOut(t *testing.T) {
 	}
 	errs, err := send(t, newSender(bus, store), "a", "b", "c", "d", "e")
 	assert.ErrorIs(t, err, errBroken)
-	assert.Equal(t, []string{"0", "2", "4"}, bus.sent, "each good one once, in order")
+	assert.Equal(t, []string{"0", "2", "4"}, bus.sent, "each valid message arrives once, in order")
 	for i, err := range errs {
 		assert.Equal(t, i == 1 || i == 3, err != nil, "message %d: %v", i, err)
 	}
@@ -195,8 +195,8 @@ func TestAmbiguousErrorEndsTheBatch(t *testing.T) {
 	assert.Equal(t, []string{"0", "1"}, bus.sent)
 	assert.NoError(t, errors.Join(errs[:2]...))
 	assert.ErrorIs(t, errs[2], fault.ErrUnconfirmed)
-	assert.Error(t, errs[3], "what comes after it would overtake it")
-	assert.NotErrorIs(t, errs[3], fault.ErrUnconfirmed, "the bus was not given it")
+	assert.Error(t, errs[3], "later messages would overtake it")
+	assert.NotErrorIs(t, errs[3], fault.ErrUnconfirmed, "the bus did not get it")
 }
 
 func TestReservedEvents(t *testing.T) {
@@ -210,7 +210,7 @@ func TestReservedEvents(t *testing.T) {
 	_, err := wire.Event("a", []any{1, make(chan int)})
 	var encode *codec.EncodeError
 	require.ErrorAs(t, err, &encode)
-	assert.Equal(t, 1, encode.Arg, "it says which argument")
+	assert.Equal(t, 1, encode.Arg, "the error says which argument")
 }
 
 func TestUnionKeepsBoth(t *testing.T) {

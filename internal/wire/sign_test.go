@@ -58,7 +58,7 @@ func TestSignatures(t *testing.T) {
 		require.NoError(t, err)
 		return &codec.Envelope{Type: codec.Broadcast, UID: "u", NSP: "/", Args: args}
 	}
-	t.Run("EveryBitCounts", func(t *testing.T) {
+	t.Run("AnyChangedBitInvalidatesASignature", func(t *testing.T) {
 		w := wire.New(config(key))
 		p := posted(t, config(key), "c", env(10))
 		opened, err := w.Open("c", p)
@@ -78,11 +78,11 @@ func TestSignatures(t *testing.T) {
 			require.ErrorIs(t, err, fault.ErrUnsigned)
 		}
 	})
-	t.Run("TheChannelCounts", func(t *testing.T) {
+	t.Run("ASignatureIsForOneChannel", func(t *testing.T) {
 		_, err := wire.New(config(key)).Open("d", posted(t, config(key), "c", env(10)))
 		assert.ErrorIs(t, err, fault.ErrUnsigned)
 	})
-	t.Run("OneOfTheSecretsCounts", func(t *testing.T) {
+	t.Run("ASignatureOfAnySecretIsValid", func(t *testing.T) {
 		p := posted(t, config(key), "c", env(10))
 		for name, c := range map[string]struct {
 			secrets [][]byte

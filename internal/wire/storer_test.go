@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gated is a store whose round trips wait until they are let go.
+// gated is a store whose round trips wait until they are released.
 type gated struct {
 	put  func(ctx context.Context) error
 	mu   sync.Mutex // guards all below
@@ -46,7 +46,7 @@ func (g *gated) trips() []int {
 // oneByOne is a store without PutAll.
 type oneByOne struct{ wire.Store }
 
-// depot is a Storer, and what came of the messages that it was given.
+// depot is a Storer and the outcomes of its messages.
 type depot struct {
 	t      *testing.T
 	wire   *wire.Wire
@@ -81,13 +81,13 @@ func (d *depot) came() []*wire.Outgoing {
 	return slices.Clone(d.done)
 }
 
-// hangs does not answer, but looks at its context.
+// hangs waits until its context ends.
 func hangs(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-func TestWhatWaitsForTheStoreSharesRoundTrips(t *testing.T) {
+func TestWaitingBodiesShareRoundTrips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		store := &gated{put: func(context.Context) error { <-gate; return nil }}
@@ -102,7 +102,7 @@ func TestWhatWaitsForTheStoreSharesRoundTrips(t *testing.T) {
 		gate <- struct{}{}
 		synctest.Wait()
 		assert.Equal(t, []int{1, 1, 100}, store.trips())
-		assert.Len(t, d.came(), 1, "who was stored does not wait for another round trip")
+		assert.Len(t, d.came(), 1, "a message whose body was stored does not wait for another round trip")
 		close(gate)
 		synctest.Wait()
 		for _, o := range d.came() {
@@ -130,7 +130,7 @@ func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
 				for i, o := range d.came() {
 					require.ErrorIs(t, o.Err, context.DeadlineExceeded)
 					require.NotErrorIs(t, o.Err, fault.ErrUnconfirmed, "its reference was not sent")
-					late := time.Duration(i/5008) * time.Second // they have waited for less than half of the time when the others are given up
+					late := time.Duration(i/5008) * time.Second // when the others are given up, these have waited for less than half of the timeout
 					require.Equal(t, time.Second+late, d.times[i].Sub(start), "message %d", i)
 				}
 			})
@@ -138,21 +138,21 @@ func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
 	}
 }
 
-func TestStoreThatIsSlowIsNotGivenUp(t *testing.T) {
+func TestSlowStoreIsNotGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDepot(t, oneByOne{&gated{put: func(context.Context) error { time.Sleep(900 * time.Millisecond); return nil }}})
 		require.NoError(t, d.add(100))
 		d.group.Wait()
 		for _, o := range d.came() {
-			assert.NoError(t, o.Err, "each has its own time, and it is the turn of each")
+			assert.NoError(t, o.Err, "each round trip has its own timeout, and all of them succeed")
 		}
 	})
 }
 
-func TestStuckStoreHoldsNobodyUp(t *testing.T) {
+func TestStuckStoreDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		d := newDepot(t, &gated{put: func(context.Context) error { <-gate; return nil }}) // it does not look at its context
+		d := newDepot(t, &gated{put: func(context.Context) error { <-gate; return nil }}) // it ignores its context
 		start := time.Now()
 		for range 3 {
 			require.NoError(t, d.add(1))
@@ -163,20 +163,20 @@ func TestStuckStoreHoldsNobodyUp(t *testing.T) {
 		require.Len(t, d.came(), 3)
 		assert.ErrorIs(t, d.came()[0].Err, context.DeadlineExceeded)
 		assert.ErrorIs(t, d.came()[1].Err, context.DeadlineExceeded)
-		assert.ErrorIs(t, d.came()[2].Err, wire.ErrStoreStuck, "nobody is left who could store it")
+		assert.ErrorIs(t, d.came()[2].Err, wire.ErrStoreStuck, "all round trips are stuck")
 		assert.ErrorIs(t, d.add(1), wire.ErrStoreStuck)
 		assert.Equal(t, time.Second+wire.Grace, time.Since(start))
 
 		close(gate)
 		synctest.Wait()
-		require.Len(t, d.came(), 3, "nothing is told twice")
+		require.Len(t, d.came(), 3, "Stored is called once for each message")
 		require.NoError(t, d.add(1))
 		synctest.Wait()
-		assert.NoError(t, d.came()[3].Err, "it works again")
+		assert.NoError(t, d.came()[3].Err, "the bus or the store works again")
 	})
 }
 
-func TestWhatNobodyWantsIsNotStored(t *testing.T) {
+func TestUnwantedBodiesAreNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		store := &gated{put: func(context.Context) error { <-gate; return nil }}
@@ -196,8 +196,8 @@ func TestWhatNobodyWantsIsNotStored(t *testing.T) {
 	})
 }
 
-// Whoever reads the error of a store that did not answer in time learns what the store was waiting for, if the store says so.
-func TestStorerKeepsWhatTheStoreSaysOfItsTimeout(t *testing.T) {
+// If a store says what it was waiting for when its time was over, that is in the error.
+func TestStorerReturnsTheStoresOwnErrorOnATimeout(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  func(ctx context.Context) error
 		want string

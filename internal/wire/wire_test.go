@@ -49,7 +49,7 @@ func broadcast(t testing.TB, args ...any) *codec.Envelope {
 }
 
 // The bound counts the bytes of the final payload, not characters: 7999 of them fit NOTIFY, 8000 do not.
-func TestWhatDoesNotFitIsSpilled(t *testing.T) {
+func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		limits    transport.Limits
@@ -103,16 +103,16 @@ func TestWhatDoesNotFitIsSpilled(t *testing.T) {
 func TestWithoutStoreTheLimitIsAnError(t *testing.T) {
 	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres, Threshold: 100})
 	_, spill, err := w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 7999, "x"))
-	require.NoError(t, err, "a threshold means nothing without a store")
+	require.NoError(t, err, "without a store the threshold is ignored")
 	assert.False(t, spill)
 	_, _, err = w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 8000, "x"))
 	var large *fault.TooLargeError
 	require.ErrorAs(t, err, &large)
 	assert.Equal(t, fault.TooLargeError{Message: "BROADCAST", Size: 8000, Limit: 7999}, *large)
-	assert.Contains(t, err.Error(), "Store", "it names what to do")
+	assert.Contains(t, err.Error(), "Store", "the error says what to do")
 }
 
-func TestBinary(t *testing.T) {
+func TestBinaryMessages(t *testing.T) {
 	binary := map[string]any{"a": []any{[]byte{0, 1, 255}}}
 	for name, c := range map[string]codec.Codec{"node": jsonmsgpack.Codec{}, "cbor": cbor.Codec{}} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestBinary(t *testing.T) {
 				assert.True(t, w.SentBy(p, env.UID))
 				assert.False(t, w.SentBy(p, env.UID+"x"))
 			})
-			t.Run("IsSpilledWhenTooLarge", func(t *testing.T) {
+			t.Run("BecomesAnAttachmentWhenTooLarge", func(t *testing.T) {
 				w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: transport.Limits{Payload: 1000}})
 				env := broadcast(t, make([]byte, 1000))
 				p, spill, err := w.Encode(nil, env)
@@ -146,7 +146,7 @@ func TestBinary(t *testing.T) {
 			})
 		})
 	}
-	t.Run("IsSpilledOverABusOfText", func(t *testing.T) {
+	t.Run("BecomesAnAttachmentOverABusOfText", func(t *testing.T) {
 		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: postgres})
 		_, spill, err := w.Encode(nil, broadcast(t, binary))
 		require.NoError(t, err)
@@ -156,11 +156,11 @@ func TestBinary(t *testing.T) {
 		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres})
 		_, _, err := w.Encode(nil, broadcast(t, binary))
 		require.ErrorIs(t, err, codec.ErrBinary)
-		assert.Contains(t, err.Error(), "Store", "it names what to do")
+		assert.Contains(t, err.Error(), "Store", "the error says what to do")
 	})
 }
 
-// failing is a codec that cannot write one of its forms.
+// failing is a codec that cannot encode one of its forms.
 type failing struct {
 	jsonmsgpack.Codec
 	form codec.Format
@@ -195,16 +195,16 @@ func TestAttachmentMustNotReferToAnother(t *testing.T) {
 	body, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Broadcast, UID: "a", AttachmentID: "7"}, codec.Binary)
 	require.NoError(t, err)
 	_, err = w.DecodeBody(&codec.Envelope{Type: codec.Broadcast, UID: "a"}, body)
-	assert.ErrorIs(t, err, codec.ErrMalformed, "it could refer to itself")
+	assert.ErrorIs(t, err, codec.ErrMalformed, "an attachment could refer to itself")
 }
 
-func TestReferenceTellsForWhomAnAnswerIs(t *testing.T) {
+func TestReferenceNamesTheRequesterOfAnAnswer(t *testing.T) {
 	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
 	ref, err := w.Reference(nil, &codec.Envelope{Type: codec.BroadcastAck, UID: "a", NSP: "/", RequesterUID: "b", RequestID: "r"}, "7")
 	require.NoError(t, err)
 	head, err := w.Decode(ref)
 	require.NoError(t, err)
-	assert.Equal(t, "b", head.RequesterUID, "so that the others need not fetch it")
+	assert.Equal(t, "b", head.RequesterUID, "other nodes need not read it")
 }
 
 func TestBodyBelongsToItsReference(t *testing.T) {
@@ -256,7 +256,7 @@ func TestMaxMessageBytesBoundsEveryForm(t *testing.T) {
 	}{
 		"Inline":       {transport.Limits{}, nil, func(n int) any { return strings.Repeat("x", n) }},
 		"InlineBinary": {transport.Limits{}, memory.NewStore(), func(n int) any { return make([]byte, n) }},
-		"Spilled":      {transport.Limits{Payload: 500, Text: true}, memory.NewStore(), func(n int) any { return strings.Repeat("x", n) }},
+		"Attachment":   {transport.Limits{Payload: 500, Text: true}, memory.NewStore(), func(n int) any { return strings.Repeat("x", n) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store, Limits: c.limits, MaxMessageBytes: limit})
@@ -312,7 +312,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// again encodes what was decoded: the header must be the same.
+// again encodes a decoded envelope: the header must be the same.
 func again(t *testing.T, w *wire.Wire, env *codec.Envelope) {
 	p, spill, err := w.Encode(nil, env)
 	if err != nil || spill {
@@ -331,6 +331,5 @@ func ExampleChannel() {
 	fmt.Println(channel)
 	fmt.Println(err)
 	// Output:
-	// socket.io#/chat
-	// backplane: invalid namespace "chat": it must start with "/"
+	// socket.io#/chat backplane: invalid namespace "chat": it must start with "/"
 }

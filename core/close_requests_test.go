@@ -16,8 +16,9 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// Whoever waits when the cluster is closed is told so. A context error would be a riddle, since its context has not ended.
-func TestCallsUnderWayEndWithErrClosed(t *testing.T) {
+// A call that waits when the cluster is closed returns ErrClosed. A context error would mislead: the caller's context
+// has not ended.
+func TestPendingCallsReturnErrClosed(t *testing.T) {
 	hang := func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
@@ -82,7 +83,7 @@ func TestCallsUnderWayEndWithErrClosed(t *testing.T) {
 						}
 						assert.NotErrorIs(t, err, context.Canceled)
 						assert.NotErrorIs(t, err, context.DeadlineExceeded)
-						if err != nil && !errors.Is(err, core.ErrDeaf) { // which was before
+						if err != nil && !errors.Is(err, core.ErrDeaf) { // it was deaf before
 							assert.ErrorIs(t, err, core.ErrClosed)
 						}
 					})

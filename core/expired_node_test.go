@@ -13,13 +13,13 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-func TestNodeThatWasGivenUpIsKnownAgain(t *testing.T) {
+func TestExpiredNodeBecomesAPeerAgain(t *testing.T) {
 	for name, publish := range map[string]func(ctx context.Context) error{
 		"its messages fail":       func(context.Context) error { return errBroken },
 		"its messages are lost":   func(context.Context) error { return nil },
 		"its bus does not answer": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 	} {
-		for _, settled := range []time.Duration{time.Minute, 0} { // with 0, not even its first heartbeat comes back
+		for _, settled := range []time.Duration{time.Minute, 0} { // with 0, not even the first heartbeat comes back
 			t.Run(fmt.Sprint(name, " after ", settled), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					hub := memory.NewHub()
@@ -29,7 +29,7 @@ func TestNodeThatWasGivenUpIsKnownAgain(t *testing.T) {
 					b.fault(faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error { return publish(ctx) }})
 					time.Sleep(30 * time.Second)
 					for _, ns := range stays {
-						require.Empty(t, ns.Peers(), "it was silent for too long")
+						require.Empty(t, ns.Peers(), "the peer was silent for too long")
 					}
 					b.heal()
 					time.Sleep(12 * time.Second)

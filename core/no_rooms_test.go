@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// targeted are operations that do something to a target that its sockets notice.
+// targeted are the operations that the sockets of a target notice.
 var targeted = map[string]func(ctx context.Context, t core.Target) error{
 	"Emit":              func(ctx context.Context, t core.Target) error { return t.Emit(ctx, "e") },
 	"EmitAsync":         func(_ context.Context, t core.Target) error { return t.EmitAsync("e") },
@@ -44,7 +44,7 @@ var targeted = map[string]func(ctx context.Context, t core.Target) error{
 	},
 }
 
-func TestToNoRoomsIsNobody(t *testing.T) {
+func TestToWithoutRoomsTargetsNobody(t *testing.T) {
 	hub := memory.NewHub()
 	registry, clients := crowd("a", "b")
 	registry.JoinID("a", "kept")
@@ -74,7 +74,7 @@ func TestToNoRoomsIsNobody(t *testing.T) {
 	p.next(ns.UID(), codec.Broadcast)
 	for _, env := range p.heard.all() {
 		if env.UID == ns.UID() && env.Type != codec.InitialHeartbeat && env.Type != codec.Heartbeat {
-			assert.Equal(t, "last", env.Args.Event(), "nothing else is said to the peers: they would take no rooms for everybody")
+			assert.Equal(t, "last", env.Args.Event(), "the peers get nothing else: to them, no rooms means everybody")
 		}
 	}
 	for id, c := range clients {
@@ -91,13 +91,13 @@ func TestToAddsRooms(t *testing.T) {
 	require.NoError(t, ns.To(none...).To("a").Emit(t.Context(), "1"))
 	require.NoError(t, ns.To("a").To(none...).Emit(t.Context(), "2"))
 	require.NoError(t, ns.Except(none...).Emit(t.Context(), "3"))
-	require.NoError(t, ns.To("").Emit(t.Context(), "4"), "the empty text names a room, in which nobody is")
+	require.NoError(t, ns.To("").Emit(t.Context(), "4"), "the empty string is the name of a room, which is empty")
 	require.NoError(t, ns.Emit(t.Context(), "5"))
 	assert.Equal(t, []string{`["1"]`, `["2"]`, `["3"]`, `["5"]`}, clients["a"].got.all())
 	assert.Equal(t, []string{`["3"]`, `["5"]`}, clients["b"].got.all())
 }
 
-func TestToNoRoomsStillFindsMistakes(t *testing.T) {
+func TestToWithoutRoomsStillReturnsErrors(t *testing.T) {
 	cluster := open(t, memory.NewHub())
 	ns := join(t, cluster, "/", nil)
 	to := ns.To()

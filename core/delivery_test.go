@@ -19,7 +19,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-func TestLocalIsNotPublished(t *testing.T) {
+func TestLocalTargetIsNotPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		registry, clients := crowd("alice")
@@ -38,7 +38,7 @@ func TestLocalIsNotPublished(t *testing.T) {
 	})
 }
 
-func TestOwnAttachmentsAreNotFetched(t *testing.T) {
+func TestOwnAttachmentsAreNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, store := memory.NewHubWithConfig(smallLimits), memstore.NewStore()
 		config := func(c *core.Config) { c.Store = store }
@@ -50,7 +50,7 @@ func TestOwnAttachmentsAreNotFetched(t *testing.T) {
 			require.NoError(t, nsB.To("nobody").Emit(t.Context(), "large", large))
 		}
 		synctest.Wait()
-		assert.EqualValues(t, 3, a.Stats().AttachmentReads, "those of B")
+		assert.EqualValues(t, 3, a.Stats().AttachmentReads, "B reads the attachments of A")
 		assert.EqualValues(t, 1, b.Stats().AttachmentReads, "that of A")
 	})
 }
@@ -78,7 +78,7 @@ func TestMessageBelongsToTheNamespaceOfItsChannel(t *testing.T) {
 	})
 }
 
-func TestErrorsOfPublishingAreReturned(t *testing.T) {
+func TestPublishErrorsAreReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		ns := join(t, open(t, b), "/", nil)
@@ -98,7 +98,7 @@ func TestErrorsOfPublishingAreReturned(t *testing.T) {
 	})
 }
 
-func TestCloseByManyAtOnce(t *testing.T) {
+func TestConcurrentClosesAllReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cluster := open(t, memory.NewHub())
 		ns := join(t, cluster, "/", nil)

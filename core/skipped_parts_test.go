@@ -16,7 +16,7 @@ import (
 
 const oddPeer = "0123456789abcdef"
 
-// oddStage is a node with clients a, in the room "in", and b, and a peer that says odd things.
+// oddStage is a node with clients a, in the room "in", and b, and a peer that sends invalid parts.
 type oddStage struct {
 	cluster *core.Cluster
 	ns      *core.Namespace
@@ -51,7 +51,7 @@ func (s *oddStage) shout(typ codec.Type, data string) {
 	s.p.shout(fmt.Sprintf(`{"uid":%q,"type":%d,"nsp":"/","data":%s}`, oddPeer, typ, data))
 }
 
-// settle waits until what was shouted has been handled: a request after it is answered.
+// settle waits until all messages of the peer have been handled: a request after them is answered.
 func (s *oddStage) settle() {
 	n := s.p.heard.all()
 	s.shout(codec.FetchSockets, `{"requestId":"settled","opts":{"rooms":["nobody"]}}`)
@@ -62,7 +62,7 @@ func (s *oddStage) settle() {
 	}
 }
 
-func TestOddRoomsOfAPeerAreSkipped(t *testing.T) {
+func TestInvalidRoomsOfAPeerAreSkipped(t *testing.T) {
 	s := newOddStage(t)
 	broadcast := func(event, opts string) {
 		s.shout(codec.Broadcast, fmt.Sprintf(`{"packet":{"type":2,"data":[%q]},"opts":%s}`, event, opts))
@@ -99,8 +99,8 @@ func TestOddRoomsOfAPeerAreSkipped(t *testing.T) {
 	assert.Zero(t, s.cluster.Stats().ReceiveDropped)
 }
 
-// A request for nobody is answered at once: whoever asks need not wait for its timeout.
-func TestRequestsForOddRoomsAreAnswered(t *testing.T) {
+// A request for nobody is answered at once, so that the requester does not wait for its timeout.
+func TestRequestsForInvalidRoomsAreAnswered(t *testing.T) {
 	s := newOddStage(t)
 	s.shout(codec.FetchSockets, `{"requestId":"fetch","opts":{"rooms":[null]}}`)
 	s.shout(codec.Broadcast, `{"requestId":"ack","packet":{"data":["q"]},"opts":{"rooms":[true]}}`)
@@ -110,7 +110,7 @@ func TestRequestsForOddRoomsAreAnswered(t *testing.T) {
 	assert.Empty(t, s.clients["a"].got.all())
 }
 
-func TestOddAnswersOfAPeerCount(t *testing.T) {
+func TestAnswersWithInvalidPartsCount(t *testing.T) {
 	s := newOddStage(t)
 	type outcome struct {
 		sockets []*core.RemoteSocket
@@ -127,13 +127,13 @@ func TestOddAnswersOfAPeerCount(t *testing.T) {
 		{"id":null,"rooms":["x"]}, null, {"rooms":[]}, "socket",
 		{"id":"two","handshake":"none","rooms":"two","data":null,"later":{}}]}`, id))
 	got := <-done
-	require.NoError(t, got.err, "it has answered")
+	require.NoError(t, got.err, "the peer has answered")
 	require.Len(t, got.sockets, 2)
 	one, two := got.sockets[0], got.sockets[1]
 	assert.Equal(t, "one", one.ID())
 	assert.Equal(t, []string{"one", "7", "remote"}, one.Rooms())
 	h, err := one.Handshake()
-	require.NoError(t, err, "one odd field does not spoil the others")
+	require.NoError(t, err, "an invalid field does not harm the others")
 	assert.Equal(t, core.Handshake{Address: "::1", Query: map[string]any{"a": "b"}}, h)
 	assert.Equal(t, "two", two.ID())
 	assert.Empty(t, two.Rooms())
@@ -159,13 +159,13 @@ func TestUnknownFieldsAndTypesAreCounted(t *testing.T) {
 	assert.EqualValues(t, 1, cluster.Stats().ReceiveDropped)
 }
 
-// bareLocal tells of a socket only what it must.
+// bareLocal describes sockets with nothing but what is required.
 type bareLocal struct{ *core.Registry }
 
 func (bareLocal) Sockets(core.Selector) []codec.Socket { return []codec.Socket{{ID: "bare"}} }
 
-// Node.js's Admin UI, for one, looks into what a socket has without asking whether there is anything.
-func TestASocketWithoutDataIsDescribedAsAnObject(t *testing.T) {
+// Socket.IO's Admin UI, for example, looks into the data of a socket without a check.
+func TestSocketWithoutDataIsDescribedWithObjects(t *testing.T) {
 	registry, _ := crowd("a")
 	for name, local := range map[string]core.LocalSockets{"Registry": registry, "another Local": bareLocal{registry}} {
 		hub := memory.NewHub()

@@ -30,9 +30,9 @@ func (s gatedStore) Get(ctx context.Context, id string) ([]byte, error) {
 	}
 }
 
-// What a peer said before its goodbye may still have to be fetched, and the requests of that time wait for it. A request that
-// begins after the goodbye has nothing to do with that.
-func TestRequestThatBeginsAfterAGoodbyeDoesNotMissThePeer(t *testing.T) {
+// What a peer sent before its leave message may still have to be read, and the requests of that time wait for it. A
+// request that begins after the leave message does not wait for it.
+func TestRequestAfterALeaveMessageDoesNotWaitForThePeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := hubs.NewHub()
 		store := gatedStore{memory.NewStore(), make(chan struct{})}
@@ -65,7 +65,7 @@ func TestRequestThatBeginsAfterAGoodbyeDoesNotMissThePeer(t *testing.T) {
 		}
 		first := fetch()
 		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: requestID(1)})
-		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "b", RequesterUID: ns.UID(), AttachmentID: "1"}) // the lane waits for it
+		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "b", RequesterUID: ns.UID(), AttachmentID: "1"}) // the receive queue waits for it
 		p.say(codec.Envelope{Type: codec.AdapterClose, UID: "b"})
 		synctest.Wait()
 		require.Equal(t, []string{"a"}, ns.Peers())

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/emitter"
 )
 
-func TestToNoRoomsIsNobody(t *testing.T) {
+func TestToWithoutRoomsTargetsNobody(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		a := w.audience(t)
 		one, two := a.join("r1"), a.join("r2")
@@ -25,7 +25,7 @@ func TestToNoRoomsIsNobody(t *testing.T) {
 				require.NoError(t, to.SocketsJoin(ctx, "r"))
 				require.NoError(t, to.SocketsLeave(ctx, "r1"))
 				require.NoError(t, to.DisconnectSockets(ctx, true))
-				require.Error(t, to.Emit(ctx, "disconnect"), "a mistake is found all the same")
+				require.Error(t, to.Emit(ctx, "disconnect"), "an error is returned all the same")
 			}
 		}
 		require.Zero(t, b.Len())
@@ -33,7 +33,7 @@ func TestToNoRoomsIsNobody(t *testing.T) {
 		require.NoError(t, e.To(none...).To("r1").Emit(ctx, "1"))
 		require.NoError(t, e.To("r1").To(none...).Emit(ctx, "2"))
 		require.NoError(t, e.Except(none...).Emit(ctx, "all"))
-		require.NoError(t, e.To().ServerSideEmit(ctx, "servers"), "rooms mean nothing to it")
+		require.NoError(t, e.To().ServerSideEmit(ctx, "servers"), "ServerSideEmit ignores rooms")
 		require.Equal(t, `["servers"]`, <-a.server)
 		one.expect(`["1"]`, `["2"]`, `["all"]`)
 		two.expect(`["all"]`)
@@ -41,7 +41,7 @@ func TestToNoRoomsIsNobody(t *testing.T) {
 	})
 }
 
-func TestToNoRoomsPublishesNothing(t *testing.T) {
+func TestToWithoutRoomsPublishesNothing(t *testing.T) {
 	rec := &recorder{limits: postgresLimits}
 	e, err := emitter.New(emitter.Config{Bus: rec})
 	require.NoError(t, err)

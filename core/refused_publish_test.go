@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// refusing is a bus whose server answers every publication with no, once it is told to.
+// refusing is a bus whose server refuses every message, once it is told to.
 type refusing struct {
 	transport.Bus
 	refuses func() bool
@@ -24,12 +24,12 @@ type refusing struct {
 
 func (b refusing) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if b.refuses() {
-		return &transport.RejectedError{Err: errors.New("the server is not in the mood")}
+		return &transport.RejectedError{Err: errors.New("the server refuses")}
 	}
 	return b.Bus.Publish(ctx, msgs...)
 }
 
-func TestRefusedPublishingDoesNotMakeTheSessionSilent(t *testing.T) {
+func TestRefusedPublishingDoesNotEndTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var refuse atomic.Bool
 		var lost log[error]
@@ -39,17 +39,17 @@ func TestRefusedPublishingDoesNotMakeTheSessionSilent(t *testing.T) {
 		refuse.Store(true)
 		time.Sleep(time.Minute)
 		require.Error(t, ns.Emit(t.Context(), "x"))
-		assert.Empty(t, lost.all(), "a server that says no is heard: reconnecting would only lose what others send")
+		assert.Empty(t, lost.all(), "a server that refuses is alive: reconnecting would only lose messages of others")
 		refuse.Store(false)
 	})
 }
 
-func TestRemoveLeavesTheReplacementAlone(t *testing.T) {
+func TestRemoveKeepsTheReplacement(t *testing.T) {
 	r := core.NewRegistry(core.RegistryConfig{})
 	first, second := &client{id: "a"}, &client{id: "a"}
 	r.Add(first)
 	r.Add(second)
-	assert.False(t, r.Remove(first), "the connection that was replaced has gone before")
+	assert.False(t, r.Remove(first), "the socket that was replaced is gone already")
 	assert.Equal(t, 1, r.Len())
 	assert.True(t, r.Remove(second))
 	assert.Zero(t, r.Len())

@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestAnnouncementIsRepeatedUntilItGoesOut(t *testing.T) {
+func TestAnnouncementIsRepeatedUntilItIsPublished(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		failures int
 		within   time.Duration
 	}{
-		{"AtOnce", 1, 200 * time.Millisecond}, // a restart breaks the publishing connection too, which shows with the first message
+		{"AtOnce", 1, 200 * time.Millisecond}, // a restart breaks the publishing connection too; the first message shows it
 		{"WithTheHeartbeats", 3, 11 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {

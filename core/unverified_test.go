@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A key to say goodbye with, and its hash, as in docs/reference/protocol.md.
+// A key for a leave message, and its hash, as in docs/reference/protocol.md.
 const closeKey, closeHash = "0f5a3c2e9d81b746c3a1e0d95b72f468", "c58f032d6ef219574c3fd44e100ea241"
 
-// flood says a heartbeat in the name of n uids.
+// flood sends a heartbeat in the name of each of n uids.
 func (p *puppet) flood(n int) {
 	for i := range n {
 		p.say(codec.Envelope{Type: codec.Heartbeat, UID: fmt.Sprintf("made up %d", i)})
@@ -28,7 +28,7 @@ func (p *puppet) flood(n int) {
 func TestPeersAreBounded(t *testing.T) {
 	bounded := func(c *core.Config) { c.MaxPeers = 3 }
 
-	t.Run("AStrangerMakesRoomForAnother", func(t *testing.T) {
+	t.Run("AnUnverifiedPeerMakesRoomForAnother", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hub := memory.NewHub()
 			var left log[string]
@@ -40,12 +40,12 @@ func TestPeersAreBounded(t *testing.T) {
 				p.say(codec.Envelope{Type: codec.Broadcast, Args: args("x"), UID: uid})
 			}
 			synctest.Wait()
-			assert.Equal(t, []string{"a", "b", "d"}, ns.Peers(), "the one that came last before it is forgotten")
+			assert.Equal(t, []string{"a", "b", "d"}, ns.Peers(), "the latest one before it is forgotten")
 			assert.Equal(t, []string{"c"}, left.all())
 		})
 	})
 
-	t.Run("AProvenPeerDoesNot", func(t *testing.T) {
+	t.Run("AVerifiedPeerDoesNot", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hub := memory.NewHub()
 			var drops log[error]
@@ -62,7 +62,7 @@ func TestPeersAreBounded(t *testing.T) {
 			require.Empty(t, drops.all())
 			p.flood(10)
 			synctest.Wait()
-			assert.Equal(t, []string{"a", "b", "c"}, ns.Peers(), "they have answered an announcement of this node")
+			assert.Equal(t, []string{"a", "b", "c"}, ns.Peers(), "the peers have answered an announcement of this node")
 			require.Len(t, drops.all(), 10)
 			var drop *core.DropError
 			require.ErrorAs(t, drops.all()[0], &drop)
@@ -71,7 +71,7 @@ func TestPeersAreBounded(t *testing.T) {
 			p.say(codec.Envelope{Type: codec.AdapterClose, UID: "b"})
 			p.say(codec.Envelope{Type: codec.Heartbeat, UID: "d"})
 			synctest.Wait()
-			assert.Equal(t, []string{"a", "c", "d"}, ns.Peers(), "a place that became free is given away")
+			assert.Equal(t, []string{"a", "c", "d"}, ns.Peers(), "a free place is used again")
 		})
 	})
 
@@ -90,24 +90,25 @@ func TestPeersAreBounded(t *testing.T) {
 			before := cluster.Stats().ReceiveDropped
 			p.flood(1000)
 			synctest.Wait()
-			assert.Equal(t, before+1000, cluster.Stats().ReceiveDropped, "all are counted")
-			assert.LessOrEqual(t, len(drops.all()), 120, "but not all are reported")
+			assert.Equal(t, before+1000, cluster.Stats().ReceiveDropped, "all drops are counted")
+			assert.LessOrEqual(t, len(drops.all()), 120, "but not all drops are reported")
 		})
 	})
 }
 
-// Every request asks the strangers too, who may be newcomers; but who does not answer an announcement is no node.
-func TestRequestsDoNotWaitForMadeUpPeers(t *testing.T) {
+// Every request asks the unverified peers too, since they may be new nodes. But one that does not answer an
+// announcement is no node.
+func TestRequestsDoNotWaitForInventedPeers(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		s := newStage(t, nil, "b", "c")
 		s.p.flood(6000)
 		synctest.Wait()
-		require.Subset(t, s.ns.Peers(), []string{"made up 5999"}, "a newcomer counts at once")
+		require.Subset(t, s.ns.Peers(), []string{"made up 5999"}, "a new peer counts at once")
 		id := s.ask(t.Context(), t, kind, s.ns.Target)
 		s.answer(kind, "b", id)
 		s.answer(kind, "c", id)
 		o := <-s.outcome
-		assert.Less(t, o.took, 2*time.Second, "who is made up does not answer an announcement, and is known to be gone a second later")
+		assert.Less(t, o.took, 2*time.Second, "an invented peer does not answer an announcement, and is forgotten a second later")
 		assert.Equal(t, 2, o.n)
 		assert.Less(t, len(o.err.Error()), 1000, "the error has all their uids, its text the first of them")
 		require.ElementsMatch(t, []string{"b", "c"}, s.ns.Peers())
@@ -118,12 +119,12 @@ func TestRequestsDoNotWaitForMadeUpPeers(t *testing.T) {
 		s.answer(kind, "b", id)
 		s.answer(kind, "c", id)
 		o = <-s.outcome
-		assert.Equal(t, outcome{n: 2}, o, "the next request is as ever")
+		assert.Equal(t, outcome{n: 2}, o, "the next request works as usual")
 	})
 }
 
-// A flood without end: peers who are there stay, newcomers come in, and requests are answered by all of them.
-func TestFloodOfMadeUpPeers(t *testing.T) {
+// During an endless flood, real peers stay, new nodes become peers, and all of them answer requests.
+func TestFloodOfInventedPeersHarmsNoRealOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		config := func(c *core.Config) { c.MaxPeers = 100 }
@@ -165,7 +166,7 @@ func TestFloodOfMadeUpPeers(t *testing.T) {
 		sockets, err := a.FetchSockets(t.Context())
 		assert.Less(t, time.Since(start), 3*time.Second)
 		var partial *core.PartialError
-		require.ErrorAs(t, err, &partial, "the strangers of the moment were asked too")
+		require.ErrorAs(t, err, &partial, "the unverified peers of the moment were asked too")
 		assert.Empty(t, partial.Missing)
 		var ids []string
 		for _, s := range sockets {
@@ -178,8 +179,8 @@ func TestFloodOfMadeUpPeers(t *testing.T) {
 	})
 }
 
-// Without a request that waits for them, and in small numbers, newcomers cost nobody an announcement.
-func TestNewcomersAreNotAskedWithoutNeed(t *testing.T) {
+// A few unverified peers cause no announcement unless a request waits for them.
+func TestFewUnverifiedPeersCauseNoInquiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		p := newPuppet(t, hub, "/", "puppet")
@@ -196,12 +197,12 @@ func TestNewcomersAreNotAskedWithoutNeed(t *testing.T) {
 	})
 }
 
-func TestGoodbyeHasToFit(t *testing.T) {
+func TestLeaveMessageNeedsTheRightKey(t *testing.T) {
 	forged := func(uid, key string) codec.Envelope {
 		return codec.Envelope{Type: codec.AdapterClose, UID: uid, CloseKey: key}
 	}
 
-	t.Run("ForgedOnesAreNotBelieved", func(t *testing.T) {
+	t.Run("ForgedLeaveMessagesAreNotBelieved", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hub := memory.NewHub()
 			there, _ := crowd("there")
@@ -219,14 +220,14 @@ func TestGoodbyeHasToFit(t *testing.T) {
 			}
 			require.NoError(t, b.Close(t.Context()))
 			synctest.Wait()
-			assert.Empty(t, a.Peers(), "its own goodbye is believed at once")
+			assert.Empty(t, a.Peers(), "its own leave message is believed at once")
 			_, err := a.FetchSockets(t.Context())
 			assert.NoError(t, err)
 		})
 	})
 
 	// A node with a fixed uid was killed and started again: its peers know the hash of its predecessor.
-	t.Run("AnUnfittingOneOfADeadPeerIsBelievedSoon", func(t *testing.T) {
+	t.Run("AForgedOneOfADeadPeerIsBelievedSoon", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			hub := memory.NewHub()
 			ns := join(t, open(t, hub), "/", nil)
@@ -236,7 +237,7 @@ func TestGoodbyeHasToFit(t *testing.T) {
 			synctest.Wait()
 			require.Equal(t, []string{"puppet"}, ns.Peers())
 			time.Sleep(2 * time.Second)
-			assert.Empty(t, ns.Peers(), "it does not answer an announcement")
+			assert.Empty(t, ns.Peers(), "the peer does not answer an announcement")
 		})
 	})
 
@@ -254,13 +255,13 @@ func TestGoodbyeHasToFit(t *testing.T) {
 			p.say(codec.Envelope{Type: codec.InitialHeartbeat, CloseHash: closeHash})
 			p.say(forged("puppet", closeKey))
 			synctest.Wait()
-			assert.Equal(t, []string{b.UID()}, a.Peers(), "the key fits the hash")
+			assert.Equal(t, []string{b.UID()}, a.Peers(), "the key matches the hash")
 		})
 	})
 }
 
-// Node.js nodes prove nothing: their goodbye is believed, but they are asked, by requests too.
-func TestGoodbyeWithoutProof(t *testing.T) {
+// Node.js nodes prove nothing: their leave message is believed, but they are asked, by requests too.
+func TestLeaveMessageWithoutProofIsChecked(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		s := newStage(t, nil, "b", "c")
 		ask := func() string {
@@ -279,25 +280,25 @@ func TestGoodbyeWithoutProof(t *testing.T) {
 		assert.Equal(t, outcome{n: 2}, <-s.outcome, "a request is answered by b too")
 		id = ask()
 		time.Sleep(2 * time.Second)
-		require.Equal(t, []string{"b", "c"}, s.ns.Peers(), "it has answered an announcement")
+		require.Equal(t, []string{"b", "c"}, s.ns.Peers(), "b has answered an announcement")
 		s.answer(kind, "b", id)
-		assert.Equal(t, outcome{n: 2, took: 2 * time.Second}, <-s.outcome, "and its answer is waited for")
+		assert.Equal(t, outcome{n: 2, took: 2 * time.Second}, <-s.outcome, "the request waits for its answer")
 
-		// It was said by b.
+		// This one was sent by b.
 		s.p.live("c")
 		s.p.say(codec.Envelope{Type: codec.AdapterClose, UID: "b"})
 		ask()
 		o := <-s.outcome
 		assert.NoError(t, o.err)
 		assert.Equal(t, 1, o.n)
-		assert.LessOrEqual(t, o.took, time.Second, "that b has left is clear soon, since it does not answer an announcement")
+		assert.LessOrEqual(t, o.took, time.Second, "it is soon clear that b has left, because it does not answer an announcement")
 		require.Equal(t, []string{"c"}, s.ns.Peers())
 		ask()
-		assert.Equal(t, outcome{n: 1}, <-s.outcome, "from then on nobody waits")
+		assert.Equal(t, outcome{n: 1}, <-s.outcome, "after that no request waits for b")
 	})
 }
 
-func TestGoodbyesAreBounded(t *testing.T) {
+func TestTombstonesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{}})
 		ns := join(t, open(t, hub, func(c *core.Config) { c.MaxPeers = 10 }), "/", nil)
@@ -309,7 +310,7 @@ func TestGoodbyesAreBounded(t *testing.T) {
 		}
 		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "b"})
 		synctest.Wait()
-		assert.Empty(t, ns.Peers(), "goodbyes of nobody do not push out those of peers")
+		assert.Empty(t, ns.Peers(), "leave messages of unknown nodes do not displace the tombstones of peers")
 		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "made up 0"})
 		synctest.Wait()
 		assert.Equal(t, []string{"made up 0"}, ns.Peers(), "the oldest of the others was forgotten")

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hangman is a bus and a store of which one method does not look at its context and hangs, until it is let go.
+// hangman is a bus and a store of which one method ignores its context and hangs until it is released.
 type hangman struct {
 	transport.Bus
 	store *storage.Store
@@ -128,7 +128,7 @@ type scene struct {
 	there   *core.RemoteSocket // on the other node
 }
 
-// A call is made by every test below with what bounds it.
+// call is a call that each test below makes, and what bounds it.
 type call struct {
 	name      string
 	publishes bool // it does no more than publish
@@ -227,7 +227,7 @@ func atTheLatest(t *testing.T, method string, busy bool, change func(*core.Confi
 		s.there = sockets[0]
 
 		s.bus.hang(method)
-		if busy { // something is on its way, and something waits behind it
+		if busy { // one message is being published, and one waits behind it
 			for range 3 {
 				_ = s.ns.EmitAsync("busy", large)
 				synctest.Wait()
@@ -276,8 +276,8 @@ func TestNoRequestReturnsLaterThanItsTimeout(t *testing.T) {
 	}
 }
 
-// The time a message spends in the queue behind another one, which is bounded by the same timeout, is not part of it.
-func TestNoMessageIsWaitedForLongerThanThePublishTimeout(t *testing.T) {
+// This does not include the time that a message waits in the queue behind another one, which has the same timeout.
+func TestPublishingTakesNoLongerThanThePublishTimeout(t *testing.T) {
 	for _, method := range hangs {
 		for _, c := range calls {
 			if !c.publishes {

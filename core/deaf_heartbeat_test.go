@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestDeafNodeKeepsToItsHeartbeat(t *testing.T) {
+func TestDeafNodeSendsHeartbeatsInTheirInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		b := &bus{Bus: hub}
@@ -18,7 +18,7 @@ func TestDeafNodeKeepsToItsHeartbeat(t *testing.T) {
 		synctest.Wait()
 		b.refuse()
 		b.sever(errBroken)
-		time.Sleep(11 * time.Second) // the peer's silence is now as long as HeartbeatTimeout: it would be given up
+		time.Sleep(11 * time.Second) // the peer has been silent for HeartbeatTimeout: it would expire
 		before := len(b.sizes())
 		time.Sleep(time.Minute)
 		assert.LessOrEqual(t, len(b.sizes())-before, 13, "a node that cannot hear its peers publishes one heartbeat every 5 s, for a minute; "+

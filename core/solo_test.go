@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// operations are those that a caller waits for, and that only peers have a use for.
+// operations are the ones whose caller waits, and whose message only peers use.
 var operations = map[string]func(ctx context.Context, ns *core.Namespace) error{
 	"Emit":              func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
 	"SocketsJoin":       func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsJoin(ctx, "room") },
@@ -25,7 +25,7 @@ var operations = map[string]func(ctx context.Context, ns *core.Namespace) error{
 	},
 }
 
-// swallowing is a bus that returns nothing until its context ends.
+// swallowing is a bus whose Publish returns when its context ends.
 var swallowing = faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
 	<-ctx.Done()
 	return ctx.Err()
@@ -37,7 +37,7 @@ func TestNodeWithoutPeersDoesNotWaitForTheBus(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &bus{Bus: memory.NewHub()}
 				ns := join(t, open(t, b), "/", nil)
-				time.Sleep(2 * time.Second) // whoever is there has answered by now
+				time.Sleep(2 * time.Second) // every live node has answered by now
 				b.fault(swallowing)
 				start := time.Now()
 				require.NoError(t, operate(t.Context(), ns))
@@ -82,7 +82,7 @@ func TestNodeThatMayHavePeersWaitsForTheBus(t *testing.T) {
 	}
 }
 
-func TestNodeWithoutPeersIsToldOfABrokenBus(t *testing.T) {
+func TestNodeWithoutPeersReportsABrokenBusAndThenWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
 		var errs log[error]
@@ -90,14 +90,14 @@ func TestNodeWithoutPeersIsToldOfABrokenBus(t *testing.T) {
 		ns := join(t, open(t, b, func(c *core.Config) { c.ErrorHandler = errs.add }), "/", registry)
 		time.Sleep(2 * time.Second)
 		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return errBroken }})
-		require.NoError(t, ns.Emit(t.Context(), "first"), "nobody waits for it")
+		require.NoError(t, ns.Emit(t.Context(), "first"), "the caller does not wait")
 		synctest.Wait()
 		require.Len(t, errs.all(), 1)
 		require.ErrorIs(t, errs.all()[0], errBroken, "the first failure is reported")
-		require.ErrorIs(t, ns.Emit(t.Context(), "second"), errBroken, "further ones are returned")
+		require.ErrorIs(t, ns.Emit(t.Context(), "second"), errBroken, "later failures are returned")
 		require.Len(t, errs.all(), 1)
 		b.heal()
-		require.NoError(t, ns.Emit(t.Context(), "third"), "waits, and finds that the bus works again")
+		require.NoError(t, ns.Emit(t.Context(), "third"), "the caller waits, and the bus works again")
 		b.fault(swallowing)
 		start := time.Now()
 		require.NoError(t, ns.Emit(t.Context(), "fourth"))
