@@ -117,7 +117,8 @@ func TestCustomRequestIsAServerSideEmit(t *testing.T) {
 
 func TestReservedEventsAreRefused(t *testing.T) {
 	ns := join(t, open(t, memory.NewHub()), "/", nil)
-	for _, name := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
+	for _, name := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener",
+		"removeListener"} {
 		var reserved *core.ReservedEventError
 		require.ErrorAs(t, ns.Emit(t.Context(), name), &reserved)
 		assert.EqualError(t, reserved, `"`+name+`" is a reserved event name`)
@@ -140,7 +141,8 @@ func TestTargetsAreImmutable(t *testing.T) {
 	require.NoError(t, base.Emit(t.Context(), "a"))
 	for id, want := range map[string][]string{"a": {`["ab"]`, `["ac"]`, `["a"]`}, "b": {`["ab"]`}, "c": {`["ac"]`}} {
 		if got := clients[id].got.all(); !slices.Equal(got, want) {
-			t.Errorf("client %s got %v, want %v: a Target that was derived from another must not change it", id, got, want)
+			t.Errorf("client %s got %v, want %v: a Target that was derived from another must not change it", id, got,
+				want)
 		}
 	}
 }

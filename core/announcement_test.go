@@ -19,7 +19,8 @@ func TestAnnouncementIsRepeatedUntilItIsPublished(t *testing.T) {
 		failures int
 		within   time.Duration
 	}{
-		{"AtOnce", 1, 200 * time.Millisecond}, // a restart breaks the publishing connection too; the first message shows it
+		// a restart breaks the publishing connection too; the first message shows it
+		{"AtOnce", 1, 200 * time.Millisecond},
 		{"WithTheHeartbeats", 3, 11 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,7 +46,8 @@ func TestAnnouncementIsRepeatedUntilItIsPublished(t *testing.T) {
 				b.sever(errBroken)
 				time.Sleep(c.within)
 				assert.Contains(t, heard.all()[before:], codec.InitialHeartbeat,
-					"after a session is opened again, peers are to answer, also if the first %d messages are not published", c.failures)
+					"after a session is opened again, peers have to answer, even if the first %d messages fail",
+					c.failures)
 			})
 		})
 	}

@@ -76,7 +76,8 @@ func BenchmarkReceive(b *testing.B) {
 	join(b, open(b, hub), "/", local)
 	p := newPuppet(b, hub, "/x", "puppet") // on another channel: it must not be measured too
 	p.nsp = "/"
-	env := codec.Envelope{Type: codec.Broadcast, Args: args("event", "some text", 42), Opts: codec.Opts{Rooms: []string{"room1"}}}
+	env := codec.Envelope{Type: codec.Broadcast, Args: args("event", "some text", 42),
+		Opts: codec.Opts{Rooms: []string{"room1"}}}
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
@@ -97,8 +98,9 @@ func BenchmarkRegistryBroadcast(b *testing.B) {
 	}
 	p := &core.Packet{Args: args("event")}
 	for name, to := range map[string]core.Selector{
-		"room":       {Rooms: []string{"room1"}},
-		"rooms=10":   {Rooms: []string{"room0", "room1", "room2", "room3", "room4", "room5", "room6", "room7", "room8", "room9"}},
+		"room": {Rooms: []string{"room1"}},
+		"rooms=10": {Rooms: []string{"room0", "room1", "room2", "room3", "room4", "room5", "room6", "room7",
+			"room8", "room9"}},
 		"all":        {},
 		"all_except": {Except: []string{"room1"}},
 	} {

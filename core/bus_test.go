@@ -244,7 +244,9 @@ func (s *session) Receive(ctx context.Context) (transport.Message, error) {
 	}()
 	receive := s.bus.now().receive
 	if receive == nil {
-		receive = func(ctx context.Context, next transport.Session) (transport.Message, error) { return next.Receive(ctx) }
+		receive = func(ctx context.Context, next transport.Session) (transport.Message, error) {
+			return next.Receive(ctx)
+		}
 	}
 	m, err := receive(bounded, s.Session)
 	if fate := s.fate(); fate != nil {

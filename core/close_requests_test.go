@@ -25,16 +25,19 @@ func TestPendingCallsReturnErrClosed(t *testing.T) {
 	}
 	hangs := map[string]faults{
 		"Nowhere": {},
-		"Publish": {publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error { return hang(ctx) }},
-		"Listen":  {listen: func(ctx context.Context, _ transport.Session, _ string) error { return hang(ctx) }},
-		"Open":    {open: func(ctx context.Context, _ transport.Bus) (transport.Session, error) { return nil, hang(ctx) }},
+		"Publish": {publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
+			return hang(ctx)
+		}},
+		"Listen": {listen: func(ctx context.Context, _ transport.Session, _ string) error { return hang(ctx) }},
+		"Open": {open: func(ctx context.Context, _ transport.Bus) (transport.Session, error) {
+			return nil, hang(ctx)
+		}},
 	}
 	calls := map[string]func(ctx context.Context, cluster *core.Cluster, ns *core.Namespace) error{
 		"Namespace": func(ctx context.Context, cluster *core.Cluster, _ *core.Namespace) error {
 			_, err := cluster.Namespace(ctx, "/new", core.NewRegistry(core.RegistryConfig{}))
 			return err
-		},
-		"WaitReady": func(ctx context.Context, cluster *core.Cluster, _ *core.Namespace) error {
+		}, "WaitReady": func(ctx context.Context, cluster *core.Cluster, _ *core.Namespace) error {
 			ns, err := cluster.NamespaceAsync("/async", core.NewRegistry(core.RegistryConfig{}))
 			if err != nil {
 				return err
@@ -45,18 +48,18 @@ func TestPendingCallsReturnErrClosed(t *testing.T) {
 		"EmitWithAck": func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error {
 			_, err := ns.EmitWithAck(ctx, "a")
 			return err
-		},
-		"FetchSockets": func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error {
+		}, "FetchSockets": func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error {
 			_, err := ns.FetchSockets(ctx)
 			return err
-		},
-		"ServerSideEmitWithAck": func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error {
+		}, "ServerSideEmitWithAck": func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error {
 			_, err := ns.ServerSideEmitWithAck(ctx, "a")
 			return err
+		}, "SocketsJoin": func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error {
+			return ns.SocketsJoin(ctx, "a")
+		}, "WaitForPeers": func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error {
+			return ns.WaitForPeers(ctx, 9)
 		},
-		"SocketsJoin":  func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error { return ns.SocketsJoin(ctx, "a") },
-		"WaitForPeers": func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error { return ns.WaitForPeers(ctx, 9) },
-		"Close":        func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error { return ns.Close(ctx) },
+		"Close": func(ctx context.Context, _ *core.Cluster, ns *core.Namespace) error { return ns.Close(ctx) },
 	}
 	for where, fault := range hangs {
 		for name, call := range calls {

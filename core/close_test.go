@@ -92,7 +92,8 @@ func TestNoCallBlocksOnAClosedCluster(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 50 { // some before, some during and some after Close
 		group.Go(func() {
-			ns, err := cluster.Namespace(context.Background(), fmt.Sprint("/", i), core.NewRegistry(core.RegistryConfig{}))
+			ns, err := cluster.Namespace(context.Background(), fmt.Sprint("/", i),
+				core.NewRegistry(core.RegistryConfig{}))
 			if err != nil {
 				assert.ErrorIs(t, err, core.ErrClosed)
 				return

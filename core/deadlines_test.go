@@ -118,7 +118,8 @@ func (s hangingSession) Close(ctx context.Context) error {
 	return s.Session.Close(ctx)
 }
 
-var hangs = []string{"Publish", "Open", "Listen", "Unlisten", "Receive", "Session.Close", "Close", "Prepare", "Put", "Get", "Expire"}
+var hangs = []string{"Publish", "Open", "Listen", "Unlisten", "Receive", "Session.Close", "Close", "Prepare", "Put",
+	"Get", "Expire"}
 
 // scene is a cluster of two nodes, one of which hangs.
 type scene struct {
@@ -142,37 +143,57 @@ var large = strings.Repeat("x", 2000)
 
 var calls = []call{
 	{name: "Emit", publishes: true, make: func(ctx context.Context, s *scene) error { return s.ns.Emit(ctx, "a") }},
-	{name: "Emit/Large", publishes: true, make: func(ctx context.Context, s *scene) error { return s.ns.Emit(ctx, "a", large) }},
-	{name: "SocketsJoin", publishes: true, make: func(ctx context.Context, s *scene) error { return s.ns.SocketsJoin(ctx, "room") }},
-	{name: "SocketsLeave", publishes: true, make: func(ctx context.Context, s *scene) error { return s.ns.SocketsLeave(ctx, "room") }},
-	{name: "DisconnectSockets", publishes: true, make: func(ctx context.Context, s *scene) error { return s.ns.To("x").DisconnectSockets(ctx, true) }},
-	{name: "ServerSideEmit", publishes: true, make: func(ctx context.Context, s *scene) error { return s.ns.ServerSideEmit(ctx, "a") }},
-	{name: "RemoteSocket.Emit", publishes: true, make: func(ctx context.Context, s *scene) error { return s.there.Emit(ctx, "a") }},
-	{name: "RemoteSocket.Join", publishes: true, make: func(ctx context.Context, s *scene) error { return s.there.Join(ctx, "a") }},
-	{name: "RemoteSocket.Leave", publishes: true, make: func(ctx context.Context, s *scene) error { return s.there.Leave(ctx, "a") }},
-	{name: "RemoteSocket.Disconnect", publishes: true, make: func(ctx context.Context, s *scene) error { return s.there.Disconnect(ctx, true) }},
-	{name: "EmitWithAck", requests: true, make: func(ctx context.Context, s *scene) error { return ignore(s.ns.EmitWithAck(ctx, "a")) }},
-	{name: "EmitWithAck/Large", requests: true, make: func(ctx context.Context, s *scene) error { return ignore(s.ns.EmitWithAck(ctx, "a", large)) }},
-	{name: "Acks", requests: true, make: func(ctx context.Context, s *scene) (err error) {
+	{name: "Emit/Large", publishes: true, make: func(ctx context.Context, s *scene) error {
+		return s.ns.Emit(ctx, "a", large)
+	}}, {name: "SocketsJoin", publishes: true, make: func(ctx context.Context, s *scene) error {
+		return s.ns.SocketsJoin(ctx, "room")
+	}}, {name: "SocketsLeave", publishes: true, make: func(ctx context.Context, s *scene) error {
+		return s.ns.SocketsLeave(ctx, "room")
+	}}, {name: "DisconnectSockets", publishes: true, make: func(ctx context.Context, s *scene) error {
+		return s.ns.To("x").DisconnectSockets(ctx, true)
+	}}, {name: "ServerSideEmit", publishes: true, make: func(ctx context.Context, s *scene) error {
+		return s.ns.ServerSideEmit(ctx, "a")
+	}}, {name: "RemoteSocket.Emit", publishes: true, make: func(ctx context.Context, s *scene) error {
+		return s.there.Emit(ctx, "a")
+	}}, {name: "RemoteSocket.Join", publishes: true, make: func(ctx context.Context, s *scene) error {
+		return s.there.Join(ctx, "a")
+	}}, {name: "RemoteSocket.Leave", publishes: true, make: func(ctx context.Context, s *scene) error {
+		return s.there.Leave(ctx, "a")
+	}}, {name: "RemoteSocket.Disconnect", publishes: true, make: func(ctx context.Context, s *scene) error {
+		return s.there.Disconnect(ctx, true)
+	}}, {name: "EmitWithAck", requests: true, make: func(ctx context.Context, s *scene) error {
+		return ignore(s.ns.EmitWithAck(ctx, "a"))
+	}}, {name: "EmitWithAck/Large", requests: true, make: func(ctx context.Context, s *scene) error {
+		return ignore(s.ns.EmitWithAck(ctx, "a", large))
+	}}, {name: "Acks", requests: true, make: func(ctx context.Context, s *scene) (err error) {
 		for _, err = range s.ns.Acks(ctx, "a") {
 		}
 		return err
+	}}, {name: "FetchSockets", requests: true, make: func(ctx context.Context, s *scene) error {
+		return ignore(s.ns.FetchSockets(ctx))
+	}}, {name: "ServerSideEmitWithAck", requests: true, make: func(ctx context.Context, s *scene) error {
+		return ignore(s.ns.ServerSideEmitWithAck(ctx, "a"))
+	}}, {name: "RemoteSocket.EmitWithAck", requests: true, make: func(ctx context.Context, s *scene) error {
+		return ignore(s.there.EmitWithAck(ctx, "a"))
+	}}, {name: "Clients", requests: true, make: func(ctx context.Context, s *scene) error {
+		return ignore(s.ns.Clients(ctx))
+	}}, {name: "AllRooms", requests: true, make: func(ctx context.Context, s *scene) error {
+		return ignore(s.ns.AllRooms(ctx))
+	}}, {name: "ClientRooms", requests: true, make: func(ctx context.Context, s *scene) error {
+		return ignore(s.ns.ClientRooms(ctx, "nobody"))
+	}}, {name: "RemoteJoin", requests: true, make: func(ctx context.Context, s *scene) error {
+		return s.ns.RemoteJoin(ctx, "there", "room")
+	}}, {name: "RemoteLeave", requests: true, make: func(ctx context.Context, s *scene) error {
+		return s.ns.RemoteLeave(ctx, "there", "room")
+	}}, {name: "RemoteDisconnect", requests: true, make: func(ctx context.Context, s *scene) error {
+		return s.ns.RemoteDisconnect(ctx, "there", true)
+	}}, {name: "CustomRequest", requests: true, make: func(ctx context.Context, s *scene) error {
+		return ignore(s.ns.CustomRequest(ctx, 1))
 	}},
-	{name: "FetchSockets", requests: true, make: func(ctx context.Context, s *scene) error { return ignore(s.ns.FetchSockets(ctx)) }},
-	{name: "ServerSideEmitWithAck", requests: true, make: func(ctx context.Context, s *scene) error { return ignore(s.ns.ServerSideEmitWithAck(ctx, "a")) }},
-	{name: "RemoteSocket.EmitWithAck", requests: true, make: func(ctx context.Context, s *scene) error { return ignore(s.there.EmitWithAck(ctx, "a")) }},
-	{name: "Clients", requests: true, make: func(ctx context.Context, s *scene) error { return ignore(s.ns.Clients(ctx)) }},
-	{name: "AllRooms", requests: true, make: func(ctx context.Context, s *scene) error { return ignore(s.ns.AllRooms(ctx)) }},
-	{name: "ClientRooms", requests: true, make: func(ctx context.Context, s *scene) error { return ignore(s.ns.ClientRooms(ctx, "nobody")) }},
-	{name: "RemoteJoin", requests: true, make: func(ctx context.Context, s *scene) error { return s.ns.RemoteJoin(ctx, "there", "room") }},
-	{name: "RemoteLeave", requests: true, make: func(ctx context.Context, s *scene) error { return s.ns.RemoteLeave(ctx, "there", "room") }},
-	{name: "RemoteDisconnect", requests: true, make: func(ctx context.Context, s *scene) error { return s.ns.RemoteDisconnect(ctx, "there", true) }},
-	{name: "CustomRequest", requests: true, make: func(ctx context.Context, s *scene) error { return ignore(s.ns.CustomRequest(ctx, 1)) }},
 	{name: "WaitForPeers", make: func(ctx context.Context, s *scene) error { return s.ns.WaitForPeers(ctx, 5) }},
 	{name: "Namespace", make: func(ctx context.Context, s *scene) error {
 		return ignore(s.cluster.Namespace(ctx, "/new", core.NewRegistry(core.RegistryConfig{})))
-	}},
-	{name: "WaitReady", make: func(ctx context.Context, s *scene) error {
+	}}, {name: "WaitReady", make: func(ctx context.Context, s *scene) error {
 		ns, err := s.cluster.NamespaceAsync("/new", core.NewRegistry(core.RegistryConfig{}))
 		if err != nil {
 			return err

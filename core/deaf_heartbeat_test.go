@@ -21,7 +21,8 @@ func TestDeafNodeSendsHeartbeatsInTheirInterval(t *testing.T) {
 		time.Sleep(11 * time.Second) // the peer has been silent for HeartbeatTimeout: it would expire
 		before := len(b.sizes())
 		time.Sleep(time.Minute)
-		assert.LessOrEqual(t, len(b.sizes())-before, 13, "a node that cannot hear its peers publishes one heartbeat every 5 s, for a minute; "+
-			"more of them do not bring anything back, and each may be an error that is reported")
+		assert.LessOrEqual(t, len(b.sizes())-before, 13,
+			"a node that cannot hear its peers publishes one heartbeat every 5 s, for a minute; "+
+				"more of them do not bring anything back, and each may be an error that is reported")
 	})
 }

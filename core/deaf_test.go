@@ -21,12 +21,10 @@ func TestRequestsOfADeafNodeReturnErrDeaf(t *testing.T) {
 		"FetchSockets": func(ctx context.Context, ns *core.Namespace) (int, error) {
 			sockets, err := ns.FetchSockets(ctx)
 			return len(sockets), err
-		},
-		"EmitWithAck": func(ctx context.Context, ns *core.Namespace) (int, error) {
+		}, "EmitWithAck": func(ctx context.Context, ns *core.Namespace) (int, error) {
 			answers, err := ns.EmitWithAck(ctx, "a")
 			return len(answers), err
-		},
-		"ServerSideEmitWithAck": func(ctx context.Context, ns *core.Namespace) (int, error) {
+		}, "ServerSideEmitWithAck": func(ctx context.Context, ns *core.Namespace) (int, error) {
 			answers, err := ns.ServerSideEmitWithAck(ctx, "a")
 			return len(answers) + 1, err
 		},
@@ -67,7 +65,8 @@ func TestRequestsOfADeafNodeReturnErrDeaf(t *testing.T) {
 				here, _ := crowd("here")
 				ns := join(t, open(t, b), "/", here)
 				mute := &bus{Bus: hub} // its answers get lost
-				mute.fault(faults{publish: func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
+				mute.fault(faults{publish: func(ctx context.Context, next transport.Bus,
+					msgs []transport.Message) error {
 					return next.Publish(ctx, slices.DeleteFunc(slices.Clone(msgs), func(m transport.Message) bool {
 						return strings.Contains(string(m.Payload), "requestId")
 					})...)

@@ -62,16 +62,19 @@ func TestMessageBelongsToTheNamespaceOfItsChannel(t *testing.T) {
 		var drops log[*core.DropError]
 		join(t, open(t, hub, func(c *core.Config) { c.Store, c.Trace.Dropped = store, drops.add }), "/", registry)
 		p := newPuppet(t, hub, "/", "puppet")
-		p.shout(`{"uid":"emitter","type":3,"data":{"packet":{"type":2,"data":["hi"]},"opts":{"rooms":["alice"],"except":[],"flags":{}}}}`)
+		p.shout(`{"uid":"emitter","type":3,"data":{"packet":{"type":2,"data":["hi"]},` +
+			`"opts":{"rooms":["alice"],"except":[],"flags":{}}}}`)
 		p.shout(`{"uid":"puppet","type":4,"data":{"opts":{"rooms":["alice"],"except":[]},"rooms":["room"]}}`)
-		body, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Broadcast, UID: codec.EmitterUID, Args: args("large")}, codec.Binary)
+		body, err := jsonmsgpack.Codec{}.Append(nil,
+			&codec.Envelope{Type: codec.Broadcast, UID: codec.EmitterUID, Args: args("large")}, codec.Binary)
 		require.NoError(t, err)
 		id, err := store.Put(t.Context(), body)
 		require.NoError(t, err)
 		p.shout(fmt.Sprintf(`{"uid":"emitter","type":3,"attachmentId":%q}`, id))
 		p.shout(`{"uid":"puppet","type":3,"nsp":"/other","data":{"packet":{"type":2,"data":["stray"]},"opts":{}}}`)
 		synctest.Wait()
-		assert.Equal(t, []string{`["hi"]`, `["large"]`}, clients["alice"].got.all(), "Node.js's emitter and adapters up to 0.3 name none")
+		assert.Equal(t, []string{`["hi"]`, `["large"]`}, clients["alice"].got.all(),
+			"Node.js's emitter and adapters up to 0.3 name none")
 		assert.Contains(t, registry.SocketRooms("alice"), "room")
 		require.Len(t, drops.all(), 1)
 		assert.Equal(t, core.DropForeign, drops.all()[0].Reason, "it names another one")

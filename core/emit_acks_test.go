@@ -15,14 +15,16 @@ import (
 func TestServedAcknowledgementsFreeTheirContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		contexts := make(chan context.Context, 1)
-		local := spy{Registry: core.NewRegistry(core.RegistryConfig{}), ack: func(ctx context.Context, asked func(int), answer func(codec.Value)) {
-			contexts <- ctx
-			asked(2)
-			answer(value(1))
-			time.AfterFunc(time.Second, func() { answer(value(2)) })
-		}}
+		local := spy{Registry: core.NewRegistry(core.RegistryConfig{}),
+			ack: func(ctx context.Context, asked func(int), answer func(codec.Value)) {
+				contexts <- ctx
+				asked(2)
+				answer(value(1))
+				time.AfterFunc(time.Second, func() { answer(value(2)) })
+			}}
 		s := newStage(t, local)
-		s.p.say(codec.Envelope{Type: codec.Broadcast, RequestID: "r", Args: args("a"), Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Hour}}})
+		s.p.say(codec.Envelope{Type: codec.Broadcast, RequestID: "r", Args: args("a"),
+			Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Hour}}})
 		ctx := <-contexts
 		time.Sleep(500 * time.Millisecond)
 		require.NoError(t, ctx.Err(), "one of two clients has not answered")
@@ -39,18 +41,21 @@ type spy struct {
 	ack func(ctx context.Context, asked func(int), answer func(codec.Value))
 }
 
-func (s spy) BroadcastAck(ctx context.Context, _ *core.Packet, _ core.Selector, asked func(int), answer func(codec.Value)) {
+func (s spy) BroadcastAck(ctx context.Context, _ *core.Packet, _ core.Selector, asked func(int),
+	answer func(codec.Value)) {
 	s.ack(ctx, asked, answer)
 }
 
 func TestLateAcknowledgementsAreNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		local := spy{Registry: core.NewRegistry(core.RegistryConfig{}), ack: func(_ context.Context, asked func(int), answer func(codec.Value)) {
-			asked(1)
-			time.AfterFunc(2*time.Second, func() { answer(value(1)) })
-		}}
+		local := spy{Registry: core.NewRegistry(core.RegistryConfig{}),
+			ack: func(_ context.Context, asked func(int), answer func(codec.Value)) {
+				asked(1)
+				time.AfterFunc(2*time.Second, func() { answer(value(1)) })
+			}}
 		s := newStage(t, local)
-		s.p.say(codec.Envelope{Type: codec.Broadcast, RequestID: "r", Args: args("a"), Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Second}}})
+		s.p.say(codec.Envelope{Type: codec.Broadcast, RequestID: "r", Args: args("a"),
+			Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Second}}})
 		time.Sleep(4 * time.Second)
 		acks, _ := s.p.of(s.ns.UID(), codec.BroadcastAck)
 		assert.Empty(t, acks, "the requester has stopped waiting")

@@ -19,7 +19,8 @@ func TestErrorTextsAreShort(t *testing.T) {
 		many[i] = "some-node"
 	}
 	for _, err := range []error{
-		&core.DropError{Reason: core.DropMalformed, Namespace: long, Type: codec.Broadcast, UID: long, Err: errors.New(long)},
+		&core.DropError{Reason: core.DropMalformed, Namespace: long, Type: codec.Broadcast, UID: long,
+			Err: errors.New(long)},
 		&core.PartialError{Op: "fetch sockets", Missing: many, Refused: many, Left: many},
 		&core.PartialError{Op: "fetch sockets", Missing: []string{long}},
 		&core.NameError{Kind: "namespace", Name: long, Reason: "too long"},

@@ -26,7 +26,9 @@ func TestExpiredNodeBecomesAPeerAgain(t *testing.T) {
 					b := &bus{Bus: hub}
 					stays, silent := openMany(t, open(t, hub), 20), openMany(t, open(t, b), 20)
 					time.Sleep(settled)
-					b.fault(faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error { return publish(ctx) }})
+					b.fault(faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
+						return publish(ctx)
+					}})
 					time.Sleep(30 * time.Second)
 					for _, ns := range stays {
 						require.Empty(t, ns.Peers(), "the peer was silent for too long")
@@ -34,7 +36,8 @@ func TestExpiredNodeBecomesAPeerAgain(t *testing.T) {
 					b.heal()
 					time.Sleep(12 * time.Second)
 					for i, ns := range stays {
-						require.Equal(t, []string{silent[i].UID()}, ns.Peers(), "although nobody says anything in %s", ns.Name())
+						require.Equal(t, []string{silent[i].UID()}, ns.Peers(), "although nobody says anything in %s",
+							ns.Name())
 					}
 					for _, ns := range silent {
 						require.Len(t, ns.Peers(), 1)

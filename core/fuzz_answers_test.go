@@ -61,13 +61,19 @@ func FuzzAnswers(f *testing.F) {
 	for kind := range uint8(4) {
 		for _, seed := range []string{
 			"", "{}", "null", `{"type":8,"uid":"peer","data":{"requestId":"ID","sockets":[]}}`,
-			`{"type":8,"uid":"peer","data":{"requestId":"ID","sockets":[{"id":"x","handshake":{},"rooms":["x"],"data":null}]}}`,
-			`{"type":8,"uid":"peer","data":{"requestId":"ID","sockets":[null,1,{"id":1}]}}`, `{"type":8,"uid":"peer","data":{"requestId":"ID"}}`,
-			`{"type":10,"uid":"peer","data":{"requestId":"ID","packet":[1]}}`, `{"type":10,"uid":"peer","data":{"requestId":"ID"}}`,
-			`{"type":11,"uid":"peer","data":{"requestId":"ID","clientCount":-1}}`, `{"type":11,"uid":"peer","data":{"requestId":"ID","clientCount":1e99}}`,
+			`{"type":8,"uid":"peer","data":{"requestId":"ID","sockets":[{"id":"x","handshake":{},` +
+				`"rooms":["x"],"data":null}]}}`,
+			`{"type":8,"uid":"peer","data":{"requestId":"ID","sockets":[null,1,{"id":1}]}}`,
+			`{"type":8,"uid":"peer","data":{"requestId":"ID"}}`,
+			`{"type":10,"uid":"peer","data":{"requestId":"ID","packet":[1]}}`,
+			`{"type":10,"uid":"peer","data":{"requestId":"ID"}}`,
+			`{"type":11,"uid":"peer","data":{"requestId":"ID","clientCount":-1}}`,
+			`{"type":11,"uid":"peer","data":{"requestId":"ID","clientCount":1e99}}`,
 			`{"type":11,"uid":"peer","data":{"requestId":"ID","clientCount":9007199254740991}}`,
-			`{"type":12,"uid":"peer","data":{"requestId":"ID","packet":1}}`, `{"type":12,"uid":"other","data":{"requestId":"ID","packet":1}}`,
-			`{"type":8,"uid":"peer","attachmentId":"1","requesterUid":"ID"}`, `{"type":2,"uid":"peer"}`, `{"type":255,"uid":"peer","data":{"requestId":"ID"}}`,
+			`{"type":12,"uid":"peer","data":{"requestId":"ID","packet":1}}`,
+			`{"type":12,"uid":"other","data":{"requestId":"ID","packet":1}}`,
+			`{"type":8,"uid":"peer","attachmentId":"1","requesterUid":"ID"}`, `{"type":2,"uid":"peer"}`,
+			`{"type":255,"uid":"peer","data":{"requestId":"ID"}}`,
 		} {
 			f.Add(kind, seed)
 		}
@@ -121,9 +127,12 @@ func FuzzAnswers(f *testing.F) {
 func FuzzHandshake(f *testing.F) {
 	a := newAsked(f)
 	for _, seed := range []string{
-		`{}`, `null`, `1`, `[]`, `"x"`, `{"headers":null,"query":null,"auth":null}`, `{"headers":[],"query":1}`, `{"issued":1e400}`, `{"issued":-9007199254740993}`,
-		`{"headers":{"host":"x","cookie":["a","b"]},"time":"Mon","address":"::1","xdomain":true,"secure":false,"issued":1,"url":"/","query":{"EIO":"4"},"auth":{"a":[1,{"b":null}]}}`,
-		`{"HEADERS":{"a":1},"Issued":2.5}`, `{"auth":{"__proto__":{"x":1}}}`, `{"time":"\ud800"}`, `{"auth":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`,
+		`{}`, `null`, `1`, `[]`, `"x"`, `{"headers":null,"query":null,"auth":null}`, `{"headers":[],"query":1}`,
+		`{"issued":1e400}`, `{"issued":-9007199254740993}`,
+		`{"headers":{"host":"x","cookie":["a","b"]},"time":"Mon","address":"::1","xdomain":true,` +
+			`"secure":false,"issued":1,"url":"/","query":{"EIO":"4"},"auth":{"a":[1,{"b":null}]}}`,
+		`{"HEADERS":{"a":1},"Issued":2.5}`, `{"auth":{"__proto__":{"x":1}}}`, `{"time":"\ud800"}`,
+		`{"auth":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -138,7 +147,8 @@ func FuzzHandshake(f *testing.F) {
 			all, _ := a.ns.Timeout(10 * time.Second).FetchSockets(t.Context())
 			sockets <- all
 		}()
-		a.peer.say(codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: a.requested(t), Sockets: []codec.Socket{{ID: "x", Handshake: v}}})
+		a.peer.say(codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: a.requested(t),
+			Sockets: []codec.Socket{{ID: "x", Handshake: v}}})
 		all := <-sockets
 		require.Len(t, all, 1)
 		h, err := all[0].Handshake()

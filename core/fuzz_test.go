@@ -20,14 +20,21 @@ func FuzzReceive(f *testing.F) {
 	p.nsp = "/"
 	for _, seed := range []string{
 		"", "{", "null", "\x00\x80", `{"type":1,"uid":"a","nsp":"/"}`, `{"type":13,"uid":"a"}`,
-		`{"type":3,"uid":"a","nsp":"/","data":{"packet":{"type":2,"data":["x",{"a":[1,2.5,"é"]}]},"opts":{"rooms":["alice"],"except":[],"flags":{}}}}`,
-		`{"type":3,"uid":"a","nsp":"/","data":{"requestId":"1","packet":{"type":2,"data":["x"]},"opts":{"flags":{"timeout":1}}}}`,
-		`{"type":4,"uid":"a","data":{"rooms":["alice"],"opts":{}}}`, `{"type":5,"uid":"a","data":{"rooms":["alice"],"opts":{"rooms":["none"]}}}`,
-		`{"type":6,"uid":"a","data":{"close":false,"opts":{"rooms":["none"]}}}`, `{"type":7,"uid":"a","data":{"requestId":"1","opts":{}}}`,
+		`{"type":3,"uid":"a","nsp":"/","data":{"packet":{"type":2,"data":["x",{"a":[1,2.5,"é"]}]},` +
+			`"opts":{"rooms":["alice"],"except":[],"flags":{}}}}`,
+		`{"type":3,"uid":"a","nsp":"/","data":{"requestId":"1","packet":{"type":2,"data":["x"]},` +
+			`"opts":{"flags":{"timeout":1}}}}`,
+		`{"type":4,"uid":"a","data":{"rooms":["alice"],"opts":{}}}`,
+		`{"type":5,"uid":"a","data":{"rooms":["alice"],"opts":{"rooms":["none"]}}}`,
+		`{"type":6,"uid":"a","data":{"close":false,"opts":{"rooms":["none"]}}}`,
+		`{"type":7,"uid":"a","data":{"requestId":"1","opts":{}}}`,
 		`{"type":8,"uid":"a","data":{"requestId":"1","sockets":[{"id":"x","handshake":{},"rooms":[],"data":null}]}}`,
-		`{"type":9,"uid":"a","data":{"packet":["x"],"requestId":"1"}}`, `{"type":10,"uid":"a","data":{"requestId":"1","packet":1}}`,
-		`{"type":11,"uid":"a","data":{"requestId":"1","clientCount":1}}`, `{"type":12,"uid":"a","data":{"requestId":"1","packet":1}}`,
-		`{"type":3,"uid":"a","attachmentId":"1"}`, `{"type":3,"uid":"a","attachmentId":9007199254740993}`, "\x00\x83\xa4type\x03\xa3uid\xa1a\xa3nsp\xa1/",
+		`{"type":9,"uid":"a","data":{"packet":["x"],"requestId":"1"}}`,
+		`{"type":10,"uid":"a","data":{"requestId":"1","packet":1}}`,
+		`{"type":11,"uid":"a","data":{"requestId":"1","clientCount":1}}`,
+		`{"type":12,"uid":"a","data":{"requestId":"1","packet":1}}`,
+		`{"type":3,"uid":"a","attachmentId":"1"}`, `{"type":3,"uid":"a","attachmentId":9007199254740993}`,
+		"\x00\x83\xa4type\x03\xa3uid\xa1a\xa3nsp\xa1/",
 	} {
 		f.Add([]byte(seed))
 	}

@@ -81,12 +81,14 @@ func TestGapCoversUnreadMessages(t *testing.T) {
 				for i, at := range sent {
 					if !got[fmt.Sprintf(`["n",%d]`, i)] {
 						lost++
-						assert.True(t, covered(at), "message %d, sent at %v, is lost, and the gaps are %v", i, at, back.all())
+						assert.True(t, covered(at), "message %d, sent at %v, is lost, and the gaps are %v", i, at,
+							back.all())
 					}
 				}
 				assert.Greater(t, lost, 390)
 				first := back.all()[0]
-				assert.LessOrEqual(t, sent[2999].Sub(first.Since), interval+time.Second, "it begins with the last heartbeat that came back")
+				assert.LessOrEqual(t, sent[2999].Sub(first.Since), interval+time.Second,
+					"it begins with the last heartbeat that came back")
 				assert.Contains(t, first.Error(), "at least since "+first.Since.Format("15:04:05"))
 			})
 		})
@@ -120,6 +122,7 @@ func TestForgedHeartbeatDoesNotShortenTheGap(t *testing.T) {
 		synctest.Wait()
 		b.sever(errBroken)
 		gap := back.wait(t, 1)[0]
-		assert.False(t, gap.Since.After(came), "the gap begins %v after the last heartbeat of the node itself", gap.Since.Sub(came))
+		assert.False(t, gap.Since.After(came), "the gap begins %v after the last heartbeat of the node itself",
+			gap.Since.Sub(came))
 	})
 }

@@ -46,9 +46,11 @@ func TestHeartbeatIsSentAfterEachSilentInterval(t *testing.T) {
 		p.say(codec.Envelope{Type: codec.Heartbeat})
 		time.Sleep(31 * time.Second)
 		got := gaps(p, ns.UID())
-		require.Len(t, got, 6, "31 s of silence with an interval of 5 s: one INITIAL_HEARTBEAT and six HEARTBEATs; gaps %v", got)
+		require.Len(t, got, 6,
+			"31 s of silence with an interval of 5 s: one INITIAL_HEARTBEAT and six HEARTBEATs; gaps %v", got)
 		for _, gap := range got {
-			assert.InDelta(t, 5*time.Second, gap, float64(250*time.Millisecond), "PROTOCOL.md: a type 2 every 5 s of silence; gaps %v", got)
+			assert.InDelta(t, 5*time.Second, gap, float64(250*time.Millisecond),
+				"PROTOCOL.md: a type 2 every 5 s of silence; gaps %v", got)
 		}
 	})
 }
@@ -87,8 +89,9 @@ func TestFailedMessagesDoNotPostponeTheHeartbeat(t *testing.T) {
 					require.Error(t, ns.Emit(t.Context(), "a", c.args))
 				}
 				beats, _ := p.of(ns.UID(), codec.Heartbeat)
-				assert.GreaterOrEqual(t, len(beats), 5, "30 s in which only messages were emitted that could not be sent: "+
-					"without HEARTBEATs all peers take this node for gone")
+				assert.GreaterOrEqual(t, len(beats), 5,
+					"30 s in which only messages were emitted that could not be sent: "+
+						"without HEARTBEATs all peers take this node for gone")
 			})
 		})
 	}
@@ -137,7 +140,8 @@ func TestSilentPeerExpires(t *testing.T) {
 }
 
 func TestAnyMessageCountsAsAHeartbeat(t *testing.T) {
-	for _, typ := range []codec.Type{codec.Heartbeat, codec.SocketsJoin, codec.FetchSocketsResponse, codec.BroadcastClientCount, 14, 99} {
+	for _, typ := range []codec.Type{codec.Heartbeat, codec.SocketsJoin, codec.FetchSocketsResponse,
+		codec.BroadcastClientCount, 14, 99} {
 		t.Run(typ.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hub := memory.NewHub()

@@ -65,7 +65,8 @@ func TestRequestAfterALeaveMessageDoesNotWaitForThePeer(t *testing.T) {
 		}
 		first := fetch()
 		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, RequestID: requestID(1)})
-		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "b", RequesterUID: ns.UID(), AttachmentID: "1"}) // the receive queue waits for it
+		// the receive queue waits for it
+		p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "b", RequesterUID: ns.UID(), AttachmentID: "1"})
 		p.say(codec.Envelope{Type: codec.AdapterClose, UID: "b"})
 		synctest.Wait()
 		require.Equal(t, []string{"a"}, ns.Peers())

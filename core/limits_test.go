@@ -85,7 +85,9 @@ func TestRequestRateOfPeersIsLimited(t *testing.T) {
 func TestRefusedRequestsReturnAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		hub := memory.NewHub()
-		registry := core.NewRegistry(core.RegistryConfig{ServerSideEmit: func(_ codec.Args, reply func(codec.Value)) { reply(value("yes")) }})
+		registry := core.NewRegistry(core.RegistryConfig{ServerSideEmit: func(_ codec.Args, reply func(codec.Value)) {
+			reply(value("yes"))
+		}})
 		registry.Add(&client{id: "alice"})
 		refusing := join(t, open(t, hub, func(c *core.Config) { c.MaxRequestRate = 1 }), "/", registry)
 		ns := join(t, open(t, hub), "/", nil)
@@ -130,7 +132,9 @@ func TestAnswersThatAreTooLargeBecomeRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHub()
 		var errs log[error]
-		refusing := join(t, open(t, hub, func(c *core.Config) { c.MaxMessageBytes, c.ErrorHandler = 10_000, errs.add }), "/", many(1000))
+		refusing := join(t, open(t, hub, func(c *core.Config) {
+			c.MaxMessageBytes, c.ErrorHandler = 10_000, errs.add
+		}), "/", many(1000))
 		ns := join(t, open(t, hub), "/", nil)
 		require.NoError(t, ns.WaitForPeers(t.Context(), 1))
 		start := time.Now()
@@ -187,7 +191,8 @@ func TestPendingRequestsOfPeersAreLimited(t *testing.T) {
 		p := newPuppet(t, hub, "/", "puppet")
 		ask := func(n int) {
 			for i := range n {
-				p.say(codec.Envelope{Type: codec.Broadcast, Args: args("a"), RequestID: fmt.Sprint(i), UID: fmt.Sprint("made up ", i%10),
+				p.say(codec.Envelope{Type: codec.Broadcast, Args: args("a"), RequestID: fmt.Sprint(i),
+					UID:  fmt.Sprint("made up ", i%10),
 					Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Minute}}})
 			}
 			synctest.Wait()
@@ -240,7 +245,8 @@ func TestAnswersAreBoundedInBytes(t *testing.T) {
 			s := begin(t)
 			id := s.ask(t.Context(), t, "EmitWithAck", s.ns.Target)
 			s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "c", RequestID: id})
-			s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "b", RequestID: id, ClientCount: min(1<<53-1, math.MaxInt)})
+			s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: "b", RequestID: id,
+				ClientCount: min(1<<53-1, math.MaxInt)})
 			for range 1000 {
 				s.p.say(codec.Envelope{Type: codec.BroadcastAck, UID: "b", RequestID: id, Value: large})
 			}
@@ -252,7 +258,8 @@ func TestAnswersAreBoundedInBytes(t *testing.T) {
 			s := begin(t)
 			id := s.ask(t.Context(), t, "EmitWithAck", s.ns.Target)
 			for _, uid := range []string{"b", "c"} {
-				s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: uid, RequestID: id, ClientCount: math.MaxInt32})
+				s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: uid, RequestID: id,
+					ClientCount: math.MaxInt32})
 			}
 			assert.GreaterOrEqual(t, s.partial(t, <-s.outcome).Clients, math.MaxInt32)
 		})
@@ -262,7 +269,8 @@ func TestAnswersAreBoundedInBytes(t *testing.T) {
 			s := begin(t)
 			id := s.ask(t.Context(), t, "FetchSockets", s.ns.Target)
 			s.p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "c", RequestID: id})
-			s.p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "b", RequestID: id, Sockets: []codec.Socket{{ID: "s", Data: value(strings.Repeat("x", 65*kib))}}})
+			s.p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: "b", RequestID: id,
+				Sockets: []codec.Socket{{ID: "s", Data: value(strings.Repeat("x", 65*kib))}}})
 			check(t, s, 0)
 		})
 	})
@@ -284,7 +292,8 @@ func TestOnlyAwaitedAnswersAreFetched(t *testing.T) {
 		var reads log[string]
 		hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{}})
 		p := newPuppet(t, hub, "/", "puppet")
-		ns := join(t, open(t, hub, func(c *core.Config) { c.Store = countingStore{memstore.NewStore(), &reads} }), "/", nil)
+		ns := join(t, open(t, hub, func(c *core.Config) { c.Store = countingStore{memstore.NewStore(), &reads} }),
+			"/", nil)
 		p.live("b")
 		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "b"})
 		refer := func(uid string, typ codec.Type) {

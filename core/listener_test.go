@@ -35,7 +35,8 @@ func TestBlockedLocalSocketsDelayNoOtherNamespace(t *testing.T) {
 
 		close(blocked["alice"].hold)
 		require.NoError(t, one.Emit(t.Context(), "third"))
-		assert.Equal(t, []string{`["first"]`, `["second"]`, `["third"]`}, blocked["alice"].got.wait(t, 3), "one at a time, in order")
+		assert.Equal(t, []string{`["first"]`, `["second"]`, `["third"]`}, blocked["alice"].got.wait(t, 3),
+			"one at a time, in order")
 	})
 }
 
@@ -54,7 +55,9 @@ func TestLocalSocketsCanCloseTheirNamespace(t *testing.T) {
 		sender := join(t, here, "/", nil)
 		left := make(chan error, 1)
 		var ns *core.Namespace
-		ns = join(t, there, "/", leaver{LocalSockets: core.NewRegistry(core.RegistryConfig{}), leave: func() { left <- ns.Close(t.Context()) }})
+		ns = join(t, there, "/", leaver{LocalSockets: core.NewRegistry(core.RegistryConfig{}), leave: func() {
+			left <- ns.Close(t.Context())
+		}})
 		require.NoError(t, sender.Emit(t.Context(), "go"))
 		assert.NoError(t, <-left)
 		synctest.Wait()

@@ -14,8 +14,11 @@ import (
 
 func TestLocalDeliveryDoesNotWaitForTheBus(t *testing.T) {
 	for name, send := range map[string]func(ctx context.Context, ns *core.Namespace) error{
-		"Emit":        func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
-		"EmitWithAck": func(ctx context.Context, ns *core.Namespace) error { _, err := ns.EmitWithAck(ctx, "a"); return err },
+		"Emit": func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
+		"EmitWithAck": func(ctx context.Context, ns *core.Namespace) error {
+			_, err := ns.EmitWithAck(ctx, "a")
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

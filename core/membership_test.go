@@ -25,7 +25,8 @@ func TestPeersFindEachOtherAtOnce(t *testing.T) {
 			require.NoError(t, ns.WaitForPeers(t.Context(), 2))
 			assert.Equal(t, 3, ns.ServerCount())
 		}
-		assert.Zero(t, time.Since(start), "the announcement of a new node is answered at once, not in the next heartbeat")
+		assert.Zero(t, time.Since(start),
+			"the announcement of a new node is answered at once, not in the next heartbeat")
 		assert.ElementsMatch(t, []string{b.UID(), c.UID()}, a.Peers())
 	})
 }
@@ -85,7 +86,8 @@ func TestLateMessagesDoNotBringAClosedNodeBack(t *testing.T) {
 		assert.Equal(t, []string{`["late"]`}, clients["alice"].got.all(), "but the message is delivered")
 		p.say(codec.Envelope{Type: codec.InitialHeartbeat})
 		synctest.Wait()
-		assert.Equal(t, []string{"puppet"}, ns.Peers(), "a node that announces itself is back: a node with a fixed uid was restarted")
+		assert.Equal(t, []string{"puppet"}, ns.Peers(),
+			"a node that announces itself is back: a node with a fixed uid was restarted")
 	})
 }
 
@@ -102,8 +104,9 @@ func TestTombstonesExpire(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		p.say(codec.Envelope{Type: codec.Heartbeat})
 		synctest.Wait()
-		assert.Equal(t, []string{"puppet"}, ns.Peers(), "11 s after the goodbye it is forgotten, the heartbeat timeout being 10 s: "+
-			"the list of who closed must not grow for ever")
+		assert.Equal(t, []string{"puppet"}, ns.Peers(),
+			"11 s after the goodbye it is forgotten, the heartbeat timeout being 10 s: "+
+				"the list of who closed must not grow for ever")
 	})
 }
 
@@ -133,7 +136,8 @@ func TestLeaveMessagesOfUnknownNodesTakeNoMemory(t *testing.T) {
 		synctest.Wait()
 		p.heard = log[*codec.Envelope]{}
 		grown := int64(heap()) - int64(before)
-		assert.Less(t, grown, int64(4<<20), "16 leave messages with a uid of 1 MiB: tombstones are bounded in bytes too")
+		assert.Less(t, grown, int64(4<<20),
+			"16 leave messages with a uid of 1 MiB: tombstones are bounded in bytes too")
 	})
 }
 

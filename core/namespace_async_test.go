@@ -81,7 +81,8 @@ func TestNamespaceAsync(t *testing.T) {
 			require.NoError(t, ns.Close(t.Context()))
 			require.ErrorIs(t, ns.WaitReady(t.Context()), core.ErrClosed)
 			b.heal()
-			require.NoError(t, later(t, cluster, "/", core.NewRegistry(core.RegistryConfig{})).WaitReady(t.Context()), "the name is free again")
+			require.NoError(t, later(t, cluster, "/", core.NewRegistry(core.RegistryConfig{})).WaitReady(t.Context()),
+				"the name is free again")
 		})
 	})
 

@@ -25,8 +25,7 @@ var targeted = map[string]func(ctx context.Context, t core.Target) error{
 			err = assert.AnError
 		}
 		return err
-	},
-	"Acks": func(ctx context.Context, t core.Target) error {
+	}, "Acks": func(ctx context.Context, t core.Target) error {
 		for _, err := range t.Acks(ctx, "q") {
 			if err != nil {
 				return err
@@ -34,8 +33,7 @@ var targeted = map[string]func(ctx context.Context, t core.Target) error{
 			return assert.AnError
 		}
 		return nil
-	},
-	"FetchSockets": func(ctx context.Context, t core.Target) error {
+	}, "FetchSockets": func(ctx context.Context, t core.Target) error {
 		sockets, err := t.FetchSockets(ctx)
 		if err == nil && len(sockets) > 0 {
 			err = assert.AnError

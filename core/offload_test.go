@@ -86,7 +86,8 @@ type stocked struct {
 }
 
 func newStocked(t *testing.T, change ...func(*core.Config)) *stocked {
-	p := &stocked{store: newLockable(), hub: memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 1000}})}
+	p := &stocked{store: newLockable(),
+		hub: memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 1000}})}
 	change = append(change, func(c *core.Config) { c.Store = p.store })
 	registry, clients := crowd("alice")
 	p.alice = clients["alice"]
@@ -158,7 +159,9 @@ func TestFailedAttachmentFailsAlone(t *testing.T) {
 		var told, stored log[error]
 		p := newStocked(t, func(c *core.Config) {
 			c.ErrorHandler = told.add
-			c.Trace.AttachmentStored = func(_ string, _ codec.Type, _ int, _ time.Duration, err error) { stored.add(err) }
+			c.Trace.AttachmentStored = func(_ string, _ codec.Type, _ int, _ time.Duration, err error) {
+				stored.add(err)
+			}
 		})
 		before := p.here.Stats()
 		defer p.store.lock()()
@@ -255,7 +258,8 @@ func TestCloseWithALockedStoreEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newLockable()
 		hub := memory.NewHubWithConfig(memory.Config{Limits: transport.Limits{Payload: 1000}})
-		cluster, err := core.Open(t.Context(), core.Config{Bus: hub, Store: store, CleanupInterval: 100 * time.Millisecond})
+		cluster, err := core.Open(t.Context(),
+			core.Config{Bus: hub, Store: store, CleanupInterval: 100 * time.Millisecond})
 		require.NoError(t, err)
 		ns, quiet := join(t, cluster, "/", nil), join(t, cluster, "/quiet", nil)
 		p, q := newPuppet(t, hub, "/", "puppet"), newPuppet(t, hub, "/quiet", "puppet")
@@ -325,9 +329,12 @@ func TestBrokenStoreDoesNotEndTheSession(t *testing.T) {
 
 func TestFailedPublishingDoesNotEndTheSession(t *testing.T) {
 	for name, publish := range map[string]func(ctx context.Context) error{
-		"NotSent":    func(context.Context) error { return errors.Join(transport.ErrNotSent, errBroken) },
-		"NotReached": func(ctx context.Context) error { <-ctx.Done(); return errors.Join(transport.ErrNotSent, ctx.Err()) },
-		"Broken":     func(context.Context) error { return errBroken },
+		"NotSent": func(context.Context) error { return errors.Join(transport.ErrNotSent, errBroken) },
+		"NotReached": func(ctx context.Context) error {
+			<-ctx.Done()
+			return errors.Join(transport.ErrNotSent, ctx.Err())
+		},
+		"Broken": func(context.Context) error { return errBroken },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -335,7 +342,9 @@ func TestFailedPublishingDoesNotEndTheSession(t *testing.T) {
 				b := &bus{Bus: memory.NewHub()}
 				join(t, open(t, b, func(c *core.Config) { c.Trace.SessionLost = lost.add }), "/", nil)
 				synctest.Wait()
-				b.fault(faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error { return publish(ctx) }})
+				b.fault(faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
+					return publish(ctx)
+				}})
 				time.Sleep(time.Minute)
 				assert.Empty(t, lost.all())
 				b.heal()
@@ -439,7 +448,8 @@ func TestLockedStoreCostsAReceiverOneTimeout(t *testing.T) {
 		start := time.Now()
 		close(p.alice.hold)
 		p.alice.got.wait(t, 2)
-		assert.Equal(t, 10*time.Second, time.Since(start), "one timeout for a round trip and one for the first attachment alone, not one for each")
+		assert.Equal(t, 10*time.Second, time.Since(start),
+			"one timeout for a round trip and one for the first attachment alone, not one for each")
 		assert.Len(t, dropped.all(), 200)
 		for _, e := range dropped.all() {
 			assert.Equal(t, core.DropAttachment, e.Reason)

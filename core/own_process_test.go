@@ -41,7 +41,9 @@ func TestIdleNamespacesSendNothing(t *testing.T) {
 				for range 3 {
 					b := &bus{Bus: hub}
 					buses = append(buses, b)
-					namespaces = append(namespaces, openMany(t, open(t, b, func(config *core.Config) { config.Codec = c }), 50)...)
+					namespaces = append(namespaces, openMany(t, open(t, b, func(config *core.Config) {
+						config.Codec = c
+					}), 50)...)
 				}
 				time.Sleep(10 * time.Second)
 				for _, ns := range namespaces {
@@ -54,7 +56,8 @@ func TestIdleNamespacesSendNothing(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				for i, b := range buses {
 					sent := b.sent(before[i])
-					assert.InDelta(t, 60, len(sent), 1, "a node sends one heartbeat every 5 s, however many namespaces it has")
+					assert.InDelta(t, 60, len(sent), 1,
+						"a node sends one heartbeat every 5 s, however many namespaces it has")
 					for _, channel := range sent {
 						assert.Equal(t, "socket.io#*", channel)
 					}
@@ -111,7 +114,8 @@ func TestDeadProcessExpiresInAllNamespaces(t *testing.T) {
 		openMany(t, open(t, b), 20)
 		time.Sleep(time.Minute)
 		start := time.Now()
-		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }}) // nothing that it publishes arrives any more
+		// nothing that it publishes arrives any more
+		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }})
 		for _, ns := range stays {
 			require.Len(t, ns.Peers(), 1)
 		}
@@ -193,7 +197,8 @@ func TestLostHeartbeatsAreRepeated(t *testing.T) {
 		b.heal()
 		time.Sleep(6 * time.Second)
 		for i, ns := range young {
-			assert.Equal(t, []string{old[i].UID()}, ns.Peers(), "a node that announces itself waits for an answer, and an idle node sends nothing else")
+			assert.Equal(t, []string{old[i].UID()}, ns.Peers(),
+				"a node that announces itself waits for an answer, and an idle node sends nothing else")
 		}
 	})
 }
@@ -210,7 +215,8 @@ func TestManyNamespacesFindTheirPeersAgain(t *testing.T) {
 		b.sever(errBroken)
 		time.Sleep(20 * time.Second)
 		for i, ns := range deaf {
-			require.Equal(t, []string{other[i].UID()}, ns.Peers(), "the queue is smaller than the number of announcements")
+			require.Equal(t, []string{other[i].UID()}, ns.Peers(),
+				"the queue is smaller than the number of announcements")
 		}
 		assert.Less(t, len(b.sent(before)), 3*n)
 		before = len(b.sizes())
@@ -226,7 +232,9 @@ func TestUnknownProcessesTakeNoMemory(t *testing.T) {
 		p := newPuppet(t, hub, "/", "puppet")
 		before := heap()
 		for i := range 50000 {
-			payload, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Heartbeat, UID: fmt.Sprint(i), Process: fmt.Sprintf("%0128d", i)}, codec.Text)
+			payload, err := jsonmsgpack.Codec{}.Append(nil,
+				&codec.Envelope{Type: codec.Heartbeat, UID: fmt.Sprint(i), Process: fmt.Sprintf("%0128d", i)},
+				codec.Text)
 			require.NoError(t, err)
 			require.NoError(t, hub.Publish(t.Context(), transport.Message{Channel: "socket.io#*", Payload: payload}))
 		}
@@ -245,7 +253,8 @@ func TestProcessHeartbeatCountsOnlyForItsOwnNamespaces(t *testing.T) {
 		clock := uint64(0)
 		beat := func() {
 			clock++
-			payload, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Heartbeat, UID: "x", Process: "one", Clock: clock}, codec.Text)
+			payload, err := jsonmsgpack.Codec{}.Append(nil,
+				&codec.Envelope{Type: codec.Heartbeat, UID: "x", Process: "one", Clock: clock}, codec.Text)
 			require.NoError(t, err)
 			require.NoError(t, hub.Publish(t.Context(), transport.Message{Channel: "socket.io#*", Payload: payload}))
 		}
@@ -279,7 +288,8 @@ func TestCopiedHeartbeatsOfAProcessCountOnce(t *testing.T) {
 		last := b.batches[len(b.batches)-1][0]
 		b.mu.Unlock()
 		require.Equal(t, "socket.io#*", last.Channel)
-		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }}) // it is gone
+		// it is gone
+		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }})
 		for range 5 {
 			time.Sleep(3 * time.Second)
 			require.NoError(t, hub.Publish(t.Context(), last))

@@ -58,7 +58,8 @@ func (h *harmful) Broadcast(p *core.Packet, to core.Selector) {
 	h.Registry.Broadcast(p, to)
 }
 
-func (h *harmful) BroadcastAck(ctx context.Context, p *core.Packet, to core.Selector, asked func(int), answer func(codec.Value)) {
+func (h *harmful) BroadcastAck(ctx context.Context, p *core.Packet, to core.Selector, asked func(int),
+	answer func(codec.Value)) {
 	h.strike()
 	h.Registry.BroadcastAck(ctx, p, to, asked, answer)
 }
@@ -80,19 +81,18 @@ func (h *harmful) ServerSideEmit(_ codec.Args, reply func(codec.Value)) {
 
 // localCalls are the operations that call LocalSockets, by the name of the call.
 var localCalls = map[string]func(ctx context.Context, ns *core.Namespace) error{
-	"LocalSockets.Broadcast":  func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
-	"LocalSockets.Join":       func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsJoin(ctx, "r") },
-	"LocalSockets.Leave":      func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsLeave(ctx, "r") },
-	"LocalSockets.Disconnect": func(ctx context.Context, ns *core.Namespace) error { return ns.DisconnectSockets(ctx, false) },
-	"LocalSockets.BroadcastAck": func(ctx context.Context, ns *core.Namespace) error {
+	"LocalSockets.Broadcast": func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
+	"LocalSockets.Join":      func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsJoin(ctx, "r") },
+	"LocalSockets.Leave":     func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsLeave(ctx, "r") },
+	"LocalSockets.Disconnect": func(ctx context.Context, ns *core.Namespace) error {
+		return ns.DisconnectSockets(ctx, false)
+	}, "LocalSockets.BroadcastAck": func(ctx context.Context, ns *core.Namespace) error {
 		_, err := ns.EmitWithAck(ctx, "a")
 		return err
-	},
-	"LocalSockets.Sockets": func(ctx context.Context, ns *core.Namespace) error {
+	}, "LocalSockets.Sockets": func(ctx context.Context, ns *core.Namespace) error {
 		_, err := ns.FetchSockets(ctx)
 		return err
-	},
-	"LocalSockets.ServerSideEmit": func(ctx context.Context, ns *core.Namespace) error {
+	}, "LocalSockets.ServerSideEmit": func(ctx context.Context, ns *core.Namespace) error {
 		_, err := ns.ServerSideEmitWithAck(ctx, "a")
 		return err
 	},
@@ -289,7 +289,8 @@ func TestTraceAndHandlersThatFail(t *testing.T) {
 			require.NoError(t, ns.WaitForPeers(t.Context(), 1))
 			require.NoError(t, far.Emit(t.Context(), "x"))
 			clients["alice"].got.wait(t, 1)
-			require.NoError(t, hub.Publish(t.Context(), transport.Message{Channel: "socket.io#/", Payload: []byte("{")}))
+			require.NoError(t, hub.Publish(t.Context(),
+				transport.Message{Channel: "socket.io#/", Payload: []byte("{")}))
 			failed := func(call string) bool {
 				for _, err := range errs.all() {
 					var e *core.CallError
@@ -301,7 +302,8 @@ func TestTraceAndHandlersThatFail(t *testing.T) {
 			}
 			have := func(calls ...string) {
 				for _, call := range calls {
-					require.Eventually(t, func() bool { return failed("Trace." + call) }, 20*time.Second, 5*time.Millisecond, call)
+					require.Eventually(t, func() bool { return failed("Trace." + call) }, 20*time.Second,
+						5*time.Millisecond, call)
 				}
 			}
 			have("Published", "Received", "Dropped", "PeerJoined")
@@ -370,7 +372,8 @@ func TestBusThatPanics(t *testing.T) {
 	b := &bus{Bus: hub}
 	var errs log[error]
 	registry, clients := crowd("alice")
-	ns := join(t, open(t, b, func(c *core.Config) { c.ErrorHandler = errs.add; c.MinBackoff = time.Millisecond }), "/", registry)
+	ns := join(t, open(t, b, func(c *core.Config) { c.ErrorHandler = errs.add; c.MinBackoff = time.Millisecond }),
+		"/", registry)
 	far := join(t, open(t, hub), "/", nil)
 	require.NoError(t, ns.WaitForPeers(t.Context(), 1))
 	for how, harm := range harms {
@@ -426,7 +429,8 @@ func TestStoreThatFails(t *testing.T) {
 			store := &harmfulStore{Store: memstore.NewStore()}
 			var errs log[error]
 			config := func(c *core.Config) {
-				c.Store, c.ErrorHandler, c.PayloadThreshold, c.CleanupInterval = store, errs.add, 100, 5*time.Millisecond
+				c.Store, c.ErrorHandler, c.PayloadThreshold, c.CleanupInterval = store, errs.add, 100,
+					5*time.Millisecond
 			}
 			registry, clients := crowd("alice")
 			join(t, open(t, hub, config), "/", registry)
@@ -491,7 +495,8 @@ func TestCodecThatPanics(t *testing.T) {
 	var parse atomic.Bool
 	var errs log[error]
 	registry, clients := crowd("alice")
-	join(t, open(t, hub, func(c *core.Config) { c.Codec, c.ErrorHandler = harmfulCodec{parse: &parse}, errs.add }), "/", registry)
+	join(t, open(t, hub, func(c *core.Config) { c.Codec, c.ErrorHandler = harmfulCodec{parse: &parse}, errs.add }),
+		"/", registry)
 	ns := join(t, open(t, hub, func(c *core.Config) { c.Codec = harmfulCodec{parse: new(atomic.Bool)} }), "/", nil)
 	require.NoError(t, ns.WaitForPeers(t.Context(), 1))
 	var p *core.PanicError

@@ -50,7 +50,8 @@ func TestMessagesQueuedDuringABatchFormTheNext(t *testing.T) {
 		gate <- struct{}{}
 		gate <- struct{}{}
 		group.Wait()
-		assert.Equal(t, []int{1, 300, 7}, b.sizes()[before:], "a slow bus gets all messages that were queued meanwhile in one batch, without a timer")
+		assert.Equal(t, []int{1, 300, 7}, b.sizes()[before:],
+			"a slow bus gets all messages that were queued meanwhile in one batch, without a timer")
 		b.heal()
 	})
 }
@@ -141,7 +142,8 @@ func TestAmbiguousErrorsAreNotRetried(t *testing.T) {
 		assert.ErrorIs(t, err, errBroken)
 		synctest.Wait()
 		assert.Equal(t, 1, calls)
-		assert.Equal(t, []string{`["a"]`}, clients["alice"].got.all(), "a message that may have arrived is not sent again: nothing arrives twice")
+		assert.Equal(t, []string{`["a"]`}, clients["alice"].got.all(),
+			"a message that may have arrived is not sent again: nothing arrives twice")
 		b.heal()
 	})
 }
@@ -266,8 +268,9 @@ func TestHangingStoreCostsOneTimeout(t *testing.T) {
 		start := time.Now()
 		close(gate)
 		require.NoError(t, <-done)
-		assert.LessOrEqual(t, time.Since(start), 6*time.Second, "100 attachments for a store that does not answer: the messages after them, "+
-			"and the heartbeats, must not wait for 100 timeouts")
+		assert.LessOrEqual(t, time.Since(start), 6*time.Second,
+			"100 attachments for a store that does not answer: the messages after them, "+
+				"and the heartbeats, must not wait for 100 timeouts")
 	})
 }
 

@@ -89,7 +89,8 @@ func (p *puppet) say(env codec.Envelope) {
 // shout publishes any bytes.
 func (p *puppet) shout(payload string) {
 	p.t.Helper()
-	err := p.bus.Publish(context.WithoutCancel(p.t.Context()), transport.Message{Channel: "socket.io#" + p.nsp, Payload: []byte(payload)})
+	err := p.bus.Publish(context.WithoutCancel(p.t.Context()),
+		transport.Message{Channel: "socket.io#" + p.nsp, Payload: []byte(payload)})
 	require.NoError(p.t, err, "a puppet's Publish")
 }
 

@@ -80,7 +80,8 @@ func TestSendingAMessageOverTheLimitIsAnError(t *testing.T) {
 			require.NoError(t, ns.Emit(t.Context(), "small"))
 			assert.Equal(t, []string{`["small"]`}, remotes["bob"].got.wait(t, 1))
 			assert.Zero(t, store.Len(), "nothing of the message is stored")
-			assert.Contains(t, clients["alice"].got.wait(t, 2)[0], "large", "this process's own clients get the message all the same")
+			assert.Contains(t, clients["alice"].got.wait(t, 2)[0], "large",
+				"this process's own clients get the message all the same")
 		})
 	}
 }
@@ -181,7 +182,8 @@ func TestBacklogOfAttachmentsIsBoundedInBytes(t *testing.T) {
 			for _, h := range heaps {
 				most = max(most, h-before)
 			}
-			assert.Less(t, most, int64(queue+3*size), "bytes alive while %d attachments of %d bytes are handled", backlog, size)
+			assert.Less(t, most, int64(queue+3*size), "bytes alive while %d attachments of %d bytes are handled",
+				backlog, size)
 			assert.Less(t, heapHere()-before, int64(2*size), "bytes in use after all messages were handled")
 			assert.Empty(t, drops.all())
 			t.Logf("at most %.1f MB alive", float64(most)/(1<<20))
@@ -208,12 +210,14 @@ func TestOrderIsKeptWhateverFitsIntoMemory(t *testing.T) {
 				local := &noting{LocalSockets: core.NewRegistry(core.RegistryConfig{})}
 				var drops log[error]
 				join(t, open(t, hub, func(c *core.Config) {
-					c.Store, c.ReceiveQueueBytes, c.MaxMessageBytes, c.ErrorHandler = slowSizer{store}, queue, limit, drops.add
+					c.Store, c.ReceiveQueueBytes, c.MaxMessageBytes, c.ErrorHandler = slowSizer{store}, queue, limit,
+						drops.add
 				}), "/", local)
 				p := newPuppet(t, hub, "/", "puppet")
 				var want []int
 				for i := range count {
-					env := codec.Envelope{Type: codec.Broadcast, UID: "puppet", NSP: "/", Args: args("n", i, make([]byte, i*i*37%6000))}
+					env := codec.Envelope{Type: codec.Broadcast, UID: "puppet", NSP: "/",
+						Args: args("n", i, make([]byte, i*i*37%6000))}
 					body, err := jsonmsgpack.Codec{}.Append(nil, &env, codec.Binary)
 					require.NoError(t, err)
 					if i%7 == 0 {
@@ -236,7 +240,8 @@ func TestOrderIsKeptWhateverFitsIntoMemory(t *testing.T) {
 				got := local.numbers.all()
 				assert.Len(t, drops.all(), count-len(got), "messages that do not arrive are reported")
 				if queue == 3000 {
-					want = slices.DeleteFunc(want, func(i int) bool { return !slices.Contains(got, i) }) // the queue was full
+					// the queue was full
+					want = slices.DeleteFunc(want, func(i int) bool { return !slices.Contains(got, i) })
 				}
 				assert.Equal(t, want, got)
 			})
@@ -287,7 +292,8 @@ type forgetful struct {
 	answers log[func(codec.Value)]
 }
 
-func (f *forgetful) BroadcastAck(_ context.Context, _ *core.Packet, _ core.Selector, asked func(int), answer func(codec.Value)) {
+func (f *forgetful) BroadcastAck(_ context.Context, _ *core.Packet, _ core.Selector, asked func(int),
+	answer func(codec.Value)) {
 	asked(1)
 	f.answers.add(answer)
 }
@@ -310,12 +316,14 @@ func TestPendingRequestsKeepNoMessage(t *testing.T) {
 		if i%2 == 1 {
 			typ = codec.ServerSideEmit
 		}
-		p.say(codec.Envelope{Type: typ, RequestID: fmt.Sprint(i), Args: args("e", text), Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Hour}}})
+		p.say(codec.Envelope{Type: typ, RequestID: fmt.Sprint(i), Args: args("e", text),
+			Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Hour}}})
 	}
 	kept := local.answers.wait(t, requests)
 	p.heard.mu.Lock()
 	p.heard.entries = nil // the puppet receives its own messages
 	p.heard.mu.Unlock()
-	assert.Less(t, heapHere()-before, int64(requests*size/2), "bytes alive while %d requests of %d bytes wait for an answer", requests, size)
+	assert.Less(t, heapHere()-before, int64(requests*size/2),
+		"bytes alive while %d requests of %d bytes wait for an answer", requests, size)
 	runtime.KeepAlive(kept)
 }

@@ -70,7 +70,8 @@ func TestInlineMessagesAndAttachmentsKeepTheirOrder(t *testing.T) {
 		time.Sleep(rand.N(100 * time.Millisecond))
 		return batch.each(ctx, ids)
 	}
-	for name, store := range map[string]storage.Store{"OneByOne": slowStore{inner, 100 * time.Millisecond}, "ManyAtOnce": batch} {
+	for name, store := range map[string]storage.Store{"OneByOne": slowStore{inner, 100 * time.Millisecond},
+		"ManyAtOnce": batch} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hub := memory.NewHubWithConfig(smallLimits)
@@ -90,7 +91,8 @@ func TestInlineMessagesAndAttachmentsKeepTheirOrder(t *testing.T) {
 						time.Sleep(300 * time.Millisecond)
 					}
 				}
-				assert.Equal(t, want, clients["alice"].got.wait(t, len(want)), "small messages must not overtake large ones")
+				assert.Equal(t, want, clients["alice"].got.wait(t, len(want)),
+					"small messages must not overtake large ones")
 			})
 		})
 	}
@@ -98,7 +100,9 @@ func TestInlineMessagesAndAttachmentsKeepTheirOrder(t *testing.T) {
 
 func TestBadAttachmentDoesNotHarmOthers(t *testing.T) {
 	for name, bad := range map[string]func(s *batchStore, ctx context.Context, ids []string) ([][]byte, error){
-		"Missing":          func(s *batchStore, ctx context.Context, ids []string) ([][]byte, error) { return s.each(ctx, ids) },
+		"Missing": func(s *batchStore, ctx context.Context, ids []string) ([][]byte, error) {
+			return s.each(ctx, ids)
+		},
 		"FailsTheBatch":    func(*batchStore, context.Context, []string) ([][]byte, error) { return nil, errBroken },
 		"ReturnsTooLittle": func(*batchStore, context.Context, []string) ([][]byte, error) { return nil, nil },
 	} {
@@ -114,7 +118,8 @@ func TestBadAttachmentDoesNotHarmOthers(t *testing.T) {
 				clients["alice"].hold = make(chan struct{})
 				join(t, open(t, hub, config, func(c *core.Config) { c.ErrorHandler = drops.add }), "/", registry)
 				p := newPuppet(t, hub, "/", "puppet")
-				require.NoError(t, ns.Emit(t.Context(), "first")) // holds the receive queue, so that the rest is one batch
+				// holds the receive queue, so that the rest is one batch
+				require.NoError(t, ns.Emit(t.Context(), "first"))
 				synctest.Wait()
 				for i := range 10 {
 					if i == 4 {
@@ -151,7 +156,8 @@ func TestAttachmentThatDoesNotFitIsDropped(t *testing.T) {
 				hub, store := memory.NewHub(), memstore.NewStore()
 				var drops log[error]
 				registry, clients := crowd("alice")
-				join(t, open(t, hub, func(c *core.Config) { c.Store, c.ErrorHandler = store, drops.add }), "/", registry)
+				join(t, open(t, hub, func(c *core.Config) { c.Store, c.ErrorHandler = store, drops.add }), "/",
+					registry)
 				p := newPuppet(t, hub, "/", "puppet")
 				body, err := jsonmsgpack.Codec{}.Append(nil, &env, codec.Binary)
 				require.NoError(t, err)
@@ -160,7 +166,8 @@ func TestAttachmentThatDoesNotFitIsDropped(t *testing.T) {
 				p.say(codec.Envelope{Type: codec.Broadcast, AttachmentID: id})
 				p.say(codec.Envelope{Type: codec.Broadcast, Args: args("next")})
 				assert.Equal(t, []string{`["next"]`}, clients["alice"].got.wait(t, 1), "and the next message arrives")
-				require.Len(t, drops.all(), 1, "a body that does not match its reference is counted and reported, not ignored or delivered")
+				require.Len(t, drops.all(), 1,
+					"a body that does not match its reference is counted and reported, not ignored or delivered")
 				assert.Equal(t, []string{"alice"}, registry.Rooms())
 			})
 		})
@@ -218,7 +225,8 @@ func TestClosedNamespaceDoesNotCallLocalSockets(t *testing.T) {
 		require.NoError(t, closing.Close(t.Context()))
 		close(clients["alice"].hold)
 		synctest.Wait()
-		assert.Len(t, clients["alice"].got.all(), 1, "the call under way ends; the messages queued behind it are not delivered")
+		assert.Len(t, clients["alice"].got.all(), 1,
+			"the call under way ends; the messages queued behind it are not delivered")
 	})
 }
 
@@ -230,9 +238,12 @@ func TestMalformedBytesAreSkippedAndReported(t *testing.T) {
 		cluster := open(t, hub, func(c *core.Config) { c.ErrorHandler = drops.add })
 		join(t, cluster, "/", registry)
 		p := newPuppet(t, hub, "/", "puppet")
-		garbage := []string{"", "null", "[]", "{", `{"type":"3"}`, `{"type":3,"uid":"x","nsp":"/"}`, "\x00", "\x00\xc1", "\xff", strings.Repeat("[", 1e5),
-			`{"type":3,"uid":"x","nsp":"/admin","data":{"packet":{"type":2,"data":["a"]},"opts":{}}}`, `{"type":77,"uid":"x","nsp":"/"}`,
-			`{"type":1e99,"uid":"x"}`, `{"type":3,"uid":"x","nsp":"/","data":{"packet":{"type":2,"data":[]},"opts":{}}}`}
+		garbage := []string{"", "null", "[]", "{", `{"type":"3"}`, `{"type":3,"uid":"x","nsp":"/"}`, "\x00",
+			"\x00\xc1", "\xff", strings.Repeat("[", 1e5),
+			`{"type":3,"uid":"x","nsp":"/admin","data":{"packet":{"type":2,"data":["a"]},"opts":{}}}`,
+			`{"type":77,"uid":"x","nsp":"/"}`,
+			`{"type":1e99,"uid":"x"}`,
+			`{"type":3,"uid":"x","nsp":"/","data":{"packet":{"type":2,"data":[]},"opts":{}}}`}
 		for _, line := range garbage {
 			p.shout(line)
 		}

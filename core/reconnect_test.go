@@ -37,7 +37,8 @@ func TestBackoffGrowsWithJitter(t *testing.T) {
 			}
 			last, nominal = at, min(2*nominal, 5*time.Second)
 		}
-		assert.Greater(t, len(distinct), 5, "the waits differ, so that the nodes of a cluster do not come back all at once: %v", distinct)
+		assert.Greater(t, len(distinct), 5,
+			"the waits differ, so that the nodes of a cluster do not come back all at once: %v", distinct)
 	})
 }
 
@@ -50,8 +51,9 @@ func TestBackoffGrowsWhenSessionsEndAtOnce(t *testing.T) {
 		}})
 		b.sever(errBroken)
 		time.Sleep(time.Minute)
-		assert.Less(t, b.opened.Load(), int64(60), "a server that takes connections and drops them again, for a minute: "+
-			"opening one every 100 ms makes its trouble worse")
+		assert.Less(t, b.opened.Load(), int64(60),
+			"a server that takes connections and drops them again, for a minute: "+
+				"opening one every 100 ms makes its trouble worse")
 	})
 }
 
@@ -72,7 +74,8 @@ func TestSilentSessionIsGivenUp(t *testing.T) {
 		assert.ErrorIs(t, lost.all()[0], core.ErrSilent)
 		assert.LessOrEqual(t, lost.when()[0].Sub(start), 10*time.Second)
 		require.NotEmpty(t, back.all())
-		assert.InDelta(t, 9.5, back.all()[0].Deaf.Seconds(), 1, "GapError.Deaf counts from the last proof that the session worked")
+		assert.InDelta(t, 9.5, back.all()[0].Deaf.Seconds(), 1,
+			"GapError.Deaf counts from the last proof that the session worked")
 	})
 }
 
@@ -150,9 +153,11 @@ func TestNamespaceSendsNothingUntilItListens(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		_, err := cluster.Namespace(ctx, "/", core.NewRegistry(core.RegistryConfig{}))
-		require.ErrorIs(t, err, context.DeadlineExceeded, "Namespace waits while the node is deaf, until its context ends")
-		assert.Empty(t, p.heard.all(), "LISTEN first, then type 1: a node that does not listen yet, or never will, must not be "+
-			"taken for a peer: it would be asked, and not answer")
+		require.ErrorIs(t, err, context.DeadlineExceeded,
+			"Namespace waits while the node is deaf, until its context ends")
+		assert.Empty(t, p.heard.all(),
+			"LISTEN first, then type 1: a node that does not listen yet, or never will, must not be "+
+				"taken for a peer: it would be asked, and not answer")
 		b.heal()
 		time.Sleep(10 * time.Second)
 		ns := join(t, cluster, "/", nil)
@@ -207,7 +212,8 @@ func TestClosedNamespaceIsUnlistened(t *testing.T) {
 			synctest.Wait()
 			start := time.Now()
 			_ = ns.Close(t.Context())
-			assert.Less(t, time.Since(start), 10*time.Second, "Close does not wait for a session, because there is none")
+			assert.Less(t, time.Since(start), 10*time.Second,
+				"Close does not wait for a session, because there is none")
 			b.heal()
 			time.Sleep(10 * time.Second)
 			assert.Equal(t, []string{"socket.io#/stays"}, b.listening())
@@ -270,7 +276,8 @@ func TestGapIsReported(t *testing.T) {
 				ns *core.Namespace
 			}{{pa, a}, {pz, z}} {
 				first, _ := announced.p.of(announced.ns.UID(), codec.InitialHeartbeat)
-				assert.Len(t, first, round+1, "each namespace announces itself again, so that it knows its peers at once")
+				assert.Len(t, first, round+1,
+					"each namespace announces itself again, so that it knows its peers at once")
 			}
 		}
 		assert.Equal(t, uint64(3), cluster.Stats().SessionsLost)

@@ -59,7 +59,8 @@ func TestRoomEventsMayUseTheRegistry(t *testing.T) {
 	})
 	r.Add(&plain{id: "a"}, "x")
 	r.RemoveID("a")
-	assert.Equal(t, []string{"join a", "join x", "is in [a x y]", "join y", "leave a", "leave x", "leave y"}, events.all(),
+	assert.Equal(t, []string{"join a", "join x", "is in [a x y]", "join y", "leave a", "leave x", "leave y"},
+		events.all(),
 		"an event that causes events is finished before they come")
 }
 
@@ -107,7 +108,8 @@ func TestRoomEventsAreConsistentUnderConcurrency(t *testing.T) {
 			delete(rooms, room)
 		}
 		if !ok {
-			t.Fatalf("event %d, %q, cannot come now: the events of concurrent changes must tell one consistent story", i, event)
+			t.Fatalf("event %d, %q, cannot come now: the events of concurrent changes must tell one consistent story",
+				i, event)
 		}
 	}
 	assert.Empty(t, rooms, "every room that was created was deleted")

@@ -45,7 +45,8 @@ func TestRoomsOfASocketHaveALimit(t *testing.T) {
 	for _, id := range []string{"a", "b"} {
 		r.Add(&client{id: id})
 	}
-	assert.True(t, r.JoinIDWithin("a", 2, -1, "x", "y"), "the limit is inclusive, and the room of the id does not count")
+	assert.True(t, r.JoinIDWithin("a", 2, -1, "x", "y"),
+		"the limit is inclusive, and the room of the id does not count")
 	assert.False(t, r.JoinIDWithin("a", 2, -1, "z"))
 	assert.True(t, r.JoinIDWithin("a", 2, -1, "x", "y", "a"), "rooms that the socket is already in do not count again")
 	assert.False(t, r.JoinIDWithin("b", 2, -1, "x", "y", "z"), "all or nothing")
@@ -141,7 +142,8 @@ func TestBroadcastAckAsksSocketsThatCanAcknowledge(t *testing.T) {
 type described struct{ plain }
 
 func (d *described) Describe() (core.Handshake, codec.Value) {
-	return core.Handshake{Address: "::1", Query: map[string]any{"a": "b"}, Issued: 12}, value(map[string]any{"name": d.id})
+	return core.Handshake{Address: "::1", Query: map[string]any{"a": "b"},
+		Issued: 12}, value(map[string]any{"name": d.id})
 }
 
 func TestSocketsAreDescribed(t *testing.T) {
@@ -155,10 +157,12 @@ func TestSocketsAreDescribed(t *testing.T) {
 	assert.Equal(t, []string{"a", "x"}, all[0].Rooms)
 	assert.Equal(t, `{"name":"a"}`, all[0].Data.String())
 	for i, want := range []string{
-		`{"headers":{},"time":"","address":"::1","xdomain":false,"secure":false,"issued":12,"url":"","query":{"a":"b"},"auth":{}}`,
+		`{"headers":{},"time":"","address":"::1","xdomain":false,"secure":false,"issued":12,"url":"",` +
+			`"query":{"a":"b"},"auth":{}}`,
 		`{"headers":{},"time":"","address":"","xdomain":false,"secure":false,"issued":0,"url":"","query":{},"auth":{}}`,
 	} {
-		assert.JSONEq(t, want, all[i].Handshake.String(), "Node.js code looks into the maps of a handshake without a check")
+		assert.JSONEq(t, want, all[i].Handshake.String(),
+			"Node.js code looks into the maps of a handshake without a check")
 	}
 	assert.Empty(t, r.Sockets(core.Selector{Rooms: []string{"none"}}))
 }
@@ -248,7 +252,8 @@ func TestRegistryIsSafeForConcurrentUse(t *testing.T) {
 				case 2:
 					r.LeaveID(id, room)
 				case 3:
-					r.Broadcast(&core.Packet{Args: args("a")}, core.Selector{Rooms: []string{room, "r0"}, Except: []string{"r1"}})
+					r.Broadcast(&core.Packet{Args: args("a")},
+						core.Selector{Rooms: []string{room, "r0"}, Except: []string{"r1"}})
 				case 4:
 					r.Broadcast(&core.Packet{Args: args("a")}, core.Selector{Rooms: []string{room}})
 				case 5:

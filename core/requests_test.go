@@ -22,20 +22,17 @@ var asks = map[string]func(ctx context.Context, t core.Target) (int, error){
 	"EmitWithAck": func(ctx context.Context, t core.Target) (int, error) {
 		values, err := t.EmitWithAck(ctx, "a")
 		return len(values), err
-	},
-	"Acks": func(ctx context.Context, t core.Target) (n int, err error) {
+	}, "Acks": func(ctx context.Context, t core.Target) (n int, err error) {
 		for _, err = range t.Acks(ctx, "a") {
 			if err == nil {
 				n++
 			}
 		}
 		return n, err
-	},
-	"FetchSockets": func(ctx context.Context, t core.Target) (int, error) {
+	}, "FetchSockets": func(ctx context.Context, t core.Target) (int, error) {
 		sockets, err := t.FetchSockets(ctx)
 		return len(sockets), err
-	},
-	"ServerSideEmitWithAck": func(ctx context.Context, t core.Target) (int, error) {
+	}, "ServerSideEmitWithAck": func(ctx context.Context, t core.Target) (int, error) {
 		values, err := t.ServerSideEmitWithAck(ctx, "a")
 		return len(values), err
 	},
@@ -79,7 +76,8 @@ func (s *stage) ask(ctx context.Context, t *testing.T, kind string, target core.
 		n, err := asks[kind](ctx, target)
 		s.outcome <- outcome{n, err, time.Since(start)}
 	}()
-	typ := map[string]codec.Type{"EmitWithAck": codec.Broadcast, "Acks": codec.Broadcast, "FetchSockets": codec.FetchSockets, "ServerSideEmitWithAck": codec.ServerSideEmit}[kind]
+	typ := map[string]codec.Type{"EmitWithAck": codec.Broadcast, "Acks": codec.Broadcast,
+		"FetchSockets": codec.FetchSockets, "ServerSideEmitWithAck": codec.ServerSideEmit}[kind]
 	return s.p.next(s.ns.UID(), typ).RequestID
 }
 
@@ -90,7 +88,8 @@ func (s *stage) answer(kind, uid, id string) {
 		s.p.say(codec.Envelope{Type: codec.BroadcastClientCount, UID: uid, RequestID: id, ClientCount: 1})
 		s.p.say(codec.Envelope{Type: codec.BroadcastAck, UID: uid, RequestID: id, Value: value(uid)})
 	case "FetchSockets":
-		s.p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: uid, RequestID: id, Sockets: []codec.Socket{{ID: uid}}})
+		s.p.say(codec.Envelope{Type: codec.FetchSocketsResponse, UID: uid, RequestID: id,
+			Sockets: []codec.Socket{{ID: uid}}})
 	case "ServerSideEmitWithAck":
 		s.p.say(codec.Envelope{Type: codec.ServerSideEmitResponse, UID: uid, RequestID: id, Value: value(uid)})
 	}
@@ -128,8 +127,9 @@ func TestRequestEndsAtItsDeadline(t *testing.T) {
 			took   time.Duration
 			err    error
 		}{
-			"Default":        {took: 5 * time.Second, err: core.ErrTimeout},
-			"Timeout":        {target: func(t core.Target) core.Target { return t.Timeout(1500 * time.Millisecond) }, took: 1500 * time.Millisecond, err: core.ErrTimeout},
+			"Default": {took: 5 * time.Second, err: core.ErrTimeout},
+			"Timeout": {target: func(t core.Target) core.Target { return t.Timeout(1500 * time.Millisecond) },
+				took: 1500 * time.Millisecond, err: core.ErrTimeout},
 			"ShorterContext": {ctx: time.Second, took: time.Second, err: context.DeadlineExceeded},
 		} {
 			s := newStage(t, nil, "b", "c")
@@ -181,7 +181,8 @@ func TestRequestEndsWhenTheLastMissingNodeExpires(t *testing.T) {
 		id := s.ask(t.Context(), t, kind, s.ns.Timeout(time.Minute))
 		s.answer(kind, "c", id)
 		o := <-s.outcome
-		assert.LessOrEqual(t, o.took, 3*time.Second, "b is known to be gone 10 s after it was last heard, which was 8 s ago")
+		assert.LessOrEqual(t, o.took, 3*time.Second,
+			"b is known to be gone 10 s after it was last heard, which was 8 s ago")
 		assert.Equal(t, []string{"b"}, s.partial(t, o).Left)
 	})
 }
@@ -192,8 +193,12 @@ func TestLeaveMessageDoesNotOvertakeAnAnswer(t *testing.T) {
 		store := slowStore{memstore.NewStore(), time.Second}
 		config := func(c *core.Config) { c.Store = store }
 		big := strings.Repeat("x", 1000)
-		registry := core.NewRegistry(core.RegistryConfig{ServerSideEmit: func(_ codec.Args, reply func(codec.Value)) { reply(value(big)) }})
-		registry.Add(&client{id: "alice", answer: func(_ *core.Packet, answer func(codec.Value)) { answer(value(big)) }}, big)
+		registry := core.NewRegistry(core.RegistryConfig{ServerSideEmit: func(_ codec.Args, reply func(codec.Value)) {
+			reply(value(big))
+		}})
+		registry.Add(&client{id: "alice", answer: func(_ *core.Packet, answer func(codec.Value)) {
+			answer(value(big))
+		}}, big)
 		a := join(t, open(t, hub, config), "/", nil)
 		b := join(t, open(t, hub, config), "/", registry)
 		require.NoError(t, a.WaitForPeers(t.Context(), 1))
@@ -206,7 +211,8 @@ func TestLeaveMessageDoesNotOvertakeAnAnswer(t *testing.T) {
 		require.NoError(t, b.Close(t.Context()))
 		o := <-done
 		assert.NoError(t, o.err)
-		assert.Equal(t, 1, o.n, "b answered before it closed: its answer counts, though it has to be read from the store")
+		assert.Equal(t, 1, o.n,
+			"b answered before it closed: its answer counts, though it has to be read from the store")
 	})
 }
 
@@ -246,7 +252,9 @@ func TestRequestAsksThisNodeWhenPublishingFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry, _ := crowd("alice", "bob")
 		s := newStage(t, registry, "b")
-		s.bus.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return errBroken }})
+		s.bus.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error {
+			return errBroken
+		}})
 		for kind, n := range map[string]int{"EmitWithAck": 2, "FetchSockets": 2, "ServerSideEmitWithAck": 0} {
 			got, err := asks[kind](t.Context(), s.ns.Target)
 			assert.Equal(t, n, got, kind)

@@ -58,7 +58,8 @@ func TestSignedMessagesArriveOnEveryBus(t *testing.T) {
 					}
 					synctest.Wait()
 					require.Len(t, errs.all(), 0, "%v", errs.all())
-					assert.Equal(t, want, clients["alice"].got.all(), "small messages, large ones, and those of the size at which they become attachments")
+					assert.Equal(t, want, clients["alice"].got.all(),
+						"small messages, large ones, and those of the size at which they become attachments")
 					require.NoError(t, a.Emit(t.Context(), "bytes", []byte{1, 0, 255}))
 					sockets, err := a.FetchSockets(t.Context())
 					require.NoError(t, err)
@@ -129,7 +130,8 @@ func TestUnsignedMessagesAreDropped(t *testing.T) {
 		p := newPuppet(t, hub, "/", "puppet")
 		before := cluster.Stats()
 		for _, payload := range []string{
-			"", "x", signed[43:], signed[:43], signed[1:], signed + " ", strings.Replace(signed, `"signed"`, `"forged"`, 1),
+			"", "x", signed[43:], signed[:43], signed[1:], signed + " ",
+			strings.Replace(signed, `"signed"`, `"forged"`, 1),
 			strings.Repeat("A", 43) + signed[43:],
 			strings.Replace(moved, `"/elsewhere"`, `"/"`, 1), moved,
 			`{"uid":"` + ns.UID() + `","type":2,"nsp":"/"}`,
@@ -144,7 +146,8 @@ func TestUnsignedMessagesAreDropped(t *testing.T) {
 		assert.Equal(t, []string{there.UID()}, ns.Peers())
 		after := cluster.Stats()
 		assert.Equal(t, before.Unsigned+14, after.Unsigned)
-		assert.Equal(t, before.ReceivedOwn, after.ReceivedOwn, "an unsigned message in a node's own name does not prove that it receives its own messages")
+		assert.Equal(t, before.ReceivedOwn, after.ReceivedOwn,
+			"an unsigned message in a node's own name does not prove that it receives its own messages")
 		assert.Equal(t, before.ReceiveDropped+14, after.ReceiveDropped)
 		for _, err := range errs.all() {
 			var drop *core.DropError
@@ -165,7 +168,8 @@ func TestUnsignedMessagesAreDropped(t *testing.T) {
 // one.
 func TestSecretsRotate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		steps := []func(*core.Config){secret(secretA, nil), secret(secretA, secretB), secret(secretB, secretA), secret(secretB, nil)}
+		steps := []func(*core.Config){secret(secretA, nil), secret(secretA, secretB), secret(secretB, secretA),
+			secret(secretB, nil)}
 		for i := range len(steps) - 1 {
 			hub := memory.NewHub()
 			old, fresh := join(t, open(t, hub, steps[i]), "/", nil), join(t, open(t, hub, steps[i+1]), "/", nil)
@@ -214,7 +218,9 @@ func TestAttachmentsAreSigned(t *testing.T) {
 					return change(body, first)
 				}}
 				registry, clients := crowd("alice")
-				join(t, open(t, hub, secret(secretA, nil), func(c *core.Config) { c.Store, c.ErrorHandler = get, errs.add }), "/", registry)
+				join(t, open(t, hub, secret(secretA, nil), func(c *core.Config) {
+					c.Store, c.ErrorHandler = get, errs.add
+				}), "/", registry)
 				ns := join(t, open(t, hub, secret(secretA, nil), func(c *core.Config) { c.Store = store }), "/", nil)
 				large := strings.Repeat("x", 9000)
 				require.NoError(t, ns.Emit(t.Context(), "first", large))
@@ -224,7 +230,8 @@ func TestAttachmentsAreSigned(t *testing.T) {
 				synctest.Wait()
 				assert.Len(t, clients["alice"].got.all(), 1)
 				require.Len(t, errs.all(), 1)
-				assert.True(t, errors.Is(errs.all()[0], core.ErrUnsigned) || errors.Is(errs.all()[0], core.ErrAttachmentReplaced), "%v", errs.all()[0])
+				assert.True(t, errors.Is(errs.all()[0], core.ErrUnsigned) || errors.Is(errs.all()[0],
+					core.ErrAttachmentReplaced), "%v", errs.all()[0])
 			})
 		})
 	}

@@ -67,7 +67,9 @@ func TestLocalSocketsOfASenderMayEmit(t *testing.T) {
 		slow["alice"].hold = make(chan struct{})
 		two := join(t, here, "/two", registry)
 		errs := make(chan error, 100)
-		one := join(t, here, "/one", echo{LocalSockets: core.NewRegistry(core.RegistryConfig{}), emit: func() error { return two.Emit(t.Context(), "echo") }, errs: errs})
+		one := join(t, here, "/one", echo{LocalSockets: core.NewRegistry(core.RegistryConfig{}), emit: func() error {
+			return two.Emit(t.Context(), "echo")
+		}, errs: errs})
 		seen, clients := crowd("bob")
 		join(t, there, "/two", seen)
 

@@ -56,7 +56,8 @@ func (s *oddStage) settle() {
 	n := s.p.heard.all()
 	s.shout(codec.FetchSockets, `{"requestId":"settled","opts":{"rooms":["nobody"]}}`)
 	for i := len(n); ; i++ {
-		if all := s.p.heard.wait(s.p.t, i+1); all[i].RequestID == "settled" && all[i].Type == codec.FetchSocketsResponse {
+		if all := s.p.heard.wait(s.p.t,
+			i+1); all[i].RequestID == "settled" && all[i].Type == codec.FetchSocketsResponse {
 			return
 		}
 	}
@@ -80,7 +81,8 @@ func TestInvalidRoomsOfAPeerAreSkipped(t *testing.T) {
 	s.shout(codec.SocketsJoin, `{"opts":{"rooms":["in"]},"rooms":["x",null]}`)
 	s.shout(codec.SocketsLeave, `{"opts":{},"rooms":[null,"y"]}`)
 	s.settle()
-	assert.Equal(t, []string{`["to in, null"]`, `["but null"]`, `["but b, null"]`, `["flags"]`}, s.clients["a"].got.all())
+	assert.Equal(t, []string{`["to in, null"]`, `["but null"]`, `["but b, null"]`, `["flags"]`},
+		s.clients["a"].got.all())
 	assert.Equal(t, []string{`["but null"]`, `["flags"]`}, s.clients["b"].got.all())
 	for id, c := range s.clients {
 		assert.Empty(t, c.kicked.all(), id)
@@ -123,7 +125,8 @@ func TestAnswersWithInvalidPartsCount(t *testing.T) {
 	}()
 	id := s.p.next(s.ns.UID(), codec.FetchSockets).RequestID
 	s.shout(codec.FetchSocketsResponse, fmt.Sprintf(`{"requestId":%q,"sockets":[
-		{"id":"one","handshake":{"issued":"then","address":"::1","headers":5,"query":{"a":"b"},"secure":null},"rooms":["one",null,7,true,"remote"]},
+		{"id":"one","handshake":{"issued":"then","address":"::1","headers":5,"query":{"a":"b"},"secure":null},
+			"rooms":["one",null,7,true,"remote"]},
 		{"id":null,"rooms":["x"]}, null, {"rooms":[]}, "socket",
 		{"id":"two","handshake":"none","rooms":"two","data":null,"later":{}}]}`, id))
 	got := <-done
@@ -153,7 +156,8 @@ func TestUnknownFieldsAndTypesAreCounted(t *testing.T) {
 	assert.Equal(t, core.DropUnknown, (<-drops).Reason)
 	assert.EqualValues(t, 1, cluster.Stats().ReceiveDropped)
 	assert.Zero(t, cluster.Stats().PartsSkipped)
-	p.shout(`{"uid":"0123456789abcdef","type":3,"nsp":"/","later":1,"data":{"later":2,"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[],"flags":{"later":true}}}}`)
+	p.shout(`{"uid":"0123456789abcdef","type":3,"nsp":"/","later":1,"data":{"later":2,"packet":{"type":2,` +
+		`"data":["e"]},"opts":{"rooms":[],"except":[],"flags":{"later":true}}}}`)
 	clients["a"].got.wait(t, 1)
 	assert.EqualValues(t, 3, cluster.Stats().PartsSkipped)
 	assert.EqualValues(t, 1, cluster.Stats().ReceiveDropped)

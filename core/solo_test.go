@@ -15,10 +15,12 @@ import (
 
 // operations are the ones whose caller waits, and whose message only peers use.
 var operations = map[string]func(ctx context.Context, ns *core.Namespace) error{
-	"Emit":              func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
-	"SocketsJoin":       func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsJoin(ctx, "room") },
-	"DisconnectSockets": func(ctx context.Context, ns *core.Namespace) error { return ns.DisconnectSockets(ctx, false) },
-	"ServerSideEmit":    func(ctx context.Context, ns *core.Namespace) error { return ns.ServerSideEmit(ctx, "a") },
+	"Emit":        func(ctx context.Context, ns *core.Namespace) error { return ns.Emit(ctx, "a") },
+	"SocketsJoin": func(ctx context.Context, ns *core.Namespace) error { return ns.SocketsJoin(ctx, "room") },
+	"DisconnectSockets": func(ctx context.Context, ns *core.Namespace) error {
+		return ns.DisconnectSockets(ctx, false)
+	},
+	"ServerSideEmit": func(ctx context.Context, ns *core.Namespace) error { return ns.ServerSideEmit(ctx, "a") },
 	"EmitWithAck": func(ctx context.Context, ns *core.Namespace) error {
 		_, err := ns.EmitWithAck(ctx, "a")
 		return err
@@ -74,7 +76,9 @@ func TestNodeThatMayHavePeersWaitsForTheBus(t *testing.T) {
 				b := &bus{Bus: hub}
 				ns := join(t, open(t, b), "/", nil)
 				setUp(t, hub, b, ns)
-				b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return errBroken }})
+				b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error {
+					return errBroken
+				}})
 				require.ErrorIs(t, ns.Emit(t.Context(), "a"), errBroken)
 				b.heal()
 			})

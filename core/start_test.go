@@ -102,17 +102,30 @@ func TestStartFailsFast(t *testing.T) {
 	}{
 		"StoreIsBroken": {store: fail, want: errBroken},
 		"StoreHangs":    {store: hang, want: context.DeadlineExceeded},
-		"BusIsBroken":   {bus: faults{open: func(context.Context, transport.Bus) (transport.Session, error) { return nil, errBroken }}, want: errBroken},
-		"BusHangs": {bus: faults{open: func(ctx context.Context, _ transport.Bus) (transport.Session, error) { return nil, hang(ctx) }},
+		"BusIsBroken": {bus: faults{open: func(context.Context, transport.Bus) (transport.Session, error) {
+			return nil, errBroken
+		}}, want: errBroken},
+		"BusHangs": {bus: faults{open: func(ctx context.Context, _ transport.Bus) (transport.Session, error) {
+			return nil, hang(ctx)
+		}},
 			want: context.DeadlineExceeded},
-		"ListenIsBroken":  {bus: faults{listen: func(ctx context.Context, _ transport.Session, _ string) error { return errBroken }}, want: errBroken},
-		"PublishIsBroken": {bus: faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return errBroken }}, want: errBroken},
+		"ListenIsBroken": {bus: faults{listen: func(ctx context.Context, _ transport.Session, _ string) error {
+			return errBroken
+		}}, want: errBroken},
+		"PublishIsBroken": {bus: faults{publish: func(context.Context, transport.Bus, []transport.Message) error {
+			return errBroken
+		}}, want: errBroken},
 		"ReceiveIsBroken": {bus: faults{receive: func(context.Context, transport.Session) (transport.Message, error) {
 			return transport.Message{}, errBroken
-		}}, want: errBroken},
-		"Deaf":        {bus: faults{listen: func(context.Context, transport.Session, string) error { return nil }}, want: core.ErrNoLoopback},
-		"Mute":        {bus: faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }}, want: core.ErrNoLoopback},
-		"PublishHang": {bus: faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error { return hang(ctx) }}, want: context.DeadlineExceeded},
+		}}, want: errBroken}, "Deaf": {bus: faults{listen: func(context.Context, transport.Session, string) error {
+			return nil
+		}}, want: core.ErrNoLoopback},
+		"Mute": {bus: faults{publish: func(context.Context, transport.Bus, []transport.Message) error {
+			return nil
+		}}, want: core.ErrNoLoopback},
+		"PublishHang": {bus: faults{publish: func(ctx context.Context, _ transport.Bus, _ []transport.Message) error {
+			return hang(ctx)
+		}}, want: context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -146,8 +159,11 @@ func TestStartReturnsTheErrorOfTheBus(t *testing.T) {
 		bus  faults
 		want error
 	}{
-		"Open":   {faults{open: func(ctx context.Context, _ transport.Bus) (transport.Session, error) { return nil, late(ctx) }}, errBroken},
-		"Listen": {faults{listen: func(ctx context.Context, _ transport.Session, _ string) error { return late(ctx) }}, errBroken},
+		"Open": {faults{open: func(ctx context.Context, _ transport.Bus) (transport.Session, error) {
+			return nil, late(ctx)
+		}}, errBroken}, "Listen": {faults{listen: func(ctx context.Context, _ transport.Session, _ string) error {
+			return late(ctx)
+		}}, errBroken},
 		"Receive": {faults{receive: func(ctx context.Context, _ transport.Session) (transport.Message, error) {
 			return transport.Message{}, late(ctx)
 		}}, core.ErrNoLoopback},
@@ -169,12 +185,14 @@ func TestStartReturnsTheErrorOfTheBus(t *testing.T) {
 
 func TestStartEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bus{Bus: memory.NewHub(), faults: faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }}}
+		b := &bus{Bus: memory.NewHub(),
+			faults: faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return nil }}}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		_, err := core.Open(ctx, core.Config{Bus: b})
 		assert.ErrorIs(t, err, context.Canceled)
-		assert.NotErrorIs(t, err, core.ErrNoLoopback, "the caller gave up: this does not mean that there is a proxy in between")
+		assert.NotErrorIs(t, err, core.ErrNoLoopback,
+			"the caller gave up: this does not mean that there is a proxy in between")
 	})
 }
 
@@ -230,7 +248,8 @@ func TestNamespaceErrors(t *testing.T) {
 	cluster := open(t, narrow)
 	local := core.NewRegistry(core.RegistryConfig{})
 	for name, nsp := range map[string]string{
-		"Empty": "", "NoSlash": "chat", "NUL": "/a\x00b", "UTF-8": "/a\xff", "64Bytes": "/" + strings.Repeat("x", 63-len("socket.io#/")+1),
+		"Empty": "", "NoSlash": "chat", "NUL": "/a\x00b", "UTF-8": "/a\xff",
+		"64Bytes":          "/" + strings.Repeat("x", 63-len("socket.io#/")+1),
 		"64BytesOfAccents": "/" + strings.Repeat("é", 27),
 	} {
 		t.Run(name, func(t *testing.T) {

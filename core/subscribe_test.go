@@ -61,7 +61,8 @@ func TestManyNamespacesListenAgainAfterAnOutage(t *testing.T) {
 				start := time.Now()
 				back.wait(t, 1)
 				assert.Less(t, time.Since(start), 2*time.Duration(c.namespaces)*c.each, "one attempt is enough")
-				assert.Len(t, b.listening(), c.namespaces, "the bus needs longer for all of them together than PublishTimeout, which bounds each LISTEN")
+				assert.Len(t, b.listening(), c.namespaces,
+					"the bus needs longer for all of them together than PublishTimeout, which bounds each LISTEN")
 				assert.Equal(t, uint64(1), cluster.Stats().SessionsLost)
 			})
 		})
@@ -99,7 +100,8 @@ func TestMessagesArriveWhileTheNodeListensToManyChannels(t *testing.T) {
 		<-done
 		synctest.Wait()
 		require.Greater(t, len(emitted), 1500, "10 s of listening")
-		assert.Equal(t, emitted, clients["alice"].got.all(), "no message is lost or delayed while a node listens to many channels")
+		assert.Equal(t, emitted, clients["alice"].got.all(),
+			"no message is lost or delayed while a node listens to many channels")
 		assert.Empty(t, told.all())
 	})
 }
@@ -131,17 +133,19 @@ func TestDistantBusListensToManyChannelsInTime(t *testing.T) {
 		t.Run(each.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &bus{Bus: memory.NewHub()}
-				b.fault(faults{listen: slowly(each), listenAll: func(ctx context.Context, s transport.Session, all []string) error {
-					time.Sleep(each)
-					return s.(transport.MultiListener).ListenAll(ctx, all...)
-				}})
+				b.fault(faults{listen: slowly(each),
+					listenAll: func(ctx context.Context, s transport.Session, all []string) error {
+						time.Sleep(each)
+						return s.(transport.MultiListener).ListenAll(ctx, all...)
+					}})
 				var back log[*core.GapError]
 				cluster := open(t, b, func(c *core.Config) { c.Trace.SessionRecovered = back.add })
 				openMany(t, cluster, 1000)
 				b.sever(errBroken)
 				start := time.Now()
 				back.wait(t, 1)
-				assert.Less(t, time.Since(start), 9*each+time.Second, "1,000 channels: 1, 16, 32 … 512 in a round trip, and the backoff")
+				assert.Less(t, time.Since(start), 9*each+time.Second,
+					"1,000 channels: 1, 16, 32 … 512 in a round trip, and the backoff")
 				assert.Len(t, b.listening(), 1000)
 				assert.Equal(t, uint64(1), cluster.Stats().SessionsLost)
 			})
@@ -162,7 +166,8 @@ func TestSlowListenAllGetsFewerChannels(t *testing.T) {
 		}})
 		cluster := open(t, b, func(c *core.Config) { c.PublishTimeout = 500 * time.Millisecond })
 		openMany(t, cluster, 300)
-		assert.Zero(t, cluster.Stats().SessionsLost, "each round trip has the publish timeout, however many channels there are")
+		assert.Zero(t, cluster.Stats().SessionsLost,
+			"each round trip has the publish timeout, however many channels there are")
 	})
 }
 
@@ -178,8 +183,7 @@ func TestBadChannelDoesNotHarmOthers(t *testing.T) {
 					}
 				}
 				return s.(transport.MultiListener).ListenAll(ctx, all...)
-			},
-			listen: func(ctx context.Context, s transport.Session, channel string) error {
+			}, listen: func(ctx context.Context, s transport.Session, channel string) error {
 				if strings.HasSuffix(channel, "/bad") {
 					return errBroken
 				}

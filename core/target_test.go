@@ -26,7 +26,8 @@ func TestZeroTargetReturnsAnError(t *testing.T) {
 	for name, order := range orders {
 		var config *core.ConfigError
 		require.ErrorAs(t, order(t.Context(), core.Target{}), &config, name)
-		require.ErrorAs(t, order(t.Context(), core.Target{}.To("a").Except("b").Local().Volatile().Compress(true).Timeout(time.Second)), &config, name)
+		require.ErrorAs(t, order(t.Context(),
+			core.Target{}.To("a").Except("b").Local().Volatile().Compress(true).Timeout(time.Second)), &config, name)
 	}
 	for name, ask := range asks {
 		var config *core.ConfigError
@@ -84,7 +85,8 @@ func TestNoTimeLeftIsATimeoutEvenIfNoPeerIsAsked(t *testing.T) {
 		alone := newStage(t, registry)
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		for name, target := range map[string]core.Target{"NoPeers": alone.ns.Target, "Local": alone.ns.Local(), "Nobody": alone.ns.To()} {
+		for name, target := range map[string]core.Target{"NoPeers": alone.ns.Target, "Local": alone.ns.Local(),
+			"Nobody": alone.ns.To()} {
 			_, err := asks[kind](t.Context(), target.Timeout(0))
 			require.ErrorIs(t, err, core.ErrTimeout, name)
 			_, err = asks[kind](ended, target)

@@ -108,7 +108,8 @@ func TestRequestsDoNotWaitForInventedPeers(t *testing.T) {
 		s.answer(kind, "b", id)
 		s.answer(kind, "c", id)
 		o := <-s.outcome
-		assert.Less(t, o.took, 2*time.Second, "an invented peer does not answer an announcement, and is forgotten a second later")
+		assert.Less(t, o.took, 2*time.Second,
+			"an invented peer does not answer an announcement, and is forgotten a second later")
 		assert.Equal(t, 2, o.n)
 		assert.Less(t, len(o.err.Error()), 1000, "the error has all their uids, its text the first of them")
 		require.ElementsMatch(t, []string{"b", "c"}, s.ns.Peers())
@@ -160,7 +161,8 @@ func TestFloodOfInventedPeersHarmsNoRealOne(t *testing.T) {
 				said++
 			}
 		}
-		assert.Less(t, said, 500, "%d messages of made-up peers, half of them announcements, make a node say %d", n, said)
+		assert.Less(t, said, 500, "%d messages of made-up peers, half of them announcements, make a node say %d", n,
+			said)
 
 		start := time.Now()
 		sockets, err := a.FetchSockets(t.Context())
@@ -291,7 +293,8 @@ func TestLeaveMessageWithoutProofIsChecked(t *testing.T) {
 		o := <-s.outcome
 		assert.NoError(t, o.err)
 		assert.Equal(t, 1, o.n)
-		assert.LessOrEqual(t, o.took, time.Second, "it is soon clear that b has left, because it does not answer an announcement")
+		assert.LessOrEqual(t, o.took, time.Second,
+			"it is soon clear that b has left, because it does not answer an announcement")
 		require.Equal(t, []string{"c"}, s.ns.Peers())
 		ask()
 		assert.Equal(t, outcome{n: 1}, <-s.outcome, "after that no request waits for b")

@@ -24,9 +24,13 @@ func BenchmarkEmit(b *testing.B) {
 		w := k.open(b)
 		w.audience(b) // a node that receives
 		e := w.emitter(b)
-		benchmarkEmit(b, k.name+"/emitter", func(ctx context.Context) error { return e.To("room").Emit(ctx, "event", payload) })
+		benchmarkEmit(b, k.name+"/emitter", func(ctx context.Context) error {
+			return e.To("room").Emit(ctx, "event", payload)
+		})
 		ns := w.audience(b).ns
-		benchmarkEmit(b, k.name+"/node", func(ctx context.Context) error { return ns.To("room").Emit(ctx, "event", payload) })
+		benchmarkEmit(b, k.name+"/node", func(ctx context.Context) error {
+			return ns.To("room").Emit(ctx, "event", payload)
+		})
 	}
 }
 

@@ -45,7 +45,8 @@ func TestConcurrentEmits(t *testing.T) {
 
 // queued starts callers one after the other while a first one blocks the bus, in a bubble of synctest. It returns a
 // function that waits for them.
-func queued(t *testing.T, rec *recorder, e *emitter.Emitter, first context.Context, contexts ...context.Context) func() []error {
+func queued(t *testing.T, rec *recorder, e *emitter.Emitter, first context.Context,
+	contexts ...context.Context) func() []error {
 	t.Helper()
 	errs := make([]error, len(contexts)+1)
 	var group sync.WaitGroup
@@ -143,7 +144,8 @@ func TestManyCallersGiveUp(t *testing.T) {
 	for i := range 32 {
 		group.Go(func() {
 			for n := range 50 {
-				ctx, cancel := context.WithTimeout(context.Background(), time.Duration((i*7+n*13)%40)*20*time.Microsecond)
+				ctx, cancel := context.WithTimeout(context.Background(),
+					time.Duration((i*7+n*13)%40)*20*time.Microsecond)
 				err := e.Emit(ctx, "e", i, n)
 				cancel()
 				if err == nil {

@@ -94,11 +94,13 @@ func TestArgumentsArriveUnchanged(t *testing.T) {
 		a := w.audience(t)
 		c := a.join()
 		ctx := within(t)
-		require.NoError(t, a.emitter.Volatile().Compress(false).Emit(ctx, "text", "ünï\x00\"\\", nil, 1.5, map[string]int{"a": 1}))
+		require.NoError(t, a.emitter.Volatile().Compress(false).Emit(ctx, "text", "ünï\x00\"\\", nil, 1.5,
+			map[string]int{"a": 1}))
 		require.NoError(t, a.emitter.Emit(ctx, "binary", []byte{0, 0xff}, "beside"))
 		require.NoError(t, a.emitter.Emit(ctx, "large", large))
 		require.NoError(t, a.emitter.Emit(ctx, "after"))
-		c.expect(`["text","ünï\u0000\"\\",null,1.5,{"a":1}]`, `["binary","AP8=","beside"]`, `["large","`+large+`"]`, `["after"]`)
+		c.expect(`["text","ünï\u0000\"\\",null,1.5,{"a":1}]`, `["binary","AP8=","beside"]`, `["large","`+large+`"]`,
+			`["after"]`)
 		a.fence(c)
 	})
 }
@@ -128,8 +130,10 @@ func TestTargetsAreImmutable(t *testing.T) {
 	require.NoError(t, base.To("d").Emit(within(t), "e"))
 	require.NoError(t, base.Emit(within(t), "e"))
 	require.Equal(t, []string{
-		`socket.io#/ {"uid":"emitter","type":3,"nsp":"/","source":"_sio_adapter","data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":["a","d"],"except":[],"flags":{}}}}`,
-		`socket.io#/ {"uid":"emitter","type":3,"nsp":"/","source":"_sio_adapter","data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":["a"],"except":[],"flags":{}}}}`,
+		`socket.io#/ {"uid":"emitter","type":3,"nsp":"/","source":"_sio_adapter",` +
+			`"data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":["a","d"],"except":[],"flags":{}}}}`,
+		`socket.io#/ {"uid":"emitter","type":3,"nsp":"/","source":"_sio_adapter",` +
+			`"data":{"packet":{"type":2,"data":["e"]},"opts":{"rooms":["a"],"except":[],"flags":{}}}}`,
 	}, rec.sent())
 }
 
@@ -141,7 +145,8 @@ func TestPrefixAndThreshold(t *testing.T) {
 	require.NoError(t, e.Of("/x").Emit(within(t), "large", strings.Repeat("x", 300)))
 	sent := rec.sent()
 	require.Regexp(t, `^a"b#/x .*"small"`, sent[0])
-	require.Regexp(t, `^a"b#/x {"uid":"emitter","type":3,"nsp":"/x","source":"_sio_adapter","attachmentKey":"[0-9a-f]{16}","attachmentId":"1"}$`, sent[1])
+	require.Regexp(t, `^a"b#/x {"uid":"emitter","type":3,"nsp":"/x","source":"_sio_adapter",`+
+		`"attachmentKey":"[0-9a-f]{16}","attachmentId":"1"}$`, sent[1])
 }
 
 func TestAcknowledgementsAreRefused(t *testing.T) {
@@ -169,7 +174,8 @@ func TestInvalidInputSendsNothing(t *testing.T) {
 	require.ErrorAs(t, e.Of("/\x00").Emit(ctx, "e"), &name)
 	require.ErrorAs(t, e.Of("/\xff").SocketsJoin(ctx, "r"), &name)
 	require.NoError(t, e.Of("/"+strings.Repeat("x", 52)).Emit(ctx, "e"), "63 bytes of channel are allowed")
-	for _, event := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
+	for _, event := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener",
+		"removeListener"} {
 		require.ErrorAs(t, e.Emit(ctx, event), &reserved)
 		require.ErrorAs(t, e.ServerSideEmit(ctx, event), &reserved)
 	}
@@ -186,7 +192,8 @@ func TestInvalidConfigIsAnError(t *testing.T) {
 	limited := memory.NewHubWithConfig(memory.Config{Limits: postgresLimits})
 	var bad *emitter.ConfigError
 	var name *emitter.NameError
-	for _, config := range []emitter.Config{{}, {Bus: limited, PayloadThreshold: -1}, {Bus: limited, PublishTimeout: -1}} {
+	for _, config := range []emitter.Config{{}, {Bus: limited, PayloadThreshold: -1},
+		{Bus: limited, PublishTimeout: -1}} {
 		_, err := emitter.New(config)
 		require.ErrorAs(t, err, &bad)
 	}

@@ -117,7 +117,8 @@ func createOrderWithSQL(ctx context.Context, db *sql.DB, e *emitter.Emitter, ord
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, "INSERT INTO orders (id, room) VALUES ($1, $2)", order.ID, order.Room); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO orders (id, room) VALUES ($1, $2)", order.ID,
+		order.Room); err != nil {
 		return err
 	}
 	if err := e.With(pqdriver.InTx(tx)).To(order.Room).Emit(ctx, "order.created", order); err != nil {

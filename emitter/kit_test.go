@@ -110,9 +110,10 @@ func (w world) emitter(tb testing.TB) *emitter.Emitter {
 func (w world) cluster(tb testing.TB) *core.Cluster {
 	tb.Helper()
 	// the bus is shared, so Close must not close it
-	cluster, err := core.Open(within(tb), core.Config{Bus: struct{ transport.Bus }{w.bus}, Store: w.store, ErrorHandler: func(err error) {
-		tb.Errorf("reported by the node: %v", err)
-	}})
+	cluster, err := core.Open(within(tb),
+		core.Config{Bus: struct{ transport.Bus }{w.bus}, Store: w.store, ErrorHandler: func(err error) {
+			tb.Errorf("reported by the node: %v", err)
+		}})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, cluster.Close(within(tb))) })
 	return cluster

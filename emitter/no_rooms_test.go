@@ -19,7 +19,8 @@ func TestToWithoutRoomsTargetsNobody(t *testing.T) {
 		b := e.Batch()
 		var none []string
 		for _, all := range []emitter.Target{e.Target, b.Target} {
-			for _, to := range []emitter.Target{all.To(none...), all.In(), all.To().Except("r1"), all.Except().To().Volatile().Of("/")} {
+			for _, to := range []emitter.Target{all.To(none...), all.In(), all.To().Except("r1"),
+				all.Except().To().Volatile().Of("/")} {
 				require.NoError(t, to.Emit(ctx, "nobody"))
 				require.NoError(t, to.Emit(ctx, "nobody", strings.Repeat("x", 9000), []byte{1}))
 				require.NoError(t, to.SocketsJoin(ctx, "r"))

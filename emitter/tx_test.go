@@ -145,7 +145,8 @@ func TestLargeBatchInATransaction(t *testing.T) {
 				pad = large
 			}
 			require.NoError(t, b.Emit(ctx, "n", i, pad))
-			want = append(want, fmt.Sprintf(`["n",%d,"%s"]`, i, strings.ReplaceAll(strings.ReplaceAll(pad, `\`, `\\`), `"`, `\"`)))
+			want = append(want, fmt.Sprintf(`["n",%d,"%s"]`, i,
+				strings.ReplaceAll(strings.ReplaceAll(pad, `\`, `\\`), `"`, `\"`)))
 		}
 		require.NoError(t, b.Send(ctx))
 		require.NoError(t, tx.commit(ctx))
@@ -209,7 +210,7 @@ func TestTransactionUsesTheConfiguredTable(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
 		ctx := within(t)
 		e := w.emitter(t)
-		pgtest.Exec(t, w.url, `CREATE SCHEMA "s s"; CREATE TABLE "s s"."T""t" (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea)`)
+		pgtest.Exec(t, w.url, `CREATE SCHEMA "s s"; CREATE TABLE "s s"."T""t"`+columns)
 		tx := w.begin(t)
 		require.NoError(t, e.With(tx.bus(`s s.T"t`)).Emit(ctx, "e", large))
 		require.NoError(t, tx.commit(ctx))
@@ -228,9 +229,12 @@ func TestTransactionUsesTheConfiguredTable(t *testing.T) {
 	})
 }
 
+// columns are those of a table of attachments.
+const columns = ` (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea)`
+
 func TestTransactionUsesTheTableOfItsDriver(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
-		pgtest.Exec(t, w.url, `CREATE TABLE other (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea)`)
+		pgtest.Exec(t, w.url, `CREATE TABLE other`+columns)
 		tx := w.begin(t)
 		require.NoError(t, w.emitter(t).With(tx.driverBus(t, "other")).Emit(within(t), "e", large))
 		require.NoError(t, tx.commit(within(t)))
@@ -245,7 +249,8 @@ func TestRestrictedRoleCanEmitInATransaction(t *testing.T) {
 	a := w.audience(t)
 	c := a.join()
 	role := fmt.Sprintf("r%d", time.Now().UnixNano())
-	pgtest.Exec(t, w.url, "CREATE ROLE "+role+" LOGIN; GRANT INSERT (payload), SELECT (id) ON socket_io_attachments TO "+role+
+	pgtest.Exec(t, w.url, "CREATE ROLE "+role+" LOGIN; "+
+		"GRANT INSERT (payload), SELECT (id) ON socket_io_attachments TO "+role+
 		"; GRANT USAGE ON SEQUENCE socket_io_attachments_id_seq TO "+role)
 	t.Cleanup(func() { pgtest.Exec(t, w.url, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
 	conn, err := pgx.Connect(within(t), pgtest.With(t, w.url, func(u *url.URL) {
@@ -271,7 +276,8 @@ func TestRestrictedRoleCanEmitInATransaction(t *testing.T) {
 	}
 	require.NoError(t, b.Send(within(t)))
 	require.NoError(t, tx.Commit(within(t)))
-	c.expect(`["small"]`, `["binary","AAE="]`, `["batch",1]`, `["batch","Ag=="]`, `["batch","`+large+`"]`, `["batch",""]`)
+	c.expect(`["small"]`, `["binary","AAE="]`, `["batch",1]`, `["batch","Ag=="]`, `["batch","`+large+`"]`,
+		`["batch",""]`)
 	a.fence(c)
 }
 

@@ -18,8 +18,10 @@ func TestZeroValuesReturnAnError(t *testing.T) {
 		"Emitter": e.Target, "Batch": b.Target, "BatchOfTheZeroEmitter": e.Batch().Target,
 	} {
 		for call, err := range map[string]error{
-			"Emit": target.Emit(t.Context(), "a"), "SocketsJoin": target.SocketsJoin(t.Context(), "a"), "SocketsLeave": target.SocketsLeave(t.Context(), "a"),
-			"DisconnectSockets": target.DisconnectSockets(t.Context(), true), "ServerSideEmit": target.ServerSideEmit(t.Context(), "a"),
+			"Emit": target.Emit(t.Context(), "a"), "SocketsJoin": target.SocketsJoin(t.Context(), "a"),
+			"SocketsLeave":      target.SocketsLeave(t.Context(), "a"),
+			"DisconnectSockets": target.DisconnectSockets(t.Context(), true),
+			"ServerSideEmit":    target.ServerSideEmit(t.Context(), "a"),
 		} {
 			var config *emitter.ConfigError
 			require.ErrorAs(t, err, &config, "%s of %s", call, name)
@@ -27,5 +29,6 @@ func TestZeroValuesReturnAnError(t *testing.T) {
 	}
 	require.NoError(t, b.Send(t.Context()), "the batch is empty")
 	assert.Zero(t, b.Len())
-	require.NoError(t, e.With(memory.NewHub()).Of("/").Emit(t.Context(), "a"), "the zero Emitter has the default options, and now a bus")
+	require.NoError(t, e.With(memory.NewHub()).Of("/").Emit(t.Context(), "a"),
+		"the zero Emitter has the default options, and now a bus")
 }

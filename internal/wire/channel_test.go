@@ -50,7 +50,8 @@ func TestChannelNames(t *testing.T) {
 
 func TestPrefixLeavesRoomForANamespace(t *testing.T) {
 	for prefix, ok := range map[string]bool{
-		"": true, "socket.io": true, strings.Repeat("x", 61): true, strings.Repeat("x", 62): false, "a\x00": false, "\xff": false, `"'\`: true,
+		"": true, "socket.io": true, strings.Repeat("x", 61): true, strings.Repeat("x", 62): false, "a\x00": false,
+		"\xff": false, `"'\`: true,
 	} {
 		err := wire.CheckPrefix(prefix, postgres)
 		assert.Equal(t, ok, err == nil, "CheckPrefix(%q): %v", prefix, err)

@@ -16,7 +16,8 @@ func TestEqualMessagesAreMadeDifferentIfTheBusNeedsIt(t *testing.T) {
 	encode := func(w *wire.Wire) string {
 		args, err := codec.NewArgs("tick", 1)
 		require.NoError(t, err)
-		p, spill, err := w.Encode(nil, &codec.Envelope{Type: codec.Broadcast, UID: "0123456789abcdef", NSP: "/", Args: args})
+		p, spill, err := w.Encode(nil,
+			&codec.Envelope{Type: codec.Broadcast, UID: "0123456789abcdef", NSP: "/", Args: args})
 		require.NoError(t, err)
 		require.False(t, spill)
 		return string(p)
@@ -32,7 +33,8 @@ func TestEqualMessagesAreMadeDifferentIfTheBusNeedsIt(t *testing.T) {
 			assert.Equal(t, "tick", env.Args.Event())
 		}
 		if distinct {
-			assert.Len(t, seen, 100, "a bus with Limits.Distinct sends each of several equal messages in its own round trip")
+			assert.Len(t, seen, 100,
+				"a bus with Limits.Distinct sends each of several equal messages in its own round trip")
 		} else {
 			assert.Len(t, seen, 1, "a bus that accepts equal messages gets no extra bytes")
 		}

@@ -144,7 +144,8 @@ func TestBadBodyDoesNotHarmOthers(t *testing.T) {
 		assert.NoError(t, err, "message %d", i)
 	}
 	assert.Equal(t, []string{"0", "1", "3", "4"}, bus.sent)
-	assert.Equal(t, 3, store.single, "each body was tried by itself once: those that were stored alone, and those that were refused together")
+	assert.Equal(t, 3, store.single,
+		"each body was tried by itself once: those that were stored alone, and those that were refused together")
 }
 
 func TestBodiesShareOneRoundTrip(t *testing.T) {
@@ -201,8 +202,9 @@ func TestAmbiguousErrorEndsTheBatch(t *testing.T) {
 
 func TestReservedEvents(t *testing.T) {
 	for name, reserved := range map[string]bool{
-		"connect": true, "connect_error": true, "disconnect": true, "disconnecting": true, "newListener": true, "removeListener": true,
-		"": false, "Connect": false, "message": false, "error": false,
+		"connect": true, "connect_error": true, "disconnect": true, "disconnecting": true, "newListener": true,
+		"removeListener": true,
+		"":               false, "Connect": false, "message": false, "error": false,
 	} {
 		_, err := wire.Event(name, nil)
 		assert.Equal(t, reserved, err != nil, "Event(%q): %v", name, err)

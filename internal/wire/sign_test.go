@@ -51,7 +51,8 @@ func posted(t testing.TB, config wire.Config, channel string, env *codec.Envelop
 func TestSignatures(t *testing.T) {
 	key, other := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
 	config := func(secrets ...[]byte) wire.Config {
-		return wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: transport.Limits{Payload: 7999, Text: true}, Secrets: secrets}
+		return wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(),
+			Limits: transport.Limits{Payload: 7999, Text: true}, Secrets: secrets}
 	}
 	env := func(n int) *codec.Envelope {
 		args, err := codec.NewArgs("e", strings.Repeat("x", n))
@@ -127,7 +128,8 @@ func BenchmarkSignature(b *testing.B) {
 			}
 			args, err := codec.NewArgs("e", strings.Repeat("x", size))
 			require.NoError(b, err)
-			w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: transport.Limits{Payload: 7999, Text: true}, Secrets: secrets})
+			w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: transport.Limits{Payload: 7999, Text: true},
+				Secrets: secrets})
 			env := &codec.Envelope{Type: codec.Broadcast, UID: "0123456789abcdef", NSP: "/", Args: args}
 			b.Run(name+fmt.Sprintf("/Encode/%dB", size), func(b *testing.B) {
 				b.ReportAllocs()

@@ -58,7 +58,8 @@ type depot struct {
 }
 
 func newDepot(t *testing.T, store wire.Store) *depot {
-	d := &depot{t: t, wire: wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: (&postOffice{}).Limits()})}
+	d := &depot{t: t, wire: wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(),
+		Limits: (&postOffice{}).Limits()})}
 	d.storer = wire.NewStorer(d.wire, store, time.Second, d.group.Go)
 	t.Cleanup(d.group.Wait)
 	return d
@@ -113,7 +114,8 @@ func TestWaitingBodiesShareRoundTrips(t *testing.T) {
 }
 
 func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
-	for name, store := range map[string]wire.Store{"Batch": &gated{put: hangs}, "OneByOne": oneByOne{&gated{put: hangs}}} {
+	for name, store := range map[string]wire.Store{"Batch": &gated{put: hangs},
+		"OneByOne": oneByOne{&gated{put: hangs}}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDepot(t, store)
@@ -130,7 +132,8 @@ func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
 				for i, o := range d.came() {
 					require.ErrorIs(t, o.Err, context.DeadlineExceeded)
 					require.NotErrorIs(t, o.Err, fault.ErrUnconfirmed, "its reference was not sent")
-					late := time.Duration(i/5008) * time.Second // when the others are given up, these have waited for less than half of the timeout
+					// when the others are given up, these have waited for less than half of the timeout
+					late := time.Duration(i/5008) * time.Second
 					require.Equal(t, time.Second+late, d.times[i].Sub(start), "message %d", i)
 				}
 			})
@@ -140,7 +143,10 @@ func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
 
 func TestSlowStoreIsNotGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDepot(t, oneByOne{&gated{put: func(context.Context) error { time.Sleep(900 * time.Millisecond); return nil }}})
+		d := newDepot(t, oneByOne{&gated{put: func(context.Context) error {
+			time.Sleep(900 * time.Millisecond)
+			return nil
+		}}})
 		require.NoError(t, d.add(100))
 		d.group.Wait()
 		for _, o := range d.came() {
@@ -203,8 +209,11 @@ func TestStorerReturnsTheStoresOwnErrorOnATimeout(t *testing.T) {
 		want string
 	}{
 		"TheContextsError": {func(ctx context.Context) error { return ctx.Err() }, "context deadline exceeded"},
-		"OneThatWrapsIt":   {func(ctx context.Context) error { return fmt.Errorf("waiting for a connection: %w", ctx.Err()) }, "waiting for a connection: context deadline exceeded"},
-		"AnotherOne":       {func(context.Context) error { return errors.New("canceled") }, "context deadline exceeded"},
+		"OneThatWrapsIt": {func(ctx context.Context) error {
+			return fmt.Errorf("waiting for a connection: %w", ctx.Err())
+		}, "waiting for a connection: context deadline exceeded"},
+		"AnotherOne": {func(context.Context) error { return errors.New("canceled") },
+			"context deadline exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -71,7 +71,8 @@ func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 	} {
 		for _, filler := range []string{"x", "é", "😀"} {
 			t.Run(c.name+"/"+filler, func(t *testing.T) {
-				w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: c.limits, Threshold: c.threshold})
+				w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: c.limits,
+					Threshold: c.threshold})
 				env := sized(t, jsonmsgpack.Codec{}, c.size, filler)
 				p, spill, err := w.Encode([]byte("before"), env)
 				require.NoError(t, err)
@@ -93,7 +94,8 @@ func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 				assert.Less(t, len(ref), 200)
 				head, err := w.Decode(ref)
 				require.NoError(t, err)
-				assert.Equal(t, codec.Envelope{Type: codec.Broadcast, UID: env.UID, NSP: "/", AttachmentID: "42", AttachmentKey: got.AttachmentKey}, *head)
+				assert.Equal(t, codec.Envelope{Type: codec.Broadcast, UID: env.UID, NSP: "/", AttachmentID: "42",
+					AttachmentKey: got.AttachmentKey}, *head)
 				assert.Len(t, got.AttachmentKey, 16)
 			})
 		}
@@ -179,9 +181,11 @@ func TestErrorsOfTheCodecAreReturned(t *testing.T) {
 	for name, c := range map[string]struct {
 		form codec.Format
 		arg  any
-	}{"Text": {codec.Text, "x"}, "BinaryInline": {codec.Binary, []byte("x")}, "BinarySpilled": {codec.Binary, strings.Repeat("x", 1000)}} {
+	}{"Text": {codec.Text, "x"}, "BinaryInline": {codec.Binary, []byte("x")},
+		"BinarySpilled": {codec.Binary, strings.Repeat("x", 1000)}} {
 		t.Run(name, func(t *testing.T) {
-			w := wire.New(wire.Config{Codec: failing{form: c.form}, Store: memory.NewStore(), Limits: transport.Limits{Payload: 500}})
+			w := wire.New(wire.Config{Codec: failing{form: c.form}, Store: memory.NewStore(),
+				Limits: transport.Limits{Payload: 500}})
 			p, spill, err := w.Encode([]byte("before"), broadcast(t, c.arg))
 			assert.ErrorIs(t, err, errForm)
 			assert.False(t, spill)
@@ -192,7 +196,8 @@ func TestErrorsOfTheCodecAreReturned(t *testing.T) {
 
 func TestAttachmentMustNotReferToAnother(t *testing.T) {
 	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
-	body, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Broadcast, UID: "a", AttachmentID: "7"}, codec.Binary)
+	body, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Broadcast, UID: "a", AttachmentID: "7"},
+		codec.Binary)
 	require.NoError(t, err)
 	_, err = w.DecodeBody(&codec.Envelope{Type: codec.Broadcast, UID: "a"}, body)
 	assert.ErrorIs(t, err, codec.ErrMalformed, "an attachment could refer to itself")
@@ -200,7 +205,8 @@ func TestAttachmentMustNotReferToAnother(t *testing.T) {
 
 func TestReferenceNamesTheRequesterOfAnAnswer(t *testing.T) {
 	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
-	ref, err := w.Reference(nil, &codec.Envelope{Type: codec.BroadcastAck, UID: "a", NSP: "/", RequesterUID: "b", RequestID: "r"}, "7")
+	ref, err := w.Reference(nil,
+		&codec.Envelope{Type: codec.BroadcastAck, UID: "a", NSP: "/", RequesterUID: "b", RequestID: "r"}, "7")
 	require.NoError(t, err)
 	head, err := w.Decode(ref)
 	require.NoError(t, err)
@@ -256,12 +262,16 @@ func TestMaxMessageBytesBoundsEveryForm(t *testing.T) {
 	}{
 		"Inline":       {transport.Limits{}, nil, func(n int) any { return strings.Repeat("x", n) }},
 		"InlineBinary": {transport.Limits{}, memory.NewStore(), func(n int) any { return make([]byte, n) }},
-		"Attachment":   {transport.Limits{Payload: 500, Text: true}, memory.NewStore(), func(n int) any { return strings.Repeat("x", n) }},
+		"Attachment": {transport.Limits{Payload: 500, Text: true}, memory.NewStore(), func(n int) any {
+			return strings.Repeat("x", n)
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store, Limits: c.limits, MaxMessageBytes: limit})
+			w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store, Limits: c.limits,
+				MaxMessageBytes: limit})
 			size := func(n int) int {
-				p, _, err := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store, Limits: c.limits}).Encode(nil, broadcast(t, c.arg(n)))
+				p, _, err := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store,
+					Limits: c.limits}).Encode(nil, broadcast(t, c.arg(n)))
 				require.NoError(t, err)
 				return len(p)
 			}
@@ -273,7 +283,8 @@ func TestMaxMessageBytesBoundsEveryForm(t *testing.T) {
 			p, spill, err := w.Encode([]byte("before"), broadcast(t, c.arg(fits+1)))
 			var large *fault.TooLargeError
 			require.ErrorAs(t, err, &large)
-			require.Equal(t, fault.TooLargeError{Message: "BROADCAST", Size: limit + 1, Limit: limit, Option: "MaxMessageBytes"}, *large)
+			require.Equal(t, fault.TooLargeError{Message: "BROADCAST", Size: limit + 1, Limit: limit,
+				Option: "MaxMessageBytes"}, *large)
 			require.Contains(t, err.Error(), "MaxMessageBytes")
 			require.False(t, spill)
 			require.Equal(t, "before", string(p))
@@ -305,7 +316,8 @@ func FuzzDecode(f *testing.F) {
 			if err != nil && !errors.Is(err, codec.ErrMalformed) {
 				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
 			}
-			if _, err := w.DecodeBody(&codec.Envelope{Type: codec.Broadcast}, p); err != nil && !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, fault.ErrAttachmentReplaced) {
+			if _, err := w.DecodeBody(&codec.Envelope{Type: codec.Broadcast}, p); err != nil && !errors.Is(err,
+				codec.ErrMalformed) && !errors.Is(err, fault.ErrAttachmentReplaced) {
 				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
 			}
 		}
@@ -331,5 +343,6 @@ func ExampleChannel() {
 	fmt.Println(channel)
 	fmt.Println(err)
 	// Output:
-	// socket.io#/chat backplane: invalid namespace "chat": it must start with "/"
+	// socket.io#/chat
+	// backplane: invalid namespace "chat": it must start with "/"
 }
