@@ -1,8 +1,8 @@
-// Package backplane connects the servers of a realtime cluster: what one node broadcasts reaches the clients of all,
-// and every node can ask the others who is connected, move sockets between rooms, or call their servers. It speaks the
-// wire of Node.js's @socket.io/postgres-adapter, so that a Go node joins a running Node.js cluster.
+// Package backplane connects the servers of a realtime cluster. What one node broadcasts reaches the clients of all
+// nodes, and every node can ask the others who is connected, move sockets between rooms, or call their servers. It
+// speaks the protocol of Node.js's @socket.io/postgres-adapter, so a Go node can join a cluster of Node.js servers.
 //
-// A process opens one Cluster on a bus, and a Namespace for each audience:
+// A process opens one [Cluster] on a bus, and a [Namespace] for each audience:
 //
 //	cluster, err := backplane.Open(ctx, backplane.Config{Bus: pgxdriver.New(pool)})
 //	…
@@ -10,90 +10,52 @@
 //	…
 //	err = chat.To("room1").Except("room2").Emit(ctx, "news", map[string]any{"id": 1})
 //
-// The bus is postgres/pgxdriver, postgres/pqdriver, transport/memory, or one of your own: see package transport. This
-// package imports no database driver; it gives names to what package core does.
+// The bus is postgres/pgxdriver, postgres/pqdriver, transport/memory, or one of your own: see package transport. The
+// server side is package socketio, or a server of your own with a [Registry]. This package imports no database
+// driver.
 //
 // # Delivery
 //
-// Messages of one node reach another in the order they were sent, at most once. They are lost to a node that does
-// not listen, or is too slow, when they are published; such a node reports it. See package core.
+// Messages of one node reach another in the order in which they were sent, at most once. They are lost for a node
+// that does not listen, or is too slow, when they are published; such a node reports it with a [GapError] or a
+// [DropError].
+//
+// # Deadlines
+//
+// A call returns when its context ends, or when the timeout of its request passes, and at most 100 ms later, whatever
+// the bus and the store do. Calls of [LocalSockets] do not count: they run on the caller's goroutine.
+//
+// # Panics
+//
+// A panic of code that the cluster calls, such as a LocalSockets, a function of [Trace] or the MarshalJSON of a
+// value, does not end the process. It becomes a [PanicError]: an error of the call that led to it, or one for
+// Config.ErrorHandler.
+//
+// # Files
+//
+//   - adapter.go: Open
+//   - cluster.go, config.go, trace.go: one process's membership, its options, hooks and counters
+//   - namespace.go, target.go, remote_socket.go: the operations on all nodes
+//   - registry.go, local_sockets.go: the sockets of this process
+//   - values.go: events and values that stay encoded
+//   - errors.go: the errors
+//
+// Package core has the implementation.
 package backplane
 
 import (
 	"context"
 
-	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 )
 
-// Open connects to a cluster. See core.Open.
-func Open(ctx context.Context, config Config) (*Cluster, error) { return core.Open(ctx, config) }
-
-// NewRegistry returns an empty registry. See core.Registry.
-func NewRegistry(config RegistryConfig) *Registry { return core.NewRegistry(config) }
-
-// NewValue encodes one value, such as what DescribedSocket tells. See codec.NewValue.
-func NewValue(v any) (Value, error) { return codec.NewValue(v) }
-
-// NewArgs encodes an event and its arguments, to make a Packet. See codec.NewArgs.
-func NewArgs(event string, args ...any) (Args, error) { return codec.NewArgs(event, args...) }
-
-// The cluster and what it is made of.
-type (
-	Cluster      = core.Cluster
-	Config       = core.Config
-	Namespace    = core.Namespace
-	Target       = core.Target
-	RemoteSocket = core.RemoteSocket
-	Handshake    = core.Handshake
-	Trace        = core.Trace
-	Stats        = core.Stats
-)
-
-// What a server brings along, or takes from here.
-type (
-	LocalSockets    = core.LocalSockets
-	Packet          = core.Packet
-	Selector        = core.Selector
-	Registry        = core.Registry
-	RegistryConfig  = core.RegistryConfig
-	Socket          = core.Socket
-	AckSocket       = core.AckSocket
-	DescribedSocket = core.DescribedSocket
-	SocketInfo      = codec.Socket
-	Args            = codec.Args
-	Value           = codec.Value
-	Flags           = codec.Flags
-)
-
-// What goes wrong.
-type (
-	PartialError       = core.PartialError
-	CallError          = core.CallError
-	PanicError         = core.PanicError
-	GapError           = core.GapError
-	DropError          = core.DropError
-	OpError            = core.OpError
-	ConfigError        = core.ConfigError
-	NameError          = core.NameError
-	TooLargeError      = core.TooLargeError
-	ReservedEventError = core.ReservedEventError
-)
-
-// Errors to compare with errors.Is. Each is documented in package core.
-var (
-	ErrClosed             = core.ErrClosed
-	ErrQueueFull          = core.ErrQueueFull
-	ErrUnconfirmed        = core.ErrUnconfirmed
-	ErrTimeout            = core.ErrTimeout
-	ErrRefused            = core.ErrRefused
-	ErrDeaf               = core.ErrDeaf
-	ErrAnswersTooLarge    = core.ErrAnswersTooLarge
-	ErrUnsigned           = core.ErrUnsigned
-	ErrNamespaceExists    = core.ErrNamespaceExists
-	ErrSocketNotFound     = core.ErrSocketNotFound
-	ErrNoLoopback         = core.ErrNoLoopback
-	ErrAttachmentReplaced = core.ErrAttachmentReplaced
-	ErrSilent             = core.ErrSilent
-	ErrExited             = core.ErrExited
-)
+// Open connects this process to a cluster. It returns a *ConfigError if config cannot work, and an error if the store
+// cannot be used, if the bus cannot be reached, or if the node does not receive its own messages (ErrNoLoopback). ctx
+// bounds Open and not the cluster; so does Config.PublishTimeout. Close the cluster at the end.
+func Open(ctx context.Context, config Config) (*Cluster, error) {
+	c, err := core.Open(ctx, config.core())
+	if err != nil {
+		return nil, err
+	}
+	return &Cluster{core: c}, nil
+}

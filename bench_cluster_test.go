@@ -20,8 +20,8 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// BenchmarkCluster emits on one node and receives on another, through the whole system: so many callers wait at the
-// same time, which is how large the batches on the bus become.
+// BenchmarkCluster emits on one node and receives on another, through the whole system. The last part of a name is the
+// number of concurrent callers, which limits how large the batches on the bus become.
 func BenchmarkCluster(b *testing.B) {
 	hub := memory.NewHub()
 	for _, bus := range []struct {

@@ -32,8 +32,8 @@ func (r *reader) SendAck(_ context.Context, _ *backplane.Packet, answer func(bac
 	}
 }
 
-// Every client of the cluster is asked, whichever node it is on. Those that do not answer in time cost no more than
-// their own answers.
+// EmitWithAck asks every selected client, whichever node it is on. If some do not answer in time, the answers of the
+// others are returned with the error.
 func ExampleTarget_EmitWithAck() {
 	ctx := context.Background()
 	bus := memory.NewHub()

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// player is a client that tells FetchSockets more than its id.
+// player is a client that describes itself for FetchSockets.
 type player struct {
 	*client
 	level int
@@ -24,7 +24,7 @@ func (p *player) Describe() (backplane.Handshake, backplane.Value) {
 	return backplane.Handshake{Address: "203.0.113.7"}, data
 }
 
-// FetchSockets finds the clients of all nodes. What it returns can be sent to, moved and disconnected from here.
+// FetchSockets finds the clients of all nodes. Each of them can be sent to, moved and disconnected from here.
 func ExampleTarget_FetchSockets() {
 	ctx := context.Background()
 	bus := memory.NewHub()

@@ -43,8 +43,8 @@ func (c *client) Send(p *backplane.Packet) {
 
 func (c *client) Disconnect(bool) { c.hub.Remove(c) }
 
-// Two hubs become one cluster. In one process they share a memory.Hub; on two machines they would share a database,
-// and the bus is the only thing that changes.
+// Two hubs form one cluster. In one process they share a memory.Hub; on two machines they would share a database. Only
+// the bus changes.
 func Example() {
 	ctx := context.Background()
 	bus := memory.NewHub()

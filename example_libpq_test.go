@@ -13,8 +13,9 @@ import (
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 )
 
-// A node on PostgreSQL with lib/pq, for programs that use database/sql. The driver opens its listening connection
-// itself, so it wants the DSN too. The test that runs this example needs a server (make test starts one).
+// A node on PostgreSQL with lib/pq, for programs that use database/sql. The driver opens its own listening
+// connection, so it needs the DSN too. TestPostgresExamples runs this example if there is a server (make test starts
+// one).
 func Example_libpq() {
 	ctx := context.Background()
 	dsn := os.Getenv("DATABASE_URL")

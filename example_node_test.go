@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// One node alone is a cluster too: what works here works with a hundred.
+// One node alone is a cluster, too: what works here works with a hundred.
 func ExampleOpen() {
 	ctx := context.Background()
 	cluster, err := backplane.Open(ctx, backplane.Config{Bus: memory.NewHub()})

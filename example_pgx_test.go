@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
-// startWithPgx starts a node with one client. On two machines both would run just this.
+// startWithPgx starts a node with one client. On two machines both would run this.
 func startWithPgx(ctx context.Context, id string) (chat *backplane.Namespace, c *client, stop func()) {
 	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 	if err != nil {
@@ -35,7 +35,8 @@ func startWithPgx(ctx context.Context, id string) (chat *backplane.Namespace, c 
 	}
 }
 
-// Two nodes on one PostgreSQL, with pgx. The test that runs this example needs a server: make test starts one.
+// Two nodes on one PostgreSQL, with pgx. TestPostgresExamples runs this example if there is a server (make test
+// starts one).
 func Example_pgx() {
 	ctx := context.Background()
 	one, a, stopOne := startWithPgx(ctx, "a")

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// The examples that need PostgreSQL have no output of their own that go test would check: this does.
+// go test does not check the output of the examples that need PostgreSQL. This test does.
 func TestPostgresExamples(t *testing.T) {
 	t.Setenv("DATABASE_URL", pgtest.Database(t))
 	const both = `["hello","everybody"] ["hello","everybody"]` + "\n"

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// A server asks the other servers, not their clients.
+// One server asks the other servers, not their clients.
 func ExampleTarget_ServerSideEmitWithAck() {
 	ctx := context.Background()
 	bus := memory.NewHub()

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
-// A cluster whose messages are signed: who can connect to the database, but does not know the secret, is no peer.
+// A cluster whose messages are signed: whoever can connect to the database, but does not know the secret, is no peer.
 func Example_secret() {
 	ctx := context.Background()
 	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))

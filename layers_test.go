@@ -16,8 +16,8 @@ import (
 const module = "github.com/backplane-go/backplane"
 
 // layers says which packages of this module a package may import. docs/explanation/architecture.md draws the picture.
-// Packages that are not listed, such as examples and helpers of tests, may import anything, but no listed package imports
-// them.
+// Packages that are not listed, such as examples and helpers of tests, may import anything, but no listed package
+// imports them.
 var layers = map[string][]string{
 	"internal/excerpt":         {},
 	"fault":                    {"internal/excerpt"},

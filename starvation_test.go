@@ -22,13 +22,12 @@ import (
 )
 
 var (
-	orderRuns = flag.Int("order.runs", 1, "how often TestOrderUnderStarvation runs each of its cases")
-	orderFor  = flag.Duration("order.for", 300*time.Millisecond, "how long each of these runs sends")
-	orderBurn = flag.Int("order.burn", 20, "how many goroutines compute meanwhile")
+	orderRuns = flag.Int("order.runs", 1, "how often TestOrderUnderStarvation runs each case")
+	orderFor  = flag.Duration("order.for", 300*time.Millisecond, "how long each run sends")
+	orderBurn = flag.Int("order.burn", 20, "how many goroutines compute in the meantime")
 )
 
-// The messages of one sender arrive in order, and once, also when goroutines that compute leave the processes little
-// time.
+// The messages of one sender arrive in order, and once, even if computing goroutines leave little CPU time to the nodes.
 func TestOrderUnderStarvation(t *testing.T) {
 	for _, bus := range []struct {
 		name string
@@ -65,8 +64,8 @@ type sequence struct {
 	*backplane.Registry
 	last  atomic.Int64
 	came  atomic.Int64
-	wrong atomic.Int64 // how many were not
-	first atomic.Value // the first of these, in words
+	wrong atomic.Int64 // numbers that were not
+	first atomic.Value // a description of the first of these
 }
 
 func (s *sequence) Broadcast(p *backplane.Packet, _ backplane.Selector) {
@@ -83,7 +82,7 @@ func (s *sequence) Broadcast(p *backplane.Packet, _ backplane.Selector) {
 	s.came.Add(1)
 }
 
-// starve sends for a while from one node to another, alone and in bursts, while others compute.
+// starve sends for a while from one node to another, single messages and bursts, while other goroutines compute.
 func starve(t *testing.T, config func(*testing.T) backplane.Config) {
 	t.Helper()
 	var reported atomic.Pointer[error]
@@ -108,7 +107,7 @@ func starve(t *testing.T, config func(*testing.T) backplane.Config) {
 		time.Sleep(rand.N(time.Millisecond))
 	}
 	stop()
-	// A process that gets too little time may exceed a timeout, and says so.
+	// A process that gets too little CPU time may exceed a timeout. It then reports an error.
 	assert.Eventually(t, func() bool { return seen.came.Load() == sent || reported.Load() != nil }, 30*time.Second, time.Millisecond,
 		"all messages arrive, or an error is reported")
 	if err := reported.Load(); err != nil {
@@ -117,7 +116,7 @@ func starve(t *testing.T, config func(*testing.T) backplane.Config) {
 	assert.Zero(t, seen.wrong.Load(), "messages, of %d, that came after a later one, or twice; the first: %v", sent, seen.first.Load())
 }
 
-// enter opens the namespace of one node, for as long as leave was not called.
+// enter opens the namespace of a new node until leave is called.
 func enter(t *testing.T, config backplane.Config, local backplane.LocalSockets) (ns *backplane.Namespace, leave func()) {
 	t.Helper()
 	cluster, err := backplane.Open(t.Context(), config)

@@ -11,7 +11,7 @@ import (
 
 // Socket is one connected client. Its methods may be called from any goroutine and must not block: the server queues
 // what it sends, and drops or disconnects a client that does not keep up.
-type Socket interface {
+type Socket = interface {
 	// ID returns the socket's id, which never changes, is unique in the cluster, and cannot be guessed.
 	ID() string
 	// Send sends an event to the client. p is shared with other sockets and must not be changed.
