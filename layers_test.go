@@ -45,7 +45,7 @@ var layers = map[string][]string{
 		"fault", "internal/excerpt", "internal/groupcommit", "internal/guard", "codec", "codec/jsonmsgpack",
 		"internal/wire", "storage", "transport",
 	},
-	"": {"codec", "core"},
+	"": {"codec", "core", "storage", "transport"},
 	"conformance": { // the codec that core defaults to
 		"codec", "codec/jsonmsgpack", "core", "storage", "transport",
 	},
