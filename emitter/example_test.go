@@ -58,5 +58,10 @@ func Example() {
 	if err := cluster.Close(ctx); err != nil {
 		log.Fatal(err)
 	}
-	// Unordered output: alice ["news",1] bob ["news",1] alice ["news",2] bob ["news",3] alice disconnected
+	// Unordered output:
+	// alice ["news",1]
+	// bob ["news",1]
+	// alice ["news",2]
+	// bob ["news",3]
+	// alice disconnected
 }

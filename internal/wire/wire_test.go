@@ -316,8 +316,8 @@ func FuzzDecode(f *testing.F) {
 			if err != nil && !errors.Is(err, codec.ErrMalformed) {
 				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
 			}
-			if _, err := w.DecodeBody(&codec.Envelope{Type: codec.Broadcast}, p); err != nil && !errors.Is(err,
-				codec.ErrMalformed) && !errors.Is(err, fault.ErrAttachmentReplaced) {
+			_, err = w.DecodeBody(&codec.Envelope{Type: codec.Broadcast}, p)
+			if err != nil && !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, fault.ErrAttachmentReplaced) {
 				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
 			}
 		}
