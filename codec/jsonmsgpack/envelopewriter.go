@@ -37,10 +37,7 @@ func writeEnvelope(w writer, env *codec.Envelope) error {
 		writeHeader(w, env, n)
 		w.key("attachmentId")
 		w.str(env.AttachmentID)
-		if env.RequesterUID != "" {
-			w.key("requesterUid")
-			w.str(env.RequesterUID)
-		}
+		writeOptional(w, "requesterUid", env.RequesterUID)
 	case !env.Type.Known():
 		return fmt.Errorf("codec/jsonmsgpack: cannot encode a message of unknown %v", env.Type)
 	case message.FieldsOf(env.Type) == 0:
@@ -60,61 +57,41 @@ func writeEnvelope(w writer, env *codec.Envelope) error {
 // caller will add.
 func writeHeader(w writer, env *codec.Envelope, more int) {
 	n := 3 + more
-	if env.NSP != "" {
-		n++
-	}
-	if env.Nonce != 0 {
-		n++
-	}
-	if env.CloseHash != "" {
-		n++
-	}
-	if env.CloseKey != "" {
-		n++
-	}
-	if env.Process != "" {
-		n++
-	}
-	if env.Clock != 0 {
-		n++
-	}
-	if env.AttachmentKey != "" {
-		n++
+	for _, set := range [...]bool{
+		env.NSP != "", env.Nonce != 0, env.AttachmentKey != "", env.Process != "", env.Clock != 0, env.CloseHash != "",
+		env.CloseKey != "",
+	} {
+		if set {
+			n++
+		}
 	}
 	w.openMap(n)
 	w.key("uid")
 	w.str(env.UID)
 	w.key("type")
 	w.num(int64(env.Type))
-	if env.NSP != "" {
-		w.key("nsp")
-		w.str(env.NSP)
-	}
+	writeOptional(w, "nsp", env.NSP)
 	w.key("source")
 	w.str(source)
 	if env.Nonce != 0 {
 		w.key("nonce")
 		w.num(int64(env.Nonce & message.MaxSafe)) // msgpack would round a larger number
 	}
-	if env.AttachmentKey != "" {
-		w.key("attachmentKey")
-		w.str(env.AttachmentKey)
-	}
-	if env.Process != "" {
-		w.key("process")
-		w.str(env.Process)
-	}
+	writeOptional(w, "attachmentKey", env.AttachmentKey)
+	writeOptional(w, "process", env.Process)
 	if env.Clock != 0 {
 		w.key("clock")
 		w.num(int64(env.Clock & message.MaxSafe))
 	}
-	if env.CloseHash != "" {
-		w.key("closeHash")
-		w.str(env.CloseHash)
-	}
-	if env.CloseKey != "" {
-		w.key("closeKey")
-		w.str(env.CloseKey)
+	writeOptional(w, "closeHash", env.CloseHash)
+	writeOptional(w, "closeKey", env.CloseKey)
+}
+
+// writeOptional writes a field that is left out when it is empty.
+func writeOptional(w writer, key, s string) {
+	if s != "" {
+		w.key(key)
+		w.str(s)
 	}
 }
 

@@ -86,7 +86,7 @@ func usual(t testing.TB) (all []*codec.Envelope) {
 }
 
 func TestUsualBroadcastsTakeTheFastParser(t *testing.T) {
-	t.Run("OfThisPackage", func(t *testing.T) {
+	t.Run("WrittenByAppend", func(t *testing.T) {
 		for _, env := range usual(t) {
 			p, err := jsonmsgpack.Codec{}.Append(nil, env, codec.Text)
 			require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestUsualBroadcastsTakeTheFastParser(t *testing.T) {
 			assert.Equal(t, got(t, &want), got(t, fast), "%s", p)
 		}
 	})
-	t.Run("OfNode", func(t *testing.T) {
+	t.Run("WrittenByNode", func(t *testing.T) {
 		slow := map[string]bool{
 			"broadcast":                     true, // rooms that are numbers
 			"broadcast of a numbered event": true,
@@ -113,7 +113,7 @@ func TestUsualBroadcastsTakeTheFastParser(t *testing.T) {
 		}
 		assert.Equal(t, 3*6+4, n)
 	})
-	t.Run("OfNodeWithNames", func(t *testing.T) {
+	t.Run("WrittenByNodeWithNamespaces", func(t *testing.T) {
 		// The adapter writes the packet before or after it sets the packet's namespace.
 		for _, packet := range []string{`{"type":2,"data":["e",1]}`, `{"type":2,"nsp":"/","data":["e",1]}`,
 			`{"type":2,"data":["e",1],"nsp":"/"}`} {
