@@ -6,7 +6,7 @@ const { createServer } = require("http");
 const { createAdapter } = require("@socket.io/postgres-adapter");
 const { Pool } = require("pg");
 const { Server } = require("socket.io");
-const { announce } = require("./strip");
+const { announce } = require("./announce");
 
 const isText = (value, most) => typeof value === "string" && value.trim() !== "" && value.length <= most;
 

@@ -35,6 +35,32 @@ func theDiagramDrawsDeliveries(t *testing.T, b *browser.Browser) {
 // rates returns the figures on the page that are followed by "/s".
 const rates = `[...document.body.innerText.matchAll(/([\d.]+)\s*(?:messages)?\/s/g)].map(m => m[1])`
 
+// freezeRates stops the updates of pages at a moment when they all show the same rate, and not 0.
+func freezeRates(pages ...*browser.Page) {
+	const rate = "document.getElementById('rate').textContent"
+	for {
+		shown := map[string]bool{}
+		for _, p := range pages {
+			p.Evaluate(`void (() => {
+				window.cluster ??= chat.socket.handlers.get('cluster');
+				chat.socket.handlers.delete('cluster');
+			})()`, nil)
+		}
+		var first string
+		for _, p := range pages {
+			p.Evaluate(rate, &first)
+			shown[first] = true
+		}
+		if len(shown) == 1 && !shown["0"] {
+			return
+		}
+		for _, p := range pages {
+			p.Evaluate("void chat.socket.on('cluster', window.cluster)", nil)
+		}
+		pages[len(pages)-1].Until(rate + " !== '" + first + "'")
+	}
+}
+
 func thePageShowsOneRate(t *testing.T, b *browser.Browser) {
 	d := startDemo(t)
 	one := d.open(b, 0, "one", still)
@@ -47,5 +73,6 @@ func thePageShowsOneRate(t *testing.T, b *browser.Browser) {
 			chat.diagram.rate === chat.diagram.sorted().reduce((sum, n) => sum + n.rate, 0))(`+rates+`)`, &same)
 		require.True(t, same, "there is one figure, and it is the sum of what the nodes report")
 	}
+	freezeRates(one, other)
 	one.Evaluate("clearInterval(window.talk)", nil)
 }

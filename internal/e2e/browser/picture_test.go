@@ -61,9 +61,10 @@ func TestPicture(t *testing.T) {
 		p.See(".card .status", "You answered")
 	}
 	laptop.See(".card .status", "2 of 3")
-	say(desktop, "Then let us do it.")
-	tablet.Fill("#text", "Wait")
+	tablet.Evaluate("void setInterval(() => chat.socket.emit('typing', {}), 200)", nil)
 	laptop.See("#typing", "tablet is typing")
+	say(desktop, "Then let us do it.")
+	freezeRates(laptop, phone)
 	laptop.Click("#current") // moves the pointer away from the buttons
 	phone.Evaluate("document.querySelector('.rooms').scrollTo(0, 0)", nil)
 	laptop.Until("document.querySelectorAll('#arcs g').length >= 4 && !document.querySelector('#arcs g circle')")

@@ -3,6 +3,7 @@ package chat
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 const (
 	deliveryInterval = 200 * time.Millisecond // between reports of deliveries
-	reportInterval   = time.Second            // between reports of everything else
+	reportDelay      = 120 * time.Millisecond // for the reports of all nodes to arrive
 	debounce         = 60 * time.Millisecond  // changes within this time are shown together
 	requestTimeout   = 2 * time.Second        // for the answers of other nodes
 )
@@ -80,9 +81,9 @@ func (o *overview) run(ctx context.Context) {
 
 // sendReports reports this node to the others.
 func (o *overview) sendReports(ctx context.Context) {
-	deliveries, reports := time.NewTicker(deliveryInterval), time.NewTicker(reportInterval)
+	deliveries, second := time.NewTicker(deliveryInterval), time.NewTimer(untilSecond(0))
 	defer deliveries.Stop()
-	defer reports.Stop()
+	defer second.Stop()
 	signal(o.own) // the first report, without which the others know only the uid
 	counted := time.Now()
 	for {
@@ -93,11 +94,12 @@ func (o *overview) sendReports(ctx context.Context) {
 		case <-o.own:
 			changed = true
 		case <-deliveries.C:
-		case now := <-reports.C:
+		case now := <-second.C:
 			o.mu.Lock()
-			o.rate = float64(o.traffic.takeTotal()) / now.Sub(counted).Seconds()
+			o.rate = float64(o.traffic.takeTotal()) / max(1, math.Round(now.Sub(counted).Seconds()))
 			o.mu.Unlock()
 			counted, due = now, true
+			second.Reset(untilSecond(0))
 		}
 		r := o.report()
 		r.Got, r.Changed = o.traffic.takeSenders(), changed
@@ -108,6 +110,13 @@ func (o *overview) sendReports(ctx context.Context) {
 			_ = o.io.Timeout(requestTimeout).ServerSideEmit(ctx, "node", r) // the next report follows soon
 		}
 	}
+}
+
+// untilSecond returns the time until the next full second, plus a delay. All nodes count the messages of the same
+// second, so that every page shows the same sum at the same time.
+func untilSecond(delay time.Duration) time.Duration {
+	now := time.Now()
+	return now.Add(-delay).Truncate(time.Second).Add(time.Second + delay).Sub(now)
 }
 
 // report describes this node.
@@ -152,8 +161,8 @@ func (o *overview) showDeliveries(r report) {
 
 // updateClients shows the cluster to the clients of this node, when something has changed and every second.
 func (o *overview) updateClients(ctx context.Context) {
-	ticker := time.NewTicker(reportInterval)
-	defer ticker.Stop()
+	second := time.NewTimer(untilSecond(reportDelay))
+	defer second.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -163,7 +172,8 @@ func (o *overview) updateClients(ctx context.Context) {
 			case <-ctx.Done():
 			case <-time.After(debounce):
 			}
-		case <-ticker.C:
+		case <-second.C:
+			second.Reset(untilSecond(reportDelay))
 		}
 		if o.io.SocketsCount() > 0 {
 			o.showCluster(ctx)

@@ -131,9 +131,12 @@ func waitUntilQuiet(ctx context.Context, quiet time.Duration, events <-chan stru
 	}
 }
 
+// leaveTimeout bounds the time in which a temporary node leaves the cluster.
+const leaveTimeout = 3 * time.Second
+
 // leave leaves the cluster and closes the connections.
 func (n *tempNode) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
 	_ = n.cluster.Close(ctx) // without a leave message the other nodes forget this one after their heartbeat timeout
 	n.server.Close()

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"context"
 	"database/sql"
 	"time"
 
@@ -24,6 +25,26 @@ type Server struct {
 	table   string
 	timeout time.Duration
 	close   func()
+}
+
+// closeTimeout bounds the time in which a driver is closed.
+const closeTimeout = 3 * time.Second
+
+// WithDriver calls use with a driver of the existing cluster, and closes the driver afterwards. It adds advice to the error
+// that use returns, if there is any.
+func (f *Flags) WithDriver(ctx context.Context, use func(*Server, Driver) error) error {
+	server, err := f.OpenCluster()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	driver := server.Driver()
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = driver.Close(closing) // the command is done
+	}()
+	return server.Explain(use(server, driver))
 }
 
 // Driver is the bus and the store of a node.

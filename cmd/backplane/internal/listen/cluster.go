@@ -14,25 +14,6 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-const closeTimeout = 3 * time.Second
-
-// withDriver calls f with a driver of the cluster that flags describe, and closes the driver afterwards. It adds
-// advice to the error that f returns, if there is any.
-func withDriver(ctx context.Context, flags *connect.Flags, f func(*connect.Server, connect.Driver) error) error {
-	server, err := flags.OpenCluster()
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	driver := server.Driver()
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		_ = driver.Close(closing) // the command is done
-	}()
-	return server.Explain(f(server, driver))
-}
-
 // while runs the listener until f returns.
 func (l *Listener) while(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)

@@ -71,7 +71,7 @@ func (n *nodes) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 		return &cli.UsageError{Reason: "--nodes must not be negative"}
 	}
 	var found []*node
-	if err := withDriver(ctx, n.connection, func(_ *connect.Server, driver connect.Driver) (err error) {
+	if err := n.connection.WithDriver(ctx, func(_ *connect.Server, driver connect.Driver) (err error) {
 		found, err = n.find(ctx, driver)
 		return err
 	}); err != nil {

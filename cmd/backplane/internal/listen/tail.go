@@ -86,7 +86,7 @@ func (t *tail) check(limits transport.Limits) error {
 }
 
 func (t *tail) run(ctx context.Context, terminal *cli.Terminal, _ []string) error {
-	return withDriver(ctx, t.connection, func(server *connect.Server, driver connect.Driver) error {
+	return t.connection.WithDriver(ctx, func(server *connect.Server, driver connect.Driver) error {
 		return t.printMessages(ctx, terminal, server, driver)
 	})
 }

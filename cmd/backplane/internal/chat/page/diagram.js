@@ -62,7 +62,7 @@ class Diagram {
     replace($("summary"), ...(offline ? ["offline"]
       : [`${plural(live.length, "node")}, ${plural(clients, "client")}`, h("span", {}, `, over ${this.bus}`)]));
     this.rate = offline ? 0 : live.reduce((sum, n) => sum + n.rate, 0);
-    $("rate").textContent = perSecond(this.rate);
+    $("rate").textContent = Math.round(this.rate).toLocaleString("en");
     this.measure();
   }
 
@@ -171,6 +171,3 @@ class Diagram {
     $("chart").firstElementChild.setAttribute("points", points.join(" "));
   }
 }
-
-/** perSecond formats a rate. */
-const perSecond = (n) => (n >= 9.95 || n === 0 ? Math.round(n).toLocaleString("en") : n.toFixed(1));

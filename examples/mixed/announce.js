@@ -1,6 +1,6 @@
 "use strict";
 
-// For the page of "backplane demo". Its strip shows the servers of the cluster and the messages between them. The
+// For the page of "backplane demo". Its diagram shows the servers of the cluster and the messages between them. The
 // servers announce themselves with the server-side event "node". A server that does not is shown under its uid.
 
 /** announce announces this server to the others: five times a second after a change, otherwise once a second. */
