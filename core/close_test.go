@@ -141,9 +141,9 @@ func TestNamespaceOpenedDuringCloseReturnsErrClosed(t *testing.T) {
 func TestBusIsClosedLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
-		var told log[error]
+		var reported log[error]
 		var unclosed log[int]
-		cluster, err := core.Open(t.Context(), core.Config{Bus: b, ErrorHandler: told.add})
+		cluster, err := core.Open(t.Context(), core.Config{Bus: b, ErrorHandler: reported.add})
 		require.NoError(t, err)
 		join(t, cluster, "/", nil)
 		b.fault(faults{close: func(ctx context.Context) error {
@@ -154,8 +154,8 @@ func TestBusIsClosedLast(t *testing.T) {
 		}})
 		assert.NoError(t, cluster.Close(context.Background()))
 		assert.Equal(t, []int{0}, unclosed.all(), "it is closed once, after its sessions")
-		require.Len(t, told.all(), 1)
-		assert.ErrorIs(t, told.all()[0], errBroken, "the error of closing is reported")
+		require.Len(t, reported.all(), 1)
+		assert.ErrorIs(t, reported.all()[0], errBroken, "the error of closing is reported")
 	})
 }
 
@@ -207,11 +207,11 @@ func TestAttachmentsExpire(t *testing.T) {
 
 func TestExpireErrorsAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told log[error]
+		var reported log[error]
 		store := &expiring{Store: memstore.NewStore(), err: errBroken}
-		open(t, memory.NewHub(), func(c *core.Config) { c.Store, c.ErrorHandler = store, told.add })
+		open(t, memory.NewHub(), func(c *core.Config) { c.Store, c.ErrorHandler = store, reported.add })
 		time.Sleep(31 * time.Second)
-		require.Len(t, told.all(), 1)
-		assert.ErrorIs(t, told.all()[0], errBroken)
+		require.Len(t, reported.all(), 1)
+		assert.ErrorIs(t, reported.all()[0], errBroken)
 	})
 }

@@ -49,7 +49,7 @@ func TestRequestRateOfPeersIsLimited(t *testing.T) {
 
 				p := newPuppet(t, hub, "/", "puppet")
 				for i := range 600 {
-					request.RequestID, request.UID = fmt.Sprint(i), fmt.Sprint("made up ", i)
+					request.RequestID, request.UID = fmt.Sprint(i), fmt.Sprint("invented ", i)
 					p.say(request)
 				}
 				synctest.Wait()
@@ -116,10 +116,10 @@ func TestNewPeerGetsItsFullRequestRate(t *testing.T) {
 		hub := memory.NewHub()
 		cluster := open(t, hub, func(c *core.Config) { c.MaxRequestRate = 500 })
 		join(t, cluster, "/", many(10))
-		newcomer := join(t, open(t, hub), "/", nil)
-		require.NoError(t, newcomer.WaitForPeers(t.Context(), 1))
+		newNode := join(t, open(t, hub), "/", nil)
+		require.NoError(t, newNode.WaitForPeers(t.Context(), 1))
 		for range 400 { // 400 sockets a second, for ten seconds
-			sockets, err := newcomer.FetchSockets(t.Context())
+			sockets, err := newNode.FetchSockets(t.Context())
 			require.NoError(t, err)
 			require.Len(t, sockets, 10)
 			time.Sleep(25 * time.Millisecond)
@@ -192,7 +192,7 @@ func TestPendingRequestsOfPeersAreLimited(t *testing.T) {
 		ask := func(n int) {
 			for i := range n {
 				p.say(codec.Envelope{Type: codec.Broadcast, Args: args("a"), RequestID: fmt.Sprint(i),
-					UID:  fmt.Sprint("made up ", i%10),
+					UID:  fmt.Sprint("invented ", i%10),
 					Opts: codec.Opts{Flags: codec.Flags{Timeout: time.Minute}}})
 			}
 			synctest.Wait()
@@ -307,7 +307,7 @@ func TestOnlyAwaitedAnswersAreFetched(t *testing.T) {
 		s := &stage{ns: ns, hub: hub, p: p, outcome: make(chan outcome, 1)}
 		synctest.Wait()
 		s.ask(t.Context(), t, kind, ns.Target)
-		refer("stranger", responses[kind])
+		refer("other", responses[kind])
 		assert.Empty(t, reads.all(), "it was not asked")
 		for other, typ := range responses {
 			if typ != responses[kind] {

@@ -105,7 +105,7 @@ func TestTombstonesExpire(t *testing.T) {
 		p.say(codec.Envelope{Type: codec.Heartbeat})
 		synctest.Wait()
 		assert.Equal(t, []string{"puppet"}, ns.Peers(),
-			"11 s after the goodbye it is forgotten, the heartbeat timeout being 10 s: "+
+			"11 s after the leave message the tombstone is gone, the heartbeat timeout being 10 s: "+
 				"the list of who closed must not grow for ever")
 	})
 }

@@ -33,9 +33,8 @@ type offload struct {
 
 // heldBack is what offload holds back of one namespace.
 type heldBack struct {
-	count   atomic.Int32 // of both below; may be read without the lock
-	inOrder []*outgoing  // each waits for those before it
-	free    int          // how many wait for nothing but the store
+	inOrder []*outgoing // each waits for those before it
+	free    int         // how many wait for nothing but the store
 }
 
 // inOrder reports whether o keeps its place among the messages of its namespace. Messages to clients, rooms and
@@ -60,12 +59,8 @@ func (h *heldBack) passes(o *outgoing) bool {
 // offer queues o for the bus or, before that, for the store. If there is no room, it returns ErrQueueFull or, with
 // wait, a channel that is closed when another try is worth it.
 func (f *offload) offer(o *outgoing, wait bool) (space <-chan struct{}, err error) {
-	o.offloaded = o.Spills()
+	o.offloaded = o.NeedsStore()
 	h := &o.ns.held
-	// Most messages need no lock. A goroutine that sends two messages has seen the count of the first.
-	if !o.offloaded && (h.count.Load() == 0 || !o.inOrder()) {
-		return f.pass(o, wait)
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !o.offloaded && h.passes(o) {
@@ -99,7 +94,6 @@ func (f *offload) offer(o *outgoing, wait bool) (space <-chan struct{}, err erro
 	} else {
 		h.free++
 	}
-	h.count.Add(1)
 	return nil, nil
 }
 
@@ -146,7 +140,7 @@ func (f *offload) stored(o *outgoing) {
 
 // note counts and traces the outcome of o's attachment, unless the caller of the message left before it was stored.
 func (f *offload) note(o *outgoing) {
-	if o.Err == nil && o.Spills() {
+	if o.Err == nil && o.NeedsStore() {
 		return
 	}
 	f.solo.stored(o.Err)
@@ -160,7 +154,6 @@ func (f *offload) note(o *outgoing) {
 
 // letGo queues o for the bus, or adds it to the failed ones. The caller holds mu.
 func (f *offload) letGo(o *outgoing, failed []*outgoing) []*outgoing {
-	held := &o.ns.held
 	f.room.Leave(o.size)
 	switch {
 	case o.Err == nil:
@@ -174,7 +167,6 @@ func (f *offload) letGo(o *outgoing, failed []*outgoing) []*outgoing {
 	default:
 		failed = append(failed, o)
 	}
-	held.count.Add(-1) // only now, when the message is in the queue
 	return failed
 }
 
@@ -201,13 +193,13 @@ func (f *offload) giveUpBefore(ctx context.Context) (stop func() bool) {
 	return time.AfterFunc(time.Until(deadline)/10*9, func() { f.giveUp(errClosing) }).Stop
 }
 
-// Message implements wire.Spilled.
+// Message implements wire.Attachment.
 func (o *outgoing) Message() *wire.Outgoing { return &o.Outgoing }
 
-// Wanted implements wire.Spilled.
+// Wanted implements wire.Attachment.
 func (o *outgoing) Wanted() bool { return o.ticket.Queued() }
 
-// Stored implements wire.Spilled.
+// Stored implements wire.Attachment.
 func (o *outgoing) Stored(context.Context) { o.ns.cluster.publisher.offload.stored(o) }
 
-var _ wire.Spilled = (*outgoing)(nil)
+var _ wire.Attachment = (*outgoing)(nil)

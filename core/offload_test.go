@@ -156,9 +156,9 @@ func TestOrderOfANamespaceIsKeptAcrossTheStore(t *testing.T) {
 
 func TestFailedAttachmentFailsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told, stored log[error]
+		var reported, stored log[error]
 		p := newStocked(t, func(c *core.Config) {
-			c.ErrorHandler = told.add
+			c.ErrorHandler = reported.add
 			c.Trace.AttachmentStored = func(_ string, _ codec.Type, _ int, _ time.Duration, err error) {
 				stored.add(err)
 			}
@@ -180,7 +180,7 @@ func TestFailedAttachmentFailsAlone(t *testing.T) {
 		assert.NotErrorIs(t, err, core.ErrUnconfirmed, "the message was certainly not sent")
 		synctest.Wait()
 		assert.Equal(t, []string{`["small"]`}, p.alice.got.all())
-		assert.Len(t, told.all(), 1, "the error of EmitAsync is reported")
+		assert.Len(t, reported.all(), 1, "the error of EmitAsync is reported")
 		assert.Len(t, stored.all(), 2)
 		after := p.here.Stats()
 		assert.Equal(t, uint64(2), after.PublishErrors-before.PublishErrors)
@@ -283,8 +283,8 @@ func TestCloseLeavesTimeForTheLeaveMessage(t *testing.T) {
 	for name, deaf := range map[string]bool{"StoreLooksAtItsContext": false, "StoreDoesNot": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var told log[error]
-				p := newStocked(t, func(c *core.Config) { c.ErrorHandler = told.add })
+				var reported log[error]
+				p := newStocked(t, func(c *core.Config) { c.ErrorHandler = reported.add })
 				q := newPuppet(t, p.hub, "/", "puppet")
 				unlock := p.store.lock()
 				p.store.deaf.Store(deaf)
@@ -297,8 +297,8 @@ func TestCloseLeavesTimeForTheLeaveMessage(t *testing.T) {
 				bye, _ := q.of(p.ns.UID(), codec.AdapterClose)
 				require.Len(t, bye, 1, "peers that miss the leave message wait for the node until HeartbeatTimeout")
 				assert.Equal(t, []string{`["small"]`}, p.alice.got.all())
-				require.Len(t, told.all(), 1)
-				assert.ErrorContains(t, told.all()[0], "store attachment")
+				require.Len(t, reported.all(), 1)
+				assert.ErrorContains(t, reported.all()[0], "store attachment")
 				unlock()
 			})
 		})

@@ -34,7 +34,7 @@ func (h *hostile) LogValue() slog.Value         { panic(h) }
 
 // harms are ways in which called code can fail.
 var harms = map[string]func(){
-	"Panic":          func() { panic("told to") },
+	"Panic":          func() { panic("on purpose") },
 	"PanicOfHostile": func() { panic((*hostile)(nil)) },
 	"PanicOfNil":     func() { panic(nil) }, //nolint:govet // this is what the test is about
 	"NilDereference": func() { var p *int; *p = 1 },
@@ -478,14 +478,14 @@ type harmfulCodec struct {
 
 func (c harmfulCodec) Append(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
 	if env.Args.Event() == "harm" {
-		panic("told to")
+		panic("on purpose")
 	}
 	return c.Codec.Append(dst, env, f)
 }
 
 func (c harmfulCodec) Parse(p []byte, f codec.Format) (*codec.Envelope, error) {
 	if c.parse.Load() {
-		panic("told to")
+		panic("on purpose")
 	}
 	return c.Codec.Parse(p, f)
 }

@@ -239,13 +239,13 @@ func TestOneMessageMayBeLargerThanTheQueue(t *testing.T) {
 func TestAsyncErrorsAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
-		var told log[error]
-		ns := join(t, open(t, b, func(c *core.Config) { c.ErrorHandler = told.add }), "/", nil)
+		var reported log[error]
+		ns := join(t, open(t, b, func(c *core.Config) { c.ErrorHandler = reported.add }), "/", nil)
 		b.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return errBroken }})
 		require.NoError(t, ns.EmitAsync("a"))
 		synctest.Wait()
-		require.Len(t, told.all(), 1)
-		assert.ErrorIs(t, told.all()[0], errBroken)
+		require.Len(t, reported.all(), 1)
+		assert.ErrorIs(t, reported.all()[0], errBroken)
 		b.heal()
 	})
 }

@@ -31,8 +31,8 @@ func (p *puppet) live(uids ...string) {
 	p.alive = uids
 }
 
-// greet answers an announcement.
-func (p *puppet) greet(env *codec.Envelope) {
+// answerAnnouncement answers an announcement.
+func (p *puppet) answerAnnouncement(env *codec.Envelope) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, uid := range p.alive {
@@ -61,7 +61,7 @@ func newPuppet(t testing.TB, bus transport.Bus, nsp, uid string) *puppet {
 				env = &codec.Envelope{UID: string(m.Payload)}
 			}
 			p.heard.add(env)
-			p.greet(env)
+			p.answerAnnouncement(env)
 		}
 	})
 	t.Cleanup(func() {

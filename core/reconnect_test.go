@@ -256,8 +256,8 @@ func TestGapIsReported(t *testing.T) {
 		hub := memory.NewHub()
 		b := &bus{Bus: hub}
 		var back log[*core.GapError]
-		var told log[error]
-		cluster := open(t, b, func(c *core.Config) { c.Trace.SessionRecovered, c.ErrorHandler = back.add, told.add })
+		var reported log[error]
+		cluster := open(t, b, func(c *core.Config) { c.Trace.SessionRecovered, c.ErrorHandler = back.add, reported.add })
 		a, z := join(t, cluster, "/a", nil), join(t, cluster, "/z", nil)
 		pa, pz := newPuppet(t, hub, "/a", "puppet"), newPuppet(t, hub, "/z", "puppet")
 		for round := range 3 {
@@ -282,7 +282,7 @@ func TestGapIsReported(t *testing.T) {
 		}
 		assert.Equal(t, uint64(3), cluster.Stats().SessionsLost)
 		gaps := 0
-		for _, err := range told.all() {
+		for _, err := range reported.all() {
 			if gap := new(core.GapError); errors.As(err, &gap) {
 				gaps++
 			}

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// told is a registry whose events are kept.
-func told() (*core.Registry, *log[string]) {
+// recordingRegistry returns a registry and its events.
+func recordingRegistry() (*core.Registry, *log[string]) {
 	events := new(log[string])
 	return core.NewRegistry(core.RegistryConfig{
 		CreateRoom: func(room string) { events.add("create " + room) },
@@ -24,7 +24,7 @@ func told() (*core.Registry, *log[string]) {
 // The order is that of Socket.IO's in-memory adapter: create-room before the first join-room, delete-room after the
 // last leave-room, rooms of a leaving socket in the order in which it joined.
 func TestRoomEventsFollowSocketIOsOrder(t *testing.T) {
-	r, events := told()
+	r, events := recordingRegistry()
 	r.Add(&plain{id: "a"}, "x")
 	r.Add(&plain{id: "b"})
 	r.JoinID("b", "x", "x")
@@ -65,7 +65,7 @@ func TestRoomEventsMayUseTheRegistry(t *testing.T) {
 }
 
 func TestRoomEventsAreConsistentUnderConcurrency(t *testing.T) {
-	r, events := told()
+	r, events := recordingRegistry()
 	var group sync.WaitGroup
 	for g := range 8 {
 		group.Go(func() {

@@ -220,7 +220,7 @@ func TestAnswersOfOthersAndDuplicatesDoNotCount(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		s := newStage(t, nil, "b", "c")
 		id := s.ask(t.Context(), t, kind, s.ns.Target)
-		s.answer(kind, "stranger", id)
+		s.answer(kind, "other", id)
 		s.answer(kind, codec.EmitterUID, id)
 		s.answer(kind, "b", "another request")
 		for range 3 {

@@ -118,7 +118,7 @@ func TestUnsignedMessagesAreDropped(t *testing.T) {
 		ns := join(t, cluster, "/", registry)
 		other := open(t, hub, secret(secretA, nil))
 		there, away := join(t, other, "/", nil), join(t, other, "/elsewhere", nil)
-		stranger := join(t, open(t, hub, secret(secretB, nil)), "/", nil)
+		outsider := join(t, open(t, hub, secret(secretB, nil)), "/", nil)
 		plain := join(t, open(t, hub), "/", nil)
 		require.NoError(t, there.Emit(t.Context(), "signed"))
 		require.NoError(t, away.Emit(t.Context(), "elsewhere"))
@@ -139,7 +139,7 @@ func TestUnsignedMessagesAreDropped(t *testing.T) {
 		} {
 			p.shout(payload)
 		}
-		require.NoError(t, stranger.Emit(t.Context(), "of an unverified peer"))
+		require.NoError(t, outsider.Emit(t.Context(), "of an unverified peer"))
 		require.NoError(t, plain.Emit(t.Context(), "plain"))
 		synctest.Wait()
 		assert.Equal(t, []string{`["signed"]`}, clients["alice"].got.all())

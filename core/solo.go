@@ -30,7 +30,7 @@ type solo struct {
 
 // mustWait reports whether the caller of o has to wait for the outcome.
 func (s *solo) mustWait(o *outgoing, now time.Time) bool {
-	return !o.forPeers || s.publishFailed.Load() || o.Spills() && s.storeFailed.Load() || !o.ns.hasNoPeers(now)
+	return !o.forPeers || s.publishFailed.Load() || o.NeedsStore() && s.storeFailed.Load() || !o.ns.hasNoPeers(now)
 }
 
 // published notes the outcome of a batch.

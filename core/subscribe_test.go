@@ -73,8 +73,8 @@ func TestMessagesArriveWhileTheNodeListensToManyChannels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := memory.NewHubWithConfig(memory.Config{Buffer: 64})
 		b := &bus{Bus: hub}
-		var told log[error]
-		cluster := open(t, b, func(c *core.Config) { c.ErrorHandler = told.add })
+		var reported log[error]
+		cluster := open(t, b, func(c *core.Config) { c.ErrorHandler = reported.add })
 		registry, clients := crowd("alice")
 		join(t, cluster, "/busy", registry)
 		sender := join(t, open(t, hub), "/busy", nil)
@@ -102,7 +102,7 @@ func TestMessagesArriveWhileTheNodeListensToManyChannels(t *testing.T) {
 		require.Greater(t, len(emitted), 1500, "10 s of listening")
 		assert.Equal(t, emitted, clients["alice"].got.all(),
 			"no message is lost or delayed while a node listens to many channels")
-		assert.Empty(t, told.all())
+		assert.Empty(t, reported.all())
 	})
 }
 
@@ -174,7 +174,7 @@ func TestSlowListenAllGetsFewerChannels(t *testing.T) {
 func TestBadChannelDoesNotHarmOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bus{Bus: memory.NewHub()}
-		var told log[error]
+		var reported log[error]
 		b.fault(faults{
 			listenAll: func(ctx context.Context, s transport.Session, all []string) error {
 				for _, channel := range all {
@@ -190,14 +190,14 @@ func TestBadChannelDoesNotHarmOthers(t *testing.T) {
 				return s.Listen(ctx, channel)
 			},
 		})
-		cluster := open(t, b, func(c *core.Config) { c.ErrorHandler = told.add })
+		cluster := open(t, b, func(c *core.Config) { c.ErrorHandler = reported.add })
 		bad, err := cluster.NamespaceAsync("/bad", core.NewRegistry(core.RegistryConfig{}))
 		require.NoError(t, err)
 		good := openMany(t, cluster, 100)
 		for _, ns := range good {
 			require.NoError(t, ns.Emit(t.Context(), "x"))
 		}
-		told.wait(t, 1)
+		reported.wait(t, 1)
 		require.NoError(t, bad.Close(t.Context()))
 		time.Sleep(10 * time.Second)
 		before := cluster.Stats().SessionsLost

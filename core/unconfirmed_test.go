@@ -76,9 +76,9 @@ func TestBusErrorsAreUnconfirmedUnlessTheBusKnows(t *testing.T) {
 
 func TestStuckBusDelaysNoCallerAndKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told log[error]
+		var reported log[error]
 		h, cluster, ns, alice := witness(t, func(c *core.Config) {
-			c.PublishTimeout, c.ErrorHandler = time.Second, told.add
+			c.PublishTimeout, c.ErrorHandler = time.Second, reported.add
 			c.HeartbeatInterval, c.HeartbeatTimeout = time.Hour, time.Hour
 		})
 		published := cluster.Stats().Published
@@ -92,9 +92,9 @@ func TestStuckBusDelaysNoCallerAndKeepsTheOrder(t *testing.T) {
 		assert.Error(t, err)
 		assert.NotErrorIs(t, err, core.ErrUnconfirmed)
 		synctest.Wait()
-		require.Len(t, told.all(), 2, "each is reported once: %v", told.all())
-		assert.ErrorIs(t, told.all()[0], core.ErrUnconfirmed)
-		assert.NotErrorIs(t, told.all()[1], core.ErrUnconfirmed)
+		require.Len(t, reported.all(), 2, "each is reported once: %v", reported.all())
+		assert.ErrorIs(t, reported.all()[0], core.ErrUnconfirmed)
+		assert.NotErrorIs(t, reported.all()[1], core.ErrUnconfirmed)
 
 		start = time.Now()
 		assert.Error(t, ns.Emit(context.Background(), "refused"))
@@ -107,7 +107,7 @@ func TestStuckBusDelaysNoCallerAndKeepsTheOrder(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, []string{`["async, being published"]`, `["next"]`}, alice.got.all())
 		assert.Equal(t, published+2, cluster.Stats().Published)
-		assert.Len(t, told.all(), 2, "no outcome is reported twice")
+		assert.Len(t, reported.all(), 2, "no outcome is reported twice")
 	})
 }
 
@@ -127,7 +127,7 @@ func TestAnnouncementsAreAnsweredAfterAStuckBus(t *testing.T) {
 		time.Sleep(time.Minute + 500*time.Millisecond) // between two regular heartbeats
 		synctest.Wait()
 		before, _ := p.of(ns.UID(), codec.Heartbeat)
-		p.say(codec.Envelope{Type: codec.InitialHeartbeat, UID: "newcomer"})
+		p.say(codec.Envelope{Type: codec.InitialHeartbeat, UID: "new"})
 		synctest.Wait()
 		after, _ := p.of(ns.UID(), codec.Heartbeat)
 		assert.Len(t, after, len(before)+1)

@@ -21,7 +21,7 @@ const closeKey, closeHash = "0f5a3c2e9d81b746c3a1e0d95b72f468", "c58f032d6ef2195
 // flood sends a heartbeat in the name of each of n uids.
 func (p *puppet) flood(n int) {
 	for i := range n {
-		p.say(codec.Envelope{Type: codec.Heartbeat, UID: fmt.Sprintf("made up %d", i)})
+		p.say(codec.Envelope{Type: codec.Heartbeat, UID: fmt.Sprintf("invented %d", i)})
 	}
 }
 
@@ -103,7 +103,7 @@ func TestRequestsDoNotWaitForInventedPeers(t *testing.T) {
 		s := newStage(t, nil, "b", "c")
 		s.p.flood(6000)
 		synctest.Wait()
-		require.Subset(t, s.ns.Peers(), []string{"made up 5999"}, "a new peer counts at once")
+		require.Subset(t, s.ns.Peers(), []string{"invented 5999"}, "a new peer counts at once")
 		id := s.ask(t.Context(), t, kind, s.ns.Target)
 		s.answer(kind, "b", id)
 		s.answer(kind, "c", id)
@@ -147,7 +147,7 @@ func TestFloodOfInventedPeersHarmsNoRealOne(t *testing.T) {
 			}
 			for range 20 {
 				for range 50 {
-					p.say(codec.Envelope{Type: codec.Type(1 + n%2), UID: fmt.Sprintf("made up %d", n)})
+					p.say(codec.Envelope{Type: codec.Type(1 + n%2), UID: fmt.Sprintf("invented %d", n)})
 					n++
 				}
 				time.Sleep(50 * time.Millisecond)
@@ -161,7 +161,7 @@ func TestFloodOfInventedPeersHarmsNoRealOne(t *testing.T) {
 				said++
 			}
 		}
-		assert.Less(t, said, 500, "%d messages of made-up peers, half of them announcements, make a node say %d", n,
+		assert.Less(t, said, 500, "%d messages of invented peers, half of them announcements, make a node say %d", n,
 			said)
 
 		start := time.Now()
@@ -309,13 +309,13 @@ func TestTombstonesAreBounded(t *testing.T) {
 		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "b"})
 		p.say(codec.Envelope{Type: codec.AdapterClose, UID: "b"})
 		for i := range 1000 {
-			p.say(codec.Envelope{Type: codec.AdapterClose, UID: fmt.Sprintf("made up %d", i)})
+			p.say(codec.Envelope{Type: codec.AdapterClose, UID: fmt.Sprintf("invented %d", i)})
 		}
 		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "b"})
 		synctest.Wait()
 		assert.Empty(t, ns.Peers(), "leave messages of unknown nodes do not displace the tombstones of peers")
-		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "made up 0"})
+		p.say(codec.Envelope{Type: codec.Heartbeat, UID: "invented 0"})
 		synctest.Wait()
-		assert.Equal(t, []string{"made up 0"}, ns.Peers(), "the oldest of the others was forgotten")
+		assert.Equal(t, []string{"invented 0"}, ns.Peers(), "the oldest of the others was forgotten")
 	})
 }

@@ -58,7 +58,7 @@ func (b *Batch) Send(ctx context.Context) error {
 	if len(items) == 0 {
 		return nil
 	}
-	large := slices.ContainsFunc(items, (*wire.Outgoing).Spills)
+	large := slices.ContainsFunc(items, (*wire.Outgoing).NeedsStore)
 	ours, err := b.emitter.publisher.publishAll(ctx, items)
 	switch {
 	case err == nil:

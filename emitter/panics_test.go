@@ -40,7 +40,7 @@ func (f *failing) Put(ctx context.Context, body []byte) (string, error) {
 
 type panics struct{}
 
-func (panics) MarshalJSON() ([]byte, error) { panic("told to") }
+func (panics) MarshalJSON() ([]byte, error) { panic("on purpose") }
 
 func TestPanicsBecomeErrors(t *testing.T) {
 	f := &failing{}
@@ -49,7 +49,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 	require.NoError(t, err)
 	large := strings.Repeat("x", 2000)
 	for how, fail := range map[string]func() error{
-		"panic":     func() error { panic("told to") },
+		"panic":     func() error { panic("on purpose") },
 		"typed nil": func() error { var e *nilError; return e },
 	} {
 		var p *codec.PanicError

@@ -159,7 +159,7 @@ func settledUnless(err error) outcome {
 	return settled
 }
 
-// attachment is an item of a delivery that the storer has. It implements wire.Spilled.
+// attachment is an item of a delivery that the storer has. It implements wire.Attachment.
 type attachment struct {
 	publisher *publisher
 	delivery  *delivery
@@ -175,7 +175,7 @@ func (p *publisher) store(ctx context.Context, d *delivery) {
 	d.ctx = context.WithoutCancel(ctx)
 	d.waiting.Store(1)
 	for _, o := range d.items {
-		if !o.Spills() {
+		if !o.NeedsStore() {
 			continue
 		}
 		d.waiting.Add(1)

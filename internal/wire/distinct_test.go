@@ -16,10 +16,10 @@ func TestEqualMessagesAreMadeDifferentIfTheBusNeedsIt(t *testing.T) {
 	encode := func(w *wire.Wire) string {
 		args, err := codec.NewArgs("tick", 1)
 		require.NoError(t, err)
-		p, spill, err := w.Encode(nil,
+		p, toStore, err := w.Encode(nil,
 			&codec.Envelope{Type: codec.Broadcast, UID: "0123456789abcdef", NSP: "/", Args: args})
 		require.NoError(t, err)
-		require.False(t, spill)
+		require.False(t, toStore)
 		return string(p)
 	}
 	for _, distinct := range []bool{true, false} {

@@ -12,32 +12,32 @@ type Outgoing struct {
 	Env     *codec.Envelope // only the fields that a reference needs are used
 	Err     error           // the outcome, set by Sender.Send
 
-	buf   *[]byte // the payload, or the body if spill is set
-	spill bool
+	buf     *[]byte // the payload, or the body if toStore is set
+	toStore bool
 }
 
 // Outgoing encodes env for a channel.
 func (w *Wire) Outgoing(channel string, env *codec.Envelope) (Outgoing, error) {
 	buf := buffers.Get().(*[]byte)
-	b, spill, err := w.Encode(w.reserve((*buf)[:0]), env)
+	b, toStore, err := w.Encode(w.reserve((*buf)[:0]), env)
 	*buf = b
 	if err != nil {
 		putBuffer(buf)
 		return Outgoing{}, err
 	}
-	if spill {
+	if toStore {
 		w.seal(inStore, b)
 	} else {
 		w.seal(channel, b)
 	}
-	return Outgoing{Channel: channel, Env: env, buf: buf, spill: spill}, nil
+	return Outgoing{Channel: channel, Env: env, buf: buf, toStore: toStore}, nil
 }
 
 // Size returns the size of the message in bytes, before its body is stored.
 func (o *Outgoing) Size() int { return len(*o.buf) }
 
-// Spills reports whether the body has to go to the store.
-func (o *Outgoing) Spills() bool { return o.spill }
+// NeedsStore reports whether the body has to go to the store.
+func (o *Outgoing) NeedsStore() bool { return o.toStore }
 
 // Release lets the memory of o be reused. A second call does nothing.
 func (o *Outgoing) Release() {

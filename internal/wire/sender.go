@@ -46,9 +46,9 @@ func (s *Sender) Send(ctx context.Context, batch []*Outgoing) error {
 
 // transmitAll stores and publishes all messages, or none.
 func (s *Sender) transmitAll(ctx context.Context, batch []*Outgoing) error {
-	if err := s.spill(ctx, batch); err != nil {
+	if err := s.storeBodies(ctx, batch); err != nil {
 		for _, o := range batch {
-			if o.spill {
+			if o.toStore {
 				o.Err = storeError(o, err)
 			}
 		}

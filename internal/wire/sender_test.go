@@ -78,16 +78,16 @@ func (b *batchStore) PutAll(ctx context.Context, bodies [][]byte) (ids []string,
 
 func (b *batchStore) GetAll(context.Context, []string) ([][]byte, error) { return nil, errBroken }
 
-// spilled is a message whose body has to be stored.
-type spilled struct {
+// bodyToStore is a message whose body has to be stored.
+type bodyToStore struct {
 	message *wire.Outgoing
 	done    func()
 	left    bool // its caller has left
 }
 
-func (s *spilled) Message() *wire.Outgoing { return s.message }
-func (s *spilled) Wanted() bool            { return !s.left }
-func (s *spilled) Stored(context.Context)  { s.done() }
+func (s *bodyToStore) Message() *wire.Outgoing { return s.message }
+func (s *bodyToStore) Wanted() bool            { return !s.left }
+func (s *bodyToStore) Stored(context.Context)  { s.done() }
 
 // outgoing returns one message for each text. Their channels are numbers.
 func outgoing(t *testing.T, w *wire.Wire, texts ...string) (batch []*wire.Outgoing) {
@@ -107,9 +107,9 @@ func send(t *testing.T, s *wire.Sender, texts ...string) (errs []error, err erro
 	var group, messages sync.WaitGroup
 	storer := wire.NewStorer(s.Wire, s.Store, s.Timeout, group.Go)
 	for _, o := range batch {
-		if o.Spills() {
+		if o.NeedsStore() {
 			messages.Add(1)
-			require.NoError(t, storer.Add(t.Context(), &spilled{message: o, done: messages.Done}))
+			require.NoError(t, storer.Add(t.Context(), &bodyToStore{message: o, done: messages.Done}))
 		}
 	}
 	messages.Wait()

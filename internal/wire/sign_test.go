@@ -100,7 +100,7 @@ func TestSignatures(t *testing.T) {
 		for n := 7700; n < 8000; n++ {
 			p := posted(t, config(key), "c", env(n))
 			require.LessOrEqual(t, len(p), 7999, "%d bytes of text", n)
-			if spilled := bytes.Contains(p, []byte("attachmentId")); !spilled && len(p) == 7999 {
+			if isReference := bytes.Contains(p, []byte("attachmentId")); !isReference && len(p) == 7999 {
 				return
 			}
 		}

@@ -29,8 +29,8 @@ type Storer struct {
 	last  time.Time // when something was stored
 }
 
-// Spilled is a message whose body has to be stored.
-type Spilled interface {
+// Attachment is a message whose body has to be stored.
+type Attachment interface {
 	// Message returns the message. It belongs to the Storer until Stored is called.
 	Message() *Outgoing
 	// Wanted reports whether the message is still to be sent.
@@ -42,7 +42,7 @@ type Spilled interface {
 }
 
 type waiting struct {
-	Spilled
+	Attachment
 	since time.Time
 }
 
@@ -57,7 +57,7 @@ func NewStorer(wire *Wire, store Store, timeout time.Duration, spawn func(func()
 
 // Add queues a message. If the store is stuck, it returns an error and does not call Stored. The store is called with
 // ctx or with that of an earlier call; when that context ends, the messages that wait fail with its cause.
-func (s *Storer) Add(ctx context.Context, m Spilled) error {
+func (s *Storer) Add(ctx context.Context, m Attachment) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stuck == s.trips {

@@ -67,7 +67,7 @@ func newDepot(t *testing.T, store wire.Store) *depot {
 
 func (d *depot) add(n int) (err error) {
 	for _, o := range outgoing(d.t, d.wire, slices.Repeat([]string{long}, n)...) {
-		err = errors.Join(err, d.storer.Add(d.t.Context(), &spilled{message: o, done: func() {
+		err = errors.Join(err, d.storer.Add(d.t.Context(), &bodyToStore{message: o, done: func() {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.done, d.times = append(d.done, o), append(d.times, time.Now())
@@ -108,7 +108,7 @@ func TestWaitingBodiesShareRoundTrips(t *testing.T) {
 		synctest.Wait()
 		for _, o := range d.came() {
 			assert.NoError(t, o.Err)
-			assert.False(t, o.Spills(), "it can be sent")
+			assert.False(t, o.NeedsStore(), "it can be sent")
 		}
 	})
 }
@@ -191,13 +191,13 @@ func TestUnwantedBodiesAreNotStored(t *testing.T) {
 			require.NoError(t, d.add(1))
 			synctest.Wait()
 		}
-		told := false
-		left := &spilled{message: outgoing(t, d.wire, long)[0], done: func() { told = true }}
+		called := false
+		left := &bodyToStore{message: outgoing(t, d.wire, long)[0], done: func() { called = true }}
 		require.NoError(t, d.storer.Add(t.Context(), left))
 		left.left = true
 		close(gate)
 		synctest.Wait()
-		assert.True(t, told)
+		assert.True(t, called)
 		assert.Equal(t, []int{1, 1}, store.trips())
 	})
 }

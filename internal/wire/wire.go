@@ -6,7 +6,7 @@
 //   - wire.go: Wire, which encodes and decodes; body.go: the bodies of references
 //   - channel.go: the names of channels; event.go: events, reserved names
 //   - distinct.go: equal messages of a batch become different; sign.go: signatures
-//   - outgoing.go: an encoded message; sender.go: publishing; spill.go, storer.go: storing attachments
+//   - outgoing.go: an encoded message; sender.go: publishing; store.go, storer.go: storing attachments
 //   - errors.go: errors of a bus or a store that is stuck
 package wire
 
@@ -40,23 +40,23 @@ type Config struct {
 
 // Wire encodes and decodes. It is safe for concurrent use.
 type Wire struct {
-	codec  codec.Codec
-	peeker codec.Peeker
-	text   bool
-	spills bool
-	signer *signer // nil: messages are not signed
-	inline int     // how many bytes are sent inline, without the signature; 0: any number
-	max    int     // how many bytes a message may have; 0: any number
+	codec    codec.Codec
+	peeker   codec.Peeker
+	text     bool
+	hasStore bool
+	signer   *signer // nil: messages are not signed
+	inline   int     // how many bytes are sent inline, without the signature; 0: any number
+	max      int     // how many bytes a message may have; 0: any number
 
 	distinct *distinct // nil if the bus accepts equal messages
 }
 
 // New returns a Wire for config.
 func New(config Config) *Wire {
-	w := &Wire{codec: config.Codec, text: config.Limits.Text, spills: config.Store != nil,
+	w := &Wire{codec: config.Codec, text: config.Limits.Text, hasStore: config.Store != nil,
 		inline: config.Limits.Payload, max: config.MaxMessageBytes}
 	w.peeker, _ = config.Codec.(codec.Peeker)
-	if t := config.Threshold; w.spills && t > 0 && (w.inline == 0 || t <= w.inline) {
+	if t := config.Threshold; w.hasStore && t > 0 && (w.inline == 0 || t <= w.inline) {
 		w.inline = max(t-1, 1) // 0 would mean any number; no message is that short
 	}
 	if w.signer = newSigner(config.Secrets); w.signer != nil && w.inline > 0 {
@@ -68,25 +68,25 @@ func New(config Config) *Wire {
 	return w
 }
 
-// Encode appends env to dst in the form for the bus, without the signature. If spill is true, the result is a body
+// Encode appends env to dst in the form for the bus, without the signature. If toStore is true, the result is a body
 // for the store instead, and Reference returns the message for the bus once the body is stored.
-func (w *Wire) Encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
-	p, spill, err = w.encode(dst, env)
-	if w.distinct != nil && err == nil && !spill && env.Nonce == 0 && w.distinct.seen(p[len(dst):]) {
+func (w *Wire) Encode(dst []byte, env *codec.Envelope) (p []byte, toStore bool, err error) {
+	p, toStore, err = w.encode(dst, env)
+	if w.distinct != nil && err == nil && !toStore && env.Nonce == 0 && w.distinct.seen(p[len(dst):]) {
 		env.Nonce = w.distinct.number()
 		return w.encode(dst, env)
 	}
-	return p, spill, err
+	return p, toStore, err
 }
 
-func (w *Wire) encode(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
-	if p, spill, err = w.form(dst, env); err == nil {
+func (w *Wire) encode(dst []byte, env *codec.Envelope) (p []byte, toStore bool, err error) {
+	if p, toStore, err = w.form(dst, env); err == nil {
 		err = w.CheckSize(env.Type, len(p)-len(dst)+w.overhead())
 	}
 	if err != nil {
 		return dst, false, err
 	}
-	return p, spill, nil
+	return p, toStore, nil
 }
 
 // CheckSize returns a *fault.TooLargeError for a message of n bytes that is over MaxMessageBytes. t is 0 when the
@@ -103,14 +103,14 @@ func (w *Wire) CheckSize(t codec.Type, n int) error {
 }
 
 // form appends env in the form for the bus or the store.
-func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err error) {
+func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, toStore bool, err error) {
 	defer guard.Catch(&err)
 	start := len(dst)
 	p, err = w.codec.Append(dst, env, codec.Text)
 	switch {
 	case err == nil && w.fits(len(p)-start):
 		return p, false, nil
-	case err == nil && !w.spills:
+	case err == nil && !w.hasStore:
 		return dst, false, &fault.TooLargeError{Message: env.Type.String(), Size: len(p) - start, Limit: w.inline}
 	case err != nil && !errors.Is(err, codec.ErrBinary):
 		return dst, false, fmt.Errorf("backplane: encode %s: %w", env.Type, err)
@@ -121,10 +121,10 @@ func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, spill bool, err 
 		if w.fits(len(p) - start) {
 			return p, false, nil
 		}
-		if !w.spills {
+		if !w.hasStore {
 			return dst, false, &fault.TooLargeError{Message: env.Type.String(), Size: len(p) - start, Limit: w.inline}
 		}
-	case err != nil && !w.spills:
+	case err != nil && !w.hasStore:
 		return dst, false, fmt.Errorf("backplane: encode %s: %w: configure a Store for binary data", env.Type, err)
 	}
 	env.AttachmentKey = newKey()

@@ -55,7 +55,7 @@ func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 		limits    transport.Limits
 		threshold int
 		size      int
-		spill     bool
+		toStore   bool
 	}{
 		{"DefaultFits", postgres, 0, 7999, false},
 		{"DefaultDoesNot", postgres, 0, 8000, true},
@@ -74,12 +74,12 @@ func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 				w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: c.limits,
 					Threshold: c.threshold})
 				env := sized(t, jsonmsgpack.Codec{}, c.size, filler)
-				p, spill, err := w.Encode([]byte("before"), env)
+				p, toStore, err := w.Encode([]byte("before"), env)
 				require.NoError(t, err)
-				assert.Equal(t, c.spill, spill, "Encode of %d bytes", c.size)
+				assert.Equal(t, c.toStore, toStore, "Encode of %d bytes", c.size)
 				require.Equal(t, "before", string(p[:6]), "Encode appends")
 				p = p[6:]
-				if !spill {
+				if !toStore {
 					assert.Len(t, p, c.size)
 					got, err := w.Decode(p)
 					require.NoError(t, err)
@@ -104,9 +104,9 @@ func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 
 func TestWithoutStoreTheLimitIsAnError(t *testing.T) {
 	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres, Threshold: 100})
-	_, spill, err := w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 7999, "x"))
+	_, toStore, err := w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 7999, "x"))
 	require.NoError(t, err, "without a store the threshold is ignored")
-	assert.False(t, spill)
+	assert.False(t, toStore)
 	_, _, err = w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 8000, "x"))
 	var large *fault.TooLargeError
 	require.ErrorAs(t, err, &large)
@@ -121,9 +121,9 @@ func TestBinaryMessages(t *testing.T) {
 			t.Run("GoesInlineOverABusOfBytes", func(t *testing.T) {
 				w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: transport.Limits{Payload: 1000}})
 				env := broadcast(t, binary)
-				p, spill, err := w.Encode(nil, env)
+				p, toStore, err := w.Encode(nil, env)
 				require.NoError(t, err)
-				assert.False(t, spill)
+				assert.False(t, toStore)
 				got, err := w.Decode(p)
 				require.NoError(t, err)
 				assert.Equal(t, env.Args.String(), got.Args.String())
@@ -133,9 +133,9 @@ func TestBinaryMessages(t *testing.T) {
 			t.Run("BecomesAnAttachmentWhenTooLarge", func(t *testing.T) {
 				w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: transport.Limits{Payload: 1000}})
 				env := broadcast(t, make([]byte, 1000))
-				p, spill, err := w.Encode(nil, env)
+				p, toStore, err := w.Encode(nil, env)
 				require.NoError(t, err)
-				assert.True(t, spill)
+				assert.True(t, toStore)
 				got, err := w.DecodeBody(env, p)
 				require.NoError(t, err)
 				assert.Equal(t, env.Args.String(), got.Args.String())
@@ -150,9 +150,9 @@ func TestBinaryMessages(t *testing.T) {
 	}
 	t.Run("BecomesAnAttachmentOverABusOfText", func(t *testing.T) {
 		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: postgres})
-		_, spill, err := w.Encode(nil, broadcast(t, binary))
+		_, toStore, err := w.Encode(nil, broadcast(t, binary))
 		require.NoError(t, err)
-		assert.True(t, spill, "however small: JSON has no bytes")
+		assert.True(t, toStore, "however small: JSON has no bytes")
 	})
 	t.Run("OverABusOfTextNeedsAStore", func(t *testing.T) {
 		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres})
@@ -182,13 +182,13 @@ func TestErrorsOfTheCodecAreReturned(t *testing.T) {
 		form codec.Format
 		arg  any
 	}{"Text": {codec.Text, "x"}, "BinaryInline": {codec.Binary, []byte("x")},
-		"BinarySpilled": {codec.Binary, strings.Repeat("x", 1000)}} {
+		"BinaryAttachment": {codec.Binary, strings.Repeat("x", 1000)}} {
 		t.Run(name, func(t *testing.T) {
 			w := wire.New(wire.Config{Codec: failing{form: c.form}, Store: memory.NewStore(),
 				Limits: transport.Limits{Payload: 500}})
-			p, spill, err := w.Encode([]byte("before"), broadcast(t, c.arg))
+			p, toStore, err := w.Encode([]byte("before"), broadcast(t, c.arg))
 			assert.ErrorIs(t, err, errForm)
-			assert.False(t, spill)
+			assert.False(t, toStore)
 			assert.Equal(t, "before", string(p))
 		})
 	}
@@ -217,22 +217,22 @@ func TestBodyBelongsToItsReference(t *testing.T) {
 	for name, c := range map[string]codec.Codec{"node": jsonmsgpack.Codec{}, "cbor": cbor.Codec{}} {
 		t.Run(name, func(t *testing.T) {
 			w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: postgres, Threshold: 1})
-			spill := func() (ref *codec.Envelope, body []byte) {
+			encodeBody := func() (ref *codec.Envelope, body []byte) {
 				env := broadcast(t, strings.Repeat("x", 100))
-				body, spill, err := w.Encode(nil, env)
+				body, toStore, err := w.Encode(nil, env)
 				require.NoError(t, err)
-				require.True(t, spill)
+				require.True(t, toStore)
 				p, err := w.Reference(nil, env, "7")
 				require.NoError(t, err)
 				ref, err = w.Decode(p)
 				require.NoError(t, err)
 				return ref, body
 			}
-			ref, body := spill()
+			ref, body := encodeBody()
 			_, err := w.DecodeBody(ref, body)
 			require.NoError(t, err)
 
-			_, other := spill() // the same message of the same sender, sent again
+			_, other := encodeBody() // the same message of the same sender, sent again
 			_, err = w.DecodeBody(ref, other)
 			require.ErrorIs(t, err, fault.ErrAttachmentReplaced)
 
@@ -280,13 +280,13 @@ func TestMaxMessageBytesBoundsEveryForm(t *testing.T) {
 			p, _, err := w.Encode([]byte("before"), broadcast(t, c.arg(fits)))
 			require.NoError(t, err, "the limit is inclusive")
 			require.Len(t, p, limit+len("before"))
-			p, spill, err := w.Encode([]byte("before"), broadcast(t, c.arg(fits+1)))
+			p, toStore, err := w.Encode([]byte("before"), broadcast(t, c.arg(fits+1)))
 			var large *fault.TooLargeError
 			require.ErrorAs(t, err, &large)
 			require.Equal(t, fault.TooLargeError{Message: "BROADCAST", Size: limit + 1, Limit: limit,
 				Option: "MaxMessageBytes"}, *large)
 			require.Contains(t, err.Error(), "MaxMessageBytes")
-			require.False(t, spill)
+			require.False(t, toStore)
 			require.Equal(t, "before", string(p))
 		})
 	}
@@ -326,8 +326,8 @@ func FuzzDecode(f *testing.F) {
 
 // again encodes a decoded envelope: the header must be the same.
 func again(t *testing.T, w *wire.Wire, env *codec.Envelope) {
-	p, spill, err := w.Encode(nil, env)
-	if err != nil || spill {
+	p, toStore, err := w.Encode(nil, env)
+	if err != nil || toStore {
 		return // a type of a later version, or one that has no binary form inline
 	}
 	for _, uid := range []string{"u", "", env.UID + "x", env.NSP} {

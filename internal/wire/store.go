@@ -98,12 +98,12 @@ func putAll(ctx context.Context, store Store, bodies [][]byte) (ids []string, er
 	return ids, errs
 }
 
-// spill stores the bodies of batch in a transaction, one round trip at a time. It stops at the first error and
+// storeBodies stores the bodies of batch in a transaction, one round trip at a time. It stops at the first error and
 // returns it, because the error has ended the transaction.
-func (s *Sender) spill(ctx context.Context, batch []*Outgoing) error {
+func (s *Sender) storeBodies(ctx context.Context, batch []*Outgoing) error {
 	var todo []*Outgoing
 	for _, o := range batch {
-		if o.spill {
+		if o.toStore {
 			todo = append(todo, o)
 		}
 	}
@@ -140,7 +140,7 @@ func (w *Wire) refer(o *Outgoing, id string, err error) {
 		return
 	}
 	w.seal(o.Channel, *o.buf)
-	o.spill = false
+	o.toStore = false
 }
 
 func storeError(o *Outgoing, err error) error {
