@@ -78,12 +78,12 @@ var layers = map[string][]string{
 
 // unlinked says what a program must not link when it imports a package, not even through other packages.
 var unlinked = map[string][]string{
-	"":                   {modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
-	"emitter":            {modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
+	"":                   {moduleMsgpack, modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
+	"emitter":            {moduleMsgpack, modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
 	"postgres/pgxdriver": {modulePq, moduleTestify},
 	"postgres/pqdriver":  {modulePgx, moduleTestify},
-	"conformance":        {modulePgx, modulePq, moduleTestify, moduleGoleak},
-	"socketio":           {modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
+	"conformance":        {moduleMsgpack, modulePgx, modulePq, moduleTestify, moduleGoleak},
+	"socketio":           {moduleMsgpack, modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
 }
 
 // Modules whose packages unlinked names.
@@ -91,6 +91,7 @@ const (
 	modulePgx     = "github.com/jackc/..."
 	modulePq      = "github.com/lib/..."
 	moduleTestify = "github.com/stretchr/..."
+	moduleMsgpack = "github.com/vmihailenco/..." // the judge in the tests of codec/jsonmsgpack
 	moduleGoleak  = "go.uber.org/goleak"
 )
 
