@@ -7,10 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/transport"
-	"github.com/stretchr/testify/require"
+	"github.com/backplane-go/backplane/transport/memory"
 )
 
 // open starts a cluster on bus and closes it when the test ends.
@@ -42,6 +44,17 @@ func join(t testing.TB, cluster *core.Cluster, name string, local core.LocalSock
 	ns, err := cluster.Namespace(t.Context(), name, local)
 	require.NoError(t, err, "Namespace %q", name)
 	return ns
+}
+
+// faultySender opens a namespace on a bus with faults, and another node with the client alice.
+func faultySender(t testing.TB) (ns *core.Namespace, b *bus, alice *client) {
+	t.Helper()
+	hub := memory.NewHub()
+	b = &bus{Bus: hub}
+	ns = join(t, open(t, b), "/", nil)
+	registry, clients := crowd("alice")
+	join(t, open(t, hub), "/", registry)
+	return ns, b, clients["alice"]
 }
 
 // log collects what happens, with its time.

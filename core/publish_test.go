@@ -78,11 +78,7 @@ func TestEmitAndEmitAsyncKeepTheirOrder(t *testing.T) {
 
 func TestOnlyTheRejectedMessageFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := memory.NewHub()
-		b := &bus{Bus: hub}
-		ns := join(t, open(t, b), "/", nil)
-		registry, clients := crowd("alice")
-		join(t, open(t, hub), "/", registry)
+		ns, b, alice := faultySender(t)
 		gate := make(chan struct{})
 		b.fault(faults{publish: func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
 			<-gate
@@ -120,18 +116,14 @@ func TestOnlyTheRejectedMessageFails(t *testing.T) {
 			assert.Equal(t, core.OpError{Op: "publish", Channel: "socket.io#/", Err: errBroken}, *op)
 		}
 		synctest.Wait()
-		assert.Equal(t, want, clients["alice"].got.all(), "each valid message arrives once, in order")
+		assert.Equal(t, want, alice.got.all(), "each valid message arrives once, in order")
 		b.heal()
 	})
 }
 
 func TestAmbiguousErrorsAreNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := memory.NewHub()
-		b := &bus{Bus: hub}
-		ns := join(t, open(t, b), "/", nil)
-		registry, clients := crowd("alice")
-		join(t, open(t, hub), "/", registry)
+		ns, b, alice := faultySender(t)
 		synctest.Wait()
 		calls := 0
 		b.fault(faults{publish: func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
@@ -142,7 +134,7 @@ func TestAmbiguousErrorsAreNotRetried(t *testing.T) {
 		assert.ErrorIs(t, err, errBroken)
 		synctest.Wait()
 		assert.Equal(t, 1, calls)
-		assert.Equal(t, []string{`["a"]`}, clients["alice"].got.all(),
+		assert.Equal(t, []string{`["a"]`}, alice.got.all(),
 			"a message that may have arrived is not sent again: nothing arrives twice")
 		b.heal()
 	})
@@ -150,11 +142,7 @@ func TestAmbiguousErrorsAreNotRetried(t *testing.T) {
 
 func TestCancelledEmitIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub := memory.NewHub()
-		b := &bus{Bus: hub}
-		ns := join(t, open(t, b), "/", nil)
-		registry, clients := crowd("alice")
-		join(t, open(t, hub), "/", registry)
+		ns, b, alice := faultySender(t)
 		fault, gate := held()
 		b.fault(fault)
 		require.NoError(t, ns.EmitAsync("first"))
@@ -166,7 +154,7 @@ func TestCancelledEmitIsNotSent(t *testing.T) {
 		require.NoError(t, ns.EmitAsync("last"))
 		close(gate)
 		synctest.Wait()
-		assert.Equal(t, []string{`["first"]`, `["last"]`}, clients["alice"].got.all(),
+		assert.Equal(t, []string{`["first"]`, `["last"]`}, alice.got.all(),
 			"who got ctx's error for a message that was still queued can rely on it: it was not sent")
 	})
 }
