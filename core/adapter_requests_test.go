@@ -6,11 +6,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/transport/memory"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // pair opens two nodes that know each other, with clients a1, a2 and b1, b2.

@@ -6,11 +6,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/memory"
-	"github.com/stretchr/testify/assert"
 )
 
 func TestAnnouncementIsRepeatedUntilItIsPublished(t *testing.T) {

@@ -5,8 +5,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/backplane-go/backplane/transport/memory"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/backplane-go/backplane/transport/memory"
 )
 
 func TestDeafNodeSendsHeartbeatsInTheirInterval(t *testing.T) {

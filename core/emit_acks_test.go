@@ -6,10 +6,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/core"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
 )
 
 func TestServedAcknowledgementsFreeTheirContext(t *testing.T) {

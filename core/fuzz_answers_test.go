@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/memory"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // asked is a node with one peer, which answers requests with whatever a fuzz target chooses.

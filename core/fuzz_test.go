@@ -3,11 +3,12 @@ package core_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 	memstore "github.com/backplane-go/backplane/storage/memory"
 	"github.com/backplane-go/backplane/transport/memory"
-	"github.com/stretchr/testify/require"
 )
 
 // FuzzReceive gives a node arbitrary bytes, over the bus and as an attachment. It must not panic, and the next message

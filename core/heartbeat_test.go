@@ -9,13 +9,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/memory"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // gaps returns the times between the heartbeats of a node that a puppet has received.

@@ -5,10 +5,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/backplane-go/backplane/core"
-	"github.com/backplane-go/backplane/transport/memory"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/transport/memory"
 )
 
 // LocalSockets that does not return delays only its own namespace.

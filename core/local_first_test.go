@@ -6,10 +6,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/memory"
-	"github.com/stretchr/testify/assert"
 )
 
 func TestLocalDeliveryDoesNotWaitForTheBus(t *testing.T) {

@@ -10,13 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
 	storage "github.com/backplane-go/backplane/storage/memory"
 	"github.com/backplane-go/backplane/transport"
 	"github.com/backplane-go/backplane/transport/memory"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // held returns a fault that publishes one batch for each value sent to the channel.

@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 	"github.com/backplane-go/backplane/transport"
-	"github.com/stretchr/testify/require"
 )
 
 // puppet is a peer that sends what the test tells it to, and keeps everything that it receives.

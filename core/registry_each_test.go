@@ -5,8 +5,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/backplane-go/backplane/core"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/backplane-go/backplane/core"
 )
 
 func TestEachCallsOnceForEachSelectedSocket(t *testing.T) {

@@ -6,8 +6,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/backplane-go/backplane/core"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/backplane-go/backplane/core"
 )
 
 // recordingRegistry returns a registry and its events.

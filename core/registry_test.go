@@ -7,10 +7,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/core"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
 )
 
 func sorted(list []string) []string {

@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage/memory"
 	"github.com/backplane-go/backplane/transport"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 var errBroken = errors.New("broken on purpose")

@@ -10,12 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage/memory"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // gated is a store whose round trips wait until they are released.

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/cbor"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
@@ -13,8 +16,6 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage/memory"
 	"github.com/backplane-go/backplane/transport"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // postgres are the limits of NOTIFY.
