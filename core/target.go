@@ -96,12 +96,13 @@ func (t Target) timeout() time.Duration {
 //
 // This process's sockets get the event without waiting for the bus. If publishing fails, they have got it all the
 // same, and Emit returns the error. When ctx ends first, Emit returns at once: a message that is still queued is not
-// sent, one that is being published may be (ErrUnconfirmed). An event that cannot be encoded reaches nobody. A node
-// that knows that it has no peers does not wait: Emit returns once the event is queued for the bus. If publishing
-// then fails, Config.ErrorHandler is called, and from then on Emit waits and returns errors itself, until the bus
-// accepts an event again. A node knows that it has no peers if none answered its announcement within a second, or
-// within HeartbeatInterval if that is shorter. The same holds for all methods of a Target that take a context.
-// Programs that only read the bus are no peers. Package emitter always waits.
+// sent, one that is being published may be (ErrUnconfirmed). An event that cannot be encoded reaches nobody.
+//
+// A node that knows that it has no peers does not wait: Emit returns once the event is queued for the bus. If
+// publishing then fails, Config.ErrorHandler is called, and from then on Emit waits and returns errors itself, until
+// the bus accepts an event again. A node knows that it has no peers if none answered its announcement within a
+// second, or within HeartbeatInterval if that is shorter. The same holds for all methods of a Target that take a
+// context. Programs that only read the bus are no peers. Package emitter always waits.
 //
 // Arguments are whatever JSON can express. []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, name string, args ...any) error {

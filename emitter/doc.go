@@ -9,12 +9,14 @@
 // The bus, the channel prefix, the table and the codec must be the cluster's.
 //
 // # Inside a transaction
+//
 // With returns an Emitter that sends through another bus, such as a transaction of the caller. The event reaches the
 // clients when the transaction commits, and never if it does not:
 //
 //	err = e.With(pgxdriver.InTx(tx)).To("orders").Emit(ctx, "order.created", order)
 //
 // # Delivery
+//
 // If each call begins after the previous one has returned, the messages of an emitter arrive in the order of the
 // calls. They arrive at most once. A node that does not listen at that time misses them. Calls that run at the same
 // time share round trips.

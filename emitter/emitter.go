@@ -34,10 +34,12 @@ func New(config Config) (*Emitter, error) {
 }
 
 // With returns an emitter that sends through bus and has the options of e. If bus is a Store, attachments go there
-// too, unless e has a Store that is not its Bus. With does no I/O. In a transaction (pgxdriver.InTx, pqdriver.InTx)
-// the events are sent, and their attachments kept, when it commits. If it is rolled back, to its beginning or to a
-// savepoint before the events, nothing is sent. A message that the emitter itself refuses, such as one with a
-// reserved event name, does not abort the transaction. Only one goroutine at a time may use it.
+// too, unless e has a Store that is not its Bus. With does no I/O.
+//
+// In a transaction (pgxdriver.InTx, pqdriver.InTx) the events are sent, and their attachments kept, when it commits.
+// If it is rolled back, to its beginning or to a savepoint before the events, nothing is sent. A message that the
+// emitter itself refuses, such as one with a reserved event name, does not abort the transaction. Only one goroutine
+// at a time may use it.
 func (e *Emitter) With(bus Publisher) *Emitter {
 	config := e.config
 	if same(config.Store, config.Bus) {

@@ -35,9 +35,8 @@ type (
 type BatchError struct {
 	// Messages is the number of messages in the batch.
 	Messages int
-	// Unsent has the indexes, in the order of the calls, of the messages that were not sent or, with
-	// ErrUnconfirmed, may not have
-	// been sent.
+	// Unsent has the indexes, in the order of the calls, of the messages that were not sent or, with ErrUnconfirmed,
+	// may not have been sent.
 	Unsent []int
 	// Err is the first error.
 	Err error

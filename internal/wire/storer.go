@@ -11,7 +11,9 @@ import (
 
 // Storer puts the bodies of large messages into a store, so that references to them can be sent. It makes a few round
 // trips at a time, each with many bodies if the store can do that, and each with a timeout. It is safe for concurrent
-// use. If the store does not answer, a message waits at most one and a half timeouts, however many messages there
+// use.
+//
+// If the store does not answer, a message waits at most one and a half timeouts, however many messages there
 // are: when a round trip times out and nothing was stored meanwhile, all messages that have waited for half a timeout
 // are given up too. A store that does not return at the timeout is stuck: its round trip is given up Grace later, and
 // when all round trips are stuck, Add refuses every message.
@@ -36,8 +38,7 @@ type Attachment interface {
 	// Wanted reports whether the message is still to be sent.
 	Wanted() bool
 	// Stored is called once. The message can be sent now, or its Err says why not. If it is not wanted, it may be
-	// unchanged. ctx is a context
-	// that Add was called with.
+	// unchanged. ctx is a context that Add was called with.
 	Stored(ctx context.Context)
 }
 
