@@ -20,7 +20,8 @@ import (
 // is killed when the test ends.
 func node(t *testing.T, database, prefix, script string, args ...string) (*exec.Cmd, string) {
 	t.Helper()
-	cmd := exec.Command("node", append([]string{filepath.Join("..", "..", "..", "examples", "mixed", script)}, args...)...)
+	path := filepath.Join("..", "..", "..", "examples", "mixed", script)
+	cmd := exec.Command("node", append([]string{path}, args...)...)
 	cmd.Env = append(os.Environ(), "NODE_PATH="+os.Getenv(nodejs.EnvModules), "DATABASE_URL="+database, "PORT=0")
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()

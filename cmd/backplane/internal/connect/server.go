@@ -30,8 +30,8 @@ type Server struct {
 // closeTimeout bounds the time in which a driver is closed.
 const closeTimeout = 3 * time.Second
 
-// WithDriver calls use with a driver of the existing cluster, and closes the driver afterwards. It adds advice to the error
-// that use returns, if there is any.
+// WithDriver calls use with a driver of the existing cluster, and closes the driver afterwards. It adds advice to the
+// error that use returns, if there is any.
 func (f *Flags) WithDriver(ctx context.Context, use func(*Server, Driver) error) error {
 	server, err := f.OpenCluster()
 	if err != nil {

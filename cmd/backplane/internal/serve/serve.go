@@ -54,8 +54,8 @@ backplane serve --origin https://app.example.com --sticky node --compress`,
 		fs.StringArrayVar(&s.server.Origins, "origin", nil,
 			"also accept pages of this `ORIGIN`, or * for all; repeat the flag for more")
 		fs.StringArrayVar(&s.server.TrustedProxies, "trusted-proxy", nil,
-			"trust the X-Forwarded-* and Forwarded headers of this `ADDRESS`: an IP address, a CIDR range or \"unix\"; "+
-				"repeat the flag for more")
+			"trust the X-Forwarded-* and Forwarded headers of this `ADDRESS`: "+
+				"an IP address, a CIDR range or \"unix\"; repeat the flag for more")
 		fs.StringVar(&s.sticky, "sticky", "",
 			"set a cookie `NAME`, with which a load balancer can keep a client on its node")
 		fs.BoolVar(&s.server.Compress, "compress", false, "compress WebSocket messages of 1024 bytes and more")
@@ -120,8 +120,8 @@ func (s *serve) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	if err != nil {
 		return backend.Explain(err)
 	}
-	fmt.Fprintf(t.Out, "%s: node %s, over %s\n\n  %s\n\nCtrl-C stops the server.\n", t.Paint(cli.Bold, "backplane serve"),
-		node.Name, backend.Name, t.Paint(cli.Cyan, node.URL))
+	fmt.Fprintf(t.Out, "%s: node %s, over %s\n\n  %s\n\nCtrl-C stops the server.\n",
+		t.Paint(cli.Bold, "backplane serve"), node.Name, backend.Name, t.Paint(cli.Cyan, node.URL))
 	select {
 	case <-ctx.Done():
 	case err = <-node.Failed():
