@@ -36,14 +36,17 @@ class Outbox {
     } catch {
       return this.fail(entry, "The connection was lost. Perhaps this was not sent.");
     }
-    if (answer?.error) return this.fail(entry, `Not sent: ${answer.error}.`);
+    if (answer?.error) {
+      const arrived = !this.entries.includes(entry); // on this node, and not on the others
+      return arrived ? this.chat.notice(answer.error, 5000) : this.fail(entry, `Not sent: ${answer.error}.`);
+    }
     entry.row.classList.remove("unsent");
     entry.status.replaceChildren();
   }
 
   /** fail says why a message was not sent, and lets the user decide what to do with it. */
   fail(entry, reason) {
-    if (!this.entries.includes(entry)) return this.chat.notice(reason, 5000); // it came back all the same
+    if (!this.entries.includes(entry)) return; // it has come back all the same
     const button = (text, onclick) => h("button", { type: "button", class: "quiet", onclick }, text);
     entry.status.replaceChildren(reason,
       button("Send again", () => this.emit(entry)), button("Discard", () => this.remove(entry)));
