@@ -145,7 +145,7 @@ func formsHideNoMessage(t *testing.T, b *browser.Browser) {
 		p.Click("#room")
 		p.Until(newestInSight)
 
-		// A tap on a room reaches the room, whatever is above it.
+		// A tap on a room reaches the room, and not a link of the header above.
 		p.Tap("#rooms button:has-text('Everyone')")
 		p.See("#current", "Everyone")
 		p.Tap("#rooms button:has-text('red')")

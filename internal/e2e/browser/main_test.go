@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // still is a laptop whose user prefers reduced motion. It needs less of the machine.
 var still = browser.Device{ReducedMotion: true}
 
-// TestPage tests the page of the demo. Its subtests share a browser, and each starts a demo of its own.
+// TestPage tests the page of the demo. Its subtests share a browser, and each starts its own demo.
 func TestPage(t *testing.T) {
 	b := browser.Start(t)
 	t.Logf("screenshots are written to %s", browser.Screenshots())

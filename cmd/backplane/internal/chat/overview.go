@@ -27,7 +27,7 @@ const (
 	maxNodes  = 100
 )
 
-// report is what a node tells the others about itself, every second and whenever it has delivered messages.
+// report describes a node. Nodes send it to each other every second and whenever they have delivered messages.
 type report struct {
 	UID  string  `json:"uid"`
 	Name string  `json:"name"`

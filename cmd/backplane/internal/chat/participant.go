@@ -119,7 +119,7 @@ func (p *participant) emit(ctx context.Context, room string, ack func(accepted),
 	return nil
 }
 
-// explain returns what a client is told when a message could not be published.
+// explain returns the error for a client whose message could not be published.
 func explain(err error) error {
 	if errors.Is(err, backplane.ErrClosed) {
 		return refuse("this node shuts down")

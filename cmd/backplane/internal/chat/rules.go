@@ -78,7 +78,7 @@ func checkText(text string, limit int) (string, error) {
 
 var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
-// checkPicture checks a picture and returns its MIME type, which its first bytes tell.
+// checkPicture checks a picture and returns its MIME type, which is detected from the first bytes.
 func checkPicture(data []byte) (string, error) {
 	if len(data) > maxPicture {
 		return "", refuse("this picture is too large: at most " + strconv.Itoa(maxPicture) + " bytes")

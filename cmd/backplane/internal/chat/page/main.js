@@ -6,7 +6,7 @@
 class Chat {
   constructor() {
     this.room = ""; // everyone
-    this.online = false; // connected, and the node has said who it is
+    this.online = false; // connected, and the first report of the node has arrived
     this.logs = new Map(); // by room
     this.viewport = new Viewport();
     this.outbox = new Outbox(this);

@@ -29,7 +29,7 @@ class Socket {
     this.handlers = new Map();
     this.transport = "websocket";
     this.attempts = 0;
-    addEventListener("offline", () => this.engine.end("transport close")); // sooner than a missing heartbeat tells
+    addEventListener("offline", () => this.engine.end("transport close")); // before the heartbeat times out
     addEventListener("online", () => this.retry());
     document.addEventListener("visibilitychange", () => document.hidden || this.retry());
     this.connect();
