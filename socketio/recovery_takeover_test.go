@@ -172,7 +172,7 @@ func TestRecoveryInADynamicNamespace(t *testing.T) {
 	require.Len(t, ahead, 1)
 	require.Contains(t, ahead[0], "from another node")
 
-	// What comes while it is closed is missed by all. // no client gets what is sent while it is closed
+	// No client gets what is sent while the namespace is closed.
 	require.NoError(t, a.Of("/d1").Close(t.Context()))
 	gone.next(t)
 	_, again, _ = enterIt(fmt.Sprintf(`{"pid":"%s"}`, pid))
