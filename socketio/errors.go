@@ -6,7 +6,6 @@ import (
 
 	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/excerpt"
-	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
 var (
@@ -61,7 +60,7 @@ func (e *HandlerError) Error() string {
 func (e *HandlerError) Unwrap() error { return e.Err }
 
 // ArgumentError says which argument of an event does not fit the handler.
-type ArgumentError = handler.ArgumentError
+type ArgumentError = fault.ArgumentError
 
 // PanicError is wrapped by the HandlerError of a function that has panicked.
 type PanicError = fault.PanicError

@@ -1,9 +1,12 @@
 package socketio
 
-import "github.com/backplane-go/backplane/socketio/internal/quota"
+import (
+	"github.com/backplane-go/backplane/fault"
+	"github.com/backplane-go/backplane/socketio/internal/quota"
+)
 
 // Quota names a limit. Its text is the reason of a disconnection or refusal, in logs and in Stats.
-type Quota = quota.Name
+type Quota = fault.Quota
 
 // The quotas, each with the field of Config that sets the limit.
 const (
@@ -25,7 +28,7 @@ const (
 )
 
 // QuotaError says which limit was reached.
-type QuotaError = quota.Error
+type QuotaError = fault.QuotaError
 
 // limit returns the limit of a quota that this package counts. A negative limit is no limit.
 func (c *Config) limit(q Quota) int {

@@ -3,47 +3,26 @@ package handler
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"reflect"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/fault"
-	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// ArgumentError says which argument of an event does not fit the handler.
-type ArgumentError struct {
-	Event    string
-	Position int          // of the argument, from 1 on
-	Want     reflect.Type // type of the handler's parameter
-	Got      string       // what was received, such as "a number"; "nothing" if the argument is missing
-	Err      error        // of the decoder; nil if the argument is missing
-}
-
-func (e *ArgumentError) Error() string {
-	text := fmt.Sprintf("argument %d of %q: want %v, got %s", e.Position, excerpt.Of(e.Event), e.Want, e.Got)
-	if e.Err != nil {
-		text += ": " + excerpt.Of(e.Err.Error())
-	}
-	return text
-}
-
-func (e *ArgumentError) Unwrap() error { return e.Err }
-
 func missing(args codec.Args, i int, want reflect.Type) error {
-	return &ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: "nothing"}
+	return &fault.ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: "nothing"}
 }
 
 // decodeError returns the error for an argument that could not be decoded. A panic while decoding is not the
-// sender's fault, so it stays a *PanicError.
+// sender's fault, so it stays a *fault.PanicError.
 func decodeError(args codec.Args, i int, want reflect.Type, got codec.Value, err error) error {
 	var p *fault.PanicError
 	if err = guard.Error(err); errors.As(err, &p) {
 		return p
 	}
-	return &ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: describe(got), Err: err}
+	return &fault.ArgumentError{Event: args.Event(), Position: i + 1, Want: want, Got: describe(got), Err: err}
 }
 
 // describe returns the kind of v in words.

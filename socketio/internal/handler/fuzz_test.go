@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
@@ -88,7 +89,7 @@ func FuzzCall(f *testing.F) {
 					continue
 				}
 				require.Zero(t, calls, "%s with %v", name, a)
-				var e *handler.ArgumentError
+				var e *fault.ArgumentError
 				require.True(t, errors.As(err, &e), "%s with %v: %v", name, a, err)
 				require.NotEmpty(t, e.Error())
 			}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
@@ -27,7 +28,7 @@ func TestRefusedHandlerTypes(t *testing.T) {
 		{(func())(nil), "the handler, a func(), is nil"},
 		{func() string { return "" }, "returns string"},
 		{func() (int, error) { return 0, nil }, "more than one result"},
-		{func() *handler.ArgumentError { return nil }, "returns *handler.ArgumentError"},
+		{func() *fault.ArgumentError { return nil }, "returns *fault.ArgumentError"},
 		{func(string, context.Context) {}, "parameter 2: a context must be the first parameter"},
 		{func(context.Context, context.Context) {}, "parameter 2"},
 		{func(...context.Context) {}, "parameter 1"},
@@ -114,7 +115,7 @@ func TestArgumentsThatDoNotFit(t *testing.T) {
 		h, err := handler.New(c.fn)
 		require.NoError(t, err, "%T", c.fn)
 		err = h.Call(t.Context(), args(t, c.args...), neverAck(t))
-		var e *handler.ArgumentError
+		var e *fault.ArgumentError
 		require.ErrorAs(t, err, &e, "%T with %v", c.fn, c.args)
 		assert.Contains(t, err.Error(), c.want, "%T with %v", c.fn, c.args)
 		assert.Equal(t, "ev", e.Event)
@@ -146,7 +147,7 @@ func TestBrokenArgumentsAreAnError(t *testing.T) {
 	require.NoError(t, err)
 	inside := codec.RawArgs(codec.JSON, []byte(`["ev",x]`), "ev", 1)
 	require.Error(t, h.Call(t.Context(), inside, nil))
-	var e *handler.ArgumentError
+	var e *fault.ArgumentError
 	require.ErrorAs(t, h.Call(t.Context(), codec.Args{}, nil), &e, "the zero Args has no event")
 }
 
@@ -164,7 +165,7 @@ func TestErrorNamesTheKindOfTheArgument(t *testing.T) {
 			if p, err := a.AppendJSON(nil); err == nil {
 				a = codec.RawArgs(codec.JSON, p, "ev", 2)
 			}
-			var e *handler.ArgumentError
+			var e *fault.ArgumentError
 			require.ErrorAs(t, h.Call(t.Context(), a, nil), &e)
 			assert.Equal(t, want, e.Got)
 		}
@@ -172,7 +173,7 @@ func TestErrorNamesTheKindOfTheArgument(t *testing.T) {
 	for want, tree := range map[string]any{"binary data": []byte{}, "a time": time.Now(), "a number": uint64(1 << 63)} {
 		a, err := codec.ArgsOf(codec.FromTree([]any{"ev", tree}))
 		require.NoError(t, err)
-		var e *handler.ArgumentError
+		var e *fault.ArgumentError
 		require.ErrorAs(t, h.Call(t.Context(), a, nil), &e)
 		assert.Equal(t, want, e.Got)
 	}

@@ -4,10 +4,10 @@
 // A limit of 0 or less means no limit.
 package quota
 
-import "fmt"
+import "github.com/backplane-go/backplane/fault"
 
-// Name names a limit. Clients, logs and metrics get it as the reason.
-type Name string
+// Name names a limit.
+type Name = fault.Quota
 
 // The limits.
 const (
@@ -34,11 +34,4 @@ var All = []Name{Namespaces, DynamicNamespaces, Rooms, Acks, AuthBytes, Attachme
 	Unjoined, UnjoinedAddress, Connections, ConnectionsAddress, HandshakesAddress}
 
 // Error says which limit was reached.
-type Error struct {
-	// Quota is the name of the limit.
-	Quota Name
-	// Limit is its value.
-	Limit int
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("socketio: %s (limit %d)", e.Quota, e.Limit) }
+type Error = fault.QuotaError
