@@ -45,7 +45,9 @@ func BenchmarkCluster(b *testing.B) {
 			b.Cleanup(func() { _ = db.Close() })
 			return backplane.Config{Bus: pqdriver.New(db, url)}
 		}},
-		{"memorySigned", func(*testing.B, string) backplane.Config { return backplane.Config{Bus: hub, Secret: make([]byte, 32)} }},
+		{"memorySigned", func(*testing.B, string) backplane.Config {
+			return backplane.Config{Bus: hub, Secret: make([]byte, 32)}
+		}},
 	} {
 		b.Run(bus.name, func(b *testing.B) {
 			url := ""
@@ -61,7 +63,11 @@ func BenchmarkCluster(b *testing.B) {
 			for _, payload := range []struct {
 				name string
 				arg  any
-			}{{"json100B", strings.Repeat("x", 100)}, {"json20KiB", strings.Repeat("x", 20<<10)}, {"binary100B", make([]byte, 100)}} {
+			}{
+				{"json100B", strings.Repeat("x", 100)},
+				{"json20KiB", strings.Repeat("x", 20<<10)},
+				{"binary100B", make([]byte, 100)},
+			} {
 				for _, callers := range []int{1, 16, 256} {
 					b.Run(fmt.Sprintf("%s/%d", payload.name, callers), func(b *testing.B) {
 						emitAll(b, sender, sink, payload.arg, callers)

@@ -110,7 +110,8 @@ type Config struct {
 func (c Config) core() core.Config {
 	return core.Config{
 		Bus: c.Bus, Store: c.Store, Codec: c.Codec, Secret: c.Secret, PreviousSecret: c.PreviousSecret,
-		UID: c.UID, ChannelPrefix: c.ChannelPrefix, PayloadThreshold: c.PayloadThreshold, MaxMessageBytes: c.MaxMessageBytes,
+		UID: c.UID, ChannelPrefix: c.ChannelPrefix,
+		PayloadThreshold: c.PayloadThreshold, MaxMessageBytes: c.MaxMessageBytes,
 		RequestTimeout: c.RequestTimeout, HeartbeatInterval: c.HeartbeatInterval, HeartbeatTimeout: c.HeartbeatTimeout,
 		CleanupInterval: c.CleanupInterval, AttachmentAge: c.AttachmentAge, PublishTimeout: c.PublishTimeout,
 		MinBackoff: c.MinBackoff, MaxBackoff: c.MaxBackoff,

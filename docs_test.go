@@ -99,8 +99,8 @@ func blocksIn(page, language string) []string {
 }
 
 // Every Go block is either a whole program, which TestProgramsInTheDocumentsCompile compiles, or part of a file that is
-// compiled, named by an HTML comment before the block: <!-- from examples/hub/hub.go -->. Indentation does not count, and a
-// line "// …" stands for any number of lines.
+// compiled. An HTML comment before the block names the file: <!-- from examples/hub/hub.go -->. Indentation does not
+// count, and a line "// …" stands for any number of lines.
 func TestGoBlocksAreProgramsOrPartsOfCompiledFiles(t *testing.T) {
 	fragments := 0
 	for name, page := range documents(t) {
@@ -114,7 +114,7 @@ func TestGoBlocksAreProgramsOrPartsOfCompiledFiles(t *testing.T) {
 			file, isFragment := strings.CutPrefix(b.marker, "from ")
 			if !isFragment {
 				assert.True(t, strings.HasPrefix(b.text, "package "),
-					"%s: a Go block that is no whole program names its file in a comment: <!-- from examples/hub/hub.go -->", at)
+					"%s: a Go block that is no program names its file: <!-- from examples/hub/hub.go -->", at)
 				continue
 			}
 			fragments++
@@ -152,7 +152,8 @@ func TestConfigurationsOfProxiesInTheDocumentsAreThoseOfTheExample(t *testing.T)
 		parts := blocksIn(page, language)
 		require.NotEmpty(t, parts)
 		for _, part := range parts {
-			require.Contains(t, whole, strings.TrimRight(flat(part), "\n")+"\n", "docs/howto/behind-a-proxy.md shows a part of %s", name)
+			part = strings.TrimRight(flat(part), "\n") + "\n"
+			require.Contains(t, whole, part, "docs/howto/behind-a-proxy.md shows a part of %s", name)
 		}
 	}
 }
@@ -222,7 +223,8 @@ func TestIndexOfTheDocumentsHasEveryPage(t *testing.T) {
 			continue
 		}
 		assert.Contains(t, []string{"tutorial", "howto", "reference", "explanation"}, kind, name)
-		assert.Contains(t, pages["docs/README.md"], "]("+strings.TrimPrefix(name, "docs/")+")", "docs/README.md lists %s", name)
+		entry := "](" + strings.TrimPrefix(name, "docs/") + ")"
+		assert.Contains(t, pages["docs/README.md"], entry, "docs/README.md lists every page")
 	}
 }
 

@@ -48,7 +48,7 @@ var (
 //	Clients int      // how many clients of the Missing nodes were asked and did not answer
 //	Refused []string // nodes that refused: too many requests, or too large an answer
 //	Left    []string // nodes that closed, or fell silent, meanwhile
-//	Err     error    // ErrTimeout, the context's error, ErrDeaf, an error of publishing, ErrClosed, a *CallError, or nil
+//	Err     error    // ErrTimeout, ErrDeaf, ErrClosed, an error of the context or of publishing, a *CallError, or nil
 type PartialError = core.PartialError
 
 // CallError is returned to the caller, or received by Config.ErrorHandler, if code that the cluster called, such as a

@@ -37,7 +37,8 @@ func ExampleTarget_FetchSockets() {
 		}
 		defer cluster.Close(ctx)
 		server := hub{backplane.NewRegistry(backplane.RegistryConfig{})}
-		players[i] = &player{&client{id: fmt.Sprintf("player-%d", i+1), hub: server, outbox: make(chan string, 1)}, 10 * (i + 1)}
+		c := &client{id: fmt.Sprintf("player-%d", i+1), hub: server, outbox: make(chan string, 1)}
+		players[i] = &player{c, 10 * (i + 1)}
 		server.Add(players[i], "game")
 		if nodes[i], err = cluster.Namespace(ctx, "/", server); err != nil {
 			log.Fatal(err)

@@ -60,7 +60,8 @@ var layers = map[string][]string{
 		"socketio/internal/sched", "socketio/internal/timers",
 	},
 	"socketio/internal/engineio": {
-		"internal/excerpt", "socketio/internal/accept", "socketio/internal/header", "socketio/internal/netpoll", "socketio/internal/quota",
+		"internal/excerpt", "socketio/internal/accept", "socketio/internal/header", "socketio/internal/netpoll",
+		"socketio/internal/quota",
 		"socketio/internal/sched", "socketio/internal/timers", "socketio/internal/wsframe",
 	},
 	"socketio/internal/acks": {"codec"},
@@ -110,7 +111,8 @@ func TestImportsPointDown(t *testing.T) {
 		}
 		for _, imported := range p.Imports {
 			ours, is := relative(imported)
-			require.False(t, is && !matchesAny(ours, allowed), "%s imports %s, which is not in a layer below it", p.ImportPath, imported)
+			wrong := is && !matchesAny(ours, allowed)
+			require.False(t, wrong, "%s imports %s, which is not in a layer below it", p.ImportPath, imported)
 		}
 	}
 }
@@ -208,7 +210,8 @@ func rule(path string) (allowed []string, known bool) {
 // matchesAny reports whether path is one of patterns, or below one that ends in "/...".
 func matchesAny(path string, patterns []string) bool {
 	for _, pattern := range patterns {
-		if parent, below := strings.CutSuffix(pattern, "..."); path == pattern || below && strings.HasPrefix(path, parent) {
+		parent, below := strings.CutSuffix(pattern, "...")
+		if path == pattern || below && strings.HasPrefix(path, parent) {
 			return true
 		}
 	}

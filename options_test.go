@@ -51,13 +51,14 @@ func fields(of any) []string {
 
 func TestOptionsTablesHaveEveryField(t *testing.T) {
 	for i, config := range []any{
-		backplane.Config{}, postgres.Config{}, pgxdriver.Config{}, emitter.Config{}, socketio.Config{}, socketio.Recovery{},
+		backplane.Config{}, postgres.Config{}, pgxdriver.Config{}, emitter.Config{},
+		socketio.Config{}, socketio.Recovery{},
 	} {
 		var names []string
 		for _, o := range options(t, i+1) {
 			names = append(names, o.field)
 		}
-		require.Equal(t, fields(config), names, "docs/reference/options.md lists the fields of %T in their order", config)
+		require.Equal(t, fields(config), names, "the page lists the fields of %T in their order", config)
 	}
 }
 

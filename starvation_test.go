@@ -27,7 +27,8 @@ var (
 	orderBurn = flag.Int("order.burn", 20, "how many goroutines compute in the meantime")
 )
 
-// The messages of one sender arrive in order, and once, even if computing goroutines leave little CPU time to the nodes.
+// The messages of one sender arrive in order, and once, even if computing goroutines leave little CPU time to the
+// nodes.
 func TestOrderUnderStarvation(t *testing.T) {
 	for _, bus := range []struct {
 		name string
@@ -108,16 +109,20 @@ func starve(t *testing.T, config func(*testing.T) backplane.Config) {
 	}
 	stop()
 	// A process that gets too little CPU time may exceed a timeout. It then reports an error.
-	assert.Eventually(t, func() bool { return seen.came.Load() == sent || reported.Load() != nil }, 30*time.Second, time.Millisecond,
+	over := func() bool { return seen.came.Load() == sent || reported.Load() != nil }
+	assert.Eventually(t, over, 30*time.Second, time.Millisecond,
 		"all messages arrive, or an error is reported")
 	if err := reported.Load(); err != nil {
 		t.Logf("%d of %d messages arrived; reported: %v", seen.came.Load(), sent, *err)
 	}
-	assert.Zero(t, seen.wrong.Load(), "messages, of %d, that came after a later one, or twice; the first: %v", sent, seen.first.Load())
+	assert.Zero(t, seen.wrong.Load(), "of %d messages, those after a later one, or twice; the first: %v",
+		sent, seen.first.Load())
 }
 
 // enter opens the namespace of a new node until leave is called.
-func enter(t *testing.T, config backplane.Config, local backplane.LocalSockets) (ns *backplane.Namespace, leave func()) {
+func enter(
+	t *testing.T, config backplane.Config, local backplane.LocalSockets,
+) (ns *backplane.Namespace, leave func()) {
 	t.Helper()
 	cluster, err := backplane.Open(t.Context(), config)
 	require.NoError(t, err)
