@@ -2,6 +2,13 @@
 // the memory [Budget] of all queues, and the sessions and handshakes of [Addresses].
 //
 // A limit of 0 or less means no limit.
+//
+// # Files
+//
+//   - quota.go: the names of the limits
+//   - rate.go: a token bucket for events and bytes
+//   - memory.go: the memory of all queues
+//   - addresses.go: sessions and handshakes per address
 package quota
 
 import "github.com/backplane-go/backplane/fault"
