@@ -168,8 +168,8 @@ func (c *Cluster) launch(session transport.Session) bool {
 		return false
 	}
 	c.running = true
-	c.group.Go(func() { c.listener.run(c.ctx, session) })
-	c.group.Go(c.tick)
+	c.group.Go(func() { c.listener.receiveLoop(c.ctx, session) })
+	c.group.Go(c.tickLoop)
 	if c.config.Store != nil {
 		c.group.Go(c.expireAttachments)
 	}

@@ -36,7 +36,8 @@ func TestExpiredNodeBecomesAPeerAgain(t *testing.T) {
 					b.heal()
 					time.Sleep(12 * time.Second)
 					for i, ns := range stays {
-						require.Equal(t, []string{silent[i].UID()}, ns.Peers(), "although nobody says anything in %s",
+						require.Equal(t, []string{silent[i].UID()}, ns.Peers(),
+							"the peer is back although nothing else is sent in %s",
 							ns.Name())
 					}
 					for _, ns := range silent {

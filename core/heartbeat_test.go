@@ -51,7 +51,7 @@ func TestHeartbeatIsSentAfterEachSilentInterval(t *testing.T) {
 			"31 s of silence with an interval of 5 s: one INITIAL_HEARTBEAT and six HEARTBEATs; gaps %v", got)
 		for _, gap := range got {
 			assert.InDelta(t, 5*time.Second, gap, float64(250*time.Millisecond),
-				"PROTOCOL.md: a type 2 every 5 s of silence; gaps %v", got)
+				"docs/reference/protocol.md: a type 2 every 5 s of silence; gaps %v", got)
 		}
 	})
 }

@@ -35,21 +35,21 @@ type listener struct {
 
 var errRequested = errors.New("a request to listen waits")
 
-// run receives from session, and from the sessions after it, until ctx ends.
-func (l *listener) run(ctx context.Context, session transport.Session) {
-	l.continueRun(ctx, session, l.sessionBegins(), l.minWait)
+// receiveLoop receives from session, and from the sessions after it, until ctx ends.
+func (l *listener) receiveLoop(ctx context.Context, session transport.Session) {
+	l.continueReceiveLoop(ctx, session, l.sessionBegins(), l.minWait)
 }
 
-// continueRun is run from the middle of a session, which began at some time. If code of the application's, such as
+// continueReceiveLoop is receiveLoop from the middle of a session, which began at some time. If code of the application's, such as
 // Trace.Received, ends the goroutine, another goroutine continues.
-func (l *listener) continueRun(ctx context.Context, session transport.Session, began time.Time, wait time.Duration) {
+func (l *listener) continueReceiveLoop(ctx context.Context, session transport.Session, began time.Time, wait time.Duration) {
 	returned := false
 	defer func() {
 		if returned {
 			l.subs.close()
 			return
 		}
-		l.spawn(func() { l.continueRun(ctx, session, began, wait) })
+		l.spawn(func() { l.continueReceiveLoop(ctx, session, began, wait) })
 	}()
 	for {
 		err := l.serve(ctx, session)

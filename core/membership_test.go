@@ -121,7 +121,7 @@ func TestEmitterIsNoPeer(t *testing.T) {
 		p.shout(`{"type":3,"data":{"packet":{"type":2,"data":["nobody's"]},"opts":{}}}`)
 		synctest.Wait()
 		assert.Equal(t, []string{`["hi"]`, `["nobody's"]`}, clients["alice"].got.all())
-		assert.Empty(t, ns.Peers(), "PROTOCOL.md: the emitter is never counted as a peer")
+		assert.Empty(t, ns.Peers(), "docs/reference/protocol.md: the emitter is never counted as a peer")
 	})
 }
 

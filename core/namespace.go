@@ -118,7 +118,7 @@ func (c *Cluster) newNamespace(name string, local LocalSockets) (*Namespace, err
 	})
 	mayRespond := func(uid string) bool { return uid == ns.uid || ns.members.mayRespond(uid) }
 	ns.requests = newRequests(mayRespond, c.config.MaxAnswerBytes)
-	ns.queues = receiveQueues{messages: ns.newQueue(ns.handle), answers: ns.newQueue(ns.handleAnswer)}
+	ns.queues = receiveQueues{messages: ns.newQueue(ns.handleMessage), answers: ns.newQueue(ns.handleAnswer)}
 	return ns, nil
 }
 

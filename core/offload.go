@@ -108,7 +108,7 @@ func (f *offload) pass(o *outgoing, wait bool) (space <-chan struct{}, err error
 // stored is called when the attachment of o was stored, or could not be. It passes on all messages that need not wait
 // any more.
 func (f *offload) stored(o *outgoing) {
-	f.note(o)
+	f.noteStored(o)
 	var failed []*outgoing
 	f.mu.Lock()
 	o.ready = true
@@ -138,8 +138,9 @@ func (f *offload) stored(o *outgoing) {
 	}
 }
 
-// note counts and traces the outcome of o's attachment, unless the caller of the message left before it was stored.
-func (f *offload) note(o *outgoing) {
+// noteStored counts and traces the outcome of o's attachment, unless the caller of the message left before it was
+// stored.
+func (f *offload) noteStored(o *outgoing) {
 	if o.Err == nil && o.NeedsStore() {
 		return
 	}

@@ -121,7 +121,7 @@ func TestDeadProcessExpiresInAllNamespaces(t *testing.T) {
 		}
 		time.Sleep(11500 * time.Millisecond)
 		for _, ns := range stays {
-			require.Empty(t, ns.Peers(), "%v after the last sign of life of the process", time.Since(start))
+			require.Empty(t, ns.Peers(), "%v after the last heartbeat of the process", time.Since(start))
 		}
 	})
 }

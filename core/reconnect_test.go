@@ -258,7 +258,10 @@ func TestGapIsReported(t *testing.T) {
 		b := &bus{Bus: hub}
 		var back log[*core.GapError]
 		var reported log[error]
-		cluster := open(t, b, func(c *core.Config) { c.Trace.SessionRecovered, c.ErrorHandler = back.add, reported.add })
+		cluster := open(t, b, func(c *core.Config) {
+			c.Trace.SessionRecovered, c.ErrorHandler = back.add,
+				reported.add
+		})
 		a, z := join(t, cluster, "/a", nil), join(t, cluster, "/z", nil)
 		pa, pz := newPuppet(t, hub, "/a", "puppet"), newPuppet(t, hub, "/z", "puppet")
 		for round := range 3 {

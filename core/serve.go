@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// handle does what a message of a peer asks for. The queue of messages calls it for one message at a time.
-func (ns *Namespace) handle(env *codec.Envelope) {
+// handleMessage does what a message of a peer asks for. The queue of messages calls it for one message at a time.
+func (ns *Namespace) handleMessage(env *codec.Envelope) {
 	guard.Do(func() { ns.applyOrServe(env) }, func(err error) { ns.handlingFailed(env, err) })
 }
 

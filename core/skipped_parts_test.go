@@ -172,7 +172,8 @@ func (bareLocal) Sockets(core.Selector) []codec.Socket { return []codec.Socket{{
 // Socket.IO's Admin UI, for example, looks into the data of a socket without a check.
 func TestSocketWithoutDataIsDescribedWithObjects(t *testing.T) {
 	registry, _ := crowd("a")
-	for name, local := range map[string]core.LocalSockets{"Registry": registry, "another LocalSockets": bareLocal{registry}} {
+	for name, local := range map[string]core.LocalSockets{"Registry": registry,
+		"another LocalSockets": bareLocal{registry}} {
 		hub := memory.NewHub()
 		session, err := hub.Open(t.Context())
 		require.NoError(t, err)

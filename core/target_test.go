@@ -63,7 +63,7 @@ func TestNoTimeLeftIsATimeoutAtOnce(t *testing.T) {
 			start := time.Now()
 			n, err := asks[kind](c.ctx, c.target)
 			require.ErrorIs(t, err, c.want, name)
-			assert.Zero(t, time.Since(start), "%s: nothing is waited for", name)
+			assert.Zero(t, time.Since(start), "%s does not wait", name)
 			assert.Contains(t, s.partial(t, outcome{err: err}).Missing, "b", name)
 			want := 0
 			if kind == "FetchSockets" {

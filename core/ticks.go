@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// tick sends heartbeats, forgets silent peers and gives up silent sessions, until the cluster is closed.
-func (c *Cluster) tick() {
+// tickLoop sends heartbeats, forgets silent peers and gives up silent sessions, until the cluster is closed.
+func (c *Cluster) tickLoop() {
 	every := min(max(c.config.HeartbeatInterval/20, time.Millisecond), time.Second)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

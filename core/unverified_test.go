@@ -162,7 +162,7 @@ func TestFloodOfInventedPeersHarmsNoRealOne(t *testing.T) {
 				said++
 			}
 		}
-		assert.Less(t, said, 500, "%d messages of invented peers, half of them announcements, make a node say %d", n,
+		assert.Less(t, said, 500, "%d messages of invented peers, half of them announcements, make a node send %d", n,
 			said)
 
 		start := time.Now()

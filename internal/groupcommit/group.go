@@ -118,7 +118,7 @@ func (g *Group[T]) append(item T) {
 	switch {
 	case !g.running:
 		g.running = true
-		g.config.Spawn(g.run)
+		g.config.Spawn(g.publishLoop)
 	case len(g.items) == 1:
 		g.signal()
 	}
@@ -156,7 +156,8 @@ func (g *Group[T]) Close() {
 // Done returns a channel that is closed when the Group is closed and everything that was queued is settled.
 func (g *Group[T]) Done() <-chan struct{} { return g.done }
 
-func (g *Group[T]) run() {
+// publishLoop publishes what is queued, batch by batch.
+func (g *Group[T]) publishLoop() {
 	var batch []T
 	for {
 		// Let the callers that were just told an outcome put their next item into this batch.

@@ -80,7 +80,7 @@ func (s *Storer) storeLoop(ctx context.Context) {
 		if len(some) == 0 {
 			return
 		}
-		s.put(ctx, some)
+		s.putTogetherOrApart(ctx, some)
 	}
 }
 
@@ -100,9 +100,9 @@ func (s *Storer) take() []waiting {
 	return some
 }
 
-// put stores some in one round trip. If the store refuses them together, it stores each by itself, so that only the
-// invalid ones fail.
-func (s *Storer) put(ctx context.Context, some []waiting) {
+// putTogetherOrApart stores some in one round trip. If the store refuses them together, it stores each by itself, so
+// that only the invalid ones fail.
+func (s *Storer) putTogetherOrApart(ctx context.Context, some []waiting) {
 	some = slices.DeleteFunc(some, func(m waiting) bool {
 		if m.Wanted() {
 			return false
@@ -120,7 +120,7 @@ func (s *Storer) put(ctx context.Context, some []waiting) {
 	begun := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	var over atomic.Bool // some was given up, or put has finished
+	var over atomic.Bool // some was given up, or putTogetherOrApart has finished
 	stop := context.AfterFunc(bounded, func() {
 		time.AfterFunc(Grace, func() {
 			if over.CompareAndSwap(false, true) {
@@ -141,7 +141,7 @@ func (s *Storer) put(ctx context.Context, some []waiting) {
 		s.wire.refer(m.Message(), ids[i], errs[i])
 		any = any || errs[i] == nil
 	}
-	lost := s.note(begun, any, bounded.Err())
+	lost := s.noteTrip(begun, any, bounded.Err())
 	for _, m := range some {
 		m.Stored(ctx)
 	}
@@ -151,8 +151,8 @@ func (s *Storer) put(ctx context.Context, some []waiting) {
 	}
 }
 
-// note notes how a round trip ended. It returns the messages that are given up too.
-func (s *Storer) note(begun time.Time, stored bool, ended error) (lost []waiting) {
+// noteTrip notes how a round trip ended. It returns the messages that are given up too.
+func (s *Storer) noteTrip(begun time.Time, stored bool, ended error) (lost []waiting) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if stored {
