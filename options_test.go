@@ -108,24 +108,26 @@ func size(t *testing.T, text string) int64 {
 	return n
 }
 
-// The counterparts in Node.js's adapter are named on the fields too.
+// The comments of the fields name the counterparts in Node.js's adapter too.
 func TestOptionsTableNamesTheCounterpartsOfNode(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "core/config.go", nil, parser.ParseComments)
-	require.NoError(t, err)
-	named := make(map[string]string)
 	counterpart := regexp.MustCompile(`\(Node\.js:\s+(\w+)\)`)
-	ast.Inspect(file, func(n ast.Node) bool {
-		if f, ok := n.(*ast.Field); ok && f.Doc != nil && len(f.Names) > 0 {
-			if m := counterpart.FindStringSubmatch(f.Doc.Text()); m != nil {
-				named[f.Names[0].Name] = m[1]
+	for _, name := range []string{"config.go", "core/config.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		require.NoError(t, err)
+		named := make(map[string]string)
+		ast.Inspect(file, func(n ast.Node) bool {
+			if f, ok := n.(*ast.Field); ok && f.Doc != nil && len(f.Names) > 0 {
+				if m := counterpart.FindStringSubmatch(f.Doc.Text()); m != nil {
+					named[f.Names[0].Name] = m[1]
+				}
 			}
-		}
-		return true
-	})
-	require.NotEmpty(t, named)
-	for _, o := range options(t, 1) {
-		if name := named[o.field]; name != "" {
-			require.Contains(t, o.node, name, o.field)
+			return true
+		})
+		require.NotEmpty(t, named)
+		for _, o := range options(t, 1) {
+			if counterpart := named[o.field]; counterpart != "" {
+				require.Contains(t, o.node, counterpart, "%s: %s", name, o.field)
+			}
 		}
 	}
 }
