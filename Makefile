@@ -36,8 +36,8 @@ FAST = -set fsync=off -set max_connections=500
 help: ## show this list
 	@echo "Targets (variables: PKG=$(PKG) RUN= BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) FUZZTIME=$(FUZZTIME)):"
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "The tests need PostgreSQL, PgBouncer, nginx, haproxy, Node.js and Chromium. make installs what is missing, or"
-	@echo "lists the tests that it skips. BACKPLANE_TEST_POSTGRES=<url> makes the tests use a running server."
+	@echo "The tests need PostgreSQL, PgBouncer, nginx, haproxy, Node.js and Chromium. make installs what is missing,"
+	@echo "or lists the tests that it skips. BACKPLANE_TEST_POSTGRES=<url> makes the tests use a running server."
 
 .PHONY: test
 test: ## run all tests with the race detector, and list those that were skipped or failed
@@ -80,7 +80,8 @@ flakes: ## run the tests of each package RUNS times (300; below internal INTERNA
 .PHONY: prove
 # With and without -race, on 1, 2 and 8 processors, with a load on the machine. FOR=10m limits the time.
 prove: ## run each check of conformance and its mutants RUNS times (1000; RUN=OrderIsKept or RUN=TestBusSuite)
-	$(GO) run ./internal/e2e/cmd/flakes -suites -runs $(or $(RUNS),1000) $(if $(FOR),-for $(FOR)) $(ONLY_RUN) ./conformance
+	$(GO) run ./internal/e2e/cmd/flakes -suites -runs $(or $(RUNS),1000) $(if $(FOR),-for $(FOR)) $(ONLY_RUN) \
+		./conformance
 
 .PHONY: interop
 interop: ## run the tests against the Node.js packages, with all output
@@ -93,7 +94,8 @@ bench: ## run the benchmarks
 .PHONY: bench-peers
 bench-peers: ## compare with Node.js's adapter and the bare limit in one run (QUICK=1: fewer messages)
 	$(TESTENV) -set max_connections=500 -- $(GO) run ./bench -out bench/results/$(if $(QUICK),quick-peers,peers).json \
-		$(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) $(if $(QUICK)$(CASES),,-docs docs/explanation/performance.md)
+		$(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) \
+		$(if $(QUICK)$(CASES),,-docs docs/explanation/performance.md)
 
 .PHONY: bench-server
 bench-server: ## compare the Socket.IO server with Node.js's, in one run (QUICK=1: one short round; CASES=fanout,ack)

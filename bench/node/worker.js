@@ -1,6 +1,6 @@
 // A worker of the benchmark with Socket.IO's Postgres adapter. It executes the commands on standard input, one JSON
-// object per line. The adapter runs under the best conditions: a pool of 10 connections, no debug output, no client. A counter
-// replaces the in-memory adapter, so that only the adapter itself is measured.
+// object per line. The adapter runs under the best conditions: a pool of 10 connections, no debug output, no client. A
+// counter replaces the in-memory adapter, so that only the adapter itself is measured.
 "use strict";
 const { createRequire } = require("node:module");
 const path = require("node:path");

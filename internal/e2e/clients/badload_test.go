@@ -39,7 +39,8 @@ var loads = []scenario{
 			require.NoError(f, err)
 			sockets = append(sockets, s)
 		}
-		const request = "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+		const request = "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\n" +
+			"Host: x\r\nContent-Length: 1000\r\n\r\n"
 		for i := range n / 4 {
 			f.stream(request[:20+i%60]) // half a request
 		}
