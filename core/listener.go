@@ -40,9 +40,11 @@ func (l *listener) receiveLoop(ctx context.Context, session transport.Session) {
 	l.continueReceiveLoop(ctx, session, l.sessionBegins(), l.minWait)
 }
 
-// continueReceiveLoop is receiveLoop from the middle of a session, which began at some time. If code of the application's, such as
-// Trace.Received, ends the goroutine, another goroutine continues.
-func (l *listener) continueReceiveLoop(ctx context.Context, session transport.Session, began time.Time, wait time.Duration) {
+// continueReceiveLoop is receiveLoop from the middle of a session, which began at some time. If code of the
+// application's, such as Trace.Received, ends the goroutine, another goroutine continues.
+func (l *listener) continueReceiveLoop(
+	ctx context.Context, session transport.Session, began time.Time, wait time.Duration,
+) {
 	returned := false
 	defer func() {
 		if returned {

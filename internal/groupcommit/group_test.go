@@ -77,7 +77,8 @@ func each(t *testing.T, test func(t *testing.T, b *bus, g *groupcommit.Group[int
 			synctest.Test(t, func(t *testing.T) {
 				b := &bus{}
 				g := groupcommit.New(groupcommit.Config[int]{
-					Publisher: b, Capacity: groupcommit.Capacity{MaxItems: 3, MaxBytes: 100}, Limit: time.Second, Stay: stay,
+					Publisher: b, Capacity: groupcommit.Capacity{MaxItems: 3, MaxBytes: 100}, Limit: time.Second,
+					Stay:  stay,
 					Split: func(batch []int) int { return min(len(batch), 2) }, Spawn: func(f func()) { go f() },
 					Full: errFull, Closed: errClosed, Stuck: errStuck,
 				})
