@@ -29,7 +29,7 @@ func TestAckedKeepsAllArguments(t *testing.T) {
 			var got []string
 			for _, e := range v.All() {
 				got = append(got, e.String())
-				assert.True(t, e.Rest().IsNull(), "%s: an argument stands for itself", text)
+				assert.True(t, e.Rest().IsNull(), "%s: an argument has no Rest", text)
 			}
 			assert.Equal(t, want, got, text)
 		}

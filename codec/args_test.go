@@ -71,7 +71,7 @@ func TestAppendValuesHonorsItsLimit(t *testing.T) {
 		assert.Equal(t, want, got, name)
 		got, err = a.AppendValues(nil, 1)
 		require.NoError(t, err)
-		assert.Equal(t, want[:1], got, "%s: no more than are asked for", name)
+		assert.Equal(t, want[:1], got, "%s: no more than requested", name)
 		got, err = a.AppendValues(nil, 0)
 		require.NoError(t, err)
 		assert.Empty(t, got, name)

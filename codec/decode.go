@@ -158,7 +158,7 @@ func toAny(t any) any {
 	return t
 }
 
-// takesBytes reports whether a value of type t can hold bytes.
+// takesBytes reports whether bytes can be decoded into a value of type t.
 func takesBytes(t reflect.Type) bool {
 	k := t.Kind()
 	return (k == reflect.Slice || k == reflect.Array) && t.Elem().Kind() == reflect.Uint8

@@ -101,7 +101,7 @@ func (w *jsonWriter) arguments(args []any, at *int) (err error) {
 	return nil
 }
 
-// shiftArg adds n to the index in an EncodeError: the number of arguments that stand before.
+// shiftArg adds n, the number of preceding arguments, to the index in an EncodeError.
 func shiftArg(err error, n int) error {
 	var enc *EncodeError
 	if errors.As(err, &enc) {

@@ -73,16 +73,16 @@ type Envelope struct {
 	Type Type
 	// UID identifies the sender: 16 lowercase hexadecimal digits, unique per process and namespace, or EmitterUID.
 	UID string
-	// NSP is the namespace. It is empty when the message names none, as messages of old adapters and of Node.js's
-	// emitter. The receiver then takes the namespace from the channel.
+	// NSP is the namespace. It is empty when the message names none, as in messages of old adapters and of
+	// Node.js's emitter. The receiver then takes the namespace from the channel.
 	NSP string
 	// AttachmentID, when not empty, makes this a reference: the store holds the whole message under this id.
 	AttachmentID string
 	// AttachmentKey, when not empty, is a random text that a reference and the message in the store share. If they
 	// differ, the store holds another message under the id. Both forms carry it.
 	AttachmentKey string
-	// RequesterUID, on a reference to an answer, names the node that asked, so that other nodes need not fetch the
-	// answer.
+	// RequesterUID, on a reference to an answer, names the node that sent the request, so that other nodes need
+	// not fetch the answer.
 	RequesterUID string
 	// Process, on an InitialHeartbeat or a Heartbeat, identifies the process of the sender. One heartbeat of a
 	// process counts for all senders in it. If it is empty, the heartbeat counts only for the sender, as those of
@@ -147,7 +147,7 @@ type Flags struct {
 	// Timeout is how long to wait for acknowledgements or answers. 0 means the receiver's default. The wire carries
 	// whole milliseconds, at most 2^31 - 1 (24 days), the limit of timers in Node.js.
 	Timeout time.Duration
-	// ExpectSingleResponse asks for the value of the only client instead of a list.
+	// ExpectSingleResponse requests the answer of the only client itself instead of a list of answers.
 	ExpectSingleResponse bool
 }
 

@@ -8,13 +8,14 @@ import (
 	"github.com/backplane-go/backplane/codec/internal/jsontext"
 )
 
-// maxFlatRead is the most fields of a struct that readFlat handles, because it searches for names linearly.
+// maxFlatRead is the maximum number of fields of a struct that readFlat handles. The limit exists because
+// readFlat searches for names linearly.
 const maxFlatRead = 32
 
 // readFlat sets the fields of the flat struct s from the object p, which must be valid JSON. It handles objects
 // without white space, escapes and nulls whose keys are spelled exactly like the fields. For anything else it
-// returns false. The caller then lets encoding/json decode p, which sets the fields that are already set to the same
-// values.
+// returns false. The caller then lets encoding/json decode p. That sets the fields that readFlat has set again,
+// to the same values.
 func readFlat(s reflect.Value, p []byte) bool {
 	shape := shapeOf(s.Type())
 	if !shape.flat || len(shape.fields.list) > maxFlatRead || len(p) < len(`{"a":1}`) || p[0] != '{' {

@@ -15,7 +15,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// FuzzJSONWriter compares what is written without encoding/json with what encoding/json writes.
+// FuzzJSONWriter compares the output of jsonWriter with that of encoding/json.
 func FuzzJSONWriter(f *testing.F) {
 	for _, s := range []string{`null`, `[1,-2.5,1e300,"a\u2028\ud800",{"b":[true,false,null],"":{}},[]]`,
 		` { "z" : "\u0000" , "a":[ ] } `, `[-0,1e-7]`, `{"a":"\ufffd","<":"&"}`, `[1`, ``, "\"\xff\"", `"\\u2028"`} {

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// harm is what the methods below do.
+// harm is a function that the methods below call.
 type harm func()
 
 type (

@@ -65,7 +65,7 @@ func shapeOf(t reflect.Type) *shape {
 	}
 	made := map[reflect.Type]*shape{}
 	s := newShape(t, made)
-	for t, s := range made { // shapes must be complete before others see them; a type may contain itself
+	for t, s := range made { // shapes must be complete before other goroutines see them; a type may contain itself
 		shapes.LoadOrStore(t, s)
 	}
 	return s

@@ -5,8 +5,8 @@ import "time"
 // node is a tree that is being decoded.
 type node struct {
 	t any
-	// special: t holds something that JSON cannot represent: bytes, a time, or a Node.js Buffer that may be decoded
-	// as bytes.
+	// special reports that t holds something that JSON cannot represent: bytes, a time, or a Node.js Buffer
+	// that may be decoded as bytes.
 	special bool
 	parts   []node // the elements or members, if n is special
 	buffer  []byte // the bytes of t if it is a Buffer

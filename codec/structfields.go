@@ -21,7 +21,7 @@ type field struct {
 	omitEmpty bool
 	omitZero  bool
 	omits     bool // omitEmpty or omitZero
-	simple    bool // a scalar type without methods, also without IsZero
+	simple    bool // a scalar type without methods, not even IsZero
 }
 
 // structFields holds the fields of a struct type in their order.

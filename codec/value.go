@@ -13,7 +13,7 @@ import (
 type Value struct {
 	enc  Encoding // nil if the value is in tree
 	raw  []byte
-	tree any // a tree, or a withRest: a field of its own would make every Value larger, and Values are copied often
+	tree any // a tree, or a withRest: a separate field would make every Value larger, and Values are copied often
 }
 
 // NewValue encodes v by the rules of encoding/json, with two differences: a []byte at any depth is binary data, not
@@ -24,8 +24,8 @@ func NewValue(v any) (Value, error) {
 	return out, encodeError(err)
 }
 
-// RawJSON returns p as a Value. It checks the syntax, the UTF-8 and the depth, which may be that of a user's value.
-// The Value keeps p, so the caller must not change p afterwards.
+// RawJSON returns p as a Value. It checks the syntax and the UTF-8, and allows the same depth as NewValue. The
+// Value keeps p, so the caller must not change p afterwards.
 func RawJSON(p []byte) (Value, error) {
 	if err := checkJSON(p, maxUserDepth); err != nil {
 		return Value{}, err
@@ -53,7 +53,7 @@ func (v Value) IsNull() bool {
 		return v.withoutRest().tree == nil
 	case v.enc == JSON:
 		return string(bytes.TrimSpace(v.raw)) == "null"
-	case len(v.raw) > 4: // longer than null is in any encoding
+	case len(v.raw) > 4: // null is shorter in every encoding
 		return false
 	}
 	t, err := v.Tree()
@@ -127,7 +127,7 @@ func (v Value) JSON() ([]byte, error) {
 // JavaScript's toJSON writes it. A Value that is JSON is appended unchanged.
 func (v Value) AppendJSON(dst []byte) ([]byte, error) { return v.appendJSON(dst, bytesRefused) }
 
-// AppendJSONBuffers is AppendJSON, but writes bytes in the JSON form of a Node.js Buffer:
+// AppendJSONBuffers is like AppendJSON, but writes bytes in the JSON form of a Node.js Buffer:
 // {"type":"Buffer","data":[1,2,3]}.
 func (v Value) AppendJSONBuffers(dst []byte) ([]byte, error) { return v.appendJSON(dst, bytesAsBuffer) }
 

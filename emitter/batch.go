@@ -9,10 +9,10 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// Batch collects messages for any namespaces and rooms, and sends them in one round trip, or in two if some are too
-// large for the bus. It has the methods of an Emitter, but they only put the message into the batch: they ignore the
-// context, and return an error only if the message itself is invalid, which is then not in the batch. It is safe for
-// concurrent use.
+// Batch collects messages for any namespaces and rooms, and sends them in one round trip, or in two if some are
+// too large for the bus. It has the methods of an Emitter, but they only add the message to the batch: they
+// ignore the context, and return an error only if the message itself is invalid, in which case they do not add
+// it. It is safe for concurrent use.
 type Batch struct {
 	Target
 
@@ -28,7 +28,7 @@ func (e *Emitter) Batch() *Batch {
 	return b
 }
 
-// send puts env into the batch.
+// send adds env to the batch.
 func (b *Batch) send(_ context.Context, nsp string, env *codec.Envelope) error {
 	o, send, err := b.emitter.encode(nsp, env)
 	if !send {

@@ -56,7 +56,7 @@ func TestBatchIsOneRoundTrip(t *testing.T) {
 	require.Equal(t, []int{50}, rec.rounds)
 }
 
-// faulty is a bus that refuses the event "bad" and says what was sent.
+// faulty is a bus that refuses the event "bad" and reports how many messages it sent before.
 type faulty struct{ *recorder }
 
 func (f faulty) Publish(ctx context.Context, msgs ...transport.Message) error {

@@ -77,7 +77,7 @@ func fill(e *emitter.Emitter, size int) *emitter.Batch {
 	return batch
 }
 
-// BenchmarkTransaction emits in transactions: how many in each, one by one or in a batch.
+// BenchmarkTransaction emits a number of messages in each transaction, one by one or in a batch.
 func BenchmarkTransaction(b *testing.B) {
 	for _, size := range []int{1, 16, 256} {
 		b.Run(fmt.Sprintf("emits%d", size), func(b *testing.B) {

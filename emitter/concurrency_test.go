@@ -43,7 +43,7 @@ func TestConcurrentEmits(t *testing.T) {
 	})
 }
 
-// queued starts callers one after the other while a first one blocks the bus, in a bubble of synctest. It returns a
+// queued starts callers one by one while a first one blocks the bus, in a bubble of synctest. It returns a
 // function that waits for them.
 func queued(t *testing.T, rec *recorder, e *emitter.Emitter, first context.Context,
 	contexts ...context.Context) func() []error {
@@ -133,7 +133,8 @@ func TestStuckBusIsGivenUpAfterTheTimeout(t *testing.T) {
 	})
 }
 
-// TestManyCallersGiveUp: however callers come and go, every call returns, and what Emit returns matches what was sent.
+// TestManyCallersGiveUp: every call returns, whenever its context ends, and what Emit returns matches what was
+// sent.
 func TestManyCallersGiveUp(t *testing.T) {
 	rec := new(recorder)
 	slow := slowBus{rec}

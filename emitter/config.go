@@ -11,28 +11,29 @@ import (
 // Publisher is the part of a transport.Bus that publishes: Publish and Limits.
 type Publisher = wire.Publisher
 
-// Store is the part of a storage.Store that writes: Put. If it has the PutAll method of storage.Batch too, batches
-// use that.
+// Store is the part of a storage.Store that writes: Put. If it also has the PutAll method of storage.Batch,
+// batches use that method.
 type Store = wire.Store
 
 // Transaction is a Publisher that sends when a transaction of the caller commits, such as those of InTx in the
 // Postgres drivers. The emitter makes every message differ, because PostgreSQL merges equal messages of a
-// transaction. It makes one call at a time, and no call after one that failed. Only the caller's context bounds a
-// call.
+// transaction. The emitter makes one call at a time, and no call after a failed one. Only the caller's context
+// bounds a call.
 type Transaction interface {
 	Publisher
 	// Transactional marks a Publisher as a Transaction. It does nothing.
 	Transactional()
 }
 
-// Config configures an Emitter. Only Bus is required; the zero value of every other field means its default. Fields
-// that have a counterpart in Node.js's Postgres emitter mean the same and name it.
+// Config configures an Emitter. Only Bus is required; the zero value of any other field stands for its default.
+// If a field has a counterpart in Node.js's Postgres emitter, its comment names the counterpart, which has the
+// same meaning.
 type Config struct {
 	// Bus carries the messages. The emitter does not close it.
 	Bus Publisher
-	// Store keeps the payloads that Bus cannot carry. Default: Bus, if it is a Store too, as the Postgres drivers
-	// are. Otherwise there is none, and a message that is too large for the bus is an error. The drivers create their
-	// table in Prepare, which every node calls and the emitter does not.
+	// Store keeps the payloads that Bus cannot carry. Default: Bus, if it is a Store too, as the Postgres
+	// drivers are. Otherwise there is no store, and sending a message that is too large for the bus is an
+	// error. The drivers create their table in Prepare, which every node calls and the emitter does not.
 	Store Store
 	// Codec encodes messages. It must be the cluster's. Default: jsonmsgpack.Codec, which Node.js understands.
 	Codec codec.Codec
@@ -43,18 +44,18 @@ type Config struct {
 	// payloadThreshold). Capped at the bus's limit. Default: the bus's limit; on Postgres that is 8000, the first
 	// size that NOTIFY refuses.
 	PayloadThreshold int
-	// MaxMessageBytes bounds the size in bytes of an encoded message, including its attachment. A larger message is
-	// refused with a TooLargeError. It should be the cluster's, because nodes drop messages that are larger than
-	// theirs. Default: 16 MiB.
+	// MaxMessageBytes bounds the size in bytes of an encoded message, including its attachment. A larger
+	// message is refused with a TooLargeError. Use the limit of the cluster, because nodes drop messages that
+	// exceed it. Default: 16 MiB.
 	MaxMessageBytes int
 	// Secret signs every message and attachment with HMAC-SHA256. It must be the cluster's: core.Config.Secret.
 	// Default: none; nothing is signed.
 	Secret []byte
 	// Namespace is the namespace to which the emitter sends; Of selects another one (Node.js: nsp). Default: "/".
 	Namespace string
-	// PublishTimeout bounds how long the store may take for the attachment of a message, and then how long the bus
-	// may take for the message. The caller's context bounds both too. In a Transaction only the context does.
-	// Default: 5 s.
+	// PublishTimeout bounds how long the store may take for the attachment of a message, and then how long the
+	// bus may take for the message. The caller's context bounds both too. In a Transaction, only the caller's
+	// context bounds them. Default: 5 s.
 	PublishTimeout time.Duration
 }
 

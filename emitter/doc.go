@@ -1,12 +1,13 @@
-// Package emitter sends events to the clients of a cluster from outside it: from a billing job, a cron script, or a
-// request handler that is no node. An Emitter sends what a node would send, to Node.js nodes and Go nodes alike, and
-// receives nothing: an idle Emitter has no goroutine and no LISTEN, and there is nothing to close.
+// Package emitter sends events to the clients of a cluster from outside it: from a billing job, a cron script,
+// or a request handler outside of the nodes. An Emitter sends what a node would send, to Node.js nodes and Go
+// nodes alike, and receives nothing: an idle Emitter has no goroutine and no LISTEN, and there is nothing to
+// close.
 //
 //	e, err := emitter.New(emitter.Config{Bus: pgxdriver.New(pool)})
 //	…
 //	err = e.Of("/chat").To("room1").Except("room2").Emit(ctx, "news", map[string]any{"id": 1})
 //
-// The bus, the channel prefix, the table and the codec must be the cluster's.
+// The bus, the channel prefix, the table and the codec must be those of the cluster.
 //
 // # Inside a transaction
 //
@@ -23,7 +24,8 @@
 //
 // # Files
 //
-//   - emitter.go: Emitter, New and With; config.go: Config, Publisher, Store and Transaction; errors.go: the errors
+//   - emitter.go: Emitter, New and With; config.go: Config, Publisher, Store and Transaction; errors.go: the
+//     errors
 //   - target.go: Target, Emit and changes of rooms; batch.go: Batch
 //   - publisher.go: the queue for the bus, with the group commit of internal/groupcommit
 package emitter

@@ -25,9 +25,9 @@ func TestCodeInTheDocumentsIsTested(t *testing.T) {
 	ctx := within(t)
 
 	require.NoError(t, createOrder(ctx, pool, a.emitter, order{1, "room1"}))
-	require.Error(t, createOrder(ctx, pool, a.emitter, order{1, "room1"}), "there is one user already")
+	require.Error(t, createOrder(ctx, pool, a.emitter, order{1, "room1"}), "the row exists already")
 	require.NoError(t, createOrderWithSQL(ctx, db, a.emitter, order{2, "room1"}))
-	require.Error(t, createOrderWithSQL(ctx, db, a.emitter, order{2, "room1"}), "there is one user already")
+	require.Error(t, createOrderWithSQL(ctx, db, a.emitter, order{2, "room1"}), "the row exists already")
 	one.expect(`["order.created",{"ID":1,"Room":"room1"}]`, `["order.created",{"ID":2,"Room":"room1"}]`)
 	require.NoError(t, sendOrders(ctx, a.emitter, []order{{3, "room1"}, {4, "room2"}}))
 	one.expect(`["order",{"ID":3,"Room":"room1"}]`)

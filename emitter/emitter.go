@@ -11,15 +11,15 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// Emitter sends to the clients of a cluster. It has all methods of Target, which are then for every socket of its
-// namespace. It is safe for concurrent use, unless it sends in a transaction: like the transaction, it is then for
-// one goroutine at a time.
+// Emitter sends to the clients of a cluster. It has all methods of Target, which then select every socket of
+// its namespace. It is safe for concurrent use, unless it sends in a transaction: like the transaction, it may
+// then be used by only one goroutine at a time.
 type Emitter struct {
 	Target
 
 	config    Config
 	publisher *publisher
-	nonces    *nonces // shared with those that With returns
+	nonces    *nonces // shared with the emitters that With returns
 }
 
 // New returns an emitter. It does no I/O.
@@ -36,10 +36,10 @@ func New(config Config) (*Emitter, error) {
 // With returns an emitter that sends through bus and has the options of e. If bus is a Store, attachments go there
 // too, unless e has a Store that is not its Bus. With does no I/O.
 //
-// In a transaction (pgxdriver.InTx, pqdriver.InTx) the events are sent, and their attachments kept, when it commits.
-// If it is rolled back, to its beginning or to a savepoint before the events, nothing is sent. A message that the
-// emitter itself refuses, such as one with a reserved event name, does not abort the transaction. Only one goroutine
-// at a time may use it.
+// In a transaction (pgxdriver.InTx, pqdriver.InTx) the events are sent, and their attachments kept, when it
+// commits. If it is rolled back, to its beginning or to a savepoint before the events, nothing is sent. A
+// message that the emitter itself refuses, such as one with a reserved event name, does not abort the
+// transaction. Only one goroutine at a time may use the returned emitter.
 func (e *Emitter) With(bus Publisher) *Emitter {
 	config := e.config
 	if same(config.Store, config.Bus) {
@@ -57,7 +57,7 @@ func (e *Emitter) With(bus Publisher) *Emitter {
 	return with
 }
 
-// same reports whether both interfaces have the same value.
+// same reports whether store and bus are the same value.
 func same(store Store, bus Publisher) bool {
 	t := reflect.TypeOf(store)
 	return t != nil && t == reflect.TypeOf(bus) && t.Comparable() && any(store) == any(bus)
@@ -71,13 +71,13 @@ func namespace(nsp string) string {
 	return "/" + nsp
 }
 
-// sink is where the messages of a Target go: an Emitter or a Batch.
+// sink accepts the messages of a Target. It is an Emitter or a Batch.
 type sink interface {
 	send(ctx context.Context, nsp string, env *codec.Envelope) error
 }
 
-// encode encodes env. send is false if there is an error, or if the message is for nobody: it is encoded too, so that
-// errors in it are found.
+// encode encodes env. send is false if there is an error, or if the message selects no sockets. Such a message
+// is encoded too, to find errors in it.
 func (e *Emitter) encode(nsp string, env *codec.Envelope) (o wire.Outgoing, send bool, err error) {
 	if e.config.Bus == nil {
 		return o, false, &ConfigError{Field: "Bus", Reason: "is nil"}

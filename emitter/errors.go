@@ -7,8 +7,9 @@ import (
 	"github.com/backplane-go/backplane/fault"
 )
 
-// ErrNoAnswers is returned when an acknowledgement is asked for. An emitter receives nothing, so it cannot get one.
-var ErrNoAnswers = errors.New("emitter: acknowledgements are for the nodes of a cluster: an emitter receives nothing")
+// ErrNoAnswers is returned when an acknowledgement is requested. An emitter receives nothing, so it cannot get
+// one.
+var ErrNoAnswers = errors.New("emitter: an emitter cannot receive acknowledgements: use a node of the cluster")
 
 // ErrUnconfirmed is wrapped by an error of publishing when the outcome is unknown: the context ended, or
 // Config.PublishTimeout passed, while the bus had the message, or the bus failed in the middle. The message may have
@@ -27,7 +28,7 @@ type (
 	TooLargeError = fault.TooLargeError
 	// ReservedEventError is returned for an event name that Socket.IO reserves. Nothing was sent.
 	ReservedEventError = fault.ReservedEventError
-	// OpError says that the bus or the store did not accept a message.
+	// OpError is returned when the bus or the store did not accept a message.
 	OpError = fault.OpError
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// printer is a client that prints what it gets.
+// printer is a client that prints the events that it receives.
 type printer struct {
 	id   string
 	gone chan struct{}
@@ -24,7 +24,8 @@ func (p printer) Disconnect(bool) {
 	close(p.gone)
 }
 
-// A job that is no node sends to the clients of a node. Here both are in one process, on a bus in memory.
+// A job outside of the cluster sends to the clients of a node. Here both are in one process, on a bus in
+// memory.
 func Example() {
 	ctx := context.Background()
 	bus := memory.NewHub()

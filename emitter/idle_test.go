@@ -9,8 +9,8 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// TestFirstEmitAfterAnIdleClose: an emitter may send one message a day, when the server has ended its connections
-// long ago.
+// TestFirstEmitAfterAnIdleClose: an emitter may send a single message a day, and the server may have closed its
+// idle connections meanwhile.
 func TestFirstEmitAfterAnIdleClose(t *testing.T) {
 	eachDriver(t, func(t *testing.T, w world) {
 		a := w.audience(t)

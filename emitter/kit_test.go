@@ -129,7 +129,7 @@ type audience struct {
 	fences   int
 }
 
-// audience opens a node with one namespace, and an emitter beside it.
+// audience opens a node with one namespace, and an emitter on the same bus.
 func (w world) audience(tb testing.TB) *audience { return w.namespace(tb, w.cluster(tb), "/") }
 
 func (w world) namespace(tb testing.TB, cluster *core.Cluster, nsp string) *audience {
@@ -144,7 +144,7 @@ func (w world) namespace(tb testing.TB, cluster *core.Cluster, nsp string) *audi
 	return a
 }
 
-// client is a socket that keeps what it gets.
+// client is a socket that keeps the events that it receives.
 type client struct {
 	a  *audience
 	id string
@@ -190,7 +190,7 @@ func (c *client) expect(events ...string) {
 			select {
 			case <-c.changed:
 			case <-timeout.C:
-				c.a.Fatalf("event %d of %d, %.80s, did not come", i, len(events), want)
+				c.a.Fatalf("event %d of %d, %.80s, did not arrive", i, len(events), want)
 			}
 			got, ok = c.next()
 		}

@@ -57,5 +57,5 @@ func TestFailedAttachmentSendsNothingOfTheTransaction(t *testing.T) {
 	require.Equal(t, []int{0, 1, 2, 3}, failed.Unsent)
 	require.ErrorIs(t, failed, errAborted)
 	require.Empty(t, rec.sent())
-	require.Equal(t, 1, rec.puts, "nothing is tried after the error")
+	require.Equal(t, 1, rec.puts, "the store is not called after the error")
 }

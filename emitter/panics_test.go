@@ -18,7 +18,7 @@ type nilError struct{ text *string }
 
 func (e *nilError) Error() string { return *e.text }
 
-// failing is a bus and a store that fail as told.
+// failing is a bus and a store whose calls fail as publish and put do.
 type failing struct {
 	recorder
 	publish, put func() error

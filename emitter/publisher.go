@@ -14,9 +14,10 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// publisher publishes what callers bring, in the group commit that package core uses too: whatever is queued during a
-// round trip shares the next one. Its goroutine ends when nothing is queued. Attachments are stored before a delivery
-// joins the queue, so that a slow store delays nobody else. No caller waits longer than its context lasts.
+// publisher publishes the messages of callers, with the group commit that package core uses too: messages that
+// are queued during a round trip share the next one. Its goroutine ends when nothing is queued. Attachments are
+// stored before a delivery joins the queue, so that a slow store does not delay other callers. No caller waits
+// after its context has ended.
 //
 // In a transaction there is no queue: only the caller's goroutine may use the transaction.
 type publisher struct {
@@ -26,15 +27,15 @@ type publisher struct {
 	deliveries sync.Pool // of *delivery
 }
 
-// delivery is what one caller brings. Its memory is reused after the caller has got the outcome.
+// delivery holds the messages of one caller. Its memory is reused after the caller has received the outcome.
 type delivery struct {
 	items   []*wire.Outgoing
 	ticket  groupcommit.Ticket
-	done    chan error      // gets one value: nil if the outcome of each item is in its Err
-	ctx     context.Context // the caller's, without its end: a bus may look for values in it
-	waiting atomic.Int32    // how many items have yet to be stored; 1 more until all were given to the storer
+	done    chan error      // receives one value: nil if the outcome of each item is in its Err
+	ctx     context.Context // the caller's, without its cancellation: a bus may use its values
+	waiting atomic.Int32    // number of items that are not stored yet; 1 more until all were passed to the storer
 
-	one  wire.Outgoing // for a delivery of one item, which most are
+	one  wire.Outgoing // memory for a delivery of one item, the usual case
 	ones [1]*wire.Outgoing
 }
 
@@ -48,7 +49,7 @@ func (p *publisher) newDelivery(items []*wire.Outgoing) *delivery {
 	return d
 }
 
-// recycle lets the memory of d be reused. Nobody else may have d.
+// recycle allows the memory of d to be reused. No other goroutine may have a reference to d.
 func (p *publisher) recycle(d *delivery) {
 	d.items, d.ctx, d.one, d.ones[0] = nil, nil, wire.Outgoing{}, nil
 	p.deliveries.Put(d)
@@ -101,9 +102,9 @@ func (p *publisher) publishOne(ctx context.Context, o wire.Outgoing) error {
 	return err
 }
 
-// publishAll publishes items and puts the outcome of each into its Err. If publishAll itself returns an error, no
-// item was published or, with ErrUnconfirmed, all of them may still be. The items are the caller's again only if ours
-// is true.
+// publishAll publishes items and puts the outcome of each into its Err. If publishAll itself returns an error,
+// no item was published or, with ErrUnconfirmed, all of them may still be. Only if ours is true does the caller
+// own the items again.
 func (p *publisher) publishAll(ctx context.Context, items []*wire.Outgoing) (ours bool, err error) {
 	d := p.newDelivery(items)
 	outcome, err := p.publish(ctx, d)
@@ -113,13 +114,13 @@ func (p *publisher) publishAll(ctx context.Context, items []*wire.Outgoing) (our
 	return outcome != unknown, err
 }
 
-// outcome says who has a delivery after publish.
+// outcome says who owns a delivery after publish.
 type outcome int
 
 const (
-	settled   outcome = iota // the caller has the delivery and its items
-	withdrawn                // the caller has the items; the delivery may still be in the queue
-	unknown                  // the publisher or the storer may still have both
+	settled   outcome = iota // the caller owns the delivery and its items
+	withdrawn                // the caller owns the items; the delivery may still be in the queue
+	unknown                  // the publisher or the storer may still use both
 )
 
 // publish publishes d and waits. If it returns no error, the outcome is in the items. With ErrUnconfirmed, d is still
@@ -141,7 +142,7 @@ func (p *publisher) publish(ctx context.Context, d *delivery) (outcome, error) {
 	switch {
 	case d.ticket.Withdraw():
 		if d.waiting.Load() > 0 {
-			return unknown, ctx.Err() // the storer still has some of the items
+			return unknown, ctx.Err() // the storer still uses some of the items
 		}
 		return withdrawn, ctx.Err()
 	case d.ticket.Abandon():
@@ -151,7 +152,7 @@ func (p *publisher) publish(ctx context.Context, d *delivery) (outcome, error) {
 	return settledUnless(err), err
 }
 
-// settledUnless returns settled, unless err says that the bus still has the delivery.
+// settledUnless returns settled, unless err says that the delivery is still being published.
 func settledUnless(err error) outcome {
 	if errors.Is(err, fault.ErrUnconfirmed) {
 		return unknown
@@ -159,7 +160,7 @@ func settledUnless(err error) outcome {
 	return settled
 }
 
-// attachment is an item of a delivery that the storer has. It implements wire.Attachment.
+// attachment is an item of a delivery that was passed to the storer. It implements wire.Attachment.
 type attachment struct {
 	publisher *publisher
 	delivery  *delivery
@@ -170,7 +171,7 @@ func (a *attachment) Message() *wire.Outgoing { return a.message }
 func (a *attachment) Wanted() bool            { return a.delivery.ticket.Queued() }
 func (a *attachment) Stored(context.Context)  { a.publisher.stored(a.delivery) }
 
-// store gives the items of d that have attachments to the storer, and queues d when all of them are stored.
+// store passes the items of d that have attachments to the storer, and queues d when all of them are stored.
 func (p *publisher) store(ctx context.Context, d *delivery) {
 	d.ctx = context.WithoutCancel(ctx)
 	d.waiting.Store(1)
@@ -234,7 +235,7 @@ func (p *publisher) Stuck(batch, queued []*delivery, _ time.Time) (unlocked func
 	return nil
 }
 
-// settle passes the outcome to the caller, unless it has left.
+// settle passes the outcome to the caller, unless the caller has left.
 func (d *delivery) settle(err error) {
 	if d.ticket.Settle() {
 		d.done <- err

@@ -12,15 +12,15 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// deafBus ignores its context: Publish returns when release is closed.
-type deafBus struct {
+// stubbornBus ignores its context: Publish returns when release is closed.
+type stubbornBus struct {
 	release chan struct{}
 	sent    []transport.Message
 }
 
-func (b *deafBus) Limits() transport.Limits { return transport.Limits{} }
+func (b *stubbornBus) Limits() transport.Limits { return transport.Limits{} }
 
-func (b *deafBus) Publish(_ context.Context, msgs ...transport.Message) error {
+func (b *stubbornBus) Publish(_ context.Context, msgs ...transport.Message) error {
 	<-b.release
 	b.sent = append(b.sent, msgs...)
 	return nil
@@ -28,7 +28,7 @@ func (b *deafBus) Publish(_ context.Context, msgs ...transport.Message) error {
 
 func TestNoCallReturnsLateWhateverTheBusDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bus := &deafBus{release: make(chan struct{})}
+		bus := &stubbornBus{release: make(chan struct{})}
 		e, err := New(Config{Bus: bus, PublishTimeout: 2 * time.Second})
 		require.NoError(t, err)
 		late := func(what string, limit time.Duration, call func(ctx context.Context) error) error {

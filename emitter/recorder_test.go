@@ -9,14 +9,14 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// recorder is a bus and a store that keep what they get.
+// recorder is a bus and a store. It keeps the messages and bodies that it receives.
 type recorder struct {
 	limits transport.Limits
-	gate   chan struct{} // if not nil, Publish says on it that it has begun, then waits for another one
+	gate   chan struct{} // if not nil, Publish sends a value when it begins, then waits until it receives one
 
 	mu            sync.Mutex // guards all below
 	lines         []string
-	rounds        []int // how many messages there were in each Publish
+	rounds        []int // number of messages in each Publish
 	bodies        [][]byte
 	puts          int
 	busErr, stErr error

@@ -13,15 +13,15 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// lockedStore answers when it is released, and ignores its context if it is deaf.
+// lockedStore answers when it is released. If stubborn is set, it ignores its context.
 type lockedStore struct {
 	released chan struct{}
-	deaf     bool
+	stubborn bool
 	err      error
 }
 
 func (s *lockedStore) Put(ctx context.Context, _ []byte) (string, error) {
-	if s.deaf {
+	if s.stubborn {
 		<-s.released
 		return "1", s.err
 	}
@@ -33,7 +33,7 @@ func (s *lockedStore) Put(ctx context.Context, _ []byte) (string, error) {
 	}
 }
 
-// shortBus is a bus for small messages only.
+// shortBus is a bus that carries only small messages and records their channels.
 type shortBus struct{ sent []string }
 
 func (*shortBus) Limits() transport.Limits { return transport.Limits{Payload: 500} }
@@ -48,10 +48,10 @@ func (b *shortBus) Publish(_ context.Context, msgs ...transport.Message) error {
 var long = strings.Repeat("x", 1000)
 
 func TestLockedStoreDelaysNoSmallMessage(t *testing.T) {
-	for name, deaf := range map[string]bool{"StoreLooksAtItsContext": false, "StoreDoesNot": true} {
+	for name, stubborn := range map[string]bool{"StoreObeysItsContext": false, "StoreIgnoresItsContext": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				bus, store := &shortBus{}, &lockedStore{released: make(chan struct{}), deaf: deaf}
+				bus, store := &shortBus{}, &lockedStore{released: make(chan struct{}), stubborn: stubborn}
 				e, err := New(Config{Bus: bus, Store: store, PublishTimeout: 2 * time.Second})
 				require.NoError(t, err)
 				start := time.Now()
@@ -75,7 +75,7 @@ func TestLockedStoreDelaysNoSmallMessage(t *testing.T) {
 				assert.Equal(t, []string{"socket.io#/", "socket.io#/other", "socket.io#/"}, bus.sent)
 				close(store.released)
 				synctest.Wait()
-				require.NoError(t, e.Emit(t.Context(), "large", long), "the bus or the store works again")
+				require.NoError(t, e.Emit(t.Context(), "large", long), "the store works again")
 			})
 		})
 	}

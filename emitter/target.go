@@ -8,8 +8,8 @@ import (
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
-// Target says for whom a message is: sockets of a namespace, on all nodes. A Target is immutable. To, Except and the
-// like return another one, so that a Target can be kept and shared.
+// Target selects sockets of a namespace, on all nodes, and has the options for sending to them. A Target is
+// immutable: To, Except and similar methods return a new Target, so a Target can be kept and shared.
 type Target struct {
 	sink sink
 	nsp  string
@@ -22,9 +22,9 @@ func (t Target) Of(nsp string) Target {
 	return t
 }
 
-// To targets the sockets in at least one of rooms, in addition to the rooms that are targeted already. A socket is in
-// the room named after its id. If no room is targeted, To without rooms, such as an empty list, targets nobody:
-// nothing is sent. (In Node.js it targets everybody.)
+// To targets the sockets in at least one of rooms, in addition to the rooms that are targeted already. A socket
+// is in the room named after its id. If no room is targeted, To without rooms, such as an empty list, targets
+// no sockets, and nothing is sent. (In Node.js it targets all sockets.)
 func (t Target) To(rooms ...string) Target {
 	t.opts.Rooms = wire.Union(t.opts.Rooms, rooms)
 	t.opts.Nobody = len(t.opts.Rooms) == 0
@@ -34,7 +34,7 @@ func (t Target) To(rooms ...string) Target {
 // In is the same as To.
 func (t Target) In(rooms ...string) Target { return t.To(rooms...) }
 
-// Except excludes the sockets in one of rooms. Without rooms it excludes nobody.
+// Except excludes the sockets in at least one of rooms. Without rooms it excludes no sockets.
 func (t Target) Except(rooms ...string) Target {
 	t.opts.Except = wire.Union(t.opts.Except, rooms)
 	return t
@@ -46,7 +46,7 @@ func (t Target) Volatile() Target {
 	return t
 }
 
-// Compress says whether the event is compressed for the clients, if their server supports the choice.
+// Compress sets whether the event is compressed for the clients, if their server supports the choice.
 func (t Target) Compress(compress bool) Target {
 	t.opts.Flags.Compress = &compress
 	return t
@@ -78,7 +78,8 @@ func (t Target) SocketsLeave(ctx context.Context, rooms ...string) error {
 	return t.send(ctx, &codec.Envelope{Type: codec.SocketsLeave, Rooms: rooms, Opts: t.opts})
 }
 
-// DisconnectSockets disconnects the sockets of the target from the namespace. close: it closes their connections too.
+// DisconnectSockets disconnects the sockets of the target from the namespace. If close is true, it closes their
+// connections too.
 func (t Target) DisconnectSockets(ctx context.Context, close bool) error {
 	return t.send(ctx, &codec.Envelope{Type: codec.DisconnectSockets, Close: close, Opts: t.opts})
 }

@@ -20,9 +20,9 @@ import (
 
 // transaction is a transaction of one of the drivers.
 type transaction interface {
-	// bus is what InTx returns, with a table, or the default if that is empty.
+	// bus returns the result of InTx for a table, or for the default table if the name is empty.
 	bus(table string) emitter.Publisher
-	// driverBus is what InTx of a driver with that table returns.
+	// driverBus returns the result of the method InTx of a driver with that table.
 	driverBus(tb testing.TB, table string) emitter.Publisher
 	exec(ctx context.Context, statement string) error
 	queryInt(ctx context.Context, statement string) (int, error)

@@ -182,7 +182,7 @@ func TestRefusalsDoNotAbortTheTransaction(t *testing.T) {
 		require.NoError(t, b.Emit(ctx, "sent"))
 		require.Error(t, b.Emit(ctx, "connect"))
 		require.NoError(t, b.Send(ctx))
-		require.NoError(t, tx.commit(ctx), "the transaction can go on")
+		require.NoError(t, tx.commit(ctx), "the transaction is still usable")
 		c.expect(`["sent"]`)
 		a.fence(c)
 	})

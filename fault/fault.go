@@ -18,7 +18,7 @@ var (
 	// ErrAttachmentReplaced is wrapped by the error of a message whose attachment was replaced by another message's
 	// under the same id. This happens when PostgreSQL crashes (see postgres.Config.DurableAttachments).
 	ErrAttachmentReplaced = errors.New("backplane: the attachment was replaced by that of another message")
-	// ErrExited is the error of a call of the application's code that ended its goroutine with runtime.Goexit, as
+	// ErrExited is returned when a function of the application ended its goroutine with runtime.Goexit, as
 	// testing.T.FailNow does.
 	ErrExited = errors.New("backplane: the function ended its goroutine " +
 		"(runtime.Goexit, which testing.T.FailNow calls too)")
@@ -40,7 +40,7 @@ func (e *NameError) Error() string {
 type TooLargeError struct {
 	Message string // the type of the message, such as "BROADCAST"; empty when unknown
 	Size    int    // bytes of the encoded message
-	Limit   int    // the most bytes that are allowed
+	Limit   int    // maximum size in bytes
 	Option  string // the option of Config that is the limit, "MaxMessageBytes"; empty when it is the bus's limit
 }
 

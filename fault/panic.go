@@ -2,13 +2,13 @@ package fault
 
 import "github.com/backplane-go/backplane/internal/excerpt"
 
-// PanicError is the error of a call of the application's code that panicked: of a handler, a hook, an implementation
-// of an interface, or a method of a value, such as MarshalJSON.
+// PanicError is returned when code of the application panicked: a handler, a hook, an implementation of an
+// interface, or a method of a value, such as MarshalJSON.
 type PanicError struct {
 	Value any    // what panic was called with
 	Stack []byte // of the goroutine that panicked, as runtime/debug.Stack formats it
-	// Opaque says that methods of Value panic too. Error then names Value's type and calls no method of Value, and
-	// Unwrap returns nil.
+	// Opaque reports that methods of Value panic too. In that case Error names Value's type and calls no method
+	// of Value, and Unwrap returns nil.
 	Opaque bool
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
-// Quota names a limit of a Socket.IO server. Its text is the reason that clients, logs and metrics get. Package
-// socketio has the names.
+// Quota names a limit of a Socket.IO server. Its text is the reason that appears at clients, in logs and in
+// metrics. Package socketio defines the values.
 type Quota string
 
 // QuotaError says which limit of a Socket.IO server was reached.

@@ -18,12 +18,12 @@ type Config struct {
 	// It is taken literally, as if quoted: letters keep their case. Default: DefaultTable.
 	Table string
 
-	// NoAutoCreate forbids Prepare to create the table. If the table is missing, Prepare then returns a
+	// NoAutoCreate forbids Prepare from creating the table. If the table is missing, Prepare then returns a
 	// *SetupError whose Hint contains the SQL to run, as returned by Schema.
 	NoAutoCreate bool
 
-	// TableOwner is an additional role that may own the table and its schema. Always allowed are the role of
-	// the connection, the roles that it is a member of, superusers and the owner of the database. An owner can
+	// TableOwner is an additional role that may own the table and its schema. The role of the connection, the
+	// roles that it is a member of, superusers and the owner of the database are always allowed. An owner can
 	// run code with the privileges of every role that uses the table, so Prepare refuses all others with
 	// ErrUntrustedTable. Default: none.
 	TableOwner string

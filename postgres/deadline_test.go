@@ -16,8 +16,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// maxLateness is how long after the end of its context a call may return on a busy machine. The obstacles in
-// these tests last longer.
+// maxLateness is how long after the end of its context a call may return on a busy machine. The locks and
+// outages in these tests last longer.
 const maxLateness = 700 * time.Millisecond
 
 // subject is a driver, a session of it (if there is one) and the id of an attachment.

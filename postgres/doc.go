@@ -1,6 +1,6 @@
-// Package postgres holds what the PostgreSQL drivers share: their options, types and errors, and the SQL of the
-// attachment table and of the functions that emit. Each driver is a separate package, so that a program links
-// only the client library it uses:
+// Package postgres contains the shared parts of the PostgreSQL drivers: their options, types and errors, and
+// the SQL of the attachment table and of the functions that emit. Each driver is a separate package, so that a
+// program links only the client library it uses:
 //
 //   - pgxdriver, on github.com/jackc/pgx
 //   - pqdriver, on github.com/lib/pq
@@ -23,17 +23,17 @@
 // Publish returns ErrUnfenced. Only a connection of the same user with the same application_name is terminated.
 // Interrupted messages may arrive, but only before messages that are published later.
 //
-// This guarantee covers a single server. After a failover the old primary, as long as it runs, can still commit
-// what was sent to it and deliver it to the sessions that it still has. The guarantee does not hold behind a
-// proxy that pools transactions, which the driver's own connections must not use anyway.
+// This guarantee covers a single server. After a failover, as long as the old primary runs, it can still commit
+// the messages that were sent to it and deliver them to its remaining sessions. The guarantee does not hold
+// behind a proxy that pools transactions, which the driver's own connections must not use anyway.
 //
 // A session that is not read holds back the notification queue of the whole server, which all databases share
-// (8 GB by default, see pg_notification_queue_usage). NOTIFY fails when the queue is full. So call Receive all
-// the time.
+// (8 GB by default, see pg_notification_queue_usage). NOTIFY fails when the queue is full. So call Receive
+// continuously.
 //
-// If a connection was closed while it was idle, messages are published over a new one. That happens only if the
-// server has certainly not received them: the connection was dead before anything was written, or the first
-// data from the server was its message that it terminates the session (pg_terminate_backend, a shutdown,
+// If a connection was closed while it was idle, messages are published over a new one, but only if the server
+// has certainly not received them: the connection was dead before anything was written, or the first data from
+// the server was its message that it terminates the session (pg_terminate_backend, a shutdown,
 // idle_session_timeout). Otherwise nothing is sent again.
 //
 // # Connections

@@ -49,10 +49,10 @@ func (d *Driver) Open(ctx context.Context) (transport.Session, error) { return d
 // Limits implements transport.Bus: payloads are text of up to 7999 bytes, channel names have up to 63 bytes.
 func (d *Driver) Limits() transport.Limits { return d.bus.Limits() }
 
-// Close implements transport.Closer. It waits for a Publish in progress, or until ctx ends, closes the
-// publishing connection, and cuts the sessions that are still open. If ctx ends first, waiting calls of Publish
-// return transport.ErrClosed. The caller's pool is not closed. Publish, Open and the store work again
-// afterwards, on new connections.
+// Close implements transport.Closer. It waits until a Publish in progress has returned or ctx ends. Then it
+// closes the publishing connection and cuts the connections of the sessions that are still open. If ctx ends
+// first, waiting calls of Publish return transport.ErrClosed. The caller's pool is not closed. Publish, Open
+// and the store work again afterwards, on new connections.
 func (d *Driver) Close(ctx context.Context) error { return d.bus.Close(ctx) }
 
 // Put implements storage.Store.

@@ -63,7 +63,7 @@ func TestInterruptedMessageNeverArrivesAfterALaterOne(t *testing.T) {
 					}, patience, 10*time.Millisecond, "the interrupted connection must be terminated")
 				}
 				require.NoError(t, other.Publish(within(t), messages("a", "end")...))
-				var got []string // without interrupted messages: they may arrive, in their place
+				var got []string // without interrupted messages: they may arrive, but only in their place
 				last := ""
 				for last != "end" {
 					m, err := s.Receive(within(t))
@@ -115,7 +115,7 @@ func TestInterruptedStatementThatWaitsInTheServerNeverCommits(t *testing.T) {
 }
 
 // holdNotifications holds the lock that every commit with a notification needs, until release: a commit waits
-// for a replica that does not exist. It needs a server of its own.
+// for a replica that does not exist. It needs a separate server, because it changes the server's settings.
 func holdNotifications(t *testing.T, database string) (release func()) {
 	t.Helper()
 	holder, err := pgx.Connect(within(t), database)

@@ -25,7 +25,7 @@ var functions embed.FS
 // prefix of the cluster; an empty one means "socket.io". The SQL can be run any number of times; run it in a
 // transaction (psql -1). It needs PostgreSQL 13.
 //
-// Until FunctionGrants are given, only the owner of the functions can call them.
+// Only the owner of the functions can call them, unless FunctionGrants lets other roles do so.
 func Functions(table, prefix string) (string, error) {
 	if prefix == "" {
 		prefix = "socket.io"
@@ -53,8 +53,8 @@ func DropFunctions(table string) (string, error) { return functionsSQL("drop.sql
 
 // FunctionGrants returns the SQL that lets role emit through the functions, with the least privileges: to
 // execute them, to insert attachments into table, which must exist, and to learn their ids, but not to read or
-// delete attachments. The role that needs the privileges is the one that runs the statement, or the owner of
-// the trigger function that calls the functions if that is SECURITY DEFINER.
+// delete attachments. The privileges must be granted to the role that runs the statement. If a trigger function
+// that is SECURITY DEFINER calls the functions, grant the privileges to its owner instead.
 func FunctionGrants(table, role string) (string, error) {
 	to, err := quoteIdentifier("role", role)
 	if err != nil {
@@ -89,7 +89,7 @@ func withSchema(table string) string {
 	return table
 }
 
-// functionNames returns the schema and the qualified table as they are written in SQL.
+// functionNames returns the schema and the qualified table name, both quoted for SQL.
 func functionNames(table string) (schema, qualified string, err error) {
 	table = withSchema(table)
 	if qualified, err = QuoteTable(table); err != nil {
@@ -109,7 +109,7 @@ func functionsSQL(file, table, prefix, role string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The names may contain anything, even the quotes around the bodies of the functions.
+	// The names may contain any text, even the dollar quotes around the bodies of the functions.
 	tag := "$backplane$"
 	for i := 1; strings.Contains(schema+qualified+prefix, tag); i++ {
 		tag = "$backplane" + strconv.Itoa(i) + "$"

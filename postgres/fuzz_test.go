@@ -16,7 +16,8 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// FuzzQuoting lets a server read quoted names and create what they name.
+// FuzzQuoting checks that a server reads quoted names back unchanged, and can listen to channels and create
+// tables with these names.
 func FuzzQuoting(f *testing.F) {
 	conn := connect(f, pgtest.Database(f), "")
 	for _, name := range []string{

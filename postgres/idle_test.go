@@ -221,8 +221,8 @@ func TestUnreachableServerIsReportedAtOnce(t *testing.T) {
 	})
 }
 
-// TestClientsThatPgBouncerClosesAreReplaced: unless it pools sessions, PgBouncer ends idle clients, with a
-// message of its own.
+// TestClientsThatPgBouncerClosesAreReplaced: unless it pools sessions, PgBouncer ends idle clients with its own
+// error message.
 func TestClientsThatPgBouncerClosesAreReplaced(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)

@@ -28,7 +28,7 @@ func TestNewDoesNoIO(t *testing.T) {
 	})
 }
 
-func TestBusUsesTwoConnectionsOfItsOwn(t *testing.T) {
+func TestBusOpensTwoSeparateConnections(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		d, poolConnections := k.open(t, database, database, postgres.Config{})

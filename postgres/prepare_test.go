@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// lockedDown creates a role that may do nothing but connect, and returns the database's URL for it.
+// lockedDown creates a role that may only connect, and returns the database's URL for it.
 func lockedDown(tb testing.TB, database string) (role, asRole string) {
 	tb.Helper()
 	u, err := url.Parse(database)
@@ -193,7 +193,7 @@ func roleFor(tb testing.TB, database, name string) (role, asRole string) {
 	return role, pgtest.With(tb, database, func(u *url.URL) { u.User = url.User(plain) })
 }
 
-// A table is refused if another role, whichever it is, can run code with the privileges of the node's role.
+// A table is refused if any other role can run code with the privileges of the node's role.
 func TestPrepareRefusesUntrustedTables(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)

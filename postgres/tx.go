@@ -48,5 +48,5 @@ func (t *Tx) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
 	return t.tx.PutAll(ctx, bodies)
 }
 
-// Transactional does nothing. It tells an emitter that this is a transaction.
+// Transactional does nothing. It marks t as a transaction for an emitter.
 func (t *Tx) Transactional() {}

@@ -1,5 +1,5 @@
-// Package storage defines where payloads go that are too large for a bus. A Store keeps a body for a short time
-// and returns an id, which travels in place of the body.
+// Package storage defines the interface of a store for payloads that are too large for a bus. A Store keeps a
+// body for a short time and returns an id, which travels in place of the body.
 //
 // # Delivery
 //
@@ -12,9 +12,9 @@
 //
 // Some stores remove bodies on their own, such as Redis with SET and PX. Such a store sets a time to live when
 // a body is put. It is at least as long as the age that the cluster passes to Expire
-// (core.Config.AttachmentAge), so that no body disappears early. A body is readable until its time to live has
-// passed since its Put, and is gone when half as much again has passed. Each body has its own time to live:
-// neither reading the body nor putting others changes it. Expire may then do nothing, and must not remove
+// (core.Config.AttachmentAge), so that no body disappears early. A body is readable for its time to live,
+// counted from its Put, and is gone after 1.5 times that time at the latest. Each body has its own time to
+// live: neither reading the body nor putting others changes it. Expire may then do nothing, and must not remove
 // bodies early. examples/storage/ttlstore is such a store.
 //
 // # Sizes and contexts
@@ -76,9 +76,9 @@ type Batch interface {
 	GetAll(ctx context.Context, ids []string) (bodies [][]byte, err error)
 }
 
-// Sizer is implemented by a Store that can tell the size of a body without reading it. A node then reads as
-// many bodies ahead as its memory limit allows, and none that exceeds its limit for one body. From other stores
-// it reads fewer bodies at a time, since each may be as large as the limit.
+// Sizer is implemented by a Store that can determine the size of a body without reading it. A node then reads
+// as many bodies ahead as its memory limit allows, and none that exceeds its limit for one body. From other
+// stores it reads fewer bodies at a time, since each may be as large as the limit.
 type Sizer interface {
 	Store
 

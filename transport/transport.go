@@ -20,8 +20,8 @@
 // for the session, the session ends with an error.
 //
 // A bus does not resend what may have been sent, and its sessions do not reconnect: the cluster (package core)
-// replaces them, once for all buses. A Publish that finds its connection dead before it has sent anything may
-// open another one.
+// replaces them, so that no bus has to do it. A Publish that finds its connection dead before it has sent
+// anything may open another one.
 //
 // # Contexts
 //
@@ -33,7 +33,7 @@
 //
 // # Panics
 //
-// The cluster treats a panic in a bus as an error of the call that leaves open what was sent. It closes a
+// The cluster treats a panic in a bus as an error of that call, and what was sent as unknown. It closes a
 // session whose Receive panics. Publish and Receive must not end the calling goroutine with runtime.Goexit.
 package transport
 
@@ -46,8 +46,8 @@ import (
 var ErrClosed = errors.New("transport: closed")
 
 // ErrNotSent is wrapped in the error of a Publish that sent nothing for a reason unrelated to the messages: the
-// server is unreachable, or the context ended before anything was sent. Returning it is optional. It assures
-// the caller that no message was sent.
+// server is unreachable, or the context ended before anything was sent. Returning it is optional. It tells the
+// caller that no message was sent.
 var ErrNotSent = errors.New("nothing was sent")
 
 // Message is one payload on one channel.

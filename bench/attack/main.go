@@ -10,6 +10,7 @@
 //
 // # Files
 //
+//   - main.go: the flags, and the order of the attacks
 //   - attacks.go: the list of the attacks on a server
 //   - attacks_clients.go, attacks_requests.go, attacks_peers.go: what the attackers do
 //   - attack.go: how one attack is run, measured and judged

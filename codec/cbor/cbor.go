@@ -12,10 +12,10 @@
 //	11 sockets [{1 id, 2 handshake, 3 rooms, 4 data}] · 12 clientCount · 13 nonce (not read)
 //	14 attachmentKey · 15 rest (of an answer, an array) · 20 closeHash · 21 closeKey · 22 process · 23 clock
 //
-// User data that is JSON stays JSON, in a byte string with tag 262 (embedded JSON). Nearly all user data comes from
-// JSON and becomes JSON again at a client, so a translation would be done twice for nothing. A node can also forward
-// a broadcast without touching its data. Only data that holds bytes, which JSON cannot represent, is CBOR itself. A
-// time in it has tag 0.
+// User data that is JSON stays JSON, in a byte string with tag 262 (embedded JSON). Nearly all user data comes
+// from JSON and becomes JSON again at a client, so translating it would cost two conversions and gain nothing.
+// A node can also forward a broadcast without touching its data. Only data that holds bytes, which JSON cannot
+// represent, is CBOR itself. A time in it has tag 0.
 //
 // # Files
 //

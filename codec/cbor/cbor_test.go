@@ -39,7 +39,7 @@ func unhex(t testing.TB, s string) []byte {
 }
 
 // golden lists envelopes and their bytes. A person reviewed the bytes. They must never change, because nodes of
-// different versions talk to each other.
+// different versions exchange messages.
 func golden(t testing.TB) map[string]struct {
 	env codec.Envelope
 	hex string

@@ -18,8 +18,8 @@ var strictMode = func() cbor.DecMode {
 	return mode
 }()
 
-// strict reports whether no text in m can have been null on the wire. The library decodes null as an empty text, so
-// every empty text must be looked at again.
+// strict reports whether no text in m can have been null on the wire. The library decodes null as an empty
+// text, so every empty text must be checked again.
 func (m *message) strict() bool {
 	if m.Opts != nil && (empty(m.Opts.Rooms) || empty(m.Opts.Except)) || empty(m.Rooms) {
 		return false
@@ -45,7 +45,7 @@ func empty(names []string) bool {
 // and list elements with invalid values, and counts them.
 type lenient struct {
 	skipped int
-	nobody  bool  // rooms were given but none was readable, or except was not readable
+	nobody  bool  // rooms are present but none is readable, or except is not readable
 	err     error // the first error in a required field
 }
 

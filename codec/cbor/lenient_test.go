@@ -65,7 +65,7 @@ func TestInvalidPartsAreSkipped(t *testing.T) {
 	}
 }
 
-// Whatever stands in the place of rooms, the message must not select all sockets.
+// Whatever a message has in place of rooms, it must not select all sockets.
 func TestInvalidRoomsSelectNobody(t *testing.T) {
 	for name, opts := range map[string]string{
 		"[null]": "a10181f6", "[null, null]": "a10182f6f6", "[undefined]": "a10181f7", "[7]": "a1018107",
@@ -86,6 +86,6 @@ func TestInvalidRoomsSelectNobody(t *testing.T) {
 		"exceptions [null]": "a10281f6", "exceptions null": "a102f6"} {
 		env, err := cbor.Codec{}.Parse(unhex(t, "a20106 07"+opts), codec.Binary)
 		require.NoError(t, err, name)
-		assert.Equal(t, codec.Opts{}, env.Opts, "everybody: %s", name)
+		assert.Equal(t, codec.Opts{}, env.Opts, "selects all sockets: %s", name)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// maxHeader is how many bytes of the text form SentBy decodes at most.
+// maxHeader is the maximum number of bytes of the text form that SentBy decodes.
 const maxHeader = 256
 
 // SentBy implements codec.Peeker. The sender is the second key, after the type.

@@ -82,7 +82,7 @@ func BenchmarkSentBy(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
 						if c.(codec.Peeker).SentBy(p, f, uid) != (uid == env.UID) {
-							b.Fatal("wrong")
+							b.Fatal("SentBy returned the wrong result")
 						}
 					}
 				})

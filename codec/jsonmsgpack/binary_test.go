@@ -95,7 +95,7 @@ func TestMalformedMsgpackIsAnError(t *testing.T) {
 		p := unhex(t, text)
 		_, err := jsonmsgpack.Msgpack.Tree(p)
 		require.ErrorIs(t, err, codec.ErrMalformed, name)
-		// In the place of user data, and in the place of a field that is skipped.
+		// In place of user data, and in place of a field that is skipped.
 		for _, head := range []string{"82a474797065 0c a464617461 81a67061636b6574", "82a474797065 02 a178"} {
 			_, err = jsonmsgpack.Codec{}.Parse(append(unhex(t, head), p...), codec.Binary)
 			require.ErrorIs(t, err, codec.ErrMalformed, name)

@@ -18,7 +18,7 @@ const protoKey = "__proto__"
 
 var errProto = fmt.Errorf("codec/jsonmsgpack: Node.js refuses the map key %s", protoKey)
 
-// binaryWriter implements writer for msgpack, in the way of @msgpack/msgpack 2.8.
+// binaryWriter implements writer for msgpack and follows @msgpack/msgpack 2.8.
 type binaryWriter struct {
 	out  []byte
 	open int // open maps and arrays of the message itself
@@ -69,7 +69,7 @@ func (w *binaryWriter) key(k string) { w.out = append(appendStringHead(w.out, le
 
 func (w *binaryWriter) str(s string) { w.key(jsontext.ValidUTF8(s)) }
 
-// strBytes is str for bytes that are known to be valid UTF-8.
+// strBytes is like str, for bytes that are known to be valid UTF-8.
 func (w *binaryWriter) strBytes(p []byte) { w.out = append(appendStringHead(w.out, len(p)), p...) }
 
 func (w *binaryWriter) null() { w.out = append(w.out, codeNil) }
@@ -98,7 +98,7 @@ func (w *binaryWriter) num(n int64) {
 	w.out = appendUint64(w.out, codeInt64, uint64(n))
 }
 
-// unum is num for integers above math.MaxInt64.
+// unum is like num, for integers above math.MaxInt64.
 func (w *binaryWriter) unum(n uint64) {
 	var digits [20]byte
 	if f := float64(n); floatHas(f, strconv.AppendUint(digits[:0], n, 10)) {

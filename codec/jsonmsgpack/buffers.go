@@ -8,8 +8,8 @@ import (
 
 var bufferMark = []byte(`"Buffer"`)
 
-// reviveBuffers replaces the JSON form of Node.js Buffers in v, {"type":"Buffer","data":[…]}, by bytes. It decodes v
-// only if v is JSON that may hold a Buffer.
+// reviveBuffers replaces the JSON form of Node.js Buffers in v, {"type":"Buffer","data":[…]}, with bytes. It
+// decodes v only if v is JSON that may hold a Buffer.
 func reviveBuffers(v codec.Value) (codec.Value, error) {
 	if raw, ok := v.Bytes(codec.JSON); !ok || !bytes.Contains(raw, bufferMark) {
 		return v, nil
@@ -24,7 +24,7 @@ func reviveBuffers(v codec.Value) (codec.Value, error) {
 	return v, nil
 }
 
-// reviveTree changes t in place. No one else holds t.
+// reviveTree changes t in place. The caller must hold the only reference to t.
 func reviveTree(t any) (out any, found bool) {
 	switch t := t.(type) {
 	case []any:

@@ -19,7 +19,7 @@ type writer interface {
 	num(n int64)
 	boolean(b bool)
 	value(v codec.Value) error
-	// socketValue is value for the data of sockets, where the text form can represent bytes too.
+	// socketValue is like value, for the data of sockets, where the text form can represent bytes too.
 	socketValue(v codec.Value) error
 }
 

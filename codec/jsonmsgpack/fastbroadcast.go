@@ -9,9 +9,9 @@ import (
 )
 
 // fastBroadcast parses the text form of a Broadcast, the most frequent message, in the layouts that Append,
-// Node.js's adapters and Node.js's emitter write. It compares the constant parts as a whole, where the parser looks
-// at each key. It returns nil if the parser must parse p. Otherwise the result equals that of the parser. The UTF-8
-// of p must have been checked.
+// Node.js's adapters and Node.js's emitter write. It compares each constant part as a whole, whereas the parser
+// looks at each key. It returns nil if the parser must parse p. Otherwise the result equals that of the parser.
+// The UTF-8 of p must have been checked.
 func fastBroadcast(p []byte) *codec.Envelope {
 	q := fastReader{p: p}
 	read := q.node

@@ -27,7 +27,7 @@ func FuzzParseText(f *testing.F) {
 		`"data":null}],"requestId":"r"},"attachmentId":0}`))
 	f.Fuzz(func(t *testing.T, p []byte) {
 		env, err := jsonmsgpack.Codec{}.Parse(bytes.Clone(p), codec.Text)
-		want, ok := understand(p)
+		want, ok := oracleParse(p)
 		switch {
 		case err != nil:
 			require.ErrorIs(t, err, codec.ErrMalformed)
@@ -89,7 +89,7 @@ func FuzzParseBinary(f *testing.F) {
 		if bytes.Contains(text, []byte("Buffer")) || hasDuplicates(text) || !finite(tree) {
 			return
 		}
-		if want, ok := understand(text); ok {
+		if want, ok := oracleParse(text); ok {
 			want.vague = false
 			if env.AttachmentID != "" {
 				want.Env.Skipped = env.Skipped

@@ -22,7 +22,7 @@ func (p *parser) expect(k kind) bool {
 	return false
 }
 
-// text is str for an optional field: a value that is not a string is skipped.
+// text is like str, for an optional field: it skips a value that is not a string.
 func (p *parser) text(field string) string {
 	if !p.expect(kindString) {
 		return ""
@@ -94,8 +94,8 @@ func (p *parser) names(field string) (list []string, given bool) {
 	return list, given
 }
 
-// list is names for a value that may not be an array. null is an empty list. Any other value is skipped, and given
-// is true.
+// list is like names, for a value that may not be an array. null is an empty list. Any other value is skipped,
+// and given is true.
 func (p *parser) list(field string) (list []string, given bool) {
 	if p.null() {
 		return nil, false

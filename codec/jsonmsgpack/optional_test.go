@@ -127,7 +127,7 @@ func TestInvalidPartsAreSkipped(t *testing.T) {
 	}
 }
 
-// Whatever stands in the place of rooms, the message must not select all sockets.
+// Whatever a message has in place of rooms, it must not select all sockets.
 func TestInvalidRoomsSelectNobody(t *testing.T) {
 	var all []string
 	for _, v := range noName {
@@ -155,7 +155,7 @@ func TestInvalidRoomsSelectNobody(t *testing.T) {
 	for _, opts := range []string{``, `"rooms":[]`, `"rooms":null`, `"rooms":[],"except":[null]`, `"except":null`,
 		`"rooms":[null],"rooms":[]`} {
 		for _, env := range inBothForms(t, `{"type":3,"data":{"packet":{"data":["e"]},"opts":{`+opts+`}}}`) {
-			assert.Equal(t, codec.Opts{}, env.Opts, "everybody: %s", opts)
+			assert.Equal(t, codec.Opts{}, env.Opts, "selects all sockets: %s", opts)
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// understand parses the text form with encoding/json. It shares no code with the codec.
-func understand(p []byte) (meaning, bool) {
+// oracleParse parses the text form with encoding/json. It shares no code with the codec.
+func oracleParse(p []byte) (meaning, bool) {
 	if !utf8.Valid(p) {
 		return meaning{}, false
 	}
@@ -55,8 +55,8 @@ func optional[T any](o *oracle, v any) T {
 	return out
 }
 
-// known counts the keys of m that are not among names.
-func (o *oracle) known(m map[string]any, keys ...string) {
+// countUnknown counts the keys of m that are not in keys.
+func (o *oracle) countUnknown(m map[string]any, keys ...string) {
 	for k := range m {
 		if !slices.Contains(keys, k) {
 			o.skipped++
@@ -156,8 +156,8 @@ func (o *oracle) message(all map[string]any) meaning {
 	var m meaning
 	env := &m.Env
 	env.Type = codec.Type(o.integer(all["type"], math.MinInt32, math.MaxInt32))
-	o.known(all, "type", "uid", "nsp", "requesterUid", "process", "clock", "closeHash", "closeKey", "attachmentId",
-		"attachmentKey", "data", "source", "nodeId", "nonce")
+	o.countUnknown(all, "type", "uid", "nsp", "requesterUid", "process", "clock", "closeHash", "closeKey",
+		"attachmentId", "attachmentKey", "data", "source", "nodeId", "nonce")
 	if _, is := all["uid"].(json.Number); is {
 		all["uid"] = o.name(all["uid"])
 	}
@@ -218,7 +218,7 @@ var dataKeys = map[codec.Type][]string{
 
 func (o *oracle) data(m *meaning, data map[string]any) {
 	env := &m.Env
-	o.known(data, dataKeys[env.Type]...)
+	o.countUnknown(data, dataKeys[env.Type]...)
 	switch env.Type {
 	case codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets:
 	default:
@@ -232,7 +232,7 @@ func (o *oracle) data(m *meaning, data map[string]any) {
 	switch env.Type {
 	case codec.Broadcast:
 		packet := o.object(data["packet"])
-		o.known(packet, "type", "data", "nsp", "id", "options", "attachments")
+		o.countUnknown(packet, "type", "data", "nsp", "id", "options", "attachments")
 		if n, ok := packet["type"].(json.Number); ok {
 			if _, f, _ := number(n); f != 2 && f != 5 {
 				o.refuse()
@@ -275,7 +275,7 @@ func (o *oracle) sockets(m *meaning, v any) {
 			o.skipped++
 			continue
 		}
-		o.known(s, "id", "handshake", "rooms", "data")
+		o.countUnknown(s, "id", "handshake", "rooms", "data")
 		rooms := o.names(optional[[]any](o, s["rooms"]))
 		if !nameable(s["id"]) {
 			if _, there := s["id"]; there {
@@ -288,7 +288,7 @@ func (o *oracle) sockets(m *meaning, v any) {
 	}
 }
 
-// revived replaces the JSON form of Node.js Buffers by base64.
+// revived replaces the JSON form of Node.js Buffers with base64.
 func (o *oracle) revived(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -323,7 +323,7 @@ func (o *oracle) revived(v any) any {
 
 // opts returns the compression flag as text.
 func (o *oracle) opts(out *codec.Opts, m map[string]any) (compress string) {
-	o.known(m, "rooms", "except", "flags")
+	o.countUnknown(m, "rooms", "except", "flags")
 	rooms, list := m["rooms"].([]any)
 	out.Rooms, out.Except = o.names(optional[[]any](o, m["rooms"])), o.names(optional[[]any](o, m["except"]))
 	_, listed := m["except"].([]any)
@@ -331,7 +331,7 @@ func (o *oracle) opts(out *codec.Opts, m map[string]any) (compress string) {
 		out.Rooms, out.Nobody = nil, true
 	}
 	flags := optional[map[string]any](o, m["flags"])
-	o.known(flags, "volatile", "compress", "timeout", "expectSingleResponse", "local", "broadcast", "binary")
+	o.countUnknown(flags, "volatile", "compress", "timeout", "expectSingleResponse", "local", "broadcast", "binary")
 	out.Flags.Volatile = optional[bool](o, flags["volatile"])
 	out.Flags.ExpectSingleResponse = optional[bool](o, flags["expectSingleResponse"])
 	if c, ok := flags["compress"].(bool); ok {

@@ -184,7 +184,7 @@ func (p *parser) value(field string) codec.Value {
 	return codec.Raw(p.r.encoding(), p.r.since(start))
 }
 
-// socketValue is value for the data of sockets, where the text form can represent bytes too.
+// socketValue is like value, for the data of sockets, where the text form can represent bytes too.
 func (p *parser) socketValue(field string) codec.Value {
 	v := p.value(field)
 	if p.err != nil {

@@ -45,7 +45,7 @@ func (a *Adapter) target(o Options) backplane.Target {
 	if o.Timeout > 0 {
 		t = t.Timeout(o.Timeout)
 	}
-	if len(o.Rooms) > 0 { // no rooms: everybody for Options, but nobody for To
+	if len(o.Rooms) > 0 { // without rooms, Options select all sockets, but To selects none
 		t = t.To(o.Rooms...)
 	}
 	if o.Local {

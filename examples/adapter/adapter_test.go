@@ -54,7 +54,7 @@ func receive[T any](t *testing.T, from <-chan T) T {
 	case v := <-from:
 		return v
 	case <-time.After(patience):
-		require.FailNow(t, "nothing comes")
+		require.FailNow(t, "nothing was received")
 		panic("unreachable")
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// local is the part of this server that the cluster calls, for calls of any server. It calls Memory: calling Adapter
-// would send everything out again.
+// local is the part of this server that the cluster calls when any server has made a call. It calls Memory,
+// because Adapter would send the call to all servers again.
 type local struct{ own *Memory }
 
 var _ backplane.LocalSockets = local{}
@@ -33,11 +33,11 @@ func (l local) BroadcastAck(ctx context.Context, p *backplane.Packet, to backpla
 ) {
 	data, ok := plain(p.Args.Value()).([]any)
 	if !ok {
-		asked(0) // in any case: the requester waits for the number
+		asked(0) // required: the requester waits for the number
 		return
 	}
 	l.own.BroadcastWithAck(data, options(to, p.Flags), asked, func(v any) {
-		if ctx.Err() == nil { // nobody waits for later answers
+		if ctx.Err() == nil { // the requester does not wait for later answers
 			answer(encoded(v))
 		}
 	})

@@ -1,6 +1,6 @@
-// Package adapter connects another Socket.IO server to a cluster, through the server's adapter interface. Memory, in
-// this file, stands for the adapter that such a server already has. docs/howto/socketio-adapter.md lists the names of
-// its methods in other servers.
+// Package adapter connects another Socket.IO server to a cluster, through the server's adapter interface.
+// Memory, in this file, represents the adapter that such a server already has. docs/howto/socketio-adapter.md
+// lists the names of its methods in other servers.
 package adapter
 
 import (

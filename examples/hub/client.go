@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	maxQueue  = 64          // maximum number of frames that wait for a client
-	lastWords = time.Second // time for a client to receive the reason of its disconnection
+	maxQueue   = 64          // maximum number of frames that wait for a client
+	closeGrace = time.Second // time for a client to receive the reason of its disconnection
 )
 
 // client is one WebSocket. One goroutine reads from it and one writes to it; all others only put frames into its queue.
@@ -71,14 +71,14 @@ func (c *client) tell(event string, args ...any) {
 	}
 }
 
-// end ends the connection. The client leaves all rooms at once, gets what is queued and the reason, and is cut off if
-// that takes too long. Only the first call has an effect.
+// end ends the connection. The client leaves all rooms at once, and receives the queued frames and the reason.
+// If that takes too long, its connection is closed. Only the first call has an effect.
 func (c *client) end(status ws.StatusCode, reason string) {
 	c.ending.Do(func() {
 		c.hub.Remove(c)
 		c.last = ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(status, reason)))
 		close(c.ended)
-		time.AfterFunc(lastWords, func() { _ = c.conn.Close() })
+		time.AfterFunc(closeGrace, func() { _ = c.conn.Close() })
 	})
 }
 
@@ -97,7 +97,7 @@ func (c *client) serve(ctx context.Context, source *bufio.ReadWriter) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.end(ws.StatusPolicyViolation, "no answer to a ping")
 	default:
-		c.end(ws.StatusProtocolError, "not WebSocket") // or the connection is broken, and nobody reads this
+		c.end(ws.StatusProtocolError, "not WebSocket") // if the connection is broken, this has no effect
 	}
 	writing.Wait()
 }

@@ -55,8 +55,8 @@ func frameOf(event backplane.Args) []byte {
 	return ws.MustCompileFrame(ws.NewTextFrame(text))
 }
 
-// missed tells the clients that they may have missed events because this node could not hear the others, so that they
-// load their state again.
+// missed tells the clients that they may have missed events, because this node did not receive the messages of
+// the others. The clients then load their state again.
 func (h *hub) missed(*backplane.GapError) {
 	event, err := backplane.NewArgs("missed")
 	if err == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-func TestRoomsReachAcrossTheNodes(t *testing.T) {
+func TestRoomsSpanAllNodes(t *testing.T) {
 	onEachBus(t, func(t *testing.T, c config) {
 		n := start(t, c)
 		a, b, elsewhere := join(t, n.urls[0], "r"), join(t, n.urls[1], "r"), join(t, n.urls[1], "other")
@@ -40,7 +40,7 @@ func TestRoomsReachAcrossTheNodes(t *testing.T) {
 		a.expect(t, `["said","r","alone"]`)
 		elsewhere.expect(t, `["said","other","and now you"]`) // and nothing before it
 		b.send(t, `["who","other"]`)
-		b.expect(t, `["here","other",1]`) // nor has b got anything
+		b.expect(t, `["here","other",1]`) // b has received nothing else either
 		b.stop()
 		elsewhere.stop()
 		a.meet(t, "other", 0)
@@ -50,7 +50,7 @@ func TestRoomsReachAcrossTheNodes(t *testing.T) {
 func TestSlowClientIsDisconnectedAndDelaysNobody(t *testing.T) {
 	onEachBus(t, func(t *testing.T, c config) {
 		n := start(t, c)
-		fast, remote, slow := join(t, n.urls[0], "r"), join(t, n.urls[1], "r"), deaf(t, n.urls[0], "r")
+		fast, remote, slow := join(t, n.urls[0], "r"), join(t, n.urls[1], "r"), connectWithoutReading(t, n.urls[0], "r")
 		fast.meet(t, "r", 3)
 		said := `["said","r","` + strings.Repeat("x", 15_000) + `"]`
 		for left := `["here","r",2]`; ; {
@@ -62,7 +62,7 @@ func TestSlowClientIsDisconnectedAndDelaysNobody(t *testing.T) {
 			}
 		}
 		var err error
-		for require.NoError(t, slow.SetWriteDeadline(time.Now().Add(forever))); err == nil; {
+		for require.NoError(t, slow.SetWriteDeadline(time.Now().Add(timeout))); err == nil; {
 			_, err = slow.Write(masked(ws.NewPongFrame(nil))) // fails when the connection has been cut
 		}
 		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -76,7 +76,7 @@ func TestShutdownDisconnectsClientsAndLeavesNothing(t *testing.T) {
 	onEachBus(t, func(t *testing.T, c config) {
 		n := start(t, c)
 		a, b := join(t, n.urls[0], "r"), join(t, n.urls[1])
-		silent := deaf(t, n.urls[1], "r") // does not even answer the end
+		silent := connectWithoutReading(t, n.urls[1], "r") // does not answer the close frame
 		a.meet(t, "r", 2)
 		ended := make(chan struct{})
 		go func() {
@@ -90,11 +90,11 @@ func TestShutdownDisconnectsClientsAndLeavesNothing(t *testing.T) {
 				}
 			}
 		}()
-		n.stop() // which looks for goroutines, when all visitors have gone as well
+		n.stop() // checks for goroutines, so the visitors must end first
 		receive(t, ended, "the end of the visitors")
-		require.NoError(t, silent.SetReadDeadline(time.Now().Add(forever)))
+		require.NoError(t, silent.SetReadDeadline(time.Now().Add(timeout)))
 		_, err := io.Copy(io.Discard, silent)
-		require.NoError(t, err, "it was closed, not left open")
+		require.NoError(t, err, "the connection must be closed")
 	})
 }
 
@@ -108,12 +108,12 @@ func TestFrameIsSharedAndVolatileIsDropped(t *testing.T) {
 	require.NoError(t, err)
 	p := &backplane.Packet{Args: event, Flags: backplane.Flags{Volatile: true}}
 	h.Broadcast(p, backplane.Selector{Rooms: []string{"r"}})
-	require.Same(t, &(<-clients[0].queue)[0], &(<-clients[1].queue)[0], "both got the same bytes")
+	require.Same(t, &(<-clients[0].queue)[0], &(<-clients[1].queue)[0], "both received the same bytes")
 	for range 2 * maxQueue {
 		h.Broadcast(p, backplane.Selector{})
 	}
 	require.Len(t, clients[0].queue, maxQueue)
-	require.Equal(t, 2, h.Len(), "nobody is disconnected for what may be missed")
+	require.Equal(t, 2, h.Len(), "a volatile event that does not fit disconnects no client")
 }
 
 func TestClientsLearnAboutGaps(t *testing.T) {
@@ -153,7 +153,8 @@ func TestBadMessageDisconnectsOnlyItsClient(t *testing.T) {
 			v := connect(t, n.urls[0], true)
 			if name == "RoomAfterRoom" {
 				for i := range maxRooms {
-					// Each is answered before the next one is sent: who sends without reading is too slow.
+					// Wait for each answer before sending the next message: a client that sends without reading
+					// is disconnected.
 					room := strings.Repeat("x", i)
 					v.send(t, `["join","`+room+`"]`)
 					v.expect(t, `["joined","`+room+`"]`)
@@ -209,7 +210,7 @@ func TestOrigin(t *testing.T) {
 	response, err := http.Get("http://" + host)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusBadRequest, response.StatusCode, "a request that is no WebSocket's")
+	require.Equal(t, http.StatusBadRequest, response.StatusCode, "a request that is not a WebSocket handshake")
 	http.DefaultClient.CloseIdleConnections()
 }
 
@@ -251,7 +252,7 @@ func TestTalk(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, typed.Close())
 	require.True(t, lines.Scan())
-	require.Equal(t, `["said","lobby","the last"]`, lines.Text(), "what was typed last is not lost")
+	require.Equal(t, `["said","lobby","the last"]`, lines.Text(), "the last line is not lost")
 	require.True(t, lines.Scan())
 	require.Equal(t, "closed: 1000 ", lines.Text())
 	require.False(t, lines.Scan())

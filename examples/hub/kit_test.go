@@ -20,8 +20,8 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// forever is how long a test waits for something that must happen.
-const forever = 20 * time.Second
+// timeout limits how long a test waits for an event that must happen.
+const timeout = 20 * time.Second
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -70,13 +70,13 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(forever):
-		require.FailNow(t, "did not come: "+what)
+	case <-time.After(timeout):
+		require.FailNow(t, "did not arrive: "+what)
 		panic("unreachable")
 	}
 }
 
-// visitor is a client of a node that reads everything it gets.
+// visitor is a client of a node that reads everything it receives.
 type visitor struct {
 	conn net.Conn
 	got  chan string // messages, "ping", and at the end "closed" with the code and the reason
@@ -159,11 +159,11 @@ func join(t *testing.T, url string, rooms ...string) *visitor {
 	return v
 }
 
-// meet waits until the nodes know each other: until a node counts the clients of all nodes in a room.
+// meet waits until the nodes have found each other: until a node counts the clients of all nodes in a room.
 func (v *visitor) meet(t *testing.T, room string, count int) {
 	t.Helper()
 	want := fmt.Sprintf(`["here","%s",%d]`, room, count)
-	for deadline := time.Now().Add(forever); ; {
+	for deadline := time.Now().Add(timeout); ; {
 		v.send(t, `["who","`+room+`"]`)
 		got := receive(t, v.got, want)
 		if got == want {
@@ -173,8 +173,8 @@ func (v *visitor) meet(t *testing.T, room string, count int) {
 	}
 }
 
-// deaf connects a client that never reads and has a small receive buffer.
-func deaf(t *testing.T, url string, rooms ...string) net.Conn {
+// connectWithoutReading connects a client that never reads and has a small receive buffer.
+func connectWithoutReading(t *testing.T, url string, rooms ...string) net.Conn {
 	t.Helper()
 	conn, _, _, err := ws.Dial(t.Context(), url)
 	require.NoError(t, err)

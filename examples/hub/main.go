@@ -122,7 +122,7 @@ func serve(ctx context.Context, address string, bus transport.Bus, c config, out
 	if err = server.Serve(listener); errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
-	stop() // disconnects the clients, which the http.Server does not know any more
+	stop() // disconnects the clients, because the http.Server no longer tracks their connections
 	<-shut
 	h.clients.Wait()
 	return err

@@ -1,5 +1,5 @@
-// Command mixed is the Go half of a cluster of a Node.js and a Go server. See README.md in this folder. Its clients
-// read server-sent events, so curl can be one.
+// Command mixed is the Go half of a cluster of a Node.js and a Go server. See README.md in this folder. Its
+// clients read server-sent events, so curl can be a client.
 package main
 
 import (
@@ -98,7 +98,7 @@ func (s *server) routes() http.Handler {
 type message struct {
 	From string  `json:"from"`
 	Node string  `json:"node"` // the uid of the server where it was said
-	Room *string `json:"room"` // null: everybody
+	Room *string `json:"room"` // null: all clients
 	Text string  `json:"text"`
 	At   int64   `json:"at"` // milliseconds since 1970
 }

@@ -56,7 +56,7 @@ func TestBothServersAreOneCluster(t *testing.T) {
 	require.Equal(t, name+" in red: red from Go", ann.expect(t, name))
 	start(t, modules, database, "node", "client.js", nodeURL, "hello", "from", "Node")
 	require.Contains(t, client.expect(t, "somebody on Node.js: "), "hello from Node")
-	onNode := said(t, events) // this client got nothing from the room red
+	onNode := said(t, events) // this client received nothing from the room red
 	require.Equal(t, chat{From: "somebody on Node.js", Text: "hello from Node"}, onNode.of())
 	require.Regexp(t, "^[0-9a-f]{16}$", onNode.Node)
 	require.NotEqual(t, onGo.Node, onNode.Node)
@@ -72,7 +72,7 @@ func TestBothServersAreOneCluster(t *testing.T) {
 		"the Go server lists its own two clients and the three of Node.js")
 	node.interrupt(t)
 	require.Eventually(t, func() bool { return count("server ") == 2 }, patience, 100*time.Millisecond,
-		"a server that was ended with Ctrl-C is not waited for, and its clients are gone")
+		"the Go server does not wait for a server that was ended with Ctrl-C, and does not list its clients")
 }
 
 // chat is a message without the parts that differ each time.
@@ -151,7 +151,7 @@ func (p *process) interrupt(t *testing.T) {
 				return
 			}
 		case <-limit:
-			require.Fail(t, "it does not end when it is interrupted")
+			require.Fail(t, "the process does not end after an interrupt")
 		}
 	}
 }

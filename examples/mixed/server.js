@@ -1,6 +1,7 @@
 "use strict";
 
-// The Node.js half of the cluster: a Socket.IO server with its Postgres adapter, exactly as without Go. It serves a chat.
+// The Node.js half of the cluster: a chat on a Socket.IO server with its Postgres adapter. Nothing in it
+// depends on Go.
 
 const { createServer } = require("http");
 const { createAdapter } = require("@socket.io/postgres-adapter");

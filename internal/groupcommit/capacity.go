@@ -1,13 +1,14 @@
 package groupcommit
 
-// Capacity bounds how many items wait and how many bytes they have. Its methods are called with its owner's lock held.
+// Capacity bounds the number of waiting items and their total size in bytes. The caller of its methods must
+// hold the lock of its owner.
 type Capacity struct {
 	MaxItems, MaxBytes int
 	items, bytes       int
-	space              chan struct{} // closed when items leave; nil when nobody waits
+	space              chan struct{} // closed when items leave; nil when no goroutine waits
 }
 
-// Enter lets an item in and returns true if there is room. A single item may be larger than MaxBytes.
+// Enter adds an item and returns true if there is room. A single item may be larger than MaxBytes.
 func (c *Capacity) Enter(size int) bool {
 	if c.items >= c.MaxItems || c.bytes+size > c.MaxBytes && c.items > 0 {
 		return false
@@ -16,7 +17,7 @@ func (c *Capacity) Enter(size int) bool {
 	return true
 }
 
-// Space returns a channel that is closed when Enter is worth another try.
+// Space returns a channel that is closed when the caller should try Enter again.
 func (c *Capacity) Space() <-chan struct{} {
 	if c.space == nil {
 		c.space = make(chan struct{})
@@ -24,32 +25,32 @@ func (c *Capacity) Space() <-chan struct{} {
 	return c.space
 }
 
-// Force lets an item in, even if there is no room.
+// Force adds an item even if there is no room.
 func (c *Capacity) Force(size int) {
 	c.items++
 	c.bytes += size
 }
 
-// Leave lets an item out.
+// Leave removes an item.
 func (c *Capacity) Leave(size int) {
 	c.items--
 	c.bytes -= size
 	c.Wake()
 }
 
-// Empty lets all items out.
+// Empty removes all items.
 func (c *Capacity) Empty() {
 	c.items, c.bytes = 0, 0
 	c.Wake()
 }
 
-// Items returns how many items are in.
+// Items returns the number of items.
 func (c *Capacity) Items() int { return c.items }
 
-// Crowded reports whether more than three quarters of the room are taken.
+// Crowded reports whether more than three quarters of the capacity are in use.
 func (c *Capacity) Crowded() bool { return c.items > c.MaxItems/4*3 || c.bytes > c.MaxBytes/4*3 }
 
-// Wake wakes those who wait for space.
+// Wake wakes the goroutines that wait for space.
 func (c *Capacity) Wake() {
 	if c.space != nil {
 		close(c.space)

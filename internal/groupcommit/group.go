@@ -13,12 +13,13 @@ type Publisher[T any] interface {
 	// Publish publishes a batch, which is not empty, from start on. If it takes longer than Config.Limit, Stuck is
 	// called.
 	Publish(batch []T, start time.Time)
-	// Settle passes on the outcomes of a batch that Publish has returned from.
+	// Settle reports the outcomes of batch to its callers, after Publish has returned.
 	Settle(batch []T)
-	// Stuck is called when Publish has not returned from batch, which it got at start, in time. queued are the items
-	// that waited behind it and have left the queue. Stuck is called with the Group's lock held, so Settle is not
-	// called for batch before it returns. It must not call the Group; what it returns, unless nil, is called without
-	// the lock.
+	// Stuck is called when a call of Publish has taken longer than Config.Limit. batch and start are the
+	// arguments of that call. queued holds the items that were waiting behind it, which the Group has removed
+	// from the queue. The Group holds its lock during Stuck, so Settle is not called for batch before Stuck has
+	// returned, and Stuck must not call the Group. If Stuck returns a function, the Group calls it without the
+	// lock.
 	Stuck(batch, queued []T, start time.Time) (unlocked func())
 }
 
@@ -28,20 +29,20 @@ type Config[T any] struct {
 	Capacity  Capacity // of the queue
 	// Split returns how many items of batch, at least one, are published together. Nil: all of them.
 	Split func(batch []T) int
-	// Limit is how long Publish may take before the Group counts as stuck. It then refuses items until Publish returns,
-	// because publishing them in another way would change their order.
+	// Limit is how long Publish may take before the Group counts as stuck. It then refuses items until Publish
+	// returns, because publishing them without waiting for it would change their order.
 	Limit time.Duration
 	// Spawn starts a goroutine.
 	Spawn func(func())
-	// Stay says that the goroutine waits for the next item when nothing is queued, until Close. Waking it is faster
-	// than starting another one. Without Stay the Group needs no Close.
+	// Stay keeps the goroutine waiting for the next item when nothing is queued, until Close. Waking it is
+	// faster than starting a new one. Without Stay the Group needs no Close.
 	Stay bool
 	// Full, Closed and Stuck are the errors for an item that the Group refuses.
 	Full, Closed, Stuck error
 }
 
-// Group is a queue and the goroutine that publishes what is queued. The first item starts the goroutine. It ends when
-// nothing is queued or, with Config.Stay, after Close. A Group is safe for concurrent use.
+// Group is a queue and the goroutine that publishes the queued items. The first item starts the goroutine. It
+// ends when nothing is queued or, with Config.Stay, after Close. A Group is safe for concurrent use.
 type Group[T any] struct {
 	config   Config[T]
 	watchdog *time.Timer   // calls overdue; it runs while a batch is being published
@@ -55,7 +56,7 @@ type Group[T any] struct {
 	closed  bool
 	stuck   bool
 	flight  []T       // the batch that is being published, nil when there is none
-	start   time.Time // when Publish got it
+	start   time.Time // when Publish was called with it
 }
 
 // New returns a Group.
@@ -66,8 +67,8 @@ func New[T any](config Config[T]) *Group[T] {
 	return g
 }
 
-// Offer queues an item of size bytes. If the queue is full, Offer returns Config.Full or, with wait, a channel that is
-// closed when another try is worth it.
+// Offer queues an item of size bytes. If the queue is full, Offer returns Config.Full or, if wait is true, a
+// channel that is closed when the caller should try again.
 func (g *Group[T]) Offer(item T, size int, wait bool) (space <-chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -96,7 +97,7 @@ func (g *Group[T]) Add(item T, size int) error {
 	return nil
 }
 
-// Refusal returns the error with which items are refused at present, nil if they are not.
+// Refusal returns the error with which the Group would refuse an item now, or nil.
 func (g *Group[T]) Refusal() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -138,7 +139,7 @@ func (g *Group[T]) Crowded() bool {
 	return g.room.Crowded()
 }
 
-// Close refuses further items. What is queued is still published.
+// Close makes the Group refuse further items. Items in the queue are still published.
 func (g *Group[T]) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -160,7 +161,7 @@ func (g *Group[T]) Done() <-chan struct{} { return g.done }
 func (g *Group[T]) publishLoop() {
 	var batch []T
 	for {
-		// Let the callers that were just told an outcome put their next item into this batch.
+		// Let the callers that have just received an outcome add their next item to this batch.
 		runtime.Gosched()
 		if batch = g.next(batch); len(batch) == 0 {
 			return
@@ -176,8 +177,8 @@ func (g *Group[T]) publishLoop() {
 	}
 }
 
-// next returns all queued items and keeps free, which is what the call before returned, for items to come. It returns
-// none when the goroutine ends.
+// next returns all queued items. It reuses the memory of free, the result of the previous call, for later
+// items. If it returns no items, the goroutine must end.
 func (g *Group[T]) next(free []T) []T {
 	clear(free)
 	g.mu.Lock()

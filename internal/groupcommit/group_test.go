@@ -20,14 +20,14 @@ var (
 	errStuck  = errors.New("stuck")
 )
 
-// bus is a Publisher that notes its batches. Publish waits between hold and release.
+// bus is a Publisher that records its batches. Publish waits between hold and release.
 type bus struct {
 	gate chan struct{} // nil or closed: Publish does not wait
 
 	mu      sync.Mutex // guards all below
 	batches [][]int
 	settled []int
-	stuck   [][]int // pairs: the batch, and what was queued behind it
+	stuck   [][]int // pairs: the batch, and the items queued behind it
 	dropped []int   // what Take removes
 }
 
@@ -99,7 +99,7 @@ func offer(t *testing.T, g *groupcommit.Group[int], items ...int) {
 	}
 }
 
-func TestWhatIsQueuedDuringAPublishIsTheNextBatch(t *testing.T) {
+func TestItemsQueuedDuringAPublishFormTheNextBatch(t *testing.T) {
 	each(t, func(t *testing.T, b *bus, g *groupcommit.Group[int]) {
 		b.hold()
 		offer(t, g, 1)
@@ -158,7 +158,7 @@ func TestAnItemMayBeLargerThanTheQueue(t *testing.T) {
 	})
 }
 
-func TestAStuckPublishFailsWhatIsQueuedAndRefusesUntilItReturns(t *testing.T) {
+func TestAStuckPublishFailsQueuedItemsAndRefusesMoreUntilItReturns(t *testing.T) {
 	each(t, func(t *testing.T, b *bus, g *groupcommit.Group[int]) {
 		b.hold()
 		offer(t, g, 1)
@@ -179,7 +179,7 @@ func TestAStuckPublishFailsWhatIsQueuedAndRefusesUntilItReturns(t *testing.T) {
 	})
 }
 
-func TestCloseLetsTheRestOutAndRefusesMore(t *testing.T) {
+func TestClosePublishesQueuedItemsAndRefusesMore(t *testing.T) {
 	each(t, func(t *testing.T, b *bus, g *groupcommit.Group[int]) {
 		b.hold()
 		offer(t, g, 1)
@@ -203,7 +203,7 @@ func TestCloseLetsTheRestOutAndRefusesMore(t *testing.T) {
 	})
 }
 
-func TestATicketGoesToOneSide(t *testing.T) {
+func TestOnlyOneSideSettlesATicket(t *testing.T) {
 	var ticket groupcommit.Ticket
 	assert.True(t, ticket.Queued())
 	assert.True(t, ticket.Withdraw())
@@ -218,5 +218,5 @@ func TestATicketGoesToOneSide(t *testing.T) {
 	ticket.Reset()
 	assert.True(t, ticket.Take())
 	assert.True(t, ticket.Settle())
-	assert.False(t, ticket.Abandon(), "the outcome was passed on")
+	assert.False(t, ticket.Abandon(), "the outcome was reported")
 }

@@ -11,15 +11,16 @@ import (
 
 var (
 	errNested   = fmt.Errorf("%w: an attachment that refers to another attachment", codec.ErrMalformed)
-	errMismatch = fmt.Errorf("%w: the attachment is another message than its reference says", codec.ErrMalformed)
+	errMismatch = fmt.Errorf("%w: the attachment is not the message that its reference describes", codec.ErrMalformed)
 )
 
 // newKey returns a key that a reference and its body share: 63 random bits as 16 hexadecimal digits.
 func newKey() string { return strconv.FormatUint(rand.Uint64()|1<<63, 16) }
 
 // DecodeBody decodes the body that the store has under the id of ref, a reference that names its namespace. The
-// envelope may keep parts of p. DecodeBody returns fault.ErrAttachmentReplaced for the body of another message.
-// Node.js writes no key, so only the sender, type and namespace of its bodies are compared with the reference.
+// envelope may share memory with p. DecodeBody returns fault.ErrAttachmentReplaced for the body of another
+// message. Node.js writes no key, so only the sender, type and namespace of its bodies are compared with the
+// reference.
 func (w *Wire) DecodeBody(ref *codec.Envelope, p []byte) (*codec.Envelope, error) {
 	p, err := w.Open(inStore, p)
 	if err != nil {

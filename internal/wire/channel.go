@@ -26,8 +26,9 @@ func Channel(prefix, nsp string, limits transport.Limits) (string, error) {
 	return channel, nil
 }
 
-// ProcessChannel returns the name of the channel on which processes send heartbeats for all of their namespaces. It
-// is no namespace's, whose names start with "/", and it is no longer than the channel of the namespace "/".
+// ProcessChannel returns the name of the channel on which processes send heartbeats for all of their
+// namespaces. No namespace has this channel, because the name of a namespace starts with "/". It is no longer
+// than the channel of the namespace "/".
 func ProcessChannel(prefix string) string { return prefix + "#*" }
 
 // CheckPrefix returns an error if prefix cannot start even the name of the channel of the namespace "/".

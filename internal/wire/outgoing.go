@@ -39,7 +39,7 @@ func (o *Outgoing) Size() int { return len(*o.buf) }
 // NeedsStore reports whether the body has to go to the store.
 func (o *Outgoing) NeedsStore() bool { return o.toStore }
 
-// Release lets the memory of o be reused. A second call does nothing.
+// Release allows the memory of o to be reused. A second call does nothing.
 func (o *Outgoing) Release() {
 	if o.buf != nil {
 		putBuffer(o.buf)
@@ -47,7 +47,7 @@ func (o *Outgoing) Release() {
 	}
 }
 
-// buffers has memory for encoded messages, which is reused unless it is large.
+// buffers holds memory for encoded messages. Large buffers are not reused.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
 const keepBuffer = 64 << 10

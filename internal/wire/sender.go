@@ -20,10 +20,10 @@ type Publisher interface {
 type Sender struct {
 	Wire *Wire
 	Bus  Publisher
-	// Timeout bounds a call of Send. 0: only the caller's context does.
+	// Timeout bounds a call of Send. If it is 0, only the caller's context bounds it.
 	Timeout time.Duration
-	// Serial says that the bus is a transaction, to which Store belongs too. Send then stores the bodies itself,
-	// makes one round trip at a time, and none after one that failed.
+	// Serial reports that Bus and Store use the same transaction. Send then stores the bodies itself, makes one
+	// round trip at a time, and none after one that failed.
 	Serial bool
 	Store  Store
 	// Published, unless nil, is called for each round trip to the bus.
@@ -92,7 +92,7 @@ func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 			if !certain {
 				fail(todo[i:i+1], Unconfirmed(e))
 			}
-			fail(todo[i:], e) // the bus did not get them
+			fail(todo[i:], e) // the bus did not receive them
 			return e
 		}
 		return err
@@ -124,7 +124,7 @@ func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted 
 	return 0, errors.Is(err, transport.ErrNotSent), err
 }
 
-// publish calls the bus. If the bus panics, that is the error, and it is unknown what was sent.
+// publish calls the bus. A panic of the bus becomes an error, after which it is unknown what was sent.
 func (s *Sender) publish(ctx context.Context, msgs []transport.Message) (err error) {
 	defer guard.Catch(&err)
 	return guard.Error(s.Bus.Publish(ctx, msgs...))

@@ -22,15 +22,15 @@ import (
 
 var errBroken = errors.New("broken on purpose")
 
-// postOffice is a bus that keeps what is published.
-type postOffice struct {
-	sent   []string // the channel and the type of each
+// channelBus is a bus that records the channels of the messages that it accepts.
+type channelBus struct {
+	sent   []string // the channel of each message
 	refuse func(i int, m transport.Message) error
 }
 
-func (p *postOffice) Limits() transport.Limits { return transport.Limits{Payload: 500, Text: true} }
+func (p *channelBus) Limits() transport.Limits { return transport.Limits{Payload: 500, Text: true} }
 
-func (p *postOffice) Publish(_ context.Context, msgs ...transport.Message) error {
+func (p *channelBus) Publish(_ context.Context, msgs ...transport.Message) error {
 	for i, m := range msgs {
 		if p.refuse != nil {
 			if err := p.refuse(i, m); err != nil {
@@ -42,7 +42,7 @@ func (p *postOffice) Publish(_ context.Context, msgs ...transport.Message) error
 	return nil
 }
 
-// batchStore is a store that takes many bodies at once.
+// batchStore is a store that accepts many bodies at once.
 type batchStore struct {
 	*memory.Store
 	putAll func(bodies [][]byte) ([]string, error)
@@ -123,17 +123,17 @@ func send(t *testing.T, s *wire.Sender, texts ...string) (errs []error, err erro
 	return errs, err
 }
 
-func newSender(bus *postOffice, store *batchStore) *wire.Sender {
+func newSender(bus *channelBus, store *batchStore) *wire.Sender {
 	return &wire.Sender{Bus: bus, Store: store, Timeout: time.Second,
 		Wire: wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: store.Store, Limits: bus.Limits()})}
 }
 
 var long = strings.Repeat("x", 1000)
 
-func TestBadBodyDoesNotHarmOthers(t *testing.T) {
-	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+func TestOnlyTheMessageWithARefusedBodyFails(t *testing.T) {
+	bus, store := &channelBus{}, &batchStore{Store: memory.NewStore()}
 	errs, err := send(t, newSender(bus, store), "small", "good"+long, "wrong"+long, "good"+long, "small")
-	require.NoError(t, err, "the bus accepted all messages that it got")
+	require.NoError(t, err, "the bus accepted all messages that it received")
 	for i, err := range errs {
 		if i == 2 {
 			var op *fault.OpError
@@ -150,7 +150,7 @@ func TestBadBodyDoesNotHarmOthers(t *testing.T) {
 }
 
 func TestBodiesShareOneRoundTrip(t *testing.T) {
-	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+	bus, store := &channelBus{}, &batchStore{Store: memory.NewStore()}
 	errs, err := send(t, newSender(bus, store), long, long, long, long)
 	require.NoError(t, err)
 	assert.Equal(t, make([]error, 4), errs)
@@ -159,14 +159,14 @@ func TestBodiesShareOneRoundTrip(t *testing.T) {
 }
 
 func TestStoreThatReturnsTooFewIDsIsAnError(t *testing.T) {
-	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+	bus, store := &channelBus{}, &batchStore{Store: memory.NewStore()}
 	store.putAll = func([][]byte) ([]string, error) { return []string{"1"}, nil }
 	errs, _ := send(t, newSender(bus, store), long, long, long)
 	assert.Len(t, errs, 3)
 }
 
 func TestOnlyRejectedMessagesFail(t *testing.T) {
-	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+	bus, store := &channelBus{}, &batchStore{Store: memory.NewStore()}
 	bus.refuse = func(i int, m transport.Message) error {
 		if m.Channel == "1" || m.Channel == "3" {
 			return &transport.RejectedError{Accepted: i, Err: errBroken}
@@ -182,7 +182,7 @@ func TestOnlyRejectedMessagesFail(t *testing.T) {
 }
 
 func TestAmbiguousErrorEndsTheBatch(t *testing.T) {
-	bus, store := &postOffice{}, &batchStore{Store: memory.NewStore()}
+	bus, store := &channelBus{}, &batchStore{Store: memory.NewStore()}
 	bus.refuse = func(i int, m transport.Message) error {
 		switch {
 		case m.Channel == "1" && i > 0:

@@ -60,7 +60,7 @@ func (m *mac) signature(place string, p []byte) []byte {
 	return m.text[:]
 }
 
-// sign puts a signature into the first bytes of p, which are free for it.
+// sign writes a signature into the first bytes of p, which are reserved for it.
 func (s *signer) sign(place string, p []byte) {
 	m := s.secrets[0].Get().(*mac)
 	copy(p, m.signature(place, p[signatureSize:]))
@@ -91,15 +91,15 @@ func (w *Wire) overhead() int {
 	return signatureSize
 }
 
-// unsigned keeps the place of a signature.
+// unsigned is the space for a signature.
 var unsigned [signatureSize]byte
 
-// reserve makes room for a signature at the end of dst, if messages are signed.
+// reserve appends space for a signature to dst, if messages are signed.
 func (w *Wire) reserve(dst []byte) []byte {
 	return append(dst, unsigned[:w.overhead()]...)
 }
 
-// seal signs p, which begins with the room that reserve made.
+// seal signs p, which begins with the space that reserve added.
 func (w *Wire) seal(place string, p []byte) {
 	if w.signer != nil {
 		w.signer.sign(place, p)
@@ -117,7 +117,7 @@ func (w *Wire) Open(channel string, p []byte) ([]byte, error) {
 
 // CheckSecrets returns a *fault.ConfigError for secrets that cannot be used.
 func CheckSecrets(secret, previous []byte) error {
-	const short = "has less than 16 bytes: whoever reads one message could find it by trying"
+	const short = "is shorter than 16 bytes: an attacker who reads one message could find it by brute force"
 	switch {
 	case len(secret) > 0 && len(secret) < MinSecret:
 		return &fault.ConfigError{Field: "Secret", Reason: short}

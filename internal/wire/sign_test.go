@@ -18,7 +18,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// recording is a bus that keeps what was published.
+// recording is a bus that keeps the published payloads.
 type recording struct {
 	limits   transport.Limits
 	payloads [][]byte
@@ -33,8 +33,8 @@ func (r *recording) Publish(_ context.Context, msgs ...transport.Message) error 
 	return nil
 }
 
-// posted sends env on a channel and returns what went over the bus.
-func posted(t testing.TB, config wire.Config, channel string, env *codec.Envelope) []byte {
+// published sends env on a channel and returns the payload that the bus received.
+func published(t testing.TB, config wire.Config, channel string, env *codec.Envelope) []byte {
 	t.Helper()
 	rec := &recording{limits: config.Limits}
 	w := wire.New(config)
@@ -61,7 +61,7 @@ func TestSignatures(t *testing.T) {
 	}
 	t.Run("AnyChangedBitInvalidatesASignature", func(t *testing.T) {
 		w := wire.New(config(key))
-		p := posted(t, config(key), "c", env(10))
+		p := published(t, config(key), "c", env(10))
 		opened, err := w.Open("c", p)
 		require.NoError(t, err)
 		_, err = w.Decode(opened)
@@ -80,11 +80,11 @@ func TestSignatures(t *testing.T) {
 		}
 	})
 	t.Run("ASignatureIsForOneChannel", func(t *testing.T) {
-		_, err := wire.New(config(key)).Open("d", posted(t, config(key), "c", env(10)))
+		_, err := wire.New(config(key)).Open("d", published(t, config(key), "c", env(10)))
 		assert.ErrorIs(t, err, fault.ErrUnsigned)
 	})
 	t.Run("ASignatureOfAnySecretIsValid", func(t *testing.T) {
-		p := posted(t, config(key), "c", env(10))
+		p := published(t, config(key), "c", env(10))
 		for name, c := range map[string]struct {
 			secrets [][]byte
 			err     error
@@ -98,7 +98,7 @@ func TestSignatures(t *testing.T) {
 	})
 	t.Run("TheLimitIncludesTheSignature", func(t *testing.T) {
 		for n := 7700; n < 8000; n++ {
-			p := posted(t, config(key), "c", env(n))
+			p := published(t, config(key), "c", env(n))
 			require.LessOrEqual(t, len(p), 7999, "%d bytes of text", n)
 			if isReference := bytes.Contains(p, []byte("attachmentId")); !isReference && len(p) == 7999 {
 				return
@@ -110,12 +110,12 @@ func TestSignatures(t *testing.T) {
 		c := config(key)
 		plain := c
 		plain.Secrets = nil
-		c.MaxMessageBytes = len(posted(t, plain, "c", env(10))) + 42
+		c.MaxMessageBytes = len(published(t, plain, "c", env(10))) + 42
 		_, err := wire.New(c).Outgoing("c", env(10))
 		var large *fault.TooLargeError
 		require.ErrorAs(t, err, &large)
 		c.MaxMessageBytes++
-		require.Len(t, posted(t, c, "c", env(10)), c.MaxMessageBytes)
+		require.Len(t, published(t, c, "c", env(10)), c.MaxMessageBytes)
 	})
 }
 

@@ -23,9 +23,9 @@ type batchStore interface {
 
 var _ batchStore = storage.Batch(nil)
 
-// Attachments are stored in several round trips at the same time. If the store can write many in one, there are fewer
-// round trips, each with many attachments. Each round trip takes a connection of the store; database/sql keeps two by
-// default.
+// Attachments are stored in several concurrent round trips. If the store can write many attachments in one
+// round trip, fewer run at the same time. Each round trip takes a connection of the store; database/sql keeps
+// two by default.
 const (
 	putSingles   = 4
 	putBatches   = 2
@@ -75,7 +75,7 @@ func put(ctx context.Context, store Store, bodies [][]byte) (ids []string, err e
 	return ids, nil
 }
 
-// putAll stores bodies in one round trip, or each by itself if the store refuses them together.
+// putAll stores bodies in one round trip, or one by one if the store refuses them together.
 func putAll(ctx context.Context, store Store, bodies [][]byte) (ids []string, errs []error) {
 	errs = make([]error, len(bodies))
 	together, err := putTogether(ctx, store, bodies)
@@ -127,7 +127,7 @@ func (s *Sender) storeBodies(ctx context.Context, batch []*Outgoing) error {
 	return nil
 }
 
-// refer replaces the body of o by a reference to it. If the body was not stored (err), it sets o.Err.
+// refer replaces the body of o with a reference to it. If the body was not stored (err), it sets o.Err.
 func (w *Wire) refer(o *Outgoing, id string, err error) {
 	if err == nil {
 		if cap(*o.buf) > keepBuffer { // a reference must not keep such a large buffer

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Storer puts the bodies of large messages into a store, so that references to them can be sent. It makes a few round
-// trips at a time, each with many bodies if the store can do that, and each with a timeout. It is safe for concurrent
-// use.
+// Storer puts the bodies of large messages into a store, so that references to them can be sent. It makes a few
+// round trips at a time, each with a timeout. If the store supports batches, a round trip carries many bodies.
+// It is safe for concurrent use.
 //
 // If the store does not answer, a message waits at most one and a half timeouts, however many messages there
 // are: when a round trip times out and nothing was stored meanwhile, all messages that have waited for half a timeout
@@ -22,13 +22,13 @@ type Storer struct {
 	store   Store
 	timeout time.Duration
 	spawn   func(func()) // starts a goroutine
-	trips   int          // how many round trips there may be at a time
+	trips   int          // maximum number of concurrent round trips
 
 	mu    sync.Mutex // guards all below
 	todo  []waiting
-	busy  int       // how many goroutines store
-	stuck int       // how many of them wait for a stuck store
-	last  time.Time // when something was stored
+	busy  int       // number of goroutines that store
+	stuck int       // number of them that wait for a stuck store
+	last  time.Time // when a body was last stored
 }
 
 // Attachment is a message whose body has to be stored.
@@ -37,8 +37,8 @@ type Attachment interface {
 	Message() *Outgoing
 	// Wanted reports whether the message is still to be sent.
 	Wanted() bool
-	// Stored is called once. The message can be sent now, or its Err says why not. If it is not wanted, it may be
-	// unchanged. ctx is a context that Add was called with.
+	// Stored is called once. Either the message can be sent now, or its Err is set. A message that is no longer
+	// wanted may be unchanged. ctx is a context that Add was called with.
 	Stored(ctx context.Context)
 }
 
@@ -56,8 +56,9 @@ func NewStorer(wire *Wire, store Store, timeout time.Duration, spawn func(func()
 	return s
 }
 
-// Add queues a message. If the store is stuck, it returns an error and does not call Stored. The store is called with
-// ctx or with that of an earlier call; when that context ends, the messages that wait fail with its cause.
+// Add queues a message. If the store is stuck, it returns an error and does not call Stored. The store is
+// called with ctx or with that of an earlier call; when that context ends, the waiting messages fail with its
+// cause.
 func (s *Storer) Add(ctx context.Context, m Attachment) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,8 +101,8 @@ func (s *Storer) take() []waiting {
 	return some
 }
 
-// putTogetherOrApart stores some in one round trip. If the store refuses them together, it stores each by itself, so
-// that only the invalid ones fail.
+// putTogetherOrApart stores some in one round trip. If the store refuses them together, it stores them one by one,
+// so that only the invalid ones fail.
 func (s *Storer) putTogetherOrApart(ctx context.Context, some []waiting) {
 	some = slices.DeleteFunc(some, func(m waiting) bool {
 		if m.Wanted() {
@@ -151,7 +152,7 @@ func (s *Storer) putTogetherOrApart(ctx context.Context, some []waiting) {
 	}
 }
 
-// noteTrip notes how a round trip ended. It returns the messages that are given up too.
+// noteTrip records the result of a round trip. It returns the waiting messages that are given up with it.
 func (s *Storer) noteTrip(begun time.Time, stored bool, ended error) (lost []waiting) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,8 +171,8 @@ func (s *Storer) noteTrip(begun time.Time, stored bool, ended error) (lost []wai
 	return lost
 }
 
-// abandon gives up a round trip from which the store has not returned; the store may go on reading the bodies. If all
-// round trips are stuck, abandon gives up all messages that wait too.
+// abandon gives up a round trip from which the store has not returned; the store may go on reading the bodies.
+// If all round trips are stuck, abandon gives up all waiting messages too.
 func (s *Storer) abandon(ctx context.Context, some []waiting, why error) {
 	for _, m := range some {
 		m.Message().buf = nil

@@ -47,8 +47,8 @@ func (g *gated) trips() []int {
 // oneByOne is a store without PutAll.
 type oneByOne struct{ wire.Store }
 
-// depot is a Storer and the outcomes of its messages.
-type depot struct {
+// testStorer is a Storer that records the outcomes of its messages.
+type testStorer struct {
 	t      *testing.T
 	wire   *wire.Wire
 	storer *wire.Storer
@@ -58,15 +58,15 @@ type depot struct {
 	times  []time.Time
 }
 
-func newDepot(t *testing.T, store wire.Store) *depot {
-	d := &depot{t: t, wire: wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(),
-		Limits: (&postOffice{}).Limits()})}
+func newTestStorer(t *testing.T, store wire.Store) *testStorer {
+	d := &testStorer{t: t, wire: wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(),
+		Limits: (&channelBus{}).Limits()})}
 	d.storer = wire.NewStorer(d.wire, store, time.Second, d.group.Go)
 	t.Cleanup(d.group.Wait)
 	return d
 }
 
-func (d *depot) add(n int) (err error) {
+func (d *testStorer) add(n int) (err error) {
 	for _, o := range outgoing(d.t, d.wire, slices.Repeat([]string{long}, n)...) {
 		err = errors.Join(err, d.storer.Add(d.t.Context(), &bodyToStore{message: o, done: func() {
 			d.mu.Lock()
@@ -77,7 +77,7 @@ func (d *depot) add(n int) (err error) {
 	return err
 }
 
-func (d *depot) came() []*wire.Outgoing {
+func (d *testStorer) outcomes() []*wire.Outgoing {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.done)
@@ -93,7 +93,7 @@ func TestWaitingBodiesShareRoundTrips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		store := &gated{put: func(context.Context) error { <-gate; return nil }}
-		d := newDepot(t, store)
+		d := newTestStorer(t, store)
 		require.NoError(t, d.add(1))
 		synctest.Wait()
 		require.NoError(t, d.add(1))
@@ -104,10 +104,10 @@ func TestWaitingBodiesShareRoundTrips(t *testing.T) {
 		gate <- struct{}{}
 		synctest.Wait()
 		assert.Equal(t, []int{1, 1, 100}, store.trips())
-		assert.Len(t, d.came(), 1, "a message whose body was stored does not wait for another round trip")
+		assert.Len(t, d.outcomes(), 1, "a message whose body was stored does not wait for another round trip")
 		close(gate)
 		synctest.Wait()
-		for _, o := range d.came() {
+		for _, o := range d.outcomes() {
 			assert.NoError(t, o.Err)
 			assert.False(t, o.NeedsStore(), "it can be sent")
 		}
@@ -119,9 +119,9 @@ func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
 		"OneByOne": oneByOne{&gated{put: hangs}}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDepot(t, store)
+				d := newTestStorer(t, store)
 				start := time.Now()
-				for range 8 { // one after the other, and many together
+				for range 8 { // some one by one, then many together
 					require.NoError(t, d.add(1))
 					synctest.Wait()
 				}
@@ -129,8 +129,8 @@ func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
 				time.Sleep(600 * time.Millisecond)
 				require.NoError(t, d.add(5000))
 				d.group.Wait()
-				require.Len(t, d.came(), 10008)
-				for i, o := range d.came() {
+				require.Len(t, d.outcomes(), 10008)
+				for i, o := range d.outcomes() {
 					require.ErrorIs(t, o.Err, context.DeadlineExceeded)
 					require.NotErrorIs(t, o.Err, fault.ErrUnconfirmed, "its reference was not sent")
 					// when the others are given up, these have waited for less than half of the timeout
@@ -144,13 +144,13 @@ func TestStoreThatDoesNotAnswerCostsOneTimeout(t *testing.T) {
 
 func TestSlowStoreIsNotGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDepot(t, oneByOne{&gated{put: func(context.Context) error {
+		d := newTestStorer(t, oneByOne{&gated{put: func(context.Context) error {
 			time.Sleep(900 * time.Millisecond)
 			return nil
 		}}})
 		require.NoError(t, d.add(100))
 		d.group.Wait()
-		for _, o := range d.came() {
+		for _, o := range d.outcomes() {
 			assert.NoError(t, o.Err, "each round trip has its own timeout, and all of them succeed")
 		}
 	})
@@ -159,7 +159,7 @@ func TestSlowStoreIsNotGivenUp(t *testing.T) {
 func TestStuckStoreDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		d := newDepot(t, &gated{put: func(context.Context) error { <-gate; return nil }}) // it ignores its context
+		d := newTestStorer(t, &gated{put: func(context.Context) error { <-gate; return nil }}) // it ignores its context
 		start := time.Now()
 		for range 3 {
 			require.NoError(t, d.add(1))
@@ -167,19 +167,19 @@ func TestStuckStoreDelaysNobody(t *testing.T) {
 		}
 		time.Sleep(time.Second + wire.Grace)
 		synctest.Wait()
-		require.Len(t, d.came(), 3)
-		assert.ErrorIs(t, d.came()[0].Err, context.DeadlineExceeded)
-		assert.ErrorIs(t, d.came()[1].Err, context.DeadlineExceeded)
-		assert.ErrorIs(t, d.came()[2].Err, wire.ErrStoreStuck, "all round trips are stuck")
+		require.Len(t, d.outcomes(), 3)
+		assert.ErrorIs(t, d.outcomes()[0].Err, context.DeadlineExceeded)
+		assert.ErrorIs(t, d.outcomes()[1].Err, context.DeadlineExceeded)
+		assert.ErrorIs(t, d.outcomes()[2].Err, wire.ErrStoreStuck, "all round trips are stuck")
 		assert.ErrorIs(t, d.add(1), wire.ErrStoreStuck)
 		assert.Equal(t, time.Second+wire.Grace, time.Since(start))
 
 		close(gate)
 		synctest.Wait()
-		require.Len(t, d.came(), 3, "Stored is called once for each message")
+		require.Len(t, d.outcomes(), 3, "Stored is called once for each message")
 		require.NoError(t, d.add(1))
 		synctest.Wait()
-		assert.NoError(t, d.came()[3].Err, "the bus or the store works again")
+		assert.NoError(t, d.outcomes()[3].Err, "the store works again")
 	})
 }
 
@@ -187,7 +187,7 @@ func TestUnwantedBodiesAreNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		store := &gated{put: func(context.Context) error { <-gate; return nil }}
-		d := newDepot(t, store)
+		d := newTestStorer(t, store)
 		for range 2 {
 			require.NoError(t, d.add(1))
 			synctest.Wait()
@@ -203,28 +203,28 @@ func TestUnwantedBodiesAreNotStored(t *testing.T) {
 	})
 }
 
-// If a store says what it was waiting for when its time was over, that is in the error.
+// If the store wraps the context's error on a timeout, the result has the store's text.
 func TestStorerReturnsTheStoresOwnErrorOnATimeout(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  func(ctx context.Context) error
 		want string
 	}{
-		"TheContextsError": {func(ctx context.Context) error { return ctx.Err() }, "context deadline exceeded"},
-		"OneThatWrapsIt": {func(ctx context.Context) error {
+		"ContextError": {func(ctx context.Context) error { return ctx.Err() }, "context deadline exceeded"},
+		"WrappedContextError": {func(ctx context.Context) error {
 			return fmt.Errorf("waiting for a connection: %w", ctx.Err())
 		}, "waiting for a connection: context deadline exceeded"},
-		"AnotherOne": {func(context.Context) error { return errors.New("canceled") },
+		"OtherError": {func(context.Context) error { return errors.New("canceled") },
 			"context deadline exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDepot(t, &gated{put: func(ctx context.Context) error {
+				d := newTestStorer(t, &gated{put: func(ctx context.Context) error {
 					<-ctx.Done()
 					return c.err(ctx)
 				}})
 				require.NoError(t, d.add(1))
 				d.group.Wait()
-				err := d.came()[0].Err
+				err := d.outcomes()[0].Err
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				require.ErrorContains(t, err, ": "+c.want)
 			})

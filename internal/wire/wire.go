@@ -1,11 +1,12 @@
-// Package wire encodes envelopes for a bus and decodes them. It chooses the form, puts messages that are too large or
-// binary into a store, and names the channels. Packages core and emitter share it, so that both write the same bytes.
+// Package wire encodes envelopes for a bus and decodes them. It chooses the form, puts messages that are too
+// large, or that hold bytes the bus cannot carry, into a store, and names the channels. Packages core and
+// emitter share it, so that both write the same bytes.
 //
 // # Files
 //
 //   - wire.go: Wire, which encodes and decodes; body.go: the bodies of references
 //   - channel.go: the names of channels; event.go: events, reserved names
-//   - distinct.go: equal messages of a batch become different; sign.go: signatures
+//   - distinct.go: makes equal messages of a batch differ; sign.go: signatures
 //   - outgoing.go: an encoded message; sender.go: publishing; store.go, storer.go: storing attachments
 //   - errors.go: errors of a bus or a store that is stuck
 package wire
@@ -20,13 +21,13 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// binaryMark is in front of an envelope in binary form, on a bus that carries bytes. No text form starts with it.
+// binaryMark precedes an envelope in binary form, on a bus that carries bytes. No text form starts with it.
 const binaryMark = 0x00
 
 // Config says how messages are encoded.
 type Config struct {
 	Codec  codec.Codec
-	Store  Store // nil: no message can have an attachment
+	Store  Store // if nil, no message can have an attachment
 	Limits transport.Limits
 	// Threshold is the size in bytes from which on a message becomes an attachment. 0: the bus's limit, which is also
 	// the maximum.
@@ -136,8 +137,8 @@ func (w *Wire) form(dst []byte, env *codec.Envelope) (p []byte, toStore bool, er
 
 func (w *Wire) fits(n int) bool { return w.inline == 0 || n <= w.inline }
 
-// Reference appends to dst the message for the bus in place of env, whose body is in the store under id, without the
-// signature.
+// Reference appends to dst the message that refers to the body of env, which the store has under id. The bus
+// carries it in place of env. It has no signature yet.
 func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) (p []byte, err error) {
 	defer guard.Catch(&err)
 	ref := codec.Envelope{Type: env.Type, UID: env.UID, NSP: env.NSP, RequesterUID: env.RequesterUID,
@@ -145,7 +146,7 @@ func (w *Wire) Reference(dst []byte, env *codec.Envelope, id string) (p []byte, 
 	return w.codec.Append(dst, &ref, codec.Text)
 }
 
-// Decode decodes a message of the bus, which Open has returned. The envelope may keep parts of p.
+// Decode decodes a message of the bus, which Open has returned. The envelope may share memory with p.
 func (w *Wire) Decode(p []byte) (*codec.Envelope, error) {
 	if !w.text && len(p) > 0 && p[0] == binaryMark {
 		return w.parse(p[1:], codec.Binary)
@@ -160,8 +161,8 @@ func (w *Wire) parse(p []byte, f codec.Format) (env *codec.Envelope, err error) 
 	return env, guard.Error(err)
 }
 
-// SentBy reports whether p is a message of uid, as far as the codec can tell without parsing it. If it is false, only
-// Decode can tell.
+// SentBy reports whether p is a message of uid, as far as the codec can tell without parsing it. If the result
+// is false, only Decode can tell.
 func (w *Wire) SentBy(p []byte, uid string) (is bool) {
 	var fault error // a codec that panics cannot tell
 	defer guard.Catch(&fault)

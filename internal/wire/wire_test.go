@@ -153,7 +153,7 @@ func TestBinaryMessages(t *testing.T) {
 		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: postgres})
 		_, toStore, err := w.Encode(nil, broadcast(t, binary))
 		require.NoError(t, err)
-		assert.True(t, toStore, "however small: JSON has no bytes")
+		assert.True(t, toStore, "JSON cannot carry bytes, however few")
 	})
 	t.Run("OverABusOfTextNeedsAStore", func(t *testing.T) {
 		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres})
@@ -312,28 +312,28 @@ func FuzzDecode(f *testing.F) {
 			w.SentBy(p, "u")
 			env, err := w.Decode(p)
 			if err == nil {
-				again(t, w, env)
+				reencode(t, w, env)
 			}
 			if err != nil && !errors.Is(err, codec.ErrMalformed) {
-				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
+				t.Fatalf("wire %d: %v does not wrap ErrMalformed", i, err)
 			}
 			_, err = w.DecodeBody(&codec.Envelope{Type: codec.Broadcast}, p)
 			if err != nil && !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, fault.ErrAttachmentReplaced) {
-				t.Fatalf("wire %d: %v wraps no ErrMalformed", i, err)
+				t.Fatalf("wire %d: %v does not wrap ErrMalformed", i, err)
 			}
 		}
 	})
 }
 
-// again encodes a decoded envelope: the header must be the same.
-func again(t *testing.T, w *wire.Wire, env *codec.Envelope) {
+// reencode encodes a decoded envelope. Its sender must be the only one for which SentBy is true.
+func reencode(t *testing.T, w *wire.Wire, env *codec.Envelope) {
 	p, toStore, err := w.Encode(nil, env)
 	if err != nil || toStore {
 		return // a type of a later version, or one that has no binary form inline
 	}
 	for _, uid := range []string{"u", "", env.UID + "x", env.NSP} {
 		if uid != env.UID && w.SentBy(p, uid) {
-			t.Fatalf("SentBy says %q of %+v: a node would take another's message for its own", uid, env)
+			t.Fatalf("SentBy(%q) is true for %+v: a node would drop another node's message as its own", uid, env)
 		}
 	}
 }

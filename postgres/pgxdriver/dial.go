@@ -20,8 +20,8 @@ type dialer struct {
 
 var _ engine.Dialer = (*dialer)(nil)
 
-// dial opens a connection. adjust, if not nil, changes the settings last. The driver uses the connection at the
-// level of pgconn. pgx opens it because the pool's hooks expect its type.
+// dial opens a connection. adjust, if not nil, changes the settings last. The driver uses only pgconn's part of
+// the connection. But pgx opens it, because the pool's hooks expect a *pgx.Conn.
 func (d *dialer) dial(
 	ctx context.Context, handle *engine.Handle, name string, adjust func(*pgx.ConnConfig),
 ) (*pgconn.PgConn, error) {

@@ -12,7 +12,7 @@
 //   - tx.go: publishing in a transaction of the caller
 //   - dial.go: opening the driver's own connections
 //   - publisher.go: the connection that publishes
-//   - hijack.go: opening the connection that listens, and taking it over from pgx
+//   - hijack.go: opening the connection that listens, and hijacking it from pgx
 //   - listener.go: the connection that listens
 //   - stream.go: splitting what the server sends into messages
 //   - interrupt.go: ending a read when a context ends
@@ -34,15 +34,15 @@ type Config struct {
 	// pgx.ParseConfig. Set it if the pool goes through a proxy that pools transactions, because LISTEN is lost
 	// behind such a proxy. Default: the settings of the pool.
 	//
-	// The BeforeConnect and AfterConnect hooks of the pool also run for the driver's own connections. Where the
-	// settings do not say otherwise, the driver sets application_name and stops connecting after 10 seconds. It
+	// The BeforeConnect and AfterConnect hooks of the pool also run for the driver's own connections. Unless
+	// the settings specify them, the driver sets application_name and a limit of 10 seconds for connecting. It
 	// always uses UTF8 as the client encoding, turns TCP keepalives on, and turns idle_session_timeout and
 	// similar limits off: see package postgres. The open listening connection does not use pgx any more:
 	// OnNotice and OnPgError are not called for it.
 	ConnConfig *pgx.ConnConfig
 }
 
-// Driver is the bus and the store of one cluster, on pgx. Its methods are those of postgres.Driver, and InTx.
+// Driver is the bus and the store of one cluster, on pgx. It has the methods of postgres.Driver, and InTx.
 type Driver struct {
 	postgres.Driver
 	store *engine.Store

@@ -17,8 +17,8 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// dialTo opens a listening connection to a server that the test plays: it lets the client in, sends welcome,
-// and continues with serve. hook is the pool's AfterConnect.
+// dialTo opens a listening connection to a simulated server, which accepts the client, sends welcome, and
+// continues with serve. hook is the pool's AfterConnect.
 func dialTo(
 	t *testing.T, welcome []pgproto3.BackendMessage, hook func(ctx context.Context, conn *pgx.Conn) error,
 	serve func(p *peer),
@@ -76,9 +76,9 @@ func TestDataThatPgconnHasReadIsNotLost(t *testing.T) {
 	require.Equal(t, []note{{"a", "half"}, {"a", "half"}}, (*got)[2:])
 }
 
-// pgconn reads in the background when writing takes long. What it has read there, and is about to read, comes
-// before the data of the connection. This server answers before it has read the statement, so that the answer
-// is read in the background.
+// pgconn reads in the background when writing takes long. The data that it has read there, or is about to read,
+// comes before the remaining data of the connection. This server answers before it has read the statement, so
+// that the answer is read in the background.
 func TestDataThatPgconnReadsInTheBackgroundIsNotLost(t *testing.T) {
 	behind := encode(t, notification("a", "3"), notification("a", "4"))
 	l, got, err := dialTo(t, nil,

@@ -148,7 +148,7 @@ func (l *listener) Close() {
 	_ = l.conn.Close()
 }
 
-// nameCache converts the names of channels to strings, each of them only once.
+// nameCache converts the names of channels to strings, and each name only once.
 type nameCache struct {
 	last string
 	all  map[string]string

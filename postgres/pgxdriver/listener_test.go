@@ -189,7 +189,7 @@ func TestCutConnectionEndsEveryCall(t *testing.T) {
 	}
 }
 
-// deadPeer is a connection to a dead peer: what is written does not arrive, and no error says so.
+// deadPeer is a connection to a dead peer: written data is lost without an error.
 type deadPeer struct {
 	net.Conn
 	writes int

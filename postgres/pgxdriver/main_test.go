@@ -51,7 +51,7 @@ func encode(tb testing.TB, messages ...pgproto3.BackendMessage) []byte {
 	return wire
 }
 
-// peer is the server's end of a connection; the test plays the server.
+// peer is the server's end of a connection. The test acts as the server.
 type peer struct {
 	tb   testing.TB
 	conn net.Conn

@@ -13,8 +13,8 @@ import (
 )
 
 // binaryConn is a connection of the driver for queries with large arguments, which it sends in binary format.
-// It uses the interfaces of database/sql/driver. A sql.DB would need a goroutine, and a call of Close even if
-// only the store is used. Only one goroutine at a time uses a binaryConn. Cutting its handle ends any call.
+// It uses the interfaces of database/sql/driver. A sql.DB would start a goroutine and would need a Close, even
+// if only the store is used. Only one goroutine at a time uses a binaryConn. Cutting its handle ends any call.
 type binaryConn struct {
 	conn     driver.Conn
 	handle   *engine.Handle

@@ -3,8 +3,8 @@
 //
 //	driver := pqdriver.New(db, dsn)
 //
-// Package postgres documents delivery and connections. A session that is not read holds back the server, not
-// the memory of this process: the driver reads at most 256 notifications ahead.
+// Package postgres documents delivery and connections. A session that is not read makes the server wait and
+// does not fill the memory of this process: the driver reads at most 256 notifications ahead.
 //
 // # Files
 //
@@ -35,8 +35,7 @@ type Config struct {
 	postgres.Config
 }
 
-// Driver is the bus and the store of one cluster, on lib/pq. Its methods are those of postgres.Driver, and
-// InTx.
+// Driver is the bus and the store of one cluster, on lib/pq. It has the methods of postgres.Driver, and InTx.
 type Driver struct {
 	postgres.Driver
 	store *engine.Store
@@ -48,13 +47,12 @@ type Driver struct {
 // through a proxy that pools transactions, dsn must not. New does no I/O.
 //
 // The driver writes attachments over up to two more connections to dsn, which it opens when they are needed.
-// The connections of db send bytes as text, which takes half as much CPU time again. If dsn leads to another
-// database than db, or its role lacks the privilege to write, the driver writes attachments through db.
+// The connections of db send bytes as text, which takes 50 % more CPU time. If dsn leads to another database
+// than db, or its role lacks the privilege to write, the driver writes attachments through db.
 //
-// Where dsn and the environment do not say otherwise, the driver sets application_name and stops connecting
-// after 10 seconds. lib/pq cannot be interrupted while it opens the connection that listens: if the context of
-// Open ends meanwhile, Open returns at once, and the attempt continues in the background until that time has
-// passed.
+// Unless dsn or the environment specifies them, the driver sets application_name and a limit of 10 seconds for
+// connecting. lib/pq cannot be interrupted while it opens the connection that listens: if the context of Open
+// ends meanwhile, Open returns at once, and the attempt continues in the background until that limit.
 //
 // When the context of a call on db ends, lib/pq asks the server over another connection to cancel the
 // statement, and waits without a limit. The call returns after at most 50 ms more. But on a network that drops

@@ -12,8 +12,8 @@ import (
 // session. When the channel is full, lib/pq stops reading, and the server has to wait.
 const readAhead = 256
 
-// listener uses the lower level of listening in lib/pq. The level above, pq.Listener, reconnects by itself, and
-// blocks forever if it is closed at the wrong moment.
+// listener uses pq.ListenerConn. It does not use pq.Listener, which reconnects by itself and blocks forever if
+// it is closed at the wrong moment.
 type listener struct {
 	conn          *pq.ListenerConn
 	notifications chan *pq.Notification // closed by lib/pq when the connection has ended
@@ -98,7 +98,8 @@ func (l *listener) Wait(ctx context.Context) error {
 
 func (l *listener) Close() { l.drain() }
 
-// drain lets lib/pq's goroutine end, which may be waiting to send a notification.
+// drain receives the remaining notifications, because lib/pq's goroutine may be waiting to send one and could
+// not end.
 func (l *listener) drain() {
 	for range l.notifications {
 	}

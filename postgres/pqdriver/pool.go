@@ -159,7 +159,7 @@ func (p *pool) answers(ctx context.Context) bool {
 
 // call runs f, and returns soon after ctx has ended. Before the first call after an idle time, it makes sure
 // that the pool has a connection that answers: neither lib/pq nor database/sql notices that a network drops all
-// packets. A connection that does not answer remains with lib/pq, and f gets another one.
+// packets. A connection that does not answer is left to lib/pq, and f gets another one.
 func (p *pool) call(ctx context.Context, f func() error) error {
 	if time.Since(time.Unix(0, p.usedAt.Load())) > engine.MaxIdle {
 		for range 2 {

@@ -49,7 +49,7 @@ func (s *preparedStatements) get(ctx context.Context, db *sql.DB, text string) (
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if other := s.byText[text]; other != nil { // another call was faster
+	if other := s.byText[text]; other != nil { // a concurrent call has prepared it meanwhile
 		s.spare = append(s.spare, stmt)
 		return other, nil
 	}

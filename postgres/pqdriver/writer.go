@@ -10,9 +10,9 @@ import (
 	"github.com/backplane-go/backplane/postgres/internal/engine"
 )
 
-// writer is the caller's pool, plus connections of its own that write attachments. On these, lib/pq sends bytes
-// in binary format. That is a setting of the connection, and the connections of the caller's pool send text.
-// Writing attachments of 20 and of 64 KiB takes a third less CPU time that way, on both sides.
+// writer is the caller's pool, plus connections of the driver that write attachments. On these, lib/pq sends
+// bytes in binary format. That is a setting of the connection, and the connections of the caller's pool send
+// text. Writing attachments of 20 and of 64 KiB takes a third less CPU time that way, on both sides.
 type writer struct {
 	*pool   // the caller's
 	dialer  *dialer
@@ -29,7 +29,7 @@ var _ engine.Pool = (*writer)(nil)
 
 const (
 	maxWriters = 2                // the cluster stores at most two attachments at a time
-	retryAfter = 10 * time.Second // for so long the caller's pool writes after a comparison that failed
+	retryAfter = 10 * time.Second // how long the caller's pool writes attachments after a failed comparison
 )
 
 func newWriter(pool *pool, dialer *dialer) *writer {

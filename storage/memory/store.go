@@ -2,8 +2,8 @@
 //
 // # Delivery
 //
-// A store keeps at most Config.Bytes. When it is full, Put fails with ErrFull: it never removes a body that a
-// node may be about to read in order to make room. Expire makes room; the cluster calls it periodically.
+// A store keeps at most Config.Bytes. When it is full, Put fails with ErrFull: it never makes room by removing
+// a body that a node may still read. Expire makes room; the cluster calls it periodically.
 package memory
 
 import (

@@ -99,7 +99,7 @@ func (b *libraryBus) Open(ctx context.Context) (transport.Session, error) {
 	return s, nil
 }
 
-// library speaks the protocol of Redis. Its users do not notice.
+// library is a client library that speaks the protocol of Redis. Its interface does not depend on the protocol.
 type library struct {
 	onMessage func(topic string, payload []byte)
 	onLost    func(error)

@@ -1,5 +1,5 @@
-// Package broker has the parts that every bus over a message broker needs, such as Redis, NATS or MQTT. The
-// author of a bus only writes the protocol of the broker.
+// Package broker has the parts that every bus over a message broker, such as Redis, NATS or MQTT, needs. The
+// author of a bus only implements the protocol of the broker.
 //
 // A Session is a transport.Session: it queues the messages from the broker, waits for the broker's
 // confirmations, and ends when a message was lost. A Publisher sends requests over its own connection.

@@ -24,8 +24,8 @@ func (s *Session) Unlisten(ctx context.Context, channel string) error {
 	return s.changeSubscriptions(ctx, false, []string{channel})
 }
 
-// changeSubscriptions subscribes to channels or unsubscribes from them. It only asks for what changes: some
-// brokers deliver twice what was subscribed to twice.
+// changeSubscriptions subscribes to channels or unsubscribes from them. It sends only actual changes, because
+// some brokers deliver each message twice to a client that has subscribed twice.
 func (s *Session) changeSubscriptions(ctx context.Context, listen bool, channels []string) error {
 	inner, interrupt := context.WithCancel(ctx)
 	defer interrupt()

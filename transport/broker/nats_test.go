@@ -18,7 +18,7 @@ import (
 )
 
 // The broker resembles NATS: it sends a greeting first, a PONG confirms everything that was sent before the
-// PING, it sends PINGs of its own, and it delivers twice what was subscribed to twice.
+// PING, it sends PINGs too, and it delivers each message twice to a client that has subscribed twice.
 func TestBrokerThatConfirmsWithPong(t *testing.T) {
 	x := &fakeBroker{serve: serveNATS}
 	conformance.Bus(t, x.listen(t, func(sessions, publisher string) transport.Bus {

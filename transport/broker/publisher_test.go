@@ -235,7 +235,7 @@ func TestConnectionIsKeptAfterARejectionOnly(t *testing.T) {
 	require.Error(t, p.Do(t.Context(), failing(&transport.RejectedError{Err: errors.New("too large")})))
 	require.NoError(t, p.Do(t.Context(), send("b")))
 	require.Equal(t, 1, connections())
-	require.Error(t, p.Do(t.Context(), failing(errors.New("what is that?"))))
+	require.Error(t, p.Do(t.Context(), failing(errors.New("unknown answer"))))
 	require.NoError(t, p.Do(t.Context(), send("c")))
 	require.Equal(t, 2, connections())
 	require.Panics(t, func() { p.Do(t.Context(), func(*broker.Conn) error { panic("a bug") }) })

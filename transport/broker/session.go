@@ -72,7 +72,7 @@ type Session struct {
 	mu        sync.Mutex // guards the fields below
 	queue     queue
 	channels  map[string]struct{}
-	awaited   int   // confirmations that Subscribe and Unsubscribe have asked for so far
+	awaited   int   // confirmations that Subscribe and Unsubscribe have announced so far
 	confirmed int   // calls of Confirm so far
 	err       error // why the session has ended
 	closed    bool

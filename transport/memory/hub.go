@@ -34,7 +34,7 @@ var ErrSlow = errors.New("memory: the session is too slow: its buffer is full an
 
 // Config configures a Hub. Its zero value is the default.
 type Config struct {
-	// Limits are enforced as a real bus would. Default: no limits.
+	// Limits are enforced as on a real bus. Default: no limits.
 	Limits transport.Limits
 	// Buffer is the number of messages that a session holds until they are received. Default: 4096.
 	Buffer int

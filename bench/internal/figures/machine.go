@@ -1,4 +1,13 @@
 // Package figures is shared by the benchmarks: their flags, result files, charts, and the description of the machine.
+//
+// # Files
+//
+//   - options.go: the flags, and the end of the program
+//   - machine.go: the description of the machine and of the installed versions
+//   - cpu.go: the CPU time of all processes
+//   - files.go: the results as JSON, the chart and the table of the documentation
+//   - chart.go: the chart as SVG
+//   - median.go: medians, sums and quotients; the progress line
 package figures
 
 import (

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// plain lists the bytes that stand for themselves in a string.
+// plain lists the bytes that are literal in a string.
 var plain = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= ' ' && c != '"' && c != '\\'

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// Most bytes of most strings are literal: they stand for themselves. The functions here scan eight bytes at a time
-// and look at single bytes only where one of the eight may not be literal.
+// Most bytes of most strings are literal: they need no escape and do not end the string. The functions here
+// scan eight bytes at a time and look at single bytes only where one of the eight may not be literal.
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080

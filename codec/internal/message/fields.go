@@ -19,8 +19,8 @@ const (
 	Rest        Fields = 128 // of an answer: the arguments after the first; Node.js does not send it
 )
 
-// Has reports whether f contains one.
-func (f Fields) Has(one Fields) bool { return f&one != 0 }
+// Has reports whether f contains field.
+func (f Fields) Has(field Fields) bool { return f&field != 0 }
 
 // First returns one of the fields in f.
 func (f Fields) First() Fields { return f & -f }
@@ -105,8 +105,8 @@ func Required(t codec.Type) Fields {
 	return required
 }
 
-// MayAsk reports whether a message of type t asks for answers only if it has a RequestID. The field must then be
-// left out if there is none, because in JavaScript even null asks for answers.
+// MayAsk reports whether a message of type t requests answers if, and only if, it has a RequestID. An empty
+// RequestID must then be left out, because Node.js takes even null as a request.
 func MayAsk(t codec.Type) bool {
 	return t == codec.Broadcast || t == codec.ServerSideEmit
 }

@@ -131,7 +131,7 @@ async function adapterVectors(version, out) {
       out.push({ from: `adapter ${version}`, name, ...pool.sent.shift() });
     }
   }
-  // hear delivers a message from a peer to the adapter.
+  // hear passes a message from a peer to the adapter.
   async function hear(type, data) {
     const message = { uid: peer, nsp: "/chat", type, data };
     await (adapter.onEvent ? adapter.onEvent(JSON.stringify(message)) : adapter.onMessage(message));

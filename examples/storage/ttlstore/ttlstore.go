@@ -33,8 +33,8 @@ type Store struct {
 	TTL time.Duration
 }
 
-// Put keeps body until the TTL has passed. The id is random: a counter at the server would start again after a loss
-// of data and give ids twice.
+// Put keeps body until the TTL has passed. The id is random: a counter at the server would restart after a loss
+// of data and issue ids twice.
 func (s Store) Put(ctx context.Context, body []byte) (string, error) {
 	id, ttl := rand.Text(), s.TTL
 	if ttl <= 0 {
@@ -58,9 +58,9 @@ func (s Store) Expire(ctx context.Context, _ time.Duration) error { return ctx.E
 // key separates bodies from other keys in the server. The protocol counts bytes, so an id may contain any byte.
 func key(id string) string { return "backplane:body:" + id }
 
-// send sends one command and returns its answer: ErrNotFound if that is nil. It opens a connection each time, which
-// is simple and leaves nothing behind when it is interrupted. A fast store would keep connections whose answer was
-// complete.
+// send sends one command and returns its answer, or ErrNotFound if the answer is nil. It opens a connection
+// each time, which is simple and leaves nothing behind when it is interrupted. A fast store would keep
+// connections whose answer was complete.
 func (s Store) send(ctx context.Context, command ...string) ([]byte, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Addr)
 	if err != nil {

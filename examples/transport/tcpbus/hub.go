@@ -13,7 +13,7 @@ type Hub struct {
 	clients map[*client]struct{}
 }
 
-// Limits of what waits for a client that does not read. Above them the hub closes its connection.
+// Limits of the queue of a client. The hub closes the connection of a client that exceeds them.
 const (
 	maxPackets = 1 << 16
 	maxBytes   = 64 << 20

@@ -1,7 +1,7 @@
-// Package tcpbus is a complete transport: Bus is the bus over a broker, and Hub is a small broker. Package broker
-// does what all such buses have in common, so this file is little more than the protocol: a client sends requests,
-// and the hub answers each one when it is done. In between, the hub sends the messages of the channels to which the
-// client listens.
+// Package tcpbus is a complete transport: Bus is the bus over a broker, and Hub is a small broker. Package
+// broker does what all such buses have in common, so this file mainly implements the protocol: a client sends
+// requests, and the hub answers each one when it is done. In between, the hub sends the messages of the
+// channels to which the client listens.
 //
 // # Delivery
 //
@@ -42,8 +42,8 @@ func New(address string) *Bus {
 // Limits returns no limits.
 func (b *Bus) Limits() transport.Limits { return transport.Limits{} }
 
-// Publish sends one request with all messages. It waits for the answer; otherwise another bus that publishes next
-// could be faster.
+// Publish sends one request with all messages. It waits for the answer, because otherwise a later Publish of
+// another bus could overtake it.
 func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return nil

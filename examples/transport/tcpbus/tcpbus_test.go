@@ -51,7 +51,7 @@ func BenchmarkBus(b *testing.B) {
 }
 
 func newBus(tb testing.TB, sessions, publisher string) transport.Bus {
-	bus := tcpbus.NewApart(sessions, publisher)
+	bus := tcpbus.NewWithAddresses(sessions, publisher)
 	tb.Cleanup(func() { bus.Close(tb.Context()) })
 	return bus
 }

@@ -7,17 +7,18 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// The statements that publish. count reduces the answer to one row. The arrays are unnested, and so notified,
-// in their order. synchronous_commit stays as it is: a transaction that only notifies writes nothing but its
-// commit record to the log, and PostgreSQL does not wait for the disk for that alone.
+// The statements that publish. count reduces the answer to one row. unnest keeps the order of the arrays, so
+// the notifications are sent in that order. synchronous_commit stays as it is: a transaction that only notifies
+// writes only its commit record to the log, and PostgreSQL does not wait for the disk in that case.
 const (
 	NotifyOne  = "SELECT pg_notify($1::text, $2::text)"
 	NotifyMany = "SELECT count(pg_notify(c, p)) FROM unnest($1::text[], $2::text[]) AS m(c, p)"
 )
 
-// The size of a batch is limited because the server holds a lock that all notifying transactions of the
-// database need until it has committed, and builds the arrays in memory. Beyond a few hundred items a larger
-// batch gains nothing. Batches are sent in rounds, so that a large Publish needs the memory of one round only.
+// The size of a batch is limited for two reasons: until the server has committed, it holds a lock that all
+// notifying transactions of the database need, and it builds the arrays in memory. Beyond a few hundred items a
+// larger batch gains nothing. Batches are sent in rounds, so that a large Publish needs the memory of one round
+// only.
 const (
 	maxBatchItems = 1024
 	maxBatchBytes = 256 << 10
@@ -63,8 +64,8 @@ func (b *batcher) round(msgs []transport.Message) ([]Batch, int) {
 }
 
 // batch returns the number of messages for the next statement. The statement ends before a message that equals
-// an earlier one, because PostgreSQL would merge the two. Messages are compared by a hash: if two collide, they
-// are just sent in two statements instead of one.
+// an earlier one, because PostgreSQL would merge the two. Messages are compared by a hash: if two hashes
+// collide, the messages are sent in two statements instead of one.
 func (b *batcher) batch(msgs []transport.Message) int {
 	if len(msgs) == 1 {
 		return 1

@@ -85,7 +85,8 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 		case !MayRetry(ctx, attempts):
 			return sentOnly(sent, err)
 		}
-		// The connection was gone, and the server has not seen the rest of msgs: send them over another one.
+		// The connection was gone, and the server has not received the rest of msgs: send it over another
+		// connection.
 	}
 }
 
@@ -175,7 +176,7 @@ func (b *Bus) dial(ctx context.Context) (broke bool, err error) {
 	return false, nil
 }
 
-// dropConn closes the publishing connection without telling the server, which may not be listening.
+// dropConn closes the publishing connection without notifying the server, which may not read any more.
 func (b *Bus) dropConn() {
 	b.handle.Cut()
 	b.conn.Close()

@@ -66,7 +66,7 @@ func IsPreparedStatementError(err error) bool {
 	return state == unknownStatement || state == duplicateStatement
 }
 
-// explain adds to an error of the driver's own connections what it means for them.
+// explain adds the cause and a hint to errors of the driver's own connections that have a known cause.
 func explain(err error) error {
 	switch state := sqlState(err); {
 	case state == readOnlyTransaction:

@@ -12,8 +12,8 @@ import (
 //
 // Every publishing session holds an advisory lock on key, a number of this bus. The server releases the lock
 // when the session has ended, which is after its last transaction. If another session holds the lock, the fence
-// terminates it, provided that it looks like a session of this bus. It may not, for example behind a proxy that
-// shares one session between several clients. In both cases the fence waits for the lock.
+// terminates that session, provided that it looks like a session of this bus. Behind a proxy that shares one
+// session between several clients, for example, it does not. In both cases the fence waits for the lock.
 func fence(key int64) string {
 	return fmt.Sprintf(`SELECT CASE WHEN pg_try_advisory_lock(%[1]d) THEN 0 ELSE (
   SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l

@@ -21,7 +21,7 @@ var errDialForbidden = errors.New("postgres: the connection is established, no s
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Handle controls one connection of a driver from outside: it closes the connection at any time, checks whether
-// it is alive, and knows after an error whether the server can have run the statement.
+// it is alive, and reports after an error whether the server can have run the statement.
 type Handle struct {
 	tracker statementTracker
 
@@ -54,7 +54,7 @@ func (h *Handle) OnCut(closeConn func()) {
 	}
 }
 
-// Cut closes the connection without telling the server. Calling it again does nothing.
+// Cut closes the connection without notifying the server. Calling it again does nothing.
 func (h *Handle) Cut() {
 	h.mu.Lock()
 	onCut := h.onCut

@@ -13,8 +13,8 @@ import (
 var _ transport.MultiListener = (*Session)(nil)
 
 // maxStatement limits the size in bytes of a statement that listens to many channels. The statement must fit
-// into the buffers of the network: a server whose notifications are not read while the statement is written
-// does not read either.
+// into the buffers of the network: while the statement is written, no notifications are read, and the server
+// may wait for them to be read before it reads the statement.
 const maxStatement = 16 << 10
 
 // ListenAll implements transport.MultiListener. The statements are wrapped in a DO block, because lib/pq

@@ -10,10 +10,10 @@ import (
 )
 
 // inspectTable returns what the role of the pool finds about the table $1, a quoted name: whether it exists,
-// whether transactions are read-only, the columns that are missing or of another type, the missing privileges,
-// whether the server supports lz4, and the reasons not to trust the table. It only reads the catalog, so it
-// needs no privileges. to_regclass also sees a table that was committed after the statement began, unlike the
-// rest of the statement: so the table must also be in pg_class.
+// whether transactions are read-only, the columns that are missing or have another type, the missing
+// privileges, whether the server supports lz4, and the reasons not to trust the table. It only reads the
+// catalog, so it needs no privileges. to_regclass also sees a table that was committed after the statement
+// began, unlike the rest of the statement: so the table must also be in pg_class.
 const inspectTable = `
 SELECT t.id IS NOT NULL,
        current_setting('transaction_read_only') = 'on',

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// maxQueuedBytes limits the notifications that a session keeps which arrived while Receive was not waiting.
+// maxQueuedBytes limits the total size of the notifications that arrive while Receive is not waiting.
 const maxQueuedBytes = 64 << 20
 
 // errInterrupted is the final error of a session after the context of Listen or Unlisten has ended. It differs
@@ -85,7 +85,7 @@ func (s *Session) endOnError(ctx context.Context, f func() error) error {
 	return s.orClosed(err)
 }
 
-// orClosed replaces an error by ErrClosed if Close was called and so has caused it.
+// orClosed replaces an error with ErrClosed if Close was called, because Close has then caused the error.
 func (s *Session) orClosed(err error) error {
 	if err != nil && s.closed.Load() {
 		return transport.ErrClosed

@@ -18,7 +18,8 @@ var (
 		"tcp_keepalives_idle", "15", "tcp_keepalives_interval", "5", "tcp_keepalives_count", "3",
 	}
 	// noTimeouts is for connections that listen or publish. The deadlines of the cluster limit what they do. A
-	// message that waits for others to commit must not fail because of a limit that is meant for queries.
+	// message that waits for other transactions to commit must not fail because of a limit that is meant for
+	// queries.
 	noTimeouts = []string{
 		"statement_timeout", "0", "lock_timeout", "0",
 		"transaction_timeout", "0", // since PostgreSQL 17
@@ -34,7 +35,7 @@ var (
 	StoreSettings   = SetStatement(keepOpen)
 
 	// CheckClientSettings makes the server end a statement, such as one that waits for a lock, when its
-	// connection was closed (since PostgreSQL 14). It is a statement of its own, because servers refuse it on
+	// connection was closed (since PostgreSQL 14). It is a separate statement, because servers refuse it on
 	// operating systems that cannot detect a closed connection.
 	CheckClientSettings = SetStatement([]string{"client_connection_check_interval", "1000"})
 )

@@ -66,8 +66,8 @@ func (s *Store) Expire(ctx context.Context, age time.Duration) error {
 	return s.retry(ctx, func() error { return s.pool.Exec(ctx, s.deleteExpired, age.Seconds()) })
 }
 
-// maxAttempts is how often a call is attempted whose connection was gone. All idle connections may have been
-// ended at the same moment, so a second attempt is not enough.
+// maxAttempts is the maximum number of attempts of a call that finds its connection gone. All idle connections
+// may have been ended at the same moment, so a second attempt is not enough.
 const maxAttempts = 5
 
 // MayRetry reports whether another attempt is worthwhile after the given number of attempts.
@@ -75,8 +75,8 @@ func MayRetry(ctx context.Context, attempts int) bool {
 	return attempts < maxAttempts && ctx.Err() == nil
 }
 
-// retry makes a call, and repeats it if the connection was gone or broke. All calls of a store may be repeated:
-// if a body is stored twice, the id of one row is unknown to everyone, and Expire removes it.
+// retry makes a call, and repeats it if the connection was gone or broke. It is safe to repeat any call of a
+// store: if a body is stored twice, no message refers to the first row, and Expire removes it.
 func retry[T any](ctx context.Context, isBroken func(error) bool, call func() (T, error)) (T, error) {
 	for attempts := 1; ; attempts++ {
 		result, err := call()
@@ -93,7 +93,7 @@ func retry[T any](ctx context.Context, isBroken func(error) bool, call func() (T
 	}
 }
 
-// retry is the function retry for calls without a result.
+// retry calls the function retry for a call without a result.
 func (s *Store) retry(ctx context.Context, call func() error) error {
 	_, err := retry(ctx, s.pool.IsBroken, func() (struct{}, error) { return struct{}{}, call() })
 	return err

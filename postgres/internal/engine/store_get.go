@@ -11,8 +11,8 @@ import (
 )
 
 // pieceSize is the number of bytes of a body in one row. A driver reads a whole row into memory before it
-// passes it on, and lib/pq may read it as text of twice the size. So only one piece is in memory twice, and the
-// rest of the body once.
+// passes it on, and lib/pq may read it as text of twice the size. With pieces, only one piece is in memory
+// twice, and the rest of the body once.
 const pieceSize = 1 << 20
 
 // The statements that read. octet_length does not read a body that is stored out of line, only its header. The

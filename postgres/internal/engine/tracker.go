@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// statementTracker follows the bytes of one connection from one statement to the next. After an error it knows
-// whether the server can have run the statement.
+// statementTracker follows the bytes of one connection from one statement to the next. After an error it
+// determines whether the server can have run the statement.
 //
 // The server has certainly not run it in three cases:
 //
@@ -18,7 +18,7 @@ import (
 //     between two messages: FATAL, with SQLSTATE 57P01 (pg_terminate_backend, or a shutdown) or 57P05
 //     (idle_session_timeout), from ProcessInterrupts in the server's source. The statements for which this
 //     matters use the extended protocol. There the server sends its answers in order in one stream:
-//     BindComplete before it runs the statement, CommandComplete after it ran, and only then it commits. A
+//     BindComplete before it runs the statement, CommandComplete after it ran, and only then does it commit. A
 //     termination message in front of all of these was sent before the statement ran: the server had not read
 //     it yet, or not all of it. Its transaction is rolled back.
 //   - The termination message came earlier, right after the answer to the previous statement.
@@ -36,7 +36,7 @@ type statementTracker struct {
 	lastRead time.Time  // when data arrived last
 
 	// The server may end a session right after an answer. The driver may then read the termination message
-	// together with the answer, and nothing of it remains to be seen on the connection.
+	// together with the answer, so that no part of it is left to read on the connection.
 	ready       bool   // the server has sent ReadyForQuery since begin
 	afterReady  []byte // the start of the data after ReadyForQuery
 	endedBefore bool   // the termination message came before begin
@@ -73,7 +73,7 @@ func (t *statementTracker) terminated() bool {
 	return t.terminatedLocked()
 }
 
-// idle returns how long no data has arrived.
+// idle returns the time since data last arrived.
 func (t *statementTracker) idle() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 const notifyManyText = "SELECT count(pg_notify(c, p)) FROM unnest($1::text::text[], $2::text::text[]) AS m(c, p)"
 
 // Tx publishes messages and stores attachments in a transaction of the caller. It opens no connection and
-// changes no setting of the transaction. It refuses what is known to fail before it reaches the server, where
-// it would abort the transaction.
+// changes no setting of the transaction. It refuses messages that the server is known to refuse, because an
+// error of the server would abort the transaction.
 type Tx struct {
 	db       Querier
 	inserter *inserter
@@ -130,5 +130,5 @@ func (t *Tx) check(ctx context.Context) error {
 	return t.err
 }
 
-// never makes retry not repeat a call: after an error the transaction is over.
+// never tells retry not to repeat a call, because the transaction is over after an error.
 func never(error) bool { return false }

@@ -4,9 +4,9 @@ package engine
 // table, of its schema or of a function that storing calls can run code with the privileges of this role. $2 is
 // a role that may own the table, too.
 //
-// Trusted are this role, the roles that it is a member of, superusers, the owner of the database, and $2.
-// Membership is followed step by step, because pg_has_role says that a superuser is a member of every role. The
-// query examines the table, its children, the tables below a view, and the sequences of column defaults.
+// The trusted roles are this role, the roles that it is a member of, superusers, the owner of the database, and
+// $2. Membership is followed step by step, because pg_has_role counts a superuser as a member of every role.
+// The query examines the table, its children, the tables below a view, and the sequences of column defaults.
 // Built-in functions are not listed as dependencies, so the query ignores them.
 const untrustedReasons = `
 WITH RECURSIVE
